@@ -1,1 +1,26 @@
-//! base
+//! The words every other crate speaks: time, chance, ids, secrets, addresses, faults.
+//!
+//! **Owns** typed ids, [`Timestamp`], [`Clock`], [`Entropy`], [`Secret`], [`Actor`], [`ClientIp`], [`Fault`], paging.
+//! **Holds** a [`Secret`] never prints; ids sort by the time they were made; time and chance come only from [`Clock`]
+//! and [`Entropy`], so a test can set both.
+//! **Never** a word of any domain, I/O (but for the two system sources), or a dependency on another crate of ours.
+//! **Emits** nothing.
+#![forbid(unsafe_code)]
+
+mod actor;
+mod address;
+mod clock;
+mod entropy;
+mod fault;
+mod id;
+mod page;
+mod secret;
+
+pub use actor::{Actor, ClientRef};
+pub use address::{AddressBlock, AddressList, AddressListError, ClientIp};
+pub use clock::{Clock, FixedClock, SystemClock, Timestamp};
+pub use entropy::{Entropy, SeededEntropy, SystemEntropy};
+pub use fault::{Blame, Fault, FaultKind};
+pub use id::{EventId, Id, IdError, RequestId, StaffId, Tagged};
+pub use page::{Page, PageSize};
+pub use secret::Secret;

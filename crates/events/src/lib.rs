@@ -1,1 +1,153 @@
-//! events
+//! The closed vocabulary of facts.
+//!
+//! **Owns** [`Event`], its stable kinds, severities, retention and its OCSF form.
+//! **Holds** an event names people and clients by id or keyed fingerprint only; its JSON form carries a version and is
+//! read for ever (`tests/samples`).
+//! **Never** personal data, secrets, card numbers, free text from outside that was not masked first.
+//! **Emits** nothing: others do, with these words.
+#![forbid(unsafe_code)]
+
+pub mod detection;
+pub mod edge;
+mod ocsf;
+mod sentence;
+pub mod staff;
+pub mod system;
+
+use serde::{Deserialize, Serialize};
+use storeward_base::{Actor, EventId, RequestId, Timestamp};
+
+/// How bad it is; the numbers are OCSF's `severity_id`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    Informational = 1,
+    Low = 2,
+    Medium = 3,
+    High = 4,
+    Critical = 5,
+}
+
+impl Severity {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Severity::Informational => "Informational",
+            Severity::Low => "Low",
+            Severity::Medium => "Medium",
+            Severity::High => "High",
+            Severity::Critical => "Critical",
+        }
+    }
+}
+
+/// How long the fact is kept within reach.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retention {
+    /// Thirteen months: covers PCI DSS 10.5.1's twelve with a margin.
+    Security,
+    /// Ninety days.
+    Operations,
+}
+
+impl Retention {
+    pub const fn days(self) -> u32 {
+        match self {
+            Retention::Security => 396,
+            Retention::Operations => 90,
+        }
+    }
+}
+
+macro_rules! vocabulary {
+    ($($variant:ident($payload:ty) = $kind:literal, $severity:ident, $retention:ident;)+) => {
+        /// A fact. `kind` in its JSON form is stable for ever.
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        #[serde(tag = "kind", content = "data")]
+        pub enum Event { $(#[serde(rename = $kind)] $variant($payload),)+ }
+
+        impl Event {
+            /// Every kind there is.
+            pub const KINDS: &'static [&'static str] = &[$($kind),+];
+
+            pub const fn kind(&self) -> &'static str {
+                match self { $(Event::$variant(_) => $kind,)+ }
+            }
+
+            pub const fn severity(&self) -> Severity {
+                match self { $(Event::$variant(_) => Severity::$severity,)+ }
+            }
+
+            pub const fn retention(&self) -> Retention {
+                match self { $(Event::$variant(_) => Retention::$retention,)+ }
+            }
+        }
+
+        $(impl From<$payload> for Event { fn from(fact: $payload) -> Self { Event::$variant(fact) } })+
+    };
+}
+
+vocabulary! {
+    RequestBlocked(edge::RequestBlocked) = "edge.request_blocked", Medium, Security;
+    RequestFlagged(edge::RequestFlagged) = "edge.request_flagged", Low, Security;
+    RequestRefused(edge::RequestRefused) = "edge.request_refused", Low, Operations;
+    CardNumberMasked(edge::CardNumberMasked) = "edge.card_number_masked", High, Security;
+    InspectionFailed(edge::InspectionFailed) = "edge.inspection_failed", High, Security;
+    UpstreamDown(edge::UpstreamDown) = "edge.upstream_down", High, Operations;
+    UpstreamUp(edge::UpstreamUp) = "edge.upstream_up", Informational, Operations;
+    CertificateIssued(edge::CertificateIssued) = "edge.certificate_issued", Informational, Security;
+    CertificateExpiring(edge::CertificateExpiring) = "edge.certificate_expiring", High, Operations;
+    CertificateFailed(edge::CertificateFailed) = "edge.certificate_failed", High, Operations;
+    EventsDropped(edge::EventsDropped) = "edge.events_dropped", High, Security;
+    FindingRaised(detection::FindingRaised) = "detection.finding_raised", Medium, Security;
+    ClientBanned(detection::ClientBanned) = "detection.client_banned", Medium, Security;
+    BanLifted(detection::BanLifted) = "detection.ban_lifted", Informational, Security;
+    EnrolmentOffered(staff::EnrolmentOffered) = "staff.enrolment_offered", Medium, Security;
+    StaffEnrolled(staff::StaffEnrolled) = "staff.enrolled", Medium, Security;
+    StaffSignedIn(staff::StaffSignedIn) = "staff.signed_in", Informational, Security;
+    StaffSignInFailed(staff::StaffSignInFailed) = "staff.sign_in_failed", Low, Security;
+    StaffSignedOut(staff::StaffSignedOut) = "staff.signed_out", Informational, Security;
+    Started(system::Started) = "system.started", Informational, Security;
+    Stopped(system::Stopped) = "system.stopped", Informational, Security;
+    ConfigReloaded(system::ConfigReloaded) = "system.config_reloaded", Low, Security;
+    ConfigRefused(system::ConfigRefused) = "system.config_refused", Medium, Security;
+    LedgerVerified(system::LedgerVerified) = "system.ledger_verified", Informational, Security;
+}
+
+/// An event as it stands in the ledger.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// Version of this form: [`Record::VERSION`].
+    pub v: u16,
+    pub id: EventId,
+    pub at: Timestamp,
+    pub actor: Actor,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<RequestId>,
+    #[serde(flatten)]
+    pub event: Event,
+}
+
+impl Record {
+    pub const VERSION: u16 = 1;
+
+    /// The bytes that the ledger hashes: JSON with the fields in the order of their declaration.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("every field of an event has a JSON form")
+    }
+
+    /// Reads what [`Record::to_bytes`] wrote, in this or an earlier version of the program.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, serde_json::Error> {
+        serde_json::from_slice(bytes)
+    }
+
+    /// The event in the Open Cybersecurity Schema Framework's form (1.6.0). `address` is the client's address where
+    /// it is still known.
+    pub fn ocsf(&self, address: Option<std::net::IpAddr>) -> serde_json::Value {
+        ocsf::record(self, address)
+    }
+
+    /// One line of plain words for a person.
+    pub fn sentence(&self) -> String {
+        self.event.sentence()
+    }
+}

@@ -1,0 +1,165 @@
+//! Client addresses and lists of networks.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv6Addr};
+use std::str::FromStr;
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+
+/// The address a request came from, after trusted proxies were looked through. IPv4 in IPv6 is stored as IPv4.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ClientIp(IpAddr);
+
+impl ClientIp {
+    pub fn new(ip: IpAddr) -> Self {
+        ClientIp(ip.to_canonical())
+    }
+
+    pub const fn get(self) -> IpAddr {
+        self.0
+    }
+
+    /// What limits and bans count as one client: an IPv4 address, or the /64 of an IPv6 one (one home or server
+    /// has 2^64 of those, so a single address means nothing).
+    pub fn block(self) -> AddressBlock {
+        AddressBlock(match self.0 {
+            IpAddr::V4(_) => self.0,
+            IpAddr::V6(v6) => {
+                let s = v6.segments();
+                IpAddr::V6(Ipv6Addr::new(s[0], s[1], s[2], s[3], 0, 0, 0, 0))
+            }
+        })
+    }
+}
+
+impl fmt::Display for ClientIp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for ClientIp {
+    type Err = std::net::AddrParseError;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.trim().parse().map(ClientIp::new)
+    }
+}
+
+/// An IPv4 address or an IPv6 /64: the unit of limits and bans.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AddressBlock(IpAddr);
+
+impl AddressBlock {
+    /// The first address of the block.
+    pub const fn first(self) -> IpAddr {
+        self.0
+    }
+}
+
+impl fmt::Display for AddressBlock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            IpAddr::V4(v4) => v4.fmt(f),
+            IpAddr::V6(v6) => write!(f, "{v6}/64"),
+        }
+    }
+}
+
+impl FromStr for AddressBlock {
+    type Err = AddressListError;
+    /// An address, or what [`AddressBlock`]'s `Display` prints.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let address = text.trim().strip_suffix("/64").unwrap_or(text.trim());
+        address
+            .parse::<ClientIp>()
+            .map(ClientIp::block)
+            .map_err(|_| AddressListError { entry: text.to_owned() })
+    }
+}
+
+impl Serialize for AddressBlock {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for AddressBlock {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// Networks in CIDR form, such as `10.0.0.0/8`; a bare address is a network of one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "Vec<String>")]
+pub struct AddressList(Vec<IpNet>);
+
+/// An entry that is neither an address nor a network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AddressListError {
+    pub entry: String,
+}
+
+impl fmt::Display for AddressListError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` is neither an IP address nor a network such as 10.0.0.0/8", self.entry)
+    }
+}
+
+impl std::error::Error for AddressListError {}
+
+impl AddressList {
+    pub fn parse<S: AsRef<str>>(entries: &[S]) -> Result<Self, AddressListError> {
+        let parse_one = |text: &S| {
+            let text = text.as_ref().trim();
+            text.parse::<IpNet>()
+                .or_else(|_| text.parse::<IpAddr>().map(IpNet::from))
+                .map_err(|_| AddressListError { entry: text.to_owned() })
+        };
+        entries.iter().map(parse_one).collect::<Result<_, _>>().map(AddressList)
+    }
+
+    pub fn contains(&self, ip: IpAddr) -> bool {
+        let ip = ip.to_canonical();
+        self.0.iter().any(|net| net.contains(&ip))
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl TryFrom<Vec<String>> for AddressList {
+    type Error = AddressListError;
+    fn try_from(entries: Vec<String>) -> Result<Self, AddressListError> {
+        AddressList::parse(&entries)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_ipv6_client_is_its_64() {
+        let a: ClientIp = "2001:db8:1:2:3::4".parse().unwrap();
+        let b: ClientIp = "2001:db8:1:2:ffff::1".parse().unwrap();
+        assert_eq!(a.block(), b.block());
+        assert_eq!(a.block().to_string(), "2001:db8:1:2::/64");
+        assert_eq!("2001:db8:1:2::/64".parse::<AddressBlock>().unwrap(), a.block());
+        let mapped: ClientIp = "::ffff:192.0.2.1".parse().unwrap();
+        assert_eq!(mapped.to_string(), "192.0.2.1");
+    }
+
+    #[test]
+    fn lists_hold_networks_and_addresses() {
+        let list = AddressList::parse(&["10.0.0.0/8", "::1"]).unwrap();
+        assert!(list.contains("10.9.9.9".parse().unwrap()));
+        assert!(list.contains("::ffff:10.1.1.1".parse().unwrap()));
+        assert!(!list.contains("11.0.0.1".parse().unwrap()));
+        assert!(AddressList::parse(&["shop"]).unwrap_err().to_string().contains("`shop`"));
+    }
+}

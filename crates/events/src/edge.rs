@@ -1,0 +1,103 @@
+//! Facts of the front door.
+
+use serde::{Deserialize, Serialize};
+use storeward_base::Timestamp;
+
+/// A request was stopped and the client saw the blocked page (or problem+json).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestBlocked {
+    pub method: String,
+    /// Canonical path with what looks like personal data masked; no query.
+    pub path: String,
+    /// `inspect`, `ban` or `limits`: the stage that decided.
+    pub stage: String,
+    /// The rule that tipped the scale; 0 where no inspection rule did.
+    pub rule_id: u32,
+    pub category: String,
+    /// Where, such as `ARGS:q`.
+    pub variable: String,
+    /// The matched bytes, masked.
+    pub matched: String,
+    pub score: u32,
+}
+
+/// A request would have been blocked, but the route's mode is `detect`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestFlagged {
+    pub method: String,
+    pub path: String,
+    pub rule_id: u32,
+    pub category: String,
+    pub variable: String,
+    pub matched: String,
+    pub score: u32,
+}
+
+/// A request was too malformed, ambiguous, large or slow to be served.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestRefused {
+    pub status: u16,
+    /// A stable code such as `host.duplicate`.
+    pub reason: String,
+}
+
+/// Card numbers were masked before they left.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CardNumberMasked {
+    pub path: String,
+    /// `response` or `query`.
+    pub place: String,
+    pub count: u32,
+}
+
+/// The inspection engine failed on a request; it was let through and counted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InspectionFailed {
+    pub path: String,
+}
+
+/// An upstream stopped answering.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UpstreamDown {
+    pub upstream: String,
+    pub reason: String,
+}
+
+/// An upstream answers again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UpstreamUp {
+    pub upstream: String,
+}
+
+/// A new certificate is served.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CertificateIssued {
+    pub names: Vec<String>,
+    /// `acme`, `files` or `local`.
+    pub source: String,
+    pub not_after: Timestamp,
+    /// SHA-256 of the leaf, hexadecimal.
+    pub fingerprint: String,
+}
+
+/// A certificate that is served nears its end and no newer one is at hand.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CertificateExpiring {
+    pub names: Vec<String>,
+    pub not_after: Timestamp,
+    pub hours_left: i64,
+}
+
+/// A certificate could not be had or read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CertificateFailed {
+    pub names: Vec<String>,
+    pub source: String,
+    pub reason: String,
+}
+
+/// The queue was full and facts were lost; says how many, so that the gap is known.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventsDropped {
+    pub count: u64,
+}

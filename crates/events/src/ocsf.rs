@@ -1,0 +1,173 @@
+//! Events as OCSF 1.6.0 (Open Cybersecurity Schema Framework) objects.
+//!
+//! Classes used: HTTP Activity 4002, Detection Finding 2004, Authentication 3002, Account Change 3001, Application
+//! Lifecycle 6002. `type_uid` is class × 100 + activity, as the schema defines it.
+
+use std::net::IpAddr;
+
+use serde_json::{Map, Value, json};
+use storeward_base::Actor;
+
+use crate::{Event, Record};
+
+/// Class, category and activity of one event.
+struct Class {
+    category: u32,
+    class: u32,
+    activity: u32,
+    /// 1 success, 2 failure, 99 other.
+    status: u32,
+}
+
+const fn http(activity: u32, status: u32) -> Class {
+    Class { category: 4, class: 4002, activity, status }
+}
+const fn finding() -> Class {
+    Class { category: 2, class: 2004, activity: 1, status: 1 }
+}
+const fn authentication(activity: u32, status: u32) -> Class {
+    Class { category: 3, class: 3002, activity, status }
+}
+const fn account(activity: u32) -> Class {
+    Class { category: 3, class: 3001, activity, status: 1 }
+}
+const fn lifecycle(activity: u32, status: u32) -> Class {
+    Class { category: 6, class: 6002, activity, status }
+}
+
+fn class_of(event: &Event) -> Class {
+    match event {
+        Event::RequestBlocked(_) | Event::RequestRefused(_) => http(99, 2),
+        Event::RequestFlagged(_) | Event::CardNumberMasked(_) => http(99, 1),
+        Event::FindingRaised(_) | Event::ClientBanned(_) | Event::BanLifted(_) => finding(),
+        Event::EnrolmentOffered(_) => account(1),
+        Event::StaffEnrolled(_) => account(2),
+        Event::StaffSignedIn(_) => authentication(1, 1),
+        Event::StaffSignInFailed(_) => authentication(1, 2),
+        Event::StaffSignedOut(_) => authentication(2, 1),
+        Event::Started(_) => lifecycle(3, 1),
+        Event::Stopped(_) => lifecycle(4, 1),
+        Event::ConfigReloaded(_)
+        | Event::LedgerVerified(_)
+        | Event::CertificateIssued(_)
+        | Event::UpstreamUp(_) => lifecycle(99, 1),
+        Event::ConfigRefused(_)
+        | Event::CertificateExpiring(_)
+        | Event::CertificateFailed(_)
+        | Event::UpstreamDown(_)
+        | Event::InspectionFailed(_)
+        | Event::EventsDropped(_) => lifecycle(99, 2),
+    }
+}
+
+pub(crate) fn record(record: &Record, address: Option<IpAddr>) -> Value {
+    let class = class_of(&record.event);
+    let mut out = Map::new();
+    let mut put = |key: &str, value: Value| {
+        out.insert(key.to_owned(), value);
+    };
+    put("category_uid", json!(class.category));
+    put("class_uid", json!(class.class));
+    put("activity_id", json!(class.activity));
+    if class.activity == 99 {
+        put("activity_name", json!(record.event.kind()));
+    }
+    put("type_uid", json!(class.class * 100 + class.activity));
+    put("severity_id", json!(record.event.severity() as u32));
+    put("severity", json!(record.event.severity().name()));
+    put("status_id", json!(class.status));
+    put("time", json!(record.at.micros().div_euclid(1_000)));
+    put("message", json!(record.sentence()));
+    put("metadata", metadata(record));
+    put("actor", actor(&record.actor));
+    if let Actor::Client { client } = record.actor {
+        put("src_endpoint", endpoint(&client.to_string(), address));
+    }
+    for (key, value) in of_class(record, class.class) {
+        put(key, value);
+    }
+    put("unmapped", details(record));
+    Value::Object(out)
+}
+
+fn metadata(record: &Record) -> Value {
+    json!({
+        "version": "1.6.0",
+        "uid": record.id.to_string(),
+        "event_code": record.event.kind(),
+        "correlation_uid": record.request.map(|r| r.to_string()),
+        "product": { "name": "Storeward", "vendor_name": "Storeward", "version": env!("CARGO_PKG_VERSION") },
+    })
+}
+
+fn actor(actor: &Actor) -> Value {
+    match actor {
+        Actor::System => json!({ "app_name": "storeward" }),
+        Actor::Operator => json!({ "user": { "type_id": 2, "uid": "operator" } }),
+        Actor::Client { client } => json!({ "user": { "type_id": 0, "uid": client.to_string() } }),
+        Actor::Staff { id } => json!({ "user": { "type_id": 1, "uid": id.to_string() } }),
+    }
+}
+
+fn endpoint(uid: &str, address: Option<IpAddr>) -> Value {
+    match address {
+        Some(ip) => json!({ "uid": uid, "ip": ip.to_string() }),
+        None => json!({ "uid": uid }),
+    }
+}
+
+/// What the class requires beyond what every event has.
+fn of_class(record: &Record, class: u32) -> Vec<(&'static str, Value)> {
+    match class {
+        4002 => http_parts(record),
+        2004 => vec![(
+            "finding_info",
+            json!({ "uid": record.id.to_string(), "title": record.sentence(), "types": [record.event.kind()] }),
+        )],
+        3001 | 3002 => vec![("user", user_of(record)), ("is_mfa", json!(class == 3002))],
+        _ => vec![("app", json!({ "name": "Storeward", "version": env!("CARGO_PKG_VERSION") }))],
+    }
+}
+
+fn http_parts(record: &Record) -> Vec<(&'static str, Value)> {
+    let blocked = matches!(record.event, Event::RequestBlocked(_) | Event::RequestRefused(_));
+    let (action, disposition) = if blocked { (2, 2) } else { (1, 15) };
+    let mut parts = vec![("action_id", json!(action)), ("disposition_id", json!(disposition))];
+    match &record.event {
+        Event::RequestBlocked(b) => {
+            parts.push(("http_request", request(&b.method, &b.path)));
+            parts.push(("firewall_rule", json!({ "uid": b.rule_id.to_string(), "category": b.category })));
+            parts.push(("http_response", json!({ "code": 403 })));
+        }
+        Event::RequestFlagged(f) => {
+            parts.push(("http_request", request(&f.method, &f.path)));
+            parts.push(("firewall_rule", json!({ "uid": f.rule_id.to_string(), "category": f.category })));
+        }
+        Event::RequestRefused(r) => parts.push(("http_response", json!({ "code": r.status }))),
+        Event::CardNumberMasked(c) => parts.push(("http_request", request("", &c.path))),
+        _ => {}
+    }
+    parts
+}
+
+fn request(method: &str, path: &str) -> Value {
+    json!({ "http_method": method, "url": { "path": path } })
+}
+
+fn user_of(record: &Record) -> Value {
+    let id = match &record.event {
+        Event::EnrolmentOffered(e) => Some(e.staff),
+        Event::StaffEnrolled(e) => Some(e.staff),
+        Event::StaffSignedIn(e) => Some(e.staff),
+        Event::StaffSignedOut(e) => Some(e.staff),
+        Event::StaffSignInFailed(e) => e.staff,
+        _ => None,
+    };
+    json!({ "type_id": 1, "uid": id.map_or_else(|| "unknown".to_owned(), |id| id.to_string()) })
+}
+
+/// The event's own fields, so that nothing is lost in the mapping.
+fn details(record: &Record) -> Value {
+    let mut whole = serde_json::to_value(&record.event).unwrap_or(Value::Null);
+    whole.get_mut("data").map(Value::take).unwrap_or(Value::Null)
+}

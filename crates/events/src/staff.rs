@@ -1,0 +1,36 @@
+//! Facts of the staff's own sign-in.
+
+use serde::{Deserialize, Serialize};
+use storeward_base::{StaffId, Timestamp};
+
+/// A one-time link was made with which a member of staff may enrol.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EnrolmentOffered {
+    pub staff: StaffId,
+    pub expires_at: Timestamp,
+}
+
+/// A member of staff set a password and a second factor.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StaffEnrolled {
+    pub staff: StaffId,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StaffSignedIn {
+    pub staff: StaffId,
+}
+
+/// A sign-in failed. `staff` is missing where no such account is known.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StaffSignInFailed {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub staff: Option<StaffId>,
+    /// `unknown_account`, `password`, `code`, `code_replayed` or `throttled`.
+    pub reason: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StaffSignedOut {
+    pub staff: StaffId,
+}
