@@ -1,1 +1,11 @@
-//! edge
+//! The front door.
+//!
+//! **Owns** listeners, TLS and certificates, the guards on the client's bytes, the pipeline of one request, the
+//! connections to the shop, the access record, bans.
+//! **Holds** one true path, query, host and client address is made once and every later stage uses it; a byte that could
+//! be read in two ways is refused; no SQL, no lock and no unbounded queue on a request's way.
+//! **Never** sign-in, personal profile data, or a decision that a domain could make.
+//! **Emits** `edge.*` and `detection.*`.
+#![forbid(unsafe_code)]
+
+pub mod guard;

@@ -1,0 +1,224 @@
+//! The client's byte stream with a guard on it: what hyper and h2 read passed the strict readers first.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::connection::{Connection, Stage};
+use super::frames::{FrameLimits, Frames};
+use super::framing::{Framing, HeadLimits, Phase};
+
+/// Bytes read and thrown away after a refusal, so that the client sees the answer instead of a reset.
+const LINGER_BYTES: usize = 64 * 1024;
+
+/// Which reader follows the inbound bytes.
+#[derive(Debug)]
+enum Reader {
+    Http1(Framing),
+    Http2(Frames),
+}
+
+/// What is left to do before the connection ends.
+#[derive(Debug)]
+enum Refusing {
+    No,
+    Write { answer: Vec<u8>, written: usize },
+    Shutdown,
+    Linger { read: usize },
+}
+
+/// A client connection under guard. After an upgrade (101) the bytes pass unread.
+#[derive(Debug)]
+pub struct GuardedIo<S> {
+    inner: S,
+    shared: Arc<Connection>,
+    reader: Reader,
+    refusing: Refusing,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> GuardedIo<S> {
+    pub fn http1(inner: S, shared: Arc<Connection>, limits: HeadLimits) -> Self {
+        shared.enter(Stage::Idle);
+        GuardedIo { inner, shared, reader: Reader::Http1(Framing::new(limits)), refusing: Refusing::No }
+    }
+
+    pub fn http2(inner: S, shared: Arc<Connection>, limits: FrameLimits) -> Self {
+        shared.enter(Stage::Http2Start);
+        GuardedIo { inner, shared, reader: Reader::Http2(Frames::new(limits)), refusing: Refusing::No }
+    }
+
+    /// Reads `bytes` strictly; the error tells how many of them may be passed on.
+    fn inspect(&mut self, bytes: &[u8]) -> Result<(), usize> {
+        let now_ms = self.shared.now_ms();
+        match &mut self.reader {
+            Reader::Http1(framing) => {
+                let result = framing.read(bytes);
+                self.shared.enter(match framing.phase() {
+                    Phase::Idle => Stage::Idle,
+                    Phase::Head => Stage::Head,
+                    Phase::Body => Stage::Body,
+                });
+                result.map_err(|(sound, refusal)| {
+                    self.shared.refuse(refusal.status(), refusal.code());
+                    let alone = sound == 0 && self.shared.in_flight() == 0;
+                    let answered = alone || framing.phase() == Phase::Head && self.shared.in_flight() == 0;
+                    self.refusing = if answered {
+                        Refusing::Write { answer: answer(refusal.status(), refusal.code()), written: 0 }
+                    } else {
+                        Refusing::Shutdown
+                    };
+                    sound
+                })
+            }
+            Reader::Http2(frames) => {
+                let result = frames.read(bytes, now_ms);
+                let phase = frames.phase();
+                if frames.is_spent() {
+                    self.shared.drain();
+                }
+                self.shared.enter(if !phase.established {
+                    Stage::Http2Start
+                } else if phase.header_block_open || phase.mid_frame {
+                    Stage::Head
+                } else {
+                    Stage::Http2
+                });
+                result.map_err(|refusal| {
+                    self.shared.refuse(0, refusal.code());
+                    self.refusing = Refusing::Shutdown;
+                    0
+                })
+            }
+        }
+    }
+
+    /// Answers, shuts the writing side and reads on for a while; ends in an error, which ends the connection.
+    fn poll_refusing(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        loop {
+            match &mut self.refusing {
+                Refusing::No => return Poll::Ready(io::ErrorKind::InvalidData.into()),
+                // A request before the refused bytes is being served: an answer now would be taken for its answer.
+                Refusing::Write { written: 0, .. } if self.shared.in_flight() > 0 => {
+                    self.refusing = Refusing::Shutdown;
+                }
+                Refusing::Write { answer, written } => {
+                    let rest = answer.get(*written..).unwrap_or_default();
+                    if rest.is_empty() {
+                        self.refusing = Refusing::Shutdown;
+                        continue;
+                    }
+                    match ready!(Pin::new(&mut self.inner).poll_write(cx, rest)) {
+                        Ok(count) if count > 0 => *written += count,
+                        _ => return Poll::Ready(io::ErrorKind::WriteZero.into()),
+                    }
+                }
+                Refusing::Shutdown => {
+                    if ready!(Pin::new(&mut self.inner).poll_flush(cx)).is_err()
+                        || ready!(Pin::new(&mut self.inner).poll_shutdown(cx)).is_err()
+                    {
+                        return Poll::Ready(io::ErrorKind::InvalidData.into());
+                    }
+                    self.shared.enter(Stage::Linger);
+                    self.refusing = Refusing::Linger { read: 0 };
+                }
+                Refusing::Linger { read } => {
+                    let mut waste = [0u8; 4096];
+                    let mut buffer = ReadBuf::new(&mut waste);
+                    let done = ready!(Pin::new(&mut self.inner).poll_read(cx, &mut buffer)).is_err();
+                    *read += buffer.filled().len();
+                    if done || buffer.filled().is_empty() || *read > LINGER_BYTES {
+                        return Poll::Ready(io::ErrorKind::InvalidData.into());
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The answer to bytes that are no request: short, and the last on its connection.
+fn answer(status: u16, code: &str) -> Vec<u8> {
+    let reason = match status {
+        431 => "Request Header Fields Too Large",
+        501 => "Not Implemented",
+        505 => "HTTP Version Not Supported",
+        _ => "Bad Request",
+    };
+    let body = format!(
+        "{{\"type\":\"about:blank\",\"title\":\"{reason}\",\"status\":{status},\"code\":\"{code}\"}}"
+    );
+    format!(
+        "HTTP/1.1 {status} {reason}\r\nContent-Type: application/problem+json\r\nContent-Length: {}\r\n\
+         Connection: close\r\n\r\n{body}",
+        body.len()
+    )
+    .into_bytes()
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for GuardedIo<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        if !matches!(this.refusing, Refusing::No) {
+            return this.poll_refusing(cx).map(Err);
+        }
+        let before = buffer.filled().len();
+        let result = Pin::new(&mut this.inner).poll_read(cx, buffer);
+        this.shared.read_waits(result.is_pending());
+        ready!(result)?;
+        let fresh = buffer.filled().get(before..).unwrap_or_default();
+        this.shared.has_read(fresh.len());
+        if this.shared.is_tunnel() {
+            return Poll::Ready(Ok(()));
+        }
+        // `inspect` borrows the whole of `this`, the bytes lie in `buffer`: no copy is made.
+        match this.inspect(fresh) {
+            Ok(()) => Poll::Ready(Ok(())),
+            Err(0) => {
+                buffer.set_filled(before);
+                this.poll_refusing(cx).map(Err)
+            }
+            Err(sound) => {
+                buffer.set_filled(before + sound);
+                Poll::Ready(Ok(()))
+            }
+        }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for GuardedIo<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let result = Pin::new(&mut self.inner).poll_write(cx, bytes);
+        self.shared.has_written(&result);
+        result
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        parts: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let result = Pin::new(&mut self.inner).poll_write_vectored(cx, parts);
+        self.shared.has_written(&result);
+        result
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.inner.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let result = Pin::new(&mut self.inner).poll_flush(cx);
+        self.shared.has_flushed(result.is_ready());
+        result
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(cx)
+    }
+}
