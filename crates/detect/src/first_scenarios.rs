@@ -1,0 +1,226 @@
+//! The scenarios a shop starts with.
+//!
+//! Figures follow CrowdSec's hub (commit b03cb59, MIT; see docs of `capacity`, `leak`, `mute`) unless a comment says
+//! why not. The rule for every `Ban`: no single customer, whatever goes wrong for them, may fill the bucket.
+
+use std::time::Duration;
+
+use crate::scenario::Condition::{
+    AdminPath, AfterBlock, BackdoorFile, Method, NotStatic, Outcome as Was, ScannerUserAgent, SensitiveFile,
+    ShopAnswered, SignInFailed, SignInPost, Status,
+};
+use crate::{Condition, Distinct, Group, Outcome, Response, Scenario};
+
+/// All of them, in the order in which they are looked at.
+pub fn first_scenarios() -> Vec<Scenario> {
+    let mut all = probing();
+    all.extend(sign_in());
+    all.extend(attacks());
+    all.extend(pace());
+    all
+}
+
+/// What most scenarios share: every request counts, per client, silence of a minute, ban unless the address is a
+/// crowd (under 10 % of its requests went wrong).
+fn ban(name: &'static str, when: &'static [Condition], capacity: u32, leak: Duration) -> Scenario {
+    Scenario {
+        name,
+        title: "",
+        meaning: "",
+        when,
+        distinct: Distinct::Nothing,
+        group: Group::Client,
+        capacity,
+        leak,
+        mute: Duration::from_secs(60),
+        response: Response::Ban,
+        min_bad_percent: 10,
+    }
+}
+
+fn note(name: &'static str, when: &'static [Condition], capacity: u32, leak: Duration) -> Scenario {
+    Scenario { response: Response::Note, min_bad_percent: 0, ..ban(name, when, capacity, leak) }
+}
+
+const fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+const FIVE_MINUTES: Duration = Duration::from_secs(300);
+
+fn probing() -> Vec<Scenario> {
+    vec![
+        Scenario {
+            title: "looks for pages that do not exist",
+            meaning: "Asked for many different pages that the shop does not have or does not show: a program \
+                      that tries out names of pages, not a person.",
+            distinct: Distinct::Path,
+            group: Group::ClientAndHost,
+            mute: FIVE_MINUTES,
+            min_bad_percent: 25,
+            ..ban("probing", &[ShopAnswered(&[400, 403, 404]), NotStatic], 10, seconds(10))
+        },
+        // Our own: mixing good pages into the probing gets past `probing`'s 25 %, but not past this one.
+        Scenario {
+            title: "looks for very many pages that do not exist",
+            meaning: "Asked for dozens of different pages that the shop does not have, hidden among ordinary \
+                      requests.",
+            distinct: Distinct::Path,
+            group: Group::ClientAndHost,
+            mute: FIVE_MINUTES,
+            min_bad_percent: 5,
+            ..ban("probing_mass", &[ShopAnswered(&[400, 403, 404]), NotStatic], 60, seconds(10))
+        },
+        Scenario {
+            title: "looks for an administration page",
+            meaning: "Asked for several administration pages of well-known shop systems that this shop does not \
+                      have or does not show.",
+            distinct: Distinct::Path,
+            min_bad_percent: 25,
+            ..ban("admin_probing", &[AdminPath, ShopAnswered(&[403, 404]), NotStatic], 2, seconds(10))
+        },
+        Scenario {
+            title: "looks for secret files",
+            meaning: "Asked for files that hold passwords, keys, backups or source code. Nobody does that by \
+                      accident several times.",
+            distinct: Distinct::Path,
+            mute: FIVE_MINUTES,
+            ..ban("sensitive_files", &[SensitiveFile], 4, seconds(5))
+        },
+        Scenario {
+            title: "looks for a back door",
+            meaning: "Asked for files by which burglars return to shops they broke into before.",
+            distinct: Distinct::FileName,
+            mute: FIVE_MINUTES,
+            ..ban("backdoor_files", &[BackdoorFile], 1, seconds(5))
+        },
+    ]
+}
+
+fn sign_in() -> Vec<Scenario> {
+    vec![
+        Scenario {
+            title: "guesses passwords",
+            meaning: "Sign-ins failed one after the other, faster than a person types.",
+            ..ban("sign_in_failures", &[SignInFailed], 5, seconds(10))
+        },
+        // After ssh-slow-bf's pattern. Only noted: a mobile network can hold so many forgetful customers.
+        Scenario {
+            title: "guesses passwords slowly",
+            meaning: "Sign-ins kept failing over a long time.",
+            mute: Duration::from_secs(3600),
+            ..note("sign_in_failures_slow", &[SignInFailed], 10, seconds(60))
+        },
+        // Ours: most shops answer a failed sign-in with 200 and the form once more.
+        Scenario {
+            title: "signs in very often",
+            meaning: "Sent the sign-in form again and again. The shop does not say whether the sign-ins failed.",
+            mute: FIVE_MINUTES,
+            ..note("sign_in_flood", &[SignInPost], 20, seconds(10))
+        },
+    ]
+}
+
+fn attacks() -> Vec<Scenario> {
+    vec![
+        // CrowdSec's appsec scenarios ban at the second distinct rule; a false positive on a cookie or on one form
+        // may well trip two, so it takes three different rules here.
+        Scenario {
+            title: "tries out several kinds of attack",
+            meaning: "Inspection stopped requests of this client for three different reasons in short order.",
+            distinct: Distinct::Rule,
+            ..ban("attack_variety", &[Was(&[Outcome::Blocked])], 2, seconds(60))
+        },
+        // A wrongly blocked customer tries again a few times; twenty times within a minute is a program.
+        Scenario {
+            title: "keeps on attacking",
+            meaning: "Inspection stopped more than twenty requests of this client in short order.",
+            ..ban("attack_hammering", &[Was(&[Outcome::Blocked])], 20, seconds(5))
+        },
+        Scenario {
+            title: "would have been blocked for several reasons",
+            meaning: "On a route that only watches, inspection found three different kinds of attack.",
+            distinct: Distinct::Rule,
+            mute: FIVE_MINUTES,
+            ..note("attack_flagged", &[Was(&[Outcome::Flagged])], 2, seconds(60))
+        },
+        Scenario {
+            title: "uses an attack tool after a block",
+            meaning: "Was stopped by inspection, and calls itself by the name of a tool for breaking in.",
+            mute: Duration::from_secs(120),
+            ..ban("scanner_after_block", &[ScannerUserAgent, AfterBlock], 0, seconds(60))
+        },
+        Scenario {
+            title: "uses an attack tool",
+            meaning: "Calls itself by the name of a tool that looks for security holes. It may be your own test.",
+            mute: FIVE_MINUTES,
+            ..note("scanner_user_agent", &[ScannerUserAgent], 1, seconds(60))
+        },
+    ]
+}
+
+const MALFORMED: &[Condition] = &[Was(&[Outcome::Refused]), Status(&[400, 414, 431, 501, 505])];
+
+fn pace() -> Vec<Scenario> {
+    vec![
+        // Ours. A broken program is wrong in one way all the time; somebody who tries to confuse the proxy is wrong
+        // in many ways.
+        Scenario {
+            title: "sends requests that are malformed in many ways",
+            meaning: "Sent requests that break the rules of HTTP in several different ways, as tools do that try \
+                      to slip past a proxy.",
+            distinct: Distinct::Reason,
+            ..ban("malformed_variety", MALFORMED, 3, seconds(30))
+        },
+        Scenario {
+            title: "keeps sending malformed requests",
+            meaning: "Sent many requests that break the rules of HTTP, always in the same way: probably a broken \
+                      program.",
+            mute: FIVE_MINUTES,
+            ..note("malformed_repeated", MALFORMED, 20, seconds(10))
+        },
+        Scenario {
+            title: "is too fast",
+            meaning: "Ran into the rate limit again and again.",
+            mute: FIVE_MINUTES,
+            ..note("rate_limited", &[Was(&[Outcome::Limited])], 5, seconds(60))
+        },
+        // Ours: a client that slows down when told to never gets here.
+        Scenario {
+            title: "floods the shop",
+            meaning: "Kept sending more than five requests a second above the limit, hundreds of them.",
+            mute: FIVE_MINUTES,
+            ..ban("flooding", &[Was(&[Outcome::Limited])], 300, Duration::from_millis(200))
+        },
+        // The hub's figures (40, one each half second) would hit an office of thirty that browses at once; a crawler
+        // that matters is much faster than these, too.
+        Scenario {
+            title: "reads the whole shop",
+            meaning: "Opened more than a hundred different pages, faster than people read. A search engine, a \
+                      price comparison, or somebody copying your catalogue.",
+            distinct: Distinct::Path,
+            group: Group::ClientAndHost,
+            mute: FIVE_MINUTES,
+            ..note("crawling", &[Method(&["GET", "HEAD"]), NotStatic], 100, Duration::from_millis(250))
+        },
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_scenario_can_be_told_to_a_person() {
+        let all = first_scenarios();
+        let mut names: Vec<_> = all.iter().map(|s| s.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), all.len());
+        for scenario in all {
+            assert!(!scenario.title.is_empty() && scenario.meaning.ends_with('.'), "{}", scenario.name);
+            assert!(scenario.name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'), "{}", scenario.name);
+            assert!(!scenario.leak.is_zero() && !scenario.when.is_empty());
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! What the detector is told of one request.
+
+use storeward_base::{ClientIp, RequestId, Timestamp};
+
+/// What became of a request at the front door.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The shop answered.
+    Passed,
+    /// Inspection would have stopped it, but the route only detects.
+    Flagged,
+    /// A challenge was put in its way.
+    Challenged,
+    /// Inspection stopped it.
+    Blocked,
+    /// A rate limit stopped it.
+    Limited,
+    /// It was malformed, ambiguous, too large or too slow.
+    Refused,
+    /// Its client was banned already: tells nothing new and is not looked at, so that a ban cannot feed itself.
+    Banned,
+}
+
+/// One request, seen when its answer was done. Borrowed: the detector keeps hashes and counts only.
+#[derive(Clone, Copy, Debug)]
+pub struct Observation<'a> {
+    /// When the answer was done (not when the request began: a client could make that arbitrarily old).
+    pub at: Timestamp,
+    pub request: Option<RequestId>,
+    pub client: ClientIp,
+    pub host: &'a str,
+    /// In capitals, as HTTP writes it.
+    pub method: &'a str,
+    /// Canonical, without the query.
+    pub path: &'a str,
+    /// What the client received.
+    pub status: u16,
+    pub user_agent: &'a str,
+    pub outcome: Outcome,
+    /// The inspection rule that tipped the scale; 0 for none.
+    pub rule_id: u32,
+    pub category: &'a str,
+    /// Why it was refused or limited, as a stable code.
+    pub reason: &'a str,
+    /// The shop, or our own sign-in, said that a sign-in failed.
+    pub auth_failed: bool,
+}
+
+impl<'a> Observation<'a> {
+    /// A passed request without further marks.
+    pub fn passed(at: Timestamp, client: ClientIp, method: &'a str, path: &'a str, status: u16) -> Self {
+        Observation {
+            at,
+            request: None,
+            client,
+            host: "",
+            method,
+            path,
+            status,
+            user_agent: "",
+            outcome: Outcome::Passed,
+            rule_id: 0,
+            category: "",
+            reason: "",
+            auth_failed: false,
+        }
+    }
+
+    /// Whether the answer came from the shop and not from us.
+    pub(crate) fn reached_the_shop(&self) -> bool {
+        matches!(self.outcome, Outcome::Passed | Outcome::Flagged)
+    }
+
+    /// Whether it speaks against the client: the shop did not want it, or we did not.
+    pub(crate) fn is_bad(&self) -> bool {
+        !self.reached_the_shop() || matches!(self.status, 400 | 401 | 403 | 404 | 405) || self.auth_failed
+    }
+}

@@ -1,0 +1,314 @@
+//! The words scenarios look for in paths and user agents. All in lower case; our own lists, kept short on purpose:
+//! each entry must be something that no customer of a shop asks for.
+
+/// Endings of files that pages pull in by themselves.
+const STATIC: &[&str] = &[
+    "avif",
+    "bmp",
+    "css",
+    "eot",
+    "gif",
+    "ico",
+    "jpeg",
+    "jpg",
+    "js",
+    "map",
+    "mjs",
+    "mp3",
+    "mp4",
+    "ogg",
+    "otf",
+    "pdf",
+    "png",
+    "svg",
+    "ttf",
+    "wasm",
+    "wav",
+    "webm",
+    "webmanifest",
+    "webp",
+    "woff",
+    "woff2",
+];
+
+/// Segments or files under which shop systems and their tools keep their administration.
+const ADMIN: &[&str] = &[
+    "_phpmyadmin",
+    "admin",
+    "admin.php",
+    "admin_area",
+    "adminer",
+    "adminer.php",
+    "administration",
+    "administrator",
+    "admin-console",
+    "actuator",
+    "backend",
+    "backoffice",
+    "bitrix",
+    "cpanel",
+    "dbadmin",
+    "hudson",
+    "jenkins",
+    "jmx-console",
+    "mailman",
+    "manager",
+    "myadmin",
+    "mysqladmin",
+    "pgadmin",
+    "phpmyadmin",
+    "phppgadmin",
+    "pma",
+    "solr",
+    "sqladmin",
+    "sysadmin",
+    "typo3",
+    "user-admin",
+    "web-console",
+    "webadmin",
+    "wp-admin",
+    "wp-login.php",
+    "xmlrpc.php",
+];
+
+/// Segments that must never be served.
+const SENSITIVE_SEGMENTS: &[&str] = &[
+    ".aws",
+    ".azure",
+    ".bzr",
+    ".docker",
+    ".git",
+    ".gnupg",
+    ".hg",
+    ".idea",
+    ".kube",
+    ".npmrc",
+    ".pypirc",
+    ".s3cfg",
+    ".ssh",
+    ".svn",
+    ".terraform",
+    ".vscode",
+    ".bash_history",
+    ".htpasswd",
+    ".htaccess",
+    ".netrc",
+    ".my.cnf",
+    ".mysql_history",
+    ".pgpass",
+    ".ds_store",
+    "id_rsa",
+    "id_ed25519",
+    "web.config",
+    "wp-config.php",
+    "wp-config.php.bak",
+    "wp-config.txt",
+    "configuration.php.bak",
+    "localsettings.php",
+    "local.xml",
+    "env.php",
+    "phpinfo.php",
+    "server-status",
+    "docker-compose.yml",
+    "composer.lock",
+    "composer.json",
+    "sftp-config.json",
+    "credentials.json",
+    "secrets.yml",
+    "secrets.json",
+    "database.yml",
+    "parameters.yml",
+];
+
+/// Endings of backups, dumps and keys.
+const SENSITIVE_ENDINGS: &[&str] = &[
+    ".sql", ".sql.gz", ".sql.zip", ".bak", ".old", ".orig", ".swp", ".save", ".dump", ".sqlite", ".sqlite3",
+    ".mdb", ".pem", ".key", ".pfx", ".p12", ".kdbx", ".tfstate", ".php~",
+];
+
+/// Names of web shells.
+const BACKDOORS: &[&str] = &[
+    "alfa.php",
+    "alfanew.php",
+    "b374k.php",
+    "bypass.php",
+    "c100.php",
+    "c99.php",
+    "cmd.asp",
+    "cmd.aspx",
+    "cmd.jsp",
+    "cmd.php",
+    "eval-stdin.php",
+    "filesman.php",
+    "gel4y.php",
+    "indoxploit.php",
+    "lufix.php",
+    "mini.php",
+    "minishell.php",
+    "r57.php",
+    "shell.asp",
+    "shell.aspx",
+    "shell.jsp",
+    "shell.php",
+    "shell4.php",
+    "up.php",
+    "webshell.php",
+    "wp-conflg.php",
+    "wso.php",
+    "wso2.php",
+    "wsoyanz.php",
+    "xleet.php",
+];
+
+/// Whole segments of paths where people sign in.
+const SIGN_IN: &[&str] = &[
+    "account-login",
+    "authenticate",
+    "customer-login",
+    "login",
+    "login.aspx",
+    "login.php",
+    "login_check",
+    "loginpost",
+    "log-in",
+    "logon",
+    "session",
+    "sessions",
+    "sign-in",
+    "sign_in",
+    "signin",
+    "token",
+    "wp-login.php",
+    "xmlrpc.php",
+];
+
+/// Tools that exist to find or use holes. No general HTTP library stands here: shops are polled with those.
+const SCANNERS: &[&str] = &[
+    "acunetix",
+    "arachni",
+    "burpcollaborator",
+    "commix",
+    "dirb/",
+    "dirbuster",
+    "feroxbuster",
+    "fimap",
+    "fuzz faster",
+    "gobuster",
+    "grabber/",
+    "hydra",
+    "jaeles",
+    "joomscan",
+    "masscan",
+    "nessus",
+    "netsparker",
+    "nikto",
+    "nmap scripting",
+    "nuclei",
+    "openvas",
+    "paros/",
+    "qualys",
+    "skipfish",
+    "sqlmap",
+    "sqlninja",
+    "vega/",
+    "w3af",
+    "wapiti",
+    "webinspect",
+    "wfuzz",
+    "whatweb",
+    "wpscan",
+    "zgrab",
+    "zmeu",
+];
+
+pub(crate) fn file_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
+
+pub(crate) fn is_static(path: &str) -> bool {
+    file_name(path).rsplit_once('.').is_some_and(|(_, ending)| any_equals(STATIC, ending))
+}
+
+/// Any segment counts: `/shop/admin/` is as telling as `/admin`.
+pub(crate) fn is_admin_path(path: &str) -> bool {
+    path.split('/').any(|segment| any_equals(ADMIN, segment))
+}
+
+pub(crate) fn is_sensitive_file(path: &str) -> bool {
+    let name = file_name(path);
+    path.split('/').any(|s| any_equals(SENSITIVE_SEGMENTS, s) || is_environment_file(s))
+        || SENSITIVE_ENDINGS.iter().any(|ending| ends_with_ignoring_case(name, ending))
+}
+
+/// `.env`, `.env.local` and the like; not `.environment-friendly`.
+fn is_environment_file(segment: &str) -> bool {
+    segment.get(..4).is_some_and(|s| s.eq_ignore_ascii_case(".env"))
+        && matches!(segment.as_bytes().get(4), None | Some(b'.' | b'_' | b'~' | b'-'))
+}
+
+pub(crate) fn is_backdoor_file(path: &str) -> bool {
+    any_equals(BACKDOORS, file_name(path))
+}
+
+pub(crate) fn is_sign_in_path(path: &str) -> bool {
+    path.split('/').any(|segment| any_equals(SIGN_IN, segment))
+}
+
+pub(crate) fn is_scanner(user_agent: &str) -> bool {
+    // User agents are capped by whoever observes; 512 bytes here is a second line.
+    let agent = user_agent.as_bytes().get(..512).unwrap_or(user_agent.as_bytes()).to_ascii_lowercase();
+    SCANNERS.iter().any(|tool| contains(&agent, tool.as_bytes()))
+}
+
+fn any_equals(words: &[&str], text: &str) -> bool {
+    words.iter().any(|word| word.eq_ignore_ascii_case(text))
+}
+
+fn ends_with_ignoring_case(text: &str, ending: &str) -> bool {
+    let bytes = text.as_bytes();
+    bytes
+        .len()
+        .checked_sub(ending.len())
+        .and_then(|at| bytes.get(at..))
+        .is_some_and(|tail| tail.eq_ignore_ascii_case(ending.as_bytes()))
+}
+
+fn contains(text: &[u8], word: &[u8]) -> bool {
+    text.windows(word.len()).any(|part| part == word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_told_apart() {
+        for path in ["/.env", "/.ENV.local", "/a/.git/config", "/dump.SQL", "/site.sql.gz", "/wp-config.php"]
+        {
+            assert!(is_sensitive_file(path), "{path}");
+        }
+        for path in ["/", "/products/.environment", "/sql", "/key", "/backpack.html", "/öl.sqlé"] {
+            assert!(!is_sensitive_file(path), "{path}");
+        }
+        assert!(is_admin_path("/phpMyAdmin/index.php") && !is_admin_path("/administer-eye-drops"));
+        assert!(is_sign_in_path("/customer/account/loginPost/") && !is_sign_in_path("/blogin"));
+        assert!(is_static("/a/b.JPG") && !is_static("/a.php") && !is_static("/a"));
+        assert!(is_backdoor_file("/x/c99.php") && !is_backdoor_file("/c99.php/x"));
+    }
+
+    #[test]
+    fn tools_are_told_from_browsers_and_libraries() {
+        for agent in ["sqlmap/1.8#stable (https://sqlmap.org)", "Mozilla/5.00 (Nikto/2.1.6)"] {
+            assert!(is_scanner(agent), "{agent}");
+        }
+        for agent in [
+            "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+            "python-requests/2.32",
+            "curl/8.5.0",
+            "Stripe/1.0 (+https://stripe.com/docs/webhooks)",
+            "",
+        ] {
+            assert!(!is_scanner(agent), "{agent}");
+        }
+    }
+}
