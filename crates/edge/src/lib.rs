@@ -8,4 +8,6 @@
 //! **Emits** `edge.*` and `detection.*`.
 #![forbid(unsafe_code)]
 
+pub mod canonical;
+pub mod config;
 pub mod guard;

@@ -1,0 +1,241 @@
+//! The front door's part of `storeward.toml`, as written and as checked.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use serde::Deserialize;
+use storeward_base::AddressList;
+
+use crate::guard::{FrameLimits, Timeouts};
+
+/// `[listen]`: where clients come in.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Listen {
+    /// TLS.
+    pub https: SocketAddr,
+    /// Plain HTTP: certificate challenges and the redirect to HTTPS; absent = not served.
+    #[serde(default)]
+    pub http: Option<SocketAddr>,
+    /// Port that stands in redirects and absolute addresses when it differs from the one listened on (behind NAT).
+    #[serde(default)]
+    pub public_port: Option<u16>,
+    /// Networks of load balancers that speak the PROXY protocol (v1 or v2) to us; they must, others must not.
+    #[serde(default)]
+    pub proxy_protocol_from: AddressList,
+    /// Networks of proxies whose X-Forwarded-For is believed.
+    #[serde(default)]
+    pub trusted_proxies: AddressList,
+}
+
+/// `[upstream]`: the shop.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UpstreamSection {
+    /// `http://host:port` or `https://host:port`, each with an optional weight: `{ url = "…", weight = 2 }`.
+    pub servers: Vec<ServerEntry>,
+    /// Asked every `health_interval_seconds`; any answer below 500 is health.
+    #[serde(default = "root")]
+    pub health_path: String,
+    #[serde(default = "five")]
+    pub health_interval_seconds: u64,
+    #[serde(default = "five")]
+    pub connect_timeout_seconds: u64,
+    /// Until the response's head.
+    #[serde(default = "sixty")]
+    pub response_timeout_seconds: u64,
+    /// PEM file with roots to trust for https servers instead of the system's.
+    #[serde(default)]
+    pub ca_file: Option<std::path::PathBuf>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub enum ServerEntry {
+    Url(String),
+    Weighted {
+        url: String,
+        #[serde(default = "one")]
+        weight: u32,
+    },
+}
+
+/// `[limits]`: what one client may ask of us.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LimitsSection {
+    pub headers: usize,
+    pub head_bytes: usize,
+    pub body_bytes: u64,
+    pub connections: usize,
+    pub connections_per_client: u32,
+    pub streams_per_connection: u32,
+    pub streams_in_connection_life: u32,
+    pub handshake_seconds: u64,
+    pub head_seconds: u64,
+    pub idle_seconds: u64,
+    pub minimum_bytes_per_second: u64,
+}
+
+impl Default for LimitsSection {
+    fn default() -> Self {
+        LimitsSection {
+            headers: 100,
+            head_bytes: 32 * 1024,
+            body_bytes: 64 * 1024 * 1024,
+            connections: 8_192,
+            connections_per_client: 256,
+            streams_per_connection: 100,
+            streams_in_connection_life: 10_000,
+            handshake_seconds: 10,
+            head_seconds: 15,
+            idle_seconds: 30,
+            minimum_bytes_per_second: 128,
+        }
+    }
+}
+
+impl LimitsSection {
+    pub fn timeouts(&self) -> Timeouts {
+        Timeouts {
+            handshake: Duration::from_secs(self.handshake_seconds),
+            head: Duration::from_secs(self.head_seconds),
+            idle: Duration::from_secs(self.idle_seconds),
+            minimum_rate: self.minimum_bytes_per_second,
+            ..Timeouts::default()
+        }
+    }
+
+    pub fn frames(&self) -> FrameLimits {
+        FrameLimits { streams: self.streams_in_connection_life, ..FrameLimits::default() }
+    }
+}
+
+/// `off`, `detect` or `block`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum InspectMode {
+    Off,
+    Detect,
+    #[default]
+    Block,
+}
+
+/// `[inspect]`: the intrusion detection for routes that say nothing else.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct InspectSection {
+    pub mode: InspectMode,
+    pub exceptions: Vec<ExceptionEntry>,
+}
+
+/// What a rule shall not look at. At least one of the three must be given.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ExceptionEntry {
+    pub rule: Option<u32>,
+    pub parameter: Option<String>,
+    pub path: Option<String>,
+}
+
+/// `[headers]`: what is added to every response of the shop.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HeadersSection {
+    pub hsts: bool,
+    pub hsts_include_subdomains: bool,
+    pub hsts_preload: bool,
+    pub nosniff: bool,
+    pub frame: bool,
+    pub referrer: bool,
+    pub cookies: bool,
+    pub hide_banners: bool,
+}
+
+impl Default for HeadersSection {
+    fn default() -> Self {
+        HeadersSection {
+            hsts: true,
+            hsts_include_subdomains: false,
+            hsts_preload: false,
+            nosniff: true,
+            frame: true,
+            referrer: true,
+            cookies: true,
+            hide_banners: true,
+        }
+    }
+}
+
+/// `[[route]]`: a path and everything below it; the longest path wins.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RouteEntry {
+    pub path: String,
+    #[serde(default)]
+    pub inspect: Option<InspectMode>,
+    #[serde(default)]
+    pub exceptions: Vec<ExceptionEntry>,
+    #[serde(default)]
+    pub body_bytes: Option<u64>,
+    #[serde(default)]
+    pub mask_cards: Option<bool>,
+    #[serde(default)]
+    pub hsts: Option<bool>,
+    #[serde(default)]
+    pub nosniff: Option<bool>,
+    #[serde(default)]
+    pub frame: Option<bool>,
+    #[serde(default)]
+    pub referrer: Option<bool>,
+    #[serde(default)]
+    pub cookies: Option<bool>,
+    #[serde(default)]
+    pub hide_banners: Option<bool>,
+}
+
+/// `[look]`: how pages that we show in the shop's place look.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Look {
+    pub name: Option<String>,
+    /// `#rrggbb`.
+    pub colour: Option<String>,
+    /// How to reach the shop's people, shown on the blocked page.
+    pub contact: Option<String>,
+}
+
+/// A value that does not fit; says where and what to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    pub key: String,
+    pub problem: String,
+}
+
+impl ConfigError {
+    pub fn new(key: impl Into<String>, problem: impl Into<String>) -> Self {
+        ConfigError { key: key.into(), problem: problem.into() }
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.key, self.problem)
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+fn root() -> String {
+    "/".to_owned()
+}
+fn one() -> u32 {
+    1
+}
+fn five() -> u64 {
+    5
+}
+fn sixty() -> u64 {
+    60
+}
