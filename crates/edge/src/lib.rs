@@ -8,6 +8,9 @@
 //! **Emits** `edge.*` and `detection.*`.
 #![forbid(unsafe_code)]
 
+pub mod body;
 pub mod canonical;
 pub mod config;
 pub mod guard;
+pub mod request;
+pub mod upstream;

@@ -1,0 +1,138 @@
+//! The client's request body on its way to the shop: counted, bounded, watched.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+
+use crate::guard::Connection;
+use crate::guard::connection::Wanted;
+
+/// Why a request body ended early.
+#[derive(Debug)]
+pub enum BodyError {
+    /// More bytes than the route lets through.
+    TooLarge,
+    /// The client's side broke: closed, reset, bad chunk.
+    Client(hyper::Error),
+}
+
+impl fmt::Display for BodyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            BodyError::TooLarge => f.write_str("the request body is larger than this route allows"),
+            BodyError::Client(_) => f.write_str("the client's request body broke off"),
+        }
+    }
+}
+
+impl std::error::Error for BodyError {}
+
+/// What inspection has read already, then the rest as it comes.
+#[derive(Debug)]
+pub struct ClientBody {
+    inspected: Option<Bytes>,
+    inner: Incoming,
+    left: u64,
+    received: u64,
+    connection: Arc<Connection>,
+    waiting: Option<Wanted>,
+}
+
+impl ClientBody {
+    /// At most `limit` bytes will pass.
+    pub fn new(inner: Incoming, limit: u64, connection: Arc<Connection>) -> Self {
+        ClientBody { inspected: None, inner, left: limit, received: 0, connection, waiting: None }
+    }
+
+    /// Whether there is nothing to send.
+    pub fn is_empty(&self) -> bool {
+        self.inspected.is_none() && self.inner.is_end_stream()
+    }
+
+    /// Bytes that came in so far.
+    pub const fn received(&self) -> u64 {
+        self.received
+    }
+
+    /// Reads up to `cap` bytes for inspection; they will be sent to the shop all the same. True when that was all.
+    /// Trailers end the reading too and are then not forwarded: nobody may hide a field behind inspection.
+    pub async fn read_ahead(&mut self, cap: usize) -> Result<(Bytes, bool), BodyError> {
+        let mut first: Option<Bytes> = None;
+        let mut more: Vec<u8> = Vec::new();
+        let mut complete = false;
+        loop {
+            let have = if more.is_empty() { first.as_ref().map_or(0, Bytes::len) } else { more.len() };
+            if have >= cap {
+                break;
+            }
+            let frame = std::future::poll_fn(|cx| self.poll_inner(cx)).await;
+            let Some(frame) = frame.transpose()? else {
+                complete = true;
+                break;
+            };
+            let Ok(data) = frame.into_data() else { continue };
+            match (&first, more.is_empty()) {
+                (None, _) => first = Some(data),
+                (Some(one), true) => {
+                    more.reserve(one.len() + data.len());
+                    more.extend_from_slice(one);
+                    more.extend_from_slice(&data);
+                }
+                (Some(_), false) => more.extend_from_slice(&data),
+            }
+        }
+        let bytes = if more.is_empty() { first.unwrap_or_default() } else { Bytes::from(more) };
+        self.inspected = (!bytes.is_empty()).then(|| bytes.clone());
+        Ok((bytes, complete))
+    }
+
+    fn poll_inner(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let Poll::Ready(frame) = Pin::new(&mut self.inner).poll_frame(cx) else {
+            if self.waiting.is_none() {
+                self.waiting = Some(self.connection.want_body());
+            }
+            return Poll::Pending;
+        };
+        self.waiting = None;
+        Poll::Ready(frame.map(|frame| {
+            let frame = frame.map_err(BodyError::Client)?;
+            let count = frame.data_ref().map_or(0, |d| u64::try_from(d.len()).unwrap_or(u64::MAX));
+            self.received = self.received.saturating_add(count);
+            self.left = self.left.checked_sub(count).ok_or(BodyError::TooLarge)?;
+            Ok(frame)
+        }))
+    }
+}
+
+impl Body for ClientBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if let Some(bytes) = self.inspected.take() {
+            return Poll::Ready(Some(Ok(Frame::data(bytes))));
+        }
+        let frame = ready!(self.poll_inner(cx));
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.is_empty()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let ahead = self.inspected.as_ref().map_or(0, |b| u64::try_from(b.len()).unwrap_or(0));
+        match self.inner.size_hint().exact() {
+            Some(rest) => SizeHint::with_exact(rest.saturating_add(ahead)),
+            None => SizeHint::default(),
+        }
+    }
+}

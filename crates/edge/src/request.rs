@@ -1,0 +1,254 @@
+//! A request on its way to the shop: what is dropped, what is added, how it is written.
+
+use bytes::BytesMut;
+use http::header::{self, HeaderMap, HeaderName};
+use storeward_base::{ClientIp, RequestId};
+
+use crate::canonical::Refused;
+
+/// Names that only we (or a trusted proxy) may set. A client's own are dropped, in every spelling that a shop might fold
+/// into them (`X_Forwarded_For`, `X.Forwarded.For`).
+const OURS: [&str; 22] = [
+    "x-forwarded-for",
+    "x-forwarded-proto",
+    "x-forwarded-host",
+    "x-forwarded-port",
+    "x-forwarded-server",
+    "x-forwarded-prefix",
+    "x-forwarded-by",
+    "x-forwarded-scheme",
+    "x-forwarded-ssl",
+    "x-forwarded",
+    "forwarded",
+    "x-real-ip",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "x-original-url",
+    "x-rewrite-url",
+    "x-original-host",
+    "cf-connecting-ip",
+    "true-client-ip",
+    "proxy",
+    "x-request-id",
+    "front-end-https",
+];
+
+/// Whether a client's header must not reach the shop.
+pub fn is_dropped(name: &HeaderName) -> bool {
+    let name = name.as_str();
+    // PHP, WSGI and CGI fold `_` (and some fold `.`) into `-`: such a name is never what it looks like.
+    if name.bytes().any(|b| matches!(b, b'_' | b'.')) {
+        return true;
+    }
+    match name.as_bytes().first() {
+        Some(b'x' | b'f' | b'c' | b't' | b'p') => OURS.contains(&name) || name.starts_with("x-storeward-"),
+        _ => false,
+    }
+}
+
+/// Hop-by-hop fields (RFC 9110 7.6.1) and the framing that we write ourselves.
+fn is_hop_by_hop(name: &HeaderName) -> bool {
+    matches!(
+        *name,
+        header::CONNECTION
+            | header::TRANSFER_ENCODING
+            | header::CONTENT_LENGTH
+            | header::UPGRADE
+            | header::TE
+            | header::TRAILER
+            | header::HOST
+            | header::EXPECT
+            | header::PROXY_AUTHORIZATION
+            | header::PROXY_AUTHENTICATE
+    ) || matches!(name.as_str(), "keep-alive" | "proxy-connection" | "http2-settings")
+}
+
+/// Refuses a Connection line that names fields of the message (it would take a Cookie or our own fields away).
+/// True when the client asks for an upgrade.
+pub fn check_connection(headers: &HeaderMap) -> Result<bool, Refused> {
+    let mut upgrade = false;
+    for line in headers.get_all(header::CONNECTION) {
+        let refused = Refused { status: 400, code: "connection.names_field" };
+        let line = line.to_str().map_err(|_| refused)?;
+        for token in line.split(',').map(str::trim).filter(|t| !t.is_empty()) {
+            if token.eq_ignore_ascii_case("upgrade") {
+                upgrade = true;
+            } else if !["close", "keep-alive", "te", "http2-settings"]
+                .iter()
+                .any(|t| token.eq_ignore_ascii_case(t))
+            {
+                return Err(refused);
+            }
+        }
+    }
+    Ok(upgrade && headers.contains_key(header::UPGRADE))
+}
+
+/// How the body is framed towards the shop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodyFraming {
+    None,
+    /// A body is announced, and it is empty.
+    Zero,
+    Length(u64),
+    Chunked,
+}
+
+/// What is written around the client's own fields.
+#[derive(Debug)]
+pub struct Surroundings<'a> {
+    pub method: &'a http::Method,
+    pub forward: &'a str,
+    pub host: &'a [u8],
+    pub client: ClientIp,
+    pub request: RequestId,
+    pub framing: BodyFraming,
+    /// The protocol to upgrade to.
+    pub upgrade: Option<&'a header::HeaderValue>,
+    /// Responses shall come uncompressed, so that they can be read.
+    pub identity_encoding: bool,
+}
+
+/// Writes the request's head anew, field by field.
+pub fn write_head(out: &mut BytesMut, around: &Surroundings<'_>, headers: &HeaderMap) {
+    out.reserve(1024);
+    out.extend_from_slice(around.method.as_str().as_bytes());
+    out.extend_from_slice(b" ");
+    out.extend_from_slice(around.forward.as_bytes());
+    out.extend_from_slice(b" HTTP/1.1\r\n");
+    write_field(out, "host", around.host);
+    let mut cookies: Option<BytesMut> = None;
+    for (name, value) in headers {
+        if is_hop_by_hop(name) || is_dropped(name) {
+            continue;
+        }
+        match *name {
+            header::ACCEPT_ENCODING if around.identity_encoding => {}
+            // HTTP/2 clients may split Cookie; HTTP/1.1 has one line (RFC 9113 8.2.3).
+            header::COOKIE => match &mut cookies {
+                None => cookies = Some(BytesMut::from(value.as_bytes())),
+                Some(line) => {
+                    line.extend_from_slice(b"; ");
+                    line.extend_from_slice(value.as_bytes());
+                }
+            },
+            _ => write_field(out, name.as_str(), value.as_bytes()),
+        }
+    }
+    if let Some(line) = cookies {
+        write_field(out, "cookie", &line);
+    }
+    write_own_fields(out, around);
+    out.extend_from_slice(b"\r\n");
+}
+
+fn write_own_fields(out: &mut BytesMut, around: &Surroundings<'_>) {
+    let client = around.client.to_string();
+    write_field(out, "x-forwarded-for", client.as_bytes());
+    write_field(out, "x-forwarded-proto", b"https");
+    write_field(out, "x-forwarded-host", around.host);
+    write_field(out, "x-real-ip", client.as_bytes());
+    write_field(out, "x-request-id", around.request.to_string().as_bytes());
+    if around.identity_encoding {
+        write_field(out, "accept-encoding", b"identity");
+    }
+    match around.framing {
+        BodyFraming::None => {}
+        BodyFraming::Zero => write_field(out, "content-length", b"0"),
+        BodyFraming::Length(length) => write_field(out, "content-length", length.to_string().as_bytes()),
+        BodyFraming::Chunked => write_field(out, "transfer-encoding", b"chunked"),
+    }
+    if let Some(protocol) = around.upgrade {
+        write_field(out, "connection", b"upgrade");
+        write_field(out, "upgrade", protocol.as_bytes());
+    }
+}
+
+/// Writes one header line.
+pub fn write_field(out: &mut BytesMut, name: &str, value: &[u8]) {
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b": ");
+    out.extend_from_slice(value);
+    out.extend_from_slice(b"\r\n");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(fields: &[(&str, &str)]) -> HeaderMap {
+        let mut map = HeaderMap::new();
+        for (name, value) in fields {
+            map.append(HeaderName::from_bytes(name.as_bytes()).unwrap(), value.parse().unwrap());
+        }
+        map
+    }
+
+    fn written(fields: &[(&str, &str)]) -> String {
+        let mut out = BytesMut::new();
+        let around = Surroundings {
+            method: &http::Method::GET,
+            forward: "/a?b",
+            host: b"shop.example",
+            client: "192.0.2.7".parse().unwrap(),
+            request: RequestId::from_bits(1),
+            framing: BodyFraming::None,
+            upgrade: None,
+            identity_encoding: false,
+        };
+        write_head(&mut out, &around, &headers(fields));
+        String::from_utf8(out.to_vec()).unwrap()
+    }
+
+    #[test]
+    fn a_client_cannot_set_what_is_ours_in_any_spelling() {
+        for name in [
+            "X-Forwarded-For",
+            "X_Forwarded_For",
+            "X.Forwarded.For",
+            "x_forwarded-for",
+            "X-Real-IP",
+            "X_Real_IP",
+            "Forwarded",
+            "Proxy",
+            "X-Original-URL",
+            "X-Rewrite-URL",
+            "CF-Connecting-IP",
+            "True-Client-IP",
+            "X-Storeward-Identity",
+            "X_Storeward_Identity",
+            "X.Storeward.Identity",
+            "Content_Length",
+            "Transfer_Encoding",
+            "X-Request-Id",
+        ] {
+            let text = written(&[(name, "203.0.113.99")]);
+            assert!(!text.contains("203.0.113.99"), "{name} got through:\n{text}");
+        }
+        assert!(written(&[]).contains("x-forwarded-for: 192.0.2.7\r\n"));
+    }
+
+    #[test]
+    fn hop_by_hop_fields_end_here() {
+        let text = written(&[("Connection", "close"), ("Keep-Alive", "1"), ("TE", "trailers"), ("X-A", "1")]);
+        assert!(text.contains("x-a: 1\r\n"));
+        for gone in ["connection", "keep-alive", "te:"] {
+            assert!(!text.contains(gone), "{gone} in {text}");
+        }
+    }
+
+    #[test]
+    fn connection_may_not_name_fields() {
+        let check =
+            |line: &str| check_connection(&headers(&[("connection", line), ("upgrade", "websocket")]));
+        assert_eq!(check("close"), Ok(false));
+        assert_eq!(check("keep-alive, Upgrade"), Ok(true));
+        assert_eq!(check("close, X-Forwarded-For").unwrap_err().code, "connection.names_field");
+        assert_eq!(check("Cookie").unwrap_err().status, 400);
+    }
+
+    #[test]
+    fn split_cookies_become_one_line() {
+        assert!(written(&[("cookie", "a=1"), ("cookie", "b=2")]).contains("cookie: a=1; b=2\r\n"));
+    }
+}
