@@ -1,0 +1,93 @@
+//! Fingerprints: plain ones of files, keyed ones of client addresses, and what is stored of a session token.
+
+use std::fmt;
+
+use aws_lc_rs::{constant_time, digest, hmac};
+use storeward_base::{ClientIp, ClientRef, Entropy, Secret};
+
+use crate::Hash;
+use crate::encoding::hex;
+
+/// Turns client addresses into [`ClientRef`]s. Whoever lacks the key cannot turn one back by trying all addresses.
+#[derive(Clone)]
+pub struct PseudonymKey(Secret<[u8; 32]>);
+
+impl PseudonymKey {
+    pub fn generate(entropy: &dyn Entropy) -> Self {
+        PseudonymKey(Secret::new(entropy.bytes::<32>()))
+    }
+
+    pub fn from_bytes(bytes: Secret<[u8; 32]>) -> Self {
+        PseudonymKey(bytes)
+    }
+
+    /// What a key file keeps.
+    pub fn bytes(&self) -> &Secret<[u8; 32]> {
+        &self.0
+    }
+
+    /// HMAC-SHA-256 (RFC 2104) of the address's text, cut to 96 bits (RFC 2104 section 5 allows half or more of what
+    /// a collision needs; 2^48 clients would be needed for one).
+    pub fn client_ref(&self, ip: ClientIp) -> ClientRef {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, self.0.expose());
+        let tag = hmac::sign(&key, format!("client-address/1\n{ip}").as_bytes());
+        let mut bytes = [0; 12];
+        bytes.iter_mut().zip(tag.as_ref()).for_each(|(to, from)| *to = *from);
+        ClientRef::from_bytes(bytes)
+    }
+}
+
+impl fmt::Debug for PseudonymKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PseudonymKey(***)")
+    }
+}
+
+/// SHA-256 (FIPS 180-4).
+pub fn sha256(bytes: &[u8]) -> Hash {
+    let mut out = [0; 32];
+    out.copy_from_slice(digest::digest(&digest::SHA256, bytes).as_ref());
+    out
+}
+
+/// SHA-256 in lower-case hexadecimal.
+pub fn sha256_hex(bytes: &[u8]) -> String {
+    hex(&sha256(bytes))
+}
+
+/// Compares in a time that does not depend on where the two differ; lengths are not secret.
+pub fn equal(a: &[u8], b: &[u8]) -> bool {
+    constant_time::verify_slices_are_equal(a, b).is_ok()
+}
+
+/// What is stored of a session or one-time token: who reads the database cannot use it. A plain hash is enough, since
+/// a token is random and too long to be guessed.
+pub fn token_hash(token: &str) -> String {
+    sha256_hex(format!("token/1\n{token}").as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use storeward_base::SeededEntropy;
+
+    #[test]
+    fn a_client_keeps_its_reference_under_one_key() {
+        let (a, b) =
+            (PseudonymKey::generate(&SeededEntropy::new(1)), PseudonymKey::generate(&SeededEntropy::new(2)));
+        let ip: ClientIp = "192.0.2.1".parse().unwrap();
+        let mapped: ClientIp = "::ffff:192.0.2.1".parse().unwrap();
+        assert_eq!(a.client_ref(ip), a.client_ref(mapped));
+        assert_ne!(a.client_ref(ip), b.client_ref(ip));
+        assert_ne!(a.client_ref(ip), a.client_ref("192.0.2.2".parse().unwrap()));
+        assert_eq!(format!("{a:?}"), "PseudonymKey(***)");
+    }
+
+    #[test]
+    fn hashes_have_their_known_values() {
+        // FIPS 180-4's example.
+        assert_eq!(sha256_hex(b"abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        assert!(equal(b"a", b"a") && !equal(b"a", b"b") && !equal(b"a", b"aa"));
+        assert_ne!(token_hash("t"), sha256_hex(b"t"));
+    }
+}
