@@ -1,0 +1,100 @@
+//! What stands around every route: whose address was asked for, where the request came from, limits, headers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use storeward_base::Entropy;
+
+use crate::csrf;
+use crate::failure::{Failure, WantsPage};
+use crate::headers::{self, Nonce};
+use crate::origin::HostNames;
+
+/// The place our pages live at.
+#[derive(Clone)]
+pub struct Site {
+    /// The names and addresses it answers to.
+    pub names: HostNames,
+    /// `https`; `http` only in a preview on one's own machine.
+    pub scheme: &'static str,
+    /// Where the link on a failure page leads.
+    pub home: &'static str,
+    pub entropy: Arc<dyn Entropy>,
+    /// Of a posted form.
+    pub body_limit_bytes: usize,
+    /// How long a handler may take to begin its answer.
+    pub patience: Duration,
+}
+
+impl Site {
+    /// Answers to `names` over TLS, with 64 KiB forms and 20 seconds of patience.
+    pub fn new(names: HostNames, home: &'static str, entropy: Arc<dyn Entropy>) -> Self {
+        Site {
+            names,
+            scheme: "https",
+            home,
+            entropy,
+            body_limit_bytes: 64 * 1024,
+            patience: Duration::from_secs(20),
+        }
+    }
+}
+
+pub(crate) async fn around(State(site): State<Arc<Site>>, mut request: Request, next: Next) -> Response {
+    let wants = WantsPage::of(request.headers());
+    let nonce = Nonce::fresh(&*site.entropy);
+    let mut response = match screen(&site, &request) {
+        Err(failure) => failure.into_response(),
+        Ok(()) => {
+            request.extensions_mut().insert(nonce.clone());
+            request.extensions_mut().insert(Arc::clone(&site));
+            let answer = tokio::time::timeout(site.patience, next.run(request)).await;
+            answer.unwrap_or_else(|_| Failure::busy("web.too_slow").into_response())
+        }
+    };
+    if let Some(failure) = failure_of(&response) {
+        let written = failure.write(wants, site.home);
+        let (mut head, _) = response.into_parts();
+        let (written_head, body) = written.into_parts();
+        head.status = written_head.status;
+        head.headers.remove(http::header::CONTENT_LENGTH);
+        head.headers.extend(written_head.headers);
+        response = Response::from_parts(head, body);
+    }
+    headers::secure(response.headers_mut(), &nonce);
+    response
+}
+
+fn screen(site: &Site, request: &Request) -> Result<(), Failure> {
+    let authority = site.names.own_authority(request.uri(), request.headers());
+    let authority = authority.ok_or_else(Failure::wrong_host)?;
+    let own_origin = format!("{}://{authority}", site.scheme);
+    csrf::check_provenance(request.method(), request.headers(), &own_origin)
+}
+
+/// The failure inside the response; also one that a library made without ours.
+fn failure_of(response: &Response) -> Option<Failure> {
+    if let Some(failure) = response.extensions().get::<Failure>() {
+        return Some(failure.clone());
+    }
+    let status = response.status();
+    let unexplained = status.is_client_error() || status.is_server_error();
+    let has_own_body = response.extensions().get::<Explained>().is_some();
+    (unexplained && !has_own_body).then(|| Failure::of_status(status))
+}
+
+/// Marks an error response whose body is meant: a form shown again with its faults named.
+#[derive(Clone, Copy)]
+pub(crate) struct Explained;
+
+/// A page with an error status that keeps its own body.
+pub(crate) fn explained(status: StatusCode, page: impl IntoResponse) -> Response {
+    let mut response = page.into_response();
+    *response.status_mut() = status;
+    response.extensions_mut().insert(Explained);
+    response
+}

@@ -1,0 +1,180 @@
+//! The router: each route is written down with its access rule, and the list can be printed and reviewed.
+
+use std::fmt;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::handler::Handler;
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, get, post};
+use http::{Method, header};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+
+use crate::access::{Access, Gate};
+use crate::assets;
+use crate::cookie::Cookie;
+use crate::csrf::{self, CsrfToken, VISIT};
+use crate::failure::Failure;
+use crate::frame::{self, Site};
+
+/// One line of the access table.
+#[derive(Clone, Debug)]
+pub struct AccessRow<N> {
+    pub method: Method,
+    pub path: &'static str,
+    pub access: Access<N>,
+}
+
+impl<N: fmt::Display> fmt::Display for AccessRow<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:<5}{:<28}{}", self.method.as_str(), self.path, self.access)
+    }
+}
+
+/// Routes under construction. `S` is what handlers share.
+pub struct Routes<S, G: Gate> {
+    gate: Arc<G>,
+    rows: Vec<AccessRow<G::Need>>,
+    router: Router<S>,
+}
+
+impl<S: Clone + Send + Sync + 'static, G: Gate> Routes<S, G> {
+    pub fn new(gate: G) -> Self {
+        Routes { gate: Arc::new(gate), rows: Vec::new(), router: Router::new() }
+    }
+
+    /// Answers GET and HEAD. The handler must change nothing: mail scanners and link previews follow links.
+    #[must_use]
+    pub fn get<H, T>(self, path: &'static str, access: Access<G::Need>, handler: H) -> Self
+    where
+        H: Handler<T, S>,
+        T: 'static,
+    {
+        self.add(Method::GET, path, access, get(handler))
+    }
+
+    /// Answers POST of a form that carries the visitor's token.
+    #[must_use]
+    pub fn post<H, T>(self, path: &'static str, access: Access<G::Need>, handler: H) -> Self
+    where
+        H: Handler<T, S>,
+        T: 'static,
+    {
+        self.add(Method::POST, path, access, post(handler))
+    }
+
+    fn add(
+        mut self,
+        method: Method,
+        path: &'static str,
+        access: Access<G::Need>,
+        handler: MethodRouter<S>,
+    ) -> Self {
+        let guard = Arc::new(Guard { gate: Arc::clone(&self.gate), access: access.clone() });
+        let guarded = handler.route_layer(middleware::from_fn_with_state(guard, admit::<G>));
+        self.rows.push(AccessRow { method, path, access });
+        self.router = self.router.route(path, guarded);
+        self
+    }
+
+    /// Every route with its rule, in the order they were written down.
+    pub fn rows(&self) -> &[AccessRow<G::Need>] {
+        &self.rows
+    }
+
+    /// The finished service. It adds the assets, the pages for unknown addresses and methods, and the frame around
+    /// everything: host check, provenance, limits, security headers.
+    pub fn finish(self, state: S, site: Site) -> Router {
+        let site = Arc::new(site);
+        self.router
+            .route(assets::ROUTE, get(assets::serve))
+            .fallback(|| async { Failure::missing("web.no_such_page", "There is no page at this address.") })
+            .method_not_allowed_fallback(|| async { Failure::wrong_method() })
+            .with_state(state)
+            .layer(middleware::from_fn_with_state(site, frame::around))
+    }
+}
+
+struct Guard<G: Gate> {
+    gate: Arc<G>,
+    access: Access<G::Need>,
+}
+
+async fn admit<G: Gate>(
+    State(guard): State<Arc<Guard<G>>>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Response> {
+    let (mut head, body) = request.into_parts();
+    let mut fresh_visit = None;
+    match &guard.access {
+        Access::Public(_) => {}
+        Access::PublicForm(_) => fresh_visit = greet(&mut head).map_err(IntoResponse::into_response)?,
+        Access::Only(need) => guard.gate.admit(need, &mut head).await?,
+    }
+    let request = if head.method.is_safe() {
+        Request::from_parts(head, body)
+    } else {
+        check_form(head, body).await.map_err(IntoResponse::into_response)?
+    };
+    let mut response = next.run(request).await;
+    if let Some(line) = fresh_visit.and_then(|token: String| VISIT.set(&token, None)) {
+        response.headers_mut().append(header::SET_COOKIE, line);
+    }
+    Ok(response)
+}
+
+/// Gives a visitor without a session the token that the page's form must repeat. Returns it when it is new.
+fn greet(head: &mut http::request::Parts) -> Result<Option<String>, Failure> {
+    let well_formed = |t: &&str| t.len() == 64 && t.bytes().all(|b| b.is_ascii_hexdigit());
+    if let Some(token) = Cookie::read(VISIT, &head.headers).filter(well_formed) {
+        let token = CsrfToken::new(token.to_owned());
+        head.extensions.insert(token);
+        return Ok(None);
+    }
+    let site = head.extensions.get::<Arc<Site>>().cloned();
+    let site = site.ok_or_else(|| Failure::broken("web.no_frame"))?;
+    let token = site.entropy.token::<32>();
+    head.extensions.insert(CsrfToken::new(token.clone()));
+    Ok(Some(token))
+}
+
+/// Reads the whole form within the limit and refuses it unless it repeats the visitor's token.
+async fn check_form(head: http::request::Parts, body: Body) -> Result<Request, Failure> {
+    let limit = head.extensions.get::<Arc<Site>>().map_or(0, |site| site.body_limit_bytes);
+    let expected = head.extensions.get::<CsrfToken>();
+    let expected = expected.ok_or_else(|| Failure::broken("web.no_csrf_token"))?;
+    let kind = head.headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or("");
+    let is_form = kind
+        .split(';')
+        .next()
+        .is_some_and(|k| k.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded"));
+    if !is_form {
+        return Err(Failure::invalid("web.not_a_form", "Only a form can be sent to this address."));
+    }
+    let bytes = match Limited::new(body, limit).collect().await {
+        Ok(whole) => whole.to_bytes(),
+        Err(fault) if fault.is::<LengthLimitError>() => return Err(Failure::too_large()),
+        Err(_) => return Err(Failure::invalid("web.body", "The form did not arrive whole.")),
+    };
+    if !form_token(&bytes).is_some_and(|given| expected.matches(given)) {
+        return Err(Failure::denied(
+            "web.csrf",
+            "The page was open for too long, or the request did not come from it. Nothing was done: \
+             load the page again and repeat.",
+        ));
+    }
+    Ok(Request::from_parts(head, Body::from(bytes)))
+}
+
+/// The token field's value. Tokens are hexadecimal, so there is nothing to decode. Two such fields count as none.
+fn form_token(body: &[u8]) -> Option<&str> {
+    let text = std::str::from_utf8(body).ok()?;
+    let mut fields =
+        text.split('&').filter_map(|pair| pair.split_once('=')).filter(|(n, _)| *n == csrf::FIELD);
+    let (_, token) = fields.next()?;
+    fields.next().is_none().then_some(token)
+}

@@ -1,0 +1,136 @@
+//! Headers, hosts, provenance, tokens, limits, failures.
+
+use super::site::{ORIGIN, app, call, routes};
+
+const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
+const HTML: (&str, &str) = ("accept", "text/html,*/*;q=0.8");
+
+#[test]
+fn the_access_table() {
+    let table: Vec<String> = routes().rows().iter().map(ToString::to_string).collect();
+    insta::assert_snapshot!(table.join("\n"));
+}
+
+#[tokio::test]
+async fn every_answer_carries_the_security_headers() {
+    let app = app();
+    for (method, path) in
+        [("GET", "/"), ("GET", "/nowhere"), ("DELETE", "/"), ("POST", "/change"), ("GET", "/broken")]
+    {
+        let answer = call(&app, method, path, &[HTML], "").await;
+        let value = |name: &str| answer.headers.get(name).map_or("", |v| v.to_str().unwrap()).to_owned();
+        assert!(value("content-security-policy").contains("frame-ancestors 'none'"), "{path}");
+        assert_eq!(value("x-content-type-options"), "nosniff", "{path}");
+        assert_eq!(value("x-frame-options"), "DENY");
+        assert_eq!(value("referrer-policy"), "no-referrer");
+        assert_eq!(value("cross-origin-opener-policy"), "same-origin");
+        assert_eq!(value("cross-origin-resource-policy"), "same-origin");
+        assert_eq!(value("cache-control"), "no-store");
+        assert!(value("strict-transport-security").starts_with("max-age="));
+    }
+}
+
+#[tokio::test]
+async fn the_nonce_is_new_each_time_and_stands_on_the_script() {
+    let app = app();
+    let nonce_of = async || {
+        let answer = call(&app, "GET", "/", &[], "").await;
+        let policy = answer.headers["content-security-policy"].to_str().unwrap().to_owned();
+        let nonce = policy.split("'nonce-").nth(1).unwrap().split('\'').next().unwrap().to_owned();
+        assert_eq!(nonce.len(), 32);
+        assert_eq!(answer.body.matches(&format!("nonce=\"{nonce}\"")).count(), 1);
+        assert_eq!(answer.body.matches("<script").count(), 1);
+        assert!(!answer.body.contains("style="));
+        nonce
+    };
+    assert_ne!(nonce_of().await, nonce_of().await);
+}
+
+#[tokio::test]
+async fn a_foreign_host_name_gets_nothing() {
+    let answer = call(&app(), "GET", "/", &[("host", "rebound.evil.example")], "").await;
+    assert_eq!(answer.status, 421);
+    assert!(!answer.body.contains("hello"));
+}
+
+#[tokio::test]
+async fn a_public_form_needs_the_token_of_its_cookie() {
+    let app = app();
+    let page = call(&app, "GET", "/form", &[], "").await;
+    let line = page.headers["set-cookie"].to_str().unwrap();
+    assert!(line.ends_with("; Path=/; Secure; HttpOnly; SameSite=Strict"), "{line}");
+    let cookie = line.split(';').next().unwrap();
+    let token = cookie.split_once('=').unwrap().1;
+    assert!(page.body.contains(token));
+    let post = async |lines: &[(&str, &str)], body: &str| {
+        call(&app, "POST", "/form", &[lines, &[FORM, ("origin", ORIGIN)]].concat(), body).await.status
+    };
+    let field = format!("csrf={token}");
+    assert_eq!(post(&[("cookie", cookie)], &field).await, 200);
+    assert_eq!(post(&[("cookie", cookie)], "csrf=0000").await, 403);
+    assert_eq!(post(&[("cookie", cookie)], "").await, 403);
+    assert_eq!(post(&[("cookie", cookie)], &format!("{field}&{field}")).await, 403);
+    assert_eq!(post(&[], &field).await, 403);
+    let other = format!("{cookie}; __Host-storeward-visit={}", "0".repeat(64));
+    assert_eq!(post(&[("cookie", &other)], &field).await, 403);
+}
+
+#[tokio::test]
+async fn changes_need_admission_provenance_and_token() {
+    let app = app();
+    let check = async |lines: &[(&str, &str)], body: &str, status: u16| {
+        let answer = call(&app, "POST", "/change", lines, body).await;
+        assert_eq!(answer.status, status, "{lines:?} {body}");
+        assert_eq!(answer.body == "changed", status == 200);
+    };
+    let (member, own) = (("x-member", "1"), ("origin", ORIGIN));
+    check(&[FORM, own], "csrf=the-token", 401).await;
+    check(&[FORM, own, member], "a=1&csrf=the-token", 200).await;
+    check(&[FORM, own, member], "csrf=the-tokem", 403).await;
+    check(&[FORM, own, member], "", 403).await;
+    check(&[FORM, member], "csrf=the-token", 403).await;
+    check(&[FORM, member, own, ("sec-fetch-site", "cross-site")], "csrf=the-token", 403).await;
+    check(&[FORM, member, ("origin", "https://evil.example")], "csrf=the-token", 403).await;
+    check(&[("content-type", "text/plain"), own, member], "csrf=the-token", 400).await;
+    check(&[FORM, own, member], &format!("csrf=the-token&a={}", "x".repeat(70_000)), 413).await;
+}
+
+#[tokio::test]
+async fn failures_speak_to_people_and_to_programs() {
+    let app = app();
+    let page = call(&app, "GET", "/nowhere", &[HTML], "").await;
+    assert_eq!(page.status, 404);
+    assert_eq!(page.headers["content-type"], "text/html; charset=utf-8");
+    assert!(page.body.contains("Nothing here"));
+    let problem = call(&app, "GET", "/nowhere", &[], "").await;
+    assert_eq!(problem.headers["content-type"], "application/problem+json");
+    insta::assert_snapshot!(problem.body);
+    let wrong = call(&app, "PUT", "/form", &[("origin", ORIGIN)], "").await;
+    assert_eq!(wrong.status, 405);
+    assert!(wrong.headers["allow"].to_str().unwrap().contains("POST"));
+    assert_eq!(call(&app, "GET", "/broken", &[HTML], "").await.body.matches("Something broke").count(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_hangs_is_given_up() {
+    let answer = call(&app(), "GET", "/slow", &[], "").await;
+    assert_eq!(answer.status, 503);
+    assert_eq!(answer.headers["retry-after"], "2");
+}
+
+#[tokio::test]
+async fn assets_are_cached_for_ever_under_their_content() {
+    let app = app();
+    let page = call(&app, "GET", "/", &[], "").await.body;
+    let urls: Vec<&str> =
+        page.split('"').filter(|t| t.starts_with("/assets/")).map(|t| t.split('#').next().unwrap()).collect();
+    assert!(urls.len() >= 4, "{urls:?}");
+    for url in urls {
+        let asset = call(&app, "GET", url, &[], "").await;
+        assert_eq!(asset.status, 200, "{url}");
+        assert_eq!(asset.headers["cache-control"], "public, max-age=31536000, immutable");
+        assert_eq!(asset.headers["x-content-type-options"], "nosniff");
+    }
+    assert_eq!(call(&app, "GET", "/assets/storeward.css", &[], "").await.status, 404);
+    assert_eq!(call(&app, "GET", "/assets/..%2fCargo.toml", &[], "").await.status, 404);
+}
