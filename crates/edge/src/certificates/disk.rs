@@ -1,0 +1,102 @@
+//! Files that must survive a crash and must not be read by others: whole or not at all, mode 0600 in 0700.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+
+use super::CertificateError;
+
+/// No certificate, key or state file comes near this; more is a mistake or an attack on memory.
+const LARGEST_BYTES: u64 = 1024 * 1024;
+
+/// Makes the directory with mode 0700; narrows it when it is there with a wider one.
+pub(crate) fn private_dir(path: &Path) -> Result<(), CertificateError> {
+    let make = || {
+        DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+        fs::set_permissions(path, Permissions::from_mode(0o700))
+    };
+    make().map_err(|e| CertificateError::file(path, &e))
+}
+
+/// Puts `bytes` in place of the file at `path`: a reader, or this program after a crash, sees the old file or the
+/// new one, never a part. On return it is on the disk.
+pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> Result<(), CertificateError> {
+    let draft = path.with_extension("tmp");
+    let write = || {
+        // A draft left by a crash may have been made with another mode; the mode is only set at creation.
+        if let Err(e) = fs::remove_file(&draft)
+            && e.kind() != ErrorKind::NotFound
+        {
+            return Err(e);
+        }
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&draft, path)?;
+        // The rename itself is only durable once the directory is.
+        match path.parent() {
+            Some(parent) => File::open(parent)?.sync_all(),
+            None => Ok(()),
+        }
+    };
+    write().map_err(|e| CertificateError::file(path, &e))
+}
+
+/// Reads a file of at most [`LARGEST_BYTES`].
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, CertificateError> {
+    let read = || {
+        let mut bytes = Vec::new();
+        File::open(path)?.take(LARGEST_BYTES + 1).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    let bytes = read().map_err(|e: std::io::Error| CertificateError::file(path, &e))?;
+    if u64::try_from(bytes.len()).is_ok_and(|n| n <= LARGEST_BYTES) {
+        return Ok(bytes);
+    }
+    Err(CertificateError::File { path: path.to_owned(), reason: "larger than 1 MiB".to_owned() })
+}
+
+/// As [`read`], with `None` for a file that is not there.
+pub(crate) fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>, CertificateError> {
+    match path.try_exists() {
+        Ok(false) => Ok(None),
+        Ok(true) => read(path).map(Some),
+        Err(e) => Err(CertificateError::file(path, &e)),
+    }
+}
+
+/// Removes the file; one that is not there is as good as removed.
+pub(crate) fn remove(path: &Path) -> Result<(), CertificateError> {
+    match fs::remove_file(path) {
+        Err(e) if e.kind() != ErrorKind::NotFound => Err(CertificateError::file(path, &e)),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_private_and_whole() {
+        let dir = std::env::temp_dir().join(format!("storeward-disk-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&dir);
+        fs::create_dir(&dir).unwrap();
+        private_dir(&dir).unwrap();
+        let path = dir.join("key.json");
+        fs::write(dir.join("key.tmp"), "left by a crash").unwrap();
+        write_private(&path, b"one").unwrap();
+        write_private(&path, b"two").unwrap();
+        let mode = |p: &Path| fs::metadata(p).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&dir), mode(&path)), (0o700, 0o600));
+        assert_eq!(read_if_there(&path).unwrap().unwrap(), b"two");
+        assert_eq!(fs::read_dir(&dir).unwrap().count(), 1, "no draft stays behind");
+        remove(&path).unwrap();
+        remove(&path).unwrap();
+        assert_eq!(read_if_there(&path).unwrap(), None);
+        fs::write(&path, vec![0; 1024 * 1024 + 1]).unwrap();
+        assert!(read(&path).unwrap_err().to_string().contains("larger than 1 MiB"));
+        fs::remove_dir_all(&dir).unwrap();
+    }
+}
