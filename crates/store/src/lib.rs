@@ -1,1 +1,42 @@
-//! store
+//! One database behind one door: SQLite in a file, or a PostgreSQL server that several nodes share.
+//!
+//! **Owns** every SQL driver, [`Db`], transactions, migrations, the [`ledger`], subscribers' cursors, the batcher of
+//! events and the book of client addresses.
+//! **Holds** a write is acknowledged after it is durable; it commits together with at least one event, or says why
+//! not ([`Tx::commit_silent`]); the ledger is gap-free, append-only and hashed into a signed tree; every queue has a
+//! bound, and [`Error::Full`] is what happens at it; the same SQL text runs on both engines.
+//! **Never** a word of any domain, and no SQL of theirs: they hand it in as texts and closures.
+//! **Emits** `edge.events_dropped`, when the batcher had to drop events.
+#![forbid(unsafe_code)]
+
+pub mod addresses;
+pub mod batch;
+mod conn;
+mod db;
+mod dialect;
+mod error;
+pub mod ledger;
+mod migrations;
+mod postgresql;
+mod readers;
+mod sqlite;
+mod statements;
+pub mod subscription;
+#[cfg(feature = "testing")]
+pub mod testing;
+mod tx;
+mod url;
+mod value;
+mod writer;
+
+pub use batch::{Ack, Emission, EventSink};
+pub use conn::Row;
+pub use db::{Db, OpenOptions};
+pub use dialect::Engine;
+pub use error::{Constraint, Error};
+pub use migrations::Migration;
+pub use statements::STATEMENTS;
+pub use subscription::Subscription;
+pub use tx::{Reader, Tx};
+pub use url::DatabaseUrl;
+pub use value::{FromValue, Value};

@@ -1,0 +1,250 @@
+//! The door: opening a database, and handing it reads and writes.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use storeward_base::{ClientIp, ClientRef, Clock, Entropy, Timestamp};
+use storeward_seal::{LogKey, Origin, PseudonymKey, VerifierKey};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::conn::Conn;
+use crate::ledger::{Appender, Signer};
+use crate::postgresql::PgConn;
+use crate::sqlite::{Access, SqliteConn};
+use crate::url::Target;
+use crate::writer::WriteJob;
+use crate::{DatabaseUrl, Engine, Error, Migration, Reader, Tx, ledger, migrations, readers, writer};
+
+/// What a database is opened with.
+pub struct OpenOptions {
+    pub url: DatabaseUrl,
+    /// This process's name among those that share the database; shows in the server's list of sessions.
+    pub node: String,
+    /// Signs the ledger's checkpoints.
+    pub log_key: LogKey,
+    /// Keys of other nodes, and of earlier times, whose checkpoints count too.
+    pub trusted: Vec<VerifierKey>,
+    /// Turns client addresses into references.
+    pub pseudonym_key: PseudonymKey,
+    /// The ledger's name, such as `shop.example/storeward`.
+    pub origin: Origin,
+    pub clock: Arc<dyn Clock>,
+    pub entropy: Arc<dyn Entropy>,
+    /// All domains' migrations, in the order in which their domains may refer to each other.
+    pub migrations: Vec<Migration>,
+    /// Connections that read; 4 is plenty for one node.
+    pub readers: u8,
+}
+
+/// An open database. Clones are cheap and share it.
+#[derive(Clone)]
+pub struct Db(Arc<Inner>);
+
+struct Inner {
+    engine: Engine,
+    writes: mpsc::Sender<writer::Message>,
+    reads: mpsc::Sender<readers::Message>,
+    committed: Arc<watch::Sender<u64>>,
+    signer: Signer,
+    pseudonym_key: PseudonymKey,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Db {
+    /// Opens the database and brings its tables up to date. Blocks.
+    pub fn open(options: OpenOptions) -> Result<Db, Error> {
+        let signer = Signer {
+            key: options.log_key,
+            origin: options.origin,
+            trusted: options.trusted,
+            clock: options.clock,
+            entropy: options.entropy,
+        };
+        let mut conn = connect(&options.url, Access::Write, &options.node)?;
+        migrations::run(&mut conn, &options.migrations, signer.clock.now())?;
+        ledger::begin(&mut conn, &signer)?;
+        let size = ledger::head(&mut Reader::new(&mut conn))?.size;
+        let committed = Arc::new(watch::Sender::new(size));
+
+        let (writes, write_queue) = mpsc::channel(writer::QUEUE);
+        let (reads, read_queue) = mpsc::channel(readers::QUEUE);
+        let appender = Appender::new(signer.clone());
+        let writer = writer::Writer { conn, appender, queue: write_queue, committed: Arc::clone(&committed) };
+        let mut threads = vec![spawn("store-writer", move || writer.run())?];
+        let read_queue = Arc::new(Mutex::new(read_queue));
+        for _ in 0..options.readers.max(1) {
+            let conn = connect(&options.url, Access::Read, &options.node)?;
+            let worker = readers::Worker { conn, queue: Arc::clone(&read_queue) };
+            threads.push(spawn("store-reader", move || worker.run())?);
+        }
+        Ok(Db(Arc::new(Inner {
+            engine: options.url.engine(),
+            writes,
+            reads,
+            committed,
+            signer,
+            pseudonym_key: options.pseudonym_key,
+            threads: Mutex::new(threads),
+        })))
+    }
+
+    /// Runs `work` in a transaction and waits until it is durable. All or nothing: an error, a panic, or a write that
+    /// appended no event leaves no trace. `work` may run more than once (after a serialisation failure or a lost
+    /// server on PostgreSQL), so it must do nothing but use its `Tx`: it is `Fn`, and gives away clones.
+    ///
+    /// Dropping the future does not take the write back.
+    pub async fn write<T, E>(
+        &self,
+        work: impl Fn(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        self.submit_write(work)?.await.unwrap_or_else(|_| Err(Error::Closed.into()))
+    }
+
+    /// [`Db::write`] for threads outside of a runtime; panics inside of one.
+    pub fn write_blocking<T, E>(
+        &self,
+        work: impl Fn(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        self.submit_write(work)?.blocking_recv().unwrap_or_else(|_| Err(Error::Closed.into()))
+    }
+
+    /// Runs `work` on one moment of the database.
+    pub async fn read<T, E>(
+        &self,
+        work: impl FnOnce(&mut Reader<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        self.submit_read(work)?.await.unwrap_or_else(|_| Err(Error::Panicked.into()))
+    }
+
+    /// [`Db::read`] for threads outside of a runtime; panics inside of one.
+    pub fn read_blocking<T, E>(
+        &self,
+        work: impl FnOnce(&mut Reader<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        self.submit_read(work)?.blocking_recv().unwrap_or_else(|_| Err(Error::Panicked.into()))
+    }
+
+    /// The number of the last entry that this process has committed or seen; wakes whoever waits for more.
+    pub fn ledger_watch(&self) -> watch::Receiver<u64> {
+        self.0.committed.subscribe()
+    }
+
+    pub fn engine(&self) -> Engine {
+        self.0.engine
+    }
+
+    /// Whether reads are answered and the writer lives.
+    pub async fn ready(&self) -> Result<(), Error> {
+        if self.0.writes.is_closed() {
+            return Err(Error::Closed);
+        }
+        self.read(|reader| ledger::head(reader).map(drop)).await
+    }
+
+    /// What stands for a client's address in events.
+    pub fn client_ref(&self, ip: ClientIp) -> ClientRef {
+        self.0.pseudonym_key.client_ref(ip)
+    }
+
+    /// Now, by the clock the database was opened with.
+    pub fn now(&self) -> Timestamp {
+        self.0.signer.clock.now()
+    }
+
+    /// Finishes the writes that wait, ends the threads and closes the connections. Other clones get
+    /// [`Error::Closed`] from then on. Blocks while writes finish.
+    pub fn close(self) {
+        let threads = std::mem::take(&mut *self.0.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        // A full queue must not swallow the stop: its receiver is emptying it, so room comes.
+        stop(&self.0.writes, || writer::Message::Stop);
+        stop(&self.0.reads, || readers::Message::Stop);
+        for thread in threads {
+            // A thread that panicked has dropped its queue; there is nothing left to wait for.
+            drop(thread.join());
+        }
+    }
+
+    pub(crate) fn signer(&self) -> &Signer {
+        &self.0.signer
+    }
+
+    /// Tells this process's subscribers of entries that another process wrote.
+    pub(crate) fn saw(&self, seq: u64) {
+        self.0.committed.send_if_modified(|seen| std::mem::replace(seen, seq.max(*seen)) < seq);
+    }
+
+    fn submit_write<T, E>(
+        &self,
+        work: impl Fn(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<oneshot::Receiver<Result<T, E>>, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        let (job, answer) = WriteJob::new(work);
+        self.0.writes.try_send(writer::Message::Write(Box::new(job))).map_err(refused)?;
+        Ok(answer)
+    }
+
+    fn submit_read<T, E>(
+        &self,
+        work: impl FnOnce(&mut Reader<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<oneshot::Receiver<Result<T, E>>, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let job: readers::Job = Box::new(move |reader| {
+            // Nobody may be waiting any more.
+            drop(reply.send(reader.map_err(E::from).and_then(work)));
+        });
+        self.0.reads.try_send(readers::Message::Read(job)).map_err(refused)?;
+        Ok(answer)
+    }
+}
+
+fn refused<M, E: From<Error>>(why: mpsc::error::TrySendError<M>) -> E {
+    match why {
+        mpsc::error::TrySendError::Full(_) => Error::Full.into(),
+        mpsc::error::TrySendError::Closed(_) => Error::Closed.into(),
+    }
+}
+
+fn stop<M>(queue: &mpsc::Sender<M>, message: impl Fn() -> M) {
+    while let Err(mpsc::error::TrySendError::Full(_)) = queue.try_send(message()) {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+}
+
+fn connect(url: &DatabaseUrl, access: Access, node: &str) -> Result<Conn, Error> {
+    match &url.0 {
+        Target::Sqlite(path) => SqliteConn::open(Path::new(path), access).map(Conn::Sqlite),
+        Target::Postgres(config) => {
+            let conn = PgConn::open(config, &format!("storeward/{node}"))?;
+            Ok(Conn::Postgres(Box::new(conn)))
+        }
+    }
+}
+
+fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, Error> {
+    let thread = std::thread::Builder::new().name(name.to_owned()).spawn(run);
+    thread.map_err(|why| Error::Open(format!("no thread can be started: {why}")))
+}

@@ -1,0 +1,206 @@
+//! Appending: what the writer keeps of the tree between the beginning of a transaction and its commit.
+
+use std::sync::{Arc, LazyLock};
+
+use storeward_base::{Actor, Clock, Entropy, EventId, RequestId, Timestamp};
+use storeward_events::{Event, Record};
+use storeward_seal::{Checkpoint, CompactRange, LogKey, Origin, VerifierKey, merkle};
+
+use super::query::{Head, read_head};
+use super::{MAX_EVENT_BYTES, to_column};
+use crate::conn::Conn;
+use crate::statements::{BEGIN_LEDGER, FIND_ENTRY, FIND_HEAD, KEEP_CHECKPOINT, MOVE_HEAD};
+use crate::{Error, Reader, Value, params};
+
+/// A checkpoint is kept for good when it is this many entries ahead of the last one kept …
+const KEEP_EVERY_ENTRIES: u64 = 1024;
+/// … or this much later.
+const KEEP_EVERY: std::time::Duration = std::time::Duration::from_secs(60);
+/// Entries per INSERT: 16 × 9 parameters stays far below both engines' limits.
+const ROWS_AT_ONCE: usize = 16;
+const COLUMNS: usize = 9;
+
+/// Who signs, when, and whose signatures count.
+#[derive(Clone)]
+pub(crate) struct Signer {
+    pub(crate) key: LogKey,
+    pub(crate) origin: Origin,
+    pub(crate) trusted: Vec<VerifierKey>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) entropy: Arc<dyn Entropy>,
+}
+
+impl Signer {
+    /// All keys whose signatures count: ours first.
+    pub(crate) fn verifiers(&self) -> Vec<VerifierKey> {
+        std::iter::once(self.key.verifier(&self.origin)).chain(self.trusted.iter().cloned()).collect()
+    }
+
+    fn sign(&self, range: &CompactRange) -> String {
+        let checkpoint = Checkpoint { origin: self.origin.clone(), size: range.size(), root: range.root() };
+        checkpoint.sign(&self.key)
+    }
+}
+
+/// The growing end of the ledger. Valid between [`Appender::load`] and the end of that transaction.
+pub(crate) struct Appender {
+    signer: Signer,
+    range: CompactRange,
+    /// The head as the transaction found it.
+    found: Option<Head>,
+    last: Option<EventId>,
+}
+
+/// A point to go back to when a closure fails.
+pub(crate) struct Mark(CompactRange, Option<EventId>);
+
+/// Runs one INSERT.
+type Execute<'f, 'a> = &'f mut dyn FnMut(&mut Reader<'a>, &str, &[Value]) -> Result<(), Error>;
+
+impl Appender {
+    pub(crate) fn new(signer: Signer) -> Self {
+        Appender { signer, range: CompactRange::new(), found: None, last: None }
+    }
+
+    /// Takes up the head, and holds it against the other nodes. A head that was written by others must bear a
+    /// signature that counts: else whoever can write to the database could cut the ledger's end off, and our next
+    /// signature would cover that up.
+    pub(crate) fn load(&mut self, conn: &mut Conn) -> Result<(), Error> {
+        let sql = format!("{FIND_HEAD}{}", conn.engine().for_update());
+        let head = read_head(&mut Reader::new(conn), &sql)?;
+        if self.found.as_ref().map(|h| &h.note) != Some(&head.note) {
+            head.check(&self.signer.verifiers()).map_err(Error::Ledger)?;
+        }
+        self.range = CompactRange::from_bytes(&head.tree).map_err(|why| Error::Ledger(why.to_string()))?;
+        if self.range.size() != head.size {
+            return Err(Error::Ledger("its head does not agree with its tree".to_owned()));
+        }
+        self.found = Some(head);
+        self.last = None;
+        Ok(())
+    }
+
+    /// Entries so far, those of this transaction included.
+    pub(crate) fn size(&self) -> u64 {
+        self.range.size()
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.signer.clock.now()
+    }
+
+    pub(crate) fn event_id(&self, at: Timestamp) -> EventId {
+        EventId::at(at, &*self.signer.entropy)
+    }
+
+    pub(crate) fn record(
+        &self,
+        at: Timestamp,
+        actor: Actor,
+        request: Option<RequestId>,
+        event: Event,
+    ) -> Record {
+        Record { v: Record::VERSION, id: self.event_id(at), at, actor, request, event }
+    }
+
+    pub(crate) fn mark(&self) -> Mark {
+        Mark(self.range.clone(), self.last)
+    }
+
+    pub(crate) fn take_back(&mut self, mark: Mark) {
+        Mark(self.range, self.last) = mark;
+    }
+
+    /// The last entry of this transaction, if it has any.
+    pub(crate) fn last_appended(&self) -> Option<EventId> {
+        self.last
+    }
+
+    /// Inserts the records. All or none: one that is too large is refused before anything is written.
+    pub(crate) fn append<'a>(
+        &mut self,
+        reader: &mut Reader<'a>,
+        records: &[Record],
+        execute: Execute<'_, 'a>,
+    ) -> Result<(), Error> {
+        let bodies: Vec<Vec<u8>> = records.iter().map(Record::to_bytes).collect();
+        if bodies.iter().any(|body| body.len() > MAX_EVENT_BYTES) {
+            return Err(Error::EventTooLarge);
+        }
+        let before = self.mark();
+        let mut values: Vec<Value> = Vec::with_capacity(records.len() * COLUMNS);
+        for (record, body) in records.iter().zip(bodies) {
+            let tree = self.range.append(merkle::leaf_hash(&body)).concat();
+            let severity = i64::from(record.event.severity() as u8);
+            values.push(to_column(self.range.size()).into());
+            values.extend_from_slice(params![record.id, record.at, record.event.kind(), severity]);
+            values.extend_from_slice(params![record.actor.to_string(), record.request, body, tree]);
+        }
+        self.last = records.last().map(|record| record.id).or(self.last);
+        let chunks = values.chunks(ROWS_AT_ONCE * COLUMNS);
+        let mut insert = chunks.flat_map(|chunk| {
+            // A full chunk in one statement; the rest one by one, so that there are two texts to prepare, not sixteen.
+            let rows = if chunk.len() == ROWS_AT_ONCE * COLUMNS { ROWS_AT_ONCE } else { 1 };
+            chunk.chunks(rows * COLUMNS)
+        });
+        let done = insert.try_for_each(|rows| {
+            let sql: &str = if rows.len() == COLUMNS { &INSERT_ONE } else { &INSERT_MANY };
+            execute(reader, sql, rows)
+        });
+        if done.is_err() {
+            self.take_back(before);
+        }
+        done
+    }
+
+    /// Writes the new head, signed, and now and then a checkpoint that is kept.
+    pub(crate) fn store(&mut self, conn: &mut Conn) -> Result<(), Error> {
+        let Some(found) = &self.found else { return Ok(()) };
+        let size = self.range.size();
+        if size == found.size {
+            return Ok(());
+        }
+        let (now, note) = (self.signer.clock.now(), self.signer.sign(&self.range));
+        let due = size - found.kept_size >= KEEP_EVERY_ENTRIES || now.since(found.kept_at) >= KEEP_EVERY;
+        let (kept_size, kept_at) = if due { (size, now) } else { (found.kept_size, found.kept_at) };
+        if due {
+            conn.execute(KEEP_CHECKPOINT, params![to_column(size), now, &note])?;
+        }
+        let tree = self.range.to_bytes();
+        conn.execute(MOVE_HEAD, params![to_column(size), &tree, &note, to_column(kept_size), kept_at])?;
+        // Known as ours if the commit succeeds; if not, the next load finds another note and checks that one.
+        self.found = Some(Head { size, root: self.range.root(), tree, note, kept_size, kept_at });
+        Ok(())
+    }
+}
+
+/// `INSERT` of one entry, and of [`ROWS_AT_ONCE`].
+pub(crate) static INSERT_ONE: LazyLock<String> = LazyLock::new(|| insert(1));
+pub(crate) static INSERT_MANY: LazyLock<String> = LazyLock::new(|| insert(ROWS_AT_ONCE));
+
+fn insert(rows: usize) -> String {
+    let row = |row: usize| {
+        let marks: Vec<String> = (1..=COLUMNS).map(|column| format!("${}", row * COLUMNS + column)).collect();
+        format!("({})", marks.join(", "))
+    };
+    let rows: Vec<String> = (0..rows).map(row).collect();
+    format!(
+        "INSERT INTO ledger_entry (seq, id, at, kind, severity, actor, request, body, tree) VALUES {}",
+        rows.join(", ")
+    )
+}
+
+/// Writes the head of an empty ledger, if there is none yet.
+pub(crate) fn begin(conn: &mut Conn, signer: &Signer) -> Result<(), Error> {
+    let empty = CompactRange::new();
+    let values = params![empty.to_bytes(), signer.sign(&empty), signer.clock.now()];
+    conn.execute(BEGIN_LEDGER, values).map(drop)
+}
+
+/// Whether an entry is there. Waits for whoever holds the head.
+pub(crate) fn is_written(conn: &mut Conn, id: EventId) -> Result<bool, Error> {
+    let sql = format!("{FIND_HEAD}{}", conn.engine().for_update());
+    let mut reader = Reader::new(conn);
+    reader.query_one(&sql, &[], |_| Ok(()))?;
+    Ok(reader.query_optional(FIND_ENTRY, params![id], |_| Ok(()))?.is_some())
+}

@@ -1,0 +1,22 @@
+//! The ledger: every event, in one order, hashed into a signed Merkle tree (RFC 9162). Audit trail, outbox and bus.
+//!
+//! Entries count from 1 without a gap; entry n is leaf n - 1. The tree's nodes stand in the entries themselves (see
+//! the migration), so that a proof needs O(log n) look-ups and appending needs no further table.
+
+mod append;
+mod prove;
+mod query;
+mod verify;
+
+pub(crate) use append::{Appender, Signer, begin, is_written};
+pub use prove::{Inclusion, prove_consistency, prove_inclusion};
+pub use query::{Filter, Head, by_id, by_request, head, read_after, search};
+pub use verify::{LedgerFault, Report, VerifyOptions, What, verify};
+
+/// Largest entry, in bytes of its JSON form.
+pub const MAX_EVENT_BYTES: usize = 64 * 1024;
+
+/// Entry numbers are BIGINT in the tables; they never come near its end.
+pub(crate) fn to_column(seq: u64) -> i64 {
+    i64::try_from(seq).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,140 @@
+//! Reading entries, paged by their number.
+
+use storeward_base::{Actor, EventId, Page, PageSize, RequestId, Timestamp};
+use storeward_events::{Record, Severity};
+use storeward_seal::{Checkpoint, CompactRange, Hash, VerifierKey};
+
+use super::to_column;
+use crate::conn::Row;
+use crate::statements::{FIND_ENTRIES_AFTER, FIND_ENTRIES_OF_REQUEST, FIND_ENTRY, FIND_HEAD};
+use crate::{Error, Reader, Value, params};
+
+/// Events of one request at most: far more than one makes.
+const MOST_OF_REQUEST: u32 = 200;
+
+/// How far the ledger goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// Number of entries, and of the last one.
+    pub size: u64,
+    pub root: Hash,
+    /// The compact range, as bytes.
+    pub(crate) tree: Vec<u8>,
+    /// A signed checkpoint (C2SP signed note) of exactly this size and root.
+    pub note: String,
+    pub(crate) kept_size: u64,
+    pub(crate) kept_at: Timestamp,
+}
+
+impl Head {
+    /// Whether note, size and tree agree, and the note is signed by one of `trusted`; if not, in words why.
+    pub(crate) fn check(&self, trusted: &[VerifierKey]) -> Result<(), String> {
+        let signed = Checkpoint::verify(&self.note, trusted).map_err(|why| format!("its head: {why}"))?;
+        if (signed.size, signed.root) != (self.size, self.root) {
+            return Err("its head does not agree with its signed checkpoint".to_owned());
+        }
+        Ok(())
+    }
+}
+
+/// The head as it stands; its signature is not checked here.
+pub fn head(reader: &mut Reader<'_>) -> Result<Head, Error> {
+    read_head(reader, FIND_HEAD)
+}
+
+pub(crate) fn read_head(reader: &mut Reader<'_>, sql: &str) -> Result<Head, Error> {
+    let found = reader.query_optional(sql, &[], |row| {
+        let tree: Vec<u8> = row.get(1)?;
+        let range = CompactRange::from_bytes(&tree).map_err(|why| Error::Ledger(why.to_string()))?;
+        let (size, root) = (row.get(0)?, range.root());
+        Ok(Head { size, root, tree, note: row.get(2)?, kept_size: row.get(3)?, kept_at: row.get(4)? })
+    })?;
+    found.ok_or_else(|| Error::Ledger("its head is missing".to_owned()))
+}
+
+/// Up to `limit` entries (at most 1000) with numbers above `seq`, oldest first.
+pub fn read_after(reader: &mut Reader<'_>, seq: u64, limit: u32) -> Result<Vec<(u64, Record)>, Error> {
+    reader.query_many(FIND_ENTRIES_AFTER, params![to_column(seq), limit.clamp(1, 1000)], entry)
+}
+
+/// One entry, with its number.
+pub fn by_id(reader: &mut Reader<'_>, id: EventId) -> Result<Option<(u64, Record)>, Error> {
+    reader.query_optional(FIND_ENTRY, params![id], entry)
+}
+
+/// What happened during one request, oldest first; at most 200 entries.
+pub fn by_request(reader: &mut Reader<'_>, request: RequestId) -> Result<Vec<(u64, Record)>, Error> {
+    reader.query_many(FIND_ENTRIES_OF_REQUEST, params![request, MOST_OF_REQUEST], entry)
+}
+
+/// Which entries to list; what is `None` does not narrow.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Start of the kind, such as `edge.` or `staff.signed_in`.
+    pub kind_prefix: Option<String>,
+    /// At least this bad.
+    pub severity: Option<Severity>,
+    pub actor: Option<Actor>,
+    pub from: Option<Timestamp>,
+    /// Up to, but not including.
+    pub until: Option<Timestamp>,
+    /// Only entries before this number: the `next` of the page before.
+    pub before: Option<u64>,
+}
+
+/// Entries that fit, newest first; `next` of the page goes into [`Filter::before`] for the page behind it.
+pub fn search(
+    reader: &mut Reader<'_>,
+    filter: &Filter,
+    size: PageSize,
+) -> Result<Page<(u64, Record), u64>, Error> {
+    let (sql, values) = search_statement(filter, size);
+    let mut rows = reader.query_many(&sql, &values, entry)?;
+    let full = rows.len() > usize::from(size.get());
+    rows.truncate(size.get().into());
+    let next = rows.last().map(|(seq, _)| *seq).filter(|_| full);
+    Ok(Page { rows, next })
+}
+
+/// One text for each combination of conditions: 64 in all, so that each can use its index.
+pub(crate) fn search_statement(filter: &Filter, size: PageSize) -> (String, Vec<Value>) {
+    let mut conditions: Vec<String> = Vec::new();
+    let mut values: Vec<Value> = Vec::new();
+    let mut narrow = |condition: &str, value: Value| {
+        values.push(value);
+        conditions.push(format!("{condition} ${}", values.len()));
+    };
+    if let Some(prefix) = &filter.kind_prefix {
+        // The kinds' alphabet ends below U+10FFFF, which so bounds every text with that beginning.
+        narrow("kind >=", prefix.into());
+        narrow("kind <", format!("{prefix}\u{10FFFF}").into());
+    }
+    if let Some(severity) = filter.severity {
+        narrow("severity >=", (severity as u8).into());
+    }
+    if let Some(actor) = filter.actor {
+        narrow("actor =", actor.to_string().into());
+    }
+    if let Some(from) = filter.from {
+        narrow("at >=", from.into());
+    }
+    if let Some(until) = filter.until {
+        narrow("at <", until.into());
+    }
+    if let Some(before) = filter.before {
+        narrow("seq <", to_column(before).into());
+    }
+    values.push(Value::from(u32::from(size.get()) + 1));
+    let conditions = if conditions.is_empty() { "seq > 0".to_owned() } else { conditions.join(" AND ") };
+    let limit = values.len();
+    let sql =
+        format!("SELECT seq, body FROM ledger_entry WHERE {conditions} ORDER BY seq DESC LIMIT ${limit}");
+    (sql, values)
+}
+
+fn entry(row: &Row<'_>) -> Result<(u64, Record), Error> {
+    let (seq, body): (u64, Vec<u8>) = (row.get(0)?, row.get(1)?);
+    let record = Record::from_bytes(&body)
+        .map_err(|_| Error::Ledger(format!("entry {seq} cannot be read; it was changed")))?;
+    Ok((seq, record))
+}

@@ -1,0 +1,316 @@
+//! The verification: reads every entry, computes the whole tree anew, and compares it with everything stored.
+
+use std::collections::VecDeque;
+
+use storeward_base::{EventId, RequestId, Timestamp};
+use storeward_events::Record;
+use storeward_seal::{Checkpoint, CompactRange, Hash, VerifierKey, merkle};
+
+use super::query::Head;
+use super::{head, to_column};
+use crate::statements::{FIND_CHECKPOINTS, FIND_LAST_SEQ, FIND_WHOLE_ENTRIES};
+use crate::{Db, Error, Reader, params};
+
+const ENTRIES_AT_ONCE: u32 = 1000;
+const CHECKPOINTS_AT_ONCE: u32 = 256;
+
+/// What else to hold the ledger against.
+#[derive(Clone, Debug, Default)]
+pub struct VerifyOptions {
+    /// Checkpoints that were kept elsewhere (mailed, printed, on another machine): the only thing that shows that
+    /// somebody with the log key has written the ledger anew.
+    pub anchors: Vec<String>,
+}
+
+/// What the verification found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// Entries that were read and found good, from the first on.
+    pub entries: u64,
+    /// The root over them, computed anew.
+    pub root: Hash,
+    /// Checkpoints whose signature, size and root were found good, the head's and the anchors included.
+    pub checkpoints: u64,
+    /// The first thing that does not hold; `None` when all does.
+    pub first_fault: Option<LedgerFault>,
+}
+
+/// Something that does not hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LedgerFault {
+    /// The entry, or, for heads and checkpoints, the size they speak of.
+    pub seq: u64,
+    pub what: What,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum What {
+    /// The entry is missing; later ones, or a head that counts it, are there.
+    Missing,
+    /// The body cannot be read as an event.
+    Body,
+    /// A column does not say what the body says.
+    Column(&'static str),
+    /// The stored nodes of the tree are not those of the entries: an entry or a node was changed.
+    Tree,
+    /// There are entries that the head does not count.
+    Uncounted,
+    /// The head's tree is not that of the entries.
+    Head,
+    /// A checkpoint's signature or form is not good; the reason.
+    Signature(String),
+    /// A checkpoint is good in itself, but says another root or size.
+    Checkpoint,
+    /// A checkpoint that must be there is gone.
+    CheckpointMissing,
+}
+
+impl std::fmt::Display for LedgerFault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let seq = self.seq;
+        match &self.what {
+            What::Missing => write!(f, "entry {seq} is missing"),
+            What::Body => write!(f, "entry {seq} cannot be read as an event"),
+            What::Column(name) => write!(f, "entry {seq} says something else in its column {name}"),
+            What::Tree => write!(f, "entry {seq} or its nodes of the tree were changed"),
+            What::Uncounted => write!(f, "there are entries behind the head, which counts {seq}"),
+            What::Head => write!(f, "the head at {seq} does not fit the entries"),
+            What::Signature(why) => write!(f, "the checkpoint at {seq} is not good: {why}"),
+            What::Checkpoint => write!(f, "the checkpoint at {seq} says something else than the entries"),
+            What::CheckpointMissing => write!(f, "the checkpoint at {seq} is missing"),
+        }
+    }
+}
+
+/// Verifies the ledger as it stood at the call, in pages, while others may go on writing. Blocks; `progress` hears of
+/// the entries done and of all. An `Err` means that the database could not be read, not that it is bad.
+pub fn verify(db: &Db, options: &VerifyOptions, mut progress: impl FnMut(u64, u64)) -> Result<Report, Error> {
+    let mut pass = match Pass::begin(db, options)? {
+        Ok(pass) => pass,
+        Err(report) => return Ok(report),
+    };
+    let total = pass.head.size;
+    let found = loop {
+        progress(pass.range.size(), total);
+        if pass.range.size() >= total {
+            break pass.finish();
+        }
+        let after = to_column(pass.range.size());
+        let page = db.read_blocking(move |reader| entries_after(reader, after))?;
+        if let Err(fault) = pass.take(db, page)? {
+            break Err(fault);
+        }
+    };
+    Ok(pass.report(found.err()))
+}
+
+/// Where the pass has come to.
+struct Pass {
+    head: Head,
+    trusted: Vec<VerifierKey>,
+    range: CompactRange,
+    /// Checkpoints still ahead, by size.
+    ahead: VecDeque<(u64, String)>,
+    /// The last size fetched of the stored ones.
+    fetched: u64,
+    anchors: Vec<(u64, String)>,
+    good: u64,
+    kept_seen: bool,
+}
+
+/// An entry as its row has it.
+struct Whole {
+    seq: u64,
+    id: Option<EventId>,
+    at: Timestamp,
+    kind: String,
+    severity: i64,
+    actor: String,
+    request: Option<Option<RequestId>>,
+    body: Vec<u8>,
+    tree: Vec<u8>,
+}
+
+type Found = Result<(), LedgerFault>;
+
+fn fault(seq: u64, what: What) -> Found {
+    Err(LedgerFault { seq, what })
+}
+
+impl Pass {
+    /// Looks at the head, and at what does not need the entries. The outer error is the database's; the inner one is
+    /// a report that is finished already.
+    fn begin(db: &Db, options: &VerifyOptions) -> Result<Result<Pass, Report>, Error> {
+        let bad = |seq, what| {
+            let first_fault = Some(LedgerFault { seq, what });
+            Ok(Err(Report { entries: 0, root: merkle::empty_root(), checkpoints: 0, first_fault }))
+        };
+        let looked = db.read_blocking(|reader| {
+            let last: Option<u64> = reader.query_one(FIND_LAST_SEQ, &[], |row| row.get(0))?;
+            Ok::<_, Error>((head(reader)?, last.unwrap_or(0)))
+        });
+        let (head, last) = match looked {
+            Err(Error::Ledger(_) | Error::Column { .. }) => return bad(0, What::Head),
+            other => other?,
+        };
+        let trusted = db.signer().verifiers();
+        let mut anchors = Vec::new();
+        for note in &options.anchors {
+            match Checkpoint::verify(note, &trusted) {
+                Ok(anchor) if anchor.size > head.size => return bad(anchor.size, What::Missing),
+                Ok(anchor) => anchors.push((anchor.size, note.clone())),
+                Err(why) => return bad(0, What::Signature(why.to_string())),
+            }
+        }
+        if last > head.size {
+            return bad(head.size, What::Uncounted);
+        }
+        anchors.push((head.size, head.note.clone()));
+        anchors.sort();
+        let kept_seen = head.kept_size == 0;
+        let range = CompactRange::new();
+        let (ahead, fetched, good) = (VecDeque::new(), 0, 0);
+        let mut pass = Pass { head, trusted, range, ahead, fetched, anchors, good, kept_seen };
+        pass.fetch(db)?;
+        Ok(match pass.compare(db)? {
+            Ok(()) => Ok(pass),
+            Err(fault) => Err(pass.report(Some(fault))),
+        })
+    }
+
+    /// Takes a page of entries. The outer error is the database's.
+    fn take(&mut self, db: &Db, page: Vec<Whole>) -> Result<Found, Error> {
+        let next = self.range.size() + 1;
+        if page.is_empty() {
+            return Ok(fault(next, What::Missing));
+        }
+        for entry in page {
+            if self.range.size() >= self.head.size {
+                break;
+            }
+            if let Err(fault) = self.take_entry(&entry) {
+                return Ok(Err(fault));
+            }
+            if let Err(fault) = self.compare(db)? {
+                return Ok(Err(fault));
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    fn take_entry(&mut self, entry: &Whole) -> Found {
+        let seq = self.range.size() + 1;
+        if entry.seq != seq {
+            return fault(seq, What::Missing);
+        }
+        let mut grown = self.range.clone();
+        if grown.append(merkle::leaf_hash(&entry.body)).concat() != entry.tree {
+            return fault(seq, What::Tree);
+        }
+        let Ok(record) = Record::from_bytes(&entry.body) else { return fault(seq, What::Body) };
+        let columns = [
+            ("id", entry.id == Some(record.id)),
+            ("at", entry.at == record.at),
+            ("kind", entry.kind == record.event.kind()),
+            ("severity", entry.severity == i64::from(record.event.severity() as u8)),
+            ("actor", entry.actor == record.actor.to_string()),
+            ("request", entry.request == Some(record.request)),
+        ];
+        if let Some((name, _)) = columns.iter().find(|(_, fits)| !fits) {
+            return fault(seq, What::Column(name));
+        }
+        self.range = grown;
+        Ok(())
+    }
+
+    /// Holds every checkpoint of the size that was just reached against the tree.
+    fn compare(&mut self, db: &Db) -> Result<Found, Error> {
+        let size = self.range.size();
+        while let Some((_, note)) = self.anchors.pop_if_first(size) {
+            if let Err(fault) = self.compare_note(size, &note) {
+                return Ok(Err(fault));
+            }
+        }
+        while let Some((at, note)) = self.ahead.pop_front_if(|(at, _)| *at <= size) {
+            if let Err(fault) = self.compare_note(at, &note) {
+                return Ok(Err(fault));
+            }
+            self.kept_seen |= at == self.head.kept_size;
+            if self.ahead.is_empty() {
+                self.fetch(db)?;
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    fn compare_note(&mut self, size: u64, note: &str) -> Found {
+        match Checkpoint::verify(note, &self.trusted) {
+            Err(why) => fault(size, What::Signature(why.to_string())),
+            Ok(signed) if (signed.size, signed.root) != (size, self.range.root()) => {
+                fault(size, What::Checkpoint)
+            }
+            Ok(_) => {
+                self.good += 1;
+                Ok(())
+            }
+        }
+    }
+
+    fn fetch(&mut self, db: &Db) -> Result<(), Error> {
+        let after = to_column(self.fetched);
+        self.ahead = db
+            .read_blocking(move |reader| {
+                let values = params![after, CHECKPOINTS_AT_ONCE];
+                reader.query_many(FIND_CHECKPOINTS, values, |row| Ok((row.get(0)?, row.get(1)?)))
+            })
+            .map(VecDeque::<(u64, String)>::from)?;
+        self.fetched = self.ahead.back().map_or(self.fetched, |(size, _)| *size);
+        Ok(())
+    }
+
+    /// All entries that the head counts were good: what remains is the head itself, and what should have been met.
+    fn finish(&mut self) -> Found {
+        let size = self.head.size;
+        if self.range.to_bytes() != self.head.tree {
+            return fault(size, What::Head);
+        }
+        if !self.kept_seen {
+            return fault(self.head.kept_size, What::CheckpointMissing);
+        }
+        // Checkpoints of others' writes since the start lie ahead as well, but they can be looked at only by size:
+        // one whose entries are not there either is found when the next verification begins.
+        Ok(())
+    }
+
+    fn report(&self, first_fault: Option<LedgerFault>) -> Report {
+        Report { entries: self.range.size(), root: self.range.root(), checkpoints: self.good, first_fault }
+    }
+}
+
+/// Takes the first element while it is of the size.
+trait PopIfFirst {
+    fn pop_if_first(&mut self, size: u64) -> Option<(u64, String)>;
+}
+
+impl PopIfFirst for Vec<(u64, String)> {
+    fn pop_if_first(&mut self, size: u64) -> Option<(u64, String)> {
+        self.first().is_some_and(|(at, _)| *at <= size).then(|| self.remove(0))
+    }
+}
+
+fn entries_after(reader: &mut Reader<'_>, after: i64) -> Result<Vec<Whole>, Error> {
+    reader.query_many(FIND_WHOLE_ENTRIES, params![after, ENTRIES_AT_ONCE], |row| {
+        Ok(Whole {
+            seq: row.get(0)?,
+            // An id that cannot be read is a changed one, not a fault of the database.
+            id: row.get(1).ok(),
+            at: row.get(2)?,
+            kind: row.get(3)?,
+            severity: row.get(4)?,
+            actor: row.get(5)?,
+            request: row.get(6).ok(),
+            body: row.get(7)?,
+            tree: row.get(8)?,
+        })
+    })
+}

@@ -1,0 +1,63 @@
+//! A few threads, each with a connection that only reads.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::mpsc;
+
+use crate::conn::Conn;
+use crate::{Error, Reader};
+
+/// Reads that wait at most; behind it, [`Error::Full`].
+pub(crate) const QUEUE: usize = 1024;
+
+/// Runs with a reader, or is told why there is none. Answers its caller itself.
+pub(crate) type Job = Box<dyn FnOnce(Result<&mut Reader<'_>, Error>) + Send>;
+
+pub(crate) enum Message {
+    Read(Job),
+    Stop,
+}
+
+pub(crate) struct Worker {
+    pub(crate) conn: Conn,
+    pub(crate) queue: Arc<Mutex<mpsc::Receiver<Message>>>,
+}
+
+impl Worker {
+    pub(crate) fn run(mut self) {
+        loop {
+            let next = self.queue.lock().unwrap_or_else(PoisonError::into_inner).blocking_recv();
+            match next {
+                Some(Message::Read(job)) => self.read(job),
+                Some(Message::Stop) => self.queue.lock().unwrap_or_else(PoisonError::into_inner).close(),
+                None => return,
+            }
+        }
+    }
+
+    fn read(&mut self, job: Job) {
+        match self.begin() {
+            Ok(()) => {
+                let mut reader = Reader::new(&mut self.conn);
+                // A panicking closure drops its answer's sender; the caller then hears of it.
+                drop(catch_unwind(AssertUnwindSafe(|| job(Ok(&mut reader)))));
+                drop(self.conn.batch("ROLLBACK"));
+            }
+            Err(why) => job(Err(why)),
+        }
+    }
+
+    /// Begins a transaction; connects anew, once, if it turns out that the server was lost meanwhile.
+    fn begin(&mut self) -> Result<(), Error> {
+        let begin = self.conn.engine().begin_read();
+        self.conn.ensure()?;
+        match self.conn.batch(begin) {
+            Err(Error::Lost(_)) => {
+                self.conn.ensure()?;
+                self.conn.batch(begin)
+            }
+            other => other,
+        }
+    }
+}

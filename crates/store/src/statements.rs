@@ -1,0 +1,39 @@
+//! Every statement of this crate, so that one test can prepare them all on both engines.
+
+macro_rules! statements {
+    ($($name:ident = $sql:expr;)+) => {
+        $(pub(crate) const $name: &str = $sql;)+
+        /// Every statement of this crate (the ledger's head is read with a lock behind it on PostgreSQL).
+        pub const STATEMENTS: &[&str] = &[$($name),+];
+    };
+}
+
+statements! {
+    FIND_MIGRATIONS = "SELECT domain, number, hash FROM schema_migration";
+    NOTE_MIGRATION = "INSERT INTO schema_migration (domain, number, hash, applied_at) VALUES ($1, $2, $3, $4)";
+
+    BEGIN_LEDGER = "INSERT INTO ledger_head (id, size, tree, note, kept_size, kept_at) VALUES (1, 0, $1, $2, 0, $3) \
+                    ON CONFLICT (id) DO NOTHING";
+    FIND_HEAD = "SELECT size, tree, note, kept_size, kept_at FROM ledger_head WHERE id = 1";
+    MOVE_HEAD = "UPDATE ledger_head SET size = $1, tree = $2, note = $3, kept_size = $4, kept_at = $5 WHERE id = 1";
+    KEEP_CHECKPOINT = "INSERT INTO ledger_checkpoint (size, at, note) VALUES ($1, $2, $3)";
+    FIND_CHECKPOINTS = "SELECT size, note FROM ledger_checkpoint WHERE size > $1 ORDER BY size LIMIT $2";
+
+    FIND_LAST_SEQ = "SELECT CAST(MAX(seq) AS BIGINT) FROM ledger_entry";
+    FIND_TREE = "SELECT tree FROM ledger_entry WHERE seq = $1";
+    FIND_ENTRY = "SELECT seq, body FROM ledger_entry WHERE id = $1";
+    FIND_ENTRIES_AFTER = "SELECT seq, body FROM ledger_entry WHERE seq > $1 ORDER BY seq LIMIT $2";
+    FIND_ENTRIES_OF_REQUEST = "SELECT seq, body FROM ledger_entry WHERE request = $1 ORDER BY seq LIMIT $2";
+    FIND_WHOLE_ENTRIES = "SELECT seq, id, at, kind, severity, actor, request, body, tree FROM ledger_entry \
+                          WHERE seq > $1 ORDER BY seq LIMIT $2";
+
+    FIND_CURSOR = "SELECT seq FROM subscription_cursor WHERE name = $1";
+    MOVE_CURSOR = "INSERT INTO subscription_cursor (name, seq) VALUES ($1, $2) ON CONFLICT (name) \
+                   DO UPDATE SET seq = excluded.seq WHERE subscription_cursor.seq < excluded.seq";
+
+    NOTE_ADDRESS = "INSERT INTO client_address (client, address, first_seen_at, last_seen_at) VALUES ($1, $2, $3, $3) \
+                    ON CONFLICT (client) DO UPDATE SET last_seen_at = excluded.last_seen_at \
+                    WHERE client_address.last_seen_at < excluded.last_seen_at";
+    FIND_ADDRESS = "SELECT address FROM client_address WHERE client = $1";
+    FORGET_ADDRESSES = "DELETE FROM client_address WHERE last_seen_at < $1";
+}

@@ -1,0 +1,213 @@
+//! The one thread that writes. It takes whatever is waiting, runs it in one transaction, commits once and only then
+//! acknowledges: the time that a commit takes to become durable is the time in which the next group gathers.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::conn::Conn;
+use crate::ledger::Appender;
+use crate::{Engine, Error, Tx};
+
+/// Writes that wait at most; behind it, [`Error::Full`].
+pub(crate) const QUEUE: usize = 8192;
+/// Times a group is run again after others came first or the server was lost.
+const ATTEMPTS: u32 = 6;
+
+pub(crate) enum Message {
+    Write(Box<dyn Job>),
+    /// Finish what waits, take nothing more, and end.
+    Stop,
+}
+
+/// One closure and whoever waits for it.
+pub(crate) trait Job: Send {
+    /// Runs the closure; true when what it did is to be kept. May run again after a roll-back.
+    fn run(&mut self, tx: &mut Tx<'_>) -> bool;
+    /// Tells the caller, once it is certain what became of the transaction.
+    fn finish(self: Box<Self>, committed: Result<(), Error>);
+}
+
+pub(crate) struct WriteJob<F, T, E> {
+    work: F,
+    result: Option<Result<T, E>>,
+    reply: oneshot::Sender<Result<T, E>>,
+}
+
+impl<F, T, E> WriteJob<F, T, E> {
+    pub(crate) fn new(work: F) -> (Self, oneshot::Receiver<Result<T, E>>) {
+        let (reply, answer) = oneshot::channel();
+        (WriteJob { work, result: None, reply }, answer)
+    }
+}
+
+impl<F, T, E> Job for WriteJob<F, T, E>
+where
+    F: Fn(&mut Tx<'_>) -> Result<T, E> + Send,
+    T: Send,
+    E: From<Error> + Send,
+{
+    fn run(&mut self, tx: &mut Tx<'_>) -> bool {
+        let outcome = catch_unwind(AssertUnwindSafe(|| (self.work)(tx)));
+        let result = outcome.unwrap_or_else(|_| Err(Error::Panicked.into()));
+        let result = result.and_then(|value| tx.verdict().map(|()| value).map_err(E::from));
+        let keep = result.is_ok();
+        self.result = Some(result);
+        keep
+    }
+
+    fn finish(self: Box<Self>, committed: Result<(), Error>) {
+        let WriteJob { result, reply, .. } = *self;
+        let answer = match (result, committed) {
+            // What the closure itself decided stands, whatever became of the others.
+            (Some(Err(own)), _) => Err(own),
+            (Some(Ok(value)), Ok(())) => Ok(value),
+            (_, Err(why)) => Err(why.into()),
+            (None, Ok(())) => Err(Error::Closed.into()),
+        };
+        // Nobody may be waiting any more: the write is done all the same.
+        drop(reply.send(answer));
+    }
+}
+
+pub(crate) struct Writer {
+    pub(crate) conn: Conn,
+    pub(crate) appender: Appender,
+    pub(crate) queue: mpsc::Receiver<Message>,
+    pub(crate) committed: Arc<watch::Sender<u64>>,
+}
+
+impl Writer {
+    /// Runs until the last sender is gone or a stop was asked for.
+    pub(crate) fn run(mut self) {
+        let most = match self.conn.engine() {
+            Engine::Sqlite => 4096,
+            // A group holds the ledger's head: other nodes wait for its end.
+            Engine::Postgres => 256,
+        };
+        while let Some(first) = self.queue.blocking_recv() {
+            let mut group = Vec::new();
+            self.take(first, &mut group);
+            while group.len() < most {
+                match self.queue.try_recv() {
+                    Ok(message) => self.take(message, &mut group),
+                    Err(_) => break,
+                }
+            }
+            if !group.is_empty() {
+                self.commit(group);
+            }
+        }
+    }
+
+    fn take(&mut self, message: Message, group: &mut Vec<Box<dyn Job>>) {
+        match message {
+            Message::Write(job) => group.push(job),
+            Message::Stop => self.queue.close(),
+        }
+    }
+
+    /// Runs a group until it is certain what became of it, then tells everybody.
+    fn commit(&mut self, mut group: Vec<Box<dyn Job>>) {
+        let mut attempt = 0;
+        let outcome = loop {
+            match self.attempt(&mut group) {
+                Err(why) if why.is_transient() && attempt + 1 < ATTEMPTS => {
+                    std::thread::sleep(Duration::from_millis(20 << (2 * attempt).min(6)));
+                    attempt += 1;
+                }
+                other => break other,
+            }
+        };
+        if outcome.is_ok() {
+            let size = self.appender.size();
+            self.committed.send_if_modified(|seen| std::mem::replace(seen, size.max(*seen)) < size);
+        }
+        group.into_iter().for_each(|job| job.finish(outcome.clone()));
+    }
+
+    fn attempt(&mut self, group: &mut [Box<dyn Job>]) -> Result<(), Error> {
+        self.conn.ensure()?;
+        self.conn.batch(self.conn.engine().begin_write())?;
+        let ran = self.run_group(group);
+        match ran {
+            Ok(true) => self.conclude(),
+            Ok(false) => self.conn.batch("ROLLBACK"),
+            Err(why) => {
+                // A lost server has rolled back by itself.
+                drop(self.conn.batch("ROLLBACK"));
+                Err(why)
+            }
+        }
+    }
+
+    /// True when there is something to commit. Each closure has a savepoint of its own, so that one that fails takes
+    /// back only what it did itself; a closure that is alone needs none.
+    fn run_group(&mut self, group: &mut [Box<dyn Job>]) -> Result<bool, Error> {
+        let Writer { conn, appender, .. } = self;
+        appender.load(conn)?;
+        let alone = group.len() == 1;
+        let mut kept_any = false;
+        for job in group {
+            if !alone {
+                conn.batch("SAVEPOINT one")?;
+            }
+            let before = appender.mark();
+            let mut tx = Tx::new(conn, appender);
+            let kept = job.run(&mut tx);
+            if let Some(why) = tx.failure().filter(|why| why.is_transient()) {
+                return Err(why.clone());
+            }
+            if !kept {
+                appender.take_back(before);
+            }
+            match (alone, kept) {
+                (true, _) => {}
+                (false, true) => conn.batch("RELEASE SAVEPOINT one")?,
+                (false, false) => conn.batch("ROLLBACK TO SAVEPOINT one; RELEASE SAVEPOINT one")?,
+            }
+            kept_any |= kept;
+        }
+        if kept_any {
+            appender.store(conn)?;
+        }
+        Ok(kept_any)
+    }
+
+    fn conclude(&mut self) -> Result<(), Error> {
+        match self.conn.batch("COMMIT") {
+            Err(Error::Lost(_)) => self.find_out(),
+            Err(why) => {
+                drop(self.conn.batch("ROLLBACK"));
+                Err(why)
+            }
+            Ok(()) => Ok(()),
+        }
+    }
+
+    /// The server was lost while it was committing. The group's last entry tells whether it was: asking for the head
+    /// waits until the lost session has ended, and entries have ids that nobody else makes.
+    fn find_out(&mut self) -> Result<(), Error> {
+        let Some(last) = self.appender.last_appended() else { return Err(Error::Unknown) };
+        for wait_ms in [50, 200, 800, 2000] {
+            std::thread::sleep(Duration::from_millis(wait_ms));
+            if self.conn.ensure().is_err() {
+                continue;
+            }
+            let engine = self.conn.engine();
+            let asked = self
+                .conn
+                .batch(engine.begin_write())
+                .and_then(|()| crate::ledger::is_written(&mut self.conn, last));
+            drop(self.conn.batch("ROLLBACK"));
+            match asked {
+                Ok(true) => return Ok(()),
+                Ok(false) => return Err(Error::Lost("it went away while writing".to_owned())),
+                Err(_) => {}
+            }
+        }
+        Err(Error::Unknown)
+    }
+}
