@@ -8,9 +8,26 @@
 //! **Emits** `edge.*` and `detection.*`.
 #![forbid(unsafe_code)]
 
+pub mod access;
+pub mod bans;
 pub mod body;
 pub mod canonical;
+pub mod certificates;
+mod checks;
 pub mod config;
+mod edge_body;
 pub mod guard;
+mod listener;
+pub mod pages;
+mod plain;
+mod proxy_protocol;
+mod record;
 pub mod request;
+pub mod response;
+pub mod routes;
+mod serve;
+pub mod server;
+mod tunnel;
 pub mod upstream;
+
+pub use server::{Edge, EdgeConfig, Shared, Snapshot};

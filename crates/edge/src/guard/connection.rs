@@ -85,8 +85,14 @@ pub struct Connection {
     /// Response bodies with data at hand that the client does not take.
     bodies_stalled: AtomicU32,
     draining: AtomicBool,
+    drain_since_ms: AtomicU64,
+    client: OnceLock<std::net::IpAddr>,
     refused: OnceLock<(u16, &'static str)>,
     waker: std::sync::Mutex<Option<Waker>>,
+    /// Interim responses (103) that go out before the next bytes of hyper's.
+    interim: std::sync::Mutex<Vec<u8>>,
+    has_interim: AtomicBool,
+    flushed: AtomicBool,
 }
 
 impl Connection {
@@ -103,8 +109,13 @@ impl Connection {
             bodies_wanted: AtomicU32::new(0),
             bodies_stalled: AtomicU32::new(0),
             draining: AtomicBool::new(false),
+            drain_since_ms: AtomicU64::new(0),
+            client: OnceLock::new(),
             refused: OnceLock::new(),
             waker: std::sync::Mutex::new(None),
+            interim: std::sync::Mutex::new(Vec::new()),
+            has_interim: AtomicBool::new(false),
+            flushed: AtomicBool::new(true),
         }
     }
 
@@ -150,6 +161,13 @@ impl Connection {
 
     pub(super) fn has_read(&self, count: usize) {
         self.read_bytes.fetch_add(u64::try_from(count).unwrap_or(0), Relaxed);
+        self.tunnel_moves();
+    }
+
+    fn tunnel_moves(&self) {
+        if self.is_tunnel() {
+            self.stage_since_ms.store(self.now_ms(), Relaxed);
+        }
     }
 
     pub(super) fn has_written(&self, result: &Poll<io::Result<usize>>) {
@@ -157,6 +175,8 @@ impl Connection {
             Poll::Ready(Ok(count)) => {
                 self.written_bytes.fetch_add(u64::try_from(*count).unwrap_or(0), Relaxed);
                 self.write_blocked.store(false, Relaxed);
+                self.flushed.store(false, Relaxed);
+                self.tunnel_moves();
             }
             Poll::Ready(Err(_)) => {}
             Poll::Pending => self.write_blocked.store(true, Relaxed),
@@ -165,6 +185,25 @@ impl Connection {
 
     pub(super) fn has_flushed(&self, done: bool) {
         self.write_blocked.store(!done, Relaxed);
+        self.flushed.store(done, Relaxed);
+    }
+
+    /// Sends an interim response (HTTP/1.1 only). It is dropped while bytes of an earlier response are under way: a
+    /// hint is never worth a garbled stream.
+    pub fn push_interim(&self, bytes: &[u8]) {
+        if self.flushed.load(Relaxed)
+            && let Ok(mut interim) = self.interim.lock()
+        {
+            interim.extend_from_slice(bytes);
+            self.has_interim.store(true, Relaxed);
+        }
+    }
+
+    pub(super) fn take_interim(&self) -> Option<Vec<u8>> {
+        if !self.has_interim.swap(false, Relaxed) {
+            return None;
+        }
+        self.interim.lock().ok().map(|mut interim| std::mem::take(&mut *interim))
     }
 
     /// A request begins; dropping the guard ends it.
@@ -190,12 +229,36 @@ impl Connection {
 
     /// Asks the connection's task to finish what it is at and close.
     pub fn drain(&self) {
-        if !self.draining.swap(true, Relaxed)
-            && let Ok(waker) = self.waker.lock()
+        if self.draining.swap(true, Relaxed) {
+            return;
+        }
+        self.drain_since_ms.store(self.now_ms(), Relaxed);
+        if let Ok(waker) = self.waker.lock()
             && let Some(waker) = waker.as_ref()
         {
             waker.wake_by_ref();
         }
+    }
+
+    /// Notes why the watch closes the connection.
+    pub fn close_for(&self, code: &'static str) {
+        self.refuse(0, code);
+    }
+
+    /// Whether a drain was asked for more than two seconds ago: whoever has not left by then is put out.
+    pub fn asked_to_drain_before(&self) -> bool {
+        let since = self.drain_since_ms.load(Relaxed);
+        self.is_draining() && self.now_ms().saturating_sub(since) > 2_000
+    }
+
+    /// The client that a PROXY header named.
+    pub fn set_client(&self, ip: std::net::IpAddr) {
+        // Told once, before the first byte of TLS.
+        let _ = self.client.set(ip);
+    }
+
+    pub fn client(&self) -> Option<std::net::IpAddr> {
+        self.client.get().copied()
     }
 
     pub fn is_draining(&self) -> bool {

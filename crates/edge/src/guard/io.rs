@@ -37,17 +37,19 @@ pub struct GuardedIo<S> {
     shared: Arc<Connection>,
     reader: Reader,
     refusing: Refusing,
+    /// An interim response on its way out, and how much of it is written.
+    interim: Option<(Vec<u8>, usize)>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> GuardedIo<S> {
     pub fn http1(inner: S, shared: Arc<Connection>, limits: HeadLimits) -> Self {
         shared.enter(Stage::Idle);
-        GuardedIo { inner, shared, reader: Reader::Http1(Framing::new(limits)), refusing: Refusing::No }
+        GuardedIo { inner, shared, reader: Reader::Http1(Framing::new(limits)), refusing: Refusing::No, interim: None }
     }
 
     pub fn http2(inner: S, shared: Arc<Connection>, limits: FrameLimits) -> Self {
         shared.enter(Stage::Http2Start);
-        GuardedIo { inner, shared, reader: Reader::Http2(Frames::new(limits)), refusing: Refusing::No }
+        GuardedIo { inner, shared, reader: Reader::Http2(Frames::new(limits)), refusing: Refusing::No, interim: None }
     }
 
     /// Reads `bytes` strictly; the error tells how many of them may be passed on.
@@ -93,6 +95,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> GuardedIo<S> {
                 })
             }
         }
+    }
+
+    /// Writes interim responses before anything else goes out.
+    fn poll_interim(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.interim.is_none() {
+            self.interim = self.shared.take_interim().map(|bytes| (bytes, 0));
+        }
+        while let Some((bytes, written)) = &mut self.interim {
+            let rest = bytes.get(*written..).unwrap_or_default();
+            if rest.is_empty() {
+                self.interim = None;
+                break;
+            }
+            *written += ready!(Pin::new(&mut self.inner).poll_write(cx, rest))?;
+        }
+        Poll::Ready(Ok(()))
     }
 
     /// Answers, shuts the writing side and reads on for a while; ends in an error, which ends the connection.
@@ -193,6 +211,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for GuardedIo<S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for GuardedIo<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        ready!(self.poll_interim(cx))?;
         let result = Pin::new(&mut self.inner).poll_write(cx, bytes);
         self.shared.has_written(&result);
         result
@@ -203,6 +222,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for GuardedIo<S> {
         cx: &mut Context<'_>,
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        ready!(self.poll_interim(cx))?;
         let result = Pin::new(&mut self.inner).poll_write_vectored(cx, parts);
         self.shared.has_written(&result);
         result
@@ -213,6 +233,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for GuardedIo<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_interim(cx))?;
         let result = Pin::new(&mut self.inner).poll_flush(cx);
         self.shared.has_flushed(result.is_ready());
         result

@@ -1,0 +1,202 @@
+//! What holds on which path: inspection, limits, headers. The longest path wins.
+
+use std::sync::Arc;
+
+use storeward_inspect::{Exception, Mode, Policy, RuleSelector};
+
+use crate::config::{
+    ConfigError, ExceptionEntry, HeadersSection, InspectMode, InspectSection, LimitsSection, RouteEntry,
+};
+
+/// Which headers are put right on responses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeaderPolicy {
+    pub hsts: Option<Hsts>,
+    pub nosniff: bool,
+    pub frame: bool,
+    pub referrer: bool,
+    pub cookies: bool,
+    pub hide_banners: bool,
+}
+
+/// What Strict-Transport-Security says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hsts {
+    pub include_subdomains: bool,
+    pub preload: bool,
+}
+
+/// Everything that holds below one path.
+#[derive(Clone, Debug)]
+pub struct Route {
+    /// Its path; names it in the access record.
+    pub name: Arc<str>,
+    pub policy: Policy,
+    pub body_bytes: u64,
+    pub mask_cards: bool,
+    pub headers: HeaderPolicy,
+}
+
+/// The routes, longest path first; the last is `/`.
+#[derive(Clone, Debug)]
+pub struct Routes(Vec<Route>);
+
+impl Routes {
+    /// Puts the entries over the defaults. An entry's path must be canonical: begin with `/`, without `%` or `..`.
+    pub fn build(
+        entries: &[RouteEntry],
+        inspect: &InspectSection,
+        limits: &LimitsSection,
+        headers: &HeadersSection,
+    ) -> Result<Self, ConfigError> {
+        let default = Route {
+            name: "/".into(),
+            policy: Policy {
+                mode: mode(inspect.mode),
+                exceptions: exceptions("inspect.exceptions", &inspect.exceptions)?,
+                ..Policy::default()
+            },
+            body_bytes: limits.body_bytes,
+            mask_cards: true,
+            headers: header_policy(headers),
+        };
+        let mut routes = Vec::with_capacity(entries.len() + 1);
+        for entry in entries {
+            routes.push(overlay(&default, entry)?);
+        }
+        if !routes.iter().any(|r| r.name.as_ref() == "/") {
+            routes.push(default);
+        }
+        routes.sort_by_key(|r| std::cmp::Reverse(r.name.len()));
+        let twice = routes.windows(2).find(|pair| matches!(pair, [a, b] if a.name == b.name));
+        match twice.and_then(|pair| pair.first()) {
+            Some(route) => {
+                Err(ConfigError::new("route.path", format!("`{}` stands twice; merge the two", route.name)))
+            }
+            None => Ok(Routes(routes)),
+        }
+    }
+
+    /// The route of a canonical path. Matches whole segments: `/shop` covers `/shop/a`, not `/shopping`.
+    pub fn of(&self, path: &str) -> &Route {
+        self.0
+            .iter()
+            .find(|r| covers(&r.name, path))
+            .or(self.0.last())
+            .expect("build() always ends the list with the route of `/`")
+    }
+
+    pub fn all(&self) -> &[Route] {
+        &self.0
+    }
+}
+
+fn covers(prefix: &str, path: &str) -> bool {
+    let prefix = prefix.trim_end_matches('/');
+    path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+fn overlay(default: &Route, entry: &RouteEntry) -> Result<Route, ConfigError> {
+    let path = entry.path.as_str();
+    if !path.starts_with('/') || path.contains(['%', '?', '#', '\\']) || path.contains("..") || path.contains("//") {
+        return Err(ConfigError::new("route.path", format!("`{path}` must be a plain path such as /admin")));
+    }
+    let mut route = default.clone();
+    route.name = if path == "/" { "/".into() } else { path.trim_end_matches('/').into() };
+    if let Some(wanted) = entry.inspect {
+        route.policy.mode = mode(wanted);
+    }
+    route.policy.exceptions.extend(exceptions("route.exceptions", &entry.exceptions)?);
+    route.body_bytes = entry.body_bytes.unwrap_or(route.body_bytes);
+    route.mask_cards = entry.mask_cards.unwrap_or(route.mask_cards);
+    let headers = &mut route.headers;
+    if entry.hsts == Some(false) {
+        headers.hsts = None;
+    }
+    headers.nosniff = entry.nosniff.unwrap_or(headers.nosniff);
+    headers.frame = entry.frame.unwrap_or(headers.frame);
+    headers.referrer = entry.referrer.unwrap_or(headers.referrer);
+    headers.cookies = entry.cookies.unwrap_or(headers.cookies);
+    headers.hide_banners = entry.hide_banners.unwrap_or(headers.hide_banners);
+    Ok(route)
+}
+
+const fn mode(wanted: InspectMode) -> Mode {
+    match wanted {
+        InspectMode::Off => Mode::Off,
+        InspectMode::Detect => Mode::Detect,
+        InspectMode::Block => Mode::Block,
+    }
+}
+
+fn header_policy(section: &HeadersSection) -> HeaderPolicy {
+    HeaderPolicy {
+        hsts: section.hsts.then_some(Hsts {
+            include_subdomains: section.hsts_include_subdomains,
+            preload: section.hsts_preload,
+        }),
+        nosniff: section.nosniff,
+        frame: section.frame,
+        referrer: section.referrer,
+        cookies: section.cookies,
+        hide_banners: section.hide_banners,
+    }
+}
+
+fn exceptions(key: &str, entries: &[ExceptionEntry]) -> Result<Vec<Exception>, ConfigError> {
+    entries
+        .iter()
+        .map(|entry| {
+            if entry.rule.is_none() && entry.parameter.is_none() && entry.path.is_none() {
+                return Err(ConfigError::new(
+                    key,
+                    "an exception without rule, parameter or path would switch everything off: name at least one",
+                ));
+            }
+            Ok(Exception {
+                rule: entry.rule.map_or(RuleSelector::All, RuleSelector::Id),
+                parameter: entry.parameter.clone(),
+                path_prefix: entry.path.clone(),
+            })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn build(text: &str) -> Result<Routes, ConfigError> {
+        #[derive(serde::Deserialize)]
+        struct File {
+            #[serde(default)]
+            route: Vec<RouteEntry>,
+        }
+        let file: File = toml::from_str(text).unwrap();
+        Routes::build(&file.route, &InspectSection::default(), &LimitsSection::default(), &HeadersSection::default())
+    }
+
+    #[test]
+    fn the_longest_path_wins_at_segment_boundaries() {
+        let routes = build(
+            "[[route]]\npath = '/admin'\ninspect = 'detect'\n[[route]]\npath = '/admin/upload/'\nbody_bytes = 7",
+        )
+        .unwrap();
+        assert_eq!(routes.of("/admin").policy.mode, Mode::Detect);
+        assert_eq!(routes.of("/administration").name.as_ref(), "/");
+        assert_eq!(routes.of("/admin/upload/x").body_bytes, 7);
+        assert_eq!(routes.of("/").policy.mode, Mode::Block);
+    }
+
+    #[test]
+    fn faults_are_named() {
+        for (text, word) in [
+            ("[[route]]\npath = 'admin'", "plain path"),
+            ("[[route]]\npath = '/a/../b'", "plain path"),
+            ("[[route]]\npath = '/a'\n[[route]]\npath = '/a/'", "twice"),
+            ("[[route]]\npath = '/a'\nexceptions = [{}]", "name at least one"),
+        ] {
+            assert!(build(text).unwrap_err().to_string().contains(word), "{text}");
+        }
+    }
+}

@@ -1,0 +1,492 @@
+//! One request, from its head to the last byte of its answer. The order of the steps is the security of the house:
+//!
+//! canonical → ban → limits → inspect head → inspect body → upstream → inspect response → headers → leak → written down.
+//!
+//! Each step says whether it fails open or closed.
+
+mod inspection;
+mod response;
+
+use std::convert::Infallible;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, Method, Request, Response, StatusCode, Version, header};
+use http_body::Body as _;
+use hyper::body::Incoming;
+use storeward_base::{ClientIp, RequestId};
+use storeward_events::edge::{RequestBlocked, RequestFlagged, RequestRefused};
+use storeward_host::Emission;
+use storeward_inspect::{RuleMatch, Verdict as Judgement};
+
+use crate::access::{AccessRecord, Protocol, TlsVersion, Verdict};
+use crate::body::{BodyError, ClientBody};
+use crate::canonical::{self, Refused, Target};
+use crate::edge_body::EdgeBody;
+use crate::guard::Connection;
+use crate::guard::connection::InFlight;
+use crate::pages::{self, Notice};
+use crate::record::Ending;
+use crate::request::{self, BodyFraming, Surroundings};
+use crate::routes::Route;
+use crate::server::{Core, Snapshot};
+use crate::upstream::{self, Outcome, Server, UpstreamError};
+
+/// The connection a request came on.
+#[derive(Clone, Debug)]
+pub struct Peer {
+    /// The other end: a client, or a proxy before us.
+    pub address: std::net::SocketAddr,
+    pub tls: Option<TlsVersion>,
+    pub connection: Arc<Connection>,
+}
+
+/// What the steps share about one request.
+struct Exchange<'a> {
+    core: &'a Rc<Core>,
+    live: &'a Snapshot,
+    connection: &'a Arc<Connection>,
+    client: ClientIp,
+    id: RequestId,
+    as_problem: bool,
+    ending: Box<Ending>,
+    in_flight: InFlight,
+}
+
+/// Serves one request. Never fails: whatever goes wrong becomes an answer.
+pub async fn serve(
+    core: Rc<Core>,
+    peer: Peer,
+    request: Request<Incoming>,
+) -> Result<Response<EdgeBody>, Infallible> {
+    let live = core.shared.live.load_full();
+    let at = core.shared.clock.now();
+    let id = core.request_id(at);
+    let client = canonical::client_ip(peer.address.ip(), request.headers(), &live.trusted_proxies);
+    let mut record = AccessRecord::new(id, at, client, request.method().clone());
+    record.protocol = match request.version() {
+        Version::HTTP_10 => Protocol::Http10,
+        Version::HTTP_2 => Protocol::Http2,
+        _ => Protocol::Http11,
+    };
+    record.tls = peer.tls;
+    let exchange = Exchange {
+        core: &core,
+        live: &live,
+        connection: &peer.connection,
+        client,
+        id,
+        as_problem: pages::wants_problem(request.headers()),
+        ending: Box::new(Ending::new(record, core.shared.clone())),
+        in_flight: peer.connection.begin_request(),
+    };
+    Ok(exchange.run(request).await)
+}
+
+/// Why the steps ended before the shop's answer.
+enum Stopped {
+    Refused(Refused),
+    Blocked(Box<RuleMatch>),
+    Banned,
+    TooLarge,
+    Upstream(UpstreamError),
+    /// The client's body broke off: there is nobody to answer, and hyper closes.
+    ClientLeft,
+}
+
+impl Exchange<'_> {
+    async fn run(mut self, request: Request<Incoming>) -> Response<EdgeBody> {
+        match self.steps(request).await {
+            Ok(response) => self.finish(response),
+            Err(stopped) => self.stopped(stopped).await,
+        }
+    }
+
+    /// The literal list.
+    async fn steps(&mut self, mut request: Request<Incoming>) -> Result<Answer, Stopped> {
+        // canonical: closed. What has two readings has no place behind this line.
+        let target = self.canonical(&request)?;
+        let upgrade = request::check_connection(request.headers()).map_err(Stopped::Refused)?;
+        let route = self.live.routes.of(&target.path);
+        self.note(&request, &target, route);
+        // ban: open. Losing the book of bans must not close the shop.
+        self.check_ban()?;
+        // limits: closed, before a byte of the body is read.
+        let on_upgrade = upgrade.then(|| hyper::upgrade::on(&mut request));
+        let (parts, incoming) = request.into_parts();
+        let framing = body_framing(&parts.method, &parts.headers, &incoming, route)?;
+        let mut body = ClientBody::new(incoming, route.body_bytes, self.connection.clone());
+        // inspect: closed on a verdict, open (and told) when the engine itself fails.
+        let mut inspection = inspection::Inspection::begin(&self.core.shared.engine, &route.policy);
+        let judged = inspection.request_head(&parts, &target);
+        self.judge(&mut inspection, judged, &parts.method)?;
+        if !body.is_empty() && inspection.wants_request_body() {
+            let judged = inspection.request_body(&mut body).await;
+            let judged = judged.map_err(stopped_by_body)?;
+            self.judge(&mut inspection, judged, &parts.method)?;
+        }
+        self.flag(&inspection, &parts.method);
+        // upstream.
+        let mut head = BytesMut::new();
+        let host = parts.headers.get(header::HOST).map_or(target.host.as_bytes(), |h| h.as_bytes());
+        let authority = parts.uri.authority().map(|a| a.as_str().as_bytes());
+        let around = Surroundings {
+            method: &parts.method,
+            forward: &target.forward,
+            host: authority.unwrap_or(host),
+            client: self.client,
+            request: self.id,
+            framing,
+            upgrade: on_upgrade.as_ref().and_then(|_| parts.headers.get(header::UPGRADE)),
+            identity_encoding: route.mask_cards,
+        };
+        request::write_head(&mut head, &around, &parts.headers);
+        let asked_head = parts.method == Method::HEAD;
+        let body = (framing != BodyFraming::None && framing != BodyFraming::Zero).then_some(body);
+        let outgoing = Forward { head: &head, method: &parts.method, asked_head, body, framing };
+        let http_11 = parts.version == Version::HTTP_11;
+        let (outcome, server) = self.forward(outgoing, http_11).await.map_err(Stopped::Upstream)?;
+        // inspect response, headers, leak.
+        match outcome {
+            Outcome::Response(response) => {
+                let place = Answering { route, target: &target, server: &server, inspection: &mut inspection };
+                self.answer(response, place).await
+            }
+            Outcome::Switched { head, wire } => match on_upgrade {
+                Some(client) => Ok(self.switch(head, wire, client)),
+                None => Err(Stopped::Upstream(UpstreamError::Response("response.unasked_upgrade"))),
+            },
+        }
+    }
+
+    fn canonical(&self, request: &Request<Incoming>) -> Result<Target, Stopped> {
+        canonical::check_method(request.method()).map_err(Stopped::Refused)?;
+        canonical::target(request.uri(), request.headers(), &self.live.names).map_err(Stopped::Refused)
+    }
+
+    fn note(&mut self, request: &Request<Incoming>, target: &Target, route: &Route) {
+        self.ending.note_request(request.headers(), &target.path, target.query());
+        self.ending.record.host = self.live.host_label(&target.host);
+        self.ending.record.route = route.name.clone();
+    }
+
+    fn check_ban(&mut self) -> Result<(), Stopped> {
+        match self.core.shared.bans.check(self.client) {
+            Some(_) => Err(Stopped::Banned),
+            None => Ok(()),
+        }
+    }
+
+    /// Acts on a verdict of the engine.
+    fn judge(
+        &mut self,
+        inspection: &mut inspection::Inspection<'_>,
+        judged: Result<Judgement, inspection::EngineFault>,
+        method: &Method,
+    ) -> Result<(), Stopped> {
+        match judged {
+            Ok(Judgement::Pass) => Ok(()),
+            Ok(Judgement::Challenge) => Ok(()),
+            Ok(Judgement::Block(reason)) => {
+                let found = inspection.heaviest().unwrap_or_else(|| inspection::from_reason(&reason));
+                self.note_match(&found, Verdict::Blocked);
+                Err(Stopped::Blocked(Box::new(found)))
+            }
+            Err(inspection::EngineFault) => {
+                let path = self.ending.record.path.to_string();
+                self.emit(storeward_events::edge::InspectionFailed { path }.into());
+                let _ = method;
+                Ok(())
+            }
+        }
+    }
+
+    /// In detect mode a request passes, and staff see what would have happened.
+    fn flag(&mut self, inspection: &inspection::Inspection<'_>, method: &Method) {
+        let Some(found) = inspection.would_block() else { return };
+        self.note_match(&found, Verdict::Flagged);
+        self.emit(
+            RequestFlagged {
+                method: method.as_str().to_owned(),
+                path: self.ending.record.path.to_string(),
+                rule_id: found.rule_id,
+                category: found.category.as_str().to_owned(),
+                variable: found.variable,
+                matched: found.matched,
+                score: found.score,
+            }
+            .into(),
+        );
+    }
+
+    fn note_match(&mut self, found: &RuleMatch, verdict: Verdict) {
+        let record = &mut self.ending.record;
+        record.verdict = verdict;
+        record.rule_id = found.rule_id;
+        record.category = found.category.as_str().into();
+        record.variable = found.variable.as_str().into();
+        record.matched = found.matched.as_str().into();
+    }
+
+    fn emission(&self, event: storeward_events::Event) -> Emission {
+        Emission { at: self.ending.record.at, request: Some(self.id), client: Some(self.client), event }
+    }
+
+    fn emit(&self, event: storeward_events::Event) {
+        self.core.shared.emit.emit(self.emission(event));
+    }
+
+    /// The answer to a request that did not reach the shop, or that the shop did not answer.
+    async fn stopped(mut self, stopped: Stopped) -> Response<EdgeBody> {
+        let (notice, code) = match &stopped {
+            Stopped::Refused(refused) => {
+                self.ending.record.verdict = Verdict::Refused;
+                self.ending.record.reason = refused.code.into();
+                if self.core.may_tell_refusal() {
+                    self.emit(RequestRefused { status: refused.status, reason: refused.code.to_owned() }.into());
+                }
+                let status = StatusCode::from_u16(refused.status).unwrap_or(StatusCode::BAD_REQUEST);
+                (Notice::Refused(status), refused.code)
+            }
+            Stopped::Blocked(found) => {
+                self.tell_block(found).await;
+                (Notice::Blocked, "blocked")
+            }
+            Stopped::Banned => {
+                self.ending.record.verdict = Verdict::Banned;
+                (Notice::Banned, "banned")
+            }
+            Stopped::TooLarge => {
+                self.ending.record.verdict = Verdict::Refused;
+                self.ending.record.reason = "body.too_large".into();
+                (Notice::TooLarge, "body.too_large")
+            }
+            Stopped::ClientLeft => {
+                self.ending.record.reason = "client.left".into();
+                (Notice::Refused(StatusCode::BAD_REQUEST), "request.body")
+            }
+            Stopped::Upstream(error) => {
+                self.ending.record.reason = error.code().into();
+                let notice = match error {
+                    UpstreamError::Timeout => Notice::TooSlow,
+                    _ => Notice::Maintenance,
+                };
+                (notice, error.code())
+            }
+        };
+        let response = pages::notice(notice, self.as_problem, &self.live.look, self.id, code);
+        let (mut parts, body) = response.into_parts();
+        if matches!(stopped, Stopped::Refused(_) | Stopped::TooLarge | Stopped::ClientLeft) {
+            // The rest of such a connection is not worth its risk.
+            parts.headers.insert(header::CONNECTION, header::HeaderValue::from_static("close"));
+        }
+        self.finish(Answer::Whole(parts, body))
+    }
+
+    /// The reference number on the page is found by staff: the event is durable before the page goes out, unless the
+    /// ledger takes longer than half a second.
+    async fn tell_block(&mut self, found: &RuleMatch) {
+        let event = RequestBlocked {
+            method: self.ending.record.method.as_str().to_owned(),
+            path: self.ending.record.path.to_string(),
+            stage: "inspect".to_owned(),
+            rule_id: found.rule_id,
+            category: found.category.as_str().to_owned(),
+            variable: found.variable.clone(),
+            matched: found.matched.clone(),
+            score: found.score,
+        };
+        let acknowledged = self.core.shared.emit.emit_acknowledged(self.emission(event.into()));
+        let limit = std::time::Duration::from_millis(500);
+        // A lost or late acknowledgement changes nothing for the client; the loss is counted by the ledger's batcher.
+        let _ = tokio::time::timeout(limit, acknowledged).await;
+    }
+
+    fn finish(mut self, answer: Answer) -> Response<EdgeBody> {
+        match answer {
+            Answer::Whole(mut parts, body) => {
+                self.ending.note_response(parts.status.as_u16(), &parts.headers);
+                if self.ending.record.protocol == Protocol::Http2 {
+                    parts.headers.remove(header::CONNECTION);
+                }
+                let body = EdgeBody::whole(body, self.connection.clone(), self.in_flight, self.ending);
+                Response::from_parts(parts, body)
+            }
+            Answer::Stream(parts, ahead, rest, mask) => {
+                self.ending.note_response(parts.status.as_u16(), &parts.headers);
+                let body =
+                    EdgeBody::stream(ahead, rest, mask, self.connection.clone(), self.in_flight, self.ending);
+                Response::from_parts(parts, body)
+            }
+            Answer::Switched(parts, client, wire) => {
+                self.ending.note_response(101, &parts.headers);
+                // The tunnel writes the real ending; the empty body of the 101 needs one of its own that says nothing.
+                let connection = self.connection.clone();
+                tokio::task::spawn_local(crate::tunnel::run(
+                    client,
+                    *wire,
+                    connection.clone(),
+                    self.in_flight,
+                    self.ending,
+                ));
+                Response::from_parts(parts, EdgeBody::nothing(connection))
+            }
+        }
+    }
+
+    fn switch(
+        &mut self,
+        head: upstream::response::Head,
+        wire: upstream::wire::Wire,
+        client: hyper::upgrade::OnUpgrade,
+    ) -> Answer {
+        let mut headers = head.headers;
+        headers.insert(header::CONNECTION, header::HeaderValue::from_static("upgrade"));
+        if let Some(protocol) = head.upgrade {
+            headers.insert(header::UPGRADE, protocol);
+        }
+        self.connection.become_tunnel();
+        Answer::Switched(parts(StatusCode::SWITCHING_PROTOCOLS, headers), client, Box::new(wire))
+    }
+
+    /// Sends the request to a server that is up; another one, or a fresh connection, where nothing was sent yet.
+    async fn forward(
+        &mut self,
+        mut outgoing: Forward<'_>,
+        http_11: bool,
+    ) -> Result<(Outcome, Arc<Server>), UpstreamError> {
+        let mut tried: Vec<Arc<Server>> = Vec::new();
+        let mut fresh_only = false;
+        loop {
+            let server = self.live.balancer.choose(&tried).cloned().ok_or(UpstreamError::NoneUp)?;
+            self.ending.record.upstream = Some(server.name.as_str().into());
+            let pooled = if fresh_only { None } else { self.core.pool.take(&server) };
+            let wire = match pooled {
+                Some(wire) => wire,
+                None => match server.connect(self.live.connect_timeout).await {
+                    Ok(wire) => wire,
+                    Err(error) => {
+                        self.core.shared.note_health(&server, server.health.failed(), error.code());
+                        tried.push(server);
+                        if tried.len() >= self.live.balancer.servers().len().min(3) {
+                            return Err(error);
+                        }
+                        continue;
+                    }
+                },
+            };
+            let reused = wire.reused;
+            let began = std::time::Instant::now();
+            let connection = self.connection;
+            let mut early_hints = |head: &upstream::response::Head| {
+                if http_11 {
+                    connection.push_interim(&response::interim(head));
+                }
+            };
+            let request = upstream::exchange::Outgoing {
+                head: outgoing.head,
+                asked_head: outgoing.asked_head,
+                body: outgoing.body.take(),
+                chunked: outgoing.framing == BodyFraming::Chunked,
+                early_hints: &mut early_hints,
+            };
+            let limit = self.live.response_timeout;
+            match upstream::send(wire, &self.core.pool, &server, request, limit).await {
+                Ok(outcome) => {
+                    let took = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+                    self.ending.record.upstream_us = Some(took);
+                    self.core.shared.note_health(&server, server.health.succeeded(), "");
+                    return Ok((outcome, server));
+                }
+                // A kept connection may have been closed by the shop just now: once more, on a fresh one, if repeating
+                // cannot do harm (RFC 9110 9.2.2) and nothing of a body is lost.
+                Err((UpstreamError::Broken(_), untouched))
+                    if reused && is_idempotent(outgoing.method) && (untouched.is_some() || !outgoing.has_body()) =>
+                {
+                    outgoing.body = untouched;
+                    fresh_only = true;
+                }
+                Err((error, _)) => {
+                    if !matches!(error, UpstreamError::Body(_)) {
+                        self.core.shared.note_health(&server, server.health.failed(), error.code());
+                    }
+                    return Err(error);
+                }
+            }
+        }
+    }
+}
+
+/// A request ready to be sent.
+struct Forward<'a> {
+    head: &'a [u8],
+    method: &'a Method,
+    asked_head: bool,
+    body: Option<ClientBody>,
+    framing: BodyFraming,
+}
+
+impl Forward<'_> {
+    fn has_body(&self) -> bool {
+        !matches!(self.framing, BodyFraming::None | BodyFraming::Zero)
+    }
+}
+
+/// What the answer is made of.
+enum Answer {
+    Whole(http::response::Parts, Bytes),
+    Stream(
+        http::response::Parts,
+        std::collections::VecDeque<http_body::Frame<Bytes>>,
+        upstream::UpstreamBody,
+        crate::edge_body::Mask,
+    ),
+    Switched(http::response::Parts, hyper::upgrade::OnUpgrade, Box<upstream::wire::Wire>),
+}
+
+/// What the answering step needs to know of the request.
+struct Answering<'a, 'i> {
+    route: &'a Route,
+    target: &'a Target,
+    server: &'a Server,
+    inspection: &'a mut inspection::Inspection<'i>,
+}
+
+fn parts(status: StatusCode, headers: HeaderMap) -> http::response::Parts {
+    let (mut parts, ()) = Response::new(()).into_parts();
+    parts.status = status;
+    parts.headers = headers;
+    parts
+}
+
+fn is_idempotent(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS | Method::PUT | Method::DELETE)
+}
+
+fn stopped_by_body(error: BodyError) -> Stopped {
+    match error {
+        BodyError::TooLarge => Stopped::TooLarge,
+        BodyError::Client(_) => Stopped::ClientLeft,
+    }
+}
+
+/// How the body goes on to the shop; refuses an announced length over the route's limit.
+fn body_framing(
+    method: &Method,
+    headers: &HeaderMap,
+    body: &Incoming,
+    route: &Route,
+) -> Result<BodyFraming, Stopped> {
+    if body.is_end_stream() {
+        // POST without a body still announces it: some servers wait otherwise.
+        let announces = matches!(*method, Method::POST | Method::PUT | Method::PATCH)
+            || headers.contains_key(header::CONTENT_LENGTH);
+        return Ok(if announces { BodyFraming::Zero } else { BodyFraming::None });
+    }
+    match body.size_hint().exact() {
+        Some(length) if length > route.body_bytes => Err(Stopped::TooLarge),
+        Some(length) => Ok(BodyFraming::Length(length)),
+        None => Ok(BodyFraming::Chunked),
+    }
+}

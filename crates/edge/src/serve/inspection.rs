@@ -1,0 +1,128 @@
+//! The inspection of one exchange: the engine is pure and synchronous; this feeds it and guards against its faults.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http::request::Parts;
+use storeward_inspect::{
+    BodyEnd, BodyPlan, Engine, HeaderSource, HttpVersion, Mode, Policy, Reason, RequestHead, ResponseHead, RuleMatch,
+    Severity, Transaction, Verdict,
+};
+
+use crate::body::{BodyError, ClientBody};
+use crate::canonical::Target;
+
+/// The engine panicked: a bug of ours. The request passes, and staff are told.
+#[derive(Debug)]
+pub(super) struct EngineFault;
+
+/// Lends a header map to the engine.
+struct Fields<'a>(&'a HeaderMap);
+
+impl HeaderSource for Fields<'_> {
+    fn for_each(&self, visit: &mut dyn FnMut(&str, &[u8])) {
+        self.0.iter().for_each(|(name, value)| visit(name.as_str(), value.as_bytes()));
+    }
+}
+
+pub(super) struct Inspection<'e> {
+    transaction: Option<Transaction<'e>>,
+    policy: &'e Policy,
+}
+
+impl<'e> Inspection<'e> {
+    pub(super) fn begin(engine: &'e Engine, policy: &'e Policy) -> Self {
+        let transaction = (policy.mode != Mode::Off).then(|| engine.transaction(policy));
+        Inspection { transaction, policy }
+    }
+
+    /// Runs a phase; after a fault the rest of the exchange is not inspected.
+    fn guarded(&mut self, phase: impl FnOnce(&mut Transaction<'e>) -> Verdict) -> Result<Verdict, EngineFault> {
+        let Some(transaction) = self.transaction.as_mut() else { return Ok(Verdict::Pass) };
+        // The transaction is thrown away after a panic, so that nobody sees it half changed.
+        catch_unwind(AssertUnwindSafe(|| phase(transaction))).map_err(|_| {
+            self.transaction = None;
+            EngineFault
+        })
+    }
+
+    pub(super) fn request_head(&mut self, parts: &Parts, target: &Target) -> Result<Verdict, EngineFault> {
+        let fields = Fields(&parts.headers);
+        let head = RequestHead {
+            method: parts.method.as_str(),
+            path: &target.path,
+            raw_target: target.forward.as_bytes(),
+            query: target.query(),
+            host: &target.host,
+            version: match parts.version {
+                http::Version::HTTP_10 => HttpVersion::Http10,
+                http::Version::HTTP_2 => HttpVersion::Http2,
+                _ => HttpVersion::Http11,
+            },
+            headers: &fields,
+        };
+        self.guarded(|t| t.request_head(&head))
+    }
+
+    pub(super) fn wants_request_body(&self) -> bool {
+        self.transaction.as_ref().is_some_and(|t| t.request_body_plan() != BodyPlan::Skip)
+    }
+
+    pub(super) async fn request_body(
+        &mut self,
+        body: &mut ClientBody,
+    ) -> Result<Result<Verdict, EngineFault>, BodyError> {
+        let Some(BodyPlan::Buffer { cap_bytes }) = self.transaction.as_ref().map(Transaction::request_body_plan) else {
+            return Ok(Ok(Verdict::Pass));
+        };
+        let (bytes, complete) = body.read_ahead(cap_bytes).await?;
+        let inspected = bytes.get(..cap_bytes).unwrap_or(&bytes);
+        let whole = complete && inspected.len() == bytes.len();
+        let end = if whole { BodyEnd::Complete } else { BodyEnd::Truncated };
+        Ok(self.guarded(|t| t.request_body(inspected, end)))
+    }
+
+    pub(super) fn response_head(&mut self, status: u16, headers: &HeaderMap) -> Result<Verdict, EngineFault> {
+        let fields = Fields(headers);
+        self.guarded(|t| t.response_head(&ResponseHead { status, headers: &fields }))
+    }
+
+    /// How many bytes of the response's body the engine wants to see.
+    pub(super) fn response_body_cap(&self) -> Option<usize> {
+        match self.transaction.as_ref().map(Transaction::response_body_plan) {
+            Some(BodyPlan::Buffer { cap_bytes }) => Some(cap_bytes),
+            _ => None,
+        }
+    }
+
+    pub(super) fn response_body(&mut self, body: &Bytes, end: BodyEnd) -> Result<Verdict, EngineFault> {
+        self.guarded(|t| t.response_body(body, end))
+    }
+
+    /// The match that weighs most.
+    pub(super) fn heaviest(&self) -> Option<RuleMatch> {
+        self.transaction.as_ref().and_then(|t| t.matches().iter().max_by_key(|m| m.score).cloned())
+    }
+
+    /// In detect mode: the match that would have led to a block.
+    pub(super) fn would_block(&self) -> Option<RuleMatch> {
+        let transaction = self.transaction.as_ref()?;
+        (self.policy.mode == Mode::Detect && transaction.score() >= self.policy.block_score)
+            .then(|| self.heaviest())
+            .flatten()
+    }
+}
+
+/// A match made of a verdict's reason, where the engine kept no more.
+pub(super) fn from_reason(reason: &Reason) -> RuleMatch {
+    RuleMatch {
+        rule_id: reason.rule_id,
+        category: reason.category,
+        severity: Severity::Critical,
+        score: reason.score,
+        variable: reason.variable.clone(),
+        matched: reason.matched.clone(),
+        message: "".into(),
+    }
+}

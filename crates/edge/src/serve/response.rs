@@ -1,0 +1,101 @@
+//! From the shop's response to the client's: inspected, hardened, masked.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderValue, header};
+use http_body::{Body as _, Frame};
+use storeward_inspect::BodyEnd;
+
+use super::{Answer, Answering, Exchange, Stopped, parts};
+use crate::edge_body::{self, Mask};
+use crate::response::{self, Place};
+use crate::upstream::response::Head;
+use crate::upstream::{UpstreamBody, UpstreamError, UpstreamResponse};
+
+/// A page that stalls is passed on as it is rather than held back longer.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+impl Exchange<'_> {
+    pub(super) async fn answer(
+        &mut self,
+        from_shop: UpstreamResponse,
+        place: Answering<'_, '_>,
+    ) -> Result<Answer, Stopped> {
+        let UpstreamResponse { head, mut body } = from_shop;
+        let Answering { route, target, server, inspection } = place;
+        let mut headers = head.headers;
+        let method = self.ending.record.method.clone();
+        let judged = inspection.response_head(head.status.as_u16(), &headers);
+        self.judge(inspection, judged, &method)?;
+        let text = response::is_text(&headers) && !response::is_encoded(&headers);
+        let events = response::is_event_stream(&headers);
+        let whole = body.take_whole();
+        let authority = self.live.authority(&target.host);
+        let outside = Place { host: &target.host, authority: &authority, upstream: &server.name };
+        response::harden(&mut headers, &route.headers, outside);
+        let cap = inspection.response_body_cap().filter(|_| text && !events);
+        if let Some(bytes) = whole {
+            if cap.is_some_and(|_| !bytes.is_empty()) {
+                let judged = inspection.response_body(&bytes, BodyEnd::Complete);
+                self.judge(inspection, judged, &method)?;
+            }
+            let (bytes, masked) =
+                if text && route.mask_cards { edge_body::mask_bytes(bytes) } else { (bytes, 0) };
+            self.ending.masked_cards += masked;
+            return Ok(Answer::Whole(parts(head.status, headers), bytes));
+        }
+        let mut ahead = VecDeque::new();
+        if let Some(cap) = cap {
+            let (bytes, end) = read_ahead(&mut body, cap, &mut ahead).await.map_err(broken)?;
+            let judged = inspection.response_body(&bytes, end);
+            self.judge(inspection, judged, &method)?;
+        }
+        let mask = match (text && route.mask_cards, events) {
+            (false, _) => Mask::Nothing,
+            (true, true) => Mask::Events,
+            (true, false) => Mask::Text,
+        };
+        Ok(Answer::Stream(parts(head.status, headers), ahead, body, mask))
+    }
+}
+
+fn broken(error: std::io::Error) -> Stopped {
+    Stopped::Upstream(UpstreamError::Broken(error))
+}
+
+/// Reads until the end, the cap or a pause; what was read is kept in `ahead`.
+async fn read_ahead(
+    body: &mut UpstreamBody,
+    cap: usize,
+    ahead: &mut VecDeque<Frame<Bytes>>,
+) -> std::io::Result<(Bytes, BodyEnd)> {
+    let mut seen = BytesMut::new();
+    while seen.len() < cap {
+        let next = std::future::poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx));
+        let Ok(frame) = tokio::time::timeout(PATIENCE, next).await else {
+            return Ok((seen.freeze(), BodyEnd::Truncated));
+        };
+        let Some(frame) = frame.transpose()? else {
+            return Ok((seen.freeze(), BodyEnd::Complete));
+        };
+        if let Some(data) = frame.data_ref() {
+            let room = cap - seen.len();
+            seen.extend_from_slice(data.get(..room).unwrap_or(data));
+        }
+        ahead.push_back(frame);
+    }
+    Ok((seen.freeze(), BodyEnd::Truncated))
+}
+
+/// A 103 as it goes to an HTTP/1.1 client: only what RFC 8297 is about.
+pub(super) fn interim(head: &Head) -> BytesMut {
+    let mut out = BytesMut::from("HTTP/1.1 103 Early Hints\r\n");
+    for link in head.headers.get_all(header::LINK) {
+        crate::request::write_field(&mut out, "link", HeaderValue::as_bytes(link));
+    }
+    out.extend_from_slice(b"\r\n");
+    out
+}

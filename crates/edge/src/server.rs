@@ -1,0 +1,315 @@
+//! What all cores share, what each has for itself, and how the whole starts, changes and stops.
+
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use storeward_base::{AddressBlock, AddressList, Clock, Entropy, RequestId, Timestamp};
+use storeward_events::edge::{UpstreamDown, UpstreamUp};
+use storeward_host::{Emission, Emit, Stop};
+use storeward_inspect::Engine;
+
+use crate::access::AccessWriter;
+use crate::bans::BanBook;
+use crate::certificates::HttpChallenges;
+use crate::config::{
+    ConfigError, HeadersSection, InspectSection, LimitsSection, Listen, Look, RouteEntry, ServerEntry, UpstreamSection,
+};
+use crate::guard::{FrameLimits, Timeouts};
+use crate::routes::Routes;
+use crate::upstream::health::Change;
+use crate::upstream::{Balancer, IdlePool, Server};
+
+/// The sections of the config that the front door reads.
+#[derive(Clone, Debug)]
+pub struct EdgeConfig {
+    /// The shop's host names; the first is the canonical one.
+    pub names: Vec<String>,
+    pub listen: Listen,
+    pub upstream: UpstreamSection,
+    pub limits: LimitsSection,
+    pub inspect: InspectSection,
+    pub headers: HeadersSection,
+    pub routes: Vec<RouteEntry>,
+    pub look: Look,
+}
+
+/// The config in force, checked and compiled; swapped whole on a reload.
+#[derive(Debug)]
+pub struct Snapshot {
+    pub names: Vec<String>,
+    labels: HashMap<String, Arc<str>>,
+    pub routes: Routes,
+    pub balancer: Balancer,
+    pub look: Look,
+    pub limits: LimitsSection,
+    pub timeouts: Timeouts,
+    pub frames: FrameLimits,
+    pub trusted_proxies: AddressList,
+    pub proxy_protocol_from: AddressList,
+    pub connect_timeout: Duration,
+    pub response_timeout: Duration,
+    pub health_path: String,
+    pub health_interval: Duration,
+    public_port: u16,
+}
+
+impl Snapshot {
+    /// Compiles a config. Servers that stay keep their health: `before` is the snapshot in force.
+    pub fn build(config: &EdgeConfig, before: Option<&Snapshot>) -> Result<Self, ConfigError> {
+        if config.names.is_empty() {
+            return Err(ConfigError::new("domain", "name the shop's domain, such as shop.example.com"));
+        }
+        let routes = Routes::build(&config.routes, &config.inspect, &config.limits, &config.headers)?;
+        let servers = servers(&config.upstream, before)?;
+        let seconds = Duration::from_secs;
+        Ok(Snapshot {
+            labels: config.names.iter().map(|n| (n.clone(), n.as_str().into())).collect(),
+            names: config.names.clone(),
+            routes,
+            balancer: Balancer::new(servers),
+            look: config.look.clone(),
+            limits: config.limits.clone(),
+            timeouts: config.limits.timeouts(),
+            frames: config.limits.frames(),
+            trusted_proxies: config.listen.trusted_proxies.clone(),
+            proxy_protocol_from: config.listen.proxy_protocol_from.clone(),
+            connect_timeout: seconds(config.upstream.connect_timeout_seconds.max(1)),
+            response_timeout: seconds(config.upstream.response_timeout_seconds.max(1)),
+            health_path: config.upstream.health_path.clone(),
+            health_interval: seconds(config.upstream.health_interval_seconds.max(1)),
+            public_port: config.listen.public_port.unwrap_or(config.listen.https.port()),
+        })
+    }
+
+    /// The host as a shared text for the access record.
+    pub fn host_label(&self, host: &str) -> Arc<str> {
+        self.labels.get(host).cloned().unwrap_or_else(|| host.into())
+    }
+
+    /// The host with the port clients use, as it stands in absolute addresses.
+    pub fn authority(&self, host: &str) -> String {
+        if self.public_port == 443 { host.to_owned() } else { format!("{host}:{}", self.public_port) }
+    }
+}
+
+fn servers(section: &UpstreamSection, before: Option<&Snapshot>) -> Result<Vec<Arc<Server>>, ConfigError> {
+    if section.servers.is_empty() {
+        return Err(ConfigError::new("upstream.servers", "name at least one server, such as http://127.0.0.1:8080"));
+    }
+    if !section.health_path.starts_with('/') {
+        return Err(ConfigError::new("upstream.health_path", "must begin with /"));
+    }
+    let build = |entry: &ServerEntry| {
+        let (url, weight) = match entry {
+            ServerEntry::Url(url) => (url.as_str(), 1),
+            ServerEntry::Weighted { url, weight } => (url.as_str(), *weight),
+        };
+        let fresh = Server::parse(url, weight, section.ca_file.as_deref())
+            .map_err(|e| ConfigError::new("upstream.servers", e.to_string()))?;
+        let known = before.and_then(|b| {
+            b.balancer.servers().iter().find(|s| s.name == fresh.name && s.weight == fresh.weight)
+        });
+        // A kept server may have new roots to trust: only plain ones are surely the same.
+        Ok(match known {
+            Some(server) if !server.name.starts_with("https") => server.clone(),
+            _ => Arc::new(fresh),
+        })
+    };
+    section.servers.iter().map(build).collect()
+}
+
+/// Shared by all cores.
+pub struct Shared {
+    pub live: ArcSwap<Snapshot>,
+    pub engine: Arc<Engine>,
+    pub emit: Arc<dyn Emit>,
+    pub clock: Arc<dyn Clock>,
+    pub entropy: Arc<dyn Entropy>,
+    pub access: AccessWriter,
+    pub bans: Arc<BanBook>,
+    pub challenges: Arc<HttpChallenges>,
+    pub connections: Connections,
+    pub ready: AtomicBool,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").field("live", &self.live).finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    /// Tells when a server went down or came up.
+    pub fn note_health(&self, server: &Server, change: Change, code: &str) {
+        let event = match change {
+            Change::None => return,
+            Change::WentDown => {
+                UpstreamDown { upstream: server.name.clone(), reason: code.to_owned() }.into()
+            }
+            Change::CameUp => UpstreamUp { upstream: server.name.clone() }.into(),
+        };
+        self.emit.emit(Emission { at: self.clock.now(), request: None, client: None, event });
+    }
+}
+
+/// Open connections, in all and by client.
+#[derive(Debug, Default)]
+pub struct Connections {
+    open: AtomicUsize,
+    by_client: Mutex<HashMap<AddressBlock, u32>>,
+}
+
+impl Connections {
+    /// Counts a connection in, unless there are too many. Dropping the place counts it out.
+    pub fn enter(shared: &Arc<Shared>, client: AddressBlock) -> Option<Place> {
+        let live = shared.live.load();
+        let this = &shared.connections;
+        if this.open.load(Relaxed) >= live.limits.connections {
+            return None;
+        }
+        let mut by_client = this.by_client.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = by_client.entry(client).or_insert(0);
+        if *count >= live.limits.connections_per_client {
+            return None;
+        }
+        *count += 1;
+        this.open.fetch_add(1, Relaxed);
+        Some(Place { shared: shared.clone(), client })
+    }
+
+    pub fn open(&self) -> usize {
+        self.open.load(Relaxed)
+    }
+}
+
+/// A counted connection.
+#[derive(Debug)]
+pub struct Place {
+    shared: Arc<Shared>,
+    client: AddressBlock,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let this = &self.shared.connections;
+        this.open.fetch_sub(1, Relaxed);
+        let mut by_client = this.by_client.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = by_client.get_mut(&self.client) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                by_client.remove(&self.client);
+            }
+        }
+    }
+}
+
+/// What one core has for itself.
+pub struct Core {
+    pub shared: Arc<Shared>,
+    pub pool: Rc<IdlePool>,
+    /// Refusals told in this second.
+    told: Cell<(Option<Instant>, u32)>,
+}
+
+impl std::fmt::Debug for Core {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Core").finish_non_exhaustive()
+    }
+}
+
+/// Malformed requests that one core writes into the ledger in a second; all of them stand in the access record.
+const REFUSALS_PER_SECOND: u32 = 10;
+
+impl Core {
+    pub fn new(shared: Arc<Shared>) -> Self {
+        Core { shared, pool: Rc::new(IdlePool::default()), told: Cell::new((None, 0)) }
+    }
+
+    pub fn request_id(&self, at: Timestamp) -> RequestId {
+        RequestId::at(at, self.shared.entropy.as_ref())
+    }
+
+    /// Whether one more refusal may go into the ledger: a flood of garbage must not become a flood of events.
+    pub fn may_tell_refusal(&self) -> bool {
+        let now = Instant::now();
+        let (since, count) = match self.told.get() {
+            (Some(since), count) if now.duration_since(since) < Duration::from_secs(1) => (since, count),
+            _ => (now, 0),
+        };
+        self.told.set((Some(since), count + 1));
+        count < REFUSALS_PER_SECOND
+    }
+}
+
+/// The running front door.
+pub struct Edge {
+    shared: Arc<Shared>,
+    threads: Vec<std::thread::JoinHandle<()>>,
+    pub https: SocketAddr,
+    pub http: Option<SocketAddr>,
+}
+
+/// How long a stop waits for requests under way.
+pub const STOP_DEADLINE: Duration = Duration::from_secs(20);
+
+impl Edge {
+    /// Binds and serves: one thread and runtime per worker.
+    pub fn start(
+        shared: Arc<Shared>,
+        listen: &Listen,
+        tls: Arc<rustls::ServerConfig>,
+        workers: usize,
+        stop: &Stop,
+    ) -> io::Result<Self> {
+        let https = crate::listener::bind(listen.https)?;
+        let http = listen.http.map(crate::listener::bind).transpose()?;
+        let https_address = https.local_addr()?;
+        let http_address = http.as_ref().map(std::net::TcpListener::local_addr).transpose()?;
+        let alive = Arc::new(AtomicU32::new(0));
+        let mut threads = Vec::with_capacity(workers);
+        for worker in 0..workers.max(1) {
+            let parts = crate::listener::WorkerParts {
+                shared: shared.clone(),
+                https: https.try_clone()?,
+                http: http.as_ref().map(std::net::TcpListener::try_clone).transpose()?,
+                tls: tls.clone(),
+                stop: stop.clone(),
+                leads: worker == 0,
+                alive: alive.clone(),
+            };
+            let thread = std::thread::Builder::new()
+                .name(format!("edge-{worker}"))
+                .spawn(move || crate::listener::run_worker(parts))?;
+            threads.push(thread);
+        }
+        shared.ready.store(true, Relaxed);
+        Ok(Edge { shared, threads, https: https_address, http: http_address })
+    }
+
+    /// Puts a new snapshot in force; no connection is touched.
+    pub fn reload(&self, config: &EdgeConfig) -> Result<(), ConfigError> {
+        let before = self.shared.live.load_full();
+        let next = Snapshot::build(config, Some(&before))?;
+        self.shared.live.store(Arc::new(next));
+        Ok(())
+    }
+
+    pub fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// Waits for the workers to end; they do once the stop signal is given.
+    pub fn join(self) {
+        for thread in self.threads {
+            // A worker that panicked has told so on its own; the others still end in order.
+            let _ = thread.join();
+        }
+    }
+}
