@@ -174,14 +174,22 @@ impl Acme {
     fn succeeded(&mut self, held: Held, slot: &Slot) {
         let now = slot.now();
         (self.failures, self.nonce_failures) = (0, 0);
-        // With a clock that is wrong by days a new certificate is due at once, again and again. CAs count.
-        self.next_attempt_at = now.plus((life(&held.chain) / 10).max(Duration::from_secs(1)));
+        self.next_attempt_at = now.plus(Self::rest_after(&held.chain, now));
         self.held = Some(held);
         let renew_at = self.renew_at(now);
         if let Some(chain) = self.chain() {
             slot.serve(chain, Some(renew_at));
             slot.issued(chain);
         }
+    }
+
+    /// How long a new certificate is left alone. With a clock that is wrong by months it is due by age at once, again
+    /// and again; a CA's window can be as wrong. CAs count orders. A window in the past that is meant (the CA has to
+    /// revoke) is heeded after an hour.
+    fn rest_after(chain: &Chain, now: Timestamp) -> Duration {
+        let is_due_by_age = schedule::renew_at(chain.not_before, chain.not_after, None, now, 0) <= now;
+        let longest = if is_due_by_age { Duration::MAX } else { Duration::from_secs(3600) };
+        (life(chain) / 10).min(longest).max(Duration::from_secs(1))
     }
 
     fn failed(&mut self, failure: &Failure, slot: &Slot) {

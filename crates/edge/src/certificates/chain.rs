@@ -20,6 +20,8 @@ pub(crate) struct Chain {
     pub not_before: Timestamp,
     pub not_after: Timestamp,
     pub fingerprint: String,
+    /// What a person should know of it although it is served.
+    pub note: Option<String>,
 }
 
 impl Chain {
@@ -31,7 +33,7 @@ impl Chain {
         let leaf = chain.first().ok_or_else(|| {
             CertificateError::unusable("no certificate found: expected -----BEGIN CERTIFICATE-----")
         })?;
-        let facts = Facts::of(leaf)?;
+        let facts = Facts::of(leaf, chain.len() == 1)?;
         let key = PrivateKeyDer::from_pem_slice(key_pem).map_err(|_| {
             CertificateError::unusable(
                 "no private key found: expected an unencrypted -----BEGIN PRIVATE KEY-----",
@@ -53,6 +55,7 @@ impl Chain {
             not_before: facts.not_before,
             not_after: facts.not_after,
             fingerprint: facts.fingerprint,
+            note: facts.note,
         })
     }
 
@@ -95,10 +98,14 @@ struct Facts {
     not_before: Timestamp,
     not_after: Timestamp,
     fingerprint: String,
+    note: Option<String>,
 }
 
+/// TLS features (RFC 7633): the certificate demands a stapled OCSP answer.
+const MUST_STAPLE: &str = "1.3.6.1.5.5.7.1.24";
+
 impl Facts {
-    fn of(der: &CertificateDer<'_>) -> Result<Self, CertificateError> {
+    fn of(der: &CertificateDer<'_>, stands_alone: bool) -> Result<Self, CertificateError> {
         let (_, certificate) = X509Certificate::from_der(der)
             .map_err(|e| CertificateError::unusable(format!("the certificate cannot be read: {e}")))?;
         let names = match certificate.subject_alternative_name() {
@@ -111,8 +118,21 @@ impl Facts {
             not_before: Timestamp::from_seconds(certificate.validity().not_before.timestamp()),
             not_after: Timestamp::from_seconds(certificate.validity().not_after.timestamp()),
             fingerprint: sha256_hex(der),
+            note: note(&certificate, stands_alone),
         })
     }
+}
+
+fn note(certificate: &X509Certificate<'_>, stands_alone: bool) -> Option<String> {
+    if certificate.extensions().iter().any(|e| e.oid.to_id_string() == MUST_STAPLE) {
+        let note = "it demands OCSP stapling, which is not done: some browsers refuse it; order one without";
+        return Some(note.to_owned());
+    }
+    let lacks_issuer = stands_alone && certificate.issuer() != certificate.subject();
+    lacks_issuer.then(|| {
+        "its file holds no intermediate certificate: clients that do not have it refuse it; append it"
+            .to_owned()
+    })
 }
 
 fn name_text(name: &GeneralName<'_>) -> Option<String> {
@@ -179,6 +199,26 @@ mod tests {
         check("", &key, "no certificate found");
         check(&certificate, "", "no private key found");
         check("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", &key, "cannot be read");
+    }
+
+    #[test]
+    fn notes_what_browsers_may_refuse() {
+        let (certificate, key) = pair(&["shop.test"]);
+        assert_eq!(Chain::from_pem(certificate.as_bytes(), key.as_bytes()).unwrap().note, None);
+
+        let (ca_key, key) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
+        let mut ca = CertificateParams::default();
+        ca.distinguished_name.push(rcgen::DnType::CommonName, "CA");
+        let mut leaf = CertificateParams::new(["shop.test".to_owned()]).unwrap();
+        let issuer = rcgen::Issuer::new(ca, ca_key);
+        let read = |leaf: &CertificateParams| {
+            let pem = leaf.signed_by(&key, &issuer).unwrap().pem();
+            Chain::from_pem(pem.as_bytes(), key.serialize_pem().as_bytes()).unwrap().note.unwrap()
+        };
+        assert!(read(&leaf).contains("no intermediate certificate"));
+        let oid = [1, 3, 6, 1, 5, 5, 7, 1, 24];
+        leaf.custom_extensions.push(rcgen::CustomExtension::from_oid_content(&oid, vec![0x30, 3, 2, 1, 5]));
+        assert!(read(&leaf).contains("OCSP stapling"));
     }
 
     #[test]

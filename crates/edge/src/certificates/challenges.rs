@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use rcgen::{CertificateParams, CustomExtension, DistinguishedName, KeyPair};
+use rustls::pki_types::PrivatePkcs8KeyDer;
 use rustls::sign::CertifiedKey;
 
-use super::chain::Chain;
 use super::{CertificateError, CertificateStore};
 
 const PREFIX: &str = "/.well-known/acme-challenge/";
@@ -88,7 +88,12 @@ fn challenge_certificate(name: &str, digest: &[u8]) -> Result<Arc<CertifiedKey>,
     params.custom_extensions = vec![CustomExtension::new_acme_identifier(digest)];
     let key = KeyPair::generate().map_err(CertificateError::making)?;
     let certificate = params.self_signed(&key).map_err(CertificateError::making)?;
-    Chain::from_pem(certificate.pem().as_bytes(), key.serialize_pem().as_bytes()).map(|chain| chain.key)
+    let signer = rustls::crypto::aws_lc_rs::default_provider()
+        .key_provider
+        .load_private_key(PrivatePkcs8KeyDer::from(key.serialize_der()).into())
+        .map_err(CertificateError::making)?;
+    // Not checked to fit as others are: webpki refuses to read a certificate with this critical extension.
+    Ok(Arc::new(CertifiedKey::new(vec![certificate.der().clone()], signer)))
 }
 
 /// The server name by which the CA asks for `name`: itself, or for an address its reverse-DNS name (RFC 8738
@@ -122,6 +127,19 @@ mod tests {
         }
         drop(answer);
         assert_eq!(ask("/.well-known/acme-challenge/tok-1"), None);
+    }
+
+    #[test]
+    fn the_challenge_certificate_holds_the_digest_in_a_critical_extension() {
+        let key = challenge_certificate("shop.test", &[7; 32]).unwrap();
+        let (_, certificate) = x509_parser::parse_x509_certificate(&key.cert[0]).unwrap();
+        let extension = certificate
+            .extensions()
+            .iter()
+            .find(|e| e.oid.to_id_string() == "1.3.6.1.5.5.7.1.31")
+            .expect("id-pe-acmeIdentifier");
+        assert!(extension.critical);
+        assert_eq!(extension.value, [[4, 32].as_slice(), &[7; 32]].concat());
     }
 
     #[test]

@@ -99,7 +99,8 @@ impl Keeper {
         Ok(Keeper { slot, work, told, look: pace.look })
     }
 
-    /// Never ends. Dropping or aborting it at any point is safe: what matters is on disk before it is used.
+    /// Never ends. It writes to the disk and waits for it, rarely; so it runs on the control plane's runtime, not on
+    /// one that serves requests. Dropping or aborting it at any point is safe: what matters is on disk before it is used.
     pub async fn run(mut self) {
         loop {
             self.look().await;
@@ -185,7 +186,9 @@ impl Local {
     fn issue(dir: &Path, slot: &Slot, now: Timestamp) -> Result<Chain, CertificateError> {
         let ca = LocalCa::open_or_create(dir, &slot.names, now, &*slot.entropy)?;
         let leaf = ca.issue(&slot.names, now, &*slot.entropy)?;
-        Chain::from_pem(leaf.certificate_pem.as_bytes(), leaf.key_pem.as_bytes())
+        let chain = Chain::from_pem(leaf.certificate_pem.as_bytes(), leaf.key_pem.as_bytes())?;
+        let note = "the development CA is new: run `storeward ca install`, or browsers will warn";
+        Ok(Chain { note: ca.made_now().then(|| note.to_owned()), ..chain })
     }
 }
 

@@ -100,6 +100,7 @@ impl Slot {
                 not_after: chain.not_after,
                 fingerprint: chain.fingerprint.clone(),
                 next_renewal_at,
+                note: chain.note.clone(),
                 last_error: before.as_ref().and_then(|s| s.last_error.clone()),
                 last_error_at: before.as_ref().and_then(|s| s.last_error_at),
                 next_attempt_at: before.as_ref().and_then(|s| s.next_attempt_at),

@@ -18,6 +18,8 @@ pub struct CertificateStatus {
     pub fingerprint: String,
     /// When the next certificate is to be had; none for files, which somebody else renews.
     pub next_renewal_at: Option<Timestamp>,
+    /// What a person should know of it although it is served, such as a missing intermediate certificate.
+    pub note: Option<String>,
     /// The last failure since the last success, in words.
     pub last_error: Option<String>,
     pub last_error_at: Option<Timestamp>,

@@ -151,3 +151,46 @@ impl Shelf {
         disk::write_private(path, &json)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    const ACCOUNT: &str = include_str!("../../../tests/certificates/samples/account-v1.json");
+    const ORDER: &str = include_str!("../../../tests/certificates/samples/order-v1.json");
+    const CERTIFICATE: &str = include_str!("../../../tests/certificates/samples/certificate-v1.json");
+
+    fn read<T: Serialize + DeserializeOwned>(sample: &str) -> T {
+        let value: serde_json::Value = serde_json::from_str(sample).unwrap();
+        let read: T = serde_json::from_value(value.clone()).unwrap();
+        assert_eq!(
+            serde_json::to_value(&read).unwrap(),
+            value,
+            "what version 1 wrote is written and read for ever"
+        );
+        read
+    }
+
+    #[test]
+    fn version_1_is_read_for_ever() {
+        let account: KeptAccount = read(ACCOUNT);
+        assert_eq!(account.contact.as_deref(), Some("ops@shop.test"));
+        rcgen::KeyPair::from_pem(&account.key_pem).unwrap();
+        let credentials = account.credentials.unwrap();
+        let _ = serde_json::from_value::<instant_acme::AccountCredentials>(credentials).unwrap();
+
+        let order: KeptOrder = read(ORDER);
+        let wanted =
+            Wanted { directory: order.directory.clone(), names: vec!["shop.test".to_owned()], profile: None };
+        assert!(order.serves(&wanted, order.made_at.plus(OLDEST_ORDER - Duration::from_secs(1))));
+        assert!(!order.serves(&wanted, order.made_at.plus(OLDEST_ORDER)));
+        let other = Wanted { profile: Some("shortlived".to_owned()), ..wanted };
+        assert!(!order.serves(&other, order.made_at));
+
+        let certificate: KeptCertificate = read(CERTIFICATE);
+        let (chain, key) = (certificate.chain_pem.as_bytes(), certificate.key_pem.as_bytes());
+        let chain = crate::certificates::chain::Chain::from_pem(chain, key).unwrap();
+        assert_eq!(chain.names, certificate.names);
+    }
+}

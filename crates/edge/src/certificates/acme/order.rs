@@ -75,7 +75,8 @@ impl Attempt<'_> {
 
     /// The order that a crash or a failure left behind, if it still leads where we want to go.
     async fn resumed(&self) -> Result<Option<(Order, KeptOrder)>, Failure> {
-        let Some(kept) = self.shelf.order()? else { return Ok(None) };
+        // One that cannot be read is given up: it must not stand in the way of a certificate.
+        let Some(kept) = self.shelf.order().unwrap_or_default() else { return Ok(None) };
         if !kept.serves(self.wanted, self.slot.now()) || self.done == Some(kept.url.as_str()) {
             self.shelf.drop_order()?;
             return Ok(None);
