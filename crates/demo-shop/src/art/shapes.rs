@@ -77,9 +77,9 @@ pub const NAPKINS: &str = r#"<ellipse cx="240" cy="392" rx="150" ry="12" fill="$
 <g transform="rotate(7 240 230)"><path d="M130 110 h220 v220 z" fill="$accent"/><path d="M130 110 h220 l-60 60 z" fill="$light" opacity=".35"/></g>"#;
 
 pub const TOWEL: &str = r#"<rect x="90" y="84" width="300" height="14" rx="7" fill="$dark"/><circle cx="90" cy="91" r="14" fill="$dark"/><circle cx="390" cy="91" r="14" fill="$dark"/>
-<path d="M142 92 h196 v272 q-50 14 -98 0 q-50 -14 -98 0 z" fill="$base"/>
-<path d="M290 92 h48 v272 q-26 8 -48 6 z" fill="$dark" opacity=".3"/>
-<g stroke="$light" stroke-width="4" opacity=".7"><path d="M166 98 v258 M190 98 v256 M214 98 v258 M238 98 v264 M262 98 v268 M286 98 v270 M310 98 v268"/><path d="M144 124 h192 M144 150 h192 M144 176 h192 M144 202 h192 M144 228 h192"/></g>
+<path d="M142 92 h196 v278 h-196 z" fill="$base"/>
+<path d="M290 92 h48 v278 h-48 z" fill="$dark" opacity=".3"/>
+<g stroke="$light" stroke-width="4" opacity=".7"><path d="M166 98 v272 M190 98 v272 M214 98 v272 M238 98 v272 M262 98 v272 M286 98 v272 M310 98 v272"/><path d="M144 124 h192 M144 150 h192 M144 176 h192 M144 202 h192 M144 228 h192"/></g>
 <path d="M142 262 h196 v22 h-196 z M142 300 h196 v12 h-196 z" fill="$accent"/>"#;
 
 pub const CUSHION: &str = r#"<ellipse cx="240" cy="394" rx="150" ry="14" fill="$dark" opacity=".35"/>

@@ -9,7 +9,7 @@ use axum::routing::get;
 use bytes::Bytes;
 use http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_NONE_MATCH,
-    IF_RANGE, RANGE,
+    IF_RANGE, RANGE, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, HeaderValue, StatusCode};
 
@@ -52,7 +52,12 @@ async fn profile_picture(
         _ => return StatusCode::NOT_FOUND.into_response(),
     };
     match tokio::fs::read(app.pictures.join(&name)).await {
-        Ok(bytes) => file(&headers, bytes, kind, DAY),
+        Ok(bytes) => {
+            let mut response = file(&headers, bytes, kind, DAY);
+            // The bytes are a stranger's: no browser may take them for anything but a picture.
+            response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+            response
+        }
         Err(_missing) => StatusCode::NOT_FOUND.into_response(),
     }
 }

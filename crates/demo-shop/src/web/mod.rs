@@ -24,7 +24,7 @@ use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{get, post};
 use http::HeaderValue;
-use http::header::{HeaderName, SERVER, X_CONTENT_TYPE_OPTIONS};
+use http::header::{HeaderName, SERVER};
 
 use crate::shop::App;
 use fail::Fail;
@@ -94,6 +94,5 @@ async fn banners(request: Request, next: Next) -> Response {
     let headers = response.headers_mut();
     headers.insert(SERVER, HeaderValue::from_static("LarkmoorHttpd/2.4.41 (Unix)"));
     headers.insert(HeaderName::from_static("x-powered-by"), HeaderValue::from_static("ShopKit/7.4.3"));
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
 }
