@@ -2,7 +2,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{ErrorKind, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown, lchown};
 use std::path::Path;
 
 use super::CertificateError;
@@ -13,7 +13,12 @@ const LARGEST_BYTES: u64 = 1024 * 1024;
 /// Makes the directory with mode 0700; narrows it when it is there with a wider one.
 pub(crate) fn private_dir(path: &Path) -> Result<(), CertificateError> {
     let make = || {
-        DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+        if !path.is_dir() {
+            DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+            if let Some((uid, gid)) = path.parent().and_then(owner_to_keep) {
+                lchown(path, Some(uid), Some(gid))?;
+            }
+        }
         fs::set_permissions(path, Permissions::from_mode(0o700))
     };
     make().map_err(|e| CertificateError::file(path, &e))
@@ -31,6 +36,9 @@ pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> Result<(), Certificate
             return Err(e);
         }
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
+        if let Some((uid, gid)) = path.parent().and_then(owner_to_keep) {
+            fchown(&file, Some(uid), Some(gid))?;
+        }
         file.write_all(bytes)?;
         file.sync_all()?;
         fs::rename(&draft, path)?;
@@ -41,6 +49,13 @@ pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> Result<(), Certificate
         }
     };
     write().map_err(|e| CertificateError::file(path, &e))
+}
+
+/// A command under sudo (`storeward ca install`) must not leave files that the service, which is not root, cannot
+/// read: what root makes in a directory of somebody else's belongs to that one.
+fn owner_to_keep(directory: &Path) -> Option<(u32, u32)> {
+    let owner = fs::metadata(directory).ok().filter(|meta| meta.uid() != 0)?;
+    rustix::process::geteuid().is_root().then(|| (owner.uid(), owner.gid()))
 }
 
 /// Reads a file of at most [`LARGEST_BYTES`].
@@ -77,6 +92,25 @@ pub(crate) fn remove(path: &Path) -> Result<(), CertificateError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_root_writes_belongs_to_the_owner_of_the_directory() {
+        let dir = std::env::temp_dir().join(format!("storeward-owner-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&dir);
+        fs::create_dir(&dir).unwrap();
+        let expected = if rustix::process::geteuid().is_root() {
+            std::os::unix::fs::chown(&dir, Some(12_345), Some(12_345)).unwrap();
+            12_345
+        } else {
+            fs::metadata(&dir).unwrap().uid()
+        };
+        private_dir(&dir.join("local-ca")).unwrap();
+        write_private(&dir.join("local-ca/root.pem"), b"root").unwrap();
+        for path in ["local-ca", "local-ca/root.pem"] {
+            assert_eq!(fs::metadata(dir.join(path)).unwrap().uid(), expected, "{path}");
+        }
+        fs::remove_dir_all(&dir).unwrap();
+    }
 
     #[test]
     fn what_is_written_is_private_and_whole() {

@@ -10,7 +10,7 @@ use super::{CertificateError, FilesConfig, disk};
 
 /// What tells one state of a file from another. Renaming a new file into place changes the inode, writing into the
 /// old one its times or size.
-type Stamp = (u64, u64, i64, i64);
+pub(crate) type Stamp = (u64, u64, i64, i64);
 
 pub(crate) struct Files {
     config: FilesConfig,
@@ -92,7 +92,7 @@ impl Files {
     }
 }
 
-fn stamp(path: &Path) -> Option<Stamp> {
+pub(crate) fn stamp(path: &Path) -> Option<Stamp> {
     // Follows symbolic links, so a changed link target (Kubernetes, certbot) is a change.
     let meta = fs::metadata(path).ok()?;
     Some((meta.ino(), meta.size(), meta.mtime(), meta.mtime_nsec()))

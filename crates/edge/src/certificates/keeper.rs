@@ -10,8 +10,8 @@ use storeward_events::Event;
 
 use super::acme::Acme;
 use super::chain::Chain;
-use super::files::Files;
-use super::local::{self, LocalCa};
+use super::files::{Files, Stamp, stamp};
+use super::local::{self, LocalCa, ROOT_FILE};
 use super::slot::{Slot, life};
 use super::{
     CertificateConfig, CertificateError, CertificateStatus, CertificateStore, HttpChallenges, Source, disk,
@@ -93,7 +93,7 @@ impl Keeper {
                 Work::Acme(Box::new(Acme::open(*acme, &parts.directory, parts.challenges, pace, &slot)?))
             }
             Source::Files(files) => Work::Files(Files::open(files, &slot)),
-            Source::Local => Work::Local(Local::open(parts.directory.join("local-ca"), &slot)),
+            Source::Local => Work::Local(Local::open(LocalCa::directory_in(&parts.directory), &slot)),
         };
         let told = Told::open(parts.directory.join("expiry.json"));
         Ok(Keeper { slot, work, told, look: pace.look })
@@ -154,21 +154,26 @@ struct Local {
     dir: PathBuf,
     chain: Option<Chain>,
     renew_at: Timestamp,
+    /// The root's file when the leaf was issued. `storeward ca` in another process may have made a new root.
+    root: Option<Stamp>,
 }
 
 impl Local {
     fn open(dir: PathBuf, slot: &Slot) -> Self {
-        let mut local = Local { dir, chain: None, renew_at: slot.now() };
+        let mut local = Local { dir, chain: None, renew_at: slot.now(), root: None };
         local.tick(slot);
         local
     }
 
     fn tick(&mut self, slot: &Slot) {
         let now = slot.now();
-        if now < self.renew_at {
+        let same_root = self.chain.is_none() || self.root == stamp(&self.dir.join(ROOT_FILE));
+        if now < self.renew_at && same_root {
             return;
         }
-        match Self::issue(&self.dir, slot, now) {
+        let issued = Self::issue(&self.dir, slot, now);
+        self.root = stamp(&self.dir.join(ROOT_FILE));
+        match issued {
             Ok(chain) => {
                 let jitter = slot.jitter();
                 self.renew_at = schedule::renew_at(chain.not_before, chain.not_after, None, now, jitter);

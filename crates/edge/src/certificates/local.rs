@@ -1,7 +1,7 @@
 //! The development CA: a root that may only vouch for names of one machine or network, and leaves of a week.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rcgen::{
@@ -25,7 +25,7 @@ const PLACEHOLDER_LIFE: Duration = DAY.saturating_mul(30);
 /// Clocks of other devices in the network may be behind.
 const BACKDATED: Duration = Duration::from_secs(3600);
 
-const ROOT_FILE: &str = "root.pem";
+pub(crate) const ROOT_FILE: &str = "root.pem";
 
 /// Zones that public DNS never holds (RFC 6761; `internal`: ICANN 2024).
 const ZONES: [&str; 3] = ["localhost", "test", "internal"];
@@ -66,6 +66,11 @@ pub struct Issued {
 }
 
 impl LocalCa {
+    /// Where the keeper whose directory is `keeper_directory` has its root.
+    pub fn directory_in(keeper_directory: &Path) -> PathBuf {
+        keeper_directory.join("local-ca")
+    }
+
     /// Opens the root in `dir`. Makes a new one when there is none, when it ends within 30 days, or when it may not
     /// vouch for one of `names`; the new one has to be installed again.
     pub fn open_or_create(

@@ -28,7 +28,7 @@ async fn a_client_that_trusts_the_root_accepts_the_leaf() {
     let _keeper = shop.run(json!({"source": "local", "names": NAMES}));
     let status = shop.status();
     assert!(!status.placeholder && status.source == "local", "at hand before anything ran");
-    let dir = shop.state_dir().join("local-ca");
+    let dir = LocalCa::directory_in(&shop.state_dir());
     assert_eq!((mode(&dir), mode(&dir.join("root.pem"))), (0o700, 0o600));
     let ca = LocalCa::open_or_create(&dir, &status.names, SystemClock.now(), &SystemEntropy).unwrap();
     assert!(!ca.made_now());
@@ -50,6 +50,21 @@ async fn leaves_are_issued_anew_by_themselves() {
     shop.clock.advance(Duration::from_secs(4 * 86_400));
     shop.served_after(&first.fingerprint).await;
     assert_eq!(shop.kinds(), ["edge.certificate_issued"; 2]);
+}
+
+/// `storeward ca` with a name more makes a new root; the service issues under it at once.
+#[tokio::test]
+async fn a_root_made_by_another_process_is_taken_up() {
+    let shop = Shop::open().await;
+    let _keeper = shop.run(json!({"source": "local", "names": ["shop.localhost"]}));
+    let first = shop.served().await;
+    let dir = LocalCa::directory_in(&shop.state_dir());
+    let now = SystemClock.now();
+    let wider = LocalCa::open_or_create(&dir, &names(&["shop.example"]), now, &SystemEntropy).unwrap();
+    assert!(wider.made_now());
+    shop.served_after(&first.fingerprint).await;
+    let trusting = Arc::new(client(roots(wider.root_pem()), &[b"h2"]));
+    handshake(shop.tls_port, "shop.localhost", &trusting).await.unwrap();
 }
 
 /// Whoever steals the root's key still cannot pretend to be a bank: clients heed the constraints.
