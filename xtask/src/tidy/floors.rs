@@ -1,0 +1,224 @@
+//! The floors of ARCHITECTURE.md: dependencies point down only, siblings do not see each other, and each heavy
+//! dependency has one owner.
+
+use super::metadata::{Dependency, Package};
+use super::{File, Finding, source};
+
+const FLOORS: [(&str, u8); 13] = [
+    ("storeward-base", 1),
+    ("storeward-events", 1),
+    ("storeward-inspect", 2),
+    ("storeward-detect", 2),
+    ("storeward-seal", 2),
+    ("storeward-store", 2),
+    ("storeward-web", 2),
+    ("storeward-outbound", 2),
+    ("storeward-host", 3),
+    ("storeward-edge", 4),
+    ("storeward-console", 4),
+    ("storeward-app", 5),
+    // For tests: sees everything below the app.
+    ("storeward-testkit", 5),
+];
+
+/// Beside the house: none of ours may be named there, and only the one named here may name it.
+const BESIDE: [(&str, &str); 2] = [("storeward-demo-shop", "storeward-app"), ("xtask", "")];
+
+const TESTKIT: &str = "storeward-testkit";
+
+/// A window between siblings: who looks, at whom, at which modules (all when empty), and why.
+struct Window {
+    from: &'static str,
+    to: &'static str,
+    modules: &'static [&'static str],
+    #[expect(dead_code, reason = "for the reader of the table")]
+    reason: &'static str,
+}
+
+const WINDOWS: [Window; 3] = [
+    Window {
+        from: "storeward-events",
+        to: "storeward-base",
+        modules: &[],
+        reason: "facts are told in the base's words: ids, times, actors",
+    },
+    Window {
+        from: "storeward-store",
+        to: "storeward-seal",
+        modules: &[],
+        reason: "the ledger is a Merkle tree with signed checkpoints, and only seal hashes and signs",
+    },
+    Window {
+        from: "storeward-console",
+        to: "storeward-edge",
+        modules: &["access", "bans"],
+        reason: "staff see the edge's access record and lift its bans; the rest of the edge stays out of sight",
+    },
+];
+
+/// Who may name a heavy dependency in its manifest (tests apart).
+const OWNERS: [(&str, &[&str]); 11] = [
+    // The sample shop keeps a file of its own, as a shop that knows nothing of us would.
+    ("rusqlite", &["storeward-store", "storeward-demo-shop"]),
+    ("postgres", &["storeward-store"]),
+    ("tokio-postgres", &["storeward-store"]),
+    ("axum", &["storeward-web", "storeward-console", "storeward-demo-shop"]),
+    ("askama", &["storeward-web", "storeward-console", "storeward-demo-shop"]),
+    ("rustls", &["storeward-edge", "storeward-outbound"]),
+    ("tokio-rustls", &["storeward-edge", "storeward-outbound"]),
+    ("instant-acme", &["storeward-edge"]),
+    ("rcgen", &["storeward-edge"]),
+    // The sample shop hashes its own customers' passwords.
+    ("aws-lc-rs", &["storeward-seal", "storeward-edge", "storeward-demo-shop"]),
+    ("regex", &["storeward-inspect"]),
+];
+
+pub fn check(packages: &[Package]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for package in packages {
+        if floor(&package.name).is_none() && beside(&package.name).is_none() {
+            findings
+                .push(Finding::new(&package.name, "stands on no floor: add it to xtask/src/tidy/floors.rs"));
+        }
+        for dependency in &package.dependencies {
+            if let Some(why) = refuse(&package.name, dependency) {
+                findings.push(Finding::new(&package.name, why));
+            }
+            if let Some(why) = refuse_owner(&package.name, dependency) {
+                findings.push(Finding::new(&package.name, why));
+            }
+        }
+    }
+    findings
+}
+
+fn floor(name: &str) -> Option<u8> {
+    FLOORS.iter().find(|(known, _)| *known == name).map(|(_, floor)| *floor)
+}
+
+fn beside(name: &str) -> Option<&'static str> {
+    BESIDE.iter().find(|(known, _)| *known == name).map(|(_, user)| *user)
+}
+
+/// Why `from` must not name `dependency`; nothing if it may.
+fn refuse(from: &str, dependency: &Dependency) -> Option<String> {
+    let to = dependency.name.as_str();
+    if let Some(user) = beside(to) {
+        return (from != user && from != to)
+            .then(|| format!("must not use {to}, which stands beside the house"));
+    }
+    let below = floor(to)?;
+    // A crate's own tests name it once more to switch its testing feature on.
+    if from == to && dependency.is_dev {
+        return None;
+    }
+    if to == TESTKIT {
+        return (!dependency.is_dev).then(|| format!("may use {to} in tests only"));
+    }
+    let Some(own) = floor(from) else {
+        return Some(format!("stands beside the house and must not use {to}"));
+    };
+    if below < own || window(from, to).is_some() {
+        return None;
+    }
+    let word = if below == own { "its sibling" } else { "which stands above it," };
+    Some(format!("must not use {word} {to}"))
+}
+
+fn refuse_owner(from: &str, dependency: &Dependency) -> Option<String> {
+    let (name, owners) = OWNERS.iter().find(|(name, _)| *name == dependency.name)?;
+    (!dependency.is_dev && !owners.contains(&from))
+        .then(|| format!("must not name {name}: only {} may", owners.join(", ")))
+}
+
+fn window(from: &str, to: &str) -> Option<&'static Window> {
+    WINDOWS.iter().find(|window| window.from == from && window.to == to)
+}
+
+/// Whoever looks at a sibling through a window sees only the modules that it shows.
+pub fn check_windows(files: &[File]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for window in WINDOWS.iter().filter(|window| !window.modules.is_empty()) {
+        let folder = format!("crates/{}/src/", window.from.trim_start_matches("storeward-"));
+        let word = format!("{}::", window.to.replace('-', "_"));
+        for file in files.iter().filter(|file| file.is_rust() && file.path.starts_with(&folder)) {
+            let code = source::blank(&file.text);
+            for (at, _) in code.match_indices(&word) {
+                let rest = &code[at + word.len()..];
+                let module: String =
+                    rest.chars().take_while(|sign| sign.is_alphanumeric() || *sign == '_').collect();
+                if !window.modules.contains(&module.as_str()) {
+                    let place = format!("{}:{}", file.path, source::line(&code, at));
+                    let shown = window.modules.join(", ");
+                    findings.push(Finding::new(
+                        place,
+                        format!("sees {word}{module}; {} shows {shown}", window.to),
+                    ));
+                }
+            }
+        }
+    }
+    findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::metadata;
+    use super::*;
+
+    fn findings(from: &str, to: &str, kind: &str) -> Vec<String> {
+        let kind = if kind.is_empty() { "null".to_owned() } else { format!("\"{kind}\"") };
+        let json = format!(
+            r#"{{"packages":[{{"name":"{from}","dependencies":[{{"name":"{to}","kind":{kind},"path":"/x"}}]}}]}}"#
+        );
+        check(&metadata::parse(json.as_bytes()).unwrap()).into_iter().map(|finding| finding.what).collect()
+    }
+
+    #[test]
+    fn dependencies_point_down() {
+        for (from, to, kind) in [
+            ("storeward-edge", "storeward-base", ""),
+            ("storeward-events", "storeward-base", ""),
+            ("storeward-store", "storeward-seal", ""),
+            ("storeward-console", "storeward-edge", ""),
+            ("storeward-store", "storeward-store", "dev"),
+            ("storeward-edge", "storeward-testkit", "dev"),
+            ("storeward-testkit", "storeward-edge", ""),
+            ("storeward-app", "storeward-demo-shop", ""),
+            ("storeward-inspect", "regex", ""),
+            ("storeward-app", "rustls", "dev"),
+            ("xtask", "serde_json", ""),
+        ] {
+            assert_eq!(findings(from, to, kind), Vec::<String>::new(), "{from} -> {to}");
+        }
+    }
+
+    #[test]
+    fn up_across_and_beside_are_refused() {
+        for (from, to, kind, word) in [
+            ("storeward-base", "storeward-events", "", "sibling"),
+            ("storeward-base", "storeward-edge", "dev", "above"),
+            ("storeward-edge", "storeward-console", "", "sibling"),
+            ("storeward-inspect", "storeward-detect", "", "sibling"),
+            ("storeward-edge", "storeward-testkit", "", "tests only"),
+            ("storeward-edge", "storeward-demo-shop", "", "beside"),
+            ("storeward-app", "xtask", "", "beside"),
+            ("xtask", "storeward-base", "", "beside"),
+            ("storeward-demo-shop", "storeward-base", "", "beside"),
+            ("storeward-edge", "rusqlite", "", "only storeward-store"),
+            ("storeward-vault", "serde", "", "no floor"),
+        ] {
+            let found = findings(from, to, kind);
+            assert!(found.iter().any(|what| what.contains(word)), "{from} -> {to}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn a_window_shows_only_its_modules() {
+        let text = "use storeward_edge::access::Filter;\n// storeward_edge::server\nuse storeward_edge::server::Server;\n";
+        let file = File { path: "crates/console/src/x.rs".into(), text: text.into() };
+        let found = check_windows(&[file]);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert_eq!(found[0].place, "crates/console/src/x.rs:3");
+    }
+}
