@@ -6,12 +6,16 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use tokio::sync::Semaphore;
+use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
 use crate::error::Error;
 
 const READERS: usize = 4;
 const WAIT: Duration = Duration::from_secs(5);
+/// A page's queries take milliseconds. Without a limit, an endless query put in through the search would hold a
+/// reader for ever.
+const LONGEST_READ: Duration = Duration::from_secs(2);
 
 #[derive(Clone)]
 pub struct Db {
@@ -45,10 +49,11 @@ impl Db {
     {
         let reading = Arc::clone(&self.reading).acquire_owned();
         let turn = timeout(WAIT, reading).await.map_err(|_late| Error::Busy)?.map_err(|_shut| Error::Lost)?;
-        let readers = Arc::clone(&self.readers);
+        let reader = Borrowed::take(Arc::clone(&self.readers));
+        let watchdog = reader.interrupt_later();
         tokio::task::spawn_blocking(move || {
-            let reader = Borrowed::take(readers)?;
             let result = reader.with(work);
+            watchdog.abort();
             drop(reader); // back in the pool before the turn is given up
             drop(turn);
             result
@@ -103,9 +108,22 @@ struct Borrowed {
 }
 
 impl Borrowed {
-    fn take(home: Arc<Mutex<Vec<Connection>>>) -> Result<Borrowed, Error> {
+    fn take(home: Arc<Mutex<Vec<Connection>>>) -> Borrowed {
         let connection = home.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        Ok(Borrowed { connection, home })
+        Borrowed { connection, home }
+    }
+
+    /// Breaks off whatever runs on this reader for too long. It is a task of its own, so that it also ends the
+    /// query of a client who has hung up.
+    fn interrupt_later(&self) -> AbortHandle {
+        let handle = self.connection.as_ref().map(Connection::get_interrupt_handle);
+        let watchdog = tokio::spawn(async move {
+            tokio::time::sleep(LONGEST_READ).await;
+            if let Some(handle) = handle {
+                handle.interrupt();
+            }
+        });
+        watchdog.abort_handle()
     }
 
     fn with<T>(&self, work: impl FnOnce(&Connection) -> Result<T, Error>) -> Result<T, Error> {

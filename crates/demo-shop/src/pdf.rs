@@ -27,7 +27,7 @@ pub fn care_guide_pdf() -> Vec<u8> {
     let table_at = file.len();
     let _infallible = write!(file, "xref\n0 {}\n0000000000 65535 f \n", objects.len() + 1);
     for offset in offsets {
-        let _infallible = write!(file, "{offset:010} 00000 n \n");
+        let _infallible = writeln!(file, "{offset:010} 00000 n ");
     }
     let _infallible = write!(
         file,

@@ -22,7 +22,11 @@ impl Cents {
 
 impl fmt::Display for Cents {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "€{}.{:02}", self.0 / 100, (self.0 % 100).abs())
+        let (euros, cents) = (self.0 / 100, (self.0 % 100).abs());
+        if euros >= 1_000 {
+            return write!(f, "€{},{:03}.{cents:02}", euros / 1_000, euros % 1_000);
+        }
+        write!(f, "€{euros}.{cents:02}")
     }
 }
 
@@ -103,6 +107,7 @@ mod tests {
     fn amounts_are_written_in_euros() {
         assert_eq!(Cents(2_405).to_string(), "€24.05");
         assert_eq!(Cents(0).to_string(), "€0.00");
+        assert_eq!(Cents(1_204_590).to_string(), "€12,045.90");
     }
 
     #[test]

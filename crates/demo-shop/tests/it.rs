@@ -1,4 +1,5 @@
 //! The shop from outside: its journey, its rules, and its three deliberate holes, open and closed.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod browser;
 
@@ -59,6 +60,16 @@ async fn an_apostrophe_breaks_the_search_only_with_holes() {
         assert!(!answer.text().contains("syntax"), "the database's words stay inside");
         shop.close().await;
     }
+}
+
+#[tokio::test]
+async fn an_endless_query_put_in_through_the_search_is_broken_off() {
+    let shop = TestShop::open(Holes::On).await;
+    let endless = "zzz%' UNION SELECT '', '', '', n, 0 FROM (WITH RECURSIVE c(n) AS \
+                   (SELECT 1 UNION ALL SELECT n + 1 FROM c) SELECT MAX(n) AS n FROM c) --";
+    assert_eq!(shop.browser().get(&format!("/search?q={}", encode(endless))).await.status, 500);
+    assert_eq!(shop.browser().get("/search?q=linen").await.status, StatusCode::OK);
+    shop.close().await;
 }
 
 #[tokio::test]
