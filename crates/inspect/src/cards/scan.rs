@@ -1,0 +1,174 @@
+//! The scan: runs of digits, spaces and dashes first, then each start inside a run.
+
+use super::CardSpan;
+
+/// The shortest card number (Diners Club) in digits.
+const MIN_DIGITS: usize = 14;
+const MAX_DIGITS: usize = 19;
+/// How digits may be grouped when one separator, the same throughout, stands between groups.
+const GROUPINGS: [&[usize]; 6] =
+    [&[4, 4, 4, 4, 3], &[4, 4, 4, 4], &[4, 6, 5], &[4, 6, 4], &[6, 13], &[4, 4, 4, 3]];
+const WHITE_SPACE_AROUND: usize = 8;
+
+/// Calls `found` for every card number that starts at `from` or later, in order.
+pub(super) fn each(bytes: &[u8], from: usize, found: &mut dyn FnMut(CardSpan)) {
+    let mut start = from;
+    // A number covers MIN_DIGITS bytes of the class, so every MIN_DIGITS-th byte is enough to find its run.
+    let mut probe = from + MIN_DIGITS - 1;
+    while let Some(byte) = bytes.get(probe) {
+        if !in_class(*byte) {
+            start = probe + 1;
+            probe += MIN_DIGITS;
+            continue;
+        }
+        let run_start = (start..probe).rev().find(|at| !class_at(bytes, *at)).map_or(start, |at| at + 1);
+        let run_end = (probe..bytes.len()).find(|at| !class_at(bytes, *at)).unwrap_or(bytes.len());
+        if run_end - run_start >= MIN_DIGITS {
+            scan_run(bytes, run_start, run_end, found);
+        }
+        start = run_end;
+        probe = run_end + MIN_DIGITS - 1;
+    }
+}
+
+fn scan_run(bytes: &[u8], run_start: usize, run_end: usize, found: &mut dyn FnMut(CardSpan)) {
+    let mut at = run_start;
+    while at + MIN_DIGITS <= run_end {
+        if !digit_at(bytes, at) {
+            at += 1;
+            continue;
+        }
+        let digits_end = (at..run_end).find(|next| !digit_at(bytes, *next)).unwrap_or(run_end);
+        match number_at(bytes, at, digits_end) {
+            Some(end) => {
+                found(CardSpan { start: at, end, json_number: is_json_number(bytes, at, end) });
+                at = end;
+            }
+            None => at = digits_end,
+        }
+    }
+}
+
+/// Where the card number that starts at `start` ends, if one does.
+fn number_at(bytes: &[u8], start: usize, digits_end: usize) -> Option<usize> {
+    if !starts_cleanly(bytes, start) {
+        return None;
+    }
+    let run = digits_end - start;
+    if (MIN_DIGITS..=MAX_DIGITS).contains(&run) {
+        let fits = ends_cleanly(bytes, digits_end) && is_card(bytes.get(start..digits_end)?);
+        return fits.then_some(digits_end);
+    }
+    GROUPINGS.iter().find_map(|groups| {
+        let end = grouped_end(bytes, start, run, groups)?;
+        (ends_cleanly(bytes, end) && is_card(bytes.get(start..end)?)).then_some(end)
+    })
+}
+
+fn grouped_end(bytes: &[u8], start: usize, first_group: usize, groups: &[usize]) -> Option<usize> {
+    let (first, rest) = groups.split_first()?;
+    if *first != first_group {
+        return None;
+    }
+    let separator = *bytes.get(start + first)?;
+    if separator != b' ' && separator != b'-' {
+        return None;
+    }
+    let mut at = start + first;
+    for group in rest {
+        let digits = bytes.get(at + 1..at + 1 + group)?;
+        if bytes.get(at) != Some(&separator) || !digits.iter().all(u8::is_ascii_digit) {
+            return None;
+        }
+        at += 1 + group;
+    }
+    Some(at)
+}
+
+/// A number starts at a word boundary, and not inside a float, a UUID or a longer number. `%B` opens track 1.
+fn starts_cleanly(bytes: &[u8], start: usize) -> bool {
+    let before = |back: usize| start.checked_sub(back).and_then(|at| bytes.get(at)).copied();
+    match before(1) {
+        None => true,
+        Some(b'B') => before(2) == Some(b'%'),
+        Some(b'.' | b'-') => !before(2).is_some_and(|byte| byte.is_ascii_alphanumeric()),
+        Some(b'+') => before(2).is_some_and(|byte| byte.is_ascii_alphanumeric()),
+        Some(byte) => !(byte.is_ascii_alphanumeric() || byte == b'_'),
+    }
+}
+
+/// A number ends at a word boundary, and not inside a float or a UUID. `D` and `=` before digits are track 2.
+fn ends_cleanly(bytes: &[u8], end: usize) -> bool {
+    let after = bytes.get(end + 1).copied();
+    match bytes.get(end).copied() {
+        None => true,
+        Some(b'D') => after.is_some_and(|byte| byte.is_ascii_digit()),
+        Some(b'.') => !after.is_some_and(|byte| byte.is_ascii_digit()),
+        Some(b'-') => !after.is_some_and(|byte| byte.is_ascii_alphanumeric()),
+        Some(byte) => !(byte.is_ascii_alphanumeric() || byte == b'_'),
+    }
+}
+
+/// Whether the bare digits stand between JSON delimiters, white space aside.
+fn is_json_number(bytes: &[u8], start: usize, end: usize) -> bool {
+    let bare = bytes.get(start..end).is_some_and(|number| number.iter().all(u8::is_ascii_digit));
+    let before = bytes.get(start.saturating_sub(WHITE_SPACE_AROUND + 1)..start).unwrap_or_default();
+    let after = bytes.get(end..bytes.len().min(end + WHITE_SPACE_AROUND + 1)).unwrap_or_default();
+    let opened = before.iter().rev().find(|byte| !byte.is_ascii_whitespace());
+    let closed = after.iter().find(|byte| !byte.is_ascii_whitespace());
+    bare && matches!(opened, Some(b':' | b'[' | b',')) && matches!(closed, Some(b',' | b'}' | b']'))
+}
+
+fn is_card(number: &[u8]) -> bool {
+    let mut digits = [0_u8; MAX_DIGITS];
+    let mut count = 0;
+    for byte in number.iter().filter(|byte| byte.is_ascii_digit()) {
+        let Some(slot) = digits.get_mut(count) else { return false };
+        *slot = byte - b'0';
+        count += 1;
+    }
+    digits.get(..count).is_some_and(|digits| is_brand(digits) && passes_luhn(digits))
+}
+
+/// Issuer ranges and lengths (ISO/IEC 7812). Visa has issued no 13-digit numbers for years, and EAN-13 would pass.
+fn is_brand(digits: &[u8]) -> bool {
+    let prefix = digits.iter().take(6).fold(0_u32, |sum, digit| sum * 10 + u32::from(*digit));
+    let (four, three, two) = (prefix / 100, prefix / 1_000, prefix / 10_000);
+    match digits.len() {
+        14 => matches!(three, 300..=305 | 309) || matches!(two, 36 | 38 | 39),
+        15 => matches!(two, 34 | 37),
+        16 => {
+            matches!(two, 40..=49 | 51..=55 | 62 | 65)
+                || matches!(three, 644..=649)
+                || matches!(four, 2200..=2204 | 2221..=2720 | 3528..=3589 | 6011)
+                || is_maestro(four)
+        }
+        17 | 18 => two == 62 || is_maestro(four),
+        19 => two == 62 || (40..=49).contains(&two) || matches!(four, 6011 | 6500..=6599) || is_maestro(four),
+        _ => false,
+    }
+}
+
+fn is_maestro(four: u32) -> bool {
+    matches!(four, 5018 | 5020 | 5038 | 5893 | 6304 | 6759 | 6761..=6763)
+}
+
+fn passes_luhn(digits: &[u8]) -> bool {
+    let sum = digits.iter().rev().enumerate().fold(0_u32, |sum, (place, digit)| {
+        let digit = u32::from(*digit);
+        sum + if place % 2 == 1 { digit * 2 / 10 + digit * 2 % 10 } else { digit }
+    });
+    sum.is_multiple_of(10) && digits.iter().any(|digit| Some(digit) != digits.first())
+}
+
+fn in_class(byte: u8) -> bool {
+    byte.is_ascii_digit() || byte == b' ' || byte == b'-'
+}
+
+fn class_at(bytes: &[u8], at: usize) -> bool {
+    bytes.get(at).copied().is_some_and(in_class)
+}
+
+fn digit_at(bytes: &[u8], at: usize) -> bool {
+    bytes.get(at).is_some_and(u8::is_ascii_digit)
+}

@@ -1,0 +1,74 @@
+//! Masking of a body that arrives in pieces.
+
+use super::{HOLD, LOOK_BACK, mask_span, scan};
+
+/// Masks card numbers in a stream, also where one straddles two chunks; what comes out is as long as what went in.
+///
+/// Holds back at most [`HOLD`] bytes, and only while the end of a chunk could be part of a number.
+#[derive(Debug, Default)]
+pub struct StreamMasker {
+    /// Bytes already handed out (at most `LOOK_BACK`), then bytes held back.
+    work: Vec<u8>,
+    handed_out: usize,
+    masked: usize,
+}
+
+impl StreamMasker {
+    pub fn new() -> StreamMasker {
+        StreamMasker::default()
+    }
+
+    /// Takes the next chunk and appends to `out` whatever is certain by now.
+    pub fn push(&mut self, chunk: &[u8], out: &mut Vec<u8>) {
+        self.work.extend_from_slice(chunk);
+        let cut = self.handed_out.max(certain_end(&self.work));
+        self.hand_out(cut, out);
+    }
+
+    /// The stream is over: appends what was held back.
+    pub fn finish(&mut self, out: &mut Vec<u8>) {
+        self.hand_out(self.work.len(), out);
+        self.work.clear();
+        self.handed_out = 0;
+    }
+
+    /// How many numbers were masked so far.
+    pub fn masked(&self) -> usize {
+        self.masked
+    }
+
+    /// How many bytes are held back now.
+    pub fn held_bytes(&self) -> usize {
+        self.work.len() - self.handed_out
+    }
+
+    fn hand_out(&mut self, cut: usize, out: &mut Vec<u8>) {
+        let mut cut = cut;
+        let mut spans = Vec::new();
+        scan::each(&self.work, self.handed_out, &mut |span| {
+            if span.start < cut {
+                cut = cut.max(span.end);
+                spans.push(span);
+            }
+        });
+        for span in &spans {
+            mask_span(&mut self.work, *span);
+        }
+        self.masked += spans.len();
+        out.extend_from_slice(self.work.get(self.handed_out..cut).unwrap_or_default());
+        let keep_from = cut.saturating_sub(LOOK_BACK);
+        self.work.drain(..keep_from);
+        self.handed_out = cut - keep_from;
+    }
+}
+
+/// Everything before this offset can no longer be changed by what comes next.
+fn certain_end(work: &[u8]) -> usize {
+    let tail = work.iter().rev().take(HOLD).take_while(|byte| may_continue(**byte)).count();
+    work.len() - tail
+}
+
+/// Bytes that can stand in a number, or after one while it is still open whether it is one.
+fn may_continue(byte: u8) -> bool {
+    byte.is_ascii_digit() || byte.is_ascii_whitespace() || matches!(byte, b'-' | b'.' | b'D')
+}

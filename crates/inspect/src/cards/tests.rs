@@ -1,0 +1,126 @@
+use proptest::prelude::*;
+
+use super::*;
+
+fn masked(text: &str) -> String {
+    mask_str(text).into_owned()
+}
+
+#[test]
+fn masks_every_shape_a_card_number_comes_in() {
+    let cases = [
+        ("4111111111111111", "************1111"),
+        ("card: 4111 1111 1111 1111.", "card: **** **** **** 1111."),
+        ("4111-1111-1111-1111", "****-****-****-1111"),
+        ("{\"pan\":\"5555555555554444\"}", "{\"pan\":\"************4444\"}"),
+        ("{\"pan\":5555555555554444}", "{\"pan\":1000000000004444}"),
+        ("{\"pan\" : 5555555555554444 , \"a\":1}", "{\"pan\" : 1000000000004444 , \"a\":1}"),
+        ("[378282246310005,1]", "[100000000000005,1]"),
+        ("3782 822463 10005", "**** ****** *0005"),
+        ("30569309025904", "**********5904"),
+        ("3530111333300000;6011111111111117", "************0000;************1117"),
+        (";4111111111111111=25121010000000000?", ";************1111=25121010000000000?"),
+        ("4111111111111111D2512101", "************1111D2512101"),
+        ("%B4111111111111111^DOE/JANE^2512", "%B************1111^DOE/JANE^2512"),
+        ("a=1&card=4111111111111111&b=2", "a=1&card=************1111&b=2"),
+        ("<pan>4111111111111111</pan>", "<pan>************1111</pan>"),
+        ("x,4111111111111111\n", "x,************1111\n"),
+        ("6304000000000000", "************0000"),
+        ("1234 4111 1111 1111 1111", "1234 **** **** **** 1111"),
+    ];
+    for (input, expected) in cases {
+        let got = masked(input);
+        assert_eq!(got.len(), input.len(), "{input}");
+        assert_eq!(got, expected, "{input}");
+    }
+}
+
+#[test]
+fn leaves_alone_what_only_looks_like_a_card() {
+    let cases = [
+        "4006381333931",                        // EAN-13
+        "490154203237518",                      // IMEI
+        "1700000000000000",                     // microseconds
+        "1764000000000",                        // milliseconds
+        "41111111-1111-4111-8111-111111111111", // UUID
+        "0.4111111111111111",
+        "4111111111111111.5",
+        "abc4111111111111111",
+        "41111111111111112222",
+        "4111111111111112", // Luhn fails
+        "9111111111111111", // no brand
+        "order_4111111111111111",
+        "+4111111111111111",
+        "4 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1",
+        "0000000000000000",
+        "2026-11-24 18:13:16 4111",
+    ];
+    for input in cases {
+        assert_eq!(masked(input), input);
+        assert!(find(input.as_bytes()).is_empty(), "{input}");
+    }
+}
+
+#[test]
+fn reads_through_the_encoding_of_a_query() {
+    assert_eq!(mask_query("a=4111+1111+1111+1111&b=1"), "a=****+****+****+1111&b=1");
+    assert_eq!(mask_query("a=4111%201111%201111%201111"), "a=****%20****%20****%201111");
+    assert_eq!(mask_query("a=%34111111111111111"), "a=************1111");
+    assert!(matches!(mask_query("q=red+shoes%20%C5%BC"), Cow::Borrowed(_)));
+}
+
+#[test]
+fn a_stream_holds_back_only_a_short_tail() {
+    let mut masker = StreamMasker::new();
+    let mut out = Vec::new();
+    masker.push(b"no digits here, plain text;", &mut out);
+    assert_eq!(masker.held_bytes(), 0);
+    masker.push(&[b'4'; 500], &mut out);
+    assert!(masker.held_bytes() <= HOLD);
+    masker.finish(&mut out);
+    assert_eq!(out.len(), 527);
+}
+
+fn card_like() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        Just("4111111111111111".to_owned()),
+        Just("4111 1111 1111 1111".to_owned()),
+        Just("3782-822463-10005".to_owned()),
+        Just("{\"a\": 5555555555554444  }".to_owned()),
+        "[0-9]{1,20}",
+        "[ \\-.,:D=%B\\[\\]}\n]{1,12}",
+        "[a-z]{1,5}",
+    ];
+    proptest::collection::vec(piece, 0..14).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #[test]
+    fn a_stream_masks_exactly_what_the_whole_would(text in card_like(), cuts in proptest::collection::vec(1_usize..30, 1..20)) {
+        let mut whole = text.clone().into_bytes();
+        let count = mask_in_place(&mut whole);
+        let mut masker = StreamMasker::new();
+        let mut out = Vec::new();
+        let mut rest = text.as_bytes();
+        for cut in cuts.iter().cycle() {
+            if rest.is_empty() { break; }
+            let (chunk, left) = rest.split_at((*cut).min(rest.len()));
+            masker.push(chunk, &mut out);
+            prop_assert!(masker.held_bytes() <= 64);
+            rest = left;
+        }
+        masker.finish(&mut out);
+        prop_assert_eq!(String::from_utf8_lossy(&out), String::from_utf8_lossy(&whole));
+        prop_assert_eq!(masker.masked(), count);
+    }
+
+    #[test]
+    fn masking_keeps_lengths_and_never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+        let mut copy = bytes.clone();
+        mask_in_place(&mut copy);
+        prop_assert_eq!(copy.len(), bytes.len());
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        prop_assert_eq!(mask_str(&text).len(), text.len());
+        mask_query(&text);
+    }
+}

@@ -1,0 +1,143 @@
+//! What a request's content type says, and the tricks played with it.
+
+use crate::decode;
+use crate::values::{Fact, Values};
+
+/// How a body is read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum BodyKind {
+    Form,
+    Json,
+    Multipart(Vec<u8>),
+    Xml,
+    /// An upload that is no text: only its head is looked at, by few rules.
+    Binary,
+    /// Text, or nobody knows: inspected as it is.
+    Raw,
+}
+
+/// Charsets in which ASCII stays ASCII, so that what is inspected is what the shop reads.
+const PLAIN_CHARSETS: [&str; 14] = [
+    "utf-8",
+    "utf8",
+    "us-ascii",
+    "ascii",
+    "iso-8859-1",
+    "iso-8859-2",
+    "iso-8859-9",
+    "iso-8859-15",
+    "latin1",
+    "windows-1250",
+    "windows-1251",
+    "windows-1252",
+    "windows-1254",
+    "utf-8,utf-8",
+];
+
+pub(crate) fn body_kind(content_type: &[u8], values: &mut Values) -> BodyKind {
+    let lower = content_type.to_ascii_lowercase();
+    let essence = lower.split(|byte| matches!(byte, b';' | b' ' | b',')).next().unwrap_or_default();
+    if essence.is_empty() {
+        return BodyKind::Raw;
+    }
+    if !is_well_formed(&lower) {
+        values.fact(Fact::BadContentType);
+    }
+    if !is_plain_charset(&lower) {
+        values.fact(Fact::OddCharset);
+    }
+    match essence {
+        b"application/x-www-form-urlencoded" => BodyKind::Form,
+        b"multipart/form-data" => multipart(content_type, values),
+        b"application/xml" | b"text/xml" => BodyKind::Xml,
+        b"application/json" | b"text/json" | b"application/csp-report" | b"application/x-json" => {
+            BodyKind::Json
+        }
+        b"application/octet-stream" | b"application/pdf" | b"application/zip" => BodyKind::Binary,
+        _ if essence.ends_with(b"+json") => BodyKind::Json,
+        _ if essence.ends_with(b"+xml") && !essence.starts_with(b"image/") => BodyKind::Xml,
+        _ if [b"image/".as_slice(), b"video/", b"audio/", b"font/"]
+            .iter()
+            .any(|kind| essence.starts_with(kind)) =>
+        {
+            BodyKind::Binary
+        }
+        _ => BodyKind::Raw,
+    }
+}
+
+fn multipart(content_type: &[u8], values: &mut Values) -> BodyKind {
+    match decode::boundary_of(content_type) {
+        Some((boundary, strict)) => {
+            if !strict {
+                values.fact(Fact::BadBoundary);
+            }
+            BodyKind::Multipart(boundary.to_vec())
+        }
+        None => {
+            values.fact(Fact::BadBoundary);
+            BodyKind::Raw
+        }
+    }
+}
+
+/// `type/subtype`, then parameters (RFC 9110 section 8.3.1).
+fn is_well_formed(lower: &[u8]) -> bool {
+    let essence = lower.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+    let mut halves = essence.splitn(2, |byte| *byte == b'/');
+    let token = |half: Option<&[u8]>| {
+        half.is_some_and(|half| {
+            !half.is_empty()
+                && half.iter().all(|byte| byte.is_ascii_alphanumeric() || b"!#$&^_.+-".contains(byte))
+        })
+    };
+    token(halves.next()) && token(halves.next())
+}
+
+fn is_plain_charset(lower: &[u8]) -> bool {
+    let mut rest = lower;
+    while let Some(place) = memchr::memmem::find(rest, b"charset") {
+        rest = rest.get(place + 7..).unwrap_or_default().trim_ascii_start();
+        let Some(value) = rest.strip_prefix(b"=") else { continue };
+        let value = value.trim_ascii_start();
+        let value = value.split(|byte| *byte == b';').next().unwrap_or_default();
+        let value = value.trim_ascii();
+        let value = value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\"")).unwrap_or(value);
+        if !PLAIN_CHARSETS.iter().any(|charset| charset.as_bytes() == value) {
+            return false;
+        }
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_kinds_and_notes_tricks() {
+        let cases: [(&str, BodyKind, &[Fact]); 12] = [
+            ("application/json", BodyKind::Json, &[]),
+            ("application/problem+json; charset=utf-8", BodyKind::Json, &[]),
+            ("application/x-www-form-urlencoded; charset=UTF-8", BodyKind::Form, &[]),
+            ("application/x-www-form-urlencoded; charset=ibm037", BodyKind::Form, &[Fact::OddCharset]),
+            ("application/json; charset=\"utf-7\"", BodyKind::Json, &[Fact::OddCharset]),
+            ("text/plain;charset = utf-16le", BodyKind::Raw, &[Fact::OddCharset]),
+            ("multipart/form-data; boundary=abc", BodyKind::Multipart(b"abc".to_vec()), &[]),
+            ("multipart/form-data", BodyKind::Raw, &[Fact::BadBoundary]),
+            (
+                "multipart/form-data; boundary=a; boundary=b",
+                BodyKind::Multipart(b"a".to_vec()),
+                &[Fact::BadBoundary],
+            ),
+            ("image/png", BodyKind::Binary, &[]),
+            ("json", BodyKind::Raw, &[Fact::BadContentType]),
+            ("text/plain, application/json", BodyKind::Raw, &[Fact::BadContentType]),
+        ];
+        for (input, kind, facts) in cases {
+            let mut values = Values::default();
+            assert_eq!(body_kind(input.as_bytes(), &mut values), kind, "{input}");
+            assert_eq!(values.facts(), facts, "{input}");
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! Decoding, once, from bytes on the wire to named values. Everything here is total: hostile input gives values and
+//! facts about its faults, never an error, and takes time and space proportional to its length.
+
+mod escape;
+mod form;
+mod html;
+mod json;
+mod multipart;
+mod path;
+mod tidy;
+mod url;
+mod xml;
+
+pub(crate) use escape::{css_decode, fold_confusables, js_decode};
+pub(crate) use form::{cookies, form};
+pub(crate) use html::html_decode;
+pub(crate) use json::{json, looks_like_json};
+pub(crate) use multipart::{boundary_of, multipart};
+pub(crate) use path::normalize_path;
+pub(crate) use tidy::{command_line, compress_white_space, remove_white_space, replace_comments};
+pub(crate) use url::{base64_decode, hex_value, percent_at, percent_decode, url_decode_into};
+pub(crate) use xml::xml;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,228 @@
+//! JSON, read tolerantly: a fault is noted and reading goes on, so that a shop's laxer parser cannot be fed what this
+//! one gave up on. No recursion; depth, count and names are bounded.
+
+use super::hex_value;
+use crate::values::{Collection, Fact, Values};
+
+const MAX_DEPTH: usize = 64;
+/// A flattened name longer than this is cut: it would otherwise grow with depth times length.
+const MAX_NAME: usize = 256;
+
+pub(crate) fn looks_like_json(source: &[u8]) -> bool {
+    matches!(source.trim_ascii_start().first(), Some(b'{' | b'['))
+}
+
+/// Flattens `{"a":{"b":[1]}}` to `json.a.b.0 = 1`; every key is a name of its own.
+pub(crate) fn json(source: &[u8], values: &mut Values, complete: bool) {
+    let mut reader =
+        Reader { source, at: 0, path: b"json".to_vec(), open: Vec::new(), key: None, after_value: false };
+    let mut clean = true;
+    while let Some(byte) = reader.peek() {
+        if values.is_full() {
+            values.fact(Fact::TooManyArguments);
+            let rest = source.get(reader.at..).unwrap_or_default();
+            values.push(Collection::ArgsPost, b"json", rest);
+            return;
+        }
+        clean &= reader.step(byte, values);
+    }
+    if complete && (!clean || !reader.open.is_empty()) {
+        values.fact(Fact::BadJson);
+    }
+}
+
+struct Reader<'s> {
+    source: &'s [u8],
+    at: usize,
+    path: Vec<u8>,
+    open: Vec<Level>,
+    key: Option<usize>,
+    after_value: bool,
+}
+
+struct Level {
+    /// Length of the path outside this object or array.
+    path_length: usize,
+    /// Index of the next element; `None` in an object.
+    index: Option<usize>,
+}
+
+impl Reader<'_> {
+    fn peek(&mut self) -> Option<u8> {
+        while self.source.get(self.at).is_some_and(u8::is_ascii_whitespace) {
+            self.at += 1;
+        }
+        self.source.get(self.at).copied()
+    }
+
+    /// Reads one token; answers whether it stood where it may.
+    fn step(&mut self, byte: u8, values: &mut Values) -> bool {
+        match byte {
+            b'{' | b'[' => self.open_level(byte, values),
+            b'}' | b']' => self.close_level(byte),
+            b',' | b':' => {
+                self.at += 1;
+                let placed = self.after_value || self.key.is_some();
+                self.after_value = false;
+                placed
+            }
+            b'"' => self.string(values),
+            _ => self.word(values),
+        }
+    }
+
+    fn open_level(&mut self, byte: u8, values: &mut Values) -> bool {
+        self.at += 1;
+        if self.open.len() >= MAX_DEPTH {
+            values.fact(Fact::TooDeep);
+            return false;
+        }
+        let path_length = self.enter();
+        self.open.push(Level { path_length, index: (byte == b'[').then_some(0) });
+        let placed = !self.after_value;
+        self.after_value = false;
+        placed
+    }
+
+    fn close_level(&mut self, byte: u8) -> bool {
+        self.at += 1;
+        let Some(level) = self.open.pop() else { return false };
+        self.path.truncate(level.path_length);
+        self.key = None;
+        self.after_value = true;
+        (byte == b']') == level.index.is_some()
+    }
+
+    fn string(&mut self, values: &mut Values) -> bool {
+        let mut text = Vec::new();
+        let closed = self.read_string(&mut text);
+        if self.expects_key() && self.peek() == Some(b':') {
+            self.at += 1;
+            values.push(Collection::ArgsPostNames, &text, &text);
+            let outside = self.path.len();
+            self.extend_path(&text);
+            self.key = Some(outside);
+            self.after_value = false;
+            return closed;
+        }
+        let placed = !self.after_value;
+        self.value(&text, values);
+        closed && placed
+    }
+
+    fn word(&mut self, values: &mut Values) -> bool {
+        let rest = self.source.get(self.at..).unwrap_or_default();
+        let length =
+            rest.iter().take_while(|byte| !matches!(byte, b',' | b':' | b'}' | b']' | b'"')).count().max(1);
+        let text = rest.get(..length).unwrap_or_default().trim_ascii();
+        self.at += length;
+        let placed = !self.after_value;
+        self.value(text, values);
+        placed && is_literal(text)
+    }
+
+    fn value(&mut self, text: &[u8], values: &mut Values) {
+        let outside = self.enter();
+        values.push(Collection::ArgsPost, &self.path, text);
+        self.path.truncate(outside);
+        self.after_value = true;
+    }
+
+    fn expects_key(&self) -> bool {
+        self.key.is_none() && self.open.last().is_some_and(|level| level.index.is_none())
+    }
+
+    /// Extends the path for the value that starts now; returns the length to go back to.
+    fn enter(&mut self) -> usize {
+        if let Some(outside) = self.key.take() {
+            return outside;
+        }
+        let outside = self.path.len();
+        let index = self.open.last_mut().and_then(|level| level.index.as_mut()).map(|index| {
+            *index += 1;
+            *index - 1
+        });
+        if let Some(index) = index {
+            self.extend_path(index.to_string().as_bytes());
+        }
+        outside
+    }
+
+    fn extend_path(&mut self, name: &[u8]) {
+        let room = MAX_NAME.saturating_sub(self.path.len() + 1);
+        if room > 0 {
+            self.path.push(b'.');
+            self.path.extend(name.iter().take(room));
+        }
+    }
+
+    fn read_string(&mut self, out: &mut Vec<u8>) -> bool {
+        self.at += 1;
+        loop {
+            let rest = self.source.get(self.at..).unwrap_or_default();
+            let Some(place) = memchr::memchr2(b'"', b'\\', rest) else {
+                out.extend_from_slice(rest);
+                self.at = self.source.len();
+                return false;
+            };
+            out.extend_from_slice(rest.get(..place).unwrap_or_default());
+            self.at += place + 1;
+            if rest.get(place) == Some(&b'"') {
+                return true;
+            }
+            self.read_escape(out);
+        }
+    }
+
+    fn read_escape(&mut self, out: &mut Vec<u8>) {
+        let Some(byte) = self.source.get(self.at).copied() else { return };
+        self.at += 1;
+        match byte {
+            b'n' => out.push(b'\n'),
+            b'r' => out.push(b'\r'),
+            b't' => out.push(b'\t'),
+            b'b' => out.push(8),
+            b'f' => out.push(12),
+            b'u' => match self.read_unicode() {
+                Some(character) => out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes()),
+                None => out.extend_from_slice(b"\\u"),
+            },
+            b'"' | b'\\' | b'/' => out.push(byte),
+            other => out.extend_from_slice(&[b'\\', other]),
+        }
+    }
+
+    fn read_unicode(&mut self) -> Option<char> {
+        let high = self.read_four()?;
+        if !(0xd800..0xdc00).contains(&high) {
+            return Some(char::from_u32(high).unwrap_or(char::REPLACEMENT_CHARACTER));
+        }
+        if self.source.get(self.at..self.at + 2) != Some(b"\\u") {
+            return Some(char::REPLACEMENT_CHARACTER);
+        }
+        let back = self.at;
+        self.at += 2;
+        let low = self.read_four().filter(|low| (0xdc00..0xe000).contains(low));
+        if low.is_none() {
+            self.at = back;
+        }
+        let pair = low.map(|low| 0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00));
+        Some(pair.and_then(char::from_u32).unwrap_or(char::REPLACEMENT_CHARACTER))
+    }
+
+    fn read_four(&mut self) -> Option<u32> {
+        let digits = self.source.get(self.at..self.at + 4)?;
+        let code =
+            digits.iter().try_fold(0_u32, |code, digit| Some(code << 4 | u32::from(hex_value(*digit)?)))?;
+        self.at += 4;
+        Some(code)
+    }
+}
+
+fn is_literal(text: &[u8]) -> bool {
+    matches!(text, b"true" | b"false" | b"null")
+        || (text.first().is_some_and(|byte| byte.is_ascii_digit() || *byte == b'-')
+            && text
+                .iter()
+                .all(|byte| byte.is_ascii_digit() || matches!(byte, b'-' | b'+' | b'.' | b'e' | b'E')))
+}

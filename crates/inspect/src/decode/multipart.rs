@@ -1,0 +1,167 @@
+//! multipart/form-data (RFC 7578), read tolerantly, with a fact for each departure from the standard.
+
+use crate::values::{Collection, Fact, Values};
+
+/// How much of an uploaded file is looked at.
+const FILE_HEAD_BYTES: usize = 16 * 1024;
+const MAX_PARTS: usize = 256;
+
+/// The boundary named by a content type, and whether it is spelt as RFC 2046 section 5.1.1 allows.
+pub(crate) fn boundary_of(content_type: &[u8]) -> Option<(&[u8], bool)> {
+    let lower = content_type.to_ascii_lowercase();
+    let place = memchr::memmem::find(&lower, b"boundary")?;
+    let again = memchr::memmem::find(lower.get(place + 8..)?, b"boundary=").is_some();
+    let after = content_type.get(place + 8..)?.trim_ascii_start();
+    let raw = after.strip_prefix(b"=")?;
+    let boundary = match raw.strip_prefix(b"\"") {
+        Some(quoted) => quoted.split(|byte| *byte == b'"').next()?,
+        None => raw.split(|byte| matches!(byte, b';' | b',')).next()?.trim_ascii(),
+    };
+    let strict = !again
+        && !boundary.is_empty()
+        && boundary.len() <= 70
+        && boundary.iter().all(|byte| byte.is_ascii_alphanumeric() || b"'()+_,-./:=? ".contains(byte))
+        && after.first() == Some(&b'=')
+        && !raw.starts_with(b" ");
+    Some((boundary, strict))
+}
+
+pub(crate) fn multipart(source: &[u8], boundary: &[u8], complete: bool, values: &mut Values) {
+    let delimiter = [b"--", boundary].concat();
+    let mut finder = memchr::memmem::find_iter(source, &delimiter);
+    let Some(first) = finder.next() else {
+        values.fact(Fact::BadMultipart);
+        values.push(Collection::RequestBody, b"", source);
+        return;
+    };
+    if !source.get(..first).unwrap_or_default().trim_ascii().is_empty() {
+        values.fact(Fact::BadMultipart);
+        values.push(Collection::RequestBody, b"", source.get(..first).unwrap_or_default());
+    }
+    let mut start = first + delimiter.len();
+    let mut closed = false;
+    let mut parts = 0;
+    loop {
+        if source.get(start..).is_some_and(|rest| rest.starts_with(b"--")) {
+            closed = true;
+            break;
+        }
+        let next = finder.find(|place| at_line_start(source, *place));
+        let end = next.unwrap_or(source.len());
+        parts += 1;
+        if parts > MAX_PARTS || values.is_full() {
+            values.fact(Fact::TooManyArguments);
+            values.push(Collection::RequestBody, b"", source.get(start..).unwrap_or_default());
+            return;
+        }
+        part(source.get(start..end).unwrap_or_default(), values);
+        let Some(next) = next else { break };
+        start = next + delimiter.len();
+    }
+    if !closed && complete {
+        values.fact(Fact::BadMultipart);
+    }
+}
+
+fn at_line_start(source: &[u8], place: usize) -> bool {
+    place == 0 || source.get(place - 1) == Some(&b'\n')
+}
+
+fn part(source: &[u8], values: &mut Values) {
+    let source = source.strip_prefix(b"\r\n").or_else(|| source.strip_prefix(b"\n")).unwrap_or_else(|| {
+        values.fact(Fact::BadMultipart);
+        source
+    });
+    let (head, body) = split_head(source, values);
+    let body = body.strip_suffix(b"\r\n").or_else(|| body.strip_suffix(b"\n")).unwrap_or(body);
+    let mut name = Vec::new();
+    let mut file_name: Option<Vec<u8>> = None;
+    let mut dispositions = 0;
+    for line in head.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty()) {
+        let Some(colon) = memchr::memchr(b':', line) else {
+            values.fact(Fact::BadMultipart);
+            continue;
+        };
+        let (field, value) = line.split_at(colon);
+        let value = value.get(1..).unwrap_or_default().trim_ascii();
+        if field.eq_ignore_ascii_case(b"content-disposition") {
+            dispositions += 1;
+            name = parameter(value, b"name").unwrap_or(name);
+            file_name = parameter(value, b"filename").or(file_name);
+            if let Some(extended) = parameter(value, b"filename*") {
+                let plain = extended.rsplit(|byte| *byte == b'\'').next().unwrap_or_default();
+                let mut decoded = Vec::new();
+                super::percent_decode(plain, &mut decoded);
+                values.push(Collection::Files, &name, &decoded);
+                file_name.get_or_insert(decoded);
+            }
+        }
+        values.push(Collection::MultipartPartHeaders, field, value);
+    }
+    if dispositions != 1 {
+        values.fact(Fact::BadMultipart);
+    }
+    values.push(Collection::ArgsPostNames, &name, &name);
+    match file_name {
+        Some(file_name) => {
+            values.push(Collection::Files, &name, &file_name);
+            let length = body.len().min(FILE_HEAD_BYTES);
+            values.push(Collection::FilesContent, &name, body.get(..length).unwrap_or_default());
+        }
+        None => values.push(Collection::ArgsPost, &name, body),
+    }
+}
+
+fn split_head<'s>(source: &'s [u8], values: &mut Values) -> (&'s [u8], &'s [u8]) {
+    if let Some(rest) = source.strip_prefix(b"\r\n") {
+        return (b"", rest);
+    }
+    if let Some(place) = memchr::memmem::find(source, b"\r\n\r\n") {
+        return (source.get(..place).unwrap_or_default(), source.get(place + 4..).unwrap_or_default());
+    }
+    values.fact(Fact::BadMultipart);
+    match memchr::memmem::find(source, b"\n\n") {
+        Some(place) => (source.get(..place).unwrap_or_default(), source.get(place + 2..).unwrap_or_default()),
+        None => (b"", source),
+    }
+}
+
+/// A parameter of a header field: quoted, with backslash escapes, or bare.
+fn parameter(value: &[u8], wanted: &[u8]) -> Option<Vec<u8>> {
+    let mut rest = value;
+    while let Some(semicolon) = memchr::memchr(b';', rest) {
+        rest = rest.get(semicolon + 1..)?.trim_ascii_start();
+        let name_length = rest.iter().take_while(|byte| !matches!(byte, b'=' | b';')).count();
+        let (name, after) = rest.split_at(name_length);
+        let Some(text) = after.strip_prefix(b"=").map(<[u8]>::trim_ascii_start) else { continue };
+        let (read, left) = parameter_value(text);
+        if name.trim_ascii().eq_ignore_ascii_case(wanted) {
+            return Some(read);
+        }
+        rest = left;
+    }
+    None
+}
+
+fn parameter_value(text: &[u8]) -> (Vec<u8>, &[u8]) {
+    let Some(quoted) = text.strip_prefix(b"\"") else {
+        let length = text.iter().take_while(|byte| **byte != b';').count();
+        let (bare, left) = text.split_at(length);
+        return (bare.trim_ascii().to_vec(), left);
+    };
+    let mut out = Vec::new();
+    let mut at = 0;
+    while let Some(byte) = quoted.get(at).copied() {
+        at += 1;
+        match byte {
+            b'"' => break,
+            // Browsers escape only the quote; a lone backslash is part of a Windows path.
+            b'\\' if quoted.get(at) == Some(&b'"') => {
+                out.push(b'"');
+                at += 1;
+            }
+            _ => out.push(byte),
+        }
+    }
+    (out, quoted.get(at..).unwrap_or_default())
+}

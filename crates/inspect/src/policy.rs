@@ -1,0 +1,159 @@
+//! What staff decide per route: mode, caps, threshold, exceptions.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::verdict::{Category, UnknownWord};
+
+/// Whether to look, and whether to act.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Mode {
+    /// Nothing is looked at.
+    Off,
+    /// Matches are recorded, every verdict is `Pass`.
+    Detect,
+    #[default]
+    Block,
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Mode::Off => "off",
+            Mode::Detect => "detect",
+            Mode::Block => "block",
+        })
+    }
+}
+
+impl FromStr for Mode {
+    type Err = UnknownWord;
+
+    fn from_str(text: &str) -> Result<Mode, UnknownWord> {
+        match text {
+            "off" => Ok(Mode::Off),
+            "detect" => Ok(Mode::Detect),
+            "block" => Ok(Mode::Block),
+            other => Err(UnknownWord(other.to_owned())),
+        }
+    }
+}
+
+/// The rules of one route.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Policy {
+    pub mode: Mode,
+    /// How much of a body is buffered and inspected.
+    pub body_cap_bytes: usize,
+    /// From this score on a request is blocked; one critical match scores 5.
+    pub block_score: u32,
+    pub exceptions: Vec<Exception>,
+}
+
+impl Default for Policy {
+    fn default() -> Policy {
+        Policy { mode: Mode::Block, body_cap_bytes: 128 * 1024, block_score: 5, exceptions: Vec::new() }
+    }
+}
+
+/// Staff's word that a rule is wrong about one place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exception {
+    pub rule: RuleSelector,
+    /// A parameter (`q`: of query, form or JSON), or a whole variable (`REQUEST_COOKIES:basket`); `None`: everywhere.
+    pub parameter: Option<String>,
+    /// Canonical path, matched at segment boundaries: `/shop` covers `/shop/a`, not `/shopping`. `None`: everywhere.
+    pub path_prefix: Option<String>,
+}
+
+/// Which rules an exception silences.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RuleSelector {
+    All,
+    Id(u32),
+    Category(Category),
+}
+
+/// Where a match happened, for comparison with an exception.
+pub(crate) struct Place<'a> {
+    pub rule_id: u32,
+    pub category: Category,
+    pub path: &'a str,
+    /// `ARGS`, `REQUEST_COOKIES`, ...
+    pub collection: &'a str,
+    pub name: &'a [u8],
+}
+
+impl Policy {
+    pub(crate) fn excepts(&self, place: &Place<'_>) -> bool {
+        self.exceptions.iter().any(|exception| exception.covers(place))
+    }
+}
+
+impl Exception {
+    fn covers(&self, place: &Place<'_>) -> bool {
+        let rule = match self.rule {
+            RuleSelector::All => true,
+            RuleSelector::Id(id) => id == place.rule_id,
+            RuleSelector::Category(category) => category == place.category,
+        };
+        rule && self.covers_path(place.path) && self.covers_parameter(place)
+    }
+
+    fn covers_path(&self, path: &str) -> bool {
+        let Some(prefix) = self.path_prefix.as_deref() else { return true };
+        let prefix = prefix.trim_end_matches('/');
+        path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+
+    fn covers_parameter(&self, place: &Place<'_>) -> bool {
+        let Some(parameter) = self.parameter.as_deref() else { return true };
+        if let Some((collection, name)) = parameter.split_once(':') {
+            return collection == place.collection && place.name.eq_ignore_ascii_case(name.as_bytes());
+        }
+        let name = place.name.strip_prefix(b"json.").unwrap_or(place.name);
+        place.collection.starts_with("ARGS")
+            && (name == parameter.as_bytes() || place.name == parameter.as_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place<'a>(path: &'a str, name: &'a str) -> Place<'a> {
+        Place {
+            rule_id: 942_100,
+            category: Category::SqlInjection,
+            path,
+            collection: "ARGS",
+            name: name.as_bytes(),
+        }
+    }
+
+    #[test]
+    fn an_exception_covers_its_path_at_segment_boundaries_only() {
+        let exception =
+            Exception { rule: RuleSelector::All, parameter: None, path_prefix: Some("/shop".to_owned()) };
+        assert!(exception.covers(&place("/shop", "q")));
+        assert!(exception.covers(&place("/shop/a", "q")));
+        assert!(!exception.covers(&place("/shopping", "q")));
+    }
+
+    #[test]
+    fn an_exception_names_a_parameter_wherever_it_travels() {
+        let exception =
+            Exception { rule: RuleSelector::Id(942_100), parameter: Some("q".to_owned()), path_prefix: None };
+        assert!(exception.covers(&place("/", "q")));
+        assert!(exception.covers(&place("/", "json.q")));
+        assert!(!exception.covers(&place("/", "qq")));
+    }
+
+    #[test]
+    fn modes_read_back_what_they_print() {
+        for mode in [Mode::Off, Mode::Detect, Mode::Block] {
+            assert_eq!(mode.to_string().parse(), Ok(mode));
+        }
+        assert!("on".parse::<Mode>().is_err());
+    }
+}

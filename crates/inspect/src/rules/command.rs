@@ -1,0 +1,49 @@
+//! Commands of shells, on Unix and on Windows.
+
+use super::{SHELL, rx};
+use crate::rule::Rule;
+use crate::verdict::Category::CommandInjection;
+
+pub(super) fn rules() -> Vec<Rule> {
+    vec![
+        rx(
+            15_100,
+            CommandInjection,
+            "A command that is no word of any shop, behind a separator",
+            r"(?i)(?:[;|&\n\r`]|\$\(|[<>]\(|^)\s*(?:[\w./-]*/)?(?:whoami|uname|wget|ifconfig|nslookup|chmod|chown|netcat|ncat|powershell|pwsh|certutil|systeminfo|tasklist|ipconfig|printenv|xxd|busybox|socat|wmic|mshta|rundll32|regsvr32|cscript|bitsadmin|netstat|lsof|traceroute|tcpdump|useradd|crontab|iptables|getent|hexdump|nohup|mkfifo)(?:\.exe)?(?:$|[\s;|&<>`)])",
+        )
+        .through(SHELL)
+        .not_in_passwords(),
+        rx(
+            15_110,
+            CommandInjection,
+            "A command that is also a word, with an argument that only a command has",
+            r"(?i)(?:[;|&\n\r`]|\$\(|[<>]\()\s*(?:[\w./-]*/)?(?:cat|ls|id|ps|rm|cp|mv|nc|ssh|scp|curl|bash|sh|zsh|ksh|dash|python[23]?|perl|ruby|php|node|ping|dig|host|echo|sleep|tee|env|sed|awk|head|tail|more|less|find|grep|tar|touch|kill|base64|telnet|ftp|type|dir|net|reg|sudo|su|export|printf|nl|tac|sort|cut|od|stat|file|mount|df|du|ln|mkdir|strings|rev|open|start|copy|del|timeout)\s+(?:-{1,2}[a-z]|/[a-z*?.~$]|\.{1,2}/|~/|\*|\$[\w({@]|https?://|[a-z]:\\|[\w.-]+\.(?:txt|php|sh|py|conf|env|ini|log|html|exe|ps1)\b|\d+(?:\.\d+){3}|\d+\s*(?:$|[;|&`)#])|[\w=.-]+\s*(?:\||>{1,2}|[;`)]\s*(?:$|\w)))",
+        )
+        .through(SHELL)
+        .not_in_passwords(),
+        rx(
+            15_120,
+            CommandInjection,
+            "A command alone, behind a separator or substituted",
+            r"(?i)(?:;|\|\|?|&&|`|\$\()\s*(?:[\w.]*/[\w./]*)?(?:id|ls|ps|pwd|env|dir|set|ver|w|hostname|reboot|shutdown|sh|bash|cmd|date|uptime|ll|arch|groups|sleep\s+\d+|cat)\s*(?:$|[`)]|;\s*(?:$|#|\w+=)|\|\||&&|\|\s*\w|#|>{1,2}\s*/)",
+        )
+        .through(SHELL)
+        .not_in_passwords(),
+        rx(
+            15_130,
+            CommandInjection,
+            "Tricks of a shell",
+            r"(?i)\$\{?ifs\b|\$\{?(?:path|home|pwd|shell)(?::\d|\})|\$\(\(|\{(?:cat|ls|curl|wget|ping|echo|nc|bash|sh|rm|id|nslookup),[^}]{1,80}\}|/\?{2,}/[\w?*]+|/[?*\w]{0,3}[?*][?*\w]{0,3}/[?*\w]*[?*][?*\w]*\s+/|\(\)\s*\{\s*(?::|_|\w+)?[^}]{0,40}\}\s*;|/dev/(?:tcp|udp)/|/bin/(?:ba|z|k|c|da)?sh\b|\bbash\s+-[ic]\b|\bnc(?:at)?\s+(?:-\w+\s+)*-[ec]\b|\b(?:python[23]?|perl|ruby|php|node)\s+-[cer]\s+\S|\|\s*(?:ba|z|k|da)?sh\b(?:\s*$|\s+-|\s*[;&|])|<<<\s*\S|\$\(\s*<\s*/|\$\{?[a-z]\w?\}?/\$|[a-z]\$[@*1-9]\{?[a-z/]|\$\([a-z]+[\s<)]|(?:[;|]|&&)\s*\.\s+/|>\s*/(?:dev/null|tmp/|var/www)",
+        )
+        .through(SHELL)
+        .not_in_passwords(),
+        rx(
+            15_140,
+            CommandInjection,
+            "A command of Windows",
+            r"(?i)\bcmd(?:\.exe)?\s*/[ckr]\b|%comspec%|\bpowershell(?:\.exe)?\s+(?:-\w|iex|&|\()|\b(?:iex|invoke-(?:expression|webrequest|command|restmethod))\s*[\s(]\S|new-object\s+(?:system\.)?net\.|\.downloadstring\s*\(|\bnet\s+(?:user|localgroup|view|share|start)\b\s*(?:$|/|\w+\s+/|[|&])|\btype\s+(?:%\w+%|[a-z]:)[\\/]?|\bdir\s+[a-z]:|%(?:systemroot|windir|programfiles|appdata|userprofile)%|\bcertutil\s+-|\breg\s+(?:add|query|delete)\s+hk|\\windows\\system32\\",
+        )
+        .through(super::DECODED),
+    ]
+}

@@ -1,0 +1,86 @@
+//! Cross-site scripting, server-side templates, XML.
+
+use super::{ARGUMENTS, C, rule, rx};
+use crate::rule::{Operator, Rule};
+use crate::verdict::Category::{CrossSiteScripting, TemplateInjection, XmlInjection};
+
+pub(super) fn rules() -> Vec<Rule> {
+    [scripting(), templates(), xml()].concat()
+}
+
+fn scripting() -> Vec<Rule> {
+    vec![
+        rule(12_100, CrossSiteScripting, "Script by the reading of its markup", Operator::DetectXss)
+            .not_in_passwords(),
+        rx(
+            12_110,
+            CrossSiteScripting,
+            "A script element or an event handler",
+            r"(?i)<script[\s/>]|<(?:svg|img|body|video|audio|iframe|details|input)[^>]{0,120}[\s/\x22']on[a-z]{3,}\s*=|\bjavascript:\s*(?:alert|confirm|prompt|eval)\b",
+        ),
+        rx(
+            12_120,
+            CrossSiteScripting,
+            "Script that leaves a string",
+            r#"(?i)(?:['"`)\]};]|\*/|//)\s*[-;+*/|&,^?:%<>=]{0,4}\s*(?:\(\s*)?(?:window\.|self\.|top\.|this\.)?(?:alert|confirm|prompt|eval|settimeout|setinterval|fetch|import|atob|function)(?:\(|`|\?\.\()\s*[^\s)]|(?:^|[=\s;(])(?:alert|confirm|prompt)(?:\(|`)\s*(?:\d+|document|[`'"/]|xss|origin)"#,
+        )
+        .not_in_passwords(),
+        rx(
+            12_130,
+            CrossSiteScripting,
+            "Script that reaches for the page",
+            r#"(?i)\bdocument\.(?:cookie|domain|write(?:ln)?|location|documentelement|body\b|getelementby|forms\b)|\bdocument\s*\[\s*['"]|\bwindow\.(?:location|name|open|onerror)\s*[=(\[.]|\b(?:local|session)storage\.(?:get|set)item|\.(?:inner|outer)html\s*=|\bstring\.fromcharcode|\b(?:self|top|this|window|globalthis|frames|parent)\s*\[\s*(?:['"/`]|\w+\s*\+)|\bconstructor\.constructor|\[\s*['"]constructor['"]\s*\]|\b(?:alert|confirm|prompt)\.(?:call|apply)|\$\{\s*(?:alert|fetch|eval|confirm|prompt)\b|\bnew\s+function\s*\(\s*['"`]|\bxmlhttprequest\s*\(|\bnavigator\.sendbeacon|\blocation\.(?:href|hash|replace|assign)\s*[=(]|\blocation\s*=\s*['"`]|\b\.src\s*=\s*['"`]//"#,
+        )
+        .not_in_passwords(),
+        rx(
+            12_140,
+            CrossSiteScripting,
+            "A server-side include",
+            r"(?i)<!--\s*#\s*(?:exec|include|echo|config|printenv|set|fsize)\b",
+        ),
+    ]
+}
+
+fn templates() -> Vec<Rule> {
+    vec![
+        rx(
+            16_100,
+            TemplateInjection,
+            "A template that calculates or reaches for its host",
+            r#"(?i)\{\{\s*['"(]{0,2}\d+['")]{0,2}\s*[*+/-]\s*['"(]{0,2}\d+|\{\{[^}]{0,120}(?:constructor|__\w+__|\bcycler\b|\bjoiner\b|\blipsum\b|_self\b|\bget_flashed_messages\b|\bpopen\b|\|\s*(?:system|map\(\s*['"]system|filter\(\s*['"]system)|\.exec\(|getclass|registerundefinedfiltercallback|\$on\b|\$eval)|\{\{\s*(?:config|self|request|settings)\s*(?:\.|\}|\[|\||\()|\{%[^%]{0,80}(?:\bimport\b|__\w+__|popen|\bsystem\b)|\{#[^#]{0,20}\}\s*\{\{"#,
+        ),
+        rx(
+            16_110,
+            TemplateInjection,
+            "An expression in another template language",
+            r#"(?i)[$#*@]\{\s*['"(]{0,2}\d+['")]{0,2}\s*[*+-]\s*['"(]{0,2}\d+|@\(\s*\d+\s*[*+]\s*\d+\s*\)|<%=?\s*(?:\d+\s*[*+]\s*\d+|system|`|file\.|io\.|exec|eval|require|response\.|request\.|foobar)|[$#*]\{[^}]{0,160}(?:\bt\s*\(\s*java|\bruntime\b|processbuilder|getclass\s*\(|\.class\.|forname|java\.lang|\bscriptengine|applicationscope|sessionscope|requestscope)|<#assign\b|freemarker\.template|\?new\s*\(\s*\)|#set\s*\(\s*\$\w+\s*=|\{php\}|\{(?:system|passthru|exec|literal|if\s+(?:system|phpinfo))\s*\(|\[\[\s*\$\{|#\{\s*(?:global\.|root\.|require|file\.|system|`|\w+\.constructor)|__\$\{"#,
+        ),
+        rx(
+            16_120,
+            TemplateInjection,
+            "Python's way to its own insides",
+            r"(?i)__(?:class|mro|base|bases|subclasses|globals|builtins|import|init|getitem|reduce)__|\battr\(\s*['\x22]\\?x?_",
+        ),
+    ]
+}
+
+fn xml() -> Vec<Rule> {
+    vec![
+        rx(
+            23_100,
+            XmlInjection,
+            "XML: an entity or a document type from elsewhere",
+            r#"(?i)<!ENTITY\s+(?:%\s*)?[^\s>]+\s+(?:SYSTEM|PUBLIC|["'])|<!DOCTYPE\s+[^>\[]{0,256}(?:\bSYSTEM\s|\[)"#,
+        )
+        .on(ARGUMENTS)
+        .also_on(&[C::XmlDocument, C::FilesContent]),
+        rx(
+            23_110,
+            XmlInjection,
+            "XML: an inclusion",
+            r"(?i)<xi:include\b|http://www\.w3\.org/2001/XInclude|<\?xml-stylesheet\b|<xsl:(?:value-of|include|import|script)\b|<msxsl:script",
+        )
+        .on(ARGUMENTS)
+        .also_on(&[C::XmlDocument]),
+    ]
+}

@@ -1,0 +1,72 @@
+use super::detect;
+
+#[test]
+fn sees_injections() {
+    let cases = [
+        "1 or 1=1",
+        "' or ''='",
+        "' or '1'='1",
+        "admin'--",
+        "admin' #",
+        "1 union select 1,2,3",
+        "x' or 'x",
+        "1/**/union/**/select/**/null,null",
+        "1; drop table users",
+        "'; drop table users--",
+        "1 and sleep(5)",
+        "1;waitfor delay '0:0:5'--",
+        "' union select table_name from information_schema.tables--",
+        "1 or 0x31=0x31",
+        "' or 1=1 limit 1 -- -",
+        "\" or \"\"=\"",
+        "') or ('1'='1",
+        "1 order by 10--",
+        "' having 1=1--",
+        "1 /*!50000union*/ /*!50000select*/ 1,2",
+        "'||(select password from users)||'",
+        "-1' union select 1,@@version#",
+        "1-sleep(5)",
+        "(select*from(select(sleep(20)))a)",
+        "if(now()=sysdate(),sleep(15),0)",
+        "'='",
+        "1 or true",
+        "' and ascii(substring((select 1),1,1))>64--",
+        "1 && 1=1",
+        "\\' or 1=1--",
+        "' or username like '%a%",
+    ];
+    for case in cases {
+        assert!(detect(case.as_bytes()).is_some(), "{case}");
+    }
+}
+
+#[test]
+fn sees_prose_as_prose() {
+    let cases = [
+        "O'Brien",
+        "rock 'n' roll",
+        "select your size",
+        "union jack t-shirt",
+        "2 for 1 or 3 for 2",
+        "drop table lamp",
+        "3 and 4 = 7 chairs",
+        "size < 10 & > 5",
+        "girls' or boys' shoes",
+        "credit union select card",
+        "select a size from the list",
+        "the boys' #1 choice",
+        "L'Oréal & Garnier",
+        "5' and 6\" = 2 sizes",
+        "I don't think it's worth it; select something else",
+        "JavaScript: The Good Parts",
+        "12#",
+        "it's 50% off!",
+        "where did the update come from?",
+        "insert into the slot",
+        "delete from basket",
+        "C'est l'été -- enfin",
+    ];
+    for case in cases {
+        assert_eq!(detect(case.as_bytes()), None, "{case}");
+    }
+}

@@ -1,0 +1,305 @@
+//! Cuts a value into SQL tokens. Linear: every byte is looked at once, and comments vanish (but MySQL's `/*! */`).
+
+use super::words::{self, Word};
+
+/// As what the value is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Context {
+    Bare,
+    Single,
+    Double,
+}
+
+impl Context {
+    pub fn quote(self) -> Option<u8> {
+        match self {
+            Context::Bare => None,
+            Context::Single => Some(b'\''),
+            Context::Double => Some(b'"'),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Number,
+    /// A quoted string, and whether it is closed.
+    Text {
+        closed: bool,
+    },
+    /// A name that is no word of SQL.
+    Name,
+    /// A name with `(` right behind it, or a known function with `(` after space; loud ones need no company.
+    Call {
+        loud: bool,
+    },
+    Catalogue,
+    Word(Word),
+    /// `@a`, `@@version`.
+    Variable,
+    /// `&&`, `||`.
+    Logic,
+    /// = < > <> != <=> ...
+    Compare,
+    /// + - * / % ^ & | ~ !
+    Sign,
+    Open,
+    Close,
+    Comma,
+    Dot,
+    Semicolon,
+    /// `--`, `#`, an open `/*`: the rest is ignored. `true`: nothing that reads like prose follows.
+    Comment {
+        clean: bool,
+    },
+    Other,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Token<'v> {
+    pub kind: Kind,
+    pub text: &'v [u8],
+    pub start: usize,
+    pub end: usize,
+}
+
+/// More tokens than this are not looked at from one start; an injection shows itself early in its context.
+const MAX_TOKENS: usize = 4_096;
+
+pub(super) fn tokens(value: &[u8], context: Context, backslash_escapes: bool) -> Vec<Token<'_>> {
+    let mut reader = Reader { value, at: 0, backslash_escapes, executed_comments: 0 };
+    let mut tokens = Vec::with_capacity(value.len().min(64) / 2 + 2);
+    if let Some(quote) = context.quote() {
+        tokens.push(reader.text(0, quote));
+    }
+    while tokens.len() < MAX_TOKENS {
+        let Some(token) = reader.next() else { break };
+        let ends = matches!(token.kind, Kind::Comment { .. });
+        tokens.push(token);
+        if ends {
+            break;
+        }
+    }
+    tokens
+}
+
+struct Reader<'v> {
+    value: &'v [u8],
+    at: usize,
+    backslash_escapes: bool,
+    executed_comments: usize,
+}
+
+impl<'v> Reader<'v> {
+    fn next(&mut self) -> Option<Token<'v>> {
+        loop {
+            let start = self.at;
+            let byte = *self.value.get(start)?;
+            if is_space(byte) {
+                self.at += 1;
+                continue;
+            }
+            let follows = self.value.get(start + 1).copied();
+            return Some(match byte {
+                b'/' if follows == Some(b'*') => match self.comment(start) {
+                    Some(token) => token,
+                    None => continue,
+                },
+                b'*' if follows == Some(b'/') && self.executed_comments > 0 => {
+                    self.executed_comments -= 1;
+                    self.at += 2;
+                    continue;
+                }
+                b'-' if follows == Some(b'-') => match self.line_comment(start, 2) {
+                    Some(token) => token,
+                    None => continue,
+                },
+                b'#' => match self.line_comment(start, 1) {
+                    Some(token) => token,
+                    None => continue,
+                },
+                b'\'' | b'"' => {
+                    self.at += 1;
+                    self.text(start, byte)
+                }
+                b'`' => self.back_quoted(start),
+                b'0'..=b'9' => self.number(start),
+                b'.' if follows.is_some_and(|byte| byte.is_ascii_digit()) => self.number(start),
+                b'@' => self.variable(start),
+                _ if is_name(byte) => self.name(start),
+                _ => self.sign(start, byte, follows),
+            });
+        }
+    }
+
+    fn token(&self, kind: Kind, start: usize) -> Token<'v> {
+        let text = self.value.get(start..self.at).unwrap_or_default();
+        Token { kind, text, start, end: self.at.min(self.value.len()) }
+    }
+
+    /// A closed comment is white space; MySQL runs what stands in `/*!50000 ... */`.
+    fn comment(&mut self, start: usize) -> Option<Token<'v>> {
+        if self.value.get(start + 2) == Some(&b'!') {
+            self.executed_comments += 1;
+            let rest = self.value.get(start + 3..).unwrap_or_default();
+            self.at = start + 3 + rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+            return None;
+        }
+        let inside = self.value.get(start + 2..).unwrap_or_default();
+        match memchr::memmem::find(inside, b"*/") {
+            Some(length) => {
+                self.at = start + 2 + length + 2;
+                None
+            }
+            None => {
+                self.at = start + 2;
+                let clean = !reads_like_prose(inside);
+                Some(self.token(Kind::Comment { clean }, start))
+            }
+        }
+    }
+
+    /// After a line comment's end SQL goes on, which matters to those who write `--%0a`.
+    fn line_comment(&mut self, start: usize, length: usize) -> Option<Token<'v>> {
+        let rest = self.value.get(start + length..).unwrap_or_default();
+        let line = memchr::memchr(b'\n', rest);
+        let inside = rest.get(..line.unwrap_or(rest.len())).unwrap_or_default();
+        let more =
+            line.and_then(|line| rest.get(line + 1..)).is_some_and(|after| !after.trim_ascii().is_empty());
+        if more && inside.len() <= 24 {
+            self.at = start + length + inside.len() + 1;
+            return None;
+        }
+        self.at = start + length;
+        Some(self.token(Kind::Comment { clean: !reads_like_prose(inside) }, start))
+    }
+
+    /// A string, from behind its opening quote; doubled quotes and (often) backslashes do not end it.
+    fn text(&mut self, start: usize, quote: u8) -> Token<'v> {
+        while let Some(byte) = self.value.get(self.at).copied() {
+            self.at += 1;
+            if byte == b'\\' && self.backslash_escapes {
+                self.at += 1;
+            } else if byte == quote {
+                let doubled = self.value.get(self.at) == Some(&quote);
+                if !doubled || self.at == 1 {
+                    return self.token(Kind::Text { closed: true }, start);
+                }
+                self.at += 1;
+            }
+        }
+        self.at = self.value.len();
+        self.token(Kind::Text { closed: false }, start)
+    }
+
+    fn back_quoted(&mut self, start: usize) -> Token<'v> {
+        let inside = self.value.get(start + 1..).unwrap_or_default();
+        match memchr::memchr(b'`', inside) {
+            Some(length) => {
+                self.at = start + length + 2;
+                self.token(Kind::Name, start)
+            }
+            None => {
+                self.at = start + 1;
+                self.token(Kind::Other, start)
+            }
+        }
+    }
+
+    /// Digits, hex, exponents; letters that touch them make a name (`10x`), but for MySQL's `1or`, `1union`.
+    fn number(&mut self, start: usize) -> Token<'v> {
+        let rest = self.value.get(start..).unwrap_or_default();
+        let hexadecimal = matches!(rest.get(..2), Some(b"0x" | b"0X" | b"0b" | b"0B"));
+        let digits = match hexadecimal {
+            true => 2 + rest.iter().skip(2).take_while(|byte| byte.is_ascii_hexdigit()).count(),
+            false => number_length(rest),
+        };
+        let letters = rest.iter().skip(digits).take_while(|byte| is_name(**byte)).count();
+        let tail = rest.get(digits..digits + letters).unwrap_or_default();
+        self.at = start + digits;
+        let glued = matches!(words::word(tail), Some(Word::Logic | Word::Union | Word::From | Word::Into));
+        if letters > 0 && !glued {
+            self.at += letters;
+            return self.token(Kind::Name, start);
+        }
+        self.token(Kind::Number, start)
+    }
+
+    fn variable(&mut self, start: usize) -> Token<'v> {
+        let rest = self.value.get(start..).unwrap_or_default();
+        let signs = rest.iter().take(2).take_while(|byte| **byte == b'@').count();
+        let length = rest.iter().skip(signs).take_while(|byte| is_name(**byte) || **byte == b'`').count();
+        self.at = start + signs + length;
+        self.token(if length > 0 { Kind::Variable } else { Kind::Other }, start)
+    }
+
+    fn name(&mut self, start: usize) -> Token<'v> {
+        let rest = self.value.get(start..).unwrap_or_default();
+        let length = rest.iter().take_while(|byte| is_name(**byte)).count();
+        self.at = start + length;
+        let text = rest.get(..length).unwrap_or_default();
+        let called = self.value.get(self.at) == Some(&b'(');
+        let called_later = || {
+            let after = self.value.get(self.at..).unwrap_or_default();
+            after.iter().find(|byte| !is_space(**byte)) == Some(&b'(')
+        };
+        let kind = match words::word(text) {
+            Some(word) => Kind::Word(word),
+            None if words::is_catalogue(text) => Kind::Catalogue,
+            None if called => Kind::Call { loud: words::is_loud(text) },
+            None if words::is_function(text) && called_later() => Kind::Call { loud: words::is_loud(text) },
+            None => Kind::Name,
+        };
+        self.token(kind, start)
+    }
+
+    fn sign(&mut self, start: usize, byte: u8, follows: Option<u8>) -> Token<'v> {
+        let (kind, length) = match (byte, follows) {
+            (b'&', Some(b'&')) | (b'|', Some(b'|')) => (Kind::Logic, 2),
+            (b'<' | b'>' | b'!' | b':', Some(b'=')) | (b'<', Some(b'>')) => (Kind::Compare, 2),
+            (b'=' | b'<' | b'>', _) => (Kind::Compare, 1),
+            (b'+' | b'-' | b'*' | b'/' | b'%' | b'^' | b'&' | b'|' | b'~' | b'!', _) => (Kind::Sign, 1),
+            (b'(', _) => (Kind::Open, 1),
+            (b')', _) => (Kind::Close, 1),
+            (b',', _) => (Kind::Comma, 1),
+            (b'.', _) => (Kind::Dot, 1),
+            (b';', _) => (Kind::Semicolon, 1),
+            _ => (Kind::Other, 1),
+        };
+        self.at = start + length;
+        // MySQL's <=> is one operator.
+        if kind == Kind::Compare && self.value.get(start..start + 3) == Some(b"<=>") {
+            self.at = start + 3;
+        }
+        self.token(kind, start)
+    }
+}
+
+fn number_length(rest: &[u8]) -> usize {
+    let mut length = 0;
+    while let Some(byte) = rest.get(length) {
+        let exponent = matches!(byte, b'e' | b'E')
+            && rest.get(length + 1).is_some_and(|next| next.is_ascii_digit() || matches!(next, b'+' | b'-'))
+            && rest.get(length + 2).is_none_or(|next| next.is_ascii_digit() || !is_name(*next));
+        if !(byte.is_ascii_digit() || *byte == b'.' || exponent) {
+            break;
+        }
+        length += if exponent { 2 } else { 1 };
+    }
+    length.min(rest.len())
+}
+
+/// Whether a comment holds words, as a dash or a number sign in prose would be followed by.
+fn reads_like_prose(inside: &[u8]) -> bool {
+    inside.iter().filter(|byte| byte.is_ascii_alphanumeric() || **byte >= 0x80).count() > 6
+        || inside.trim_ascii().first().is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte >= 0x80)
+            && inside.len() > 4
+}
+
+fn is_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'$' || byte >= 0x80
+}
+
+fn is_space(byte: u8) -> bool {
+    byte.is_ascii_whitespace() || byte == 0x0b || byte == 0
+}

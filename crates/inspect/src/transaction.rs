@@ -1,0 +1,358 @@
+//! One exchange under inspection.
+
+use crate::compile::{CompiledRule, Side};
+use crate::content_type::{BodyKind, body_kind};
+use crate::decode;
+use crate::engine::Engine;
+use crate::head::{BodyEnd, BodyPlan, HttpVersion, RequestHead, ResponseHead};
+use crate::mask;
+use crate::policy::{Mode, Place, Policy};
+use crate::rule::{Action, Collection};
+use crate::scan::{Hit, Scratch};
+use crate::transform;
+use crate::values::{Fact, Value, Values};
+use crate::verdict::{Reason, RuleMatch, Verdict};
+
+/// Matches kept per exchange, and of one rule: enough to see every field that needs an exception.
+const MAX_MATCHES: usize = 48;
+const MAX_MATCHES_OF_RULE: usize = 4;
+/// How much of an upload that is no text is looked at.
+const BINARY_HEAD_BYTES: usize = 16 * 1024;
+
+/// One exchange under inspection. Each step answers the verdict so far; call the steps in the order of the exchange.
+pub struct Transaction<'e> {
+    engine: &'e Engine,
+    policy: &'e Policy,
+    values: Values,
+    scratch: Scratch,
+    matches: Vec<RuleMatch>,
+    score: u32,
+    path: String,
+    content_type: Vec<u8>,
+    body_plan: BodyPlan,
+    response_plan: BodyPlan,
+    denied: Option<usize>,
+    challenged: bool,
+}
+
+impl<'e> Transaction<'e> {
+    pub(crate) fn new(engine: &'e Engine, policy: &'e Policy) -> Transaction<'e> {
+        Transaction {
+            engine,
+            policy,
+            values: Values::default(),
+            scratch: Scratch::default(),
+            matches: Vec::new(),
+            score: 0,
+            path: String::new(),
+            content_type: Vec::new(),
+            body_plan: BodyPlan::Skip,
+            response_plan: BodyPlan::Skip,
+            denied: None,
+            challenged: false,
+        }
+    }
+
+    /// Inspects request line and header fields.
+    pub fn request_head(&mut self, head: &RequestHead<'_>) -> Verdict {
+        if self.policy.mode == Mode::Off {
+            return Verdict::Pass;
+        }
+        self.path = head.path.to_owned();
+        let framing = self.collect_head(head);
+        self.body_plan = match framing.may_have_body {
+            true => BodyPlan::Buffer { cap_bytes: self.policy.body_cap_bytes },
+            false => BodyPlan::Skip,
+        };
+        let side = &self.engine.request;
+        let mut active = side.early.clone();
+        if self.body_plan == BodyPlan::Skip {
+            active.add(&side.late);
+        }
+        self.inspect(side, 0..self.values.len(), &active);
+        self.verdict()
+    }
+
+    /// Whether the request's body is to be buffered; meaningful after [`Transaction::request_head`].
+    pub fn request_body_plan(&self) -> BodyPlan {
+        self.body_plan
+    }
+
+    /// Inspects the body, or what was buffered of it.
+    pub fn request_body(&mut self, body: &[u8], end: BodyEnd) -> Verdict {
+        if self.policy.mode == Mode::Off {
+            return Verdict::Pass;
+        }
+        let before = self.values.len();
+        let (body, end) = capped(body, end, self.policy.body_cap_bytes);
+        if end == BodyEnd::Truncated {
+            self.values.fact(Fact::Truncated);
+        }
+        if !body.is_empty() {
+            self.collect_body(body, end);
+        }
+        let side = &self.engine.request;
+        if !side.late.is_empty() {
+            self.inspect(side, 0..before, &side.late);
+        }
+        let mut active = side.early.clone();
+        active.add(&side.late);
+        self.inspect(side, before..self.values.len(), &active);
+        self.verdict()
+    }
+
+    /// Inspects status and header fields of the answer.
+    pub fn response_head(&mut self, head: &ResponseHead<'_>) -> Verdict {
+        if self.policy.mode == Mode::Off {
+            return Verdict::Pass;
+        }
+        let before = self.values.len();
+        self.values.push(Collection::ResponseStatus, b"", head.status.to_string().as_bytes());
+        let values = &mut self.values;
+        let mut text = true;
+        let mut encoded = false;
+        head.headers.for_each(&mut |name, value| {
+            if name.eq_ignore_ascii_case("content-type") {
+                text = is_text(value);
+            } else if name.eq_ignore_ascii_case("content-encoding") {
+                encoded = !value.eq_ignore_ascii_case(b"identity");
+            }
+            push_header(Collection::ResponseHeaders, name, value, values);
+        });
+        if text && !encoded && !matches!(head.status, 204 | 304) {
+            self.response_plan = BodyPlan::Buffer { cap_bytes: self.policy.body_cap_bytes };
+        }
+        let side = &self.engine.response;
+        self.inspect(side, before..self.values.len(), &side.early);
+        self.verdict()
+    }
+
+    /// Whether the answer's body is to be buffered; meaningful after [`Transaction::response_head`].
+    pub fn response_body_plan(&self) -> BodyPlan {
+        self.response_plan
+    }
+
+    /// Inspects the answer's body, or what was buffered of it.
+    pub fn response_body(&mut self, body: &[u8], end: BodyEnd) -> Verdict {
+        if self.policy.mode == Mode::Off {
+            return Verdict::Pass;
+        }
+        let before = self.values.len();
+        let (body, _) = capped(body, end, self.policy.body_cap_bytes);
+        self.values.push(Collection::ResponseBody, b"", body);
+        let side = &self.engine.response;
+        let mut active = side.early.clone();
+        active.add(&side.late);
+        self.inspect(side, before..self.values.len(), &active);
+        self.verdict()
+    }
+
+    /// Every match so far, in the order found.
+    pub fn matches(&self) -> &[RuleMatch] {
+        &self.matches
+    }
+
+    /// The sum of the scores so far; each rule counts once.
+    pub fn score(&self) -> u32 {
+        self.score
+    }
+
+    fn collect_head(&mut self, head: &RequestHead<'_>) -> Framing {
+        let values = &mut self.values;
+        values.push(Collection::RequestMethod, b"", head.method.as_bytes());
+        values.push(Collection::RequestProtocol, b"", head.version.as_str().as_bytes());
+        values.push(Collection::RequestFilename, b"", head.path.as_bytes());
+        values.push(Collection::RequestUriRaw, b"", head.raw_target);
+        values.push(Collection::RequestHeaders, b":host", head.host.as_bytes());
+        let mut framing = Framing::new(head.version);
+        let content_type = &mut self.content_type;
+        head.headers.for_each(&mut |name, value| {
+            framing.note(name, value);
+            if name.eq_ignore_ascii_case("cookie") {
+                decode::cookies(value, values);
+            } else if name.eq_ignore_ascii_case("content-type") {
+                if !content_type.is_empty() {
+                    values.fact(Fact::RepeatedContentType);
+                }
+                content_type.clear();
+                content_type.extend_from_slice(value);
+            } else if name.eq_ignore_ascii_case("content-encoding")
+                && !value.eq_ignore_ascii_case(b"identity")
+            {
+                values.fact(Fact::EncodedBody);
+            }
+            push_header(Collection::RequestHeaders, name, value, values);
+        });
+        if let Some(query) = head.query {
+            decode::form(query.as_bytes(), Collection::ArgsGet, Collection::ArgsGetNames, values);
+        }
+        framing
+    }
+
+    fn collect_body(&mut self, body: &[u8], end: BodyEnd) {
+        let content_type = std::mem::take(&mut self.content_type);
+        let values = &mut self.values;
+        let complete = end == BodyEnd::Complete;
+        match body_kind(&content_type, values) {
+            BodyKind::Form => decode::form(body, Collection::ArgsPost, Collection::ArgsPostNames, values),
+            BodyKind::Json => decode::json(body, values, complete),
+            BodyKind::Multipart(boundary) => decode::multipart(body, &boundary, complete, values),
+            BodyKind::Xml => decode::xml(body, values),
+            BodyKind::Binary => {
+                let head = body.get(..body.len().min(BINARY_HEAD_BYTES)).unwrap_or_default();
+                values.push(Collection::FilesContent, b"", head);
+            }
+            BodyKind::Raw => collect_raw(body, complete, values),
+        }
+        self.content_type = content_type;
+    }
+
+    fn inspect(&mut self, side: &'e Side, range: std::ops::Range<usize>, active: &crate::bits::Bits) {
+        let values = std::mem::take(&mut self.values);
+        let mut scratch = std::mem::take(&mut self.scratch);
+        for index in range {
+            let Some(value) = values.get(index) else { continue };
+            scratch.scan(side, active, &values, value, &mut |hit| self.settle(&hit, &values, value));
+        }
+        self.scratch = scratch;
+        self.values = values;
+    }
+
+    /// A rule's first condition is met: look at its chain and at the policy's exceptions, then record.
+    fn settle(&mut self, hit: &Hit<'_>, values: &Values, value: &Value) {
+        let rule = hit.rule;
+        let name = values.name(value);
+        let place = Place {
+            rule_id: rule.info.id,
+            category: rule.info.category,
+            path: &self.path,
+            collection: value.collection.as_str(),
+            name,
+        };
+        let earlier = self.matches.iter().filter(|found| found.rule_id == rule.info.id).count();
+        let full = self.matches.len() >= MAX_MATCHES && earlier > 0;
+        if full || earlier >= MAX_MATCHES_OF_RULE || self.policy.excepts(&place) || !chain_holds(rule, values)
+        {
+            return;
+        }
+        let score = if earlier == 0 { rule.score() } else { 0 };
+        self.score = self.score.saturating_add(score);
+        match rule.info.action {
+            Action::Deny => {
+                self.denied.get_or_insert(self.matches.len());
+            }
+            Action::Challenge => self.challenged = true,
+            Action::Score | Action::Report => {}
+        }
+        let collection = value.collection.as_str();
+        let variable = if name.is_empty() {
+            collection.to_owned()
+        } else {
+            format!("{collection}:{}", mask::name(name))
+        };
+        self.matches.push(RuleMatch {
+            rule_id: rule.info.id,
+            category: rule.info.category,
+            severity: rule.info.severity,
+            score,
+            variable,
+            matched: mask::shape(&hit.matched),
+            message: rule.info.message.clone(),
+        });
+    }
+
+    fn verdict(&self) -> Verdict {
+        if self.policy.mode != Mode::Block {
+            return Verdict::Pass;
+        }
+        let over = self.score > 0 && self.score >= self.policy.block_score;
+        let gravest = || self.matches.iter().rev().max_by_key(|found| found.score).filter(|_| over);
+        match self.denied.and_then(|index| self.matches.get(index)).or_else(gravest) {
+            Some(found) => Verdict::Block(Reason {
+                rule_id: found.rule_id,
+                category: found.category,
+                variable: found.variable.clone(),
+                matched: found.matched.clone(),
+                score: self.score,
+            }),
+            None if self.challenged => Verdict::Challenge,
+            None => Verdict::Pass,
+        }
+    }
+
+    /// Bytes looked at so far, for the test that work is linear.
+    #[doc(hidden)]
+    pub fn work_bytes(&self) -> usize {
+        self.scratch.work
+    }
+}
+
+/// What the header fields say about a body.
+struct Framing {
+    may_have_body: bool,
+}
+
+impl Framing {
+    /// HTTP/2 and HTTP/3 bodies need no header field.
+    fn new(version: HttpVersion) -> Framing {
+        Framing { may_have_body: matches!(version, HttpVersion::Http2 | HttpVersion::Http3) }
+    }
+
+    fn note(&mut self, name: &str, value: &[u8]) {
+        let announced = name.eq_ignore_ascii_case("transfer-encoding")
+            || (name.eq_ignore_ascii_case("content-length") && value.trim_ascii() != b"0");
+        self.may_have_body |= announced;
+    }
+}
+
+fn chain_holds(rule: &CompiledRule, values: &Values) -> bool {
+    rule.chain.iter().all(|link| {
+        values.iter().any(|value| {
+            link.covers(value.collection, values.name(value))
+                && link.matched(&transform::run(&link.transformations, values.bytes(value))).is_some()
+        })
+    })
+}
+
+fn push_header(collection: Collection, name: &str, value: &[u8], values: &mut Values) {
+    let mut lower = [0_u8; 64];
+    match lower.get_mut(..name.len()) {
+        Some(room) => {
+            room.copy_from_slice(name.as_bytes());
+            room.make_ascii_lowercase();
+            values.push(collection, room, value);
+        }
+        None => values.push(collection, name.to_ascii_lowercase().as_bytes(), value),
+    }
+}
+
+/// A body of no declared structure: as it is, and also as what it looks like.
+fn collect_raw(body: &[u8], complete: bool, values: &mut Values) {
+    values.push(Collection::RequestBody, b"", body);
+    if decode::looks_like_json(body) {
+        decode::json(body, values, complete);
+    } else if looks_like_form(body) {
+        decode::form(body, Collection::ArgsPost, Collection::ArgsPostNames, values);
+    }
+}
+
+fn looks_like_form(body: &[u8]) -> bool {
+    let name =
+        body.iter().take_while(|byte| byte.is_ascii_alphanumeric() || b"_-.[]%".contains(byte)).count();
+    name > 0 && body.get(name) == Some(&b'=')
+}
+
+fn capped(body: &[u8], end: BodyEnd, cap_bytes: usize) -> (&[u8], BodyEnd) {
+    match body.get(..cap_bytes) {
+        Some(head) if body.len() > cap_bytes => (head, BodyEnd::Truncated),
+        _ => (body, end),
+    }
+}
+
+fn is_text(content_type: &[u8]) -> bool {
+    let lower = content_type.to_ascii_lowercase();
+    lower.starts_with(b"text/")
+        || [b"json".as_slice(), b"xml", b"javascript", b"x-www-form-urlencoded"]
+            .iter()
+            .any(|kind| memchr::memmem::find(&lower, kind).is_some())
+}

@@ -1,0 +1,198 @@
+//! The named values of one transaction, in one buffer, in the order of arrival.
+
+use std::ops::Range;
+
+/// Where values come from; the names are SecLang's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Collection {
+    ArgsGet,
+    ArgsPost,
+    ArgsGetNames,
+    ArgsPostNames,
+    RequestHeaders,
+    RequestHeadersNames,
+    RequestCookies,
+    RequestCookiesNames,
+    RequestMethod,
+    RequestProtocol,
+    RequestFilename,
+    RequestUriRaw,
+    /// A body of no known structure.
+    RequestBody,
+    Files,
+    FilesContent,
+    MultipartPartHeaders,
+    Xml,
+    XmlAttributes,
+    /// The XML document as text, for declarations.
+    XmlDocument,
+    /// What decoding found wrong: one value per [`Fact`], named by it.
+    Facts,
+    ResponseStatus,
+    ResponseHeaders,
+    ResponseBody,
+}
+
+impl Collection {
+    pub(crate) const COUNT: usize = 23;
+
+    pub(crate) fn index(self) -> usize {
+        self as usize
+    }
+
+    /// The name that staff read and exceptions use; both kinds of arguments are ARGS.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Collection::ArgsGet | Collection::ArgsPost => "ARGS",
+            Collection::ArgsGetNames | Collection::ArgsPostNames => "ARGS_NAMES",
+            Collection::RequestHeaders => "REQUEST_HEADERS",
+            Collection::RequestHeadersNames => "REQUEST_HEADERS_NAMES",
+            Collection::RequestCookies => "REQUEST_COOKIES",
+            Collection::RequestCookiesNames => "REQUEST_COOKIES_NAMES",
+            Collection::RequestMethod => "REQUEST_METHOD",
+            Collection::RequestProtocol => "REQUEST_PROTOCOL",
+            Collection::RequestFilename => "REQUEST_FILENAME",
+            Collection::RequestUriRaw => "REQUEST_URI_RAW",
+            Collection::RequestBody => "REQUEST_BODY",
+            Collection::Files => "FILES",
+            Collection::FilesContent => "FILES_CONTENT",
+            Collection::MultipartPartHeaders => "MULTIPART_PART_HEADERS",
+            Collection::Xml => "XML",
+            Collection::XmlAttributes => "XML_ATTRIBUTES",
+            Collection::XmlDocument => "XML_DOCUMENT",
+            Collection::Facts => "FACTS",
+            Collection::ResponseStatus => "RESPONSE_STATUS",
+            Collection::ResponseHeaders => "RESPONSE_HEADERS",
+            Collection::ResponseBody => "RESPONSE_BODY",
+        }
+    }
+}
+
+/// What decoding found wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fact {
+    BadUrlEncoding,
+    BadJson,
+    BadMultipart,
+    BadBoundary,
+    TooDeep,
+    TooManyArguments,
+    Truncated,
+    EncodedBody,
+    OddCharset,
+    BadContentType,
+    RepeatedContentType,
+}
+
+impl Fact {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Fact::BadUrlEncoding => "bad_url_encoding",
+            Fact::BadJson => "bad_json",
+            Fact::BadMultipart => "bad_multipart",
+            Fact::BadBoundary => "bad_boundary",
+            Fact::TooDeep => "too_deep",
+            Fact::TooManyArguments => "too_many_arguments",
+            Fact::Truncated => "truncated",
+            Fact::EncodedBody => "encoded_body",
+            Fact::OddCharset => "odd_charset",
+            Fact::BadContentType => "bad_content_type",
+            Fact::RepeatedContentType => "repeated_content_type",
+        }
+    }
+}
+
+pub(crate) struct Value {
+    pub collection: Collection,
+    /// Whether the name says that a password stands here.
+    pub secret: bool,
+    name: Range<usize>,
+    bytes: Range<usize>,
+}
+
+/// At most this many values are kept apart; PHP stops at 1,000 arguments.
+const MAX_VALUES: usize = 4_000;
+/// Beyond this, names are cut.
+const MAX_NAME: usize = 1_024;
+
+#[derive(Default)]
+pub(crate) struct Values {
+    buffer: Vec<u8>,
+    list: Vec<Value>,
+    facts: Vec<Fact>,
+}
+
+impl Values {
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// No more values are to be split off: whoever splits keeps the rest as one.
+    pub fn is_full(&self) -> bool {
+        self.list.len() >= MAX_VALUES
+    }
+
+    pub fn get(&self, index: usize) -> Option<&Value> {
+        self.list.get(index)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Value> {
+        self.list.iter()
+    }
+
+    pub fn name<'v>(&'v self, value: &Value) -> &'v [u8] {
+        self.buffer.get(value.name.clone()).unwrap_or_default()
+    }
+
+    pub fn bytes<'v>(&'v self, value: &Value) -> &'v [u8] {
+        self.buffer.get(value.bytes.clone()).unwrap_or_default()
+    }
+
+    pub fn push(&mut self, collection: Collection, name: &[u8], bytes: &[u8]) {
+        self.push_decoded(collection, name, |out| out.extend_from_slice(bytes));
+    }
+
+    /// Adds a value that `decode` appends to the buffer.
+    pub fn push_decoded(&mut self, collection: Collection, name: &[u8], decode: impl FnOnce(&mut Vec<u8>)) {
+        let start = self.buffer.len();
+        let name = name.get(..name.len().min(MAX_NAME)).unwrap_or_default();
+        self.buffer.extend_from_slice(name);
+        let middle = self.buffer.len();
+        decode(&mut self.buffer);
+        let holds_text =
+            matches!(collection, Collection::ArgsGet | Collection::ArgsPost | Collection::RequestCookies);
+        let secret = holds_text && is_secret_name(name);
+        self.list.push(Value { collection, secret, name: start..middle, bytes: middle..self.buffer.len() });
+    }
+
+    /// Notes a fact, once.
+    pub fn fact(&mut self, fact: Fact) {
+        if !self.facts.contains(&fact) {
+            self.facts.push(fact);
+            self.push(Collection::Facts, fact.as_str().as_bytes(), b"1");
+        }
+    }
+
+    #[cfg(test)]
+    pub fn facts(&self) -> &[Fact] {
+        &self.facts
+    }
+}
+
+/// Names of fields that hold a password: people may use any characters there, so text detectors stay away.
+fn is_secret_name(name: &[u8]) -> bool {
+    const WORDS: [&[u8]; 8] =
+        [b"password", b"passwd", b"passphrase", b"pass", b"pwd", b"passwort", b"haslo", b"sifre"];
+    let last = name.rsplit(|byte| *byte == b'.').next().unwrap_or_default();
+    let mut lower = [0_u8; 48];
+    let length = last.len().min(lower.len());
+    let (Some(target), Some(source)) = (lower.get_mut(..length), last.get(..length)) else { return false };
+    target.copy_from_slice(source);
+    target.make_ascii_lowercase();
+    WORDS.iter().any(|word| match *word {
+        b"pass" => target
+            .split(|byte| !byte.is_ascii_alphanumeric())
+            .any(|part| part == b"pass" || part == b"pass1" || part == b"pass2"),
+        word => memchr::memmem::find(target, word).is_some(),
+    })
+}
