@@ -1,0 +1,121 @@
+// Storeward at work in front of a shop, on free ports and in a folder of its own.
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+
+import { database, demoShopBinary, storewardBinary } from './paths.mjs';
+import { freePort, output, Program } from './processes.mjs';
+
+/**
+ * The sample shop behind Storeward, on the database that the run asks for. Gives `ready` (addresses, root
+ * certificate's path, credentials, enrolment link) and `stop()`, which checks that everything ended cleanly.
+ */
+export async function sampleShop() {
+  return database === 'postgres' ? sampleShopOnPostgres() : demo();
+}
+
+async function folder() {
+  return mkdtemp(path.join(os.tmpdir(), 'storeward-browser-'));
+}
+
+/** `storeward demo`, as a new user calls it. */
+async function demo() {
+  const dir = await folder();
+  const file = path.join(dir, 'ready.json');
+  const words = ['demo', '--dir', path.join(dir, 'data'), '--ready-file', file];
+  words.push('--listen', `127.0.0.1:${await freePort()}`, '--console', `127.0.0.1:${await freePort()}`);
+  const program = new Program(storewardBinary, words, { cwd: dir, log: path.join(dir, 'storeward.log') });
+  const ready = await program.until('ready file', () => json(file));
+  return stand(dir, ready, [program]);
+}
+
+async function sampleShopOnPostgres() {
+  const dir = await folder();
+  const port = await freePort();
+  const words = ['--listen', `127.0.0.1:${port}`, '--database', path.join(dir, 'shop.sqlite')];
+  const shop = new Program(demoShopBinary, words, { cwd: dir, log: path.join(dir, 'shop.log') });
+  const account = (name) => new RegExp(`^${name}: +(\\S+) / (.+)$`, 'm').exec(shop.output);
+  await shop.until('credentials', () => account('Customer') && account('Office'));
+  const credentials = (name) => ({ email: account(name)[1], password: account(name)[2] });
+  const upstream = `http://127.0.0.1:${port}`;
+  const front = await inFrontOf(upstream, { dir, url: await freshDatabase(dir) });
+  const ready = { ...front.ready, customer: credentials('Customer'), admin: credentials('Office') };
+  return stand(dir, ready, [...front.programs, shop]);
+}
+
+/** `storeward run` in front of any shop that answers at `upstream`. */
+export async function runInFrontOf(upstream, more = '') {
+  const dir = await folder();
+  const url = database === 'postgres' ? await freshDatabase(dir) : 'sqlite:storeward.sqlite';
+  const front = await inFrontOf(upstream, { dir, url, more });
+  return stand(dir, front.ready, front.programs);
+}
+
+async function inFrontOf(upstream, { dir, url, more = '' }) {
+  const data = path.join(dir, 'data');
+  const log = path.join(dir, 'storeward.log');
+  const options = { cwd: dir, log };
+  await output(storewardBinary, ['init', '--domain', 'localhost', '--upstream', upstream, '--dir', data], {
+    cwd: dir,
+    log: path.join(dir, 'init.log'),
+  });
+  await writeFile(path.join(data, 'storeward.toml'), config(upstream, url, await freePort(), await freePort(), more));
+  const file = path.join(dir, 'ready.json');
+  const program = new Program(storewardBinary, ['run', '--dir', data, '--ready-file', file], options);
+  const ready = await program.until('ready file', () => json(file));
+  const said = (words) => output(storewardBinary, [...words, '--dir', data], { cwd: dir, log: path.join(dir, 'words.log') });
+  const ca = path.join(dir, 'root.pem');
+  await writeFile(ca, await said(['ca', 'print']));
+  const invited = await said(['staff', 'invite']);
+  const enrolment = /https:\/\/\S+\/enrol\/\S+/.exec(invited)[0];
+  return { ready: { ...ready, upstream, ca, enrolment }, programs: [program] };
+}
+
+function config(upstream, url, https, console, more) {
+  return `domain = ["localhost", "127.0.0.1"]
+[listen]
+https = "127.0.0.1:${https}"
+[console]
+listen = "127.0.0.1:${console}"
+[upstream]
+servers = ["${upstream}"]
+[certificates]
+source = "local"
+[inspect]
+mode = "block"
+[database]
+url = "${url}"
+${more}`;
+}
+
+/** A new database on the server of this test run. */
+async function freshDatabase(dir) {
+  const server = process.env.STOREWARD_TEST_POSTGRES;
+  if (!server) throw new Error('STOREWARD_TEST_POSTGRES names no server; ./test starts one');
+  const name = `browser_${randomBytes(6).toString('hex')}`;
+  await output('psql', ['-q', '-d', server, '-c', `CREATE DATABASE ${name}`], { log: path.join(dir, 'psql.log') });
+  const url = new URL(server);
+  url.pathname = `/${name}`;
+  return url.href;
+}
+
+async function json(file) {
+  const text = await readFile(file, 'utf8').catch(() => '');
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+/** Ends the programs in the order given, each cleanly, and takes the folder away. */
+function stand(dir, ready, programs) {
+  const stop = async () => {
+    const faults = [];
+    for (const program of programs) await program.stop().catch((fault) => faults.push(fault.message));
+    if (faults.length > 0) throw new Error(faults.join('\n'));
+    await rm(dir, { recursive: true, force: true });
+  };
+  return { dir, ready, programs, stop };
+}
