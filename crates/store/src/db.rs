@@ -48,6 +48,7 @@ struct Inner {
     committed: Arc<watch::Sender<u64>>,
     signer: Signer,
     pseudonym_key: PseudonymKey,
+    /// The writer, then the readers.
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -126,7 +127,7 @@ impl Db {
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        self.submit_read(work)?.await.unwrap_or_else(|_| Err(Error::Panicked.into()))
+        self.submit_read(work)?.await.unwrap_or_else(|_| Err(self.unanswered().into()))
     }
 
     /// [`Db::read`] for threads outside of a runtime; panics inside of one.
@@ -138,7 +139,7 @@ impl Db {
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        self.submit_read(work)?.blocking_recv().unwrap_or_else(|_| Err(Error::Panicked.into()))
+        self.submit_read(work)?.blocking_recv().unwrap_or_else(|_| Err(self.unanswered().into()))
     }
 
     /// The number of the last entry that this process has committed or seen; wakes whoever waits for more.
@@ -172,9 +173,10 @@ impl Db {
     /// [`Error::Closed`] from then on. Blocks while writes finish.
     pub fn close(self) {
         let threads = std::mem::take(&mut *self.0.threads.lock().unwrap_or_else(PoisonError::into_inner));
-        // A full queue must not swallow the stop: its receiver is emptying it, so room comes.
         stop(&self.0.writes, || writer::Message::Stop);
-        stop(&self.0.reads, || readers::Message::Stop);
+        for _ in 1..threads.len() {
+            stop(&self.0.reads, || readers::Message::Stop);
+        }
         for thread in threads {
             // A thread that panicked has dropped its queue; there is nothing left to wait for.
             drop(thread.join());
@@ -188,6 +190,11 @@ impl Db {
     /// Tells this process's subscribers of entries that another process wrote.
     pub(crate) fn saw(&self, seq: u64) {
         self.0.committed.send_if_modified(|seen| std::mem::replace(seen, seq.max(*seen)) < seq);
+    }
+
+    /// Why a read got no answer.
+    fn unanswered(&self) -> Error {
+        if self.0.reads.is_closed() { Error::Closed } else { Error::Panicked }
     }
 
     fn submit_write<T, E>(
@@ -228,6 +235,7 @@ fn refused<M, E: From<Error>>(why: mpsc::error::TrySendError<M>) -> E {
     }
 }
 
+/// A full queue must not swallow the stop: its receiver is emptying it, so room comes.
 fn stop<M>(queue: &mpsc::Sender<M>, message: impl Fn() -> M) {
     while let Err(mpsc::error::TrySendError::Full(_)) = queue.try_send(message()) {
         std::thread::sleep(std::time::Duration::from_millis(5));

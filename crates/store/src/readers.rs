@@ -16,6 +16,7 @@ pub(crate) type Job = Box<dyn FnOnce(Result<&mut Reader<'_>, Error>) + Send>;
 
 pub(crate) enum Message {
     Read(Job),
+    /// One thread ends: there must be one of these for each.
     Stop,
 }
 
@@ -30,8 +31,8 @@ impl Worker {
             let next = self.queue.lock().unwrap_or_else(PoisonError::into_inner).blocking_recv();
             match next {
                 Some(Message::Read(job)) => self.read(job),
-                Some(Message::Stop) => self.queue.lock().unwrap_or_else(PoisonError::into_inner).close(),
-                None => return,
+                // The queue itself closes when the last of the threads lets go of it.
+                Some(Message::Stop) | None => return,
             }
         }
     }

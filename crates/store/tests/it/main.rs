@@ -1,0 +1,38 @@
+//! The store through its door, on both engines.
+#![allow(clippy::unwrap_used)] // a test fails by panicking, in its helpers too
+
+mod batcher;
+mod crash;
+mod ledger;
+mod migrations;
+mod reading;
+mod subscribers;
+mod writing;
+
+use storeward_base::Actor;
+use storeward_events::{Event, system::Started};
+use storeward_store::Error;
+use storeward_store::testing::TestDb;
+
+/// An event to write.
+fn started(version: &str) -> Event {
+    Started { version: version.to_owned() }.into()
+}
+
+/// Appends events one after the other.
+async fn append(db: &TestDb, count: u64) {
+    for n in 0..count {
+        let wrote = db.write(move |tx| tx.append(Actor::System, None, started(&format!("1.{n}")))).await;
+        wrote.expect("the event is written");
+    }
+}
+
+/// The number of the last entry.
+async fn size(db: &TestDb) -> u64 {
+    db.read(storeward_store::ledger::head).await.map(|head| head.size).expect("there is a head")
+}
+
+/// A write that fails on purpose.
+fn failing<T>(why: Error) -> Result<T, Error> {
+    Err(why)
+}
