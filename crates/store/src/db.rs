@@ -53,8 +53,14 @@ struct Inner {
 }
 
 impl Db {
-    /// Opens the database and brings its tables up to date. Blocks.
+    /// Opens the database and brings its tables up to date. Blocks, and may be called inside of a runtime.
     pub fn open(options: OpenOptions) -> Result<Db, Error> {
+        // On a thread of its own: PostgreSQL's driver has a runtime inside, and those do not nest.
+        let opened = spawn("store-open", move || Self::open_here(options))?.join();
+        opened.unwrap_or_else(|_| Err(Error::Open("opening it panicked".to_owned())))
+    }
+
+    fn open_here(options: OpenOptions) -> Result<Db, Error> {
         let signer = Signer {
             key: options.log_key,
             origin: options.origin,
@@ -252,7 +258,10 @@ fn connect(url: &DatabaseUrl, access: Access, node: &str) -> Result<Conn, Error>
     }
 }
 
-fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, Error> {
+fn spawn<T: Send + 'static>(
+    name: &str,
+    run: impl FnOnce() -> T + Send + 'static,
+) -> Result<JoinHandle<T>, Error> {
     let thread = std::thread::Builder::new().name(name.to_owned()).spawn(run);
     thread.map_err(|why| Error::Open(format!("no thread can be started: {why}")))
 }

@@ -217,12 +217,14 @@ impl Drop for Place {
 }
 
 fn on_server(sql: String) {
+    let server = server();
     let run = move || {
-        let mut client = server().connect(postgres::NoTls).expect("the test server answers");
+        let mut client = server.connect(postgres::NoTls).expect("the test server answers");
         // A schema that stays behind, because a test failed and still holds it, does no harm.
         drop(client.batch_execute(&sql));
     };
-    drop(std::thread::spawn(run).join());
+    let ran = std::thread::spawn(run).join();
+    assert!(ran.is_ok() || std::thread::panicking(), "the test server at {POSTGRES} must answer");
 }
 
 fn server() -> postgres::Config {

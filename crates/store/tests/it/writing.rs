@@ -184,7 +184,8 @@ both_engines!(a_full_queue_refuses_and_writes_the_rest, async |db| {
     let held = Arc::new(std::sync::Mutex::new(held));
     let mut writes = Vec::new();
     let mut full = 0;
-    for _ in 0..9000 {
+    // A group of 4096 at most with the one that holds, 8192 behind it.
+    for _ in 0..13_000 {
         let (ran, held) = (Arc::clone(&ran), Arc::clone(&held));
         let mut write = Box::pin(db.write(move |tx| {
             if ran.fetch_add(1, Ordering::SeqCst) == 0 {
