@@ -356,3 +356,67 @@ impl CompiledRule {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use std::sync::LazyLock;
+
+    use super::*;
+    use crate::Engine;
+
+    static ENGINE: LazyLock<Engine> = LazyLock::new(|| Engine::with_own_rules().unwrap());
+
+    /// "The prefilter says no" must imply "the operator says no".
+    fn check(side: &Side, text: &[u8]) {
+        let mask = ByteMask::of(text);
+        let mut candidates = side.literals.without.clone();
+        if let Some(automaton) = &side.literals.automaton {
+            for found in automaton.find_overlapping_iter(text) {
+                side.literals.rules_of_literal[found.pattern().as_usize()]
+                    .iter()
+                    .for_each(|rule| candidates.set(usize::from(*rule)));
+            }
+        }
+        let candidates: Vec<usize> = candidates.iter().collect();
+        for (index, rule) in side.rules.iter().enumerate() {
+            let passed = candidates.contains(&index) && rule.may_match(text, &mask);
+            let id = rule.info.id;
+            assert!(
+                passed || rule.condition.matched(text).is_none(),
+                "{id} hides {:?}",
+                text.escape_ascii().to_string()
+            );
+        }
+    }
+
+    fn corpus() -> Vec<&'static str> {
+        let attacks = include_str!("../tests/corpus/attacks.txt");
+        attacks.lines().chain(include_str!("../tests/corpus/legitimate.txt").lines()).collect()
+    }
+
+    #[test]
+    fn the_prefilter_hides_no_match_in_the_corpora() {
+        for line in corpus() {
+            check(&ENGINE.request, line.as_bytes());
+            check(&ENGINE.response, line.as_bytes());
+            check(&ENGINE.request, line.to_ascii_uppercase().as_bytes());
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(256))]
+
+        #[test]
+        fn the_prefilter_hides_no_match_in_mixtures(
+            first in 0..1_300_usize, second in 0..1_300_usize, cut in 0..40_usize, noise in proptest::collection::vec(any::<u8>(), 0..6),
+        ) {
+            let corpus = corpus();
+            let first = corpus[first % corpus.len()].as_bytes();
+            let second = corpus[second % corpus.len()].as_bytes();
+            let mixture = [&first[..cut.min(first.len())], &noise, &second[second.len().min(cut / 2)..]].concat();
+            check(&ENGINE.request, &mixture);
+            check(&ENGINE.response, &mixture);
+        }
+    }
+}

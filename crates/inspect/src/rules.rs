@@ -197,8 +197,6 @@ impl Rule {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
     #[test]
     fn own_rules_compile_and_keep_to_their_range() {
         let engine = crate::Engine::with_own_rules().unwrap();

@@ -181,6 +181,7 @@ impl<'e> Transaction<'e> {
             {
                 values.fact(Fact::EncodedBody);
             }
+            values.push(Collection::RequestHeadersNames, b"", name.as_bytes());
             push_header(Collection::RequestHeaders, name, value, values);
         });
         if let Some(query) = head.query {
@@ -195,7 +196,9 @@ impl<'e> Transaction<'e> {
         let complete = end == BodyEnd::Complete;
         match body_kind(&content_type, values) {
             BodyKind::Form => decode::form(body, Collection::ArgsPost, Collection::ArgsPostNames, values),
-            BodyKind::Json => decode::json(body, values, complete),
+            BodyKind::Json => {
+                decode::json(body, values, complete);
+            }
             BodyKind::Multipart(boundary) => decode::multipart(body, &boundary, complete, values),
             BodyKind::Xml => decode::xml(body, values),
             BodyKind::Binary => {
@@ -326,12 +329,13 @@ fn push_header(collection: Collection, name: &str, value: &[u8], values: &mut Va
     }
 }
 
-/// A body of no declared structure: as it is, and also as what it looks like.
+/// A body of no declared structure: as what it looks like, and as it is unless it is flawless JSON, whose parts say all.
 fn collect_raw(body: &[u8], complete: bool, values: &mut Values) {
+    if decode::looks_like_json(body) && decode::json(body, values, complete) {
+        return;
+    }
     values.push(Collection::RequestBody, b"", body);
-    if decode::looks_like_json(body) {
-        decode::json(body, values, complete);
-    } else if looks_like_form(body) {
+    if looks_like_form(body) {
         decode::form(body, Collection::ArgsPost, Collection::ArgsPostNames, values);
     }
 }

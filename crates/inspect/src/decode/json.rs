@@ -12,8 +12,8 @@ pub(crate) fn looks_like_json(source: &[u8]) -> bool {
     matches!(source.trim_ascii_start().first(), Some(b'{' | b'['))
 }
 
-/// Flattens `{"a":{"b":[1]}}` to `json.a.b.0 = 1`; every key is a name of its own.
-pub(crate) fn json(source: &[u8], values: &mut Values, complete: bool) {
+/// Flattens `{"a":{"b":[1]}}` to `json.a.b.0 = 1`; every key is a name of its own. Answers whether it was JSON.
+pub(crate) fn json(source: &[u8], values: &mut Values, complete: bool) -> bool {
     let mut reader =
         Reader { source, at: 0, path: b"json".to_vec(), open: Vec::new(), key: None, after_value: false };
     let mut clean = true;
@@ -22,13 +22,15 @@ pub(crate) fn json(source: &[u8], values: &mut Values, complete: bool) {
             values.fact(Fact::TooManyArguments);
             let rest = source.get(reader.at..).unwrap_or_default();
             values.push(Collection::ArgsPost, b"json", rest);
-            return;
+            return false;
         }
         clean &= reader.step(byte, values);
     }
-    if complete && (!clean || !reader.open.is_empty()) {
+    clean &= reader.open.is_empty();
+    if complete && !clean {
         values.fact(Fact::BadJson);
     }
+    clean
 }
 
 struct Reader<'s> {

@@ -17,7 +17,7 @@ fn traversal() -> Vec<Rule> {
             13_110,
             PathTraversal,
             "A value climbs",
-            r"(?i)(?:^|[/\\=:\s])(?:\.{2,}[/\\]+){2,}|(?:^|[/\\=:])\.\.[/\\]+(?:\.{2,}|etc|windows|winnt|boot|proc|var|usr|home|root|\.env|\.git|wp-config|config|web-inf|app|admin|include|tmp|logs?)\b|^\.{2,}[/\\]+[^\s]*\.(?:php|ini|conf|env|log|xml|ya?ml|json|txt)$|\.\.(?:0x2f|0x5c|%c0%af|\xc0\xaf|%252f)",
+            r"(?i)(?:^|[/\\=:\s])(?:\.{2,}[/\\]+(?:\.[/\\]+)*){2,}|(?:^|[/\\=:])\.\.[/\\]+(?:\.{2,}|etc|windows|winnt|boot|proc|var|usr|home|root|\.env|\.git|wp-config|config|web-inf|app|admin|include|tmp|logs?)\b|^\.{2,}[/\\]+[^\s]*\.(?:php|ini|conf|env|log|xml|ya?ml|json|txt)$|\.\.(?:0x2f|0x5c|%c0%af|\xc0\xaf|%252f)",
         )
         .on(TEXT)
         .through(PATH)
@@ -26,7 +26,7 @@ fn traversal() -> Vec<Rule> {
             13_120,
             PathTraversal,
             "A file of the operating system",
-            r#"(?i)(?:^|[\s=:"'(,;|<{/\\])/*[/\\]+etc[/\\]+(?:\.?[/\\]+)*(?:passwd|shadow|group|hosts|issue|nginx|apache2?|httpd|ssh|mysql|crontab|sudoers|fstab|resolv\.conf|os-release|php)\b|[/\\]+proc[/\\]+(?:self|version|cpuinfo|\d+[/\\])|[/\\]var[/\\]+log[/\\]+(?:apache|nginx|auth|httpd|messages|syslog)|[/\\]root[/\\]+\.(?:ssh|bash|aws)|[/\\]home[/\\]+[\w.-]+[/\\]+\.(?:ssh|bash|aws)|[/\\]windows[/\\]+(?:system32|win\.ini|system\.ini|repair|php\.ini)|\bboot\.ini\b|[/\\]?web-inf[/\\]+(?:web\.xml|classes|lib)|\bid_rsa\b|\.ssh[/\\]+(?:id_|authorized_keys)"#,
+            r#"(?i)(?:^|[\s=:"'(,;|<{/\\.])/*[/\\]+etc[/\\]+(?:\.?[/\\]+)*(?:passwd|shadow|group|hosts|issue|nginx|apache2?|httpd|ssh|mysql|crontab|sudoers|fstab|resolv\.conf|os-release|php)\b|[/\\]+proc[/\\]+(?:self|version|cpuinfo|\d+[/\\])|[/\\]var[/\\]+log[/\\]+(?:apache|nginx|auth|httpd|messages|syslog)|[/\\]root[/\\]+\.(?:ssh|bash|aws)|[/\\]home[/\\]+[\w.-]+[/\\]+\.(?:ssh|bash|aws)|[/\\]windows[/\\]+(?:system32|win\.ini|system\.ini|repair|php\.ini)|\bboot\.ini\b|[/\\]?web-inf[/\\]+(?:web\.xml|classes|lib)|\bid_rsa\b|\.ssh[/\\]+(?:id_|authorized_keys)"#,
         )
         .through(NORMAL_PATH),
         rx(

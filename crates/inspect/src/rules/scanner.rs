@@ -67,7 +67,6 @@ const TOOLS: &[&str] = &[
     "appscan",
     "gobot/",
     "hakai/",
-    "mozi",
     "hello, world",
     "interactsh",
 ];

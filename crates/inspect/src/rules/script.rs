@@ -76,7 +76,7 @@ fn prototypes() -> Vec<Rule> {
             21_100,
             PrototypePollution,
             "A name that reaches for a prototype",
-            r"(?i)__proto__|constructor\s*(?:\]\s*\[|\.)\s*['\x22]?prototype|\bprototype\s*(?:\]\s*\[|\.)\s*['\x22]?constructor|__(?:define|lookup)[gs]etter__",
+            r"(?i)__proto__|constructor\s*(?:\]?\s*\[|\.)\s*['\x22]?prototype|\bprototype\s*(?:\]\s*\[|\.)\s*['\x22]?constructor|__(?:define|lookup)[gs]etter__",
         ),
         rule(
             21_110,

@@ -48,6 +48,10 @@ fn breaks_out(tokens: Tokens<'_, '_>, at: usize, context: Context) -> Option<usi
         Kind::Semicolon => statement(tokens, at + 1, true).or_else(|| closed_statement(tokens, at, quoted)),
         Kind::Compare if quoted => compared(tokens, at, true),
         Kind::Word(Word::Compare) if quoted => word_compared(tokens, at, true),
+        Kind::Word(Word::Compare) => {
+            let inside = skip_open(tokens, at + 1);
+            (inside > at + 1 && kind(tokens, inside) == Some(Kind::Word(Word::Select))).then_some(inside + 1)
+        }
         Kind::Sign if quoted => signed(tokens, at),
         Kind::Sign => arithmetic(tokens, at),
         _ => None,
@@ -245,10 +249,12 @@ fn statement(tokens: Tokens<'_, '_>, at: usize, behind_semicolon: bool) -> Optio
                 text.starts_with(b"xp_")
                     || text.starts_with(b"sp_")
                     || text == b"master"
-                    || next.kind == Kind::Open
                     || text == b"immediate"
             });
-            (loud || (behind_semicolon && named(at + 1))).then_some(at + 2)
+            let inside = kind(tokens, at + 2);
+            let calls = kind(tokens, at + 1) == Some(Kind::Open)
+                && matches!(inside, Some(Kind::Text { .. } | Kind::Variable | Kind::Call { .. }));
+            (loud || calls || (behind_semicolon && named(at + 1))).then_some(at + 2)
         }
         Kind::Word(Word::Statement) if is(Some(token), &["insert", "replace", "merge"]) => {
             let target = is(next, &["into"]) && named(at + 2);
@@ -321,7 +327,7 @@ fn anywhere(tokens: Tokens<'_, '_>, at: usize) -> Option<usize> {
     let token = tokens.get(at)?;
     match token.kind {
         Kind::Word(Word::Union) => unites(tokens, at),
-        Kind::Word(Word::Select) => selects(tokens, at),
+        Kind::Word(Word::Select) => selects(tokens, at).or_else(|| selects_call(tokens, at)),
         Kind::Word(Word::Statement) => statement(tokens, at, false),
         Kind::Word(Word::Into) => writes_file(tokens, at),
         Kind::Semicolon => statement(tokens, at + 1, true).filter(|_| sql_before(tokens, at)),
@@ -417,6 +423,13 @@ fn selects(tokens: Tokens<'_, '_>, at: usize) -> Option<usize> {
         Some(_) => return None,
     };
     (evidence >= 2).then_some(table + 1)
+}
+
+/// `select version()` and nothing else.
+fn selects_call(tokens: Tokens<'_, '_>, at: usize) -> Option<usize> {
+    let called = matches!(kind(tokens, at + 1), Some(Kind::Call { .. })) && is_function(tokens, at + 1);
+    let end = operand(tokens, at + 1, true)?;
+    (called && at == 0 && end == tokens.len()).then_some(end)
 }
 
 fn column(tokens: Tokens<'_, '_>, at: usize, evidence: &mut usize) -> Option<usize> {

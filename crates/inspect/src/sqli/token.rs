@@ -278,9 +278,7 @@ impl<'v> Reader<'v> {
 fn number_length(rest: &[u8]) -> usize {
     let mut length = 0;
     while let Some(byte) = rest.get(length) {
-        let exponent = matches!(byte, b'e' | b'E')
-            && rest.get(length + 1).is_some_and(|next| next.is_ascii_digit() || matches!(next, b'+' | b'-'))
-            && rest.get(length + 2).is_none_or(|next| next.is_ascii_digit() || !is_name(*next));
+        let exponent = matches!(byte, b'e' | b'E') && rest.get(length + 1).is_some_and(u8::is_ascii_digit);
         if !(byte.is_ascii_digit() || *byte == b'.' || exponent) {
             break;
         }

@@ -1,0 +1,9 @@
+//! The engine through its door: corpora, policy, bounds, secrets.
+#![allow(clippy::unwrap_used)]
+
+mod bounds;
+mod corpus;
+mod exchange;
+mod policy;
+mod response;
+mod secrets;
