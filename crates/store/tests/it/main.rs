@@ -4,6 +4,7 @@
 mod batcher;
 mod crash;
 mod ledger;
+mod lost_server;
 mod migrations;
 mod reading;
 mod subscribers;
