@@ -7,6 +7,7 @@
 //! **Emits** nothing.
 #![forbid(unsafe_code)]
 
+mod bench;
 mod tidy;
 
 use std::path::{Path, PathBuf};
@@ -14,6 +15,11 @@ use std::process::ExitCode;
 
 const USAGE: &str = "\
 usage: cargo xtask tidy                what breaks the rules of ARCHITECTURE.md and STYLE.md
+       cargo xtask bench edge [options]   the release binary beside Debian's nginx, in one run on loopback
+           --rounds N        5 unless given
+           --seconds S       4 unless given, of each load in each round
+           --self-check      nginx against nginx: how far apart two equal servers come out
+           --storeward PATH  another binary than target/release/storeward
 ";
 
 fn main() -> ExitCode {
@@ -21,6 +27,9 @@ fn main() -> ExitCode {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let done = match words.as_slice() {
         ["tidy"] => tidy::tidy(&root()),
+        ["bench", "edge", options @ ..] => {
+            bench::Options::parse(options).and_then(|options| bench::edge(&root(), &options))
+        }
         _ => Err(USAGE.to_owned()),
     };
     match done {
