@@ -73,11 +73,13 @@ pub fn edge(root: &Path, options: &Options) -> Result<(), String> {
     }
     stage::want_programs(&["nginx", "wrk", "h2load", "openssl", "python3"])?;
     let load_before = stage::load_average();
+    let part = (!options.self_check).then(|| binary.clone());
     let stage = Stage::set(binary)?;
     let mut samples = Samples::default();
     memory(&stage, options, &mut samples)?;
     rounds(&stage, options, &mut samples)?;
-    let told = report::About { options: options.clone(), load_before, load_after: stage::load_average() };
+    let load_after = stage::load_average();
+    let told = report::About { options: options.clone(), binary: part, load_before, load_after };
     let folder = target.join("bench");
     report::write(&folder, &told, &samples, &options.contenders())
 }

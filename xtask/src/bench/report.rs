@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::json;
@@ -14,6 +14,8 @@ use super::servers::Kind;
 
 pub struct About {
     pub options: Options,
+    /// The Storeward that took part.
+    pub binary: Option<PathBuf>,
     pub load_before: f64,
     pub load_after: f64,
 }
@@ -105,7 +107,6 @@ fn surroundings(about: &About) -> Vec<String> {
         let out = Command::new(program).args(words).output().map(|out| out.stdout).unwrap_or_default();
         String::from_utf8_lossy(&out).trim().to_owned()
     };
-    let binary = about.options.storeward.as_deref();
     vec![
         format!(
             "{} rounds of {} s a load, interleaved; {}",
@@ -123,7 +124,7 @@ fn surroundings(about: &About) -> Vec<String> {
             "load average {:.1} before, {:.1} after; the load's makers and the upstream share the cores",
             about.load_before, about.load_after
         ),
-        loads::versions(binary).join("; "),
+        loads::versions(about.binary.as_deref()).join("; "),
     ]
 }
 
