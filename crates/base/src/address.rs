@@ -130,6 +130,13 @@ impl AddressList {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
+
+    /// The entries as people write them; a network of one is its address.
+    pub fn entries(&self) -> impl Iterator<Item = String> + '_ {
+        self.0.iter().map(|net| {
+            if net.prefix_len() == net.max_prefix_len() { net.addr().to_string() } else { net.to_string() }
+        })
+    }
 }
 
 impl TryFrom<Vec<String>> for AddressList {

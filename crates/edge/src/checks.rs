@@ -43,6 +43,7 @@ async fn check(server: &Arc<Server>, live: &Snapshot) -> std::io::Result<bool> {
     wire.stream.flush().await?;
     let mut start = [0u8; 12];
     wire.stream.read_exact(&mut start).await?;
-    let status = start.get(9..12).and_then(|s| std::str::from_utf8(s).ok()).and_then(|s| s.parse::<u16>().ok());
+    let status =
+        start.get(9..12).and_then(|s| std::str::from_utf8(s).ok()).and_then(|s| s.parse::<u16>().ok());
     Ok(start.starts_with(b"HTTP/1.") && status.is_some_and(|s| (200..500).contains(&s)))
 }

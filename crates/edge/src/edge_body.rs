@@ -51,7 +51,12 @@ pub struct EdgeBody {
 }
 
 impl EdgeBody {
-    pub fn whole(bytes: Bytes, connection: Arc<Connection>, in_flight: InFlight, ending: Box<Ending>) -> Self {
+    pub fn whole(
+        bytes: Bytes,
+        connection: Arc<Connection>,
+        in_flight: InFlight,
+        ending: Box<Ending>,
+    ) -> Self {
         let source = Source::Whole((!bytes.is_empty()).then_some(bytes));
         EdgeBody::new(source, Masking::None, connection, in_flight, ending)
     }
@@ -260,7 +265,8 @@ impl Body for EdgeBody {
             Source::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |b| length(b.len()))),
             Source::Stream { ahead, rest } => match rest.size_hint().exact() {
                 Some(left) if matches!(self.masking, Masking::None | Masking::Events) => {
-                    let ahead = ahead.iter().filter_map(|f| f.data_ref()).map(|d| length(d.len())).sum::<u64>();
+                    let ahead =
+                        ahead.iter().filter_map(|f| f.data_ref()).map(|d| length(d.len())).sum::<u64>();
                     SizeHint::with_exact(left + ahead)
                 }
                 _ => SizeHint::default(),

@@ -48,7 +48,9 @@ pub fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
         // `[::]` serves IPv4 too, as people expect.
         socket.set_only_v6(false)?;
     }
-    socket.bind(&address.into()).map_err(|e| io::Error::new(e.kind(), format!("cannot listen on {address}: {e}")))?;
+    socket
+        .bind(&address.into())
+        .map_err(|e| io::Error::new(e.kind(), format!("cannot listen on {address}: {e}")))?;
     socket.listen(4_096)?;
     socket.set_nonblocking(true)?;
     Ok(socket.into())
@@ -57,7 +59,8 @@ pub fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
 /// Runs a worker until it is stopped and its connections are done or the deadline is over.
 pub fn run_worker(parts: WorkerParts) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.expect("a runtime needs two file descriptors, which the listener's success shows are to be had");
+    let runtime = runtime
+        .expect("a runtime needs two file descriptors, which the listener's success shows are to be had");
     let local = tokio::task::LocalSet::new();
     parts.alive.fetch_add(1, Relaxed);
     let alive = parts.alive.clone();
@@ -250,7 +253,8 @@ async fn serve_http1(core: &Rc<Core>, tls: TlsStream<TcpStream>, peer: Peer) -> 
     let io = TokioIo::new(GuardedIo::http1(tls, connection.clone(), limits));
     let service = service_fn({
         let (core, peer) = (core.clone(), peer.clone());
-        move |request| serve::serve(core.clone(), peer.clone(), request)
+        // Counted in here and not inside of the future: the guard must know of the request before hyper reads on.
+        move |request| serve::serve(core.clone(), peer.clone(), peer.connection.begin_request(), request)
     });
     let served = hyper::server::conn::http1::Builder::new()
         .half_close(false)
@@ -281,7 +285,8 @@ async fn serve_http2(core: &Rc<Core>, tls: TlsStream<TcpStream>, peer: Peer) -> 
     let io = TokioIo::new(GuardedIo::http2(tls, connection.clone(), live.frames));
     let service = service_fn({
         let (core, peer) = (core.clone(), peer.clone());
-        move |request| serve::serve(core.clone(), peer.clone(), request)
+        // Counted in here and not inside of the future: the guard must know of the request before hyper reads on.
+        move |request| serve::serve(core.clone(), peer.clone(), peer.connection.begin_request(), request)
     });
     let header_list = u32::try_from(live.limits.head_bytes).unwrap_or(u32::MAX);
     let served = hyper::server::conn::http2::Builder::new(LocalExecutor)

@@ -87,7 +87,13 @@ pub fn wants_problem(headers: &HeaderMap) -> bool {
 }
 
 /// The response to show. `code` is a stable word for programs, never the rule that matched.
-pub fn notice(kind: Notice, as_problem: bool, look: &Look, request: RequestId, code: &str) -> Response<Bytes> {
+pub fn notice(
+    kind: Notice,
+    as_problem: bool,
+    look: &Look,
+    request: RequestId,
+    code: &str,
+) -> Response<Bytes> {
     let words = kind.words();
     let reference = request.to_string();
     let (body, content_type, policy) = if as_problem {
@@ -188,7 +194,8 @@ mod tests {
 
     #[test]
     fn programs_get_problem_json() {
-        let response = notice(Notice::Maintenance, true, &Look::default(), RequestId::from_bits(7), "upstream.none_up");
+        let response =
+            notice(Notice::Maintenance, true, &Look::default(), RequestId::from_bits(7), "upstream.none_up");
         let body: serde_json::Value = serde_json::from_slice(response.body()).unwrap();
         assert_eq!((body["status"].as_u64(), body["code"].as_str()), (Some(503), Some("upstream.none_up")));
         assert_eq!(response.headers()["retry-after"], "30");

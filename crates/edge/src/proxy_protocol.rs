@@ -75,10 +75,14 @@ async fn read_v2<S: AsyncRead + Unpin>(stream: &mut S) -> io::Result<Option<Sock
             _ => Err(wrong("a PROXY header is cut")),
         },
         (0x21, 0x21) => {
-            let source: [u8; 16] =
-                rest.get(..16).and_then(|s| s.try_into().ok()).ok_or_else(|| wrong("a PROXY header is cut"))?;
-            let port: [u8; 2] =
-                rest.get(32..34).and_then(|s| s.try_into().ok()).ok_or_else(|| wrong("a PROXY header is cut"))?;
+            let source: [u8; 16] = rest
+                .get(..16)
+                .and_then(|s| s.try_into().ok())
+                .ok_or_else(|| wrong("a PROXY header is cut"))?;
+            let port: [u8; 2] = rest
+                .get(32..34)
+                .and_then(|s| s.try_into().ok())
+                .ok_or_else(|| wrong("a PROXY header is cut"))?;
             Ok(Some(SocketAddr::new(Ipv6Addr::from(source).into(), u16::from_be_bytes(port))))
         }
         (0x21, _) => Ok(None),
@@ -120,7 +124,8 @@ mod tests {
             let length = u16::try_from(body.len()).unwrap().to_be_bytes();
             [V2_SIGNATURE.as_slice(), &[command, family], &length, body, b"TLS"].concat()
         };
-        check(&v2(0x21, 0x11, &[192, 0, 2, 1, 10, 0, 0, 1, 4, 210, 1, 187]), Ok(Some("192.0.2.1:1234"))).await;
+        check(&v2(0x21, 0x11, &[192, 0, 2, 1, 10, 0, 0, 1, 4, 210, 1, 187]), Ok(Some("192.0.2.1:1234")))
+            .await;
         check(&v2(0x20, 0, &[]), Ok(None)).await;
         check(&v2(0x21, 0x11, &[192]), Err("cut")).await;
         check(&v2(0x31, 0x11, &[0; 12]), Err("version")).await;

@@ -126,7 +126,8 @@ fn secure_cookie(line: &HeaderValue) -> HeaderValue {
 fn holds_a_session(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     let read_by_scripts = ["csrf", "xsrf", "form_key", "cart", "private_content", "section", "consent"];
-    let session = ["sess", "sid", "auth", "login", "logged_in", "remember", "jwt", "access_token", "refresh_token"];
+    let session =
+        ["sess", "sid", "auth", "login", "logged_in", "remember", "jwt", "access_token", "refresh_token"];
     !read_by_scripts.iter().any(|w| name.contains(w)) && session.iter().any(|w| name.contains(w))
 }
 
@@ -218,7 +219,10 @@ mod tests {
             cookies: false,
             hide_banners: false,
         };
-        assert_eq!(hardened(&[("server", "x"), ("set-cookie", "a=b")], &off, PLACE), ["server: x", "set-cookie: a=b"]);
+        assert_eq!(
+            hardened(&[("server", "x"), ("set-cookie", "a=b")], &off, PLACE),
+            ["server: x", "set-cookie: a=b"]
+        );
         let own = hardened(
             &[("content-security-policy", "frame-ancestors 'none'"), ("referrer-policy", "no-referrer")],
             &ALL,

@@ -98,7 +98,11 @@ fn covers(prefix: &str, path: &str) -> bool {
 
 fn overlay(default: &Route, entry: &RouteEntry) -> Result<Route, ConfigError> {
     let path = entry.path.as_str();
-    if !path.starts_with('/') || path.contains(['%', '?', '#', '\\']) || path.contains("..") || path.contains("//") {
+    if !path.starts_with('/')
+        || path.contains(['%', '?', '#', '\\'])
+        || path.contains("..")
+        || path.contains("//")
+    {
         return Err(ConfigError::new("route.path", format!("`{path}` must be a plain path such as /admin")));
     }
     let mut route = default.clone();
@@ -173,7 +177,12 @@ mod tests {
             route: Vec<RouteEntry>,
         }
         let file: File = toml::from_str(text).unwrap();
-        Routes::build(&file.route, &InspectSection::default(), &LimitsSection::default(), &HeadersSection::default())
+        Routes::build(
+            &file.route,
+            &InspectSection::default(),
+            &LimitsSection::default(),
+            &HeadersSection::default(),
+        )
     }
 
     #[test]

@@ -58,6 +58,7 @@ struct Exchange<'a> {
 pub async fn serve(
     core: Rc<Core>,
     peer: Peer,
+    in_flight: InFlight,
     request: Request<Incoming>,
 ) -> Result<Response<EdgeBody>, Infallible> {
     let live = core.shared.live.load_full();
@@ -79,7 +80,7 @@ pub async fn serve(
         id,
         as_problem: pages::wants_problem(request.headers()),
         ending: Box::new(Ending::new(record, core.shared.clone())),
-        in_flight: peer.connection.begin_request(),
+        in_flight,
     };
     Ok(exchange.run(request).await)
 }
@@ -150,7 +151,8 @@ impl Exchange<'_> {
         // inspect response, headers, leak.
         match outcome {
             Outcome::Response(response) => {
-                let place = Answering { route, target: &target, server: &server, inspection: &mut inspection };
+                let place =
+                    Answering { route, target: &target, server: &server, inspection: &mut inspection };
                 self.answer(response, place).await
             }
             Outcome::Switched { head, wire } => match on_upgrade {
@@ -244,7 +246,9 @@ impl Exchange<'_> {
                 self.ending.record.verdict = Verdict::Refused;
                 self.ending.record.reason = refused.code.into();
                 if self.core.may_tell_refusal() {
-                    self.emit(RequestRefused { status: refused.status, reason: refused.code.to_owned() }.into());
+                    self.emit(
+                        RequestRefused { status: refused.status, reason: refused.code.to_owned() }.into(),
+                    );
                 }
                 let status = StatusCode::from_u16(refused.status).unwrap_or(StatusCode::BAD_REQUEST);
                 (Notice::Refused(status), refused.code)
@@ -402,7 +406,9 @@ impl Exchange<'_> {
                 // A kept connection may have been closed by the shop just now: once more, on a fresh one, if repeating
                 // cannot do harm (RFC 9110 9.2.2) and nothing of a body is lost.
                 Err((UpstreamError::Broken(_), untouched))
-                    if reused && is_idempotent(outgoing.method) && (untouched.is_some() || !outgoing.has_body()) =>
+                    if reused
+                        && is_idempotent(outgoing.method)
+                        && (untouched.is_some() || !outgoing.has_body()) =>
                 {
                     outgoing.body = untouched;
                     fresh_only = true;

@@ -19,7 +19,8 @@ use crate::access::AccessWriter;
 use crate::bans::BanBook;
 use crate::certificates::HttpChallenges;
 use crate::config::{
-    ConfigError, HeadersSection, InspectSection, LimitsSection, Listen, Look, RouteEntry, ServerEntry, UpstreamSection,
+    ConfigError, HeadersSection, InspectSection, LimitsSection, Listen, Look, RouteEntry, ServerEntry,
+    UpstreamSection,
 };
 use crate::guard::{FrameLimits, Timeouts};
 use crate::routes::Routes;
@@ -101,7 +102,10 @@ impl Snapshot {
 
 fn servers(section: &UpstreamSection, before: Option<&Snapshot>) -> Result<Vec<Arc<Server>>, ConfigError> {
     if section.servers.is_empty() {
-        return Err(ConfigError::new("upstream.servers", "name at least one server, such as http://127.0.0.1:8080"));
+        return Err(ConfigError::new(
+            "upstream.servers",
+            "name at least one server, such as http://127.0.0.1:8080",
+        ));
     }
     if !section.health_path.starts_with('/') {
         return Err(ConfigError::new("upstream.health_path", "must begin with /"));

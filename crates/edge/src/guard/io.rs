@@ -44,12 +44,24 @@ pub struct GuardedIo<S> {
 impl<S: AsyncRead + AsyncWrite + Unpin> GuardedIo<S> {
     pub fn http1(inner: S, shared: Arc<Connection>, limits: HeadLimits) -> Self {
         shared.enter(Stage::Idle);
-        GuardedIo { inner, shared, reader: Reader::Http1(Framing::new(limits)), refusing: Refusing::No, interim: None }
+        GuardedIo {
+            inner,
+            shared,
+            reader: Reader::Http1(Framing::new(limits)),
+            refusing: Refusing::No,
+            interim: None,
+        }
     }
 
     pub fn http2(inner: S, shared: Arc<Connection>, limits: FrameLimits) -> Self {
         shared.enter(Stage::Http2Start);
-        GuardedIo { inner, shared, reader: Reader::Http2(Frames::new(limits)), refusing: Refusing::No, interim: None }
+        GuardedIo {
+            inner,
+            shared,
+            reader: Reader::Http2(Frames::new(limits)),
+            refusing: Refusing::No,
+            interim: None,
+        }
     }
 
     /// Reads `bytes` strictly; the error tells how many of them may be passed on.

@@ -6,8 +6,8 @@ use bytes::Bytes;
 use http::HeaderMap;
 use http::request::Parts;
 use storeward_inspect::{
-    BodyEnd, BodyPlan, Engine, HeaderSource, HttpVersion, Mode, Policy, Reason, RequestHead, ResponseHead, RuleMatch,
-    Severity, Transaction, Verdict,
+    BodyEnd, BodyPlan, Engine, HeaderSource, HttpVersion, Mode, Policy, Reason, RequestHead, ResponseHead,
+    RuleMatch, Severity, Transaction, Verdict,
 };
 
 use crate::body::{BodyError, ClientBody};
@@ -38,7 +38,10 @@ impl<'e> Inspection<'e> {
     }
 
     /// Runs a phase; after a fault the rest of the exchange is not inspected.
-    fn guarded(&mut self, phase: impl FnOnce(&mut Transaction<'e>) -> Verdict) -> Result<Verdict, EngineFault> {
+    fn guarded(
+        &mut self,
+        phase: impl FnOnce(&mut Transaction<'e>) -> Verdict,
+    ) -> Result<Verdict, EngineFault> {
         let Some(transaction) = self.transaction.as_mut() else { return Ok(Verdict::Pass) };
         // The transaction is thrown away after a panic, so that nobody sees it half changed.
         catch_unwind(AssertUnwindSafe(|| phase(transaction))).map_err(|_| {
@@ -73,7 +76,9 @@ impl<'e> Inspection<'e> {
         &mut self,
         body: &mut ClientBody,
     ) -> Result<Result<Verdict, EngineFault>, BodyError> {
-        let Some(BodyPlan::Buffer { cap_bytes }) = self.transaction.as_ref().map(Transaction::request_body_plan) else {
+        let Some(BodyPlan::Buffer { cap_bytes }) =
+            self.transaction.as_ref().map(Transaction::request_body_plan)
+        else {
             return Ok(Ok(Verdict::Pass));
         };
         let (bytes, complete) = body.read_ahead(cap_bytes).await?;

@@ -1,8 +1,8 @@
 //! Reads a response head strictly (RFC 9112); what has two readings is an error.
 
 use bytes::{Bytes, BytesMut};
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::StatusCode;
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 /// A response head may be this large.
 const HEAD_BYTES: usize = 64 * 1024;

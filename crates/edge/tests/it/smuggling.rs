@@ -1,0 +1,195 @@
+//! Shapes on which two readers could differ, headers that pretend to be ours, and what an attacker hopes to hide.
+
+use crate::harness::{TestEdge, wait_for};
+use storeward_testkit::{FakeShop, Reply};
+
+async fn check(edge: &TestEdge, shop: &FakeShop, request: &str, status: u16, reason: &str) {
+    let before = shop.asked().len();
+    let mut client = edge.connect().await;
+    client.send(request).await;
+    let response = client.response(false).await;
+    assert_eq!(response.status, status, "{request:?}\n{}", response.head);
+    assert!(client.is_closed().await, "the connection must end after {request:?}");
+    assert_eq!(shop.asked().len(), before, "it reached the shop: {request:?}");
+    // The record is written when the connection ends, and it lingers for a client that stays.
+    drop(client);
+    wait_for(|| edge.records().iter().any(|r| r.reason == reason).then_some(())).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ambiguous_framing_is_refused_told_and_closed() {
+    let shop = FakeShop::start(|_| Reply::ok("x")).await;
+    let edge = TestEdge::start(&[shop.url()], "");
+    let post =
+        |headers: &str, body: &str| format!("POST /x HTTP/1.1\r\nHost: shop.test\r\n{headers}\r\n{body}");
+    let hidden = "0\r\n\r\nGET /hidden HTTP/1.1\r\nHost: shop.test\r\n\r\n";
+    for (request, status, reason) in [
+        (
+            post("Content-Length: 6\r\nTransfer-Encoding: chunked\r\n", hidden),
+            400,
+            "length.with_transfer_encoding",
+        ),
+        (
+            post("Transfer-Encoding: chunked\r\nContent-Length: 6\r\n", hidden),
+            400,
+            "length.with_transfer_encoding",
+        ),
+        (post("Transfer-Encoding: gzip, chunked\r\n", hidden), 501, "encoding.unknown"),
+        (post("Transfer-Encoding: identity\r\n", hidden), 501, "encoding.unknown"),
+        (
+            post("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", hidden),
+            501,
+            "encoding.repeated",
+        ),
+        (post("Transfer-Encoding : chunked\r\n", hidden), 400, "head.header_name"),
+        (post("X: 1\r\n Transfer-Encoding: chunked\r\n", hidden), 400, "head.folded_header"),
+        (post("Content-Length: 3, 3\r\n", "abc"), 400, "length.invalid"),
+        (post("Content-Length: +3\r\n", "abc"), 400, "length.invalid"),
+        (post("Content-Length: 3\r\nContent-Length: 3\r\n", "abc"), 400, "length.repeated"),
+        (post("Content-Length: 0000000000000000000000003\r\n", "abc"), 400, "length.invalid"),
+        ("GET / HTTP/1.1\nHost: shop.test\n\n".to_owned(), 400, "head.bare_line_feed"),
+        ("GET / HTTP/1.1\r\nHost: shop.test\r\nX: a\rb\r\n\r\n".to_owned(), 400, "head.bare_carriage_return"),
+        ("GET / HTTP/1.1\r\nHost: shop.test\r\nX: a\0b\r\n\r\n".to_owned(), 400, "head.control_character"),
+        ("GET / HTTP/1.1\r\n\r\n".to_owned(), 400, "host.missing"),
+        ("GET / HTTP/1.1\r\nHost: shop.test\r\nHost: shop.test\r\n\r\n".to_owned(), 400, "host.repeated"),
+        ("GET / HTTP/3.0\r\nHost: shop.test\r\n\r\n".to_owned(), 505, "head.version"),
+        ("GET  / HTTP/1.1\r\nHost: shop.test\r\n\r\n".to_owned(), 400, "head.request_line"),
+    ] {
+        check(&edge, &shop, &request, status, reason).await;
+    }
+    assert!(!edge.emitted.of_kind("edge.request_refused").is_empty());
+    edge.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ambiguous_targets_hosts_and_methods_are_refused() {
+    let shop = FakeShop::start(|_| Reply::ok("x")).await;
+    let edge = TestEdge::start(&[shop.url()], "");
+    let ask = |line: &str, host: &str, more: &str| format!("{line} HTTP/1.1\r\nHost: {host}\r\n{more}\r\n");
+    for (request, status, reason) in [
+        (ask("GET /a/../admin", "shop.test", ""), 400, "path.dot_segment"),
+        (ask("GET /a/%2e%2e/admin", "shop.test", ""), 400, "path.dot_segment"),
+        (ask("GET /a%00.php", "shop.test", ""), 400, "path.nul"),
+        (ask("GET /a%0d%0aX:1", "shop.test", ""), 400, "path.line_end"),
+        (ask("GET /", "evil.example", ""), 421, "host.not_ours"),
+        (ask("GET /", "shop.test/x", ""), 400, "host.invalid"),
+        (ask("GET /", "user@shop.test", ""), 400, "host.invalid"),
+        (ask("GET /", "shop.test, evil.example", ""), 400, "host.invalid"),
+        (ask("GET https://localhost/", "shop.test", ""), 400, "host.contradictory"),
+        (ask("OPTIONS *", "shop.test", ""), 400, "target.form"),
+        (ask("TRACE /", "shop.test", ""), 405, "method.forbidden"),
+        (ask("CONNECT shop.test:443", "shop.test", ""), 405, "method.forbidden"),
+        (ask("get /", "shop.test", ""), 501, "method.unknown"),
+        (ask("GET /", "shop.test", "Connection: close, X-Forwarded-For\r\n"), 400, "connection.names_field"),
+        (ask("GET /", "shop.test", "Connection: Cookie\r\n"), 400, "connection.names_field"),
+    ] {
+        check(&edge, &shop, &request, status, reason).await;
+    }
+    edge.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn chunks_that_break_never_look_whole_to_the_shop() {
+    let shop = FakeShop::start(|_| Reply::ok("x")).await;
+    let edge = TestEdge::start(&[shop.url()], "[inspect]\nmode = 'off'\n");
+    for bad in [
+        "3\nabc\r\n0\r\n\r\n",
+        "3\r\nabcX",
+        "0x3\r\nabc\r\n0\r\n\r\n",
+        "ffffffffffffffff1\r\n",
+        "3\r\nabc\r\n0\r\nHost: x\r\n\r\n",
+    ] {
+        let head = "POST /x HTTP/1.1\r\nHost: shop.test\r\nTransfer-Encoding: chunked\r\n\r\n";
+        let mut client = edge.connect().await;
+        client.send(format!("{head}{bad}")).await;
+        client.is_closed().await;
+    }
+    wait_for(|| edge.records().iter().any(|r| r.reason == "chunk.trailer").then_some(())).await;
+    assert!(shop.asked().iter().all(|a| a.broken), "{:?}", shop.asked());
+    // The connections of broken requests are never used again: an honest one gets its own answer.
+    assert_eq!(edge.get("/honest").await.text(), "x");
+    edge.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bad_request_behind_a_good_one_gets_no_answer_of_its_own() {
+    let shop = FakeShop::start(|_| {
+        Reply::Pieces(vec![Vec::new(), b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx".to_vec()], 200)
+    })
+    .await;
+    let edge = TestEdge::start(&[shop.url()], "");
+    let mut client = edge.connect().await;
+    client.send("GET /1 HTTP/1.1\r\nHost: shop.test\r\n\r\nGET /2 HTTP/1.1\nHost: shop.test\n\n").await;
+    let first = client.response(false).await;
+    assert!(
+        first.none || first.status == 200,
+        "the refusal of the second was taken for the answer of the first"
+    );
+    assert!(client.is_closed().await);
+    assert!(shop.asked().iter().all(|a| a.target() == "/1"));
+    edge.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn headers_that_pretend_to_be_ours_never_arrive() {
+    let shop = FakeShop::start(|_| Reply::ok("x")).await;
+    let edge = TestEdge::start(&[shop.url()], "[inspect]\nmode = 'off'\n");
+    let names = [
+        "X-Forwarded-For",
+        "X_Forwarded_For",
+        "X.Forwarded.For",
+        "x-forwarded_for",
+        "X-Forwarded-Host",
+        "X-Real-IP",
+        "X_Real_IP",
+        "Forwarded",
+        "Proxy",
+        "X-Original-URL",
+        "X-Rewrite-URL",
+        "CF-Connecting-IP",
+        "True-Client-IP",
+        "X-Storeward-Identity",
+        "X_Storeward_Identity",
+        "X.Storeward.Identity",
+        "Content_Length",
+        "X-Request-Id",
+    ];
+    let lines: String = names.iter().map(|n| format!("{n}: 203.0.113.99\r\n")).collect();
+    let response = edge.ask(&format!("GET / HTTP/1.1\r\nHost: shop.test\r\n{lines}\r\n")).await;
+    assert_eq!(response.status, 200, "{:?}", edge.records()[0]);
+    assert!(!shop.asked()[0].head.contains("203.0.113.99"), "{}", shop.asked()[0].head);
+    assert_eq!(edge.records()[0].client.to_string(), "127.0.0.1");
+    edge.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn forwarded_addresses_and_proxy_headers_count_only_from_listed_networks() {
+    let shop = FakeShop::start(|_| Reply::ok("x")).await;
+    let trusting = TestEdge::listening("trusted_proxies = ['127.0.0.1']", &[shop.url()], "");
+    trusting.ask("GET / HTTP/1.1\r\nHost: shop.test\r\nX-Forwarded-For: 1.1.1.1, 198.51.100.7\r\n\r\n").await;
+    assert_eq!(shop.asked()[0].header("x-forwarded-for"), ["198.51.100.7"]);
+    trusting.stop();
+    let behind = TestEdge::listening("proxy_protocol_from = ['127.0.0.1']", &[shop.url()], "");
+    let mut tcp = tokio::net::TcpStream::connect(behind.https).await.unwrap();
+    tokio::io::AsyncWriteExt::write_all(&mut tcp, b"PROXY TCP4 198.51.100.9 127.0.0.1 1 443\r\n")
+        .await
+        .unwrap();
+    let mut client =
+        crate::harness::Client { stream: behind.tls_over(tcp, &[b"http/1.1"]).await, ahead: Vec::new() };
+    client.send("GET / HTTP/1.1\r\nHost: shop.test\r\n\r\n").await;
+    assert_eq!(client.response(false).await.status, 200);
+    assert_eq!(shop.asked()[1].header("x-forwarded-for"), ["198.51.100.9"]);
+    // Whoever must speak it and does not is not served.
+    let bare = tokio::net::TcpStream::connect(behind.https).await.unwrap();
+    let refused = tokio::time::timeout(std::time::Duration::from_secs(5), async {
+        let mut bare = bare;
+        tokio::io::AsyncWriteExt::write_all(&mut bare, b"GET / HTTP/1.1\r\nHost: shop.test\r\n\r\n")
+            .await
+            .unwrap();
+        let mut text = Vec::new();
+        let _ = tokio::io::AsyncReadExt::read_to_end(&mut bare, &mut text).await;
+        text
+    });
+    assert!(refused.await.unwrap().is_empty());
+    behind.stop();
+}
