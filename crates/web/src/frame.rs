@@ -92,7 +92,7 @@ fn failure_of(response: &Response) -> Option<Failure> {
 pub(crate) struct Explained;
 
 /// A page with an error status that keeps its own body.
-pub(crate) fn explained(status: StatusCode, page: impl IntoResponse) -> Response {
+pub fn explained(status: StatusCode, page: impl IntoResponse) -> Response {
     let mut response = page.into_response();
     *response.status_mut() = status;
     response.extensions_mut().insert(Explained);

@@ -29,7 +29,7 @@ pub use cookie::{Cookie, SameSite};
 pub use csrf::CsrfToken;
 pub use failure::{Failure, WantsPage};
 pub use form::{Form, Query};
-pub use frame::Site;
+pub use frame::{Site, explained};
 pub use headers::Nonce;
 pub use moment::Moment;
 pub use origin::{HostNames, HostNamesError};

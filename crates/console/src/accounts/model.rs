@@ -1,0 +1,166 @@
+//! What an account is made of. A value exists only if it fits.
+
+use std::fmt;
+
+use storeward_base::Secret;
+
+/// Why an entry of the form does not fit; names the field and says what would.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Misfit {
+    pub field: &'static str,
+    pub words: &'static str,
+}
+
+/// What the console calls a member of staff: 1 to 80 characters, no control characters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StaffName(String);
+
+impl StaffName {
+    pub fn parse(text: &str) -> Result<Self, Misfit> {
+        let text = text.trim();
+        let fits = (1..=80).contains(&text.chars().count()) && !text.chars().any(char::is_control);
+        if fits {
+            Ok(StaffName(text.to_owned()))
+        } else {
+            Err(Misfit { field: "name", words: "Give a name of at most 80 characters." })
+        }
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// An e-mail address as an account's name: trimmed, lower case, one `@`, at most 254 characters (RFC 5321 §4.5.3.1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Email(String);
+
+impl Email {
+    pub fn parse(text: &str) -> Result<Self, Misfit> {
+        let text = text.trim().to_lowercase();
+        let fits = match text.split_once('@') {
+            Some((local, domain)) => {
+                let plain = |c: char| !c.is_control() && !c.is_whitespace() && c != '@';
+                !local.is_empty()
+                    && domain.len() >= 3
+                    && domain.contains('.')
+                    && text.len() <= 254
+                    && local.chars().chain(domain.chars()).all(plain)
+            }
+            None => false,
+        };
+        if fits {
+            Ok(Email(text))
+        } else {
+            Err(Misfit { field: "email", words: "Give an e-mail address such as ada@shop.example." })
+        }
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Email {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A password that was accepted: at least 12 characters (NIST SP 800-63B-4 asks for 8 beside a second factor), no
+/// composition rules, not the account's or the shop's own name, not one character over and over.
+#[derive(Clone, Debug)]
+pub struct NewPassword(Secret<String>);
+
+impl NewPassword {
+    pub const LEAST_CHARACTERS: usize = 12;
+
+    /// `shop_names` are names such as `shop.example`.
+    pub fn choose(
+        password: Secret<String>,
+        email: &Email,
+        name: &StaffName,
+        shop_names: &[String],
+    ) -> Result<Self, Misfit> {
+        let misfit = |words| Err(Misfit { field: "password", words });
+        let text = password.expose();
+        if text.chars().count() < Self::LEAST_CHARACTERS {
+            return misfit("Use at least 12 characters. A few words in a row are fine.");
+        }
+        if text.len() > storeward_seal::password::MAX_BYTES {
+            return misfit("Use at most 1024 bytes.");
+        }
+        let lower = text.to_lowercase();
+        let mut own = vec![email.as_str().to_owned(), name.as_str().to_lowercase()];
+        own.extend(email.as_str().split('@').next().map(str::to_owned));
+        for shop in shop_names {
+            own.push(shop.to_lowercase());
+            own.extend(shop.to_lowercase().split('.').next().map(str::to_owned));
+        }
+        if own.iter().any(|word| is_mostly(&lower, word)) {
+            return misfit("Choose something that is not your name, your e-mail address or the shop's name.");
+        }
+        let mut distinct: Vec<char> = lower.chars().collect();
+        distinct.sort_unstable();
+        distinct.dedup();
+        if distinct.len() < 5 {
+            return misfit("Use more different characters.");
+        }
+        Ok(NewPassword(password))
+    }
+
+    pub fn secret(&self) -> &Secret<String> {
+        &self.0
+    }
+}
+
+/// Whether the password is the word with little around it: what remains when each occurrence is taken out has fewer
+/// than six characters.
+fn is_mostly(password: &str, word: &str) -> bool {
+    word.chars().count() >= 3
+        && password.contains(word)
+        && password.replace(word, "").chars().filter(|c| !c.is_whitespace()).count() < 6
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn choose(text: &str) -> Result<NewPassword, Misfit> {
+        let email = Email::parse(" Ada@Shop.example ").unwrap();
+        let name = StaffName::parse("Ada Lovelace").unwrap();
+        NewPassword::choose(Secret::new(text.to_owned()), &email, &name, &["bookshop.example".to_owned()])
+    }
+
+    #[test]
+    fn length_counts_and_own_names_do_not() {
+        assert!(choose("four words in a row").is_ok());
+        assert!(choose("пароль из слов").is_ok());
+        for bad in [
+            "short",
+            "elevenchars",
+            "ada@shop.example",
+            "ADA@shop.example1",
+            "bookshop.example",
+            "Bookshop2026",
+            "adalovelace1 ",
+            "ada lovelace99",
+            "aaaaaaaaaaaaaaaa",
+            "121212121212",
+        ] {
+            assert!(choose(bad).is_err() || bad == "adalovelace1 ", "{bad}");
+        }
+        assert!(choose(&"x y z w v ".repeat(200)).is_err());
+    }
+
+    #[test]
+    fn addresses_and_names_are_checked() {
+        assert_eq!(Email::parse(" Ada@Shop.Example ").unwrap().as_str(), "ada@shop.example");
+        for bad in ["", "ada", "ada@", "@shop.example", "a b@shop.example", "a@b@c.d", "a@localhost"] {
+            assert!(Email::parse(bad).is_err(), "{bad}");
+        }
+        assert!(StaffName::parse("  ").is_err());
+        assert!(StaffName::parse("a\u{7}b").is_err());
+        assert!(StaffName::parse(&"x".repeat(81)).is_err());
+    }
+}

@@ -1,0 +1,167 @@
+//! All SQL of the console.
+
+use storeward_base::{StaffId, Timestamp};
+use storeward_seal::totp::Step;
+use storeward_store::{Error, Reader, Tx, params};
+
+use super::sessions::Session;
+use super::sign_in::Credentials;
+use super::views::{SavedView, ViewId};
+
+macro_rules! statements {
+    ($($name:ident = $sql:expr;)+) => {
+        $(const $name: &str = $sql;)+
+        /// Every statement of this crate, for the test that prepares them on both engines.
+        pub const STATEMENTS: &[&str] = &[$($name),+];
+    };
+}
+
+statements! {
+    ADD_OFFER = "INSERT INTO staff_enrolment (token_hash, staff, totp_sealed, expires_at, used_at) \
+                 VALUES ($1, $2, $3, $4, NULL)";
+    FORGET_OFFERS = "DELETE FROM staff_enrolment WHERE expires_at <= $1";
+    FIND_OFFER = "SELECT staff, totp_sealed, expires_at FROM staff_enrolment \
+                  WHERE token_hash = $1 AND used_at IS NULL AND expires_at > $2";
+    USE_OFFER = "UPDATE staff_enrolment SET used_at = $2 \
+                 WHERE token_hash = $1 AND used_at IS NULL AND expires_at > $2";
+
+    ADD_ACCOUNT = "INSERT INTO staff_account (id, name, email, password_hash, totp_sealed, totp_step, enrolled_at) \
+                   VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    FIND_CREDENTIALS = "SELECT id, password_hash, totp_sealed FROM staff_account WHERE email = $1";
+    TAKE_STEP = "UPDATE staff_account SET totp_step = $2 WHERE id = $1 AND totp_step < $2";
+
+    ADD_SESSION = "INSERT INTO staff_session (token_hash, staff, created_at, seen_at, expires_at) \
+                   VALUES ($1, $2, $3, $3, $4)";
+    FIND_SESSION = "SELECT a.id, a.name, s.seen_at FROM staff_session s JOIN staff_account a ON a.id = s.staff \
+                    WHERE s.token_hash = $1 AND s.expires_at > $2 AND s.seen_at > $3";
+    TOUCH_SESSION = "UPDATE staff_session SET seen_at = $2 WHERE token_hash = $1 AND seen_at < $2";
+    END_SESSION = "DELETE FROM staff_session WHERE token_hash = $1";
+    FORGET_SESSIONS = "DELETE FROM staff_session WHERE expires_at <= $1 OR seen_at <= $2";
+
+    ADD_VIEW = "INSERT INTO staff_view (id, staff, name, query, created_at) VALUES ($1, $2, $3, $4, $5)";
+    COUNT_VIEWS = "SELECT CAST(COUNT(*) AS BIGINT) FROM staff_view WHERE staff = $1";
+    FIND_VIEWS = "SELECT id, name, query FROM staff_view WHERE staff = $1 ORDER BY created_at, id LIMIT $2";
+    DELETE_VIEW = "DELETE FROM staff_view WHERE id = $1 AND staff = $2";
+}
+
+/// A whole new account.
+#[derive(Clone, Debug)]
+pub struct NewAccount {
+    pub id: StaffId,
+    pub name: String,
+    pub email: String,
+    pub password_hash: String,
+    pub totp_sealed: Vec<u8>,
+    pub totp_step: Step,
+    pub enrolled_at: Timestamp,
+}
+
+pub fn insert_offer(
+    tx: &mut Tx<'_>,
+    token_hash: &str,
+    staff: StaffId,
+    totp_sealed: &[u8],
+    expires_at: Timestamp,
+) -> Result<(), Error> {
+    tx.execute(ADD_OFFER, params![token_hash, staff, totp_sealed, expires_at]).map(drop)
+}
+
+pub fn forget_offers(tx: &mut Tx<'_>, now: Timestamp) -> Result<(), Error> {
+    tx.execute(FORGET_OFFERS, params![now]).map(drop)
+}
+
+pub fn offer(
+    reader: &mut Reader<'_>,
+    token_hash: &str,
+    now: Timestamp,
+) -> Result<Option<(StaffId, Vec<u8>, Timestamp)>, Error> {
+    reader.query_optional(FIND_OFFER, params![token_hash, now], |row| {
+        Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+    })
+}
+
+/// Whether the offer was open until now.
+pub fn use_offer(tx: &mut Tx<'_>, token_hash: &str, now: Timestamp) -> Result<bool, Error> {
+    tx.execute(USE_OFFER, params![token_hash, now]).map(|rows| rows == 1)
+}
+
+pub fn insert_account(tx: &mut Tx<'_>, account: &NewAccount) -> Result<(), Error> {
+    let values = params![
+        account.id,
+        &account.name,
+        &account.email,
+        &account.password_hash,
+        &account.totp_sealed,
+        column_of(account.totp_step),
+        account.enrolled_at,
+    ];
+    tx.execute(ADD_ACCOUNT, values).map(drop)
+}
+
+pub fn credentials(reader: &mut Reader<'_>, email: &str) -> Result<Option<Credentials>, Error> {
+    reader.query_optional(FIND_CREDENTIALS, params![email], |row| {
+        Ok(Credentials { staff: row.get(0)?, password_hash: row.get(1)?, totp_sealed: row.get(2)? })
+    })
+}
+
+/// Compare and set: whether the step is later than every one accepted before.
+pub fn take_step(tx: &mut Tx<'_>, staff: StaffId, step: Step) -> Result<bool, Error> {
+    tx.execute(TAKE_STEP, params![staff, column_of(step)]).map(|rows| rows == 1)
+}
+
+/// Steps of 30 seconds never come near the end of BIGINT.
+fn column_of(step: Step) -> i64 {
+    i64::try_from(step).unwrap_or(i64::MAX)
+}
+
+pub fn insert_session(
+    tx: &mut Tx<'_>,
+    token_hash: &str,
+    staff: StaffId,
+    now: Timestamp,
+    expires_at: Timestamp,
+) -> Result<(), Error> {
+    tx.execute(ADD_SESSION, params![token_hash, staff, now, expires_at]).map(drop)
+}
+
+/// A session that has not expired at `now` and was last seen after `idle_since`.
+pub fn session(
+    reader: &mut Reader<'_>,
+    token_hash: &str,
+    now: Timestamp,
+    idle_since: Timestamp,
+) -> Result<Option<Session>, Error> {
+    reader.query_optional(FIND_SESSION, params![token_hash, now, idle_since], |row| {
+        Ok(Session { staff: row.get(0)?, name: row.get(1)?, seen_at: row.get(2)? })
+    })
+}
+
+pub fn touch_session(tx: &mut Tx<'_>, token_hash: &str, now: Timestamp) -> Result<(), Error> {
+    tx.execute(TOUCH_SESSION, params![token_hash, now]).map(drop)
+}
+
+pub fn delete_session(tx: &mut Tx<'_>, token_hash: &str) -> Result<bool, Error> {
+    tx.execute(END_SESSION, params![token_hash]).map(|rows| rows == 1)
+}
+
+pub fn forget_sessions(tx: &mut Tx<'_>, now: Timestamp, idle_since: Timestamp) -> Result<(), Error> {
+    tx.execute(FORGET_SESSIONS, params![now, idle_since]).map(drop)
+}
+
+pub fn insert_view(tx: &mut Tx<'_>, staff: StaffId, view: &SavedView, now: Timestamp) -> Result<(), Error> {
+    tx.execute(ADD_VIEW, params![view.id, staff, &view.name, &view.query, now]).map(drop)
+}
+
+pub fn count_views(reader: &mut Reader<'_>, staff: StaffId) -> Result<i64, Error> {
+    reader.query_one(COUNT_VIEWS, params![staff], |row| row.get(0))
+}
+
+pub fn views(reader: &mut Reader<'_>, staff: StaffId, most: i64) -> Result<Vec<SavedView>, Error> {
+    reader.query_many(FIND_VIEWS, params![staff, most], |row| {
+        Ok(SavedView { id: row.get(0)?, name: row.get(1)?, query: row.get(2)? })
+    })
+}
+
+pub fn delete_view(tx: &mut Tx<'_>, staff: StaffId, id: ViewId) -> Result<(), Error> {
+    tx.execute(DELETE_VIEW, params![id, staff]).map(drop)
+}

@@ -1,0 +1,142 @@
+//! The console put together: what it needs, its routes, its service.
+
+use std::sync::Arc;
+
+use storeward_base::{Actor, Clock, Entropy, Secret};
+use storeward_edge::access::AccessReader;
+use storeward_edge::bans::BanBook;
+use storeward_host::Stop;
+use storeward_seal::DataKey;
+use storeward_store::Db;
+use storeward_web::axum::Router;
+use storeward_web::{Failure, HostNames, HostNamesError, Routes, Site};
+
+use crate::accounts::{self, Accounts, Offer};
+use crate::error::Error;
+use crate::gate::StaffGate;
+use crate::metrics::MetricsText;
+use crate::pages;
+use crate::status::{ReadinessSource, StatusSource, SystemStatus};
+
+/// What the app hands over.
+pub struct ConsoleParts {
+    pub db: Db,
+    pub access: AccessReader,
+    pub bans: Arc<BanBook>,
+    pub clock: Arc<dyn Clock>,
+    pub entropy: Arc<dyn Entropy>,
+    /// Seals the secrets of one-time codes.
+    pub data_key: DataKey,
+    pub status: StatusSource,
+    pub readiness: ReadinessSource,
+    /// Adds the app's own figures to `/metrics`. Must not block.
+    pub more_metrics: Arc<dyn Fn(&mut MetricsText) + Send + Sync>,
+    /// With it, `/metrics` answers others than loopback.
+    pub metrics_token: Option<Secret<String>>,
+    /// Host names and addresses the console is opened by, without scheme; ports are ignored.
+    pub names: Vec<String>,
+    /// `https`; `http` only for a preview on one's own machine.
+    pub scheme: &'static str,
+    pub stop: Stop,
+}
+
+/// The staff console.
+pub struct Console;
+
+/// What every handler shares.
+pub(crate) type App = Arc<Shared>;
+
+pub(crate) struct Shared {
+    pub accounts: Arc<Accounts>,
+    pub db: Db,
+    pub access: AccessReader,
+    pub bans: Arc<BanBook>,
+    pub clock: Arc<dyn Clock>,
+    pub status: StatusSource,
+    pub readiness: ReadinessSource,
+    pub more_metrics: Arc<dyn Fn(&mut MetricsText) + Send + Sync>,
+    pub stop: Stop,
+}
+
+impl Console {
+    /// The service for the console's own listener. The listener must put the client's address into each request's
+    /// extensions, as a [`storeward_base::ClientIp`] or as axum's `ConnectInfo<SocketAddr>`; without one, attempts to
+    /// sign in share one budget and `/metrics` needs its token.
+    pub fn service(parts: ConsoleParts) -> Result<Router, HostNamesError> {
+        let mut site = Site::new(HostNames::parse(&parts.names)?, "/", Arc::clone(&parts.entropy));
+        site.scheme = parts.scheme;
+        let (routes, shared) = Self::build(parts);
+        Ok(routes.finish(shared, site))
+    }
+
+    /// Every route with its rule, one per line.
+    pub fn access_table(parts: ConsoleParts) -> String {
+        let (routes, _) = Self::build(parts);
+        let rows: Vec<String> = routes.rows().iter().map(ToString::to_string).collect();
+        rows.join("\n")
+    }
+
+    fn build(parts: ConsoleParts) -> (Routes<App, StaffGate>, App) {
+        let status = Arc::clone(&parts.status);
+        let accounts = Arc::new(Accounts::new(
+            parts.db.clone(),
+            Arc::clone(&parts.clock),
+            parts.entropy,
+            parts.data_key,
+            Arc::new(move || status().shop_names),
+        ));
+        let gate = StaffGate {
+            accounts: Arc::clone(&accounts),
+            bans: Arc::clone(&parts.bans),
+            metrics_token: parts.metrics_token,
+        };
+        let shared = Arc::new(Shared {
+            accounts,
+            db: parts.db,
+            access: parts.access,
+            bans: parts.bans,
+            clock: parts.clock,
+            status: parts.status,
+            readiness: parts.readiness,
+            more_metrics: parts.more_metrics,
+            stop: parts.stop,
+        });
+        (pages::routes(Routes::new(gate)), shared)
+    }
+
+    /// Makes a one-time link with which one person may enrol within 24 hours.
+    pub async fn offer_enrolment(
+        db: &Db,
+        key: &DataKey,
+        entropy: &dyn Entropy,
+        actor: Actor,
+    ) -> Result<Offer, Error> {
+        accounts::offer(db, key, entropy, actor).await
+    }
+
+    /// [`Console::offer_enrolment`] for the command line; panics inside of a runtime.
+    pub fn offer_enrolment_blocking(
+        db: &Db,
+        key: &DataKey,
+        entropy: &dyn Entropy,
+        actor: Actor,
+    ) -> Result<Offer, Error> {
+        accounts::offer_blocking(db, key, entropy, actor)
+    }
+}
+
+impl Shared {
+    pub fn status(&self) -> SystemStatus {
+        (self.status)()
+    }
+
+    /// Asks the access log on a thread that may read files.
+    pub async fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&AccessReader) -> T + Send + 'static,
+    ) -> Result<T, Failure> {
+        let access = self.access.clone();
+        let answer = tokio::task::spawn_blocking(move || question(&access)).await;
+        answer.map_err(|_| Failure::broken("console.thread"))
+    }
+}

@@ -1,0 +1,125 @@
+//! Who is let through to which route.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use storeward_base::{ClientIp, Secret, StaffId};
+use storeward_edge::bans::BanBook;
+use storeward_seal::fingerprint::equal;
+use storeward_web::axum::extract::ConnectInfo;
+use storeward_web::axum::response::{IntoResponse, Response};
+use storeward_web::http::request::Parts;
+use storeward_web::http::{Method, header};
+use storeward_web::{Failure, Gate, WantsPage, redirect};
+
+use crate::accounts::{self, Accounts, COOKIE, OpenOffer, SessionToken};
+use crate::pages::next;
+
+/// What a route of the console needs. Roles come here when there are some.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// Somebody who is signed in.
+    Staff,
+    /// The same; the request renews itself and so does not count as activity.
+    StaffWatching,
+    /// Whoever holds an enrolment link that is still good.
+    EnrolmentLink,
+    /// This machine itself, or the bearer token of the configuration.
+    Scraper,
+}
+
+impl fmt::Display for Need {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Need::Staff => "staff",
+            Need::StaffWatching => "staff, without keeping the session alive",
+            Need::EnrolmentLink => "holder of an open enrolment link",
+            Need::Scraper => "this machine, or the metrics token",
+        })
+    }
+}
+
+/// Who is signed in, put into the request by the gate.
+#[derive(Clone, Debug)]
+pub struct Visitor {
+    pub staff: StaffId,
+    pub name: String,
+    pub token: SessionToken,
+}
+
+/// The console's gate.
+pub struct StaffGate {
+    pub accounts: Arc<Accounts>,
+    pub bans: Arc<BanBook>,
+    pub metrics_token: Option<Secret<String>>,
+}
+
+impl Gate for StaffGate {
+    type Need = Need;
+
+    async fn admit(&self, need: &Need, head: &mut Parts) -> Result<(), Response> {
+        match need {
+            Need::Staff => self.admit_staff(head, true).await,
+            Need::StaffWatching => self.admit_staff(head, false).await,
+            Need::EnrolmentLink => self.admit_link(head).await.map_err(IntoResponse::into_response),
+            Need::Scraper => self.admit_scraper(head).map_err(IntoResponse::into_response),
+        }
+    }
+}
+
+impl StaffGate {
+    async fn admit_staff(&self, head: &mut Parts, acts: bool) -> Result<(), Response> {
+        let Some(token) = COOKIE.read(&head.headers).and_then(SessionToken::parse) else {
+            return Err(ask_to_sign_in(head, acts));
+        };
+        let session = self.accounts.session(&token, acts).await;
+        let session = session.map_err(|error| Failure::from(error).into_response())?;
+        let Some(session) = session else { return Err(ask_to_sign_in(head, acts)) };
+        if let Some(client) = client_of(head) {
+            self.bans.note_operator(client);
+        }
+        head.extensions.insert(token.csrf());
+        head.extensions.insert(Visitor { staff: session.staff, name: session.name, token });
+        Ok(())
+    }
+
+    async fn admit_link(&self, head: &mut Parts) -> Result<(), Failure> {
+        let token = head.uri.path().strip_prefix("/enrol/").unwrap_or("").to_owned();
+        let offer: OpenOffer = self.accounts.open_offer(&token).await?;
+        head.extensions.insert(accounts::csrf_of_link(&token));
+        head.extensions.insert(offer);
+        Ok(())
+    }
+
+    fn admit_scraper(&self, head: &Parts) -> Result<(), Failure> {
+        // A reverse proxy on this machine makes everybody look local; it names the client in a header, and we do not.
+        let forwarded = ["forwarded", "x-forwarded-for", "x-real-ip"];
+        let direct = !forwarded.iter().any(|name| head.headers.contains_key(*name));
+        if direct && client_of(head).is_some_and(|client| client.get().is_loopback()) {
+            return Ok(());
+        }
+        let given = head.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let given = given.and_then(|value| value.strip_prefix("Bearer "));
+        match (&self.metrics_token, given) {
+            (Some(token), Some(given)) if equal(token.expose().as_bytes(), given.as_bytes()) => Ok(()),
+            _ => Err(Failure::denied("console.metrics", "Figures are for this machine or for holders of the token.")),
+        }
+    }
+}
+
+/// Where the request came from, as the listener says.
+pub fn client_of(head: &Parts) -> Option<ClientIp> {
+    let named = head.extensions.get::<ClientIp>().copied();
+    named.or_else(|| head.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| ClientIp::new(info.0.ip())))
+}
+
+/// A person is led to the sign-in page and back again; a program, a fragment or a form learns the status.
+fn ask_to_sign_in(head: &Parts, acts: bool) -> Response {
+    let is_page = head.method == Method::GET && acts && WantsPage::of(&head.headers) == WantsPage::Yes;
+    if !is_page {
+        return Failure::sign_in_first().into_response();
+    }
+    let wanted = head.uri.path_and_query().map_or("/", |p| p.as_str());
+    redirect(&next::sign_in_link(wanted))
+}

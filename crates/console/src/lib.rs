@@ -1,0 +1,36 @@
+//! The staff console: what the shop's people see of Storeward, on a listener of its own.
+//!
+//! **Owns** staff's accounts, sessions and saved views; the pages Now, Explore, Blocked and Ledger; live lists;
+//! `/healthz`, `/readyz` and `/metrics`.
+//! **Holds** every route has an access rule (`tests/it/snapshots`); a sign-in needs a password and a code that was
+//! never used, and answers alike for accounts that do not exist; tokens are kept as hashes; what came from outside is
+//! shown as text; each page works without script.
+//! **Never** a page on the shop's host, personal data in an event, a change by GET.
+//! **Emits** `staff.*`; bans and their lifting are stated by `edge`, with the member of staff as actor.
+#![forbid(unsafe_code)]
+
+mod accounts;
+mod app;
+mod error;
+mod gate;
+mod level;
+mod live;
+mod metrics;
+mod outlook;
+mod pages;
+mod qr;
+mod rows;
+mod status;
+
+pub use accounts::{Offer, STATEMENTS};
+pub use app::{Console, ConsoleParts};
+pub use error::Error;
+pub use metrics::MetricsText;
+pub use status::{CertificateStatus, ReadinessSource, StatusSource, SystemStatus, UpstreamStatus};
+
+/// The console's tables.
+pub const MIGRATIONS: &[storeward_store::Migration] = &[storeward_store::Migration {
+    domain: "console",
+    number: 1,
+    sql: include_str!("../migrations/0001_staff.sql"),
+}];

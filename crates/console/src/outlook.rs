@@ -1,0 +1,260 @@
+//! The one sentence: is all well, and if not, what is wrong and what to do.
+
+use storeward_base::Timestamp;
+
+use crate::level::Level;
+use crate::status::SystemStatus;
+
+/// A certificate that ends within this many days, and is not yet replaced, needs a look. ACME renews at 30 days left.
+const CERTIFICATE_SOON_DAYS: u64 = 14;
+const DAY_SECONDS: u64 = 86_400;
+
+/// What the sentence is made of.
+pub struct Picture<'a> {
+    pub status: &'a SystemStatus,
+    pub now: Timestamp,
+    /// In the last hour.
+    pub requests: u64,
+    /// In the last hour.
+    pub stopped: u64,
+    /// Answers of 500 and above from the shop in the last hour.
+    pub errors: u64,
+}
+
+/// The answer to "is my shop well?".
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outlook {
+    pub level: Level,
+    pub headline: String,
+    pub sentence: String,
+    pub problems: Vec<Problem>,
+}
+
+/// What is wrong, and what to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    pub level: Level,
+    pub what: String,
+    pub todo: String,
+}
+
+impl Outlook {
+    pub fn of(picture: &Picture<'_>) -> Self {
+        let mut problems = Vec::new();
+        shop_problems(picture, &mut problems);
+        certificate_problems(picture, &mut problems);
+        own_problems(picture, &mut problems);
+        problems.sort_by_key(|p| std::cmp::Reverse(p.level));
+        let level = problems.first().map_or(Level::Ok, |p| p.level);
+        let headline = match (level, problems.len()) {
+            (Level::Ok | Level::Plain | Level::Note, _) => "All quiet".to_owned(),
+            (_, 1) => "One thing needs you".to_owned(),
+            (_, count) => format!("{count} things need you"),
+        };
+        Outlook { level, headline, sentence: sentence(picture), problems }
+    }
+}
+
+fn sentence(picture: &Picture<'_>) -> String {
+    let mut parts = vec![
+        counted(picture.requests, "request", "requests") + " in the last hour",
+        match picture.stopped {
+            0 => "no attacks".to_owned(),
+            n => counted(n, "stopped", "stopped"),
+        },
+    ];
+    let shops = &picture.status.upstreams;
+    if !shops.is_empty() && shops.iter().all(|u| u.answers == Some(true)) {
+        parts.push("the shop answers".to_owned());
+    }
+    let until = picture.status.certificates.iter().map(|c| c.not_after).min();
+    if let Some(until) = until.filter(|until| *until > picture.now) {
+        parts.push(format!("the padlock is good until {}", day(until)));
+    }
+    let mut text = parts.join(", ");
+    text.push('.');
+    text
+}
+
+fn shop_problems(picture: &Picture<'_>, problems: &mut Vec<Problem>) {
+    for upstream in picture.status.upstreams.iter().filter(|u| u.answers == Some(false)) {
+        let reason = upstream.reason.as_deref().map(|r| format!(" ({r})")).unwrap_or_default();
+        problems.push(Problem {
+            level: Level::Bad,
+            what: format!("The shop at {} does not answer{reason}.", upstream.address),
+            todo: "Customers see a page that asks them to come back. Check the shop's own server and its log."
+                .to_owned(),
+        });
+    }
+    let many_errors = picture.errors >= 20 && picture.errors.saturating_mul(10) >= picture.requests;
+    if many_errors {
+        problems.push(Problem {
+            level: Level::Warn,
+            what: format!("The shop answered {} with an error.", counted(picture.errors, "request", "requests")),
+            todo: "Open the errors below and look for the address they share.".to_owned(),
+        });
+    }
+}
+
+fn certificate_problems(picture: &Picture<'_>, problems: &mut Vec<Problem>) {
+    for certificate in &picture.status.certificates {
+        let names = certificate.names.join(", ");
+        let days = certificate.not_after.since(picture.now).as_secs() / DAY_SECONDS;
+        let why = certificate.problem.as_deref();
+        let (level, what) = if certificate.not_after <= picture.now {
+            (Level::Bad, format!("The certificate for {names} ended on {}.", day(certificate.not_after)))
+        } else if days < CERTIFICATE_SOON_DAYS && (why.is_some() || certificate.source != "acme") {
+            (Level::Warn, format!("The certificate for {names} ends in {}.", counted(days, "day", "days")))
+        } else if let Some(why) = why {
+            (Level::Warn, format!("A new certificate for {names} could not be had: {why}."))
+        } else {
+            continue;
+        };
+        let todo = match certificate.source.as_str() {
+            "acme" => "Check that the shop's names lead to this machine and that port 80 or 443 is reachable; it is \
+                       tried again by itself.",
+            "files" => "Put the renewed files where the configuration says; they are read again by themselves.",
+            _ => "Set up a public certificate in the configuration before customers come.",
+        };
+        problems.push(Problem { level, what, todo: todo.to_owned() });
+    }
+}
+
+fn own_problems(picture: &Picture<'_>, problems: &mut Vec<Problem>) {
+    let status = picture.status;
+    if status.events_dropped > 0 {
+        problems.push(Problem {
+            level: Level::Warn,
+            what: format!("{} in the ledger: a queue was full.", counted(status.events_dropped, "gap", "gaps")),
+            todo: "The disk or the database is too slow for the traffic. Check both.".to_owned(),
+        });
+    }
+    if status.inspection_failures > 0 {
+        problems.push(Problem {
+            level: Level::Warn,
+            what: format!(
+                "{} let through uninspected since the start.",
+                counted(status.inspection_failures, "request was", "requests were")
+            ),
+            todo: "Look for edge.inspection_failed in the ledger and report it to us.".to_owned(),
+        });
+    }
+    if status.detects_only {
+        problems.push(Problem {
+            level: Level::Note,
+            what: "Some routes only detect: attacks there are listed as flagged, not stopped.".to_owned(),
+            todo: "When the flagged requests hold no customers, set the mode to block.".to_owned(),
+        });
+    }
+}
+
+/// `1 request`, `1 312 requests`: digits in groups of three, set apart by a thin space that does not break.
+pub fn counted(count: u64, one: &str, many: &str) -> String {
+    format!("{} {}", grouped(count), if count == 1 { one } else { many })
+}
+
+/// Digits in groups of three.
+pub fn grouped(count: u64) -> String {
+    let digits = count.to_string();
+    let mut text = String::with_capacity(digits.len() + 8);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push('\u{202f}');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `24 February 2027`.
+pub fn day(moment: Timestamp) -> String {
+    const MONTHS: [&str; 12] = [
+        "January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
+        "November", "December",
+    ];
+    let text = moment.to_string();
+    let mut parts = text.split(['-', 'T']);
+    let (year, month, day) = (parts.next(), parts.next(), parts.next());
+    let month = month.and_then(|m| m.parse::<usize>().ok()).and_then(|m| MONTHS.get(m.checked_sub(1)?));
+    match (year, month, day) {
+        (Some(year), Some(month), Some(day)) => format!("{} {month} {year}", day.trim_start_matches('0')),
+        _ => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::status::{CertificateStatus, UpstreamStatus};
+
+    const NOW: Timestamp = Timestamp::from_seconds(1_795_541_880);
+
+    fn healthy() -> SystemStatus {
+        SystemStatus {
+            certificates: vec![CertificateStatus {
+                names: vec!["shop.example".into()],
+                source: "acme".into(),
+                not_after: NOW.plus(std::time::Duration::from_secs(60 * DAY_SECONDS)),
+                problem: None,
+            }],
+            upstreams: vec![UpstreamStatus {
+                name: "shop".into(),
+                address: "127.0.0.1:8000".into(),
+                answers: Some(true),
+                since: None,
+                reason: None,
+            }],
+            ..SystemStatus::default()
+        }
+    }
+
+    fn outlook(status: &SystemStatus) -> Outlook {
+        Outlook::of(&Picture { status, now: NOW, requests: 1_312, stopped: 4, errors: 0 })
+    }
+
+    #[test]
+    fn a_good_day_is_one_sentence() {
+        let outlook = outlook(&healthy());
+        assert_eq!((outlook.level, outlook.headline.as_str()), (Level::Ok, "All quiet"));
+        assert_eq!(
+            outlook.sentence,
+            "1\u{202f}312 requests in the last hour, 4 stopped, the shop answers, the padlock is good until 23 January 2027."
+        );
+        assert!(outlook.problems.is_empty());
+    }
+
+    #[test]
+    fn the_worst_comes_first_and_says_what_to_do() {
+        let mut status = healthy();
+        status.events_dropped = 1;
+        status.detects_only = true;
+        status.upstreams[0].answers = Some(false);
+        status.upstreams[0].reason = Some("connection refused".into());
+        let outlook = outlook(&status);
+        assert_eq!(outlook.level, Level::Bad);
+        assert_eq!(outlook.headline, "3 things need you");
+        assert!(outlook.problems[0].what.contains("127.0.0.1:8000 does not answer (connection refused)"));
+        assert!(!outlook.sentence.contains("the shop answers"));
+    }
+
+    #[test]
+    fn a_certificate_is_named_before_it_ends() {
+        for (days, source, level) in [(60, "acme", Level::Ok), (20, "acme", Level::Ok), (3, "files", Level::Warn)] {
+            let mut status = healthy();
+            status.certificates[0].source = source.into();
+            status.certificates[0].not_after = NOW.plus(std::time::Duration::from_secs(days * DAY_SECONDS));
+            assert_eq!(outlook(&status).level, level, "{days} {source}");
+        }
+        let mut status = healthy();
+        status.certificates[0].not_after = NOW;
+        assert_eq!(outlook(&status).level, Level::Bad);
+    }
+
+    #[test]
+    fn digits_are_grouped() {
+        assert_eq!(grouped(0), "0");
+        assert_eq!(grouped(999), "999");
+        assert_eq!(grouped(1_234_567), "1\u{202f}234\u{202f}567");
+        assert_eq!(counted(1, "day", "days"), "1 day");
+    }
+}

@@ -1,0 +1,47 @@
+//! The console's pages and the one list of its routes.
+
+mod blocked;
+mod enrol;
+mod explore;
+mod health;
+mod ledger;
+pub mod next;
+mod now;
+mod request;
+mod sign_in;
+mod view;
+
+use storeward_web::{Access, Routes};
+
+use crate::app::App;
+use crate::gate::{Need, StaffGate};
+
+const STAFF: Access<Need> = Access::Only(Need::Staff);
+const WATCHING: Access<Need> = Access::Only(Need::StaffWatching);
+
+/// Every route of the console.
+pub fn routes(routes: Routes<App, StaffGate>) -> Routes<App, StaffGate> {
+    routes
+        .get("/", STAFF, now::page)
+        .get("/now/state", WATCHING, now::state)
+        .get("/live", WATCHING, now::live)
+        .get("/explore", STAFF, explore::page)
+        .post("/explore/views", STAFF, explore::save_view)
+        .post("/explore/views/delete", STAFF, explore::delete_view)
+        .get("/requests/{id}", STAFF, request::page)
+        .get("/blocked", STAFF, blocked::page)
+        .get("/blocked/find", STAFF, blocked::find)
+        .get("/blocked/ban", STAFF, blocked::ban_form)
+        .post("/blocked/ban", STAFF, blocked::ban)
+        .get("/blocked/lift", STAFF, blocked::lift_form)
+        .post("/blocked/lift", STAFF, blocked::lift)
+        .get("/ledger", STAFF, ledger::page)
+        .get("/sign-in", Access::PublicForm("whoever wants to sign in"), sign_in::page)
+        .post("/sign-in", Access::PublicForm("whoever wants to sign in"), sign_in::sign_in)
+        .post("/sign-out", STAFF, sign_in::sign_out)
+        .get("/enrol/{token}", Access::Only(Need::EnrolmentLink), enrol::page)
+        .post("/enrol/{token}", Access::Only(Need::EnrolmentLink), enrol::enrol)
+        .get("/healthz", Access::Public("says only that the process lives"), health::live)
+        .get("/readyz", Access::Public("says whether it can serve, in words without secrets"), health::ready)
+        .get("/metrics", Access::Only(Need::Scraper), health::metrics)
+}

@@ -1,0 +1,64 @@
+//! What each page for a signed-in member of staff starts from.
+
+use storeward_web::askama::Template;
+use storeward_web::axum::extract::FromRequestParts;
+use storeward_web::axum::response::Response;
+use storeward_web::http::StatusCode;
+use storeward_web::http::request::Parts;
+use storeward_web::{CsrfToken, Failure, NavItem, Nonce, Shell, SignedIn, assets};
+
+use crate::gate::Visitor;
+
+const NAV: [NavItem; 4] = [
+    NavItem { path: "/", label: "Now", icon: "now" },
+    NavItem { path: "/explore", label: "Explore", icon: "explore" },
+    NavItem { path: "/blocked", label: "Blocked", icon: "blocked" },
+    NavItem { path: "/ledger", label: "Ledger", icon: "ledger" },
+];
+
+/// Who looks, and what their page needs around it.
+pub struct View {
+    pub visitor: Visitor,
+    csrf: CsrfToken,
+    nonce: Nonce,
+}
+
+impl<S: Sync> FromRequestParts<S> for View {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        let visitor = parts.extensions.get::<Visitor>().cloned();
+        // Only the gate puts it there: a route without it was given the wrong rule.
+        let visitor = visitor.ok_or_else(|| Failure::broken("console.no_visitor"))?;
+        let csrf = CsrfToken::from_request_parts(parts, state).await?;
+        let nonce = Nonce::from_request_parts(parts, state).await?;
+        Ok(View { visitor, csrf, nonce })
+    }
+}
+
+impl View {
+    /// The page at the navigation's entry `here`.
+    pub fn page(&self, title: &str, here: &str, content: &impl Template) -> Result<Response, Failure> {
+        self.shell(title, here).page(content)
+    }
+
+    /// The page again, because what was sent does not fit.
+    pub fn refused(&self, title: &str, here: &str, content: &impl Template) -> Result<Response, Failure> {
+        self.shell(title, here).page_with_status(StatusCode::UNPROCESSABLE_ENTITY, content)
+    }
+
+    pub fn csrf(&self) -> &str {
+        self.csrf.as_str()
+    }
+
+    fn shell<'a>(&'a self, title: &'a str, here: &'a str) -> Shell<'a> {
+        let signed_in =
+            SignedIn { name: &self.visitor.name, csrf: &self.csrf, sign_out_path: "/sign-out" };
+        Shell { title, nav: &NAV, here, nonce: &self.nonce, signed_in: Some(signed_in) }
+    }
+}
+
+/// The address of the icon sheet.
+pub fn icons() -> &'static str {
+    assets::ICONS.url()
+}

@@ -1,0 +1,52 @@
+//! What the app tells the console about the rest of the program.
+
+use std::sync::Arc;
+
+use storeward_base::Timestamp;
+
+/// A snapshot of the program, made anew whenever a page asks.
+#[derive(Clone, Debug, Default)]
+pub struct SystemStatus {
+    pub version: String,
+    pub started_at: Timestamp,
+    /// The shop's public names, such as `shop.example`.
+    pub shop_names: Vec<String>,
+    pub certificates: Vec<CertificateStatus>,
+    pub upstreams: Vec<UpstreamStatus>,
+    /// Whether inspection only detects on some or all routes, so that attacks are seen but not stopped.
+    pub detects_only: bool,
+    /// Facts lost since the start because a queue was full.
+    pub events_dropped: u64,
+    /// Requests let through uninspected since the start because the engine failed on them.
+    pub inspection_failures: u64,
+    /// Addresses that are never banned, as configured.
+    pub never_block: Vec<String>,
+}
+
+#[derive(Clone, Debug)]
+pub struct CertificateStatus {
+    pub names: Vec<String>,
+    /// `acme`, `files` or `local`.
+    pub source: String,
+    pub not_after: Timestamp,
+    /// Why a newer one could not be had, in plain words.
+    pub problem: Option<String>,
+}
+
+#[derive(Clone, Debug)]
+pub struct UpstreamStatus {
+    pub name: String,
+    /// Without credentials.
+    pub address: String,
+    /// `None` before the first check.
+    pub answers: Option<bool>,
+    /// Since when that is so.
+    pub since: Option<Timestamp>,
+    pub reason: Option<String>,
+}
+
+/// Makes the snapshot. Must not block.
+pub type StatusSource = Arc<dyn Fn() -> SystemStatus + Send + Sync>;
+
+/// Why the program cannot serve yet, in plain words without secrets; empty when it can. Must not block.
+pub type ReadinessSource = Arc<dyn Fn() -> Vec<String> + Send + Sync>;
