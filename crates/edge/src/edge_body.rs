@@ -22,7 +22,7 @@ enum Source {
     /// What inspection has read already, then the rest.
     Stream {
         ahead: VecDeque<Frame<Bytes>>,
-        rest: UpstreamBody,
+        rest: Box<UpstreamBody>,
     },
 }
 
@@ -63,7 +63,7 @@ impl EdgeBody {
 
     pub fn stream(
         ahead: VecDeque<Frame<Bytes>>,
-        rest: UpstreamBody,
+        rest: Box<UpstreamBody>,
         mask: Mask,
         connection: Arc<Connection>,
         in_flight: InFlight,
@@ -133,7 +133,7 @@ impl EdgeBody {
             Source::Whole(bytes) => Poll::Ready(bytes.take().map(|b| Ok(Frame::data(b)))),
             Source::Stream { ahead, rest } => match ahead.pop_front() {
                 Some(frame) => Poll::Ready(Some(Ok(frame))),
-                None => Pin::new(rest).poll_frame(cx),
+                None => Pin::new(rest.as_mut()).poll_frame(cx),
             },
         }
     }

@@ -217,11 +217,11 @@ async fn serve_connection(
     tcp.set_nodelay(true)?;
     let live = core.shared.live.load_full();
     let mut client = address;
-    if live.proxy_protocol_from.contains(address.ip()) {
-        if let Some(told) = proxy_protocol::read(&mut tcp).await? {
-            client = told;
-            connection.set_client(told.ip());
-        }
+    if live.proxy_protocol_from.contains(address.ip())
+        && let Some(told) = proxy_protocol::read(&mut tcp).await?
+    {
+        client = told;
+        connection.set_client(told.ip());
     }
     let block = ClientIp::new(client.ip()).block();
     let Some(place) = Connections::enter(&core.shared, block) else {

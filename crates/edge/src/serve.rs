@@ -445,7 +445,7 @@ enum Answer {
     Stream(
         http::response::Parts,
         std::collections::VecDeque<http_body::Frame<Bytes>>,
-        upstream::UpstreamBody,
+        Box<upstream::UpstreamBody>,
         crate::edge_body::Mask,
     ),
     Switched(http::response::Parts, hyper::upgrade::OnUpgrade, Box<upstream::wire::Wire>),

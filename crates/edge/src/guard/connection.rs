@@ -436,7 +436,8 @@ mod tests {
         let body = Snapshot { in_flight: 1, bodies_wanted: 1, ..snapshot(Stage::Body) };
         let reader = Snapshot { in_flight: 1, write_blocked: true, ..snapshot(Stage::Idle) };
         let h2_reader = Snapshot { in_flight: 1, bodies_stalled: 1, ..snapshot(Stage::Http2) };
-        let cases: [(&str, Snapshot, fn(&mut Snapshot)); 10] = [
+        type Case = (&'static str, Snapshot, fn(&mut Snapshot));
+        let cases: [Case; 10] = [
             ("no ClientHello", snapshot(Stage::Handshake), |_| {}),
             ("TLS, no request", snapshot(Stage::Idle), |_| {}),
             ("half a head", snapshot(Stage::Head), |_| {}),

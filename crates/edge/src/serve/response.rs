@@ -58,7 +58,7 @@ impl Exchange<'_> {
             (true, true) => Mask::Events,
             (true, false) => Mask::Text,
         };
-        Ok(Answer::Stream(parts(head.status, headers), ahead, body, mask))
+        Ok(Answer::Stream(parts(head.status, headers), ahead, Box::new(body), mask))
     }
 }
 

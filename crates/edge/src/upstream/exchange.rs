@@ -91,19 +91,17 @@ pub async fn send(
     }
 }
 
-use std::future::Future;
-
 /// Writes, and reads until a final head is whole.
 fn poll_head(
     wire: &mut Wire,
-    mut pump: Option<&mut Pump>,
+    pump: Option<&mut Pump>,
     asked_head: bool,
     early_hints: &mut dyn FnMut(&Head),
     cx: &mut Context<'_>,
 ) -> Poll<Result<Head, UpstreamError>> {
     // A shop may answer and close before it has read everything: a failed write does not end the wait for the answer.
     let mut write_failed = None;
-    match poll_send(wire, pump.as_deref_mut(), cx) {
+    match poll_send(wire, pump, cx) {
         Poll::Ready(Err(SendError::Body(e))) => return Poll::Ready(Err(UpstreamError::Body(e))),
         Poll::Ready(Err(SendError::Wire(e))) => write_failed = Some(e),
         Poll::Ready(Ok(())) | Poll::Pending => {}

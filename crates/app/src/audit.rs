@@ -1,0 +1,110 @@
+//! `storeward audit verify`: reads the whole ledger, computes its tree anew and compares.
+
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+
+use storeward_store::ledger::{self, VerifyOptions};
+
+use crate::failure::{Context, Failure};
+use crate::{Directory, Done, open};
+
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    #[command(subcommand)]
+    word: Word,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Word {
+    /// Verify every entry, the tree over them and every signed checkpoint. Ends with status 1 when one does not hold.
+    Verify {
+        #[command(flatten)]
+        at: Directory,
+        /// A checkpoint kept elsewhere, as `storeward audit checkpoint` prints it: shows a ledger written anew.
+        #[arg(long, value_name = "FILE")]
+        anchor: Vec<PathBuf>,
+        /// The result as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print the signed checkpoint over the whole ledger: keep it where this machine cannot reach it.
+    Checkpoint {
+        #[command(flatten)]
+        at: Directory,
+    },
+}
+
+pub fn audit(options: &Options) -> Done {
+    match &options.word {
+        Word::Verify { at, anchor, json } => verify(at, anchor, *json),
+        Word::Checkpoint { at } => {
+            let opened = open::open(&at.dir)?;
+            let head = opened.db.read_blocking(ledger::head).context("the ledger")?;
+            print!("{}", head.note);
+            Ok(())
+        }
+    }
+}
+
+fn verify(at: &Directory, anchors: &[PathBuf], json: bool) -> Done {
+    let opened = open::open(&at.dir)?;
+    let anchors = anchors
+        .iter()
+        .map(|path| std::fs::read_to_string(path).context(path.display()))
+        .collect::<Done<Vec<String>>>()?;
+    let bar = std::io::stderr().is_terminal() && !json;
+    let report = ledger::verify(&opened.db, &VerifyOptions { anchors }, |done, all| {
+        if bar {
+            eprint!("\r{}", progress(done, all));
+            // A terminal that cannot be flushed shows the bar late, nothing worse.
+            let _ = std::io::stderr().flush();
+        }
+    })
+    .context("the ledger")?;
+    if bar {
+        eprintln!();
+    }
+    let root = storeward_seal::encoding::hex(&report.root);
+    if json {
+        let fault =
+            report.first_fault.as_ref().map(|f| serde_json::json!({"seq": f.seq, "what": f.to_string()}));
+        println!(
+            "{}",
+            serde_json::json!({
+                "entries": report.entries, "root": root, "checkpoints": report.checkpoints, "fault": fault,
+            })
+        );
+    } else if report.first_fault.is_none() {
+        println!(
+            "The ledger holds: {} entries, {} signed checkpoints, root {root}.",
+            report.entries, report.checkpoints
+        );
+    }
+    match report.first_fault {
+        None => Ok(()),
+        Some(fault) => Err(Failure::new(format!("the ledger does not hold: {fault}")).hint(format!(
+            "the {} entries before it are sound; compare with a backup and find out who wrote to the \
+                           database",
+            report.entries
+        ))),
+    }
+}
+
+/// A bar of forty signs, with the figures behind it.
+fn progress(done: u64, all: u64) -> String {
+    let filled = usize::try_from(done.saturating_mul(40) / all.max(1)).unwrap_or(40).min(40);
+    format!("[{}{}] {done} of {all} entries", "█".repeat(filled), "·".repeat(40 - filled))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bar_fills() {
+        assert_eq!(progress(0, 10).matches('█').count(), 0);
+        assert_eq!(progress(5, 10).matches('█').count(), 20);
+        assert_eq!(progress(10, 10).matches('·').count(), 0);
+        assert_eq!(progress(0, 0).matches('█').count(), 0);
+    }
+}

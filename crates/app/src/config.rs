@@ -1,0 +1,197 @@
+//! `storeward.toml`: read whole, checked whole, or refused with the line and what to do.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use storeward_edge::certificates::CertificateConfig;
+use storeward_edge::config::{
+    HeadersSection, InspectSection, LimitsSection, Listen, Look, RouteEntry, UpstreamSection,
+};
+use storeward_edge::{EdgeConfig, Snapshot};
+
+use crate::Done;
+use crate::failure::{Context, Failure};
+
+/// The file's name in the data directory.
+pub const FILE: &str = "storeward.toml";
+
+/// The whole file.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    pub domain: Names,
+    pub listen: Listen,
+    pub upstream: UpstreamSection,
+    #[serde(default)]
+    pub console: ConsoleSection,
+    #[serde(default)]
+    pub certificates: Option<CertificateConfig>,
+    #[serde(default)]
+    pub database: DatabaseSection,
+    #[serde(default)]
+    pub limits: LimitsSection,
+    #[serde(default)]
+    pub inspect: InspectSection,
+    #[serde(default)]
+    pub headers: HeadersSection,
+    #[serde(default, rename = "route")]
+    pub routes: Vec<RouteEntry>,
+    #[serde(default)]
+    pub look: Look,
+    #[serde(default)]
+    pub bans: storeward_edge::bans::BansSection,
+    #[serde(default)]
+    pub edge: EdgeSection,
+}
+
+/// One name or several; the first is the canonical one.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub enum Names {
+    One(String),
+    Several(Vec<String>),
+}
+
+impl Names {
+    /// Lower case, as the front door compares them.
+    pub fn list(&self) -> Vec<String> {
+        match self {
+            Names::One(name) => vec![name.to_ascii_lowercase()],
+            Names::Several(names) => names.iter().map(|n| n.to_ascii_lowercase()).collect(),
+        }
+    }
+}
+
+/// `[console]`: the staff's pages, never on the shop's host.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ConsoleSection {
+    pub listen: SocketAddr,
+    /// Host names under which staff open it, beside localhost.
+    pub names: Vec<String>,
+    /// File with the bearer token that /metrics asks clients from other machines for.
+    pub metrics_token_file: Option<PathBuf>,
+}
+
+impl Default for ConsoleSection {
+    fn default() -> Self {
+        ConsoleSection {
+            listen: SocketAddr::from(([127, 0, 0, 1], 9443)),
+            names: Vec::new(),
+            metrics_token_file: None,
+        }
+    }
+}
+
+/// `[database]`: SQLite in the data directory, or PostgreSQL when the URL says so.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DatabaseSection {
+    pub url: storeward_base::Secret<String>,
+}
+
+impl Default for DatabaseSection {
+    fn default() -> Self {
+        DatabaseSection { url: storeward_base::Secret::new("sqlite:storeward.sqlite".to_owned()) }
+    }
+}
+
+/// `[edge]`: how the front door uses the machine.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EdgeSection {
+    /// Threads that serve; as many as there are cores when left out.
+    pub workers: Option<usize>,
+}
+
+/// A file that was read, with the fingerprint of its bytes.
+#[derive(Debug)]
+pub struct Loaded {
+    pub config: Config,
+    pub fingerprint: String,
+}
+
+impl Config {
+    /// Reads `DIR/storeward.toml`.
+    pub fn load(dir: &Path) -> Done<Loaded> {
+        let path = dir.join(FILE);
+        let text = std::fs::read_to_string(&path).map_err(|e| {
+            Failure::new(format!("{} cannot be read: {e}", path.display())).hint(
+                "write one with `storeward init --domain … --upstream …`, or name its folder with --dir",
+            )
+        })?;
+        let config =
+            Config::parse(&text).map_err(|why| Failure::new(format!("{}: {why}", path.display())))?;
+        Ok(Loaded { config, fingerprint: storeward_seal::fingerprint::sha256_hex(text.as_bytes()) })
+    }
+
+    /// Reads a config's text; the error names the line, never a secret value.
+    pub fn parse(text: &str) -> Result<Config, String> {
+        toml::from_str::<Config>(text).map_err(|e| {
+            let line =
+                e.span().map(|span| text.get(..span.start).unwrap_or_default().matches('\n').count() + 1);
+            match line {
+                Some(line) => format!("line {line}: {}", e.message()),
+                None => e.message().to_owned(),
+            }
+        })
+    }
+
+    /// The front door's part.
+    pub fn edge(&self) -> EdgeConfig {
+        EdgeConfig {
+            names: self.domain.list(),
+            listen: self.listen.clone(),
+            upstream: self.upstream.clone(),
+            limits: self.limits.clone(),
+            inspect: self.inspect.clone(),
+            headers: self.headers.clone(),
+            routes: self.routes.clone(),
+            look: self.look.clone(),
+        }
+    }
+
+    /// The certificate's part: what the file says, or what fits the names.
+    pub fn certificates(&self) -> Done<CertificateConfig> {
+        let names = self.domain.list();
+        match &self.certificates {
+            Some(config) => config.clone().with_names(names),
+            None => CertificateConfig::for_names(names),
+        }
+        .context("certificates")
+    }
+
+    /// Compiles what can be compiled without opening anything.
+    pub fn validate(&self) -> Done {
+        Snapshot::build(&self.edge(), None).context("storeward.toml")?;
+        self.certificates()?;
+        storeward_store::DatabaseUrl::parse(self.database.url.expose()).context("database.url")?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LEAST: &str = "domain = 'shop.example'\n[listen]\nhttps = '127.0.0.1:0'\n[upstream]\nservers = \
+                         ['http://127.0.0.1:1']\n";
+
+    #[test]
+    fn little_is_enough() {
+        let config = Config::parse(LEAST).unwrap();
+        config.validate().unwrap();
+        assert_eq!(config.console.listen.to_string(), "127.0.0.1:9443");
+    }
+
+    #[test]
+    fn faults_name_the_line_and_no_secret() {
+        let unknown = Config::parse(&format!("{LEAST}[inspekt]\nmode = 'block'\n")).unwrap_err();
+        assert!(unknown.starts_with("line ") && unknown.contains("inspekt"), "{unknown}");
+        let mode = Config::parse(&format!("{LEAST}[inspect]\nmode = 'blok'\n")).unwrap_err();
+        assert!(mode.starts_with("line 7") && mode.contains("block"), "{mode}");
+        let secret = Config::parse(&format!("{LEAST}[database]\nurl = 'postgres://u:hunter2@h/d'\nx = 1\n"));
+        assert!(!secret.unwrap_err().contains("hunter2"));
+    }
+}

@@ -1,0 +1,195 @@
+//! The staff console on its own listener: what it is told, and how it is served.
+
+use std::sync::Arc;
+
+use storeward_base::{Actor, Entropy, Secret};
+use storeward_console::{
+    CertificateStatus, Console, ConsoleParts, MetricsText, SystemStatus, UpstreamStatus,
+};
+use storeward_edge::access::AccessReader;
+use storeward_edge::bans::BanBook;
+use storeward_edge::certificates::{CertificateStore, tls};
+use storeward_edge::{Shared, listener, private};
+use storeward_host::Stop;
+use storeward_inspect::Mode;
+use storeward_seal::DataKey;
+use storeward_store::Db;
+
+use crate::Done;
+use crate::config::Config;
+use crate::failure::{Context, Failure};
+use crate::ledger_emit::LedgerEmit;
+use crate::open::Opened;
+
+/// What the console is made of.
+pub struct Parts<'a> {
+    pub opened: &'a Opened,
+    pub access: AccessReader,
+    pub bans: Arc<BanBook>,
+    pub shared: Arc<Shared>,
+    pub emit: Arc<LedgerEmit>,
+    /// The shop's certificates, for the status.
+    pub certificates: Arc<CertificateStore>,
+    /// The console's own.
+    pub local_ca: Arc<CertificateStore>,
+    pub runtime: &'a tokio::runtime::Runtime,
+    pub stop: Stop,
+}
+
+/// The console's listener at work.
+pub struct ConsoleServer {
+    origin: String,
+}
+
+impl ConsoleServer {
+    /// `https://name:port`, without a slash at the end.
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+}
+
+/// Names under which the console is opened: this machine's own and those of the config.
+pub fn names(config: &Config) -> Vec<String> {
+    let mut names = config.console.names.clone();
+    names.extend(["localhost".to_owned(), "127.0.0.1".to_owned()]);
+    let ip = config.console.listen.ip();
+    if !ip.is_unspecified() && !ip.is_loopback() {
+        names.push(ip.to_string());
+    }
+    names
+}
+
+/// Where staff open the console.
+pub fn origin(config: &Config) -> String {
+    origin_at(config, config.console.listen.port())
+}
+
+fn origin_at(config: &Config, port: u16) -> String {
+    let name = config.console.names.first().map_or("localhost", String::as_str);
+    format!("https://{name}:{port}")
+}
+
+/// A one-time enrolment link's path.
+pub fn offer_enrolment(
+    db: &Db,
+    key: &DataKey,
+    entropy: &dyn Entropy,
+    actor: Actor,
+) -> Result<Secret<String>, storeward_console::Error> {
+    Console::offer_enrolment_blocking(db, key, entropy, actor).map(|offer| offer.path)
+}
+
+pub fn start(parts: Parts<'_>) -> Done<ConsoleServer> {
+    let config = parts.opened.loaded.config.clone();
+    let listener = listener::bind(config.console.listen).context("the console")?;
+    let port = listener.local_addr().context("the console")?.port();
+    let tls = tls::server_config(parts.local_ca.clone()).context("the console's TLS")?;
+    let stop = parts.stop.clone();
+    let runtime = parts.runtime;
+    let service = Console::service(console_parts(parts, &config)?)
+        .map_err(|e| Failure::new(format!("console.names: {e}")))?;
+    runtime.spawn(async move {
+        let service = hyper_util::service::TowerToHyperService::new(service);
+        if let Err(error) = private::serve(listener, tls, service, stop).await {
+            crate::run::log("error", "the console ended", &[("reason", &error.to_string())]);
+        }
+    });
+    Ok(ConsoleServer { origin: origin_at(&config, port) })
+}
+
+fn console_parts(parts: Parts<'_>, config: &Config) -> Done<ConsoleParts> {
+    let Parts { opened, access, bans, shared, emit, certificates, stop, .. } = parts;
+    let metrics_token = match &config.console.metrics_token_file {
+        None => None,
+        Some(path) => {
+            let token = std::fs::read_to_string(path).context(path.display())?;
+            Some(Secret::new(token.trim().to_owned()))
+        }
+    };
+    let started_at = opened.clock.now();
+    let never_block: Vec<String> = config.bans.never_block.entries().collect();
+    let status = {
+        let (shared, certificates, emit) = (shared.clone(), certificates.clone(), emit.clone());
+        Arc::new(move || {
+            let mut status = status_of(&shared, &certificates);
+            status.started_at = started_at;
+            status.never_block.clone_from(&never_block);
+            status.events_dropped = emit.dropped();
+            status
+        })
+    };
+    let readiness = {
+        let (shared, certificates) = (shared.clone(), certificates);
+        Arc::new(move || not_ready(&shared, &certificates))
+    };
+    Ok(ConsoleParts {
+        db: opened.db.clone(),
+        access,
+        bans,
+        clock: opened.clock.clone(),
+        entropy: opened.entropy.clone(),
+        data_key: opened.data_key.clone(),
+        status,
+        readiness,
+        more_metrics: Arc::new(move |text: &mut MetricsText| edge_metrics(&shared, text)),
+        metrics_token,
+        names: names(config),
+        scheme: "https",
+        stop,
+    })
+}
+
+fn status_of(shared: &Shared, certificates: &CertificateStore) -> SystemStatus {
+    let live = shared.live.load();
+    SystemStatus {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        shop_names: live.names.clone(),
+        certificates: certificates
+            .status()
+            .into_iter()
+            .map(|c| CertificateStatus {
+                names: c.names,
+                source: c.source.to_owned(),
+                not_after: c.not_after,
+                problem: c.last_error,
+            })
+            .collect(),
+        upstreams: live
+            .balancer
+            .servers()
+            .iter()
+            .map(|s| UpstreamStatus {
+                name: s.name.clone(),
+                address: s.name.clone(),
+                answers: Some(s.health.is_up()),
+                since: None,
+                reason: None,
+            })
+            .collect(),
+        detects_only: live.routes.all().iter().any(|r| r.policy.mode != Mode::Block),
+        ..SystemStatus::default()
+    }
+}
+
+/// Why nothing should be sent here yet.
+fn not_ready(shared: &Shared, certificates: &CertificateStore) -> Vec<String> {
+    let live = shared.live.load();
+    let mut reasons = Vec::new();
+    if !live.balancer.servers().iter().any(|s| s.health.is_up()) {
+        reasons.push("no server of the shop answers".to_owned());
+    }
+    if certificates.status().iter().any(|c| c.placeholder) {
+        reasons.push("no certificate yet: a self-signed one stands in".to_owned());
+    }
+    reasons
+}
+
+fn edge_metrics(shared: &Shared, text: &mut MetricsText) {
+    let open = u64::try_from(shared.connections.open()).unwrap_or(u64::MAX);
+    text.single("storeward_connections_open", "gauge", "Client connections open now.", open);
+    text.metric("storeward_upstream_up", "gauge", "Whether the shop's server answers.");
+    for server in shared.live.load().balancer.servers() {
+        let labels = [("upstream", server.name.as_str())];
+        text.value("storeward_upstream_up", &labels, u64::from(server.health.is_up()));
+    }
+}

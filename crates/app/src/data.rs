@@ -1,0 +1,235 @@
+//! The data directory: keys with mode 0600, the lock of the running program, its state for other words to read.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use rustix::process::Pid;
+use serde::{Deserialize, Serialize};
+use storeward_base::{Entropy, Secret};
+
+use crate::Done;
+use crate::failure::{Context, Failure};
+
+/// An existing data directory.
+#[derive(Clone, Debug)]
+pub struct DataDir(PathBuf);
+
+/// Held by the one program that serves from the directory.
+#[derive(Debug)]
+pub struct Lock {
+    file: File,
+    data: DataDir,
+}
+
+/// What the running program tells the other words.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct State {
+    /// Fingerprint of the config in force.
+    pub config: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<Refused>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Refused {
+    pub config: String,
+    pub why: String,
+}
+
+/// The keys, each 32 bytes in `keys/`, apart from the data.
+#[derive(Debug)]
+pub struct Keys {
+    /// Seed of the ledger's Ed25519 key.
+    pub ledger: Secret<[u8; 32]>,
+    /// Makes the fingerprints that stand for clients in events.
+    pub pseudonym: Secret<[u8; 32]>,
+    /// Seals secrets at rest, such as the seeds of one-time codes.
+    pub data: Secret<[u8; 32]>,
+}
+
+const KEYS: [&str; 3] = ["ledger", "pseudonym", "data"];
+
+impl DataDir {
+    pub fn open(path: &Path) -> Done<Self> {
+        if !path.is_dir() {
+            return Err(Failure::new(format!("{} is not there", path.display()))
+                .hint("make it with `storeward init`, or name the right folder with --dir"));
+        }
+        Ok(DataDir(path.to_owned()))
+    }
+
+    /// Makes the directory (0700) where it is missing.
+    pub fn create(path: &Path) -> Done<Self> {
+        fs::create_dir_all(path).context(format!("cannot make {}", path.display()))?;
+        fs::set_permissions(path, fs::Permissions::from_mode(0o700))
+            .context(format!("cannot protect {}", path.display()))?;
+        Ok(DataDir(path.to_owned()))
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    pub fn join(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    /// Makes the keys that are missing; never touches one that is there. True when it made one.
+    pub fn ensure_keys(&self, entropy: &dyn Entropy) -> Done<bool> {
+        let dir = self.join("keys");
+        fs::create_dir_all(&dir).context(format!("cannot make {}", dir.display()))?;
+        fs::set_permissions(&dir, fs::Permissions::from_mode(0o700))
+            .context(format!("cannot protect {}", dir.display()))?;
+        let mut made = false;
+        for name in KEYS {
+            let path = dir.join(name);
+            if !path.exists() {
+                write_atomically(&path, &entropy.bytes::<32>())?;
+                made = true;
+            }
+        }
+        Ok(made)
+    }
+
+    /// Reads the keys; refuses one that others on the machine can read.
+    pub fn keys(&self) -> Done<Keys> {
+        let read = |name: &str| -> Done<Secret<[u8; 32]>> {
+            let path = self.join("keys").join(name);
+            let shown = path.display();
+            let mut file = File::open(&path).map_err(|e| {
+                Failure::new(format!("the key {shown} cannot be read: {e}"))
+                    .hint("`storeward init` makes missing keys; restore this one from your backup if the data is older")
+            })?;
+            let mode = file.metadata().context(&shown)?.permissions().mode();
+            if mode & 0o077 != 0 {
+                return Err(Failure::new(format!("the key {shown} can be read by others on this machine"))
+                    .hint(format!("chmod 600 {shown}")));
+            }
+            let mut bytes = [0u8; 33];
+            let length = file.read(&mut bytes).context(&shown)?;
+            let key = bytes.get(..length).and_then(|b| <[u8; 32]>::try_from(b).ok());
+            key.map(Secret::new).ok_or_else(|| {
+                Failure::new(format!("the key {shown} has {length} bytes instead of 32"))
+                    .hint("restore it from your backup")
+            })
+        };
+        Ok(Keys { ledger: read("ledger")?, pseudonym: read("pseudonym")?, data: read("data")? })
+    }
+
+    /// Takes the lock; fails when another program serves from this directory.
+    pub fn lock(&self) -> Done<Lock> {
+        let path = self.join("storeward.pid");
+        let file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .read(true)
+            .write(true)
+            .mode(0o600)
+            .open(&path)
+            .context(format!("cannot open {}", path.display()))?;
+        rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive).map_err(|_| {
+            Failure::new(format!("another Storeward already serves from {}", self.0.display()))
+                .hint("stop it first, or use another folder with --dir")
+        })?;
+        let mut lock = Lock { file, data: self.clone() };
+        lock.file.set_len(0).context(path.display())?;
+        write!(lock.file, "{}", std::process::id()).context(path.display())?;
+        Ok(lock)
+    }
+
+    /// The process that holds the lock.
+    pub fn running_pid(&self) -> Done<Option<Pid>> {
+        let path = self.join("storeward.pid");
+        let Ok(mut file) = File::open(&path) else { return Ok(None) };
+        if rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockShared).is_ok() {
+            return Ok(None);
+        }
+        let mut text = String::new();
+        file.read_to_string(&mut text).context(path.display())?;
+        Ok(text.trim().parse().ok().and_then(Pid::from_raw))
+    }
+
+    pub fn state(&self) -> Done<Option<State>> {
+        let path = self.join("state.json");
+        match fs::read(&path) {
+            Ok(bytes) => serde_json::from_slice(&bytes).map(Some).context(path.display()),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(Failure::new(format!("{}: {e}", path.display()))),
+        }
+    }
+
+    pub fn set_state(&self, state: &State) -> Done {
+        let bytes = serde_json::to_vec(state).context("state")?;
+        write_atomically(&self.join("state.json"), &bytes)
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // The lock ends with the file; these only tidy up.
+        let _ = fs::remove_file(self.data.join("state.json"));
+        let _ = self.file.set_len(0);
+    }
+}
+
+/// Writes a file that is whole or not there, readable by its owner only.
+pub fn write_atomically(path: &Path, bytes: &[u8]) -> Done {
+    let temporary = path.with_extension("new");
+    let write = || -> std::io::Result<()> {
+        let mut file =
+            OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&temporary)?;
+        file.set_permissions(fs::Permissions::from_mode(0o600))?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&temporary, path)?;
+        match path.parent() {
+            Some(parent) => File::open(parent)?.sync_all(),
+            None => Ok(()),
+        }
+    };
+    write().context(format!("cannot write {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use storeward_base::SystemEntropy;
+
+    #[test]
+    fn keys_are_private_and_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = DataDir::create(&folder.path().join("d")).unwrap();
+        assert!(data.ensure_keys(&SystemEntropy).unwrap());
+        let before = fs::read(data.join("keys/ledger")).unwrap();
+        assert!(!data.ensure_keys(&SystemEntropy).unwrap());
+        assert_eq!(fs::read(data.join("keys/ledger")).unwrap(), before);
+        for name in KEYS {
+            let mode = fs::metadata(data.join("keys").join(name)).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600);
+        }
+        data.keys().unwrap();
+    }
+
+    #[test]
+    fn a_key_that_others_can_read_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = DataDir::create(&folder.path().join("d")).unwrap();
+        data.ensure_keys(&SystemEntropy).unwrap();
+        fs::set_permissions(data.join("keys/data"), fs::Permissions::from_mode(0o640)).unwrap();
+        assert!(data.keys().unwrap_err().to_string().contains("chmod 600"));
+    }
+
+    #[test]
+    fn only_one_serves_from_a_directory() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = DataDir::create(&folder.path().join("d")).unwrap();
+        let lock = data.lock().unwrap();
+        assert!(data.lock().unwrap_err().to_string().contains("already serves"));
+        assert!(data.running_pid().unwrap().is_some());
+        drop(lock);
+        assert!(data.running_pid().unwrap().is_none());
+        data.lock().unwrap();
+    }
+}

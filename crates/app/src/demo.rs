@@ -1,0 +1,172 @@
+//! `storeward demo`: a sample shop, Storeward in front of it, the staff console; one word, everything real.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use storeward_base::SystemEntropy;
+use storeward_demo_shop::{Holes, Shop, ShopOptions, demo_credentials};
+use storeward_host::Stopper;
+
+use crate::config::{Config, FILE};
+use crate::data::{self, DataDir};
+use crate::failure::{Context, Failure};
+use crate::run::Running;
+use crate::{Done, ca};
+
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    /// Data directory; made when it is not there.
+    #[arg(long, value_name = "DIR", default_value = "demo-data")]
+    dir: PathBuf,
+    /// Where the protected shop answers, with TLS.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8443")]
+    listen: SocketAddr,
+    /// Where the staff console answers, with TLS.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9443")]
+    console: SocketAddr,
+    /// Protect the shop at this address instead of the sample shop.
+    #[arg(long, value_name = "URL")]
+    upstream: Option<String>,
+    /// Write a JSON file with the addresses and the demo's credentials once everything serves.
+    #[arg(long, value_name = "PATH")]
+    ready_file: Option<PathBuf>,
+}
+
+pub fn demo(options: &Options) -> Done {
+    let data = DataDir::create(&options.dir)?;
+    data.ensure_keys(&SystemEntropy)?;
+    let shop = match &options.upstream {
+        Some(_) => None,
+        None => Some(SampleShop::start(&data)?),
+    };
+    let upstream =
+        options.upstream.clone().or_else(|| shop.as_ref().map(|s| s.url.clone())).unwrap_or_default();
+    let text = config_text(options, &upstream);
+    Config::parse(&text).map_err(Failure::new)?.validate()?;
+    data::write_atomically(&data.join(FILE), text.as_bytes())?;
+    let running = Running::start(&options.dir)?;
+    let enrolment = running.enrolment()?;
+    let root = write_root(&data)?;
+    if let Some(path) = &options.ready_file {
+        write_ready(path, &running, enrolment.expose(), &upstream, &root, shop.is_some())?;
+    }
+    announce(&running, enrolment.expose(), &options.dir, shop.is_some());
+    let done = running.serve_until_stopped();
+    if let Some(shop) = shop {
+        shop.stop();
+    }
+    println!("Stopped.");
+    done
+}
+
+/// The demo's config is written anew at each start, because its addresses are this command's options.
+fn config_text(options: &Options, upstream: &str) -> String {
+    let name = if options.upstream.is_none() { "name = \"Larkmoor\"\n" } else { "" };
+    format!(
+        "# Written by `storeward demo` at each start.\n\
+         domain = [\"localhost\", \"127.0.0.1\"]\n\n\
+         [listen]\nhttps = \"{}\"\n\n\
+         [console]\nlisten = \"{}\"\n\n\
+         [upstream]\nservers = [\"{}\"]\n\n\
+         [certificates]\nsource = \"local\"\n\n\
+         [look]\n{name}",
+        options.listen,
+        options.console,
+        upstream.replace(['"', '\\', '\n'], ""),
+    )
+}
+
+fn write_root(data: &DataDir) -> Done<PathBuf> {
+    let loaded = Config::load(data.path())?;
+    let root = ca::open(data, &loaded.config)?;
+    let path = data.join("development-ca.pem");
+    data::write_atomically(&path, root.root_pem().as_bytes())?;
+    std::fs::canonicalize(&path).context(path.display())
+}
+
+fn write_ready(
+    path: &Path,
+    running: &Running,
+    enrolment: &str,
+    upstream: &str,
+    root: &Path,
+    sample: bool,
+) -> Done {
+    let account =
+        |a: storeward_demo_shop::DemoAccount| serde_json::json!({"email": a.email, "password": a.password});
+    let mut ready = serde_json::json!({
+        "shop": running.shop_url(),
+        "console": running.console_url(),
+        "enrolment": enrolment,
+        "upstream": upstream,
+        "ca": root,
+    });
+    if sample {
+        let known = demo_credentials();
+        ready["customer"] = account(known.customer);
+        ready["admin"] = account(known.admin);
+    }
+    data::write_atomically(path, ready.to_string().as_bytes())
+}
+
+fn announce(running: &Running, enrolment: &str, dir: &Path, sample: bool) {
+    let shop = running.shop_url();
+    println!("\n  Storeward is up.\n");
+    println!("  Shop, protected   {shop}");
+    println!("  Staff console     {}", running.console_url());
+    println!("  Enrol once at     {enrolment}");
+    if sample {
+        let known = demo_credentials();
+        println!("\n  Customer          {}  {}", known.customer.email, known.customer.password);
+        println!("  Shop's admin      {}  {}", known.admin.email, known.admin.password);
+        println!("\n  Try an attack     {shop}search?q=%27%20UNION%20SELECT%20email%20FROM%20customers--");
+    }
+    println!(
+        "\n  Your browser will warn once: the certificate is of a development CA that only this machine knows.\n  \
+         To make it trusted:  ./storeward ca install --dir {}\n\n  Ctrl-C stops everything.\n",
+        dir.display()
+    );
+}
+
+/// The sample shop on a thread and port of its own, reachable from this machine only.
+struct SampleShop {
+    url: String,
+    stopper: Stopper,
+    thread: std::thread::JoinHandle<()>,
+}
+
+impl SampleShop {
+    fn start(data: &DataDir) -> Done<Self> {
+        let shop = Shop::open(ShopOptions { database: data.join("sample-shop.sqlite"), holes: Holes::On })
+            .context("the sample shop")?;
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").context("the sample shop")?;
+        listener.set_nonblocking(true).context("the sample shop")?;
+        let url = format!("http://{}", listener.local_addr().context("the sample shop")?);
+        let (stopper, stop) = Stopper::new();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("sample-shop")
+            .enable_all()
+            .build()
+            .context("the sample shop")?;
+        let thread = std::thread::spawn(move || {
+            runtime.block_on(async move {
+                match tokio::net::TcpListener::from_std(listener) {
+                    Ok(listener) => {
+                        if let Err(error) = shop.serve(listener, async move { stop.stopping().await }).await {
+                            eprintln!("The sample shop ended: {error}");
+                        }
+                    }
+                    Err(error) => eprintln!("The sample shop cannot listen: {error}"),
+                }
+            });
+        });
+        Ok(SampleShop { url, stopper, thread })
+    }
+
+    fn stop(self) {
+        self.stopper.stop();
+        // A shop that panicked has said so.
+        let _ = self.thread.join();
+    }
+}

@@ -1,0 +1,104 @@
+//! `storeward init`: a short commented config and the keys, fitted to the shop it finds.
+
+use std::path::PathBuf;
+
+use storeward_base::SystemEntropy;
+
+use crate::Done;
+use crate::config::{Config, FILE};
+use crate::data::{self, DataDir};
+use crate::failure::{Context, Failure};
+use crate::platform::{self, Platform};
+
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    /// The shop's host name, such as shop.example.com; give it again for further names.
+    #[arg(long, required = true, value_name = "NAME")]
+    domain: Vec<String>,
+    /// Where the shop answers now, such as http://127.0.0.1:8080.
+    #[arg(long, value_name = "URL")]
+    upstream: String,
+    /// Data directory to make.
+    #[arg(long, value_name = "DIR", default_value = "storeward-data")]
+    dir: PathBuf,
+    /// Overwrite a config that is there; keys are never overwritten.
+    #[arg(long)]
+    force: bool,
+}
+
+pub fn init(options: &Options) -> Done {
+    let path = options.dir.join(FILE);
+    if path.exists() && !options.force {
+        return Err(Failure::new(format!("{} is already there", path.display()))
+            .hint("edit it, or add --force to write a new one; your keys stay either way"));
+    }
+    storeward_edge::upstream::Server::parse(&options.upstream, 1, None).context("--upstream")?;
+    println!("Asking the shop at {} …", options.upstream);
+    let found = platform::ask(&options.upstream);
+    match (&found.platform, found.answered) {
+        (_, false) => println!("  It does not answer yet; the config is written all the same."),
+        (Platform::Unknown, true) => println!("  It answers. The platform is none that Storeward knows."),
+    }
+    let domains: Vec<String> = options.domain.iter().map(|d| d.trim().to_ascii_lowercase()).collect();
+    let text = template(&domains, &options.upstream, &found);
+    // The file must be one that `run` accepts: a wrong --domain is told here and not later.
+    Config::parse(&text).map_err(Failure::new)?.validate()?;
+    let dir = DataDir::create(&options.dir)?;
+    data::write_atomically(&path, text.as_bytes())?;
+    let made = dir.ensure_keys(&SystemEntropy)?;
+    println!("Wrote {}{}.", path.display(), if made { " and keys (mode 0600)" } else { "; the keys stay" });
+    println!("\nNext:\n  storeward check --dir {0}\n  storeward run --dir {0}", options.dir.display());
+    Ok(())
+}
+
+/// Quotes a text for TOML.
+fn quoted(text: &str) -> String {
+    toml::Value::String(text.to_owned()).to_string()
+}
+
+pub fn template(domains: &[String], upstream: &str, found: &platform::Found) -> String {
+    let names: Vec<String> = domains.iter().map(|d| quoted(d)).collect();
+    let mut out = String::new();
+    let mut line = |text: &str| {
+        out.push_str(text);
+        out.push('\n');
+    };
+    line("# Storeward. Every key: docs/configuration.md. After a change: storeward reload");
+    line(&format!("domain = [{}]   # the shop's host names", names.join(", ")));
+    line("\n[listen]");
+    line("https = \"0.0.0.0:443\"");
+    line("http = \"0.0.0.0:80\"            # certificate challenges and the redirect to https");
+    line("\n[console]");
+    line("listen = \"127.0.0.1:9443\"      # the staff's pages; reach it by SSH tunnel or VPN");
+    line("\n[upstream]");
+    line(&format!("servers = [{}]", quoted(upstream)));
+    line("\n[inspect]");
+    line("mode = \"block\"                 # off, detect or block");
+    line("\n[database]");
+    line("url = \"sqlite:storeward.sqlite\"   # or postgres://user:password@host/database");
+    if found.look.name.is_some() || found.look.colour.is_some() {
+        line("\n[look]                         # of the pages shown in the shop's place");
+        if let Some(name) = &found.look.name {
+            line(&format!("name = {}", quoted(name)));
+        }
+        if let Some(colour) = &found.look.colour {
+            line(&format!("colour = {}", quoted(colour)));
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_is_short_commented_and_accepted() {
+        let mut found = platform::Found::silent();
+        found.look.name = Some("Kiln & \"Co\"".into());
+        found.look.colour = Some("#aabbcc".into());
+        let text = template(&["shop.example".into()], "http://127.0.0.1:8080", &found);
+        assert!(text.lines().count() < 30, "{} lines", text.lines().count());
+        Config::parse(&text).unwrap().validate().unwrap();
+    }
+}

@@ -1,0 +1,330 @@
+//! `storeward run`: everything wired together, served, reloaded, stopped.
+
+mod signals;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use storeward_base::{Actor, Secret};
+use storeward_detect::Detector;
+use storeward_edge::access::{AccessLog, AccessOptions, Detection};
+use storeward_edge::bans::{BanBook, BanOptions, Responder};
+use storeward_edge::certificates::{
+    CertificateConfig, CertificateStore, HttpChallenges, Keeper, KeeperParts, Source, tls,
+};
+use storeward_edge::server::Connections;
+use storeward_edge::{Edge, Shared, Snapshot};
+use storeward_events::{Event, system};
+use storeward_host::{Emission, Emit, Stop, Stopper};
+use storeward_inspect::Engine;
+use storeward_store::EventSink;
+
+use crate::config::{Config, Loaded};
+use crate::console::{self, ConsoleServer};
+use crate::data::{Lock, Refused, State};
+use crate::failure::{Context, Failure};
+use crate::ledger_emit::LedgerEmit;
+use crate::open::{self, Opened};
+use crate::{Directory, Done, ca};
+
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    #[command(flatten)]
+    at: Directory,
+    /// Write a JSON file with the addresses once everything serves.
+    #[arg(long, value_name = "PATH")]
+    ready_file: Option<PathBuf>,
+}
+
+pub fn run(options: &Options) -> Done {
+    let running = Running::start(&options.at.dir)?;
+    if let Some(path) = &options.ready_file {
+        let ready = serde_json::json!({ "shop": running.shop_url(), "console": running.console_url() });
+        crate::data::write_atomically(path, ready.to_string().as_bytes())?;
+    }
+    log("info", "serving", &[("shop", &running.shop_url()), ("console", &running.console_url())]);
+    running.follow_ledger();
+    running.serve_until_stopped()
+}
+
+/// One line of the program's own log: JSON on standard error, never a value from a request.
+pub fn log(level: &str, message: &str, fields: &[(&str, &str)]) {
+    let mut line = serde_json::Map::new();
+    line.insert("at".into(), storeward_base::Clock::now(&storeward_base::SystemClock).to_string().into());
+    line.insert("level".into(), level.into());
+    line.insert("message".into(), message.into());
+    for (key, value) in fields {
+        line.insert((*key).to_owned(), (*value).into());
+    }
+    eprintln!("{}", serde_json::Value::Object(line));
+}
+
+/// The program at work.
+pub struct Running {
+    opened: Opened,
+    runtime: tokio::runtime::Runtime,
+    edge: Edge,
+    console: ConsoleServer,
+    access: AccessLog,
+    emit: Arc<LedgerEmit>,
+    responder: Arc<Responder>,
+    bans: Arc<BanBook>,
+    certificates: Arc<CertificateStore>,
+    stopper: Stopper,
+    stop: Stop,
+    state: State,
+    _lock: Lock,
+}
+
+impl Running {
+    /// Opens, binds and serves. Nothing is bound before everything else is sound.
+    pub fn start(dir: &std::path::Path) -> Done<Self> {
+        let opened = open::open(dir)?;
+        let lock = opened.data.lock()?;
+        let config = opened.loaded.config.clone();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("control")
+            .enable_all()
+            .build()
+            .context("the control runtime")?;
+        let (stopper, stop) = Stopper::new();
+        let sink = EventSink::start(opened.db.clone()).context("the ledger's batcher")?;
+        let emit = Arc::new(LedgerEmit::start(sink, opened.db.clone(), runtime.handle()));
+        let bans = BanBook::open(
+            opened.data.path(),
+            BanOptions::from(&config.bans),
+            opened.clock.clone(),
+            emit.clone(),
+        )
+        .context("the book of bans")?;
+        let responder = Arc::new(Responder::new(bans.clone(), emit.clone(), config.bans.mode));
+        let access = open_access(&opened, responder.clone())?;
+        let challenges = Arc::new(HttpChallenges::default());
+        let certificates = CertificateStore::new();
+        let served = keep_certificates(&opened, &config, &certificates, &challenges, &emit, &runtime)?;
+        let shared = Arc::new(Shared {
+            live: ArcSwap::from_pointee(Snapshot::build(&config.edge(), None).context("storeward.toml")?),
+            engine: Arc::new(Engine::with_own_rules().context("the inspection rules")?),
+            emit: emit.clone(),
+            clock: opened.clock.clone(),
+            entropy: opened.entropy.clone(),
+            access: access.writer(),
+            bans: bans.clone(),
+            challenges,
+            connections: Connections::default(),
+            ready: std::sync::atomic::AtomicBool::new(false),
+        });
+        let tls = tls::server_config(certificates.clone()).context("TLS")?;
+        let workers = config
+            .edge
+            .workers
+            .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get));
+        let edge = Edge::start(shared, &config.listen, tls, workers, &stop).context("the front door")?;
+        let console = console::start(console::Parts {
+            opened: &opened,
+            access: access.reader(),
+            bans: bans.clone(),
+            shared: edge.shared().clone(),
+            emit: emit.clone(),
+            certificates: certificates.clone(),
+            local_ca: served,
+            runtime: &runtime,
+            stop: stop.clone(),
+        })?;
+        let state = State { config: opened.loaded.fingerprint.clone(), refused: None };
+        opened.data.set_state(&state)?;
+        let running = Running {
+            opened,
+            runtime,
+            edge,
+            console,
+            access,
+            emit,
+            responder,
+            bans,
+            certificates,
+            stopper,
+            stop,
+            state,
+            _lock: lock,
+        };
+        running.say(system::Started { version: env!("CARGO_PKG_VERSION").to_owned() });
+        Ok(running)
+    }
+
+    /// `https://name:port/` of the shop.
+    pub fn shop_url(&self) -> String {
+        let name = self.opened.loaded.config.domain.list().into_iter().next().unwrap_or_default();
+        match self.edge.https.port() {
+            443 => format!("https://{name}/"),
+            port => format!("https://{name}:{port}/"),
+        }
+    }
+
+    pub fn console_url(&self) -> String {
+        format!("{}/", self.console.origin())
+    }
+
+    /// A one-time enrolment link.
+    pub fn enrolment(&self) -> Done<Secret<String>> {
+        let opened = &self.opened;
+        let path =
+            console::offer_enrolment(&opened.db, &opened.data_key, opened.entropy.as_ref(), Actor::System)
+                .context("the enrolment link")?;
+        Ok(Secret::new(format!("{}{}", self.console.origin(), path.expose())))
+    }
+
+    fn say(&self, event: impl Into<Event>) {
+        let at = self.opened.clock.now();
+        self.emit.emit(Emission { at, request: None, client: None, event: event.into() });
+    }
+
+    /// Prints each event of the ledger from now on as a JSON line.
+    pub fn follow_ledger(&self) {
+        let (db, stop) = (self.opened.db.clone(), self.stop.clone());
+        let mut grown = db.ledger_watch();
+        self.runtime.spawn(async move {
+            let Ok(head) = db.read(storeward_store::ledger::head).await else { return };
+            let mut after = head.size;
+            loop {
+                let page = db.read(move |r| storeward_store::ledger::read_after(r, after, 500)).await;
+                for (seq, record) in page.unwrap_or_default() {
+                    after = seq;
+                    eprintln!("{}", String::from_utf8_lossy(&record.to_bytes()));
+                }
+                tokio::select! {
+                    () = stop.stopping() => return,
+                    changed = grown.changed() => if changed.is_err() { return },
+                }
+            }
+        });
+    }
+
+    /// Serves until SIGINT or SIGTERM; SIGHUP reloads.
+    pub fn serve_until_stopped(mut self) -> Done {
+        let mut signals = signals::Signals::listen(self.runtime.handle())?;
+        while signals.next(self.runtime.handle()) == signals::Signal::Reload {
+            self.reload();
+        }
+        self.shut_down()
+    }
+
+    /// Reads the config anew. What cannot change while running is said; a faulty file changes nothing.
+    fn reload(&mut self) {
+        match self.try_reload() {
+            Ok(loaded) => {
+                self.state = State { config: loaded.fingerprint.clone(), refused: None };
+                self.say(system::ConfigReloaded { fingerprint: loaded.fingerprint.clone() });
+                self.opened.loaded = loaded;
+            }
+            Err((fingerprint, failure)) => {
+                let why = failure.to_string();
+                self.say(system::ConfigRefused { reason: why.clone() });
+                self.state.refused = Some(Refused { config: fingerprint, why });
+            }
+        }
+        if let Err(failure) = self.opened.data.set_state(&self.state) {
+            log("error", &failure.to_string(), &[]);
+        }
+    }
+
+    fn try_reload(&self) -> Result<Loaded, (String, Failure)> {
+        let loaded = Config::load(self.opened.data.path()).map_err(|f| (String::new(), f))?;
+        let refuse = |f: Failure| (loaded.fingerprint.clone(), f);
+        loaded.config.validate().map_err(refuse)?;
+        fixed_parts(&self.opened.loaded.config, &loaded.config).map_err(refuse)?;
+        self.edge.reload(&loaded.config.edge()).context("storeward.toml").map_err(refuse)?;
+        self.bans.set_options(BanOptions::from(&loaded.config.bans));
+        self.responder.set_mode(loaded.config.bans.mode);
+        Ok(loaded)
+    }
+
+    /// Ends in order: no new connections, requests finish, facts are written, files are closed.
+    pub fn shut_down(self) -> Done {
+        self.say(system::Stopped { reason: "signal".to_owned() });
+        self.stopper.stop();
+        self.edge.join();
+        drop(self.console);
+        self.access.flush();
+        drop(self.access);
+        let flushed = self.bans.save();
+        drop(self.certificates);
+        // Everything that held the batcher is gone after this: what waits in it is written before the database closes.
+        drop(self.responder);
+        drop(self.bans);
+        self.runtime.shutdown_timeout(Duration::from_secs(5));
+        drop(self.emit);
+        self.opened.db.close();
+        flushed.context("the book of bans")
+    }
+}
+
+/// What a running program cannot change: says so instead of ignoring it.
+fn fixed_parts(before: &Config, after: &Config) -> Done {
+    let fixed = [
+        ("domain", before.domain.list() == after.domain.list()),
+        ("listen.https", before.listen.https == after.listen.https),
+        ("listen.http", before.listen.http == after.listen.http),
+        ("console.listen", before.console.listen == after.console.listen),
+        ("database.url", before.database.url.expose() == after.database.url.expose()),
+        ("edge.workers", before.edge.workers == after.edge.workers),
+    ];
+    match fixed.iter().find(|(_, same)| !same) {
+        Some((key, _)) => Err(Failure::new(format!("`{key}` cannot change while Storeward runs"))
+            .hint("restart it: systemctl restart storeward")),
+        None => Ok(()),
+    }
+}
+
+fn open_access(opened: &Opened, responder: Arc<Responder>) -> Done<AccessLog> {
+    let detection = Detection {
+        detector: Detector::new(storeward_detect::first_scenarios(), storeward_detect::Limits::default()),
+        on_finding: Box::new(move |finding| {
+            responder.respond(finding);
+        }),
+    };
+    AccessLog::open(&AccessOptions::new(opened.data.path()), opened.clock.clone(), Some(detection))
+        .context("the access record")
+}
+
+/// Starts the keepers of the shop's and the console's certificates; returns the console's store. Both come from the
+/// same development CA where the shop's is one of those, so that a browser has to trust one root only.
+fn keep_certificates(
+    opened: &Opened,
+    config: &Config,
+    shop_store: &Arc<CertificateStore>,
+    challenges: &Arc<HttpChallenges>,
+    emit: &Arc<LedgerEmit>,
+    runtime: &tokio::runtime::Runtime,
+) -> Done<Arc<CertificateStore>> {
+    let keep =
+        |config: CertificateConfig, directory: &str, store: &Arc<CertificateStore>, what: &str| -> Done {
+            let (emit, clock) = (emit.clone(), opened.clock.clone());
+            let parts = KeeperParts {
+                config,
+                directory: opened.data.join(directory),
+                store: store.clone(),
+                challenges: challenges.clone(),
+                clock: opened.clock.clone(),
+                entropy: opened.entropy.clone(),
+                facts: Arc::new(move |event| {
+                    emit.emit(Emission { at: clock.now(), request: None, client: None, event });
+                }),
+            };
+            runtime.spawn(Keeper::open(parts).context(what)?.run());
+            Ok(())
+        };
+    let shop = config.certificates()?;
+    let local = CertificateConfig { names: ca::names(config)?, source: Source::Local };
+    if matches!(shop.source, Source::Local) {
+        keep(local, ca::DIRECTORY, shop_store, "the shop's certificate")?;
+        return Ok(shop_store.clone());
+    }
+    keep(shop, "certificates", shop_store, "the shop's certificate")?;
+    let console_store = CertificateStore::new();
+    keep(local, ca::DIRECTORY, &console_store, "the console's certificate")?;
+    Ok(console_store)
+}
