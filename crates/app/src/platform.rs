@@ -38,13 +38,7 @@ pub struct Found {
 
 impl Found {
     pub fn silent() -> Self {
-        Found {
-            platform: Platform::Unknown,
-            evidence: Vec::new(),
-            answered: false,
-            look: Look::default(),
-            clock: None,
-        }
+        Found { platform: Platform::Unknown, answered: false, look: Look::default(), clock: None }
     }
 }
 
