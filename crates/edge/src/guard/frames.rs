@@ -71,6 +71,7 @@ pub struct Frames {
     reset: u32,
     /// A header block was begun and not ended.
     block_open: bool,
+    in_data: bool,
 }
 
 /// What the frames lead to, for the clock that watches slow clients.
@@ -79,7 +80,7 @@ pub struct FramesPhase {
     /// The preface and the first SETTINGS are through.
     pub established: bool,
     pub header_block_open: bool,
-    /// The client is in the middle of a frame.
+    /// The client is in the middle of a frame that is no DATA: bodies have a pace of their own.
     pub mid_frame: bool,
 }
 
@@ -96,6 +97,7 @@ impl Frames {
             opened: 0,
             reset: 0,
             block_open: false,
+            in_data: false,
         }
     }
 
@@ -103,7 +105,7 @@ impl Frames {
         FramesPhase {
             established: self.preface_left == 0,
             header_block_open: self.block_open,
-            mid_frame: self.header_filled > 0 || self.payload_left > 0,
+            mid_frame: self.header_filled > 0 || (self.payload_left > 0 && !self.in_data),
         }
     }
 
@@ -145,6 +147,7 @@ impl Frames {
         let [l0, l1, l2, kind, flags, ..] = self.header;
         let length = usize::from(l0) << 16 | usize::from(l1) << 8 | usize::from(l2);
         self.payload_left = length;
+        self.in_data = kind == DATA;
         match kind {
             HEADERS => {
                 self.opened = self.opened.saturating_add(1);
