@@ -6,7 +6,9 @@
 //! attacks", Black Hat 2012); no fingerprint or table of it is used.
 
 mod shape;
+mod statement;
 mod token;
+mod walk;
 mod words;
 
 use std::ops::Range;

@@ -33,6 +33,8 @@ pub struct Transaction<'e> {
     response_plan: BodyPlan,
     denied: Option<usize>,
     challenged: bool,
+    /// Rules whose chain does not hold for the values so far: asked once, not once per value.
+    broken_chains: Vec<u32>,
 }
 
 impl<'e> Transaction<'e> {
@@ -50,6 +52,7 @@ impl<'e> Transaction<'e> {
             response_plan: BodyPlan::Skip,
             denied: None,
             challenged: false,
+            broken_chains: Vec::new(),
         }
     }
 
@@ -211,6 +214,7 @@ impl<'e> Transaction<'e> {
     }
 
     fn inspect(&mut self, side: &'e Side, range: std::ops::Range<usize>, active: &crate::bits::Bits) {
+        self.broken_chains.clear();
         let values = std::mem::take(&mut self.values);
         let mut scratch = std::mem::take(&mut self.scratch);
         for index in range {
@@ -234,8 +238,12 @@ impl<'e> Transaction<'e> {
         };
         let earlier = self.matches.iter().filter(|found| found.rule_id == rule.info.id).count();
         let full = self.matches.len() >= MAX_MATCHES && earlier > 0;
-        if full || earlier >= MAX_MATCHES_OF_RULE || self.policy.excepts(&place) || !chain_holds(rule, values)
-        {
+        let known_broken = self.broken_chains.contains(&rule.info.id);
+        if full || known_broken || earlier >= MAX_MATCHES_OF_RULE || self.policy.excepts(&place) {
+            return;
+        }
+        if !chain_holds(rule, values) {
+            self.broken_chains.push(rule.info.id);
             return;
         }
         let score = if earlier == 0 { rule.score() } else { 0 };

@@ -160,12 +160,15 @@ pub(crate) fn detect(value: &[u8]) -> Option<Range<usize>> {
 
 fn tags(value: &[u8]) -> Option<Range<usize>> {
     let mut at = 0;
+    // Tags inside tags are read again; beyond this much only names are, so that the work stays linear.
+    let mut budget = value.len().saturating_mul(8).saturating_add(8_192);
     while let Some(place) = value.get(at..).and_then(|rest| memchr::memchr(b'<', rest)) {
         let start = at + place;
-        let mut reader = Tag { value, at: start + 1 };
+        let mut reader = Tag { value, at: start + 1, reads_attributes: budget > 0 };
         if reader.runs_script() {
             return Some(start..reader.at.min(value.len()));
         }
+        budget = budget.saturating_sub(reader.at - start);
         // What was read as attributes is not read again, unless another tag opens inside.
         let inside = value.get(start + 1..reader.at.min(value.len())).unwrap_or_default();
         at = memchr::memchr(b'<', inside).map_or(reader.at.max(start + 1), |again| start + 1 + again);
@@ -176,6 +179,7 @@ fn tags(value: &[u8]) -> Option<Range<usize>> {
 struct Tag<'v> {
     value: &'v [u8],
     at: usize,
+    reads_attributes: bool,
 }
 
 impl<'v> Tag<'v> {
@@ -191,7 +195,7 @@ impl<'v> Tag<'v> {
         if is_in(&ELEMENTS, local) {
             return is_boundary(self.peek()) || closing;
         }
-        if !is_boundary(self.peek()) {
+        if !is_boundary(self.peek()) || !self.reads_attributes {
             return false;
         }
         let wanted = ELEMENTS_WITH.iter().find(|(element, _)| element.as_bytes().eq_ignore_ascii_case(local));
@@ -202,7 +206,7 @@ impl<'v> Tag<'v> {
         self.attributes_run_script(wanted.map_or(&[], |(_, attributes)| attributes))
     }
 
-    /// At most 64 attributes and 4 KiB are read from one `<`, so that many openings cannot make the work quadratic.
+    /// At most 64 attributes and some 4 KiB are read from one `<`.
     fn attributes_run_script(&mut self, wanted: &[&str]) -> bool {
         let limit = self.at + 4_096;
         for _ in 0..64 {

@@ -2,10 +2,13 @@
 
 use std::ops::Range;
 
-use super::token::{Context, Kind, Token};
+use super::statement::statement;
+use super::token::{Context, Kind};
+use super::walk::{
+    Tokens, ends_cleanly, is_constant, is_function, is_literal, kind, operand, skip_arithmetic, skip_open,
+    skip_signs,
+};
 use super::words::{self, Word};
-
-type Tokens<'a, 'v> = &'a [Token<'v>];
 
 /// The tokens that make an injection, as a range of their indexes.
 pub(super) fn injection(tokens: Tokens<'_, '_>, context: Context) -> Option<Range<usize>> {
@@ -216,106 +219,6 @@ fn clause(tokens: Tokens<'_, '_>, at: usize, quoted: bool) -> Option<usize> {
     (closed || (quoted && followed == tokens.len())).then_some(followed)
 }
 
-/// `; drop table users`, `; waitfor delay '0:0:5'`, `; select sleep(5)`: another statement.
-fn statement(tokens: Tokens<'_, '_>, at: usize, behind_semicolon: bool) -> Option<usize> {
-    let at = skip_open(tokens, at);
-    let token = tokens.get(at)?;
-    let next = tokens.get(at + 1);
-    let is = |token: Option<&Token<'_>>, words: &[&str]| {
-        token.is_some_and(|token| words::holds(words, token.text))
-    };
-    let named = |index: usize| {
-        matches!(
-            kind(tokens, index),
-            Some(Kind::Name | Kind::Catalogue | Kind::Text { .. } | Kind::Call { .. })
-        )
-    };
-    let closed =
-        |index: usize| matches!(kind(tokens, index), None | Some(Kind::Semicolon | Kind::Comment { .. }));
-    match token.kind {
-        Kind::Word(Word::Select) if behind_semicolon => selects(tokens, at).or_else(|| {
-            let end = operand(tokens, at + 1, true)?;
-            (closed(end) && !matches!(kind(tokens, at + 1), Some(Kind::Name))).then_some(end)
-        }),
-        Kind::Word(Word::Statement) if is(Some(token), &["waitfor"]) => {
-            is(next, &["delay", "time"]).then_some(at + 2)
-        }
-        Kind::Word(Word::Statement) if is(Some(token), &["declare"]) => {
-            (next.is_some_and(|next| next.kind == Kind::Variable)).then_some(at + 2)
-        }
-        Kind::Word(Word::Statement) if is(Some(token), &["exec", "execute"]) => {
-            let loud = next.is_some_and(|next| {
-                let text = next.text.to_ascii_lowercase();
-                text.starts_with(b"xp_")
-                    || text.starts_with(b"sp_")
-                    || text == b"master"
-                    || text == b"immediate"
-            });
-            let inside = kind(tokens, at + 2);
-            let calls = kind(tokens, at + 1) == Some(Kind::Open)
-                && matches!(inside, Some(Kind::Text { .. } | Kind::Variable | Kind::Call { .. }));
-            (loud || calls || (behind_semicolon && named(at + 1))).then_some(at + 2)
-        }
-        Kind::Word(Word::Statement) if is(Some(token), &["insert", "replace", "merge"]) => {
-            let target = is(next, &["into"]) && named(at + 2);
-            let follows = is(tokens.get(at + 3), &["values", "select", "set"])
-                || matches!(kind(tokens, at + 3), Some(Kind::Open));
-            (target && (follows || matches!(kind(tokens, at + 2), Some(Kind::Call { .. })))).then_some(at + 3)
-        }
-        Kind::Word(Word::Statement) if is(Some(token), &["delete"]) => {
-            let target = is(next, &["from"]) && named(at + 2);
-            let follows =
-                kind(tokens, at + 3) == Some(Kind::Word(Word::Where)) || (behind_semicolon && closed(at + 3));
-            (target && follows).then_some(at + 3)
-        }
-        Kind::Word(Word::Statement) if is(Some(token), &["update"]) => {
-            let set = is(tokens.get(at + 2), &["set"]) && kind(tokens, at + 4) == Some(Kind::Compare);
-            (named(at + 1) && set).then_some(at + 5)
-        }
-        Kind::Word(Word::Statement)
-            if is(Some(token), &["drop", "create", "alter", "truncate", "rename"]) =>
-        {
-            let thing =
-                is(next, &["table", "database", "schema", "view", "user", "procedure", "function", "login"]);
-            let guarded = is(tokens.get(at + 2), &["if"]) && is(tokens.get(at + 3), &["exists", "not"]);
-            let ended = behind_semicolon
-                && named(at + 2)
-                && (closed(at + 3) || kind(tokens, at + 3) == Some(Kind::Dot));
-            let defined =
-                is(Some(token), &["create"]) && matches!(kind(tokens, at + 2), Some(Kind::Call { .. }));
-            let reversed = !behind_semicolon
-                && named(at + 2)
-                && matches!(kind(tokens, at + 3), Some(Kind::Semicolon | Kind::Comment { clean: true }));
-            (thing && (guarded || ended || defined || reversed)).then_some(at + 3)
-        }
-        Kind::Word(Word::Statement) if behind_semicolon && is(Some(token), &["shutdown"]) => {
-            (closed(at + 1) || is(next, &["with"])).then_some(at + 1)
-        }
-        Kind::Word(Word::Statement)
-            if behind_semicolon && is(Some(token), &["grant", "revoke", "load", "attach"]) =>
-        {
-            is(next, &["all", "data", "database", "select"]).then_some(at + 2)
-        }
-        Kind::Word(Word::Statement) if behind_semicolon && is(Some(token), &["copy", "call", "prepare"]) => {
-            matches!(kind(tokens, at + 1), Some(Kind::Call { .. } | Kind::Name)).then_some(at + 2).filter(
-                |_| {
-                    tokens
-                        .iter()
-                        .skip(at + 2)
-                        .any(|token| token.kind == Kind::Open || is(Some(token), &["from", "to"]))
-                },
-            )
-        }
-        _ if behind_semicolon && is(Some(token), &["set"]) => {
-            next.is_some_and(|next| next.kind == Kind::Variable).then_some(at + 2)
-        }
-        _ if behind_semicolon && is(Some(token), &["if", "begin"]) => {
-            matches!(kind(tokens, at + 1), Some(Kind::Open)).then_some(at + 2)
-        }
-        _ => None,
-    }
-}
-
 /// `';--`, `'; #`: the statement is over and the rest is cut off.
 fn closed_statement(tokens: Tokens<'_, '_>, at: usize, quoted: bool) -> Option<usize> {
     (quoted && matches!(kind(tokens, at + 1), Some(Kind::Comment { clean: true })) && short_start(tokens))
@@ -386,7 +289,7 @@ fn unites(tokens: Tokens<'_, '_>, at: usize) -> Option<usize> {
 }
 
 /// `select a, b from c where`, `(select ...)`, but not "select a size from the list".
-fn selects(tokens: Tokens<'_, '_>, at: usize) -> Option<usize> {
+pub(super) fn selects(tokens: Tokens<'_, '_>, at: usize) -> Option<usize> {
     let mut first = at + 1;
     if kind(tokens, first) == Some(Kind::Word(Word::Quantity)) {
         first += 1;
@@ -486,95 +389,6 @@ fn sql_before(tokens: Tokens<'_, '_>, at: usize) -> bool {
     }
 }
 
-/// The end of the operand that starts at `at`. `names`: plain names count.
-fn operand(tokens: Tokens<'_, '_>, at: usize, names: bool) -> Option<usize> {
-    let at = skip_signs(tokens, at);
-    let start = skip_open(tokens, at);
-    let mut end = match kind(tokens, start)? {
-        Kind::Number | Kind::Text { .. } | Kind::Variable | Kind::Word(Word::Constant) | Kind::Catalogue => {
-            start + 1
-        }
-        Kind::Call { .. } => call_end(tokens, start),
-        // MySQL's if() and left() are words too, and a table may be called as one likes.
-        Kind::Name if names => start + 1,
-        Kind::Word(Word::Statement) if names && kind(tokens, start + 1) == Some(Kind::Open) => {
-            call_end(tokens, start)
-        }
-        _ => return None,
-    };
-    while kind(tokens, end) == Some(Kind::Dot) {
-        end += 2;
-    }
-    while start > at && kind(tokens, end) == Some(Kind::Close) {
-        end += 1;
-    }
-    Some(end)
-}
-
-/// The token behind the bracket that closes a call; the end of the value if none does.
-fn call_end(tokens: Tokens<'_, '_>, at: usize) -> usize {
-    let mut depth = 0_usize;
-    for (index, token) in tokens.iter().enumerate().skip(at + 1).take(64) {
-        match token.kind {
-            Kind::Open => depth += 1,
-            Kind::Close if depth <= 1 => return index + 1,
-            Kind::Close => depth -= 1,
-            _ => {}
-        }
-    }
-    tokens.len().min(at + 65)
-}
-
-fn skip_signs(tokens: Tokens<'_, '_>, mut at: usize) -> usize {
-    while matches!(kind(tokens, at), Some(Kind::Sign | Kind::Word(Word::Not)))
-        || tokens.get(at).is_some_and(|token| words::holds(&["binary"], token.text))
-    {
-        at += 1;
-    }
-    at
-}
-
-fn skip_open(tokens: Tokens<'_, '_>, mut at: usize) -> usize {
-    while kind(tokens, at) == Some(Kind::Open) {
-        at += 1;
-    }
-    at
-}
-
-/// `1+1`, `5*2-1`, behind an operand.
-fn skip_arithmetic(tokens: Tokens<'_, '_>, at: usize) -> usize {
-    let mut end = at;
-    for _ in 0..16 {
-        while kind(tokens, end) == Some(Kind::Close) {
-            end += 1;
-        }
-        if kind(tokens, end) != Some(Kind::Sign) {
-            break;
-        }
-        let Some(next) = operand(tokens, end + 1, true) else { break };
-        end = next;
-    }
-    end
-}
-
-/// SQL ends here, or goes on with an operator, a clause, a bracket or a comment; prose goes on with a word.
-fn ends_cleanly(tokens: Tokens<'_, '_>, at: usize) -> bool {
-    match kind(tokens, at) {
-        None
-        | Some(
-            Kind::Logic
-            | Kind::Semicolon
-            | Kind::Compare
-            | Kind::Close
-            | Kind::Comment { clean: true }
-            | Kind::Word(Word::Logic | Word::Clause | Word::Sorting | Word::Union),
-        ) => true,
-        Some(Kind::Sign) => !matches!(kind(tokens, at + 1), Some(Kind::Name) | None),
-        Some(Kind::Other) => tokens.get(at).is_some_and(|token| token.text == b"\0"),
-        _ => false,
-    }
-}
-
 /// `1-- -` and the like; the number must stand alone.
 fn commented_number(tokens: Tokens<'_, '_>, at: usize) -> bool {
     at == 1
@@ -585,23 +399,4 @@ fn commented_number(tokens: Tokens<'_, '_>, at: usize) -> bool {
 /// What the value closes is no sentence: at most one space.
 fn short_start(tokens: Tokens<'_, '_>) -> bool {
     tokens.first().is_some_and(|first| first.text.iter().filter(|byte| **byte == b' ').count() <= 1)
-}
-
-fn is_literal(kind: Kind) -> bool {
-    matches!(
-        kind,
-        Kind::Number | Kind::Text { .. } | Kind::Variable | Kind::Word(Word::Constant) | Kind::Call { .. }
-    )
-}
-
-fn is_constant(kind: Kind) -> bool {
-    matches!(kind, Kind::Word(Word::Constant))
-}
-
-fn is_function(tokens: Tokens<'_, '_>, at: usize) -> bool {
-    tokens.get(at).is_some_and(|token| words::is_function(token.text))
-}
-
-fn kind(tokens: Tokens<'_, '_>, at: usize) -> Option<Kind> {
-    tokens.get(at).map(|token| token.kind)
 }

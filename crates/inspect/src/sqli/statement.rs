@@ -1,0 +1,111 @@
+//! `; drop table users`, `; waitfor delay '0:0:5'`, `; select sleep(5)`: another statement.
+
+use super::shape::selects;
+use super::token::Kind;
+use super::walk::{Tokens, kind, operand, skip_open};
+use super::words::{self, Word};
+
+/// The end of the statement that starts at `at`. `detached`: a semicolon stands before it, so less proof is needed.
+pub(super) fn statement(tokens: Tokens<'_, '_>, at: usize, detached: bool) -> Option<usize> {
+    let at = skip_open(tokens, at);
+    let token = tokens.get(at)?;
+    if token.kind == Kind::Word(Word::Select) && detached {
+        return selects(tokens, at).or_else(|| calculates(tokens, at));
+    }
+    let verb = token.text.to_ascii_lowercase();
+    match verb.as_slice() {
+        b"waitfor" => is(tokens, at + 1, &["delay", "time"]).then_some(at + 2),
+        b"declare" => (kind(tokens, at + 1) == Some(Kind::Variable)).then_some(at + 2),
+        b"exec" | b"execute" => executes(tokens, at, detached),
+        b"insert" | b"replace" | b"merge" => inserts(tokens, at),
+        b"delete" => deletes(tokens, at, detached),
+        b"update" => {
+            let sets = is(tokens, at + 2, &["set"]) && kind(tokens, at + 4) == Some(Kind::Compare);
+            (is_named(tokens, at + 1) && sets).then_some(at + 5)
+        }
+        b"drop" | b"create" | b"alter" | b"truncate" | b"rename" => defines(tokens, at, detached),
+        _ if detached => acts(tokens, at, &verb),
+        _ => None,
+    }
+}
+
+/// Statements that are told from prose only by the semicolon before them.
+fn acts(tokens: Tokens<'_, '_>, at: usize, verb: &[u8]) -> Option<usize> {
+    match verb {
+        b"shutdown" => (is_closed(tokens, at + 1) || is(tokens, at + 1, &["with"])).then_some(at + 1),
+        b"grant" | b"revoke" | b"load" | b"attach" => {
+            is(tokens, at + 1, &["all", "data", "database", "select"]).then_some(at + 2)
+        }
+        b"copy" | b"call" | b"prepare" => {
+            let named = matches!(kind(tokens, at + 1), Some(Kind::Call { .. } | Kind::Name));
+            let goes_on = (at + 2..at + 8)
+                .any(|place| kind(tokens, place) == Some(Kind::Open) || is(tokens, place, &["from", "to"]));
+            (named && goes_on).then_some(at + 2)
+        }
+        b"set" => (kind(tokens, at + 1) == Some(Kind::Variable)).then_some(at + 2),
+        b"if" | b"begin" => (kind(tokens, at + 1) == Some(Kind::Open)).then_some(at + 2),
+        _ => None,
+    }
+}
+
+/// `select 1`, `select sleep(5)`, with nothing behind.
+fn calculates(tokens: Tokens<'_, '_>, at: usize) -> Option<usize> {
+    let end = operand(tokens, at + 1, true)?;
+    (is_closed(tokens, end) && kind(tokens, at + 1) != Some(Kind::Name)).then_some(end)
+}
+
+fn executes(tokens: Tokens<'_, '_>, at: usize, detached: bool) -> Option<usize> {
+    let loud = tokens.get(at + 1).is_some_and(|next| {
+        let text = next.text.to_ascii_lowercase();
+        text.starts_with(b"xp_") || text.starts_with(b"sp_") || text == b"master" || text == b"immediate"
+    });
+    let inside = kind(tokens, at + 2);
+    let calls = kind(tokens, at + 1) == Some(Kind::Open)
+        && matches!(inside, Some(Kind::Text { .. } | Kind::Variable | Kind::Call { .. }));
+    (loud || calls || (detached && is_named(tokens, at + 1))).then_some(at + 2)
+}
+
+fn inserts(tokens: Tokens<'_, '_>, at: usize) -> Option<usize> {
+    let target = is(tokens, at + 1, &["into"]) && is_named(tokens, at + 2);
+    let follows = is(tokens, at + 3, &["values", "select", "set"])
+        || kind(tokens, at + 3) == Some(Kind::Open)
+        || matches!(kind(tokens, at + 2), Some(Kind::Call { .. }));
+    (target && follows).then_some(at + 3)
+}
+
+fn deletes(tokens: Tokens<'_, '_>, at: usize, detached: bool) -> Option<usize> {
+    let target = is(tokens, at + 1, &["from"]) && is_named(tokens, at + 2);
+    let chosen = kind(tokens, at + 3) == Some(Kind::Word(Word::Where));
+    (target && (chosen || (detached && is_closed(tokens, at + 3)))).then_some(at + 3)
+}
+
+fn defines(tokens: Tokens<'_, '_>, at: usize, detached: bool) -> Option<usize> {
+    const THINGS: [&str; 8] =
+        ["table", "database", "schema", "view", "user", "procedure", "function", "login"];
+    if !is(tokens, at + 1, &THINGS) {
+        return None;
+    }
+    let named = is_named(tokens, at + 2);
+    let guarded = is(tokens, at + 2, &["if"]) && is(tokens, at + 3, &["exists", "not"]);
+    let ended = match kind(tokens, at + 3) {
+        Some(Kind::Semicolon | Kind::Comment { clean: true }) => true,
+        None | Some(Kind::Dot | Kind::Comment { .. }) => detached,
+        Some(_) => false,
+    };
+    let created = is(tokens, at, &["create"]) && matches!(kind(tokens, at + 2), Some(Kind::Call { .. }));
+    let altered =
+        detached && is(tokens, at, &["alter"]) && is(tokens, at + 3, &["add", "drop", "modify", "rename"]);
+    (guarded || (named && ended) || created || (named && altered)).then_some(at + 3)
+}
+
+fn is(tokens: Tokens<'_, '_>, at: usize, texts: &[&str]) -> bool {
+    tokens.get(at).is_some_and(|token| words::holds(texts, token.text))
+}
+
+fn is_named(tokens: Tokens<'_, '_>, at: usize) -> bool {
+    matches!(kind(tokens, at), Some(Kind::Name | Kind::Catalogue | Kind::Text { .. } | Kind::Call { .. }))
+}
+
+fn is_closed(tokens: Tokens<'_, '_>, at: usize) -> bool {
+    matches!(kind(tokens, at), None | Some(Kind::Semicolon | Kind::Comment { .. }))
+}
