@@ -42,7 +42,7 @@ pub struct OpenOptions {
 pub struct Db(Arc<Inner>);
 
 struct Inner {
-    engine: Engine,
+    url: DatabaseUrl,
     writes: mpsc::Sender<writer::Message>,
     reads: mpsc::Sender<readers::Message>,
     committed: Arc<watch::Sender<u64>>,
@@ -86,7 +86,7 @@ impl Db {
             threads.push(spawn("store-reader", move || worker.run())?);
         }
         Ok(Db(Arc::new(Inner {
-            engine: options.url.engine(),
+            url: options.url,
             writes,
             reads,
             committed,
@@ -154,7 +154,7 @@ impl Db {
     }
 
     pub fn engine(&self) -> Engine {
-        self.0.engine
+        self.0.url.engine()
     }
 
     /// Whether reads are answered and the writer lives.
@@ -163,6 +163,17 @@ impl Db {
             return Err(Error::Closed);
         }
         self.read(|reader| ledger::head(reader).map(drop)).await
+    }
+
+    /// Writes a copy of this moment into the new file `to`, readable by its owner only, while writes go on. SQLite
+    /// only: a PostgreSQL server has its own ways. Blocks.
+    pub fn snapshot_to(&self, to: &Path) -> Result<(), Error> {
+        match &self.0.url.0 {
+            Target::Sqlite(path) => SqliteConn::open(path, Access::Write)?.snapshot(to),
+            Target::Postgres(_) => Err(Error::Open(
+                "a snapshot is a file of SQLite; use pg_basebackup or pg_dump for a server".to_owned(),
+            )),
+        }
     }
 
     /// What stands for a client's address in events.

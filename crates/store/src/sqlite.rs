@@ -77,6 +77,23 @@ impl SqliteConn {
         Ok(())
     }
 
+    /// Writes a copy of one moment of the database into a new file, while others go on writing. The copy is compact
+    /// and has no journal beside it.
+    pub(crate) fn snapshot(&mut self, to: &Path) -> Result<(), Error> {
+        let cannot = |why: &dyn std::fmt::Display| Error::Open(format!("{}: {why}", to.display()));
+        let name = to.to_str().ok_or_else(|| cannot(&"its name is not UTF-8"))?;
+        use std::os::unix::fs::OpenOptionsExt;
+        // Made empty and private first; `create_new` refuses to write over a file that is there.
+        let made = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(to);
+        made.map_err(|why| cannot(&why))?;
+        let written = self.execute("VACUUM INTO $1", &[Value::from(name)]);
+        if written.is_err() {
+            // What was begun is of no use; the first fault is the one to tell.
+            drop(std::fs::remove_file(to));
+        }
+        written.map(drop)
+    }
+
     pub(crate) fn prepare(&mut self, sql: &str) -> Result<(), Error> {
         self.0.prepare_cached(sql).map(drop).map_err(|why| failed(sql, &why))
     }

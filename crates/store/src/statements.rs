@@ -19,6 +19,7 @@ statements! {
     KEEP_CHECKPOINT = "INSERT INTO ledger_checkpoint (size, at, note) VALUES ($1, $2, $3)";
     FIND_CHECKPOINTS = "SELECT size, note FROM ledger_checkpoint WHERE size > $1 ORDER BY size LIMIT $2";
 
+    FIND_LAST_CHECKPOINT = "SELECT CAST(MAX(size) AS BIGINT) FROM ledger_checkpoint";
     FIND_LAST_SEQ = "SELECT CAST(MAX(seq) AS BIGINT) FROM ledger_entry";
     FIND_TREE = "SELECT tree FROM ledger_entry WHERE seq = $1";
     FIND_ENTRY = "SELECT seq, body FROM ledger_entry WHERE id = $1";

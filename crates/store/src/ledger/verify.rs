@@ -8,7 +8,7 @@ use storeward_seal::{Checkpoint, CompactRange, Hash, VerifierKey, merkle};
 
 use super::query::Head;
 use super::{head, to_column};
-use crate::statements::{FIND_CHECKPOINTS, FIND_LAST_SEQ, FIND_WHOLE_ENTRIES};
+use crate::statements::{FIND_CHECKPOINTS, FIND_LAST_CHECKPOINT, FIND_LAST_SEQ, FIND_WHOLE_ENTRIES};
 use crate::{Db, Error, Reader, params};
 
 const ENTRIES_AT_ONCE: u32 = 1000;
@@ -147,9 +147,10 @@ impl Pass {
         };
         let looked = db.read_blocking(|reader| {
             let last: Option<u64> = reader.query_one(FIND_LAST_SEQ, &[], |row| row.get(0))?;
-            Ok::<_, Error>((head(reader)?, last.unwrap_or(0)))
+            let kept: Option<u64> = reader.query_one(FIND_LAST_CHECKPOINT, &[], |row| row.get(0))?;
+            Ok::<_, Error>((head(reader)?, last.unwrap_or(0), kept.unwrap_or(0)))
         });
-        let (head, last) = match looked {
+        let (head, last, kept) = match looked {
             Err(Error::Ledger(_) | Error::Column { .. }) => return bad(0, What::Head),
             other => other?,
         };
@@ -164,6 +165,10 @@ impl Pass {
         }
         if last > head.size {
             return bad(head.size, What::Uncounted);
+        }
+        if kept > head.size {
+            // A kept checkpoint knows of entries that the head does not: the end was cut off.
+            return bad(head.size + 1, What::Missing);
         }
         anchors.push((head.size, head.note.clone()));
         anchors.sort();
@@ -277,8 +282,6 @@ impl Pass {
         if !self.kept_seen {
             return fault(self.head.kept_size, What::CheckpointMissing);
         }
-        // Checkpoints of others' writes since the start lie ahead as well, but they can be looked at only by size:
-        // one whose entries are not there either is found when the next verification begins.
         Ok(())
     }
 

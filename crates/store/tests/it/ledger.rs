@@ -246,10 +246,13 @@ both_engines!(a_cut_off_end_is_not_covered_up, async |db| {
     db.clock.advance(Duration::from_secs(61));
     append_group(&db, 8).await;
     // Whoever can write to the database, but has no key, puts back an earlier state of it, head and all.
-    db.tamper(
-        "DELETE FROM ledger_entry WHERE seq > 8; DELETE FROM ledger_head; INSERT INTO ledger_head SELECT * FROM old_head; \
-         DELETE FROM ledger_checkpoint; INSERT INTO ledger_checkpoint SELECT * FROM old_kept",
+    db.tamper("DELETE FROM ledger_entry WHERE seq > 8; DELETE FROM ledger_head; INSERT INTO ledger_head SELECT * FROM old_head");
+    assert_eq!(
+        fault(&db).await,
+        Some(LedgerFault { seq: 9, what: What::Missing }),
+        "a kept checkpoint tells"
     );
+    db.tamper("DELETE FROM ledger_checkpoint; INSERT INTO ledger_checkpoint SELECT * FROM old_kept");
     // That is a true earlier state: only something kept elsewhere shows the loss.
     assert_eq!(verify_with(&db, VerifyOptions { anchors: vec![anchor.clone()] }).await.first_fault, None);
     append_group(&db, 8).await;

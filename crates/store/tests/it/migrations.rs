@@ -96,3 +96,27 @@ fn a_missing_directory_is_named() {
     let why = Db::open(options("sqlite:/nowhere/at/all.db", &[], clock)).map(Db::close).unwrap_err();
     assert!(matches!(&why, Error::Open(words) if words.contains("/nowhere/at/all.db")), "{why}");
 }
+
+#[test]
+fn a_snapshot_is_a_whole_database_of_its_own() {
+    use std::os::unix::fs::PermissionsExt;
+    use storeward_base::Actor;
+    use storeward_store::ledger;
+    let place = fresh(Engine::Sqlite).unwrap();
+    let clock = Arc::new(FixedClock::at(Timestamp::EPOCH));
+    let db = Db::open(options(place.address(), &[FIRST], Arc::clone(&clock))).unwrap();
+    let write =
+        |db: &Db| db.write_blocking(|tx| tx.append(Actor::System, None, crate::started("1"))).map(drop);
+    write(&db).unwrap_or_else(|why: Error| panic!("{why}"));
+    let copy = place.file().unwrap().with_file_name("copy.db");
+    db.snapshot_to(&copy).unwrap();
+    assert_eq!(std::fs::metadata(&copy).unwrap().permissions().mode() & 0o777, 0o600);
+    assert!(db.snapshot_to(&copy).is_err(), "a file that is there is not written over");
+    write(&db).unwrap_or_else(|why: Error| panic!("{why}"));
+    db.close();
+    let again = Db::open(options(&format!("sqlite:{}", copy.display()), &[FIRST], clock)).unwrap();
+    let report = ledger::verify(&again, &ledger::VerifyOptions::default(), |_, _| {}).unwrap();
+    assert_eq!((report.entries, report.first_fault), (1, None));
+    write(&again).unwrap_or_else(|why: Error| panic!("{why}"));
+    again.close();
+}
