@@ -41,6 +41,8 @@ const AFTER_BLOCK: Duration = Duration::from_secs(600);
 const OUT_OF_ORDER: Duration = Duration::from_secs(60);
 /// So many in a row from before that: the clock was set back. One alone may be a straggler.
 const STRAGGLERS: u32 = 16;
+/// User agents remembered; one that falls on another's place takes it.
+const AGENTS: usize = 1_024;
 /// Clients whose time is over that one observation clears away at most: keeps its cost flat.
 const SWEEP: usize = 16;
 
@@ -71,6 +73,8 @@ pub struct Detector {
     by_end: BTreeSet<(Timestamp, AddressBlock)>,
     latest: Timestamp,
     behind: u32,
+    /// What was lately found of user agents, by their hash: there are few, and looking through one is dear.
+    agents: Box<[(u64, bool); AGENTS]>,
     stats: DetectorStats,
 }
 
@@ -113,6 +117,7 @@ impl Detector {
             by_end: BTreeSet::new(),
             latest: Timestamp::from_micros(i64::MIN),
             behind: 0,
+            agents: Box::new([(0, false); AGENTS]),
             stats: DetectorStats::default(),
         }
     }
@@ -169,7 +174,8 @@ impl Detector {
         if !is_static {
             client.share.count(now, seen.is_bad());
         }
-        let context = Context { is_static, after_block: client.was_blocked(now) };
+        let is_scanner = self.is_scanner(seen.user_agent);
+        let context = Context { is_static, is_scanner, after_block: client.was_blocked(now) };
         if seen.outcome == Outcome::Blocked {
             client.blocked_at = Some(now);
         }
@@ -197,6 +203,23 @@ impl Detector {
             }
         }
         findings
+    }
+
+    fn is_scanner(&mut self, agent: &str) -> bool {
+        if agent.is_empty() {
+            return false;
+        }
+        let hash = self.hashing.hash_one(agent);
+        let place = usize::try_from(hash >> 32).unwrap_or(0) % AGENTS;
+        match self.agents.get_mut(place) {
+            Some((known, answer)) if *known == hash => *answer,
+            Some(slot) => {
+                let answer = words::is_scanner(agent);
+                *slot = (hash, answer);
+                answer
+            }
+            None => words::is_scanner(agent),
+        }
     }
 
     /// The time that counts: never before the latest seen, unless the clock was plainly set back.

@@ -77,7 +77,7 @@ fn probing() -> Vec<Scenario> {
                       have or does not show.",
             distinct: Distinct::Path,
             min_bad_percent: 25,
-            ..ban("admin_probing", &[AdminPath, ShopAnswered(&[403, 404]), NotStatic], 2, seconds(10))
+            ..ban("admin_probing", &[ShopAnswered(&[403, 404]), NotStatic, AdminPath], 2, seconds(10))
         },
         Scenario {
             title: "looks for secret files",

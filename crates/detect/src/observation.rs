@@ -73,6 +73,7 @@ impl<'a> Observation<'a> {
 
     /// Whether it speaks against the client: the shop did not want it, or we did not.
     pub(crate) fn is_bad(&self) -> bool {
-        !self.reached_the_shop() || matches!(self.status, 400 | 401 | 403 | 404 | 405) || self.auth_failed
+        let stopped = !self.reached_the_shop() && self.outcome != Outcome::Challenged;
+        stopped || matches!(self.status, 400 | 401 | 403 | 404 | 405) || self.auth_failed
     }
 }

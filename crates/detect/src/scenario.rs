@@ -93,6 +93,7 @@ pub struct Scenario {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Context {
     pub is_static: bool,
+    pub is_scanner: bool,
     pub after_block: bool,
 }
 
@@ -131,7 +132,7 @@ impl Condition {
                 seen.auth_failed
                     || (refused_by_the_shop && seen.method == "POST" && words::is_sign_in_path(seen.path))
             }
-            Condition::ScannerUserAgent => words::is_scanner(seen.user_agent),
+            Condition::ScannerUserAgent => context.is_scanner,
             Condition::AfterBlock => context.after_block,
         }
     }

@@ -274,7 +274,9 @@ fn ends_with_ignoring_case(text: &str, ending: &str) -> bool {
 }
 
 fn contains(text: &[u8], word: &[u8]) -> bool {
-    text.windows(word.len()).any(|part| part == word)
+    let Some(first) = word.first() else { return true };
+    let starts = text.iter().enumerate().filter(|(_, byte)| *byte == first);
+    starts.map(|(at, _)| at).any(|at| text.get(at..at + word.len()) == Some(word))
 }
 
 #[cfg(test)]

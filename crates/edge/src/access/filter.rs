@@ -266,7 +266,10 @@ impl Test {
             Field::Client => Test::Network(network(value)?),
             Field::Status => match value.strip_suffix("xx") {
                 Some(class) => Test::StatusClass(class.parse().ok().filter(|class| (1..=5).contains(class))?),
-                None => Test::Status(value.parse().ok().filter(|status| *status < 1_000)?),
+                // 0 is the status of a request that was given up before it had an answer.
+                None => Test::Status(
+                    value.parse().ok().filter(|status| *status == 0 || (100..1_000).contains(status))?,
+                ),
             },
             Field::Verdict => Test::Verdict(Verdict::ALL.into_iter().find(|v| v.name() == value)?),
             Field::Rule | Field::SlowerMs => Test::Number(value.parse().ok()?),

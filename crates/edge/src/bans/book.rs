@@ -51,12 +51,14 @@ pub struct BanBook {
 #[derive(Debug, Default)]
 struct Exempt {
     never_block: AddressList,
-    operators: Vec<AddressBlock>,
+    operators: Vec<(AddressBlock, Timestamp)>,
 }
 
 impl Exempt {
-    fn holds(&self, client: ClientIp) -> bool {
-        self.operators.contains(&client.block()) || self.never_block.contains(client.get())
+    fn holds(&self, client: ClientIp, now: Timestamp) -> bool {
+        let block = client.block();
+        self.operators.iter().any(|(operator, until)| *operator == block && now < *until)
+            || self.never_block.contains(client.get())
     }
 }
 
@@ -157,7 +159,8 @@ impl BanBook {
         let shard = self.shard(block).load();
         let entry = shard.get(&block)?;
         // The list and signed-in staff beat a ban even while it runs.
-        if self.clock.now() >= entry.until || self.exempt.load().holds(client) {
+        let now = self.clock.now();
+        if now >= entry.until || self.exempt.load().holds(client, now) {
             return None;
         }
         entry.turned_away.fetch_add(1, Ordering::Relaxed);
@@ -192,16 +195,16 @@ impl BanBook {
         let mut state = self.state();
         let mut changed = state.settle(now);
         if state.is_operator(block) {
-            self.publish(&state, &changed);
+            self.publish(&mut state, &changed);
             return Err(BanRefusal::Operator);
         }
         if options.never_block.contains(block.first()) || options.never_block.contains(client.get()) {
-            self.publish(&state, &changed);
+            self.publish(&mut state, &changed);
             return Err(BanRefusal::NeverBlocked);
         }
         let running = state.active.get(&block).map(|entry| (entry.until, entry.level));
         if let (Some((until, _)), None) = (running, length) {
-            self.publish(&state, &changed);
+            self.publish(&mut state, &changed);
             return Err(BanRefusal::AlreadyBanned { until });
         }
         state.end(block, now, Ended::Replaced);
@@ -218,7 +221,7 @@ impl BanBook {
         };
         let ban = entry.view();
         changed.extend(state.add(entry, options.memory, options.max_bans));
-        self.publish(&state, &changed);
+        self.publish(&mut state, &changed);
         drop(state);
         self.ring();
         let fact = ClientBanned {
@@ -241,7 +244,7 @@ impl BanBook {
             state.forget(block);
             changed.push(block);
         }
-        self.publish(&state, &changed);
+        self.publish(&mut state, &changed);
         drop(state);
         let entry = ended.ok_or(NotBanned)?;
         self.ring();
@@ -263,10 +266,9 @@ impl BanBook {
         }
         let mut changed = state.settle(now);
         state.note_operator(client, until);
-        self.publish_exempt(&state);
         let ended = state.end(client.block(), now, Ended::Exempted);
         changed.extend(ended.iter().map(|entry| entry.client.block()));
-        self.publish(&state, &changed);
+        self.publish(&mut state, &changed);
         drop(state);
         self.ring();
         self.tell_exempted(now, &ended.into_iter().collect::<Vec<_>>());
@@ -292,7 +294,7 @@ impl BanBook {
         let ended: Vec<_> =
             spared.iter().filter_map(|block| state.end(*block, now, Ended::Exempted)).collect();
         changed.extend(spared);
-        self.publish(&state, &changed);
+        self.publish(&mut state, &changed);
         drop(state);
         self.ring();
         self.tell_exempted(now, &ended);
@@ -302,7 +304,7 @@ impl BanBook {
     pub fn active(&self, size: PageSize, before: Option<BanKey>) -> Page<Ban, BanKey> {
         let mut state = self.state();
         let changed = state.settle(self.clock.now());
-        self.publish(&state, &changed);
+        self.publish(&mut state, &changed);
         let mut entries: Vec<Arc<Entry>> = state.active.values().map(Arc::clone).collect();
         drop(state);
         entries.retain(|entry| before.is_none_or(|before| entry.key() < before));
@@ -317,7 +319,7 @@ impl BanBook {
     pub fn get(&self, block: AddressBlock) -> Option<Ban> {
         let mut state = self.state();
         let changed = state.settle(self.clock.now());
-        self.publish(&state, &changed);
+        self.publish(&mut state, &changed);
         state.active.get(&block).map(|entry| entry.view())
     }
 
@@ -325,7 +327,7 @@ impl BanBook {
     pub fn history(&self, size: PageSize, before: Option<PastKey>) -> Page<PastBan, PastKey> {
         let mut state = self.state();
         let changed = state.settle(self.clock.now());
-        self.publish(&state, &changed);
+        self.publish(&mut state, &changed);
         let older = state.history.iter().rev().filter(|(n, _)| before.is_none_or(|before| *n < before.0));
         let mut rows: Vec<_> = older.take(usize::from(size.get()) + 1).cloned().collect();
         let more = rows.len() > usize::from(size.get());
@@ -352,10 +354,7 @@ impl BanBook {
     pub fn settle(&self) {
         let mut state = self.state();
         let changed = state.settle(self.clock.now());
-        if !changed.is_empty() {
-            self.publish(&state, &changed);
-            self.publish_exempt(&state);
-        }
+        self.publish(&mut state, &changed);
     }
 
     /// Writes the file now and waits until it is on disk. Nothing to do for a book in memory.
@@ -414,12 +413,11 @@ impl BanBook {
             }
         }
         changed.extend(state.settle(self.clock.now()));
-        self.publish(&state, &changed);
-        self.publish_exempt(&state);
+        self.publish(&mut state, &changed);
     }
 
     /// Brings the look-up in line with the state for the blocks that changed.
-    fn publish(&self, state: &State, changed: &[AddressBlock]) {
+    fn publish(&self, state: &mut State, changed: &[AddressBlock]) {
         let mut by_shard: HashMap<usize, Vec<AddressBlock>> = HashMap::new();
         for block in changed {
             by_shard.entry(self.shard_number(*block)).or_default().push(*block);
@@ -436,12 +434,13 @@ impl BanBook {
             shard.store(Arc::new(next));
         }
         self.active.store(state.active.len(), Ordering::Relaxed);
+        if std::mem::take(&mut state.operators_changed) {
+            self.publish_exempt(state);
+        }
     }
 
     fn publish_exempt(&self, state: &State) {
-        let mut operators: Vec<_> = state.operators.keys().map(|client| client.block()).collect();
-        operators.sort_unstable();
-        operators.dedup();
+        let operators = state.operators.iter().map(|(client, until)| (client.block(), *until)).collect();
         let never_block = self.options().never_block.clone();
         self.exempt.store(Arc::new(Exempt { never_block, operators }));
     }

@@ -29,6 +29,8 @@ pub(super) struct State {
     latest: Timestamp,
     pub made_room: u64,
     pub clock_resets: u64,
+    /// The look-up must learn of staff's addresses anew.
+    pub operators_changed: bool,
     /// Something changed since it was last saved.
     pub unsaved: bool,
 }
@@ -55,7 +57,9 @@ impl State {
         while let Some((_, block)) = self.memory_by_end.first().copied().filter(|(end, _)| *end <= now) {
             self.forget(block);
         }
+        let before = self.operators.len();
         self.operators.retain(|_, until| *until > now);
+        self.operators_changed |= self.operators.len() != before;
         changed
     }
 
@@ -130,6 +134,7 @@ impl State {
 
     pub fn note_operator(&mut self, client: ClientIp, until: Timestamp) {
         self.operators.insert(client, until);
+        self.operators_changed = true;
         if self.operators.len() > MAX_OPERATORS
             && let Some(first) = self.operators.iter().min_by_key(|(_, until)| **until).map(|(ip, _)| *ip)
         {
@@ -159,6 +164,7 @@ impl State {
         for until in self.operators.values_mut() {
             *until = until.minus(by);
         }
+        self.operators_changed = true;
         self.unsaved = true;
     }
 }
