@@ -53,7 +53,8 @@ test('the shop comes over TLS 1.3 with a certificate that the browser trusts', a
   const response = await page.goto(stand.ready.shop);
   const security = await response.securityDetails();
   assert.equal(security.protocol, 'TLS 1.3');
-  assert.match(response.headers()['strict-transport-security'] ?? '', /max-age=\d+/);
+  // It would pin every other program that a developer serves as localhost; a shop's own name gets it (edge's tests).
+  assert.equal(response.headers()['strict-transport-security'], undefined);
   assert.equal(response.headers()['x-content-type-options'], 'nosniff');
   await context.close();
 });

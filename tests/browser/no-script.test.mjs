@@ -38,7 +38,7 @@ test('enrolment, sign-in, Now, Explore and Blocked work without JavaScript', asy
   await console.stoppedRow(reference).waitFor();
   await picture(page, `no-script-now-${database}`);
 
-  await console.openExplore('?verdict=block');
+  await console.openExplore('?verdict=blocked');
   await console.openRow(console.exploreRow(reference));
   await picture(page, `no-script-request-${database}`);
 

@@ -41,6 +41,7 @@ test('an attack is stopped, shows on Now without reload, and is found by its ref
 
   await console.stoppedRow(reference).waitFor({ timeout: 10_000 });
   assert.equal(await page.evaluate(() => globalThis.loadedOnce), true, 'the page was loaded again');
+  assert.equal(await console.saysNothingWasStopped(), false, 'it still says that nothing had to be stopped');
   await picture(page, `console-now-attack-${database}`);
 
   await console.openBlocked();
@@ -48,7 +49,7 @@ test('an attack is stopped, shows on Now without reload, and is found by its ref
   await console.lookUp(reference);
   await page.getByText(reference).first().waitFor();
 
-  await console.openExplore('?verdict=block');
+  await console.openExplore('?verdict=blocked');
   await console.openRow(console.exploreRow(reference));
   assert.ok(page.url().endsWith(reference));
   await picture(page, `console-request-${database}`);

@@ -158,6 +158,10 @@ export class Console {
     return this.page.locator(`[data-list="blocks"] #blocks-${reference}`);
   }
 
+  async saysNothingWasStopped() {
+    return this.page.getByText('Nothing had to be stopped yet').isVisible();
+  }
+
   async openExplore(query = '') {
     await this.page.goto(new URL(`/explore${query}`, this.home).href);
     await this.page.getByRole('heading', { level: 1, name: 'Explore' }).waitFor();
