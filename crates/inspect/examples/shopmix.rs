@@ -130,5 +130,47 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("{:>20}  {answer:>9.1?}", "answer 24 KB");
     let scan = fastest(30, || drop(black_box(cards::find(page.as_bytes()))));
     println!("{:>20}  {scan:>9.1?}", "cards in 24 KB");
+    println!("{:>20}  {:>9.1?}", "worst hostile 128 KB", worst_hostile(&engine, &policy));
     Ok(())
+}
+
+/// The slowest of bodies made of one piece again and again.
+fn worst_hostile(engine: &Engine, policy: &Policy) -> Duration {
+    let pieces = [
+        "<a b=\"",
+        "<",
+        "'",
+        "(",
+        "select ",
+        "union select ",
+        "1 or ",
+        "--\n",
+        "/*",
+        "%25",
+        "&#",
+        "../",
+        "${",
+        "{{",
+        ";cat ",
+        "a=b&",
+        "onclick=",
+        "<svg ",
+        "a;",
+        "sleep(",
+        "constructor=1&",
+        "' or ",
+        "[",
+        "{\"a\":",
+        "select a,",
+        "`",
+        "$(",
+        "@@",
+    ];
+    let time = |piece: &str| {
+        let case = post("hostile", "text/plain", piece.repeat(131_072 / piece.len()));
+        let start = Instant::now();
+        black_box(run(engine, policy, &case));
+        start.elapsed()
+    };
+    pieces.iter().map(|piece| time(piece).min(time(piece))).max().unwrap_or_default()
 }

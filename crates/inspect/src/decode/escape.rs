@@ -120,6 +120,9 @@ fn three_bytes(source: &[u8], at: usize) -> (Option<u8>, usize) {
         Some([0xef, 0xbc, third @ 0x81..=0xbf]) => (Some(third - 0x60), 3),
         Some([0xef, 0xbd, third @ 0x80..=0x9e]) => (Some(third - 0x20), 3),
         Some([0xe3, 0x80, 0x80]) => (Some(b' '), 3),
+        // Circled digits, which some resolvers read as digits.
+        Some([0xe2, 0x91, third @ 0xa0..=0xa8]) => (Some(third - 0xa0 + b'1'), 3),
+        Some([0xe2, 0x93, 0xaa]) => (Some(b'0'), 3),
         _ => (None, 1),
     }
 }

@@ -40,19 +40,25 @@ pub(crate) fn url_decode_into(source: &[u8], out: &mut Vec<u8>) {
     decode(source, true, out);
 }
 
-/// Decodes `%HH` and `%uHHHH` until nothing changes, three times at most: double and triple encoding.
+/// Decodes `%HH` and `%uHHHH` until nothing changes, three times at most: double and triple encoding. Where something
+/// is encoded still, `+` is a space still.
 pub(crate) fn percent_decode(source: &[u8], out: &mut Vec<u8>) {
     let start = out.len();
-    decode(source, false, out);
+    decode(source, is_encoded(source), out);
     for _ in 0..2 {
         let once = out.get(start..).unwrap_or_default();
-        if !(0..once.len()).any(|at| percent_at(once, at).is_some() || percent_u_at(once, at).is_some()) {
+        if !is_encoded(once) {
             return;
         }
         let once = once.to_vec();
         out.truncate(start);
-        decode(&once, false, out);
+        decode(&once, true, out);
     }
+}
+
+fn is_encoded(source: &[u8]) -> bool {
+    memchr::memchr_iter(b'%', source)
+        .any(|at| percent_at(source, at).is_some() || percent_u_at(source, at).is_some())
 }
 
 fn decode(source: &[u8], plus: bool, out: &mut Vec<u8>) -> usize {

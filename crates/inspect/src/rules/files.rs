@@ -26,14 +26,14 @@ fn traversal() -> Vec<Rule> {
             13_120,
             PathTraversal,
             "A file of the operating system",
-            r#"(?i)(?:^|[\s=:"'(,;|<{/\\.])/*[/\\]+etc[/\\]+(?:\.?[/\\]+)*(?:passwd|shadow|group|hosts|issue|nginx|apache2?|httpd|ssh|mysql|crontab|sudoers|fstab|resolv\.conf|os-release|php)\b|[/\\]+proc[/\\]+(?:self|version|cpuinfo|\d+[/\\])|[/\\]var[/\\]+log[/\\]+(?:apache|nginx|auth|httpd|messages|syslog)|[/\\]root[/\\]+\.(?:ssh|bash|aws)|[/\\]home[/\\]+[\w.-]+[/\\]+\.(?:ssh|bash|aws)|[/\\]windows[/\\]+(?:system32|win\.ini|system\.ini|repair|php\.ini)|\bboot\.ini\b|[/\\]?web-inf[/\\]+(?:web\.xml|classes|lib)|\bid_rsa\b|\.ssh[/\\]+(?:id_|authorized_keys)"#,
+            r#"(?i)(?:^|[\s=:"'(,;|<{/\\.])/*[/\\]+etc[/\\]+(?:\.?[/\\]+)*(?:passwd|shadow|group|hosts|issue|nginx|apache2?|httpd|ssh|mysql|crontab|sudoers|fstab|resolv\.conf|os-release|php)\b|[/\\]+proc[/\\]+(?:self|version|cpuinfo|\d+[/\\])|[/\\]var[/\\]+log[/\\]+(?:apache|nginx|auth|httpd|messages|syslog)|[/\\]root[/\\]+\.(?:ssh|bash|aws)|[/\\]home[/\\]+[\w.-]+[/\\]+\.(?:ssh|bash|aws)|[/\\]windows[/\\]+(?:system32|win\.ini|system\.ini|repair|php\.ini)|(?:^|[/\\:])boot\.ini(?:$|[^\w-])|[/\\]?web-inf[/\\]+(?:web\.xml|classes|lib)|\bid_rsa\b|\.ssh[/\\]+(?:id_|authorized_keys)"#,
         )
         .through(NORMAL_PATH),
         rx(
             13_130,
             PathTraversal,
             "A local file as an address",
-            r"(?i)^\s*[\x22']?(?:file|netdoc|local_file|jar):(?:/|\\|http|file)",
+            r"(?i)^\s*[\x22']?(?:file|netdoc|local_file|jar):(?:[/\\]+[^\s/\\]|http|file)",
         )
         .on(ARGUMENTS)
         .through(DECODED),
@@ -99,7 +99,7 @@ fn forgery() -> Vec<Rule> {
             19_110,
             ServerSideRequestForgery,
             "An address of the server itself",
-            r"(?i)^\s*(?:[a-z]+:)?//(?:[^/@\s]*@)?(?:localhost|localtest\.me|127(?:\.\d{1,3}){1,3}|0x7f[\da-fx.]*|2130706433|017700000001|0177(?:\.[\dx]+){0,3}|0(?:\.0){0,3}|\[(?:::1?|0{1,4}(?::0{1,4}){6}:0{0,3}1|::ffff:[^\]]+)\]|[\w.-]+\.(?:nip|sslip|xip)\.io)(?:[:/?#]|$)",
+            r"(?i)^\s*(?:[a-z]+:)?//(?:[^/@\s]*@)?(?:localhost|localtest\.me|127(?:\.\d{1,3}){1,3}|0x7f[\da-fx.]*|2130706433|017700000001|0177(?:\.[\dx]+){0,3}|0(?:\.0){0,3}|\[(?:::1?|[0:]+(?:ffff:)?127\.[^\]]+|0{1,4}(?::0{1,4}){6}:0{0,3}1|::ffff:[^\]]+)\]|[\w.-]+\.(?:nip|sslip|xip)\.io)(?:[:/?#]|$)",
         )
         .on(&[C::ArgsGet, C::ArgsPost, C::Xml, C::XmlAttributes])
         .through(DECODED),

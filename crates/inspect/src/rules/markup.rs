@@ -29,7 +29,7 @@ fn scripting() -> Vec<Rule> {
             12_130,
             CrossSiteScripting,
             "Script that reaches for the page",
-            r#"(?i)\bdocument\.(?:cookie|domain|write(?:ln)?|location|documentelement|body\b|getelementby|forms\b)|\bdocument\s*\[\s*['"]|\bwindow\.(?:location|name|open|onerror)\s*[=(\[.]|\b(?:local|session)storage\.(?:get|set)item|\.(?:inner|outer)html\s*=|\bstring\.fromcharcode|\b(?:self|top|this|window|globalthis|frames|parent)\s*\[\s*(?:['"/`]|\w+\s*\+)|\bconstructor\.constructor|\[\s*['"]constructor['"]\s*\]|\b(?:alert|confirm|prompt)\.(?:call|apply)|\$\{\s*(?:alert|fetch|eval|confirm|prompt)\b|\bnew\s+function\s*\(\s*['"`]|\bxmlhttprequest\s*\(|\bnavigator\.sendbeacon|\blocation\.(?:href|hash|replace|assign)\s*[=(]|\blocation\s*=\s*['"`]|\b\.src\s*=\s*['"`]//"#,
+            r#"(?i)\bdocument\.(?:cookie|domain|write(?:ln)?|location|documentelement|body\b|getelementby|forms\b)|\bdocument\s*\[\s*['"]|\bwindow\.(?:location|name|open|onerror)\s*[=(\[.]|\b(?:local|session)storage\.(?:get|set)item|\.(?:inner|outer)html\s*=|\bstring\.fromcharcode|\b(?:self|top|this|window|globalthis|frames|parent)\s*\[\s*(?:['"/`]|\w+\s*\+)|\bconstructor\.constructor|\[\s*['"]constructor['"]\s*\]|\b(?:alert|confirm|prompt)\.(?:call|apply)|\$\{\s*(?:alert|fetch|eval|confirm|prompt)\b|\b(?:top|self|window|parent|this|globalthis|frames)\.(?:alert|confirm|prompt|eval)\b|\(\s*(?:alert|confirm|prompt)\s*\)\s*\(|=\s*(?:alert|confirm|prompt|eval)\s*[,;]|\.(?:find|map|filter|foreach|some|every)\(\s*(?:alert|confirm|prompt|eval)\s*\)|\bnew\s+function\s*\(\s*['"`]|\bxmlhttprequest\s*\(|\bnavigator\.sendbeacon|\blocation\.(?:href|hash|replace|assign)\s*[=(]|\blocation\s*=\s*['"`]|\b\.src\s*=\s*['"`]//"#,
         )
         .not_in_passwords(),
         rx(
@@ -47,7 +47,7 @@ fn templates() -> Vec<Rule> {
             16_100,
             TemplateInjection,
             "A template that calculates or reaches for its host",
-            r#"(?i)\{\{\s*['"(]{0,2}\d+['")]{0,2}\s*[*+/-]\s*['"(]{0,2}\d+|\{\{[^}]{0,120}(?:constructor|__\w+__|\bcycler\b|\bjoiner\b|\blipsum\b|_self\b|\bget_flashed_messages\b|\bpopen\b|\|\s*(?:system|map\(\s*['"]system|filter\(\s*['"]system)|\.exec\(|getclass|registerundefinedfiltercallback|\$on\b|\$eval)|\{\{\s*(?:config|self|request|settings)\s*(?:\.|\}|\[|\||\()|\{%[^%]{0,80}(?:\bimport\b|__\w+__|popen|\bsystem\b)|\{#[^#]{0,20}\}\s*\{\{"#,
+            r#"(?i)\{\{\s*['"(]{0,2}\d+['")]{0,2}\s*[*+/-]\s*['"(]{0,2}\d+|\{\{[^}]{0,120}(?:constructor|__\w+__|\bcycler\b|\bjoiner\b|\blipsum\b|_self\b|\bget_flashed_messages\b|\bpopen\b|\|\s*(?:system|map\(\s*['"]system|filter\(\s*['"]system)|\.exec\(|getclass|registerundefinedfiltercallback|\$on\b|\$eval)|\{\{\s*(?:config|self|request|settings)\s*(?:\.|\}|\[|\||\()|\{%[^%]{0,80}(?:\bimport\b|__\w+__|popen|\bsystem\b)|\{\{=\s*\S|\{\{\s*dump\(|\{\$smarty\."#,
         ),
         rx(
             16_110,

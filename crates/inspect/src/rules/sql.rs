@@ -83,7 +83,7 @@ fn ldap() -> Vec<Rule> {
             22_110,
             LdapInjection,
             "XPath: an expression",
-            r#"(?i)['"]\s*\]\s*(?:\||/)|//\*\[|\[\s*(?:position\(\)|last\(\)|text\(\)|contains\s*\()|\b(?:count|name|string-length|substring|local-name)\s*\(\s*(?:/|\(?//)|/(?:child|parent|ancestor|descendant|following-sibling|self)::|['"]\s*(?:or|and)\s+(?:count|string-length|position|name|contains|starts-with)\s*\("#,
+            r#"(?i)['"]\s*\]\s*(?:\||/)|//\*\[|//\w+\[[^\]]{0,80}(?:=|\(\))|\[\s*(?:position\(\)|last\(\)|text\(\)|contains\s*\()|\b(?:count|name|string-length|substring|local-name)\s*\(\s*(?:/|\(?//)|/(?:child|parent|ancestor|descendant|following-sibling|self)::|['"]\s*(?:or|and)\s+(?:count|string-length|position|name|contains|starts-with)\s*\("#,
         )
         .on(TEXT)
         .not_in_passwords(),

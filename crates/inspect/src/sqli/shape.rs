@@ -145,7 +145,8 @@ fn word_compared(tokens: Tokens<'_, '_>, at: usize, literal: bool) -> Option<usi
         return Some(opened + 1);
     }
     let end = operand(tokens, next, false)?;
-    (literal && ends_cleanly(tokens, end)).then_some(end)
+    let called = matches!(kind(tokens, next), Some(Kind::Call { .. } | Kind::Variable));
+    ((literal || called) && ends_cleanly(tokens, end)).then_some(end)
 }
 
 /// `' + (select ...)`, `'-sleep(5)-'`, `'||'a'='a`, `'='`, `'-'`: a string that an operator continues.
