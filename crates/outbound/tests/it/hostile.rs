@@ -26,7 +26,11 @@ async fn ask(
             return;
         }
         while stream.write_all(again).await.is_ok() {
-            tokio::time::sleep(pause).await;
+            if pause.is_zero() {
+                tokio::task::yield_now().await;
+            } else {
+                tokio::time::sleep(pause).await;
+            }
         }
     });
     let request = Request::get(&url).unwrap().limits(limits);
