@@ -189,11 +189,14 @@ impl Exchange<'_> {
     ) -> Result<(), Stopped> {
         match judged {
             Ok(Judgement::Pass) => Ok(()),
-            Ok(Judgement::Challenge) => Ok(()),
+            // There is no challenge page yet, so a request that deserves one is stopped: closed, not open.
+            Ok(Judgement::Challenge) => match inspection.heaviest() {
+                Some(found) => Err(self.block(found)),
+                None => Ok(()),
+            },
             Ok(Judgement::Block(reason)) => {
                 let found = inspection.heaviest().unwrap_or_else(|| inspection::from_reason(&reason));
-                self.note_match(&found, Verdict::Blocked);
-                Err(Stopped::Blocked(Box::new(found)))
+                Err(self.block(found))
             }
             Err(inspection::EngineFault) => {
                 let path = self.ending.record.path.to_string();
@@ -202,6 +205,11 @@ impl Exchange<'_> {
                 Ok(())
             }
         }
+    }
+
+    fn block(&mut self, found: RuleMatch) -> Stopped {
+        self.note_match(&found, Verdict::Blocked);
+        Stopped::Blocked(Box::new(found))
     }
 
     /// In detect mode a request passes, and staff see what would have happened.
