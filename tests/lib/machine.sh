@@ -23,6 +23,9 @@ machine_install() {
         command -v node >/dev/null 2>&1 || missing+=(nodejs)
         command -v npm >/dev/null 2>&1 || missing+=(npm)
     fi
+    if [ "${real_shops:-no}" = yes ]; then
+        python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3 python3-venv)
+    fi
     if [ ${#missing[@]} -gt 0 ]; then
         apt_install "${missing[@]}" || return 1
     fi
