@@ -10,7 +10,8 @@ use http_body_util::BodyExt;
 use storeward_base::{Actor, ClientIp, Clock, Entropy, RequestId, SystemClock, SystemEntropy, Timestamp};
 use storeward_console::{CertificateStatus, Console, ConsoleParts, MIGRATIONS, SystemStatus, UpstreamStatus};
 use storeward_edge::access::{
-    AccessLog, AccessOptions, AccessRecord, AccessWriter, Label, ParameterNames, Protocol, TlsVersion, Verdict,
+    AccessLog, AccessOptions, AccessRecord, AccessWriter, Label, ParameterNames, Protocol, TlsVersion,
+    Verdict,
 };
 use storeward_edge::bans::{BanBook, BanOptions};
 use storeward_events::Event;
@@ -255,7 +256,8 @@ async fn fill(writer: &AccessWriter, db: &Db, bans: &BanBook, now: Timestamp) {
     bans.ban("192.0.2.7".parse().unwrap(), "edge.injection_probing", by).unwrap();
     bans.ban("2001:db8:17::1".parse().unwrap(), "edge.many_not_found", by).unwrap();
     let mut last = attack(now);
-    (last.verdict, last.category, last.rule_id) = (Verdict::Blocked, Label::Borrowed("sql_injection"), 942_100);
+    (last.verdict, last.category, last.rule_id) =
+        (Verdict::Blocked, Label::Borrowed("sql_injection"), 942_100);
     (last.path, last.variable, last.matched) =
         ("/search".into(), "ARGS:q".into(), "' UNION SELECT ****, ******** FROM".into());
     let facts: [(Option<RequestId>, Event); 3] = [

@@ -56,7 +56,10 @@ impl Accounts {
 
     /// Runs a password hash on a thread that may be busy, and few of them at once. The permit travels with the work,
     /// so a caller that goes away does not let more in.
-    async fn hashing<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
+    async fn hashing<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Error> {
         let turn = Arc::clone(&self.hashes).acquire_owned();
         let permit = match tokio::time::timeout(HASH_WAIT, turn).await {
             Ok(Ok(permit)) => permit,

@@ -103,7 +103,10 @@ impl StaffGate {
         let given = given.and_then(|value| value.strip_prefix("Bearer "));
         match (&self.metrics_token, given) {
             (Some(token), Some(given)) if equal(token.expose().as_bytes(), given.as_bytes()) => Ok(()),
-            _ => Err(Failure::denied("console.metrics", "Figures are for this machine or for holders of the token.")),
+            _ => Err(Failure::denied(
+                "console.metrics",
+                "Figures are for this machine or for holders of the token.",
+            )),
         }
     }
 }

@@ -53,10 +53,10 @@ impl Source for LiveRows {
 fn rows_of(record: &AccessRecord) -> Vec<Row> {
     let id = record.id.to_string();
     let mut rows = Vec::with_capacity(2);
-    if is_stopped_or_flagged(record.verdict) {
-        if let Ok(html) = rows::block_row_html(record) {
-            rows.push(Row { id: id.clone(), list: "blocks", html });
-        }
+    if is_stopped_or_flagged(record.verdict)
+        && let Ok(html) = rows::block_row_html(record)
+    {
+        rows.push(Row { id: id.clone(), list: "blocks", html });
     }
     if let Ok(html) = rows::request_row_html(record) {
         rows.push(Row { id, list: "requests", html });

@@ -72,8 +72,16 @@ pub fn write_own(
 ) {
     write_traffic(text, totals);
     let lost = [
-        ("storeward_access_records_dropped_total", "Access records lost because the queue was full.", stats.dropped),
-        ("storeward_access_write_errors_total", "Blocks of access records that could not be written.", stats.write_errors),
+        (
+            "storeward_access_records_dropped_total",
+            "Access records lost because the queue was full.",
+            stats.dropped,
+        ),
+        (
+            "storeward_access_write_errors_total",
+            "Blocks of access records that could not be written.",
+            stats.write_errors,
+        ),
     ];
     for (name, help, count) in lost {
         text.single(name, "counter", help, count);

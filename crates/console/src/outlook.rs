@@ -46,7 +46,8 @@ impl Outlook {
         own_problems(picture, &mut problems);
         problems.sort_by_key(|p| std::cmp::Reverse(p.level));
         let level = problems.first().map_or(Level::Ok, |p| p.level);
-        let headline = match (level, problems.len()) {
+        let pressing = problems.iter().filter(|p| p.level >= Level::Warn).count();
+        let headline = match (level, pressing) {
             (Level::Ok | Level::Plain | Level::Note, _) => "All quiet".to_owned(),
             (_, 1) => "One thing needs you".to_owned(),
             (_, count) => format!("{count} things need you"),
@@ -82,15 +83,19 @@ fn shop_problems(picture: &Picture<'_>, problems: &mut Vec<Problem>) {
         problems.push(Problem {
             level: Level::Bad,
             what: format!("The shop at {} does not answer{reason}.", upstream.address),
-            todo: "Customers see a page that asks them to come back. Check the shop's own server and its log."
-                .to_owned(),
+            todo:
+                "Customers see a page that asks them to come back. Check the shop's own server and its log."
+                    .to_owned(),
         });
     }
     let many_errors = picture.errors >= 20 && picture.errors.saturating_mul(10) >= picture.requests;
     if many_errors {
         problems.push(Problem {
             level: Level::Warn,
-            what: format!("The shop answered {} with an error.", counted(picture.errors, "request", "requests")),
+            what: format!(
+                "The shop answered {} with an error.",
+                counted(picture.errors, "request", "requests")
+            ),
             todo: "Open the errors below and look for the address they share.".to_owned(),
         });
     }
@@ -111,9 +116,13 @@ fn certificate_problems(picture: &Picture<'_>, problems: &mut Vec<Problem>) {
             continue;
         };
         let todo = match certificate.source.as_str() {
-            "acme" => "Check that the shop's names lead to this machine and that port 80 or 443 is reachable; it is \
-                       tried again by itself.",
-            "files" => "Put the renewed files where the configuration says; they are read again by themselves.",
+            "acme" => {
+                "Check that the shop's names lead to this machine and that port 80 or 443 is reachable; it is \
+                       tried again by itself."
+            }
+            "files" => {
+                "Put the renewed files where the configuration says; they are read again by themselves."
+            }
             _ => "Set up a public certificate in the configuration before customers come.",
         };
         problems.push(Problem { level, what, todo: todo.to_owned() });
@@ -125,7 +134,10 @@ fn own_problems(picture: &Picture<'_>, problems: &mut Vec<Problem>) {
     if status.events_dropped > 0 {
         problems.push(Problem {
             level: Level::Warn,
-            what: format!("{} in the ledger: a queue was full.", counted(status.events_dropped, "gap", "gaps")),
+            what: format!(
+                "{} in the ledger: a queue was full.",
+                counted(status.events_dropped, "gap", "gaps")
+            ),
             todo: "The disk or the database is too slow for the traffic. Check both.".to_owned(),
         });
     }
@@ -169,8 +181,18 @@ pub fn grouped(count: u64) -> String {
 /// `24 February 2027`.
 pub fn day(moment: Timestamp) -> String {
     const MONTHS: [&str; 12] = [
-        "January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
-        "November", "December",
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
+        "December",
     ];
     let text = moment.to_string();
     let mut parts = text.split(['-', 'T']);
@@ -232,14 +254,16 @@ mod tests {
         status.upstreams[0].reason = Some("connection refused".into());
         let outlook = outlook(&status);
         assert_eq!(outlook.level, Level::Bad);
-        assert_eq!(outlook.headline, "3 things need you");
+        assert_eq!(outlook.headline, "2 things need you", "a note needs nobody");
         assert!(outlook.problems[0].what.contains("127.0.0.1:8000 does not answer (connection refused)"));
         assert!(!outlook.sentence.contains("the shop answers"));
     }
 
     #[test]
     fn a_certificate_is_named_before_it_ends() {
-        for (days, source, level) in [(60, "acme", Level::Ok), (20, "acme", Level::Ok), (3, "files", Level::Warn)] {
+        for (days, source, level) in
+            [(60, "acme", Level::Ok), (20, "acme", Level::Ok), (3, "files", Level::Warn)]
+        {
             let mut status = healthy();
             status.certificates[0].source = source.into();
             status.certificates[0].not_after = NOW.plus(std::time::Duration::from_secs(days * DAY_SECONDS));

@@ -15,7 +15,7 @@
   const say = (words) => { if (said) said.textContent = words; };
 
   // Times: "3 min ago", with the full moment, local and UTC, on hover.
-  const relative = new Intl.RelativeTimeFormat('en', { numeric: 'auto', style: 'short' });
+  const relative = new Intl.RelativeTimeFormat('en', { numeric: 'auto', style: 'narrow' });
   const ago = (moment) => {
     const seconds = Math.round((moment - Date.now()) / 1000);
     const size = Math.abs(seconds);

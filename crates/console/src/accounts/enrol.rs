@@ -171,19 +171,19 @@ impl Accounts {
         let staff = offer.staff;
         let written = self.db.write(move |tx| {
             if !sql::use_offer(tx, &offer_hash, now)? {
-                return Ok(false);
+                return Err(Error::LinkSpent);
             }
             sql::insert_account(tx, &account)?;
             sql::insert_session(tx, &session_hash, staff, now, now.plus(ABSOLUTE))?;
             tx.append(Actor::Staff { id: staff }, None, StaffEnrolled { staff })?;
             tx.append(Actor::Staff { id: staff }, None, StaffSignedIn { staff })?;
-            Ok(true)
+            Ok(())
         });
         match written.await {
-            Ok(true) => Ok(token),
-            Ok(false) => Err(EnrolError::Failed(Error::LinkSpent)),
-            Err(storeward_store::Error::Constraint { kind: Constraint::Unique, .. }) => {
-                let misfit = Misfit { field: "email", words: "Somebody has an account with this e-mail already." };
+            Ok(()) => Ok(token),
+            Err(Error::Store(storeward_store::Error::Constraint { kind: Constraint::Unique, .. })) => {
+                let misfit =
+                    Misfit { field: "email", words: "Somebody has an account with this e-mail already." };
                 Err(EnrolError::Misfit(misfit))
             }
             Err(error) => Err(error.into()),

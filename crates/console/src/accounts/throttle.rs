@@ -55,7 +55,10 @@ struct Count {
 pub enum Leave {
     Granted,
     /// Wait so long. `first` is true once per wait.
-    Wait { seconds: u64, first: bool },
+    Wait {
+        seconds: u64,
+        first: bool,
+    },
 }
 
 #[derive(Debug, Default)]

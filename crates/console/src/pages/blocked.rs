@@ -97,7 +97,11 @@ pub struct Reference {
 }
 
 /// Leads to the request of a reference number, forgiving how it was read out.
-pub async fn find(State(app): State<App>, view: View, Query(asked): Query<Reference>) -> Result<Response, Failure> {
+pub async fn find(
+    State(app): State<App>,
+    view: View,
+    Query(asked): Query<Reference>,
+) -> Result<Response, Failure> {
     let fault = match read_reference(&asked.reference) {
         None => "This is no reference number. It begins with req_ and has 26 letters and digits behind it.",
         Some(id) => match app.ask(move |access| access.get(id)).await? {
@@ -139,7 +143,11 @@ pub struct NewBan {
     minutes: u64,
 }
 
-pub async fn ban(State(app): State<App>, view: View, Form(fields): Form<NewBan>) -> Result<Response, Failure> {
+pub async fn ban(
+    State(app): State<App>,
+    view: View,
+    Form(fields): Form<NewBan>,
+) -> Result<Response, Failure> {
     let reason = REASONS.iter().find(|(code, _)| *code == fields.reason).map(|(code, _)| *code);
     let reason = reason.ok_or_else(|| Failure::invalid("console.reason", "Choose one of the reasons."))?;
     let known = DURATIONS.iter().any(|(minutes, _)| *minutes == fields.minutes);
@@ -166,21 +174,30 @@ fn refusal_words(refusal: &BanRefusal) -> String {
     first.into_iter().chain(letters).chain(std::iter::once('.')).collect()
 }
 
-pub async fn lift_form(State(app): State<App>, view: View, Query(asked): Query<Client>) -> Result<Response, Failure> {
+pub async fn lift_form(
+    State(app): State<App>,
+    view: View,
+    Query(asked): Query<Client>,
+) -> Result<Response, Failure> {
     let block = read_block(&asked.client)?;
     let ban = app.bans.get(block).ok_or(storeward_edge::bans::NotBanned)?;
     let page = LiftPage { block: block.to_string(), words: ban_words(&ban), csrf: view.csrf() };
     view.page("Lift a ban", HERE, &page)
 }
 
-pub async fn lift(State(app): State<App>, view: View, Form(fields): Form<Client>) -> Result<Response, Failure> {
+pub async fn lift(
+    State(app): State<App>,
+    view: View,
+    Form(fields): Form<Client>,
+) -> Result<Response, Failure> {
     let block = read_block(&fields.client)?;
     app.bans.lift(block, Actor::Staff { id: view.visitor.staff })?;
     Ok(redirect("/blocked#bans"))
 }
 
 fn read_block(text: &str) -> Result<AddressBlock, Failure> {
-    text.parse().map_err(|_| Failure::invalid("console.address", "Write one IP address, such as 203.0.113.7."))
+    text.parse()
+        .map_err(|_| Failure::invalid("console.address", "Write one IP address, such as 203.0.113.7."))
 }
 
 /// A ban in a sentence.

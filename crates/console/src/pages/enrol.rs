@@ -72,8 +72,14 @@ pub async fn enrol(
         Err(EnrolError::Misfit(misfit)) => misfit,
         Err(EnrolError::Failed(error)) => return Err(error.into()),
     };
-    let sheet =
-        Sheet { app: &app, token: &token, offer: &offer, csrf: &csrf, name: &fields.name, email: &fields.email };
+    let sheet = Sheet {
+        app: &app,
+        token: &token,
+        offer: &offer,
+        csrf: &csrf,
+        name: &fields.name,
+        email: &fields.email,
+    };
     sheet.write(&nonce, Some(misfit))
 }
 

@@ -70,7 +70,11 @@ struct FacetLine {
     without: String,
 }
 
-pub async fn page(State(app): State<App>, view: View, RawQuery(query): RawQuery) -> Result<Response, Failure> {
+pub async fn page(
+    State(app): State<App>,
+    view: View,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Failure> {
     let query = query.unwrap_or_default();
     let filter = read_filter(&query)?;
     let before = read_before(&query)?;
@@ -219,7 +223,8 @@ fn facet_list(facet: &Facet, filter: &Filter) -> Option<FacetList> {
         only: only(filter, field, &value.value),
         without: without(filter, field, &value.value),
     };
-    let others = if facet.others == 0 { String::new() } else { format!("{} with others", grouped(facet.others)) };
+    let others =
+        if facet.others == 0 { String::new() } else { format!("{} with others", grouped(facet.others)) };
     Some(FacetList {
         label: field_label(field),
         values: facet.values.iter().take(8).map(line).collect(),

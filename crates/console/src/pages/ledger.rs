@@ -73,7 +73,11 @@ pub struct Asked {
     before: Option<u64>,
 }
 
-pub async fn page(State(app): State<App>, view: View, Query(asked): Query<Asked>) -> Result<Response, Failure> {
+pub async fn page(
+    State(app): State<App>,
+    view: View,
+    Query(asked): Query<Asked>,
+) -> Result<Response, Failure> {
     let kind = read_kind(&asked.kind)?;
     let filter = ledger::Filter {
         kind_prefix: Some(kind.clone()).filter(|kind| !kind.is_empty()),
@@ -108,7 +112,10 @@ fn read_kind(text: &str) -> Result<String, Failure> {
     if fits {
         Ok(text.to_owned())
     } else {
-        Err(Failure::invalid("console.kind", "A kind is written in small letters, such as edge.request_blocked."))
+        Err(Failure::invalid(
+            "console.kind",
+            "A kind is written in small letters, such as edge.request_blocked.",
+        ))
     }
 }
 
@@ -117,6 +124,6 @@ fn signed_words(head: &ledger::Head) -> (String, String) {
     if head.note.is_empty() {
         ("none yet".to_owned(), "it is signed with the first entry".to_owned())
     } else {
-        (format!("entry {}", grouped(head.size)), "signed; check all with `storeward audit verify`".to_owned())
+        (format!("entry {}", grouped(head.size)), "signed, and all before it".to_owned())
     }
 }

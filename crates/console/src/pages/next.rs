@@ -11,9 +11,7 @@ pub fn safe(wanted: &str) -> &str {
     let plain = wanted.len() <= MOST_BYTES
         && wanted.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'\\' | b'"' | b'<' | b'>'));
     let path = wanted.split(['?', '#']).next().unwrap_or("");
-    let ours = PAGES.iter().any(|page| {
-        path == *page || (page.ends_with('/') && path.starts_with(page))
-    });
+    let ours = PAGES.iter().any(|page| path == *page || (page.ends_with('/') && path.starts_with(page)));
     let climbs = path.contains("//") || path.contains("..") || path.contains('%');
     if plain && ours && !climbs { wanted } else { "/" }
 }
@@ -46,7 +44,9 @@ mod tests {
 
     #[test]
     fn leads_to_our_own_pages_only() {
-        for good in ["/explore", "/explore?client=192.0.2.1&-status=404", "/requests/req_01jd", "/ledger?kind=edge."] {
+        for good in
+            ["/explore", "/explore?client=192.0.2.1&-status=404", "/requests/req_01jd", "/ledger?kind=edge."]
+        {
             assert_eq!(safe(good), good);
         }
         for bad in [

@@ -79,9 +79,7 @@ pub async fn page(State(app): State<App>, view: View) -> Result<Response, Failur
     let state = NowState::of(&app, &status)?;
     let stopped = stopped_filter()?;
     let (requests, blocks) = app
-        .ask(move |access| {
-            (access.query(&Filter::default(), None, ROWS), access.query(&stopped, None, ROWS))
-        })
+        .ask(move |access| (access.query(&Filter::default(), None, ROWS), access.query(&stopped, None, ROWS)))
         .await?;
     let now = app.clock.now();
     let page = NowPage {
@@ -264,7 +262,10 @@ fn strip(heat: &[HeatMinute]) -> HeatStrip {
             href: format!("/explore?since={}&until={}", encode(&since), encode(&until)),
         }
     };
-    HeatStrip { title: "Requests and stopped requests by minute".to_owned(), cells: heat.iter().map(cell).collect() }
+    HeatStrip {
+        title: "Requests and stopped requests by minute".to_owned(),
+        cells: heat.iter().map(cell).collect(),
+    }
 }
 
 impl CertificateLine {

@@ -3,10 +3,10 @@
 use storeward_base::{AddressList, RequestId};
 use storeward_edge::access::{AccessRecord, Field, Filter, Protocol, TlsVersion, Verdict};
 use storeward_store::ledger;
+use storeward_web::Failure;
 use storeward_web::askama::Template;
 use storeward_web::axum::extract::{Path, State};
 use storeward_web::axum::response::Response;
-use storeward_web::Failure;
 
 use super::blocked::ban_words;
 use super::ledger::EventLine;
@@ -102,7 +102,11 @@ fn story(record: &AccessRecord) -> Option<Story> {
             } else {
                 ("Would have been stopped as", "This route only detects, so it reached the shop.")
             };
-            let place = if record.variable.is_empty() { "the request".to_owned() } else { record.variable.to_string() };
+            let place = if record.variable.is_empty() {
+                "the request".to_owned()
+            } else {
+                record.variable.to_string()
+            };
             (format!("{} {what}", done.0), format!("Rule {} found it in {place}. {}", record.rule_id, done.1))
         }
         Verdict::Challenged => (
@@ -148,7 +152,10 @@ fn facts(record: &AccessRecord) -> Vec<Fact> {
     facts.linked("Shop", Field::Upstream, record.upstream.as_deref().unwrap_or(""));
     facts.linked("Type of the answer", Field::ContentType, &record.content_type);
     facts.plain("Took", timing(record));
-    facts.plain("Size", format!("{} in, {} out", rows::size(record.request_bytes), rows::size(record.response_bytes)));
+    facts.plain(
+        "Size",
+        format!("{} in, {} out", rows::size(record.request_bytes), rows::size(record.response_bytes)),
+    );
     facts.plain("Protocol", protocol(record));
     if record.auth_failed {
         facts.plain("Sign-in", "failed".to_owned());
@@ -201,7 +208,10 @@ fn similar(record: &AccessRecord) -> Vec<Similar> {
     let path = record.path.as_ref();
     let mut links = vec![
         Similar { label: "The same path".to_owned(), href: only(&all, Field::Path, path) },
-        Similar { label: "The same client".to_owned(), href: only(&all, Field::Client, &record.client.to_string()) },
+        Similar {
+            label: "The same client".to_owned(),
+            href: only(&all, Field::Client, &record.client.to_string()),
+        },
     ];
     if record.rule_id != 0 {
         let href = only(&all, Field::Rule, &record.rule_id.to_string());

@@ -14,8 +14,7 @@ use super::view::{View, icons};
 use crate::accounts::{ABSOLUTE, COOKIE, SessionToken, SignInError, SignInForm};
 use crate::app::App;
 
-const REFUSED: &str =
-    "That did not fit. Check all three: e-mail, password and a code that was not used yet.";
+const REFUSED: &str = "That did not fit. Check all three: e-mail, password and a code that was not used yet.";
 
 #[derive(Deserialize)]
 pub struct Asked {
@@ -76,19 +75,13 @@ pub async fn sign_in(
     let (status, fault) = match app.accounts.sign_in(form, client, previous).await {
         Ok(token) => return with_session(redirect(&goal), &token),
         Err(SignInError::Refused) => (StatusCode::FORBIDDEN, REFUSED.to_owned()),
-        Err(SignInError::Throttled { seconds }) => (
-            StatusCode::TOO_MANY_REQUESTS,
-            format!("That was too often. Try again in {seconds} seconds."),
-        ),
+        Err(SignInError::Throttled { seconds }) => {
+            (StatusCode::TOO_MANY_REQUESTS, format!("That was too often. Try again in {seconds} seconds."))
+        }
         Err(SignInError::Failed(error)) => return Err(error.into()),
     };
-    let page = SignInPage {
-        fault: Some(fault),
-        notice: None,
-        csrf: csrf.as_str(),
-        next: &goal,
-        icons: icons(),
-    };
+    let page =
+        SignInPage { fault: Some(fault), notice: None, csrf: csrf.as_str(), next: &goal, icons: icons() };
     shell(&nonce).page_with_status(status, &page)
 }
 

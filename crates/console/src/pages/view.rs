@@ -52,8 +52,7 @@ impl View {
     }
 
     fn shell<'a>(&'a self, title: &'a str, here: &'a str) -> Shell<'a> {
-        let signed_in =
-            SignedIn { name: &self.visitor.name, csrf: &self.csrf, sign_out_path: "/sign-out" };
+        let signed_in = SignedIn { name: &self.visitor.name, csrf: &self.csrf, sign_out_path: "/sign-out" };
         Shell { title, nav: &NAV, here, nonce: &self.nonce, signed_in: Some(signed_in) }
     }
 }

@@ -1,0 +1,241 @@
+//! A console with a database, an access record and bans, and a browser for it.
+
+use std::sync::Arc;
+
+use http_body_util::BodyExt;
+use storeward_base::{Actor, ClientIp, Clock, FixedClock, RequestId, Secret, SystemEntropy};
+use storeward_console::{Console, ConsoleParts, SystemStatus};
+use storeward_edge::access::{AccessLog, AccessOptions, AccessRecord, Label, Verdict};
+use storeward_edge::bans::{BanBook, BanOptions};
+use storeward_events::Record;
+use storeward_host::{RecordedEmissions, Stopper};
+use storeward_seal::DataKey;
+use storeward_seal::totp::{TotpSecret, step_at};
+use storeward_store::ledger;
+use storeward_store::testing::TestDb;
+use storeward_web::axum::Router;
+use storeward_web::axum::body::Body;
+use storeward_web::http::{HeaderMap, Request, StatusCode};
+use tower::ServiceExt;
+
+pub const HOST: &str = "console.shop.example";
+pub const PASSWORD: &str = "lamp post umbrella tea";
+pub const EMAIL: &str = "ada@staff.example";
+
+pub struct Bench {
+    pub db: TestDb,
+    pub clock: Arc<FixedClock>,
+    pub log: AccessLog,
+    pub bans: Arc<BanBook>,
+    pub emissions: Arc<RecordedEmissions>,
+    pub key: DataKey,
+    pub app: Router,
+    pub table: String,
+    _stopper: Stopper,
+    _dir: tempfile::TempDir,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: String,
+}
+
+impl Answer {
+    pub fn location(&self) -> &str {
+        self.headers.get("location").map_or("", |v| v.to_str().unwrap())
+    }
+
+    /// What stands between `start` and the next quotation mark.
+    pub fn attribute(&self, start: &str) -> String {
+        let rest = self.body.split(start).nth(1).unwrap_or_else(|| panic!("no {start} in {}", self.body));
+        rest.split('"').next().unwrap().to_owned()
+    }
+
+    pub fn csrf(&self) -> String {
+        self.attribute("name=\"csrf\" value=\"")
+    }
+}
+
+/// A browser with a jar of cookies and an address.
+pub struct Browser<'a> {
+    pub bench: &'a Bench,
+    pub cookies: Vec<(String, String)>,
+    pub address: ClientIp,
+}
+
+impl Bench {
+    pub fn new(db: TestDb) -> Self {
+        let clock = Arc::clone(&db.clock);
+        let dir = tempfile::tempdir().unwrap();
+        let shared: Arc<dyn Clock> = clock.clone();
+        let log = AccessLog::open(&AccessOptions::new(dir.path()), Arc::clone(&shared), None).unwrap();
+        let emissions = Arc::new(RecordedEmissions::default());
+        let bans = BanBook::in_memory(BanOptions::default(), Arc::clone(&shared), emissions.clone());
+        let key = DataKey::generate(&SystemEntropy);
+        let (stopper, stop) = Stopper::new();
+        let parts = || ConsoleParts {
+            db: db.clone(),
+            access: log.reader(),
+            bans: Arc::clone(&bans),
+            clock: Arc::clone(&shared),
+            entropy: Arc::new(SystemEntropy),
+            data_key: key.clone(),
+            status: Arc::new(|| SystemStatus {
+                version: "0.1.0".to_owned(),
+                shop_names: vec!["bookshop.example".to_owned()],
+                never_block: vec!["127.0.0.0/8".to_owned()],
+                ..SystemStatus::default()
+            }),
+            readiness: Arc::new(Vec::new),
+            more_metrics: Arc::new(|text| text.single("app_figure", "gauge", "One of the app's.", 7)),
+            metrics_token: Some(Secret::new("scrape-me".to_owned())),
+            names: vec![HOST.to_owned()],
+            scheme: "https",
+            stop: stop.clone(),
+        };
+        let table = Console::access_table(parts());
+        let app = Console::service(parts()).unwrap();
+        Bench { clock, log, bans, emissions, key, app, table, _stopper: stopper, _dir: dir, db }
+    }
+
+    pub fn browser(&self) -> Browser<'_> {
+        Browser { bench: self, cookies: Vec::new(), address: "198.51.100.7".parse().unwrap() }
+    }
+
+    /// A link's path.
+    pub async fn offer(&self) -> String {
+        let offer =
+            Console::offer_enrolment(&self.db, &self.key, &SystemEntropy, Actor::Operator).await.unwrap();
+        offer.path.expose().clone()
+    }
+
+    /// Enrols [`EMAIL`]; the browser is signed in, and the secret makes codes.
+    pub async fn enrolled(&self) -> (Browser<'_>, TotpSecret) {
+        let mut browser = self.browser();
+        let path = self.offer().await;
+        let page = browser.get(&path).await;
+        let secret = TotpSecret::from_base32(&page.attribute("data-copy=\"")).unwrap();
+        let code = self.code(&secret);
+        let form = enrol_form(&page.csrf(), EMAIL, PASSWORD, &code);
+        let answer = browser.post(&path, &form).await;
+        assert_eq!((answer.status.as_u16(), answer.location()), (303, "/"), "{}", answer.body);
+        (browser, secret)
+    }
+
+    pub fn code(&self, secret: &TotpSecret) -> String {
+        secret.code_at(step_at(self.clock.now()))
+    }
+
+    /// The next code; the clock moves one step on.
+    pub fn next_code(&self, secret: &TotpSecret) -> String {
+        self.clock.advance(std::time::Duration::from_secs(30));
+        self.code(secret)
+    }
+
+    /// Puts a blocked request into the record.
+    pub fn blocked(&self, path: &str, change: impl FnOnce(&mut AccessRecord)) -> RequestId {
+        let now = self.clock.now();
+        let id = RequestId::at(now, &SystemEntropy);
+        let client = "192.0.2.66".parse().unwrap();
+        let mut record = AccessRecord::new(id, now, client, "GET".parse().unwrap());
+        record.path = path.into();
+        record.status = 403;
+        record.verdict = Verdict::Blocked;
+        record.rule_id = 942_100;
+        record.category = Label::Borrowed("sql_injection");
+        record.variable = "ARGS:q".into();
+        change(&mut record);
+        self.log.writer().push(record);
+        self.log.flush();
+        id
+    }
+
+    pub async fn events(&self, kind: &str) -> Vec<Record> {
+        let filter = ledger::Filter { kind_prefix: Some(kind.to_owned()), ..ledger::Filter::default() };
+        let size = storeward_base::PageSize::new(500);
+        let read = self.db.read(move |reader| ledger::search(reader, &filter, size));
+        let mut rows: Vec<Record> = read.await.unwrap().rows.into_iter().map(|(_, record)| record).collect();
+        rows.reverse();
+        rows
+    }
+}
+
+impl Browser<'_> {
+    pub async fn get(&mut self, path: &str) -> Answer {
+        self.send("GET", path, &[("accept", "text/html")], None).await
+    }
+
+    pub async fn post(&mut self, path: &str, form: &str) -> Answer {
+        let origin = format!("https://{HOST}");
+        let lines = [("accept", "text/html"), ("origin", &origin), ("sec-fetch-site", "same-origin")];
+        self.send("POST", path, &lines, Some(form)).await
+    }
+
+    /// Sends exactly these lines, with the jar's cookies and the host's name unless given.
+    pub async fn send(
+        &mut self,
+        method: &str,
+        path: &str,
+        lines: &[(&str, &str)],
+        form: Option<&str>,
+    ) -> Answer {
+        let mut request = Request::builder().method(method).uri(path);
+        if !lines.iter().any(|(name, _)| *name == "host") {
+            request = request.header("host", HOST);
+        }
+        if form.is_some() {
+            request = request.header("content-type", "application/x-www-form-urlencoded");
+        }
+        if !self.cookies.is_empty() {
+            let pairs: Vec<String> = self.cookies.iter().map(|(n, v)| format!("{n}={v}")).collect();
+            request = request.header("cookie", pairs.join("; "));
+        }
+        for (name, value) in lines {
+            request = request.header(*name, *value);
+        }
+        let body = form.map_or_else(Body::empty, |form| Body::from(form.to_owned()));
+        let mut request = request.body(body).unwrap();
+        request.extensions_mut().insert(self.address);
+        let response = self.bench.app.clone().oneshot(request).await.unwrap();
+        let (head, body) = response.into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        self.keep_cookies(&head.headers);
+        Answer { status: head.status, headers: head.headers, body: String::from_utf8(body.to_vec()).unwrap() }
+    }
+
+    fn keep_cookies(&mut self, headers: &HeaderMap) {
+        for line in headers.get_all("set-cookie") {
+            let pair = line.to_str().unwrap().split(';').next().unwrap();
+            let (name, value) = pair.split_once('=').unwrap();
+            self.cookies.retain(|(known, _)| known != name);
+            if !value.is_empty() {
+                self.cookies.push((name.to_owned(), value.to_owned()));
+            }
+        }
+    }
+
+    pub fn session(&self) -> Option<String> {
+        self.cookies
+            .iter()
+            .find(|(name, _)| name == "__Host-storeward-session")
+            .map(|(_, value)| value.clone())
+    }
+
+    pub async fn sign_in(&mut self, email: &str, password: &str, code: &str) -> Answer {
+        let csrf = self.get("/sign-in").await.csrf();
+        self.post("/sign-in", &sign_in_form(&csrf, email, password, code, "")).await
+    }
+}
+
+pub fn sign_in_form(csrf: &str, email: &str, password: &str, code: &str, next: &str) -> String {
+    let password = password.replace(' ', "+");
+    format!("csrf={csrf}&email={email}&password={password}&code={code}&next={next}")
+}
+
+pub fn enrol_form(csrf: &str, email: &str, password: &str, code: &str) -> String {
+    let password = password.replace(' ', "+");
+    format!("csrf={csrf}&name=Ada+B&email={email}&password={password}&repeated={password}&code={code}")
+}

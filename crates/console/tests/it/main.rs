@@ -1,0 +1,11 @@
+//! The console through its door, on both engines, mostly attacked.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+mod access;
+mod bench;
+mod enrolment;
+mod forgery;
+mod hostile;
+mod live;
+mod pages;
+mod sign_in;

@@ -1,0 +1,149 @@
+//! What staff do all day.
+
+use std::time::Duration;
+
+use storeward_base::{Actor, RequestId};
+use storeward_console::MIGRATIONS;
+use storeward_events::edge::RequestBlocked;
+use storeward_store::{Error, both_engines};
+
+use super::bench::{Bench, Browser};
+
+both_engines!(now_says_it_in_one_sentence_and_shows_the_newest, MIGRATIONS, async |db| {
+    let bench = Bench::new(db);
+    let (mut browser, _) = bench.enrolled().await;
+    let empty = browser.get("/").await.body;
+    assert!(empty.contains("All quiet") && empty.contains("No request has come yet"));
+    let id = bench.blocked("/search", |_| {});
+    let page = browser.get("/").await.body;
+    assert!(page.contains("1 request in the last hour, 1 stopped."), "{page}");
+    assert!(page.contains(&format!("id=\"blocks-{id}\"")) && page.contains(&format!("id=\"requests-{id}\"")));
+    assert!(page.contains("SQL injection"));
+    let state = browser.get("/now/state").await.body;
+    assert!(state.contains("All quiet") && !state.contains("<html"));
+});
+
+both_engines!(a_reference_number_leads_to_its_request, MIGRATIONS, async |db| {
+    let bench = Bench::new(db);
+    let (mut browser, _) = bench.enrolled().await;
+    let id = bench.blocked("/search", |record| record.matched = "' OR ****".into());
+    let client = bench.db.client_ref("192.0.2.66".parse().unwrap());
+    let fact = RequestBlocked {
+        method: "GET".into(),
+        path: "/search".into(),
+        stage: "inspect".into(),
+        rule_id: 942_100,
+        category: "sql_injection".into(),
+        variable: "ARGS:q".into(),
+        matched: "' OR ****".into(),
+        score: 10,
+    };
+    let written = bench.db.write(move |tx| {
+        tx.append(Actor::Client { client }, Some(id), fact.clone())?;
+        Ok::<_, Error>(())
+    });
+    written.await.unwrap();
+    let spoken = id.to_string().to_uppercase().replace('0', "O").replace("REQ_", "req ");
+    let found = browser.get(&format!("/blocked/find?reference={}", spoken.replace(' ', "+"))).await;
+    assert_eq!(found.location(), format!("/requests/{id}"));
+    let page = browser.get(found.location()).await;
+    assert_eq!(page.status, 200);
+    for words in [
+        "Stopped as SQL injection",
+        "Rule 942100 found it in ARGS:q",
+        "&#39; OR ****",
+        "edge.request_blocked",
+        "Not banned",
+    ] {
+        assert!(page.body.contains(words), "{words} not in {}", page.body);
+    }
+    let unknown = RequestId::from_bits(1);
+    let answer = browser.get(&format!("/blocked/find?reference={unknown}")).await;
+    assert!(answer.status == 422 && answer.body.contains("No request has this number"));
+    assert_eq!(browser.get(&format!("/requests/{unknown}")).await.status, 404);
+});
+
+both_engines!(staff_ban_and_lift_and_it_is_stated_as_their_act, MIGRATIONS, async |db| {
+    let bench = Bench::new(db);
+    let (mut browser, _) = bench.enrolled().await;
+    let csrf = browser.get("/blocked/ban?client=203.0.113.9").await;
+    assert!(csrf.body.contains("value=\"203.0.113.9\""));
+    let csrf = csrf.csrf();
+    let ban = async |browser: &mut Browser<'_>, client: &str, reason: &str, minutes: &str| {
+        browser
+            .post("/blocked/ban", &format!("csrf={csrf}&client={client}&reason={reason}&minutes={minutes}"))
+            .await
+    };
+    assert_eq!(
+        ban(&mut browser, "203.0.113.9", "staff.card_testing", "60").await.location(),
+        "/blocked#bans"
+    );
+    let listed = bench.bans.get("203.0.113.9".parse().unwrap()).unwrap();
+    assert!(matches!(listed.by, Actor::Staff { .. }));
+    assert_eq!(listed.until.since(listed.since), Duration::from_secs(3600));
+    assert!(browser.get("/blocked").await.body.contains("It tries out cards"));
+    assert_eq!(bench.emissions.of_kind("detection.client_banned").len(), 1);
+
+    assert_eq!(ban(&mut browser, "not-an-address", "staff.attack", "60").await.status, 422);
+    assert_eq!(ban(&mut browser, "203.0.113.8", "made.up", "60").await.status, 400);
+    assert_eq!(ban(&mut browser, "203.0.113.8", "staff.attack", "999999999").await.status, 400);
+    let own = ban(&mut browser, "198.51.100.7", "staff.attack", "60").await;
+    assert!(
+        own.status == 422 && own.body.contains("so it is not banned"),
+        "staff cannot lock themselves out"
+    );
+    let never = ban(&mut browser, "127.0.0.1", "staff.attack", "60").await;
+    assert!(never.status == 422 && never.body.contains("never-block list"));
+
+    let confirm = browser.get("/blocked/lift?client=203.0.113.9").await;
+    assert!(confirm.body.contains("Lift the ban of 203.0.113.9?") && bench.bans.stats().active == 1);
+    let lift = format!("csrf={csrf}&client=203.0.113.9");
+    assert_eq!(browser.post("/blocked/lift", &lift).await.status, 303);
+    assert_eq!(bench.bans.stats().active, 0);
+    assert_eq!(browser.post("/blocked/lift", &lift).await.status, 404);
+    assert_eq!(bench.emissions.of_kind("detection.ban_lifted").len(), 1);
+});
+
+both_engines!(explore_narrows_pages_and_keeps_views, MIGRATIONS, async |db| {
+    let bench = Bench::new(db);
+    let (mut browser, _) = bench.enrolled().await;
+    for n in 0..60 {
+        bench.clock.advance(Duration::from_millis(10));
+        bench.blocked(if n % 2 == 0 { "/even" } else { "/odd" }, |_| {});
+    }
+    let first = browser.get("/explore?path=/even").await;
+    assert_eq!(first.body.matches("id=\"rows-req_").count(), 30);
+    assert!(first.body.contains("Remove the filter path /even"));
+    assert!(!first.body.contains("rel=\"next\""));
+    let all = browser.get("/explore").await;
+    assert_eq!(all.body.matches("id=\"rows-req_").count(), 50);
+    let older = all.attribute("\" href=\"/explore?before=");
+    let second = browser.get(&format!("/explore?before={older}")).await;
+    assert_eq!(second.body.matches("id=\"rows-req_").count(), 10);
+    let without = browser.get("/explore?-path=/even&verdict=blocked").await;
+    assert_eq!(without.body.matches("id=\"rows-req_").count(), 30);
+    assert!(without.body.contains("without path"));
+
+    let csrf = all.csrf();
+    let saved =
+        browser.post("/explore/views", &format!("csrf={csrf}&name=Odd+ones&query=path%3D%2Fodd")).await;
+    assert_eq!(saved.location(), "/explore?path=/odd&views=open");
+    let page = browser.get(saved.location()).await;
+    assert!(page.body.contains("Odd ones"));
+    let bad = browser.post("/explore/views", &format!("csrf={csrf}&name=x&query=colour%3Dred")).await;
+    assert_eq!(bad.status, 400);
+    let view = page.attribute("name=\"view\" value=\"");
+    browser.post("/explore/views/delete", &format!("csrf={csrf}&view={view}")).await;
+    assert!(!browser.get("/explore?views=open").await.body.contains("Odd ones"));
+});
+
+both_engines!(the_ledger_can_be_read_by_kind, MIGRATIONS, async |db| {
+    let bench = Bench::new(db);
+    let (mut browser, _) = bench.enrolled().await;
+    let page = browser.get("/ledger?kind=staff.").await.body;
+    assert!(
+        page.contains("enrolled") && page.contains("staff.signed_in") && page.contains("Root of the tree")
+    );
+    let none = browser.get("/ledger?kind=edge.").await.body;
+    assert!(none.contains("No event of this kind"));
+});
