@@ -3,6 +3,7 @@
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 
+use storeward_base::Actor;
 use storeward_store::ledger::{self, VerifyOptions};
 
 use crate::failure::{Context, Failure};
@@ -81,7 +82,11 @@ fn verify(at: &Directory, anchors: &[PathBuf], json: bool) -> Done {
         );
     }
     match report.first_fault {
-        None => Ok(()),
+        None => {
+            let fact = storeward_events::system::LedgerVerified { entries: report.entries, root };
+            let told = opened.db.write_blocking(move |tx| tx.append(Actor::Operator, None, fact.clone()));
+            told.context("the verification could not be written down").map(drop)
+        }
         Some(fault) => Err(Failure::new(format!("the ledger does not hold: {fault}")).hint(format!(
             "the {} entries before it are sound; compare with a backup and find out who wrote to the \
                            database",

@@ -187,9 +187,4 @@ fn not_ready(shared: &Shared, certificates: &CertificateStore) -> Vec<String> {
 fn edge_metrics(shared: &Shared, text: &mut MetricsText) {
     let open = u64::try_from(shared.connections.open()).unwrap_or(u64::MAX);
     text.single("storeward_connections_open", "gauge", "Client connections open now.", open);
-    text.metric("storeward_upstream_up", "gauge", "Whether the shop's server answers.");
-    for server in shared.live.load().balancer.servers() {
-        let labels = [("upstream", server.name.as_str())];
-        text.value("storeward_upstream_up", &labels, u64::from(server.health.is_up()));
-    }
 }

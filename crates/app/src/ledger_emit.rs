@@ -1,6 +1,6 @@
 //! Facts of the hot path go into the ledger; one that must be waited for resolves when it is durable.
 
-use storeward_base::{ClientIp, ClientRef};
+use storeward_base::{Actor, ClientIp, ClientRef};
 use storeward_host::{Acknowledgement, Emission, Emit};
 use storeward_store::{Db, EventSink};
 use tokio::sync::{mpsc, oneshot};
@@ -43,6 +43,10 @@ fn for_store(emission: Emission) -> storeward_store::Emission {
 impl Emit for LedgerEmit {
     fn emit(&self, emission: Emission) {
         drop(self.sink.offer(for_store(emission)));
+    }
+
+    fn emit_by(&self, actor: Actor, emission: Emission) {
+        drop(self.sink.offer(storeward_store::Emission { actor: Some(actor), ..for_store(emission) }));
     }
 
     fn emit_acknowledged(&self, emission: Emission) -> Acknowledgement {

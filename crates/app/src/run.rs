@@ -19,7 +19,7 @@ use storeward_edge::{Edge, Shared, Snapshot};
 use storeward_events::{Event, system};
 use storeward_host::{Emission, Emit, Stop, Stopper};
 use storeward_inspect::Engine;
-use storeward_store::EventSink;
+use storeward_store::{Db, EventSink};
 
 use crate::config::{Config, Loaded};
 use crate::console::{self, ConsoleServer};
@@ -134,6 +134,7 @@ impl Running {
             runtime: &runtime,
             stop: stop.clone(),
         })?;
+        runtime.spawn(forget_addresses(opened.db.clone(), stop.clone()));
         let state = State { config: opened.loaded.fingerprint.clone(), refused: None };
         opened.data.set_state(&state)?;
         let running = Running {
@@ -262,6 +263,27 @@ impl Running {
     }
 }
 
+/// Addresses of clients are personal data: the book that leads from a fingerprint to an address forgets after so long
+/// without a further event. The ledger stays whole.
+const ADDRESSES_KEPT: Duration = Duration::from_secs(90 * 24 * 3600);
+
+async fn forget_addresses(db: Db, stop: Stop) {
+    loop {
+        let before = db.now().minus(ADDRESSES_KEPT);
+        let forgotten = db.write(move |tx| {
+            tx.commit_silent("forgetting leaves no trace of who was forgotten");
+            storeward_store::addresses::forget_before(tx, before)
+        });
+        if let Err(error) = forgotten.await {
+            log("error", "old client addresses could not be forgotten", &[("reason", &error.to_string())]);
+        }
+        tokio::select! {
+            () = stop.stopping() => return,
+            () = tokio::time::sleep(Duration::from_secs(6 * 3600)) => {}
+        }
+    }
+}
+
 /// What a running program cannot change: says so instead of ignoring it.
 fn fixed_parts(before: &Config, after: &Config) -> Done {
     let fixed = [
@@ -271,6 +293,10 @@ fn fixed_parts(before: &Config, after: &Config) -> Done {
         ("console.listen", before.console.listen == after.console.listen),
         ("database.url", before.database.url.expose() == after.database.url.expose()),
         ("edge.workers", before.edge.workers == after.edge.workers),
+        ("console.names", before.console.names == after.console.names),
+        ("console.metrics_token_file", before.console.metrics_token_file == after.console.metrics_token_file),
+        // Debug shows every setting but the secrets; a changed secret alone needs a restart too, and says nothing.
+        ("certificates", format!("{:?}", before.certificates) == format!("{:?}", after.certificates)),
     ];
     match fixed.iter().find(|(_, same)| !same) {
         Some((key, _)) => Err(Failure::new(format!("`{key}` cannot change while Storeward runs"))

@@ -9,7 +9,7 @@ pub struct RequestBlocked {
     pub method: String,
     /// Canonical path with what looks like personal data masked; no query.
     pub path: String,
-    /// `inspect`, `ban` or `limits`: the stage that decided.
+    /// The stage that decided: `inspect`.
     pub stage: String,
     /// The rule that tipped the scale; 0 where no inspection rule did.
     pub rule_id: u32,
@@ -37,7 +37,7 @@ pub struct RequestFlagged {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequestRefused {
     pub status: u16,
-    /// A stable code such as `host.duplicate`.
+    /// A stable code such as `host.repeated`.
     pub reason: String,
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use storeward_base::{ClientIp, ClientRef, RequestId, Timestamp};
+use storeward_base::{Actor, ClientIp, ClientRef, RequestId, Timestamp};
 use storeward_events::Event;
 
 /// A fact on its way to the ledger. The client's address travels beside the event, never inside it.
@@ -22,6 +22,9 @@ pub type Acknowledgement = tokio::sync::oneshot::Receiver<()>;
 pub trait Emit: Send + Sync {
     /// Hands the fact over without waiting. A full queue drops it and counts the loss.
     fn emit(&self, emission: Emission);
+
+    /// As [`Emit::emit`], for what somebody else than the client did to the client, such as a ban by staff.
+    fn emit_by(&self, actor: Actor, emission: Emission);
 
     /// As [`Emit::emit`], and tells when the fact is durable.
     fn emit_acknowledged(&self, emission: Emission) -> Acknowledgement;
@@ -48,6 +51,10 @@ impl RecordedEmissions {
 impl Emit for RecordedEmissions {
     fn emit(&self, emission: Emission) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(emission);
+    }
+
+    fn emit_by(&self, _actor: Actor, emission: Emission) {
+        self.emit(emission);
     }
 
     fn emit_acknowledged(&self, emission: Emission) -> Acknowledgement {

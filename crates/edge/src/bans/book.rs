@@ -230,7 +230,7 @@ impl BanBook {
             level,
             until: ban.until,
         };
-        self.state_fact(now, client, fact.into());
+        self.state_fact(now, by, client, fact.into());
         Ok(ban)
     }
 
@@ -249,7 +249,7 @@ impl BanBook {
         let entry = ended.ok_or(NotBanned)?;
         self.ring();
         let fact = BanLifted { client: self.emit.client_ref(entry.client) };
-        self.state_fact(now, entry.client, fact.into());
+        self.state_fact(now, by, entry.client, fact.into());
         Ok(entry.view())
     }
 
@@ -472,12 +472,12 @@ impl BanBook {
     fn tell_exempted(&self, now: Timestamp, ended: &[Arc<Entry>]) {
         for entry in ended {
             let fact = BanLifted { client: self.emit.client_ref(entry.client) };
-            self.state_fact(now, entry.client, fact.into());
+            self.state_fact(now, Actor::System, entry.client, fact.into());
         }
     }
 
-    fn state_fact(&self, at: Timestamp, client: ClientIp, event: Event) {
-        self.emit.emit(Emission { at, request: None, client: Some(client), event });
+    fn state_fact(&self, at: Timestamp, by: Actor, client: ClientIp, event: Event) {
+        self.emit.emit_by(by, Emission { at, request: None, client: Some(client), event });
     }
 }
 
