@@ -306,8 +306,11 @@ fn fixed_parts(before: &Config, after: &Config) -> Done {
 }
 
 fn open_access(opened: &Opened, responder: Arc<Responder>) -> Done<AccessLog> {
+    // Unguessable, so that nobody can choose addresses that crowd each other out of the detector's memory.
+    let seed = u64::from_le_bytes(opened.entropy.bytes::<8>());
+    let limits = storeward_detect::Limits { seed, ..storeward_detect::Limits::default() };
     let detection = Detection {
-        detector: Detector::new(storeward_detect::first_scenarios(), storeward_detect::Limits::default()),
+        detector: Detector::new(storeward_detect::first_scenarios(), limits),
         on_finding: Box::new(move |finding| {
             responder.respond(finding);
         }),
