@@ -72,6 +72,13 @@ impl Request {
         })
     }
 
+    /// The same request with another body.
+    #[must_use]
+    pub fn body(mut self, body: impl Into<Bytes>) -> Self {
+        self.body = body.into();
+        self
+    }
+
     /// Adds a header. Refuses line breaks and other control characters, and the headers that frame the message: with
     /// them, a value could begin a second request.
     pub fn header(mut self, name: &str, value: &str) -> Result<Self, OutboundError> {

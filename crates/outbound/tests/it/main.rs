@@ -1,4 +1,5 @@
 //! The client from outside, and the attacks on it.
+#![allow(clippy::unwrap_used, reason = "what these tests build must work")]
 
 mod guard;
 mod hostile;
