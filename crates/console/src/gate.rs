@@ -102,7 +102,12 @@ impl StaffGate {
         let given = head.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         let given = given.and_then(|value| value.strip_prefix("Bearer "));
         match (&self.metrics_token, given) {
-            (Some(token), Some(given)) if equal(token.expose().as_bytes(), given.as_bytes()) => Ok(()),
+            // An empty token file must not let everybody in.
+            (Some(token), Some(given))
+                if !given.is_empty() && equal(token.expose().as_bytes(), given.as_bytes()) =>
+            {
+                Ok(())
+            }
             _ => Err(Failure::denied(
                 "console.metrics",
                 "Figures are for this machine or for holders of the token.",
