@@ -1,7 +1,7 @@
 """The small TLS client of `cargo xtask bench edge`: what wrk and h2load do not do.
 
   client.py status PORT PATH             prints the status of one GET
-  client.py handshakes PORT COUNT MODE   COUNT connections, each with one GET of /1k.bin; MODE is full or resumed.
+  client.py handshakes PORT COUNT MODE   COUNT connections, each with one GET of /1k.html; MODE is full or resumed.
                                          Prints how many were resumed, and the median and 99th percentile in ms.
   client.py idle PORT COUNT              opens COUNT connections with one GET each, prints "ready", and holds them
                                          until its input ends
@@ -58,7 +58,7 @@ def handshakes(port, count, mode):
     session = None
     if mode == "resumed":
         with connect(tls, port) as connection:
-            get(connection, "/1k.bin", close=True)
+            get(connection, "/1k.html", close=True)
             session = connection.session
     resumed = 0
     times = []
@@ -66,7 +66,7 @@ def handshakes(port, count, mode):
         began = time.perf_counter()
         with connect(tls, port, session) as connection:
             resumed += connection.session_reused
-            if get(connection, "/1k.bin", close=True) != 200:
+            if get(connection, "/1k.html", close=True) != 200:
                 raise SystemExit("a handshake's GET was not answered with 200")
             # TLS 1.3 tickets are for one use each; the answer brought a new one.
             if mode == "resumed":
@@ -83,7 +83,7 @@ def idle(port, count):
     held = []
     for _ in range(count):
         connection = connect(tls, port)
-        if get(connection, "/1k.bin", close=False) != 200:
+        if get(connection, "/1k.html", close=False) != 200:
             raise SystemExit("an idle connection's GET was not answered with 200")
         held.append(connection)
     print("ready", flush=True)

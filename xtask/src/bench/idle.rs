@@ -23,7 +23,7 @@ pub struct Held {
 pub fn measure(stage: &Stage, contender: &Contender) -> Result<Held, String> {
     // What is set up on the first requests belongs to the base.
     for _ in 0..20 {
-        loads::status(stage, contender.port, "/1k.bin")?;
+        loads::status(stage, contender.port, "/1k.html")?;
     }
     let base_kb = pss_kb(&contender.tree());
     let mut client = loads::client(stage);

@@ -15,6 +15,7 @@ const HANDSHAKES: u32 = 1200;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Load {
     H1Small,
+    H1Page,
     H1Middle,
     H1Large,
     H2Small,
@@ -35,8 +36,9 @@ pub struct Figure {
 }
 
 impl Load {
-    pub const ALL: [Load; 8] = [
+    pub const ALL: [Load; 9] = [
         Load::H1Small,
+        Load::H1Page,
         Load::H1Middle,
         Load::H1Large,
         Load::H2Small,
@@ -48,12 +50,13 @@ impl Load {
 
     pub fn name(self) -> &'static str {
         match self {
-            Load::H1Small => "HTTP/1.1, 1 KiB",
-            Load::H1Middle => "HTTP/1.1, 64 KiB",
-            Load::H1Large => "HTTP/1.1, 1 MiB",
-            Load::H2Small => "HTTP/2, 1 KiB",
-            Load::H2Middle => "HTTP/2, 64 KiB",
-            Load::H2Large => "HTTP/2, 1 MiB",
+            Load::H1Small => "HTTP/1.1, 1 KiB page",
+            Load::H1Page => "HTTP/1.1, 64 KiB page",
+            Load::H1Middle => "HTTP/1.1, 64 KiB picture",
+            Load::H1Large => "HTTP/1.1, 1 MiB picture",
+            Load::H2Small => "HTTP/2, 1 KiB page",
+            Load::H2Middle => "HTTP/2, 64 KiB picture",
+            Load::H2Large => "HTTP/2, 1 MiB picture",
             Load::FullHandshake => "full handshake",
             Load::ResumedHandshake => "resumed handshake",
         }
@@ -74,12 +77,13 @@ pub fn measure(stage: &Stage, contender: &Contender, load: Load, seconds: u64) -
     let tree = contender.tree();
     let before = cpu_seconds(&tree);
     let counted = match load {
-        Load::H1Small => wrk(port, "1k.bin", 64, seconds),
-        Load::H1Middle => wrk(port, "64k.bin", 64, seconds),
-        Load::H1Large => wrk(port, "1m.bin", 16, seconds),
-        Load::H2Small => h2load(stage, port, "1k.bin", (16, 16), seconds),
-        Load::H2Middle => h2load(stage, port, "64k.bin", (16, 4), seconds),
-        Load::H2Large => h2load(stage, port, "1m.bin", (8, 2), seconds),
+        Load::H1Small => wrk(port, "1k.html", 64, seconds),
+        Load::H1Page => wrk(port, "64k.html", 64, seconds),
+        Load::H1Middle => wrk(port, "64k.jpg", 64, seconds),
+        Load::H1Large => wrk(port, "1m.jpg", 16, seconds),
+        Load::H2Small => h2load(stage, port, "1k.html", (16, 16), seconds),
+        Load::H2Middle => h2load(stage, port, "64k.jpg", (16, 4), seconds),
+        Load::H2Large => h2load(stage, port, "1m.jpg", (8, 2), seconds),
         Load::FullHandshake => handshakes(stage, port, "full"),
         Load::ResumedHandshake => handshakes(stage, port, "resumed"),
     };

@@ -122,7 +122,7 @@ fn rounds(stage: &Stage, options: &Options, samples: &mut Samples) -> Result<(),
                 let Some(contender) = contenders.get((turn + round) % contenders.len()) else { continue };
                 let figure = loads::measure(stage, contender, load, options.seconds)?;
                 eprintln!(
-                    "round {}: {:<22} {:<26} {:>9.1} us CPU {:>9.0} /s  p99 {:.2} ms",
+                    "round {}: {:<24} {:<24} {:>9.1} us CPU {:>9.0} /s  p99 {:.2} ms",
                     round + 1,
                     load.name(),
                     contender.kind.name(),

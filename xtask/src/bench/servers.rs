@@ -56,8 +56,8 @@ impl Contender {
     /// That it is what it claims to be: it serves, and it stops an attack if and only if it inspects.
     pub fn prove(&self, stage: &Stage) -> Result<(), String> {
         let status = |path: &str| loads::status(stage, self.port, path);
-        let plain = status("/1k.bin")?;
-        let attack = status("/1k.bin?q=%27%20UNION%20SELECT%20email,password%20FROM%20customers--")?;
+        let plain = status("/1k.html")?;
+        let attack = status("/1k.html?q=%27%20UNION%20SELECT%20email,password%20FROM%20customers--")?;
         let wanted = if self.kind == Kind::StorewardInspecting { 403 } else { 200 };
         if (plain, attack) == (200, wanted) {
             return Ok(());
@@ -143,6 +143,7 @@ pub fn start_upstream(stage: &Path, port: u16) -> Result<Process, String> {
     let root = stage.join("files");
     let http = format!(
         "sendfile on; tcp_nopush on; open_file_cache max=100 inactive=10m; open_file_cache_valid 10m;\n\
+         types {{ text/html html; image/jpeg jpg; }}\n\
          server {{ listen 127.0.0.1:{port}; root {}; }}\n",
         root.display()
     );
@@ -204,7 +205,7 @@ fn storeward_config(stage: &Stage, port: u16, console: u16, inspect: &str) -> St
     format!(
         "domain = [\"localhost\", \"127.0.0.1\"]\n[listen]\nhttps = \"127.0.0.1:{port}\"\n\
          [console]\nlisten = \"127.0.0.1:{console}\"\n\
-         [upstream]\nservers = [\"http://127.0.0.1:{upstream}\"]\nhealth_path = \"/1k.bin\"\n\
+         [upstream]\nservers = [\"http://127.0.0.1:{upstream}\"]\nhealth_path = \"/1k.html\"\n\
          [certificates]\nsource = \"files\"\ncertificate = \"{certificate}\"\nkey = \"{key}\"\n\
          [inspect]\nmode = \"{inspect}\"\n[edge]\nworkers = 1\n\
          [limits]\nconnections_per_client = 8192\nstreams_in_connection_life = 10000000\nidle_seconds = 75\n",

@@ -8,8 +8,13 @@ use std::process::Command;
 
 use super::servers::{self, Process};
 
-/// Name and size of the files that the upstream serves.
-pub const FILES: [(&str, usize); 3] = [("1k.bin", 1024), ("64k.bin", 65_536), ("1m.bin", 1_048_576)];
+/// Name and size of the files that the upstream serves. Pages are text, whose bytes an inspection reads; pictures pass.
+pub const FILES: [(&str, usize); 4] =
+    [("1k.html", 1024), ("64k.html", 65_536), ("64k.jpg", 65_536), ("1m.jpg", 1_048_576)];
+
+/// A line of a page, with figures in it as a shop has them.
+const LINE: &str =
+    "<li><a href=\"/product/peat-mug\">Peat mug</a> <b>18.50</b> order 100231, 24 November 2026</li>\n";
 
 pub struct Stage {
     pub folder: PathBuf,
@@ -28,7 +33,8 @@ impl Stage {
             fs::set_permissions(path, fs::Permissions::from_mode(0o755)).map_err(|e| e.to_string())?;
         }
         for (name, bytes) in FILES {
-            fs::write(files.join(name), vec![b'x'; bytes]).map_err(|e| format!("{name}: {e}"))?;
+            fs::write(files.join(name), LINE.bytes().cycle().take(bytes).collect::<Vec<u8>>())
+                .map_err(|e| format!("{name}: {e}"))?;
         }
         certificate(&folder)?;
         let upstream_port = free_port()?;
