@@ -38,6 +38,7 @@ pub fn init(options: &Options) -> Done {
     match (&found.platform, found.answered) {
         (_, false) => println!("  It does not answer yet; the config is written all the same."),
         (Platform::Unknown, true) => println!("  It answers. The platform is none that Storeward knows."),
+        (known, true) => println!("  It is {known} ({}).", found.evidence.join("; ")),
     }
     let domains: Vec<String> = options.domain.iter().map(|d| d.trim().to_ascii_lowercase()).collect();
     let text = template(&domains, &options.upstream, &found);
@@ -85,7 +86,24 @@ pub fn template(domains: &[String], upstream: &str, found: &platform::Found) -> 
             line(&format!("colour = {}", quoted(colour)));
         }
     }
+    out.push_str(routes_of(found.platform));
     out
+}
+
+/// Where the platform's own back office would set off rules that guard customers' pages.
+fn routes_of(platform: Platform) -> &'static str {
+    match platform {
+        Platform::WooCommerce | Platform::WordPress => {
+            "\n[[route]]                      # editors write HTML there\npath = \"/wp-admin\"\ninspect = \"detect\"\n"
+        }
+        Platform::Shopware | Platform::Magento => {
+            "\n[[route]]                      # editors write HTML there\npath = \"/admin\"\ninspect = \"detect\"\n"
+        }
+        Platform::DjangoOscar => {
+            "\n[[route]]                      # editors write HTML there\npath = \"/dashboard\"\ninspect = \"detect\"\n"
+        }
+        Platform::PrestaShop | Platform::Medusa | Platform::Vendure | Platform::Unknown => "",
+    }
 }
 
 #[cfg(test)]
@@ -94,11 +112,14 @@ mod tests {
 
     #[test]
     fn the_file_is_short_commented_and_accepted() {
-        let mut found = platform::Found::silent();
-        found.look.name = Some("Kiln & \"Co\"".into());
-        found.look.colour = Some("#aabbcc".into());
-        let text = template(&["shop.example".into()], "http://127.0.0.1:8080", &found);
-        assert!(text.lines().count() < 30, "{} lines", text.lines().count());
-        Config::parse(&text).unwrap().validate().unwrap();
+        for platform in [Platform::Unknown, Platform::WooCommerce, Platform::Magento, Platform::DjangoOscar] {
+            let mut found = platform::Found::silent();
+            found.platform = platform;
+            found.look.name = Some("Kiln & \"Co\"".into());
+            found.look.colour = Some("#aabbcc".into());
+            let text = template(&["shop.example".into()], "http://127.0.0.1:8080", &found);
+            assert!(text.lines().count() < 30, "{} lines", text.lines().count());
+            Config::parse(&text).unwrap().validate().unwrap();
+        }
     }
 }
