@@ -43,6 +43,8 @@ pub struct Config {
     pub bans: storeward_edge::bans::BansSection,
     #[serde(default)]
     pub edge: EdgeSection,
+    #[serde(default)]
+    pub telemetry: Option<crate::telemetry::TelemetrySection>,
 }
 
 /// One name or several; the first is the canonical one.
@@ -167,6 +169,9 @@ impl Config {
         Snapshot::build(&self.edge(), None).context("storeward.toml")?;
         self.certificates()?;
         storeward_store::DatabaseUrl::parse(self.database.url.expose()).context("database.url")?;
+        if let Some(section) = &self.telemetry {
+            section.exporter()?;
+        }
         Ok(())
     }
 }

@@ -22,6 +22,7 @@ mod platform;
 mod reload;
 mod run;
 mod staff;
+mod telemetry;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -27,6 +27,7 @@ use crate::data::{Lock, Refused, State};
 use crate::failure::{Context, Failure};
 use crate::ledger_emit::LedgerEmit;
 use crate::open::{self, Opened};
+use crate::telemetry::{self, Telemetry};
 use crate::{Directory, Done, ca};
 
 #[derive(Debug, clap::Args)]
@@ -72,6 +73,7 @@ pub struct Running {
     responder: Arc<Responder>,
     bans: Arc<BanBook>,
     certificates: Arc<CertificateStore>,
+    telemetry: Option<Telemetry>,
     stopper: Stopper,
     stop: Stop,
     state: State,
@@ -135,6 +137,10 @@ impl Running {
             stop: stop.clone(),
         })?;
         runtime.spawn(forget_addresses(opened.db.clone(), stop.clone()));
+        let telemetry = match &config.telemetry {
+            Some(section) => Some(telemetry::start(section, &access.reader(), &runtime)?),
+            None => None,
+        };
         let state = State { config: opened.loaded.fingerprint.clone(), refused: None };
         opened.data.set_state(&state)?;
         let running = Running {
@@ -147,6 +153,7 @@ impl Running {
             responder,
             bans,
             certificates,
+            telemetry,
             stopper,
             stop,
             state,
@@ -251,6 +258,9 @@ impl Running {
         drop(self.console);
         self.access.flush();
         drop(self.access);
+        if let Some(telemetry) = self.telemetry {
+            telemetry.finish(&self.runtime);
+        }
         let flushed = self.bans.save();
         drop(self.certificates);
         // Everything that held the batcher is gone after this: what waits in it is written before the database closes.
@@ -297,6 +307,7 @@ fn fixed_parts(before: &Config, after: &Config) -> Done {
         ("console.metrics_token_file", before.console.metrics_token_file == after.console.metrics_token_file),
         // Debug shows every setting but the secrets; a changed secret alone needs a restart too, and says nothing.
         ("certificates", format!("{:?}", before.certificates) == format!("{:?}", after.certificates)),
+        ("telemetry", telemetry::is_same(before.telemetry.as_ref(), after.telemetry.as_ref())),
     ];
     match fixed.iter().find(|(_, same)| !same) {
         Some((key, _)) => Err(Failure::new(format!("`{key}` cannot change while Storeward runs"))
