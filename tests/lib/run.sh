@@ -105,7 +105,8 @@ count() {
 }
 
 count_nextest() {
-    local title=$1 report=$target/nextest/default/junit.xml status head
+    # nextest keeps its own folder in the workspace, wherever cargo's target folder is.
+    local title=$1 report=$root/target/nextest/default/junit.xml status head
     shift
     rm -f "$report"
     timed "$title" cargo nextest run "$@"

@@ -168,7 +168,7 @@ export class Console {
   }
 
   exploreRow(reference) {
-    return this.page.locator(`#requests-${reference}`);
+    return this.page.locator(`[data-row][id$="-${reference}"]`);
   }
 
   async openRow(row) {
