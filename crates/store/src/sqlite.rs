@@ -27,6 +27,23 @@ pub(crate) enum Access {
     Read,
 }
 
+/// Applies pragmas. The switch to WAL answers "locked" at once when another opening makes it at the same moment, whatever
+/// the busy timeout says (sqlite.org/wal.html, section 8), so it is tried again here.
+fn settle(conn: &Connection, pragmas: &str) -> rusqlite::Result<()> {
+    let until = std::time::Instant::now() + BUSY_WAIT;
+    loop {
+        match conn.execute_batch(pragmas) {
+            Err(why)
+                if why.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy)
+                    && std::time::Instant::now() < until =>
+            {
+                std::thread::sleep(std::time::Duration::from_millis(10));
+            }
+            done => return done,
+        }
+    }
+}
+
 impl SqliteConn {
     /// Opens the file; makes it, readable by its owner only, if it is not there. The journal files take its mode.
     pub(crate) fn open(path: &Path, access: Access) -> Result<Self, Error> {
@@ -51,7 +68,7 @@ impl SqliteConn {
         let pragmas = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
                        PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA recursive_triggers = ON; \
                        PRAGMA case_sensitive_like = ON;";
-        conn.execute_batch(pragmas).map_err(|why| cannot(&why))?;
+        settle(&conn, pragmas).map_err(|why| cannot(&why))?;
         if access == Access::Read {
             conn.execute_batch("PRAGMA query_only = ON").map_err(|why| cannot(&why))?;
         }
