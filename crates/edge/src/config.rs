@@ -75,7 +75,13 @@ pub struct LimitsSection {
     pub handshake_seconds: u64,
     pub head_seconds: u64,
     pub idle_seconds: u64,
+    /// Neither an upload nor a download may be slower than this, measured over `pace_window_seconds`.
     pub minimum_bytes_per_second: u64,
+    pub pace_window_seconds: u64,
+    /// A WebSocket on which nothing moves for so long is closed.
+    pub tunnel_idle_seconds: u64,
+    /// How long a stop waits for requests under way.
+    pub stop_seconds: u64,
 }
 
 impl Default for LimitsSection {
@@ -92,6 +98,9 @@ impl Default for LimitsSection {
             head_seconds: 15,
             idle_seconds: 30,
             minimum_bytes_per_second: 128,
+            pace_window_seconds: 15,
+            tunnel_idle_seconds: 600,
+            stop_seconds: 20,
         }
     }
 }
@@ -102,8 +111,9 @@ impl LimitsSection {
             handshake: Duration::from_secs(self.handshake_seconds),
             head: Duration::from_secs(self.head_seconds),
             idle: Duration::from_secs(self.idle_seconds),
+            tunnel_idle: Duration::from_secs(self.tunnel_idle_seconds),
             minimum_rate: self.minimum_bytes_per_second,
-            ..Timeouts::default()
+            window: Duration::from_secs(self.pace_window_seconds.max(1)),
         }
     }
 

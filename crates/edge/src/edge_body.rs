@@ -43,6 +43,11 @@ pub struct EdgeBody {
     masking: Masking,
     held_trailers: Option<Frame<Bytes>>,
     ended: bool,
+    /// Bytes to come, where the length was announced; masking changes no length. hyper asks no further than that, so the
+    /// end must be known from the count and not from being asked once more.
+    left: Option<u64>,
+    /// Masked numbers that are noted already.
+    masked: usize,
     connection: Arc<Connection>,
     /// The client has something to take and has not come for it.
     offered: bool,
@@ -84,6 +89,8 @@ impl EdgeBody {
             masking: Masking::None,
             held_trailers: None,
             ended: true,
+            left: None,
+            masked: 0,
             connection,
             offered: false,
             _in_flight: None,
@@ -98,11 +105,19 @@ impl EdgeBody {
         in_flight: InFlight,
         ending: Box<Ending>,
     ) -> Self {
+        let left = match &source {
+            Source::Whole(_) => None,
+            // Trailers stand behind the last byte: a body that has some does not end with its data.
+            Source::Stream { ahead, .. } if ahead.iter().any(Frame::is_trailers) => None,
+            Source::Stream { ahead, rest } => rest.size_hint().exact().map(|rest| rest + data_length(ahead)),
+        };
         let mut body = EdgeBody {
             source,
             masking,
             held_trailers: None,
             ended: false,
+            left,
+            masked: 0,
             connection,
             offered: false,
             _in_flight: Some(in_flight),
@@ -161,10 +176,11 @@ impl EdgeBody {
                             masker.finish(&mut out);
                             self.ended = true;
                             self.held_trailers = end.and_then(Result::err);
-                            let masked = masker.masked();
-                            self.note_masked(masked);
                         }
                     }
+                    let fresh = masker.masked() - self.masked;
+                    self.masked += fresh;
+                    self.note_masked(fresh);
                     if !out.is_empty() {
                         return Poll::Ready(Some(Ok(Frame::data(Bytes::from(out)))));
                     }
@@ -180,11 +196,18 @@ impl EdgeBody {
     }
 
     fn finish(&mut self) {
-        self.taken();
         if let Some(ending) = self.ending.take() {
             ending.write();
         }
     }
+}
+
+fn length(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
+}
+
+fn data_length(frames: &VecDeque<Frame<Bytes>>) -> u64 {
+    frames.iter().filter_map(Frame::data_ref).map(|d| length(d.len())).sum()
 }
 
 /// How card numbers are masked in a body.
@@ -229,11 +252,16 @@ impl Body for EdgeBody {
         let frame = ready!(this.poll_masked(cx));
         match &frame {
             Some(Ok(frame)) => {
-                let count = frame.data_ref().map_or(0, |d| u64::try_from(d.len()).unwrap_or(0));
+                let count = frame.data_ref().map_or(0, |d| length(d.len()));
+                this.left = this.left.map(|left| left.saturating_sub(count));
                 if let Some(ending) = &mut this.ending {
                     ending.record.response_bytes += count;
                 }
-                if this.is_end_stream() { this.finish() } else { this.offer() }
+                if this.is_end_stream() {
+                    this.finish();
+                }
+                // Also the last one: hyper holds it until the client's window lets it go, and drops this body then.
+                this.offer();
             }
             Some(Err(_)) => {
                 if let Some(ending) = &mut this.ending {
@@ -255,22 +283,15 @@ impl Body for EdgeBody {
             (Source::Stream { ahead, rest }, Masking::None | Masking::Events) => {
                 ahead.is_empty() && rest.is_end_stream()
             }
-            (Source::Stream { .. }, Masking::Text(_)) => false,
+            (Source::Stream { .. }, Masking::Text(_)) => self.left == Some(0),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
-        let length = |count: usize| u64::try_from(count).unwrap_or(0);
-        match &self.source {
-            Source::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |b| length(b.len()))),
-            Source::Stream { ahead, rest } => match rest.size_hint().exact() {
-                Some(left) if matches!(self.masking, Masking::None | Masking::Events) => {
-                    let ahead =
-                        ahead.iter().filter_map(|f| f.data_ref()).map(|d| length(d.len())).sum::<u64>();
-                    SizeHint::with_exact(left + ahead)
-                }
-                _ => SizeHint::default(),
-            },
+        match (&self.source, self.left) {
+            (Source::Whole(bytes), _) => SizeHint::with_exact(bytes.as_ref().map_or(0, |b| length(b.len()))),
+            (Source::Stream { .. }, Some(left)) => SizeHint::with_exact(left),
+            (Source::Stream { .. }, None) => SizeHint::default(),
         }
     }
 }
@@ -283,5 +304,6 @@ impl Drop for EdgeBody {
             ending.record.reason = "client.left".into();
         }
         self.finish();
+        self.taken();
     }
 }

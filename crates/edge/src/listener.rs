@@ -25,7 +25,7 @@ use crate::guard::{Connection, GuardedIo, HeadLimits, Watched};
 use crate::proxy_protocol;
 use crate::record::Ending;
 use crate::serve::{self, Peer};
-use crate::server::{Connections, Core, STOP_DEADLINE, Shared};
+use crate::server::{Connections, Core, Shared};
 
 /// What a worker is made of.
 pub struct WorkerParts {
@@ -39,11 +39,17 @@ pub struct WorkerParts {
     pub alive: Arc<AtomicU32>,
 }
 
+/// Bytes that the kernel takes from us before they can be sent.
+const UNSENT_BYTES: u32 = 128 * 1024;
+
 /// Binds a listening socket that every worker will share.
 pub fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
     let domain = socket2::Domain::for_address(address);
     let socket = socket2::Socket::new(domain, socket2::Type::STREAM, Some(socket2::Protocol::TCP))?;
     socket.set_reuse_address(true)?;
+    // Inherited by every connection. Without it the kernel takes megabytes ahead of a slow client and tells us nothing for
+    // a minute at a time: the watch would take an honest reader for one that has stopped.
+    socket.set_tcp_notsent_lowat(UNSENT_BYTES)?;
     if address.is_ipv6() {
         // `[::]` serves IPv4 too, as people expect.
         socket.set_only_v6(false)?;
@@ -107,7 +113,13 @@ impl Watch {
     }
 
     fn drain(&self) {
-        self.0.borrow().iter().for_each(|entry| entry.connection.drain());
+        for entry in self.0.borrow().iter() {
+            entry.connection.drain();
+            // It has asked for nothing yet, and a handshake has nothing to finish.
+            if entry.connection.in_handshake() {
+                entry.task.abort();
+            }
+        }
     }
 
     fn is_empty(&self) -> bool {
@@ -152,7 +164,7 @@ async fn worker(parts: WorkerParts) {
     }
     drop(listener);
     watch.drain();
-    let deadline = tokio::time::Instant::now() + STOP_DEADLINE;
+    let deadline = tokio::time::Instant::now() + core.shared.live.load().stop_deadline;
     while !watch.is_empty() && tokio::time::Instant::now() < deadline {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
@@ -240,7 +252,8 @@ async fn serve_connection(
         Some(rustls::ProtocolVersion::TLSv1_2) => Some(TlsVersion::Tls12),
         _ => None,
     };
-    let peer = Peer { address: client, tls: version, connection: connection.clone() };
+    let tunnel = crate::tunnel::Slot::default();
+    let peer = Peer { address: client, tls: version, connection: connection.clone(), tunnel };
     let result = if http2 { serve_http2(core, tls, peer).await } else { serve_http1(core, tls, peer).await };
     drop(place);
     result
@@ -249,7 +262,7 @@ async fn serve_connection(
 async fn serve_http1(core: &Rc<Core>, tls: TlsStream<TcpStream>, peer: Peer) -> io::Result<()> {
     let live = core.shared.live.load_full();
     let limits = HeadLimits { size_bytes: live.limits.head_bytes, headers: live.limits.headers };
-    let connection = peer.connection.clone();
+    let (connection, tunnel) = (peer.connection.clone(), peer.tunnel.clone());
     let io = TokioIo::new(GuardedIo::http1(tls, connection.clone(), limits));
     let service = service_fn({
         let (core, peer) = (core.clone(), peer.clone());
@@ -259,14 +272,23 @@ async fn serve_http1(core: &Rc<Core>, tls: TlsStream<TcpStream>, peer: Peer) -> 
     let served = hyper::server::conn::http1::Builder::new()
         .half_close(false)
         .max_headers(limits.headers)
-        .max_header_size(limits.size_bytes)
+        // Twice the guard's bound, so that the guard is the one that refuses: it tells why.
+        .max_header_size(limits.size_bytes.saturating_mul(2))
         .timer(TokioTimer::new())
         // The watch does this better: one clock per connection instead of one timer per request.
         .header_read_timeout(None)
         .serve_connection(io, service)
         .with_upgrades();
     let served = std::pin::pin!(served);
-    draining(served, connection, |c| c.graceful_shutdown()).await.map_err(io::Error::other)
+    if let Err(error) = draining(served, connection.clone(), |c| c.graceful_shutdown()).await {
+        if error.is_parse() {
+            // The guard took it and hyper did not: whoever probes for such shapes shall be seen.
+            connection.refuse(400, "head.unreadable");
+        }
+        return Err(io::Error::other(error));
+    }
+    tunnel.run(&connection).await;
+    Ok(())
 }
 
 /// Spawns onto the worker's own core.
@@ -300,7 +322,26 @@ async fn serve_http2(core: &Rc<Core>, tls: TlsStream<TcpStream>, peer: Peer) -> 
         .timer(TokioTimer::new())
         .serve_connection(io, service);
     let served = std::pin::pin!(served);
-    draining(served, connection, |c| c.graceful_shutdown()).await.map_err(io::Error::other)
+    let result = draining(served, connection.clone(), |c| c.graceful_shutdown()).await;
+    if let Some(code) = result.as_ref().err().and_then(http2_refusal) {
+        connection.close_for(code);
+    }
+    result.map_err(io::Error::other)
+}
+
+/// Why h2 itself closed the connection, as staff see it; `None` where the client or the network ended it.
+fn http2_refusal(error: &hyper::Error) -> Option<&'static str> {
+    let error = std::error::Error::source(error)?.downcast_ref::<h2::Error>()?;
+    if error.is_remote() || error.is_io() {
+        return None;
+    }
+    Some(match error.reason()? {
+        h2::Reason::ENHANCE_YOUR_CALM => "h2.flood",
+        h2::Reason::COMPRESSION_ERROR => "h2.compression",
+        h2::Reason::FLOW_CONTROL_ERROR => "h2.flow_control",
+        h2::Reason::FRAME_SIZE_ERROR => "h2.frame_size",
+        _ => "h2.protocol",
+    })
 }
 
 /// Drives a connection and passes a request to drain on to it.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use http::Method;
 use http::header::{self, HeaderMap};
 use storeward_events::edge::CardNumberMasked;
 use storeward_host::Emission;
@@ -15,6 +16,7 @@ use crate::server::Shared;
 pub struct Ending {
     pub record: AccessRecord,
     pub masked_cards: usize,
+    written: bool,
     started: Instant,
     shared: Arc<Shared>,
 }
@@ -27,7 +29,7 @@ impl std::fmt::Debug for Ending {
 
 impl Ending {
     pub fn new(record: AccessRecord, shared: Arc<Shared>) -> Self {
-        Ending { record, masked_cards: 0, started: Instant::now(), shared }
+        Ending { record, masked_cards: 0, written: false, started: Instant::now(), shared }
     }
 
     /// Notes what the headers say, with everything personal masked.
@@ -59,6 +61,11 @@ impl Ending {
 
     /// Hands the record over; the request is done.
     pub fn write(mut self) {
+        self.hand_over();
+    }
+
+    fn hand_over(&mut self) {
+        self.written = true;
         self.record.duration_us = self.elapsed_us();
         if self.masked_cards > 0 {
             self.shared.emit.emit(Emission {
@@ -73,7 +80,21 @@ impl Ending {
                 .into(),
             });
         }
-        self.shared.access.push(self.record);
+        let empty = AccessRecord::new(self.record.id, self.record.at, self.record.client, Method::default());
+        self.shared.access.push(std::mem::replace(&mut self.record, empty));
+    }
+}
+
+/// A request whose client left before there was an answer is written down like any other: whoever asks and runs must
+/// not stay unseen.
+impl Drop for Ending {
+    fn drop(&mut self) {
+        if !self.written {
+            if self.record.reason.is_empty() {
+                self.record.reason = "client.left".into();
+            }
+            self.hand_over();
+        }
     }
 }
 

@@ -63,6 +63,23 @@ fn is_hop_by_hop(name: &HeaderName) -> bool {
     ) || matches!(name.as_str(), "keep-alive" | "proxy-connection" | "http2-settings")
 }
 
+/// Whether a field may stand behind a body: none that frames, routes, identifies or describes the message (RFC 9110
+/// 6.5.1), and none that is dropped in front. HTTP/2 trailers pass no other check.
+pub fn may_be_trailer(name: &HeaderName) -> bool {
+    let forbidden = matches!(
+        *name,
+        header::AUTHORIZATION
+            | header::COOKIE
+            | header::SET_COOKIE
+            | header::CONTENT_ENCODING
+            | header::CONTENT_TYPE
+            | header::CONTENT_RANGE
+            | header::LOCATION
+            | header::CACHE_CONTROL
+    );
+    !forbidden && !is_hop_by_hop(name) && !is_dropped(name)
+}
+
 /// Refuses a Connection line that names fields of the message (it would take a Cookie or our own fields away).
 /// True when the client asks for an upgrade.
 pub fn check_connection(headers: &HeaderMap) -> Result<bool, Refused> {

@@ -40,6 +40,7 @@ pub struct Peer {
     pub address: std::net::SocketAddr,
     pub tls: Option<TlsVersion>,
     pub connection: Arc<Connection>,
+    pub tunnel: crate::tunnel::Slot,
 }
 
 /// What the steps share about one request.
@@ -47,6 +48,7 @@ struct Exchange<'a> {
     core: &'a Rc<Core>,
     live: &'a Snapshot,
     connection: &'a Arc<Connection>,
+    tunnel: &'a crate::tunnel::Slot,
     client: ClientIp,
     id: RequestId,
     as_problem: bool,
@@ -76,6 +78,7 @@ pub async fn serve(
         core: &core,
         live: &live,
         connection: &peer.connection,
+        tunnel: &peer.tunnel,
         client,
         id,
         as_problem: pages::wants_problem(request.headers()),
@@ -147,7 +150,7 @@ impl Exchange<'_> {
         let body = (framing != BodyFraming::None && framing != BodyFraming::Zero).then_some(body);
         let outgoing = Forward { head: &head, method: &parts.method, asked_head, body, framing };
         let http_11 = parts.version == Version::HTTP_11;
-        let (outcome, server) = self.forward(outgoing, http_11).await.map_err(Stopped::Upstream)?;
+        let (outcome, server) = self.forward(outgoing, http_11).await.map_err(stopped_on_the_way)?;
         // inspect response, headers, leak.
         match outcome {
             Outcome::Response(response) => {
@@ -163,6 +166,10 @@ impl Exchange<'_> {
     }
 
     fn canonical(&self, request: &Request<Incoming>) -> Result<Target, Stopped> {
+        // HTTP/1.1 heads were counted before hyper read them; HTTP/2 bounds the size of the list only.
+        if request.headers().len() > self.live.limits.headers {
+            return Err(Stopped::Refused(Refused { status: 431, code: "head.too_many_headers" }));
+        }
         canonical::check_method(request.method()).map_err(Stopped::Refused)?;
         canonical::target(request.uri(), request.headers(), &self.live.names).map_err(Stopped::Refused)
     }
@@ -335,13 +342,7 @@ impl Exchange<'_> {
                 self.ending.note_response(101, &parts.headers);
                 // The tunnel writes the real ending; the empty body of the 101 needs one of its own that says nothing.
                 let connection = self.connection.clone();
-                tokio::task::spawn_local(crate::tunnel::run(
-                    client,
-                    *wire,
-                    connection.clone(),
-                    self.in_flight,
-                    self.ending,
-                ));
+                self.tunnel.put(crate::tunnel::join(client, *wire, self.in_flight, self.ending));
                 Response::from_parts(parts, EdgeBody::nothing(connection))
             }
         }
@@ -422,7 +423,7 @@ impl Exchange<'_> {
                     fresh_only = true;
                 }
                 Err((error, _)) => {
-                    if !matches!(error, UpstreamError::Body(_)) {
+                    if speaks_against(&error, reused) {
                         self.core.shared.note_health(&server, server.health.failed(), error.code());
                     }
                     return Err(error);
@@ -476,6 +477,24 @@ fn parts(status: StatusCode, headers: HeaderMap) -> http::response::Parts {
 
 fn is_idempotent(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS | Method::PUT | Method::DELETE)
+}
+
+/// The client's own body may end the exchange on its way to the shop: that is not the shop's failure.
+fn stopped_on_the_way(error: UpstreamError) -> Stopped {
+    match error {
+        UpstreamError::Body(error) => stopped_by_body(error),
+        other => Stopped::Upstream(other),
+    }
+}
+
+/// Whether an error says that the server is in trouble. A request that it answers badly does not (anybody could send
+/// three of those), nor does a kept connection that it closed, which is its right.
+fn speaks_against(error: &UpstreamError, reused: bool) -> bool {
+    match error {
+        UpstreamError::Connect(_) | UpstreamError::ConnectTimeout | UpstreamError::Timeout => true,
+        UpstreamError::Broken(_) => !reused,
+        UpstreamError::Response(_) | UpstreamError::Body(_) | UpstreamError::NoneUp => false,
+    }
 }
 
 fn stopped_by_body(error: BodyError) -> Stopped {

@@ -58,6 +58,8 @@ pub struct Snapshot {
     pub response_timeout: Duration,
     pub health_path: String,
     pub health_interval: Duration,
+    /// How long a stop waits for requests under way.
+    pub stop_deadline: Duration,
     public_port: u16,
 }
 
@@ -85,6 +87,7 @@ impl Snapshot {
             response_timeout: seconds(config.upstream.response_timeout_seconds.max(1)),
             health_path: config.upstream.health_path.clone(),
             health_interval: seconds(config.upstream.health_interval_seconds.max(1)),
+            stop_deadline: seconds(config.limits.stop_seconds),
             public_port: config.listen.public_port.unwrap_or(config.listen.https.port()),
         })
     }
@@ -259,9 +262,6 @@ pub struct Edge {
     pub https: SocketAddr,
     pub http: Option<SocketAddr>,
 }
-
-/// How long a stop waits for requests under way.
-pub const STOP_DEADLINE: Duration = Duration::from_secs(20);
 
 impl Edge {
     /// Binds and serves: one thread and runtime per worker.

@@ -12,6 +12,8 @@ use tokio::net::{TcpListener, TcpStream};
 pub struct Asked {
     pub head: String,
     pub body: Vec<u8>,
+    /// Bytes of a body that was thrown away ([`FakeShop::discarding`]).
+    pub discarded: u64,
     /// The body was cut: the connection ended inside it.
     pub broken: bool,
 }
@@ -65,6 +67,13 @@ impl Reply {
     }
 }
 
+/// What becomes of request bodies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Keep {
+    Bodies,
+    Nothing,
+}
+
 type Script = Arc<dyn Fn(&Asked) -> Reply + Send + Sync>;
 
 /// A running fake shop.
@@ -72,6 +81,7 @@ pub struct FakeShop {
     pub address: SocketAddr,
     asked: Arc<Mutex<Vec<Asked>>>,
     connections: Arc<AtomicUsize>,
+    open: Arc<AtomicUsize>,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -82,22 +92,38 @@ impl FakeShop {
         FakeShop::on(listener, script)
     }
 
+    /// As [`FakeShop::start`], but counts the bytes of bodies that announce a length instead of keeping them.
+    pub async fn discarding(script: impl Fn(&Asked) -> Reply + Send + Sync + 'static) -> FakeShop {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        FakeShop::serve(listener, Arc::new(script), Keep::Nothing)
+    }
+
+    /// As [`FakeShop::start`], on a listener that the test made.
     pub fn on(listener: TcpListener, script: impl Fn(&Asked) -> Reply + Send + Sync + 'static) -> FakeShop {
+        FakeShop::serve(listener, Arc::new(script), Keep::Bodies)
+    }
+
+    fn serve(listener: TcpListener, script: Script, keep: Keep) -> FakeShop {
         let address = listener.local_addr().unwrap();
         let asked = Arc::new(Mutex::new(Vec::new()));
         let connections = Arc::new(AtomicUsize::new(0));
-        let script: Script = Arc::new(script);
+        let open = Arc::new(AtomicUsize::new(0));
         let task = tokio::spawn({
-            let (asked, connections) = (asked.clone(), connections.clone());
+            let (asked, connections, open) = (asked.clone(), connections.clone(), open.clone());
             async move {
                 let mut served = tokio::task::JoinSet::new();
                 while let Ok((tcp, _)) = listener.accept().await {
                     connections.fetch_add(1, Ordering::SeqCst);
-                    served.spawn(converse(tcp, script.clone(), asked.clone()));
+                    open.fetch_add(1, Ordering::SeqCst);
+                    let (script, asked, open) = (script.clone(), asked.clone(), open.clone());
+                    served.spawn(async move {
+                        converse(tcp, script, asked, keep).await;
+                        open.fetch_sub(1, Ordering::SeqCst);
+                    });
                 }
             }
         });
-        FakeShop { address, asked, connections, task }
+        FakeShop { address, asked, connections, open, task }
     }
 
     pub fn url(&self) -> String {
@@ -114,6 +140,11 @@ impl FakeShop {
     pub fn connections(&self) -> usize {
         self.connections.load(Ordering::SeqCst)
     }
+
+    /// Connections open now, health checks included.
+    pub fn open(&self) -> usize {
+        self.open.load(Ordering::SeqCst)
+    }
 }
 
 impl Drop for FakeShop {
@@ -122,9 +153,9 @@ impl Drop for FakeShop {
     }
 }
 
-async fn converse(mut tcp: TcpStream, script: Script, asked: Arc<Mutex<Vec<Asked>>>) {
+async fn converse(mut tcp: TcpStream, script: Script, asked: Arc<Mutex<Vec<Asked>>>, keep: Keep) {
     let mut ahead = Vec::new();
-    while let Some(request) = read_request(&mut tcp, &mut ahead).await {
+    while let Some(request) = read_request(&mut tcp, &mut ahead, keep).await {
         let broken = request.broken;
         let reply = script(&request);
         asked.lock().unwrap().push(request);
@@ -181,7 +212,7 @@ async fn answer(tcp: &mut TcpStream, reply: Reply) -> bool {
     }
 }
 
-async fn read_request(tcp: &mut TcpStream, ahead: &mut Vec<u8>) -> Option<Asked> {
+async fn read_request(tcp: &mut TcpStream, ahead: &mut Vec<u8>, keep: Keep) -> Option<Asked> {
     let end = loop {
         if let Some(at) = ahead.windows(4).position(|w| w == b"\r\n\r\n") {
             break at + 4;
@@ -195,6 +226,10 @@ async fn read_request(tcp: &mut TcpStream, ahead: &mut Vec<u8>) -> Option<Asked>
     let mut asked = Asked { head, ..Asked::default() };
     let chunked = !asked.header("transfer-encoding").is_empty();
     let length: usize = asked.header("content-length").first().and_then(|l| l.parse().ok()).unwrap_or(0);
+    if keep == Keep::Nothing && !chunked {
+        discard(tcp, ahead, length, &mut asked).await;
+        return Some(asked);
+    }
     loop {
         let taken = if chunked { whole_chunks(ahead) } else { (ahead.len() >= length).then_some(length) };
         if let Some(taken) = taken {
@@ -208,6 +243,23 @@ async fn read_request(tcp: &mut TcpStream, ahead: &mut Vec<u8>) -> Option<Asked>
                 asked.broken = true;
                 return Some(asked);
             }
+        }
+    }
+}
+
+async fn discard(tcp: &mut TcpStream, ahead: &mut Vec<u8>, length: usize, asked: &mut Asked) {
+    let mut left = length;
+    loop {
+        let here = left.min(ahead.len());
+        ahead.drain(..here);
+        left -= here;
+        asked.discarded += here as u64;
+        if left == 0 {
+            return;
+        }
+        if !tcp.read_buf(ahead).await.is_ok_and(|count| count > 0) {
+            asked.broken = true;
+            return;
         }
     }
 }

@@ -141,7 +141,8 @@ impl Connection {
         self.stage.load(Relaxed) == Stage::Tunnel as u8
     }
 
-    pub(super) fn refuse(&self, status: u16, code: &'static str) {
+    /// Notes why the client is refused; the record is written when the connection ends.
+    pub fn refuse(&self, status: u16, code: &'static str) {
         // Only the first reason counts.
         let _ = self.refused.set((status, code));
     }
@@ -263,6 +264,20 @@ impl Connection {
 
     pub fn is_draining(&self) -> bool {
         self.draining.load(Relaxed)
+    }
+
+    /// Resolves when a drain is asked for.
+    pub async fn drained(&self) {
+        std::future::poll_fn(|cx| {
+            self.woken_by(cx.waker());
+            if self.is_draining() { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+    }
+
+    /// Whether no byte of HTTP has come yet: such a connection is closed without asking.
+    pub fn in_handshake(&self) -> bool {
+        self.stage.load(Relaxed) == Stage::Handshake as u8
     }
 
     /// Whom [`Connection::drain`] wakes.

@@ -77,6 +77,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> GuardedIo<S> {
                 });
                 result.map_err(|(sound, refusal)| {
                     self.shared.refuse(refusal.status(), refusal.code());
+                    // From here on the clock for refused clients runs, whatever they read or send.
+                    self.shared.enter(Stage::Linger);
                     let alone = sound == 0 && self.shared.in_flight() == 0;
                     let answered = alone || framing.phase() == Phase::Head && self.shared.in_flight() == 0;
                     self.refusing = if answered {
@@ -102,6 +104,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> GuardedIo<S> {
                 });
                 result.map_err(|refusal| {
                     self.shared.refuse(0, refusal.code());
+                    self.shared.enter(Stage::Linger);
                     self.refusing = Refusing::Shutdown;
                     0
                 })
@@ -151,7 +154,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> GuardedIo<S> {
                     {
                         return Poll::Ready(io::ErrorKind::InvalidData.into());
                     }
-                    self.shared.enter(Stage::Linger);
                     self.refusing = Refusing::Linger { read: 0 };
                 }
                 Refusing::Linger { read } => {

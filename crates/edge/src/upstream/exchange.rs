@@ -60,19 +60,21 @@ pub async fn send(
     let mut pump = body.map(|body| Pump::new(body, chunked));
     let under_way = server.begin();
     let mut clock = std::pin::pin!(tokio::time::sleep(limit));
-    let mut waited_for_body = false;
+    let mut awaited = Awaited { asked_head, early_hints, interim_left: INTERIM_MAX };
+    let (mut paused, mut sent) = (false, wire.sent);
     let result = std::future::poll_fn(|cx| {
-        let polled = poll_head(&mut wire, pump.as_mut(), asked_head, early_hints, cx);
+        let polled = poll_head(&mut wire, pump.as_mut(), &mut awaited, cx);
         if polled.is_ready() {
             return polled;
         }
-        // The shop's time runs while the request is out, not while the client still sends it.
-        let body_open = pump.as_ref().is_some_and(|p| !p.done);
-        if body_open {
-            waited_for_body = true;
+        // The shop's time runs while it has bytes to take or an answer to give, not while the client still sends.
+        let waits_for_client = pump.as_ref().is_some_and(|p| !p.done) && wire.outbound.is_empty();
+        if waits_for_client {
+            paused = true;
             return Poll::Pending;
         }
-        if std::mem::take(&mut waited_for_body) {
+        if std::mem::take(&mut paused) || wire.sent != sent {
+            sent = wire.sent;
             clock.as_mut().reset(tokio::time::Instant::now() + limit);
         }
         ready!(clock.as_mut().poll(cx));
@@ -91,12 +93,21 @@ pub async fn send(
     }
 }
 
+/// Interim responses (1xx) before the final one: servers send one or two, only a broken one floods.
+const INTERIM_MAX: u32 = 16;
+
+/// What the wait for a final head needs to know.
+struct Awaited<'a> {
+    asked_head: bool,
+    early_hints: &'a mut dyn FnMut(&Head),
+    interim_left: u32,
+}
+
 /// Writes, and reads until a final head is whole.
 fn poll_head(
     wire: &mut Wire,
     pump: Option<&mut Pump>,
-    asked_head: bool,
-    early_hints: &mut dyn FnMut(&Head),
+    awaited: &mut Awaited<'_>,
     cx: &mut Context<'_>,
 ) -> Poll<Result<Head, UpstreamError>> {
     // A shop may answer and close before it has read everything: a failed write does not end the wait for the answer.
@@ -108,11 +119,15 @@ fn poll_head(
     }
     loop {
         if !wire.inbound.is_empty() {
-            match response::take_head(&mut wire.inbound, asked_head) {
+            match response::take_head(&mut wire.inbound, awaited.asked_head) {
                 Ok(Some(head)) if head.status.as_u16() == 101 => return Poll::Ready(Ok(head)),
                 Ok(Some(head)) if head.status.is_informational() => {
+                    let Some(left) = awaited.interim_left.checked_sub(1) else {
+                        return Poll::Ready(Err(UpstreamError::Response("response.interim_flood")));
+                    };
+                    awaited.interim_left = left;
                     if head.status.as_u16() == 103 {
-                        early_hints(&head);
+                        (awaited.early_hints)(&head);
                     }
                     continue;
                 }
@@ -208,7 +223,7 @@ impl Pump {
             Some(Err(frame)) => {
                 if let (true, Ok(trailers)) = (self.chunked, frame.into_trailers()) {
                     out.extend_from_slice(b"0\r\n");
-                    for (name, value) in &trailers {
+                    for (name, value) in trailers.iter().filter(|(n, _)| crate::request::may_be_trailer(n)) {
                         crate::request::write_field(out, name.as_str(), value.as_bytes());
                     }
                     out.extend_from_slice(b"\r\n");
@@ -424,9 +439,11 @@ impl UpstreamBody {
             Ok(httparse::Status::Complete((length, fields))) => {
                 let mut trailers = http::HeaderMap::new();
                 for field in fields {
-                    let name = http::HeaderName::from_bytes(field.name.as_bytes());
-                    let value = http::HeaderValue::from_bytes(field.value);
-                    trailers.append(name.map_err(|_| broken())?, value.map_err(|_| broken())?);
+                    let name = http::HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| broken())?;
+                    let value = http::HeaderValue::from_bytes(field.value).map_err(|_| broken())?;
+                    if crate::request::may_be_trailer(&name) {
+                        trailers.append(name, value);
+                    }
                 }
                 (length, trailers)
             }

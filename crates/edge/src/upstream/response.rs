@@ -35,6 +35,9 @@ pub fn take_head(buffer: &mut BytesMut, asked_head: bool) -> Result<Option<Head>
     let mut slots = [httparse::EMPTY_HEADER; HEADERS];
     let mut parsed = httparse::Response::new(&mut slots);
     let length = match parsed.parse(buffer) {
+        Ok(httparse::Status::Complete(length)) if length > HEAD_BYTES => {
+            return Err("response.head_too_large");
+        }
         Ok(httparse::Status::Complete(length)) => length,
         Ok(httparse::Status::Partial) if buffer.len() > HEAD_BYTES => {
             return Err("response.head_too_large");
@@ -211,6 +214,8 @@ mod tests {
         assert!(read("HTTP/1.1 200 OK\r\nX: 1\r\n").unwrap().is_none());
         let huge = format!("HTTP/1.1 200 OK\r\nX: {}", "y".repeat(HEAD_BYTES));
         assert_eq!(read(&huge).unwrap_err(), "response.head_too_large");
+        // Went wrong: one that came whole in one read had no bound.
+        assert_eq!(read(&format!("{huge}\r\n\r\n")).unwrap_err(), "response.head_too_large");
         assert_eq!(read("SSH-2.0-x\r\n").unwrap_err(), "response.head");
     }
 }

@@ -56,6 +56,8 @@ pub struct Wire {
     pub stream: Stream,
     pub inbound: BytesMut,
     pub outbound: BytesMut,
+    /// Bytes written so far: tells a shop that takes an upload slowly from one that has stopped.
+    pub sent: u64,
     /// It carried a request before this one.
     pub reused: bool,
     pub used_at: std::time::Instant,
@@ -71,6 +73,7 @@ impl Wire {
             stream,
             inbound: BytesMut::new(),
             outbound: BytesMut::new(),
+            sent: 0,
             reused: false,
             used_at: std::time::Instant::now(),
         }
@@ -90,6 +93,7 @@ impl Wire {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             self.outbound.advance(count);
+            self.sent = self.sent.saturating_add(u64::try_from(count).unwrap_or(0));
         }
         match &mut self.stream {
             Stream::Plain(_) => Poll::Ready(Ok(())),

@@ -81,8 +81,17 @@ impl TestEdge {
 
     /// `listen` is further TOML inside of `[listen]`.
     pub fn listening(listen: &str, servers: &[String], more: &str) -> TestEdge {
+        TestEdge::configured(listen, &format!("servers = {servers:?}"), more)
+    }
+
+    /// `upstream` is what stands inside of `[upstream]`.
+    pub fn with_upstream(upstream: &str, more: &str) -> TestEdge {
+        TestEdge::configured("", upstream, more)
+    }
+
+    fn configured(listen: &str, upstream: &str, more: &str) -> TestEdge {
         let text = format!(
-            "[listen]\nhttps = '127.0.0.1:0'\nhttp = '127.0.0.1:0'\n{listen}\n[upstream]\nservers = {servers:?}\n{more}"
+            "[listen]\nhttps = '127.0.0.1:0'\nhttp = '127.0.0.1:0'\n{listen}\n[upstream]\n{upstream}\n{more}"
         );
         let (config, bans) = parse(&text);
         let folder = tempfile::tempdir().unwrap();
@@ -186,6 +195,26 @@ impl TestEdge {
         self.access.reader().query(&"".parse().unwrap(), None, 1_000).records
     }
 
+    /// Waits until a record has this reason.
+    pub async fn record_of(&self, reason: &str) -> Arc<AccessRecord> {
+        let until = Instant::now() + Duration::from_secs(20);
+        loop {
+            let records = self.records();
+            if let Some(found) = records.iter().find(|r| r.reason == reason) {
+                return found.clone();
+            }
+            let seen: Vec<_> = records.iter().map(|r| (r.status, &r.reason)).collect();
+            assert!(Instant::now() < until, "no record of {reason} in {seen:?}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Requests that the edge has under way at the shop's first server.
+    pub fn in_flight(&self) -> u32 {
+        let live = self.shared.live.load();
+        live.balancer.servers()[0].in_flight.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
     pub fn stop(mut self) -> Duration {
         let began = Instant::now();
         self.stopper.stop();
@@ -228,15 +257,6 @@ impl Response {
     pub fn header(&self, name: &str) -> Option<&str> {
         let lines = self.head.split("\r\n").skip(1);
         lines.filter_map(|l| l.split_once(": ")).find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v)
-    }
-
-    pub fn headers(&self, name: &str) -> Vec<&str> {
-        let lines = self.head.split("\r\n").skip(1);
-        lines
-            .filter_map(|l| l.split_once(": "))
-            .filter(|(n, _)| n.eq_ignore_ascii_case(name))
-            .map(|(_, v)| v)
-            .collect()
     }
 
     pub fn text(&self) -> String {

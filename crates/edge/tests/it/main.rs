@@ -1,6 +1,17 @@
 //! The front door as clients and attackers meet it: real sockets, real TLS, a fake shop behind.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on shall stop where it is")]
 
+mod floods;
+mod frames;
 mod harness;
+mod http2;
+mod inspecting;
+mod limits;
 mod proxying;
+mod readers;
+mod slow;
 mod smuggling;
+mod stopping;
+mod trust;
+mod uploads;
+mod upstreams;

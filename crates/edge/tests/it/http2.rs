@@ -1,0 +1,203 @@
+//! HTTP/2 as browsers speak it, and the shapes in which it would become another HTTP/1.1 request.
+
+use bytes::Bytes;
+use http::{HeaderMap, Request, Version};
+use storeward_testkit::{FakeShop, Reply};
+
+use crate::frames::{self, END, END_HEADERS, GOAWAY, HEADERS, RESET, Raw, block, frame};
+use crate::harness::{TestEdge, wait_for};
+
+type Sender = h2::client::SendRequest<Bytes>;
+
+pub struct Answer {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub body: Vec<u8>,
+    pub trailers: Option<HeaderMap>,
+}
+
+pub async fn client(edge: &TestEdge) -> Sender {
+    let (sender, connection) = h2::client::handshake(edge.connect_h2().await).await.unwrap();
+    tokio::spawn(connection);
+    sender.ready().await.unwrap()
+}
+
+pub fn request(method: &str, path: &str) -> http::request::Builder {
+    Request::builder().method(method).version(Version::HTTP_2).uri(format!("https://shop.test{path}"))
+}
+
+pub async fn ask(
+    sender: &mut Sender,
+    request: http::request::Builder,
+    body: Option<(&'static str, Option<HeaderMap>)>,
+) -> Answer {
+    let mut ready = sender.clone().ready().await.unwrap();
+    let (response, mut sending) = ready.send_request(request.body(()).unwrap(), body.is_none()).unwrap();
+    if let Some((text, trailers)) = body {
+        sending.send_data(Bytes::from(text), trailers.is_none()).unwrap();
+        if let Some(trailers) = trailers {
+            sending.send_trailers(trailers).unwrap();
+        }
+    }
+    let (parts, mut incoming) = response.await.unwrap().into_parts();
+    let mut body = Vec::new();
+    while let Some(data) = incoming.data().await {
+        let data = data.unwrap();
+        incoming.flow_control().release_capacity(data.len()).unwrap();
+        body.extend_from_slice(&data);
+    }
+    let trailers = incoming.trailers().await.unwrap();
+    Answer { status: parts.status.as_u16(), headers: parts.headers, body, trailers }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_of_every_kind_pass() {
+    let shop = FakeShop::start(|asked| {
+        match asked.target() {
+        "/head" => Reply::Bytes(b"HTTP/1.1 200 OK\r\nContent-Length: 12345\r\n\r\n".to_vec()),
+        "/304" => Reply::Bytes(b"HTTP/1.1 304 Not Modified\r\nETag: \"1\"\r\n\r\n".to_vec()),
+        "/trailers" => Reply::Bytes(
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: keep-alive\r\n\r\n2\r\nhi\r\n0\r\n\
+              X-Sum: 2\r\nSet-Cookie: a=1\r\nContent-Length: 9\r\n\r\n"
+                .to_vec(),
+        ),
+        _ => Reply::ok(&String::from_utf8_lossy(&asked.body)),
+    }
+    })
+    .await;
+    let edge = TestEdge::start(&[shop.url()], "[inspect]\nmode = 'off'\n");
+    let mut sender = client(&edge).await;
+    let got =
+        ask(&mut sender, request("GET", "/a?b=1").header("cookie", "a=1").header("cookie", "b=2"), None);
+    assert_eq!(got.await.status, 200);
+    let asked = &shop.asked()[0];
+    assert_eq!((asked.target(), asked.header("host")), ("/a?b=1", vec!["shop.test"]));
+    assert_eq!(asked.header("cookie"), ["a=1; b=2"], "HTTP/1.1 has one Cookie line");
+    let posted = ask(&mut sender, request("POST", "/p").header("content-length", "3"), Some(("abc", None)));
+    assert_eq!(posted.await.body, b"abc");
+    let head = ask(&mut sender, request("HEAD", "/head"), None).await;
+    assert_eq!(
+        (head.status, &head.headers["content-length"], head.body.len()),
+        (200, &"12345".parse().unwrap(), 0)
+    );
+    let unchanged = ask(&mut sender, request("GET", "/304"), None).await;
+    assert_eq!((unchanged.status, &unchanged.headers["etag"]), (304, &"\"1\"".parse().unwrap()));
+    let trailed = ask(&mut sender, request("GET", "/trailers").header("te", "trailers"), None).await;
+    assert_eq!(trailed.body, b"hi");
+    assert!(!trailed.headers.contains_key("connection"));
+    let trailers = trailed.trailers.unwrap();
+    assert_eq!(trailers.keys().map(|k| k.as_str()).collect::<Vec<_>>(), ["x-sum"]);
+    let record = edge.records().into_iter().find(|r| r.path.as_ref() == "/p").unwrap();
+    assert_eq!(record.protocol, storeward_edge::access::Protocol::Http2);
+    edge.stop();
+}
+
+/// Went wrong: trailers of HTTP/2 were written to the shop unread, and servers merge them into the headers.
+#[tokio::test(flavor = "multi_thread")]
+async fn trailers_carry_no_framing_no_identity_and_no_address() {
+    let shop = FakeShop::start(|_| Reply::ok("x")).await;
+    let edge = TestEdge::start(&[shop.url()], "[inspect]\nmode = 'off'\n");
+    let mut sender = client(&edge).await;
+    let mut trailers = HeaderMap::new();
+    for name in [
+        "x-sum",
+        "x-forwarded-for",
+        "x-storeward-identity",
+        "content-length",
+        "host",
+        "cookie",
+        "authorization",
+    ] {
+        trailers.insert(name, "7".parse().unwrap());
+    }
+    assert_eq!(ask(&mut sender, request("POST", "/"), Some(("abc", Some(trailers)))).await.status, 200);
+    let body = String::from_utf8(shop.asked()[0].body.clone()).unwrap();
+    assert!(body.ends_with("3\r\nabc\r\n0\r\nx-sum: 7\r\n\r\n"), "{body:?}");
+    edge.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn there_is_one_host() {
+    let shop = FakeShop::start(|_| Reply::ok("x")).await;
+    let edge = TestEdge::start(&[shop.url()], "");
+    let mut sender = client(&edge).await;
+    let check = async |sender: &mut Sender, request, status, reason: &str| {
+        assert_eq!(ask(sender, request, None).await.status, status, "{reason}");
+        assert!(edge.records().iter().any(|r| r.reason == reason), "{reason}");
+    };
+    check(&mut sender, request("GET", "/").header("host", "evil.example"), 400, "host.contradictory").await;
+    let twice = request("GET", "/").header("host", "shop.test").header("host", "shop.test");
+    check(&mut sender, twice, 400, "host.repeated").await;
+    let elsewhere = Request::builder().version(Version::HTTP_2).uri("https://evil.example/");
+    check(&mut sender, elsewhere, 421, "host.not_ours").await;
+    // h2's client leaves :authority out of what it takes for a forwarded HTTP/1.1 request.
+    let none = Request::builder().version(Version::HTTP_11).uri("/");
+    check(&mut sender, none, 400, "host.missing").await;
+    assert!(shop.asked().is_empty());
+    let by_header = Request::builder().version(Version::HTTP_11).uri("/").header("host", "shop.test");
+    assert_eq!(ask(&mut sender, by_header, None).await.status, 200);
+    edge.stop();
+}
+
+/// What RFC 9113 8.2 and 8.3 call malformed must never become an HTTP/1.1 request.
+#[tokio::test(flavor = "multi_thread")]
+async fn malformed_fields_never_reach_the_shop() {
+    let shop = FakeShop::start(|_| Reply::ok("x")).await;
+    let edge = TestEdge::start(&[shop.url()], "");
+    let base = frames::GET;
+    let with = |name, value| [base.as_slice(), &[(name, value)]].concat();
+    let cases: Vec<Vec<(&str, &str)>> = vec![
+        with("X-Upper", "1"),
+        with("connection", "close"),
+        with("transfer-encoding", "chunked"),
+        with("upgrade", "h2c"),
+        with("keep-alive", "5"),
+        with("proxy-connection", "close"),
+        with("te", "gzip"),
+        with("x-a", "1\r\nhost: evil.example"),
+        with("x-b\r\nhost", "evil.example"),
+        with("x c", "1"),
+        with("x-d", "1\0"),
+        with(":path", "/twice"),
+        with(":unknown", "1"),
+        with("content-length", "5"),
+        vec![("x-early", "1"), base[0], base[1], base[2], base[3]],
+        vec![base[0], base[1], base[2]],
+        vec![base[0], base[1], base[2], (":path", "")],
+        vec![(":method", "GET\r\nx: 1"), base[1], base[2], base[3]],
+        vec![base[0], base[1], base[2], (":path", "/ HTTP/1.1\r\nX: 1\r\n\r\n")],
+        vec![base[0], base[1], (":authority", "shop.test\r\nx: 1"), base[3]],
+        vec![base[0], base[1], (":authority", "shop.test@evil.example"), base[3]],
+    ];
+    for fields in cases {
+        let mut raw = Raw::open(&edge, &[]).await;
+        raw.send(&frame(HEADERS, END | END_HEADERS, 1, &block(&fields))).await;
+        loop {
+            let frame = raw.next().await;
+            let Some(frame) = frame else { break };
+            // A stream error, a connection error, or an answer that is a refusal.
+            if matches!(frame.kind, RESET | GOAWAY) || frame.kind == HEADERS && frame.payload[0] != 0x88 {
+                break;
+            }
+            assert!(frame.kind != HEADERS, "{fields:?} was served");
+        }
+    }
+    assert!(shop.asked().is_empty(), "{:?}", shop.asked());
+    assert_eq!(edge.get("/").await.status, 200);
+    edge.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_the_client_resets_ends_at_the_shop_too() {
+    let shop = FakeShop::start(|_| Reply::Silence).await;
+    let edge = TestEdge::start(&[shop.url()], "[limits]\nidle_seconds = 1\n");
+    let mut raw = Raw::open(&edge, &[]).await;
+    raw.send(&frames::get(1)).await;
+    wait_for(|| (edge.in_flight() == 1).then_some(())).await;
+    raw.send(&frame(RESET, 0, 1, &8u32.to_be_bytes())).await;
+    wait_for(|| (edge.in_flight() == 0).then_some(())).await;
+    assert_eq!(edge.record_of("client.left").await.path.as_ref(), "/");
+    // Nothing counts as under way on the connection: its idle time runs out.
+    assert!(raw.until_closed().await.iter().any(|f| f.kind == GOAWAY));
+    edge.stop();
+}

@@ -1,0 +1,189 @@
+//! Attacks are stopped, people are told how to get help, attackers learn nothing, and card numbers stay inside.
+
+use storeward_base::{Actor, ClientIp};
+use storeward_edge::access::Verdict;
+use storeward_testkit::{FakeShop, Reply};
+
+use crate::harness::{Response, TestEdge, wait_for};
+
+const CARD: &str = "4111 1111 1111 1111";
+const MASKED: &str = "**** **** **** 1111";
+
+fn post(path: &str, kind: &str, body: &str) -> String {
+    let length = body.len();
+    format!(
+        "POST {path} HTTP/1.1\r\nHost: shop.test\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\r\n{body}"
+    )
+}
+
+fn reference(page: &str) -> String {
+    let at = page.find("req_").expect("a reference number");
+    page[at..].chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect()
+}
+
+const QUERY: &str = "/search?q=1%27+UNION+SELECT+email,password+FROM+users--";
+const FORM: &str = "email=a%40b.example&password=x%27+OR+1%3D1--+";
+const JSON: &str = r#"{"filter":{"name":"x' UNION SELECT password FROM users-- "}}"#;
+
+fn attacks() -> Vec<String> {
+    vec![
+        format!("GET {QUERY} HTTP/1.1\r\nHost: shop.test\r\n\r\n"),
+        post("/login", "application/x-www-form-urlencoded", FORM),
+        post("/api", "application/json", JSON),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn attacks_are_stopped_with_a_reference_that_staff_find() {
+    let shop = FakeShop::start(|_| Reply::ok("x")).await;
+    let edge = TestEdge::start(&[shop.url()], "[look]\nname = 'Kiln'\n");
+    for request in attacks() {
+        let blocked = edge.ask(&request).await;
+        assert_eq!(blocked.status, 403, "{request}");
+        let page = blocked.text();
+        let reference = reference(&page);
+        let events = edge.emitted.of_kind("edge.request_blocked");
+        let told = events.last().expect("an event before the page");
+        assert_eq!(told.request.unwrap().to_string(), reference);
+        let record = edge.records().into_iter().find(|r| r.id.to_string() == reference).unwrap();
+        assert_eq!((record.verdict, record.status), (Verdict::Blocked, 403));
+        assert!(record.rule_id > 0 && !record.variable.is_empty());
+        // What matched, where and why is for staff.
+        let whole = format!("{}{page}", blocked.head).to_lowercase();
+        for detail in ["sql", "union", "select", "rule", "args", "score", &record.rule_id.to_string()] {
+            assert!(!whole.replace(&reference.to_lowercase(), "").contains(detail), "{detail} in {whole}");
+        }
+    }
+    assert!(shop.asked().is_empty(), "{:?}", shop.asked());
+    edge.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn programs_get_a_problem() {
+    let shop = FakeShop::start(|_| Reply::ok("x")).await;
+    let edge = TestEdge::start(&[shop.url()], "");
+    let blocked = edge.ask(&post("/api", "application/json", JSON)).await;
+    assert_eq!((blocked.status, blocked.header("content-type")), (403, Some("application/problem+json")));
+    let problem: serde_json::Value = serde_json::from_slice(&blocked.body).unwrap();
+    assert_eq!((problem["status"].as_u64(), problem["code"].as_str()), (Some(403), Some("blocked")));
+    let mut sender = crate::http2::client(&edge).await;
+    let request = crate::http2::request("GET", QUERY).header("accept", "application/json");
+    let over_h2 = crate::http2::ask(&mut sender, request, None).await;
+    assert_eq!(
+        (over_h2.status, over_h2.headers["content-type"].to_str().unwrap()),
+        (403, "application/problem+json")
+    );
+    edge.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn routes_only_detect_switch_off_or_except() {
+    let shop = FakeShop::start(|_| Reply::ok("x")).await;
+    let edge = TestEdge::start(
+        &[shop.url()],
+        "[[route]]\npath = '/watched'\ninspect = 'detect'\n[[route]]\npath = '/free'\ninspect = 'off'\n\
+         [[route]]\npath = '/editor'\nexceptions = [{ parameter = 'q' }]\n",
+    );
+    let query = QUERY.split_once('?').unwrap().1;
+    assert_eq!(edge.get(&format!("/watched/x?{query}")).await.status, 200);
+    let told = wait_for(|| edge.emitted.of_kind("edge.request_flagged").first().cloned()).await;
+    let record = wait_for(|| edge.records().into_iter().find(|r| r.verdict == Verdict::Flagged)).await;
+    assert_eq!((told.request, record.status), (Some(record.id), 200));
+    assert_eq!(edge.ask(&post("/watched", "application/json", JSON)).await.status, 200);
+    assert_eq!(edge.get(&format!("/free?{query}")).await.status, 200);
+    assert_eq!(edge.get(&format!("/editor?{query}")).await.status, 200);
+    assert_eq!(edge.get(&format!("/editor?{}", query.replace("q=", "r="))).await.status, 403);
+    // Another spelling of a route's path is the same route; a longer word is another.
+    assert_eq!(edge.get(&format!("/%66ree?{query}")).await.status, 200);
+    assert_eq!(edge.get(&format!("/freedom?{query}")).await.status, 403);
+    assert!(edge.emitted.of_kind("edge.request_blocked").len() == 2);
+    edge.stop();
+}
+
+fn chunked(kind: &str, chunks: &[&str]) -> Reply {
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nTransfer-Encoding: chunked\r\n\r\n");
+    let mut pieces = vec![head.into_bytes()];
+    pieces.extend(chunks.iter().map(|c| format!("{:x}\r\n{c}\r\n", c.len()).into_bytes()));
+    pieces.push(b"0\r\n\r\n".to_vec());
+    // Slower than our patience, so that the pieces are not one.
+    Reply::Pieces(pieces, 150)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn card_numbers_do_not_leave() {
+    let page = format!("<p>Your card: {CARD}</p>");
+    let json = format!("{{\"pan\":\"{CARD}\"}}");
+    let (length, shown) = (page.len().to_string(), page.replace(CARD, MASKED));
+    let long = format!("{} {CARD} {}", "y".repeat(300_000), "z".repeat(300_000));
+    let shop = FakeShop::start(move |asked| match asked.target() {
+        "/html" | "/staff/html" => Reply::with("Content-Type: text/html\r\n", &page),
+        "/json" => Reply::with("Content-Type: application/json\r\n", &json),
+        "/long" => Reply::with("Content-Type: text/html\r\n", &long),
+        "/split" => chunked("text/html", &["a 4111 11", "11 11", "11 1111 b"]),
+        "/events" => chunked("text/event-stream", &[&format!("data: {CARD}\n\n"), "data: x\n\n"]),
+        "/image" => Reply::with("Content-Type: image/png\r\n", &page),
+        _ => Reply::ok("x"),
+    })
+    .await;
+    let edge = TestEdge::start(&[shop.url()], "[[route]]\npath = '/staff'\nmask_cards = false\n");
+    let html = edge.get("/html").await;
+    assert_eq!((html.text(), html.header("content-length")), (shown.clone(), Some(length.as_str())));
+    assert_eq!(edge.get("/json").await.text(), format!("{{\"pan\":\"{MASKED}\"}}"));
+    let long = edge.get("/long").await;
+    // Went wrong: hyper asks no further than Content-Length, and the page was taken for one that its reader left.
+    let whole = wait_for(|| edge.records().into_iter().find(|r| r.path.as_ref() == "/long")).await;
+    assert_eq!((whole.reason.as_ref(), whole.response_bytes), ("", 600_021));
+    assert_eq!(long.header("content-length"), Some("600021"));
+    assert!(
+        !long.cut
+            && long.body.len() == 600_021
+            && long.text().contains(MASKED)
+            && !long.text().contains(CARD)
+    );
+    assert_eq!(edge.get("/split").await.text(), format!("a {MASKED} b"));
+    let events: Response = edge.get("/events").await;
+    assert_eq!(events.text(), format!("data: {MASKED}\n\ndata: x\n\n"));
+    assert!(edge.get("/image").await.text().contains(CARD), "pictures are left alone");
+    assert!(edge.get("/staff/html").await.text().contains(CARD));
+    let mut sender = crate::http2::client(&edge).await;
+    let over_h2 = crate::http2::ask(&mut sender, crate::http2::request("GET", "/html"), None).await;
+    assert_eq!(String::from_utf8(over_h2.body).unwrap(), shown);
+    assert_eq!(edge.emitted.of_kind("edge.card_number_masked").len(), 6);
+    edge.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ban_turns_away_at_once_and_lifting_it_lets_in() {
+    let shop = FakeShop::start(|_| Reply::ok("x")).await;
+    let edge = TestEdge::start(&[shop.url()], "[bans]\nnever_block = []\n");
+    let me = ClientIp::new("127.0.0.1".parse().unwrap());
+    let mut client = edge.connect().await;
+    let mut ask = async |what: &str| {
+        client.send(format!("GET / HTTP/1.1\r\nHost: shop.test\r\nAccept: {what}\r\n\r\n")).await;
+        client.response(false).await
+    };
+    assert_eq!(ask("text/html").await.status, 200);
+    edge.bans.ban_for(me, std::time::Duration::from_secs(600), "staff.test", Actor::System).unwrap();
+    // On the connection that was open already, too.
+    let page = ask("text/html").await;
+    assert_eq!(page.status, 403);
+    reference(&page.text());
+    assert!(!page.text().contains("staff.test"), "the reason is for staff");
+    assert_eq!(ask("application/json").await.header("content-type"), Some("application/problem+json"));
+    let record = wait_for(|| edge.records().into_iter().find(|r| r.verdict == Verdict::Banned)).await;
+    assert_eq!(record.client, me);
+    assert_eq!(shop.asked().len(), 1);
+    edge.bans.lift(me.block(), Actor::System).unwrap();
+    assert_eq!(ask("text/html").await.status, 200);
+    edge.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn this_machine_is_never_banned_unless_the_owner_says_so() {
+    let shop = FakeShop::start(|_| Reply::ok("x")).await;
+    let edge = TestEdge::start(&[shop.url()], "");
+    let me = ClientIp::new("127.0.0.1".parse().unwrap());
+    assert!(edge.bans.ban(me, "probing", Actor::System).is_err());
+    assert_eq!(edge.get("/").await.status, 200);
+    edge.stop();
+}
