@@ -1,7 +1,9 @@
 //! The client's request body on its way to the shop: counted, bounded, watched.
 
+use std::cell::Cell;
 use std::fmt;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
@@ -38,7 +40,7 @@ pub struct ClientBody {
     inspected: Option<Bytes>,
     inner: Incoming,
     left: u64,
-    received: u64,
+    received: Rc<Cell<u64>>,
     connection: Arc<Connection>,
     waiting: Option<Wanted>,
 }
@@ -46,7 +48,7 @@ pub struct ClientBody {
 impl ClientBody {
     /// At most `limit` bytes will pass.
     pub fn new(inner: Incoming, limit: u64, connection: Arc<Connection>) -> Self {
-        ClientBody { inspected: None, inner, left: limit, received: 0, connection, waiting: None }
+        ClientBody { inspected: None, inner, left: limit, received: Rc::default(), connection, waiting: None }
     }
 
     /// Whether there is nothing to send.
@@ -54,9 +56,9 @@ impl ClientBody {
         self.inspected.is_none() && self.inner.is_end_stream()
     }
 
-    /// Bytes that came in so far.
-    pub const fn received(&self) -> u64 {
-        self.received
+    /// Counts the bytes that come in, also after the body has been handed on.
+    pub fn received(&self) -> Rc<Cell<u64>> {
+        self.received.clone()
     }
 
     /// Reads up to `cap` bytes for inspection; they will be sent to the shop all the same. True when that was all.
@@ -102,7 +104,7 @@ impl ClientBody {
         Poll::Ready(frame.map(|frame| {
             let frame = frame.map_err(BodyError::Client)?;
             let count = frame.data_ref().map_or(0, |d| u64::try_from(d.len()).unwrap_or(u64::MAX));
-            self.received = self.received.saturating_add(count);
+            self.received.set(self.received.get().saturating_add(count));
             self.left = self.left.checked_sub(count).ok_or(BodyError::TooLarge)?;
             Ok(frame)
         }))

@@ -1,5 +1,7 @@
 //! What is written down of a request when it ends: one access record, and events for what is not ordinary.
 
+use std::cell::Cell;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -16,6 +18,8 @@ use crate::server::Shared;
 pub struct Ending {
     pub record: AccessRecord,
     pub masked_cards: usize,
+    /// Grows as the request's body comes in.
+    pub received: Rc<Cell<u64>>,
     written: bool,
     started: Instant,
     shared: Arc<Shared>,
@@ -29,7 +33,14 @@ impl std::fmt::Debug for Ending {
 
 impl Ending {
     pub fn new(record: AccessRecord, shared: Arc<Shared>) -> Self {
-        Ending { record, masked_cards: 0, written: false, started: Instant::now(), shared }
+        Ending {
+            record,
+            masked_cards: 0,
+            received: Rc::default(),
+            written: false,
+            started: Instant::now(),
+            shared,
+        }
     }
 
     /// Notes what the headers say, with everything personal masked.
@@ -67,6 +78,7 @@ impl Ending {
     fn hand_over(&mut self) {
         self.written = true;
         self.record.duration_us = self.elapsed_us();
+        self.record.request_bytes += self.received.get();
         if self.masked_cards > 0 {
             self.shared.emit.emit(Emission {
                 at: self.record.at,

@@ -121,6 +121,7 @@ impl Exchange<'_> {
         let (parts, incoming) = request.into_parts();
         let framing = body_framing(&parts.method, &parts.headers, &incoming, route)?;
         let mut body = ClientBody::new(incoming, route.body_bytes, self.connection.clone());
+        self.ending.received = body.received();
         // inspect: closed on a verdict, open (and told) when the engine itself fails.
         let mut inspection = inspection::Inspection::begin(&self.core.shared.engine, &route.policy);
         let judged = inspection.request_head(&parts, &target);

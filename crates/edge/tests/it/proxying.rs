@@ -81,6 +81,7 @@ async fn bodies_of_every_framing_pass() {
     assert!(posted.text().contains("abc"), "{}", posted.text());
     let posted = edge.ask("POST /echo HTTP/1.1\r\nHost: shop.test\r\nContent-Length: 3\r\n\r\nabc").await;
     assert_eq!(posted.text(), "abc");
+    assert_eq!(edge.records()[0].request_bytes, 3);
     edge.stop();
 }
 
