@@ -28,9 +28,10 @@ async fn main() {
     let edge = harness::TestEdge::start(&[upstream], "[limits]\nbody_bytes = 8000000000\n");
     let port = edge.https.port();
     println!("https://localhost:{port}\n");
-    println!("h2spec -t -k -h localhost -p {port}");
+    println!("h2spec -S -t -k -h localhost -p {port}      (tests/h2spec/run builds it)");
     println!("h2load -n 100000 -c 16 -m 16 https://localhost:{port}/");
-    println!("truncate -s 2G /tmp/2g; curl -sk -T /tmp/2g https://localhost:{port}/up");
+    let kind = "-H 'Content-Type: application/octet-stream'";
+    println!("truncate -s 2G /tmp/2g; curl -sk {kind} -T /tmp/2g https://localhost:{port}/up");
     println!("curl -sk -o /dev/null https://localhost:{port}/zeros/2147483648");
     println!("grep VmHWM /proc/{}/status\n\nEnter stops it.", std::process::id());
     let mut line = String::new();
