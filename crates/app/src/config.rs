@@ -107,6 +107,14 @@ pub struct EdgeSection {
     pub workers: Option<usize>,
 }
 
+impl EdgeSection {
+    /// How many threads serve.
+    pub fn workers(&self) -> usize {
+        let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
+        self.workers.unwrap_or_else(cores)
+    }
+}
+
 /// A file that was read, with the fingerprint of its bytes.
 #[derive(Debug)]
 pub struct Loaded {

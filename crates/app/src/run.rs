@@ -17,7 +17,7 @@ use storeward_edge::certificates::{
 use storeward_edge::server::Connections;
 use storeward_edge::{Edge, Shared, Snapshot};
 use storeward_events::{Event, system};
-use storeward_host::{Emission, Emit, Stop, Stopper};
+use storeward_host::{Emission, Emit, Stages, Stop, Stopper};
 use storeward_inspect::Engine;
 use storeward_store::{Db, EventSink};
 
@@ -118,12 +118,10 @@ impl Running {
             challenges,
             connections: Connections::default(),
             ready: std::sync::atomic::AtomicBool::new(false),
+            stages: Stages::default(),
         });
         let tls = tls::server_config(certificates.clone()).context("TLS")?;
-        let workers = config
-            .edge
-            .workers
-            .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get));
+        let workers = config.edge.workers();
         let edge = Edge::start(shared, &config.listen, tls, workers, &stop).context("the front door")?;
         let console = console::start(console::Parts {
             opened: &opened,

@@ -61,13 +61,14 @@ impl ClientBody {
         self.received.clone()
     }
 
-    /// Reads up to `cap` bytes for inspection; they will be sent to the shop all the same. True when that was all.
-    /// Trailers end the reading too and are then not forwarded: nobody may hide a field behind inspection.
+    /// Reads until `cap` bytes are at hand for inspection; they will be sent to the shop all the same. True when that
+    /// was all. May be called again with another cap. Trailers end the reading too and are then not forwarded: nobody
+    /// may hide a field behind inspection.
     pub async fn read_ahead(&mut self, cap: usize) -> Result<(Bytes, bool), BodyError> {
-        let mut first: Option<Bytes> = None;
+        let mut first: Option<Bytes> = self.inspected.take();
         let mut more: Vec<u8> = Vec::new();
-        let mut complete = false;
-        loop {
+        let mut complete = self.inner.is_end_stream();
+        while !complete {
             let have = if more.is_empty() { first.as_ref().map_or(0, Bytes::len) } else { more.len() };
             if have >= cap {
                 break;

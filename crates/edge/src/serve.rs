@@ -1,11 +1,13 @@
 //! One request, from its head to the last byte of its answer. The order of the steps is the security of the house:
 //!
-//! canonical → ban → limits → inspect head → inspect body → upstream → inspect response → headers → leak → written down.
+//! canonical → ban → limits → own → inspect head → inspect body → session → upstream → inspect response → session →
+//! headers → leak → written down.
 //!
 //! Each step says whether it fails open or closed.
 
 mod inspection;
 mod response;
+mod stages;
 
 use std::convert::Infallible;
 use std::rc::Rc;
@@ -118,10 +120,16 @@ impl Exchange<'_> {
         self.check_ban()?;
         // limits: closed, before a byte of the body is read.
         let on_upgrade = upgrade.then(|| hyper::upgrade::on(&mut request));
-        let (parts, incoming) = request.into_parts();
+        let (mut parts, incoming) = request.into_parts();
         let framing = body_framing(&parts.method, &parts.headers, &incoming, route)?;
         let mut body = ClientBody::new(incoming, route.body_bytes, self.connection.clone());
         self.ending.received = body.received();
+        // own: closed. Our own pages check for themselves; a password is not for the shop's rules to read.
+        if let Some(own) =
+            self.core.shared.stages.own.as_ref().filter(|o| o.takes(&target.host, &target.path))
+        {
+            return self.own(own, parts, &mut body).await;
+        }
         // inspect: closed on a verdict, open (and told) when the engine itself fails.
         let mut inspection = inspection::Inspection::begin(&self.core.shared.engine, &route.policy);
         let judged = inspection.request_head(&parts, &target);
@@ -132,6 +140,11 @@ impl Exchange<'_> {
             self.judge(&mut inspection, judged, &parts.method)?;
         }
         self.flag(&inspection, &parts.method);
+        // session: closed. It alone knows which of the shop's cookies this client may use.
+        let mut session = self.enter_session(&parts, &target);
+        if let Some(instead) = stages::ask(&mut session, &mut parts.headers, &mut body).await? {
+            return Ok(instead);
+        }
         // upstream.
         let mut head = BytesMut::new();
         let host = parts.headers.get(header::HOST).map_or(target.host.as_bytes(), |h| h.as_bytes());
@@ -152,15 +165,23 @@ impl Exchange<'_> {
         let outgoing = Forward { head: &head, method: &parts.method, asked_head, body, framing };
         let http_11 = parts.version == Version::HTTP_11;
         let (outcome, server) = self.forward(outgoing, http_11).await.map_err(stopped_on_the_way)?;
-        // inspect response, headers, leak.
+        // inspect response, session, headers, leak.
         match outcome {
             Outcome::Response(response) => {
-                let place =
-                    Answering { route, target: &target, server: &server, inspection: &mut inspection };
+                let place = Answering {
+                    route,
+                    target: &target,
+                    server: &server,
+                    inspection: &mut inspection,
+                    session,
+                };
                 self.answer(response, place).await
             }
-            Outcome::Switched { head, wire } => match on_upgrade {
-                Some(client) => Ok(self.switch(head, wire, client)),
+            Outcome::Switched { mut head, wire } => match on_upgrade {
+                Some(client) => match stages::tell_switch(&mut session, &mut head).await {
+                    Some(instead) => Ok(instead),
+                    None => Ok(self.switch(head, wire, client)),
+                },
                 None => Err(Stopped::Upstream(UpstreamError::Response("response.unasked_upgrade"))),
             },
         }
@@ -467,6 +488,7 @@ struct Answering<'a, 'i> {
     target: &'a Target,
     server: &'a Server,
     inspection: &'a mut inspection::Inspection<'i>,
+    session: stages::Session,
 }
 
 fn parts(status: StatusCode, headers: HeaderMap) -> http::response::Parts {

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use storeward_base::{AddressBlock, AddressList, Clock, Entropy, RequestId, Timestamp};
 use storeward_events::edge::{UpstreamDown, UpstreamUp};
-use storeward_host::{Emission, Emit, Stop};
+use storeward_host::{Emission, Emit, Stages, Stop};
 use storeward_inspect::Engine;
 
 use crate::access::AccessWriter;
@@ -144,6 +144,8 @@ pub struct Shared {
     pub challenges: Arc<HttpChallenges>,
     pub connections: Connections,
     pub ready: AtomicBool,
+    /// Where other domains stand in the way of a request.
+    pub stages: Stages,
 }
 
 impl std::fmt::Debug for Shared {

@@ -7,9 +7,10 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http::{HeaderValue, header};
 use http_body::{Body as _, Frame};
+use storeward_host::Seen;
 use storeward_inspect::BodyEnd;
 
-use super::{Answer, Answering, Exchange, Stopped, parts};
+use super::{Answer, Answering, Exchange, Stopped, parts, stages};
 use crate::edge_body::{self, Mask};
 use crate::response::{self, Place};
 use crate::upstream::response::Head;
@@ -25,33 +26,39 @@ impl Exchange<'_> {
         place: Answering<'_, '_>,
     ) -> Result<Answer, Stopped> {
         let UpstreamResponse { head, mut body } = from_shop;
-        let Answering { route, target, server, inspection } = place;
+        let Answering { route, target, server, inspection, mut session } = place;
         let mut headers = head.headers;
         let method = self.ending.record.method.clone();
         let judged = inspection.response_head(head.status.as_u16(), &headers);
         self.judge(inspection, judged, &method)?;
         let text = response::is_text(&headers) && !response::is_encoded(&headers);
         let events = response::is_event_stream(&headers);
+        let inspected = inspection.response_body_cap().filter(|_| text && !events);
+        let session_reads = session.as_ref().and_then(|s| s.response_body_bytes(head.status, &headers));
+        let cap = inspected.max(session_reads);
         let whole = body.take_whole();
+        let mut ahead = VecDeque::new();
+        let (seen, end) = match (&whole, cap) {
+            (Some(bytes), _) => (bytes.clone(), BodyEnd::Complete),
+            (None, Some(cap)) => read_ahead(&mut body, cap, &mut ahead).await.map_err(broken)?,
+            (None, None) => (Bytes::new(), BodyEnd::Truncated),
+        };
+        if inspected.is_some() && !seen.is_empty() {
+            let judged = inspection.response_body(&seen, end);
+            self.judge(inspection, judged, &method)?;
+        }
+        let seen = Seen { bytes: &seen, complete: end == BodyEnd::Complete };
+        if let Some(instead) = stages::tell(&mut session, head.status, &mut headers, seen).await {
+            return Ok(instead);
+        }
         let authority = self.live.authority(&target.host);
         let outside = Place { host: &target.host, authority: &authority, upstream: &server.name };
         response::harden(&mut headers, &route.headers, outside);
-        let cap = inspection.response_body_cap().filter(|_| text && !events);
         if let Some(bytes) = whole {
-            if cap.is_some_and(|_| !bytes.is_empty()) {
-                let judged = inspection.response_body(&bytes, BodyEnd::Complete);
-                self.judge(inspection, judged, &method)?;
-            }
             let (bytes, masked) =
                 if text && route.mask_cards { edge_body::mask_bytes(bytes) } else { (bytes, 0) };
             self.ending.masked_cards += masked;
             return Ok(Answer::Whole(parts(head.status, headers), bytes));
-        }
-        let mut ahead = VecDeque::new();
-        if let Some(cap) = cap {
-            let (bytes, end) = read_ahead(&mut body, cap, &mut ahead).await.map_err(broken)?;
-            let judged = inspection.response_body(&bytes, end);
-            self.judge(inspection, judged, &method)?;
         }
         let mask = match (text && route.mask_cards, events) {
             (false, _) => Mask::Nothing,

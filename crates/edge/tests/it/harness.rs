@@ -12,7 +12,7 @@ use storeward_edge::certificates::{
 };
 use storeward_edge::server::Connections;
 use storeward_edge::{Edge, EdgeConfig, Shared, Snapshot};
-use storeward_host::{Emit, RecordedEmissions, Stop, Stopper};
+use storeward_host::{Emit, RecordedEmissions, Stages, Stop, Stopper};
 use storeward_inspect::Engine;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -84,12 +84,21 @@ impl TestEdge {
         TestEdge::configured(listen, &format!("servers = {servers:?}"), more)
     }
 
+    /// With the stages of other domains.
+    pub fn staged(stages: Stages, servers: &[String], more: &str) -> TestEdge {
+        TestEdge::built(stages, "", &format!("servers = {servers:?}"), more)
+    }
+
     /// `upstream` is what stands inside of `[upstream]`.
     pub fn with_upstream(upstream: &str, more: &str) -> TestEdge {
         TestEdge::configured("", upstream, more)
     }
 
     fn configured(listen: &str, upstream: &str, more: &str) -> TestEdge {
+        TestEdge::built(Stages::default(), listen, upstream, more)
+    }
+
+    fn built(stages: Stages, listen: &str, upstream: &str, more: &str) -> TestEdge {
         let text = format!(
             "[listen]\nhttps = '127.0.0.1:0'\nhttp = '127.0.0.1:0'\n{listen}\n[upstream]\n{upstream}\n{more}"
         );
@@ -126,6 +135,7 @@ impl TestEdge {
             challenges,
             connections: Connections::default(),
             ready: std::sync::atomic::AtomicBool::new(false),
+            stages,
         });
         let (stopper, stop): (Stopper, Stop) = Stopper::new();
         let tls = tls::server_config(certificates).unwrap();

@@ -11,6 +11,7 @@ mod proxying;
 mod readers;
 mod slow;
 mod smuggling;
+mod stages;
 mod stopping;
 mod trust;
 mod uploads;

@@ -1,0 +1,92 @@
+//! The steps of other domains: their pages on the shop's host, and the session between client and shop.
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{HeaderMap, Request, StatusCode};
+use storeward_host::{OWN_REQUEST_BYTES, OwnPages, Passage, RequestHead, Seen, SessionExchange};
+
+use super::{Answer, Exchange, Stopped, stopped_by_body};
+use crate::body::ClientBody;
+use crate::canonical::Target;
+use crate::upstream::response::Head;
+
+impl Exchange<'_> {
+    /// Answers from our own pages. The body is read whole: forms are small.
+    pub(super) async fn own(
+        &mut self,
+        own: &OwnPages,
+        parts: Parts,
+        body: &mut ClientBody,
+    ) -> Result<Answer, Stopped> {
+        self.ending.record.route = "own".into();
+        let (bytes, complete) = body.read_ahead(OWN_REQUEST_BYTES).await.map_err(stopped_by_body)?;
+        if !complete {
+            return Err(Stopped::TooLarge);
+        }
+        let mut request = Request::from_parts(parts, bytes);
+        request.extensions_mut().insert(self.client);
+        request.extensions_mut().insert(self.id);
+        let (parts, body) = own.answer(request).await.into_parts();
+        Ok(Answer::Whole(parts, body))
+    }
+
+    pub(super) fn enter_session(&self, parts: &Parts, target: &Target) -> Session {
+        let stage = self.core.shared.stages.session.as_ref()?;
+        stage.enter(&RequestHead {
+            id: self.id,
+            at: self.ending.record.at,
+            client: self.client,
+            method: &parts.method,
+            path: &target.path,
+            query: target.query(),
+            host: &target.host,
+            authority: &self.live.authority(&target.host),
+            wants_problem: self.as_problem,
+            headers: &parts.headers,
+        })
+    }
+}
+
+/// The session step of one exchange, where it has one.
+pub(super) type Session = Option<Box<dyn SessionExchange>>;
+
+/// Shows a request to the session step.
+pub(super) async fn ask(
+    session: &mut Session,
+    headers: &mut HeaderMap,
+    body: &mut ClientBody,
+) -> Result<Option<Answer>, Stopped> {
+    let Some(session) = session else { return Ok(None) };
+    let (bytes, complete) = match session.request_body_bytes() {
+        Some(cap) => body.read_ahead(cap).await.map_err(stopped_by_body)?,
+        None => (Bytes::new(), body.is_empty()),
+    };
+    Ok(instead(session.request(headers, Seen { bytes: &bytes, complete }).await))
+}
+
+/// Shows a response to the session step.
+pub(super) async fn tell(
+    session: &mut Session,
+    status: StatusCode,
+    headers: &mut HeaderMap,
+    seen: Seen<'_>,
+) -> Option<Answer> {
+    let session = session.as_mut()?;
+    instead(session.response(status, headers, seen).await)
+}
+
+/// Shows the head of a connection that becomes a tunnel.
+pub(super) async fn tell_switch(session: &mut Session, head: &mut Head) -> Option<Answer> {
+    let seen = Seen { bytes: &[], complete: true };
+    tell(session, StatusCode::SWITCHING_PROTOCOLS, &mut head.headers, seen).await
+}
+
+fn instead(passage: Passage) -> Option<Answer> {
+    match passage {
+        Passage::On => None,
+        Passage::Instead(response) => {
+            let (parts, body) = response.into_parts();
+            Some(Answer::Whole(parts, body))
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! The steps of other domains: own pages, and the session step between client and shop.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Response as HttpResponse, StatusCode, header};
+use storeward_host::{Later, OwnPages, Passage, RequestHead, Seen, SessionExchange, SessionStage, Stages};
+use storeward_testkit::{FakeShop, Reply};
+use storeward_web::axum::Router;
+use storeward_web::axum::extract::Extension;
+use storeward_web::axum::routing::{get, post};
+
+use crate::harness::TestEdge;
+
+/// Keeps the shop's cookie `sid=inner` for the browser that holds `handle=1`; refuses a body with `stolen`.
+struct Swap;
+
+struct Swapping {
+    reads_body: bool,
+    sees_page: bool,
+}
+
+impl SessionStage for Swap {
+    fn enter(&self, head: &RequestHead<'_>) -> Option<Box<dyn SessionExchange>> {
+        let (reads_body, sees_page) = (head.path == "/login", head.path == "/page");
+        (head.path != "/static").then(|| Box::new(Swapping { reads_body, sees_page }) as Box<_>)
+    }
+}
+
+impl SessionExchange for Swapping {
+    fn request_body_bytes(&self) -> Option<usize> {
+        self.reads_body.then_some(64)
+    }
+
+    fn request<'a>(&'a mut self, headers: &'a mut HeaderMap, body: Seen<'a>) -> Later<'a, Passage> {
+        Box::pin(async move {
+            tokio::task::yield_now().await;
+            let bytes = body.bytes;
+            if bytes.windows(6).any(|w| w == b"stolen") || (self.reads_body && !body.complete) {
+                return instead(StatusCode::FORBIDDEN, "not with that");
+            }
+            if headers.get(header::COOKIE).is_some_and(|c| c == "handle=1") {
+                headers.insert(header::COOKIE, HeaderValue::from_static("sid=inner"));
+            }
+            Passage::On
+        })
+    }
+
+    fn response_body_bytes(&self, _: StatusCode, _: &HeaderMap) -> Option<usize> {
+        self.sees_page.then_some(1024)
+    }
+
+    fn response<'a>(
+        &'a mut self,
+        status: StatusCode,
+        headers: &'a mut HeaderMap,
+        body: Seen<'a>,
+    ) -> Later<'a, Passage> {
+        Box::pin(async move {
+            if body.bytes.windows(6).any(|w| w == b"secret") {
+                return instead(StatusCode::OK, "a challenge");
+            }
+            if headers.remove(header::SET_COOKIE).is_some() {
+                headers.insert(header::SET_COOKIE, HeaderValue::from_static("handle=1; Path=/"));
+            }
+            assert_ne!(status, StatusCode::IM_A_TEAPOT);
+            Passage::On
+        })
+    }
+}
+
+fn instead(status: StatusCode, text: &'static str) -> Passage {
+    let mut response = HttpResponse::new(Bytes::from_static(text.as_bytes()));
+    *response.status_mut() = status;
+    Passage::Instead(Box::new(response))
+}
+
+fn session() -> Stages {
+    Stages { own: None, session: Some(Arc::new(Swap)) }
+}
+
+async fn shop() -> FakeShop {
+    FakeShop::start(|asked| {
+        let cookies = asked.header("cookie").join("|");
+        let body = format!("{} {cookies} {}", asked.target(), String::from_utf8_lossy(&asked.body));
+        match asked.target() {
+            "/page" if cookies == "sid=inner" => Reply::ok("secret"),
+            "/ws" => Reply::Tunnel(
+                b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\nSet-Cookie: sid=ws\r\n\r\n".to_vec(),
+            ),
+            _ => Reply::with("Content-Type: text/plain\r\nSet-Cookie: sid=inner\r\n", &body),
+        }
+    })
+    .await
+}
+
+fn asking(target: &str, cookie: &str) -> String {
+    format!("GET {target} HTTP/1.1\r\nHost: shop.test\r\nCookie: {cookie}\r\n\r\n")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_session_step_stands_between_client_and_shop() {
+    let shop = shop().await;
+    let edge = TestEdge::staged(session(), &[shop.url()], "");
+    let answer = edge.ask(&asking("/", "handle=1")).await;
+    assert_eq!(answer.text(), "/ sid=inner ");
+    assert!(answer.head.contains("handle=1; Path=/") && !answer.head.contains("sid="), "{}", answer.head);
+    // Its own business only.
+    let aside = edge.ask(&asking("/static", "handle=1")).await;
+    assert!(aside.text().contains("handle=1") && aside.head.contains("sid=inner"));
+    // In the shop's place, on the way there and on the way back.
+    let page = edge.ask(&asking("/page", "handle=1")).await;
+    assert_eq!(page.text(), "a challenge");
+    edge.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_session_step_reads_a_body_that_the_shop_gets_all_the_same() {
+    let shop = shop().await;
+    let edge = TestEdge::staged(session(), &[shop.url()], "");
+    let post = |body: &str| {
+        let length = body.len();
+        let kind = "Content-Type: application/x-www-form-urlencoded";
+        format!("POST /login HTTP/1.1\r\nHost: shop.test\r\n{kind}\r\nContent-Length: {length}\r\n\r\n{body}")
+    };
+    assert_eq!(edge.ask(&post("user=ella&password=good")).await.text(), "/login  user=ella&password=good");
+    let refused = edge.ask(&post("password=stolen")).await;
+    assert_eq!((refused.status, refused.text().as_str()), (403, "not with that"));
+    // Longer than what inspection and the step read together: refused, not half read.
+    assert_eq!(edge.ask(&post(&"x".repeat(2 << 20))).await.status, 403);
+    let many = format!("x={}", "y".repeat(60));
+    assert_eq!(edge.ask(&post(&many)).await.text(), format!("/login  {many}"));
+    edge.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tunnel_passes_the_session_step_too() {
+    let shop = shop().await;
+    let edge = TestEdge::staged(session(), &[shop.url()], "");
+    let mut client = edge.connect().await;
+    client
+        .send("GET /ws HTTP/1.1\r\nHost: shop.test\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n")
+        .await;
+    let head = client.head().await.unwrap();
+    assert!(head.starts_with("HTTP/1.1 101") && !head.contains("sid="), "{head}");
+    edge.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn own_pages_are_answered_here_and_never_reach_the_shop_or_its_rules() {
+    let shop = shop().await;
+    let router = Router::new()
+        .route(
+            "/.storeward/hello",
+            get(|client: Extension<storeward_base::ClientIp>| async move { client.0.to_string() }),
+        )
+        .route("/.storeward/echo", post(|body: String| async { body }));
+    let stages = Stages { own: Some(OwnPages::new(router, &[], &[])), session: Some(Arc::new(Swap)) };
+    let edge = TestEdge::staged(stages, &[shop.url()], "");
+    assert_eq!(edge.get("/.storeward/hello").await.text(), "127.0.0.1");
+    assert_eq!(edge.get("/%2estoreward/hello").await.status, 404, "a second spelling is no way to the shop");
+    let password = "' or 1=1 -- <script>alert(1)</script>";
+    let length = password.len();
+    let post = |length: usize, body: &str| {
+        format!("POST /.storeward/echo HTTP/1.1\r\nHost: shop.test\r\nContent-Length: {length}\r\n\r\n{body}")
+    };
+    assert_eq!(edge.ask(&post(length, password)).await.text(), password);
+    let large = "x".repeat(300 * 1024);
+    assert_eq!(edge.ask(&post(large.len(), &large)).await.status, 413);
+    assert!(shop.asked().is_empty(), "{:?}", shop.asked());
+    let records = edge.records();
+    assert!(records.iter().all(|r| r.route.as_ref() == "own" && r.upstream.is_none()));
+    edge.stop();
+}

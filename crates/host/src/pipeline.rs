@@ -1,0 +1,195 @@
+//! Where domains stand in the way of a request: with pages of their own on the shop's host, and between the client's
+//! session and the shop's.
+//!
+//! The edge owns the way itself and its order; a domain hands it one of the two below and never sees the other steps.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Limited};
+use storeward_base::{ClientIp, RequestId, Timestamp};
+use storeward_web::axum::Router;
+use storeward_web::axum::body::Body;
+use tower::ServiceExt;
+
+/// Everything of ours on the shop's host lies below this path, which no shop uses.
+pub const OWN_PREFIX: &str = "/.storeward";
+
+/// The longest body of a request to our own pages.
+pub const OWN_REQUEST_BYTES: usize = 256 * 1024;
+
+/// The longest answer of our own pages.
+const OWN_ANSWER_BYTES: usize = 8 * 1024 * 1024;
+
+/// What the edge asks on the way of each request. Empty until a domain fills it.
+#[derive(Clone, Default)]
+pub struct Stages {
+    pub own: Option<OwnPages>,
+    pub session: Option<Arc<dyn SessionStage>>,
+}
+
+impl fmt::Debug for Stages {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stages")
+            .field("own", &self.own.is_some())
+            .field("session", &self.session.is_some())
+            .finish()
+    }
+}
+
+/// Pages and interfaces that are answered in the shop's place.
+#[derive(Clone)]
+pub struct OwnPages {
+    hosts: Arc<[String]>,
+    paths: Arc<[String]>,
+    router: Router,
+}
+
+impl OwnPages {
+    /// `router` answers below [`OWN_PREFIX`] and, by itself, sets every header of its answers. `paths` are further
+    /// places of the shop's host, such as `/.well-known/security.txt`; `hosts` are sibling hosts that are ours
+    /// altogether, in lower case.
+    pub fn new(router: Router, paths: &[&str], hosts: &[String]) -> Self {
+        let paths = std::iter::once(&OWN_PREFIX).chain(paths).map(|path| (*path).to_owned()).collect();
+        OwnPages { hosts: hosts.into(), paths, router }
+    }
+
+    /// Whether a request for this host and canonical path is ours to answer.
+    pub fn takes(&self, host: &str, path: &str) -> bool {
+        self.paths.iter().any(|own| covers(own, path)) || self.hosts.iter().any(|own| own == host)
+    }
+
+    /// Answers. A failure inside becomes a bare 500: the router explains its own.
+    pub async fn answer(&self, request: Request<Bytes>) -> Response<Bytes> {
+        let answered = self.router.clone().oneshot(request.map(Body::from)).await;
+        let (parts, body) = answered.unwrap_or_else(|never| match never {}).into_parts();
+        match Limited::new(body, OWN_ANSWER_BYTES).collect().await {
+            Ok(whole) => Response::from_parts(parts, whole.to_bytes()),
+            Err(_) => {
+                let mut broken = Response::new(Bytes::new());
+                *broken.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+                broken
+            }
+        }
+    }
+}
+
+/// Whole segments: `/a` covers `/a` and `/a/b`, not `/ab`.
+fn covers(own: &str, path: &str) -> bool {
+    path.strip_prefix(own).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// A request as the stages see it.
+#[derive(Clone, Copy, Debug)]
+pub struct RequestHead<'a> {
+    pub id: RequestId,
+    pub at: Timestamp,
+    pub client: ClientIp,
+    pub method: &'a Method,
+    /// Decoded once; the same form that routes and rules see.
+    pub path: &'a str,
+    /// As the client wrote it, without `?`.
+    pub query: Option<&'a str>,
+    /// Lower case, without port.
+    pub host: &'a str,
+    /// The host with the port that clients use.
+    pub authority: &'a str,
+    /// Whether an error is told as problem+json rather than as a page.
+    pub wants_problem: bool,
+    pub headers: &'a HeaderMap,
+}
+
+/// Stands between the client's session and the shop's.
+pub trait SessionStage: Send + Sync {
+    /// Looks at a request that passed inspection. `None` when it is none of this stage's business. Called for every
+    /// request on the cores that serve: it neither waits nor takes a lock that others hold for long.
+    fn enter(&self, head: &RequestHead<'_>) -> Option<Box<dyn SessionExchange>>;
+}
+
+/// What a stage waits for; runs on the core that serves the request.
+pub type Later<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
+
+/// One request and its response on their way through the [`SessionStage`].
+pub trait SessionExchange {
+    /// How many bytes of the request's body the stage has to see; `None` when it needs none. It is shown more where more
+    /// was read already. More than 64 KiB is for nobody.
+    fn request_body_bytes(&self) -> Option<usize> {
+        None
+    }
+
+    /// Before the shop: may change the headers that go to it, or answer in its place.
+    fn request<'a>(&'a mut self, headers: &'a mut HeaderMap, body: Seen<'a>) -> Later<'a, Passage>;
+
+    /// How many bytes of the response's body the stage has to see. What is seen is held back until
+    /// [`SessionExchange::response`] has decided.
+    fn response_body_bytes(&self, status: StatusCode, headers: &HeaderMap) -> Option<usize> {
+        let _ = (status, headers);
+        None
+    }
+
+    /// Behind the shop: may change the headers that go to the client, or answer in its place. Not called when the
+    /// shop did not answer.
+    fn response<'a>(
+        &'a mut self,
+        status: StatusCode,
+        headers: &'a mut HeaderMap,
+        body: Seen<'a>,
+    ) -> Later<'a, Passage>;
+}
+
+/// What was read of a body.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Seen<'a> {
+    pub bytes: &'a [u8],
+    /// Whether that is all of it. A stage that needs the whole must refuse a longer one.
+    pub complete: bool,
+}
+
+/// Where an exchange goes on.
+#[derive(Debug)]
+pub enum Passage {
+    /// To the next step.
+    On,
+    /// Back to the client with this, and no further.
+    Instead(Box<Response<Bytes>>),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use storeward_web::axum::routing::get;
+
+    fn pages() -> OwnPages {
+        let router = Router::new().route("/.storeward/hello", get(|| async { "hello" }));
+        OwnPages::new(router, &["/.well-known/security.txt"], &["id.shop.example".to_owned()])
+    }
+
+    #[test]
+    fn takes_its_own_places_only() {
+        let pages = pages();
+        for (host, path, ours) in [
+            ("shop.example", "/.storeward", true),
+            ("shop.example", "/.storeward/sign-in", true),
+            ("shop.example", "/.storewards", false),
+            ("shop.example", "/a/.storeward", false),
+            ("shop.example", "/.well-known/security.txt", true),
+            ("shop.example", "/.well-known/acme-challenge/x", false),
+            ("id.shop.example", "/anything", true),
+            ("evil.id.shop.example", "/anything", false),
+        ] {
+            assert_eq!(pages.takes(host, path), ours, "{host} {path}");
+        }
+    }
+
+    #[tokio::test]
+    async fn answers_in_process() {
+        let ask = |path: &str| Request::get(path).body(Bytes::new()).expect("a plain path is a request");
+        let found = pages().answer(ask("/.storeward/hello")).await;
+        assert_eq!((found.status(), found.body().as_ref()), (StatusCode::OK, &b"hello"[..]));
+        assert_eq!(pages().answer(ask("/.storeward/other")).await.status(), StatusCode::NOT_FOUND);
+    }
+}
