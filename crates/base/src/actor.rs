@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::entropy::hex;
-use crate::{IdError, StaffId};
+use crate::{CustomerId, IdError, StaffId};
 
 /// Whoever caused an event. Holds ids and fingerprints only: no name, no address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +22,10 @@ pub enum Actor {
     Staff {
         id: StaffId,
     },
+    /// A customer of the shop who has proved who they are.
+    Customer {
+        id: CustomerId,
+    },
 }
 
 impl fmt::Display for Actor {
@@ -31,6 +35,7 @@ impl fmt::Display for Actor {
             Actor::Operator => f.write_str("operator"),
             Actor::Client { client } => write!(f, "{client}"),
             Actor::Staff { id } => write!(f, "{id}"),
+            Actor::Customer { id } => write!(f, "{id}"),
         }
     }
 }

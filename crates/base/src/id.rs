@@ -175,6 +175,14 @@ impl Tagged for Staff {
 }
 pub type StaffId = Id<Staff>;
 
+/// One customer of the shop.
+#[derive(Debug)]
+pub enum Customer {}
+impl Tagged for Customer {
+    const PREFIX: &'static str = "cust";
+}
+pub type CustomerId = Id<Customer>;
+
 #[cfg(test)]
 mod tests {
     use super::*;

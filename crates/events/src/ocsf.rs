@@ -6,7 +6,7 @@
 use std::net::IpAddr;
 
 use serde_json::{Map, Value, json};
-use storeward_base::Actor;
+use storeward_base::{Actor, CustomerId};
 
 use crate::{Event, Record};
 
@@ -45,6 +45,28 @@ fn class_of(event: &Event) -> Class {
         Event::StaffSignedIn(_) => authentication(1, 1),
         Event::StaffSignInFailed(_) => authentication(1, 2),
         Event::StaffSignedOut(_) => authentication(2, 1),
+        Event::CustomerSignedUp(_) | Event::ShopAccountLinked(_) => account(1),
+        Event::CustomerSignedIn(_) | Event::StepUpPassed(_) => authentication(1, 1),
+        Event::CustomerSignInFailed(_) | Event::FactorFailed(_) | Event::StepUpFailed(_) => {
+            authentication(1, 2)
+        }
+        Event::CustomerSignedOut(_) | Event::SessionsRevoked(_) => authentication(2, 1),
+        // 3001: 3 password change, 4 password reset, 5 disable, 2 enable, 9 lock, 12 unlock, 10 and 11 the factors.
+        Event::CustomerPasswordChanged(_) => account(3),
+        Event::RecoveryFinished(_) => account(4),
+        Event::AccountLocked(_) => account(9),
+        Event::AccountUnlocked(_) => account(12),
+        Event::FactorAdded(_) => account(10),
+        Event::FactorRemoved(_) => account(11),
+        Event::CustomerPasswordDisabled(_)
+        | Event::RecoveryCodesMade(_)
+        | Event::CustomerAddressChanged(_)
+        | Event::DeviceTrusted(_)
+        | Event::DevicesRevoked(_)
+        | Event::StepUpForced(_)
+        | Event::RecoveryBegun(_) => account(99),
+        Event::StepUpAsked(_) => authentication(99, 1),
+        Event::DeviceTokenReused(_) | Event::ThisWasNotMe(_) => finding(),
         Event::Started(_) => lifecycle(3, 1),
         Event::Stopped(_) => lifecycle(4, 1),
         Event::ConfigReloaded(_)
@@ -106,6 +128,7 @@ fn actor(actor: &Actor) -> Value {
         Actor::Operator => json!({ "user": { "type_id": 2, "uid": "operator" } }),
         Actor::Client { client } => json!({ "user": { "type_id": 0, "uid": client.to_string() } }),
         Actor::Staff { id } => json!({ "user": { "type_id": 1, "uid": id.to_string() } }),
+        Actor::Customer { id } => json!({ "user": { "type_id": 1, "uid": id.to_string() } }),
     }
 }
 
@@ -163,7 +186,38 @@ fn user_of(record: &Record) -> Value {
         Event::StaffSignInFailed(e) => e.staff,
         _ => None,
     };
-    json!({ "type_id": 1, "uid": id.map_or_else(|| "unknown".to_owned(), |id| id.to_string()) })
+    let uid = id.map(|id| id.to_string()).or_else(|| customer_of(&record.event).map(|id| id.to_string()));
+    json!({ "type_id": 1, "uid": uid.unwrap_or_else(|| "unknown".to_owned()) })
+}
+
+/// The customer that an event of `identity` is about.
+fn customer_of(event: &Event) -> Option<CustomerId> {
+    match event {
+        Event::CustomerSignedUp(e) => Some(e.customer),
+        Event::CustomerSignedIn(e) => Some(e.customer),
+        Event::CustomerSignedOut(e) => Some(e.customer),
+        Event::CustomerPasswordDisabled(e) => Some(e.customer),
+        Event::FactorAdded(e) => Some(e.customer),
+        Event::FactorRemoved(e) => Some(e.customer),
+        Event::FactorFailed(e) => Some(e.customer),
+        Event::RecoveryCodesMade(e) => Some(e.customer),
+        Event::CustomerPasswordChanged(e) => Some(e.customer),
+        Event::CustomerAddressChanged(e) => Some(e.customer),
+        Event::SessionsRevoked(e) => Some(e.customer),
+        Event::DeviceTrusted(e) => Some(e.customer),
+        Event::DevicesRevoked(e) => Some(e.customer),
+        Event::StepUpAsked(e) => Some(e.customer),
+        Event::StepUpPassed(e) => Some(e.customer),
+        Event::StepUpFailed(e) => Some(e.customer),
+        Event::RecoveryFinished(e) => Some(e.customer),
+        Event::AccountLocked(e) => Some(e.customer),
+        Event::AccountUnlocked(e) => Some(e.customer),
+        Event::StepUpForced(e) => Some(e.customer),
+        Event::ShopAccountLinked(e) => Some(e.customer),
+        Event::CustomerSignInFailed(e) => e.customer,
+        Event::RecoveryBegun(e) => e.customer,
+        _ => None,
+    }
 }
 
 /// The event's own fields, so that nothing is lost in the mapping.

@@ -49,6 +49,64 @@ impl Event {
             Event::ConfigReloaded(_) => "A changed config is in force".to_owned(),
             Event::ConfigRefused(c) => format!("A changed config was refused: {}", c.reason),
             Event::LedgerVerified(l) => format!("Verified the ledger's {} entries", l.entries),
+            other => of_customers(other).unwrap_or_else(|| other.kind().to_owned()),
         }
     }
+}
+
+/// What happened to a customer's account. (A kind without a sentence is found by `tests/it.rs`.)
+fn of_customers(event: &Event) -> Option<String> {
+    Some(match event {
+        Event::CustomerSignedUp(e) => format!("{} opened an account", e.customer),
+        Event::CustomerSignedIn(e) => {
+            format!("{} signed in ({}, {}; {})", e.customer, e.acr, e.amr.join(" "), e.door)
+        }
+        Event::CustomerSignInFailed(e) => match e.customer {
+            Some(customer) => format!("A sign-in of {customer} failed: {}", e.reason),
+            None => format!("A customer's sign-in failed: {}", e.reason),
+        },
+        Event::CustomerSignedOut(e) => format!("{} signed out", e.customer),
+        Event::CustomerPasswordDisabled(e) => {
+            format!("The password of {} counts no more after {} failures in a row", e.customer, e.failures)
+        }
+        Event::FactorAdded(e) => format!("{} added a factor: {}", e.customer, e.factor),
+        Event::FactorRemoved(e) => format!("{} removed a factor: {}", e.customer, e.factor),
+        Event::FactorFailed(e) => format!("A {} of {} did not fit: {}", e.factor, e.customer, e.reason),
+        Event::RecoveryCodesMade(e) => format!("{} has {} new recovery codes", e.customer, e.count),
+        Event::CustomerPasswordChanged(e) => format!("{} has a new password ({})", e.customer, e.reason),
+        Event::CustomerAddressChanged(e) => format!("{} has another e-mail address", e.customer),
+        Event::SessionsRevoked(e) => {
+            format!("{} session(s) of {} were ended ({})", e.count, e.customer, e.reason)
+        }
+        Event::DeviceTrusted(e) => format!("{} trusts a device for {} days", e.customer, e.days),
+        Event::DevicesRevoked(e) => {
+            format!("{} device(s) of {} are known no more ({})", e.count, e.customer, e.reason)
+        }
+        Event::DeviceTokenReused(e) => {
+            format!("A device token of {} was used twice: somebody has a copy of it", e.customer)
+        }
+        Event::StepUpAsked(e) if e.reasons.is_empty() => {
+            format!("Asked {} for more than a password ({})", e.customer, e.purpose)
+        }
+        Event::StepUpAsked(e) => {
+            format!("Asked {} for more than a password ({}): {}", e.customer, e.purpose, e.reasons.join(", "))
+        }
+        Event::StepUpPassed(e) => format!("{} met the challenge ({}, {})", e.customer, e.purpose, e.acr),
+        Event::StepUpFailed(e) => {
+            format!("{} did not meet the challenge ({}): {}", e.customer, e.purpose, e.reason)
+        }
+        Event::RecoveryBegun(e) => match e.customer {
+            Some(customer) => format!("Somebody asked for a way back into the account of {customer}"),
+            None => "Somebody asked for a way back into an account that does not exist".to_owned(),
+        },
+        Event::RecoveryFinished(e) => format!("{} came back into their account", e.customer),
+        Event::AccountLocked(e) => format!("The account of {} was locked", e.customer),
+        Event::AccountUnlocked(e) => format!("The account of {} was unlocked", e.customer),
+        Event::StepUpForced(e) => {
+            format!("{} must show a second factor next time ({})", e.customer, e.reason)
+        }
+        Event::ThisWasNotMe(e) => format!("{} said: this was not me", e.customer),
+        Event::ShopAccountLinked(e) => format!("The shop's account is known as {}", e.customer),
+        _ => return None,
+    })
 }

@@ -22,6 +22,14 @@ fn every_kind_has_a_sample() {
 }
 
 #[test]
+fn every_kind_has_a_sentence() {
+    for line in SAMPLES.lines() {
+        let record = Record::from_bytes(line.as_bytes()).unwrap();
+        assert_ne!(record.sentence(), record.event.kind(), "no sentence for it in sentence.rs");
+    }
+}
+
+#[test]
 fn every_ocsf_form_has_what_the_schema_requires() {
     for line in SAMPLES.lines() {
         let record = Record::from_bytes(line.as_bytes()).unwrap();

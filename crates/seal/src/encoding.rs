@@ -3,6 +3,7 @@
 
 const HEX: &[u8; 16] = b"0123456789abcdef";
 const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+const BASE64_URL: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 const BASE32: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
 /// Lower-case hexadecimal.
@@ -22,6 +23,16 @@ pub fn base64(bytes: &[u8]) -> String {
 /// Standard base 64 without padding, as PHC strings use it.
 pub fn base64_unpadded(bytes: &[u8]) -> String {
     encode(bytes, 6, BASE64)
+}
+
+/// Base 64 for addresses (RFC 4648 section 5) without padding, as WebAuthn and JOSE use it.
+pub fn base64_url(bytes: &[u8]) -> String {
+    encode(bytes, 6, BASE64_URL)
+}
+
+/// Reads what [`base64_url`] writes.
+pub fn decode_base64_url(text: &str) -> Option<Vec<u8>> {
+    decode(text.as_bytes(), 6, BASE64_URL)
 }
 
 /// Base 32 in upper case without padding, as authenticator apps take it.
@@ -133,6 +144,7 @@ mod tests {
             prop_assert_eq!(decode_hex(&hex(&bytes)), Some(bytes.clone()));
             prop_assert_eq!(decode_base64(&base64(&bytes)), Some(bytes.clone()));
             prop_assert_eq!(decode_base64_unpadded(&base64_unpadded(&bytes)), Some(bytes.clone()));
+            prop_assert_eq!(decode_base64_url(&base64_url(&bytes)), Some(bytes.clone()));
             prop_assert_eq!(decode_base32(&base32(&bytes)), Some(bytes));
         }
     }

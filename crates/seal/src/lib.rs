@@ -1,8 +1,8 @@
 //! Ciphers and proofs: everything that is secret, signed or hashed is made here.
 //!
 //! **Owns** Merkle trees and their proofs ([`merkle`]), signed checkpoints ([`checkpoint`]), password hashes
-//! ([`password`]), one-time codes ([`totp`]), keyed fingerprints ([`fingerprint`]) and small sealed values
-//! ([`sealed`]).
+//! ([`password`]), one-time codes ([`totp`]), passkeys' signatures ([`webauthn`]), keyed fingerprints
+//! ([`fingerprint`]) and small sealed values ([`sealed`]).
 //! **Holds** it is pure: the same input gives the same output; time comes in as a [`storeward_base::Timestamp`] and
 //! chance through [`storeward_base::Entropy`]. No key prints itself; whatever is secret is compared in constant time.
 //! **Never** storage, a clock, randomness of its own, or a cipher of its own making (aws-lc-rs and argon2 do the work).
@@ -17,9 +17,10 @@ pub mod merkle;
 pub mod password;
 pub mod sealed;
 pub mod totp;
+pub mod webauthn;
 
 pub use checkpoint::{Checkpoint, LogKey, Origin, VerifierKey};
 pub use error::Error;
-pub use fingerprint::PseudonymKey;
+pub use fingerprint::{MarkKey, PseudonymKey};
 pub use merkle::{CompactRange, Hash};
 pub use sealed::DataKey;
