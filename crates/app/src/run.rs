@@ -1,5 +1,6 @@
 //! `storeward run`: everything wired together, served, reloaded, stopped.
 
+mod jobs;
 mod signals;
 
 use std::path::PathBuf;
@@ -19,7 +20,8 @@ use storeward_edge::{Edge, Shared, Snapshot};
 use storeward_events::{Event, system};
 use storeward_host::{Emission, Emit, Stages, Stop, Stopper};
 use storeward_inspect::Engine;
-use storeward_store::{Db, EventSink};
+use storeward_store::EventSink;
+use storeward_store::jobs::Runner;
 
 use crate::config::{Config, Loaded};
 use crate::console::{self, ConsoleServer};
@@ -73,6 +75,7 @@ pub struct Running {
     responder: Arc<Responder>,
     bans: Arc<BanBook>,
     certificates: Arc<CertificateStore>,
+    jobs: Runner,
     telemetry: Option<Telemetry>,
     stopper: Stopper,
     stop: Stop,
@@ -134,7 +137,7 @@ impl Running {
             runtime: &runtime,
             stop: stop.clone(),
         })?;
-        runtime.spawn(forget_addresses(opened.db.clone(), stop.clone()));
+        let jobs = jobs::start(&opened, &runtime)?;
         let telemetry = match &config.telemetry {
             Some(section) => Some(telemetry::start(section, &access.reader(), &runtime)?),
             None => None,
@@ -151,6 +154,7 @@ impl Running {
             responder,
             bans,
             certificates,
+            jobs,
             telemetry,
             stopper,
             stop,
@@ -254,6 +258,7 @@ impl Running {
         self.stopper.stop();
         self.edge.join();
         drop(self.console);
+        self.runtime.block_on(self.jobs.stop(jobs::GRACE));
         self.access.flush();
         drop(self.access);
         if let Some(telemetry) = self.telemetry {
@@ -268,27 +273,6 @@ impl Running {
         drop(self.emit);
         self.opened.db.close();
         flushed.context("the book of bans")
-    }
-}
-
-/// Addresses of clients are personal data: the book that leads from a fingerprint to an address forgets after so long
-/// without a further event. The ledger stays whole.
-const ADDRESSES_KEPT: Duration = Duration::from_secs(90 * 24 * 3600);
-
-async fn forget_addresses(db: Db, stop: Stop) {
-    loop {
-        let before = db.now().minus(ADDRESSES_KEPT);
-        let forgotten = db.write(move |tx| {
-            tx.commit_silent("forgetting leaves no trace of who was forgotten");
-            storeward_store::addresses::forget_before(tx, before)
-        });
-        if let Err(error) = forgotten.await {
-            log("error", "old client addresses could not be forgotten", &[("reason", &error.to_string())]);
-        }
-        tokio::select! {
-            () = stop.stopping() => return,
-            () = tokio::time::sleep(Duration::from_secs(6 * 3600)) => {}
-        }
     }
 }
 

@@ -183,6 +183,14 @@ impl Tagged for Customer {
 }
 pub type CustomerId = Id<Customer>;
 
+/// One job of the queue in `store`.
+#[derive(Debug)]
+pub enum Job {}
+impl Tagged for Job {
+    const PREFIX: &'static str = "job";
+}
+pub type JobId = Id<Job>;
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -137,6 +137,7 @@ vocabulary! {
     ConfigReloaded(system::ConfigReloaded) = "system.config_reloaded", Low, Security;
     ConfigRefused(system::ConfigRefused) = "system.config_refused", Medium, Security;
     LedgerVerified(system::LedgerVerified) = "system.ledger_verified", Informational, Security;
+    JobFailed(system::JobFailed) = "system.job_failed", High, Operations;
 }
 
 /// An event as it stands in the ledger.

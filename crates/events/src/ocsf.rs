@@ -78,7 +78,8 @@ fn class_of(event: &Event) -> Class {
         | Event::CertificateFailed(_)
         | Event::UpstreamDown(_)
         | Event::InspectionFailed(_)
-        | Event::EventsDropped(_) => lifecycle(99, 2),
+        | Event::EventsDropped(_)
+        | Event::JobFailed(_) => lifecycle(99, 2),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Facts of the program itself.
 
 use serde::{Deserialize, Serialize};
+use storeward_base::JobId;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Started {
@@ -32,4 +33,16 @@ pub struct ConfigRefused {
 pub struct LedgerVerified {
     pub entries: u64,
     pub root: String,
+}
+
+/// A job was tried as often as it may be, and is given up. What it carried is deleted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobFailed {
+    pub job: JobId,
+    /// What kind of work it was, such as `store.forget_addresses`.
+    pub kind: String,
+    /// The stable code of the last failure.
+    pub code: String,
+    /// How often it was tried.
+    pub attempts: u32,
 }

@@ -46,6 +46,7 @@ struct Inner {
     writes: mpsc::Sender<writer::Message>,
     reads: mpsc::Sender<readers::Message>,
     committed: Arc<watch::Sender<u64>>,
+    promised: Arc<watch::Sender<u64>>,
     signer: Signer,
     pseudonym_key: PseudonymKey,
     /// The writer, then the readers.
@@ -73,11 +74,18 @@ impl Db {
         ledger::begin(&mut conn, &signer)?;
         let size = ledger::head(&mut Reader::new(&mut conn))?.size;
         let committed = Arc::new(watch::Sender::new(size));
+        let promised = Arc::new(watch::Sender::new(0));
 
         let (writes, write_queue) = mpsc::channel(writer::QUEUE);
         let (reads, read_queue) = mpsc::channel(readers::QUEUE);
         let appender = Appender::new(signer.clone());
-        let writer = writer::Writer { conn, appender, queue: write_queue, committed: Arc::clone(&committed) };
+        let writer = writer::Writer {
+            conn,
+            appender,
+            queue: write_queue,
+            committed: Arc::clone(&committed),
+            promised: Arc::clone(&promised),
+        };
         let mut threads = vec![spawn("store-writer", move || writer.run())?];
         let read_queue = Arc::new(Mutex::new(read_queue));
         for _ in 0..options.readers.max(1) {
@@ -90,6 +98,7 @@ impl Db {
             writes,
             reads,
             committed,
+            promised,
             signer,
             pseudonym_key: options.pseudonym_key,
             threads: Mutex::new(threads),
@@ -151,6 +160,11 @@ impl Db {
     /// The number of the last entry that this process has committed or seen; wakes whoever waits for more.
     pub fn ledger_watch(&self) -> watch::Receiver<u64> {
         self.0.committed.subscribe()
+    }
+
+    /// Wakes whoever runs jobs when this process has committed a new one.
+    pub(crate) fn jobs_watch(&self) -> watch::Receiver<u64> {
+        self.0.promised.subscribe()
     }
 
     pub fn engine(&self) -> Engine {

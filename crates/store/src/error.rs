@@ -54,6 +54,12 @@ pub enum Error {
     Unknown,
     /// The ledger does not hold together; the words say where.
     Ledger(String),
+    /// A job carries more than [`crate::jobs::MAX_PAYLOAD_BYTES`].
+    JobTooLarge,
+    /// A job was done already, or its lease ended and somebody else has it now.
+    JobTaken,
+    /// Two handlers want the jobs of one kind.
+    HandlerTwice(&'static str),
 }
 
 impl Error {
@@ -103,6 +109,9 @@ impl fmt::Display for Error {
                 f,
                 "the ledger does not hold together: {what}; keep a copy of the database as evidence and run the verification"
             ),
+            Error::JobTooLarge => f.write_str("the job carries too much"),
+            Error::JobTaken => f.write_str("the job was done already, or somebody else has taken it over"),
+            Error::HandlerTwice(kind) => write!(f, "two handlers want the jobs of the kind {kind}"),
         }
     }
 }
@@ -112,8 +121,8 @@ impl std::error::Error for Error {}
 impl Fault for Error {
     fn kind(&self) -> FaultKind {
         match self {
-            Error::Url(_) | Error::EventTooLarge => FaultKind::Invalid,
-            Error::Constraint { .. } => FaultKind::Conflict,
+            Error::Url(_) | Error::EventTooLarge | Error::JobTooLarge => FaultKind::Invalid,
+            Error::Constraint { .. } | Error::JobTaken => FaultKind::Conflict,
             Error::NoRow => FaultKind::Missing,
             Error::Full | Error::Locked | Error::Contended | Error::Lost(_) => FaultKind::Busy,
             Error::Open(_)
@@ -124,7 +133,8 @@ impl Fault for Error {
             | Error::Panicked
             | Error::Closed
             | Error::Unknown
-            | Error::Ledger(_) => FaultKind::Broken,
+            | Error::Ledger(_)
+            | Error::HandlerTwice(_) => FaultKind::Broken,
         }
     }
 
@@ -144,7 +154,10 @@ impl Fault for Error {
             | Error::Contended
             | Error::Lost(_)
             | Error::Unknown
-            | Error::Ledger(_) => Blame::Us,
+            | Error::Ledger(_)
+            | Error::JobTooLarge
+            | Error::JobTaken
+            | Error::HandlerTwice(_) => Blame::Us,
         }
     }
 
@@ -167,6 +180,9 @@ impl Fault for Error {
             Error::Lost(_) => "store.lost",
             Error::Unknown => "store.unknown",
             Error::Ledger(_) => "store.ledger",
+            Error::JobTooLarge => "store.job_too_large",
+            Error::JobTaken => "store.job_taken",
+            Error::HandlerTwice(_) => "store.handler_twice",
         }
     }
 }

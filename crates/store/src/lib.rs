@@ -1,12 +1,13 @@
 //! One database behind one door: SQLite in a file, or a PostgreSQL server that several nodes share.
 //!
-//! **Owns** every SQL driver, [`Db`], transactions, migrations, the [`ledger`], subscribers' cursors, the batcher of
-//! events and the book of client addresses.
+//! **Owns** every SQL driver, [`Db`], transactions, migrations, the [`ledger`], subscribers' cursors, [`jobs`], the
+//! batcher of events and the book of client addresses.
 //! **Holds** a write is acknowledged after it is durable; it commits together with at least one event, or says why
 //! not ([`Tx::commit_silent`]); the ledger is gap-free, append-only and hashed into a signed tree; every queue has a
-//! bound, and [`Error::Full`] is what happens at it; the same SQL text runs on both engines.
+//! bound, and [`Error::Full`] is what happens at it; the same SQL text runs on both engines; a job that was promised is
+//! done at least once or given up aloud.
 //! **Never** a word of any domain, and no SQL of theirs: they hand it in as texts and closures.
-//! **Emits** `edge.events_dropped`, when the batcher had to drop events.
+//! **Emits** `edge.events_dropped`, when the batcher had to drop events; `system.job_failed`.
 #![forbid(unsafe_code)]
 
 pub mod addresses;
@@ -15,6 +16,7 @@ mod conn;
 mod db;
 mod dialect;
 mod error;
+pub mod jobs;
 pub mod ledger;
 mod migrations;
 mod postgresql;

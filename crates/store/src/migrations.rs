@@ -19,8 +19,10 @@ pub struct Migration {
     pub sql: &'static str,
 }
 
-const OWN: &[Migration] =
-    &[Migration { domain: "store", number: 1, sql: include_str!("../migrations/0001_ledger.sql") }];
+const OWN: &[Migration] = &[
+    Migration { domain: "store", number: 1, sql: include_str!("../migrations/0001_ledger.sql") },
+    Migration { domain: "store", number: 2, sql: include_str!("../migrations/0002_jobs.sql") },
+];
 
 const CREATE_TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_migration (domain TEXT NOT NULL, \
                             number BIGINT NOT NULL, hash TEXT NOT NULL, applied_at BIGINT NOT NULL, \

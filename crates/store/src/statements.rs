@@ -37,4 +37,25 @@ statements! {
                     WHERE client_address.last_seen_at < excluded.last_seen_at";
     FIND_ADDRESS = "SELECT address FROM client_address WHERE client = $1";
     FORGET_ADDRESSES = "DELETE FROM client_address WHERE last_seen_at < $1";
+
+    ENQUEUE_JOB = "INSERT INTO job (id, kind, unique_key, payload, created_at, run_at, attempts, claims) \
+                   VALUES ($1, $2, $3, $4, $5, $6, 0, 0) ON CONFLICT (kind, unique_key) DO NOTHING";
+    FIND_JOB_BY_KEY = "SELECT id FROM job WHERE kind = $1 AND unique_key = $2";
+    HASTEN_JOB = "UPDATE job SET run_at = $3 WHERE kind = $1 AND unique_key = $2 AND run_at > $3";
+    FIND_DUE_JOBS = "SELECT id, claims, attempts FROM job WHERE kind = $1 AND run_at <= $2 AND died_at IS NULL \
+                     AND (lease_until IS NULL OR lease_until <= $2) ORDER BY run_at, id LIMIT $3";
+    CLAIM_JOB = "UPDATE job SET claims = claims + 1, attempts = attempts + 1, lease_until = $4 WHERE id = $1 \
+                 AND claims = $2 AND died_at IS NULL AND (lease_until IS NULL OR lease_until <= $3)";
+    FIND_PAYLOAD = "SELECT payload FROM job WHERE id = $1";
+    RENEW_JOB = "UPDATE job SET lease_until = $3 WHERE id = $1 AND claims = $2 AND lease_until IS NOT NULL";
+    RELEASE_JOB = "UPDATE job SET lease_until = NULL, attempts = attempts - 1 WHERE id = $1 AND claims = $2 \
+                   AND lease_until IS NOT NULL";
+    FINISH_JOB = "DELETE FROM job WHERE id = $1 AND claims = $2 AND lease_until IS NOT NULL";
+    REPEAT_JOB = "UPDATE job SET run_at = $3, attempts = 0, lease_until = NULL, error_code = $4 WHERE id = $1 \
+                  AND claims = $2 AND lease_until IS NOT NULL";
+    RETRY_JOB = "UPDATE job SET run_at = $3, lease_until = NULL, error_code = $4 WHERE id = $1 AND claims = $2 \
+                 AND lease_until IS NOT NULL";
+    BURY_JOB = "UPDATE job SET died_at = $3, error_code = $4, payload = $5, unique_key = NULL, lease_until = NULL \
+                WHERE id = $1 AND claims = $2 AND lease_until IS NOT NULL";
+    FORGET_DEAD_JOBS = "DELETE FROM job WHERE died_at < $1";
 }

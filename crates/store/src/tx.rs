@@ -1,6 +1,6 @@
 //! What the closures of a read and of a write are given.
 
-use storeward_base::{Actor, EventId, RequestId, Timestamp};
+use storeward_base::{Actor, Entropy, EventId, Id, RequestId, Timestamp};
 use storeward_events::{Event, Record};
 
 use crate::conn::{Conn, Row};
@@ -20,6 +20,8 @@ pub struct Tx<'a> {
     appender: &'a mut Appender,
     appended: u64,
     silent: Option<&'static str>,
+    /// There is a new job: whoever runs them is woken when this is committed.
+    promised: bool,
 }
 
 impl<'a> Reader<'a> {
@@ -95,7 +97,7 @@ impl<'a> Reader<'a> {
 
 impl<'a> Tx<'a> {
     pub(crate) fn new(conn: &'a mut Conn, appender: &'a mut Appender) -> Self {
-        Tx { reader: Reader::new(conn), appender, appended: 0, silent: None }
+        Tx { reader: Reader::new(conn), appender, appended: 0, silent: None, promised: false }
     }
 
     /// Runs an INSERT, UPDATE or DELETE; returns how many rows it changed. A statement that fails dooms the write,
@@ -159,7 +161,24 @@ impl<'a> Tx<'a> {
 
     /// A fresh id for an event, from the database's entropy.
     pub fn event_id(&self) -> EventId {
-        self.appender.event_id(self.now())
+        self.fresh_id()
+    }
+
+    /// A fresh id of anything, from the database's entropy.
+    pub fn fresh_id<T>(&self) -> Id<T> {
+        self.appender.fresh_id(self.now())
+    }
+
+    pub(crate) fn entropy(&self) -> &dyn Entropy {
+        self.appender.entropy()
+    }
+
+    pub(crate) fn promise(&mut self) {
+        self.promised = true;
+    }
+
+    pub(crate) fn has_promised(&self) -> bool {
+        self.promised
     }
 
     /// What the write comes to once its closure has returned `Ok`.

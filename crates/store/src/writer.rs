@@ -72,11 +72,20 @@ where
     }
 }
 
+/// What of a group is to be committed.
+#[derive(Default)]
+struct Kept {
+    /// There is a new job among it.
+    promised: bool,
+}
+
 pub(crate) struct Writer {
     pub(crate) conn: Conn,
     pub(crate) appender: Appender,
     pub(crate) queue: mpsc::Receiver<Message>,
     pub(crate) committed: Arc<watch::Sender<u64>>,
+    /// Counts the groups in which there was a new job.
+    pub(crate) promised: Arc<watch::Sender<u64>>,
 }
 
 impl Writer {
@@ -121,20 +130,25 @@ impl Writer {
                 other => break other,
             }
         };
-        if outcome.is_ok() {
+        if let Ok(promised) = outcome {
+            if promised {
+                self.promised.send_modify(|groups| *groups = groups.wrapping_add(1));
+            }
             let size = self.appender.size();
             self.committed.send_if_modified(|seen| std::mem::replace(seen, size.max(*seen)) < size);
         }
+        let outcome = outcome.map(drop);
         group.into_iter().for_each(|job| job.finish(outcome.clone()));
     }
 
-    fn attempt(&mut self, group: &mut [Box<dyn Job>]) -> Result<(), Error> {
+    /// Whether there was a new job in the group.
+    fn attempt(&mut self, group: &mut [Box<dyn Job>]) -> Result<bool, Error> {
         self.conn.ensure()?;
         self.conn.batch(self.conn.engine().begin_write())?;
         let ran = self.run_group(group);
         match ran {
-            Ok(true) => self.conclude(),
-            Ok(false) => self.conn.batch("ROLLBACK"),
+            Ok(Some(Kept { promised })) => self.conclude().map(|()| promised),
+            Ok(None) => self.conn.batch("ROLLBACK").map(|()| false),
             Err(why) => {
                 // A lost server has rolled back by itself.
                 drop(self.conn.batch("ROLLBACK"));
@@ -143,13 +157,13 @@ impl Writer {
         }
     }
 
-    /// True when there is something to commit. Each closure has a savepoint of its own, so that one that fails takes
+    /// `None` when there is nothing to commit. Each closure has a savepoint of its own, so that one that fails takes
     /// back only what it did itself; a closure that is alone needs none.
-    fn run_group(&mut self, group: &mut [Box<dyn Job>]) -> Result<bool, Error> {
+    fn run_group(&mut self, group: &mut [Box<dyn Job>]) -> Result<Option<Kept>, Error> {
         let Writer { conn, appender, .. } = self;
         appender.load(conn)?;
         let alone = group.len() == 1;
-        let mut kept_any = false;
+        let mut kept_any: Option<Kept> = None;
         for job in group {
             if !alone {
                 conn.batch("SAVEPOINT one")?;
@@ -157,6 +171,7 @@ impl Writer {
             let before = appender.mark();
             let mut tx = Tx::new(conn, appender);
             let kept = job.run(&mut tx);
+            let promised = tx.has_promised();
             if let Some(why) = tx.failure().filter(|why| why.is_transient()) {
                 return Err(why.clone());
             }
@@ -168,9 +183,11 @@ impl Writer {
                 (false, true) => conn.batch("RELEASE SAVEPOINT one")?,
                 (false, false) => conn.batch("ROLLBACK TO SAVEPOINT one; RELEASE SAVEPOINT one")?,
             }
-            kept_any |= kept;
+            if kept {
+                kept_any.get_or_insert_default().promised |= promised;
+            }
         }
-        if kept_any {
+        if kept_any.is_some() {
             appender.store(conn)?;
         }
         Ok(kept_any)

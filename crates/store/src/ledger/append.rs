@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, LazyLock};
 
-use storeward_base::{Actor, Clock, Entropy, EventId, RequestId, Timestamp};
+use storeward_base::{Actor, Clock, Entropy, EventId, Id, RequestId, Timestamp};
 use storeward_events::{Event, Record};
 use storeward_seal::{Checkpoint, CompactRange, LogKey, Origin, VerifierKey, merkle};
 
@@ -89,8 +89,12 @@ impl Appender {
         self.signer.clock.now()
     }
 
-    pub(crate) fn event_id(&self, at: Timestamp) -> EventId {
-        EventId::at(at, &*self.signer.entropy)
+    pub(crate) fn entropy(&self) -> &dyn Entropy {
+        &*self.signer.entropy
+    }
+
+    pub(crate) fn fresh_id<T>(&self, at: Timestamp) -> Id<T> {
+        Id::at(at, &*self.signer.entropy)
     }
 
     pub(crate) fn record(
@@ -100,7 +104,7 @@ impl Appender {
         request: Option<RequestId>,
         event: Event,
     ) -> Record {
-        Record { v: Record::VERSION, id: self.event_id(at), at, actor, request, event }
+        Record { v: Record::VERSION, id: self.fresh_id(at), at, actor, request, event }
     }
 
     pub(crate) fn mark(&self) -> Mark {
