@@ -4,11 +4,12 @@
 use super::metadata::{Dependency, Package};
 use super::{File, Finding, source};
 
-const FLOORS: [(&str, u8); 13] = [
+const FLOORS: [(&str, u8); 14] = [
     ("storeward-base", 1),
     ("storeward-events", 1),
     ("storeward-inspect", 2),
     ("storeward-detect", 2),
+    ("storeward-adapter", 2),
     ("storeward-seal", 2),
     ("storeward-store", 2),
     ("storeward-web", 2),

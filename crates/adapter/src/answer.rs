@@ -1,0 +1,185 @@
+//! What an answer of the shop says about the session it answered.
+
+use serde_json::Value;
+
+use crate::cookie::{CookieLine, name_fits};
+use crate::model::{Adapter, Door, Probe, Subject};
+use crate::text;
+
+/// What the cookies of one answer say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// Nothing that matters.
+    None,
+    /// The session may have been signed in, or out: the probe tells.
+    Ask,
+    /// Signed in under this canonical name. Personal data.
+    SignedIn(String),
+    SignedOut,
+}
+
+/// What a probe's answer says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProbeAnswer {
+    /// Personal data, both.
+    SignedIn {
+        subject: String,
+        email: Option<String>,
+    },
+    SignedOut,
+    /// The shop is in trouble, or has changed: the adapter does not fit this answer.
+    Unclear,
+}
+
+/// An answer's cookies, read by an adapter.
+#[derive(Clone, Copy, Debug)]
+pub struct Answer<'a> {
+    pub adapter: &'a Adapter,
+    pub lines: &'a [CookieLine<'a>],
+}
+
+impl Answer<'_> {
+    /// The last line of a name counts, as in a browser.
+    pub fn signal(&self) -> Signal {
+        let rule = self.adapter.signed_in.cookie.as_ref();
+        if let Some(rule) = rule {
+            let line = self.lines.iter().rev().find(|line| name_fits(&rule.name, line.name));
+            return match (line, &rule.subject) {
+                (None, _) => Signal::None,
+                (Some(line), _) if line.is_removal => Signal::SignedOut,
+                (Some(line), Some(subject)) => subject.find(line.value).map_or(Signal::Ask, Signal::SignedIn),
+                (Some(_), None) => Signal::Ask,
+            };
+        }
+        let touched = self.lines.iter().any(|line| self.adapter.cookies.are_kept(line.name));
+        if touched { Signal::Ask } else { Signal::None }
+    }
+}
+
+impl Probe {
+    /// Reads the answer to the probe.
+    pub fn read(&self, status: u16, body: &[u8]) -> ProbeAnswer {
+        if status != self.status {
+            let says_no = (300..500).contains(&status) && status != 429;
+            return if says_no { ProbeAnswer::SignedOut } else { ProbeAnswer::Unclear };
+        }
+        let page = String::from_utf8_lossy(body);
+        if self.contains.as_ref().is_some_and(|wanted| !page.contains(wanted.as_str())) {
+            return ProbeAnswer::SignedOut;
+        }
+        match self.subject.find(&page) {
+            Some(subject) => {
+                let email = self.email.as_ref().and_then(|e| e.find(&page)).filter(|e| e.contains('@'));
+                ProbeAnswer::SignedIn { subject, email }
+            }
+            // A JSON answer for everybody (Magento's sections) names nobody where nobody is signed in.
+            None if self.subject.json.is_some() && serde_json::from_str::<Value>(&page).is_ok() => {
+                ProbeAnswer::SignedOut
+            }
+            None => ProbeAnswer::Unclear,
+        }
+    }
+}
+
+impl Subject {
+    /// What the text names, without white space around it, never empty and never longer than 320 characters.
+    pub fn find(&self, page: &str) -> Option<String> {
+        let found = if let Some(pointer) = &self.json {
+            let value: Value = serde_json::from_str(page).ok()?;
+            match value.pointer(pointer)? {
+                Value::String(text) => text.clone(),
+                Value::Number(number) => number.to_string(),
+                _ => return None,
+            }
+        } else if let Some(marks) = &self.between {
+            text::unescape(text::between(page, marks)?)
+        } else if let Some(name) = &self.field {
+            text::field_value(page, name)?
+        } else {
+            let sign = self.split.as_ref()?;
+            text::decode(page.as_bytes(), b'+').split(sign.as_str()).next()?.to_owned()
+        };
+        let found = found.trim();
+        (!found.is_empty() && found.chars().count() <= 320).then(|| found.to_owned())
+    }
+}
+
+impl Door {
+    /// Whether an answer hands out a token that signs in without a cookie.
+    pub fn hands_out_token(&self, body: &[u8]) -> bool {
+        if self.token.is_empty() {
+            return false;
+        }
+        let Ok(value) = serde_json::from_slice::<Value>(body) else { return false };
+        // Magento's token door answers with a bare string.
+        self.token.iter().any(|pointer| {
+            let found = if pointer == "/" { Some(&value) } else { value.pointer(pointer) };
+            found.and_then(Value::as_str).is_some_and(|token| !token.is_empty())
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::by_name;
+
+    fn signal(adapter: &str, lines: &[&str]) -> Signal {
+        let adapter = by_name(adapter).unwrap();
+        let lines: Vec<_> = lines.iter().filter_map(|l| CookieLine::parse(l)).collect();
+        Answer { adapter: &adapter, lines: &lines }.signal()
+    }
+
+    #[test]
+    fn wordpress_names_the_account_in_its_cookie() {
+        let set = "wordpress_logged_in_af3=ella%7C1796000000%7Ctoken%7Chmac; path=/; secure; HttpOnly";
+        assert_eq!(signal("wordpress", &[set]), Signal::SignedIn("ella".into()));
+        let gone = "wordpress_logged_in_af3=+; expires=Tue, 25 Nov 2025 00:00:00 GMT; Max-Age=0; path=/";
+        assert_eq!(signal("wordpress", &[set, gone]), Signal::SignedOut);
+        assert_eq!(signal("wordpress", &["wp_woocommerce_session_1=x"]), Signal::None);
+    }
+
+    #[test]
+    fn others_must_be_asked() {
+        assert_eq!(signal("django-oscar", &["sessionid=abc; Path=/"]), Signal::Ask);
+        assert_eq!(signal("django-oscar", &["csrftoken=abc; Path=/"]), Signal::None);
+        assert_eq!(signal("larkmoor", &["shop_session=abc; Path=/"]), Signal::Ask);
+    }
+
+    #[test]
+    fn probes_tell_who_it_is_or_that_they_do_not_know() {
+        let oscar = by_name("django-oscar").unwrap().signed_in.probe.unwrap();
+        let page = r#"<form><input type="hidden" name="csrfmiddlewaretoken" value="x"><input type="email" name="email" value="ida@shop.example"></form>"#;
+        assert_eq!(
+            oscar.read(200, page.as_bytes()),
+            ProbeAnswer::SignedIn {
+                subject: "ida@shop.example".into(),
+                email: Some("ida@shop.example".into())
+            }
+        );
+        assert_eq!(oscar.read(302, b""), ProbeAnswer::SignedOut);
+        assert_eq!(oscar.read(503, b""), ProbeAnswer::Unclear);
+        assert_eq!(oscar.read(429, b""), ProbeAnswer::Unclear);
+        assert_eq!(oscar.read(200, b"<p>a new theme"), ProbeAnswer::Unclear);
+    }
+
+    #[test]
+    fn subjects_are_bounded() {
+        let subject = Subject { between: Some(["<b>".into(), "</b>".into()]), ..Subject::default() };
+        assert_eq!(subject.find("x <b> a&amp;b </b>").as_deref(), Some("a&b"));
+        assert_eq!(subject.find("<b></b>"), None);
+        assert_eq!(subject.find(&format!("<b>{}</b>", "y".repeat(400))), None);
+        assert_eq!(subject.find("<b>"), None);
+    }
+
+    #[test]
+    fn tokens_in_answers_are_seen() {
+        let magento = by_name("magento").unwrap();
+        let rest = magento.doors.iter().find(|d| d.name == "rest-token").unwrap();
+        assert!(rest.hands_out_token(b"\"abcdef0123\""));
+        assert!(!rest.hands_out_token(b"{\"message\":\"no\"}"));
+        let graphql = magento.doors.iter().find(|d| d.name == "graphql").unwrap();
+        assert!(graphql.hands_out_token(br#"{"data":{"generateCustomerToken":{"token":"t"}}}"#));
+        assert!(!graphql.hands_out_token(br#"{"data":{"generateCustomerToken":null}}"#));
+    }
+}

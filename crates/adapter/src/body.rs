@@ -1,0 +1,242 @@
+//! The credentials in a request's body.
+
+use serde_json::Value;
+use storeward_base::Secret;
+
+use crate::model::{BodyKind, Door};
+use crate::text;
+
+/// What somebody typed, or a program sent. `Debug` shows neither.
+#[derive(Clone, Debug)]
+pub struct Credentials {
+    /// The account's name as typed: an e-mail address, a user name. Personal data.
+    pub user: Secret<String>,
+    pub password: Secret<String>,
+}
+
+/// Why a body is not read. The door decides what that means: closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unreadable {
+    /// A field is missing, empty, or there twice with different values.
+    Fields,
+    /// Not of the announced form.
+    Form,
+}
+
+impl Door {
+    /// Reads the credentials of a whole body, or of the `Authorization` header where the door is of that kind.
+    pub fn credentials(
+        &self,
+        content_type: &str,
+        body: &[u8],
+        authorization: Option<&str>,
+    ) -> Result<Credentials, Unreadable> {
+        match self.body {
+            BodyKind::Form if is_multipart(content_type) => self.multipart(content_type, body),
+            BodyKind::Form => self.pairs(&text::form_fields(body).collect::<Vec<_>>()),
+            BodyKind::Json => self.json(&parsed(body)?),
+            BodyKind::Graphql => self.graphql(&parsed(body)?),
+            BodyKind::XmlRpc => xml_rpc(body),
+            BodyKind::Basic => basic(authorization.ok_or(Unreadable::Fields)?),
+        }
+    }
+
+    /// Whether the field that tells this form from others of the same address is there.
+    pub(crate) fn has_marker(&self, content_type: &str, body: &[u8]) -> bool {
+        let Some(marker) = &self.marker else { return true };
+        if is_multipart(content_type) {
+            return multipart_fields(content_type, body)
+                .is_some_and(|all| all.iter().any(|(n, _)| n == marker));
+        }
+        text::form_fields(body).any(|(name, _)| name == *marker)
+    }
+
+    fn pairs(&self, fields: &[(String, String)]) -> Result<Credentials, Unreadable> {
+        let value = |names: &[String]| {
+            let values: Vec<_> = fields.iter().filter(|(n, _)| names.contains(n)).map(|(_, v)| v).collect();
+            match values.split_first() {
+                // The shop may read the last of two, and we the first: then neither is the one.
+                Some((first, rest)) if !first.is_empty() && rest.iter().all(|v| v == first) => {
+                    Ok(Secret::new((*first).clone()))
+                }
+                _ => Err(Unreadable::Fields),
+            }
+        };
+        Ok(Credentials { user: value(&self.user)?, password: value(&self.password)? })
+    }
+
+    fn multipart(&self, content_type: &str, body: &[u8]) -> Result<Credentials, Unreadable> {
+        self.pairs(&multipart_fields(content_type, body).ok_or(Unreadable::Form)?)
+    }
+
+    fn json(&self, body: &Value) -> Result<Credentials, Unreadable> {
+        let at = |pointers: &[String]| {
+            let found = pointers.iter().find_map(|p| body.pointer(p)).and_then(Value::as_str);
+            found.filter(|t| !t.is_empty()).map(|t| Secret::new(t.to_owned())).ok_or(Unreadable::Fields)
+        };
+        Ok(Credentials { user: at(&self.user)?, password: at(&self.password)? })
+    }
+
+    /// Variables first, by the pointers; else the string arguments of the operation, by their names (the last part of
+    /// each pointer).
+    fn graphql(&self, body: &Value) -> Result<Credentials, Unreadable> {
+        let body = body.as_array().and_then(|batch| batch.first()).unwrap_or(body);
+        if let Ok(found) = self.json(body) {
+            return Ok(found);
+        }
+        let query = body.get("query").and_then(Value::as_str).ok_or(Unreadable::Form)?;
+        let argument = |pointers: &[String]| {
+            let names = pointers.iter().filter_map(|p| p.rsplit('/').next());
+            names.filter_map(|name| graphql_argument(query, name)).next().ok_or(Unreadable::Fields)
+        };
+        Ok(Credentials {
+            user: Secret::new(argument(&self.user)?),
+            password: Secret::new(argument(&self.password)?),
+        })
+    }
+}
+
+fn parsed(body: &[u8]) -> Result<Value, Unreadable> {
+    serde_json::from_slice(body).map_err(|_| Unreadable::Form)
+}
+
+/// Whether a GraphQL body calls one of these fields.
+pub(crate) fn calls_operation(body: &[u8], operations: &[String]) -> bool {
+    let Ok(body) = parsed(body) else { return false };
+    let one = |call: &Value| {
+        let query = call.get("query").and_then(Value::as_str).unwrap_or_default();
+        operations.iter().any(|operation| has_word(query, operation))
+    };
+    match &body {
+        Value::Array(batch) => batch.iter().any(one),
+        call => one(call),
+    }
+}
+
+fn has_word(text: &str, word: &str) -> bool {
+    let part = |c: char| c.is_alphanumeric() || c == '_';
+    text.match_indices(word).any(|(at, _)| {
+        let before = text.get(..at).and_then(|t| t.chars().next_back());
+        let after = text.get(at + word.len()..).and_then(|t| t.chars().next());
+        !before.is_some_and(part) && !after.is_some_and(part)
+    })
+}
+
+/// The string behind `name:` in a GraphQL document.
+fn graphql_argument(query: &str, name: &str) -> Option<String> {
+    let part = |c: char| c.is_alphanumeric() || c == '_' || c == '$';
+    query.match_indices(name).find_map(|(at, _)| {
+        if query.get(..at)?.chars().next_back().is_some_and(part) {
+            return None;
+        }
+        let rest = query.get(at + name.len()..)?.trim_start().strip_prefix(':')?.trim_start();
+        let rest = rest.strip_prefix('"')?;
+        let mut escaped = false;
+        let end = rest.char_indices().find(|(_, c)| {
+            let ends = *c == '"' && !escaped;
+            escaped = *c == '\\' && !escaped;
+            ends
+        });
+        let literal = format!("\"{}\"", rest.get(..end?.0)?);
+        serde_json::from_str::<String>(&literal).ok().filter(|text| !text.is_empty())
+    })
+}
+
+/// The first two strings among the call's parameters. WordPress puts a blog's number before them in some calls.
+fn xml_rpc(body: &[u8]) -> Result<Credentials, Unreadable> {
+    let page = std::str::from_utf8(body).map_err(|_| Unreadable::Form)?;
+    let (_, params) = page.split_once("<params>").ok_or(Unreadable::Form)?;
+    let mut strings = params.split("<value>").skip(1).filter_map(|value| {
+        let value = value.split("</value>").next()?.trim();
+        let inner = match value.strip_prefix("<string>") {
+            Some(typed) => typed.split("</string>").next()?,
+            None if value.starts_with('<') => return None,
+            None => value,
+        };
+        let inner = inner.strip_prefix("<![CDATA[").and_then(|t| t.strip_suffix("]]>")).unwrap_or(inner);
+        Some(text::unescape(inner)).filter(|t| !t.is_empty())
+    });
+    match (strings.next(), strings.next()) {
+        (Some(user), Some(password)) => {
+            Ok(Credentials { user: Secret::new(user), password: Secret::new(password) })
+        }
+        _ => Err(Unreadable::Fields),
+    }
+}
+
+/// RFC 7617.
+fn basic(header: &str) -> Result<Credentials, Unreadable> {
+    let (scheme, encoded) = header.trim().split_once(' ').ok_or(Unreadable::Form)?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return Err(Unreadable::Form);
+    }
+    let bytes = decode_base64(encoded.trim()).ok_or(Unreadable::Form)?;
+    let pair = String::from_utf8(bytes).map_err(|_| Unreadable::Form)?;
+    let (user, password) = pair.split_once(':').ok_or(Unreadable::Form)?;
+    if user.is_empty() || password.is_empty() {
+        return Err(Unreadable::Fields);
+    }
+    Ok(Credentials { user: Secret::new(user.to_owned()), password: Secret::new(password.to_owned()) })
+}
+
+fn decode_base64(text: &str) -> Option<Vec<u8>> {
+    let mut out = Vec::with_capacity(text.len() / 4 * 3);
+    let (mut bits, mut count) = (0u32, 0u32);
+    for byte in text.trim_end_matches('=').bytes() {
+        let value = match byte {
+            b'A'..=b'Z' => byte - b'A',
+            b'a'..=b'z' => byte - b'a' + 26,
+            b'0'..=b'9' => byte - b'0' + 52,
+            b'+' | b'-' => 62,
+            b'/' | b'_' => 63,
+            _ => return None,
+        };
+        bits = bits << 6 | u32::from(value);
+        count += 6;
+        if count >= 8 {
+            count -= 8;
+            out.push(u8::try_from(bits >> count & 0xFF).ok()?);
+        }
+    }
+    Some(out)
+}
+
+fn is_multipart(content_type: &str) -> bool {
+    content_type.trim_start().get(..10).is_some_and(|t| t.eq_ignore_ascii_case("multipart/"))
+}
+
+/// The text fields of a multipart body; files are passed over.
+fn multipart_fields(content_type: &str, body: &[u8]) -> Option<Vec<(String, String)>> {
+    let boundary = content_type.split(';').find_map(|p| {
+        let (name, value) = p.trim().split_once('=')?;
+        name.eq_ignore_ascii_case("boundary").then(|| value.trim_matches('"').to_owned())
+    })?;
+    if boundary.is_empty() || boundary.len() > 70 {
+        return None;
+    }
+    let whole = String::from_utf8_lossy(body);
+    let mut fields = Vec::new();
+    for part in whole.split(&format!("--{boundary}")).skip(1).take(200) {
+        let Some((head, value)) = part.trim_start_matches("\r\n").split_once("\r\n\r\n") else { continue };
+        let disposition = head
+            .lines()
+            .find(|l| l.get(..20).is_some_and(|start| start.eq_ignore_ascii_case("content-disposition:")));
+        let Some(line) = disposition else { continue };
+        let parameter = |wanted: &str| {
+            line.split(';').skip(1).find_map(|p| {
+                let (name, value) = p.trim().split_once('=')?;
+                name.eq_ignore_ascii_case(wanted).then(|| value.trim_matches('"').to_owned())
+            })
+        };
+        if parameter("filename").is_some() || parameter("filename*").is_some() {
+            continue;
+        }
+        if let Some(name) = parameter("name") {
+            fields.push((name, value.strip_suffix("\r\n").unwrap_or(value).to_owned()));
+        }
+    }
+    Some(fields)
+}
+
+#[cfg(test)]
+mod tests;

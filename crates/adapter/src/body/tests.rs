@@ -1,0 +1,102 @@
+use super::*;
+use crate::Adapter;
+
+fn door(lines: &str) -> Door {
+    let file = format!(
+        "format = 1\nname = 'x'\ntitle = 'X'\n[cookies]\nsession = ['s']\n[signed_in.probe]\npath = '/me'\nsubject = \
+         {{ json = '/id' }}\n[[door]]\nname = 'd'\nkind = 'sign-in'\npaths = ['/in']\n{lines}"
+    );
+    Adapter::parse(&file).unwrap().doors.remove(0)
+}
+
+fn read(door: &Door, kind: &str, body: &str) -> Result<(String, String), Unreadable> {
+    door.credentials(kind, body.as_bytes(), None)
+        .map(|c| (c.user.expose().clone(), c.password.expose().clone()))
+}
+
+fn pair(user: &str, password: &str) -> Result<(String, String), Unreadable> {
+    Ok((user.to_owned(), password.to_owned()))
+}
+
+const FORM: &str = "application/x-www-form-urlencoded";
+
+#[test]
+fn forms() {
+    let door = door("user = ['log', 'username']\npassword = ['pwd']\n");
+    assert_eq!(read(&door, FORM, "log=ella&pwd=a%26b+c"), pair("ella", "a&b c"));
+    assert_eq!(read(&door, FORM, "username=ella&pwd=x"), pair("ella", "x"));
+    for body in
+        ["log=ella", "log=&pwd=x", "log=a&log=b&pwd=x", "pwd=x&pwd=y&log=a", "log=a&username=b&pwd=x", ""]
+    {
+        assert_eq!(read(&door, FORM, body), Err(Unreadable::Fields), "{body}");
+    }
+    let parts = "--b\r\nContent-Disposition: form-data; name=\"log\"\r\n\r\nella\r\n--b\r\ncontent-disposition: \
+                 form-data; name=\"f\"; filename=\"pwd\"\r\n\r\nno\r\n--b\r\nContent-Disposition: form-data; \
+                 name=pwd\r\n\r\nx y\r\n--b--\r\n";
+    assert_eq!(read(&door, "multipart/form-data; boundary=b", parts), pair("ella", "x y"));
+    assert_eq!(read(&door, "multipart/form-data", parts), Err(Unreadable::Form));
+}
+
+#[test]
+fn json_and_graphql() {
+    let json = door("body = 'json'\nuser = ['/email', '/user/name']\npassword = ['/password']\n");
+    assert_eq!(read(&json, "application/json", r#"{"email":"e","password":"p"}"#), pair("e", "p"));
+    assert_eq!(read(&json, "application/json", r#"{"user":{"name":"e"},"password":"p"}"#), pair("e", "p"));
+    assert_eq!(read(&json, "application/json", r#"{"email":1,"password":"p"}"#), Err(Unreadable::Fields));
+    assert_eq!(read(&json, "application/json", "{"), Err(Unreadable::Form));
+    let graphql = door(
+        "body = 'graphql'\noperation = ['generateCustomerToken']\nuser = ['/variables/email']\npassword = \
+         ['/variables/password']\n",
+    );
+    let variables = r#"{"query":"mutation($email:String!){generateCustomerToken(email:$email){token}}","variables":{"email":"e","password":"p"}}"#;
+    assert_eq!(read(&graphql, "application/json", variables), pair("e", "p"));
+    let inline =
+        r#"{"query":"mutation { generateCustomerToken(email: \"e\\\"1\", password:\"p\") { token } }"}"#;
+    assert_eq!(read(&graphql, "application/json", inline), pair("e\"1", "p"));
+    assert!(calls_operation(inline.as_bytes(), &graphql.operation));
+    assert!(calls_operation(format!("[{inline}]").as_bytes(), &graphql.operation));
+    assert!(!calls_operation(br#"{"query":"{ generateCustomerTokens }"}"#, &graphql.operation));
+}
+
+#[test]
+fn xml_rpc_and_basic() {
+    let rpc = door("body = 'xml-rpc'\n");
+    let call = "<?xml version='1.0'?><methodCall><methodName>wp.getUsersBlogs</methodName><params><param><value>\
+                <int>1</int></value></param><param><value><string>ella</string></value></param><param><value>p&amp;q\
+                </value></param></params></methodCall>";
+    assert_eq!(read(&rpc, "text/xml", call), pair("ella", "p&q"));
+    assert_eq!(read(&rpc, "text/xml", "<params></params>"), Err(Unreadable::Fields));
+    let basic = door("body = 'basic'\n");
+    let given = |header: &str| {
+        let read = basic.credentials("", b"", Some(header));
+        read.map(|c| (c.user.expose().clone(), c.password.expose().clone()))
+    };
+    assert_eq!(given("Basic ZWxsYTpwOnE="), pair("ella", "p:q"));
+    assert_eq!(given("basic ZWxsYTpwOnE"), pair("ella", "p:q"));
+    for bad in ["Bearer x", "Basic", "Basic !!", "Basic ZWxsYQ=="] {
+        assert!(given(bad).is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn credentials_do_not_print() {
+    let door = door("user = ['u']\npassword = ['p']\n");
+    let read = door.credentials(FORM, b"u=ella&p=secret", None).unwrap();
+    let shown = format!("{read:?}");
+    assert!(!shown.contains("ella") && !shown.contains("secret"), "{shown}");
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_body_makes_it_panic(body in proptest::collection::vec(proptest::num::u8::ANY, 0..300)) {
+        for (lines, kind) in [
+            ("user = ['u']\npassword = ['p']\n", FORM),
+            ("user = ['u']\npassword = ['p']\n", "multipart/form-data; boundary=b"),
+            ("body = 'json'\nuser = ['/u']\npassword = ['/p']\n", "application/json"),
+            ("body = 'graphql'\noperation = ['o']\nuser = ['/u']\npassword = ['/p']\n", "application/json"),
+            ("body = 'xml-rpc'\n", "text/xml"),
+        ] {
+            drop(door(lines).credentials(kind, &body, Some(&String::from_utf8_lossy(&body))));
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Which door a request knocks at.
+
+use crate::body::calls_operation;
+use crate::model::{Adapter, BodyKind, Door, DoorKind};
+use crate::place;
+
+/// A request, as far as doors are concerned.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    pub method: &'a str,
+    /// The edge's canonical path.
+    pub path: &'a str,
+    /// As the client wrote it.
+    pub query: Option<&'a str>,
+    pub content_type: &'a str,
+    pub authorization: Option<&'a str>,
+}
+
+/// Whether the body has to be read to know.
+#[derive(Clone, Copy, Debug)]
+pub enum Login<'d> {
+    /// No door is there.
+    None,
+    /// One of these, or none: the body tells.
+    Perhaps,
+    /// This one.
+    At(&'d Door),
+}
+
+impl Adapter {
+    /// Looks at the head only.
+    pub fn knock(&self, asked: &Asked<'_>) -> Login<'_> {
+        let mut here = self.doors.iter().filter(|door| door.is_at(asked));
+        match (here.next(), here.next()) {
+            (None, _) => Login::None,
+            (Some(only), None) if !only.needs_body() => Login::At(only),
+            _ => Login::Perhaps,
+        }
+    }
+
+    /// The door, with the body at hand. Of several the first in the file counts.
+    pub fn door(&self, asked: &Asked<'_>, body: &[u8]) -> Option<&Door> {
+        self.doors.iter().find(|door| door.is_at(asked) && door.takes(asked, body))
+    }
+
+    /// Whether a signed-in person does something here that must be confirmed again.
+    pub fn is_sensitive(&self, asked: &Asked<'_>) -> bool {
+        self.sensitive.iter().any(|place| place.covers(asked.method, asked.path, asked.query))
+    }
+
+    /// Whether only staff have business here.
+    pub fn is_back_office(&self, path: &str) -> bool {
+        let covers = |paths: &[String]| paths.iter().any(|p| place::below(p, path));
+        covers(&self.staff.paths) && !covers(&self.staff.except)
+    }
+
+    /// Whether a path is part of a page for everybody.
+    pub fn is_static(&self, path: &str) -> bool {
+        self.static_paths.iter().any(|p| place::below(p, path))
+    }
+}
+
+impl Door {
+    fn is_at(&self, asked: &Asked<'_>) -> bool {
+        if self.body == BodyKind::Basic {
+            let basic = asked.authorization.and_then(|a| a.get(..6));
+            let signs_in = basic.is_some_and(|start| start.eq_ignore_ascii_case("basic "));
+            return signs_in && self.place.paths.iter().any(|p| place::below(p, asked.path));
+        }
+        let methods = &self.place.methods;
+        let method = if methods.is_empty() {
+            asked.method.eq_ignore_ascii_case("POST")
+        } else {
+            place::takes_method(methods, asked.method)
+        };
+        method
+            && self.place.paths.iter().any(|p| place::is(p, asked.path))
+            && place::has_parameters(&self.place.query, asked.query.unwrap_or_default())
+    }
+
+    fn needs_body(&self) -> bool {
+        self.marker.is_some() || self.body == BodyKind::Graphql
+    }
+
+    fn takes(&self, asked: &Asked<'_>, body: &[u8]) -> bool {
+        match self.body {
+            BodyKind::Graphql => calls_operation(body, &self.operation),
+            BodyKind::Form => self.has_marker(asked.content_type, body),
+            BodyKind::Json | BodyKind::XmlRpc | BodyKind::Basic => true,
+        }
+    }
+
+    /// Whether a program stands before it rather than a person.
+    pub fn is_for_programs(&self) -> bool {
+        self.kind == DoorKind::Api
+    }
+}

@@ -1,0 +1,30 @@
+//! What a shop's sign-in looks like from outside, as data.
+//!
+//! **Owns** the form of adapter files ([`Adapter`]), the files for the shops we know ([`known`]), and the reading of
+//! requests, cookies and answers by them: [`Door`], [`Credentials`], [`CookieLine`], [`Answer`].
+//! **Holds** it is pure: bytes in, facts out. A file is checked whole or refused with the field and what to do. A path is
+//! compared in the one canonical form that the edge gives it, whatever case, doubled ending or path information the
+//! shop's language would pass over. Passwords leave as [`storeward_base::Secret`].
+//! **Never** I/O, a decision about a person, a regular expression from outside.
+//! **Emits** nothing.
+#![forbid(unsafe_code)]
+
+mod answer;
+mod body;
+mod cookie;
+mod door;
+mod error;
+mod known;
+mod model;
+mod place;
+mod text;
+
+pub use answer::{Answer, ProbeAnswer, Signal};
+pub use body::{Credentials, Unreadable};
+pub use cookie::{CookieLine, cookie_pairs};
+pub use door::{Asked, Login};
+pub use error::AdapterError;
+pub use known::{KNOWN, by_name, for_platform};
+pub use model::{
+    Adapter, BodyKind, Cookies, Door, DoorKind, FORMAT, Probe, SignOut, SignedIn, Staff, Subject, TokenAnswer,
+};

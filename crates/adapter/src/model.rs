@@ -1,0 +1,350 @@
+//! The form of an adapter file. Everything a shop's owner may write stands here.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use crate::error::AdapterError;
+use crate::place::Place;
+
+/// The version that [`Adapter::format`] must say.
+pub const FORMAT: u32 = 1;
+
+/// One shop's sign-in, as its file says.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Adapter {
+    /// Version of this form: [`FORMAT`].
+    pub format: u32,
+    /// A short name for configs and events: lower-case letters, digits and `-`.
+    pub name: String,
+    /// For people.
+    pub title: String,
+    /// Names of platforms, as `storeward init` recognises them, that this file fits.
+    #[serde(default)]
+    pub platforms: Vec<String>,
+    pub cookies: Cookies,
+    /// Where a password or something like it arrives.
+    #[serde(default, rename = "door")]
+    pub doors: Vec<Door>,
+    pub signed_in: SignedIn,
+    #[serde(default)]
+    pub sign_out: Option<SignOut>,
+    #[serde(default)]
+    pub staff: Staff,
+    /// Acts of a signed-in person that must be confirmed again: change of address, of password, of payment.
+    #[serde(default, rename = "sensitive")]
+    pub sensitive: Vec<Place>,
+    /// Paths that a browser loads as parts of a page and that never depend on who is signed in.
+    #[serde(default)]
+    pub static_paths: Vec<String>,
+}
+
+/// Which of the shop's cookies a browser never gets to see.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cookies {
+    /// Names, with `*` at the end for any ending.
+    pub session: Vec<String>,
+    /// Names that `session` would take, but that the shop's scripts read.
+    #[serde(default)]
+    pub except: Vec<String>,
+}
+
+/// What kind of entrance a door is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DoorKind {
+    /// A person signs in with name and password.
+    SignIn,
+    /// A new account, which shops sign in at once.
+    SignUp,
+    /// A forgotten password; some shops sign in behind it.
+    Reset,
+    /// A program signs in at each request (XML-RPC, basic authentication) or takes a token.
+    Api,
+}
+
+/// How the credentials are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BodyKind {
+    /// `application/x-www-form-urlencoded` or `multipart/form-data`.
+    Form,
+    Json,
+    /// A GraphQL operation in JSON, recognised by the name in `operation`.
+    Graphql,
+    /// An XML-RPC call: the first two string parameters behind those that are numbers.
+    XmlRpc,
+    /// The `Authorization: Basic` header of any request below the paths.
+    Basic,
+}
+
+/// One entrance.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Door {
+    /// For events and pages, such as `my-account`.
+    pub name: String,
+    pub kind: DoorKind,
+    #[serde(flatten)]
+    pub place: DoorPlace,
+    #[serde(default = "form")]
+    pub body: BodyKind,
+    /// Field names (forms), JSON pointers (JSON, GraphQL), that hold the account's name. The first that is there counts.
+    #[serde(default)]
+    pub user: Vec<String>,
+    /// The same for the password.
+    #[serde(default)]
+    pub password: Vec<String>,
+    /// Names of the GraphQL fields that sign in, such as `generateCustomerToken`.
+    #[serde(default)]
+    pub operation: Vec<String>,
+    /// The field or pointer of the answer that holds a bearer token, which signs in without a cookie.
+    #[serde(default)]
+    pub token: Vec<String>,
+    /// A form field that must be there for the request to be this door: one page may hold several forms.
+    #[serde(default)]
+    pub marker: Option<String>,
+}
+
+/// Where a door is. `paths` stands beside the door's other fields.
+#[derive(Clone, Debug, Deserialize)]
+pub struct DoorPlace {
+    #[serde(default)]
+    pub methods: Vec<String>,
+    pub paths: Vec<String>,
+    #[serde(default)]
+    pub query: BTreeMap<String, String>,
+}
+
+fn form() -> BodyKind {
+    BodyKind::Form
+}
+
+/// How it shows that a session of the shop is signed in. At least one of the two.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignedIn {
+    /// A cookie that only a signed-in browser has.
+    #[serde(default)]
+    pub cookie: Option<SignedInCookie>,
+    /// A question to the shop, asked with the session's cookies.
+    #[serde(default)]
+    pub probe: Option<Probe>,
+}
+
+/// A cookie that only a signed-in browser has.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignedInCookie {
+    /// A name, with `*` at the end for any ending.
+    pub name: String,
+    /// The account's canonical name within the value; without it the probe must tell.
+    #[serde(default)]
+    pub subject: Option<Subject>,
+}
+
+/// A question whose answer tells who is signed in.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Probe {
+    pub path: String,
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    /// The status of the answer to a signed-in session; any other means signed out.
+    #[serde(default = "ok")]
+    pub status: u16,
+    /// Text that the answer to a signed-in session holds.
+    #[serde(default)]
+    pub contains: Option<String>,
+    /// Where the answer names the account.
+    pub subject: Subject,
+    /// Where the answer names the e-mail address on file.
+    #[serde(default)]
+    pub email: Option<Subject>,
+}
+
+fn ok() -> u16 {
+    200
+}
+
+/// Where a text names somebody. Exactly one of `json`, `between`, `field` or `split`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Subject {
+    /// A JSON pointer (RFC 6901).
+    #[serde(default)]
+    pub json: Option<String>,
+    /// Two texts: what stands between them, the first time they come in this order.
+    #[serde(default)]
+    pub between: Option<[String; 2]>,
+    /// The `value` of the form field of this name.
+    #[serde(default)]
+    pub field: Option<String>,
+    /// A cookie's value, percent-decoded and cut at this sign: the first part.
+    #[serde(default)]
+    pub split: Option<String>,
+}
+
+/// How a session of the shop is ended.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignOut {
+    #[serde(default = "post")]
+    pub method: String,
+    pub path: String,
+    /// The page whose form signs out, where it carries a token; its hidden fields are sent along.
+    #[serde(default)]
+    pub form_page: Option<String>,
+}
+
+fn post() -> String {
+    "POST".to_owned()
+}
+
+/// The back office.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Staff {
+    /// Below these paths only staff have business, and a second factor is not a choice.
+    #[serde(default)]
+    pub paths: Vec<String>,
+    /// Paths below them that everybody uses, such as `/wp-admin/admin-ajax.php`.
+    #[serde(default)]
+    pub except: Vec<String>,
+}
+
+/// What a door's answer does to the browser: it hands out a token that no cookie holds back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenAnswer {
+    None,
+    HandsOut,
+}
+
+impl Adapter {
+    /// Reads a file and checks it.
+    pub fn parse(text: &str) -> Result<Adapter, AdapterError> {
+        let adapter: Adapter = toml::from_str(text).map_err(|error| {
+            let line =
+                error.span().map(|s| text.get(..s.start).unwrap_or_default().matches('\n').count() + 1);
+            AdapterError::new(format!("line {}", line.unwrap_or(1)), error.message())
+        })?;
+        adapter.check()?;
+        Ok(adapter)
+    }
+
+    fn check(&self) -> Result<(), AdapterError> {
+        if self.format != FORMAT {
+            let what = format!("this program reads version {FORMAT} of the form");
+            return Err(AdapterError::new("format", what));
+        }
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        if self.name.is_empty() || !self.name.chars().all(plain) {
+            return Err(AdapterError::new("name", "use lower-case letters, digits and `-`"));
+        }
+        if self.cookies.session.is_empty() {
+            return Err(AdapterError::new(
+                "cookies.session",
+                "name the cookie that holds the shop's session",
+            ));
+        }
+        if self.signed_in.cookie.is_none() && self.signed_in.probe.is_none() {
+            let what = "say by a cookie or by a probe how a signed-in session shows";
+            return Err(AdapterError::new("signed_in", what));
+        }
+        self.check_subjects()?;
+        for (at, door) in self.doors.iter().enumerate() {
+            door.check().map_err(|e| AdapterError::new(format!("door[{at}].{}", e.place), e.what))?;
+        }
+        for (at, place) in self.sensitive.iter().enumerate() {
+            check_path(&place.path)
+                .map_err(|what| AdapterError::new(format!("sensitive[{at}].path"), what))?;
+        }
+        for path in self.staff.paths.iter().chain(&self.staff.except).chain(&self.static_paths) {
+            check_path(path).map_err(|what| AdapterError::new("staff.paths", what))?;
+        }
+        if let Some(out) = &self.sign_out {
+            check_path(&out.path).map_err(|what| AdapterError::new("sign_out.path", what))?;
+        }
+        Ok(())
+    }
+
+    fn check_subjects(&self) -> Result<(), AdapterError> {
+        if let Some(cookie) = &self.signed_in.cookie {
+            match &cookie.subject {
+                Some(subject) => subject.check("signed_in.cookie.subject")?,
+                None if self.signed_in.probe.is_none() => {
+                    let what = "say where the cookie names the account, or add a probe";
+                    return Err(AdapterError::new("signed_in.cookie.subject", what));
+                }
+                None => {}
+            }
+        }
+        if let Some(probe) = &self.signed_in.probe {
+            check_path(&probe.path).map_err(|what| AdapterError::new("signed_in.probe.path", what))?;
+            probe.subject.check("signed_in.probe.subject")?;
+            if let Some(email) = &probe.email {
+                email.check("signed_in.probe.email")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Subject {
+    fn check(&self, place: &str) -> Result<(), AdapterError> {
+        let ways = [self.json.is_some(), self.between.is_some(), self.field.is_some(), self.split.is_some()];
+        if ways.iter().filter(|w| **w).count() != 1 {
+            return Err(AdapterError::new(place, "name exactly one of json, between, field, split"));
+        }
+        let empty = self.between.as_ref().is_some_and(|[a, b]| a.is_empty() || b.is_empty())
+            || self.split.as_ref().is_some_and(String::is_empty)
+            || self.field.as_ref().is_some_and(String::is_empty);
+        if empty {
+            return Err(AdapterError::new(place, "an empty text is found everywhere"));
+        }
+        if self.json.as_ref().is_some_and(|p| !p.starts_with('/')) {
+            return Err(AdapterError::new(place, "a JSON pointer begins with /"));
+        }
+        Ok(())
+    }
+}
+
+impl Door {
+    fn check(&self) -> Result<(), AdapterError> {
+        if self.place.paths.is_empty() {
+            return Err(AdapterError::new("paths", "name at least one path"));
+        }
+        for path in &self.place.paths {
+            check_path(path).map_err(|what| AdapterError::new("paths", what))?;
+        }
+        let reads_fields = matches!(self.body, BodyKind::Form | BodyKind::Json | BodyKind::Graphql);
+        let needs_password = self.kind == DoorKind::SignIn;
+        if reads_fields && needs_password && (self.user.is_empty() || self.password.is_empty()) {
+            return Err(AdapterError::new(
+                "user",
+                "name the fields of the account's name and of the password",
+            ));
+        }
+        if self.body == BodyKind::Graphql && self.operation.is_empty() {
+            return Err(AdapterError::new("operation", "name the GraphQL fields that sign in"));
+        }
+        let pointers = matches!(self.body, BodyKind::Json | BodyKind::Graphql);
+        let fields = self.user.iter().chain(&self.password);
+        if pointers && fields.chain(&self.token).any(|p| !p.starts_with('/')) {
+            return Err(AdapterError::new("user", "a JSON pointer begins with /"));
+        }
+        Ok(())
+    }
+
+    /// Whether its answers may hand out a token.
+    pub fn token_answer(&self) -> TokenAnswer {
+        if self.token.is_empty() { TokenAnswer::None } else { TokenAnswer::HandsOut }
+    }
+}
+
+fn check_path(path: &str) -> Result<(), String> {
+    let plain = path.starts_with('/') && !path.contains(['%', '?', '#', '\\']) && !path.contains("//");
+    if plain { Ok(()) } else { Err(format!("`{path}` must be a plain path such as /account")) }
+}

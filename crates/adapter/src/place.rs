@@ -1,0 +1,109 @@
+//! Paths as shops read them. The edge has decoded the path once and refused dot segments; what is left is what a web
+//! server or a language adds of its own: case, an ending slash, parameters behind `;`, and PHP's path information.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use crate::text;
+
+/// A method and a path.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Place {
+    /// Any method when empty.
+    #[serde(default)]
+    pub methods: Vec<String>,
+    pub path: String,
+    /// Parameters of the query, or fields of the form, that must be there with this value; `*` is any value.
+    #[serde(default)]
+    pub query: BTreeMap<String, String>,
+}
+
+impl Place {
+    /// Whether a request goes there. `query` is as the client wrote it.
+    pub fn covers(&self, method: &str, path: &str, query: Option<&str>) -> bool {
+        takes_method(&self.methods, method)
+            && below(&self.path, path)
+            && has_parameters(&self.query, query.unwrap_or_default())
+    }
+}
+
+pub(crate) fn takes_method(methods: &[String], method: &str) -> bool {
+    methods.is_empty() || methods.iter().any(|m| m.eq_ignore_ascii_case(method))
+}
+
+/// Whether each wanted parameter stands in the raw query.
+pub(crate) fn has_parameters(wanted: &BTreeMap<String, String>, raw: &str) -> bool {
+    wanted.iter().all(|(name, value)| {
+        text::form_fields(raw.as_bytes()).any(|(n, v)| n == *name && (value == "*" || v == *value))
+    })
+}
+
+/// The form in which paths are compared: lower case, without `;` parameters, without slashes at the end.
+pub(crate) fn folded(path: &str) -> String {
+    let mut out = String::with_capacity(path.len());
+    for segment in path.split('/').filter(|s| !s.is_empty()) {
+        let name = segment.split(';').next().unwrap_or_default();
+        out.push('/');
+        out.extend(name.chars().flat_map(char::to_lowercase));
+    }
+    if out.is_empty() { "/".to_owned() } else { out }
+}
+
+/// Whether `path` is `place`, or `place` with path information behind a script (`/login.php/x`).
+pub(crate) fn is(place: &str, path: &str) -> bool {
+    let (place, path) = (folded(place), folded(path));
+    path == place || (is_script(&place) && continues(&place, &path))
+}
+
+/// Whether `path` is `place` or lies below it.
+pub(crate) fn below(place: &str, path: &str) -> bool {
+    let (place, path) = (folded(place), folded(path));
+    place == "/" || path == place || continues(&place, &path)
+}
+
+fn continues(place: &str, path: &str) -> bool {
+    path.strip_prefix(place).is_some_and(|rest| rest.starts_with('/'))
+}
+
+fn is_script(place: &str) -> bool {
+    place.rsplit('/').next().is_some_and(|last| last.ends_with(".php"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_match_as_shops_read_them() {
+        for (place, path, expected) in [
+            ("/wp-login.php", "/wp-login.php", true),
+            ("/wp-login.php", "/WP-Login.PHP", true),
+            ("/wp-login.php", "//wp-login.php/", true),
+            ("/wp-login.php", "/wp-login.php/anything", true),
+            ("/wp-login.php", "/wp-login.php;v=1", true),
+            ("/wp-login.php", "/wp-login.phpx", false),
+            ("/wp-login.php", "/x/wp-login.php", false),
+            ("/account/login", "/account/login/", true),
+            ("/account/login", "/account/login/more", false),
+        ] {
+            assert_eq!(is(place, path), expected, "{place} {path}");
+        }
+        assert!(below("/wp-admin", "/wp-admin/users.php") && below("/", "/x"));
+        assert!(!below("/wp-admin", "/wp-administrator"));
+    }
+
+    #[test]
+    fn a_place_may_need_parameters() {
+        let place = Place {
+            methods: vec!["POST".into()],
+            path: "/index.php".into(),
+            query: BTreeMap::from([("controller".into(), "authentication".into())]),
+        };
+        assert!(place.covers("post", "/index.php", Some("a=1&controller=authentication")));
+        assert!(place.covers("POST", "/index.php", Some("controller=%61uthentication")));
+        assert!(!place.covers("POST", "/index.php", Some("controller=cart")));
+        assert!(!place.covers("GET", "/index.php", Some("controller=authentication")));
+    }
+}

@@ -1,0 +1,160 @@
+//! Reading small texts: forms, percent-encoding, HTML attributes, XML.
+
+/// Percent-decoding; `plus` says what `+` stands for.
+pub(crate) fn decode(raw: &[u8], plus: u8) -> String {
+    let mut out = Vec::with_capacity(raw.len());
+    let mut at = 0;
+    while let Some(byte) = raw.get(at) {
+        let pair = raw.get(at + 1..at + 3).and_then(|p| std::str::from_utf8(p).ok());
+        match (byte, pair.and_then(|p| u8::from_str_radix(p, 16).ok())) {
+            (b'%', Some(value)) => {
+                out.push(value);
+                at += 3;
+                continue;
+            }
+            (b'+', _) => out.push(plus),
+            (other, _) => out.push(*other),
+        }
+        at += 1;
+    }
+    String::from_utf8(out).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned())
+}
+
+/// The pairs of `application/x-www-form-urlencoded`.
+pub(crate) fn form_fields(raw: &[u8]) -> impl Iterator<Item = (String, String)> + '_ {
+    raw.split(|b| *b == b'&').filter(|pair| !pair.is_empty()).take(1_000).map(|pair| {
+        let cut = pair.iter().position(|b| *b == b'=').unwrap_or(pair.len());
+        let (name, value) = (pair.get(..cut).unwrap_or(pair), pair.get(cut + 1..).unwrap_or_default());
+        (decode(name, b' '), decode(value, b' '))
+    })
+}
+
+/// What stands between two texts.
+pub(crate) fn between<'t>(text: &'t str, [before, after]: &[String; 2]) -> Option<&'t str> {
+    let (_, rest) = text.split_once(before.as_str())?;
+    rest.split_once(after.as_str()).map(|(found, _)| found)
+}
+
+/// The five entities that forms write, and numbers.
+pub(crate) fn unescape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('&') {
+        out.push_str(rest.get(..at).unwrap_or_default());
+        rest = rest.get(at..).unwrap_or_default();
+        let end = rest.find(';').filter(|end| *end <= 10);
+        let sign = end.and_then(|end| entity(rest.get(1..end).unwrap_or_default()));
+        match (sign, end) {
+            (Some(sign), Some(end)) => {
+                out.push(sign);
+                rest = rest.get(end + 1..).unwrap_or_default();
+            }
+            _ => {
+                out.push('&');
+                rest = rest.get(1..).unwrap_or_default();
+            }
+        }
+    }
+    out.push_str(rest);
+    out
+}
+
+fn entity(name: &str) -> Option<char> {
+    match name {
+        "amp" => Some('&'),
+        "lt" => Some('<'),
+        "gt" => Some('>'),
+        "quot" => Some('"'),
+        "apos" => Some('\''),
+        _ => {
+            let number = name.strip_prefix('#')?;
+            let code = match number.strip_prefix(['x', 'X']) {
+                Some(hex) => u32::from_str_radix(hex, 16).ok()?,
+                None => number.parse().ok()?,
+            };
+            char::from_u32(code)
+        }
+    }
+}
+
+/// The attributes of each `<input` of a page, in order.
+pub(crate) fn inputs(page: &str) -> impl Iterator<Item = Vec<(String, String)>> + '_ {
+    let mut rest = page;
+    std::iter::from_fn(move || {
+        loop {
+            let at = find_ignoring_case(rest, "<input")?;
+            rest = rest.get(at + 6..)?;
+            let end = rest.find('>').unwrap_or(rest.len());
+            let tag = rest.get(..end)?;
+            if tag.starts_with(|c: char| c.is_ascii_whitespace() || c == '/') {
+                return Some(attributes(tag));
+            }
+        }
+    })
+}
+
+fn find_ignoring_case(text: &str, word: &str) -> Option<usize> {
+    text.as_bytes().windows(word.len()).position(|w| w.eq_ignore_ascii_case(word.as_bytes()))
+}
+
+fn attributes(tag: &str) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    let mut rest = tag.trim_start_matches(|c: char| c.is_ascii_whitespace() || c == '/');
+    while !rest.is_empty() && found.len() < 64 {
+        let end = rest.find(|c: char| c.is_ascii_whitespace() || c == '=' || c == '/').unwrap_or(rest.len());
+        let name = rest.get(..end).unwrap_or_default().to_ascii_lowercase();
+        rest = rest.get(end..).unwrap_or_default().trim_start();
+        let mut value = String::new();
+        if let Some(behind) = rest.strip_prefix('=') {
+            let (raw, left) = attribute_value(behind.trim_start());
+            value = unescape(raw);
+            rest = left;
+        }
+        if !name.is_empty() {
+            found.push((name, value));
+        }
+        rest = rest.trim_start_matches(|c: char| c.is_ascii_whitespace() || c == '/');
+    }
+    found
+}
+
+fn attribute_value(text: &str) -> (&str, &str) {
+    for quote in ['"', '\''] {
+        if let Some(inside) = text.strip_prefix(quote) {
+            return inside.split_once(quote).unwrap_or((inside, ""));
+        }
+    }
+    let end = text.find(|c: char| c.is_ascii_whitespace()).unwrap_or(text.len());
+    text.split_at(end)
+}
+
+/// The `value` of the first input of this name.
+pub(crate) fn field_value(page: &str, name: &str) -> Option<String> {
+    let of = |input: &[(String, String)], key: &str| {
+        input.iter().find(|(n, _)| n == key).map(|(_, value)| value.clone())
+    };
+    inputs(page).find(|input| of(input, "name").as_deref() == Some(name)).and_then(|i| of(&i, "value"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forms_and_entities_are_decoded_once() {
+        let fields: Vec<_> = form_fields(b"log=ella%40x.example&pwd=a+b%2Bc%26&&flag").collect();
+        let expected = [("log", "ella@x.example"), ("pwd", "a b+c&"), ("flag", "")];
+        assert_eq!(fields, expected.map(|(a, b)| (a.to_owned(), b.to_owned())));
+        assert_eq!(unescape("a&amp;b&#39;&#x40;&unknown;&"), "a&b'@&unknown;&");
+        assert_eq!(decode(b"%zz%4", b'+'), "%zz%4");
+    }
+
+    #[test]
+    fn inputs_are_found_however_they_are_written() {
+        let page = r#"<INPUT type=text name='a' value="1&amp;2"><inputx name=b value=no><input value=3 name=b disabled/>"#;
+        assert_eq!(field_value(page, "a").as_deref(), Some("1&2"));
+        assert_eq!(field_value(page, "b").as_deref(), Some("3"));
+        assert_eq!(field_value(page, "c"), None);
+        assert_eq!(field_value("<input name=d", "d"), None);
+    }
+}
