@@ -115,7 +115,7 @@ fn bare_host(text: &str) -> Result<String, Refused> {
 }
 
 /// `*.shop.example` matches one label; everything else matches itself.
-fn name_matches(name: &str, host: &str) -> bool {
+pub(crate) fn name_matches(name: &str, host: &str) -> bool {
     match name.strip_prefix("*.") {
         Some(parent) => host.split_once('.').is_some_and(|(label, rest)| !label.is_empty() && rest == parent),
         None => name == host,

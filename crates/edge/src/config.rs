@@ -191,6 +191,9 @@ pub struct RouteEntry {
     pub body_bytes: Option<u64>,
     #[serde(default)]
     pub mask_cards: Option<bool>,
+    /// Unless it is given: wherever `mask_cards` is on.
+    #[serde(default)]
+    pub compress: Option<bool>,
     #[serde(default)]
     pub hsts: Option<bool>,
     #[serde(default)]

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use storeward_inspect::cards::{self, StreamMasker};
 
+use crate::coding::Gzip;
 use crate::guard::Connection;
 use crate::guard::connection::InFlight;
 use crate::record::Ending;
@@ -41,6 +42,7 @@ enum Masking {
 pub struct EdgeBody {
     source: Source,
     masking: Masking,
+    gzip: Option<Gzip>,
     held_trailers: Option<Frame<Bytes>>,
     ended: bool,
     /// Bytes to come, where the length was announced; masking changes no length. hyper asks no further than that, so the
@@ -66,20 +68,20 @@ impl EdgeBody {
         EdgeBody::new(source, Masking::None, connection, in_flight, ending)
     }
 
-    pub fn stream(
-        ahead: VecDeque<Frame<Bytes>>,
-        rest: Box<UpstreamBody>,
-        mask: Mask,
-        connection: Arc<Connection>,
-        in_flight: InFlight,
-        ending: Box<Ending>,
-    ) -> Self {
+    pub fn stream(flow: Flow, connection: Arc<Connection>, in_flight: InFlight, ending: Box<Ending>) -> Self {
+        let Flow { ahead, rest, mask, gzip } = flow;
         let masking = match mask {
             Mask::Nothing => Masking::None,
             Mask::Text => Masking::Text(Box::new(StreamMasker::new())),
             Mask::Events => Masking::Events,
         };
-        EdgeBody::new(Source::Stream { ahead, rest }, masking, connection, in_flight, ending)
+        let mut body = EdgeBody::new(Source::Stream { ahead, rest }, masking, connection, in_flight, ending);
+        if gzip.is_some() {
+            // What was announced is the length of the other form.
+            body.left = None;
+            body.gzip = gzip;
+        }
+        body
     }
 
     /// The empty body of a 101; the tunnel behind it keeps the books.
@@ -87,6 +89,7 @@ impl EdgeBody {
         EdgeBody {
             source: Source::Whole(None),
             masking: Masking::None,
+            gzip: None,
             held_trailers: None,
             ended: true,
             left: None,
@@ -114,6 +117,7 @@ impl EdgeBody {
         let mut body = EdgeBody {
             source,
             masking,
+            gzip: None,
             held_trailers: None,
             ended: false,
             left,
@@ -189,6 +193,36 @@ impl EdgeBody {
         }
     }
 
+    /// The next frame as it goes out: compressed, where that was promised.
+    fn poll_coded(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        let Some(mut gzip) = self.gzip.take() else { return self.poll_masked(cx) };
+        let polled = self.poll_gzip(&mut gzip, cx);
+        self.gzip = Some(gzip);
+        polled
+    }
+
+    fn poll_gzip(&mut self, gzip: &mut Gzip, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        if gzip.is_finished() {
+            return Poll::Ready(self.held_trailers.take().map(Ok));
+        }
+        let mut out = Vec::new();
+        while out.is_empty() {
+            match self.poll_masked(cx) {
+                // A shop that pauses has shown something that the client shall see meanwhile.
+                Poll::Pending if gzip.is_unflushed() => gzip.flush(&mut out)?,
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(frame) => match frame.transpose()?.map(Frame::into_data) {
+                    Some(Ok(data)) => gzip.push(&data, &mut out)?,
+                    end => {
+                        gzip.finish(&mut out)?;
+                        self.held_trailers = end.and_then(Result::err);
+                    }
+                },
+            }
+        }
+        Poll::Ready(Some(Ok(Frame::data(Bytes::from(out)))))
+    }
+
     fn note_masked(&mut self, count: usize) {
         if let Some(ending) = &mut self.ending {
             ending.masked_cards += count;
@@ -208,6 +242,16 @@ fn length(count: usize) -> u64 {
 
 fn data_length(frames: &VecDeque<Frame<Bytes>>) -> u64 {
     frames.iter().filter_map(Frame::data_ref).map(|d| length(d.len())).sum()
+}
+
+/// A body on its way, and what is to be done to it.
+#[derive(Debug)]
+pub struct Flow {
+    /// What inspection has read already.
+    pub ahead: VecDeque<Frame<Bytes>>,
+    pub rest: Box<UpstreamBody>,
+    pub mask: Mask,
+    pub gzip: Option<Gzip>,
 }
 
 /// How card numbers are masked in a body.
@@ -249,7 +293,7 @@ impl Body for EdgeBody {
     ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
         let this = &mut *self;
         this.taken();
-        let frame = ready!(this.poll_masked(cx));
+        let frame = ready!(this.poll_coded(cx));
         match &frame {
             Some(Ok(frame)) => {
                 let count = frame.data_ref().map_or(0, |d| length(d.len()));
@@ -275,6 +319,9 @@ impl Body for EdgeBody {
     }
 
     fn is_end_stream(&self) -> bool {
+        if let Some(gzip) = &self.gzip {
+            return gzip.is_finished() && self.held_trailers.is_none();
+        }
         if self.ended {
             return self.held_trailers.is_none();
         }

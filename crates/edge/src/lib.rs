@@ -14,6 +14,7 @@ pub mod body;
 pub mod canonical;
 pub mod certificates;
 mod checks;
+mod coding;
 pub mod config;
 mod edge_body;
 pub mod guard;

@@ -34,6 +34,8 @@ pub struct Route {
     pub policy: Policy,
     pub body_bytes: u64,
     pub mask_cards: bool,
+    /// Answers are compressed here for clients that like it.
+    pub compress: bool,
     pub headers: HeaderPolicy,
 }
 
@@ -58,6 +60,7 @@ impl Routes {
             },
             body_bytes: limits.body_bytes,
             mask_cards: true,
+            compress: true,
             headers: header_policy(headers),
         };
         let mut routes = Vec::with_capacity(entries.len() + 1);
@@ -113,6 +116,8 @@ fn overlay(default: &Route, entry: &RouteEntry) -> Result<Route, ConfigError> {
     route.policy.exceptions.extend(exceptions("route.exceptions", &entry.exceptions)?);
     route.body_bytes = entry.body_bytes.unwrap_or(route.body_bytes);
     route.mask_cards = entry.mask_cards.unwrap_or(route.mask_cards);
+    // Where we read the answers we asked for plain text and owe the compression; where not, the shop chose for itself.
+    route.compress = entry.compress.unwrap_or(route.mask_cards);
     let headers = &mut route.headers;
     if entry.hsts == Some(false) {
         headers.hsts = None;
@@ -195,6 +200,17 @@ mod tests {
         assert_eq!(routes.of("/administration").name.as_ref(), "/");
         assert_eq!(routes.of("/admin/upload/x").body_bytes, 7);
         assert_eq!(routes.of("/").policy.mode, Mode::Block);
+    }
+
+    #[test]
+    fn compression_takes_the_place_of_the_shops() {
+        let routes = build(
+            "[[route]]\npath = '/own'\nmask_cards = false\n[[route]]\npath = '/both'\nmask_cards = false\n\
+             compress = true\n[[route]]\npath = '/never'\ncompress = false",
+        )
+        .unwrap();
+        let compresses = |path: &str| routes.of(path).compress;
+        assert!(compresses("/") && !compresses("/own") && compresses("/both") && !compresses("/never"));
     }
 
     #[test]

@@ -25,7 +25,8 @@ use storeward_inspect::{RuleMatch, Verdict as Judgement};
 use crate::access::{AccessRecord, Protocol, TlsVersion, Verdict};
 use crate::body::{BodyError, ClientBody};
 use crate::canonical::{self, Refused, Target};
-use crate::edge_body::EdgeBody;
+use crate::coding;
+use crate::edge_body::{EdgeBody, Flow};
 use crate::guard::Connection;
 use crate::guard::connection::InFlight;
 use crate::pages::{self, Notice};
@@ -140,6 +141,8 @@ impl Exchange<'_> {
             self.judge(&mut inspection, judged, &parts.method)?;
         }
         self.flag(&inspection, &parts.method);
+        // Before anybody takes the client's cookies away: they decide whether an answer may be compressed.
+        let coding = coding::Wish::of(&parts, route.compress, &self.live.names);
         // session: closed. It alone knows which of the shop's cookies this client may use.
         let mut session = self.enter_session(&parts, &target);
         if let Some(instead) = stages::ask(&mut session, &mut parts.headers, &mut body).await? {
@@ -171,6 +174,7 @@ impl Exchange<'_> {
                 let place = Answering {
                     route,
                     target: &target,
+                    coding,
                     server: &server,
                     inspection: &mut inspection,
                     session,
@@ -354,10 +358,9 @@ impl Exchange<'_> {
                 let body = EdgeBody::whole(body, self.connection.clone(), self.in_flight, self.ending);
                 Response::from_parts(parts, body)
             }
-            Answer::Stream(parts, ahead, rest, mask) => {
+            Answer::Stream(parts, flow) => {
                 self.ending.note_response(parts.status.as_u16(), &parts.headers);
-                let body =
-                    EdgeBody::stream(ahead, rest, mask, self.connection.clone(), self.in_flight, self.ending);
+                let body = EdgeBody::stream(flow, self.connection.clone(), self.in_flight, self.ending);
                 Response::from_parts(parts, body)
             }
             Answer::Switched(parts, client, wire) => {
@@ -473,12 +476,7 @@ impl Forward<'_> {
 /// What the answer is made of.
 enum Answer {
     Whole(http::response::Parts, Bytes),
-    Stream(
-        http::response::Parts,
-        std::collections::VecDeque<http_body::Frame<Bytes>>,
-        Box<upstream::UpstreamBody>,
-        crate::edge_body::Mask,
-    ),
+    Stream(http::response::Parts, Flow),
     Switched(http::response::Parts, hyper::upgrade::OnUpgrade, Box<upstream::wire::Wire>),
 }
 
@@ -486,6 +484,7 @@ enum Answer {
 struct Answering<'a, 'i> {
     route: &'a Route,
     target: &'a Target,
+    coding: coding::Wish,
     server: &'a Server,
     inspection: &'a mut inspection::Inspection<'i>,
     session: stages::Session,

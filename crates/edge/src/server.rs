@@ -18,6 +18,7 @@ use storeward_inspect::Engine;
 use crate::access::AccessWriter;
 use crate::bans::BanBook;
 use crate::certificates::HttpChallenges;
+use crate::coding::Compressors;
 use crate::config::{
     ConfigError, HeadersSection, InspectSection, LimitsSection, Listen, Look, RouteEntry, ServerEntry,
     UpstreamSection,
@@ -223,6 +224,7 @@ impl Drop for Place {
 pub struct Core {
     pub shared: Arc<Shared>,
     pub pool: Rc<IdlePool>,
+    pub compressors: Rc<Compressors>,
     /// Refusals told in this second.
     told: Cell<(Option<Instant>, u32)>,
 }
@@ -238,7 +240,7 @@ const REFUSALS_PER_SECOND: u32 = 10;
 
 impl Core {
     pub fn new(shared: Arc<Shared>) -> Self {
-        Core { shared, pool: Rc::new(IdlePool::default()), told: Cell::new((None, 0)) }
+        Core { shared, pool: Rc::default(), compressors: Rc::default(), told: Cell::new((None, 0)) }
     }
 
     pub fn request_id(&self, at: Timestamp) -> RequestId {

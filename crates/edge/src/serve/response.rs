@@ -11,7 +11,7 @@ use storeward_host::Seen;
 use storeward_inspect::BodyEnd;
 
 use super::{Answer, Answering, Exchange, Stopped, parts, stages};
-use crate::edge_body::{self, Mask};
+use crate::edge_body::{self, Flow, Mask};
 use crate::response::{self, Place};
 use crate::upstream::response::Head;
 use crate::upstream::{UpstreamBody, UpstreamError, UpstreamResponse};
@@ -26,7 +26,7 @@ impl Exchange<'_> {
         place: Answering<'_, '_>,
     ) -> Result<Answer, Stopped> {
         let UpstreamResponse { head, mut body } = from_shop;
-        let Answering { route, target, server, inspection, mut session } = place;
+        let Answering { route, target, coding, server, inspection, mut session } = place;
         let mut headers = head.headers;
         let method = self.ending.record.method.clone();
         let judged = inspection.response_head(head.status.as_u16(), &headers);
@@ -54,10 +54,19 @@ impl Exchange<'_> {
         let authority = self.live.authority(&target.host);
         let outside = Place { host: &target.host, authority: &authority, upstream: &server.name };
         response::harden(&mut headers, &route.headers, outside);
+        let compressors = &self.core.compressors;
         if let Some(bytes) = whole {
             let (bytes, masked) =
                 if text && route.mask_cards { edge_body::mask_bytes(bytes) } else { (bytes, 0) };
             self.ending.masked_cards += masked;
+            let bytes = match coding.choose(compressors, head.status, &mut headers, Some(bytes.len())) {
+                Some(gzip) => {
+                    let coded = gzip.whole(&bytes).map_err(broken)?;
+                    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(coded.len()));
+                    coded
+                }
+                None => bytes,
+            };
             return Ok(Answer::Whole(parts(head.status, headers), bytes));
         }
         let mask = match (text && route.mask_cards, events) {
@@ -65,7 +74,12 @@ impl Exchange<'_> {
             (true, true) => Mask::Events,
             (true, false) => Mask::Text,
         };
-        Ok(Answer::Stream(parts(head.status, headers), ahead, Box::new(body), mask))
+        let length = body.size_hint().exact().and_then(|rest| usize::try_from(rest).ok());
+        let length =
+            length.map(|rest| rest + ahead.iter().filter_map(Frame::data_ref).map(Bytes::len).sum::<usize>());
+        let gzip = coding.choose(compressors, head.status, &mut headers, length);
+        let flow = Flow { ahead, rest: Box::new(body), mask, gzip };
+        Ok(Answer::Stream(parts(head.status, headers), flow))
     }
 }
 

@@ -1,0 +1,291 @@
+//! Compression on the way to the client: which answers, for whom, and what it does to their heads.
+//!
+//! With card masking on, the shop is asked for plain text, so that it can be read; what the shop would have done for its
+//! pages is done here instead. Only gzip (RFC 1952): at the levels that a page can be compressed with while somebody
+//! waits for it, brotli in pure Rust was slower and no smaller, and zstd needs C and is not spoken by Safari
+//! (docs/benchmarks.md).
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::rc::Rc;
+
+use bytes::Bytes;
+use flate2::{Compress, Compression, FlushCompress, Status};
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::{Method, StatusCode, Version, request};
+
+/// Smaller bodies fit into one packet anyhow.
+const LEAST_BYTES: usize = 1_000;
+/// Where more work stops paying: from 4 to 6, HTML of 64 KiB shrinks by 5 % more for 35 % more time.
+const LEVEL: u32 = 4;
+/// 32 KiB, the most that gzip knows.
+const WINDOW_BITS: u8 = 15;
+/// Compressors under way on one core. One holds about 300 KiB for as long as its reader takes, so that slow readers could
+/// fill the memory; where all are taken, answers go out uncompressed.
+const AT_ONCE: usize = 128;
+/// Compressors kept ready on one core.
+const KEPT: usize = 8;
+
+/// The compressors of one core.
+#[derive(Debug, Default)]
+pub struct Compressors {
+    ready: RefCell<Vec<Compress>>,
+    under_way: Cell<usize>,
+}
+
+impl Compressors {
+    fn take(self: &Rc<Self>) -> Option<Gzip> {
+        if self.under_way.get() >= AT_ONCE {
+            return None;
+        }
+        self.under_way.set(self.under_way.get() + 1);
+        let kept = self.ready.borrow_mut().pop();
+        let engine = kept.unwrap_or_else(|| Compress::new_gzip(Compression::new(LEVEL), WINDOW_BITS));
+        Some(Gzip { engine: Some(engine), home: self.clone(), unflushed: false, finished: false })
+    }
+}
+
+/// One answer being compressed.
+#[derive(Debug)]
+pub struct Gzip {
+    /// Always there until the drop takes it home.
+    engine: Option<Compress>,
+    home: Rc<Compressors>,
+    unflushed: bool,
+    finished: bool,
+}
+
+impl Gzip {
+    /// Takes more of the answer; appends what has become certain.
+    pub fn push(&mut self, data: &[u8], out: &mut Vec<u8>) -> io::Result<()> {
+        self.unflushed |= !data.is_empty();
+        self.run(data, out, FlushCompress::None)
+    }
+
+    /// Appends everything taken so far in a form that the client can read at once.
+    pub fn flush(&mut self, out: &mut Vec<u8>) -> io::Result<()> {
+        self.unflushed = false;
+        self.run(&[], out, FlushCompress::Sync)
+    }
+
+    /// Whether the client lacks something that was taken.
+    pub fn is_unflushed(&self) -> bool {
+        self.unflushed
+    }
+
+    /// Ends the answer.
+    pub fn finish(&mut self, out: &mut Vec<u8>) -> io::Result<()> {
+        self.finished = true;
+        self.unflushed = false;
+        self.run(&[], out, FlushCompress::Finish)
+    }
+
+    pub fn is_finished(&self) -> bool {
+        self.finished
+    }
+
+    /// A body that is at hand as a whole.
+    pub fn whole(mut self, data: &[u8]) -> io::Result<Bytes> {
+        let mut out = Vec::with_capacity(data.len() / 3 + 128);
+        self.push(data, &mut out)?;
+        self.finish(&mut out)?;
+        Ok(Bytes::from(out))
+    }
+
+    fn run(&mut self, mut data: &[u8], out: &mut Vec<u8>, flush: FlushCompress) -> io::Result<()> {
+        let Some(engine) = self.engine.as_mut() else { return Err(io::ErrorKind::Other.into()) };
+        loop {
+            if out.capacity() - out.len() < 64 {
+                out.reserve(4 * 1024);
+            }
+            let before = engine.total_in();
+            let status = engine.compress_vec(data, out, flush).map_err(io::Error::other)?;
+            let taken = usize::try_from(engine.total_in() - before).unwrap_or(data.len());
+            data = data.get(taken..).unwrap_or_default();
+            let has_room = out.len() < out.capacity();
+            let done = match flush {
+                FlushCompress::Finish => status == Status::StreamEnd,
+                // Room that was left over means that nothing waits inside (zlib's manual, deflate()).
+                _ => data.is_empty() && has_room,
+            };
+            if done {
+                return Ok(());
+            }
+        }
+    }
+}
+
+impl Drop for Gzip {
+    fn drop(&mut self) {
+        self.home.under_way.set(self.home.under_way.get().saturating_sub(1));
+        let mut ready = self.home.ready.borrow_mut();
+        if let Some(mut engine) = self.engine.take()
+            && ready.len() < KEPT
+        {
+            engine.reset();
+            ready.push(engine);
+        }
+    }
+}
+
+/// What a request says about compressing its answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// The answer is not touched.
+    Never,
+    /// It could be compressed, but goes out plain this time.
+    Plain,
+    Gzip,
+}
+
+impl Wish {
+    /// Reads a request as the client sent it. `names` are the shop's own.
+    pub fn of(asked: &request::Parts, route_compresses: bool, names: &[String]) -> Self {
+        if !route_compresses
+            || asked.method == Method::HEAD
+            || asked.version == Version::HTTP_10
+            || asked.headers.contains_key(header::RANGE)
+        {
+            return Wish::Never;
+        }
+        let gzip = accepts_gzip(&asked.headers) && is_own_doing(&asked.headers, names);
+        if gzip { Wish::Gzip } else { Wish::Plain }
+    }
+
+    /// Decides whether an answer is compressed, and puts its head right: Content-Encoding, Vary, ETag. `length` is the
+    /// body's, where it is known.
+    pub fn choose(
+        self,
+        compressors: &Rc<Compressors>,
+        status: StatusCode,
+        headers: &mut HeaderMap,
+        length: Option<usize>,
+    ) -> Option<Gzip> {
+        if self == Wish::Never || length.is_some_and(|l| l < LEAST_BYTES) || !may_be_coded(status, headers) {
+            return None;
+        }
+        // From here on it depends on the client, and caches must know.
+        vary(headers);
+        let gzip = (self == Wish::Gzip).then(|| compressors.take()).flatten()?;
+        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        headers.remove(header::CONTENT_LENGTH);
+        // Ranges would count the bytes of the other form.
+        headers.remove(header::ACCEPT_RANGES);
+        weaken(headers);
+        Some(gzip)
+    }
+}
+
+/// Whether the answer is one whose bytes may be another form of the same text.
+fn may_be_coded(status: StatusCode, headers: &HeaderMap) -> bool {
+    const FIXED: [&str; 4] = ["content-digest", "repr-digest", "digest", "content-md5"];
+    let bodiless = matches!(
+        status,
+        StatusCode::NO_CONTENT
+            | StatusCode::RESET_CONTENT
+            | StatusCode::PARTIAL_CONTENT
+            | StatusCode::NOT_MODIFIED
+    );
+    let no_transform = |value: &HeaderValue| {
+        value.to_str().is_ok_and(|value| value.to_ascii_lowercase().contains("no-transform"))
+    };
+    !bodiless
+        && is_worth_it(headers)
+        && !headers.contains_key(header::CONTENT_ENCODING)
+        && !headers.contains_key(header::CONTENT_RANGE)
+        && !FIXED.iter().any(|name| headers.contains_key(*name))
+        && !headers.get_all(header::CACHE_CONTROL).iter().any(no_transform)
+}
+
+/// Text in the widest sense. Pictures, films, archives and new fonts are compressed already; an event stream must never
+/// wait for a compressor.
+fn is_worth_it(headers: &HeaderMap) -> bool {
+    let Some(kind) = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()) else { return false };
+    let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    match kind.split_once('/') {
+        Some(("text", "event-stream")) => false,
+        Some(("text", _)) => true,
+        Some(("application", kind)) => {
+            kind.ends_with("+json")
+                || kind.ends_with("+xml")
+                || matches!(
+                    kind,
+                    "json" | "xml" | "javascript" | "x-javascript" | "wasm" | "vnd.ms-fontobject" | "csv"
+                )
+        }
+        Some(("image", kind)) => matches!(kind, "svg+xml" | "bmp" | "x-icon" | "vnd.microsoft.icon"),
+        Some(("font", kind)) => matches!(kind, "ttf" | "otf"),
+        _ => false,
+    }
+}
+
+/// Reads Accept-Encoding (RFC 9110 12.5.3): gzip by name or by `*`, not with q=0, not less liked than the plain form.
+fn accepts_gzip(headers: &HeaderMap) -> bool {
+    let (mut gzip, mut any, mut identity) = (None, None, None);
+    for line in headers.get_all(header::ACCEPT_ENCODING) {
+        for choice in line.to_str().unwrap_or_default().split(',') {
+            let (name, rest) = choice.split_once(';').unwrap_or((choice, ""));
+            let weight = match rest.trim().strip_prefix("q=").or(rest.trim().strip_prefix("Q=")) {
+                Some(q) => q.trim().parse::<f32>().unwrap_or(0.0),
+                None => 1.0,
+            };
+            let name = name.trim();
+            if name.eq_ignore_ascii_case("gzip") || name.eq_ignore_ascii_case("x-gzip") {
+                gzip = Some(weight);
+            } else if name.eq_ignore_ascii_case("identity") {
+                identity = Some(weight);
+            } else if name == "*" {
+                any = Some(weight);
+            }
+        }
+    }
+    let liked = gzip.or(any).unwrap_or(0.0);
+    liked > 0.0 && identity.is_none_or(|plain| liked >= plain)
+}
+
+/// Against BREACH: the length of a compressed page tells whether a guess in the request's address stands in the page as
+/// well. It takes hundreds of guesses, which another site makes the victim's browser send with the victim's cookies. So an
+/// answer to a request that carries credentials is compressed only if the shop itself or a person caused it.
+fn is_own_doing(headers: &HeaderMap, names: &[String]) -> bool {
+    if !headers.contains_key(header::COOKIE) && !headers.contains_key(header::AUTHORIZATION) {
+        return true;
+    }
+    let text = |name: &str| headers.get(name).and_then(|v| v.to_str().ok());
+    let from = text("origin").filter(|o| *o != "null").or_else(|| text("referer"));
+    let ours = from.map(|from| {
+        let host = from.split("//").nth(1).and_then(|rest| rest.split(['/', '?', '#', ':']).next());
+        host.is_some_and(|host| names.iter().any(|name| crate::canonical::name_matches(name, host)))
+    });
+    match (text("sec-fetch-site"), ours) {
+        (Some("same-origin" | "none"), _) | (Some(_), Some(true)) => true,
+        // A click, which no script can make hundreds of times.
+        (Some(_), _) => text("sec-fetch-user") == Some("?1"),
+        // Programs, and browsers from before 2023.
+        (None, ours) => ours != Some(false),
+    }
+}
+
+fn vary(headers: &mut HeaderMap) {
+    const NAME: HeaderName = header::ACCEPT_ENCODING;
+    let told = headers.get_all(header::VARY).iter().any(|line| {
+        let mut names = line.to_str().unwrap_or_default().split(',').map(str::trim);
+        names.any(|name| name == "*" || name.eq_ignore_ascii_case(NAME.as_str()))
+    });
+    if !told {
+        headers.append(header::VARY, HeaderValue::from_static("Accept-Encoding"));
+    }
+}
+
+/// The compressed form is not the same bytes (RFC 9110 8.8.1).
+fn weaken(headers: &mut HeaderMap) {
+    let Some(tag) = headers.get(header::ETAG).filter(|tag| !tag.as_bytes().starts_with(b"W/")) else {
+        return;
+    };
+    match HeaderValue::from_bytes(&[b"W/", tag.as_bytes()].concat()) {
+        Ok(weak) => headers.insert(header::ETAG, weak),
+        Err(_) => headers.remove(header::ETAG),
+    };
+}
+
+#[cfg(test)]
+mod tests;
