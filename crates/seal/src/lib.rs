@@ -2,14 +2,16 @@
 //!
 //! **Owns** Merkle trees and their proofs ([`merkle`]), signed checkpoints ([`checkpoint`]), password hashes
 //! ([`password`]), one-time codes ([`totp`]), passkeys' signatures ([`webauthn`]), keyed fingerprints
-//! ([`fingerprint`]) and small sealed values ([`sealed`]).
+//! ([`fingerprint`]), keys that sign mail ([`dkim`]) and small sealed values ([`sealed`]).
 //! **Holds** it is pure: the same input gives the same output; time comes in as a [`storeward_base::Timestamp`] and
 //! chance through [`storeward_base::Entropy`]. No key prints itself; whatever is secret is compared in constant time.
-//! **Never** storage, a clock, randomness of its own, or a cipher of its own making (aws-lc-rs and argon2 do the work).
+//! **Never** storage, a clock, randomness of its own (but for the primes of an RSA key, see [`dkim`]), or a cipher of its
+//! own making (aws-lc-rs and argon2 do the work).
 //! **Emits** nothing.
 #![forbid(unsafe_code)]
 
 pub mod checkpoint;
+pub mod dkim;
 pub mod encoding;
 mod error;
 pub mod fingerprint;
