@@ -1,6 +1,7 @@
 //! The words every other crate speaks: time, chance, ids, secrets, addresses, faults.
 //!
-//! **Owns** typed ids, [`Timestamp`], [`Clock`], [`Entropy`], [`Secret`], [`Actor`], [`ClientIp`], [`Fault`], paging.
+//! **Owns** typed ids, [`Timestamp`], [`Clock`], [`Entropy`], [`Secret`], [`Actor`], [`ClientIp`], [`Fault`], paging,
+//! [`Language`] and the texts in it ([`Words`]).
 //! **Holds** a [`Secret`] never prints; ids sort by the time they were made; time and chance come only from [`Clock`]
 //! and [`Entropy`], so a test can set both.
 //! **Never** a word of any domain, I/O (but for the two system sources), or a dependency on another crate of ours.
@@ -16,6 +17,7 @@ mod id;
 mod language;
 mod page;
 mod secret;
+mod words;
 
 pub use actor::{Actor, ClientRef};
 pub use address::{AddressBlock, AddressList, AddressListError, ClientIp};
@@ -26,3 +28,4 @@ pub use id::{CustomerId, EventId, Id, IdError, JobId, RequestId, StaffId, Tagged
 pub use language::Language;
 pub use page::{Page, PageSize};
 pub use secret::Secret;
+pub use words::{TextKey, Words, WordsError};
