@@ -8,10 +8,48 @@ use http::Uri;
 
 use crate::error::OutboundError;
 
+/// What is spoken there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Scheme {
+    Http,
+    Https,
+    /// Mail, in the clear until STARTTLS (RFC 3207).
+    Smtp,
+    /// Mail inside of TLS from the first byte (RFC 8314 section 3.3).
+    Smtps,
+}
+
+impl Scheme {
+    const fn name(self) -> &'static str {
+        match self {
+            Scheme::Http => "http",
+            Scheme::Https => "https",
+            Scheme::Smtp => "smtp",
+            Scheme::Smtps => "smtps",
+        }
+    }
+
+    /// 587 and 465 are those of submission (RFC 6409, RFC 8314): mail is handed to the operator's server, never to a
+    /// stranger's.
+    const fn port(self) -> u16 {
+        match self {
+            Scheme::Http => 80,
+            Scheme::Https => 443,
+            Scheme::Smtp => 587,
+            Scheme::Smtps => 465,
+        }
+    }
+
+    /// TLS comes before the first word.
+    const fn begins_with_tls(self) -> bool {
+        matches!(self, Scheme::Https | Scheme::Smtps)
+    }
+}
+
 /// Scheme, host and port. Two are the same only when all three are.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Destination {
-    https: bool,
+    scheme: Scheme,
     /// Lower case; an IPv6 address stands without its brackets.
     host: String,
     port: u16,
@@ -32,11 +70,21 @@ impl Destination {
         Destination::of(&parse_url(url)?)
     }
 
+    /// Where mail is handed in: `smtp` or `smtps`, a host's name or address, and a port (the scheme's own when left out).
+    pub fn mail(scheme: Scheme, host: &str, port: Option<u16>) -> Result<Self, OutboundError> {
+        let host = if host.contains(':') { read_host(&format!("[{host}]"))? } else { read_host(host)? };
+        let port = port.unwrap_or(scheme.port());
+        if port == 0 {
+            return Err(OutboundError::url("its port is no number from 1 to 65535"));
+        }
+        Ok(Destination { scheme, host, port })
+    }
+
     /// Where a URL leads.
     pub(crate) fn of(uri: &Uri) -> Result<Self, OutboundError> {
-        let https = match uri.scheme_str() {
-            Some("https") => true,
-            Some("http") => false,
+        let scheme = match uri.scheme_str() {
+            Some("https") => Scheme::Https,
+            Some("http") => Scheme::Http,
             _ => return Err(OutboundError::url("it must begin with http:// or https://")),
         };
         let authority = uri.authority().ok_or_else(|| OutboundError::url("it has no host"))?;
@@ -44,12 +92,20 @@ impl Destination {
             return Err(OutboundError::url("credentials do not belong in it"));
         }
         let host = read_host(authority.host())?;
-        let port = read_port(authority.as_str().get(authority.host().len()..).unwrap_or(":"), https)?;
-        Ok(Destination { https, host, port })
+        let port = read_port(authority.as_str().get(authority.host().len()..).unwrap_or(":"), scheme)?;
+        Ok(Destination { scheme, host, port })
+    }
+
+    pub fn scheme(&self) -> Scheme {
+        self.scheme
     }
 
     pub fn is_https(&self) -> bool {
-        self.https
+        self.scheme == Scheme::Https
+    }
+
+    pub(crate) fn begins_with_tls(&self) -> bool {
+        self.scheme.begins_with_tls()
     }
 
     pub fn host(&self) -> &str {
@@ -68,17 +124,13 @@ impl Destination {
     /// What the `Host` header says: without the port where it is the scheme's own (RFC 9110 section 4.2.3).
     pub(crate) fn host_header(&self) -> String {
         let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
-        match (self.https, self.port) {
-            (true, 443) | (false, 80) => host,
-            (_, port) => format!("{host}:{port}"),
-        }
+        if self.port == self.scheme.port() { host } else { format!("{host}:{}", self.port) }
     }
 }
 
 impl fmt::Display for Destination {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scheme = if self.https { "https" } else { "http" };
-        write!(f, "{scheme}://{}", self.host_header())
+        write!(f, "{}://{}", self.scheme.name(), self.host_header())
     }
 }
 
@@ -104,10 +156,10 @@ pub(crate) fn read_host(text: &str) -> Result<String, OutboundError> {
 }
 
 /// What stands behind the host. Read here, because `http` takes a port it cannot read for none at all.
-fn read_port(text: &str, https: bool) -> Result<u16, OutboundError> {
+fn read_port(text: &str, scheme: Scheme) -> Result<u16, OutboundError> {
     let wrong = || OutboundError::url("its port is no number from 1 to 65535");
     match text.strip_prefix(':') {
-        None if text.is_empty() => Ok(if https { 443 } else { 80 }),
+        None if text.is_empty() => Ok(scheme.port()),
         None => Err(wrong()),
         Some(digits) if !digits.bytes().all(|b| b.is_ascii_digit()) => Err(wrong()),
         Some(digits) => digits.parse().ok().filter(|port| *port != 0).ok_or_else(wrong),
@@ -134,16 +186,23 @@ impl AllowList {
     }
 
     /// Adds a destination out in the world, such as `https://api.example.com`.
-    pub fn public(mut self, destination: &str) -> Result<Self, OutboundError> {
-        // One listed as internal stays so, in whichever order the two were said.
-        self.0.entry(Destination::parse(destination)?).or_insert(Reach::Public);
-        Ok(self)
+    pub fn public(self, destination: &str) -> Result<Self, OutboundError> {
+        Ok(self.with(Destination::parse(destination)?, Reach::Public))
     }
 
     /// Adds a destination that may lie on this machine or in its network, such as `http://127.0.0.1:4318`.
-    pub fn internal(mut self, destination: &str) -> Result<Self, OutboundError> {
-        self.0.insert(Destination::parse(destination)?, Reach::Internal);
-        Ok(self)
+    pub fn internal(self, destination: &str) -> Result<Self, OutboundError> {
+        Ok(self.with(Destination::parse(destination)?, Reach::Internal))
+    }
+
+    /// Adds a destination that was read before. One listed as internal stays so, in whichever order the two were said.
+    #[must_use]
+    pub fn with(mut self, destination: Destination, reach: Reach) -> Self {
+        let known = self.0.entry(destination).or_insert(reach);
+        if reach == Reach::Internal {
+            *known = reach;
+        }
+        self
     }
 
     /// How far this very destination may lie; `None` when it is not listed.
@@ -152,7 +211,7 @@ impl AllowList {
     }
 
     pub(crate) fn wants_tls(&self) -> bool {
-        self.0.keys().any(Destination::is_https)
+        self.0.keys().any(Destination::begins_with_tls)
     }
 }
 
@@ -189,6 +248,7 @@ mod tests {
             "example.com",
             "/path",
             "ftp://example.com",
+            "smtp://example.com",
             "file:///etc/passwd",
             "https://user:password@example.com",
             "https://good.example@evil.example",
@@ -220,6 +280,28 @@ mod tests {
             assert_eq!(Destination::parse(text).unwrap().to_string(), text);
         }
         assert_eq!(Destination::parse("http://Example.com:80/").unwrap().to_string(), "http://example.com");
+    }
+
+    #[test]
+    fn mail_goes_to_the_port_of_submission() {
+        let at = |scheme, host: &str, port| {
+            Destination::mail(scheme, host, port).map(|d| (d.to_string(), d.port()))
+        };
+        assert_eq!(at(Scheme::Smtp, "Mail.example", None).unwrap(), ("smtp://mail.example".to_owned(), 587));
+        assert_eq!(
+            at(Scheme::Smtps, "mail.example", None).unwrap(),
+            ("smtps://mail.example".to_owned(), 465)
+        );
+        assert_eq!(at(Scheme::Smtp, "::1", Some(25)).unwrap(), ("smtp://[::1]:25".to_owned(), 25));
+        for host in ["", "mail.example:25", "a b", "mail.example/", "[::1]", "mail.example\r\n", "::g"] {
+            assert!(at(Scheme::Smtp, host, None).is_err(), "{host:?}");
+        }
+        assert!(at(Scheme::Smtp, "mail.example", Some(0)).is_err());
+        // A list that lets mail through lets no HTTP through.
+        let mail = Destination::mail(Scheme::Smtp, "a.example", Some(80)).unwrap();
+        let list = AllowList::new().with(mail.clone(), Reach::Public);
+        assert_eq!(list.reach(&mail), Some(Reach::Public));
+        assert_eq!(list.reach(&Destination::parse("http://a.example").unwrap()), None);
     }
 
     #[test]

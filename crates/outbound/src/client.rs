@@ -82,7 +82,11 @@ impl fmt::Debug for Client {
 impl Client {
     /// Fails when the list holds an https destination and there is no root to check it against.
     pub fn new(allow: AllowList, options: Options) -> Result<Self, OutboundError> {
-        let tls = if allow.wants_tls() { Some(tls::client_config(&options.extra_roots)?) } else { None };
+        let tls = if allow.wants_tls() {
+            Some(tls::client_config(&options.extra_roots, tls::Inside::Http)?)
+        } else {
+            None
+        };
         Ok(Client(Arc::new(Inner { allow, limits: options.limits, names: options.names, tls })))
     }
 

@@ -37,9 +37,15 @@ pub(crate) async fn open(
 ) -> Result<Stream, OutboundError> {
     let addresses = addresses(destination, reach, names).await?;
     let tcp = connect_any(destination, &addresses).await?;
-    if !destination.is_https() {
-        return Ok(Stream::Plain(tcp));
-    }
+    if destination.begins_with_tls() { secure(destination, tcp, tls).await } else { Ok(Stream::Plain(tcp)) }
+}
+
+/// Puts TLS over an open connection; the other side must prove that it is the destination's host.
+pub(crate) async fn secure(
+    destination: &Destination,
+    tcp: TcpStream,
+    tls: Option<&Arc<ClientConfig>>,
+) -> Result<Stream, OutboundError> {
     let tls_fault = |source| OutboundError::Tls { destination: destination.clone(), source };
     let config = tls.ok_or_else(|| OutboundError::Roots { why: "TLS was not set up".to_owned() })?;
     let name =

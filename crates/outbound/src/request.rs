@@ -59,6 +59,10 @@ impl Request {
         Request::new(Method::POST, url, body.into())?.header("content-type", content_type)
     }
 
+    pub fn put(url: &str, content_type: &str, body: impl Into<Bytes>) -> Result<Self, OutboundError> {
+        Request::new(Method::PUT, url, body.into())?.header("content-type", content_type)
+    }
+
     fn new(method: Method, url: &str, body: Bytes) -> Result<Self, OutboundError> {
         Ok(Request {
             method,

@@ -17,8 +17,19 @@ pub(crate) fn read_pem(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Outbo
     Ok(certificates)
 }
 
-/// A TLS 1.2 and 1.3 client over aws-lc-rs that offers HTTP/1.1.
-pub(crate) fn client_config(extra: &[CertificateDer<'static>]) -> Result<Arc<ClientConfig>, OutboundError> {
+/// What is spoken inside of TLS.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Inside {
+    Http,
+    /// Has no name in ALPN.
+    Mail,
+}
+
+/// A TLS 1.2 and 1.3 client over aws-lc-rs.
+pub(crate) fn client_config(
+    extra: &[CertificateDer<'static>],
+    inside: Inside,
+) -> Result<Arc<ClientConfig>, OutboundError> {
     let broken = |why: String| OutboundError::Roots { why };
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
@@ -35,6 +46,9 @@ pub(crate) fn client_config(extra: &[CertificateDer<'static>]) -> Result<Arc<Cli
             .map_err(|e| broken(e.to_string()))?
             .with_root_certificates(roots)
             .with_no_client_auth();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.alpn_protocols = match inside {
+        Inside::Http => vec![b"http/1.1".to_vec()],
+        Inside::Mail => Vec::new(),
+    };
     Ok(Arc::new(config))
 }

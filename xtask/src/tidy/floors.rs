@@ -36,7 +36,7 @@ struct Window {
     reason: &'static str,
 }
 
-const WINDOWS: [Window; 3] = [
+const WINDOWS: [Window; 4] = [
     Window {
         from: "storeward-events",
         to: "storeward-base",
@@ -48,6 +48,12 @@ const WINDOWS: [Window; 3] = [
         to: "storeward-seal",
         modules: &[],
         reason: "the ledger is a Merkle tree with signed checkpoints, and only seal hashes and signs",
+    },
+    Window {
+        from: "storeward-outbound",
+        to: "storeward-seal",
+        modules: &["dkim", "encoding"],
+        reason: "a mail that goes out bears a signature, and only seal hashes and signs",
     },
     Window {
         from: "storeward-console",

@@ -1,10 +1,13 @@
 //! The client from outside, and the attacks on it.
 #![allow(clippy::unwrap_used, reason = "what these tests build must work")]
 
+mod compose;
 mod guard;
 mod hostile;
+mod mail;
 mod plain;
 mod redirects;
+mod sms;
 mod tls;
 
 use storeward_base::Fault;
