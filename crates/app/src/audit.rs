@@ -72,13 +72,14 @@ fn verify(at: &Directory, anchors: &[PathBuf], json: bool) -> Done {
         println!(
             "{}",
             serde_json::json!({
-                "entries": report.entries, "root": root, "checkpoints": report.checkpoints, "fault": fault,
+                "entries": report.entries, "forgotten": report.forgotten, "root": root,
+                "checkpoints": report.checkpoints, "fault": fault,
             })
         );
     } else if report.first_fault.is_none() {
         println!(
-            "The ledger holds: {} entries, {} signed checkpoints, root {root}.",
-            report.entries, report.checkpoints
+            "The ledger holds: {} entries ({} of them forgotten in time), {} signed checkpoints, root {root}.",
+            report.entries, report.forgotten, report.checkpoints
         );
     }
     match report.first_fault {

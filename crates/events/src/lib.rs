@@ -48,13 +48,17 @@ pub enum Retention {
     Security,
     /// Ninety days.
     Operations,
+    /// As long as the ledger: facts that the proof of the others leans on.
+    Ledger,
 }
 
 impl Retention {
-    pub const fn days(self) -> u32 {
+    /// `None`: for ever.
+    pub const fn days(self) -> Option<u32> {
         match self {
-            Retention::Security => 396,
-            Retention::Operations => 90,
+            Retention::Security => Some(396),
+            Retention::Operations => Some(90),
+            Retention::Ledger => None,
         }
     }
 }
@@ -69,6 +73,10 @@ macro_rules! vocabulary {
         impl Event {
             /// Every kind there is.
             pub const KINDS: &'static [&'static str] = &[$($kind),+];
+
+            /// Every kind, and how long its facts are kept.
+            pub const RETENTIONS: &'static [(&'static str, Retention)] =
+                &[$(($kind, Retention::$retention)),+];
 
             pub const fn kind(&self) -> &'static str {
                 match self { $(Event::$variant(_) => $kind,)+ }
@@ -138,6 +146,7 @@ vocabulary! {
     ConfigRefused(system::ConfigRefused) = "system.config_refused", Medium, Security;
     LedgerVerified(system::LedgerVerified) = "system.ledger_verified", Informational, Security;
     JobFailed(system::JobFailed) = "system.job_failed", High, Operations;
+    EntriesForgotten(system::EntriesForgotten) = "system.entries_forgotten", Informational, Ledger;
 }
 
 /// An event as it stands in the ledger.

@@ -71,6 +71,7 @@ fn class_of(event: &Event) -> Class {
         Event::Stopped(_) => lifecycle(4, 1),
         Event::ConfigReloaded(_)
         | Event::LedgerVerified(_)
+        | Event::EntriesForgotten(_)
         | Event::CertificateIssued(_)
         | Event::UpstreamUp(_) => lifecycle(99, 1),
         Event::ConfigRefused(_)

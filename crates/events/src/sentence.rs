@@ -49,6 +49,9 @@ impl Event {
             Event::ConfigReloaded(_) => "A changed config is in force".to_owned(),
             Event::ConfigRefused(c) => format!("A changed config was refused: {}", c.reason),
             Event::LedgerVerified(l) => format!("Verified the ledger's {} entries", l.entries),
+            Event::EntriesForgotten(e) => {
+                format!("Forgot {} entries of the ledger that were kept long enough", e.count())
+            }
             Event::JobFailed(j) => {
                 format!("Gave up {} ({}) after {} attempts: {}", j.kind, j.job, j.attempts, j.code)
             }

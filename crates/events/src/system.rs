@@ -46,3 +46,18 @@ pub struct JobFailed {
     /// How often it was tried.
     pub attempts: u32,
 }
+
+/// What these entries of the ledger said is deleted, because it was kept long enough. Their hashes stay, so the tree does;
+/// an empty entry that no such fact names was emptied by somebody else.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EntriesForgotten {
+    /// First and last number of each run of entries.
+    pub entries: Vec<(u64, u64)>,
+}
+
+impl EntriesForgotten {
+    pub fn count(&self) -> u64 {
+        let runs = self.entries.iter().map(|(first, last)| last.saturating_sub(*first).saturating_add(1));
+        runs.fold(0, u64::saturating_add)
+    }
+}

@@ -1,7 +1,7 @@
 //! Where the two engines differ: every fragment of SQL that is not the same text for both, and nothing else.
 //!
 //! Domains write `TEXT`, `BIGINT`, `DOUBLE PRECISION` and `BLOB`, parameters `$1`, `$2`, …, and, in migrations only,
-//! the marks `{{row_key}}`, `{{append_only TABLE}}` and `{{grow_only TABLE COLUMN}}`.
+//! the marks `{{row_key}}`, `{{append_only TABLE}}`, `{{grow_only TABLE COLUMN}}` and `{{forget_only TABLE}}`.
 
 /// Which engine a database runs on. SQL must not depend on it; messages and probes may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,6 +92,27 @@ impl Engine {
         }
     }
 
+    /// Fragment 8: a table that was append-only may now be emptied, entry by entry, as the ledger's is; see migration 3.
+    fn forget_only(self, table: &str) -> String {
+        let forgets = "NEW.seq = OLD.seq AND NEW.id = OLD.id AND NEW.at = OLD.at AND NEW.kind = OLD.kind AND \
+                       NEW.severity = OLD.severity AND NEW.tree = OLD.tree AND NEW.actor = '' AND \
+                       NEW.request IS NULL AND LENGTH(NEW.body) = 0";
+        match self {
+            Engine::Sqlite => format!(
+                "DROP TRIGGER {table}_keeps_values;\n\
+                 CREATE TRIGGER {table}_keeps_values BEFORE UPDATE ON {table} WHEN NOT ({forgets}) \
+                 BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END;"
+            ),
+            Engine::Postgres => format!(
+                "DROP TRIGGER {table}_keeps_rows ON {table};\n\
+                 CREATE TRIGGER {table}_keeps_rows BEFORE DELETE OR TRUNCATE ON {table} \
+                 FOR EACH STATEMENT EXECUTE FUNCTION {table}_refuse();\n\
+                 CREATE TRIGGER {table}_keeps_values BEFORE UPDATE ON {table} FOR EACH ROW \
+                 WHEN (NOT ({forgets})) EXECUTE FUNCTION {table}_refuse();"
+            ),
+        }
+    }
+
     /// A migration's text as this engine takes it. `None` when it has a mark that is not known.
     pub(crate) fn migration(self, sql: &str) -> Option<String> {
         let mut out = String::with_capacity(sql.len() + 256);
@@ -104,6 +125,7 @@ impl Engine {
                 ["row_key"] => out.push_str(self.row_key()),
                 ["append_only", table] => out.push_str(&self.append_only(table)),
                 ["grow_only", table, column] => out.push_str(&self.grow_only(table, column)),
+                ["forget_only", table] => out.push_str(&self.forget_only(table)),
                 _ => return None,
             }
             rest = after;
@@ -112,7 +134,7 @@ impl Engine {
         Some(out)
     }
 
-    /// Fragments 8 and 9: `BLOB` is `BYTEA` on PostgreSQL, and `TEXT` sorts by bytes there too (the server's locale
+    /// Fragments 9 and 10: `BLOB` is `BYTEA` on PostgreSQL, and `TEXT` sorts by bytes there too (the server's locale
     /// would sort otherwise than SQLite does). Not behind `AS`, where it names the type of a cast.
     fn types(self, sql: &str) -> String {
         if self == Engine::Sqlite {

@@ -22,6 +22,7 @@ pub struct Migration {
 const OWN: &[Migration] = &[
     Migration { domain: "store", number: 1, sql: include_str!("../migrations/0001_ledger.sql") },
     Migration { domain: "store", number: 2, sql: include_str!("../migrations/0002_jobs.sql") },
+    Migration { domain: "store", number: 3, sql: include_str!("../migrations/0003_forgetting.sql") },
 ];
 
 const CREATE_TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_migration (domain TEXT NOT NULL, \

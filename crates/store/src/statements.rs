@@ -22,11 +22,15 @@ statements! {
     FIND_LAST_CHECKPOINT = "SELECT CAST(MAX(size) AS BIGINT) FROM ledger_checkpoint";
     FIND_LAST_SEQ = "SELECT CAST(MAX(seq) AS BIGINT) FROM ledger_entry";
     FIND_TREE = "SELECT tree FROM ledger_entry WHERE seq = $1";
-    FIND_ENTRY = "SELECT seq, body FROM ledger_entry WHERE id = $1";
-    FIND_ENTRIES_AFTER = "SELECT seq, body FROM ledger_entry WHERE seq > $1 ORDER BY seq LIMIT $2";
+    FIND_ENTRY = "SELECT seq, body FROM ledger_entry WHERE id = $1 AND LENGTH(body) > 0";
+    FIND_ENTRIES_AFTER = "SELECT seq, body FROM ledger_entry WHERE seq > $1 AND LENGTH(body) > 0 ORDER BY seq LIMIT $2";
     FIND_ENTRIES_OF_REQUEST = "SELECT seq, body FROM ledger_entry WHERE request = $1 ORDER BY seq LIMIT $2";
     FIND_WHOLE_ENTRIES = "SELECT seq, id, at, kind, severity, actor, request, body, tree FROM ledger_entry \
                           WHERE seq > $1 ORDER BY seq LIMIT $2";
+
+    FIND_ENTRIES_OF_KIND = "SELECT seq, body, tree FROM ledger_entry WHERE kind = $1 AND seq > $2 \
+                            AND LENGTH(body) > 0 ORDER BY seq LIMIT $3";
+    FORGET_ENTRIES = "UPDATE ledger_entry SET body = $3, actor = '', request = NULL WHERE seq >= $1 AND seq <= $2";
 
     FIND_CURSOR = "SELECT seq FROM subscription_cursor WHERE name = $1";
     MOVE_CURSOR = "INSERT INTO subscription_cursor (name, seq) VALUES ($1, $2) ON CONFLICT (name) \

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use storeward_base::Timestamp;
 use storeward_store::jobs::{self, Failed, Handler, Job, Runner, RunnerOptions, Trouble};
-use storeward_store::{Db, Error, Tx, addresses};
+use storeward_store::{Db, Error, Tx, addresses, ledger};
 
 use super::log;
 use crate::Done;
@@ -36,6 +36,12 @@ fn own(db: &Db) -> Vec<Handler> {
     };
     vec![
         daily("store.forget_addresses", Forget { what: addresses::forget_before, kept: ADDRESSES_KEPT }),
+        Handler::new("store.forget_events", {
+            let db = db.clone();
+            move |job| forget_events(db.clone(), job)
+        })
+        .every(DAY)
+        .time_limit(Duration::from_secs(3600)),
         daily("store.forget_dead_jobs", Forget { what: jobs::forget_dead_before, kept: DEAD_JOBS_KEPT }),
     ]
 }
@@ -57,6 +63,21 @@ impl Forget {
         });
         Ok(forgotten.await?)
     }
+}
+
+/// Empties the ledger's entries that were kept long enough, a thousand at a time, so that others get to write meanwhile.
+async fn forget_events(db: Db, job: Job) -> Result<(), Failed> {
+    let claim = job.claim();
+    let some = move |tx: &mut Tx<'_>| {
+        let forgotten = ledger::forget(tx)?;
+        if forgotten == 0 {
+            tx.commit_silent("no event is old enough to be forgotten");
+            claim.finish(tx)?;
+        }
+        Ok::<_, Error>(forgotten)
+    };
+    while db.write(some).await? > 0 {}
+    Ok(())
 }
 
 fn note_trouble(trouble: Trouble<'_>) {

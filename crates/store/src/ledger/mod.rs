@@ -4,11 +4,13 @@
 //! the migration), so that a proof needs O(log n) look-ups and appending needs no further table.
 
 mod append;
+mod forget;
 mod prove;
 mod query;
 mod verify;
 
 pub(crate) use append::{Appender, Signer, begin, is_written};
+pub use forget::forget;
 pub use prove::{Inclusion, prove_consistency, prove_inclusion};
 pub use query::{Filter, Head, by_id, by_request, head, read_after, search};
 pub use verify::{LedgerFault, Report, VerifyOptions, What, verify};

@@ -125,7 +125,9 @@ pub(crate) fn search_statement(filter: &Filter, size: PageSize) -> (String, Vec<
         narrow("seq <", to_column(before).into());
     }
     values.push(Value::from(u32::from(size.get()) + 1));
-    let conditions = if conditions.is_empty() { "seq > 0".to_owned() } else { conditions.join(" AND ") };
+    // What was forgotten says nothing any more.
+    conditions.push("LENGTH(body) > 0".to_owned());
+    let conditions = conditions.join(" AND ");
     let limit = values.len();
     let sql =
         format!("SELECT seq, body FROM ledger_entry WHERE {conditions} ORDER BY seq DESC LIMIT ${limit}");

@@ -3,9 +3,10 @@
 use std::collections::VecDeque;
 
 use storeward_base::{EventId, RequestId, Timestamp};
-use storeward_events::Record;
+use storeward_events::{Event, Record};
 use storeward_seal::{Checkpoint, CompactRange, Hash, VerifierKey, merkle};
 
+use super::forget::Runs;
 use super::query::Head;
 use super::{head, to_column};
 use crate::statements::{FIND_CHECKPOINTS, FIND_LAST_CHECKPOINT, FIND_LAST_SEQ, FIND_WHOLE_ENTRIES};
@@ -29,6 +30,8 @@ pub struct Report {
     pub entries: u64,
     /// The root over them, computed anew.
     pub root: Hash,
+    /// Those of them whose words were forgotten, as the ledger itself says. Their hashes are in the tree.
+    pub forgotten: u64,
     /// Checkpoints whose signature, size and root were found good, the head's and the anchors included.
     pub checkpoints: u64,
     /// The first thing that does not hold; `None` when all does.
@@ -49,6 +52,8 @@ pub enum What {
     Missing,
     /// The body cannot be read as an event.
     Body,
+    /// The entry is empty, and no entry says that it was forgotten.
+    Emptied,
     /// A column does not say what the body says.
     Column(&'static str),
     /// The stored nodes of the tree are not those of the entries: an entry or a node was changed.
@@ -71,6 +76,7 @@ impl std::fmt::Display for LedgerFault {
         match &self.what {
             What::Missing => write!(f, "entry {seq} is missing"),
             What::Body => write!(f, "entry {seq} cannot be read as an event"),
+            What::Emptied => write!(f, "entry {seq} was emptied, and not by being forgotten"),
             What::Column(name) => write!(f, "entry {seq} says something else in its column {name}"),
             What::Tree => write!(f, "entry {seq} or its nodes of the tree were changed"),
             What::Uncounted => write!(f, "there are entries behind the head, which counts {seq}"),
@@ -116,6 +122,9 @@ struct Pass {
     anchors: Vec<(u64, String)>,
     good: u64,
     kept_seen: bool,
+    /// Empty entries, as long as nothing says that they were forgotten.
+    empty: Runs,
+    forgotten: u64,
 }
 
 /// An entry as its row has it.
@@ -143,7 +152,13 @@ impl Pass {
     fn begin(db: &Db, options: &VerifyOptions) -> Result<Result<Pass, Report>, Error> {
         let bad = |seq, what| {
             let first_fault = Some(LedgerFault { seq, what });
-            Ok(Err(Report { entries: 0, root: merkle::empty_root(), checkpoints: 0, first_fault }))
+            Ok(Err(Report {
+                entries: 0,
+                root: merkle::empty_root(),
+                forgotten: 0,
+                checkpoints: 0,
+                first_fault,
+            }))
         };
         let looked = db.read_blocking(|reader| {
             let last: Option<u64> = reader.query_one(FIND_LAST_SEQ, &[], |row| row.get(0))?;
@@ -175,7 +190,9 @@ impl Pass {
         let kept_seen = head.kept_size == 0;
         let range = CompactRange::new();
         let (ahead, fetched, good) = (VecDeque::new(), 0, 0);
-        let mut pass = Pass { head, trusted, range, ahead, fetched, anchors, good, kept_seen };
+        let (empty, forgotten) = (Runs::default(), 0);
+        let mut pass =
+            Pass { head, trusted, range, ahead, fetched, anchors, good, kept_seen, empty, forgotten };
         pass.fetch(db)?;
         Ok(match pass.compare(db)? {
             Ok(()) => Ok(pass),
@@ -209,6 +226,16 @@ impl Pass {
             return fault(seq, What::Missing);
         }
         let mut grown = self.range.clone();
+        if entry.body.is_empty() {
+            // Its hash is the first node it completes. Whether it may be empty is said by a later entry, if at all.
+            let Some(leaf) = entry.tree.first_chunk::<32>() else { return fault(seq, What::Tree) };
+            if grown.append(*leaf).concat() != entry.tree {
+                return fault(seq, What::Tree);
+            }
+            self.empty.insert(seq);
+            self.range = grown;
+            return Ok(());
+        }
         if grown.append(merkle::leaf_hash(&entry.body)).concat() != entry.tree {
             return fault(seq, What::Tree);
         }
@@ -223,6 +250,11 @@ impl Pass {
         ];
         if let Some((name, _)) = columns.iter().find(|(_, fits)| !fits) {
             return fault(seq, What::Column(name));
+        }
+        if let Event::EntriesForgotten(forgotten) = &record.event {
+            for (first, last) in &forgotten.entries {
+                self.forgotten += self.empty.remove(*first, *last);
+            }
         }
         self.range = grown;
         Ok(())
@@ -282,11 +314,15 @@ impl Pass {
         if !self.kept_seen {
             return fault(self.head.kept_size, What::CheckpointMissing);
         }
+        if let Some(seq) = self.empty.first() {
+            return fault(seq, What::Emptied);
+        }
         Ok(())
     }
 
     fn report(&self, first_fault: Option<LedgerFault>) -> Report {
-        Report { entries: self.range.size(), root: self.range.root(), checkpoints: self.good, first_fault }
+        let (entries, root) = (self.range.size(), self.range.root());
+        Report { entries, root, forgotten: self.forgotten, checkpoints: self.good, first_fault }
     }
 }
 

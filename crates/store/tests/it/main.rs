@@ -3,6 +3,7 @@
 
 mod batcher;
 mod crash;
+mod forgetting;
 mod jobs;
 mod ledger;
 mod lost_server;
