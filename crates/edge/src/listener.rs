@@ -23,7 +23,7 @@ use tokio_rustls::server::TlsStream;
 use crate::access::{AccessRecord, TlsVersion, Verdict};
 use crate::guard::{Connection, GuardedIo, HeadLimits, Watched};
 use crate::proxy_protocol;
-use crate::record::Ending;
+use crate::record::{Ending, mask_path};
 use crate::serve::{self, Peer};
 use crate::server::{Connections, Core, Shared};
 
@@ -206,6 +206,10 @@ impl Drop for Told {
         record.verdict = Verdict::Refused;
         record.reason = code.into();
         record.path = "-".into();
+        if let Some((method, target)) = self.connection.refused_request() {
+            record.method = method.parse().unwrap_or_default();
+            record.path = mask_path(target.split('?').next().unwrap_or_default()).into();
+        }
         if self.core.may_tell_refusal() {
             let event = storeward_events::edge::RequestRefused { status, reason: code.to_owned() }.into();
             self.core.shared.emit.emit(storeward_host::Emission {

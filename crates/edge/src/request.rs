@@ -8,7 +8,7 @@ use crate::canonical::Refused;
 
 /// Names that only we (or a trusted proxy) may set. A client's own are dropped, in every spelling that a shop might fold
 /// into them (`X_Forwarded_For`, `X.Forwarded.For`).
-const OURS: [&str; 22] = [
+const OURS: [&str; 51] = [
     "x-forwarded-for",
     "x-forwarded-proto",
     "x-forwarded-host",
@@ -31,6 +31,37 @@ const OURS: [&str; 22] = [
     "proxy",
     "x-request-id",
     "front-end-https",
+    // Relatives that shops, frameworks and content networks believe.
+    "client-ip",
+    "fastly-client-ip",
+    "x-azure-clientip",
+    "x-azure-socketip",
+    "x-originating-ip",
+    "x-remote-ip",
+    "x-remote-addr",
+    "x-remote-host",
+    "x-proxyuser-ip",
+    "wl-proxy-client-ip",
+    "proxy-client-ip",
+    "x-envoy-external-address",
+    "x-appengine-user-ip",
+    "x-host",
+    "x-http-host-override",
+    "x-forwarded-protocol",
+    "x-forwarded-uri",
+    "x-url-scheme",
+    "x-scheme",
+    "x-original-uri",
+    // Who somebody is, as a server before the shop would say it.
+    "remote-user",
+    "x-remote-user",
+    "x-forwarded-user",
+    "x-forwarded-email",
+    "x-forwarded-preferred-username",
+    "x-forwarded-groups",
+    "x-forwarded-access-token",
+    "x-authenticated-user",
+    "x-webauth-user",
 ];
 
 /// Whether a client's header must not reach the shop.
@@ -41,7 +72,12 @@ pub fn is_dropped(name: &HeaderName) -> bool {
         return true;
     }
     match name.as_bytes().first() {
-        Some(b'x' | b'f' | b'c' | b't' | b'p') => OURS.contains(&name) || name.starts_with("x-storeward-"),
+        Some(b'x' | b'f' | b'c' | b't' | b'p' | b'w' | b'r' | b's') => {
+            OURS.contains(&name)
+                || ["x-storeward-", "x-ssl-client", "ssl-client", "x-auth-request-"]
+                    .iter()
+                    .any(|start| name.starts_with(start))
+        }
         _ => false,
     }
 }
@@ -81,7 +117,8 @@ pub fn may_be_trailer(name: &HeaderName) -> bool {
 }
 
 /// Refuses a Connection line that names fields of the message (it would take a Cookie or our own fields away).
-/// True when the client asks for an upgrade.
+/// True when the client asks for a WebSocket (RFC 6455 4.1). Any other upgrade is passed over, as RFC 9110 7.8 allows: behind
+/// `h2c` nothing could be inspected, recorded or masked any more.
 pub fn check_connection(headers: &HeaderMap) -> Result<bool, Refused> {
     let mut upgrade = false;
     for line in headers.get_all(header::CONNECTION) {
@@ -98,7 +135,15 @@ pub fn check_connection(headers: &HeaderMap) -> Result<bool, Refused> {
             }
         }
     }
-    Ok(upgrade && headers.contains_key(header::UPGRADE))
+    let is = |name: HeaderName, value: &str| {
+        let mut lines = headers.get_all(name).iter();
+        lines.next().is_some_and(|v| v.as_bytes().eq_ignore_ascii_case(value.as_bytes()))
+            && lines.next().is_none()
+    };
+    Ok(upgrade
+        && is(header::UPGRADE, "websocket")
+        && is(header::SEC_WEBSOCKET_VERSION, "13")
+        && headers.contains_key(header::SEC_WEBSOCKET_KEY))
 }
 
 /// How the body is framed towards the shop.
@@ -238,6 +283,19 @@ mod tests {
             "Content_Length",
             "Transfer_Encoding",
             "X-Request-Id",
+            "Client-IP",
+            "Fastly-Client-IP",
+            "WL-Proxy-Client-IP",
+            "Proxy-Client-IP",
+            "X-Remote-Addr",
+            "X-Host",
+            "X-HTTP-Host-Override",
+            "X-Forwarded-Protocol",
+            "X-Forwarded-User",
+            "Remote-User",
+            "X-SSL-Client-Verify",
+            "SSL-Client-Cert",
+            "X-Auth-Request-Email",
         ] {
             let text = written(&[(name, "203.0.113.99")]);
             assert!(!text.contains("203.0.113.99"), "{name} got through:\n{text}");
@@ -256,12 +314,35 @@ mod tests {
 
     #[test]
     fn connection_may_not_name_fields() {
-        let check =
-            |line: &str| check_connection(&headers(&[("connection", line), ("upgrade", "websocket")]));
+        let check = |line: &str| {
+            check_connection(&headers(&[
+                ("connection", line),
+                ("upgrade", "websocket"),
+                ("sec-websocket-version", "13"),
+                ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+            ]))
+        };
         assert_eq!(check("close"), Ok(false));
         assert_eq!(check("keep-alive, Upgrade"), Ok(true));
         assert_eq!(check("close, X-Forwarded-For").unwrap_err().code, "connection.names_field");
         assert_eq!(check("Cookie").unwrap_err().status, 400);
+    }
+
+    #[test]
+    fn only_a_websocket_is_an_upgrade() {
+        let check = |fields: &[(&str, &str)]| {
+            let mut all = vec![("connection", "upgrade")];
+            all.extend_from_slice(fields);
+            check_connection(&headers(&all))
+        };
+        let whole = [("sec-websocket-version", "13"), ("sec-websocket-key", "x")];
+        assert_eq!(check(&[&[("upgrade", "WebSocket")], &whole[..]].concat()), Ok(true));
+        for upgrade in ["h2c", "HTTP/2.0", "TLS/1.0", "websocket, h2c", "connect-udp", ""] {
+            assert_eq!(check(&[&[("upgrade", upgrade)], &whole[..]].concat()), Ok(false), "{upgrade}");
+        }
+        let doubled = [&[("upgrade", "websocket"), ("upgrade", "h2c")], &whole[..]].concat();
+        assert_eq!(check(&doubled), Ok(false));
+        assert_eq!(check(&[("upgrade", "websocket")]), Ok(false));
     }
 
     #[test]

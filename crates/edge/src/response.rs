@@ -37,11 +37,7 @@ pub struct Place<'a> {
 
 /// Puts a response head right. What the shop says itself stays, unless it is weaker than nothing.
 pub fn harden(headers: &mut HeaderMap, policy: &HeaderPolicy, place: Place<'_>) {
-    if policy.hide_banners {
-        for name in BANNERS {
-            headers.remove(name);
-        }
-    }
+    hide_banners(headers, policy);
     if let Some(hsts) = policy.hsts
         && may_pin(place.host)
     {
@@ -69,6 +65,15 @@ pub fn harden(headers: &mut HeaderMap, policy: &HeaderPolicy, place: Place<'_>) 
         secure_cookies(headers);
     }
     keep_redirect_outside(headers, place);
+}
+
+/// What tells an attacker what runs behind us goes, also from the head of a tunnel.
+pub fn hide_banners(headers: &mut HeaderMap, policy: &HeaderPolicy) {
+    if policy.hide_banners {
+        for name in BANNERS {
+            headers.remove(name);
+        }
+    }
 }
 
 /// HSTS pins a whole host, all its ports, for two years: never one that developers share with other programs.

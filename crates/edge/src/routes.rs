@@ -80,7 +80,7 @@ impl Routes {
         }
     }
 
-    /// The route of a canonical path. Matches whole segments: `/shop` covers `/shop/a`, not `/shopping`.
+    /// The route of a canonical path. Matches whole segments: `/shop` covers `/shop/a` and `/Shop;x=1/a`, not `/shopping`.
     pub fn of(&self, path: &str) -> &Route {
         self.0
             .iter()
@@ -94,9 +94,15 @@ impl Routes {
     }
 }
 
+/// Whole segments, letters of either case, and without the parameters that Java servers cut off behind `;`: a rule for
+/// `/admin` must hold for every spelling under which some shop would serve it.
 fn covers(prefix: &str, path: &str) -> bool {
-    let prefix = prefix.trim_end_matches('/');
-    path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    let mut wanted = prefix.split('/').filter(|s| !s.is_empty());
+    let mut given = path.split('/').filter(|s| !s.is_empty());
+    wanted.all(|segment| {
+        let name = given.next().and_then(|s| s.split(';').next());
+        name.is_some_and(|name| name.eq_ignore_ascii_case(segment))
+    })
 }
 
 fn overlay(default: &Route, entry: &RouteEntry) -> Result<Route, ConfigError> {
@@ -211,6 +217,17 @@ mod tests {
         .unwrap();
         let compresses = |path: &str| routes.of(path).compress;
         assert!(compresses("/") && !compresses("/own") && compresses("/both") && !compresses("/never"));
+    }
+
+    #[test]
+    fn a_rule_holds_for_every_spelling_of_its_path() {
+        let routes = build("[[route]]\npath = '/admin/users'\nbody_bytes = 7").unwrap();
+        for path in ["/admin/users", "/ADMIN/Users/x", "/admin;a=b/users", "/admin;/users;jsessionid=1/x"] {
+            assert_eq!(routes.of(path).body_bytes, 7, "{path}");
+        }
+        for path in ["/admin", "/adminusers", "/;admin/users", "/x/admin/users", "/admin/;users"] {
+            assert_ne!(routes.of(path).body_bytes, 7, "{path}");
+        }
     }
 
     #[test]

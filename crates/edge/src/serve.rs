@@ -114,7 +114,8 @@ impl Exchange<'_> {
     async fn steps(&mut self, mut request: Request<Incoming>) -> Result<Answer, Stopped> {
         // canonical: closed. What has two readings has no place behind this line.
         let target = self.canonical(&request)?;
-        let upgrade = request::check_connection(request.headers()).map_err(Stopped::Refused)?;
+        let upgrade = request::check_connection(request.headers()).map_err(Stopped::Refused)?
+            && request.method() == Method::GET;
         let route = self.live.routes.of(&target.path);
         self.note(&request, &target, route);
         // ban: open. Losing the book of bans must not close the shop.
@@ -184,7 +185,7 @@ impl Exchange<'_> {
             Outcome::Switched { mut head, wire } => match on_upgrade {
                 Some(client) => match stages::tell_switch(&mut session, &mut head).await {
                     Some(instead) => Ok(instead),
-                    None => Ok(self.switch(head, wire, client)),
+                    None => Ok(self.switch(head, wire, client, route)),
                 },
                 None => Err(Stopped::Upstream(UpstreamError::Response("response.unasked_upgrade"))),
             },
@@ -378,8 +379,10 @@ impl Exchange<'_> {
         head: upstream::response::Head,
         wire: upstream::wire::Wire,
         client: hyper::upgrade::OnUpgrade,
+        route: &Route,
     ) -> Answer {
         let mut headers = head.headers;
+        crate::response::hide_banners(&mut headers, &route.headers);
         headers.insert(header::CONNECTION, header::HeaderValue::from_static("upgrade"));
         if let Some(protocol) = head.upgrade {
             headers.insert(header::UPGRADE, protocol);

@@ -88,6 +88,8 @@ pub struct Connection {
     drain_since_ms: AtomicU64,
     client: OnceLock<std::net::IpAddr>,
     refused: OnceLock<(u16, &'static str)>,
+    /// Method and target of the refused request, where they were read.
+    refused_request: OnceLock<(String, String)>,
     waker: std::sync::Mutex<Option<Waker>>,
     /// Interim responses (103) that go out before the next bytes of hyper's.
     interim: std::sync::Mutex<Vec<u8>>,
@@ -112,6 +114,7 @@ impl Connection {
             drain_since_ms: AtomicU64::new(0),
             client: OnceLock::new(),
             refused: OnceLock::new(),
+            refused_request: OnceLock::new(),
             waker: std::sync::Mutex::new(None),
             interim: std::sync::Mutex::new(Vec::new()),
             has_interim: AtomicBool::new(false),
@@ -145,6 +148,21 @@ impl Connection {
     pub fn refuse(&self, status: u16, code: &'static str) {
         // Only the first reason counts.
         let _ = self.refused.set((status, code));
+    }
+
+    /// Notes which request it was.
+    pub(super) fn refuse_request(&self, method: &str, target: &str) {
+        let _ = self.refused_request.set((method.to_owned(), target.to_owned()));
+    }
+
+    /// Method and target of the refused request, cut, as far as they were read.
+    pub fn refused_request(&self) -> Option<(&str, &str)> {
+        self.refused_request.get().map(|(method, target)| (method.as_str(), target.as_str()))
+    }
+
+    /// Bytes written so far, where all of them have left us.
+    pub(super) fn written_out(&self) -> Option<u64> {
+        self.flushed.load(Relaxed).then(|| self.written_bytes.load(Relaxed))
     }
 
     /// Status and code with which the connection was refused, if it was.

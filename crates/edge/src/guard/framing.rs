@@ -117,8 +117,26 @@ pub struct Framing {
     limits: HeadLimits,
     state: State,
     head: Head,
+    /// Method and target of the request under way, as much as staff need to recognise it.
+    begun: Begun,
     /// The beginning of a line that the last read cut.
     line: Vec<u8>,
+}
+
+/// The start of a request line, kept without an allocation.
+#[derive(Clone, Copy, Debug)]
+struct Begun {
+    bytes: [u8; 128],
+    length: usize,
+}
+
+impl Begun {
+    const NONE: Begun = Begun { bytes: [0; 128], length: 0 };
+
+    fn note(&mut self, line: &[u8]) {
+        self.length = line.len().min(self.bytes.len());
+        self.bytes.iter_mut().zip(line).for_each(|(to, from)| *to = *from);
+    }
 }
 
 /// What the bytes led to, for the clock that watches slow clients.
@@ -142,8 +160,16 @@ impl Framing {
                 chunked: false,
                 hosts: 0,
             },
+            begun: Begun::NONE,
             line: Vec::new(),
         }
+    }
+
+    /// The request under way: its method and target, cut after 128 bytes. `None` before its first line is whole.
+    pub fn begun(&self) -> Option<(&str, &str)> {
+        let line = self.begun.bytes.get(..self.begun.length)?;
+        let mut parts = std::str::from_utf8(line).ok()?.split(' ');
+        Some((parts.next()?, parts.next()?))
     }
 
     pub const fn phase(&self) -> Phase {
@@ -162,6 +188,7 @@ impl Framing {
             let step = match self.state {
                 State::Idle => {
                     self.head = Head::default();
+                    self.begun.length = 0;
                     self.state = State::RequestLine;
                     Ok(0)
                 }
@@ -244,10 +271,12 @@ impl Framing {
         let sound = !method.is_empty()
             && method.iter().all(|b| is_token(*b))
             && !target.is_empty()
-            && target.iter().all(|b| (0x21..0x7F).contains(b));
+            // A fragment never leaves a client (RFC 9110 4.2.4): hyper would cut it off unseen.
+            && target.iter().all(|b| (0x21..0x7F).contains(b) && *b != b'#');
         if !sound {
             return Err(Refusal::RequestLine);
         }
+        self.begun.note(line);
         self.head.http_10 = match version {
             b"HTTP/1.1" => false,
             b"HTTP/1.0" => true,

@@ -25,9 +25,17 @@ enum Reader {
 #[derive(Debug)]
 enum Refusing {
     No,
-    Write { answer: Vec<u8>, written: usize },
+    /// As long as nothing of another answer went out, and no more requests are served than the refused one itself.
+    Write {
+        answer: Vec<u8>,
+        written: usize,
+        before: u64,
+        in_flight: u32,
+    },
     Shutdown,
-    Linger { read: usize },
+    Linger {
+        read: usize,
+    },
 }
 
 /// A client connection under guard. After an upgrade (101) the bytes pass unread.
@@ -37,6 +45,8 @@ pub struct GuardedIo<S> {
     shared: Arc<Connection>,
     reader: Reader,
     refusing: Refusing,
+    /// Bytes that had been written when the request under way began; `None` where an earlier answer was not done.
+    begun_at: Option<u64>,
     /// An interim response on its way out, and how much of it is written.
     interim: Option<(Vec<u8>, usize)>,
 }
@@ -49,6 +59,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> GuardedIo<S> {
             shared,
             reader: Reader::Http1(Framing::new(limits)),
             refusing: Refusing::No,
+            begun_at: None,
             interim: None,
         }
     }
@@ -60,6 +71,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> GuardedIo<S> {
             shared,
             reader: Reader::Http2(Frames::new(limits)),
             refusing: Refusing::No,
+            begun_at: None,
             interim: None,
         }
     }
@@ -69,6 +81,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> GuardedIo<S> {
         let now_ms = self.shared.now_ms();
         match &mut self.reader {
             Reader::Http1(framing) => {
+                if framing.phase() != Phase::Body {
+                    self.begun_at = self.shared.written_out().filter(|_| self.shared.in_flight() == 0);
+                }
                 let result = framing.read(bytes);
                 self.shared.enter(match framing.phase() {
                     Phase::Idle => Stage::Idle,
@@ -77,14 +92,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> GuardedIo<S> {
                 });
                 result.map_err(|(sound, refusal)| {
                     self.shared.refuse(refusal.status(), refusal.code());
+                    if let Some((method, target)) = framing.begun() {
+                        self.shared.refuse_request(method, target);
+                    }
                     // From here on the clock for refused clients runs, whatever they read or send.
                     self.shared.enter(Stage::Linger);
-                    let alone = sound == 0 && self.shared.in_flight() == 0;
-                    let answered = alone || framing.phase() == Phase::Head && self.shared.in_flight() == 0;
-                    self.refusing = if answered {
-                        Refusing::Write { answer: answer(refusal.status(), refusal.code()), written: 0 }
-                    } else {
-                        Refusing::Shutdown
+                    // A broken body belongs to a request that is being served; a broken head to none yet.
+                    let in_flight = u32::from(framing.phase() == Phase::Body);
+                    self.refusing = match self.begun_at {
+                        Some(before) => {
+                            let answer = answer(refusal.status(), refusal.code());
+                            Refusing::Write { answer, written: 0, before, in_flight }
+                        }
+                        None => Refusing::Shutdown,
                     };
                     sound
                 })
@@ -112,6 +132,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> GuardedIo<S> {
         }
     }
 
+    /// Whether the refusal's own answer is on its way out: nothing may come in between.
+    fn answers_itself(&self) -> bool {
+        matches!(self.refusing, Refusing::Write { written: 1.., .. })
+    }
+
     /// Writes interim responses before anything else goes out.
     fn poll_interim(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.interim.is_none() {
@@ -133,11 +158,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> GuardedIo<S> {
         loop {
             match &mut self.refusing {
                 Refusing::No => return Poll::Ready(io::ErrorKind::InvalidData.into()),
-                // A request before the refused bytes is being served: an answer now would be taken for its answer.
-                Refusing::Write { written: 0, .. } if self.shared.in_flight() > 0 => {
+                // Another answer is due or has begun: this one would be taken for it.
+                Refusing::Write { written: 0, before, in_flight, .. }
+                    if self.shared.in_flight() > *in_flight || self.shared.written_out() != Some(*before) =>
+                {
                     self.refusing = Refusing::Shutdown;
                 }
-                Refusing::Write { answer, written } => {
+                Refusing::Write { answer, written, .. } => {
                     let rest = answer.get(*written..).unwrap_or_default();
                     if rest.is_empty() {
                         self.refusing = Refusing::Shutdown;
@@ -225,6 +252,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for GuardedIo<S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for GuardedIo<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        if self.answers_itself() {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
         ready!(self.poll_interim(cx))?;
         let result = Pin::new(&mut self.inner).poll_write(cx, bytes);
         self.shared.has_written(&result);
@@ -236,6 +266,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for GuardedIo<S> {
         cx: &mut Context<'_>,
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if self.answers_itself() {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
         ready!(self.poll_interim(cx))?;
         let result = Pin::new(&mut self.inner).poll_write_vectored(cx, parts);
         self.shared.has_written(&result);

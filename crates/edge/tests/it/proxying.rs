@@ -142,7 +142,7 @@ async fn websockets_pass_and_outlive_a_reload() {
     let edge = TestEdge::start(&[shop.url()], "[look]\nname = 'A'\n");
     let mut client = edge.connect().await;
     client
-        .send("GET /ws HTTP/1.1\r\nHost: shop.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+        .send("GET /ws HTTP/1.1\r\nHost: shop.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
         .await;
     let response = client.response(false).await;
     assert_eq!((response.status, response.header("upgrade")), (101, Some("websocket")));

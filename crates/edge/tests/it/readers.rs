@@ -89,7 +89,7 @@ async fn a_tunnel_is_counted_watched_and_ends_with_a_stop() {
     })
     .await;
     let edge = TestEdge::start(&[shop.url()], LIMITS);
-    let upgrade = "GET /ws HTTP/1.1\r\nHost: shop.test\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n";
+    let upgrade = "GET /ws HTTP/1.1\r\nHost: shop.test\r\nConnection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
     let mut idle = edge.connect().await;
     idle.send(upgrade).await;
     assert_eq!(idle.response(false).await.status, 101);

@@ -69,6 +69,7 @@ async fn ambiguous_targets_hosts_and_methods_are_refused() {
     for (request, status, reason) in [
         (ask("GET /a/../admin", "shop.test", ""), 400, "path.dot_segment"),
         (ask("GET /a/%2e%2e/admin", "shop.test", ""), 400, "path.dot_segment"),
+        (ask("GET /a#/../admin", "shop.test", ""), 400, "head.request_line"),
         (ask("GET /a%00.php", "shop.test", ""), 400, "path.nul"),
         (ask("GET /a%0d%0aX:1", "shop.test", ""), 400, "path.line_end"),
         (ask("GET /", "evil.example", ""), 421, "host.not_ours"),
@@ -102,12 +103,65 @@ async fn chunks_that_break_never_look_whole_to_the_shop() {
         let head = "POST /x HTTP/1.1\r\nHost: shop.test\r\nTransfer-Encoding: chunked\r\n\r\n";
         let mut client = edge.connect().await;
         client.send(format!("{head}{bad}")).await;
-        client.is_closed().await;
+        let refused = client.response(false).await;
+        assert_eq!(refused.status, 400, "{bad:?}: {refused:?}");
+        assert!(client.is_closed().await);
     }
-    wait_for(|| edge.records().iter().any(|r| r.reason == "chunk.trailer").then_some(())).await;
+    let record = edge.record_of("chunk.trailer").await;
+    assert_eq!((record.method.as_str(), record.path.as_ref(), record.status), ("POST", "/x", 400));
     assert!(shop.asked().iter().all(|a| a.broken), "{:?}", shop.asked());
     // The connections of broken requests are never used again: an honest one gets its own answer.
     assert_eq!(edge.get("/honest").await.text(), "x");
+    edge.stop();
+}
+
+/// Once the shop's answer is under way, a refusal of the body must not be written into it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_breaks_after_its_answer_began_gets_no_second_answer() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let shop = format!("http://{}", listener.local_addr().unwrap());
+    // A shop that answers before it has read the body.
+    let served = tokio::spawn(async move {
+        let head = b"HTTP/1.1 200 OK\r\nContent-Type: application/zip\r\nContent-Length: 9\r\n\r\nearly";
+        let mut open = Vec::new();
+        while let Ok((mut tcp, _)) = listener.accept().await {
+            tokio::io::AsyncWriteExt::write_all(&mut tcp, head).await.unwrap();
+            open.push(tcp);
+        }
+    });
+    let edge = TestEdge::start(&[shop], "[inspect]\nmode = 'off'\n");
+    let mut client = edge.connect().await;
+    client
+        .send("POST /x HTTP/1.1\r\nHost: shop.test\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")
+        .await;
+    assert!(client.head().await.unwrap().starts_with("HTTP/1.1 200"));
+    client.send("zzz\r\n").await;
+    assert!(client.is_closed().await);
+    let rest = String::from_utf8_lossy(&client.ahead).into_owned();
+    assert!(!rest.contains("HTTP/1.1 400"), "{rest}");
+    edge.stop();
+    served.abort();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upgrade_to_anything_but_a_websocket_is_no_way_around_us() {
+    let tunnel = b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n";
+    let shop = FakeShop::start(|asked| match asked.header("upgrade").is_empty() {
+        true => Reply::ok("no tunnel"),
+        false => Reply::Tunnel(tunnel.to_vec()),
+    })
+    .await;
+    let edge = TestEdge::start(&[shop.url()], "");
+    for lines in [
+        "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAA\r\n",
+        "Connection: Upgrade\r\nUpgrade: websocket, h2c\r\n",
+        "Connection: Upgrade\r\nUpgrade: websocket\r\nUpgrade: h2c\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: x\r\n",
+        "Connection: Upgrade\r\nUpgrade: websocket\r\n",
+    ] {
+        let answer = edge.ask(&format!("GET / HTTP/1.1\r\nHost: shop.test\r\n{lines}\r\n")).await;
+        assert_eq!((answer.status, answer.text().as_str()), (200, "no tunnel"), "{lines}");
+    }
+    assert!(shop.asked().iter().all(|a| !a.head.to_ascii_lowercase().contains("http2-settings")));
     edge.stop();
 }
 
@@ -153,6 +207,10 @@ async fn headers_that_pretend_to_be_ours_never_arrive() {
         "X.Storeward.Identity",
         "Content_Length",
         "X-Request-Id",
+        "Client-IP",
+        "WL-Proxy-Client-IP",
+        "X-Forwarded-Protocol",
+        "Remote-User",
     ];
     let lines: String = names.iter().map(|n| format!("{n}: 203.0.113.99\r\n")).collect();
     let response = edge.ask(&format!("GET / HTTP/1.1\r\nHost: shop.test\r\n{lines}\r\n")).await;

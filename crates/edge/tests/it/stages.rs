@@ -139,7 +139,7 @@ async fn a_tunnel_passes_the_session_step_too() {
     let edge = TestEdge::staged(session(), &[shop.url()], "");
     let mut client = edge.connect().await;
     client
-        .send("GET /ws HTTP/1.1\r\nHost: shop.test\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n")
+        .send("GET /ws HTTP/1.1\r\nHost: shop.test\r\nConnection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
         .await;
     let head = client.head().await.unwrap();
     assert!(head.starts_with("HTTP/1.1 101") && !head.contains("sid="), "{head}");
