@@ -11,7 +11,7 @@ use storeward_edge::certificates::Source;
 use crate::config::{Config, Loaded};
 use crate::data::DataDir;
 use crate::failure::Failure;
-use crate::{Directory, Done, open, platform};
+use crate::{Directory, Done, mail, open, platform};
 
 #[derive(Debug, clap::Args)]
 pub struct Options {
@@ -90,6 +90,10 @@ pub fn check(options: &Options) -> Done {
     findings.extend(ports(&loaded, running));
     findings.extend(upstreams(&loaded.config));
     findings.push(certificates(&loaded, dir));
+    findings.extend(mail::probe(&loaded.config).map(|found| match found {
+        Ok(says) => Finding::good("mail", says),
+        Err((says, todo)) => Finding::bad("mail", says, todo),
+    }));
     for finding in &findings {
         println!("{finding}");
     }

@@ -9,6 +9,8 @@ use storeward_edge::config::{
     HeadersSection, InspectSection, LimitsSection, Listen, Look, RouteEntry, UpstreamSection,
 };
 use storeward_edge::{EdgeConfig, Snapshot};
+use storeward_outbound::mail::MailSection;
+use storeward_outbound::sms::SmsSection;
 
 use crate::Done;
 use crate::failure::{Context, Failure};
@@ -45,6 +47,10 @@ pub struct Config {
     pub edge: EdgeSection,
     #[serde(default)]
     pub telemetry: Option<crate::telemetry::TelemetrySection>,
+    #[serde(default)]
+    pub mail: Option<MailSection>,
+    #[serde(default)]
+    pub sms: Option<SmsSection>,
 }
 
 /// One name or several; the first is the canonical one.
@@ -180,6 +186,9 @@ impl Config {
         if let Some(section) = &self.telemetry {
             section.exporter()?;
         }
+        crate::mail::brand(self)?;
+        crate::mail::mailer(self)?;
+        crate::mail::gateway(self)?;
         Ok(())
     }
 }
@@ -196,6 +205,21 @@ mod tests {
         let config = Config::parse(LEAST).unwrap();
         config.validate().unwrap();
         assert_eq!(config.console.listen.to_string(), "127.0.0.1:9443");
+    }
+
+    #[test]
+    fn mail_and_sms_are_checked_whole() {
+        let refused = |more: &str| {
+            let config = Config::parse(&format!("{LEAST}{more}")).unwrap();
+            config.validate().unwrap_err().to_string()
+        };
+        let mail = "[mail]\nserver = 'smtp.example.com'\nfrom = 'a@shop.example'\n";
+        assert!(Config::parse(&format!("{LEAST}{mail}")).unwrap().validate().is_ok());
+        assert!(refused(&format!("{mail}security = 'none'\n")).contains("mail.security"));
+        assert!(refused("[sms]\nurl = 'https://sms.example/'\n").contains("{to}"));
+        assert!(refused("[look]\nlogo = '/nowhere.png'\n").contains("look.logo"));
+        let typo = Config::parse(&format!("{LEAST}{mail}frm = 'x'\n")).unwrap_err();
+        assert!(typo.starts_with("line ") && typo.contains("frm"), "{typo}");
     }
 
     #[test]

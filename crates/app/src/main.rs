@@ -17,6 +17,7 @@ mod events;
 mod failure;
 mod init;
 mod ledger_emit;
+mod mail;
 mod open;
 mod platform;
 mod reload;
@@ -63,6 +64,10 @@ enum Word {
     Audit(audit::Options),
     /// Members of staff.
     Staff(staff::Options),
+    /// Mail: try it out, and make the keys that sign it.
+    Mail(mail::MailOptions),
+    /// Short messages: try them out.
+    Sms(mail::SmsOptions),
 }
 
 /// Where everything lies.
@@ -85,6 +90,8 @@ fn main() -> ExitCode {
         Word::Events(options) => events::events(&options),
         Word::Audit(options) => audit::audit(&options),
         Word::Staff(options) => staff::staff(&options),
+        Word::Mail(options) => mail::mail(&options),
+        Word::Sms(options) => mail::sms(&options),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -290,6 +290,8 @@ fn fixed_parts(before: &Config, after: &Config) -> Done {
         // Debug shows every setting but the secrets; a changed secret alone needs a restart too, and says nothing.
         ("certificates", format!("{:?}", before.certificates) == format!("{:?}", after.certificates)),
         ("telemetry", telemetry::is_same(before.telemetry.as_ref(), after.telemetry.as_ref())),
+        ("mail", before.mail == after.mail),
+        ("sms", before.sms == after.sms),
     ];
     match fixed.iter().find(|(_, same)| !same) {
         Some((key, _)) => Err(Failure::new(format!("`{key}` cannot change while Storeward runs"))

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -47,7 +48,7 @@ pub struct UpstreamSection {
     pub response_timeout_seconds: u64,
     /// PEM file with roots to trust for https servers instead of the system's.
     #[serde(default)]
-    pub ca_file: Option<std::path::PathBuf>,
+    pub ca_file: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -217,6 +218,8 @@ pub struct Look {
     pub colour: Option<String>,
     /// How to reach the shop's people, shown on the blocked page.
     pub contact: Option<String>,
+    /// PNG or JPEG file; stands in mails.
+    pub logo: Option<PathBuf>,
 }
 
 /// A value that does not fit; says where and what to do.

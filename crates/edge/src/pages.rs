@@ -182,6 +182,7 @@ mod tests {
             name: Some("<Kiln & Co>".into()),
             colour: Some("red;}body{display:none".into()),
             contact: Some("hello@shop.example".into()),
+            logo: None,
         };
         let response = notice(Notice::Blocked, false, &look, RequestId::from_bits(7), "blocked");
         let body = String::from_utf8(response.body().to_vec()).unwrap();

@@ -43,6 +43,16 @@ pub struct SmsSection {
     pub ca_file: Option<PathBuf>,
 }
 
+impl PartialEq for SmsSection {
+    /// Whether a reload leaves it as it is; headers are compared by what they hold.
+    fn eq(&self, other: &Self) -> bool {
+        let mut pairs = self.headers.iter().zip(&other.headers);
+        let same_headers = self.headers.len() == other.headers.len()
+            && pairs.all(|((a, x), (b, y))| a == b && x.expose() == y.expose());
+        same_headers && format!("{self:?}") == format!("{other:?}")
+    }
+}
+
 /// `[sms.success]`: how the gateway says yes.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
