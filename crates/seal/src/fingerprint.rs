@@ -75,8 +75,23 @@ impl fmt::Debug for PseudonymKey {
 
 /// SHA-256 (FIPS 180-4).
 pub fn sha256(bytes: &[u8]) -> Hash {
-    let mut out = [0; 32];
-    out.copy_from_slice(digest::digest(&digest::SHA256, bytes).as_ref());
+    hashed(&digest::SHA256, bytes)
+}
+
+/// SHA-384 (FIPS 180-4).
+pub fn sha384(bytes: &[u8]) -> [u8; 48] {
+    hashed(&digest::SHA384, bytes)
+}
+
+/// SHA-512 (FIPS 180-4).
+pub fn sha512(bytes: &[u8]) -> [u8; 64] {
+    hashed(&digest::SHA512, bytes)
+}
+
+/// `N` is the algorithm's length: every caller stands in this file.
+fn hashed<const N: usize>(algorithm: &'static digest::Algorithm, bytes: &[u8]) -> [u8; N] {
+    let mut out = [0; N];
+    out.copy_from_slice(digest::digest(algorithm, bytes).as_ref());
     out
 }
 
@@ -127,8 +142,13 @@ mod tests {
 
     #[test]
     fn hashes_have_their_known_values() {
-        // FIPS 180-4's example.
+        // FIPS 180-4's examples.
         assert_eq!(sha256_hex(b"abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        let long = "cb00753f45a35e8bb5a03d699ac65007272c32ab0eded1631a8b605a43ff5bed8086072ba1e7cc2358baeca134c825a7";
+        assert_eq!(hex(&sha384(b"abc")), long);
+        let longer = "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a\
+                      2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f";
+        assert_eq!(hex(&sha512(b"abc")), longer);
         assert!(equal(b"a", b"a") && !equal(b"a", b"b") && !equal(b"a", b"aa"));
         assert_ne!(token_hash("t"), sha256_hex(b"t"));
     }

@@ -276,8 +276,8 @@ fn stop<M>(queue: &mpsc::Sender<M>, message: impl Fn() -> M) {
 fn connect(url: &DatabaseUrl, access: Access, node: &str) -> Result<Conn, Error> {
     match &url.0 {
         Target::Sqlite(path) => SqliteConn::open(Path::new(path), access).map(Conn::Sqlite),
-        Target::Postgres(config) => {
-            let conn = PgConn::open(config, &format!("storeward/{node}"))?;
+        Target::Postgres(server) => {
+            let conn = PgConn::open(server, &format!("storeward/{node}"))?;
             Ok(Conn::Postgres(Box::new(conn)))
         }
     }

@@ -26,6 +26,7 @@ mod statements;
 pub mod subscription;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod tls;
 mod tx;
 mod url;
 mod value;

@@ -11,6 +11,8 @@ use postgres::{Client, Config, NoTls, Statement};
 
 use crate::conn::{Each, Row, RowOf};
 use crate::sqlite::shortened;
+use crate::tls::Tls;
+use crate::url::{Encryption, Server};
 use crate::{Constraint, Error, Value};
 
 const CONNECT_WAIT: Duration = Duration::from_secs(5);
@@ -22,20 +24,25 @@ const SETTINGS: &str = "SET synchronous_commit = on; SET statement_timeout = '30
 
 pub(crate) struct PgConn {
     config: Config,
+    tls: Option<Tls>,
     client: Option<Client>,
     statements: HashMap<String, Statement>,
 }
 
 impl PgConn {
-    pub(crate) fn open(config: &Config, name: &str) -> Result<Self, Error> {
-        let mut config = config.clone();
+    pub(crate) fn open(server: &Server, name: &str) -> Result<Self, Error> {
+        let tls = match &server.encryption {
+            Encryption::Plain => None,
+            Encryption::Tls(roots) => Some(Tls::new(roots)?),
+        };
+        let mut config = server.config.clone();
         config.connect_timeout(CONNECT_WAIT);
         config.tcp_user_timeout(Duration::from_secs(20));
         config.keepalives_idle(Duration::from_secs(30));
         if config.get_application_name().is_none() {
             config.application_name(name);
         }
-        let mut conn = PgConn { config, client: None, statements: HashMap::new() };
+        let mut conn = PgConn { config, tls, client: None, statements: HashMap::new() };
         conn.ensure().map_err(|why| match why {
             Error::Lost(why) => Error::Open(why),
             other => other,
@@ -50,7 +57,11 @@ impl PgConn {
         }
         self.client = None;
         self.statements.clear();
-        let mut client = self.config.connect(NoTls).map_err(|why| Error::Lost(words(&why)))?;
+        let mut client = match &self.tls {
+            Some(tls) => self.config.connect(tls.clone()),
+            None => self.config.connect(NoTls),
+        }
+        .map_err(|why| Error::Lost(words(&why)))?;
         client.batch_execute(SETTINGS).map_err(|why| Error::Lost(words(&why)))?;
         self.client = Some(client);
         Ok(())

@@ -11,7 +11,7 @@ use storeward_base::{Entropy, FixedClock, Secret, SeededEntropy, SystemEntropy, 
 use storeward_seal::{LogKey, Origin, PseudonymKey};
 
 use crate::ledger::{self, VerifyOptions};
-use crate::url::Target;
+use crate::url::{Encryption, Server, Target};
 use crate::{DatabaseUrl, Db, Engine, Migration, OpenOptions};
 
 const POSTGRES: &str = "STOREWARD_TEST_POSTGRES";
@@ -130,7 +130,8 @@ impl TestDb {
                 conn.busy_timeout(std::time::Duration::from_secs(10)).expect("a wait can be set");
                 conn.execute_batch(sql).expect("the statement runs");
             }
-            Target::Postgres(config) => {
+            Target::Postgres(server) => {
+                let config = server.config;
                 let sql = sql.to_owned();
                 // A thread of its own: the driver blocks, and the test may be inside of a runtime.
                 let run = move || {
@@ -184,8 +185,7 @@ pub fn fresh(engine: Engine) -> Option<Arc<Place>> {
             Some(Arc::new(Place { address, tampered, directory: Some(directory) }))
         }
         Engine::Postgres => {
-            if std::env::var(POSTGRES).is_err() && std::env::var(SQLITE_ONLY).as_deref() == Ok("1") {
-                eprintln!("left out: {SQLITE_ONLY}=1");
+            if is_left_out() {
                 return None;
             }
             let entropy: &dyn Entropy = &SystemEntropy;
@@ -194,6 +194,15 @@ pub fn fresh(engine: Engine) -> Option<Arc<Place>> {
             Some(Arc::new(Place { address: format!("schema:{schema}"), tampered, directory: None }))
         }
     }
+}
+
+/// Whether PostgreSQL is left out on purpose; says so.
+pub fn is_left_out() -> bool {
+    let left_out = std::env::var(POSTGRES).is_err() && std::env::var(SQLITE_ONLY).as_deref() == Ok("1");
+    if left_out {
+        eprintln!("left out: {SQLITE_ONLY}=1");
+    }
+    left_out
 }
 
 impl Place {
@@ -233,7 +242,7 @@ fn server() -> postgres::Config {
         panic!("set {POSTGRES}=postgres://USER@HOST:PORT/NAME for the PostgreSQL tests, or {SQLITE_ONLY}=1 to leave them out")
     });
     match DatabaseUrl::parse(&address).map(|url| url.0) {
-        Ok(Target::Postgres(config)) => *config,
+        Ok(Target::Postgres(server)) => server.config,
         _ => panic!("{POSTGRES} is not the address of a PostgreSQL database"),
     }
 }
@@ -245,7 +254,7 @@ fn url(address: &str) -> DatabaseUrl {
         Some(schema) => {
             let mut config = server();
             config.options(&format!("-c search_path={schema}"));
-            DatabaseUrl(Target::Postgres(Box::new(config)))
+            DatabaseUrl(Target::Postgres(Box::new(Server { config, encryption: Encryption::Plain })))
         }
     }
 }

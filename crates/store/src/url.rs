@@ -9,14 +9,35 @@ use postgres::config::{Host, SslMode};
 
 use crate::{Engine, Error};
 
-/// `sqlite:PATH`, or `postgres://USER:PASSWORD@HOST:PORT/NAME`. `Debug` and `Display` leave the password out.
+/// `sqlite:PATH`, or `postgres://USER:PASSWORD@HOST:PORT/NAME?sslmode=…&sslrootcert=…`. `Debug` and `Display` leave the password out.
 #[derive(Clone)]
 pub struct DatabaseUrl(pub(crate) Target);
 
 #[derive(Clone)]
 pub(crate) enum Target {
     Sqlite(PathBuf),
-    Postgres(Box<postgres::Config>),
+    Postgres(Box<Server>),
+}
+
+/// A PostgreSQL server, and whether what is said to it is encrypted.
+#[derive(Clone)]
+pub(crate) struct Server {
+    pub(crate) config: postgres::Config,
+    pub(crate) encryption: Encryption,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Encryption {
+    Plain,
+    Tls(Roots),
+}
+
+/// Whose certificates count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Roots {
+    OfTheMachine,
+    /// The certificates of this PEM file, and no others.
+    File(PathBuf),
 }
 
 impl DatabaseUrl {
@@ -30,11 +51,17 @@ impl DatabaseUrl {
         if !(text.starts_with("postgres://") || text.starts_with("postgresql://")) {
             return Err(Error::Url("it names neither sqlite nor postgres".to_owned()));
         }
+        let (rest, wishes) = Wishes::take_out(text)?;
         // The driver's message may quote the address, and so the password: it is not passed on.
-        let config = postgres::Config::from_str(text)
+        let mut config = postgres::Config::from_str(&rest)
             .map_err(|_| Error::Url("the part behind postgres:// has a mistake".to_owned()))?;
-        refuse_plain_text_on_the_network(&config)?;
-        Ok(DatabaseUrl(Target::Postgres(Box::new(config))))
+        let encryption = wishes.decide(&config)?;
+        config.ssl_mode(match encryption {
+            Encryption::Plain => SslMode::Disable,
+            // The driver's word for "no connection rather than one in plain text".
+            Encryption::Tls(_) => SslMode::Require,
+        });
+        Ok(DatabaseUrl(Target::Postgres(Box::new(Server { config, encryption }))))
     }
 
     pub fn engine(&self) -> Engine {
@@ -45,24 +72,91 @@ impl DatabaseUrl {
     }
 }
 
-/// This program speaks no TLS to PostgreSQL yet. Passwords and data in plain text are fine inside one machine; on a
-/// network the operator has to say that it is a private one, by `sslmode=disable`.
-fn refuse_plain_text_on_the_network(config: &postgres::Config) -> Result<(), Error> {
+/// What the address asks for, in libpq's words (PostgreSQL 15, section 34.19.1).
+#[derive(Default)]
+struct Wishes {
+    mode: Option<String>,
+    roots: Option<String>,
+}
+
+impl Wishes {
+    /// The driver knows neither `verify-full` nor `sslrootcert`: both are ours, and taken out before it reads the rest.
+    fn take_out(text: &str) -> Result<(String, Wishes), Error> {
+        let mut wishes = Wishes::default();
+        let Some((address, query)) = text.split_once('?') else { return Ok((text.to_owned(), wishes)) };
+        let mut others = Vec::new();
+        for pair in query.split('&') {
+            let place = match pair.split_once('=') {
+                Some(("sslmode", value)) => Some((&mut wishes.mode, value)),
+                Some(("sslrootcert", value)) => Some((&mut wishes.roots, value)),
+                _ => None,
+            };
+            match place {
+                None => others.push(pair),
+                Some((place, value)) => {
+                    let value = percent_decoded(value)
+                        .ok_or_else(|| Error::Url("a value behind ? has a mistake".to_owned()))?;
+                    if place.replace(value).is_some() {
+                        return Err(Error::Url("sslmode and sslrootcert stand once at most".to_owned()));
+                    }
+                }
+            }
+        }
+        let rest =
+            if others.is_empty() { address.to_owned() } else { format!("{address}?{}", others.join("&")) };
+        Ok((rest, wishes))
+    }
+
+    /// Passwords and data in plain text are fine inside one machine. On a network there is TLS, with a certificate that is
+    /// verified and bears the server's name, unless the operator says by `sslmode=disable` that the network is a private one.
+    /// Nothing in between: who can answer in the server's place can also say that it speaks no TLS.
+    fn decide(self, config: &postgres::Config) -> Result<Encryption, Error> {
+        let roots = match self.roots.as_deref() {
+            None | Some("system") => Roots::OfTheMachine,
+            Some(path) if path.starts_with('/') => Roots::File(PathBuf::from(path)),
+            Some(_) => {
+                return Err(Error::Url("behind sslrootcert stands a path from / on, or system".to_owned()));
+            }
+        };
+        match self.mode.as_deref() {
+            Some("disable") if self.roots.is_some() => {
+                Err(Error::Url("sslrootcert is of no use with sslmode=disable".to_owned()))
+            }
+            Some("disable") => Ok(Encryption::Plain),
+            None if self.roots.is_none() && is_local(config) => Ok(Encryption::Plain),
+            None | Some("require" | "verify-full") => Ok(Encryption::Tls(roots)),
+            Some("allow" | "prefer") => Err(Error::Url(
+                "sslmode=allow and sslmode=prefer fall back to plain text; use verify-full, or disable on a private network"
+                    .to_owned(),
+            )),
+            Some("verify-ca") => Err(Error::Url(
+                "sslmode=verify-ca does not look at the server's name; use verify-full".to_owned(),
+            )),
+            Some(_) => Err(Error::Url("sslmode is one of disable, require and verify-full".to_owned())),
+        }
+    }
+}
+
+fn is_local(config: &postgres::Config) -> bool {
     let local = |host: &Host| match host {
         Host::Unix(_) => true,
         Host::Tcp(name) => name == "localhost" || name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback()),
     };
-    let all_local =
-        config.get_hosts().iter().all(local) && config.get_hostaddrs().iter().all(IpAddr::is_loopback);
-    match config.get_ssl_mode() {
-        SslMode::Disable => Ok(()),
-        SslMode::Prefer if all_local => Ok(()),
-        _ => Err(Error::Url(
-            "TLS to PostgreSQL is not supported yet; use a server on this machine, a tunnel, or, on a private \
-             network only, add ?sslmode=disable"
-                .to_owned(),
-        )),
+    config.get_hosts().iter().all(local) && config.get_hostaddrs().iter().all(IpAddr::is_loopback)
+}
+
+/// RFC 3986, section 2.1; `None` when it has a mistake.
+fn percent_decoded(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, behind)) = rest.split_once('%') {
+        bytes.extend_from_slice(before.as_bytes());
+        let digits = behind.get(..2).filter(|two| two.bytes().all(|digit| digit.is_ascii_hexdigit()))?;
+        bytes.push(u8::from_str_radix(digits, 16).ok()?);
+        rest = behind.get(2..)?;
     }
+    bytes.extend_from_slice(rest.as_bytes());
+    String::from_utf8(bytes).ok()
 }
 
 impl FromStr for DatabaseUrl {
@@ -76,7 +170,8 @@ impl fmt::Display for DatabaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Target::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
-            Target::Postgres(config) => {
+            Target::Postgres(server) => {
+                let config = &server.config;
                 let host = match config.get_hosts().first() {
                     Some(Host::Tcp(name)) => name.clone(),
                     Some(Host::Unix(path)) => path.display().to_string(),
@@ -106,21 +201,60 @@ mod tests {
         assert!(!wrong.to_string().contains("hunter2"));
     }
 
+    fn encryption(text: &str) -> Result<Encryption, Error> {
+        match DatabaseUrl::parse(text)?.0 {
+            Target::Postgres(server) => {
+                let forced = server.config.get_ssl_mode() == SslMode::Require;
+                assert_eq!(forced, server.encryption != Encryption::Plain, "{text}");
+                Ok(server.encryption)
+            }
+            Target::Sqlite(path) => panic!("{}", path.display()),
+        }
+    }
+
     #[test]
-    fn refuses_plain_text_on_a_network_unless_told() {
-        let parse = |text: &str| DatabaseUrl::parse(text).map(|url| url.engine());
-        assert_eq!(parse("postgres://u@localhost/d"), Ok(Engine::Postgres));
-        assert_eq!(parse("postgres://u@%2Frun%2Fpostgresql/d"), Ok(Engine::Postgres));
-        assert_eq!(parse("postgres://u@db.internal/d?sslmode=disable"), Ok(Engine::Postgres));
+    fn plain_text_stays_on_the_machine_unless_told() {
+        let plain = Ok(Encryption::Plain);
+        let verified = Ok(Encryption::Tls(Roots::OfTheMachine));
+        let by = |path: &str| Ok(Encryption::Tls(Roots::File(PathBuf::from(path))));
+        for (text, expected) in [
+            ("postgres://u@localhost/d", plain.clone()),
+            ("postgres://u@127.8.9.1/d?connect_timeout=3", plain.clone()),
+            ("postgres://u@%2Frun%2Fpostgresql/d", plain.clone()),
+            ("postgres://u@db.internal/d?sslmode=disable", plain),
+            ("postgres://u@db.internal/d", verified.clone()),
+            ("postgres://u@127.0.0.1,10.0.0.1/d", verified.clone()),
+            ("postgres://u@localhost/d?hostaddr=10.0.0.1", verified.clone()),
+            ("postgres://u@localhost/d?sslmode=require", verified.clone()),
+            ("postgres://u@10.0.0.1/d?sslrootcert=system&application_name=x", verified),
+            ("postgres://u@localhost/d?sslrootcert=/etc/db.pem", by("/etc/db.pem")),
+            ("postgres://u@db/d?sslmode=verify-full&sslrootcert=%2Fetc%2Fa%20b.pem", by("/etc/a b.pem")),
+        ] {
+            assert_eq!(encryption(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_would_weaken_is_refused() {
         for bad in [
-            "postgres://u@db.internal/d",
-            "postgres://u@127.0.0.1,10.0.0.1/d",
-            "postgres://u@localhost/d?sslmode=require",
+            "postgres://u@db.internal/d?sslmode=prefer",
+            "postgres://u@localhost/d?sslmode=allow",
+            "postgres://u@db.internal/d?sslmode=verify-ca",
+            "postgres://u@db.internal/d?sslmode=Disable",
+            "postgres://u@db.internal/d?sslmode=",
+            "postgres://u@db.internal/d?sslmode=verify-full&sslmode=disable",
+            "postgres://u@db.internal/d?sslmode=disable&sslrootcert=/etc/db.pem",
+            "postgres://u@db.internal/d?sslrootcert=db.pem",
+            "postgres://u@db.internal/d?sslrootcert=%2",
+            "postgres://u@db.internal/d?sslrootcert=%ff",
+            "postgres://u@db.internal/d?sslrootcert=%+1",
+            "postgres://u@db.internal/d?sslcert=/etc/client.pem",
             "mysql://x",
             "sqlite:",
             "sqlite::memory:",
         ] {
-            assert!(matches!(parse(bad), Err(Error::Url(_))), "{bad}");
+            let refused = DatabaseUrl::parse(bad).map(|_| ());
+            assert!(matches!(refused, Err(Error::Url(_))), "{bad}: {refused:?}");
         }
     }
 }

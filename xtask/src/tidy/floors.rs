@@ -71,8 +71,9 @@ const OWNERS: [(&str, &[&str]); 12] = [
     ("tokio-postgres", &["storeward-store"]),
     ("axum", &["storeward-web", "storeward-console", "storeward-demo-shop"]),
     ("askama", &["storeward-web", "storeward-console", "storeward-demo-shop"]),
-    ("rustls", &["storeward-edge", "storeward-outbound"]),
-    ("tokio-rustls", &["storeward-edge", "storeward-outbound"]),
+    // The store speaks TLS to PostgreSQL.
+    ("rustls", &["storeward-edge", "storeward-outbound", "storeward-store"]),
+    ("tokio-rustls", &["storeward-edge", "storeward-outbound", "storeward-store"]),
     ("instant-acme", &["storeward-edge"]),
     ("rcgen", &["storeward-edge"]),
     // The sample shop hashes its own customers' passwords.

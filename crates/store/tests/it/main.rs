@@ -10,6 +10,7 @@ mod lost_server;
 mod migrations;
 mod reading;
 mod subscribers;
+mod tls;
 mod writing;
 
 use storeward_base::Actor;
