@@ -58,8 +58,17 @@ pub(crate) enum CompiledOperator {
     Within(Vec<Vec<u8>>),
     DetectSqli,
     DetectXss,
+    DetectSqliAsWritten,
+    DetectXssAsWritten,
     InvalidUtf8,
     Always,
+}
+
+/// What the decoding pipelines undo begins with one of these.
+const ENCODINGS: &[u8] = b"%&\\";
+
+fn holds_encoding(value: &[u8]) -> bool {
+    memchr::memchr3(b'%', b'&', b'\\', value).is_some()
 }
 
 /// The prefilter: which rules' literals occur in a string.
@@ -248,6 +257,7 @@ fn mask_of(operator: &Operator) -> ByteMask {
     match operator {
         Operator::DetectSqli => crate::sqli::trigger(),
         Operator::DetectXss => crate::xss::trigger(),
+        Operator::DetectSqliAsWritten | Operator::DetectXssAsWritten => ByteMask::from_bytes(ENCODINGS),
         Operator::InvalidUtf8 => {
             let mut mask = ByteMask::default();
             (0x80..=0xff).for_each(|byte| mask.insert(byte));
@@ -277,7 +287,10 @@ fn needs_of(rule: &Rule) -> Result<Needs, LoadError> {
         Operator::Equals(text) => {
             Ok(Needs { literals: (!text.is_empty()).then(|| vec![lower(text)]), least_length: text.len() })
         }
-        Operator::DetectSqli | Operator::DetectXss => Ok(Needs { literals: None, least_length: 3 }),
+        Operator::DetectSqli
+        | Operator::DetectXss
+        | Operator::DetectSqliAsWritten
+        | Operator::DetectXssAsWritten => Ok(Needs { literals: None, least_length: 3 }),
         Operator::InvalidUtf8 | Operator::Always => Ok(nothing),
     }
 }
@@ -298,7 +311,9 @@ fn compile_condition(rule_id: u32, condition: Condition) -> Result<CompiledCondi
             CompiledOperator::Within(texts.iter().map(|text| text.as_bytes().to_vec()).collect())
         }
         Operator::DetectSqli => CompiledOperator::DetectSqli,
+        Operator::DetectSqliAsWritten => CompiledOperator::DetectSqliAsWritten,
         Operator::DetectXss => CompiledOperator::DetectXss,
+        Operator::DetectXssAsWritten => CompiledOperator::DetectXssAsWritten,
         Operator::InvalidUtf8 => CompiledOperator::InvalidUtf8,
         Operator::Always => CompiledOperator::Always,
     };
@@ -327,6 +342,12 @@ impl CompiledCondition {
             }
             CompiledOperator::DetectSqli => crate::sqli::detect(value),
             CompiledOperator::DetectXss => crate::xss::detect(value),
+            CompiledOperator::DetectSqliAsWritten => {
+                holds_encoding(value).then(|| crate::sqli::detect(value))?
+            }
+            CompiledOperator::DetectXssAsWritten => {
+                holds_encoding(value).then(|| crate::xss::detect(value))?
+            }
             CompiledOperator::InvalidUtf8 => {
                 std::str::from_utf8(value).err().map(|error| error.valid_up_to()..value.len())
             }

@@ -133,6 +133,10 @@ pub enum Operator {
     Within(Vec<Cow<'static, str>>),
     DetectSqli,
     DetectXss,
+    /// The same two for values that hold something a pipeline would undo (`%`, `&`, a backslash): the shop may undo
+    /// nothing, and then `'%27'` is one string and `&#10;` stands inside of one attribute.
+    DetectSqliAsWritten,
+    DetectXssAsWritten,
     /// Bytes that are not UTF-8.
     InvalidUtf8,
     /// Any value at all.

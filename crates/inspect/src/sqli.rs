@@ -5,6 +5,8 @@
 //! Our own work, in the spirit of libinjection (N. Galbreath, "libinjection: new techniques in detecting SQL injection
 //! attacks", Black Hat 2012); no fingerprint or table of it is used.
 
+mod continuation;
+mod query;
 mod shape;
 mod statement;
 mod token;
@@ -39,8 +41,20 @@ pub(crate) fn detect(value: &[u8]) -> Option<Range<usize>> {
 }
 
 fn judge(value: &[u8], context: Context, backslash_escapes: bool) -> Option<Range<usize>> {
-    let tokens = token::tokens(value, context, backslash_escapes);
-    let found = shape::injection(&tokens, context)?;
+    let mut reader = token::Reader::new(value, context, backslash_escapes);
+    let mut tokens = reader.tokens();
+    let mut found = shape::injection(&tokens, context);
+    // A long value is read in windows, so that no padding hides what stands behind it.
+    while found.is_none() && tokens.len() >= token::MAX_TOKENS {
+        let kept = tokens.len() - token::OVERLAP;
+        tokens.drain(..kept);
+        tokens.extend(reader.tokens());
+        found = shape::anywhere_in(&tokens);
+        if tokens.len() < token::MAX_TOKENS {
+            break;
+        }
+    }
+    let found = found?;
     let first = tokens.get(found.start)?;
     let last = tokens.get(found.end.saturating_sub(1)).unwrap_or(first);
     Some(first.start..last.end.max(first.start))

@@ -39,7 +39,7 @@ const ELEMENTS: [&str; 22] = [
 ];
 
 /// Elements that do so with certain attributes only; the words are those of prose in angle brackets.
-const ELEMENTS_WITH: [(&str, &[&str]); 12] = [
+const ELEMENTS_WITH: [(&str, &[&str]); 13] = [
     ("base", &["href"]),
     ("link", &["href"]),
     ("meta", &["http-equiv", "content"]),
@@ -51,11 +51,12 @@ const ELEMENTS_WITH: [(&str, &[&str]); 12] = [
     ("button", &["formaction"]),
     ("use", &["href", "xlink:href"]),
     ("template", &["shadowrootmode"]),
+    ("style", &["media", "type", "nonce", "title", "id", "class", "lang"]),
     ("image", &["href", "xlink:href"]),
 ];
 
 /// Event handlers that are looked for outside a tag, where `on...=` could be prose.
-const EVENTS: [&str; 78] = [
+const EVENTS: [&str; 138] = [
     "onabort",
     "onactivate",
     "onafterprint",
@@ -68,6 +69,7 @@ const EVENTS: [&str; 78] = [
     "onbeforecopy",
     "onbeforecut",
     "onbeforeinput",
+    "onbeforematch",
     "onbeforeprint",
     "onbeforescriptexecute",
     "onbeforetoggle",
@@ -80,7 +82,11 @@ const EVENTS: [&str; 78] = [
     "onchange",
     "onclick",
     "onclose",
+    "oncommand",
+    "oncontentvisibilityautostatechange",
+    "oncontextlost",
     "oncontextmenu",
+    "oncontextrestored",
     "oncopy",
     "oncuechange",
     "oncut",
@@ -93,6 +99,7 @@ const EVENTS: [&str; 78] = [
     "ondragstart",
     "ondrop",
     "ondurationchange",
+    "onemptied",
     "onend",
     "onended",
     "onerror",
@@ -100,18 +107,24 @@ const EVENTS: [&str; 78] = [
     "onfocus",
     "onfocusin",
     "onfocusout",
+    "onformdata",
     "onfullscreenchange",
+    "ongotpointercapture",
     "onhashchange",
     "oninput",
     "oninvalid",
     "onkeydown",
     "onkeypress",
     "onkeyup",
+    "onlanguagechange",
     "onload",
     "onloadeddata",
     "onloadedmetadata",
+    "onloadend",
     "onloadstart",
+    "onlostpointercapture",
     "onmessage",
+    "onmessageerror",
     "onmousedown",
     "onmouseenter",
     "onmouseleave",
@@ -120,19 +133,67 @@ const EVENTS: [&str; 78] = [
     "onmouseover",
     "onmouseup",
     "onmousewheel",
+    "onoffline",
+    "ononline",
+    "onpagehide",
+    "onpagereveal",
     "onpageshow",
+    "onpageswap",
     "onpaste",
+    "onpause",
     "onplay",
+    "onplaying",
+    "onpointercancel",
     "onpointerdown",
     "onpointerenter",
+    "onpointerleave",
+    "onpointermove",
+    "onpointerout",
     "onpointerover",
+    "onpointerrawupdate",
     "onpointerup",
     "onpopstate",
+    "onprogress",
+    "onratechange",
+    "onrejectionhandled",
+    "onrepeat",
+    "onreset",
     "onresize",
     "onscroll",
+    "onscrollend",
+    "onscrollsnapchange",
+    "onscrollsnapchanging",
+    "onsearch",
+    "onsecuritypolicyviolation",
+    "onseeked",
+    "onseeking",
+    "onselect",
+    "onselectionchange",
+    "onselectstart",
+    "onshow",
+    "onslotchange",
+    "onstalled",
+    "onstorage",
     "onsubmit",
+    "onsuspend",
+    "ontimeupdate",
     "ontoggle",
+    "ontouchcancel",
+    "ontouchend",
+    "ontouchmove",
     "ontouchstart",
+    "ontransitioncancel",
+    "ontransitionend",
+    "ontransitionrun",
+    "ontransitionstart",
+    "onunhandledrejection",
+    "onunload",
+    "onvolumechange",
+    "onwaiting",
+    "onwebkitanimationend",
+    "onwebkitanimationiteration",
+    "onwebkitanimationstart",
+    "onwebkittransitionend",
     "onwheel",
 ];
 
@@ -160,12 +221,13 @@ pub(crate) fn detect(value: &[u8]) -> Option<Range<usize>> {
 
 fn tags(value: &[u8]) -> Option<Range<usize>> {
     let mut at = 0;
-    // Tags inside tags are read again; beyond this much only names are, so that the work stays linear.
+    // Tags inside tags are read again. Nobody types so many of them that eight readings are not enough, and the work
+    // stays linear: whoever spends this much has something to hide.
     let mut budget = value.len().saturating_mul(8).saturating_add(8_192);
     while let Some(place) = value.get(at..).and_then(|rest| memchr::memchr(b'<', rest)) {
         let start = at + place;
-        let mut reader = Tag { value, at: start + 1, reads_attributes: budget > 0 };
-        if reader.runs_script() {
+        let mut reader = Tag { value, at: start + 1 };
+        if budget == 0 || reader.runs_script() {
             return Some(start..reader.at.min(value.len()));
         }
         budget = budget.saturating_sub(reader.at - start);
@@ -179,7 +241,6 @@ fn tags(value: &[u8]) -> Option<Range<usize>> {
 struct Tag<'v> {
     value: &'v [u8],
     at: usize,
-    reads_attributes: bool,
 }
 
 impl<'v> Tag<'v> {
@@ -189,14 +250,13 @@ impl<'v> Tag<'v> {
         if !self.peek().is_some_and(|byte| byte.is_ascii_alphabetic()) {
             return false;
         }
-        let name = self
-            .take_while(|byte| !is_space(byte) && !matches!(byte, b'>' | b'/' | b'<' | b'=' | b'"' | b'\''));
+        // A quote, a `<` or a `=` does not end a tag's name (section 13.2.5.8).
+        let name = self.take_while(|byte| !is_space(byte) && !matches!(byte, b'>' | b'/'));
         let local = name.rsplit(|byte| *byte == b':').next().unwrap_or(name);
+        // `<svg<b` is one odd name for a browser, but some shop's filter takes it apart.
+        let local = local.split(|byte| *byte == b'<').next().unwrap_or(local);
         if is_in(&ELEMENTS, local) {
-            return is_boundary(self.peek()) || closing;
-        }
-        if !is_boundary(self.peek()) || !self.reads_attributes {
-            return false;
+            return true;
         }
         let wanted = ELEMENTS_WITH.iter().find(|(element, _)| element.as_bytes().eq_ignore_ascii_case(local));
         let style = local.eq_ignore_ascii_case(b"style");
@@ -206,12 +266,10 @@ impl<'v> Tag<'v> {
         self.attributes_run_script(wanted.map_or(&[], |(_, attributes)| attributes))
     }
 
-    /// At most 64 attributes and some 4 KiB are read from one `<`.
     fn attributes_run_script(&mut self, wanted: &[&str]) -> bool {
-        let limit = self.at + 4_096;
-        for _ in 0..64 {
+        loop {
             self.take_while(|byte| is_space(byte) || byte == b'/' || byte == b'"' || byte == b'\'');
-            if self.at > limit || matches!(self.peek(), None | Some(b'>')) {
+            if matches!(self.peek(), None | Some(b'>')) {
                 return false;
             }
             let name = self.take_while(|byte| !is_space(byte) && !matches!(byte, b'=' | b'>' | b'/' | b'<'));
@@ -229,13 +287,12 @@ impl<'v> Tag<'v> {
                 return true;
             }
         }
-        false
     }
 
     fn attribute_value(&mut self) -> &'v [u8] {
         self.take_while(is_space);
         match self.peek() {
-            Some(quote @ (b'"' | b'\'' | b'`')) => {
+            Some(quote @ (b'"' | b'\'')) => {
                 self.at += 1;
                 let value = self.take_while(|byte| byte != quote);
                 self.at += 1;
@@ -251,13 +308,24 @@ impl<'v> Tag<'v> {
 
     fn take_while(&mut self, keep: impl Fn(u8) -> bool) -> &'v [u8] {
         let rest = self.value.get(self.at..).unwrap_or_default();
-        let length = rest.iter().take(8_192).take_while(|byte| keep(**byte)).count();
+        let length = rest.iter().take_while(|byte| keep(**byte)).count();
         self.at += length;
         rest.get(..length).unwrap_or_default()
     }
 }
 
 fn attribute_runs_script(name: &[u8], value: &[u8]) -> bool {
+    // A browser decodes each attribute by itself, after it has found its end (section 13.2.5.38).
+    let mut decoded = Vec::new();
+    let value = match memchr::memchr(b'&', value) {
+        Some(_) => {
+            crate::decode::html_decode(value, &mut decoded);
+            decoded.as_slice()
+        }
+        None => value,
+    };
+    let name = name.trim_ascii();
+    let name = name.strip_suffix(b"\x0b").unwrap_or(name);
     let event = name.len() > 4
         && name.get(..2).is_some_and(|start| start.eq_ignore_ascii_case(b"on"))
         && name.iter().all(u8::is_ascii_alphabetic)
@@ -278,17 +346,21 @@ fn style_runs_script(value: &[u8]) -> bool {
 /// `" onfocus=alert(1)`: the value stands inside a tag already.
 fn lone_event(value: &[u8]) -> Option<Range<usize>> {
     let mut from = 0;
+    let mut begun = 0;
     while let Some(place) = value.get(from..).and_then(|rest| memchr::memchr(b'=', rest)) {
         let equals = from + place;
         from = equals + 1;
-        let before = value.get(equals.saturating_sub(64)..equals).unwrap_or_default();
+        let before = value.get(begun..equals).unwrap_or_default();
+        let start = begun;
+        begun = from;
         let before = before.trim_ascii_end();
-        let length = before.iter().rev().take_while(|byte| byte.is_ascii_alphabetic()).count();
+        let end = before.len();
+        let length = before.iter().rev().take(64).take_while(|byte| byte.is_ascii_alphabetic()).count();
         let (outside, name) = before.split_at(before.len() - length);
         let parted =
             outside.last().is_none_or(|byte| is_space(*byte) || matches!(byte, b'"' | b'\'' | b'`' | b'/'));
         if parted && is_in(&EVENTS, name) && is_code(value.get(from..).unwrap_or_default()) {
-            return Some(equals.saturating_sub(length)..value.len().min(equals + 48));
+            return Some(start + end - length..value.len().min(equals + 48));
         }
     }
     None
@@ -297,8 +369,11 @@ fn lone_event(value: &[u8]) -> Option<Range<usize>> {
 /// Whether an event handler's value starts like code and not like the rest of a sentence.
 fn is_code(after: &[u8]) -> bool {
     let start = after.trim_ascii_start();
-    let code = start.get(..start.len().min(96)).unwrap_or_default();
-    code.iter().any(|byte| matches!(byte, b'(' | b'`' | b'=' | b'.' | b'[' | b'&' | b'\\'))
+    let code = start.get(..start.len().min(512)).unwrap_or_default();
+    let word = code.iter().take_while(|byte| !is_space(**byte)).count();
+    word > 64
+        || matches!(code.first(), Some(b'/'))
+        || code.iter().any(|byte| matches!(byte, b'(' | b'`' | b'=' | b'.' | b'[' | b'&' | b'\\'))
 }
 
 /// `javascript:` and its kin at the start, with the white space and control bytes that browsers skip, then code.
@@ -353,7 +428,7 @@ fn runs(rest: &[u8]) -> bool {
 /// The scheme at the start, lower-cased, and the offset behind its colon.
 fn scheme(value: &[u8]) -> Option<(Vec<u8>, usize)> {
     let mut scheme = Vec::with_capacity(12);
-    for (at, byte) in value.iter().enumerate().take(96) {
+    for (at, byte) in value.iter().enumerate() {
         match byte {
             b':' => return (!scheme.is_empty()).then_some((scheme, at + 1)),
             b'"' | b'\'' | b'=' if scheme.is_empty() => {}
@@ -372,12 +447,9 @@ fn is_in(list: &[&str], name: &[u8]) -> bool {
     list.iter().any(|known| known.as_bytes().eq_ignore_ascii_case(name))
 }
 
-fn is_boundary(byte: Option<u8>) -> bool {
-    byte.is_none_or(|byte| is_space(byte) || matches!(byte, b'>' | b'/' | b'<'))
-}
-
+/// Tab, line feed, form feed, carriage return, space: a vertical tab is a letter like any other to a browser.
 fn is_space(byte: u8) -> bool {
-    byte.is_ascii_whitespace() || matches!(byte, 0x0b | 0)
+    byte.is_ascii_whitespace()
 }
 
 #[cfg(test)]
@@ -408,6 +480,35 @@ mod tests {
         ];
         for case in cases {
             assert!(detect(case.as_bytes()).is_some(), "{case}");
+        }
+    }
+
+    #[test]
+    fn no_padding_hides_script() {
+        let cases = [
+            format!("<a {} href=javascript:a>x</a>", "a ".repeat(100)),
+            format!("<b {}onclick=a>x", "x=1 ".repeat(5_000)),
+            format!("<img{}src=x onerror=a>", " ".repeat(50_000)),
+            format!("<x title=\"{}\" onclick=a>y", "a".repeat(50_000)),
+            format!("<a href=\"java{}script:a\">x</a>", "\t".repeat(5_000)),
+            format!("\" onfocus{}=alert(1) x=\"", " ".repeat(5_000)),
+            format!("\" onfocus={},alert(1) x=\"", "a".repeat(5_000)),
+            format!("<a{} onclick=a>", "<b ".repeat(20_000)),
+        ];
+        for case in cases {
+            assert!(detect(case.as_bytes()).is_some(), "{} ... {} bytes", &case[..8], case.len());
+        }
+    }
+
+    #[test]
+    fn long_markup_of_a_shop_passes() {
+        let cases = [
+            "<li class=\"spec\" data-x=\"1\">a &lt; b</li>".repeat(2_000),
+            format!("<img src=\"data:image/png;base64,{}\" alt=\"front\">", "iVBORw0KGgo".repeat(9_000)),
+            format!("<p {}>Mug</p>", (0..200).map(|n| format!("data-a{n}=\"{n}\" ")).collect::<String>()),
+        ];
+        for case in cases {
+            assert_eq!(detect(case.as_bytes()), None, "{} ... {} bytes", &case[..8], case.len());
         }
     }
 

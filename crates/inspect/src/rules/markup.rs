@@ -12,11 +12,19 @@ fn scripting() -> Vec<Rule> {
     vec![
         rule(12_100, CrossSiteScripting, "Script by the reading of its markup", Operator::DetectXss)
             .not_in_passwords(),
+        rule(
+            12_101,
+            CrossSiteScripting,
+            "Script by the reading of its markup, as written",
+            Operator::DetectXssAsWritten,
+        )
+        .through(&[])
+        .not_in_passwords(),
         rx(
             12_110,
             CrossSiteScripting,
             "A script element or an event handler",
-            r"(?i)<script[\s/>]|<(?:svg|img|body|video|audio|iframe|details|input)[^>]{0,120}[\s/\x22']on[a-z]{3,}\s*=|\bjavascript:\s*(?:alert|confirm|prompt|eval)\b",
+            r"(?i)<script[\s/>]|<(?:svg|img|body|video|audio|iframe|details|input)[^>]{0,120}[\s/\x22']on[a-z]{3,}\s*=|\bjavascript:\s*(?:alert|confirm|prompt|eval)\b|\]\(\s*<?\s*(?:javascript|vbscript)\s*:|\[(?:url|img|link)=?['\x22]?\]?\s*(?:javascript|vbscript)\s*:",
         ),
         rx(
             12_120,

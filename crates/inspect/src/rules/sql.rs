@@ -12,6 +12,14 @@ fn sql() -> Vec<Rule> {
     vec![
         rule(11_100, SqlInjection, "SQL injection by the shape of its tokens", Operator::DetectSqli)
             .not_in_passwords(),
+        rule(
+            11_101,
+            SqlInjection,
+            "SQL injection by the shape of its tokens, as written",
+            Operator::DetectSqliAsWritten,
+        )
+        .through(&[])
+        .not_in_passwords(),
         rx(
             11_110,
             SqlInjection,

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use super::continuation::{continues, continues_with_query};
+use super::query::begins_plain_query;
 use super::statement::statement;
 use super::token::{Context, Kind};
 use super::walk::{
@@ -12,13 +14,48 @@ use super::words::{self, Word};
 
 /// The tokens that make an injection, as a range of their indexes.
 pub(super) fn injection(tokens: Tokens<'_, '_>, context: Context) -> Option<Range<usize>> {
+    if let Some(end) = sorted_by(tokens, context) {
+        return Some(0..end);
+    }
     if let Some(start) = way_out(tokens, context) {
-        let end = breaks_out(tokens, start, context);
+        let end = breaks_out(tokens, start, context).or_else(|| continues(tokens, start, context));
         if let Some(end) = end {
             return Some(start.saturating_sub(1)..end);
         }
     }
+    anywhere_in(tokens)
+}
+
+/// Shapes that tell wherever they stand.
+pub(super) fn anywhere_in(tokens: Tokens<'_, '_>) -> Option<Range<usize>> {
     (0..tokens.len()).find_map(|at| anywhere(tokens, at).map(|end| at..end))
+}
+
+/// `name,(select ...)`, `case when ... then`: the value is a list to sort by. Prose sets a dash between spaces.
+fn sorted_by(tokens: Tokens<'_, '_>, context: Context) -> Option<usize> {
+    if context != Context::Bare {
+        return None;
+    }
+    if kind(tokens, 0) == Some(Kind::Word(Word::Case)) && kind(tokens, 1) == Some(Kind::Word(Word::When)) {
+        let then = (2..64).find(|at| kind(tokens, *at) == Some(Kind::Word(Word::Then)))?;
+        return (kind(tokens, then + 1).is_some() && kind(tokens, then + 2).is_some()).then_some(then + 2);
+    }
+    let (first, second) = (tokens.first()?, tokens.get(1)?);
+    if first.kind == Kind::Open && begins_plain_query(tokens, 1) {
+        return Some(2);
+    }
+    if matches!(first.kind, Kind::Call { .. } | Kind::Name) && second.kind == Kind::Open {
+        let inside = (1..64)
+            .filter(|at| kind(tokens, *at) == Some(Kind::Open))
+            .find(|at| begins_plain_query(tokens, at + 1));
+        return inside.map(|at| at + 2);
+    }
+    let sign = matches!(second.kind, Kind::Sign | Kind::Comma | Kind::Compare);
+    let dash = second.text == b"-" && second.start > first.end;
+    if first.kind != Kind::Name || !sign || dash {
+        return None;
+    }
+    continues_with_query(tokens, 1)
 }
 
 /// Index of the first token behind whatever the value closes: a string, brackets, a number.
@@ -45,6 +82,7 @@ fn breaks_out(tokens: Tokens<'_, '_>, at: usize, context: Context) -> Option<usi
     let quoted = context != Context::Bare;
     match kind(tokens, at)? {
         Kind::Comment { clean: true } if quoted => short_start(tokens).then_some(at + 1),
+        Kind::Comment { clean: false } if quoted => cuts_off(tokens, at).then_some(at + 1),
         Kind::Comment { clean: true } => commented_number(tokens, at).then_some(at + 1),
         Kind::Logic | Kind::Word(Word::Logic) => condition(tokens, at + 1, quoted),
         Kind::Word(Word::Clause | Word::Sorting) => clause(tokens, at, quoted),
@@ -395,6 +433,17 @@ fn commented_number(tokens: Tokens<'_, '_>, at: usize) -> bool {
     at == 1
         && kind(tokens, 0) == Some(Kind::Number)
         && tokens.get(1).is_some_and(|token| token.text.starts_with(b"--"))
+}
+
+/// `ella@example.com' -- and some prose`, `x'--prose`: what looks like a sentence after a possessive is the end of a
+/// query where no word of prose stands before it, or where nobody sets a dash so.
+fn cuts_off(tokens: Tokens<'_, '_>, at: usize) -> bool {
+    let (Some(first), Some(comment)) = (tokens.first(), tokens.get(at)) else { return false };
+    let word = first.text.strip_suffix(b"'").or(first.text.strip_suffix(b"\"")).unwrap_or(first.text);
+    let account = words::holds(&["admin", "administrator", "root", ""], word)
+        || word.iter().any(|byte| matches!(byte, b'@' | b'%' | b'.' | b'_'));
+    let glued = comment.start == first.end && comment.text.starts_with(b"--");
+    !word.contains(&b' ') && (account || glued)
 }
 
 /// What the value closes is no sentence: at most one space.

@@ -70,3 +70,17 @@ fn sees_prose_as_prose() {
         assert_eq!(detect(case.as_bytes()), None, "{case}");
     }
 }
+
+#[test]
+fn no_padding_hides_an_injection() {
+    let cases = [
+        format!("x' or {}1 or slug notnull--", "1 and ".repeat(10_000)),
+        format!("{}1 union select email, name from clients", "1,".repeat(10_000)),
+        format!("x'--{}\nunion select email e,name n from clients--", "a".repeat(9_000)),
+        format!("{} ' union select email e,name n from clients--", "nice mug ".repeat(9_000)),
+        format!("x' or {}{}>2 or '", "(".repeat(5_000), "1+".repeat(5_000) + "1"),
+    ];
+    for case in cases {
+        assert!(detect(case.as_bytes()).is_some(), "{} ... {} bytes", &case[..8], case.len());
+    }
+}

@@ -63,40 +63,50 @@ pub(super) struct Token<'v> {
     pub end: usize,
 }
 
-/// More tokens than this are not looked at from one start; an injection shows itself early in its context.
-const MAX_TOKENS: usize = 4_096;
+/// How many tokens are looked at together, and how many of them again with the next ones.
+pub(super) const MAX_TOKENS: usize = 4_096;
+pub(super) const OVERLAP: usize = 128;
 
-pub(super) fn tokens(value: &[u8], context: Context, backslash_escapes: bool) -> Vec<Token<'_>> {
-    let mut reader = Reader { value, at: 0, backslash_escapes, executed_comments: 0 };
-    let mut tokens = Vec::with_capacity(value.len().min(64) / 2 + 2);
-    if let Some(quote) = context.quote() {
-        tokens.push(reader.text(0, quote));
-    }
-    while tokens.len() < MAX_TOKENS {
-        let Some(token) = reader.next() else { break };
-        let ends = matches!(token.kind, Kind::Comment { .. });
-        tokens.push(token);
-        if ends {
-            break;
-        }
-    }
-    tokens
-}
-
-struct Reader<'v> {
+pub(super) struct Reader<'v> {
     value: &'v [u8],
     at: usize,
     backslash_escapes: bool,
     executed_comments: usize,
+    /// The quote of the string that the value is read to begin in.
+    begins_in: Option<u8>,
+    ended: bool,
 }
 
 impl<'v> Reader<'v> {
+    pub fn new(value: &'v [u8], context: Context, backslash_escapes: bool) -> Reader<'v> {
+        let begins_in = context.quote();
+        Reader { value, at: 0, backslash_escapes, executed_comments: 0, begins_in, ended: false }
+    }
+
+    /// The next [`MAX_TOKENS`] at most; none once a comment or the value has ended.
+    pub fn tokens(&mut self) -> Vec<Token<'v>> {
+        let mut tokens = Vec::with_capacity(self.value.len().min(64) / 2 + 2);
+        if let Some(quote) = self.begins_in.take() {
+            tokens.push(self.text(0, quote));
+        }
+        while tokens.len() < MAX_TOKENS && !self.ended {
+            let Some(token) = self.next() else { break };
+            self.ended = matches!(token.kind, Kind::Comment { .. });
+            tokens.push(token);
+        }
+        tokens
+    }
+
     fn next(&mut self) -> Option<Token<'v>> {
         loop {
             let start = self.at;
             let byte = *self.value.get(start)?;
             if is_space(byte) {
                 self.at += 1;
+                continue;
+            }
+            if let Some(length) = self.value.get(start..).filter(|_| byte >= 0x80).and_then(wide_space) {
+                self.at += length;
                 continue;
             }
             let follows = self.value.get(start + 1).copied();
@@ -123,6 +133,8 @@ impl<'v> Reader<'v> {
                     self.text(start, byte)
                 }
                 b'`' => self.back_quoted(start),
+                b'[' => self.bracketed(start),
+                b'$' if self.dollar_quoted(start) => self.token(Kind::Text { closed: true }, start),
                 b'0'..=b'9' => self.number(start),
                 b'.' if follows.is_some_and(|byte| byte.is_ascii_digit()) => self.number(start),
                 b'@' => self.variable(start),
@@ -162,11 +174,11 @@ impl<'v> Reader<'v> {
     /// After a line comment's end SQL goes on, which matters to those who write `--%0a`.
     fn line_comment(&mut self, start: usize, length: usize) -> Option<Token<'v>> {
         let rest = self.value.get(start + length..).unwrap_or_default();
-        let line = memchr::memchr(b'\n', rest);
+        let line = memchr::memchr2(b'\n', b'\r', rest);
         let inside = rest.get(..line.unwrap_or(rest.len())).unwrap_or_default();
         let more =
             line.and_then(|line| rest.get(line + 1..)).is_some_and(|after| !after.trim_ascii().is_empty());
-        if more && inside.len() <= 24 {
+        if more {
             self.at = start + length + inside.len() + 1;
             return None;
         }
@@ -206,6 +218,27 @@ impl<'v> Reader<'v> {
         }
     }
 
+    /// A name as SQLite and SQL Server quote it. Empty brackets hold none.
+    fn bracketed(&mut self, start: usize) -> Token<'v> {
+        let inside = self.value.get(start + 1..).unwrap_or_default();
+        let length = memchr::memchr(b']', inside).filter(|length| *length > 0);
+        self.at = start + length.map_or(1, |length| length + 2);
+        self.token(if length.is_some() { Kind::Name } else { Kind::Other }, start)
+    }
+
+    /// PostgreSQL's `$$text$$` and `$tag$text$tag$`.
+    fn dollar_quoted(&mut self, start: usize) -> bool {
+        let rest = self.value.get(start..).unwrap_or_default();
+        let tag =
+            rest.iter().skip(1).take(16).take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_');
+        let opening = rest.get(..tag.count() + 2).filter(|opening| opening.ends_with(b"$"));
+        let Some(opening) = opening else { return false };
+        let inside = rest.get(opening.len()..).unwrap_or_default();
+        let Some(length) = memchr::memmem::find(inside, opening) else { return false };
+        self.at = start + opening.len() + length + opening.len();
+        true
+    }
+
     /// Digits, hex, exponents; letters that touch them make a name (`10x`), but for MySQL's `1or`, `1union`.
     fn number(&mut self, start: usize) -> Token<'v> {
         let rest = self.value.get(start..).unwrap_or_default();
@@ -214,10 +247,30 @@ impl<'v> Reader<'v> {
             true => 2 + rest.iter().skip(2).take_while(|byte| byte.is_ascii_hexdigit()).count(),
             false => number_length(rest),
         };
-        let letters = rest.iter().skip(digits).take_while(|byte| is_name(**byte)).count();
+        // MySQL takes `1.e` for a number, or for nothing at all, and reads on behind it.
+        let empty_exponent = rest.get(digits.saturating_sub(1)..digits + 1) == Some(b".e");
+        let digits = digits + usize::from(empty_exponent);
+        let letters = match empty_exponent {
+            true => 0,
+            false => name_length(rest.get(digits..).unwrap_or_default()),
+        };
         let tail = rest.get(digits..digits + letters).unwrap_or_default();
         self.at = start + digits;
-        let glued = matches!(words::word(tail), Some(Word::Logic | Word::Union | Word::From | Word::Into));
+        let glued = matches!(
+            words::word(tail),
+            Some(
+                Word::Logic
+                    | Word::Union
+                    | Word::From
+                    | Word::Into
+                    | Word::Compare
+                    | Word::Clause
+                    | Word::Sorting
+                    | Word::Where
+                    | Word::NullTest
+                    | Word::Not
+            )
+        );
         if letters > 0 && !glued {
             self.at += letters;
             return self.token(Kind::Name, start);
@@ -228,14 +281,19 @@ impl<'v> Reader<'v> {
     fn variable(&mut self, start: usize) -> Token<'v> {
         let rest = self.value.get(start..).unwrap_or_default();
         let signs = rest.iter().take(2).take_while(|byte| **byte == b'@').count();
-        let length = rest.iter().skip(signs).take_while(|byte| is_name(**byte) || **byte == b'`').count();
+        let named = rest.get(signs..).unwrap_or_default();
+        let quoted = named.first().filter(|byte| matches!(byte, b'`' | b'\'' | b'"'));
+        let closing = quoted
+            .and_then(|quote| memchr::memchr(*quote, named.get(1..).unwrap_or_default()))
+            .filter(|_| signs == 1);
+        let length = closing.map_or_else(|| name_length(named), |length| length + 2);
         self.at = start + signs + length;
         self.token(if length > 0 { Kind::Variable } else { Kind::Other }, start)
     }
 
     fn name(&mut self, start: usize) -> Token<'v> {
         let rest = self.value.get(start..).unwrap_or_default();
-        let length = rest.iter().take_while(|byte| is_name(**byte)).count();
+        let length = name_length(rest);
         self.at = start + length;
         let text = rest.get(..length).unwrap_or_default();
         let called = self.value.get(self.at) == Some(&b'(');
@@ -298,6 +356,33 @@ fn is_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'$' || byte >= 0x80
 }
 
+/// White space as the most generous database has it: SQL Server takes every control byte for it.
 fn is_space(byte: u8) -> bool {
-    byte.is_ascii_whitespace() || byte == 0x0b || byte == 0
+    byte <= b' '
+}
+
+/// A byte order mark is white space for SQLite; SQL Server and MySQL know more of the kind.
+fn wide_space(rest: &[u8]) -> Option<usize> {
+    match rest {
+        [0xef, 0xbb, 0xbf, ..] | [0xe2, 0x80, 0x80..=0x8b, ..] | [0xe3, 0x80, 0x80, ..] => Some(3),
+        [0xe1, 0x9a, 0x80, ..] | [0xe2, 0x80, 0xa8 | 0xa9 | 0xaf, ..] | [0xe2, 0x81, 0x9f, ..] => Some(3),
+        [0xc2, 0xa0 | 0x85, ..] => Some(2),
+        [0xa0, ..] => Some(1),
+        _ => None,
+    }
+}
+
+fn name_length(rest: &[u8]) -> usize {
+    let mut length = 0;
+    while let Some(byte) = rest.get(length).copied().filter(|byte| is_name(*byte)) {
+        let left = rest.get(length..).unwrap_or_default();
+        // A lone 0xa0 is MySQL's space in Latin-1, but the second half of a letter in UTF-8.
+        let is_half =
+            byte == 0xa0 && length > 0 && rest.get(length - 1).is_some_and(|before| *before >= 0x80);
+        if byte >= 0x80 && !is_half && wide_space(left).is_some() {
+            break;
+        }
+        length += 1;
+    }
+    length
 }

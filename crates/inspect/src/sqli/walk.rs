@@ -109,6 +109,10 @@ pub(super) fn is_function(tokens: Tokens<'_, '_>, at: usize) -> bool {
     tokens.get(at).is_some_and(|token| words::is_function(token.text))
 }
 
+pub(super) fn text_is(tokens: Tokens<'_, '_>, at: usize, texts: &[&str]) -> bool {
+    tokens.get(at).is_some_and(|token| words::holds(texts, token.text))
+}
+
 pub(super) fn kind(tokens: Tokens<'_, '_>, at: usize) -> Option<Kind> {
     tokens.get(at).map(|token| token.kind)
 }

@@ -25,6 +25,10 @@ pub(super) enum Word {
     /// null, true, false, current_user, ...: a value by itself.
     Constant,
     Case,
+    When,
+    Then,
+    /// isnull, notnull: behind an operand.
+    NullTest,
 }
 
 pub(super) fn word(text: &[u8]) -> Option<Word> {
@@ -54,6 +58,9 @@ pub(super) fn word(text: &[u8]) -> Option<Word> {
         b"null" | b"true" | b"false" | b"current_user" | b"session_user" | b"system_user" | b"unknown"
         | b"sysdate" => Word::Constant,
         b"case" => Word::Case,
+        b"when" => Word::When,
+        b"then" => Word::Then,
+        b"notnull" => Word::NullTest,
         _ => return None,
     };
     Some(found)
