@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use storeward_base::SystemEntropy;
+use storeward_base::{Secret, SystemEntropy};
 use storeward_demo_shop::{Holes, Shop, ShopOptions, demo_credentials};
 use storeward_host::Stopper;
 
@@ -27,9 +27,17 @@ pub struct Options {
     /// Protect the shop at this address instead of the sample shop.
     #[arg(long, value_name = "URL")]
     upstream: Option<String>,
+    /// Keep the ledger and the staff in this database instead of a file of SQLite. A password in it is seen by whoever
+    /// may list this machine's processes.
+    #[arg(long, value_name = "URL", value_parser = secret)]
+    database: Option<Secret<String>>,
     /// Write a JSON file with the addresses and the demo's credentials once everything serves.
     #[arg(long, value_name = "PATH")]
     ready_file: Option<PathBuf>,
+}
+
+fn secret(text: &str) -> Result<Secret<String>, std::convert::Infallible> {
+    Ok(Secret::new(text.to_owned()))
 }
 
 pub fn demo(options: &Options) -> Done {
@@ -62,6 +70,9 @@ pub fn demo(options: &Options) -> Done {
 /// The demo's config is written anew at each start, because its addresses are this command's options.
 fn config_text(options: &Options, upstream: &str) -> String {
     let name = if options.upstream.is_none() { "name = \"Larkmoor\"\n" } else { "" };
+    let database = options.database.as_ref().map_or_else(String::new, |url| {
+        format!("[database]\nurl = {}\n\n", toml::Value::from(url.expose().as_str()))
+    });
     format!(
         "# Written by `storeward demo` at each start.\n\
          domain = [\"localhost\", \"127.0.0.1\"]\n\n\
@@ -69,7 +80,7 @@ fn config_text(options: &Options, upstream: &str) -> String {
          [console]\nlisten = \"{}\"\n\n\
          [upstream]\nservers = [\"{}\"]\n\n\
          [certificates]\nsource = \"local\"\n\n\
-         [look]\n{name}",
+         {database}[look]\n{name}",
         options.listen,
         options.console,
         upstream.replace(['"', '\\', '\n'], ""),

@@ -5,7 +5,6 @@ import { fileURLToPath } from 'node:url';
 export const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../..');
 export const target = path.resolve(root, process.env.CARGO_TARGET_DIR ?? 'target');
 export const storewardBinary = process.env.STOREWARD_BIN ?? path.join(target, 'debug/storeward');
-export const demoShopBinary = process.env.STOREWARD_DEMO_SHOP_BIN ?? path.join(target, 'debug/demo-shop');
 export const screenshots = path.join(root, 'target/screenshots');
 export const chromiumBinary = process.env.STOREWARD_CHROMIUM ?? '/usr/bin/chromium';
 

@@ -4,72 +4,48 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 
-import { database, demoShopBinary, storewardBinary } from './paths.mjs';
+import { database, storewardBinary } from './paths.mjs';
 import { freePort, output, Program } from './processes.mjs';
 
 /**
- * The sample shop behind Storeward, on the database that the run asks for. Gives `ready` (addresses, root
+ * `storeward demo`, as a new user calls it, on the database that the run asks for. Gives `ready` (addresses, root
  * certificate's path, credentials, enrolment link) and `stop()`, which checks that everything ended cleanly.
  */
 export async function sampleShop() {
-  return database === 'postgres' ? sampleShopOnPostgres() : demo();
+  const dir = await folder();
+  const file = path.join(dir, 'ready.json');
+  const words = ['demo', '--dir', path.join(dir, 'data'), '--ready-file', file];
+  words.push('--listen', `127.0.0.1:${await freePort()}`, '--console', `127.0.0.1:${await freePort()}`);
+  if (database === 'postgres') words.push('--database', await freshDatabase(dir));
+  const program = new Program(storewardBinary, words, { cwd: dir, log: path.join(dir, 'storeward.log') });
+  const ready = await program.until('ready file', () => json(file));
+  return stand(dir, ready, [program]);
 }
 
 async function folder() {
   return mkdtemp(path.join(os.tmpdir(), 'storeward-browser-'));
 }
 
-/** `storeward demo`, as a new user calls it. */
-async function demo() {
-  const dir = await folder();
-  const file = path.join(dir, 'ready.json');
-  const words = ['demo', '--dir', path.join(dir, 'data'), '--ready-file', file];
-  words.push('--listen', `127.0.0.1:${await freePort()}`, '--console', `127.0.0.1:${await freePort()}`);
-  const program = new Program(storewardBinary, words, { cwd: dir, log: path.join(dir, 'storeward.log') });
-  const ready = await program.until('ready file', () => json(file));
-  return stand(dir, ready, [program]);
-}
-
-async function sampleShopOnPostgres() {
-  const dir = await folder();
-  const port = await freePort();
-  const words = ['--listen', `127.0.0.1:${port}`, '--database', path.join(dir, 'shop.sqlite')];
-  const shop = new Program(demoShopBinary, words, { cwd: dir, log: path.join(dir, 'shop.log') });
-  const account = (name) => new RegExp(`^${name}: +(\\S+) / (.+)$`, 'm').exec(shop.output);
-  await shop.until('credentials', () => account('Customer') && account('Office'));
-  const credentials = (name) => ({ email: account(name)[1], password: account(name)[2] });
-  const upstream = `http://127.0.0.1:${port}`;
-  const front = await inFrontOf(upstream, { dir, url: await freshDatabase(dir) });
-  const ready = { ...front.ready, customer: credentials('Customer'), admin: credentials('Office') };
-  return stand(dir, ready, [...front.programs, shop]);
-}
-
 /** `storeward run` in front of any shop that answers at `upstream`. */
 export async function runInFrontOf(upstream, more = '') {
   const dir = await folder();
-  const url = database === 'postgres' ? await freshDatabase(dir) : 'sqlite:storeward.sqlite';
-  const front = await inFrontOf(upstream, { dir, url, more });
-  return stand(dir, front.ready, front.programs);
-}
-
-async function inFrontOf(upstream, { dir, url, more = '' }) {
   const data = path.join(dir, 'data');
-  const log = path.join(dir, 'storeward.log');
-  const options = { cwd: dir, log };
+  const url = database === 'postgres' ? await freshDatabase(dir) : 'sqlite:storeward.sqlite';
   await output(storewardBinary, ['init', '--domain', 'localhost', '--upstream', upstream, '--dir', data], {
     cwd: dir,
     log: path.join(dir, 'init.log'),
   });
   await writeFile(path.join(data, 'storeward.toml'), config(upstream, url, await freePort(), await freePort(), more));
   const file = path.join(dir, 'ready.json');
-  const program = new Program(storewardBinary, ['run', '--dir', data, '--ready-file', file], options);
+  const words = ['run', '--dir', data, '--ready-file', file];
+  const program = new Program(storewardBinary, words, { cwd: dir, log: path.join(dir, 'storeward.log') });
   const ready = await program.until('ready file', () => json(file));
   const said = (words) => output(storewardBinary, [...words, '--dir', data], { cwd: dir, log: path.join(dir, 'words.log') });
   const ca = path.join(dir, 'root.pem');
   await writeFile(ca, await said(['ca', 'print']));
   const invited = await said(['staff', 'invite']);
   const enrolment = /https:\/\/\S+\/enrol\/\S+/.exec(invited)[0];
-  return { ready: { ...ready, upstream, ca, enrolment }, programs: [program] };
+  return stand(dir, { ...ready, upstream, ca, enrolment }, [program]);
 }
 
 function config(upstream, url, https, console, more) {
