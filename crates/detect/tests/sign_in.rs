@@ -6,7 +6,8 @@ use std::time::Duration;
 use storeward_base::{ClientIp, Timestamp};
 use storeward_detect::sign_in::{
     AccountHistory, Answer, Attempt, Bursts, Case, DeviceToken, Evidence, FeatureKey, Features, Mode,
-    Networks, Password, Policy, Pressure, Proof, Reason, ShopHistory, Tool, Verdict, judge, record,
+    Networks, Password, Policy, Pressure, Proof, Reason, ShopHistory, Smoothing, Tool, Verdict, judge,
+    novelty, record,
 };
 
 const FIREFOX: &str = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:145.0) Gecko/20100101 Firefox/145.0";
@@ -345,6 +346,61 @@ fn a_stranger_to_the_shop_can_get_every_answer() {
     for answer in Answer::ALL {
         assert!(got.contains(&answer), "{answer:?} of {got:?}");
     }
+}
+
+/// Expected values by a program of das-group/rba-algorithm's formula written apart from this one; 320 scores of a
+/// longer run were compared with that code itself.
+#[test]
+fn the_published_formula_gives_the_published_scores() {
+    let mut shop = Shop { history: ShopHistory::default(), ..Shop::new() };
+    let mut accounts = [(); 3].map(|()| AccountHistory::default());
+    let far = Ipv4Addr::new(198, 51, 100, 7);
+    for (customer, ip, agent) in [
+        (0, HOME, FIREFOX),
+        (0, HOME, FIREFOX),
+        (0, NEARBY, IPHONE),
+        (1, far, CHROME),
+        (1, far, CHROME),
+        (2, ABROAD, IPHONE),
+    ] {
+        let features = shop.features(day(0), ip, agent);
+        shop.let_in(&features, Some(&mut accounts[customer]));
+    }
+    for (customer, ip, agent, expected) in [
+        (0, HOME, FIREFOX, 0.060_720_620_425_668_99),
+        // Of the browser only the kind of device was seen: worse than nothing at all.
+        (0, HOME, CHROME, 24.009_405_545_486_01),
+        (0, ABROAD, IPHONE, 1.435_368_485_955_780_5),
+        (1, ABROAD, FIREFOX, 16.0),
+    ] {
+        let features = shop.features(day(0), ip, agent);
+        let score = |smoothing| novelty(&features, &accounts[customer], &shop.history, smoothing).score();
+        let published = score(Smoothing::Published);
+        assert!(
+            (published / expected - 1.0).abs() < 1e-12,
+            "{customer} {ip} {agent}: {published} {expected}"
+        );
+        assert!(score(Smoothing::default()).is_finite());
+    }
+}
+
+/// A VPN in the right country is for sale: coming from a small country proves little.
+#[test]
+fn a_small_country_is_no_password() {
+    let mut shop = Shop::new();
+    shop.account = AccountHistory::default();
+    let networks =
+        format!("{NETWORKS}\n10.1.0.0/16 asn=64510 country=IS\n10.2.0.0/16 asn=64511 country=IS hosting");
+    shop.networks = Networks::parse(&networks).unwrap();
+    for visit in 0..8 {
+        let features = shop.features(day(visit * 10), Ipv4Addr::new(10, 1, 0, 1), FIREFOX);
+        shop.let_in(&features, None);
+    }
+    let theirs = shop.features(day(90), Ipv4Addr::new(10, 2, 0, 1), FIREFOX);
+    let published = novelty(&theirs, &shop.account, &shop.history, Smoothing::Published);
+    let ours = novelty(&theirs, &shop.account, &shop.history, Smoothing::default());
+    assert!(published.network < -2.0, "{published:?}");
+    assert!(ours.network > -0.8, "{ours:?}");
 }
 
 #[test]

@@ -16,7 +16,12 @@ const NETWORK_WEIGHTS: [f64; 3] = [0.6, 0.3, 0.1];
 
 /// String, browser, system, kind of device.
 const AGENT_WEIGHTS: [f64; 4] =
-    [0.538_665_384_055_135_9, 0.268_045_149_862_566_6, 0.188_182_951_001_095_36, 0.005_106_515_080_202_165];
+    [0.538_665_384_055_135_9, 0.268_045_149_862_566_6, 0.188_182_951_001_095_36, 0.005_106_515_081_202_152_5];
+
+/// How often attackers are taken to know the value and to show it: the country by a VPN, the others no more often than
+/// chance has it.
+const NETWORK_KNOWN: [f64; 3] = [0.0, 0.0, 0.5];
+const AGENT_KNOWN: [f64; 4] = [0.0; 4];
 
 /// What to make of values that an account never showed.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -25,7 +30,9 @@ pub enum Smoothing {
     /// any level of a feature is taken to show it a quarter as often as everybody.
     Published,
     /// Every account is given `strength` more observations, spread as everybody's are (a Dirichlet prior). The longer
-    /// an account kept to its own, the more a change tells; and a near match is never worse than no match.
+    /// an account kept to its own, the more a change tells; and a near match is never worse than no match. Attackers
+    /// are taken to know the account's country half of the time: a VPN in the right country is for sale, so coming from
+    /// a small country is not the proof of identity that its rarity makes it.
     TowardsTheShop { strength: f64 },
 }
 
@@ -62,6 +69,7 @@ pub fn novelty(
     let network = Levels {
         keys: &features.network,
         weights: &NETWORK_WEIGHTS,
+        known: &NETWORK_KNOWN,
         own: &own.network,
         all: &all.network,
         bounds: &SHOP_NETWORK,
@@ -69,6 +77,7 @@ pub fn novelty(
     let agent = Levels {
         keys: &features.agent,
         weights: &AGENT_WEIGHTS,
+        known: &AGENT_KNOWN,
         own: &own.agent,
         all: &all.agent,
         bounds: &SHOP_AGENT,
@@ -103,6 +112,7 @@ fn account_term(own: f64, all: f64, accounts: f64, smoothing: Smoothing) -> f64 
 struct Levels<'a> {
     keys: &'a [u64],
     weights: &'a [f64],
+    known: &'a [f64],
     own: &'a [Counts],
     all: &'a [Counts],
     bounds: &'a [Bound],
@@ -111,6 +121,8 @@ struct Levels<'a> {
 /// One level: how often the account and everybody showed the value, of how many sign-ins.
 struct Level {
     weight: f64,
+    /// How often attackers know the account's values and show them.
+    known: f64,
     own: f64,
     own_total: f64,
     all: f64,
@@ -123,8 +135,10 @@ impl Levels<'_> {
     fn each(&self, at: Timestamp) -> impl Iterator<Item = Level> {
         let shop = self.all.iter().zip(self.bounds).map(move |(counts, bound)| counts.at(at, *bound));
         let own = self.own.iter().map(move |counts| counts.at(at, OWN));
-        self.keys.iter().zip(self.weights).zip(own).zip(shop).map(|(((key, weight), own), all)| Level {
+        let fixed = self.keys.iter().zip(self.weights).zip(self.known);
+        fixed.zip(own).zip(shop).map(|((((key, weight), known), own), all)| Level {
             weight: *weight,
+            known: *known,
             own: own.of(*key),
             own_total: own.total(),
             all: all.of(*key),
@@ -167,8 +181,9 @@ impl Levels<'_> {
         for level in self.each(at) {
             // One more observation, spread evenly over all known values and one unknown.
             let of_all = (level.all + 1.0 / (level.distinct + 1.0)) / (level.all_total + 1.0);
-            everybody += level.weight * of_all;
-            account += level.weight * (level.own + strength * of_all) / (level.own_total + strength);
+            let of_account = (level.own + strength * of_all) / (level.own_total + strength);
+            everybody += level.weight * of_all.max(level.known * of_account);
+            account += level.weight * of_account;
         }
         (everybody, account)
     }

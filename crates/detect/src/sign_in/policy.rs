@@ -73,7 +73,7 @@ pub struct Thresholds {
 impl Default for Thresholds {
     /// Set by `cargo xtask bench risk`; the figures behind them are in docs/benchmarks.md.
     fn default() -> Self {
-        Thresholds { notice: -1.5, step_up: -0.5, passkey_only: 6.0, refuse: 10.0 }
+        Thresholds { notice: -2.5, step_up: -1.5, passkey_only: 6.0, refuse: 10.0 }
     }
 }
 

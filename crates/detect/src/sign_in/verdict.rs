@@ -287,7 +287,7 @@ fn weigh_tool(case: &Case<'_>, sheet: &mut Sheet) {
 fn weigh_novelty(novelty: &Novelty, sheet: &mut Sheet) {
     sheet.add(Reason::Network, novelty.network.clamp(-4.0, 4.0));
     sheet.add(Reason::Agent, novelty.agent.clamp(-3.0, 3.0));
-    sheet.add(Reason::AccountRarelyUsed, novelty.account.clamp(-2.0, 2.0));
+    sheet.add(Reason::AccountRarelyUsed, novelty.account.clamp(-1.0, 1.0));
 }
 
 /// Observations before a round trip or an hour that is not among them tells anything.
