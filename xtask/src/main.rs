@@ -1,7 +1,7 @@
 //! The workspace's own chores.
 //!
 //! **Owns** `cargo xtask tidy` (the rules of ARCHITECTURE.md and STYLE.md that a program can check) and
-//! `cargo xtask bench` (comparisons with other programs, in one run).
+//! `cargo xtask bench` (comparisons with other programs and with published figures, in one run).
 //! **Holds** a rule that has an exception names it in a table, with the reason.
 //! **Never** part of what runs in front of a shop; changes a file that git tracks.
 //! **Emits** nothing.
@@ -20,6 +20,12 @@ usage: cargo xtask tidy                what breaks the rules of ARCHITECTURE.md 
            --seconds S       4 unless given, of each load in each round
            --self-check      nginx against nginx: how far apart two equal servers come out
            --storeward PATH  another binary than target/release/storeward
+       cargo xtask bench risk [options]   attacks on sign-ins caught, and customers challenged
+           --data FILE       sign-ins in the form of das-group/rba-dataset instead of generated ones
+           --rows N          1000000 unless given, of that file
+           --customers N     10000 unless given, generated
+           --seed N          2026 unless given
+           --write FILE      the sign-ins in that form
 ";
 
 fn main() -> ExitCode {
@@ -30,6 +36,7 @@ fn main() -> ExitCode {
         ["bench", "edge", options @ ..] => {
             bench::Options::parse(options).and_then(|options| bench::edge(&root(), &options))
         }
+        ["bench", "risk", options @ ..] => bench::risk(&root(), options),
         _ => Err(USAGE.to_owned()),
     };
     match done {

@@ -1,4 +1,6 @@
-//! `cargo xtask bench edge`: Storeward beside Debian's nginx, in one interleaved run on loopback.
+//! `cargo xtask bench edge` and, at the bottom, `bench risk`.
+//!
+//! Edge: Storeward beside Debian's nginx, in one interleaved run on loopback.
 //!
 //! Same upstream, same certificate, one worker each. Every round measures every contender under every load, each
 //! round in another order, so that what else the machine does falls on all alike; what is compared is the ratio
@@ -82,6 +84,20 @@ pub fn edge(root: &Path, options: &Options) -> Result<(), String> {
     let told = report::About { options: options.clone(), binary: part, load_before, load_after };
     let folder = target.join("bench");
     report::write(&folder, &told, &samples, &options.contenders())
+}
+
+/// Runs the example `sign_in_risk` of `detect`, which writes `target/bench/risk.md` and `risk.svg`. A program of its own,
+/// because this one stands beside the house and uses none of its crates.
+pub fn risk(root: &Path, options: &[&str]) -> Result<(), String> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let ended = std::process::Command::new(cargo)
+        .args(["run", "--release", "--quiet", "-p", "storeward-detect", "--example", "sign_in_risk", "--"])
+        .arg("--out")
+        .arg(target(root).join("bench"))
+        .args(options)
+        .status()
+        .map_err(|e| format!("cargo could not be started: {e}"))?;
+    if ended.success() { Ok(()) } else { Err("bench risk failed".to_owned()) }
 }
 
 fn target(root: &Path) -> PathBuf {
