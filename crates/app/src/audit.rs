@@ -4,9 +4,11 @@ use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 
 use storeward_base::Actor;
-use storeward_store::ledger::{self, VerifyOptions};
+use storeward_store::ledger::{self, Standing, VerifyOptions};
 
 use crate::failure::{Context, Failure};
+use crate::ledger_head::{self, KeptHead};
+use crate::open::Opened;
 use crate::{Directory, Done, open};
 
 #[derive(Debug, clap::Args)]
@@ -28,6 +30,11 @@ enum Word {
         #[arg(long)]
         json: bool,
     },
+    /// Say that the ledger is right as it stands: after you have restored an older backup yourself. It goes on from here.
+    Accept {
+        #[command(flatten)]
+        at: Directory,
+    },
     /// Print the signed checkpoint over the whole ledger: keep it where this machine cannot reach it.
     Checkpoint {
         #[command(flatten)]
@@ -38,6 +45,7 @@ enum Word {
 pub fn audit(options: &Options) -> Done {
     match &options.word {
         Word::Verify { at, anchor, json } => verify(at, anchor, *json),
+        Word::Accept { at } => accept(at),
         Word::Checkpoint { at } => {
             let opened = open::open(&at.dir)?;
             let head = opened.db.read_blocking(ledger::head).context("the ledger")?;
@@ -78,12 +86,15 @@ fn verify(at: &Directory, anchors: &[PathBuf], json: bool) -> Done {
         );
     } else if report.first_fault.is_none() {
         println!(
-            "The ledger holds: {} entries ({} of them forgotten in time), {} signed checkpoints, root {root}.",
+            "Every signature holds: {} entries ({} of them forgotten in time), {} signed checkpoints, root {root}.",
             report.entries, report.forgotten, report.checkpoints
         );
     }
     match report.first_fault {
         None => {
+            if let Some(failure) = standing(&opened)?.as_ref().and_then(ledger_head::failure) {
+                return Err(failure);
+            }
             let fact = storeward_events::system::LedgerVerified { entries: report.entries, root };
             let told = opened.db.write_blocking(move |tx| tx.append(Actor::Operator, None, fact.clone()));
             told.context("the verification could not be written down").map(drop)
@@ -94,6 +105,35 @@ fn verify(at: &Directory, anchors: &[PathBuf], json: bool) -> Done {
             report.entries
         ))),
     }
+}
+
+/// How the ledger stands to the head that was kept beside the database.
+fn standing(opened: &Opened) -> Done<Option<Standing>> {
+    let kept = KeptHead::of(&opened.data);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().context("a runtime")?;
+    let standing = runtime.block_on(kept.standing(&opened.db))?;
+    if standing.is_none() {
+        eprintln!(
+            "{} is not there yet: whether the newest entries were taken away cannot be told. `storeward run` keeps it.",
+            kept.path().display()
+        );
+    }
+    Ok(standing)
+}
+
+fn accept(at: &Directory) -> Done {
+    let opened = open::open(&at.dir)?;
+    // Whoever serves from here keeps the file.
+    let _lock = opened.data.lock()?;
+    let before = ledger_head::cut_back(standing(&opened)?.as_ref());
+    let (kept, found) = before.as_ref().map_or((0, 0), |c| (c.kept, c.found));
+    let fact = storeward_events::system::LedgerAccepted { kept, found };
+    let told = opened.db.write_blocking(move |tx| tx.append(Actor::Operator, None, fact.clone()));
+    told.context("it could not be written down")?;
+    let runtime = tokio::runtime::Builder::new_current_thread().build().context("a runtime")?;
+    runtime.block_on(KeptHead::of(&opened.data).save(&opened.db))?;
+    println!("The ledger goes on from here. That you said so stands in it.");
+    Ok(())
 }
 
 /// A bar of forty signs, with the figures behind it.

@@ -17,6 +17,7 @@ mod events;
 mod failure;
 mod init;
 mod ledger_emit;
+mod ledger_head;
 mod mail;
 mod open;
 mod platform;

@@ -28,6 +28,7 @@ use crate::console::{self, ConsoleServer};
 use crate::data::{Lock, Refused, State};
 use crate::failure::{Context, Failure};
 use crate::ledger_emit::LedgerEmit;
+use crate::ledger_head::LedgerWatch;
 use crate::open::{self, Opened};
 use crate::telemetry::{self, Telemetry};
 use crate::{Directory, Done, ca};
@@ -76,6 +77,7 @@ pub struct Running {
     bans: Arc<BanBook>,
     certificates: Arc<CertificateStore>,
     jobs: Runner,
+    ledger_watch: LedgerWatch,
     telemetry: Option<Telemetry>,
     stopper: Stopper,
     stop: Stop,
@@ -98,13 +100,8 @@ impl Running {
         let (stopper, stop) = Stopper::new();
         let sink = EventSink::start(opened.db.clone()).context("the ledger's batcher")?;
         let emit = Arc::new(LedgerEmit::start(sink, opened.db.clone(), runtime.handle()));
-        let bans = BanBook::open(
-            opened.data.path(),
-            BanOptions::from(&config.bans),
-            opened.clock.clone(),
-            emit.clone(),
-        )
-        .context("the book of bans")?;
+        let ledger_watch = LedgerWatch::start(&opened, &runtime, emit.as_ref(), &stop)?;
+        let bans = open_bans(&opened, emit.clone())?;
         let responder = Arc::new(Responder::new(bans.clone(), emit.clone(), config.bans.mode));
         let access = open_access(&opened, responder.clone())?;
         let challenges = Arc::new(HttpChallenges::default());
@@ -155,6 +152,7 @@ impl Running {
             bans,
             certificates,
             jobs,
+            ledger_watch,
             telemetry,
             stopper,
             stop,
@@ -269,8 +267,9 @@ impl Running {
         // Everything that held the batcher is gone after this: what waits in it is written before the database closes.
         drop(self.responder);
         drop(self.bans);
-        self.runtime.shutdown_timeout(Duration::from_secs(5));
         drop(self.emit);
+        self.ledger_watch.finish(&self.runtime, &self.opened.db);
+        self.runtime.shutdown_timeout(Duration::from_secs(5));
         self.opened.db.close();
         flushed.context("the book of bans")
     }
@@ -298,6 +297,11 @@ fn fixed_parts(before: &Config, after: &Config) -> Done {
             .hint("restart it: systemctl restart storeward")),
         None => Ok(()),
     }
+}
+
+fn open_bans(opened: &Opened, emit: Arc<LedgerEmit>) -> Done<Arc<BanBook>> {
+    let options = BanOptions::from(&opened.loaded.config.bans);
+    BanBook::open(opened.data.path(), options, opened.clock.clone(), emit).context("the book of bans")
 }
 
 fn open_access(opened: &Opened, responder: Arc<Responder>) -> Done<AccessLog> {

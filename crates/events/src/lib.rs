@@ -145,6 +145,8 @@ vocabulary! {
     ConfigReloaded(system::ConfigReloaded) = "system.config_reloaded", Low, Security;
     ConfigRefused(system::ConfigRefused) = "system.config_refused", Medium, Security;
     LedgerVerified(system::LedgerVerified) = "system.ledger_verified", Informational, Security;
+    LedgerCutBack(system::LedgerCutBack) = "system.ledger_cut_back", Critical, Security;
+    LedgerAccepted(system::LedgerAccepted) = "system.ledger_accepted", Medium, Security;
     JobFailed(system::JobFailed) = "system.job_failed", High, Operations;
     EntriesForgotten(system::EntriesForgotten) = "system.entries_forgotten", Informational, Ledger;
 }

@@ -69,7 +69,8 @@ fn class_of(event: &Event) -> Class {
         Event::DeviceTokenReused(_) | Event::ThisWasNotMe(_) => finding(),
         Event::Started(_) => lifecycle(3, 1),
         Event::Stopped(_) => lifecycle(4, 1),
-        Event::ConfigReloaded(_)
+        Event::LedgerAccepted(_)
+        | Event::ConfigReloaded(_)
         | Event::LedgerVerified(_)
         | Event::EntriesForgotten(_)
         | Event::CertificateIssued(_)
@@ -80,6 +81,7 @@ fn class_of(event: &Event) -> Class {
         | Event::UpstreamDown(_)
         | Event::InspectionFailed(_)
         | Event::EventsDropped(_)
+        | Event::LedgerCutBack(_)
         | Event::JobFailed(_) => lifecycle(99, 2),
     }
 }

@@ -52,6 +52,13 @@ impl Event {
             Event::EntriesForgotten(e) => {
                 format!("Forgot {} entries of the ledger that were kept long enough", e.count())
             }
+            Event::LedgerAccepted(l) => {
+                format!("An operator accepted the ledger as it stands ({} entries)", l.found)
+            }
+            Event::LedgerCutBack(l) => format!(
+                "The ledger does not continue where it was: {} entries were kept, {} are there ({})",
+                l.kept, l.found, l.how
+            ),
             Event::JobFailed(j) => {
                 format!("Gave up {} ({}) after {} attempts: {}", j.kind, j.job, j.attempts, j.code)
             }

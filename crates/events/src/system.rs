@@ -35,6 +35,26 @@ pub struct LedgerVerified {
     pub root: String,
 }
 
+/// At a start the ledger did not continue the head that was kept outside of the database.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LedgerCutBack {
+    /// Entries that the kept head counts.
+    pub kept: u64,
+    /// Entries that are there.
+    pub found: u64,
+    /// `cut_back`, `rewritten` or `unreadable`.
+    pub how: String,
+}
+
+/// An operator said that the ledger is right as it stands, such as after restoring a backup.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LedgerAccepted {
+    /// Entries that the kept head counted; 0 where it fitted.
+    pub kept: u64,
+    /// Entries that were there; 0 where the head fitted.
+    pub found: u64,
+}
+
 /// A job was tried as often as it may be, and is given up. What it carried is deleted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobFailed {

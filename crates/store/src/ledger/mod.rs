@@ -7,12 +7,14 @@ mod append;
 mod forget;
 mod prove;
 mod query;
+mod standing;
 mod verify;
 
 pub(crate) use append::{Appender, Signer, begin, is_written};
 pub use forget::forget;
 pub use prove::{Inclusion, prove_consistency, prove_inclusion};
 pub use query::{Filter, Head, by_id, by_request, head, read_after, search};
+pub use standing::{Standing, standing};
 pub use verify::{LedgerFault, Report, VerifyOptions, What, verify};
 
 /// Largest entry, in bytes of its JSON form.
