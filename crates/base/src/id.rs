@@ -183,6 +183,14 @@ impl Tagged for Customer {
 }
 pub type CustomerId = Id<Customer>;
 
+/// One mail or short message to somebody.
+#[derive(Debug)]
+pub enum Post {}
+impl Tagged for Post {
+    const PREFIX: &'static str = "post";
+}
+pub type PostId = Id<Post>;
+
 /// One job of the queue in `store`.
 #[derive(Debug)]
 pub enum Job {}

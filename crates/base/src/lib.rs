@@ -24,7 +24,7 @@ pub use address::{AddressBlock, AddressList, AddressListError, ClientIp};
 pub use clock::{Clock, FixedClock, SystemClock, Timestamp};
 pub use entropy::{Entropy, SeededEntropy, SystemEntropy};
 pub use fault::{Blame, Fault, FaultKind};
-pub use id::{CustomerId, EventId, Id, IdError, JobId, RequestId, StaffId, Tagged};
+pub use id::{CustomerId, EventId, Id, IdError, JobId, PostId, RequestId, StaffId, Tagged};
 pub use language::Language;
 pub use page::{Page, PageSize};
 pub use secret::Secret;

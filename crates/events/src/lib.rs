@@ -11,6 +11,7 @@ pub mod detection;
 pub mod edge;
 pub mod identity;
 mod ocsf;
+pub mod post;
 mod sentence;
 pub mod staff;
 pub mod system;
@@ -140,6 +141,8 @@ vocabulary! {
     StepUpForced(identity::StepUpForced) = "identity.step_up_forced", Medium, Security;
     ThisWasNotMe(identity::ThisWasNotMe) = "identity.this_was_not_me", High, Security;
     ShopAccountLinked(identity::ShopAccountLinked) = "identity.shop_account_linked", Informational, Security;
+    PostSent(post::PostSent) = "post.sent", Informational, Security;
+    PostFailed(post::PostFailed) = "post.failed", Medium, Security;
     Started(system::Started) = "system.started", Informational, Security;
     Stopped(system::Stopped) = "system.stopped", Informational, Security;
     ConfigReloaded(system::ConfigReloaded) = "system.config_reloaded", Low, Security;

@@ -74,11 +74,13 @@ fn class_of(event: &Event) -> Class {
         | Event::LedgerVerified(_)
         | Event::EntriesForgotten(_)
         | Event::CertificateIssued(_)
-        | Event::UpstreamUp(_) => lifecycle(99, 1),
+        | Event::UpstreamUp(_)
+        | Event::PostSent(_) => lifecycle(99, 1),
         Event::ConfigRefused(_)
         | Event::CertificateExpiring(_)
         | Event::CertificateFailed(_)
         | Event::UpstreamDown(_)
+        | Event::PostFailed(_)
         | Event::InspectionFailed(_)
         | Event::EventsDropped(_)
         | Event::LedgerCutBack(_)

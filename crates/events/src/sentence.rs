@@ -48,6 +48,10 @@ impl Event {
             Event::Stopped(s) => format!("Storeward stopped ({})", s.reason),
             Event::ConfigReloaded(_) => "A changed config is in force".to_owned(),
             Event::ConfigRefused(c) => format!("A changed config was refused: {}", c.reason),
+            Event::PostSent(p) => format!("Sent {} {} to {}", p.channel.name(), p.topic, p.recipient),
+            Event::PostFailed(p) => {
+                format!("Gave up {} {} to {}: {}", p.channel.name(), p.topic, p.recipient, p.reason)
+            }
             Event::LedgerVerified(l) => format!("Verified the ledger's {} entries", l.entries),
             Event::EntriesForgotten(e) => {
                 format!("Forgot {} entries of the ledger that were kept long enough", e.count())
