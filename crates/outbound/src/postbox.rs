@@ -138,6 +138,8 @@ pub enum Told {
     Close,
     /// Says nothing more.
     Hang,
+    /// At [`Moment::Content`]: keeps the mail and says nothing more. As [`Told::Hang`] elsewhere.
+    KeepAndHang,
 }
 
 /// The server. Dropping it stops it.

@@ -4,7 +4,7 @@
 use super::metadata::{Dependency, Package};
 use super::{File, Finding, source};
 
-const FLOORS: [(&str, u8); 14] = [
+const FLOORS: [(&str, u8); 15] = [
     ("storeward-base", 1),
     ("storeward-events", 1),
     ("storeward-inspect", 2),
@@ -15,6 +15,7 @@ const FLOORS: [(&str, u8); 14] = [
     ("storeward-web", 2),
     ("storeward-outbound", 2),
     ("storeward-host", 3),
+    ("storeward-post", 3),
     ("storeward-edge", 4),
     ("storeward-console", 4),
     ("storeward-app", 5),

@@ -89,6 +89,15 @@ impl fmt::Display for Status {
 }
 
 impl MailError {
+    /// The server's numbers, such as `550 5.1.1`; never its words.
+    pub fn reply(&self) -> Option<String> {
+        match self {
+            MailError::Refused { code, status: Some(status), .. } => Some(format!("{code} {status}")),
+            MailError::Refused { code, status: None, .. } => Some(code.to_string()),
+            _ => None,
+        }
+    }
+
     /// A refusal for good at the recipient or the mail itself ends it. One at the sign-in or the sender is about our config,
     /// which the operator can mend while the mail waits; so is a server without TLS.
     pub fn outlook(&self) -> Outlook {

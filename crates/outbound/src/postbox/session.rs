@@ -214,6 +214,10 @@ impl Session {
                 self.shared.keep(mail);
                 Ok(Flow::End)
             }
+            Some(told @ Told::KeepAndHang) => {
+                self.shared.keep(mail);
+                self.obey(told).await
+            }
             Some(told) => self.obey(told).await,
             None => {
                 self.shared.keep(mail);
@@ -252,7 +256,7 @@ impl Session {
         match told {
             Told::Say(words) => self.write(&words).await,
             Told::Close => Ok(Flow::End),
-            Told::Hang => {
+            Told::Hang | Told::KeepAndHang => {
                 // Until the client gives up.
                 let mut rest = [0; 256];
                 while self.wire.read(&mut rest).await? > 0 {}

@@ -21,6 +21,14 @@ pub enum SmsError {
 }
 
 impl SmsError {
+    /// The gateway's status; never its words.
+    pub fn reply(&self) -> Option<String> {
+        match self {
+            SmsError::Refused { status } => Some(status.to_string()),
+            SmsError::Way(_) | SmsError::NotTaken | SmsError::Request => None,
+        }
+    }
+
     /// A refusal of the sign-in or the path is about our config, which the operator can mend meanwhile. An answer that does
     /// not say yes ends it: a wrong `success` in the config would otherwise send the same message, at a price, all day.
     pub fn outlook(&self) -> Outlook {

@@ -1,0 +1,157 @@
+//! Promising a message in somebody's transaction.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use storeward_base::{Clock, Entropy, PostId, Timestamp};
+use storeward_events::post::Channel;
+use storeward_outbound::mail::{Address, Brand, Mailer, Message, MessageId};
+use storeward_outbound::sms::{Gateway, PhoneNumber, ShortMessage};
+use storeward_seal::{DataKey, MarkKey};
+use storeward_store::jobs::{self, Enqueued, Handler, NewJob};
+use storeward_store::{Db, Error, Tx};
+
+use crate::courier::Courier;
+use crate::error::PostError;
+use crate::parcel::{self, Head};
+use crate::piece::{Mail, Sending, Sms};
+
+pub(crate) const MAIL: &str = "post.mail";
+pub(crate) const SMS: &str = "post.sms";
+
+/// Nobody needs a mail that comes later than this, and nobody a server that has been away for so long.
+const LONGEST: Duration = Duration::from_secs(24 * 3600);
+
+/// What an outbox is made of.
+pub struct OutboxParts {
+    /// `None` without `[mail]`.
+    pub mailer: Option<Mailer>,
+    /// `None` without `[sms]`.
+    pub gateway: Option<Gateway>,
+    pub brand: Brand,
+    /// Seals what waits.
+    pub key: DataKey,
+    /// Makes the fingerprints of recipients.
+    pub marks: MarkKey,
+    pub entropy: Arc<dyn Entropy>,
+}
+
+/// The outbox. Clones are cheap and share it.
+#[derive(Clone)]
+pub struct Outbox(pub(crate) Arc<OutboxParts>);
+
+impl fmt::Debug for Outbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let OutboxParts { mailer, gateway, .. } = &*self.0;
+        f.debug_struct("Outbox").field("mailer", mailer).field("gateway", gateway).finish_non_exhaustive()
+    }
+}
+
+/// What became of a promise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Posted {
+    New(PostId),
+    /// One with this key waits already, and stays as it is.
+    Already,
+}
+
+impl Outbox {
+    pub fn new(parts: OutboxParts) -> Self {
+        Outbox(Arc::new(parts))
+    }
+
+    /// Whether anything can be sent this way.
+    pub fn offers(&self, channel: Channel) -> bool {
+        match channel {
+            Channel::Mail => self.0.mailer.is_some(),
+            Channel::Sms => self.0.gateway.is_some(),
+        }
+    }
+
+    /// The shop's looks, for whoever shows what was sent.
+    pub fn brand(&self) -> &Brand {
+        &self.0.brand
+    }
+
+    /// Promises a mail: it will be sent if, and only if, this write commits. Appends no event: the write has its own.
+    pub fn mail(&self, tx: &mut Tx<'_>, mail: &Mail) -> Result<Posted, PostError> {
+        let parts = &*self.0;
+        let mailer = parts.mailer.as_ref().ok_or(PostError::NotSetUp(Channel::Mail))?;
+        let id = MessageId::new(parts.entropy.as_ref(), &mailer.sender().from.address);
+        let now = tx.now();
+        let mut body = mail.letter.body(&parts.brand, mail.language);
+        // The logo goes along when the mail goes out: as many copies as mails wait would only fill the database.
+        body.pictures.clear();
+        let subject = mail.letter.subject.clone();
+        let mut message = Message::new(mail.to.clone(), subject, mail.language, body, (id, &At(now)));
+        message.attachments.clone_from(&mail.attachments);
+        message.unsubscribe.clone_from(&mail.unsubscribe);
+        let recipient = self.recipient_of_mail(&mail.to.address);
+        self.promise(tx, MAIL, (mail.topic, recipient, &mail.sending), |_| message)
+    }
+
+    /// Promises a short message: it will be sent if, and only if, this write commits. Appends no event: the write has its
+    /// own.
+    pub fn sms(&self, tx: &mut Tx<'_>, sms: &Sms) -> Result<Posted, PostError> {
+        if self.0.gateway.is_none() {
+            return Err(PostError::NotSetUp(Channel::Sms));
+        }
+        let recipient = self.recipient_of_sms(&sms.to);
+        let message = |post: PostId| ShortMessage::new(sms.to.clone(), &sms.text, post.to_string());
+        self.promise(tx, SMS, (sms.topic, recipient, &sms.sending), message)
+    }
+
+    fn promise<T: serde::Serialize>(
+        &self,
+        tx: &mut Tx<'_>,
+        kind: &'static str,
+        (topic, recipient, sending): (&str, String, &Sending),
+        message: impl FnOnce(PostId) -> T,
+    ) -> Result<Posted, PostError> {
+        let post: PostId = tx.fresh_id();
+        let latest = tx.now().plus(LONGEST);
+        let until = sending.until.map_or(latest, |until| until.min(latest));
+        let head = Head::new(post, topic, recipient, sending.customer, until);
+        let packed = parcel::pack(&head, &message(post), &self.0.key, self.0.entropy.as_ref());
+        let bytes = packed.map_err(|_| Error::JobTooLarge)?;
+        let mut job = NewJob::new(kind, bytes);
+        if let Some(key) = &sending.once {
+            job = job.unique(key.clone());
+        }
+        match jobs::enqueue(tx, &job)? {
+            Enqueued::New(_) => Ok(Posted::New(post)),
+            Enqueued::Already(_) => Ok(Posted::Already),
+        }
+    }
+
+    /// What stands for an address in events: a keyed fingerprint, the same for each way to write it.
+    pub fn recipient_of_mail(&self, address: &Address) -> String {
+        self.fingerprint(&format!("mail\n{}", address.expose().to_lowercase()))
+    }
+
+    /// What stands for a telephone in events.
+    pub fn recipient_of_sms(&self, number: &PhoneNumber) -> String {
+        self.fingerprint(&format!("sms\n{}", number.expose()))
+    }
+
+    /// 96 bits, as those of clients have.
+    fn fingerprint(&self, text: &str) -> String {
+        let mark = self.0.marks.mark(text);
+        format!("to_{}", mark.get(..24).unwrap_or(&mark))
+    }
+
+    /// Who sends what was promised, for the runner of jobs.
+    pub fn handlers(&self, db: &Db) -> Vec<Handler> {
+        Courier::new(self.clone(), db.clone()).handlers()
+    }
+}
+
+/// The moment of the write.
+struct At(Timestamp);
+
+impl Clock for At {
+    fn now(&self) -> Timestamp {
+        self.0
+    }
+}
