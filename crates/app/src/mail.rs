@@ -9,11 +9,13 @@ use storeward_outbound::mail::{
     MessageId,
 };
 use storeward_outbound::sms::{Gateway, PhoneNumber, ShortMessage};
+use storeward_post::{Outbox, OutboxParts};
 use storeward_seal::dkim::{Algorithm, MailKey};
 
 use crate::config::{Config, Loaded};
 use crate::data::{DataDir, write_atomically};
 use crate::failure::{Context, Failure};
+use crate::open::Opened;
 use crate::{Directory, Done};
 
 #[derive(Debug, clap::Args)]
@@ -108,6 +110,19 @@ pub fn mailer(config: &Config) -> Done<Option<Mailer>> {
 pub fn gateway(config: &Config) -> Done<Option<Gateway>> {
     let found = config.sms.as_ref().map(|section| section.gateway()).transpose();
     found.map_err(|e| Failure::new(e.to_string()))
+}
+
+/// What the domains send by. There also without `[mail]` and `[sms]`: what waits from before is told as given up.
+pub fn outbox(opened: &Opened) -> Done<Outbox> {
+    let config = &opened.loaded.config;
+    Ok(Outbox::new(OutboxParts {
+        mailer: mailer(config)?,
+        gateway: gateway(config)?,
+        brand: brand(config)?,
+        key: opened.data_key.clone(),
+        marks: opened.pseudonym_key.mark_key("post.recipient"),
+        entropy: opened.entropy.clone(),
+    }))
 }
 
 /// The shop's looks from `[look]`, as its mails bear them.

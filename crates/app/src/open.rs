@@ -18,6 +18,8 @@ pub struct Opened {
     pub loaded: Loaded,
     pub db: Db,
     pub data_key: DataKey,
+    /// Makes what stands for clients, addresses and accounts.
+    pub pseudonym_key: PseudonymKey,
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
 }
@@ -30,8 +32,9 @@ pub fn open(dir: &Path) -> Done<Opened> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
     let data_key = DataKey::from_bytes(keys.data.clone());
+    let pseudonym_key = PseudonymKey::from_bytes(keys.pseudonym.clone());
     let db = database(&data, &loaded.config, keys, clock.clone(), entropy.clone())?;
-    Ok(Opened { data, loaded, db, data_key, clock, entropy })
+    Ok(Opened { data, loaded, db, data_key, pseudonym_key, clock, entropy })
 }
 
 fn database(

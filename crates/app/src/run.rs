@@ -134,7 +134,8 @@ impl Running {
             runtime: &runtime,
             stop: stop.clone(),
         })?;
-        let jobs = jobs::start(&opened, &runtime)?;
+        let outbox = crate::mail::outbox(&opened)?;
+        let jobs = jobs::start(&opened, &outbox, &runtime)?;
         let telemetry = match &config.telemetry {
             Some(section) => Some(telemetry::start(section, &access.reader(), &runtime)?),
             None => None,
