@@ -12,6 +12,7 @@ export CARGO_TARGET_DIR=$target
 passed=0
 failed=0
 failures=()
+flaky=()
 # Every process started below inherits this word; by it the end of the run finds those that left their group (a
 # database server, a browser), and no other.
 export STOREWARD_TEST_RUN="run-$$-$RANDOM$RANDOM"
@@ -116,6 +117,11 @@ count_nextest() {
     all=$(attribute tests "$head")
     faults=$(($(attribute failures "$head") + $(attribute errors "$head")))
     count "$title" $((all - faults)) "$faults" "$status"
+    # Passed at a second try: named at the end, so that nobody takes them for sound.
+    local name
+    while IFS= read -r name; do
+        flaky+=("$name")
+    done < <(awk '/<testcase /{ match($0, /name="[^"]*"/); name = substr($0, RSTART + 6, RLENGTH - 7) } /<flaky(Failure|Error)/{ print name }' "$report" 2>/dev/null | sort -u)
 }
 
 attribute() {
@@ -219,6 +225,9 @@ run_ends() {
     say ""
     for name in ${failures[@]+"${failures[@]}"}; do
         say "failed: $name"
+    done
+    for name in ${flaky[@]+"${flaky[@]}"}; do
+        say "flaky, passed at another try: $name"
     done
     say "took $(((SECONDS - run_began) / 60)) min $(((SECONDS - run_began) % 60)) s"
     say "$passed passed, $failed failed"

@@ -3,15 +3,18 @@
 use std::fmt;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use storeward_base::{Clock, SystemClock, Timestamp};
-use storeward_edge::certificates::Source;
+use storeward_store::Engine;
 
 use crate::config::{Config, Loaded};
 use crate::data::DataDir;
 use crate::failure::Failure;
 use crate::{Directory, Done, mail, open, platform};
+
+mod certificates;
 
 #[derive(Debug, clap::Args)]
 pub struct Options {
@@ -41,6 +44,12 @@ struct Finding {
 impl Finding {
     fn good(what: &'static str, says: impl Into<String>) -> Self {
         Finding { grade: Grade::Good, what, says: says.into(), todo: None }
+    }
+
+    /// A failure with its own advice, or with `otherwise`.
+    fn of(what: &'static str, failure: Failure, otherwise: &str) -> Self {
+        let (says, todo) = failure.into_parts();
+        Finding::bad(what, says, todo.unwrap_or_else(|| otherwise.to_owned()))
     }
 
     fn look(what: &'static str, says: impl Into<String>, todo: impl Into<String>) -> Self {
@@ -76,20 +85,22 @@ pub fn check(options: &Options) -> Done {
     let loaded = match Config::load(dir).and_then(|l| l.config.validate().map(|()| l)) {
         Ok(loaded) => loaded,
         Err(failure) => {
-            println!(
-                "{}",
-                Finding::bad("config", failure.to_string(), "mend storeward.toml and check again")
-            );
+            println!("{}", Finding::of("config", failure, "mend storeward.toml and check again"));
             return Err(Failure::new("the config does not hold; nothing else was checked"));
         }
     };
     findings.push(Finding::good("config", format!("{} holds", dir.join(crate::config::FILE).display())));
     let running = DataDir::open(dir)?.running_pid()?.is_some();
-    findings.push(keys(dir));
-    findings.push(database(dir));
+    let keys = keys(dir);
+    // Without keys the database cannot be opened, which is no fault of its own.
+    let has_keys = keys.grade == Grade::Good;
+    findings.push(keys);
+    if has_keys {
+        findings.push(database(dir));
+    }
     findings.extend(ports(&loaded, running));
     findings.extend(upstreams(&loaded.config));
-    findings.push(certificates(&loaded, dir));
+    findings.extend(certificates::check(&loaded.config, dir));
     findings.extend(mail::probe(&loaded.config).map(|found| match found {
         Ok(says) => Finding::good("mail", says),
         Err((says, todo)) => Finding::bad("mail", says, todo),
@@ -132,16 +143,20 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
 fn keys(dir: &Path) -> Finding {
     match DataDir::open(dir).and_then(|d| d.keys()) {
         Ok(_) => Finding::good("keys", "there, and readable by their owner only"),
-        Err(failure) => Finding::bad("keys", failure.to_string(), "without keys nothing is served"),
+        Err(failure) => Finding::of("keys", failure, "without keys nothing is served"),
     }
 }
 
 fn database(dir: &Path) -> Finding {
     match open::open(dir) {
         Ok(opened) => {
-            Finding::good("database", format!("{:?} answers, its tables are up to date", opened.db.engine()))
+            let engine = match opened.db.engine() {
+                Engine::Sqlite => "SQLite",
+                Engine::Postgres => "PostgreSQL",
+            };
+            Finding::good("database", format!("{engine} answers, its tables are up to date"))
         }
-        Err(failure) => Finding::bad("database", failure.to_string(), "see database.url in storeward.toml"),
+        Err(failure) => Finding::of("database", failure, "see database.url in storeward.toml"),
     }
 }
 
@@ -149,7 +164,22 @@ fn ports(loaded: &Loaded, running: bool) -> Vec<Finding> {
     let config = &loaded.config;
     let mut wanted = vec![("listen.https", config.listen.https), ("console", config.console.listen)];
     wanted.extend(config.listen.http.map(|http| ("listen.http", http)));
-    wanted.into_iter().map(|(what, address)| port(what, address, running)).collect()
+    let mut findings: Vec<Finding> =
+        wanted.iter().map(|(what, address)| port(what, *address, running)).collect();
+    for (at, (what, address)) in wanted.iter().enumerate() {
+        let same = wanted.iter().skip(at + 1).find(|(_, other)| meet(*address, *other));
+        findings.extend(same.map(|(other, _)| {
+            Finding::bad(what, format!("the same port as {other}"), "give each of them a port of its own")
+        }));
+    }
+    findings
+}
+
+/// Whether two listeners would want the same socket: the same port, at the same address or at all of them.
+fn meet(a: SocketAddr, b: SocketAddr) -> bool {
+    a.port() == b.port()
+        && a.port() != 0
+        && (a.ip() == b.ip() || a.ip().is_unspecified() || b.ip().is_unspecified())
 }
 
 fn port(what: &'static str, address: SocketAddr, running: bool) -> Finding {
@@ -183,7 +213,9 @@ fn upstreams(config: &Config) -> Vec<Finding> {
         storeward_edge::config::ServerEntry::Url(url)
         | storeward_edge::config::ServerEntry::Weighted { url, .. } => url.clone(),
     });
-    urls.flat_map(|url| upstream(&url)).collect()
+    let mut findings: Vec<Finding> = urls.flat_map(|url| upstream(&url)).collect();
+    findings.push(synchronised());
+    findings
 }
 
 fn upstream(url: &str) -> Vec<Finding> {
@@ -202,6 +234,26 @@ fn upstream(url: &str) -> Vec<Finding> {
     findings
 }
 
+/// A shop on this machine has this machine's clock, right or wrong: what the system says of its synchronisation.
+fn synchronised() -> Finding {
+    let asked = Command::new("timedatectl").args(["show", "-p", "NTPSynchronized", "--value"]).output();
+    let said = asked.ok().filter(|out| out.status.success());
+    let said = said.map(|out| String::from_utf8_lossy(&out.stdout).trim().to_owned());
+    match said.as_deref() {
+        Some("yes") => Finding::good("clock", "is synchronised (NTP)"),
+        Some(_) => Finding::look(
+            "clock",
+            "is not synchronised",
+            "turn it on (timedatectl set-ntp true): certificates, one-time codes and evidence depend on the time",
+        ),
+        None => Finding::look(
+            "clock",
+            "this system does not tell whether it is synchronised",
+            "make sure that something sets it (NTP, or the host of a container)",
+        ),
+    }
+}
+
 /// The shop's Date header against our clock: one of the two is wrong when they differ by more than a minute.
 fn clock(theirs: Timestamp, ours: Timestamp) -> Finding {
     let apart = ours.since(theirs).max(theirs.since(ours));
@@ -215,42 +267,6 @@ fn clock(theirs: Timestamp, ours: Timestamp) -> Finding {
     Finding::good("clock", format!("agrees with the shop's to {} seconds", apart.as_secs()))
 }
 
-fn certificates(loaded: &Loaded, dir: &Path) -> Finding {
-    let what = "certificate";
-    let config = match loaded.config.certificates() {
-        Ok(config) => config,
-        Err(failure) => {
-            return Finding::bad(what, failure.to_string(), "see [certificates] in storeward.toml");
-        }
-    };
-    match &config.source {
-        Source::Local => Finding::look(
-            what,
-            "of the development CA: browsers warn until they trust it",
-            format!(
-                "for this machine: storeward ca install --dir {}; for customers: a public domain",
-                dir.display()
-            ),
-        ),
-        Source::Acme(_) if loaded.config.listen.http.is_none() => Finding::look(
-            what,
-            "will be ordered by ACME over TLS only, because listen.http is not set",
-            "add http = \"0.0.0.0:80\" under [listen]: then both ways are open",
-        ),
-        Source::Acme(_) => Finding::good(what, "is ordered and renewed by itself (ACME)"),
-        Source::Files(files) => {
-            match (std::fs::metadata(&files.certificate), std::fs::metadata(&files.key)) {
-                (Ok(_), Ok(_)) => Finding::good(what, "files are there; they are watched for change"),
-                _ => Finding::bad(
-                    what,
-                    format!("{} or {} cannot be read", files.certificate.display(), files.key.display()),
-                    "correct the paths under [certificates], or let this user read them",
-                ),
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -261,6 +277,15 @@ mod tests {
         assert_eq!(clock(Timestamp::from_seconds(990), now).grade, Grade::Good);
         assert_eq!(clock(Timestamp::from_seconds(900), now).grade, Grade::Bad);
         assert_eq!(clock(Timestamp::from_seconds(1_100), now).grade, Grade::Bad);
+    }
+
+    #[test]
+    fn two_listeners_at_one_port_are_told() {
+        let at = |text: &str| text.parse::<SocketAddr>().unwrap();
+        assert!(meet(at("0.0.0.0:443"), at("127.0.0.1:443")));
+        assert!(meet(at("127.0.0.1:443"), at("127.0.0.1:443")));
+        assert!(!meet(at("127.0.0.2:443"), at("127.0.0.1:443")));
+        assert!(!meet(at("0.0.0.0:443"), at("127.0.0.1:9443")));
     }
 
     #[test]

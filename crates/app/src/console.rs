@@ -17,7 +17,7 @@ use storeward_store::Db;
 
 use crate::Done;
 use crate::config::Config;
-use crate::failure::{Context, Failure};
+use crate::failure::{Context, Failure, IoContext};
 use crate::ledger_emit::LedgerEmit;
 use crate::open::Opened;
 
@@ -81,7 +81,7 @@ pub fn offer_enrolment(
 
 pub fn start(parts: Parts<'_>) -> Done<ConsoleServer> {
     let config = parts.opened.loaded.config.clone();
-    let listener = listener::bind(config.console.listen).context("the console")?;
+    let listener = listener::bind(config.console.listen).doing("the console")?;
     let port = listener.local_addr().context("the console")?.port();
     let tls = tls::server_config(parts.local_ca.clone()).context("the console's TLS")?;
     let stop = parts.stop.clone();

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use storeward_base::{Entropy, Secret};
 
 use crate::Done;
-use crate::failure::{Context, Failure};
+use crate::failure::{Context, Failure, IoContext};
 
 /// An existing data directory.
 #[derive(Clone, Debug)]
@@ -62,9 +62,9 @@ impl DataDir {
 
     /// Makes the directory (0700) where it is missing.
     pub fn create(path: &Path) -> Done<Self> {
-        fs::create_dir_all(path).context(format!("cannot make {}", path.display()))?;
+        fs::create_dir_all(path).doing(format!("cannot make {}", path.display()))?;
         fs::set_permissions(path, fs::Permissions::from_mode(0o700))
-            .context(format!("cannot protect {}", path.display()))?;
+            .doing(format!("cannot protect {}", path.display()))?;
         Ok(DataDir(path.to_owned()))
     }
 
@@ -79,9 +79,9 @@ impl DataDir {
     /// Makes the keys that are missing; never touches one that is there. True when it made one.
     pub fn ensure_keys(&self, entropy: &dyn Entropy) -> Done<bool> {
         let dir = self.join("keys");
-        fs::create_dir_all(&dir).context(format!("cannot make {}", dir.display()))?;
+        fs::create_dir_all(&dir).doing(format!("cannot make {}", dir.display()))?;
         fs::set_permissions(&dir, fs::Permissions::from_mode(0o700))
-            .context(format!("cannot protect {}", dir.display()))?;
+            .doing(format!("cannot protect {}", dir.display()))?;
         let mut made = false;
         for name in KEYS {
             let path = dir.join(name);
@@ -128,7 +128,7 @@ impl DataDir {
             .write(true)
             .mode(0o600)
             .open(&path)
-            .context(format!("cannot open {}", path.display()))?;
+            .doing(format!("cannot open {}", path.display()))?;
         rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive).map_err(|_| {
             Failure::new(format!("another Storeward already serves from {}", self.0.display()))
                 .hint("stop it first, or use another folder with --dir")
@@ -189,7 +189,7 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Done {
             None => Ok(()),
         }
     };
-    write().context(format!("cannot write {}", path.display()))
+    write().doing(format!("cannot write {}", path.display()))
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use crate::config::{Config, FILE};
 use crate::data::{self, DataDir};
 use crate::failure::{Context, Failure};
 use crate::run::Running;
-use crate::{Done, ca};
+use crate::{Done, ca, platform};
 
 #[derive(Debug, clap::Args)]
 pub struct Options {
@@ -59,6 +59,11 @@ pub fn demo(options: &Options) -> Done {
         write_ready(path, &running, enrolment.expose(), &upstream, &root, shop.is_some())?;
     }
     announce(&running, enrolment.expose(), &options.dir, shop.is_some());
+    if options.upstream.is_some() && !platform::ask(&upstream).answered {
+        println!(
+            "  The shop at {upstream} does not answer: visitors see the maintenance page until it does.\n"
+        );
+    }
     let done = running.serve_until_stopped();
     if let Some(shop) = shop {
         shop.stop();

@@ -1,6 +1,6 @@
 //! Why a word of the command line did not do its deed: what happened, and what to do.
 
-use std::fmt;
+use std::{fmt, io};
 
 #[derive(Debug)]
 pub struct Failure {
@@ -31,6 +31,50 @@ impl fmt::Display for Failure {
     }
 }
 
+impl Failure {
+    /// What happened and what to do, apart.
+    pub fn into_parts(self) -> (String, Option<String>) {
+        (self.what, self.todo)
+    }
+}
+
+/// Adds what was being done to an error of the operating system, and what usually helps.
+pub trait IoContext<T> {
+    fn doing(self, doing: impl fmt::Display) -> Result<T, Failure>;
+}
+
+impl<T> IoContext<T> for Result<T, io::Error> {
+    fn doing(self, doing: impl fmt::Display) -> Result<T, Failure> {
+        self.map_err(|error| {
+            let failure = Failure::new(format!("{doing}: {error}"));
+            match what_helps(error.kind()) {
+                Some(todo) => failure.hint(todo),
+                None => failure,
+            }
+        })
+    }
+}
+
+fn what_helps(kind: io::ErrorKind) -> Option<&'static str> {
+    use io::ErrorKind as Kind;
+    match kind {
+        Kind::AddrInUse => Some("stop what uses the port (`ss -ltnp` shows it), or choose another one"),
+        Kind::AddrNotAvailable => Some("this machine has no such address; `ip address` lists those it has"),
+        Kind::PermissionDenied => Some(
+            "run it as a user who may: for a folder, its owner; for ports below 1024, packaging/storeward.service or \
+             `setcap cap_net_bind_service=+ep` on the binary",
+        ),
+        Kind::ReadOnlyFilesystem => Some("the file system is read-only: name another folder with --dir"),
+        Kind::StorageFull => {
+            Some("the disk is full: make room, then start again; nothing written so far is lost")
+        }
+        Kind::NotADirectory | Kind::AlreadyExists => {
+            Some("a file stands where a folder should: name another one")
+        }
+        _ => None,
+    }
+}
+
 /// Adds what was being done to an error of another crate.
 pub trait Context<T> {
     fn context(self, doing: impl fmt::Display) -> Result<T, Failure>;
@@ -39,5 +83,23 @@ pub trait Context<T> {
 impl<T, E: fmt::Display> Context<T> for Result<T, E> {
     fn context(self, doing: impl fmt::Display) -> Result<T, Failure> {
         self.map_err(|error| Failure::new(format!("{doing}: {error}")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn common_errors_say_what_to_do() {
+        let held = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let taken = std::net::TcpListener::bind(held.local_addr().unwrap()).map(drop);
+        let told = taken.doing("the front door").unwrap_err().to_string();
+        assert!(
+            told.starts_with("the front door: ") && told.contains("\n  → stop what uses the port"),
+            "{told}"
+        );
+        let file = std::fs::create_dir_all("/dev/null/x").doing("cannot make it").unwrap_err().to_string();
+        assert!(file.contains("→ a file stands"), "{file}");
     }
 }

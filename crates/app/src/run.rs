@@ -26,7 +26,7 @@ use storeward_store::jobs::Runner;
 use crate::config::{Config, Loaded};
 use crate::console::{self, ConsoleServer};
 use crate::data::{Lock, Refused, State};
-use crate::failure::{Context, Failure};
+use crate::failure::{Context, Failure, IoContext};
 use crate::ledger_emit::LedgerEmit;
 use crate::ledger_head::LedgerWatch;
 use crate::open::{self, Opened};
@@ -122,7 +122,7 @@ impl Running {
         });
         let tls = tls::server_config(certificates.clone()).context("TLS")?;
         let workers = config.edge.workers();
-        let edge = Edge::start(shared, &config.listen, tls, workers, &stop).context("the front door")?;
+        let edge = Edge::start(shared, &config.listen, tls, workers, &stop).doing("the front door")?;
         let console = console::start(console::Parts {
             opened: &opened,
             access: access.reader(),

@@ -20,9 +20,11 @@ mod store;
 pub mod tls;
 pub mod trust;
 
+pub use acme::kept_at;
 pub use challenges::HttpChallenges;
 pub use config::{AcmeConfig, CertificateConfig, Challenge, ExternalAccount, FilesConfig, Source};
 pub use error::CertificateError;
+pub use files::{Found, look_at};
 pub use keeper::{Keeper, KeeperParts, Pace};
 pub use local::{Issued, LocalCa};
 pub use schedule::{Window, renew_at};

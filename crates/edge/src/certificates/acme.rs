@@ -32,6 +32,16 @@ const ARI_AGAIN: Duration = Duration::from_secs(3600);
 const NONCE_AGAIN: Duration = Duration::from_millis(500);
 const NONCE_TRIES: u32 = 10;
 
+/// The certificate that was ordered earlier and lies in `certificates/`, if there is one that can be read.
+pub fn kept_at(directory: &Path) -> Result<Option<super::Found>, CertificateError> {
+    if !directory.is_dir() {
+        return Ok(None);
+    }
+    let Some(kept) = Shelf::open(directory.to_owned())?.certificate()? else { return Ok(None) };
+    let chain = Chain::from_pem(kept.chain_pem.as_bytes(), kept.key_pem.as_bytes())?;
+    Ok(Some(super::Found::from(&chain)))
+}
+
 pub(super) struct Acme {
     config: AcmeConfig,
     wanted: Wanted,

@@ -4,6 +4,8 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use storeward_base::Timestamp;
+
 use super::chain::Chain;
 use super::slot::Slot;
 use super::{CertificateError, FilesConfig, disk};
@@ -11,6 +13,28 @@ use super::{CertificateError, FilesConfig, disk};
 /// What tells one state of a file from another. Renaming a new file into place changes the inode, writing into the
 /// old one its times or size.
 pub(crate) type Stamp = (u64, u64, i64, i64);
+
+/// What was found at a certificate that is on disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    pub names: Vec<String>,
+    pub not_after: Timestamp,
+    /// What a person should know of it although it can be served.
+    pub note: Option<String>,
+}
+
+impl From<&Chain> for Found {
+    fn from(chain: &Chain) -> Self {
+        Found { names: chain.names.clone(), not_after: chain.not_after, note: chain.note.clone() }
+    }
+}
+
+/// Reads the two files as the keeper would, and checks that they fit each other, the names and the time.
+pub fn look_at(files: &FilesConfig, names: &[String], now: Timestamp) -> Result<Found, CertificateError> {
+    let chain = Chain::from_pem(&disk::read(&files.certificate)?, &disk::read(&files.key)?)?;
+    chain.check(names, now)?;
+    Ok(Found::from(&chain))
+}
 
 pub(crate) struct Files {
     config: FilesConfig,
