@@ -1,6 +1,7 @@
 //! Staff's accounts: enrolment, sign-in, sessions.
 
 mod enrol;
+mod members;
 mod model;
 mod sessions;
 mod sign_in;
@@ -17,6 +18,7 @@ use storeward_store::Db;
 use tokio::sync::Semaphore;
 
 pub use enrol::{EnrolError, EnrolForm, Offer, OpenOffer, csrf_of_link, offer, offer_blocking};
+pub use members::{Member, members_blocking, remove_blocking, reset_blocking};
 pub use model::Misfit;
 pub use sessions::{ABSOLUTE, COOKIE, SessionToken};
 pub use sign_in::{SignInError, SignInForm};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use storeward_base::{Actor, Clock, Entropy, Secret};
+use storeward_base::{Actor, Clock, Entropy, Secret, StaffId};
 use storeward_edge::access::AccessReader;
 use storeward_edge::bans::BanBook;
 use storeward_host::Stop;
@@ -11,7 +11,7 @@ use storeward_store::Db;
 use storeward_web::axum::Router;
 use storeward_web::{Failure, HostNames, HostNamesError, Routes, Site};
 
-use crate::accounts::{self, Accounts, Offer};
+use crate::accounts::{self, Accounts, Member, Offer};
 use crate::error::Error;
 use crate::gate::StaffGate;
 use crate::metrics::MetricsText;
@@ -122,6 +122,28 @@ impl Console {
         actor: Actor,
     ) -> Result<Offer, Error> {
         accounts::offer_blocking(db, key, entropy, actor)
+    }
+
+    /// All members of staff, by name. For the command line; panics inside of a runtime, as do the two below.
+    pub fn members_blocking(db: &Db) -> Result<Vec<Member>, Error> {
+        accounts::members_blocking(db)
+    }
+
+    /// Takes a member's password and second factor away, ends their sessions and links, and makes a new link. `who` is an
+    /// id or an e-mail address.
+    pub fn reset_member_blocking(
+        db: &Db,
+        key: &DataKey,
+        entropy: &dyn Entropy,
+        actor: Actor,
+        who: &str,
+    ) -> Result<Offer, Error> {
+        accounts::reset_blocking(db, key, entropy, actor, who)
+    }
+
+    /// Deletes a member with everything that is theirs; the ledger stays.
+    pub fn remove_member_blocking(db: &Db, actor: Actor, who: &str) -> Result<StaffId, Error> {
+        accounts::remove_blocking(db, actor, who)
     }
 }
 

@@ -14,6 +14,8 @@ pub enum Error {
     LinkSpent,
     /// A background thread of ours ended unexpectedly.
     Thread,
+    /// There is no member of staff with that id or e-mail address.
+    NoSuchMember,
     /// The member of staff keeps as many views as we allow.
     TooManyViews,
 }
@@ -28,6 +30,9 @@ impl fmt::Display for Error {
                 f.write_str("This link was used already or is too old. Ask for a new one on the machine.")
             }
             Error::Thread => f.write_str("a background thread ended unexpectedly"),
+            Error::NoSuchMember => f.write_str(
+                "there is no member of staff with that id or e-mail address; see `storeward staff list`",
+            ),
             Error::TooManyViews => f.write_str("You keep 50 views already. Delete one first."),
         }
     }
@@ -53,7 +58,7 @@ impl Fault for Error {
             Error::Store(error) => error.kind(),
             Error::Seal(_) | Error::Thread => FaultKind::Broken,
             Error::Crowded => FaultKind::Busy,
-            Error::LinkSpent => FaultKind::Missing,
+            Error::LinkSpent | Error::NoSuchMember => FaultKind::Missing,
             Error::TooManyViews => FaultKind::Conflict,
         }
     }
@@ -62,7 +67,7 @@ impl Fault for Error {
         match self {
             Error::Store(error) => error.blame(),
             Error::Seal(_) | Error::Thread | Error::Crowded => Blame::Us,
-            Error::LinkSpent | Error::TooManyViews => Blame::Caller,
+            Error::LinkSpent | Error::NoSuchMember | Error::TooManyViews => Blame::Caller,
         }
     }
 
@@ -73,6 +78,7 @@ impl Fault for Error {
             Error::Crowded => "console.crowded",
             Error::LinkSpent => "console.link_spent",
             Error::Thread => "console.thread",
+            Error::NoSuchMember => "console.no_such_member",
             Error::TooManyViews => "console.too_many_views",
         }
     }

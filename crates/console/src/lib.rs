@@ -22,15 +22,16 @@ mod qr;
 mod rows;
 mod status;
 
-pub use accounts::{Offer, STATEMENTS};
+pub use accounts::{Member, Offer, STATEMENTS};
 pub use app::{Console, ConsoleParts};
 pub use error::Error;
 pub use metrics::MetricsText;
 pub use status::{CertificateStatus, ReadinessSource, StatusSource, SystemStatus, UpstreamStatus};
 
+use storeward_store::Migration;
+
 /// The console's tables.
-pub const MIGRATIONS: &[storeward_store::Migration] = &[storeward_store::Migration {
-    domain: "console",
-    number: 1,
-    sql: include_str!("../migrations/0001_staff.sql"),
-}];
+pub const MIGRATIONS: &[Migration] = &[
+    Migration { domain: "console", number: 1, sql: include_str!("../migrations/0001_staff.sql") },
+    Migration { domain: "console", number: 2, sql: include_str!("../migrations/0002_reset.sql") },
+];

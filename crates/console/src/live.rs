@@ -1,27 +1,61 @@
 //! Live lists: requests as they end, and stopped ones beside them.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
 
 use storeward_base::RequestId;
 use storeward_edge::access::{AccessRecord, Filter, Live, LiveRecords, Verdict};
 use storeward_host::Stop;
 use storeward_web::sse::{Arrival, Row, Source};
+use tokio::time::{Interval, MissedTickBehavior, interval};
 
+use crate::accounts::{Accounts, SessionToken};
 use crate::rows;
 
 /// First what came since the browser looked last, then whatever comes.
 pub struct LiveRows {
     backlog: VecDeque<Row>,
     records: LiveRecords,
+    session: Watched,
     stop: Stop,
+}
+
+/// How often a list that is being watched asks whether its session is still good.
+const ASK_EVERY: Duration = Duration::from_secs(5);
+
+/// The session of whoever watches: it may end while they do, by a sign-out, by time, or because they were removed.
+pub struct Watched {
+    accounts: Arc<Accounts>,
+    token: SessionToken,
+    ask: Interval,
+}
+
+impl Watched {
+    pub fn new(accounts: Arc<Accounts>, token: SessionToken) -> Self {
+        let mut ask = interval(ASK_EVERY);
+        ask.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Watched { accounts, token, ask }
+    }
+
+    /// Resolves when the session is over, or when nobody can say. Safe to drop.
+    async fn over(&mut self) {
+        loop {
+            self.ask.tick().await;
+            // Watching is no activity.
+            if !matches!(self.accounts.session(&self.token, false).await, Ok(Some(_))) {
+                return;
+            }
+        }
+    }
 }
 
 impl LiveRows {
     /// `missed` are records that the browser has not seen, oldest first. Begin watching before reading them, so that
     /// none falls between; the browser leaves out what it has twice.
-    pub fn new(records: LiveRecords, missed: &[std::sync::Arc<AccessRecord>], stop: Stop) -> Self {
+    pub fn new(records: LiveRecords, missed: &[Arc<AccessRecord>], session: Watched, stop: Stop) -> Self {
         let backlog = missed.iter().flat_map(|record| rows_of(record)).collect();
-        LiveRows { backlog, records, stop }
+        LiveRows { backlog, records, session, stop }
     }
 
     /// What the lists show: everything.
@@ -38,6 +72,7 @@ impl Source for LiveRows {
             }
             let live = tokio::select! {
                 live = self.records.next() => live,
+                () = self.session.over() => return Arrival::End,
                 () = self.stop.stopping() => return Arrival::End,
             };
             match live {

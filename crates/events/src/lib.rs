@@ -116,6 +116,8 @@ vocabulary! {
     StaffSignedIn(staff::StaffSignedIn) = "staff.signed_in", Informational, Security;
     StaffSignInFailed(staff::StaffSignInFailed) = "staff.sign_in_failed", Low, Security;
     StaffSignedOut(staff::StaffSignedOut) = "staff.signed_out", Informational, Security;
+    StaffReset(staff::StaffReset) = "staff.reset", Medium, Security;
+    StaffRemoved(staff::StaffRemoved) = "staff.removed", Medium, Security;
     CustomerSignedUp(identity::CustomerSignedUp) = "identity.signed_up", Informational, Security;
     CustomerSignedIn(identity::CustomerSignedIn) = "identity.signed_in", Informational, Security;
     CustomerSignInFailed(identity::CustomerSignInFailed) = "identity.sign_in_failed", Low, Security;

@@ -42,6 +42,8 @@ fn class_of(event: &Event) -> Class {
         Event::FindingRaised(_) | Event::ClientBanned(_) | Event::BanLifted(_) => finding(),
         Event::EnrolmentOffered(_) => account(1),
         Event::StaffEnrolled(_) => account(2),
+        Event::StaffReset(_) => account(4),
+        Event::StaffRemoved(_) => account(6),
         Event::StaffSignedIn(_) => authentication(1, 1),
         Event::StaffSignInFailed(_) => authentication(1, 2),
         Event::StaffSignedOut(_) => authentication(2, 1),
@@ -189,6 +191,8 @@ fn user_of(record: &Record) -> Value {
         Event::StaffEnrolled(e) => Some(e.staff),
         Event::StaffSignedIn(e) => Some(e.staff),
         Event::StaffSignedOut(e) => Some(e.staff),
+        Event::StaffReset(e) => Some(e.staff),
+        Event::StaffRemoved(e) => Some(e.staff),
         Event::StaffSignInFailed(e) => e.staff,
         _ => None,
     };

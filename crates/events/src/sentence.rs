@@ -44,6 +44,10 @@ impl Event {
                 None => format!("A sign-in failed: {}", e.reason),
             },
             Event::StaffSignedOut(e) => format!("{} signed out", e.staff),
+            Event::StaffReset(e) => {
+                format!("Took the password and the second factor of {} away; they enrol again", e.staff)
+            }
+            Event::StaffRemoved(e) => format!("Removed {} from the staff", e.staff),
             Event::Started(s) => format!("Storeward {} started", s.version),
             Event::Stopped(s) => format!("Storeward stopped ({})", s.reason),
             Event::ConfigReloaded(_) => "A changed config is in force".to_owned(),

@@ -34,3 +34,15 @@ pub struct StaffSignInFailed {
 pub struct StaffSignedOut {
     pub staff: StaffId,
 }
+
+/// A member's password and second factor no longer count, and their sessions ended: they enrol again by a new link.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StaffReset {
+    pub staff: StaffId,
+}
+
+/// A member's account is deleted, with their sessions and links.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StaffRemoved {
+    pub staff: StaffId,
+}

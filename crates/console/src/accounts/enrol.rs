@@ -76,7 +76,7 @@ pub fn offer_blocking(db: &Db, key: &DataKey, entropy: &dyn Entropy, actor: Acto
 }
 
 /// What the database keeps of an offer.
-struct Draft {
+pub(super) struct Draft {
     staff: StaffId,
     token_hash: String,
     totp_sealed: Vec<u8>,
@@ -87,7 +87,17 @@ struct Draft {
 
 impl Draft {
     fn new(now: Timestamp, key: &DataKey, entropy: &dyn Entropy, actor: Actor) -> (Self, Offer) {
-        let staff = StaffId::at(now, entropy);
+        Self::again(StaffId::at(now, entropy), now, key, entropy, actor)
+    }
+
+    /// An offer to somebody who is a member of staff already.
+    pub(super) fn again(
+        staff: StaffId,
+        now: Timestamp,
+        key: &DataKey,
+        entropy: &dyn Entropy,
+        actor: Actor,
+    ) -> (Self, Offer) {
         let token = entropy.token::<32>();
         let secret = TotpSecret::generate(entropy);
         let expires_at = now.plus(LINK_LIFE);
@@ -102,7 +112,7 @@ impl Draft {
         (draft, Offer { staff, path: Secret::new(format!("/enrol/{token}")), expires_at })
     }
 
-    fn write(&self, tx: &mut Tx<'_>) -> Result<(), Error> {
+    pub(super) fn write(&self, tx: &mut Tx<'_>) -> Result<(), Error> {
         sql::forget_offers(tx, self.now)?;
         sql::insert_offer(tx, &self.token_hash, self.staff, &self.totp_sealed, self.expires_at)?;
         let fact = EnrolmentOffered { staff: self.staff, expires_at: self.expires_at };
@@ -173,7 +183,10 @@ impl Accounts {
             if !sql::use_offer(tx, &offer_hash, now)? {
                 return Err(Error::LinkSpent);
             }
-            sql::insert_account(tx, &account)?;
+            // Somebody who was reset has an account still, and gets it back; nobody else's can be meant.
+            if !sql::renew_account(tx, &account)? {
+                sql::insert_account(tx, &account)?;
+            }
             sql::insert_session(tx, &session_hash, staff, now, now.plus(ABSOLUTE))?;
             tx.append(Actor::Staff { id: staff }, None, StaffEnrolled { staff })?;
             tx.append(Actor::Staff { id: staff }, None, StaffSignedIn { staff })?;

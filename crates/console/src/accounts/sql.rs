@@ -2,8 +2,9 @@
 
 use storeward_base::{StaffId, Timestamp};
 use storeward_seal::totp::Step;
-use storeward_store::{Error, Reader, Tx, params};
+use storeward_store::{Error, Reader, Tx, Value, params};
 
+use super::members::Member;
 use super::sessions::Session;
 use super::sign_in::Credentials;
 use super::views::{SavedView, ViewId};
@@ -20,6 +21,7 @@ statements! {
     ADD_OFFER = "INSERT INTO staff_enrolment (token_hash, staff, totp_sealed, expires_at, used_at) \
                  VALUES ($1, $2, $3, $4, NULL)";
     FORGET_OFFERS = "DELETE FROM staff_enrolment WHERE expires_at <= $1";
+    DELETE_OFFERS = "DELETE FROM staff_enrolment WHERE staff = $1";
     FIND_OFFER = "SELECT staff, totp_sealed, expires_at FROM staff_enrolment \
                   WHERE token_hash = $1 AND used_at IS NULL AND expires_at > $2";
     USE_OFFER = "UPDATE staff_enrolment SET used_at = $2 \
@@ -27,7 +29,16 @@ statements! {
 
     ADD_ACCOUNT = "INSERT INTO staff_account (id, name, email, password_hash, totp_sealed, totp_step, enrolled_at) \
                    VALUES ($1, $2, $3, $4, $5, $6, $7)";
-    FIND_CREDENTIALS = "SELECT id, password_hash, totp_sealed FROM staff_account WHERE email = $1";
+    RENEW_ACCOUNT = "UPDATE staff_account SET name = $2, email = $3, password_hash = $4, totp_sealed = $5, \
+                     totp_step = $6, enrolled_at = $7, reset_at = NULL WHERE id = $1 AND reset_at IS NOT NULL";
+    RESET_ACCOUNT = "UPDATE staff_account SET password_hash = '', totp_sealed = $3, reset_at = $2 WHERE id = $1";
+    DELETE_ACCOUNT = "DELETE FROM staff_account WHERE id = $1";
+    FIND_CREDENTIALS = "SELECT id, password_hash, totp_sealed FROM staff_account \
+                        WHERE email = $1 AND reset_at IS NULL";
+    FIND_BY_EMAIL = "SELECT id FROM staff_account WHERE email = $1";
+    FIND_MEMBERS = "SELECT a.id, a.name, a.email, a.enrolled_at, a.reset_at, CAST(MAX(s.seen_at) AS BIGINT) \
+                    FROM staff_account a LEFT JOIN staff_session s ON s.staff = a.id \
+                    GROUP BY a.id, a.name, a.email, a.enrolled_at, a.reset_at ORDER BY a.name, a.id LIMIT $1";
     TAKE_STEP = "UPDATE staff_account SET totp_step = $2 WHERE id = $1 AND totp_step < $2";
 
     ADD_SESSION = "INSERT INTO staff_session (token_hash, staff, created_at, seen_at, expires_at) \
@@ -36,12 +47,14 @@ statements! {
                     WHERE s.token_hash = $1 AND s.expires_at > $2 AND s.seen_at > $3";
     TOUCH_SESSION = "UPDATE staff_session SET seen_at = $2 WHERE token_hash = $1 AND seen_at < $2";
     END_SESSION = "DELETE FROM staff_session WHERE token_hash = $1";
+    DELETE_SESSIONS = "DELETE FROM staff_session WHERE staff = $1";
     FORGET_SESSIONS = "DELETE FROM staff_session WHERE expires_at <= $1 OR seen_at <= $2";
 
     ADD_VIEW = "INSERT INTO staff_view (id, staff, name, query, created_at) VALUES ($1, $2, $3, $4, $5)";
     COUNT_VIEWS = "SELECT CAST(COUNT(*) AS BIGINT) FROM staff_view WHERE staff = $1";
     FIND_VIEWS = "SELECT id, name, query FROM staff_view WHERE staff = $1 ORDER BY created_at, id LIMIT $2";
     DELETE_VIEW = "DELETE FROM staff_view WHERE id = $1 AND staff = $2";
+    DELETE_VIEWS = "DELETE FROM staff_view WHERE staff = $1";
 }
 
 /// A whole new account.
@@ -80,22 +93,62 @@ pub fn offer(
     })
 }
 
+pub fn delete_offers(tx: &mut Tx<'_>, staff: StaffId) -> Result<(), Error> {
+    tx.execute(DELETE_OFFERS, params![staff]).map(drop)
+}
+
 /// Whether the offer was open until now.
 pub fn use_offer(tx: &mut Tx<'_>, token_hash: &str, now: Timestamp) -> Result<bool, Error> {
     tx.execute(USE_OFFER, params![token_hash, now]).map(|rows| rows == 1)
 }
 
 pub fn insert_account(tx: &mut Tx<'_>, account: &NewAccount) -> Result<(), Error> {
-    let values = params![
-        account.id,
-        &account.name,
-        &account.email,
-        &account.password_hash,
-        &account.totp_sealed,
-        column_of(account.totp_step),
-        account.enrolled_at,
-    ];
-    tx.execute(ADD_ACCOUNT, values).map(drop)
+    tx.execute(ADD_ACCOUNT, &account.values()).map(drop)
+}
+
+/// Gives somebody who was reset their account back; whether there is such a one.
+pub fn renew_account(tx: &mut Tx<'_>, account: &NewAccount) -> Result<bool, Error> {
+    tx.execute(RENEW_ACCOUNT, &account.values()).map(|rows| rows == 1)
+}
+
+impl NewAccount {
+    fn values(&self) -> [Value; 7] {
+        [
+            self.id.into(),
+            (&self.name).into(),
+            (&self.email).into(),
+            (&self.password_hash).into(),
+            (&self.totp_sealed).into(),
+            column_of(self.totp_step).into(),
+            self.enrolled_at.into(),
+        ]
+    }
+}
+
+/// Whether there is such an account; what it signed in with is gone.
+pub fn reset_account(tx: &mut Tx<'_>, staff: StaffId, now: Timestamp) -> Result<bool, Error> {
+    tx.execute(RESET_ACCOUNT, params![staff, now, Vec::new()]).map(|rows| rows == 1)
+}
+
+pub fn delete_account(tx: &mut Tx<'_>, staff: StaffId) -> Result<bool, Error> {
+    tx.execute(DELETE_ACCOUNT, params![staff]).map(|rows| rows == 1)
+}
+
+pub fn member_by_email(reader: &mut Reader<'_>, email: &str) -> Result<Option<StaffId>, Error> {
+    reader.query_optional(FIND_BY_EMAIL, params![email], |row| row.get(0))
+}
+
+pub fn members(reader: &mut Reader<'_>, most: u32) -> Result<Vec<Member>, Error> {
+    reader.query_many(FIND_MEMBERS, params![most], |row| {
+        Ok(Member {
+            id: row.get(0)?,
+            name: row.get(1)?,
+            email: row.get(2)?,
+            enrolled_at: row.get(3)?,
+            reset_at: row.get(4)?,
+            seen_at: row.get(5)?,
+        })
+    })
 }
 
 pub fn credentials(reader: &mut Reader<'_>, email: &str) -> Result<Option<Credentials>, Error> {
@@ -144,6 +197,10 @@ pub fn delete_session(tx: &mut Tx<'_>, token_hash: &str) -> Result<bool, Error> 
     tx.execute(END_SESSION, params![token_hash]).map(|rows| rows == 1)
 }
 
+pub fn delete_sessions(tx: &mut Tx<'_>, staff: StaffId) -> Result<(), Error> {
+    tx.execute(DELETE_SESSIONS, params![staff]).map(drop)
+}
+
 pub fn forget_sessions(tx: &mut Tx<'_>, now: Timestamp, idle_since: Timestamp) -> Result<(), Error> {
     tx.execute(FORGET_SESSIONS, params![now, idle_since]).map(drop)
 }
@@ -164,4 +221,8 @@ pub fn views(reader: &mut Reader<'_>, staff: StaffId, most: i64) -> Result<Vec<S
 
 pub fn delete_view(tx: &mut Tx<'_>, staff: StaffId, id: ViewId) -> Result<(), Error> {
     tx.execute(DELETE_VIEW, params![id, staff]).map(drop)
+}
+
+pub fn delete_views(tx: &mut Tx<'_>, staff: StaffId) -> Result<(), Error> {
+    tx.execute(DELETE_VIEWS, params![staff]).map(drop)
 }

@@ -15,7 +15,7 @@ use super::next::encode;
 use super::view::{View, icons};
 use crate::app::{App, Shared};
 use crate::level::{Badge, Level};
-use crate::live::{LiveRows, is_stopped_or_flagged, resume_point};
+use crate::live::{LiveRows, Watched, is_stopped_or_flagged, resume_point};
 use crate::outlook::{Outlook, Picture, day, grouped};
 use crate::rows::RequestRow;
 use crate::status::{CertificateStatus, SystemStatus, UpstreamStatus};
@@ -112,6 +112,7 @@ pub struct After {
 /// Requests and stopped requests as they come.
 pub async fn live(
     State(app): State<App>,
+    view: View,
     ResumeAfter(last): ResumeAfter,
     Query(asked): Query<After>,
 ) -> Result<Response, Failure> {
@@ -121,7 +122,8 @@ pub async fn live(
         None => Vec::new(),
         Some(seen) => app.ask(move |access| newer_than(access, seen)).await?,
     };
-    Ok(sse::stream(LiveRows::new(records, &missed, app.stop.clone())))
+    let session = Watched::new(Arc::clone(&app.accounts), view.visitor.token);
+    Ok(sse::stream(LiveRows::new(records, &missed, session, app.stop.clone())))
 }
 
 /// What came after `seen`, oldest first; of many the newest.

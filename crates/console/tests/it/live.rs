@@ -10,10 +10,10 @@ use tower::ServiceExt;
 
 use super::bench::{Bench, HOST};
 
-struct Stream(Body);
+pub struct Stream(Body);
 
 impl Stream {
-    async fn open(bench: &Bench, cookie: &str, query: &str) -> Stream {
+    pub async fn open(bench: &Bench, cookie: &str, query: &str) -> Stream {
         let request = Request::get(format!("/live{query}")).header("host", HOST).header("cookie", cookie);
         let mut request = request.body(Body::empty()).unwrap();
         request.extensions_mut().insert("198.51.100.7".parse::<ClientIp>().unwrap());
@@ -24,7 +24,7 @@ impl Stream {
     }
 
     /// Reads until `words` came.
-    async fn until(&mut self, words: &str) -> String {
+    pub async fn until(&mut self, words: &str) -> String {
         let mut text = String::new();
         let read = async {
             while !text.contains(words) {
@@ -35,6 +35,13 @@ impl Stream {
         let in_time = tokio::time::timeout(std::time::Duration::from_secs(10), read).await;
         assert!(in_time.is_ok(), "`{words}` did not come");
         text
+    }
+
+    /// Reads until the server ends it.
+    pub async fn until_end(&mut self) {
+        let read = async { while self.0.frame().await.is_some() {} };
+        let in_time = tokio::time::timeout(std::time::Duration::from_secs(60), read).await;
+        assert!(in_time.is_ok(), "the stream goes on");
     }
 }
 

@@ -7,5 +7,6 @@ mod enrolment;
 mod forgery;
 mod hostile;
 mod live;
+mod members;
 mod pages;
 mod sign_in;

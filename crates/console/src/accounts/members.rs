@@ -1,0 +1,86 @@
+//! Members of staff as the operator sees them: listed, reset after a lost authenticator, removed.
+//!
+//! Both acts hold from their commit on, also in a program that runs beside the command line: sessions, links and credentials
+//! are asked of the database each time.
+
+use storeward_base::{Actor, Entropy, StaffId, Timestamp};
+use storeward_events::staff::{StaffRemoved, StaffReset};
+use storeward_seal::DataKey;
+use storeward_store::{Db, Tx};
+
+use super::enrol::{Draft, Offer};
+use super::sql;
+use crate::error::Error;
+
+/// Members of staff that are listed at most; a shop has a few.
+const MOST: u32 = 1000;
+
+/// One member of staff.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    pub id: StaffId,
+    pub name: String,
+    pub email: String,
+    pub enrolled_at: Timestamp,
+    /// Since when they cannot sign in until they enrol again.
+    pub reset_at: Option<Timestamp>,
+    /// When a session of theirs was last seen; sessions that ended are forgotten.
+    pub seen_at: Option<Timestamp>,
+}
+
+/// All members, by name. For the command line; panics inside of a runtime.
+pub fn members_blocking(db: &Db) -> Result<Vec<Member>, Error> {
+    Ok(db.read_blocking(|reader| sql::members(reader, MOST))?)
+}
+
+/// Takes a member's password and second factor away, ends their sessions and earlier links, and makes a new link. They
+/// keep their id and what they saved. `who` is an id or an e-mail address.
+pub fn reset_blocking(
+    db: &Db,
+    key: &DataKey,
+    entropy: &dyn Entropy,
+    actor: Actor,
+    who: &str,
+) -> Result<Offer, Error> {
+    let member = find(db, who)?;
+    let (draft, offer) = Draft::again(member, db.now(), key, entropy, actor);
+    db.write_blocking(move |tx| {
+        end_all(tx, member)?;
+        if !sql::reset_account(tx, member, tx.now())? {
+            return Err(Error::NoSuchMember);
+        }
+        tx.append(actor, None, StaffReset { staff: member })?;
+        draft.write(tx)
+    })?;
+    Ok(offer)
+}
+
+/// Deletes a member with everything that is theirs. What they did stays in the ledger, under their id.
+pub fn remove_blocking(db: &Db, actor: Actor, who: &str) -> Result<StaffId, Error> {
+    let member = find(db, who)?;
+    db.write_blocking(move |tx| {
+        end_all(tx, member)?;
+        sql::delete_views(tx, member)?;
+        if !sql::delete_account(tx, member)? {
+            return Err(Error::NoSuchMember);
+        }
+        tx.append(actor, None, StaffRemoved { staff: member })?;
+        Ok(member)
+    })
+}
+
+fn find(db: &Db, who: &str) -> Result<StaffId, Error> {
+    if let Ok(id) = who.parse() {
+        return Ok(id);
+    }
+    let email = who.trim().to_lowercase();
+    let found = db.read_blocking(move |reader| sql::member_by_email(reader, &email))?;
+    found.ok_or(Error::NoSuchMember)
+}
+
+/// Sessions, and links that were not used yet.
+fn end_all(tx: &mut Tx<'_>, member: StaffId) -> Result<(), Error> {
+    sql::delete_sessions(tx, member)?;
+    sql::delete_offers(tx, member)?;
+    Ok(())
+}
