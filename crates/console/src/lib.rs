@@ -18,7 +18,6 @@ mod live;
 mod metrics;
 mod outlook;
 mod pages;
-mod qr;
 mod rows;
 mod status;
 

@@ -103,6 +103,11 @@ impl Failure {
         self.status
     }
 
+    /// Stable, for programs and for the support desk.
+    pub fn code(&self) -> &'static str {
+        self.code
+    }
+
     pub fn detail(&self) -> &str {
         &self.detail
     }
@@ -119,10 +124,14 @@ impl Failure {
 
     /// Writes the answer in the form the caller asked for.
     pub(crate) fn write(&self, wants: WantsPage, home: &str) -> Response {
-        let mut response = match wants {
+        self.head(match wants {
             WantsPage::Yes => self.page(home),
             WantsPage::No => self.problem(),
-        };
+        })
+    }
+
+    /// Gives a page its status.
+    pub(crate) fn head(&self, mut response: Response) -> Response {
         *response.status_mut() = self.status;
         if let Some(seconds) = self.retry_after_seconds {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));

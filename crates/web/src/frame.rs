@@ -6,6 +6,7 @@ use std::time::Duration;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use http::HeaderMap;
 use http::StatusCode;
 use storeward_base::Entropy;
 
@@ -13,6 +14,9 @@ use crate::csrf;
 use crate::failure::{Failure, WantsPage};
 use crate::headers::{self, Nonce};
 use crate::origin::HostNames;
+
+/// A failure in the looks of the pages it happens among, for a person with such headers. `None`: the plain page.
+pub type Dress = Arc<dyn Fn(&Failure, &HeaderMap) -> Option<Response> + Send + Sync>;
 
 /// The place our pages live at.
 #[derive(Clone)]
@@ -28,6 +32,8 @@ pub struct Site {
     pub body_limit_bytes: usize,
     /// How long a handler may take to begin its answer.
     pub patience: Duration,
+    /// How failures look, where not as the console's.
+    pub dress: Option<Dress>,
 }
 
 impl Site {
@@ -40,12 +46,14 @@ impl Site {
             entropy,
             body_limit_bytes: 64 * 1024,
             patience: Duration::from_secs(20),
+            dress: None,
         }
     }
 }
 
 pub(crate) async fn around(State(site): State<Arc<Site>>, mut request: Request, next: Next) -> Response {
     let wants = WantsPage::of(request.headers());
+    let asked = request.headers().clone();
     let nonce = Nonce::fresh(&*site.entropy);
     let mut response = match screen(&site, &request) {
         Err(failure) => failure.into_response(),
@@ -57,7 +65,11 @@ pub(crate) async fn around(State(site): State<Arc<Site>>, mut request: Request, 
         }
     };
     if let Some(failure) = failure_of(&response) {
-        let written = failure.write(wants, site.home);
+        let dressed = site.dress.as_ref().filter(|_| wants == WantsPage::Yes);
+        let written = match dressed.and_then(|dress| dress(&failure, &asked)) {
+            Some(page) => failure.head(page),
+            None => failure.write(wants, site.home),
+        };
         let (mut head, _) = response.into_parts();
         let (written_head, body) = written.into_parts();
         head.status = written_head.status;

@@ -1,7 +1,7 @@
 //! HTTP serving for our own pages.
 //!
 //! **Owns** the router ([`Routes`]), security headers and nonces, cross-site request forgery defence, [`Failure`] (the
-//! one place where a fault becomes a status), cookies, embedded assets, server-sent events, the page [`Shell`], charts.
+//! one place where a fault becomes a status), cookies, embedded assets, server-sent events, the page [`Shell`], charts, QR codes.
 //! **Holds** a route cannot be built without an [`Access`] rule; whatever leaves carries the security headers; an
 //! unsafe method is served only when it comes from our own origin with the visitor's token in its form; pages carry no
 //! inline style and no inline script without the response's nonce, and work without script.
@@ -20,6 +20,7 @@ mod frame;
 mod headers;
 mod moment;
 mod origin;
+pub mod qr;
 mod routes;
 mod shell;
 pub mod sse;
@@ -29,7 +30,7 @@ pub use cookie::{Cookie, SameSite};
 pub use csrf::CsrfToken;
 pub use failure::{Failure, WantsPage};
 pub use form::{Form, Query};
-pub use frame::{Site, explained};
+pub use frame::{Dress, Site, explained};
 pub use headers::Nonce;
 pub use moment::Moment;
 pub use origin::{HostNames, HostNamesError};

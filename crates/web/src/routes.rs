@@ -30,7 +30,7 @@ pub struct AccessRow<N> {
 
 impl<N: fmt::Display> fmt::Display for AccessRow<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:<5}{:<28}{}", self.method.as_str(), self.path, self.access)
+        write!(f, "{:<5}{:<27} {}", self.method.as_str(), self.path, self.access)
     }
 }
 

@@ -4,7 +4,7 @@
 use super::metadata::{Dependency, Package};
 use super::{File, Finding, source};
 
-const FLOORS: [(&str, u8); 15] = [
+const FLOORS: [(&str, u8); 16] = [
     ("storeward-base", 1),
     ("storeward-events", 1),
     ("storeward-inspect", 2),
@@ -18,6 +18,7 @@ const FLOORS: [(&str, u8); 15] = [
     ("storeward-post", 3),
     ("storeward-edge", 4),
     ("storeward-console", 4),
+    ("storeward-identity", 4),
     ("storeward-app", 5),
     // For tests: sees everything below the app.
     ("storeward-testkit", 5),
@@ -65,12 +66,13 @@ const WINDOWS: [Window; 4] = [
 ];
 
 /// Who may name a heavy dependency in its manifest (tests apart).
-const OWNERS: [(&str, &[&str]); 12] = [
+const OWNERS: [(&str, &[&str]); 13] = [
     // The sample shop keeps a file of its own, as a shop that knows nothing of us would.
     ("rusqlite", &["storeward-store", "storeward-demo-shop"]),
     ("postgres", &["storeward-store"]),
     ("tokio-postgres", &["storeward-store"]),
     ("axum", &["storeward-web", "storeward-console", "storeward-demo-shop"]),
+    ("qrcodegen", &["storeward-web"]),
     ("askama", &["storeward-web", "storeward-console", "storeward-demo-shop"]),
     // The store speaks TLS to PostgreSQL.
     ("rustls", &["storeward-edge", "storeward-outbound", "storeward-store"]),

@@ -7,13 +7,12 @@ use storeward_web::axum::Extension;
 use storeward_web::axum::extract::{Path, State};
 use storeward_web::axum::response::Response;
 use storeward_web::http::StatusCode;
-use storeward_web::{CsrfToken, Failure, Form, Moment, Nonce, Shell, redirect};
+use storeward_web::{CsrfToken, Failure, Form, Moment, Nonce, Shell, qr, redirect};
 
 use super::sign_in::with_session;
 use super::view::icons;
 use crate::accounts::{EnrolError, EnrolForm, Misfit, OpenOffer};
 use crate::app::App;
-use crate::qr;
 
 #[derive(Deserialize)]
 pub struct Fields {

@@ -1,0 +1,91 @@
+//! What can go wrong in the accounts themselves.
+
+use std::fmt;
+
+use storeward_base::{Blame, Fault, FaultKind};
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Error {
+    Store(storeward_store::Error),
+    Seal(storeward_seal::Error),
+    /// Too many passwords are being checked at once.
+    Crowded,
+    /// A background thread of ours ended unexpectedly.
+    Thread,
+    /// What was begun is over: used, too old, or begun in another browser.
+    FlowOver,
+    /// Two requests of one browser went on with the same thing at once.
+    Overtaken,
+    /// The account is not there (any more).
+    NoAccount,
+    /// The account has as many of these as we keep.
+    TooMany,
+    /// Kept data that this program cannot read.
+    Form(&'static str),
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Store(error) => error.fmt(f),
+            Error::Seal(error) => error.fmt(f),
+            Error::Crowded => f.write_str("too many sign-ins at once; try again in a moment"),
+            Error::Thread => f.write_str("a background thread ended unexpectedly"),
+            Error::FlowOver => f.write_str("this was begun too long ago, or in another browser; begin again"),
+            Error::Overtaken => f.write_str("the same form was sent twice at once; go back and try again"),
+            Error::NoAccount => f.write_str("there is no such account"),
+            Error::TooMany => {
+                f.write_str("there are as many of these as one account may have; remove one first")
+            }
+            Error::Form(what) => write!(f, "{what}"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<storeward_store::Error> for Error {
+    fn from(error: storeward_store::Error) -> Self {
+        Error::Store(error)
+    }
+}
+
+impl From<storeward_seal::Error> for Error {
+    fn from(error: storeward_seal::Error) -> Self {
+        Error::Seal(error)
+    }
+}
+
+impl Fault for Error {
+    fn kind(&self) -> FaultKind {
+        match self {
+            Error::Store(error) => error.kind(),
+            Error::Seal(_) | Error::Thread | Error::Form(_) => FaultKind::Broken,
+            Error::Crowded => FaultKind::Busy,
+            Error::FlowOver | Error::NoAccount => FaultKind::Missing,
+            Error::Overtaken | Error::TooMany => FaultKind::Conflict,
+        }
+    }
+
+    fn blame(&self) -> Blame {
+        match self {
+            Error::Store(error) => error.blame(),
+            Error::Seal(_) | Error::Thread | Error::Form(_) | Error::Crowded => Blame::Us,
+            Error::FlowOver | Error::NoAccount | Error::Overtaken | Error::TooMany => Blame::Caller,
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Error::Store(error) => error.code(),
+            Error::Seal(_) => "identity.seal",
+            Error::Crowded => "identity.crowded",
+            Error::Thread => "identity.thread",
+            Error::FlowOver => "identity.flow_over",
+            Error::Overtaken => "identity.overtaken",
+            Error::NoAccount => "identity.no_account",
+            Error::TooMany => "identity.too_many",
+            Error::Form(_) => "identity.form",
+        }
+    }
+}

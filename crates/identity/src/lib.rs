@@ -1,0 +1,49 @@
+//! Customers' accounts: who they are, how they prove it, and what they see of it.
+//!
+//! **Owns** customers' accounts, factors, recovery codes, devices, sessions, challenges and activity; the verbs on them
+//! ([`Identity`]); the pages under the shop's name; the policy `[identity]`.
+//! **Holds** a password alone opens nothing that the policy guards with more; a code counts once, for the challenge it
+//! was made for, within ten minutes and five tries; the session's token changes with every change of assurance; a way
+//! back into an account never goes round its second factor; an address without an account is answered as one with;
+//! personal data is sealed, and found by keyed marks.
+//! **Never** staff's accounts, the shop's own cookies (the shield has those), personal data in an event or an address.
+//! **Emits** `identity.*`.
+#![forbid(unsafe_code)]
+
+mod agent;
+mod config;
+mod error;
+mod gate;
+mod letter;
+mod marks;
+mod model;
+mod pages;
+mod passwords;
+mod sql;
+mod state;
+mod texts;
+mod throttle;
+mod tokens;
+mod verbs;
+mod visit;
+
+pub use config::{ConfigFault, Font, Policy, SecondFactor, Theme};
+pub use error::Error;
+pub use gate::Need as Access;
+pub use letter::{Letter, LetterKind, Post, RecordedPost};
+pub use model::{DeviceId, FactorId, FactorKind, Level, Proof, SessionId};
+pub use pages::Logo;
+pub use sql::STATEMENTS;
+pub use state::{Door, Purpose, ReturnTo};
+pub use tokens::{DEVICE_COOKIE, FLOW_COOKIE, FlowToken, SESSION_COOKIE, SessionToken};
+pub use verbs::current::CurrentSession;
+pub use verbs::shield::{Decision, Outcome, Passed, ShopAccount, Signals};
+pub use verbs::{Identity, IdentityParts};
+pub use visit::Visit;
+
+/// The tables of customers' accounts.
+pub const MIGRATIONS: &[storeward_store::Migration] = &[storeward_store::Migration {
+    domain: "identity",
+    number: 1,
+    sql: include_str!("../migrations/0001_customers.sql"),
+}];

@@ -1,0 +1,117 @@
+//! The customers' pages and the one list of their routes.
+
+mod account;
+mod assets;
+mod challenge;
+mod change;
+mod factors;
+mod message;
+mod not_me;
+mod recover;
+mod sign_in;
+mod sign_up;
+mod step_up;
+mod view;
+
+use std::sync::Arc;
+
+use storeward_web::axum::Router;
+use storeward_web::{Access, HostNames, HostNamesError, Routes, Site};
+
+use crate::gate::{CustomerGate, Need};
+use crate::verbs::Identity;
+
+pub use assets::Logo;
+
+/// What every handler shares.
+#[derive(Clone)]
+pub(crate) struct App {
+    pub identity: Identity,
+    pub logo: Option<Arc<Logo>>,
+}
+
+const CUSTOMER: Access<Need> = Access::Only(Need::Customer);
+const FRESH: Access<Need> = Access::Only(Need::FreshCustomer);
+const FLOW: Access<Need> = Access::Only(Need::Flow);
+const VISITOR: Access<Need> = Access::PublicForm("whoever wants to sign in, sign up or come back");
+const FILE: Access<Need> = Access::Public("looks and script of the pages, the same for everybody");
+
+/// A path of ours. `OWN_PREFIX` cannot stand in a literal; a test holds the two together.
+macro_rules! own {
+    ($path:literal) => {
+        concat!("/.storeward", $path)
+    };
+}
+
+impl Identity {
+    /// The pages, as a service for [`storeward_host::OwnPages`]. The listener must put the client's address into each
+    /// request's extensions, as a [`storeward_base::ClientIp`].
+    pub fn router(&self, logo: Option<Logo>) -> Result<Router, HostNamesError> {
+        let shared = &self.0;
+        let mut names = shared.shop_names.clone();
+        names.extend(shared.policy().host.clone());
+        let mut site = Site::new(HostNames::parse(&names)?, own!("/account"), Arc::clone(&shared.entropy));
+        let app = App { identity: self.clone(), logo: logo.map(Arc::new) };
+        site.dress = Some(message::dress(app.clone()));
+        Ok(routes(Routes::new(CustomerGate(self.clone()))).finish(app, site))
+    }
+
+    /// Every route with its rule, one per line.
+    pub fn access_table(&self) -> String {
+        let routes = routes(Routes::new(CustomerGate(self.clone())));
+        routes.rows().iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    }
+}
+
+fn routes(routes: Routes<App, CustomerGate>) -> Routes<App, CustomerGate> {
+    routes
+        .get(own!("/sign-in"), VISITOR, sign_in::page)
+        .post(own!("/sign-in"), VISITOR, sign_in::sign_in)
+        .post(own!("/passkey/options"), VISITOR, sign_in::passkey_options)
+        .post(own!("/passkey/sign-in"), VISITOR, sign_in::passkey)
+        .get(own!("/sign-up"), VISITOR, sign_up::page)
+        .post(own!("/sign-up"), VISITOR, sign_up::sign_up)
+        .get(own!("/recover"), VISITOR, recover::page)
+        .post(own!("/recover"), VISITOR, recover::begin)
+        .get(own!("/challenge"), FLOW, challenge::page)
+        .post(own!("/challenge"), FLOW, challenge::prove)
+        .post(own!("/challenge/send"), FLOW, challenge::send)
+        .post(own!("/challenge/passkey-options"), FLOW, challenge::passkey_options)
+        .get(own!("/new-password"), FLOW, recover::new_password_page)
+        .post(own!("/new-password"), FLOW, recover::set_new_password)
+        .get(own!("/step-up"), CUSTOMER, step_up::page)
+        .post(own!("/step-up"), CUSTOMER, step_up::begin)
+        .post(own!("/sign-out"), CUSTOMER, sign_in::sign_out)
+        .get(own!("/account"), CUSTOMER, account::page)
+        .post(own!("/account/sessions/end"), CUSTOMER, account::end_session)
+        .post(own!("/account/sessions/end-others"), CUSTOMER, account::end_others)
+        .post(own!("/account/devices/forget"), CUSTOMER, account::forget_device)
+        .post(own!("/account/not-me"), CUSTOMER, not_me::inside)
+        .post(own!("/account/factors/remove"), FRESH, factors::remove)
+        .get(own!("/account/totp"), FRESH, factors::totp_page)
+        .post(own!("/account/totp"), FRESH, factors::begin_totp)
+        .post(own!("/account/totp/confirm"), FRESH, factors::confirm_totp)
+        .get(own!("/account/passkey"), FRESH, factors::passkey_page)
+        .post(own!("/account/passkey/options"), FRESH, factors::passkey_options)
+        .post(own!("/account/passkey/confirm"), FRESH, factors::confirm_passkey)
+        .get(own!("/account/codes"), FRESH, factors::codes_page)
+        .post(own!("/account/codes"), FRESH, factors::make_codes)
+        .get(own!("/account/password"), FRESH, change::password_page)
+        .post(own!("/account/password"), FRESH, change::password)
+        .get(own!("/account/address"), FRESH, change::address_page)
+        .post(own!("/account/address"), FRESH, change::address)
+        .get(own!("/not-me"), Access::PublicForm("a letter's link; acts on POST only"), not_me::page)
+        .post(own!("/not-me"), Access::PublicForm("a letter's link; acts on POST only"), not_me::act)
+        .get(own!("/assets/identity.css"), FILE, assets::css)
+        .get(own!("/assets/theme.css"), FILE, assets::theme)
+        .get(own!("/assets/passkey.js"), FILE, assets::script)
+        .get(own!("/assets/logo"), FILE, assets::logo)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_prefix_is_the_hosts() {
+        assert_eq!(own!(""), storeward_host::OWN_PREFIX);
+    }
+}

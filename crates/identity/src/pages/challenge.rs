@@ -1,0 +1,177 @@
+//! The challenge: whatever a flow waits for, on one page.
+
+use serde::Deserialize;
+use storeward_base::Secret;
+use storeward_web::askama::Template;
+use storeward_web::axum::Extension;
+use storeward_web::axum::Json;
+use storeward_web::axum::extract::State;
+use storeward_web::axum::response::{IntoResponse, Response};
+use storeward_web::http::StatusCode;
+use storeward_web::{Failure, Form, redirect};
+
+use super::App;
+use super::view::{Page, View, follow, show, show_again, with_cookies};
+use crate::error::Error;
+use crate::gate::own;
+use crate::state::Purpose;
+use crate::tokens::{FLOW_COOKIE, FlowToken};
+use crate::verbs::{Given, Need, Offer, PasskeyAnswer, ProveFault, Sent, Trust};
+
+#[derive(Deserialize)]
+pub struct Fields {
+    method: String,
+    #[serde(default)]
+    secret: Option<Secret<String>>,
+    #[serde(default)]
+    credential: String,
+    #[serde(default)]
+    trust: String,
+}
+
+#[derive(Template)]
+#[template(path = "challenge.html", askama = storeward_web::askama)]
+struct ChallengePage {
+    page: Page,
+    heading: String,
+    ask_password: bool,
+    ask_passkey: bool,
+    ask_totp: bool,
+    ask_mail: bool,
+    ask_recovery: bool,
+    may_trust: bool,
+    trust_days: u32,
+    masked: String,
+}
+
+/// The page as the flow stands; a flow that is over leads to the sign-in, one that needs nothing goes on.
+async fn challenge_page(
+    app: &App,
+    view: &View,
+    flow: &FlowToken,
+) -> Result<Result<ChallengePage, Response>, Failure> {
+    let (pending, need) = match app.identity.pending(flow).await {
+        Ok(pending) => pending,
+        Err(Error::FlowOver) => return Ok(Err(over())),
+        Err(error) => return Err(error.into()),
+    };
+    let t = view.texts();
+    let (offers, masked, heading) = match need {
+        Need::Password => (vec![Offer::Passkey], String::new(), t.s("challenge.title_password")),
+        Need::Code { masked } => (vec![Offer::Mail], masked, t.s("challenge.title_code")),
+        Need::Factor(offers) => {
+            let masked = app.identity.masked_address(&pending).await?;
+            (offers, masked, t.s("challenge.title"))
+        }
+        Need::NewPassword => return Ok(Err(redirect(&own("/new-password")))),
+        Need::Nothing => {
+            let step = app.identity.advance(&view.visit, flow).await?;
+            return Ok(Err(follow(step)));
+        }
+    };
+    let is_password = heading == t.s("challenge.title_password");
+    let days = app.identity.0.policy().trusted_device_days;
+    let mut page = view.page(app, heading.clone());
+    let ask_passkey =
+        offers.contains(&Offer::Passkey) && (!is_password || app.identity.has_passkey(&pending).await?);
+    page.script = ask_passkey;
+    Ok(Ok(ChallengePage {
+        page,
+        heading,
+        ask_password: is_password,
+        ask_passkey,
+        ask_totp: offers.contains(&Offer::Totp),
+        ask_mail: offers.contains(&Offer::Mail),
+        ask_recovery: offers.contains(&Offer::Recovery),
+        may_trust: days > 0 && matches!(pending.purpose, Purpose::SignIn | Purpose::Shield),
+        trust_days: days,
+        masked,
+    }))
+}
+
+fn over() -> Response {
+    with_cookies(redirect(&own("/sign-in?done=over")), FLOW_COOKIE.clear().into_iter().collect())
+}
+
+pub async fn page(
+    State(app): State<App>,
+    view: View,
+    Extension(flow): Extension<FlowToken>,
+) -> Result<Response, Failure> {
+    match challenge_page(&app, &view, &flow).await? {
+        Ok(page) => show(&page, view.language),
+        Err(elsewhere) => Ok(elsewhere),
+    }
+}
+
+pub async fn prove(
+    State(app): State<App>,
+    view: View,
+    Extension(flow): Extension<FlowToken>,
+    Form(fields): Form<Fields>,
+) -> Result<Response, Failure> {
+    let trust = if fields.trust == "yes" { Trust::FromNowOn } else { Trust::AsBefore };
+    let Some(given) = given(fields) else {
+        return Err(Failure::invalid("identity.method", "The form does not fit this page."));
+    };
+    let (status, words) = match app.identity.prove(&view.visit, &flow, given, trust).await {
+        Ok(step) => return Ok(follow(step)),
+        Err(ProveFault::Spent | ProveFault::Failed(Error::FlowOver)) => return Ok(over()),
+        Err(ProveFault::Wrong { left }) => {
+            (StatusCode::FORBIDDEN, view.texts().f("challenge.wrong", "left", left))
+        }
+        Err(ProveFault::Throttled { seconds }) => {
+            (StatusCode::TOO_MANY_REQUESTS, view.texts().f("sign_in.wait", "seconds", seconds))
+        }
+        Err(ProveFault::Failed(error)) => return Err(error.into()),
+    };
+    match challenge_page(&app, &view, &flow).await? {
+        Ok(mut page) => {
+            page.page.fault = Some(words);
+            show_again(&page, view.language, status)
+        }
+        Err(elsewhere) => Ok(elsewhere),
+    }
+}
+
+fn given(fields: Fields) -> Option<Given> {
+    let text = || fields.secret.as_ref().map(|secret| secret.expose().clone());
+    match fields.method.as_str() {
+        "password" => fields.secret.map(Given::Password),
+        "totp" => text().map(Given::Totp),
+        "mail" => text().map(Given::Mail),
+        "recovery" => text().map(Given::Recovery),
+        "passkey" => PasskeyAnswer::parse(&fields.credential).map(Given::Passkey),
+        _ => None,
+    }
+}
+
+pub async fn send(
+    State(app): State<App>,
+    view: View,
+    Extension(flow): Extension<FlowToken>,
+) -> Result<Response, Failure> {
+    let sent = match app.identity.send_code(&view.visit, &flow).await {
+        Ok(sent) => sent,
+        Err(Error::FlowOver) => return Ok(over()),
+        Err(error) => return Err(error.into()),
+    };
+    let t = view.texts();
+    let mut page = match challenge_page(&app, &view, &flow).await? {
+        Ok(page) => page,
+        Err(elsewhere) => return Ok(elsewhere),
+    };
+    match sent {
+        Sent::Now | Sent::Already => page.page.notice = Some(t.s("challenge.sent")),
+        Sent::Enough => page.page.fault = Some(t.s("challenge.sent_enough")),
+        Sent::Wait { seconds } => page.page.fault = Some(t.f("sign_in.wait", "seconds", seconds)),
+    }
+    show(&page, view.language)
+}
+
+pub async fn passkey_options(
+    State(app): State<App>,
+    Extension(flow): Extension<FlowToken>,
+) -> Result<Response, Failure> {
+    Ok(Json(app.identity.passkey_options(&flow).await?).into_response())
+}

@@ -1,0 +1,66 @@
+//! A page that says one thing, also in the place of failures.
+
+use std::sync::Arc;
+
+use storeward_base::{Entropy, Language};
+use storeward_host::OWN_PREFIX;
+use storeward_web::askama::Template;
+use storeward_web::axum::response::{Html, IntoResponse, Response};
+use storeward_web::http::{HeaderMap, header};
+use storeward_web::{Dress, Failure};
+
+use super::view::Page;
+use super::{App, assets};
+use crate::texts::Texts;
+
+#[derive(Template)]
+#[template(path = "message.html", askama = storeward_web::askama)]
+pub struct MessagePage {
+    pub page: Page,
+    pub words: String,
+    pub href: String,
+    pub button: String,
+    pub code: String,
+}
+
+/// Failures of the pages in the shop's looks and the person's language. Nothing of the failure's own words is shown.
+pub fn dress(app: App) -> Dress {
+    Arc::new(move |failure: &Failure, headers: &HeaderMap| page(&app, failure, headers))
+}
+
+fn page(app: &App, failure: &Failure, headers: &HeaderMap) -> Option<Response> {
+    let wanted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+    let shared = &app.identity.0;
+    let t = Texts(shared.language(wanted.and_then(Language::of_accept)));
+    let words = match failure.status().as_u16() {
+        403 => t.s("failure.denied"),
+        404 | 410 => t.s("failure.missing"),
+        409 | 429 | 503 => t.s("failure.busy"),
+        500..=599 => t.s("failure.broken"),
+        _ => t.s("failure.other"),
+    };
+    let entropy: &dyn Entropy = &*shared.entropy;
+    let page = Page {
+        t,
+        title: t.s("failure.title"),
+        shop: shared.shop_name(),
+        base: OWN_PREFIX,
+        nonce: entropy.token::<16>(),
+        csrf: String::new(),
+        logo: app.logo.is_some(),
+        signed_in: false,
+        here: "",
+        script: false,
+        wide: false,
+        fault: None,
+        bad: "",
+        notice: None,
+        css_version: assets::css_version(),
+        js_version: assets::script_version(),
+        theme_version: assets::theme_version(&shared.policy().theme),
+    };
+    let button = t.s("failure.home");
+    let code = failure.code().to_owned();
+    let message = MessagePage { page, words, href: "/".to_owned(), button, code };
+    message.render().ok().map(|html| Html(html).into_response())
+}

@@ -1,0 +1,108 @@
+//! A way back in, and new passwords.
+
+use serde::Deserialize;
+use storeward_base::Secret;
+use storeward_web::askama::Template;
+use storeward_web::axum::Extension;
+use storeward_web::axum::extract::State;
+use storeward_web::axum::response::Response;
+use storeward_web::http::StatusCode;
+use storeward_web::{Failure, Form, redirect};
+
+use super::App;
+use super::view::{Page, View, follow, show, show_again};
+use crate::error::Error;
+use crate::gate::own;
+use crate::tokens::FlowToken;
+use crate::verbs::{Need, NewPasswordFault, SignUpFault, Step};
+
+#[derive(Deserialize)]
+pub struct Fields {
+    email: String,
+}
+
+#[derive(Deserialize)]
+pub struct PasswordFields {
+    password: Secret<String>,
+}
+
+#[derive(Template)]
+#[template(path = "recover.html", askama = storeward_web::askama)]
+struct RecoverPage {
+    page: Page,
+    email: String,
+}
+
+#[derive(Template)]
+#[template(path = "new_password.html", askama = storeward_web::askama)]
+pub(super) struct NewPasswordPage {
+    pub page: Page,
+    pub action: &'static str,
+}
+
+fn recover_page(app: &App, view: &View, email: String) -> RecoverPage {
+    RecoverPage { page: view.page(app, view.texts().s("recover.title")), email }
+}
+
+pub async fn page(State(app): State<App>, view: View) -> Result<Response, Failure> {
+    show(&recover_page(&app, &view, String::new()), view.language)
+}
+
+pub async fn begin(
+    State(app): State<App>,
+    view: View,
+    Form(fields): Form<Fields>,
+) -> Result<Response, Failure> {
+    let fault = match app.identity.begin_recovery(&view.visit, &fields.email, view.language).await {
+        Ok(flow) => return Ok(follow(Step::Challenge(Some(flow)))),
+        Err(fault) => fault,
+    };
+    let mut page = recover_page(&app, &view, fields.email);
+    let status = match fault {
+        SignUpFault::Misfit(misfit) => {
+            page.page = page.page.misfit(misfit);
+            StatusCode::UNPROCESSABLE_ENTITY
+        }
+        SignUpFault::Throttled { seconds } => {
+            page.page.fault = Some(view.texts().f("sign_in.wait", "seconds", seconds));
+            StatusCode::TOO_MANY_REQUESTS
+        }
+        SignUpFault::Failed(error) => return Err(error.into()),
+    };
+    show_again(&page, view.language, status)
+}
+
+fn new_password(app: &App, view: &View) -> NewPasswordPage {
+    NewPasswordPage { page: view.page(app, view.texts().s("new_password.title")), action: "/new-password" }
+}
+
+pub async fn new_password_page(
+    State(app): State<App>,
+    view: View,
+    Extension(flow): Extension<FlowToken>,
+) -> Result<Response, Failure> {
+    match app.identity.pending(&flow).await {
+        Ok((_, Need::NewPassword)) => show(&new_password(&app, &view), view.language),
+        Ok(_) => Ok(redirect(&own("/challenge"))),
+        Err(Error::FlowOver) => Ok(redirect(&own("/sign-in?done=over"))),
+        Err(error) => Err(error.into()),
+    }
+}
+
+pub async fn set_new_password(
+    State(app): State<App>,
+    view: View,
+    Extension(flow): Extension<FlowToken>,
+    Form(fields): Form<PasswordFields>,
+) -> Result<Response, Failure> {
+    match app.identity.set_new_password(&view.visit, &flow, fields.password).await {
+        Ok(step) => Ok(follow(step)),
+        Err(NewPasswordFault::Misfit(misfit)) => {
+            let mut page = new_password(&app, &view);
+            page.page = page.page.misfit(misfit);
+            show_again(&page, view.language, StatusCode::UNPROCESSABLE_ENTITY)
+        }
+        Err(NewPasswordFault::Failed(Error::FlowOver)) => Ok(redirect(&own("/sign-in?done=over"))),
+        Err(NewPasswordFault::Failed(error)) => Err(error.into()),
+    }
+}

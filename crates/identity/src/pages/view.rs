@@ -1,0 +1,164 @@
+//! What every page shows around its content, and where forms lead.
+
+use std::fmt::Display;
+
+use storeward_base::{Language, Timestamp};
+use storeward_host::OWN_PREFIX;
+use storeward_web::askama::Template;
+use storeward_web::axum::extract::FromRequestParts;
+use storeward_web::axum::response::{Html, IntoResponse, Response};
+use storeward_web::http::request::Parts;
+use storeward_web::http::{HeaderValue, StatusCode, header};
+use storeward_web::{CsrfToken, Failure, Nonce, explained, redirect, render};
+
+use super::{App, assets};
+use crate::gate::{cookies_of, flow_cookie, own};
+use crate::model::Misfit;
+use crate::texts::Texts;
+use crate::tokens::{FLOW_COOKIE, SESSION_COOKIE};
+use crate::verbs::Step;
+use crate::verbs::current::CurrentSession;
+use crate::visit::Visit;
+
+/// Around a page.
+pub struct Page {
+    pub t: Texts,
+    pub title: String,
+    pub shop: String,
+    pub base: &'static str,
+    pub nonce: String,
+    pub csrf: String,
+    pub logo: bool,
+    pub signed_in: bool,
+    /// Which entry of the navigation is open.
+    pub here: &'static str,
+    /// Whether the passkey script is needed.
+    pub script: bool,
+    pub wide: bool,
+    pub fault: Option<String>,
+    /// The field that does not fit.
+    pub bad: &'static str,
+    pub notice: Option<String>,
+    pub css_version: &'static str,
+    pub js_version: &'static str,
+    pub theme_version: String,
+}
+
+/// What a handler needs to make a page: extracted from the request's head.
+pub struct View {
+    pub visit: Visit,
+    pub language: Language,
+    nonce: Nonce,
+    csrf: Option<CsrfToken>,
+    pub session: Option<CurrentSession>,
+}
+
+impl FromRequestParts<App> for View {
+    type Rejection = Failure;
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Failure> {
+        let visit = Visit::of(parts);
+        let session = parts.extensions.get::<CurrentSession>().cloned();
+        let own = session.as_ref().map(|session| session.language);
+        let language = app.identity.0.language(own.or(visit.language));
+        let nonce = Nonce::from_request_parts(parts, app).await?;
+        let csrf = parts.extensions.get::<CsrfToken>().cloned();
+        Ok(View { visit, language, nonce, csrf, session })
+    }
+}
+
+impl View {
+    pub fn texts(&self) -> Texts {
+        Texts(self.language)
+    }
+
+    /// The session that the gate let in.
+    pub fn customer(&self) -> Result<&CurrentSession, Failure> {
+        self.session.as_ref().ok_or_else(|| Failure::broken("identity.no_session"))
+    }
+
+    pub fn page(&self, app: &App, title: String) -> Page {
+        let policy = app.identity.0.policy();
+        Page {
+            t: self.texts(),
+            title,
+            shop: app.identity.0.shop_name(),
+            base: OWN_PREFIX,
+            nonce: self.nonce.as_str().to_owned(),
+            csrf: self.csrf.as_ref().map_or_else(String::new, |csrf| csrf.as_str().to_owned()),
+            logo: app.logo.is_some(),
+            signed_in: self.session.is_some(),
+            here: "",
+            script: false,
+            wide: false,
+            fault: None,
+            bad: "",
+            notice: None,
+            css_version: assets::css_version(),
+            js_version: assets::script_version(),
+            theme_version: assets::theme_version(&policy.theme),
+        }
+    }
+}
+
+impl Page {
+    /// The page shown again with what does not fit.
+    pub fn misfit(mut self, misfit: Misfit) -> Self {
+        self.fault = Some(self.t.s(misfit.key));
+        self.bad = misfit.field;
+        self
+    }
+}
+
+/// A whole page.
+pub fn show(page: &impl Template, language: Language) -> Result<Response, Failure> {
+    let mut response = Html(render(page)?).into_response();
+    let tag = HeaderValue::from_static(language.tag());
+    response.headers_mut().insert(header::CONTENT_LANGUAGE, tag);
+    Ok(response)
+}
+
+/// A form shown again with its fault named.
+pub fn show_again(page: &impl Template, language: Language, status: StatusCode) -> Result<Response, Failure> {
+    Ok(explained(status, show(page, language)?))
+}
+
+/// Where a form leads, with the cookies that go with it.
+pub fn follow(step: Step) -> Response {
+    let account = || own("/account");
+    let (to, cookies) = match step {
+        Step::Challenge(flow) => {
+            (own("/challenge"), flow.as_ref().and_then(flow_cookie).into_iter().collect())
+        }
+        Step::NewPassword => (own("/new-password"), Vec::new()),
+        Step::SignedIn(granted) => {
+            let to = granted.return_to.as_ref().map_or_else(account, |to| to.as_str().to_owned());
+            (to, cookies_of(&granted))
+        }
+        Step::Raised { token, return_to, seconds } => {
+            let to = return_to.map_or_else(account, |to| to.as_str().to_owned());
+            let session = SESSION_COOKIE.set(token.secret().expose(), Some(seconds));
+            (to, [session, FLOW_COOKIE.clear()].into_iter().flatten().collect())
+        }
+        Step::Over(to) => (to.as_str().to_owned(), Vec::new()),
+        Step::SignInAgain => {
+            (own("/sign-in?done=password"), FLOW_COOKIE.clear().into_iter().collect::<Vec<_>>())
+        }
+        Step::AddressChanged => {
+            (own("/account?done=address"), FLOW_COOKIE.clear().into_iter().collect::<Vec<_>>())
+        }
+    };
+    with_cookies(redirect(&to), cookies)
+}
+
+pub fn with_cookies(mut response: Response, cookies: Vec<HeaderValue>) -> Response {
+    for line in cookies {
+        response.headers_mut().append(header::SET_COOKIE, line);
+    }
+    response
+}
+
+/// A moment for a person: date and time in UTC.
+pub fn moment(at: Timestamp) -> impl Display {
+    let full = at.to_string();
+    format!("{} {} UTC", full.get(..10).unwrap_or(&full), full.get(11..16).unwrap_or(""))
+}

@@ -1,0 +1,25 @@
+//! All SQL of customers' accounts, by table.
+
+macro_rules! statements {
+    ($($name:ident = $sql:expr;)+) => {
+        $(const $name: &str = $sql;)+
+        pub const STATEMENTS: &[&str] = &[$($name),+];
+    };
+}
+
+pub mod account;
+pub mod activity;
+pub mod device;
+pub mod factor;
+pub mod flow;
+pub mod session;
+
+/// Every statement of this crate, for the test that prepares them on both engines.
+pub const STATEMENTS: &[&[&str]] = &[
+    account::STATEMENTS,
+    activity::STATEMENTS,
+    device::STATEMENTS,
+    factor::STATEMENTS,
+    flow::STATEMENTS,
+    session::STATEMENTS,
+];

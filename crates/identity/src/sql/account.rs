@@ -1,0 +1,168 @@
+//! The table of accounts.
+
+use storeward_base::{CustomerId, Language, Timestamp};
+use storeward_store::{Error, Reader, Row, Tx, params};
+
+statements! {
+    INSERT = "INSERT INTO customer_account (id, email_mark, email_sealed, email_confirmed_at, shop_mark, \
+              shop_subject_sealed, name_sealed, language, password_hash, password_set_at, password_failures, created_at) \
+              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, $11)";
+    BY_ID = "SELECT id, email_sealed, name_sealed, language, password_hash, password_set_at, password_disabled_at, \
+             must_change_at, step_up_forced_at, created_at, locked_at FROM customer_account WHERE id = $1";
+    ID_BY_EMAIL = "SELECT id FROM customer_account WHERE email_mark = $1";
+    ID_BY_SHOP = "SELECT id FROM customer_account WHERE shop_mark = $1";
+    SET_PASSWORD = "UPDATE customer_account SET password_hash = $2, password_set_at = $3, password_failures = 0, \
+                    password_disabled_at = NULL, must_change_at = NULL WHERE id = $1";
+    UPGRADE_PASSWORD = "UPDATE customer_account SET password_hash = $3 WHERE id = $1 AND password_hash = $2";
+    COUNT_FAILURE = "UPDATE customer_account SET password_failures = password_failures + 1 WHERE id = $1";
+    FAILURES = "SELECT password_failures FROM customer_account WHERE id = $1";
+    CLEAR_FAILURES = "UPDATE customer_account SET password_failures = 0, password_disabled_at = NULL \
+                      WHERE id = $1 AND password_failures > 0";
+    DISABLE_PASSWORD = "UPDATE customer_account SET password_disabled_at = $2 \
+                        WHERE id = $1 AND password_disabled_at IS NULL";
+    MUST_CHANGE = "UPDATE customer_account SET must_change_at = $2 WHERE id = $1 AND password_hash IS NOT NULL";
+    FORCE_STEP_UP = "UPDATE customer_account SET step_up_forced_at = $2 WHERE id = $1";
+    CLEAR_STEP_UP = "UPDATE customer_account SET step_up_forced_at = NULL \
+                     WHERE id = $1 AND step_up_forced_at IS NOT NULL";
+    LOCK = "UPDATE customer_account SET locked_at = $2 WHERE id = $1 AND locked_at IS NULL";
+    UNLOCK = "UPDATE customer_account SET locked_at = NULL WHERE id = $1 AND locked_at IS NOT NULL";
+    SET_EMAIL = "UPDATE customer_account SET email_mark = $2, email_sealed = $3, email_confirmed_at = $4 WHERE id = $1";
+    REFRESH_EMAIL = "UPDATE customer_account SET email_sealed = $2 WHERE id = $1";
+}
+
+/// A whole new account.
+#[derive(Clone, Debug)]
+pub struct NewAccount {
+    pub id: CustomerId,
+    pub email_mark: Option<String>,
+    pub email_sealed: Option<Vec<u8>>,
+    pub email_confirmed_at: Option<Timestamp>,
+    pub shop_mark: Option<String>,
+    pub shop_subject_sealed: Option<Vec<u8>>,
+    pub name_sealed: Option<Vec<u8>>,
+    pub language: Language,
+    pub password_hash: Option<String>,
+    pub created_at: Timestamp,
+}
+
+/// An account as it lies there.
+#[derive(Clone, Debug)]
+pub struct Sealed {
+    pub id: CustomerId,
+    pub email_sealed: Option<Vec<u8>>,
+    pub name_sealed: Option<Vec<u8>>,
+    pub language: Language,
+    pub password_hash: Option<String>,
+    pub password_set_at: Option<Timestamp>,
+    pub password_disabled_at: Option<Timestamp>,
+    pub must_change_at: Option<Timestamp>,
+    pub step_up_forced_at: Option<Timestamp>,
+    pub created_at: Timestamp,
+    pub locked_at: Option<Timestamp>,
+}
+
+pub fn insert(tx: &mut Tx<'_>, account: &NewAccount) -> Result<(), Error> {
+    let password_set_at = account.password_hash.as_ref().map(|_| account.created_at);
+    let values = params![
+        account.id,
+        account.email_mark.clone(),
+        account.email_sealed.clone(),
+        account.email_confirmed_at,
+        account.shop_mark.clone(),
+        account.shop_subject_sealed.clone(),
+        account.name_sealed.clone(),
+        account.language.tag(),
+        account.password_hash.clone(),
+        password_set_at,
+        account.created_at,
+    ];
+    tx.execute(INSERT, values).map(drop)
+}
+
+pub fn by_id(reader: &mut Reader<'_>, id: CustomerId) -> Result<Option<Sealed>, Error> {
+    reader.query_optional(BY_ID, params![id], sealed)
+}
+
+fn sealed(row: &Row<'_>) -> Result<Sealed, Error> {
+    let language: String = row.get(3)?;
+    Ok(Sealed {
+        id: row.get(0)?,
+        email_sealed: row.get(1)?,
+        name_sealed: row.get(2)?,
+        language: Language::parse(&language).unwrap_or_default(),
+        password_hash: row.get(4)?,
+        password_set_at: row.get(5)?,
+        password_disabled_at: row.get(6)?,
+        must_change_at: row.get(7)?,
+        step_up_forced_at: row.get(8)?,
+        created_at: row.get(9)?,
+        locked_at: row.get(10)?,
+    })
+}
+
+pub fn id_by_email(reader: &mut Reader<'_>, mark: &str) -> Result<Option<CustomerId>, Error> {
+    reader.query_optional(ID_BY_EMAIL, params![mark], |row| row.get(0))
+}
+
+pub fn id_by_shop(reader: &mut Reader<'_>, mark: &str) -> Result<Option<CustomerId>, Error> {
+    reader.query_optional(ID_BY_SHOP, params![mark], |row| row.get(0))
+}
+
+pub fn set_password(tx: &mut Tx<'_>, id: CustomerId, hash: &str, at: Timestamp) -> Result<(), Error> {
+    tx.execute(SET_PASSWORD, params![id, hash, at]).map(drop)
+}
+
+/// Replaces a hash of an earlier kind, unless the password changed meanwhile.
+pub fn upgrade_password(tx: &mut Tx<'_>, id: CustomerId, old: &str, new: &str) -> Result<(), Error> {
+    tx.execute(UPGRADE_PASSWORD, params![id, old, new]).map(drop)
+}
+
+/// Counts a wrong password from a device that is not known; returns how many there are in a row.
+pub fn count_failure(tx: &mut Tx<'_>, id: CustomerId) -> Result<u32, Error> {
+    tx.execute(COUNT_FAILURE, params![id])?;
+    tx.query_one(FAILURES, params![id], |row| row.get(0))
+}
+
+pub fn clear_failures(tx: &mut Tx<'_>, id: CustomerId) -> Result<(), Error> {
+    tx.execute(CLEAR_FAILURES, params![id]).map(drop)
+}
+
+/// Whether it counted until now.
+pub fn disable_password(tx: &mut Tx<'_>, id: CustomerId, at: Timestamp) -> Result<bool, Error> {
+    tx.execute(DISABLE_PASSWORD, params![id, at]).map(|rows| rows == 1)
+}
+
+pub fn must_change(tx: &mut Tx<'_>, id: CustomerId, at: Timestamp) -> Result<(), Error> {
+    tx.execute(MUST_CHANGE, params![id, at]).map(drop)
+}
+
+pub fn force_step_up(tx: &mut Tx<'_>, id: CustomerId, at: Timestamp) -> Result<(), Error> {
+    tx.execute(FORCE_STEP_UP, params![id, at]).map(drop)
+}
+
+pub fn clear_step_up(tx: &mut Tx<'_>, id: CustomerId) -> Result<(), Error> {
+    tx.execute(CLEAR_STEP_UP, params![id]).map(drop)
+}
+
+pub fn lock(tx: &mut Tx<'_>, id: CustomerId, at: Timestamp) -> Result<bool, Error> {
+    tx.execute(LOCK, params![id, at]).map(|rows| rows == 1)
+}
+
+pub fn unlock(tx: &mut Tx<'_>, id: CustomerId) -> Result<bool, Error> {
+    tx.execute(UNLOCK, params![id]).map(|rows| rows == 1)
+}
+
+pub fn set_email(
+    tx: &mut Tx<'_>,
+    id: CustomerId,
+    mark: &str,
+    sealed: &[u8],
+    at: Timestamp,
+) -> Result<(), Error> {
+    tx.execute(SET_EMAIL, params![id, mark, sealed, at]).map(drop)
+}
+
+/// The shop's own address on file, as it is now. It has no mark: only confirmed addresses have.
+pub fn refresh_email(tx: &mut Tx<'_>, id: CustomerId, sealed: &[u8]) -> Result<(), Error> {
+    tx.execute(REFRESH_EMAIL, params![id, sealed]).map(drop)
+}

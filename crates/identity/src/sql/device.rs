@@ -1,0 +1,98 @@
+//! The table of devices.
+
+use storeward_base::{CustomerId, Timestamp};
+use storeward_store::{Error, Reader, Row, Tx, params};
+
+use crate::model::DeviceId;
+
+statements! {
+    INSERT = "INSERT INTO customer_device (id, customer, token_hash, label_sealed, created_at, seen_at, expires_at, \
+              trusted_until) VALUES ($1, $2, $3, $4, $5, $5, $6, $7)";
+    BY_ID = "SELECT id, customer, token_hash, label_sealed, created_at, seen_at, expires_at, trusted_until, previous_hash \
+             FROM customer_device WHERE id = $1 AND expires_at > $2";
+    OF_CUSTOMER = "SELECT id, customer, token_hash, label_sealed, created_at, seen_at, expires_at, trusted_until, previous_hash \
+                   FROM customer_device WHERE customer = $1 AND expires_at > $2 ORDER BY seen_at DESC, id LIMIT 50";
+    // Compare and set: two sign-ins at once with one token cannot both change it.
+    ROTATE = "UPDATE customer_device SET previous_hash = token_hash, token_hash = $3, seen_at = $4, expires_at = $5, trusted_until = $6 \
+              WHERE id = $1 AND token_hash = $2";
+    DELETE = "DELETE FROM customer_device WHERE id = $1 AND customer = $2";
+    DELETE_ALL = "DELETE FROM customer_device WHERE customer = $1";
+    FORGET = "DELETE FROM customer_device WHERE expires_at <= $1";
+}
+
+#[derive(Clone, Debug)]
+pub struct DeviceRow {
+    pub id: DeviceId,
+    pub customer: CustomerId,
+    pub token_hash: String,
+    pub label_sealed: Vec<u8>,
+    pub created_at: Timestamp,
+    pub seen_at: Timestamp,
+    pub expires_at: Timestamp,
+    pub trusted_until: Option<Timestamp>,
+    pub previous_hash: Option<String>,
+}
+
+fn device(row: &Row<'_>) -> Result<DeviceRow, Error> {
+    Ok(DeviceRow {
+        id: row.get(0)?,
+        customer: row.get(1)?,
+        token_hash: row.get(2)?,
+        label_sealed: row.get(3)?,
+        created_at: row.get(4)?,
+        seen_at: row.get(5)?,
+        expires_at: row.get(6)?,
+        trusted_until: row.get(7)?,
+        previous_hash: row.get(8)?,
+    })
+}
+
+pub fn insert(tx: &mut Tx<'_>, device: &DeviceRow) -> Result<(), Error> {
+    let values = params![
+        device.id,
+        device.customer,
+        &device.token_hash,
+        &device.label_sealed,
+        device.created_at,
+        device.expires_at,
+        device.trusted_until,
+    ];
+    tx.execute(INSERT, values).map(drop)
+}
+
+pub fn by_id(reader: &mut Reader<'_>, id: DeviceId, now: Timestamp) -> Result<Option<DeviceRow>, Error> {
+    reader.query_optional(BY_ID, params![id, now], device)
+}
+
+pub fn of_customer(
+    reader: &mut Reader<'_>,
+    customer: CustomerId,
+    now: Timestamp,
+) -> Result<Vec<DeviceRow>, Error> {
+    reader.query_many(OF_CUSTOMER, params![customer, now], device)
+}
+
+/// Gives the device its next token; `known` is the row as it was read.
+pub fn rotate(tx: &mut Tx<'_>, known: &DeviceRow, next: &DeviceRow) -> Result<bool, Error> {
+    let values = params![
+        known.id,
+        &known.token_hash,
+        &next.token_hash,
+        next.seen_at,
+        next.expires_at,
+        next.trusted_until
+    ];
+    tx.execute(ROTATE, values).map(|rows| rows == 1)
+}
+
+pub fn delete(tx: &mut Tx<'_>, id: DeviceId, customer: CustomerId) -> Result<bool, Error> {
+    tx.execute(DELETE, params![id, customer]).map(|rows| rows == 1)
+}
+
+pub fn delete_all(tx: &mut Tx<'_>, customer: CustomerId) -> Result<u64, Error> {
+    tx.execute(DELETE_ALL, params![customer])
+}
+
+pub fn forget(tx: &mut Tx<'_>, now: Timestamp) -> Result<(), Error> {
+    tx.execute(FORGET, params![now]).map(drop)
+}

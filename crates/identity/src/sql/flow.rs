@@ -1,0 +1,145 @@
+//! The table of challenges: what was begun and not finished.
+
+use storeward_base::{CustomerId, Timestamp};
+use storeward_store::{Error, Reader, Tx, params};
+
+use crate::state::Purpose;
+
+/// Tries of one challenge (ASVS 5.0 6.5.4 and NIST SP 800-63B-4 ask for a limit).
+pub const MOST_ATTEMPTS: u32 = 5;
+
+statements! {
+    INSERT = "INSERT INTO customer_challenge (token_hash, purpose, customer, state_sealed, version, code_mark, \
+              code_expires_at, codes_sent, attempts, created_at, expires_at) \
+              VALUES ($1, $2, $3, $4, 0, $5, $6, $7, 0, $8, $9)";
+    BY_TOKEN = "SELECT purpose, customer, state_sealed, version, code_mark, codes_sent, attempts, expires_at, passed_at \
+                FROM customer_challenge WHERE token_hash = $1 AND expires_at > $2 AND used_at IS NULL";
+    // Compare and set: of two requests with the same state, one goes on.
+    SAVE = "UPDATE customer_challenge SET state_sealed = $3, version = version + 1 \
+            WHERE token_hash = $1 AND version = $2 AND expires_at > $4 AND used_at IS NULL";
+    TRY = "UPDATE customer_challenge SET attempts = attempts + 1 \
+           WHERE token_hash = $1 AND attempts < $2 AND expires_at > $3 AND used_at IS NULL";
+    ATTEMPTS = "SELECT attempts FROM customer_challenge WHERE token_hash = $1";
+    SET_CODE = "UPDATE customer_challenge SET code_mark = $2, code_expires_at = $3, codes_sent = codes_sent + 1 \
+                WHERE token_hash = $1 AND codes_sent < $4 AND expires_at > $5 AND used_at IS NULL";
+    // A code counts once.
+    USE_CODE = "UPDATE customer_challenge SET code_mark = NULL \
+                WHERE token_hash = $1 AND code_mark = $2 AND code_expires_at > $3 AND used_at IS NULL";
+    PASS = "UPDATE customer_challenge SET passed_at = $2 WHERE token_hash = $1 AND passed_at IS NULL AND used_at IS NULL";
+    USE = "UPDATE customer_challenge SET used_at = $2 WHERE token_hash = $1 AND used_at IS NULL AND expires_at > $2";
+    FORGET = "DELETE FROM customer_challenge WHERE expires_at <= $1";
+    END_ALL = "DELETE FROM customer_challenge WHERE customer = $1 AND purpose <> 'not_me'";
+}
+
+#[derive(Clone, Debug)]
+pub struct NewFlow {
+    pub hash: String,
+    pub purpose: Purpose,
+    pub customer: Option<CustomerId>,
+    pub state_sealed: Vec<u8>,
+    pub code: Option<(String, Timestamp)>,
+    pub now: Timestamp,
+    pub expires_at: Timestamp,
+}
+
+#[derive(Clone, Debug)]
+pub struct FlowRow {
+    pub purpose: Purpose,
+    pub customer: Option<CustomerId>,
+    pub state_sealed: Vec<u8>,
+    pub version: i64,
+    pub code_mark: Option<String>,
+    pub codes_sent: u32,
+    pub attempts: u32,
+    pub expires_at: Timestamp,
+    pub passed_at: Option<Timestamp>,
+}
+
+pub fn insert(tx: &mut Tx<'_>, flow: &NewFlow) -> Result<(), Error> {
+    let (mark, expires_at) = flow.code.clone().unzip();
+    let sent = i64::from(mark.is_some());
+    let values = params![
+        &flow.hash,
+        flow.purpose,
+        flow.customer,
+        &flow.state_sealed,
+        mark,
+        expires_at,
+        sent,
+        flow.now,
+        flow.expires_at,
+    ];
+    tx.execute(INSERT, values).map(drop)
+}
+
+/// One that is neither used nor too old.
+pub fn by_token(reader: &mut Reader<'_>, hash: &str, now: Timestamp) -> Result<Option<FlowRow>, Error> {
+    reader.query_optional(BY_TOKEN, params![hash, now], |row| {
+        Ok(FlowRow {
+            purpose: row.get(0)?,
+            customer: row.get(1)?,
+            state_sealed: row.get(2)?,
+            version: row.get(3)?,
+            code_mark: row.get(4)?,
+            codes_sent: row.get(5)?,
+            attempts: row.get(6)?,
+            expires_at: row.get(7)?,
+            passed_at: row.get(8)?,
+        })
+    })
+}
+
+/// Whether the state was still the one that was read.
+pub fn save(
+    tx: &mut Tx<'_>,
+    hash: &str,
+    version: i64,
+    state_sealed: &[u8],
+    now: Timestamp,
+) -> Result<bool, Error> {
+    tx.execute(SAVE, params![hash, version, state_sealed, now]).map(|rows| rows == 1)
+}
+
+/// Counts a try before it is looked at; `None` when there are none left.
+pub fn count_try(tx: &mut Tx<'_>, hash: &str, now: Timestamp) -> Result<Option<u32>, Error> {
+    if tx.execute(TRY, params![hash, MOST_ATTEMPTS, now])? != 1 {
+        return Ok(None);
+    }
+    tx.query_one(ATTEMPTS, params![hash], |row| row.get(0)).map(Some)
+}
+
+/// Codes of one challenge at most, the first included.
+pub const MOST_CODES: u32 = 3;
+
+/// Replaces the code; false when enough were sent.
+pub fn set_code(
+    tx: &mut Tx<'_>,
+    hash: &str,
+    mark: &str,
+    code_expires_at: Timestamp,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    tx.execute(SET_CODE, params![hash, mark, code_expires_at, MOST_CODES, now]).map(|rows| rows == 1)
+}
+
+pub fn use_code(tx: &mut Tx<'_>, hash: &str, mark: &str, now: Timestamp) -> Result<bool, Error> {
+    tx.execute(USE_CODE, params![hash, mark, now]).map(|rows| rows == 1)
+}
+
+pub fn pass(tx: &mut Tx<'_>, hash: &str, now: Timestamp) -> Result<bool, Error> {
+    tx.execute(PASS, params![hash, now]).map(|rows| rows == 1)
+}
+
+/// Whether it was open until now: what it was begun for happens once.
+pub fn finish(tx: &mut Tx<'_>, hash: &str, now: Timestamp) -> Result<bool, Error> {
+    tx.execute(USE, params![hash, now]).map(|rows| rows == 1)
+}
+
+pub fn forget(tx: &mut Tx<'_>, now: Timestamp) -> Result<(), Error> {
+    tx.execute(FORGET, params![now]).map(drop)
+}
+
+/// Whatever somebody has begun on this account is over.
+pub fn end_all(tx: &mut Tx<'_>, customer: CustomerId) -> Result<(), Error> {
+    tx.execute(END_ALL, params![customer]).map(drop)
+}

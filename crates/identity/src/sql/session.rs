@@ -1,0 +1,151 @@
+//! The table of sessions.
+
+use storeward_base::{CustomerId, Timestamp};
+use storeward_store::{Error, Reader, Row, Tx, params};
+
+use crate::model::{DeviceId, Level, SessionId};
+use crate::state::Door;
+
+statements! {
+    INSERT = "INSERT INTO customer_session (id, token_hash, customer, device, level, amr, door, label_sealed, \
+              network_mark, created_at, authenticated_at, stepped_up_at, seen_at, expires_at) \
+              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $10, $13)";
+    BY_TOKEN = "SELECT id, customer, device, level, amr, door, label_sealed, created_at, authenticated_at, \
+                stepped_up_at, seen_at, expires_at FROM customer_session \
+                WHERE token_hash = $1 AND expires_at > $2 AND seen_at > $3";
+    BY_ID = "SELECT id, customer, device, level, amr, door, label_sealed, created_at, authenticated_at, \
+             stepped_up_at, seen_at, expires_at FROM customer_session \
+             WHERE id = $1 AND expires_at > $2 AND seen_at > $3";
+    OF_CUSTOMER = "SELECT id, customer, device, level, amr, door, label_sealed, created_at, authenticated_at, \
+                   stepped_up_at, seen_at, expires_at FROM customer_session \
+                   WHERE customer = $1 AND expires_at > $2 AND seen_at > $3 ORDER BY seen_at DESC, id LIMIT 50";
+    TOUCH = "UPDATE customer_session SET seen_at = $2 WHERE id = $1 AND seen_at < $2";
+    // Compare and set on the token: it changes with every change of assurance, once.
+    RAISE = "UPDATE customer_session SET token_hash = $3, level = $4, amr = $5, authenticated_at = $6, \
+             stepped_up_at = $6, seen_at = $6 WHERE id = $1 AND token_hash = $2";
+    DELETE = "DELETE FROM customer_session WHERE id = $1 AND customer = $2";
+    DELETE_BY_TOKEN = "DELETE FROM customer_session WHERE token_hash = $1";
+    DELETE_ALL = "DELETE FROM customer_session WHERE customer = $1";
+    DELETE_OTHERS = "DELETE FROM customer_session WHERE customer = $1 AND id <> $2";
+    FORGET = "DELETE FROM customer_session WHERE expires_at <= $1 OR seen_at <= $2";
+}
+
+#[derive(Clone, Debug)]
+pub struct SessionRow {
+    pub id: SessionId,
+    pub customer: CustomerId,
+    pub device: Option<DeviceId>,
+    pub level: Level,
+    pub amr: String,
+    pub door: Door,
+    pub label_sealed: Vec<u8>,
+    pub created_at: Timestamp,
+    pub authenticated_at: Timestamp,
+    pub stepped_up_at: Option<Timestamp>,
+    pub seen_at: Timestamp,
+    pub expires_at: Timestamp,
+}
+
+fn session(row: &Row<'_>) -> Result<SessionRow, Error> {
+    Ok(SessionRow {
+        id: row.get(0)?,
+        customer: row.get(1)?,
+        device: row.get(2)?,
+        level: row.get(3)?,
+        amr: row.get(4)?,
+        door: row.get(5)?,
+        label_sealed: row.get(6)?,
+        created_at: row.get(7)?,
+        authenticated_at: row.get(8)?,
+        stepped_up_at: row.get(9)?,
+        seen_at: row.get(10)?,
+        expires_at: row.get(11)?,
+    })
+}
+
+pub fn insert(tx: &mut Tx<'_>, row: &SessionRow, token_hash: &str, network_mark: &str) -> Result<(), Error> {
+    let values = params![
+        row.id,
+        token_hash,
+        row.customer,
+        row.device,
+        row.level,
+        &row.amr,
+        row.door,
+        &row.label_sealed,
+        network_mark,
+        row.created_at,
+        row.authenticated_at,
+        row.stepped_up_at,
+        row.expires_at,
+    ];
+    tx.execute(INSERT, values).map(drop)
+}
+
+/// A session that has not expired at `now` and was last seen after `idle_since`.
+pub fn by_token(
+    reader: &mut Reader<'_>,
+    token_hash: &str,
+    now: Timestamp,
+    idle_since: Timestamp,
+) -> Result<Option<SessionRow>, Error> {
+    reader.query_optional(BY_TOKEN, params![token_hash, now, idle_since], session)
+}
+
+pub fn by_id(
+    reader: &mut Reader<'_>,
+    id: SessionId,
+    now: Timestamp,
+    idle_since: Timestamp,
+) -> Result<Option<SessionRow>, Error> {
+    reader.query_optional(BY_ID, params![id, now, idle_since], session)
+}
+
+pub fn of_customer(
+    reader: &mut Reader<'_>,
+    customer: CustomerId,
+    now: Timestamp,
+    idle_since: Timestamp,
+) -> Result<Vec<SessionRow>, Error> {
+    reader.query_many(OF_CUSTOMER, params![customer, now, idle_since], session)
+}
+
+pub fn touch(tx: &mut Tx<'_>, id: SessionId, now: Timestamp) -> Result<(), Error> {
+    tx.execute(TOUCH, params![id, now]).map(drop)
+}
+
+/// What a session becomes.
+#[derive(Clone, Debug)]
+pub struct Raise {
+    pub id: SessionId,
+    pub old_hash: String,
+    pub new_hash: String,
+    pub level: Level,
+    pub amr: String,
+    pub at: Timestamp,
+}
+
+pub fn raise(tx: &mut Tx<'_>, raise: &Raise) -> Result<bool, Error> {
+    let values = params![raise.id, &raise.old_hash, &raise.new_hash, raise.level, &raise.amr, raise.at];
+    tx.execute(RAISE, values).map(|rows| rows == 1)
+}
+
+pub fn delete(tx: &mut Tx<'_>, id: SessionId, customer: CustomerId) -> Result<bool, Error> {
+    tx.execute(DELETE, params![id, customer]).map(|rows| rows == 1)
+}
+
+pub fn delete_by_token(tx: &mut Tx<'_>, token_hash: &str) -> Result<bool, Error> {
+    tx.execute(DELETE_BY_TOKEN, params![token_hash]).map(|rows| rows == 1)
+}
+
+pub fn delete_all(tx: &mut Tx<'_>, customer: CustomerId) -> Result<u64, Error> {
+    tx.execute(DELETE_ALL, params![customer])
+}
+
+pub fn delete_others(tx: &mut Tx<'_>, customer: CustomerId, but: SessionId) -> Result<u64, Error> {
+    tx.execute(DELETE_OTHERS, params![customer, but])
+}
+
+pub fn forget(tx: &mut Tx<'_>, now: Timestamp, idle_since: Timestamp) -> Result<(), Error> {
+    tx.execute(FORGET, params![now, idle_since]).map(drop)
+}

@@ -1,0 +1,162 @@
+//! What browsers hold of us: three cookies, each a random token. At rest there are only hashes.
+
+use storeward_base::{Entropy, Secret};
+use storeward_seal::fingerprint::{sha256_hex, token_hash};
+use storeward_web::{Cookie, CsrfToken, SameSite};
+
+use crate::model::DeviceId;
+
+/// Lax: customers come from letters and search engines by links, and are still signed in then. What changes anything
+/// is a POST from our own pages.
+pub const SESSION_COOKIE: Cookie = Cookie { name: "__Host-storeward-customer", same_site: SameSite::Lax };
+/// The device that signed in before.
+pub const DEVICE_COOKIE: Cookie = Cookie { name: "__Host-storeward-device", same_site: SameSite::Lax };
+/// Something begun and not finished.
+pub const FLOW_COOKIE: Cookie = Cookie { name: "__Host-storeward-flow", same_site: SameSite::Lax };
+
+macro_rules! token {
+    ($name:ident, $csrf:literal, $what:literal) => {
+        #[doc = $what]
+        #[derive(Clone, Debug)]
+        pub struct $name(Secret<String>);
+
+        impl $name {
+            pub fn generate(entropy: &dyn Entropy) -> Self {
+                $name(Secret::new(entropy.token::<32>()))
+            }
+
+            /// `None` when it cannot be one of ours.
+            pub fn parse(text: &str) -> Option<Self> {
+                is_token(text).then(|| $name(Secret::new(text.to_owned())))
+            }
+
+            /// What the cookie holds.
+            pub fn secret(&self) -> &Secret<String> {
+                &self.0
+            }
+
+            /// What the database keeps.
+            pub fn hash(&self) -> String {
+                token_hash(self.0.expose())
+            }
+
+            /// What each form repeats: follows from the token, and does not lead back to it.
+            pub fn csrf(&self) -> CsrfToken {
+                CsrfToken::new(sha256_hex(format!("{}/1\n{}", $csrf, self.0.expose()).as_bytes()))
+            }
+        }
+    };
+}
+
+token!(SessionToken, "identity-session-csrf", "Of a signed-in browser: 256 random bits in hexadecimal.");
+token!(FlowToken, "identity-flow-csrf", "Of something begun: 256 random bits in hexadecimal.");
+
+fn is_token(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+}
+
+/// Of a device: its id, so that a copy is known as one, and 256 random bits that change with each sign-in.
+#[derive(Clone, Debug)]
+pub struct DeviceToken {
+    pub id: DeviceId,
+    secret: Secret<String>,
+}
+
+impl DeviceToken {
+    pub fn generate(id: DeviceId, entropy: &dyn Entropy) -> Self {
+        DeviceToken { id, secret: Secret::new(entropy.token::<32>()) }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        let (id, secret) = text.rsplit_once('-')?;
+        let id = id.parse().ok()?;
+        is_token(secret).then(|| DeviceToken { id, secret: Secret::new(secret.to_owned()) })
+    }
+
+    /// What the cookie holds.
+    pub fn cookie_value(&self) -> Secret<String> {
+        Secret::new(format!("{}-{}", self.id, self.secret.expose()))
+    }
+
+    pub fn hash(&self) -> String {
+        token_hash(self.secret.expose())
+    }
+}
+
+/// A code of `digits` digits, each as likely as the others.
+pub fn numeric_code(digits: u32, entropy: &dyn Entropy) -> Secret<String> {
+    let most = 10u32.pow(digits);
+    // The numbers above the last whole multiple would make the small codes likelier.
+    let limit = u32::MAX - u32::MAX % most;
+    loop {
+        let number = u32::from_le_bytes(entropy.bytes::<4>());
+        if number < limit {
+            let width = usize::try_from(digits).unwrap_or(0);
+            return Secret::new(format!("{:0width$}", number % most));
+        }
+    }
+}
+
+/// A recovery code: 24 characters of 5 bits. ASVS 5.0 6.5.2 lets codes of 112 bits and more be kept under a plain hash.
+pub fn recovery_code(entropy: &dyn Entropy) -> Secret<String> {
+    const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+    let bytes = entropy.bytes::<24>();
+    let mut text = String::with_capacity(29);
+    for (at, byte) in bytes.iter().enumerate() {
+        if at > 0 && at % 4 == 0 {
+            text.push('-');
+        }
+        text.push(char::from(ALPHABET[usize::from(byte & 31)]));
+    }
+    Secret::new(text)
+}
+
+/// What is kept of a recovery code; reads it as people type it.
+pub fn recovery_code_hash(typed: &str) -> Option<String> {
+    let plain: String = typed
+        .chars()
+        .filter(|c| !c.is_whitespace() && *c != '-')
+        .take(25)
+        .map(|c| match c.to_ascii_lowercase() {
+            'o' => '0',
+            'i' | 'l' => '1',
+            c => c,
+        })
+        .collect();
+    let fits = plain.len() == 24 && plain.bytes().all(|b| b.is_ascii_alphanumeric());
+    fits.then(|| token_hash(&format!("recovery/{plain}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use storeward_base::{SeededEntropy, SystemEntropy, Timestamp};
+
+    #[test]
+    fn tokens_round_trip() {
+        let device =
+            DeviceToken::generate(DeviceId::at(Timestamp::from_seconds(1), &SystemEntropy), &SystemEntropy);
+        let value = device.cookie_value();
+        let read = DeviceToken::parse(value.expose()).unwrap();
+        assert_eq!((read.id, read.hash()), (device.id, device.hash()));
+        assert!(DEVICE_COOKIE.set(value.expose(), None).is_some(), "a cookie can hold it");
+        for bad in ["", "x-y", &value.expose()[1..], &value.expose()[..80], &value.expose().to_uppercase()] {
+            assert!(DeviceToken::parse(bad).is_none_or(|t| t.hash() != device.hash()), "{bad}");
+        }
+        assert!(FlowToken::parse(&"A".repeat(64)).is_none());
+    }
+
+    #[test]
+    fn codes_have_their_form() {
+        let entropy = SeededEntropy::new(3);
+        for _ in 0..50 {
+            let code = numeric_code(8, &entropy);
+            assert!(code.expose().len() == 8 && code.expose().bytes().all(|b| b.is_ascii_digit()));
+        }
+        let code = recovery_code(&entropy);
+        assert_eq!(code.expose().len(), 29);
+        let typed = code.expose().to_uppercase().replace('-', " ").replace('0', "O").replace('1', "l");
+        assert_eq!(recovery_code_hash(&typed), recovery_code_hash(code.expose()));
+        assert_eq!(recovery_code_hash("1234"), None);
+    }
+}

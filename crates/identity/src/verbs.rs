@@ -1,0 +1,258 @@
+//! What can be done with an account: each verb in a file of its own, and what they share.
+
+mod change_address;
+mod change_password;
+pub mod current;
+mod devices;
+mod enrol;
+mod flows;
+mod grant;
+mod letters;
+mod not_me;
+mod passkeys;
+mod prove;
+mod recover;
+mod remove;
+pub mod sessions;
+pub mod shield;
+mod sign_in;
+mod sign_up;
+mod staff;
+mod step_up;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use storeward_base::{ClientIp, Clock, CustomerId, Entropy, Language, Timestamp};
+use storeward_seal::webauthn::Party;
+use storeward_seal::{DataKey, PseudonymKey};
+use storeward_store::{Db, Reader, Tx};
+
+pub use enrol::{EnrolFault, NewSeed};
+pub use flows::{Need, Offer, Sent, Step};
+pub use grant::{Granted, Trust};
+pub use passkeys::PasskeyAnswer;
+pub use prove::{Given, ProveFault};
+pub use recover::NewPasswordFault;
+pub use sign_in::{SignInFault, SignInForm};
+pub use sign_up::{SignUpFault, SignUpForm};
+pub use step_up::StepUpFault;
+
+use crate::config::Policy;
+use crate::error::Error;
+use crate::letter::Post;
+use crate::marks::{Field, Marks, Vaulted};
+use crate::model::{Account, ActivityId, Email};
+use crate::passwords::Passwords;
+use crate::sql;
+use crate::throttle::Throttle;
+
+/// What the app hands over.
+pub struct IdentityParts {
+    pub db: Db,
+    pub clock: Arc<dyn Clock>,
+    pub entropy: Arc<dyn Entropy>,
+    /// Seals whatever names a person.
+    pub data_key: DataKey,
+    /// Makes the marks that rows are found by.
+    pub pseudonym_key: PseudonymKey,
+    pub post: Arc<dyn Post>,
+    pub policy: Policy,
+    /// The names the shop answers to; the first is what passkeys and links are made for.
+    pub shop_names: Vec<String>,
+    /// The port in the shop's public address, where it is not 443.
+    pub port: Option<u16>,
+    /// Answers to sign-in, sign-up and recovery leave at whole multiples of this, so that their time tells little of
+    /// what was found. Zero in tests that do not measure.
+    pub quantum: Duration,
+}
+
+/// Customers' accounts. Clones are cheap and share everything.
+#[derive(Clone)]
+pub struct Identity(pub(crate) Arc<Shared>);
+
+pub(crate) struct Shared {
+    pub db: Db,
+    pub clock: Arc<dyn Clock>,
+    pub entropy: Arc<dyn Entropy>,
+    pub vault: Vaulted,
+    pub marks: Marks,
+    pub post: Arc<dyn Post>,
+    pub policy: ArcSwap<Policy>,
+    pub shop_names: Vec<String>,
+    pub port: Option<u16>,
+    pub passwords: Passwords,
+    pub throttle: Throttle,
+    pub quantum: Duration,
+}
+
+impl Identity {
+    pub fn new(parts: IdentityParts) -> Self {
+        Identity(Arc::new(Shared {
+            db: parts.db,
+            clock: parts.clock,
+            entropy: parts.entropy,
+            vault: Vaulted(parts.data_key),
+            marks: Marks::new(&parts.pseudonym_key),
+            post: parts.post,
+            policy: ArcSwap::from_pointee(parts.policy),
+            shop_names: parts.shop_names,
+            port: parts.port,
+            passwords: Passwords::new(),
+            throttle: Throttle::default(),
+            quantum: parts.quantum,
+        }))
+    }
+
+    /// Takes a changed policy; requests under way keep the one they began with.
+    pub fn set_policy(&self, policy: Policy) {
+        self.0.policy.store(Arc::new(policy));
+    }
+}
+
+impl Shared {
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    pub fn policy(&self) -> Arc<Policy> {
+        self.policy.load_full()
+    }
+
+    /// What the shop is called.
+    pub fn shop_name(&self) -> String {
+        let named = self.policy().shop_name.clone();
+        named.or_else(|| self.shop_names.first().cloned()).unwrap_or_default()
+    }
+
+    /// The address that links in letters begin with.
+    pub fn origin(&self) -> String {
+        let policy = self.policy();
+        let host = policy.host.clone().or_else(|| self.shop_names.first().cloned()).unwrap_or_default();
+        self.origin_of(&host)
+    }
+
+    fn origin_of(&self, host: &str) -> String {
+        match self.port {
+            Some(port) => format!("https://{host}:{port}"),
+            None => format!("https://{host}"),
+        }
+    }
+
+    /// Whom passkeys are for: bound to one name, good on every host whose name is that or ends in it.
+    pub fn party(&self) -> Party {
+        let policy = self.policy();
+        let first = self.shop_names.first().cloned().unwrap_or_default();
+        let id = policy.rp_id.clone().unwrap_or(first);
+        let hosts = self.shop_names.iter().chain(policy.host.as_ref());
+        let own = hosts.filter(|host| **host == id || host.ends_with(&format!(".{id}")));
+        Party { origins: own.map(|host| self.origin_of(host)).collect(), id }
+    }
+
+    pub fn seal_label(&self, label: &str, row: &str) -> Vec<u8> {
+        self.vault.seal(label.as_bytes(), row, Field::Label, &*self.entropy)
+    }
+
+    /// The actor of what somebody does who has not proved who they are.
+    pub fn stranger(&self, client: ClientIp) -> storeward_base::Actor {
+        storeward_base::Actor::Client { client: self.db.client_ref(client) }
+    }
+
+    pub async fn account(&self, id: CustomerId) -> Result<Option<Account>, Error> {
+        let found = self.db.read(move |reader| sql::account::by_id(reader, id)).await?;
+        found.map(|sealed| self.open_account(sealed)).transpose()
+    }
+
+    pub fn open_account(&self, sealed: sql::account::Sealed) -> Result<Account, Error> {
+        let row = sealed.id.to_string();
+        let open = |bytes: Option<Vec<u8>>, field| {
+            bytes.map(|bytes| self.vault.open_text(&bytes, &row, field)).transpose()
+        };
+        let email = open(sealed.email_sealed, Field::Email)?;
+        Ok(Account {
+            id: sealed.id,
+            email: email.and_then(|text| Email::parse(&text).ok()),
+            name: open(sealed.name_sealed, Field::Name)?,
+            language: sealed.language,
+            password_hash: sealed.password_hash,
+            password_set_at: sealed.password_set_at,
+            password_disabled_at: sealed.password_disabled_at,
+            must_change_at: sealed.must_change_at,
+            step_up_forced_at: sealed.step_up_forced_at,
+            created_at: sealed.created_at,
+            locked_at: sealed.locked_at,
+        })
+    }
+
+    pub async fn account_by_email(&self, email: &Email) -> Result<Option<Account>, Error> {
+        let mark = self.marks.email(email);
+        let found = self.db.read(move |reader: &mut Reader<'_>| -> Result<_, Error> {
+            match sql::account::id_by_email(reader, &mark)? {
+                Some(id) => Ok(sql::account::by_id(reader, id)?),
+                None => Ok(None),
+            }
+        });
+        found.await?.map(|sealed| self.open_account(sealed)).transpose()
+    }
+
+    /// A line for the person's own list, to be written in the transaction of what it tells.
+    pub fn activity(&self, what: &'static str, label: &str) -> sql::activity::ActivityRow {
+        let id = ActivityId::at(self.now(), &*self.entropy);
+        sql::activity::ActivityRow {
+            id,
+            at: self.now(),
+            what: what.to_owned(),
+            label_sealed: self.seal_label(label, &id.to_string()),
+        }
+    }
+
+    /// The language to write to somebody in.
+    pub fn language(&self, wanted: Option<Language>) -> Language {
+        self.policy().language(wanted)
+    }
+
+    /// Waits until a whole multiple of the quantum has passed since `begun`.
+    pub async fn settle(&self, begun: tokio::time::Instant) {
+        let left = left_of_quantum(begun.elapsed(), self.quantum);
+        if !left.is_zero() {
+            tokio::time::sleep(left).await;
+        }
+    }
+}
+
+/// How long until `elapsed` is a whole multiple of `quantum`.
+fn left_of_quantum(elapsed: Duration, quantum: Duration) -> Duration {
+    if quantum.is_zero() {
+        return Duration::ZERO;
+    }
+    let over = Duration::from_nanos(u64::try_from(elapsed.as_nanos() % quantum.as_nanos()).unwrap_or(0));
+    if over.is_zero() { Duration::ZERO } else { quantum - over }
+}
+
+/// Activity is shown, and kept, for so long.
+pub(crate) const ACTIVITY_KEPT: Duration = Duration::from_secs(180 * 86_400);
+
+/// Writes a line of activity and forgets the old ones.
+pub(crate) fn note_activity(
+    tx: &mut Tx<'_>,
+    customer: CustomerId,
+    row: &sql::activity::ActivityRow,
+) -> Result<(), storeward_store::Error> {
+    sql::activity::forget(tx, customer, row.at.minus(ACTIVITY_KEPT))?;
+    sql::activity::insert(tx, customer, row)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_leave_at_whole_quanta() {
+        let ms = Duration::from_millis;
+        for (elapsed, left) in [(0, 0), (1, 249), (249, 1), (250, 0), (251, 249), (600, 150)] {
+            assert_eq!(left_of_quantum(ms(elapsed), ms(250)), ms(left), "{elapsed}");
+        }
+        assert_eq!(left_of_quantum(ms(17), Duration::ZERO), Duration::ZERO);
+    }
+}

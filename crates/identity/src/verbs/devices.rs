@@ -1,0 +1,102 @@
+//! Known and trusted devices: recognised by a token that changes with each sign-in. An old token that comes back means
+//! that two hold it, so one of them is a thief.
+
+use std::time::Duration;
+
+use storeward_base::{Actor, CustomerId, Timestamp};
+use storeward_events::identity::{DeviceTokenReused, DevicesRevoked, SessionsRevoked, StepUpForced};
+
+use super::{Shared, note_activity};
+use crate::error::Error;
+use crate::letter::LetterKind;
+use crate::model::Account;
+use crate::sql::{self, device::DeviceRow};
+use crate::visit::Visit;
+
+/// A form that was sent twice comes with the earlier token; within this time that is no theft.
+const TWICE: Duration = Duration::from_secs(60);
+
+/// What the browser's device token says.
+#[derive(Clone, Debug)]
+pub enum Known {
+    Yes(DeviceRow),
+    /// Its token changed a moment ago: a form that was sent twice.
+    JustNow(DeviceRow),
+    No,
+}
+
+impl Known {
+    pub fn row(&self) -> Option<&DeviceRow> {
+        match self {
+            Known::Yes(row) | Known::JustNow(row) => Some(row),
+            Known::No => None,
+        }
+    }
+
+    pub fn is_trusted(&self, now: Timestamp) -> bool {
+        self.row().and_then(|row| row.trusted_until).is_some_and(|until| until > now)
+    }
+}
+
+impl Shared {
+    /// Whether the browser signed in to this account before. A copied token is dealt with here, whatever password
+    /// comes with it.
+    pub async fn known_device(&self, visit: &Visit, account: &Account) -> Result<Known, Error> {
+        let Some(token) = &visit.device else { return Ok(Known::No) };
+        let (id, now) = (token.id, self.now());
+        let found = self.db.read(move |reader| sql::device::by_id(reader, id, now)).await?;
+        let Some(row) = found.filter(|row| row.customer == account.id) else { return Ok(Known::No) };
+        let same = |hash: &str| storeward_seal::fingerprint::equal(hash.as_bytes(), token.hash().as_bytes());
+        if same(&row.token_hash) {
+            return Ok(Known::Yes(row));
+        }
+        let is_previous = row.previous_hash.as_deref().is_some_and(same);
+        if is_previous && now.since(row.seen_at) < TWICE {
+            return Ok(Known::JustNow(row));
+        }
+        self.contain_theft(visit, account, &row).await?;
+        Ok(Known::No)
+    }
+
+    /// Ends the device and every session, asks for a second factor next time, and tells the person.
+    async fn contain_theft(&self, visit: &Visit, account: &Account, row: &DeviceRow) -> Result<(), Error> {
+        let (customer, device, now) = (account.id, row.id, self.now());
+        let notice = self.notice(LetterKind::DeviceCopied, account, &[("device", &visit.label)], now);
+        let activity = self.activity("device_copied", &visit.label);
+        let (actor, post) = (self.stranger(visit.client), self.post.clone());
+        let written = self.db.write(move |tx| -> Result<(), Error> {
+            if !sql::device::delete(tx, device, customer)? {
+                tx.commit_silent("another request told of the copy already");
+                return Ok(());
+            }
+            let count = sql::session::delete_all(tx, customer)?;
+            sql::account::force_step_up(tx, customer, now)?;
+            note_activity(tx, customer, &activity)?;
+            if let Some(notice) = &notice {
+                notice.write(tx, &*post)?;
+            }
+            let reason = || "theft".to_owned();
+            tx.append(actor, None, DeviceTokenReused { customer })?;
+            tx.append(Actor::System, None, DevicesRevoked { customer, count: 1, reason: reason() })?;
+            tx.append(Actor::System, None, SessionsRevoked { customer, count, reason: reason() })?;
+            tx.append(Actor::System, None, StepUpForced { customer, reason: reason() })?;
+            Ok(())
+        });
+        written.await
+    }
+}
+
+/// Ends every session and every device, and tells why. Part of a larger change.
+pub fn end_everything(
+    tx: &mut storeward_store::Tx<'_>,
+    actor: Actor,
+    customer: CustomerId,
+    reason: &'static str,
+) -> Result<(), storeward_store::Error> {
+    let sessions = sql::session::delete_all(tx, customer)?;
+    let devices = sql::device::delete_all(tx, customer)?;
+    sql::flow::end_all(tx, customer)?;
+    let reason = reason.to_owned();
+    tx.append(actor, None, SessionsRevoked { customer, count: sessions, reason: reason.clone() })?;
+    tx.append(actor, None, DevicesRevoked { customer, count: devices, reason }).map(drop)
+}

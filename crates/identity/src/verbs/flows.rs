@@ -1,0 +1,389 @@
+//! Flows: what was begun, what it still needs, and where it goes from there.
+
+use std::time::Duration;
+
+use storeward_base::{CustomerId, Secret, Timestamp};
+use storeward_store::{Reader, Tx};
+
+use super::grant::Granted;
+use super::{Identity, Shared};
+use crate::error::Error;
+use crate::letter::{Letter, LetterKind, Post};
+use crate::marks::Field;
+use crate::model::{Account, Email, FactorKind, Level, Proof};
+use crate::sql::{self, factor::FactorRow, flow::NewFlow};
+use crate::state::{Flow, Purpose, ReturnTo, State};
+use crate::tokens::{FlowToken, SessionToken, numeric_code};
+use crate::visit::Visit;
+
+/// A code is good for so long (ASVS 5.0 6.5.5: at most ten minutes).
+pub const CODE_LIFE: Duration = Duration::from_secs(10 * 60);
+/// Digits of a code: with five tries, one guess in 20 million lands.
+const CODE_DIGITS: u32 = 8;
+/// A sign-in waits for its second factor no longer than this; then the shop's own session is ended too.
+const SHORT: Duration = Duration::from_secs(10 * 60);
+/// What takes reading letters and choosing passwords.
+const LONG: Duration = Duration::from_secs(30 * 60);
+
+/// What a person may show as a second factor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Offer {
+    Passkey,
+    Totp,
+    Mail,
+    Recovery,
+}
+
+impl Offer {
+    pub const fn word(self) -> &'static str {
+        match self {
+            Offer::Passkey => "passkey",
+            Offer::Totp => "totp",
+            Offer::Mail => "mail",
+            Offer::Recovery => "recovery",
+        }
+    }
+}
+
+/// What a flow waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// The account's password, or a passkey where there is one.
+    Password,
+    /// The code that went to the address; shown as in `a•••@shop.example`.
+    Code {
+        masked: String,
+    },
+    /// One of these.
+    Factor(Vec<Offer>),
+    NewPassword,
+    Nothing,
+}
+
+/// Where a form leads.
+#[derive(Debug)]
+pub enum Step {
+    /// To the challenge; `Some` when a flow was begun.
+    Challenge(Option<FlowToken>),
+    /// To the form for a new password.
+    NewPassword,
+    /// Signed in.
+    SignedIn(Granted),
+    /// The session has a new token.
+    Raised { token: SessionToken, return_to: Option<ReturnTo>, seconds: u64 },
+    /// The flow is over; on to this place.
+    Over(ReturnTo),
+    /// The password is new: sign in with it.
+    SignInAgain,
+    /// The address is another one now.
+    AddressChanged,
+}
+
+/// A flow that is about to be written, with the letter that carries its code.
+#[derive(Clone, Debug)]
+pub struct FlowDraft {
+    pub token: FlowToken,
+    pub row: NewFlow,
+    pub letter: Option<Letter>,
+}
+
+impl FlowDraft {
+    pub fn write(&self, tx: &mut Tx<'_>, post: &dyn Post) -> Result<(), storeward_store::Error> {
+        sql::flow::forget(tx, self.row.now)?;
+        sql::flow::insert(tx, &self.row)?;
+        match &self.letter {
+            Some(letter) => post.post(tx, letter),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Shared {
+    pub fn draft_flow(&self, purpose: Purpose, customer: Option<CustomerId>, state: State) -> FlowDraft {
+        let life = match purpose {
+            Purpose::SignIn | Purpose::Shield | Purpose::StepUp | Purpose::Passkey => SHORT,
+            _ => LONG,
+        };
+        self.draft_flow_for(purpose, customer, state, life, self.now())
+    }
+
+    pub fn draft_flow_for(
+        &self,
+        purpose: Purpose,
+        customer: Option<CustomerId>,
+        state: State,
+        life: Duration,
+        now: Timestamp,
+    ) -> FlowDraft {
+        let token = FlowToken::generate(&*self.entropy);
+        let hash = token.hash();
+        let state_sealed = self.vault.seal(&state.to_bytes(), &hash, Field::State, &*self.entropy);
+        let row =
+            NewFlow { hash, purpose, customer, state_sealed, code: None, now, expires_at: now.plus(life) };
+        FlowDraft { token, row, letter: None }
+    }
+
+    /// Puts a code into the flow and into a letter for it.
+    pub fn with_code(
+        &self,
+        draft: &mut FlowDraft,
+        kind: LetterKind,
+        to: &Email,
+        language: storeward_base::Language,
+    ) {
+        let code = self.new_code();
+        let mark = self.marks.code(&draft.row.hash, code.expose());
+        draft.row.code = Some((mark, draft.row.now.plus(CODE_LIFE)));
+        let mut letter = self.code_letter(kind, to, language, &code, CODE_LIFE.as_secs() / 60);
+        letter.customer = draft.row.customer;
+        draft.letter = Some(letter);
+    }
+
+    pub fn new_code(&self) -> Secret<String> {
+        numeric_code(CODE_DIGITS, &*self.entropy)
+    }
+
+    /// The flow behind a token, while it can go on.
+    pub async fn flow(&self, token: &FlowToken) -> Result<Flow, Error> {
+        let (hash, now) = (token.hash(), self.now());
+        let found = {
+            let hash = hash.clone();
+            self.db.read(move |reader| sql::flow::by_token(reader, &hash, now)).await?
+        };
+        let row = found.ok_or(Error::FlowOver)?;
+        let state = self.vault.open(&row.state_sealed, &hash, Field::State)?;
+        Ok(Flow {
+            state: State::from_bytes(state.expose())?,
+            hash,
+            purpose: row.purpose,
+            customer: row.customer,
+            version: row.version,
+            has_code: row.code_mark.is_some(),
+            codes_sent: row.codes_sent,
+            attempts: row.attempts,
+            expires_at: row.expires_at,
+            passed_at: row.passed_at,
+        })
+    }
+
+    pub fn seal_state(&self, flow: &Flow) -> Vec<u8> {
+        self.vault.seal(&flow.state.to_bytes(), &flow.hash, Field::State, &*self.entropy)
+    }
+
+    /// What an account can show.
+    pub async fn means(&self, customer: CustomerId) -> Result<Means, Error> {
+        let found = self.db.read(move |reader: &mut Reader<'_>| -> Result<_, Error> {
+            let account = sql::account::by_id(reader, customer)?;
+            let factors = sql::factor::of_customer(reader, customer)?;
+            Ok((account, factors, sql::factor::codes_left(reader, customer)?))
+        });
+        let (account, factors, codes_left) = found.await?;
+        let account = self.open_account(account.ok_or(Error::NoAccount)?)?;
+        Ok(Means { account, factors, codes_left: u32::try_from(codes_left).unwrap_or(0) })
+    }
+
+    /// What the flow waits for. For an address without an account it is what it would be for one with nothing added.
+    pub async fn need(&self, flow: &Flow) -> Result<(Need, Option<Means>), Error> {
+        let means = match flow.customer {
+            Some(customer) => Some(self.means(customer).await?),
+            None => None,
+        };
+        Ok((need_of(flow, means.as_ref()), means))
+    }
+}
+
+impl Identity {
+    /// What the browser's flow waits for, for the page that asks.
+    pub async fn pending(&self, token: &FlowToken) -> Result<(Flow, Need), Error> {
+        let flow = self.0.flow(token).await?;
+        let (need, _) = self.0.need(&flow).await?;
+        Ok((flow, need))
+    }
+
+    /// The address that codes of this flow go to, as it may be shown.
+    pub async fn masked_address(&self, flow: &Flow) -> Result<String, Error> {
+        let means = match flow.customer {
+            Some(customer) => Some(self.0.means(customer).await?),
+            None => None,
+        };
+        Ok(flow.address(means.as_ref()).map_or_else(String::new, |email| email.masked()))
+    }
+
+    /// Whether the flow's account has a passkey.
+    pub async fn has_passkey(&self, flow: &Flow) -> Result<bool, Error> {
+        match flow.customer {
+            Some(customer) => Ok(self.0.means(customer).await?.has(FactorKind::Passkey)),
+            None => Ok(false),
+        }
+    }
+
+    /// Sends the flow's code (again): three letters for one flow, and few for one address.
+    pub async fn send_code(&self, visit: &Visit, token: &FlowToken) -> Result<Sent, Error> {
+        use crate::throttle::{Key, Leave};
+        let shared = &self.0;
+        let flow = shared.flow(token).await?;
+        let (need, means) = shared.need(&flow).await?;
+        let wanted = match &need {
+            Need::Code { .. } => true,
+            Need::Factor(offers) => offers.contains(&Offer::Mail),
+            Need::Password | Need::NewPassword | Need::Nothing => false,
+        };
+        let (Some(to), true) = (flow.address(means.as_ref()), wanted) else { return Ok(Sent::Already) };
+        let key = Key::Mail(shared.marks.email(&to));
+        if let Leave::Wait { seconds, .. } = shared.throttle.attempt(std::slice::from_ref(&key), shared.now())
+        {
+            return Ok(Sent::Wait { seconds });
+        }
+        let code = shared.new_code();
+        let language = means.as_ref().map(|means| means.account.language);
+        let language = language.or(flow.state.language).unwrap_or_else(|| shared.language(visit.language));
+        let kind = flow.letter_kind();
+        let mut letter = shared.code_letter(kind, &to, language, &code, CODE_LIFE.as_secs() / 60);
+        letter.customer = flow.customer;
+        // Nobody is written to who has no account; it looks the same.
+        let real = flow.customer.is_some() || flow.state.password_hash.is_some();
+        let (mark, now, post) =
+            (shared.marks.code(&flow.hash, code.expose()), shared.now(), shared.post.clone());
+        let sent = shared.db.write(move |tx| -> Result<bool, Error> {
+            let set = sql::flow::set_code(tx, &flow.hash, &mark, now.plus(CODE_LIFE), now)?;
+            if set && real {
+                post.post(tx, &letter)?;
+            }
+            tx.commit_silent("a letter with a code is no fact; what is done with it is");
+            Ok(set)
+        });
+        Ok(if sent.await? { Sent::Now } else { Sent::Enough })
+    }
+}
+
+/// What became of the wish for a code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sent {
+    Now,
+    Already,
+    /// Three were sent: begin again.
+    Enough,
+    Wait {
+        seconds: u64,
+    },
+}
+
+/// An account and what it can show.
+#[derive(Clone, Debug)]
+pub struct Means {
+    pub account: Account,
+    pub factors: Vec<FactorRow>,
+    pub codes_left: u32,
+}
+
+impl Means {
+    pub fn has(&self, kind: FactorKind) -> bool {
+        self.factors.iter().any(|factor| factor.kind == kind)
+    }
+
+    /// Whether there is a factor that somebody added.
+    pub fn has_strong(&self) -> bool {
+        self.has(FactorKind::Totp) || self.has(FactorKind::Passkey)
+    }
+
+    /// Strongest first. Mail is offered only where there is nothing better: a way round the better one would make it
+    /// worthless (reference/identity.md section 8, mistake 6).
+    pub fn offers(&self) -> Vec<Offer> {
+        let mut offers = Vec::new();
+        if self.has(FactorKind::Passkey) {
+            offers.push(Offer::Passkey);
+        }
+        if self.has(FactorKind::Totp) {
+            offers.push(Offer::Totp);
+        }
+        if offers.is_empty() {
+            if self.account.email.is_some() {
+                offers.push(Offer::Mail);
+            }
+        } else if self.codes_left > 0 {
+            offers.push(Offer::Recovery);
+        }
+        offers
+    }
+}
+
+impl Flow {
+    /// Where this flow's codes go.
+    pub fn address(&self, means: Option<&Means>) -> Option<Email> {
+        match &self.state.address {
+            Some(address) => Email::parse(address).ok(),
+            None => means.and_then(|means| means.account.email.clone()),
+        }
+    }
+
+    pub const fn letter_kind(&self) -> LetterKind {
+        match self.purpose {
+            Purpose::SignUp => LetterKind::SignUpCode,
+            Purpose::Recovery => LetterKind::RecoveryCode,
+            Purpose::ChangeAddress => LetterKind::AddressCode,
+            Purpose::SignIn
+            | Purpose::Shield
+            | Purpose::StepUp
+            | Purpose::EnrolTotp
+            | Purpose::EnrolPasskey
+            | Purpose::Passkey
+            | Purpose::NotMe => LetterKind::SignInCode,
+        }
+    }
+}
+
+fn need_of(flow: &Flow, means: Option<&Means>) -> Need {
+    let proofs = &flow.state.proofs;
+    let shown = |proof: Proof| proofs.contains(&proof);
+    let code = || {
+        let masked = flow.address(means).map_or_else(String::new, |email| email.masked());
+        Need::Code { masked }
+    };
+    let Some(means) = means else {
+        // Also for whoever signs up: the account comes with the code.
+        return if shown(Proof::Mail) { Need::Nothing } else { code() };
+    };
+    let strong_shown = shown(Proof::Totp) || shown(Proof::Passkey) || shown(Proof::Recovery);
+    match flow.purpose {
+        Purpose::SignUp | Purpose::ChangeAddress => {
+            if shown(Proof::Mail) {
+                Need::Nothing
+            } else {
+                code()
+            }
+        }
+        Purpose::Recovery => {
+            if !shown(Proof::Mail) {
+                code()
+            } else if means.has_strong() && !strong_shown {
+                Need::Factor(means.offers())
+            } else {
+                Need::NewPassword
+            }
+        }
+        Purpose::SignIn | Purpose::Shield => {
+            let enough = if flow.state.passkey_only { Level::Passkey } else { Level::Two };
+            if Level::of(proofs) < enough {
+                let mut offers = means.offers();
+                offers.retain(|offer| !flow.state.passkey_only || *offer == Offer::Passkey);
+                Need::Factor(offers)
+            } else if means.account.must_change_at.is_some() && flow.purpose == Purpose::SignIn {
+                Need::NewPassword
+            } else {
+                Need::Nothing
+            }
+        }
+        Purpose::StepUp => {
+            if shown(Proof::Passkey) {
+                Need::Nothing
+            } else if means.account.password_hash.is_some() && !shown(Proof::Password) {
+                Need::Password
+            } else if strong_shown || (shown(Proof::Mail) && !means.has_strong()) {
+                Need::Nothing
+            } else {
+                Need::Factor(means.offers())
+            }
+        }
+        Purpose::EnrolTotp | Purpose::EnrolPasskey | Purpose::Passkey | Purpose::NotMe => Need::Nothing,
+    }
+}

@@ -1,0 +1,250 @@
+//! Signing in, at last: the session, the device's next token, the notice, in one transaction or not at all.
+
+use storeward_base::{Actor, CustomerId, Timestamp};
+use storeward_events::identity::{CustomerSignedIn, DeviceTrusted};
+
+use super::devices::Known;
+use super::letters::Notice;
+use super::{Shared, note_activity};
+use crate::error::Error;
+use crate::letter::LetterKind;
+use crate::model::{Account, DeviceId, Level, Proof, SessionId, amr_claim, amr_column};
+use crate::sql::{self, account::NewAccount, device::DeviceRow, session::SessionRow};
+use crate::state::{Door, ReturnTo};
+use crate::tokens::{DeviceToken, SessionToken};
+use crate::visit::Visit;
+
+/// A known device is remembered for so long after its last sign-in.
+const DEVICE_KEPT_DAYS: u64 = 400;
+
+/// What a browser gets.
+#[derive(Debug)]
+pub struct Granted {
+    pub customer: CustomerId,
+    pub session: SessionToken,
+    pub session_id: SessionId,
+    /// The device's next token; missing when a form was sent twice and the first answer carries it.
+    pub(crate) device: Option<DeviceToken>,
+    pub return_to: Option<ReturnTo>,
+    /// How long the session's cookie may live.
+    pub(crate) session_seconds: u64,
+}
+
+/// Whether the person asked not to be asked here again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trust {
+    AsBefore,
+    FromNowOn,
+}
+
+/// Who signs in, and on what grounds.
+pub struct Grant<'a> {
+    pub account: &'a Account,
+    pub proofs: Vec<Proof>,
+    pub door: Door,
+    pub return_to: Option<ReturnTo>,
+    pub trust: Trust,
+    pub device: Known,
+    /// The flow that this ends: it happens once.
+    pub flow_hash: Option<String>,
+    /// The account that comes into being with it.
+    pub opens: Option<NewAccount>,
+}
+
+/// The rows that a grant writes.
+#[derive(Clone)]
+struct Draft {
+    session: SessionRow,
+    session_hash: String,
+    network_mark: String,
+    previous_session: Option<String>,
+    device: DeviceDraft,
+    notice: Option<Notice>,
+    activity: sql::activity::ActivityRow,
+    flow_hash: Option<String>,
+    opens: Option<NewAccount>,
+    trusted_days: Option<u32>,
+    proofs: Vec<Proof>,
+    idle_since: Timestamp,
+}
+
+#[derive(Clone)]
+enum DeviceDraft {
+    New(DeviceRow),
+    Next {
+        known: DeviceRow,
+        next: DeviceRow,
+    },
+    /// A form that was sent twice.
+    Keep,
+}
+
+impl Shared {
+    pub async fn grant(&self, visit: &Visit, grant: Grant<'_>) -> Result<Granted, Error> {
+        let now = self.now();
+        let policy = self.policy();
+        let token = SessionToken::generate(&*self.entropy);
+        let (device_draft, device_token, device_id) = self.device_draft(visit, &grant, now);
+        let is_new_device = matches!(device_draft, DeviceDraft::New(_)) && grant.opens.is_none();
+        let notice = is_new_device
+            .then(|| {
+                let more = [("device", visit.label.as_str()), ("when", &now.to_string())];
+                self.notice(LetterKind::NewDevice, grant.account, &more, now)
+            })
+            .flatten();
+        let session_id = SessionId::at(now, &*self.entropy);
+        let level = Level::of(&grant.proofs);
+        let session = SessionRow {
+            id: session_id,
+            customer: grant.account.id,
+            device: device_id,
+            level,
+            amr: amr_column(&grant.proofs),
+            door: grant.door,
+            label_sealed: self.seal_label(&visit.label, &session_id.to_string()),
+            created_at: now,
+            authenticated_at: now,
+            stepped_up_at: (level >= Level::Two).then_some(now),
+            seen_at: now,
+            expires_at: now.plus(policy.absolute()),
+        };
+        let what = if grant.opens.is_some() { "signed_up" } else { "signed_in" };
+        let draft = Draft {
+            session,
+            session_hash: token.hash(),
+            network_mark: self.marks.network(visit.client),
+            previous_session: visit.session.as_ref().map(SessionToken::hash),
+            device: device_draft,
+            notice,
+            activity: self.activity(what, &visit.label),
+            flow_hash: grant.flow_hash,
+            opens: grant.opens,
+            trusted_days: (grant.trust == Trust::FromNowOn).then_some(policy.trusted_device_days),
+            proofs: grant.proofs,
+            idle_since: now.minus(policy.idle()),
+        };
+        let post = self.post.clone();
+        let kept = self.db.write(move |tx| draft.write(tx, &*post, now)).await?;
+        Ok(Granted {
+            customer: grant.account.id,
+            session: token,
+            session_id,
+            device: device_token.filter(|_| kept == Kept::Changed),
+            return_to: grant.return_to,
+            session_seconds: policy.absolute().as_secs(),
+        })
+    }
+
+    fn device_draft(
+        &self,
+        visit: &Visit,
+        grant: &Grant<'_>,
+        now: Timestamp,
+    ) -> (DeviceDraft, Option<DeviceToken>, Option<DeviceId>) {
+        let policy = self.policy();
+        let trusted = (grant.trust == Trust::FromNowOn && policy.trusted_device_days > 0)
+            .then(|| now.plus(policy.trusted_device()));
+        let expires_at = now.plus(std::time::Duration::from_secs(DEVICE_KEPT_DAYS * 86_400));
+        match &grant.device {
+            Known::Yes(known) => {
+                let token = DeviceToken::generate(known.id, &*self.entropy);
+                let next = DeviceRow {
+                    token_hash: token.hash(),
+                    seen_at: now,
+                    expires_at,
+                    trusted_until: trusted.or(known.trusted_until),
+                    ..known.clone()
+                };
+                (DeviceDraft::Next { known: known.clone(), next }, Some(token), Some(known.id))
+            }
+            Known::JustNow(known) => (DeviceDraft::Keep, None, Some(known.id)),
+            Known::No => {
+                let id = DeviceId::at(now, &*self.entropy);
+                let token = DeviceToken::generate(id, &*self.entropy);
+                let row = DeviceRow {
+                    id,
+                    customer: grant.account.id,
+                    token_hash: token.hash(),
+                    label_sealed: self.seal_label(&visit.label, &id.to_string()),
+                    created_at: now,
+                    seen_at: now,
+                    expires_at,
+                    trusted_until: trusted,
+                    previous_hash: None,
+                };
+                (DeviceDraft::New(row), Some(token), Some(id))
+            }
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kept {
+    Changed,
+    AsItWas,
+}
+
+impl Draft {
+    fn write(
+        &self,
+        tx: &mut storeward_store::Tx<'_>,
+        post: &dyn crate::letter::Post,
+        now: Timestamp,
+    ) -> Result<Kept, Error> {
+        let customer = self.session.customer;
+        if let Some(hash) = &self.flow_hash
+            && !sql::flow::finish(tx, hash, now)?
+        {
+            return Err(Error::FlowOver);
+        }
+        if let Some(account) = &self.opens {
+            sql::account::insert(tx, account)?;
+            tx.append(
+                Actor::Customer { id: customer },
+                None,
+                storeward_events::identity::CustomerSignedUp { customer },
+            )?;
+        }
+        sql::session::forget(tx, now, self.idle_since)?;
+        sql::device::forget(tx, now)?;
+        if let Some(previous) = &self.previous_session {
+            sql::session::delete_by_token(tx, previous)?;
+        }
+        let kept = match &self.device {
+            DeviceDraft::New(row) => {
+                sql::device::insert(tx, row)?;
+                Kept::Changed
+            }
+            // Of two sign-ins with one token at once, the first changes it.
+            DeviceDraft::Next { known, next } => {
+                if sql::device::rotate(tx, known, next)? {
+                    Kept::Changed
+                } else {
+                    Kept::AsItWas
+                }
+            }
+            DeviceDraft::Keep => Kept::AsItWas,
+        };
+        sql::session::insert(tx, &self.session, &self.session_hash, &self.network_mark)?;
+        sql::account::clear_failures(tx, customer)?;
+        if self.session.level >= Level::Two {
+            sql::account::clear_step_up(tx, customer)?;
+        }
+        note_activity(tx, customer, &self.activity)?;
+        if let Some(notice) = &self.notice {
+            notice.write(tx, post)?;
+        }
+        let actor = Actor::Customer { id: customer };
+        let fact = CustomerSignedIn {
+            customer,
+            acr: self.session.level.acr().to_owned(),
+            amr: amr_claim(&self.proofs),
+            door: self.session.door.word().to_owned(),
+        };
+        tx.append(actor, None, fact)?;
+        if let Some(days) = self.trusted_days {
+            tx.append(actor, None, DeviceTrusted { customer, days })?;
+        }
+        Ok(kept)
+    }
+}

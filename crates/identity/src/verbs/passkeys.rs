@@ -1,0 +1,323 @@
+//! Passkeys: adding one, and signing in with one. Challenges are kept on our side and used once.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+use storeward_base::CustomerId;
+use storeward_seal::encoding::{base64_url, decode_base64_url, decode_hex, hex};
+use storeward_seal::webauthn::{self, ALGORITHMS, Assertion, Refusal};
+use storeward_store::Reader;
+
+use super::current::CurrentSession;
+use super::enrol::EnrolFault;
+use super::flows::Step;
+use super::grant::{Grant, Trust};
+use super::prove::ProveFault;
+use super::sign_in::SignInFault;
+use super::{Identity, Shared};
+use crate::error::Error;
+use crate::marks::Field;
+use crate::model::{FactorId, FactorKind, Misfit, Proof, parse_name};
+use crate::sql::{self, factor::FactorRow};
+use crate::state::{Door, Flow, Purpose, ReturnTo, State};
+use crate::throttle::{Key, Leave};
+use crate::tokens::FlowToken;
+use crate::visit::Visit;
+
+/// How long a browser lets a person look for their passkey.
+const PATIENCE_MS: u32 = 5 * 60 * 1000;
+
+/// What the script on our pages sends of `navigator.credentials.get`.
+pub struct PasskeyAnswer {
+    credential_id: Vec<u8>,
+    client_data: Vec<u8>,
+    authenticator_data: Vec<u8>,
+    signature: Vec<u8>,
+    user_handle: Option<Vec<u8>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct AnswerJson {
+    id: String,
+    client_data: String,
+    authenticator_data: String,
+    signature: String,
+    #[serde(default)]
+    user_handle: Option<String>,
+}
+
+impl PasskeyAnswer {
+    /// Reads the script's JSON: each part in base 64 for addresses.
+    pub fn parse(text: &str) -> Option<Self> {
+        let json: AnswerJson =
+            (text.len() <= 4 * webauthn::MOST_BYTES).then(|| serde_json::from_str(text).ok())??;
+        // A part that is there must be readable.
+        let user_handle = match json.user_handle.as_deref() {
+            None | Some("") => None,
+            Some(text) => Some(decode_base64_url(text)?),
+        };
+        Some(PasskeyAnswer {
+            credential_id: decode_base64_url(&json.id)?,
+            client_data: decode_base64_url(&json.client_data)?,
+            authenticator_data: decode_base64_url(&json.authenticator_data)?,
+            signature: decode_base64_url(&json.signature)?,
+            user_handle,
+        })
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct CreatedJson {
+    client_data: String,
+    attestation: String,
+}
+
+impl Identity {
+    /// A challenge for whoever has a passkey of this shop, whoever it is; the browser offers them by itself.
+    pub async fn begin_passkey_sign_in(
+        &self,
+        visit: &Visit,
+        return_to: Option<ReturnTo>,
+    ) -> Result<(FlowToken, Value), SignInFault> {
+        let shared = &self.0;
+        let key = Key::Begun(visit.client.block().to_string());
+        if let Leave::Wait { seconds, .. } = shared.throttle.attempt(std::slice::from_ref(&key), shared.now())
+        {
+            return Err(SignInFault::Throttled { seconds });
+        }
+        let challenge = shared.entropy.bytes::<32>();
+        let state =
+            State { return_to, webauthn: Some(hex(&challenge)), door: Some(Door::Pages), ..State::default() };
+        let draft = shared.draft_flow(Purpose::Passkey, None, state);
+        let (token, post) = (draft.token.clone(), shared.post.clone());
+        let written = shared.db.write(move |tx| -> Result<(), Error> {
+            draft.write(tx, &*post)?;
+            tx.commit_silent("a page was opened; nobody has shown anything");
+            Ok(())
+        });
+        written.await?;
+        Ok((token, shared.get_options(&challenge, &[])))
+    }
+
+    /// Signs in with a passkey: who it is follows from the passkey.
+    pub async fn sign_in_with_passkey(
+        &self,
+        visit: &Visit,
+        token: &FlowToken,
+        answer: PasskeyAnswer,
+    ) -> Result<Step, SignInFault> {
+        let shared = &self.0;
+        let mut flow = shared.flow(token).await?;
+        if flow.purpose != Purpose::Passkey {
+            return Err(Error::FlowOver.into());
+        }
+        let Some(factor) = shared.factor_of(&answer).await? else { return Err(SignInFault::Refused) };
+        let means = shared.means(factor.customer).await?;
+        let handle_fits =
+            answer.user_handle.as_ref().is_none_or(|given| *given == user_handle(factor.customer));
+        if means.account.locked_at.is_some() || !handle_fits {
+            return Err(SignInFault::Refused);
+        }
+        let return_to = flow.state.return_to.clone();
+        flow.customer = Some(factor.customer);
+        match shared.prove_passkey(visit, &mut flow, &factor, &answer).await {
+            Ok(()) => {}
+            Err(ProveFault::Failed(error)) => return Err(error.into()),
+            Err(_) => return Err(SignInFault::Refused),
+        }
+        let device = shared.known_device(visit, &means.account).await?;
+        let grant = Grant {
+            account: &means.account,
+            proofs: vec![Proof::Passkey],
+            door: Door::Pages,
+            return_to,
+            trust: Trust::AsBefore,
+            device,
+            flow_hash: Some(flow.hash),
+            opens: None,
+        };
+        Ok(Step::SignedIn(shared.grant(visit, grant).await?))
+    }
+
+    /// A challenge for the passkeys of the account whose flow this is.
+    pub async fn passkey_options(&self, token: &FlowToken) -> Result<Value, Error> {
+        let shared = &self.0;
+        let mut flow = shared.flow(token).await?;
+        let customer = flow.customer.ok_or(Error::FlowOver)?;
+        let means = shared.means(customer).await?;
+        let mut ids = Vec::new();
+        for factor in means.factors.iter().filter(|factor| factor.kind == FactorKind::Passkey) {
+            ids.push(shared.open_passkey(factor)?.credential_id);
+        }
+        let challenge = shared.entropy.bytes::<32>();
+        flow.state.webauthn = Some(hex(&challenge));
+        let (state, hash, version, now) =
+            (shared.seal_state(&flow), flow.hash.clone(), flow.version, shared.now());
+        let saved = shared.db.write(move |tx| -> Result<bool, Error> {
+            tx.commit_silent("a challenge was sent; nobody has shown anything");
+            Ok(sql::flow::save(tx, &hash, version, &state, now)?)
+        });
+        if !saved.await? {
+            return Err(Error::Overtaken);
+        }
+        Ok(shared.get_options(&challenge, &ids))
+    }
+
+    /// A challenge for a new passkey.
+    pub async fn begin_passkey(&self, session: &CurrentSession) -> Result<(FlowToken, Value), EnrolFault> {
+        self.require_fresh(session)?;
+        let shared = &self.0;
+        let means = shared.means(session.customer).await?;
+        let mut known = Vec::new();
+        for factor in means.factors.iter().filter(|factor| factor.kind == FactorKind::Passkey) {
+            let id = shared.open_passkey(factor)?.credential_id;
+            known.push(json!({ "type": "public-key", "id": base64_url(&id) }));
+        }
+        let challenge = shared.entropy.bytes::<32>();
+        let state = State { webauthn: Some(hex(&challenge)), session: Some(session.id), ..State::default() };
+        let draft = shared.draft_flow(Purpose::EnrolPasskey, Some(session.customer), state);
+        let (token, post) = (draft.token.clone(), shared.post.clone());
+        let written = shared.db.write(move |tx| -> Result<(), Error> {
+            draft.write(tx, &*post)?;
+            tx.commit_silent("a challenge was sent; nothing is added yet");
+            Ok(())
+        });
+        written.await?;
+        let name =
+            session.email.clone().or_else(|| session.name.clone()).unwrap_or_else(|| shared.shop_name());
+        let options = json!({
+            "challenge": base64_url(&challenge),
+            "rp": { "id": shared.party().id, "name": shared.shop_name() },
+            "user": { "id": base64_url(&user_handle(session.customer)), "name": name, "displayName": name },
+            "pubKeyCredParams": ALGORITHMS.map(|alg| json!({ "type": "public-key", "alg": alg })),
+            "timeout": PATIENCE_MS,
+            "excludeCredentials": known,
+            "authenticatorSelection": {
+                "residentKey": "required", "requireResidentKey": true, "userVerification": "required",
+            },
+            "attestation": "none",
+        });
+        Ok((token, options))
+    }
+
+    /// What `navigator.credentials.create` brought: the passkey counts from now on.
+    pub async fn confirm_passkey(
+        &self,
+        visit: &Visit,
+        session: &CurrentSession,
+        token: &FlowToken,
+        created: &str,
+        label: &str,
+    ) -> Result<(), EnrolFault> {
+        self.require_fresh(session)?;
+        let shared = &self.0;
+        let flow = shared.flow(token).await?;
+        let own = flow.purpose == Purpose::EnrolPasskey && flow.state.session == Some(session.id);
+        let challenge = flow.state.webauthn.as_deref().and_then(decode_hex).filter(|_| own);
+        let challenge = challenge.ok_or(Error::FlowOver)?;
+        let label = parse_name(label, "label").map_err(EnrolFault::Misfit)?;
+        let misfit = || EnrolFault::Misfit(Misfit { field: "passkey", key: "misfit.passkey" });
+        let short = created.len() <= 4 * webauthn::MOST_BYTES;
+        let created: CreatedJson =
+            short.then(|| serde_json::from_str(created).ok()).flatten().ok_or_else(misfit)?;
+        let client_data = decode_base64_url(&created.client_data).ok_or_else(misfit)?;
+        let attestation = decode_base64_url(&created.attestation).ok_or_else(misfit)?;
+        let made = webauthn::register(&shared.party(), &challenge, &client_data, &attestation)
+            .map_err(|_| misfit())?;
+        let now = shared.now();
+        let id = FactorId::at(now, &*shared.entropy);
+        let kept = KeptPasskey { credential_id: made.credential_id, public_key: made.public_key };
+        let label = label.unwrap_or_else(|| visit.label.clone());
+        let row = FactorRow {
+            id,
+            customer: session.customer,
+            kind: FactorKind::Passkey,
+            label_sealed: Some(shared.seal_label(&label, &id.to_string())),
+            secret_sealed: shared.vault.seal(
+                &kept.to_bytes(),
+                &id.to_string(),
+                Field::Secret,
+                &*shared.entropy,
+            ),
+            counter: i64::from(made.sign_count),
+            created_at: now,
+            used_at: None,
+        };
+        let mark = shared.marks.credential(&kept.credential_id);
+        Ok(self.add_factor(visit, session, &flow.hash, row, Some(mark)).await?)
+    }
+}
+
+impl Shared {
+    fn get_options(&self, challenge: &[u8], ids: &[Vec<u8>]) -> Value {
+        let allowed: Vec<Value> =
+            ids.iter().map(|id| json!({ "type": "public-key", "id": base64_url(id) })).collect();
+        json!({
+            "challenge": base64_url(challenge),
+            "rpId": self.party().id,
+            "timeout": PATIENCE_MS,
+            "userVerification": "required",
+            "allowCredentials": allowed,
+        })
+    }
+
+    /// The factor that an answer names.
+    pub async fn factor_of(&self, answer: &PasskeyAnswer) -> Result<Option<FactorRow>, Error> {
+        let mark = self.marks.credential(&answer.credential_id);
+        Ok(self.db.read(move |reader: &mut Reader<'_>| sql::factor::by_credential(reader, &mark)).await?)
+    }
+
+    /// Checks an answer against the flow's challenge. Returns the counter to keep.
+    pub fn check_passkey(
+        &self,
+        flow: &Flow,
+        factor: &FactorRow,
+        answer: &PasskeyAnswer,
+    ) -> Result<Result<i64, Refusal>, Error> {
+        let Some(challenge) = flow.state.webauthn.as_deref().and_then(decode_hex) else {
+            return Ok(Err(Refusal::Challenge));
+        };
+        let kept = self.open_passkey(factor)?;
+        let given = Assertion {
+            client_data: &answer.client_data,
+            authenticator_data: &answer.authenticator_data,
+            signature: &answer.signature,
+        };
+        let known = u32::try_from(factor.counter).unwrap_or(u32::MAX);
+        let checked = webauthn::assert(&self.party(), &challenge, &kept.public_key, known, given);
+        Ok(checked.map(|asserted| i64::from(asserted.sign_count)))
+    }
+
+    fn open_passkey(&self, factor: &FactorRow) -> Result<KeptPasskey, Error> {
+        let bytes = self.vault.open(&factor.secret_sealed, &factor.id.to_string(), Field::Secret)?;
+        KeptPasskey::from_bytes(bytes.expose()).ok_or(Error::Form("a kept passkey cannot be read"))
+    }
+}
+
+/// What the device keeps as the account's handle: the id's bits, which say nothing about the person.
+fn user_handle(customer: CustomerId) -> Vec<u8> {
+    customer.bits().to_be_bytes().to_vec()
+}
+
+/// What is sealed of a passkey: length of the id (2 bytes), id, public key.
+struct KeptPasskey {
+    credential_id: Vec<u8>,
+    public_key: Vec<u8>,
+}
+
+impl KeptPasskey {
+    fn to_bytes(&self) -> Vec<u8> {
+        let length = u16::try_from(self.credential_id.len()).expect("a credential id has at most 1023 bytes");
+        let mut bytes = length.to_be_bytes().to_vec();
+        bytes.extend_from_slice(&self.credential_id);
+        bytes.extend_from_slice(&self.public_key);
+        bytes
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (length, rest) = bytes.split_first_chunk::<2>()?;
+        let (id, key) = rest.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
+        Some(KeptPasskey { credential_id: id.to_vec(), public_key: key.to_vec() })
+    }
+}

@@ -1,0 +1,122 @@
+//! A way back: a code to the address on file, then the second factor where there is one, then a new password. It signs
+//! nobody in, and it ends every session and every device.
+
+use storeward_base::{Actor, Language, Secret};
+use storeward_events::identity::{CustomerPasswordChanged, RecoveryBegun, RecoveryFinished};
+
+use super::devices::end_everything;
+use super::flows::{Need, Step};
+use super::{Identity, note_activity};
+use crate::error::Error;
+use crate::letter::LetterKind;
+use crate::model::{Email, Misfit};
+use crate::passwords::judge;
+use crate::sql;
+use crate::state::{Purpose, State};
+use crate::throttle::{Key, Leave};
+use crate::tokens::FlowToken;
+use crate::visit::Visit;
+
+use super::sign_up::SignUpFault;
+
+#[derive(Debug)]
+pub enum NewPasswordFault {
+    Misfit(Misfit),
+    Failed(Error),
+}
+
+impl<E: Into<Error>> From<E> for NewPasswordFault {
+    fn from(error: E) -> Self {
+        NewPasswordFault::Failed(error.into())
+    }
+}
+
+impl Identity {
+    /// Sends a code if the address has an account. The answer is the same if not.
+    pub async fn begin_recovery(
+        &self,
+        visit: &Visit,
+        typed: &str,
+        language: Language,
+    ) -> Result<FlowToken, SignUpFault> {
+        let begun = tokio::time::Instant::now();
+        let answer = self.begin_recovery_now(visit, typed, language).await;
+        self.0.settle(begun).await;
+        answer
+    }
+
+    async fn begin_recovery_now(
+        &self,
+        visit: &Visit,
+        typed: &str,
+        language: Language,
+    ) -> Result<FlowToken, SignUpFault> {
+        let shared = &self.0;
+        let email = Email::parse(typed).map_err(SignUpFault::Misfit)?;
+        let keys = [Key::Begun(visit.client.block().to_string()), Key::Mail(shared.marks.email(&email))];
+        if let Leave::Wait { seconds, .. } = shared.throttle.attempt(&keys, shared.now()) {
+            return Err(SignUpFault::Throttled { seconds });
+        }
+        let account = shared.account_by_email(&email).await?.filter(|account| account.locked_at.is_none());
+        let customer = account.as_ref().map(|account| account.id);
+        let language = account.as_ref().map_or(language, |account| account.language);
+        let state =
+            State { address: Some(email.as_str().to_owned()), language: Some(language), ..State::default() };
+        let mut draft = shared.draft_flow(Purpose::Recovery, customer, state);
+        shared.with_code(&mut draft, LetterKind::RecoveryCode, &email, language);
+        if account.is_none() {
+            draft.letter = None;
+        }
+        let (token, post) = (draft.token.clone(), shared.post.clone());
+        let actor = shared.stranger(visit.client);
+        let written = shared.db.write(move |tx| -> Result<(), Error> {
+            draft.write(tx, &*post)?;
+            tx.append(actor, None, RecoveryBegun { customer })?;
+            Ok(())
+        });
+        written.await?;
+        Ok(token)
+    }
+
+    /// Sets the password that the flow was for. Every session and device ends; the person signs in with it.
+    pub async fn set_new_password(
+        &self,
+        visit: &Visit,
+        token: &FlowToken,
+        password: Secret<String>,
+    ) -> Result<Step, NewPasswordFault> {
+        let shared = &self.0;
+        let flow = shared.flow(token).await?;
+        let (need, means) = shared.need(&flow).await?;
+        let (Need::NewPassword, Some(means)) = (need, means) else { return Err(Error::FlowOver.into()) };
+        let account = means.account;
+        let email = account.email.clone().ok_or(Error::NoAccount)?;
+        judge(&password, &email, &shared.shop_name(), shared.beside()).map_err(NewPasswordFault::Misfit)?;
+        let hash = shared.passwords.hash(password, shared.entropy.clone()).await?;
+        let (customer, now) = (account.id, shared.now());
+        let is_recovery = flow.purpose == Purpose::Recovery;
+        let reason = if is_recovery { "recovery" } else { "forced" };
+        let notice = shared.notice(LetterKind::PasswordChanged, &account, &[], now);
+        let activity = shared.activity("password_changed", &visit.label);
+        let post = shared.post.clone();
+        let written = shared.db.write(move |tx| -> Result<(), Error> {
+            if !sql::flow::finish(tx, &flow.hash, now)? {
+                return Err(Error::FlowOver);
+            }
+            sql::account::set_password(tx, customer, &hash, now)?;
+            let actor = Actor::Customer { id: customer };
+            end_everything(tx, actor, customer, reason)?;
+            note_activity(tx, customer, &activity)?;
+            if let Some(notice) = &notice {
+                notice.write(tx, &*post)?;
+            }
+            tx.append(actor, None, CustomerPasswordChanged { customer, reason: reason.to_owned() })?;
+            if is_recovery {
+                tx.append(actor, None, RecoveryFinished { customer })?;
+            }
+            Ok(())
+        });
+        written.await?;
+        Ok(Step::SignInAgain)
+    }
+}

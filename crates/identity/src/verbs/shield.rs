@@ -1,0 +1,300 @@
+//! For the shield in front of the shop's own sign-in: the shop says whose password was right, we say what more it takes.
+//!
+//! ```text
+//! begin_pending ──► Release            the device is trusted, or the policy asks for nothing more
+//!              ├──► Challenge(flow)    put the flow's cookie on the browser, lead it to `/.storeward/challenge`
+//!              └──► Refuse             the account is locked: end the shop's session
+//! outcome(flow) ──► Waiting | Passed | Over     Over: used, too old, or its tries are spent
+//! release(flow, handle) ──► Some(Passed) once, for the handle that it was begun for
+//! ```
+
+use storeward_base::{Actor, CustomerId, Language};
+use storeward_events::identity::{CustomerSignInFailed, ShopAccountLinked, StepUpAsked, StepUpFailed};
+use storeward_seal::fingerprint::{equal, token_hash};
+use storeward_store::{Constraint, Reader};
+use storeward_web::http::HeaderValue;
+
+use super::Identity;
+use super::grant::{Grant, Granted, Trust};
+use super::sign_in::Ask;
+use crate::error::Error;
+use crate::marks::Field;
+use crate::model::{Email, Level, Proof, SessionId};
+use crate::sql::{self, account::NewAccount};
+use crate::state::{Door, Purpose, ReturnTo, State};
+use crate::tokens::FlowToken;
+use crate::visit::Visit;
+
+/// An account as the shop names it.
+#[derive(Clone, Debug)]
+pub struct ShopAccount {
+    /// The shop's own, canonical id, such as WordPress's user number: never the name that was typed, since one account
+    /// may have several.
+    pub subject: String,
+    /// The address on file in the shop.
+    pub email: Option<String>,
+    pub name: Option<String>,
+    pub language: Option<Language>,
+}
+
+/// What the shield knows beside the browser's request.
+#[derive(Clone, Debug, Default)]
+pub struct Signals {
+    /// Where the browser goes when it has passed.
+    pub return_to: Option<ReturnTo>,
+    /// Why more should be asked for, in stable words such as `breached_password`. Any reason asks for a second factor.
+    pub reasons: Vec<String>,
+}
+
+/// What happens to the shop's session.
+#[derive(Debug)]
+pub enum Decision {
+    Release(Passed),
+    Challenge(FlowToken),
+    Refuse,
+}
+
+/// Where a challenge stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Waiting,
+    Passed,
+    Over,
+}
+
+/// The person has shown what it takes.
+#[derive(Debug)]
+pub struct Passed {
+    pub customer: CustomerId,
+    pub session: SessionId,
+    pub level: Level,
+    granted: Granted,
+}
+
+impl Passed {
+    fn new(granted: Granted, level: Level) -> Self {
+        Passed { customer: granted.customer, session: granted.session_id, level, granted }
+    }
+
+    /// `Set-Cookie` lines for the answer to the browser: its session with our own pages, and its device.
+    pub fn cookies(&self) -> Vec<HeaderValue> {
+        crate::gate::cookies_of(&self.granted)
+    }
+}
+
+impl Identity {
+    /// The account that stands for the shop's, made when it is new. It is found by the shop's id alone: an address in
+    /// the shop may belong to anybody, and proves nothing here.
+    pub async fn account_of_shop(&self, shop: &ShopAccount) -> Result<CustomerId, Error> {
+        let shared = &self.0;
+        let mark = shared.marks.shop(&shop.subject);
+        let find = || {
+            let mark = mark.clone();
+            shared.db.read(move |reader: &mut Reader<'_>| sql::account::id_by_shop(reader, &mark))
+        };
+        if let Some(known) = find().await? {
+            return Ok(known);
+        }
+        let now = shared.now();
+        let id = CustomerId::at(now, &*shared.entropy);
+        let seal = |text: &str, field| shared.vault.seal_of_account(text, id, field, &*shared.entropy);
+        let email = shop.email.as_deref().and_then(|text| Email::parse(text).ok());
+        let account = NewAccount {
+            id,
+            email_mark: None,
+            email_sealed: email.as_ref().map(|email| seal(email.as_str(), Field::Email)),
+            email_confirmed_at: None,
+            shop_mark: Some(mark.clone()),
+            shop_subject_sealed: Some(seal(&shop.subject, Field::ShopSubject)),
+            name_sealed: shop.name.as_deref().map(|name| seal(name, Field::Name)),
+            language: shared.language(shop.language),
+            password_hash: None,
+            created_at: now,
+        };
+        let written = shared.db.write(move |tx| -> Result<(), Error> {
+            sql::account::insert(tx, &account)?;
+            tx.append(Actor::System, None, ShopAccountLinked { customer: id })?;
+            Ok(())
+        });
+        match written.await {
+            Ok(()) => Ok(id),
+            Err(Error::Store(storeward_store::Error::Constraint { kind: Constraint::Unique, .. })) => {
+                find().await?.ok_or(Error::NoAccount)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The shop found the password right. `handle` is the shield's own name for the browser: only it is released.
+    pub async fn begin_pending(
+        &self,
+        visit: &Visit,
+        shop: &ShopAccount,
+        handle: &str,
+        signals: Signals,
+    ) -> Result<Decision, Error> {
+        let shared = &self.0;
+        let customer = self.account_of_shop(shop).await?;
+        self.learn_address(customer, shop).await?;
+        let means = shared.means(customer).await?;
+        let actor = shared.stranger(visit.client);
+        if means.account.locked_at.is_some() {
+            let fact = CustomerSignInFailed { customer: Some(customer), reason: "locked".to_owned() };
+            shared.db.write(move |tx| tx.append(actor, None, fact.clone()).map(drop)).await?;
+            return Ok(Decision::Refuse);
+        }
+        let device = shared.known_device(visit, &means.account).await?;
+        let mut reasons = signals.reasons;
+        match shared.ask(&means, &device) {
+            Ask::Nothing if reasons.is_empty() || means.offers().is_empty() => {
+                let mut proofs = vec![Proof::Password];
+                if device.is_trusted(shared.now()) {
+                    proofs.push(Proof::Device);
+                }
+                let grant = Grant {
+                    account: &means.account,
+                    proofs,
+                    door: Door::Shield,
+                    return_to: signals.return_to,
+                    trust: Trust::AsBefore,
+                    device,
+                    flow_hash: None,
+                    opens: None,
+                };
+                let granted = shared.grant(visit, grant).await?;
+                return Ok(Decision::Release(Passed::new(granted, Level::One)));
+            }
+            Ask::Nothing => {}
+            Ask::SecondFactor(more) => reasons.extend(more),
+        }
+        let state = State {
+            return_to: signals.return_to,
+            proofs: vec![Proof::Password],
+            reasons: reasons.clone(),
+            handle: Some(token_hash(handle)),
+            door: Some(Door::Shield),
+            ..State::default()
+        };
+        let mut draft = shared.draft_flow(Purpose::Shield, Some(customer), state);
+        shared.mail_at_once(&mut draft, &means);
+        let (token, post) = (draft.token.clone(), shared.post.clone());
+        let written = shared.db.write(move |tx| -> Result<(), Error> {
+            draft.write(tx, &*post)?;
+            let purpose = Purpose::Shield.word().to_owned();
+            tx.append(actor, None, StepUpAsked { customer, purpose, reasons: reasons.clone() })?;
+            Ok(())
+        });
+        written.await?;
+        Ok(Decision::Challenge(token))
+    }
+
+    /// Takes the shop's address for an account that has none. A later one is not taken over: whoever has the password
+    /// could change it in the shop and then read our codes.
+    async fn learn_address(&self, customer: CustomerId, shop: &ShopAccount) -> Result<(), Error> {
+        let shared = &self.0;
+        let email = shop.email.as_deref().and_then(|text| Email::parse(text).ok());
+        let known = shared.account(customer).await?.ok_or(Error::NoAccount)?.email;
+        let (Some(email), None) = (email, known) else { return Ok(()) };
+        self.set_shop_address(customer, &email).await
+    }
+
+    /// The person changed their address in the shop, in a session that had just proved everything.
+    pub async fn follow_shop_address(&self, customer: CustomerId, address: &str) -> Result<(), Error> {
+        match Email::parse(address) {
+            Ok(email) => self.set_shop_address(customer, &email).await,
+            Err(_) => Ok(()),
+        }
+    }
+
+    async fn set_shop_address(&self, customer: CustomerId, email: &Email) -> Result<(), Error> {
+        let shared = &self.0;
+        let sealed = shared.vault.seal_of_account(email.as_str(), customer, Field::Email, &*shared.entropy);
+        let written = shared.db.write(move |tx| -> Result<(), Error> {
+            sql::account::refresh_email(tx, customer, &sealed)?;
+            let fact = storeward_events::identity::CustomerAddressChanged { customer };
+            tx.append(Actor::System, None, fact)?;
+            Ok(())
+        });
+        written.await
+    }
+
+    /// Where a challenge stands, for a browser that waits.
+    pub async fn outcome(&self, flow: &FlowToken) -> Result<Outcome, Error> {
+        match self.0.flow(flow).await {
+            Ok(flow) if flow.purpose != Purpose::Shield => Ok(Outcome::Over),
+            Ok(flow) if flow.passed_at.is_some() => Ok(Outcome::Passed),
+            Ok(flow) if flow.attempts >= sql::flow::MOST_ATTEMPTS => Ok(Outcome::Over),
+            Ok(_) => Ok(Outcome::Waiting),
+            Err(Error::FlowOver) => Ok(Outcome::Over),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Takes a challenge that was met: once, and for the handle that it was begun for.
+    pub async fn release(
+        &self,
+        visit: &Visit,
+        token: &FlowToken,
+        handle: &str,
+    ) -> Result<Option<Passed>, Error> {
+        let shared = &self.0;
+        let flow = match shared.flow(token).await {
+            Ok(flow) => flow,
+            Err(Error::FlowOver) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let own = flow
+            .state
+            .handle
+            .as_deref()
+            .is_some_and(|hash| equal(hash.as_bytes(), token_hash(handle).as_bytes()));
+        let (true, Purpose::Shield, Some(_), Some(customer)) =
+            (own, flow.purpose, flow.passed_at, flow.customer)
+        else {
+            return Ok(None);
+        };
+        let means = shared.means(customer).await?;
+        let device = shared.known_device(visit, &means.account).await?;
+        let level = Level::of(&flow.state.proofs);
+        let grant = Grant {
+            account: &means.account,
+            proofs: flow.state.proofs.clone(),
+            door: Door::Shield,
+            return_to: flow.state.return_to.clone(),
+            trust: if flow.state.trust_device { Trust::FromNowOn } else { Trust::AsBefore },
+            device,
+            flow_hash: Some(flow.hash),
+            opens: None,
+        };
+        match shared.grant(visit, grant).await {
+            Ok(granted) => Ok(Some(Passed::new(granted, level))),
+            Err(Error::FlowOver) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The person gave up or the time is over: the challenge can be met no more.
+    pub async fn give_up(&self, token: &FlowToken) -> Result<(), Error> {
+        let flow = match self.0.flow(token).await {
+            Ok(flow) => flow,
+            Err(Error::FlowOver) => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        let Some(customer) = flow.customer else { return Ok(()) };
+        let now = self.0.now();
+        let written = self.0.db.write(move |tx| -> Result<(), Error> {
+            if sql::flow::finish(tx, &flow.hash, now)? {
+                let (purpose, reason) = (flow.purpose.word().to_owned(), "given_up".to_owned());
+                tx.append(
+                    Actor::Customer { id: customer },
+                    None,
+                    StepUpFailed { customer, purpose, reason },
+                )?;
+            } else {
+                tx.commit_silent("the challenge was over already");
+            }
+            Ok(())
+        });
+        written.await
+    }
+}

@@ -1,0 +1,256 @@
+//! Sign-in with e-mail and password: the same work and one answer for every way of failing; then the policy decides
+//! what more is asked for.
+
+use storeward_base::{CustomerId, Secret};
+use storeward_events::identity::{CustomerPasswordDisabled, CustomerSignInFailed, StepUpAsked};
+
+use super::devices::Known;
+use super::flows::{Means, Offer, Step};
+use super::grant::{Grant, Trust};
+use super::{Identity, Shared};
+use crate::config::SecondFactor;
+use crate::error::Error;
+use crate::model::{Account, Email, Proof};
+use crate::passwords::Fit;
+use crate::sql;
+use crate::state::{Door, Purpose, ReturnTo, State};
+use crate::throttle::{Key, Leave};
+use crate::visit::Visit;
+
+/// So many wrong passwords in a row from unknown devices, and the password counts there no more (NIST SP 800-63B-4
+/// section 3.2.2 allows no more than 100).
+const MOST_FAILURES: u32 = 100;
+
+/// What a form sent, unread.
+#[derive(Debug)]
+pub struct SignInForm {
+    pub email: String,
+    pub password: Secret<String>,
+    pub return_to: Option<ReturnTo>,
+}
+
+/// Why nobody was signed in. The page must not tell the reasons of `Refused` apart: there are none to tell.
+#[derive(Debug)]
+pub enum SignInFault {
+    Refused,
+    Throttled { seconds: u64 },
+    Failed(Error),
+}
+
+impl<E: Into<Error>> From<E> for SignInFault {
+    fn from(error: E) -> Self {
+        SignInFault::Failed(error.into())
+    }
+}
+
+/// What the policy wants beside a password.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ask {
+    Nothing,
+    /// Why, in stable words.
+    SecondFactor(Vec<String>),
+}
+
+impl Identity {
+    pub async fn sign_in(&self, visit: &Visit, form: SignInForm) -> Result<Step, SignInFault> {
+        let begun = tokio::time::Instant::now();
+        let answer = self.sign_in_now(visit, form).await;
+        self.0.settle(begun).await;
+        answer
+    }
+
+    async fn sign_in_now(&self, visit: &Visit, form: SignInForm) -> Result<Step, SignInFault> {
+        let shared = &self.0;
+        let email = Email::parse(&form.email).ok();
+        let account = match &email {
+            Some(email) => shared.account_by_email(email).await?,
+            None => None,
+        };
+        let device = match &account {
+            Some(account) => shared.known_device(visit, account).await?,
+            None => Known::No,
+        };
+        let keys = shared.keys_of(visit, &form.email, &device);
+        if let Leave::Wait { seconds, first } = shared.throttle.attempt(&keys, shared.now()) {
+            if first {
+                shared.note_failure(visit, account.as_ref().map(|a| a.id), "throttled").await?;
+            }
+            return Err(SignInFault::Throttled { seconds });
+        }
+        // Where the password does not count, the work is done all the same.
+        let stands = account.as_ref().and_then(|account| account.standing_hash(&device));
+        let fit = shared.passwords.check(stands, form.password.clone()).await?;
+        let account = match (account, fit) {
+            (None, _) => {
+                shared.note_failure(visit, None, "unknown_account").await?;
+                return Err(SignInFault::Refused);
+            }
+            (Some(account), Fit::No) => {
+                shared.note_wrong_password(visit, &account, &device).await?;
+                return Err(SignInFault::Refused);
+            }
+            (Some(account), Fit::Yes | Fit::Outdated) if account.locked_at.is_some() => {
+                shared.note_failure(visit, Some(account.id), "locked").await?;
+                return Err(SignInFault::Refused);
+            }
+            (Some(account), Fit::Yes) => account,
+            (Some(account), Fit::Outdated) => {
+                shared.upgrade_password(&account, form.password).await?;
+                account
+            }
+        };
+        shared.throttle.succeeded(&keys);
+        Ok(self.after_password(visit, account.id, device, form.return_to).await?)
+    }
+
+    /// The password is right: in, or to the challenge.
+    async fn after_password(
+        &self,
+        visit: &Visit,
+        customer: CustomerId,
+        device: Known,
+        return_to: Option<ReturnTo>,
+    ) -> Result<Step, Error> {
+        let shared = &self.0;
+        let means = shared.means(customer).await?;
+        let mut proofs = vec![Proof::Password];
+        let reasons = match shared.ask(&means, &device) {
+            Ask::Nothing => {
+                if device.is_trusted(shared.now()) {
+                    proofs.push(Proof::Device);
+                }
+                let grant = Grant {
+                    account: &means.account,
+                    proofs,
+                    door: Door::Pages,
+                    return_to,
+                    trust: Trust::AsBefore,
+                    device,
+                    flow_hash: None,
+                    opens: None,
+                };
+                return Ok(Step::SignedIn(shared.grant(visit, grant).await?));
+            }
+            Ask::SecondFactor(reasons) => reasons,
+        };
+        let state = State {
+            return_to,
+            proofs,
+            reasons: reasons.clone(),
+            door: Some(Door::Pages),
+            ..State::default()
+        };
+        let mut draft = shared.draft_flow(Purpose::SignIn, Some(customer), state);
+        shared.mail_at_once(&mut draft, &means);
+        let (token, post) = (draft.token.clone(), shared.post.clone());
+        let actor = shared.stranger(visit.client);
+        let written = shared.db.write(move |tx| -> Result<(), Error> {
+            draft.write(tx, &*post)?;
+            let purpose = Purpose::SignIn.word().to_owned();
+            tx.append(actor, None, StepUpAsked { customer, purpose, reasons: reasons.clone() })?;
+            Ok(())
+        });
+        written.await?;
+        Ok(Step::Challenge(Some(token)))
+    }
+}
+
+impl Account {
+    /// The hash that a password from this device is checked against.
+    fn standing_hash(&self, device: &Known) -> Option<&str> {
+        let counts = self.password_disabled_at.is_none() || device.row().is_some();
+        self.password_hash.as_deref().filter(|_| counts)
+    }
+}
+
+impl Shared {
+    /// A known device has a count of its own, so strangers cannot lock its owner out.
+    fn keys_of(&self, visit: &Visit, typed: &str, device: &Known) -> [Key; 2] {
+        let network = Key::Network(visit.client.block().to_string());
+        match device.row() {
+            Some(row) => [Key::KnownDevice(row.id.to_string()), network],
+            None => [Key::Stranger(self.marks.attempt(typed)), network],
+        }
+    }
+
+    /// What the policy asks for beside the password that was right.
+    pub fn ask(&self, means: &Means, device: &Known) -> Ask {
+        let account = &means.account;
+        let mut reasons = Vec::new();
+        if account.step_up_forced_at.is_some() || account.must_change_at.is_some() {
+            reasons.push("forced".to_owned());
+        }
+        let policy = self.policy();
+        let forced = !reasons.is_empty();
+        let wants = match policy.customers {
+            SecondFactor::Off => false,
+            SecondFactor::Offered => means.has_strong(),
+            SecondFactor::Risk => means.has_strong() || device.row().is_none(),
+            SecondFactor::Required => true,
+        };
+        if wants && device.row().is_none() {
+            reasons.push("new_device".to_owned());
+        }
+        let spared = device.is_trusted(self.now()) && policy.trusted_device_days > 0;
+        let possible = !means.offers().is_empty();
+        if possible && (forced || (wants && !spared)) { Ask::SecondFactor(reasons) } else { Ask::Nothing }
+    }
+
+    /// Where mail is all there is, the code goes out with the page that asks for it.
+    pub fn mail_at_once(&self, draft: &mut super::flows::FlowDraft, means: &Means) {
+        if means.offers() == [Offer::Mail]
+            && let Some(email) = &means.account.email
+        {
+            self.with_code(draft, crate::letter::LetterKind::SignInCode, email, means.account.language);
+        }
+    }
+
+    async fn note_failure(
+        &self,
+        visit: &Visit,
+        customer: Option<CustomerId>,
+        reason: &'static str,
+    ) -> Result<(), Error> {
+        let actor = self.stranger(visit.client);
+        let fact = CustomerSignInFailed { customer, reason: reason.to_owned() };
+        self.db.write(move |tx| Ok(tx.append(actor, None, fact.clone()).map(drop)?)).await
+    }
+
+    async fn note_wrong_password(
+        &self,
+        visit: &Visit,
+        account: &Account,
+        device: &Known,
+    ) -> Result<(), Error> {
+        let reason = match (&account.password_hash, account.password_disabled_at) {
+            (None, _) => "no_password",
+            (Some(_), Some(_)) if device.row().is_none() => "password_disabled",
+            (Some(_), _) => "password",
+        };
+        if device.row().is_some() {
+            return self.note_failure(visit, Some(account.id), reason).await;
+        }
+        let (customer, now, actor) = (account.id, self.now(), self.stranger(visit.client));
+        let written = self.db.write(move |tx| -> Result<(), Error> {
+            let failures = sql::account::count_failure(tx, customer)?;
+            let fact = CustomerSignInFailed { customer: Some(customer), reason: reason.to_owned() };
+            tx.append(actor, None, fact)?;
+            if failures >= MOST_FAILURES && sql::account::disable_password(tx, customer, now)? {
+                tx.append(actor, None, CustomerPasswordDisabled { customer, failures })?;
+            }
+            Ok(())
+        });
+        written.await
+    }
+
+    async fn upgrade_password(&self, account: &Account, password: Secret<String>) -> Result<(), Error> {
+        let (Some(old), customer) = (account.password_hash.clone(), account.id) else { return Ok(()) };
+        let new = self.passwords.hash(password, self.entropy.clone()).await?;
+        let written = self.db.write(move |tx| -> Result<(), Error> {
+            sql::account::upgrade_password(tx, customer, &old, &new)?;
+            tx.commit_silent("the password is the same; only its stored form is of today");
+            Ok(())
+        });
+        written.await
+    }
+}

@@ -1,0 +1,104 @@
+//! Proving once more who one is before a sensitive act: password and second factor, or a passkey.
+
+use storeward_base::Actor;
+use storeward_events::identity::{StepUpAsked, StepUpPassed};
+
+use super::Identity;
+use super::current::CurrentSession;
+use super::flows::Step;
+use crate::error::Error;
+use crate::model::{Level, Proof, amr_column, proofs_of_column};
+use crate::sql::{self, session::Raise};
+use crate::state::{Flow, Purpose, ReturnTo, State};
+use crate::tokens::{FlowToken, SessionToken};
+use crate::visit::Visit;
+
+/// Why a sensitive act was not done.
+#[derive(Debug)]
+pub enum StepUpFault {
+    /// Prove first who you are: the last time was too long ago.
+    First,
+    Failed(Error),
+}
+
+impl<E: Into<Error>> From<E> for StepUpFault {
+    fn from(error: E) -> Self {
+        StepUpFault::Failed(error.into())
+    }
+}
+
+impl Identity {
+    /// Begins to prove anew. The flow belongs to this session.
+    pub async fn begin_step_up(
+        &self,
+        session: &CurrentSession,
+        return_to: Option<ReturnTo>,
+    ) -> Result<FlowToken, Error> {
+        let shared = &self.0;
+        let means = shared.means(session.customer).await?;
+        let state = State { return_to, session: Some(session.id), ..State::default() };
+        let mut draft = shared.draft_flow(Purpose::StepUp, Some(session.customer), state);
+        if means.account.password_hash.is_none() {
+            shared.mail_at_once(&mut draft, &means);
+        }
+        let (token, post, customer) = (draft.token.clone(), shared.post.clone(), session.customer);
+        let written = shared.db.write(move |tx| -> Result<(), Error> {
+            draft.write(tx, &*post)?;
+            let purpose = "sensitive_act".to_owned();
+            tx.append(
+                Actor::Customer { id: customer },
+                None,
+                StepUpAsked { customer, purpose, reasons: Vec::new() },
+            )?;
+            Ok(())
+        });
+        written.await?;
+        Ok(token)
+    }
+
+    /// All was shown: the session gets a new token and the level that was reached.
+    pub(super) async fn finish_step_up(&self, visit: &Visit, flow: Flow) -> Result<Step, Error> {
+        let shared = &self.0;
+        let (Some(old), Some(id), Some(customer)) = (&visit.session, flow.state.session, flow.customer)
+        else {
+            return Err(Error::FlowOver);
+        };
+        let now = shared.now();
+        let known = self.session_by_id(id).await?.ok_or(Error::FlowOver)?;
+        let token = SessionToken::generate(&*shared.entropy);
+        let mut proofs: Vec<Proof> = proofs_of_column(&amr_column(&known.proofs));
+        proofs.extend(flow.state.proofs.iter().filter(|proof| !known.proofs.contains(proof)));
+        let level = Level::of(&flow.state.proofs).max(known.level);
+        let raise = Raise {
+            id,
+            old_hash: old.hash(),
+            new_hash: token.hash(),
+            level,
+            amr: amr_column(&proofs),
+            at: now,
+        };
+        let hash = flow.hash.clone();
+        let written = shared.db.write(move |tx| -> Result<(), Error> {
+            // The flow was begun by this session, and the browser still holds its token: both, or nothing.
+            if !sql::flow::finish(tx, &hash, now)? || !sql::session::raise(tx, &raise)? {
+                return Err(Error::FlowOver);
+            }
+            sql::account::clear_step_up(tx, customer)?;
+            let fact = StepUpPassed {
+                customer,
+                purpose: "sensitive_act".to_owned(),
+                acr: raise.level.acr().to_owned(),
+            };
+            tx.append(Actor::Customer { id: customer }, None, fact)?;
+            Ok(())
+        });
+        written.await?;
+        let seconds = shared.policy().absolute().as_secs();
+        Ok(Step::Raised { token, return_to: flow.state.return_to, seconds })
+    }
+
+    /// For verbs that are sensitive: refuses unless the session has just proved everything.
+    pub(super) fn require_fresh(&self, session: &CurrentSession) -> Result<(), StepUpFault> {
+        if self.is_fresh(session) { Ok(()) } else { Err(StepUpFault::First) }
+    }
+}

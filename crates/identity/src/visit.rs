@@ -1,0 +1,58 @@
+//! Who is at the door: what a request's head tells of the browser behind it.
+
+use std::convert::Infallible;
+use std::net::{Ipv4Addr, SocketAddr};
+
+use storeward_base::{ClientIp, Language};
+use storeward_web::axum::extract::{ConnectInfo, FromRequestParts};
+use storeward_web::http::request::Parts;
+use storeward_web::http::{HeaderMap, header};
+
+use crate::agent;
+use crate::tokens::{DEVICE_COOKIE, DeviceToken, FLOW_COOKIE, FlowToken, SESSION_COOKIE, SessionToken};
+
+/// A browser's request, as far as accounts care.
+#[derive(Clone, Debug)]
+pub struct Visit {
+    /// From the listener; unspecified where it did not say, and then all share one budget.
+    pub client: ClientIp,
+    /// Such as "Firefox · Linux".
+    pub label: String,
+    /// What the browser likes best of the languages there are.
+    pub language: Option<Language>,
+    pub session: Option<SessionToken>,
+    pub(crate) device: Option<DeviceToken>,
+    pub flow: Option<FlowToken>,
+}
+
+impl Visit {
+    pub fn new(client: ClientIp, headers: &HeaderMap) -> Self {
+        let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("");
+        Visit {
+            client,
+            label: agent::label(text(header::USER_AGENT)),
+            language: Language::of_accept(text(header::ACCEPT_LANGUAGE)),
+            session: SESSION_COOKIE.read(headers).and_then(SessionToken::parse),
+            device: DEVICE_COOKIE.read(headers).and_then(DeviceToken::parse),
+            flow: FLOW_COOKIE.read(headers).and_then(FlowToken::parse),
+        }
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Visit {
+    type Rejection = Infallible;
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Visit::of(parts))
+    }
+}
+
+impl Visit {
+    /// From a request whose listener put the client's address into the extensions.
+    pub fn of(parts: &Parts) -> Self {
+        let named = parts.extensions.get::<ClientIp>().copied();
+        let connected =
+            || parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| ClientIp::new(info.0.ip()));
+        let client = named.or_else(connected);
+        Visit::new(client.unwrap_or_else(|| ClientIp::new(Ipv4Addr::UNSPECIFIED.into())), &parts.headers)
+    }
+}

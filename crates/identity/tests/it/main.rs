@@ -1,0 +1,8 @@
+//! Customers' accounts through the pages' door, on both engines.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+mod bench;
+mod mistakes;
+mod pages;
+mod sign_up;
+mod ways;
