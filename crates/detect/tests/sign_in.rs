@@ -424,20 +424,31 @@ fn an_account_keeps_64_values_and_the_frequent_ones() {
     assert!(points_of(&home, Reason::Network) < points_of(&new, Reason::Network));
 }
 
+/// Reads a sample, writes it, and reads it with one word changed.
+fn stored_form<T: serde::Serialize + serde::de::DeserializeOwned>(sample: &str, wrong: &[(&str, &str)]) -> T {
+    let read: T = serde_json::from_str(sample).expect("a sample is what an earlier program wrote");
+    let written = serde_json::to_value(&read).expect("state is plain numbers");
+    assert_eq!(written, serde_json::from_str::<serde_json::Value>(sample).expect("JSON"));
+    for (from, to) in wrong.iter().chain(&[("\"version\":1", "\"version\":2"), ("\"version\":1,", "")]) {
+        let changed = sample.replacen(from, to, 1);
+        assert_ne!(changed, sample, "{from}");
+        assert!(serde_json::from_str::<T>(&changed).is_err(), "{to}");
+    }
+    read
+}
+
 #[test]
-fn the_stored_form_of_version_1_is_read_and_others_are_refused() {
-    let sample = include_str!("samples/sign_in_account_v1.json");
-    let account: AccountHistory = serde_json::from_str(sample).unwrap();
+fn stored_forms_of_version_1_are_read_and_others_are_refused() {
+    let wrong = [("\"total\":", "\"total\":-"), ("\"hours\"", "\"ours\"")];
+    let account = stored_form(include_str!("samples/sign_in_account_v1.json"), &wrong);
     let shop = Shop { account, ..Shop::new() };
     let home = shop.judge(&shop.features(day(90), HOME, FIREFOX), &Evidence::default());
     assert_eq!(home.answer, Answer::Allow, "{home:?}");
-    for (from, to) in
-        [("\"version\":1", "\"version\":2"), ("\"total\":", "\"total\":-"), ("\"hours\"", "\"ours\"")]
-    {
-        let wrong = sample.replacen(from, to, 1);
-        assert_ne!(wrong, sample, "{from}");
-        assert!(serde_json::from_str::<AccountHistory>(&wrong).is_err(), "{to}");
-    }
+    stored_form::<ShopHistory>(include_str!("samples/sign_in_shop_v1.json"), &wrong[..1]);
+    let pressure: Pressure = stored_form(include_str!("samples/sign_in_pressure_v1.json"), &wrong[..1]);
+    assert_eq!(pressure.around(7, &shop.features(day(90), SERVER, CHROME)).address, 3.0);
+    let features = stored_form::<Features>(include_str!("samples/sign_in_features_v1.json"), &[]);
+    assert_ne!(features, shop.features(day(90), HOME, FIREFOX));
 }
 
 #[test]

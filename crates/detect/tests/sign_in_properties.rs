@@ -184,11 +184,11 @@ fn worse(evidence: &Evidence, which: usize) -> Evidence {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(120))]
+    #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
     fn a_bad_signal_never_makes_the_answer_milder(
-        past in prop::collection::vec(seen(), 0..30),
+        past in prop::collection::vec(seen(), 0..16),
         now in seen(),
         evidence in evidence(),
         policy in policies(),
@@ -208,7 +208,7 @@ proptest! {
     /// and never signed in, and each of the five answers can be had.
     #[test]
     fn an_unknown_account_gets_the_answers_of_a_silent_one(
-        others in prop::collection::vec(seen(), 0..30),
+        others in prop::collection::vec(seen(), 0..16),
         now in seen(),
         evidence in evidence(),
         policy in policies(),
@@ -230,7 +230,7 @@ proptest! {
     /// Anybody can make sign-ins to somebody's account fail. That must not shut its owner out.
     #[test]
     fn failures_on_the_account_alone_shut_nobody_out(
-        past in prop::collection::vec(seen(), 0..30),
+        past in prop::collection::vec(seen(), 0..16),
         now in seen(),
         evidence in evidence(),
         failures in 0.0..1e9f64,
@@ -265,7 +265,7 @@ proptest! {
     }
 
     #[test]
-    fn state_stays_bounded_and_comes_back_as_it_went(past in prop::collection::vec(seen(), 0..200), now in seen()) {
+    fn state_stays_bounded_and_comes_back_as_it_went(past in prop::collection::vec(seen(), 0..100), now in seen()) {
         let (mut account, mut shop) = (AccountHistory::default(), ShopHistory::default());
         remember(&past, &mut account, &mut shop);
         let stored = serde_json::to_string(&account).unwrap();

@@ -102,7 +102,11 @@ pub fn measure(rows: &[Row], seed: u64) -> Measured {
                 }
                 if ATTACKED_AT.contains(&account.own) {
                     let Some(victim) = rows.get(account.last_row) else { continue };
-                    attack(victim, row.at, rows, &pools, account, &shop, &mut measured, &mut dice);
+                    for (attacker, scored) in
+                        attempts((victim, account), row.at, (rows, &pools), &shop, &mut dice)
+                    {
+                        measured.attacks.entry(attacker).or_default().push(scored);
+                    }
                 }
                 learn(place, row, account, &mut shop);
                 measured.own_rows += 1;
@@ -123,22 +127,22 @@ pub fn measure(rows: &[Row], seed: u64) -> Measured {
     measured
 }
 
-#[expect(clippy::too_many_arguments, reason = "the loop's own state")]
-fn attack(
-    victim: &Row,
+/// The attempts of those who attack at will, on the account as it stands.
+fn attempts(
+    victim: (&Row, &Account),
     at: Timestamp,
-    rows: &[Row],
-    pools: &Pools,
-    account: &Account,
+    hunting: (&[Row], &Pools),
     shop: &ShopHistory,
-    measured: &mut Measured,
     dice: &mut Dice,
-) {
+) -> Vec<(Attacker, Scored)> {
+    let ((last, account), (rows, pools)) = (victim, hunting);
+    let mut scored = Vec::new();
     for attacker in [Attacker::Naive, Attacker::Vpn, Attacker::Targeted] {
-        let Some(attempt) = pools.attempt(attacker, victim, at, rows, dice) else { continue };
-        let scored = score(&attempt, account, shop, DeviceToken::Absent);
-        measured.attacks.entry(attacker).or_default().push(scored);
+        if let Some(attempt) = pools.attempt(attacker, last, at, rows, dice) {
+            scored.push((attacker, score(&attempt, account, shop, DeviceToken::Absent)));
+        }
     }
+    scored
 }
 
 fn score(row: &Row, account: &Account, shop: &ShopHistory, device: DeviceToken) -> Scored {

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use storeward_base::{ClientIp, Timestamp};
 
 use super::places::Place;
+use super::stored::{Versioned, versioned};
 use super::travel::Sighting;
 use super::user_agent::{READ_BYTES, UserAgent};
 
@@ -45,24 +46,31 @@ impl<'a> Attempt<'a> {
 /// The features of an attempt, narrow to wide. Kept with the session it leads to, so that "this wasn't me" can take
 /// them out of the account's history again.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Features {
-    pub(crate) at: Timestamp,
+#[serde(try_from = "Versioned<FeatureParts>", into = "Versioned<FeatureParts>")]
+pub struct Features(pub(crate) FeatureParts);
+
+versioned!(Features, FeatureParts);
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct FeatureParts {
+    pub at: Timestamp,
     /// Address (IPv6: its /64), operator, country.
-    pub(crate) network: [u64; 3],
+    pub network: [u64; 3],
     /// IPv4 /24 or IPv6 /48: what one attacker often holds whole.
-    pub(crate) prefix: u64,
+    pub prefix: u64,
     /// The whole string, browser, system, kind of device.
-    pub(crate) agent: [u64; 4],
-    pub(crate) is_machine: bool,
-    pub(crate) tls: Option<u64>,
+    pub agent: [u64; 4],
+    pub is_machine: bool,
+    pub tls: Option<u64>,
     /// Hour of the day in UTC.
-    pub(crate) hour: u64,
+    pub hour: u64,
     /// In steps of one half more: 0 is up to 1 ms, 1 up to 1.5 ms, and so on.
-    pub(crate) round_trip: Option<u64>,
-    pub(crate) hosting: bool,
-    pub(crate) sighting: Option<Sighting>,
+    pub round_trip: Option<u64>,
+    pub hosting: bool,
+    pub sighting: Option<Sighting>,
+    /// Only for the judgement at hand: what is kept is the rounded sighting.
     #[serde(skip)]
-    pub(crate) location: Option<super::travel::Location>,
+    pub location: Option<super::travel::Location>,
 }
 
 impl Features {
@@ -71,7 +79,7 @@ impl Features {
         let agent = UserAgent::parse(attempt.user_agent);
         let agent_text = attempt.user_agent.as_bytes();
         let country = attempt.place.country.map_or([0, 0], super::places::Country::bytes);
-        Features {
+        Features(FeatureParts {
             at: attempt.at,
             network: [
                 cut("address", attempt.client.block().to_string().as_bytes()),
@@ -92,13 +100,13 @@ impl Features {
             hosting: attempt.place.hosting == Some(true),
             sighting: attempt.place.location.map(|there| Sighting::new(attempt.at, &there)),
             location: attempt.place.location,
-        }
+        })
     }
 
     /// Browser and handshake as one value.
     pub(crate) fn handshake_pair(&self) -> Option<u64> {
         // An odd multiplier spreads both keys; they are keyed already, so no collision can be aimed at.
-        self.tls.map(|tls| (tls ^ self.agent[1].wrapping_mul(0x9E37_79B9_7F4A_7C15)) & ((1 << 48) - 1))
+        self.0.tls.map(|tls| (tls ^ self.0.agent[1].wrapping_mul(0x9E37_79B9_7F4A_7C15)) & ((1 << 48) - 1))
     }
 }
 
@@ -152,14 +160,14 @@ pub(crate) mod tests {
     #[test]
     fn values_widen() {
         let (a, b) = (features("203.0.113.1", "x"), features("203.0.113.2", "x"));
-        assert_ne!(a.network[0], b.network[0]);
-        assert_eq!((a.network[1], a.prefix), (b.network[1], b.prefix));
+        assert_ne!(a.0.network[0], b.0.network[0]);
+        assert_eq!((a.0.network[1], a.0.prefix), (b.0.network[1], b.0.prefix));
         let far = features("203.0.114.1", "x");
-        assert_eq!(a.network[1], far.network[1]);
-        assert_ne!(a.prefix, far.prefix);
+        assert_eq!(a.0.network[1], far.0.network[1]);
+        assert_ne!(a.0.prefix, far.0.prefix);
         let (six, other) = (features("2001:db8:1:2::1", "x"), features("2001:db8:1:2:f::9", "x"));
-        assert_eq!(six.network, other.network);
-        assert_eq!(a.hour, 2);
+        assert_eq!(six.0.network, other.0.network);
+        assert_eq!(a.0.hour, 2);
     }
 
     #[test]

@@ -79,17 +79,17 @@ impl AccountHistory {
     /// history keeps it; one in so many teaches it nothing.
     pub fn disown(&mut self, features: &Features) {
         let own = &mut self.0;
-        for (counts, key) in own.network.iter_mut().zip(features.network) {
-            counts.undo(key, features.at, OWN);
+        for (counts, key) in own.network.iter_mut().zip(features.0.network) {
+            counts.undo(key, features.0.at, OWN);
         }
-        for (counts, key) in own.agent.iter_mut().zip(features.agent) {
-            counts.undo(key, features.at, OWN);
+        for (counts, key) in own.agent.iter_mut().zip(features.0.agent) {
+            counts.undo(key, features.0.at, OWN);
         }
-        own.hours.undo(features.hour, features.at, OWN);
-        if let Some(step) = features.round_trip {
-            own.round_trips.undo(step, features.at, OWN);
+        own.hours.undo(features.0.hour, features.0.at, OWN);
+        if let Some(step) = features.0.round_trip {
+            own.round_trips.undo(step, features.0.at, OWN);
         }
-        if own.last_seen.is_some_and(|seen| seen.at == features.at) {
+        if own.last_seen.is_some_and(|seen| seen.at == features.0.at) {
             own.last_seen = None;
         }
     }
@@ -98,33 +98,33 @@ impl AccountHistory {
 /// Remembers a sign-in that led into the account.
 pub fn record(released: &Released, account: &mut AccountHistory, shop: &mut ShopHistory) {
     let features = released.features();
-    let at = features.at;
+    let at = features.0.at;
     if account.is_empty() {
         shop.0.accounts = shop.0.accounts.saturating_add(1);
     }
     let (own, all) = (&mut account.0, &mut shop.0);
-    for (counts, key) in own.network.iter_mut().zip(features.network) {
+    for (counts, key) in own.network.iter_mut().zip(features.0.network) {
         counts.add(key, at, OWN);
     }
-    for (counts, key) in own.agent.iter_mut().zip(features.agent) {
+    for (counts, key) in own.agent.iter_mut().zip(features.0.agent) {
         counts.add(key, at, OWN);
     }
-    own.hours.add(features.hour, at, OWN);
-    if let Some(step) = features.round_trip {
+    own.hours.add(features.0.hour, at, OWN);
+    if let Some(step) = features.0.round_trip {
         own.round_trips.add(step, at, OWN);
     }
     // A place that is not known leaves the last known one standing: the way from there was no shorter.
-    if features.sighting.is_some_and(|new| own.last_seen.is_none_or(|old| old.at <= new.at)) {
-        own.last_seen = features.sighting;
+    if features.0.sighting.is_some_and(|new| own.last_seen.is_none_or(|old| old.at <= new.at)) {
+        own.last_seen = features.0.sighting;
     }
-    for ((counts, key), bound) in all.network.iter_mut().zip(features.network).zip(SHOP_NETWORK) {
+    for ((counts, key), bound) in all.network.iter_mut().zip(features.0.network).zip(SHOP_NETWORK) {
         counts.add(key, at, bound);
     }
-    for ((counts, key), bound) in all.agent.iter_mut().zip(features.agent).zip(SHOP_AGENT) {
+    for ((counts, key), bound) in all.agent.iter_mut().zip(features.0.agent).zip(SHOP_AGENT) {
         counts.add(key, at, bound);
     }
     if let Some(pair) = features.handshake_pair() {
-        all.shaken_browsers.add(features.agent[1], at, SHOP_BROWSERS);
+        all.shaken_browsers.add(features.0.agent[1], at, SHOP_BROWSERS);
         all.handshake_pairs.add(pair, at, SHOP_PAIRS);
     }
 }

@@ -67,7 +67,7 @@ pub fn novelty(
 ) -> Novelty {
     let (own, all) = (&account.0, &shop.0);
     let network = Levels {
-        keys: &features.network,
+        keys: &features.0.network,
         weights: &NETWORK_WEIGHTS,
         known: &NETWORK_KNOWN,
         own: &own.network,
@@ -75,18 +75,18 @@ pub fn novelty(
         bounds: &SHOP_NETWORK,
     };
     let agent = Levels {
-        keys: &features.agent,
+        keys: &features.0.agent,
         weights: &AGENT_WEIGHTS,
         known: &AGENT_KNOWN,
         own: &own.agent,
         all: &all.agent,
         bounds: &SHOP_AGENT,
     };
-    let own_total = total(&own.network, features.at, OWN);
-    let all_total = total(&all.network, features.at, SHOP_NETWORK[0]);
+    let own_total = total(&own.network, features.0.at, OWN);
+    let all_total = total(&all.network, features.0.at, SHOP_NETWORK[0]);
     Novelty {
-        network: network.log_ratio(features.at, smoothing),
-        agent: agent.log_ratio(features.at, smoothing),
+        network: network.log_ratio(features.0.at, smoothing),
+        agent: agent.log_ratio(features.0.at, smoothing),
         account: account_term(own_total, all_total, count(all.accounts), smoothing),
     }
 }

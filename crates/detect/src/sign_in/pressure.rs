@@ -55,30 +55,30 @@ impl Pressure {
     /// A wrong password, a wrong code, an account that does not exist: all count alike. `account` is a keyed
     /// fingerprint of the name that was tried, whether it exists or not.
     pub fn failed(&mut self, account: u64, features: &Features) {
-        self.0.by_account.add(account, features.at, BOUND);
-        self.0.by_address.add(features.network[0], features.at, BOUND);
-        self.0.by_prefix.add(features.prefix, features.at, BOUND);
-        self.0.by_network.add(features.network[1], features.at, BOUND);
-        self.0.by_tool.add(tool(features), features.at, BOUND);
+        self.0.by_account.add(account, features.0.at, BOUND);
+        self.0.by_address.add(features.0.network[0], features.0.at, BOUND);
+        self.0.by_prefix.add(features.0.prefix, features.0.at, BOUND);
+        self.0.by_network.add(features.0.network[1], features.0.at, BOUND);
+        self.0.by_tool.add(tool(features), features.0.at, BOUND);
     }
 
     /// A sign-in that was released.
     pub fn succeeded(&mut self, features: &Features) {
-        self.0.good_by_network.add(features.network[1], features.at, BOUND);
-        self.0.good_by_tool.add(tool(features), features.at, BOUND);
+        self.0.good_by_network.add(features.0.network[1], features.0.at, BOUND);
+        self.0.good_by_tool.add(tool(features), features.0.at, BOUND);
     }
 
     /// What an attempt has around it.
     pub fn around(&self, account: u64, features: &Features) -> Bursts {
-        let now = features.at;
-        let network = read(&self.0.by_network, features.network[1], now);
+        let now = features.0.at;
+        let network = read(&self.0.by_network, features.0.network[1], now);
         let tool_failures = read(&self.0.by_tool, tool(features), now);
         Bursts {
             account: read(&self.0.by_account, account, now),
-            address: read(&self.0.by_address, features.network[0], now),
-            prefix: read(&self.0.by_prefix, features.prefix, now),
+            address: read(&self.0.by_address, features.0.network[0], now),
+            prefix: read(&self.0.by_prefix, features.0.prefix, now),
             network,
-            network_share: share(network, read(&self.0.good_by_network, features.network[1], now)),
+            network_share: share(network, read(&self.0.good_by_network, features.0.network[1], now)),
             tool: tool_failures,
             tool_share: share(tool_failures, read(&self.0.good_by_tool, tool(features), now)),
         }
@@ -95,6 +95,6 @@ fn share(bad: f64, good: f64) -> f64 {
 
 /// Handshake and user agent: a stuffing tool changes its address with each attempt, and these two rarely.
 fn tool(features: &Features) -> u64 {
-    let mixed = features.tls.unwrap_or(0) ^ features.agent[0].wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    let mixed = features.0.tls.unwrap_or(0) ^ features.0.agent[0].wrapping_mul(0x9E37_79B9_7F4A_7C15);
     mixed & ((1 << 48) - 1)
 }

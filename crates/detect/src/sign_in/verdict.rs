@@ -272,13 +272,13 @@ const BROWSER_KNOWN_AFTER: f64 = 200.0;
 
 fn weigh_tool(case: &Case<'_>, sheet: &mut Sheet) {
     let features = case.features;
-    if features.is_machine {
+    if features.0.is_machine {
         sheet.add(Reason::AutomatedAgent, 2.0);
     }
     let Some(pair) = features.handshake_pair() else { return };
     let shop = &case.shop.0;
-    let browser_seen = shop.shaken_browsers.at(features.at, SHOP_BROWSERS).of(features.agent[1]);
-    let pair_seen = shop.handshake_pairs.at(features.at, SHOP_PAIRS).of(pair);
+    let browser_seen = shop.shaken_browsers.at(features.0.at, SHOP_BROWSERS).of(features.0.agent[1]);
+    let pair_seen = shop.handshake_pairs.at(features.0.at, SHOP_PAIRS).of(pair);
     if browser_seen >= BROWSER_KNOWN_AFTER && pair_seen == 0.0 {
         sheet.add(Reason::AgentContradictsHandshake, 2.0);
     }
@@ -295,24 +295,30 @@ const HABIT_AFTER: f64 = 5.0;
 
 fn weigh_place(case: &Case<'_>, sheet: &mut Sheet) {
     let (features, own) = (case.features, &case.account.0);
-    if features.hosting {
+    if features.0.hosting {
         sheet.add(Reason::HostingNetwork, 1.5);
     }
-    let speed = own.last_seen.zip(features.location);
-    let speed = speed.and_then(|(last, here)| last.least_speed_to(features.at, &here));
+    let speed = own.last_seen.zip(features.0.location);
+    let speed = speed.and_then(|(last, here)| last.least_speed_to(features.0.at, &here));
     if speed.is_some_and(|speed| speed > FASTEST_KM_PER_HOUR) {
         sheet.add(Reason::ImpossibleTravel, 3.0);
     }
-    if let Some(step) = features.round_trip {
-        let trips = own.round_trips.at(features.at, OWN);
+    if let Some(step) = features.0.round_trip {
+        let trips = own.round_trips.at(features.0.at, OWN);
         let near = [step.saturating_sub(1), step, step + 1];
         let never = near.iter().all(|step| trips.of(*step) == 0.0);
         if trips.total() >= HABIT_AFTER && never {
             sheet.add(Reason::RoundTripNew, 0.5);
         }
     }
-    let hours = own.hours.at(features.at, OWN);
-    let near = [features.hour + 22, features.hour + 23, features.hour, features.hour + 1, features.hour + 2];
+    let hours = own.hours.at(features.0.at, OWN);
+    let near = [
+        features.0.hour + 22,
+        features.0.hour + 23,
+        features.0.hour,
+        features.0.hour + 1,
+        features.0.hour + 2,
+    ];
     let never = near.iter().all(|hour| hours.of(hour % 24) == 0.0);
     if hours.total() >= HABIT_AFTER && never {
         sheet.add(Reason::HourUnusual, 0.5);
