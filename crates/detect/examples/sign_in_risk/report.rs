@@ -289,7 +289,40 @@ pub fn svg(measured: &Measured) -> String {
         }
     }
     out.push_str(
-        "<text x=\"500\" y=\"320\" text-anchor=\"middle\" fill=\"#444444\">sign-ins in the history · lines: share of attacks challenged, Storeward on generated sign-ins · rings: published</text>\n</svg>\n",
+        "<text x=\"500\" y=\"320\" text-anchor=\"middle\" fill=\"#444444\">across: sign-ins in the history · up: share of a customer’s sign-ins that is challenged (median) · colours: share of attacks challenged · rings: published</text>\n</svg>\n",
     );
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scored(score: f64) -> Scored {
+        Scored {
+            scores: [score, score],
+            points_with_device: score,
+            answer: Answer::Allow,
+            answer_with_device: Answer::Allow,
+        }
+    }
+
+    #[test]
+    fn a_threshold_catches_the_share_that_was_asked_for() {
+        let attacks: Vec<Scored> = (0..1_000).rev().map(|score| scored(f64::from(score))).collect();
+        for (tpr, from) in [(1.0, 0.0), (0.99, 10.0), (0.98, 20.0), (0.995, 5.0)] {
+            assert_eq!(threshold(&attacks, tpr, |one| one.scores[0]), Some(from), "{tpr}");
+            let caught = attacks.iter().filter(|one| one.scores[0] >= from).count();
+            assert!(size(caught) / 1_000.0 >= tpr - 1e-9);
+        }
+        assert_eq!(threshold(&[], 0.99, |one| one.scores[0]), None);
+    }
+
+    #[test]
+    fn the_median_is_over_customers_who_came_often_enough() {
+        let customers =
+            [vec![scored(1.0); 3], vec![scored(1.0), scored(9.0), scored(9.0)], vec![scored(9.0)]];
+        let count = |after| median_count(customers.iter(), after, |one| one.scores[0] > 5.0);
+        assert_eq!((count(3), count(1), count(4)), (Some(1.0), Some(0.0), None));
+    }
 }

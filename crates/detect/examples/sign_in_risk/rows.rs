@@ -173,3 +173,55 @@ fn fields(line: &str) -> Vec<String> {
     }
     fields
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::generate::generate;
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let rows = generate(20, 7);
+        let file = std::env::temp_dir().join(format!("storeward-risk-rows-{}.csv", std::process::id()));
+        write(&file, &rows).unwrap();
+        let read = read(&file, rows.len());
+        std::fs::remove_file(&file).unwrap();
+        let (read, left_out) = read.unwrap();
+        assert_eq!((read.len(), left_out), (rows.len(), 0));
+        for (one, other) in rows.iter().zip(&read) {
+            // The file keeps milliseconds.
+            assert_eq!(one.at.micros() / 1_000, other.at.micros() / 1_000);
+            assert_eq!(
+                (one.user, one.ip, &one.agent, one.asn),
+                (other.user, other.ip, &other.agent, other.asn)
+            );
+            assert_eq!(
+                (one.outcome, &one.city, one.round_trip_ms),
+                (other.outcome, &other.city, other.round_trip_ms)
+            );
+        }
+        let again = generate(20, 7);
+        assert!(rows.iter().zip(&again).all(|(one, other)| one.at == other.at && one.ip == other.ip));
+    }
+
+    /// Rows in the shape of the published file.
+    #[test]
+    fn published_rows_are_read() {
+        let file = std::env::temp_dir().join(format!("storeward-risk-published-{}.csv", std::process::id()));
+        let text = format!(
+            "{}\n\
+             0,2020-02-03 12:43:30.772,-4324475583306591935,,10.0.65.171,NO,-,-,29695,\"Agent (like \"\"this\"\", that)\",Firefox 20.0.0.1618,iOS 13.4,mobile,False,False,False\n\
+             1,2020-02-03 12:43:29,7,23.0,192.0.2.1,NO,Vestland,Urangsvag,29695,Agent,Chrome 69,Android 4.1,mobile,True,True,True\n\
+             2,2020-02-03 12:43:31.5,7,23,192.0.2.1,NO,,,29695,,,,,True,False,False\n",
+            COLUMNS.join(",")
+        );
+        std::fs::write(&file, text).unwrap();
+        let read_all = read(&file, 10);
+        std::fs::remove_file(&file).unwrap();
+        let (rows, left_out) = read_all.unwrap();
+        assert_eq!((rows.len(), left_out), (2, 1));
+        assert_eq!((rows[0].outcome, rows[0].round_trip_ms), (Outcome::Takeover, Some(23)));
+        assert_eq!((rows[1].outcome, &*rows[1].agent), (Outcome::Noise, "Agent (like \"this\", that)"));
+        assert_eq!(rows[1].user, -4_324_475_583_306_591_935);
+    }
+}
