@@ -124,6 +124,17 @@ fn at_home_is_let_in_and_a_stranger_is_asked() {
     assert!(home.points < nearby.points && nearby.points < abroad.points);
 }
 
+/// Nothing is known of the account, so nothing speaks for whoever comes; also on the day the shop begins.
+#[test]
+fn a_first_sign_in_is_asked_for_a_second_step() {
+    let busy = Shop { account: AccountHistory::default(), ..Shop::new() };
+    let begun = Shop { account: AccountHistory::default(), history: ShopHistory::default(), ..Shop::new() };
+    for shop in [busy, begun] {
+        let verdict = shop.judge(&shop.features(day(90), HOME, FIREFOX), &Evidence::default());
+        assert_eq!(verdict.answer, Answer::StepUp, "{verdict:?}");
+    }
+}
+
 #[test]
 fn a_trusted_device_travels_freely_and_a_stolen_one_does_not() {
     let shop = Shop::new();
