@@ -24,9 +24,14 @@ impl<T> Id<T> {
     }
 
     pub fn at(moment: Timestamp, entropy: &dyn Entropy) -> Self {
+        Self::of(moment, entropy.bytes())
+    }
+
+    /// From random bytes that the caller drew; each may be used for one id only.
+    pub fn of(moment: Timestamp, chance: [u8; 10]) -> Self {
         let millis = u64::try_from(moment.micros() / 1_000).unwrap_or(0) & 0xFFFF_FFFF_FFFF;
         let mut tail = [0u8; 16];
-        entropy.fill(&mut tail[6..]);
+        tail[6..].copy_from_slice(&chance);
         Self::from_bits(u128::from(millis) << 80 | u128::from_be_bytes(tail))
     }
 
@@ -100,7 +105,9 @@ impl<T: Tagged> fmt::Display for Id<T> {
             *slot = ALPHABET[usize::try_from(bits & 31).unwrap_or(0)];
             bits >>= 5;
         }
-        write!(f, "{}_{}", T::PREFIX, std::str::from_utf8(&text).unwrap_or(""))
+        f.write_str(T::PREFIX)?;
+        f.write_str("_")?;
+        f.write_str(std::str::from_utf8(&text).unwrap_or(""))
     }
 }
 
