@@ -7,6 +7,7 @@ use aho_corasick::{AhoCorasick, AhoCorasickBuilder, AhoCorasickKind, MatchKind};
 use regex::bytes::{Regex, RegexBuilder};
 
 use crate::bits::Bits;
+use crate::literals::Literals;
 use crate::pattern::{self, Needs};
 use crate::rule::Transformation;
 use crate::rule::{
@@ -25,6 +26,8 @@ pub(crate) struct Side {
     pub steps_of_collection: Vec<Vec<usize>>,
     pub early: Bits,
     pub late: Bits,
+    /// Both.
+    pub all: Bits,
     pub skips_secrets: Bits,
     pub literals: Literals,
 }
@@ -71,14 +74,6 @@ fn holds_encoding(value: &[u8]) -> bool {
     memchr::memchr3(b'%', b'&', b'\\', value).is_some()
 }
 
-/// The prefilter: which rules' literals occur in a string.
-pub(crate) struct Literals {
-    pub automaton: Option<AhoCorasick>,
-    pub rules_of_literal: Vec<Vec<u16>>,
-    /// Rules of which no literal is known.
-    pub without: Bits,
-}
-
 impl Side {
     pub fn compile(rules: Vec<Rule>, late: Phase) -> Result<Side, LoadError> {
         let count = rules.len();
@@ -109,8 +104,9 @@ impl Builder {
             steps_of_collection: vec![Vec::new(); Collection::COUNT],
             early: Bits::new(count),
             late: Bits::new(count),
+            all: Bits::new(count),
             skips_secrets: Bits::new(count),
-            literals: Literals { automaton: None, rules_of_literal: Vec::new(), without: Bits::new(count) },
+            literals: Literals::none(count),
         };
         Builder { side, late, literals: HashMap::new() }
     }
@@ -127,6 +123,7 @@ impl Builder {
                 bits.set(index);
             }
         }
+        self.side.all.set(index);
         if rule.phase == self.late {
             self.side.late.set(index)
         } else {
@@ -191,7 +188,8 @@ impl Builder {
             mask.insert(rarest.to_ascii_lowercase());
             mask.insert(rarest.to_ascii_uppercase());
         }
-        if literals.iter().any(|literal| literal.len() < 2) {
+        let too_common = self.late == Phase::ResponseBody && literals.iter().any(|l| is_common(l));
+        if too_common || literals.iter().any(|literal| literal.len() < 2) {
             self.side.literals.without.set(index);
             return mask;
         }
@@ -208,10 +206,7 @@ impl Builder {
     fn finish(mut self) -> Result<Side, LoadError> {
         let mut literals: Vec<(Vec<u8>, Vec<u16>)> = self.literals.into_iter().collect();
         literals.sort();
-        if !literals.is_empty() {
-            let automaton = automaton(literals.iter().map(|(literal, _)| literal.as_slice()))?;
-            self.side.literals.automaton = Some(automaton);
-        }
+        self.side.literals.look_for(literals.iter().map(|(literal, _)| literal.as_slice()))?;
         let needed =
             self.side.rules_of_collection.iter().map(|rules| steps_needed(&self.side, rules)).collect();
         self.side.steps_of_collection = needed;
@@ -234,7 +229,12 @@ fn steps_needed(side: &Side, rules: &Bits) -> Vec<usize> {
     needed.iter().enumerate().skip(1).filter(|(_, needed)| **needed).map(|(index, _)| index).collect()
 }
 
-fn automaton<'l>(literals: impl Iterator<Item = &'l [u8]>) -> Result<AhoCorasick, LoadError> {
+/// Whether nearly every page holds the literal: then looking for it rules nothing out.
+fn is_common(literal: &[u8]) -> bool {
+    literal.len() < 4 && literal.iter().all(|byte| rarity(*byte) == 0)
+}
+
+pub(crate) fn automaton<'l>(literals: impl Iterator<Item = &'l [u8]>) -> Result<AhoCorasick, LoadError> {
     AhoCorasickBuilder::new()
         .ascii_case_insensitive(true)
         .match_kind(MatchKind::Standard)
@@ -392,13 +392,7 @@ mod tests {
     fn check(side: &Side, text: &[u8]) {
         let mask = ByteMask::of(text);
         let mut candidates = side.literals.without.clone();
-        if let Some(automaton) = &side.literals.automaton {
-            for found in automaton.find_overlapping_iter(text) {
-                side.literals.rules_of_literal[found.pattern().as_usize()]
-                    .iter()
-                    .for_each(|rule| candidates.set(usize::from(*rule)));
-            }
-        }
+        side.literals.find(text, &mut Vec::new(), &mut candidates);
         let candidates: Vec<usize> = candidates.iter().collect();
         for (index, rule) in side.rules.iter().enumerate() {
             let passed = candidates.contains(&index) && rule.may_match(text, &mask);

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use crate::compile::Side;
+use crate::known::Known;
 use crate::policy::Policy;
 use crate::rule::{LoadError, Phase, Rule, RuleInfo};
 use crate::transaction::Transaction;
@@ -41,7 +42,13 @@ impl Engine {
 
     /// Begins the inspection of one exchange under its route's policy.
     pub fn transaction<'e>(&'e self, policy: &'e Policy) -> Transaction<'e> {
-        Transaction::new(self, policy)
+        Transaction::new(self, policy, None)
+    }
+
+    /// As [`Engine::transaction`]; passes quickly over what `known` remembers from other exchanges. One memory serves
+    /// one engine only.
+    pub fn transaction_with<'e>(&'e self, policy: &'e Policy, known: &'e Known) -> Transaction<'e> {
+        Transaction::new(self, policy, Some(known))
     }
 }
 

@@ -17,6 +17,8 @@ mod content_type;
 mod decode;
 mod engine;
 mod head;
+mod known;
+mod literals;
 mod mask;
 mod pattern;
 mod policy;
@@ -32,6 +34,7 @@ mod xss;
 
 pub use engine::Engine;
 pub use head::{BodyEnd, BodyPlan, HeaderSource, HttpVersion, RequestHead, ResponseHead};
+pub use known::Known;
 pub use policy::{Exception, Mode, Policy, RuleSelector};
 pub use rule::{LoadError, Rule, RuleInfo};
 pub use transaction::Transaction;

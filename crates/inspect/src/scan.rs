@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::bits::Bits;
 use crate::compile::{CompiledRule, Side};
 use crate::transform::{self, ByteMask};
-use crate::values::{Value, Values};
+use crate::values::View;
 
 /// Buffers that live as long as a transaction, so that passing values allocate nothing.
 #[derive(Default)]
@@ -13,7 +13,9 @@ pub(crate) struct Scratch {
     /// Distinct strings beyond the value itself, by number minus one.
     derived: Vec<Vec<u8>>,
     used: usize,
+    /// Of the strings; empty where no step asks.
     masks: Vec<ByteMask>,
+    lower: Vec<u8>,
     /// For each step the number of the string it gives; 0 is the value itself.
     string_of_step: Vec<usize>,
     applicable: Bits,
@@ -35,8 +37,7 @@ impl Scratch {
         &mut self,
         side: &'s Side,
         active: &Bits,
-        values: &Values,
-        value: &Value,
+        value: &View<'_>,
         hit: &mut dyn FnMut(Hit<'s>),
     ) {
         let collection = value.collection.index();
@@ -49,20 +50,22 @@ impl Scratch {
         if self.applicable.is_empty() {
             return;
         }
-        let bytes = values.bytes(value);
-        self.derive(side, collection, bytes);
+        self.derive(side, collection, value.bytes);
         for number in 0..=self.used {
-            self.scan_string(side, values, value, number, hit);
+            self.scan_string(side, value, number, hit);
         }
     }
 
     fn derive(&mut self, side: &Side, collection: usize, bytes: &[u8]) {
         self.used = 0;
         self.masks.clear();
-        self.masks.push(ByteMask::of(bytes));
         self.string_of_step.clear();
         self.string_of_step.resize(side.steps.len(), 0);
         let steps = side.steps_of_collection.get(collection).map(Vec::as_slice).unwrap_or_default();
+        if steps.is_empty() {
+            return;
+        }
+        self.masks.push(ByteMask::of(bytes));
         for index in steps {
             let Some(step) = side.steps.get(*index) else { continue };
             let parent = self.string_of_step.get(step.parent).copied().unwrap_or(0);
@@ -99,37 +102,34 @@ impl Scratch {
     fn scan_string<'s>(
         &mut self,
         side: &'s Side,
-        values: &Values,
-        value: &Value,
+        value: &View<'_>,
         number: usize,
         hit: &mut dyn FnMut(Hit<'s>),
     ) {
         self.of_string.copy_from(&self.applicable);
-        self.of_string.clear();
-        for (step, string) in self.string_of_step.iter().enumerate() {
-            if let (true, Some(rules)) = (*string == number, side.rules_of_step.get(step)) {
-                self.of_string.add(rules);
+        if self.used > 0 {
+            self.of_string.clear();
+            for (step, string) in self.string_of_step.iter().enumerate() {
+                if let (true, Some(rules)) = (*string == number, side.rules_of_step.get(step)) {
+                    self.of_string.add(rules);
+                }
+            }
+            self.of_string.keep(&self.applicable);
+            if self.of_string.is_empty() {
+                return;
             }
         }
-        self.of_string.keep(&self.applicable);
-        if self.of_string.is_empty() {
-            return;
-        }
-        let text = string(&self.derived, values.bytes(value), number);
-        let mask = self.masks.get(number).copied().unwrap_or_default();
+        let text = string(&self.derived, value.bytes, number);
         self.candidates.copy_from(&side.literals.without);
-        if let Some(automaton) = &side.literals.automaton {
-            self.work += text.len();
-            for found in automaton.find_overlapping_iter(text) {
-                let rules = side.literals.rules_of_literal.get(found.pattern().as_usize());
-                rules.into_iter().flatten().for_each(|rule| self.candidates.set(usize::from(*rule)));
-            }
-        }
+        self.work += text.len();
+        side.literals.find(text, &mut self.lower, &mut self.candidates);
         self.candidates.keep(&self.of_string);
+        let mut mask = self.masks.get(number).copied();
         for index in self.candidates.iter() {
             let Some(rule) = side.rules.get(index) else { continue };
-            let covers = || rule.condition.covers(value.collection, values.name(value));
-            if !rule.may_match(text, &mask) || !covers() {
+            let mask = mask.get_or_insert_with(|| ByteMask::of(text));
+            let covers = || rule.condition.covers(value.collection, value.name);
+            if !rule.may_match(text, mask) || !covers() {
                 continue;
             }
             self.work += text.len();

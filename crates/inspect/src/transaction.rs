@@ -5,12 +5,13 @@ use crate::content_type::{BodyKind, body_kind};
 use crate::decode;
 use crate::engine::Engine;
 use crate::head::{BodyEnd, BodyPlan, HttpVersion, RequestHead, ResponseHead};
+use crate::known::{Known, Looked};
 use crate::mask;
 use crate::policy::{Mode, Place, Policy};
 use crate::rule::{Action, Collection};
 use crate::scan::{Hit, Scratch};
 use crate::transform;
-use crate::values::{Fact, Value, Values};
+use crate::values::{Fact, Value, Values, View};
 use crate::verdict::{Reason, RuleMatch, Verdict};
 
 /// Matches kept per exchange, and of one rule: enough to see every field that needs an exception.
@@ -23,6 +24,7 @@ const BINARY_HEAD_BYTES: usize = 16 * 1024;
 pub struct Transaction<'e> {
     engine: &'e Engine,
     policy: &'e Policy,
+    known: Option<&'e Known>,
     values: Values,
     scratch: Scratch,
     matches: Vec<RuleMatch>,
@@ -38,10 +40,11 @@ pub struct Transaction<'e> {
 }
 
 impl<'e> Transaction<'e> {
-    pub(crate) fn new(engine: &'e Engine, policy: &'e Policy) -> Transaction<'e> {
+    pub(crate) fn new(engine: &'e Engine, policy: &'e Policy, known: Option<&'e Known>) -> Transaction<'e> {
         Transaction {
             engine,
             policy,
+            known,
             values: Values::default(),
             scratch: Scratch::default(),
             matches: Vec::new(),
@@ -68,11 +71,11 @@ impl<'e> Transaction<'e> {
             false => BodyPlan::Skip,
         };
         let side = &self.engine.request;
-        let mut active = side.early.clone();
-        if self.body_plan == BodyPlan::Skip {
-            active.add(&side.late);
-        }
-        self.inspect(side, 0..self.values.len(), &active);
+        let looked = match self.body_plan {
+            BodyPlan::Skip => Looked::RequestAll,
+            BodyPlan::Buffer { .. } => Looked::RequestEarly,
+        };
+        self.inspect(side, 0..self.values.len(), looked);
         self.verdict()
     }
 
@@ -96,11 +99,9 @@ impl<'e> Transaction<'e> {
         }
         let side = &self.engine.request;
         if !side.late.is_empty() {
-            self.inspect(side, 0..before, &side.late);
+            self.inspect(side, 0..before, Looked::RequestLate);
         }
-        let mut active = side.early.clone();
-        active.add(&side.late);
-        self.inspect(side, before..self.values.len(), &active);
+        self.inspect(side, before..self.values.len(), Looked::RequestAll);
         self.verdict()
     }
 
@@ -126,7 +127,7 @@ impl<'e> Transaction<'e> {
             self.response_plan = BodyPlan::Buffer { cap_bytes: self.policy.body_cap_bytes };
         }
         let side = &self.engine.response;
-        self.inspect(side, before..self.values.len(), &side.early);
+        self.inspect(side, before..self.values.len(), Looked::ResponseEarly);
         self.verdict()
     }
 
@@ -140,13 +141,17 @@ impl<'e> Transaction<'e> {
         if self.policy.mode == Mode::Off {
             return Verdict::Pass;
         }
-        let before = self.values.len();
         let (body, _) = capped(body, end, self.policy.body_cap_bytes);
-        self.values.push(Collection::ResponseBody, b"", body);
         let side = &self.engine.response;
-        let mut active = side.early.clone();
-        active.add(&side.late);
-        self.inspect(side, before..self.values.len(), &active);
+        // Looked at where it lies; copied only for what a match needs.
+        let mut found = false;
+        let view = View { collection: Collection::ResponseBody, secret: false, name: b"", bytes: body };
+        self.scratch.scan(side, &side.all, &view, &mut |_| found = true);
+        if found {
+            let before = self.values.len();
+            self.values.push(Collection::ResponseBody, b"", body);
+            self.inspect(side, before..self.values.len(), Looked::ResponseAll);
+        }
         self.verdict()
     }
 
@@ -213,13 +218,32 @@ impl<'e> Transaction<'e> {
         self.content_type = content_type;
     }
 
-    fn inspect(&mut self, side: &'e Side, range: std::ops::Range<usize>, active: &crate::bits::Bits) {
+    fn inspect(&mut self, side: &'e Side, range: std::ops::Range<usize>, looked: Looked) {
+        let active = match looked {
+            Looked::RequestEarly | Looked::ResponseEarly => &side.early,
+            Looked::RequestLate => &side.late,
+            Looked::RequestAll | Looked::ResponseAll => &side.all,
+        };
         self.broken_chains.clear();
+        let mut known = self.known.map(Known::open);
         let values = std::mem::take(&mut self.values);
         let mut scratch = std::mem::take(&mut self.scratch);
         for index in range {
             let Some(value) = values.get(index) else { continue };
-            scratch.scan(side, active, &values, value, &mut |hit| self.settle(&hit, &values, value));
+            let view = values.view(value);
+            let place = known.as_ref().and_then(|known| known.place(looked, &view));
+            let is_clean = |place| known.as_ref().is_some_and(|known| known.is_clean(place, &view));
+            if place.is_some_and(is_clean) {
+                continue;
+            }
+            let mut found = false;
+            scratch.scan(side, active, &view, &mut |hit| {
+                found = true;
+                self.settle(&hit, &values, value);
+            });
+            if let (Some(known), Some(place), false) = (&mut known, place, found) {
+                known.keep_clean(place, &view);
+            }
         }
         self.scratch = scratch;
         self.values = values;

@@ -9,6 +9,9 @@ pub(crate) struct ByteMask([u64; 4]);
 
 impl ByteMask {
     pub fn of(bytes: &[u8]) -> ByteMask {
+        if bytes.len() < 128 {
+            return ByteMask::from_bytes(bytes);
+        }
         let mut seen = [false; 256];
         for byte in bytes {
             if let Some(slot) = seen.get_mut(usize::from(*byte)) {

@@ -110,6 +110,15 @@ pub(crate) struct Value {
     bytes: Range<usize>,
 }
 
+/// A value as rules look at it.
+#[derive(Clone, Copy)]
+pub(crate) struct View<'v> {
+    pub collection: Collection,
+    pub secret: bool,
+    pub name: &'v [u8],
+    pub bytes: &'v [u8],
+}
+
 /// At most this many values are kept apart; PHP stops at 1,000 arguments.
 const MAX_VALUES: usize = 4_000;
 /// Beyond this, names are cut.
@@ -138,6 +147,15 @@ impl Values {
 
     pub fn iter(&self) -> impl Iterator<Item = &Value> {
         self.list.iter()
+    }
+
+    pub fn view<'v>(&'v self, value: &Value) -> View<'v> {
+        View {
+            collection: value.collection,
+            secret: value.secret,
+            name: self.name(value),
+            bytes: self.bytes(value),
+        }
     }
 
     pub fn name<'v>(&'v self, value: &Value) -> &'v [u8] {

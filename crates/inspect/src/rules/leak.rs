@@ -33,7 +33,12 @@ pub(super) fn rules() -> Vec<Rule> {
         report(
             27_120,
             "A stack trace",
-            r#"(?i)traceback \(most recent call last\)|\bat [\w$.]+\([\w$]+\.(?:java|kt|scala):\d+\)|^\s+at \S+ \(?(?:/|file:|node:)[^)\n]+:\d+:\d+\)?|exception in thread "|system\.(?:web|data|io|nullreference)\w*\.?\w*exception|server error in '/.{0,40}' application|stack trace:\s*#0|#0 /[^\s]+\.php\(\d+\)|whoops, looks like something went wrong|goroutine \d+ \[|panicked at '|django\.\w+\.exceptions|laravel\\framework|werkzeug debugger"#,
+            r#"(?i)traceback \(most recent call last\)|\bat [\w$.]+\([\w$]+\.(?:java|kt|scala):\d+\)|exception in thread "|system\.(?:web|data|io|nullreference)\w*\.?\w*exception|server error in '/.{0,40}' application|stack trace:\s*#0|#0 /[^\s]+\.php\(\d+\)|whoops, looks like something went wrong|goroutine \d+ \[|panicked at '|django\.\w+\.exceptions|laravel\\framework|werkzeug debugger"#,
+        ),
+        report(
+            27_121,
+            "A stack trace of a script",
+            r"\n\s+at \S+ \(?(?:/|file:|node:)[^)\n]+:\d+:\d+",
         ),
         report(
             27_130,

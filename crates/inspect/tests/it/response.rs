@@ -30,6 +30,8 @@ fn leaks_are_reported_and_pass() {
         ("SQLSTATE[42S02]: Base table not found", 27_110),
         ("Traceback (most recent call last):\n  File \"app.py\"", 27_120),
         ("at com.example.Shop.buy(Shop.java:12)", 27_120),
+        ("Error: no\n    at Object.<anonymous> (/srv/shop/app.js:12:34)", 27_121),
+        ("TypeError: x\n  at buy (node:internal/main:1:2)", 27_121),
         ("<b>Warning</b>:  mysqli_connect() in <b>/var/www/x.php</b> on line", 27_130),
         ("<title>Index of /backup</title>", 27_140),
         ("key AKIAABCDEFGHIJKLMNOP", 27_150),
