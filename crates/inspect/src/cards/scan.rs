@@ -5,6 +5,8 @@ use super::CardSpan;
 /// The shortest card number (Diners Club) in digits.
 const MIN_DIGITS: usize = 14;
 const MAX_DIGITS: usize = 19;
+/// Bytes from one look to the next: any MIN_DIGITS bytes in a row hold a whole pair of one of the looks.
+const STRIDE: usize = MIN_DIGITS - 1;
 /// How digits may be grouped when one separator, the same throughout, stands between groups.
 const GROUPINGS: [&[usize]; 6] =
     [&[4, 4, 4, 4, 3], &[4, 4, 4, 4], &[4, 6, 5], &[4, 6, 4], &[6, 13], &[4, 4, 4, 3]];
@@ -13,12 +15,14 @@ const WHITE_SPACE_AROUND: usize = 8;
 /// Calls `found` for every card number that starts at `from` or later, in order.
 pub(super) fn each(bytes: &[u8], from: usize, found: &mut dyn FnMut(CardSpan)) {
     let mut start = from;
-    // A number covers MIN_DIGITS bytes of the class, so every MIN_DIGITS-th byte is enough to find its run.
-    let mut probe = from + MIN_DIGITS - 1;
-    while let Some(byte) = bytes.get(probe) {
-        if !in_class(*byte) {
-            start = probe + 1;
-            probe += MIN_DIGITS;
+    // A number covers MIN_DIGITS bytes of the class and has no two separators in a row, so one pair of bytes in each
+    // STRIDE is enough to find its run.
+    let mut probe = from + STRIDE - 1;
+    while let Some([first, second]) = bytes.get(probe..probe + 2) {
+        let inside =
+            in_class(*first) && in_class(*second) && (first.is_ascii_digit() || second.is_ascii_digit());
+        if !inside {
+            probe += STRIDE;
             continue;
         }
         let run_start = (start..probe).rev().find(|at| !class_at(bytes, *at)).map_or(start, |at| at + 1);
@@ -27,7 +31,18 @@ pub(super) fn each(bytes: &[u8], from: usize, found: &mut dyn FnMut(CardSpan)) {
             scan_run(bytes, run_start, run_end, found);
         }
         start = run_end;
-        probe = run_end + MIN_DIGITS - 1;
+        probe = run_end + STRIDE - 1;
+    }
+}
+
+/// As [`each`], looking at every byte: what the tests compare it with.
+#[cfg(test)]
+pub(super) fn each_byte_by_byte(bytes: &[u8], found: &mut dyn FnMut(CardSpan)) {
+    let mut at = 0;
+    while at < bytes.len() {
+        let end = (at..bytes.len()).find(|next| !class_at(bytes, *next)).unwrap_or(bytes.len());
+        scan_run(bytes, at, end, found);
+        at = end + 1;
     }
 }
 

@@ -25,6 +25,27 @@ impl StreamMasker {
         self.hand_out(cut, out);
     }
 
+    /// For a chunk with nothing to mask, which is nearly every one: how many bytes from its start go out as they are,
+    /// uncopied; the rest is held back. `None`: the chunk is to be [pushed](StreamMasker::push).
+    pub fn pass(&mut self, chunk: &[u8]) -> Option<usize> {
+        // A number behind these two is told by the byte before them, which this look does not see.
+        if self.held_bytes() > 0 || matches!(chunk.first(), Some(b'B' | b'+')) {
+            return None;
+        }
+        let certain = certain_end(chunk);
+        // Else, without what went before, more looks like the start of a number, never less; and what begins before the
+        // cut shows in the chunk or is still open, so that the cut lies before it.
+        let mut found = false;
+        scan::each(chunk, 0, &mut |_| found = true);
+        if found || certain < LOOK_BACK {
+            return None;
+        }
+        self.work.clear();
+        self.work.extend_from_slice(chunk.get(certain - LOOK_BACK..)?);
+        self.handed_out = LOOK_BACK;
+        Some(certain)
+    }
+
     /// The stream is over: appends what was held back.
     pub fn finish(&mut self, out: &mut Vec<u8>) {
         self.hand_out(self.work.len(), out);

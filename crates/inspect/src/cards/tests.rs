@@ -88,7 +88,9 @@ fn card_like() -> impl Strategy<Value = String> {
         Just("3782-822463-10005".to_owned()),
         Just("{\"a\": 5555555555554444  }".to_owned()),
         "[0-9]{1,20}",
-        "[ \\-.,:D=%B\\[\\]}\n]{1,12}",
+        "[ \\-.,:D=%B+\\[\\]}\n]{1,12}",
+        Just("%B4111111111111111^".to_owned()),
+        Just("a+4111111111111111".to_owned()),
         "[a-z]{1,5}",
     ];
     proptest::collection::vec(piece, 0..14).prop_map(|pieces| pieces.concat())
@@ -107,6 +109,34 @@ proptest! {
             let (chunk, left) = rest.split_at((*cut).min(rest.len()));
             masker.push(chunk, &mut out);
             prop_assert!(masker.held_bytes() <= 64);
+            rest = left;
+        }
+        masker.finish(&mut out);
+        prop_assert_eq!(String::from_utf8_lossy(&out), String::from_utf8_lossy(&whole));
+        prop_assert_eq!(masker.masked(), count);
+    }
+
+    #[test]
+    fn no_number_falls_between_two_looks(text in card_like()) {
+        let mut every = Vec::new();
+        scan::each_byte_by_byte(text.as_bytes(), &mut |span| every.push(span));
+        prop_assert_eq!(find(text.as_bytes()), every);
+    }
+
+    #[test]
+    fn what_passes_uncopied_is_what_would_have_been_copied(text in card_like(), cuts in proptest::collection::vec(1_usize..60, 1..20)) {
+        let mut whole = text.clone().into_bytes();
+        let count = mask_in_place(&mut whole);
+        let mut masker = StreamMasker::new();
+        let mut out = Vec::new();
+        let mut rest = text.as_bytes();
+        for cut in cuts.iter().cycle() {
+            if rest.is_empty() { break; }
+            let (chunk, left) = rest.split_at((*cut).min(rest.len()));
+            match masker.pass(chunk) {
+                Some(certain) => out.extend_from_slice(&chunk[..certain]),
+                None => masker.push(chunk, &mut out),
+            }
             rest = left;
         }
         masker.finish(&mut out);
