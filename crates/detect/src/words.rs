@@ -2,7 +2,7 @@
 //! each entry must be something that no customer of a shop asks for.
 
 /// Endings of files that pages pull in by themselves.
-const STATIC: &[&str] = &[
+static STATIC: Words = Words::new(&[
     "avif",
     "bmp",
     "css",
@@ -29,10 +29,10 @@ const STATIC: &[&str] = &[
     "webp",
     "woff",
     "woff2",
-];
+]);
 
 /// Segments or files under which shop systems and their tools keep their administration.
-const ADMIN: &[&str] = &[
+static ADMIN: Words = Words::new(&[
     "_phpmyadmin",
     "admin",
     "admin.php",
@@ -69,10 +69,10 @@ const ADMIN: &[&str] = &[
     "wp-admin",
     "wp-login.php",
     "xmlrpc.php",
-];
+]);
 
 /// Segments that must never be served.
-const SENSITIVE_SEGMENTS: &[&str] = &[
+static SENSITIVE_SEGMENTS: Words = Words::new(&[
     ".aws",
     ".azure",
     ".bzr",
@@ -118,7 +118,7 @@ const SENSITIVE_SEGMENTS: &[&str] = &[
     "secrets.json",
     "database.yml",
     "parameters.yml",
-];
+]);
 
 /// Endings of backups, dumps and keys.
 const SENSITIVE_ENDINGS: &[&str] = &[
@@ -127,7 +127,7 @@ const SENSITIVE_ENDINGS: &[&str] = &[
 ];
 
 /// Names of web shells.
-const BACKDOORS: &[&str] = &[
+static BACKDOORS: Words = Words::new(&[
     "alfa.php",
     "alfanew.php",
     "b374k.php",
@@ -158,10 +158,10 @@ const BACKDOORS: &[&str] = &[
     "wso2.php",
     "wsoyanz.php",
     "xleet.php",
-];
+]);
 
 /// Whole segments of paths where people sign in.
-const SIGN_IN: &[&str] = &[
+static SIGN_IN: Words = Words::new(&[
     "account-login",
     "authenticate",
     "customer-login",
@@ -180,7 +180,7 @@ const SIGN_IN: &[&str] = &[
     "token",
     "wp-login.php",
     "xmlrpc.php",
-];
+]);
 
 /// Tools that exist to find or use holes. No general HTTP library stands here: shops are polled with those.
 const SCANNERS: &[&str] = &[
@@ -226,18 +226,18 @@ pub(crate) fn file_name(path: &str) -> &str {
 }
 
 pub(crate) fn is_static(path: &str) -> bool {
-    file_name(path).rsplit_once('.').is_some_and(|(_, ending)| any_equals(STATIC, ending))
+    file_name(path).rsplit_once('.').is_some_and(|(_, ending)| STATIC.hold(ending))
 }
 
 /// Any segment counts: `/shop/admin/` is as telling as `/admin`.
 pub(crate) fn is_admin_path(path: &str) -> bool {
-    path.split('/').any(|segment| any_equals(ADMIN, segment))
+    path.split('/').any(|segment| ADMIN.hold(segment))
 }
 
 pub(crate) fn is_sensitive_file(path: &str) -> bool {
     let name = file_name(path);
-    path.split('/').any(|s| any_equals(SENSITIVE_SEGMENTS, s) || is_environment_file(s))
-        || SENSITIVE_ENDINGS.iter().any(|ending| ends_with_ignoring_case(name, ending))
+    path.split('/').any(|s| SENSITIVE_SEGMENTS.hold(s) || is_environment_file(s))
+        || name.contains('.') && SENSITIVE_ENDINGS.iter().any(|ending| ends_with_ignoring_case(name, ending))
 }
 
 /// `.env`, `.env.local` and the like; not `.environment-friendly`.
@@ -247,11 +247,11 @@ fn is_environment_file(segment: &str) -> bool {
 }
 
 pub(crate) fn is_backdoor_file(path: &str) -> bool {
-    any_equals(BACKDOORS, file_name(path))
+    BACKDOORS.hold(file_name(path))
 }
 
 pub(crate) fn is_sign_in_path(path: &str) -> bool {
-    path.split('/').any(|segment| any_equals(SIGN_IN, segment))
+    path.split('/').any(|segment| SIGN_IN.hold(segment))
 }
 
 pub(crate) fn is_scanner(user_agent: &str) -> bool {
@@ -260,8 +260,30 @@ pub(crate) fn is_scanner(user_agent: &str) -> bool {
     SCANNERS.iter().any(|tool| contains(&agent, tool.as_bytes()))
 }
 
-fn any_equals(words: &[&str], text: &str) -> bool {
-    words.iter().any(|word| word.eq_ignore_ascii_case(text))
+/// Words, and the bytes they begin with: these rule out nearly every segment before the first comparison.
+struct Words {
+    all: &'static [&'static str],
+    starts: [bool; 256],
+}
+
+impl Words {
+    const fn new(all: &'static [&'static str]) -> Self {
+        let mut starts = [false; 256];
+        let mut at = 0;
+        while at < all.len() {
+            let first = all[at].as_bytes()[0];
+            starts[first as usize] = true;
+            starts[first.to_ascii_uppercase() as usize] = true;
+            at += 1;
+        }
+        Words { all, starts }
+    }
+
+    /// Whether the text is one of them, letter case aside.
+    fn hold(&self, text: &str) -> bool {
+        let begins = text.bytes().next().and_then(|first| self.starts.get(usize::from(first)));
+        begins == Some(&true) && self.all.iter().any(|word| word.eq_ignore_ascii_case(text))
+    }
 }
 
 fn ends_with_ignoring_case(text: &str, ending: &str) -> bool {
@@ -295,6 +317,12 @@ mod tests {
         assert!(is_admin_path("/phpMyAdmin/index.php") && !is_admin_path("/administer-eye-drops"));
         assert!(is_sign_in_path("/customer/account/loginPost/") && !is_sign_in_path("/blogin"));
         assert!(is_static("/a/b.JPG") && !is_static("/a.php") && !is_static("/a"));
+        for words in [&STATIC, &ADMIN, &SENSITIVE_SEGMENTS, &BACKDOORS, &SIGN_IN] {
+            for word in words.all {
+                assert!(words.hold(word) && words.hold(&word.to_ascii_uppercase()), "{word}");
+                assert!(!words.hold(&format!("{word}!")) && !words.hold(""));
+            }
+        }
         assert!(is_backdoor_file("/x/c99.php") && !is_backdoor_file("/c99.php/x"));
     }
 

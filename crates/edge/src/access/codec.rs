@@ -40,10 +40,17 @@ pub(super) struct BlockHeader {
 #[derive(Debug, Default)]
 pub(super) struct BlockBuilder {
     payload: Vec<u8>,
-    dictionary: HashMap<Box<str>, u64>,
+    dictionary: HashMap<Arc<str>, u64>,
+    /// The dictionary's texts by number, the first being 1.
+    texts: Vec<Arc<str>>,
+    /// The number that each column had in the record before: most often it is the same again.
+    before: [u64; COLUMNS],
     ends: Option<Ends>,
     count: u32,
 }
+
+/// Texts of a record that go through the dictionary.
+const COLUMNS: usize = 10;
 
 #[derive(Clone, Copy, Debug)]
 struct Ends {
@@ -71,19 +78,19 @@ impl BlockBuilder {
         self.payload.extend_from_slice(&id.bits().to_le_bytes());
         self.payload.extend_from_slice(&at.micros().to_le_bytes());
         self.numbers(record);
-        self.known(record.method.as_str());
-        self.known(&record.host);
+        self.known(0, record.method.as_str());
+        self.known(1, &record.host);
         self.text(&record.path);
         self.text(&record.parameter_names.0);
-        self.known(&record.user_agent);
-        self.known(&record.referrer_host);
-        self.known(&record.route);
-        self.known(record.upstream.as_deref().unwrap_or(""));
-        self.known(&record.category);
-        self.known(&record.variable);
+        self.known(2, &record.user_agent);
+        self.known(3, &record.referrer_host);
+        self.known(4, &record.route);
+        self.known(5, record.upstream.as_deref().unwrap_or(""));
+        self.known(6, &record.category);
+        self.known(7, &record.variable);
         self.text(&record.matched);
-        self.known(&record.content_type);
-        self.known(&record.reason);
+        self.known(8, &record.content_type);
+        self.known(9, &record.reason);
     }
 
     fn numbers(&mut self, record: &AccessRecord) {
@@ -134,15 +141,35 @@ impl BlockBuilder {
     }
 
     /// A text that is likely to come again: its number, or 0 and the text.
-    fn known(&mut self, text: &str) {
-        if let Some(number) = self.dictionary.get(text) {
-            self.number(*number);
+    fn known(&mut self, column: usize, text: &str) {
+        let before = self.before.get(column).copied().unwrap_or(0);
+        let same = before.checked_sub(1).and_then(|at| self.texts.get(usize::try_from(at).ok()?));
+        if same.is_some_and(|same| **same == *text) {
+            self.number(before);
             return;
         }
+        let number = match self.dictionary.get(text) {
+            Some(number) => {
+                let number = *number;
+                self.number(number);
+                number
+            }
+            None => self.introduce(text),
+        };
+        if let Some(slot) = self.before.get_mut(column) {
+            *slot = number;
+        }
+    }
+
+    /// A text that has no number yet.
+    fn introduce(&mut self, text: &str) -> u64 {
         self.number(0);
         self.text(text);
-        let number = u64::try_from(self.dictionary.len()).unwrap_or(0) + 1;
-        self.dictionary.insert(text.into(), number);
+        let shared: Arc<str> = text.into();
+        self.texts.push(Arc::clone(&shared));
+        let number = u64::try_from(self.texts.len()).unwrap_or(0);
+        self.dictionary.insert(shared, number);
+        number
     }
 
     /// The block's bytes and its header; `None` when there is nothing in it. Starts anew.
@@ -171,6 +198,8 @@ impl BlockBuilder {
         block.extend_from_slice(&crc32(&block).to_le_bytes());
         block.append(&mut self.payload);
         self.dictionary.clear();
+        self.texts.clear();
+        self.before = [0; COLUMNS];
         self.count = 0;
         Some((block, header))
     }
