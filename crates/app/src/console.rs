@@ -159,8 +159,8 @@ fn status_of(shared: &Shared, certificates: &CertificateStore) -> SystemStatus {
             .servers()
             .iter()
             .map(|s| UpstreamStatus {
-                name: s.name.clone(),
-                address: s.name.clone(),
+                name: s.name.to_string(),
+                address: s.name.to_string(),
                 answers: Some(s.health.is_up()),
                 since: None,
                 reason: None,

@@ -175,7 +175,13 @@ impl EdgeBody {
                 Masking::Text(masker) => {
                     let mut out = Vec::new();
                     match frame.map(Frame::into_data) {
-                        Some(Ok(data)) => masker.push(&data, &mut out),
+                        Some(Ok(mut data)) => match masker.pass(&data) {
+                            Some(certain) => {
+                                data.truncate(certain);
+                                return Poll::Ready(Some(Ok(Frame::data(data))));
+                            }
+                            None => masker.push(&data, &mut out),
+                        },
                         end => {
                             masker.finish(&mut out);
                             self.ended = true;

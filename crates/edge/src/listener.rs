@@ -21,7 +21,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use crate::access::{AccessRecord, TlsVersion, Verdict};
-use crate::guard::{Connection, GuardedIo, HeadLimits, Watched};
+use crate::guard::{Connection, Gather, GuardedIo, HeadLimits, Watched, gather};
 use crate::proxy_protocol;
 use crate::record::{Ending, mask_path};
 use crate::serve::{self, Peer};
@@ -308,7 +308,9 @@ impl<F: Future<Output = ()> + 'static> hyper::rt::Executor<F> for LocalExecutor 
 async fn serve_http2(core: &Rc<Core>, tls: TlsStream<TcpStream>, peer: Peer) -> io::Result<()> {
     let live = core.shared.live.load_full();
     let connection = peer.connection.clone();
-    let io = TokioIo::new(GuardedIo::http2(tls, connection.clone(), live.frames));
+    let gathered = Gather::new(tls, core.spare.clone());
+    let guarded = gather::Shared::new(GuardedIo::http2(gathered, connection.clone(), live.frames));
+    let io = TokioIo::new(guarded.clone());
     let service = service_fn({
         let (core, peer) = (core.clone(), peer.clone());
         // Counted in here and not inside of the future: the guard must know of the request before hyper reads on.
@@ -326,7 +328,13 @@ async fn serve_http2(core: &Rc<Core>, tls: TlsStream<TcpStream>, peer: Peer) -> 
         .timer(TokioTimer::new())
         .serve_connection(io, service);
     let served = std::pin::pin!(served);
-    let result = draining(served, connection.clone(), |c| c.graceful_shutdown()).await;
+    let mut served = draining(served, connection.clone(), |c| c.graceful_shutdown());
+    let result = std::future::poll_fn(|cx| {
+        let polled = Pin::new(&mut served).poll(cx);
+        guarded.poll_turn(cx);
+        polled
+    })
+    .await;
     if let Some(code) = result.as_ref().err().and_then(http2_refusal) {
         connection.close_for(code);
     }

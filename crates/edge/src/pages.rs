@@ -3,7 +3,7 @@
 //! A browser gets a page in the shop's colours; an API client gets application/problem+json (RFC 9457).
 
 use bytes::Bytes;
-use http::header::{self, HeaderMap, HeaderValue};
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
 use storeward_base::RequestId;
 
@@ -73,6 +73,9 @@ impl Notice {
     }
 }
 
+const REQUESTED_WITH: HeaderName = HeaderName::from_static("x-requested-with");
+const FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
+
 /// Whether the client reads problem+json rather than pages.
 pub fn wants_problem(headers: &HeaderMap) -> bool {
     let text = |name: header::HeaderName| headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default();
@@ -82,8 +85,8 @@ pub fn wants_problem(headers: &HeaderMap) -> bool {
     }
     accept.contains("json")
         || text(header::CONTENT_TYPE).contains("json")
-        || headers.get("x-requested-with").is_some_and(|v| v == "XMLHttpRequest")
-        || headers.get("sec-fetch-mode").is_some_and(|v| v != "navigate")
+        || headers.get(&REQUESTED_WITH).is_some_and(|v| v == "XMLHttpRequest")
+        || headers.get(&FETCH_MODE).is_some_and(|v| v != "navigate")
 }
 
 /// The response to show. `code` is a stable word for programs, never the rule that matched.

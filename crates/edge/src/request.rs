@@ -205,7 +205,7 @@ pub fn write_head(out: &mut BytesMut, around: &Surroundings<'_>, headers: &Heade
 }
 
 fn write_own_fields(out: &mut BytesMut, around: &Surroundings<'_>) {
-    let client = around.client.to_string();
+    let client = address_text(around.client);
     write_field(out, "x-forwarded-for", client.as_bytes());
     write_field(out, "x-forwarded-proto", b"https");
     write_field(out, "x-forwarded-host", around.host);
@@ -224,6 +224,23 @@ fn write_own_fields(out: &mut BytesMut, around: &Surroundings<'_>) {
         write_field(out, "connection", b"upgrade");
         write_field(out, "upgrade", protocol.as_bytes());
     }
+}
+
+/// As `Display` writes it; for IPv4 without the formatting machinery, which costs ten times as much.
+fn address_text(client: ClientIp) -> String {
+    let std::net::IpAddr::V4(ip) = client.get() else { return client.to_string() };
+    let mut text = String::with_capacity(15);
+    for (place, octet) in ip.octets().into_iter().enumerate() {
+        if place > 0 {
+            text.push('.');
+        }
+        for (unit, least) in [(100, 100), (10, 10), (1, 0)] {
+            if octet >= least {
+                text.push(char::from(b'0' + octet / unit % 10));
+            }
+        }
+    }
+    text
 }
 
 /// Writes one header line.
@@ -301,6 +318,14 @@ mod tests {
             assert!(!text.contains("203.0.113.99"), "{name} got through:\n{text}");
         }
         assert!(written(&[]).contains("x-forwarded-for: 192.0.2.7\r\n"));
+    }
+
+    #[test]
+    fn addresses_are_written_as_the_standard_library_does() {
+        for text in ["0.0.0.0", "1.20.100.255", "10.9.99.101", "255.255.255.255", "2001:db8::1", "::"] {
+            let client: ClientIp = text.parse().unwrap();
+            assert_eq!(address_text(client), client.to_string());
+        }
     }
 
     #[test]

@@ -133,7 +133,7 @@ impl Exchange<'_> {
             return self.own(own, parts, &mut body).await;
         }
         // inspect: closed on a verdict, open (and told) when the engine itself fails.
-        let mut inspection = inspection::Inspection::begin(&self.core.shared.engine, &route.policy);
+        let mut inspection = inspection::Inspection::begin(self.core, &route.policy);
         let judged = inspection.request_head(&parts, &target);
         self.judge(&mut inspection, judged, &parts.method)?;
         if !body.is_empty() && inspection.wants_request_body() {
@@ -401,7 +401,7 @@ impl Exchange<'_> {
         let mut fresh_only = false;
         loop {
             let server = self.live.balancer.choose(&tried).cloned().ok_or(UpstreamError::NoneUp)?;
-            self.ending.record.upstream = Some(server.name.as_str().into());
+            self.ending.record.upstream = Some(server.name.clone());
             let pooled = if fresh_only { None } else { self.core.pool.take(&server) };
             let wire = match pooled {
                 Some(wire) => wire,

@@ -1,6 +1,6 @@
 //! What all cores share, what each has for itself, and how the whole starts, changes and stops.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
@@ -13,7 +13,7 @@ use arc_swap::ArcSwap;
 use storeward_base::{AddressBlock, AddressList, Clock, Entropy, RequestId, Timestamp};
 use storeward_events::edge::{UpstreamDown, UpstreamUp};
 use storeward_host::{Emission, Emit, Stages, Stop};
-use storeward_inspect::Engine;
+use storeward_inspect::{Engine, Known};
 
 use crate::access::AccessWriter;
 use crate::bans::BanBook;
@@ -23,7 +23,7 @@ use crate::config::{
     ConfigError, HeadersSection, InspectSection, LimitsSection, Listen, Look, RouteEntry, ServerEntry,
     UpstreamSection,
 };
-use crate::guard::{FrameLimits, Timeouts};
+use crate::guard::{FrameLimits, Spare, Timeouts};
 use crate::routes::Routes;
 use crate::upstream::health::Change;
 use crate::upstream::{Balancer, IdlePool, Server};
@@ -161,9 +161,9 @@ impl Shared {
         let event = match change {
             Change::None => return,
             Change::WentDown => {
-                UpstreamDown { upstream: server.name.clone(), reason: code.to_owned() }.into()
+                UpstreamDown { upstream: server.name.to_string(), reason: code.to_owned() }.into()
             }
-            Change::CameUp => UpstreamUp { upstream: server.name.clone() }.into(),
+            Change::CameUp => UpstreamUp { upstream: server.name.to_string() }.into(),
         };
         self.emit.emit(Emission { at: self.clock.now(), request: None, client: None, event });
     }
@@ -225,8 +225,36 @@ pub struct Core {
     pub shared: Arc<Shared>,
     pub pool: Rc<IdlePool>,
     pub compressors: Rc<Compressors>,
+    /// What inspection need not look at again.
+    pub known: Known,
+    /// Buffers for what HTTP/2 connections write.
+    pub spare: Rc<Spare>,
+    /// Random bytes for the ids of requests: drawn ahead, so that not every request costs a system call.
+    chance: RefCell<Chance>,
     /// Refusals told in this second.
     told: Cell<(Option<Instant>, u32)>,
+}
+
+/// Random bytes drawn from the system ahead of need; each is handed out once.
+struct Chance {
+    drawn: [u8; Chance::BYTES],
+    used: usize,
+}
+
+impl Chance {
+    const BYTES: usize = 2_560;
+
+    fn take<const N: usize>(&mut self, entropy: &dyn Entropy) -> [u8; N] {
+        loop {
+            let rest = self.drawn.get_mut(self.used..).and_then(|rest| rest.first_chunk_mut::<N>());
+            if let Some(bytes) = rest {
+                self.used += N;
+                return std::mem::replace(bytes, [0; N]);
+            }
+            entropy.fill(&mut self.drawn);
+            self.used = 0;
+        }
+    }
 }
 
 impl std::fmt::Debug for Core {
@@ -240,11 +268,19 @@ const REFUSALS_PER_SECOND: u32 = 10;
 
 impl Core {
     pub fn new(shared: Arc<Shared>) -> Self {
-        Core { shared, pool: Rc::default(), compressors: Rc::default(), told: Cell::new((None, 0)) }
+        Core {
+            shared,
+            pool: Rc::default(),
+            compressors: Rc::default(),
+            known: Known::default(),
+            spare: Rc::default(),
+            chance: RefCell::new(Chance { drawn: [0; Chance::BYTES], used: Chance::BYTES }),
+            told: Cell::new((None, 0)),
+        }
     }
 
     pub fn request_id(&self, at: Timestamp) -> RequestId {
-        RequestId::at(at, self.shared.entropy.as_ref())
+        RequestId::of(at, self.chance.borrow_mut().take(self.shared.entropy.as_ref()))
     }
 
     /// Whether one more refusal may go into the ledger: a flood of garbage must not become a flood of events.

@@ -29,6 +29,9 @@ pub fn server_config(store: Arc<CertificateStore>) -> Result<Arc<ServerConfig>, 
         .with_cert_resolver(store);
     config.alpn_protocols = [HTTP_2, HTTP_1, ACME_TLS].map(<[u8]>::to_vec).to_vec();
     config.ticketer = aws_lc_rs::Ticketer::new().map_err(CertificateError::making)?;
+    // One ticket a connection: HTTP/2 browsers hold one connection, and each ticket costs a seal and a write. A
+    // resumption brings a new one.
+    config.send_tls13_tickets = 1;
     config.max_early_data_size = 0;
     Ok(Arc::new(config))
 }

@@ -129,8 +129,9 @@ impl Connection {
 
     pub(super) fn enter(&self, stage: Stage) {
         let before = self.stage.swap(stage as u8, Relaxed);
-        // HTTP/2 has no stage of its own for "no stream open": each frame restarts its idle clock.
-        if before != stage as u8 || matches!(stage, Stage::Idle | Stage::Http2) {
+        // HTTP/2 has no stage of its own for "no stream open": each frame restarts its idle clock. On HTTP/1.1 what begins
+        // and ends idle was a whole request, whose end restarts it.
+        if before != stage as u8 || stage == Stage::Http2 {
             self.stage_since_ms.store(self.now_ms(), Relaxed);
         }
     }

@@ -76,9 +76,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> GuardedIo<S> {
         }
     }
 
+    pub(super) fn inner_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// Everything h2 had to say is out, or the client does not take it.
+    pub(super) fn turn_ended(&self, all_out: bool) {
+        self.shared.has_flushed(all_out);
+    }
+
     /// Reads `bytes` strictly; the error tells how many of them may be passed on.
     fn inspect(&mut self, bytes: &[u8]) -> Result<(), usize> {
-        let now_ms = self.shared.now_ms();
         match &mut self.reader {
             Reader::Http1(framing) => {
                 if framing.phase() != Phase::Body {
@@ -110,7 +118,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> GuardedIo<S> {
                 })
             }
             Reader::Http2(frames) => {
-                let result = frames.read(bytes, now_ms);
+                let result = frames.read(bytes, self.shared.now_ms());
                 let phase = frames.phase();
                 if frames.is_spent() {
                     self.shared.drain();

@@ -6,12 +6,13 @@ use bytes::Bytes;
 use http::HeaderMap;
 use http::request::Parts;
 use storeward_inspect::{
-    BodyEnd, BodyPlan, Engine, HeaderSource, HttpVersion, Mode, Policy, Reason, RequestHead, ResponseHead,
-    RuleMatch, Severity, Transaction, Verdict,
+    BodyEnd, BodyPlan, HeaderSource, HttpVersion, Mode, Policy, Reason, RequestHead, ResponseHead, RuleMatch,
+    Severity, Transaction, Verdict,
 };
 
 use crate::body::{BodyError, ClientBody};
 use crate::canonical::Target;
+use crate::server::Core;
 
 /// The engine panicked: a bug of ours. The request passes, and staff are told.
 #[derive(Debug)]
@@ -32,8 +33,9 @@ pub(super) struct Inspection<'e> {
 }
 
 impl<'e> Inspection<'e> {
-    pub(super) fn begin(engine: &'e Engine, policy: &'e Policy) -> Self {
-        let transaction = (policy.mode != Mode::Off).then(|| engine.transaction(policy));
+    pub(super) fn begin(core: &'e Core, policy: &'e Policy) -> Self {
+        let engine = &core.shared.engine;
+        let transaction = (policy.mode != Mode::Off).then(|| engine.transaction_with(policy, &core.known));
         Inspection { transaction, policy }
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::pin::Pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -51,7 +52,9 @@ impl Exchange<'_> {
         if let Some(instead) = stages::tell(&mut session, head.status, &mut headers, seen).await {
             return Ok(instead);
         }
-        let authority = self.live.authority(&target.host);
+        // Only a redirect asks for it.
+        let redirects = headers.contains_key(header::LOCATION);
+        let authority = if redirects { self.live.authority(&target.host) } else { String::new() };
         let outside = Place { host: &target.host, authority: &authority, upstream: &server.name };
         response::harden(&mut headers, &route.headers, outside);
         let compressors = &self.core.compressors;
@@ -75,8 +78,7 @@ impl Exchange<'_> {
             (true, false) => Mask::Text,
         };
         let length = body.size_hint().exact().and_then(|rest| usize::try_from(rest).ok());
-        let length =
-            length.map(|rest| rest + ahead.iter().filter_map(Frame::data_ref).map(Bytes::len).sum::<usize>());
+        let length = length.map(|rest| rest + data_length(&ahead));
         let gzip = coding.choose(compressors, head.status, &mut headers, length);
         let flow = Flow { ahead, rest: Box::new(body), mask, gzip };
         Ok(Answer::Stream(parts(head.status, headers), flow))
@@ -93,22 +95,55 @@ async fn read_ahead(
     cap: usize,
     ahead: &mut VecDeque<Frame<Bytes>>,
 ) -> std::io::Result<(Bytes, BodyEnd)> {
-    let mut seen = BytesMut::new();
-    while seen.len() < cap {
-        let next = std::future::poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx));
-        let Ok(frame) = tokio::time::timeout(PATIENCE, next).await else {
-            return Ok((seen.freeze(), BodyEnd::Truncated));
-        };
-        let Some(frame) = frame.transpose()? else {
-            return Ok((seen.freeze(), BodyEnd::Complete));
-        };
-        if let Some(data) = frame.data_ref() {
-            let room = cap - seen.len();
-            seen.extend_from_slice(data.get(..room).unwrap_or(data));
+    let mut count = 0;
+    let end = loop {
+        if body.is_end_stream() {
+            break BodyEnd::Complete;
         }
+        if count >= cap {
+            break BodyEnd::Truncated;
+        }
+        let mut next = std::future::poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx));
+        // What is at hand needs no clock.
+        let frame = match poll_once(&mut next).await {
+            Poll::Ready(frame) => frame,
+            Poll::Pending => match tokio::time::timeout(PATIENCE, next).await {
+                Ok(frame) => frame,
+                Err(_) => break BodyEnd::Truncated,
+            },
+        };
+        let Some(frame) = frame.transpose()? else { break BodyEnd::Complete };
+        count += frame.data_ref().map_or(0, Bytes::len);
         ahead.push_back(frame);
+    };
+    Ok((joined(ahead, cap), end))
+}
+
+/// Polls a future once and gives what that said.
+async fn poll_once<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
+    std::future::poll_fn(|cx| Poll::Ready(Pin::new(&mut *future).poll(cx))).await
+}
+
+/// The data of the frames up to the cap; a single frame is not copied.
+fn joined(frames: &VecDeque<Frame<Bytes>>, cap: usize) -> Bytes {
+    let mut parts = frames.iter().filter_map(Frame::data_ref);
+    let (first, second) = (parts.next(), parts.next());
+    match (first, second) {
+        (None, _) => Bytes::new(),
+        (Some(only), None) => only.slice(..only.len().min(cap)),
+        (Some(first), Some(second)) => {
+            let mut all = BytesMut::with_capacity(cap.min(data_length(frames)));
+            for part in [first, second].into_iter().chain(parts) {
+                let room = cap - all.len();
+                all.extend_from_slice(part.get(..room).unwrap_or(part));
+            }
+            all.freeze()
+        }
     }
-    Ok((seen.freeze(), BodyEnd::Truncated))
+}
+
+fn data_length(frames: &VecDeque<Frame<Bytes>>) -> usize {
+    frames.iter().filter_map(Frame::data_ref).map(Bytes::len).sum()
 }
 
 /// A 103 as it goes to an HTTP/1.1 client: only what RFC 8297 is about.

@@ -376,8 +376,8 @@ impl UpstreamBody {
                     Err(e) => return Poll::Ready(Some(Err(e))),
                 },
                 Reading::Length(left) | Reading::Chunk(left) => {
-                    let large = u64::try_from(LARGE_READ).is_ok_and(|l| left >= l);
-                    ready!(self.poll_more(cx, if large { LARGE_READ } else { READ }))?;
+                    let room = usize::try_from(left).unwrap_or(LARGE_READ).clamp(READ, LARGE_READ);
+                    ready!(self.poll_more(cx, room))?;
                 }
                 Reading::ChunkSize | Reading::ChunkEnd | Reading::Trailers => {
                     ready!(self.poll_more(cx, READ))?

@@ -1,5 +1,7 @@
 //! Reads a response head strictly (RFC 9112); what has two readings is an error.
 
+use std::mem::MaybeUninit;
+
 use bytes::{Bytes, BytesMut};
 use http::StatusCode;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -32,9 +34,10 @@ pub struct Head {
 
 /// Takes one head from the front of `buffer`; `None` when it is not whole yet.
 pub fn take_head(buffer: &mut BytesMut, asked_head: bool) -> Result<Option<Head>, &'static str> {
-    let mut slots = [httparse::EMPTY_HEADER; HEADERS];
-    let mut parsed = httparse::Response::new(&mut slots);
-    let length = match parsed.parse(buffer) {
+    let mut slots = [const { MaybeUninit::uninit() }; HEADERS];
+    let mut parsed = httparse::Response::new(&mut []);
+    let strict = httparse::ParserConfig::default();
+    let length = match strict.parse_response_with_uninit_headers(&mut parsed, buffer, &mut slots) {
         Ok(httparse::Status::Complete(length)) if length > HEAD_BYTES => {
             return Err("response.head_too_large");
         }

@@ -19,7 +19,7 @@ use super::wire::{Stream, Wire};
 /// A server as the config names it, with what is known of it now.
 pub struct Server {
     /// Scheme, host and port: its name in events and on pages.
-    pub name: String,
+    pub name: Arc<str>,
     host: String,
     port: u16,
     /// For https servers.
@@ -81,7 +81,7 @@ impl Server {
             None
         };
         Ok(Server {
-            name: format!("{}://{authority}", if secure { "https" } else { "http" }),
+            name: format!("{}://{authority}", if secure { "https" } else { "http" }).into(),
             host,
             port,
             tls,
@@ -191,7 +191,7 @@ mod tests {
     #[test]
     fn urls_are_read_or_explained() {
         let server = Server::parse("http://127.0.0.1:8080/", 1, None).unwrap();
-        assert_eq!(server.name, "http://127.0.0.1:8080");
+        assert_eq!(&*server.name, "http://127.0.0.1:8080");
         assert!(Server::parse("http://[::1]:80", 1, None).is_ok());
         for (url, why) in [
             ("shop", "http://"),

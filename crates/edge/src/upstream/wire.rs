@@ -63,7 +63,7 @@ pub struct Wire {
     pub used_at: std::time::Instant,
 }
 
-/// Reads ask for this much room; bodies known to be large ask for [`LARGE_READ`].
+/// Reads ask for this much room; bodies known to be larger ask for what is left of them, up to [`LARGE_READ`].
 pub const READ: usize = 16 * 1024;
 pub const LARGE_READ: usize = 128 * 1024;
 
