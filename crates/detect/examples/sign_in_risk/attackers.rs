@@ -1,4 +1,5 @@
-//! The attackers of Wiefling et al. (ACM TOPS 2022), all of whom know the password:
+//! Attackers modelled on the four of Wiefling et al. (ACM TOPS 2022; its data set and results were at hand, its text was
+//! not). All of them know the password:
 //!
 //! - naive: comes from anywhere in the world with a widely used browser;
 //! - VPN: knows the customer's country as well, and comes from there;
