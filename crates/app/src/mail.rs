@@ -283,6 +283,8 @@ fn key_file(data: &DataDir, selector: &str, algorithm: Algorithm) -> Done<(PathB
 #[cfg(test)]
 mod tests {
     use super::*;
+    use storeward_outbound::postbox::{Moment, Postbox, PostboxOptions};
+
     use std::os::unix::fs::PermissionsExt;
 
     #[test]
@@ -299,6 +301,53 @@ mod tests {
         for selector in ["", "../ledger", "a/b", "a.b", "a\n"] {
             assert!(key_file(&data, selector, Algorithm::Ed25519Sha256).is_err(), "{selector:?}");
         }
+    }
+
+    /// A data directory whose mail server is a postbox, and a signing key.
+    fn with_postbox(postbox: &Postbox, more: &str) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        let data = DataDir::create(folder.path()).unwrap();
+        data.ensure_keys(&SystemEntropy).unwrap();
+        let (key, _) = key_file(&data, "ed1", Algorithm::Ed25519Sha256).unwrap();
+        let text = format!(
+            "domain = 'shop.example'\n[listen]\nhttps = '127.0.0.1:0'\n[upstream]\nservers = \
+             ['http://127.0.0.1:1']\n[look]\nname = 'Kiln & Co'\n[mail]\nserver = '127.0.0.1'\nport = {}\nsecurity = \
+             'none'\nfrom = 'service@shop.example'\n{more}\n[[mail.dkim]]\nselector = 'ed1'\nkey_file = '{}'\n",
+            postbox.port(),
+            key.display()
+        );
+        std::fs::write(data.join(crate::config::FILE), text).unwrap();
+        folder
+    }
+
+    #[test]
+    fn a_test_mail_arrives_signed() {
+        let postbox = Postbox::start(PostboxOptions::default()).unwrap();
+        let folder = with_postbox(&postbox, "");
+        test_mail(folder.path(), "anna@customer.example").unwrap();
+        let mails = postbox.mails();
+        assert_eq!(mails[0].subject(), "Kiln & Co: a test mail");
+        assert!(mails[0].header("DKIM-Signature").unwrap().contains("s=ed1;"));
+        assert!(test_mail(folder.path(), "anna").unwrap_err().to_string().contains("--to"));
+        postbox.say_next(Moment::Recipient, "550 5.1.1 anna@customer.example unknown");
+        let refused = test_mail(folder.path(), "anna@customer.example").unwrap_err().to_string();
+        assert!(refused.contains("550 5.1.1") && !refused.contains("anna"), "{refused}");
+    }
+
+    #[test]
+    fn check_says_how_the_mail_server_stands() {
+        let postbox = Postbox::start(PostboxOptions::default()).unwrap();
+        let folder = with_postbox(&postbox, "");
+        let config = Config::load(folder.path()).unwrap().config;
+        let good = probe(&config).unwrap().unwrap();
+        assert!(good.contains("takes mail") && good.contains("ed1._domainkey.shop.example"), "{good}");
+        assert!(postbox.mails().is_empty());
+        postbox.say_next(Moment::Greeting, "554 5.7.1 not you");
+        let (says, todo) = probe(&config).unwrap().unwrap_err();
+        assert!(says.contains("554 5.7.1") && todo.contains("ask who runs the server"), "{says} → {todo}");
+        drop(postbox);
+        assert!(probe(&config).unwrap().is_err());
+        assert!(probe(&Config { mail: None, ..config }).is_none());
     }
 
     #[test]
