@@ -1,7 +1,8 @@
 //! The only way calls go out.
 //!
 //! **Owns** [`Client`], [`mail`] and [`sms`], the [`AllowList`] of destinations, the guard against calls into the machine's
-//! own network, the limits on time and size, and what stands in for the other side: [`recorder`] and [`postbox`].
+//! own network, the limits on time and size, and what stands in for the other side: [`recorder`], [`postbox`] and
+//! [`telephones`].
 //! **Holds** a call reaches only a destination (scheme, host and port) that was listed beforehand; the name is resolved
 //! here and the connection goes to the very address that was checked, so a name that changes its mind in between gains
 //! nothing; an address inside (loopback, private, link-local, metadata) is reached only where that exact destination is
@@ -26,6 +27,7 @@ pub mod recorder;
 mod request;
 mod settings;
 pub mod sms;
+pub mod telephones;
 mod tls;
 
 pub use address::{Place, place_of};

@@ -18,6 +18,8 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::sync::{oneshot, watch};
 
+/// So many requests are kept; the oldest goes first.
+const MOST_KEPT: usize = 10_000;
 /// More than this of a request's body is not read.
 const LARGEST_BODY_BYTES: usize = 32 * 1024 * 1024;
 
@@ -93,7 +95,8 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct State {
-    requests: Vec<Recorded>,
+    requests: VecDeque<Recorded>,
+    came: usize,
     next: VecDeque<Answer>,
     at: BTreeMap<String, Answer>,
     otherwise: Option<Answer>,
@@ -107,8 +110,12 @@ impl Shared {
     fn answer_to(&self, request: Recorded) -> Answer {
         let mut state = self.state();
         let path = request.target.split('?').next().unwrap_or_default().to_owned();
-        state.requests.push(request);
-        let count = state.requests.len();
+        state.requests.push_back(request);
+        while state.requests.len() > MOST_KEPT {
+            state.requests.pop_front();
+        }
+        state.came += 1;
+        let count = state.came;
         let told = state.next.pop_front();
         let told = told.or_else(|| state.at.get(&path).cloned()).or_else(|| state.otherwise.clone());
         drop(state);
@@ -162,12 +169,12 @@ impl Recorder {
         self.shared.state().otherwise = Some(answer);
     }
 
-    /// What was sent so far, oldest first.
+    /// What was sent so far and is kept, oldest first.
     pub fn requests(&self) -> Vec<Recorded> {
-        self.shared.state().requests.clone()
+        self.shared.state().requests.iter().cloned().collect()
     }
 
-    /// Waits until so many requests have come, and gives them all.
+    /// Waits until so many requests have ever come, and gives those that are kept.
     pub async fn wait_for(&self, count: usize) -> Vec<Recorded> {
         let mut seen = self.shared.count.subscribe();
         // The sender lives in `self`: it cannot be gone.

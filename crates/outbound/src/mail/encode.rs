@@ -73,9 +73,11 @@ pub(super) fn parameter(name: &str, value: &str) -> Vec<String> {
         return vec![format!("{name}=\"{value}\"")];
     }
     let mut pieces = vec!["utf-8''".to_owned()];
-    for byte in value.bytes() {
-        let kept = byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
-        let sign = if kept { char::from(byte).to_string() } else { format!("%{byte:02X}") };
+    // A piece holds whole characters: some readers decode each on its own.
+    for c in value.chars() {
+        let kept = c.is_ascii_alphanumeric() || "-._".contains(c);
+        let coded = || c.encode_utf8(&mut [0; 4]).bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let sign: String = if kept { c.to_string() } else { coded() };
         match pieces.last_mut() {
             Some(last) if last.len() + sign.len() <= MOST_BYTES => last.push_str(&sign),
             _ => pieces.push(sign),

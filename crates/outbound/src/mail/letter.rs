@@ -92,7 +92,8 @@ pub enum Block {
         label: Line,
         link: Link,
     },
-    /// What and what of it, such as device, place and time. Values may come from outside: they are lines.
+    /// What and what of it, such as device, place and time. A value that somebody outside chose is a
+    /// [`Line::from_outside`].
     Facts(Vec<(Line, Line)>),
     Points(Vec<String>),
 }

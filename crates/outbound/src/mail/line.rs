@@ -58,6 +58,28 @@ impl Line {
         }
     }
 
+    /// A line from words that somebody outside chose, such as a device's or a customer's name: short, and nothing in it that
+    /// a mail program makes a link of. Otherwise a stranger could have us send theirs, signed, to whom they like.
+    pub fn from_outside(text: &str, otherwise: &'static str) -> Self {
+        const LONGEST_CHARS: usize = 80;
+        let mut out = String::new();
+        let mut letters = text.chars().peekable();
+        while let Some(c) = letters.next() {
+            let next = letters.peek().copied().unwrap_or(' ');
+            match c {
+                // `evil.example`, `www.`; also with the dots that browsers take for one (UTS 46).
+                '.' | '\u{3002}' | '\u{FF0E}' | '\u{FF61}' if !next.is_ascii_digit() => out.push_str(". "),
+                // `https://`, `mailto:`; a time such as 17:38 stays.
+                ':' if !next.is_ascii_digit() => out.push_str(": "),
+                '/' if next == '/' => out.push_str("/ "),
+                '@' | '\u{FF20}' => out.push_str(" at "),
+                c => out.push(c),
+            }
+        }
+        let cut: String = out.chars().take(LONGEST_CHARS).collect();
+        Line::clean(&cut, otherwise)
+    }
+
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -86,6 +108,22 @@ impl<'de> Deserialize<'de> for Line {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_stranger_s_words_are_no_link() {
+        let check = |text: &str, expected: &str| {
+            assert_eq!(Line::from_outside(text, "-").as_str(), expected, "{text}")
+        };
+        check("Firefox 140.0 on Linux, 17:38", "Firefox 140.0 on Linux, 17:38");
+        check("Win! https://evil.example/x?y", "Win! https: / /evil. example/x?y");
+        check("www.evil.example", "www. evil. example");
+        check("pay@evil.example", "pay at evil. example");
+        check("javascript:alert(1)", "javascript: alert(1)");
+        check("evil\u{3002}example", "evil. example");
+        check("a\r\nb", "a b");
+        check("\u{200b}", "-");
+        assert_eq!(Line::from_outside(&"x".repeat(500), "-").as_str().len(), 80);
+    }
 
     #[test]
     fn a_line_has_no_second_one() {

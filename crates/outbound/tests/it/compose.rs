@@ -57,6 +57,7 @@ proptest! {
         prop_assert_eq!(received.subject(), Line::clean(&subject, "-").as_str().to_owned());
         prop_assert_eq!(received.text(), seen(&text));
         prop_assert_eq!(received.html().unwrap(), seen(&html));
+        another_reader_agrees(&mail, (&subject, &name, &text, &html), file.as_deref())?;
         // Nothing that was said became a header.
         let (head, _) = mail.split_once("\r\n\r\n").unwrap();
         let names: Vec<_> = head
@@ -69,4 +70,31 @@ proptest! {
             "MIME-Version", "Content-Type",
         ]);
     }
+}
+
+/// What a parser that is not ours makes of it.
+fn another_reader_agrees(
+    mail: &str,
+    (subject, name, text, html): (&str, &str, &str, &str),
+    file: Option<&str>,
+) -> Result<(), TestCaseError> {
+    let read = mail_parser::MessageParser::default().parse(mail.as_bytes());
+    let read = read.ok_or_else(|| TestCaseError::fail("it is read as no mail"))?;
+    let expected = |text: &str, otherwise| Some(Line::clean(text, otherwise).as_str().to_owned());
+    prop_assert_eq!(read.subject().map(str::to_owned), expected(subject, "-"));
+    let from = read.from().and_then(|from| from.first()).ok_or_else(|| TestCaseError::fail("no sender"))?;
+    prop_assert_eq!(from.name().map(str::to_owned), expected(name, "Shop"));
+    prop_assert_eq!(from.address(), Some("a@shop.example"));
+    prop_assert_eq!(read.date().map(|date| date.to_timestamp()), Some(1_795_541_880));
+    prop_assert_eq!((read.text_body_count(), read.html_body_count()), (1, 1));
+    prop_assert_eq!(seen(&read.body_text(0).unwrap_or_default()), seen(text));
+    prop_assert_eq!(seen(&read.body_html(0).unwrap_or_default()), seen(html));
+    let attached: Vec<_> = read.attachments().collect();
+    prop_assert_eq!(attached.len(), usize::from(file.is_some()));
+    if let (Some(name), Some(part)) = (file, attached.first()) {
+        use mail_parser::MimeHeaders;
+        prop_assert_eq!(part.attachment_name().map(str::to_owned), expected(name, "file"));
+        prop_assert_eq!(part.contents(), text.as_bytes());
+    }
+    Ok(())
 }

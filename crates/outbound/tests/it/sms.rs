@@ -6,6 +6,7 @@ use storeward_base::Fault;
 use storeward_outbound::mail::Outlook;
 use storeward_outbound::recorder::{Answer, Recorder};
 use storeward_outbound::sms::{Gateway, PhoneNumber, ShortMessage, SmsSection};
+use storeward_outbound::telephones::{ACCOUNT, Telephones, Text};
 
 fn secret(dir: &tempfile::TempDir) -> String {
     let path = dir.path().join("secret");
@@ -50,6 +51,30 @@ async fn twilio_s_form() {
         "To=%2B49301234567&From=%2B12125550100&Body=Code%3A%201%262%3D3%20%7Bto%7D%20%C3%A9"
     );
     assert!(!format!("{gateway:?}").contains("hunter2"));
+}
+
+#[tokio::test]
+async fn the_telephones_stand_in_for_a_gateway() {
+    let dir = tempfile::tempdir().unwrap();
+    let telephones = Telephones::start().unwrap();
+    let with = |account: &str| {
+        gateway(&format!(
+            "preset = 'twilio'\naccount = '{account}'\nsecret_file = '{}'\nfrom = 'Shop'\nurl = '{}'",
+            secret(&dir),
+            telephones.url()
+        ))
+    };
+    with(ACCOUNT).send(&message("Code: 1&2=3+4 %41 é")).await.unwrap();
+    let texts = telephones.wait_for(1).await;
+    let expected = Text {
+        to: "+49301234567".to_owned(),
+        from: "Shop".to_owned(),
+        text: "Code: 1&2=3+4 %41 é".to_owned(),
+    };
+    assert_eq!(texts, [expected]);
+    telephones.answer_next(Answer::new(503, ""));
+    assert_eq!(with(ACCOUNT).send(&message("x")).await.unwrap_err().outlook(), Outlook::Retry);
+    assert_eq!(with("AC1").send(&message("x")).await.unwrap_err().code(), "sms.refused");
 }
 
 #[tokio::test]
