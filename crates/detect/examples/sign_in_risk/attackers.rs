@@ -1,12 +1,12 @@
-//! Attackers modelled on the four of Wiefling et al. (ACM TOPS 2022; its data set and results were at hand, its text was
-//! not). All of them know the password:
+//! Attackers modelled on the four of Wiefling et al. (ACM TOPS 2022; its results and the description of its
+//! data set were at hand, its text was not). All of them know the password:
 //!
 //! - naive: comes from anywhere in the world with a widely used browser;
 //! - VPN: knows the customer's country as well, and comes from there;
 //! - targeted: knows the customer's town, browser and device, and comes from there with the like;
 //! - very targeted: real takeovers, the rows so marked.
 //!
-//! The first two come from addresses known for attacks (as in that evaluation), the third from addresses that other
+//! The first two come from addresses known for attacks, the third from addresses that other
 //! customers of the same town use, as one hires them from people. Browsers are drawn from other customers' sign-ins.
 
 use std::collections::HashMap;
