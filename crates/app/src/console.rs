@@ -167,6 +167,7 @@ fn status_of(shared: &Shared, certificates: &CertificateStore) -> SystemStatus {
             })
             .collect(),
         detects_only: live.routes.all().iter().any(|r| r.policy.mode != Mode::Block),
+        inspection_failures: shared.inspection_failures.load(std::sync::atomic::Ordering::Relaxed),
         ..SystemStatus::default()
     }
 }

@@ -15,6 +15,7 @@ use storeward_edge::bans::{BanBook, BanOptions, Responder};
 use storeward_edge::certificates::{
     CertificateConfig, CertificateStore, HttpChallenges, Keeper, KeeperParts, Source, tls,
 };
+use storeward_edge::rates::Rates;
 use storeward_edge::server::Connections;
 use storeward_edge::{Edge, Shared, Snapshot};
 use storeward_events::{Event, system};
@@ -117,6 +118,8 @@ impl Running {
             bans: bans.clone(),
             challenges,
             connections: Connections::default(),
+            rates: Rates::default(),
+            inspection_failures: std::sync::atomic::AtomicU64::new(0),
             ready: std::sync::atomic::AtomicBool::new(false),
             stages: Stages::default(),
         });

@@ -25,3 +25,4 @@ pub use finding::Finding;
 pub use first_scenarios::first_scenarios;
 pub use observation::{Observation, Outcome};
 pub use scenario::{Condition, Distinct, Group, Response, Scenario};
+pub use words::is_static;

@@ -225,7 +225,8 @@ pub(crate) fn file_name(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }
 
-pub(crate) fn is_static(path: &str) -> bool {
+/// Whether a path ends as a picture, style sheet, script or font does.
+pub fn is_static(path: &str) -> bool {
     file_name(path).rsplit_once('.').is_some_and(|(_, ending)| STATIC.hold(ending))
 }
 

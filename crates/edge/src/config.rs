@@ -9,6 +9,7 @@ use serde::Deserialize;
 use storeward_base::AddressList;
 
 use crate::guard::{FrameLimits, Timeouts};
+use crate::rates::Rate;
 
 /// `[listen]`: where clients come in.
 #[derive(Clone, Debug, Deserialize)]
@@ -73,6 +74,10 @@ pub struct LimitsSection {
     pub connections_per_client: u32,
     pub streams_per_connection: u32,
     pub streams_in_connection_life: u32,
+    /// Pages by one client, over all connections; 0 switches the limit off.
+    pub requests_per_second: u32,
+    /// So many at once after a pause.
+    pub request_burst: u32,
     pub handshake_seconds: u64,
     pub head_seconds: u64,
     pub idle_seconds: u64,
@@ -95,6 +100,8 @@ impl Default for LimitsSection {
             connections_per_client: 256,
             streams_per_connection: 100,
             streams_in_connection_life: 10_000,
+            requests_per_second: 30,
+            request_burst: 300,
             handshake_seconds: 10,
             head_seconds: 15,
             idle_seconds: 30,
@@ -116,6 +123,11 @@ impl LimitsSection {
             minimum_rate: self.minimum_bytes_per_second,
             window: Duration::from_secs(self.pace_window_seconds.max(1)),
         }
+    }
+
+    /// The general limit on requests; nothing when it is switched off.
+    pub fn rate(&self) -> Result<Option<Rate>, ConfigError> {
+        rate("limits", self.requests_per_second, Some(self.request_burst))
     }
 
     pub fn frames(&self) -> FrameLimits {
@@ -195,6 +207,11 @@ pub struct RouteEntry {
     /// Unless it is given: wherever `mask_cards` is on.
     #[serde(default)]
     pub compress: Option<bool>,
+    /// A limit of its own, beside the general one; 0 lets everybody ask as fast as they like.
+    #[serde(default)]
+    pub requests_per_second: Option<u32>,
+    #[serde(default)]
+    pub request_burst: Option<u32>,
     #[serde(default)]
     pub hsts: Option<bool>,
     #[serde(default)]
@@ -242,6 +259,16 @@ impl fmt::Display for ConfigError {
 }
 
 impl std::error::Error for ConfigError {}
+
+/// A limit as `per_second` and `burst` say; a burst that is not given is ten seconds' worth.
+pub(crate) fn rate(key: &str, per_second: u32, burst: Option<u32>) -> Result<Option<Rate>, ConfigError> {
+    if per_second > 1_000 {
+        let key = format!("{key}.requests_per_second");
+        return Err(ConfigError::new(key, "at most 1000 for one client; 0 switches the limit off"));
+    }
+    let burst = burst.unwrap_or_else(|| per_second.saturating_mul(10)).max(1);
+    Ok((per_second > 0).then_some(Rate { per_second, burst }))
+}
 
 fn root() -> String {
     "/".to_owned()

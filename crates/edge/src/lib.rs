@@ -23,6 +23,7 @@ pub mod pages;
 mod plain;
 pub mod private;
 mod proxy_protocol;
+pub mod rates;
 mod record;
 pub mod request;
 pub mod response;

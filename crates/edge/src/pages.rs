@@ -14,6 +14,8 @@ use crate::config::Look;
 pub enum Notice {
     Blocked,
     Banned,
+    /// Too many requests; the next is welcome after so many seconds.
+    Limited(u32),
     Maintenance,
     TooLarge,
     TooSlow,
@@ -44,6 +46,13 @@ impl Notice {
                 text: "Too many requests from your connection looked like an attack. Access comes back by itself. If \
                        you did nothing unusual, tell us the reference number below and we will lift it.",
                 retry_seconds: None,
+            },
+            Notice::Limited(seconds) => Words {
+                status: StatusCode::TOO_MANY_REQUESTS,
+                title: "A little slower, please",
+                text: "Many pages were asked for in a short time from your connection. Wait a few seconds and try again; \
+                       nothing in your cart is lost.",
+                retry_seconds: Some(seconds),
             },
             Notice::Maintenance => Words {
                 status: StatusCode::SERVICE_UNAVAILABLE,

@@ -65,6 +65,11 @@ impl Ending {
         }
     }
 
+    /// When the request began.
+    pub const fn started(&self) -> Instant {
+        self.started
+    }
+
     /// Microseconds since the request began.
     pub fn elapsed_us(&self) -> u64 {
         u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX)

@@ -7,6 +7,7 @@ use storeward_inspect::{Exception, Mode, Policy, RuleSelector};
 use crate::config::{
     ConfigError, ExceptionEntry, HeadersSection, InspectMode, InspectSection, LimitsSection, RouteEntry,
 };
+use crate::rates::Rate;
 
 /// Which headers are put right on responses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +38,18 @@ pub struct Route {
     /// Answers are compressed here for clients that like it.
     pub compress: bool,
     pub headers: HeaderPolicy,
+    pub pace: Pace,
+    /// Its place among the routes.
+    pub number: usize,
+}
+
+/// How fast a client may ask here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    General,
+    Own(Rate),
+    /// As fast as it likes.
+    Free,
 }
 
 /// The routes, longest path first; the last is `/`.
@@ -62,6 +75,8 @@ impl Routes {
             mask_cards: true,
             compress: true,
             headers: header_policy(headers),
+            pace: Pace::General,
+            number: 0,
         };
         let mut routes = Vec::with_capacity(entries.len() + 1);
         for entry in entries {
@@ -71,6 +86,7 @@ impl Routes {
             routes.push(default);
         }
         routes.sort_by_key(|r| std::cmp::Reverse(r.name.len()));
+        routes.iter_mut().enumerate().for_each(|(number, route)| route.number = number);
         let twice = routes.windows(2).find(|pair| matches!(pair, [a, b] if a.name == b.name));
         match twice.and_then(|pair| pair.first()) {
             Some(route) => {
@@ -124,6 +140,7 @@ fn overlay(default: &Route, entry: &RouteEntry) -> Result<Route, ConfigError> {
     route.mask_cards = entry.mask_cards.unwrap_or(route.mask_cards);
     // Where we read the answers we asked for plain text and owe the compression; where not, the shop chose for itself.
     route.compress = entry.compress.unwrap_or(route.mask_cards);
+    route.pace = pace(entry)?;
     let headers = &mut route.headers;
     if entry.hsts == Some(false) {
         headers.hsts = None;
@@ -134,6 +151,19 @@ fn overlay(default: &Route, entry: &RouteEntry) -> Result<Route, ConfigError> {
     headers.cookies = entry.cookies.unwrap_or(headers.cookies);
     headers.hide_banners = entry.hide_banners.unwrap_or(headers.hide_banners);
     Ok(route)
+}
+
+fn pace(entry: &RouteEntry) -> Result<Pace, ConfigError> {
+    let Some(per_second) = entry.requests_per_second else {
+        return match entry.request_burst {
+            None => Ok(Pace::General),
+            Some(_) => {
+                Err(ConfigError::new("route.request_burst", "give requests_per_second of this route as well"))
+            }
+        };
+    };
+    let own = crate::config::rate("route", per_second, entry.request_burst)?;
+    Ok(own.map_or(Pace::Free, Pace::Own))
 }
 
 const fn mode(wanted: InspectMode) -> Mode {
@@ -237,6 +267,8 @@ mod tests {
             ("[[route]]\npath = '/a/../b'", "plain path"),
             ("[[route]]\npath = '/a'\n[[route]]\npath = '/a/'", "twice"),
             ("[[route]]\npath = '/a'\nexceptions = [{}]", "name at least one"),
+            ("[[route]]\npath = '/a'\nrequest_burst = 7", "as well"),
+            ("[[route]]\npath = '/a'\nrequests_per_second = 1001", "at most 1000"),
         ] {
             assert!(build(text).unwrap_err().to_string().contains(word), "{text}");
         }

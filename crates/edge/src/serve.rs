@@ -1,6 +1,6 @@
 //! One request, from its head to the last byte of its answer. The order of the steps is the security of the house:
 //!
-//! canonical → ban → limits → own → inspect head → inspect body → session → upstream → inspect response → session →
+//! canonical → ban → rate → limits → own → inspect head → inspect body → session → upstream → inspect response → session →
 //! headers → leak → written down.
 //!
 //! Each step says whether it fails open or closed.
@@ -8,6 +8,7 @@
 mod inspection;
 mod response;
 mod stages;
+mod verdicts;
 
 use std::convert::Infallible;
 use std::rc::Rc;
@@ -18,9 +19,9 @@ use http::{HeaderMap, Method, Request, Response, StatusCode, Version, header};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use storeward_base::{ClientIp, RequestId};
-use storeward_events::edge::{RequestBlocked, RequestFlagged, RequestRefused};
+use storeward_events::edge::RequestRefused;
 use storeward_host::Emission;
-use storeward_inspect::{RuleMatch, Verdict as Judgement};
+use storeward_inspect::RuleMatch;
 
 use crate::access::{AccessRecord, Protocol, TlsVersion, Verdict};
 use crate::body::{BodyError, ClientBody};
@@ -96,6 +97,7 @@ enum Stopped {
     Refused(Refused),
     Blocked(Box<RuleMatch>),
     Banned,
+    Limited(verdicts::Limited),
     TooLarge,
     Upstream(UpstreamError),
     /// The client's body broke off: there is nobody to answer, and hyper closes.
@@ -120,6 +122,8 @@ impl Exchange<'_> {
         self.note(&request, &target, route);
         // ban: open. Losing the book of bans must not close the shop.
         self.check_ban()?;
+        // rate: open. Losing count must not close the shop either.
+        self.check_rate(route, &target.path)?;
         // limits: closed, before a byte of the body is read.
         let on_upgrade = upgrade.then(|| hyper::upgrade::on(&mut request));
         let (mut parts, incoming) = request.into_parts();
@@ -135,11 +139,11 @@ impl Exchange<'_> {
         // inspect: closed on a verdict, open (and told) when the engine itself fails.
         let mut inspection = inspection::Inspection::begin(self.core, &route.policy);
         let judged = inspection.request_head(&parts, &target);
-        self.judge(&mut inspection, judged, &parts.method)?;
+        self.judge(&mut inspection, judged)?;
         if !body.is_empty() && inspection.wants_request_body() {
             let judged = inspection.request_body(&mut body).await;
             let judged = judged.map_err(stopped_by_body)?;
-            self.judge(&mut inspection, judged, &parts.method)?;
+            self.judge(&mut inspection, judged)?;
         }
         self.flag(&inspection, &parts.method);
         // Before anybody takes the client's cookies away: they decide whether an answer may be compressed.
@@ -207,72 +211,6 @@ impl Exchange<'_> {
         self.ending.record.route = route.name.clone();
     }
 
-    fn check_ban(&mut self) -> Result<(), Stopped> {
-        match self.core.shared.bans.check(self.client) {
-            Some(_) => Err(Stopped::Banned),
-            None => Ok(()),
-        }
-    }
-
-    /// Acts on a verdict of the engine.
-    fn judge(
-        &mut self,
-        inspection: &mut inspection::Inspection<'_>,
-        judged: Result<Judgement, inspection::EngineFault>,
-        method: &Method,
-    ) -> Result<(), Stopped> {
-        match judged {
-            Ok(Judgement::Pass) => Ok(()),
-            // There is no challenge page yet, so a request that deserves one is stopped: closed, not open.
-            Ok(Judgement::Challenge) => match inspection.heaviest() {
-                Some(found) => Err(self.block(found)),
-                None => Ok(()),
-            },
-            Ok(Judgement::Block(reason)) => {
-                let found = inspection.heaviest().unwrap_or_else(|| inspection::from_reason(&reason));
-                Err(self.block(found))
-            }
-            Err(inspection::EngineFault) => {
-                let path = self.ending.record.path.to_string();
-                self.emit(storeward_events::edge::InspectionFailed { path }.into());
-                let _ = method;
-                Ok(())
-            }
-        }
-    }
-
-    fn block(&mut self, found: RuleMatch) -> Stopped {
-        self.note_match(&found, Verdict::Blocked);
-        Stopped::Blocked(Box::new(found))
-    }
-
-    /// In detect mode a request passes, and staff see what would have happened.
-    fn flag(&mut self, inspection: &inspection::Inspection<'_>, method: &Method) {
-        let Some(found) = inspection.would_block() else { return };
-        self.note_match(&found, Verdict::Flagged);
-        self.emit(
-            RequestFlagged {
-                method: method.as_str().to_owned(),
-                path: self.ending.record.path.to_string(),
-                rule_id: found.rule_id,
-                category: found.category.as_str().to_owned(),
-                variable: found.variable,
-                matched: found.matched,
-                score: found.score,
-            }
-            .into(),
-        );
-    }
-
-    fn note_match(&mut self, found: &RuleMatch, verdict: Verdict) {
-        let record = &mut self.ending.record;
-        record.verdict = verdict;
-        record.rule_id = found.rule_id;
-        record.category = found.category.as_str().into();
-        record.variable = found.variable.as_str().into();
-        record.matched = found.matched.as_str().into();
-    }
-
     fn emission(&self, event: storeward_events::Event) -> Emission {
         Emission { at: self.ending.record.at, request: Some(self.id), client: Some(self.client), event }
     }
@@ -303,6 +241,7 @@ impl Exchange<'_> {
                 self.ending.record.verdict = Verdict::Banned;
                 (Notice::Banned, "banned")
             }
+            Stopped::Limited(limited) => (self.tell_limited(limited), limited.code),
             Stopped::TooLarge => {
                 self.ending.record.verdict = Verdict::Refused;
                 self.ending.record.reason = "body.too_large".into();
@@ -328,25 +267,6 @@ impl Exchange<'_> {
             parts.headers.insert(header::CONNECTION, header::HeaderValue::from_static("close"));
         }
         self.finish(Answer::Whole(parts, body))
-    }
-
-    /// The reference number on the page is found by staff: the event is durable before the page goes out, unless the
-    /// ledger takes longer than half a second.
-    async fn tell_block(&mut self, found: &RuleMatch) {
-        let event = RequestBlocked {
-            method: self.ending.record.method.as_str().to_owned(),
-            path: self.ending.record.path.to_string(),
-            stage: "inspect".to_owned(),
-            rule_id: found.rule_id,
-            category: found.category.as_str().to_owned(),
-            variable: found.variable.clone(),
-            matched: found.matched.clone(),
-            score: found.score,
-        };
-        let acknowledged = self.core.shared.emit.emit_acknowledged(self.emission(event.into()));
-        let limit = std::time::Duration::from_millis(500);
-        // A lost or late acknowledgement changes nothing for the client; the loss is counted by the ledger's batcher.
-        let _ = tokio::time::timeout(limit, acknowledged).await;
     }
 
     fn finish(mut self, answer: Answer) -> Response<EdgeBody> {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -24,6 +24,7 @@ use crate::config::{
     UpstreamSection,
 };
 use crate::guard::{FrameLimits, Spare, Timeouts};
+use crate::rates::{Rate, Rates};
 use crate::routes::Routes;
 use crate::upstream::health::Change;
 use crate::upstream::{Balancer, IdlePool, Server};
@@ -51,6 +52,8 @@ pub struct Snapshot {
     pub balancer: Balancer,
     pub look: Look,
     pub limits: LimitsSection,
+    /// What a client may ask on routes that say nothing else.
+    pub rate: Option<Rate>,
     pub timeouts: Timeouts,
     pub frames: FrameLimits,
     pub trusted_proxies: AddressList,
@@ -80,6 +83,7 @@ impl Snapshot {
             balancer: Balancer::new(servers),
             look: config.look.clone(),
             limits: config.limits.clone(),
+            rate: config.limits.rate()?,
             timeouts: config.limits.timeouts(),
             frames: config.limits.frames(),
             trusted_proxies: config.listen.trusted_proxies.clone(),
@@ -145,6 +149,9 @@ pub struct Shared {
     pub challenges: Arc<HttpChallenges>,
     pub connections: Connections,
     pub ready: AtomicBool,
+    pub rates: Rates,
+    /// Requests let through uninspected since the start because the engine failed on them.
+    pub inspection_failures: AtomicU64,
     /// Where other domains stand in the way of a request.
     pub stages: Stages,
 }

@@ -41,16 +41,37 @@ pub struct RequestRefused {
     pub reason: String,
 }
 
+/// A client asked faster than its limit and was told to wait. Told at most once a minute for a client.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestLimited {
+    pub path: String,
+    /// Which limit: `rate.client` or `rate.route`.
+    pub reason: String,
+    pub per_second: u32,
+}
+
+/// An answer of the shop tells what an attacker likes to know, such as a stack trace; it was passed on. Told at most once a
+/// minute for a rule.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResponseLeaked {
+    pub path: String,
+    pub rule_id: u32,
+    /// What it is, in words of ours, such as `A stack trace`.
+    pub what: String,
+    /// The matched bytes, masked.
+    pub matched: String,
+}
+
 /// Card numbers were masked before they left.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CardNumberMasked {
     pub path: String,
-    /// `response` or `query`.
+    /// Where: `response`.
     pub place: String,
     pub count: u32,
 }
 
-/// The inspection engine failed on a request; it was let through and counted.
+/// The inspection engine failed on a request; it was let through and counted. Not each one is told.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InspectionFailed {
     pub path: String,

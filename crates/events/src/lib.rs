@@ -100,6 +100,8 @@ vocabulary! {
     RequestBlocked(edge::RequestBlocked) = "edge.request_blocked", Medium, Security;
     RequestFlagged(edge::RequestFlagged) = "edge.request_flagged", Low, Security;
     RequestRefused(edge::RequestRefused) = "edge.request_refused", Low, Operations;
+    RequestLimited(edge::RequestLimited) = "edge.request_limited", Low, Operations;
+    ResponseLeaked(edge::ResponseLeaked) = "edge.response_leaked", Medium, Security;
     CardNumberMasked(edge::CardNumberMasked) = "edge.card_number_masked", High, Security;
     InspectionFailed(edge::InspectionFailed) = "edge.inspection_failed", High, Security;
     UpstreamDown(edge::UpstreamDown) = "edge.upstream_down", High, Operations;

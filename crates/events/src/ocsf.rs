@@ -37,8 +37,8 @@ const fn lifecycle(activity: u32, status: u32) -> Class {
 
 fn class_of(event: &Event) -> Class {
     match event {
-        Event::RequestBlocked(_) | Event::RequestRefused(_) => http(99, 2),
-        Event::RequestFlagged(_) | Event::CardNumberMasked(_) => http(99, 1),
+        Event::RequestBlocked(_) | Event::RequestRefused(_) | Event::RequestLimited(_) => http(99, 2),
+        Event::RequestFlagged(_) | Event::CardNumberMasked(_) | Event::ResponseLeaked(_) => http(99, 1),
         Event::FindingRaised(_) | Event::ClientBanned(_) | Event::BanLifted(_) => finding(),
         Event::EnrolmentOffered(_) => account(1),
         Event::StaffEnrolled(_) => account(2),
@@ -161,7 +161,10 @@ fn of_class(record: &Record, class: u32) -> Vec<(&'static str, Value)> {
 }
 
 fn http_parts(record: &Record) -> Vec<(&'static str, Value)> {
-    let blocked = matches!(record.event, Event::RequestBlocked(_) | Event::RequestRefused(_));
+    let blocked = matches!(
+        record.event,
+        Event::RequestBlocked(_) | Event::RequestRefused(_) | Event::RequestLimited(_)
+    );
     let (action, disposition) = if blocked { (2, 2) } else { (1, 15) };
     let mut parts = vec![("action_id", json!(action)), ("disposition_id", json!(disposition))];
     match &record.event {
@@ -175,6 +178,14 @@ fn http_parts(record: &Record) -> Vec<(&'static str, Value)> {
             parts.push(("firewall_rule", json!({ "uid": f.rule_id.to_string(), "category": f.category })));
         }
         Event::RequestRefused(r) => parts.push(("http_response", json!({ "code": r.status }))),
+        Event::RequestLimited(l) => {
+            parts.push(("http_request", request("", &l.path)));
+            parts.push(("http_response", json!({ "code": 429 })));
+        }
+        Event::ResponseLeaked(l) => {
+            parts.push(("http_request", request("", &l.path)));
+            parts.push(("firewall_rule", json!({ "uid": l.rule_id.to_string(), "category": "leak" })));
+        }
         Event::CardNumberMasked(c) => parts.push(("http_request", request("", &c.path))),
         _ => {}
     }

@@ -13,6 +13,12 @@ impl Event {
                 format!("Would have blocked {} {}: {} in {}", f.method, f.path, f.category, f.variable)
             }
             Event::RequestRefused(r) => format!("Refused a request with {}: {}", r.status, r.reason),
+            Event::RequestLimited(l) => {
+                format!("Slowed a client down on {}: over {} requests a second", l.path, l.per_second)
+            }
+            Event::ResponseLeaked(l) => {
+                format!("The shop's answer on {} tells too much: {}", l.path, l.what.to_lowercase())
+            }
             Event::CardNumberMasked(c) => {
                 format!("Masked {} card number(s) in the {} of {}", c.count, c.place, c.path)
             }

@@ -91,6 +91,14 @@ fn no_such() -> Failure {
 
 fn story(record: &AccessRecord) -> Option<Story> {
     let (headline, sentence) = match record.verdict {
+        Verdict::Pass if record.rule_id > 0 => (
+            "The shop's answer tells too much".to_owned(),
+            format!(
+                "Rule {} found what an attacker likes to know: an error, a trace, a listing or a credential. The answer went \
+                 out as it is; mend the page in the shop.",
+                record.rule_id
+            ),
+        ),
         Verdict::Pass => return None,
         Verdict::Blocked | Verdict::Flagged => {
             let what = match category_words(&record.category) {

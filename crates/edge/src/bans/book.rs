@@ -167,6 +167,11 @@ impl BanBook {
         Some(ActiveBan { until: entry.until, level: entry.level, reason: Arc::clone(&entry.reason) })
     }
 
+    /// Whether nothing is ever held against this client: it is on the never-block list, or staff are signed in there.
+    pub fn spares(&self, client: ClientIp) -> bool {
+        self.exempt.load().holds(client, self.clock.now())
+    }
+
     /// Bans the client's block for as long as its level says. A block that is banned already stays as it is.
     pub fn ban(&self, client: ClientIp, reason: &str, by: Actor) -> Result<Ban, BanRefusal> {
         self.lay(client, reason, by, None)

@@ -6,8 +6,8 @@ use bytes::Bytes;
 use http::HeaderMap;
 use http::request::Parts;
 use storeward_inspect::{
-    BodyEnd, BodyPlan, HeaderSource, HttpVersion, Mode, Policy, Reason, RequestHead, ResponseHead, RuleMatch,
-    Severity, Transaction, Verdict,
+    BodyEnd, BodyPlan, Category, HeaderSource, HttpVersion, Mode, Policy, Reason, RequestHead, ResponseHead,
+    RuleMatch, Severity, Transaction, Verdict,
 };
 
 use crate::body::{BodyError, ClientBody};
@@ -112,6 +112,12 @@ impl<'e> Inspection<'e> {
         self.transaction.as_ref().and_then(|t| t.matches().iter().max_by_key(|m| m.score).cloned())
     }
 
+    /// The first match of a rule that only reports what an answer tells.
+    pub(super) fn leak(&self) -> Option<RuleMatch> {
+        let matches = self.transaction.as_ref()?.matches();
+        matches.iter().find(|m| m.category == Category::Leak && m.score == 0).cloned()
+    }
+
     /// In detect mode: the match that would have led to a block.
     pub(super) fn would_block(&self) -> Option<RuleMatch> {
         let transaction = self.transaction.as_ref()?;
@@ -131,5 +137,20 @@ pub(super) fn from_reason(reason: &Reason) -> RuleMatch {
         variable: reason.variable.clone(),
         matched: reason.matched.clone(),
         message: "".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_of_the_engine_is_a_fault_and_ends_the_inspection() {
+        let engine = storeward_inspect::Engine::with_own_rules().unwrap();
+        let policy = Policy::default();
+        let mut inspection = Inspection { transaction: Some(engine.transaction(&policy)), policy: &policy };
+        assert!(inspection.guarded(|_| panic!("a bug of ours")).is_err());
+        assert!(inspection.transaction.is_none(), "nobody sees it half changed");
+        assert!(matches!(inspection.response_body(&Bytes::new(), BodyEnd::Complete), Ok(Verdict::Pass)));
     }
 }

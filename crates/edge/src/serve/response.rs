@@ -29,9 +29,8 @@ impl Exchange<'_> {
         let UpstreamResponse { head, mut body } = from_shop;
         let Answering { route, target, coding, server, inspection, mut session } = place;
         let mut headers = head.headers;
-        let method = self.ending.record.method.clone();
         let judged = inspection.response_head(head.status.as_u16(), &headers);
-        self.judge(inspection, judged, &method)?;
+        self.judge(inspection, judged)?;
         let text = response::is_text(&headers) && !response::is_encoded(&headers);
         let events = response::is_event_stream(&headers);
         let inspected = inspection.response_body_cap().filter(|_| text && !events);
@@ -46,7 +45,8 @@ impl Exchange<'_> {
         };
         if inspected.is_some() && !seen.is_empty() {
             let judged = inspection.response_body(&seen, end);
-            self.judge(inspection, judged, &method)?;
+            self.judge(inspection, judged)?;
+            self.note_leak(inspection);
         }
         let seen = Seen { bytes: &seen, complete: end == BodyEnd::Complete };
         if let Some(instead) = stages::tell(&mut session, head.status, &mut headers, seen).await {

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use storeward_base::{SystemClock, SystemEntropy};
-use storeward_edge::access::{AccessLog, AccessOptions, AccessRecord};
-use storeward_edge::bans::{BanBook, BanOptions};
+use storeward_detect::{Detector, Limits as DetectorLimits, first_scenarios};
+use storeward_edge::access::{AccessLog, AccessOptions, AccessRecord, Detection};
+use storeward_edge::bans::{BanBook, BanMode, BanOptions, Responder};
 use storeward_edge::certificates::{
     CertificateConfig, CertificateStore, HttpChallenges, Keeper, KeeperParts, Source, tls,
 };
+use storeward_edge::rates::Rates;
 use storeward_edge::server::Connections;
 use storeward_edge::{Edge, EdgeConfig, Shared, Snapshot};
 use storeward_host::{Emit, RecordedEmissions, Stages, Stop, Stopper};
@@ -103,13 +105,25 @@ impl TestEdge {
             "[listen]\nhttps = '127.0.0.1:0'\nhttp = '127.0.0.1:0'\n{listen}\n[upstream]\n{upstream}\n{more}"
         );
         let (config, bans) = parse(&text);
+        // Only where a test asks for it: the rest behave like attackers all the time.
+        let detects = more.contains("# detect");
         let folder = tempfile::tempdir().unwrap();
         let emitted = Arc::new(RecordedEmissions::default());
         let emit: Arc<dyn Emit> = emitted.clone();
         let clock = Arc::new(SystemClock);
         let entropy = Arc::new(SystemEntropy);
         let bans = BanBook::in_memory(bans, clock.clone(), emit.clone());
-        let access = AccessLog::open(&AccessOptions::new(folder.path()), clock.clone(), None).unwrap();
+        let access = {
+            let responder = Responder::new(bans.clone(), emit.clone(), BanMode::Ban);
+            let detection = Detection {
+                detector: Detector::new(first_scenarios(), DetectorLimits::default()),
+                on_finding: Box::new(move |finding| {
+                    responder.respond(finding);
+                }),
+            };
+            let options = AccessOptions::new(folder.path());
+            AccessLog::open(&options, clock.clone(), detects.then_some(detection)).unwrap()
+        };
         let challenges = Arc::new(HttpChallenges::default());
         let certificates = CertificateStore::new();
         let certificate = CertificateConfig { names: config.names.clone(), source: Source::Local };
@@ -134,6 +148,8 @@ impl TestEdge {
             bans: bans.clone(),
             challenges,
             connections: Connections::default(),
+            rates: Rates::default(),
+            inspection_failures: std::sync::atomic::AtomicU64::new(0),
             ready: std::sync::atomic::AtomicBool::new(false),
             stages,
         });

@@ -153,6 +153,35 @@ async fn card_numbers_do_not_leave() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_the_shop_tells_too_much_reaches_staff_and_not_a_thousand_times() {
+    let trace = "<pre>Traceback (most recent call last):\n  File app.py, customer jane@example.com</pre>";
+    let shop = FakeShop::start(move |asked| match asked.target() {
+        "/sql" => Reply::with("Content-Type: text/html\r\n", "You have an error in your SQL syntax near x"),
+        "/fine" => Reply::with("Content-Type: text/html\r\n", "<p>fine</p>"),
+        _ => Reply::with("Content-Type: text/html\r\n", trace),
+    })
+    .await;
+    let edge = TestEdge::start(&[shop.url()], "");
+    for n in 0..50 {
+        let page = edge.get(&format!("/broken/{n}")).await;
+        assert_eq!((page.status, page.text().as_str()), (200, trace), "it is reported, not stopped");
+    }
+    assert_eq!(edge.get("/sql").await.status, 200);
+    assert_eq!(edge.get("/fine").await.status, 200);
+    let records = edge.records();
+    let of = |rule: u32| records.iter().filter(|r| r.rule_id == rule).collect::<Vec<_>>();
+    assert_eq!((of(27_120).len(), of(27_110).len(), of(0).len()), (50, 1, 1), "all are found in Explore");
+    let one = of(27_110)[0];
+    assert_eq!((one.verdict, one.category.as_ref(), one.path.as_ref()), (Verdict::Pass, "leak", "/sql"));
+    let told = edge.emitted.of_kind("edge.response_leaked");
+    let trace_told = told.iter().filter(|e| format!("{:?}", e.event).contains("27120")).count();
+    assert!((1..=6).contains(&trace_told), "{trace_told} events of fifty broken pages");
+    assert_eq!(told.len(), trace_told + 1, "another rule has its own say");
+    assert!(!format!("{told:?}").contains("jane"), "{told:?}");
+    edge.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_ban_turns_away_at_once_and_lifting_it_lets_in() {
     let shop = FakeShop::start(|_| Reply::ok("x")).await;
     let edge = TestEdge::start(&[shop.url()], "[bans]\nnever_block = []\n");

@@ -9,6 +9,7 @@ mod http2;
 mod inspecting;
 mod limits;
 mod proxying;
+mod rates;
 mod readers;
 mod slow;
 mod smuggling;

@@ -1,0 +1,175 @@
+//! What becomes of a request that is not ordinary: banned, too fast, blocked, flagged; and of an answer that tells too much.
+
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use http::Method;
+use storeward_events::edge::{
+    InspectionFailed, RequestBlocked, RequestFlagged, RequestLimited, ResponseLeaked,
+};
+use storeward_inspect::{RuleMatch, Verdict as Judgement};
+
+use super::{Exchange, Stopped, inspection};
+use crate::access::Verdict;
+use crate::pages::Notice;
+use crate::rates::{Bucket, Cost, Rate};
+use crate::routes::{Pace, Route};
+
+/// Which limit a request went over.
+pub(super) struct Limited {
+    /// Stands in the access record and in problem+json.
+    pub(super) code: &'static str,
+    rate: Rate,
+    wait: Duration,
+}
+
+impl Exchange<'_> {
+    pub(super) fn check_ban(&mut self) -> Result<(), Stopped> {
+        match self.core.shared.bans.check(self.client) {
+            Some(_) => Err(Stopped::Banned),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn check_rate(&self, route: &Route, path: &str) -> Result<(), Stopped> {
+        let own = match route.pace {
+            Pace::Free => return Ok(()),
+            Pace::General => None,
+            Pace::Own(rate) => Some(rate),
+        };
+        if self.live.rate.is_none() && own.is_none() {
+            return Ok(());
+        }
+        let shared = &self.core.shared;
+        let (block, cost, now) = (self.client.block(), Cost::of(path), self.ending.started());
+        let general = self.live.rate.map(|rate| ("rate.client", Bucket::Client(block), rate));
+        let own = own.map(|rate| ("rate.route", Bucket::ClientOnRoute(block, route.number), rate));
+        for (code, bucket, rate) in general.into_iter().chain(own) {
+            if let Err(wait) = shared.rates.spend(bucket, rate, cost, now)
+                && !shared.bans.spares(self.client)
+            {
+                return Err(Stopped::Limited(Limited { code, rate, wait }));
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes it down; tells the ledger once a minute for a client, for there may be thousands.
+    pub(super) fn tell_limited(&mut self, limited: &Limited) -> Notice {
+        self.ending.record.verdict = Verdict::Limited;
+        self.ending.record.reason = limited.code.into();
+        let told = Bucket::Told(self.client.block());
+        let may_tell =
+            self.core.shared.rates.may_tell(told, Duration::from_secs(60), 1, self.ending.started());
+        if may_tell && self.core.may_tell_refusal() {
+            let event = RequestLimited {
+                path: self.ending.record.path.to_string(),
+                reason: limited.code.to_owned(),
+                per_second: limited.rate.per_second,
+            };
+            self.emit(event.into());
+        }
+        let seconds = limited.wait.as_secs() + u64::from(limited.wait.subsec_nanos() > 0);
+        Notice::Limited(u32::try_from(seconds.max(1)).unwrap_or(u32::MAX))
+    }
+
+    /// Acts on a verdict of the engine.
+    pub(super) fn judge(
+        &mut self,
+        inspection: &mut inspection::Inspection<'_>,
+        judged: Result<Judgement, inspection::EngineFault>,
+    ) -> Result<(), Stopped> {
+        match judged {
+            Ok(Judgement::Pass) => Ok(()),
+            // There is no challenge page yet, so a request that deserves one is stopped: closed, not open.
+            Ok(Judgement::Challenge) => match inspection.heaviest() {
+                Some(found) => Err(self.block(found)),
+                None => Ok(()),
+            },
+            Ok(Judgement::Block(reason)) => {
+                let found = inspection.heaviest().unwrap_or_else(|| inspection::from_reason(&reason));
+                Err(self.block(found))
+            }
+            Err(inspection::EngineFault) => {
+                self.core.shared.inspection_failures.fetch_add(1, Relaxed);
+                // Whoever finds a request that breaks the engine could otherwise flood the ledger with it.
+                if self.core.may_tell_refusal() {
+                    let path = self.ending.record.path.to_string();
+                    self.emit(InspectionFailed { path }.into());
+                }
+                Ok(())
+            }
+        }
+    }
+
+    pub(super) fn block(&mut self, found: RuleMatch) -> Stopped {
+        self.note_match(&found, Verdict::Blocked);
+        Stopped::Blocked(Box::new(found))
+    }
+
+    /// In detect mode a request passes, and staff see what would have happened.
+    pub(super) fn flag(&mut self, inspection: &inspection::Inspection<'_>, method: &Method) {
+        let Some(found) = inspection.would_block() else { return };
+        self.note_match(&found, Verdict::Flagged);
+        self.emit(
+            RequestFlagged {
+                method: method.as_str().to_owned(),
+                path: self.ending.record.path.to_string(),
+                rule_id: found.rule_id,
+                category: found.category.as_str().to_owned(),
+                variable: found.variable,
+                matched: found.matched,
+                score: found.score,
+            }
+            .into(),
+        );
+    }
+
+    pub(super) fn note_match(&mut self, found: &RuleMatch, verdict: Verdict) {
+        let record = &mut self.ending.record;
+        record.verdict = verdict;
+        record.rule_id = found.rule_id;
+        record.category = found.category.as_str().into();
+        record.variable = found.variable.as_str().into();
+        record.matched = found.matched.as_str().into();
+    }
+
+    /// What the shop should not have shown: written down with each answer, told to the ledger once a minute for a rule,
+    /// for a broken shop shows it on every page.
+    pub(super) fn note_leak(&mut self, inspection: &inspection::Inspection<'_>) {
+        let Some(found) = inspection.leak() else { return };
+        if self.ending.record.verdict == Verdict::Pass {
+            self.note_match(&found, Verdict::Pass);
+        }
+        let told = Bucket::ToldOfRule(found.rule_id);
+        let now = self.ending.started();
+        if self.core.shared.rates.may_tell(told, Duration::from_secs(60), 5, now) {
+            let event = ResponseLeaked {
+                path: self.ending.record.path.to_string(),
+                rule_id: found.rule_id,
+                what: found.message.to_string(),
+                matched: found.matched,
+            };
+            self.emit(event.into());
+        }
+    }
+
+    /// The reference number on the page is found by staff: the event is durable before the page goes out, unless the
+    /// ledger takes longer than half a second.
+    pub(super) async fn tell_block(&mut self, found: &RuleMatch) {
+        let event = RequestBlocked {
+            method: self.ending.record.method.as_str().to_owned(),
+            path: self.ending.record.path.to_string(),
+            stage: "inspect".to_owned(),
+            rule_id: found.rule_id,
+            category: found.category.as_str().to_owned(),
+            variable: found.variable.clone(),
+            matched: found.matched.clone(),
+            score: found.score,
+        };
+        let acknowledged = self.core.shared.emit.emit_acknowledged(self.emission(event.into()));
+        let limit = std::time::Duration::from_millis(500);
+        // A lost or late acknowledgement changes nothing for the client; the loss is counted by the ledger's batcher.
+        let _ = tokio::time::timeout(limit, acknowledged).await;
+    }
+}
