@@ -138,14 +138,7 @@ impl Exchange<'_> {
         }
         // inspect: closed on a verdict, open (and told) when the engine itself fails.
         let mut inspection = inspection::Inspection::begin(self.core, &route.policy);
-        let judged = inspection.request_head(&parts, &target);
-        self.judge(&mut inspection, judged)?;
-        if !body.is_empty() && inspection.wants_request_body() {
-            let judged = inspection.request_body(&mut body).await;
-            let judged = judged.map_err(stopped_by_body)?;
-            self.judge(&mut inspection, judged)?;
-        }
-        self.flag(&inspection, &parts.method);
+        self.inspect(&mut inspection, &parts, &target, &mut body).await?;
         // Before anybody takes the client's cookies away: they decide whether an answer may be compressed.
         let coding = coding::Wish::of(&parts, route.compress, &self.live.names);
         // session: closed. It alone knows which of the shop's cookies this client may use.

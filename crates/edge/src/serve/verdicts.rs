@@ -4,13 +4,16 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use http::Method;
+use http::request::Parts;
 use storeward_events::edge::{
     InspectionFailed, RequestBlocked, RequestFlagged, RequestLimited, ResponseLeaked,
 };
 use storeward_inspect::{RuleMatch, Verdict as Judgement};
 
-use super::{Exchange, Stopped, inspection};
+use super::{Exchange, Stopped, inspection, stopped_by_body};
 use crate::access::Verdict;
+use crate::body::ClientBody;
+use crate::canonical::Target;
 use crate::pages::Notice;
 use crate::rates::{Bucket, Cost, Rate};
 use crate::routes::{Pace, Route};
@@ -71,6 +74,25 @@ impl Exchange<'_> {
         }
         let seconds = limited.wait.as_secs() + u64::from(limited.wait.subsec_nanos() > 0);
         Notice::Limited(u32::try_from(seconds.max(1)).unwrap_or(u32::MAX))
+    }
+
+    /// Shows the engine a request: its head, then its body.
+    pub(super) async fn inspect(
+        &mut self,
+        inspection: &mut inspection::Inspection<'_>,
+        parts: &Parts,
+        target: &Target,
+        body: &mut ClientBody,
+    ) -> Result<(), Stopped> {
+        let judged = inspection.request_head(parts, target);
+        self.judge(inspection, judged)?;
+        if !body.is_empty() && inspection.wants_request_body() {
+            let judged = inspection.request_body(body).await;
+            let judged = judged.map_err(stopped_by_body)?;
+            self.judge(inspection, judged)?;
+        }
+        self.flag(inspection, &parts.method);
+        Ok(())
     }
 
     /// Acts on a verdict of the engine.
