@@ -92,6 +92,9 @@ async fn read_v2<S: AsyncRead + Unpin>(stream: &mut S) -> io::Result<Option<Sock
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
     use super::*;
 
     async fn check(bytes: &[u8], expected: Result<Option<&str>, &str>) {
@@ -130,5 +133,66 @@ mod tests {
         check(&v2(0x21, 0x11, &[192]), Err("cut")).await;
         check(&v2(0x31, 0x11, &[0; 12]), Err("version")).await;
         check(&v2(0x21, 0x11, &[0; 2_000]), Err("too long")).await;
+    }
+
+    /// A header that is sound, and what it says.
+    fn header() -> impl Strategy<Value = (Vec<u8>, Option<SocketAddr>)> {
+        let v1 = (any::<SocketAddr>(), any::<u16>()).prop_map(|(source, port)| {
+            let (family, to) = if source.is_ipv4() { ("TCP4", "10.0.0.1") } else { ("TCP6", "::1") };
+            let line = format!("PROXY {family} {} {to} {} {port}\r\n", source.ip(), source.port());
+            (line.into_bytes(), Some(SocketAddr::new(source.ip(), source.port())))
+        });
+        let v2 = (any::<SocketAddr>(), vec(any::<u8>(), 0..40)).prop_map(|(source, tlvs)| {
+            let (family, from, to): (u8, Vec<u8>, usize) = match source.ip() {
+                IpAddr::V4(ip) => (0x11, ip.octets().to_vec(), 4),
+                IpAddr::V6(ip) => (0x21, ip.octets().to_vec(), 16),
+            };
+            let ports = [source.port().to_be_bytes(), [1, 187]].concat();
+            let rest = [from, vec![9; to], ports, tlvs].concat();
+            let length = u16::try_from(rest.len()).unwrap().to_be_bytes();
+            let bytes = [&V2_SIGNATURE[..], &[0x21, family], &length, &rest].concat();
+            (bytes, Some(SocketAddr::new(source.ip(), source.port())))
+        });
+        let silent = prop_oneof![
+            Just(b"PROXY UNKNOWN\r\n".to_vec()),
+            Just([&V2_SIGNATURE[..], &[0x20, 0, 0, 3, 1, 2, 3]].concat())
+        ];
+        prop_oneof![v1, v2, silent.prop_map(|bytes| (bytes, None))]
+    }
+
+    fn read_now(bytes: &[u8]) -> (io::Result<Option<SocketAddr>>, usize) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let mut stream = bytes;
+        let got = runtime.block_on(read(&mut stream));
+        (got, bytes.len() - stream.len())
+    }
+
+    proptest! {
+        #[test]
+        fn a_sound_header_is_read_and_what_follows_is_left((header, source) in header(), behind in vec(any::<u8>(), 0..30)) {
+            let (got, taken) = read_now(&[header.as_slice(), &behind].concat());
+            prop_assert_eq!((got.ok(), taken), (Some(source), header.len()));
+        }
+
+        #[test]
+        fn hostile_bytes_are_bounded((header, _) in header(), at in any::<prop::sample::Index>(), put in vec(any::<u8>(), 0..4), cut in 0..6_usize, behind in vec(any::<u8>(), 0..2000)) {
+            let mut bytes = header;
+            let at = at.index(bytes.len());
+            let end = (at + cut).min(bytes.len());
+            bytes.splice(at..end, put);
+            bytes.extend(behind);
+            let (got, taken) = read_now(&bytes);
+            prop_assert!(taken <= (16 + V2_BYTES).max(V1_BYTES), "{} bytes", taken);
+            // Whatever is believed stands in the bytes as it is told.
+            if let Ok(Some(source)) = got {
+                let told = &bytes[..taken];
+                let octets = match source.ip() {
+                    IpAddr::V4(ip) => ip.octets().to_vec(),
+                    IpAddr::V6(ip) => ip.octets().to_vec(),
+                };
+                let as_text = String::from_utf8_lossy(told).split(' ').any(|word| word.parse() == Ok(source.ip()));
+                prop_assert!(as_text || told.windows(octets.len()).any(|window| window == octets));
+            }
+        }
     }
 }

@@ -444,6 +444,9 @@ fn take(rest: &[u8], left: u64) -> (usize, u64) {
 }
 
 #[cfg(test)]
+mod against_hyper;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -168,6 +168,9 @@ fn read_connection_field(
 }
 
 #[cfg(test)]
+mod against_hyper;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
