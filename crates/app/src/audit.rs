@@ -86,7 +86,7 @@ fn verify(at: &Directory, anchors: &[PathBuf], json: bool) -> Done {
         );
     } else if report.first_fault.is_none() {
         println!(
-            "Every signature holds: {} entries ({} of them forgotten in time), {} signed checkpoints, root {root}.",
+            "Every signature holds: {} entries ({} of them forgotten in time), {} signed checkpoint(s), root {root}.",
             report.entries, report.forgotten, report.checkpoints
         );
     }

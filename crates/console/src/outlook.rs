@@ -5,8 +5,10 @@ use storeward_base::Timestamp;
 use crate::level::Level;
 use crate::status::SystemStatus;
 
-/// A certificate that ends within this many days, and is not yet replaced, needs a look. ACME renews at 30 days left.
+/// A certificate that somebody else renews needs a look when it ends within this many days.
 const CERTIFICATE_SOON_DAYS: u64 = 14;
+/// One that we renew ourselves, at two thirds of its life or before, needs one only when that has long been due.
+const OWN_CERTIFICATE_SOON_DAYS: u64 = 1;
 const DAY_SECONDS: u64 = 86_400;
 
 /// What the sentence is made of.
@@ -106,9 +108,14 @@ fn certificate_problems(picture: &Picture<'_>, problems: &mut Vec<Problem>) {
         let names = certificate.names.join(", ");
         let days = certificate.not_after.since(picture.now).as_secs() / DAY_SECONDS;
         let why = certificate.problem.as_deref();
+        let soon = match certificate.source.as_str() {
+            "files" => CERTIFICATE_SOON_DAYS,
+            _ if why.is_some() => CERTIFICATE_SOON_DAYS,
+            _ => OWN_CERTIFICATE_SOON_DAYS,
+        };
         let (level, what) = if certificate.not_after <= picture.now {
             (Level::Bad, format!("The certificate for {names} ended on {}.", day(certificate.not_after)))
-        } else if days < CERTIFICATE_SOON_DAYS && (why.is_some() || certificate.source != "acme") {
+        } else if days < soon {
             (Level::Warn, format!("The certificate for {names} ends in {}.", counted(days, "day", "days")))
         } else if let Some(why) = why {
             (Level::Warn, format!("A new certificate for {names} could not be had: {why}."))

@@ -2,6 +2,7 @@
 
 use storeward_base::RequestId;
 use storeward_edge::access::{AccessRecord, Condition, Field, Filter, Operator, Verdict};
+use storeward_events::words;
 use storeward_web::askama::Template;
 use storeward_web::assets;
 use storeward_web::{Failure, Moment, render};
@@ -52,7 +53,7 @@ impl RequestRow {
             status: Badge::new(status_level(record.status), status),
             verdict: verdict_badge(record.verdict),
             verdict_link: only(filter, Field::Verdict, record.verdict.name()),
-            category: category_words(&record.category).to_owned(),
+            category: words::category(&record.category).to_owned(),
             why: why(record),
             client: record.client.to_string(),
             client_link: only(filter, Field::Client, &record.client.to_string()),
@@ -135,36 +136,13 @@ pub fn verdict_badge(verdict: Verdict) -> Badge {
     Badge { level, icon, word: word.to_owned() }
 }
 
-/// Plain words for a category of the inspection.
-pub fn category_words(category: &str) -> &str {
-    match category {
-        "sql_injection" => "SQL injection",
-        "cross_site_scripting" => "cross-site scripting",
-        "path_traversal" => "path traversal",
-        "sensitive_file" => "sensitive file",
-        "command_injection" => "command injection",
-        "template_injection" => "template injection",
-        "php_injection" => "PHP injection",
-        "java_injection" => "Java injection",
-        "server_side_request_forgery" => "server-side request forgery",
-        "nosql_injection" => "NoSQL injection",
-        "prototype_pollution" => "prototype pollution",
-        "ldap_injection" => "LDAP injection",
-        "xml_injection" => "XML injection",
-        "protocol" => "broken protocol",
-        "upload" => "dangerous upload",
-        "leak" => "leak in the answer",
-        other => other,
-    }
-}
-
 /// What a stopped request was stopped for, in a few words.
 fn why(record: &AccessRecord) -> String {
     if !record.category.is_empty() {
-        return category_words(&record.category).to_owned();
+        return words::category(&record.category).to_owned();
     }
     if !record.reason.is_empty() {
-        return record.reason.to_string();
+        return words::reason(&record.reason).to_owned();
     }
     match record.verdict {
         Verdict::Banned => "address is banned".to_owned(),

@@ -15,6 +15,7 @@ pub mod post;
 mod sentence;
 pub mod staff;
 pub mod system;
+pub mod words;
 
 use serde::{Deserialize, Serialize};
 use storeward_base::{Actor, EventId, RequestId, Timestamp};

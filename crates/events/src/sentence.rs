@@ -1,18 +1,29 @@
 //! One line of plain words for each event.
 
-use crate::Event;
+use crate::{Event, words};
 
 impl Event {
     /// What happened, for a person who does not know the code.
     pub fn sentence(&self) -> String {
         match self {
             Event::RequestBlocked(b) => {
-                format!("Blocked {} {}: {} in {}", b.method, b.path, b.category, b.variable)
+                format!("Blocked {} {}: {} in {}", b.method, b.path, words::category(&b.category), b.variable)
             }
             Event::RequestFlagged(f) => {
-                format!("Would have blocked {} {}: {} in {}", f.method, f.path, f.category, f.variable)
+                format!(
+                    "Would have blocked {} {}: {} in {}",
+                    f.method,
+                    f.path,
+                    words::category(&f.category),
+                    f.variable
+                )
             }
-            Event::RequestRefused(r) => format!("Refused a request with {}: {}", r.status, r.reason),
+            Event::RequestRefused(r) if r.status == 0 => {
+                format!("Closed a connection: {}", words::reason(&r.reason))
+            }
+            Event::RequestRefused(r) => {
+                format!("Refused a request with {}: {}", r.status, words::reason(&r.reason))
+            }
             Event::RequestLimited(l) => {
                 format!("Slowed a client down on {}: over {} requests a second", l.path, l.per_second)
             }
@@ -20,7 +31,8 @@ impl Event {
                 format!("The shop's answer on {} tells too much: {}", l.path, l.what.to_lowercase())
             }
             Event::CardNumberMasked(c) => {
-                format!("Masked {} card number(s) in the {} of {}", c.count, c.place, c.path)
+                let numbers = words::counted(c.count.into(), "card number");
+                format!("Masked {numbers} in the {} of {}", c.place, c.path)
             }
             Event::InspectionFailed(i) => {
                 format!("Inspection failed on {}; the request was let through", i.path)
@@ -34,7 +46,9 @@ impl Event {
                 format!("The certificate for {} ends in {} hours", c.names.join(", "), c.hours_left)
             }
             Event::CertificateFailed(c) => format!("No certificate for {}: {}", c.names.join(", "), c.reason),
-            Event::EventsDropped(e) => format!("{} events were lost because the queue was full", e.count),
+            Event::EventsDropped(e) => {
+                format!("{} lost because the queue was full", words::counted(e.count, "event"))
+            }
             Event::FindingRaised(f) => {
                 format!("{} behaves like {} ({} observations)", f.client, f.scenario, f.observations)
             }
@@ -54,31 +68,40 @@ impl Event {
                 format!("Took the password and the second factor of {} away; they enrol again", e.staff)
             }
             Event::StaffRemoved(e) => format!("Removed {} from the staff", e.staff),
-            Event::Started(s) => format!("Storeward {} started", s.version),
-            Event::Stopped(s) => format!("Storeward stopped ({})", s.reason),
-            Event::ConfigReloaded(_) => "A changed config is in force".to_owned(),
-            Event::ConfigRefused(c) => format!("A changed config was refused: {}", c.reason),
-            Event::PostSent(p) => format!("Sent {} {} to {}", p.channel.name(), p.topic, p.recipient),
-            Event::PostFailed(p) => {
-                format!("Gave up {} {} to {}: {}", p.channel.name(), p.topic, p.recipient, p.reason)
-            }
-            Event::LedgerVerified(l) => format!("Verified the ledger's {} entries", l.entries),
-            Event::EntriesForgotten(e) => {
-                format!("Forgot {} entries of the ledger that were kept long enough", e.count())
-            }
-            Event::LedgerAccepted(l) => {
-                format!("An operator accepted the ledger as it stands ({} entries)", l.found)
-            }
-            Event::LedgerCutBack(l) => format!(
-                "The ledger does not continue where it was: {} entries were kept, {} are there ({})",
-                l.kept, l.found, l.how
-            ),
-            Event::JobFailed(j) => {
-                format!("Gave up {} ({}) after {} attempts: {}", j.kind, j.job, j.attempts, j.code)
-            }
-            other => of_customers(other).unwrap_or_else(|| other.kind().to_owned()),
+            other => of_the_program(other)
+                .or_else(|| of_customers(other))
+                .unwrap_or_else(|| other.kind().to_owned()),
         }
     }
+}
+
+/// What the program itself did.
+fn of_the_program(event: &Event) -> Option<String> {
+    Some(match event {
+        Event::Started(s) => format!("Storeward {} started", s.version),
+        Event::Stopped(s) => format!("Storeward stopped ({})", s.reason),
+        Event::ConfigReloaded(_) => "A changed config is in force".to_owned(),
+        Event::ConfigRefused(c) => format!("A changed config was refused: {}", c.reason),
+        Event::PostSent(p) => format!("Sent {} {} to {}", p.channel.name(), p.topic, p.recipient),
+        Event::PostFailed(p) => {
+            format!("Gave up {} {} to {}: {}", p.channel.name(), p.topic, p.recipient, p.reason)
+        }
+        Event::LedgerVerified(l) => format!("Verified the ledger's {} entries", l.entries),
+        Event::EntriesForgotten(e) => {
+            format!("Forgot {} entries of the ledger that were kept long enough", e.count())
+        }
+        Event::LedgerAccepted(l) => {
+            format!("An operator accepted the ledger as it stands ({} entries)", l.found)
+        }
+        Event::LedgerCutBack(l) => format!(
+            "The ledger does not continue where it was: {} entries were kept, {} are there ({})",
+            l.kept, l.found, l.how
+        ),
+        Event::JobFailed(j) => {
+            format!("Gave up {} ({}) after {} attempts: {}", j.kind, j.job, j.attempts, j.code)
+        }
+        _ => return None,
+    })
 }
 
 /// What happened to a customer's account. (A kind without a sentence is found by `tests/it.rs`.)

@@ -8,6 +8,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::HeaderMap;
 use http::StatusCode;
+use http::uri::Authority;
 use storeward_base::Entropy;
 
 use crate::csrf;
@@ -54,6 +55,7 @@ impl Site {
 pub(crate) async fn around(State(site): State<Arc<Site>>, mut request: Request, next: Next) -> Response {
     let wants = WantsPage::of(request.headers());
     let asked = request.headers().clone();
+    let authority = site.names.own_authority(request.uri(), request.headers());
     let nonce = Nonce::fresh(&*site.entropy);
     let mut response = match screen(&site, &request) {
         Err(failure) => failure.into_response(),
@@ -77,7 +79,7 @@ pub(crate) async fn around(State(site): State<Arc<Site>>, mut request: Request, 
         head.headers.extend(written_head.headers);
         response = Response::from_parts(head, body);
     }
-    headers::secure(response.headers_mut(), &nonce);
+    headers::secure(response.headers_mut(), &nonce, authority.as_ref().map(Authority::host));
     response
 }
 

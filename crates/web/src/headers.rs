@@ -28,7 +28,7 @@ impl<S: Sync> FromRequestParts<S> for Nonce {
     }
 }
 
-const FIXED: [(&str, &str); 9] = [
+const FIXED: [(&str, &str); 8] = [
     ("x-content-type-options", "nosniff"),
     ("x-frame-options", "DENY"),
     ("referrer-policy", "no-referrer"),
@@ -36,7 +36,6 @@ const FIXED: [(&str, &str); 9] = [
     ("cross-origin-resource-policy", "same-origin"),
     ("origin-agent-cluster", "?1"),
     ("x-permitted-cross-domain-policies", "none"),
-    ("strict-transport-security", "max-age=63072000"),
     (
         "permissions-policy",
         "camera=(), microphone=(), geolocation=(), payment=(), usb=(), browsing-topics=()",
@@ -44,7 +43,10 @@ const FIXED: [(&str, &str); 9] = [
 ];
 
 /// Sets them all. What is not marked as cacheable by its handler is not stored anywhere.
-pub(crate) fn secure(headers: &mut HeaderMap, nonce: &Nonce) {
+pub(crate) fn secure(headers: &mut HeaderMap, nonce: &Nonce, host: Option<&str>) {
+    if host.is_some_and(may_pin) {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=63072000"));
+    }
     for (name, value) in FIXED {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
@@ -57,4 +59,24 @@ pub(crate) fn secure(headers: &mut HeaderMap, nonce: &Nonce) {
     let policy = HeaderValue::try_from(policy).expect("a nonce in hexadecimal is a legal header value");
     headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+}
+
+/// A pin holds for all ports of a host: never one that developers share with other programs.
+fn may_pin(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    let local = host == "localhost" || host.ends_with(".localhost") || host.ends_with(".test");
+    !local && bare.parse::<std::net::IpAddr>().is_err()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_that_is_shared_with_other_programs_is_not_pinned() {
+        for host in ["localhost", "console.localhost", "127.0.0.1", "[::1]", "::1", "shop.test"] {
+            assert!(!may_pin(host), "{host}");
+        }
+        assert!(may_pin("console.shop.example"));
+    }
 }

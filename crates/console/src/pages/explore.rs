@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use storeward_base::RequestId;
 use storeward_edge::access::{Condition, Facet, Field, Filter, Operator, Page, Verdict};
+use storeward_events::words;
 use storeward_web::askama::Template;
 use storeward_web::axum::extract::{RawQuery, State};
 use storeward_web::axum::response::Response;
@@ -13,7 +14,7 @@ use super::view::{View, icons};
 use crate::accounts::{SavedView, ViewId, parse_view_name};
 use crate::app::App;
 use crate::outlook::{counted, grouped};
-use crate::rows::{self, EXPLORE, RequestRow, category_words, explore, only, without};
+use crate::rows::{self, EXPLORE, RequestRow, explore, only, without};
 
 const ROWS: usize = 50;
 /// Parts of the address that are no filter.
@@ -26,7 +27,7 @@ const SHOWN_FACETS: [&str; 8] =
 #[template(path = "explore.html", askama = storeward_web::askama)]
 struct ExplorePage<'a> {
     chips: Vec<Chip>,
-    verdicts: Vec<&'static str>,
+    verdicts: Vec<Choice>,
     views: Vec<ViewLink>,
     views_open: bool,
     query: String,
@@ -48,6 +49,13 @@ struct Chip {
     value: String,
     excludes: bool,
     remove: String,
+}
+
+/// One verdict to filter by.
+struct Choice {
+    value: &'static str,
+    word: String,
+    is_chosen: bool,
 }
 
 struct ViewLink {
@@ -84,7 +92,7 @@ pub async fn page(
     let views = app.accounts.views(view.visitor.staff).await?;
     let content = ExplorePage {
         chips: chips(&filter),
-        verdicts: Verdict::ALL.iter().map(|v| v.name()).collect(),
+        verdicts: choices(&filter),
         views: views.into_iter().map(view_link).collect(),
         views_open: query.split('&').any(|pair| pair == "views=open"),
         query: filter.to_string(),
@@ -132,6 +140,20 @@ pub async fn delete_view(
 ) -> Result<Response, Failure> {
     app.accounts.delete_view(view.visitor.staff, fields.view).await?;
     Ok(redirect("/explore?views=open"))
+}
+
+fn choices(filter: &Filter) -> Vec<Choice> {
+    let is_chosen = |name: &str| {
+        filter.conditions().iter().any(|c| c.field == Field::Verdict && !c.excludes && c.value == name)
+    };
+    Verdict::ALL
+        .iter()
+        .map(|verdict| Choice {
+            value: verdict.name(),
+            word: rows::verdict_badge(*verdict).word,
+            is_chosen: is_chosen(verdict.name()),
+        })
+        .collect()
 }
 
 fn read_filter(query: &str) -> Result<Filter, Failure> {
@@ -215,7 +237,9 @@ fn facet_list(facet: &Facet, filter: &Filter) -> Option<FacetList> {
     let most = facet.values.first()?.count;
     let line = |value: &storeward_edge::access::FacetValue| FacetLine {
         value: match field {
-            Field::Category => category_words(&value.value).to_owned(),
+            Field::Category => words::category(&value.value).to_owned(),
+            Field::Reason => words::reason(&value.value).to_owned(),
+            Field::Verdict => verdict_word(&value.value),
             _ => value.value.clone(),
         },
         count: grouped(value.count),
@@ -230,6 +254,12 @@ fn facet_list(facet: &Facet, filter: &Filter) -> Option<FacetList> {
         values: facet.values.iter().take(8).map(line).collect(),
         others,
     })
+}
+
+/// The word that rows show for a verdict.
+fn verdict_word(name: &str) -> String {
+    let known = Verdict::ALL.iter().find(|verdict| verdict.name() == name);
+    known.map_or_else(|| name.to_owned(), |verdict| rows::verdict_badge(*verdict).word)
 }
 
 fn range(page: &Page) -> String {

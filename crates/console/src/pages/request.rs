@@ -2,6 +2,7 @@
 
 use storeward_base::{AddressList, RequestId};
 use storeward_edge::access::{AccessRecord, Field, Filter, Protocol, TlsVersion, Verdict};
+use storeward_events::words;
 use storeward_store::ledger;
 use storeward_web::Failure;
 use storeward_web::askama::Template;
@@ -14,7 +15,7 @@ use super::view::{View, icons};
 use crate::app::App;
 use crate::error::Error;
 use crate::level::{Badge, Level};
-use crate::rows::{self, RequestRow, category_words, explore, only, without};
+use crate::rows::{self, RequestRow, explore, only, without};
 
 #[derive(Template)]
 #[template(path = "request.html", askama = storeward_web::askama)]
@@ -101,7 +102,7 @@ fn story(record: &AccessRecord) -> Option<Story> {
         ),
         Verdict::Pass => return None,
         Verdict::Blocked | Verdict::Flagged => {
-            let what = match category_words(&record.category) {
+            let what = match words::category(&record.category) {
                 "" => "an attack",
                 words => words,
             };
@@ -127,11 +128,11 @@ fn story(record: &AccessRecord) -> Option<Story> {
         ),
         Verdict::Limited => (
             "Turned away: too many requests".to_owned(),
-            format!("The client went over a limit ({}).", record.reason),
+            format!("The client went over a limit: {}.", words::reason(&record.reason)),
         ),
         Verdict::Refused => (
             "Refused: not a proper request".to_owned(),
-            format!("It was malformed, ambiguous, too large or too slow ({}).", record.reason),
+            format!("It was not carried out because of {}.", words::reason(&record.reason)),
         ),
     };
     Some(Story { headline, sentence, matched: record.matched.to_string() })
@@ -226,7 +227,7 @@ fn similar(record: &AccessRecord) -> Vec<Similar> {
         links.push(Similar { label: format!("The same rule, {}", record.rule_id), href });
     }
     if !record.category.is_empty() {
-        let label = format!("The same kind of attack, {}", category_words(&record.category));
+        let label = format!("The same kind of attack, {}", words::category(&record.category));
         links.push(Similar { label, href: only(&all, Field::Category, &record.category) });
     }
     if !record.user_agent.is_empty() {

@@ -13,6 +13,7 @@ use super::next;
 use super::view::{View, icons};
 use crate::accounts::{ABSOLUTE, COOKIE, SessionToken, SignInError, SignInForm};
 use crate::app::App;
+use crate::outlook::counted;
 
 const REFUSED: &str = "That did not fit. Check all three: e-mail, password and a code that was not used yet.";
 
@@ -75,9 +76,10 @@ pub async fn sign_in(
     let (status, fault) = match app.accounts.sign_in(form, client, previous).await {
         Ok(token) => return with_session(redirect(&goal), &token),
         Err(SignInError::Refused) => (StatusCode::FORBIDDEN, REFUSED.to_owned()),
-        Err(SignInError::Throttled { seconds }) => {
-            (StatusCode::TOO_MANY_REQUESTS, format!("That was too often. Try again in {seconds} seconds."))
-        }
+        Err(SignInError::Throttled { seconds }) => (
+            StatusCode::TOO_MANY_REQUESTS,
+            format!("That was too often. Try again in {}.", counted(seconds, "second", "seconds")),
+        ),
         Err(SignInError::Failed(error)) => return Err(error.into()),
     };
     let page =

@@ -68,3 +68,17 @@ both_engines!(who_comes_back_gets_what_was_missed, MIGRATIONS, async |db| {
     let text = stream.until("event: requests").await;
     assert!(text.contains("/second") && !text.contains("/first"), "{text}");
 });
+
+both_engines!(a_live_list_ends_with_its_session, MIGRATIONS, async |db| {
+    let bench = Bench::new(db);
+    let (mut browser, _) = bench.enrolled().await;
+    let cookie = format!("__Host-storeward-session={}", browser.session().unwrap());
+    let mut stream = Stream::open(&bench, &cookie, "").await;
+    stream.until("open").await;
+    let csrf = browser.get("/").await.csrf();
+    let signed_out = browser.post("/sign-out", &format!("csrf={csrf}")).await;
+    assert_eq!(signed_out.status, 303);
+    let ends = async { while let Some(Ok(_)) = stream.0.frame().await {} };
+    let ended = tokio::time::timeout(std::time::Duration::from_secs(20), ends).await;
+    assert!(ended.is_ok(), "the list goes on although its session is over");
+});

@@ -78,7 +78,7 @@ both_engines!(guessing_is_slowed_whether_the_account_exists_or_not, MIGRATIONS, 
         }
         let refused = guesser.sign_in(email, "a wrong password", "123456").await;
         assert_eq!(refused.status, 429, "{email}");
-        assert!(refused.body.contains("Try again in 1 seconds"));
+        assert!(refused.body.contains("Try again in 1 second"));
         // From elsewhere too: the budget is the account's.
         guesser.address = "203.0.113.99".parse().unwrap();
         assert_eq!(guesser.sign_in(email, "a wrong password", "123456").await.status, 429);

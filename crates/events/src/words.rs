@@ -1,0 +1,86 @@
+//! Plain words for the stable codes that stand in events and access records. `docs/security.md` explains each of them.
+
+/// What a code means, in a few words, or the code itself where a newer program wrote it.
+pub fn reason(code: &str) -> &str {
+    match code {
+        "head.bare_line_feed" | "head.bare_carriage_return" => "a line of the request ends wrongly",
+        "head.control_character" => "control characters in a header",
+        "head.request_line" => "a first line that is no request",
+        "head.version" => "an unknown version of HTTP",
+        "head.header_name" => "a header name that cannot be one",
+        "head.folded_header" => "a header folded over two lines",
+        "head.too_large" => "headers that are too large",
+        "head.too_many_headers" => "too many headers",
+        "length.invalid" => "a length that cannot be read",
+        "length.repeated" => "a length given twice",
+        "length.with_transfer_encoding" => "two lengths that differ (request smuggling)",
+        "encoding.unknown" | "encoding.repeated" | "encoding.in_http_1_0" => {
+            "a transfer encoding that is refused"
+        }
+        "host.missing" => "no host named",
+        "host.repeated" => "two hosts named",
+        "host.not_ours" => "a host that is not this shop's",
+        "host.invalid" => "a host that cannot be one",
+        "host.contradictory" => "two hosts that differ",
+        "chunk.size" | "chunk.extension" | "chunk.end" | "chunk.trailer" => "a body in broken pieces",
+        "h2.preface" | "h2.protocol" | "h2.frame_size" | "h2.compression" | "h2.flow_control" => {
+            "broken HTTP/2"
+        }
+        "h2.control_flood" | "h2.flood" => "a flood of HTTP/2 frames without work",
+        "h2.reset_flood" => "a flood of cancelled requests (rapid reset)",
+        "h2.too_many_streams" => "too many requests on one connection",
+        "method.forbidden" | "method.unknown" => "a method that shops do not use",
+        "target.form" | "target.character" => "an address with forbidden signs",
+        "path.percent_encoding" => "an address with broken encoding",
+        "path.nul" | "path.line_end" => "an address with hidden control characters",
+        "path.dot_segment" => "an address that climbs out of the shop's folder",
+        "connection.names_field" => "a header that would take others away",
+        "body.too_large" => "more than this page accepts",
+        "route.closed" => "a page that is closed",
+        "route.only_from" => "a page for other addresses only",
+        "slow.handshake" | "slow.preface" => "too slow with the greeting",
+        "slow.head" => "too slow with the headers",
+        "slow.body" => "too slow with the body",
+        "slow.reader" => "too slow in taking the answer",
+        "slow.tunnel" => "a silent WebSocket",
+        "slow.idle" => "nothing asked for a while",
+        "slow.linger" => "did not leave after a refusal",
+        "connections.too_many" => "too many connections",
+        "upstream.none_up" => "no server of the shop is up",
+        "upstream.connect" | "upstream.connect_timeout" => "the shop could not be reached",
+        "upstream.broken" => "the shop broke off before its answer",
+        "upstream.timeout" => "the shop took too long",
+        "response.broken_off" => "the shop broke off within its answer",
+        "client.left" => "the client left before the end",
+        "request.body" => "the request broke off",
+        other => other,
+    }
+}
+
+/// What an attack is called.
+pub fn category(code: &str) -> &str {
+    match code {
+        "sql_injection" => "SQL injection",
+        "cross_site_scripting" => "cross-site scripting",
+        "path_traversal" => "path traversal",
+        "sensitive_file" => "sensitive file",
+        "command_injection" => "command injection",
+        "template_injection" => "template injection",
+        "php_injection" => "PHP injection",
+        "java_injection" => "Java injection",
+        "server_side_request_forgery" => "server-side request forgery",
+        "nosql_injection" => "NoSQL injection",
+        "prototype_pollution" => "prototype pollution",
+        "ldap_injection" => "LDAP injection",
+        "xml_injection" => "XML injection",
+        "protocol" => "broken protocol",
+        "upload" => "dangerous upload",
+        "leak" => "leak in the answer",
+        other => other,
+    }
+}
+
+/// `1 card number`, `3 card numbers`.
+pub(crate) fn counted(count: u64, one: &str) -> String {
+    if count == 1 { format!("1 {one}") } else { format!("{count} {one}s") }
+}
