@@ -1,5 +1,7 @@
 //! `storeward demo`: a sample shop, Storeward in front of it, the staff console; one word, everything real.
 
+mod outside;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -12,6 +14,10 @@ use crate::data::{self, DataDir};
 use crate::failure::{Context, Failure};
 use crate::run::Running;
 use crate::{Done, ca, platform};
+use outside::Outside;
+
+/// What the sample shop is called.
+const SAMPLE: &str = "Larkmoor";
 
 #[derive(Debug, clap::Args)]
 pub struct Options {
@@ -49,16 +55,18 @@ pub fn demo(options: &Options) -> Done {
     };
     let upstream =
         options.upstream.clone().or_else(|| shop.as_ref().map(|s| s.url.clone())).unwrap_or_default();
-    let text = config_text(options, &upstream);
+    let outside = Outside::start(&data, if shop.is_some() { SAMPLE } else { "The shop" })?;
+    let text = config_text(options, &upstream, &outside);
     Config::parse(&text).map_err(Failure::new)?.validate()?;
     data::write_atomically(&data.join(FILE), text.as_bytes())?;
     let running = Running::start(&options.dir)?;
     let enrolment = running.enrolment()?;
     let root = write_root(&data)?;
     if let Some(path) = &options.ready_file {
-        write_ready(path, &running, enrolment.expose(), &upstream, &root, shop.is_some())?;
+        let places = Places { upstream: &upstream, root: &root, messages: outside.folder() };
+        write_ready(path, &running, enrolment.expose(), &places, shop.is_some())?;
     }
-    announce(&running, enrolment.expose(), &options.dir, shop.is_some());
+    announce(&running, enrolment.expose(), options, &outside);
     if options.upstream.is_some() && !platform::ask(&upstream).answered {
         println!(
             "  The shop at {upstream} does not answer: visitors see the maintenance page until it does.\n"
@@ -68,13 +76,14 @@ pub fn demo(options: &Options) -> Done {
     if let Some(shop) = shop {
         shop.stop();
     }
+    outside.stop();
     println!("Stopped.");
     done
 }
 
 /// The demo's config is written anew at each start, because its addresses are this command's options.
-fn config_text(options: &Options, upstream: &str) -> String {
-    let name = if options.upstream.is_none() { "name = \"Larkmoor\"\n" } else { "" };
+fn config_text(options: &Options, upstream: &str, outside: &Outside) -> String {
+    let name = if options.upstream.is_none() { format!("name = \"{SAMPLE}\"\n") } else { String::new() };
     let database = options.database.as_ref().map_or_else(String::new, |url| {
         format!("[database]\nurl = {}\n\n", toml::Value::from(url.expose().as_str()))
     });
@@ -85,10 +94,11 @@ fn config_text(options: &Options, upstream: &str) -> String {
          [console]\nlisten = \"{}\"\n\n\
          [upstream]\nservers = [\"{}\"]\n\n\
          [certificates]\nsource = \"local\"\n\n\
-         {database}[look]\n{name}",
+         {database}{messages}[look]\n{name}",
         options.listen,
         options.console,
         upstream.replace(['"', '\\', '\n'], ""),
+        messages = outside.config(),
     )
 }
 
@@ -100,22 +110,23 @@ fn write_root(data: &DataDir) -> Done<PathBuf> {
     std::fs::canonicalize(&path).context(path.display())
 }
 
-fn write_ready(
-    path: &Path,
-    running: &Running,
-    enrolment: &str,
-    upstream: &str,
-    root: &Path,
-    sample: bool,
-) -> Done {
+/// What a program that drives the demo looks for.
+struct Places<'a> {
+    upstream: &'a str,
+    root: &'a Path,
+    messages: &'a Path,
+}
+
+fn write_ready(path: &Path, running: &Running, enrolment: &str, places: &Places<'_>, sample: bool) -> Done {
     let account =
         |a: storeward_demo_shop::DemoAccount| serde_json::json!({"email": a.email, "password": a.password});
     let mut ready = serde_json::json!({
         "shop": running.shop_url(),
         "console": running.console_url(),
         "enrolment": enrolment,
-        "upstream": upstream,
-        "ca": root,
+        "upstream": places.upstream,
+        "ca": places.root,
+        "messages": std::fs::canonicalize(places.messages).context(places.messages.display())?,
     });
     if sample {
         let known = demo_credentials();
@@ -125,22 +136,26 @@ fn write_ready(
     data::write_atomically(path, ready.to_string().as_bytes())
 }
 
-fn announce(running: &Running, enrolment: &str, dir: &Path, sample: bool) {
+fn announce(running: &Running, enrolment: &str, options: &Options, outside: &Outside) {
     let shop = running.shop_url();
     println!("\n  Storeward is up.\n");
     println!("  Shop, protected   {shop}");
     println!("  Staff console     {}", running.console_url());
     println!("  Enrol once at     {enrolment}");
-    if sample {
+    if options.upstream.is_none() {
         let known = demo_credentials();
         println!("\n  Customer          {}  {}", known.customer.email, known.customer.password);
         println!("  Shop's admin      {}  {}", known.admin.email, known.admin.password);
         println!("\n  Try an attack     {shop}search?q=%27%20UNION%20SELECT%20email%20FROM%20customers--");
     }
     println!(
+        "\n  Mails and short messages go to nobody: they are shown here, and lie in {}",
+        outside.folder().display()
+    );
+    println!(
         "\n  Your browser will warn once: the certificate is of a development CA that only this machine knows.\n  \
          To make it trusted:  ./storeward ca install --dir {}\n\n  Ctrl-C stops everything.\n",
-        dir.display()
+        options.dir.display()
     );
 }
 

@@ -236,6 +236,17 @@ impl Postbox {
         self.mails()
     }
 
+    /// Waits for mail beyond the first `seen` that ever came: how many came by now, and those of the further ones that are
+    /// kept.
+    pub async fn beyond(&self, seen: usize) -> (usize, Vec<Received>) {
+        let mut count = self.shared.count.subscribe();
+        // The sender lives in `self`: it cannot be gone.
+        let _ = count.wait_for(|came| *came > seen).await;
+        let state = self.shared.state();
+        let fresh = state.came.saturating_sub(seen).min(state.mails.len());
+        (state.came, state.mails.iter().skip(state.mails.len() - fresh).cloned().collect())
+    }
+
     /// How many connections were ever taken.
     pub fn connections(&self) -> usize {
         self.shared.state().connections

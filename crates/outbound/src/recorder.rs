@@ -183,6 +183,19 @@ impl Recorder {
     }
 }
 
+impl Recorder {
+    /// Waits for requests beyond the first `seen` that ever came: how many came by now, and those of the further ones that
+    /// are kept.
+    pub async fn beyond(&self, seen: usize) -> (usize, Vec<Recorded>) {
+        let mut count = self.shared.count.subscribe();
+        // The sender lives in `self`: it cannot be gone.
+        let _ = count.wait_for(|came| *came > seen).await;
+        let state = self.shared.state();
+        let fresh = state.came.saturating_sub(seen).min(state.requests.len());
+        (state.came, state.requests.iter().skip(state.requests.len() - fresh).cloned().collect())
+    }
+}
+
 impl Drop for Recorder {
     fn drop(&mut self) {
         if let Some(stop) = self.stop.take() {

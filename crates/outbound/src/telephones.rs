@@ -51,6 +51,12 @@ impl Telephones {
         self.0.wait_for(count).await;
         self.texts()
     }
+
+    /// Waits for requests beyond the first `seen` that ever came: how many came by now, and the further messages.
+    pub async fn beyond(&self, seen: usize) -> (usize, Vec<Text>) {
+        let (came, requests) = self.0.beyond(seen).await;
+        (came, requests.iter().filter_map(read).collect())
+    }
 }
 
 fn read(request: &Recorded) -> Option<Text> {
