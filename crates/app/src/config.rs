@@ -51,6 +51,8 @@ pub struct Config {
     pub mail: Option<MailSection>,
     #[serde(default)]
     pub sms: Option<SmsSection>,
+    #[serde(default)]
+    pub identity: Option<storeward_identity::Policy>,
 }
 
 /// One name or several; the first is the canonical one.
@@ -189,7 +191,7 @@ impl Config {
         crate::mail::brand(self)?;
         crate::mail::mailer(self)?;
         crate::mail::gateway(self)?;
-        Ok(())
+        crate::identity::check(self)
     }
 }
 

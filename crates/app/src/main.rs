@@ -15,6 +15,7 @@ mod data;
 mod demo;
 mod events;
 mod failure;
+mod identity;
 mod init;
 mod ledger_emit;
 mod ledger_head;

@@ -56,7 +56,7 @@ fn database(
         origin,
         clock,
         entropy,
-        migrations: storeward_console::MIGRATIONS.to_vec(),
+        migrations: [storeward_console::MIGRATIONS, storeward_identity::MIGRATIONS].concat(),
         readers: 4,
     })
     .context("the database")

@@ -20,6 +20,7 @@ use storeward_edge::server::Connections;
 use storeward_edge::{Edge, Shared, Snapshot};
 use storeward_events::{Event, system};
 use storeward_host::{Emission, Emit, Stages, Stop, Stopper};
+use storeward_identity::Identity;
 use storeward_inspect::Engine;
 use storeward_store::EventSink;
 use storeward_store::jobs::Runner;
@@ -78,6 +79,7 @@ pub struct Running {
     bans: Arc<BanBook>,
     certificates: Arc<CertificateStore>,
     jobs: Runner,
+    identity: Option<Identity>,
     ledger_watch: LedgerWatch,
     telemetry: Option<Telemetry>,
     stopper: Stopper,
@@ -108,6 +110,8 @@ impl Running {
         let challenges = Arc::new(HttpChallenges::default());
         let certificates = CertificateStore::new();
         let served = keep_certificates(&opened, &config, &certificates, &challenges, &emit, &runtime)?;
+        let outbox = crate::mail::outbox(&opened)?;
+        let (identity, own) = crate::identity::start(&opened, &outbox)?.unzip();
         let shared = Arc::new(Shared {
             live: ArcSwap::from_pointee(Snapshot::build(&config.edge(), None).context("storeward.toml")?),
             engine: Arc::new(Engine::with_own_rules().context("the inspection rules")?),
@@ -121,7 +125,7 @@ impl Running {
             rates: Rates::default(),
             inspection_failures: std::sync::atomic::AtomicU64::new(0),
             ready: std::sync::atomic::AtomicBool::new(false),
-            stages: Stages::default(),
+            stages: Stages { own, ..Stages::default() },
         });
         let tls = tls::server_config(certificates.clone()).context("TLS")?;
         let workers = config.edge.workers();
@@ -137,7 +141,6 @@ impl Running {
             runtime: &runtime,
             stop: stop.clone(),
         })?;
-        let outbox = crate::mail::outbox(&opened)?;
         let jobs = jobs::start(&opened, &outbox, &runtime)?;
         let telemetry = match &config.telemetry {
             Some(section) => Some(telemetry::start(section, &access.reader(), &runtime)?),
@@ -156,6 +159,7 @@ impl Running {
             bans,
             certificates,
             jobs,
+            identity,
             ledger_watch,
             telemetry,
             stopper,
@@ -163,8 +167,16 @@ impl Running {
             state,
             _lock: lock,
         };
-        running.say(system::Started { version: env!("CARGO_PKG_VERSION").to_owned() });
+        running.began();
         Ok(running)
+    }
+
+    /// Everything serves, and where is known.
+    fn began(&self) {
+        if let Some(identity) = &self.identity {
+            identity.set_port(self.edge.https.port());
+        }
+        self.say(system::Started { version: env!("CARGO_PKG_VERSION").to_owned() });
     }
 
     /// `https://name:port/` of the shop.
@@ -251,6 +263,7 @@ impl Running {
         self.edge.reload(&loaded.config.edge()).context("storeward.toml").map_err(refuse)?;
         self.bans.set_options(BanOptions::from(&loaded.config.bans));
         self.responder.set_mode(loaded.config.bans.mode);
+        crate::identity::reload(self.identity.as_ref(), &loaded.config);
         Ok(loaded)
     }
 
@@ -293,6 +306,7 @@ fn fixed_parts(before: &Config, after: &Config) -> Done {
         // Debug shows every setting but the secrets; a changed secret alone needs a restart too, and says nothing.
         ("certificates", format!("{:?}", before.certificates) == format!("{:?}", after.certificates)),
         ("telemetry", telemetry::is_same(before.telemetry.as_ref(), after.telemetry.as_ref())),
+        ("identity", crate::identity::is_same(before.identity.as_ref(), after.identity.as_ref())),
         ("mail", before.mail == after.mail),
         ("sms", before.sms == after.sms),
     ];

@@ -163,6 +163,9 @@ impl Policy {
         if self.languages.is_empty() {
             refuse("languages", "name at least one of en, de, fr, es");
         }
+        if let Some(host) = self.host.as_ref().filter(|host| !shop_names.contains(host)) {
+            refuse("host", &format!("name {host} under `domain` too, so that it has a certificate"));
+        }
         if let Some(id) = &self.rp_id {
             let hosts = shop_names.iter().chain(&self.host);
             if !hosts.clone().all(|host| host == id || host.ends_with(&format!(".{id}"))) || !id.contains('.')
@@ -246,7 +249,11 @@ mod tests {
 
     fn faults(text: &str) -> Vec<String> {
         let policy: Policy = toml::from_str(text).unwrap();
-        policy.check(&["shop.example".to_owned()]).iter().map(ToString::to_string).collect()
+        policy
+            .check(&["shop.example".to_owned(), "id.shop.example".to_owned()])
+            .iter()
+            .map(ToString::to_string)
+            .collect()
     }
 
     #[test]
@@ -265,6 +272,7 @@ mod tests {
             ("rp_id = \"other.example\"", "rp_id"),
             ("rp_id = \"example\"", "rp_id"),
             ("host = \"id.else.example\"\nrp_id = \"shop.example\"", "rp_id"),
+            ("host = \"login.shop.example\"", "under `domain`"),
             ("theme.accent = \"red\"", "theme.accent"),
             ("theme.ink = \"#cccccc\"", "contrast"),
             ("theme.accent = \"#ffee88\"", "contrast"),

@@ -20,6 +20,8 @@ pub enum Error {
     NoAccount,
     /// The account has as many of these as we keep.
     TooMany,
+    /// The outbox takes no letters: there is no mail server in the config.
+    NoPost,
     /// Kept data that this program cannot read.
     Form(&'static str),
 }
@@ -37,6 +39,7 @@ impl fmt::Display for Error {
             Error::TooMany => {
                 f.write_str("there are as many of these as one account may have; remove one first")
             }
+            Error::NoPost => f.write_str("no mail can be sent: storeward.toml has no [mail]"),
             Error::Form(what) => write!(f, "{what}"),
         }
     }
@@ -60,7 +63,7 @@ impl Fault for Error {
     fn kind(&self) -> FaultKind {
         match self {
             Error::Store(error) => error.kind(),
-            Error::Seal(_) | Error::Thread | Error::Form(_) => FaultKind::Broken,
+            Error::Seal(_) | Error::Thread | Error::NoPost | Error::Form(_) => FaultKind::Broken,
             Error::Crowded => FaultKind::Busy,
             Error::FlowOver | Error::NoAccount => FaultKind::Missing,
             Error::Overtaken | Error::TooMany => FaultKind::Conflict,
@@ -70,7 +73,7 @@ impl Fault for Error {
     fn blame(&self) -> Blame {
         match self {
             Error::Store(error) => error.blame(),
-            Error::Seal(_) | Error::Thread | Error::Form(_) | Error::Crowded => Blame::Us,
+            Error::Seal(_) | Error::Thread | Error::NoPost | Error::Form(_) | Error::Crowded => Blame::Us,
             Error::FlowOver | Error::NoAccount | Error::Overtaken | Error::TooMany => Blame::Caller,
         }
     }
@@ -85,6 +88,7 @@ impl Fault for Error {
             Error::Overtaken => "identity.overtaken",
             Error::NoAccount => "identity.no_account",
             Error::TooMany => "identity.too_many",
+            Error::NoPost => "identity.no_post",
             Error::Form(_) => "identity.form",
         }
     }

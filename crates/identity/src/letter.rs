@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use storeward_base::{CustomerId, Language, Secret};
 use storeward_store::Tx;
 
+use crate::error::Error;
 use crate::model::words;
 use storeward_store::{FromValue, Value};
 
@@ -58,7 +59,7 @@ impl Letter {
 /// Takes letters into the outbox, in the same transaction as the fact that causes them: no letter without the fact, no
 /// fact without the letter. May run again after a roll-back, so it does nothing outside of the transaction.
 pub trait Post: Send + Sync + 'static {
-    fn post(&self, tx: &mut Tx<'_>, letter: &Letter) -> Result<(), storeward_store::Error>;
+    fn post(&self, tx: &mut Tx<'_>, letter: &Letter) -> Result<(), Error>;
 }
 
 /// Keeps letters in memory, for tests to read.
@@ -77,7 +78,7 @@ impl RecordedPost {
 }
 
 impl Post for RecordedPost {
-    fn post(&self, _tx: &mut Tx<'_>, letter: &Letter) -> Result<(), storeward_store::Error> {
+    fn post(&self, _tx: &mut Tx<'_>, letter: &Letter) -> Result<(), Error> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(letter.clone());
         Ok(())
     }

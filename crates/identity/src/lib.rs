@@ -17,6 +17,7 @@ mod gate;
 mod letter;
 mod marks;
 mod model;
+mod outbox;
 mod pages;
 mod passwords;
 mod sql;
@@ -32,7 +33,8 @@ pub use error::Error;
 pub use gate::Need as Access;
 pub use letter::{Letter, LetterKind, Post, RecordedPost};
 pub use model::{DeviceId, FactorId, FactorKind, Level, Proof, SessionId};
-pub use pages::Logo;
+pub use outbox::OutboxPost;
+pub use pages::{CHANGE_PASSWORD, Logo};
 pub use sql::STATEMENTS;
 pub use state::{Door, Purpose, ReturnTo};
 pub use tokens::{DEVICE_COOKIE, FLOW_COOKIE, FlowToken, SESSION_COOKIE, SessionToken};
@@ -42,8 +44,15 @@ pub use verbs::{Identity, IdentityParts};
 pub use visit::Visit;
 
 /// The tables of customers' accounts.
-pub const MIGRATIONS: &[storeward_store::Migration] = &[storeward_store::Migration {
-    domain: "identity",
-    number: 1,
-    sql: include_str!("../migrations/0001_customers.sql"),
-}];
+pub const MIGRATIONS: &[storeward_store::Migration] = &[
+    storeward_store::Migration {
+        domain: "identity",
+        number: 1,
+        sql: include_str!("../migrations/0001_customers.sql"),
+    },
+    storeward_store::Migration {
+        domain: "identity",
+        number: 2,
+        sql: include_str!("../migrations/0002_shop_history.sql"),
+    },
+];

@@ -66,6 +66,7 @@ pub enum Field {
     Label,
     Secret,
     State,
+    History,
 }
 
 /// Seals and opens values of one row.
@@ -107,6 +108,7 @@ fn place(row: &str, field: Field) -> String {
         Field::Label => "label",
         Field::Secret => "secret",
         Field::State => "state",
+        Field::History => "history",
     };
     format!("identity/{row}.{field}")
 }

@@ -145,6 +145,10 @@ macro_rules! words {
         pub enum $name { $($(#[$variant_doc])* #[serde(rename = $word)] $variant,)+ }
 
         impl $name {
+            /// All of them.
+            #[allow(dead_code, reason = "not every list is gone through")]
+            pub const ALL: &'static [Self] = &[$($name::$variant),+];
+
             /// The stable word in tables, events and claims.
             pub const fn word(self) -> &'static str {
                 match self { $($name::$variant => $word,)+ }

@@ -36,6 +36,9 @@ const FLOW: Access<Need> = Access::Only(Need::Flow);
 const VISITOR: Access<Need> = Access::PublicForm("whoever wants to sign in, sign up or come back");
 const FILE: Access<Need> = Access::Public("looks and script of the pages, the same for everybody");
 
+/// Where password managers look for the form (W3C, A Well-Known URL for Changing Passwords).
+pub const CHANGE_PASSWORD: &str = "/.well-known/change-password";
+
 /// A path of ours. `OWN_PREFIX` cannot stand in a literal; a test holds the two together.
 macro_rules! own {
     ($path:literal) => {
@@ -102,6 +105,7 @@ fn routes(routes: Routes<App, CustomerGate>) -> Routes<App, CustomerGate> {
         .post(own!("/account/address"), FRESH, change::address)
         .get(own!("/not-me"), Access::PublicForm("a letter's link; acts on POST only"), not_me::page)
         .post(own!("/not-me"), Access::PublicForm("a letter's link; acts on POST only"), not_me::act)
+        .get(CHANGE_PASSWORD, Access::Public("leads to where passwords are changed"), change::well_known)
         .get(own!("/assets/identity.css"), FILE, assets::css)
         .get(own!("/assets/theme.css"), FILE, assets::theme)
         .get(own!("/assets/passkey.js"), FILE, assets::script)

@@ -12,6 +12,7 @@ pub mod activity;
 pub mod device;
 pub mod factor;
 pub mod flow;
+pub mod history;
 pub mod session;
 
 /// Every statement of this crate, for the test that prepares them on both engines.
@@ -21,5 +22,6 @@ pub const STATEMENTS: &[&[&str]] = &[
     device::STATEMENTS,
     factor::STATEMENTS,
     flow::STATEMENTS,
+    history::STATEMENTS,
     session::STATEMENTS,
 ];

@@ -13,6 +13,7 @@ mod passkeys;
 mod prove;
 mod recover;
 mod remove;
+mod risk;
 pub mod sessions;
 pub mod shield;
 mod sign_in;
@@ -21,6 +22,7 @@ mod staff;
 mod step_up;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -61,8 +63,8 @@ pub struct IdentityParts {
     pub policy: Policy,
     /// The names the shop answers to; the first is what passkeys and links are made for.
     pub shop_names: Vec<String>,
-    /// The port in the shop's public address, where it is not 443.
-    pub port: Option<u16>,
+    /// The port in the shop's public address; 443 is not written.
+    pub port: u16,
     /// Answers to sign-in, sign-up and recovery leave at whole multiples of this, so that their time tells little of
     /// what was found. Zero in tests that do not measure.
     pub quantum: Duration,
@@ -81,9 +83,10 @@ pub(crate) struct Shared {
     pub post: Arc<dyn Post>,
     pub policy: ArcSwap<Policy>,
     pub shop_names: Vec<String>,
-    pub port: Option<u16>,
+    pub port: AtomicU16,
     pub passwords: Passwords,
     pub throttle: Throttle,
+    pub risk: risk::Risk,
     pub quantum: Duration,
 }
 
@@ -98,11 +101,17 @@ impl Identity {
             post: parts.post,
             policy: ArcSwap::from_pointee(parts.policy),
             shop_names: parts.shop_names,
-            port: parts.port,
+            port: AtomicU16::new(parts.port),
             passwords: Passwords::new(),
             throttle: Throttle::default(),
+            risk: risk::Risk::new(parts.pseudonym_key),
             quantum: parts.quantum,
         }))
+    }
+
+    /// The port that the shop is served at, where the system chose it.
+    pub fn set_port(&self, port: u16) {
+        self.0.port.store(port, Ordering::Relaxed);
     }
 
     /// Takes a changed policy; requests under way keep the one they began with.
@@ -134,9 +143,9 @@ impl Shared {
     }
 
     fn origin_of(&self, host: &str) -> String {
-        match self.port {
-            Some(port) => format!("https://{host}:{port}"),
-            None => format!("https://{host}"),
+        match self.port.load(Ordering::Relaxed) {
+            443 => format!("https://{host}"),
+            port => format!("https://{host}:{port}"),
         }
     }
 

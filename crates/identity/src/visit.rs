@@ -21,6 +21,8 @@ pub struct Visit {
     /// What the browser likes best of the languages there are.
     pub language: Option<Language>,
     pub session: Option<SessionToken>,
+    /// As sent, cut; for the risk engine, which keeps keyed values of it only.
+    pub(crate) user_agent: String,
     pub(crate) device: Option<DeviceToken>,
     pub flow: Option<FlowToken>,
 }
@@ -32,6 +34,7 @@ impl Visit {
             client,
             label: agent::label(text(header::USER_AGENT)),
             language: Language::of_accept(text(header::ACCEPT_LANGUAGE)),
+            user_agent: text(header::USER_AGENT).chars().take(512).collect(),
             session: SESSION_COOKIE.read(headers).and_then(SessionToken::parse),
             device: DEVICE_COOKIE.read(headers).and_then(DeviceToken::parse),
             flow: FLOW_COOKIE.read(headers).and_then(FlowToken::parse),

@@ -40,6 +40,10 @@ fn new_password(app: &App, view: &View) -> NewPasswordPage {
     }
 }
 
+pub async fn well_known() -> Response {
+    redirect(&own("/account/password"))
+}
+
 pub async fn password_page(State(app): State<App>, view: View) -> Result<Response, Failure> {
     show(&new_password(&app, &view), view.language)
 }

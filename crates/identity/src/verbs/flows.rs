@@ -88,7 +88,7 @@ pub struct FlowDraft {
 }
 
 impl FlowDraft {
-    pub fn write(&self, tx: &mut Tx<'_>, post: &dyn Post) -> Result<(), storeward_store::Error> {
+    pub fn write(&self, tx: &mut Tx<'_>, post: &dyn Post) -> Result<(), Error> {
         sql::flow::forget(tx, self.row.now)?;
         sql::flow::insert(tx, &self.row)?;
         match &self.letter {

@@ -5,6 +5,7 @@ use storeward_events::identity::{CustomerSignedIn, DeviceTrusted};
 
 use super::devices::Known;
 use super::letters::Notice;
+use super::risk::Learnt;
 use super::{Shared, note_activity};
 use crate::error::Error;
 use crate::letter::LetterKind;
@@ -60,6 +61,7 @@ struct Draft {
     previous_session: Option<String>,
     device: DeviceDraft,
     notice: Option<Notice>,
+    learnt: Option<Learnt>,
     activity: sql::activity::ActivityRow,
     flow_hash: Option<String>,
     opens: Option<NewAccount>,
@@ -92,6 +94,11 @@ impl Shared {
                 self.notice(LetterKind::NewDevice, grant.account, &more, now)
             })
             .flatten();
+        let means = match grant.opens {
+            Some(_) => super::risk::means_of(grant.account),
+            None => self.means(grant.account.id).await?,
+        };
+        let learnt = self.learn(visit, &means, &grant.device, &grant.proofs).await?;
         let session_id = SessionId::at(now, &*self.entropy);
         let level = Level::of(&grant.proofs);
         let session = SessionRow {
@@ -116,6 +123,7 @@ impl Shared {
             previous_session: visit.session.as_ref().map(SessionToken::hash),
             device: device_draft,
             notice,
+            learnt,
             activity: self.activity(what, &visit.label),
             flow_hash: grant.flow_hash,
             opens: grant.opens,
@@ -233,6 +241,9 @@ impl Draft {
         note_activity(tx, customer, &self.activity)?;
         if let Some(notice) = &self.notice {
             notice.write(tx, post)?;
+        }
+        if let Some(learnt) = &self.learnt {
+            learnt.write(tx, customer, now)?;
         }
         let actor = Actor::Customer { id: customer };
         let fact = CustomerSignedIn {

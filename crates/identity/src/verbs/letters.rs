@@ -73,7 +73,7 @@ impl Notice {
         &self,
         tx: &mut storeward_store::Tx<'_>,
         post: &dyn crate::letter::Post,
-    ) -> Result<(), storeward_store::Error> {
+    ) -> Result<(), crate::error::Error> {
         self.flow.write(tx, post)?;
         post.post(tx, &self.letter)
     }

@@ -52,6 +52,7 @@ impl Identity {
             let actor = Actor::Customer { id: customer };
             tx.append(actor, None, ThisWasNotMe { customer })?;
             end_everything(tx, actor, customer, "not_me")?;
+            sql::history::forget(tx, customer)?;
             sql::account::must_change(tx, customer, now)?;
             sql::account::force_step_up(tx, customer, now)?;
             note_activity(tx, customer, &activity)?;

@@ -106,7 +106,10 @@ impl Identity {
             flow.state.trust_device = true;
         }
         match shared.take(visit, &flow, claim, factor).await? {
-            Tried::Wrong { left } => Err(ProveFault::Wrong { left }),
+            Tried::Wrong { left } => {
+                shared.note_factor_pressure(visit, means.as_ref());
+                Err(ProveFault::Wrong { left })
+            }
             Tried::Spent => Err(ProveFault::Spent),
             Tried::Fits => {
                 if let Some(means) = &means {
@@ -257,6 +260,12 @@ impl Shared {
             Tried::Fits => Ok(()),
             Tried::Wrong { left } => Err(ProveFault::Wrong { left }),
             Tried::Spent => Err(ProveFault::Spent),
+        }
+    }
+
+    fn note_factor_pressure(&self, visit: &Visit, means: Option<&Means>) {
+        if let Some(email) = means.and_then(|means| means.account.email.as_ref()) {
+            self.note_pressure(visit, email.as_str());
         }
     }
 

@@ -16,7 +16,7 @@ use storeward_web::http::HeaderValue;
 
 use super::Identity;
 use super::grant::{Grant, Granted, Trust};
-use super::sign_in::Ask;
+use super::risk::Ask;
 use crate::error::Error;
 use crate::marks::Field;
 use crate::model::{Email, Level, Proof, SessionId};
@@ -145,7 +145,14 @@ impl Identity {
         }
         let device = shared.known_device(visit, &means.account).await?;
         let mut reasons = signals.reasons;
-        match shared.ask(&means, &device) {
+        let mut passkey_only = false;
+        match shared.ask(visit, &means, &device).await? {
+            Ask::Refuse => {
+                let fact =
+                    CustomerSignInFailed { customer: Some(customer), reason: "refused_by_risk".to_owned() };
+                shared.db.write(move |tx| tx.append(actor, None, fact.clone()).map(drop)).await?;
+                return Ok(Decision::Refuse);
+            }
             Ask::Nothing if reasons.is_empty() || means.offers().is_empty() => {
                 let mut proofs = vec![Proof::Password];
                 if device.is_trusted(shared.now()) {
@@ -165,12 +172,16 @@ impl Identity {
                 return Ok(Decision::Release(Passed::new(granted, Level::One)));
             }
             Ask::Nothing => {}
-            Ask::SecondFactor(more) => reasons.extend(more),
+            Ask::SecondFactor { reasons: more, passkey_only: only } => {
+                reasons.extend(more);
+                passkey_only = only;
+            }
         }
         let state = State {
             return_to: signals.return_to,
             proofs: vec![Proof::Password],
             reasons: reasons.clone(),
+            passkey_only,
             handle: Some(token_hash(handle)),
             door: Some(Door::Shield),
             ..State::default()

@@ -7,8 +7,8 @@ use storeward_events::identity::{CustomerPasswordDisabled, CustomerSignInFailed,
 use super::devices::Known;
 use super::flows::{Means, Offer, Step};
 use super::grant::{Grant, Trust};
+use super::risk::Ask;
 use super::{Identity, Shared};
-use crate::config::SecondFactor;
 use crate::error::Error;
 use crate::model::{Account, Email, Proof};
 use crate::passwords::Fit;
@@ -43,14 +43,6 @@ impl<E: Into<Error>> From<E> for SignInFault {
     }
 }
 
-/// What the policy wants beside a password.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Ask {
-    Nothing,
-    /// Why, in stable words.
-    SecondFactor(Vec<String>),
-}
-
 impl Identity {
     pub async fn sign_in(&self, visit: &Visit, form: SignInForm) -> Result<Step, SignInFault> {
         let begun = tokio::time::Instant::now();
@@ -82,10 +74,12 @@ impl Identity {
         let fit = shared.passwords.check(stands, form.password.clone()).await?;
         let account = match (account, fit) {
             (None, _) => {
+                shared.note_pressure(visit, &form.email);
                 shared.note_failure(visit, None, "unknown_account").await?;
                 return Err(SignInFault::Refused);
             }
             (Some(account), Fit::No) => {
+                shared.note_pressure(visit, &form.email);
                 shared.note_wrong_password(visit, &account, &device).await?;
                 return Err(SignInFault::Refused);
             }
@@ -100,7 +94,7 @@ impl Identity {
             }
         };
         shared.throttle.succeeded(&keys);
-        Ok(self.after_password(visit, account.id, device, form.return_to).await?)
+        self.after_password(visit, account.id, device, form.return_to).await
     }
 
     /// The password is right: in, or to the challenge.
@@ -110,11 +104,16 @@ impl Identity {
         customer: CustomerId,
         device: Known,
         return_to: Option<ReturnTo>,
-    ) -> Result<Step, Error> {
+    ) -> Result<Step, SignInFault> {
         let shared = &self.0;
         let means = shared.means(customer).await?;
         let mut proofs = vec![Proof::Password];
-        let reasons = match shared.ask(&means, &device) {
+        let (reasons, passkey_only) = match shared.ask(visit, &means, &device).await? {
+            Ask::Refuse => {
+                shared.note_failure(visit, Some(customer), "refused_by_risk").await?;
+                return Err(SignInFault::Refused);
+            }
+            Ask::SecondFactor { reasons, passkey_only } => (reasons, passkey_only),
             Ask::Nothing => {
                 if device.is_trusted(shared.now()) {
                     proofs.push(Proof::Device);
@@ -131,11 +130,11 @@ impl Identity {
                 };
                 return Ok(Step::SignedIn(shared.grant(visit, grant).await?));
             }
-            Ask::SecondFactor(reasons) => reasons,
         };
         let state = State {
             return_to,
             proofs,
+            passkey_only,
             reasons: reasons.clone(),
             door: Some(Door::Pages),
             ..State::default()
@@ -171,29 +170,6 @@ impl Shared {
             Some(row) => [Key::KnownDevice(row.id.to_string()), network],
             None => [Key::Stranger(self.marks.attempt(typed)), network],
         }
-    }
-
-    /// What the policy asks for beside the password that was right.
-    pub fn ask(&self, means: &Means, device: &Known) -> Ask {
-        let account = &means.account;
-        let mut reasons = Vec::new();
-        if account.step_up_forced_at.is_some() || account.must_change_at.is_some() {
-            reasons.push("forced".to_owned());
-        }
-        let policy = self.policy();
-        let forced = !reasons.is_empty();
-        let wants = match policy.customers {
-            SecondFactor::Off => false,
-            SecondFactor::Offered => means.has_strong(),
-            SecondFactor::Risk => means.has_strong() || device.row().is_none(),
-            SecondFactor::Required => true,
-        };
-        if wants && device.row().is_none() {
-            reasons.push("new_device".to_owned());
-        }
-        let spared = device.is_trusted(self.now()) && policy.trusted_device_days > 0;
-        let possible = !means.offers().is_empty();
-        if possible && (forced || (wants && !spared)) { Ask::SecondFactor(reasons) } else { Ask::Nothing }
     }
 
     /// Where mail is all there is, the code goes out with the page that asks for it.

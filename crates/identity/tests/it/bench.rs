@@ -101,7 +101,7 @@ impl Bench {
             post: post.clone(),
             policy,
             shop_names: vec![HOST.to_owned(), "www.shop.example".to_owned()],
-            port: None,
+            port: 443,
             quantum: Duration::ZERO,
         });
         let app = identity.router(None).unwrap();

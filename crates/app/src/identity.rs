@@ -1,0 +1,81 @@
+//! Customers' accounts from `[identity]`: checked, put together, shown under the shop's name.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use storeward_host::OwnPages;
+use storeward_identity::{CHANGE_PASSWORD, Identity, IdentityParts, Logo, OutboxPost, Policy};
+use storeward_post::Outbox;
+
+use crate::Done;
+use crate::config::Config;
+use crate::failure::{Context, Failure};
+use crate::open::Opened;
+
+/// Answers to sign-in, sign-up and recovery leave at whole multiples of this.
+const QUANTUM: Duration = Duration::from_millis(250);
+
+/// The section as it is in force: the shop is called what `[look]` says, unless it says otherwise.
+fn policy(config: &Config) -> Option<Policy> {
+    let mut policy = config.identity.clone()?;
+    policy.shop_name = policy.shop_name.or_else(|| config.look.name.clone());
+    Some(policy)
+}
+
+/// Refuses a section that does not fit, or that could send nobody a code.
+pub fn check(config: &Config) -> Done {
+    let Some(policy) = policy(config) else { return Ok(()) };
+    if let Some(fault) = policy.check(&config.domain.list()).first() {
+        return Err(Failure::new(fault.to_string()));
+    }
+    if config.mail.is_none() {
+        return Err(Failure::new("[identity] needs [mail]: accounts are confirmed by mailed codes")
+            .hint("see docs/configuration.md for what [mail] needs"));
+    }
+    logo(&policy).map(drop)
+}
+
+fn logo(policy: &Policy) -> Done<Option<Logo>> {
+    let Some(path) = &policy.theme.logo else { return Ok(None) };
+    let shown = path.display();
+    let bytes = std::fs::read(path).context(format!("identity.theme.logo {shown}"))?;
+    let logo = Logo::new(bytes).ok_or_else(|| {
+        Failure::new(format!("identity.theme.logo {shown} is no PNG, JPEG, WebP or SVG of at most 200 KiB"))
+    })?;
+    Ok(Some(logo))
+}
+
+/// The accounts and their pages; nothing without the section.
+pub fn start(opened: &Opened, outbox: &Outbox) -> Done<Option<(Identity, OwnPages)>> {
+    let config = &opened.loaded.config;
+    let Some(policy) = policy(config) else { return Ok(None) };
+    let (logo, hosts) = (logo(&policy)?, policy.host.iter().cloned().collect::<Vec<_>>());
+    let identity = Identity::new(IdentityParts {
+        db: opened.db.clone(),
+        clock: opened.clock.clone(),
+        entropy: opened.entropy.clone(),
+        data_key: opened.data_key.clone(),
+        pseudonym_key: opened.pseudonym_key.clone(),
+        post: Arc::new(OutboxPost(outbox.clone())),
+        policy,
+        shop_names: config.domain.list(),
+        port: config.listen.https.port(),
+        quantum: QUANTUM,
+    });
+    let router = identity.router(logo).context("identity")?;
+    let pages = OwnPages::new(router, &[CHANGE_PASSWORD], &hosts);
+    Ok(Some((identity, pages)))
+}
+
+/// Takes a changed policy into a running program.
+pub fn reload(identity: Option<&Identity>, config: &Config) {
+    if let (Some(identity), Some(policy)) = (identity, policy(config)) {
+        identity.set_policy(policy);
+    }
+}
+
+/// Whether nothing changed that a running program cannot take: what passkeys are bound to, and where pages are.
+pub fn is_same(before: Option<&Policy>, after: Option<&Policy>) -> bool {
+    let fixed = |policy: &Policy| (policy.host.clone(), policy.rp_id.clone(), policy.theme.logo.clone());
+    before.map(fixed) == after.map(fixed)
+}
