@@ -1,13 +1,16 @@
 //! Plain HTTP: certificate challenges are answered, everything else is sent to HTTPS. Nothing reaches the shop.
 
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
+use storeward_base::ClientIp;
 use storeward_host::Stop;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::canonical;
+use crate::proxy_protocol;
 use crate::server::{Connections, Core};
 
 /// A redirect needs a request line and Host: more is not read.
@@ -20,19 +23,30 @@ pub async fn serve(core: Rc<Core>, listener: TcpListener, stop: Stop) {
             () = stop.stopping() => return,
             accepted = listener.accept() => match accepted {
                 Ok((tcp, address)) => {
-                    let client = storeward_base::ClientIp::new(address.ip()).block();
-                    let Some(place) = Connections::enter(&core.shared, client) else { continue };
                     let core = core.clone();
                     tokio::task::spawn_local(async move {
                         // Whatever goes wrong here, the client tries again by HTTPS.
-                        let _ = tokio::time::timeout(TIME, answer(&core, tcp)).await;
-                        drop(place);
+                        let _ = tokio::time::timeout(TIME, attend(&core, tcp, address)).await;
                     });
                 }
                 Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
             },
         }
     }
+}
+
+/// Learns who the client is, from a listed balancer and from nobody else, and counts it in before anything is answered.
+async fn attend(core: &Core, mut tcp: TcpStream, address: SocketAddr) -> std::io::Result<()> {
+    let live = core.shared.live.load_full();
+    let mut client = address;
+    if live.proxy_protocol_from.contains(address.ip())
+        && let Some(told) = proxy_protocol::read(&mut tcp).await?
+    {
+        client = told;
+    }
+    let block = ClientIp::new(client.ip()).block();
+    let Some(_place) = Connections::enter(&core.shared, block) else { return Ok(()) };
+    answer(core, tcp).await
 }
 
 async fn answer(core: &Core, mut tcp: TcpStream) -> std::io::Result<()> {

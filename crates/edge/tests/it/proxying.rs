@@ -225,3 +225,44 @@ async fn plain_http_redirects_and_passes_nothing_on() {
     assert!(shop.asked().is_empty());
     edge.stop();
 }
+
+/// Behind a balancer that speaks the PROXY protocol, the plain listener counts the client and not the balancer.
+#[tokio::test(flavor = "multi_thread")]
+async fn plain_http_behind_a_balancer_reads_the_proxy_protocol_from_it_alone() {
+    let shop = FakeShop::start(|_| Reply::ok("secret")).await;
+    let limits = "[limits]\nconnections_per_client = 1\n";
+    let edge = TestEdge::listening("proxy_protocol_from = ['127.0.0.1']", &[shop.url()], limits);
+    let connect = async |opening: &[u8]| {
+        let mut tcp = tokio::net::TcpStream::connect(edge.http).await.unwrap();
+        tcp.write_all(opening).await.unwrap();
+        tcp
+    };
+    let finish = async |mut tcp: tokio::net::TcpStream, rest: &[u8]| {
+        let _ = tcp.write_all(rest).await;
+        let mut text = Vec::new();
+        let _ = tcp.read_to_end(&mut text).await;
+        String::from_utf8_lossy(&text).into_owned()
+    };
+    const GET: &[u8] = b"GET /a HTTP/1.1\r\nHost: shop.test\r\n\r\n";
+    let one = b"PROXY TCP4 198.51.100.1 127.0.0.1 1 80\r\n";
+    let held = connect(one).await;
+    wait_for(|| (edge.shared.connections.open() == 1).then_some(())).await;
+    // The client has its one connection; another client of the same balancer has one of its own (version 2).
+    assert_eq!(finish(connect(one).await, GET).await, "");
+    let two =
+        [b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c".as_slice(), &[198, 51, 100, 2, 127, 0, 0, 1, 0, 1, 0, 80]]
+            .concat();
+    assert!(finish(connect(&two).await, GET).await.starts_with("HTTP/1.1 301 "));
+    assert!(finish(held, GET).await.starts_with("HTTP/1.1 301 "));
+    // A listed balancer must speak it.
+    assert_eq!(finish(connect(b"").await, GET).await, "");
+    edge.stop();
+    // From anybody else it is no HTTP, and names nobody.
+    let edge = TestEdge::start(&[shop.url()], "");
+    let mut tcp = tokio::net::TcpStream::connect(edge.http).await.unwrap();
+    tcp.write_all(&[one.as_slice(), GET].concat()).await.unwrap();
+    let mut text = String::new();
+    tcp.read_to_string(&mut text).await.unwrap();
+    assert!(text.starts_with("HTTP/1.1 400 "), "{text}");
+    edge.stop();
+}
