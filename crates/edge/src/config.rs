@@ -47,6 +47,9 @@ pub struct UpstreamSection {
     /// Until the response's head.
     #[serde(default = "sixty")]
     pub response_timeout_seconds: u64,
+    /// Inside of a body, without a byte from the shop; 0 waits for ever.
+    #[serde(default = "sixty")]
+    pub stall_timeout_seconds: u64,
     /// PEM file with roots to trust for https servers instead of the system's.
     #[serde(default)]
     pub ca_file: Option<PathBuf>,
@@ -212,6 +215,8 @@ pub struct RouteEntry {
     pub requests_per_second: Option<u32>,
     #[serde(default)]
     pub request_burst: Option<u32>,
+    #[serde(default)]
+    pub stall_timeout_seconds: Option<u64>,
     #[serde(default)]
     pub hsts: Option<bool>,
     #[serde(default)]

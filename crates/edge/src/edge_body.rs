@@ -1,14 +1,17 @@
 //! The response body on its way to the client: masked, counted, watched, and written down when it ends.
 
 use std::collections::VecDeque;
+use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use storeward_inspect::cards::{self, StreamMasker};
+use tokio::time::{Instant, Sleep};
 
 use crate::coding::Gzip;
 use crate::guard::Connection;
@@ -33,8 +36,6 @@ enum Masking {
     None,
     /// Numbers may straddle chunks: a short tail is held back.
     Text(Box<StreamMasker>),
-    /// An event stream: each chunk on its own, nothing held back.
-    Events,
 }
 
 /// A response body as hyper takes it.
@@ -43,6 +44,7 @@ pub struct EdgeBody {
     source: Source,
     masking: Masking,
     gzip: Option<Gzip>,
+    stall: Option<Stall>,
     held_trailers: Option<Frame<Bytes>>,
     ended: bool,
     /// Bytes to come, where the length was announced; masking changes no length. hyper asks no further than that, so the
@@ -69,13 +71,14 @@ impl EdgeBody {
     }
 
     pub fn stream(flow: Flow, connection: Arc<Connection>, in_flight: InFlight, ending: Box<Ending>) -> Self {
-        let Flow { ahead, rest, mask, gzip } = flow;
+        let Flow { ahead, rest, mask, gzip, stall } = flow;
         let masking = match mask {
             Mask::Nothing => Masking::None,
             Mask::Text => Masking::Text(Box::new(StreamMasker::new())),
-            Mask::Events => Masking::Events,
+            Mask::Events => Masking::Text(Box::new(StreamMasker::for_events())),
         };
         let mut body = EdgeBody::new(Source::Stream { ahead, rest }, masking, connection, in_flight, ending);
+        body.stall = stall.map(Stall::new);
         if gzip.is_some() {
             // What was announced is the length of the other form.
             body.left = None;
@@ -90,6 +93,7 @@ impl EdgeBody {
             source: Source::Whole(None),
             masking: Masking::None,
             gzip: None,
+            stall: None,
             held_trailers: None,
             ended: true,
             left: None,
@@ -118,6 +122,7 @@ impl EdgeBody {
             source,
             masking,
             gzip: None,
+            stall: None,
             held_trailers: None,
             ended: false,
             left,
@@ -152,7 +157,16 @@ impl EdgeBody {
             Source::Whole(bytes) => Poll::Ready(bytes.take().map(|b| Ok(Frame::data(b)))),
             Source::Stream { ahead, rest } => match ahead.pop_front() {
                 Some(frame) => Poll::Ready(Some(Ok(frame))),
-                None => Pin::new(rest.as_mut()).poll_frame(cx),
+                None => match (Pin::new(rest.as_mut()).poll_frame(cx), &mut self.stall) {
+                    (polled, None) => polled,
+                    (Poll::Pending, Some(stall)) => {
+                        stall.poll(cx).map(|()| Some(Err(io::ErrorKind::TimedOut.into())))
+                    }
+                    (polled, Some(stall)) => {
+                        stall.since = None;
+                        polled
+                    }
+                },
             },
         }
     }
@@ -166,12 +180,6 @@ impl EdgeBody {
             let frame = ready!(self.poll_source(cx)).transpose()?;
             match &mut self.masking {
                 Masking::None => return Poll::Ready(frame.map(Ok)),
-                Masking::Events => {
-                    let Some(frame) = frame else { return Poll::Ready(None) };
-                    let (frame, masked) = mask_alone(frame);
-                    self.note_masked(masked);
-                    return Poll::Ready(Some(Ok(frame)));
-                }
                 Masking::Text(masker) => {
                     let mut out = Vec::new();
                     match frame.map(Frame::into_data) {
@@ -250,6 +258,34 @@ fn data_length(frames: &VecDeque<Frame<Bytes>>) -> u64 {
     frames.iter().filter_map(Frame::data_ref).map(|d| length(d.len())).sum()
 }
 
+/// The clock that runs while the shop owes us bytes. Made at the first pause only, and not set anew for each.
+#[derive(Debug)]
+struct Stall {
+    limit: Duration,
+    since: Option<Instant>,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl Stall {
+    const fn new(limit: Duration) -> Self {
+        Stall { limit, since: None, timer: None }
+    }
+
+    /// Ready once the shop has paused for too long.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let until = *self.since.get_or_insert_with(Instant::now) + self.limit;
+        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(until)));
+        while timer.as_mut().poll(cx).is_ready() {
+            if Instant::now() >= until {
+                return Poll::Ready(());
+            }
+            // It was set for an earlier pause, and the shop has moved since.
+            timer.as_mut().reset(until);
+        }
+        Poll::Pending
+    }
+}
+
 /// A body on its way, and what is to be done to it.
 #[derive(Debug)]
 pub struct Flow {
@@ -258,6 +294,8 @@ pub struct Flow {
     pub rest: Box<UpstreamBody>,
     pub mask: Mask,
     pub gzip: Option<Gzip>,
+    /// How long the shop may pause.
+    pub stall: Option<Duration>,
 }
 
 /// How card numbers are masked in a body.
@@ -266,17 +304,6 @@ pub enum Mask {
     Nothing,
     Text,
     Events,
-}
-
-/// Masks within one piece; copies only when something is found.
-fn mask_alone(frame: Frame<Bytes>) -> (Frame<Bytes>, usize) {
-    match frame.into_data() {
-        Ok(data) => {
-            let (data, masked) = mask_bytes(data);
-            (Frame::data(data), masked)
-        }
-        Err(frame) => (frame, 0),
-    }
 }
 
 /// Masks card numbers in a body that is at hand as a whole.
@@ -313,9 +340,11 @@ impl Body for EdgeBody {
                 // Also the last one: hyper holds it until the client's window lets it go, and drops this body then.
                 this.offer();
             }
-            Some(Err(_)) => {
+            Some(Err(error)) => {
                 if let Some(ending) = &mut this.ending {
-                    ending.record.reason = "response.broken_off".into();
+                    let stalled = error.kind() == io::ErrorKind::TimedOut && this.stall.is_some();
+                    ending.record.reason =
+                        if stalled { "response.stalled" } else { "response.broken_off" }.into();
                 }
                 this.finish();
             }
@@ -333,9 +362,7 @@ impl Body for EdgeBody {
         }
         match (&self.source, &self.masking) {
             (Source::Whole(bytes), _) => bytes.is_none(),
-            (Source::Stream { ahead, rest }, Masking::None | Masking::Events) => {
-                ahead.is_empty() && rest.is_end_stream()
-            }
+            (Source::Stream { ahead, rest }, Masking::None) => ahead.is_empty() && rest.is_end_stream(),
             (Source::Stream { .. }, Masking::Text(_)) => self.left == Some(0),
         }
     }

@@ -324,7 +324,8 @@ async fn serve_http2(core: &Rc<Core>, tls: TlsStream<TcpStream>, peer: Peer) -> 
         .max_local_error_reset_streams(100)
         .initial_stream_window_size(256 * 1024)
         .initial_connection_window_size(1024 * 1024)
-        .max_send_buf_size(256 * 1024)
+        // For each stream: a client that asks for a hundred answers and takes none holds a hundred of these.
+        .max_send_buf_size(32 * 1024)
         .timer(TokioTimer::new())
         .serve_connection(io, service);
     let served = std::pin::pin!(served);

@@ -39,6 +39,8 @@ pub struct Route {
     pub compress: bool,
     pub headers: HeaderPolicy,
     pub pace: Pace,
+    /// How long the shop may pause inside of a body, where that differs here.
+    pub stall_seconds: Option<u64>,
     /// Its place among the routes.
     pub number: usize,
 }
@@ -76,6 +78,7 @@ impl Routes {
             compress: true,
             headers: header_policy(headers),
             pace: Pace::General,
+            stall_seconds: None,
             number: 0,
         };
         let mut routes = Vec::with_capacity(entries.len() + 1);
@@ -141,6 +144,7 @@ fn overlay(default: &Route, entry: &RouteEntry) -> Result<Route, ConfigError> {
     // Where we read the answers we asked for plain text and owe the compression; where not, the shop chose for itself.
     route.compress = entry.compress.unwrap_or(route.mask_cards);
     route.pace = pace(entry)?;
+    route.stall_seconds = entry.stall_timeout_seconds;
     let headers = &mut route.headers;
     if entry.hsts == Some(false) {
         headers.hsts = None;

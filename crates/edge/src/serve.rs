@@ -35,6 +35,7 @@ use crate::record::Ending;
 use crate::request::{self, BodyFraming, Surroundings};
 use crate::routes::Route;
 use crate::server::{Core, Snapshot};
+use crate::upstream::balance::Use;
 use crate::upstream::{self, Outcome, Server, UpstreamError};
 
 /// The connection a request came on.
@@ -312,10 +313,11 @@ impl Exchange<'_> {
     ) -> Result<(Outcome, Arc<Server>), UpstreamError> {
         let mut tried: Vec<Arc<Server>> = Vec::new();
         let mut fresh_only = false;
+        let use_for = if is_idempotent(outgoing.method) { Use::Repeatable } else { Use::Once };
         loop {
             let server = self.live.balancer.choose(&tried).cloned().ok_or(UpstreamError::NoneUp)?;
             self.ending.record.upstream = Some(server.name.clone());
-            let pooled = if fresh_only { None } else { self.core.pool.take(&server) };
+            let pooled = if fresh_only { None } else { self.core.pool.take(&server, use_for) };
             let wire = match pooled {
                 Some(wire) => wire,
                 None => match server.connect(self.live.connect_timeout).await {

@@ -25,7 +25,7 @@ use crate::config::{
 };
 use crate::guard::{FrameLimits, Spare, Timeouts};
 use crate::rates::{Rate, Rates};
-use crate::routes::Routes;
+use crate::routes::{Route, Routes};
 use crate::upstream::health::Change;
 use crate::upstream::{Balancer, IdlePool, Server};
 
@@ -60,6 +60,7 @@ pub struct Snapshot {
     pub proxy_protocol_from: AddressList,
     pub connect_timeout: Duration,
     pub response_timeout: Duration,
+    stall_seconds: u64,
     pub health_path: String,
     pub health_interval: Duration,
     /// How long a stop waits for requests under way.
@@ -90,11 +91,20 @@ impl Snapshot {
             proxy_protocol_from: config.listen.proxy_protocol_from.clone(),
             connect_timeout: seconds(config.upstream.connect_timeout_seconds.max(1)),
             response_timeout: seconds(config.upstream.response_timeout_seconds.max(1)),
+            stall_seconds: config.upstream.stall_timeout_seconds,
             health_path: config.upstream.health_path.clone(),
             health_interval: seconds(config.upstream.health_interval_seconds.max(1)),
             stop_deadline: seconds(config.limits.stop_seconds),
             public_port: config.listen.public_port.unwrap_or(config.listen.https.port()),
         })
+    }
+
+    /// How long the shop may pause inside of a body; an event stream may pause as long as a WebSocket.
+    pub fn stall(&self, route: &Route, is_event_stream: bool) -> Option<Duration> {
+        match (route.stall_seconds, is_event_stream) {
+            (None, true) => Some(self.timeouts.tunnel_idle),
+            (own, _) => Some(own.unwrap_or(self.stall_seconds)).filter(|s| *s > 0).map(Duration::from_secs),
+        }
     }
 
     /// The host as a shared text for the access record.

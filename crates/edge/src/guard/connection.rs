@@ -69,12 +69,18 @@ impl Default for Timeouts {
     }
 }
 
+/// In place of a moment.
+const NOT_HTTP2: u64 = u64::MAX;
+
 /// Shared by the connection's task, its requests and the watch.
 #[derive(Debug)]
 pub struct Connection {
     started: Instant,
     stage: AtomicU8,
     stage_since_ms: AtomicU64,
+    /// HTTP/2: since when no request began or was under way. Control frames do not count, or a client could stay for ever
+    /// with PINGs. [`NOT_HTTP2`] otherwise.
+    work_since_ms: AtomicU64,
     read_bytes: AtomicU64,
     written_bytes: AtomicU64,
     read_waiting: AtomicBool,
@@ -103,6 +109,7 @@ impl Connection {
             started: Instant::now(),
             stage: AtomicU8::new(0),
             stage_since_ms: AtomicU64::new(0),
+            work_since_ms: AtomicU64::new(NOT_HTTP2),
             read_bytes: AtomicU64::new(0),
             written_bytes: AtomicU64::new(0),
             read_waiting: AtomicBool::new(false),
@@ -129,11 +136,15 @@ impl Connection {
 
     pub(super) fn enter(&self, stage: Stage) {
         let before = self.stage.swap(stage as u8, Relaxed);
-        // HTTP/2 has no stage of its own for "no stream open": each frame restarts its idle clock. On HTTP/1.1 what begins
-        // and ends idle was a whole request, whose end restarts it.
-        if before != stage as u8 || stage == Stage::Http2 {
+        // What begins and ends idle on HTTP/1.1 was a whole request, whose end restarts the clock.
+        if before != stage as u8 {
             self.stage_since_ms.store(self.now_ms(), Relaxed);
         }
+    }
+
+    /// HTTP/2: the client asks for something, or has just come.
+    pub(super) fn has_work(&self) {
+        self.work_since_ms.store(self.now_ms(), Relaxed);
     }
 
     /// From now on the bytes are not HTTP any more.
@@ -314,6 +325,7 @@ impl Connection {
             now_ms: self.now_ms(),
             stage: Stage::ALL.get(stage).copied().unwrap_or(Stage::Handshake),
             stage_since_ms: self.stage_since_ms.load(Relaxed),
+            work_since_ms: self.work_since_ms.load(Relaxed),
             read_bytes: self.read_bytes.load(Relaxed),
             written_bytes: self.written_bytes.load(Relaxed),
             read_waiting: self.read_waiting.load(Relaxed),
@@ -339,7 +351,11 @@ impl Drop for InFlight {
     fn drop(&mut self) {
         self.0.in_flight.fetch_sub(1, Relaxed);
         // An idle time begins when the last answer is out, not when the last request came in.
-        self.0.stage_since_ms.store(self.0.now_ms(), Relaxed);
+        let now_ms = self.0.now_ms();
+        self.0.stage_since_ms.store(now_ms, Relaxed);
+        if self.0.work_since_ms.load(Relaxed) != NOT_HTTP2 {
+            self.0.work_since_ms.store(now_ms, Relaxed);
+        }
     }
 }
 
@@ -359,6 +375,7 @@ pub struct Snapshot {
     pub now_ms: u64,
     pub stage: Stage,
     pub stage_since_ms: u64,
+    pub work_since_ms: u64,
     pub read_bytes: u64,
     pub written_bytes: u64,
     pub read_waiting: bool,
@@ -406,15 +423,20 @@ impl Snapshot {
     pub fn overdue(&self, watched: &mut Watched, timeouts: &Timeouts) -> Option<&'static str> {
         let staged_ms = self.now_ms.saturating_sub(self.stage_since_ms);
         let past = |limit: Duration| staged_ms > millis(limit);
+        // Nothing, unless it is HTTP/2.
+        let workless_ms = self.now_ms.saturating_sub(self.work_since_ms);
         let by_stage = match self.stage {
             Stage::Handshake => past(timeouts.handshake).then_some("slow.handshake"),
             Stage::Http2Start => past(timeouts.handshake).then_some("slow.preface"),
             Stage::Idle if self.in_flight == 0 => past(timeouts.idle).then_some("slow.idle"),
-            Stage::Http2 if self.in_flight == 0 => past(timeouts.idle).then_some("slow.idle"),
-            Stage::Head => past(timeouts.head).then_some("slow.head"),
+            Stage::Head if past(timeouts.head) => Some("slow.head"),
+            // Also in the middle of a frame: a PING may come drop by drop.
+            Stage::Http2 | Stage::Head if self.in_flight == 0 && workless_ms > millis(timeouts.idle) => {
+                Some("slow.idle")
+            }
             Stage::Linger => past(Duration::from_secs(2)).then_some("slow.linger"),
             Stage::Tunnel => past(timeouts.tunnel_idle).then_some("slow.tunnel"),
-            Stage::Idle | Stage::Body | Stage::Http2 => None,
+            Stage::Idle | Stage::Head | Stage::Body | Stage::Http2 => None,
         };
         if by_stage.is_some() || matches!(self.stage, Stage::Tunnel | Stage::Linger) {
             return by_stage;
@@ -445,6 +467,7 @@ mod tests {
             now_ms: 0,
             stage,
             stage_since_ms: 0,
+            work_since_ms: if stage == Stage::Http2 { 0 } else { NOT_HTTP2 },
             read_bytes: 0,
             written_bytes: 0,
             read_waiting: true,

@@ -69,6 +69,8 @@ pub struct Frames {
     refilled_at_ms: u64,
     opened: u32,
     reset: u32,
+    /// Frames that asked for something: HEADERS, and DATA with bytes in it.
+    worked: u64,
     /// A header block was begun and not ended.
     block_open: bool,
     in_data: bool,
@@ -96,6 +98,7 @@ impl Frames {
             refilled_at_ms: 0,
             opened: 0,
             reset: 0,
+            worked: 0,
             block_open: false,
             in_data: false,
         }
@@ -107,6 +110,11 @@ impl Frames {
             header_block_open: self.block_open,
             mid_frame: self.header_filled > 0 || (self.payload_left > 0 && !self.in_data),
         }
+    }
+
+    /// Grows with each frame that asks for something.
+    pub const fn worked(&self) -> u64 {
+        self.worked
     }
 
     /// Whether the connection has had its share of streams and shall be drained.
@@ -181,6 +189,7 @@ impl Frames {
 
     /// Honest work pays for two control frames: an acknowledgement and a window update.
     fn earn(&mut self, work: u32) {
+        self.worked += u64::from(work);
         self.budget = self.budget.saturating_add(work * 2).min(self.limits.control_budget);
     }
 

@@ -66,6 +66,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> GuardedIo<S> {
 
     pub fn http2(inner: S, shared: Arc<Connection>, limits: FrameLimits) -> Self {
         shared.enter(Stage::Http2Start);
+        shared.has_work();
         GuardedIo {
             inner,
             shared,
@@ -118,7 +119,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> GuardedIo<S> {
                 })
             }
             Reader::Http2(frames) => {
+                let before = frames.worked();
                 let result = frames.read(bytes, self.shared.now_ms());
+                if frames.worked() != before {
+                    self.shared.has_work();
+                }
                 let phase = frames.phase();
                 if frames.is_spent() {
                     self.shared.drain();

@@ -20,6 +20,9 @@ use crate::upstream::{UpstreamBody, UpstreamError, UpstreamResponse};
 /// A page that stalls is passed on as it is rather than held back longer.
 const PATIENCE: Duration = Duration::from_millis(100);
 
+/// So many answers on one connection may each be read in large pieces.
+const FEW: u32 = 4;
+
 impl Exchange<'_> {
     pub(super) async fn answer(
         &mut self,
@@ -80,7 +83,11 @@ impl Exchange<'_> {
         let length = body.size_hint().exact().and_then(|rest| usize::try_from(rest).ok());
         let length = length.map(|rest| rest + data_length(&ahead));
         let gzip = coding.choose(compressors, head.status, &mut headers, length);
-        let flow = Flow { ahead, rest: Box::new(body), mask, gzip };
+        let stall = self.live.stall(route, events);
+        if self.connection.in_flight() > FEW {
+            body.read_small();
+        }
+        let flow = Flow { ahead, rest: Box::new(body), mask, gzip, stall };
         Ok(Answer::Stream(parts(head.status, headers), flow))
     }
 }

@@ -40,6 +40,15 @@ const IDLE: Duration = Duration::from_secs(4);
 /// every fifth request of such a load opened a connection.
 const IDLE_MAX: usize = 128;
 
+/// What a kept connection is wanted for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Use {
+    /// A request that may be sent once more, should the shop have closed.
+    Repeatable,
+    /// An order: looked at as late and as closely as can be, for one system call.
+    Once,
+}
+
 /// The idle connections of one core; newest first out, so that few stay warm.
 #[derive(Debug, Default)]
 pub struct IdlePool(RefCell<Vec<Idle>>);
@@ -47,22 +56,27 @@ pub struct IdlePool(RefCell<Vec<Idle>>);
 /// One server's; a shop has few, so that looking through them beats hashing.
 #[derive(Debug)]
 struct Idle {
-    server: Arc<str>,
+    /// [`Server::number`].
+    server: u64,
     wires: Vec<Wire>,
 }
 
 impl IdlePool {
     /// An open, silent connection to the server, if one is at hand.
-    pub fn take(&self, server: &Server) -> Option<Wire> {
+    pub fn take(&self, server: &Server, use_for: Use) -> Option<Wire> {
         let mut pool = self.0.borrow_mut();
-        let idle = &mut pool.iter_mut().find(|idle| idle.server == server.name)?.wires;
+        let idle = &mut pool.iter_mut().find(|idle| idle.server == server.number)?.wires;
         while let Some(mut wire) = idle.pop() {
             if wire.used_at.elapsed() > IDLE {
                 // The rest is older still.
                 idle.clear();
                 return None;
             }
-            if wire.is_quiet() {
+            let is_quiet = match use_for {
+                Use::Repeatable => wire.is_quiet(),
+                Use::Once => wire.is_quiet_now(),
+            };
+            if is_quiet {
                 wire.reused = true;
                 return Some(wire);
             }
@@ -73,10 +87,10 @@ impl IdlePool {
     pub fn put(&self, server: &Server, mut wire: Wire) {
         wire.used_at = std::time::Instant::now();
         let mut pool = self.0.borrow_mut();
-        match pool.iter_mut().find(|idle| idle.server == server.name) {
+        match pool.iter_mut().find(|idle| idle.server == server.number) {
             Some(idle) if idle.wires.len() >= IDLE_MAX => {}
             Some(idle) => idle.wires.push(wire),
-            None => pool.push(Idle { server: server.name.clone(), wires: vec![wire] }),
+            None => pool.push(Idle { server: server.number, wires: vec![wire] }),
         }
     }
 
@@ -107,6 +121,23 @@ mod tests {
         assert_eq!(balancer.servers()[0].in_flight.load(Relaxed), 100);
         drop(under_way);
         assert_eq!(balancer.servers()[1].in_flight.load(Relaxed), 0);
+    }
+
+    /// Went wrong: after a reload with another ca_file, connections that the old roots had vouched for went on serving.
+    #[tokio::test]
+    async fn a_connection_goes_back_only_to_the_server_that_verified_it() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let before = Server::parse(&url, 1, None).unwrap();
+        let after = Server::parse(&url, 1, None).unwrap();
+        let wire = before.connect(Duration::from_secs(5)).await.unwrap();
+        let _shop = listener.accept().await.unwrap();
+        let pool = IdlePool::default();
+        pool.put(&before, wire);
+        assert!(pool.take(&after, Use::Repeatable).is_none());
+        assert!(pool.take(&before, Use::Once).is_some_and(|wire| wire.reused));
+        pool.sweep();
+        assert!(pool.0.borrow().is_empty(), "nothing is left of servers that are gone");
     }
 
     #[test]

@@ -257,6 +257,8 @@ pub struct UpstreamBody {
     wire: Option<Wire>,
     pump: Option<Pump>,
     reading: Reading,
+    /// Asked for at a time where much is to come.
+    large_read: usize,
     keep_alive: bool,
     pool: Rc<IdlePool>,
     server: Arc<Server>,
@@ -292,6 +294,7 @@ impl UpstreamBody {
             keep_alive: head.keep_alive && !stop_sending,
             pump: if stop_sending { None } else { pump },
             reading,
+            large_read: LARGE_READ,
             pool,
             server,
             under_way: Some(under_way),
@@ -315,6 +318,11 @@ impl UpstreamBody {
             }
             _ => None,
         }
+    }
+
+    /// Reads in small pieces from now on: one of many answers on its connection, which may all wait in memory.
+    pub const fn read_small(&mut self) {
+        self.large_read = READ;
     }
 
     /// Gives the connection back, if nothing speaks against it.
@@ -376,7 +384,7 @@ impl UpstreamBody {
                     Err(e) => return Poll::Ready(Some(Err(e))),
                 },
                 Reading::Length(left) | Reading::Chunk(left) => {
-                    let room = usize::try_from(left).unwrap_or(LARGE_READ).clamp(READ, LARGE_READ);
+                    let room = usize::try_from(left).unwrap_or(LARGE_READ).clamp(READ, self.large_read);
                     ready!(self.poll_more(cx, room))?;
                 }
                 Reading::ChunkSize | Reading::ChunkEnd | Reading::Trailers => {

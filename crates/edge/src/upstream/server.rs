@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -20,6 +20,8 @@ use super::wire::{Stream, Wire};
 pub struct Server {
     /// Scheme, host and port: its name in events and on pages.
     pub name: Arc<str>,
+    /// No other server object of this program has it: connections go back only to the one that verified them.
+    pub number: u64,
     host: String,
     port: u16,
     /// For https servers.
@@ -39,6 +41,8 @@ impl fmt::Debug for Server {
             .finish_non_exhaustive()
     }
 }
+
+static NEXT_NUMBER: AtomicU64 = AtomicU64::new(0);
 
 /// Why a server entry of the config does not fit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,6 +85,7 @@ impl Server {
             None
         };
         Ok(Server {
+            number: NEXT_NUMBER.fetch_add(1, Relaxed),
             name: format!("{}://{authority}", if secure { "https" } else { "http" }).into(),
             host,
             port,

@@ -101,6 +101,20 @@ impl Wire {
         }
     }
 
+    /// As [`Wire::is_quiet`], but asks the kernel itself: the runtime may not have noticed yet that the shop has closed. For
+    /// requests that cannot be sent a second time.
+    pub fn is_quiet_now(&mut self) -> bool {
+        use rustix::net::RecvFlags;
+        let tcp = match &self.stream {
+            Stream::Plain(tcp) => tcp,
+            Stream::Tls(tls) => tls.get_ref().0,
+        };
+        let mut byte = [0u8; 1];
+        let seen = rustix::net::recv(tcp, &mut byte, RecvFlags::PEEK | RecvFlags::DONTWAIT);
+        matches!(seen, Err(e) if e == rustix::io::Errno::AGAIN || e == rustix::io::Errno::WOULDBLOCK)
+            && self.is_quiet()
+    }
+
     /// Whether an idle connection is still open and silent: anything else (closed, or bytes nobody asked for) ends it.
     pub fn is_quiet(&mut self) -> bool {
         if !self.inbound.is_empty() || !self.outbound.is_empty() {
@@ -118,5 +132,30 @@ impl Wire {
                 Pin::new(tls.as_mut()).poll_read(&mut cx, &mut buffer).is_pending()
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    /// Went wrong: an order on a kept connection that the shop had closed got 503, because the runtime had not looked yet.
+    #[tokio::test]
+    async fn what_the_kernel_knows_counts_before_the_runtime_has_looked() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let open = async || {
+            let tcp = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+            (Wire::new(Stream::Plain(tcp)), listener.accept().unwrap().0)
+        };
+        let (mut wire, shop) = open().await;
+        assert!(wire.is_quiet_now());
+        // Not a moment for the runtime between these two.
+        drop(shop);
+        assert!(!wire.is_quiet_now());
+        let (mut wire, mut shop) = open().await;
+        shop.write_all(b"HTTP/1.1 408 Request Timeout\r\n\r\n").unwrap();
+        assert!(!wire.is_quiet_now(), "bytes that nobody asked for");
     }
 }

@@ -121,6 +121,7 @@ async fn card_numbers_do_not_leave() {
         "/long" => Reply::with("Content-Type: text/html\r\n", &long),
         "/split" => chunked("text/html", &["a 4111 11", "11 11", "11 1111 b"]),
         "/events" => chunked("text/event-stream", &[&format!("data: {CARD}\n\n"), "data: x\n\n"]),
+        "/half-event" => chunked("text/event-stream", &["data: 4111 11", "11 1111 1111\n\n"]),
         "/image" => Reply::with("Content-Type: image/png\r\n", &page),
         _ => Reply::ok("x"),
     })
@@ -143,12 +144,13 @@ async fn card_numbers_do_not_leave() {
     assert_eq!(edge.get("/split").await.text(), format!("a {MASKED} b"));
     let events: Response = edge.get("/events").await;
     assert_eq!(events.text(), format!("data: {MASKED}\n\ndata: x\n\n"));
+    assert_eq!(edge.get("/half-event").await.text(), format!("data: {MASKED}\n\n"));
     assert!(edge.get("/image").await.text().contains(CARD), "pictures are left alone");
     assert!(edge.get("/staff/html").await.text().contains(CARD));
     let mut sender = crate::http2::client(&edge).await;
     let over_h2 = crate::http2::ask(&mut sender, crate::http2::request("GET", "/html"), None).await;
     assert_eq!(String::from_utf8(over_h2.body).unwrap(), shown);
-    assert_eq!(edge.emitted.of_kind("edge.card_number_masked").len(), 6);
+    assert_eq!(edge.emitted.of_kind("edge.card_number_masked").len(), 7);
     edge.stop();
 }
 

@@ -158,6 +158,30 @@ async fn http2_that_is_idle_or_drips_a_body() {
     edge.stop();
 }
 
+/// Went wrong: every frame began the idle time anew, so that a client could hold a connection for ever with PINGs.
+#[tokio::test(flavor = "multi_thread")]
+async fn http2_that_only_sends_frames_without_work_is_idle() {
+    let shop = FakeShop::start(|_| Reply::ok("x")).await;
+    let edge = TestEdge::start(&[shop.url()], &LIMITS.replace("head_seconds = 1", "head_seconds = 60"));
+    let ping = frame(frames::PING, 0, 0, &[7; 8]);
+    let update = frame(frames::WINDOW, 0, 0, &[0, 0, 0, 1]);
+    // The last one is always in the middle of a frame.
+    let (front, back) = ping.split_at(5);
+    for (first, piece) in [(&[][..], ping.clone()), (&[][..], update), (front, [back, front].concat())] {
+        let mut raw = Raw::open(&edge, &[]).await;
+        raw.send(first).await;
+        assert!(drips(raw.stream, &piece).await, "{piece:?} holds the connection");
+    }
+    // One that asks for something once in a while stays.
+    let mut raw = Raw::open(&edge, &[]).await;
+    for stream in [1, 3, 5, 7, 9, 11] {
+        assert!(raw.send(&frames::get(stream)).await);
+        while !raw.next().await.is_some_and(|f| f.stream == stream && f.flags & END != 0 && f.kind == DATA) {}
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    edge.stop();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn honest_slow_clients_and_shops_are_served() {
     let shop = FakeShop::start(|asked| match asked.target() {

@@ -78,3 +78,28 @@ async fn only_the_right_name_under_the_right_root_is_spoken_to() {
         edge.stop();
     }
 }
+
+/// Went wrong: after a reload with another ca_file, kept connections that the old root had vouched for served on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_root_that_is_no_longer_trusted_ends_what_it_vouched_for() {
+    let (first, second) = (ca(), ca());
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("first.pem"), &first.pem).unwrap();
+    std::fs::write(folder.path().join("second.pem"), &second.pem).unwrap();
+    let shop = FakeShop::start(|_| Reply::ok("x")).await;
+    let port = tls_before(&shop, &first, "localhost").await;
+    let roots = folder.path().join("first.pem");
+    let upstream = format!("servers = ['https://localhost:{port}']\nca_file = {roots:?}");
+    let edge = TestEdge::with_upstream(&upstream, "");
+    let mut client = edge.connect().await;
+    let mut ask = async || {
+        client.send("GET / HTTP/1.1\r\nHost: shop.test\r\n\r\n").await;
+        client.response(false).await.status
+    };
+    assert_eq!((ask().await, ask().await), (200, 200));
+    let connections = shop.connections();
+    edge.reload("first.pem", "second.pem");
+    assert_eq!(ask().await, 503);
+    assert_eq!((shop.asked().len(), shop.connections()), (2, connections));
+    edge.stop();
+}

@@ -96,6 +96,45 @@ async fn a_kept_connection_that_the_shop_closes_is_retried_only_where_it_does_no
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_shop_that_stops_inside_a_body_is_given_up_and_a_slow_one_is_not() {
+    let body = |kind: &str, pieces: &[&str], pause_ms: u64| {
+        let length: usize = pieces.iter().map(|p| p.len()).sum();
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\r\n");
+        let mut all = vec![head.into_bytes()];
+        all.extend(pieces.iter().map(|p| p.as_bytes().to_vec()));
+        Reply::Pieces(all, pause_ms)
+    };
+    let shop = FakeShop::start(move |asked| match asked.target() {
+        "/stalled" | "/patient/stalled" => body("image/png", &["a", "b"], 3_000),
+        "/slow" => body("image/png", &["a", "b", "c", "d", "e"], 500),
+        "/events" => body("text/event-stream", &["data: 1\n\n", "data: 2\n\n"], 2_500),
+        _ => Reply::ok("x"),
+    })
+    .await;
+    let upstream = format!("servers = ['{}']\nstall_timeout_seconds = 1", shop.url());
+    let routes = "[[route]]\npath = '/patient'\nstall_timeout_seconds = 0\n";
+    let edge = TestEdge::with_upstream(&upstream, routes);
+    let stalled = edge.get("/stalled").await;
+    assert!(stalled.cut || stalled.none, "{stalled:?}");
+    edge.record_of("response.stalled").await;
+    let mut sender = crate::http2::client(&edge).await;
+    let request = crate::http2::request("GET", "/stalled").body(()).unwrap();
+    let (response, _) = sender.send_request(request, true).unwrap();
+    let mut incoming = response.await.unwrap().into_body();
+    let broken = async {
+        while incoming.data().await.transpose()?.is_some() {}
+        Ok::<_, h2::Error>(())
+    };
+    assert!(broken.await.is_err(), "an answer that broke off must not look whole");
+    wait_for(|| (edge.in_flight() == 0).then_some(())).await;
+    let (slow, patient, events) =
+        tokio::join!(edge.get("/slow"), edge.get("/patient/stalled"), edge.get("/events"));
+    assert_eq!((slow.text().as_str(), patient.text().as_str()), ("abcde", "ab"));
+    assert_eq!(events.text(), "data: 1\n\ndata: 2\n\n", "an event stream may say nothing for minutes");
+    edge.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_shop_that_does_not_answer_in_time() {
     let shop =
         FakeShop::start(|asked| if asked.target() == "/" { Reply::ok("x") } else { Reply::Silence }).await;

@@ -11,6 +11,7 @@ pub struct StreamMasker {
     work: Vec<u8>,
     handed_out: usize,
     masked: usize,
+    events: bool,
 }
 
 impl StreamMasker {
@@ -18,10 +19,16 @@ impl StreamMasker {
         StreamMasker::default()
     }
 
+    /// For a stream of events, of which none may wait for the next: a line's end ends every number, and nothing is held
+    /// back but digits, and what follows them, at the very end of a chunk.
+    pub fn for_events() -> StreamMasker {
+        StreamMasker { events: true, ..StreamMasker::default() }
+    }
+
     /// Takes the next chunk and appends to `out` whatever is certain by now.
     pub fn push(&mut self, chunk: &[u8], out: &mut Vec<u8>) {
         self.work.extend_from_slice(chunk);
-        let cut = self.handed_out.max(certain_end(&self.work));
+        let cut = self.handed_out.max(self.certain_end(&self.work));
         self.hand_out(cut, out);
     }
 
@@ -32,7 +39,7 @@ impl StreamMasker {
         if self.held_bytes() > 0 || matches!(chunk.first(), Some(b'B' | b'+')) {
             return None;
         }
-        let certain = certain_end(chunk);
+        let certain = self.certain_end(chunk);
         // Else, without what went before, more looks like the start of a number, never less; and what begins before the
         // cut shows in the chunk or is still open, so that the cut lies before it.
         let mut found = false;
@@ -63,6 +70,10 @@ impl StreamMasker {
         self.work.len() - self.handed_out
     }
 
+    fn certain_end(&self, work: &[u8]) -> usize {
+        if self.events { certain_end_of_events(work) } else { certain_end(work) }
+    }
+
     fn hand_out(&mut self, cut: usize, out: &mut Vec<u8>) {
         let mut cut = cut;
         let mut spans = Vec::new();
@@ -87,6 +98,18 @@ impl StreamMasker {
 fn certain_end(work: &[u8]) -> usize {
     let tail = work.iter().rev().take(HOLD).take_while(|byte| may_continue(**byte)).count();
     work.len() - tail
+}
+
+/// The same where lines end numbers and white space alone is nobody's beginning.
+fn certain_end_of_events(work: &[u8]) -> usize {
+    let end = certain_end(work);
+    let tail = work.get(end..).unwrap_or_default();
+    let line = tail.iter().rposition(|byte| matches!(byte, b'\n' | b'\r')).map_or(0, |at| at + 1);
+    let rest = tail.get(line..).unwrap_or_default();
+    match rest.iter().position(u8::is_ascii_digit) {
+        Some(digit) => end + line + digit,
+        None => work.len(),
+    }
 }
 
 /// Bytes that can stand in a number, or after one while it is still open whether it is one.

@@ -81,6 +81,36 @@ fn a_stream_holds_back_only_a_short_tail() {
     assert_eq!(out.len(), 527);
 }
 
+#[test]
+fn an_event_is_never_held_back_and_a_number_in_two_chunks_is_masked() {
+    let run = |chunks: &[&str]| {
+        let mut masker = StreamMasker::for_events();
+        let mut shown: Vec<String> = Vec::new();
+        for chunk in chunks {
+            let mut out = Vec::new();
+            masker.push(chunk.as_bytes(), &mut out);
+            shown.push(String::from_utf8(out).unwrap());
+        }
+        let mut out = Vec::new();
+        masker.finish(&mut out);
+        shown.push(String::from_utf8(out).unwrap());
+        shown
+    };
+    // Whole events come out whole, whatever they end in.
+    for event in
+        ["data: x\n\n", "data: 42\n\n", "data: 4111 1111\r\n\r\n", "id: 7\ndata:  - \n\n", ": \n", "\n"]
+    {
+        assert_eq!(run(&[event]), [event, ""]);
+    }
+    assert_eq!(run(&["data: 4111 11", "11 1111 1111\n\n"]), ["data: ", "**** **** **** 1111\n\n", ""]);
+    assert_eq!(run(&["data: 4111111111111111", "\n\n"]), ["data: ", "************1111\n\n", ""]);
+    assert_eq!(run(&["data: 411111111111", "1111", "\n\n"]), ["data: ", "", "************1111\n\n", ""]);
+    assert_eq!(run(&["data: 4111111111111111\n", "\n"]), ["data: ************1111\n", "\n", ""]);
+    // Digits of two lines are two numbers.
+    assert_eq!(run(&["data: 41111111\n", "11111111\n\n"]), ["data: 41111111\n", "11111111\n\n", ""]);
+    assert_eq!(run(&["data: 4111 1111 1111", " 1111"]), ["data: ", "", "**** **** **** 1111"]);
+}
+
 fn card_like() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         Just("4111111111111111".to_owned()),
