@@ -1,14 +1,26 @@
-//! Every statement of this crate, so that one test can prepare them all on both engines.
+//! Every statement of this crate, so that one test can prepare them all on both engines; and the macro that writes such
+//! lists down, here and in the domains.
 
+/// Names the statements of a module or a crate, one a line, and lists them all as `STATEMENTS`, so that a test can prepare
+/// each on both engines. `pub(crate)` before the first holds for all names.
+#[macro_export]
 macro_rules! statements {
-    ($($name:ident = $sql:expr;)+) => {
+    (pub(crate) $($name:ident = $sql:expr;)+) => {
         $(pub(crate) const $name: &str = $sql;)+
-        /// Every statement of this crate (the ledger's head is read with a lock behind it on PostgreSQL).
+        /// Every statement named here, for the test that prepares them on both engines.
+        pub const STATEMENTS: &[&str] = &[$($name),+];
+    };
+    ($($name:ident = $sql:expr;)+) => {
+        $(const $name: &str = $sql;)+
+        /// Every statement named here, for the test that prepares them on both engines.
         pub const STATEMENTS: &[&str] = &[$($name),+];
     };
 }
 
+// The ledger's head is read with a lock behind it on PostgreSQL.
 statements! {
+    pub(crate)
+
     FIND_MIGRATIONS = "SELECT domain, number, hash FROM schema_migration";
     NOTE_MIGRATION = "INSERT INTO schema_migration (domain, number, hash, applied_at) VALUES ($1, $2, $3, $4)";
 

@@ -2,20 +2,12 @@
 
 use storeward_base::{StaffId, Timestamp};
 use storeward_seal::totp::Step;
-use storeward_store::{Error, Reader, Tx, Value, params};
+use storeward_store::{Error, Reader, Tx, Value, params, statements};
 
 use super::members::Member;
 use super::sessions::Session;
 use super::sign_in::Credentials;
 use super::views::{SavedView, ViewId};
-
-macro_rules! statements {
-    ($($name:ident = $sql:expr;)+) => {
-        $(const $name: &str = $sql;)+
-        /// Every statement of this crate, for the test that prepares them on both engines.
-        pub const STATEMENTS: &[&str] = &[$($name),+];
-    };
-}
 
 statements! {
     ADD_OFFER = "INSERT INTO staff_enrolment (token_hash, staff, totp_sealed, expires_at, used_at) \

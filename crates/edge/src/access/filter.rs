@@ -8,105 +8,78 @@ use storeward_base::Timestamp;
 
 use super::record::{AccessRecord, Verdict};
 
-/// What a condition looks at. The name is what stands in the URL.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Field {
-    Client,
-    Method,
-    Host,
-    Path,
+/// What is compared at a field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Network,
     Status,
     Verdict,
-    Rule,
-    Category,
-    Route,
-    Upstream,
-    UserAgent,
-    Referrer,
-    Parameter,
-    ContentType,
-    Reason,
-    /// Path or user agent.
+    Number,
+    Moment,
     Text,
+}
+
+/// A line for each field: its name in a URL, and what is compared there.
+macro_rules! fields {
+    ($($(#[$doc:meta])* $field:ident = $name:literal, $kind:ident;)+) => {
+        /// What a condition looks at. The name is what stands in the URL.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Field { $($(#[$doc])* $field,)+ }
+
+        impl Field {
+            pub const ALL: &'static [Field] = &[$(Field::$field),+];
+
+            pub const fn name(self) -> &'static str {
+                match self { $(Field::$field => $name,)+ }
+            }
+
+            const fn kind(self) -> Kind {
+                match self { $(Field::$field => Kind::$kind,)+ }
+            }
+        }
+    };
+}
+
+fields! {
+    Client = "client", Network;
+    Method = "method", Text;
+    Host = "host", Text;
+    Path = "path", Text;
+    Status = "status", Status;
+    Verdict = "verdict", Verdict;
+    Rule = "rule", Number;
+    Category = "category", Text;
+    Route = "route", Text;
+    Upstream = "upstream", Text;
+    UserAgent = "agent", Text;
+    Referrer = "referrer", Text;
+    Parameter = "parameter", Text;
+    ContentType = "type", Text;
+    Reason = "reason", Text;
+    /// Path or user agent.
+    Text = "text", Text;
     /// Not before this moment.
-    Since,
+    Since = "since", Moment;
     /// Before this moment.
-    Until,
+    Until = "until", Moment;
     /// Took at least so many milliseconds.
-    SlowerMs,
+    SlowerMs = "slower_ms", Number;
 }
 
 impl Field {
-    pub const ALL: [Field; 19] = [
-        Field::Client,
-        Field::Method,
-        Field::Host,
-        Field::Path,
-        Field::Status,
-        Field::Verdict,
-        Field::Rule,
-        Field::Category,
-        Field::Route,
-        Field::Upstream,
-        Field::UserAgent,
-        Field::Referrer,
-        Field::Parameter,
-        Field::ContentType,
-        Field::Reason,
-        Field::Text,
-        Field::Since,
-        Field::Until,
-        Field::SlowerMs,
-    ];
-
-    pub const fn name(self) -> &'static str {
-        match self {
-            Field::Client => "client",
-            Field::Method => "method",
-            Field::Host => "host",
-            Field::Path => "path",
-            Field::Status => "status",
-            Field::Verdict => "verdict",
-            Field::Rule => "rule",
-            Field::Category => "category",
-            Field::Route => "route",
-            Field::Upstream => "upstream",
-            Field::UserAgent => "agent",
-            Field::Referrer => "referrer",
-            Field::Parameter => "parameter",
-            Field::ContentType => "type",
-            Field::Reason => "reason",
-            Field::Text => "text",
-            Field::Since => "since",
-            Field::Until => "until",
-            Field::SlowerMs => "slower_ms",
-        }
-    }
-
     pub fn named(name: &str) -> Option<Field> {
-        Field::ALL.into_iter().find(|field| field.name() == name)
+        Field::ALL.iter().copied().find(|field| field.name() == name)
     }
 
     /// What a person may write there.
     const fn expects(self) -> &'static str {
-        match self {
-            Field::Client => "an address such as 192.0.2.1 or a network such as 192.0.2.0/24",
-            Field::Status => "a status such as 404 or a class such as 4xx",
-            Field::Verdict => "pass, flagged, challenged, blocked, banned, limited or refused",
-            Field::Rule | Field::SlowerMs => "a whole number",
-            Field::Since | Field::Until => "a moment such as 2026-11-24T17:38:00Z",
-            Field::Method
-            | Field::Host
-            | Field::Path
-            | Field::Category
-            | Field::Route
-            | Field::Upstream
-            | Field::UserAgent
-            | Field::Referrer
-            | Field::Parameter
-            | Field::ContentType
-            | Field::Reason
-            | Field::Text => "a text of 1 to 1,024 bytes",
+        match self.kind() {
+            Kind::Network => "an address such as 192.0.2.1 or a network such as 192.0.2.0/24",
+            Kind::Status => "a status such as 404 or a class such as 4xx",
+            Kind::Verdict => "pass, flagged, challenged, blocked, banned, limited or refused",
+            Kind::Number => "a whole number",
+            Kind::Moment => "a moment such as 2026-11-24T17:38:00Z",
+            Kind::Text => "a text of 1 to 1,024 bytes",
         }
     }
 }
@@ -188,22 +161,7 @@ impl std::error::Error for FilterError {}
 
 impl Condition {
     pub fn new(field: Field, operator: Operator, excludes: bool, value: &str) -> Result<Self, FilterError> {
-        let is_text = matches!(
-            field,
-            Field::Method
-                | Field::Host
-                | Field::Path
-                | Field::Category
-                | Field::Route
-                | Field::Upstream
-                | Field::UserAgent
-                | Field::Referrer
-                | Field::Parameter
-                | Field::ContentType
-                | Field::Reason
-                | Field::Text
-        );
-        if operator != Operator::Is && !is_text {
+        if operator != Operator::Is && field.kind() != Kind::Text {
             return Err(FilterError::Operator { field, operator });
         }
         let always_contains = matches!(field, Field::UserAgent | Field::Text);
@@ -262,30 +220,19 @@ impl Condition {
 impl Test {
     fn read(field: Field, operator: Operator, value: &str) -> Option<Test> {
         let value = value.trim();
-        Some(match field {
-            Field::Client => Test::Network(network(value)?),
-            Field::Status => match value.strip_suffix("xx") {
+        Some(match field.kind() {
+            Kind::Network => Test::Network(network(value)?),
+            Kind::Status => match value.strip_suffix("xx") {
                 Some(class) => Test::StatusClass(class.parse().ok().filter(|class| (1..=5).contains(class))?),
                 // 0 is the status of a request that was given up before it had an answer.
                 None => Test::Status(
                     value.parse().ok().filter(|status| *status == 0 || (100..1_000).contains(status))?,
                 ),
             },
-            Field::Verdict => Test::Verdict(Verdict::ALL.into_iter().find(|v| v.name() == value)?),
-            Field::Rule | Field::SlowerMs => Test::Number(value.parse().ok()?),
-            Field::Since | Field::Until => Test::Moment(Timestamp::parse_rfc3339(value)?),
-            Field::Method
-            | Field::Host
-            | Field::Path
-            | Field::Category
-            | Field::Route
-            | Field::Upstream
-            | Field::UserAgent
-            | Field::Referrer
-            | Field::Parameter
-            | Field::ContentType
-            | Field::Reason
-            | Field::Text => {
+            Kind::Verdict => Test::Verdict(Verdict::ALL.into_iter().find(|v| v.name() == value)?),
+            Kind::Number => Test::Number(value.parse().ok()?),
+            Kind::Moment => Test::Moment(Timestamp::parse_rfc3339(value)?),
+            Kind::Text => {
                 if value.is_empty() || value.len() > Filter::MAX_VALUE_BYTES {
                     return None;
                 }
