@@ -4,7 +4,7 @@
 use super::metadata::{Dependency, Package};
 use super::{File, Finding, source};
 
-const FLOORS: [(&str, u8); 16] = [
+const FLOORS: [(&str, u8); 17] = [
     ("storeward-base", 1),
     ("storeward-events", 1),
     ("storeward-inspect", 2),
@@ -14,6 +14,7 @@ const FLOORS: [(&str, u8); 16] = [
     ("storeward-store", 2),
     ("storeward-web", 2),
     ("storeward-outbound", 2),
+    ("storeward-passwords", 2),
     ("storeward-host", 3),
     ("storeward-post", 3),
     ("storeward-edge", 4),
@@ -66,7 +67,7 @@ const WINDOWS: [Window; 4] = [
 ];
 
 /// Who may name a heavy dependency in its manifest (tests apart).
-const OWNERS: [(&str, &[&str]); 13] = [
+const OWNERS: [(&str, &[&str]); 19] = [
     // The sample shop keeps a file of its own, as a shop that knows nothing of us would.
     ("rusqlite", &["storeward-store", "storeward-demo-shop"]),
     ("postgres", &["storeward-store"]),
@@ -80,7 +81,13 @@ const OWNERS: [(&str, &[&str]); 13] = [
     ("instant-acme", &["storeward-edge"]),
     ("rcgen", &["storeward-edge"]),
     // The sample shop hashes its own customers' passwords.
-    ("aws-lc-rs", &["storeward-seal", "storeward-edge", "storeward-demo-shop"]),
+    ("aws-lc-rs", &["storeward-seal", "storeward-passwords", "storeward-edge", "storeward-demo-shop"]),
+    ("argon2", &["storeward-passwords", "storeward-seal", "storeward-demo-shop"]),
+    ("bcrypt", &["storeward-passwords"]),
+    ("md-5", &["storeward-passwords"]),
+    ("scrypt", &["storeward-passwords"]),
+    ("xorf", &["storeward-passwords"]),
+    ("zxcvbn", &["storeward-passwords"]),
     ("regex", &["storeward-inspect"]),
     ("flate2", &["storeward-edge"]),
 ];
