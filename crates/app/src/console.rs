@@ -12,6 +12,8 @@ use storeward_edge::certificates::{CertificateStore, tls};
 use storeward_edge::{Shared, listener, private};
 use storeward_host::Stop;
 use storeward_inspect::Mode;
+use storeward_passwords::breach::BreachList;
+use storeward_passwords::{Pool, PoolOptions, PoolStats};
 use storeward_seal::DataKey;
 use storeward_store::Db;
 
@@ -122,6 +124,9 @@ fn console_parts(parts: Parts<'_>, config: &Config) -> Done<ConsoleParts> {
         let (shared, certificates) = (shared.clone(), certificates);
         Arc::new(move || not_ready(&shared, &certificates))
     };
+    let passwords = Pool::start(PoolOptions::new(opened.clock.clone(), opened.entropy.clone()))
+        .context("the threads that check passwords")?;
+    let breaches = breach_list(opened);
     Ok(ConsoleParts {
         db: opened.db.clone(),
         access,
@@ -131,7 +136,15 @@ fn console_parts(parts: Parts<'_>, config: &Config) -> Done<ConsoleParts> {
         data_key: opened.data_key.clone(),
         status,
         readiness,
-        more_metrics: Arc::new(move |text: &mut MetricsText| edge_metrics(&shared, text)),
+        more_metrics: {
+            let passwords = passwords.clone();
+            Arc::new(move |text: &mut MetricsText| {
+                edge_metrics(&shared, text);
+                password_metrics(&passwords.stats(), text);
+            })
+        },
+        passwords,
+        breaches,
         metrics_token,
         names: names(config),
         scheme: "https",
@@ -183,6 +196,39 @@ fn not_ready(shared: &Shared, certificates: &CertificateStore) -> Vec<String> {
         reasons.push("no certificate yet: a self-signed one stands in".to_owned());
     }
     reasons
+}
+
+/// The list of breached passwords, if the operator has built one. A damaged one is told and left alone.
+fn breach_list(opened: &Opened) -> Option<Arc<BreachList>> {
+    let path = opened.data.join(crate::breach_list::NAME);
+    match BreachList::open(&path) {
+        Ok(list) => Some(Arc::new(list)),
+        Err(storeward_passwords::Error::File(std::io::ErrorKind::NotFound)) => None,
+        Err(error) => {
+            let reason = error.to_string();
+            crate::run::log("error", "no list of breached passwords is in force", &[("reason", &reason)]);
+            None
+        }
+    }
+}
+
+fn password_metrics(stats: &PoolStats, text: &mut MetricsText) {
+    text.metric("storeward_password_checks_waiting", "gauge", "Passwords waiting to be checked, by lane.");
+    for (lane, waiting) in ["known_device", "proof_of_work", "stranger"].iter().zip(stats.waiting) {
+        text.value("storeward_password_checks_waiting", &[("lane", lane)], waiting);
+    }
+    text.single("storeward_password_checks_running", "gauge", "Passwords being checked.", stats.running);
+    text.single("storeward_password_checks_total", "counter", "Passwords checked or hashed.", stats.done);
+    text.metric("storeward_password_checks_refused_total", "counter", "Passwords not looked at, by reason.");
+    let refused = [
+        ("full", stats.full),
+        ("too_many", stats.too_many),
+        ("late", stats.late),
+        ("abandoned", stats.abandoned),
+    ];
+    for (reason, count) in refused {
+        text.value("storeward_password_checks_refused_total", &[("reason", reason)], count);
+    }
 }
 
 fn edge_metrics(shared: &Shared, text: &mut MetricsText) {

@@ -17,6 +17,7 @@ use storeward_edge::bans::{BanBook, BanOptions};
 use storeward_events::Event;
 use storeward_events::edge::{CertificateIssued, RequestBlocked, UpstreamUp};
 use storeward_host::{RecordedEmissions, Stopper};
+use storeward_passwords::{Pool, PoolOptions};
 use storeward_seal::totp::{TotpSecret, step_at};
 use storeward_seal::{DataKey, LogKey, Origin, PseudonymKey};
 use storeward_store::{DatabaseUrl, Db, OpenOptions};
@@ -50,6 +51,8 @@ async fn main() {
         clock: Arc::clone(&clock),
         entropy: Arc::clone(&entropy),
         data_key: data_key.clone(),
+        breaches: None,
+        passwords: Pool::start(PoolOptions::new(Arc::clone(&clock), Arc::clone(&entropy))).unwrap(),
         status: Arc::new(move || status.clone()),
         readiness: Arc::new(Vec::new),
         more_metrics: Arc::new(|_| {}),

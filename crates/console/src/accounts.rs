@@ -10,12 +10,12 @@ mod throttle;
 mod views;
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use storeward_base::{Clock, Entropy};
+use storeward_base::{ClientIp, Clock, Entropy, Secret};
+use storeward_passwords::breach::BreachList;
+use storeward_passwords::{AccountKey, Lane, Pool, Ticket};
 use storeward_seal::DataKey;
 use storeward_store::Db;
-use tokio::sync::Semaphore;
 
 pub use enrol::{EnrolError, EnrolForm, Offer, OpenOffer, csrf_of_link, offer, offer_blocking};
 pub use members::{Member, members_blocking, remove_blocking, reset_blocking};
@@ -25,13 +25,7 @@ pub use sign_in::{SignInError, SignInForm};
 pub use sql::STATEMENTS;
 pub use views::{SavedView, ViewId, parse_view_name};
 
-use crate::error::Error;
 use throttle::Throttle;
-
-/// Passwords checked at once: each takes 19 MiB and a core for some 20 ms.
-const HASHES_AT_ONCE: usize = 2;
-/// How long a sign-in waits for its turn.
-const HASH_WAIT: Duration = Duration::from_secs(5);
 
 /// The use cases of accounts.
 pub struct Accounts {
@@ -40,8 +34,8 @@ pub struct Accounts {
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) key: DataKey,
     pub(crate) shop_names: Arc<dyn Fn() -> Vec<String> + Send + Sync>,
+    pub(crate) passwords: Passwords,
     throttle: Throttle,
-    hashes: Arc<Semaphore>,
 }
 
 impl Accounts {
@@ -51,26 +45,29 @@ impl Accounts {
         entropy: Arc<dyn Entropy>,
         key: DataKey,
         shop_names: Arc<dyn Fn() -> Vec<String> + Send + Sync>,
+        passwords: Passwords,
     ) -> Self {
-        let hashes = Arc::new(Semaphore::new(HASHES_AT_ONCE));
-        Accounts { db, clock, entropy, key, shop_names, throttle: Throttle::default(), hashes }
+        Accounts { db, clock, entropy, key, shop_names, passwords, throttle: Throttle::default() }
     }
+}
 
-    /// Runs a password hash on a thread that may be busy, and few of them at once. The permit travels with the work,
-    /// so a caller that goes away does not let more in.
-    async fn hashing<T: Send + 'static>(
-        &self,
-        work: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, Error> {
-        let turn = Arc::clone(&self.hashes).acquire_owned();
-        let permit = match tokio::time::timeout(HASH_WAIT, turn).await {
-            Ok(Ok(permit)) => permit,
-            Ok(Err(_)) | Err(_) => return Err(Error::Crowded),
-        };
-        let run = tokio::task::spawn_blocking(move || {
-            let _permit = permit;
-            work()
-        });
-        run.await.map_err(|_| Error::Thread)
+/// How passwords are hashed, checked and judged.
+pub struct Passwords {
+    pub pool: Pool,
+    pub breaches: Option<Arc<BreachList>>,
+}
+
+impl Passwords {
+    /// Whether it was stolen somewhere before, as far as is known. A list that cannot be read keeps nobody out.
+    async fn is_breached(&self, password: &Secret<String>) -> bool {
+        let Some(list) = self.breaches.clone() else { return false };
+        let password = password.clone();
+        let asked = tokio::task::spawn_blocking(move || list.contains(&password)).await;
+        matches!(asked, Ok(Ok(true)))
     }
+}
+
+/// How a password of staff comes to the pool: the console knows no devices.
+fn ticket(email: &str, address: ClientIp) -> Ticket {
+    Ticket { lane: Lane::Stranger, account: AccountKey::of(email), address: address.block() }
 }

@@ -6,12 +6,14 @@ use storeward_base::{Actor, Clock, Entropy, Secret, StaffId};
 use storeward_edge::access::AccessReader;
 use storeward_edge::bans::BanBook;
 use storeward_host::Stop;
+use storeward_passwords::Pool;
+use storeward_passwords::breach::BreachList;
 use storeward_seal::DataKey;
 use storeward_store::Db;
 use storeward_web::axum::Router;
 use storeward_web::{Failure, HostNames, HostNamesError, Routes, Site};
 
-use crate::accounts::{self, Accounts, Member, Offer};
+use crate::accounts::{self, Accounts, Member, Offer, Passwords};
 use crate::error::Error;
 use crate::gate::StaffGate;
 use crate::metrics::MetricsText;
@@ -27,6 +29,10 @@ pub struct ConsoleParts {
     pub entropy: Arc<dyn Entropy>,
     /// Seals the secrets of one-time codes.
     pub data_key: DataKey,
+    /// Hashes and checks passwords; the program has one for everybody.
+    pub passwords: Pool,
+    /// Passwords that nobody may choose; none where the operator has built no list.
+    pub breaches: Option<Arc<BreachList>>,
     pub status: StatusSource,
     pub readiness: ReadinessSource,
     /// Adds the app's own figures to `/metrics`. Must not block.
@@ -84,6 +90,7 @@ impl Console {
             parts.entropy,
             parts.data_key,
             Arc::new(move || status().shop_names),
+            Passwords { pool: parts.passwords, breaches: parts.breaches },
         ));
         let gate = StaffGate {
             accounts: Arc::clone(&accounts),

@@ -8,12 +8,9 @@ use storeward_base::{Blame, Fault, FaultKind};
 pub enum Error {
     Store(storeward_store::Error),
     Seal(storeward_seal::Error),
-    /// Too many passwords are being checked at once.
-    Crowded,
+    Passwords(storeward_passwords::Error),
     /// The enrolment link was never made, was used, or is too old.
     LinkSpent,
-    /// A background thread of ours ended unexpectedly.
-    Thread,
     /// There is no member of staff with that id or e-mail address.
     NoSuchMember,
     /// The member of staff keeps as many views as we allow.
@@ -25,11 +22,10 @@ impl fmt::Display for Error {
         match self {
             Error::Store(error) => error.fmt(f),
             Error::Seal(error) => error.fmt(f),
-            Error::Crowded => f.write_str("too many sign-ins at once; try again in a moment"),
+            Error::Passwords(error) => error.fmt(f),
             Error::LinkSpent => {
                 f.write_str("This link was used already or is too old. Ask for a new one on the machine.")
             }
-            Error::Thread => f.write_str("a background thread ended unexpectedly"),
             Error::NoSuchMember => f.write_str(
                 "there is no member of staff with that id or e-mail address; see `storeward staff list`",
             ),
@@ -52,12 +48,18 @@ impl From<storeward_seal::Error> for Error {
     }
 }
 
+impl From<storeward_passwords::Error> for Error {
+    fn from(error: storeward_passwords::Error) -> Self {
+        Error::Passwords(error)
+    }
+}
+
 impl Fault for Error {
     fn kind(&self) -> FaultKind {
         match self {
             Error::Store(error) => error.kind(),
-            Error::Seal(_) | Error::Thread => FaultKind::Broken,
-            Error::Crowded => FaultKind::Busy,
+            Error::Seal(_) => FaultKind::Broken,
+            Error::Passwords(error) => error.kind(),
             Error::LinkSpent | Error::NoSuchMember => FaultKind::Missing,
             Error::TooManyViews => FaultKind::Conflict,
         }
@@ -66,7 +68,8 @@ impl Fault for Error {
     fn blame(&self) -> Blame {
         match self {
             Error::Store(error) => error.blame(),
-            Error::Seal(_) | Error::Thread | Error::Crowded => Blame::Us,
+            Error::Seal(_) => Blame::Us,
+            Error::Passwords(error) => error.blame(),
             Error::LinkSpent | Error::NoSuchMember | Error::TooManyViews => Blame::Caller,
         }
     }
@@ -75,9 +78,8 @@ impl Fault for Error {
         match self {
             Error::Store(error) => error.code(),
             Error::Seal(_) => "console.seal",
-            Error::Crowded => "console.crowded",
+            Error::Passwords(error) => error.code(),
             Error::LinkSpent => "console.link_spent",
-            Error::Thread => "console.thread",
             Error::NoSuchMember => "console.no_such_member",
             Error::TooManyViews => "console.too_many_views",
         }

@@ -2,18 +2,19 @@
 
 use std::time::Duration;
 
-use storeward_base::{Actor, Entropy, Secret, StaffId, Timestamp};
+use storeward_base::{Actor, ClientIp, Entropy, Secret, StaffId, Timestamp};
 use storeward_events::staff::{EnrolmentOffered, StaffEnrolled, StaffSignedIn};
+use storeward_passwords::{Message, MessageId};
+use storeward_seal::DataKey;
 use storeward_seal::fingerprint::{sha256_hex, token_hash};
 use storeward_seal::totp::{self, TotpSecret};
-use storeward_seal::{DataKey, password};
 use storeward_store::{Constraint, Db, Tx};
 use storeward_web::CsrfToken;
 
-use super::Accounts;
 use super::model::{Email, Misfit, NewPassword, StaffName};
 use super::sessions::{ABSOLUTE, SessionToken};
 use super::sql;
+use super::{Accounts, ticket};
 use crate::error::Error;
 
 /// How long a link is good.
@@ -149,23 +150,33 @@ impl Accounts {
     }
 
     /// Takes the offer up: account, second factor and first session in one transaction, or nothing.
-    pub async fn enrol(&self, offer: &OpenOffer, form: EnrolForm) -> Result<SessionToken, EnrolError> {
+    pub async fn enrol(
+        &self,
+        offer: &OpenOffer,
+        form: EnrolForm,
+        address: ClientIp,
+    ) -> Result<SessionToken, EnrolError> {
         let name = StaffName::parse(&form.name).map_err(EnrolError::Misfit)?;
         let email = Email::parse(&form.email).map_err(EnrolError::Misfit)?;
         if form.password.expose() != form.repeated.expose() {
-            let misfit = Misfit { field: "repeated", words: "The two passwords differ." };
+            let misfit = Misfit { field: "repeated", words: "The two passwords differ.".into() };
             return Err(EnrolError::Misfit(misfit));
         }
-        let chosen = NewPassword::choose(form.password, &email, &name, &(self.shop_names)())
-            .map_err(EnrolError::Misfit)?;
+        let ticket = ticket(email.as_str(), address);
+        let context = NewPassword::context(&email, &name, &(self.shop_names)());
+        let mut judged =
+            self.passwords.pool.judge(ticket, NewPassword::POLICY, form.password.clone(), context).await?;
+        if judged.is_accepted() && self.passwords.is_breached(&form.password).await {
+            judged.object(Message::new(MessageId::Breached));
+        }
+        let chosen = NewPassword::accept(form.password, &judged).map_err(EnrolError::Misfit)?;
         let now = self.clock.now();
         let Some(step) = totp::verify(&offer.secret, &form.code, now, 1) else {
             let words = "The code does not fit. Type the one that the app shows now; if it never fits, set the \
                          phone's clock to automatic.";
-            return Err(EnrolError::Misfit(Misfit { field: "code", words }));
+            return Err(EnrolError::Misfit(Misfit { field: "code", words: words.into() }));
         };
-        let entropy = std::sync::Arc::clone(&self.entropy);
-        let hash = self.hashing(move || password::hash(chosen.secret(), &*entropy)).await??.to_string();
+        let hash = self.passwords.pool.hash(ticket, chosen.into_secret()).await?.to_string();
         let sealed = self.key.seal(offer.secret.bytes().expose(), &totp_place(offer.staff), &*self.entropy);
         let token = SessionToken::generate(&*self.entropy);
         let account = sql::NewAccount {
@@ -195,8 +206,10 @@ impl Accounts {
         match written.await {
             Ok(()) => Ok(token),
             Err(Error::Store(storeward_store::Error::Constraint { kind: Constraint::Unique, .. })) => {
-                let misfit =
-                    Misfit { field: "email", words: "Somebody has an account with this e-mail already." };
+                let misfit = Misfit {
+                    field: "email",
+                    words: "Somebody has an account with this e-mail already.".into(),
+                };
                 Err(EnrolError::Misfit(misfit))
             }
             Err(error) => Err(error.into()),

@@ -1,14 +1,16 @@
 //! What an account is made of. A value exists only if it fits.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use storeward_base::Secret;
+use storeward_passwords::{Context, Judgement, Policy};
 
 /// Why an entry of the form does not fit; names the field and says what would.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Misfit {
     pub field: &'static str,
-    pub words: &'static str,
+    pub words: Cow<'static, str>,
 }
 
 /// What the console calls a member of staff: 1 to 80 characters, no control characters.
@@ -22,7 +24,7 @@ impl StaffName {
         if fits {
             Ok(StaffName(text.to_owned()))
         } else {
-            Err(Misfit { field: "name", words: "Give a name of at most 80 characters." })
+            Err(Misfit { field: "name", words: "Give a name of at most 80 characters.".into() })
         }
     }
 
@@ -52,7 +54,7 @@ impl Email {
         if fits {
             Ok(Email(text))
         } else {
-            Err(Misfit { field: "email", words: "Give an e-mail address such as ada@shop.example." })
+            Err(Misfit { field: "email", words: "Give an e-mail address such as ada@shop.example.".into() })
         }
     }
 
@@ -67,59 +69,31 @@ impl fmt::Display for Email {
     }
 }
 
-/// A password that was accepted: at least 12 characters (NIST SP 800-63B-4 asks for 8 beside a second factor), no
-/// composition rules, not the account's or the shop's own name, not one character over and over.
+/// A password that was accepted by [`Policy`]: at least 12 characters (NIST SP 800-63B-4 asks for 8 beside a second
+/// factor; staff open the shop's customers to whoever guesses theirs).
 #[derive(Clone, Debug)]
 pub struct NewPassword(Secret<String>);
 
 impl NewPassword {
-    pub const LEAST_CHARACTERS: usize = 12;
+    pub const POLICY: Policy = Policy::BESIDE_SECOND_FACTOR.at_least(12);
 
     /// `shop_names` are names such as `shop.example`.
-    pub fn choose(
-        password: Secret<String>,
-        email: &Email,
-        name: &StaffName,
-        shop_names: &[String],
-    ) -> Result<Self, Misfit> {
-        let misfit = |words| Err(Misfit { field: "password", words });
-        let text = password.expose();
-        if text.chars().count() < Self::LEAST_CHARACTERS {
-            return misfit("Use at least 12 characters. A few words in a row are fine.");
-        }
-        if text.len() > storeward_seal::password::MAX_BYTES {
-            return misfit("Use at most 1024 bytes.");
-        }
-        let lower = text.to_lowercase();
-        let mut own = vec![email.as_str().to_owned(), name.as_str().to_lowercase()];
-        own.extend(email.as_str().split('@').next().map(str::to_owned));
-        for shop in shop_names {
-            own.push(shop.to_lowercase());
-            own.extend(shop.to_lowercase().split('.').next().map(str::to_owned));
-        }
-        if own.iter().any(|word| is_mostly(&lower, word)) {
-            return misfit("Choose something that is not your name, your e-mail address or the shop's name.");
-        }
-        let mut distinct: Vec<char> = lower.chars().collect();
-        distinct.sort_unstable();
-        distinct.dedup();
-        if distinct.len() < 5 {
-            return misfit("Use more different characters.");
-        }
-        Ok(NewPassword(password))
+    pub fn context(email: &Email, name: &StaffName, shop_names: &[String]) -> Context {
+        let own = Context::default().email(email.as_str()).name(name.as_str());
+        shop_names.iter().fold(own, |context, shop| context.host(shop))
     }
 
-    pub fn secret(&self) -> &Secret<String> {
-        &self.0
+    /// With what [`NewPassword::POLICY`] said of it.
+    pub fn accept(password: Secret<String>, judgement: &Judgement) -> Result<Self, Misfit> {
+        match judgement.objections.first() {
+            None => Ok(NewPassword(password)),
+            Some(objection) => Err(Misfit { field: "password", words: objection.english().into() }),
+        }
     }
-}
 
-/// Whether the password is the word with little around it: what remains when each occurrence is taken out has fewer
-/// than six characters.
-fn is_mostly(password: &str, word: &str) -> bool {
-    word.chars().count() >= 3
-        && password.contains(word)
-        && password.replace(word, "").chars().filter(|c| !c.is_whitespace()).count() < 6
+    pub fn into_secret(self) -> Secret<String> {
+        self.0
+    }
 }
 
 #[cfg(test)]
@@ -129,7 +103,10 @@ mod tests {
     fn choose(text: &str) -> Result<NewPassword, Misfit> {
         let email = Email::parse(" Ada@Shop.example ").unwrap();
         let name = StaffName::parse("Ada Lovelace").unwrap();
-        NewPassword::choose(Secret::new(text.to_owned()), &email, &name, &["bookshop.example".to_owned()])
+        let context = NewPassword::context(&email, &name, &["bookshop.example".to_owned()]);
+        let password = Secret::new(text.to_owned());
+        let judgement = NewPassword::POLICY.judge(&password, &context);
+        NewPassword::accept(password, &judgement)
     }
 
     #[test]

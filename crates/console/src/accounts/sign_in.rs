@@ -2,15 +2,15 @@
 
 use storeward_base::{Actor, ClientIp, Secret, StaffId, Timestamp};
 use storeward_events::staff::{StaffSignInFailed, StaffSignedIn, StaffSignedOut};
+use storeward_passwords::{StoredHash, Ticket};
 use storeward_seal::fingerprint::token_hash;
-use storeward_seal::password::{self, PasswordHash};
 use storeward_seal::totp::{self, Step, TotpSecret};
 
-use super::Accounts;
 use super::enrol::totp_place;
 use super::sessions::{ABSOLUTE, IDLE, SEEN_STEP, Session, SessionToken};
 use super::sql;
 use super::throttle::{Key, Leave};
+use super::{Accounts, ticket};
 use crate::error::Error;
 
 /// What a form sent, unread.
@@ -25,7 +25,13 @@ pub struct SignInForm {
 #[derive(Debug)]
 pub enum SignInError {
     Refused,
-    Throttled { seconds: u64 },
+    Throttled {
+        seconds: u64,
+    },
+    /// As many passwords are being checked as may.
+    Crowded {
+        seconds: u64,
+    },
     Failed(Error),
 }
 
@@ -67,9 +73,13 @@ impl Accounts {
             }
             return Err(SignInError::Throttled { seconds });
         }
+        let ticket = ticket(&email, address);
         let account = self.db.read(move |reader| sql::credentials(reader, &email)).await?;
         let secret = self.secret_of(account.as_ref())?;
-        let fits = self.check_password(account.as_ref(), form.password).await?;
+        let fits = match self.check_password(account.as_ref(), ticket, form.password).await {
+            Ok(fits) => fits,
+            Err(error) => return Err(self.not_checked(error, &keys)),
+        };
         let step = totp::verify(&secret, &form.code, now, 1);
         let (staff, step) = match (account, fits, step) {
             (None, ..) => {
@@ -106,14 +116,28 @@ impl Accounts {
     async fn check_password(
         &self,
         account: Option<&Credentials>,
+        ticket: Ticket,
         given: Secret<String>,
-    ) -> Result<bool, Error> {
-        let stored = account.map(|a| PasswordHash::parse(&a.password_hash)).transpose()?;
-        self.hashing(move || match stored {
-            Some(stored) => password::verify(&given, &stored),
-            None => password::verify_nothing(&given),
-        })
-        .await
+    ) -> Result<bool, storeward_passwords::Error> {
+        let found = match account {
+            Some(account) => {
+                let stored = StoredHash::parse(&account.password_hash)?;
+                self.passwords.pool.verify(ticket, given, stored).await?
+            }
+            None => self.passwords.pool.verify_nothing(ticket, given).await?,
+        };
+        Ok(found.fits())
+    }
+
+    /// A guess that nobody looked at does not count as one.
+    fn not_checked(&self, error: storeward_passwords::Error, keys: &[Key]) -> SignInError {
+        self.throttle.withdraw(keys);
+        let seconds = error.retry_after().map(|wait| wait.as_secs().max(1));
+        match (error, seconds) {
+            (storeward_passwords::Error::TooMany { .. }, Some(seconds)) => SignInError::Throttled { seconds },
+            (_, Some(seconds)) => SignInError::Crowded { seconds },
+            (error, None) => SignInError::Failed(error.into()),
+        }
     }
 
     /// Takes the code's step and opens the session in one transaction; `None` when the code was used before, also by

@@ -98,6 +98,16 @@ impl Throttle {
         Leave::Granted
     }
 
+    /// Takes an attempt back that came to nothing: the password was not looked at.
+    pub fn withdraw(&self, keys: &[Key]) {
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for key in keys {
+            if let Some(count) = counts.get_mut(key) {
+                count.attempts = count.attempts.saturating_sub(1);
+            }
+        }
+    }
+
     /// After a success: the account starts afresh, and the address gets this one attempt back. The address is not
     /// cleared: whoever has one account must not use it to guess at others.
     pub fn succeeded(&self, keys: &[Key]) {
@@ -176,6 +186,20 @@ mod tests {
         }
         throttle.succeeded(&keys);
         assert_eq!(throttle.attempt(&keys, NOW), Leave::Granted);
+    }
+
+    #[test]
+    fn an_attempt_that_nobody_looked_at_does_not_count() {
+        let throttle = Throttle::default();
+        let keys = [account("a"), Key::Address("192.0.2.1".into())];
+        for _ in 0..50 {
+            assert_eq!(throttle.attempt(&keys, NOW), Leave::Granted);
+            throttle.withdraw(&keys);
+        }
+        for _ in 0..5 {
+            assert_eq!(throttle.attempt(&keys, NOW), Leave::Granted);
+        }
+        assert!(matches!(throttle.attempt(&keys, NOW), Leave::Wait { .. }));
     }
 
     #[test]

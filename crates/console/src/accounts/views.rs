@@ -32,7 +32,7 @@ pub fn parse_view_name(text: &str) -> Result<String, Misfit> {
     if fits {
         Ok(text.to_owned())
     } else {
-        Err(Misfit { field: "name", words: "Give the view a name of at most 60 characters." })
+        Err(Misfit { field: "name", words: "Give the view a name of at most 60 characters.".into() })
     }
 }
 

@@ -9,7 +9,7 @@ use storeward_web::axum::response::Response;
 use storeward_web::http::StatusCode;
 use storeward_web::{CsrfToken, Failure, Form, Moment, Nonce, Shell, qr, redirect};
 
-use super::sign_in::with_session;
+use super::sign_in::{MaybeClient, client_of, with_session};
 use super::view::icons;
 use crate::accounts::{EnrolError, EnrolForm, Misfit, OpenOffer};
 use crate::app::App;
@@ -57,6 +57,7 @@ pub async fn enrol(
     Extension(offer): Extension<OpenOffer>,
     nonce: Nonce,
     csrf: CsrfToken,
+    client: MaybeClient,
     Form(fields): Form<Fields>,
 ) -> Result<Response, Failure> {
     let form = EnrolForm {
@@ -66,7 +67,7 @@ pub async fn enrol(
         repeated: fields.repeated,
         code: fields.code,
     };
-    let misfit = match app.accounts.enrol(&offer, form).await {
+    let misfit = match app.accounts.enrol(&offer, form, client_of(client)).await {
         Ok(session) => return with_session(redirect("/"), &session),
         Err(EnrolError::Misfit(misfit)) => misfit,
         Err(EnrolError::Failed(error)) => return Err(error.into()),
@@ -103,8 +104,8 @@ impl Sheet<'_> {
             action: format!("/enrol/{}", self.token),
             csrf: self.csrf.as_str(),
             expires: Moment(self.offer.expires_at),
-            fault: misfit.map(|m| m.words),
-            bad: misfit.map_or("", |m| m.field),
+            fault: misfit.as_ref().map(|m| m.words.as_ref()),
+            bad: misfit.as_ref().map_or("", |m| m.field),
             name: self.name,
             email: self.email,
             qr: qr::svg(&uri, "Square to scan with an authenticator app").unwrap_or_default(),

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use http_body_util::BodyExt;
-use storeward_base::{Actor, ClientIp, Clock, FixedClock, RequestId, Secret, SystemEntropy};
+use storeward_base::{Actor, ClientIp, Clock, FixedClock, RequestId, Secret, SystemEntropy, Timestamp};
 use storeward_console::{Console, ConsoleParts, SystemStatus};
 use storeward_edge::access::{AccessLog, AccessOptions, AccessRecord, Label, Verdict};
 use storeward_edge::bans::{BanBook, BanOptions};
 use storeward_events::Record;
 use storeward_host::{RecordedEmissions, Stopper};
+use storeward_passwords::breach::{BreachList, BuildOptions, build};
+use storeward_passwords::{Pool, PoolOptions};
 use storeward_seal::DataKey;
 use storeward_seal::totp::{TotpSecret, step_at};
 use storeward_store::ledger;
@@ -33,6 +35,17 @@ pub struct Bench {
     pub table: String,
     _stopper: Stopper,
     _dir: tempfile::TempDir,
+}
+
+/// The one password that is in the breach list.
+pub const BREACHED: &str = "umbrella lamp tea post";
+
+fn breached(dir: &std::path::Path) -> BreachList {
+    // SHA-1 of BREACHED.
+    let source = "74FA52503FE63AC865524DBF1FE2D5C126CA450F:12\n";
+    let path = dir.join("breached-passwords.list");
+    build(source.as_bytes(), &path, &BuildOptions::new(Timestamp::EPOCH), |_, _| {}).unwrap();
+    BreachList::open(&path).unwrap()
 }
 
 /// What came back.
@@ -76,7 +89,11 @@ impl Bench {
         let bans = BanBook::in_memory(BanOptions::default(), Arc::clone(&shared), emissions.clone());
         let key = DataKey::generate(&SystemEntropy);
         let (stopper, stop) = Stopper::new();
+        let passwords = Pool::start(PoolOptions::new(Arc::clone(&shared), Arc::new(SystemEntropy))).unwrap();
+        let breaches = Arc::new(breached(dir.path()));
         let parts = || ConsoleParts {
+            passwords: passwords.clone(),
+            breaches: Some(Arc::clone(&breaches)),
             db: db.clone(),
             access: log.reader(),
             bans: Arc::clone(&bans),

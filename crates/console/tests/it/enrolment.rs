@@ -7,7 +7,7 @@ use storeward_console::MIGRATIONS;
 use storeward_seal::totp::TotpSecret;
 use storeward_store::both_engines;
 
-use super::bench::{Bench, EMAIL, PASSWORD, enrol_form};
+use super::bench::{BREACHED, Bench, EMAIL, PASSWORD, enrol_form};
 
 both_engines!(a_link_works_once, MIGRATIONS, async |db| {
     let bench = Bench::new(db);
@@ -91,6 +91,8 @@ both_engines!(what_does_not_fit_is_named_and_the_link_stays_open, MIGRATIONS, as
         (EMAIL, "short", code.as_str(), "at least 12 characters"),
         (EMAIL, "bookshop.example", code.as_str(), "the shop&#39;s name"),
         (EMAIL, EMAIL, code.as_str(), "not your name, your e-mail"),
+        (EMAIL, "abcabcabcabcabcabc", code.as_str(), "more different characters"),
+        (EMAIL, BREACHED, code.as_str(), "was stolen somewhere before"),
         (EMAIL, PASSWORD, wrong, "The code does not fit"),
     ] {
         let answer = browser.post(&path, &enrol_form(&page.csrf(), email, password, code)).await;

@@ -36,7 +36,8 @@ both_engines!(two_who_post_one_code_at_once_get_one_session, MIGRATIONS, async |
     let (a, b) = tokio::join!(one.sign_in(EMAIL, PASSWORD, &code), two.sign_in(EMAIL, PASSWORD, &code));
     let mut statuses = [a.status.as_u16(), b.status.as_u16()];
     statuses.sort_unstable();
-    assert_eq!(statuses, [303, 403]);
+    // The second is refused by its code, or already for want of room: an account has one password under way.
+    assert!(statuses == [303, 403] || statuses == [303, 429], "{statuses:?}");
     assert_eq!(usize::from(one.session().is_some()) + usize::from(two.session().is_some()), 1);
 });
 
