@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod audit;
+mod breach_list;
 mod ca;
 mod check;
 mod config;
@@ -70,6 +71,8 @@ enum Word {
     Mail(mail::MailOptions),
     /// Short messages: try them out.
     Sms(mail::SmsOptions),
+    /// The offline list of breached passwords.
+    BreachList(breach_list::Options),
 }
 
 /// Where everything lies.
@@ -94,6 +97,7 @@ fn main() -> ExitCode {
         Word::Staff(options) => staff::staff(&options),
         Word::Mail(options) => mail::mail(&options),
         Word::Sms(options) => mail::sms(&options),
+        Word::BreachList(options) => breach_list::breach_list(&options),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
