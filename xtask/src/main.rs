@@ -26,6 +26,7 @@ usage: cargo xtask tidy                what breaks the rules of ARCHITECTURE.md 
            --customers N     10000 unless given, generated
            --seed N          2026 unless given
            --write FILE      the sign-ins in that form
+       cargo xtask bench passwords [--rounds N]   our Argon2id beside Debian's argon2, in CPU time
 ";
 
 fn main() -> ExitCode {
@@ -37,6 +38,8 @@ fn main() -> ExitCode {
             bench::Options::parse(options).and_then(|options| bench::edge(&root(), &options))
         }
         ["bench", "risk", options @ ..] => bench::risk(&root(), options),
+        ["bench", "passwords", options @ ..] => bench::passwords::Options::parse(options)
+            .and_then(|options| bench::passwords::passwords(&root(), &options)),
         _ => Err(USAGE.to_owned()),
     };
     match done {

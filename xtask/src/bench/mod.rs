@@ -9,6 +9,7 @@
 mod figures;
 mod idle;
 mod loads;
+pub mod passwords;
 mod report;
 mod servers;
 mod stage;
