@@ -13,6 +13,7 @@ mod line;
 mod link;
 mod mailer;
 mod message;
+mod punycode;
 mod smtp;
 
 pub use address::{Address, AddressError, Mailbox};

@@ -52,6 +52,12 @@ fn outbox(port: Option<u16>, gateway: Option<&Recorder>) -> Outbox {
     })
 }
 
+/// A port at which nobody listens, beneath those that the system gives out, so that none of the other tests gets it.
+fn unused_port() -> u16 {
+    let first = 20_000 + u16::try_from(std::process::id() % 10_000).unwrap();
+    (first..32_000).find(|port| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok()).unwrap()
+}
+
 fn letter() -> Letter {
     Letter::new(Line::parse("Your code").unwrap())
         .with(Block::Text("Here it is".to_owned()))
@@ -188,7 +194,7 @@ both_engines!(what_waits_is_sealed, async |db: TestDb| {
 });
 
 both_engines!(a_server_that_was_down_gets_it_when_it_is_back, async |db: TestDb| {
-    let port = Postbox::start(PostboxOptions::default()).unwrap().port();
+    let port = unused_port();
     let outbox = outbox(Some(port), None);
     let runner = run(&db, &outbox);
     post(&db, &outbox, code_mail()).await;
@@ -259,7 +265,7 @@ both_engines!(a_process_that_dies_in_the_middle_sends_it_twice_with_one_id, asyn
 });
 
 both_engines!(a_code_is_not_sent_late, async |db: TestDb| {
-    let port = Postbox::start(PostboxOptions::default()).unwrap().port();
+    let port = unused_port();
     let outbox = outbox(Some(port), None);
     let runner = run(&db, &outbox);
     let until = db.now().plus(Duration::from_secs(600));
@@ -274,7 +280,7 @@ both_engines!(a_code_is_not_sent_late, async |db: TestDb| {
 });
 
 both_engines!(after_a_day_it_is_given_up, async |db: TestDb| {
-    let port = Postbox::start(PostboxOptions::default()).unwrap().port();
+    let port = unused_port();
     let outbox = outbox(Some(port), None);
     let runner = run(&db, &outbox);
     // A deadline beyond the day changes nothing.

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::line::{Line, is_hidden};
+use super::punycode;
 
 /// A mailbox that a mail can be sent to (RFC 5321 section 4.1.2): a local part of plain words and a domain by name. Quoted
 /// local parts and addresses in brackets are refused; nobody's customers have them, and they are read in several ways.
@@ -43,8 +44,8 @@ impl fmt::Display for AddressError {
 impl std::error::Error for AddressError {}
 
 impl Address {
-    /// Reads `local@domain`. The domain becomes lower case where it is ASCII; the local part stays as it was typed, since
-    /// only its own server knows whether case matters there.
+    /// Reads `local@domain`. The domain becomes lower case and ASCII (`bücher` is `xn--bcher-kva`); the local part stays as
+    /// it was typed, since only its own server knows whether case matters there.
     pub fn parse(text: &str) -> Result<Self, AddressError> {
         let text = text.trim();
         let (local, domain) = text.rsplit_once('@').ok_or(AddressError::Shape)?;
@@ -58,12 +59,11 @@ impl Address {
         if !is_dotted || !local.chars().all(|c| c == '.' || is_atom(c)) {
             return Err(AddressError::Character);
         }
-        if !domain.split('.').all(is_label)
-            || domain.split('.').all(|l| l.bytes().all(|b| b.is_ascii_digit()))
-        {
-            return Err(AddressError::Domain);
+        let domain = ascii_domain(domain).ok_or(AddressError::Domain)?;
+        if local.len() + 1 + domain.len() > 254 {
+            return Err(AddressError::Length);
         }
-        Ok(Address { text: format!("{local}@{}", domain.to_ascii_lowercase()), domain_at: local.len() + 1 })
+        Ok(Address { text: format!("{local}@{domain}"), domain_at: local.len() + 1 })
     }
 
     /// The address itself. Each call is a place to look at in review.
@@ -71,6 +71,7 @@ impl Address {
         &self.text
     }
 
+    /// In ASCII and lower case.
     pub fn domain(&self) -> &str {
         self.text.get(self.domain_at..).unwrap_or_default()
     }
@@ -87,6 +88,18 @@ fn is_atom(c: char) -> bool {
         return c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(c);
     }
     !c.is_whitespace() && !c.is_control() && !is_hidden(c)
+}
+
+/// A domain's name as DNS has it; `None` for what is none, and for an address of four numbers.
+fn ascii_domain(text: &str) -> Option<String> {
+    let labels: Option<Vec<_>> = text
+        .to_lowercase()
+        .split('.')
+        .map(|label| punycode::to_ascii(label).filter(|_| is_label(label)))
+        .collect();
+    let domain = labels?.join(".");
+    let is_number = domain.split('.').all(|label| label.bytes().all(|b| b.is_ascii_digit()));
+    (!is_number).then_some(domain)
 }
 
 fn is_label(label: &str) -> bool {
@@ -158,8 +171,7 @@ mod tests {
             "o'brien@b.example",
             "user@localhost",
             "x@xn--bcher-kva.example",
-            "anna@bücher.example",
-            "андрей@почта.example",
+            "андрей@post.example",
             "!#$%&'*+-/=?^_`{|}~@b.example",
         ] {
             let address = Address::parse(text).unwrap();
@@ -168,6 +180,9 @@ mod tests {
         }
         assert_eq!(Address::parse(" A@B.Example ").unwrap().expose(), "A@b.example");
         assert_eq!(Address::parse("A@B.Example").unwrap().domain(), "b.example");
+        let bücher = Address::parse("anna@Bücher.Example").unwrap();
+        assert_eq!((bücher.expose(), bücher.needs_utf8()), ("anna@xn--bcher-kva.example", false));
+        assert!(Address::parse("андрей@почта.example").unwrap().needs_utf8());
     }
 
     #[test]
@@ -200,6 +215,9 @@ mod tests {
         check("a@b..example", Domain);
         check("a@b.example.", Domain);
         check("a@b_c.example", Domain);
+        check("a@bu\u{308}cher.example", Domain);
+        check(&format!("a@{}.example", "ü".repeat(200)), Length);
+        check(&format!("a@{}ü.example", "a".repeat(60)), Domain);
         check(&format!("{}@b.example", "a".repeat(65)), Length);
         check(&format!("a@{}.example", "b.".repeat(130)), Length);
         check(&format!("a@{}.example", "b".repeat(64)), Domain);

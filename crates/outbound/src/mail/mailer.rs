@@ -192,23 +192,18 @@ impl Mailer {
         let late = |_| OutboundError::Timeout { destination: server.clone(), phase: Phase::Connect };
         let stream = tokio::time::timeout(options.patience.connect, opening).await.map_err(late)??;
         let mut talk = Talk::begin(stream, options.patience).await?;
-        let name = hello_name(&options.sender);
-        talk.hello(&name).await?;
+        // We are called by the domain that mail is from (RFC 5321 section 4.1.4 asks for a name, and gives no use to it).
+        let name = options.sender.from.address.domain();
+        talk.hello(name).await?;
         if options.security == Security::StartTls {
             talk.start_tls(server, tls.as_ref()).await?;
-            talk.hello(&name).await?;
+            talk.hello(name).await?;
         }
         if let Some(credentials) = &options.credentials {
             talk.sign_in(credentials).await?;
         }
         Ok(talk)
     }
-}
-
-/// We are called by the domain that mail is from (RFC 5321 section 4.1.4 asks for a name, and gives no use to it).
-fn hello_name(sender: &Sender) -> String {
-    let domain = sender.from.address.domain();
-    if domain.is_ascii() { domain.to_owned() } else { "storeward.invalid".to_owned() }
 }
 
 /// By the very address, or by the one name that means it (RFC 6761 section 6.3).

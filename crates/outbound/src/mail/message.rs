@@ -21,9 +21,7 @@ pub struct MessageId(String);
 impl MessageId {
     /// 128 bits of chance at the sender's domain.
     pub fn new(entropy: &dyn Entropy, from: &Address) -> Self {
-        // A domain beyond ASCII would make the header one; then the id stands at a name that is nobody's.
-        let domain = if from.domain().is_ascii() { from.domain() } else { "storeward.invalid" };
-        MessageId(format!("{}@{domain}", entropy.token::<16>()))
+        MessageId(format!("{}@{}", entropy.token::<16>(), from.domain()))
     }
 
     /// Without its angle brackets.
