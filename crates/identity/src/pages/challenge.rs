@@ -64,9 +64,10 @@ async fn challenge_page(
             (offers, masked, t.s("challenge.title"))
         }
         Need::NewPassword => return Ok(Err(redirect(&own("/new-password")))),
+        // Looking at a page finishes nothing: what was shown is done with, or belongs to another page.
         Need::Nothing => {
-            let step = app.identity.advance(&view.visit, flow).await?;
-            return Ok(Err(follow(step)));
+            let passed = pending.passed_at.and(pending.state.return_to);
+            return Ok(Err(passed.map_or_else(over, |to| redirect(to.as_str()))));
         }
     };
     let is_password = heading == t.s("challenge.title_password");

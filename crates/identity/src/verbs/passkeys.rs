@@ -140,12 +140,13 @@ impl Identity {
         Ok(Step::SignedIn(shared.grant(visit, grant).await?))
     }
 
-    /// A challenge for the passkeys of the account whose flow this is.
+    /// A challenge for the passkeys of the account whose flow this is. Only where a passkey is asked for: which ones an
+    /// account has is nothing for whoever typed its address.
     pub async fn passkey_options(&self, token: &FlowToken) -> Result<Value, Error> {
         let shared = &self.0;
         let mut flow = shared.flow(token).await?;
-        let customer = flow.customer.ok_or(Error::FlowOver)?;
-        let means = shared.means(customer).await?;
+        let (need, means) = shared.need(&flow).await?;
+        let means = means.filter(|_| need.takes_passkeys()).ok_or(Error::FlowOver)?;
         let mut ids = Vec::new();
         for factor in means.factors.iter().filter(|factor| factor.kind == FactorKind::Passkey) {
             ids.push(shared.open_passkey(factor)?.credential_id);

@@ -166,14 +166,15 @@ impl Identity {
         let acr = Level::of(&flow.state.proofs).acr().to_owned();
         let hash = flow.hash.clone();
         let passed = self.0.db.write(move |tx| -> Result<bool, Error> {
-            let passed = sql::flow::pass(tx, &hash, now)?;
+            if !sql::flow::pass(tx, &hash, now)? {
+                tx.commit_silent("it was passed before, and told then");
+                return Ok(false);
+            }
             let fact =
                 StepUpPassed { customer, purpose: Purpose::Shield.word().to_owned(), acr: acr.clone() };
             tx.append(Actor::Customer { id: customer }, None, fact)?;
-            if passed {
-                sql::account::clear_step_up(tx, customer)?;
-            }
-            Ok(passed)
+            sql::account::clear_step_up(tx, customer)?;
+            Ok(true)
         });
         passed.await?;
         let home = || ReturnTo::parse("/").expect("the front page is a path of this host");
@@ -194,6 +195,11 @@ impl Given {
 }
 
 impl Need {
+    /// Whether a passkey is asked for. It is a password and a second factor in one.
+    pub(super) fn takes_passkeys(&self) -> bool {
+        *self == Need::Password || matches!(self, Need::Factor(offers) if offers.contains(&Offer::Passkey))
+    }
+
     /// Whether this is what is asked for now: a proof is taken only where it was offered.
     fn accepts(&self, given: &Given) -> bool {
         let offered = |offer: Offer| matches!(self, Need::Factor(offers) if offers.contains(&offer));
@@ -202,8 +208,7 @@ impl Need {
             Given::Totp(_) => offered(Offer::Totp),
             Given::Mail(_) => matches!(self, Need::Code { .. }) || offered(Offer::Mail),
             Given::Recovery(_) => offered(Offer::Recovery),
-            // A passkey is a password and a second factor in one.
-            Given::Passkey(_) => *self == Need::Password || offered(Offer::Passkey),
+            Given::Passkey(_) => self.takes_passkeys(),
         }
     }
 }

@@ -53,6 +53,9 @@ impl Identity {
 
     async fn sign_in_now(&self, visit: &Visit, form: SignInForm) -> Result<Step, SignInFault> {
         let shared = &self.0;
+        // The address of the network first: it costs nothing to look at.
+        let network = Key::Network(visit.client.block().to_string());
+        shared.leave(visit, &network, None).await?;
         let email = Email::parse(&form.email).ok();
         let account = match &email {
             Some(email) => shared.account_by_email(email).await?,
@@ -62,13 +65,8 @@ impl Identity {
             Some(account) => shared.known_device(visit, account).await?,
             None => Known::No,
         };
-        let keys = shared.keys_of(visit, &form.email, &device);
-        if let Leave::Wait { seconds, first } = shared.throttle.attempt(&keys, shared.now()) {
-            if first {
-                shared.note_failure(visit, account.as_ref().map(|a| a.id), "throttled").await?;
-            }
-            return Err(SignInFault::Throttled { seconds });
-        }
+        let key = shared.key_of(&form.email, &device);
+        shared.leave(visit, &key, account.as_ref().map(|account| account.id)).await?;
         // Where the password does not count, the work is done all the same.
         let stands = account.as_ref().and_then(|account| account.standing_hash(&device));
         let fit = shared.passwords.check(stands, form.password.clone()).await?;
@@ -93,7 +91,7 @@ impl Identity {
                 account
             }
         };
-        shared.throttle.succeeded(&keys);
+        shared.throttle.succeeded(&[key, network]);
         self.after_password(visit, account.id, device, form.return_to).await
     }
 
@@ -164,11 +162,23 @@ impl Account {
 
 impl Shared {
     /// A known device has a count of its own, so strangers cannot lock its owner out.
-    fn keys_of(&self, visit: &Visit, typed: &str, device: &Known) -> [Key; 2] {
-        let network = Key::Network(visit.client.block().to_string());
+    fn key_of(&self, typed: &str, device: &Known) -> Key {
         match device.row() {
-            Some(row) => [Key::KnownDevice(row.id.to_string()), network],
-            None => [Key::Stranger(self.marks.attempt(typed)), network],
+            Some(row) => Key::KnownDevice(row.id.to_string()),
+            None => Key::Stranger(self.marks.attempt(typed)),
+        }
+    }
+
+    /// Counts an attempt; refuses it when there were too many. The first refusal of each wait is told.
+    async fn leave(&self, visit: &Visit, key: &Key, customer: Option<CustomerId>) -> Result<(), SignInFault> {
+        match self.throttle.attempt(std::slice::from_ref(key), self.now()) {
+            Leave::Granted => Ok(()),
+            Leave::Wait { seconds, first } => {
+                if first {
+                    self.note_failure(visit, customer, "throttled").await?;
+                }
+                Err(SignInFault::Throttled { seconds })
+            }
         }
     }
 

@@ -42,6 +42,28 @@ both_engines!(mistake_1_enumeration, MIGRATIONS, async |db| {
     );
 });
 
+// 1, by passkeys: which ones an account has is nothing for whoever typed its address.
+both_engines!(mistake_1_passkeys_tell_nothing, MIGRATIONS, async |db| {
+    let bench = Bench::new(db);
+    let (_, mut key) = bench.with_passkey().await;
+    let path = "/.storeward/recover";
+    let mut answers = Vec::new();
+    for email in [EMAIL, "abe@people.example"] {
+        let mut stranger = bench.browser().elsewhere();
+        stranger.post_from(path, path, &[("email", email)]).await.leads_to("/.storeward/challenge");
+        let from = "/.storeward/challenge";
+        let answer = stranger.post_from(from, "/.storeward/challenge/passkey-options", &[]).await;
+        answers.push((answer.status, answer.plain()));
+    }
+    assert_eq!(answers[0], answers[1]);
+    assert_eq!(answers[0].0, 404);
+    // Behind the code it is asked for, and does.
+    let mut owner = bench.browser().elsewhere();
+    owner.post_from(path, path, &[("email", EMAIL)]).await.leads_to("/.storeward/challenge");
+    owner.prove("mail", &bench.code(LetterKind::RecoveryCode)).await.leads_to("/.storeward/challenge");
+    owner.prove_with(&mut key).await.leads_to("/.storeward/new-password");
+});
+
 // 1, in time: a password is hashed whether there is an account or not. (The quantum is a unit test.)
 both_engines!(mistake_1_the_same_work_is_done_for_nobody, MIGRATIONS, async |db| {
     let bench = Bench::new(db);
@@ -243,6 +265,12 @@ both_engines!(mistake_5_side_doors, MIGRATIONS, async |db| {
     browser.cookies.push(("__Host-storeward-flow".to_owned(), flow.secret().expose().clone()));
     browser.prove("mail", &bench.code(LetterKind::SignInCode)).await.leads_to("/");
     assert_eq!(bench.identity.outcome(&flow).await.unwrap(), Outcome::Passed);
+    browser.get("/.storeward/challenge").await;
+    assert_eq!(
+        bench.events("identity.step_up_passed").await.len(),
+        1,
+        "looking at a page tells nothing anew"
+    );
     assert!(bench.identity.release(&visit, &flow, "handle-b").await.unwrap().is_none(), "another handle");
     let passed = bench.identity.release(&visit, &flow, "handle-a").await.unwrap().unwrap();
     assert_eq!(passed.customer, other);
