@@ -72,9 +72,9 @@ const OWNERS: [(&str, &[&str]); 19] = [
     ("rusqlite", &["storeward-store", "storeward-demo-shop"]),
     ("postgres", &["storeward-store"]),
     ("tokio-postgres", &["storeward-store"]),
-    ("axum", &["storeward-web", "storeward-console", "storeward-demo-shop"]),
+    ("axum", &["storeward-web", "storeward-demo-shop"]),
     ("qrcodegen", &["storeward-web"]),
-    ("askama", &["storeward-web", "storeward-console", "storeward-demo-shop"]),
+    ("askama", &["storeward-web", "storeward-demo-shop"]),
     // The store speaks TLS to PostgreSQL.
     ("rustls", &["storeward-edge", "storeward-outbound", "storeward-store"]),
     ("tokio-rustls", &["storeward-edge", "storeward-outbound", "storeward-store"]),
