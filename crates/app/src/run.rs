@@ -22,6 +22,7 @@ use storeward_events::{Event, system};
 use storeward_host::{Emission, Emit, Stages, Stop, Stopper};
 use storeward_identity::Identity;
 use storeward_inspect::Engine;
+use storeward_post::Outbox;
 use storeward_store::EventSink;
 use storeward_store::jobs::Runner;
 
@@ -79,6 +80,7 @@ pub struct Running {
     bans: Arc<BanBook>,
     certificates: Arc<CertificateStore>,
     jobs: Runner,
+    outbox: Outbox,
     identity: Option<Identity>,
     ledger_watch: LedgerWatch,
     telemetry: Option<Telemetry>,
@@ -142,10 +144,8 @@ impl Running {
             stop: stop.clone(),
         })?;
         let jobs = jobs::start(&opened, &outbox, &runtime)?;
-        let telemetry = match &config.telemetry {
-            Some(section) => Some(telemetry::start(section, &access.reader(), &runtime)?),
-            None => None,
-        };
+        let trace = |section| telemetry::start(section, &access.reader(), &runtime);
+        let telemetry = config.telemetry.as_ref().map(trace).transpose()?;
         let state = State { config: opened.loaded.fingerprint.clone(), refused: None };
         opened.data.set_state(&state)?;
         let running = Running {
@@ -159,6 +159,7 @@ impl Running {
             bans,
             certificates,
             jobs,
+            outbox,
             identity,
             ledger_watch,
             telemetry,
@@ -260,9 +261,11 @@ impl Running {
         let refuse = |f: Failure| (loaded.fingerprint.clone(), f);
         loaded.config.validate().map_err(refuse)?;
         fixed_parts(&self.opened.loaded.config, &loaded.config).map_err(refuse)?;
+        let brand = crate::mail::brand(&loaded.config).map_err(refuse)?;
         self.edge.reload(&loaded.config.edge()).context("storeward.toml").map_err(refuse)?;
         self.bans.set_options(BanOptions::from(&loaded.config.bans));
         self.responder.set_mode(loaded.config.bans.mode);
+        self.outbox.set_brand(brand);
         crate::identity::reload(self.identity.as_ref(), &loaded.config);
         Ok(loaded)
     }

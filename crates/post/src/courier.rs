@@ -82,7 +82,7 @@ impl Courier {
         if self.db.now() > head.until {
             return self.finish(job, failed("post.late", None)).await;
         }
-        let Ok(message) = parcel::open(bytes, &head, &self.outbox.0.key) else {
+        let Ok(message) = parcel::open(bytes, &head, &self.outbox.0.parts.key) else {
             return self.finish(job, failed("post.unreadable", None)).await;
         };
         let refusal = match carry(message).await {
@@ -109,10 +109,10 @@ impl Courier {
     }
 
     async fn carry_mail(&self, mut message: Message) -> Result<(), Refusal> {
-        let parts = &*self.outbox.0;
+        let (parts, brand) = (&self.outbox.0.parts, self.outbox.brand());
         let mailer = parts.mailer.as_ref().ok_or(NOT_SET_UP)?;
         let shows = |html: &String, name: &str| html.contains(&format!("cid:{name}"));
-        if let (Some(logo), Some(html)) = (&parts.brand.logo, &message.body.html)
+        if let (Some(logo), Some(html)) = (&brand.logo, &message.body.html)
             && shows(html, &content_id(logo))
         {
             message.body.pictures.push(logo.clone());
@@ -122,7 +122,7 @@ impl Courier {
     }
 
     async fn carry_sms(&self, message: ShortMessage) -> Result<(), Refusal> {
-        let gateway = self.outbox.0.gateway.as_ref().ok_or(NOT_SET_UP)?;
+        let gateway = self.outbox.0.parts.gateway.as_ref().ok_or(NOT_SET_UP)?;
         let sent = gateway.send(&message).await;
         sent.map_err(|error| Refusal { outlook: error.outlook(), code: error.code(), reply: error.reply() })
     }
@@ -133,7 +133,7 @@ impl Courier {
         let whole = FIRST_WAIT.saturating_mul(1 << doublings).min(LONGEST_WAIT);
         let half_ms = u64::try_from(whole.as_millis() / 2).unwrap_or(u64::MAX);
         let mut chance = [0; 8];
-        self.outbox.0.entropy.fill(&mut chance);
+        self.outbox.0.parts.entropy.fill(&mut chance);
         Duration::from_millis(half_ms + u64::from_le_bytes(chance) % (half_ms + 1))
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use storeward_base::{Clock, Entropy, PostId, Timestamp};
 use storeward_events::post::Channel;
 use storeward_outbound::mail::{Address, Brand, Mailer, Message, MessageId};
@@ -39,11 +40,17 @@ pub struct OutboxParts {
 
 /// The outbox. Clones are cheap and share it.
 #[derive(Clone)]
-pub struct Outbox(pub(crate) Arc<OutboxParts>);
+pub struct Outbox(pub(crate) Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub parts: OutboxParts,
+    /// The looks in force; those in `parts` are the first.
+    pub brand: ArcSwap<Brand>,
+}
 
 impl fmt::Debug for Outbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let OutboxParts { mailer, gateway, .. } = &*self.0;
+        let OutboxParts { mailer, gateway, .. } = &self.0.parts;
         f.debug_struct("Outbox").field("mailer", mailer).field("gateway", gateway).finish_non_exhaustive()
     }
 }
@@ -58,29 +65,35 @@ pub enum Posted {
 
 impl Outbox {
     pub fn new(parts: OutboxParts) -> Self {
-        Outbox(Arc::new(parts))
+        let brand = ArcSwap::from_pointee(parts.brand.clone());
+        Outbox(Arc::new(Inner { parts, brand }))
     }
 
     /// Whether anything can be sent this way.
     pub fn offers(&self, channel: Channel) -> bool {
         match channel {
-            Channel::Mail => self.0.mailer.is_some(),
-            Channel::Sms => self.0.gateway.is_some(),
+            Channel::Mail => self.0.parts.mailer.is_some(),
+            Channel::Sms => self.0.parts.gateway.is_some(),
         }
     }
 
     /// The shop's looks, for whoever shows what was sent.
-    pub fn brand(&self) -> &Brand {
-        &self.0.brand
+    pub fn brand(&self) -> Arc<Brand> {
+        self.0.brand.load_full()
+    }
+
+    /// Other looks, from the next message on.
+    pub fn set_brand(&self, brand: Brand) {
+        self.0.brand.store(Arc::new(brand));
     }
 
     /// Promises a mail: it will be sent if, and only if, this write commits. Appends no event: the write has its own.
     pub fn mail(&self, tx: &mut Tx<'_>, mail: &Mail) -> Result<Posted, PostError> {
-        let parts = &*self.0;
+        let parts = &self.0.parts;
         let mailer = parts.mailer.as_ref().ok_or(PostError::NotSetUp(Channel::Mail))?;
         let id = MessageId::new(parts.entropy.as_ref(), &mailer.sender().from.address);
         let now = tx.now();
-        let mut body = mail.letter.body(&parts.brand, mail.language);
+        let mut body = mail.letter.body(&self.brand(), mail.language);
         // The logo goes along when the mail goes out: as many copies as mails wait would only fill the database.
         body.pictures.clear();
         let subject = mail.letter.subject.clone();
@@ -94,7 +107,7 @@ impl Outbox {
     /// Promises a short message: it will be sent if, and only if, this write commits. Appends no event: the write has its
     /// own.
     pub fn sms(&self, tx: &mut Tx<'_>, sms: &Sms) -> Result<Posted, PostError> {
-        if self.0.gateway.is_none() {
+        if self.0.parts.gateway.is_none() {
             return Err(PostError::NotSetUp(Channel::Sms));
         }
         let recipient = self.recipient_of_sms(&sms.to);
@@ -113,7 +126,7 @@ impl Outbox {
         let latest = tx.now().plus(LONGEST);
         let until = sending.until.map_or(latest, |until| until.min(latest));
         let head = Head::new(post, topic, recipient, sending.customer, until);
-        let packed = parcel::pack(&head, &message(post), &self.0.key, self.0.entropy.as_ref());
+        let packed = parcel::pack(&head, &message(post), &self.0.parts.key, self.0.parts.entropy.as_ref());
         let bytes = packed.map_err(|_| Error::JobTooLarge)?;
         let mut job = NewJob::new(kind, bytes);
         if let Some(key) = &sending.once {
@@ -137,7 +150,7 @@ impl Outbox {
 
     /// 96 bits, as those of clients have.
     fn fingerprint(&self, text: &str) -> String {
-        let mark = self.0.marks.mark(text);
+        let mark = self.0.parts.marks.mark(text);
         format!("to_{}", mark.get(..24).unwrap_or(&mark))
     }
 

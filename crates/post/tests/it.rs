@@ -177,6 +177,15 @@ both_engines!(a_mail_is_sent_once_it_is_committed, async |db: TestDb| {
     assert_eq!(mails.len(), 1, "what was rolled back is not sent");
     assert!(mails[0].text().contains("493 817"));
     assert!(mails[0].raw().contains("Content-ID: <logo-png@storeward.invalid>"), "the logo goes along");
+    outbox.set_brand(Brand::new(Line::parse("New name").unwrap()));
+    post(&db, &outbox, code_mail()).await;
+    let mails = postbox.wait_for(2).await;
+    assert!(
+        mails[1].text().starts_with("New name\n") && !mails[1].raw().contains("logo"),
+        "{}",
+        mails[1].raw()
+    );
+    until_told(&db, 2).await;
     runner.stop(Duration::from_secs(5)).await;
 });
 
