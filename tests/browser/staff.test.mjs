@@ -4,7 +4,7 @@ import { after, before, test } from 'node:test';
 
 import { get, injection } from './lib/attack.mjs';
 import { open, picture } from './lib/chromium.mjs';
-import { BlockedPage, Console, REFERENCE } from './lib/pages.mjs';
+import { BlockedPage, Console, REFERENCE, SPOKEN } from './lib/pages.mjs';
 import { database } from './lib/paths.mjs';
 import { enrol, PERSON } from './lib/staff.mjs';
 import { sampleShop } from './lib/stand.mjs';
@@ -73,7 +73,7 @@ test('a blocked person sees a page with a reference number', async () => {
   await page.goto(injection(stand.ready.shop));
   const blocked = new BlockedPage(page);
   await blocked.heading.waitFor();
-  assert.match(await blocked.reference.innerText(), REFERENCE);
+  assert.match(await blocked.reference.innerText(), SPOKEN);
   await picture(page, `blocked-${database}`);
   await context.close();
 });

@@ -83,7 +83,10 @@ pub fn demo(options: &Options) -> Done {
 
 /// The demo's config is written anew at each start, because its addresses are this command's options.
 fn config_text(options: &Options, upstream: &str, outside: &Outside) -> String {
-    let name = if options.upstream.is_none() { format!("name = \"{SAMPLE}\"\n") } else { String::new() };
+    let look = match options.upstream {
+        None => format!("name = \"{SAMPLE}\"\ncolour = \"#2f5d50\"\ncontact = \"hello@larkmoor.example\"\n"),
+        Some(_) => String::new(),
+    };
     let database = options.database.as_ref().map_or_else(String::new, |url| {
         format!("[database]\nurl = {}\n\n", toml::Value::from(url.expose().as_str()))
     });
@@ -94,7 +97,7 @@ fn config_text(options: &Options, upstream: &str, outside: &Outside) -> String {
          [console]\nlisten = \"{}\"\n\n\
          [upstream]\nservers = [\"{}\"]\n\n\
          [certificates]\nsource = \"local\"\n\n\
-         {database}{messages}[look]\n{name}",
+         {database}{messages}[look]\n{look}",
         options.listen,
         options.console,
         upstream.replace(['"', '\\', '\n'], ""),

@@ -2,10 +2,12 @@
 //!
 //! A browser gets a page in the shop's colours; an API client gets application/problem+json (RFC 9457).
 
+use std::sync::LazyLock;
+
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
-use storeward_base::RequestId;
+use storeward_base::{Language, RequestId, Words, text_keys};
 
 use crate::config::Look;
 
@@ -23,62 +25,85 @@ pub enum Notice {
     Refused(StatusCode),
 }
 
-struct Words {
+text_keys! {
+    /// What these pages say.
+    pub(crate) enum Line {
+        BlockedTitle = "blocked.title" {},
+        BlockedText = "blocked.text" {},
+        BannedTitle = "banned.title" {},
+        BannedText = "banned.text" {},
+        LimitedTitle = "limited.title" {},
+        LimitedText = "limited.text" {},
+        MaintenanceTitle = "maintenance.title" {},
+        MaintenanceText = "maintenance.text" {},
+        LargeTitle = "large.title" {},
+        LargeText = "large.text" {},
+        SlowTitle = "slow.title" {},
+        SlowText = "slow.text" {},
+        RefusedTitle = "refused.title" {},
+        RefusedText = "refused.text" {},
+        Reference = "reference" {},
+        Contact = "contact" {},
+        Back = "back" {},
+        Shop = "shop" {},
+    }
+}
+
+static TEXTS: LazyLock<Words<Line>> = LazyLock::new(|| {
+    let files = [
+        (Language::En, include_str!("../texts/en.txt")),
+        (Language::De, include_str!("../texts/de.txt")),
+        (Language::Fr, include_str!("../texts/fr.txt")),
+        (Language::Es, include_str!("../texts/es.txt")),
+    ];
+    Words::load(files).expect("a test loads the four files that are built in")
+});
+
+/// The status of a notice, what it says, and when to come again.
+struct Shape {
     status: StatusCode,
-    title: &'static str,
-    text: &'static str,
+    title: Line,
+    text: Line,
     retry_seconds: Option<u32>,
 }
 
 impl Notice {
-    const fn words(self) -> Words {
-        match self {
-            Notice::Blocked => Words {
-                status: StatusCode::FORBIDDEN,
-                title: "This request was stopped",
-                text: "It looked like an attack on this shop, so it was not carried out. If you did nothing unusual, \
-                       tell us the reference number below and we will put it right.",
-                retry_seconds: None,
-            },
-            Notice::Banned => Words {
-                status: StatusCode::FORBIDDEN,
-                title: "Access is paused",
-                text: "Too many requests from your connection looked like an attack. Access comes back by itself. If \
-                       you did nothing unusual, tell us the reference number below and we will lift it.",
-                retry_seconds: None,
-            },
-            Notice::Limited(seconds) => Words {
-                status: StatusCode::TOO_MANY_REQUESTS,
-                title: "A little slower, please",
-                text: "Many pages were asked for in a short time from your connection. Wait a few seconds and try again; \
-                       nothing in your cart is lost.",
-                retry_seconds: Some(seconds),
-            },
-            Notice::Maintenance => Words {
-                status: StatusCode::SERVICE_UNAVAILABLE,
-                title: "The shop is taking a short break",
-                text: "We are working on it. Please try again in a few minutes; nothing you ordered is lost.",
-                retry_seconds: Some(30),
-            },
-            Notice::TooLarge => Words {
-                status: StatusCode::PAYLOAD_TOO_LARGE,
-                title: "That is too large",
-                text: "What you sent is larger than this page accepts. Try a smaller file.",
-                retry_seconds: None,
-            },
-            Notice::TooSlow => Words {
-                status: StatusCode::GATEWAY_TIMEOUT,
-                title: "The shop did not answer in time",
-                text: "Please try again. If you were paying, look at your orders first: the order may be there already.",
-                retry_seconds: Some(30),
-            },
-            Notice::Refused(status) => Words {
-                status,
-                title: "This request cannot be understood",
-                text: "It is malformed or not meant for this shop. If a link brought you here, the link is broken.",
-                retry_seconds: None,
-            },
+    const fn shape(self) -> Shape {
+        let (status, title, text, retry_seconds) = match self {
+            Notice::Blocked => (StatusCode::FORBIDDEN, Line::BlockedTitle, Line::BlockedText, None),
+            Notice::Banned => (StatusCode::FORBIDDEN, Line::BannedTitle, Line::BannedText, None),
+            Notice::Limited(seconds) => {
+                (StatusCode::TOO_MANY_REQUESTS, Line::LimitedTitle, Line::LimitedText, Some(seconds))
+            }
+            Notice::Maintenance => {
+                (StatusCode::SERVICE_UNAVAILABLE, Line::MaintenanceTitle, Line::MaintenanceText, Some(30))
+            }
+            Notice::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, Line::LargeTitle, Line::LargeText, None),
+            Notice::TooSlow => (StatusCode::GATEWAY_TIMEOUT, Line::SlowTitle, Line::SlowText, Some(30)),
+            Notice::Refused(status) => (status, Line::RefusedTitle, Line::RefusedText, None),
+        };
+        Shape { status, title, text, retry_seconds }
+    }
+}
+
+/// How an answer of ours is to be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// A page in this language.
+    Page(Language),
+    /// application/problem+json, in English.
+    Problem,
+}
+
+impl Form {
+    /// By what the client says it reads. Of the languages only the first counts: this is looked at for each request.
+    pub fn of(headers: &HeaderMap) -> Self {
+        if wants_problem(headers) {
+            return Form::Problem;
         }
+        let asked = headers.get(header::ACCEPT_LANGUAGE).and_then(|v| v.to_str().ok()).unwrap_or_default();
+        let first = asked.split([',', ';']).next().unwrap_or_default();
+        Form::Page(Language::parse(first).unwrap_or_default())
     }
 }
 
@@ -99,23 +124,21 @@ pub fn wants_problem(headers: &HeaderMap) -> bool {
 }
 
 /// The response to show. `code` is a stable word for programs, never the rule that matched.
-pub fn notice(
-    kind: Notice,
-    as_problem: bool,
-    look: &Look,
-    request: RequestId,
-    code: &str,
-) -> Response<Bytes> {
-    let words = kind.words();
+pub fn notice(kind: Notice, form: Form, look: &Look, request: RequestId, code: &str) -> Response<Bytes> {
+    let words = kind.shape();
     let reference = request.to_string();
-    let (body, content_type, policy) = if as_problem {
-        (problem(&words, &reference, code), "application/problem+json", "default-src 'none'".to_owned())
-    } else {
-        let policy = format!(
-            "default-src 'none'; style-src 'nonce-{reference}'; base-uri 'none'; form-action 'none'; \
-             frame-ancestors 'none'"
-        );
-        (page(&words, look, &reference), "text/html; charset=utf-8", policy)
+    let (body, content_type, policy) = match form {
+        Form::Problem => {
+            let body = problem(&words, &reference, code);
+            (body, "application/problem+json", "default-src 'none'".to_owned())
+        }
+        Form::Page(language) => {
+            let policy = format!(
+                "default-src 'none'; style-src 'nonce-{reference}'; base-uri 'none'; form-action 'none'; \
+                 frame-ancestors 'none'"
+            );
+            (page(&words, look, &reference, language), "text/html; charset=utf-8", policy)
+        }
     };
     let mut response = Response::new(Bytes::from(body));
     *response.status_mut() = words.status;
@@ -132,10 +155,10 @@ pub fn notice(
     response
 }
 
-fn problem(words: &Words, reference: &str, code: &str) -> String {
+fn problem(words: &Shape, reference: &str, code: &str) -> String {
     serde_json::json!({
         "type": "about:blank",
-        "title": words.title,
+        "title": TEXTS.text(Language::En, words.title, &[]),
         "status": words.status.as_u16(),
         "code": code,
         "reference": reference,
@@ -143,23 +166,39 @@ fn problem(words: &Words, reference: &str, code: &str) -> String {
     .to_string()
 }
 
-fn page(words: &Words, look: &Look, reference: &str) -> String {
-    let name = escape(look.name.as_deref().unwrap_or("This shop"));
+fn page(words: &Shape, look: &Look, reference: &str, language: Language) -> String {
+    let say = |key: Line| escape(&TEXTS.text(language, key, &[]));
+    let name = look.name.as_deref().map_or_else(|| say(Line::Shop), escape);
     let colour = look.colour.as_deref().filter(|c| is_colour(c)).unwrap_or("#2f5d50");
     let contact = match look.contact.as_deref() {
-        Some(contact) => format!("<p>Reach us: <strong>{}</strong></p>", escape(contact)),
+        Some(contact) => format!("<p>{} <strong>{}</strong></p>", say(Line::Contact), escape(contact)),
         None => String::new(),
     };
-    let (title, text) = (words.title, words.text);
+    let (title, text, back, label) =
+        (say(words.title), say(words.text), say(Line::Back), say(Line::Reference));
+    let spoken = spoken(reference);
     format!(
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+        "<!doctype html>\n<html lang=\"{language}\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta name=\"robots\" content=\"noindex\">\n<title>{title} · {name}</title>\n\
          <style nonce=\"{reference}\">\n{STYLE}:root{{--shop:{colour}}}\n</style>\n</head>\n<body>\n\
          <header><span>{name}</span></header>\n<main>\n<h1>{title}</h1>\n<p>{text}</p>\n{contact}\n\
-         <dl><dt>Reference number</dt><dd><code>{reference}</code></dd></dl>\n\
-         <p><a href=\"/\">Back to the shop</a></p>\n</main>\n</body>\n</html>\n"
+         <dl><dt>{label}</dt><dd><code title=\"{reference}\">{spoken}</code></dd></dl>\n\
+         <p><a href=\"/\">{back}</a></p>\n</main>\n</body>\n</html>\n"
     )
+}
+
+/// The reference as people read it out: without the word before it, in groups of four. Staff may type it either way.
+fn spoken(reference: &str) -> String {
+    let digits = reference.split_once('_').map_or(reference, |(_, digits)| digits);
+    let mut out = String::with_capacity(digits.len() + 8);
+    for (at, sign) in digits.chars().enumerate() {
+        if at > 0 && at % 4 == 0 {
+            out.push(' ');
+        }
+        out.push(sign);
+    }
+    out
 }
 
 const STYLE: &str = include_str!("pages.css");
@@ -196,10 +235,14 @@ mod tests {
             contact: Some("hello@shop.example".into()),
             logo: None,
         };
-        let response = notice(Notice::Blocked, false, &look, RequestId::from_bits(7), "blocked");
+        let response =
+            notice(Notice::Blocked, Form::Page(Language::En), &look, RequestId::from_bits(7), "blocked");
         let body = String::from_utf8(response.body().to_vec()).unwrap();
         assert_eq!(response.status(), 403);
-        assert!(body.contains("req_00000000000000000000000007"));
+        assert!(
+            body.contains("req_00000000000000000000000007")
+                && body.contains(">0000 0000 0000 0000 0000 0000 07<")
+        );
         assert!(body.contains("&lt;Kiln &amp; Co&gt;") && !body.contains("<Kiln"));
         assert!(body.contains("#2f5d50") && !body.contains("display:none"));
         assert_eq!(response.headers()["cache-control"], "no-store");
@@ -207,11 +250,33 @@ mod tests {
 
     #[test]
     fn programs_get_problem_json() {
-        let response =
-            notice(Notice::Maintenance, true, &Look::default(), RequestId::from_bits(7), "upstream.none_up");
+        let response = notice(
+            Notice::Maintenance,
+            Form::Problem,
+            &Look::default(),
+            RequestId::from_bits(7),
+            "upstream.none_up",
+        );
         let body: serde_json::Value = serde_json::from_slice(response.body()).unwrap();
         assert_eq!((body["status"].as_u64(), body["code"].as_str()), (Some(503), Some("upstream.none_up")));
         assert_eq!(response.headers()["retry-after"], "30");
+    }
+
+    #[test]
+    fn people_are_told_in_their_language() {
+        let of = |accept: &'static str| {
+            Form::of(&HeaderMap::from_iter([(header::ACCEPT_LANGUAGE, HeaderValue::from_static(accept))]))
+        };
+        assert_eq!(of("de-AT,de;q=0.9,en;q=0.5"), Form::Page(Language::De));
+        assert_eq!(of("it,en"), Form::Page(Language::En));
+        for language in Language::ALL {
+            let look = Look::default();
+            let id = RequestId::from_bits(7);
+            let response = notice(Notice::Banned, Form::Page(language), &look, id, "banned");
+            let body = String::from_utf8(response.body().to_vec()).unwrap();
+            assert!(body.contains(&format!("<html lang=\"{language}\">")), "{body}");
+            assert!(body.contains(&escape(&TEXTS.text(language, Line::BannedTitle, &[]))), "{body}");
+        }
     }
 
     #[test]

@@ -56,7 +56,7 @@ struct Exchange<'a> {
     tunnel: &'a crate::tunnel::Slot,
     client: ClientIp,
     id: RequestId,
-    as_problem: bool,
+    form: pages::Form,
     ending: Box<Ending>,
     in_flight: InFlight,
 }
@@ -86,7 +86,7 @@ pub async fn serve(
         tunnel: &peer.tunnel,
         client,
         id,
-        as_problem: pages::wants_problem(request.headers()),
+        form: pages::Form::of(request.headers()),
         ending: Box::new(Ending::new(record, core.shared.clone())),
         in_flight,
     };
@@ -254,7 +254,7 @@ impl Exchange<'_> {
                 (notice, error.code())
             }
         };
-        let response = pages::notice(notice, self.as_problem, &self.live.look, self.id, code);
+        let response = pages::notice(notice, self.form, &self.live.look, self.id, code);
         let (mut parts, body) = response.into_parts();
         if matches!(stopped, Stopped::Refused(_) | Stopped::TooLarge | Stopped::ClientLeft) {
             // The rest of such a connection is not worth its risk.

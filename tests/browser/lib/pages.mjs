@@ -92,6 +92,9 @@ export class BlockedPage {
 /** A reference number wherever it stands: on the blocked page, in problem+json. */
 export const REFERENCE = /req_[0-9a-z]{26}/;
 
+/** The same as the blocked page shows it, to be read out. */
+export const SPOKEN = /^([0-9a-z]{4} ){6}[0-9a-z]{2}$/;
+
 /** The staff console. */
 export class Console {
   constructor(page, home) {

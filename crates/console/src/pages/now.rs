@@ -275,8 +275,10 @@ impl CertificateLine {
         let left = certificate.not_after.since(now).as_secs() / 86_400;
         let badge = if certificate.not_after <= now {
             Badge::new(Level::Bad, "ended")
-        } else if certificate.problem.is_some() || left < 7 {
+        } else if certificate.problem.is_some() || (left < 14 && certificate.source == "files") {
             Badge::new(Level::Warn, "look at it")
+        } else if certificate.source == "local" {
+            Badge::new(Level::Note, "for trying out")
         } else {
             Badge::new(Level::Ok, "good")
         };

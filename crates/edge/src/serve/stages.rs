@@ -41,7 +41,7 @@ impl Exchange<'_> {
             query: target.query(),
             host: &target.host,
             authority: &self.live.authority(&target.host),
-            wants_problem: self.as_problem,
+            wants_problem: self.form == crate::pages::Form::Problem,
             headers: &parts.headers,
         })
     }
