@@ -32,5 +32,6 @@ mod serve;
 pub mod server;
 mod tunnel;
 pub mod upstream;
+mod websocket;
 
 pub use server::{Edge, EdgeConfig, Shared, Snapshot};

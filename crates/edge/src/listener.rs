@@ -317,7 +317,10 @@ async fn serve_http2(core: &Rc<Core>, tls: TlsStream<TcpStream>, peer: Peer) -> 
         move |request| serve::serve(core.clone(), peer.clone(), peer.connection.begin_request(), request)
     });
     let header_list = u32::try_from(live.limits.head_bytes).unwrap_or(u32::MAX);
-    let served = hyper::server::conn::http2::Builder::new(LocalExecutor)
+    let mut builder = hyper::server::conn::http2::Builder::new(LocalExecutor);
+    // WebSockets (RFC 8441).
+    builder.enable_connect_protocol();
+    let served = builder
         .max_concurrent_streams(live.limits.streams_per_connection)
         .max_header_list_size(header_list)
         .max_pending_accept_reset_streams(20)

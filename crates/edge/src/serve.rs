@@ -37,6 +37,7 @@ use crate::routes::Route;
 use crate::server::{Core, Snapshot};
 use crate::upstream::balance::Use;
 use crate::upstream::{self, Outcome, Server, UpstreamError};
+use crate::websocket::Handshake;
 
 /// The connection a request came on.
 #[derive(Clone, Debug)]
@@ -59,6 +60,8 @@ struct Exchange<'a> {
     form: pages::Form,
     ending: Box<Ending>,
     in_flight: InFlight,
+    /// A WebSocket over HTTP/2, whose opening we translate.
+    websocket: Option<Handshake>,
 }
 
 /// Serves one request. Never fails: whatever goes wrong becomes an answer.
@@ -66,8 +69,9 @@ pub async fn serve(
     core: Rc<Core>,
     peer: Peer,
     in_flight: InFlight,
-    request: Request<Incoming>,
+    mut request: Request<Incoming>,
 ) -> Result<Response<EdgeBody>, Infallible> {
+    let websocket = Handshake::take(&mut request, core.shared.entropy.as_ref());
     let live = core.shared.live.load_full();
     let at = core.shared.clock.now();
     let id = core.request_id(at);
@@ -89,6 +93,7 @@ pub async fn serve(
         form: pages::Form::of(request.headers()),
         ending: Box::new(Ending::new(record, core.shared.clone())),
         in_flight,
+        websocket,
     };
     Ok(exchange.run(request).await)
 }
@@ -117,8 +122,7 @@ impl Exchange<'_> {
     async fn steps(&mut self, mut request: Request<Incoming>) -> Result<Answer, Stopped> {
         // canonical: closed. What has two readings has no place behind this line.
         let target = self.canonical(&request)?;
-        let upgrade = request::check_connection(request.headers()).map_err(Stopped::Refused)?
-            && request.method() == Method::GET;
+        let upgrade = self.upgrades(&request)?;
         let route = self.live.routes.of(&target.path);
         self.note(&request, &target, route);
         // ban: open. Losing the book of bans must not close the shop.
@@ -169,6 +173,10 @@ impl Exchange<'_> {
         let (outcome, server) = self.forward(outgoing, http_11).await.map_err(stopped_on_the_way)?;
         // inspect response, session, headers, leak.
         match outcome {
+            // A success would tell the client that its WebSocket is open.
+            Outcome::Response(response) if self.websocket.is_some() && response.head.status.is_success() => {
+                Err(Stopped::Upstream(UpstreamError::Response("response.websocket")))
+            }
             Outcome::Response(response) => {
                 let place = Answering {
                     route,
@@ -183,10 +191,28 @@ impl Exchange<'_> {
             Outcome::Switched { mut head, wire } => match on_upgrade {
                 Some(client) => match stages::tell_switch(&mut session, &mut head).await {
                     Some(instead) => Ok(instead),
-                    None => Ok(self.switch(head, wire, client, route)),
+                    None => self.switch(head, wire, client, route),
                 },
                 None => Err(Stopped::Upstream(UpstreamError::Response("response.unasked_upgrade"))),
             },
+        }
+    }
+
+    /// Whether the client asks for a WebSocket, in either way.
+    fn upgrades(&mut self, request: &Request<Incoming>) -> Result<bool, Stopped> {
+        let asked = request::check_connection(request.headers()).map_err(Stopped::Refused)?;
+        let Some(handshake) = &mut self.websocket else {
+            return Ok(asked && request.method() == Method::GET);
+        };
+        // RFC 8441 5: the version is the client's to say.
+        let version = request.headers().get(header::SEC_WEBSOCKET_VERSION);
+        if version.is_none_or(|version| version != "13") {
+            return Err(Stopped::Refused(Refused { status: 400, code: "websocket.version" }));
+        }
+        handshake.place = self.connection.tunnel_place();
+        match handshake.place {
+            Some(_) => Ok(true),
+            None => Err(Stopped::Refused(Refused { status: 429, code: "websocket.too_many" })),
         }
     }
 
@@ -279,10 +305,23 @@ impl Exchange<'_> {
                 Response::from_parts(parts, body)
             }
             Answer::Switched(parts, client, wire) => {
-                self.ending.note_response(101, &parts.headers);
+                self.ending.note_response(parts.status.as_u16(), &parts.headers);
                 // The tunnel writes the real ending; the empty body of the 101 needs one of its own that says nothing.
                 let connection = self.connection.clone();
-                self.tunnel.put(crate::tunnel::join(client, *wire, self.in_flight, self.ending));
+                if let Some(handshake) = self.websocket {
+                    // One stream of many: the connection goes on, and the tunnel minds itself.
+                    let idle = self.live.timeouts.tunnel_idle;
+                    let watched = crate::tunnel::Watched {
+                        connection: connection.clone(),
+                        idle,
+                        place: handshake.place,
+                    };
+                    let joined =
+                        crate::tunnel::join_watched(client, *wire, self.in_flight, self.ending, watched);
+                    tokio::task::spawn_local(joined);
+                } else {
+                    self.tunnel.put(crate::tunnel::join(client, *wire, self.in_flight, self.ending));
+                }
                 Response::from_parts(parts, EdgeBody::nothing(connection))
             }
         }
@@ -294,15 +333,21 @@ impl Exchange<'_> {
         wire: upstream::wire::Wire,
         client: hyper::upgrade::OnUpgrade,
         route: &Route,
-    ) -> Answer {
+    ) -> Result<Answer, Stopped> {
         let mut headers = head.headers;
         crate::response::hide_banners(&mut headers, &route.headers);
+        if let Some(handshake) = &self.websocket {
+            if !handshake.settle(&mut headers) {
+                return Err(Stopped::Upstream(UpstreamError::Response("response.websocket")));
+            }
+            return Ok(Answer::Switched(parts(StatusCode::OK, headers), client, Box::new(wire)));
+        }
         headers.insert(header::CONNECTION, header::HeaderValue::from_static("upgrade"));
         if let Some(protocol) = head.upgrade {
             headers.insert(header::UPGRADE, protocol);
         }
         self.connection.become_tunnel();
-        Answer::Switched(parts(StatusCode::SWITCHING_PROTOCOLS, headers), client, Box::new(wire))
+        Ok(Answer::Switched(parts(StatusCode::SWITCHING_PROTOCOLS, headers), client, Box::new(wire)))
     }
 
     /// Sends the request to a server that is up; another one, or a fresh connection, where nothing was sent yet.

@@ -1,18 +1,20 @@
 //! After 101: bytes pass both ways until one side ends or nothing has moved for too long (the watch sees to that).
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use crate::guard::Connection;
-use crate::guard::connection::InFlight;
+use crate::guard::connection::{InFlight, TunnelPlace};
 use crate::record::Ending;
 use crate::upstream::wire::Wire;
 
@@ -54,6 +56,92 @@ pub async fn join(client: OnUpgrade, mut wire: Wire, in_flight: InFlight, mut en
     }
     ending.write();
     drop(in_flight);
+}
+
+/// What a tunnel inside of a connection that goes on is watched by.
+#[derive(Debug)]
+pub struct Watched {
+    pub connection: Arc<Connection>,
+    /// Nothing may move for so long.
+    pub idle: Duration,
+    /// Free again when the tunnel is over.
+    pub place: Option<TunnelPlace>,
+}
+
+/// As [`join`], on a stream of HTTP/2: ends by itself when nothing moves, or when the connection is asked to drain.
+pub async fn join_watched(
+    client: OnUpgrade,
+    wire: Wire,
+    in_flight: InFlight,
+    mut ending: Box<Ending>,
+    watched: Watched,
+) {
+    let moved = Rc::new(Moved::default());
+    let joining = copy_counted(client, wire, moved.clone());
+    tokio::select! {
+        // However it ends, it has ended.
+        _ = joining => {}
+        () = over(&watched, &moved) => {}
+    }
+    ending.record.request_bytes = moved.from_client.get();
+    ending.record.response_bytes = moved.from_shop.get();
+    ending.write();
+    drop((in_flight, watched.place));
+}
+
+/// Resolves when a tunnel must go. Looks once a second, as the watch over connections does.
+async fn over(watched: &Watched, moved: &Moved) {
+    let mut seen = (moved.total(), Instant::now());
+    while !watched.connection.is_draining() {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        if moved.total() != seen.0 {
+            seen = (moved.total(), Instant::now());
+        } else if seen.1.elapsed() > watched.idle {
+            return;
+        }
+    }
+}
+
+/// Bytes that went through a tunnel.
+#[derive(Debug, Default)]
+struct Moved {
+    from_client: Cell<u64>,
+    from_shop: Cell<u64>,
+}
+
+impl Moved {
+    fn total(&self) -> u64 {
+        self.from_client.get().saturating_add(self.from_shop.get())
+    }
+}
+
+async fn copy_counted(client: OnUpgrade, mut wire: Wire, moved: Rc<Moved>) -> io::Result<()> {
+    let upgraded = client.await.map_err(io::Error::other)?;
+    let (mut from_client, mut to_client) = tokio::io::split(TokioIo::new(upgraded));
+    let early = wire.inbound.split();
+    to_client.write_all(&early).await?;
+    let (mut from_shop, mut to_shop) = tokio::io::split(wire.stream);
+    let up = pass(&mut from_client, &mut to_shop, &moved.from_client);
+    let down = pass(&mut from_shop, &mut to_client, &moved.from_shop);
+    tokio::try_join!(up, down).map(|_| ())
+}
+
+/// Passes on what comes until its end, and the end itself.
+async fn pass(
+    from: &mut (impl AsyncRead + Unpin),
+    to: &mut (impl AsyncWrite + Unpin),
+    count: &Cell<u64>,
+) -> io::Result<()> {
+    let mut buffer = vec![0u8; 8 * 1024];
+    loop {
+        let read = from.read(&mut buffer).await?;
+        if read == 0 {
+            return to.shutdown().await;
+        }
+        to.write_all(buffer.get(..read).unwrap_or_default()).await?;
+        to.flush().await?;
+        count.set(count.get().saturating_add(u64::try_from(read).unwrap_or(0)));
+    }
 }
 
 async fn copy(client: OnUpgrade, wire: &mut Wire) -> io::Result<(u64, u64)> {

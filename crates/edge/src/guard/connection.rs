@@ -86,6 +86,8 @@ pub struct Connection {
     read_waiting: AtomicBool,
     write_blocked: AtomicBool,
     in_flight: AtomicU32,
+    /// Held by each tunnel of an HTTP/2 connection.
+    tunnels: std::sync::Arc<()>,
     /// Request bodies that the shop or we wait for.
     bodies_wanted: AtomicU32,
     /// Response bodies with data at hand that the client does not take.
@@ -115,6 +117,7 @@ impl Connection {
             read_waiting: AtomicBool::new(false),
             write_blocked: AtomicBool::new(false),
             in_flight: AtomicU32::new(0),
+            tunnels: std::sync::Arc::default(),
             bodies_wanted: AtomicU32::new(0),
             bodies_stalled: AtomicU32::new(0),
             draining: AtomicBool::new(false),
@@ -243,6 +246,12 @@ impl Connection {
         InFlight(self.clone())
     }
 
+    /// A place for one more tunnel, unless there are too many.
+    pub fn tunnel_place(&self) -> Option<TunnelPlace> {
+        let open = std::sync::Arc::strong_count(&self.tunnels) - 1;
+        (open < TUNNELS).then(|| TunnelPlace { _counted: self.tunnels.clone() })
+    }
+
     /// Counts a request body that is being waited for; dropping the guard ends it.
     pub fn want_body(self: &std::sync::Arc<Self>) -> Wanted {
         self.bodies_wanted.fetch_add(1, Relaxed);
@@ -341,6 +350,15 @@ impl Default for Connection {
     fn default() -> Self {
         Connection::new()
     }
+}
+
+/// WebSockets at a time on one HTTP/2 connection: each holds a connection to the shop for as long as it likes.
+const TUNNELS: usize = 16;
+
+/// A tunnel inside of a connection that goes on; dropping it makes room for another.
+#[derive(Debug)]
+pub struct TunnelPlace {
+    _counted: std::sync::Arc<()>,
 }
 
 /// Ends a request when dropped.

@@ -116,6 +116,145 @@ async fn trailers_carry_no_framing_no_identity_and_no_address() {
     edge.stop();
 }
 
+fn base64(bytes: &[u8]) -> String {
+    const SIGNS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let bits: String = bytes.iter().map(|b| format!("{b:08b}")).collect();
+    let mut out: String = bits
+        .as_bytes()
+        .chunks(6)
+        .map(|six| format!("{:0<6}", std::str::from_utf8(six).unwrap()))
+        .map(|six| char::from(SIGNS[usize::from_str_radix(&six, 2).unwrap()]))
+        .collect();
+    out.push_str(&"=".repeat((4 - out.len() % 4) % 4));
+    out
+}
+
+/// A shop that opens a WebSocket as RFC 6455 wants it, wrongly, or not at all.
+fn shop_of_websockets(asked: &storeward_testkit::Asked) -> Reply {
+    use aws_lc_rs::digest;
+    let key = asked.header("sec-websocket-key").concat();
+    let text = format!("{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
+    let sum = digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, text.as_bytes());
+    let accept = base64(sum.as_ref());
+    let head = |accept: &str| {
+        format!(
+            "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\
+             Sec-WebSocket-Protocol: chat\r\nSec-WebSocket-Accept: {accept}\r\n\r\n"
+        )
+    };
+    match asked.target() {
+        "/ws" => Reply::Tunnel(head(&accept).into_bytes()),
+        "/wrong" => Reply::Tunnel(head("AAAA").into_bytes()),
+        "/403" => Reply::Bytes(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n".to_vec()),
+        _ => Reply::ok("no websocket here"),
+    }
+}
+
+/// What still comes until the stream ends, in whichever way.
+async fn rest(incoming: &mut h2::RecvStream) -> Vec<u8> {
+    let mut rest = Vec::new();
+    while let Some(Ok(data)) = incoming.data().await {
+        rest.extend_from_slice(&data);
+    }
+    rest
+}
+
+fn connect(path: &str) -> Request<()> {
+    let mut request = request("CONNECT", path).header("sec-websocket-version", "13").body(()).unwrap();
+    request.extensions_mut().insert(h2::ext::Protocol::from("websocket"));
+    request
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn websockets_open_beside_other_requests_on_one_connection() {
+    let shop = FakeShop::start(shop_of_websockets).await;
+    let edge = TestEdge::start(&[shop.url()], "");
+    let mut sender = client(&edge).await;
+    // The server's SETTINGS must have come.
+    assert_eq!(ask(&mut sender, request("GET", "/"), None).await.status, 200);
+    assert!(sender.is_extended_connect_protocol_enabled());
+    let (response, mut sending) = sender.send_request(connect("/ws"), false).unwrap();
+    let opened = response.await.unwrap();
+    assert_eq!(
+        (opened.status().as_u16(), &opened.headers()["sec-websocket-protocol"]),
+        (200, &"chat".parse().unwrap())
+    );
+    assert!(
+        !opened.headers().contains_key("sec-websocket-accept") && !opened.headers().contains_key("upgrade")
+    );
+    let mut incoming = opened.into_body();
+    for text in ["\u{1}hello", "again"] {
+        sending.send_data(Bytes::from(text), false).unwrap();
+        let mut echoed = Vec::new();
+        while echoed.len() < text.len() {
+            echoed.extend_from_slice(&incoming.data().await.unwrap().unwrap());
+        }
+        assert_eq!(echoed, text.as_bytes());
+        // The connection is not the WebSocket's alone.
+        assert_eq!(ask(&mut sender, request("GET", "/"), None).await.status, 200);
+    }
+    let asked = shop.asked().into_iter().find(|a| a.target() == "/ws").unwrap();
+    assert!(asked.head.starts_with("GET /ws HTTP/1.1\r\n"), "{}", asked.head);
+    assert_eq!((asked.header("upgrade"), asked.header("connection")), (vec!["websocket"], vec!["upgrade"]));
+    sending.send_data(Bytes::new(), true).unwrap();
+    assert!(rest(&mut incoming).await.is_empty(), "the end goes through, too");
+    let record = wait_for(|| edge.records().into_iter().find(|r| r.path.as_ref() == "/ws")).await;
+    assert_eq!((record.status, record.request_bytes, record.response_bytes), (200, 11, 11));
+    edge.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_websocket_that_the_shop_does_not_open_is_not_open_and_every_step_looks_at_it() {
+    let shop = FakeShop::start(shop_of_websockets).await;
+    let edge = TestEdge::start(&[shop.url()], "");
+    let mut sender = client(&edge).await;
+    assert_eq!(ask(&mut sender, request("GET", "/"), None).await.status, 200);
+    let status = async |request: Request<()>| {
+        let mut ready = sender.clone().ready().await.unwrap();
+        let (response, _sending) = ready.send_request(request, false).unwrap();
+        response.await.unwrap().status().as_u16()
+    };
+    assert_eq!(status(connect("/wrong")).await, 503);
+    assert_eq!(status(connect("/plain")).await, 503);
+    assert_eq!(status(connect("/403")).await, 403);
+    assert_eq!(status(connect("/ws?q=1%27+UNION+SELECT+email,password+FROM+users--")).await, 403);
+    assert_eq!(status(connect("/a/../ws")).await, 400);
+    let mut other = connect("/ws");
+    other.extensions_mut().insert(h2::ext::Protocol::from("connect-udp"));
+    assert_eq!(status(other).await, 405);
+    let mut old = connect("/ws");
+    old.headers_mut().insert("sec-websocket-version", "8".parse().unwrap());
+    assert_eq!(status(old).await, 400);
+    assert!(!shop.asked().iter().any(|a| a.target().starts_with("/ws")), "nothing of these reached the shop");
+    edge.stop();
+}
+
+/// A tunnel has no end of its own that a stop could wait for, and one on which nothing moves is closed.
+#[tokio::test(flavor = "multi_thread")]
+async fn websockets_end_with_idleness_and_with_the_program() {
+    let shop = FakeShop::start(shop_of_websockets).await;
+    let edge = TestEdge::start(&[shop.url()], "[limits]\ntunnel_idle_seconds = 1\n");
+    let mut sender = client(&edge).await;
+    assert_eq!(ask(&mut sender, request("GET", "/"), None).await.status, 200);
+    let (response, _sending) = sender.send_request(connect("/ws"), false).unwrap();
+    let mut incoming = response.await.unwrap().into_body();
+    assert!(rest(&mut incoming).await.is_empty());
+    edge.stop();
+    let edge = TestEdge::start(&[shop.url()], "");
+    let mut sender = client(&edge).await;
+    assert_eq!(ask(&mut sender, request("GET", "/"), None).await.status, 200);
+    let mut held = Vec::new();
+    for n in 0..20 {
+        let mut ready = sender.clone().ready().await.unwrap();
+        let (response, sending) = ready.send_request(connect("/ws"), false).unwrap();
+        let response = response.await.unwrap();
+        // Each would hold a connection to the shop.
+        assert_eq!(response.status(), if n < 16 { 200 } else { 429 }, "{n}");
+        held.push((response, sending));
+    }
+    assert!(edge.stop() < std::time::Duration::from_secs(15), "a stop does not wait for its deadline");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn there_is_one_host() {
     let shop = FakeShop::start(|_| Reply::ok("x")).await;
