@@ -13,7 +13,7 @@ const VISITS: &[Migration] =
 fn end_sessions(db: &TestDb) {
     let name = db.address().replace("schema:", "storeward/");
     db.raw(&format!(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = '{name}'"
+        "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE application_name = '{name}'"
     ));
 }
 

@@ -219,7 +219,7 @@ fn a_server_is_verified_or_there_is_no_connection() {
         let wrote = db.write_blocking(|tx| tx.append(Actor::System, None, started("1")));
         wrote.unwrap_or_else(|why| panic!("{why}"));
         // A lost session comes back in TLS.
-        server.admin("SELECT pg_terminate_backend(pid) FROM pg_stat_ssl WHERE ssl").unwrap();
+        server.admin("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_ssl WHERE ssl").unwrap();
         assert_eq!(version(&db).as_deref(), Some("TLSv1.3"));
         db.close();
     }
@@ -232,7 +232,7 @@ fn a_server_is_verified_or_there_is_no_connection() {
     let why = refused(&server.url(NAME, &by_name));
     assert!(why.contains("UnknownIssuer"), "{why}");
     server.serve(Some(&foreign), &[NAME]);
-    server.admin("SELECT pg_terminate_backend(pid) FROM pg_stat_ssl WHERE ssl").unwrap();
+    server.admin("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_ssl WHERE ssl").unwrap();
     let read = db.read_blocking(storeward_store::ledger::head);
     assert!(matches!(read, Err(Error::Lost(_))), "{read:?}");
     db.close();
