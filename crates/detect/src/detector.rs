@@ -9,7 +9,7 @@ use storeward_base::{AddressBlock, Timestamp};
 
 use crate::bucket::{Bucket, Poured, Share};
 use crate::scenario::Context;
-use crate::{Finding, Group, Observation, Outcome, Response, Scenario, words};
+use crate::{Finding, Group, Initiator, Observation, Outcome, Response, Scenario, words};
 
 /// How much the detector may remember. When one of the figures is reached, the client whose buckets are empty
 /// soonest is forgotten, and the loss is counted.
@@ -171,12 +171,13 @@ impl Detector {
         is_static: bool,
         client: &mut Client,
     ) -> Vec<Finding> {
-        if !is_static {
+        let own = seen.initiator == Initiator::Own;
+        if !is_static && own {
             client.share.count(now, seen.is_bad());
         }
         let is_scanner = self.is_scanner(seen.user_agent);
         let context = Context { is_static, is_scanner, after_block: client.was_blocked(now) };
-        if seen.outcome == Outcome::Blocked {
+        if seen.outcome == Outcome::Blocked && own {
             client.blocked_at = Some(now);
         }
         client.buckets.retain(|bucket| bucket.empty_at() > now);

@@ -1,15 +1,17 @@
 //! The scenarios a shop starts with.
 //!
 //! Figures follow CrowdSec's hub (commit b03cb59, MIT; see docs of `capacity`, `leak`, `mute`) unless a comment says
-//! why not. The rule for every `Ban`: no single customer, whatever goes wrong for them, may fill the bucket.
+//! why not. The rule for every `Ban`: no single customer, whatever goes wrong for them and whatever other sites' pages
+//! make their browser send, may fill the bucket. A share of good requests softens weak signals only (pages that are not
+//! there, a few blocks): an attacker makes good requests for nothing, so each strong signal has a bound without it.
 
 use std::time::Duration;
 
 use crate::scenario::Condition::{
     AdminPath, AfterBlock, BackdoorFile, Method, NotStatic, Outcome as Was, ScannerUserAgent, SensitiveFile,
-    ShopAnswered, SignInFailed, SignInPost, Status,
+    ShopAnswered, SignInFailed, SignInPost, Status, Unwanted,
 };
-use crate::{Condition, Distinct, Group, Outcome, Response, Scenario};
+use crate::{Condition, Distinct, Group, Initiator, Outcome, Response, Scenario};
 
 /// All of them, in the order in which they are looked at.
 pub fn first_scenarios() -> Vec<Scenario> {
@@ -17,6 +19,7 @@ pub fn first_scenarios() -> Vec<Scenario> {
     all.extend(sign_in());
     all.extend(attacks());
     all.extend(pace());
+    all.extend(others());
     all
 }
 
@@ -27,6 +30,7 @@ fn ban(name: &'static str, when: &'static [Condition], capacity: u32, leak: Dura
         name,
         title: "",
         meaning: "",
+        initiator: Initiator::Own,
         when,
         distinct: Distinct::Nothing,
         group: Group::Client,
@@ -104,6 +108,13 @@ fn sign_in() -> Vec<Scenario> {
             meaning: "Sign-ins failed one after the other, faster than a person types.",
             ..ban("sign_in_failures", &[SignInFailed], 5, seconds(10))
         },
+        // Ours: good requests between the guesses do not help past this.
+        Scenario {
+            title: "guesses very many passwords",
+            meaning: "Dozens of sign-ins failed in a few minutes, hidden among ordinary requests.",
+            min_bad_percent: 0,
+            ..ban("sign_in_failures_mass", &[SignInFailed], 40, seconds(15))
+        },
         // After ssh-slow-bf's pattern. Only noted: a mobile network can hold so many forgetful customers.
         Scenario {
             title: "guesses passwords slowly",
@@ -131,11 +142,27 @@ fn attacks() -> Vec<Scenario> {
             distinct: Distinct::Rule,
             ..ban("attack_variety", &[Was(&[Outcome::Blocked])], 2, seconds(60))
         },
+        // Ours: whoever shows this many kinds is no customer, however many customers share the address.
+        Scenario {
+            title: "tries out many kinds of attack",
+            meaning: "Inspection stopped requests of this client for seven different reasons within minutes.",
+            distinct: Distinct::Rule,
+            min_bad_percent: 0,
+            ..ban("attack_repertoire", &[Was(&[Outcome::Blocked])], 6, seconds(60))
+        },
         // A wrongly blocked customer tries again a few times; twenty times within a minute is a program.
         Scenario {
             title: "keeps on attacking",
             meaning: "Inspection stopped more than twenty requests of this client in short order.",
+            min_bad_percent: 0,
             ..ban("attack_hammering", &[Was(&[Outcome::Blocked])], 20, seconds(5))
+        },
+        // Ours, for those who are patient.
+        Scenario {
+            title: "attacks again and again",
+            meaning: "Inspection stopped more than thirty requests of this client within half an hour.",
+            min_bad_percent: 0,
+            ..ban("attack_mass", &[Was(&[Outcome::Blocked])], 30, seconds(60))
         },
         Scenario {
             title: "would have been blocked for several reasons",
@@ -148,6 +175,7 @@ fn attacks() -> Vec<Scenario> {
             title: "uses an attack tool after a block",
             meaning: "Was stopped by inspection, and calls itself by the name of a tool for breaking in.",
             mute: Duration::from_secs(120),
+            min_bad_percent: 0,
             ..ban("scanner_after_block", &[ScannerUserAgent, AfterBlock], 0, seconds(60))
         },
         Scenario {
@@ -202,6 +230,31 @@ fn pace() -> Vec<Scenario> {
             group: Group::ClientAndHost,
             mute: FIVE_MINUTES,
             ..note("crawling", &[Method(&["GET", "HEAD"]), NotStatic], 100, Duration::from_millis(250))
+        },
+    ]
+}
+
+fn others() -> Vec<Scenario> {
+    vec![
+        // Ours. One visit, or a bookmark that is tried a few times, is no offence.
+        Scenario {
+            title: "keeps asking for what is closed",
+            meaning: "Asked ten times for pages that the configuration closes to it.",
+            mute: FIVE_MINUTES,
+            ..ban("closed_routes", &[Was(&[Outcome::Closed])], 9, seconds(30))
+        },
+        // Ours. A page on another site can make a visitor's browser send as many requests as it likes; their person
+        // must not pay for it, and who only claims to be such a browser gains nothing but the refusal.
+        Scenario {
+            title: "is used by a page of another site",
+            meaning: "A page of another site made this client's browser send dozens of attacks, failed sign-ins or \
+                      requests for pages that do not exist. What other sites send through it is refused for a \
+                      while; the person's own requests pass.",
+            initiator: Initiator::Foreign,
+            mute: seconds(600),
+            min_bad_percent: 0,
+            response: Response::RefuseForeign,
+            ..ban("foreign_pages", &[Unwanted], 20, seconds(10))
         },
     ]
 }

@@ -23,6 +23,6 @@ mod words;
 pub use detector::{Detector, DetectorStats, Limits};
 pub use finding::Finding;
 pub use first_scenarios::first_scenarios;
-pub use observation::{Observation, Outcome};
+pub use observation::{Initiator, Observation, Outcome};
 pub use scenario::{Condition, Distinct, Group, Response, Scenario};
 pub use words::is_static;

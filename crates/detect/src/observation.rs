@@ -13,12 +13,25 @@ pub enum Outcome {
     Challenged,
     /// Inspection stopped it.
     Blocked,
+    /// Its route is closed to this client: says nothing of an attack by itself.
+    Closed,
     /// A rate limit stopped it.
     Limited,
     /// It was malformed, ambiguous, too large or too slow.
     Refused,
     /// Its client was banned already: tells nothing new and is not looked at, so that a ban cannot feed itself.
     Banned,
+}
+
+/// Who made the browser send it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Initiator {
+    /// The client itself, as far as anybody can tell.
+    #[default]
+    Own,
+    /// The browser says that a page of another site did, without a click: its person may know nothing of it. Anybody
+    /// can send such a mark, so it buys nothing but buckets of its own.
+    Foreign,
 }
 
 /// One request, seen when its answer was done. Borrowed: the detector keeps hashes and counts only.
@@ -44,6 +57,7 @@ pub struct Observation<'a> {
     pub reason: &'a str,
     /// The shop, or our own sign-in, said that a sign-in failed.
     pub auth_failed: bool,
+    pub initiator: Initiator,
 }
 
 impl<'a> Observation<'a> {
@@ -63,6 +77,7 @@ impl<'a> Observation<'a> {
             category: "",
             reason: "",
             auth_failed: false,
+            initiator: Initiator::Own,
         }
     }
 

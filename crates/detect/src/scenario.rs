@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::words;
-use crate::{Observation, Outcome};
+use crate::{Initiator, Observation, Outcome};
 
 /// What a finding of the scenario asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,6 +15,8 @@ pub enum Response {
     Note,
     /// Keep the client out for a while.
     Ban,
+    /// Refuse for a while what other sites' pages make the client's browser send; its own requests pass.
+    RefuseForeign,
 }
 
 /// Whose requests share a bucket.
@@ -49,6 +51,8 @@ pub enum Condition {
     Status(&'static [u16]),
     Method(&'static [&'static str]),
     Outcome(&'static [Outcome]),
+    /// Inspection or a rate limit stopped it, or it was a sign-in that failed, or the shop has no such page.
+    Unwanted,
     /// Not an image, style sheet, script, font or the like.
     NotStatic,
     /// A path under which shops and their tools keep their administration.
@@ -75,6 +79,8 @@ pub struct Scenario {
     pub title: &'static str,
     /// What it means and why it matters, for a shopkeeper.
     pub meaning: &'static str,
+    /// Whose requests count. What other sites' pages send never counts against the client itself.
+    pub initiator: Initiator,
     /// All of them must hold.
     pub when: &'static [Condition],
     pub distinct: Distinct,
@@ -99,7 +105,7 @@ pub(crate) struct Context {
 
 impl Scenario {
     pub(crate) fn matches(&self, seen: &Observation<'_>, context: Context) -> bool {
-        self.when.iter().all(|condition| condition.holds(seen, context))
+        self.initiator == seen.initiator && self.when.iter().all(|condition| condition.holds(seen, context))
     }
 
     /// What a request is told apart by, as text and number; `None` where every request counts.
@@ -122,6 +128,11 @@ impl Condition {
             Condition::Status(statuses) => statuses.contains(&seen.status),
             Condition::Method(methods) => methods.contains(&seen.method),
             Condition::Outcome(outcomes) => outcomes.contains(&seen.outcome),
+            Condition::Unwanted => {
+                let failed = Condition::SignInFailed.holds(seen, context);
+                let stopped = matches!(seen.outcome, Outcome::Blocked | Outcome::Limited);
+                failed || stopped || (seen.reached_the_shop() && seen.status == 404)
+            }
             Condition::NotStatic => !context.is_static,
             Condition::AdminPath => words::is_admin_path(seen.path),
             Condition::SensitiveFile => words::is_sensitive_file(seen.path),

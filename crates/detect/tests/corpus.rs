@@ -4,7 +4,9 @@
 use std::time::Duration;
 
 use storeward_base::{ClientIp, Timestamp};
-use storeward_detect::{Detector, Finding, Limits, Observation, Outcome, Response, first_scenarios};
+use storeward_detect::{
+    Detector, Finding, Initiator, Limits, Observation, Outcome, Response, first_scenarios,
+};
 
 const START: Timestamp = Timestamp::from_seconds(1_795_541_880);
 const FIREFOX: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
@@ -21,6 +23,7 @@ struct Seen {
     outcome: Outcome,
     rule_id: u32,
     reason: &'static str,
+    initiator: Initiator,
 }
 
 fn get(after_ms: u64, client: ClientIp, path: impl Into<String>, status: u16) -> Seen {
@@ -34,6 +37,7 @@ fn get(after_ms: u64, client: ClientIp, path: impl Into<String>, status: u16) ->
         outcome: Outcome::Passed,
         rule_id: 0,
         reason: "",
+        initiator: Initiator::Own,
     }
 }
 
@@ -70,6 +74,7 @@ fn judge(mut corpus: Vec<Seen>) -> Vec<Finding> {
             outcome: seen.outcome,
             rule_id: seen.rule_id,
             reason: seen.reason,
+            initiator: seen.initiator,
             ..Observation::passed(at, seen.client, seen.method, &seen.path, seen.status)
         }));
     }
@@ -328,4 +333,88 @@ fn a_network_of_one_household_is_one_client() {
         get(u64::from(n) * 300, client, format!("/probe-{n}"), 404)
     });
     banned_for("probing", corpus.collect());
+}
+
+fn foreign(seen: Seen) -> Seen {
+    Seen { initiator: Initiator::Foreign, ..seen }
+}
+
+/// Whatever a page of another site makes a browser send, three images or a thousand.
+fn by_another_page(client: ClientIp, count: u64) -> Vec<Seen> {
+    let attacks = (0..count).map(|n| blocked(n * 100, client, "/search", 930_100 + u32::try_from(n % 12).unwrap()));
+    let sign_ins = (0..count).map(|n| Seen { method: "POST", ..get(n * 110, client, "/account/sign-in", 403) });
+    let probes = (0..count).map(|n| get(n * 120, client, format!("/.env-{n}/wp-admin"), 404));
+    attacks.chain(sign_ins).chain(probes).map(foreign).collect()
+}
+
+#[test]
+fn no_page_of_another_site_gets_a_visitor_banned() {
+    silent(by_another_page(ip(40), 6));
+    for count in [50, 1_000] {
+        let findings = judge(by_another_page(ip(40), count));
+        assert!(!findings.is_empty());
+        assert!(findings.iter().all(|f| f.response == Response::RefuseForeign), "{findings:#?}");
+    }
+}
+
+#[test]
+fn another_sites_page_adds_nothing_to_what_the_client_does_itself() {
+    // Two blocks of their own are no offence, and two hundred of somebody else's do not make them one.
+    let own = vec![blocked(500, ip(41), "/reviews", 942_100), blocked(9_000, ip(41), "/reviews", 932_100)];
+    let findings = judge(own.into_iter().chain(by_another_page(ip(41), 200)).collect());
+    assert!(findings.iter().all(|f| f.response != Response::Ban), "{findings:#?}");
+}
+
+#[test]
+fn a_forged_mark_of_another_site_is_of_no_use() {
+    // With the mark: refused as such. Without: banned as ever. In turns: both.
+    let marked = (0..60).map(|n| foreign(blocked(n * 400, ip(42), "/search", 942_100)));
+    let plain = (0..60).map(|n| blocked(n * 400 + 200, ip(42), "/search", 942_100));
+    let findings = judge(marked.chain(plain).collect());
+    assert!(findings.iter().any(|f| f.response == Response::RefuseForeign), "{findings:#?}");
+    assert!(findings.iter().any(|f| f.response == Response::Ban), "{findings:#?}");
+    // Good requests with the mark do not thin out the share of bad ones either.
+    let padding = (0..2_000).map(|n| foreign(get(n * 10, ip(43), format!("/products/{n}"), 200)));
+    let probes = (0..30).map(|n| get(n * 600, ip(43), format!("/probe-{n}"), 404));
+    banned_for("probing", padding.chain(probes).collect());
+}
+
+/// Each of `bad` with `good` cheap requests behind it, after a hundred and twenty of them.
+fn padded(bad: Vec<Seen>, good: u64) -> Vec<Seen> {
+    let client = bad[0].client;
+    let first = (0..120).map(|n| get(n, client, "/robots.txt", 200));
+    let rest = bad.into_iter().zip(0..).flat_map(|(seen, n)| {
+        let at = 1_000 + n * 400;
+        let cheap = (1..=good).map(move |k| get(at + k, client, "/robots.txt", 200));
+        std::iter::once(Seen { after_ms: at, ..seen }).chain(cheap)
+    });
+    first.chain(rest).collect()
+}
+
+#[test]
+fn no_padding_keeps_an_attacker_from_a_ban() {
+    for good in [10, 100] {
+        let kinds = |count: u32| (0..40).map(move |n| blocked(0, ip(44), "/search", 930_000 + n % count)).collect();
+        banned_for("attack_repertoire", padded(kinds(8), good));
+        banned_for("attack_hammering", padded(kinds(1), good));
+        let guesses = (0..60).map(|_| Seen { method: "POST", ..get(0, ip(45), "/account/login", 401) });
+        banned_for("sign_in_failures_mass", padded(guesses.collect(), good));
+    }
+    // Patience does not help either: one attack a half minute, a hundred good requests between them.
+    let slow = (0..80).flat_map(|n| {
+        let cheap = (0..100).map(move |k| get(n * 30_000 + k * 100, ip(46), "/robots.txt", 200));
+        std::iter::once(blocked(n * 30_000, ip(46), "/search", 942_100)).chain(cheap)
+    });
+    banned_for("attack_mass", slow.collect());
+}
+
+#[test]
+fn a_closed_route_is_no_attack_until_it_is_asked_for_again_and_again() {
+    let visits = |count: u64, gap_ms: u64| {
+        (0..count)
+            .map(|n| Seen { outcome: Outcome::Closed, ..get(n * gap_ms, ip(47), "/admin/export.csv", 403) })
+            .collect()
+    };
+    silent(visits(5, 1_000));
+    banned_for("closed_routes", visits(12, 1_000));
 }

@@ -5,6 +5,7 @@
 //! it: neither the book nor the detector looks at them.
 
 mod book;
+mod foreign;
 mod journal;
 mod model;
 mod options;

@@ -199,6 +199,12 @@ impl Default for HeadersSection {
 #[serde(deny_unknown_fields)]
 pub struct RouteEntry {
     pub path: String,
+    /// Nobody gets in.
+    #[serde(default)]
+    pub closed: bool,
+    /// Only these addresses and networks get in.
+    #[serde(default)]
+    pub only_from: Option<AddressList>,
     #[serde(default)]
     pub inspect: Option<InspectMode>,
     #[serde(default)]

@@ -18,6 +18,7 @@ mod coding;
 pub mod config;
 mod edge_body;
 pub mod guard;
+mod initiator;
 pub mod listener;
 pub mod pages;
 mod plain;

@@ -18,6 +18,8 @@ pub enum Notice {
     Banned,
     /// Too many requests; the next is welcome after so many seconds.
     Limited(u32),
+    /// The configuration closes the page to this client.
+    Closed,
     Maintenance,
     TooLarge,
     TooSlow,
@@ -34,6 +36,8 @@ text_keys! {
         BannedText = "banned.text" {},
         LimitedTitle = "limited.title" {},
         LimitedText = "limited.text" {},
+        ClosedTitle = "closed.title" {},
+        ClosedText = "closed.text" {},
         MaintenanceTitle = "maintenance.title" {},
         MaintenanceText = "maintenance.text" {},
         LargeTitle = "large.title" {},
@@ -75,6 +79,7 @@ impl Notice {
             Notice::Limited(seconds) => {
                 (StatusCode::TOO_MANY_REQUESTS, Line::LimitedTitle, Line::LimitedText, Some(seconds))
             }
+            Notice::Closed => (StatusCode::FORBIDDEN, Line::ClosedTitle, Line::ClosedText, None),
             Notice::Maintenance => {
                 (StatusCode::SERVICE_UNAVAILABLE, Line::MaintenanceTitle, Line::MaintenanceText, Some(30))
             }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use storeward_base::{AddressList, ClientIp};
 use storeward_inspect::{Exception, Mode, Policy, RuleSelector};
 
 use crate::config::{
@@ -27,11 +28,30 @@ pub struct Hsts {
     pub preload: bool,
 }
 
+/// Who gets in at all.
+#[derive(Clone, Debug)]
+pub enum Entrance {
+    Open,
+    Closed,
+    OnlyFrom(AddressList),
+}
+
+impl Entrance {
+    pub fn lets_in(&self, client: ClientIp) -> bool {
+        match self {
+            Entrance::Open => true,
+            Entrance::Closed => false,
+            Entrance::OnlyFrom(addresses) => addresses.contains(client.get()),
+        }
+    }
+}
+
 /// Everything that holds below one path.
 #[derive(Clone, Debug)]
 pub struct Route {
     /// Its path; names it in the access record.
     pub name: Arc<str>,
+    pub entrance: Entrance,
     pub policy: Policy,
     pub body_bytes: u64,
     pub mask_cards: bool,
@@ -68,6 +88,7 @@ impl Routes {
     ) -> Result<Self, ConfigError> {
         let default = Route {
             name: "/".into(),
+            entrance: Entrance::Open,
             policy: Policy {
                 mode: mode(inspect.mode),
                 exceptions: exceptions("inspect.exceptions", &inspect.exceptions)?,
@@ -135,6 +156,7 @@ fn overlay(default: &Route, entry: &RouteEntry) -> Result<Route, ConfigError> {
     }
     let mut route = default.clone();
     route.name = if path == "/" { "/".into() } else { path.trim_end_matches('/').into() };
+    route.entrance = entrance(entry)?;
     if let Some(wanted) = entry.inspect {
         route.policy.mode = mode(wanted);
     }
@@ -168,6 +190,23 @@ fn pace(entry: &RouteEntry) -> Result<Pace, ConfigError> {
     };
     let own = crate::config::rate("route", per_second, entry.request_burst)?;
     Ok(own.map_or(Pace::Free, Pace::Own))
+}
+
+fn entrance(entry: &RouteEntry) -> Result<Entrance, ConfigError> {
+    match &entry.only_from {
+        Some(_) if entry.closed => Err(ConfigError::new(
+            "route.only_from",
+            format!("`{}` is closed and yet open to some: keep one of the two", entry.path),
+        )),
+        // An empty list would read as "everybody" to one and as "nobody" to another.
+        Some(list) if list.is_empty() => Err(ConfigError::new(
+            "route.only_from",
+            format!("`{}` names nobody; say `closed = true` for that", entry.path),
+        )),
+        Some(list) => Ok(Entrance::OnlyFrom(list.clone())),
+        None if entry.closed => Ok(Entrance::Closed),
+        None => Ok(Entrance::Open),
+    }
 }
 
 const fn mode(wanted: InspectMode) -> Mode {

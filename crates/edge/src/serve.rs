@@ -1,6 +1,7 @@
 //! One request, from its head to the last byte of its answer. The order of the steps is the security of the house:
 //!
-//! canonical → ban → rate → limits → own → inspect head → inspect body → session → upstream → inspect response → session →
+//! canonical → ban → rate → closed routes → limits → own → inspect head → inspect body → session → upstream →
+//! inspect response → session →
 //! headers → leak → written down.
 //!
 //! Each step says whether it fails open or closed.
@@ -30,6 +31,7 @@ use crate::coding;
 use crate::edge_body::{EdgeBody, Flow};
 use crate::guard::Connection;
 use crate::guard::connection::InFlight;
+use crate::initiator;
 use crate::pages::{self, Notice};
 use crate::record::Ending;
 use crate::request::{self, BodyFraming, Surroundings};
@@ -104,6 +106,8 @@ enum Stopped {
     Blocked(Box<RuleMatch>),
     Banned,
     Limited(verdicts::Limited),
+    /// The route is closed to this client.
+    Closed,
     TooLarge,
     Upstream(UpstreamError),
     /// The client's body broke off: there is nobody to answer, and hyper closes.
@@ -129,6 +133,8 @@ impl Exchange<'_> {
         self.check_ban()?;
         // rate: open. Losing count must not close the shop either.
         self.check_rate(route, &target.path)?;
+        // closed routes: closed.
+        self.check_entrance(route)?;
         // limits: closed, before a byte of the body is read.
         let on_upgrade = upgrade.then(|| hyper::upgrade::on(&mut request));
         let (mut parts, incoming) = request.into_parts();
@@ -229,6 +235,7 @@ impl Exchange<'_> {
         self.ending.note_request(request.headers(), &target.path, target.query());
         self.ending.record.host = self.live.host_label(&target.host);
         self.ending.record.route = route.name.clone();
+        self.ending.record.initiator = initiator::of(request.method(), request.headers(), &target.host);
     }
 
     fn emission(&self, event: storeward_events::Event) -> Emission {
@@ -262,6 +269,10 @@ impl Exchange<'_> {
                 (Notice::Banned, "banned")
             }
             Stopped::Limited(limited) => (self.tell_limited(limited), limited.code),
+            Stopped::Closed => {
+                self.tell_closed().await;
+                (Notice::Closed, AccessRecord::ROUTE_CLOSED)
+            }
             Stopped::TooLarge => {
                 self.ending.record.verdict = Verdict::Refused;
                 self.ending.record.reason = "body.too_large".into();

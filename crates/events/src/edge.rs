@@ -9,10 +9,11 @@ pub struct RequestBlocked {
     pub method: String,
     /// Canonical path with what looks like personal data masked; no query.
     pub path: String,
-    /// The stage that decided: `inspect`.
+    /// The stage that decided: `inspect`, or `route` where the route is closed to the client.
     pub stage: String,
     /// The rule that tipped the scale; 0 where no inspection rule did.
     pub rule_id: u32,
+    /// `route.closed` where the stage is `route`.
     pub category: String,
     /// Where, such as `ARGS:q`.
     pub variable: String,

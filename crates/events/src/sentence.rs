@@ -6,6 +6,9 @@ impl Event {
     /// What happened, for a person who does not know the code.
     pub fn sentence(&self) -> String {
         match self {
+            Event::RequestBlocked(b) if b.stage == "route" => {
+                format!("Blocked {} {}: the page is closed to this client", b.method, b.path)
+            }
             Event::RequestBlocked(b) => {
                 format!("Blocked {} {}: {} in {}", b.method, b.path, words::category(&b.category), b.variable)
             }

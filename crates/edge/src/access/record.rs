@@ -7,7 +7,7 @@ use http::Method;
 use serde::ser::SerializeSeq;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use storeward_base::{ClientIp, RequestId, Timestamp};
-use storeward_detect::{Observation, Outcome};
+use storeward_detect::{Initiator, Observation, Outcome};
 
 /// A short word from a closed or nearly closed set: costs nothing where it is known at build time.
 pub type Label = Cow<'static, str>;
@@ -67,6 +67,9 @@ pub struct AccessRecord {
     /// A sign-in that failed, where the shop or our own sign-in says so.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub auth_failed: bool,
+    /// Whether a page of another site sent it through the client's browser. For the detector only, not stored.
+    #[serde(skip)]
+    pub initiator: Initiator,
 }
 
 /// What became of the request.
@@ -154,6 +157,8 @@ pub enum TlsVersion {
 
 impl AccessRecord {
     pub const USER_AGENT_BYTES: usize = 256;
+    /// The reason of a block by a route that is closed to the client.
+    pub const ROUTE_CLOSED: &str = "route.closed";
     /// What a path, a referrer's host and the like are cut to when stored.
     pub const TEXT_BYTES: usize = 2_048;
 
@@ -186,6 +191,7 @@ impl AccessRecord {
             content_type: Label::Borrowed(""),
             reason: Label::Borrowed(""),
             auth_failed: false,
+            initiator: Initiator::Own,
         }
     }
 
@@ -222,11 +228,19 @@ impl AccessRecord {
             path: &self.path,
             status: self.status,
             user_agent: &self.user_agent,
-            outcome: self.verdict.outcome(),
+            outcome: match self.verdict {
+                Verdict::Blocked if self.reason == Self::ROUTE_CLOSED => Outcome::Closed,
+                verdict => verdict.outcome(),
+            },
             rule_id: self.rule_id,
             category: &self.category,
             reason: &self.reason,
             auth_failed: self.auth_failed,
+            // What a browser would not have sent was not sent by a browser.
+            initiator: match self.verdict {
+                Verdict::Refused => Initiator::Own,
+                _ => self.initiator,
+            },
         }
     }
 }

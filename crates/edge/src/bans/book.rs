@@ -17,6 +17,7 @@ use storeward_events::Event;
 use storeward_events::detection::{BanLifted, ClientBanned};
 use storeward_host::{Emission, Emit};
 
+use super::foreign::ForeignRefusals;
 use super::journal::{Journal, Loaded, Operator, Remembered, Saved};
 use super::model::{ActiveBan, Ban, BanKey, BanRefusal, BanStats, Ended, Entry, NotBanned, PastBan, PastKey};
 use super::options::BanOptions;
@@ -39,6 +40,7 @@ pub struct BanBook {
     shards: Vec<ArcSwap<Shard>>,
     hashing: RandomState,
     exempt: ArcSwap<Exempt>,
+    foreign: ForeignRefusals,
     options: Mutex<BanOptions>,
     state: Mutex<State>,
     journal: Mutex<Option<Journal>>,
@@ -140,6 +142,7 @@ impl BanBook {
                 never_block: options.never_block.clone(),
                 operators: Vec::new(),
             }),
+            foreign: ForeignRefusals::default(),
             options: Mutex::new(options),
             state: Mutex::default(),
             journal: Mutex::new(journal),
@@ -170,6 +173,18 @@ impl BanBook {
     /// Whether nothing is ever held against this client: it is on the never-block list, or staff are signed in there.
     pub fn spares(&self, client: ClientIp) -> bool {
         self.exempt.load().holds(client, self.clock.now())
+    }
+
+    /// Refuses for ten minutes what pages of other sites make this client's browser send. Not written to the file, not
+    /// escalating, and no offence of the client.
+    pub fn refuse_foreign(&self, client: ClientIp) {
+        self.foreign.add(client.block(), self.clock.now());
+    }
+
+    /// Whether requests that a page of another site makes this client's browser send are refused now.
+    pub fn refuses_foreign(&self, client: ClientIp) -> bool {
+        let now = self.clock.now();
+        self.foreign.holds(client.block(), now) && !self.exempt.load().holds(client, now)
     }
 
     /// Bans the client's block for as long as its level says. A block that is banned already stays as it is.

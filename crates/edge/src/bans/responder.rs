@@ -23,6 +23,8 @@ pub enum Reaction {
     /// Stated as a fact.
     Noted,
     Banned(Ban),
+    /// Stated as a fact; what other sites' pages send through this client is refused for a while.
+    ForeignRefused,
     /// Stated as a fact; a ban was asked for, but must not be.
     NotBanned(BanRefusal),
 }
@@ -85,6 +87,10 @@ impl Responder {
         });
         if mode == BanMode::Note || finding.response == Response::Note {
             return Reaction::Noted;
+        }
+        if finding.response == Response::RefuseForeign {
+            self.book.refuse_foreign(finding.client);
+            return Reaction::ForeignRefused;
         }
         match self.book.ban(finding.client, finding.scenario, Actor::System) {
             Ok(ban) => Reaction::Banned(ban),

@@ -5,15 +5,17 @@ use std::time::Duration;
 
 use http::Method;
 use http::request::Parts;
+use storeward_detect::Initiator;
 use storeward_events::edge::{
     InspectionFailed, RequestBlocked, RequestFlagged, RequestLimited, ResponseLeaked,
 };
 use storeward_inspect::{RuleMatch, Verdict as Judgement};
 
 use super::{Exchange, Stopped, inspection, stopped_by_body};
-use crate::access::Verdict;
+use crate::access::{AccessRecord, Verdict};
 use crate::body::ClientBody;
 use crate::canonical::Target;
+use crate::initiator;
 use crate::pages::Notice;
 use crate::rates::{Bucket, Cost, Rate};
 use crate::routes::{Pace, Route};
@@ -30,8 +32,24 @@ impl Exchange<'_> {
     pub(super) fn check_ban(&mut self) -> Result<(), Stopped> {
         match self.core.shared.bans.check(self.client) {
             Some(_) => Err(Stopped::Banned),
+            None if self.ending.record.initiator == Initiator::Foreign
+                && self.core.shared.bans.refuses_foreign(self.client) =>
+            {
+                Err(Stopped::Banned)
+            }
             None => Ok(()),
         }
+    }
+
+    pub(super) fn check_entrance(&mut self, route: &Route) -> Result<(), Stopped> {
+        if route.entrance.lets_in(self.client) {
+            return Ok(());
+        }
+        let record = &mut self.ending.record;
+        record.verdict = Verdict::Blocked;
+        record.category = "closed_route".into();
+        record.reason = AccessRecord::ROUTE_CLOSED.into();
+        Err(Stopped::Closed)
     }
 
     pub(super) fn check_rate(&self, route: &Route, path: &str) -> Result<(), Stopped> {
@@ -154,6 +172,9 @@ impl Exchange<'_> {
         record.category = found.category.as_str().into();
         record.variable = found.variable.as_str().into();
         record.matched = found.matched.as_str().into();
+        if !initiator::page_can_set(&found.variable) {
+            record.initiator = Initiator::Own;
+        }
     }
 
     /// What the shop should not have shown: written down with each answer, told to the ledger once a minute for a rule,
@@ -176,8 +197,20 @@ impl Exchange<'_> {
         }
     }
 
-    /// The reference number on the page is found by staff: the event is durable before the page goes out, unless the
-    /// ledger takes longer than half a second.
+    pub(super) async fn tell_closed(&mut self) {
+        let event = RequestBlocked {
+            method: self.ending.record.method.as_str().to_owned(),
+            path: self.ending.record.path.to_string(),
+            stage: "route".to_owned(),
+            rule_id: 0,
+            category: AccessRecord::ROUTE_CLOSED.to_owned(),
+            variable: String::new(),
+            matched: String::new(),
+            score: 0,
+        };
+        self.state_durably(event).await;
+    }
+
     pub(super) async fn tell_block(&mut self, found: &RuleMatch) {
         let event = RequestBlocked {
             method: self.ending.record.method.as_str().to_owned(),
@@ -189,6 +222,12 @@ impl Exchange<'_> {
             matched: found.matched.clone(),
             score: found.score,
         };
+        self.state_durably(event).await;
+    }
+
+    /// The reference number on the page is found by staff: the event is durable before the page goes out, unless the
+    /// ledger takes longer than half a second.
+    async fn state_durably(&mut self, event: RequestBlocked) {
         let acknowledged = self.core.shared.emit.emit_acknowledged(self.emission(event.into()));
         let limit = std::time::Duration::from_millis(500);
         // A lost or late acknowledgement changes nothing for the client; the loss is counted by the ledger's batcher.

@@ -113,6 +113,8 @@ impl TestEdge {
         let clock = Arc::new(SystemClock);
         let entropy = Arc::new(SystemEntropy);
         let bans = BanBook::in_memory(bans, clock.clone(), emit.clone());
+        // Behaviour is also judged where a test says how bans are to be.
+        let judges = detects || text.contains("[bans]");
         let access = {
             let responder = Responder::new(bans.clone(), emit.clone(), BanMode::Ban);
             let detection = Detection {
@@ -122,7 +124,7 @@ impl TestEdge {
                 }),
             };
             let options = AccessOptions::new(folder.path());
-            AccessLog::open(&options, clock.clone(), detects.then_some(detection)).unwrap()
+            AccessLog::open(&options, clock.clone(), judges.then_some(detection)).unwrap()
         };
         let challenges = Arc::new(HttpChallenges::default());
         let certificates = CertificateStore::new();

@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on shall stop where it is")]
 
 mod compression;
+mod entrance;
 mod floods;
+mod foreign;
 mod frames;
 mod harness;
 mod http2;

@@ -1,0 +1,126 @@
+//! Whether a page of another site made the client's browser send a request (Fetch Metadata; RFC 6454 where it is
+//! missing).
+//!
+//! Such a request is inspected and stopped like any other. But its person may know nothing of it, so it must not get
+//! them banned. Anybody can write these headers; therefore the mark frees nobody from anything: it only leads to buckets
+//! of its own (`detect`, scenario `foreign_pages`), and when they are full, marked requests are refused for a while.
+
+use http::header::{self, HeaderMap, HeaderValue};
+use http::Method;
+use storeward_detect::Initiator;
+
+/// `host` is the canonical host of the request.
+pub fn of(method: &Method, headers: &HeaderMap, host: &str) -> Initiator {
+    if could_be_a_browser(method, headers) && is_foreign(headers, host) {
+        Initiator::Foreign
+    } else {
+        Initiator::Own
+    }
+}
+
+/// Whether what a rule matched stood where a page can put it: address, body, referrer. No page sets cookies of another
+/// site, its browser's name or free fields.
+pub fn page_can_set(variable: &str) -> bool {
+    let (collection, name) = variable.split_once(':').unwrap_or((variable, ""));
+    match collection {
+        "REQUEST_HEADERS" => matches!(name, "referer" | "origin" | "content-type"),
+        "REQUEST_HEADERS_NAMES" | "REQUEST_METHOD" | "REQUEST_PROTOCOL" => false,
+        other => !other.starts_with("REQUEST_COOKIES"),
+    }
+}
+
+/// Methods and content types that a page can have sent to another site without asking it first, and the name that
+/// every browser gives itself.
+fn could_be_a_browser(method: &Method, headers: &HeaderMap) -> bool {
+    let simple_method = matches!(*method, Method::GET | Method::HEAD | Method::POST);
+    let kind = text(headers, header::CONTENT_TYPE).split(';').next().unwrap_or_default().trim();
+    let simple_type = ["", "application/x-www-form-urlencoded", "multipart/form-data", "text/plain"]
+        .iter()
+        .any(|simple| kind.eq_ignore_ascii_case(simple));
+    simple_method && simple_type && text(headers, header::USER_AGENT).starts_with("Mozilla/")
+}
+
+fn is_foreign(headers: &HeaderMap, host: &str) -> bool {
+    let fetch = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    let (mode, dest) = (fetch("sec-fetch-mode"), fetch("sec-fetch-dest"));
+    match fetch("sec-fetch-site") {
+        // Browsers send the three together.
+        Some("cross-site" | "same-site") if mode.is_some() && dest.is_some() => {
+            // A click on a link is the person's own doing, and each takes a click.
+            fetch("sec-fetch-user") != Some("?1")
+        }
+        Some(_) => false,
+        // Older browsers name the sender of a form at least.
+        None => match text(headers, header::ORIGIN) {
+            "" => false,
+            origin => origin_host(origin).is_none_or(|origin| !origin.eq_ignore_ascii_case(host)),
+        },
+    }
+}
+
+/// `null` has none.
+fn origin_host(origin: &str) -> Option<&str> {
+    let authority = origin.split_once("://")?.1;
+    match authority.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => Some(name),
+        _ => Some(authority),
+    }
+}
+
+fn text(headers: &HeaderMap, name: header::HeaderName) -> &str {
+    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(method: Method, lines: &[(&'static str, &'static str)]) -> Initiator {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::USER_AGENT, HeaderValue::from_static("Mozilla/5.0 (X11)"));
+        for (name, value) in lines {
+            headers.insert(*name, HeaderValue::from_static(value));
+        }
+        super::of(&method, &headers, "shop.example")
+    }
+
+    const CROSS: (&str, &str) = ("sec-fetch-site", "cross-site");
+    const IMAGE: [(&str, &str); 3] = [CROSS, ("sec-fetch-mode", "no-cors"), ("sec-fetch-dest", "image")];
+    const PAGE: [(&str, &str); 3] = [CROSS, ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")];
+
+    #[test]
+    fn pages_of_other_sites_are_told_from_the_clients_own_doing() {
+        let form = ("content-type", "application/x-www-form-urlencoded");
+        let foreign = [
+            of(Method::GET, &IMAGE),
+            of(Method::POST, &[&PAGE[..], &[form]].concat()),
+            of(Method::POST, &[form, ("origin", "https://evil.example")]),
+            of(Method::POST, &[form, ("origin", "null")]),
+            of(Method::GET, &[("sec-fetch-site", "same-site"), PAGE[1], ("sec-fetch-dest", "iframe")]),
+        ];
+        assert!(foreign.iter().all(|initiator| *initiator == Initiator::Foreign), "{foreign:?}");
+        let own = [
+            of(Method::GET, &[]),
+            of(Method::GET, &[&PAGE[..], &[("sec-fetch-user", "?1")]].concat()),
+            of(Method::GET, &[("sec-fetch-site", "none"), PAGE[1], PAGE[2]]),
+            of(Method::POST, &[form, ("sec-fetch-site", "same-origin"), PAGE[1], PAGE[2]]),
+            of(Method::POST, &[form, ("origin", "https://SHOP.example:8443")]),
+            // Not as a browser sends it.
+            of(Method::GET, &[CROSS]),
+            of(Method::DELETE, &IMAGE),
+            of(Method::POST, &[&IMAGE[..], &[("content-type", "application/json")]].concat()),
+            of(Method::GET, &[&IMAGE[..], &[("user-agent", "sqlmap/1.8")]].concat()),
+        ];
+        assert!(own.iter().all(|initiator| *initiator == Initiator::Own), "{own:?}");
+    }
+
+    #[test]
+    fn no_page_sets_cookies_or_free_fields() {
+        for variable in ["ARGS:q", "ARGS_NAMES", "REQUEST_FILENAME", "REQUEST_HEADERS:referer"] {
+            assert!(page_can_set(variable), "{variable}");
+        }
+        for variable in ["REQUEST_COOKIES:a", "REQUEST_HEADERS:user-agent", "REQUEST_HEADERS:x-api-version"] {
+            assert!(!page_can_set(variable), "{variable}");
+        }
+    }
+}

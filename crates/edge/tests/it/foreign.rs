@@ -1,0 +1,114 @@
+//! Bans as a weapon, and bans that are evaded: what other sites make a browser send, and padding.
+
+use storeward_testkit::{FakeShop, Reply};
+
+use crate::harness::TestEdge;
+
+const BROWSER: &str = "User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0\r\n";
+const IMAGE: &str = "Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: no-cors\r\nSec-Fetch-Dest: image\r\n\
+                     Referer: https://evil.example/\r\n";
+const FORM: &str = "Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document\r\n\
+                    Origin: https://evil.example\r\n";
+const ATTACKS: [&str; 8] = [
+    "/search?q=%27%20UNION%20SELECT%20email%20FROM%20customers--",
+    "/search?q=%3Cscript%3Ealert(1)%3C/script%3E",
+    "/search?q=../../../../etc/passwd",
+    "/search?q=$%7Bjndi:ldap://x/a%7D",
+    "/?a=;cat%20/etc/passwd",
+    "/search?q=%27%20or%201=1--",
+    "/search?q=%7B%7B7*7%7D%7D",
+    "/?a=%3C?php%20system(1)",
+];
+const JUDGED: &str = "[bans]\nnever_block = []\n";
+
+fn get(target: &str, headers: &str) -> String {
+    format!("GET {target} HTTP/1.1\r\nHost: shop.test\r\n{headers}\r\n")
+}
+
+fn sign_in(headers: &str) -> String {
+    let body = "email=a%40b.example&password=x";
+    format!(
+        "POST /account/sign-in HTTP/1.1\r\nHost: shop.test\r\n{headers}\
+         Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+async fn shop() -> FakeShop {
+    FakeShop::start(|asked| match asked.head.starts_with("POST") {
+        true => Reply::Bytes(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n".to_vec()),
+        false => Reply::ok("x"),
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_foreign_page_cannot_get_its_visitors_banned() {
+    let shop = shop().await;
+    let edge = TestEdge::start(&[shop.url()], JUDGED);
+    let image = format!("{BROWSER}{IMAGE}");
+    for target in ATTACKS.iter().cycle().take(30) {
+        assert_eq!(edge.ask(&get(target, &image)).await.status, 403, "{target}");
+    }
+    for _ in 0..30 {
+        assert_eq!(edge.ask(&sign_in(&format!("{BROWSER}{FORM}"))).await.status, 403);
+    }
+    edge.access.flush();
+    // The visitor themselves goes on as if nothing was.
+    let own = "Sec-Fetch-Site: none\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document\r\nSec-Fetch-User: ?1\r\n";
+    assert_eq!(edge.ask(&get("/", &format!("{BROWSER}{own}"))).await.status, 200);
+    assert_eq!(edge.get("/").await.status, 200);
+    assert!(edge.emitted.of_kind("detection.client_banned").is_empty());
+    // What the page sends is refused by now, good or bad, and a click on a link is still the visitor's own.
+    assert!(!edge.emitted.of_kind("detection.finding_raised").is_empty());
+    assert_eq!(edge.ask(&get("/", &image)).await.status, 403);
+    let click = own.replace("none", "cross-site");
+    assert_eq!(edge.ask(&get("/", &format!("{BROWSER}{click}"))).await.status, 200);
+    edge.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_forged_mark_does_not_shield_an_attacker() {
+    let shop = shop().await;
+    // Nothing that a page can make a browser send: no name of a browser, an attack in a cookie, a half mark.
+    for headers in [
+        format!("User-Agent: curl/8.5\r\n{IMAGE}"),
+        format!("{BROWSER}Sec-Fetch-Site: cross-site\r\n"),
+        format!("{BROWSER}{IMAGE}Cookie: a=%27%20UNION%20SELECT%20email%20FROM%20customers--\r\n"),
+    ] {
+        let edge = TestEdge::start(&[shop.url()], JUDGED);
+        let in_cookie = headers.contains("Cookie");
+        for target in ATTACKS.iter().cycle().take(24) {
+            edge.ask(&get(if in_cookie { "/" } else { target }, &headers)).await;
+        }
+        edge.access.flush();
+        assert_eq!(edge.emitted.of_kind("detection.client_banned").len(), 1, "{headers}");
+        assert_eq!(edge.get("/").await.status, 403, "{headers}");
+        edge.stop();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn padding_with_good_requests_does_not_keep_a_ban_away() {
+    let shop = shop().await;
+    let edge = TestEdge::start(&[shop.url()], JUDGED);
+    let mut client = edge.connect().await;
+    let mut good = 0;
+    for _ in 0..120 {
+        client.send(&get("/robots.txt", "")).await;
+        good += u32::from(client.response(false).await.status == 200);
+    }
+    assert_eq!(good, 120);
+    for target in ATTACKS.iter().cycle().take(40) {
+        client.send(&get(target, "")).await;
+        assert_eq!(client.response(false).await.status, 403);
+        for _ in 0..10 {
+            client.send(&get("/robots.txt", "")).await;
+            client.response(false).await;
+        }
+        edge.access.flush();
+    }
+    assert_eq!(edge.emitted.of_kind("detection.client_banned").len(), 1);
+    assert_eq!(edge.get("/").await.status, 403);
+    edge.stop();
+}
