@@ -341,8 +341,10 @@ fn foreign(seen: Seen) -> Seen {
 
 /// Whatever a page of another site makes a browser send, three images or a thousand.
 fn by_another_page(client: ClientIp, count: u64) -> Vec<Seen> {
-    let attacks = (0..count).map(|n| blocked(n * 100, client, "/search", 930_100 + u32::try_from(n % 12).unwrap()));
-    let sign_ins = (0..count).map(|n| Seen { method: "POST", ..get(n * 110, client, "/account/sign-in", 403) });
+    let attacks =
+        (0..count).map(|n| blocked(n * 100, client, "/search", 930_100 + u32::try_from(n % 12).unwrap()));
+    let sign_ins =
+        (0..count).map(|n| Seen { method: "POST", ..get(n * 110, client, "/account/sign-in", 403) });
     let probes = (0..count).map(|n| get(n * 120, client, format!("/.env-{n}/wp-admin"), 404));
     attacks.chain(sign_ins).chain(probes).map(foreign).collect()
 }
@@ -394,7 +396,8 @@ fn padded(bad: Vec<Seen>, good: u64) -> Vec<Seen> {
 #[test]
 fn no_padding_keeps_an_attacker_from_a_ban() {
     for good in [10, 100] {
-        let kinds = |count: u32| (0..40).map(move |n| blocked(0, ip(44), "/search", 930_000 + n % count)).collect();
+        let kinds =
+            |count: u32| (0..40).map(move |n| blocked(0, ip(44), "/search", 930_000 + n % count)).collect();
         banned_for("attack_repertoire", padded(kinds(8), good));
         banned_for("attack_hammering", padded(kinds(1), good));
         let guesses = (0..60).map(|_| Seen { method: "POST", ..get(0, ip(45), "/account/login", 401) });

@@ -5,8 +5,8 @@
 //! them banned. Anybody can write these headers; therefore the mark frees nobody from anything: it only leads to buckets
 //! of its own (`detect`, scenario `foreign_pages`), and when they are full, marked requests are refused for a while.
 
-use http::header::{self, HeaderMap, HeaderValue};
 use http::Method;
+use http::header::{self, HeaderMap, HeaderValue};
 use storeward_detect::Initiator;
 
 /// `host` is the canonical host of the request.

@@ -23,7 +23,7 @@ use tokio_rustls::server::TlsStream;
 use crate::access::{AccessRecord, TlsVersion, Verdict};
 use crate::guard::{Connection, Gather, GuardedIo, HeadLimits, Watched, gather};
 use crate::proxy_protocol;
-use crate::record::{Ending, mask_path};
+use crate::record::{Ending, mask_method, mask_path};
 use crate::serve::{self, Peer};
 use crate::server::{Connections, Core, Shared};
 
@@ -207,7 +207,7 @@ impl Drop for Told {
         record.reason = code.into();
         record.path = "-".into();
         if let Some((method, target)) = self.connection.refused_request() {
-            record.method = method.parse().unwrap_or_default();
+            record.method = mask_method(&method.parse().unwrap_or_default());
             record.path = mask_path(target.split('?').next().unwrap_or_default()).into();
         }
         if self.core.may_tell_refusal() {

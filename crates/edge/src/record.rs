@@ -54,7 +54,8 @@ impl Ending {
         if let Some(referrer) = headers.get(header::REFERER).and_then(|v| v.to_str().ok()) {
             let host = referrer.split("//").nth(1).and_then(|rest| rest.split(['/', '?', '#']).next());
             let host = host.unwrap_or_default();
-            record.referrer_host = host.rsplit('@').next().unwrap_or_default().chars().take(253).collect();
+            let host = cards::mask_record(host.rsplit('@').next().unwrap_or_default());
+            record.referrer_host = host.chars().take(253).collect();
         }
     }
 
@@ -118,14 +119,25 @@ impl Drop for Ending {
 /// Names of the parameters of a raw query, decoded enough to be read, with what looks like data masked.
 fn parameter_names(query: &str) -> impl Iterator<Item = String> + '_ {
     query.split('&').filter(|p| !p.is_empty()).take(33).map(|pair| {
+        // Masked before it is cut: half a card number is one no more, but most of its digits.
         let name = pair.split('=').next().unwrap_or_default();
-        mask_path(name.get(..name.floor_char_boundary(64)).unwrap_or_default())
+        let name =
+            mask_path(&cards::mask_query(name.get(..name.floor_char_boundary(512)).unwrap_or_default()));
+        name.get(..name.floor_char_boundary(64)).unwrap_or_default().to_owned()
     })
+}
+
+/// The method; one that nobody knows is text like any other.
+pub fn mask_method(method: &Method) -> Method {
+    match cards::mask_record(method.as_str()) {
+        std::borrow::Cow::Borrowed(_) => method.clone(),
+        std::borrow::Cow::Owned(masked) => Method::from_bytes(masked.as_bytes()).unwrap_or_default(),
+    }
 }
 
 /// A path without what may be a person's: e-mail addresses, card numbers, long numbers and long random words.
 pub fn mask_path(path: &str) -> String {
-    let cards_masked = cards::mask_str(path);
+    let cards_masked = cards::mask_record(path);
     if !cards_masked.contains('@') && !cards_masked.contains("%40") && !has_long_run(&cards_masked) {
         return cards_masked.into_owned();
     }

@@ -179,6 +179,28 @@ pub fn is_text(headers: &HeaderMap) -> bool {
         || is(b"application/csv")
 }
 
+/// Whether card numbers are looked for: in all text, and in what is data in a program's dress. Styles hold none.
+pub fn may_show_cards(headers: &HeaderMap) -> bool {
+    const MORE: [&str; 13] = [
+        "text/javascript",
+        "application/javascript",
+        "application/x-javascript",
+        "application/ecmascript",
+        "application/ndjson",
+        "application/x-ndjson",
+        "application/jsonl",
+        "application/json-seq",
+        "application/yaml",
+        "application/x-yaml",
+        "application/vnd.ms-excel",
+        "application/rtf",
+        "image/svg+xml",
+    ];
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    is_text(headers) || MORE.iter().any(|more| kind.eq_ignore_ascii_case(more))
+}
+
 /// Whether the body is a stream of events, which nobody may hold back.
 pub fn is_event_stream(headers: &HeaderMap) -> bool {
     headers.get(header::CONTENT_TYPE).is_some_and(|v| v.as_bytes().starts_with(b"text/event-stream"))

@@ -33,7 +33,7 @@ use crate::guard::Connection;
 use crate::guard::connection::InFlight;
 use crate::initiator;
 use crate::pages::{self, Notice};
-use crate::record::Ending;
+use crate::record::{Ending, mask_method};
 use crate::request::{self, BodyFraming, Surroundings};
 use crate::routes::Route;
 use crate::server::{Core, Snapshot};
@@ -78,7 +78,7 @@ pub async fn serve(
     let at = core.shared.clock.now();
     let id = core.request_id(at);
     let client = canonical::client_ip(peer.address.ip(), request.headers(), &live.trusted_proxies);
-    let mut record = AccessRecord::new(id, at, client, request.method().clone());
+    let mut record = AccessRecord::new(id, at, client, mask_method(request.method()));
     record.protocol = match request.version() {
         Version::HTTP_10 => Protocol::Http10,
         Version::HTTP_2 => Protocol::Http2,

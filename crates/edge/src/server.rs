@@ -109,7 +109,8 @@ impl Snapshot {
 
     /// The host as a shared text for the access record.
     pub fn host_label(&self, host: &str) -> Arc<str> {
-        self.labels.get(host).cloned().unwrap_or_else(|| host.into())
+        // With a wildcard among the names a client chooses the first part of it.
+        self.labels.get(host).cloned().unwrap_or_else(|| storeward_inspect::cards::mask_record(host).into())
     }
 
     /// The host with the port clients use, as it stands in absolute addresses.

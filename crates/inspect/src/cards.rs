@@ -6,6 +6,7 @@
 mod query;
 mod scan;
 mod stream;
+mod wide;
 
 use std::borrow::Cow;
 
@@ -14,8 +15,10 @@ pub use stream::StreamMasker;
 
 /// Bytes before a number that decide whether it starts there (white space back to a JSON delimiter).
 pub(crate) const LOOK_BACK: usize = 16;
+/// Bytes of the longest separator between two groups: `%E2%80%89`, or three blanks, two of them spelt out.
+const WIDEST_SEPARATOR: usize = 18;
 /// Bytes from a number's first digit that decide whether it is one: 19 digits, 4 separators, 10 bytes after.
-pub(crate) const HOLD: usize = 40;
+pub(crate) const HOLD: usize = 104;
 
 /// One card number in a byte string.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,21 +27,21 @@ pub struct CardSpan {
     pub start: usize,
     /// Offset after the last digit.
     pub end: usize,
-    /// Whether it stands where JSON has a bare number: the mask must then stay a number.
+    /// Whether it stands where JSON or a script has a bare number: the mask must then stay a number.
     pub json_number: bool,
 }
 
 /// Every card number in `bytes`, in order, never overlapping.
 pub fn find(bytes: &[u8]) -> Vec<CardSpan> {
     let mut spans = Vec::new();
-    scan::each(bytes, 0, &mut |span| spans.push(span));
+    wide::each(bytes, 0, &mut |span| spans.push(span));
     spans
 }
 
 /// Masks every card number but for its last four digits, keeping every length; returns how many were masked.
 ///
-/// Digits become `*`. A bare JSON number becomes 1, zeros and the last four digits, so that the document still
-/// parses (RFC 8259 section 6 forbids a leading zero).
+/// Digits become `*`. A bare number of JSON or a script becomes 1, zeros and the last four digits, so that the document
+/// still parses (RFC 8259 section 6 and ECMA-262 section 12.9.3 forbid a leading zero).
 pub fn mask_in_place(bytes: &mut [u8]) -> usize {
     let spans = find(bytes);
     for span in &spans {
@@ -62,19 +65,46 @@ pub fn mask_str(text: &str) -> Cow<'_, str> {
 
 fn mask_span(bytes: &mut [u8], span: CardSpan) {
     let Some(number) = bytes.get_mut(span.start..span.end) else { return };
-    let digits = number.iter().filter(|byte| byte.is_ascii_digit()).count();
-    let mut seen = 0;
-    for byte in number.iter_mut().filter(|byte| byte.is_ascii_digit()) {
-        seen += 1;
-        if seen + 4 > digits {
-            break;
+    let places = digit_places(number);
+    let masked = places.len().saturating_sub(4);
+    for (count, place) in places.into_iter().take(masked).enumerate() {
+        if let Some(byte) = number.get_mut(place) {
+            *byte = match (span.json_number, count) {
+                (true, 0) => b'1',
+                (true, _) => b'0',
+                (false, _) => b'*',
+            };
         }
-        *byte = match (span.json_number, seen) {
-            (true, 1) => b'1',
-            (true, _) => b'0',
-            (false, _) => b'*',
-        };
     }
+}
+
+/// Where the number's own digits stand; those of `&#160;` are none.
+fn digit_places(number: &[u8]) -> Vec<usize> {
+    let mut places = Vec::with_capacity(20);
+    let mut at = 0;
+    while let Some(byte) = number.get(at) {
+        if byte.is_ascii_digit() {
+            places.push(at);
+        }
+        at += wide::encoded_length(number, at).unwrap_or(1);
+    }
+    places
+}
+
+/// Masks for what is written down, where a number too many does no harm: whatever stands around and between its digits,
+/// but for letters. Borrows when there is nothing to mask.
+pub fn mask_record(text: &str) -> Cow<'_, str> {
+    let spans = scan::each_loosely(text.as_bytes());
+    if spans.is_empty() {
+        return Cow::Borrowed(text);
+    }
+    let mut bytes = text.as_bytes().to_vec();
+    for span in spans {
+        for byte in bytes.get_mut(span).into_iter().flatten().filter(|byte| byte.is_ascii_digit()) {
+            *byte = b'*';
+        }
+    }
+    Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use serde::ser::SerializeSeq;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use storeward_base::{ClientIp, RequestId, Timestamp};
 use storeward_detect::{Initiator, Observation, Outcome};
+use storeward_inspect::cards;
 
 /// A short word from a closed or nearly closed set: costs nothing where it is known at build time.
 pub type Label = Cow<'static, str>;
@@ -195,11 +196,12 @@ impl AccessRecord {
         }
     }
 
-    /// Cuts at [`AccessRecord::USER_AGENT_BYTES`]; bytes that are not UTF-8 are replaced.
+    /// Masks card numbers, then cuts at [`AccessRecord::USER_AGENT_BYTES`]; bytes that are not UTF-8 are replaced.
     pub fn set_user_agent(&mut self, value: &[u8]) {
-        let value = value.get(..Self::USER_AGENT_BYTES).unwrap_or(value);
+        // A number that the cut goes through must be whole to be seen.
+        let value = value.get(..Self::USER_AGENT_BYTES + 128).unwrap_or(value);
         let text = String::from_utf8_lossy(value);
-        // Replacement characters are longer than what they replace, hence the second cut.
+        let text = cards::mask_record(&text);
         self.user_agent = text.get(..text.floor_char_boundary(Self::USER_AGENT_BYTES)).unwrap_or("").into();
     }
 

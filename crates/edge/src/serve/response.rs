@@ -34,7 +34,9 @@ impl Exchange<'_> {
         let mut headers = head.headers;
         let judged = inspection.response_head(head.status.as_u16(), &headers);
         self.judge(inspection, judged)?;
-        let text = response::is_text(&headers) && !response::is_encoded(&headers);
+        let encoded = response::is_encoded(&headers);
+        let text = response::is_text(&headers) && !encoded;
+        let masks = route.mask_cards && response::may_show_cards(&headers) && !encoded;
         let events = response::is_event_stream(&headers);
         let inspected = inspection.response_body_cap().filter(|_| text && !events);
         let session_reads = session.as_ref().and_then(|s| s.response_body_bytes(head.status, &headers));
@@ -62,8 +64,7 @@ impl Exchange<'_> {
         response::harden(&mut headers, &route.headers, outside);
         let compressors = &self.core.compressors;
         if let Some(bytes) = whole {
-            let (bytes, masked) =
-                if text && route.mask_cards { edge_body::mask_bytes(bytes) } else { (bytes, 0) };
+            let (bytes, masked) = if masks { edge_body::mask_bytes(bytes) } else { (bytes, 0) };
             self.ending.masked_cards += masked;
             let bytes = match coding.choose(compressors, head.status, &mut headers, Some(bytes.len())) {
                 Some(gzip) => {
@@ -75,7 +76,7 @@ impl Exchange<'_> {
             };
             return Ok(Answer::Whole(parts(head.status, headers), bytes));
         }
-        let mask = match (text && route.mask_cards, events) {
+        let mask = match (masks, events) {
             (false, _) => Mask::Nothing,
             (true, true) => Mask::Events,
             (true, false) => Mask::Text,

@@ -31,7 +31,7 @@ pub struct TestEdge {
     stopper: Stopper,
     config: String,
     roots: rustls::RootCertStore,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 /// The sections a test may set; the rest are the defaults.
@@ -169,7 +169,7 @@ impl TestEdge {
             stopper,
             config: text,
             roots,
-            _folder: folder,
+            folder,
         }
     }
 
@@ -215,6 +215,11 @@ impl TestEdge {
 
     pub async fn get(&self, target: &str) -> Response {
         self.ask(&format!("GET {target} HTTP/1.1\r\nHost: shop.test\r\n\r\n")).await
+    }
+
+    /// Where everything is kept.
+    pub fn folder(&self) -> &std::path::Path {
+        self.folder.path()
     }
 
     /// The access records so far, newest first.

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{mask_span, scan};
+use super::{mask_span, wide};
 
 /// Masks card numbers in a raw query or form body, reading through `%34` and `+`; borrows when there is none.
 ///
@@ -12,7 +12,7 @@ pub fn mask_query(query: &str) -> Cow<'_, str> {
     let (decoded, places) = decode_with_places(source);
     let mut masked = decoded.clone();
     let mut found = false;
-    scan::each(&decoded, 0, &mut |mut span| {
+    wide::each(&decoded, 0, &mut |mut span| {
         span.json_number = false;
         mask_span(&mut masked, span);
         found = true;

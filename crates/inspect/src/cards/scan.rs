@@ -4,11 +4,11 @@ use super::CardSpan;
 
 /// The shortest card number (Diners Club) in digits.
 const MIN_DIGITS: usize = 14;
-const MAX_DIGITS: usize = 19;
+pub(super) const MAX_DIGITS: usize = 19;
 /// Bytes from one look to the next: any MIN_DIGITS bytes in a row hold a whole pair of one of the looks.
 const STRIDE: usize = MIN_DIGITS - 1;
 /// How digits may be grouped when one separator, the same throughout, stands between groups.
-const GROUPINGS: [&[usize]; 6] =
+pub(super) const GROUPINGS: [&[usize]; 6] =
     [&[4, 4, 4, 4, 3], &[4, 4, 4, 4], &[4, 6, 5], &[4, 6, 4], &[6, 13], &[4, 4, 4, 3]];
 const WHITE_SPACE_AROUND: usize = 8;
 
@@ -101,7 +101,7 @@ fn grouped_end(bytes: &[u8], start: usize, first_group: usize, groups: &[usize])
 }
 
 /// A number starts at a word boundary, and not inside a float, a UUID or a longer number. `%B` opens track 1.
-fn starts_cleanly(bytes: &[u8], start: usize) -> bool {
+pub(super) fn starts_cleanly(bytes: &[u8], start: usize) -> bool {
     let before = |back: usize| start.checked_sub(back).and_then(|at| bytes.get(at)).copied();
     match before(1) {
         None => true,
@@ -113,7 +113,7 @@ fn starts_cleanly(bytes: &[u8], start: usize) -> bool {
 }
 
 /// A number ends at a word boundary, and not inside a float or a UUID. `D` and `=` before digits are track 2.
-fn ends_cleanly(bytes: &[u8], end: usize) -> bool {
+pub(super) fn ends_cleanly(bytes: &[u8], end: usize) -> bool {
     let after = bytes.get(end + 1).copied();
     match bytes.get(end).copied() {
         None => true,
@@ -124,14 +124,30 @@ fn ends_cleanly(bytes: &[u8], end: usize) -> bool {
     }
 }
 
-/// Whether the bare digits stand between JSON delimiters, white space aside.
+/// Whether the bare digits stand where JSON or a script has a number, white space aside: behind an operator, an opening
+/// bracket or `return`, and before what ends an expression.
 fn is_json_number(bytes: &[u8], start: usize, end: usize) -> bool {
     let bare = bytes.get(start..end).is_some_and(|number| number.iter().all(u8::is_ascii_digit));
     let before = bytes.get(start.saturating_sub(WHITE_SPACE_AROUND + 1)..start).unwrap_or_default();
     let after = bytes.get(end..bytes.len().min(end + WHITE_SPACE_AROUND + 1)).unwrap_or_default();
     let opened = before.iter().rev().find(|byte| !byte.is_ascii_whitespace());
     let closed = after.iter().find(|byte| !byte.is_ascii_whitespace());
-    bare && matches!(opened, Some(b':' | b'[' | b',')) && matches!(closed, Some(b',' | b'}' | b']'))
+    let line_ends = matches!(after.first(), None | Some(b'\n' | b'\r'));
+    let expression = matches!(closed, Some(b',' | b'}' | b']' | b')' | b';'));
+    bare && match opened {
+        Some(b':' | b'[' | b',') => expression,
+        Some(b'=') => expression || line_ends,
+        Some(b'(' | b'?' | b'|' | b'*' | b'{') => expression || closed == Some(&b':'),
+        Some(b'>') => expression && before.trim_ascii_end().ends_with(b"=>"),
+        _ => (expression || closed == Some(&b':')) && follows_keyword(bytes, start),
+    }
+}
+
+fn follows_keyword(bytes: &[u8], start: usize) -> bool {
+    let before = bytes.get(start.saturating_sub(super::LOOK_BACK - 1)..start).unwrap_or_default();
+    let word = before.trim_ascii_end();
+    word.len() < before.len()
+        && [b"return".as_slice(), b"case", b"yield"].iter().any(|key| word.ends_with(key))
 }
 
 fn is_card(number: &[u8]) -> bool {
@@ -142,7 +158,50 @@ fn is_card(number: &[u8]) -> bool {
         *slot = byte - b'0';
         count += 1;
     }
-    digits.get(..count).is_some_and(|digits| is_brand(digits) && passes_luhn(digits))
+    digits.get(..count).is_some_and(is_card_number)
+}
+
+/// By brand, length and check digit.
+pub(super) fn is_card_number(digits: &[u8]) -> bool {
+    is_brand(digits) && passes_luhn(digits)
+}
+
+/// Digits with anything but letters between them, up to three bytes at a time, wherever a card number can be read in
+/// them. For texts of a record: at most a few kilobytes.
+pub(super) fn each_loosely(bytes: &[u8]) -> Vec<std::ops::Range<usize>> {
+    let mut spans: Vec<std::ops::Range<usize>> = Vec::new();
+    // Digits of the run under way: value and place.
+    let mut run: Vec<(u8, usize)> = Vec::new();
+    for (at, byte) in bytes.iter().enumerate() {
+        let apart = run.last().is_some_and(|(_, last)| at - last > 4);
+        if byte.is_ascii_alphabetic() || (apart && byte.is_ascii_digit()) {
+            spans.extend(in_run(&run));
+            run.clear();
+        }
+        if byte.is_ascii_digit() {
+            run.push((byte - b'0', at));
+        }
+    }
+    spans.extend(in_run(&run));
+    spans
+}
+
+fn in_run(run: &[(u8, usize)]) -> Vec<std::ops::Range<usize>> {
+    let digits: Vec<u8> = run.iter().map(|(digit, _)| *digit).collect();
+    let mut spans = Vec::new();
+    let mut start = 0;
+    while start + MIN_DIGITS <= digits.len() {
+        let fits = |length: &usize| digits.get(start..start + length).is_some_and(is_card_number);
+        match (MIN_DIGITS..=MAX_DIGITS).rev().find(fits) {
+            Some(length) => {
+                let places = run.get(start).zip(run.get(start + length - 1));
+                spans.extend(places.map(|((_, first), (_, last))| *first..last + 1));
+                start += length;
+            }
+            None => start += 1,
+        }
+    }
+    spans
 }
 
 /// Issuer ranges and lengths (ISO/IEC 7812). Visa has issued no 13-digit numbers for years, and EAN-13 would pass.

@@ -1,6 +1,6 @@
 //! Masking of a body that arrives in pieces.
 
-use super::{HOLD, LOOK_BACK, mask_span, scan};
+use super::{HOLD, LOOK_BACK, mask_span, wide};
 
 /// Masks card numbers in a stream, also where one straddles two chunks; what comes out is as long as what went in.
 ///
@@ -43,7 +43,7 @@ impl StreamMasker {
         // Else, without what went before, more looks like the start of a number, never less; and what begins before the
         // cut shows in the chunk or is still open, so that the cut lies before it.
         let mut found = false;
-        scan::each(chunk, 0, &mut |_| found = true);
+        wide::each(chunk, 0, &mut |_| found = true);
         if found || certain < LOOK_BACK {
             return None;
         }
@@ -77,7 +77,7 @@ impl StreamMasker {
     fn hand_out(&mut self, cut: usize, out: &mut Vec<u8>) {
         let mut cut = cut;
         let mut spans = Vec::new();
-        scan::each(&self.work, self.handed_out, &mut |span| {
+        wide::each(&self.work, self.handed_out, &mut |span| {
             if span.start < cut {
                 cut = cut.max(span.end);
                 spans.push(span);
@@ -97,7 +97,10 @@ impl StreamMasker {
 /// Everything before this offset can no longer be changed by what comes next.
 fn certain_end(work: &[u8]) -> usize {
     let tail = work.iter().rev().take(HOLD).take_while(|byte| may_continue(**byte)).count();
-    work.len() - tail
+    // Without a digit nothing has begun.
+    let tail = work.get(work.len() - tail..).unwrap_or_default();
+    let begun = tail.iter().position(u8::is_ascii_digit).unwrap_or(tail.len());
+    work.len() - (tail.len() - begun)
 }
 
 /// The same where lines end numbers and white space alone is nobody's beginning.
@@ -114,5 +117,8 @@ fn certain_end_of_events(work: &[u8]) -> usize {
 
 /// Bytes that can stand in a number, or after one while it is still open whether it is one.
 fn may_continue(byte: u8) -> bool {
-    byte.is_ascii_digit() || byte.is_ascii_whitespace() || matches!(byte, b'-' | b'.' | b'D')
+    byte.is_ascii_digit()
+        || byte.is_ascii_whitespace()
+        || matches!(byte, b'-' | b'.' | b'D')
+        || wide::may_separate(byte)
 }

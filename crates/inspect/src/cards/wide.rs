@@ -1,0 +1,189 @@
+//! Numbers whose groups are set apart by more than one plain space or dash: no-break and thin spaces, several blanks,
+//! dots, plus signs, and all of these as HTML references, percent-encoded or escaped as JSON does it.
+//!
+//! The narrow scan never looks at most bytes. This one looks where such a separator stands behind four digits: the
+//! few bytes that one can begin with are found by `memchr`.
+
+use super::scan::{self, GROUPINGS, MAX_DIGITS};
+use super::{CardSpan, WIDEST_SEPARATOR};
+
+/// What a separator is, however it is spelt; it must be the same between all groups.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Blank,
+    Dash,
+    Dot,
+}
+
+/// Spellings by what they stand for. `nbsp` and its kin are names of HTML (standard, section 13.5).
+const SPELLINGS: [(&[u8], Kind); 45] = [
+    (b" ", Kind::Blank),
+    (b"+", Kind::Blank),
+    (b"\t", Kind::Blank),
+    (b"\xc2\xa0", Kind::Blank),
+    (b"\xe2\x80\x82", Kind::Blank),
+    (b"\xe2\x80\x83", Kind::Blank),
+    (b"\xe2\x80\x87", Kind::Blank),
+    (b"\xe2\x80\x88", Kind::Blank),
+    (b"\xe2\x80\x89", Kind::Blank),
+    (b"\xe2\x80\x8a", Kind::Blank),
+    (b"\xe2\x80\x8b", Kind::Blank),
+    (b"\xe2\x80\xaf", Kind::Blank),
+    (b"&nbsp;", Kind::Blank),
+    (b"&thinsp;", Kind::Blank),
+    (b"&ensp;", Kind::Blank),
+    (b"&emsp;", Kind::Blank),
+    (b"&numsp;", Kind::Blank),
+    (b"&#32;", Kind::Blank),
+    (b"&#160;", Kind::Blank),
+    (b"&#8201;", Kind::Blank),
+    (b"&#8239;", Kind::Blank),
+    (b"&#x20;", Kind::Blank),
+    (b"&#xa0;", Kind::Blank),
+    (b"&#x2009;", Kind::Blank),
+    (b"&#x202f;", Kind::Blank),
+    (b"%20", Kind::Blank),
+    (b"%c2%a0", Kind::Blank),
+    (b"%e2%80%89", Kind::Blank),
+    (b"%e2%80%af", Kind::Blank),
+    (b"\\u00a0", Kind::Blank),
+    (b"\\u2009", Kind::Blank),
+    (b"\\u202f", Kind::Blank),
+    (b"\\u0020", Kind::Blank),
+    (b"-", Kind::Dash),
+    (b"\xe2\x80\x90", Kind::Dash),
+    (b"\xe2\x80\x91", Kind::Dash),
+    (b"\xe2\x80\x93", Kind::Dash),
+    (b"&#45;", Kind::Dash),
+    (b"&ndash;", Kind::Dash),
+    (b"&#8211;", Kind::Dash),
+    (b"%2d", Kind::Dash),
+    (b"\\u2013", Kind::Dash),
+    (b".", Kind::Dot),
+    (b"%2e", Kind::Dot),
+    (b"&period;", Kind::Dot),
+];
+/// Blanks in a row, such as `%20%20`.
+const MOST_IN_A_ROW: usize = 3;
+/// How many groups may lie before the separator that is found first.
+const GROUPS_BEFORE: usize = 4;
+
+/// Every card number that starts at `from` or later, narrow and wide, in order and never overlapping.
+pub(super) fn each(bytes: &[u8], from: usize, found: &mut dyn FnMut(CardSpan)) {
+    let wide = wide_spans(bytes, from);
+    let mut wide = wide.into_iter().peekable();
+    let mut end = from;
+    let mut give = |span: CardSpan| {
+        if span.start >= end {
+            end = span.end;
+            found(span);
+        }
+    };
+    scan::each(bytes, from, &mut |narrow| {
+        while let Some(span) = wide.next_if(|span| span.start <= narrow.start) {
+            give(span);
+        }
+        give(narrow);
+    });
+    wide.for_each(give);
+}
+
+fn wide_spans(bytes: &[u8], from: usize) -> Vec<CardSpan> {
+    let mut spans = Vec::new();
+    let rest = bytes.get(from..).unwrap_or_default();
+    let marks = memchr::memchr3_iter(b'&', b'%', b'\\', rest)
+        .chain(memchr::memchr3_iter(b'.', b'+', 0xe2, rest))
+        .chain(memchr::memchr2_iter(0xc2, b'\t', rest))
+        .chain(memchr::memmem::find_iter(rest, b"  "));
+    for mark in marks {
+        // Nearly every one ends here.
+        if mark > 0 && rest.get(mark - 1).is_some_and(u8::is_ascii_digit) {
+            spans.extend(number_around(bytes, from, from + mark));
+        }
+    }
+    spans.sort_unstable_by_key(|span| (span.start, std::cmp::Reverse(span.end)));
+    spans
+}
+
+/// The number that has this separator between two of its groups. The separators before it may be plain ones.
+fn number_around(bytes: &[u8], from: usize, separator: usize) -> Option<CardSpan> {
+    separator_at(bytes, separator)?;
+    let mut start = digits_start(bytes, from, separator);
+    let mut starts = vec![start];
+    while starts.len() < GROUPS_BEFORE {
+        let Some(before) = start.checked_sub(1).filter(|at| *at > from) else { break };
+        let plain = bytes.get(before).is_some_and(|byte| matches!(byte, b' ' | b'-'));
+        if !plain || !bytes.get(before - 1).is_some_and(u8::is_ascii_digit) {
+            break;
+        }
+        start = digits_start(bytes, from, before);
+        starts.push(start);
+    }
+    starts.into_iter().rev().find_map(|start| number_at(bytes, start))
+}
+
+/// Where the digits that end before `end` begin.
+fn digits_start(bytes: &[u8], from: usize, end: usize) -> usize {
+    let digits = bytes.get(from..end).unwrap_or_default();
+    end - digits.iter().rev().take(MAX_DIGITS + 1).take_while(|byte| byte.is_ascii_digit()).count()
+}
+
+fn number_at(bytes: &[u8], start: usize) -> Option<CardSpan> {
+    if !scan::starts_cleanly(bytes, start) {
+        return None;
+    }
+    GROUPINGS.iter().find_map(|groups| {
+        let mut digits = [0_u8; MAX_DIGITS];
+        let mut count = 0;
+        let mut at = start;
+        let mut separated_by = None;
+        for (index, group) in groups.iter().enumerate() {
+            if index > 0 {
+                let (kind, length) = separator_at(bytes, at)?;
+                if *separated_by.get_or_insert(kind) != kind {
+                    return None;
+                }
+                at += length;
+            }
+            let group = bytes.get(at..at + group).filter(|group| group.iter().all(u8::is_ascii_digit))?;
+            for byte in group {
+                *digits.get_mut(count)? = byte - b'0';
+                count += 1;
+            }
+            at += group.len();
+        }
+        let card = scan::ends_cleanly(bytes, at) && scan::is_card_number(digits.get(..count)?);
+        card.then_some(CardSpan { start, end: at, json_number: false })
+    })
+}
+
+/// The separator that begins here, and its length.
+fn separator_at(bytes: &[u8], at: usize) -> Option<(Kind, usize)> {
+    let (kind, mut length) = spelling_at(bytes, at)?;
+    for _ in 1..MOST_IN_A_ROW {
+        match spelling_at(bytes, at + length) {
+            Some((next, more)) if next == kind && kind == Kind::Blank => length += more,
+            _ => break,
+        }
+    }
+    (length <= WIDEST_SEPARATOR).then_some((kind, length))
+}
+
+/// One spelling, in letters of either case.
+fn spelling_at(bytes: &[u8], at: usize) -> Option<(Kind, usize)> {
+    let rest = bytes.get(at..)?;
+    SPELLINGS
+        .iter()
+        .find(|(text, _)| rest.get(..text.len()).is_some_and(|start| start.eq_ignore_ascii_case(text)))
+        .map(|(text, kind)| (*kind, text.len()))
+}
+
+/// Whether a byte can stand in one of the spellings: a chunk that ends so may go on with a number.
+pub(super) fn may_separate(byte: u8) -> bool {
+    SPELLINGS.iter().any(|(text, _)| text.iter().any(|part| part.eq_ignore_ascii_case(&byte)))
+}
+
+/// The length of the encoded separator at this place of a number, whose own digits are none of the number's.
+pub(super) fn encoded_length(bytes: &[u8], at: usize) -> Option<usize> {
+    spelling_at(bytes, at).map(|(_, length)| length).filter(|length| *length > 1)
+}
