@@ -81,12 +81,19 @@ pub fn demo(options: &Options) -> Done {
     done
 }
 
+/// The sample shop gives its customers' list to anybody who asks. Nothing in such a request looks like an attack, so no
+/// rule can tell: the door is locked from outside.
+const PATCH: &str = "\n# A patch from outside: the shop lets anybody download all customers here. Until the shop itself is mended nobody gets\n\
+                     # in; `only_from = [\"192.0.2.7\"]` instead would let the office in.\n\
+                     [[route]]\npath = \"/admin/export.csv\"\nclosed = true\n";
+
 /// The demo's config is written anew at each start, because its addresses are this command's options.
 fn config_text(options: &Options, upstream: &str, outside: &Outside) -> String {
     let look = match options.upstream {
         None => format!("name = \"{SAMPLE}\"\ncolour = \"#2f5d50\"\ncontact = \"hello@larkmoor.example\"\n"),
         Some(_) => String::new(),
     };
+    let routes = if options.upstream.is_none() { PATCH } else { "" };
     let database = options.database.as_ref().map_or_else(String::new, |url| {
         format!("[database]\nurl = {}\n\n", toml::Value::from(url.expose().as_str()))
     });
@@ -97,7 +104,7 @@ fn config_text(options: &Options, upstream: &str, outside: &Outside) -> String {
          [console]\nlisten = \"{}\"\n\n\
          [upstream]\nservers = [\"{}\"]\n\n\
          [certificates]\nsource = \"local\"\n\n\
-         {database}{messages}[look]\n{look}",
+         {database}{messages}[look]\n{look}{routes}",
         options.listen,
         options.console,
         upstream.replace(['"', '\\', '\n'], ""),
@@ -204,3 +211,6 @@ impl SampleShop {
         let _ = self.thread.join();
     }
 }
+
+#[cfg(test)]
+mod tests;
