@@ -12,8 +12,6 @@ use storeward_edge::certificates::{CertificateStore, tls};
 use storeward_edge::{Shared, listener, private};
 use storeward_host::Stop;
 use storeward_inspect::Mode;
-use storeward_passwords::breach::BreachList;
-use storeward_passwords::{Pool, PoolOptions, PoolStats};
 use storeward_seal::DataKey;
 use storeward_store::Db;
 
@@ -22,6 +20,7 @@ use crate::config::Config;
 use crate::failure::{Context, Failure, IoContext};
 use crate::ledger_emit::LedgerEmit;
 use crate::open::Opened;
+use crate::passwords::Passwords;
 
 /// What the console is made of.
 pub struct Parts<'a> {
@@ -34,6 +33,7 @@ pub struct Parts<'a> {
     pub certificates: Arc<CertificateStore>,
     /// The console's own.
     pub local_ca: Arc<CertificateStore>,
+    pub passwords: Passwords,
     pub runtime: &'a tokio::runtime::Runtime,
     pub stop: Stop,
 }
@@ -100,7 +100,7 @@ pub fn start(parts: Parts<'_>) -> Done<ConsoleServer> {
 }
 
 fn console_parts(parts: Parts<'_>, config: &Config) -> Done<ConsoleParts> {
-    let Parts { opened, access, bans, shared, emit, certificates, stop, .. } = parts;
+    let Parts { opened, access, bans, shared, emit, certificates, passwords, stop, .. } = parts;
     let metrics_token = match &config.console.metrics_token_file {
         None => None,
         Some(path) => {
@@ -124,9 +124,6 @@ fn console_parts(parts: Parts<'_>, config: &Config) -> Done<ConsoleParts> {
         let (shared, certificates) = (shared.clone(), certificates);
         Arc::new(move || not_ready(&shared, &certificates))
     };
-    let passwords = Pool::start(PoolOptions::new(opened.clock.clone(), opened.entropy.clone()))
-        .context("the threads that check passwords")?;
-    let breaches = breach_list(opened);
     Ok(ConsoleParts {
         db: opened.db.clone(),
         access,
@@ -137,14 +134,14 @@ fn console_parts(parts: Parts<'_>, config: &Config) -> Done<ConsoleParts> {
         status,
         readiness,
         more_metrics: {
-            let passwords = passwords.clone();
+            let pool = passwords.pool.clone();
             Arc::new(move |text: &mut MetricsText| {
                 edge_metrics(&shared, text);
-                password_metrics(&passwords.stats(), text);
+                crate::passwords::metrics(&pool.stats(), text);
             })
         },
-        passwords,
-        breaches,
+        passwords: passwords.pool,
+        breaches: passwords.breaches,
         metrics_token,
         names: names(config),
         scheme: "https",
@@ -196,39 +193,6 @@ fn not_ready(shared: &Shared, certificates: &CertificateStore) -> Vec<String> {
         reasons.push("no certificate yet: a self-signed one stands in".to_owned());
     }
     reasons
-}
-
-/// The list of breached passwords, if the operator has built one. A damaged one is told and left alone.
-fn breach_list(opened: &Opened) -> Option<Arc<BreachList>> {
-    let path = opened.data.join(crate::breach_list::NAME);
-    match BreachList::open(&path) {
-        Ok(list) => Some(Arc::new(list)),
-        Err(storeward_passwords::Error::File(std::io::ErrorKind::NotFound)) => None,
-        Err(error) => {
-            let reason = error.to_string();
-            crate::run::log("error", "no list of breached passwords is in force", &[("reason", &reason)]);
-            None
-        }
-    }
-}
-
-fn password_metrics(stats: &PoolStats, text: &mut MetricsText) {
-    text.metric("storeward_password_checks_waiting", "gauge", "Passwords waiting to be checked, by lane.");
-    for (lane, waiting) in ["known_device", "proof_of_work", "stranger"].iter().zip(stats.waiting) {
-        text.value("storeward_password_checks_waiting", &[("lane", lane)], waiting);
-    }
-    text.single("storeward_password_checks_running", "gauge", "Passwords being checked.", stats.running);
-    text.single("storeward_password_checks_total", "counter", "Passwords checked or hashed.", stats.done);
-    text.metric("storeward_password_checks_refused_total", "counter", "Passwords not looked at, by reason.");
-    let refused = [
-        ("full", stats.full),
-        ("too_many", stats.too_many),
-        ("late", stats.late),
-        ("abandoned", stats.abandoned),
-    ];
-    for (reason, count) in refused {
-        text.value("storeward_password_checks_refused_total", &[("reason", reason)], count);
-    }
 }
 
 fn edge_metrics(shared: &Shared, text: &mut MetricsText) {

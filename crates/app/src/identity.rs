@@ -11,6 +11,7 @@ use crate::Done;
 use crate::config::Config;
 use crate::failure::{Context, Failure};
 use crate::open::Opened;
+use crate::passwords::Passwords;
 
 /// Answers to sign-in, sign-up and recovery leave at whole multiples of this.
 const QUANTUM: Duration = Duration::from_millis(250);
@@ -46,7 +47,7 @@ fn logo(policy: &Policy) -> Done<Option<Logo>> {
 }
 
 /// The accounts and their pages; nothing without the section.
-pub fn start(opened: &Opened, outbox: &Outbox) -> Done<Option<(Identity, OwnPages)>> {
+pub fn start(opened: &Opened, outbox: &Outbox, passwords: &Passwords) -> Done<Option<(Identity, OwnPages)>> {
     let config = &opened.loaded.config;
     let Some(policy) = policy(config) else { return Ok(None) };
     let (logo, hosts) = (logo(&policy)?, policy.host.iter().cloned().collect::<Vec<_>>());
@@ -57,6 +58,8 @@ pub fn start(opened: &Opened, outbox: &Outbox) -> Done<Option<(Identity, OwnPage
         data_key: opened.data_key.clone(),
         pseudonym_key: opened.pseudonym_key.clone(),
         post: Arc::new(OutboxPost(outbox.clone())),
+        passwords: passwords.pool.clone(),
+        breaches: passwords.breaches.clone(),
         policy,
         shop_names: config.domain.list(),
         port: config.listen.https.port(),

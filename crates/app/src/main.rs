@@ -22,6 +22,7 @@ mod ledger_emit;
 mod ledger_head;
 mod mail;
 mod open;
+mod passwords;
 mod platform;
 mod reload;
 mod run;

@@ -96,12 +96,7 @@ impl Running {
         let opened = open::open(dir)?;
         let lock = opened.data.lock()?;
         let config = opened.loaded.config.clone();
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .thread_name("control")
-            .enable_all()
-            .build()
-            .context("the control runtime")?;
+        let runtime = control_runtime()?;
         let (stopper, stop) = Stopper::new();
         let sink = EventSink::start(opened.db.clone()).context("the ledger's batcher")?;
         let emit = Arc::new(LedgerEmit::start(sink, opened.db.clone(), runtime.handle()));
@@ -113,7 +108,8 @@ impl Running {
         let certificates = CertificateStore::new();
         let served = keep_certificates(&opened, &config, &certificates, &challenges, &emit, &runtime)?;
         let outbox = crate::mail::outbox(&opened)?;
-        let (identity, own) = crate::identity::start(&opened, &outbox)?.unzip();
+        let passwords = crate::passwords::start(&opened)?;
+        let (identity, own) = crate::identity::start(&opened, &outbox, &passwords)?.unzip();
         let shared = Arc::new(Shared {
             live: ArcSwap::from_pointee(Snapshot::build(&config.edge(), None).context("storeward.toml")?),
             engine: Arc::new(Engine::with_own_rules().context("the inspection rules")?),
@@ -140,6 +136,7 @@ impl Running {
             emit: emit.clone(),
             certificates: certificates.clone(),
             local_ca: served,
+            passwords,
             runtime: &runtime,
             stop: stop.clone(),
         })?;
@@ -318,6 +315,12 @@ fn fixed_parts(before: &Config, after: &Config) -> Done {
             .hint("restart it: systemctl restart storeward")),
         None => Ok(()),
     }
+}
+
+/// For everything but the shop's requests: the console, certificates, signals.
+fn control_runtime() -> Done<tokio::runtime::Runtime> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.worker_threads(2).thread_name("control").enable_all().build().context("the control runtime")
 }
 
 fn open_bans(opened: &Opened, emit: Arc<LedgerEmit>) -> Done<Arc<BanBook>> {

@@ -8,10 +8,7 @@ use storeward_base::{Blame, Fault, FaultKind};
 pub enum Error {
     Store(storeward_store::Error),
     Seal(storeward_seal::Error),
-    /// Too many passwords are being checked at once.
-    Crowded,
-    /// A background thread of ours ended unexpectedly.
-    Thread,
+    Passwords(storeward_passwords::Error),
     /// What was begun is over: used, too old, or begun in another browser.
     FlowOver,
     /// Two requests of one browser went on with the same thing at once.
@@ -31,8 +28,7 @@ impl fmt::Display for Error {
         match self {
             Error::Store(error) => error.fmt(f),
             Error::Seal(error) => error.fmt(f),
-            Error::Crowded => f.write_str("too many sign-ins at once; try again in a moment"),
-            Error::Thread => f.write_str("a background thread ended unexpectedly"),
+            Error::Passwords(error) => error.fmt(f),
             Error::FlowOver => f.write_str("this was begun too long ago, or in another browser; begin again"),
             Error::Overtaken => f.write_str("the same form was sent twice at once; go back and try again"),
             Error::NoAccount => f.write_str("there is no such account"),
@@ -59,12 +55,18 @@ impl From<storeward_seal::Error> for Error {
     }
 }
 
+impl From<storeward_passwords::Error> for Error {
+    fn from(error: storeward_passwords::Error) -> Self {
+        Error::Passwords(error)
+    }
+}
+
 impl Fault for Error {
     fn kind(&self) -> FaultKind {
         match self {
             Error::Store(error) => error.kind(),
-            Error::Seal(_) | Error::Thread | Error::NoPost | Error::Form(_) => FaultKind::Broken,
-            Error::Crowded => FaultKind::Busy,
+            Error::Seal(_) | Error::NoPost | Error::Form(_) => FaultKind::Broken,
+            Error::Passwords(error) => error.kind(),
             Error::FlowOver | Error::NoAccount => FaultKind::Missing,
             Error::Overtaken | Error::TooMany => FaultKind::Conflict,
         }
@@ -73,7 +75,8 @@ impl Fault for Error {
     fn blame(&self) -> Blame {
         match self {
             Error::Store(error) => error.blame(),
-            Error::Seal(_) | Error::Thread | Error::NoPost | Error::Form(_) | Error::Crowded => Blame::Us,
+            Error::Seal(_) | Error::NoPost | Error::Form(_) => Blame::Us,
+            Error::Passwords(error) => error.blame(),
             Error::FlowOver | Error::NoAccount | Error::Overtaken | Error::TooMany => Blame::Caller,
         }
     }
@@ -82,8 +85,7 @@ impl Fault for Error {
         match self {
             Error::Store(error) => error.code(),
             Error::Seal(_) => "identity.seal",
-            Error::Crowded => "identity.crowded",
-            Error::Thread => "identity.thread",
+            Error::Passwords(error) => error.code(),
             Error::FlowOver => "identity.flow_over",
             Error::Overtaken => "identity.overtaken",
             Error::NoAccount => "identity.no_account",

@@ -1,24 +1,22 @@
-//! The way to the password hasher, and what a new password must be.
+//! The way to the pool of passwords, and what a new password must be.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use storeward_base::{Entropy, Secret};
-use storeward_seal::password::{self, PasswordHash};
-use tokio::sync::Semaphore;
+use storeward_base::Secret;
+use storeward_passwords::breach::BreachList;
+use storeward_passwords::{
+    AccountKey, Context, Lane, Message, MessageId, Policy, Pool, StoredHash, Ticket, Verified,
+};
 
 use crate::error::Error;
 use crate::model::{Email, Misfit};
+use crate::visit::Visit;
 
-/// Passwords checked at once: each takes 19 MiB and a core for some 20 ms.
-const AT_ONCE: usize = 2;
-/// How long a sign-in waits for its turn.
-const WAIT: Duration = Duration::from_secs(3);
-
-/// Hashes and checks, few at once.
-#[derive(Clone, Debug)]
+/// Hashes, checks and judges, as much at once as the pool allows.
+#[derive(Clone)]
 pub struct Passwords {
-    turns: Arc<Semaphore>,
+    pool: Pool,
+    breaches: Option<Arc<BreachList>>,
 }
 
 /// What a check came to.
@@ -30,51 +28,6 @@ pub enum Fit {
     No,
 }
 
-impl Passwords {
-    pub fn new() -> Self {
-        Passwords { turns: Arc::new(Semaphore::new(AT_ONCE)) }
-    }
-
-    /// Whether the password fits; without a stored hash the same work is done, and it does not.
-    pub async fn check(&self, stored: Option<&str>, given: Secret<String>) -> Result<Fit, Error> {
-        let stored = stored.map(PasswordHash::parse).transpose()?;
-        self.run(move || match stored {
-            Some(stored) if !password::verify(&given, &stored) => Fit::No,
-            Some(stored) if stored.is_outdated() => Fit::Outdated,
-            Some(_) => Fit::Yes,
-            None => {
-                password::verify_nothing(&given);
-                Fit::No
-            }
-        })
-        .await
-    }
-
-    /// The text that is stored of a new password.
-    pub async fn hash(&self, given: Secret<String>, entropy: Arc<dyn Entropy>) -> Result<String, Error> {
-        let hash = self.run(move || password::hash(&given, &*entropy)).await??;
-        Ok(hash.to_string())
-    }
-
-    async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
-        let turn = Arc::clone(&self.turns).acquire_owned();
-        let permit = match tokio::time::timeout(WAIT, turn).await {
-            Ok(Ok(permit)) => permit,
-            Ok(Err(_)) | Err(_) => return Err(Error::Crowded),
-        };
-        // The permit travels with the work, so a caller that goes away does not let more in.
-        let run = tokio::task::spawn_blocking(move || {
-            let _permit = permit;
-            work()
-        });
-        run.await.map_err(|_| Error::Thread)
-    }
-}
-
-/// At least so many characters where it is the only factor (NIST SP 800-63B-4 section 3.1.1.1), and beside a second.
-const LEAST_ALONE: usize = 15;
-const LEAST_BESIDE: usize = 8;
-
 /// Whether a second factor is always asked for beside the password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Beside {
@@ -82,38 +35,92 @@ pub enum Beside {
     SecondFactor,
 }
 
-/// Checks a new password: its length, and that it is not the person's or the shop's own name.
-pub fn judge(password: &Secret<String>, email: &Email, shop: &str, beside: Beside) -> Result<(), Misfit> {
-    let misfit = |key| Err(Misfit { field: "password", key });
-    let text = password.expose();
-    let least = if beside == Beside::SecondFactor { LEAST_BESIDE } else { LEAST_ALONE };
-    if text.chars().count() < least {
-        return misfit(if least == LEAST_ALONE {
-            "misfit.password_short"
-        } else {
-            "misfit.password_short_8"
-        });
-    }
-    if text.len() > password::MAX_BYTES {
-        return misfit("misfit.password_long");
-    }
-    let lower = text.to_lowercase();
-    let (local, domain) = email.as_str().split_once('@').unwrap_or((email.as_str(), ""));
-    let shop = shop.to_lowercase();
-    if [email.as_str(), local, domain, &shop].iter().any(|word| is_mostly(&lower, word)) {
-        return misfit("misfit.password_own");
-    }
-    let mut distinct: Vec<char> = lower.chars().collect();
-    distinct.sort_unstable();
-    distinct.dedup();
-    if distinct.len() < 5 {
-        return misfit("misfit.password_same");
-    }
-    Ok(())
+/// Who asks, for the pool's bounds. `account` is an address as typed, whether it has an account or not, or an id.
+pub fn ticket(visit: &Visit, account: &str, lane: Lane) -> Ticket {
+    Ticket { lane, account: AccountKey::of(&account.trim().to_lowercase()), address: visit.client.block() }
 }
 
-/// Whether the password is the word with little around it.
-fn is_mostly(password: &str, word: &str) -> bool {
-    let left = || password.replace(word, "").chars().filter(|c| !c.is_whitespace()).count();
-    word.chars().count() >= 3 && password.contains(word) && left() < 6
+impl Passwords {
+    pub fn new(pool: Pool, breaches: Option<Arc<BreachList>>) -> Self {
+        Passwords { pool, breaches }
+    }
+
+    /// Whether the password fits; without a stored hash the same work is done, and it does not.
+    pub async fn check(
+        &self,
+        ticket: Ticket,
+        stored: Option<&str>,
+        given: Secret<String>,
+    ) -> Result<Fit, Error> {
+        let found = match stored {
+            Some(stored) => self.pool.verify(ticket, given, StoredHash::parse(stored)?).await?,
+            None => self.pool.verify_nothing(ticket, given).await?,
+        };
+        Ok(match found {
+            Verified::Wrong => Fit::No,
+            Verified::Fits => Fit::Yes,
+            Verified::FitsOutdated => Fit::Outdated,
+        })
+    }
+
+    /// The text that is stored of a new password.
+    pub async fn hash(&self, ticket: Ticket, given: Secret<String>) -> Result<String, Error> {
+        Ok(self.pool.hash(ticket, given).await?.to_string())
+    }
+
+    /// Whether it may be chosen: its length, the person's and the shop's own names, what everybody tries first, and what
+    /// was stolen before.
+    pub async fn judge(
+        &self,
+        ticket: Ticket,
+        password: &Secret<String>,
+        email: &Email,
+        shop: &str,
+        beside: Beside,
+    ) -> Result<Result<(), Misfit>, Error> {
+        let policy = match beside {
+            Beside::SecondFactor => Policy::BESIDE_SECOND_FACTOR,
+            Beside::Nothing => Policy::ONLY_FACTOR,
+        };
+        let domain = email.as_str().split_once('@').map_or("", |(_, domain)| domain);
+        let context = Context::default().email(email.as_str()).host(domain).name(shop).host(shop);
+        let judged = self.pool.judge(ticket, policy, password.clone(), context).await?;
+        let objection = judged.objections.first().map(Message::id);
+        let objection = match objection {
+            None if self.is_breached(password).await => Some(MessageId::Breached),
+            other => other,
+        };
+        Ok(objection.map_or(Ok(()), |id| Err(Misfit { field: "password", key: key_of(id, beside) })))
+    }
+
+    /// A list that cannot be read keeps nobody out.
+    async fn is_breached(&self, password: &Secret<String>) -> bool {
+        let Some(list) = self.breaches.clone() else { return false };
+        let password = password.clone();
+        let asked = tokio::task::spawn_blocking(move || list.contains(&password)).await;
+        matches!(asked, Ok(Ok(true)))
+    }
+}
+
+fn key_of(id: MessageId, beside: Beside) -> &'static str {
+    match id {
+        MessageId::TooShort if beside == Beside::SecondFactor => "misfit.password_short_8",
+        MessageId::TooShort => "misfit.password_short",
+        MessageId::TooLong => "misfit.password_long",
+        MessageId::Context => "misfit.password_own",
+        MessageId::FewDistinct => "misfit.password_same",
+        MessageId::Common => "misfit.password_common",
+        MessageId::Breached => "misfit.password_breached",
+        // The others are advice and no reason against it.
+        MessageId::Guessable
+        | MessageId::AddWords
+        | MessageId::AvoidKeyboard
+        | MessageId::AvoidRepeats
+        | MessageId::AvoidSequence
+        | MessageId::AvoidDates
+        | MessageId::AvoidNames
+        | MessageId::SwapsDoNotHelp
+        | MessageId::CapitalsDoNotHelp
+        | MessageId::BackwardsDoesNotHelp => "misfit.password_guessable",
+    }
 }

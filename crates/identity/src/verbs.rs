@@ -27,6 +27,8 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use storeward_base::{ClientIp, Clock, CustomerId, Entropy, Language, Timestamp};
+use storeward_passwords::Pool;
+use storeward_passwords::breach::BreachList;
 use storeward_seal::webauthn::Party;
 use storeward_seal::{DataKey, PseudonymKey};
 use storeward_store::{Db, Reader, Tx};
@@ -60,6 +62,10 @@ pub struct IdentityParts {
     /// Makes the marks that rows are found by.
     pub pseudonym_key: PseudonymKey,
     pub post: Arc<dyn Post>,
+    /// Hashes and checks passwords; the program has one for everybody.
+    pub passwords: Pool,
+    /// Passwords that nobody may choose; none where the operator has built no list.
+    pub breaches: Option<Arc<BreachList>>,
     pub policy: Policy,
     /// The names the shop answers to; the first is what passkeys and links are made for.
     pub shop_names: Vec<String>,
@@ -102,7 +108,7 @@ impl Identity {
             policy: ArcSwap::from_pointee(parts.policy),
             shop_names: parts.shop_names,
             port: AtomicU16::new(parts.port),
-            passwords: Passwords::new(),
+            passwords: Passwords::new(parts.passwords, parts.breaches),
             throttle: Throttle::default(),
             risk: risk::Risk::new(parts.pseudonym_key),
             quantum: parts.quantum,

@@ -19,10 +19,6 @@ pub enum Error {
     Proof,
     /// A sealed value was changed, belongs elsewhere, or was sealed with another key.
     Sealed,
-    /// A password is longer than [`crate::password::MAX_BYTES`] or empty.
-    PasswordLength,
-    /// A stored password hash asks for more work than this program is willing to do.
-    PasswordCost,
 }
 
 impl fmt::Display for Error {
@@ -38,10 +34,6 @@ impl fmt::Display for Error {
             Error::Sealed => f.write_str(
                 "a sealed value cannot be opened: it was changed, or the key file does not belong to this database",
             ),
-            Error::PasswordLength => {
-                write!(f, "a password has between 1 and {} bytes", crate::password::MAX_BYTES)
-            }
-            Error::PasswordCost => f.write_str("the stored password hash asks for more work than is allowed"),
         }
     }
 }
@@ -51,25 +43,17 @@ impl std::error::Error for Error {}
 impl Fault for Error {
     fn kind(&self) -> FaultKind {
         match self {
-            Error::Form(_) | Error::PasswordLength => FaultKind::Invalid,
-            Error::Key
-            | Error::Signature
-            | Error::UnknownSigner
-            | Error::Proof
-            | Error::Sealed
-            | Error::PasswordCost => FaultKind::Broken,
+            Error::Form(_) => FaultKind::Invalid,
+            Error::Key | Error::Signature | Error::UnknownSigner | Error::Proof | Error::Sealed => {
+                FaultKind::Broken
+            }
         }
     }
 
     fn blame(&self) -> Blame {
         match self {
-            Error::Form(_) | Error::PasswordLength => Blame::Caller,
-            Error::Key
-            | Error::Signature
-            | Error::UnknownSigner
-            | Error::Proof
-            | Error::Sealed
-            | Error::PasswordCost => Blame::Us,
+            Error::Form(_) => Blame::Caller,
+            Error::Key | Error::Signature | Error::UnknownSigner | Error::Proof | Error::Sealed => Blame::Us,
         }
     }
 
@@ -81,8 +65,6 @@ impl Fault for Error {
             Error::UnknownSigner => "seal.unknown_signer",
             Error::Proof => "seal.proof",
             Error::Sealed => "seal.sealed",
-            Error::PasswordLength => "seal.password_length",
-            Error::PasswordCost => "seal.password_cost",
         }
     }
 }

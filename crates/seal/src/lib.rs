@@ -1,12 +1,12 @@
 //! Ciphers and proofs: everything that is secret, signed or hashed is made here.
 //!
-//! **Owns** Merkle trees and their proofs ([`merkle`]), signed checkpoints ([`checkpoint`]), password hashes
-//! ([`password`]), one-time codes ([`totp`]), passkeys' signatures ([`webauthn`]), keyed fingerprints
+//! **Owns** Merkle trees and their proofs ([`merkle`]), signed checkpoints ([`checkpoint`]), one-time
+//! codes ([`totp`]), passkeys' signatures ([`webauthn`]), keyed fingerprints
 //! ([`fingerprint`]), keys that sign mail ([`dkim`]) and small sealed values ([`sealed`]).
 //! **Holds** it is pure: the same input gives the same output; time comes in as a [`storeward_base::Timestamp`] and
 //! chance through [`storeward_base::Entropy`]. No key prints itself; whatever is secret is compared in constant time.
 //! **Never** storage, a clock, randomness of its own (but for the primes of an RSA key, see [`dkim`]), or a cipher of its
-//! own making (aws-lc-rs and argon2 do the work).
+//! own making (aws-lc-rs does the work).
 //! **Emits** nothing.
 #![forbid(unsafe_code)]
 
@@ -16,7 +16,6 @@ pub mod encoding;
 mod error;
 pub mod fingerprint;
 pub mod merkle;
-pub mod password;
 pub mod sealed;
 pub mod totp;
 pub mod webauthn;

@@ -82,7 +82,7 @@ const OWNERS: [(&str, &[&str]); 19] = [
     ("rcgen", &["storeward-edge"]),
     // The sample shop hashes its own customers' passwords.
     ("aws-lc-rs", &["storeward-seal", "storeward-passwords", "storeward-edge", "storeward-demo-shop"]),
-    ("argon2", &["storeward-passwords", "storeward-seal", "storeward-demo-shop"]),
+    ("argon2", &["storeward-passwords", "storeward-demo-shop"]),
     ("bcrypt", &["storeward-passwords"]),
     ("md-5", &["storeward-passwords"]),
     ("scrypt", &["storeward-passwords"]),

@@ -2,13 +2,14 @@
 
 use storeward_base::{Actor, Secret};
 use storeward_events::identity::{CustomerPasswordChanged, SessionsRevoked};
+use storeward_passwords::Lane;
 
 use super::current::CurrentSession;
 use super::enrol::EnrolFault;
 use super::{Identity, note_activity};
 use crate::error::Error;
 use crate::letter::LetterKind;
-use crate::passwords::judge;
+use crate::passwords::ticket;
 use crate::sql;
 use crate::tokens::SessionToken;
 use crate::visit::Visit;
@@ -25,8 +26,11 @@ impl Identity {
         let shared = &self.0;
         let account = shared.account(session.customer).await?.ok_or(Error::NoAccount)?;
         let email = account.email.clone().ok_or(Error::NoAccount)?;
-        judge(&password, &email, &shared.shop_name(), shared.beside()).map_err(EnrolFault::Misfit)?;
-        let hash = shared.passwords.hash(password, shared.entropy.clone()).await?;
+        let ticket = ticket(visit, &session.customer.to_string(), Lane::KnownDevice);
+        let (shop, beside) = (shared.shop_name(), shared.beside());
+        let judged = shared.passwords.judge(ticket, &password, &email, &shop, beside).await?;
+        judged.map_err(EnrolFault::Misfit)?;
+        let hash = shared.passwords.hash(ticket, password).await?;
         let (customer, this, now) = (session.customer, session.id, shared.now());
         let old = visit.session.as_ref().ok_or(Error::FlowOver)?.hash();
         let token = SessionToken::generate(&*shared.entropy);

@@ -2,6 +2,7 @@
 
 use storeward_base::{Actor, Secret};
 use storeward_events::identity::{FactorFailed, StepUpFailed, StepUpPassed};
+use storeward_passwords::Lane;
 use storeward_seal::totp::{self, TotpSecret};
 use storeward_seal::webauthn;
 use storeward_store::Tx;
@@ -13,7 +14,7 @@ use super::{Identity, Shared};
 use crate::error::Error;
 use crate::marks::Field;
 use crate::model::{FactorId, FactorKind, Level, Proof};
-use crate::passwords::Fit;
+use crate::passwords::{Fit, ticket};
 use crate::sql::{self, factor::FactorRow};
 use crate::state::{Door, Flow, Purpose, ReturnTo};
 use crate::throttle::{Key, Leave};
@@ -99,7 +100,7 @@ impl Identity {
                 return Err(ProveFault::Throttled { seconds });
             }
         }
-        let claim = shared.claim(&flow, means.as_ref(), given).await?;
+        let claim = shared.claim(visit, &flow, means.as_ref(), given).await?;
         flow.state.prove(proof);
         flow.state.webauthn = None;
         if trust == Trust::FromNowOn && shared.policy().trusted_device_days > 0 {
@@ -215,11 +216,24 @@ impl Need {
 
 impl Shared {
     /// Looks at what was given. Nothing is taken yet.
-    async fn claim(&self, flow: &Flow, means: Option<&Means>, given: Given) -> Result<Claim, Error> {
+    async fn claim(
+        &self,
+        visit: &Visit,
+        flow: &Flow,
+        means: Option<&Means>,
+        given: Given,
+    ) -> Result<Claim, Error> {
         match given {
             Given::Password(password) => {
                 let stored = means.and_then(|means| means.account.password_hash.as_deref());
-                let fits = self.passwords.check(stored, password).await? != Fit::No;
+                // Only a step-up comes from a browser that is signed in already.
+                let lane = match flow.purpose {
+                    Purpose::StepUp => Lane::KnownDevice,
+                    _ => Lane::Stranger,
+                };
+                let account = means.map_or_else(|| flow.hash.clone(), |means| means.account.id.to_string());
+                let ticket = ticket(visit, &account, lane);
+                let fits = self.passwords.check(ticket, stored, password).await? != Fit::No;
                 Ok(if fits { Claim::Password } else { Claim::No("wrong") })
             }
             Given::Totp(code) => self.claim_totp(means, &code),

@@ -3,6 +3,7 @@
 
 use storeward_base::{Actor, Language, Secret};
 use storeward_events::identity::{CustomerPasswordChanged, RecoveryBegun, RecoveryFinished};
+use storeward_passwords::Lane;
 
 use super::devices::end_everything;
 use super::flows::{Need, Step};
@@ -10,7 +11,7 @@ use super::{Identity, note_activity};
 use crate::error::Error;
 use crate::letter::LetterKind;
 use crate::model::{Email, Misfit};
-use crate::passwords::judge;
+use crate::passwords::ticket;
 use crate::sql;
 use crate::state::{Purpose, State};
 use crate::throttle::{Key, Leave};
@@ -91,8 +92,11 @@ impl Identity {
         let (Need::NewPassword, Some(means)) = (need, means) else { return Err(Error::FlowOver.into()) };
         let account = means.account;
         let email = account.email.clone().ok_or(Error::NoAccount)?;
-        judge(&password, &email, &shared.shop_name(), shared.beside()).map_err(NewPasswordFault::Misfit)?;
-        let hash = shared.passwords.hash(password, shared.entropy.clone()).await?;
+        let ticket = ticket(visit, &account.id.to_string(), Lane::Stranger);
+        let (shop, beside) = (shared.shop_name(), shared.beside());
+        let judged = shared.passwords.judge(ticket, &password, &email, &shop, beside).await?;
+        judged.map_err(NewPasswordFault::Misfit)?;
+        let hash = shared.passwords.hash(ticket, password).await?;
         let (customer, now) = (account.id, shared.now());
         let is_recovery = flow.purpose == Purpose::Recovery;
         let reason = if is_recovery { "recovery" } else { "forced" };

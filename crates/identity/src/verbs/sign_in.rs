@@ -3,6 +3,7 @@
 
 use storeward_base::{CustomerId, Secret};
 use storeward_events::identity::{CustomerPasswordDisabled, CustomerSignInFailed, StepUpAsked};
+use storeward_passwords::{Lane, Ticket};
 
 use super::devices::Known;
 use super::flows::{Means, Offer, Step};
@@ -11,7 +12,7 @@ use super::risk::Ask;
 use super::{Identity, Shared};
 use crate::error::Error;
 use crate::model::{Account, Email, Proof};
-use crate::passwords::Fit;
+use crate::passwords::{Fit, ticket};
 use crate::sql;
 use crate::state::{Door, Purpose, ReturnTo, State};
 use crate::throttle::{Key, Leave};
@@ -69,7 +70,9 @@ impl Identity {
         shared.leave(visit, &key, account.as_ref().map(|account| account.id)).await?;
         // Where the password does not count, the work is done all the same.
         let stands = account.as_ref().and_then(|account| account.standing_hash(&device));
-        let fit = shared.passwords.check(stands, form.password.clone()).await?;
+        let lane = if device.row().is_some() { Lane::KnownDevice } else { Lane::Stranger };
+        let ticket = ticket(visit, &form.email, lane);
+        let fit = shared.passwords.check(ticket, stands, form.password.clone()).await?;
         let account = match (account, fit) {
             (None, _) => {
                 shared.note_pressure(visit, &form.email);
@@ -87,7 +90,7 @@ impl Identity {
             }
             (Some(account), Fit::Yes) => account,
             (Some(account), Fit::Outdated) => {
-                shared.upgrade_password(&account, form.password).await?;
+                shared.upgrade_password(ticket, &account, form.password).await?;
                 account
             }
         };
@@ -229,9 +232,15 @@ impl Shared {
         written.await
     }
 
-    async fn upgrade_password(&self, account: &Account, password: Secret<String>) -> Result<(), Error> {
+    async fn upgrade_password(
+        &self,
+        ticket: Ticket,
+        account: &Account,
+        password: Secret<String>,
+    ) -> Result<(), Error> {
         let (Some(old), customer) = (account.password_hash.clone(), account.id) else { return Ok(()) };
-        let new = self.passwords.hash(password, self.entropy.clone()).await?;
+        // Where the pool is too full for it, the next sign-in does it.
+        let Ok(new) = self.passwords.hash(ticket, password).await else { return Ok(()) };
         let written = self.db.write(move |tx| -> Result<(), Error> {
             sql::account::upgrade_password(tx, customer, &old, &new)?;
             tx.commit_silent("the password is the same; only its stored form is of today");

@@ -1,6 +1,7 @@
 //! Sign-up: the account comes into being when its address is confirmed, so nobody can prepare one for somebody else.
 
 use storeward_base::{CustomerId, Language, Secret};
+use storeward_passwords::Lane;
 use storeward_store::Constraint;
 
 use super::devices::Known;
@@ -12,7 +13,7 @@ use crate::error::Error;
 use crate::letter::LetterKind;
 use crate::marks::Field;
 use crate::model::{Account, Email, Misfit, Proof, parse_name};
-use crate::passwords::{Beside, judge};
+use crate::passwords::{Beside, ticket};
 use crate::sql::account::NewAccount;
 use crate::state::{Door, Flow, Purpose, ReturnTo, State};
 use crate::throttle::{Key, Leave};
@@ -55,14 +56,17 @@ impl Identity {
         let shared = &self.0;
         let email = Email::parse(&form.email).map_err(SignUpFault::Misfit)?;
         let name = parse_name(&form.name, "name").map_err(SignUpFault::Misfit)?;
-        judge(&form.password, &email, &shared.shop_name(), shared.beside()).map_err(SignUpFault::Misfit)?;
+        let ticket = ticket(visit, email.as_str(), Lane::Stranger);
+        let (shop, beside) = (shared.shop_name(), shared.beside());
+        let judged = shared.passwords.judge(ticket, &form.password, &email, &shop, beside).await?;
+        judged.map_err(SignUpFault::Misfit)?;
         let keys = [Key::Begun(visit.client.block().to_string()), Key::Mail(shared.marks.email(&email))];
         if let Leave::Wait { seconds, .. } = shared.throttle.attempt(&keys, shared.now()) {
             return Err(SignUpFault::Throttled { seconds });
         }
         let known = shared.account_by_email(&email).await?;
         // Hashed in any case: the time must not tell.
-        let hash = shared.passwords.hash(form.password, shared.entropy.clone()).await?;
+        let hash = shared.passwords.hash(ticket, form.password).await?;
         let language = shared.language(Some(form.language));
         let mut state = State {
             return_to: form.return_to,

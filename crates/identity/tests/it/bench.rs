@@ -7,6 +7,7 @@ use http_body_util::BodyExt;
 use storeward_base::{ClientIp, Clock, FixedClock, PageSize, Secret, SystemEntropy};
 use storeward_events::Record;
 use storeward_identity::{Identity, IdentityParts, Letter, LetterKind, Policy, RecordedPost, SecondFactor};
+use storeward_passwords::{Pool, PoolOptions};
 use storeward_seal::totp::{TotpSecret, step_at};
 use storeward_seal::webauthn::soft::SoftKey;
 use storeward_seal::{DataKey, PseudonymKey, encoding};
@@ -99,6 +100,8 @@ impl Bench {
             data_key: DataKey::generate(&SystemEntropy),
             pseudonym_key: PseudonymKey::from_bytes(Secret::new([7; 32])),
             post: post.clone(),
+            passwords: Pool::start(PoolOptions::new(clock.clone(), Arc::new(SystemEntropy))).unwrap(),
+            breaches: None,
             policy,
             shop_names: vec![HOST.to_owned(), "www.shop.example".to_owned()],
             port: 443,
