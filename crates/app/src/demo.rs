@@ -60,13 +60,13 @@ pub fn demo(options: &Options) -> Done {
     Config::parse(&text).map_err(Failure::new)?.validate()?;
     data::write_atomically(&data.join(FILE), text.as_bytes())?;
     let running = Running::start(&options.dir)?;
-    let enrolment = running.enrolment()?;
+    let enrolment = running.first_enrolment()?;
     let root = write_root(&data)?;
     if let Some(path) = &options.ready_file {
         let places = Places { upstream: &upstream, root: &root, messages: outside.folder() };
-        write_ready(path, &running, enrolment.expose(), &places, shop.is_some())?;
+        write_ready(path, &running, enrolment.as_ref(), &places, shop.is_some())?;
     }
-    announce(&running, enrolment.expose(), options, &outside);
+    announce(&running, enrolment.as_ref(), options, &outside);
     if options.upstream.is_some() && !platform::ask(&upstream).answered {
         println!(
             "  The shop at {upstream} does not answer: visitors see the maintenance page until it does.\n"
@@ -127,13 +127,19 @@ struct Places<'a> {
     messages: &'a Path,
 }
 
-fn write_ready(path: &Path, running: &Running, enrolment: &str, places: &Places<'_>, sample: bool) -> Done {
+fn write_ready(
+    path: &Path,
+    running: &Running,
+    enrolment: Option<&Secret<String>>,
+    places: &Places<'_>,
+    sample: bool,
+) -> Done {
     let account =
         |a: storeward_demo_shop::DemoAccount| serde_json::json!({"email": a.email, "password": a.password});
     let mut ready = serde_json::json!({
         "shop": running.shop_url(),
         "console": running.console_url(),
-        "enrolment": enrolment,
+        "enrolment": enrolment.map(|link| link.expose()),
         "upstream": places.upstream,
         "ca": places.root,
         "messages": std::fs::canonicalize(places.messages).context(places.messages.display())?,
@@ -146,12 +152,17 @@ fn write_ready(path: &Path, running: &Running, enrolment: &str, places: &Places<
     data::write_atomically(path, ready.to_string().as_bytes())
 }
 
-fn announce(running: &Running, enrolment: &str, options: &Options, outside: &Outside) {
+fn announce(running: &Running, enrolment: Option<&Secret<String>>, options: &Options, outside: &Outside) {
     let shop = running.shop_url();
     println!("\n  Storeward is up.\n");
     println!("  Shop, protected   {shop}");
     println!("  Staff console     {}", running.console_url());
-    println!("  Enrol once at     {enrolment}");
+    match enrolment {
+        Some(link) => println!("  Enrol once at     {}", link.expose()),
+        None => {
+            println!("                    sign in as you enrolled; another person: ./storeward staff invite")
+        }
+    }
     if options.upstream.is_none() {
         let known = demo_credentials();
         println!("\n  Customer          {}  {}", known.customer.email, known.customer.password);

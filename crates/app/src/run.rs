@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use storeward_base::{Actor, Secret};
+use storeward_console::Console;
 use storeward_detect::Detector;
 use storeward_edge::access::{AccessLog, AccessOptions, Detection};
 use storeward_edge::bans::{BanBook, BanOptions, Responder};
@@ -190,13 +191,16 @@ impl Running {
         format!("{}/", self.console.origin())
     }
 
-    /// A one-time enrolment link.
-    pub fn enrolment(&self) -> Done<Secret<String>> {
+    /// A one-time enrolment link for the first member of staff; `None` once somebody has enrolled.
+    pub fn first_enrolment(&self) -> Done<Option<Secret<String>>> {
         let opened = &self.opened;
+        if !Console::members_blocking(&opened.db).context("the staff")?.is_empty() {
+            return Ok(None);
+        }
         let path =
             console::offer_enrolment(&opened.db, &opened.data_key, opened.entropy.as_ref(), Actor::System)
                 .context("the enrolment link")?;
-        Ok(Secret::new(format!("{}{}", self.console.origin(), path.expose())))
+        Ok(Some(Secret::new(format!("{}{}", self.console.origin(), path.expose()))))
     }
 
     fn say(&self, event: impl Into<Event>) {

@@ -18,7 +18,7 @@ use storeward_seal::DataKey;
 use storeward_store::Db;
 
 pub use enrol::{EnrolError, EnrolForm, Offer, OpenOffer, csrf_of_link, offer, offer_blocking};
-pub use members::{Member, members_blocking, remove_blocking, reset_blocking};
+pub use members::{Member, Names, members_blocking, names, remove_blocking, reset_blocking};
 pub use model::Misfit;
 pub use sessions::{ABSOLUTE, COOKIE, SessionToken};
 pub use sign_in::{SignInError, SignInForm};

@@ -6,7 +6,7 @@
 use storeward_base::{Actor, Entropy, StaffId, Timestamp};
 use storeward_events::staff::{StaffRemoved, StaffReset};
 use storeward_seal::DataKey;
-use storeward_store::{Db, Tx};
+use storeward_store::{Db, Reader, Tx};
 
 use super::enrol::{Draft, Offer};
 use super::sql;
@@ -26,6 +26,28 @@ pub struct Member {
     pub reset_at: Option<Timestamp>,
     /// When a session of theirs was last seen; sessions that ended are forgotten.
     pub seen_at: Option<Timestamp>,
+}
+
+/// Names of staff by their ids, as both stand in the words of an event.
+pub fn names(reader: &mut Reader<'_>) -> Result<Names, storeward_store::Error> {
+    let members = sql::members(reader, MOST)?;
+    Ok(Names(members.into_iter().map(|member| (member.id.to_string(), member.name)).collect()))
+}
+
+/// Who is meant by an id.
+pub struct Names(Vec<(String, String)>);
+
+impl Names {
+    /// The text with each id of a member that is known replaced by their name.
+    pub fn in_words(&self, text: &str) -> String {
+        let mut text = text.to_owned();
+        for (id, name) in &self.0 {
+            if text.contains(id.as_str()) {
+                text = text.replace(id.as_str(), name);
+            }
+        }
+        text
+    }
 }
 
 /// All members, by name. For the command line; panics inside of a runtime.

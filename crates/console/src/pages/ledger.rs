@@ -11,6 +11,7 @@ use storeward_web::{Failure, Moment, Query};
 
 use super::next::encode;
 use super::view::{View, icons};
+use crate::accounts::{self, Names};
 use crate::app::App;
 use crate::error::Error;
 use crate::level::{Badge, Level};
@@ -28,13 +29,13 @@ pub struct EventLine {
 }
 
 impl EventLine {
-    pub fn new(number: u64, record: &Record) -> Self {
+    pub fn new(number: u64, record: &Record, names: &Names) -> Self {
         EventLine {
             at: Moment(record.at),
             badge: severity_badge(record.event.severity()),
-            sentence: record.sentence(),
+            sentence: names.in_words(&record.sentence()),
             kind: record.event.kind(),
-            actor: record.actor.to_string(),
+            actor: names.in_words(&record.actor.to_string()),
             request: record.request,
             number: grouped(number),
         }
@@ -86,9 +87,10 @@ pub async fn page(
     };
     let read = app.db.read(move |reader| {
         let head = ledger::head(reader)?;
-        Ok::<_, Error>((head, ledger::search(reader, &filter, PageSize::default())?))
+        let page = ledger::search(reader, &filter, PageSize::default())?;
+        Ok::<_, Error>((head, page, accounts::names(reader)?))
     });
-    let (head, page) = read.await?;
+    let (head, page, names) = read.await?;
     let (checkpoint, checkpoint_more) = signed_words(&head);
     let content = LedgerPage {
         size: grouped(head.size),
@@ -97,7 +99,7 @@ pub async fn page(
         checkpoint_more,
         kinds: Event::KINDS,
         groups: ["edge.", "detection.", "staff.", "system."],
-        events: page.rows.iter().map(|(number, record)| EventLine::new(*number, record)).collect(),
+        events: page.rows.iter().map(|(number, record)| EventLine::new(*number, record, &names)).collect(),
         older: page.next.map(|next| format!("/ledger?kind={}&before={next}", encode(&kind))),
         kind,
         icons: icons(),

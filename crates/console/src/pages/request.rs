@@ -3,7 +3,7 @@
 use storeward_base::{AddressList, RequestId};
 use storeward_edge::access::{AccessRecord, Field, Filter, Protocol, TlsVersion, Verdict};
 use storeward_events::words;
-use storeward_store::ledger;
+use storeward_store::{Reader, ledger};
 use storeward_web::Failure;
 use storeward_web::askama::Template;
 use storeward_web::axum::extract::{Path, State};
@@ -12,6 +12,7 @@ use storeward_web::axum::response::Response;
 use super::blocked::ban_words;
 use super::ledger::EventLine;
 use super::view::{View, icons};
+use crate::accounts;
 use crate::app::App;
 use crate::error::Error;
 use crate::level::{Badge, Level};
@@ -63,7 +64,10 @@ struct Similar {
 pub async fn page(State(app): State<App>, view: View, Path(id): Path<String>) -> Result<Response, Failure> {
     let id: RequestId = id.parse().map_err(|_| no_such())?;
     let record = app.ask(move |access| access.get(id)).await?.ok_or_else(no_such)?;
-    let events = app.db.read(move |reader| Ok::<_, Error>(ledger::by_request(reader, id)?)).await?;
+    let read = move |reader: &mut Reader<'_>| {
+        Ok::<_, Error>((ledger::by_request(reader, id)?, accounts::names(reader)?))
+    };
+    let (events, names) = app.db.read(read).await?;
     let ban = app.bans.get(record.client.block());
     let never = app.status().never_block;
     let content = RequestPage {
@@ -77,7 +81,7 @@ pub async fn page(State(app): State<App>, view: View, Path(id): Path<String>) ->
         }),
         protected: AddressList::parse(&never).is_ok_and(|list| list.contains(record.client.get())),
         similar: similar(&record),
-        events: events.iter().map(|(number, event)| EventLine::new(*number, event)).collect(),
+        events: events.iter().map(|(number, event)| EventLine::new(*number, event, &names)).collect(),
         icons: icons(),
     };
     view.page("One request", rows::EXPLORE, &content)
