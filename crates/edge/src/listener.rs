@@ -244,7 +244,8 @@ async fn serve_connection(
         connection.close_for("connections.too_many");
         return Ok(());
     };
-    let tls = acceptor.accept(tcp).await?;
+    // Each stage in a box of its own: together they would be as large as the largest, for as long as the connection lives.
+    let tls = Box::pin(acceptor.accept(tcp)).await?;
     let (_, session) = tls.get_ref();
     if crate::certificates::tls::is_challenge(session) {
         // RFC 8737 3: the handshake was the answer.
@@ -258,7 +259,11 @@ async fn serve_connection(
     };
     let tunnel = crate::tunnel::Slot::default();
     let peer = Peer { address: client, tls: version, connection: connection.clone(), tunnel };
-    let result = if http2 { serve_http2(core, tls, peer).await } else { serve_http1(core, tls, peer).await };
+    let result = if http2 {
+        Box::pin(serve_http2(core, tls, peer)).await
+    } else {
+        Box::pin(serve_http1(core, tls, peer)).await
+    };
     drop(place);
     result
 }
@@ -271,7 +276,10 @@ async fn serve_http1(core: &Rc<Core>, tls: TlsStream<TcpStream>, peer: Peer) -> 
     let service = service_fn({
         let (core, peer) = (core.clone(), peer.clone());
         // Counted in here and not inside of the future: the guard must know of the request before hyper reads on.
-        move |request| serve::serve(core.clone(), peer.clone(), peer.connection.begin_request(), request)
+        // Boxed, because hyper moves it about, and keeps room for it on idle connections.
+        move |request| {
+            Box::pin(serve::serve(core.clone(), peer.clone(), peer.connection.begin_request(), request))
+        }
     });
     let served = hyper::server::conn::http1::Builder::new()
         .half_close(false)
@@ -314,7 +322,10 @@ async fn serve_http2(core: &Rc<Core>, tls: TlsStream<TcpStream>, peer: Peer) -> 
     let service = service_fn({
         let (core, peer) = (core.clone(), peer.clone());
         // Counted in here and not inside of the future: the guard must know of the request before hyper reads on.
-        move |request| serve::serve(core.clone(), peer.clone(), peer.connection.begin_request(), request)
+        // Boxed, because hyper moves it about, and keeps room for it on idle connections.
+        move |request| {
+            Box::pin(serve::serve(core.clone(), peer.clone(), peer.connection.begin_request(), request))
+        }
     });
     let header_list = u32::try_from(live.limits.head_bytes).unwrap_or(u32::MAX);
     let mut builder = hyper::server::conn::http2::Builder::new(LocalExecutor);

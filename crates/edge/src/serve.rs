@@ -118,7 +118,7 @@ impl Exchange<'_> {
     async fn run(mut self, request: Request<Incoming>) -> Response<EdgeBody> {
         match self.steps(request).await {
             Ok(response) => self.finish(response),
-            Err(stopped) => self.stopped(stopped).await,
+            Err(stopped) => Box::pin(self.stopped(stopped)).await,
         }
     }
 
@@ -145,7 +145,7 @@ impl Exchange<'_> {
         if let Some(own) =
             self.core.shared.stages.own.as_ref().filter(|o| o.takes(&target.host, &target.path))
         {
-            return self.own(own, parts, &mut body).await;
+            return Box::pin(self.own(own, parts, &mut body)).await;
         }
         // inspect: closed on a verdict, open (and told) when the engine itself fails.
         let mut inspection = inspection::Inspection::begin(self.core, &route.policy);
@@ -376,7 +376,8 @@ impl Exchange<'_> {
             let pooled = if fresh_only { None } else { self.core.pool.take(&server, use_for) };
             let wire = match pooled {
                 Some(wire) => wire,
-                None => match server.connect(self.live.connect_timeout).await {
+                // Boxed: rare, and the largest part of all.
+                None => match Box::pin(server.connect(self.live.connect_timeout)).await {
                     Ok(wire) => wire,
                     Err(error) => {
                         self.core.shared.note_health(&server, server.health.failed(), error.code());
