@@ -54,7 +54,7 @@ impl Options {
         if self.self_check {
             vec![Kind::Nginx, Kind::NginxAgain]
         } else {
-            vec![Kind::Nginx, Kind::StorewardPlain, Kind::StorewardInspecting]
+            vec![Kind::Nginx, Kind::NginxLogging, Kind::StorewardPlain, Kind::StorewardInspecting]
         }
     }
 }

@@ -143,7 +143,8 @@ fn as_json(about: &About, samples: &Samples) -> serde_json::Value {
             json!({ "server": kind.name(), "kb_a_connection": spread.median, "least": spread.least, "most": spread.most })
         })
     };
-    let kinds = [Kind::Nginx, Kind::NginxAgain, Kind::StorewardPlain, Kind::StorewardInspecting];
+    let kinds =
+        [Kind::Nginx, Kind::NginxAgain, Kind::NginxLogging, Kind::StorewardPlain, Kind::StorewardInspecting];
     json!({
         "version": 1,
         "surroundings": surroundings(about),

@@ -14,6 +14,8 @@ use super::{loads, usage};
 pub enum Kind {
     Nginx,
     NginxAgain,
+    /// It writes down each request, as Storeward always does.
+    NginxLogging,
     StorewardPlain,
     StorewardInspecting,
 }
@@ -23,6 +25,7 @@ impl Kind {
         match self {
             Kind::Nginx => "nginx",
             Kind::NginxAgain => "nginx again",
+            Kind::NginxLogging => "nginx, access log",
             Kind::StorewardPlain => "storeward, inspect off",
             Kind::StorewardInspecting => "storeward, inspect block",
         }
@@ -42,7 +45,11 @@ impl Contender {
         let folder = stage.file(&format!("server-{port}"));
         fs::create_dir_all(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
         let process = match kind {
-            Kind::Nginx | Kind::NginxAgain => start_nginx(&folder, &proxy_config(stage, port), port)?,
+            Kind::Nginx | Kind::NginxAgain => start_nginx(&folder, &proxy_config(stage, port, "off"), port)?,
+            Kind::NginxLogging => {
+                let log = format!("{}/access.log combined buffer=64k flush=1s", folder.display());
+                start_nginx(&folder, &proxy_config(stage, port, &log), port)?
+            }
             Kind::StorewardPlain => start_storeward(stage, &folder, port, "off")?,
             Kind::StorewardInspecting => start_storeward(stage, &folder, port, "block")?,
         };
@@ -147,11 +154,11 @@ pub fn start_upstream(stage: &Path, port: u16) -> Result<Process, String> {
          server {{ listen 127.0.0.1:{port}; root {}; }}\n",
         root.display()
     );
-    start_nginx(&folder, &nginx_config(&folder, &http), port)
+    start_nginx(&folder, &nginx_config(&folder, "off", &http), port)
 }
 
-/// One worker in the foreground, no access log, connections that live as long as the bench.
-fn nginx_config(folder: &Path, http: &str) -> String {
+/// One worker in the foreground, connections that live as long as the bench.
+fn nginx_config(folder: &Path, access_log: &str, http: &str) -> String {
     let places: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
         .iter()
         .map(|name| format!("{name}_temp_path {}/{name};\n", folder.display()))
@@ -159,7 +166,7 @@ fn nginx_config(folder: &Path, http: &str) -> String {
     format!(
         "daemon off;\nworker_processes 1;\nworker_rlimit_nofile 16384;\npid {0}/nginx.pid;\nerror_log stderr warn;\n\
          events {{ worker_connections 8192; multi_accept on; use epoll; }}\n\
-         http {{\n{places}access_log off;\nserver_tokens off;\ntcp_nodelay on;\n\
+         http {{\n{places}access_log {access_log};\nserver_tokens off;\ntcp_nodelay on;\n\
          keepalive_timeout 75s;\nkeepalive_requests 10000000;\n{http}}}\n",
         folder.display()
     )
@@ -167,7 +174,7 @@ fn nginx_config(folder: &Path, http: &str) -> String {
 
 /// As a good administrator would write it: connections to the shop are kept, sessions are cached, and answers go
 /// through memory, not through files.
-fn proxy_config(stage: &Stage, port: u16) -> String {
+fn proxy_config(stage: &Stage, port: u16, access_log: &str) -> String {
     let http = format!(
         "upstream shop {{ server 127.0.0.1:{upstream}; keepalive 128; keepalive_requests 10000000; }}\n\
          server {{\nlisten 127.0.0.1:{port} ssl http2 backlog=4096;\nserver_name localhost;\n\
@@ -183,7 +190,7 @@ fn proxy_config(stage: &Stage, port: u16) -> String {
         certificate = stage.file("certificate.pem").display(),
         key = stage.file("key.pem").display(),
     );
-    nginx_config(&stage.file(&format!("server-{port}")), &http)
+    nginx_config(&stage.file(&format!("server-{port}")), access_log, &http)
 }
 
 fn start_storeward(stage: &Stage, folder: &Path, port: u16, inspect: &str) -> Result<Process, String> {
