@@ -10,8 +10,10 @@
   };
   const named = (list) => (list || []).map((one) => ({ ...one, id: bytes(one.id) }));
 
-  // A challenge from our side, for this form.
-  const ask = async (form) => {
+  // A challenge from our side, for this form. One after the other: the last one asked for is the one that counts.
+  let asked = Promise.resolve();
+  const ask = (form) => (asked = asked.catch(() => {}).then(() => request(form)));
+  const request = async (form) => {
     const body = new URLSearchParams({ csrf: form.elements.csrf.value });
     if (form.elements.next) body.set("next", form.elements.next.value);
     const answer = await fetch(form.dataset.options, { method: "POST", body, headers: { accept: "application/json" } });
@@ -48,12 +50,14 @@
   let waiting = null;
   const offer = async (form) => {
     const can = PublicKeyCredential.isConditionalMediationAvailable;
-    if (!can || !(await can.call(PublicKeyCredential))) return;
     waiting = new AbortController();
+    const { signal } = waiting;
+    if (!can || !(await can.call(PublicKeyCredential)) || signal.aborted) return;
     const options = await ask(form);
-    send(form, await get(options, { mediation: "conditional", signal: waiting.signal }));
+    if (!signal.aborted) send(form, await get(options, { mediation: "conditional", signal }));
   };
 
+  for (const note of document.querySelectorAll("[data-passkey-none]")) note.hidden = true;
   for (const form of document.querySelectorAll("form[data-passkey]")) {
     const fault = form.querySelector("[data-passkey-fault]");
     form.hidden = false;
