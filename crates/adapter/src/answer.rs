@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::cookie::{CookieLine, name_fits};
-use crate::model::{Adapter, Door, Probe, Subject};
+use crate::model::{Adapter, Door, Probe, SignOut, SignedIn, Subject};
 use crate::text;
 
 /// What the cookies of one answer say.
@@ -78,6 +78,53 @@ impl Probe {
             }
             None => ProbeAnswer::Unclear,
         }
+    }
+}
+
+impl SignedIn {
+    /// Whom the session's cookies name, where the file says that a cookie does. `None` where only the probe can tell;
+    /// `Some(None)` when nobody is signed in.
+    pub fn of_cookies<'c>(
+        &self,
+        cookies: impl Iterator<Item = (&'c str, &'c str)>,
+    ) -> Option<Option<String>> {
+        let rule = self.cookie.as_ref()?;
+        let subject = rule.subject.as_ref()?;
+        let mut named = cookies.filter(|(name, _)| name_fits(&rule.name, name)).peekable();
+        if named.peek().is_none() {
+            return Some(None);
+        }
+        // A cookie that is there and names nobody: the probe, if there is one, must tell.
+        named.find_map(|(_, value)| subject.find(value)).map(Some)
+    }
+}
+
+impl SignOut {
+    /// The target to ask for.
+    pub fn target(&self) -> String {
+        let mut target = self.path.clone();
+        for (at, (name, value)) in self.query.iter().enumerate() {
+            let value = if value == "*" { "" } else { value.as_str() };
+            target.push_str(&format!("{}{name}={value}", if at == 0 { '?' } else { '&' }));
+        }
+        target
+    }
+
+    /// The hidden fields of the page whose form signs out, as a form's body.
+    pub fn form(page: &str) -> String {
+        let mut form = String::new();
+        for input in text::inputs(page).take(200) {
+            let of = |wanted: &str| input.iter().find(|(name, _)| name == wanted).map(|(_, v)| v.as_str());
+            if let (Some("hidden"), Some(name)) = (of("type"), of("name")) {
+                let pair =
+                    format!("{}={}", text::encode(name), text::encode(of("value").unwrap_or_default()));
+                if !form.split('&').any(|known| known == pair) {
+                    form.push_str(if form.is_empty() { "" } else { "&" });
+                    form.push_str(&pair);
+                }
+            }
+        }
+        form
     }
 }
 

@@ -48,6 +48,15 @@ impl Adapter {
         self.sensitive.iter().any(|place| place.covers(asked.method, asked.path, asked.query))
     }
 
+    /// Whether the shop signs somebody out here.
+    pub fn is_sign_out(&self, asked: &Asked<'_>) -> bool {
+        self.sign_out.as_ref().is_some_and(|out| {
+            out.method.eq_ignore_ascii_case(asked.method)
+                && place::is(&out.path, asked.path)
+                && place::has_parameters(&out.query, asked.query.unwrap_or_default())
+        })
+    }
+
     /// Whether only staff have business here.
     pub fn is_back_office(&self, path: &str) -> bool {
         let covers = |paths: &[String]| paths.iter().any(|p| place::below(p, path));

@@ -26,5 +26,6 @@ pub use door::{Asked, Login};
 pub use error::AdapterError;
 pub use known::{KNOWN, by_name, for_platform};
 pub use model::{
-    Adapter, BodyKind, Cookies, Door, DoorKind, FORMAT, Probe, SignOut, SignedIn, Staff, Subject, TokenAnswer,
+    Adapter, AddressPage, BodyKind, Cookies, Door, DoorKind, FORMAT, Probe, SignOut, SignedIn, Staff,
+    Subject, TokenAnswer,
 };

@@ -132,6 +132,17 @@ pub struct SignedIn {
     /// A question to the shop, asked with the session's cookies.
     #[serde(default)]
     pub probe: Option<Probe>,
+    /// Pages that show the address on file where the probe does not: the first that does counts.
+    #[serde(default)]
+    pub address: Vec<AddressPage>,
+}
+
+/// A page of the account that shows the e-mail address on file.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AddressPage {
+    pub path: String,
+    pub email: Subject,
 }
 
 /// A cookie that only a signed-in browser has.
@@ -194,6 +205,9 @@ pub struct SignOut {
     #[serde(default = "post")]
     pub method: String,
     pub path: String,
+    /// Parameters without which the path is another page; `*` is any value.
+    #[serde(default)]
+    pub query: BTreeMap<String, String>,
     /// The page whose form signs out, where it carries a token; its hidden fields are sent along.
     #[serde(default)]
     pub form_page: Option<String>,
@@ -287,6 +301,11 @@ impl Adapter {
             if let Some(email) = &probe.email {
                 email.check("signed_in.probe.email")?;
             }
+        }
+        for (at, page) in self.signed_in.address.iter().enumerate() {
+            let place = format!("signed_in.address[{at}]");
+            check_path(&page.path).map_err(|what| AdapterError::new(format!("{place}.path"), what))?;
+            page.email.check(&format!("{place}.email"))?;
         }
         Ok(())
     }

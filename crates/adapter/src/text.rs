@@ -20,6 +20,19 @@ pub(crate) fn decode(raw: &[u8], plus: u8) -> String {
     String::from_utf8(out).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned())
 }
 
+/// Percent-encoding for a form's body.
+pub(crate) fn encode(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}
+
 /// The pairs of `application/x-www-form-urlencoded`.
 pub(crate) fn form_fields(raw: &[u8]) -> impl Iterator<Item = (String, String)> + '_ {
     raw.split(|b| *b == b'&').filter(|pair| !pair.is_empty()).take(1_000).map(|pair| {

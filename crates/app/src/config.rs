@@ -53,6 +53,8 @@ pub struct Config {
     pub sms: Option<SmsSection>,
     #[serde(default)]
     pub identity: Option<storeward_identity::Policy>,
+    #[serde(default)]
+    pub shield: Option<storeward_identity::ShieldSection>,
 }
 
 /// One name or several; the first is the canonical one.
@@ -191,7 +193,8 @@ impl Config {
         crate::mail::brand(self)?;
         crate::mail::mailer(self)?;
         crate::mail::gateway(self)?;
-        crate::identity::check(self)
+        crate::identity::check(self)?;
+        crate::shield::check(self)
     }
 }
 

@@ -86,6 +86,12 @@ pub fn template(domains: &[String], upstream: &str, found: &platform::Found) -> 
             line(&format!("colour = {}", quoted(colour)));
         }
     }
+    if let Some(adapter) = crate::shield::adapter_of(found.platform) {
+        out.push_str(
+            "\n# A second factor in front of the shop's own sign-in; needs [identity] and [mail].\n",
+        );
+        out.push_str(&format!("# [shield]\n# adapter = {}\n", quoted(adapter)));
+    }
     out.push_str(routes_of(found.platform));
     out
 }

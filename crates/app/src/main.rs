@@ -26,6 +26,7 @@ mod passwords;
 mod platform;
 mod reload;
 mod run;
+mod shield;
 mod staff;
 mod telemetry;
 

@@ -83,6 +83,7 @@ pub struct Running {
     jobs: Runner,
     outbox: Outbox,
     identity: Option<Identity>,
+    shield: Option<crate::shield::Running>,
     ledger_watch: LedgerWatch,
     telemetry: Option<Telemetry>,
     stopper: Stopper,
@@ -111,6 +112,7 @@ impl Running {
         let outbox = crate::mail::outbox(&opened)?;
         let passwords = crate::passwords::start(&opened)?;
         let (identity, own) = crate::identity::start(&opened, &outbox, &passwords)?.unzip();
+        let shield = crate::shield::prepare(&opened, identity.as_ref())?;
         let shared = Arc::new(Shared {
             live: ArcSwap::from_pointee(Snapshot::build(&config.edge(), None).context("storeward.toml")?),
             engine: Arc::new(Engine::with_own_rules().context("the inspection rules")?),
@@ -124,11 +126,12 @@ impl Running {
             rates: Rates::default(),
             inspection_failures: std::sync::atomic::AtomicU64::new(0),
             ready: std::sync::atomic::AtomicBool::new(false),
-            stages: Stages { own, ..Stages::default() },
+            stages: Stages { own, session: shield.as_ref().map(crate::shield::Prepared::stage) },
         });
         let tls = tls::server_config(certificates.clone()).context("TLS")?;
         let workers = config.edge.workers();
         let edge = Edge::start(shared, &config.listen, tls, workers, &stop).doing("the front door")?;
+        let shield = shield.map(|s| s.start(edge.shared().clone(), &runtime, &stop)).transpose()?;
         let console = console::start(console::Parts {
             opened: &opened,
             access: access.reader(),
@@ -159,6 +162,7 @@ impl Running {
             jobs,
             outbox,
             identity,
+            shield,
             ledger_watch,
             telemetry,
             stopper,
@@ -276,6 +280,9 @@ impl Running {
         self.say(system::Stopped { reason: "signal".to_owned() });
         self.stopper.stop();
         self.edge.join();
+        if let Some(shield) = self.shield {
+            shield.finish(&self.runtime);
+        }
         drop(self.console);
         self.runtime.block_on(self.jobs.stop(jobs::GRACE));
         self.access.flush();
@@ -311,6 +318,7 @@ fn fixed_parts(before: &Config, after: &Config) -> Done {
         ("certificates", format!("{:?}", before.certificates) == format!("{:?}", after.certificates)),
         ("telemetry", telemetry::is_same(before.telemetry.as_ref(), after.telemetry.as_ref())),
         ("identity", crate::identity::is_same(before.identity.as_ref(), after.identity.as_ref())),
+        ("shield", before.shield == after.shield),
         ("mail", before.mail == after.mail),
         ("sms", before.sms == after.sms),
     ];

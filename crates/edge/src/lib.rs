@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 pub mod access;
+pub mod asking;
 pub mod bans;
 pub mod body;
 pub mod canonical;

@@ -6,7 +6,7 @@
 //! was made for, within ten minutes and five tries; the session's token changes with every change of assurance; a way
 //! back into an account never goes round its second factor; an address without an account is answered as one with;
 //! personal data is sealed, and found by keyed marks.
-//! **Never** staff's accounts, the shop's own cookies (the shield has those), personal data in an event or an address.
+//! **Never** staff's accounts, a cookie of the shop in a browser where the shield stands, personal data in an event or an address.
 //! **Emits** `identity.*`.
 #![forbid(unsafe_code)]
 
@@ -20,6 +20,7 @@ mod model;
 mod outbox;
 mod pages;
 mod passwords;
+mod shield;
 mod sql;
 mod state;
 mod texts;
@@ -28,6 +29,8 @@ mod tokens;
 mod verbs;
 mod visit;
 
+pub use storeward_adapter::Adapter;
+
 pub use config::{ConfigFault, Font, Policy, SecondFactor, Theme};
 pub use error::Error;
 pub use gate::Need as Access;
@@ -35,11 +38,12 @@ pub use letter::{Letter, LetterKind, Post, RecordedPost};
 pub use model::{DeviceId, FactorId, FactorKind, Level, Proof, SessionId};
 pub use outbox::OutboxPost;
 pub use pages::{CHANGE_PASSWORD, Logo};
+pub use shield::{HANDLE_COOKIE, Shield, ShieldParts, ShieldSection, StaffPolicy, WhenUnclear};
 pub use sql::STATEMENTS;
 pub use state::{Door, Purpose, ReturnTo};
 pub use tokens::{DEVICE_COOKIE, FLOW_COOKIE, FlowToken, SESSION_COOKIE, SessionToken};
 pub use verbs::current::CurrentSession;
-pub use verbs::shield::{Decision, Outcome, Passed, ShopAccount, Signals};
+pub use verbs::shield::{Decision, Outcome, Passed, ShopAccount, Signals, Unprovable};
 pub use verbs::{Identity, IdentityParts};
 pub use visit::Visit;
 
@@ -54,5 +58,10 @@ pub const MIGRATIONS: &[storeward_store::Migration] = &[
         domain: "identity",
         number: 2,
         sql: include_str!("../migrations/0002_shop_history.sql"),
+    },
+    storeward_store::Migration {
+        domain: "identity",
+        number: 3,
+        sql: include_str!("../migrations/0003_shop_session.sql"),
     },
 ];

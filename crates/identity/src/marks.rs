@@ -67,6 +67,7 @@ pub enum Field {
     Secret,
     State,
     History,
+    Jar,
 }
 
 /// Seals and opens values of one row.
@@ -108,6 +109,7 @@ fn place(row: &str, field: Field) -> String {
         Field::Label => "label",
         Field::Secret => "secret",
         Field::State => "state",
+        Field::Jar => "jar",
         Field::History => "history",
     };
     format!("identity/{row}.{field}")

@@ -14,6 +14,7 @@ pub mod factor;
 pub mod flow;
 pub mod history;
 pub mod session;
+pub mod shop_session;
 
 /// Every statement of this crate, for the test that prepares them on both engines.
 pub const STATEMENTS: &[&[&str]] = &[
@@ -24,4 +25,5 @@ pub const STATEMENTS: &[&[&str]] = &[
     flow::STATEMENTS,
     history::STATEMENTS,
     session::STATEMENTS,
+    shop_session::STATEMENTS,
 ];

@@ -27,6 +27,7 @@ statements! {
     LOCK = "UPDATE customer_account SET locked_at = $2 WHERE id = $1 AND locked_at IS NULL";
     UNLOCK = "UPDATE customer_account SET locked_at = NULL WHERE id = $1 AND locked_at IS NOT NULL";
     SET_EMAIL = "UPDATE customer_account SET email_mark = $2, email_sealed = $3, email_confirmed_at = $4 WHERE id = $1";
+    MOVE_SHOP = "UPDATE customer_account SET shop_mark = $2, shop_subject_sealed = $3 WHERE id = $1";
     REFRESH_EMAIL = "UPDATE customer_account SET email_sealed = $2 WHERE id = $1";
 }
 
@@ -77,6 +78,11 @@ pub fn insert(tx: &mut Tx<'_>, account: &NewAccount) -> Result<(), Error> {
         account.created_at,
     ];
     tx.execute(INSERT, values).map(drop)
+}
+
+/// The shop's name for the account is another one now.
+pub fn move_shop(tx: &mut Tx<'_>, id: CustomerId, mark: &str, sealed: &[u8]) -> Result<(), Error> {
+    tx.execute(MOVE_SHOP, params![id, mark, sealed]).map(drop)
 }
 
 pub fn by_id(reader: &mut Reader<'_>, id: CustomerId) -> Result<Option<Sealed>, Error> {

@@ -54,15 +54,7 @@ impl Identity {
         let idle_since = now.minus(shared.policy().idle());
         let found = shared.db.read(move |reader| sql::session::by_token(reader, &hash, now, idle_since));
         let Some(row) = found.await? else { return Ok(None) };
-        if now.since(row.seen_at) >= SEEN_STEP {
-            let id = row.id;
-            let touched = shared.db.write(move |tx| -> Result<(), Error> {
-                sql::session::touch(tx, id, now)?;
-                tx.commit_silent("when a session was last seen is no fact to keep");
-                Ok(())
-            });
-            touched.await?;
-        }
+        self.touch(&row, now).await?;
         self.opened(row).await
     }
 
@@ -76,6 +68,31 @@ impl Identity {
             Some(row) => self.opened(row).await,
             None => Ok(None),
         }
+    }
+
+    /// As [`Identity::session_by_id`], for the shield: the browser shops on, so the session is not idle.
+    pub(crate) async fn keep_session(&self, id: SessionId) -> Result<Option<CurrentSession>, Error> {
+        let shared = &self.0;
+        let now = shared.now();
+        let idle_since = now.minus(shared.policy().idle());
+        let found =
+            shared.db.read(move |reader: &mut Reader<'_>| sql::session::by_id(reader, id, now, idle_since));
+        let Some(row) = found.await? else { return Ok(None) };
+        self.touch(&row, now).await?;
+        self.opened(row).await
+    }
+
+    async fn touch(&self, row: &SessionRow, now: Timestamp) -> Result<(), Error> {
+        if now.since(row.seen_at) < SEEN_STEP {
+            return Ok(());
+        }
+        let id = row.id;
+        let touched = self.0.db.write(move |tx| -> Result<(), Error> {
+            sql::session::touch(tx, id, now)?;
+            tx.commit_silent("when a session was last seen is no fact to keep");
+            Ok(())
+        });
+        touched.await
     }
 
     async fn opened(&self, row: SessionRow) -> Result<Option<CurrentSession>, Error> {

@@ -17,6 +17,7 @@ use storeward_web::http::HeaderValue;
 use super::Identity;
 use super::grant::{Grant, Granted, Trust};
 use super::risk::Ask;
+use crate::config::SecondFactor;
 use crate::error::Error;
 use crate::marks::Field;
 use crate::model::{Email, Level, Proof, SessionId};
@@ -44,6 +45,16 @@ pub struct Signals {
     pub return_to: Option<ReturnTo>,
     /// Why more should be asked for, in stable words such as `breached_password`. Any reason asks for a second factor.
     pub reasons: Vec<String>,
+    pub unprovable: Unprovable,
+}
+
+/// What happens to somebody who should show more, and has nothing to show: no factor, and no address on file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Unprovable {
+    #[default]
+    Admit,
+    /// Where the policy asks everybody, or whoever is at risk, for a second factor.
+    Refuse,
 }
 
 /// What happens to the shop's session.
@@ -143,6 +154,13 @@ impl Identity {
             shared.db.write(move |tx| tx.append(actor, None, fact.clone()).map(drop)).await?;
             return Ok(Decision::Refuse);
         }
+        let asks = matches!(shared.policy().customers, SecondFactor::Risk | SecondFactor::Required);
+        if asks && signals.unprovable == Unprovable::Refuse && means.offers().is_empty() {
+            let reason = "nothing_to_show".to_owned();
+            let fact = CustomerSignInFailed { customer: Some(customer), reason };
+            shared.db.write(move |tx| tx.append(actor, None, fact.clone()).map(drop)).await?;
+            return Ok(Decision::Refuse);
+        }
         let device = shared.known_device(visit, &means.account).await?;
         let mut reasons = signals.reasons;
         let mut passkey_only = false;
@@ -211,10 +229,33 @@ impl Identity {
 
     /// The person changed their address in the shop, in a session that had just proved everything.
     pub async fn follow_shop_address(&self, customer: CustomerId, address: &str) -> Result<(), Error> {
-        match Email::parse(address) {
-            Ok(email) => self.set_shop_address(customer, &email).await,
-            Err(_) => Ok(()),
+        let Ok(email) = Email::parse(address) else { return Ok(()) };
+        let known = self.0.account(customer).await?.ok_or(Error::NoAccount)?.email;
+        if known.as_ref() == Some(&email) { Ok(()) } else { self.set_shop_address(customer, &email).await }
+    }
+
+    /// The shop calls the same person by another name now. False when that name is somebody else's already.
+    pub async fn move_shop_account(&self, customer: CustomerId, subject: &str) -> Result<bool, Error> {
+        let shared = &self.0;
+        let mark = shared.marks.shop(subject);
+        let sealed = shared.vault.seal_of_account(subject, customer, Field::ShopSubject, &*shared.entropy);
+        let written = shared.db.write(move |tx| -> Result<(), Error> {
+            sql::account::move_shop(tx, customer, &mark, &sealed)?;
+            tx.append(Actor::Customer { id: customer }, None, ShopAccountLinked { customer })?;
+            Ok(())
+        });
+        match written.await {
+            Ok(()) => Ok(true),
+            Err(Error::Store(storeward_store::Error::Constraint { kind: Constraint::Unique, .. })) => {
+                Ok(false)
+            }
+            Err(error) => Err(error),
         }
+    }
+
+    /// Somebody gave the shop a password that it did not take.
+    pub fn note_shop_refusal(&self, visit: &Visit, typed: &str) {
+        self.0.note_pressure(visit, typed);
     }
 
     async fn set_shop_address(&self, customer: CustomerId, email: &Email) -> Result<(), Error> {

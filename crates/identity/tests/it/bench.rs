@@ -242,7 +242,7 @@ impl Browser<'_> {
         Answer { status: head.status, headers: head.headers, body: String::from_utf8(body.to_vec()).unwrap() }
     }
 
-    fn keep_cookies(&mut self, headers: &HeaderMap) {
+    pub fn keep_cookies(&mut self, headers: &HeaderMap) {
         for line in headers.get_all("set-cookie") {
             let pair = line.to_str().unwrap().split(';').next().unwrap();
             let (name, value) = pair.split_once('=').unwrap();

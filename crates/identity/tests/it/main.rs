@@ -1,8 +1,10 @@
 //! Customers' accounts through the pages' door, on both engines.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
+mod behind;
 mod bench;
 mod mistakes;
 mod pages;
+mod shield;
 mod sign_up;
 mod ways;

@@ -1,0 +1,169 @@
+//! The step-up shield: stands in front of the shop's own sign-in, and the shop need not change.
+//!
+//! The browser never holds the shop's session, only a handle of ours; the shop's cookies stay in a jar here. Whoever
+//! signs in at the shop, by whatever door, is seen by what the shop answers, and waits until the accounts' rules are met.
+//!
+//! ```text
+//!            signed in at the shop          second factor, or none needed
+//! Anonymous ───────────────────► Pending ───────────────────────────────► Active    (each time another handle)
+//!     ▲                             │ ten minutes, refused, given up         │ signed out, ended by the person
+//!     └──── jar emptied, shop asked to sign out ◄───────────────────────────┘
+//! ```
+
+mod answers;
+mod crossing;
+mod decide;
+mod handles;
+mod jar;
+mod section;
+mod shop;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use storeward_adapter::Adapter;
+use storeward_base::{Actor, ClientIp, RequestId, Timestamp};
+use storeward_events::identity::CustomerSignInFailed;
+use storeward_host::{AskShop, RequestHead, SessionExchange, SessionStage, Stop};
+use storeward_web::http::HeaderMap;
+
+use crate::error::Error;
+use crate::verbs::Identity;
+use crossing::Crossing;
+use handles::Handles;
+use shop::Asker;
+
+pub use handles::HANDLE_COOKIE;
+pub use section::{ShieldSection, StaffPolicy, WhenUnclear};
+
+/// A sign-in at the shop waits for its second factor no longer than this.
+const WAITS: Duration = Duration::from_secs(10 * 60);
+/// How often jars are written that changed a little.
+const FLUSH_EVERY: Duration = Duration::from_secs(5);
+/// How often what ran out is looked for.
+const SWEEP_EVERY: u32 = 6;
+/// One kind of alarm goes into the ledger this often.
+const ALARM_STEP: Duration = Duration::from_secs(10);
+
+/// What the app hands over.
+pub struct ShieldParts {
+    pub identity: Identity,
+    pub adapter: Adapter,
+    pub section: ShieldSection,
+    pub shop: Arc<dyn AskShop>,
+}
+
+/// The shield. Clones share everything.
+#[derive(Clone)]
+pub struct Shield(Arc<Guard>);
+
+/// What all crossings share.
+pub(crate) struct Guard {
+    pub identity: Identity,
+    pub adapter: Adapter,
+    pub section: ShieldSection,
+    pub shop: Arc<dyn AskShop>,
+    pub handles: Handles,
+    refused_told_at: AtomicI64,
+    unclear_told_at: AtomicI64,
+}
+
+/// What staff are told of, each kind at most once in a while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Alarm {
+    /// A password, or something like it, at a door for programs.
+    DoorForPrograms,
+    /// The shop's answers do not say who is signed in.
+    Unclear,
+}
+
+impl Shield {
+    pub fn new(parts: ShieldParts) -> Self {
+        let ShieldParts { identity, adapter, section, shop } = parts;
+        let handles = Handles::new(identity.clone());
+        let (refused_told_at, unclear_told_at) = (AtomicI64::new(0), AtomicI64::new(0));
+        Shield(Arc::new(Guard {
+            identity,
+            adapter,
+            section,
+            shop,
+            handles,
+            refused_told_at,
+            unclear_told_at,
+        }))
+    }
+
+    /// Writes down what changed and ends what waited too long, until the stop; then writes once more.
+    pub async fn keep(&self, stop: Stop) {
+        let mut rounds = 0u32;
+        loop {
+            let stops = tokio::select! {
+                () = stop.stopping() => true,
+                () = tokio::time::sleep(FLUSH_EVERY) => false,
+            };
+            // A database that is away now is asked again in the next round; sign-ins tell of it themselves.
+            let _ = self.flush().await;
+            if stops {
+                return;
+            }
+            rounds = rounds.wrapping_add(1);
+            if rounds.is_multiple_of(SWEEP_EVERY) {
+                let _ = self.sweep().await;
+            }
+        }
+    }
+
+    /// Writes what changed.
+    pub async fn flush(&self) -> Result<(), Error> {
+        self.0.handles.flush().await
+    }
+
+    /// Ends what waited for ten minutes: the shop is asked to sign it out. Forgets what ran out.
+    pub async fn sweep(&self) -> Result<(), Error> {
+        let guard = &self.0;
+        let now = guard.identity.0.now();
+        let host = guard.identity.0.shop_names.first().cloned().unwrap_or_default();
+        for entry in guard.handles.waiting_since(now.minus(WAITS)).await? {
+            let nobody = ClientIp::new(std::net::Ipv4Addr::LOCALHOST.into());
+            let id = RequestId::at(now, &*guard.identity.0.entropy);
+            let asker = Asker::of(nobody, id, &host, &HeaderMap::new());
+            let _deciding = entry.deciding.lock().await;
+            // It may have been met while we waited.
+            if entry.lock().jar.pending_since().is_some() {
+                guard.end(&entry, &asker).await?;
+            }
+        }
+        guard.handles.forget().await
+    }
+}
+
+impl SessionStage for Shield {
+    fn enter(&self, head: &RequestHead<'_>) -> Option<Box<dyn SessionExchange>> {
+        Some(Box::new(Crossing::new(self.0.clone(), head)))
+    }
+}
+
+impl Guard {
+    /// Tells staff, unless they were told of the same a moment ago.
+    pub async fn alarm(&self, alarm: Alarm, client: ClientIp) {
+        let (told_at, reason) = match alarm {
+            Alarm::DoorForPrograms => (&self.refused_told_at, "door_for_programs"),
+            Alarm::Unclear => (&self.unclear_told_at, "shop_unclear"),
+        };
+        let shared = &self.identity.0;
+        let now = shared.now();
+        let last = told_at.load(Ordering::SeqCst);
+        let is_new = last == 0 || now.since(Timestamp::from_micros(last)) >= ALARM_STEP;
+        if !is_new || told_at.swap(now.micros(), Ordering::SeqCst) != last {
+            return;
+        }
+        let actor: Actor = shared.stranger(client);
+        let fact = CustomerSignInFailed { customer: None, reason: reason.to_owned() };
+        // The request is answered the same whether this could be written or not.
+        let _ = shared
+            .db
+            .write(move |tx| -> Result<(), Error> { Ok(tx.append(actor, None, fact.clone()).map(drop)?) })
+            .await;
+    }
+}

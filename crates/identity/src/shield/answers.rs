@@ -1,0 +1,93 @@
+//! What the shield answers in the shop's place.
+
+use storeward_web::axum::body::Bytes;
+use storeward_web::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+
+/// How a refusal is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wants {
+    Page,
+    /// Problem details (RFC 9457).
+    Problem,
+}
+
+/// An answer in the shop's place.
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    pub status: StatusCode,
+    pub code: &'static str,
+    pub title: &'static str,
+    /// Where the person can do something about it.
+    pub challenge: Option<String>,
+}
+
+impl Refusal {
+    pub fn held(challenge: String) -> Self {
+        Refusal {
+            status: StatusCode::FORBIDDEN,
+            code: "identity.second_factor",
+            title: "Confirm that it is you",
+            challenge: Some(challenge),
+        }
+    }
+
+    pub const fn of(status: StatusCode, code: &'static str, title: &'static str) -> Self {
+        Refusal { status, code, title, challenge: None }
+    }
+
+    /// A page is led to where the person can go on; a program is told.
+    pub fn answer(&self, wants: Wants) -> Response<Bytes> {
+        match (&self.challenge, wants) {
+            (Some(place), Wants::Page) => {
+                let mut answer = Response::new(Bytes::new());
+                *answer.status_mut() = StatusCode::SEE_OTHER;
+                if let Ok(place) = HeaderValue::try_from(place) {
+                    answer.headers_mut().insert(header::LOCATION, place);
+                }
+                uncached(answer.headers_mut());
+                answer
+            }
+            (None, Wants::Page) => {
+                // The words are ours and constant: nothing of the request stands in it.
+                let page = format!(
+                    "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>{0}</title><h1>{0}</h1>\
+                     <p><a href=\"/\">Back to the shop</a></p></html>",
+                    self.title
+                );
+                self.told("text/html; charset=utf-8", page)
+            }
+            (_, Wants::Problem) => {
+                let mut problem = serde_json::json!({
+                    "type": "about:blank",
+                    "title": self.title,
+                    "status": self.status.as_u16(),
+                    "code": self.code,
+                });
+                if let (Some(place), Some(fields)) = (&self.challenge, problem.as_object_mut()) {
+                    fields.insert("challenge".to_owned(), place.clone().into());
+                }
+                self.told("application/problem+json", problem.to_string())
+            }
+        }
+    }
+
+    fn told(&self, kind: &'static str, body: String) -> Response<Bytes> {
+        let mut answer = Response::new(Bytes::from(body));
+        *answer.status_mut() = self.status;
+        let headers = answer.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        let policy = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
+        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+        uncached(headers);
+        answer
+    }
+}
+
+/// No cache on the way keeps an answer that sets a handle: it would hand one person's session to others.
+pub fn uncached(headers: &mut HeaderMap) {
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
+    for name in ["cdn-cache-control", "surrogate-control", "x-accel-expires", "expires", "age"] {
+        headers.remove(name);
+    }
+}

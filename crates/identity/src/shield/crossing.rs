@@ -1,0 +1,490 @@
+//! One request and its answer on their way past the shield.
+
+mod cookies;
+mod outward;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use storeward_adapter::{Asked, DoorKind, Login};
+use storeward_base::{ClientIp, RequestId, Secret};
+use storeward_host::{Later, Passage, RequestHead, Seen, SessionExchange};
+use storeward_seal::fingerprint::token_hash;
+use storeward_web::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+
+use super::answers::{Refusal, Wants, uncached};
+use super::decide::{Act, Cause, Verdict, no_flow};
+use super::handles::{Entry, HANDLE_COOKIE, Held};
+use super::jar::Phase;
+use super::shop::Asker;
+use super::{Alarm, Guard};
+use crate::error::Error;
+use crate::state::ReturnTo;
+use crate::visit::Visit;
+
+/// Of a form with a password. No shop's own is longer, and a longer one is refused.
+const FORM_BYTES: usize = 64 * 1024;
+/// An answer waits so long for a sign-in that is under way in the same session; then it is asked who is signed in.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// After a request that nobody waited for, the shop may still be at it for so long.
+const SUSPECT: Duration = Duration::from_secs(60);
+const BARRED: Duration = Duration::from_secs(10);
+/// Headers by which some shops take a request for one of another method.
+const OVERRIDES: [&str; 3] = ["x-http-method-override", "x-method-override", "x-http-method"];
+
+/// A browser's handle and what stands behind it.
+#[derive(Clone)]
+struct Handle {
+    token: String,
+    entry: Arc<Entry>,
+}
+
+pub struct Crossing {
+    guard: Arc<Guard>,
+    client: ClientIp,
+    id: RequestId,
+    method: Method,
+    path: String,
+    query: Option<String>,
+    authority: String,
+    wants: Wants,
+    /// The browser loads it as a part of a page.
+    is_part: bool,
+    is_static: bool,
+    /// A body that may hold a password has to be read.
+    reads_body: bool,
+    /// It may sign somebody in.
+    is_risky: bool,
+    door: Option<DoorKind>,
+    /// The name that was typed at a door.
+    typed: Option<Secret<String>>,
+    visit: Option<Visit>,
+    asker: Option<Asker>,
+    referer: Option<ReturnTo>,
+    held: Option<Handle>,
+    /// The shop gets no session with it, and its answer changes none.
+    is_without: bool,
+    /// The shop's session went along.
+    is_attached: bool,
+    may_move: bool,
+    is_decided: bool,
+    underway: Option<tokio::sync::OwnedRwLockWriteGuard<()>>,
+    /// For the answer to the browser.
+    cookies: Vec<HeaderValue>,
+}
+
+impl Crossing {
+    pub fn new(guard: Arc<Guard>, head: &RequestHead<'_>) -> Self {
+        let text = |name: &str| head.headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or("");
+        let asked = asked(head.method, head.path, head.query, head.headers);
+        let overrides = OVERRIDES.iter().any(|name| head.headers.contains_key(*name));
+        let is_risky = !head.method.is_safe() || overrides;
+        let is_static = guard.adapter.is_static(head.path) && !is_risky;
+        let reads_body = !is_static && !matches!(guard.adapter.knock(&asked), Login::None);
+        let parts = ["image", "style", "script", "font", "audio", "video", "manifest"];
+        Crossing {
+            is_risky,
+            is_part: parts.contains(&text("sec-fetch-dest")) && !is_risky,
+            client: head.client,
+            id: head.id,
+            method: head.method.clone(),
+            path: head.path.to_owned(),
+            query: head.query.map(str::to_owned),
+            authority: head.authority.to_owned(),
+            wants: if head.wants_problem { Wants::Problem } else { Wants::Page },
+            is_static,
+            reads_body,
+            guard,
+            door: None,
+            typed: None,
+            visit: None,
+            asker: None,
+            referer: None,
+            held: None,
+            is_without: false,
+            is_attached: false,
+            may_move: false,
+            is_decided: false,
+            underway: None,
+            cookies: Vec::new(),
+        }
+    }
+
+    async fn inward(&mut self, headers: &mut HeaderMap, body: Seen<'_>) -> Result<Passage, Error> {
+        let guard = self.guard.clone();
+        let token = HANDLE_COOKIE.read(headers).filter(|text| is_token(text)).map(str::to_owned);
+        self.visit = Some(Visit::new(self.client, headers));
+        self.asker = Some(Asker::of(self.client, self.id, &self.authority, headers));
+        self.referer = headers.get(header::REFERER).and_then(|v| self.place(v.to_str().ok()?));
+        let others = self.strip(headers);
+        if self.is_static {
+            self.is_without = true;
+            return Ok(Passage::On);
+        }
+        if let Some(refusal) = self.knock(headers, body).await {
+            return Ok(self.instead(&refusal));
+        }
+        if let Some(token) = token {
+            match guard.handles.find(&token).await? {
+                Held::Jar(entry) => {
+                    guard.handles.saw(&entry);
+                    self.held = Some(Handle { token, entry });
+                }
+                // Its answer could tell whether a password fits.
+                Held::Moved if self.is_risky => return Ok(self.again()),
+                Held::Moved => self.is_without = true,
+                Held::Nothing => {}
+            }
+        }
+        let Some(handle) = self.held.clone() else { return Ok(Passage::On) };
+        if let Some(passage) = self.admit(&handle.entry).await? {
+            return Ok(passage);
+        }
+        if self.is_without || self.held.is_none() {
+            return Ok(Passage::On);
+        }
+        let mut pairs = handle.entry.lock().jar.pairs_for(&self.path);
+        if !others.is_empty() {
+            pairs = if pairs.is_empty() { others } else { format!("{others}; {pairs}") };
+        }
+        match HeaderValue::try_from(pairs) {
+            Ok(line) if !line.is_empty() => headers.insert(header::COOKIE, line),
+            _ => None,
+        };
+        self.is_attached = true;
+        Ok(Passage::On)
+    }
+
+    /// What is before the door, if there is one. The password is looked at by nobody and kept nowhere.
+    async fn knock(&mut self, headers: &HeaderMap, body: Seen<'_>) -> Option<Refusal> {
+        if !self.reads_body {
+            return None;
+        }
+        if !body.complete {
+            let title = "The form is too large for a sign-in";
+            return Some(Refusal::of(StatusCode::PAYLOAD_TOO_LARGE, "identity.form_too_large", title));
+        }
+        let asked = asked(&self.method, &self.path, self.query.as_deref(), headers);
+        let door = self.guard.adapter.door(&asked, body.bytes)?;
+        self.door = Some(door.kind);
+        self.is_risky = true;
+        if door.is_for_programs() && !self.guard.section.lanes.contains(self.client.get()) {
+            self.guard.alarm(Alarm::DoorForPrograms, self.client).await;
+            self.wants = Wants::Problem;
+            let title = "Programs may not sign in here with a password";
+            return Some(Refusal::of(StatusCode::FORBIDDEN, "identity.door_closed", title));
+        }
+        if door.kind == DoorKind::SignIn {
+            let read = door.credentials(asked.content_type, body.bytes, asked.authorization);
+            self.typed = read.ok().map(|credentials| credentials.user);
+        }
+        None
+    }
+
+    /// Whether the request may go on with the jar's session. `Some` answers in the shop's place.
+    async fn admit(&mut self, entry: &Arc<Entry>) -> Result<Option<Passage>, Error> {
+        let guard = self.guard.clone();
+        let now = guard.identity.0.now();
+        if entry.is_suspect(now) {
+            self.is_risky = true;
+        }
+        if !self.method.is_safe() && entry.is_barred(now) {
+            let title = "One moment: an earlier request is not done yet";
+            let refusal = Refusal::of(StatusCode::SERVICE_UNAVAILABLE, "identity.one_at_a_time", title);
+            return Ok(Some(self.instead(&refusal)));
+        }
+        if self.is_risky && self.elevates() {
+            let alone = tokio::time::timeout(2 * PATIENCE, entry.underway.clone().write_owned()).await;
+            let Ok(alone) = alone else {
+                let title = "One moment: an earlier request is not done yet";
+                let refusal = Refusal::of(StatusCode::SERVICE_UNAVAILABLE, "identity.one_at_a_time", title);
+                return Ok(Some(self.instead(&refusal)));
+            };
+            self.underway = Some(alone);
+        }
+        if let Some(passage) = self.settle(entry).await? {
+            return Ok(Some(passage));
+        }
+        if self.is_without && self.is_risky {
+            let title = "The shop cannot sign you in at the moment";
+            let refusal = Refusal::of(StatusCode::SERVICE_UNAVAILABLE, "identity.unclear", title);
+            return Ok(Some(self.instead(&refusal)));
+        }
+        if self.is_without || self.held.is_none() {
+            return Ok(None);
+        }
+        let phase = entry.lock().jar.phase.clone();
+        let Phase::Active { customer, session, .. } = phase else { return Ok(None) };
+        if !guard.still_stands(entry, session, customer).await? {
+            let _deciding = entry.deciding.lock().await;
+            if let Some(asker) = &self.asker {
+                guard.end(entry, asker).await?;
+            }
+            self.forget();
+            return Ok(None);
+        }
+        self.check_acts(session).await
+    }
+
+    /// Decides what is open: who is signed in with these cookies, and whether a challenge was met.
+    async fn settle(&mut self, entry: &Arc<Entry>) -> Result<Option<Passage>, Error> {
+        let is_settled = |entry: &Entry| {
+            let inner = entry.lock();
+            inner.jar.is_known && matches!(inner.jar.phase, Phase::Anonymous | Phase::Active { .. })
+        };
+        if is_settled(entry) {
+            return Ok(None);
+        }
+        let _deciding = entry.deciding.lock().await;
+        if self.has_moved(entry) {
+            if self.is_risky {
+                return Ok(Some(self.again()));
+            }
+            self.is_without = true;
+            self.held = None;
+            return Ok(None);
+        }
+        if is_settled(entry) {
+            return Ok(None);
+        }
+        let (phase, is_known) = {
+            let inner = entry.lock();
+            (inner.jar.phase.clone(), inner.jar.is_known)
+        };
+        let guard = self.guard.clone();
+        let verdict = match (phase, is_known) {
+            (Phase::Ended, _) => Verdict::Without,
+            (Phase::Pending { .. }, _) if self.is_sign_out() => {
+                if let Some(asker) = &self.asker {
+                    guard.end(entry, asker).await?;
+                }
+                self.forget();
+                let mut home = Refusal::held("/".to_owned());
+                home.code = "identity.signed_out";
+                return Ok(Some(self.instead(&home)));
+            }
+            (Phase::Pending { since, flow, subject }, true) => {
+                let Some(cause) = self.cause(self.own_place()) else { return Ok(None) };
+                guard.go_on(entry, &cause, (since, flow, subject)).await?
+            }
+            (Phase::Anonymous | Phase::Active { .. } | Phase::Pending { .. }, _) => {
+                let Some(cause) = self.cause(self.own_place()) else { return Ok(None) };
+                guard.weigh(entry, &cause).await?
+            }
+        };
+        Ok(self.obey(entry, verdict))
+    }
+
+    /// Does what was decided, on the way in and on the way out.
+    fn obey(&mut self, entry: &Arc<Entry>, verdict: Verdict) -> Option<Passage> {
+        match verdict {
+            Verdict::Go { token, cookies } => {
+                self.cookies.extend(cookies);
+                if let Some(token) = token {
+                    self.held = Some(Handle { token, entry: entry.clone() });
+                }
+                None
+            }
+            // Parts of the page that shows the challenge, and of the one before it, come without the session.
+            Verdict::Hold { refusal, .. } if self.is_part && refusal.challenge.is_some() => {
+                self.is_without = true;
+                None
+            }
+            Verdict::Hold { refusal, cookies } => {
+                self.cookies.extend(cookies);
+                Some(self.instead(&refusal))
+            }
+            Verdict::Without => {
+                if matches!(entry.lock().jar.phase, Phase::Ended) {
+                    self.forget();
+                    self.cookies.extend(no_flow());
+                } else {
+                    self.is_without = true;
+                }
+                None
+            }
+        }
+    }
+
+    /// The session is over: the browser begins anew with this very request.
+    fn forget(&mut self) {
+        self.held = None;
+        self.underway = None;
+        self.cookies.extend(HANDLE_COOKIE.clear());
+    }
+
+    /// What takes a fresh second factor.
+    async fn check_acts(&mut self, session: crate::model::SessionId) -> Result<Option<Passage>, Error> {
+        let guard = self.guard.clone();
+        let asked = Asked {
+            method: self.method.as_str(),
+            path: &self.path,
+            query: self.query.as_deref(),
+            content_type: "",
+            authorization: None,
+        };
+        let is_sensitive = guard.adapter.is_sensitive(&asked);
+        let act = if is_sensitive {
+            Act::Sensitive
+        } else if guard.adapter.is_back_office(&self.path) && !guard.adapter.is_sign_out(&asked) {
+            Act::BackOffice
+        } else {
+            return Ok(None);
+        };
+        let back = self.own_place().or_else(|| self.referer.clone()).or_else(|| ReturnTo::parse("/"));
+        let Some(back) = back else { return Ok(None) };
+        if let Some(refusal) = guard.needs_proof(session, act, &back).await? {
+            return Ok(Some(self.instead(&refusal)));
+        }
+        self.may_move = is_sensitive;
+        Ok(None)
+    }
+
+    /// The answer goes on, with our cookies.
+    fn leave(&mut self, headers: &mut HeaderMap) -> Passage {
+        if !self.cookies.is_empty() {
+            uncached(headers);
+        }
+        for line in self.cookies.drain(..) {
+            headers.append(header::SET_COOKIE, line);
+        }
+        Passage::On
+    }
+
+    /// An answer in the shop's place, with our cookies.
+    fn instead(&mut self, refusal: &Refusal) -> Passage {
+        let mut answer = refusal.answer(self.wants);
+        for line in self.cookies.drain(..) {
+            answer.headers_mut().append(header::SET_COOKIE, line);
+        }
+        Passage::Instead(Box::new(answer))
+    }
+
+    /// The session changed while this was under way: the browser asks again, with what it holds now.
+    fn again(&mut self) -> Passage {
+        let mut refusal =
+            Refusal::of(StatusCode::CONFLICT, "identity.session_changed", "Your session changed: try again");
+        if self.wants == Wants::Page {
+            let place = self.own_place().map_or_else(|| "/".to_owned(), String::from);
+            refusal.challenge = Some(place);
+        }
+        self.is_decided = true;
+        self.instead(&refusal)
+    }
+
+    fn has_moved(&self, entry: &Entry) -> bool {
+        self.held.as_ref().is_some_and(|held| entry.hash() != token_hash(&held.token))
+    }
+
+    fn is_sign_out(&self) -> bool {
+        self.guard.adapter.is_sign_out(&Asked {
+            method: self.method.as_str(),
+            path: &self.path,
+            query: self.query.as_deref(),
+            content_type: "",
+            authorization: None,
+        })
+    }
+
+    fn cause(&self, return_to: Option<ReturnTo>) -> Option<Cause<'_>> {
+        Some(Cause {
+            visit: self.visit.as_ref()?,
+            asker: self.asker.as_ref()?,
+            token: &self.held.as_ref()?.token,
+            return_to,
+            may_move: self.may_move,
+            guards_staff: self.guard.adapter.is_back_office(&self.path),
+        })
+    }
+
+    /// This page, where it is one that can be asked for again.
+    fn own_place(&self) -> Option<ReturnTo> {
+        let target = match &self.query {
+            Some(query) => format!("{}?{query}", self.path),
+            None => self.path.clone(),
+        };
+        ReturnTo::parse(&target).filter(|_| self.method == Method::GET)
+    }
+
+    /// A place of this shop out of an address that may be a whole one.
+    fn place(&self, address: &str) -> Option<ReturnTo> {
+        let rest = address.strip_prefix("https://").or_else(|| address.strip_prefix("http://"));
+        match rest {
+            None => ReturnTo::parse(address),
+            Some(rest) => {
+                let at = rest.find('/').unwrap_or(rest.len());
+                let (host, path) = rest.split_at(at);
+                let is_own = host.eq_ignore_ascii_case(&self.authority);
+                if is_own { ReturnTo::parse(if path.is_empty() { "/" } else { path }) } else { None }
+            }
+        }
+    }
+
+    /// The database or something else of ours failed: nobody goes on with the shop's session.
+    fn broken(&mut self, _error: &Error) -> Passage {
+        let title = "Signing in is not possible at the moment";
+        let refusal = Refusal::of(StatusCode::SERVICE_UNAVAILABLE, "identity.unavailable", title);
+        self.instead(&refusal)
+    }
+}
+
+impl SessionExchange for Crossing {
+    fn request_body_bytes(&self) -> Option<usize> {
+        self.reads_body.then_some(FORM_BYTES)
+    }
+
+    fn request<'a>(&'a mut self, headers: &'a mut HeaderMap, body: Seen<'a>) -> Later<'a, Passage> {
+        Box::pin(async move {
+            match self.inward(headers, body).await {
+                Ok(passage) => passage,
+                Err(error) => self.broken(&error),
+            }
+        })
+    }
+
+    fn response<'a>(
+        &'a mut self,
+        status: StatusCode,
+        headers: &'a mut HeaderMap,
+        _: Seen<'a>,
+    ) -> Later<'a, Passage> {
+        Box::pin(async move {
+            match self.outward(status, headers).await {
+                Ok(passage) => passage,
+                Err(error) => self.broken(&error),
+            }
+        })
+    }
+}
+
+impl Drop for Crossing {
+    /// Nobody waited for the answer, or it could not be decided on: the shop may be signing somebody in all the same.
+    fn drop(&mut self) {
+        if !self.is_risky || !self.is_attached || self.is_decided {
+            return;
+        }
+        let Some(held) = &self.held else { return };
+        let now = self.guard.identity.0.now();
+        held.entry.suspect(now.plus(SUSPECT));
+        if self.door.is_some() {
+            held.entry.bar(now.plus(BARRED));
+        }
+        held.entry.lock().jar.is_known = false;
+        self.guard.handles.note_change(&held.entry);
+    }
+}
+
+fn asked<'a>(method: &'a Method, path: &'a str, query: Option<&'a str>, headers: &'a HeaderMap) -> Asked<'a> {
+    let text = |name| headers.get(name).and_then(|v: &HeaderValue| v.to_str().ok());
+    Asked {
+        method: method.as_str(),
+        path,
+        query,
+        content_type: text(header::CONTENT_TYPE).unwrap_or(""),
+        authorization: text(header::AUTHORIZATION),
+    }
+}
+
+fn is_token(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+}

@@ -1,0 +1,89 @@
+//! Which cookies pass: of ours and of the shop's session none, in neither direction.
+
+use storeward_adapter::cookie_pairs;
+use storeward_web::http::{HeaderMap, HeaderValue, header};
+
+use super::Crossing;
+
+/// Our cookies begin so; the shop neither sees nor sets one.
+const OURS: &str = "__Host-storeward-";
+
+impl Crossing {
+    /// Takes our cookies and the browser's own copies of the shop's session out of the request. What is left is
+    /// returned, and stays in the request.
+    pub(super) fn strip(&self, headers: &mut HeaderMap) -> String {
+        let mut left = String::new();
+        for line in headers.get_all(header::COOKIE) {
+            let line = String::from_utf8_lossy(line.as_bytes());
+            for (name, value) in cookie_pairs(&line) {
+                // Some languages read `%73ession` for `session`, and PHP `my.session` for `my_session`: a name in disguise
+                // goes nowhere.
+                let plain = decoded(name);
+                let folded = plain.replace(['.', ' ', '[', '+'], "_");
+                let is_kept = |name: &str| self.guard.adapter.cookies.are_kept(name);
+                let is_ours = [name, plain.as_str()].iter().any(|name| name.starts_with(OURS));
+                if !is_ours && !is_kept(name) && !is_kept(&plain) && !is_kept(&folded) {
+                    left.push_str(if left.is_empty() { "" } else { "; " });
+                    left.push_str(&format!("{name}={value}"));
+                }
+            }
+        }
+        headers.remove(header::COOKIE);
+        if let (false, Ok(line)) = (left.is_empty(), HeaderValue::try_from(left.as_str())) {
+            headers.insert(header::COOKIE, line);
+        }
+        left
+    }
+
+    /// Takes the shop's session cookies out of the answer.
+    pub(super) fn take_lines(&self, headers: &mut HeaderMap) -> Vec<String> {
+        let (mut kept, mut others) = (Vec::new(), Vec::new());
+        for line in headers.get_all(header::SET_COOKIE) {
+            let text = String::from_utf8_lossy(line.as_bytes()).into_owned();
+            let name = text.split(['=', ';']).next().unwrap_or("").trim().to_owned();
+            if self.guard.adapter.cookies.are_kept(&name) {
+                kept.push(text);
+            } else if !name.starts_with(OURS) {
+                others.push(line.clone());
+            }
+        }
+        headers.remove(header::SET_COOKIE);
+        for line in others {
+            headers.append(header::SET_COOKIE, line);
+        }
+        kept
+    }
+}
+
+/// A cookie's name as a lenient shop would read it.
+fn decoded(name: &str) -> String {
+    let mut out = Vec::with_capacity(name.len());
+    let mut rest = name.trim().as_bytes();
+    while let [first, tail @ ..] = rest {
+        let pair = tail.get(..2).filter(|_| *first == b'%').and_then(|pair| std::str::from_utf8(pair).ok());
+        match pair.and_then(|pair| u8::from_str_radix(pair, 16).ok()) {
+            Some(byte) => {
+                out.push(byte);
+                rest = tail.get(2..).unwrap_or_default();
+            }
+            None => {
+                out.push(*first);
+                rest = tail;
+            }
+        }
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_as_shops_read_them() {
+        for (name, read) in [("sid", "sid"), ("%73id", "sid"), ("s%69d", "sid"), ("a%", "a%"), ("%zz", "%zz")]
+        {
+            assert_eq!(decoded(name), read);
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! The way back: what the shop's answer says of its session, and whether the browser gets to see it.
+
+use std::sync::Arc;
+
+use storeward_adapter::CookieLine;
+use storeward_host::Passage;
+use storeward_web::http::{HeaderMap, StatusCode, header};
+
+use super::{Crossing, Handle, PATIENCE};
+use crate::error::Error;
+use crate::shield::answers::Refusal;
+use crate::shield::decide::Verdict;
+use crate::shield::handles::Entry;
+use crate::shield::jar::Phase;
+
+impl Crossing {
+    pub(super) async fn outward(
+        &mut self,
+        status: StatusCode,
+        headers: &mut HeaderMap,
+    ) -> Result<Passage, Error> {
+        let kept = self.take_lines(headers);
+        if self.is_without {
+            return Ok(self.leave(headers));
+        }
+        let sets = kept.iter().any(|l| CookieLine::parse(l).is_some_and(|line| !line.is_removal));
+        let was_empty = self.held.as_ref().is_none_or(|h| h.entry.lock().jar.cookies.is_empty());
+        if self.held.is_none() && sets {
+            let (token, entry) = self.guard.handles.open();
+            self.cookies.extend(self.guard.handle_cookie(&token));
+            self.held = Some(Handle { token, entry });
+        }
+        let Some(Handle { entry, .. }) = self.held.clone() else { return Ok(self.leave(headers)) };
+        if self.has_moved(&entry) {
+            return Ok(self.again());
+        }
+        let mut has_changed = false;
+        for line in kept.iter().filter_map(|line| CookieLine::parse(line)) {
+            has_changed |= entry.lock().jar.take(&line);
+        }
+        if has_changed {
+            self.guard.handles.note_change(&entry);
+        }
+        let mut must_weigh = self.must_weigh(&entry, status, has_changed, was_empty);
+        if !self.is_risky && self.is_attached && self.elevates() {
+            must_weigh |= tokio::time::timeout(PATIENCE, entry.underway.read()).await.is_err();
+        }
+        if must_weigh {
+            if let Some(passage) = self.weigh(&entry, headers).await? {
+                return Ok(passage);
+            }
+        } else if let Some(passage) = self.decided_meanwhile(&entry) {
+            return Ok(passage);
+        }
+        self.is_decided = true;
+        self.underway = None;
+        Ok(self.leave(headers))
+    }
+
+    /// Whether it must be asked who is signed in now, before the answer goes on.
+    fn must_weigh(&self, entry: &Arc<Entry>, status: StatusCode, has_changed: bool, was_empty: bool) -> bool {
+        if !self.elevates() {
+            return has_changed;
+        }
+        let is_first = has_changed && was_empty && !self.is_risky && status.is_success();
+        if is_first {
+            // A visitor's first session. Most of them never come back: whether it is a signed-in one is asked when it
+            // does, before it goes to the shop.
+            entry.lock().jar.is_known = false;
+            return false;
+        }
+        let redirects = status.is_redirection() && status != StatusCode::NOT_MODIFIED;
+        let is_anonymous = matches!(entry.lock().jar.phase, Phase::Anonymous);
+        self.is_risky || has_changed || (redirects && is_anonymous)
+    }
+
+    /// Whether the shop may sign a session in without a new cookie: then every act that could do so is followed by the
+    /// question who it is.
+    pub(super) fn elevates(&self) -> bool {
+        self.guard.adapter.signed_in.cookie.as_ref().is_none_or(|rule| rule.subject.is_none())
+    }
+
+    async fn weigh(&mut self, entry: &Arc<Entry>, headers: &HeaderMap) -> Result<Option<Passage>, Error> {
+        let guard = self.guard.clone();
+        let _deciding = entry.deciding.lock().await;
+        if self.has_moved(entry) {
+            return Ok(Some(self.again()));
+        }
+        let location = headers.get(header::LOCATION).and_then(|v| self.place(v.to_str().ok()?));
+        let back = location.or_else(|| self.own_place()).or_else(|| self.referer.clone());
+        let Some(cause) = self.cause(back) else { return Ok(None) };
+        let verdict = guard.weigh(entry, &cause).await?;
+        self.is_decided = true;
+        let is_unclear = matches!(verdict, Verdict::Without);
+        if let (Some(typed), Some(visit)) = (&self.typed, &self.visit)
+            && matches!(entry.lock().jar.phase, Phase::Anonymous)
+            && !is_unclear
+        {
+            guard.identity.note_shop_refusal(visit, typed.expose());
+        }
+        if matches!(entry.lock().jar.phase, Phase::Ended) && is_unclear {
+            return Ok(Some(self.again()));
+        }
+        let passage = self.obey(entry, verdict);
+        if passage.is_none() && is_unclear {
+            // The answer may show an account.
+            let title = "The shop cannot sign you in at the moment";
+            let refusal = Refusal::of(StatusCode::SERVICE_UNAVAILABLE, "identity.unclear", title);
+            return Ok(Some(self.instead(&refusal)));
+        }
+        // What the shop sets for its scripts goes along.
+        Ok(passage.map(|passage| with_lines(passage, headers)))
+    }
+
+    /// Another request of the same browser was a sign-in: this answer may be one of the signed-in session.
+    fn decided_meanwhile(&mut self, entry: &Arc<Entry>) -> Option<Passage> {
+        if !self.is_attached {
+            return None;
+        }
+        let phase = entry.lock().jar.phase.clone();
+        match phase {
+            Phase::Anonymous | Phase::Active { .. } => None,
+            Phase::Pending { .. } => {
+                let refusal = Refusal::held(crate::gate::own("/challenge"));
+                Some(self.instead(&refusal))
+            }
+            Phase::Ended => Some(self.again()),
+        }
+    }
+}
+
+fn with_lines(passage: Passage, headers: &HeaderMap) -> Passage {
+    match passage {
+        Passage::On => Passage::On,
+        Passage::Instead(mut answer) => {
+            for line in headers.get_all(header::SET_COOKIE) {
+                answer.headers_mut().append(header::SET_COOKIE, line.clone());
+            }
+            Passage::Instead(answer)
+        }
+    }
+}

@@ -1,0 +1,296 @@
+//! Who is signed in at the shop, and what becomes of it. Whoever calls these holds the jar's `deciding`.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use storeward_base::{CustomerId, Timestamp};
+use storeward_web::http::{HeaderValue, StatusCode};
+
+use super::answers::Refusal;
+use super::handles::{Entry, HANDLE_COOKIE};
+use super::jar::Phase;
+use super::shop::{Asker, Who};
+use super::{Alarm, Guard, StaffPolicy, WAITS, WhenUnclear};
+use crate::error::Error;
+use crate::gate::{flow_cookie, own};
+use crate::model::Level;
+use crate::state::ReturnTo;
+use crate::tokens::{FLOW_COOKIE, FlowToken};
+use crate::verbs::shield::{Decision, Outcome, Passed, ShopAccount, Signals, Unprovable};
+use crate::visit::Visit;
+
+/// An account's own session is looked up this often; what a person ends elsewhere ends here within this time.
+const VERIFY_STEP: Duration = Duration::from_secs(10);
+
+/// The request that a decision is made for.
+pub struct Cause<'a> {
+    pub visit: &'a Visit,
+    pub asker: &'a Asker,
+    /// The handle that the browser holds now, or gets with this answer.
+    pub token: &'a str,
+    pub return_to: Option<ReturnTo>,
+    /// The person has just proved who they are, and does what may change the shop's name for them.
+    pub may_move: bool,
+    /// Only staff have business there: closed, whatever the owner chose for customers.
+    pub guards_staff: bool,
+}
+
+/// What was decided.
+pub enum Verdict {
+    /// Nobody is signed in, or who is may be. With the handle's new token, where it got one.
+    Go { token: Option<String>, cookies: Vec<HeaderValue> },
+    /// Not with this session.
+    Hold { refusal: Refusal, cookies: Vec<HeaderValue> },
+    /// Nobody can tell: on, but without the shop's session.
+    Without,
+}
+
+impl Verdict {
+    fn go() -> Self {
+        Verdict::Go { token: None, cookies: Vec::new() }
+    }
+}
+
+impl Guard {
+    /// Asks who is signed in, and acts on it.
+    pub async fn weigh(&self, entry: &Arc<Entry>, cause: &Cause<'_>) -> Result<Verdict, Error> {
+        let who = self.who(entry, cause.asker).await;
+        let phase = entry.lock().jar.phase.clone();
+        let (subject, email) = match (who, &phase) {
+            (_, Phase::Ended) => return Ok(Verdict::Without),
+            (Who::Unclear, _) => return Ok(self.unclear(entry, cause).await),
+            (Who::Nobody, Phase::Anonymous) => {
+                self.set_known(entry);
+                return Ok(Verdict::go());
+            }
+            (Who::Nobody, Phase::Pending { flow, .. }) => {
+                if let Some(flow) = FlowToken::parse(flow) {
+                    self.identity.give_up(&flow).await?;
+                }
+                return self.back_to_anonymous(entry).await;
+            }
+            (Who::Nobody, Phase::Active { .. }) => return self.back_to_anonymous(entry).await,
+            (Who::Somebody { subject, email }, _) => (subject, email),
+        };
+        match phase {
+            Phase::Active { subject: known, customer, .. } if known == subject => {
+                if let (true, Some(address)) = (cause.may_move, &email) {
+                    self.identity.follow_shop_address(customer, address).await?;
+                }
+                self.set_known(entry);
+                Ok(Verdict::go())
+            }
+            Phase::Pending { subject: known, flow, .. } if known == subject => {
+                self.set_known(entry);
+                Ok(Self::hold(&flow))
+            }
+            Phase::Active { customer, .. }
+                if cause.may_move && self.identity.move_shop_account(customer, &subject).await? =>
+            {
+                if let Some(address) = &email {
+                    self.identity.follow_shop_address(customer, address).await?;
+                }
+                if let Phase::Active { subject: kept, .. } = &mut entry.lock().jar.phase {
+                    *kept = subject;
+                }
+                self.set_known(entry);
+                self.handles.keep(entry).await?;
+                Ok(Verdict::go())
+            }
+            Phase::Anonymous | Phase::Active { .. } | Phase::Pending { .. } | Phase::Ended => {
+                let email = match email {
+                    Some(email) => Some(email),
+                    None => self.address(entry, cause.asker).await,
+                };
+                let shop = ShopAccount { subject, email, name: None, language: cause.visit.language };
+                self.begin(entry, cause, shop).await
+            }
+        }
+    }
+
+    fn set_known(&self, entry: &Arc<Entry>) {
+        let was = std::mem::replace(&mut entry.lock().jar.is_known, true);
+        if !was {
+            self.handles.note_change(entry);
+        }
+    }
+
+    async fn back_to_anonymous(&self, entry: &Arc<Entry>) -> Result<Verdict, Error> {
+        {
+            let mut inner = entry.lock();
+            inner.jar.phase = Phase::Anonymous;
+            inner.jar.is_known = true;
+        }
+        self.handles.keep(entry).await?;
+        Ok(Verdict::go())
+    }
+
+    async fn unclear(&self, entry: &Arc<Entry>, cause: &Cause<'_>) -> Verdict {
+        self.alarm(Alarm::Unclear, cause.asker.client).await;
+        entry.lock().jar.is_known = false;
+        self.handles.note_change(entry);
+        match self.section.when_unclear {
+            WhenUnclear::Open if !cause.guards_staff => Verdict::go(),
+            WhenUnclear::Open | WhenUnclear::Closed => Verdict::Without,
+        }
+    }
+
+    /// Somebody signed in at the shop: do they have to show more?
+    async fn begin(
+        &self,
+        entry: &Arc<Entry>,
+        cause: &Cause<'_>,
+        shop: ShopAccount,
+    ) -> Result<Verdict, Error> {
+        // Whatever fails from here on: nobody goes on with the session until it is decided.
+        entry.lock().jar.is_known = false;
+        let subject = shop.subject.clone();
+        let unprovable = match self.section.when_unclear {
+            WhenUnclear::Closed => Unprovable::Refuse,
+            WhenUnclear::Open => Unprovable::Admit,
+        };
+        let signals = Signals { return_to: cause.return_to.clone(), reasons: Vec::new(), unprovable };
+        let decision = self.identity.begin_pending(cause.visit, &shop, cause.token, signals).await?;
+        match decision {
+            Decision::Release(passed) => self.activate(entry, passed, subject).await,
+            Decision::Challenge(flow) => {
+                let flow = flow.secret().expose().clone();
+                {
+                    let mut inner = entry.lock();
+                    let since = self.identity.0.now();
+                    inner.jar.phase = Phase::Pending { since, flow: flow.clone(), subject };
+                    inner.jar.is_known = true;
+                }
+                self.handles.keep(entry).await?;
+                Ok(Self::hold(&flow))
+            }
+            Decision::Refuse => {
+                self.end(entry, cause.asker).await?;
+                let title = "You cannot sign in at the moment";
+                let refusal = Refusal::of(StatusCode::FORBIDDEN, "identity.refused", title);
+                Ok(Verdict::Hold { refusal, cookies: HANDLE_COOKIE.clear().into_iter().collect() })
+            }
+        }
+    }
+
+    fn hold(flow: &str) -> Verdict {
+        let cookies = FlowToken::parse(flow).and_then(|flow| flow_cookie(&flow)).into_iter().collect();
+        Verdict::Hold { refusal: Refusal::held(own("/challenge")), cookies }
+    }
+
+    /// The session is the browser's now, under another handle.
+    async fn activate(&self, entry: &Arc<Entry>, passed: Passed, subject: String) -> Result<Verdict, Error> {
+        {
+            let mut inner = entry.lock();
+            let (customer, session) = (passed.customer, passed.session);
+            inner.jar.phase = Phase::Active { customer, session, subject };
+            inner.jar.is_known = true;
+            inner.jar.made_at = self.identity.0.now();
+        }
+        entry.verified_at.store(self.identity.0.now().micros(), Ordering::SeqCst);
+        let token = self.handles.rotate(entry).await?;
+        let mut cookies = passed.cookies();
+        cookies.extend(self.handle_cookie(&token));
+        Ok(Verdict::Go { token: Some(token), cookies })
+    }
+
+    pub fn handle_cookie(&self, token: &str) -> Option<HeaderValue> {
+        HANDLE_COOKIE.set(token, Some(self.identity.0.policy().absolute().as_secs()))
+    }
+
+    /// A browser comes back whose sign-in waits.
+    pub async fn go_on(
+        &self,
+        entry: &Arc<Entry>,
+        cause: &Cause<'_>,
+        pending: (Timestamp, String, String),
+    ) -> Result<Verdict, Error> {
+        let (since, flow, subject) = pending;
+        let token = FlowToken::parse(&flow);
+        let outcome = match &token {
+            Some(token) if self.identity.0.now().since(since) < WAITS => self.identity.outcome(token).await?,
+            Some(_) | None => Outcome::Over,
+        };
+        match (outcome, &token) {
+            (Outcome::Waiting, _) => return Ok(Self::hold(&flow)),
+            (Outcome::Passed, Some(token)) => {
+                if let Some(passed) = self.identity.release(cause.visit, token, cause.token).await? {
+                    return self.activate(entry, passed, subject).await;
+                }
+            }
+            (Outcome::Passed | Outcome::Over, _) => {}
+        }
+        self.end(entry, cause.asker).await?;
+        Ok(Verdict::Without)
+    }
+
+    /// The session of the shop is over: signed out there, forgotten here.
+    pub async fn end(&self, entry: &Arc<Entry>, asker: &Asker) -> Result<(), Error> {
+        let phase = std::mem::replace(&mut entry.lock().jar.phase, Phase::Ended);
+        if let Phase::Pending { flow, .. } = &phase
+            && let Some(flow) = FlowToken::parse(flow)
+        {
+            self.identity.give_up(&flow).await?;
+        }
+        self.handles.drop_jar(entry).await?;
+        self.sign_out_of_shop(entry, asker).await;
+        entry.lock().jar.cookies.clear();
+        Ok(())
+    }
+
+    /// Whether the account's own session still stands. It ends with "sign out everywhere" and "this wasn't me".
+    pub async fn still_stands(
+        &self,
+        entry: &Arc<Entry>,
+        session: crate::model::SessionId,
+        customer: CustomerId,
+    ) -> Result<bool, Error> {
+        let now = self.identity.0.now();
+        let verified = Timestamp::from_micros(entry.verified_at.load(Ordering::SeqCst));
+        if now.since(verified) < VERIFY_STEP {
+            return Ok(true);
+        }
+        let found = self.identity.keep_session(session).await?;
+        let stands = found.is_some_and(|found| found.customer == customer);
+        if stands {
+            entry.verified_at.store(now.micros(), Ordering::SeqCst);
+        }
+        Ok(stands)
+    }
+
+    /// Whether the person has to prove anew who they are before this; the page where they do.
+    pub async fn needs_proof(
+        &self,
+        session: crate::model::SessionId,
+        act: Act,
+        back: &ReturnTo,
+    ) -> Result<Option<Refusal>, Error> {
+        let Some(found) = self.identity.session_by_id(session).await? else {
+            return Ok(Some(Refusal::held(own("/sign-in"))));
+        };
+        let enough = match act {
+            Act::Sensitive => self.identity.is_fresh(&found),
+            Act::BackOffice if self.section.staff == StaffPolicy::AsCustomers => true,
+            Act::BackOffice => {
+                let within = Duration::from_secs(u64::from(self.section.staff_minutes) * 60);
+                let now = self.identity.0.now();
+                let proved = found.stepped_up_at.is_some_and(|at| now.since(at) < within);
+                found.level >= Level::Two && proved
+            }
+        };
+        Ok((!enough).then(|| Refusal::held(self.identity.step_up_address(back))))
+    }
+}
+
+/// What takes a second factor now, and not just once at the sign-in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Act {
+    Sensitive,
+    BackOffice,
+}
+
+/// The cookie of a challenge that is over.
+pub fn no_flow() -> Option<HeaderValue> {
+    FLOW_COOKIE.clear()
+}

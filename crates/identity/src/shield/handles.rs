@@ -1,0 +1,349 @@
+//! Handles: what browsers hold, and the jars behind them. In memory, with the database behind it.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use storeward_base::Timestamp;
+use storeward_seal::fingerprint::token_hash;
+use storeward_store::Reader;
+use storeward_web::{Cookie, SameSite};
+
+use super::jar::Jar;
+use crate::error::Error;
+use crate::marks::Field;
+use crate::sql::{self, shop_session::KeptJar};
+use crate::verbs::{Identity, Shared};
+
+/// What a browser gets in place of the shop's session: 256 random bits in hexadecimal, and nothing else.
+pub const HANDLE_COOKIE: Cookie = Cookie { name: "__Host-storeward-shop", same_site: SameSite::Lax };
+
+const SHARDS: usize = 64;
+/// Jars in memory. One of an anonymous visitor weighs about half a kilobyte.
+const MOST: usize = 100_000;
+/// A handle that was exchanged for another is remembered for so long: what was under way with it must neither get the
+/// new session nor replace the new handle.
+const MOVED: Duration = Duration::from_secs(120);
+/// "Seen" is written down this often.
+const SEEN_STEP: Duration = Duration::from_secs(10 * 60);
+/// Jars that wait to be written; further changes of anonymous ones stay in memory only.
+const DIRTY_MOST: usize = 10_000;
+
+/// A jar in use. Whoever decides about it holds `deciding`; whoever may be signing in with it holds `underway`, alone, so
+/// that nothing is done beside it in a session that is just being signed in.
+pub struct Entry {
+    inner: Mutex<Inner>,
+    pub deciding: tokio::sync::Mutex<()>,
+    pub underway: Arc<tokio::sync::RwLock<()>>,
+    /// Until when a request that nobody waited for may still be signing in at the shop, in microseconds since 1970.
+    suspect_until: AtomicI64,
+    /// The same of a request that carried a password: until then nothing is changed in the shop.
+    barred_until: AtomicI64,
+    /// When the account's own session was last found good, in microseconds since 1970.
+    pub verified_at: AtomicI64,
+    /// The browser came back with it once: before that it is not worth a row.
+    returned: AtomicBool,
+    written_at: AtomicI64,
+}
+
+pub struct Inner {
+    pub hash: String,
+    pub jar: Jar,
+}
+
+impl Entry {
+    pub fn new(hash: String, jar: Jar) -> Arc<Self> {
+        Arc::new(Entry {
+            inner: Mutex::new(Inner { hash, jar }),
+            deciding: tokio::sync::Mutex::new(()),
+            underway: Arc::default(),
+            suspect_until: AtomicI64::new(0),
+            barred_until: AtomicI64::new(0),
+            verified_at: AtomicI64::new(0),
+            returned: AtomicBool::new(false),
+            written_at: AtomicI64::new(0),
+        })
+    }
+
+    pub fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn hash(&self) -> String {
+        self.lock().hash.clone()
+    }
+
+    pub fn suspect(&self, until: Timestamp) {
+        self.suspect_until.fetch_max(until.micros(), Ordering::SeqCst);
+    }
+
+    pub fn bar(&self, until: Timestamp) {
+        self.barred_until.fetch_max(until.micros(), Ordering::SeqCst);
+    }
+
+    pub fn is_barred(&self, now: Timestamp) -> bool {
+        self.barred_until.load(Ordering::SeqCst) > now.micros()
+    }
+
+    pub fn is_suspect(&self, now: Timestamp) -> bool {
+        self.suspect_until.load(Ordering::SeqCst) > now.micros()
+    }
+}
+
+enum Slot {
+    Live(Arc<Entry>),
+    Moved { until: Timestamp },
+}
+
+/// What a token leads to.
+pub enum Held {
+    Nothing,
+    /// It was exchanged for another a moment ago.
+    Moved,
+    Jar(Arc<Entry>),
+}
+
+pub struct Handles {
+    shards: Vec<Mutex<HashMap<String, Slot>>>,
+    dirty: Mutex<HashMap<String, Arc<Entry>>>,
+    identity: Identity,
+}
+
+impl Handles {
+    pub fn new(identity: Identity) -> Self {
+        let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
+        Handles { shards, dirty: Mutex::default(), identity }
+    }
+
+    fn shared(&self) -> &Shared {
+        &self.identity.0
+    }
+
+    fn shard(&self, hash: &str) -> MutexGuard<'_, HashMap<String, Slot>> {
+        let at = u8::from_str_radix(hash.get(..2).unwrap_or("0"), 16).unwrap_or(0);
+        let shard = self.shards.get(usize::from(at) % SHARDS).expect("the index is taken modulo the length");
+        shard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The jar behind a browser's token.
+    pub async fn find(&self, token: &str) -> Result<Held, Error> {
+        let (hash, now) = (token_hash(token), self.shared().now());
+        match self.shard(&hash).get(&hash) {
+            Some(Slot::Moved { until }) if *until > now => return Ok(Held::Moved),
+            Some(Slot::Live(entry)) => {
+                let entry = entry.clone();
+                return Ok(if self.is_over(&entry.lock().jar, now) {
+                    Held::Nothing
+                } else {
+                    Held::Jar(entry)
+                });
+            }
+            Some(Slot::Moved { .. }) | None => {}
+        }
+        self.load(hash, now).await
+    }
+
+    async fn load(&self, hash: String, now: Timestamp) -> Result<Held, Error> {
+        let (key, idle_since) = (hash.clone(), now.minus(self.shared().policy().idle()));
+        let read = move |reader: &mut Reader<'_>| sql::shop_session::find(reader, &key, now, idle_since);
+        let Some(sealed) = self.shared().db.read(read).await? else { return Ok(Held::Nothing) };
+        let opened = self.shared().vault.open(&sealed, &hash, Field::Jar)?;
+        let mut jar: Jar =
+            serde_json::from_slice(opened.expose()).map_err(|_| Error::Form("a kept jar cannot be read"))?;
+        if matches!(jar.phase, super::jar::Phase::Anonymous) {
+            // Something may have been under way when the program ended.
+            jar.is_known = false;
+        }
+        let entry = Entry::new(hash.clone(), jar);
+        entry.returned.store(true, Ordering::Relaxed);
+        let mut shard = self.shard(&hash);
+        // Two requests at once: the first to come back wins.
+        match shard.get(&hash) {
+            Some(Slot::Live(known)) => return Ok(Held::Jar(known.clone())),
+            Some(Slot::Moved { until }) if *until > now => return Ok(Held::Moved),
+            Some(Slot::Moved { .. }) | None => {}
+        }
+        make_room(&mut shard, now);
+        shard.insert(hash, Slot::Live(entry.clone()));
+        Ok(Held::Jar(entry))
+    }
+
+    fn is_over(&self, jar: &Jar, now: Timestamp) -> bool {
+        let policy = self.shared().policy();
+        now.since(jar.seen_at) >= policy.idle() || now.since(jar.made_at) >= policy.absolute()
+    }
+
+    /// A new handle and its empty jar.
+    pub fn open(&self) -> (String, Arc<Entry>) {
+        let (token, now) = (self.shared().entropy.token::<32>(), self.shared().now());
+        let hash = token_hash(&token);
+        let entry = Entry::new(hash.clone(), Jar::new(now));
+        let mut shard = self.shard(&hash);
+        make_room(&mut shard, now);
+        shard.insert(hash, Slot::Live(entry.clone()));
+        (token, entry)
+    }
+
+    /// The browser came with it.
+    pub fn saw(&self, entry: &Arc<Entry>) {
+        let now = self.shared().now();
+        entry.lock().jar.seen_at = now;
+        let first = !entry.returned.swap(true, Ordering::Relaxed);
+        let written = Timestamp::from_micros(entry.written_at.load(Ordering::Relaxed));
+        if first || now.since(written) >= SEEN_STEP {
+            self.note_change(entry);
+        }
+    }
+
+    /// Something changed that may be written a little later.
+    pub fn note_change(&self, entry: &Arc<Entry>) {
+        if entry.returned.load(Ordering::Relaxed) {
+            let mut dirty = self.dirty.lock().unwrap_or_else(PoisonError::into_inner);
+            if dirty.len() < DIRTY_MOST {
+                dirty.insert(entry.hash(), entry.clone());
+            }
+        }
+    }
+
+    fn row(&self, entry: &Entry) -> Result<KeptJar, Error> {
+        let (hash, jar) = {
+            let inner = entry.lock();
+            (inner.hash.clone(), inner.jar.clone())
+        };
+        let bytes = serde_json::to_vec(&jar).map_err(|_| Error::Form("a jar cannot be written"))?;
+        let shared = self.shared();
+        entry.written_at.store(shared.now().micros(), Ordering::Relaxed);
+        Ok(KeptJar {
+            sealed: shared.vault.seal(&bytes, &hash, Field::Jar, &*shared.entropy),
+            handle_hash: hash,
+            pending_at: jar.pending_since(),
+            seen_at: jar.seen_at,
+            expires_at: jar.made_at.plus(shared.policy().absolute()),
+        })
+    }
+
+    /// Writes a jar down at once.
+    pub async fn keep(&self, entry: &Arc<Entry>) -> Result<(), Error> {
+        entry.returned.store(true, Ordering::Relaxed);
+        let row = self.row(entry)?;
+        let written = self.shared().db.write(move |tx| -> Result<(), Error> {
+            sql::shop_session::keep(tx, &row)?;
+            tx.commit_silent("what a session of the shop holds is no fact; who signed in is told elsewhere");
+            Ok(())
+        });
+        written.await
+    }
+
+    /// Gives the jar a new handle, which is returned; the old one leads nowhere from now on.
+    pub async fn rotate(&self, entry: &Arc<Entry>) -> Result<String, Error> {
+        let shared = self.shared();
+        let token = shared.entropy.token::<32>();
+        let (new, now) = (token_hash(&token), shared.now());
+        let old = std::mem::replace(&mut entry.lock().hash, new.clone());
+        self.shard(&old).insert(old.clone(), Slot::Moved { until: now.plus(MOVED) });
+        self.shard(&new).insert(new, Slot::Live(entry.clone()));
+        self.dirty.lock().unwrap_or_else(PoisonError::into_inner).remove(&old);
+        entry.returned.store(true, Ordering::Relaxed);
+        let row = self.row(entry)?;
+        let written = shared.db.write(move |tx| -> Result<(), Error> {
+            sql::shop_session::delete(tx, &old)?;
+            sql::shop_session::keep(tx, &row)?;
+            tx.commit_silent("a handle was exchanged; who signed in is told elsewhere");
+            Ok(())
+        });
+        written.await?;
+        Ok(token)
+    }
+
+    /// Forgets a jar and its handle.
+    pub async fn drop_jar(&self, entry: &Arc<Entry>) -> Result<(), Error> {
+        let hash = entry.hash();
+        let until = self.shared().now().plus(MOVED);
+        self.shard(&hash).insert(hash.clone(), Slot::Moved { until });
+        self.dirty.lock().unwrap_or_else(PoisonError::into_inner).remove(&hash);
+        let written = self.shared().db.write(move |tx| -> Result<(), Error> {
+            sql::shop_session::delete(tx, &hash)?;
+            tx.commit_silent("a session of the shop is over; why is told elsewhere");
+            Ok(())
+        });
+        written.await
+    }
+
+    /// Writes what changed, in portions.
+    pub async fn flush(&self) -> Result<(), Error> {
+        let dirty = std::mem::take(&mut *self.dirty.lock().unwrap_or_else(PoisonError::into_inner));
+        let entries: Vec<_> = dirty.into_values().collect();
+        for portion in entries.chunks(200) {
+            let rows = portion.iter().map(|entry| self.row(entry)).collect::<Result<Vec<_>, _>>()?;
+            let written = self.shared().db.write(move |tx| -> Result<(), Error> {
+                rows.iter().try_for_each(|row| sql::shop_session::keep(tx, row))?;
+                tx.commit_silent("what sessions of the shop hold is no fact");
+                Ok(())
+            });
+            written.await?;
+        }
+        Ok(())
+    }
+
+    /// The jars that have waited for a second factor since `since` or longer: in memory and in the database.
+    pub async fn waiting_since(&self, since: Timestamp) -> Result<Vec<Arc<Entry>>, Error> {
+        let read = move |reader: &mut Reader<'_>| sql::shop_session::pending_since(reader, since);
+        let hashes = self.shared().db.read(read).await?;
+        let now = self.shared().now();
+        let mut found = Vec::new();
+        for hash in hashes {
+            let live = match self.shard(&hash).get(&hash) {
+                Some(Slot::Live(entry)) => Some(entry.clone()),
+                Some(Slot::Moved { .. }) | None => None,
+            };
+            let entry = match live {
+                Some(entry) => Some(entry),
+                None => match self.load(hash, now).await? {
+                    Held::Jar(entry) => Some(entry),
+                    Held::Moved | Held::Nothing => None,
+                },
+            };
+            found.extend(entry.filter(|e| e.lock().jar.pending_since().is_some_and(|at| at <= since)));
+        }
+        Ok(found)
+    }
+
+    /// Forgets what is over, in memory and in the database.
+    pub async fn forget(&self) -> Result<(), Error> {
+        let (now, policy) = (self.shared().now(), self.shared().policy());
+        for shard in &self.shards {
+            shard.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, slot| match slot {
+                Slot::Live(entry) => !self.is_over(&entry.lock().jar, now),
+                Slot::Moved { until } => *until > now,
+            });
+        }
+        let idle_since = now.minus(policy.idle());
+        let written = self.shared().db.write(move |tx| -> Result<(), Error> {
+            sql::shop_session::forget(tx, now, idle_since)?;
+            tx.commit_silent("sessions that ran out are no fact");
+            Ok(())
+        });
+        written.await
+    }
+}
+
+/// A full shard forgets one of a few: an exchanged handle, else the one that was used longest ago, anonymous ones first.
+/// What is in the database is read again when it comes back.
+fn make_room(shard: &mut HashMap<String, Slot>, now: Timestamp) {
+    if shard.len() < MOST / SHARDS {
+        return;
+    }
+    let worth = |slot: &Slot| match slot {
+        Slot::Moved { until } if *until <= now => (0, 0),
+        Slot::Live(entry) => {
+            let known = entry.returned.load(Ordering::Relaxed);
+            (if known { 2 } else { 1 }, entry.lock().jar.seen_at.micros())
+        }
+        Slot::Moved { .. } => (3, 0),
+    };
+    let least = shard.iter().take(16).min_by_key(|(_, slot)| worth(slot)).map(|(hash, _)| hash.clone());
+    if let Some(hash) = least {
+        shard.remove(&hash);
+    }
+}

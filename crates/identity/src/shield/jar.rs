@@ -1,0 +1,159 @@
+//! What stands behind one handle: the shop's cookies and how far the sign-in has come.
+
+use serde::{Deserialize, Serialize};
+use storeward_adapter::CookieLine;
+use storeward_base::{CustomerId, Timestamp};
+
+use crate::model::SessionId;
+
+/// Cookies of one browser, and the bytes of one: more than any shop sets, less than a flood.
+const COOKIES_MOST: usize = 40;
+const COOKIE_BYTES: usize = 4_096;
+
+/// One cookie of the shop that no browser sees.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    pub name: String,
+    pub value: String,
+    pub path: String,
+}
+
+/// Whose session of the shop it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum Phase {
+    Anonymous,
+    /// Signed in at the shop, and not through here yet.
+    Pending {
+        since: Timestamp,
+        flow: String,
+        subject: String,
+    },
+    Active {
+        customer: CustomerId,
+        session: SessionId,
+        subject: String,
+    },
+    /// Nothing of it may be used any more.
+    Ended,
+}
+
+/// Version 1 of the stored form.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Jar {
+    pub version: u8,
+    pub cookies: Vec<Kept>,
+    pub phase: Phase,
+    /// Whether it is known who is signed in with these cookies. Until then they go nowhere unasked.
+    pub is_known: bool,
+    pub made_at: Timestamp,
+    pub seen_at: Timestamp,
+}
+
+impl Jar {
+    pub fn new(now: Timestamp) -> Self {
+        Jar {
+            version: 1,
+            cookies: Vec::new(),
+            phase: Phase::Anonymous,
+            is_known: true,
+            made_at: now,
+            seen_at: now,
+        }
+    }
+
+    /// Takes what the shop set, or took back. True when a cookie has another value than before.
+    pub fn take(&mut self, line: &CookieLine<'_>) -> bool {
+        let same = |kept: &Kept| kept.name == line.name && kept.path == line.path;
+        let at = self.cookies.iter().position(same);
+        match (at, line.is_removal) {
+            (Some(at), true) => {
+                self.cookies.remove(at);
+                true
+            }
+            (None, true) => false,
+            (Some(at), false) => {
+                let Some(kept) = self.cookies.get_mut(at) else { return false };
+                let changed = kept.value != line.value;
+                if changed && line.value.len() <= COOKIE_BYTES {
+                    line.value.clone_into(&mut kept.value);
+                }
+                changed
+            }
+            (None, false) => {
+                let fits = self.cookies.len() < COOKIES_MOST
+                    && line.name.len() + line.value.len() + line.path.len() <= COOKIE_BYTES;
+                if fits {
+                    let owned = |text: &str| text.to_owned();
+                    let (name, value, path) = (owned(line.name), owned(line.value), owned(line.path));
+                    self.cookies.push(Kept { name, value, path });
+                }
+                fits
+            }
+        }
+    }
+
+    /// The pairs that go to the shop with a request for `path`, longest path first (RFC 6265 section 5.4).
+    pub fn pairs_for(&self, path: &str) -> String {
+        let mut fitting: Vec<&Kept> = self.cookies.iter().filter(|kept| covers(&kept.path, path)).collect();
+        fitting.sort_by_key(|kept| std::cmp::Reverse(kept.path.len()));
+        fitting.iter().map(|kept| format!("{}={}", kept.name, kept.value)).collect::<Vec<_>>().join("; ")
+    }
+
+    pub fn pending_since(&self) -> Option<Timestamp> {
+        match self.phase {
+            Phase::Pending { since, .. } => Some(since),
+            Phase::Anonymous | Phase::Active { .. } | Phase::Ended => None,
+        }
+    }
+}
+
+impl std::fmt::Debug for Jar {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Jar").field("cookies", &self.cookies.len()).finish_non_exhaustive()
+    }
+}
+
+/// Path matching of RFC 6265 section 5.1.4.
+fn covers(cookie: &str, path: &str) -> bool {
+    path.strip_prefix(cookie)
+        .is_some_and(|rest| rest.is_empty() || cookie.ends_with('/') || rest.starts_with('/'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn jar(lines: &[&str]) -> Jar {
+        let mut jar = Jar::new(Timestamp::EPOCH);
+        for line in lines {
+            jar.take(&CookieLine::parse(line).unwrap());
+        }
+        jar
+    }
+
+    #[test]
+    fn it_holds_cookies_as_a_browser_would() {
+        let jar = jar(&["sid=1; Path=/", "sid=2; Path=/admin", "old=x", "old=; Max-Age=0", "sid=3"]);
+        assert_eq!(jar.pairs_for("/"), "sid=3");
+        assert_eq!(jar.pairs_for("/admin/users"), "sid=2; sid=3");
+        assert_eq!(jar.pairs_for("/administrator"), "sid=3");
+    }
+
+    #[test]
+    fn it_is_bounded() {
+        let long = format!("a={}", "x".repeat(5_000));
+        let mut jar = jar(&[&long]);
+        for n in 0..100 {
+            jar.take(&CookieLine::parse(&format!("n{n}=1")).unwrap());
+        }
+        assert_eq!(jar.cookies.len(), COOKIES_MOST);
+    }
+
+    #[test]
+    fn a_change_is_another_value_only() {
+        let mut jar = jar(&["sid=1"]);
+        let mut takes = |line: &str| jar.take(&CookieLine::parse(line).unwrap());
+        assert!(!takes("sid=1; HttpOnly") && takes("sid=2") && takes("sid=; Max-Age=0") && !takes("sid="));
+    }
+}

@@ -1,0 +1,105 @@
+//! The section `[shield]` of `storeward.toml`.
+
+use serde::Deserialize;
+use storeward_adapter::{Adapter, KNOWN, by_name, for_platform};
+use storeward_base::AddressList;
+
+/// What happens when the shop's answers do not say who is signed in: an update changed them, or the shop is in trouble.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum WhenUnclear {
+    /// Customers shop on as if nobody were signed in.
+    #[default]
+    Closed,
+    /// Customers are let through as the shop sees them, without a second factor; staff see an alarm.
+    Open,
+}
+
+/// What the back office needs beside the shop's own sign-in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StaffPolicy {
+    #[default]
+    SecondFactor,
+    /// No more than from customers.
+    AsCustomers,
+}
+
+/// How the shop's own sign-in is guarded. Off without the section.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ShieldSection {
+    /// The name of an adapter that comes with the program, the path of a file, or `auto`: the one for the platform that
+    /// `storeward run` recognises.
+    pub adapter: String,
+    pub staff: StaffPolicy,
+    /// A second factor is good for the back office for so long.
+    pub staff_minutes: u32,
+    /// Networks of the shop's own programs, which may sign in with a password alone at the doors for programs.
+    pub lanes: AddressList,
+    pub when_unclear: WhenUnclear,
+}
+
+impl Default for ShieldSection {
+    fn default() -> Self {
+        ShieldSection {
+            adapter: "auto".to_owned(),
+            staff: StaffPolicy::default(),
+            staff_minutes: 480,
+            lanes: AddressList::default(),
+            when_unclear: WhenUnclear::default(),
+        }
+    }
+}
+
+impl ShieldSection {
+    /// The adapter, where it needs no look at the shop. `read` reads a file.
+    pub fn adapter(
+        &self,
+        platform: Option<&str>,
+        read: impl Fn(&str) -> std::io::Result<String>,
+    ) -> Result<Adapter, String> {
+        let names = || KNOWN.map(|(name, _)| name).join(", ");
+        if self.adapter == "auto" {
+            let found = platform.and_then(for_platform);
+            return found.ok_or_else(|| {
+                format!("[shield] adapter: the shop's platform has none; name a file, or one of {}", names())
+            });
+        }
+        if let Some(known) = by_name(&self.adapter) {
+            return Ok(known);
+        }
+        if !self.adapter.contains(['/', '.']) {
+            return Err(format!("[shield] adapter: there is no `{}`, but {}", self.adapter, names()));
+        }
+        let text = read(&self.adapter).map_err(|e| format!("[shield] adapter {}: {e}", self.adapter))?;
+        Adapter::parse(&text).map_err(|e| format!("[shield] adapter {}: {e}", self.adapter))
+    }
+
+    /// What does not fit.
+    pub fn fault(&self) -> Option<String> {
+        let fits = (5..=1_440).contains(&self.staff_minutes);
+        (!fits).then(|| format!("[shield] staff_minutes: {} is not between 5 and 1440", self.staff_minutes))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn adapters_are_found_by_name_platform_and_file() {
+        let none = |_: &str| Err(std::io::Error::from(std::io::ErrorKind::NotFound));
+        let section = |adapter: &str| ShieldSection { adapter: adapter.to_owned(), ..Default::default() };
+        assert_eq!(section("magento").adapter(None, none).unwrap().name, "magento");
+        assert_eq!(section("auto").adapter(Some("woocommerce"), none).unwrap().name, "wordpress");
+        assert!(section("auto").adapter(None, none).unwrap_err().contains("name a file"));
+        assert!(section("magneto").adapter(None, none).unwrap_err().contains("magento"));
+        assert!(section("own.toml").adapter(None, none).is_err());
+        let broken = |_: &str| Ok("format = 7".to_owned());
+        assert!(section("own.toml").adapter(None, broken).is_err());
+        let text: ShieldSection = toml::from_str("lanes = ['10.0.0.0/8']\nstaff_minutes = 1").unwrap();
+        assert!(text.fault().is_some());
+        assert!(toml::from_str::<ShieldSection>("mode = 'on'").is_err());
+    }
+}

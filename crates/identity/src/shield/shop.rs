@@ -1,0 +1,154 @@
+//! What the shield asks the shop: who is signed in with these cookies, what address is on file, sign this session out.
+
+use std::sync::Arc;
+
+use storeward_adapter::{CookieLine, ProbeAnswer, SignOut};
+use storeward_base::{ClientIp, RequestId};
+use storeward_host::{NoAnswer, Question};
+use storeward_web::axum::body::Bytes;
+use storeward_web::http::{HeaderMap, HeaderName, HeaderValue, Request, Response, header};
+
+use super::Guard;
+use super::handles::Entry;
+
+/// In whose place a question is asked: the shop sees the browser's own words, in case it binds sessions to them.
+#[derive(Clone, Debug)]
+pub struct Asker {
+    pub client: ClientIp,
+    pub id: RequestId,
+    pub headers: HeaderMap,
+}
+
+impl Asker {
+    /// Of a browser's request: its `Host` and what describes the browser, never its cookies.
+    pub fn of(client: ClientIp, id: RequestId, host: &str, from: &HeaderMap) -> Self {
+        let mut headers = HeaderMap::new();
+        for name in [header::USER_AGENT, header::ACCEPT_LANGUAGE] {
+            if let Some(value) = from.get(&name) {
+                headers.insert(name, value.clone());
+            }
+        }
+        if let Ok(host) = HeaderValue::from_str(host) {
+            headers.insert(header::HOST, host);
+        }
+        Asker { client, id, headers }
+    }
+}
+
+/// Who is signed in. Personal data.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Who {
+    Nobody,
+    Somebody { subject: String, email: Option<String> },
+    Unclear,
+}
+
+impl Guard {
+    /// Whose session the jar holds.
+    pub async fn who(&self, entry: &Arc<Entry>, asker: &Asker) -> Who {
+        let told = {
+            let inner = entry.lock();
+            let pairs = inner.jar.cookies.iter().map(|kept| (kept.name.as_str(), kept.value.as_str()));
+            if inner.jar.cookies.is_empty() {
+                return Who::Nobody;
+            }
+            self.adapter.signed_in.of_cookies(pairs)
+        };
+        match (told, &self.adapter.signed_in.probe) {
+            (Some(None), _) => Who::Nobody,
+            (Some(Some(subject)), None) => Who::Somebody { subject, email: None },
+            (Some(Some(subject)), Some(_)) => match self.probe(entry, asker).await {
+                Who::Somebody { email, .. } => Who::Somebody { subject, email },
+                Who::Nobody | Who::Unclear => Who::Somebody { subject, email: None },
+            },
+            (None, _) => self.probe(entry, asker).await,
+        }
+    }
+
+    async fn probe(&self, entry: &Arc<Entry>, asker: &Asker) -> Who {
+        let Some(probe) = &self.adapter.signed_in.probe else { return Who::Unclear };
+        let more = probe.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let Ok(answer) = self.ask(entry, asker, "GET", &probe.path, more, Bytes::new()).await else {
+            return Who::Unclear;
+        };
+        match probe.read(answer.status().as_u16(), answer.body()) {
+            ProbeAnswer::SignedIn { subject, email } => Who::Somebody { subject, email },
+            ProbeAnswer::SignedOut => Who::Nobody,
+            ProbeAnswer::Unclear => Who::Unclear,
+        }
+    }
+
+    /// The address on file, from the pages that show it.
+    pub async fn address(&self, entry: &Arc<Entry>, asker: &Asker) -> Option<String> {
+        for page in &self.adapter.signed_in.address {
+            let asked = self.ask(entry, asker, "GET", &page.path, [], Bytes::new()).await;
+            let Some(answer) = asked.ok().filter(|answer| answer.status().is_success()) else { continue };
+            let found = page.email.find(&String::from_utf8_lossy(answer.body()));
+            if let Some(address) = found.filter(|text| text.contains('@')) {
+                return Some(address);
+            }
+        }
+        None
+    }
+
+    /// Signs the jar's session out at the shop. What fails here is not told: without its cookies nobody can use it.
+    pub async fn sign_out_of_shop(&self, entry: &Arc<Entry>, asker: &Asker) {
+        let Some(out) = &self.adapter.sign_out else { return };
+        let form = match &out.form_page {
+            Some(page) => match self.ask(entry, asker, "GET", page, [], Bytes::new()).await {
+                Ok(answer) => SignOut::form(&String::from_utf8_lossy(answer.body())),
+                Err(_) => return,
+            },
+            None => String::new(),
+        };
+        let is_form = !form.is_empty();
+        let kind = [("content-type", "application/x-www-form-urlencoded")];
+        let more = kind.into_iter().filter(|_| is_form);
+        let _ = self.ask(entry, asker, &out.method, &out.target(), more, Bytes::from(form)).await;
+    }
+
+    /// One question with the jar's cookies; what the answer sets goes into the jar.
+    async fn ask<'h>(
+        &self,
+        entry: &Arc<Entry>,
+        asker: &Asker,
+        method: &str,
+        target: &str,
+        more: impl IntoIterator<Item = (&'h str, &'h str)>,
+        body: Bytes,
+    ) -> Result<Response<Bytes>, NoAnswer> {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(target)
+            .body(body)
+            .map_err(|_| NoAnswer("shield.question"))?;
+        let headers = request.headers_mut();
+        headers.clone_from(&asker.headers);
+        headers
+            .insert(header::ACCEPT, HeaderValue::from_static("text/html,application/json;q=0.9,*/*;q=0.8"));
+        headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        let path = target.split('?').next().unwrap_or(target);
+        let pairs = entry.lock().jar.pairs_for(path);
+        if let Ok(cookies) = HeaderValue::try_from(pairs) {
+            headers.insert(header::COOKIE, cookies);
+        }
+        for (name, value) in more {
+            if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::from_str(value)) {
+                headers.insert(name, value);
+            }
+        }
+        let answer = self.shop.ask(Question { client: asker.client, id: asker.id, request }).await?;
+        let mut changed = false;
+        for line in answer.headers().get_all(header::SET_COOKIE) {
+            let text = String::from_utf8_lossy(line.as_bytes());
+            let line = CookieLine::parse(&text);
+            if let Some(line) = line.filter(|line| self.adapter.cookies.are_kept(line.name)) {
+                changed |= entry.lock().jar.take(&line);
+            }
+        }
+        if changed {
+            self.handles.note_change(entry);
+        }
+        Ok(answer)
+    }
+}

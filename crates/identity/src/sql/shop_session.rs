@@ -1,0 +1,52 @@
+//! The table of what stands behind browsers' handles.
+
+use storeward_base::Timestamp;
+use storeward_store::{Error, Reader, Tx, params};
+
+statements! {
+    FIND = "SELECT jar_sealed FROM shop_session WHERE handle_hash = $1 AND expires_at > $2 AND seen_at > $3";
+    KEEP = "INSERT INTO shop_session (handle_hash, jar_sealed, pending_at, seen_at, expires_at) \
+            VALUES ($1, $2, $3, $4, $5) ON CONFLICT (handle_hash) DO UPDATE SET jar_sealed = excluded.jar_sealed, \
+            pending_at = excluded.pending_at, seen_at = excluded.seen_at, expires_at = excluded.expires_at";
+    DELETE = "DELETE FROM shop_session WHERE handle_hash = $1";
+    PENDING = "SELECT handle_hash FROM shop_session WHERE pending_at <= $1 ORDER BY pending_at LIMIT 100";
+    FORGET = "DELETE FROM shop_session WHERE expires_at <= $1 OR seen_at <= $2";
+}
+
+/// One row as it is written.
+#[derive(Clone, Debug)]
+pub struct KeptJar {
+    pub handle_hash: String,
+    pub sealed: Vec<u8>,
+    pub pending_at: Option<Timestamp>,
+    pub seen_at: Timestamp,
+    pub expires_at: Timestamp,
+}
+
+/// A jar that is not over at `now` and was last used after `idle_since`.
+pub fn find(
+    reader: &mut Reader<'_>,
+    hash: &str,
+    now: Timestamp,
+    idle_since: Timestamp,
+) -> Result<Option<Vec<u8>>, Error> {
+    reader.query_optional(FIND, params![hash, now, idle_since], |row| row.get(0))
+}
+
+pub fn keep(tx: &mut Tx<'_>, jar: &KeptJar) -> Result<(), Error> {
+    let values = params![&jar.handle_hash, &jar.sealed, jar.pending_at, jar.seen_at, jar.expires_at];
+    tx.execute(KEEP, values).map(drop)
+}
+
+pub fn delete(tx: &mut Tx<'_>, hash: &str) -> Result<(), Error> {
+    tx.execute(DELETE, params![hash]).map(drop)
+}
+
+/// The hashes of up to a hundred that have waited since `since` or longer.
+pub fn pending_since(reader: &mut Reader<'_>, since: Timestamp) -> Result<Vec<String>, Error> {
+    reader.query_many(PENDING, params![since], |row| row.get(0))
+}
+
+pub fn forget(tx: &mut Tx<'_>, now: Timestamp, idle_since: Timestamp) -> Result<(), Error> {
+    tx.execute(FORGET, params![now, idle_since]).map(drop)
+}

@@ -1,0 +1,355 @@
+//! The shield: the pitfalls of reference/identity.md section 2.3 by their numbers, each attacked, on both engines.
+//! Number 3 (direct access to the shop) is the owner's network; 12 (headless shops) is the provider's business; what 14
+//! says of relays is documented.
+
+use storeward_base::AddressList;
+use storeward_identity::{LetterKind, MIGRATIONS, ShieldSection, WhenUnclear};
+use storeward_store::both_engines;
+
+use super::behind::{ADDRESS, Behind, Elevation, SECRET, SHOP_PASSWORD};
+
+const PROBLEM: [(&str, &str); 1] = [("accept", "application/json")];
+const FORM: [(&str, &str); 2] =
+    [("accept", "text/html"), ("content-type", "application/x-www-form-urlencoded")];
+
+both_engines!(one_step_more_and_none_on_a_trusted_device, MIGRATIONS, async |db| {
+    let behind = Behind::new(db, Elevation::Fresh);
+    let mut owner = behind.browser();
+    owner.sign_in_with_code("yes").await;
+    let before = owner.handle();
+    assert!(owner.sees_account().await);
+    assert_ne!(owner.handle(), before, "another handle with the session");
+    assert!(owner.sees_account().await);
+    owner.post("/logout", &[]).await;
+    assert!(!owner.sees_account().await);
+    // Trusted from now on: no second step.
+    owner.sign_in("ella").await.leads_to("/account");
+    assert!(owner.sees_account().await);
+    assert_eq!(behind.bench.kinds().iter().filter(|k| **k == LetterKind::SignInCode).count(), 1);
+});
+
+both_engines!(a_stolen_password_alone_opens_nothing, MIGRATIONS, async |db| {
+    let behind = Behind::new(db, Elevation::Same);
+    let mut thief = behind.browser();
+    thief.get("/").await;
+    let answer = thief.sign_in("ella").await;
+    answer.leads_to("/.storeward/challenge");
+    assert!(!answer.body.contains(SECRET));
+    for path in ["/account", "/checkout", "/account?x=1", "//account", "/"] {
+        let page = thief.get(path).await;
+        assert!(!page.body.contains(SECRET) && page.status == 303, "{path}: {}", page.status);
+    }
+    let told = thief.send("GET", "/account", &PROBLEM, "").await;
+    assert_eq!(
+        (told.status.as_u16(), told.headers["content-type"].to_str().unwrap()),
+        (403, "application/problem+json")
+    );
+    assert!(told.body.contains("/.storeward/challenge"), "{}", told.body);
+    // Wrong codes, five of them; then it is over, at the shop too.
+    let path = "/.storeward/challenge";
+    for _ in 0..6 {
+        if thief.browser.get(path).await.status != 200 {
+            break;
+        }
+        thief.browser.prove("mail", "00000000").await;
+    }
+    assert!(!thief.sees_account().await);
+    assert_eq!(behind.shop.signed_in(), 0, "the shop was asked to sign it out");
+});
+
+both_engines!(pitfall_01_other_doors, MIGRATIONS, async |db| {
+    let behind = Behind::new(db, Elevation::Fresh);
+    let mut thief = behind.browser();
+    let xml = "<methodCall><params><param><string>ella</string></param></params></methodCall>";
+    let basic = [("authorization", "Basic ZWxsYTpncmV5IHNsYXRlIHJvb2Y="), ("accept", "text/html")];
+    for (method, path, lines, body) in [
+        ("POST", "/xmlrpc.php", &PROBLEM[..], xml),
+        ("POST", "/XMLRPC.php/x", &PROBLEM[..], xml),
+        ("POST", "/rest/token", &PROBLEM[..], r#"{"user":"ella","password":"grey slate roof"}"#),
+        ("GET", "/me", &basic[..], ""),
+    ] {
+        let told = thief.send(method, path, lines, body).await;
+        assert_eq!(told.status, 403, "{path}");
+        assert!(told.body.contains("identity.door_closed"), "{path}: {}", told.body);
+    }
+    assert!(behind.shop.asked().is_empty(), "{:?}", behind.shop.asked());
+    assert_eq!(behind.bench.reasons("identity.sign_in_failed").await, ["door_for_programs"]);
+    // Doors that no adapter names: the answer tells.
+    let stolen = format!("user=ella&password={}", SHOP_PASSWORD.replace(' ', "+"));
+    for (method, path, body) in
+        [("POST", "/checkout/quick", stolen.as_str()), ("POST", "/popup", &stolen), ("GET", "/magic", "")]
+    {
+        let mut thief = behind.browser();
+        let answer = thief.send(method, path, &FORM, body).await;
+        answer.leads_to("/.storeward/challenge");
+        assert!(!thief.sees_account().await, "{path}");
+    }
+    // The same where a session was there before.
+    let mut thief = behind.browser();
+    thief.get("/").await;
+    thief.get("/").await;
+    thief.send("GET", "/magic", &FORM, "").await.leads_to("/.storeward/challenge");
+    assert!(!thief.sees_account().await);
+});
+
+both_engines!(pitfall_02_path_tricks, MIGRATIONS, async |db| {
+    let behind = Behind::new(db, Elevation::Same);
+    for path in ["//login.php", "/login.php/x", "/LOGIN.PHP", "/login.php;v=1", "/./login", "/anything"] {
+        let mut thief = behind.browser();
+        thief.get("/").await;
+        thief.post(path, &[("user", "ella"), ("password", SHOP_PASSWORD)]).await;
+        assert!(!thief.sees_account().await, "{path}");
+    }
+    // A method in disguise.
+    let mut thief = behind.browser();
+    thief.get("/").await;
+    let lines = [("accept", "text/html"), ("x-http-method-override", "POST")];
+    thief.send("GET", "/magic", &lines, "").await;
+    assert!(!thief.sees_account().await);
+});
+
+both_engines!(pitfall_04_the_shop_elevates_the_same_cookie, MIGRATIONS, async |db| {
+    let behind = Behind::new(db, Elevation::Same);
+    let mut thief = behind.browser();
+    thief.get("/").await;
+    thief.get("/").await;
+    let stolen = format!("user=ella&password={}", SHOP_PASSWORD.replace(' ', "+"));
+    let sign_in = thief.begin("POST", "/login.php", &FORM, &stolen).await.ok().unwrap();
+    // The shop has signed the session in; its answer has not been seen here. What comes beside it must not slip through.
+    let beside = thief.begin("GET", "/account", &FORM[..1], "").await.ok().unwrap();
+    let mut other = behind.browser();
+    other.browser.cookies = thief.browser.cookies.clone();
+    let (answer, page) = tokio::join!(other.finish(sign_in), thief.finish(beside));
+    answer.leads_to("/.storeward/challenge");
+    assert!(!page.body.contains(SECRET), "{page:?}");
+    // A thief who does not wait for the answer.
+    let mut thief = behind.browser();
+    thief.get("/").await;
+    thief.get("/").await;
+    drop(thief.begin("POST", "/login.php", &FORM, &stolen).await.ok().unwrap());
+    assert!(!thief.sees_account().await);
+    let barred = thief.post("/account/email", &[("email", "thief@people.example")]).await;
+    assert_ne!(barred.status, 200);
+    assert_eq!(behind.shop.email_of("42"), ADDRESS);
+});
+
+both_engines!(pitfall_05_an_alias_is_the_same_person, MIGRATIONS, async |db| {
+    let behind = Behind::new(db, Elevation::Fresh);
+    let mut owner = behind.browser();
+    owner.sign_in_with_code("yes").await;
+    assert!(owner.sees_account().await);
+    // By the other name: no second account that nobody guards.
+    let mut thief = behind.browser();
+    thief.browser = thief.browser.elsewhere();
+    thief.get("/").await;
+    thief.sign_in(ADDRESS).await.leads_to("/.storeward/challenge");
+    assert!(!thief.sees_account().await);
+    assert_eq!(behind.bench.events("identity.shop_account_linked").await.len(), 1);
+});
+
+both_engines!(pitfall_06_first_enrolment_is_the_owners, MIGRATIONS, async |db| {
+    let behind = Behind::new(db, Elevation::Fresh);
+    let mut thief = behind.browser();
+    thief.get("/").await;
+    thief.sign_in("ella").await.leads_to("/.storeward/challenge");
+    // The first code goes to the address on file in the shop, and no factor can be added before.
+    assert_eq!(behind.bench.letter(LetterKind::SignInCode).to.expose(), ADDRESS);
+    let enrol = thief.browser.get("/.storeward/account/totp").await;
+    assert!(enrol.location().starts_with("/.storeward/sign-in"), "{}", enrol.location());
+});
+
+both_engines!(pitfall_07_the_address_is_changed_by_its_owner_only, MIGRATIONS, async |db| {
+    let behind = Behind::new(db, Elevation::Fresh);
+    let mut owner = behind.browser();
+    owner.sign_in_with_code("").await;
+    assert!(owner.sees_account().await);
+    behind.bench.advance(3_600);
+    let change = [("email", "new@people.example")];
+    let asked = owner.post("/account/email", &change).await;
+    assert!(asked.location().starts_with("/.storeward/step-up"), "{asked:?}");
+    assert_eq!(behind.shop.email_of("42"), ADDRESS);
+    let next = asked.location().to_owned();
+    let begun = owner.browser.post_from(&next, "/.storeward/step-up", &[("next", "/account")]).await;
+    begun.leads_to("/.storeward/challenge");
+    let code = behind.bench.code(LetterKind::SignInCode);
+    owner.browser.prove("mail", &code).await.leads_to("/account");
+    assert_eq!(owner.post("/account/email", &change).await.status, 200);
+    assert_eq!(behind.shop.email_of("42"), "new@people.example");
+    // Codes go where the owner wants them from now on.
+    let mut other = behind.browser();
+    other.browser = other.browser.elsewhere();
+    other.get("/").await;
+    other.sign_in("ella").await.leads_to("/.storeward/challenge");
+    assert_eq!(behind.bench.letter(LetterKind::SignInCode).to.expose(), "new@people.example");
+});
+
+both_engines!(pitfall_08_an_update_breaks_the_adapter, MIGRATIONS, async |db| {
+    let behind = Behind::new(db, Elevation::Fresh);
+    let mut owner = behind.browser();
+    owner.get("/").await;
+    owner.get("/").await;
+    let mut late = behind.browser();
+    late.get("/").await;
+    behind.shop.break_probe(true);
+    let answer = owner.sign_in("ella").await;
+    assert_eq!(answer.status, 503);
+    assert_eq!(late.sign_in("ella").await.status, 503);
+    assert!(!owner.sees_account().await, "closed");
+    assert_eq!(owner.get("/").await.status, 200, "the shop is open all the same");
+    assert!(behind.bench.reasons("identity.sign_in_failed").await.contains(&"shop_unclear".to_owned()));
+    behind.shop.break_probe(false);
+    owner.get("/account").await.leads_to("/.storeward/challenge");
+});
+
+both_engines!(pitfall_08_open_where_the_owner_chose_so_but_not_for_staff, MIGRATIONS, async |db| {
+    let section = ShieldSection { when_unclear: WhenUnclear::Open, ..ShieldSection::default() };
+    let behind = Behind::with(db, Elevation::Fresh, section);
+    let mut owner = behind.browser();
+    owner.get("/").await;
+    behind.shop.break_probe(true);
+    owner.sign_in("ella").await.leads_to("/account");
+    assert!(owner.sees_account().await);
+    assert!(!owner.get("/admin").await.body.contains(SECRET), "the back office stays closed");
+});
+
+both_engines!(pitfall_13_lanes_for_the_shops_own_programs, MIGRATIONS, async |db| {
+    let lanes = AddressList::parse(&["198.51.100.0/24"]).unwrap();
+    let behind = Behind::with(db, Elevation::Fresh, ShieldSection { lanes, ..ShieldSection::default() });
+    let mut program = behind.browser();
+    let body = r#"{"user":"ella","password":"x"}"#;
+    assert_eq!(program.send("POST", "/rest/token", &PROBLEM, body).await.status, 200);
+    let mut other = behind.browser();
+    other.browser = other.browser.elsewhere();
+    assert_eq!(other.send("POST", "/rest/token", &PROBLEM, body).await.status, 403);
+});
+
+both_engines!(pitfall_15_forms_with_passwords_have_a_size, MIGRATIONS, async |db| {
+    let behind = Behind::new(db, Elevation::Fresh);
+    let mut thief = behind.browser();
+    let long = format!("pad={}&user=ella&password=x", "y".repeat(70_000));
+    assert_eq!(thief.send("POST", "/login.php", &FORM, &long).await.status, 413);
+    assert!(behind.shop.asked().is_empty());
+    let ledger = format!("{:?}", behind.bench.events("").await);
+    assert!(!ledger.contains("ella") && !ledger.contains(SHOP_PASSWORD));
+});
+
+both_engines!(the_shops_own_cookie_is_worthless_in_a_browser, MIGRATIONS, async |db| {
+    let behind = Behind::new(db, Elevation::Fresh);
+    let mut owner = behind.browser();
+    owner.sign_in_with_code("").await;
+    assert!(owner.sees_account().await);
+    let stolen = behind.shop.a_session();
+    for name in ["sid", "%73id", "SID", "s%69d"] {
+        let mut thief = behind.browser();
+        thief.browser.cookies.push((name.to_owned(), stolen.clone()));
+        assert!(!thief.sees_account().await, "{name}");
+    }
+    let lines: Vec<String> = behind.shop.asked();
+    assert!(lines.iter().all(|line| !line.contains("__Host-storeward")), "our cookies stay with us");
+});
+
+both_engines!(a_restart_keeps_sessions_and_challenges, MIGRATIONS, async |db| {
+    let behind = Behind::new(db, Elevation::Fresh);
+    let mut owner = behind.browser();
+    owner.sign_in_with_code("").await;
+    assert!(owner.sees_account().await);
+    let mut waiting = behind.browser();
+    waiting.browser = waiting.browser.elsewhere();
+    waiting.get("/").await;
+    waiting.sign_in("ella").await.leads_to("/.storeward/challenge");
+    let again = behind.restarted();
+    owner.shield = &again;
+    waiting.shield = &again;
+    assert!(owner.sees_account().await);
+    assert!(!waiting.sees_account().await);
+    waiting.show_code("").await;
+    assert!(waiting.sees_account().await);
+});
+
+both_engines!(what_waits_too_long_is_signed_out_at_the_shop, MIGRATIONS, async |db| {
+    let behind = Behind::new(db, Elevation::Same);
+    let mut thief = behind.browser();
+    thief.get("/").await;
+    thief.sign_in("ella").await.leads_to("/.storeward/challenge");
+    assert_eq!(behind.shop.signed_in(), 1);
+    behind.bench.advance(601);
+    // Also where nobody comes back, and after a restart.
+    behind.restarted().sweep().await.unwrap();
+    assert_eq!(behind.shop.signed_in(), 0);
+    behind.shield.sweep().await.unwrap();
+    assert!(!thief.sees_account().await);
+});
+
+both_engines!(what_a_person_ends_elsewhere_ends_here, MIGRATIONS, async |db| {
+    let behind = Behind::new(db, Elevation::Fresh);
+    let mut owner = behind.browser();
+    owner.sign_in_with_code("").await;
+    assert!(owner.sees_account().await);
+    owner.browser.post_from("/.storeward/account", "/.storeward/sign-out", &[]).await;
+    behind.bench.advance(11);
+    assert!(!owner.sees_account().await);
+    assert_eq!(behind.shop.signed_in(), 0);
+});
+
+both_engines!(another_person_in_the_same_session_is_another_sign_in, MIGRATIONS, async |db| {
+    let behind = Behind::new(db, Elevation::Same);
+    let mut mallory = behind.browser();
+    mallory.get("/").await;
+    let own = [("user", "mallory"), ("password", "another password")];
+    mallory.post("/login.php", &own).await.leads_to("/.storeward/challenge");
+    let code = behind.bench.code(LetterKind::SignInCode);
+    mallory.browser.prove("mail", &code).await.leads_to("/account");
+    assert!(mallory.get("/account").await.body.contains("the orders of 7"));
+    // Her second factor is no good for somebody else's password.
+    mallory.sign_in("ella").await.leads_to("/.storeward/challenge");
+    assert!(!mallory.sees_account().await);
+});
+
+both_engines!(the_back_office_takes_a_second_factor, MIGRATIONS, async |db| {
+    let behind = Behind::new(db, Elevation::Fresh);
+    let mut owner = behind.browser();
+    owner.sign_in_with_code("yes").await;
+    assert!(owner.get("/admin").await.status.is_success());
+    owner.post("/logout", &[]).await;
+    // A device that is trusted spares customers the second step, not staff.
+    owner.sign_in("ella").await.leads_to("/account");
+    let asked = owner.get("/admin").await;
+    asked.leads_to("/.storeward/step-up?next=/admin");
+    assert!(owner.sees_account().await);
+});
+
+both_engines!(an_old_handle_is_worth_nothing_after_the_sign_in, MIGRATIONS, async |db| {
+    let behind = Behind::new(db, Elevation::Same);
+    let mut owner = behind.browser();
+    owner.get("/").await;
+    // Somebody else knew it, or planted it.
+    let planted = owner.browser.cookies.clone();
+    owner.sign_in_with_code("").await;
+    assert!(owner.sees_account().await);
+    let mut thief = behind.browser();
+    thief.browser.cookies = planted;
+    assert!(!thief.sees_account().await);
+    let answer = thief.sign_in("ella").await;
+    assert!(!answer.body.contains(SECRET) && answer.location() != "/account", "{answer:?}");
+    assert!(owner.sees_account().await);
+});
+
+both_engines!(pictures_come_without_a_session_while_it_waits, MIGRATIONS, async |db| {
+    let behind = Behind::new(db, Elevation::Fresh);
+    let mut waiting = behind.browser();
+    waiting.get("/").await;
+    waiting.sign_in("ella").await.leads_to("/.storeward/challenge");
+    let part = [("accept", "image/*"), ("sec-fetch-dest", "image"), ("sec-fetch-mode", "no-cors")];
+    assert_eq!(waiting.send("GET", "/uploads/1.png", &part, "").await.status, 200);
+    assert_eq!(waiting.send("GET", "/img/1.png", &part, "").await.status, 200);
+    let page = waiting.send("GET", "/account", &part, "").await;
+    assert!(!page.body.contains(SECRET));
+    // A form is no picture, whatever it says.
+    let [form, part] = [FORM[1], part[1]];
+    let stolen = format!("user=ella&password={}", SHOP_PASSWORD.replace(' ', "+"));
+    let answer = waiting.send("POST", "/login.php", &[form, part], &stolen).await;
+    assert!(!answer.body.contains(SECRET), "{answer:?}");
+    // Signing out is allowed, and ends it.
+    waiting.post("/logout", &[]).await.leads_to("/");
+    assert_eq!(behind.shop.signed_in(), 0);
+});
