@@ -47,6 +47,7 @@ struct Inner {
     reads: mpsc::Sender<readers::Message>,
     committed: Arc<watch::Sender<u64>>,
     promised: Arc<watch::Sender<u64>>,
+    broken: Arc<watch::Sender<Option<Error>>>,
     signer: Signer,
     pseudonym_key: PseudonymKey,
     /// The writer, then the readers.
@@ -75,6 +76,7 @@ impl Db {
         let size = ledger::head(&mut Reader::new(&mut conn))?.size;
         let committed = Arc::new(watch::Sender::new(size));
         let promised = Arc::new(watch::Sender::new(0));
+        let broken = Arc::new(watch::Sender::new(None));
 
         let (writes, write_queue) = mpsc::channel(writer::QUEUE);
         let (reads, read_queue) = mpsc::channel(readers::QUEUE);
@@ -85,6 +87,7 @@ impl Db {
             queue: write_queue,
             committed: Arc::clone(&committed),
             promised: Arc::clone(&promised),
+            broken: Arc::clone(&broken),
         };
         let mut threads = vec![spawn("store-writer", move || writer.run())?];
         let read_queue = Arc::new(Mutex::new(read_queue));
@@ -99,6 +102,7 @@ impl Db {
             reads,
             committed,
             promised,
+            broken,
             signer,
             pseudonym_key: options.pseudonym_key,
             threads: Mutex::new(threads),
@@ -171,8 +175,16 @@ impl Db {
         self.0.url.engine()
     }
 
-    /// Whether reads are answered and the writer lives.
+    /// Why nothing can be written at the moment: [`Error::Ledger`] where the ledger does not hold together.
+    pub fn broken(&self) -> Option<Error> {
+        self.0.broken.borrow().clone()
+    }
+
+    /// Whether reads are answered, the writer lives and the ledger can be appended to.
     pub async fn ready(&self) -> Result<(), Error> {
+        if let Some(why) = self.broken() {
+            return Err(why);
+        }
         if self.0.writes.is_closed() {
             return Err(Error::Closed);
         }

@@ -86,6 +86,8 @@ pub(crate) struct Writer {
     pub(crate) committed: Arc<watch::Sender<u64>>,
     /// Counts the groups in which there was a new job.
     pub(crate) promised: Arc<watch::Sender<u64>>,
+    /// Why nothing can be appended, as the last group found.
+    pub(crate) broken: Arc<watch::Sender<Option<Error>>>,
 }
 
 impl Writer {
@@ -137,8 +139,18 @@ impl Writer {
             let size = self.appender.size();
             self.committed.send_if_modified(|seen| std::mem::replace(seen, size.max(*seen)) < size);
         }
+        match &outcome {
+            Ok(_) => self.note(None),
+            Err(why @ Error::Ledger(_)) => self.note(Some(why.clone())),
+            Err(_) => {}
+        }
         let outcome = outcome.map(drop);
         group.into_iter().for_each(|job| job.finish(outcome.clone()));
+    }
+
+    /// Whether the ledger can be appended to.
+    fn note(&self, broken: Option<Error>) {
+        self.broken.send_if_modified(|known| std::mem::replace(known, broken) != *known);
     }
 
     /// Whether there was a new job in the group.
@@ -147,7 +159,11 @@ impl Writer {
         self.conn.batch(self.conn.engine().begin_write())?;
         let ran = self.run_group(group);
         match ran {
-            Ok(Some(Kept { promised })) => self.conclude().map(|()| promised),
+            Ok(Some(Kept { promised })) => {
+                self.conclude()?;
+                self.appender.committed();
+                Ok(promised)
+            }
             Ok(None) => self.conn.batch("ROLLBACK").map(|()| false),
             Err(why) => {
                 // A lost server has rolled back by itself.

@@ -4,10 +4,10 @@ use std::sync::{Arc, LazyLock};
 
 use storeward_base::{Actor, Clock, Entropy, EventId, Id, RequestId, Timestamp};
 use storeward_events::{Event, Record};
-use storeward_seal::{Checkpoint, CompactRange, LogKey, Origin, VerifierKey, merkle};
+use storeward_seal::{Checkpoint, CompactRange, Hash, LogKey, Origin, VerifierKey, merkle};
 
 use super::query::{Head, read_head};
-use super::{MAX_EVENT_BYTES, to_column};
+use super::{MAX_EVENT_BYTES, prove_consistency, to_column};
 use crate::conn::Conn;
 use crate::statements::{BEGIN_LEDGER, FIND_ENTRY, FIND_HEAD, KEEP_CHECKPOINT, MOVE_HEAD};
 use crate::{Error, Reader, Value, params};
@@ -48,6 +48,8 @@ pub(crate) struct Appender {
     range: CompactRange,
     /// The head as the transaction found it.
     found: Option<Head>,
+    /// Size and root of the last head that certainly stood in the database: the ledger never goes back behind it.
+    seen: Option<(u64, Hash)>,
     last: Option<EventId>,
 }
 
@@ -59,12 +61,13 @@ type Execute<'f, 'a> = &'f mut dyn FnMut(&mut Reader<'a>, &str, &[Value]) -> Res
 
 impl Appender {
     pub(crate) fn new(signer: Signer) -> Self {
-        Appender { signer, range: CompactRange::new(), found: None, last: None }
+        Appender { signer, range: CompactRange::new(), found: None, seen: None, last: None }
     }
 
     /// Takes up the head, and holds it against the other nodes. A head that was written by others must bear a
     /// signature that counts: else whoever can write to the database could cut the ledger's end off, and our next
-    /// signature would cover that up.
+    /// signature would cover that up. An old head of our own bears one too: so it must also continue the last one that
+    /// we saw.
     pub(crate) fn load(&mut self, conn: &mut Conn) -> Result<(), Error> {
         let sql = format!("{FIND_HEAD}{}", conn.engine().for_update());
         let head = read_head(&mut Reader::new(conn), &sql)?;
@@ -75,9 +78,36 @@ impl Appender {
         if self.range.size() != head.size {
             return Err(Error::Ledger("its head does not agree with its tree".to_owned()));
         }
+        self.must_continue(conn, &head)?;
+        self.seen = Some((head.size, head.root));
         self.found = Some(head);
         self.last = None;
         Ok(())
+    }
+
+    /// Refuses a head that does not go on from the last one seen. Costs nothing where nobody else wrote.
+    fn must_continue(&self, conn: &mut Conn, head: &Head) -> Result<(), Error> {
+        let Some((size, root)) = self.seen else { return Ok(()) };
+        if size == 0 || (size, root) == (head.size, head.root) {
+            return Ok(());
+        }
+        if head.size < size {
+            let found = head.size;
+            return Err(Error::Ledger(format!(
+                "it was cut back while the program ran: it had {size} entries, and has {found} now"
+            )));
+        }
+        let path = prove_consistency(&mut Reader::new(conn), size, head.size)?.unwrap_or_default();
+        merkle::verify_consistency(size, head.size, &path, &root, &head.root).map_err(|_| {
+            Error::Ledger(format!(
+                "it was written anew while the program ran: its first {size} entries are others now"
+            ))
+        })
+    }
+
+    /// The transaction is durable: what it wrote is seen.
+    pub(crate) fn committed(&mut self) {
+        self.seen = self.found.as_ref().map(|head| (head.size, head.root));
     }
 
     /// Entries so far, those of this transaction included.

@@ -238,7 +238,7 @@ both_engines!(what_was_changed_is_named, async |db| {
     check(move_up, move_back, 6, |what| *what == What::Checkpoint).await;
 });
 
-both_engines!(a_cut_off_end_is_not_covered_up, async |db| {
+both_engines!(a_cut_off_end_is_not_covered_up, async |mut db| {
     append_group(&db, 8).await;
     let anchor = db.read(ledger::head).await.unwrap_or_else(|why: Error| panic!("{why}")).note;
     db.drop_guards();
@@ -255,6 +255,7 @@ both_engines!(a_cut_off_end_is_not_covered_up, async |db| {
     db.tamper("DELETE FROM ledger_checkpoint; INSERT INTO ledger_checkpoint SELECT * FROM old_kept");
     // That is a true earlier state: only something kept elsewhere shows the loss.
     assert_eq!(verify_with(&db, VerifyOptions { anchors: vec![anchor.clone()] }).await.first_fault, None);
+    db.reopen();
     append_group(&db, 8).await;
     let later = db.read(ledger::head).await.unwrap_or_else(|why: Error| panic!("{why}")).note;
     db.tamper(
@@ -275,4 +276,69 @@ both_engines!(an_event_that_is_too_large_is_refused, async |db| {
     let wrote = db.write(move |tx| tx.append(Actor::System, None, started(&huge))).await;
     assert_eq!(wrote, Err(Error::EventTooLarge));
     assert_eq!(size(&db).await, 0);
+});
+
+/// Puts an earlier state back, whole and with its true signatures, as somebody does who has the database but no key.
+const CUT_BACK: &str = "DELETE FROM ledger_entry WHERE seq > 8; DELETE FROM ledger_checkpoint WHERE size > 8; \
+                        DELETE FROM ledger_head; INSERT INTO ledger_head SELECT * FROM old_head";
+
+async fn refused(db: &storeward_store::Db, words: &str) {
+    let wrote = db.write(|tx| tx.append(Actor::System, None, started("x"))).await;
+    let Err(why @ Error::Ledger(_)) = wrote else { panic!("{wrote:?}") };
+    assert!(why.to_string().contains(words), "{why}");
+    assert_eq!(db.ready().await, Err(why.clone()));
+    assert_eq!(db.broken(), Some(why));
+}
+
+both_engines!(a_ledger_cut_back_under_a_running_program_is_not_built_upon, async |mut db| {
+    append_group(&db, 8).await;
+    db.drop_guards();
+    db.tamper("CREATE TABLE old_head AS SELECT * FROM ledger_head");
+    append(&db, 4).await;
+    db.tamper("CREATE TABLE new_head AS SELECT * FROM ledger_head; CREATE TABLE new_entry AS SELECT * FROM ledger_entry");
+    assert_eq!((db.ready().await, size(&db).await), (Ok(()), 12));
+    db.tamper(CUT_BACK);
+    refused(&db, "it had 12 entries, and has 8 now").await;
+    refused(&db, "it had 12 entries, and has 8 now").await;
+    assert_eq!(size(&db).await, 8, "nothing was written");
+    // Another process that has seen no more writes on, and so makes it as long as it was, then longer.
+    let other = db.open_again();
+    for length in 9..=13 {
+        other
+            .write(|tx| tx.append(Actor::System, None, started("other")))
+            .await
+            .unwrap_or_else(|why: Error| panic!("{why}"));
+        refused(&db, if length < 12 { "cut back" } else { "its first 12 entries are others now" }).await;
+    }
+    assert_eq!(size(&db).await, 13);
+    // Whoever puts back what was there makes it whole again.
+    db.tamper(
+        "DELETE FROM ledger_entry; INSERT INTO ledger_entry SELECT * FROM new_entry; DELETE FROM ledger_head; \
+         INSERT INTO ledger_head SELECT * FROM new_head",
+    );
+    append(&db, 1).await;
+    assert_eq!((db.ready().await, db.broken(), size(&db).await), (Ok(()), None, 13));
+    blocking(move || other.close()).await;
+    // A new start does not know what was there: that is what `ledger.head` is for.
+    db.tamper(CUT_BACK);
+    db.reopen();
+    append(&db, 1).await;
+});
+
+both_engines!(what_others_append_is_no_fault, async |db| {
+    append(&db, 3).await;
+    let other = db.open_again();
+    for n in 0..20 {
+        let one = if n % 3 == 0 { &other } else { &*db };
+        one.write(|tx| tx.append(Actor::System, None, started("turn")))
+            .await
+            .unwrap_or_else(|why: Error| panic!("{why}"));
+    }
+    // A write that fails, or is taken back, was never seen.
+    let failed =
+        db.write(|tx| tx.append(Actor::System, None, started("no")).and_then(|_| Err::<(), _>(Error::NoRow)));
+    assert_eq!(failed.await, Err(Error::NoRow));
+    append(&db, 1).await;
+    assert_eq!((db.broken(), other.broken(), size(&db).await), (None, None, 24));
+    blocking(move || other.close()).await;
 });
