@@ -335,8 +335,7 @@ both_engines!(what_others_append_is_no_fault, async |db| {
             .unwrap_or_else(|why: Error| panic!("{why}"));
     }
     // A write that fails, or is taken back, was never seen.
-    let failed =
-        db.write(|tx| tx.append(Actor::System, None, started("no")).and_then(|_| Err::<(), _>(Error::NoRow)));
+    let failed = db.write(|tx| tx.append(Actor::System, None, started("no")).and(Err::<(), _>(Error::NoRow)));
     assert_eq!(failed.await, Err(Error::NoRow));
     append(&db, 1).await;
     assert_eq!((db.broken(), other.broken(), size(&db).await), (None, None, 24));
