@@ -146,6 +146,11 @@ impl Rule {
         self
     }
 
+    fn not_on(mut self, collection: Collection) -> Rule {
+        self.condition.variables.retain(|variable| variable.collection != collection);
+        self
+    }
+
     fn on_header(mut self, names: &[&'static str]) -> Rule {
         self.condition.variables =
             names.iter().map(|name| Variable::named(C::RequestHeaders, *name)).collect();

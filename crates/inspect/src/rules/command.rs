@@ -1,6 +1,6 @@
 //! Commands of shells, on Unix and on Windows.
 
-use super::{SHELL, rx};
+use super::{C, DECODED, SHELL, rx};
 use crate::rule::Rule;
 use crate::verdict::Category::CommandInjection;
 
@@ -28,8 +28,18 @@ pub(super) fn rules() -> Vec<Rule> {
             "A command alone, behind a separator or substituted",
             r"(?i)(?:;|\|\|?|&&|`|\$\()\s*(?:[\w.]*/[\w./]*)?(?:id|ls|ps|pwd|env|dir|set|ver|w|hostname|reboot|shutdown|sh|bash|cmd|date|uptime|ll|arch|groups|sleep\s+\d+|cat)\s*(?:$|[`)]|;\s*(?:$|#|\w+=)|\|\||&&|\|\s*(?:$|\w)|#|>{1,2}\s*/)",
         )
+        .not_on(C::RequestFilename)
         .through(SHELL)
         .not_in_passwords(),
+        // Paths have parameters of their own: `/shoes;id`, `/;jsessionid=1/show`.
+        rx(
+            15_121,
+            CommandInjection,
+            "A command alone in the path, with signs of a shell around it",
+            r"(?i)(?:\|\|?|&&|`|\$\()\s*(?:[\w.]*/[\w./]*)?(?:id|ls|ps|pwd|env|dir|set|ver|w|hostname|reboot|shutdown|sh|bash|cmd|date|uptime|ll|arch|groups|sleep\s+\d+|cat)\s*(?:$|[`)]|;\s*(?:$|#)|\|\||&&|\|\s*(?:$|\w)|#|>{1,2}\s*/)|;\s*(?:id|ls|ps|pwd|env|dir|hostname|reboot|shutdown|sh|bash|cmd|uptime|sleep\s+\d+|cat)\s*(?:[`|#]|;\s*(?:$|#)|&&|>{1,2}\s*/)",
+        )
+        .on(&[C::RequestFilename])
+        .through(SHELL),
         rx(
             15_130,
             CommandInjection,
@@ -44,6 +54,22 @@ pub(super) fn rules() -> Vec<Rule> {
             "A command of Windows",
             r"(?i)\bcmd(?:\.exe)?\s*/[ckr]\b|%comspec%|\bpowershell(?:\.exe)?\s+(?:-\w|iex|&|\()|\b(?:iex|invoke-(?:expression|webrequest|command|restmethod))\s*[\s(]\S|new-object\s+(?:system\.)?net\.|\.downloadstring\s*\(|\bnet\s+(?:user|localgroup|view|share|start)\b\s*(?:$|/|\w+\s+/|[|&])|\btype\s+(?:%\w+%|[a-z]:)[\\/]?|\bdir\s+[a-z]:|%(?:systemroot|windir|programfiles|appdata|userprofile)%|\bcertutil\s+-|\breg\s+(?:add|query|delete)\s+hk|\\windows\\system32\\",
         )
-        .through(super::DECODED),
+        .through(DECODED),
+        rx(
+            15_150,
+            CommandInjection,
+            "A command behind what a shell takes for nothing, or in braces",
+            r"(?i)(?:[;|&\n\r`]|\$\()\s*(?:\$(?:[@*0-9]|\{[\w@*]{1,24}\}))+(?:[\w./-]*/)?(?:whoami|uname|wget|curl|cat|ls|id|rm|nc|ncat|ssh|bash|sh|zsh|dash|python[23]?|perl|ruby|php|ping|dig|sleep|printf|echo|touch|chmod|env|base64|nslookup|tee|kill)(?:$|[\s;|&<>`)])|(?:[;|&`]|\$\()\s*\{(?:[\w./-]*/)?(?:whoami|uname|wget|curl|cat|ls|rm|cp|mv|nc|ncat|ssh|scp|bash|sh|zsh|ksh|dash|python[23]?|perl|ruby|php|ping|dig|sleep|printf|echo|touch|chmod|tar|sed|awk|grep|base64|nslookup|tee|kill|telnet|ftp|sudo|su|od|tac|nl),[^{}\s]{0,120}\}(?:$|[\s;|&<>`)#])",
+        )
+        .through(SHELL)
+        .not_in_passwords(),
+        rx(
+            15_160,
+            CommandInjection,
+            "A command in the quotes of a shell that knows escapes",
+            r#"(?i)(?:[;|&\n\r`]|\$\()\s*[\w./-]{0,24}\$(?:'[\w\\/.-]{2,64}'|"[\w\\/.-]{2,64}")(?:$|[\s;|&<>`)\w/])"#,
+        )
+        .through(DECODED)
+        .not_in_passwords(),
     ]
 }

@@ -58,6 +58,15 @@ fn sensitive() -> Vec<Rule> {
         )
         .on(&[C::RequestFilename])
         .through(NORMAL_PATH),
+        rx(
+            14_120,
+            SensitiveFile,
+            "A file of secrets as a value",
+            r"(?i)^\s*(?:(?:[a-z]:)?[\w.@~+/\\-]*[/\\])?(?:\.env(?:\.(?:local|prod(?:uction)?|dev(?:elopment)?|staging|backup|bak|old))?|\.git[/\\]+(?:config|head|index|logs[/\\]+head)|\.svn[/\\]+(?:entries|wc\.db)|wp-config\.php(?:~|\.(?:bak|old|save|orig|swp|txt))?|\.htpasswd|\.aws[/\\]+(?:credentials|config)|\.docker[/\\]+config\.json|\.kube[/\\]+config|\.(?:npmrc|pgpass|netrc|my\.cnf|bash_history|mysql_history)|app[/\\]+etc[/\\]+(?:env\.php|local\.xml)|sites[/\\]+default[/\\]+settings\.php|config[/\\]+(?:master\.key|database\.(?:ya?ml|php)|(?:secrets|credentials|parameters)\.ya?ml(?:\.enc)?))\s*$|^\s*(?:[/\\]+var)?[/\\]+run[/\\]+secrets[/\\]+[\w./-]+\s*$",
+        )
+        .on(&[C::ArgsGet, C::ArgsPost])
+        .through(NORMAL_PATH)
+        .not_in_passwords(),
     ]
 }
 

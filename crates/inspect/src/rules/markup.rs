@@ -46,6 +46,14 @@ fn scripting() -> Vec<Rule> {
             "A server-side include",
             r"(?i)<!--\s*#\s*(?:exec|include|echo|config|printenv|set|fsize)\b",
         ),
+        // A string's end, an assignment, and what hides or takes up the rest of the shop's own line.
+        rx(
+            12_150,
+            CrossSiteScripting,
+            "Script that leaves a string and assigns",
+            r#"(?i)^[^{]*['"`][\s);]*\}[^{]*[=(][^{]*(?:[;}]|\belse)\s*(?:(?:if|while|for)\s*\([^)]*\))?\{\s*['"`]?\s*$|['"`]\s*[)\]}]*\s*;\s*[a-z_$][\w$]*(?:\.[\w$]+)*\s*[-+*/|&]?=\s*[^=\s][^\n]*//\s*$|['"`]\s*[)\]}]*\s*[-;,+*/|&^?:]+\s*\(*\s*(?:(?:window|self|top|parent|document|globalthis|frames)\s*\.\s*)?location(?:\s*\.\s*href)?\s*=\s*(?:(?:window|self|top|parent|document|globalthis|opener|location)\s*\.|name\s*(?:$|[-;,)}+'"`/]))|['"`]\s*[)\]}]*\s*[-;,+*/|&^?:]+\s*\(*\s*(?:(?:window|self|top|parent|globalthis|frames)\s*\.\s*)?document\s*\.\s*\w+\s*=[^=]"#,
+        )
+        .not_in_passwords(),
     ]
 }
 
@@ -55,7 +63,7 @@ fn templates() -> Vec<Rule> {
             16_100,
             TemplateInjection,
             "A template that calculates or reaches for its host",
-            r#"(?i)\{\{\s*['"(]{0,2}\d+['")]{0,2}\s*[*+/-]\s*['"(]{0,2}\d+|\{\{[^}]{0,120}(?:constructor|__\w+__|\bcycler\b|\bjoiner\b|\blipsum\b|_self\b|\bget_flashed_messages\b|\bpopen\b|\|\s*(?:system|map\(\s*['"]system|filter\(\s*['"]system)|\.exec\(|getclass|registerundefinedfiltercallback|\$on\b|\$eval)|\{\{\s*(?:config|self|request|settings)\s*(?:\.|\}|\[|\||\()|\{%[^%]{0,80}(?:\bimport\b|__\w+__|popen|\bsystem\b)|\{\{=\s*\S|\{\{\s*dump\(|\{\$smarty\."#,
+            r#"(?i)\{\{\s*['"(]{0,2}\d+['")]{0,2}\s*[*+/-]\s*['"(]{0,2}\d+|\{\{[^}]{0,120}(?:constructor|__\w+__|\bcycler\b|\bjoiner\b|\blipsum\b|_self\b|\bget_flashed_messages\b|\bpopen\b|\|\s*(?:system|map\(\s*['"]system|filter\(\s*['"]system)|\.exec\(|getclass|registerundefinedfiltercallback|\$on\b|\$eval)|\{\{\s*(?:config|self|request|settings)\s*(?:\.|\}|\[|\||\()|\{%[^%]{0,80}(?:\bimport\b|__\w+__|popen|\bsystem\b)|\{%[-+~]?\s*print\s*[(\d'"]|\{include(?:_php)?\s+file\s*=\s*['"]?(?:/|\.\.|[a-z]+://|(?:file|php|data|eval):|[\w./-]+\.(?:php|ini|conf|env|log|txt|ya?ml|key|pem)\b|\w+['"]?\s*\})|\{fetch\s+file\s*=|\{\{=\s*\S|\{\{\s*dump\(|\{\$smarty\."#,
         ),
         rx(
             16_110,

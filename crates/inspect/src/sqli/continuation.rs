@@ -293,10 +293,29 @@ impl Reader<'_, '_> {
                 self.at = call_end(self.tokens, at);
             }
             Kind::Name => self.name(),
+            Kind::Other if self.is_bound(at) => self.at += 2,
             _ => return None,
         }
         let read = self.at > at || self.proof.query;
         read.then_some(())
+    }
+
+    /// `:name`, `?1`: the name of a value that the shop binds. `:D` behind a sign is a smiley.
+    fn is_bound(&self, at: usize) -> bool {
+        let (Some(sign), Some(name)) = (self.tokens.get(at), self.tokens.get(at + 1)) else { return false };
+        let smiley = matches!(name.text, [b'D' | b'P' | b'O' | b'S' | b'X' | b'p' | b'o' | b'x' | b'c'])
+            && at.checked_sub(1).is_some_and(|before| {
+                matches!(
+                    self.kind(before),
+                    Some(Kind::Sign | Kind::Logic | Kind::Word(Word::Logic) | Kind::Comma)
+                )
+            });
+        sign.end == name.start
+            && match sign.text {
+                b":" => matches!(name.kind, Kind::Name | Kind::Word(_)) && !smiley,
+                b"?" => name.kind == Kind::Number,
+                _ => false,
+            }
     }
 
     fn is_empty_exponent(&self) -> bool {

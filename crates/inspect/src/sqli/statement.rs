@@ -43,6 +43,14 @@ fn acts(tokens: Tokens<'_, '_>, at: usize, verb: &[u8]) -> Option<usize> {
             (named && goes_on).then_some(at + 2)
         }
         b"set" => (kind(tokens, at + 1) == Some(Kind::Variable)).then_some(at + 2),
+        // Each is a word of prose, too: the rest of the query must be cut off behind it.
+        b"vacuum" | b"reindex" | b"analyze" => {
+            let end = at + 1 + usize::from(kind(tokens, at + 1) == Some(Kind::Semicolon));
+            let cut = Some(Kind::Comment { clean: true });
+            let written = kind(tokens, end) == Some(Kind::Word(Word::Into))
+                && matches!(kind(tokens, end + 1), Some(Kind::Text { .. }));
+            (kind(tokens, end) == cut || written).then_some(end + 1)
+        }
         b"if" | b"begin" => (kind(tokens, at + 1) == Some(Kind::Open)).then_some(at + 2),
         _ => None,
     }
