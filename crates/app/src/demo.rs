@@ -181,14 +181,14 @@ fn announce(running: &Running, enrolment: Option<&Secret<String>>, options: &Opt
 }
 
 /// The sample shop on a thread and port of its own, reachable from this machine only.
-struct SampleShop {
-    url: String,
+pub(crate) struct SampleShop {
+    pub(crate) url: String,
     stopper: Stopper,
     thread: std::thread::JoinHandle<()>,
 }
 
 impl SampleShop {
-    fn start(data: &DataDir) -> Done<Self> {
+    pub(crate) fn start(data: &DataDir) -> Done<Self> {
         let shop = Shop::open(ShopOptions { database: data.join("sample-shop.sqlite"), holes: Holes::On })
             .context("the sample shop")?;
         let listener = std::net::TcpListener::bind("127.0.0.1:0").context("the sample shop")?;
@@ -216,7 +216,7 @@ impl SampleShop {
         Ok(SampleShop { url, stopper, thread })
     }
 
-    fn stop(self) {
+    pub(crate) fn stop(self) {
         self.stopper.stop();
         // A shop that panicked has said so.
         let _ = self.thread.join();

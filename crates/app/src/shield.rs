@@ -109,3 +109,6 @@ impl Running {
         let _ = self.desk.join();
     }
 }
+
+#[cfg(test)]
+mod tests;
