@@ -44,7 +44,7 @@ pub(super) fn rules() -> Vec<Rule> {
             15_130,
             CommandInjection,
             "Tricks of a shell",
-            r"(?i)\$\{?ifs\b|\$\{?(?:path|home|pwd|shell)(?::\d|\})|\$\(\(|\{(?:cat|ls|curl|wget|ping|echo|nc|bash|sh|rm|id|nslookup),[^}]{1,80}\}|/\?{2,}/[\w?*]+|/[?*\w]{0,3}[?*][?*\w]{0,3}/[?*\w]*[?*][?*\w]*\s+/|\(\)\s*\{\s*(?::|_|\w+)?[^}]{0,40}\}\s*;|/dev/(?:tcp|udp)/|/bin/(?:ba|z|k|c|da)?sh\b|\bbash\s+-[ic]\b|\bnc(?:at)?\s+(?:-\w+\s+)*-[ec]\b|\b(?:python[23]?|perl|ruby|php|node)\s+-[cer]\s+\S|\|\s*(?:ba|z|k|da)?sh\b(?:\s*$|\s+-|\s*[;&|])|<<<\s*\S|\$\(\s*<\s*/|\$\{?[a-z]\w?\}?/\$|[a-z]\$[@*1-9]\{?[a-z/]|\$\([a-z]+(?:\s+[-/$~.]|<)|\b(?:find|ls|du)\s+/\s+-\w|[;|&`]\s*/[\w?*]+/[\w?*/]*[?*]|[;|&`]\s*tar\s+-?[cxtzvj]+f\b|(?:[;|]|&&)\s*\.\s+/|>\s*/(?:dev/null|tmp/|var/www)",
+            r"(?i)\$\{?ifs\b|\$\{?(?:path|home|pwd|shell)(?::\d|\})|\$\(\(|\{(?:(?:cat|ls|curl|wget|ping|echo|nc|bash|sh|rm|nslookup),|id,-)[^}]{1,80}\}|/\?{2,}/[\w?*]+|/[?*\w]{0,3}[?*][?*\w]{0,3}/[?*\w]*[?*][?*\w]*\s+/|\(\)\s*\{\s*(?::|_|\w+)?[^}]{0,40}\}\s*;|/dev/(?:tcp|udp)/|/bin/(?:ba|z|k|c|da)?sh\b|\bbash\s+-[ic]\b|\bnc(?:at)?\s+(?:-\w+\s+)*-[ec]\b|\b(?:python[23]?|perl|ruby|php|node)\s+-[cer]\s+\S|\|\s*(?:ba|z|k|da)?sh\b(?:\s*$|\s+-|\s*[;&|])|<<<\s*\S|\$\(\s*<\s*/|\$\{?[a-z]\w?\}?/\$|[a-z]\$[@*1-9]\{?[a-z/]|\$\([a-z]+(?:\s+[-/$~.]|<)|\b(?:find|ls|du)\s+/\s+-\w|[;|&`]\s*/[\w?*]+/[\w?*/]*[?*]|[;|&`]\s*tar\s+-?[cxtzvj]+f\b|(?:[;|]|&&)\s*\.\s+/|>\s*/(?:dev/null|tmp/|var/www)",
         )
         .through(SHELL)
         .not_in_passwords(),
