@@ -92,6 +92,9 @@ fn verify(at: &Directory, anchors: &[PathBuf], json: bool) -> Done {
     }
     match report.first_fault {
         None => {
+            if block_on(KeptHead::of(&opened.data).is_missing(&opened.db))? {
+                return Err(ledger_head::missing());
+            }
             if let Some(failure) = standing(&opened)?.as_ref().and_then(ledger_head::failure) {
                 return Err(failure);
             }
@@ -110,8 +113,7 @@ fn verify(at: &Directory, anchors: &[PathBuf], json: bool) -> Done {
 /// How the ledger stands to the head that was kept beside the database.
 fn standing(opened: &Opened) -> Done<Option<Standing>> {
     let kept = KeptHead::of(&opened.data);
-    let runtime = tokio::runtime::Builder::new_current_thread().build().context("a runtime")?;
-    let standing = runtime.block_on(kept.standing(&opened.db))?;
+    let standing = block_on(kept.standing(&opened.db))?;
     if standing.is_none() {
         eprintln!(
             "{} is not there yet: whether the newest entries were taken away cannot be told. `storeward run` keeps it.",
@@ -130,10 +132,13 @@ fn accept(at: &Directory) -> Done {
     let fact = storeward_events::system::LedgerAccepted { kept, found };
     let told = opened.db.write_blocking(move |tx| tx.append(Actor::Operator, None, fact.clone()));
     told.context("it could not be written down")?;
-    let runtime = tokio::runtime::Builder::new_current_thread().build().context("a runtime")?;
-    runtime.block_on(KeptHead::of(&opened.data).save(&opened.db))?;
+    block_on(KeptHead::of(&opened.data).accept(&opened.db))?;
     println!("The ledger goes on from here. That you said so stands in it.");
     Ok(())
+}
+
+fn block_on<T>(work: impl Future<Output = Done<T>>) -> Done<T> {
+    tokio::runtime::Builder::new_current_thread().build().context("a runtime")?.block_on(work)
 }
 
 /// A bar of forty signs, with the figures behind it.

@@ -19,6 +19,7 @@ use crate::Done;
 use crate::config::Config;
 use crate::failure::{Context, Failure, IoContext};
 use crate::ledger_emit::LedgerEmit;
+use crate::ledger_head::LedgerHealth;
 use crate::open::Opened;
 use crate::passwords::Passwords;
 
@@ -29,6 +30,7 @@ pub struct Parts<'a> {
     pub bans: Arc<BanBook>,
     pub shared: Arc<Shared>,
     pub emit: Arc<LedgerEmit>,
+    pub ledger: LedgerHealth,
     /// The shop's certificates, for the status.
     pub certificates: Arc<CertificateStore>,
     /// The console's own.
@@ -100,7 +102,7 @@ pub fn start(parts: Parts<'_>) -> Done<ConsoleServer> {
 }
 
 fn console_parts(parts: Parts<'_>, config: &Config) -> Done<ConsoleParts> {
-    let Parts { opened, access, bans, shared, emit, certificates, passwords, stop, .. } = parts;
+    let Parts { opened, access, bans, shared, emit, ledger, certificates, passwords, stop, .. } = parts;
     let metrics_token = match &config.console.metrics_token_file {
         None => None,
         Some(path) => {
@@ -134,8 +136,15 @@ fn console_parts(parts: Parts<'_>, config: &Config) -> Done<ConsoleParts> {
         status,
         readiness,
         more_metrics: {
-            let pool = passwords.pool.clone();
+            let (pool, db) = (passwords.pool.clone(), opened.db.clone());
             Arc::new(move |text: &mut MetricsText| {
+                let holds = u8::from(ledger.problem().is_none() && db.broken().is_none());
+                text.single(
+                    "storeward_ledger_holds",
+                    "gauge",
+                    "Whether the ledger is whole, as far as known.",
+                    holds,
+                );
                 edge_metrics(&shared, text);
                 crate::passwords::metrics(&pool.stats(), text);
             })

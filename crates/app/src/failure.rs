@@ -13,6 +13,11 @@ impl Failure {
         Failure { what: what.into(), todo: None }
     }
 
+    /// What happened, without what to do.
+    pub fn what(&self) -> &str {
+        &self.what
+    }
+
     /// What the reader can do about it.
     #[must_use]
     pub fn hint(mut self, todo: impl Into<String>) -> Self {

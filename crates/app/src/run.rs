@@ -138,6 +138,7 @@ impl Running {
             bans: bans.clone(),
             shared: edge.shared().clone(),
             emit: emit.clone(),
+            ledger: ledger_watch.health(),
             certificates: certificates.clone(),
             local_ca: served,
             passwords,
@@ -296,7 +297,7 @@ impl Running {
         drop(self.responder);
         drop(self.bans);
         drop(self.emit);
-        self.ledger_watch.finish(&self.runtime, &self.opened.db);
+        self.ledger_watch.finish(&self.runtime);
         self.runtime.shutdown_timeout(Duration::from_secs(5));
         self.opened.db.close();
         flushed.context("the book of bans")

@@ -35,14 +35,14 @@ pub struct LedgerVerified {
     pub root: String,
 }
 
-/// At a start the ledger did not continue the head that was kept outside of the database.
+/// The ledger did not continue the head that was kept outside of the database.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LedgerCutBack {
     /// Entries that the kept head counts.
     pub kept: u64,
     /// Entries that are there.
     pub found: u64,
-    /// `cut_back`, `rewritten` or `unreadable`.
+    /// `cut_back`, `rewritten`, `unreadable`, or `missing` where the kept head was gone.
     pub how: String,
 }
 

@@ -14,7 +14,7 @@ pub(crate) use append::{Appender, Signer, begin, is_written};
 pub use forget::forget;
 pub use prove::{Inclusion, prove_consistency, prove_inclusion};
 pub use query::{Filter, Head, by_id, by_request, head, read_after, search};
-pub use standing::{Standing, standing};
+pub use standing::{Standing, head_after, standing};
 pub use verify::{LedgerFault, Report, VerifyOptions, What, verify};
 
 /// Largest entry, in bytes of its JSON form.

@@ -2,7 +2,7 @@
 
 use storeward_seal::{Checkpoint, merkle};
 
-use super::{head, prove_consistency};
+use super::{Head, head, prove_consistency};
 use crate::{Db, Error, Reader};
 
 /// What became of a ledger since a head of it was kept.
@@ -21,16 +21,27 @@ pub enum Standing {
 /// Holds the ledger against `note`, a head that [`super::head`] gave earlier. Reads O(log n) rows; `verify` proves the
 /// rest.
 pub async fn standing(db: &Db, note: String) -> Result<Standing, Error> {
+    Ok(head_after(db, Some(note)).await?.1)
+}
+
+/// The head of this moment, and how the same moment stands to `note`. A head that bears no signature that counts is
+/// [`Error::Ledger`].
+pub async fn head_after(db: &Db, note: Option<String>) -> Result<(Head, Standing), Error> {
     let trusted = db.signer().verifiers();
-    db.read(move |reader| match Checkpoint::verify(&note, &trusted) {
-        Ok(kept) => compare(reader, &kept),
-        Err(why) => Ok(Standing::Unreadable(why.to_string())),
+    db.read(move |reader| {
+        let now = head(reader)?;
+        now.check(&trusted).map_err(Error::Ledger)?;
+        let standing = match note.map(|note| Checkpoint::verify(&note, &trusted)) {
+            None => Standing::Continues,
+            Some(Ok(kept)) => compare(reader, &kept, &now)?,
+            Some(Err(why)) => Standing::Unreadable(why.to_string()),
+        };
+        Ok((now, standing))
     })
     .await
 }
 
-fn compare(reader: &mut Reader<'_>, kept: &Checkpoint) -> Result<Standing, Error> {
-    let now = head(reader)?;
+fn compare(reader: &mut Reader<'_>, kept: &Checkpoint, now: &Head) -> Result<Standing, Error> {
     let (size, found) = (kept.size, now.size);
     if size > found {
         return Ok(Standing::CutBack { kept: size, found });
