@@ -43,8 +43,8 @@ pub(crate) fn has_parameters(wanted: &BTreeMap<String, String>, raw: &str) -> bo
 /// The form in which paths are compared: lower case, without `;` parameters, without slashes at the end.
 pub(crate) fn folded(path: &str) -> String {
     let mut out = String::with_capacity(path.len());
-    for segment in path.split('/').filter(|s| !s.is_empty()) {
-        let name = segment.split(';').next().unwrap_or_default();
+    let named = path.split('/').filter_map(|s| s.split(';').next());
+    for name in named.filter(|s| !s.is_empty()) {
         out.push('/');
         out.extend(name.chars().flat_map(char::to_lowercase));
     }
@@ -83,6 +83,7 @@ mod tests {
             ("/wp-login.php", "//wp-login.php/", true),
             ("/wp-login.php", "/wp-login.php/anything", true),
             ("/wp-login.php", "/wp-login.php;v=1", true),
+            ("/wp-login.php", "/;v=1/wp-login.php", true),
             ("/wp-login.php", "/wp-login.phpx", false),
             ("/wp-login.php", "/x/wp-login.php", false),
             ("/account/login", "/account/login/", true),

@@ -342,7 +342,7 @@ fn foreign(seen: Seen) -> Seen {
 /// Whatever a page of another site makes a browser send, three images or a thousand.
 fn by_another_page(client: ClientIp, count: u64) -> Vec<Seen> {
     let attacks =
-        (0..count).map(|n| blocked(n * 100, client, "/search", 930_100 + u32::try_from(n % 12).unwrap()));
+        (0..count).map(|n| blocked(n * 100, client, "/search", 930_100 + u32::try_from(n % 12).unwrap_or(0)));
     let sign_ins =
         (0..count).map(|n| Seen { method: "POST", ..get(n * 110, client, "/account/sign-in", 403) });
     let probes = (0..count).map(|n| get(n * 120, client, format!("/.env-{n}/wp-admin"), 404));

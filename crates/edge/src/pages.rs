@@ -101,14 +101,16 @@ pub enum Form {
 }
 
 impl Form {
-    /// By what the client says it reads. Of the languages only the first counts: this is looked at for each request.
+    /// By what the client says it reads. The first language counts where it is one of ours: this is looked at for each
+    /// request, and browsers list the best first.
     pub fn of(headers: &HeaderMap) -> Self {
         if wants_problem(headers) {
             return Form::Problem;
         }
         let asked = headers.get(header::ACCEPT_LANGUAGE).and_then(|v| v.to_str().ok()).unwrap_or_default();
         let first = asked.split([',', ';']).next().unwrap_or_default();
-        Form::Page(Language::parse(first).unwrap_or_default())
+        let language = Language::parse(first).or_else(|| Language::of_accept(asked));
+        Form::Page(language.unwrap_or_default())
     }
 }
 
@@ -274,6 +276,7 @@ mod tests {
         };
         assert_eq!(of("de-AT,de;q=0.9,en;q=0.5"), Form::Page(Language::De));
         assert_eq!(of("it,en"), Form::Page(Language::En));
+        assert_eq!(of("it, de;q=0.8"), Form::Page(Language::De));
         for language in Language::ALL {
             let look = Look::default();
             let id = RequestId::from_bits(7);

@@ -8,6 +8,8 @@ use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
+use http::Method;
+
 use storeward_base::AddressBlock;
 
 /// Sets of eight buckets: 65,536 buckets in 512 KiB.
@@ -42,8 +44,13 @@ pub enum Cost {
 }
 
 impl Cost {
-    pub fn of(path: &str) -> Self {
-        if storeward_detect::is_static(path) { Cost::Static } else { Cost::Page }
+    /// Only what is asked for and ends as a picture does, with nothing before it that runs: `/sign-in;x.css` is a page to
+    /// Java, `/login.php/x.css` to PHP.
+    pub fn of(method: &Method, path: &str) -> Self {
+        let asked = matches!(*method, Method::GET | Method::HEAD);
+        let runs =
+            || path.contains(';') || path.split('/').rev().skip(1).any(|segment| segment.contains('.'));
+        if asked && storeward_detect::is_static(path) && !runs() { Cost::Static } else { Cost::Page }
     }
 }
 
@@ -180,8 +187,13 @@ mod tests {
     #[test]
     fn pictures_cost_little_and_yet_something() {
         let rates = Rates::default();
-        assert_eq!(passed(&rates, client("192.0.2.1"), Cost::of("/a/b.css"), 0, 2_000), 500);
-        assert_eq!(passed(&rates, client("192.0.2.1"), Cost::of("/a/b"), 0, 10), 0);
+        let of = |path: &str| Cost::of(&Method::GET, path);
+        assert_eq!(passed(&rates, client("192.0.2.1"), of("/a/b.css"), 0, 2_000), 500);
+        assert_eq!(passed(&rates, client("192.0.2.1"), of("/a/b"), 0, 10), 0);
+        for page in ["/sign-in;x.css", "/login.php/x.css", "/a;b/x.png", "/search"] {
+            assert_eq!(of(page), Cost::Page, "{page}");
+        }
+        assert_eq!(Cost::of(&Method::POST, "/a/b.css"), Cost::Page);
     }
 
     #[test]

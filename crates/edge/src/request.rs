@@ -143,7 +143,10 @@ pub fn check_connection(headers: &HeaderMap) -> Result<bool, Refused> {
     Ok(upgrade
         && is(header::UPGRADE, "websocket")
         && is(header::SEC_WEBSOCKET_VERSION, "13")
-        && headers.contains_key(header::SEC_WEBSOCKET_KEY))
+        && crate::websocket::has_key(headers)
+        // A handshake has no body (RFC 6455 4.1 makes it a plain GET).
+        && !headers.contains_key(header::CONTENT_LENGTH)
+        && !headers.contains_key(header::TRANSFER_ENCODING))
 }
 
 /// How the body is framed towards the shop.
@@ -360,7 +363,7 @@ mod tests {
             all.extend_from_slice(fields);
             check_connection(&headers(&all))
         };
-        let whole = [("sec-websocket-version", "13"), ("sec-websocket-key", "x")];
+        let whole = [("sec-websocket-version", "13"), ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")];
         assert_eq!(check(&[&[("upgrade", "WebSocket")], &whole[..]].concat()), Ok(true));
         for upgrade in ["h2c", "HTTP/2.0", "TLS/1.0", "websocket, h2c", "connect-udp", ""] {
             assert_eq!(check(&[&[("upgrade", upgrade)], &whole[..]].concat()), Ok(false), "{upgrade}");
@@ -368,6 +371,8 @@ mod tests {
         let doubled = [&[("upgrade", "websocket"), ("upgrade", "h2c")], &whole[..]].concat();
         assert_eq!(check(&doubled), Ok(false));
         assert_eq!(check(&[("upgrade", "websocket")]), Ok(false));
+        let body = [&[("upgrade", "websocket"), ("content-length", "1")], &whole[..]].concat();
+        assert_eq!(check(&body), Ok(false));
     }
 
     #[test]

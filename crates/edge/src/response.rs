@@ -208,8 +208,12 @@ pub fn is_event_stream(headers: &HeaderMap) -> bool {
 
 /// Whether the body is compressed, so that its text cannot be read.
 pub fn is_encoded(headers: &HeaderMap) -> bool {
-    const ENCODED: HeaderName = header::CONTENT_ENCODING;
-    headers.get(ENCODED).is_some_and(|v| !v.as_bytes().eq_ignore_ascii_case(b"identity"))
+    // Servers write `none` or `utf-8` there, and browsers then read the bytes as they are: so do we.
+    const CODINGS: [&str; 9] =
+        ["gzip", "x-gzip", "deflate", "br", "zstd", "compress", "x-compress", "dcb", "dcz"];
+    let lines = headers.get_all(header::CONTENT_ENCODING).iter().filter_map(|v| v.to_str().ok());
+    let mut codings = lines.flat_map(|line| line.split(',')).map(str::trim);
+    codings.any(|coding| CODINGS.iter().any(|known| coding.eq_ignore_ascii_case(known)))
 }
 
 #[cfg(test)]
@@ -234,6 +238,22 @@ mod tests {
         }
         harden(&mut headers, policy, place);
         headers.iter().map(|(n, v)| format!("{n}: {}", v.to_str().unwrap())).collect()
+    }
+
+    #[test]
+    fn only_a_known_coding_hides_text() {
+        let encoded = |value: &str| {
+            is_encoded(&HeaderMap::from_iter([(
+                header::CONTENT_ENCODING,
+                HeaderValue::from_str(value).unwrap(),
+            )]))
+        };
+        for value in ["gzip", "BR", "identity, zstd", "x-gzip"] {
+            assert!(encoded(value), "{value}");
+        }
+        for value in ["", "identity", "none", "utf-8", "aws-chunked"] {
+            assert!(!encoded(value), "{value}");
+        }
     }
 
     #[test]

@@ -138,11 +138,10 @@ impl Routes {
 /// `/admin` must hold for every spelling under which some shop would serve it.
 fn covers(prefix: &str, path: &str) -> bool {
     let mut wanted = prefix.split('/').filter(|s| !s.is_empty());
-    let mut given = path.split('/').filter(|s| !s.is_empty());
-    wanted.all(|segment| {
-        let name = given.next().and_then(|s| s.split(';').next());
-        name.is_some_and(|name| name.eq_ignore_ascii_case(segment))
-    })
+    // Cut first, and pass over what is empty then: `/;x=1/admin` is `/admin` to them.
+    let named = path.split('/').filter_map(|s| s.split(';').next());
+    let mut given = named.filter(|s| !s.is_empty());
+    wanted.all(|segment| given.next().is_some_and(|name| name.eq_ignore_ascii_case(segment)))
 }
 
 fn overlay(default: &Route, entry: &RouteEntry) -> Result<Route, ConfigError> {
@@ -295,7 +294,14 @@ mod tests {
     #[test]
     fn a_rule_holds_for_every_spelling_of_its_path() {
         let routes = build("[[route]]\npath = '/admin/users'\nbody_bytes = 7").unwrap();
-        for path in ["/admin/users", "/ADMIN/Users/x", "/admin;a=b/users", "/admin;/users;jsessionid=1/x"] {
+        for path in [
+            "/admin/users",
+            "/ADMIN/Users/x",
+            "/admin;a=b/users",
+            "/admin;/users;jsessionid=1/x",
+            "/;x=1/admin/users",
+            "/admin/;x=1/users",
+        ] {
             assert_eq!(routes.of(path).body_bytes, 7, "{path}");
         }
         for path in ["/admin", "/adminusers", "/;admin/users", "/x/admin/users", "/admin/;users"] {

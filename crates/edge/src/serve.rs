@@ -197,7 +197,10 @@ impl Exchange<'_> {
             Outcome::Switched { mut head, wire } => match on_upgrade {
                 Some(client) => match stages::tell_switch(&mut session, &mut head).await {
                     Some(instead) => Ok(instead),
-                    None => self.switch(head, wire, client, route),
+                    None => {
+                        let key = parts.headers.get(header::SEC_WEBSOCKET_KEY);
+                        self.switch(head, wire, client, key, route)
+                    }
                 },
                 None => Err(Stopped::Upstream(UpstreamError::Response("response.unasked_upgrade"))),
             },
@@ -343,6 +346,7 @@ impl Exchange<'_> {
         head: upstream::response::Head,
         wire: upstream::wire::Wire,
         client: hyper::upgrade::OnUpgrade,
+        key: Option<&header::HeaderValue>,
         route: &Route,
     ) -> Result<Answer, Stopped> {
         let mut headers = head.headers;
@@ -352,6 +356,9 @@ impl Exchange<'_> {
                 return Err(Stopped::Upstream(UpstreamError::Response("response.websocket")));
             }
             return Ok(Answer::Switched(parts(StatusCode::OK, headers), client, Box::new(wire)));
+        }
+        if !crate::websocket::is_accepted(&headers, key) {
+            return Err(Stopped::Upstream(UpstreamError::Response("response.websocket")));
         }
         headers.insert(header::CONNECTION, header::HeaderValue::from_static("upgrade"));
         if let Some(protocol) = head.upgrade {

@@ -50,6 +50,21 @@ impl Handshake {
     }
 }
 
+/// Whether a client's key is one (RFC 6455 4.1: sixteen bytes in base64), given once.
+pub fn has_key(headers: &HeaderMap) -> bool {
+    let mut keys = headers.get_all(header::SEC_WEBSOCKET_KEY).iter();
+    let (Some(key), None) = (keys.next(), keys.next()) else { return false };
+    let sign = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/');
+    key.as_bytes().strip_suffix(b"==").is_some_and(|digits| digits.len() == 22 && digits.iter().all(sign))
+}
+
+/// Whether the shop's answer belongs to the client's key: a shop that does not know WebSockets opens no tunnel.
+pub fn is_accepted(answer: &HeaderMap, key: Option<&HeaderValue>) -> bool {
+    let key = key.and_then(|key| key.to_str().ok());
+    let given = answer.get(header::SEC_WEBSOCKET_ACCEPT);
+    key.zip(given).is_some_and(|(key, given)| given.as_bytes() == accept(key).as_bytes())
+}
+
 fn accept(key: &str) -> String {
     // SHA-1 is what RFC 6455 says; nothing secret hangs on it.
     let sum = digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, format!("{key}{SUFFIX}").as_bytes());
@@ -77,6 +92,24 @@ mod tests {
     use storeward_base::SystemEntropy;
 
     use super::*;
+
+    #[test]
+    fn a_tunnel_needs_a_key_and_its_answer() {
+        let with = |name: header::HeaderName, value: &'static str| {
+            HeaderMap::from_iter([(name, HeaderValue::from_static(value))])
+        };
+        let key = "dGhlIHNhbXBsZSBub25jZQ==";
+        assert!(has_key(&with(header::SEC_WEBSOCKET_KEY, key)));
+        for bad in ["x", "", "dGhlIHNhbXBsZSBub25jZQ", "dGhlIHNhbXBsZSBub25jZ===", "dGhlIHNhbXBsZSBub25j Q=="]
+        {
+            assert!(!has_key(&with(header::SEC_WEBSOCKET_KEY, bad)), "{bad}");
+        }
+        let key = HeaderValue::from_static(key);
+        let right = with(header::SEC_WEBSOCKET_ACCEPT, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+        assert!(is_accepted(&right, Some(&key)) && !is_accepted(&right, None));
+        assert!(!is_accepted(&with(header::SEC_WEBSOCKET_ACCEPT, "wrong"), Some(&key)));
+        assert!(!is_accepted(&HeaderMap::new(), Some(&key)));
+    }
 
     #[test]
     fn the_standards_own_example() {

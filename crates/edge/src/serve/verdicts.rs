@@ -62,10 +62,12 @@ impl Exchange<'_> {
             return Ok(());
         }
         let shared = &self.core.shared;
-        let (block, cost, now) = (self.client.block(), Cost::of(path), self.ending.started());
-        let general = self.live.rate.map(|rate| ("rate.client", Bucket::Client(block), rate));
-        let own = own.map(|rate| ("rate.route", Bucket::ClientOnRoute(block, route.number), rate));
-        for (code, bucket, rate) in general.into_iter().chain(own) {
+        let (block, now) = (self.client.block(), self.ending.started());
+        let cost = Cost::of(&self.ending.record.method, path);
+        let general = self.live.rate.map(|rate| ("rate.client", Bucket::Client(block), rate, cost));
+        let own =
+            own.map(|rate| ("rate.route", Bucket::ClientOnRoute(block, route.number), rate, Cost::Page));
+        for (code, bucket, rate, cost) in general.into_iter().chain(own) {
             if let Err(wait) = shared.rates.spend(bucket, rate, cost, now)
                 && !shared.bans.spares(self.client)
             {

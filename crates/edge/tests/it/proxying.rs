@@ -135,7 +135,7 @@ async fn head_304_ranges_and_interim_responses_are_right() {
 async fn websockets_pass_and_outlive_a_reload() {
     let shop = FakeShop::start(|_| {
         Reply::Tunnel(
-            b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n".to_vec(),
+            b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n".to_vec(),
         )
     })
     .await;

@@ -84,7 +84,7 @@ async fn an_honest_slow_reader_stays() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_tunnel_is_counted_watched_and_ends_with_a_stop() {
     let shop = FakeShop::start(|_| {
-        let head = b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n";
+        let head = b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
         Reply::Tunnel(head.to_vec())
     })
     .await;

@@ -86,7 +86,7 @@ async fn shop() -> FakeShop {
         match asked.target() {
             "/page" if cookies == "sid=inner" => Reply::ok("secret"),
             "/ws" => Reply::Tunnel(
-                b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\nSet-Cookie: sid=ws\r\n\r\n".to_vec(),
+                b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSet-Cookie: sid=ws\r\n\r\n".to_vec(),
             ),
             _ => Reply::with("Content-Type: text/plain\r\nSet-Cookie: sid=inner\r\n", &body),
         }
