@@ -197,10 +197,7 @@ impl Exchange<'_> {
             Outcome::Switched { mut head, wire } => match on_upgrade {
                 Some(client) => match stages::tell_switch(&mut session, &mut head).await {
                     Some(instead) => Ok(instead),
-                    None => {
-                        let key = parts.headers.get(header::SEC_WEBSOCKET_KEY);
-                        self.switch(head, wire, client, key, route)
-                    }
+                    None => self.switch(head, wire, client, &parts.headers, route),
                 },
                 None => Err(Stopped::Upstream(UpstreamError::Response("response.unasked_upgrade"))),
             },
@@ -346,7 +343,7 @@ impl Exchange<'_> {
         head: upstream::response::Head,
         wire: upstream::wire::Wire,
         client: hyper::upgrade::OnUpgrade,
-        key: Option<&header::HeaderValue>,
+        asked: &HeaderMap,
         route: &Route,
     ) -> Result<Answer, Stopped> {
         let mut headers = head.headers;
@@ -357,7 +354,7 @@ impl Exchange<'_> {
             }
             return Ok(Answer::Switched(parts(StatusCode::OK, headers), client, Box::new(wire)));
         }
-        if !crate::websocket::is_accepted(&headers, key) {
+        if !crate::websocket::is_accepted(&headers, asked.get(header::SEC_WEBSOCKET_KEY)) {
             return Err(Stopped::Upstream(UpstreamError::Response("response.websocket")));
         }
         headers.insert(header::CONNECTION, header::HeaderValue::from_static("upgrade"));

@@ -44,7 +44,13 @@ pub(crate) fn multipart(source: &[u8], boundary: &[u8], complete: bool, values: 
     loop {
         if source.get(start..).is_some_and(|rest| rest.starts_with(b"--")) {
             closed = true;
-            break;
+            let behind = source.get(start + 2..).unwrap_or_default();
+            if behind.trim_ascii().is_empty() {
+                break;
+            }
+            // Nothing belongs there, and PHP reads parts behind it all the same.
+            values.fact(Fact::BadMultipart);
+            values.push(Collection::RequestBody, b"", behind);
         }
         let next = finder.find(|place| at_line_start(source, *place));
         let end = next.unwrap_or(source.len());
@@ -77,6 +83,8 @@ fn part(source: &[u8], values: &mut Values) {
     let mut name = Vec::new();
     let mut file_name: Option<Vec<u8>> = None;
     let mut dispositions = 0;
+    // Whether every reader takes the part for a file: PHP, Django and others differ on all spellings but the browsers'.
+    let mut is_file = true;
     for line in head.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty()) {
         let Some(colon) = memchr::memchr(b':', line) else {
             values.fact(Fact::BadMultipart);
@@ -86,6 +94,7 @@ fn part(source: &[u8], values: &mut Values) {
         let value = value.get(1..).unwrap_or_default().trim_ascii();
         if field.eq_ignore_ascii_case(b"content-disposition") {
             dispositions += 1;
+            is_file &= dispositions == 1 && is_plain_file(value);
             name = parameter(value, b"name").unwrap_or(name);
             file_name = parameter(value, b"filename").or(file_name);
             if let Some(extended) = parameter(value, b"filename*") {
@@ -95,6 +104,10 @@ fn part(source: &[u8], values: &mut Values) {
                 values.push(Collection::Files, &name, &decoded);
                 file_name.get_or_insert(decoded);
             }
+        }
+        if field.eq_ignore_ascii_case(b"content-transfer-encoding") {
+            is_file = false;
+            transfer_encoded(value, &name, body, values);
         }
         values.push(Collection::MultipartPartHeaders, field, value);
     }
@@ -107,9 +120,58 @@ fn part(source: &[u8], values: &mut Values) {
             values.push(Collection::Files, &name, &file_name);
             let length = body.len().min(FILE_HEAD_BYTES);
             values.push(Collection::FilesContent, &name, body.get(..length).unwrap_or_default());
+            if !is_file {
+                values.push(Collection::ArgsPost, &name, body);
+            }
         }
         None => values.push(Collection::ArgsPost, &name, body),
     }
+}
+
+/// Whether a disposition reads `form-data; name="…"; filename="…"`, as browsers write it (HTML 4.10.21.8), with no control
+/// character, no escape and no empty file name; RFC 5987's `filename*` may follow.
+fn is_plain_file(value: &[u8]) -> bool {
+    let quoted = |rest: &[u8], start: &[u8]| -> Option<(usize, usize)> {
+        let inner = rest.strip_prefix(start)?;
+        let length = memchr::memchr(b'"', inner)?;
+        let text = inner.get(..length)?;
+        let plain = text.iter().all(|byte| *byte >= b' ' && *byte != 0x7F) && text.last() != Some(&b'\\');
+        plain.then_some((length, start.len() + length + 1))
+    };
+    let Some(rest) =
+        value.get(9..).filter(|_| value.get(..9).is_some_and(|t| t.eq_ignore_ascii_case(b"form-data")))
+    else {
+        return false;
+    };
+    let Some((_, taken)) = quoted(rest, b"; name=\"") else { return false };
+    let rest = rest.get(taken..).unwrap_or_default();
+    let Some((length, taken)) = quoted(rest, b"; filename=\"") else { return false };
+    let rest = rest.get(taken..).unwrap_or_default();
+    length > 0 && (rest.is_empty() || (rest.starts_with(b"; filename*=") && !rest.contains(&b'"')))
+}
+
+/// Some readers (Django) decode a part as its field says; what it says then is an argument.
+fn transfer_encoded(encoding: &[u8], name: &[u8], body: &[u8], values: &mut Values) {
+    if !encoding.eq_ignore_ascii_case(b"base64") {
+        return;
+    }
+    let (mut decoded, mut bits, mut count) = (Vec::with_capacity(body.len() / 4 * 3), 0u32, 0u32);
+    for byte in body {
+        let value = match byte {
+            b'A'..=b'Z' => byte - b'A',
+            b'a'..=b'z' => byte - b'a' + 26,
+            b'0'..=b'9' => byte - b'0' + 52,
+            b'+' | b'-' => 62,
+            b'/' | b'_' => 63,
+            _ => continue,
+        };
+        (bits, count) = (bits << 6 | u32::from(value), count + 6);
+        if count >= 8 {
+            count -= 8;
+            decoded.push(u8::try_from(bits >> count & 0xFF).unwrap_or(0));
+        }
+    }
+    values.push(Collection::ArgsPost, name, &decoded);
 }
 
 fn split_head<'s>(source: &'s [u8], values: &mut Values) -> (&'s [u8], &'s [u8]) {

@@ -136,3 +136,43 @@ fn a_transaction_moves_between_threads() {
     movable::<Transaction<'_>>();
     shared::<Engine>();
 }
+
+/// PHP, Django and others differ on which parts are files: a part is one for all of them, or it is looked at as a field.
+#[test]
+fn no_spelling_of_a_part_hides_a_field() {
+    let attack = "%' UNION SELECT email, password FROM customers --";
+    let base64 = "JScgVU5JT04gU0VMRUNUIGVtYWlsLCBwYXNzd29yZCBGUk9NIGN1c3RvbWVycyAtLQ==";
+    let part = |disposition: &str, more: &str, body: &str| {
+        format!("--b\r\nContent-Disposition: {disposition}\r\n{more}\r\n{body}\r\n--b--\r\n")
+    };
+    let hidden = [
+        part("form-data; name=\"q\"; filename*=utf-8''a", "", attack),
+        part("form-data; name=\"q\"; filename = \"a\"", "", attack),
+        part("form-data; name=\"q\"; x=\\\"; filename=a", "", attack),
+        part("form-data; name=\"q\0\"; filename=\"a\"", "", attack),
+        part("form-data; name='q'; filename='a'", "", attack),
+        part("form-data; name=\"q\"; filename=\"\"", "", attack),
+        part("form-data; name=\"q\"; filename=\"a\\\"", "", attack),
+        part("form-data; name=\"q\"; filename=a", "", attack),
+        part("form-data; name=\"q\"", "Content-Transfer-Encoding: base64\r\n", base64),
+        part("form-data; name=\"q\"; filename=\"a\"", "Content-Transfer-Encoding: base64\r\n", base64),
+        format!("--b--\r\n{}", part("form-data; name=\"q\"", "", attack)),
+        format!("--b--\r\n--b--\r\n{}", part("form-data; name=\"q\"", "", attack)),
+    ];
+    for body in hidden {
+        let exchange = Exchange::post("multipart/form-data; boundary=b", body.clone());
+        assert!(exchange.verdict().is_block(), "{body}");
+    }
+    // What browsers send for a file, and for a file that was not chosen.
+    for body in [
+        part(
+            "form-data; name=\"photo\"; filename=\"my cat.jpg\"",
+            "Content-Type: image/jpeg\r\n",
+            "\u{1}\u{2}' or 1=1 --",
+        ),
+        part("form-data; name=\"photo\"; filename=\"\"", "Content-Type: application/octet-stream\r\n", ""),
+    ] {
+        let exchange = Exchange::post("multipart/form-data; boundary=b", body.clone());
+        assert_eq!(exchange.verdict(), storeward_inspect::Verdict::Pass, "{body}");
+    }
+}
