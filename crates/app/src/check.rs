@@ -12,7 +12,7 @@ use storeward_store::Engine;
 use crate::config::{Config, Loaded};
 use crate::data::DataDir;
 use crate::failure::Failure;
-use crate::{Directory, Done, mail, open, platform};
+use crate::{Directory, Done, ledger_head, mail, open, platform};
 
 mod certificates;
 
@@ -154,7 +154,10 @@ fn database(dir: &Path) -> Finding {
                 Engine::Sqlite => "SQLite",
                 Engine::Postgres => "PostgreSQL",
             };
-            Finding::good("database", format!("{engine} answers, its tables are up to date"))
+            match ledger_head::found(&opened) {
+                Err(failure) => Finding::of("database", failure, "see `storeward audit verify`"),
+                Ok(()) => Finding::good("database", format!("{engine} answers, its tables are up to date")),
+            }
         }
         Err(failure) => Finding::of("database", failure, "see database.url in storeward.toml"),
     }

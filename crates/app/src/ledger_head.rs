@@ -205,6 +205,19 @@ impl LedgerWatch {
     }
 }
 
+/// Fails where the file and the ledger do not fit, or the file ought to be there and is not.
+pub fn found(opened: &Opened) -> Done {
+    let kept = KeptHead::of(&opened.data);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().context("a runtime")?;
+    if runtime.block_on(kept.is_missing(&opened.db))? {
+        return Err(missing());
+    }
+    match runtime.block_on(kept.standing(&opened.db))?.as_ref().and_then(failure) {
+        Some(failure) => Err(failure),
+        None => Ok(()),
+    }
+}
+
 /// The fact for a ledger that does not continue; `None` where it does.
 pub fn cut_back(standing: Option<&Standing>) -> Option<LedgerCutBack> {
     match standing? {

@@ -5,12 +5,17 @@ use std::sync::Arc;
 
 use storeward_base::{Clock, Entropy, SystemClock, SystemEntropy};
 use storeward_seal::{DataKey, LogKey, Origin, PseudonymKey};
-use storeward_store::{DatabaseUrl, Db, OpenOptions};
+use storeward_store::{DatabaseUrl, Db, Error, OpenOptions};
 
 use crate::Done;
 use crate::config::{Config, Loaded};
 use crate::data::{DataDir, Keys};
-use crate::failure::Context;
+use crate::failure::{Context, Failure};
+
+/// What to do where the ledger's head is not one that the keys at hand signed.
+const OTHER_KEYS: &str = "if this database was written with other keys, put those back into keys/, or correct database.url; \
+                          the first name of `domain` is the ledger's name and must stay, too; if all three are right, \
+                          somebody wrote to the database: compare it with your backups";
 
 /// A data directory with its config read and its database open.
 pub struct Opened {
@@ -59,7 +64,13 @@ fn database(
         migrations: [storeward_console::MIGRATIONS, storeward_identity::MIGRATIONS].concat(),
         readers: 4,
     })
-    .context("the database")
+    .map_err(|error| {
+        let failure = Failure::new(format!("the database: {error}"));
+        match error {
+            Error::Ledger(_) => failure.hint(OTHER_KEYS),
+            _ => failure,
+        }
+    })
 }
 
 /// A relative SQLite path lies in the data directory, wherever the program was started.

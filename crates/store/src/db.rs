@@ -55,7 +55,8 @@ struct Inner {
 }
 
 impl Db {
-    /// Opens the database and brings its tables up to date. Blocks, and may be called inside of a runtime.
+    /// Opens the database and brings its tables up to date; [`Error::Ledger`] where the ledger's head is not signed by
+    /// a key that counts. Blocks, and may be called inside of a runtime.
     pub fn open(options: OpenOptions) -> Result<Db, Error> {
         // On a thread of its own: PostgreSQL's driver has a runtime inside, and those do not nest.
         let opened = spawn("store-open", move || Self::open_here(options))?.join();
@@ -73,14 +74,16 @@ impl Db {
         let mut conn = connect(&options.url, Access::Write, &options.node)?;
         migrations::run(&mut conn, &options.migrations, signer.clock.now())?;
         ledger::begin(&mut conn, &signer)?;
-        let size = ledger::head(&mut Reader::new(&mut conn))?.size;
+        let mut appender = Appender::new(signer.clone());
+        // A ledger of other keys, or one that somebody wrote into, is said here, not with the first event that is lost.
+        appender.load(&mut conn)?;
+        let size = appender.size();
         let committed = Arc::new(watch::Sender::new(size));
         let promised = Arc::new(watch::Sender::new(0));
         let broken = Arc::new(watch::Sender::new(None));
 
         let (writes, write_queue) = mpsc::channel(writer::QUEUE);
         let (reads, read_queue) = mpsc::channel(readers::QUEUE);
-        let appender = Appender::new(signer.clone());
         let writer = writer::Writer {
             conn,
             appender,

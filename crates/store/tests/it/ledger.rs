@@ -6,7 +6,7 @@ use storeward_base::Actor;
 use storeward_seal::merkle;
 use storeward_store::ledger::{self, LedgerFault, Report, VerifyOptions, What};
 use storeward_store::testing::{TestDb, blocking};
-use storeward_store::{Constraint, Engine, Error, both_engines};
+use storeward_store::{Constraint, Db, Engine, Error, both_engines};
 
 use crate::{append, size, started};
 
@@ -282,7 +282,7 @@ both_engines!(an_event_that_is_too_large_is_refused, async |db| {
 const CUT_BACK: &str = "DELETE FROM ledger_entry WHERE seq > 8; DELETE FROM ledger_checkpoint WHERE size > 8; \
                         DELETE FROM ledger_head; INSERT INTO ledger_head SELECT * FROM old_head";
 
-async fn refused(db: &storeward_store::Db, words: &str) {
+async fn refused(db: &Db, words: &str) {
     let wrote = db.write(|tx| tx.append(Actor::System, None, started("x"))).await;
     let Err(why @ Error::Ledger(_)) = wrote else { panic!("{wrote:?}") };
     assert!(why.to_string().contains(words), "{why}");
@@ -340,4 +340,26 @@ both_engines!(what_others_append_is_no_fault, async |db| {
     append(&db, 1).await;
     assert_eq!((db.broken(), other.broken(), size(&db).await), (None, None, 24));
     blocking(move || other.close()).await;
+});
+
+both_engines!(a_ledger_of_other_keys_is_not_opened, async |db| {
+    let (address, clock) = (db.address().to_owned(), std::sync::Arc::clone(&db.clock));
+    let open = move |trusted: Option<()>| {
+        let mut options = storeward_store::testing::options(&address, &[], std::sync::Arc::clone(&clock));
+        let own = options.log_key.verifier(&options.origin);
+        options.log_key = storeward_seal::LogKey::generate(&storeward_base::SystemEntropy);
+        options.trusted.extend(trusted.map(|()| own));
+        Db::open(options).map(Db::close)
+    };
+    append(&db, 2).await;
+    let (refused, trusted) = blocking(move || (open(None), open(Some(())))).await;
+    let Err(why @ Error::Ledger(_)) = refused else { panic!("{refused:?}") };
+    assert!(why.to_string().contains("not signed by a key that is trusted here"), "{why}");
+    assert_eq!(trusted, Ok(()), "a key of another node counts");
+    // One's own key, and a head that somebody made up.
+    db.drop_guards();
+    db.tamper("UPDATE ledger_head SET size = 1");
+    let options = storeward_store::testing::options(db.address(), &[], std::sync::Arc::clone(&db.clock));
+    let refused = blocking(move || Db::open(options).map(Db::close)).await;
+    assert!(matches!(refused, Err(Error::Ledger(_))), "{refused:?}");
 });
