@@ -114,11 +114,13 @@ fn console_parts(parts: Parts<'_>, config: &Config) -> Done<ConsoleParts> {
     let never_block: Vec<String> = config.bans.never_block.entries().collect();
     let status = {
         let (shared, certificates, emit) = (shared.clone(), certificates.clone(), emit.clone());
+        let (db, ledger) = (opened.db.clone(), ledger.clone());
         Arc::new(move || {
             let mut status = status_of(&shared, &certificates);
             status.started_at = started_at;
             status.never_block.clone_from(&never_block);
             status.events_dropped = emit.dropped();
+            status.ledger_problem = ledger.problem().or_else(|| db.broken().map(|why| why.to_string()));
             status
         })
     };

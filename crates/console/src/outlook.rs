@@ -10,6 +10,8 @@ const CERTIFICATE_SOON_DAYS: u64 = 14;
 /// One that we renew ourselves, at two thirds of its life or before, needs one only when that has long been due.
 const OWN_CERTIFICATE_SOON_DAYS: u64 = 1;
 const DAY_SECONDS: u64 = 86_400;
+/// Attacks are worth a word when at least so many requests were stopped in an hour, and a tenth of all.
+const MANY: u64 = 20;
 
 /// What the sentence is made of.
 pub struct Picture<'a> {
@@ -46,16 +48,23 @@ impl Outlook {
         shop_problems(picture, &mut problems);
         certificate_problems(picture, &mut problems);
         own_problems(picture, &mut problems);
+        let attacked = is_many(picture.stopped, picture.requests);
         problems.sort_by_key(|p| std::cmp::Reverse(p.level));
-        let level = problems.first().map_or(Level::Ok, |p| p.level);
+        let calm = if attacked { Level::Note } else { Level::Ok };
+        let level = problems.first().map_or(calm, |p| p.level);
         let pressing = problems.iter().filter(|p| p.level >= Level::Warn).count();
         let headline = match (level, pressing) {
+            (Level::Ok | Level::Plain | Level::Note, _) if attacked => "Under attack, and held".to_owned(),
             (Level::Ok | Level::Plain | Level::Note, _) => "All quiet".to_owned(),
             (_, 1) => "One thing needs you".to_owned(),
             (_, count) => format!("{count} things need you"),
         };
         Outlook { level, headline, sentence: sentence(picture), problems }
     }
+}
+
+fn is_many(count: u64, of: u64) -> bool {
+    count >= MANY && count.saturating_mul(10) >= of
 }
 
 fn sentence(picture: &Picture<'_>) -> String {
@@ -90,8 +99,7 @@ fn shop_problems(picture: &Picture<'_>, problems: &mut Vec<Problem>) {
                     .to_owned(),
         });
     }
-    let many_errors = picture.errors >= 20 && picture.errors.saturating_mul(10) >= picture.requests;
-    if many_errors {
+    if is_many(picture.errors, picture.requests) {
         problems.push(Problem {
             level: Level::Warn,
             what: format!(
@@ -138,6 +146,15 @@ fn certificate_problems(picture: &Picture<'_>, problems: &mut Vec<Problem>) {
 
 fn own_problems(picture: &Picture<'_>, problems: &mut Vec<Problem>) {
     let status = picture.status;
+    if let Some(why) = &status.ledger_problem {
+        problems.push(Problem {
+            level: Level::Bad,
+            what: format!("The ledger cannot be relied on: {why}."),
+            todo: "Keep a copy of the database and of ledger.head, run `storeward audit verify`, and find out who wrote to \
+                   the database. If you have restored an older backup yourself, say so with `storeward audit accept`."
+                .to_owned(),
+        });
+    }
     if status.events_dropped > 0 {
         problems.push(Problem {
             level: Level::Warn,
@@ -279,6 +296,41 @@ mod tests {
         let mut status = healthy();
         status.certificates[0].not_after = NOW;
         assert_eq!(outlook(&status).level, Level::Bad);
+    }
+
+    #[test]
+    fn an_hour_of_attacks_is_not_called_quiet() {
+        let of = |requests, stopped, status: &SystemStatus| {
+            Outlook::of(&Picture { status, now: NOW, requests, stopped, errors: 0 })
+        };
+        for (requests, stopped, headline, level) in [
+            (283, 237, "Under attack, and held", Level::Note),
+            (200, 20, "Under attack, and held", Level::Note),
+            (201, 20, "All quiet", Level::Ok),
+            (19, 19, "All quiet", Level::Ok),
+        ] {
+            let outlook = of(requests, stopped, &healthy());
+            assert_eq!(
+                (outlook.headline.as_str(), outlook.level),
+                (headline, level),
+                "{stopped} of {requests}"
+            );
+        }
+        let mut status = healthy();
+        status.detects_only = true;
+        assert_eq!(of(200, 20, &status).headline, "Under attack, and held");
+        status.upstreams[0].answers = Some(false);
+        assert_eq!(of(200, 20, &status).headline, "One thing needs you");
+    }
+
+    #[test]
+    fn a_ledger_that_was_cut_back_comes_first() {
+        let mut status = healthy();
+        status.events_dropped = 3;
+        status.ledger_problem = Some("it had 7 entries, and has 3 now".to_owned());
+        let outlook = outlook(&status);
+        assert_eq!((outlook.level, outlook.headline.as_str()), (Level::Bad, "2 things need you"));
+        assert!(outlook.problems[0].what.contains("it had 7 entries, and has 3 now."));
     }
 
     #[test]

@@ -15,6 +15,8 @@ pub struct SystemStatus {
     pub upstreams: Vec<UpstreamStatus>,
     /// Whether inspection only detects on some or all routes, so that attacks are seen but not stopped.
     pub detects_only: bool,
+    /// Why the ledger cannot be relied on, such as that it was cut back; `None` while nothing of the kind is known.
+    pub ledger_problem: Option<String>,
     /// Facts lost since the start because a queue was full.
     pub events_dropped: u64,
     /// Requests let through uninspected since the start because the engine failed on them.
