@@ -130,9 +130,18 @@ impl Drop for Gzip {
 
 /// What a request says about compressing its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wish {
+pub struct Wish {
+    form: Form,
+    /// HEAD: the head that GET would get, and no bytes.
+    head_only: bool,
+    /// The request names what it has by strong tags only. We give none to what we compressed: it holds the plain form.
+    holds_plain: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
     /// The answer is not touched.
-    Never,
+    Untouched,
     /// It could be compressed, but goes out plain this time.
     Plain,
     Gzip,
@@ -141,19 +150,25 @@ pub enum Wish {
 impl Wish {
     /// Reads a request as the client sent it. `names` are the shop's own.
     pub fn of(asked: &request::Parts, route_compresses: bool, names: &[String]) -> Self {
-        if !route_compresses
-            || asked.method == Method::HEAD
-            || asked.version == Version::HTTP_10
-            || asked.headers.contains_key(header::RANGE)
+        let untouched = !route_compresses || asked.version == Version::HTTP_10;
+        let form = if untouched {
+            Form::Untouched
+        // Ranges count the bytes of the plain form.
+        } else if !asked.headers.contains_key(header::RANGE)
+            && accepts_gzip(&asked.headers)
+            && is_own_doing(&asked.headers, names)
         {
-            return Wish::Never;
-        }
-        let gzip = accepts_gzip(&asked.headers) && is_own_doing(&asked.headers, names);
-        if gzip { Wish::Gzip } else { Wish::Plain }
+            Form::Gzip
+        } else {
+            Form::Plain
+        };
+        let head_only = asked.method == Method::HEAD;
+        Wish { form, head_only, holds_plain: holds_plain(&asked.headers) }
     }
 
     /// Decides whether an answer is compressed, and puts its head right: Content-Encoding, Vary, ETag. `length` is the
-    /// body's, where it is known.
+    /// body's, where it is known. The answers without a body, or with a piece of it, get what the whole answer's head
+    /// would say (RFC 9110 9.3.2, 15.3.7, 15.4.5): caches freshen by it what they keep.
     pub fn choose(
         self,
         compressors: &Rc<Compressors>,
@@ -161,40 +176,87 @@ impl Wish {
         headers: &mut HeaderMap,
         length: Option<usize>,
     ) -> Option<Gzip> {
-        if self == Wish::Never || length.is_some_and(|l| l < LEAST_BYTES) || !may_be_coded(status, headers) {
+        if self.form == Form::Untouched || !may_be_coded(status, headers) {
+            return None;
+        }
+        match status {
+            StatusCode::NOT_MODIFIED => {
+                self.tell_unchanged(headers);
+                return None;
+            }
+            StatusCode::PARTIAL_CONTENT => {
+                vary(headers);
+                return None;
+            }
+            _ => {}
+        }
+        let length = if self.head_only { stated_length(headers) } else { length };
+        if length.is_some_and(|l| l < LEAST_BYTES) {
             return None;
         }
         // From here on it depends on the client, and caches must know.
         vary(headers);
-        let gzip = (self == Wish::Gzip).then(|| compressors.take()).flatten()?;
+        if self.form != Form::Gzip {
+            return None;
+        }
+        let gzip = if self.head_only { None } else { Some(compressors.take()?) };
         headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-        headers.remove(header::CONTENT_LENGTH);
-        // Ranges would count the bytes of the other form.
-        headers.remove(header::ACCEPT_RANGES);
-        weaken(headers);
-        Some(gzip)
+        become_other_form(headers);
+        gzip
+    }
+
+    /// The head of a 304. Most shops leave out there what kind of text it is about; what the client holds tells then.
+    fn tell_unchanged(self, headers: &mut HeaderMap) {
+        let as_it_is = self.form == Form::Gzip && self.holds_plain;
+        if as_it_is && !headers.contains_key(header::CONTENT_TYPE) {
+            return;
+        }
+        vary(headers);
+        if self.form == Form::Gzip && !as_it_is {
+            become_other_form(headers);
+        }
     }
 }
 
-/// Whether the answer is one whose bytes may be another form of the same text.
+/// Takes from a head what is true of the plain form only.
+fn become_other_form(headers: &mut HeaderMap) {
+    headers.remove(header::CONTENT_LENGTH);
+    // Ranges would count the bytes of the other form.
+    headers.remove(header::ACCEPT_RANGES);
+    weaken(headers);
+}
+
+fn stated_length(headers: &HeaderMap) -> Option<usize> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+fn holds_plain(asked: &HeaderMap) -> bool {
+    let mut lines = asked.get_all(header::IF_NONE_MATCH).iter().peekable();
+    let is_weak = |line: &HeaderValue| line.as_bytes().windows(3).any(|w| w == b"W/\"") || line == "*";
+    lines.peek().is_some() && !lines.any(is_weak)
+}
+
+/// Whether the answer is one whose bytes may be another form of the same text, or tells of one.
 fn may_be_coded(status: StatusCode, headers: &HeaderMap) -> bool {
     const FIXED: [&str; 4] = ["content-digest", "repr-digest", "digest", "content-md5"];
-    let bodiless = matches!(
-        status,
-        StatusCode::NO_CONTENT
-            | StatusCode::RESET_CONTENT
-            | StatusCode::PARTIAL_CONTENT
-            | StatusCode::NOT_MODIFIED
-    );
+    let fits = match status {
+        StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT => false,
+        StatusCode::NOT_MODIFIED => !headers.contains_key(header::CONTENT_TYPE) || is_worth_it(headers),
+        StatusCode::PARTIAL_CONTENT => is_worth_it(headers) || is_several_pieces(headers),
+        _ => is_worth_it(headers) && !headers.contains_key(header::CONTENT_RANGE),
+    };
     let no_transform = |value: &HeaderValue| {
         value.to_str().is_ok_and(|value| value.to_ascii_lowercase().contains("no-transform"))
     };
-    !bodiless
-        && is_worth_it(headers)
-        && !headers.contains_key(header::CONTENT_ENCODING)
-        && !headers.contains_key(header::CONTENT_RANGE)
+    fits && !headers.contains_key(header::CONTENT_ENCODING)
         && !FIXED.iter().any(|name| headers.contains_key(*name))
         && !headers.get_all(header::CACHE_CONTROL).iter().any(no_transform)
+}
+
+/// Several ranges in one answer, whose own type hides that of the text.
+fn is_several_pieces(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
+    kind.get(..20).is_some_and(|start| start.eq_ignore_ascii_case(b"multipart/byteranges"))
 }
 
 /// Text in the widest sense. Pictures, films, archives and new fonts are compressed already; an event stream must never
