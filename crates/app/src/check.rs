@@ -15,6 +15,7 @@ use crate::failure::Failure;
 use crate::{Directory, Done, ledger_head, mail, open, platform};
 
 mod certificates;
+mod trust;
 
 #[derive(Debug, clap::Args)]
 pub struct Options {
@@ -216,13 +217,17 @@ fn upstreams(config: &Config) -> Vec<Finding> {
         storeward_edge::config::ServerEntry::Url(url)
         | storeward_edge::config::ServerEntry::Weighted { url, .. } => url.clone(),
     });
-    let mut findings: Vec<Finding> = urls.flat_map(|url| upstream(&url)).collect();
+    let mut findings: Vec<Finding> =
+        urls.flat_map(|url| upstream(&url, config.upstream.ca_file.as_deref())).collect();
     findings.push(synchronised());
     findings
 }
 
-fn upstream(url: &str) -> Vec<Finding> {
-    let found = platform::ask(url);
+fn upstream(url: &str, ca_file: Option<&Path>) -> Vec<Finding> {
+    if let Some(finding) = trust::distrusted(url, ca_file) {
+        return vec![finding];
+    }
+    let found = platform::ask(url, ca_file);
     if !found.answered {
         return vec![Finding::bad(
             "upstream",

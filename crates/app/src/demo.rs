@@ -67,7 +67,7 @@ pub fn demo(options: &Options) -> Done {
         write_ready(path, &running, enrolment.as_ref(), &places, shop.is_some())?;
     }
     announce(&running, enrolment.as_ref(), options, &outside);
-    if options.upstream.is_some() && !platform::ask(&upstream).answered {
+    if options.upstream.is_some() && !platform::ask(&upstream, None).answered {
         println!(
             "  The shop at {upstream} does not answer: visitors see the maintenance page until it does.\n"
         );

@@ -34,7 +34,7 @@ pub fn init(options: &Options) -> Done {
     }
     storeward_edge::upstream::Server::parse(&options.upstream, 1, None).context("--upstream")?;
     println!("Asking the shop at {} …", options.upstream);
-    let found = platform::ask(&options.upstream);
+    let found = platform::ask(&options.upstream, None);
     match (&found.platform, found.answered) {
         (_, false) => println!("  It does not answer yet; the config is written all the same."),
         (Platform::Unknown, true) => println!("  It answers. The platform is none that Storeward knows."),

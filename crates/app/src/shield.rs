@@ -69,7 +69,7 @@ fn adapter(section: &ShieldSection, config: &Config, data: &DataDir) -> Done<Ada
             Some(ServerEntry::Url(url) | ServerEntry::Weighted { url, .. }) => url.as_str(),
             None => "",
         };
-        let found = platform::ask(server);
+        let found = platform::ask(server, config.upstream.ca_file.as_deref());
         if !found.answered {
             return Err(Failure::new(
                 "[shield] adapter = \"auto\": the shop does not answer, so it cannot be asked what it is",

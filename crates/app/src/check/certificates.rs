@@ -1,6 +1,7 @@
 //! The shop's certificate: whether it can be served, and whether the next one can be had.
 
 use std::net::{TcpStream, ToSocketAddrs};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -32,7 +33,11 @@ pub fn check(config: &Config, dir: &Path) -> Vec<Finding> {
                 dir.display()
             ),
         )],
-        Source::Files(files) => vec![of_files(files, &config.domain.list(), now)],
+        Source::Files(files) => {
+            let mut findings = vec![of_files(files, &config.domain.list(), now)];
+            findings.extend(exposed(&files.key));
+            findings
+        }
         Source::Acme(acme) => of_acme(acme, config, &dir.join("certificates"), now),
     }
 }
@@ -52,6 +57,21 @@ fn of_files(files: &FilesConfig, names: &[String], now: Timestamp) -> Finding {
             "put the right pair there: the leaf first, then the intermediates, and the key that belongs to it",
         ),
     }
+}
+
+/// Who reads the key can be the shop. It is somebody else's file, shared with a group perhaps: a word, no refusal.
+fn exposed(key: &Path) -> Option<Finding> {
+    let mode = std::fs::metadata(key).ok()?.permissions().mode() & 0o777;
+    (mode & 0o077 != 0).then(|| {
+        let shown = key.display();
+        Finding::look(
+            WHAT,
+            format!("{shown} can be read by others on this machine (mode {mode:04o})"),
+            format!(
+                "chmod 600 {shown}, as the user that runs Storeward; 640 only for a group of nobody else"
+            ),
+        )
+    })
 }
 
 fn until(found: &Found, more: &str) -> Finding {
@@ -136,7 +156,12 @@ mod tests {
         check(&own, &other_key, Grade::Bad, "does not belong");
         check(&other, &other_key, Grade::Bad, "not for shop.example");
         check("garbage", &key, Grade::Bad, "no certificate found");
+        for (mode, told) in [(0o644, true), (0o640, true), (0o600, false), (0o400, false)] {
+            std::fs::set_permissions(&files.key, std::fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(exposed(&files.key).is_some(), told, "{mode:o}");
+        }
         std::fs::remove_file(&files.key).unwrap();
+        assert!(exposed(&files.key).is_none());
         assert_eq!(of_files(&files, &names, SystemClock.now()).grade, Grade::Bad);
     }
 

@@ -1,5 +1,6 @@
 //! Asks the shop a few ordinary questions: eight requests at most, 64 KiB of each answer, five seconds in all.
 
+use std::path::Path;
 use std::time::Duration;
 
 use storeward_base::Timestamp;
@@ -23,13 +24,13 @@ const PATHS: [&str; 7] =
 const SHOP_API: &str = "/shop-api";
 const CHANNEL_QUERY: &str = r#"{"query":"{ activeChannel { code } }"}"#;
 
-/// Asks a shop and reads its answers; silence where it does not answer, or the URL cannot be used. Blocks for up to five
-/// seconds: not for a thread that serves.
-pub fn ask(upstream: &str) -> Found {
+/// Asks a shop and reads its answers; silence where it does not answer, or the URL cannot be used. The roots in `ca_file`
+/// (PEM) are trusted beside the system's. Blocks for up to five seconds: not for a thread that serves.
+pub fn ask(upstream: &str, ca_file: Option<&Path>) -> Found {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     match runtime {
         Ok(runtime) => {
-            let found = runtime.block_on(probe(upstream)).unwrap_or_default();
+            let found = runtime.block_on(probe(upstream, ca_file)).unwrap_or_default();
             // A resolver that hangs must not hold up the end.
             runtime.shutdown_background();
             Found::of(&found.probes, found.clock)
@@ -47,9 +48,13 @@ pub(super) struct Answers {
 
 /// Asks all paths at once, as a browser that opens one page does, and takes what is there when time is up. The upstream
 /// is the one destination listed, as internal: the operator named it.
-pub(super) async fn probe(upstream: &str) -> Result<Answers, OutboundError> {
+pub(super) async fn probe(upstream: &str, ca_file: Option<&Path>) -> Result<Answers, OutboundError> {
     let base = Destination::of_url(upstream)?.to_string();
-    let client = Client::new(AllowList::new().internal(&base)?, Options::default().limits(LIMITS))?;
+    let mut options = Options::default().limits(LIMITS);
+    if let Some(pem) = ca_file.and_then(|path| std::fs::read(path).ok()) {
+        options = options.trust_pem(&pem)?;
+    }
+    let client = Client::new(AllowList::new().internal(&base)?, options)?;
     let mut asking = tokio::task::JoinSet::new();
     for (place, path) in PATHS.into_iter().enumerate() {
         let (client, base) = (client.clone(), base.clone());
@@ -127,7 +132,7 @@ mod tests {
                     <meta name=theme-color content='#7b2d26'>";
         shop.answer_at("/", Answer::new(302, "").header("location", "https://kiln.example/en/"));
         shop.answer_at("/en/", Answer::new(200, home).header("date", "Tue, 24 Nov 2026 17:38:00 GMT"));
-        let found = ask(&shop.url());
+        let found = ask(&shop.url(), None);
         assert_eq!((found.platform, found.answered), (Platform::WooCommerce, true));
         assert_eq!(found.look.name.as_deref(), Some("Kiln"));
         assert_eq!(found.look.colour.as_deref(), Some("#7b2d26"));
@@ -145,7 +150,7 @@ mod tests {
         for url in
             [gone.as_str(), "", "ftp://shop", "http://", "not a url", "http://169.254.169.254.nip:99999"]
         {
-            let found = ask(url);
+            let found = ask(url, None);
             assert_eq!((found.answered, found.platform), (false, Platform::Unknown), "{url}");
         }
     }
@@ -155,7 +160,7 @@ mod tests {
         let shop = Recorder::start().unwrap();
         let head = "<meta name=generator content='PrestaShop'>".to_owned();
         shop.answer_otherwise(Answer::new(200, head + &"<p>".repeat(100_000)));
-        assert_eq!(ask(&shop.url()).platform, Platform::PrestaShop);
+        assert_eq!(ask(&shop.url(), None).platform, Platform::PrestaShop);
     }
 
     #[test]
