@@ -106,6 +106,13 @@ pub fn check(options: &Options) -> Done {
         Ok(says) => Finding::good("mail", says),
         Err((says, todo)) => Finding::bad("mail", says, todo),
     }));
+    findings.extend(loaded.config.sms.as_ref().map(|_| {
+        Finding::good(
+            "sms",
+            "configured; try it with `storeward sms test` (a message costs, so check sends none)",
+        )
+    }));
+    findings.extend(bans(&loaded.config));
     for finding in &findings {
         println!("{finding}");
     }
@@ -162,6 +169,25 @@ fn database(dir: &Path) -> Finding {
         }
         Err(failure) => Finding::of("database", failure, "see database.url in storeward.toml"),
     }
+}
+
+/// A list that was meant for one office and holds everybody.
+fn bans(config: &Config) -> Option<Finding> {
+    let never = &config.bans.never_block;
+    // One address of each of the public networks that were given out: by /8, and by the registries' blocks of IPv6.
+    let v4 = (1..=223).filter(|n| ![10, 127].contains(n)).all(|n| never.contains([n, 1, 1, 1].into()));
+    let v6 = [0x2001, 0x2400, 0x2600, 0x2800, 0x2a00, 0x2c00];
+    let v6 = v6.into_iter().all(|n| never.contains([n, 0x200, 0, 0, 0, 0, 0, 1].into()));
+    (v4 || v6).then(|| {
+        Finding::look(
+            "bans",
+            format!(
+                "bans.never_block covers every {} address: nobody is banned",
+                if v4 { "IPv4" } else { "IPv6" }
+            ),
+            "name your own addresses only; to watch without banning set bans.mode = \"note\"",
+        )
+    })
 }
 
 fn ports(loaded: &Loaded, running: bool) -> Vec<Finding> {
@@ -285,6 +311,26 @@ mod tests {
         assert_eq!(clock(Timestamp::from_seconds(990), now).grade, Grade::Good);
         assert_eq!(clock(Timestamp::from_seconds(900), now).grade, Grade::Bad);
         assert_eq!(clock(Timestamp::from_seconds(1_100), now).grade, Grade::Bad);
+    }
+
+    #[test]
+    fn a_list_that_holds_everybody_is_told() {
+        let check = |list: &str, told: Option<&str>| {
+            let text = format!(
+                "domain = 'shop.example'\n[listen]\nhttps = '127.0.0.1:0'\n[upstream]\nservers = \
+                 ['http://127.0.0.1:1']\n[bans]\nnever_block = {list}\n"
+            );
+            let found = bans(&Config::parse(&text).unwrap());
+            assert_eq!(found.is_some(), told.is_some(), "{list}");
+            let says = found.map(|f| f.to_string()).unwrap_or_default();
+            assert!(says.contains(told.unwrap_or_default()), "{says}");
+        };
+        check("['0.0.0.0/0']", Some("every IPv4"));
+        check("['0.0.0.0/1', '128.0.0.0/1']", Some("every IPv4"));
+        check("['::/0']", Some("every IPv6"));
+        check("['2000::/3', '127.0.0.0/8']", Some("every IPv6"));
+        check("['10.0.0.0/8', '127.0.0.0/8', '::1', '2001:db8::/32', '198.51.100.7']", None);
+        check("[]", None);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use storeward_edge::certificates::CertificateConfig;
 use storeward_edge::config::{
-    HeadersSection, InspectSection, LimitsSection, Listen, Look, RouteEntry, UpstreamSection,
+    ConfigError, HeadersSection, InspectSection, LimitsSection, Listen, Look, RouteEntry, UpstreamSection,
 };
 use storeward_edge::{EdgeConfig, Snapshot};
 use storeward_outbound::mail::MailSection;
@@ -17,6 +17,9 @@ use crate::failure::{Context, Failure};
 
 /// The file's name in the data directory.
 pub const FILE: &str = "storeward.toml";
+
+/// As many as the largest machines have cores; each holds memory of its own.
+const MOST_WORKERS: usize = 1_024;
 
 /// The whole file.
 #[derive(Clone, Debug, Deserialize)]
@@ -123,6 +126,17 @@ impl EdgeSection {
         let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
         self.workers.unwrap_or_else(cores)
     }
+
+    /// Refuses numbers of threads that no machine serves with.
+    fn check(&self) -> Result<(), ConfigError> {
+        match self.workers {
+            Some(workers) if !(1..=MOST_WORKERS).contains(&workers) => Err(ConfigError::new(
+                "edge.workers",
+                format!("1 to {MOST_WORKERS}; leave it out for as many as there are cores"),
+            )),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// A file that was read, with the fingerprint of its bytes.
@@ -185,6 +199,7 @@ impl Config {
     /// Compiles what can be compiled without opening anything.
     pub fn validate(&self) -> Done {
         Snapshot::build(&self.edge(), None).context("storeward.toml")?;
+        self.edge.check().context("storeward.toml")?;
         self.certificates()?;
         storeward_store::DatabaseUrl::parse(self.database.url.expose()).context("database.url")?;
         if let Some(section) = &self.telemetry {
@@ -225,6 +240,39 @@ mod tests {
         assert!(refused("[look]\nlogo = '/nowhere.png'\n").contains("look.logo"));
         let typo = Config::parse(&format!("{LEAST}{mail}frm = 'x'\n")).unwrap_err();
         assert!(typo.starts_with("line ") && typo.contains("frm"), "{typo}");
+    }
+
+    /// `check` said "Ready." to these.
+    #[test]
+    fn what_would_close_the_shop_is_refused() {
+        let check = |more: &str, key: &str| {
+            let told = Config::parse(&format!("{LEAST}{more}")).unwrap().validate().unwrap_err().to_string();
+            assert!(told.contains(key), "{more}: {told}");
+        };
+        for key in [
+            "headers",
+            "head_bytes",
+            "body_bytes",
+            "connections",
+            "connections_per_client",
+            "streams_per_connection",
+            "streams_in_connection_life",
+            "handshake_seconds",
+            "head_seconds",
+            "idle_seconds",
+            "tunnel_idle_seconds",
+        ] {
+            check(&format!("[limits]\n{key} = 0\n"), &format!("limits.{key}"));
+        }
+        for workers in [0, 1_025, 100_000] {
+            check(&format!("[edge]\nworkers = {workers}\n"), "edge.workers");
+        }
+        for colour in ["red", "#12345", "#1234567", "#12345g", "#éé12", ""] {
+            check(&format!("[look]\ncolour = '{colour}'\n"), "look.colour");
+        }
+        let fits = "[limits]\nrequests_per_second = 0\nminimum_bytes_per_second = 0\nstop_seconds = 0\n\
+                    [edge]\nworkers = 1024\n[look]\ncolour = '#2F5d50'\n";
+        Config::parse(&format!("{LEAST}{fits}")).unwrap().validate().unwrap();
     }
 
     #[test]

@@ -133,6 +133,31 @@ impl LimitsSection {
         rate("limits", self.requests_per_second, Some(self.request_burst))
     }
 
+    /// Refuses a zero where it would turn everybody away. `minimum_bytes_per_second`, `stop_seconds` and the rates may be 0.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        let wide = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+        let least_one = [
+            ("headers", wide(self.headers)),
+            ("head_bytes", wide(self.head_bytes)),
+            ("body_bytes", self.body_bytes),
+            ("connections", wide(self.connections)),
+            ("connections_per_client", self.connections_per_client.into()),
+            ("streams_per_connection", self.streams_per_connection.into()),
+            ("streams_in_connection_life", self.streams_in_connection_life.into()),
+            ("handshake_seconds", self.handshake_seconds),
+            ("head_seconds", self.head_seconds),
+            ("idle_seconds", self.idle_seconds),
+            ("tunnel_idle_seconds", self.tunnel_idle_seconds),
+        ];
+        match least_one.iter().find(|(_, value)| *value == 0) {
+            Some((key, _)) => {
+                let problem = "0 would turn everybody away: give 1 or more, or leave it out for the default";
+                Err(ConfigError::new(format!("limits.{key}"), problem))
+            }
+            None => Ok(()),
+        }
+    }
+
     pub fn frames(&self) -> FrameLimits {
         FrameLimits { streams: self.streams_in_connection_life, ..FrameLimits::default() }
     }
@@ -248,6 +273,21 @@ pub struct Look {
     pub contact: Option<String>,
     /// PNG or JPEG file; stands in mails.
     pub logo: Option<PathBuf>,
+}
+
+impl Look {
+    /// Refuses a colour that pages and mails could not be shown in.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        let fits = |text: &str| {
+            text.strip_prefix('#').is_some_and(|d| d.len() == 6 && d.bytes().all(|b| b.is_ascii_hexdigit()))
+        };
+        match &self.colour {
+            Some(colour) if !fits(colour) => {
+                Err(ConfigError::new("look.colour", "must be # and six hexadecimal digits, such as #2f5d50"))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 /// A value that does not fit; says where and what to do.

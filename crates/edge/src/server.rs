@@ -74,6 +74,8 @@ impl Snapshot {
         if config.names.is_empty() {
             return Err(ConfigError::new("domain", "name the shop's domain, such as shop.example.com"));
         }
+        config.limits.check()?;
+        config.look.check()?;
         let routes = Routes::build(&config.routes, &config.inspect, &config.limits, &config.headers)?;
         let servers = servers(&config.upstream, before)?;
         let seconds = Duration::from_secs;
