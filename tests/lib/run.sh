@@ -156,13 +156,28 @@ sum() {
 }
 
 count_node() {
-    local title=$1 folder=$2 report status
+    local title=$1 folder=$2 report status name
     report=$temp/$(basename "$folder")-$RANDOM.tap
-    timed "$title" node --test --test-concurrency=1 --test-reporter=spec --test-reporter-destination=stdout \
-        --test-reporter=tap --test-reporter-destination="$report" "$folder"/*.test.mjs
+    timed "$title" node_tests "$folder" "$report"
     status=$?
+    if [ "$status" != 0 ]; then
+        # As nextest does it: once more, and whatever passes then is named at the end.
+        local -a first=()
+        while IFS= read -r name; do
+            first+=("$name")
+        done < <(sed -n 's/^ *not ok [0-9]* - //p' "$report" 2>/dev/null)
+        timed "$title, once more" node_tests "$folder" "$report"
+        status=$?
+        [ "$status" != 0 ] || flaky+=(${first[@]+"${first[@]}"})
+    fi
     count "$title" "$(sum 's/^# pass \([0-9]*\)$/\1/p' "$report")" \
         $(($(sum 's/^# fail \([0-9]*\)$/\1/p' "$report") + $(sum 's/^# cancelled \([0-9]*\)$/\1/p' "$report"))) "$status"
+}
+
+node_tests() {
+    rm -f "$2"
+    node --test --test-concurrency=1 --test-reporter=spec --test-reporter-destination=stdout \
+        --test-reporter=tap --test-reporter-destination="$2" "$1"/*.test.mjs
 }
 
 npm_ci() {
