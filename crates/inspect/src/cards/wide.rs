@@ -1,8 +1,8 @@
 //! Numbers whose groups are set apart by more than one plain space or dash: no-break and thin spaces, several blanks,
 //! dots, plus signs, and all of these as HTML references, percent-encoded or escaped as JSON does it.
 //!
-//! The narrow scan never looks at most bytes. This one looks where such a separator stands behind four digits: the
-//! few bytes that one can begin with are found by `memchr`.
+//! The narrow scan never looks at most bytes, and neither does this one: it looks at each fourth for the groups of four
+//! digits and more that stand before a separator.
 
 use super::scan::{self, GROUPINGS, MAX_DIGITS};
 use super::{CardSpan, WIDEST_SEPARATOR};
@@ -90,19 +90,35 @@ pub(super) fn each(bytes: &[u8], from: usize, found: &mut dyn FnMut(CardSpan)) {
 
 fn wide_spans(bytes: &[u8], from: usize) -> Vec<CardSpan> {
     let mut spans = Vec::new();
-    let rest = bytes.get(from..).unwrap_or_default();
-    let marks = memchr::memchr3_iter(b'&', b'%', b'\\', rest)
-        .chain(memchr::memchr3_iter(b'.', b'+', 0xe2, rest))
-        .chain(memchr::memchr2_iter(0xc2, b'\t', rest))
-        .chain(memchr::memmem::find_iter(rest, b"  "));
-    for mark in marks {
-        // Nearly every one ends here.
-        if mark > 0 && rest.get(mark - 1).is_some_and(u8::is_ascii_digit) {
-            spans.extend(number_around(bytes, from, from + mark));
+    let mut probe = from + FIRST_GROUP - 1;
+    // Every group before a separator has FIRST_GROUP digits or more: one byte in so many is enough to find it.
+    while let Some(byte) = bytes.get(probe) {
+        if !byte.is_ascii_digit() {
+            probe += FIRST_GROUP;
+            continue;
         }
+        let end = (probe..bytes.len()).find(|at| !bytes.get(*at).is_some_and(u8::is_ascii_digit));
+        let Some(end) = end else { break };
+        // Nearly every one ends here.
+        if may_be_wide(bytes, end) {
+            spans.extend(number_around(bytes, from, end));
+        }
+        probe = end + FIRST_GROUP;
     }
     spans.sort_unstable_by_key(|span| (span.start, std::cmp::Reverse(span.end)));
     spans
+}
+
+/// Digits of the shortest group that a separator follows.
+const FIRST_GROUP: usize = 4;
+
+/// Whether a separator that the narrow scan does not know may begin here.
+fn may_be_wide(bytes: &[u8], at: usize) -> bool {
+    match bytes.get(at) {
+        Some(b'&' | b'%' | b'\\' | b'.' | b'+' | b'\t' | 0xC2 | 0xE2) => true,
+        Some(b' ') => bytes.get(at + 1) == Some(&b' '),
+        _ => false,
+    }
 }
 
 /// The number that has this separator between two of its groups. The separators before it may be plain ones.
