@@ -45,37 +45,61 @@ impl fmt::Debug for Stages {
 #[derive(Clone)]
 pub struct OwnPages {
     hosts: Arc<[String]>,
-    paths: Arc<[String]>,
+    rooms: Arc<[Room]>,
+}
+
+/// What one domain answers.
+#[derive(Clone)]
+struct Room {
+    path: String,
     router: Router,
 }
 
 impl OwnPages {
     /// `router` answers below [`OWN_PREFIX`] and, by itself, sets every header of its answers. `paths` are further
     /// places of the shop's host, such as `/.well-known/security.txt`; `hosts` are sibling hosts that are ours
-    /// altogether, in lower case.
+    /// altogether, in lower case, where `router` also answers what nobody else does.
     pub fn new(router: Router, paths: &[&str], hosts: &[String]) -> Self {
-        let paths = std::iter::once(&OWN_PREFIX).chain(paths).map(|path| (*path).to_owned()).collect();
-        OwnPages { hosts: hosts.into(), paths, router }
+        let none = OwnPages { hosts: hosts.into(), rooms: Arc::default() };
+        none.with(&[&[OWN_PREFIX], paths].concat(), router)
+    }
+
+    /// Gives further places, or places below those that are taken, to another domain's router: of several that cover a
+    /// path the longest answers, whole segments only.
+    #[must_use]
+    pub fn with(self, paths: &[&str], router: Router) -> Self {
+        let further = paths.iter().map(|path| Room { path: (*path).to_owned(), router: router.clone() });
+        OwnPages { rooms: self.rooms.iter().cloned().chain(further).collect(), ..self }
     }
 
     /// Whether a request for this host and canonical path is ours to answer.
     pub fn takes(&self, host: &str, path: &str) -> bool {
-        self.paths.iter().any(|own| covers(own, path)) || self.hosts.iter().any(|own| own == host)
+        self.room(path).is_some() || self.hosts.iter().any(|own| own == host)
+    }
+
+    fn room(&self, path: &str) -> Option<&Room> {
+        let covering = self.rooms.iter().filter(|room| covers(&room.path, path));
+        covering.max_by_key(|room| room.path.len())
     }
 
     /// Answers. A failure inside becomes a bare 500: the router explains its own.
     pub async fn answer(&self, request: Request<Bytes>) -> Response<Bytes> {
-        let answered = self.router.clone().oneshot(request.map(Body::from)).await;
+        let Some(room) = self.room(request.uri().path()).or_else(|| self.rooms.first()) else {
+            return bare(StatusCode::NOT_FOUND);
+        };
+        let answered = room.router.clone().oneshot(request.map(Body::from)).await;
         let (parts, body) = answered.unwrap_or_else(|never| match never {}).into_parts();
         match Limited::new(body, OWN_ANSWER_BYTES).collect().await {
             Ok(whole) => Response::from_parts(parts, whole.to_bytes()),
-            Err(_) => {
-                let mut broken = Response::new(Bytes::new());
-                *broken.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-                broken
-            }
+            Err(_) => bare(StatusCode::INTERNAL_SERVER_ERROR),
         }
     }
+}
+
+fn bare(status: StatusCode) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::new());
+    *response.status_mut() = status;
+    response
 }
 
 /// Whole segments: `/a` covers `/a` and `/a/b`, not `/ab`.
@@ -191,5 +215,23 @@ mod tests {
         let found = pages().answer(ask("/.storeward/hello")).await;
         assert_eq!((found.status(), found.body().as_ref()), (StatusCode::OK, &b"hello"[..]));
         assert_eq!(pages().answer(ask("/.storeward/other")).await.status(), StatusCode::NOT_FOUND);
+    }
+
+    #[tokio::test]
+    async fn the_longest_place_answers() {
+        let lessons = Router::new().fallback(|| async { "lessons" });
+        let pages = pages().with(&["/.storeward/learn", "/.well-known/more"], lessons);
+        let ask = |path: &str| Request::get(path).body(Bytes::new()).expect("a plain path is a request");
+        for (path, text) in [
+            ("/.storeward/hello", "hello"),
+            ("/.storeward/learn", "lessons"),
+            ("/.storeward/learn/phishing", "lessons"),
+            ("/.storeward/learning", ""),
+            ("/.well-known/more", "lessons"),
+        ] {
+            assert!(pages.takes("shop.example", path), "{path}");
+            assert_eq!(pages.answer(ask(path)).await.body().as_ref(), text.as_bytes(), "{path}");
+        }
+        assert!(!pages.takes("shop.example", "/.well-known/moreover"));
     }
 }
