@@ -12,6 +12,10 @@ pub enum Access<R> {
     Public(&'static str),
     /// Anybody, and the page holds a form: the visitor gets a token in a cookie that the form must repeat.
     PublicForm(&'static str),
+    /// Programs that post without a page of ours before it, such as a mail service that unsubscribes somebody (RFC 8058); says
+    /// what they show. No provenance and no token is asked for, so the handler must look at no cookie: what the request
+    /// itself carries decides. The path has no parts in braces.
+    Program(&'static str),
     /// Only whom the [`Gate`] admits under this need.
     Only(R),
 }
@@ -21,6 +25,7 @@ impl<R: fmt::Display> fmt::Display for Access<R> {
         match self {
             Access::Public(reason) => write!(f, "public: {reason}"),
             Access::PublicForm(reason) => write!(f, "public form: {reason}"),
+            Access::Program(reason) => write!(f, "program: {reason}"),
             Access::Only(need) => write!(f, "only: {need}"),
         }
     }

@@ -85,9 +85,16 @@ impl<S: Clone + Send + Sync + 'static, G: Gate> Routes<S, G> {
         &self.rows
     }
 
+    /// The paths that programs may post to.
+    fn programs(&self) -> Vec<&'static str> {
+        let rows = self.rows.iter().filter(|row| matches!(row.access, Access::Program(_)));
+        rows.filter(|row| row.method == Method::POST).map(|row| row.path).collect()
+    }
+
     /// The finished service. It adds the assets, the pages for unknown addresses and methods, and the frame around
     /// everything: host check, provenance, limits, security headers.
-    pub fn finish(self, state: S, site: Site) -> Router {
+    pub fn finish(self, state: S, mut site: Site) -> Router {
+        site.programs = self.programs();
         let site = Arc::new(site);
         self.router
             .route(assets::ROUTE, get(assets::serve))
@@ -111,12 +118,15 @@ async fn admit<G: Gate>(
     let (mut head, body) = request.into_parts();
     let mut fresh_visit = None;
     match &guard.access {
-        Access::Public(_) => {}
+        Access::Public(_) | Access::Program(_) => {}
         Access::PublicForm(_) => fresh_visit = greet(&mut head).map_err(IntoResponse::into_response)?,
         Access::Only(need) => guard.gate.admit(need, &mut head).await?,
     }
+    let is_program = matches!(guard.access, Access::Program(_));
     let request = if head.method.is_safe() {
         Request::from_parts(head, body)
+    } else if is_program {
+        whole(head, body).await.map_err(IntoResponse::into_response)?
     } else {
         check_form(head, body).await.map_err(IntoResponse::into_response)?
     };
@@ -142,9 +152,23 @@ fn greet(head: &mut http::request::Parts) -> Result<Option<String>, Failure> {
     Ok(Some(token))
 }
 
+/// Reads what a program sent, within the limit.
+async fn whole(head: http::request::Parts, body: Body) -> Result<Request, Failure> {
+    let bytes = read(&head, body).await?;
+    Ok(Request::from_parts(head, Body::from(bytes)))
+}
+
+async fn read(head: &http::request::Parts, body: Body) -> Result<bytes::Bytes, Failure> {
+    let limit = head.extensions.get::<Arc<Site>>().map_or(0, |site| site.body_limit_bytes);
+    match Limited::new(body, limit).collect().await {
+        Ok(whole) => Ok(whole.to_bytes()),
+        Err(fault) if fault.is::<LengthLimitError>() => Err(Failure::too_large()),
+        Err(_) => Err(Failure::invalid("web.body", "The form did not arrive whole.")),
+    }
+}
+
 /// Reads the whole form within the limit and refuses it unless it repeats the visitor's token.
 async fn check_form(head: http::request::Parts, body: Body) -> Result<Request, Failure> {
-    let limit = head.extensions.get::<Arc<Site>>().map_or(0, |site| site.body_limit_bytes);
     let expected = head.extensions.get::<CsrfToken>();
     let expected = expected.ok_or_else(|| Failure::broken("web.no_csrf_token"))?;
     let kind = head.headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or("");
@@ -155,11 +179,7 @@ async fn check_form(head: http::request::Parts, body: Body) -> Result<Request, F
     if !is_form {
         return Err(Failure::invalid("web.not_a_form", "Only a form can be sent to this address."));
     }
-    let bytes = match Limited::new(body, limit).collect().await {
-        Ok(whole) => whole.to_bytes(),
-        Err(fault) if fault.is::<LengthLimitError>() => return Err(Failure::too_large()),
-        Err(_) => return Err(Failure::invalid("web.body", "The form did not arrive whole.")),
-    };
+    let bytes = read(&head, body).await?;
     if !form_token(&bytes).is_some_and(|given| expected.matches(given)) {
         return Err(Failure::denied(
             "web.csrf",

@@ -76,6 +76,22 @@ async fn a_public_form_needs_the_token_of_its_cookie() {
 }
 
 #[tokio::test]
+async fn a_program_posts_without_a_page_and_only_where_it_may() {
+    let app = app();
+    let cross = [("origin", "https://elsewhere.example"), ("sec-fetch-site", "cross-site"), FORM];
+    for lines in [&[][..], &[FORM][..], &cross[..]] {
+        let answer = call(&app, "POST", "/program", lines, "List-Unsubscribe=One-Click").await;
+        assert_eq!((answer.status.as_u16(), answer.body.as_str()), (200, "List-Unsubscribe=One-Click"));
+        for path in ["/program/", "/form", "/change"] {
+            assert_eq!(call(&app, "POST", path, lines, "x").await.status, 403, "{path}");
+        }
+    }
+    assert_eq!(call(&app, "POST", "/program", &[], &"x".repeat(64 * 1024 + 1)).await.status, 413);
+    assert_eq!(call(&app, "POST", "/program", &[("host", "evil.example")], "x").await.status, 421);
+    assert_eq!(call(&app, "GET", "/program", &[], "").await.status, 405);
+}
+
+#[tokio::test]
 async fn changes_need_admission_provenance_and_token() {
     let app = app();
     let check = async |lines: &[(&str, &str)], body: &str, status: u16| {

@@ -57,6 +57,7 @@ pub fn routes() -> Routes<(), ByHeader> {
         })
         .post("/form", Access::PublicForm("answers"), async || "posted")
         .post("/change", Access::Only(Member), async || "changed")
+        .post("/program", Access::Program("shows a token"), async |body: String| body)
         .get("/slow", Access::Public("sleeps"), async || {
             tokio::time::sleep(Duration::from_secs(60)).await;
         })
