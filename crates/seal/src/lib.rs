@@ -2,7 +2,8 @@
 //!
 //! **Owns** Merkle trees and their proofs ([`merkle`]), signed checkpoints ([`checkpoint`]), one-time
 //! codes ([`totp`]), passkeys' signatures ([`webauthn`]), keyed fingerprints
-//! ([`fingerprint`]), keys that sign mail ([`dkim`]) and small sealed values ([`sealed`]).
+//! ([`fingerprint`]), keys that sign mail ([`dkim`]), small sealed values ([`sealed`]), the key tree under which customers'
+//! data is sealed ([`envelope`]) and the blind indexes by which it is found ([`index`]).
 //! **Holds** it is pure: the same input gives the same output; time comes in as a [`storeward_base::Timestamp`] and
 //! chance through [`storeward_base::Entropy`]. No key prints itself; whatever is secret is compared in constant time.
 //! **Never** storage, a clock, randomness of its own (but for the primes of an RSA key, see [`dkim`]), or a cipher of its
@@ -13,8 +14,11 @@
 pub mod checkpoint;
 pub mod dkim;
 pub mod encoding;
+pub mod envelope;
 mod error;
 pub mod fingerprint;
+mod gcm;
+pub mod index;
 pub mod merkle;
 pub mod sealed;
 pub mod totp;
@@ -23,5 +27,6 @@ pub mod webauthn;
 pub use checkpoint::{Checkpoint, LogKey, Origin, VerifierKey};
 pub use error::Error;
 pub use fingerprint::{MarkKey, PseudonymKey};
+pub use index::{FieldIndex, IndexRoot};
 pub use merkle::{CompactRange, Hash};
 pub use sealed::DataKey;

@@ -1,18 +1,17 @@
 //! Small values at rest, such as one-time-code secrets: AES-256-GCM (NIST SP 800-38D) under one key.
 //!
 //! Form: version (1 byte), nonce (12), ciphertext, tag (16). The nonce is random, so one key must seal fewer than 2^32
-//! values (SP 800-38D section 8.3): far more than there will ever be accounts. The vault of customer records needs
-//! more than this and has its own format.
+//! values (SP 800-38D section 8.3): far more than there will ever be accounts. Customers' records need more than this and
+//! have a form of their own, [`crate::envelope`].
 
 use std::fmt;
 
-use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use storeward_base::{Entropy, Secret};
 
 use crate::Error;
+use crate::gcm::{self, NONCE_BYTES};
 
 const VERSION: u8 = 1;
-const NONCE_BYTES: usize = 12;
 
 /// Seals small values of the database.
 #[derive(Clone)]
@@ -36,13 +35,9 @@ impl DataKey {
     /// sealed value cannot be moved to another row.
     pub fn seal(&self, plain: &[u8], place: &str, entropy: &dyn Entropy) -> Vec<u8> {
         let nonce = entropy.bytes::<NONCE_BYTES>();
-        let mut body = plain.to_vec();
-        self.cipher()
-            .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), aad(place), &mut body)
-            .expect("AES-GCM seals every plaintext below 64 GiB");
         let mut out = vec![VERSION];
         out.extend_from_slice(&nonce);
-        out.append(&mut body);
+        gcm::seal(self.0.expose(), nonce, &aad(place), plain, &mut out);
         out
     }
 
@@ -53,22 +48,12 @@ impl DataKey {
         if *version != VERSION {
             return Err(Error::Sealed);
         }
-        let mut body = body.to_vec();
-        let nonce = Nonce::assume_unique_for_key(*nonce);
-        let length =
-            self.cipher().open_in_place(nonce, aad(place), &mut body).map_err(|_| Error::Sealed)?.len();
-        body.truncate(length);
-        Ok(Secret::new(body))
-    }
-
-    fn cipher(&self) -> LessSafeKey {
-        let key = UnboundKey::new(&AES_256_GCM, self.0.expose()).expect("an AES-256 key has 32 bytes");
-        LessSafeKey::new(key)
+        gcm::open(self.0.expose(), *nonce, &aad(place), body)
     }
 }
 
-fn aad(place: &str) -> Aad<Vec<u8>> {
-    Aad::from(format!("storeward.sealed/{VERSION}\n{place}").into_bytes())
+fn aad(place: &str) -> Vec<u8> {
+    format!("storeward.sealed/{VERSION}\n{place}").into_bytes()
 }
 
 impl fmt::Debug for DataKey {
