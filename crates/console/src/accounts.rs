@@ -25,7 +25,7 @@ pub use sign_in::{SignInError, SignInForm};
 pub use sql::STATEMENTS;
 pub use views::{SavedView, ViewId, parse_view_name};
 
-use throttle::Throttle;
+use throttle::{MOST_KEYS, Throttle};
 
 /// The use cases of accounts.
 pub struct Accounts {
@@ -47,7 +47,7 @@ impl Accounts {
         shop_names: Arc<dyn Fn() -> Vec<String> + Send + Sync>,
         passwords: Passwords,
     ) -> Self {
-        Accounts { db, clock, entropy, key, shop_names, passwords, throttle: Throttle::default() }
+        Accounts { db, clock, entropy, key, shop_names, passwords, throttle: Throttle::new(MOST_KEYS) }
     }
 }
 

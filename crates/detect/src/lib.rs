@@ -1,7 +1,7 @@
 //! Stream detection: what a client does over many requests, judged by leaky buckets; and whether a sign-in is the
 //! account's own ([`sign_in`]).
 //!
-//! **Owns** [`Scenario`] (a behaviour in words and figures), [`Detector`] (the fold over observations), [`Finding`];
+//! **Owns** [`pace`] (how fast somebody may guess); [`Scenario`] (a behaviour in words and figures), [`Detector`] (the fold over observations), [`Finding`];
 //! [`sign_in`]: features of sign-ins, their histories, the score, the five answers and their reasons.
 //! **Holds** the same observations in the same order give the same findings; state is bounded and every loss of state
 //! is counted in [`DetectorStats`]; time never runs backwards inside, whatever the observations say. A bad signal never
@@ -16,6 +16,7 @@ mod detector;
 mod finding;
 mod first_scenarios;
 mod observation;
+pub mod pace;
 mod scenario;
 pub mod sign_in;
 mod words;

@@ -1,12 +1,5 @@
 //! All SQL of customers' accounts, by table.
 
-macro_rules! statements {
-    ($($name:ident = $sql:expr;)+) => {
-        $(const $name: &str = $sql;)+
-        pub const STATEMENTS: &[&str] = &[$($name),+];
-    };
-}
-
 pub mod account;
 pub mod activity;
 pub mod device;

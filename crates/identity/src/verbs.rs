@@ -50,7 +50,7 @@ use crate::marks::{Field, Marks, Vaulted};
 use crate::model::{Account, ActivityId, Email};
 use crate::passwords::Passwords;
 use crate::sql;
-use crate::throttle::Throttle;
+use crate::throttle::{MOST_KEYS, Throttle};
 
 /// What the app hands over.
 pub struct IdentityParts {
@@ -109,7 +109,7 @@ impl Identity {
             shop_names: parts.shop_names,
             port: AtomicU16::new(parts.port),
             passwords: Passwords::new(parts.passwords, parts.breaches),
-            throttle: Throttle::default(),
+            throttle: Throttle::new(MOST_KEYS),
             risk: risk::Risk::new(parts.pseudonym_key),
             quantum: parts.quantum,
         }))

@@ -1,7 +1,7 @@
 //! The table of accounts.
 
 use storeward_base::{CustomerId, Language, Timestamp};
-use storeward_store::{Error, Reader, Row, Tx, params};
+use storeward_store::{Error, Reader, Row, Tx, params, statements};
 
 statements! {
     INSERT = "INSERT INTO customer_account (id, email_mark, email_sealed, email_confirmed_at, shop_mark, \

@@ -1,7 +1,7 @@
 //! The table of what a person sees of their account.
 
 use storeward_base::{CustomerId, Timestamp};
-use storeward_store::{Error, Reader, Tx, params};
+use storeward_store::{Error, Reader, Tx, params, statements};
 
 use crate::model::ActivityId;
 

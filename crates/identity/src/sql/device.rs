@@ -1,7 +1,7 @@
 //! The table of devices.
 
 use storeward_base::{CustomerId, Timestamp};
-use storeward_store::{Error, Reader, Row, Tx, params};
+use storeward_store::{Error, Reader, Row, Tx, params, statements};
 
 use crate::model::DeviceId;
 

@@ -1,7 +1,7 @@
 //! The table of challenges: what was begun and not finished.
 
 use storeward_base::{CustomerId, Timestamp};
-use storeward_store::{Error, Reader, Tx, params};
+use storeward_store::{Error, Reader, Tx, params, statements};
 
 use crate::state::Purpose;
 

@@ -1,7 +1,7 @@
 //! The tables of what the risk engine remembers.
 
 use storeward_base::{CustomerId, Timestamp};
-use storeward_store::{Error, Reader, Tx, params};
+use storeward_store::{Error, Reader, Tx, params, statements};
 
 statements! {
     FIND = "SELECT history_sealed, version FROM customer_history WHERE customer = $1";

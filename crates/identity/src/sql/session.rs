@@ -1,7 +1,7 @@
 //! The table of sessions.
 
 use storeward_base::{CustomerId, Timestamp};
-use storeward_store::{Error, Reader, Row, Tx, params};
+use storeward_store::{Error, Reader, Row, Tx, params, statements};
 
 use crate::model::{DeviceId, Level, SessionId};
 use crate::state::Door;

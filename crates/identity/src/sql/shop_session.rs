@@ -1,7 +1,7 @@
 //! The table of what stands behind browsers' handles.
 
 use storeward_base::Timestamp;
-use storeward_store::{Error, Reader, Tx, params};
+use storeward_store::{Error, Reader, Tx, params, statements};
 
 statements! {
     FIND = "SELECT jar_sealed FROM shop_session WHERE handle_hash = $1 AND expires_at > $2 AND seen_at > $3";
