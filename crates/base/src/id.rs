@@ -198,6 +198,22 @@ impl Tagged for Post {
 }
 pub type PostId = Id<Post>;
 
+/// One reminder to a customer, sent or held back to compare.
+#[derive(Debug)]
+pub enum Reminder {}
+impl Tagged for Reminder {
+    const PREFIX: &'static str = "remind";
+}
+pub type ReminderId = Id<Reminder>;
+
+/// One message that somebody reported as false.
+#[derive(Debug)]
+pub enum Report {}
+impl Tagged for Report {
+    const PREFIX: &'static str = "report";
+}
+pub type ReportId = Id<Report>;
+
 /// One job of the queue in `store`.
 #[derive(Debug)]
 pub enum Job {}

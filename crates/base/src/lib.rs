@@ -16,6 +16,7 @@ mod fault;
 mod id;
 mod language;
 mod page;
+mod phrases;
 mod secret;
 mod words;
 
@@ -24,8 +25,11 @@ pub use address::{AddressBlock, AddressList, AddressListError, ClientIp};
 pub use clock::{Clock, FixedClock, SystemClock, Timestamp};
 pub use entropy::{Entropy, SeededEntropy, SystemEntropy};
 pub use fault::{Blame, Fault, FaultKind};
-pub use id::{CustomerId, EventId, Id, IdError, JobId, PostId, RequestId, StaffId, Tagged};
+pub use id::{
+    CustomerId, EventId, Id, IdError, JobId, PostId, ReminderId, ReportId, RequestId, StaffId, Tagged,
+};
 pub use language::Language;
 pub use page::{Page, PageSize};
+pub use phrases::Phrases;
 pub use secret::Secret;
 pub use words::{TextKey, Words, WordsError};
