@@ -9,6 +9,7 @@
 
 pub mod detection;
 pub mod edge;
+pub mod guide;
 pub mod identity;
 mod ocsf;
 pub mod post;
@@ -146,6 +147,14 @@ vocabulary! {
     StepUpForced(identity::StepUpForced) = "identity.step_up_forced", Medium, Security;
     ThisWasNotMe(identity::ThisWasNotMe) = "identity.this_was_not_me", High, Security;
     ShopAccountLinked(identity::ShopAccountLinked) = "identity.shop_account_linked", Informational, Security;
+    ReminderSent(guide::ReminderSent) = "guide.reminder_sent", Informational, Security;
+    ReminderHeldBack(guide::ReminderHeldBack) = "guide.reminder_held_back", Informational, Security;
+    ReminderFollowed(guide::ReminderFollowed) = "guide.reminder_followed", Informational, Security;
+    LessonFinished(guide::LessonFinished) = "guide.lesson_finished", Informational, Security;
+    ReminderChoiceMade(guide::ReminderChoiceMade) = "guide.reminder_choice_made", Informational, Security;
+    MessageCodesGuessed(guide::MessageCodesGuessed) = "guide.message_codes_guessed", Low, Security;
+    MessageReported(guide::MessageReported) = "guide.message_reported", Medium, Security;
+    ReportClosed(guide::ReportClosed) = "guide.report_closed", Low, Security;
     PostSent(post::PostSent) = "post.sent", Informational, Security;
     PostFailed(post::PostFailed) = "post.failed", Medium, Security;
     Started(system::Started) = "system.started", Informational, Security;

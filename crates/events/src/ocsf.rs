@@ -68,7 +68,9 @@ fn class_of(event: &Event) -> Class {
         | Event::StepUpForced(_)
         | Event::RecoveryBegun(_) => account(99),
         Event::StepUpAsked(_) => authentication(99, 1),
+        Event::ReminderChoiceMade(_) => account(99),
         Event::DeviceTokenReused(_) | Event::ThisWasNotMe(_) => finding(),
+        Event::MessageReported(_) | Event::MessageCodesGuessed(_) => finding(),
         Event::Started(_) => lifecycle(3, 1),
         Event::Stopped(_) => lifecycle(4, 1),
         Event::LedgerAccepted(_)
@@ -77,6 +79,11 @@ fn class_of(event: &Event) -> Class {
         | Event::EntriesForgotten(_)
         | Event::CertificateIssued(_)
         | Event::UpstreamUp(_)
+        | Event::ReminderSent(_)
+        | Event::ReminderHeldBack(_)
+        | Event::ReminderFollowed(_)
+        | Event::LessonFinished(_)
+        | Event::ReportClosed(_)
         | Event::PostSent(_) => lifecycle(99, 1),
         Event::ConfigRefused(_)
         | Event::CertificateExpiring(_)
@@ -235,6 +242,7 @@ fn customer_of(event: &Event) -> Option<CustomerId> {
         Event::AccountUnlocked(e) => Some(e.customer),
         Event::StepUpForced(e) => Some(e.customer),
         Event::ShopAccountLinked(e) => Some(e.customer),
+        Event::ReminderChoiceMade(e) => Some(e.customer),
         Event::CustomerSignInFailed(e) => e.customer,
         Event::RecoveryBegun(e) => e.customer,
         _ => None,

@@ -73,6 +73,7 @@ impl Event {
             Event::StaffRemoved(e) => format!("Removed {} from the staff", e.staff),
             other => of_the_program(other)
                 .or_else(|| of_customers(other))
+                .or_else(|| of_guidance(other))
                 .unwrap_or_else(|| other.kind().to_owned()),
         }
     }
@@ -103,6 +104,44 @@ fn of_the_program(event: &Event) -> Option<String> {
         Event::JobFailed(j) => {
             format!("Gave up {} ({}) after {} attempts: {}", j.kind, j.job, j.attempts, j.code)
         }
+        _ => return None,
+    })
+}
+
+/// What customers were told, and what they made of it.
+fn of_guidance(event: &Event) -> Option<String> {
+    Some(match event {
+        Event::ReminderSent(e) => format!("Reminded {} of {}", e.customer, words::topic(&e.topic)),
+        Event::ReminderHeldBack(e) => {
+            format!("Did not remind {} of {}, to compare", e.customer, words::topic(&e.topic))
+        }
+        Event::ReminderFollowed(e) => format!(
+            "{} followed a reminder of {} after {} ({})",
+            e.customer,
+            words::topic(&e.topic),
+            words::counted(e.hours.into(), "hour"),
+            e.act
+        ),
+        Event::LessonFinished(e) => {
+            format!(
+                "{} went through the lesson {}: {} of {} right",
+                e.customer, e.lesson, e.right, e.questions
+            )
+        }
+        Event::ReminderChoiceMade(e) if e.wanted => {
+            format!("{} wants reminders of {} ({})", e.customer, words::topic(&e.topic), e.way)
+        }
+        Event::ReminderChoiceMade(e) => {
+            format!("{} wants no more reminders of {} ({})", e.customer, words::topic(&e.topic), e.way)
+        }
+        Event::MessageCodesGuessed(e) => {
+            format!("Somebody tries codes of messages; they wait {} seconds", e.wait_seconds)
+        }
+        Event::MessageReported(e) => {
+            let links = words::counted(e.links.into(), "link");
+            format!("A message with {links} was reported as false ({})", e.report)
+        }
+        Event::ReportClosed(e) => format!("Closed {}: {}", e.report, e.verdict.replace('_', " ")),
         _ => return None,
     })
 }

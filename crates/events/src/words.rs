@@ -90,3 +90,15 @@ pub fn category(code: &str) -> &str {
 pub(crate) fn counted(count: u64, one: &str) -> String {
     if count == 1 { format!("1 {one}") } else { format!("{count} {one}s") }
 }
+/// What a reminder is about.
+pub fn topic(word: &str) -> &str {
+    match word {
+        "review" => "looking over the ways to sign in",
+        "orders" => "looking over orders and payments",
+        "lessons" => "the lessons",
+        "one_device" => "the only way to sign in",
+        "codes_low" => "recovery codes running out",
+        "breached_password" => "a password that was stolen elsewhere",
+        other => other,
+    }
+}
