@@ -4,10 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
-use storeward_base::{Clock, Entropy, PostId, Timestamp};
+use arc_swap::{ArcSwap, ArcSwapOption};
+use storeward_base::{Clock, Entropy, Language, PostId, Timestamp};
 use storeward_events::post::Channel;
-use storeward_outbound::mail::{Address, Brand, Mailer, Message, MessageId};
+use storeward_outbound::mail::{Address, Brand, Line, Mailer, Message, MessageId};
 use storeward_outbound::sms::{Gateway, PhoneNumber, ShortMessage};
 use storeward_seal::{DataKey, MarkKey};
 use storeward_store::jobs::{self, Enqueued, Handler, NewJob};
@@ -17,6 +17,7 @@ use crate::courier::Courier;
 use crate::error::PostError;
 use crate::parcel::{self, Head};
 use crate::piece::{Mail, Sending, Sms};
+use crate::register::{self, Code};
 
 pub(crate) const MAIL: &str = "post.mail";
 pub(crate) const SMS: &str = "post.sms";
@@ -46,6 +47,8 @@ pub(crate) struct Inner {
     pub parts: OutboxParts,
     /// The looks in force; those in `parts` are the first.
     pub brand: ArcSwap<Brand>,
+    /// Where codes of messages are looked up; without it mails bear none.
+    pub check_page: ArcSwapOption<String>,
 }
 
 impl fmt::Debug for Outbox {
@@ -66,7 +69,7 @@ pub enum Posted {
 impl Outbox {
     pub fn new(parts: OutboxParts) -> Self {
         let brand = ArcSwap::from_pointee(parts.brand.clone());
-        Outbox(Arc::new(Inner { parts, brand }))
+        Outbox(Arc::new(Inner { parts, brand, check_page: ArcSwapOption::empty() }))
     }
 
     /// Whether anything can be sent this way.
@@ -87,21 +90,66 @@ impl Outbox {
         self.0.brand.store(Arc::new(brand));
     }
 
+    /// Where people look codes of messages up, as they would type it, such as `shop.example/messages`. From the next mail on
+    /// each bears one.
+    pub fn set_check_page(&self, address: &str) {
+        self.0.check_page.store(Some(Arc::new(address.to_owned())));
+    }
+
     /// Promises a mail: it will be sent if, and only if, this write commits. Appends no event: the write has its own.
     pub fn mail(&self, tx: &mut Tx<'_>, mail: &Mail) -> Result<Posted, PostError> {
         let parts = &self.0.parts;
         let mailer = parts.mailer.as_ref().ok_or(PostError::NotSetUp(Channel::Mail))?;
         let id = MessageId::new(parts.entropy.as_ref(), &mailer.sender().from.address);
         let now = tx.now();
-        let mut body = mail.letter.body(&self.brand(), mail.language);
+        let recipient = self.recipient_of_mail(&mail.to.address);
+        let post = tx.fresh_id();
+        let brand = self.brand();
+        let code = self.enter(tx, mail, post, &recipient)?;
+        let letter = code.as_ref().map(|code| mail.letter.clone().check(self.line(mail.language, code)));
+        let mut body = letter.as_ref().unwrap_or(&mail.letter).body(&brand, mail.language);
         // The logo goes along when the mail goes out: as many copies as mails wait would only fill the database.
         body.pictures.clear();
         let subject = mail.letter.subject.clone();
         let mut message = Message::new(mail.to.clone(), subject, mail.language, body, (id, &At(now)));
         message.attachments.clone_from(&mail.attachments);
         message.unsubscribe.clone_from(&mail.unsubscribe);
-        let recipient = self.recipient_of_mail(&mail.to.address);
-        self.promise(tx, MAIL, (mail.topic, recipient, &mail.sending), |_| message)
+        let posted = self.promise(tx, MAIL, (mail.topic, recipient, &mail.sending), (post, &message))?;
+        if let (Posted::Already, Some(code)) = (posted, &code) {
+            register::strike(tx, &self.register_keys(), code)?;
+        }
+        Ok(posted)
+    }
+
+    /// Puts the mail into the register; `None` where nobody could look its code up.
+    fn enter(
+        &self,
+        tx: &mut Tx<'_>,
+        mail: &Mail,
+        post: PostId,
+        recipient: &str,
+    ) -> Result<Option<Code>, PostError> {
+        if self.0.check_page.load().is_none() {
+            return Ok(None);
+        }
+        let entry = register::Entry {
+            post,
+            topic: mail.topic,
+            recipient,
+            customer: mail.sending.customer,
+            subject: mail.letter.subject.as_str(),
+        };
+        Ok(Some(register::enter(tx, &self.register_keys(), &entry, self.0.parts.entropy.as_ref())?))
+    }
+
+    /// What stands below a mail that bears the code.
+    fn line(&self, language: Language, code: &Code) -> Line {
+        let page = self.0.check_page.load_full();
+        register::line(language, self.brand().name.as_str(), code, page.as_deref().map_or("", String::as_str))
+    }
+
+    pub(crate) fn register_keys(&self) -> register::Keys<'_> {
+        register::Keys { marks: &self.0.parts.marks, data: &self.0.parts.key }
     }
 
     /// Promises a short message: it will be sent if, and only if, this write commits. Appends no event: the write has its
@@ -111,8 +159,9 @@ impl Outbox {
             return Err(PostError::NotSetUp(Channel::Sms));
         }
         let recipient = self.recipient_of_sms(&sms.to);
-        let message = |post: PostId| ShortMessage::new(sms.to.clone(), &sms.text, post.to_string());
-        self.promise(tx, SMS, (sms.topic, recipient, &sms.sending), message)
+        let post: PostId = tx.fresh_id();
+        let message = ShortMessage::new(sms.to.clone(), &sms.text, post.to_string());
+        self.promise(tx, SMS, (sms.topic, recipient, &sms.sending), (post, &message))
     }
 
     fn promise<T: serde::Serialize>(
@@ -120,13 +169,12 @@ impl Outbox {
         tx: &mut Tx<'_>,
         kind: &'static str,
         (topic, recipient, sending): (&str, String, &Sending),
-        message: impl FnOnce(PostId) -> T,
+        (post, message): (PostId, &T),
     ) -> Result<Posted, PostError> {
-        let post: PostId = tx.fresh_id();
         let latest = tx.now().plus(LONGEST);
         let until = sending.until.map_or(latest, |until| until.min(latest));
         let head = Head::new(post, topic, recipient, sending.customer, until);
-        let packed = parcel::pack(&head, &message(post), &self.0.parts.key, self.0.parts.entropy.as_ref());
+        let packed = parcel::pack(&head, message, &self.0.parts.key, self.0.parts.entropy.as_ref());
         let bytes = packed.map_err(|_| Error::JobTooLarge)?;
         let mut job = NewJob::new(kind, bytes);
         if let Some(key) = &sending.once {
@@ -152,6 +200,11 @@ impl Outbox {
     fn fingerprint(&self, text: &str) -> String {
         let mark = self.0.parts.marks.mark(text);
         format!("to_{}", mark.get(..24).unwrap_or(&mark))
+    }
+
+    /// Who forgets, daily, which messages were written long ago; for the runner of jobs.
+    pub fn forgetting(&self, db: &Db) -> Handler {
+        register::forgetting(db)
     }
 
     /// Who sends what was promised, for the runner of jobs.

@@ -11,7 +11,8 @@ use storeward_outbound::mail::{self, Address, Block, Brand, Letter, Line, MailSe
 use storeward_outbound::postbox::{Moment, Postbox, PostboxOptions, Told};
 use storeward_outbound::recorder::{Answer, Recorder};
 use storeward_outbound::sms::{PhoneNumber, SmsSection};
-use storeward_post::{Mail, Outbox, OutboxParts, PostError, Posted, Sms};
+use storeward_post::register::{self, Code};
+use storeward_post::{MIGRATIONS, Mail, Outbox, OutboxParts, PostError, Posted, Sms};
 use storeward_seal::{DataKey, PseudonymKey};
 use storeward_store::jobs::{Runner, RunnerOptions};
 use storeward_store::testing::TestDb;
@@ -186,6 +187,62 @@ both_engines!(a_mail_is_sent_once_it_is_committed, async |db: TestDb| {
         mails[1].raw()
     );
     until_told(&db, 2).await;
+    runner.stop(Duration::from_secs(5)).await;
+});
+
+both_engines!(every_statement_is_understood, MIGRATIONS, async |db: TestDb| {
+    for sql in register::STATEMENTS {
+        let known = db.read(move |reader| reader.check_statement(sql)).await;
+        known.unwrap_or_else(|why: Error| panic!("{sql}: {why}"));
+    }
+});
+
+both_engines!(a_mail_can_be_asked_for_by_its_code, MIGRATIONS, async |db: TestDb| {
+    let postbox = Postbox::start(PostboxOptions::default()).unwrap();
+    let outbox = outbox(Some(postbox.port()), None);
+    outbox.set_check_page("shop.example/messages");
+    let first = post(&db, &outbox, code_mail().once("a")).await;
+    let again = {
+        let outbox = outbox.clone();
+        db.write(move |tx| {
+            tx.append(Actor::System, None, system::Started { version: "promise".to_owned() })?;
+            outbox.mail(tx, &code_mail().once("a"))
+        })
+    };
+    assert_eq!(again.await.unwrap_or_else(|why: PostError| panic!("{why}")), Posted::Already);
+    let runner = run(&db, &outbox);
+    let (sent, _) = until_told(&db, 1).await;
+    assert_eq!(sent[0].post, first);
+    let mail = postbox.mails()[0].text();
+    let said = mail.split("-- ").last().unwrap();
+    assert!(said.contains("shop.example/messages"), "{mail}");
+    let code = Code::find(&mail).unwrap();
+    let find = async |outbox: &Outbox, code: Code| {
+        let outbox = outbox.clone();
+        let found = db.read(move |reader| outbox.find_written(reader, &code)).await;
+        found.unwrap_or_else(|why: Error| panic!("{why}"))
+    };
+    let written = find(&outbox, code.clone()).await.unwrap();
+    let anna = Address::parse("anna@CUSTOMER.example").unwrap();
+    assert_eq!((written.topic.as_str(), written.subject.as_str()), ("identity.code", "Your code"));
+    assert_eq!(written.recipient, outbox.recipient_of_mail(&anna));
+    assert!(find(&outbox, Code::find("ZZZZ-ZZZZ").unwrap()).await.is_none());
+    let (asked, to) = (outbox.clone(), anna.clone());
+    let list = db
+        .read(move |reader| asked.written_to(reader, &to))
+        .await
+        .unwrap_or_else(|why: Error| panic!("{why}"));
+    assert_eq!(list.iter().map(|written| written.code.clone()).collect::<Vec<_>>(), [code.shown()]);
+    // Neither the code nor the subject stands in the database.
+    let rows = db.read(|reader| {
+        reader.query_many("SELECT code_mark, shown_sealed FROM post_register", params![], |row| {
+            Ok((row.get::<String>(0)?, row.get::<Vec<u8>>(1)?))
+        })
+    });
+    let rows = rows.await.unwrap_or_else(|why: Error| panic!("{why}"));
+    assert_eq!(rows.len(), 1, "one that was promised already is not entered twice");
+    let kept = format!("{}{}", rows[0].0, String::from_utf8_lossy(&rows[0].1));
+    assert!(!kept.contains(&code.shown()) && !kept.contains("Your code"));
     runner.stop(Duration::from_secs(5)).await;
 });
 
