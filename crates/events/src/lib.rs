@@ -16,6 +16,7 @@ pub mod post;
 mod sentence;
 pub mod staff;
 pub mod system;
+pub mod vault;
 pub mod words;
 
 use serde::{Deserialize, Serialize};
@@ -157,6 +158,16 @@ vocabulary! {
     ReportClosed(guide::ReportClosed) = "guide.report_closed", Low, Security;
     PostSent(post::PostSent) = "post.sent", Informational, Security;
     PostFailed(post::PostFailed) = "post.failed", Medium, Security;
+    EpochBegun(vault::EpochBegun) = "vault.epoch_begun", Informational, Security;
+    EpochDestroyed(vault::EpochDestroyed) = "vault.epoch_destroyed", Medium, Security;
+    KeysRewrapped(vault::KeysRewrapped) = "vault.keys_rewrapped", Informational, Operations;
+    CustomerKeyMade(vault::CustomerKeyMade) = "vault.customer_key_made", Informational, Ledger;
+    CustomerKeyDestroyed(vault::CustomerKeyDestroyed) = "vault.customer_key_destroyed", Medium, Ledger;
+    FieldsWritten(vault::FieldsWritten) = "vault.fields_written", Informational, Security;
+    FieldsOpened(vault::FieldsOpened) = "vault.fields_opened", Informational, Security;
+    OpeningDenied(vault::OpeningDenied) = "vault.opening_denied", Low, Security;
+    ErasureBegun(vault::ErasureBegun) = "vault.erasure_begun", Medium, Security;
+    CustomerErased(vault::CustomerErased) = "vault.customer_erased", Medium, Security;
     Started(system::Started) = "system.started", Informational, Security;
     Stopped(system::Stopped) = "system.stopped", Informational, Security;
     ConfigReloaded(system::ConfigReloaded) = "system.config_reloaded", Low, Security;

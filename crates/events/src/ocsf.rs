@@ -1,7 +1,7 @@
 //! Events as OCSF 1.6.0 (Open Cybersecurity Schema Framework) objects.
 //!
 //! Classes used: HTTP Activity 4002, Detection Finding 2004, Authentication 3002, Account Change 3001, Application
-//! Lifecycle 6002. `type_uid` is class × 100 + activity, as the schema defines it.
+//! Lifecycle 6002, Datastore Activity 6005. `type_uid` is class × 100 + activity, as the schema defines it.
 
 use std::net::IpAddr;
 
@@ -33,6 +33,10 @@ const fn account(activity: u32) -> Class {
 }
 const fn lifecycle(activity: u32, status: u32) -> Class {
     Class { category: 6, class: 6002, activity, status }
+}
+
+const fn datastore(activity: u32, status: u32) -> Class {
+    Class { category: 6, class: 6005, activity, status }
 }
 
 fn class_of(event: &Event) -> Class {
@@ -71,6 +75,15 @@ fn class_of(event: &Event) -> Class {
         Event::ReminderChoiceMade(_) => account(99),
         Event::DeviceTokenReused(_) | Event::ThisWasNotMe(_) => finding(),
         Event::MessageReported(_) | Event::MessageCodesGuessed(_) => finding(),
+        // 6005: 1 read, 2 update, 7 delete.
+        Event::FieldsOpened(_) => datastore(1, 1),
+        Event::OpeningDenied(_) => datastore(1, 2),
+        Event::FieldsWritten(_) => datastore(2, 1),
+        Event::ErasureBegun(_) | Event::CustomerErased(_) | Event::CustomerKeyDestroyed(_) => datastore(7, 1),
+        Event::CustomerKeyMade(_)
+        | Event::KeysRewrapped(_)
+        | Event::EpochBegun(_)
+        | Event::EpochDestroyed(_) => lifecycle(99, 1),
         Event::Started(_) => lifecycle(3, 1),
         Event::Stopped(_) => lifecycle(4, 1),
         Event::LedgerAccepted(_)
@@ -163,6 +176,7 @@ fn of_class(record: &Record, class: u32) -> Vec<(&'static str, Value)> {
             json!({ "uid": record.id.to_string(), "title": record.sentence(), "types": [record.event.kind()] }),
         )],
         3001 | 3002 => vec![("user", user_of(record)), ("is_mfa", json!(class == 3002))],
+        6005 => vec![("database", json!({ "name": "vault", "type_id": 1 }))],
         _ => vec![("app", json!({ "name": "Storeward", "version": env!("CARGO_PKG_VERSION") }))],
     }
 }

@@ -74,6 +74,7 @@ impl Event {
             other => of_the_program(other)
                 .or_else(|| of_customers(other))
                 .or_else(|| of_guidance(other))
+                .or_else(|| of_the_vault(other))
                 .unwrap_or_else(|| other.kind().to_owned()),
         }
     }
@@ -199,6 +200,41 @@ fn of_customers(event: &Event) -> Option<String> {
         }
         Event::ThisWasNotMe(e) => format!("{} said: this was not me", e.customer),
         Event::ShopAccountLinked(e) => format!("The shop's account is known as {}", e.customer),
+        _ => return None,
+    })
+}
+
+/// What happened to customers' records and their keys.
+fn of_the_vault(event: &Event) -> Option<String> {
+    Some(match event {
+        Event::EpochBegun(e) => format!("Epoch {} of the customers' keys began", e.epoch),
+        Event::EpochDestroyed(e) => format!("The key of epoch {} was destroyed", e.epoch),
+        Event::KeysRewrapped(e) => {
+            format!("{} customers' keys were wrapped anew for epoch {}", e.count, e.epoch)
+        }
+        Event::CustomerKeyMade(e) => format!("{} got a key", e.customer),
+        Event::CustomerKeyDestroyed(e) => format!("The key of {} was destroyed", e.customer),
+        Event::FieldsWritten(e) => {
+            format!("Wrote {} of {} ({}; {})", e.collection, e.customer, e.fields.join(", "), e.provenance)
+        }
+        Event::FieldsOpened(e) => {
+            format!("Opened {} of {} ({}) for {}", e.collection, e.customer, e.fields.join(", "), e.purpose)
+        }
+        Event::OpeningDenied(e) => format!(
+            "Refused to open {} of {} ({}) for {}: {}",
+            e.collection,
+            e.customer,
+            e.fields.join(", "),
+            e.purpose,
+            e.reason
+        ),
+        Event::ErasureBegun(e) => format!("The erasure of {} began", e.customer),
+        Event::CustomerErased(e) => {
+            format!(
+                "{} was erased: {} fields; it holds for old backups when epoch {} ends",
+                e.customer, e.fields, e.epoch
+            )
+        }
         _ => return None,
     })
 }

@@ -45,6 +45,7 @@ fn every_ocsf_form_has_what_the_schema_requires() {
             2004 => &["finding_info"],
             3001 | 3002 => &["user"],
             6002 => &["app"],
+            6005 => &["database"],
             4002 => &["http_request", "http_response"],
             other => panic!("unexpected class {other}"),
         };

@@ -86,6 +86,12 @@ pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'stat
 }
 
 impl TestDb {
+    /// One more opening of a place that [`fresh`] made, for a test with more than one database.
+    pub fn at(place: Arc<Place>, migrations: &[Migration], clock: Arc<FixedClock>) -> Self {
+        let opened = open(&place.address, migrations, Arc::clone(&clock));
+        TestDb { db: opened, place, clock, migrations: migrations.to_vec() }
+    }
+
     /// Closes the database and opens it anew.
     pub fn reopen(&mut self) {
         let opened = self.open_again();

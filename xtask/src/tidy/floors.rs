@@ -4,7 +4,7 @@
 use super::metadata::{Dependency, Package};
 use super::{File, Finding, source};
 
-const FLOORS: [(&str, u8); 17] = [
+const FLOORS: [(&str, u8); 18] = [
     ("storeward-base", 1),
     ("storeward-events", 1),
     ("storeward-inspect", 2),
@@ -20,6 +20,7 @@ const FLOORS: [(&str, u8); 17] = [
     ("storeward-edge", 4),
     ("storeward-console", 4),
     ("storeward-identity", 4),
+    ("storeward-vault", 4),
     ("storeward-app", 5),
     // For tests: sees everything below the app.
     ("storeward-testkit", 5),

@@ -1,0 +1,105 @@
+//! What can go wrong with customers' records.
+
+use std::fmt;
+
+use storeward_base::{Blame, Fault, FaultKind};
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Error {
+    Store(storeward_store::Error),
+    Seal(storeward_seal::Error),
+    /// The file of epoch keys cannot be read or written; the words say which and why.
+    Shelf(String),
+    /// The epoch keys were wrapped with another root key than the one that is here.
+    OtherRoot {
+        wanted: String,
+        found: String,
+    },
+    /// The epoch of a customer's key is not on the shelf: destroyed, or the shelf is of another time.
+    NoEpoch(u32),
+    /// There is no such customer, or they were erased. From outside the two look the same.
+    NoCustomer,
+    /// The catalogue has no such field.
+    NoField(String),
+    /// A value does not fit its field; the words say why, without the value.
+    Value {
+        field: &'static str,
+        why: &'static str,
+    },
+    /// The policy does not allow it; the word is the reason's code.
+    Denied(&'static str),
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Store(error) => error.fmt(f),
+            Error::Seal(error) => error.fmt(f),
+            Error::Shelf(why) => write!(f, "the epoch keys: {why}"),
+            Error::OtherRoot { wanted, found } => write!(
+                f,
+                "the epoch keys were wrapped with the root key {wanted}, but the one here is {found}; \
+                 restore the root key that belongs to them"
+            ),
+            Error::NoEpoch(epoch) => write!(
+                f,
+                "a customer's key was wrapped in epoch {epoch}, whose key is not here; if the key store was restored \
+                 from a backup that is older than the epoch's end, what it held is gone on purpose"
+            ),
+            Error::NoCustomer => f.write_str("there is no such customer"),
+            Error::NoField(field) => write!(f, "there is no field {field}; docs/vault.md lists them"),
+            Error::Value { field, why } => write!(f, "{field}: {why}"),
+            Error::Denied(reason) => write!(f, "not allowed ({reason})"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<storeward_store::Error> for Error {
+    fn from(error: storeward_store::Error) -> Self {
+        Error::Store(error)
+    }
+}
+
+impl From<storeward_seal::Error> for Error {
+    fn from(error: storeward_seal::Error) -> Self {
+        Error::Seal(error)
+    }
+}
+
+impl Fault for Error {
+    fn kind(&self) -> FaultKind {
+        match self {
+            Error::Store(error) => error.kind(),
+            Error::Seal(error) => error.kind(),
+            Error::Shelf(_) | Error::OtherRoot { .. } | Error::NoEpoch(_) => FaultKind::Broken,
+            Error::NoCustomer | Error::NoField(_) => FaultKind::Missing,
+            Error::Value { .. } => FaultKind::Invalid,
+            Error::Denied(_) => FaultKind::Denied,
+        }
+    }
+
+    fn blame(&self) -> Blame {
+        match self {
+            Error::Store(error) => error.blame(),
+            Error::Seal(error) => error.blame(),
+            Error::Shelf(_) | Error::OtherRoot { .. } | Error::NoEpoch(_) => Blame::Us,
+            Error::NoCustomer | Error::NoField(_) | Error::Value { .. } | Error::Denied(_) => Blame::Caller,
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Error::Store(error) => error.code(),
+            Error::Seal(error) => error.code(),
+            Error::Shelf(_) => "vault.shelf",
+            Error::OtherRoot { .. } => "vault.other_root",
+            Error::NoEpoch(_) => "vault.no_epoch",
+            Error::NoCustomer => "vault.no_customer",
+            Error::NoField(_) => "vault.no_field",
+            Error::Value { .. } => "vault.value",
+            Error::Denied(_) => "vault.denied",
+        }
+    }
+}

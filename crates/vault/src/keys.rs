@@ -1,0 +1,321 @@
+//! The key store: one key for each customer, wrapped with the key of an epoch.
+//!
+//! It is a database of its own with a ledger of its own, apart from the customers' data: a backup of the data holds no
+//! key, and a backup of the key store opens nothing once the epochs in it are destroyed. So a customer is erased in three
+//! steps that each may be repeated: the key's row is deleted, the living keys are wrapped anew in the next epoch, the
+//! epoch before is destroyed.
+
+mod cache;
+mod shelf;
+mod sql;
+mod verify;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+use storeward_base::{Actor, CustomerId, Entropy};
+use storeward_events::vault::{
+    CustomerKeyDestroyed, CustomerKeyMade, EpochBegun, EpochDestroyed, KeysRewrapped,
+};
+use storeward_seal::IndexRoot;
+use storeward_seal::envelope::{CustomerKey, EpochId, RootKey};
+use storeward_store::{Db, Migration, Tx};
+
+pub use shelf::{Epochs, Shelf};
+pub use sql::STATEMENTS;
+pub use verify::KeyFault;
+
+use crate::Error;
+use cache::Cache;
+use sql::KeyRow;
+
+/// The key store's tables.
+pub const MIGRATIONS: &[Migration] =
+    &[Migration { domain: "vault_keys", number: 1, sql: include_str!("../migrations/keys_0001.sql") }];
+
+/// The purpose under which an epoch wraps the root of the indexes.
+fn index_purpose(version: u32) -> String {
+    format!("index-root/{version}")
+}
+
+/// What a key store is opened with.
+pub struct KeyStoreParts {
+    /// Opened with [`MIGRATIONS`]; not the database of the customers' data.
+    pub db: Db,
+    pub shelf: Shelf,
+    pub root: Arc<dyn RootKey>,
+    pub entropy: Arc<dyn Entropy>,
+}
+
+/// Clones are cheap and share it.
+#[derive(Clone)]
+pub struct KeyStore(Arc<Inner>);
+
+struct Inner {
+    db: Db,
+    shelf: Shelf,
+    root: Arc<dyn RootKey>,
+    entropy: Arc<dyn Entropy>,
+    epochs: RwLock<Epochs>,
+    indexes: RwLock<Vec<(u32, IndexRoot)>>,
+    cache: Mutex<Cache>,
+}
+
+/// How far a rotation is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// The epoch that keys are wrapped in from now on.
+    pub epoch: EpochId,
+    pub rewrapped: u64,
+    pub left: u64,
+}
+
+impl KeyStore {
+    /// Reads the epochs and the roots of the indexes; begins the first epoch where there is none.
+    pub async fn open(parts: KeyStoreParts) -> Result<Self, Error> {
+        let KeyStoreParts { db, shelf, root, entropy } = parts;
+        shelf.tidy_up()?;
+        let epochs = shelf.read(root.as_ref())?;
+        let is_new = epochs.current().is_none();
+        let inner = Inner {
+            db,
+            shelf,
+            root,
+            entropy,
+            epochs: RwLock::new(epochs),
+            indexes: RwLock::default(),
+            cache: Mutex::default(),
+        };
+        let store = KeyStore(Arc::new(inner));
+        if is_new {
+            store.begin_first_epoch().await?;
+        }
+        store.begin_first_index().await?;
+        store.read_indexes().await?;
+        Ok(store)
+    }
+
+    async fn begin_first_epoch(&self) -> Result<(), Error> {
+        // Keys without an epoch are those of another shelf: a new one would hide that.
+        let keys = self.0.db.read(|reader| -> Result<u64, Error> { Ok(sql::count(reader)?) }).await?;
+        if keys > 0 {
+            let shown = self.0.shelf.path().display();
+            return Err(Error::Shelf(format!(
+                "{shown} is not there, but the key store holds {keys} keys; restore it from its copy"
+            )));
+        }
+        self.begin_epoch().await.map(drop)
+    }
+
+    /// The customer's key; `None` where they have none (never had one, or were erased).
+    pub async fn key(&self, customer: CustomerId) -> Result<Option<CustomerKey>, Error> {
+        let now = self.0.db.now();
+        if let Some(known) = self.cache().get(customer, now) {
+            return Ok(Some(known));
+        }
+        let found = self.0.db.read(move |reader| -> Result<_, Error> { Ok(sql::find(reader, customer)?) });
+        let Some(row) = found.await? else { return Ok(None) };
+        let key = self.unwrap(&row)?;
+        self.cache().put(customer, key.clone(), now);
+        Ok(Some(key))
+    }
+
+    /// The customer's key, made where there is none. Whoever calls it has made sure that the customer is not erased.
+    pub async fn key_or_new(&self, customer: CustomerId, actor: Actor) -> Result<CustomerKey, Error> {
+        if let Some(key) = self.key(customer).await? {
+            return Ok(key);
+        }
+        let key = CustomerKey::generate(1, self.0.entropy.as_ref());
+        let (epoch, wrapped) = {
+            let epochs = self.epochs();
+            let epoch = epochs.current().ok_or(Error::NoEpoch(0))?;
+            (epoch.id(), epoch.wrap(&key, &customer.to_string(), self.0.entropy.as_ref()))
+        };
+        let row = KeyRow { customer, version: key.version(), epoch, wrapped };
+        let written = self.0.db.write(move |tx| -> Result<(), Error> {
+            if sql::insert(tx, &row)? {
+                tx.append(actor, None, CustomerKeyMade { customer })?;
+            } else {
+                tx.commit_silent("another request made the customer's key first");
+            }
+            Ok(())
+        });
+        written.await?;
+        // Read back: of two that made one at the same moment, the one that is kept counts.
+        self.key(customer).await?.ok_or(Error::NoCustomer)
+    }
+
+    /// Destroys the customer's key. True when there was one. The erasure holds for copies of the key store, too, once
+    /// the epoch that is current now has been destroyed.
+    pub async fn destroy(&self, customer: CustomerId, actor: Actor) -> Result<bool, Error> {
+        let written = self.0.db.write(move |tx| -> Result<bool, Error> {
+            let was = sql::delete(tx, customer)?;
+            if was {
+                tx.append(actor, None, CustomerKeyDestroyed { customer })?;
+            } else {
+                tx.commit_silent("the customer's key was destroyed before");
+            }
+            Ok(was)
+        });
+        let was = written.await?;
+        self.cache().drop_one(customer);
+        Ok(was)
+    }
+
+    pub fn current_epoch(&self) -> EpochId {
+        self.epochs().current().map_or(EpochId(0), storeward_seal::envelope::EpochKey::id)
+    }
+
+    /// Since when the current epoch lasts.
+    pub fn epoch_begun_at(&self) -> Option<storeward_base::Timestamp> {
+        let epochs = self.epochs();
+        epochs.current().and_then(|key| epochs.begun_at(key.id()))
+    }
+
+    /// The roots of the blind indexes with their versions, the newest last. Marks are written with all of them and
+    /// looked up with the newest whose index is whole.
+    pub fn indexes(&self) -> Vec<(u32, IndexRoot)> {
+        self.0.indexes.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Begins an epoch: whatever is wrapped from now on is wrapped in it. Nothing stops working meanwhile.
+    pub async fn begin_epoch(&self) -> Result<EpochId, Error> {
+        let now = self.0.db.now();
+        let epoch = self.0.shelf.begin(self.0.root.as_ref(), self.0.entropy.as_ref(), now)?;
+        self.reload()?;
+        let written = self.0.db.write(move |tx| -> Result<(), Error> {
+            tx.append(Actor::System, None, EpochBegun { epoch: epoch.0 })?;
+            Ok(())
+        });
+        written.await?;
+        Ok(epoch)
+    }
+
+    /// Wraps up to `limit` keys of older epochs anew. Repeat until nothing is left; it goes on where it stopped, also
+    /// after a kill, and customers' keys work all the while.
+    pub async fn rewrap(&self, limit: u32) -> Result<Progress, Error> {
+        let (epochs, entropy) = (self.epochs().clone(), Arc::clone(&self.0.entropy));
+        let current = epochs.current().ok_or(Error::NoEpoch(0))?.id();
+        let written = self.0.db.write(move |tx| -> Result<Progress, Error> {
+            let rewrapped = rewrap_some(tx, &epochs, current, limit, entropy.as_ref())?;
+            let left = sql::count_before(tx, current)?;
+            if rewrapped == 0 {
+                tx.commit_silent("no key of an older epoch was left");
+            } else {
+                tx.append(Actor::System, None, KeysRewrapped { epoch: current.0, count: rewrapped })?;
+            }
+            Ok(Progress { epoch: current, rewrapped, left })
+        });
+        written.await
+    }
+
+    /// Destroys the epochs before the current one, when no key is left in them; nothing otherwise. Returns those that
+    /// were destroyed.
+    pub async fn end_older_epochs(&self) -> Result<Vec<EpochId>, Error> {
+        let current = self.current_epoch();
+        let left = self.0.db.read(move |reader| -> Result<u64, Error> {
+            Ok(sql::count_before(reader, current)? + sql::indexes_before(reader, current)?)
+        });
+        let older = self.epochs().older();
+        if left.await? > 0 || older.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.0.shelf.destroy(&older)?;
+        self.reload()?;
+        let ended = older.clone();
+        let written = self.0.db.write(move |tx| -> Result<(), Error> {
+            for epoch in &ended {
+                tx.append(Actor::System, None, EpochDestroyed { epoch: epoch.0 })?;
+            }
+            Ok(())
+        });
+        written.await?;
+        Ok(older)
+    }
+
+    async fn begin_first_index(&self) -> Result<(), Error> {
+        let index = IndexRoot::generate(self.0.entropy.as_ref());
+        let (epoch, wrapped) = {
+            let epochs = self.epochs();
+            let epoch = epochs.current().ok_or(Error::NoEpoch(0))?;
+            (epoch.id(), epoch.wrap_other(index.bytes(), &index_purpose(1), self.0.entropy.as_ref()))
+        };
+        let written = self.0.db.write(move |tx| -> Result<(), Error> {
+            if sql::no_index(tx)? {
+                sql::insert_index(tx, 1, epoch, &wrapped)?;
+            }
+            tx.commit_silent("the indexes' root is made with the store, which its first epoch tells");
+            Ok(())
+        });
+        written.await
+    }
+
+    async fn read_indexes(&self) -> Result<(), Error> {
+        let rows = self.0.db.read(|reader| -> Result<_, Error> { Ok(sql::indexes(reader)?) }).await?;
+        let epochs = self.epochs().clone();
+        let mut found = Vec::new();
+        for (version, epoch, wrapped) in rows {
+            let bytes = epochs.get(epoch)?.unwrap_other(&wrapped, &index_purpose(version))?;
+            found.push((version, IndexRoot::from_bytes(bytes)));
+        }
+        *self.0.indexes.write().unwrap_or_else(PoisonError::into_inner) = found;
+        Ok(())
+    }
+
+    fn unwrap(&self, row: &KeyRow) -> Result<CustomerKey, Error> {
+        let known = |epochs: &Epochs| {
+            let epoch = epochs.get(row.epoch)?;
+            Ok(epoch.unwrap_customer(&row.wrapped, &row.customer.to_string(), row.version)?)
+        };
+        let first = known(&self.epochs());
+        match first {
+            // Another node may have begun an epoch since we looked.
+            Err(Error::NoEpoch(_)) => {
+                self.reload()?;
+                known(&self.epochs())
+            }
+            other => other,
+        }
+    }
+
+    fn reload(&self) -> Result<(), Error> {
+        let read = self.0.shelf.read(self.0.root.as_ref())?;
+        *self.0.epochs.write().unwrap_or_else(PoisonError::into_inner) = read;
+        self.cache().drop_all();
+        Ok(())
+    }
+
+    fn epochs(&self) -> std::sync::RwLockReadGuard<'_, Epochs> {
+        self.0.epochs.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn cache(&self) -> MutexGuard<'_, Cache> {
+        self.0.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Keys first, then the roots of the indexes, of which there are one or two.
+fn rewrap_some(
+    tx: &mut Tx<'_>,
+    epochs: &Epochs,
+    current: EpochId,
+    limit: u32,
+    entropy: &dyn Entropy,
+) -> Result<u64, Error> {
+    let to = epochs.get(current)?;
+    let mut count = 0;
+    for row in sql::before(tx, current, limit)? {
+        let name = row.customer.to_string();
+        let key = epochs.get(row.epoch)?.unwrap_customer(&row.wrapped, &name, row.version)?;
+        sql::rewrap(tx, row.customer, row.epoch, current, to.wrap(&key, &name, entropy))?;
+        count += 1;
+    }
+    for (version, epoch, wrapped) in sql::indexes(tx)? {
+        if epoch < current {
+            let purpose = index_purpose(version);
+            let root = epochs.get(epoch)?.unwrap_other(&wrapped, &purpose)?;
+            sql::rewrap_index(tx, version, current, to.wrap_other(&root, &purpose, entropy))?;
+            count += 1;
+        }
+    }
+    Ok(count)
+}

@@ -1,0 +1,184 @@
+//! Where the epochs' keys lie: apart from the key store, so that a copy of the key store alone opens nothing, and
+//! destroying an epoch reaches every copy of the key store that was ever made.
+//!
+//! The shelf must not be kept for long in any backup: its copies are as good as the epochs in them. One copy, replaced
+//! at each rotation, is what a restore needs.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use storeward_base::{Entropy, Timestamp};
+use storeward_seal::encoding::{decode_hex, hex};
+use storeward_seal::envelope::{EpochId, EpochKey, RootKey};
+
+use crate::Error;
+
+const KIND: &str = "storeward epoch keys";
+const VERSION: u32 = 1;
+/// Epochs last a month; a shelf with more than ten years of them is not one of ours.
+const MOST_EPOCHS: usize = 128;
+
+/// A file of wrapped epoch keys. Its writer is one program at a time (the data directory's lock).
+#[derive(Debug)]
+pub struct Shelf(PathBuf);
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Text {
+    kind: String,
+    version: u32,
+    /// The highest epoch there ever was, also if it was destroyed: no number comes twice.
+    last: u32,
+    epochs: Vec<Entry>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    epoch: EpochId,
+    /// Which root key wrapped it.
+    root: String,
+    /// Hexadecimal.
+    wrapped: String,
+    begun_at: Timestamp,
+}
+
+/// The epochs that live.
+#[derive(Clone, Debug)]
+pub struct Epochs {
+    live: BTreeMap<EpochId, (EpochKey, Timestamp)>,
+}
+
+impl Epochs {
+    /// The one that wraps from now on.
+    pub fn current(&self) -> Option<&EpochKey> {
+        self.live.last_key_value().map(|(_, (key, _))| key)
+    }
+
+    pub fn begun_at(&self, epoch: EpochId) -> Option<Timestamp> {
+        self.live.get(&epoch).map(|(_, at)| *at)
+    }
+
+    pub fn get(&self, epoch: EpochId) -> Result<&EpochKey, Error> {
+        self.live.get(&epoch).map(|(key, _)| key).ok_or(Error::NoEpoch(epoch.0))
+    }
+
+    /// Those before the current one.
+    pub fn older(&self) -> Vec<EpochId> {
+        self.live.keys().rev().skip(1).rev().copied().collect()
+    }
+}
+
+impl Shelf {
+    pub fn at(path: impl Into<PathBuf>) -> Self {
+        Shelf(path.into())
+    }
+
+    /// Reads and unwraps what is there; an empty shelf where there is no file.
+    pub fn read(&self, root: &dyn RootKey) -> Result<Epochs, Error> {
+        let text = self.text()?;
+        let mut live = BTreeMap::new();
+        for entry in &text.epochs {
+            if entry.root != root.id() {
+                return Err(Error::OtherRoot { wanted: entry.root.clone(), found: root.id() });
+            }
+            let wrapped = decode_hex(&entry.wrapped).ok_or_else(|| self.damaged())?;
+            let key = EpochKey::unwrap(entry.epoch, &wrapped, root)?;
+            live.insert(entry.epoch, (key, entry.begun_at));
+        }
+        Ok(Epochs { live })
+    }
+
+    /// Begins the next epoch and keeps its key before anything is wrapped with it.
+    pub fn begin(&self, root: &dyn RootKey, entropy: &dyn Entropy, now: Timestamp) -> Result<EpochId, Error> {
+        let mut text = self.text()?;
+        let id = EpochId(text.last.checked_add(1).ok_or_else(|| self.damaged())?);
+        let key = EpochKey::generate(id, entropy);
+        let wrapped = hex(&key.wrapped(root, entropy)?);
+        text.last = id.0;
+        text.epochs.push(Entry { epoch: id, root: root.id(), wrapped, begun_at: now });
+        self.write(&text)?;
+        Ok(id)
+    }
+
+    /// Destroys the keys of epochs. The old file is written over in place once the new one has its name, so that its
+    /// blocks do not go on holding them; what a device or its file system keeps beside that, only its owner can say.
+    pub fn destroy(&self, epochs: &[EpochId]) -> Result<(), Error> {
+        self.tidy_up()?;
+        let mut text = self.text()?;
+        text.epochs.retain(|entry| !epochs.contains(&entry.epoch));
+        // A second name keeps the old blocks within reach.
+        fs::hard_link(&self.0, self.old()).map_err(|why| self.failed(&why))?;
+        self.write(&text)?;
+        self.tidy_up()
+    }
+
+    /// Finishes a destruction that was interrupted.
+    pub fn tidy_up(&self) -> Result<(), Error> {
+        let old = self.old();
+        let Ok(left) = fs::metadata(&old) else { return Ok(()) };
+        let same = fs::metadata(&self.0).is_ok_and(|now| now.ino() == left.ino());
+        let wipe = || -> std::io::Result<()> {
+            // Interrupted before the new file had its name: the two are one, and it is still needed.
+            if !same {
+                let mut file = OpenOptions::new().write(true).open(&old)?;
+                file.write_all(&vec![0; usize::try_from(left.len()).unwrap_or(0)])?;
+                file.sync_all()?;
+            }
+            fs::remove_file(&old)
+        };
+        wipe().map_err(|why| self.failed(&why))
+    }
+
+    fn old(&self) -> PathBuf {
+        self.0.with_extension("old")
+    }
+
+    fn text(&self) -> Result<Text, Error> {
+        let read = match fs::read_to_string(&self.0) {
+            Ok(read) => read,
+            Err(why) if why.kind() == std::io::ErrorKind::NotFound => {
+                return Ok(Text { kind: KIND.to_owned(), version: VERSION, last: 0, epochs: Vec::new() });
+            }
+            Err(why) => return Err(self.failed(&why)),
+        };
+        let text: Text = serde_json::from_str(&read).map_err(|_| self.damaged())?;
+        let ordered = text.epochs.windows(2).all(|two| matches!(two, [a, b] if a.epoch < b.epoch));
+        let within = text.epochs.iter().all(|entry| entry.epoch.0 <= text.last);
+        let known = text.kind == KIND && text.version == VERSION;
+        if !(known && ordered && within && text.epochs.len() <= MOST_EPOCHS) {
+            return Err(self.damaged());
+        }
+        Ok(text)
+    }
+
+    fn write(&self, text: &Text) -> Result<(), Error> {
+        let bytes = serde_json::to_vec_pretty(text).expect("words and numbers are JSON");
+        let temporary = self.0.with_extension("new");
+        let write = || -> std::io::Result<()> {
+            let mut file =
+                OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&temporary)?;
+            file.write_all(&bytes)?;
+            file.sync_all()?;
+            fs::rename(&temporary, &self.0)?;
+            self.0.parent().map_or(Ok(()), |parent| File::open(parent)?.sync_all())
+        };
+        write().map_err(|why| self.failed(&why))
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    fn failed(&self, why: &std::io::Error) -> Error {
+        Error::Shelf(format!("{}: {why}", self.0.display()))
+    }
+
+    fn damaged(&self) -> Error {
+        Error::Shelf(format!("{} was changed or is damaged; restore it from its copy", self.0.display()))
+    }
+}

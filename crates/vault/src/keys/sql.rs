@@ -1,0 +1,107 @@
+//! All SQL of the key store.
+
+use storeward_base::CustomerId;
+use storeward_seal::envelope::EpochId;
+use storeward_store::{Error, Reader, Row, Tx, params, statements};
+
+statements! {
+    COUNT = "SELECT CAST(COUNT(*) AS BIGINT) FROM vault_customer_key";
+    FIND = "SELECT customer, version, epoch, wrapped FROM vault_customer_key WHERE customer = $1";
+    INSERT = "INSERT INTO vault_customer_key (customer, version, epoch, wrapped, created_at) \
+              VALUES ($1, $2, $3, $4, $5) ON CONFLICT (customer) DO NOTHING";
+    DELETE = "DELETE FROM vault_customer_key WHERE customer = $1";
+    BEFORE = "SELECT customer, version, epoch, wrapped FROM vault_customer_key WHERE epoch < $1 \
+              ORDER BY epoch, customer LIMIT $2";
+    COUNT_BEFORE = "SELECT CAST(COUNT(*) AS BIGINT) FROM vault_customer_key WHERE epoch < $1";
+    REWRAP = "UPDATE vault_customer_key SET epoch = $3, wrapped = $4 WHERE customer = $1 AND epoch = $2";
+    PAGE = "SELECT customer, version, epoch, wrapped FROM vault_customer_key WHERE customer > $1 \
+            ORDER BY customer LIMIT 500";
+
+    INDEXES = "SELECT version, epoch, wrapped FROM vault_index_root WHERE retired_at IS NULL ORDER BY version LIMIT 16";
+    INDEXES_BEFORE = "SELECT CAST(COUNT(*) AS BIGINT) FROM vault_index_root WHERE epoch < $1 AND retired_at IS NULL";
+    INSERT_INDEX = "INSERT INTO vault_index_root (version, epoch, wrapped, created_at) VALUES ($1, $2, $3, $4)";
+    REWRAP_INDEX = "UPDATE vault_index_root SET epoch = $2, wrapped = $3 WHERE version = $1";
+}
+
+/// A customer's key as it lies there.
+#[derive(Clone, Debug)]
+pub struct KeyRow {
+    pub customer: CustomerId,
+    pub version: u32,
+    pub epoch: EpochId,
+    pub wrapped: Vec<u8>,
+}
+
+fn key(row: &Row<'_>) -> Result<KeyRow, Error> {
+    Ok(KeyRow {
+        customer: row.get(0)?,
+        version: row.get(1)?,
+        epoch: EpochId(row.get(2)?),
+        wrapped: row.get(3)?,
+    })
+}
+
+pub fn count(reader: &mut Reader<'_>) -> Result<u64, Error> {
+    reader.query_one(COUNT, &[], |row| row.get(0))
+}
+
+pub fn find(reader: &mut Reader<'_>, customer: CustomerId) -> Result<Option<KeyRow>, Error> {
+    reader.query_optional(FIND, params![customer], key)
+}
+
+/// Whether it was the first.
+pub fn insert(tx: &mut Tx<'_>, row: &KeyRow) -> Result<bool, Error> {
+    let now = tx.now();
+    let values = params![row.customer, row.version, row.epoch.0, &row.wrapped, now];
+    tx.execute(INSERT, values).map(|rows| rows == 1)
+}
+
+pub fn delete(tx: &mut Tx<'_>, customer: CustomerId) -> Result<bool, Error> {
+    tx.execute(DELETE, params![customer]).map(|rows| rows == 1)
+}
+
+pub fn before(reader: &mut Reader<'_>, epoch: EpochId, limit: u32) -> Result<Vec<KeyRow>, Error> {
+    reader.query_many(BEFORE, params![epoch.0, limit], key)
+}
+
+pub fn count_before(reader: &mut Reader<'_>, epoch: EpochId) -> Result<u64, Error> {
+    reader.query_one(COUNT_BEFORE, params![epoch.0], |row| row.get(0))
+}
+
+pub fn rewrap(
+    tx: &mut Tx<'_>,
+    customer: CustomerId,
+    from: EpochId,
+    to: EpochId,
+    wrapped: Vec<u8>,
+) -> Result<(), Error> {
+    tx.execute(REWRAP, params![customer, from.0, to.0, wrapped]).map(drop)
+}
+
+/// The keys behind `after` in the order of their customers; the empty text begins.
+pub fn page(reader: &mut Reader<'_>, after: &str) -> Result<Vec<KeyRow>, Error> {
+    reader.query_many(PAGE, params![after], key)
+}
+
+type IndexRow = (u32, EpochId, Vec<u8>);
+
+pub fn indexes(reader: &mut Reader<'_>) -> Result<Vec<IndexRow>, Error> {
+    reader.query_many(INDEXES, &[], |row| Ok((row.get(0)?, EpochId(row.get(1)?), row.get(2)?)))
+}
+
+pub fn no_index(reader: &mut Reader<'_>) -> Result<bool, Error> {
+    indexes(reader).map(|rows| rows.is_empty())
+}
+
+pub fn indexes_before(reader: &mut Reader<'_>, epoch: EpochId) -> Result<u64, Error> {
+    reader.query_one(INDEXES_BEFORE, params![epoch.0], |row| row.get(0))
+}
+
+pub fn insert_index(tx: &mut Tx<'_>, version: u32, epoch: EpochId, wrapped: &[u8]) -> Result<(), Error> {
+    let now = tx.now();
+    tx.execute(INSERT_INDEX, params![version, epoch.0, wrapped, now]).map(drop)
+}
+
+pub fn rewrap_index(tx: &mut Tx<'_>, version: u32, to: EpochId, wrapped: Vec<u8>) -> Result<(), Error> {
+    tx.execute(REWRAP_INDEX, params![version, to.0, wrapped]).map(drop)
+}

@@ -1,0 +1,164 @@
+//! All SQL of customers' records.
+
+use storeward_base::{CustomerId, Timestamp};
+use storeward_store::{Error, Reader, Row, Tx, params, statements};
+
+statements! {
+    INSERT_CUSTOMER = "INSERT INTO vault_customer (id, created_at) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING";
+    CUSTOMER = "SELECT created_at, erasure_begun_at, erased_at, restricted_at FROM vault_customer WHERE id = $1";
+    BEGIN_ERASURE = "UPDATE vault_customer SET erasure_begun_at = $2 WHERE id = $1 AND erasure_begun_at IS NULL";
+    END_ERASURE = "UPDATE vault_customer SET erased_at = $2 WHERE id = $1 AND erased_at IS NULL";
+    RESTRICT = "UPDATE vault_customer SET restricted_at = $2 WHERE id = $1";
+    UNFINISHED = "SELECT id FROM vault_customer WHERE erasure_begun_at IS NOT NULL AND erased_at IS NULL \
+                  ORDER BY id LIMIT 500";
+
+    VERSION = "SELECT version FROM vault_field WHERE customer = $1 AND collection = $2 AND item = $3 AND field = $4";
+    UPSERT = "INSERT INTO vault_field (customer, collection, item, field, form, version, sealed, provenance, \
+              written_at, keep_until) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
+              ON CONFLICT (customer, collection, item, field) DO UPDATE SET form = EXCLUDED.form, \
+              version = EXCLUDED.version, sealed = EXCLUDED.sealed, provenance = EXCLUDED.provenance, \
+              written_at = EXCLUDED.written_at, keep_until = EXCLUDED.keep_until";
+    FIELDS = "SELECT collection, item, field, form, version, sealed, provenance, written_at, keep_until \
+              FROM vault_field WHERE customer = $1 ORDER BY collection, item, field LIMIT 10000";
+    DELETE_FIELDS = "DELETE FROM vault_field WHERE customer = $1";
+
+    INSERT_MARK = "INSERT INTO vault_mark (field, root, mark, customer, item) VALUES ($1, $2, $3, $4, $5) \
+                   ON CONFLICT (field, root, mark, customer, item) DO NOTHING";
+    DELETE_MARKS_OF_FIELD = "DELETE FROM vault_mark WHERE customer = $1 AND field = $2 AND item = $3";
+    DELETE_MARKS = "DELETE FROM vault_mark WHERE customer = $1";
+    BY_MARK = "SELECT DISTINCT customer FROM vault_mark WHERE field = $1 AND root = $2 AND mark = $3 \
+               ORDER BY customer LIMIT 100";
+}
+
+/// Where a customer stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CustomerRow {
+    pub created_at: Timestamp,
+    pub erasure_begun_at: Option<Timestamp>,
+    pub erased_at: Option<Timestamp>,
+    pub restricted_at: Option<Timestamp>,
+}
+
+/// A field as it lies there.
+#[derive(Clone, Debug)]
+pub struct FieldRow {
+    pub collection: String,
+    pub item: String,
+    pub field: String,
+    pub form: u16,
+    pub version: u64,
+    pub sealed: Vec<u8>,
+    pub provenance: String,
+    pub written_at: Timestamp,
+    pub keep_until: Option<Timestamp>,
+}
+
+fn field(row: &Row<'_>) -> Result<FieldRow, Error> {
+    Ok(FieldRow {
+        collection: row.get(0)?,
+        item: row.get(1)?,
+        field: row.get(2)?,
+        form: row.get(3)?,
+        version: row.get(4)?,
+        sealed: row.get(5)?,
+        provenance: row.get(6)?,
+        written_at: row.get(7)?,
+        keep_until: row.get(8)?,
+    })
+}
+
+pub fn customer(reader: &mut Reader<'_>, id: CustomerId) -> Result<Option<CustomerRow>, Error> {
+    reader.query_optional(CUSTOMER, params![id], |row| {
+        Ok(CustomerRow {
+            created_at: row.get(0)?,
+            erasure_begun_at: row.get(1)?,
+            erased_at: row.get(2)?,
+            restricted_at: row.get(3)?,
+        })
+    })
+}
+
+pub fn insert_customer(tx: &mut Tx<'_>, id: CustomerId) -> Result<(), Error> {
+    let now = tx.now();
+    tx.execute(INSERT_CUSTOMER, params![id, now]).map(drop)
+}
+
+/// Whether this was the first who asked.
+pub fn begin_erasure(tx: &mut Tx<'_>, id: CustomerId) -> Result<bool, Error> {
+    let now = tx.now();
+    tx.execute(BEGIN_ERASURE, params![id, now]).map(|rows| rows == 1)
+}
+
+pub fn end_erasure(tx: &mut Tx<'_>, id: CustomerId) -> Result<bool, Error> {
+    let now = tx.now();
+    tx.execute(END_ERASURE, params![id, now]).map(|rows| rows == 1)
+}
+
+pub fn restrict(tx: &mut Tx<'_>, id: CustomerId, since: Option<Timestamp>) -> Result<(), Error> {
+    tx.execute(RESTRICT, params![id, since]).map(drop)
+}
+
+/// Erasures that were begun and not ended.
+pub fn unfinished(reader: &mut Reader<'_>) -> Result<Vec<CustomerId>, Error> {
+    reader.query_many(UNFINISHED, &[], |row| row.get(0))
+}
+
+pub fn version(
+    reader: &mut Reader<'_>,
+    customer: CustomerId,
+    collection: &str,
+    item: &str,
+    field: &str,
+) -> Result<Option<u64>, Error> {
+    reader.query_optional(VERSION, params![customer, collection, item, field], |row| row.get(0))
+}
+
+pub fn upsert(tx: &mut Tx<'_>, customer: CustomerId, row: &FieldRow) -> Result<(), Error> {
+    let version = i64::try_from(row.version).unwrap_or(i64::MAX);
+    let values = params![
+        customer,
+        &row.collection,
+        &row.item,
+        &row.field,
+        row.form,
+        version,
+        &row.sealed,
+        &row.provenance,
+        row.written_at,
+        row.keep_until,
+    ];
+    tx.execute(UPSERT, values).map(drop)
+}
+
+pub fn fields(reader: &mut Reader<'_>, customer: CustomerId) -> Result<Vec<FieldRow>, Error> {
+    reader.query_many(FIELDS, params![customer], field)
+}
+
+pub fn delete_fields(tx: &mut Tx<'_>, customer: CustomerId) -> Result<u64, Error> {
+    tx.execute(DELETE_MARKS, params![customer])?;
+    tx.execute(DELETE_FIELDS, params![customer])
+}
+
+/// The marks of one value, one for each root, in the place of those that it had.
+pub fn replace_marks(
+    tx: &mut Tx<'_>,
+    customer: CustomerId,
+    field: &str,
+    item: &str,
+    marks: &[(u32, [u8; 16])],
+) -> Result<(), Error> {
+    tx.execute(DELETE_MARKS_OF_FIELD, params![customer, field, item])?;
+    for (root, mark) in marks {
+        tx.execute(INSERT_MARK, params![field, *root, *mark, customer, item])?;
+    }
+    Ok(())
+}
+
+pub fn by_mark(
+    reader: &mut Reader<'_>,
+    field: &str,
+    root: u32,
+    mark: [u8; 16],
+) -> Result<Vec<CustomerId>, Error> {
+    reader.query_many(BY_MARK, params![field, root, mark], |row| row.get(0))
+}

@@ -1,0 +1,105 @@
+//! The key store: rotation while it is used, and what it finds when somebody was at it.
+
+use storeward_store::{Engine, both_engines};
+use storeward_vault::{Error, KeyFault, MIGRATIONS};
+
+use crate::support::{Keys, ada, bob, both, item, shown, staff, vault};
+
+both_engines!(a_rotation_goes_on_where_it_stopped_while_everything_works, MIGRATIONS, async |db| {
+    let (keys, first) = both(&db).await;
+    let people: Vec<_> = (1..=7).map(storeward_base::CustomerId::from_bits).collect();
+    for who in &people {
+        first.write(staff(), *who, item("home", &[("address.city", "London")])).await.unwrap();
+    }
+    let epoch = first.keys().begin_epoch().await.unwrap();
+    assert_eq!(epoch.0, 2);
+    let step = first.keys().rewrap(3).await.unwrap();
+    // The keys of three customers, and the root of the indexes.
+    assert_eq!((step.rewrapped, step.left), (4, 4));
+    assert_eq!(first.keys().end_older_epochs().await.unwrap(), [], "keys are left in the first epoch");
+    // Killed here: the next process goes on.
+    let again = vault(&db, keys.open().await);
+    for who in &people {
+        assert_eq!(shown(&again, *who, &["address.city"]).await, ["home city London"]);
+    }
+    assert_eq!(again.keys().rewrap(100).await.unwrap().left, 0);
+    let ended = again.keys().end_older_epochs().await.unwrap();
+    assert_eq!(ended.iter().map(|epoch| epoch.0).collect::<Vec<_>>(), [1]);
+    for who in &people {
+        assert_eq!(shown(&again, *who, &["address.city"]).await, ["home city London"]);
+    }
+    assert_eq!(again.keys().verify().await.unwrap(), []);
+    // The shelf holds one epoch, and nothing is left beside it.
+    let shelf = std::fs::read_to_string(keys.shelf()).unwrap();
+    assert!(shelf.contains("\"epoch\": 2") && !shelf.contains("\"epoch\": 1"));
+    assert_eq!(std::fs::read_dir(keys.folder.path()).unwrap().count(), 1);
+    // No number comes twice.
+    assert_eq!(again.keys().begin_epoch().await.unwrap().0, 3);
+});
+
+both_engines!(harm_done_to_the_key_store_is_found_and_named, MIGRATIONS, async |db| {
+    let (keys, vault) = both(&db).await;
+    let carol = storeward_base::CustomerId::from_bits(0xCA);
+    for who in [ada(), bob(), carol] {
+        vault.write(staff(), who, item("home", &[("address.city", "London")])).await.unwrap();
+    }
+    assert_eq!(vault.keys().verify().await.unwrap(), []);
+    let key_db = storeward_store::testing::TestDb::at(
+        keys.place.clone(),
+        storeward_vault::KEY_MIGRATIONS,
+        db.clock.clone(),
+    );
+    // One key deleted past the store, one put in the place of another's.
+    key_db.tamper(&format!("DELETE FROM vault_customer_key WHERE customer = '{}'", ada()));
+    key_db.tamper(&format!(
+        "UPDATE vault_customer_key SET wrapped = (SELECT wrapped FROM vault_customer_key WHERE customer = '{carol}') \
+         WHERE customer = '{}'",
+        bob()
+    ));
+    key_db.tamper(&format!(
+        "INSERT INTO vault_customer_key SELECT 'cust_00000000000000000000000009', version, epoch, wrapped, created_at \
+         FROM vault_customer_key WHERE customer = '{carol}'"
+    ));
+    let mut faults = vault.keys().verify().await.unwrap();
+    faults.sort_by_key(|fault| format!("{fault:?}"));
+    let stranger = "cust_00000000000000000000000009".parse().unwrap();
+    assert_eq!(faults, [KeyFault::Damaged(bob()), KeyFault::Missing(ada()), KeyFault::Unknown(stranger)]);
+});
+
+both_engines!(a_shelf_of_another_root_or_none_at_all_is_told, MIGRATIONS, async |db| {
+    let (mut keys, vault) = both(&db).await;
+    vault.write(staff(), ada(), item("home", &[("address.city", "London")])).await.unwrap();
+    let found = keys.root.clone();
+    keys.root = storeward_seal::envelope::SecretRoot::from_bytes(storeward_base::Secret::new([6; 32]));
+    let refused = keys.try_open(keys.db().await).await.err().unwrap();
+    assert!(matches!(&refused, Error::OtherRoot { .. }), "{refused}");
+    keys.root = found;
+    std::fs::rename(keys.shelf(), keys.folder.path().join("away")).unwrap();
+    let refused = keys.try_open(keys.db().await).await.err().unwrap();
+    assert!(refused.to_string().contains("holds 1 keys"), "{refused}");
+    std::fs::write(keys.shelf(), "{}").unwrap();
+    let refused = keys.try_open(keys.db().await).await.err().unwrap();
+    assert!(refused.to_string().contains("damaged"), "{refused}");
+});
+
+#[test]
+fn an_interrupted_destruction_is_finished_and_never_destroys_the_shelf_itself() {
+    storeward_store::testing::run(Engine::Sqlite, MIGRATIONS, async |db| {
+        let keys = Keys::new(Engine::Sqlite, db.clock.clone()).unwrap();
+        drop(keys.open().await);
+        let (shelf, old) = (keys.shelf(), keys.shelf().with_extension("old"));
+        let before = std::fs::read(&shelf).unwrap();
+        // Stopped before the new file had its name: both names are one file.
+        std::fs::hard_link(&shelf, &old).unwrap();
+        drop(keys.open().await);
+        assert_eq!(std::fs::read(&shelf).unwrap(), before);
+        assert!(!old.exists());
+        // Stopped before the old blocks were written over.
+        std::fs::write(&old, "the key of an epoch that ended").unwrap();
+        std::fs::hard_link(&old, keys.folder.path().join("watch")).unwrap();
+        drop(keys.open().await);
+        assert!(!old.exists());
+        let left = std::fs::read(keys.folder.path().join("watch")).unwrap();
+        assert!(left.iter().all(|byte| *byte == 0), "the old blocks still say something");
+    });
+}

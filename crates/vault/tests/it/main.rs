@@ -1,0 +1,7 @@
+//! Customers' records through the door, on both engines.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on shall stop where it is")]
+
+mod erasure;
+mod keys;
+mod records;
+mod support;

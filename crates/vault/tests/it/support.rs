@@ -1,0 +1,117 @@
+//! A vault with its two databases and its shelf, as a data directory has them.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use storeward_base::{Actor, CustomerId, FixedClock, Secret, StaffId, SystemEntropy};
+use storeward_seal::envelope::SecretRoot;
+use storeward_store::testing::{Place, TestDb, fresh, options};
+use storeward_store::{Db, Engine};
+use storeward_vault::{
+    Ask, Decision, Field, Guard, Item, KEY_MIGRATIONS, KeyStore, KeyStoreParts, Provenance, Shelf, Vault,
+    VaultParts,
+};
+
+/// Lets everything through but what is asked for `marketing`.
+pub struct AllButMarketing;
+
+impl Guard for AllButMarketing {
+    fn decide(&self, ask: &Ask<'_>) -> Decision {
+        if ask.purpose == "marketing" {
+            Decision::Deny { reason: "no_rule" }
+        } else {
+            Decision::Allow { rules: vec!["test".to_owned()] }
+        }
+    }
+}
+
+/// The key store's side.
+pub struct Keys {
+    pub place: Arc<Place>,
+    pub folder: tempfile::TempDir,
+    pub root: SecretRoot,
+    pub clock: Arc<FixedClock>,
+}
+
+impl Keys {
+    pub fn new(engine: Engine, clock: Arc<FixedClock>) -> Option<Self> {
+        let root = SecretRoot::from_bytes(Secret::new([5; 32]));
+        Some(Keys { place: fresh(engine)?, folder: tempfile::tempdir().unwrap(), root, clock })
+    }
+
+    pub fn shelf(&self) -> PathBuf {
+        self.folder.path().join("epochs.json")
+    }
+
+    pub async fn db(&self) -> Db {
+        open_db(self.place.address(), &self.clock).await
+    }
+
+    pub async fn open(&self) -> KeyStore {
+        self.try_open(self.db().await).await.unwrap()
+    }
+
+    pub async fn try_open(&self, db: Db) -> Result<KeyStore, storeward_vault::Error> {
+        KeyStore::open(KeyStoreParts {
+            db,
+            shelf: Shelf::at(self.shelf()),
+            root: Arc::new(self.root.clone()),
+            entropy: Arc::new(SystemEntropy),
+        })
+        .await
+    }
+}
+
+pub async fn open_db(address: &str, clock: &Arc<FixedClock>) -> Db {
+    let options = options(address, KEY_MIGRATIONS, Arc::clone(clock));
+    storeward_store::testing::blocking(move || Db::open(options).unwrap()).await
+}
+
+pub fn vault(db: &Db, keys: KeyStore) -> Vault {
+    Vault::new(VaultParts {
+        db: db.clone(),
+        keys,
+        guard: Arc::new(AllButMarketing),
+        entropy: Arc::new(SystemEntropy),
+    })
+}
+
+/// Both sides, or nothing where PostgreSQL is left out.
+pub async fn both(db: &TestDb) -> (Keys, Vault) {
+    let keys = Keys::new(db.engine(), Arc::clone(&db.clock)).unwrap();
+    let store = keys.open().await;
+    let vault = vault(db, store);
+    (keys, vault)
+}
+
+pub fn ada() -> CustomerId {
+    CustomerId::from_bits(0xADA)
+}
+
+pub fn bob() -> CustomerId {
+    CustomerId::from_bits(0xB0B)
+}
+
+pub fn staff() -> Actor {
+    Actor::Staff { id: StaffId::from_bits(7) }
+}
+
+pub fn field(name: &str) -> &'static Field {
+    Field::find(name).unwrap()
+}
+
+pub fn item(id: &str, values: &[(&str, &str)]) -> Item {
+    Item {
+        id: id.to_owned(),
+        values: values.iter().map(|(name, value)| (field(name), Secret::new((*value).to_owned()))).collect(),
+        provenance: Provenance::Customer,
+        keep_until: None,
+    }
+}
+
+/// Opened values as text, for comparing.
+pub async fn shown(vault: &Vault, customer: CustomerId, names: &[&str]) -> Vec<String> {
+    let fields: Vec<_> = names.iter().map(|name| field(name)).collect();
+    let opened = vault.open(staff(), customer, "shipping", &fields).await.unwrap();
+    opened.iter().map(|one| format!("{} {} {}", one.item, one.field.name, one.value.expose())).collect()
+}
