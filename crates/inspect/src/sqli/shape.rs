@@ -50,6 +50,9 @@ fn sorted_by(tokens: Tokens<'_, '_>, context: Context) -> Option<usize> {
             .find(|at| begins_plain_query(tokens, at + 1));
         return inside.map(|at| at + 2);
     }
+    if first.kind == Kind::Name && words::holds(&["asc", "desc"], second.text) {
+        return (kind(tokens, 2) == Some(Kind::Comma)).then(|| continues_with_query(tokens, 2)).flatten();
+    }
     let sign = matches!(second.kind, Kind::Sign | Kind::Comma | Kind::Compare);
     let dash = second.text == b"-" && second.start > first.end;
     if first.kind != Kind::Name || !sign || dash {
@@ -269,7 +272,9 @@ fn anywhere(tokens: Tokens<'_, '_>, at: usize) -> Option<usize> {
     let token = tokens.get(at)?;
     match token.kind {
         Kind::Word(Word::Union) => unites(tokens, at),
-        Kind::Word(Word::Select) => selects(tokens, at).or_else(|| selects_call(tokens, at)),
+        Kind::Word(Word::Select) => {
+            selects(tokens, at).or_else(|| bracketed_query(tokens, at)).or_else(|| selects_call(tokens, at))
+        }
         Kind::Word(Word::Statement) => statement(tokens, at, false),
         Kind::Word(Word::Into) => writes_file(tokens, at),
         Kind::Semicolon => statement(tokens, at + 1, true).filter(|_| sql_before(tokens, at)),
@@ -367,6 +372,43 @@ pub(super) fn selects(tokens: Tokens<'_, '_>, at: usize) -> Option<usize> {
     (evidence >= 2).then_some(table + 1)
 }
 
+/// `(select email e from products, customers f)`: whatever the columns look like, brackets around a query of a table that
+/// thieves look for.
+fn bracketed_query(tokens: Tokens<'_, '_>, at: usize) -> Option<usize> {
+    const LONGEST: usize = 64;
+    at.checked_sub(1).filter(|before| kind(tokens, *before) == Some(Kind::Open))?;
+    let (mut depth, mut names_in_a_row, mut from) = (0_i32, 0, None);
+    for place in at + 1..at + LONGEST {
+        let token = tokens.get(place)?;
+        names_in_a_row = if token.kind == Kind::Name { names_in_a_row + 1 } else { 0 };
+        match token.kind {
+            // "(please select one of the sizes from our customers' photos)"
+            Kind::Name if names_in_a_row > 3 => return None,
+            Kind::Open => depth += 1,
+            Kind::Close if depth == 0 => return None,
+            Kind::Close => depth -= 1,
+            Kind::Word(Word::From) if depth == 0 && place > at + 1 => from = Some(place),
+            Kind::Name if from == Some(place - 1) && words::is_article(token.text) => return None,
+            Kind::Name | Kind::Text { .. } if depth == 0 && from.is_some() => {
+                let name = token.text.trim_ascii();
+                let bare = name
+                    .strip_prefix(b"'")
+                    .or_else(|| name.strip_prefix(b"\""))
+                    .or_else(|| name.strip_prefix(b"`"))
+                    .or_else(|| name.strip_prefix(b"["));
+                let bare = bare.and_then(|inner| inner.split_last()).map_or(name, |(_, inner)| inner);
+                if words::is_prey(bare) && names_in_a_row < 3 {
+                    return Some(place + 1);
+                }
+            }
+            Kind::Catalogue if from.is_some() => return Some(place + 1),
+            Kind::Comment { .. } | Kind::Semicolon => return None,
+            _ => {}
+        }
+    }
+    None
+}
+
 /// `select version()` and nothing else.
 fn selects_call(tokens: Tokens<'_, '_>, at: usize) -> Option<usize> {
     let called = matches!(kind(tokens, at + 1), Some(Kind::Call { .. })) && is_function(tokens, at + 1);
@@ -424,6 +466,14 @@ fn sql_before(tokens: Tokens<'_, '_>, at: usize) -> bool {
     match at.checked_sub(1).and_then(|before| kind(tokens, before)) {
         None | Some(Kind::Text { .. } | Kind::Close) => true,
         Some(Kind::Number) => at == 1,
+        // `id;drop table x`: one word and a semicolon glued to it. Prose has more words, or a space behind.
+        Some(Kind::Name) => {
+            let glued = |before: usize| match (tokens.get(before), tokens.get(before + 1)) {
+                (Some(before), Some(next)) => before.end == next.start,
+                _ => false,
+            };
+            at == 1 && glued(0) && glued(1)
+        }
         _ => false,
     }
 }

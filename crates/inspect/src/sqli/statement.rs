@@ -33,9 +33,7 @@ pub(super) fn statement(tokens: Tokens<'_, '_>, at: usize, detached: bool) -> Op
 fn acts(tokens: Tokens<'_, '_>, at: usize, verb: &[u8]) -> Option<usize> {
     match verb {
         b"shutdown" => (is_closed(tokens, at + 1) || is(tokens, at + 1, &["with"])).then_some(at + 1),
-        b"grant" | b"revoke" | b"load" | b"attach" => {
-            is(tokens, at + 1, &["all", "data", "database", "select"]).then_some(at + 2)
-        }
+        b"grant" | b"revoke" | b"load" => is(tokens, at + 1, &["all", "data", "select"]).then_some(at + 2),
         b"copy" | b"call" | b"prepare" => {
             let named = matches!(kind(tokens, at + 1), Some(Kind::Call { .. } | Kind::Name));
             let goes_on = (at + 2..at + 8)
@@ -44,14 +42,20 @@ fn acts(tokens: Tokens<'_, '_>, at: usize, verb: &[u8]) -> Option<usize> {
         }
         b"set" => (kind(tokens, at + 1) == Some(Kind::Variable)).then_some(at + 2),
         // Each is a word of prose, too: the rest of the query must be cut off behind it.
-        b"vacuum" | b"reindex" | b"analyze" => {
+        b"attach" => {
+            let file = at + 1 + usize::from(is(tokens, at + 1, &["database"]));
+            (matches!(kind(tokens, file), Some(Kind::Text { .. })) && is(tokens, file + 1, &["as"]))
+                .then_some(file + 2)
+        }
+        b"begin" if kind(tokens, at + 1) == Some(Kind::Open) => Some(at + 2),
+        b"vacuum" | b"reindex" | b"analyze" | b"begin" | b"commit" | b"rollback" | b"end" => {
             let end = at + 1 + usize::from(kind(tokens, at + 1) == Some(Kind::Semicolon));
             let cut = Some(Kind::Comment { clean: true });
             let written = kind(tokens, end) == Some(Kind::Word(Word::Into))
                 && matches!(kind(tokens, end + 1), Some(Kind::Text { .. }));
             (kind(tokens, end) == cut || written).then_some(end + 1)
         }
-        b"if" | b"begin" => (kind(tokens, at + 1) == Some(Kind::Open)).then_some(at + 2),
+        b"if" => (kind(tokens, at + 1) == Some(Kind::Open)).then_some(at + 2),
         _ => None,
     }
 }

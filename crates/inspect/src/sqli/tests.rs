@@ -84,3 +84,24 @@ fn no_padding_hides_an_injection() {
         assert!(detect(case.as_bytes()).is_some(), "{} ... {} bytes", &case[..8], case.len());
     }
 }
+
+/// Looking for closing signs costs no more than a few looks at the value, whatever it is made of.
+#[test]
+fn closing_signs_are_looked_for_a_bounded_number_of_times() {
+    use super::token::{Context, Reader};
+    const BYTES: usize = 64 * 1024;
+    let signs: Vec<String> = (b' '..=b'~').map(|byte| char::from(byte).to_string()).collect();
+    let pairs = ["@'", "@\"", "@`", "$$", "$a$", "/*!", "[]", "['", "#\n", "--\n", "`'", "{["];
+    let mixed = (0..BYTES / 4).map(|n| format!("$a{n}$")).collect::<String>();
+    let pieces = signs.into_iter().chain(pairs.map(str::to_owned));
+    let spaces = format!("{}{}", "#\n".repeat(BYTES / 4), " ".repeat(BYTES / 2));
+    let values = pieces.map(|piece| piece.repeat(BYTES / piece.len())).chain([mixed, spaces]);
+    for value in values {
+        for context in [Context::Bare, Context::Single, Context::Double] {
+            let mut reader = Reader::new(value.as_bytes(), context, true);
+            while !reader.tokens().is_empty() {}
+            let most = value.len() * 8 + 16_384;
+            assert!(reader.looked <= most, "{:?}: {} of {}", &value[..4], reader.looked, value.len());
+        }
+    }
+}

@@ -1,6 +1,7 @@
 //! Cuts a value into SQL tokens. Linear: every byte is looked at once, and comments vanish (but MySQL's `/*! */`).
 
 use super::words::{self, Word};
+use crate::transform::ByteMask;
 
 /// As what the value is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,12 +76,30 @@ pub(super) struct Reader<'v> {
     /// The quote of the string that the value is read to begin in.
     begins_in: Option<u8>,
     ended: bool,
+    /// Closing signs that do not come any more: what is not there is looked for once.
+    missing: ByteMask,
+    /// How many bytes the search for the ends of `$tag$` may still look at in vain.
+    spare: usize,
+    /// Bytes that searches looked at, for the test that they are no more than a few times the value's.
+    #[cfg(test)]
+    pub looked: usize,
 }
 
 impl<'v> Reader<'v> {
     pub fn new(value: &'v [u8], context: Context, backslash_escapes: bool) -> Reader<'v> {
         let begins_in = context.quote();
-        Reader { value, at: 0, backslash_escapes, executed_comments: 0, begins_in, ended: false }
+        Reader {
+            value,
+            at: 0,
+            backslash_escapes,
+            executed_comments: 0,
+            begins_in,
+            ended: false,
+            missing: ByteMask::default(),
+            spare: value.len().saturating_mul(4).saturating_add(4_096),
+            #[cfg(test)]
+            looked: 0,
+        }
     }
 
     /// The next [`MAX_TOKENS`] at most; none once a comment or the value has ended.
@@ -144,6 +163,29 @@ impl<'v> Reader<'v> {
         }
     }
 
+    /// How far behind `from` the sign stands.
+    fn find(&mut self, sign: u8, from: usize) -> Option<usize> {
+        if self.missing.contains(sign) {
+            return None;
+        }
+        let rest = self.value.get(from..).unwrap_or_default();
+        let found = memchr::memchr(sign, rest);
+        self.note(found.unwrap_or(rest.len()));
+        if found.is_none() {
+            self.missing.insert(sign);
+        }
+        found
+    }
+
+    #[cfg(test)]
+    fn note(&mut self, looked: usize) {
+        self.looked += looked;
+    }
+
+    #[cfg(not(test))]
+    #[expect(clippy::unused_self, reason = "counts in tests only")]
+    fn note(&mut self, _looked: usize) {}
+
     fn token(&self, kind: Kind, start: usize) -> Token<'v> {
         let text = self.value.get(start..self.at).unwrap_or_default();
         Token { kind, text, start, end: self.at.min(self.value.len()) }
@@ -158,7 +200,9 @@ impl<'v> Reader<'v> {
             return None;
         }
         let inside = self.value.get(start + 2..).unwrap_or_default();
-        match memchr::memmem::find(inside, b"*/") {
+        let found = memchr::memmem::find(inside, b"*/");
+        self.note(found.unwrap_or(inside.len()));
+        match found {
             Some(length) => {
                 self.at = start + 2 + length + 2;
                 None
@@ -176,8 +220,9 @@ impl<'v> Reader<'v> {
         let rest = self.value.get(start + length..).unwrap_or_default();
         let line = memchr::memchr2(b'\n', b'\r', rest);
         let inside = rest.get(..line.unwrap_or(rest.len())).unwrap_or_default();
-        let more =
-            line.and_then(|line| rest.get(line + 1..)).is_some_and(|after| !after.trim_ascii().is_empty());
+        let after = line.and_then(|line| rest.get(line + 1..)).unwrap_or_default();
+        self.note(inside.len());
+        let more = after.iter().any(|byte| !byte.is_ascii_whitespace());
         if more {
             self.at = start + length + inside.len() + 1;
             return None;
@@ -205,8 +250,7 @@ impl<'v> Reader<'v> {
     }
 
     fn back_quoted(&mut self, start: usize) -> Token<'v> {
-        let inside = self.value.get(start + 1..).unwrap_or_default();
-        match memchr::memchr(b'`', inside) {
+        match self.find(b'`', start + 1) {
             Some(length) => {
                 self.at = start + length + 2;
                 self.token(Kind::Name, start)
@@ -220,8 +264,7 @@ impl<'v> Reader<'v> {
 
     /// A name as SQLite and SQL Server quote it. Empty brackets hold none.
     fn bracketed(&mut self, start: usize) -> Token<'v> {
-        let inside = self.value.get(start + 1..).unwrap_or_default();
-        let length = memchr::memchr(b']', inside).filter(|length| *length > 0);
+        let length = self.find(b']', start + 1).filter(|length| *length > 0);
         self.at = start + length.map_or(1, |length| length + 2);
         self.token(if length.is_some() { Kind::Name } else { Kind::Other }, start)
     }
@@ -234,7 +277,16 @@ impl<'v> Reader<'v> {
         let opening = rest.get(..tag.count() + 2).filter(|opening| opening.ends_with(b"$"));
         let Some(opening) = opening else { return false };
         let inside = rest.get(opening.len()..).unwrap_or_default();
-        let Some(length) = memchr::memmem::find(inside, opening) else { return false };
+        // Each tag is another search. Whoever opens so many that never end has none that does.
+        if inside.len() > self.spare {
+            return false;
+        }
+        let found = memchr::memmem::find(inside, opening);
+        self.note(found.unwrap_or(inside.len()));
+        let Some(length) = found else {
+            self.spare -= inside.len();
+            return false;
+        };
         self.at = start + opening.len() + length + opening.len();
         true
     }
@@ -282,10 +334,8 @@ impl<'v> Reader<'v> {
         let rest = self.value.get(start..).unwrap_or_default();
         let signs = rest.iter().take(2).take_while(|byte| **byte == b'@').count();
         let named = rest.get(signs..).unwrap_or_default();
-        let quoted = named.first().filter(|byte| matches!(byte, b'`' | b'\'' | b'"'));
-        let closing = quoted
-            .and_then(|quote| memchr::memchr(*quote, named.get(1..).unwrap_or_default()))
-            .filter(|_| signs == 1);
+        let quoted = named.first().filter(|byte| matches!(byte, b'`' | b'\'' | b'"') && signs == 1);
+        let closing = quoted.and_then(|quote| self.find(*quote, start + signs + 1));
         let length = closing.map_or_else(|| name_length(named), |length| length + 2);
         self.at = start + signs + length;
         self.token(if length > 0 { Kind::Variable } else { Kind::Other }, start)

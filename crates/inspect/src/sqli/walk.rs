@@ -15,6 +15,7 @@ pub(super) fn operand(tokens: Tokens<'_, '_>, at: usize, names: bool) -> Option<
         }
         Kind::Call { .. } => call_end(tokens, start),
         // MySQL's if() and left() are words too, and a table may be called as one likes.
+        Kind::Word(Word::Compare) if is_called_operator(tokens, start) => call_end(tokens, start),
         Kind::Name if names => start + 1,
         Kind::Word(Word::Statement) if names && kind(tokens, start + 1) == Some(Kind::Open) => {
             call_end(tokens, start)
@@ -42,6 +43,25 @@ pub(super) fn call_end(tokens: Tokens<'_, '_>, at: usize) -> usize {
         }
     }
     tokens.len().min(at + 65)
+}
+
+/// `like('a%', name)`, `glob('e*', email)`, `mod(7, 2)`: operators that some databases also have as functions, where an
+/// operand has to stand.
+pub(super) fn is_called_operator(tokens: Tokens<'_, '_>, at: usize) -> bool {
+    kind(tokens, at + 1) == Some(Kind::Open)
+        && text_is(
+            tokens,
+            at,
+            &["like", "ilike", "rlike", "glob", "regexp", "mod", "div", "similar", "between"],
+        )
+}
+
+/// Whether a query begins in the brackets of the call at `at`.
+pub(super) fn call_holds_query(tokens: Tokens<'_, '_>, at: usize) -> bool {
+    let end = call_end(tokens, at);
+    (at + 1..end)
+        .filter(|inside| kind(tokens, *inside) == Some(Kind::Open))
+        .any(|inside| super::query::begins_query(tokens, inside + 1))
 }
 
 pub(super) fn skip_signs(tokens: Tokens<'_, '_>, mut at: usize) -> usize {

@@ -267,3 +267,8 @@ pub(super) fn is_prey(text: &[u8]) -> bool {
     ];
     holds(&NAMES, text)
 }
+
+/// What stands before a noun, and never before a table's name.
+pub(super) fn is_article(text: &[u8]) -> bool {
+    holds(&["the", "our", "your", "a", "this", "these", "my"], text)
+}
