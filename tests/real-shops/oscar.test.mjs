@@ -1,40 +1,21 @@
 // A customer's way through django-oscar, unmodified from PyPI, over TLS and through Storeward.
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import os from 'node:os';
-import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 
 import { get } from '../browser/lib/attack.mjs';
 import { open, picture } from '../browser/lib/chromium.mjs';
 import { REFERENCE } from '../browser/lib/pages.mjs';
-import { root } from '../browser/lib/paths.mjs';
-import { freePort, output, Program } from '../browser/lib/processes.mjs';
 import { runInFrontOf } from '../browser/lib/stand.mjs';
+import { CUSTOMER, Oscar } from './lib/oscar.mjs';
 import { OscarShop } from './oscar-pages.mjs';
 
-const SOURCE = path.join(path.dirname(fileURLToPath(import.meta.url)), 'oscar');
-const VENV = path.join(root, 'target/real-shops/oscar');
-const CUSTOMER = { email: 'ida@shop.example', password: 'blue harbour lantern 7' };
-
-let folder;
 let shop;
 let stand;
 let browser;
 
 before(async () => {
-  folder = await mkdtemp(path.join(os.tmpdir(), 'storeward-oscar-'));
-  const env = { OSCAR_DATA: folder, PYTHONDONTWRITEBYTECODE: '1' };
-  const log = path.join(folder, 'set-up.log');
-  await install(log);
-  await output(path.join(VENV, 'bin/python'), ['fill.py'], { cwd: SOURCE, env, log });
-  const port = await freePort();
-  const words = ['--no-control-socket', '-b', `127.0.0.1:${port}`, '-w', '1', '--threads', '4', 'wsgi'];
-  shop = new Program(path.join(VENV, 'bin/gunicorn'), words, { cwd: SOURCE, env, log: path.join(folder, 'shop.log') });
-  await shop.until('first page', () => answers(`http://127.0.0.1:${port}/catalogue/`), 120);
-  stand = await runInFrontOf(`http://127.0.0.1:${port}`);
+  shop = await Oscar.start();
+  stand = await runInFrontOf(shop.url);
   browser = await open(stand.ready.ca);
 });
 
@@ -42,21 +23,7 @@ after(async () => {
   await browser?.close();
   await stand?.stop();
   await shop?.stop();
-  if (folder) await rm(folder, { recursive: true, force: true });
 });
-
-/** Once per checkout: the packages stay under target/. */
-async function install(log) {
-  const python = path.join(VENV, 'bin/python');
-  if (!existsSync(python)) await output('python3', ['-m', 'venv', VENV], { log });
-  const words = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', path.join(SOURCE, 'requirements.txt')];
-  await output(python, words, { log });
-}
-
-async function answers(url) {
-  const response = await fetch(url).catch(() => null);
-  return response?.ok;
-}
 
 test('a customer browses, searches, signs in, orders and finds the order again', async () => {
   const { page, context, faults } = await browser.visitor();

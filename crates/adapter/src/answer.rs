@@ -110,6 +110,17 @@ impl SignOut {
         target
     }
 
+    /// The target of the link that says yes, on a page that asks.
+    pub fn confirmed(&self, page: &str) -> Option<String> {
+        let wanted = self.confirm.as_deref()?;
+        let links = text::links(page).take(500);
+        let found = links.map(text::unescape).find(|link| link.contains(wanted))?;
+        let behind =
+            found.split_once("://").and_then(|(_, rest)| rest.find('/').and_then(|at| rest.get(at..)));
+        let target = behind.unwrap_or(&found);
+        (target.starts_with('/') && !target.starts_with("//")).then(|| target.to_owned())
+    }
+
     /// The hidden fields of the page whose form signs out, as a form's body.
     pub fn form(page: &str) -> String {
         let mut form = String::new();
@@ -217,6 +228,15 @@ mod tests {
         assert_eq!(subject.find("<b></b>"), None);
         assert_eq!(subject.find(&format!("<b>{}</b>", "y".repeat(400))), None);
         assert_eq!(subject.find("<b>"), None);
+    }
+
+    #[test]
+    fn a_question_whether_it_was_meant_is_answered() {
+        let out = by_name("wordpress").unwrap().sign_out.unwrap();
+        let page = r#"<p>Do you really want to <a href='https://shop.example/wp-login.php?action=logout&amp;_wpnonce=3f'>log out</a>"#;
+        assert_eq!(out.confirmed(page).as_deref(), Some("/wp-login.php?action=logout&_wpnonce=3f"));
+        assert_eq!(out.confirmed("<a href='//evil.example/?action=logout&_wpnonce=1'>"), None);
+        assert_eq!(out.confirmed("<a href=/>"), None);
     }
 
     #[test]

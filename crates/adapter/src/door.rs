@@ -13,6 +13,7 @@ pub struct Asked<'a> {
     /// As the client wrote it.
     pub query: Option<&'a str>,
     pub content_type: &'a str,
+    /// Of several lines the one that signs in; bytes that are no text may be replaced, never left out.
     pub authorization: Option<&'a str>,
 }
 
@@ -36,6 +37,12 @@ impl Adapter {
             (Some(only), None) if !only.needs_body() => Login::At(only),
             _ => Login::Perhaps,
         }
+    }
+
+    /// Whether whatever stands here, by the head, is for programs: nothing of the body tells otherwise.
+    pub fn is_for_programs_only(&self, asked: &Asked<'_>) -> bool {
+        let mut here = self.doors.iter().filter(|door| door.is_at(asked)).peekable();
+        here.peek().is_some() && here.all(Door::is_for_programs)
     }
 
     /// The door, with the body at hand. Of several the first in the file counts.
@@ -72,8 +79,9 @@ impl Adapter {
 impl Door {
     fn is_at(&self, asked: &Asked<'_>) -> bool {
         if self.body == BodyKind::Basic {
-            let basic = asked.authorization.and_then(|a| a.get(..6));
-            let signs_in = basic.is_some_and(|start| start.eq_ignore_ascii_case("basic "));
+            // Some shops take any white space behind the scheme, and whatever their base64 passes over behind that.
+            let scheme = asked.authorization.and_then(|line| line.split_whitespace().next());
+            let signs_in = scheme.is_some_and(|word| word.eq_ignore_ascii_case("basic"));
             return signs_in && self.place.paths.iter().any(|p| place::below(p, asked.path));
         }
         let methods = &self.place.methods;

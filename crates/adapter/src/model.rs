@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use crate::error::AdapterError;
-use crate::place::Place;
+use crate::place::{ANYWHERE, Place};
 
 /// The version that [`Adapter::format`] must say.
 pub const FORMAT: u32 = 1;
@@ -208,6 +208,9 @@ pub struct SignOut {
     /// Parameters without which the path is another page; `*` is any value.
     #[serde(default)]
     pub query: BTreeMap<String, String>,
+    /// Where the shop asks whether that was meant: text in the address of the link that says yes. It is followed once.
+    #[serde(default)]
+    pub confirm: Option<String>,
     /// The page whose form signs out, where it carries a token; its hidden fields are sent along.
     #[serde(default)]
     pub form_page: Option<String>,
@@ -336,7 +339,8 @@ impl Door {
             return Err(AdapterError::new("paths", "name at least one path"));
         }
         for path in &self.place.paths {
-            check_path(path).map_err(|what| AdapterError::new("paths", what))?;
+            let plain = path.strip_prefix(ANYWHERE).unwrap_or(path);
+            check_path(plain).map_err(|what| AdapterError::new("paths", what))?;
         }
         let reads_fields = matches!(self.body, BodyKind::Form | BodyKind::Json | BodyKind::Graphql);
         let needs_password = self.kind == DoorKind::SignIn;

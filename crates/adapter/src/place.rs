@@ -15,7 +15,7 @@ pub struct Place {
     #[serde(default)]
     pub methods: Vec<String>,
     pub path: String,
-    /// Parameters of the query, or fields of the form, that must be there with this value; `*` is any value.
+    /// Parameters of the query that must be there with this value, with `*` at its end for any ending.
     #[serde(default)]
     pub query: BTreeMap<String, String>,
 }
@@ -36,7 +36,11 @@ pub(crate) fn takes_method(methods: &[String], method: &str) -> bool {
 /// Whether each wanted parameter stands in the raw query.
 pub(crate) fn has_parameters(wanted: &BTreeMap<String, String>, raw: &str) -> bool {
     wanted.iter().all(|(name, value)| {
-        text::form_fields(raw.as_bytes()).any(|(n, v)| n == *name && (value == "*" || v == *value))
+        let fits = |found: &str| match value.strip_suffix('*') {
+            Some(start) => found.starts_with(start),
+            None => found == value,
+        };
+        text::form_fields(raw.as_bytes()).any(|(n, v)| n == *name && fits(&v))
     })
 }
 
@@ -51,10 +55,24 @@ pub(crate) fn folded(path: &str) -> String {
     if out.is_empty() { "/".to_owned() } else { out }
 }
 
+/// A place below whatever folder the shop lies in begins so.
+pub(crate) const ANYWHERE: &str = "/**";
+
 /// Whether `path` is `place`, or `place` with path information behind a script (`/login.php/x`).
 pub(crate) fn is(place: &str, path: &str) -> bool {
-    let (place, path) = (folded(place), folded(path));
-    path == place || (is_script(&place) && continues(&place, &path))
+    if let Some(tail) = place.strip_prefix(ANYWHERE) {
+        let (tail, path) = (folded(tail), folded(path));
+        return path
+            .match_indices('/')
+            .filter_map(|(at, _)| path.get(at..))
+            .any(|rest| is_plain(&tail, rest));
+    }
+    is_plain(&folded(place), &folded(path))
+}
+
+/// Both are folded.
+fn is_plain(place: &str, path: &str) -> bool {
+    path == place || (is_script(place) && continues(place, path))
 }
 
 /// Whether `path` is `place` or lies below it.
@@ -88,6 +106,10 @@ mod tests {
             ("/wp-login.php", "/x/wp-login.php", false),
             ("/account/login", "/account/login/", true),
             ("/account/login", "/account/login/more", false),
+            ("/**/xmlrpc.php", "/xmlrpc.php", true),
+            ("/**/xmlrpc.php", "/shop/blog/XMLRPC.php/x", true),
+            ("/**/xmlrpc.php", "/shop/not-xmlrpc.php", false),
+            ("/**/xmlrpc.php", "/xmlrpc.php-x/y", false),
         ] {
             assert_eq!(is(place, path), expected, "{place} {path}");
         }
@@ -105,6 +127,17 @@ mod tests {
         assert!(place.covers("post", "/index.php", Some("a=1&controller=authentication")));
         assert!(place.covers("POST", "/index.php", Some("controller=%61uthentication")));
         assert!(!place.covers("POST", "/index.php", Some("controller=cart")));
+        let rest = Place {
+            methods: Vec::new(),
+            path: "/".into(),
+            query: BTreeMap::from([("rest_route".into(), "/wp/v2/users*".into())]),
+        };
+        assert!(rest.covers(
+            "POST",
+            "/index.php",
+            Some("rest_route=%2Fwp/v2/users/me/application-passwords")
+        ));
+        assert!(!rest.covers("POST", "/index.php", Some("rest_route=/wp/v2/posts")));
         assert!(!place.covers("GET", "/index.php", Some("controller=authentication")));
     }
 }

@@ -106,6 +106,11 @@ pub(crate) fn inputs(page: &str) -> impl Iterator<Item = Vec<(String, String)>> 
     })
 }
 
+/// The addresses of a page's links, as they are written.
+pub(crate) fn links(page: &str) -> impl Iterator<Item = &str> + '_ {
+    page.split("href=").skip(1).map(|rest| attribute_value(rest).0)
+}
+
 fn find_ignoring_case(text: &str, word: &str) -> Option<usize> {
     text.as_bytes().windows(word.len()).position(|w| w.eq_ignore_ascii_case(word.as_bytes()))
 }

@@ -21,6 +21,7 @@ mod edge_body;
 pub mod guard;
 mod initiator;
 pub mod listener;
+mod own_cookies;
 pub mod pages;
 mod plain;
 pub mod private;

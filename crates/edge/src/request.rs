@@ -200,8 +200,11 @@ pub fn write_head(out: &mut BytesMut, around: &Surroundings<'_>, headers: &Heade
             _ => write_field(out, name.as_str(), value.as_bytes()),
         }
     }
-    if let Some(line) = cookies {
-        write_field(out, "cookie", &line);
+    if let Some(mut line) = cookies {
+        crate::own_cookies::hide(&mut line);
+        if !line.is_empty() {
+            write_field(out, "cookie", &line);
+        }
     }
     write_own_fields(out, around);
     out.extend_from_slice(b"\r\n");

@@ -16,7 +16,7 @@ mod stop;
 pub use ask::{AskShop, Asking, NoAnswer, Question};
 pub use emit::{Acknowledgement, Emission, Emit, RecordedEmissions};
 pub use pipeline::{
-    Later, OWN_PREFIX, OWN_REQUEST_BYTES, OwnPages, Passage, RequestHead, Seen, SessionExchange,
+    Later, OWN_COOKIES, OWN_PREFIX, OWN_REQUEST_BYTES, OwnPages, Passage, RequestHead, Seen, SessionExchange,
     SessionStage, Stages,
 };
 pub use stop::{Stop, Stopper};

@@ -19,6 +19,9 @@ use tower::ServiceExt;
 /// Everything of ours on the shop's host lies below this path, which no shop uses.
 pub const OWN_PREFIX: &str = "/.storeward";
 
+/// Names of our own cookies on the shop's host begin so. The edge shows the shop none of them, and lets it set none.
+pub const OWN_COOKIES: &str = "__Host-storeward-";
+
 /// The longest body of a request to our own pages.
 pub const OWN_REQUEST_BYTES: usize = 256 * 1024;
 

@@ -1,4 +1,4 @@
-"""Fills a fresh shop: tables, files, two categories with products, one customer. Prints nothing when all is well."""
+"""Fills a fresh shop: tables, files, two categories with products, one customer, one member of staff. Prints nothing when all is well."""
 
 import os
 
@@ -36,6 +36,9 @@ def fill():
         partner.stockrecords.create(
             product=product, partner_sku=f"PY-{number}", price=Decimal(price), price_currency="GBP", num_in_stock=50
         )
+    get_user_model().objects.create_user(
+        "una", email="una@shop.example", password="green copper weather vane", is_staff=True, is_superuser=True
+    )
     get_user_model().objects.create_user("ida", email="ida@shop.example", password="blue harbour lantern 7")
 
 

@@ -32,6 +32,7 @@ impl Exchange<'_> {
         let UpstreamResponse { head, mut body } = from_shop;
         let Answering { route, target, coding, server, inspection, mut session } = place;
         let mut headers = head.headers;
+        crate::own_cookies::refuse(&mut headers);
         let judged = inspection.response_head(head.status.as_u16(), &headers);
         self.judge(inspection, judged)?;
         let encoded = response::is_encoded(&headers);

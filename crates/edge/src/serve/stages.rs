@@ -77,6 +77,7 @@ pub(super) async fn tell(
 
 /// Shows the head of a connection that becomes a tunnel.
 pub(super) async fn tell_switch(session: &mut Session, head: &mut Head) -> Option<Answer> {
+    crate::own_cookies::refuse(&mut head.headers);
     let seen = Seen { bytes: &[], complete: true };
     tell(session, StatusCode::SWITCHING_PROTOCOLS, &mut head.headers, seen).await
 }

@@ -172,3 +172,45 @@ async fn own_pages_are_answered_here_and_never_reach_the_shop_or_its_rules() {
     assert!(records.iter().all(|r| r.route.as_ref() == "own" && r.upstream.is_none()));
     edge.stop();
 }
+
+/// A shop, or whoever writes into its answers, could plant a session of ours in a browser, or read one.
+#[tokio::test(flavor = "multi_thread")]
+async fn our_cookies_never_reach_the_shop_and_it_sets_none() {
+    let shop = FakeShop::start(|asked| {
+        let set = "Set-Cookie: __Host-storeward-customer=planted; Path=/; Secure\r\nSet-Cookie: \
+                   __HOST-Storeward-device=planted; Path=/; Secure\r\nSet-Cookie: own=1\r\n";
+        match asked.target() {
+            "/ws" => Reply::Tunnel(
+                format!(
+                    "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: \
+                     websocket\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n{set}\r\n"
+                )
+                .into_bytes(),
+            ),
+            _ => {
+                Reply::with(&format!("Content-Type: text/plain\r\n{set}"), &asked.header("cookie").join("|"))
+            }
+        }
+    })
+    .await;
+    // With a session step and without one.
+    for stages in [session(), Stages::default()] {
+        let edge = TestEdge::staged(stages, &[shop.url()], "");
+        for (sent, seen) in [
+            ("__Host-storeward-customer=secret", ""),
+            ("a=1; __Host-storeward-shop=secret; b=2", "a=1; b=2"),
+            ("__host-STOREWARD-device=secret;a=1", "a=1"),
+        ] {
+            let answer = edge.ask(&asking("/static", sent)).await;
+            assert_eq!(answer.text(), seen, "{sent}");
+            assert!(answer.head.contains("own=1") && !answer.head.contains("planted"), "{}", answer.head);
+        }
+        let upgrade = "GET /ws HTTP/1.1\r\nHost: shop.test\r\nConnection: Upgrade\r\nUpgrade: \
+                       websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+        let mut client = edge.connect().await;
+        client.send(upgrade).await;
+        let head = client.head().await.unwrap();
+        assert!(head.starts_with("HTTP/1.1 101") && !head.contains("planted"), "{head}");
+        edge.stop();
+    }
+}

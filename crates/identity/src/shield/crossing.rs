@@ -76,11 +76,15 @@ pub struct Crossing {
 impl Crossing {
     pub fn new(guard: Arc<Guard>, head: &RequestHead<'_>) -> Self {
         let text = |name: &str| head.headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or("");
-        let asked = asked(head.method, head.path, head.query, head.headers);
+        let line = authorization(head.headers);
+        let asked = asked(head.method, head.path, head.query, head.headers, line.as_deref());
         let overrides = OVERRIDES.iter().any(|name| head.headers.contains_key(*name));
         let is_risky = !head.method.is_safe() || overrides;
         let is_static = guard.adapter.is_static(head.path) && !is_risky;
-        let reads_body = !is_static && !matches!(guard.adapter.knock(&asked), Login::None);
+        // The shop's own programs may send more than a form.
+        let is_lane = guard.section.lanes.contains(head.client.get());
+        let is_program = is_lane && guard.adapter.is_for_programs_only(&asked);
+        let reads_body = !is_static && !is_program && !matches!(guard.adapter.knock(&asked), Login::None);
         let parts = ["image", "style", "script", "font", "audio", "video", "manifest"];
         Crossing {
             is_risky,
@@ -164,7 +168,8 @@ impl Crossing {
             let title = "The form is too large for a sign-in";
             return Some(Refusal::of(StatusCode::PAYLOAD_TOO_LARGE, "identity.form_too_large", title));
         }
-        let asked = asked(&self.method, &self.path, self.query.as_deref(), headers);
+        let line = authorization(headers);
+        let asked = asked(&self.method, &self.path, self.query.as_deref(), headers, line.as_deref());
         let door = self.guard.adapter.door(&asked, body.bytes)?;
         self.door = Some(door.kind);
         self.is_risky = true;
@@ -474,15 +479,26 @@ impl Drop for Crossing {
     }
 }
 
-fn asked<'a>(method: &'a Method, path: &'a str, query: Option<&'a str>, headers: &'a HeaderMap) -> Asked<'a> {
-    let text = |name| headers.get(name).and_then(|v: &HeaderValue| v.to_str().ok());
-    Asked {
-        method: method.as_str(),
-        path,
-        query,
-        content_type: text(header::CONTENT_TYPE).unwrap_or(""),
-        authorization: text(header::AUTHORIZATION),
-    }
+fn asked<'a>(
+    method: &'a Method,
+    path: &'a str,
+    query: Option<&'a str>,
+    headers: &'a HeaderMap,
+    authorization: Option<&'a str>,
+) -> Asked<'a> {
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|v: &HeaderValue| v.to_str().ok());
+    Asked { method: method.as_str(), path, query, content_type: content_type.unwrap_or(""), authorization }
+}
+
+/// The line that may hold a password. Shops decode what stands around strange bytes, and read whichever of two lines they
+/// like: all of it counts here.
+fn authorization(headers: &HeaderMap) -> Option<String> {
+    let lines = headers.get_all(header::AUTHORIZATION).iter();
+    let texts: Vec<_> = lines.map(|line| String::from_utf8_lossy(line.as_bytes()).into_owned()).collect();
+    let is_basic = |line: &&String| {
+        line.split_whitespace().next().is_some_and(|scheme| scheme.eq_ignore_ascii_case("basic"))
+    };
+    texts.iter().find(is_basic).or(texts.first()).cloned()
 }
 
 fn is_token(text: &str) -> bool {

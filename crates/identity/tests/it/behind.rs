@@ -357,7 +357,7 @@ impl Visitor<'_> {
             headers.insert("cookie", pairs.join("; ").parse().unwrap());
         }
         for (name, value) in lines {
-            headers.append(HeaderName::try_from(*name).unwrap(), value.parse().unwrap());
+            headers.append(HeaderName::try_from(*name).unwrap(), HeaderValue::from_str(value).unwrap());
         }
         let method: Method = method.parse().unwrap();
         let (path, query) = target.split_once('?').map_or((target, None), |(p, q)| (p, Some(q)));

@@ -1,12 +1,10 @@
 //! Which cookies pass: of ours and of the shop's session none, in neither direction.
 
 use storeward_adapter::cookie_pairs;
+use storeward_host::OWN_COOKIES;
 use storeward_web::http::{HeaderMap, HeaderValue, header};
 
 use super::Crossing;
-
-/// Our cookies begin so; the shop neither sees nor sets one.
-const OURS: &str = "__Host-storeward-";
 
 impl Crossing {
     /// Takes our cookies and the browser's own copies of the shop's session out of the request. What is left is
@@ -21,7 +19,7 @@ impl Crossing {
                 let plain = decoded(name);
                 let folded = plain.replace(['.', ' ', '[', '+'], "_");
                 let is_kept = |name: &str| self.guard.adapter.cookies.are_kept(name);
-                let is_ours = [name, plain.as_str()].iter().any(|name| name.starts_with(OURS));
+                let is_ours = [name, plain.as_str()].iter().any(|name| name.starts_with(OWN_COOKIES));
                 if !is_ours && !is_kept(name) && !is_kept(&plain) && !is_kept(&folded) {
                     left.push_str(if left.is_empty() { "" } else { "; " });
                     left.push_str(&format!("{name}={value}"));
@@ -43,7 +41,7 @@ impl Crossing {
             let name = text.split(['=', ';']).next().unwrap_or("").trim().to_owned();
             if self.guard.adapter.cookies.are_kept(&name) {
                 kept.push(text);
-            } else if !name.starts_with(OURS) {
+            } else if !name.starts_with(OWN_COOKIES) {
                 others.push(line.clone());
             }
         }

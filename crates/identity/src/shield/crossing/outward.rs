@@ -101,6 +101,8 @@ impl Crossing {
         if matches!(entry.lock().jar.phase, Phase::Ended) && is_unclear {
             return Ok(Some(self.again()));
         }
+        // What the shop made of the signed-in session is shown to nobody, also where it says that it is a picture.
+        self.is_part = false;
         let passage = self.obey(entry, verdict);
         if passage.is_none() && is_unclear {
             // The answer may show an account.
