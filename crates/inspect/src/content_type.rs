@@ -66,6 +66,20 @@ pub(crate) fn body_kind(content_type: &[u8], values: &mut Values) -> BodyKind {
     }
 }
 
+/// Whether the body's first bytes are text, whatever its type says: no picture, sound, font or archive begins so, and
+/// nothing that is parsed as JSON or as a form begins otherwise.
+pub(crate) fn reads_as_text(body: &[u8]) -> bool {
+    const LOOKED_AT: usize = 512;
+    let head = body.get(..body.len().min(LOOKED_AT)).unwrap_or_default();
+    let plain = head.iter().all(|byte| *byte >= b' ' || matches!(byte, b'\t' | b'\n' | b'\r'));
+    let letters = match std::str::from_utf8(head) {
+        Ok(_) => true,
+        // A letter that is cut at the end.
+        Err(why) => why.error_len().is_none() && head.len() == LOOKED_AT,
+    };
+    !head.is_empty() && plain && letters
+}
+
 fn multipart(content_type: &[u8], values: &mut Values) -> BodyKind {
     match decode::boundary_of(content_type) {
         Some((boundary, strict)) => {
@@ -113,6 +127,24 @@ fn is_plain_charset(lower: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tells_text_from_pictures() {
+        let cut = format!("{}é", "a".repeat(511));
+        for (body, text) in [
+            (b"{\"q\":1}".as_slice(), true),
+            (b"", false),
+            (b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n", false),
+            (b"\x89PNG\r\n\x1a\n\0\0", false),
+            (b"GIF89a\x01\0", false),
+            (b"PK\x03\x04", false),
+            (b"\xff\xd8\xff\xe0", false),
+            (cut.as_bytes(), true),
+            ("prix\u{a0}: 5 €".as_bytes(), true),
+        ] {
+            assert_eq!(reads_as_text(body), text, "{body:?}");
+        }
+    }
 
     #[test]
     fn reads_kinds_and_notes_tricks() {

@@ -18,6 +18,7 @@ mod decode;
 mod engine;
 mod head;
 mod known;
+mod lists;
 mod literals;
 mod mask;
 mod pattern;

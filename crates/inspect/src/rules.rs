@@ -55,10 +55,13 @@ const TEXT: &[C] = &[
 ];
 
 /// Fields whose syntax is fixed, or that are inspected in parts of their own.
-const FIXED_FIELDS: [&str; 16] = [
+const FIXED_FIELDS: [&str; 18] = [
     "cookie",
     "authorization",
-    "accept",
+    "accept-encoding",
+    "accept-charset",
+    "if-modified-since",
+    "if-unmodified-since",
     "content-type",
     "content-length",
     "connection",
@@ -68,12 +71,11 @@ const FIXED_FIELDS: [&str; 16] = [
     "upgrade",
     "etag",
     "date",
-    "range",
     "traceparent",
     "tracestate",
     "baggage",
 ];
-const FIXED_PREFIXES: [&str; 4] = ["accept-", "sec-", "if-", "stripe-"];
+const FIXED_PREFIXES: [&str; 2] = ["sec-", "stripe-"];
 
 /// Undoes what attackers wrap text in, most common first.
 const DECODED: &[T] =

@@ -1,11 +1,12 @@
 //! One exchange under inspection.
 
 use crate::compile::{CompiledRule, Side};
-use crate::content_type::{BodyKind, body_kind};
+use crate::content_type::{BodyKind, body_kind, reads_as_text};
 use crate::decode;
 use crate::engine::Engine;
 use crate::head::{BodyEnd, BodyPlan, HttpVersion, RequestHead, ResponseHead};
 use crate::known::{Known, Looked};
+use crate::lists;
 use crate::mask;
 use crate::policy::{Mode, Place, Policy};
 use crate::rule::{Action, Collection};
@@ -189,11 +190,18 @@ impl<'e> Transaction<'e> {
             {
                 values.fact(Fact::EncodedBody);
             }
+            if name.eq_ignore_ascii_case("authorization")
+                && let Some(user) = decode::basic_user(value)
+            {
+                values.push(Collection::RequestHeaders, b":user", &user);
+            }
             values.push(Collection::RequestHeadersNames, b"", name.as_bytes());
             push_header(Collection::RequestHeaders, name, value, values);
         });
         if let Some(query) = head.query {
+            let first = values.len();
             decode::form(query.as_bytes(), Collection::ArgsGet, Collection::ArgsGetNames, values);
+            lists::join(first, values);
         }
         framing
     }
@@ -202,6 +210,7 @@ impl<'e> Transaction<'e> {
         let content_type = std::mem::take(&mut self.content_type);
         let values = &mut self.values;
         let complete = end == BodyEnd::Complete;
+        let first = values.len();
         match body_kind(&content_type, values) {
             BodyKind::Form => decode::form(body, Collection::ArgsPost, Collection::ArgsPostNames, values),
             BodyKind::Json => {
@@ -209,12 +218,15 @@ impl<'e> Transaction<'e> {
             }
             BodyKind::Multipart(boundary) => decode::multipart(body, &boundary, complete, values),
             BodyKind::Xml => decode::xml(body, values),
+            // A type is only what the client says: some shops parse the body without a look at it.
+            BodyKind::Binary if reads_as_text(body) => collect_raw(body, complete, values),
             BodyKind::Binary => {
                 let head = body.get(..body.len().min(BINARY_HEAD_BYTES)).unwrap_or_default();
                 values.push(Collection::FilesContent, b"", head);
             }
             BodyKind::Raw => collect_raw(body, complete, values),
         }
+        lists::join(first, values);
         self.content_type = content_type;
     }
 

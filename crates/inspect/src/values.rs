@@ -177,9 +177,8 @@ impl Values {
         self.buffer.extend_from_slice(name);
         let middle = self.buffer.len();
         decode(&mut self.buffer);
-        let holds_text =
-            matches!(collection, Collection::ArgsGet | Collection::ArgsPost | Collection::RequestCookies);
-        let secret = holds_text && is_secret_name(name);
+        // A password comes in a body. In an address or a cookie the word would only switch detectors off.
+        let secret = collection == Collection::ArgsPost && is_secret_name(name);
         self.list.push(Value { collection, secret, name: start..middle, bytes: middle..self.buffer.len() });
     }
 
@@ -197,11 +196,25 @@ impl Values {
     }
 }
 
+/// The last part of a name: `password` of `user.password`, of `user[password]`, of `password[]`. What stands behind a
+/// bracket PHP does not read, so `q[]password` is `q`.
+fn own_name(name: &[u8]) -> &[u8] {
+    let last = name.rsplit(|byte| *byte == b'.').next().unwrap_or_default();
+    let Some(end) = memchr::memrchr(b']', last) else { return last };
+    let before = last.get(..end).unwrap_or_default();
+    let Some(start) = memchr::memrchr(b'[', before).filter(|start| *start > 0) else { return last };
+    let inside = before.get(start + 1..).unwrap_or_default();
+    match inside.iter().all(u8::is_ascii_digit) {
+        true => own_name(before.get(..start).unwrap_or_default()),
+        false => inside,
+    }
+}
+
 /// Names of fields that hold a password: people may use any characters there, so text detectors stay away.
 fn is_secret_name(name: &[u8]) -> bool {
     const WORDS: [&[u8]; 8] =
         [b"password", b"passwd", b"passphrase", b"pass", b"pwd", b"passwort", b"haslo", b"sifre"];
-    let last = name.rsplit(|byte| *byte == b'.').next().unwrap_or_default();
+    let last = own_name(name);
     let mut lower = [0_u8; 48];
     let length = last.len().min(lower.len());
     let (Some(target), Some(source)) = (lower.get_mut(..length), last.get(..length)) else { return false };
@@ -213,4 +226,32 @@ fn is_secret_name(name: &[u8]) -> bool {
             .any(|part| part == b"pass" || part == b"pass1" || part == b"pass2"),
         word => memchr::memmem::find(target, word).is_some(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_told_by_its_own_name_and_comes_in_a_body() {
+        for (name, secret) in [
+            ("password", true),
+            ("user.password", true),
+            ("user[password]", true),
+            ("users[0][new_password]", true),
+            ("passwords[]", true),
+            ("q[]password", false),
+            ("q[x]pwd", false),
+            ("q[0]passwd", false),
+            ("q", false),
+            ("compass", false),
+        ] {
+            let mut values = Values::default();
+            for collection in [Collection::ArgsPost, Collection::ArgsGet, Collection::RequestCookies] {
+                values.push(collection, name.as_bytes(), b"x");
+            }
+            let found: Vec<bool> = values.iter().map(|value| value.secret).collect();
+            assert_eq!(found, [secret, false, false], "{name}");
+        }
+    }
 }

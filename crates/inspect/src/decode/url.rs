@@ -114,6 +114,18 @@ pub(crate) fn base64_decode(source: &[u8], out: &mut Vec<u8>) {
     }
 }
 
+/// The user's name in a field of Basic authentication (RFC 7617). The password behind it is nobody's to look at.
+pub(crate) fn basic_user(credentials: &[u8]) -> Option<Vec<u8>> {
+    let (scheme, rest) = credentials.split_at_checked(6)?;
+    if !scheme.eq_ignore_ascii_case(b"basic ") {
+        return None;
+    }
+    let mut decoded = Vec::new();
+    base64_decode(rest.trim_ascii(), &mut decoded);
+    decoded.truncate(memchr::memchr(b':', &decoded).unwrap_or(decoded.len()));
+    Some(decoded)
+}
+
 fn low_byte(bits: u32) -> u8 {
     bits.to_be_bytes()[3]
 }

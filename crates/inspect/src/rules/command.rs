@@ -14,7 +14,7 @@ fn plain() -> Vec<Rule> {
             15_100,
             CommandInjection,
             "A command that is no word of any shop, behind a separator",
-            r"(?i)(?:[;|&\n\r`]|\$\(|[<>]\(|^)\s*(?:[\w./-]*/)?(?:whoami|uname|wget|ifconfig|nslookup|chmod|chown|netcat|ncat|powershell|pwsh|certutil|systeminfo|tasklist|ipconfig|printenv|xxd|busybox|socat|wmic|mshta|rundll32|regsvr32|cscript|bitsadmin|netstat|lsof|traceroute|tcpdump|useradd|crontab|iptables|getent|hexdump|nohup|mkfifo)(?:\.exe)?(?:$|[\s;|&<>`)])",
+            r"(?i)^\s*(?:[\w./-]*/)?(?:whoami|uname|ifconfig|systeminfo|tasklist|ipconfig|printenv|netstat|lsof)\s*(?:$|[;|&<>`)]|\s[-/]\w)|(?:[;|&\n\r`]|\$\(|[<>]\(|^[\w./-]*/)\s*(?:[\w./-]*/)?(?:whoami|uname|wget|ifconfig|nslookup|chmod|chown|netcat|ncat|powershell|pwsh|certutil|systeminfo|tasklist|ipconfig|printenv|xxd|busybox|socat|wmic|mshta|rundll32|regsvr32|cscript|bitsadmin|netstat|lsof|traceroute|tcpdump|useradd|crontab|iptables|getent|hexdump|nohup|mkfifo)(?:\.exe)?(?:$|[\s;|&<>`)])",
         )
         .through(SHELL)
         .not_in_passwords(),
@@ -96,6 +96,14 @@ fn elsewhere() -> Vec<Rule> {
             r"(?:[;|&\n\r`]|\$\()\s*(?:\w?\\[a-zA-Z]){3,}",
         )
         .through(PATH)
+        .not_in_passwords(),
+        rx(
+            15_172,
+            CommandInjection,
+            "A command glued to a separator, or in braces behind one",
+            r"(?i)(?:[;|&`]|\$\()(?:(?:cp|mv|rm|dd|eval|xargs|tee|chgrp)\s+[\w./=$-]+(?:\s|$)|find\s+[./]|\{\s*(?:id|ls|ps|pwd|env|cat|curl|wget|nc|sh|bash|rm|cp|uname|whoami|sleep|ping|echo|printf)\b)",
+        )
+        .through(SHELL)
         .not_in_passwords(),
     ]
 }

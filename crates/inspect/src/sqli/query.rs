@@ -64,6 +64,8 @@ fn selects_something(tokens: Tokens<'_, '_>, at: usize, least_signs: usize) -> b
             Kind::Open => depth += 1,
             Kind::Close if depth == 0 => break,
             Kind::Close => depth -= 1,
+            // "select from our catalogue" has no columns.
+            Kind::Word(Word::From) if place == at => return false,
             Kind::Word(Word::From) if depth == 0 => {
                 let table = skip_open(tokens, place + 1);
                 // "select a size from the list" and "from our range" name no table.

@@ -4,6 +4,7 @@
 mod bounds;
 mod corpus;
 mod exchange;
+mod fields;
 mod policy;
 mod response;
 mod secrets;
