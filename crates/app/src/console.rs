@@ -11,6 +11,7 @@ use storeward_edge::bans::BanBook;
 use storeward_edge::certificates::{CertificateStore, tls};
 use storeward_edge::{Shared, listener, private};
 use storeward_host::Stop;
+use storeward_identity::staff::Customers;
 use storeward_inspect::Mode;
 use storeward_seal::DataKey;
 use storeward_store::Db;
@@ -36,6 +37,8 @@ pub struct Parts<'a> {
     /// The console's own.
     pub local_ca: Arc<CertificateStore>,
     pub passwords: Passwords,
+    /// Customers' accounts, as staff have them.
+    pub customers: Option<Customers>,
     pub runtime: &'a tokio::runtime::Runtime,
     pub stop: Stop,
 }
@@ -90,7 +93,7 @@ pub fn start(parts: Parts<'_>) -> Done<ConsoleServer> {
     let tls = tls::server_config(parts.local_ca.clone()).context("the console's TLS")?;
     let stop = parts.stop.clone();
     let runtime = parts.runtime;
-    let service = Console::service(console_parts(parts, &config)?)
+    let service = Console::service(console_parts(parts, &config, port)?)
         .map_err(|e| Failure::new(format!("console.names: {e}")))?;
     runtime.spawn(async move {
         let service = hyper_util::service::TowerToHyperService::new(service);
@@ -101,8 +104,10 @@ pub fn start(parts: Parts<'_>) -> Done<ConsoleServer> {
     Ok(ConsoleServer { origin: origin_at(&config, port) })
 }
 
-fn console_parts(parts: Parts<'_>, config: &Config) -> Done<ConsoleParts> {
-    let Parts { opened, access, bans, shared, emit, ledger, certificates, passwords, stop, .. } = parts;
+fn console_parts(parts: Parts<'_>, config: &Config, port: u16) -> Done<ConsoleParts> {
+    let Parts {
+        customers, opened, access, bans, shared, emit, ledger, certificates, passwords, stop, ..
+    } = parts;
     let metrics_token = match &config.console.metrics_token_file {
         None => None,
         Some(path) => {
@@ -135,6 +140,8 @@ fn console_parts(parts: Parts<'_>, config: &Config) -> Done<ConsoleParts> {
         clock: opened.clock.clone(),
         entropy: opened.entropy.clone(),
         data_key: opened.data_key.clone(),
+        customers,
+        port,
         status,
         readiness,
         more_metrics: {

@@ -129,8 +129,8 @@ impl Running {
             stages: Stages { own, session: shield.as_ref().map(crate::shield::Prepared::stage) },
         });
         let tls = tls::server_config(certificates.clone()).context("TLS")?;
-        let workers = config.edge.workers();
-        let edge = Edge::start(shared, &config.listen, tls, workers, &stop).doing("the front door")?;
+        let edge =
+            Edge::start(shared, &config.listen, tls, config.edge.workers(), &stop).doing("the front door")?;
         let shield = shield.map(|s| s.start(edge.shared().clone(), &runtime, &stop)).transpose()?;
         let console = console::start(console::Parts {
             opened: &opened,
@@ -142,12 +142,12 @@ impl Running {
             certificates: certificates.clone(),
             local_ca: served,
             passwords,
+            customers: identity.as_ref().map(Identity::customers),
             runtime: &runtime,
             stop: stop.clone(),
         })?;
         let jobs = jobs::start(&opened, &outbox, &runtime)?;
-        let trace = |section| telemetry::start(section, &access.reader(), &runtime);
-        let telemetry = config.telemetry.as_ref().map(trace).transpose()?;
+        let telemetry = start_telemetry(&config, &access, &runtime)?;
         let state = State { config: opened.loaded.fingerprint.clone(), refused: None };
         opened.data.set_state(&state)?;
         let running = Running {
@@ -328,6 +328,15 @@ fn fixed_parts(before: &Config, after: &Config) -> Done {
             .hint("restart it: systemctl restart storeward")),
         None => Ok(()),
     }
+}
+
+fn start_telemetry(
+    config: &Config,
+    access: &AccessLog,
+    runtime: &tokio::runtime::Runtime,
+) -> Done<Option<Telemetry>> {
+    let start = |section| telemetry::start(section, &access.reader(), runtime);
+    config.telemetry.as_ref().map(start).transpose()
 }
 
 /// For everything but the shop's requests: the console, certificates, signals.

@@ -53,6 +53,8 @@ async fn main() {
         data_key: data_key.clone(),
         breaches: None,
         passwords: Pool::start(PoolOptions::new(Arc::clone(&clock), Arc::clone(&entropy))).unwrap(),
+        customers: None,
+        port,
         status: Arc::new(move || status.clone()),
         readiness: Arc::new(Vec::new),
         more_metrics: Arc::new(|_| {}),

@@ -3,9 +3,12 @@
 mod enrol;
 mod members;
 mod model;
+mod own;
+mod passkeys;
 mod sessions;
 mod sign_in;
 mod sql;
+mod sql_own;
 mod throttle;
 mod views;
 
@@ -20,12 +23,15 @@ use storeward_store::Db;
 pub use enrol::{EnrolError, EnrolForm, Offer, OpenOffer, csrf_of_link, offer, offer_blocking};
 pub use members::{Member, Names, members_blocking, names, remove_blocking, reset_blocking};
 pub use model::Misfit;
+pub use passkeys::{AddError, Asked, CHALLENGE_COOKIE};
 pub use sessions::{ABSOLUTE, COOKIE, SessionToken};
-pub use sign_in::{SignInError, SignInForm};
-pub use sql::STATEMENTS;
+pub use sign_in::{Caller, SignInError, SignInForm};
 pub use views::{SavedView, ViewId, parse_view_name};
 
 use throttle::{MOST_KEYS, Throttle};
+
+/// Every statement of this crate, for the test that prepares them on both engines.
+pub const STATEMENTS: &[&[&str]] = &[sql::STATEMENTS, sql_own::STATEMENTS];
 
 /// The use cases of accounts.
 pub struct Accounts {

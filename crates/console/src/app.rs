@@ -6,6 +6,7 @@ use storeward_base::{Actor, Clock, Entropy, Secret, StaffId};
 use storeward_edge::access::AccessReader;
 use storeward_edge::bans::BanBook;
 use storeward_host::Stop;
+use storeward_identity::staff::Customers;
 use storeward_passwords::Pool;
 use storeward_passwords::breach::BreachList;
 use storeward_seal::DataKey;
@@ -18,6 +19,7 @@ use crate::error::Error;
 use crate::gate::StaffGate;
 use crate::metrics::MetricsText;
 use crate::pages;
+use crate::party::Parties;
 use crate::status::{ReadinessSource, StatusSource, SystemStatus};
 
 /// What the app hands over.
@@ -33,6 +35,10 @@ pub struct ConsoleParts {
     pub passwords: Pool,
     /// Passwords that nobody may choose; none where the operator has built no list.
     pub breaches: Option<Arc<BreachList>>,
+    /// Customers' accounts, where there are some.
+    pub customers: Option<Customers>,
+    /// The port that the console is opened at; passkeys are good there and at 443.
+    pub port: u16,
     pub status: StatusSource,
     pub readiness: ReadinessSource,
     /// Adds the app's own figures to `/metrics`. Must not block.
@@ -54,6 +60,8 @@ pub(crate) type App = Arc<Shared>;
 
 pub(crate) struct Shared {
     pub accounts: Arc<Accounts>,
+    pub customers: Option<Customers>,
+    pub parties: Parties,
     pub db: Db,
     pub access: AccessReader,
     pub bans: Arc<BanBook>,
@@ -99,6 +107,8 @@ impl Console {
         };
         let shared = Arc::new(Shared {
             accounts,
+            customers: parts.customers,
+            parties: Parties { scheme: parts.scheme, port: parts.port },
             db: parts.db,
             access: parts.access,
             bans: parts.bans,

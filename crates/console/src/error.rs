@@ -15,6 +15,9 @@ pub enum Error {
     NoSuchMember,
     /// The member of staff keeps as many views as we allow.
     TooManyViews,
+    /// The member of staff has as many passkeys as we allow.
+    TooManyPasskeys,
+    Customers(storeward_identity::staff::Error),
 }
 
 impl fmt::Display for Error {
@@ -30,6 +33,8 @@ impl fmt::Display for Error {
                 "there is no member of staff with that id or e-mail address; see `storeward staff list`",
             ),
             Error::TooManyViews => f.write_str("You keep 50 views already. Delete one first."),
+            Error::TooManyPasskeys => f.write_str("You have 10 passkeys already. Remove one first."),
+            Error::Customers(error) => error.fmt(f),
         }
     }
 }
@@ -54,6 +59,12 @@ impl From<storeward_passwords::Error> for Error {
     }
 }
 
+impl From<storeward_identity::staff::Error> for Error {
+    fn from(error: storeward_identity::staff::Error) -> Self {
+        Error::Customers(error)
+    }
+}
+
 impl Fault for Error {
     fn kind(&self) -> FaultKind {
         match self {
@@ -61,7 +72,8 @@ impl Fault for Error {
             Error::Seal(_) => FaultKind::Broken,
             Error::Passwords(error) => error.kind(),
             Error::LinkSpent | Error::NoSuchMember => FaultKind::Missing,
-            Error::TooManyViews => FaultKind::Conflict,
+            Error::TooManyViews | Error::TooManyPasskeys => FaultKind::Conflict,
+            Error::Customers(error) => error.kind(),
         }
     }
 
@@ -70,7 +82,10 @@ impl Fault for Error {
             Error::Store(error) => error.blame(),
             Error::Seal(_) => Blame::Us,
             Error::Passwords(error) => error.blame(),
-            Error::LinkSpent | Error::NoSuchMember | Error::TooManyViews => Blame::Caller,
+            Error::LinkSpent | Error::NoSuchMember | Error::TooManyViews | Error::TooManyPasskeys => {
+                Blame::Caller
+            }
+            Error::Customers(error) => error.blame(),
         }
     }
 
@@ -82,6 +97,8 @@ impl Fault for Error {
             Error::LinkSpent => "console.link_spent",
             Error::NoSuchMember => "console.no_such_member",
             Error::TooManyViews => "console.too_many_views",
+            Error::TooManyPasskeys => "console.too_many_passkeys",
+            Error::Customers(error) => error.code(),
         }
     }
 }

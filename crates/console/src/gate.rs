@@ -21,7 +21,9 @@ use crate::pages::next;
 pub enum Need {
     /// Somebody who is signed in.
     Staff,
-    /// The same; the request renews itself and so does not count as activity.
+    /// The same, who showed a second factor within ten minutes.
+    FreshStaff,
+    /// The same as staff; the request renews itself and so does not count as activity.
     StaffWatching,
     /// Whoever holds an enrolment link that is still good.
     EnrolmentLink,
@@ -33,6 +35,7 @@ impl fmt::Display for Need {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Need::Staff => "staff",
+            Need::FreshStaff => "staff who has just shown a second factor",
             Need::StaffWatching => "staff, without keeping the session alive",
             Need::EnrolmentLink => "holder of an open enrolment link",
             Need::Scraper => "this machine, or the metrics token",
@@ -46,6 +49,8 @@ pub struct Visitor {
     pub staff: StaffId,
     pub name: String,
     pub token: SessionToken,
+    /// Whether a second factor was shown within ten minutes.
+    pub is_fresh: bool,
 }
 
 /// The console's gate.
@@ -61,6 +66,11 @@ impl Gate for StaffGate {
     async fn admit(&self, need: &Need, head: &mut Parts) -> Result<(), Response> {
         match need {
             Need::Staff => self.admit_staff(head, true).await,
+            Need::FreshStaff => {
+                self.admit_staff(head, true).await?;
+                let is_fresh = head.extensions.get::<Visitor>().is_some_and(|visitor| visitor.is_fresh);
+                if is_fresh { Ok(()) } else { Err(ask_to_confirm(head)) }
+            }
             Need::StaffWatching => self.admit_staff(head, false).await,
             Need::EnrolmentLink => self.admit_link(head).await.map_err(IntoResponse::into_response),
             Need::Scraper => self.admit_scraper(head).map_err(IntoResponse::into_response),
@@ -80,7 +90,8 @@ impl StaffGate {
             self.bans.note_operator(client);
         }
         head.extensions.insert(token.csrf());
-        head.extensions.insert(Visitor { staff: session.staff, name: session.name, token });
+        let is_fresh = session.is_fresh(self.accounts.clock.now());
+        head.extensions.insert(Visitor { staff: session.staff, name: session.name, token, is_fresh });
         Ok(())
     }
 
@@ -120,6 +131,19 @@ impl StaffGate {
 pub fn client_of(head: &Parts) -> Option<ClientIp> {
     let named = head.extensions.get::<ClientIp>().copied();
     named.or_else(|| head.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| ClientIp::new(info.0.ip())))
+}
+
+/// A person is led to the page that asks, and to the page that they came from; a program learns the status.
+fn ask_to_confirm(head: &Parts) -> Response {
+    if WantsPage::of(&head.headers) == WantsPage::No {
+        return Failure::denied("console.confirm", "Show your second factor first.").into_response();
+    }
+    let path = head.uri.path();
+    redirect(&next::confirm_link(if head.method == Method::GET {
+        path
+    } else {
+        path.strip_suffix("/act").unwrap_or("/you")
+    }))
 }
 
 /// A person is led to the sign-in page and back again; a program, a fragment or a form learns the status.

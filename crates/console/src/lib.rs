@@ -1,11 +1,13 @@
 //! The staff console: what the shop's people see of Storeward, on a listener of its own.
 //!
-//! **Owns** staff's accounts, sessions and saved views; the pages Now, Explore, Blocked and Ledger; live lists;
+//! **Owns** staff's accounts, sessions and saved views; the pages Now, Explore, Blocked, Customers,
+//! Ledger and You; live lists;
 //! `/healthz`, `/readyz` and `/metrics`.
 //! **Holds** every route has an access rule (`tests/it/snapshots`); a sign-in needs a password and a code that was
-//! never used, and answers alike for accounts that do not exist; tokens are kept as hashes; what came from outside is
+//! never used, or a passkey, and answers alike for accounts that do not exist; tokens are kept as hashes; what came from outside is
 //! shown as text; each page works without script.
-//! **Never** a page on the shop's host, personal data in an event, a change by GET.
+//! what changes a customer's account or one's own factors asks for a second factor shown within ten minutes.
+//! **Never** a page on the shop's host, personal data in an event, a change by GET, a way to act as a customer.
 //! **Emits** `staff.*`; bans and their lifting are stated by `edge`, with the member of staff as actor.
 #![forbid(unsafe_code)]
 
@@ -18,6 +20,7 @@ mod live;
 mod metrics;
 mod outlook;
 mod pages;
+mod party;
 mod rows;
 mod status;
 
@@ -33,4 +36,5 @@ use storeward_store::Migration;
 pub const MIGRATIONS: &[Migration] = &[
     Migration { domain: "console", number: 1, sql: include_str!("../migrations/0001_staff.sql") },
     Migration { domain: "console", number: 2, sql: include_str!("../migrations/0002_reset.sql") },
+    Migration { domain: "console", number: 3, sql: include_str!("../migrations/0003_own.sql") },
 ];

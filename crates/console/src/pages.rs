@@ -1,6 +1,7 @@
 //! The console's pages and the one list of its routes.
 
 mod blocked;
+mod customers;
 mod enrol;
 mod explore;
 mod health;
@@ -10,6 +11,7 @@ mod now;
 mod request;
 mod sign_in;
 mod view;
+mod you;
 
 use storeward_web::{Access, Routes};
 
@@ -17,6 +19,7 @@ use crate::app::App;
 use crate::gate::{Need, StaffGate};
 
 const STAFF: Access<Need> = Access::Only(Need::Staff);
+const FRESH: Access<Need> = Access::Only(Need::FreshStaff);
 const WATCHING: Access<Need> = Access::Only(Need::StaffWatching);
 
 /// Every route of the console.
@@ -35,9 +38,29 @@ pub fn routes(routes: Routes<App, StaffGate>) -> Routes<App, StaffGate> {
         .post("/blocked/ban", STAFF, blocked::ban)
         .get("/blocked/lift", STAFF, blocked::lift_form)
         .post("/blocked/lift", STAFF, blocked::lift)
+        .get("/customers", STAFF, customers::page)
+        .post("/customers/find", STAFF, customers::find)
+        .get("/customers/{id}", STAFF, customers::account)
+        .post("/customers/{id}/act", FRESH, customers::act)
         .get("/ledger", STAFF, ledger::page)
+        .get("/you", STAFF, you::page)
+        .post("/you/sessions/end", STAFF, you::end_session)
+        .post("/you/sessions/end-others", STAFF, you::end_others)
+        .get("/you/passkey", FRESH, you::passkey)
+        .post("/you/passkey", FRESH, you::add_passkey)
+        .post("/you/passkey/options", FRESH, you::passkey_options)
+        .post("/you/passkey/remove", FRESH, you::remove_passkey)
+        .get("/confirm", STAFF, you::confirm)
+        .post("/confirm", STAFF, you::confirm_now)
+        .post("/confirm/passkey-options", STAFF, you::confirm_options)
         .get("/sign-in", Access::PublicForm("whoever wants to sign in"), sign_in::page)
         .post("/sign-in", Access::PublicForm("whoever wants to sign in"), sign_in::sign_in)
+        .post(
+            "/sign-in/passkey-options",
+            Access::PublicForm("whoever wants to sign in"),
+            sign_in::passkey_options,
+        )
+        .post("/sign-in/passkey", Access::PublicForm("whoever wants to sign in"), sign_in::passkey)
         .post("/sign-out", STAFF, sign_in::sign_out)
         .get("/enrol/{token}", Access::Only(Need::EnrolmentLink), enrol::page)
         .post("/enrol/{token}", Access::Only(Need::EnrolmentLink), enrol::enrol)

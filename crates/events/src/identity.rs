@@ -1,7 +1,7 @@
 //! Facts of customers' accounts. They name a customer by id; never an address, a name, a device's or a browser's words.
 
 use serde::{Deserialize, Serialize};
-use storeward_base::CustomerId;
+use storeward_base::{CustomerId, StaffId, Timestamp};
 
 /// Somebody confirmed their e-mail address and has an account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -182,5 +182,56 @@ pub struct ThisWasNotMe {
 /// An account of the shop's own got its place here.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ShopAccountLinked {
+    pub customer: CustomerId,
+}
+
+/// A member of staff opened a customer's account in the console. `customer` is missing where the address that they typed
+/// has no account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountLookedUp {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub customer: Option<CustomerId>,
+    /// `address` (typed whole) or `page` (followed a link of the console).
+    pub how: String,
+}
+
+/// A code by short message was not sent: somebody may be making us pay for messages (SMS pumping).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SmsHeldBack {
+    pub customer: CustomerId,
+    /// `country` (not allowed), `number`, `account`, `country_day` or `day` (too many).
+    pub reason: String,
+    /// The country's code, such as `+49`; empty where it is none of those allowed.
+    pub prefix: String,
+}
+
+/// Somebody who read the account's mail says that every second factor is lost: a waiting time begins, and the person is
+/// told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecoveryWaitBegun {
+    pub customer: CustomerId,
+    pub ends_at: Timestamp,
+    /// `customer` or `staff`.
+    pub by: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecoveryWaitCancelled {
+    pub customer: CustomerId,
+    /// `letter`, `session`, `factor` (one was shown, so it is not lost), `not_me`, `recovery`, `password_changed` or `staff`.
+    pub by: String,
+}
+
+/// Two members of staff agreed that it ends earlier. The actor is the second of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecoveryWaitShortened {
+    pub customer: CustomerId,
+    pub ends_at: Timestamp,
+    pub asked_by: StaffId,
+}
+
+/// The waiting time is over: with another code to the address on file a new factor may be added.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecoveryWaitEnded {
     pub customer: CustomerId,
 }

@@ -123,6 +123,10 @@ vocabulary! {
     StaffSignedOut(staff::StaffSignedOut) = "staff.signed_out", Informational, Security;
     StaffReset(staff::StaffReset) = "staff.reset", Medium, Security;
     StaffRemoved(staff::StaffRemoved) = "staff.removed", Medium, Security;
+    StaffConfirmed(staff::StaffConfirmed) = "staff.confirmed", Informational, Security;
+    StaffPasskeyAdded(staff::StaffPasskeyAdded) = "staff.passkey_added", Medium, Security;
+    StaffPasskeyRemoved(staff::StaffPasskeyRemoved) = "staff.passkey_removed", Medium, Security;
+    StaffSessionsEnded(staff::StaffSessionsEnded) = "staff.sessions_ended", Low, Security;
     CustomerSignedUp(identity::CustomerSignedUp) = "identity.signed_up", Informational, Security;
     CustomerSignedIn(identity::CustomerSignedIn) = "identity.signed_in", Informational, Security;
     CustomerSignInFailed(identity::CustomerSignInFailed) = "identity.sign_in_failed", Low, Security;
@@ -156,6 +160,12 @@ vocabulary! {
     MessageCodesGuessed(guide::MessageCodesGuessed) = "guide.message_codes_guessed", Low, Security;
     MessageReported(guide::MessageReported) = "guide.message_reported", Medium, Security;
     ReportClosed(guide::ReportClosed) = "guide.report_closed", Low, Security;
+    AccountLookedUp(identity::AccountLookedUp) = "identity.account_looked_up", Low, Security;
+    SmsHeldBack(identity::SmsHeldBack) = "identity.sms_held_back", Medium, Security;
+    RecoveryWaitBegun(identity::RecoveryWaitBegun) = "identity.recovery_wait_begun", Medium, Security;
+    RecoveryWaitCancelled(identity::RecoveryWaitCancelled) = "identity.recovery_wait_cancelled", Medium, Security;
+    RecoveryWaitShortened(identity::RecoveryWaitShortened) = "identity.recovery_wait_shortened", High, Security;
+    RecoveryWaitEnded(identity::RecoveryWaitEnded) = "identity.recovery_wait_ended", Medium, Security;
     PostSent(post::PostSent) = "post.sent", Informational, Security;
     PostFailed(post::PostFailed) = "post.failed", Medium, Security;
     EpochBegun(vault::EpochBegun) = "vault.epoch_begun", Informational, Security;

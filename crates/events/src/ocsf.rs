@@ -64,7 +64,16 @@ fn class_of(event: &Event) -> Class {
         Event::AccountUnlocked(_) => account(12),
         Event::FactorAdded(_) => account(10),
         Event::FactorRemoved(_) => account(11),
+        Event::StaffPasskeyAdded(_) => account(10),
+        Event::StaffPasskeyRemoved(_) => account(11),
+        Event::StaffConfirmed(_) => authentication(99, 1),
         Event::CustomerPasswordDisabled(_)
+        | Event::StaffSessionsEnded(_)
+        | Event::AccountLookedUp(_)
+        | Event::RecoveryWaitBegun(_)
+        | Event::RecoveryWaitCancelled(_)
+        | Event::RecoveryWaitShortened(_)
+        | Event::RecoveryWaitEnded(_)
         | Event::RecoveryCodesMade(_)
         | Event::CustomerAddressChanged(_)
         | Event::DeviceTrusted(_)
@@ -73,7 +82,6 @@ fn class_of(event: &Event) -> Class {
         | Event::RecoveryBegun(_) => account(99),
         Event::StepUpAsked(_) => authentication(99, 1),
         Event::ReminderChoiceMade(_) => account(99),
-        Event::DeviceTokenReused(_) | Event::ThisWasNotMe(_) => finding(),
         Event::MessageReported(_) | Event::MessageCodesGuessed(_) => finding(),
         // 6005: 1 read, 2 update, 7 delete.
         Event::FieldsOpened(_) => datastore(1, 1),
@@ -84,6 +92,7 @@ fn class_of(event: &Event) -> Class {
         | Event::KeysRewrapped(_)
         | Event::EpochBegun(_)
         | Event::EpochDestroyed(_) => lifecycle(99, 1),
+        Event::DeviceTokenReused(_) | Event::ThisWasNotMe(_) | Event::SmsHeldBack(_) => finding(),
         Event::Started(_) => lifecycle(3, 1),
         Event::Stopped(_) => lifecycle(4, 1),
         Event::LedgerAccepted(_)
@@ -225,6 +234,10 @@ fn user_of(record: &Record) -> Value {
         Event::StaffSignedOut(e) => Some(e.staff),
         Event::StaffReset(e) => Some(e.staff),
         Event::StaffRemoved(e) => Some(e.staff),
+        Event::StaffConfirmed(e) => Some(e.staff),
+        Event::StaffPasskeyAdded(e) => Some(e.staff),
+        Event::StaffPasskeyRemoved(e) => Some(e.staff),
+        Event::StaffSessionsEnded(e) => Some(e.staff),
         Event::StaffSignInFailed(e) => e.staff,
         _ => None,
     };
@@ -259,6 +272,11 @@ fn customer_of(event: &Event) -> Option<CustomerId> {
         Event::ReminderChoiceMade(e) => Some(e.customer),
         Event::CustomerSignInFailed(e) => e.customer,
         Event::RecoveryBegun(e) => e.customer,
+        Event::AccountLookedUp(e) => e.customer,
+        Event::RecoveryWaitBegun(e) => Some(e.customer),
+        Event::RecoveryWaitCancelled(e) => Some(e.customer),
+        Event::RecoveryWaitShortened(e) => Some(e.customer),
+        Event::RecoveryWaitEnded(e) => Some(e.customer),
         _ => None,
     }
 }

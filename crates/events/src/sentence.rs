@@ -71,6 +71,10 @@ impl Event {
                 format!("Took the password and the second factor of {} away; they enrol again", e.staff)
             }
             Event::StaffRemoved(e) => format!("Removed {} from the staff", e.staff),
+            Event::StaffConfirmed(e) => format!("{} confirmed who they are ({})", e.staff, e.factor),
+            Event::StaffPasskeyAdded(e) => format!("{} added a passkey", e.staff),
+            Event::StaffPasskeyRemoved(e) => format!("{} removed a passkey", e.staff),
+            Event::StaffSessionsEnded(e) => format!("{} ended {} session(s) of their own", e.staff, e.count),
             other => of_the_program(other)
                 .or_else(|| of_customers(other))
                 .or_else(|| of_guidance(other))
@@ -199,6 +203,21 @@ fn of_customers(event: &Event) -> Option<String> {
             format!("{} must show a second factor next time ({})", e.customer, e.reason)
         }
         Event::ThisWasNotMe(e) => format!("{} said: this was not me", e.customer),
+        Event::AccountLookedUp(e) => match e.customer {
+            Some(customer) => format!("Looked at the account of {customer}"),
+            None => "Looked for an account by an address that has none".to_owned(),
+        },
+        Event::SmsHeldBack(e) => format!("Sent {} no code by short message ({})", e.customer, e.reason),
+        Event::RecoveryWaitBegun(e) => {
+            format!("All second factors of {} are said to be lost; asked by: {}", e.customer, e.by)
+        }
+        Event::RecoveryWaitCancelled(e) => {
+            format!("The waiting time of {} was cancelled ({})", e.customer, e.by)
+        }
+        Event::RecoveryWaitShortened(e) => {
+            format!("The waiting time of {} was shortened, as {} asked", e.customer, e.asked_by)
+        }
+        Event::RecoveryWaitEnded(e) => format!("The waiting time of {} is over", e.customer),
         Event::ShopAccountLinked(e) => format!("The shop's account is known as {}", e.customer),
         _ => return None,
     })

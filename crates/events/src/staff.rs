@@ -26,7 +26,7 @@ pub struct StaffSignedIn {
 pub struct StaffSignInFailed {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub staff: Option<StaffId>,
-    /// `unknown_account`, `password`, `code`, `code_replayed` or `throttled`.
+    /// `unknown_account`, `password`, `code`, `code_replayed`, `passkey` or `throttled`.
     pub reason: String,
 }
 
@@ -45,4 +45,29 @@ pub struct StaffReset {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StaffRemoved {
     pub staff: StaffId,
+}
+
+/// A member of staff who is signed in showed a second factor once more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StaffConfirmed {
+    pub staff: StaffId,
+    /// `totp` or `passkey`.
+    pub factor: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StaffPasskeyAdded {
+    pub staff: StaffId,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StaffPasskeyRemoved {
+    pub staff: StaffId,
+}
+
+/// A member of staff ended sessions of their own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StaffSessionsEnded {
+    pub staff: StaffId,
+    pub count: u64,
 }

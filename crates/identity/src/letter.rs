@@ -34,6 +34,10 @@ words! {
         PasswordChanged = "password_changed",
         /// A device's token was used twice.
         DeviceCopied = "device_copied",
+        /// By the shop's staff, as the two below; no link, since nothing that the person could do undoes it.
+        AccountLocked = "account_locked",
+        AccountUnlocked = "account_unlocked",
+        SessionsEnded = "sessions_ended",
     }
 }
 

@@ -10,10 +10,10 @@
 //! **Emits** `identity.*`.
 #![forbid(unsafe_code)]
 
-mod agent;
 mod config;
 mod error;
 mod gate;
+mod held;
 mod letter;
 mod marks;
 mod model;
@@ -22,6 +22,7 @@ mod pages;
 mod passwords;
 mod shield;
 mod sql;
+pub mod staff;
 mod state;
 mod texts;
 mod throttle;
@@ -63,5 +64,10 @@ pub const MIGRATIONS: &[storeward_store::Migration] = &[
         domain: "identity",
         number: 3,
         sql: include_str!("../migrations/0003_shop_session.sql"),
+    },
+    storeward_store::Migration {
+        domain: "identity",
+        number: 4,
+        sql: include_str!("../migrations/0004_staff.sql"),
     },
 ];

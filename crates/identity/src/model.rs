@@ -18,6 +18,8 @@ macro_rules! id {
 id!(Session, SessionId, "csess", "One signed-in browser. The id is no secret: the token is.");
 id!(Device, DeviceId, "cdev", "One browser that signed in once.");
 id!(Factor, FactorId, "cfac", "One passkey, app or telephone.");
+id!(HeldBack, HeldId, "cheld", "One sign-in that was held back.");
+id!(StaffActOf, StaffActId, "cact_staff", "One thing that staff did to an account.");
 id!(Activity, ActivityId, "cact", "One line of what a person sees of their account.");
 
 /// Why an entry of a form does not fit: the field, and the key of the text that says what would.

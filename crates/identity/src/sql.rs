@@ -5,9 +5,11 @@ pub mod activity;
 pub mod device;
 pub mod factor;
 pub mod flow;
+pub mod held;
 pub mod history;
 pub mod session;
 pub mod shop_session;
+pub mod staff_act;
 
 /// Every statement of this crate, for the test that prepares them on both engines.
 pub const STATEMENTS: &[&[&str]] = &[
@@ -16,7 +18,9 @@ pub const STATEMENTS: &[&[&str]] = &[
     device::STATEMENTS,
     factor::STATEMENTS,
     flow::STATEMENTS,
+    held::STATEMENTS,
     history::STATEMENTS,
     session::STATEMENTS,
     shop_session::STATEMENTS,
+    staff_act::STATEMENTS,
 ];

@@ -18,7 +18,6 @@ pub mod sessions;
 pub mod shield;
 mod sign_in;
 mod sign_up;
-mod staff;
 mod step_up;
 
 use std::sync::Arc;

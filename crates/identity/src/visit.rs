@@ -4,11 +4,11 @@ use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use storeward_base::{ClientIp, Language};
+use storeward_web::agent;
 use storeward_web::axum::extract::{ConnectInfo, FromRequestParts};
 use storeward_web::http::request::Parts;
 use storeward_web::http::{HeaderMap, header};
 
-use crate::agent;
 use crate::tokens::{DEVICE_COOKIE, DeviceToken, FLOW_COOKIE, FlowToken, SESSION_COOKIE, SessionToken};
 
 /// A browser's request, as far as accounts care.

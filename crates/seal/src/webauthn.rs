@@ -8,6 +8,7 @@ mod authenticator;
 mod cbor;
 mod client;
 mod key;
+pub mod script;
 #[cfg(any(test, feature = "testing"))]
 pub mod soft;
 #[cfg(test)]

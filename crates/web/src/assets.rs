@@ -25,6 +25,11 @@ impl Asset {
         &self.url
     }
 
+    /// What is in it.
+    pub const fn bytes(&self) -> &'static [u8] {
+        self.bytes
+    }
+
     fn file_name(&self) -> &str {
         self.url().trim_start_matches("/assets/")
     }
@@ -47,7 +52,10 @@ asset!(SCRIPT, "storeward", "js", "text/javascript; charset=utf-8");
 asset!(ICONS, "icons", "svg", "image/svg+xml");
 asset!(FAVICON, "favicon", "svg", "image/svg+xml");
 
-static ALL: [&Asset; 4] = [&CSS, &SCRIPT, &ICONS, &FAVICON];
+// Passkeys: for the console from here; identity serves it under the shop's name.
+asset!(PASSKEY, "passkey", "js", "text/javascript; charset=utf-8");
+
+static ALL: [&Asset; 5] = [&CSS, &SCRIPT, &ICONS, &FAVICON, &PASSKEY];
 
 fn url_of(asset: &Asset) -> String {
     format!("/assets/{}.{:016x}.{}", asset.stem, fingerprint(asset.bytes), asset.extension)
@@ -81,6 +89,7 @@ mod tests {
     #[test]
     fn sizes_stay_small() {
         assert!(SCRIPT.bytes.len() < 10 * 1024, "the script is {} bytes", SCRIPT.bytes.len());
+        assert!(PASSKEY.bytes.len() < 6 * 1024, "the script is {} bytes", PASSKEY.bytes.len());
         assert!(CSS.bytes.len() < 32 * 1024, "the style sheet is {} bytes", CSS.bytes.len());
     }
 

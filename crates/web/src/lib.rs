@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 mod access;
+pub mod agent;
 pub mod assets;
 pub mod charts;
 mod cookie;
@@ -33,7 +34,7 @@ pub use form::{Form, Query};
 pub use frame::{Dress, Site, explained};
 pub use headers::Nonce;
 pub use moment::Moment;
-pub use origin::{HostNames, HostNamesError};
+pub use origin::{HostNames, HostNamesError, host_of_request};
 pub use routes::{AccessRow, Routes};
 pub use shell::{NavItem, Shell, SignedIn, redirect, render};
 

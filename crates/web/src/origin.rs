@@ -57,6 +57,13 @@ impl HostNames {
     }
 }
 
+/// The host that a request names, without its port. Whether it is one of ours was checked by the frame around our pages.
+pub fn host_of_request(head: &http::request::Parts) -> Option<String> {
+    let line = || head.headers.get(header::HOST)?.to_str().ok()?.parse::<Authority>().ok();
+    let named = head.uri.authority().cloned().or_else(line)?;
+    Some(named.host().to_owned())
+}
+
 fn host_of(authority: &Authority) -> String {
     let host = authority.host();
     let bare = host.trim_start_matches('[').trim_end_matches(']');

@@ -4,7 +4,7 @@ use askama::Template;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use http::StatusCode;
 
-use crate::assets;
+use crate::assets::{self, Asset};
 use crate::csrf::CsrfToken;
 use crate::failure::Failure;
 use crate::frame;
@@ -27,6 +27,8 @@ pub struct Shell<'a> {
     pub here: &'a str,
     pub nonce: &'a Nonce,
     pub signed_in: Option<SignedIn<'a>>,
+    /// A script that this page needs beside the one that all have.
+    pub script: Option<&'a Asset>,
 }
 
 /// Who the page is for.
@@ -34,6 +36,8 @@ pub struct SignedIn<'a> {
     pub name: &'a str,
     pub csrf: &'a CsrfToken,
     pub sign_out_path: &'a str,
+    /// The page about themselves.
+    pub own_path: &'a str,
 }
 
 impl Shell<'_> {

@@ -40,7 +40,7 @@ struct Window {
     reason: &'static str,
 }
 
-const WINDOWS: [Window; 4] = [
+const WINDOWS: [Window; 5] = [
     Window {
         from: "storeward-events",
         to: "storeward-base",
@@ -64,6 +64,12 @@ const WINDOWS: [Window; 4] = [
         to: "storeward-edge",
         modules: &["access", "bans"],
         reason: "staff see the edge's access record and lift its bans; the rest of the edge stays out of sight",
+    },
+    Window {
+        from: "storeward-console",
+        to: "storeward-identity",
+        modules: &["staff"],
+        reason: "staff look an account up and protect it; what signs customers in stays out of sight",
     },
 ];
 

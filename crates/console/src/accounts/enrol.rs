@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use storeward_base::{Actor, ClientIp, Entropy, Secret, StaffId, Timestamp};
+use storeward_base::{Actor, Entropy, Secret, StaffId, Timestamp};
 use storeward_events::staff::{EnrolmentOffered, StaffEnrolled, StaffSignedIn};
 use storeward_passwords::{Message, MessageId};
 use storeward_seal::DataKey;
@@ -12,7 +12,8 @@ use storeward_store::{Constraint, Db, Tx};
 use storeward_web::CsrfToken;
 
 use super::model::{Email, Misfit, NewPassword, StaffName};
-use super::sessions::{ABSOLUTE, SessionToken};
+use super::sessions::SessionToken;
+use super::sign_in::Caller;
 use super::sql;
 use super::{Accounts, ticket};
 use crate::error::Error;
@@ -154,7 +155,7 @@ impl Accounts {
         &self,
         offer: &OpenOffer,
         form: EnrolForm,
-        address: ClientIp,
+        caller: &Caller,
     ) -> Result<SessionToken, EnrolError> {
         let name = StaffName::parse(&form.name).map_err(EnrolError::Misfit)?;
         let email = Email::parse(&form.email).map_err(EnrolError::Misfit)?;
@@ -162,7 +163,7 @@ impl Accounts {
             let misfit = Misfit { field: "repeated", words: "The two passwords differ.".into() };
             return Err(EnrolError::Misfit(misfit));
         }
-        let ticket = ticket(email.as_str(), address);
+        let ticket = ticket(email.as_str(), caller.address);
         let context = NewPassword::context(&email, &name, &(self.shop_names)());
         let mut judged =
             self.passwords.pool.judge(ticket, NewPassword::POLICY, form.password.clone(), context).await?;
@@ -178,7 +179,7 @@ impl Accounts {
         };
         let hash = self.passwords.pool.hash(ticket, chosen.into_secret()).await?.to_string();
         let sealed = self.key.seal(offer.secret.bytes().expose(), &totp_place(offer.staff), &*self.entropy);
-        let token = SessionToken::generate(&*self.entropy);
+        let (token, session) = self.draft_session(offer.staff, caller);
         let account = sql::NewAccount {
             id: offer.staff,
             name: name.as_str().to_owned(),
@@ -188,8 +189,7 @@ impl Accounts {
             totp_step: step,
             enrolled_at: now,
         };
-        let (offer_hash, session_hash) = (offer.token_hash.clone(), token.hash());
-        let staff = offer.staff;
+        let (offer_hash, staff) = (offer.token_hash.clone(), offer.staff);
         let written = self.db.write(move |tx| {
             if !sql::use_offer(tx, &offer_hash, now)? {
                 return Err(Error::LinkSpent);
@@ -198,7 +198,7 @@ impl Accounts {
             if !sql::renew_account(tx, &account)? {
                 sql::insert_account(tx, &account)?;
             }
-            sql::insert_session(tx, &session_hash, staff, now, now.plus(ABSOLUTE))?;
+            session.write(tx)?;
             tx.append(Actor::Staff { id: staff }, None, StaffEnrolled { staff })?;
             tx.append(Actor::Staff { id: staff }, None, StaffSignedIn { staff })?;
             Ok(())

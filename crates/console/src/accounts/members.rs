@@ -9,7 +9,7 @@ use storeward_seal::DataKey;
 use storeward_store::{Db, Reader, Tx};
 
 use super::enrol::{Draft, Offer};
-use super::sql;
+use super::{sql, sql_own};
 use crate::error::Error;
 
 /// Members of staff that are listed at most; a shop has a few.
@@ -100,9 +100,10 @@ fn find(db: &Db, who: &str) -> Result<StaffId, Error> {
     found.ok_or(Error::NoSuchMember)
 }
 
-/// Sessions, and links that were not used yet.
+/// Sessions, passkeys, and links that were not used yet.
 fn end_all(tx: &mut Tx<'_>, member: StaffId) -> Result<(), Error> {
     sql::delete_sessions(tx, member)?;
     sql::delete_offers(tx, member)?;
+    sql_own::delete_passkeys(tx, member)?;
     Ok(())
 }

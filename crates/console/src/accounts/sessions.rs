@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use storeward_base::{Secret, StaffId, Timestamp};
+use storeward_base::{Id, Secret, StaffId, Tagged, Timestamp};
 use storeward_seal::fingerprint::{sha256_hex, token_hash};
 use storeward_web::{Cookie, CsrfToken, SameSite};
 
@@ -15,6 +15,17 @@ pub const IDLE: Duration = Duration::from_secs(30 * 60);
 pub const ABSOLUTE: Duration = Duration::from_secs(12 * 60 * 60);
 /// How stale "seen" may be: one write a minute instead of one per click.
 pub const SEEN_STEP: Duration = Duration::from_secs(60);
+
+/// A second factor is fresh for so long: what changes somebody else's account asks for one.
+pub const FRESH: Duration = Duration::from_secs(10 * 60);
+
+#[derive(Debug)]
+pub enum StaffSession {}
+impl Tagged for StaffSession {
+    const PREFIX: &'static str = "ssess";
+}
+/// One signed-in browser of a member of staff. The id is no secret: the token is.
+pub type StaffSessionId = Id<StaffSession>;
 
 /// 256 random bits in hexadecimal, as the cookie holds it.
 #[derive(Clone, Debug)]
@@ -52,4 +63,12 @@ pub struct Session {
     pub staff: StaffId,
     pub name: String,
     pub seen_at: Timestamp,
+    /// When a second factor was last shown in it.
+    pub confirmed_at: Option<Timestamp>,
+}
+
+impl Session {
+    pub fn is_fresh(&self, now: Timestamp) -> bool {
+        self.confirmed_at.is_some_and(|at| now.since(at) < FRESH)
+    }
 }

@@ -1,13 +1,13 @@
 //! Sign-in: e-mail, password and code together; one answer for every way of failing.
 
-use storeward_base::{Actor, ClientIp, Secret, StaffId, Timestamp};
+use storeward_base::{Actor, ClientIp, Secret, StaffId};
 use storeward_events::staff::{StaffSignInFailed, StaffSignedIn, StaffSignedOut};
 use storeward_passwords::{StoredHash, Ticket};
 use storeward_seal::fingerprint::token_hash;
 use storeward_seal::totp::{self, Step, TotpSecret};
 
 use super::enrol::totp_place;
-use super::sessions::{ABSOLUTE, IDLE, SEEN_STEP, Session, SessionToken};
+use super::sessions::{ABSOLUTE, IDLE, SEEN_STEP, Session, SessionToken, StaffSessionId};
 use super::sql;
 use super::throttle::{Key, Leave};
 use super::{Accounts, ticket};
@@ -19,6 +19,14 @@ pub struct SignInForm {
     pub email: String,
     pub password: Secret<String>,
     pub code: String,
+}
+
+/// The browser that asks.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    pub address: ClientIp,
+    /// Such as "Firefox · Linux".
+    pub label: String,
 }
 
 /// Why nobody was signed in. The caller must not tell the reasons of `Refused` apart: there are none to tell.
@@ -61,10 +69,10 @@ impl Accounts {
     pub async fn sign_in(
         &self,
         form: SignInForm,
-        address: ClientIp,
+        caller: &Caller,
         previous: Option<SessionToken>,
     ) -> Result<SessionToken, SignInError> {
-        let now = self.clock.now();
+        let (now, address) = (self.clock.now(), caller.address);
         let email = form.email.trim().to_lowercase();
         let keys = [Key::Account(token_hash(&email)), Key::Address(address.block().to_string())];
         if let Leave::Wait { seconds, first } = self.throttle.attempt(&keys, now) {
@@ -93,7 +101,7 @@ impl Accounts {
             }
             (Some(account), true, Some(step)) => (account.staff, step),
         };
-        match self.begin_session(staff, step, now, previous).await? {
+        match self.begin_session(staff, step, caller, previous).await? {
             Some(token) => {
                 self.throttle.succeeded(&keys);
                 Ok(token)
@@ -146,30 +154,53 @@ impl Accounts {
         &self,
         staff: StaffId,
         step: Step,
-        now: Timestamp,
+        caller: &Caller,
         previous: Option<SessionToken>,
     ) -> Result<Option<SessionToken>, Error> {
-        let token = SessionToken::generate(&*self.entropy);
-        let (hash, previous) = (token.hash(), previous.map(|previous| previous.hash()));
+        let (token, draft) = self.draft_session(staff, caller);
+        let previous = previous.map(|previous| previous.hash());
         let began = self.db.write(move |tx| {
             if !sql::take_step(tx, staff, step)? {
                 tx.commit_silent("a code that was used already changes nothing; the refusal is told after");
                 return Ok::<_, Error>(false);
             }
-            sql::forget_sessions(tx, now, now.minus(IDLE))?;
             if let Some(previous) = &previous {
                 sql::delete_session(tx, previous)?;
             }
-            sql::insert_session(tx, &hash, staff, now, now.plus(ABSOLUTE))?;
+            draft.write(tx)?;
             tx.append(Actor::Staff { id: staff }, None, StaffSignedIn { staff })?;
             Ok(true)
         });
         Ok(began.await?.then_some(token))
     }
 
+    /// A session that is about to begin.
+    pub(super) fn draft_session(&self, staff: StaffId, caller: &Caller) -> (SessionToken, sql::NewSession) {
+        let (token, now) = (SessionToken::generate(&*self.entropy), self.clock.now());
+        let draft = sql::NewSession {
+            token_hash: token.hash(),
+            id: StaffSessionId::at(now, &*self.entropy),
+            staff,
+            label: caller.label.clone(),
+            address: caller.address.to_string(),
+            now,
+            expires_at: now.plus(ABSOLUTE),
+        };
+        (token, draft)
+    }
+
     async fn refuse<T>(&self, address: ClientIp, reason: Reason) -> Result<T, SignInError> {
         self.record_failure(address, reason).await?;
         Err(SignInError::Refused)
+    }
+
+    pub(super) async fn tell_failure(
+        &self,
+        address: ClientIp,
+        staff: Option<StaffId>,
+        words: &'static str,
+    ) -> Result<(), Error> {
+        self.record_failure(address, Reason { staff, words }).await
     }
 
     async fn record_failure(&self, address: ClientIp, reason: Reason) -> Result<(), Error> {

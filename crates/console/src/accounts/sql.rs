@@ -5,7 +5,7 @@ use storeward_seal::totp::Step;
 use storeward_store::{Error, Reader, Tx, Value, params, statements};
 
 use super::members::Member;
-use super::sessions::Session;
+use super::sessions::{IDLE, Session, StaffSessionId};
 use super::sign_in::Credentials;
 use super::views::{SavedView, ViewId};
 
@@ -33,9 +33,9 @@ statements! {
                     GROUP BY a.id, a.name, a.email, a.enrolled_at, a.reset_at ORDER BY a.name, a.id LIMIT $1";
     TAKE_STEP = "UPDATE staff_account SET totp_step = $2 WHERE id = $1 AND totp_step < $2";
 
-    ADD_SESSION = "INSERT INTO staff_session (token_hash, staff, created_at, seen_at, expires_at) \
-                   VALUES ($1, $2, $3, $3, $4)";
-    FIND_SESSION = "SELECT a.id, a.name, s.seen_at FROM staff_session s JOIN staff_account a ON a.id = s.staff \
+    ADD_SESSION = "INSERT INTO staff_session (token_hash, id, staff, label, address, created_at, seen_at, confirmed_at, \
+                   expires_at) VALUES ($1, $2, $3, $4, $5, $6, $6, $6, $7)";
+    FIND_SESSION = "SELECT a.id, a.name, s.seen_at, s.confirmed_at FROM staff_session s JOIN staff_account a ON a.id = s.staff \
                     WHERE s.token_hash = $1 AND s.expires_at > $2 AND s.seen_at > $3";
     TOUCH_SESSION = "UPDATE staff_session SET seen_at = $2 WHERE token_hash = $1 AND seen_at < $2";
     END_SESSION = "DELETE FROM staff_session WHERE token_hash = $1";
@@ -159,14 +159,33 @@ fn column_of(step: Step) -> i64 {
     i64::try_from(step).unwrap_or(i64::MAX)
 }
 
-pub fn insert_session(
-    tx: &mut Tx<'_>,
-    token_hash: &str,
-    staff: StaffId,
-    now: Timestamp,
-    expires_at: Timestamp,
-) -> Result<(), Error> {
-    tx.execute(ADD_SESSION, params![token_hash, staff, now, expires_at]).map(drop)
+/// A session that begins with a second factor just shown.
+#[derive(Clone, Debug)]
+pub struct NewSession {
+    pub token_hash: String,
+    pub id: StaffSessionId,
+    pub staff: StaffId,
+    pub label: String,
+    pub address: String,
+    pub now: Timestamp,
+    pub expires_at: Timestamp,
+}
+
+impl NewSession {
+    /// Those that ended are forgotten.
+    pub fn write(&self, tx: &mut Tx<'_>) -> Result<(), Error> {
+        forget_sessions(tx, self.now, self.now.minus(IDLE))?;
+        let values = params![
+            &self.token_hash,
+            self.id,
+            self.staff,
+            &self.label,
+            &self.address,
+            self.now,
+            self.expires_at,
+        ];
+        tx.execute(ADD_SESSION, values).map(drop)
+    }
 }
 
 /// A session that has not expired at `now` and was last seen after `idle_since`.
@@ -177,7 +196,7 @@ pub fn session(
     idle_since: Timestamp,
 ) -> Result<Option<Session>, Error> {
     reader.query_optional(FIND_SESSION, params![token_hash, now, idle_since], |row| {
-        Ok(Session { staff: row.get(0)?, name: row.get(1)?, seen_at: row.get(2)? })
+        Ok(Session { staff: row.get(0)?, name: row.get(1)?, seen_at: row.get(2)?, confirmed_at: row.get(3)? })
     })
 }
 
@@ -193,7 +212,7 @@ pub fn delete_sessions(tx: &mut Tx<'_>, staff: StaffId) -> Result<(), Error> {
     tx.execute(DELETE_SESSIONS, params![staff]).map(drop)
 }
 
-pub fn forget_sessions(tx: &mut Tx<'_>, now: Timestamp, idle_since: Timestamp) -> Result<(), Error> {
+fn forget_sessions(tx: &mut Tx<'_>, now: Timestamp, idle_since: Timestamp) -> Result<(), Error> {
     tx.execute(FORGET_SESSIONS, params![now, idle_since]).map(drop)
 }
 

@@ -9,9 +9,9 @@ use storeward_web::axum::response::Response;
 use storeward_web::http::StatusCode;
 use storeward_web::{CsrfToken, Failure, Form, Moment, Nonce, Shell, qr, redirect};
 
-use super::sign_in::{MaybeClient, client_of, with_session};
+use super::sign_in::with_session;
 use super::view::icons;
-use crate::accounts::{EnrolError, EnrolForm, Misfit, OpenOffer};
+use crate::accounts::{Caller, EnrolError, EnrolForm, Misfit, OpenOffer};
 use crate::app::App;
 
 #[derive(Deserialize)]
@@ -57,7 +57,7 @@ pub async fn enrol(
     Extension(offer): Extension<OpenOffer>,
     nonce: Nonce,
     csrf: CsrfToken,
-    client: MaybeClient,
+    caller: Caller,
     Form(fields): Form<Fields>,
 ) -> Result<Response, Failure> {
     let form = EnrolForm {
@@ -67,7 +67,7 @@ pub async fn enrol(
         repeated: fields.repeated,
         code: fields.code,
     };
-    let misfit = match app.accounts.enrol(&offer, form, client_of(client)).await {
+    let misfit = match app.accounts.enrol(&offer, form, &caller).await {
         Ok(session) => return with_session(redirect("/"), &session),
         Err(EnrolError::Misfit(misfit)) => misfit,
         Err(EnrolError::Failed(error)) => return Err(error.into()),
@@ -113,7 +113,8 @@ impl Sheet<'_> {
             secret_plain: secret.expose(),
             icons: icons(),
         };
-        let shell = Shell { title: "Set up your account", nav: &[], here: "", nonce, signed_in: None };
+        let shell =
+            Shell { title: "Set up your account", nav: &[], here: "", nonce, signed_in: None, script: None };
         match misfit {
             None => shell.page(&page),
             Some(_) => shell.page_with_status(StatusCode::UNPROCESSABLE_ENTITY, &page),

@@ -3,7 +3,8 @@
 use std::fmt::Write;
 
 /// Pages that may be gone to after signing in.
-const PAGES: [&str; 4] = ["/explore", "/blocked", "/ledger", "/requests/"];
+const PAGES: [&str; 8] =
+    ["/explore", "/blocked", "/ledger", "/requests/", "/customers", "/customers/", "/you", "/you/passkey"];
 const MOST_BYTES: usize = 2_048;
 
 /// `wanted` when it is one of our pages, else the front page.
@@ -22,6 +23,11 @@ pub fn sign_in_link(wanted: &str) -> String {
         "/" => "/sign-in".to_owned(),
         wanted => format!("/sign-in?next={}", encode(wanted)),
     }
+}
+
+/// The page that asks for a second factor once more and leads back to `wanted`.
+pub fn confirm_link(wanted: &str) -> String {
+    format!("/confirm?next={}", encode(safe(wanted)))
 }
 
 /// Percent-encoding for a value in a query (RFC 3986 §2.3's unreserved characters stay).

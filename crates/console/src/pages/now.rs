@@ -11,6 +11,7 @@ use storeward_web::charts::{HeatCell, HeatStrip, sparkline};
 use storeward_web::sse::{self, ResumeAfter};
 use storeward_web::{Failure, Moment, Query, render};
 
+use super::customers::{self, PressedLine};
 use super::next::encode;
 use super::view::{View, icons};
 use crate::app::{App, Shared};
@@ -36,6 +37,7 @@ struct NowPage {
     blocks: Vec<RequestRow>,
     certificates: Vec<CertificateLine>,
     upstreams: Vec<UpstreamLine>,
+    pressed: Vec<PressedLine>,
     version: String,
     started: Moment,
     icons: &'static str,
@@ -91,6 +93,7 @@ pub async fn page(State(app): State<App>, view: View) -> Result<Response, Failur
         blocks: blocks.records.iter().map(|record| RequestRow::new(record)).collect(),
         certificates: status.certificates.iter().map(|c| CertificateLine::of(c, now)).collect(),
         upstreams: status.upstreams.iter().map(UpstreamLine::of).collect(),
+        pressed: customers::pressed(&app).await?,
         version: status.version.clone(),
         started: Moment(status.started_at),
         icons: icons(),

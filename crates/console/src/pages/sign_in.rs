@@ -3,17 +3,18 @@
 use serde::Deserialize;
 use storeward_base::{ClientIp, Secret};
 use storeward_web::askama::Template;
-use storeward_web::axum::Extension;
-use storeward_web::axum::extract::{ConnectInfo, State};
+use storeward_web::axum::extract::{FromRequestParts, State};
 use storeward_web::axum::response::Response;
+use storeward_web::http::request::Parts;
 use storeward_web::http::{HeaderMap, HeaderValue, StatusCode, header};
-use storeward_web::{CsrfToken, Failure, Form, Nonce, Query, Shell, redirect};
+use storeward_web::{CsrfToken, Failure, Form, Nonce, Query, Shell, agent, assets, redirect};
 
 use super::next;
 use super::view::{View, icons};
-use crate::accounts::{ABSOLUTE, COOKIE, SessionToken, SignInError, SignInForm};
+use crate::accounts::{ABSOLUTE, CHALLENGE_COOKIE, COOKIE, Caller, SessionToken, SignInError, SignInForm};
 use crate::app::App;
 use crate::outlook::counted;
+use crate::party::MaybeParty;
 
 const REFUSED: &str = "That did not fit. Check all three: e-mail, password and a code that was not used yet.";
 
@@ -34,14 +35,25 @@ pub struct Fields {
     next: String,
 }
 
-/// Where a request came from, if the listener said so.
-pub type MaybeClient = (Option<Extension<ClientIp>>, Option<Extension<ConnectInfo<std::net::SocketAddr>>>);
+#[derive(Deserialize)]
+pub struct PasskeyFields {
+    credential: Secret<String>,
+    #[serde(default)]
+    next: String,
+}
 
-/// The client; one address for all where the listener did not say.
-pub fn client_of((named, connected): MaybeClient) -> ClientIp {
-    let connected = connected.map(|info| ClientIp::new(info.0.0.ip()));
-    let client = named.map(|named| named.0).or(connected);
-    client.unwrap_or_else(|| ClientIp::new(std::net::Ipv4Addr::UNSPECIFIED.into()))
+impl<S: Sync> FromRequestParts<S> for Caller {
+    type Rejection = std::convert::Infallible;
+
+    /// One address for all where the listener did not say.
+    async fn from_request_parts(head: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        let address = crate::gate::client_of(head);
+        let agent = head.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
+        Ok(Caller {
+            address: address.unwrap_or_else(|| ClientIp::new(std::net::Ipv4Addr::UNSPECIFIED.into())),
+            label: agent::label(agent.unwrap_or("")),
+        })
+    }
 }
 
 #[derive(Template)]
@@ -70,38 +82,106 @@ pub async fn sign_in(
     State(app): State<App>,
     nonce: Nonce,
     csrf: CsrfToken,
-    client: MaybeClient,
+    caller: Caller,
     headers: HeaderMap,
     Form(fields): Form<Fields>,
 ) -> Result<Response, Failure> {
     let goal = next::safe(&fields.next).to_owned();
-    let client = client_of(client);
     let previous = COOKIE.read(&headers).and_then(SessionToken::parse);
     let form = SignInForm { email: fields.email, password: fields.password, code: fields.code };
-    let mut wait = None;
-    let (status, fault) = match app.accounts.sign_in(form, client, previous).await {
+    let error = match app.accounts.sign_in(form, &caller, previous).await {
         Ok(token) => return with_session(redirect(&goal), &token),
-        Err(SignInError::Refused) => (StatusCode::FORBIDDEN, REFUSED.to_owned()),
-        Err(SignInError::Throttled { seconds }) => {
-            wait = Some(seconds);
-            let words =
-                format!("That was too often. Try again in {}.", counted(seconds, "second", "seconds"));
-            (StatusCode::TOO_MANY_REQUESTS, words)
-        }
-        Err(SignInError::Crowded { seconds }) => {
-            wait = Some(seconds);
-            let span = counted(seconds, "second", "seconds");
-            (StatusCode::SERVICE_UNAVAILABLE, format!("Too many people are signing in. Try again in {span}."))
-        }
-        Err(SignInError::Failed(error)) => return Err(error.into()),
+        Err(error) => error,
     };
-    let page =
-        SignInPage { fault: Some(fault), notice: None, csrf: csrf.as_str(), next: &goal, icons: icons() };
-    let mut response = shell(&nonce).page_with_status(status, &page)?;
-    if let Some(seconds) = wait {
+    again(&nonce, &csrf, &goal, fault_of(error, REFUSED)?)
+}
+
+/// The page again, with what went wrong.
+fn again(nonce: &Nonce, csrf: &CsrfToken, goal: &str, fault: Fault) -> Result<Response, Failure> {
+    let page = SignInPage {
+        fault: Some(fault.words),
+        notice: None,
+        csrf: csrf.as_str(),
+        next: goal,
+        icons: icons(),
+    };
+    let mut response = shell(nonce).page_with_status(fault.status, &page)?;
+    if let Some(seconds) = fault.retry_after {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     Ok(response)
+}
+
+/// A challenge for whoever signs in with a passkey; the script asks for it.
+pub async fn passkey_options(
+    State(app): State<App>,
+    MaybeParty(party): MaybeParty,
+    caller: Caller,
+) -> Result<Response, Failure> {
+    let Some(party) = party else {
+        return Err(Failure::invalid("console.no_name", "Open the console by its name to use a passkey."));
+    };
+    match app.accounts.begin_passkey_sign_in(&party, &caller).await {
+        Ok(asked) => super::you::options(asked),
+        Err(SignInError::Throttled { seconds } | SignInError::Crowded { seconds }) => {
+            Err(Failure::too_many("console.passkeys", seconds))
+        }
+        Err(SignInError::Refused) => Err(Failure::denied("console.passkeys", "No passkey can be used now.")),
+        Err(SignInError::Failed(error)) => Err(error.into()),
+    }
+}
+
+pub async fn passkey(
+    State(app): State<App>,
+    nonce: Nonce,
+    csrf: CsrfToken,
+    MaybeParty(party): MaybeParty,
+    caller: Caller,
+    headers: HeaderMap,
+    Form(fields): Form<PasskeyFields>,
+) -> Result<Response, Failure> {
+    let goal = next::safe(&fields.next);
+    let previous = COOKIE.read(&headers).and_then(SessionToken::parse);
+    let error = match (party, CHALLENGE_COOKIE.read(&headers)) {
+        (Some(party), Some(token)) => {
+            let shown = fields.credential.expose();
+            match app.accounts.sign_in_with_passkey(&party, token, shown, &caller, previous).await {
+                Ok(session) => return with_session(redirect(goal), &session),
+                Err(error) => error,
+            }
+        }
+        _ => SignInError::Refused,
+    };
+    let words = "The passkey did not open the console. Sign in with e-mail, password and code.";
+    again(&nonce, &csrf, goal, fault_of(error, words)?)
+}
+
+/// What a sign-in that came to nothing says on its page.
+pub struct Fault {
+    pub status: StatusCode,
+    pub words: String,
+    pub retry_after: Option<u64>,
+}
+
+/// The one place where it is said. `refused` are the words for whatever did not fit.
+pub fn fault_of(error: SignInError, refused: &str) -> Result<Fault, Failure> {
+    let span = |seconds| counted(seconds, "second", "seconds");
+    Ok(match error {
+        SignInError::Refused => {
+            Fault { status: StatusCode::FORBIDDEN, words: refused.to_owned(), retry_after: None }
+        }
+        SignInError::Throttled { seconds } => Fault {
+            status: StatusCode::TOO_MANY_REQUESTS,
+            words: format!("That was too often. Try again in {}.", span(seconds)),
+            retry_after: Some(seconds),
+        },
+        SignInError::Crowded { seconds } => Fault {
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            words: format!("Too many people are signing in. Try again in {}.", span(seconds)),
+            retry_after: Some(seconds),
+        },
+        SignInError::Failed(error) => return Err(error.into()),
+    })
 }
 
 pub async fn sign_out(State(app): State<App>, view: View) -> Result<Response, Failure> {
@@ -121,5 +201,12 @@ pub fn with_session(mut response: Response, token: &SessionToken) -> Result<Resp
 }
 
 fn shell(nonce: &Nonce) -> Shell<'_> {
-    Shell { title: "Sign in", nav: &[], here: "/sign-in", nonce, signed_in: None }
+    Shell {
+        title: "Sign in",
+        nav: &[],
+        here: "/sign-in",
+        nonce,
+        signed_in: None,
+        script: Some(&assets::PASSKEY),
+    }
 }

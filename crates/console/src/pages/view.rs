@@ -1,6 +1,7 @@
 //! What each page for a signed-in member of staff starts from.
 
 use storeward_web::askama::Template;
+use storeward_web::assets::Asset;
 use storeward_web::axum::extract::FromRequestParts;
 use storeward_web::axum::response::Response;
 use storeward_web::http::StatusCode;
@@ -9,10 +10,11 @@ use storeward_web::{CsrfToken, Failure, NavItem, Nonce, Shell, SignedIn, assets}
 
 use crate::gate::Visitor;
 
-const NAV: [NavItem; 4] = [
+const NAV: [NavItem; 5] = [
     NavItem { path: "/", label: "Now", icon: "now" },
     NavItem { path: "/explore", label: "Explore", icon: "explore" },
     NavItem { path: "/blocked", label: "Blocked", icon: "blocked" },
+    NavItem { path: "/customers", label: "Customers", icon: "person" },
     NavItem { path: "/ledger", label: "Ledger", icon: "ledger" },
 ];
 
@@ -47,13 +49,53 @@ impl View {
         self.shell(title, here).page_with_status(StatusCode::UNPROCESSABLE_ENTITY, content)
     }
 
+    /// For a page that needs a script of its own.
+    pub fn with_script(&self, script: &'static Asset) -> Scripted<'_> {
+        Scripted { view: self, script }
+    }
+
     pub fn csrf(&self) -> &str {
         self.csrf.as_str()
     }
 
     fn shell<'a>(&'a self, title: &'a str, here: &'a str) -> Shell<'a> {
-        let signed_in = SignedIn { name: &self.visitor.name, csrf: &self.csrf, sign_out_path: "/sign-out" };
-        Shell { title, nav: &NAV, here, nonce: &self.nonce, signed_in: Some(signed_in) }
+        let signed_in = SignedIn {
+            name: &self.visitor.name,
+            csrf: &self.csrf,
+            sign_out_path: "/sign-out",
+            own_path: "/you",
+        };
+        Shell { title, nav: &NAV, here, nonce: &self.nonce, signed_in: Some(signed_in), script: None }
+    }
+}
+
+/// A view whose pages carry one more script.
+pub struct Scripted<'a> {
+    view: &'a View,
+    script: &'static Asset,
+}
+
+impl Scripted<'_> {
+    pub fn page(&self, title: &str, here: &str, content: &impl Template) -> Result<Response, Failure> {
+        self.shell(title, here).page(content)
+    }
+
+    pub fn refused(&self, title: &str, here: &str, content: &impl Template) -> Result<Response, Failure> {
+        self.refused_with(StatusCode::UNPROCESSABLE_ENTITY, title, here, content)
+    }
+
+    pub fn refused_with(
+        &self,
+        status: StatusCode,
+        title: &str,
+        here: &str,
+        content: &impl Template,
+    ) -> Result<Response, Failure> {
+        self.shell(title, here).page_with_status(status, content)
+    }
+
+    fn shell<'a>(&'a self, title: &'a str, here: &'a str) -> Shell<'a> {
+        Shell { script: Some(self.script), ..self.view.shell(title, here) }
     }
 }
 

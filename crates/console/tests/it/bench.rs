@@ -3,22 +3,42 @@
 use std::sync::Arc;
 
 use http_body_util::BodyExt;
-use storeward_base::{Actor, ClientIp, Clock, FixedClock, RequestId, Secret, SystemEntropy, Timestamp};
+use storeward_base::{
+    Actor, ClientIp, Clock, CustomerId, FixedClock, RequestId, Secret, StaffId, SystemEntropy, Timestamp,
+};
 use storeward_console::{Console, ConsoleParts, SystemStatus};
 use storeward_edge::access::{AccessLog, AccessOptions, AccessRecord, Label, Verdict};
 use storeward_edge::bans::{BanBook, BanOptions};
 use storeward_events::Record;
 use storeward_host::{RecordedEmissions, Stopper};
+use storeward_identity::{Identity, IdentityParts, LetterKind, Policy, RecordedPost};
 use storeward_passwords::breach::{BreachList, BuildOptions, build};
 use storeward_passwords::{Pool, PoolOptions};
-use storeward_seal::DataKey;
 use storeward_seal::totp::{TotpSecret, step_at};
-use storeward_store::ledger;
+use storeward_seal::{DataKey, PseudonymKey};
 use storeward_store::testing::TestDb;
+use storeward_store::{Migration, ledger};
 use storeward_web::axum::Router;
 use storeward_web::axum::body::Body;
 use storeward_web::http::{HeaderMap, Request, StatusCode};
 use tower::ServiceExt;
+
+/// The console's tables and those of customers' accounts.
+pub static MIGRATIONS: &[Migration] = &TABLES;
+const OWN: usize = storeward_console::MIGRATIONS.len();
+static TABLES: [Migration; OWN + storeward_identity::MIGRATIONS.len()] = {
+    let mut all = [storeward_console::MIGRATIONS[0]; OWN + storeward_identity::MIGRATIONS.len()];
+    let mut at = 0;
+    while at < all.len() {
+        all[at] = if at < OWN {
+            storeward_console::MIGRATIONS[at]
+        } else {
+            storeward_identity::MIGRATIONS[at - OWN]
+        };
+        at += 1;
+    }
+    all
+};
 
 pub const HOST: &str = "console.shop.example";
 pub const PASSWORD: &str = "lamp post umbrella tea";
@@ -33,12 +53,38 @@ pub struct Bench {
     pub key: DataKey,
     pub app: Router,
     pub table: String,
+    pub identity: Identity,
+    pub post: Arc<RecordedPost>,
     _stopper: Stopper,
     _dir: tempfile::TempDir,
 }
 
 /// The one password that is in the breach list.
 pub const BREACHED: &str = "umbrella lamp tea post";
+
+/// Customers' accounts beside the console, in the same database.
+fn identity(
+    db: &TestDb,
+    clock: &Arc<FixedClock>,
+    key: &DataKey,
+    passwords: &Pool,
+    post: &Arc<RecordedPost>,
+) -> Identity {
+    Identity::new(IdentityParts {
+        db: (**db).clone(),
+        clock: clock.clone(),
+        entropy: Arc::new(SystemEntropy),
+        data_key: key.clone(),
+        pseudonym_key: PseudonymKey::from_bytes(Secret::new([7; 32])),
+        post: post.clone(),
+        passwords: passwords.clone(),
+        breaches: None,
+        policy: Policy::default(),
+        shop_names: vec!["bookshop.example".to_owned()],
+        port: 443,
+        quantum: std::time::Duration::ZERO,
+    })
+}
 
 fn breached(dir: &std::path::Path) -> BreachList {
     // SHA-1 of BREACHED.
@@ -91,6 +137,8 @@ impl Bench {
         let (stopper, stop) = Stopper::new();
         let passwords = Pool::start(PoolOptions::new(Arc::clone(&shared), Arc::new(SystemEntropy))).unwrap();
         let breaches = Arc::new(breached(dir.path()));
+        let post = Arc::new(RecordedPost::default());
+        let identity = identity(&db, &clock, &key, &passwords, &post);
         let parts = || ConsoleParts {
             passwords: passwords.clone(),
             breaches: Some(Arc::clone(&breaches)),
@@ -100,6 +148,8 @@ impl Bench {
             clock: Arc::clone(&shared),
             entropy: Arc::new(SystemEntropy),
             data_key: key.clone(),
+            customers: Some(identity.customers()),
+            port: 443,
             status: Arc::new(|| SystemStatus {
                 version: "0.1.0".to_owned(),
                 shop_names: vec!["bookshop.example".to_owned()],
@@ -115,7 +165,20 @@ impl Bench {
         };
         let table = Console::access_table(parts());
         let app = Console::service(parts()).unwrap();
-        Bench { clock, log, bans, emissions, key, app, table, _stopper: stopper, _dir: dir, db }
+        Bench {
+            clock,
+            log,
+            bans,
+            emissions,
+            key,
+            app,
+            table,
+            identity,
+            post,
+            _stopper: stopper,
+            _dir: dir,
+            db,
+        }
     }
 
     pub fn browser(&self) -> Browser<'_> {
@@ -140,6 +203,78 @@ impl Bench {
         let answer = browser.post(&path, &form).await;
         assert_eq!((answer.status.as_u16(), answer.location()), (303, "/"), "{}", answer.body);
         (browser, secret)
+    }
+
+    /// Opens a customer's account the way a browser would: confirmed by the code of a letter.
+    pub async fn customer(&self, email: &str) -> CustomerId {
+        let app = self.identity.router(None).unwrap();
+        let mut cookies = String::new();
+        let mut csrf = String::new();
+        let fields =
+            format!("email={}&name=&password=seven+grey+herons+wade&next=", email.replace('@', "%40"));
+        for step in 0..4 {
+            let (method, path, body) = match step {
+                0 => ("GET", "/.storeward/sign-up", None),
+                1 => ("POST", "/.storeward/sign-up", Some(format!("csrf={csrf}&{fields}"))),
+                2 => ("GET", "/.storeward/challenge", None),
+                _ => {
+                    let code = self.post.last(LetterKind::SignUpCode).unwrap().parameter("code").to_owned();
+                    ("POST", "/.storeward/challenge", Some(format!("csrf={csrf}&method=mail&secret={code}")))
+                }
+            };
+            let mut request = Request::builder()
+                .method(method)
+                .uri(path)
+                .header("host", "bookshop.example")
+                .header("origin", "https://bookshop.example")
+                .header("sec-fetch-site", "same-origin")
+                .header("accept", "text/html")
+                .header(
+                    "user-agent",
+                    "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+                )
+                .header("cookie", cookies.clone())
+                .header("content-type", "application/x-www-form-urlencoded")
+                .body(body.map_or_else(Body::empty, Body::from))
+                .unwrap();
+            request.extensions_mut().insert("203.0.113.9".parse::<ClientIp>().unwrap());
+            let (head, body) = app.clone().oneshot(request).await.unwrap().into_parts();
+            for line in head.headers.get_all("set-cookie") {
+                let pair = line.to_str().unwrap().split(';').next().unwrap();
+                cookies = format!("{pair}; {cookies}");
+            }
+            let text = String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap();
+            let token = text.split("name=\"csrf\" value=\"").nth(1);
+            csrf = token.map_or_else(|| csrf.clone(), |rest| rest.split('"').next().unwrap().to_owned());
+            assert!(head.status.is_success() || head.status == 303, "{path}: {} {text}", head.status);
+        }
+        let staff = StaffId::from_bits(77);
+        self.identity.customers().find(staff, email).await.unwrap().expect("the account is there")
+    }
+
+    /// A customer's sign-in with a wrong password.
+    pub async fn refused_sign_in(&self, app: &Router, email: &str) {
+        let ask = |method: &str, cookie: String, body: Option<String>| {
+            let mut request = Request::builder()
+                .method(method)
+                .uri("/.storeward/sign-in")
+                .header("host", "bookshop.example")
+                .header("origin", "https://bookshop.example")
+                .header("sec-fetch-site", "same-origin")
+                .header("cookie", cookie)
+                .header("content-type", "application/x-www-form-urlencoded")
+                .body(body.map_or_else(Body::empty, Body::from))
+                .unwrap();
+            request.extensions_mut().insert("203.0.113.9".parse::<ClientIp>().unwrap());
+            app.clone().oneshot(request)
+        };
+        let (head, body) = ask("GET", String::new(), None).await.unwrap().into_parts();
+        let cookie = head.headers["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
+        let text = String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap();
+        let csrf = text.split("name=\"csrf\" value=\"").nth(1).unwrap().split('"').next().unwrap();
+        let form =
+            format!("csrf={csrf}&email={}&password=not+this+one+at+all&next=", email.replace('@', "%40"));
+        assert_eq!(ask("POST", cookie, Some(form)).await.unwrap().status(), 403);
     }
 
     pub fn code(&self, secret: &TotpSecret) -> String {

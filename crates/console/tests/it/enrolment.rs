@@ -3,11 +3,10 @@
 use std::time::Duration;
 
 use storeward_base::Actor;
-use storeward_console::MIGRATIONS;
 use storeward_seal::totp::TotpSecret;
 use storeward_store::both_engines;
 
-use super::bench::{BREACHED, Bench, EMAIL, PASSWORD, enrol_form};
+use super::bench::{BREACHED, Bench, EMAIL, MIGRATIONS, PASSWORD, enrol_form};
 
 both_engines!(a_link_works_once, MIGRATIONS, async |db| {
     let bench = Bench::new(db);

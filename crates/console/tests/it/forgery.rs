@@ -1,10 +1,9 @@
 //! Forged requests against each act.
 
 use storeward_base::Actor;
-use storeward_console::MIGRATIONS;
 use storeward_store::both_engines;
 
-use super::bench::{Bench, HOST};
+use super::bench::{Bench, HOST, MIGRATIONS};
 
 both_engines!(no_act_without_provenance_and_token, MIGRATIONS, async |db| {
     let bench = Bench::new(db);

@@ -1,10 +1,9 @@
 //! What attackers send is shown to staff: it must stay text, and garbage in addresses must stay harmless.
 
-use storeward_console::MIGRATIONS;
 use storeward_edge::access::{Label, ParameterNames, Verdict};
 use storeward_store::both_engines;
 
-use super::bench::Bench;
+use super::bench::{Bench, MIGRATIONS};
 
 const SCRIPT: &str = "<script>alert(1)</script>";
 const BREAKOUT: &str = "\"><img src=x onerror=alert(1)>'";

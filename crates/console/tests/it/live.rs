@@ -2,13 +2,12 @@
 
 use http_body_util::BodyExt;
 use storeward_base::ClientIp;
-use storeward_console::MIGRATIONS;
 use storeward_store::both_engines;
 use storeward_web::axum::body::Body;
 use storeward_web::http::Request;
 use tower::ServiceExt;
 
-use super::bench::{Bench, HOST};
+use super::bench::{Bench, HOST, MIGRATIONS};
 
 pub struct Stream(Body);
 

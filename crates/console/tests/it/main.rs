@@ -3,10 +3,12 @@
 
 mod access;
 mod bench;
+mod customers;
 mod enrolment;
 mod forgery;
 mod hostile;
 mod live;
 mod members;
+mod own;
 mod pages;
 mod sign_in;

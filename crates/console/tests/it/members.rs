@@ -1,12 +1,12 @@
 //! Reset and removal: what somebody had, in hand or in a browser, is worth nothing afterwards.
 
 use storeward_base::{Actor, Clock, StaffId, SystemEntropy};
-use storeward_console::{Console, Error, MIGRATIONS, Member};
+use storeward_console::{Console, Error, Member};
 use storeward_seal::totp::TotpSecret;
 use storeward_store::both_engines;
 use storeward_store::testing::blocking;
 
-use super::bench::{Bench, EMAIL, PASSWORD, enrol_form};
+use super::bench::{Bench, EMAIL, MIGRATIONS, PASSWORD, enrol_form};
 use super::live::Stream;
 
 async fn reset(bench: &Bench, who: &str) -> Result<String, Error> {

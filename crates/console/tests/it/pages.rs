@@ -3,11 +3,10 @@
 use std::time::Duration;
 
 use storeward_base::{Actor, RequestId};
-use storeward_console::MIGRATIONS;
 use storeward_events::edge::RequestBlocked;
 use storeward_store::{Error, both_engines};
 
-use super::bench::{Bench, Browser};
+use super::bench::{Bench, Browser, MIGRATIONS};
 
 both_engines!(now_says_it_in_one_sentence_and_shows_the_newest, MIGRATIONS, async |db| {
     let bench = Bench::new(db);

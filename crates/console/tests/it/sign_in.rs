@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use storeward_console::MIGRATIONS;
 use storeward_events::Event;
 use storeward_store::both_engines;
 
-use super::bench::{Bench, EMAIL, PASSWORD, sign_in_form};
+use super::bench::{Bench, EMAIL, MIGRATIONS, PASSWORD, sign_in_form};
 
 fn reasons(events: &[storeward_events::Record]) -> Vec<String> {
     let reason = |record: &storeward_events::Record| match &record.event {

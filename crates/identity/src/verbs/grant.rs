@@ -1,6 +1,8 @@
 //! Signing in, at last: the session, the device's next token, the notice, in one transaction or not at all.
 
-use storeward_base::{Actor, CustomerId, Timestamp};
+use std::net::IpAddr;
+
+use storeward_base::{Actor, ClientIp, CustomerId, Timestamp};
 use storeward_events::identity::{CustomerSignedIn, DeviceTrusted};
 
 use super::devices::Known;
@@ -58,6 +60,7 @@ struct Draft {
     session: SessionRow,
     session_hash: String,
     network_mark: String,
+    place_sealed: Vec<u8>,
     previous_session: Option<String>,
     device: DeviceDraft,
     notice: Option<Notice>,
@@ -120,6 +123,7 @@ impl Shared {
             session,
             session_hash: token.hash(),
             network_mark: self.marks.network(visit.client),
+            place_sealed: self.seal_label(&place_of(visit.client), &session_id.to_string()),
             previous_session: visit.session.as_ref().map(SessionToken::hash),
             device: device_draft,
             notice,
@@ -186,6 +190,20 @@ impl Shared {
     }
 }
 
+/// The network that an address lies in, cut so that it names no household: `198.51.100.x`, `2001:db8:7::`.
+fn place_of(client: ClientIp) -> String {
+    match client.get() {
+        IpAddr::V4(ip) => {
+            let [a, b, c, _] = ip.octets();
+            format!("{a}.{b}.{c}.x")
+        }
+        IpAddr::V6(ip) => {
+            let [a, b, c, ..] = ip.segments();
+            format!("{a:x}:{b:x}:{c:x}::")
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kept {
     Changed,
@@ -234,6 +252,7 @@ impl Draft {
             DeviceDraft::Keep => Kept::AsItWas,
         };
         sql::session::insert(tx, &self.session, &self.session_hash, &self.network_mark)?;
+        sql::staff_act::set_place(tx, self.session.id, &self.place_sealed)?;
         sql::account::clear_failures(tx, customer)?;
         if self.session.level >= Level::Two {
             sql::account::clear_step_up(tx, customer)?;

@@ -68,6 +68,20 @@ impl Shared {
     }
 }
 
+impl Shared {
+    /// A letter that tells of something that a link could not undo.
+    pub fn plain_notice(&self, kind: LetterKind, account: &Account) -> Option<Letter> {
+        let email = account.email.as_ref()?;
+        Some(Letter {
+            kind,
+            customer: Some(account.id),
+            to: Secret::new(email.as_str().to_owned()),
+            language: account.language,
+            parameters: vec![("shop", Secret::new(self.shop_name()))],
+        })
+    }
+}
+
 impl Notice {
     pub fn write(
         &self,

@@ -1,15 +1,16 @@
 //! Passkeys: adding one, and signing in with one. Challenges are kept on our side and used once.
 
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use storeward_base::CustomerId;
-use storeward_seal::encoding::{base64_url, decode_base64_url, decode_hex, hex};
-use storeward_seal::webauthn::{self, ALGORITHMS, Assertion, Refusal};
+use storeward_seal::encoding::{decode_hex, hex};
+use storeward_seal::webauthn::Refusal;
+pub use storeward_seal::webauthn::script::Shown as PasskeyAnswer;
+use storeward_seal::webauthn::script::{self, Kept, NewUser};
 use storeward_store::Reader;
 
 use super::current::CurrentSession;
 use super::enrol::EnrolFault;
-use super::flows::Step;
+use super::flows::{Means, Step};
 use super::grant::{Grant, Trust};
 use super::prove::ProveFault;
 use super::sign_in::SignInFault;
@@ -22,56 +23,6 @@ use crate::state::{Door, Flow, Purpose, ReturnTo, State};
 use crate::throttle::{Key, Leave};
 use crate::tokens::FlowToken;
 use crate::visit::Visit;
-
-/// How long a browser lets a person look for their passkey.
-const PATIENCE_MS: u32 = 5 * 60 * 1000;
-
-/// What the script on our pages sends of `navigator.credentials.get`.
-pub struct PasskeyAnswer {
-    credential_id: Vec<u8>,
-    client_data: Vec<u8>,
-    authenticator_data: Vec<u8>,
-    signature: Vec<u8>,
-    user_handle: Option<Vec<u8>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct AnswerJson {
-    id: String,
-    client_data: String,
-    authenticator_data: String,
-    signature: String,
-    #[serde(default)]
-    user_handle: Option<String>,
-}
-
-impl PasskeyAnswer {
-    /// Reads the script's JSON: each part in base 64 for addresses.
-    pub fn parse(text: &str) -> Option<Self> {
-        let json: AnswerJson =
-            (text.len() <= 4 * webauthn::MOST_BYTES).then(|| serde_json::from_str(text).ok())??;
-        // A part that is there must be readable.
-        let user_handle = match json.user_handle.as_deref() {
-            None | Some("") => None,
-            Some(text) => Some(decode_base64_url(text)?),
-        };
-        Some(PasskeyAnswer {
-            credential_id: decode_base64_url(&json.id)?,
-            client_data: decode_base64_url(&json.client_data)?,
-            authenticator_data: decode_base64_url(&json.authenticator_data)?,
-            signature: decode_base64_url(&json.signature)?,
-            user_handle,
-        })
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct CreatedJson {
-    client_data: String,
-    attestation: String,
-}
 
 impl Identity {
     /// A challenge for whoever has a passkey of this shop, whoever it is; the browser offers them by itself.
@@ -97,7 +48,7 @@ impl Identity {
             Ok(())
         });
         written.await?;
-        Ok((token, shared.get_options(&challenge, &[])))
+        Ok((token, script::get_options(&shared.party(), &challenge, &[])))
     }
 
     /// Signs in with a passkey: who it is follows from the passkey.
@@ -147,10 +98,7 @@ impl Identity {
         let mut flow = shared.flow(token).await?;
         let (need, means) = shared.need(&flow).await?;
         let means = means.filter(|_| need.takes_passkeys()).ok_or(Error::FlowOver)?;
-        let mut ids = Vec::new();
-        for factor in means.factors.iter().filter(|factor| factor.kind == FactorKind::Passkey) {
-            ids.push(shared.open_passkey(factor)?.credential_id);
-        }
+        let ids = shared.credentials_of(&means)?;
         let challenge = shared.entropy.bytes::<32>();
         flow.state.webauthn = Some(hex(&challenge));
         let (state, hash, version, now) =
@@ -162,7 +110,7 @@ impl Identity {
         if !saved.await? {
             return Err(Error::Overtaken);
         }
-        Ok(shared.get_options(&challenge, &ids))
+        Ok(script::get_options(&shared.party(), &challenge, &ids))
     }
 
     /// A challenge for a new passkey.
@@ -170,11 +118,7 @@ impl Identity {
         self.require_fresh(session)?;
         let shared = &self.0;
         let means = shared.means(session.customer).await?;
-        let mut known = Vec::new();
-        for factor in means.factors.iter().filter(|factor| factor.kind == FactorKind::Passkey) {
-            let id = shared.open_passkey(factor)?.credential_id;
-            known.push(json!({ "type": "public-key", "id": base64_url(&id) }));
-        }
+        let known = shared.credentials_of(&means)?;
         let challenge = shared.entropy.bytes::<32>();
         let state = State { webauthn: Some(hex(&challenge)), session: Some(session.id), ..State::default() };
         let draft = shared.draft_flow(Purpose::EnrolPasskey, Some(session.customer), state);
@@ -187,18 +131,13 @@ impl Identity {
         written.await?;
         let name =
             session.email.clone().or_else(|| session.name.clone()).unwrap_or_else(|| shared.shop_name());
-        let options = json!({
-            "challenge": base64_url(&challenge),
-            "rp": { "id": shared.party().id, "name": shared.shop_name() },
-            "user": { "id": base64_url(&user_handle(session.customer)), "name": name, "displayName": name },
-            "pubKeyCredParams": ALGORITHMS.map(|alg| json!({ "type": "public-key", "alg": alg })),
-            "timeout": PATIENCE_MS,
-            "excludeCredentials": known,
-            "authenticatorSelection": {
-                "residentKey": "required", "requireResidentKey": true, "userVerification": "required",
-            },
-            "attestation": "none",
-        });
+        let user = NewUser {
+            handle: &user_handle(session.customer),
+            name: &name,
+            site: &shared.shop_name(),
+            known: &known,
+        };
+        let options = script::create_options(&shared.party(), &challenge, &user);
         Ok((token, options))
     }
 
@@ -219,16 +158,10 @@ impl Identity {
         let challenge = challenge.ok_or(Error::FlowOver)?;
         let label = parse_name(label, "label").map_err(EnrolFault::Misfit)?;
         let misfit = || EnrolFault::Misfit(Misfit { field: "passkey", key: "misfit.passkey" });
-        let short = created.len() <= 4 * webauthn::MOST_BYTES;
-        let created: CreatedJson =
-            short.then(|| serde_json::from_str(created).ok()).flatten().ok_or_else(misfit)?;
-        let client_data = decode_base64_url(&created.client_data).ok_or_else(misfit)?;
-        let attestation = decode_base64_url(&created.attestation).ok_or_else(misfit)?;
-        let made = webauthn::register(&shared.party(), &challenge, &client_data, &attestation)
-            .map_err(|_| misfit())?;
+        let made = script::register(&shared.party(), &challenge, created).map_err(|_| misfit())?;
         let now = shared.now();
         let id = FactorId::at(now, &*shared.entropy);
-        let kept = KeptPasskey { credential_id: made.credential_id, public_key: made.public_key };
+        let kept = Kept::of(&made);
         let label = label.unwrap_or_else(|| visit.label.clone());
         let row = FactorRow {
             id,
@@ -251,16 +184,10 @@ impl Identity {
 }
 
 impl Shared {
-    fn get_options(&self, challenge: &[u8], ids: &[Vec<u8>]) -> Value {
-        let allowed: Vec<Value> =
-            ids.iter().map(|id| json!({ "type": "public-key", "id": base64_url(id) })).collect();
-        json!({
-            "challenge": base64_url(challenge),
-            "rpId": self.party().id,
-            "timeout": PATIENCE_MS,
-            "userVerification": "required",
-            "allowCredentials": allowed,
-        })
+    /// The ids of the account's passkeys.
+    fn credentials_of(&self, means: &Means) -> Result<Vec<Vec<u8>>, Error> {
+        let passkeys = means.factors.iter().filter(|factor| factor.kind == FactorKind::Passkey);
+        passkeys.map(|factor| Ok(self.open_passkey(factor)?.credential_id)).collect()
     }
 
     /// The factor that an answer names.
@@ -280,45 +207,18 @@ impl Shared {
             return Ok(Err(Refusal::Challenge));
         };
         let kept = self.open_passkey(factor)?;
-        let given = Assertion {
-            client_data: &answer.client_data,
-            authenticator_data: &answer.authenticator_data,
-            signature: &answer.signature,
-        };
         let known = u32::try_from(factor.counter).unwrap_or(u32::MAX);
-        let checked = webauthn::assert(&self.party(), &challenge, &kept.public_key, known, given);
+        let checked = answer.check(&self.party(), &challenge, &kept.public_key, known);
         Ok(checked.map(|asserted| i64::from(asserted.sign_count)))
     }
 
-    fn open_passkey(&self, factor: &FactorRow) -> Result<KeptPasskey, Error> {
+    fn open_passkey(&self, factor: &FactorRow) -> Result<Kept, Error> {
         let bytes = self.vault.open(&factor.secret_sealed, &factor.id.to_string(), Field::Secret)?;
-        KeptPasskey::from_bytes(bytes.expose()).ok_or(Error::Form("a kept passkey cannot be read"))
+        Kept::from_bytes(bytes.expose()).ok_or(Error::Form("a kept passkey cannot be read"))
     }
 }
 
 /// What the device keeps as the account's handle: the id's bits, which say nothing about the person.
 fn user_handle(customer: CustomerId) -> Vec<u8> {
     customer.bits().to_be_bytes().to_vec()
-}
-
-/// What is sealed of a passkey: length of the id (2 bytes), id, public key.
-struct KeptPasskey {
-    credential_id: Vec<u8>,
-    public_key: Vec<u8>,
-}
-
-impl KeptPasskey {
-    fn to_bytes(&self) -> Vec<u8> {
-        let length = u16::try_from(self.credential_id.len()).expect("a credential id has at most 1023 bytes");
-        let mut bytes = length.to_be_bytes().to_vec();
-        bytes.extend_from_slice(&self.credential_id);
-        bytes.extend_from_slice(&self.public_key);
-        bytes
-    }
-
-    fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        let (length, rest) = bytes.split_first_chunk::<2>()?;
-        let (id, key) = rest.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
-        Some(KeptPasskey { credential_id: id.to_vec(), public_key: key.to_vec() })
-    }
 }

@@ -12,6 +12,7 @@ use super::grant::{Grant, Trust};
 use super::passkeys::PasskeyAnswer;
 use super::{Identity, Shared};
 use crate::error::Error;
+use crate::held::What;
 use crate::marks::Field;
 use crate::model::{FactorId, FactorKind, Level, Proof};
 use crate::passwords::{Fit, ticket};
@@ -310,6 +311,9 @@ impl Shared {
     ) -> Result<Tried, Error> {
         let (state, now) = (self.seal_state(flow), self.now());
         let stranger = self.stranger(visit.client);
+        let held = flow.customer.map(|customer| {
+            self.held(customer, What::Failed, flow.purpose.word(), &[format!("factor_{factor}")])
+        });
         let (hash, version, customer, purpose) =
             (flow.hash.clone(), flow.version, flow.customer, flow.purpose);
         let tried = self.db.write(move |tx| -> Result<Tried, Error> {
@@ -332,6 +336,9 @@ impl Shared {
                         return Ok(if left == 0 { Tried::Spent } else { Tried::Wrong { left } });
                     };
                     let reason = why.to_owned();
+                    if let Some(held) = &held {
+                        held.write(tx)?;
+                    }
                     tx.append(stranger, None, FactorFailed { customer, factor: factor.to_owned(), reason })?;
                     if left == 0 {
                         let (purpose, reason) = (purpose.word().to_owned(), "tries_spent".to_owned());

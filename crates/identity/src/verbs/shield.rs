@@ -14,11 +14,12 @@ use storeward_seal::fingerprint::{equal, token_hash};
 use storeward_store::{Constraint, Reader};
 use storeward_web::http::HeaderValue;
 
-use super::Identity;
 use super::grant::{Grant, Granted, Trust};
 use super::risk::Ask;
+use super::{Identity, Shared};
 use crate::config::SecondFactor;
 use crate::error::Error;
+use crate::held::What;
 use crate::marks::Field;
 use crate::model::{Email, Level, Proof, SessionId};
 use crate::sql::{self, account::NewAccount};
@@ -148,29 +149,18 @@ impl Identity {
         let customer = self.account_of_shop(shop).await?;
         self.learn_address(customer, shop).await?;
         let means = shared.means(customer).await?;
-        let actor = shared.stranger(visit.client);
         if means.account.locked_at.is_some() {
-            let fact = CustomerSignInFailed { customer: Some(customer), reason: "locked".to_owned() };
-            shared.db.write(move |tx| tx.append(actor, None, fact.clone()).map(drop)).await?;
-            return Ok(Decision::Refuse);
+            return shared.refuse_shield(visit, customer, "locked").await;
         }
         let asks = matches!(shared.policy().customers, SecondFactor::Risk | SecondFactor::Required);
         if asks && signals.unprovable == Unprovable::Refuse && means.offers().is_empty() {
-            let reason = "nothing_to_show".to_owned();
-            let fact = CustomerSignInFailed { customer: Some(customer), reason };
-            shared.db.write(move |tx| tx.append(actor, None, fact.clone()).map(drop)).await?;
-            return Ok(Decision::Refuse);
+            return shared.refuse_shield(visit, customer, "nothing_to_show").await;
         }
         let device = shared.known_device(visit, &means.account).await?;
         let mut reasons = signals.reasons;
         let mut passkey_only = false;
         match shared.ask(visit, &means, &device).await? {
-            Ask::Refuse => {
-                let fact =
-                    CustomerSignInFailed { customer: Some(customer), reason: "refused_by_risk".to_owned() };
-                shared.db.write(move |tx| tx.append(actor, None, fact.clone()).map(drop)).await?;
-                return Ok(Decision::Refuse);
-            }
+            Ask::Refuse => return shared.refuse_shield(visit, customer, "refused_by_risk").await,
             Ask::Nothing if reasons.is_empty() || means.offers().is_empty() => {
                 let mut proofs = vec![Proof::Password];
                 if device.is_trusted(shared.now()) {
@@ -207,8 +197,11 @@ impl Identity {
         let mut draft = shared.draft_flow(Purpose::Shield, Some(customer), state);
         shared.mail_at_once(&mut draft, &means);
         let (token, post) = (draft.token.clone(), shared.post.clone());
+        let actor = shared.stranger(visit.client);
+        let held = shared.held(customer, What::Asked, Purpose::Shield.word(), &reasons);
         let written = shared.db.write(move |tx| -> Result<(), Error> {
             draft.write(tx, &*post)?;
+            held.write(tx)?;
             let purpose = Purpose::Shield.word().to_owned();
             tx.append(actor, None, StepUpAsked { customer, purpose, reasons: reasons.clone() })?;
             Ok(())
@@ -348,5 +341,23 @@ impl Identity {
             Ok(())
         });
         written.await
+    }
+}
+
+impl Shared {
+    async fn refuse_shield(
+        &self,
+        visit: &Visit,
+        customer: CustomerId,
+        reason: &'static str,
+    ) -> Result<Decision, Error> {
+        let (actor, held) = (self.stranger(visit.client), self.held_failure(customer, reason));
+        let fact = CustomerSignInFailed { customer: Some(customer), reason: reason.to_owned() };
+        let written = self.db.write(move |tx| -> Result<(), Error> {
+            held.write(tx)?;
+            Ok(tx.append(actor, None, fact.clone()).map(drop)?)
+        });
+        written.await?;
+        Ok(Decision::Refuse)
     }
 }

@@ -11,6 +11,7 @@ use super::grant::{Grant, Trust};
 use super::risk::Ask;
 use super::{Identity, Shared};
 use crate::error::Error;
+use crate::held::What;
 use crate::model::{Account, Email, Proof};
 use crate::passwords::{Fit, ticket};
 use crate::sql;
@@ -143,9 +144,11 @@ impl Identity {
         let mut draft = shared.draft_flow(Purpose::SignIn, Some(customer), state);
         shared.mail_at_once(&mut draft, &means);
         let (token, post) = (draft.token.clone(), shared.post.clone());
+        let held = shared.held(customer, What::Asked, Purpose::SignIn.word(), &reasons);
         let actor = shared.stranger(visit.client);
         let written = shared.db.write(move |tx| -> Result<(), Error> {
             draft.write(tx, &*post)?;
+            held.write(tx)?;
             let purpose = Purpose::SignIn.word().to_owned();
             tx.append(actor, None, StepUpAsked { customer, purpose, reasons: reasons.clone() })?;
             Ok(())
@@ -201,8 +204,15 @@ impl Shared {
         reason: &'static str,
     ) -> Result<(), Error> {
         let actor = self.stranger(visit.client);
+        let held = customer.map(|customer| self.held_failure(customer, reason));
         let fact = CustomerSignInFailed { customer, reason: reason.to_owned() };
-        self.db.write(move |tx| Ok(tx.append(actor, None, fact.clone()).map(drop)?)).await
+        let written = self.db.write(move |tx| -> Result<(), Error> {
+            if let Some(held) = &held {
+                held.write(tx)?;
+            }
+            Ok(tx.append(actor, None, fact.clone()).map(drop)?)
+        });
+        written.await
     }
 
     async fn note_wrong_password(
@@ -220,8 +230,10 @@ impl Shared {
             return self.note_failure(visit, Some(account.id), reason).await;
         }
         let (customer, now, actor) = (account.id, self.now(), self.stranger(visit.client));
+        let held = self.held_failure(customer, reason);
         let written = self.db.write(move |tx| -> Result<(), Error> {
             let failures = sql::account::count_failure(tx, customer)?;
+            held.write(tx)?;
             let fact = CustomerSignInFailed { customer: Some(customer), reason: reason.to_owned() };
             tx.append(actor, None, fact)?;
             if failures >= MOST_FAILURES && sql::account::disable_password(tx, customer, now)? {

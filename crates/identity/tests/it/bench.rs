@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http_body_util::BodyExt;
-use storeward_base::{ClientIp, Clock, FixedClock, PageSize, Secret, SystemEntropy};
+use storeward_base::{ClientIp, Clock, CustomerId, FixedClock, PageSize, Secret, StaffId, SystemEntropy};
 use storeward_events::Record;
+use storeward_identity::staff::{By, Reason};
 use storeward_identity::{Identity, IdentityParts, Letter, LetterKind, Policy, RecordedPost, SecondFactor};
 use storeward_passwords::{Pool, PoolOptions};
 use storeward_seal::totp::{TotpSecret, step_at};
@@ -23,6 +24,7 @@ pub const ORIGIN: &str = "https://shop.example";
 pub const EMAIL: &str = "ada@people.example";
 pub const PASSWORD: &str = "lamp post umbrella tea";
 pub const OTHER_PASSWORD: &str = "seven grey herons wade";
+pub const STAFF: StaffId = StaffId::from_bits(1);
 const FIREFOX: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
 
 pub struct Bench {
@@ -114,6 +116,16 @@ impl Bench {
     pub fn browser(&self) -> Browser<'_> {
         let address = "198.51.100.7".parse().unwrap();
         Browser { bench: self, cookies: Vec::new(), address, language: "en" }
+    }
+
+    /// The account of an address, as staff find it.
+    pub async fn customer(&self, address: &str) -> CustomerId {
+        self.identity.customers().find(STAFF, address).await.unwrap().expect("there is such an account")
+    }
+
+    /// A member of staff with a reason.
+    pub fn by(&self, staff: StaffId) -> By {
+        By { staff, reason: Reason::parse("the customer rang").unwrap() }
     }
 
     pub fn advance(&self, seconds: u64) {

@@ -7,4 +7,5 @@ mod mistakes;
 mod pages;
 mod shield;
 mod sign_up;
+mod staff;
 mod ways;

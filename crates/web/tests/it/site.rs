@@ -65,7 +65,8 @@ pub fn routes() -> Routes<(), ByHeader> {
 }
 
 fn page(nonce: &Nonce, word: &str, csrf: &str) -> Result<Response, Failure> {
-    Shell { title: word, nav: &[], here: "/", nonce, signed_in: None }.page(&Word { word, csrf })
+    Shell { title: word, nav: &[], here: "/", nonce, signed_in: None, script: None }
+        .page(&Word { word, csrf })
 }
 
 pub struct Answer {

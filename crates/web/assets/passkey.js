@@ -1,4 +1,4 @@
-// Passkeys (W3C Web Authentication). The only script of the customers' pages; everything else works without it.
+// Passkeys (W3C Web Authentication). Everything else on our pages works without it.
 "use strict";
 (() => {
   if (!window.PublicKeyCredential || !navigator.credentials) return;

@@ -1,0 +1,374 @@
+//! Customers: an account found by its exact address, what staff may see of it, and what they may do to it.
+//!
+//! There is no route that acts as a customer, shows a secret or chooses a password, and there will be none.
+
+use serde::Deserialize;
+use storeward_base::{CustomerId, StaffId};
+use storeward_identity::staff::{AccountView, Act, By, Customers, HeldView, Reason, parse_id};
+use storeward_web::askama::Template;
+use storeward_web::axum::extract::{Path, State};
+use storeward_web::axum::response::Response;
+use storeward_web::{Failure, Form, Moment, Query, redirect};
+
+use super::next::confirm_link;
+use super::view::{View, icons};
+use crate::accounts::{self, Names};
+use crate::app::App;
+use crate::error::Error;
+use crate::level::{Badge, Level};
+use crate::outlook::counted;
+
+const HERE: &str = "/customers";
+const TITLE: &str = "Customers";
+
+#[derive(Template)]
+#[template(path = "customers.html", askama = storeward_web::askama)]
+struct CustomersPage<'a> {
+    csrf: &'a str,
+    fault: Option<&'a str>,
+    is_set_up: bool,
+    pressed: Vec<PressedLine>,
+    icons: &'static str,
+}
+
+/// One account whose sign-ins were held back of late.
+pub struct PressedLine {
+    pub id: String,
+    pub count: String,
+    pub at: Moment,
+    pub badge: Badge,
+    pub why: String,
+}
+
+#[derive(Template)]
+#[template(path = "customer.html", askama = storeward_web::askama)]
+struct CustomerPage<'a> {
+    csrf: &'a str,
+    id: String,
+    masked: String,
+    done: Option<&'static str>,
+    fault: Option<&'a str>,
+    state: Vec<Badge>,
+    facts: Vec<(&'static str, String)>,
+    since: Moment,
+    acts: Vec<ActForm>,
+    /// Where a second factor is shown first; nothing where one was shown just now.
+    confirm: Option<String>,
+    factors: Vec<FactorLine>,
+    sessions: Vec<SessionLine>,
+    held: Vec<HeldLine>,
+    activity: Vec<(Moment, String, String)>,
+    past: Vec<PastLine>,
+    icons: &'static str,
+}
+
+struct ActForm {
+    word: &'static str,
+    label: &'static str,
+    hint: &'static str,
+    is_grave: bool,
+}
+
+struct FactorLine {
+    kind: &'static str,
+    added: Moment,
+    used: Option<Moment>,
+}
+
+struct SessionLine {
+    device: String,
+    place: String,
+    assurance: &'static str,
+    began: Moment,
+    seen: Moment,
+}
+
+struct HeldLine {
+    at: Moment,
+    badge: Badge,
+    purpose: &'static str,
+    why: Vec<String>,
+}
+
+struct PastLine {
+    at: Moment,
+    who: String,
+    what: &'static str,
+    reason: String,
+}
+
+/// Customers' accounts, where there are some.
+fn customers(app: &App) -> Result<&Customers, Failure> {
+    app.customers.as_ref().ok_or_else(|| {
+        Failure::missing(
+            "console.no_customers",
+            "Customers have no accounts here: storeward.toml has no [identity].",
+        )
+    })
+}
+
+pub async fn page(State(app): State<App>, view: View) -> Result<Response, Failure> {
+    let content = list(&app, &view, None).await?;
+    view.page(TITLE, HERE, &content)
+}
+
+async fn list<'a>(app: &App, view: &'a View, fault: Option<&'a str>) -> Result<CustomersPage<'a>, Failure> {
+    let pressed = pressed(app).await?;
+    let is_set_up = app.customers.is_some();
+    Ok(CustomersPage { csrf: view.csrf(), fault, is_set_up, pressed, icons: icons() })
+}
+
+/// Accounts under pressure, for this page and for Now.
+pub async fn pressed(app: &App) -> Result<Vec<PressedLine>, Failure> {
+    let Some(customers) = &app.customers else { return Ok(Vec::new()) };
+    let pressed = customers.pressed_lately().await.map_err(Error::from)?;
+    Ok(pressed
+        .into_iter()
+        .map(|account| PressedLine {
+            id: account.customer.to_string(),
+            count: counted(u64::try_from(account.count).unwrap_or(u64::MAX), "time", "times"),
+            at: Moment(account.last.at),
+            badge: held_badge(&account.last),
+            why: account.last.why.join(" "),
+        })
+        .collect())
+}
+
+#[derive(Deserialize)]
+pub struct Wanted {
+    address: String,
+}
+
+/// By a form only: an address stands in no URL, no log and no history.
+pub async fn find(
+    State(app): State<App>,
+    view: View,
+    Form(wanted): Form<Wanted>,
+) -> Result<Response, Failure> {
+    let found = customers(&app)?.find(view.visitor.staff, &wanted.address).await.map_err(Error::from)?;
+    match found {
+        Some(id) => Ok(redirect(&format!("{HERE}/{id}"))),
+        None => {
+            let fault = "No account has exactly this address. It is compared as a whole: there is no search by parts.";
+            let content = list(&app, &view, Some(fault)).await?;
+            view.refused(TITLE, HERE, &content)
+        }
+    }
+}
+
+#[derive(Deserialize)]
+pub struct Asked {
+    #[serde(default)]
+    done: String,
+}
+
+pub async fn account(
+    State(app): State<App>,
+    view: View,
+    Path(id): Path<String>,
+    Query(asked): Query<Asked>,
+) -> Result<Response, Failure> {
+    let id = parse_id(&id).ok_or_else(no_such)?;
+    let found = customers(&app)?.view(id).await.map_err(Error::from)?.ok_or_else(no_such)?;
+    // Each look is told, by whatever way somebody came here.
+    customers(&app)?.looked_at(view.visitor.staff, id).await.map_err(Error::from)?;
+    let names = app.db.read(accounts::names).await.map_err(Error::from)?;
+    let content = account_page(&view, &found, &names, done_words(&asked.done), None);
+    view.page("A customer", HERE, &content)
+}
+
+fn no_such() -> Failure {
+    Failure::missing("console.no_such_customer", "There is no account of this number.")
+}
+
+#[derive(Deserialize)]
+pub struct Fields {
+    act: String,
+    reason: String,
+}
+
+pub async fn act(
+    State(app): State<App>,
+    view: View,
+    Path(id): Path<String>,
+    Form(fields): Form<Fields>,
+) -> Result<Response, Failure> {
+    let customers = customers(&app)?;
+    let id = parse_id(&id).ok_or_else(no_such)?;
+    let act = Act::of_word(&fields.act)
+        .ok_or_else(|| Failure::invalid("console.act", "The form does not fit this page."))?;
+    let Some(reason) = Reason::parse(&fields.reason) else {
+        return again(&app, &view, id, "Give a reason of 3 to 300 characters in one line. It is kept.").await;
+    };
+    let by = By { staff: view.visitor.staff, reason };
+    let changed = customers.act(&by, id, act).await.map_err(Error::from)?;
+    let done = if changed { act.word() } else { "already" };
+    Ok(redirect(&format!("{HERE}/{id}?done={done}")))
+}
+
+async fn again(app: &App, view: &View, id: CustomerId, fault: &str) -> Result<Response, Failure> {
+    let found = customers(app)?.view(id).await.map_err(Error::from)?.ok_or_else(no_such)?;
+    let names = app.db.read(accounts::names).await.map_err(Error::from)?;
+    let content = account_page(view, &found, &names, None, Some(fault));
+    view.refused("A customer", HERE, &content)
+}
+
+fn done_words(done: &str) -> Option<&'static str> {
+    Some(match done {
+        "lock" => "The account is locked, and everybody is signed out of it. The person was told by mail.",
+        "unlock" => "The account is open again. The person was told by mail.",
+        "end_sessions" => "Everybody is signed out of the account. The person was told by mail.",
+        "force_step_up" => "The next sign-in asks for a second factor.",
+        "already" => "Nothing changed: it was so already.",
+        _ => return None,
+    })
+}
+
+fn account_page<'a>(
+    view: &'a View,
+    account: &AccountView,
+    names: &Names,
+    done: Option<&'static str>,
+    fault: Option<&'a str>,
+) -> CustomerPage<'a> {
+    let id = account.id.to_string();
+    CustomerPage {
+        csrf: view.csrf(),
+        masked: account.masked_email.clone(),
+        done,
+        fault,
+        state: state_badges(account),
+        facts: facts(account),
+        since: Moment(account.created_at),
+        acts: act_forms(account),
+        confirm: (!view.visitor.is_fresh).then(|| confirm_link(&format!("{HERE}/{id}"))),
+        factors: account
+            .factors
+            .iter()
+            .map(|f| FactorLine { kind: f.kind, added: Moment(f.added_at), used: f.used_at.map(Moment) })
+            .collect(),
+        sessions: account
+            .sessions
+            .iter()
+            .map(|s| SessionLine {
+                device: s.device.clone(),
+                place: s.place.clone(),
+                assurance: assurance(s.acr),
+                began: Moment(s.created_at),
+                seen: Moment(s.seen_at),
+            })
+            .collect(),
+        held: account.held.iter().map(HeldLine::of).collect(),
+        activity: account
+            .activity
+            .iter()
+            .map(|line| (Moment(line.at), line.what.clone(), line.device.clone()))
+            .collect(),
+        past: account
+            .acts
+            .iter()
+            .map(|past| PastLine {
+                at: Moment(past.at),
+                who: name_of(past.staff, names),
+                what: act_words(&past.what),
+                reason: past.reason.clone(),
+            })
+            .collect(),
+        id,
+        icons: icons(),
+    }
+}
+
+fn name_of(staff: StaffId, names: &Names) -> String {
+    names.in_words(&staff.to_string())
+}
+
+fn state_badges(account: &AccountView) -> Vec<Badge> {
+    let state = &account.state;
+    let mut badges = Vec::new();
+    if state.locked_at.is_some() {
+        badges.push(Badge::new(Level::Bad, "locked"));
+    }
+    if state.password_disabled_at.is_some() {
+        badges.push(Badge::new(Level::Warn, "password counts on known devices only"));
+    }
+    if state.must_change_at.is_some() {
+        badges.push(Badge::new(Level::Warn, "must choose a new password"));
+    }
+    if state.step_up_forced_at.is_some() {
+        badges.push(Badge::new(Level::Note, "second factor at the next sign-in"));
+    }
+    if badges.is_empty() {
+        badges.push(Badge::new(Level::Ok, "open"));
+    }
+    badges
+}
+
+fn facts(account: &AccountView) -> Vec<(&'static str, String)> {
+    let password = match account.password_set_at {
+        Some(at) => format!("set on {}", crate::outlook::day(at)),
+        None => "none".to_owned(),
+    };
+    vec![
+        ("Password", password),
+        ("Recovery codes left", account.codes_left.to_string()),
+        ("Known devices", account.devices.to_string()),
+        ("Language", account.language.tag().to_owned()),
+    ]
+}
+
+fn act_forms(account: &AccountView) -> Vec<ActForm> {
+    let form = |act: Act, label, hint, is_grave| ActForm { word: act.word(), label, hint, is_grave };
+    let lock = if account.state.locked_at.is_some() {
+        form(Act::Unlock, "Unlock the account", "The person can sign in again and is told by mail.", false)
+    } else {
+        let hint = "Nobody signs in, everybody is signed out; the person is told by mail.";
+        form(Act::Lock, "Lock the account", hint, true)
+    };
+    let end = "Everybody is signed out of the account; the person is told by mail.";
+    let more = "Whoever signs in next shows a second factor, a mailed code at least.";
+    vec![
+        form(Act::ForceStepUp, "Ask for a second factor", more, false),
+        form(Act::EndSessions, "End all sessions", end, false),
+        lock,
+    ]
+}
+
+fn act_words(word: &str) -> &'static str {
+    match Act::of_word(word) {
+        Some(Act::Lock) => "locked the account",
+        Some(Act::Unlock) => "unlocked the account",
+        Some(Act::EndSessions) => "ended all sessions",
+        Some(Act::ForceStepUp) => "asked for a second factor",
+        None => "did something that this version does not know",
+    }
+}
+
+fn assurance(acr: &str) -> &'static str {
+    match acr {
+        "phr" => "passkey",
+        "aal2" => "two factors",
+        _ => "password",
+    }
+}
+
+fn held_badge(held: &HeldView) -> Badge {
+    match held.what {
+        "refused" => Badge::new(Level::Bad, "refused"),
+        "failed" => Badge::new(Level::Warn, "did not fit"),
+        _ => Badge::new(Level::Note, "asked for more"),
+    }
+}
+
+impl HeldLine {
+    fn of(held: &HeldView) -> Self {
+        let purpose = match held.purpose.as_str() {
+            "sign_in" => "sign-in",
+            "shield" => "the shop's own sign-in",
+            "step_up" => "a sensitive act",
+            "recovery" => "a way back in",
+            _ => "another step",
+        };
+        HeldLine { at: Moment(held.at), badge: held_badge(held), purpose, why: held.why.clone() }
+    }
+}

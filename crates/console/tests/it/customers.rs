@@ -1,0 +1,123 @@
+//! Customers' accounts in the console: found by the whole address only, acted on by whoever has just shown a second factor.
+
+use storeward_base::Actor;
+use storeward_identity::LetterKind;
+use storeward_store::both_engines;
+
+use super::bench::{Answer, Bench, Browser, MIGRATIONS};
+
+const EMAIL: &str = "bea@people.example";
+
+async fn find(browser: &mut Browser<'_>, address: &str) -> Answer {
+    let csrf = browser.get("/customers").await.csrf();
+    browser.post("/customers/find", &format!("csrf={csrf}&address={}", address.replace('@', "%40"))).await
+}
+
+both_engines!(an_account_is_found_by_its_whole_address, MIGRATIONS, async |db| {
+    let bench = Bench::new(db);
+    let customer = bench.customer(EMAIL).await;
+    let (mut browser, _) = bench.enrolled().await;
+    for typed in ["bea@people.exampl", "bea", "b@people.example", "%25@people.example", "*", ""] {
+        let answer = find(&mut browser, typed).await;
+        assert_eq!(answer.status, 422, "{typed}");
+        assert!(!answer.body.contains(&customer.to_string()), "{typed}");
+    }
+    let found = find(&mut browser, " BEA@people.example ").await;
+    assert_eq!(found.status, 303);
+    assert_eq!(found.location(), format!("/customers/{customer}"), "no address in an address");
+    let page = browser.get(found.location()).await;
+    assert_eq!(page.status, 200);
+    assert!(page.body.contains("b•••@people.example") && !page.body.contains(EMAIL));
+    assert!(page.body.contains("Firefox · Linux") && page.body.contains("203.0.113.x"), "{}", page.body);
+    // A search by GET, and whatever else one might try.
+    for path in ["/customers?address=bea@people.example", "/customers/find?address=bea@people.example"] {
+        let answer = browser.get(path).await;
+        assert!(!answer.body.contains(&customer.to_string()), "{path}");
+    }
+    for path in
+        ["/customers/bea@people.example", "/customers/cust_00000000000000000000000009", "/customers/x"]
+    {
+        assert_eq!(browser.get(path).await.status, 404, "{path}");
+    }
+    let looks = bench.events("identity.account_looked_up").await;
+    // One more by the bench itself, when it made the account.
+    assert_eq!(looks.len(), 9);
+    assert!(looks[1..].iter().all(|record| matches!(record.actor, Actor::Staff { .. })));
+    let told = looks.iter().map(|record| String::from_utf8(record.to_bytes()).unwrap()).collect::<String>();
+    assert!(!told.contains("people.example"));
+});
+
+both_engines!(acts_ask_for_a_second_factor_and_a_reason, MIGRATIONS, async |db| {
+    let bench = Bench::new(db);
+    let customer = bench.customer(EMAIL).await;
+    let (mut browser, secret) = bench.enrolled().await;
+    let page = format!("/customers/{customer}");
+    let act = format!("{page}/act");
+    // Just enrolled with a code: fresh.
+    let csrf = browser.get(&page).await.csrf();
+    for reason in ["", "x", &"x".repeat(301)] {
+        let answer = browser.post(&act, &format!("csrf={csrf}&act=lock&reason={reason}")).await;
+        assert_eq!(answer.status, 422, "{reason}");
+    }
+    let answer = browser.post(&act, &format!("csrf={csrf}&act=impersonate&reason=they+rang")).await;
+    assert_eq!(answer.status, 400);
+    assert!(bench.events("identity.account_locked").await.is_empty());
+    bench.clock.advance(std::time::Duration::from_secs(601));
+    let stale = browser.get(&page).await;
+    assert!(!stale.body.contains("name=\"reason\"") && stale.body.contains("/confirm?next=/customers/"));
+    let answer = browser.post(&act, &format!("csrf={csrf}&act=lock&reason=they+rang")).await;
+    assert_eq!(answer.status, 303);
+    assert!(answer.location().starts_with("/confirm?next=/customers/"), "{}", answer.location());
+    assert!(bench.events("identity.account_locked").await.is_empty());
+    // A code that was used does not confirm; the next one does, and the session's token changes.
+    let used = bench.code(&secret);
+    let before = browser.session();
+    let confirm = |csrf: &str, code: &str| format!("csrf={csrf}&code={code}&next={page}");
+    assert_eq!(browser.post("/confirm", &confirm(&csrf, "000000")).await.status, 403);
+    let answer = browser.post("/confirm", &confirm(&csrf, &used)).await;
+    assert_eq!((answer.status.as_u16(), answer.location()), (303, page.as_str()), "{}", answer.body);
+    assert_ne!(browser.session(), before);
+    let csrf = browser.get(&page).await.csrf();
+    assert_eq!(browser.post("/confirm", &confirm(&csrf, &used)).await.status, 403, "replayed");
+    for (word, kind) in [
+        ("lock", "account_locked"),
+        ("unlock", "account_unlocked"),
+        ("end_sessions", "sessions_revoked"),
+        ("force_step_up", "step_up_forced"),
+    ] {
+        let answer = browser.post(&act, &format!("csrf={csrf}&act={word}&reason=they+rang+us")).await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.location()),
+            (303, format!("{page}?done={word}").as_str())
+        );
+        let events = bench.events(&format!("identity.{kind}")).await;
+        assert!(matches!(events.last().unwrap().actor, Actor::Staff { .. }), "{kind}");
+        bench.clock.advance(std::time::Duration::from_secs(1));
+    }
+    let shown = browser.get(&page).await.body;
+    assert!(
+        shown.contains("they rang us") && shown.contains("<strong>Ada B</strong> locked the account"),
+        "{shown}"
+    );
+    assert!(bench.post.last(LetterKind::AccountLocked).is_some());
+    let all =
+        bench.events("").await.iter().map(|r| String::from_utf8(r.to_bytes()).unwrap()).collect::<String>();
+    assert!(!all.contains("they rang"), "a reason may name people: it is kept sealed, not in the ledger");
+});
+
+both_engines!(attacks_show_without_an_address, MIGRATIONS, async |db| {
+    let bench = Bench::new(db);
+    let customer = bench.customer(EMAIL).await;
+    let (mut browser, _) = bench.enrolled().await;
+    assert!(browser.get("/customers").await.body.contains("No sign-in was held back"));
+    let csrf_page = bench.identity.router(None).unwrap();
+    bench.refused_sign_in(&csrf_page, EMAIL).await;
+    for path in ["/customers", "/"] {
+        let page = browser.get(path).await;
+        assert!(page.body.contains(&format!("/customers/{customer}")), "{path}: {}", page.body);
+        assert!(
+            page.body.contains("The password was wrong.") && !page.body.contains("people.example"),
+            "{path}"
+        );
+    }
+});

@@ -1,0 +1,147 @@
+//! What staff do: each act at once in the tables, in the ledger, in the person's own list, and in a letter where the
+//! person must know.
+
+use storeward_base::{Actor, CustomerId, StaffId};
+use storeward_events::identity::{
+    AccountLocked, AccountLookedUp, AccountUnlocked, SessionsRevoked, StepUpForced,
+};
+use storeward_store::Tx;
+
+use super::{By, Customers};
+use crate::error::Error;
+use crate::letter::LetterKind;
+use crate::model::Email;
+use crate::sql;
+use crate::verbs::note_activity;
+
+/// What can be done to an account. There is no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// Nobody signs in, and every session ends.
+    Lock,
+    Unlock,
+    EndSessions,
+    /// The next sign-in shows a second factor, whatever the policy says.
+    ForceStepUp,
+}
+
+impl Act {
+    pub const ALL: [Act; 4] = [Act::Lock, Act::Unlock, Act::EndSessions, Act::ForceStepUp];
+
+    /// Stable: stands in forms and in the table.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Act::Lock => "lock",
+            Act::Unlock => "unlock",
+            Act::EndSessions => "end_sessions",
+            Act::ForceStepUp => "force_step_up",
+        }
+    }
+
+    pub fn of_word(word: &str) -> Option<Self> {
+        Act::ALL.into_iter().find(|act| act.word() == word)
+    }
+
+    /// The line in the person's own list.
+    const fn activity(self) -> &'static str {
+        match self {
+            Act::Lock => "locked_by_shop",
+            Act::Unlock => "unlocked_by_shop",
+            Act::EndSessions => "sessions_ended_by_shop",
+            Act::ForceStepUp => "step_up_by_shop",
+        }
+    }
+
+    const fn letter(self) -> Option<LetterKind> {
+        match self {
+            Act::Lock => Some(LetterKind::AccountLocked),
+            Act::Unlock => Some(LetterKind::AccountUnlocked),
+            Act::EndSessions => Some(LetterKind::SessionsEnded),
+            // They see it at their next sign-in, and nothing was taken from them.
+            Act::ForceStepUp => None,
+        }
+    }
+
+    /// Whether it changed anything.
+    fn write(self, tx: &mut Tx<'_>, actor: Actor, customer: CustomerId) -> Result<bool, Error> {
+        let now = tx.now();
+        let reason = || "staff".to_owned();
+        match self {
+            Act::Lock => {
+                if !sql::account::lock(tx, customer, now)? {
+                    return Ok(false);
+                }
+                let count = sql::session::delete_all(tx, customer)?;
+                sql::flow::end_all(tx, customer)?;
+                tx.append(actor, None, AccountLocked { customer })?;
+                tx.append(actor, None, SessionsRevoked { customer, count, reason: reason() })?;
+            }
+            Act::Unlock => {
+                if !sql::account::unlock(tx, customer)? {
+                    return Ok(false);
+                }
+                tx.append(actor, None, AccountUnlocked { customer })?;
+            }
+            Act::EndSessions => {
+                let count = sql::session::delete_all(tx, customer)?;
+                tx.append(actor, None, SessionsRevoked { customer, count, reason: reason() })?;
+            }
+            Act::ForceStepUp => {
+                sql::account::force_step_up(tx, customer, now)?;
+                tx.append(actor, None, StepUpForced { customer, reason: reason() })?;
+            }
+        }
+        Ok(true)
+    }
+}
+
+impl Customers {
+    /// The account of exactly this address. Who asked is told to the ledger, whether there is one or not.
+    pub async fn find(&self, staff: StaffId, address: &str) -> Result<Option<CustomerId>, Error> {
+        let found = match Email::parse(address) {
+            Ok(email) => self.0.0.account_by_email(&email).await?.map(|account| account.id),
+            Err(_) => None,
+        };
+        self.looked(staff, found, "address").await?;
+        Ok(found)
+    }
+
+    /// A member of staff opens an account's page by a link.
+    pub async fn looked_at(&self, staff: StaffId, customer: CustomerId) -> Result<(), Error> {
+        self.looked(staff, Some(customer), "page").await
+    }
+
+    async fn looked(
+        &self,
+        staff: StaffId,
+        customer: Option<CustomerId>,
+        how: &'static str,
+    ) -> Result<(), Error> {
+        let fact = AccountLookedUp { customer, how: how.to_owned() };
+        let actor = Actor::Staff { id: staff };
+        self.0.0.db.write(move |tx| Ok(tx.append(actor, None, fact.clone()).map(drop)?)).await
+    }
+
+    /// Does it, if it changes anything: false when the account was so already.
+    pub async fn act(&self, by: &By, customer: CustomerId, act: Act) -> Result<bool, Error> {
+        let shared = &self.0.0;
+        let account = shared.account(customer).await?.ok_or(Error::NoAccount)?;
+        let row = shared.act_row(by, act.word(), shared.now());
+        let activity = shared.activity(act.activity(), "");
+        let letter = act.letter().and_then(|kind| shared.plain_notice(kind, &account));
+        let (actor, post) = (Actor::Staff { id: by.staff }, shared.post.clone());
+        let written = shared.db.write(move |tx| -> Result<bool, Error> {
+            if !act.write(tx, actor, customer)? {
+                tx.commit_silent("the account was so already");
+                return Ok(false);
+            }
+            sql::staff_act::insert(tx, customer, &row)?;
+            note_activity(tx, customer, &activity)?;
+            if let Some(letter) = &letter {
+                post.post(tx, letter)?;
+            }
+            Ok(true)
+        });
+        written.await
+    }
+}
