@@ -104,7 +104,7 @@ fn config_text(options: &Options, upstream: &str, outside: &Outside) -> String {
          [console]\nlisten = \"{}\"\n\n\
          [upstream]\nservers = [\"{}\"]\n\n\
          [certificates]\nsource = \"local\"\n\n\
-         {database}{messages}[identity]\ncustomers = \"offered\"\n\n[look]\n{look}{routes}",
+         {database}{messages}[identity]\ncustomers = \"offered\"\nsms.countries = [\"+44\", \"+49\", \"+33\", \"+34\"]\n\n[look]\n{look}{routes}",
         options.listen,
         options.console,
         upstream.replace(['"', '\\', '\n'], ""),

@@ -146,7 +146,7 @@ impl Running {
             runtime: &runtime,
             stop: stop.clone(),
         })?;
-        let jobs = jobs::start(&opened, &outbox, &runtime)?;
+        let jobs = jobs::start(&opened, &outbox, identity.as_ref(), &runtime)?;
         let telemetry = start_telemetry(&config, &access, &runtime)?;
         let state = State { config: opened.loaded.fingerprint.clone(), refused: None };
         opened.data.set_state(&state)?;

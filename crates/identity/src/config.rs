@@ -39,6 +39,10 @@ pub struct Policy {
     pub step_up_minutes: u32,
     /// How long a trusted device is not asked for a second factor; 0: nobody may trust a device.
     pub trusted_device_days: u32,
+    /// Codes by short message, where there is a gateway (`[sms]`).
+    pub sms: SmsPolicy,
+    /// Who lost every second factor waits so long before a new one may be added. The person is told, and can stop it.
+    pub recovery_wait_hours: u32,
     /// What the shop is called in pages and letters. Default: the shop's first name.
     pub shop_name: Option<String>,
     /// Languages the pages are offered in; the first is the default.
@@ -56,10 +60,30 @@ impl Default for Policy {
             absolute_hours: 30 * 24,
             step_up_minutes: 10,
             trusted_device_days: 30,
+            sms: SmsPolicy::default(),
+            recovery_wait_hours: 72,
             shop_name: None,
             languages: Language::ALL.to_vec(),
             theme: Theme::default(),
         }
+    }
+}
+
+/// Whom codes are sent to by short message, and how many: each costs money, and whoever makes a shop send them to numbers of
+/// their own earns from it (SMS pumping).
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SmsPolicy {
+    /// Codes of countries, such as `+49`. With none, short messages are not offered.
+    pub countries: Vec<String>,
+    /// Messages of a day (UTC) in all, and to one of the countries.
+    pub per_day: u32,
+    pub per_country_per_day: u32,
+}
+
+impl Default for SmsPolicy {
+    fn default() -> Self {
+        SmsPolicy { countries: Vec::new(), per_day: 500, per_country_per_day: 200 }
     }
 }
 
@@ -133,6 +157,10 @@ impl Policy {
         Duration::from_secs(u64::from(self.step_up_minutes) * 60)
     }
 
+    pub fn recovery_wait(&self) -> Duration {
+        Duration::from_secs(u64::from(self.recovery_wait_hours) * 3600)
+    }
+
     pub fn trusted_device(&self) -> Duration {
         Duration::from_secs(u64::from(self.trusted_device_days) * 86_400)
     }
@@ -152,6 +180,9 @@ impl Policy {
             ("absolute_hours", self.absolute_hours, 1, 366 * 24),
             ("step_up_minutes", self.step_up_minutes, 1, 60),
             ("trusted_device_days", self.trusted_device_days, 0, 90),
+            ("recovery_wait_hours", self.recovery_wait_hours, 24, 30 * 24),
+            ("sms.per_day", self.sms.per_day, 1, 1_000_000),
+            ("sms.per_country_per_day", self.sms.per_country_per_day, 1, 1_000_000),
         ] {
             if !(least..=most).contains(&value) {
                 refuse(key, &format!("{value} is not between {least} and {most}"));
@@ -159,6 +190,15 @@ impl Policy {
         }
         if self.idle() > self.absolute() {
             refuse("idle_minutes", "is longer than absolute_hours");
+        }
+        for prefix in &self.sms.countries {
+            let digits = prefix.strip_prefix('+').unwrap_or("");
+            let fits = (1..=7).contains(&digits.len())
+                && digits.bytes().all(|b| b.is_ascii_digit())
+                && !digits.starts_with('0');
+            if !fits {
+                refuse("sms.countries", &format!("`{prefix}` is no country's code such as \"+49\""));
+            }
         }
         if self.languages.is_empty() {
             refuse("languages", "name at least one of en, de, fr, es");
@@ -269,6 +309,10 @@ mod tests {
             ("absolute_hours = 1", "longer than"),
             ("trusted_device_days = 900", "between 0 and 90"),
             ("languages = []", "at least one"),
+            ("recovery_wait_hours = 1", "between 24"),
+            ("sms.countries = [\"49\"]", "sms.countries"),
+            ("sms.countries = [\"+\"]", "sms.countries"),
+            ("sms.per_day = 0", "sms.per_day"),
             ("rp_id = \"other.example\"", "rp_id"),
             ("rp_id = \"example\"", "rp_id"),
             ("host = \"id.else.example\"\nrp_id = \"shop.example\"", "rp_id"),

@@ -2,7 +2,8 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use storeward_base::{CustomerId, Language, Secret};
+use storeward_base::{CustomerId, Language, Secret, Timestamp};
+use storeward_outbound::sms::PhoneNumber;
 use storeward_store::Tx;
 
 use crate::error::Error;
@@ -38,6 +39,12 @@ words! {
         AccountLocked = "account_locked",
         AccountUnlocked = "account_unlocked",
         SessionsEnded = "sessions_ended",
+        /// Every factor is said to be lost. Parameters: `ends`, `link` (stops it), as the two below.
+        RecoveryWaitBegun = "recovery_wait_begun",
+        RecoveryWaitGoesOn = "recovery_wait_goes_on",
+        RecoveryWaitEnded = "recovery_wait_ended",
+        /// Parameters: `factor`, `link`.
+        FactorsReplaced = "factors_replaced",
     }
 }
 
@@ -60,19 +67,43 @@ impl Letter {
     }
 }
 
+/// One short message.
+#[derive(Clone, Debug)]
+pub struct Text {
+    pub customer: CustomerId,
+    pub to: PhoneNumber,
+    /// With a code in it: never to be logged.
+    pub text: Secret<String>,
+    /// Not sent after this moment.
+    pub until: Timestamp,
+}
+
 /// Takes letters into the outbox, in the same transaction as the fact that causes them: no letter without the fact, no
 /// fact without the letter. May run again after a roll-back, so it does nothing outside of the transaction.
 pub trait Post: Send + Sync + 'static {
     fn post(&self, tx: &mut Tx<'_>, letter: &Letter) -> Result<(), Error>;
+
+    /// The same for a short message.
+    fn text(&self, tx: &mut Tx<'_>, text: &Text) -> Result<(), Error>;
+
+    /// Whether short messages can be sent.
+    fn offers_texts(&self) -> bool;
 }
 
 /// Keeps letters in memory, for tests to read.
 #[derive(Debug, Default)]
-pub struct RecordedPost(Mutex<Vec<Letter>>);
+pub struct RecordedPost {
+    letters: Mutex<Vec<Letter>>,
+    texts: Mutex<Vec<Text>>,
+}
 
 impl RecordedPost {
     pub fn all(&self) -> Vec<Letter> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.letters.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub fn texts(&self) -> Vec<Text> {
+        self.texts.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The newest of one kind.
@@ -83,7 +114,16 @@ impl RecordedPost {
 
 impl Post for RecordedPost {
     fn post(&self, _tx: &mut Tx<'_>, letter: &Letter) -> Result<(), Error> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(letter.clone());
+        self.letters.lock().unwrap_or_else(PoisonError::into_inner).push(letter.clone());
         Ok(())
+    }
+
+    fn text(&self, _tx: &mut Tx<'_>, text: &Text) -> Result<(), Error> {
+        self.texts.lock().unwrap_or_else(PoisonError::into_inner).push(text.clone());
+        Ok(())
+    }
+
+    fn offers_texts(&self) -> bool {
+        true
     }
 }

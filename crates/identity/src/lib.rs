@@ -32,10 +32,10 @@ mod visit;
 
 pub use storeward_adapter::Adapter;
 
-pub use config::{ConfigFault, Font, Policy, SecondFactor, Theme};
+pub use config::{ConfigFault, Font, Policy, SecondFactor, SmsPolicy, Theme};
 pub use error::Error;
 pub use gate::Need as Access;
-pub use letter::{Letter, LetterKind, Post, RecordedPost};
+pub use letter::{Letter, LetterKind, Post, RecordedPost, Text};
 pub use model::{DeviceId, FactorId, FactorKind, Level, Proof, SessionId};
 pub use outbox::OutboxPost;
 pub use pages::{CHANGE_PASSWORD, Logo};
@@ -69,5 +69,10 @@ pub const MIGRATIONS: &[storeward_store::Migration] = &[
         domain: "identity",
         number: 4,
         sql: include_str!("../migrations/0004_staff.sql"),
+    },
+    storeward_store::Migration {
+        domain: "identity",
+        number: 5,
+        sql: include_str!("../migrations/0005_recovery_wait.sql"),
     },
 ];

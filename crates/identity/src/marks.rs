@@ -1,6 +1,7 @@
 //! What rows are found by, and the places that sealed values are bound to.
 
 use storeward_base::{ClientIp, CustomerId, Entropy, Secret};
+use storeward_outbound::sms::PhoneNumber;
 use storeward_seal::{DataKey, MarkKey, PseudonymKey};
 
 use crate::error::Error;
@@ -15,6 +16,7 @@ pub struct Marks {
     code: MarkKey,
     network: MarkKey,
     attempt: MarkKey,
+    number: MarkKey,
 }
 
 impl Marks {
@@ -26,6 +28,7 @@ impl Marks {
             code: key.mark_key("identity.code"),
             network: key.mark_key("identity.network"),
             attempt: key.mark_key("identity.attempt"),
+            number: key.mark_key("identity.number"),
         }
     }
 
@@ -44,6 +47,15 @@ impl Marks {
     /// Of a code of the challenge `flow_hash`: fits no other challenge.
     pub fn code(&self, flow_hash: &str, code: &str) -> String {
         self.code.mark(&format!("{flow_hash}\n{code}"))
+    }
+
+    /// Of a code by short message of the challenge `flow_hash`: a mailed code is none.
+    pub fn sms_code(&self, flow_hash: &str, code: &str) -> String {
+        self.code.mark(&format!("{flow_hash}\nsms\n{code}"))
+    }
+
+    pub fn number(&self, number: &PhoneNumber) -> String {
+        self.number.mark(number.expose())
     }
 
     /// Of the network that an address lies in: the address of IPv4, the /64 of IPv6.

@@ -189,6 +189,16 @@ words! {
     }
 }
 
+impl Proof {
+    /// Whether it is of something that the person added.
+    pub const fn is_factor(self) -> bool {
+        match self {
+            Proof::Totp | Proof::Sms | Proof::Passkey | Proof::Recovery => true,
+            Proof::Password | Proof::Mail | Proof::Device => false,
+        }
+    }
+}
+
 words! {
     /// A factor that a person adds to their account.
     FactorKind, "a kind of factor" {

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use storeward_events::post::Channel;
 use storeward_outbound::mail::{self, Block, Line, Link, Mailbox};
-use storeward_post::{Mail, Outbox, PostError};
+use storeward_post::{Mail, Outbox, PostError, Sms};
 use storeward_store::Tx;
 
 use crate::error::Error;
-use crate::letter::{Letter, LetterKind, Post};
+use crate::letter::{Letter, LetterKind, Post, Text};
 use crate::texts::Texts;
 
 /// What events call these messages.
@@ -32,11 +33,24 @@ impl Post for OutboxPost {
             // A code that comes too late only confuses.
             mail = mail.until(tx.now().plus(Duration::from_secs(minutes * 60)));
         }
-        match self.0.mail(tx, &mail) {
-            Ok(_) => Ok(()),
-            Err(PostError::NotSetUp(_)) => Err(Error::NoPost),
-            Err(PostError::Store(error)) => Err(error.into()),
-        }
+        promised(self.0.mail(tx, &mail))
+    }
+
+    fn text(&self, tx: &mut Tx<'_>, text: &Text) -> Result<(), Error> {
+        let sms = Sms::new(TOPIC_CODE, text.to.clone(), text.text.expose().as_str());
+        promised(self.0.sms(tx, &sms.customer(text.customer).until(text.until)))
+    }
+
+    fn offers_texts(&self) -> bool {
+        self.0.offers(Channel::Sms)
+    }
+}
+
+fn promised<T>(promised: Result<T, PostError>) -> Result<(), Error> {
+    match promised {
+        Ok(_) => Ok(()),
+        Err(PostError::NotSetUp(_)) => Err(Error::NoPost),
+        Err(PostError::Store(error)) => Err(error.into()),
     }
 }
 
@@ -61,9 +75,12 @@ fn written(letter: &Letter) -> mail::Letter {
         out = out.with(Block::Facts(facts));
     }
     if let Ok(link) = Link::parse(letter.parameter("link")) {
-        out = out
-            .with(Block::Text(t.s("letter.not_me")))
-            .with(Block::Button { label: line(&t.s("letter.button")), link });
+        // A waiting time is stopped; whatever else a letter tells of is contained.
+        let (why, label) = match letter.parameter("ends") {
+            "" => (t.s("letter.not_me"), t.s("letter.button")),
+            _ => (t.s("letter.stop"), t.s("letter.stop_button")),
+        };
+        out = out.with(Block::Text(why)).with(Block::Button { label: line(&label), link });
     }
     out.foot(t.s("letter.foot"))
 }
@@ -71,11 +88,14 @@ fn written(letter: &Letter) -> mail::Letter {
 fn facts(letter: &Letter, t: Texts) -> Vec<(Line, Line)> {
     let line = |text: &str| Line::clean(text, "?");
     let mut facts = Vec::new();
-    if letter.kind == LetterKind::FactorAdded || letter.kind == LetterKind::FactorRemoved {
+    if matches!(
+        letter.kind,
+        LetterKind::FactorAdded | LetterKind::FactorRemoved | LetterKind::FactorsReplaced
+    ) {
         let factor = t.s(&format!("factor.{}", letter.parameter("factor")));
         facts.push((line(&t.s("letter.factor")), line(&factor)));
     }
-    for name in ["device", "when"] {
+    for name in ["device", "when", "ends"] {
         let value = letter.parameter(name);
         if !value.is_empty() {
             facts.push((line(&t.s(&format!("letter.{name}"))), line(value)));

@@ -5,11 +5,13 @@ mod assets;
 mod challenge;
 mod change;
 mod factors;
+mod lost;
 mod message;
 mod not_me;
 mod recover;
 mod sign_in;
 mod sign_up;
+mod sms;
 mod step_up;
 mod view;
 
@@ -22,6 +24,7 @@ use crate::gate::{CustomerGate, Need};
 use crate::verbs::Identity;
 
 pub use assets::Logo;
+pub(crate) use view::moment;
 
 /// What every handler shares.
 #[derive(Clone)]
@@ -68,6 +71,7 @@ impl Identity {
 
 fn routes(routes: Routes<App, CustomerGate>) -> Routes<App, CustomerGate> {
     routes
+        .get("/", Access::Public("leads to the account; asked for on a host of our own only"), account::front)
         .get(own!("/sign-in"), VISITOR, sign_in::page)
         .post(own!("/sign-in"), VISITOR, sign_in::sign_in)
         .post(own!("/passkey/options"), VISITOR, sign_in::passkey_options)
@@ -82,6 +86,15 @@ fn routes(routes: Routes<App, CustomerGate>) -> Routes<App, CustomerGate> {
         .post(own!("/challenge/passkey-options"), FLOW, challenge::passkey_options)
         .get(own!("/new-password"), FLOW, recover::new_password_page)
         .post(own!("/new-password"), FLOW, recover::set_new_password)
+        .post(own!("/challenge/send-sms"), FLOW, challenge::send_sms)
+        .post(own!("/challenge/lost"), FLOW, lost::begin)
+        .get(own!("/new-factor"), FLOW, lost::page)
+        .post(own!("/new-factor/totp"), FLOW, lost::begin_totp)
+        .post(own!("/new-factor/totp/confirm"), FLOW, lost::confirm_totp)
+        .post(own!("/new-factor/passkey-options"), FLOW, lost::passkey_options)
+        .post(own!("/new-factor/passkey"), FLOW, lost::confirm_passkey)
+        .get(own!("/recover/stop"), Access::PublicForm("a letter's link; acts on POST only"), lost::stop_page)
+        .post(own!("/recover/stop"), Access::PublicForm("a letter's link; acts on POST only"), lost::stop)
         .get(own!("/step-up"), CUSTOMER, step_up::page)
         .post(own!("/step-up"), CUSTOMER, step_up::begin)
         .post(own!("/sign-out"), CUSTOMER, sign_in::sign_out)
@@ -90,6 +103,10 @@ fn routes(routes: Routes<App, CustomerGate>) -> Routes<App, CustomerGate> {
         .post(own!("/account/sessions/end-others"), CUSTOMER, account::end_others)
         .post(own!("/account/devices/forget"), CUSTOMER, account::forget_device)
         .post(own!("/account/not-me"), CUSTOMER, not_me::inside)
+        .post(own!("/account/recovery/stop"), CUSTOMER, lost::stop_inside)
+        .get(own!("/account/sms"), FRESH, sms::page)
+        .post(own!("/account/sms"), FRESH, sms::begin)
+        .post(own!("/account/sms/confirm"), FRESH, sms::confirm)
         .post(own!("/account/factors/remove"), FRESH, factors::remove)
         .get(own!("/account/totp"), FRESH, factors::totp_page)
         .post(own!("/account/totp"), FRESH, factors::begin_totp)

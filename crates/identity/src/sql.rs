@@ -9,7 +9,9 @@ pub mod held;
 pub mod history;
 pub mod session;
 pub mod shop_session;
+pub mod sms_count;
 pub mod staff_act;
+pub mod wait;
 
 /// Every statement of this crate, for the test that prepares them on both engines.
 pub const STATEMENTS: &[&[&str]] = &[
@@ -22,5 +24,7 @@ pub const STATEMENTS: &[&[&str]] = &[
     history::STATEMENTS,
     session::STATEMENTS,
     shop_session::STATEMENTS,
+    sms_count::STATEMENTS,
     staff_act::STATEMENTS,
+    wait::STATEMENTS,
 ];

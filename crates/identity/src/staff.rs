@@ -6,13 +6,14 @@
 
 mod acts;
 mod look;
+mod way_back;
 
 use storeward_base::{CustomerId, StaffId, Timestamp};
 
 pub use crate::error::Error;
-pub use acts::Act;
+pub use acts::{Act, Done};
 pub use look::{
-    AccountView, ActivityView, FactorView, HeldView, PastAct, PressedAccount, SessionView, State,
+    AccountView, ActivityView, FactorView, HeldView, PastAct, PressedAccount, SessionView, State, WaitView,
 };
 
 use crate::model::StaffActId;

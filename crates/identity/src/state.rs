@@ -21,10 +21,13 @@ words! {
         ChangeAddress = "change_address",
         EnrolTotp = "enrol_totp",
         EnrolPasskey = "enrol_passkey",
+        EnrolSms = "enrol_sms",
         /// A passkey sign-in whose account is not known yet.
         Passkey = "passkey",
         /// The link of a letter: "this wasn't me".
         NotMe = "not_me",
+        /// The link of a letter that stops a waiting time.
+        StopRecovery = "stop_recovery",
     }
 }
 
@@ -91,6 +94,8 @@ pub struct State {
     pub seed: Option<String>,
     /// What a passkey has to sign, in hexadecimal.
     pub webauthn: Option<String>,
+    /// The telephone that is being added.
+    pub number: Option<String>,
     /// The session that this goes on from.
     pub session: Option<SessionId>,
     /// The person asked not to be asked here again.

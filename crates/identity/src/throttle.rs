@@ -28,6 +28,8 @@ pub enum Key {
     Factor(String),
     /// Letters and messages to one address.
     Mail(String),
+    /// Short messages to one number, or for one account.
+    Sms(String),
     /// Challenges begun from one address block, such as passkey challenges and sign-ups.
     Begun(String),
 }
@@ -39,6 +41,7 @@ impl Paced for Key {
             // A household, an office or a carrier's gateway shares an address.
             Key::Network(_) => Pace { free: 30, longest: Duration::from_secs(15 * 60) },
             Key::Factor(_) => Pace { free: 10, longest: Duration::from_secs(10 * 60) },
+            Key::Sms(_) => Pace { free: 3, longest: Duration::from_secs(30 * 60) },
             Key::Mail(_) => Pace { free: 4, longest: Duration::from_secs(30 * 60) },
             Key::Begun(_) => Pace { free: 120, longest: Duration::from_secs(60) },
         }
@@ -47,7 +50,7 @@ impl Paced for Key {
     fn on_success(&self) -> OnSuccess {
         match self {
             Key::Stranger(_) | Key::KnownDevice(_) | Key::Factor(_) => OnSuccess::Clear,
-            Key::Network(_) | Key::Mail(_) | Key::Begun(_) => OnSuccess::GiveBack,
+            Key::Network(_) | Key::Mail(_) | Key::Sms(_) | Key::Begun(_) => OnSuccess::GiveBack,
         }
     }
 }

@@ -8,6 +8,7 @@ mod enrol;
 mod flows;
 mod grant;
 mod letters;
+mod new_factor;
 mod not_me;
 mod passkeys;
 mod prove;
@@ -18,7 +19,9 @@ pub mod sessions;
 pub mod shield;
 mod sign_in;
 mod sign_up;
+mod sms;
 mod step_up;
+pub(crate) mod wait;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -41,6 +44,7 @@ pub use recover::NewPasswordFault;
 pub use sign_in::{SignInFault, SignInForm};
 pub use sign_up::{SignUpFault, SignUpForm};
 pub use step_up::StepUpFault;
+pub use wait::WaitFault;
 
 use crate::config::Policy;
 use crate::error::Error;
@@ -145,6 +149,14 @@ impl Shared {
         let policy = self.policy();
         let host = policy.host.clone().or_else(|| self.shop_names.first().cloned()).unwrap_or_default();
         self.origin_of(&host)
+    }
+
+    /// Where the shop's front page is: on a host of our own it is another site's.
+    pub fn home(&self) -> String {
+        match (&self.policy().host, self.shop_names.first()) {
+            (Some(_), Some(shop)) => format!("{}/", self.origin_of(shop)),
+            _ => "/".to_owned(),
+        }
     }
 
     fn origin_of(&self, host: &str) -> String {

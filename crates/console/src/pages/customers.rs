@@ -4,7 +4,9 @@
 
 use serde::Deserialize;
 use storeward_base::{CustomerId, StaffId};
-use storeward_identity::staff::{AccountView, Act, By, Customers, HeldView, Reason, parse_id};
+use storeward_identity::staff::{
+    AccountView, Act, By, Customers, Done, HeldView, Reason, WaitView, parse_id,
+};
 use storeward_web::askama::Template;
 use storeward_web::axum::extract::{Path, State};
 use storeward_web::axum::response::Response;
@@ -54,6 +56,7 @@ struct CustomerPage<'a> {
     acts: Vec<ActForm>,
     /// Where a second factor is shown first; nothing where one was shown just now.
     confirm: Option<String>,
+    wait: Option<String>,
     factors: Vec<FactorLine>,
     sessions: Vec<SessionLine>,
     held: Vec<HeldLine>,
@@ -202,7 +205,11 @@ pub async fn act(
     };
     let by = By { staff: view.visitor.staff, reason };
     let changed = customers.act(&by, id, act).await.map_err(Error::from)?;
-    let done = if changed { act.word() } else { "already" };
+    let done = match changed {
+        Done::Changed => act.word(),
+        Done::Already => "already",
+        Done::WaitsForAnother => "waits",
+    };
     Ok(redirect(&format!("{HERE}/{id}?done={done}")))
 }
 
@@ -219,6 +226,12 @@ fn done_words(done: &str) -> Option<&'static str> {
         "unlock" => "The account is open again. The person was told by mail.",
         "end_sessions" => "Everybody is signed out of the account. The person was told by mail.",
         "force_step_up" => "The next sign-in asks for a second factor.",
+        "begin_way_back" => {
+            "The waiting time has begun. The person was told by mail, with a link that stops it."
+        }
+        "stop_way_back" => "The waiting time is stopped.",
+        "shorten_way_back" => "The waiting time ends in an hour. The person was told by mail.",
+        "waits" => "You asked for it. It takes effect when another member of staff asks for the same here.",
         "already" => "Nothing changed: it was so already.",
         _ => return None,
     })
@@ -242,6 +255,7 @@ fn account_page<'a>(
         since: Moment(account.created_at),
         acts: act_forms(account),
         confirm: (!view.visitor.is_fresh).then(|| confirm_link(&format!("{HERE}/{id}"))),
+        wait: account.wait.as_ref().map(|wait| wait_words(wait, names)),
         factors: account
             .factors
             .iter()
@@ -327,11 +341,40 @@ fn act_forms(account: &AccountView) -> Vec<ActForm> {
     };
     let end = "Everybody is signed out of the account; the person is told by mail.";
     let more = "Whoever signs in next shows a second factor, a mailed code at least.";
-    vec![
+    let mut forms = vec![
         form(Act::ForceStepUp, "Ask for a second factor", more, false),
         form(Act::EndSessions, "End all sessions", end, false),
         lock,
-    ]
+    ];
+    match &account.wait {
+        None if !account.factors.is_empty() => {
+            let hint = "For somebody who lost every second factor and rings you: they are told by mail, wait, and add a new one themselves.";
+            forms.push(form(Act::BeginWayBack, "Begin the way back", hint, false));
+        }
+        None => {}
+        Some(wait) => {
+            let stop = "Nobody adds a new factor this way.";
+            forms.push(form(Act::StopWayBack, "Stop the way back", stop, false));
+            if !wait.is_over {
+                let hint = "Takes two members of staff. The person is told, and an hour is left to stop it.";
+                forms.push(form(Act::ShortenWayBack, "Shorten the waiting time", hint, true));
+            }
+        }
+    }
+    forms
+}
+
+fn wait_words(wait: &WaitView, names: &Names) -> String {
+    let by = wait.begun_by.map_or_else(|| "the person".to_owned(), |staff| name_of(staff, names));
+    let when = if wait.is_over {
+        "It is over: with a code to the address on file a new factor may be added.".to_owned()
+    } else {
+        format!("It ends on {}.", crate::outlook::day(wait.ends_at))
+    };
+    let asked = wait.shorten_asked_by.map_or_else(String::new, |staff| {
+        format!(" {} asked to shorten it; another member of staff has to agree.", name_of(staff, names))
+    });
+    format!("Every second factor is said to be lost, by {by}. {when}{asked}")
 }
 
 fn act_words(word: &str) -> &'static str {
@@ -340,6 +383,9 @@ fn act_words(word: &str) -> &'static str {
         Some(Act::Unlock) => "unlocked the account",
         Some(Act::EndSessions) => "ended all sessions",
         Some(Act::ForceStepUp) => "asked for a second factor",
+        Some(Act::BeginWayBack) => "began the way back",
+        Some(Act::StopWayBack) => "stopped the way back",
+        Some(Act::ShortenWayBack) => "asked to shorten the waiting time",
         None => "did something that this version does not know",
     }
 }

@@ -30,6 +30,9 @@ pub struct Named {
 struct AccountPage {
     page: Page,
     masked: String,
+    /// When the waiting time ends, while one goes on.
+    wait: Option<String>,
+    may_sms: bool,
     actions: Vec<Action>,
     has_password: bool,
     password_set_at: Option<String>,
@@ -77,6 +80,11 @@ struct ActivityRow {
     label: String,
 }
 
+/// The front of a host that is ours alone.
+pub async fn front() -> Response {
+    redirect(&own("/account"))
+}
+
 pub async fn page(
     State(app): State<App>,
     view: View,
@@ -91,13 +99,18 @@ pub async fn page(
     page.notice = match asked.done.as_str() {
         "totp" => Some(t.s("account.done_totp")),
         "passkey" => Some(t.s("account.done_passkey")),
+        "sms" => Some(t.s("account.done_sms")),
+        "stopped" => Some(t.s("lost.stopped")),
         "removed" => Some(t.s("account.done_removed")),
         "password" => Some(t.s("account.done_password")),
         "address" => Some(t.s("account.done_address")),
         "sessions" => Some(t.s("account.done_sessions")),
         _ => None,
     };
-    show(&account_page(page, overview, may_add), view.language)
+    let mut account = account_page(page, overview, may_add);
+    account.may_sms = app.identity.offers_sms();
+    account.wait = app.identity.open_wait(view.customer()?).await?.map(|ends| moment(ends).to_string());
+    show(&account, view.language)
 }
 
 fn account_page(page: Page, overview: Overview, may_add: bool) -> AccountPage {
@@ -105,6 +118,8 @@ fn account_page(page: Page, overview: Overview, may_add: bool) -> AccountPage {
     let actions = if may_add { next_actions(t, &overview) } else { Vec::new() };
     AccountPage {
         masked: overview.masked_email,
+        wait: None,
+        may_sms: false,
         actions,
         has_password: overview.has_password,
         password_set_at: overview.password_set_at.map(|at| moment(at).to_string()),

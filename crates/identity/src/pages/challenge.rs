@@ -37,6 +37,11 @@ struct ChallengePage {
     ask_password: bool,
     ask_passkey: bool,
     ask_totp: bool,
+    ask_sms: bool,
+    /// The telephone's number, in part.
+    number: String,
+    /// Whether one may say that all of these are lost.
+    may_be_lost: bool,
     ask_mail: bool,
     ask_recovery: bool,
     may_trust: bool,
@@ -64,6 +69,7 @@ async fn challenge_page(
             (offers, masked, t.s("challenge.title"))
         }
         Need::NewPassword => return Ok(Err(redirect(&own("/new-password")))),
+        Need::NewFactor => return Ok(Err(redirect(&own("/new-factor")))),
         // Looking at a page finishes nothing: what was shown is done with, or belongs to another page.
         Need::Nothing => {
             let passed = pending.passed_at.and(pending.state.return_to);
@@ -76,12 +82,19 @@ async fn challenge_page(
     let ask_passkey =
         offers.contains(&Offer::Passkey) && (!is_password || app.identity.has_passkey(&pending).await?);
     page.script = ask_passkey;
+    let number = match offers.contains(&Offer::Sms) {
+        true => app.identity.masked_number(&pending).await?,
+        false => String::new(),
+    };
     Ok(Ok(ChallengePage {
         page,
         heading,
         ask_password: is_password,
         ask_passkey,
         ask_totp: offers.contains(&Offer::Totp),
+        ask_sms: offers.contains(&Offer::Sms),
+        number,
+        may_be_lost: pending.purpose == Purpose::Recovery && !offers.contains(&Offer::Mail),
         ask_mail: offers.contains(&Offer::Mail),
         ask_recovery: offers.contains(&Offer::Recovery),
         may_trust: days > 0 && matches!(pending.purpose, Purpose::SignIn | Purpose::Shield),
@@ -140,6 +153,7 @@ fn given(fields: Fields) -> Option<Given> {
     match fields.method.as_str() {
         "password" => fields.secret.map(Given::Password),
         "totp" => text().map(Given::Totp),
+        "sms" => text().map(Given::Sms),
         "mail" => text().map(Given::Mail),
         "recovery" => text().map(Given::Recovery),
         "passkey" => PasskeyAnswer::parse(&fields.credential).map(Given::Passkey),
@@ -152,13 +166,32 @@ pub async fn send(
     view: View,
     Extension(flow): Extension<FlowToken>,
 ) -> Result<Response, Failure> {
-    let sent = match app.identity.send_code(&view.visit, &flow).await {
+    let sent = app.identity.send_code(&view.visit, &flow).await;
+    said_sent(&app, &view, &flow, sent).await
+}
+
+pub async fn send_sms(
+    State(app): State<App>,
+    view: View,
+    Extension(flow): Extension<FlowToken>,
+) -> Result<Response, Failure> {
+    let sent = app.identity.send_sms(&flow).await;
+    said_sent(&app, &view, &flow, sent).await
+}
+
+async fn said_sent(
+    app: &App,
+    view: &View,
+    flow: &FlowToken,
+    sent: Result<Sent, Error>,
+) -> Result<Response, Failure> {
+    let sent = match sent {
         Ok(sent) => sent,
         Err(Error::FlowOver) => return Ok(over()),
         Err(error) => return Err(error.into()),
     };
     let t = view.texts();
-    let mut page = match challenge_page(&app, &view, &flow).await? {
+    let mut page = match challenge_page(app, view, flow).await? {
         Ok(page) => page,
         Err(elsewhere) => return Ok(elsewhere),
     };

@@ -43,9 +43,9 @@ struct TotpPage {
     seed: Option<ShownSeed>,
 }
 
-struct ShownSeed {
-    qr: String,
-    grouped: String,
+pub(super) struct ShownSeed {
+    pub qr: String,
+    pub grouped: String,
 }
 
 #[derive(Template)]
@@ -63,7 +63,7 @@ struct CodesPage {
 }
 
 impl ShownSeed {
-    fn of(seed: &NewSeed) -> Self {
+    pub(super) fn of(seed: &NewSeed) -> Self {
         let letters: Vec<char> = seed.base32.expose().chars().collect();
         let groups: Vec<String> = letters.chunks(4).map(|group| group.iter().collect()).collect();
         ShownSeed { qr: qr::svg(&seed.uri, "QR").unwrap_or_default(), grouped: groups.join(" ") }
@@ -71,7 +71,7 @@ impl ShownSeed {
 }
 
 /// What a fault of adding comes to.
-enum Refused {
+pub(super) enum Refused {
     /// The form is shown again.
     Again(Misfit),
     /// Elsewhere first: to prove who one is, or to begin anew.
@@ -80,7 +80,7 @@ enum Refused {
 }
 
 impl Refused {
-    fn of(fault: EnrolFault, form: &str) -> Self {
+    pub(super) fn of(fault: EnrolFault, form: &str) -> Self {
         let elsewhere = |to: String| Refused::Elsewhere(Box::new(redirect(&to)));
         match fault {
             EnrolFault::Misfit(misfit) => Refused::Again(misfit),
@@ -91,7 +91,7 @@ impl Refused {
     }
 
     /// For a form that has nothing to fill in.
-    fn answer(self, form: &str) -> Result<Response, Failure> {
+    pub(super) fn answer(self, form: &str) -> Result<Response, Failure> {
         match self {
             Refused::Again(_) => Ok(redirect(&own(form))),
             Refused::Elsewhere(response) => Ok(*response),
@@ -141,7 +141,7 @@ pub async fn confirm_totp(
     show_again(&page, view.language, StatusCode::UNPROCESSABLE_ENTITY)
 }
 
-fn added(to: &str) -> Response {
+pub(super) fn added(to: &str) -> Response {
     with_cookies(redirect(&own(to)), FLOW_COOKIE.clear().into_iter().collect())
 }
 

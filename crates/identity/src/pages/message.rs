@@ -44,6 +44,7 @@ fn page(app: &App, failure: &Failure, headers: &HeaderMap) -> Option<Response> {
         t,
         title: t.s("failure.title"),
         shop: shared.shop_name(),
+        home: shared.home(),
         base: OWN_PREFIX,
         nonce: entropy.token::<16>(),
         csrf: String::new(),
@@ -61,6 +62,6 @@ fn page(app: &App, failure: &Failure, headers: &HeaderMap) -> Option<Response> {
     };
     let button = t.s("failure.home");
     let code = failure.code().to_owned();
-    let message = MessagePage { page, words, href: "/".to_owned(), button, code };
+    let message = MessagePage { page, words, href: shared.home(), button, code };
     message.render().ok().map(|html| Html(html).into_response())
 }

@@ -75,6 +75,7 @@ pub async fn page(
         "out" => Some(t.s("sign_in.done_out")),
         "over" => Some(t.s("sign_in.done_over")),
         "password" => Some(t.s("sign_in.done_password")),
+        "factor" => Some(t.s("sign_in.done_factor")),
         "not-me" => Some(t.s("sign_in.done_not_me")),
         _ => None,
     };

@@ -25,6 +25,8 @@ pub struct Page {
     pub t: Texts,
     pub title: String,
     pub shop: String,
+    /// The shop's front page.
+    pub home: String,
     pub base: &'static str,
     pub nonce: String,
     pub csrf: String,
@@ -82,6 +84,7 @@ impl View {
             t: self.texts(),
             title,
             shop: app.identity.0.shop_name(),
+            home: app.identity.0.home(),
             base: OWN_PREFIX,
             nonce: self.nonce.as_str().to_owned(),
             csrf: self.csrf.as_ref().map_or_else(String::new, |csrf| csrf.as_str().to_owned()),
@@ -130,6 +133,10 @@ pub fn follow(step: Step) -> Response {
             (own("/challenge"), flow.as_ref().and_then(flow_cookie).into_iter().collect())
         }
         Step::NewPassword => (own("/new-password"), Vec::new()),
+        Step::NewFactor => (own("/new-factor"), Vec::new()),
+        Step::FactorReplaced => {
+            (own("/sign-in?done=factor"), FLOW_COOKIE.clear().into_iter().collect::<Vec<_>>())
+        }
         Step::SignedIn(granted) => {
             let to = granted.return_to.as_ref().map_or_else(account, |to| to.as_str().to_owned());
             (to, cookies_of(&granted))

@@ -21,6 +21,8 @@ statements! {
     TAKE_COUNT = "UPDATE customer_factor SET counter = $2, used_at = $3 WHERE id = $1 AND counter = $4";
     DELETE = "DELETE FROM customer_factor WHERE id = $1 AND customer = $2";
 
+    DELETE_ALL = "DELETE FROM customer_factor WHERE customer = $1";
+
     INSERT_CODE = "INSERT INTO customer_recovery_code (code_hash, customer, created_at) VALUES ($1, $2, $3)";
     DELETE_CODES = "DELETE FROM customer_recovery_code WHERE customer = $1";
     USE_CODE = "UPDATE customer_recovery_code SET used_at = $3 WHERE code_hash = $1 AND customer = $2 AND used_at IS NULL";
@@ -97,6 +99,10 @@ pub fn take_count(
 
 pub fn delete(tx: &mut Tx<'_>, id: FactorId, customer: CustomerId) -> Result<bool, Error> {
     tx.execute(DELETE, params![id, customer]).map(|rows| rows == 1)
+}
+
+pub fn delete_all(tx: &mut Tx<'_>, customer: CustomerId) -> Result<(), Error> {
+    tx.execute(DELETE_ALL, params![customer]).map(drop)
 }
 
 pub fn replace_codes(

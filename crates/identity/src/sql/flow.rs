@@ -28,7 +28,8 @@ statements! {
     PASS = "UPDATE customer_challenge SET passed_at = $2 WHERE token_hash = $1 AND passed_at IS NULL AND used_at IS NULL";
     USE = "UPDATE customer_challenge SET used_at = $2 WHERE token_hash = $1 AND used_at IS NULL AND expires_at > $2";
     FORGET = "DELETE FROM customer_challenge WHERE expires_at <= $1";
-    END_ALL = "DELETE FROM customer_challenge WHERE customer = $1 AND purpose <> 'not_me'";
+    END_ALL = "DELETE FROM customer_challenge WHERE customer = $1 AND purpose NOT IN ('not_me', 'stop_recovery')";
+    END_RECOVERIES = "DELETE FROM customer_challenge WHERE customer = $1 AND purpose = 'recovery'";
 }
 
 #[derive(Clone, Debug)]
@@ -137,6 +138,11 @@ pub fn finish(tx: &mut Tx<'_>, hash: &str, now: Timestamp) -> Result<bool, Error
 
 pub fn forget(tx: &mut Tx<'_>, now: Timestamp) -> Result<(), Error> {
     tx.execute(FORGET, params![now]).map(drop)
+}
+
+/// Whoever was on their way back into this account begins anew.
+pub fn end_recoveries(tx: &mut Tx<'_>, customer: CustomerId) -> Result<(), Error> {
+    tx.execute(END_RECOVERIES, params![customer]).map(drop)
 }
 
 /// Whatever somebody has begun on this account is over.

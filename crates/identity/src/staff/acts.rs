@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::letter::LetterKind;
 use crate::model::Email;
 use crate::sql;
-use crate::verbs::note_activity;
+use crate::verbs::{note_activity, wait};
 
 /// What can be done to an account. There is no more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,10 +23,33 @@ pub enum Act {
     EndSessions,
     /// The next sign-in shows a second factor, whatever the policy says.
     ForceStepUp,
+    /// The person says that every factor is lost: the waiting time begins. What comes at its end is theirs alone.
+    BeginWayBack,
+    StopWayBack,
+    /// The waiting time ends in an hour, once a second member of staff asks for the same.
+    ShortenWayBack,
+}
+
+/// What became of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Done {
+    Changed,
+    /// The account was so already, or there is nothing to do it to.
+    Already,
+    /// It takes effect when another member of staff asks for it too.
+    WaitsForAnother,
 }
 
 impl Act {
-    pub const ALL: [Act; 4] = [Act::Lock, Act::Unlock, Act::EndSessions, Act::ForceStepUp];
+    pub const ALL: [Act; 7] = [
+        Act::Lock,
+        Act::Unlock,
+        Act::EndSessions,
+        Act::ForceStepUp,
+        Act::BeginWayBack,
+        Act::StopWayBack,
+        Act::ShortenWayBack,
+    ];
 
     /// Stable: stands in forms and in the table.
     pub const fn word(self) -> &'static str {
@@ -35,6 +58,9 @@ impl Act {
             Act::Unlock => "unlock",
             Act::EndSessions => "end_sessions",
             Act::ForceStepUp => "force_step_up",
+            Act::BeginWayBack => "begin_way_back",
+            Act::StopWayBack => "stop_way_back",
+            Act::ShortenWayBack => "shorten_way_back",
         }
     }
 
@@ -43,12 +69,15 @@ impl Act {
     }
 
     /// The line in the person's own list.
-    const fn activity(self) -> &'static str {
+    pub(super) const fn activity(self) -> &'static str {
         match self {
             Act::Lock => "locked_by_shop",
             Act::Unlock => "unlocked_by_shop",
             Act::EndSessions => "sessions_ended_by_shop",
             Act::ForceStepUp => "step_up_by_shop",
+            Act::BeginWayBack => "recovery_wait_begun",
+            Act::StopWayBack => "recovery_wait_stopped",
+            Act::ShortenWayBack => "recovery_wait_shortened",
         }
     }
 
@@ -59,6 +88,8 @@ impl Act {
             Act::EndSessions => Some(LetterKind::SessionsEnded),
             // They see it at their next sign-in, and nothing was taken from them.
             Act::ForceStepUp => None,
+            // Its letters bear the link that stops it.
+            Act::BeginWayBack | Act::StopWayBack | Act::ShortenWayBack => None,
         }
     }
 
@@ -90,6 +121,14 @@ impl Act {
                 sql::account::force_step_up(tx, customer, now)?;
                 tx.append(actor, None, StepUpForced { customer, reason: reason() })?;
             }
+            Act::StopWayBack => {
+                if !wait::cancel(tx, actor, customer, "staff")? {
+                    return Ok(false);
+                }
+                sql::flow::end_recoveries(tx, customer)?;
+            }
+            // They need more than a transaction: see `way_back`.
+            Act::BeginWayBack | Act::ShortenWayBack => return Ok(false),
         }
         Ok(true)
     }
@@ -122,25 +161,30 @@ impl Customers {
         self.0.0.db.write(move |tx| Ok(tx.append(actor, None, fact.clone()).map(drop)?)).await
     }
 
-    /// Does it, if it changes anything: false when the account was so already.
-    pub async fn act(&self, by: &By, customer: CustomerId, act: Act) -> Result<bool, Error> {
+    /// Does it, if it changes anything.
+    pub async fn act(&self, by: &By, customer: CustomerId, act: Act) -> Result<Done, Error> {
         let shared = &self.0.0;
         let account = shared.account(customer).await?.ok_or(Error::NoAccount)?;
+        match act {
+            Act::BeginWayBack => return self.begin_way_back(by, &account).await,
+            Act::ShortenWayBack => return self.shorten_way_back(by, &account).await,
+            Act::Lock | Act::Unlock | Act::EndSessions | Act::ForceStepUp | Act::StopWayBack => {}
+        }
         let row = shared.act_row(by, act.word(), shared.now());
         let activity = shared.activity(act.activity(), "");
         let letter = act.letter().and_then(|kind| shared.plain_notice(kind, &account));
         let (actor, post) = (Actor::Staff { id: by.staff }, shared.post.clone());
-        let written = shared.db.write(move |tx| -> Result<bool, Error> {
+        let written = shared.db.write(move |tx| -> Result<Done, Error> {
             if !act.write(tx, actor, customer)? {
                 tx.commit_silent("the account was so already");
-                return Ok(false);
+                return Ok(Done::Already);
             }
             sql::staff_act::insert(tx, customer, &row)?;
             note_activity(tx, customer, &activity)?;
             if let Some(letter) = &letter {
                 post.post(tx, letter)?;
             }
-            Ok(true)
+            Ok(Done::Changed)
         });
         written.await
     }

@@ -92,6 +92,19 @@ pub struct AccountView {
     pub activity: Vec<ActivityView>,
     pub held: Vec<HeldView>,
     pub acts: Vec<PastAct>,
+    /// The waiting time, while one goes on.
+    pub wait: Option<WaitView>,
+}
+
+/// Every factor is said to be lost.
+#[derive(Clone, Debug)]
+pub struct WaitView {
+    pub begun_at: Timestamp,
+    pub ends_at: Timestamp,
+    pub begun_by: Option<StaffId>,
+    /// Who asked that it end earlier; another one has to agree.
+    pub shorten_asked_by: Option<StaffId>,
+    pub is_over: bool,
 }
 
 /// An account whose sign-ins were held back of late. Its address is not needed to see that it is attacked.
@@ -121,9 +134,10 @@ impl Customers {
                 sql::activity::of_customer(reader, customer, SHOWN)?,
                 sql::held::of_customer(reader, customer, SHOWN)?,
                 sql::staff_act::of_customer(reader, customer, SHOWN)?,
+                sql::wait::of_customer(reader, customer)?,
             ))
         });
-        let (sessions, places, devices, activity, held, acts) = read.await?;
+        let (sessions, places, devices, activity, held, acts, wait) = read.await?;
         let open = |sealed: &[u8], row: String| shared.vault.open_text(sealed, &row, Field::Label);
         let places: HashMap<_, _> = places.into_iter().collect();
         let sessions = sessions.into_iter().map(|row| {
@@ -173,6 +187,13 @@ impl Customers {
             activity: activity.collect::<Result<_, Error>>()?,
             held: held.into_iter().map(HeldView::of).collect(),
             acts: acts.collect::<Result<_, Error>>()?,
+            wait: wait.filter(|row| row.is_open(now)).map(|row| WaitView {
+                begun_at: row.begun_at,
+                ends_at: row.ends_at,
+                begun_by: row.begun_by,
+                shorten_asked_by: row.shorten_asked_by,
+                is_over: row.is_over(now),
+            }),
         }))
     }
 

@@ -93,6 +93,7 @@ pub fn end_everything(
     customer: CustomerId,
     reason: &'static str,
 ) -> Result<(), storeward_store::Error> {
+    super::wait::cancel(tx, actor, customer, reason)?;
     let sessions = sql::session::delete_all(tx, customer)?;
     let devices = sql::device::delete_all(tx, customer)?;
     sql::flow::end_all(tx, customer)?;

@@ -30,6 +30,7 @@ const LONG: Duration = Duration::from_secs(30 * 60);
 pub enum Offer {
     Passkey,
     Totp,
+    Sms,
     Mail,
     Recovery,
 }
@@ -39,6 +40,7 @@ impl Offer {
         match self {
             Offer::Passkey => "passkey",
             Offer::Totp => "totp",
+            Offer::Sms => "sms",
             Offer::Mail => "mail",
             Offer::Recovery => "recovery",
         }
@@ -57,6 +59,8 @@ pub enum Need {
     /// One of these.
     Factor(Vec<Offer>),
     NewPassword,
+    /// The waiting time is over: a factor in the place of those that were lost.
+    NewFactor,
     Nothing,
 }
 
@@ -77,6 +81,10 @@ pub enum Step {
     SignInAgain,
     /// The address is another one now.
     AddressChanged,
+    /// To the form for a new factor.
+    NewFactor,
+    /// A new factor stands in the place of those that were lost: sign in with it.
+    FactorReplaced,
 }
 
 /// A flow that is about to be written, with the letter that carries its code.
@@ -175,11 +183,18 @@ impl Shared {
         let found = self.db.read(move |reader: &mut Reader<'_>| -> Result<_, Error> {
             let account = sql::account::by_id(reader, customer)?;
             let factors = sql::factor::of_customer(reader, customer)?;
-            Ok((account, factors, sql::factor::codes_left(reader, customer)?))
+            let wait = sql::wait::of_customer(reader, customer)?;
+            Ok((account, factors, sql::factor::codes_left(reader, customer)?, wait))
         });
-        let (account, factors, codes_left) = found.await?;
+        let (account, factors, codes_left, wait) = found.await?;
         let account = self.open_account(account.ok_or(Error::NoAccount)?)?;
-        Ok(Means { account, factors, codes_left: u32::try_from(codes_left).unwrap_or(0) })
+        Ok(Means {
+            account,
+            factors,
+            codes_left: u32::try_from(codes_left).unwrap_or(0),
+            sends_texts: self.offers_sms(),
+            wait_is_over: wait.is_some_and(|row| row.is_over(self.now())),
+        })
     }
 
     /// What the flow waits for. For an address without an account it is what it would be for one with nothing added.
@@ -209,6 +224,15 @@ impl Identity {
         Ok(flow.address(means.as_ref()).map_or_else(String::new, |email| email.masked()))
     }
 
+    /// The telephone that codes of this flow go to, as it may be shown.
+    pub async fn masked_number(&self, flow: &Flow) -> Result<String, Error> {
+        let Some(customer) = flow.customer else { return Ok(String::new()) };
+        let means = self.0.means(customer).await?;
+        let factor = means.factors.iter().rev().find(|factor| factor.kind == FactorKind::Sms);
+        let label = factor.and_then(|factor| Some((factor.label_sealed.as_ref()?, factor.id.to_string())));
+        label.map_or(Ok(String::new()), |(sealed, row)| self.0.vault.open_text(sealed, &row, Field::Label))
+    }
+
     /// Whether the flow's account has a passkey.
     pub async fn has_passkey(&self, flow: &Flow) -> Result<bool, Error> {
         match flow.customer {
@@ -226,7 +250,7 @@ impl Identity {
         let wanted = match &need {
             Need::Code { .. } => true,
             Need::Factor(offers) => offers.contains(&Offer::Mail),
-            Need::Password | Need::NewPassword | Need::Nothing => false,
+            Need::Password | Need::NewPassword | Need::NewFactor | Need::Nothing => false,
         };
         let (Some(to), true) = (flow.address(means.as_ref()), wanted) else { return Ok(Sent::Already) };
         let key = Key::Mail(shared.marks.email(&to));
@@ -274,6 +298,10 @@ pub struct Means {
     pub account: Account,
     pub factors: Vec<FactorRow>,
     pub codes_left: u32,
+    /// Whether a code can be sent to a telephone.
+    pub sends_texts: bool,
+    /// Whether the waiting time of an account whose factors were lost is over.
+    pub wait_is_over: bool,
 }
 
 impl Means {
@@ -281,9 +309,33 @@ impl Means {
         self.factors.iter().any(|factor| factor.kind == kind)
     }
 
-    /// Whether there is a factor that somebody added.
+    /// Whether there is a factor that somebody added. A telephone to which nothing can be sent any more is none.
+    pub fn has_added(&self) -> bool {
+        self.has_strong() || (self.has(FactorKind::Sms) && self.sends_texts)
+    }
+
+    /// Whether there is a factor that cannot be taken over with a telephone number.
     pub fn has_strong(&self) -> bool {
         self.has(FactorKind::Totp) || self.has(FactorKind::Passkey)
+    }
+
+    /// Whether these proofs are as good as the account can show: a short message is not where it has an app or a passkey.
+    pub fn is_all(&self, proofs: &[Proof]) -> bool {
+        let shown = |wanted: &[Proof]| proofs.iter().any(|proof| wanted.contains(proof));
+        if self.has_strong() {
+            shown(&[Proof::Passkey, Proof::Totp, Proof::Recovery])
+        } else {
+            !self.has_added() || shown(&[Proof::Sms, Proof::Passkey, Proof::Totp, Proof::Recovery])
+        }
+    }
+
+    /// What a sensitive act and a way back take: never less than the best that the account has.
+    pub fn best_offers(&self) -> Vec<Offer> {
+        let mut offers = self.offers();
+        if self.has_strong() {
+            offers.retain(|offer| *offer != Offer::Sms);
+        }
+        offers
     }
 
     /// Strongest first. Mail is offered only where there is nothing better: a way round the better one would make it
@@ -296,7 +348,10 @@ impl Means {
         if self.has(FactorKind::Totp) {
             offers.push(Offer::Totp);
         }
-        if offers.is_empty() {
+        if self.has(FactorKind::Sms) && self.sends_texts {
+            offers.push(Offer::Sms);
+        }
+        if !self.has_added() {
             if self.account.email.is_some() {
                 offers.push(Offer::Mail);
             }
@@ -326,8 +381,10 @@ impl Flow {
             | Purpose::StepUp
             | Purpose::EnrolTotp
             | Purpose::EnrolPasskey
+            | Purpose::EnrolSms
             | Purpose::Passkey
-            | Purpose::NotMe => LetterKind::SignInCode,
+            | Purpose::NotMe
+            | Purpose::StopRecovery => LetterKind::SignInCode,
         }
     }
 }
@@ -343,7 +400,6 @@ fn need_of(flow: &Flow, means: Option<&Means>) -> Need {
         // Also for whoever signs up: the account comes with the code.
         return if shown(Proof::Mail) { Need::Nothing } else { code() };
     };
-    let strong_shown = shown(Proof::Totp) || shown(Proof::Passkey) || shown(Proof::Recovery);
     match flow.purpose {
         Purpose::SignUp | Purpose::ChangeAddress => {
             if shown(Proof::Mail) {
@@ -355,8 +411,10 @@ fn need_of(flow: &Flow, means: Option<&Means>) -> Need {
         Purpose::Recovery => {
             if !shown(Proof::Mail) {
                 code()
-            } else if means.has_strong() && !strong_shown {
-                Need::Factor(means.offers())
+            } else if !means.is_all(proofs) && means.wait_is_over {
+                Need::NewFactor
+            } else if !means.is_all(proofs) {
+                Need::Factor(means.best_offers())
             } else {
                 Need::NewPassword
             }
@@ -378,12 +436,17 @@ fn need_of(flow: &Flow, means: Option<&Means>) -> Need {
                 Need::Nothing
             } else if means.account.password_hash.is_some() && !shown(Proof::Password) {
                 Need::Password
-            } else if strong_shown || (shown(Proof::Mail) && !means.has_strong()) {
+            } else if means.is_all(proofs) && (means.has_added() || shown(Proof::Mail)) {
                 Need::Nothing
             } else {
-                Need::Factor(means.offers())
+                Need::Factor(means.best_offers())
             }
         }
-        Purpose::EnrolTotp | Purpose::EnrolPasskey | Purpose::Passkey | Purpose::NotMe => Need::Nothing,
+        Purpose::EnrolTotp
+        | Purpose::EnrolPasskey
+        | Purpose::EnrolSms
+        | Purpose::Passkey
+        | Purpose::NotMe
+        | Purpose::StopRecovery => Need::Nothing,
     }
 }

@@ -114,7 +114,8 @@ impl Shared {
             label_sealed: self.seal_label(&visit.label, &session_id.to_string()),
             created_at: now,
             authenticated_at: now,
-            stepped_up_at: (level >= Level::Two).then_some(now),
+            // A short message in the place of something better lets one in, and to nothing sensitive.
+            stepped_up_at: (level >= Level::Two && means.is_all(&grant.proofs)).then_some(now),
             seen_at: now,
             expires_at: now.plus(policy.absolute()),
         };
@@ -256,6 +257,10 @@ impl Draft {
         sql::account::clear_failures(tx, customer)?;
         if self.session.level >= Level::Two {
             sql::account::clear_step_up(tx, customer)?;
+        }
+        if self.proofs.iter().any(|proof| proof.is_factor()) {
+            // What was shown is not lost.
+            super::wait::cancel(tx, Actor::Customer { id: customer }, customer, "factor")?;
         }
         note_activity(tx, customer, &self.activity)?;
         if let Some(notice) = &self.notice {

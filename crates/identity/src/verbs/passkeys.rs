@@ -219,6 +219,6 @@ impl Shared {
 }
 
 /// What the device keeps as the account's handle: the id's bits, which say nothing about the person.
-fn user_handle(customer: CustomerId) -> Vec<u8> {
+pub(super) fn user_handle(customer: CustomerId) -> Vec<u8> {
     customer.bits().to_be_bytes().to_vec()
 }

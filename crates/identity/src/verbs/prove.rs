@@ -10,6 +10,7 @@ use storeward_store::Tx;
 use super::flows::{Means, Need, Offer, Step};
 use super::grant::{Grant, Trust};
 use super::passkeys::PasskeyAnswer;
+use super::sms::plain;
 use super::{Identity, Shared};
 use crate::error::Error;
 use crate::held::What;
@@ -26,6 +27,7 @@ use crate::visit::Visit;
 pub enum Given {
     Password(Secret<String>),
     Totp(String),
+    Sms(String),
     Mail(String),
     Recovery(String),
     Passkey(PasskeyAnswer),
@@ -130,6 +132,7 @@ impl Identity {
         match need {
             Need::Password | Need::Code { .. } | Need::Factor(_) => return Ok(Step::Challenge(None)),
             Need::NewPassword => return Ok(Step::NewPassword),
+            Need::NewFactor => return Ok(Step::NewFactor),
             Need::Nothing => {}
         }
         match (flow.purpose, means) {
@@ -189,6 +192,7 @@ impl Given {
         match self {
             Given::Password(_) => (Proof::Password, "password"),
             Given::Totp(_) => (Proof::Totp, "totp"),
+            Given::Sms(_) => (Proof::Sms, "sms"),
             Given::Mail(_) => (Proof::Mail, "mail"),
             Given::Recovery(_) => (Proof::Recovery, "recovery"),
             Given::Passkey(_) => (Proof::Passkey, "passkey"),
@@ -208,6 +212,7 @@ impl Need {
         match given {
             Given::Password(_) => *self == Need::Password,
             Given::Totp(_) => offered(Offer::Totp),
+            Given::Sms(_) => offered(Offer::Sms),
             Given::Mail(_) => matches!(self, Need::Code { .. }) || offered(Offer::Mail),
             Given::Recovery(_) => offered(Offer::Recovery),
             Given::Passkey(_) => self.takes_passkeys(),
@@ -238,11 +243,8 @@ impl Shared {
                 Ok(if fits { Claim::Password } else { Claim::No("wrong") })
             }
             Given::Totp(code) => self.claim_totp(means, &code),
-            Given::Mail(code) => {
-                let plain: String =
-                    code.chars().filter(|c| !c.is_whitespace() && *c != '-').take(16).collect();
-                Ok(Claim::Code(self.marks.code(&flow.hash, &plain)))
-            }
+            Given::Sms(code) => Ok(Claim::Code(self.marks.sms_code(&flow.hash, &plain(&code)))),
+            Given::Mail(code) => Ok(Claim::Code(self.marks.code(&flow.hash, &plain(&code)))),
             Given::Recovery(code) => {
                 Ok(recovery_code_hash(&code).map_or(Claim::No("wrong"), Claim::RecoveryCode))
             }

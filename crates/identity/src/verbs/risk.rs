@@ -169,7 +169,7 @@ impl Shared {
         let evidence = Evidence {
             device: if device.row().is_some() { DeviceToken::Valid } else { DeviceToken::Absent },
             passkey: if means.has(FactorKind::Passkey) { Passkey::PassedOver } else { Passkey::None },
-            second_factor: if means.has_strong() { Factor::Enrolled } else { Factor::None },
+            second_factor: if means.has_added() { Factor::Enrolled } else { Factor::None },
             bursts,
             ..Evidence::default()
         };
@@ -238,5 +238,11 @@ impl Shared {
 
 /// For whoever has no [`Means`] yet: a new account.
 pub fn means_of(account: &Account) -> Means {
-    Means { account: account.clone(), factors: Vec::new(), codes_left: 0 }
+    Means {
+        account: account.clone(),
+        factors: Vec::new(),
+        codes_left: 0,
+        sends_texts: false,
+        wait_is_over: false,
+    }
 }

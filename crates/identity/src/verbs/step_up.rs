@@ -78,12 +78,16 @@ impl Identity {
             at: now,
         };
         let hash = flow.hash.clone();
+        let shown_factor = flow.state.proofs.iter().any(|proof| proof.is_factor());
         let written = shared.db.write(move |tx| -> Result<(), Error> {
             // The flow was begun by this session, and the browser still holds its token: both, or nothing.
             if !sql::flow::finish(tx, &hash, now)? || !sql::session::raise(tx, &raise)? {
                 return Err(Error::FlowOver);
             }
             sql::account::clear_step_up(tx, customer)?;
+            if shown_factor {
+                super::wait::cancel(tx, Actor::Customer { id: customer }, customer, "factor")?;
+            }
             let fact = StepUpPassed {
                 customer,
                 purpose: "sensitive_act".to_owned(),

@@ -306,6 +306,15 @@ impl Browser<'_> {
         self.prove(method, secret).await
     }
 
+    /// The same where the password and a mailed code are all there is.
+    pub async fn step_up_by_mail(&mut self) {
+        let begun = self.post_from("/.storeward/step-up", "/.storeward/step-up", &[("next", "/")]).await;
+        begun.leads_to("/.storeward/challenge");
+        self.prove("password", PASSWORD).await.leads_to("/.storeward/challenge");
+        self.post_from("/.storeward/challenge", "/.storeward/challenge/send", &[]).await;
+        self.prove("mail", &self.bench.code(LetterKind::SignInCode)).await.leads_to("/");
+    }
+
     pub async fn add_totp(&mut self) -> TotpSecret {
         let page = self.post_from("/.storeward/account/totp", "/.storeward/account/totp", &[]).await;
         assert_eq!(page.status, 200, "{}", page.body);

@@ -3,9 +3,11 @@
 
 mod behind;
 mod bench;
+mod lost;
 mod mistakes;
 mod pages;
 mod shield;
 mod sign_up;
+mod sms;
 mod staff;
 mod ways;

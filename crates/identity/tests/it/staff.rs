@@ -1,7 +1,7 @@
 //! What staff may see and do, and that each look and act is kept.
 
 use storeward_base::{Actor, StaffId};
-use storeward_identity::staff::{Act, Reason};
+use storeward_identity::staff::{Act, Done, Reason};
 use storeward_identity::{LetterKind, MIGRATIONS, SecondFactor};
 use storeward_store::both_engines;
 
@@ -12,12 +12,12 @@ both_engines!(lock_and_unlock, MIGRATIONS, async |db| {
     let mut owner = bench.signed_up().await;
     let desk = bench.identity.customers();
     let customer = desk.find(STAFF, " ADA@people.example ").await.unwrap().unwrap();
-    assert!(desk.act(&bench.by(STAFF), customer, Act::Lock).await.unwrap());
-    assert!(!desk.act(&bench.by(STAFF), customer, Act::Lock).await.unwrap(), "it is locked already");
+    assert_eq!(desk.act(&bench.by(STAFF), customer, Act::Lock).await.unwrap(), Done::Changed);
+    assert_eq!(desk.act(&bench.by(STAFF), customer, Act::Lock).await.unwrap(), Done::Already);
     assert!(!owner.is_signed_in().await);
     assert_eq!(owner.sign_in(EMAIL, PASSWORD).await.status, 403);
     bench.advance(1);
-    assert!(desk.act(&bench.by(STAFF), customer, Act::Unlock).await.unwrap());
+    assert_eq!(desk.act(&bench.by(STAFF), customer, Act::Unlock).await.unwrap(), Done::Changed);
     bench.advance(1);
     owner.sign_in(EMAIL, PASSWORD).await.leads_to("/.storeward/account");
     desk.act(&bench.by(STAFF), customer, Act::ForceStepUp).await.unwrap();

@@ -1,0 +1,287 @@
+//! Codes by short message: a number is confirmed by a code sent there, and counts as a second factor from then on. The
+//! weakest of them, since numbers are taken over and codes are read out: it never stands for a passkey or an app.
+
+use storeward_base::{CustomerId, Language, Secret, Timestamp};
+use storeward_events::identity::SmsHeldBack;
+use storeward_outbound::sms::PhoneNumber;
+use storeward_store::Tx;
+
+use super::current::CurrentSession;
+use super::enrol::EnrolFault;
+use super::flows::{CODE_LIFE, Need, Offer, Sent};
+use super::{Identity, Shared};
+use crate::config::SecondFactor;
+use crate::error::Error;
+use crate::letter::{Post, Text};
+use crate::marks::Field;
+use crate::model::{FactorId, FactorKind, Misfit};
+use crate::sql::{self, factor::FactorRow};
+use crate::state::{Purpose, State};
+use crate::texts::Texts;
+use crate::throttle::{Key, Leave};
+use crate::tokens::FlowToken;
+use crate::visit::Visit;
+
+/// Messages of a day to one number, and for one account.
+const NUMBER_DAY: u32 = 6;
+const ACCOUNT_DAY: u32 = 8;
+const DAY_SECONDS: i64 = 86_400;
+
+/// A message that is about to be promised, with what it is counted for.
+#[derive(Clone)]
+struct Draft {
+    text: Text,
+    /// What is counted, how many there may be in a day, and the word for having had them.
+    scopes: Vec<(String, u32, &'static str)>,
+    day: i64,
+    prefix: String,
+    customer: CustomerId,
+}
+
+impl Draft {
+    /// Promises it; false when it is held back, which is told.
+    fn write(&self, tx: &mut Tx<'_>, post: &dyn Post) -> Result<bool, Error> {
+        if let Some((_, _, reason)) = sql::sms_count::take(tx, self.day, &self.scopes)? {
+            let fact = SmsHeldBack {
+                customer: self.customer,
+                reason: (*reason).to_owned(),
+                prefix: self.prefix.clone(),
+            };
+            tx.append(storeward_base::Actor::Customer { id: self.customer }, None, fact)?;
+            return Ok(false);
+        }
+        post.text(tx, &self.text)?;
+        Ok(true)
+    }
+}
+
+impl Identity {
+    /// Whether a telephone can be added.
+    pub fn offers_sms(&self) -> bool {
+        self.0.offers_sms() && self.0.policy().customers != SecondFactor::Off
+    }
+
+    /// Sends a code to a number that somebody wants to add. It counts from its code on.
+    pub async fn begin_sms(&self, session: &CurrentSession, typed: &str) -> Result<FlowToken, EnrolFault> {
+        self.require_fresh(session)?;
+        let shared = &self.0;
+        let misfit = |key| EnrolFault::Misfit(Misfit { field: "number", key });
+        if !self.offers_sms() {
+            return Err(misfit("misfit.number_country"));
+        }
+        let number = PhoneNumber::parse(typed).map_err(|_| misfit("misfit.number"))?;
+        if shared.prefix_of(&number).is_none() {
+            let fact = SmsHeldBack {
+                customer: session.customer,
+                reason: "country".to_owned(),
+                prefix: String::new(),
+            };
+            let actor = storeward_base::Actor::Customer { id: session.customer };
+            let told =
+                shared.db.write(move |tx| Ok::<_, Error>(tx.append(actor, None, fact.clone()).map(drop)?));
+            told.await?;
+            return Err(misfit("misfit.number_country"));
+        }
+        if shared.may_text(session.customer, &number).is_err() {
+            return Err(misfit("misfit.too_often"));
+        }
+        let state =
+            State { number: Some(number.expose().to_owned()), session: Some(session.id), ..State::default() };
+        let mut draft = shared.draft_flow(Purpose::EnrolSms, Some(session.customer), state);
+        let code = shared.new_code();
+        let mark = shared.marks.sms_code(&draft.row.hash, code.expose());
+        draft.row.code = Some((mark, draft.row.now.plus(CODE_LIFE)));
+        let message = shared.draft_sms(session.customer, &number, session.language, &code, draft.row.now);
+        let (token, post) = (draft.token.clone(), shared.post.clone());
+        let written = shared.db.write(move |tx| -> Result<bool, Error> {
+            if !message.write(tx, &*post)? {
+                return Ok(false);
+            }
+            draft.write(tx, &*post)?;
+            tx.commit_silent("a number is nothing before its code");
+            Ok(true)
+        });
+        if written.await? { Ok(token) } else { Err(misfit("misfit.too_often")) }
+    }
+
+    /// The number of a flow that waits for its code, as it may be shown.
+    pub async fn pending_number(
+        &self,
+        session: &CurrentSession,
+        token: &FlowToken,
+    ) -> Result<String, EnrolFault> {
+        let flow = self.0.flow(token).await?;
+        Ok(masked(&number_of(&flow, session)?))
+    }
+
+    /// The code that came: the telephone counts from now on.
+    pub async fn confirm_sms(
+        &self,
+        visit: &Visit,
+        session: &CurrentSession,
+        token: &FlowToken,
+        code: &str,
+    ) -> Result<(), EnrolFault> {
+        self.require_fresh(session)?;
+        let shared = &self.0;
+        let flow = shared.flow(token).await?;
+        let number = number_of(&flow, session)?;
+        let (hash, now) = (flow.hash.clone(), shared.now());
+        let mark = shared.marks.sms_code(&hash, &plain(code));
+        let tried = shared.db.write(move |tx| -> Result<Option<bool>, Error> {
+            tx.commit_silent("a code for a telephone that is not added yet");
+            if sql::flow::count_try(tx, &hash, now)?.is_none() {
+                return Ok(None);
+            }
+            Ok(Some(sql::flow::use_code(tx, &hash, &mark, now)?))
+        });
+        match tried.await? {
+            Some(true) => {}
+            Some(false) => {
+                return Err(EnrolFault::Misfit(Misfit { field: "code", key: "misfit.sms_code" }));
+            }
+            None => return Err(Error::FlowOver.into()),
+        }
+        let id = FactorId::at(now, &*shared.entropy);
+        let row = FactorRow {
+            id,
+            customer: session.customer,
+            kind: FactorKind::Sms,
+            label_sealed: Some(shared.seal_label(&masked(&number), &id.to_string())),
+            secret_sealed: shared.vault.seal(
+                number.expose().as_bytes(),
+                &id.to_string(),
+                Field::Secret,
+                &*shared.entropy,
+            ),
+            counter: 0,
+            created_at: now,
+            used_at: None,
+        };
+        Ok(self.add_factor(visit, session, &flow.hash, row, None).await?)
+    }
+
+    /// Sends a code to the account's telephone, where one is asked for: three messages of one flow, and few of one number.
+    pub async fn send_sms(&self, token: &FlowToken) -> Result<Sent, Error> {
+        let shared = &self.0;
+        let flow = shared.flow(token).await?;
+        let (need, means) = shared.need(&flow).await?;
+        let wanted = matches!(&need, Need::Factor(offers) if offers.contains(&Offer::Sms));
+        let Some(means) = means.filter(|_| wanted) else { return Ok(Sent::Already) };
+        let factor = means.factors.iter().rev().find(|factor| factor.kind == FactorKind::Sms);
+        let factor = factor.ok_or(Error::FlowOver)?;
+        let number = shared.open_number(factor)?;
+        let customer = means.account.id;
+        if let Err(seconds) = shared.may_text(customer, &number) {
+            return Ok(Sent::Wait { seconds });
+        }
+        let code = shared.new_code();
+        let now = shared.now();
+        let message = shared.draft_sms(customer, &number, means.account.language, &code, now);
+        let (mark, post) = (shared.marks.sms_code(&flow.hash, code.expose()), shared.post.clone());
+        let sent = shared.db.write(move |tx| -> Result<Sent, Error> {
+            if !sql::flow::set_code(tx, &flow.hash, &mark, now.plus(CODE_LIFE), now)? {
+                tx.commit_silent("enough codes were sent for this");
+                return Ok(Sent::Enough);
+            }
+            if !message.write(tx, &*post)? {
+                return Ok(Sent::Enough);
+            }
+            tx.commit_silent("a message with a code is no fact; what is done with it is");
+            Ok(Sent::Now)
+        });
+        sent.await
+    }
+}
+
+impl Shared {
+    /// Whether messages can be sent, and to some country.
+    pub fn offers_sms(&self) -> bool {
+        self.post.offers_texts() && !self.policy().sms.countries.is_empty()
+    }
+
+    /// The allowed country's code that the number begins with.
+    fn prefix_of(&self, number: &PhoneNumber) -> Option<String> {
+        let policy = self.policy();
+        let fits = policy.sms.countries.iter().filter(|prefix| number.expose().starts_with(prefix.as_str()));
+        fits.max_by_key(|prefix| prefix.len()).cloned()
+    }
+
+    /// Counts a wish for a message; the seconds to wait when there were too many.
+    fn may_text(&self, customer: CustomerId, number: &PhoneNumber) -> Result<(), u64> {
+        let keys = [Key::Sms(self.marks.number(number)), Key::Sms(customer.to_string())];
+        match self.throttle.attempt(&keys, self.now()) {
+            Leave::Granted => Ok(()),
+            Leave::Wait { seconds, .. } => Err(seconds),
+        }
+    }
+
+    fn draft_sms(
+        &self,
+        customer: CustomerId,
+        number: &PhoneNumber,
+        language: Language,
+        code: &Secret<String>,
+        now: Timestamp,
+    ) -> Draft {
+        let policy = self.policy();
+        let prefix = self.prefix_of(number).unwrap_or_default();
+        let minutes = CODE_LIFE.as_secs() / 60;
+        let said = Texts(language).s("sms.code");
+        let said = said.replace("{shop}", &self.shop_name()).replace("{minutes}", &minutes.to_string());
+        // The last line binds the code to our host: browsers fill it in there and nowhere else (WICG, Origin-bound one-time
+        // codes delivered via SMS).
+        let host = policy.host.clone().or_else(|| self.shop_names.first().cloned()).unwrap_or_default();
+        let text = format!("{}\n@{host} #{}", said.replace("{code}", code.expose()), code.expose());
+        // A country that is allowed no more has no messages left.
+        let of_country = if prefix.is_empty() { 0 } else { policy.sms.per_country_per_day };
+        Draft {
+            text: Text { customer, to: number.clone(), text: Secret::new(text), until: now.plus(CODE_LIFE) },
+            scopes: vec![
+                (format!("number:{}", self.marks.number(number)), NUMBER_DAY, "number"),
+                (format!("account:{customer}"), ACCOUNT_DAY, "account"),
+                (format!("country:{prefix}"), of_country, "country_day"),
+                ("all".to_owned(), policy.sms.per_day, "day"),
+            ],
+            day: now.micros().div_euclid(1_000_000).div_euclid(DAY_SECONDS),
+            prefix,
+            customer,
+        }
+    }
+
+    fn open_number(&self, factor: &FactorRow) -> Result<PhoneNumber, Error> {
+        let bytes = self.vault.open_text(&factor.secret_sealed, &factor.id.to_string(), Field::Secret)?;
+        PhoneNumber::parse(&bytes).map_err(|_| Error::Form("a kept number cannot be read"))
+    }
+}
+
+/// As people type it.
+pub fn plain(code: &str) -> String {
+    code.chars().filter(|c| !c.is_whitespace() && *c != '-').take(16).collect()
+}
+
+/// The number of a flow that this session began.
+fn number_of(flow: &crate::state::Flow, session: &CurrentSession) -> Result<PhoneNumber, Error> {
+    let own = flow.purpose == Purpose::EnrolSms && flow.state.session == Some(session.id);
+    let number = flow.state.number.as_deref().filter(|_| own).ok_or(Error::FlowOver)?;
+    PhoneNumber::parse(number).map_err(|_| Error::Form("a kept number cannot be read"))
+}
+
+/// For a page that must not show all of it: `+49 ••• 67`.
+fn masked(number: &PhoneNumber) -> String {
+    let digits = number.expose();
+    let tail = digits.len().saturating_sub(2);
+    format!("{} ••• {}", digits.get(..3).unwrap_or("+"), digits.get(tail..).unwrap_or(""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_shown_in_part() {
+        let number = PhoneNumber::parse("+49 151 23456789").unwrap();
+        assert_eq!(masked(&number), "+49 ••• 89");
+        assert_eq!(plain(" 1234-56 78"), "12345678");
+    }
+}

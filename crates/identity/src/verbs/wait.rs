@@ -1,0 +1,338 @@
+//! The way back for whoever lost every second factor: who reads the account's mail says so, then a waiting time, told at its
+//! beginning, in its middle and at its end, which anybody who still has the account can stop; then a new factor, and nothing
+//! else. The password stays what it is.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use storeward_base::{Actor, CustomerId, StaffId, Timestamp};
+use storeward_events::identity::{
+    FactorAdded, FactorRemoved, RecoveryFinished, RecoveryWaitBegun, RecoveryWaitCancelled, RecoveryWaitEnded,
+};
+use storeward_store::jobs::{self, Failed, Handler, Job, NewJob};
+use storeward_store::{Reader, Tx};
+
+use super::current::CurrentSession;
+use super::devices::end_everything;
+use super::flows::{FlowDraft, Means, Need, Step};
+use super::{Identity, Shared, note_activity};
+use crate::error::Error;
+use crate::letter::{Letter, LetterKind, Post};
+use crate::model::Account;
+use crate::sql::{self, factor::FactorRow, wait::WaitRow};
+use crate::state::{Purpose, State};
+use crate::tokens::FlowToken;
+use crate::visit::Visit;
+
+/// The kind of the jobs that tell the person.
+const JOB: &str = "identity.recovery_wait";
+/// When it is over, a new factor may be added for so long.
+const OPEN: Duration = Duration::from_secs(7 * 86_400);
+/// After it was stopped, the person's mail alone begins no other for so long; staff may.
+const QUIET: Duration = Duration::from_secs(7 * 86_400);
+
+/// How far the person is told.
+const MIDDLE: i64 = 2;
+const END: i64 = 3;
+
+/// Why no waiting time began.
+#[derive(Debug)]
+pub enum WaitFault {
+    /// One was stopped a short while ago.
+    StoppedLately,
+    Failed(Error),
+}
+
+impl<E: Into<Error>> From<E> for WaitFault {
+    fn from(error: E) -> Self {
+        WaitFault::Failed(error.into())
+    }
+}
+
+/// What a job carries.
+#[derive(Serialize, Deserialize)]
+struct Promise {
+    customer: CustomerId,
+    begun_at: Timestamp,
+    stage: i64,
+}
+
+impl WaitRow {
+    pub fn is_open(&self, now: Timestamp) -> bool {
+        self.cancelled_at.is_none() && now < self.ends_at.plus(OPEN)
+    }
+
+    /// Whether a new factor may be added now.
+    pub fn is_over(&self, now: Timestamp) -> bool {
+        self.is_open(now) && now >= self.ends_at
+    }
+}
+
+/// A waiting time that is about to begin, with its letter.
+#[derive(Clone)]
+pub struct WaitDraft {
+    customer: CustomerId,
+    pub ends_at: Timestamp,
+    begun_at: Timestamp,
+    staff: Option<StaffId>,
+    letter: Option<(FlowDraft, Letter)>,
+    activity: sql::activity::ActivityRow,
+}
+
+impl WaitDraft {
+    pub fn write(&self, tx: &mut Tx<'_>, post: &dyn Post, actor: Actor) -> Result<(), Error> {
+        sql::wait::begin(tx, self.customer, self.begun_at, self.ends_at, self.staff)?;
+        let middle = self.begun_at.plus(self.ends_at.since(self.begun_at) / 2);
+        promise(tx, self.customer, self.begun_at, MIDDLE, middle)?;
+        promise(tx, self.customer, self.begun_at, END, self.ends_at)?;
+        note_activity(tx, self.customer, &self.activity)?;
+        if let Some((flow, letter)) = &self.letter {
+            flow.write(tx, post)?;
+            post.post(tx, letter)?;
+        }
+        let by = if self.staff.is_some() { "staff" } else { "customer" }.to_owned();
+        tx.append(actor, None, RecoveryWaitBegun { customer: self.customer, ends_at: self.ends_at, by })?;
+        Ok(())
+    }
+}
+
+/// Promises that the person will be told. Its moment stands in the key: a wait that was shortened is told at its new end.
+pub fn promise(
+    tx: &mut Tx<'_>,
+    customer: CustomerId,
+    begun_at: Timestamp,
+    stage: i64,
+    at: Timestamp,
+) -> Result<(), Error> {
+    let promise = Promise { customer, begun_at, stage };
+    let bytes = serde_json::to_vec(&promise).map_err(|_| Error::Form("a promise cannot be written"))?;
+    jobs::enqueue(tx, &NewJob::new(JOB, bytes).not_before(at))?;
+    Ok(())
+}
+
+/// Stops a waiting time, if there is one, and tells why. Part of a larger change.
+pub fn cancel(
+    tx: &mut Tx<'_>,
+    actor: Actor,
+    customer: CustomerId,
+    by: &str,
+) -> Result<bool, storeward_store::Error> {
+    let now = tx.now();
+    if !sql::wait::cancel(tx, customer, now)? {
+        return Ok(false);
+    }
+    tx.append(actor, None, RecoveryWaitCancelled { customer, by: by.to_owned() })?;
+    Ok(true)
+}
+
+impl Shared {
+    pub async fn wait(&self, customer: CustomerId) -> Result<Option<WaitRow>, Error> {
+        Ok(self.db.read(move |reader: &mut Reader<'_>| sql::wait::of_customer(reader, customer)).await?)
+    }
+
+    /// A waiting time of the account, from now on.
+    pub fn draft_wait(&self, account: &Account, staff: Option<StaffId>, label: &str) -> WaitDraft {
+        let now = self.now();
+        let ends_at = now.plus(self.policy().recovery_wait());
+        WaitDraft {
+            customer: account.id,
+            ends_at,
+            begun_at: now,
+            staff,
+            letter: self.wait_letter(LetterKind::RecoveryWaitBegun, account, ends_at),
+            activity: self.activity("recovery_wait_begun", label),
+        }
+    }
+
+    /// A letter with the link that stops it, and the flow behind the link.
+    pub fn wait_letter(
+        &self,
+        kind: LetterKind,
+        account: &Account,
+        ends_at: Timestamp,
+    ) -> Option<(FlowDraft, Letter)> {
+        let mut letter = self.plain_notice(kind, account)?;
+        let life = self.policy().recovery_wait() + OPEN;
+        let state = State::default();
+        let flow = self.draft_flow_for(Purpose::StopRecovery, Some(account.id), state, life, self.now());
+        let secret = flow.token.secret().expose();
+        let link = format!("{}{}/recover/stop?t={secret}", self.origin(), storeward_host::OWN_PREFIX);
+        letter.parameters.push(("link", storeward_base::Secret::new(link)));
+        let at = crate::pages::moment(ends_at).to_string();
+        letter.parameters.push(("ends", storeward_base::Secret::new(at)));
+        Some((flow, letter))
+    }
+}
+
+impl Identity {
+    /// Who does the jobs of this domain, for the runner.
+    pub fn handlers(&self) -> Vec<Handler> {
+        let identity = self.clone();
+        vec![Handler::new(JOB, move |job| {
+            let identity = identity.clone();
+            async move { identity.tell_wait(job).await }
+        })]
+    }
+
+    /// The middle or the end of a waiting time: tells the person, once, if it was not stopped meanwhile.
+    async fn tell_wait(&self, job: Job) -> Result<(), Failed> {
+        let promise: Promise =
+            serde_json::from_slice(job.payload()).map_err(|_| Failed::for_good("identity.form"))?;
+        let shared = &self.0;
+        let Promise { customer, begun_at, stage } = promise;
+        let kind = if stage == END { LetterKind::RecoveryWaitEnded } else { LetterKind::RecoveryWaitGoesOn };
+        let account = shared.account(customer).await?;
+        let row = shared.wait(customer).await?;
+        let letter = match (&account, &row) {
+            (Some(account), Some(row)) => shared.wait_letter(kind, account, row.ends_at),
+            _ => None,
+        };
+        let (claim, post) = (job.claim(), shared.post.clone());
+        let told = shared.db.write(move |tx| -> Result<(), Error> {
+            let row = sql::wait::of_customer(tx, customer)?;
+            let due = row.is_some_and(|row| {
+                let is_last = stage == END;
+                is_last && tx.now() >= row.ends_at || !is_last && tx.now() < row.ends_at
+            });
+            if due && sql::wait::tell(tx, customer, stage, begun_at)? {
+                if let Some((flow, letter)) = &letter {
+                    flow.write(tx, &*post)?;
+                    post.post(tx, letter)?;
+                }
+                if stage == END {
+                    tx.append(Actor::System, None, RecoveryWaitEnded { customer })?;
+                } else {
+                    tx.commit_silent("a letter in the middle; its sending is a fact of its own");
+                }
+            } else {
+                tx.commit_silent("it was stopped, told, or put off meanwhile");
+            }
+            Ok(claim.finish(tx)?)
+        });
+        Ok(told.await?)
+    }
+
+    /// Who has shown that they read the account's mail says that every factor is lost.
+    pub async fn begin_wait(&self, visit: &Visit, token: &FlowToken) -> Result<Timestamp, WaitFault> {
+        let shared = &self.0;
+        let flow = shared.flow(token).await?;
+        let (need, means) = shared.need(&flow).await?;
+        let (Purpose::Recovery, Need::Factor(_), Some(means)) = (flow.purpose, need, means) else {
+            return Err(Error::FlowOver.into());
+        };
+        let account = means.account;
+        let known = shared.wait(account.id).await?;
+        let now = shared.now();
+        if let Some(row) = known {
+            if row.cancelled_at.is_some_and(|at| now.since(at) < QUIET) {
+                return Err(WaitFault::StoppedLately);
+            }
+            // One that goes on is not begun anew: it would push its own end away.
+            if row.is_open(now) {
+                return Ok(row.ends_at);
+            }
+        }
+        let draft = shared.draft_wait(&account, None, &visit.label);
+        let ends_at = draft.ends_at;
+        let (actor, post) = (shared.stranger(visit.client), shared.post.clone());
+        let written = shared.db.write(move |tx| -> Result<(), Error> {
+            if !sql::flow::finish(tx, &flow.hash, now)? {
+                return Err(Error::FlowOver);
+            }
+            draft.write(tx, &*post, actor)
+        });
+        written.await?;
+        Ok(ends_at)
+    }
+
+    /// Whether a letter's link still stops something. Changes nothing: scanners follow links.
+    pub async fn is_stop_link(&self, token: &FlowToken) -> Result<bool, Error> {
+        let flow = match self.0.flow(token).await {
+            Ok(flow) => flow,
+            Err(Error::FlowOver) => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        let (Purpose::StopRecovery, Some(customer)) = (flow.purpose, flow.customer) else {
+            return Ok(false);
+        };
+        let now = self.0.now();
+        Ok(self.0.wait(customer).await?.is_some_and(|row| row.is_open(now)))
+    }
+
+    /// What the button on the link's page does.
+    pub async fn stop_wait(&self, token: &FlowToken) -> Result<(), Error> {
+        let flow = self.0.flow(token).await?;
+        let (Purpose::StopRecovery, Some(customer)) = (flow.purpose, flow.customer) else {
+            return Err(Error::FlowOver);
+        };
+        self.stop(customer, "letter").await
+    }
+
+    /// The same from inside, by any session.
+    pub async fn stop_wait_inside(&self, session: &CurrentSession) -> Result<(), Error> {
+        self.stop(session.customer, "session").await
+    }
+
+    async fn stop(&self, customer: CustomerId, by: &'static str) -> Result<(), Error> {
+        let activity = self.0.activity("recovery_wait_stopped", "");
+        let written = self.0.db.write(move |tx| -> Result<(), Error> {
+            if cancel(tx, Actor::Customer { id: customer }, customer, by)? {
+                sql::flow::end_recoveries(tx, customer)?;
+                note_activity(tx, customer, &activity)?;
+            } else {
+                tx.commit_silent("there was nothing to stop");
+            }
+            Ok(())
+        });
+        written.await
+    }
+
+    /// When the account's waiting time ends, while one goes on.
+    pub async fn open_wait(&self, session: &CurrentSession) -> Result<Option<Timestamp>, Error> {
+        let now = self.0.now();
+        let row = self.0.wait(session.customer).await?;
+        Ok(row.filter(|row| row.is_open(now)).map(|row| row.ends_at))
+    }
+
+    /// Puts the new factor in the place of all that were lost. It signs nobody in, and ends every session and device.
+    pub(super) async fn replace_factors(
+        &self,
+        visit: &Visit,
+        flow_hash: &str,
+        means: &Means,
+        row: FactorRow,
+        credential_mark: Option<String>,
+    ) -> Result<Step, Error> {
+        let shared = &self.0;
+        let (customer, now, hash) = (means.account.id, shared.now(), flow_hash.to_owned());
+        let lost: Vec<&'static str> = means.factors.iter().map(|factor| factor.kind.word()).collect();
+        let word = row.kind.word();
+        let notice = shared.notice(LetterKind::FactorsReplaced, &means.account, &[("factor", word)], now);
+        let activity = shared.activity("factors_replaced", &visit.label);
+        let post = shared.post.clone();
+        let written = shared.db.write(move |tx| -> Result<(), Error> {
+            let over = sql::wait::of_customer(tx, customer)?.is_some_and(|row| row.is_over(now));
+            if !over || !sql::flow::finish(tx, &hash, now)? {
+                return Err(Error::FlowOver);
+            }
+            sql::wait::delete(tx, customer)?;
+            sql::factor::delete_all(tx, customer)?;
+            sql::factor::delete_codes(tx, customer)?;
+            sql::factor::insert(tx, &row, credential_mark.as_ref())?;
+            let actor = Actor::Customer { id: customer };
+            end_everything(tx, actor, customer, "recovery")?;
+            note_activity(tx, customer, &activity)?;
+            if let Some(notice) = &notice {
+                notice.write(tx, &*post)?;
+            }
+            for factor in &lost {
+                tx.append(actor, None, FactorRemoved { customer, factor: (*factor).to_owned() })?;
+            }
+            tx.append(actor, None, FactorAdded { customer, factor: word.to_owned() })?;
+            tx.append(actor, None, RecoveryFinished { customer })?;
+            Ok(())
+        });
+        written.await?;
+        Ok(Step::FactorReplaced)
+    }
+}
