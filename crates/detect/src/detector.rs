@@ -289,8 +289,8 @@ fn overflow(
     host: u64,
     client: &mut Client,
 ) -> Option<Finding> {
-    let held_back =
-        scenario.response == Response::Ban && client.share.bad_percent() < scenario.min_bad_percent;
+    let is_measure = matches!(scenario.response, Response::Ban | Response::Challenge);
+    let held_back = is_measure && client.share.bad_percent() < scenario.min_bad_percent;
     let bucket = client.buckets.iter_mut().find(|b| b.scenario == index && b.host == host)?;
     let finding = Finding {
         scenario: scenario.name,
@@ -301,7 +301,7 @@ fn overflow(
         observations: bucket.observations,
         first_at: bucket.first_at,
         at: now,
-        response: if held_back { Response::Note } else { scenario.response },
+        response: if held_back { scenario.held_back } else { scenario.response },
         held_back,
         host: (scenario.group == Group::ClientAndHost).then(|| head(seen.host, 100)),
         path: head(seen.path, 200),

@@ -22,7 +22,7 @@ pub struct Finding {
     pub observations: u32,
     pub first_at: Timestamp,
     pub at: Timestamp,
-    /// What the scenario asks for; [`Response::Note`] where `held_back`.
+    /// What the scenario asks for; where `held_back`, what it asks for instead of a ban.
     pub response: Response,
     /// The scenario asks for a ban, but most of what comes from this address is ordinary: an office, a mobile
     /// network, or a proxy in front of us that is not configured as trusted. A ban would hit bystanders.

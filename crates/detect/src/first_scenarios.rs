@@ -38,6 +38,7 @@ fn ban(name: &'static str, when: &'static [Condition], capacity: u32, leak: Dura
         leak,
         mute: Duration::from_secs(60),
         response: Response::Ban,
+        held_back: Response::Note,
         min_bad_percent: 10,
     }
 }
@@ -106,6 +107,7 @@ fn sign_in() -> Vec<Scenario> {
         Scenario {
             title: "guesses passwords",
             meaning: "Sign-ins failed one after the other, faster than a person types.",
+            held_back: Response::Challenge,
             ..ban("sign_in_failures", &[SignInFailed], 5, seconds(10))
         },
         // Ours: good requests between the guesses do not help past this.
@@ -140,6 +142,7 @@ fn attacks() -> Vec<Scenario> {
             title: "tries out several kinds of attack",
             meaning: "Inspection stopped requests of this client for three different reasons in short order.",
             distinct: Distinct::Rule,
+            held_back: Response::Challenge,
             ..ban("attack_variety", &[Was(&[Outcome::Blocked])], 2, seconds(60))
         },
         // Ours: whoever shows this many kinds is no customer, however many customers share the address.
@@ -213,11 +216,14 @@ fn pace() -> Vec<Scenario> {
             mute: FIVE_MINUTES,
             ..note("rate_limited", &[Was(&[Outcome::Limited])], 5, seconds(60))
         },
-        // Ours: a client that slows down when told to never gets here.
+        // Ours: a client that slows down when told to never gets here. It may be an office behind one address: whoever has
+        // a browser solves a puzzle and goes on. When that does not end it, it is a ban.
         Scenario {
             title: "floods the shop",
             meaning: "Kept sending more than five requests a second above the limit, hundreds of them.",
             mute: FIVE_MINUTES,
+            response: Response::Challenge,
+            held_back: Response::Challenge,
             ..ban("flooding", &[Was(&[Outcome::Limited])], 300, Duration::from_millis(200))
         },
         // The hub's figures (40, one each half second) would hit an office of thirty that browses at once; a crawler

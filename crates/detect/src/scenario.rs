@@ -13,6 +13,8 @@ use crate::{Initiator, Observation, Outcome};
 pub enum Response {
     /// Tell people, do nothing.
     Note,
+    /// Let the client solve a puzzle first; keep it out when it goes on like that all the same.
+    Challenge,
     /// Keep the client out for a while.
     Ban,
     /// Refuse for a while what other sites' pages make the client's browser send; its own requests pass.
@@ -90,7 +92,10 @@ pub struct Scenario {
     /// Silence after a finding.
     pub mute: Duration,
     pub response: Response,
-    /// A ban is held back to a note while fewer than this many percent of the client's recent requests (static files
+    /// What is done instead of a ban that is held back, for the address is a crowd: [`Response::Note`] for what a crawler
+    /// does by itself, [`Response::Challenge`] for what no honest program does.
+    pub held_back: Response,
+    /// A ban is held back while fewer than this many percent of the client's recent requests (static files
     /// aside) went wrong. 0 for never holding back.
     pub min_bad_percent: u8,
 }

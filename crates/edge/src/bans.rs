@@ -5,12 +5,12 @@
 //! it: neither the book nor the detector looks at them.
 
 mod book;
-mod foreign;
 mod journal;
 mod model;
 mod options;
 mod responder;
 mod state;
+mod timed;
 
 pub use book::{BanBook, BansError};
 pub use model::{ActiveBan, Ban, BanKey, BanRefusal, BanStats, Ended, NotBanned, PastBan, PastKey};

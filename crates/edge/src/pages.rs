@@ -2,6 +2,8 @@
 //!
 //! A browser gets a page in the shop's colours; an API client gets application/problem+json (RFC 9457).
 
+mod challenge;
+
 use std::sync::LazyLock;
 
 use bytes::Bytes;
@@ -10,6 +12,8 @@ use http::{Response, StatusCode};
 use storeward_base::{Language, RequestId, Words, text_keys};
 
 use crate::config::Look;
+
+pub use challenge::{Again, challenge, puzzle_problem};
 
 /// What a person is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +50,13 @@ text_keys! {
         SlowText = "slow.text" {},
         RefusedTitle = "refused.title" {},
         RefusedText = "refused.text" {},
+        ChallengeTitle = "challenge.title" {},
+        ChallengeText = "challenge.text" {},
+        ChallengeWorking = "challenge.working" {},
+        ChallengeDone = "challenge.done" {},
+        ChallengeAgain = "challenge.again" {},
+        ChallengeFailed = "challenge.failed" {},
+        ChallengeNoScript = "challenge.no_script" {},
         Reference = "reference" {},
         Contact = "contact" {},
         Back = "back" {},
@@ -147,16 +158,26 @@ pub fn notice(kind: Notice, form: Form, look: &Look, request: RequestId, code: &
             (page(&words, look, &reference, language), "text/html; charset=utf-8", policy)
         }
     };
+    answer(words.status, body, content_type, &policy, words.retry_seconds)
+}
+
+fn answer(
+    status: StatusCode,
+    body: String,
+    content_type: &'static str,
+    policy: &str,
+    retry_seconds: Option<u32>,
+) -> Response<Bytes> {
     let mut response = Response::new(Bytes::from(body));
-    *response.status_mut() = words.status;
+    *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    if let Ok(value) = HeaderValue::from_str(&policy) {
+    if let Ok(value) = HeaderValue::from_str(policy) {
         headers.insert(header::CONTENT_SECURITY_POLICY, value);
     }
-    if let Some(seconds) = words.retry_seconds {
+    if let Some(seconds) = retry_seconds {
         headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     response
@@ -174,6 +195,15 @@ fn problem(words: &Shape, reference: &str, code: &str) -> String {
 }
 
 fn page(words: &Shape, look: &Look, reference: &str, language: Language) -> String {
+    let text = TEXTS.text(language, words.text, &[]);
+    let back = escape(&TEXTS.text(language, Line::Back, &[]));
+    let middle = format!("<p>{}</p>\n", escape(&text));
+    let end = format!("<p><a href=\"/\">{back}</a></p>\n");
+    frame(words.title, look, reference, language, ["", &middle, &end])
+}
+
+/// What all pages share. `parts`: more of the head, what stands under the title, what stands at the end.
+fn frame(title: Line, look: &Look, reference: &str, language: Language, parts: [&str; 3]) -> String {
     let say = |key: Line| escape(&TEXTS.text(language, key, &[]));
     let name = look.name.as_deref().map_or_else(|| say(Line::Shop), escape);
     let colour = look.colour.as_deref().filter(|c| is_colour(c)).unwrap_or("#2f5d50");
@@ -181,17 +211,17 @@ fn page(words: &Shape, look: &Look, reference: &str, language: Language) -> Stri
         Some(contact) => format!("<p>{} <strong>{}</strong></p>", say(Line::Contact), escape(contact)),
         None => String::new(),
     };
-    let (title, text, back, label) =
-        (say(words.title), say(words.text), say(Line::Back), say(Line::Reference));
+    let (title, label) = (say(title), say(Line::Reference));
+    let [head, middle, end] = parts;
     let spoken = spoken(reference);
     format!(
         "<!doctype html>\n<html lang=\"{language}\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta name=\"robots\" content=\"noindex\">\n<title>{title} · {name}</title>\n\
-         <style nonce=\"{reference}\">\n{STYLE}:root{{--shop:{colour}}}\n</style>\n</head>\n<body>\n\
-         <header><span>{name}</span></header>\n<main>\n<h1>{title}</h1>\n<p>{text}</p>\n{contact}\n\
+         <style nonce=\"{reference}\">\n{STYLE}:root{{--shop:{colour}}}\n</style>\n{head}</head>\n<body>\n\
+         <header><span>{name}</span></header>\n<main>\n<h1>{title}</h1>\n{middle}{contact}\n\
          <dl><dt>{label}</dt><dd><code title=\"{reference}\">{spoken}</code></dd></dl>\n\
-         <p><a href=\"/\">{back}</a></p>\n</main>\n</body>\n</html>\n"
+         {end}</main>\n</body>\n</html>\n"
     )
 }
 

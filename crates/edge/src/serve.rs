@@ -1,12 +1,13 @@
 //! One request, from its head to the last byte of its answer. The order of the steps is the security of the house:
 //!
-//! canonical → ban → rate → closed routes → limits → own → inspect head → inspect body → session → upstream →
+//! canonical → ban → rate → closed routes → puzzle → limits → own → inspect head → inspect body → session → upstream →
 //! inspect response → session →
 //! headers → leak → written down.
 //!
 //! Each step says whether it fails open or closed.
 
 mod inspection;
+mod puzzle;
 mod response;
 mod stages;
 mod verdicts;
@@ -105,6 +106,8 @@ enum Stopped {
     Refused(Refused),
     Blocked(Box<RuleMatch>),
     Banned,
+    /// It has to solve a puzzle first.
+    Challenged,
     Limited(verdicts::Limited),
     /// The route is closed to this client.
     Closed,
@@ -129,12 +132,8 @@ impl Exchange<'_> {
         let upgrade = self.upgrades(&request)?;
         let route = self.live.routes.of(&target.path);
         self.note(&request, &target, route);
-        // ban: open. Losing the book of bans must not close the shop.
-        self.check_ban()?;
-        // rate: open. Losing count must not close the shop either.
-        self.check_rate(route, &target.path)?;
-        // closed routes: closed.
-        self.check_entrance(route)?;
+        // ban, rate, closed routes, puzzle.
+        self.check_client(&request, &target, route)?;
         // limits: closed, before a byte of the body is read.
         let on_upgrade = upgrade.then(|| hyper::upgrade::on(&mut request));
         let (mut parts, incoming) = request.into_parts();
@@ -142,10 +141,8 @@ impl Exchange<'_> {
         let mut body = ClientBody::new(incoming, route.body_bytes, self.connection.clone());
         self.ending.received = body.received();
         // own: closed. Our own pages check for themselves; a password is not for the shop's rules to read.
-        if let Some(own) =
-            self.core.shared.stages.own.as_ref().filter(|o| o.takes(&target.host, &target.path))
-        {
-            return Box::pin(self.own(own, parts, &mut body)).await;
+        if let Some(place) = self.own_place(&target) {
+            return Box::pin(self.own(place, parts, &mut body)).await;
         }
         // inspect: closed on a verdict, open (and told) when the engine itself fails.
         let mut inspection = inspection::Inspection::begin(self.core, &route.policy);
@@ -267,6 +264,11 @@ impl Exchange<'_> {
             Stopped::Banned => {
                 self.ending.record.verdict = Verdict::Banned;
                 (Notice::Banned, "banned")
+            }
+            Stopped::Challenged => {
+                let response = self.challenge();
+                let (parts, body) = response.into_parts();
+                return self.finish(Answer::Whole(parts, body));
             }
             Stopped::Limited(limited) => (self.tell_limited(limited), limited.code),
             Stopped::Closed => {

@@ -14,6 +14,7 @@ use storeward_base::{AddressBlock, AddressList, Clock, Entropy, RequestId, Times
 use storeward_events::edge::{UpstreamDown, UpstreamUp};
 use storeward_host::{Emission, Emit, Stages, Stop};
 use storeward_inspect::{Engine, Known};
+use storeward_puzzle::Puzzles;
 
 use crate::access::AccessWriter;
 use crate::bans::BanBook;
@@ -159,6 +160,8 @@ pub struct Shared {
     pub entropy: Arc<dyn Entropy>,
     pub access: AccessWriter,
     pub bans: Arc<BanBook>,
+    /// For clients that solve a puzzle first.
+    pub puzzles: Arc<Puzzles>,
     pub challenges: Arc<HttpChallenges>,
     pub connections: Connections,
     pub ready: AtomicBool,

@@ -357,6 +357,30 @@ fn findings_lead_to_what_the_mode_says() {
 }
 
 #[test]
+fn a_flood_is_challenged_first_and_banned_when_it_goes_on() {
+    let world = World::new();
+    let book = world.book();
+    let responder = Responder::new(Arc::clone(&book), world.emit.clone(), BanMode::Ban);
+    let finding = world.finding("192.0.2.1", Response::Challenge);
+    assert_eq!(responder.respond(&finding), Reaction::Challenged);
+    assert!(book.challenges(finding.client) && book.check(finding.client).is_none());
+    assert!(matches!(responder.respond(&finding), Reaction::Banned(_)));
+    // A crowd behind one address is never banned for one of it, however long that goes on.
+    let crowd = Finding { held_back: true, ..world.finding("192.0.2.9", Response::Challenge) };
+    for _ in 0..5 {
+        assert_eq!(responder.respond(&crowd), Reaction::Challenged);
+    }
+    assert!(book.challenges(crowd.client) && book.check(crowd.client).is_none());
+    assert_eq!(world.emit.of_kind("detection.client_challenged").len(), 2);
+    // It ends by itself, and never holds for those whom no ban hits.
+    world.clock.advance(Duration::from_secs(3_600));
+    assert!(!book.challenges(crowd.client));
+    let local = world.finding("127.0.0.1", Response::Challenge);
+    responder.respond(&local);
+    assert!(!book.challenges(local.client));
+}
+
+#[test]
 fn events_hold_no_address_and_no_free_text() {
     let world = World::new();
     let book = world.book();

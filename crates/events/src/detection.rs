@@ -24,6 +24,15 @@ pub struct ClientBanned {
     pub until: Timestamp,
 }
 
+/// A client has to solve a puzzle before it is let on, until the lease ends.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClientChallenged {
+    pub client: ClientRef,
+    /// The scenario.
+    pub reason: String,
+    pub until: Timestamp,
+}
+
 /// A ban was taken back before its end.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BanLifted {

@@ -115,6 +115,7 @@ vocabulary! {
     EventsDropped(edge::EventsDropped) = "edge.events_dropped", High, Security;
     FindingRaised(detection::FindingRaised) = "detection.finding_raised", Medium, Security;
     ClientBanned(detection::ClientBanned) = "detection.client_banned", Medium, Security;
+    ClientChallenged(detection::ClientChallenged) = "detection.client_challenged", Low, Security;
     BanLifted(detection::BanLifted) = "detection.ban_lifted", Informational, Security;
     EnrolmentOffered(staff::EnrolmentOffered) = "staff.enrolment_offered", Medium, Security;
     StaffEnrolled(staff::StaffEnrolled) = "staff.enrolled", Medium, Security;

@@ -43,7 +43,10 @@ fn class_of(event: &Event) -> Class {
     match event {
         Event::RequestBlocked(_) | Event::RequestRefused(_) | Event::RequestLimited(_) => http(99, 2),
         Event::RequestFlagged(_) | Event::CardNumberMasked(_) | Event::ResponseLeaked(_) => http(99, 1),
-        Event::FindingRaised(_) | Event::ClientBanned(_) | Event::BanLifted(_) => finding(),
+        Event::FindingRaised(_)
+        | Event::ClientBanned(_)
+        | Event::ClientChallenged(_)
+        | Event::BanLifted(_) => finding(),
         Event::EnrolmentOffered(_) => account(1),
         Event::StaffEnrolled(_) => account(2),
         Event::StaffReset(_) => account(4),

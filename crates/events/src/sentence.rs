@@ -58,6 +58,9 @@ impl Event {
             Event::ClientBanned(b) => {
                 format!("Banned {} until {} for {} (level {})", b.client, b.until, b.reason, b.level)
             }
+            Event::ClientChallenged(c) => {
+                format!("{} has to solve a puzzle first until {}, for {}", c.client, c.until, c.reason)
+            }
             Event::BanLifted(b) => format!("Lifted the ban of {}", b.client),
             Event::EnrolmentOffered(e) => format!("Offered an enrolment link to {}", e.staff),
             Event::StaffEnrolled(e) => format!("{} enrolled", e.staff),

@@ -15,6 +15,7 @@ const FLOORS: [(&str, u8); 18] = [
     ("storeward-web", 2),
     ("storeward-outbound", 2),
     ("storeward-passwords", 2),
+    ("storeward-puzzle", 2),
     ("storeward-host", 3),
     ("storeward-post", 3),
     ("storeward-edge", 4),
@@ -74,7 +75,7 @@ const WINDOWS: [Window; 5] = [
 ];
 
 /// Who may name a heavy dependency in its manifest (tests apart).
-const OWNERS: [(&str, &[&str]); 19] = [
+const OWNERS: [(&str, &[&str]); 20] = [
     // The sample shop keeps a file of its own, as a shop that knows nothing of us would.
     ("rusqlite", &["storeward-store", "storeward-demo-shop"]),
     ("postgres", &["storeward-store"]),
@@ -88,7 +89,11 @@ const OWNERS: [(&str, &[&str]); 19] = [
     ("instant-acme", &["storeward-edge"]),
     ("rcgen", &["storeward-edge"]),
     // The sample shop hashes its own customers' passwords.
-    ("aws-lc-rs", &["storeward-seal", "storeward-passwords", "storeward-edge", "storeward-demo-shop"]),
+    (
+        "aws-lc-rs",
+        &["storeward-seal", "storeward-passwords", "storeward-puzzle", "storeward-edge", "storeward-demo-shop"],
+    ),
+    ("altcha", &["storeward-puzzle"]),
     ("argon2", &["storeward-passwords", "storeward-demo-shop"]),
     ("bcrypt", &["storeward-passwords"]),
     ("md-5", &["storeward-passwords"]),

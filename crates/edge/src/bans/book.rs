@@ -14,14 +14,14 @@ use storeward_base::{
     Actor, AddressBlock, AddressList, Blame, ClientIp, Clock, Fault, FaultKind, Page, PageSize, Timestamp,
 };
 use storeward_events::Event;
-use storeward_events::detection::{BanLifted, ClientBanned};
+use storeward_events::detection::{BanLifted, ClientBanned, ClientChallenged};
 use storeward_host::{Emission, Emit};
 
-use super::foreign::ForeignRefusals;
 use super::journal::{Journal, Loaded, Operator, Remembered, Saved};
 use super::model::{ActiveBan, Ban, BanKey, BanRefusal, BanStats, Ended, Entry, NotBanned, PastBan, PastKey};
 use super::options::BanOptions;
 use super::state::{Changed, State};
+use super::timed::{self, Timed};
 
 /// A change copies one shard: the more shards, the less a change costs.
 const SHARDS: usize = 128;
@@ -40,7 +40,8 @@ pub struct BanBook {
     shards: Vec<ArcSwap<Shard>>,
     hashing: RandomState,
     exempt: ArcSwap<Exempt>,
-    foreign: ForeignRefusals,
+    foreign: Timed,
+    challenged: Timed,
     options: Mutex<BanOptions>,
     state: Mutex<State>,
     journal: Mutex<Option<Journal>>,
@@ -142,7 +143,8 @@ impl BanBook {
                 never_block: options.never_block.clone(),
                 operators: Vec::new(),
             }),
-            foreign: ForeignRefusals::default(),
+            foreign: Timed::new(timed::FOREIGN),
+            challenged: Timed::new(timed::CHALLENGE),
             options: Mutex::new(options),
             state: Mutex::default(),
             journal: Mutex::new(journal),
@@ -185,6 +187,24 @@ impl BanBook {
     pub fn refuses_foreign(&self, client: ClientIp) -> bool {
         let now = self.clock.now();
         self.foreign.holds(client.block(), now) && !self.exempt.load().holds(client, now)
+    }
+
+    /// Asks whoever comes from this client's block for a solved puzzle, for an hour from now. Not written to the file.
+    pub fn challenge(&self, client: ClientIp, reason: &str) -> Timestamp {
+        let now = self.clock.now();
+        let was = self.challenged.holds(client.block(), now);
+        let until = self.challenged.add(client.block(), now);
+        if !was {
+            let fact = ClientChallenged { client: self.emit.client_ref(client), reason: code(reason), until };
+            self.state_fact(now, Actor::System, client, fact.into());
+        }
+        until
+    }
+
+    /// Whether a puzzle is asked of this client now.
+    pub fn challenges(&self, client: ClientIp) -> bool {
+        let now = self.clock.now();
+        self.challenged.holds(client.block(), now) && !self.exempt.load().holds(client, now)
     }
 
     /// Bans the client's block for as long as its level says. A block that is banned already stays as it is.

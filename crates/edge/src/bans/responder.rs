@@ -22,6 +22,8 @@ pub enum Reaction {
     Ignored,
     /// Stated as a fact.
     Noted,
+    /// Stated as a fact; a puzzle is asked of the client from now on.
+    Challenged,
     Banned(Ban),
     /// Stated as a fact; what other sites' pages send through this client is refused for a while.
     ForeignRefused,
@@ -91,6 +93,14 @@ impl Responder {
         if finding.response == Response::RefuseForeign {
             self.book.refuse_foreign(finding.client);
             return Reaction::ForeignRefused;
+        }
+        if finding.response == Response::Challenge {
+            // A crowd is never banned for what one of it does; one client that goes on behind the puzzle is.
+            let goes_on = !finding.held_back && self.book.challenges(finding.client);
+            if !goes_on {
+                self.book.challenge(finding.client, finding.scenario);
+                return Reaction::Challenged;
+            }
         }
         match self.book.ban(finding.client, finding.scenario, Actor::System) {
             Ok(ban) => Reaction::Banned(ban),

@@ -3,8 +3,9 @@
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, Request, StatusCode};
-use storeward_host::{OWN_REQUEST_BYTES, OwnPages, Passage, RequestHead, Seen, SessionExchange};
+use storeward_host::{OWN_REQUEST_BYTES, Passage, RequestHead, Seen, SessionExchange};
 
+use super::puzzle::{self, OwnPlace};
 use super::{Answer, Exchange, Stopped, stopped_by_body};
 use crate::body::ClientBody;
 use crate::canonical::Target;
@@ -14,7 +15,7 @@ impl Exchange<'_> {
     /// Answers from our own pages. The body is read whole: forms are small.
     pub(super) async fn own(
         &mut self,
-        own: &OwnPages,
+        place: OwnPlace<'_>,
         parts: Parts,
         body: &mut ClientBody,
     ) -> Result<Answer, Stopped> {
@@ -23,6 +24,11 @@ impl Exchange<'_> {
         if !complete {
             return Err(Stopped::TooLarge);
         }
+        let own = match place {
+            OwnPlace::Pages(own) => own,
+            OwnPlace::Script => return Ok(puzzle::script()),
+            OwnPlace::Pass => return Ok(self.pass(&parts, &bytes)),
+        };
         let mut request = Request::from_parts(parts, bytes);
         request.extensions_mut().insert(self.client);
         request.extensions_mut().insert(self.id);

@@ -3,8 +3,8 @@
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use http::Method;
 use http::request::Parts;
+use http::{HeaderMap, Method, Request};
 use storeward_detect::Initiator;
 use storeward_events::edge::{
     InspectionFailed, RequestBlocked, RequestFlagged, RequestLimited, ResponseLeaked,
@@ -29,7 +29,24 @@ pub(super) struct Limited {
 }
 
 impl Exchange<'_> {
-    pub(super) fn check_ban(&mut self) -> Result<(), Stopped> {
+    /// What is asked of a client before anything of its request is looked at.
+    pub(super) fn check_client<B>(
+        &mut self,
+        request: &Request<B>,
+        target: &Target,
+        route: &Route,
+    ) -> Result<(), Stopped> {
+        // ban: open. Losing the book of bans must not close the shop.
+        self.check_ban()?;
+        // rate: open. Losing count must not close the shop either.
+        self.check_rate(route, &target.path)?;
+        // closed routes: closed.
+        self.check_entrance(route)?;
+        // puzzle: closed for whoever has no pass, but for the two places where one is got.
+        self.check_pass(request.headers(), target)
+    }
+
+    fn check_ban(&mut self) -> Result<(), Stopped> {
         match self.core.shared.bans.check(self.client) {
             Some(_) => Err(Stopped::Banned),
             None if self.ending.record.initiator == Initiator::Foreign
@@ -41,7 +58,7 @@ impl Exchange<'_> {
         }
     }
 
-    pub(super) fn check_entrance(&mut self, route: &Route) -> Result<(), Stopped> {
+    fn check_entrance(&mut self, route: &Route) -> Result<(), Stopped> {
         if route.entrance.lets_in(self.client) {
             return Ok(());
         }
@@ -52,7 +69,7 @@ impl Exchange<'_> {
         Err(Stopped::Closed)
     }
 
-    pub(super) fn check_rate(&self, route: &Route, path: &str) -> Result<(), Stopped> {
+    fn check_rate(&self, route: &Route, path: &str) -> Result<(), Stopped> {
         let own = match route.pace {
             Pace::Free => return Ok(()),
             Pace::General => None,
@@ -105,14 +122,31 @@ impl Exchange<'_> {
         body: &mut ClientBody,
     ) -> Result<(), Stopped> {
         let judged = inspection.request_head(parts, target);
-        self.judge(inspection, judged)?;
+        self.judge_request(inspection, judged, &parts.headers)?;
         if !body.is_empty() && inspection.wants_request_body() {
             let judged = inspection.request_body(body).await;
             let judged = judged.map_err(stopped_by_body)?;
-            self.judge(inspection, judged)?;
+            self.judge_request(inspection, judged, &parts.headers)?;
         }
         self.flag(inspection, &parts.method);
         Ok(())
+    }
+
+    /// Acts on what the engine finds of a request: one that deserves a puzzle goes on with a pass.
+    fn judge_request(
+        &mut self,
+        inspection: &mut inspection::Inspection<'_>,
+        judged: Result<Judgement, inspection::EngineFault>,
+        headers: &HeaderMap,
+    ) -> Result<(), Stopped> {
+        match (judged, inspection.heaviest()) {
+            (Ok(Judgement::Challenge), _) if self.has_pass(headers) => Ok(()),
+            (Ok(Judgement::Challenge), Some(found)) => {
+                self.note_match(&found, Verdict::Challenged);
+                Err(Stopped::Challenged)
+            }
+            (judged, _) => self.judge(inspection, judged),
+        }
     }
 
     /// Acts on a verdict of the engine.
@@ -123,7 +157,7 @@ impl Exchange<'_> {
     ) -> Result<(), Stopped> {
         match judged {
             Ok(Judgement::Pass) => Ok(()),
-            // There is no challenge page yet, so a request that deserves one is stopped: closed, not open.
+            // An answer of the shop cannot be solved away: it is stopped.
             Ok(Judgement::Challenge) => match inspection.heaviest() {
                 Some(found) => Err(self.block(found)),
                 None => Ok(()),

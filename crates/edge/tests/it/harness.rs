@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use storeward_base::{SystemClock, SystemEntropy};
+use storeward_base::{Secret, SystemClock, SystemEntropy};
 use storeward_detect::{Detector, Limits as DetectorLimits, first_scenarios};
 use storeward_edge::access::{AccessLog, AccessOptions, AccessRecord, Detection};
 use storeward_edge::bans::{BanBook, BanMode, BanOptions, Responder};
@@ -16,6 +16,7 @@ use storeward_edge::server::Connections;
 use storeward_edge::{Edge, EdgeConfig, Shared, Snapshot};
 use storeward_host::{Emit, RecordedEmissions, Stages, Stop, Stopper};
 use storeward_inspect::Engine;
+use storeward_puzzle::{Difficulty, Puzzles};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
@@ -144,10 +145,16 @@ impl TestEdge {
             live: arc_swap::ArcSwap::from_pointee(Snapshot::build(&config, None).unwrap()),
             engine: Arc::new(Engine::with_own_rules().unwrap()),
             emit,
-            clock,
-            entropy,
+            clock: clock.clone(),
+            entropy: entropy.clone(),
             access: access.writer(),
             bans: bans.clone(),
+            puzzles: Arc::new(Puzzles::new(
+                &Secret::new("of this test".to_owned()),
+                Difficulty::SMALL,
+                clock.clone(),
+                entropy.clone(),
+            )),
             challenges,
             connections: Connections::default(),
             rates: Rates::default(),

@@ -12,6 +12,7 @@ mod http2;
 mod inspecting;
 mod limits;
 mod proxying;
+mod puzzles;
 mod rates;
 mod readers;
 mod slow;

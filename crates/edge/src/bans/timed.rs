@@ -1,5 +1,5 @@
-//! Clients through which pages of other sites attack: for a while what those pages send is refused. The person's own
-//! requests pass, so nothing of it is worth a file or a look at the list of bans.
+//! Milder than a ban, and so worth neither a file nor a line on the list of bans: clients through which pages of other
+//! sites attack (what those pages send is refused, the person's own requests pass), and clients that solve a puzzle first.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,19 +8,29 @@ use std::time::Duration;
 
 use storeward_base::{AddressBlock, Timestamp};
 
-/// How long. Longer than a page stays open; short, for a payment provider's page may send the person back this way.
-const LENGTH: Duration = Duration::from_secs(600);
+/// How long foreign pages are refused. Longer than a page stays open; short, for a payment provider's page may send the
+/// person back this way.
+pub const FOREIGN: Duration = Duration::from_secs(600);
+/// How long a puzzle is asked for: as long as a pass holds, so that nobody solves two.
+pub const CHALLENGE: Duration = storeward_puzzle::PASS_LIFE;
 /// When there are more, the one that ends first goes.
 const MAX_BLOCKS: usize = 10_000;
 
-#[derive(Debug, Default)]
-pub struct ForeignRefusals {
+/// Address blocks that something holds for, until its time is over.
+#[derive(Debug)]
+pub struct Timed {
+    length: Duration,
     count: AtomicUsize,
     until: Mutex<HashMap<AddressBlock, Timestamp>>,
 }
 
-impl ForeignRefusals {
-    pub fn add(&self, block: AddressBlock, now: Timestamp) {
+impl Timed {
+    pub fn new(length: Duration) -> Self {
+        Timed { length, count: AtomicUsize::new(0), until: Mutex::default() }
+    }
+
+    /// Until when it holds from now on.
+    pub fn add(&self, block: AddressBlock, now: Timestamp) -> Timestamp {
         let mut until = self.until.lock().unwrap_or_else(PoisonError::into_inner);
         if until.len() >= MAX_BLOCKS {
             until.retain(|_, end| now < *end);
@@ -30,8 +40,10 @@ impl ForeignRefusals {
         {
             until.remove(&first);
         }
-        until.insert(block, now.plus(LENGTH));
+        let end = now.plus(self.length);
+        until.insert(block, end);
         self.count.store(until.len(), Ordering::Relaxed);
+        end
     }
 
     /// One atomic load while there are none.
