@@ -3,12 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use storeward_base::Secret;
+use storeward_detect::sign_in::Networks;
 use storeward_host::OwnPages;
 use storeward_identity::{CHANGE_PASSWORD, Identity, IdentityParts, Logo, OutboxPost, Policy};
 use storeward_post::Outbox;
+use storeward_puzzle::{Difficulty, Puzzles};
 
 use crate::Done;
 use crate::config::Config;
+use crate::data::DataDir;
 use crate::failure::{Context, Failure};
 use crate::open::Opened;
 use crate::passwords::Passwords;
@@ -46,8 +50,31 @@ fn logo(policy: &Policy) -> Done<Option<Logo>> {
     Ok(Some(logo))
 }
 
+/// What clients solve while many guess, at the front door and at the sign-in. Every node of an installation takes the
+/// puzzles and passes of the others, for they share a key.
+pub fn puzzles(opened: &Opened) -> Arc<Puzzles> {
+    let secret = Secret::new(opened.pseudonym_key.mark_key("puzzle").mark("1"));
+    Arc::new(Puzzles::new(&secret, Difficulty::USUAL, opened.clock.clone(), opened.entropy.clone()))
+}
+
+/// What the owner's files know of addresses.
+fn networks(policy: &Policy, data: &DataDir) -> Done<Networks> {
+    let mut networks = Networks::default();
+    for path in &policy.networks {
+        let shown = path.display();
+        let bytes = std::fs::read(data.path().join(path)).context(format!("identity.networks {shown}"))?;
+        networks.read(bytes).map_err(|why| Failure::new(format!("identity.networks {shown}: {why}")))?;
+    }
+    Ok(networks)
+}
+
 /// The accounts and their pages; nothing without the section.
-pub fn start(opened: &Opened, outbox: &Outbox, passwords: &Passwords) -> Done<Option<(Identity, OwnPages)>> {
+pub fn start(
+    opened: &Opened,
+    outbox: &Outbox,
+    passwords: &Passwords,
+    puzzles: &Arc<Puzzles>,
+) -> Done<Option<(Identity, OwnPages)>> {
     let config = &opened.loaded.config;
     let Some(policy) = policy(config) else { return Ok(None) };
     let (logo, hosts) = (logo(&policy)?, policy.host.iter().cloned().collect::<Vec<_>>());
@@ -60,6 +87,8 @@ pub fn start(opened: &Opened, outbox: &Outbox, passwords: &Passwords) -> Done<Op
         post: Arc::new(OutboxPost(outbox.clone())),
         passwords: passwords.pool.clone(),
         breaches: passwords.breaches.clone(),
+        puzzles: puzzles.clone(),
+        networks: networks(&policy, &opened.data)?,
         policy,
         shop_names: config.domain.list(),
         port: config.listen.https.port(),
@@ -71,8 +100,13 @@ pub fn start(opened: &Opened, outbox: &Outbox, passwords: &Passwords) -> Done<Op
 }
 
 /// Takes a changed policy into a running program.
-pub fn reload(identity: Option<&Identity>, config: &Config) {
+pub fn reload(identity: Option<&Identity>, config: &Config, data: &DataDir) {
     if let (Some(identity), Some(policy)) = (identity, policy(config)) {
+        match networks(&policy, data) {
+            Ok(networks) => identity.set_networks(networks),
+            // What was read before stays in force.
+            Err(failure) => crate::run::log("error", &failure.to_string(), &[]),
+        }
         identity.set_policy(policy);
     }
 }

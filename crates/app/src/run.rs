@@ -110,8 +110,8 @@ impl Running {
         let certificates = CertificateStore::new();
         let served = keep_certificates(&opened, &config, &certificates, &challenges, &emit, &runtime)?;
         let outbox = crate::mail::outbox(&opened)?;
-        let passwords = crate::passwords::start(&opened)?;
-        let (identity, own) = crate::identity::start(&opened, &outbox, &passwords)?.unzip();
+        let (passwords, puzzles) = (crate::passwords::start(&opened)?, crate::identity::puzzles(&opened));
+        let (identity, own) = crate::identity::start(&opened, &outbox, &passwords, &puzzles)?.unzip();
         let shield = crate::shield::prepare(&opened, identity.as_ref())?;
         let shared = Arc::new(Shared {
             live: ArcSwap::from_pointee(Snapshot::build(&config.edge(), None).context("storeward.toml")?),
@@ -121,6 +121,7 @@ impl Running {
             entropy: opened.entropy.clone(),
             access: access.writer(),
             bans: bans.clone(),
+            puzzles,
             challenges,
             connections: Connections::default(),
             rates: Rates::default(),
@@ -272,7 +273,7 @@ impl Running {
         self.bans.set_options(BanOptions::from(&loaded.config.bans));
         self.responder.set_mode(loaded.config.bans.mode);
         self.outbox.set_brand(brand);
-        crate::identity::reload(self.identity.as_ref(), &loaded.config);
+        crate::identity::reload(self.identity.as_ref(), &loaded.config, &self.opened.data);
         Ok(loaded)
     }
 

@@ -30,4 +30,8 @@ pub trait Fault: std::error::Error {
     fn kind(&self) -> FaultKind;
     fn blame(&self) -> Blame;
     fn code(&self) -> &'static str;
+    /// How long the caller should wait before the same call may work, where that is known.
+    fn retry_after(&self) -> Option<std::time::Duration> {
+        None
+    }
 }

@@ -35,6 +35,9 @@ pub trait Paced: Clone + Eq + Hash {
 /// A count is forgotten after this much silence.
 pub const MEMORY: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// A key is cold again after this much silence.
+const WARM: Duration = Duration::from_secs(15 * 60);
+
 #[derive(Clone, Copy, Debug)]
 struct Count {
     attempts: u32,
@@ -98,6 +101,16 @@ impl<K: Paced> Throttle<K> {
             *count = Count { attempts: count.attempts.saturating_add(1), last_at: now, told: false };
         }
         Leave::Granted
+    }
+
+    /// Whether one of the keys has used half of its free attempts lately: whoever guesses is soon there, and who mistypes
+    /// hardly.
+    pub fn is_warm(&self, keys: &[K], now: Timestamp) -> bool {
+        let counts = self.counts();
+        keys.iter().any(|key| {
+            let found = counts.get(key).filter(|count| now.since(count.last_at) < WARM);
+            found.is_some_and(|count| count.attempts.saturating_mul(2) >= key.pace().free)
+        })
     }
 
     /// Takes an attempt back that came to nothing: nobody looked at it.

@@ -12,10 +12,10 @@ use storeward_base::Language;
 pub enum SecondFactor {
     /// Never, and none can be added.
     Off,
-    /// Whoever added one is asked for it.
-    #[default]
+    /// Whoever added one is asked for it; of others a stolen password is enough.
     Offered,
-    /// As `offered`; and whoever signs in unlike before is asked, by mail if they have nothing better.
+    /// As `offered`; and whoever signs in on a new device or unlike before is asked, by mail if they have nothing better.
+    #[default]
     Risk,
     /// Always, but for devices that the person trusts.
     Required,
@@ -47,6 +47,8 @@ pub struct Policy {
     pub shop_name: Option<String>,
     /// Languages the pages are offered in; the first is the default.
     pub languages: Vec<Language>,
+    /// Files that say where addresses are: plain text or MaxMind's format (docs/sign-in-risk.md). Later ones win.
+    pub networks: Vec<std::path::PathBuf>,
     pub theme: Theme,
 }
 
@@ -64,6 +66,7 @@ impl Default for Policy {
             recovery_wait_hours: 72,
             shop_name: None,
             languages: Language::ALL.to_vec(),
+            networks: Vec::new(),
             theme: Theme::default(),
         }
     }
@@ -299,7 +302,7 @@ mod tests {
     #[test]
     fn the_default_fits() {
         assert_eq!(faults(""), Vec::<String>::new());
-        assert_eq!(Policy::default().customers, SecondFactor::Offered);
+        assert_eq!(Policy::default().customers, SecondFactor::Risk);
     }
 
     #[test]

@@ -94,4 +94,11 @@ impl Fault for Error {
             Error::Form(_) => "identity.form",
         }
     }
+
+    fn retry_after(&self) -> Option<std::time::Duration> {
+        match self {
+            Error::Passwords(error) => error.retry_after(),
+            _ => None,
+        }
+    }
 }

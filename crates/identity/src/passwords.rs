@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use storeward_base::Secret;
+use storeward_detect::sign_in::Password as Standing;
 use storeward_passwords::breach::BreachList;
 use storeward_passwords::{
     AccountKey, Context, Lane, Message, MessageId, Policy, Pool, StoredHash, Ticket, Verified,
@@ -91,6 +92,16 @@ impl Passwords {
             other => other,
         };
         Ok(objection.map_or(Ok(()), |id| Err(Misfit { field: "password", key: key_of(id, beside) })))
+    }
+
+    /// How much of what may wait for the pool does wait.
+    pub fn pressure_percent(&self) -> u64 {
+        self.pool.stats().pressure_percent()
+    }
+
+    /// What the risk engine hears of a password that was right.
+    pub async fn standing(&self, password: &Secret<String>) -> Standing {
+        if self.is_breached(password).await { Standing::Breached } else { Standing::Unremarkable }
     }
 
     /// A list that cannot be read keeps nobody out.

@@ -32,6 +32,8 @@ pub enum Key {
     Sms(String),
     /// Challenges begun from one address block, such as passkey challenges and sign-ups.
     Begun(String),
+    /// Any of these, counted apart for whoever has solved a puzzle first: those who have not cannot use it up.
+    Solved(Box<Key>),
 }
 
 impl Paced for Key {
@@ -44,6 +46,7 @@ impl Paced for Key {
             Key::Sms(_) => Pace { free: 3, longest: Duration::from_secs(30 * 60) },
             Key::Mail(_) => Pace { free: 4, longest: Duration::from_secs(30 * 60) },
             Key::Begun(_) => Pace { free: 120, longest: Duration::from_secs(60) },
+            Key::Solved(key) => key.pace(),
         }
     }
 
@@ -51,6 +54,7 @@ impl Paced for Key {
         match self {
             Key::Stranger(_) | Key::KnownDevice(_) | Key::Factor(_) => OnSuccess::Clear,
             Key::Network(_) | Key::Mail(_) | Key::Sms(_) | Key::Begun(_) => OnSuccess::GiveBack,
+            Key::Solved(key) => key.on_success(),
         }
     }
 }

@@ -7,6 +7,7 @@ mod devices;
 mod enrol;
 mod flows;
 mod grant;
+mod heat;
 mod letters;
 mod new_factor;
 mod not_me;
@@ -29,8 +30,10 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use storeward_base::{ClientIp, Clock, CustomerId, Entropy, Language, Timestamp};
+use storeward_detect::sign_in::Networks;
 use storeward_passwords::Pool;
 use storeward_passwords::breach::BreachList;
+use storeward_puzzle::Puzzles;
 use storeward_seal::webauthn::Party;
 use storeward_seal::{DataKey, PseudonymKey};
 use storeward_store::{Db, Reader, Tx};
@@ -69,6 +72,10 @@ pub struct IdentityParts {
     pub passwords: Pool,
     /// Passwords that nobody may choose; none where the operator has built no list.
     pub breaches: Option<Arc<BreachList>>,
+    /// Asked of clients while many guess; the front door has the same.
+    pub puzzles: Arc<Puzzles>,
+    /// What the owner's files know of addresses; empty without.
+    pub networks: Networks,
     pub policy: Policy,
     /// The names the shop answers to; the first is what passkeys and links are made for.
     pub shop_names: Vec<String>,
@@ -94,6 +101,8 @@ pub(crate) struct Shared {
     pub shop_names: Vec<String>,
     pub port: AtomicU16,
     pub passwords: Passwords,
+    pub puzzles: Arc<Puzzles>,
+    pub networks: ArcSwap<Networks>,
     pub throttle: Throttle,
     pub risk: risk::Risk,
     pub quantum: Duration,
@@ -112,6 +121,8 @@ impl Identity {
             shop_names: parts.shop_names,
             port: AtomicU16::new(parts.port),
             passwords: Passwords::new(parts.passwords, parts.breaches),
+            puzzles: parts.puzzles,
+            networks: ArcSwap::from_pointee(parts.networks),
             throttle: Throttle::new(MOST_KEYS),
             risk: risk::Risk::new(parts.pseudonym_key),
             quantum: parts.quantum,
@@ -121,6 +132,11 @@ impl Identity {
     /// The port that the shop is served at, where the system chose it.
     pub fn set_port(&self, port: u16) {
         self.0.port.store(port, Ordering::Relaxed);
+    }
+
+    /// Takes changed files of networks.
+    pub fn set_networks(&self, networks: Networks) {
+        self.0.networks.store(Arc::new(networks));
     }
 
     /// Takes a changed policy; requests under way keep the one they began with.

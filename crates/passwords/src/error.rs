@@ -119,4 +119,8 @@ impl Fault for Error {
             Error::Thread => "passwords.thread",
         }
     }
+
+    fn retry_after(&self) -> Option<Duration> {
+        Error::retry_after(self)
+    }
 }

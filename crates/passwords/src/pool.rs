@@ -75,6 +75,15 @@ pub struct PoolStats {
     pub argon2_kib: u64,
 }
 
+impl PoolStats {
+    /// How much of what may wait does wait, in percent.
+    pub fn pressure_percent(&self) -> u64 {
+        let threads = u64::try_from(self.threads).unwrap_or(1).max(1);
+        let limit = u64::try_from(WAITING.as_micros()).unwrap_or(u64::MAX).saturating_mul(threads);
+        self.waiting_us.saturating_mul(100) / limit
+    }
+}
+
 /// Ends the threads when the last handle goes.
 struct Owner(Arc<Shared>);
 

@@ -99,6 +99,11 @@ impl Failure {
         )
     }
 
+    /// How long the caller should wait, in seconds, where that is known.
+    pub fn retry_after_seconds(&self) -> Option<u64> {
+        self.retry_after_seconds
+    }
+
     pub fn status(&self) -> StatusCode {
         self.status
     }
@@ -187,7 +192,8 @@ impl Failure {
 impl<F: Fault> From<F> for Failure {
     fn from(fault: F) -> Self {
         let code = fault.code();
-        match (fault.kind(), fault.blame()) {
+        let retry_after = fault.retry_after().map(whole_seconds);
+        let failure = match (fault.kind(), fault.blame()) {
             (FaultKind::Invalid, _) => Failure::invalid(code, fault.to_string()),
             (FaultKind::Denied, _) => Failure::denied(code, fault.to_string()),
             (FaultKind::Missing, _) => Failure::missing(code, fault.to_string()),
@@ -198,8 +204,14 @@ impl<F: Fault> From<F> for Failure {
                 Failure::with(StatusCode::BAD_GATEWAY, code, "A service that we need did not answer.")
             }
             (FaultKind::Broken, Blame::Caller | Blame::Us) => Failure::broken(code),
-        }
+        };
+        Failure { retry_after_seconds: retry_after.or(failure.retry_after_seconds), ..failure }
     }
+}
+
+/// As `Retry-After` has it: rounded up, for nobody is to come too early.
+fn whole_seconds(wait: std::time::Duration) -> u64 {
+    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
 }
 
 impl IntoResponse for Failure {

@@ -75,7 +75,7 @@ const WINDOWS: [Window; 5] = [
 ];
 
 /// Who may name a heavy dependency in its manifest (tests apart).
-const OWNERS: [(&str, &[&str]); 20] = [
+const OWNERS: [(&str, &[&str]); 21] = [
     // The sample shop keeps a file of its own, as a shop that knows nothing of us would.
     ("rusqlite", &["storeward-store", "storeward-demo-shop"]),
     ("postgres", &["storeward-store"]),
@@ -91,9 +91,16 @@ const OWNERS: [(&str, &[&str]); 20] = [
     // The sample shop hashes its own customers' passwords.
     (
         "aws-lc-rs",
-        &["storeward-seal", "storeward-passwords", "storeward-puzzle", "storeward-edge", "storeward-demo-shop"],
+        &[
+            "storeward-seal",
+            "storeward-passwords",
+            "storeward-puzzle",
+            "storeward-edge",
+            "storeward-demo-shop",
+        ],
     ),
     ("altcha", &["storeward-puzzle"]),
+    ("maxminddb", &["storeward-detect"]),
     ("argon2", &["storeward-passwords", "storeward-demo-shop"]),
     ("bcrypt", &["storeward-passwords"]),
     ("md-5", &["storeward-passwords"]),

@@ -17,6 +17,7 @@
 //! published data, network and user agent alone would challenge them in a third to a half of their sign-ins.
 
 mod counts;
+mod database;
 mod feature;
 mod history;
 mod novelty;
@@ -32,7 +33,9 @@ mod verdict;
 pub use feature::{Attempt, FeatureKey, Features};
 pub use history::{AccountHistory, HALF_LIFE, MOST_VALUES, ShopHistory, record};
 pub use novelty::{Novelty, Smoothing, novelty};
-pub use places::{Country, MOST_LINE_BYTES, MOST_NETWORKS, Networks, NetworksError, NetworksFault, Place};
+pub use places::{
+    Country, FileFault, MOST_LINE_BYTES, MOST_NETWORKS, Networks, NetworksError, NetworksFault, Place,
+};
 pub use policy::{Answer, Mode, Policy, Thresholds, TrustedDevice};
 pub use pressure::{Bursts, MOST_TROUBLED, PRESSURE_HALF_LIFE, Pressure};
 pub use reason::Reason;

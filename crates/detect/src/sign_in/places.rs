@@ -21,6 +21,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use storeward_base::ClientIp;
 
+use super::database::Database;
 use super::travel::Location;
 
 /// Networks a file may hold at most; the whole routing table of IPv4 and IPv6 is about 1.2 million.
@@ -99,6 +100,19 @@ impl Place {
 /// The networks of the owner's files. [`Networks::default`] knows nothing, and everything works without.
 #[derive(Clone, Debug, Default)]
 pub struct Networks {
+    /// The last one wins, field by field.
+    layers: Vec<Layer>,
+}
+
+#[derive(Clone, Debug)]
+enum Layer {
+    Lines(Lines),
+    Database(Database),
+}
+
+/// The networks of a text.
+#[derive(Clone, Debug, Default)]
+struct Lines {
     /// By length of prefix, longest first.
     v4: Vec<(u8, Vec<(u32, Place)>)>,
     v6: Vec<(u8, Vec<(u128, Place)>)>,
@@ -144,7 +158,43 @@ impl fmt::Display for NetworksError {
 
 impl std::error::Error for NetworksError {}
 
+/// Why a file is not read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FileFault {
+    /// A file of text, and the line.
+    Line(NetworksError),
+    NotText,
+    /// A file in MaxMind's format that is damaged.
+    Database(String),
+}
+
+impl fmt::Display for FileFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            FileFault::Line(error) => error.fmt(f),
+            FileFault::NotText => f.write_str("neither text in UTF-8 nor a database in MaxMind's format"),
+            FileFault::Database(why) => {
+                write!(f, "a database in MaxMind's format that cannot be read: {why}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for FileFault {}
+
 impl Networks {
+    /// Reads one more file: text, or a database in MaxMind's format. What it says wins over the files before it.
+    pub fn read(&mut self, bytes: Vec<u8>) -> Result<(), FileFault> {
+        if Database::is_one(&bytes) {
+            self.layers.push(Layer::Database(Database::open(bytes).map_err(FileFault::Database)?));
+            return Ok(());
+        }
+        let text = String::from_utf8(bytes).map_err(|_| FileFault::NotText)?;
+        let read = Networks::parse(&text).map_err(FileFault::Line)?;
+        self.layers.extend(read.layers);
+        Ok(())
+    }
+
     /// Reads a file's text; several files are read as one text, one after the other.
     pub fn parse(text: &str) -> Result<Self, NetworksError> {
         let mut v4: BTreeMap<(u8, u32), Place> = BTreeMap::new();
@@ -162,22 +212,45 @@ impl Networks {
             };
             *entry = place.or(entry);
         }
-        Ok(Networks { v4: by_length(v4), v6: by_length(v6) })
+        Ok(Networks { layers: vec![Layer::Lines(Lines { v4: by_length(v4), v6: by_length(v6) })] })
     }
 
-    /// Networks known.
+    /// Networks known from files of text.
     pub fn len(&self) -> usize {
+        let of = |layer: &Layer| match layer {
+            Layer::Lines(lines) => lines.len(),
+            Layer::Database(_) => 0,
+        };
+        self.layers.iter().map(of).sum()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        let is_empty = |layer: &Layer| matches!(layer, Layer::Lines(lines) if lines.len() == 0);
+        self.layers.iter().all(is_empty)
+    }
+
+    /// What the networks around `client` say of it, the narrowest first.
+    pub fn look_up(&self, client: ClientIp) -> Place {
+        let mut place = Place::default();
+        for layer in self.layers.iter().rev() {
+            let found = match layer {
+                Layer::Lines(lines) => lines.look_up(client),
+                Layer::Database(database) => database.look_up(client),
+            };
+            place = place.or(&found);
+        }
+        place
+    }
+}
+
+impl Lines {
+    fn len(&self) -> usize {
         let v4: usize = self.v4.iter().map(|(_, rows)| rows.len()).sum();
         let v6: usize = self.v6.iter().map(|(_, rows)| rows.len()).sum();
         v4 + v6
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.v4.is_empty() && self.v6.is_empty()
-    }
-
-    /// What the networks around `client` say of it, the narrowest first.
-    pub fn look_up(&self, client: ClientIp) -> Place {
+    fn look_up(&self, client: ClientIp) -> Place {
         match client.get() {
             IpAddr::V4(ip) => {
                 let ip = u32::from(ip);

@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 use storeward_base::Secret;
+use storeward_puzzle::Purpose as Puzzle;
 use storeward_web::askama::Template;
 use storeward_web::axum::Extension;
 use storeward_web::axum::Json;
@@ -11,7 +12,7 @@ use storeward_web::http::StatusCode;
 use storeward_web::{Failure, Form, redirect};
 
 use super::App;
-use super::view::{Page, View, follow, show, show_again, with_cookies};
+use super::view::{Later, Page, View, follow, show, show_again, show_later, with_cookies};
 use crate::error::Error;
 use crate::gate::own;
 use crate::state::Purpose;
@@ -27,6 +28,12 @@ pub struct Fields {
     credential: String,
     #[serde(default)]
     trust: String,
+}
+
+#[derive(Deserialize)]
+pub struct SendFields {
+    #[serde(default)]
+    altcha: String,
 }
 
 #[derive(Template)]
@@ -86,6 +93,7 @@ async fn challenge_page(
         true => app.identity.masked_number(&pending).await?,
         false => String::new(),
     };
+    page.puzzle = app.identity.puzzle(Puzzle::Code, &view.visit, "");
     Ok(Ok(ChallengePage {
         page,
         heading,
@@ -128,21 +136,26 @@ pub async fn prove(
     let Some(given) = given(fields) else {
         return Err(Failure::invalid("identity.method", "The form does not fit this page."));
     };
-    let (status, words) = match app.identity.prove(&view.visit, &flow, given, trust).await {
+    let (later, words) = match app.identity.prove(&view.visit, &flow, given, trust).await {
         Ok(step) => return Ok(follow(step)),
         Err(ProveFault::Spent | ProveFault::Failed(Error::FlowOver)) => return Ok(over()),
-        Err(ProveFault::Wrong { left }) => {
-            (StatusCode::FORBIDDEN, view.texts().f("challenge.wrong", "left", left))
-        }
+        Err(ProveFault::Wrong { left }) => (None, view.texts().f("challenge.wrong", "left", left)),
         Err(ProveFault::Throttled { seconds }) => {
-            (StatusCode::TOO_MANY_REQUESTS, view.texts().f("sign_in.wait", "seconds", seconds))
+            let later = Later::too_often(seconds);
+            (Some(later), later.words(view.texts()))
         }
-        Err(ProveFault::Failed(error)) => return Err(error.into()),
+        Err(ProveFault::Failed(error)) => {
+            let later = Later::of(error)?;
+            (Some(later), later.words(view.texts()))
+        }
     };
     match challenge_page(&app, &view, &flow).await? {
         Ok(mut page) => {
             page.page.fault = Some(words);
-            show_again(&page, view.language, status)
+            match later {
+                Some(later) => show_later(&page, view.language, later),
+                None => show_again(&page, view.language, StatusCode::FORBIDDEN),
+            }
         }
         Err(elsewhere) => Ok(elsewhere),
     }
@@ -165,8 +178,9 @@ pub async fn send(
     State(app): State<App>,
     view: View,
     Extension(flow): Extension<FlowToken>,
+    Form(fields): Form<SendFields>,
 ) -> Result<Response, Failure> {
-    let sent = app.identity.send_code(&view.visit, &flow).await;
+    let sent = app.identity.send_code(&view.visit, &flow, &fields.altcha).await;
     said_sent(&app, &view, &flow, sent).await
 }
 
@@ -198,7 +212,10 @@ async fn said_sent(
     match sent {
         Sent::Now | Sent::Already => page.page.notice = Some(t.s("challenge.sent")),
         Sent::Enough => page.page.fault = Some(t.s("challenge.sent_enough")),
-        Sent::Wait { seconds } => page.page.fault = Some(t.f("sign_in.wait", "seconds", seconds)),
+        Sent::Wait { seconds } => {
+            page.page.puzzle = Some(app.identity.puzzle_now(Puzzle::Code, &view.visit));
+            page.page.fault = Some(t.f("sign_in.wait", "seconds", seconds));
+        }
     }
     show(&page, view.language)
 }

@@ -56,6 +56,7 @@ fn page(app: &App, failure: &Failure, headers: &HeaderMap) -> Option<Response> {
         fault: None,
         bad: "",
         notice: None,
+        puzzle: None,
         css_version: assets::css_version(),
         js_version: assets::script_version(),
         theme_version: assets::theme_version(&shared.policy().theme),

@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 use storeward_base::Secret;
+use storeward_puzzle::Purpose;
 use storeward_web::askama::Template;
 use storeward_web::axum::Extension;
 use storeward_web::axum::extract::State;
@@ -10,7 +11,7 @@ use storeward_web::http::StatusCode;
 use storeward_web::{Failure, Form, redirect};
 
 use super::App;
-use super::view::{Page, View, follow, show, show_again};
+use super::view::{Later, Page, View, follow, show, show_again, show_later};
 use crate::error::Error;
 use crate::gate::own;
 use crate::tokens::FlowToken;
@@ -19,6 +20,8 @@ use crate::verbs::{Need, NewPasswordFault, SignUpFault, Step};
 #[derive(Deserialize)]
 pub struct Fields {
     email: String,
+    #[serde(default)]
+    altcha: String,
 }
 
 #[derive(Deserialize)]
@@ -41,7 +44,9 @@ pub(super) struct NewPasswordPage {
 }
 
 fn recover_page(app: &App, view: &View, email: String) -> RecoverPage {
-    RecoverPage { page: view.page(app, view.texts().s("recover.title")), email }
+    let mut page = view.page(app, view.texts().s("recover.title"));
+    page.puzzle = app.identity.puzzle(Purpose::Recovery, &view.visit, &email);
+    RecoverPage { page, email }
 }
 
 pub async fn page(State(app): State<App>, view: View) -> Result<Response, Failure> {
@@ -53,23 +58,23 @@ pub async fn begin(
     view: View,
     Form(fields): Form<Fields>,
 ) -> Result<Response, Failure> {
-    let fault = match app.identity.begin_recovery(&view.visit, &fields.email, view.language).await {
+    let begun = app.identity.begin_recovery(&view.visit, &fields.email, view.language, &fields.altcha).await;
+    let fault = match begun {
         Ok(flow) => return Ok(follow(Step::Challenge(Some(flow)))),
         Err(fault) => fault,
     };
     let mut page = recover_page(&app, &view, fields.email);
-    let status = match fault {
+    let later = match fault {
         SignUpFault::Misfit(misfit) => {
             page.page = page.page.misfit(misfit);
-            StatusCode::UNPROCESSABLE_ENTITY
+            return show_again(&page, view.language, StatusCode::UNPROCESSABLE_ENTITY);
         }
-        SignUpFault::Throttled { seconds } => {
-            page.page.fault = Some(view.texts().f("sign_in.wait", "seconds", seconds));
-            StatusCode::TOO_MANY_REQUESTS
-        }
-        SignUpFault::Failed(error) => return Err(error.into()),
+        SignUpFault::Throttled { seconds } => Later::too_often(seconds),
+        SignUpFault::Failed(error) => Later::of(error)?,
     };
-    show_again(&page, view.language, status)
+    page.page.puzzle = Some(app.identity.puzzle_now(Purpose::Recovery, &view.visit));
+    page.page.fault = Some(later.words(view.texts()));
+    show_later(&page, view.language, later)
 }
 
 fn new_password(app: &App, view: &View) -> NewPasswordPage {

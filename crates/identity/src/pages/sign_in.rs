@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 use storeward_base::Secret;
+use storeward_puzzle::Purpose;
 use storeward_web::askama::Template;
 use storeward_web::axum::Json;
 use storeward_web::axum::extract::State;
@@ -10,7 +11,7 @@ use storeward_web::http::{StatusCode, header};
 use storeward_web::{Failure, Form, Query, redirect};
 
 use super::App;
-use super::view::{Page, View, follow, show, show_again, with_cookies};
+use super::view::{Later, Page, View, follow, show, show_again, show_later, with_cookies};
 use crate::error::Error;
 use crate::gate::{flow_cookie, own};
 use crate::state::ReturnTo;
@@ -32,6 +33,8 @@ pub struct Fields {
     password: Secret<String>,
     #[serde(default)]
     next: String,
+    #[serde(default)]
+    altcha: String,
 }
 
 #[derive(Deserialize)]
@@ -60,6 +63,7 @@ fn sign_in_page(app: &App, view: &View, next: &str, email: &str) -> SignInPage {
     let t = view.texts();
     let mut page = view.page(app, t.f("sign_in.title", "shop", app.identity.0.shop_name()));
     page.script = true;
+    page.puzzle = app.identity.puzzle(Purpose::SignIn, &view.visit, email);
     let next = ReturnTo::parse(next).map_or_else(String::new, String::from);
     SignInPage { page, email: email.to_owned(), next_encoded: encode(&next), next }
 }
@@ -91,6 +95,7 @@ pub async fn sign_in(
         email: fields.email.clone(),
         password: fields.password,
         return_to: ReturnTo::parse(&fields.next),
+        answer: fields.altcha,
     };
     let fault = match app.identity.sign_in(&view.visit, form).await {
         Ok(step) => return Ok(follow(step)),
@@ -108,16 +113,20 @@ fn refused(
     refusal: &'static str,
 ) -> Result<Response, Failure> {
     let t = view.texts();
-    let (status, words) = match fault {
-        SignInFault::Refused | SignInFault::Failed(Error::FlowOver) => (StatusCode::FORBIDDEN, t.s(refusal)),
-        SignInFault::Throttled { seconds } => {
-            (StatusCode::TOO_MANY_REQUESTS, t.f("sign_in.wait", "seconds", seconds))
-        }
-        SignInFault::Failed(error) => return Err(error.into()),
+    let later = match fault {
+        SignInFault::Refused | SignInFault::Failed(Error::FlowOver) => None,
+        SignInFault::Throttled { seconds } => Some(Later::too_often(seconds)),
+        SignInFault::Failed(error) => Some(Later::of(error)?),
     };
     let mut page = sign_in_page(app, view, next, email);
-    page.page.fault = Some(words);
-    show_again(&page, view.language, status)
+    page.page.fault = Some(later.map_or_else(|| t.s(refusal), |later| later.words(t)));
+    match later {
+        Some(later) => {
+            page.page.puzzle = Some(app.identity.puzzle_now(Purpose::SignIn, &view.visit));
+            show_later(&page, view.language, later)
+        }
+        None => show_again(&page, view.language, StatusCode::FORBIDDEN),
+    }
 }
 
 /// A challenge for the browser's passkeys; the script asks for it when the page is open.

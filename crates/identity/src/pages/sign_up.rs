@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 use storeward_base::Secret;
+use storeward_puzzle::Purpose;
 use storeward_web::askama::Template;
 use storeward_web::axum::extract::State;
 use storeward_web::axum::response::Response;
@@ -9,7 +10,7 @@ use storeward_web::http::StatusCode;
 use storeward_web::{Failure, Form, Query};
 
 use super::App;
-use super::view::{Page, View, follow, show, show_again};
+use super::view::{Later, Page, View, follow, show, show_again, show_later};
 use crate::state::ReturnTo;
 use crate::verbs::{SignUpFault, SignUpForm, Step};
 
@@ -27,6 +28,8 @@ pub struct Fields {
     password: Secret<String>,
     #[serde(default)]
     next: String,
+    #[serde(default)]
+    altcha: String,
 }
 
 #[derive(Template)]
@@ -50,6 +53,7 @@ pub async fn page(
 ) -> Result<Response, Failure> {
     let mut page = sign_up_page(&app, &view);
     page.next = ReturnTo::parse(&asked.next).map_or_else(String::new, String::from);
+    page.page.puzzle = app.identity.puzzle(Purpose::SignUp, &view.visit, "");
     show(&page, view.language)
 }
 
@@ -65,6 +69,7 @@ pub async fn sign_up(
         password: fields.password,
         language: view.language,
         return_to: return_to.clone(),
+        answer: fields.altcha,
     };
     let fault = match app.identity.sign_up(&view.visit, form).await {
         Ok(flow) => return Ok(follow(Step::Challenge(Some(flow)))),
@@ -74,16 +79,16 @@ pub async fn sign_up(
     page.email = fields.email;
     page.name = fields.name;
     page.next = return_to.map_or_else(String::new, String::from);
-    let status = match fault {
+    page.page.puzzle = app.identity.puzzle(Purpose::SignUp, &view.visit, &page.email);
+    let later = match fault {
         SignUpFault::Misfit(misfit) => {
             page.page = page.page.misfit(misfit);
-            StatusCode::UNPROCESSABLE_ENTITY
+            return show_again(&page, view.language, StatusCode::UNPROCESSABLE_ENTITY);
         }
-        SignUpFault::Throttled { seconds } => {
-            page.page.fault = Some(view.texts().f("sign_in.wait", "seconds", seconds));
-            StatusCode::TOO_MANY_REQUESTS
-        }
-        SignUpFault::Failed(error) => return Err(error.into()),
+        SignUpFault::Throttled { seconds } => Later::too_often(seconds),
+        SignUpFault::Failed(error) => Later::of(error)?,
     };
-    show_again(&page, view.language, status)
+    page.page.puzzle = Some(app.identity.puzzle_now(Purpose::SignUp, &view.visit));
+    page.page.fault = Some(later.words(view.texts()));
+    show_later(&page, view.language, later)
 }

@@ -12,6 +12,7 @@ use storeward_web::http::{HeaderValue, StatusCode, header};
 use storeward_web::{CsrfToken, Failure, Nonce, explained, redirect, render};
 
 use super::{App, assets};
+use crate::error::Error;
 use crate::gate::{cookies_of, flow_cookie, own};
 use crate::model::Misfit;
 use crate::texts::Texts;
@@ -41,6 +42,8 @@ pub struct Page {
     /// The field that does not fit.
     pub bad: &'static str,
     pub notice: Option<String>,
+    /// For the form, while many guess.
+    pub puzzle: Option<String>,
     pub css_version: &'static str,
     pub js_version: &'static str,
     pub theme_version: String,
@@ -96,6 +99,7 @@ impl View {
             fault: None,
             bad: "",
             notice: None,
+            puzzle: None,
             css_version: assets::css_version(),
             js_version: assets::script_version(),
             theme_version: assets::theme_version(&policy.theme),
@@ -123,6 +127,42 @@ pub fn show(page: &impl Template, language: Language) -> Result<Response, Failur
 /// A form shown again with its fault named.
 pub fn show_again(page: &impl Template, language: Language, status: StatusCode) -> Result<Response, Failure> {
     Ok(explained(status, show(page, language)?))
+}
+
+/// A form shown again because it came too early: when it may come again stands in the head, too.
+pub fn show_later(page: &impl Template, language: Language, later: Later) -> Result<Response, Failure> {
+    let mut response = show_again(page, language, later.status)?;
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(later.seconds));
+    Ok(response)
+}
+
+/// Too often (429) or too much at once (503).
+#[derive(Clone, Copy, Debug)]
+pub struct Later {
+    pub status: StatusCode,
+    pub seconds: u64,
+}
+
+impl Later {
+    pub const fn too_often(seconds: u64) -> Self {
+        Later { status: StatusCode::TOO_MANY_REQUESTS, seconds }
+    }
+
+    /// Of an error that passes by waiting.
+    pub fn of(error: Error) -> Result<Self, Failure> {
+        let failure = Failure::from(error);
+        match failure.retry_after_seconds() {
+            Some(seconds) => Ok(Later { status: failure.status(), seconds }),
+            None => Err(failure),
+        }
+    }
+
+    pub fn words(self, t: Texts) -> String {
+        match self.status {
+            StatusCode::TOO_MANY_REQUESTS => t.f("sign_in.wait", "seconds", self.seconds),
+            _ => t.s("failure.busy"),
+        }
+    }
 }
 
 /// Where a form leads, with the cookies that go with it.

@@ -19,6 +19,8 @@ pub struct Refusal {
     pub title: &'static str,
     /// Where the person can do something about it.
     pub challenge: Option<String>,
+    /// When it may work, in seconds.
+    pub retry_seconds: Option<u64>,
 }
 
 impl Refusal {
@@ -28,11 +30,12 @@ impl Refusal {
             code: "identity.second_factor",
             title: "Confirm that it is you",
             challenge: Some(challenge),
+            retry_seconds: None,
         }
     }
 
     pub const fn of(status: StatusCode, code: &'static str, title: &'static str) -> Self {
-        Refusal { status, code, title, challenge: None }
+        Refusal { status, code, title, challenge: None, retry_seconds: None }
     }
 
     /// A page is led to where the person can go on; a program is told.
@@ -77,6 +80,9 @@ impl Refusal {
         let headers = answer.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        if let Some(seconds) = self.retry_seconds {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
         let policy = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
         headers.insert(header::CONTENT_SECURITY_POLICY, policy);
         uncached(headers);

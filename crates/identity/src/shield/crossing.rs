@@ -2,12 +2,14 @@
 
 mod cookies;
 mod outward;
+mod paced;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use storeward_adapter::{Asked, DoorKind, Login};
 use storeward_base::{ClientIp, RequestId, Secret};
+use storeward_detect::sign_in::Password as Standing;
 use storeward_host::{Later, Passage, RequestHead, Seen, SessionExchange};
 use storeward_seal::fingerprint::token_hash;
 use storeward_web::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -20,6 +22,7 @@ use super::shop::Asker;
 use super::{Alarm, Guard};
 use crate::error::Error;
 use crate::state::ReturnTo;
+use crate::throttle::Key;
 use crate::visit::Visit;
 
 /// Of a form with a password. No shop's own is longer, and a longer one is refused.
@@ -58,6 +61,10 @@ pub struct Crossing {
     door: Option<DoorKind>,
     /// The name that was typed at a door.
     typed: Option<Secret<String>>,
+    /// What the list of breached passwords says of the one that was typed.
+    password: Standing,
+    /// What the attempt was counted against.
+    counted: Vec<Key>,
     visit: Option<Visit>,
     asker: Option<Asker>,
     referer: Option<ReturnTo>,
@@ -101,6 +108,8 @@ impl Crossing {
             guard,
             door: None,
             typed: None,
+            password: Standing::default(),
+            counted: Vec::new(),
             visit: None,
             asker: None,
             referer: None,
@@ -159,7 +168,7 @@ impl Crossing {
         Ok(Passage::On)
     }
 
-    /// What is before the door, if there is one. The password is looked at by nobody and kept nowhere.
+    /// What is before the door, if there is one. The password is looked up in the list of breached ones, and kept nowhere.
     async fn knock(&mut self, headers: &HeaderMap, body: Seen<'_>) -> Option<Refusal> {
         if !self.reads_body {
             return None;
@@ -181,7 +190,9 @@ impl Crossing {
         }
         if door.kind == DoorKind::SignIn {
             let read = door.credentials(asked.content_type, body.bytes, asked.authorization);
-            self.typed = read.ok().map(|credentials| credentials.user);
+            if let Ok(credentials) = read {
+                return self.try_door(credentials).await;
+            }
         }
         None
     }
@@ -399,6 +410,7 @@ impl Crossing {
             return_to,
             may_move: self.may_move,
             guards_staff: self.guard.adapter.is_back_office(&self.path),
+            password: self.password,
         })
     }
 

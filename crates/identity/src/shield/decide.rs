@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use storeward_base::{CustomerId, Timestamp};
+use storeward_detect::sign_in::Password as Standing;
 use storeward_web::http::{HeaderValue, StatusCode};
 
 use super::answers::Refusal;
@@ -34,6 +35,8 @@ pub struct Cause<'a> {
     pub may_move: bool,
     /// Only staff have business there: closed, whatever the owner chose for customers.
     pub guards_staff: bool,
+    /// What is known of the password that was typed.
+    pub password: Standing,
 }
 
 /// What was decided.
@@ -150,7 +153,12 @@ impl Guard {
             WhenUnclear::Closed => Unprovable::Refuse,
             WhenUnclear::Open => Unprovable::Admit,
         };
-        let signals = Signals { return_to: cause.return_to.clone(), reasons: Vec::new(), unprovable };
+        let signals = Signals {
+            return_to: cause.return_to.clone(),
+            reasons: Vec::new(),
+            unprovable,
+            password: cause.password,
+        };
         let decision = self.identity.begin_pending(cause.visit, &shop, cause.token, signals).await?;
         match decision {
             Decision::Release(passed) => self.activate(entry, passed, subject).await,

@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::letter::LetterKind;
 use crate::model::Account;
 use crate::sql::{self, device::DeviceRow};
+use crate::tokens::DeviceToken;
 use crate::visit::Visit;
 
 /// A form that was sent twice comes with the earlier token; within this time that is no theft.
@@ -39,6 +40,14 @@ impl Known {
 }
 
 impl Shared {
+    /// Whether a token is a device's own, whatever account it signs in to.
+    pub async fn is_device(&self, token: &DeviceToken) -> bool {
+        let (id, now) = (token.id, self.now());
+        let found = self.db.read(move |reader| sql::device::by_id(reader, id, now)).await;
+        let Ok(Some(row)) = found else { return false };
+        storeward_seal::fingerprint::equal(row.token_hash.as_bytes(), token.hash().as_bytes())
+    }
+
     /// Whether the browser signed in to this account before. A copied token is dealt with here, whatever password
     /// comes with it.
     pub async fn known_device(&self, visit: &Visit, account: &Account) -> Result<Known, Error> {

@@ -242,7 +242,7 @@ impl Identity {
     }
 
     /// Sends the flow's code (again): three letters for one flow, and few for one address.
-    pub async fn send_code(&self, visit: &Visit, token: &FlowToken) -> Result<Sent, Error> {
+    pub async fn send_code(&self, visit: &Visit, token: &FlowToken, answer: &str) -> Result<Sent, Error> {
         use crate::throttle::{Key, Leave};
         let shared = &self.0;
         let flow = shared.flow(token).await?;
@@ -253,7 +253,8 @@ impl Identity {
             Need::Password | Need::NewPassword | Need::NewFactor | Need::Nothing => false,
         };
         let (Some(to), true) = (flow.address(means.as_ref()), wanted) else { return Ok(Sent::Already) };
-        let key = Key::Mail(shared.marks.email(&to));
+        let way = shared.way(storeward_puzzle::Purpose::Code, visit, answer);
+        let key = way.key(Key::Mail(shared.marks.email(&to)));
         if let Leave::Wait { seconds, .. } = shared.throttle.attempt(std::slice::from_ref(&key), shared.now())
         {
             return Ok(Sent::Wait { seconds });

@@ -4,6 +4,7 @@
 use storeward_base::{Actor, Language, Secret};
 use storeward_events::identity::{CustomerPasswordChanged, RecoveryBegun, RecoveryFinished};
 use storeward_passwords::Lane;
+use storeward_puzzle::Purpose as Puzzle;
 
 use super::devices::end_everything;
 use super::flows::{Need, Step};
@@ -39,9 +40,10 @@ impl Identity {
         visit: &Visit,
         typed: &str,
         language: Language,
+        answer: &str,
     ) -> Result<FlowToken, SignUpFault> {
         let begun = tokio::time::Instant::now();
-        let answer = self.begin_recovery_now(visit, typed, language).await;
+        let answer = self.begin_recovery_now(visit, typed, language, answer).await;
         self.0.settle(begun).await;
         answer
     }
@@ -51,10 +53,13 @@ impl Identity {
         visit: &Visit,
         typed: &str,
         language: Language,
+        answer: &str,
     ) -> Result<FlowToken, SignUpFault> {
         let shared = &self.0;
         let email = Email::parse(typed).map_err(SignUpFault::Misfit)?;
+        let way = shared.way(Puzzle::Recovery, visit, answer);
         let keys = [Key::Begun(visit.client.block().to_string()), Key::Mail(shared.marks.email(&email))];
+        let keys = keys.map(|key| way.key(key));
         if let Leave::Wait { seconds, .. } = shared.throttle.attempt(&keys, shared.now()) {
             return Err(SignUpFault::Throttled { seconds });
         }

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use storeward_base::{CustomerId, Timestamp};
 use storeward_detect::sign_in::{
-    AccountHistory, Answer, Attempt, Case, DeviceToken, Evidence, FeatureKey, Features, Mode, Passkey, Place,
-    Policy, Pressure, Proof as RiskProof, SecondFactor as Factor, ShopHistory, TrustedDevice, Verdict, judge,
-    record,
+    AccountHistory, Answer, Attempt, Case, DeviceToken, Evidence, FeatureKey, Features, Mode, Passkey,
+    Password, Policy, Pressure, Proof as RiskProof, SecondFactor as Factor, ShopHistory, TrustedDevice,
+    Verdict, judge, record,
 };
 use storeward_seal::PseudonymKey;
 use storeward_store::{Reader, Tx};
@@ -24,6 +24,8 @@ use crate::visit::Visit;
 
 /// What all sign-ins together taught is written down this often.
 const SHOP_KEPT_EVERY: Duration = Duration::from_secs(10 * 60);
+/// Why a device that never signed in to the account is asked.
+const NEW_DEVICE: &str = "new_device";
 /// The row that the shop's history is sealed for.
 const SHOP_ROW: &str = "shop_history";
 
@@ -89,7 +91,13 @@ impl Learnt {
 
 impl Shared {
     /// What has to be shown beside the password that was right.
-    pub async fn ask(&self, visit: &Visit, means: &Means, device: &Known) -> Result<Ask, Error> {
+    pub async fn ask(
+        &self,
+        visit: &Visit,
+        means: &Means,
+        device: &Known,
+        password: Password,
+    ) -> Result<Ask, Error> {
         let account = &means.account;
         let possible = !means.offers().is_empty();
         let mut reasons = Vec::new();
@@ -97,11 +105,17 @@ impl Shared {
             reasons.push("forced".to_owned());
         }
         let (history, _) = self.history(account.id).await?;
-        let verdict = self.verdict(visit, means, device, &history).await?;
+        let verdict = self.verdict(visit, means, device, &history, password).await?;
         reasons.extend(
             verdict.reasons.iter().filter(|weighed| weighed.points > 0.0).map(|w| w.reason.code().to_owned()),
         );
-        let forced = reasons.first().is_some_and(|reason| reason == "forced");
+        // Risk-based: a device is asked once, however usual everything else looks. So a stolen password alone opens nothing,
+        // also for a thief next door with the same browser.
+        let is_new = self.policy().customers == SecondFactor::Risk && device.row().is_none();
+        if is_new {
+            reasons.push(NEW_DEVICE.to_owned());
+        }
+        let forced = is_new || reasons.first().is_some_and(|reason| reason == "forced");
         let passkey = means.offers().contains(&Offer::Passkey);
         Ok(match verdict.answer {
             Answer::Refuse => Ask::Refuse,
@@ -135,7 +149,9 @@ impl Shared {
             Level::Two => RiskProof::SecondFactor,
             Level::Passkey => RiskProof::Passkey,
         };
-        let Ok(released) = self.verdict(visit, means, device, &history).await?.release(proof) else {
+        // The password stood for itself when it was asked about.
+        let verdict = self.verdict(visit, means, device, &history, Password::Unremarkable).await?;
+        let Ok(released) = verdict.release(proof) else {
             return Ok(None);
         };
         self.risk.pressure.lock().unwrap_or_else(PoisonError::into_inner).succeeded(released.features());
@@ -159,6 +175,7 @@ impl Shared {
         means: &Means,
         device: &Known,
         history: &AccountHistory,
+        password: Password,
     ) -> Result<Verdict, Error> {
         let features = self.features(visit);
         let account = self.pressure_key(means.account.email.as_ref().map_or("", |email| email.as_str()));
@@ -170,6 +187,7 @@ impl Shared {
             device: if device.row().is_some() { DeviceToken::Valid } else { DeviceToken::Absent },
             passkey: if means.has(FactorKind::Passkey) { Passkey::PassedOver } else { Passkey::None },
             second_factor: if means.has_added() { Factor::Enrolled } else { Factor::None },
+            password,
             bursts,
             ..Evidence::default()
         };
@@ -197,7 +215,8 @@ impl Shared {
     }
 
     fn features(&self, visit: &Visit) -> Features {
-        let attempt = Attempt::new(self.now(), visit.client, Place::default(), &visit.user_agent);
+        let place = self.networks.load().look_up(visit.client);
+        let attempt = Attempt::new(self.now(), visit.client, place, &visit.user_agent);
         Features::of(&attempt, &self.risk)
     }
 

@@ -9,6 +9,7 @@
 //! ```
 
 use storeward_base::{Actor, CustomerId, Language};
+use storeward_detect::sign_in::Password as Standing;
 use storeward_events::identity::{CustomerSignInFailed, ShopAccountLinked, StepUpAsked, StepUpFailed};
 use storeward_seal::fingerprint::{equal, token_hash};
 use storeward_store::{Constraint, Reader};
@@ -47,6 +48,8 @@ pub struct Signals {
     /// Why more should be asked for, in stable words such as `breached_password`. Any reason asks for a second factor.
     pub reasons: Vec<String>,
     pub unprovable: Unprovable,
+    /// Whether the password that was typed stands in a list of breached ones.
+    pub password: Standing,
 }
 
 /// What happens to somebody who should show more, and has nothing to show: no factor, and no address on file.
@@ -159,7 +162,7 @@ impl Identity {
         let device = shared.known_device(visit, &means.account).await?;
         let mut reasons = signals.reasons;
         let mut passkey_only = false;
-        match shared.ask(visit, &means, &device).await? {
+        match shared.ask(visit, &means, &device, signals.password).await? {
             Ask::Refuse => return shared.refuse_shield(visit, customer, "refused_by_risk").await,
             Ask::Nothing if reasons.is_empty() || means.offers().is_empty() => {
                 let mut proofs = vec![Proof::Password];

@@ -2,12 +2,15 @@
 //! what more is asked for.
 
 use storeward_base::{CustomerId, Secret};
+use storeward_detect::sign_in::Password as Standing;
 use storeward_events::identity::{CustomerPasswordDisabled, CustomerSignInFailed, StepUpAsked};
-use storeward_passwords::{Lane, Ticket};
+use storeward_passwords::Ticket;
+use storeward_puzzle::Purpose as Puzzle;
 
 use super::devices::Known;
 use super::flows::{Means, Offer, Step};
 use super::grant::{Grant, Trust};
+use super::heat::Way;
 use super::risk::Ask;
 use super::{Identity, Shared};
 use crate::error::Error;
@@ -29,6 +32,15 @@ pub struct SignInForm {
     pub email: String,
     pub password: Secret<String>,
     pub return_to: Option<ReturnTo>,
+    /// Of a puzzle that the page had; empty without.
+    pub answer: String,
+}
+
+/// A password that was right.
+struct Right {
+    customer: CustomerId,
+    device: Known,
+    standing: Standing,
 }
 
 /// Why nobody was signed in. The page must not tell the reasons of `Refused` apart: there are none to tell.
@@ -55,25 +67,35 @@ impl Identity {
 
     async fn sign_in_now(&self, visit: &Visit, form: SignInForm) -> Result<Step, SignInFault> {
         let shared = &self.0;
-        // The address of the network first: it costs nothing to look at.
-        let network = Key::Network(visit.client.block().to_string());
-        shared.leave(visit, &network, None).await?;
         let email = Email::parse(&form.email).ok();
-        let account = match &email {
-            Some(email) => shared.account_by_email(email).await?,
+        // A device that is known first: its owner may share an address with whoever guesses there.
+        let shown = match &visit.device {
+            Some(_) => Some(shared.who(visit, email.as_ref()).await?),
             None => None,
         };
-        let device = match &account {
-            Some(account) => shared.known_device(visit, account).await?,
-            None => Known::No,
+        let is_known = shown.as_ref().is_some_and(|(_, device)| device.row().is_some());
+        let way = match is_known {
+            true => Way::KnownDevice,
+            false => shared.way(Puzzle::SignIn, visit, &form.answer),
         };
-        let key = shared.key_of(&form.email, &device);
+        let network = way.key(Key::Network(visit.client.block().to_string()));
+        if !is_known {
+            shared.leave(visit, &network, None).await?;
+        }
+        let (account, device) = match shown {
+            Some(who) => who,
+            None => shared.who(visit, email.as_ref()).await?,
+        };
+        let key = way.key(shared.key_of(&form.email, &device));
         shared.leave(visit, &key, account.as_ref().map(|account| account.id)).await?;
         // Where the password does not count, the work is done all the same.
         let stands = account.as_ref().and_then(|account| account.standing_hash(&device));
-        let lane = if device.row().is_some() { Lane::KnownDevice } else { Lane::Stranger };
-        let ticket = ticket(visit, &form.email, lane);
+        let ticket = ticket(visit, &form.email, way.lane());
         let fit = shared.passwords.check(ticket, stands, form.password.clone()).await?;
+        let standing = match fit {
+            Fit::Yes | Fit::Outdated => shared.passwords.standing(&form.password).await,
+            Fit::No => Standing::default(),
+        };
         let account = match (account, fit) {
             (None, _) => {
                 shared.note_pressure(visit, &form.email);
@@ -96,21 +118,22 @@ impl Identity {
             }
         };
         shared.throttle.succeeded(&[key, network]);
-        self.after_password(visit, account.id, device, form.return_to).await
+        let right = Right { customer: account.id, device, standing };
+        self.after_password(visit, right, form.return_to).await
     }
 
     /// The password is right: in, or to the challenge.
     async fn after_password(
         &self,
         visit: &Visit,
-        customer: CustomerId,
-        device: Known,
+        right: Right,
         return_to: Option<ReturnTo>,
     ) -> Result<Step, SignInFault> {
         let shared = &self.0;
+        let Right { customer, device, standing } = right;
         let means = shared.means(customer).await?;
         let mut proofs = vec![Proof::Password];
-        let (reasons, passkey_only) = match shared.ask(visit, &means, &device).await? {
+        let (reasons, passkey_only) = match shared.ask(visit, &means, &device, standing).await? {
             Ask::Refuse => {
                 shared.note_failure(visit, Some(customer), "refused_by_risk").await?;
                 return Err(SignInFault::Refused);
@@ -197,7 +220,7 @@ impl Shared {
         }
     }
 
-    async fn note_failure(
+    pub async fn note_failure(
         &self,
         visit: &Visit,
         customer: Option<CustomerId>,

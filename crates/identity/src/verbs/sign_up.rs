@@ -1,7 +1,7 @@
 //! Sign-up: the account comes into being when its address is confirmed, so nobody can prepare one for somebody else.
 
 use storeward_base::{CustomerId, Language, Secret};
-use storeward_passwords::Lane;
+use storeward_puzzle::Purpose as Puzzle;
 use storeward_store::Constraint;
 
 use super::devices::Known;
@@ -28,6 +28,8 @@ pub struct SignUpForm {
     pub password: Secret<String>,
     pub language: Language,
     pub return_to: Option<ReturnTo>,
+    /// Of a puzzle that the page had; empty without.
+    pub answer: String,
 }
 
 #[derive(Debug)]
@@ -56,11 +58,13 @@ impl Identity {
         let shared = &self.0;
         let email = Email::parse(&form.email).map_err(SignUpFault::Misfit)?;
         let name = parse_name(&form.name, "name").map_err(SignUpFault::Misfit)?;
-        let ticket = ticket(visit, email.as_str(), Lane::Stranger);
+        let way = shared.way(Puzzle::SignUp, visit, &form.answer);
+        let ticket = ticket(visit, email.as_str(), way.lane());
         let (shop, beside) = (shared.shop_name(), shared.beside());
         let judged = shared.passwords.judge(ticket, &form.password, &email, &shop, beside).await?;
         judged.map_err(SignUpFault::Misfit)?;
         let keys = [Key::Begun(visit.client.block().to_string()), Key::Mail(shared.marks.email(&email))];
+        let keys = keys.map(|key| way.key(key));
         if let Leave::Wait { seconds, .. } = shared.throttle.attempt(&keys, shared.now()) {
             return Err(SignUpFault::Throttled { seconds });
         }

@@ -5,10 +5,13 @@ use std::time::Duration;
 
 use http_body_util::BodyExt;
 use storeward_base::{ClientIp, Clock, CustomerId, FixedClock, PageSize, Secret, StaffId, SystemEntropy};
+use storeward_detect::sign_in::Networks;
 use storeward_events::Record;
 use storeward_identity::staff::{By, Reason};
 use storeward_identity::{Identity, IdentityParts, Letter, LetterKind, Policy, RecordedPost, SecondFactor};
+use storeward_passwords::breach::BreachList;
 use storeward_passwords::{Pool, PoolOptions};
+use storeward_puzzle::{Difficulty, Puzzles};
 use storeward_seal::totp::{TotpSecret, step_at};
 use storeward_seal::webauthn::soft::SoftKey;
 use storeward_seal::{DataKey, PseudonymKey, encoding};
@@ -33,6 +36,17 @@ pub struct Bench {
     pub post: Arc<RecordedPost>,
     pub identity: Identity,
     pub app: Router,
+    pub pool: Pool,
+    pub puzzles: Arc<Puzzles>,
+}
+
+/// What a test has otherwise.
+#[derive(Default)]
+pub struct Options {
+    pub policy: Policy,
+    pub breaches: Option<Arc<BreachList>>,
+    pub networks: Networks,
+    pub threads: Option<usize>,
 }
 
 /// What came back.
@@ -93,8 +107,19 @@ impl Bench {
     }
 
     pub fn with_policy(db: TestDb, policy: Policy) -> Self {
+        Self::with_options(db, Options { policy, ..Options::default() })
+    }
+
+    pub fn with_options(db: TestDb, options: Options) -> Self {
+        let policy = options.policy;
         let clock = Arc::clone(&db.clock);
         let post = Arc::new(RecordedPost::default());
+        let mut pool = PoolOptions::new(clock.clone(), Arc::new(SystemEntropy));
+        pool.threads = options.threads;
+        let pool = Pool::start(pool).unwrap();
+        let secret = Secret::new("of this test".to_owned());
+        let puzzles =
+            Arc::new(Puzzles::new(&secret, Difficulty::SMALL, clock.clone(), Arc::new(SystemEntropy)));
         let identity = Identity::new(IdentityParts {
             db: db.clone(),
             clock: clock.clone(),
@@ -102,15 +127,17 @@ impl Bench {
             data_key: DataKey::generate(&SystemEntropy),
             pseudonym_key: PseudonymKey::from_bytes(Secret::new([7; 32])),
             post: post.clone(),
-            passwords: Pool::start(PoolOptions::new(clock.clone(), Arc::new(SystemEntropy))).unwrap(),
-            breaches: None,
+            passwords: pool.clone(),
+            breaches: options.breaches,
+            puzzles: puzzles.clone(),
+            networks: options.networks,
             policy,
             shop_names: vec![HOST.to_owned(), "www.shop.example".to_owned()],
             port: 443,
             quantum: Duration::ZERO,
         });
         let app = identity.router(None).unwrap();
-        Bench { clock, post, identity, app, db }
+        Bench { clock, post, identity, app, db, pool, puzzles }
     }
 
     pub fn browser(&self) -> Browser<'_> {

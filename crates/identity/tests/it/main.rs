@@ -3,6 +3,7 @@
 
 mod behind;
 mod bench;
+mod heat;
 mod lost;
 mod mistakes;
 mod pages;

@@ -92,6 +92,9 @@ impl Crossing {
         let verdict = guard.weigh(entry, &cause).await?;
         self.is_decided = true;
         let is_unclear = matches!(verdict, Verdict::Without);
+        if !is_unclear && !matches!(entry.lock().jar.phase, Phase::Anonymous) {
+            self.was_right();
+        }
         if let (Some(typed), Some(visit)) = (&self.typed, &self.visit)
             && matches!(entry.lock().jar.phase, Phase::Anonymous)
             && !is_unclear

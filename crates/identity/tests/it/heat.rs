@@ -1,0 +1,192 @@
+//! While many guess: waits, puzzles and lanes, and that nobody is kept out by what others do.
+
+use std::time::Duration;
+
+use storeward_base::{ClientIp, Secret};
+use storeward_identity::{MIGRATIONS, Policy, SecondFactor};
+use storeward_passwords::{AccountKey, Lane, Ticket};
+use storeward_puzzle::solve;
+use storeward_store::both_engines;
+
+use super::bench::{Answer, Bench, Browser, EMAIL, Options, PASSWORD};
+
+const PAGE: &str = "/.storeward/sign-in";
+const WRONG: &str = "another password here";
+
+/// The puzzle of a page, solved as the script does it.
+fn solved(page: &Answer) -> String {
+    solve(&page.attribute("data-puzzle=\"").replace("&#34;", "\"").replace("&quot;", "\"")).unwrap()
+}
+
+async fn with_puzzle(browser: &mut Browser<'_>, page: &Answer, answer: &str, password: &str) -> Answer {
+    let fields = [("email", EMAIL), ("password", password), ("next", ""), ("altcha", answer)];
+    browser.post(PAGE, &page.csrf(), &fields).await
+}
+
+fn retry_after(answer: &Answer) -> u64 {
+    answer.headers["retry-after"].to_str().unwrap().parse().unwrap()
+}
+
+// Limits, and how they are told: the same for an address without an account.
+both_engines!(too_many_tries_are_told_when_to_come_again, MIGRATIONS, async |db| {
+    let bench = Bench::new(db);
+    drop(bench.signed_up().await);
+    let mut seen = Vec::new();
+    for email in [EMAIL, "nobody@people.example"] {
+        let mut browser = bench.browser().elsewhere();
+        let mut statuses = Vec::new();
+        for _ in 0..5 {
+            statuses.push(browser.sign_in(email, WRONG).await.status.as_u16());
+        }
+        let late = browser.sign_in(email, PASSWORD).await;
+        statuses.push(late.status.as_u16());
+        seen.push((statuses, retry_after(&late), late.body.contains("data-puzzle=")));
+    }
+    assert_eq!(seen[0], (vec![403, 403, 403, 403, 403, 429], 1, true));
+    assert_eq!(seen[0], seen[1]);
+});
+
+// A soft lock that cannot be used to lock a victim out: on a new device they solve a puzzle and go on.
+both_engines!(a_victim_on_a_new_device_gets_past_whoever_guesses, MIGRATIONS, async |db| {
+    let bench = Bench::new(db);
+    drop(bench.signed_up().await);
+    let mut attacker = bench.browser().elsewhere();
+    for _ in 0..12 {
+        attacker.sign_in(EMAIL, WRONG).await;
+    }
+    let mut victim = bench.browser();
+    let waits = victim.sign_in(EMAIL, PASSWORD).await;
+    assert_eq!(waits.status, 429);
+    let answer = solved(&waits);
+    // The attacker's own answers are counted, too, and each counts once.
+    let mut answers = vec![answer.clone()];
+    for _ in 0..4 {
+        answers.push(solved(&victim.sign_in(EMAIL, PASSWORD).await));
+    }
+    let page = victim.get(PAGE).await;
+    let wrong = with_puzzle(&mut victim, &page, &answers[1], WRONG).await;
+    assert_eq!(wrong.status, 403);
+    assert_eq!(with_puzzle(&mut victim, &page, &answers[1], PASSWORD).await.status, 429, "shown twice");
+    let stranger = bench.puzzles.ask(storeward_puzzle::Purpose::SignIn, "192.0.2.77".parse().unwrap());
+    let foreign = solve(&stranger).unwrap();
+    assert_eq!(with_puzzle(&mut victim, &page, &foreign, PASSWORD).await.status, 429, "another network's");
+    assert_eq!(with_puzzle(&mut victim, &page, "x", PASSWORD).await.status, 429, "none");
+    with_puzzle(&mut victim, &page, &answer, PASSWORD).await.leads_to("/.storeward/account");
+});
+
+both_engines!(solved_puzzles_are_no_way_round_the_limit, MIGRATIONS, async |db| {
+    let bench = Bench::new(db);
+    drop(bench.signed_up().await);
+    let mut attacker = bench.browser().elsewhere();
+    let page = attacker.get(PAGE).await;
+    let mut statuses = Vec::new();
+    for _ in 0..7 {
+        let puzzle = bench.puzzles.ask(storeward_puzzle::Purpose::SignIn, attacker.address);
+        let answer = with_puzzle(&mut attacker, &page, &solve(&puzzle).unwrap(), WRONG).await;
+        statuses.push(answer.status.as_u16());
+    }
+    assert_eq!(statuses, [403, 403, 403, 403, 403, 429, 429]);
+});
+
+// A known device shares its network with an attacker, and signs in all the same.
+both_engines!(a_known_device_is_not_held_up_by_its_network, MIGRATIONS, async |db| {
+    let bench = Bench::new(db);
+    let mut owner = bench.signed_up().await;
+    let mut attacker = bench.browser();
+    for n in 0..40 {
+        attacker.sign_in(&format!("someone{n}@people.example"), WRONG).await;
+    }
+    assert_eq!(attacker.sign_in("one-more@people.example", WRONG).await.status, 429);
+    owner.cookies.retain(|(name, _)| name.ends_with("device"));
+    owner.sign_in(EMAIL, PASSWORD).await.leads_to("/.storeward/account");
+});
+
+/// Fills what may wait for the pool with strangers' passwords, as a flood from many networks does.
+async fn flood(bench: &Bench) {
+    for n in 0..2_000_u32 {
+        let address = ClientIp::new(std::net::Ipv4Addr::from_bits(0xC612_0000 + n).into()).block();
+        let ticket = Ticket { lane: Lane::Stranger, account: AccountKey::of(&n.to_string()), address };
+        let pool = bench.pool.clone();
+        tokio::spawn(async move { pool.verify_nothing(ticket, Secret::new("x".to_owned())).await });
+    }
+    while bench.pool.stats().pressure_percent() < 95 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+// The pool is full: strangers come later, an existing account or not; a solved puzzle and a known device go in front.
+both_engines!(a_full_pool_answers_busy_and_keeps_its_lanes, MIGRATIONS, async |db| {
+    let bench = Bench::with_options(db, Options { threads: Some(1), ..Options::default() });
+    let mut owner = bench.signed_up().await;
+    let (mut one, mut other) = (bench.browser(), bench.browser());
+    let (first, second) = (one.get(PAGE).await, other.get(PAGE).await);
+    let page = owner.get("/.storeward/account").await;
+    assert_eq!(page.status, 200);
+    flood(&bench).await;
+    let mut told = Vec::new();
+    for (browser, page, email) in [(&mut one, &first, EMAIL), (&mut other, &second, "nobody@people.example")]
+    {
+        let fields = [("email", email), ("password", PASSWORD), ("next", "")];
+        let answer = browser.post(PAGE, &page.csrf(), &fields).await;
+        assert_eq!(answer.status, 503, "{}", answer.body);
+        assert!((2..=8).contains(&retry_after(&answer)), "{}", retry_after(&answer));
+        told.push(answer.body.contains("data-puzzle="));
+        assert!(browser.session().is_none());
+    }
+    assert_eq!(told, [true, true]);
+    // Sessions go on; the page of a stranger has a puzzle by itself now.
+    assert_eq!(owner.get("/.storeward/account").await.status, 200);
+    let mut guest = bench.browser().elsewhere();
+    let hot = guest.get(PAGE).await;
+    let answer = solved(&hot);
+    let (device, solver) = tokio::join!(
+        async {
+            let page = owner.get(PAGE).await;
+            let fields = [("email", EMAIL), ("password", PASSWORD), ("next", "")];
+            owner.post(PAGE, &page.csrf(), &fields).await.status.as_u16()
+        },
+        async { with_puzzle(&mut guest, &hot, &answer, WRONG).await.status.as_u16() },
+    );
+    assert_eq!((device, solver), (303, 403), "signed in, and looked at");
+});
+
+// Risk-based is what shops have who chose nothing: a stolen password opens nothing, on no device but the owner's own.
+both_engines!(by_default_a_stolen_password_opens_nothing, MIGRATIONS, async |db| {
+    let bench = Bench::with_policy(db, Policy::default());
+    let mut owner = bench.signed_up().await;
+    // Next door, with the same browser and from the same address.
+    let mut thief = bench.browser();
+    thief.sign_in(EMAIL, PASSWORD).await.leads_to("/.storeward/challenge");
+    assert!(!thief.is_signed_in().await);
+    let reasons = bench.events("identity.step_up_asked").await;
+    let told = serde_json::to_string(&reasons.last().unwrap().event).unwrap();
+    assert!(told.contains("new_device"), "{told}");
+    // The owner comes back and is asked for nothing.
+    owner.cookies.retain(|(name, _)| name.ends_with("device"));
+    owner.sign_in(EMAIL, PASSWORD).await.leads_to("/.storeward/account");
+    // And once on a new device; not again.
+    let mut telephone = bench.browser().elsewhere();
+    telephone.sign_in(EMAIL, PASSWORD).await.leads_to("/.storeward/challenge");
+    let code = bench.code(storeward_identity::LetterKind::SignInCode);
+    telephone.prove("mail", &code).await.leads_to("/.storeward/account");
+    telephone.cookies.retain(|(name, _)| name.ends_with("device"));
+    telephone.sign_in(EMAIL, PASSWORD).await.leads_to("/.storeward/account");
+    assert_eq!(Policy::default().customers, SecondFactor::Risk);
+});
+
+// What the owner's files say of an address reaches the risk engine, with its reasons.
+both_engines!(files_of_networks_are_weighed, MIGRATIONS, async |db| {
+    let mut networks = storeward_detect::sign_in::Networks::default();
+    let text = "198.51.100.0/24 asn=64500 country=NO at=59.91,10.75 within_km=30\n\
+                203.0.113.0/24 asn=64501 country=SG at=1.35,103.82 within_km=30 hosting\n";
+    networks.read(text.as_bytes().to_vec()).unwrap();
+    let bench = Bench::with_options(db, Options { networks, ..Options::default() });
+    drop(bench.signed_up().await);
+    bench.advance(600);
+    bench.browser().elsewhere().sign_in(EMAIL, PASSWORD).await.leads_to("/.storeward/challenge");
+    let asked = bench.events("identity.step_up_asked").await;
+    let told = serde_json::to_string(&asked.last().unwrap().event).unwrap();
+    for reason in ["hosting_network", "impossible_travel", "network", "new_device"] {
+        assert!(told.contains(reason), "{reason} is not in {told}");
+    }
+});
