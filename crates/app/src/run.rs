@@ -104,8 +104,7 @@ impl Running {
         let emit = Arc::new(LedgerEmit::start(sink, opened.db.clone(), runtime.handle()));
         let ledger_watch = LedgerWatch::start(&opened, &runtime, emit.as_ref(), &stop)?;
         let bans = open_bans(&opened, emit.clone())?;
-        let responder = Arc::new(Responder::new(bans.clone(), emit.clone(), config.bans.mode));
-        let access = open_access(&opened, responder.clone())?;
+        let (responder, access) = watch(&opened, &bans, &emit)?;
         let challenges = Arc::new(HttpChallenges::default());
         let certificates = CertificateStore::new();
         let served = keep_certificates(&opened, &config, &certificates, &challenges, &emit, &runtime)?;
@@ -349,6 +348,14 @@ fn control_runtime() -> Done<tokio::runtime::Runtime> {
 fn open_bans(opened: &Opened, emit: Arc<LedgerEmit>) -> Done<Arc<BanBook>> {
     let options = BanOptions::from(&opened.loaded.config.bans);
     BanBook::open(opened.data.path(), options, opened.clock.clone(), emit).context("the book of bans")
+}
+
+/// What looks at all requests, and acts on what it finds.
+fn watch(opened: &Opened, bans: &Arc<BanBook>, emit: &Arc<LedgerEmit>) -> Done<(Arc<Responder>, AccessLog)> {
+    let responder = Responder::new(bans.clone(), emit.clone(), opened.loaded.config.bans.mode);
+    let responder = Arc::new(responder);
+    let access = open_access(opened, responder.clone())?;
+    Ok((responder, access))
 }
 
 fn open_access(opened: &Opened, responder: Arc<Responder>) -> Done<AccessLog> {
