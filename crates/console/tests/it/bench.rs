@@ -7,6 +7,7 @@ use storeward_base::{
     Actor, ClientIp, Clock, CustomerId, FixedClock, RequestId, Secret, StaffId, SystemEntropy, Timestamp,
 };
 use storeward_console::{Console, ConsoleParts, SystemStatus};
+use storeward_detect::sign_in::Networks;
 use storeward_edge::access::{AccessLog, AccessOptions, AccessRecord, Label, Verdict};
 use storeward_edge::bans::{BanBook, BanOptions};
 use storeward_events::Record;
@@ -14,6 +15,7 @@ use storeward_host::{RecordedEmissions, Stopper};
 use storeward_identity::{Identity, IdentityParts, LetterKind, Policy, RecordedPost};
 use storeward_passwords::breach::{BreachList, BuildOptions, build};
 use storeward_passwords::{Pool, PoolOptions};
+use storeward_puzzle::{Difficulty, Puzzles};
 use storeward_seal::totp::{TotpSecret, step_at};
 use storeward_seal::{DataKey, PseudonymKey};
 use storeward_store::testing::TestDb;
@@ -79,6 +81,13 @@ fn identity(
         post: post.clone(),
         passwords: passwords.clone(),
         breaches: None,
+        puzzles: Arc::new(Puzzles::new(
+            &Secret::new("of this test".to_owned()),
+            Difficulty::SMALL,
+            clock.clone(),
+            Arc::new(SystemEntropy),
+        )),
+        networks: Networks::default(),
         policy: Policy::default(),
         shop_names: vec!["bookshop.example".to_owned()],
         port: 443,
