@@ -47,15 +47,13 @@ fn class_of(event: &Event) -> Class {
         | Event::ClientBanned(_)
         | Event::ClientChallenged(_)
         | Event::BanLifted(_) => finding(),
-        Event::EnrolmentOffered(_) => account(1),
+        Event::EnrolmentOffered(_) | Event::CustomerSignedUp(_) | Event::ShopAccountLinked(_) => account(1),
         Event::StaffEnrolled(_) => account(2),
         Event::StaffReset(_) => account(4),
         Event::StaffRemoved(_) => account(6),
-        Event::StaffSignedIn(_) => authentication(1, 1),
         Event::StaffSignInFailed(_) => authentication(1, 2),
         Event::StaffSignedOut(_) => authentication(2, 1),
-        Event::CustomerSignedUp(_) | Event::ShopAccountLinked(_) => account(1),
-        Event::CustomerSignedIn(_) | Event::StepUpPassed(_) => authentication(1, 1),
+        Event::StaffSignedIn(_) | Event::CustomerSignedIn(_) | Event::StepUpPassed(_) => authentication(1, 1),
         Event::CustomerSignInFailed(_) | Event::FactorFailed(_) | Event::StepUpFailed(_) => {
             authentication(1, 2)
         }

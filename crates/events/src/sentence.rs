@@ -58,9 +58,6 @@ impl Event {
             Event::ClientBanned(b) => {
                 format!("Banned {} until {} for {} (level {})", b.client, b.until, b.reason, b.level)
             }
-            Event::ClientChallenged(c) => {
-                format!("{} has to solve a puzzle first until {}, for {}", c.client, c.until, c.reason)
-            }
             Event::BanLifted(b) => format!("Lifted the ban of {}", b.client),
             Event::EnrolmentOffered(e) => format!("Offered an enrolment link to {}", e.staff),
             Event::StaffEnrolled(e) => format!("{} enrolled", e.staff),
@@ -94,6 +91,9 @@ fn of_the_program(event: &Event) -> Option<String> {
         Event::Stopped(s) => format!("Storeward stopped ({})", s.reason),
         Event::ConfigReloaded(_) => "A changed config is in force".to_owned(),
         Event::ConfigRefused(c) => format!("A changed config was refused: {}", c.reason),
+        Event::ClientChallenged(c) => {
+            format!("{} has to solve a puzzle first until {}, for {}", c.client, c.until, c.reason)
+        }
         Event::PostSent(p) => format!("Sent {} {} to {}", p.channel.name(), p.topic, p.recipient),
         Event::PostFailed(p) => {
             format!("Gave up {} {} to {}: {}", p.channel.name(), p.topic, p.recipient, p.reason)
