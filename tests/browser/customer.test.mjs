@@ -6,6 +6,7 @@ import { after, before, test } from 'node:test';
 
 import { violations } from './lib/accessible.mjs';
 import { DESKTOP, open, PHONE, picture } from './lib/chromium.mjs';
+import { device } from './lib/device.mjs';
 import { database } from './lib/paths.mjs';
 import { sleep } from './lib/processes.mjs';
 import { sampleShop } from './lib/stand.mjs';
@@ -58,25 +59,6 @@ async function signIn(page, address, password) {
   await page.getByLabel('E-mail address').fill(address);
   await page.getByLabel('Password', { exact: true }).fill(password);
   await page.getByRole('button', { name: 'Sign in', exact: true }).click();
-}
-
-/** A device with a passkey store whose owner is always recognised. */
-async function device(page) {
-  const cdp = await page.context().newCDPSession(page);
-  await cdp.send('WebAuthn.enable', { enableUI: false });
-  const { authenticatorId } = await cdp.send('WebAuthn.addVirtualAuthenticator', {
-    options: {
-      protocol: 'ctap2',
-      transport: 'internal',
-      hasResidentKey: true,
-      hasUserVerification: true,
-      isUserVerified: true,
-      automaticPresenceSimulation: true,
-    },
-  });
-  const verified = (isUserVerified) => cdp.send('WebAuthn.setUserVerified', { authenticatorId, isUserVerified });
-  const present = (enabled) => cdp.send('WebAuthn.setAutomaticPresenceSimulation', { authenticatorId, enabled });
-  return { verified, present };
 }
 
 test('a passkey is added by a button and signs in without anything typed', async () => {

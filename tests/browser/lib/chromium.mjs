@@ -16,11 +16,15 @@ const FLAGS = [
   '--disable-component-update',
   '--disable-sync',
   '--disable-gpu',
-  // Tests talk to this machine only; whatever else the browser would look up does not exist.
-  '--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE localhost , EXCLUDE 127.0.0.1',
 ];
 
-export async function open(ca) {
+/** Tests talk to this machine only: it has these names too, and whatever else the browser would look up does not exist. */
+const resolver = (names) => {
+  const own = names.map((name) => `MAP ${name} 127.0.0.1 , `).join('');
+  return `--host-resolver-rules=${own}MAP * ~NOTFOUND , EXCLUDE localhost , EXCLUDE 127.0.0.1`;
+};
+
+export async function open(ca, names = []) {
   const home = await mkdtemp(path.join(os.tmpdir(), 'storeward-chromium-'));
   const store = `sql:${path.join(home, '.pki/nssdb')}`;
   const log = path.join(home, 'certutil.log');
@@ -29,7 +33,7 @@ export async function open(ca) {
   await output('certutil', ['-d', store, '-A', '-t', 'C,,', '-n', 'storeward-test', '-i', ca], { log });
   const browser = await chromium.launch({
     executablePath: chromiumBinary,
-    args: FLAGS,
+    args: [...FLAGS, resolver(names)],
     env: { ...process.env, HOME: home, XDG_CONFIG_HOME: home, XDG_CACHE_HOME: home },
   });
   await mkdir(screenshots, { recursive: true });

@@ -16,26 +16,27 @@ export async function sampleShop() {
   const file = path.join(dir, 'ready.json');
   const words = ['demo', '--dir', path.join(dir, 'data'), '--ready-file', file];
   words.push('--listen', `127.0.0.1:${await freePort()}`, '--console', `127.0.0.1:${await freePort()}`);
-  if (database === 'postgres') words.push('--database', await freshDatabase(dir));
+  const url = database === 'postgres' ? await freshDatabase(dir) : '';
+  if (url) words.push('--database', url);
   const program = new Program(storewardBinary, words, { cwd: dir, log: path.join(dir, 'storeward.log') });
   const ready = await program.until('ready file', () => json(file));
-  return stand(dir, ready, [program]);
+  return { ...stand(dir, ready, [program]), url };
 }
 
 async function folder() {
   return mkdtemp(path.join(os.tmpdir(), 'storeward-browser-'));
 }
 
-/** `storeward run` in front of any shop that answers at `upstream`. */
-export async function runInFrontOf(upstream, more = '') {
+/** `storeward run` in front of any shop that answers at `upstream`, under `names`. */
+export async function runInFrontOf(upstream, more = '', names = ['localhost', '127.0.0.1']) {
   const dir = await folder();
   const data = path.join(dir, 'data');
   const url = database === 'postgres' ? await freshDatabase(dir) : 'sqlite:storeward.sqlite';
-  await output(storewardBinary, ['init', '--domain', 'localhost', '--upstream', upstream, '--dir', data], {
+  await output(storewardBinary, ['init', '--domain', names[0], '--upstream', upstream, '--dir', data], {
     cwd: dir,
     log: path.join(dir, 'init.log'),
   });
-  await writeFile(path.join(data, 'storeward.toml'), config(upstream, url, await freePort(), await freePort(), more));
+  await writeFile(path.join(data, 'storeward.toml'), config(names, upstream, url, await freePort(), await freePort(), more));
   const file = path.join(dir, 'ready.json');
   const words = ['run', '--dir', data, '--ready-file', file];
   const program = new Program(storewardBinary, words, { cwd: dir, log: path.join(dir, 'storeward.log') });
@@ -48,8 +49,8 @@ export async function runInFrontOf(upstream, more = '') {
   return stand(dir, { ...ready, upstream, ca, enrolment }, [program]);
 }
 
-function config(upstream, url, https, console, more) {
-  return `domain = ["localhost", "127.0.0.1"]
+function config(names, upstream, url, https, console, more) {
+  return `domain = ${JSON.stringify(names)}
 [listen]
 https = "127.0.0.1:${https}"
 [console]
