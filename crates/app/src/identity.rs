@@ -37,6 +37,10 @@ pub fn check(config: &Config) -> Done {
         return Err(Failure::new("[identity] needs [mail]: accounts are confirmed by mailed codes")
             .hint("see docs/configuration.md for what [mail] needs"));
     }
+    if !policy.sms.countries.is_empty() && config.sms.is_none() {
+        return Err(Failure::new("identity.sms.countries needs [sms]: no gateway would send the codes")
+            .hint("see docs/configuration.md for what [sms] needs"));
+    }
     logo(&policy).map(drop)
 }
 

@@ -7,7 +7,7 @@ use storeward_web::Failure;
 use storeward_web::assets::PASSKEY;
 use storeward_web::axum::extract::State;
 use storeward_web::axum::response::{IntoResponse, Response};
-use storeward_web::http::header;
+use storeward_web::http::{StatusCode, header};
 
 use super::App;
 use crate::config::{Font, Theme};
@@ -78,6 +78,14 @@ pub async fn logo(State(app): State<App>) -> Result<Response, Failure> {
         .as_ref()
         .ok_or_else(|| Failure::missing("identity.no_logo", "The shop has no logo here."))?;
     Ok(file(logo.content_type, "public, max-age=3600", logo.bytes.clone()))
+}
+
+/// What browsers ask every host for: the logo, or that there is none.
+pub async fn icon(State(app): State<App>) -> Response {
+    match &app.logo {
+        Some(logo) => file(logo.content_type, "public, max-age=3600", logo.bytes.clone()),
+        None => StatusCode::NO_CONTENT.into_response(),
+    }
 }
 
 /// The six tokens as custom properties. The values were checked when the config was read: colours and a number.
