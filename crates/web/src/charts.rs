@@ -64,6 +64,55 @@ fn shade(value: u64, most: u64) -> u64 {
     step.unwrap_or(SHADES)
 }
 
+/// One bar: how many in a span of time, and how many of them are of a kind.
+#[derive(Clone, Debug)]
+pub struct PairedBar {
+    /// Such as `24 Nov`.
+    pub label: String,
+    pub whole: u64,
+    /// At most the whole.
+    pub part: u64,
+}
+
+/// Bars from old to new, each with a part of it filled.
+#[derive(Clone, Debug)]
+pub struct PairedBars<'a> {
+    pub title: &'a str,
+    /// What a bar stands for, such as "Week".
+    pub span_word: &'a str,
+    /// What is counted, and what the part of it is.
+    pub words: (&'a str, &'a str),
+    pub bars: Vec<PairedBar>,
+}
+
+impl PairedBars<'_> {
+    /// The bars and their table.
+    pub fn html(&self) -> Result<String, Failure> {
+        const HEIGHT: u64 = 120;
+        const BAR_WIDTH: usize = 36;
+        const BAR_PITCH: usize = 52;
+        let most = self.bars.iter().map(|bar| bar.whole).max().unwrap_or(0).max(1);
+        let high = |value: u64| u64::try_from(u128::from(value) * 114 / u128::from(most)).unwrap_or(0);
+        let drawn = |(at, bar)| {
+            let bar: &PairedBar = bar;
+            DrawnBar { bar, x: at * BAR_PITCH, whole: high(bar.whole), part: high(bar.part.min(bar.whole)) }
+        };
+        let bars: Vec<DrawnBar<'_>> = self.bars.iter().enumerate().map(drawn).collect();
+        render(&PairedBarsSvg {
+            title: self.title,
+            span_word: self.span_word,
+            whole_words: self.words.0,
+            part_words: self.words.1,
+            whole: self.bars.iter().map(|bar| bar.whole).sum(),
+            part: self.bars.iter().map(|bar| bar.part).sum(),
+            width: (bars.len() * BAR_PITCH).saturating_sub(BAR_PITCH - BAR_WIDTH),
+            height: HEIGHT,
+            bar_width: BAR_WIDTH,
+            bars,
+        })
+    }
+}
+
 /// A line of small values, for beside a number. Purely an ornament to the number: hidden from readers.
 pub fn sparkline(values: &[u64]) -> Result<String, Failure> {
     const WIDTH: usize = 120;
@@ -104,6 +153,28 @@ struct HeatStripSvg<'a> {
     blocked: u64,
 }
 
+struct DrawnBar<'a> {
+    bar: &'a PairedBar,
+    x: usize,
+    whole: u64,
+    part: u64,
+}
+
+#[derive(Template)]
+#[template(path = "charts/paired_bars.html")]
+struct PairedBarsSvg<'a> {
+    title: &'a str,
+    span_word: &'a str,
+    whole_words: &'a str,
+    part_words: &'a str,
+    whole: u64,
+    part: u64,
+    width: usize,
+    height: u64,
+    bar_width: usize,
+    bars: Vec<DrawnBar<'a>>,
+}
+
 #[derive(Template)]
 #[template(path = "charts/sparkline.html")]
 struct SparklineSvg {
@@ -131,6 +202,17 @@ mod tests {
         let html = HeatStrip { title: "t<".into(), cells: vec![cell] }.html().unwrap();
         assert!(!html.contains("<script>") && !html.contains("\"><b>"), "{html}");
         assert!(!html.contains("style="));
+    }
+
+    #[test]
+    fn bars_stay_inside_and_labels_too() {
+        let bar = |whole, part| PairedBar { label: "<b>".into(), whole, part };
+        let bars = vec![bar(0, 0), bar(5, 9), bar(u64::MAX / 4, 1)];
+        let chart = PairedBars { title: "t<", span_word: "Week", words: ("sent", "followed"), bars };
+        let html = chart.html().unwrap();
+        assert!(!html.contains("<b>") && !html.contains("t<") && !html.contains("style="), "{html}");
+        assert!(html.contains("height=\"114\"") && html.contains("y=\"6\""), "{html}");
+        assert!(PairedBars { bars: Vec::new(), ..chart }.html().is_ok());
     }
 
     #[test]
