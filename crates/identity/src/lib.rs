@@ -10,6 +10,7 @@
 //! **Emits** `identity.*`.
 #![forbid(unsafe_code)]
 
+mod companion;
 mod config;
 mod error;
 mod gate;
@@ -32,19 +33,22 @@ mod visit;
 
 pub use storeward_adapter::Adapter;
 
+pub use companion::{Companion, Later, Tab};
 pub use config::{ConfigFault, Font, Policy, SecondFactor, SmsPolicy, Theme};
 pub use error::Error;
-pub use gate::Need as Access;
+pub use gate::{CustomerGate, Need as Access};
 pub use letter::{Letter, LetterKind, Post, RecordedPost, Text};
 pub use model::{DeviceId, FactorId, FactorKind, Level, Proof, SessionId};
 pub use outbox::OutboxPost;
-pub use pages::{CHANGE_PASSWORD, Logo};
+pub use pages::{Around, CHANGE_PASSWORD, Logo, Standpoint};
 pub use shield::{HANDLE_COOKIE, Shield, ShieldParts, ShieldSection, StaffPolicy, WhenUnclear};
 pub use sql::STATEMENTS;
 pub use state::{Door, Purpose, ReturnTo};
 pub use tokens::{DEVICE_COOKIE, FLOW_COOKIE, FlowToken, SESSION_COOKIE, SessionToken};
 pub use verbs::current::CurrentSession;
+pub use verbs::person::Person;
 pub use verbs::shield::{Decision, Outcome, Passed, ShopAccount, Signals, Unprovable};
+pub use verbs::standing::Standing;
 pub use verbs::{Identity, IdentityParts};
 pub use visit::Visit;
 

@@ -1,6 +1,7 @@
 //! The customers' pages and the one list of their routes.
 
 mod account;
+mod around;
 mod assets;
 mod challenge;
 mod change;
@@ -23,6 +24,7 @@ use storeward_web::{Access, HostNames, HostNamesError, Routes, Site};
 use crate::gate::{CustomerGate, Need};
 use crate::verbs::Identity;
 
+pub use around::{Around, Standpoint};
 pub use assets::Logo;
 pub(crate) use view::moment;
 
@@ -53,13 +55,20 @@ impl Identity {
     /// The pages, as a service for [`storeward_host::OwnPages`]. The listener must put the client's address into each
     /// request's extensions, as a [`storeward_base::ClientIp`].
     pub fn router(&self, logo: Option<Logo>) -> Result<Router, HostNamesError> {
+        let site = self.site()?;
+        let app = App { identity: self.clone(), logo: logo.map(Arc::new) };
+        Ok(routes(Routes::new(CustomerGate(self.clone()))).finish(app, site))
+    }
+
+    /// The place where pages for customers live: the shop's names, failures in the shop's looks. For the router of whoever
+    /// else has pages there.
+    pub fn site(&self) -> Result<Site, HostNamesError> {
         let shared = &self.0;
         let mut names = shared.shop_names.clone();
         names.extend(shared.policy().host.clone());
         let mut site = Site::new(HostNames::parse(&names)?, own!("/account"), Arc::clone(&shared.entropy));
-        let app = App { identity: self.clone(), logo: logo.map(Arc::new) };
-        site.dress = Some(message::dress(app.clone()));
-        Ok(routes(Routes::new(CustomerGate(self.clone()))).finish(app, site))
+        site.dress = Some(message::dress(self.clone()));
+        Ok(site)
     }
 
     /// Every route with its rule, one per line.

@@ -12,6 +12,7 @@ mod letters;
 mod new_factor;
 mod not_me;
 mod passkeys;
+pub mod person;
 mod prove;
 mod recover;
 mod remove;
@@ -21,11 +22,12 @@ pub mod shield;
 mod sign_in;
 mod sign_up;
 mod sms;
+pub mod standing;
 mod step_up;
 pub(crate) mod wait;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -49,6 +51,7 @@ pub use sign_up::{SignUpFault, SignUpForm};
 pub use step_up::StepUpFault;
 pub use wait::WaitFault;
 
+use crate::companion::Companion;
 use crate::config::Policy;
 use crate::error::Error;
 use crate::letter::Post;
@@ -106,6 +109,7 @@ pub(crate) struct Shared {
     pub throttle: Throttle,
     pub risk: risk::Risk,
     pub quantum: Duration,
+    pub companion: OnceLock<Arc<dyn Companion>>,
 }
 
 impl Identity {
@@ -126,6 +130,7 @@ impl Identity {
             throttle: Throttle::new(MOST_KEYS),
             risk: risk::Risk::new(parts.pseudonym_key),
             quantum: parts.quantum,
+            companion: OnceLock::new(),
         }))
     }
 

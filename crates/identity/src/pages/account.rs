@@ -33,6 +33,8 @@ struct AccountPage {
     /// When the waiting time ends, while one goes on.
     wait: Option<String>,
     may_sms: bool,
+    /// The check-up as guidance makes it; ours where there is none.
+    checkup: Option<String>,
     actions: Vec<Action>,
     has_password: bool,
     password_set_at: Option<String>,
@@ -107,9 +109,11 @@ pub async fn page(
         "sessions" => Some(t.s("account.done_sessions")),
         _ => None,
     };
+    let csrf = page.csrf.clone();
     let mut account = account_page(page, overview, may_add);
     account.may_sms = app.identity.offers_sms();
     account.wait = app.identity.open_wait(view.customer()?).await?.map(|ends| moment(ends).to_string());
+    account.checkup = app.identity.checkup_of(view.customer()?, view.language, &csrf).await?;
     show(&account, view.language)
 }
 
@@ -120,6 +124,7 @@ fn account_page(page: Page, overview: Overview, may_add: bool) -> AccountPage {
         masked: overview.masked_email,
         wait: None,
         may_sms: false,
+        checkup: None,
         actions,
         has_password: overview.has_password,
         password_set_at: overview.password_set_at.map(|at| moment(at).to_string()),

@@ -3,15 +3,14 @@
 use std::sync::Arc;
 
 use storeward_base::{Entropy, Language};
-use storeward_host::OWN_PREFIX;
 use storeward_web::askama::Template;
 use storeward_web::axum::response::{Html, IntoResponse, Response};
 use storeward_web::http::{HeaderMap, header};
 use storeward_web::{Dress, Failure};
 
 use super::view::Page;
-use super::{App, assets};
 use crate::texts::Texts;
+use crate::verbs::Identity;
 
 #[derive(Template)]
 #[template(path = "message.html", askama = storeward_web::askama)]
@@ -24,13 +23,13 @@ pub struct MessagePage {
 }
 
 /// Failures of the pages in the shop's looks and the person's language. Nothing of the failure's own words is shown.
-pub fn dress(app: App) -> Dress {
-    Arc::new(move |failure: &Failure, headers: &HeaderMap| page(&app, failure, headers))
+pub fn dress(identity: Identity) -> Dress {
+    Arc::new(move |failure: &Failure, headers: &HeaderMap| page(&identity, failure, headers))
 }
 
-fn page(app: &App, failure: &Failure, headers: &HeaderMap) -> Option<Response> {
+fn page(identity: &Identity, failure: &Failure, headers: &HeaderMap) -> Option<Response> {
     let wanted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
-    let shared = &app.identity.0;
+    let shared = &identity.0;
     let t = Texts(shared.language(wanted.and_then(Language::of_accept)));
     let words = match failure.status().as_u16() {
         403 => t.s("failure.denied"),
@@ -40,27 +39,7 @@ fn page(app: &App, failure: &Failure, headers: &HeaderMap) -> Option<Response> {
         _ => t.s("failure.other"),
     };
     let entropy: &dyn Entropy = &*shared.entropy;
-    let page = Page {
-        t,
-        title: t.s("failure.title"),
-        shop: shared.shop_name(),
-        home: shared.home(),
-        base: OWN_PREFIX,
-        nonce: entropy.token::<16>(),
-        csrf: String::new(),
-        logo: app.logo.is_some(),
-        signed_in: false,
-        here: "",
-        script: false,
-        wide: false,
-        fault: None,
-        bad: "",
-        notice: None,
-        puzzle: None,
-        css_version: assets::css_version(),
-        js_version: assets::script_version(),
-        theme_version: assets::theme_version(&shared.policy().theme),
-    };
+    let page = Page::plain(identity, t.0, &entropy.token::<16>(), t.s("failure.title"));
     let button = t.s("failure.home");
     let code = failure.code().to_owned();
     let message = MessagePage { page, words, href: shared.home(), button, code };

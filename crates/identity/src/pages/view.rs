@@ -12,13 +12,14 @@ use storeward_web::http::{HeaderValue, StatusCode, header};
 use storeward_web::{CsrfToken, Failure, Nonce, explained, redirect, render};
 
 use super::{App, assets};
+use crate::companion::Tab;
 use crate::error::Error;
 use crate::gate::{cookies_of, flow_cookie, own};
 use crate::model::Misfit;
 use crate::texts::Texts;
 use crate::tokens::{FLOW_COOKIE, SESSION_COOKIE};
-use crate::verbs::Step;
 use crate::verbs::current::CurrentSession;
+use crate::verbs::{Identity, Step};
 use crate::visit::Visit;
 
 /// Around a page.
@@ -47,6 +48,12 @@ pub struct Page {
     pub css_version: &'static str,
     pub js_version: &'static str,
     pub theme_version: String,
+    /// Further entries of the navigation, of whoever signed in.
+    pub tabs: Vec<Tab>,
+    /// Links at the foot, for everybody.
+    pub foot: Vec<Tab>,
+    /// A further style sheet.
+    pub more_css: Option<String>,
 }
 
 /// What a handler needs to make a page: extracted from the request's head.
@@ -82,17 +89,28 @@ impl View {
     }
 
     pub fn page(&self, app: &App, title: String) -> Page {
-        let policy = app.identity.0.policy();
+        let mut page = Page::plain(&app.identity, self.language, self.nonce.as_str(), title);
+        page.csrf = self.csrf.as_ref().map_or_else(String::new, |csrf| csrf.as_str().to_owned());
+        page.set_signed_in(&app.identity, self.session.is_some());
+        page
+    }
+}
+
+impl Page {
+    /// A page for nobody in particular.
+    pub fn plain(identity: &Identity, language: Language, nonce: &str, title: String) -> Self {
+        let policy = identity.0.policy();
+        let companion = identity.0.companion.get();
         Page {
-            t: self.texts(),
+            t: Texts(language),
             title,
-            shop: app.identity.0.shop_name(),
-            home: app.identity.0.home(),
+            shop: identity.0.shop_name(),
+            home: identity.0.home(),
             base: OWN_PREFIX,
-            nonce: self.nonce.as_str().to_owned(),
-            csrf: self.csrf.as_ref().map_or_else(String::new, |csrf| csrf.as_str().to_owned()),
-            logo: app.logo.is_some(),
-            signed_in: self.session.is_some(),
+            nonce: nonce.to_owned(),
+            csrf: String::new(),
+            logo: policy.theme.logo.is_some(),
+            signed_in: false,
             here: "",
             script: false,
             wide: false,
@@ -103,11 +121,20 @@ impl View {
             css_version: assets::css_version(),
             js_version: assets::script_version(),
             theme_version: assets::theme_version(&policy.theme),
+            tabs: Vec::new(),
+            foot: companion.map_or_else(Vec::new, |companion| companion.foot(language)),
+            more_css: companion.map(|companion| companion.stylesheet()),
         }
     }
-}
 
-impl Page {
+    /// Shows what only its owner sees of an account.
+    pub fn set_signed_in(&mut self, identity: &Identity, signed_in: bool) {
+        self.signed_in = signed_in;
+        if let (true, Some(companion)) = (signed_in, identity.0.companion.get()) {
+            self.tabs = companion.tabs(self.t.0);
+        }
+    }
+
     /// The page shown again with what does not fit.
     pub fn misfit(mut self, misfit: Misfit) -> Self {
         self.fault = Some(self.t.s(misfit.key));

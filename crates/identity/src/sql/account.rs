@@ -9,6 +9,8 @@ statements! {
               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, $11)";
     BY_ID = "SELECT id, email_sealed, name_sealed, language, password_hash, password_set_at, password_disabled_at, \
              must_change_at, step_up_forced_at, created_at, locked_at FROM customer_account WHERE id = $1";
+    CONFIRMED = "SELECT email_confirmed_at FROM customer_account WHERE id = $1";
+    AFTER = "SELECT id FROM customer_account WHERE id > $1 ORDER BY id LIMIT $2";
     ID_BY_EMAIL = "SELECT id FROM customer_account WHERE email_mark = $1";
     ID_BY_SHOP = "SELECT id FROM customer_account WHERE shop_mark = $1";
     SET_PASSWORD = "UPDATE customer_account SET password_hash = $2, password_set_at = $3, password_failures = 0, \
@@ -171,4 +173,14 @@ pub fn set_email(
 /// The shop's own address on file, as it is now. It has no mark: only confirmed addresses have.
 pub fn refresh_email(tx: &mut Tx<'_>, id: CustomerId, sealed: &[u8]) -> Result<(), Error> {
     tx.execute(REFRESH_EMAIL, params![id, sealed]).map(drop)
+}
+
+/// When the owner last showed that they read mail at the address on file.
+pub fn email_confirmed_at(reader: &mut Reader<'_>, id: CustomerId) -> Result<Option<Timestamp>, Error> {
+    Ok(reader.query_optional(CONFIRMED, params![id], |row| row.get::<Option<Timestamp>>(0))?.flatten())
+}
+
+/// Accounts behind `after`, the oldest first.
+pub fn after(reader: &mut Reader<'_>, after: CustomerId, most: u32) -> Result<Vec<CustomerId>, Error> {
+    reader.query_many(AFTER, params![after, most], |row| row.get(0))
 }

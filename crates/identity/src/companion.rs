@@ -1,0 +1,83 @@
+//! What another domain of the house adds to the customers' pages: guidance does, so that there is one place and not two.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use storeward_base::{CustomerId, Language};
+use storeward_web::Failure;
+
+use crate::error::Error;
+use crate::verbs::Identity;
+use crate::verbs::current::CurrentSession;
+use crate::verbs::standing::Standing;
+
+/// What takes a while.
+pub type Later<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// A link to another page of ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tab {
+    /// Below our prefix.
+    pub path: &'static str,
+    pub label: String,
+}
+
+/// Adds to the pages.
+pub trait Companion: Send + Sync + 'static {
+    /// Further entries of the navigation of whoever signed in.
+    fn tabs(&self, language: Language) -> Vec<Tab>;
+
+    /// Links at the foot of every page.
+    fn foot(&self, language: Language) -> Vec<Tab>;
+
+    /// The address of a further style sheet.
+    fn stylesheet(&self) -> String;
+
+    /// The check-up at the head of the security centre, as HTML that is shown as it is. `csrf` goes into its forms.
+    fn checkup<'a>(
+        &'a self,
+        customer: CustomerId,
+        standing: Standing,
+        language: Language,
+        csrf: &'a str,
+    ) -> Later<'a, Result<String, Failure>>;
+}
+
+impl Identity {
+    /// Has the companion add to the pages. Only the first one is taken.
+    pub fn accompany(&self, companion: Arc<dyn Companion>) {
+        // A second one would have been told by the first one's absence.
+        let _ = self.0.companion.set(companion);
+    }
+
+    /// What the shop is called.
+    pub fn shop_name(&self) -> String {
+        self.0.shop_name()
+    }
+
+    /// `https://shop.example`, as links in letters begin.
+    pub fn address(&self) -> String {
+        self.0.origin()
+    }
+
+    /// The shop's first name on the web.
+    pub fn host(&self) -> String {
+        self.0.shop_names.first().cloned().unwrap_or_default()
+    }
+
+    /// The language to speak to somebody in: the wanted one if it is offered.
+    pub fn language(&self, wanted: Option<Language>) -> Language {
+        self.0.language(wanted)
+    }
+
+    pub(crate) async fn checkup_of(
+        &self,
+        session: &CurrentSession,
+        language: Language,
+        csrf: &str,
+    ) -> Result<Option<String>, Failure> {
+        let Some(companion) = self.0.companion.get() else { return Ok(None) };
+        let standing = self.standing(session.customer).await?.ok_or(Error::NoAccount)?;
+        companion.checkup(session.customer, standing, language, csrf).await.map(Some)
+    }
+}
