@@ -58,6 +58,8 @@ pub struct Config {
     pub identity: Option<storeward_identity::Policy>,
     #[serde(default)]
     pub shield: Option<storeward_identity::ShieldSection>,
+    #[serde(default)]
+    pub guide: Option<storeward_guide::Policy>,
 }
 
 /// One name or several; the first is the canonical one.
@@ -209,6 +211,7 @@ impl Config {
         crate::mail::mailer(self)?;
         crate::mail::gateway(self)?;
         crate::identity::check(self)?;
+        crate::guide::check(self)?;
         crate::shield::check(self)
     }
 }

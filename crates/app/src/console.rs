@@ -39,6 +39,8 @@ pub struct Parts<'a> {
     pub passwords: Passwords,
     /// Customers' accounts, as staff have them.
     pub customers: Option<Customers>,
+    /// `None` without accounts.
+    pub guide: Option<storeward_guide::staff::Desk>,
     pub runtime: &'a tokio::runtime::Runtime,
     pub stop: Stop,
 }
@@ -106,7 +108,18 @@ pub fn start(parts: Parts<'_>) -> Done<ConsoleServer> {
 
 fn console_parts(parts: Parts<'_>, config: &Config, port: u16) -> Done<ConsoleParts> {
     let Parts {
-        customers, opened, access, bans, shared, emit, ledger, certificates, passwords, stop, ..
+        customers,
+        opened,
+        access,
+        bans,
+        shared,
+        emit,
+        ledger,
+        certificates,
+        passwords,
+        guide,
+        stop,
+        ..
     } = parts;
     let metrics_token = match &config.console.metrics_token_file {
         None => None,
@@ -159,6 +172,7 @@ fn console_parts(parts: Parts<'_>, config: &Config, port: u16) -> Done<ConsolePa
             })
         },
         passwords: passwords.pool,
+        guide,
         breaches: passwords.breaches,
         metrics_token,
         names: names(config),

@@ -93,6 +93,12 @@ fn config_text(options: &Options, upstream: &str, outside: &Outside) -> String {
         None => format!("name = \"{SAMPLE}\"\ncolour = \"#2f5d50\"\ncontact = \"hello@larkmoor.example\"\n"),
         Some(_) => String::new(),
     };
+    let guide = match options.upstream {
+        None => {
+            "orders_path = \"/account/orders\"\nsecurity_contact = [\"mailto:security@larkmoor.example\"]\n"
+        }
+        Some(_) => "",
+    };
     let routes = if options.upstream.is_none() { PATCH } else { "" };
     let database = options.database.as_ref().map_or_else(String::new, |url| {
         format!("[database]\nurl = {}\n\n", toml::Value::from(url.expose().as_str()))
@@ -104,7 +110,8 @@ fn config_text(options: &Options, upstream: &str, outside: &Outside) -> String {
          [console]\nlisten = \"{}\"\n\n\
          [upstream]\nservers = [\"{}\"]\n\n\
          [certificates]\nsource = \"local\"\n\n\
-         {database}{messages}[identity]\ncustomers = \"offered\"\nsms.countries = [\"+44\", \"+49\", \"+33\", \"+34\"]\n\n[look]\n{look}{routes}",
+         {database}{messages}[identity]\ncustomers = \"offered\"\nsms.countries = [\"+44\", \"+49\", \"+33\", \"+34\"]\n\n\
+         [guide]\nreminders = \"on\"\nfrom_hour = 0\nuntil_hour = 24\n{guide}\n[look]\n{look}{routes}",
         options.listen,
         options.console,
         upstream.replace(['"', '\\', '\n'], ""),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use storeward_base::{Clock, Entropy, SystemClock, SystemEntropy};
 use storeward_seal::{DataKey, LogKey, Origin, PseudonymKey};
-use storeward_store::{DatabaseUrl, Db, Error, OpenOptions};
+use storeward_store::{DatabaseUrl, Db, Error, Migration, OpenOptions};
 
 use crate::Done;
 use crate::config::{Config, Loaded};
@@ -16,6 +16,14 @@ use crate::failure::{Context, Failure};
 const OTHER_KEYS: &str = "if this database was written with other keys, put those back into keys/, or correct database.url; \
                           the first name of `domain` is the ledger's name and must stay, too; if all three are right, \
                           somebody wrote to the database: compare it with your backups";
+
+/// Every domain's tables.
+const MIGRATIONS: [&[Migration]; 4] = [
+    storeward_console::MIGRATIONS,
+    storeward_post::MIGRATIONS,
+    storeward_identity::MIGRATIONS,
+    storeward_guide::MIGRATIONS,
+];
 
 /// A data directory with its config read and its database open.
 pub struct Opened {
@@ -61,7 +69,7 @@ fn database(
         origin,
         clock,
         entropy,
-        migrations: [storeward_console::MIGRATIONS, storeward_identity::MIGRATIONS].concat(),
+        migrations: MIGRATIONS.concat(),
         readers: 4,
     })
     .map_err(|error| {

@@ -23,12 +23,12 @@ use storeward_events::{Event, system};
 use storeward_host::{Emission, Emit, Stages, Stop, Stopper};
 use storeward_identity::Identity;
 use storeward_inspect::Engine;
-use storeward_post::Outbox;
 use storeward_store::EventSink;
 use storeward_store::jobs::Runner;
 
 use crate::config::{Config, Loaded};
 use crate::console::{self, ConsoleServer};
+use crate::customers::{self, Customers, Serving};
 use crate::data::{Lock, Refused, State};
 use crate::failure::{Context, Failure, IoContext};
 use crate::ledger_emit::LedgerEmit;
@@ -81,8 +81,7 @@ pub struct Running {
     bans: Arc<BanBook>,
     certificates: Arc<CertificateStore>,
     jobs: Runner,
-    outbox: Outbox,
-    identity: Option<Identity>,
+    customers: Serving,
     shield: Option<crate::shield::Running>,
     ledger_watch: LedgerWatch,
     telemetry: Option<Telemetry>,
@@ -108,10 +107,8 @@ impl Running {
         let challenges = Arc::new(HttpChallenges::default());
         let certificates = CertificateStore::new();
         let served = keep_certificates(&opened, &config, &certificates, &challenges, &emit, &runtime)?;
-        let outbox = crate::mail::outbox(&opened)?;
-        let (passwords, puzzles) = (crate::passwords::start(&opened)?, crate::identity::puzzles(&opened));
-        let (identity, own) = crate::identity::start(&opened, &outbox, &passwords, &puzzles)?.unzip();
-        let shield = crate::shield::prepare(&opened, identity.as_ref())?;
+        let Customers { passwords, puzzles, own, shield, serving } =
+            customers::start(&opened, &certificates)?;
         let shared = Arc::new(Shared {
             live: ArcSwap::from_pointee(Snapshot::build(&config.edge(), None).context("storeward.toml")?),
             engine: Arc::new(Engine::with_own_rules().context("the inspection rules")?),
@@ -142,11 +139,12 @@ impl Running {
             certificates: certificates.clone(),
             local_ca: served,
             passwords,
-            customers: identity.as_ref().map(Identity::customers),
+            customers: serving.identity.as_ref().map(Identity::customers),
+            guide: serving.guide.as_ref().map(|guidance| guidance.guide.desk()),
             runtime: &runtime,
             stop: stop.clone(),
         })?;
-        let jobs = jobs::start(&opened, &outbox, identity.as_ref(), &runtime)?;
+        let jobs = jobs::start(&opened, serving.handlers(&opened), &runtime)?;
         let telemetry = start_telemetry(&config, &access, &runtime)?;
         let state = State { config: opened.loaded.fingerprint.clone(), refused: None };
         opened.data.set_state(&state)?;
@@ -161,8 +159,7 @@ impl Running {
             bans,
             certificates,
             jobs,
-            outbox,
-            identity,
+            customers: serving,
             shield,
             ledger_watch,
             telemetry,
@@ -177,9 +174,7 @@ impl Running {
 
     /// Everything serves, and where is known.
     fn began(&self) {
-        if let Some(identity) = &self.identity {
-            identity.set_port(self.edge.https.port());
-        }
+        self.customers.began(self.edge.https.port(), self.runtime.handle(), &self.stop);
         self.say(system::Started { version: env!("CARGO_PKG_VERSION").to_owned() });
     }
 
@@ -271,8 +266,8 @@ impl Running {
         self.edge.reload(&loaded.config.edge()).context("storeward.toml").map_err(refuse)?;
         self.bans.set_options(BanOptions::from(&loaded.config.bans));
         self.responder.set_mode(loaded.config.bans.mode);
-        self.outbox.set_brand(brand);
-        crate::identity::reload(self.identity.as_ref(), &loaded.config, &self.opened.data);
+        self.customers.outbox.set_brand(brand);
+        self.customers.reload(&loaded.config, &self.opened.data);
         Ok(loaded)
     }
 
@@ -320,6 +315,7 @@ fn fixed_parts(before: &Config, after: &Config) -> Done {
         ("telemetry", telemetry::is_same(before.telemetry.as_ref(), after.telemetry.as_ref())),
         ("identity", crate::identity::is_same(before.identity.as_ref(), after.identity.as_ref())),
         ("shield", before.shield == after.shield),
+        ("guide", crate::guide::is_same(before.guide.as_ref(), after.guide.as_ref())),
         ("mail", before.mail == after.mail),
         ("sms", before.sms == after.sms),
     ];

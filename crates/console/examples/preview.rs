@@ -56,6 +56,7 @@ async fn main() {
         customers: None,
         port,
         status: Arc::new(move || status.clone()),
+        guide: None,
         readiness: Arc::new(Vec::new),
         more_metrics: Arc::new(|_| {}),
         metrics_token: None,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use storeward_base::{Actor, Clock, Entropy, Secret, StaffId};
 use storeward_edge::access::AccessReader;
 use storeward_edge::bans::BanBook;
+use storeward_guide::staff::Desk;
 use storeward_host::Stop;
 use storeward_identity::staff::Customers;
 use storeward_passwords::Pool;
@@ -39,6 +40,8 @@ pub struct ConsoleParts {
     pub customers: Option<Customers>,
     /// The port that the console is opened at; passkeys are good there and at 443.
     pub port: u16,
+    /// Guidance of customers; `None` where the shop has no accounts.
+    pub guide: Option<Desk>,
     pub status: StatusSource,
     pub readiness: ReadinessSource,
     /// Adds the app's own figures to `/metrics`. Must not block.
@@ -66,6 +69,7 @@ pub(crate) struct Shared {
     pub access: AccessReader,
     pub bans: Arc<BanBook>,
     pub clock: Arc<dyn Clock>,
+    pub guide: Option<Desk>,
     pub status: StatusSource,
     pub readiness: ReadinessSource,
     pub more_metrics: Arc<dyn Fn(&mut MetricsText) + Send + Sync>,
@@ -113,6 +117,7 @@ impl Console {
             access: parts.access,
             bans: parts.bans,
             clock: parts.clock,
+            guide: parts.guide,
             status: parts.status,
             readiness: parts.readiness,
             more_metrics: parts.more_metrics,

@@ -4,6 +4,7 @@ mod blocked;
 mod customers;
 mod enrol;
 mod explore;
+mod guidance;
 mod health;
 mod ledger;
 pub mod next;
@@ -42,6 +43,8 @@ pub fn routes(routes: Routes<App, StaffGate>) -> Routes<App, StaffGate> {
         .post("/customers/find", STAFF, customers::find)
         .get("/customers/{id}", STAFF, customers::account)
         .post("/customers/{id}/act", FRESH, customers::act)
+        .get("/guidance", STAFF, guidance::page)
+        .post("/guidance/reports/{id}/close", STAFF, guidance::close)
         .get("/ledger", STAFF, ledger::page)
         .get("/you", STAFF, you::page)
         .post("/you/sessions/end", STAFF, you::end_session)

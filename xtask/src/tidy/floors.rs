@@ -22,6 +22,7 @@ const FLOORS: [(&str, u8); 19] = [
     ("storeward-console", 4),
     ("storeward-identity", 4),
     ("storeward-vault", 4),
+    ("storeward-guide", 4),
     ("storeward-app", 5),
     // For tests: sees everything below the app.
     ("storeward-testkit", 5),
@@ -41,7 +42,7 @@ struct Window {
     reason: &'static str,
 }
 
-const WINDOWS: [Window; 5] = [
+const WINDOWS: [Window; 7] = [
     Window {
         from: "storeward-events",
         to: "storeward-base",
@@ -71,6 +72,18 @@ const WINDOWS: [Window; 5] = [
         to: "storeward-identity",
         modules: &["staff"],
         reason: "staff look an account up and protect it; what signs customers in stays out of sight",
+    },
+    Window {
+        from: "storeward-guide",
+        to: "storeward-identity",
+        modules: &[],
+        reason: "guidance goes by how well an account is protected, and adds to its pages, so that there is one place",
+    },
+    Window {
+        from: "storeward-console",
+        to: "storeward-guide",
+        modules: &["staff"],
+        reason: "staff see what reminders changed and which messages were reported; the rest of guidance stays out of sight",
     },
 ];
 

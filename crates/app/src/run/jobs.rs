@@ -3,8 +3,6 @@
 use std::time::Duration;
 
 use storeward_base::Timestamp;
-use storeward_identity::Identity;
-use storeward_post::Outbox;
 use storeward_store::jobs::{self, Failed, Handler, Job, Runner, RunnerOptions, Trouble};
 use storeward_store::{Db, Error, Tx, addresses, ledger};
 
@@ -24,15 +22,9 @@ const ADDRESSES_KEPT: Duration = Duration::from_secs(90 * 24 * 3600);
 /// Rows of jobs that were given up; the fact that says so is kept longer.
 const DEAD_JOBS_KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
 
-pub fn start(
-    opened: &Opened,
-    outbox: &Outbox,
-    identity: Option<&Identity>,
-    runtime: &tokio::runtime::Runtime,
-) -> Done<Runner> {
+pub fn start(opened: &Opened, promised: Vec<Handler>, runtime: &tokio::runtime::Runtime) -> Done<Runner> {
     let mut handlers = own(&opened.db);
-    handlers.extend(outbox.handlers(&opened.db));
-    handlers.extend(identity.iter().flat_map(|identity| identity.handlers()));
+    handlers.extend(promised);
     let runner =
         Runner::start(opened.db.clone(), handlers, RunnerOptions::default(), runtime.handle(), note_trouble);
     runner.context("the jobs")

@@ -165,6 +165,7 @@ impl Bench {
                 never_block: vec!["127.0.0.0/8".to_owned()],
                 ..SystemStatus::default()
             }),
+            guide: None,
             readiness: Arc::new(Vec::new),
             more_metrics: Arc::new(|text| text.single("app_figure", "gauge", "One of the app's.", 7)),
             metrics_token: Some(Secret::new("scrape-me".to_owned())),

@@ -1,0 +1,77 @@
+//! What customers see and get: accounts, guidance, the shield before the shop's own sign-in, and what is sent to them.
+
+use std::sync::Arc;
+
+use storeward_edge::certificates::CertificateStore;
+use storeward_host::OwnPages;
+use storeward_identity::Identity;
+use storeward_post::Outbox;
+use storeward_puzzle::Puzzles;
+use storeward_store::jobs::Handler;
+
+use crate::Done;
+use crate::config::Config;
+use crate::data::DataDir;
+use crate::open::Opened;
+use crate::passwords::Passwords;
+
+/// Put together, before anything serves.
+pub struct Customers {
+    pub passwords: Passwords,
+    /// Of accounts and of the edge.
+    pub puzzles: Arc<Puzzles>,
+    /// Where all of them answer.
+    pub own: Option<OwnPages>,
+    pub shield: Option<crate::shield::Prepared>,
+    pub serving: Serving,
+}
+
+pub fn start(opened: &Opened, certificates: &Arc<CertificateStore>) -> Done<Customers> {
+    let outbox = crate::mail::outbox(opened)?;
+    let passwords = crate::passwords::start(opened)?;
+    let puzzles = crate::identity::puzzles(opened);
+    let (identity, own) = crate::identity::start(opened, &outbox, &passwords, &puzzles)?.unzip();
+    let guide = crate::guide::start(opened, &outbox, identity.as_ref(), certificates, &passwords)?;
+    let own = match (own, &guide) {
+        (Some(own), Some(guide)) => Some(guide.answer(own)?),
+        (own, _) => own,
+    };
+    let shield = crate::shield::prepare(opened, identity.as_ref())?;
+    Ok(Customers { passwords, puzzles, own, shield, serving: Serving { outbox, identity, guide } })
+}
+
+/// What goes on while the program serves.
+pub struct Serving {
+    pub outbox: Outbox,
+    pub identity: Option<Identity>,
+    pub guide: Option<crate::guide::Guidance>,
+}
+
+impl Serving {
+    /// Everything serves, and the shop's port is known.
+    pub fn began(&self, port: u16, runtime: &tokio::runtime::Handle, stop: &storeward_host::Stop) {
+        if let Some(identity) = &self.identity {
+            identity.set_port(port);
+        }
+        if let Some(guide) = &self.guide {
+            guide.began(runtime, stop);
+        }
+    }
+
+    /// The jobs of what customers get.
+    pub fn handlers(&self, opened: &Opened) -> Vec<Handler> {
+        let mut handlers = self.outbox.handlers(&opened.db);
+        handlers.push(self.outbox.forgetting(&opened.db));
+        handlers.extend(self.identity.iter().flat_map(Identity::handlers));
+        handlers.extend(self.guide.iter().flat_map(crate::guide::Guidance::handlers));
+        handlers
+    }
+
+    /// Takes a changed config.
+    pub fn reload(&self, config: &Config, data: &DataDir) {
+        crate::identity::reload(self.identity.as_ref(), config, data);
+        if let Some(guide) = &self.guide {
+            guide.reload(config);
+        }
+    }
+}

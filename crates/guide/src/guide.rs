@@ -1,0 +1,108 @@
+//! Guidance put together: what it needs, what everything in it shares.
+
+use std::sync::{Arc, Mutex};
+
+use arc_swap::ArcSwap;
+use storeward_base::{Clock, Entropy, Timestamp};
+use storeward_identity::Identity;
+use storeward_post::Outbox;
+use storeward_seal::{DataKey, MarkKey, PseudonymKey};
+use storeward_store::Db;
+
+use crate::config::Policy;
+use crate::lookalike::Names;
+use crate::pace::{Throttled, throttle};
+use crate::pages::Counted;
+use crate::trust::TrustSource;
+
+/// What the app hands over.
+pub struct GuideParts {
+    pub db: Db,
+    pub clock: Arc<dyn Clock>,
+    pub entropy: Arc<dyn Entropy>,
+    /// Seals what people pasted.
+    pub data_key: DataKey,
+    /// Makes the marks that networks are counted by, and who is held back.
+    pub pseudonym_key: PseudonymKey,
+    pub identity: Identity,
+    pub outbox: Outbox,
+    pub policy: Policy,
+    /// Whom our mails are from, as people see it.
+    pub sender: Option<String>,
+    pub trust: TrustSource,
+}
+
+/// Guidance. Clones are cheap and share everything.
+#[derive(Clone)]
+pub struct Guide(pub(crate) Arc<Shared>);
+
+pub(crate) struct Shared {
+    pub db: Db,
+    pub clock: Arc<dyn Clock>,
+    pub entropy: Arc<dyn Entropy>,
+    pub data_key: DataKey,
+    pub network: MarkKey,
+    pub group: MarkKey,
+    pub identity: Identity,
+    pub outbox: Outbox,
+    pub policy: ArcSwap<Policy>,
+    pub sender: Option<String>,
+    pub trust: TrustSource,
+    pub throttle: Throttled,
+    /// Figures of the public page, kept for a moment.
+    pub counted: Mutex<Option<Counted>>,
+}
+
+impl Guide {
+    pub fn new(parts: GuideParts) -> Self {
+        let shared = Shared {
+            db: parts.db,
+            clock: parts.clock,
+            entropy: parts.entropy,
+            data_key: parts.data_key,
+            network: parts.pseudonym_key.mark_key("guide.network"),
+            group: parts.pseudonym_key.mark_key("guide.group"),
+            identity: parts.identity,
+            outbox: parts.outbox,
+            policy: ArcSwap::from_pointee(parts.policy),
+            sender: parts.sender,
+            trust: parts.trust,
+            throttle: throttle(),
+            counted: Mutex::default(),
+        };
+        shared.identity.accompany(Arc::new(crate::companion::Beside(shared.db.clone())));
+        Guide(Arc::new(shared))
+    }
+
+    /// Tells the outbox where codes of messages are looked up, once the shop's address is known.
+    pub fn announce(&self) {
+        let origin = self.0.identity.address();
+        let plain = origin.strip_prefix("https://").unwrap_or(&origin);
+        self.0.outbox.set_check_page(&format!("{plain}{}", crate::pages::own("/messages")));
+    }
+
+    /// Takes a changed policy; what is under way keeps the one it began with.
+    pub fn set_policy(&self, policy: Policy) {
+        self.0.policy.store(Arc::new(policy));
+    }
+}
+
+impl Shared {
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    pub fn policy(&self) -> Arc<Policy> {
+        self.policy.load_full()
+    }
+
+    /// Real and false names for examples.
+    pub fn names(&self) -> Names {
+        let host = self.identity.host();
+        let is_real = host.contains('.') && host.parse::<std::net::IpAddr>().is_err();
+        // A shop on one machine only has no name of the web yet; its mails have.
+        let sender = self.sender.as_deref().and_then(|sender| sender.split_once('@'));
+        let host = sender.filter(|_| !is_real).map_or(host.clone(), |(_, domain)| domain.to_owned());
+        Names::of(&host, &self.identity.shop_name())
+    }
+}

@@ -1,0 +1,71 @@
+//! The table of reported messages.
+
+use storeward_base::{CustomerId, ReportId, StaffId, Timestamp};
+use storeward_store::{Error, Reader, Row, Tx, params, statements};
+
+use crate::model::Verdict;
+
+statements! {
+    INSERT = "INSERT INTO guide_report (id, at, customer, said_sealed, links, bears_our_code) VALUES ($1, $2, $3, $4, $5, $6)";
+    COUNT_SINCE = "SELECT CAST(COUNT(*) AS BIGINT) FROM guide_report WHERE at >= $1";
+    // Open ones first, then the newest.
+    LIST = "SELECT id, at, customer, said_sealed, bears_our_code, closed_at, verdict FROM guide_report \
+            ORDER BY CASE WHEN closed_at IS NULL THEN 0 ELSE 1 END, at DESC, id DESC LIMIT $1";
+    COUNT_OPEN = "SELECT CAST(COUNT(*) AS BIGINT) FROM guide_report WHERE closed_at IS NULL";
+    CLOSE = "UPDATE guide_report SET closed_at = $2, closed_by = $3, verdict = $4 WHERE id = $1 AND closed_at IS NULL";
+    FORGET = "DELETE FROM guide_report WHERE at < $1";
+}
+
+#[derive(Clone, Debug)]
+pub struct ReportRow {
+    pub id: ReportId,
+    pub at: Timestamp,
+    pub customer: Option<CustomerId>,
+    pub said_sealed: Vec<u8>,
+    pub bears_our_code: bool,
+    pub closed_at: Option<Timestamp>,
+    pub verdict: Option<Verdict>,
+}
+
+fn report(row: &Row<'_>) -> Result<ReportRow, Error> {
+    Ok(ReportRow {
+        id: row.get(0)?,
+        at: row.get(1)?,
+        customer: row.get(2)?,
+        said_sealed: row.get(3)?,
+        bears_our_code: row.get(4)?,
+        closed_at: row.get(5)?,
+        verdict: row.get(6)?,
+    })
+}
+
+pub fn insert(tx: &mut Tx<'_>, report: &ReportRow, links: u32) -> Result<(), Error> {
+    let ReportRow { id, at, customer, said_sealed, bears_our_code, .. } = report;
+    tx.execute(INSERT, params![*id, *at, *customer, said_sealed, links, *bears_our_code]).map(drop)
+}
+
+pub fn count_since(reader: &mut Reader<'_>, since: Timestamp) -> Result<u64, Error> {
+    reader.query_one(COUNT_SINCE, params![since], |row| row.get(0))
+}
+
+pub fn count_open(reader: &mut Reader<'_>) -> Result<u64, Error> {
+    reader.query_one(COUNT_OPEN, params![], |row| row.get(0))
+}
+
+pub fn list(reader: &mut Reader<'_>, most: u32) -> Result<Vec<ReportRow>, Error> {
+    reader.query_many(LIST, params![most], report)
+}
+
+pub fn close(
+    tx: &mut Tx<'_>,
+    id: ReportId,
+    at: Timestamp,
+    by: StaffId,
+    verdict: Verdict,
+) -> Result<bool, Error> {
+    tx.execute(CLOSE, params![id, at, by, verdict]).map(|rows| rows == 1)
+}
+
+pub fn forget(tx: &mut Tx<'_>, before: Timestamp) -> Result<(), Error> {
+    tx.execute(FORGET, params![before]).map(drop)
+}

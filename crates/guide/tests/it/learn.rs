@@ -1,0 +1,63 @@
+//! The check-up and the lessons.
+
+use storeward_store::both_engines;
+
+use super::bench::{Bench, EMAIL, MIGRATIONS, PASSWORD};
+
+both_engines!(the_check_up_tells_what_is_and_changes_with_it, &MIGRATIONS, async |db| {
+    let bench = Bench::new(db);
+    let mut ada = bench.signed_up(EMAIL).await;
+    let page = ada.get("/.storeward/account").await;
+    page.says("Add a passkey");
+    page.says("Spot a false message");
+    assert!(page.body.matches("class=\"button second\" href=\"/.storeward/").count() >= 2);
+    assert_eq!(page.body.matches("Do it now").count(), 2, "only what is true");
+
+    let answers = [("a1", "real"), ("a2", "false"), ("a3", "real"), ("a4", "real"), ("a5", "x")];
+    let marked = ada.post_from("/learn/phishing/quiz", "/learn/phishing/quiz", &answers).await;
+    marked.says("3 of 5 right");
+    marked.says("Small fees for parcels are bait");
+    marked.says("Not answered");
+    assert_eq!(bench.told("guide.lesson_finished", "right").await, ["3"]);
+    ada.get("/.storeward/account").await.says_not("Spot a false message");
+    ada.get("/.storeward/learn").await.says("3 of 5");
+
+    // What one learnt fades.
+    bench.days_pass(183);
+    let mut again = bench.browser();
+    again.cookies = ada.cookies.clone();
+    let fields = [("email", EMAIL), ("password", PASSWORD), ("next", "")];
+    again.post_from("/sign-in", "/sign-in", &fields).await.leads_to("/.storeward/account");
+    again.get("/.storeward/account").await.says("Spot a false message");
+    bench.stop().await;
+});
+
+both_engines!(lessons_are_for_everybody_and_remembered_of_nobody, &MIGRATIONS, async |db| {
+    let bench = Bench::new(db);
+    let mut stranger = bench.browser();
+    for path in ["learn", "learn/passwords", "learn/phishing", "learn/payment", "learn/payment/quiz"] {
+        assert_eq!(stranger.get(&format!("/.storeward/{path}")).await.status, 200, "{path}");
+    }
+    assert_eq!(stranger.get("/.storeward/learn/other").await.status, 404);
+    let answers = [("a1", "c"), ("a2", "a"), ("a3", "b"), ("a4", "c")];
+    let marked = stranger.post_from("/learn/payment/quiz", "/learn/payment/quiz", &answers).await;
+    marked.says("4 of 4 right");
+    marked.says_not("We remember");
+    assert!(bench.events("guide.").await.is_empty());
+    bench.stop().await;
+});
+
+both_engines!(examples_bear_the_shops_name_and_nobody_elses, &MIGRATIONS, async |db| {
+    let bench = Bench::new(db);
+    let page = bench.browser().get("/.storeward/learn/phishing/quiz").await;
+    page.says("Larkmoor");
+    page.says("service@shop.example");
+    // Every other name in it lies under a domain that is nobody's.
+    for host in page.body.split("https://").skip(1) {
+        let host = host.split(['/', '<', '"']).next().unwrap();
+        assert!(host == "shop.example" || host.ends_with(".example"), "{host}");
+    }
+    // Nothing in an example can be clicked.
+    assert!(!page.body.contains("href=\"https://"), "{}", page.body);
+    bench.stop().await;
+});

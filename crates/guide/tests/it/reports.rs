@@ -1,0 +1,67 @@
+//! Reports of false messages: kept whole and sealed, shown to staff as text, told without a word of them.
+
+use storeward_base::StaffId;
+use storeward_guide::staff::{Error, Verdict};
+use storeward_store::{both_engines, params};
+
+use super::bench::{Bench, EMAIL, MIGRATIONS};
+
+const SAID: &str =
+    "Dear Ada, <img src=x onerror=alert(1)> confirm at https://shop.example.evil.example/pay\u{202E} now";
+
+both_engines!(a_report_is_kept_sealed_and_shown_defanged, &MIGRATIONS, async |db| {
+    let bench = Bench::new(db);
+    let mut ada = bench.signed_up(EMAIL).await;
+    let answer = ada.post_from("/messages/report", "/messages/report", &[("said", SAID)]).await;
+    answer.says("Thank you");
+    let code = bench.check_code(EMAIL, 1).await;
+    let copied = format!("Your parcel. {code}");
+    let mut stranger = bench.browser();
+    let answer = stranger.post_from("/messages/report", "/messages/report", &[("said", &copied)]).await;
+    answer.says("belongs to a message of ours");
+
+    assert_eq!(bench.told("guide.message_reported", "links").await, ["1", "0"]);
+    assert_eq!(bench.told("guide.message_reported", "bears_our_code").await, ["false", "true"]);
+    let ledger = bench.ledger().await;
+    for word in ["evil.example", "Dear Ada", "parcel", EMAIL, &code] {
+        assert!(!ledger.contains(word), "the ledger tells {word}");
+    }
+    let rows = bench.db.read(|reader| {
+        reader.query_many("SELECT said_sealed FROM guide_report", params![], |row| row.get::<Vec<u8>>(0))
+    });
+    let rows = rows.await.unwrap_or_else(|why: storeward_store::Error| panic!("{why}"));
+    assert!(rows.iter().all(|row| !String::from_utf8_lossy(row).contains("evil")));
+
+    let desk = bench.guide.desk();
+    let reports = desk.reports().await.unwrap();
+    assert_eq!((reports.len(), desk.open_reports().await.unwrap()), (2, 2));
+    let first = reports.iter().find(|report| report.customer.is_some()).unwrap();
+    assert_eq!(first.links, ["hxxps[:]//shop[.]example[.]evil[.]example/pay"]);
+    assert!(first.said.contains("<img") && !first.said.contains('\u{202E}'));
+
+    let staff = StaffId::from_bits(9);
+    desk.close(staff, first.id, Verdict::FalseMessage).await.unwrap();
+    assert!(matches!(desk.close(staff, first.id, Verdict::Ours).await, Err(Error::NoReport)));
+    assert_eq!(bench.told("guide.report_closed", "verdict").await, ["false_message"]);
+    assert_eq!(desk.open_reports().await.unwrap(), 1);
+    bench.stop().await;
+});
+
+both_engines!(reports_have_a_size_and_a_pace, &MIGRATIONS, async |db| {
+    let bench = Bench::new(db);
+    let mut browser = bench.browser();
+    let mut report = async |said: &str| {
+        browser.post_from("/messages/report", "/messages/report", &[("said", said)]).await.status.as_u16()
+    };
+    assert_eq!(report("   ").await, 422);
+    assert_eq!(report(&"x".repeat(20_001)).await, 422);
+    assert_eq!(report(&"x".repeat(300 * 1024)).await, 413);
+    // Twenty thousand of the widest characters are taken.
+    assert_eq!(report(&"\u{1F511}".repeat(20_000)).await, 200);
+    for _ in 0..5 {
+        assert_eq!(report("https://evil.example").await, 200);
+    }
+    assert_eq!(report("https://evil.example").await, 429);
+    assert_eq!(bench.guide.desk().open_reports().await.unwrap(), 6);
+    bench.stop().await;
+});
