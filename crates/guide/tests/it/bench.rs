@@ -8,7 +8,7 @@ use storeward_detect::sign_in::Networks;
 use storeward_events::Record;
 use storeward_guide::{Guide, GuideParts, PLACES, Policy, Reminders, SECURITY_TXT, TrustFacts};
 use storeward_host::OwnPages;
-use storeward_identity::{Identity, IdentityParts, OutboxPost};
+use storeward_identity::{Identity, IdentityParts, OutboxPost, SecondFactor};
 use storeward_outbound::mail::{Brand, Line, MailSection};
 use storeward_outbound::postbox::{Postbox, PostboxOptions, Received};
 use storeward_passwords::{Pool, PoolOptions};
@@ -134,6 +134,8 @@ impl Bench {
             networks: Networks::default(),
             policy: storeward_identity::Policy {
                 shop_name: Some("Larkmoor".to_owned()),
+                // A browser that nobody knows signs in with the password alone: the tests are about guidance.
+                customers: SecondFactor::Offered,
                 ..storeward_identity::Policy::default()
             },
             shop_names: vec![HOST.to_owned()],
