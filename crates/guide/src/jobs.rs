@@ -148,6 +148,10 @@ fn reaction(record: &Record, now: Timestamp) -> Option<Reaction> {
         Event::CustomerSignedIn(fact) if fresh && fact.amr.iter().any(|proof| proof == "recovery") => {
             Some(Reaction::Tell { customer: fact.customer, topic: Topic::CodesLow })
         }
+        // The password was right, and stands in a list of stolen ones.
+        Event::StepUpAsked(fact) if fresh && fact.reasons.iter().any(|why| why == "password_breached") => {
+            Some(Reaction::Tell { customer: fact.customer, topic: Topic::BreachedPassword })
+        }
         _ => None,
     }
 }

@@ -270,16 +270,17 @@ impl Guide {
         let policy = shared.policy();
         let standing = shared.identity.standing(customer).await?;
         let owner = shared.identity.person(customer).await?.filter(|owner| owner.email.is_some());
-        let since = shared.now().minus(DAY);
+        let again = if topic == Topic::BreachedPassword { DAY * 7 } else { DAY };
+        let since = shared.now().minus(again);
         let told = shared
             .db
             .read(move |reader: &mut Reader<'_>| sql::reminder::of_customer(reader, customer, since));
-        // The ledger is read at least once: what was told today is not told again.
+        // The ledger is read at least once, and people sign in often: what was told is not told again at once.
         let told = told.await?.iter().any(|reminder| reminder.topic == topic);
         let holds = !told
             && standing.as_ref().is_some_and(|standing| match topic {
                 Topic::CodesLow => standing.codes_left < FEW_CODES && !standing.factors.is_empty(),
-                Topic::BreachedPassword => standing.has_password && standing.must_change_password,
+                Topic::BreachedPassword => standing.has_password,
                 Topic::Review | Topic::Orders | Topic::Lessons | Topic::OneDevice => false,
             });
         let (Some(standing), Some(owner), true) = (standing, owner, holds) else {

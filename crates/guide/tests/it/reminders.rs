@@ -1,7 +1,7 @@
 //! Reminders: sent when due and wanted, ended by one click and by nothing else, and what they change.
 
 use storeward_base::Actor;
-use storeward_events::identity::{CustomerSignedIn, RecoveryCodesMade};
+use storeward_events::identity::{CustomerSignedIn, RecoveryCodesMade, StepUpAsked};
 use storeward_guide::Policy;
 use storeward_outbound::postbox::Received;
 use storeward_store::both_engines;
@@ -295,5 +295,33 @@ both_engines!(a_used_recovery_code_is_told_once_and_always, &MIGRATIONS, async |
     bench.react().await;
     bench.react().await;
     assert_eq!(bench.told("guide.reminder_followed", "act").await, ["codes_made"]);
+    bench.stop().await;
+});
+
+both_engines!(a_stolen_password_is_told_once_a_week, &MIGRATIONS, async |db| {
+    let bench = Bench::with(db, Policy::default());
+    drop(bench.signed_up(EMAIL).await);
+    let customer = bench.customer().await;
+    let asked = async |why: &str| {
+        let reasons = vec!["new_device".to_owned(), why.to_owned()];
+        let fact = StepUpAsked { customer, purpose: "sign_in".to_owned(), reasons };
+        let write = bench.db.write(move |tx| {
+            tx.append(Actor::System, None, fact.clone())?;
+            Ok::<_, storeward_store::Error>(())
+        });
+        write.await.unwrap();
+        bench.react().await;
+        bench.no_jobs().await;
+    };
+    asked("new_network").await;
+    assert!(bench.events("guide.").await.is_empty());
+    for _ in 0..3 {
+        asked("password_breached").await;
+    }
+    let mails = bench.mails(EMAIL, 2).await;
+    assert!(mails[1].subject().contains("stolen") && mails[1].header("List-Unsubscribe").is_none());
+    bench.days_pass(8);
+    asked("password_breached").await;
+    assert_eq!(bench.told("guide.reminder_sent", "topic").await, ["breached_password", "breached_password"]);
     bench.stop().await;
 });
