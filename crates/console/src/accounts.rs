@@ -3,6 +3,7 @@
 mod enrol;
 mod members;
 mod model;
+mod new_password;
 mod own;
 mod passkeys;
 mod sessions;
@@ -23,6 +24,7 @@ use storeward_store::Db;
 pub use enrol::{EnrolError, EnrolForm, Offer, OpenOffer, csrf_of_link, offer, offer_blocking};
 pub use members::{Member, Names, members_blocking, names, remove_blocking, reset_blocking};
 pub use model::Misfit;
+pub use new_password::PasswordForm;
 pub use passkeys::{AddError, Asked, CHALLENGE_COOKIE};
 pub use sessions::{ABSOLUTE, COOKIE, SessionToken};
 pub use sign_in::{Caller, SignInError, SignInForm};

@@ -9,6 +9,7 @@ mod health;
 mod ledger;
 pub mod next;
 mod now;
+mod password;
 mod request;
 mod sign_in;
 mod view;
@@ -47,8 +48,10 @@ pub fn routes(routes: Routes<App, StaffGate>) -> Routes<App, StaffGate> {
         .post("/guidance/reports/{id}/close", STAFF, guidance::close)
         .get("/ledger", STAFF, ledger::page)
         .get("/you", STAFF, you::page)
-        .post("/you/sessions/end", STAFF, you::end_session)
-        .post("/you/sessions/end-others", STAFF, you::end_others)
+        .post("/you/sessions/end", FRESH, you::end_session)
+        .post("/you/sessions/end-others", FRESH, you::end_others)
+        .get("/you/password", FRESH, password::page)
+        .post("/you/password", FRESH, password::change)
         .get("/you/passkey", FRESH, you::passkey)
         .post("/you/passkey", FRESH, you::add_passkey)
         .post("/you/passkey/options", FRESH, you::passkey_options)

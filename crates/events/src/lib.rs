@@ -127,6 +127,7 @@ vocabulary! {
     StaffConfirmed(staff::StaffConfirmed) = "staff.confirmed", Informational, Security;
     StaffPasskeyAdded(staff::StaffPasskeyAdded) = "staff.passkey_added", Medium, Security;
     StaffPasskeyRemoved(staff::StaffPasskeyRemoved) = "staff.passkey_removed", Medium, Security;
+    StaffPasswordChanged(staff::StaffPasswordChanged) = "staff.password_changed", Medium, Security;
     StaffSessionsEnded(staff::StaffSessionsEnded) = "staff.sessions_ended", Low, Security;
     CustomerSignedUp(identity::CustomerSignedUp) = "identity.signed_up", Informational, Security;
     CustomerSignedIn(identity::CustomerSignedIn) = "identity.signed_in", Informational, Security;

@@ -59,7 +59,7 @@ fn class_of(event: &Event) -> Class {
         }
         Event::CustomerSignedOut(_) | Event::SessionsRevoked(_) => authentication(2, 1),
         // 3001: 3 password change, 4 password reset, 5 disable, 2 enable, 9 lock, 12 unlock, 10 and 11 the factors.
-        Event::CustomerPasswordChanged(_) => account(3),
+        Event::CustomerPasswordChanged(_) | Event::StaffPasswordChanged(_) => account(3),
         Event::RecoveryFinished(_) => account(4),
         Event::AccountLocked(_) => account(9),
         Event::AccountUnlocked(_) => account(12),
@@ -238,6 +238,7 @@ fn user_of(record: &Record) -> Value {
         Event::StaffConfirmed(e) => Some(e.staff),
         Event::StaffPasskeyAdded(e) => Some(e.staff),
         Event::StaffPasskeyRemoved(e) => Some(e.staff),
+        Event::StaffPasswordChanged(e) => Some(e.staff),
         Event::StaffSessionsEnded(e) => Some(e.staff),
         Event::StaffSignInFailed(e) => e.staff,
         _ => None,

@@ -74,6 +74,7 @@ impl Event {
             Event::StaffConfirmed(e) => format!("{} confirmed who they are ({})", e.staff, e.factor),
             Event::StaffPasskeyAdded(e) => format!("{} added a passkey", e.staff),
             Event::StaffPasskeyRemoved(e) => format!("{} removed a passkey", e.staff),
+            Event::StaffPasswordChanged(e) => format!("{} chose another password", e.staff),
             Event::StaffSessionsEnded(e) => format!("{} ended {} session(s) of their own", e.staff, e.count),
             other => of_the_program(other)
                 .or_else(|| of_customers(other))

@@ -65,6 +65,14 @@ pub struct StaffPasskeyRemoved {
     pub staff: StaffId,
 }
 
+/// A member of staff chose another password; their other sessions ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StaffPasswordChanged {
+    pub staff: StaffId,
+    /// Sessions that ended.
+    pub count: u64,
+}
+
 /// A member of staff ended sessions of their own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StaffSessionsEnded {

@@ -4,14 +4,13 @@ use std::time::Duration;
 
 use storeward_base::{Actor, Entropy, Secret, StaffId, Timestamp};
 use storeward_events::staff::{EnrolmentOffered, StaffEnrolled, StaffSignedIn};
-use storeward_passwords::{Message, MessageId};
 use storeward_seal::DataKey;
 use storeward_seal::fingerprint::{sha256_hex, token_hash};
 use storeward_seal::totp::{self, TotpSecret};
 use storeward_store::{Constraint, Db, Tx};
 use storeward_web::CsrfToken;
 
-use super::model::{Email, Misfit, NewPassword, StaffName};
+use super::model::{Email, Misfit, StaffName};
 use super::sessions::SessionToken;
 use super::sign_in::Caller;
 use super::sql;
@@ -159,18 +158,8 @@ impl Accounts {
     ) -> Result<SessionToken, EnrolError> {
         let name = StaffName::parse(&form.name).map_err(EnrolError::Misfit)?;
         let email = Email::parse(&form.email).map_err(EnrolError::Misfit)?;
-        if form.password.expose() != form.repeated.expose() {
-            let misfit = Misfit { field: "repeated", words: "The two passwords differ.".into() };
-            return Err(EnrolError::Misfit(misfit));
-        }
         let ticket = ticket(email.as_str(), caller.address);
-        let context = NewPassword::context(&email, &name, &(self.shop_names)());
-        let mut judged =
-            self.passwords.pool.judge(ticket, NewPassword::POLICY, form.password.clone(), context).await?;
-        if judged.is_accepted() && self.passwords.is_breached(&form.password).await {
-            judged.object(Message::new(MessageId::Breached));
-        }
-        let chosen = NewPassword::accept(form.password, &judged).map_err(EnrolError::Misfit)?;
+        let chosen = self.choose(ticket, (&email, &name), form.password, &form.repeated).await?;
         let now = self.clock.now();
         let Some(step) = totp::verify(&offer.secret, &form.code, now, 1) else {
             let words = "The code does not fit. Type the one that the app shows now; if it never fits, set the \

@@ -9,6 +9,9 @@ use super::sessions::StaffSessionId;
 statements! {
     FIND_TOTP = "SELECT totp_sealed FROM staff_account WHERE id = $1 AND reset_at IS NULL";
     CONFIRM_SESSION = "UPDATE staff_session SET token_hash = $2, confirmed_at = $3, seen_at = $3 WHERE token_hash = $1";
+    MOVE_SESSION = "UPDATE staff_session SET token_hash = $2, seen_at = $3 WHERE token_hash = $1";
+    FIND_PERSON = "SELECT name, email, password_hash FROM staff_account WHERE id = $1 AND reset_at IS NULL";
+    SET_PASSWORD = "UPDATE staff_account SET password_hash = $2 WHERE id = $1 AND password_hash = $3";
     LIST_SESSIONS = "SELECT id, token_hash, label, address, created_at, seen_at FROM staff_session \
                      WHERE staff = $1 AND expires_at > $2 AND seen_at > $3 ORDER BY seen_at DESC, token_hash LIMIT 50";
     END_ONE = "DELETE FROM staff_session WHERE id = $1 AND staff = $2";
@@ -41,6 +44,30 @@ pub fn totp(reader: &mut Reader<'_>, staff: StaffId) -> Result<Option<Vec<u8>>, 
 /// Gives the session its next token; whether it was there.
 pub fn confirm_session(tx: &mut Tx<'_>, old: &str, new: &str, now: Timestamp) -> Result<bool, Error> {
     tx.execute(CONFIRM_SESSION, params![old, new, now]).map(|rows| rows == 1)
+}
+
+/// The same where nothing was confirmed.
+pub fn move_session(tx: &mut Tx<'_>, old: &str, new: &str, now: Timestamp) -> Result<bool, Error> {
+    tx.execute(MOVE_SESSION, params![old, new, now]).map(|rows| rows == 1)
+}
+
+/// What a new password is held against.
+#[derive(Clone, Debug)]
+pub struct Person {
+    pub name: String,
+    pub email: String,
+    pub password_hash: String,
+}
+
+pub fn person(reader: &mut Reader<'_>, staff: StaffId) -> Result<Option<Person>, Error> {
+    reader.query_optional(FIND_PERSON, params![staff], |row| {
+        Ok(Person { name: row.get(0)?, email: row.get(1)?, password_hash: row.get(2)? })
+    })
+}
+
+/// Whether the password was still the one that `known` is the hash of.
+pub fn set_password(tx: &mut Tx<'_>, staff: StaffId, hash: &str, known: &str) -> Result<bool, Error> {
+    tx.execute(SET_PASSWORD, params![staff, hash, known]).map(|rows| rows == 1)
 }
 
 /// A session in its owner's list.

@@ -88,6 +88,7 @@ pub async fn page(
             "passkey" => Some("The passkey is added. You can sign in with it alone."),
             "removed" => Some("The passkey is removed."),
             "sessions" => Some("Those sessions are over."),
+            "password" => Some("Your password is changed. Your other sessions are over."),
             _ => None,
         },
         passkeys: passkeys
