@@ -123,7 +123,7 @@ test('with an app, a password alone opens nothing', async () => {
   await elsewhere.page.getByRole('heading', { name: 'Security centre' }).waitFor();
 
   // "This wasn't me", from the letter about the new device.
-  const letter = await mail('abe@people.example', 3);
+  const letter = await mail('abe@people.example', 4);
   const link = /https:\/\/\S+not-me\?t=[0-9a-f]{64}/.exec(letter)[0];
   const owner = await browser.visitor();
   await owner.page.goto(link);

@@ -18,6 +18,8 @@ use crate::visit::Visit;
 pub struct Passwords {
     pool: Pool,
     breaches: Option<Arc<BreachList>>,
+    /// The names that the shop answers to: no password is made of them.
+    hosts: Vec<String>,
 }
 
 /// What a check came to.
@@ -42,8 +44,8 @@ pub fn ticket(visit: &Visit, account: &str, lane: Lane) -> Ticket {
 }
 
 impl Passwords {
-    pub fn new(pool: Pool, breaches: Option<Arc<BreachList>>) -> Self {
-        Passwords { pool, breaches }
+    pub fn new(pool: Pool, breaches: Option<Arc<BreachList>>, hosts: Vec<String>) -> Self {
+        Passwords { pool, breaches, hosts }
     }
 
     /// Whether the password fits; without a stored hash the same work is done, and it does not.
@@ -84,7 +86,8 @@ impl Passwords {
             Beside::Nothing => Policy::ONLY_FACTOR,
         };
         let domain = email.as_str().split_once('@').map_or("", |(_, domain)| domain);
-        let context = Context::default().email(email.as_str()).host(domain).name(shop).host(shop);
+        let own = Context::default().email(email.as_str()).host(domain).name(shop).host(shop);
+        let context = self.hosts.iter().fold(own, |context, host| context.host(host));
         let judged = self.pool.judge(ticket, policy, password.clone(), context).await?;
         let objection = judged.objections.first().map(Message::id);
         let objection = match objection {

@@ -9,7 +9,7 @@ use storeward_web::http::StatusCode;
 use storeward_web::{Failure, Form, redirect};
 
 use super::App;
-use super::recover::NewPasswordPage;
+use super::recover::{Asks, NewPasswordPage};
 use super::view::{Page, View, follow, show, show_again, with_cookies};
 use crate::error::Error;
 use crate::gate::own;
@@ -18,6 +18,7 @@ use crate::verbs::{EnrolFault, Step};
 
 #[derive(Deserialize)]
 pub struct PasswordFields {
+    current: Secret<String>,
     password: Secret<String>,
 }
 
@@ -37,6 +38,7 @@ fn new_password(app: &App, view: &View) -> NewPasswordPage {
     NewPasswordPage {
         page: view.page(app, view.texts().s("new_password.title")),
         action: "/account/password",
+        asks: Asks::CurrentPassword,
     }
 }
 
@@ -53,7 +55,8 @@ pub async fn password(
     view: View,
     Form(fields): Form<PasswordFields>,
 ) -> Result<Response, Failure> {
-    match app.identity.change_password(&view.visit, view.customer()?, fields.password).await {
+    let session = view.customer()?;
+    match app.identity.change_password(&view.visit, session, fields.current, fields.password).await {
         Ok(token) => {
             let seconds = app.identity.0.policy().absolute().as_secs();
             let cookie = SESSION_COOKIE.set(token.secret().expose(), Some(seconds));

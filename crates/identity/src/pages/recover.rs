@@ -41,6 +41,15 @@ struct RecoverPage {
 pub(super) struct NewPasswordPage {
     pub page: Page,
     pub action: &'static str,
+    pub asks: Asks,
+}
+
+/// What the form asks for beside the new password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asks {
+    /// Everything else was shown at the challenge.
+    NothingElse,
+    CurrentPassword,
 }
 
 fn recover_page(app: &App, view: &View, email: String) -> RecoverPage {
@@ -78,7 +87,11 @@ pub async fn begin(
 }
 
 fn new_password(app: &App, view: &View) -> NewPasswordPage {
-    NewPasswordPage { page: view.page(app, view.texts().s("new_password.title")), action: "/new-password" }
+    NewPasswordPage {
+        page: view.page(app, view.texts().s("new_password.title")),
+        action: "/new-password",
+        asks: Asks::NothingElse,
+    }
 }
 
 pub async fn new_password_page(

@@ -1,16 +1,19 @@
-//! A new password from inside: for a session that has just proved everything. Other sessions end.
+//! A new password from inside: for a session that has just proved everything, and with the password that was (ASVS 5.0
+//! 6.2.3): a browser that was left open is not enough, nor is a passkey that somebody else holds. Other sessions end.
 
 use storeward_base::{Actor, Secret};
-use storeward_events::identity::{CustomerPasswordChanged, SessionsRevoked};
-use storeward_passwords::Lane;
+use storeward_events::identity::{CustomerPasswordChanged, FactorFailed, SessionsRevoked};
+use storeward_passwords::{Lane, Ticket};
 
 use super::current::CurrentSession;
 use super::enrol::EnrolFault;
-use super::{Identity, note_activity};
+use super::{Identity, Shared, note_activity};
 use crate::error::Error;
 use crate::letter::LetterKind;
-use crate::passwords::ticket;
+use crate::model::{Account, Misfit};
+use crate::passwords::{Fit, ticket};
 use crate::sql;
+use crate::throttle::{Key, Leave};
 use crate::tokens::SessionToken;
 use crate::visit::Visit;
 
@@ -20,6 +23,7 @@ impl Identity {
         &self,
         visit: &Visit,
         session: &CurrentSession,
+        current: Secret<String>,
         password: Secret<String>,
     ) -> Result<SessionToken, EnrolFault> {
         self.require_fresh(session)?;
@@ -27,6 +31,7 @@ impl Identity {
         let account = shared.account(session.customer).await?.ok_or(Error::NoAccount)?;
         let email = account.email.clone().ok_or(Error::NoAccount)?;
         let ticket = ticket(visit, &session.customer.to_string(), Lane::KnownDevice);
+        shared.require_password(ticket, &account, current).await?;
         let (shop, beside) = (shared.shop_name(), shared.beside());
         let judged = shared.passwords.judge(ticket, &password, &email, &shop, beside).await?;
         judged.map_err(EnrolFault::Misfit)?;
@@ -67,5 +72,32 @@ impl Identity {
         });
         written.await?;
         Ok(token)
+    }
+}
+
+impl Shared {
+    /// Refuses unless this is the account's password. Guesses count as those at a challenge do.
+    async fn require_password(
+        &self,
+        ticket: Ticket,
+        account: &Account,
+        given: Secret<String>,
+    ) -> Result<(), EnrolFault> {
+        let misfit = |key| EnrolFault::Misfit(Misfit { field: "current", key });
+        let (customer, key) = (account.id, Key::Factor(account.id.to_string()));
+        if let Leave::Wait { .. } = self.throttle.attempt(std::slice::from_ref(&key), self.now()) {
+            return Err(misfit("misfit.too_often"));
+        }
+        if self.passwords.check(ticket, account.password_hash.as_deref(), given).await? != Fit::No {
+            return Ok(());
+        }
+        let written = self.db.write(move |tx| -> Result<(), Error> {
+            let (factor, reason) = ("password".to_owned(), "wrong".to_owned());
+            let actor = Actor::Customer { id: customer };
+            tx.append(actor, None, FactorFailed { customer, factor, reason })?;
+            Ok(())
+        });
+        written.await?;
+        Err(misfit("misfit.password_current"))
     }
 }

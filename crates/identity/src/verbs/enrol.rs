@@ -192,10 +192,16 @@ impl Identity {
         let codes: Vec<Secret<String>> = (0..CODES).map(|_| recovery_code(&*shared.entropy)).collect();
         let hashes: Vec<String> = codes.iter().filter_map(|code| recovery_code_hash(code.expose())).collect();
         let (customer, now) = (session.customer, shared.now());
+        let account = shared.account(customer).await?.ok_or(Error::NoAccount)?;
+        let notice = shared.notice(LetterKind::FactorAdded, &account, &[("factor", "recovery_codes")], now);
         let activity = shared.activity("recovery_codes_made", &visit.label);
+        let post = shared.post.clone();
         let written = shared.db.write(move |tx| -> Result<(), Error> {
             sql::factor::replace_codes(tx, customer, &hashes, now)?;
             note_activity(tx, customer, &activity)?;
+            if let Some(notice) = &notice {
+                notice.write(tx, &*post)?;
+            }
             let count = u32::try_from(hashes.len()).unwrap_or(0);
             tx.append(Actor::Customer { id: customer }, None, RecoveryCodesMade { customer, count })?;
             Ok(())

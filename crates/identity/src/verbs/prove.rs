@@ -87,6 +87,19 @@ impl Identity {
         given: Given,
         trust: Trust,
     ) -> Result<Step, ProveFault> {
+        let begun = tokio::time::Instant::now();
+        let answer = self.prove_now(visit, token, given, trust).await;
+        self.0.settle(begun).await;
+        answer
+    }
+
+    async fn prove_now(
+        &self,
+        visit: &Visit,
+        token: &FlowToken,
+        given: Given,
+        trust: Trust,
+    ) -> Result<Step, ProveFault> {
         let shared = &self.0;
         let mut flow = shared.flow(token).await?;
         let (need, means) = shared.need(&flow).await?;
@@ -95,13 +108,12 @@ impl Identity {
             // A form of an earlier page: the page is shown again as it is now.
             return Ok(Step::Challenge(None));
         }
-        if let Some(means) = &means {
-            let key = Key::Factor(means.account.id.to_string());
-            if let Leave::Wait { seconds, .. } =
-                shared.throttle.attempt(std::slice::from_ref(&key), shared.now())
-            {
-                return Err(ProveFault::Throttled { seconds });
-            }
+        let key = need.guesses_counted_for(means.as_ref());
+        if let Some(key) = &key
+            && let Leave::Wait { seconds, .. } =
+                shared.throttle.attempt(std::slice::from_ref(key), shared.now())
+        {
+            return Err(ProveFault::Throttled { seconds });
         }
         let claim = shared.claim(visit, &flow, means.as_ref(), given).await?;
         flow.state.prove(proof);
@@ -116,8 +128,9 @@ impl Identity {
             }
             Tried::Spent => Err(ProveFault::Spent),
             Tried::Fits => {
-                if let Some(means) = &means {
-                    shared.throttle.succeeded(&[Key::Factor(means.account.id.to_string())]);
+                // Who knows the password must not clear with it the count of the codes that they guess at.
+                if let Some(key) = key.filter(|_| proof != Proof::Password) {
+                    shared.throttle.succeeded(&[key]);
                 }
                 Ok(self.advance(visit, token).await?)
             }
@@ -204,6 +217,16 @@ impl Need {
     /// Whether a passkey is asked for. It is a password and a second factor in one.
     pub(super) fn takes_passkeys(&self) -> bool {
         *self == Need::Password || matches!(self, Need::Factor(offers) if offers.contains(&Offer::Passkey))
+    }
+
+    /// Whose tries are counted over all flows. Not those of the code that goes to an address before anything is known of who
+    /// asks: anybody can begin that for any address, and could so use up its owner's tries, or see by the wait who has an
+    /// account. There the flow's five tries count, and the few letters for one address.
+    fn guesses_counted_for(&self, means: Option<&Means>) -> Option<Key> {
+        match self {
+            Need::Password | Need::Factor(_) => means.map(|means| Key::Factor(means.account.id.to_string())),
+            Need::Code { .. } | Need::NewPassword | Need::NewFactor | Need::Nothing => None,
+        }
     }
 
     /// Whether this is what is asked for now: a proof is taken only where it was offered.

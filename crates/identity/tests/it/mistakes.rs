@@ -87,7 +87,7 @@ both_engines!(mistake_2_session_fixation, MIGRATIONS, async |db| {
     assert_ne!(first, second, "proving anew makes a new token");
     let path = "/.storeward/account/password";
     browser
-        .post_from(path, path, &[("password", OTHER_PASSWORD)])
+        .post_from(path, path, &[("current", PASSWORD), ("password", OTHER_PASSWORD)])
         .await
         .leads_to("/.storeward/account?done=password");
     let third = browser.session().unwrap();
