@@ -7,6 +7,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use storeward_base::{Clock, SystemClock, Timestamp};
+use storeward_passwords::breach::BreachList;
 use storeward_store::Engine;
 
 use crate::config::{Config, Loaded};
@@ -113,6 +114,7 @@ pub fn check(options: &Options) -> Done {
         )
     }));
     findings.extend(bans(&loaded.config));
+    findings.push(passwords(dir));
     for finding in &findings {
         println!("{finding}");
     }
@@ -168,6 +170,21 @@ fn database(dir: &Path) -> Finding {
             }
         }
         Err(failure) => Finding::of("database", failure, "see database.url in storeward.toml"),
+    }
+}
+
+/// Without the list only what everybody tries first is refused (ASVS 5.0 6.2.4 and 6.2.12 want more).
+fn passwords(dir: &Path) -> Finding {
+    match BreachList::open(&dir.join(crate::breach_list::NAME)) {
+        Ok(list) => {
+            Finding::good("passwords", format!("none of {} breached ones can be chosen", list.passwords()))
+        }
+        Err(storeward_passwords::Error::File(std::io::ErrorKind::NotFound)) => Finding::look(
+            "passwords",
+            "there is no list of breached ones: those that were stolen elsewhere can be chosen",
+            "build one: storeward breach-list build (docs/operations.md, Breached passwords)",
+        ),
+        Err(error) => Finding::bad("passwords", error.to_string(), "storeward breach-list build"),
     }
 }
 
@@ -311,6 +328,16 @@ mod tests {
         assert_eq!(clock(Timestamp::from_seconds(990), now).grade, Grade::Good);
         assert_eq!(clock(Timestamp::from_seconds(900), now).grade, Grade::Bad);
         assert_eq!(clock(Timestamp::from_seconds(1_100), now).grade, Grade::Bad);
+    }
+
+    #[test]
+    fn a_missing_list_of_breached_passwords_is_told_and_a_damaged_one_is_bad() {
+        let dir = tempfile::tempdir().unwrap();
+        let missing = passwords(dir.path());
+        assert_eq!(missing.grade, Grade::Look);
+        assert!(missing.to_string().contains("storeward breach-list build"), "{missing}");
+        std::fs::write(dir.path().join(crate::breach_list::NAME), "no list").unwrap();
+        assert_eq!(passwords(dir.path()).grade, Grade::Bad);
     }
 
     #[test]
