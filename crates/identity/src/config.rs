@@ -305,6 +305,19 @@ mod tests {
         assert_eq!(Policy::default().customers, SecondFactor::Risk);
     }
 
+    // ASVS 5.0 7.1.1: what is written down is what is in force.
+    #[test]
+    fn the_document_names_the_figures_in_force() {
+        let policy = Policy::default();
+        let line = format!(
+            "| customers | {} days | {} days | everything the account has, shown within {} minutes |",
+            policy.idle_minutes / 1_440,
+            policy.absolute_hours / 24,
+            policy.step_up_minutes
+        );
+        assert!(include_str!("../../../docs/asvs.md").contains(&line), "{line}");
+    }
+
     #[test]
     fn what_does_not_fit_is_named() {
         for (text, word) in [

@@ -64,6 +64,29 @@ mod tests {
     use super::*;
     use storeward_base::Timestamp;
 
+    // ASVS 5.0 6.1.1: what is written down is what is in force.
+    #[test]
+    fn the_document_names_the_figures_in_force() {
+        for (key, words) in [
+            (
+                Key::Stranger(String::new()),
+                "passwords for one address as typed, from devices that did not sign in to it before",
+            ),
+            (Key::KnownDevice(String::new()), "passwords of one device that did"),
+            (Key::Network(String::new()), "passwords from one network (an IPv4 address, an IPv6 /64)"),
+            (Key::Factor(String::new()), "second factors of one account, over all its challenges"),
+            (Key::Mail(String::new()), "letters to one address"),
+            (Key::Sms(String::new()), "short messages to one number, or for one account"),
+            (Key::Begun(String::new()), "sign-ups, ways back and passkey challenges begun from one network"),
+        ] {
+            let pace = key.pace();
+            let minutes = pace.longest.as_secs() / 60;
+            let unit = if minutes == 1 { "minute" } else { "minutes" };
+            let line = format!("| customers: {words} | {} | {minutes} {unit} |", pace.free);
+            assert!(include_str!("../../../docs/asvs.md").contains(&line), "{line}");
+        }
+    }
+
     #[test]
     fn strangers_do_not_use_up_what_a_known_device_has() {
         const NOW: Timestamp = Timestamp::from_seconds(1_000_000);

@@ -257,7 +257,7 @@ mod tests {
             ("xtask", "storeward-base", "", "beside"),
             ("storeward-demo-shop", "storeward-base", "", "beside"),
             ("storeward-edge", "rusqlite", "", "only storeward-store"),
-            ("storeward-vault", "serde", "", "no floor"),
+            ("storeward-nowhere", "serde", "", "no floor"),
         ] {
             let found = findings(from, to, kind);
             assert!(found.iter().any(|what| what.contains(word)), "{from} -> {to}: {found:?}");

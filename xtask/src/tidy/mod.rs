@@ -3,6 +3,7 @@
 mod floors;
 mod metadata;
 mod places;
+mod proofs;
 mod rules;
 mod shares;
 mod source;
@@ -51,6 +52,7 @@ pub fn tidy(root: &Path) -> Result<(), String> {
     findings.extend(floors::check_windows(&files));
     findings.extend(shares::check(&files));
     findings.extend(rules::check_packages(&files));
+    findings.extend(proofs::check(&files));
     for file in &files {
         findings.extend(places::check(file));
         if file.is_rust() {

@@ -72,3 +72,16 @@ impl Session {
         self.confirmed_at.is_some_and(|at| now.since(at) < FRESH)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // ASVS 5.0 7.1.1: what is written down is what is in force.
+    #[test]
+    fn the_document_names_the_figures_in_force() {
+        let (idle, absolute) = (IDLE.as_secs() / 60, ABSOLUTE.as_secs() / 3_600);
+        let line = format!("| staff | {idle} minutes | {absolute} hours |");
+        assert!(include_str!("../../../../docs/asvs.md").contains(&line), "{line}");
+    }
+}

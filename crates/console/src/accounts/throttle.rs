@@ -37,3 +37,21 @@ impl Paced for Key {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // ASVS 5.0 6.1.1: what is written down is what is in force.
+    #[test]
+    fn the_document_names_the_figures_in_force() {
+        for (key, words) in
+            [(Key::Account(String::new()), "one account"), (Key::Address(String::new()), "one network")]
+        {
+            let pace = key.pace();
+            let line =
+                format!("| staff: {words} | {} | {} minutes |", pace.free, pace.longest.as_secs() / 60);
+            assert!(include_str!("../../../../docs/asvs.md").contains(&line), "{line}");
+        }
+    }
+}
