@@ -132,24 +132,24 @@ fn ask_service(url: &str, password: &Secret<String>) -> Done {
 }
 
 /// A line on the terminal that tells how far it is. Nothing where nobody looks.
-struct Bar {
+pub(crate) struct Bar {
     total: Option<u64>,
     start: Instant,
     is_shown: bool,
 }
 
 impl Bar {
-    fn new(total: Option<u64>) -> Self {
+    pub(crate) fn new(total: Option<u64>) -> Self {
         Bar { total, start: Instant::now(), is_shown: stderr().is_terminal() }
     }
 
-    fn tell(&mut self, bytes: u64, lines: u64) {
+    pub(crate) fn tell(&mut self, bytes: u64, lines: u64) {
         if self.is_shown {
             eprint!("\r\x1b[K{}", bar_text(bytes, lines, self.total, self.start.elapsed().as_secs()));
         }
     }
 
-    fn end(&mut self) {
+    pub(crate) fn end(&mut self) {
         if self.is_shown {
             eprintln!();
         }

@@ -1,5 +1,7 @@
 //! Customers' accounts from `[identity]`: checked, put together, shown under the shop's name.
 
+pub mod import;
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -71,6 +71,8 @@ enum Word {
     Audit(audit::Options),
     /// Members of staff.
     Staff(staff::Options),
+    /// Customers' accounts: take over those of another shop.
+    Identity(identity::import::Options),
     /// Mail: try it out, and make the keys that sign it.
     Mail(mail::MailOptions),
     /// Short messages: try them out.
@@ -99,6 +101,7 @@ fn main() -> ExitCode {
         Word::Events(options) => events::events(&options),
         Word::Audit(options) => audit::audit(&options),
         Word::Staff(options) => staff::staff(&options),
+        Word::Identity(options) => identity::import::word(&options),
         Word::Mail(options) => mail::mail(&options),
         Word::Sms(options) => mail::sms(&options),
         Word::BreachList(options) => breach_list::breach_list(&options),

@@ -47,6 +47,7 @@ pub use state::{Door, Purpose, ReturnTo};
 pub use tokens::{DEVICE_COOKIE, FLOW_COOKIE, FlowToken, SESSION_COOKIE, SessionToken};
 pub use verbs::current::CurrentSession;
 pub use verbs::person::Person;
+pub use verbs::import;
 pub use verbs::shield::{Decision, Outcome, Passed, ShopAccount, Signals, Unprovable};
 pub use verbs::standing::Standing;
 pub use verbs::{Identity, IdentityParts};

@@ -8,6 +8,7 @@ mod enrol;
 mod flows;
 mod grant;
 mod heat;
+pub mod import;
 mod letters;
 mod new_factor;
 mod not_me;

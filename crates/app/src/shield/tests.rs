@@ -1,5 +1,7 @@
 //! The whole program in front of the sample shop: TLS, the edge, the shield, a mailed code.
 
+mod hydra;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 

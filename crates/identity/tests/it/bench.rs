@@ -38,6 +38,7 @@ pub struct Bench {
     pub app: Router,
     pub pool: Pool,
     pub puzzles: Arc<Puzzles>,
+    data_key: DataKey,
 }
 
 /// What a test has otherwise.
@@ -118,13 +119,14 @@ impl Bench {
         pool.threads = options.threads;
         let pool = Pool::start(pool).unwrap();
         let secret = Secret::new("of this test".to_owned());
+        let data_key = DataKey::generate(&SystemEntropy);
         let puzzles =
             Arc::new(Puzzles::new(&secret, Difficulty::SMALL, clock.clone(), Arc::new(SystemEntropy)));
         let identity = Identity::new(IdentityParts {
             db: db.clone(),
             clock: clock.clone(),
             entropy: Arc::new(SystemEntropy),
-            data_key: DataKey::generate(&SystemEntropy),
+            data_key: data_key.clone(),
             pseudonym_key: PseudonymKey::from_bytes(Secret::new([7; 32])),
             post: post.clone(),
             passwords: pool.clone(),
@@ -137,7 +139,12 @@ impl Bench {
             quantum: Duration::ZERO,
         });
         let app = identity.router(None).unwrap();
-        Bench { clock, post, identity, app, db, pool, puzzles }
+        Bench { clock, post, identity, app, db, pool, puzzles, data_key }
+    }
+
+    /// What seals and what marks, as another program of the same installation has them.
+    pub fn keys(&self) -> (DataKey, PseudonymKey) {
+        (self.data_key.clone(), PseudonymKey::from_bytes(Secret::new([7; 32])))
     }
 
     pub fn browser(&self) -> Browser<'_> {

@@ -5,6 +5,7 @@ mod asvs;
 mod behind;
 mod bench;
 mod heat;
+mod imported;
 mod lost;
 mod mistakes;
 mod pages;

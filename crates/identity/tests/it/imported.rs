@@ -1,0 +1,89 @@
+//! Accounts with the hashes of other shops: their passwords go on to work, and become our own at the first sign-in.
+
+use std::sync::Arc;
+
+use storeward_base::{Language, Secret, SystemEntropy};
+use storeward_identity::MIGRATIONS;
+use storeward_identity::import::{ImportedAccount, Importer, Kept, Unfit};
+use storeward_seal::encoding;
+use storeward_store::both_engines;
+
+use super::bench::Bench;
+
+/// Made by the programs themselves; see `crates/passwords/tests/vectors`.
+const VECTORS: &str = include_str!("../../../passwords/tests/vectors/foreign.tsv");
+
+const KINDS: [&str; 9] = [
+    "md5",
+    "phpass",
+    "wordpress-6.8",
+    "magento-0-1",
+    "magento-1",
+    "magento-2",
+    "django-pbkdf2_sha256",
+    "medusa",
+    "vendure",
+];
+
+async fn hashes(bench: &Bench) -> Vec<String> {
+    let read = bench.db.read(|reader| -> Result<Vec<String>, storeward_store::Error> {
+        reader.query_many("SELECT password_hash FROM customer_account", &[], |row| row.get(0))
+    });
+    read.await.unwrap()
+}
+
+both_engines!(passwords_of_other_shops_go_on_to_work_and_become_ours, MIGRATIONS, async |db| {
+    let bench = Bench::new(db);
+    let (key, pseudonyms) = bench.keys();
+    let (db, clock) = ((*bench.db).clone(), bench.clock.clone());
+    let vectors: Vec<(String, String, String)> = KINDS
+        .iter()
+        .map(|kind| {
+            let line = VECTORS.lines().find(|line| line.split('\t').next() == Some(kind)).unwrap();
+            let fields: Vec<&str> = line.split('\t').collect();
+            let password = String::from_utf8(encoding::decode_base64(fields[1]).unwrap()).unwrap();
+            ((*kind).to_owned(), password, fields[2].to_owned())
+        })
+        .collect();
+    let taken = vectors.clone();
+    let import = move || {
+        let mut importer =
+            Importer::new(db, clock, Arc::new(SystemEntropy), (key, &pseudonyms), Language::En);
+        let of = |kind: &str, hash: &str| ImportedAccount {
+            address: format!("{kind}@people.example"),
+            hash: Secret::new(hash.to_owned()),
+            name: Some("Ada".to_owned()),
+            language: None,
+        };
+        for (kind, _, hash) in &taken {
+            let fast = ["md5", "phpass", "magento-0-1", "magento-1"].contains(&kind.as_str());
+            let kept = if fast { Kept::Wrapped } else { Kept::AsItIs };
+            assert_eq!(importer.look(&of(kind, hash)).unwrap(), Ok(kept), "{kind}");
+            assert_eq!(importer.take(&of(kind, hash)).unwrap(), Ok(kept), "{kind}");
+            assert_eq!(importer.take(&of(kind, hash)).unwrap(), Err(Unfit::Known), "{kind}");
+        }
+        let greedy = "$argon2id$v=19$m=4194304,t=2,p=1$c2FsdHNhbHQ$c2FsdHNhbHRzYWx0c2FsdA";
+        assert_eq!(importer.take(&of("greedy", greedy)).unwrap(), Err(Unfit::Cost));
+        assert_eq!(importer.take(&of("none", "plain")).unwrap(), Err(Unfit::Hash));
+    };
+    tokio::task::spawn_blocking(import).await.unwrap();
+    // Nothing weaker lies in our database than what we make: the fast ones are wrapped.
+    let kept = hashes(&bench).await;
+    assert_eq!(kept.iter().filter(|hash| hash.starts_with("$wrapped$")).count(), 4, "{kept:?}");
+    for (kind, _, hash) in &vectors {
+        let weak = ["md5", "phpass", "magento-0-1", "magento-1"].contains(&kind.as_str());
+        assert!(!weak || !kept.contains(hash), "{kind}");
+    }
+    for (kind, password, _) in &vectors {
+        let address = format!("{kind}@people.example");
+        let wrong = bench.browser().sign_in(&address, &format!("x{password}")).await;
+        assert_eq!(wrong.status, 403, "{kind}");
+        bench.browser().sign_in(&address, password).await.leads_to("/.storeward/account");
+    }
+    let ours = hashes(&bench).await;
+    assert!(ours.iter().all(|hash| hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$")), "{ours:?}");
+    for (kind, password, _) in &vectors {
+        let address = format!("{kind}@people.example");
+        bench.browser().sign_in(&address, password).await.leads_to("/.storeward/account");
+    }
+});
