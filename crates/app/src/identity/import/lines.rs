@@ -194,13 +194,15 @@ fn quoted_field(text: &str) -> Option<(String, Option<&str>)> {
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> Vec<(u64, Option<(String, String, Option<String>)>)> {
+    type Row = (String, String, Option<String>);
+
+    fn read(text: &str) -> Vec<(u64, Option<Row>)> {
         let all = Lines::new(text.as_bytes()).unwrap();
         let part = |one: ImportedAccount| (one.address, one.hash.expose().clone(), one.name);
         all.map(|(place, line)| (place.line, line.ok().map(part))).collect()
     }
 
-    fn some(address: &str, hash: &str, name: Option<&str>) -> Option<(String, String, Option<String>)> {
+    fn some(address: &str, hash: &str, name: Option<&str>) -> Option<Row> {
         Some((address.to_owned(), hash.to_owned(), name.map(str::to_owned)))
     }
 
