@@ -7,6 +7,7 @@ import { open, picture } from '../browser/lib/chromium.mjs';
 import { database } from '../browser/lib/paths.mjs';
 import { Postbox } from '../browser/lib/postbox.mjs';
 import { runInFrontOf } from '../browser/lib/stand.mjs';
+import { Canary } from './lib/canary.mjs';
 import { CUSTOMER, Oscar, STAFF } from './lib/oscar.mjs';
 import { Thief } from './lib/thief.mjs';
 
@@ -14,13 +15,15 @@ const CHALLENGE = '/.storeward/challenge';
 
 let shop;
 let postbox;
+let canary;
 let stand;
 let browser;
 
 before(async () => {
   shop = await Oscar.start();
   postbox = await Postbox.open();
-  const more = `${postbox.config()}[identity]\ncustomers = "required"\n[shield]\nadapter = "django-oscar"\n`;
+  canary = await Canary.of('kim@shop.example');
+  const more = `${postbox.config()}[identity]\ncustomers = "required"\n[shield]\nadapter = "django-oscar"\n${canary.config}`;
   stand = await runInFrontOf(shop.url, more);
   browser = await open(stand.ready.ca);
 });
@@ -29,6 +32,7 @@ after(async () => {
   await browser?.close();
   await stand?.stop();
   await postbox?.close();
+  await canary?.close();
   await shop?.stop();
 });
 
@@ -144,4 +148,8 @@ test('the dashboard takes a second factor of its staff', async () => {
   await page.goto(new URL('/dashboard/', stand.ready.shop).href);
   await page.getByRole('heading', { name: 'Dashboard' }).first().waitFor();
   await context.close();
+});
+
+test('the test account is seen to sign in and out', async () => {
+  assert.deepEqual(await canary.told(stand), []);
 });

@@ -6,7 +6,9 @@ import { after, before, test } from 'node:test';
 import { open, picture } from '../browser/lib/chromium.mjs';
 import { database } from '../browser/lib/paths.mjs';
 import { Postbox } from '../browser/lib/postbox.mjs';
+import { sleep } from '../browser/lib/processes.mjs';
 import { runInFrontOf } from '../browser/lib/stand.mjs';
+import { Canary } from './lib/canary.mjs';
 import { Thief } from './lib/thief.mjs';
 import { CUSTOMER, OTHER, OWNER, WordPress } from './lib/wordpress.mjs';
 
@@ -17,13 +19,15 @@ const LANE = '127.0.0.60';
 
 let shop;
 let postbox;
+let canary;
 let stand;
 let browser;
 
 before(async () => {
   shop = await WordPress.start();
   postbox = await Postbox.open();
-  const more = `${postbox.config()}[identity]\ncustomers = "required"\n[shield]\nadapter = "auto"\nlanes = ["${LANE}"]\n${LOCALHOST}`;
+  canary = await Canary.of('kim');
+  const more = `${postbox.config()}[identity]\ncustomers = "required"\n[shield]\nadapter = "auto"\nlanes = ["${LANE}"]\n${canary.config}${LOCALHOST}`;
   stand = await runInFrontOf(shop.url, more);
   browser = await open(stand.ready.ca);
 });
@@ -32,6 +36,7 @@ after(async () => {
   await browser?.close();
   await stand?.stop();
   await postbox?.close();
+  await canary?.close();
   await shop?.stop();
 });
 
@@ -232,6 +237,36 @@ test('staff come into wp-admin with a second factor, and make passwords for prog
   assert.equal(made, 201);
   await context.close();
 });
+
+test('an update that renames the cookies is noticed by the test account, and doors close', async () => {
+  assert.deepEqual(await canary.told(stand), [], 'until now the adapter fits');
+  await shop.update('member');
+  // Until the canary has seen it, the adapter is blind: that is what it is for.
+  await until(async () => (await canary.told(stand)).includes('unseen'));
+  const who = thief();
+  await who.get('/wp-login.php');
+  for (const path of ['/wp-login.php', '/my-account/']) {
+    const fields = path === '/my-account/' ? { username: CUSTOMER.email, password: CUSTOMER.password, login: '1' } : login();
+    const answer = await who.post(path, fields, { accept: 'application/json' });
+    assert.deepEqual([answer.status, JSON.parse(answer.body).code], [503, 'identity.adapter_broken']);
+    told(await who.get('/my-account/edit-account/'), path);
+  }
+  assert.equal((await who.get('/wp-admin/', { accept: 'application/json' })).status, 503);
+  assert.equal((await who.get('/peat-mug/')).status, 200, 'the shop is open');
+  await shop.update(null);
+  await until(async () => (await canary.told(stand)).at(-1) === 'mended');
+  const next = thief();
+  await next.get('/wp-login.php');
+  assert.equal((await next.post('/wp-login.php', login())).location, CHALLENGE);
+});
+
+async function until(look) {
+  for (let tries = 0; tries < 600; tries += 1) {
+    if (await look()) return;
+    await sleep(250);
+  }
+  throw new Error('it did not come to pass within 150 s');
+}
 
 /** Signs in straight at the shop, for cookies as a browser has them from before the shield. */
 async function fetchWithHost(host) {

@@ -1,9 +1,10 @@
 //! What an answer of the shop says about the session it answered.
 
 use serde_json::Value;
+use storeward_base::Secret;
 
 use crate::cookie::{CookieLine, name_fits};
-use crate::model::{Adapter, Door, Probe, SignOut, SignedIn, Subject};
+use crate::model::{Adapter, BodyKind, Door, Probe, SignOut, SignedIn, Subject, TokenAnswer};
 use crate::text;
 
 /// What the cookies of one answer say.
@@ -57,6 +58,12 @@ impl Answer<'_> {
 }
 
 impl Probe {
+    /// The headers that the question takes. Some shops (WordPress) answer in JSON whoever would take it.
+    pub fn questions(&self) -> Vec<(&str, &str)> {
+        let json = self.subject.json.as_ref().map(|_| ("accept", "application/json,*/*;q=0.8"));
+        json.into_iter().chain(self.headers.iter().map(|(n, v)| (n.as_str(), v.as_str()))).collect()
+    }
+
     /// Reads the answer to the probe.
     pub fn read(&self, status: u16, body: &[u8]) -> ProbeAnswer {
         if status != self.status {
@@ -163,17 +170,54 @@ impl Subject {
 }
 
 impl Door {
-    /// Whether an answer hands out a token that signs in without a cookie.
-    pub fn hands_out_token(&self, body: &[u8]) -> bool {
-        if self.token.is_empty() {
-            return false;
+    /// The form of a page, filled in as a person would: its hidden fields, the account's name and password, and what tells
+    /// this form from others.
+    pub fn filled(&self, page: &str, user: &str, password: &str) -> String {
+        let mut form = SignOut::form(page);
+        let marker = self.marker.as_deref().filter(|marker| {
+            let is_field = self.user.iter().chain(&self.password).any(|name| name == marker);
+            !is_field
+        });
+        let fields = [(self.user.first(), user), (self.password.first(), password)];
+        let named = fields.into_iter().filter_map(|(name, value)| Some((name?.as_str(), value)));
+        for (name, value) in named.chain(marker.map(|marker| (marker, "1"))) {
+            form.push_str(if form.is_empty() { "" } else { "&" });
+            form.push_str(&format!("{}={}", text::encode(name), text::encode(value)));
         }
-        let Ok(value) = serde_json::from_slice::<Value>(body) else { return false };
+        form
+    }
+
+    /// Reads an answer at a door that may hand out a token. Anything but a plain refusal that is not understood is unclear.
+    pub fn token_answer(&self, status: u16, body: &[u8], is_whole: bool) -> TokenAnswer {
+        if self.token.is_empty() || (300..600).contains(&status) {
+            return TokenAnswer::None;
+        }
+        if !is_whole {
+            return TokenAnswer::Unclear;
+        }
+        let Ok(value) = serde_json::from_slice::<Value>(body) else { return TokenAnswer::Unclear };
         // Magento's token door answers with a bare string.
-        self.token.iter().any(|pointer| {
-            let found = if pointer == "/" { Some(&value) } else { value.pointer(pointer) };
-            found.and_then(Value::as_str).is_some_and(|token| !token.is_empty())
-        })
+        let at = |pointer: &String| if pointer == "/" { Some(&value) } else { value.pointer(pointer) };
+        let found = self.token.iter().filter_map(at).find_map(Value::as_str).filter(|t| !t.is_empty());
+        match found {
+            Some(token) => TokenAnswer::HandsOut(Secret::new(token.to_owned())),
+            // GraphQL says no with null in the data's place.
+            None if self.body == BodyKind::Graphql
+                && value.is_object()
+                && says_nothing(value.get("data")) =>
+            {
+                TokenAnswer::None
+            }
+            None => TokenAnswer::Unclear,
+        }
+    }
+}
+
+fn says_nothing(value: Option<&Value>) -> bool {
+    match value {
+        None | Some(Value::Null) => true,
+        Some(Value::Object(fields)) => fields.values().all(|field| says_nothing(Some(field))),
+        Some(_) => false,
     }
 }
 
@@ -242,11 +286,27 @@ mod tests {
     #[test]
     fn tokens_in_answers_are_seen() {
         let magento = by_name("magento").unwrap();
-        let rest = magento.doors.iter().find(|d| d.name == "rest-token").unwrap();
-        assert!(rest.hands_out_token(b"\"abcdef0123\""));
-        assert!(!rest.hands_out_token(b"{\"message\":\"no\"}"));
-        let graphql = magento.doors.iter().find(|d| d.name == "graphql").unwrap();
-        assert!(graphql.hands_out_token(br#"{"data":{"generateCustomerToken":{"token":"t"}}}"#));
-        assert!(!graphql.hands_out_token(br#"{"data":{"generateCustomerToken":null}}"#));
+        let told = |door: &str, status, body: &str| {
+            let door = magento.doors.iter().find(|d| d.name == door).unwrap();
+            match door.token_answer(status, body.as_bytes(), true) {
+                TokenAnswer::None => "none".to_owned(),
+                TokenAnswer::HandsOut(token) => token.expose().clone(),
+                TokenAnswer::Unclear => "unclear".to_owned(),
+            }
+        };
+        for (door, status, body, expected) in [
+            ("rest-token", 200, "\"abcdef0123\"", "abcdef0123"),
+            ("rest-token", 401, "{\"message\":\"no\"}", "none"),
+            ("rest-token", 200, "{\"token\":\"x\"}", "unclear"),
+            ("graphql", 200, r#"{"data":{"generateCustomerToken":{"token":"t"}}}"#, "t"),
+            ("graphql", 200, r#"{"errors":[{}],"data":{"generateCustomerToken":null}}"#, "none"),
+            ("graphql", 200, r#"{"errors":[{}]}"#, "none"),
+            // Under another name, in a batch, or in no form that we read.
+            ("graphql", 200, r#"{"data":{"x":{"token":"t"}}}"#, "unclear"),
+            ("graphql", 200, r#"[{"data":{"generateCustomerToken":{"token":"t"}}}]"#, "unclear"),
+            ("graphql", 200, "token=t", "unclear"),
+        ] {
+            assert_eq!(told(door, status, body), expected, "{door} {status} {body}");
+        }
     }
 }

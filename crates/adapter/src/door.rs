@@ -1,6 +1,6 @@
 //! Which door a request knocks at.
 
-use crate::body::calls_operation;
+use crate::body::{calls_once, calls_operation};
 use crate::model::{Adapter, BodyKind, Door, DoorKind};
 use crate::place;
 
@@ -105,6 +105,11 @@ impl Door {
             BodyKind::Form => self.has_marker(asked.content_type, body),
             BodyKind::Json | BodyKind::XmlRpc | BodyKind::Basic => true,
         }
+    }
+
+    /// Whether the answer can be read as this door's, and as nothing else's.
+    pub fn is_plain(&self, body: &[u8]) -> bool {
+        self.body != BodyKind::Graphql || calls_once(body, &self.operation)
     }
 
     /// Whether a program stands before it rather than a person.

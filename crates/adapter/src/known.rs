@@ -96,6 +96,50 @@ mod tests {
     }
 
     #[test]
+    fn magentos_doors_for_scripts_are_found_in_every_spelling() {
+        let json = "application/json";
+        let deep = format!(
+            r#"{{"query":"mutation{{generateCustomerToken}}","variables":{}1{}}}"#,
+            "[".repeat(300),
+            "]".repeat(300)
+        );
+        for (path, body, door) in [
+            ("/rest/de/V1/integration/customer/token", "{}", Some("rest-token")),
+            ("/index.php/rest/V1/integration/customer/token/", "{}", Some("rest-token")),
+            (
+                "/graphql",
+                r#"{"query":"mutation { generateCustomerToken(a: 1) { token } }"}"#,
+                Some("graphql"),
+            ),
+            (
+                "/index.php/graphql",
+                r#"{"query":"mutation{g\u0065nerateCustomerToken{token}}"}"#,
+                Some("graphql"),
+            ),
+            (
+                "/graphql",
+                r#"{"query":"mutation { generateCustomerTokenAsAdmin { x } }"}"#,
+                Some("graphql-admin"),
+            ),
+            ("/graphql", r#"{"query":"{ products { name } }"}"#, None),
+            // Deeper than our reader goes, and not deeper than PHP's.
+            ("/graphql", &deep, Some("graphql")),
+        ] {
+            assert_eq!(door_of("magento", "POST", path, json, body).as_deref(), door, "{path} {body}");
+        }
+        let magento = by_name("magento").unwrap();
+        let graphql = magento.doors.iter().find(|d| d.name == "graphql").unwrap();
+        for (query, plain) in [
+            ("mutation { generateCustomerToken(email: \\\"a\\\") { token } }", true),
+            ("mutation { x: generateCustomerToken { token } }", false),
+            ("mutation { generateCustomerToken { token } y : generateCustomerToken { token } }", false),
+        ] {
+            let body = format!(r#"{{"query":"{query}"}}"#);
+            assert_eq!(graphql.is_plain(body.as_bytes()), plain, "{query}");
+        }
+    }
+
+    #[test]
     fn basic_authentication_is_a_door_wherever_it_is_sent() {
         let adapter = by_name("wordpress").unwrap();
         let asked = Asked {

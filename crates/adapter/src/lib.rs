@@ -15,6 +15,7 @@ mod cookie;
 mod door;
 mod error;
 mod known;
+pub mod learn;
 mod model;
 mod place;
 mod text;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use storeward_base::Secret;
 
 use crate::error::AdapterError;
 use crate::place::{ANYWHERE, Place};
@@ -103,6 +104,10 @@ pub struct Door {
     /// The field or pointer of the answer that holds a bearer token, which signs in without a cookie.
     #[serde(default)]
     pub token: Vec<String>,
+    /// A question asked with that token, whose answer says whose it is: then the door is one for people whose browser runs the
+    /// shop's scripts, and the token waits for the second factor.
+    #[serde(default)]
+    pub bearer: Option<Probe>,
     /// A form field that must be there for the request to be this door: one page may hold several forms.
     #[serde(default)]
     pub marker: Option<String>,
@@ -232,11 +237,14 @@ pub struct Staff {
     pub except: Vec<String>,
 }
 
-/// What a door's answer does to the browser: it hands out a token that no cookie holds back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Whether an answer hands out a token, which no cookie holds back.
+#[derive(Clone, Debug)]
 pub enum TokenAnswer {
+    /// None, whatever else it says.
     None,
-    HandsOut,
+    HandsOut(Secret<String>),
+    /// It says something, and not what the file knows: it may be a token under another name.
+    Unclear,
 }
 
 impl Adapter {
@@ -353,17 +361,20 @@ impl Door {
         if self.body == BodyKind::Graphql && self.operation.is_empty() {
             return Err(AdapterError::new("operation", "name the GraphQL fields that sign in"));
         }
+        if let Some(probe) = &self.bearer {
+            check_path(&probe.path).map_err(|what| AdapterError::new("bearer.path", what))?;
+            probe.subject.check("bearer.subject")?;
+        }
+        if self.bearer.is_some() && (self.token.is_empty() || self.kind == DoorKind::Api) {
+            let what = "goes with `token`, and with a door for people (sign-in, sign-up, reset)";
+            return Err(AdapterError::new("bearer", what));
+        }
         let pointers = matches!(self.body, BodyKind::Json | BodyKind::Graphql);
         let fields = self.user.iter().chain(&self.password);
         if pointers && fields.chain(&self.token).any(|p| !p.starts_with('/')) {
             return Err(AdapterError::new("user", "a JSON pointer begins with /"));
         }
         Ok(())
-    }
-
-    /// Whether its answers may hand out a token.
-    pub fn token_answer(&self) -> TokenAnswer {
-        if self.token.is_empty() { TokenAnswer::None } else { TokenAnswer::HandsOut }
     }
 }
 

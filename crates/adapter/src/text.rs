@@ -106,6 +106,65 @@ pub(crate) fn inputs(page: &str) -> impl Iterator<Item = Vec<(String, String)>> 
     })
 }
 
+/// A form of a page, as far as a sign-in is concerned.
+#[derive(Clone, Debug)]
+pub(crate) struct Form {
+    /// Where it is sent.
+    pub path: String,
+    pub is_post: bool,
+    /// Name and type of each named field, in order.
+    fields: Vec<(String, String)>,
+}
+
+impl Form {
+    /// Names of the fields for passwords.
+    pub fn passwords(&self) -> Vec<String> {
+        self.fields.iter().filter(|(_, kind)| kind == "password").map(|(name, _)| name.clone()).collect()
+    }
+
+    /// The last field for text before another.
+    pub fn name_before(&self, other: &str) -> Option<String> {
+        let before = self.fields.iter().take_while(|(name, _)| name != other);
+        let typed = before.filter(|(_, kind)| matches!(kind.as_str(), "" | "text" | "email" | "tel"));
+        typed.last().map(|(name, _)| name.clone())
+    }
+
+    pub fn names(&self) -> Vec<String> {
+        self.fields.iter().map(|(name, _)| name.clone()).collect()
+    }
+}
+
+/// The forms of the page at `path`.
+pub(crate) fn forms<'p>(page: &'p str, path: &'p str) -> impl Iterator<Item = Form> + 'p {
+    let mut rest = page;
+    std::iter::from_fn(move || {
+        let at = find_ignoring_case(rest, "<form")?;
+        rest = rest.get(at + 5..)?;
+        let end = find_ignoring_case(rest, "</form").unwrap_or(rest.len());
+        let (whole, left) = rest.split_at_checked(end)?;
+        rest = left;
+        let head = attributes(whole.split('>').next().unwrap_or_default());
+        let of = |attributes: &[(String, String)], key: &str| {
+            attributes.iter().find(|(name, _)| name == key).map(|(_, value)| value.clone())
+        };
+        let action = of(&head, "action").unwrap_or_default();
+        let action = action
+            .split_once("://")
+            .map_or(action.as_str(), |(_, rest)| rest.find('/').and_then(|at| rest.get(at..)).unwrap_or("/"));
+        let action = action.split(['?', '#']).next().unwrap_or_default();
+        let place = if action.starts_with('/') { action } else { path };
+        let fields = inputs(whole).take(200).filter_map(|input| {
+            let kind = of(&input, "type").unwrap_or_default().to_ascii_lowercase();
+            Some((of(&input, "name")?, kind))
+        });
+        Some(Form {
+            path: place.to_owned(),
+            is_post: of(&head, "method").is_some_and(|method| method.eq_ignore_ascii_case("post")),
+            fields: fields.collect(),
+        })
+    })
+}
+
 /// The addresses of a page's links, as they are written.
 pub(crate) fn links(page: &str) -> impl Iterator<Item = &str> + '_ {
     page.split("href=").skip(1).map(|rest| attribute_value(rest).0)

@@ -115,6 +115,9 @@ pub fn check(options: &Options) -> Done {
     }));
     findings.extend(bans(&loaded.config));
     findings.push(passwords(dir));
+    if has_keys {
+        findings.extend(shield(dir, &loaded.config));
+    }
     for finding in &findings {
         println!("{finding}");
     }
@@ -186,6 +189,27 @@ fn passwords(dir: &Path) -> Finding {
         ),
         Err(error) => Finding::bad("passwords", error.to_string(), "storeward breach-list build"),
     }
+}
+
+/// What the test account found the last time.
+fn shield(dir: &Path, config: &Config) -> Option<Finding> {
+    let section = config.shield.as_ref()?;
+    if section.canary.is_none() {
+        let says = "nobody looks whether the adapter still fits after an update of the shop";
+        return Some(Finding::look(
+            "shield",
+            says,
+            "give it a test account: [shield.canary] in docs/shield.md",
+        ));
+    }
+    let known = open::open(dir).ok().and_then(|opened| crate::shield::last_known(&opened));
+    Some(match known {
+        None => Finding::good("shield", "the test account signs in, as far as known"),
+        Some((since, says)) => {
+            let todo = "see docs/shield.md, \"The canary\"; then write an adapter that fits";
+            Finding::bad("shield", format!("since {since}: {says}"), todo)
+        }
+    })
 }
 
 /// A list that was meant for one office and holds everybody.

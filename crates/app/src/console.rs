@@ -37,6 +37,7 @@ pub struct Parts<'a> {
     /// The console's own.
     pub local_ca: Arc<CertificateStore>,
     pub passwords: Passwords,
+    pub shield: Option<storeward_identity::Shield>,
     /// Customers' accounts, as staff have them.
     pub customers: Option<Customers>,
     /// `None` without accounts.
@@ -118,6 +119,7 @@ fn console_parts(parts: Parts<'_>, config: &Config, port: u16) -> Done<ConsolePa
         certificates,
         passwords,
         guide,
+        shield,
         stop,
         ..
     } = parts;
@@ -138,6 +140,7 @@ fn console_parts(parts: Parts<'_>, config: &Config, port: u16) -> Done<ConsolePa
             status.started_at = started_at;
             status.never_block.clone_from(&never_block);
             status.events_dropped = emit.dropped();
+            status.shield_problem = shield.as_ref().and_then(crate::shield::problem);
             status.ledger_problem = ledger.problem().or_else(|| db.broken().map(|why| why.to_string()));
             status
         })

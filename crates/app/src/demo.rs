@@ -33,6 +33,9 @@ pub struct Options {
     /// Protect the shop at this address instead of the sample shop.
     #[arg(long, value_name = "URL")]
     upstream: Option<String>,
+    /// Ask the sample shop's customers for a second step at the shop's own sign-in.
+    #[arg(long, conflicts_with = "upstream")]
+    shield: bool,
     /// Keep the ledger and the staff in this database instead of a file of SQLite. A password in it is seen by whoever
     /// may list this machine's processes.
     #[arg(long, value_name = "URL", value_parser = secret)]
@@ -103,6 +106,8 @@ fn config_text(options: &Options, upstream: &str, outside: &Outside) -> String {
     let database = options.database.as_ref().map_or_else(String::new, |url| {
         format!("[database]\nurl = {}\n\n", toml::Value::from(url.expose().as_str()))
     });
+    let (customers, shield) =
+        if options.shield { ("required", "[shield]\nadapter = \"larkmoor\"\n\n") } else { ("offered", "") };
     format!(
         "# Written by `storeward demo` at each start.\n\
          domain = [\"localhost\", \"127.0.0.1\"]\n\n\
@@ -110,8 +115,8 @@ fn config_text(options: &Options, upstream: &str, outside: &Outside) -> String {
          [console]\nlisten = \"{}\"\n\n\
          [upstream]\nservers = [\"{}\"]\n\n\
          [certificates]\nsource = \"local\"\n\n\
-         {database}{messages}[identity]\ncustomers = \"offered\"\nsms.countries = [\"+44\", \"+49\", \"+33\", \"+34\"]\n\n\
-         [guide]\nreminders = \"on\"\nfrom_hour = 0\nuntil_hour = 24\n{guide}\n[look]\n{look}{routes}",
+         {database}{messages}[identity]\ncustomers = \"{customers}\"\nsms.countries = [\"+44\", \"+49\", \"+33\", \"+34\"]\n\n\
+         {shield}[guide]\nreminders = \"on\"\nfrom_hour = 0\nuntil_hour = 24\n{guide}\n[look]\n{look}{routes}",
         options.listen,
         options.console,
         upstream.replace(['"', '\\', '\n'], ""),
@@ -174,6 +179,12 @@ fn announce(running: &Running, enrolment: Option<&Secret<String>>, options: &Opt
         let known = demo_credentials();
         println!("\n  Customer          {}  {}", known.customer.email, known.customer.password);
         println!("  Shop's admin      {}  {}", known.admin.email, known.admin.password);
+        let second = if options.shield {
+            "sign in as the customer: the code comes by mail, see below"
+        } else {
+            "./storeward demo --shield asks for one at the shop's own sign-in"
+        };
+        println!("  Second step       {second}");
         println!("\n  Try an attack     {shop}search?q=%27%20UNION%20SELECT%20email%20FROM%20customers--");
     }
     println!(

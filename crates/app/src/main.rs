@@ -77,6 +77,8 @@ enum Word {
     Mail(mail::MailOptions),
     /// Short messages: try them out.
     Sms(mail::SmsOptions),
+    /// The shield: propose an adapter for a shop that none fits, and tell what the test account found.
+    Shield(shield::learn::Options),
     /// The offline list of breached passwords.
     BreachList(breach_list::Options),
 }
@@ -104,6 +106,7 @@ fn main() -> ExitCode {
         Word::Identity(options) => identity::import::word(&options),
         Word::Mail(options) => mail::mail(&options),
         Word::Sms(options) => mail::sms(&options),
+        Word::Shield(options) => shield::learn::shield(&options),
         Word::BreachList(options) => breach_list::breach_list(&options),
     };
     match done {

@@ -104,8 +104,7 @@ impl Running {
         let ledger_watch = LedgerWatch::start(&opened, &runtime, emit.as_ref(), &stop)?;
         let bans = open_bans(&opened, emit.clone())?;
         let (responder, access) = watch(&opened, &bans, &emit)?;
-        let challenges = Arc::new(HttpChallenges::default());
-        let certificates = CertificateStore::new();
+        let (challenges, certificates) = (Arc::new(HttpChallenges::default()), CertificateStore::new());
         let served = keep_certificates(&opened, &config, &certificates, &challenges, &emit, &runtime)?;
         let Customers { passwords, puzzles, own, shield, serving } =
             customers::start(&opened, &certificates)?;
@@ -141,6 +140,7 @@ impl Running {
             passwords,
             customers: serving.identity.as_ref().map(Identity::customers),
             guide: serving.guide.as_ref().map(|guidance| guidance.guide.desk()),
+            shield: shield.as_ref().map(crate::shield::Running::shield),
             runtime: &runtime,
             stop: stop.clone(),
         })?;

@@ -1,15 +1,22 @@
 //! The shield from `[shield]`: checked, put together, kept running.
 
-use std::sync::Arc;
+pub mod learn;
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use storeward_base::{PageSize, Secret, Timestamp};
+use storeward_console::ShieldProblem;
 use storeward_edge::Shared;
 use storeward_edge::asking::{Desk, questions};
 use storeward_edge::config::ServerEntry;
+use storeward_events::Event;
 use storeward_host::{SessionStage, Stop};
-use storeward_identity::{Adapter, Identity, Shield, ShieldParts, ShieldSection};
+use storeward_identity::{Adapter, CanaryAccount, Identity, Shield, ShieldParts, ShieldSection};
+use storeward_store::ledger;
 
 use crate::config::Config;
-use crate::failure::{Failure, IoContext};
+use crate::failure::{Context, Failure, IoContext};
 use crate::open::Opened;
 use crate::platform::{self, Platform};
 use crate::{Done, data::DataDir};
@@ -37,7 +44,33 @@ pub fn check(config: &Config) -> Done {
         )
         .hint("see docs/configuration.md"));
     }
-    Ok(())
+    canary(section).map(drop)
+}
+
+/// The test account, with its password out of the file.
+fn canary(section: &ShieldSection) -> Done<Option<CanaryAccount>> {
+    let Some(canary) = &section.canary else { return Ok(None) };
+    let key = "shield.canary.password_file";
+    let password = storeward_outbound::read_private(key, &canary.password_file, 1_024).context("[shield]")?;
+    let every = Duration::from_secs(u64::from(canary.every_minutes) * 60);
+    Ok(Some(CanaryAccount { user: Secret::new(canary.user.clone()), password, every }))
+}
+
+/// What the console says of it, and whether doors are closed.
+pub fn problem(shield: &Shield) -> Option<ShieldProblem> {
+    let fault = shield.fault()?;
+    Some(ShieldProblem { what: fault.to_string(), closed: shield.is_closed(), blind: fault.blinds() })
+}
+
+/// What the ledger knows of the test account's last try, for `storeward check`: what is wrong, since when.
+pub fn last_known(opened: &Opened) -> Option<(Timestamp, String)> {
+    let filter = ledger::Filter {
+        kind_prefix: Some("identity.shop_sign_in_".to_owned()),
+        ..ledger::Filter::default()
+    };
+    let page = opened.db.read_blocking(move |reader| ledger::search(reader, &filter, PageSize::new(1)));
+    let (_, record) = page.ok()?.rows.into_iter().next()?;
+    matches!(record.event, Event::ShopSignInBroken(_)).then(|| (record.at, record.sentence()))
 }
 
 /// Before the edge starts: its stage, and the desk that takes the shield's questions to the shop.
@@ -58,8 +91,13 @@ pub fn prepare(opened: &Opened, identity: Option<&Identity>) -> Done<Option<Prep
     let (Some(section), Some(identity)) = (&config.shield, identity) else { return Ok(None) };
     let adapter = adapter(section, config, &opened.data)?;
     let (shop, desk) = questions();
-    let parts =
-        ShieldParts { identity: identity.clone(), adapter, section: section.clone(), shop: Arc::new(shop) };
+    let parts = ShieldParts {
+        identity: identity.clone(),
+        adapter,
+        section: section.clone(),
+        shop: Arc::new(shop),
+        canary: canary(section)?,
+    };
     Ok(Some(Prepared { shield: Shield::new(parts), desk }))
 }
 
@@ -94,12 +132,19 @@ impl Prepared {
         let Prepared { shield, desk } = self;
         let desk = desk.serve(shared, stop.clone()).doing("the shield's questions to the shop")?;
         let (keeper, stop) = (shield.clone(), stop.clone());
-        runtime.spawn(async move { keeper.keep(stop).await });
+        runtime.spawn(async move {
+            tokio::join!(keeper.keep(stop.clone()), keeper.watch(stop));
+        });
         Ok(Running { shield, desk })
     }
 }
 
 impl Running {
+    /// For those who tell how it is.
+    pub fn shield(&self) -> Shield {
+        self.shield.clone()
+    }
+
     /// After the last request: what changed is written.
     pub fn finish(self, runtime: &tokio::runtime::Runtime) {
         if let Err(error) = runtime.block_on(self.shield.flush()) {

@@ -125,6 +125,7 @@ fn status_of(scene: &str, now: Timestamp) -> SystemStatus {
         }],
         detects_only: trouble,
         ledger_problem: None,
+        shield_problem: None,
         events_dropped: 0,
         inspection_failures: 0,
         never_block: vec!["127.0.0.0/8".to_owned(), "198.51.100.0/24".to_owned()],

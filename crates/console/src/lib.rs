@@ -28,7 +28,9 @@ pub use accounts::{Member, Offer, STATEMENTS};
 pub use app::{Console, ConsoleParts};
 pub use error::Error;
 pub use metrics::MetricsText;
-pub use status::{CertificateStatus, ReadinessSource, StatusSource, SystemStatus, UpstreamStatus};
+pub use status::{
+    CertificateStatus, ReadinessSource, ShieldProblem, StatusSource, SystemStatus, UpstreamStatus,
+};
 
 use storeward_store::Migration;
 

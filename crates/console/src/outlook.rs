@@ -3,7 +3,7 @@
 use storeward_base::Timestamp;
 
 use crate::level::Level;
-use crate::status::SystemStatus;
+use crate::status::{ShieldProblem, SystemStatus};
 
 /// A certificate that somebody else renews needs a look when it ends within this many days.
 const CERTIFICATE_SOON_DAYS: u64 = 14;
@@ -144,6 +144,25 @@ fn certificate_problems(picture: &Picture<'_>, problems: &mut Vec<Problem>) {
     }
 }
 
+fn shield_problem(problem: &ShieldProblem) -> Problem {
+    let effect = match (problem.blind, problem.closed) {
+        (false, _) => "Customers sign in as before.",
+        (true, true) => {
+            "Nobody is signed in there for the moment, and staff are kept out of the back office."
+        }
+        (true, false) => {
+            "Customers sign in without a second step, and staff are kept out of the back office."
+        }
+    };
+    Problem {
+        level: if problem.blind { Level::Bad } else { Level::Warn },
+        what: format!("The shield's test account: {}. {effect}", problem.what),
+        todo: "Sign in at the shop yourself and see what an update changed; then mend the adapter or the account. \
+               docs/shield.md says how."
+            .to_owned(),
+    }
+}
+
 fn own_problems(picture: &Picture<'_>, problems: &mut Vec<Problem>) {
     let status = picture.status;
     if let Some(why) = &status.ledger_problem {
@@ -155,6 +174,7 @@ fn own_problems(picture: &Picture<'_>, problems: &mut Vec<Problem>) {
                 .to_owned(),
         });
     }
+    problems.extend(status.shield_problem.as_ref().map(shield_problem));
     if status.events_dropped > 0 {
         problems.push(Problem {
             level: Level::Warn,
@@ -321,6 +341,26 @@ mod tests {
         assert_eq!(of(200, 20, &status).headline, "Under attack, and held");
         status.upstreams[0].answers = Some(false);
         assert_eq!(of(200, 20, &status).headline, "One thing needs you");
+    }
+
+    #[test]
+    fn a_blind_shield_is_told_with_what_it_means() {
+        let mut status = healthy();
+        let problem = |closed, blind| ShieldProblem { what: "it broke".to_owned(), closed, blind };
+        for (found, level, words) in [
+            (problem(true, true), Level::Bad, "Nobody is signed in there"),
+            (problem(false, true), Level::Bad, "without a second step"),
+            (problem(false, false), Level::Warn, "as before"),
+        ] {
+            status.shield_problem = Some(found);
+            let outlook = outlook(&status);
+            assert_eq!(outlook.headline, "One thing needs you");
+            let told = &outlook.problems[0];
+            assert!(
+                told.level == level && told.what.contains("it broke") && told.what.contains(words),
+                "{told:?}"
+            );
+        }
     }
 
     #[test]

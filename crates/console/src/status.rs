@@ -17,12 +17,25 @@ pub struct SystemStatus {
     pub detects_only: bool,
     /// Why the ledger cannot be relied on, such as that it was cut back; `None` while nothing of the kind is known.
     pub ledger_problem: Option<String>,
+    /// What is wrong with the shop's own sign-in, as the shield's test account found it.
+    pub shield_problem: Option<ShieldProblem>,
     /// Facts lost since the start because a queue was full.
     pub events_dropped: u64,
     /// Requests let through uninspected since the start because the engine failed on them.
     pub inspection_failures: u64,
     /// Addresses that are never banned, as configured.
     pub never_block: Vec<String>,
+}
+
+/// The shield's adapter may not fit the shop any more.
+#[derive(Clone, Debug)]
+pub struct ShieldProblem {
+    /// In plain words, nothing of the account.
+    pub what: String,
+    /// Nobody is signed in at the shop for the moment.
+    pub closed: bool,
+    /// A stolen password may get in unseen.
+    pub blind: bool,
 }
 
 #[derive(Clone, Debug)]

@@ -179,6 +179,21 @@ pub struct ThisWasNotMe {
     pub customer: CustomerId,
 }
 
+/// The owner's test account could not be seen to sign in at the shop: the adapter may not fit any more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShopSignInBroken {
+    /// The adapter's name.
+    pub adapter: String,
+    /// `no_form`, `no_page`, `refused`, `unseen`, `unclear`, `anybody`, `renamed` or `stays_in`.
+    pub reason: String,
+}
+
+/// It could again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShopSignInMended {
+    pub adapter: String,
+}
+
 /// An account of the shop's own got its place here.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ShopAccountLinked {

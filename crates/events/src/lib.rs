@@ -154,6 +154,8 @@ vocabulary! {
     StepUpForced(identity::StepUpForced) = "identity.step_up_forced", Medium, Security;
     ThisWasNotMe(identity::ThisWasNotMe) = "identity.this_was_not_me", High, Security;
     ShopAccountLinked(identity::ShopAccountLinked) = "identity.shop_account_linked", Informational, Security;
+    ShopSignInBroken(identity::ShopSignInBroken) = "identity.shop_sign_in_broken", High, Security;
+    ShopSignInMended(identity::ShopSignInMended) = "identity.shop_sign_in_mended", Informational, Security;
     ReminderSent(guide::ReminderSent) = "guide.reminder_sent", Informational, Security;
     ReminderHeldBack(guide::ReminderHeldBack) = "guide.reminder_held_back", Informational, Security;
     ReminderFollowed(guide::ReminderFollowed) = "guide.reminder_followed", Informational, Security;

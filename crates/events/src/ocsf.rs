@@ -49,7 +49,7 @@ fn class_of(event: &Event) -> Class {
         | Event::BanLifted(_) => finding(),
         Event::EnrolmentOffered(_) | Event::CustomerSignedUp(_) | Event::ShopAccountLinked(_) => account(1),
         Event::StaffEnrolled(_) => account(2),
-        Event::StaffReset(_) => account(4),
+        Event::StaffReset(_) | Event::RecoveryFinished(_) => account(4),
         Event::StaffRemoved(_) => account(6),
         Event::StaffSignInFailed(_) => authentication(1, 2),
         Event::StaffSignedOut(_) => authentication(2, 1),
@@ -60,7 +60,6 @@ fn class_of(event: &Event) -> Class {
         Event::CustomerSignedOut(_) | Event::SessionsRevoked(_) => authentication(2, 1),
         // 3001: 3 password change, 4 password reset, 5 disable, 2 enable, 9 lock, 12 unlock, 10 and 11 the factors.
         Event::CustomerPasswordChanged(_) | Event::StaffPasswordChanged(_) => account(3),
-        Event::RecoveryFinished(_) => account(4),
         Event::AccountLocked(_) => account(9),
         Event::AccountUnlocked(_) => account(12),
         Event::FactorAdded(_) => account(10),
@@ -83,7 +82,7 @@ fn class_of(event: &Event) -> Class {
         | Event::RecoveryBegun(_) => account(99),
         Event::StepUpAsked(_) => authentication(99, 1),
         Event::ReminderChoiceMade(_) => account(99),
-        Event::MessageReported(_) | Event::MessageCodesGuessed(_) => finding(),
+        Event::MessageReported(_) | Event::MessageCodesGuessed(_) | Event::ShopSignInBroken(_) => finding(),
         // 6005: 1 read, 2 update, 7 delete.
         Event::FieldsOpened(_) => datastore(1, 1),
         Event::OpeningDenied(_) => datastore(1, 2),
@@ -102,6 +101,7 @@ fn class_of(event: &Event) -> Class {
         | Event::EntriesForgotten(_)
         | Event::CertificateIssued(_)
         | Event::UpstreamUp(_)
+        | Event::ShopSignInMended(_)
         | Event::ReminderSent(_)
         | Event::ReminderHeldBack(_)
         | Event::ReminderFollowed(_)

@@ -222,6 +222,15 @@ fn of_customers(event: &Event) -> Option<String> {
             format!("The waiting time of {} was shortened, as {} asked", e.customer, e.asked_by)
         }
         Event::RecoveryWaitEnded(e) => format!("The waiting time of {} is over", e.customer),
+        Event::ShopSignInBroken(e) => {
+            format!(
+                "The test account could not be seen to sign in at the shop ({}, adapter {})",
+                e.reason, e.adapter
+            )
+        }
+        Event::ShopSignInMended(e) => {
+            format!("The test account signs in at the shop as before (adapter {})", e.adapter)
+        }
         Event::ShopAccountLinked(e) => format!("The shop's account is known as {}", e.customer),
         _ => return None,
     })

@@ -41,7 +41,10 @@ pub use letter::{Letter, LetterKind, Post, RecordedPost, Text};
 pub use model::{DeviceId, FactorId, FactorKind, Level, Proof, SessionId};
 pub use outbox::OutboxPost;
 pub use pages::{Around, CHANGE_PASSWORD, Logo, Standpoint};
-pub use shield::{HANDLE_COOKIE, Shield, ShieldParts, ShieldSection, StaffPolicy, WhenUnclear};
+pub use shield::{
+    CanaryAccount, CanarySection, HANDLE_COOKIE, Shield, ShieldFault, ShieldParts, ShieldSection,
+    StaffPolicy, WhenUnclear,
+};
 pub use sql::STATEMENTS;
 pub use state::{Door, Purpose, ReturnTo};
 pub use tokens::{DEVICE_COOKIE, FLOW_COOKIE, FlowToken, SESSION_COOKIE, SessionToken};

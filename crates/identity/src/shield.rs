@@ -11,6 +11,7 @@
 //! ```
 
 mod answers;
+mod canary;
 mod crossing;
 mod decide;
 mod handles;
@@ -18,8 +19,8 @@ mod jar;
 mod section;
 mod shop;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use storeward_adapter::Adapter;
@@ -30,12 +31,14 @@ use storeward_web::http::HeaderMap;
 
 use crate::error::Error;
 use crate::verbs::Identity;
+use canary::Health;
 use crossing::Crossing;
 use handles::Handles;
 use shop::Asker;
 
+pub use canary::{CanaryAccount, Fault as ShieldFault};
 pub use handles::HANDLE_COOKIE;
-pub use section::{ShieldSection, StaffPolicy, WhenUnclear};
+pub use section::{CanarySection, ShieldSection, StaffPolicy, WhenUnclear};
 
 /// A sign-in at the shop waits for its second factor no longer than this.
 const WAITS: Duration = Duration::from_secs(10 * 60);
@@ -52,6 +55,8 @@ pub struct ShieldParts {
     pub adapter: Adapter,
     pub section: ShieldSection,
     pub shop: Arc<dyn AskShop>,
+    /// Who signs in every few minutes to see whether the adapter still fits.
+    pub canary: Option<CanaryAccount>,
 }
 
 /// The shield. Clones share everything.
@@ -65,6 +70,9 @@ pub(crate) struct Guard {
     pub section: ShieldSection,
     pub shop: Arc<dyn AskShop>,
     pub handles: Handles,
+    pub canary: Option<CanaryAccount>,
+    pub health: Mutex<Health>,
+    pub is_blind: AtomicBool,
     refused_told_at: AtomicI64,
     unclear_told_at: AtomicI64,
 }
@@ -80,7 +88,7 @@ pub(crate) enum Alarm {
 
 impl Shield {
     pub fn new(parts: ShieldParts) -> Self {
-        let ShieldParts { identity, adapter, section, shop } = parts;
+        let ShieldParts { identity, adapter, section, shop, canary } = parts;
         let handles = Handles::new(identity.clone());
         let (refused_told_at, unclear_told_at) = (AtomicI64::new(0), AtomicI64::new(0));
         Shield(Arc::new(Guard {
@@ -89,6 +97,9 @@ impl Shield {
             section,
             shop,
             handles,
+            canary,
+            health: Mutex::default(),
+            is_blind: AtomicBool::new(false),
             refused_told_at,
             unclear_told_at,
         }))

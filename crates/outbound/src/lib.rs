@@ -36,4 +36,4 @@ pub use client::{Client, Options};
 pub use error::{OutboundError, Phase};
 pub use names::{FixedNames, Names, SystemNames};
 pub use request::{Limits, Reply, Request};
-pub use settings::SettingError;
+pub use settings::{SettingError, read_private};

@@ -30,11 +30,7 @@ impl fmt::Display for SettingError {
 impl std::error::Error for SettingError {}
 
 /// Reads a secret; refuses a file that others on the machine can read. One line, but for PEM.
-pub(crate) fn read_private(
-    key: &'static str,
-    path: &Path,
-    limit: usize,
-) -> Result<Secret<String>, SettingError> {
+pub fn read_private(key: &'static str, path: &Path, limit: usize) -> Result<Secret<String>, SettingError> {
     let shown = path.display();
     let fault = |why: String| SettingError::new(key, why);
     let mut file = File::open(path).map_err(|e| fault(format!("{shown} cannot be read: {e}")))?;

@@ -11,14 +11,14 @@ import { freePort, output, Program } from './processes.mjs';
  * `storeward demo`, as a new user calls it, on the database that the run asks for. Gives `ready` (addresses, root
  * certificate's path, credentials, enrolment link) and `stop()`, which checks that everything ended cleanly.
  */
-export async function sampleShop() {
+export async function sampleShop(more = []) {
   const dir = await folder();
   const file = path.join(dir, 'ready.json');
   const words = ['demo', '--dir', path.join(dir, 'data'), '--ready-file', file];
   words.push('--listen', `127.0.0.1:${await freePort()}`, '--console', `127.0.0.1:${await freePort()}`);
   const url = database === 'postgres' ? await freshDatabase(dir) : '';
   if (url) words.push('--database', url);
-  const program = new Program(storewardBinary, words, { cwd: dir, log: path.join(dir, 'storeward.log') });
+  const program = new Program(storewardBinary, [...words, ...more], { cwd: dir, log: path.join(dir, 'storeward.log') });
   const ready = await program.until('ready file', () => json(file));
   return { ...stand(dir, ready, [program]), url };
 }

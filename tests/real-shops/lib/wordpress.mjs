@@ -1,6 +1,6 @@
 // WordPress as Debian packages it, on a MariaDB of its own and PHP's own server, in a folder that goes away again.
 import { existsSync } from 'node:fs';
-import { copyFile, cp, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { copyFile, cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -70,6 +70,14 @@ export class WordPress {
     this.php = new Program('php', words, { env, log: path.join(this.folder, 'php.log') });
     this.url = `http://127.0.0.1:${this.port}`;
     await this.php.until('first page', async () => (await fetch(this.url, { redirect: 'manual' }).catch(() => null))?.status === 200, 60);
+  }
+
+  /** An update after which the session's cookies have other names. */
+  async update(name) {
+    const file = path.join(this.root, 'wp-content/mu-plugins/update.php');
+    if (!name) return rm(file);
+    const names = ['LOGGED_IN_COOKIE', 'AUTH_COOKIE', 'SECURE_AUTH_COOKIE'].map((word) => `define('${word}', '${name}_${word}');`);
+    return writeFile(file, `<?php ${names.join(' ')}`);
   }
 
   /** How many sessions of an account WordPress holds signed in. */

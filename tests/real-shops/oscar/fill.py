@@ -39,6 +39,7 @@ def fill():
     get_user_model().objects.create_user(
         "una", email="una@shop.example", password="green copper weather vane", is_staff=True, is_superuser=True
     )
+    get_user_model().objects.create_user("kim", email="kim@shop.example", password="two green lanterns sway")
     get_user_model().objects.create_user("ida", email="ida@shop.example", password="blue harbour lantern 7")
 
 

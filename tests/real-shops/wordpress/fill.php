@@ -23,6 +23,7 @@ function customer($login, $name, $password) {
     return $made;
 }
 $ella = customer('ella', 'Ella of Kiln Yard', 'grey slate roof in rain');
+customer('kim', 'Test account', 'two green lanterns sway');
 customer('ida', 'Ida of Salt Lane', 'seven grey herons wade');
 wp_insert_post(['post_title' => 'Peat mug', 'post_name' => 'peat-mug', 'post_status' => 'publish', 'post_content' => 'Holds a quarter of a litre.']);
 $made = WP_Application_Passwords::create_new_application_password($ella, ['name' => 'her reader']);

@@ -171,6 +171,7 @@ impl Demo {
             console: "127.0.0.1:0".parse().unwrap(),
             upstream: None,
             database: None,
+            shield: false,
             ready_file: None,
         };
         let data = DataDir::create(&options.dir).unwrap();

@@ -3,6 +3,7 @@
 mod cookies;
 mod outward;
 mod paced;
+mod token;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -59,6 +60,8 @@ pub struct Crossing {
     /// It may sign somebody in.
     is_risky: bool,
     door: Option<DoorKind>,
+    /// Place in the adapter of a door whose answer may hold a token.
+    token_door: Option<usize>,
     /// The name that was typed at a door.
     typed: Option<Secret<String>>,
     /// What the list of breached passwords says of the one that was typed.
@@ -107,6 +110,7 @@ impl Crossing {
             reads_body,
             guard,
             door: None,
+            token_door: None,
             typed: None,
             password: Standing::default(),
             counted: Vec::new(),
@@ -134,8 +138,16 @@ impl Crossing {
             self.is_without = true;
             return Ok(Passage::On);
         }
+        // An adapter that does not fit sees nobody come in.
+        if guard.is_blind() && guard.adapter.is_back_office(&self.path) {
+            return Ok(self.instead(&closed()));
+        }
         if let Some(refusal) = self.knock(headers, body).await {
             return Ok(self.instead(&refusal));
+        }
+        if self.token_door.is_some() {
+            // It has to be read.
+            headers.remove(header::ACCEPT_ENCODING);
         }
         if let Some(token) = token {
             match guard.handles.find(&token).await? {
@@ -187,6 +199,17 @@ impl Crossing {
             self.wants = Wants::Problem;
             let title = "Programs may not sign in here with a password";
             return Some(Refusal::of(StatusCode::FORBIDDEN, "identity.door_closed", title));
+        }
+        if self.guard.is_closed() {
+            return Some(closed());
+        }
+        if door.bearer.is_some() && !self.guard.section.lanes.contains(self.client.get()) {
+            self.wants = Wants::Problem;
+            if !door.is_plain(body.bytes) {
+                let title = "One sign-in at a time, under its own name";
+                return Some(Refusal::of(StatusCode::FORBIDDEN, "identity.door_closed", title));
+            }
+            self.token_door = self.guard.adapter.doors.iter().position(|known| known.name == door.name);
         }
         if door.kind == DoorKind::SignIn {
             let read = door.credentials(asked.content_type, body.bytes, asked.authorization);
@@ -459,14 +482,18 @@ impl SessionExchange for Crossing {
         })
     }
 
+    fn response_body_bytes(&self, _: StatusCode, _: &HeaderMap) -> Option<usize> {
+        self.token_door.map(|_| FORM_BYTES)
+    }
+
     fn response<'a>(
         &'a mut self,
         status: StatusCode,
         headers: &'a mut HeaderMap,
-        _: Seen<'a>,
+        body: Seen<'a>,
     ) -> Later<'a, Passage> {
         Box::pin(async move {
-            match self.outward(status, headers).await {
+            match self.outward(status, headers, body).await {
                 Ok(passage) => passage,
                 Err(error) => self.broken(&error),
             }
@@ -489,6 +516,12 @@ impl Drop for Crossing {
         held.entry.lock().jar.is_known = false;
         self.guard.handles.note_change(&held.entry);
     }
+}
+
+/// While the canary says that the adapter does not fit.
+fn closed() -> Refusal {
+    let title = "Signing in is closed for the moment";
+    Refusal::of(StatusCode::SERVICE_UNAVAILABLE, "identity.adapter_broken", title)
 }
 
 fn asked<'a>(

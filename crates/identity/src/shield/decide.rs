@@ -59,9 +59,17 @@ impl Guard {
     /// Asks who is signed in, and acts on it.
     pub async fn weigh(&self, entry: &Arc<Entry>, cause: &Cause<'_>) -> Result<Verdict, Error> {
         let who = self.who(entry, cause.asker).await;
-        let phase = entry.lock().jar.phase.clone();
+        let (phase, by_token) = {
+            let inner = entry.lock();
+            (inner.jar.phase.clone(), inner.jar.by_token)
+        };
         let (subject, email) = match (who, &phase) {
             (_, Phase::Ended) => return Ok(Verdict::Without),
+            (Who::Nobody, Phase::Pending { flow, .. }) if by_token => return Ok(Self::hold(flow)),
+            (Who::Nobody, Phase::Active { .. }) if by_token => {
+                self.set_known(entry);
+                return Ok(Verdict::go());
+            }
             (Who::Unclear, _) => return Ok(self.unclear(entry, cause).await),
             (Who::Nobody, Phase::Anonymous) => {
                 self.set_known(entry);
@@ -107,6 +115,7 @@ impl Guard {
                     None => self.address(entry, cause.asker).await,
                 };
                 let shop = ShopAccount { subject, email, name: None, language: cause.visit.language };
+                entry.lock().jar.by_token = false;
                 self.begin(entry, cause, shop).await
             }
         }
@@ -123,6 +132,7 @@ impl Guard {
         {
             let mut inner = entry.lock();
             inner.jar.phase = Phase::Anonymous;
+            inner.jar.by_token = false;
             inner.jar.is_known = true;
         }
         self.handles.keep(entry).await?;
@@ -140,7 +150,7 @@ impl Guard {
     }
 
     /// Somebody signed in at the shop: do they have to show more?
-    async fn begin(
+    pub(super) async fn begin(
         &self,
         entry: &Arc<Entry>,
         cause: &Cause<'_>,

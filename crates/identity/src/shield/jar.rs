@@ -46,6 +46,9 @@ pub struct Jar {
     pub phase: Phase,
     /// Whether it is known who is signed in with these cookies. Until then they go nowhere unasked.
     pub is_known: bool,
+    /// The sign-in was by a token that the browser's scripts hold: the cookies say nothing of it.
+    #[serde(default)]
+    pub by_token: bool,
     pub made_at: Timestamp,
     pub seen_at: Timestamp,
 }
@@ -57,6 +60,7 @@ impl Jar {
             cookies: Vec::new(),
             phase: Phase::Anonymous,
             is_known: true,
+            by_token: false,
             made_at: now,
             seen_at: now,
         }

@@ -38,6 +38,25 @@ pub struct ShieldSection {
     /// Networks of the shop's own programs, which may sign in with a password alone at the doors for programs.
     pub lanes: AddressList,
     pub when_unclear: WhenUnclear,
+    /// What happens to customers while the canary says that the adapter does not fit.
+    pub customers_when_broken: WhenUnclear,
+    pub canary: Option<CanarySection>,
+}
+
+/// `[shield.canary]`: an account of the shop that signs in every few minutes.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CanarySection {
+    /// As it is typed at the shop's own form.
+    pub user: String,
+    /// One line, mode 0600.
+    pub password_file: std::path::PathBuf,
+    #[serde(default = "quarter")]
+    pub every_minutes: u32,
+}
+
+fn quarter() -> u32 {
+    15
 }
 
 impl Default for ShieldSection {
@@ -48,6 +67,8 @@ impl Default for ShieldSection {
             staff_minutes: 480,
             lanes: AddressList::default(),
             when_unclear: WhenUnclear::default(),
+            customers_when_broken: WhenUnclear::default(),
+            canary: None,
         }
     }
 }
@@ -78,8 +99,11 @@ impl ShieldSection {
 
     /// What does not fit.
     pub fn fault(&self) -> Option<String> {
-        let fits = (5..=1_440).contains(&self.staff_minutes);
-        (!fits).then(|| format!("[shield] staff_minutes: {} is not between 5 and 1440", self.staff_minutes))
+        let every = self.canary.as_ref().map(|canary| ("canary.every_minutes", canary.every_minutes, 1));
+        let staff = Some(("staff_minutes", self.staff_minutes, 5));
+        let outside = |(_, value, least): &(&str, u32, u32)| !(*least..=1_440).contains(value);
+        let found = [staff, every].into_iter().flatten().find(outside);
+        found.map(|(key, value, least)| format!("[shield] {key}: {value} is not between {least} and 1440"))
     }
 }
 
@@ -100,6 +124,9 @@ mod tests {
         assert!(section("own.toml").adapter(None, broken).is_err());
         let text: ShieldSection = toml::from_str("lanes = ['10.0.0.0/8']\nstaff_minutes = 1").unwrap();
         assert!(text.fault().is_some());
+        let often = "[canary]\nuser = 'a'\npassword_file = '/x'\nevery_minutes = 0";
+        let text: ShieldSection = toml::from_str(often).unwrap();
+        assert!(text.fault().unwrap().contains("canary.every_minutes"));
         assert!(toml::from_str::<ShieldSection>("mode = 'on'").is_err());
     }
 }

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use storeward_adapter::{CookieLine, ProbeAnswer, SignOut};
-use storeward_base::{ClientIp, RequestId};
+use storeward_adapter::{CookieLine, Probe, ProbeAnswer, SignOut};
+use storeward_base::{ClientIp, RequestId, Secret};
 use storeward_host::{NoAnswer, Question};
 use storeward_web::axum::body::Bytes;
 use storeward_web::http::{HeaderMap, HeaderName, HeaderValue, Request, Response, header};
@@ -67,10 +67,7 @@ impl Guard {
 
     async fn probe(&self, entry: &Arc<Entry>, asker: &Asker) -> Who {
         let Some(probe) = &self.adapter.signed_in.probe else { return Who::Unclear };
-        // Some shops (WordPress) answer in JSON whoever would take it.
-        let json = probe.subject.json.as_ref().map(|_| ("accept", "application/json,*/*;q=0.8"));
-        let named = probe.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        let more = json.into_iter().chain(named);
+        let more = probe.questions();
         let Ok(answer) = self.ask(entry, asker, "GET", &probe.path, more, Bytes::new()).await else {
             return Who::Unclear;
         };
@@ -78,6 +75,26 @@ impl Guard {
             ProbeAnswer::SignedIn { subject, email } => Who::Somebody { subject, email },
             ProbeAnswer::SignedOut => Who::Nobody,
             ProbeAnswer::Unclear => Who::Unclear,
+        }
+    }
+
+    /// Whose token it is.
+    pub async fn bearer(
+        &self,
+        entry: &Arc<Entry>,
+        asker: &Asker,
+        probe: &Probe,
+        token: &Secret<String>,
+    ) -> Who {
+        let line = Secret::new(format!("Bearer {}", token.expose()));
+        let mut more = probe.questions();
+        more.push(("authorization", line.expose()));
+        let Ok(answer) = self.ask(entry, asker, "GET", &probe.path, more, Bytes::new()).await else {
+            return Who::Unclear;
+        };
+        match probe.read(answer.status().as_u16(), answer.body()) {
+            ProbeAnswer::SignedIn { subject, email } => Who::Somebody { subject, email },
+            ProbeAnswer::SignedOut | ProbeAnswer::Unclear => Who::Unclear,
         }
     }
 
@@ -124,26 +141,9 @@ impl Guard {
         more: impl IntoIterator<Item = (&'h str, &'h str)>,
         body: Bytes,
     ) -> Result<Response<Bytes>, NoAnswer> {
-        let mut request = Request::builder()
-            .method(method)
-            .uri(target)
-            .body(body)
-            .map_err(|_| NoAnswer("shield.question"))?;
-        let headers = request.headers_mut();
-        headers.clone_from(&asker.headers);
-        headers.insert(header::ACCEPT, HeaderValue::from_static("text/html,*/*;q=0.8"));
-        headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         let path = target.split('?').next().unwrap_or(target);
         let pairs = entry.lock().jar.pairs_for(path);
-        if let Ok(cookies) = HeaderValue::try_from(pairs) {
-            headers.insert(header::COOKIE, cookies);
-        }
-        for (name, value) in more {
-            if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::from_str(value)) {
-                headers.insert(name, value);
-            }
-        }
-        let answer = self.shop.ask(Question { client: asker.client, id: asker.id, request }).await?;
+        let answer = self.shop.ask(question(asker, (method, target), pairs, more, body)?).await?;
         let mut changed = false;
         for line in answer.headers().get_all(header::SET_COOKIE) {
             let text = String::from_utf8_lossy(line.as_bytes());
@@ -157,4 +157,30 @@ impl Guard {
         }
         Ok(answer)
     }
+}
+
+/// A question with these cookies.
+pub fn question<'h>(
+    asker: &Asker,
+    (method, target): (&str, &str),
+    cookies: String,
+    more: impl IntoIterator<Item = (&'h str, &'h str)>,
+    body: Bytes,
+) -> Result<Question, NoAnswer> {
+    let request = Request::builder().method(method).uri(target).body(body);
+    let mut request = request.map_err(|_| NoAnswer("shield.question"))?;
+    let headers = request.headers_mut();
+    headers.clone_from(&asker.headers);
+    headers.insert(header::ACCEPT, HeaderValue::from_static("text/html,*/*;q=0.8"));
+    headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    match HeaderValue::try_from(cookies) {
+        Ok(cookies) if !cookies.is_empty() => headers.insert(header::COOKIE, cookies),
+        _ => None,
+    };
+    for (name, value) in more {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::from_str(value)) {
+            headers.insert(name, value);
+        }
+    }
+    Ok(Question { client: asker.client, id: asker.id, request })
 }

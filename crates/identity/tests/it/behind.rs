@@ -4,12 +4,12 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use storeward_adapter::Adapter;
-use storeward_base::{Clock, RequestId, SystemEntropy};
+use storeward_base::{Clock, RequestId, Secret, SystemEntropy};
 use storeward_host::{
     AskShop, Asking, NoAnswer, Passage, Question, RequestHead, Seen, SessionExchange, SessionStage,
 };
 use storeward_identity::{
-    HANDLE_COOKIE, LetterKind, Policy, SecondFactor, Shield, ShieldParts, ShieldSection,
+    CanaryAccount, HANDLE_COOKIE, LetterKind, Policy, SecondFactor, Shield, ShieldParts, ShieldSection,
 };
 use storeward_store::testing::TestDb;
 use storeward_web::axum::body::Bytes;
@@ -87,27 +87,40 @@ struct Inside {
     made: u32,
     asked: Vec<String>,
     is_broken: bool,
+    is_hidden: bool,
 }
 
 /// The shop, with two accounts. Each has a user name beside its address.
 pub struct Shop {
     inside: Mutex<Inside>,
     elevation: Elevation,
+    /// The session's cookie.
+    cookie: &'static str,
 }
 
 impl Shop {
-    fn new(elevation: Elevation) -> Arc<Self> {
+    fn new(elevation: Elevation, cookie: &'static str) -> Arc<Self> {
         let account = |password, id, email: &str| Account { password, id, email: email.to_owned() };
         let accounts = vec![
             account(SHOP_PASSWORD, "42", ADDRESS),
             account("another password", "7", "mallory@people.example"),
         ];
-        Arc::new(Shop { inside: Mutex::new(Inside { accounts, ..Inside::default() }), elevation })
+        Arc::new(Shop { inside: Mutex::new(Inside { accounts, ..Inside::default() }), elevation, cookie })
     }
 
     /// What a theme's update does to an adapter.
     pub fn break_probe(&self, is_broken: bool) {
         self.inside.lock().unwrap().is_broken = is_broken;
+    }
+
+    /// An update after which the shop's page no longer says who is signed in, but that nobody is.
+    pub fn hide_people(&self, is_hidden: bool) {
+        self.inside.lock().unwrap().is_hidden = is_hidden;
+    }
+
+    pub fn change_password(&self, id: &str, password: &'static str) {
+        let mut inside = self.inside.lock().unwrap();
+        inside.accounts.iter_mut().find(|account| account.id == id).unwrap().password = password;
     }
 
     /// Sessions that are signed in.
@@ -135,12 +148,18 @@ impl Shop {
         let mut inside = self.inside.lock().unwrap();
         let line = headers.get("cookie").map_or("", |v| v.to_str().unwrap()).to_owned();
         inside.asked.push(format!("{method} {target} {line}"));
-        let sid = line.split("; ").find_map(|pair| pair.strip_prefix("sid=")).map(str::to_owned);
+        let sid = line.split("; ").find_map(|pair| pair.strip_prefix(self.cookie)?.strip_prefix('='));
+        let sid = sid.map(str::to_owned);
         let who = sid.as_ref().and_then(|sid| inside.sessions.get(sid).copied().flatten());
         let fields: HashMap<String, String> = form(body);
         let path = target.split('?').next().unwrap();
         let mut answer = match (method.as_str(), path) {
+            ("POST", "/graphql" | "/rest/V1/integration/customer/token") => token(&inside, path, body),
+            ("GET", "/rest/V1/customers/me") => me(&inside, headers),
+            ("GET", "/customer/account/edit/") => say(302, ""),
             ("GET", "/me") if inside.is_broken => say(200, "<p>a new theme"),
+            ("GET", "/login.php") => say(200, "<form><input name=user><input name=password type=password>"),
+            ("GET", "/me") if inside.is_hidden => say(401, "{}"),
             ("GET", "/me") => match who {
                 Some(at) => {
                     let account = &inside.accounts[at];
@@ -174,10 +193,16 @@ impl Shop {
         };
         if !sid.as_ref().is_some_and(|sid| inside.sessions.contains_key(sid)) && path != "/logout" {
             let sid = open(&mut inside, None);
-            set(&mut answer, &sid);
+            self.set(&mut answer, &sid);
         }
         answer.headers_mut().append("set-cookie", HeaderValue::from_static("form_key=js; Path=/"));
         answer
+    }
+
+    fn set(&self, answer: &mut Response<Bytes>, sid: &str) {
+        let line = format!("{}={sid}; Path=/; HttpOnly", self.cookie);
+        answer.headers_mut().append("set-cookie", line.parse().unwrap());
+        answer.headers_mut().insert("cache-control", HeaderValue::from_static("public, max-age=600"));
     }
 
     fn sign_in(
@@ -202,10 +227,55 @@ impl Shop {
             (_, known) => {
                 known.and_then(|sid| inside.sessions.remove(&sid));
                 let sid = open(inside, Some(at));
-                set(&mut answer, &sid);
+                self.set(&mut answer, &sid);
             }
         }
         answer
+    }
+}
+
+/// Magento's two doors for scripts: a token for a name and a password. Every field of the document that asks is answered, under
+/// the name that it wants.
+fn token(inside: &Inside, path: &str, body: &[u8]) -> Response<Bytes> {
+    let sent: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
+    let good = |user: &serde_json::Value, password: &serde_json::Value| {
+        let fits = |account: &&Account| *user == *account.email && *password == *account.password;
+        inside.accounts.iter().find(fits).map(|account| format!("token-of-{}", account.id))
+    };
+    if path != "/graphql" {
+        return match good(&sent["username"], &sent["password"]) {
+            Some(token) => say(200, &format!("\"{token}\"")),
+            None => say(401, r#"{"message":"no"}"#),
+        };
+    }
+    let one = |call: &serde_json::Value| {
+        let token = good(&call["variables"]["email"], &call["variables"]["password"]);
+        let told = token.map(|token| serde_json::json!({ "token": token }));
+        let query = call["query"].as_str().unwrap_or_default();
+        let mut data = serde_json::Map::new();
+        for (at, _) in query.match_indices("generateCustomerToken") {
+            let before = query[..at].trim_end();
+            let name = match before.strip_suffix(':') {
+                Some(rest) => rest.rsplit([' ', '{', '}']).next().unwrap().to_owned(),
+                None => "generateCustomerToken".to_owned(),
+            };
+            data.insert(name, told.clone().into());
+        }
+        serde_json::json!({ "data": data })
+    };
+    let answer = match &sent {
+        serde_json::Value::Array(calls) => calls.iter().map(one).collect(),
+        call => one(call),
+    };
+    say(200, &answer.to_string())
+}
+
+fn me(inside: &Inside, headers: &HeaderMap) -> Response<Bytes> {
+    let line = headers.get("authorization").map_or("", |v| v.to_str().unwrap());
+    let id = line.strip_prefix("Bearer token-of-").unwrap_or_default();
+    match inside.accounts.iter().find(|account| account.id == id) {
+        Some(account) => say(200, &serde_json::json!({ "id": 1, "email": account.email }).to_string()),
+        None => say(401, "{}"),
     }
 }
 
@@ -214,12 +284,6 @@ fn open(inside: &mut Inside, who: Option<usize>) -> String {
     let sid = format!("shop-session-{}", inside.made);
     inside.sessions.insert(sid.clone(), who);
     sid
-}
-
-fn set(answer: &mut Response<Bytes>, sid: &str) {
-    let line = format!("sid={sid}; Path=/; HttpOnly");
-    answer.headers_mut().append("set-cookie", line.parse().unwrap());
-    answer.headers_mut().insert("cache-control", HeaderValue::from_static("public, max-age=600"));
 }
 
 fn say(status: u16, body: &str) -> Response<Bytes> {
@@ -265,8 +329,23 @@ impl Behind {
     pub fn with(db: TestDb, elevation: Elevation, section: ShieldSection) -> Self {
         let policy = Policy { customers: SecondFactor::Required, ..Policy::default() };
         let bench = Bench::with_policy(db, policy);
-        let shop = Shop::new(elevation);
+        let shop = Shop::new(elevation, "sid");
         let shield = shield(&bench, &shop, section);
+        Behind { bench, shop, shield }
+    }
+
+    /// A shop that speaks as Magento does.
+    pub fn magento(db: TestDb) -> Self {
+        let policy = Policy { customers: SecondFactor::Required, ..Policy::default() };
+        let bench = Bench::with_policy(db, policy);
+        let shop = Shop::new(Elevation::Fresh, "PHPSESSID");
+        let shield = Shield::new(ShieldParts {
+            identity: bench.identity.clone(),
+            adapter: storeward_adapter::by_name("magento").unwrap(),
+            section: ShieldSection::default(),
+            shop: shop.clone(),
+            canary: None,
+        });
         Behind { bench, shop, shield }
     }
 
@@ -286,6 +365,11 @@ fn shield(bench: &Bench, shop: &Arc<Shop>, section: ShieldSection) -> Shield {
         adapter: Adapter::parse(ADAPTER).unwrap(),
         section,
         shop: shop.clone(),
+        canary: Some(CanaryAccount {
+            user: Secret::new("ella".to_owned()),
+            password: Secret::new(SHOP_PASSWORD.to_owned()),
+            every: std::time::Duration::from_secs(900),
+        }),
     })
 }
 
@@ -392,7 +476,11 @@ impl Visitor<'_> {
     pub async fn finish(&mut self, under_way: UnderWay) -> Answer {
         let UnderWay { mut exchange, answer } = under_way;
         let (mut head, body) = answer.into_parts();
-        let seen = Seen { bytes: &[], complete: false };
+        let whole = body.clone();
+        let seen = match exchange.response_body_bytes(head.status, &head.headers) {
+            Some(_) => Seen { bytes: &whole, complete: true },
+            None => Seen { bytes: &[], complete: false },
+        };
         match exchange.response(head.status, &mut head.headers, seen).await {
             Passage::On => self.taken(Response::from_parts(head, body)),
             Passage::Instead(answer) => self.taken(*answer),
@@ -404,7 +492,7 @@ impl Visitor<'_> {
         self.browser.keep_cookies(&head.headers);
         let lines = head.headers.get_all("set-cookie").iter().filter_map(|v| v.to_str().ok());
         for line in lines {
-            assert!(!line.contains("sid="), "the shop's session reached a browser: {line}");
+            assert!(!line.contains("shop-session-"), "the shop's session reached a browser: {line}");
         }
         if head.headers.get_all("set-cookie").iter().any(|v| v.to_str().unwrap().contains(HANDLE_COOKIE.name))
         {

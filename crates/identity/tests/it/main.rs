@@ -7,6 +7,7 @@ mod bench;
 mod heat;
 mod imported;
 mod lost;
+mod magento;
 mod mistakes;
 mod pages;
 mod shield;

@@ -3,7 +3,7 @@
 //! says of relays is documented.
 
 use storeward_base::AddressList;
-use storeward_identity::{LetterKind, MIGRATIONS, ShieldSection, WhenUnclear};
+use storeward_identity::{LetterKind, MIGRATIONS, ShieldFault, ShieldSection, WhenUnclear};
 use storeward_store::both_engines;
 
 use super::behind::{ADDRESS, Behind, Elevation, SECRET, SHOP_PASSWORD};
@@ -221,6 +221,92 @@ both_engines!(pitfall_08_open_where_the_owner_chose_so_but_not_for_staff, MIGRAT
     owner.sign_in("ella").await.leads_to("/account");
     assert!(owner.sees_account().await);
     assert!(!owner.get("/admin").await.body.contains(SECRET), "the back office stays closed");
+});
+
+both_engines!(pitfall_08_the_canary_tells_and_doors_close, MIGRATIONS, async |db| {
+    let behind = Behind::new(db, Elevation::Fresh);
+    assert_eq!(behind.shield.try_canary().await.unwrap(), None);
+    assert!(behind.bench.events("identity.shop_sign_in").await.is_empty());
+    assert_eq!(behind.shop.signed_in(), 0, "the canary leaves");
+    let mut owner = behind.browser();
+    owner.sign_in_with_code("").await;
+    assert!(owner.sees_account().await);
+    // An update after which the adapter takes everybody for a visitor. That is what a password alone gets in by.
+    behind.shop.hide_people(true);
+    let mut thief = behind.browser();
+    thief.get("/").await;
+    thief.sign_in("ella").await.leads_to("/account");
+    assert_eq!(behind.shield.try_canary().await.unwrap(), Some(ShieldFault::Unseen));
+    assert_eq!(behind.shield.try_canary().await.unwrap(), Some(ShieldFault::Unseen));
+    assert_eq!(behind.bench.reasons("identity.shop_sign_in_broken").await, ["unseen"], "told once");
+    let stolen = format!("user=ella&password={}", SHOP_PASSWORD.replace(' ', "+"));
+    for (path, body) in [("/login.php", &stolen), ("/checkout/quick", &stolen)] {
+        let mut thief = behind.browser();
+        thief.get("/").await;
+        let answer = thief.send("POST", path, &[FORM[1], PROBLEM[0]], body).await;
+        assert_eq!(answer.status, 503, "{path}");
+        assert!(answer.body.contains("identity.adapter_broken"), "{path}: {}", answer.body);
+        assert!(!thief.sees_account().await, "{path}");
+    }
+    assert!(owner.sees_account().await, "whoever is in stays in");
+    assert_eq!(owner.get("/admin").await.status, 503, "staff are out");
+    assert_eq!(thief.get("/").await.status, 200, "the shop is open");
+    behind.shop.hide_people(false);
+    assert_eq!(behind.shield.try_canary().await.unwrap(), None);
+    assert_eq!(behind.bench.events("identity.shop_sign_in_mended").await.len(), 1);
+    let mut next = behind.browser();
+    next.get("/").await;
+    next.sign_in("ella").await.leads_to("/.storeward/challenge");
+});
+
+both_engines!(pitfall_08_customers_as_the_owner_chose_and_staff_closed, MIGRATIONS, async |db| {
+    let section = ShieldSection { customers_when_broken: WhenUnclear::Open, ..ShieldSection::default() };
+    let behind = Behind::with(db, Elevation::Same, section);
+    behind.shop.hide_people(true);
+    assert_eq!(behind.shield.try_canary().await.unwrap(), Some(ShieldFault::Unseen));
+    let mut customer = behind.browser();
+    customer.get("/").await;
+    customer.sign_in("ella").await.leads_to("/account");
+    assert!(customer.sees_account().await);
+    assert_eq!(customer.get("/admin").await.status, 503);
+    assert_eq!(customer.get("/Admin/users").await.status, 503);
+});
+
+both_engines!(pitfall_08_what_else_an_update_does, MIGRATIONS, async |db| {
+    let behind = Behind::new(db, Elevation::Same);
+    // The owner changed the test account's password and forgot to say so: told, and no door closes.
+    behind.shop.change_password("42", "another one altogether");
+    assert_eq!(behind.shield.try_canary().await.unwrap(), Some(ShieldFault::Refused));
+    assert!(!behind.shield.is_closed());
+    behind.shop.change_password("42", SHOP_PASSWORD);
+    assert_eq!(behind.shield.try_canary().await.unwrap(), None);
+    behind.shop.break_probe(true);
+    assert_eq!(behind.shield.try_canary().await.unwrap(), Some(ShieldFault::Unclear));
+    assert!(behind.shield.is_closed());
+    behind.shop.break_probe(false);
+    assert_eq!(behind.shield.try_canary().await.unwrap(), None);
+    let told = behind.bench.reasons("identity.shop_sign_in_broken").await;
+    assert_eq!(told, ["refused", "unclear"]);
+});
+
+both_engines!(pitfall_10_our_limit_stands_before_the_shops_lock_and_ends_by_itself, MIGRATIONS, async |db| {
+    let behind = Behind::new(db, Elevation::Fresh);
+    let mut guesser = behind.browser();
+    guesser.get("/").await;
+    let mut refused = 0;
+    for _ in 0..30 {
+        let answer = guesser.post("/login.php", &[("user", "ella"), ("password", "wrong")]).await;
+        refused += usize::from(answer.status == 429);
+        assert!(answer.status == 429 || answer.status == 401, "{answer:?}");
+    }
+    let heard = behind.shop.asked().iter().filter(|line| line.starts_with("POST /login.php")).count();
+    assert!(refused > 0 && heard + refused == 30, "{refused} refused, {heard} heard of by the shop");
+    behind.bench.advance(3_600);
+    let mut owner = behind.browser();
+    owner.get("/").await;
+    owner.sign_in("ella").await.leads_to("/.storeward/challenge");
+    owner.show_code("").await;
+    assert!(owner.sees_account().await);
 });
 
 both_engines!(pitfall_13_lanes_for_the_shops_own_programs, MIGRATIONS, async |db| {

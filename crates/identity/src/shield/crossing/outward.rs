@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use storeward_adapter::CookieLine;
-use storeward_host::Passage;
+use storeward_host::{Passage, Seen};
 use storeward_web::http::{HeaderMap, StatusCode, header};
 
 use super::{Crossing, Handle, PATIENCE};
@@ -18,12 +18,22 @@ impl Crossing {
         &mut self,
         status: StatusCode,
         headers: &mut HeaderMap,
+        body: Seen<'_>,
     ) -> Result<Passage, Error> {
         let kept = self.take_lines(headers);
+        if let Some(door) = self.token_door()
+            && let Some(passage) = self.weigh_token(&door, status, body).await?
+        {
+            return Ok(passage);
+        }
         if self.is_without {
             return Ok(self.leave(headers));
         }
         let sets = kept.iter().any(|l| CookieLine::parse(l).is_some_and(|line| !line.is_removal));
+        // By a door that the adapter does not know, past an adapter that sees nothing.
+        if sets && self.is_risky && self.guard.is_closed() && !self.is_active() {
+            return Ok(self.instead(&super::closed()));
+        }
         let was_empty = self.held.as_ref().is_none_or(|h| h.entry.lock().jar.cookies.is_empty());
         if self.held.is_none() && sets {
             let (token, entry) = self.guard.handles.open();
@@ -78,6 +88,11 @@ impl Crossing {
     /// question who it is.
     pub(super) fn elevates(&self) -> bool {
         self.guard.adapter.signed_in.cookie.as_ref().is_none_or(|rule| rule.subject.is_none())
+    }
+
+    fn is_active(&self) -> bool {
+        let phase = self.held.as_ref().map(|held| held.entry.lock().jar.phase.clone());
+        matches!(phase, Some(Phase::Active { .. }))
     }
 
     async fn weigh(&mut self, entry: &Arc<Entry>, headers: &HeaderMap) -> Result<Option<Passage>, Error> {

@@ -1,0 +1,358 @@
+//! The canary: an account that the owner gives signs in at the shop every few minutes, past the shield, and it is looked whether
+//! the adapter sees it. An update of the shop that blinds the adapter is noticed before a thief notices.
+
+use std::fmt;
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use storeward_adapter::{Answer, BodyKind, CookieLine, Door, DoorKind, ProbeAnswer, SignOut, Signal};
+use storeward_base::{Actor, ClientIp, RequestId, Secret, Timestamp};
+use storeward_events::identity::{ShopSignInBroken, ShopSignInMended};
+use storeward_host::{NoAnswer, Stop};
+use storeward_web::axum::body::Bytes;
+use storeward_web::http::{HeaderMap, Response, header};
+
+use super::jar::Jar;
+use super::shop::{Asker, question};
+use super::{Guard, Shield, WhenUnclear};
+use crate::error::Error;
+
+/// The account that the owner gives. `Debug` shows neither.
+#[derive(Clone, Debug)]
+pub struct CanaryAccount {
+    pub user: Secret<String>,
+    pub password: Secret<String>,
+    pub every: Duration,
+}
+
+/// What went wrong with the canary. The words are for the owner; they name nothing of the account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The adapter names no form to sign in at.
+    NoForm,
+    /// The sign-in page is not where the adapter says.
+    NoPage,
+    /// The shop refused the account's name or password: the adapter may be well.
+    Refused,
+    /// The shop signs in and the adapter does not see it: so would it be with a thief.
+    Unseen,
+    /// The shop's answers do not say who is signed in.
+    Unclear,
+    /// A visitor who has shown nothing is taken for somebody.
+    Anybody,
+    /// The shop names the account otherwise than before: all customers would look new.
+    Renamed,
+    /// The session stays signed in after the sign-out.
+    StaysIn,
+}
+
+impl Fault {
+    pub const fn code(self) -> &'static str {
+        match self {
+            Fault::NoForm => "no_form",
+            Fault::NoPage => "no_page",
+            Fault::Refused => "refused",
+            Fault::Unseen => "unseen",
+            Fault::Unclear => "unclear",
+            Fault::Anybody => "anybody",
+            Fault::Renamed => "renamed",
+            Fault::StaysIn => "stays_in",
+        }
+    }
+
+    /// Whether the shield cannot be relied on with it.
+    pub const fn blinds(self) -> bool {
+        match self {
+            Fault::NoPage | Fault::Unseen | Fault::Unclear | Fault::Anybody | Fault::Renamed => true,
+            Fault::NoForm | Fault::Refused | Fault::StaysIn => false,
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Fault::NoForm => "the adapter names no form that the test account could sign in with",
+            Fault::NoPage => "the shop's sign-in page is not where the adapter says",
+            Fault::Refused => "the shop refuses the test account: its name or password is wrong",
+            Fault::Unseen => "the shop signs the test account in and the adapter does not see it",
+            Fault::Unclear => "the shop's answers do not say who is signed in",
+            Fault::Anybody => "the adapter takes a visitor who has shown nothing for a customer",
+            Fault::Renamed => "the shop names the test account otherwise than before",
+            Fault::StaysIn => "the adapter's sign-out leaves the session signed in at the shop",
+        })
+    }
+}
+
+/// How the last try went.
+#[derive(Clone, Debug, Default)]
+pub struct Health {
+    pub fault: Option<Fault>,
+    pub checked_at: Option<Timestamp>,
+    /// What the shop called the account the first time. Personal data.
+    subject: Option<String>,
+}
+
+/// Nobody could be asked, or this came out.
+type Tried = Result<Result<(), Fault>, NoAnswer>;
+
+impl Shield {
+    /// What is wrong with the sign-in at the shop, as far as the canary knows.
+    pub fn fault(&self) -> Option<Fault> {
+        self.0.health.lock().unwrap_or_else(PoisonError::into_inner).fault
+    }
+
+    /// Whether doors are closed because of it.
+    pub fn is_closed(&self) -> bool {
+        self.0.is_closed()
+    }
+
+    /// Tries now, and every so often until the stop. Ends at once where the owner gave no account.
+    pub async fn watch(&self, stop: Stop) {
+        let Some(every) = self.0.canary.as_ref().map(|account| account.every) else { return };
+        loop {
+            // What cannot be written is tried again the next time.
+            let _ = self.try_canary().await;
+            tokio::select! {
+                () = stop.stopping() => return,
+                () = tokio::time::sleep(every) => {}
+            }
+        }
+    }
+
+    /// One try. A fault counts when it comes twice in a row; a shop that does not answer changes nothing.
+    pub async fn try_canary(&self) -> Result<Option<Fault>, Error> {
+        let Some(account) = &self.0.canary else { return Ok(None) };
+        let mut tried = self.0.try_account(account).await;
+        if matches!(tried, Ok(Err(_))) {
+            tried = self.0.try_account(account).await;
+        }
+        match tried {
+            Ok(found) => self.0.note_health(found.err()).await,
+            Err(_) => Ok(self.fault()),
+        }
+    }
+}
+
+impl Guard {
+    /// Whether nobody may be signed in for the moment.
+    pub fn is_closed(&self) -> bool {
+        self.is_blind.load(Ordering::SeqCst) && self.section.customers_when_broken == WhenUnclear::Closed
+    }
+
+    /// Whether the adapter cannot be relied on: staff are out in any case.
+    pub fn is_blind(&self) -> bool {
+        self.is_blind.load(Ordering::SeqCst)
+    }
+
+    async fn note_health(&self, fault: Option<Fault>) -> Result<Option<Fault>, Error> {
+        let before = {
+            let mut health = self.health.lock().unwrap_or_else(PoisonError::into_inner);
+            health.checked_at = Some(self.identity.0.now());
+            std::mem::replace(&mut health.fault, fault)
+        };
+        self.is_blind.store(fault.is_some_and(Fault::blinds), Ordering::SeqCst);
+        if before == fault {
+            return Ok(fault);
+        }
+        let adapter = self.adapter.name.clone();
+        let written = self.identity.0.db.write(move |tx| -> Result<(), Error> {
+            let adapter = adapter.clone();
+            match fault {
+                Some(fault) => {
+                    let reason = fault.code().to_owned();
+                    tx.append(Actor::System, None, ShopSignInBroken { adapter, reason })?;
+                }
+                None => {
+                    tx.append(Actor::System, None, ShopSignInMended { adapter })?;
+                }
+            }
+            Ok(())
+        });
+        written.await?;
+        Ok(fault)
+    }
+
+    async fn try_account(&self, account: &CanaryAccount) -> Tried {
+        let forms = |door: &&Door| door.kind == DoorKind::SignIn && door.body == BodyKind::Form;
+        let Some(door) = self.adapter.doors.iter().find(forms) else { return Ok(Err(Fault::NoForm)) };
+        let mut visitor = Stranger::new(self);
+        let entered = match visitor.enter(door, account, &account.password).await? {
+            Ok(entered) => entered,
+            Err(fault) => return Ok(Err(fault)),
+        };
+        let subject = match visitor.who().await? {
+            ProbeAnswer::SignedIn { subject, .. } => subject,
+            ProbeAnswer::Unclear => return Ok(Err(Fault::Unclear)),
+            ProbeAnswer::SignedOut => {
+                // Was it the password, or does the adapter not see it? Another password gets another answer if the first
+                // one was good.
+                let wrong = Secret::new(format!("{}-", account.password.expose()));
+                let refused = Stranger::new(self).enter(door, account, &wrong).await?;
+                let same = refused.is_ok_and(|refused| refused == entered);
+                return Ok(Err(if same { Fault::Refused } else { Fault::Unseen }));
+            }
+        };
+        if !entered.is_signal {
+            return Ok(Err(Fault::Unseen));
+        }
+        visitor.leave().await?;
+        let stays = matches!(visitor.who().await?, ProbeAnswer::SignedIn { .. });
+        let mut health = self.health.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = health.subject.get_or_insert_with(|| subject.clone());
+        Ok(match (*known == subject, stays) {
+            (false, _) => Err(Fault::Renamed),
+            (true, true) => Err(Fault::StaysIn),
+            (true, false) => Ok(()),
+        })
+    }
+}
+
+/// A visitor without a past, with a jar for all of the shop's cookies.
+struct Stranger<'g> {
+    guard: &'g Guard,
+    asker: Asker,
+    jar: Jar,
+}
+
+/// What an answer to the form looks like from outside.
+#[derive(Debug, PartialEq, Eq)]
+struct Entered {
+    status: u16,
+    location: String,
+    /// Names of the session's cookies that it set.
+    set: Vec<String>,
+    /// The adapter saw that something may have happened.
+    is_signal: bool,
+}
+
+impl<'g> Stranger<'g> {
+    fn new(guard: &'g Guard) -> Self {
+        let shared = &guard.identity.0;
+        let now = shared.now();
+        let here = ClientIp::new(std::net::Ipv4Addr::LOCALHOST.into());
+        let host = shared.shop_names.first().cloned().unwrap_or_default();
+        let asker = Asker::of(here, RequestId::at(now, &*shared.entropy), &host, &HeaderMap::new());
+        Stranger { guard, asker, jar: Jar::new(now) }
+    }
+
+    async fn ask(
+        &mut self,
+        method: &str,
+        target: &str,
+        more: &[(&str, &str)],
+        body: String,
+    ) -> Result<Response<Bytes>, NoAnswer> {
+        let path = target.split('?').next().unwrap_or(target);
+        let cookies = self.jar.pairs_for(path);
+        let asked =
+            question(&self.asker, (method, target), cookies, more.iter().copied(), Bytes::from(body))?;
+        let answer = self.guard.shop.ask(asked).await?;
+        for line in answer.headers().get_all(header::SET_COOKIE) {
+            let text = String::from_utf8_lossy(line.as_bytes());
+            if let Some(line) = CookieLine::parse(&text) {
+                self.jar.take(&line);
+            }
+        }
+        Ok(answer)
+    }
+
+    /// The page with the form, and the form.
+    async fn enter(
+        &mut self,
+        door: &Door,
+        account: &CanaryAccount,
+        password: &Secret<String>,
+    ) -> Result<Result<Entered, Fault>, NoAnswer> {
+        let Some(path) = door.place.paths.first().map(|path| path.replacen("/**", "", 1)) else {
+            return Ok(Err(Fault::NoForm));
+        };
+        let mut path = path;
+        let mut page = self.ask("GET", &path, &[], String::new()).await?;
+        // Some shops want another slash at the end, and say so.
+        if page.status().is_redirection() && !path.ends_with('/') {
+            path.push('/');
+            page = self.ask("GET", &path, &[], String::new()).await?;
+        }
+        let text = String::from_utf8_lossy(page.body()).into_owned();
+        if page.status().is_server_error() {
+            return Err(NoAnswer("canary.shop"));
+        }
+        if !page.status().is_success() || door.password.iter().all(|name| !text.contains(name.as_str())) {
+            return Ok(Err(Fault::NoPage));
+        }
+        // Without an account shown: whoever sees somebody here sees somebody everywhere.
+        if matches!(self.who().await?, ProbeAnswer::SignedIn { .. }) {
+            return Ok(Err(Fault::Anybody));
+        }
+        let form = door.filled(&text, account.user.expose(), password.expose());
+        let host = self.asker.headers.get(header::HOST).and_then(|h| h.to_str().ok()).unwrap_or_default();
+        let (origin, referer) = (format!("https://{host}"), format!("https://{host}{path}"));
+        let more = [
+            ("content-type", "application/x-www-form-urlencoded"),
+            ("origin", origin.as_str()),
+            ("referer", referer.as_str()),
+        ];
+        let answer = self.ask("POST", &path, &more, form).await?;
+        if answer.status().is_server_error() {
+            return Err(NoAnswer("canary.shop"));
+        }
+        let lines: Vec<String> = answer
+            .headers()
+            .get_all(header::SET_COOKIE)
+            .iter()
+            .map(|line| String::from_utf8_lossy(line.as_bytes()).into_owned())
+            .collect();
+        let lines: Vec<_> = lines.iter().filter_map(|line| CookieLine::parse(line)).collect();
+        let adapter = &self.guard.adapter;
+        let signal = Answer { adapter, lines: &lines }.signal();
+        let kept = lines.iter().filter(|line| adapter.cookies.are_kept(line.name) && !line.is_removal);
+        let names = adapter.signed_in.cookie.as_ref().is_some_and(|rule| rule.subject.is_some());
+        Ok(Ok(Entered {
+            status: answer.status().as_u16(),
+            location: answer
+                .headers()
+                .get(header::LOCATION)
+                .map_or_else(String::new, |place| String::from_utf8_lossy(place.as_bytes()).into_owned()),
+            set: kept.map(|line| line.name.to_owned()).collect(),
+            // Without such a cookie every form that is sent is asked about.
+            is_signal: !names || matches!(signal, Signal::SignedIn(_)),
+        }))
+    }
+
+    /// Whose session it is, by the adapter's rules and none of the shield's short cuts.
+    async fn who(&mut self) -> Result<ProbeAnswer, NoAnswer> {
+        let adapter = &self.guard.adapter;
+        let pairs = self.jar.cookies.iter().map(|kept| (kept.name.as_str(), kept.value.as_str()));
+        let told = adapter.signed_in.of_cookies(pairs);
+        let Some(probe) = &adapter.signed_in.probe else {
+            return Ok(match told {
+                Some(Some(subject)) => ProbeAnswer::SignedIn { subject, email: None },
+                Some(None) => ProbeAnswer::SignedOut,
+                None => ProbeAnswer::Unclear,
+            });
+        };
+        let more = probe.questions();
+        let answer = self.ask("GET", &probe.path, &more, String::new()).await?;
+        Ok(probe.read(answer.status().as_u16(), answer.body()))
+    }
+
+    async fn leave(&mut self) -> Result<(), NoAnswer> {
+        let Some(out) = &self.guard.adapter.sign_out else { return Ok(()) };
+        let form = match &out.form_page {
+            Some(page) => {
+                let answer = self.ask("GET", page, &[], String::new()).await?;
+                SignOut::form(&String::from_utf8_lossy(answer.body()))
+            }
+            None => String::new(),
+        };
+        let kind = [("content-type", "application/x-www-form-urlencoded")];
+        let more = if form.is_empty() { &[][..] } else { &kind[..] };
+        let answer = self.ask(&out.method, &out.target(), more, form).await?;
+        if let Some(target) = out.confirmed(&String::from_utf8_lossy(answer.body())) {
+            self.ask("GET", &target, &[], String::new()).await?;
+        }
+        Ok(())
+    }
+}
