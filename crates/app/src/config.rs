@@ -60,6 +60,8 @@ pub struct Config {
     pub shield: Option<storeward_identity::ShieldSection>,
     #[serde(default)]
     pub guide: Option<storeward_guide::Policy>,
+    #[serde(default)]
+    pub oidc: Option<storeward_oidc::ProviderSection>,
 }
 
 /// One name or several; the first is the canonical one.
@@ -212,7 +214,8 @@ impl Config {
         crate::mail::gateway(self)?;
         crate::identity::check(self)?;
         crate::guide::check(self)?;
-        crate::shield::check(self)
+        crate::shield::check(self)?;
+        crate::oidc::check(self)
     }
 }
 

@@ -158,6 +158,7 @@ fn console_parts(parts: Parts<'_>, config: &Config, port: u16) -> Done<ConsolePa
         data_key: opened.data_key.clone(),
         customers,
         port,
+        registry: config.oidc.is_some().then(|| crate::oidc::registry(opened)),
         status,
         readiness,
         more_metrics: {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use storeward_edge::certificates::CertificateStore;
 use storeward_host::OwnPages;
 use storeward_identity::Identity;
+use storeward_oidc::Provider;
 use storeward_post::Outbox;
 use storeward_puzzle::Puzzles;
 use storeward_store::jobs::Handler;
@@ -36,8 +37,9 @@ pub fn start(opened: &Opened, certificates: &Arc<CertificateStore>) -> Done<Cust
         (Some(own), Some(guide)) => Some(guide.answer(own)?),
         (own, _) => own,
     };
+    let (provider, own) = crate::oidc::start(opened, identity.as_ref(), own)?;
     let shield = crate::shield::prepare(opened, identity.as_ref())?;
-    Ok(Customers { passwords, puzzles, own, shield, serving: Serving { outbox, identity, guide } })
+    Ok(Customers { passwords, puzzles, own, shield, serving: Serving { outbox, identity, guide, provider } })
 }
 
 /// What goes on while the program serves.
@@ -45,6 +47,7 @@ pub struct Serving {
     pub outbox: Outbox,
     pub identity: Option<Identity>,
     pub guide: Option<crate::guide::Guidance>,
+    pub provider: Option<Provider>,
 }
 
 impl Serving {
@@ -63,6 +66,7 @@ impl Serving {
         let mut handlers = self.outbox.handlers(&opened.db);
         handlers.push(self.outbox.forgetting(&opened.db));
         handlers.extend(self.identity.iter().flat_map(Identity::handlers));
+        handlers.extend(self.provider.iter().flat_map(Provider::handlers));
         handlers.extend(self.guide.iter().flat_map(crate::guide::Guidance::handlers));
         handlers
     }

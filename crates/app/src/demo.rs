@@ -116,7 +116,7 @@ fn config_text(options: &Options, upstream: &str, outside: &Outside) -> String {
          [upstream]\nservers = [\"{}\"]\n\n\
          [certificates]\nsource = \"local\"\n\n\
          {database}{messages}[identity]\ncustomers = \"{customers}\"\nsms.countries = [\"+44\", \"+49\", \"+33\", \"+34\"]\n\n\
-         {shield}[guide]\nreminders = \"on\"\nfrom_hour = 0\nuntil_hour = 24\n{guide}\n[look]\n{look}{routes}",
+         {shield}[guide]\nreminders = \"on\"\nfrom_hour = 0\nuntil_hour = 24\n{guide}\n[oidc]\n\n[look]\n{look}{routes}",
         options.listen,
         options.console,
         upstream.replace(['"', '\\', '\n'], ""),

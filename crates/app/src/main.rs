@@ -23,6 +23,7 @@ mod init;
 mod ledger_emit;
 mod ledger_head;
 mod mail;
+mod oidc;
 mod open;
 mod passwords;
 mod platform;
@@ -79,6 +80,8 @@ enum Word {
     Sms(mail::SmsOptions),
     /// The shield: propose an adapter for a shop that none fits, and tell what the test account found.
     Shield(shield::learn::Options),
+    /// Shops that sign their customers in by OpenID Connect, and the keys for it.
+    Oidc(oidc::Options),
     /// The offline list of breached passwords.
     BreachList(breach_list::Options),
 }
@@ -107,6 +110,7 @@ fn main() -> ExitCode {
         Word::Mail(options) => mail::mail(&options),
         Word::Sms(options) => mail::sms(&options),
         Word::Shield(options) => shield::learn::shield(&options),
+        Word::Oidc(options) => oidc::oidc(&options),
         Word::BreachList(options) => breach_list::breach_list(&options),
     };
     match done {

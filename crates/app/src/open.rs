@@ -18,11 +18,12 @@ const OTHER_KEYS: &str = "if this database was written with other keys, put thos
                           somebody wrote to the database: compare it with your backups";
 
 /// Every domain's tables.
-const MIGRATIONS: [&[Migration]; 4] = [
+const MIGRATIONS: [&[Migration]; 5] = [
     storeward_console::MIGRATIONS,
     storeward_post::MIGRATIONS,
     storeward_identity::MIGRATIONS,
     storeward_guide::MIGRATIONS,
+    storeward_oidc::MIGRATIONS,
 ];
 
 /// A data directory with its config read and its database open.

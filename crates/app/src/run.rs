@@ -316,6 +316,7 @@ fn fixed_parts(before: &Config, after: &Config) -> Done {
         ("identity", crate::identity::is_same(before.identity.as_ref(), after.identity.as_ref())),
         ("shield", before.shield == after.shield),
         ("guide", crate::guide::is_same(before.guide.as_ref(), after.guide.as_ref())),
+        ("oidc", before.oidc == after.oidc),
         ("mail", before.mail == after.mail),
         ("sms", before.sms == after.sms),
     ];

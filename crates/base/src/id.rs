@@ -190,6 +190,14 @@ impl Tagged for Customer {
 }
 pub type CustomerId = Id<Customer>;
 
+/// One shop or program that lets its customers sign in here: a client, as OAuth calls it. The id is its `client_id`.
+#[derive(Debug)]
+pub enum Relying {}
+impl Tagged for Relying {
+    const PREFIX: &'static str = "rp";
+}
+pub type RelyingId = Id<Relying>;
+
 /// One mail or short message to somebody.
 #[derive(Debug)]
 pub enum Post {}

@@ -26,7 +26,8 @@ pub use clock::{Clock, FixedClock, SystemClock, Timestamp};
 pub use entropy::{Entropy, SeededEntropy, SystemEntropy};
 pub use fault::{Blame, Fault, FaultKind};
 pub use id::{
-    CustomerId, EventId, Id, IdError, JobId, PostId, ReminderId, ReportId, RequestId, StaffId, Tagged,
+    CustomerId, EventId, Id, IdError, JobId, PostId, RelyingId, ReminderId, ReportId, RequestId, StaffId,
+    Tagged,
 };
 pub use language::Language;
 pub use page::{Page, PageSize};

@@ -8,6 +8,7 @@ use storeward_edge::bans::BanBook;
 use storeward_guide::staff::Desk;
 use storeward_host::Stop;
 use storeward_identity::staff::Customers;
+use storeward_oidc::registry::Registry;
 use storeward_passwords::Pool;
 use storeward_passwords::breach::BreachList;
 use storeward_seal::DataKey;
@@ -42,6 +43,8 @@ pub struct ConsoleParts {
     pub port: u16,
     /// Guidance of customers; `None` where the shop has no accounts.
     pub guide: Option<Desk>,
+    /// Who lets customers sign in here; none where the provider is off.
+    pub registry: Option<Registry>,
     pub status: StatusSource,
     pub readiness: ReadinessSource,
     /// Adds the app's own figures to `/metrics`. Must not block.
@@ -70,6 +73,7 @@ pub(crate) struct Shared {
     pub bans: Arc<BanBook>,
     pub clock: Arc<dyn Clock>,
     pub guide: Option<Desk>,
+    pub registry: Option<Registry>,
     pub status: StatusSource,
     pub readiness: ReadinessSource,
     pub more_metrics: Arc<dyn Fn(&mut MetricsText) + Send + Sync>,
@@ -118,6 +122,7 @@ impl Console {
             bans: parts.bans,
             clock: parts.clock,
             guide: parts.guide,
+            registry: parts.registry,
             status: parts.status,
             readiness: parts.readiness,
             more_metrics: parts.more_metrics,

@@ -1,14 +1,14 @@
 //! The staff console: what the shop's people see of Storeward, on a listener of its own.
 //!
 //! **Owns** staff's accounts, sessions and saved views; the pages Now, Explore, Blocked, Customers,
-//! Ledger and You; live lists;
+//! Ledger, Apps and You; live lists;
 //! `/healthz`, `/readyz` and `/metrics`.
 //! **Holds** every route has an access rule (`tests/it/snapshots`); a sign-in needs a password and a code that was
 //! never used, or a passkey, and answers alike for accounts that do not exist; tokens are kept as hashes; what came from outside is
 //! shown as text; each page works without script.
 //! what changes a customer's account or one's own factors asks for a second factor shown within ten minutes.
 //! **Never** a page on the shop's host, personal data in an event, a change by GET, a way to act as a customer.
-//! **Emits** `staff.*`; bans and their lifting are stated by `edge`, with the member of staff as actor.
+//! **Emits** `staff.*`; bans and their lifting are stated by `edge`, apps and their secrets by `oidc`, with the member of staff as actor.
 #![forbid(unsafe_code)]
 
 mod accounts;

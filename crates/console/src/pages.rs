@@ -1,5 +1,6 @@
 //! The console's pages and the one list of its routes.
 
+mod apps;
 mod blocked;
 mod customers;
 mod enrol;
@@ -59,6 +60,11 @@ pub fn routes(routes: Routes<App, StaffGate>) -> Routes<App, StaffGate> {
         .get("/confirm", STAFF, you::confirm)
         .post("/confirm", STAFF, you::confirm_now)
         .post("/confirm/passkey-options", STAFF, you::confirm_options)
+        .get("/apps", STAFF, apps::list)
+        .get("/apps/new/{preset}", FRESH, apps::new_form)
+        .post("/apps/new/{preset}", FRESH, apps::add)
+        .get("/apps/{id}", STAFF, apps::show)
+        .post("/apps/{id}/act", FRESH, apps::act)
         .get("/sign-in", Access::PublicForm("whoever wants to sign in"), sign_in::page)
         .post("/sign-in", Access::PublicForm("whoever wants to sign in"), sign_in::sign_in)
         .post(

@@ -62,10 +62,8 @@ fn class_of(event: &Event) -> Class {
         Event::CustomerPasswordChanged(_) | Event::StaffPasswordChanged(_) => account(3),
         Event::AccountLocked(_) => account(9),
         Event::AccountUnlocked(_) => account(12),
-        Event::FactorAdded(_) => account(10),
-        Event::FactorRemoved(_) => account(11),
-        Event::StaffPasskeyAdded(_) => account(10),
-        Event::StaffPasskeyRemoved(_) => account(11),
+        Event::FactorAdded(_) | Event::StaffPasskeyAdded(_) => account(10),
+        Event::FactorRemoved(_) | Event::StaffPasskeyRemoved(_) => account(11),
         Event::StaffConfirmed(_) => authentication(99, 1),
         Event::CustomerPasswordDisabled(_)
         | Event::StaffSessionsEnded(_)
@@ -117,6 +115,21 @@ fn class_of(event: &Event) -> Class {
         | Event::EventsDropped(_)
         | Event::LedgerCutBack(_)
         | Event::JobFailed(_) => lifecycle(99, 2),
+        other => class_of_provider(other),
+    }
+}
+
+/// What the OpenID Connect provider states. (Each kind's class is seen by `tests/it.rs`.)
+fn class_of_provider(event: &Event) -> Class {
+    match event {
+        Event::OidcSignedInTo(_) => authentication(1, 1),
+        Event::OidcSignedOutBy(_) | Event::OidcLogoutTold(_) | Event::OidcTokensRevoked(_) => {
+            authentication(2, 1)
+        }
+        Event::OidcClientRefused(_) => authentication(1, 2),
+        Event::OidcConsentGiven(_) => account(99),
+        Event::OidcCodeReused(_) | Event::OidcRefreshTokenReused(_) => finding(),
+        _ => lifecycle(99, 1),
     }
 }
 
@@ -272,6 +285,11 @@ fn customer_of(event: &Event) -> Option<CustomerId> {
         Event::StepUpForced(e) => Some(e.customer),
         Event::ShopAccountLinked(e) => Some(e.customer),
         Event::ReminderChoiceMade(e) => Some(e.customer),
+        Event::OidcSignedInTo(e) => Some(e.customer),
+        Event::OidcConsentGiven(e) => Some(e.customer),
+        Event::OidcTokensRevoked(e) => Some(e.customer),
+        Event::OidcSignedOutBy(e) => Some(e.customer),
+        Event::OidcLogoutTold(e) => Some(e.customer),
         Event::CustomerSignInFailed(e) => e.customer,
         Event::RecoveryBegun(e) => e.customer,
         Event::AccountLookedUp(e) => e.customer,

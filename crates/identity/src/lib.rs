@@ -49,6 +49,7 @@ pub use sql::STATEMENTS;
 pub use state::{Door, Purpose, ReturnTo};
 pub use tokens::{DEVICE_COOKIE, FLOW_COOKIE, FlowToken, SESSION_COOKIE, SessionToken};
 pub use verbs::current::CurrentSession;
+pub use verbs::ended::{Ended, EndedWhat, SESSIONS_ENDED_JOB};
 pub use verbs::import;
 pub use verbs::person::Person;
 pub use verbs::shield::{Decision, Outcome, Passed, ShopAccount, Signals, Unprovable};
@@ -82,5 +83,10 @@ pub const MIGRATIONS: &[storeward_store::Migration] = &[
         domain: "identity",
         number: 5,
         sql: include_str!("../migrations/0005_recovery_wait.sql"),
+    },
+    storeward_store::Migration {
+        domain: "identity",
+        number: 6,
+        sql: include_str!("../migrations/0006_sessions_ended.sql"),
     },
 ];

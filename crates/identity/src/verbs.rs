@@ -4,6 +4,7 @@ mod change_address;
 mod change_password;
 pub mod current;
 mod devices;
+pub mod ended;
 mod enrol;
 mod flows;
 mod grant;
@@ -143,6 +144,11 @@ impl Identity {
     /// Takes changed files of networks.
     pub fn set_networks(&self, networks: Networks) {
         self.0.networks.store(Arc::new(networks));
+    }
+
+    /// Where the shop's first page is, seen from the pages.
+    pub fn home(&self) -> String {
+        self.0.home()
     }
 
     /// Takes a changed policy; requests under way keep the one they began with.

@@ -2,11 +2,11 @@
 //!
 //! **Owns** Merkle trees and their proofs ([`merkle`]), signed checkpoints ([`checkpoint`]), one-time
 //! codes ([`totp`]), passkeys' signatures ([`webauthn`]), keyed fingerprints
-//! ([`fingerprint`]), keys that sign mail ([`dkim`]), small sealed values ([`sealed`]), the key tree under which customers'
-//! data is sealed ([`envelope`]) and the blind indexes by which it is found ([`index`]).
+//! ([`fingerprint`]), keys that sign mail ([`dkim`]), signed tokens ([`jws`]), small sealed values ([`sealed`]), the key tree
+//! under which customers' data is sealed ([`envelope`]) and the blind indexes by which it is found ([`index`]).
 //! **Holds** it is pure: the same input gives the same output; time comes in as a [`storeward_base::Timestamp`] and
 //! chance through [`storeward_base::Entropy`]. No key prints itself; whatever is secret is compared in constant time.
-//! **Never** storage, a clock, randomness of its own (but for the primes of an RSA key, see [`dkim`]), or a cipher of its
+//! **Never** storage, a clock, randomness of its own (but for some keys, see [`dkim`] and [`jws`]), or a cipher of its
 //! own making (aws-lc-rs does the work).
 //! **Emits** nothing.
 #![forbid(unsafe_code)]
@@ -19,6 +19,7 @@ mod error;
 pub mod fingerprint;
 mod gcm;
 pub mod index;
+pub mod jws;
 pub mod merkle;
 pub mod sealed;
 pub mod totp;

@@ -12,9 +12,9 @@ pub enum Access<R> {
     Public(&'static str),
     /// Anybody, and the page holds a form: the visitor gets a token in a cookie that the form must repeat.
     PublicForm(&'static str),
-    /// Programs that post without a page of ours before it, such as a mail service that unsubscribes somebody (RFC 8058); says
-    /// what they show. No provenance and no token is asked for, so the handler must look at no cookie: what the request
-    /// itself carries decides. The path has no parts in braces.
+    /// Programs, such as a mail service that unsubscribes somebody (RFC 8058) or a shop's server that fetches a token; says what
+    /// they show. No provenance and no token is asked for, and no cookie reaches the handler: what the request itself carries
+    /// decides, so a page of another site cannot make a browser act here. The path has no parts in braces.
     Program(&'static str),
     /// Only whom the [`Gate`] admits under this need.
     Only(R),

@@ -13,7 +13,7 @@ use storeward_base::Entropy;
 
 use crate::csrf;
 use crate::failure::{Failure, WantsPage};
-use crate::headers::{self, Nonce};
+use crate::headers::{self, LeadsTo, Nonce};
 use crate::origin::HostNames;
 
 /// A failure in the looks of the pages it happens among, for a person with such headers. `None`: the plain page.
@@ -35,8 +35,8 @@ pub struct Site {
     pub patience: Duration,
     /// How failures look, where not as the console's.
     pub dress: Option<Dress>,
-    /// Paths that programs may post to ([`crate::Access::Program`]); the routes tell.
-    pub(crate) programs: Vec<&'static str>,
+    /// What programs may call ([`crate::Access::Program`]); the routes tell.
+    pub(crate) programs: Vec<(http::Method, &'static str)>,
 }
 
 impl Site {
@@ -82,14 +82,17 @@ pub(crate) async fn around(State(site): State<Arc<Site>>, mut request: Request, 
         head.headers.extend(written_head.headers);
         response = Response::from_parts(head, body);
     }
-    headers::secure(response.headers_mut(), &nonce, authority.as_ref().map(Authority::host));
+    let leads_to = response.extensions_mut().remove::<LeadsTo>();
+    let host = authority.as_ref().map(Authority::host);
+    headers::secure(response.headers_mut(), &nonce, host, leads_to.as_ref());
     response
 }
 
 fn screen(site: &Site, request: &Request) -> Result<(), Failure> {
     let authority = site.names.own_authority(request.uri(), request.headers());
     let authority = authority.ok_or_else(Failure::wrong_host)?;
-    if request.method() == http::Method::POST && site.programs.contains(&request.uri().path()) {
+    let asked = (request.method(), request.uri().path());
+    if site.programs.iter().any(|(method, path)| (method, *path) == asked) {
         return Ok(());
     }
     let own_origin = format!("{}://{authority}", site.scheme);

@@ -28,6 +28,37 @@ impl<S: Sync> FromRequestParts<S> for Nonce {
     }
 }
 
+/// Marks a page whose form leads to another site in the end: the policy lets it, and it alone. Browsers hold
+/// `form-action` against each redirect that follows a form (CSP Level 3 section 6.5.1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeadsTo(String);
+
+impl LeadsTo {
+    /// `None` for what is no absolute address: scheme, then something. What stands behind `?` or `#` says nothing here, and
+    /// what would end the policy's list is written as its percent-encoding (CSP Level 3 section 2.3.1).
+    pub fn new(url: &str) -> Option<Self> {
+        let (scheme, rest) = url.split_once(':')?;
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b"+-.".contains(&b);
+        let named = scheme.starts_with(|c: char| c.is_ascii_alphabetic()) && scheme.bytes().all(plain);
+        if !named || url.bytes().any(|b| !b.is_ascii_graphic()) {
+            return None;
+        }
+        if !matches!(scheme, "https" | "http") {
+            // An app's own scheme has no host that a policy could name.
+            return Some(LeadsTo(format!("{scheme}:")));
+        }
+        let place = rest.split(['?', '#']).next().unwrap_or("");
+        let place = place.replace(';', "%3B").replace(',', "%2C").replace(['\'', '"'], "");
+        (place.len() > 2 && place.starts_with("//")).then(|| LeadsTo(format!("{scheme}:{place}")))
+    }
+
+    /// Marks the page.
+    pub fn mark(self, mut response: axum::response::Response) -> axum::response::Response {
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
 const FIXED: [(&str, &str); 8] = [
     ("x-content-type-options", "nosniff"),
     ("x-frame-options", "DENY"),
@@ -43,7 +74,7 @@ const FIXED: [(&str, &str); 8] = [
 ];
 
 /// Sets them all. What is not marked as cacheable by its handler is not stored anywhere.
-pub(crate) fn secure(headers: &mut HeaderMap, nonce: &Nonce, host: Option<&str>) {
+pub(crate) fn secure(headers: &mut HeaderMap, nonce: &Nonce, host: Option<&str>, leads_to: Option<&LeadsTo>) {
     if host.is_some_and(may_pin) {
         headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=63072000"));
     }
@@ -52,11 +83,12 @@ pub(crate) fn secure(headers: &mut HeaderMap, nonce: &Nonce, host: Option<&str>)
     }
     let policy = format!(
         "default-src 'none'; script-src 'nonce-{}' 'strict-dynamic'; style-src 'self'; img-src 'self'; \
-         connect-src 'self'; font-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; \
+         connect-src 'self'; font-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'self'{}; frame-ancestors 'none'; \
          require-trusted-types-for 'script'; trusted-types storeward",
-        nonce.as_str()
+        nonce.as_str(),
+        leads_to.map_or_else(String::new, |LeadsTo(place)| format!(" {place}"))
     );
-    let policy = HeaderValue::try_from(policy).expect("a nonce in hexadecimal is a legal header value");
+    let policy = HeaderValue::try_from(policy).expect("a nonce and a place of visible ASCII are legal here");
     headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
 }
@@ -71,6 +103,32 @@ fn may_pin(host: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_page_leads_to_one_place_more_and_no_further() {
+        for (url, place) in [
+            ("https://rp.example/cb?code=1#x", Some("https://rp.example/cb")),
+            ("https://rp.example", Some("https://rp.example")),
+            ("http://127.0.0.1:8000/cb", Some("http://127.0.0.1:8000/cb")),
+            ("com.example.app:/cb", Some("com.example.app:")),
+            ("https://rp.example/a;script-src *", None),
+            ("https://rp.example/a;b,c", Some("https://rp.example/a%3Bb%2Cc")),
+            ("https://", None),
+            ("/cb", None),
+            ("", None),
+            ("'self':x", None),
+        ] {
+            assert_eq!(LeadsTo::new(url).map(|to| to.0).as_deref(), place, "{url}");
+        }
+        let mut headers = HeaderMap::new();
+        let nonce = Nonce("00".to_owned());
+        secure(&mut headers, &nonce, None, LeadsTo::new("https://rp.example/cb").as_ref());
+        let policy = headers[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
+        assert!(policy.contains("form-action 'self' https://rp.example/cb;"), "{policy}");
+        secure(&mut headers, &nonce, None, None);
+        let policy = headers[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
+        assert!(policy.contains("form-action 'self';"), "{policy}");
+    }
 
     #[test]
     fn a_host_that_is_shared_with_other_programs_is_not_pinned() {

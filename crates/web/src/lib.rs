@@ -32,11 +32,11 @@ pub use csrf::CsrfToken;
 pub use failure::{Failure, WantsPage};
 pub use form::{Form, Query};
 pub use frame::{Dress, Site, explained};
-pub use headers::Nonce;
+pub use headers::{LeadsTo, Nonce};
 pub use moment::Moment;
 pub use origin::{HostNames, HostNamesError, host_of_request};
 pub use routes::{AccessRow, Routes};
-pub use shell::{NavItem, Shell, SignedIn, redirect, render};
+pub use shell::{NavItem, Shell, SignedIn, redirect, redirect_away, render};
 
 // The crates that build on this one name no HTTP or template library of their own.
 pub use {askama, axum, http};

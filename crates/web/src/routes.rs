@@ -9,7 +9,7 @@ use axum::extract::{Request, State};
 use axum::handler::Handler;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodRouter, get, options, post};
 use http::{Method, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
@@ -30,7 +30,7 @@ pub struct AccessRow<N> {
 
 impl<N: fmt::Display> fmt::Display for AccessRow<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:<5}{:<27} {}", self.method.as_str(), self.path, self.access)
+        write!(f, "{:<4} {:<27} {}", self.method.as_str(), self.path, self.access)
     }
 }
 
@@ -66,6 +66,16 @@ impl<S: Clone + Send + Sync + 'static, G: Gate> Routes<S, G> {
         self.add(Method::POST, path, access, post(handler))
     }
 
+    /// Answers OPTIONS: a browser asks on a program's behalf whether it may call from another site's page (Fetch section 3.2.2).
+    #[must_use]
+    pub fn preflight<H, T>(self, path: &'static str, access: Access<G::Need>, handler: H) -> Self
+    where
+        H: Handler<T, S>,
+        T: 'static,
+    {
+        self.add(Method::OPTIONS, path, access, options(handler))
+    }
+
     fn add(
         mut self,
         method: Method,
@@ -85,10 +95,14 @@ impl<S: Clone + Send + Sync + 'static, G: Gate> Routes<S, G> {
         &self.rows
     }
 
-    /// The paths that programs may post to.
-    fn programs(&self) -> Vec<&'static str> {
+    /// What programs may call. HEAD goes with GET.
+    fn programs(&self) -> Vec<(Method, &'static str)> {
         let rows = self.rows.iter().filter(|row| matches!(row.access, Access::Program(_)));
-        rows.filter(|row| row.method == Method::POST).map(|row| row.path).collect()
+        rows.flat_map(|row| {
+            let head = (row.method == Method::GET).then_some((Method::HEAD, row.path));
+            std::iter::once((row.method.clone(), row.path)).chain(head)
+        })
+        .collect()
     }
 
     /// The finished service. It adds the assets, the pages for unknown addresses and methods, and the frame around
@@ -118,7 +132,8 @@ async fn admit<G: Gate>(
     let (mut head, body) = request.into_parts();
     let mut fresh_visit = None;
     match &guard.access {
-        Access::Public(_) | Access::Program(_) => {}
+        Access::Public(_) => {}
+        Access::Program(_) => drop(head.headers.remove(header::COOKIE)),
         Access::PublicForm(_) => fresh_visit = greet(&mut head).map_err(IntoResponse::into_response)?,
         Access::Only(need) => guard.gate.admit(need, &mut head).await?,
     }

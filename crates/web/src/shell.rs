@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::response::{Html, IntoResponse, Redirect, Response};
-use http::StatusCode;
+use http::{HeaderValue, StatusCode, header};
 
 use crate::assets::{self, Asset};
 use crate::csrf::CsrfToken;
@@ -74,6 +74,13 @@ pub fn render(template: &impl Template) -> Result<String, Failure> {
 pub fn redirect(path: &str) -> Response {
     debug_assert!(path.starts_with('/') && !path.starts_with("//"), "only to our own pages");
     Redirect::to(path).into_response()
+}
+
+/// To another site, because what was asked for ends there: 303, so that a form's fields do not go along (RFC 9700 section
+/// 4.12). `None` where `url` cannot stand in a header. Whoever calls this knows that `url` is one of those registered.
+pub fn redirect_away(url: &str) -> Option<Response> {
+    let location = HeaderValue::try_from(url).ok().filter(|_| url.bytes().all(|b| b.is_ascii_graphic()))?;
+    Some((StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response())
 }
 
 #[derive(Template)]

@@ -4,7 +4,7 @@
 use super::metadata::{Dependency, Package};
 use super::{File, Finding, source};
 
-const FLOORS: [(&str, u8); 20] = [
+const FLOORS: [(&str, u8); 21] = [
     ("storeward-base", 1),
     ("storeward-events", 1),
     ("storeward-inspect", 2),
@@ -23,6 +23,7 @@ const FLOORS: [(&str, u8); 20] = [
     ("storeward-identity", 4),
     ("storeward-vault", 4),
     ("storeward-guide", 4),
+    ("storeward-oidc", 4),
     ("storeward-app", 5),
     // For tests: sees everything below the app.
     ("storeward-testkit", 5),
@@ -42,7 +43,7 @@ struct Window {
     reason: &'static str,
 }
 
-const WINDOWS: [Window; 7] = [
+const WINDOWS: [Window; 9] = [
     Window {
         from: "storeward-events",
         to: "storeward-base",
@@ -84,6 +85,18 @@ const WINDOWS: [Window; 7] = [
         to: "storeward-guide",
         modules: &["staff"],
         reason: "staff see what reminders changed and which messages were reported; the rest of guidance stays out of sight",
+    },
+    Window {
+        from: "storeward-oidc",
+        to: "storeward-identity",
+        modules: &[],
+        reason: "who signs in to a shop is whoever is signed in here, and the pages are the customers' pages",
+    },
+    Window {
+        from: "storeward-console",
+        to: "storeward-oidc",
+        modules: &["registry"],
+        reason: "staff decide which shops and programs let their customers sign in here",
     },
 ];
 

@@ -13,6 +13,7 @@ use storeward_edge::bans::{BanBook, BanOptions};
 use storeward_events::Record;
 use storeward_host::{RecordedEmissions, Stopper};
 use storeward_identity::{Identity, IdentityParts, LetterKind, Policy, RecordedPost};
+use storeward_oidc::registry::{Registry, RegistryParts};
 use storeward_passwords::breach::{BreachList, BuildOptions, build};
 use storeward_passwords::{Pool, PoolOptions};
 use storeward_puzzle::{Difficulty, Puzzles};
@@ -136,6 +137,22 @@ pub struct Browser<'a> {
 
 impl Bench {
     pub fn new(db: TestDb) -> Self {
+        Self::build(db, None)
+    }
+
+    /// With the provider's registry, whose tables the database has to have.
+    pub fn with_apps(db: TestDb) -> Self {
+        let registry = Registry::new(RegistryParts {
+            db: (*db).clone(),
+            clock: db.clock.clone(),
+            entropy: Arc::new(SystemEntropy),
+            data_key: DataKey::generate(&SystemEntropy),
+            pseudonym_key: PseudonymKey::generate(&SystemEntropy),
+        });
+        Self::build(db, Some(registry))
+    }
+
+    fn build(db: TestDb, registry: Option<Registry>) -> Self {
         let clock = Arc::clone(&db.clock);
         let dir = tempfile::tempdir().unwrap();
         let shared: Arc<dyn Clock> = clock.clone();
@@ -159,6 +176,7 @@ impl Bench {
             data_key: key.clone(),
             customers: Some(identity.customers()),
             port: 443,
+            registry: registry.clone(),
             status: Arc::new(|| SystemStatus {
                 version: "0.1.0".to_owned(),
                 shop_names: vec!["bookshop.example".to_owned()],

@@ -25,6 +25,9 @@ pub struct Asked {
     next: String,
     #[serde(default)]
     done: String,
+    /// The address to begin with, as whoever sent the person here believes it to be.
+    #[serde(default)]
+    hint: String,
 }
 
 #[derive(Deserialize)]
@@ -73,7 +76,8 @@ pub async fn page(
     view: View,
     Query(asked): Query<Asked>,
 ) -> Result<Response, Failure> {
-    let mut page = sign_in_page(&app, &view, &asked.next, "");
+    let hint: String = asked.hint.chars().take(254).collect();
+    let mut page = sign_in_page(&app, &view, &asked.next, &hint);
     let t = view.texts();
     page.page.notice = match asked.done.as_str() {
         "out" => Some(t.s("sign_in.done_out")),

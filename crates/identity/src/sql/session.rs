@@ -1,10 +1,14 @@
 //! The table of sessions.
 
+use std::time::Duration;
+
 use storeward_base::{CustomerId, Timestamp};
+use storeward_store::jobs::{self, NewJob};
 use storeward_store::{Error, Reader, Row, Tx, params, statements};
 
 use crate::model::{DeviceId, Level, SessionId};
 use crate::state::Door;
+use crate::verbs::ended::{Ended, EndedWhat, SESSIONS_ENDED_JOB};
 
 statements! {
     INSERT = "INSERT INTO customer_session (id, token_hash, customer, device, level, amr, door, label_sealed, \
@@ -28,6 +32,27 @@ statements! {
     DELETE_ALL = "DELETE FROM customer_session WHERE customer = $1";
     DELETE_OTHERS = "DELETE FROM customer_session WHERE customer = $1 AND id <> $2";
     FORGET = "DELETE FROM customer_session WHERE expires_at <= $1 OR seen_at <= $2";
+    // Whatever ends a session before its time says so here, in the same write, for whoever has given something out on the
+    // strength of it.
+    NOTE_BY_TOKEN = "INSERT INTO customer_session_ended (session, customer, how, ended_at) \
+                     SELECT id, customer, 'signed_out', CAST($2 AS BIGINT) FROM customer_session \
+                     WHERE token_hash = $1";
+    NOTE_ONE = "INSERT INTO customer_session_ended (session, customer, how, ended_at) \
+                SELECT id, customer, 'revoked', CAST($3 AS BIGINT) FROM customer_session \
+                WHERE id = $1 AND customer = $2";
+    NOTE_ALL = "INSERT INTO customer_session_ended (session, customer, how, ended_at) \
+                SELECT id, customer, 'revoked', CAST($2 AS BIGINT) FROM customer_session WHERE customer = $1";
+    NOTE_OTHERS = "INSERT INTO customer_session_ended (session, customer, how, ended_at) \
+                   SELECT id, customer, 'revoked', CAST($3 AS BIGINT) FROM customer_session \
+                   WHERE customer = $1 AND id <> $2";
+    // What was given out may outlive its session, so that a customer's all ended is said beside what there was.
+    NOTE_EVERYTHING = "INSERT INTO customer_session_ended (session, customer, how, ended_at) \
+                       VALUES ('', $1, 'everything', $2) ON CONFLICT DO NOTHING";
+    NOTE_ALL_BUT = "INSERT INTO customer_session_ended (session, customer, how, ended_at) \
+                    VALUES ($2, $1, 'all_but', $3) ON CONFLICT DO NOTHING";
+    ENDED = "SELECT session, customer, how FROM customer_session_ended ORDER BY ended_at, session, how LIMIT $1";
+    DELETE_ENDED = "DELETE FROM customer_session_ended WHERE session = $1 AND customer = $2 AND how = $3";
+    FORGET_ENDED = "DELETE FROM customer_session_ended WHERE ended_at <= $1";
 }
 
 #[derive(Clone, Debug)]
@@ -131,21 +156,60 @@ pub fn raise(tx: &mut Tx<'_>, raise: &Raise) -> Result<bool, Error> {
 }
 
 pub fn delete(tx: &mut Tx<'_>, id: SessionId, customer: CustomerId) -> Result<bool, Error> {
+    tx.execute(NOTE_ONE, params![id, customer, tx.now()])?;
+    told(tx)?;
     tx.execute(DELETE, params![id, customer]).map(|rows| rows == 1)
 }
 
 pub fn delete_by_token(tx: &mut Tx<'_>, token_hash: &str) -> Result<bool, Error> {
+    tx.execute(NOTE_BY_TOKEN, params![token_hash, tx.now()])?;
+    told(tx)?;
     tx.execute(DELETE_BY_TOKEN, params![token_hash]).map(|rows| rows == 1)
 }
 
 pub fn delete_all(tx: &mut Tx<'_>, customer: CustomerId) -> Result<u64, Error> {
+    tx.execute(NOTE_ALL, params![customer, tx.now()])?;
+    tx.execute(NOTE_EVERYTHING, params![customer, tx.now()])?;
+    told(tx)?;
     tx.execute(DELETE_ALL, params![customer])
 }
 
 pub fn delete_others(tx: &mut Tx<'_>, customer: CustomerId, but: SessionId) -> Result<u64, Error> {
+    tx.execute(NOTE_OTHERS, params![customer, but, tx.now()])?;
+    tx.execute(NOTE_ALL_BUT, params![customer, but, tx.now()])?;
+    told(tx)?;
     tx.execute(DELETE_OTHERS, params![customer, but])
 }
 
+/// Promises that whoever wants to know is told. One promise is enough for all that ended until it is kept.
+fn told(tx: &mut Tx<'_>) -> Result<(), Error> {
+    jobs::enqueue(tx, &NewJob::new(SESSIONS_ENDED_JOB, Vec::new()).unique("ended")).map(drop)
+}
+
+/// What ended before its time, oldest first, and is not told a second time.
+pub fn take_ended(tx: &mut Tx<'_>, limit: u32) -> Result<Vec<Ended>, Error> {
+    let rows = tx.query_many(ENDED, params![limit], |row| {
+        Ok((row.get::<String>(0)?, row.get::<CustomerId>(1)?, row.get::<String>(2)?))
+    })?;
+    let mut ended = Vec::with_capacity(rows.len());
+    for (session, customer, how) in rows {
+        tx.execute(DELETE_ENDED, params![&session, customer, &how])?;
+        let what = match (how.as_str(), session.parse().ok()) {
+            ("signed_out", Some(session)) => EndedWhat::SignedOut(session),
+            ("revoked", Some(session)) => EndedWhat::Revoked(session),
+            ("all_but", Some(session)) => EndedWhat::AllBut(session),
+            // Also what a newer program wrote: ending too much is the safe side.
+            _ => EndedWhat::Everything,
+        };
+        ended.push(Ended { customer, what });
+    }
+    Ok(ended)
+}
+
+/// Where nobody asks for what ended, it is kept for so long.
+const ENDED_KEPT: Duration = Duration::from_secs(7 * 86_400);
+
 pub fn forget(tx: &mut Tx<'_>, now: Timestamp, idle_since: Timestamp) -> Result<(), Error> {
+    tx.execute(FORGET_ENDED, params![now.minus(ENDED_KEPT)])?;
     tx.execute(FORGET, params![now, idle_since]).map(drop)
 }

@@ -92,6 +92,22 @@ async fn a_program_posts_without_a_page_and_only_where_it_may() {
 }
 
 #[tokio::test]
+async fn a_program_calls_from_any_page_and_brings_no_cookie_along() {
+    let app = app();
+    let fetch = [
+        ("origin", "https://elsewhere.example"),
+        ("sec-fetch-site", "cross-site"),
+        ("sec-fetch-mode", "cors"),
+        ("cookie", "__Host-x=y"),
+    ];
+    let answer = call(&app, "GET", "/program/set", &fetch, "").await;
+    assert_eq!((answer.status.as_u16(), answer.body.as_str()), (200, "no cookie"));
+    assert_eq!(call(&app, "OPTIONS", "/program/set", &fetch, "").await.body, "ask");
+    assert_eq!(call(&app, "HEAD", "/program/set", &fetch, "").await.status, 200);
+    assert_eq!(call(&app, "GET", "/form", &fetch, "").await.status, 403);
+}
+
+#[tokio::test]
 async fn changes_need_admission_provenance_and_token() {
     let app = app();
     let check = async |lines: &[(&str, &str)], body: &str, status: u16| {

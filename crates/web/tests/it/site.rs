@@ -58,6 +58,10 @@ pub fn routes() -> Routes<(), ByHeader> {
         .post("/form", Access::PublicForm("answers"), async || "posted")
         .post("/change", Access::Only(Member), async || "changed")
         .post("/program", Access::Program("shows a token"), async |body: String| body)
+        .get("/program/set", Access::Program("shows nothing"), async |headers: HeaderMap| {
+            if headers.contains_key("cookie") { "a cookie" } else { "no cookie" }
+        })
+        .preflight("/program/set", Access::Program("asks"), async || "ask")
         .get("/slow", Access::Public("sleeps"), async || {
             tokio::time::sleep(Duration::from_secs(60)).await;
         })

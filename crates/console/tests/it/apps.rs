@@ -1,0 +1,103 @@
+//! Apps: who lets customers sign in here.
+
+use std::sync::LazyLock;
+
+use storeward_base::{Actor, RelyingId};
+use storeward_store::{Migration, both_engines};
+
+use super::bench::{Answer, Bench, Browser, HOST};
+
+static BOTH: LazyLock<Vec<Migration>> = LazyLock::new(|| {
+    [storeward_console::MIGRATIONS, storeward_identity::MIGRATIONS, storeward_oidc::MIGRATIONS].concat()
+});
+
+async fn act(browser: &mut Browser<'_>, path: &str, csrf: &str, fields: &str) -> Answer {
+    let own = format!("https://{HOST}");
+    let form = format!("csrf={csrf}&{fields}");
+    browser.send("POST", path, &[("origin", &own), ("sec-fetch-site", "same-origin")], Some(&form)).await
+}
+
+fn secret_of(answer: &Answer) -> String {
+    let rest = answer.body.split("<p class=\"secret\">").nth(1).unwrap_or_else(|| panic!("{}", answer.body));
+    rest.split('<').next().unwrap().to_owned()
+}
+
+both_engines!(a_client_is_added_shown_and_removed, &BOTH, async |db| {
+    let bench = Bench::with_apps(db);
+    let (mut browser, _) = bench.enrolled().await;
+    assert!(browser.get("/apps").await.body.contains("Nobody yet"));
+    let form = browser.get("/apps/new/woocommerce").await;
+    assert!(form.body.contains("PKCE is waived with these settings"), "{}", form.body);
+    let csrf = form.csrf();
+    let fields =
+        "preset=woocommerce&name=%3Cb%3EBooks&url=https%3A%2F%2Fbooks.example&waive_pkce=yes&algorithm=RS256";
+    let added = act(&mut browser, "/apps/new/woocommerce", &csrf, fields).await;
+    assert_eq!(added.status, 200, "{}", added.body);
+    let secret = secret_of(&added);
+    assert!(secret.starts_with("sws_") && added.body.contains("it is not shown again"));
+    assert!(
+        !added.body.contains("<b>Books")
+            && added.body.contains("admin-ajax.php?action=openid-connect-authorize")
+    );
+    let list = browser.get("/apps").await;
+    assert!(!list.body.contains(&secret));
+    let id: RelyingId = format!("rp_{}", list.attribute("href=\"/apps/rp_")).parse().unwrap();
+    let shown = browser.get(&format!("/apps/{id}")).await;
+    assert!(shown.body.contains("PKCE is waived") && !shown.body.contains(&secret), "{}", shown.body);
+    let rotated = act(&mut browser, &format!("/apps/{id}/act"), &csrf, "what=secret").await;
+    assert_ne!(secret_of(&rotated), secret);
+    assert_eq!(act(&mut browser, &format!("/apps/{id}/act"), &csrf, "what=remove").await.location(), "/apps");
+    assert_eq!(browser.get(&format!("/apps/{id}")).await.status, 404);
+    let kinds: Vec<String> =
+        bench.events("oidc.client").await.iter().map(|r| r.event.kind().to_owned()).collect();
+    assert_eq!(kinds.len(), 3, "{kinds:?}");
+    for record in bench.events("oidc.client").await {
+        assert!(matches!(record.actor, Actor::Staff { .. }), "{record:?}");
+    }
+});
+
+both_engines!(what_does_not_fit_is_told_and_nothing_is_added, &BOTH, async |db| {
+    let bench = Bench::with_apps(db);
+    let (mut browser, _) = bench.enrolled().await;
+    let csrf = browser.get("/apps/new/own").await.csrf();
+    for (preset, fields, words) in [
+        ("own", "name=A&redirect_uris=http%3A%2F%2Fbooks.example%2Fcb", "https://"),
+        ("own", "name=&url=https%3A%2F%2Fbooks.example", "name"),
+        ("own", "name=A", "at least one address"),
+        ("browser", "name=A&url=https%3A%2F%2Fbooks.example&waive_pkce=yes", "PKCE"),
+        ("own", "name=A&redirect_uris=https%3A%2F%2F*.books.example%2F", "wildcard"),
+    ] {
+        let answer = act(&mut browser, &format!("/apps/new/{preset}"), &csrf, fields).await;
+        assert!(
+            answer.status == 422 && answer.body.contains(words),
+            "{fields}: {} {}",
+            answer.status,
+            answer.body
+        );
+    }
+    assert_eq!(act(&mut browser, "/apps/new/none", &csrf, "name=A").await.status, 404);
+    assert!(bench.events("oidc.client").await.is_empty());
+    for path in ["/apps/new/own", "/apps/rp_00000000000000000000000001/act"] {
+        assert_eq!(act(&mut browser, path, &"0".repeat(64), "what=secret").await.status, 403, "{path}");
+    }
+});
+
+// Who may sign customers in is changed by somebody who has just shown their second factor.
+both_engines!(a_client_is_added_by_whoever_has_just_shown_a_second_factor, &BOTH, async |db| {
+    let bench = Bench::with_apps(db);
+    let (mut browser, _) = bench.enrolled().await;
+    let csrf = browser.get("/apps/new/own").await.csrf();
+    bench.clock.advance(std::time::Duration::from_secs(601));
+    let led = browser.get("/apps/new/own").await;
+    assert!(led.status == 303 && led.location().starts_with("/confirm"), "{} {}", led.status, led.location());
+    let answer = act(&mut browser, "/apps/new/own", &csrf, "name=A&url=https%3A%2F%2Fbooks.example").await;
+    assert!(answer.status == 303 || answer.status == 403, "{}", answer.body);
+    assert!(bench.events("oidc.client").await.is_empty());
+});
+
+both_engines!(without_the_provider_the_page_says_so, &BOTH, async |db| {
+    let bench = Bench::new(db);
+    let (mut browser, _) = bench.enrolled().await;
+    let answer = browser.get("/apps").await;
+    assert!(answer.status == 404 && answer.body.contains("[oidc]"), "{}", answer.body);
+});

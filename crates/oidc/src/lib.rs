@@ -1,0 +1,45 @@
+//! The OpenID Connect provider: shops and programs let their customers sign in here.
+//!
+//! **Owns** the registry of clients ([`registry`]), the keys that sign tokens, codes and tokens, consent, logout, and the
+//! protocol itself, which is pure (`protocol`): OpenID Connect Core, Discovery, RP-Initiated and Back-Channel Logout 1.0,
+//! RFC 6749, 6750, 7009, 7636, 7662, 9207, as RFC 9700 wants them used.
+//! **Holds** nobody is sent to an address that is not registered, character for character; a code is good once, for a minute,
+//! for its client, its address and whoever holds its verifier, and a second use ends what came from the first; a refresh token is
+//! good once but for a retried request, and its reuse ends the line; what was given out dies with the session it was given
+//! for, unless the customer agreed otherwise, and with the account's lock in any case; codes, tokens and secrets are kept as keyed
+//! marks only, signing keys sealed; a customer is named by an id that is theirs for ever, never by an address.
+//! **Never** the implicit and hybrid flows, the password grant, `alg: none`, PKCE's `plain`, request objects, a wildcard in an
+//! address, registration by strangers. Room is left for pushed requests (RFC 9126), DPoP (RFC 9449) and `private_key_jwt` (RFC
+//! 7523): requests and clients' proofs are types of their own (`protocol::authorize::Asked`, `protocol::client::Credentials`).
+//! **Emits** `oidc.*`.
+#![forbid(unsafe_code)]
+
+mod api;
+mod config;
+mod error;
+mod jobs;
+mod keys;
+mod marks;
+mod model;
+mod pages;
+mod protocol;
+mod provider;
+pub mod registry;
+mod sql;
+mod texts;
+mod throttle;
+mod verbs;
+
+pub use config::{ConfigFault, ProviderSection};
+pub use error::Error;
+pub use keys::{Haste, KeyLine, Keys, KeysParts};
+pub use pages::{PATHS, PREFIX};
+pub use provider::{Provider, ProviderParts};
+pub use sql::STATEMENTS;
+
+/// The provider's tables.
+pub const MIGRATIONS: &[storeward_store::Migration] = &[storeward_store::Migration {
+    domain: "oidc",
+    number: 1,
+    sql: include_str!("../migrations/0001_provider.sql"),
+}];

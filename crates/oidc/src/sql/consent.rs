@@ -1,0 +1,36 @@
+//! The table of consents.
+
+use storeward_base::{CustomerId, RelyingId, Timestamp};
+use storeward_store::{Error, Reader, Tx, params, statements};
+
+use crate::protocol::scope::Scopes;
+
+statements! {
+    FIND = "SELECT scope FROM oidc_consent WHERE customer = $1 AND client = $2";
+    PUT = "INSERT INTO oidc_consent (customer, client, scope, given_at) VALUES ($1, $2, $3, $4) \
+           ON CONFLICT (customer, client) DO UPDATE SET scope = EXCLUDED.scope, given_at = EXCLUDED.given_at";
+    DELETE_OF_CLIENT = "DELETE FROM oidc_consent WHERE client = $1";
+}
+
+pub fn find(
+    reader: &mut Reader<'_>,
+    customer: CustomerId,
+    client: RelyingId,
+) -> Result<Option<Scopes>, Error> {
+    let found = reader.query_optional(FIND, params![customer, client], |row| row.get::<String>(0))?;
+    Ok(found.map(|text| Scopes::parse(&text)))
+}
+
+pub fn put(
+    tx: &mut Tx<'_>,
+    customer: CustomerId,
+    client: RelyingId,
+    scopes: &Scopes,
+    now: Timestamp,
+) -> Result<(), Error> {
+    tx.execute(PUT, params![customer, client, scopes.to_string(), now]).map(drop)
+}
+
+pub fn delete_of_client(tx: &mut Tx<'_>, client: RelyingId) -> Result<(), Error> {
+    tx.execute(DELETE_OF_CLIENT, params![client]).map(drop)
+}

@@ -1,0 +1,82 @@
+//! The tables of access and refresh tokens.
+
+use storeward_base::Timestamp;
+use storeward_store::{Error, Reader, Tx, params, statements};
+
+use crate::model::GrantId;
+use crate::protocol::scope::Scopes;
+
+statements! {
+    INSERT_ACCESS = "INSERT INTO oidc_access_token (mark, grant_id, scope, created_at, expires_at) \
+                     VALUES ($1, $2, $3, $4, $5)";
+    ACCESS = "SELECT grant_id, scope, created_at, expires_at FROM oidc_access_token WHERE mark = $1 AND expires_at > $2";
+    DELETE_ACCESS = "DELETE FROM oidc_access_token WHERE mark = $1";
+    // The line's next token follows from the one before, so two that renew at once write the same.
+    INSERT_REFRESH = "INSERT INTO oidc_refresh_token (mark, grant_id, created_at, expires_at) VALUES ($1, $2, $3, $4) \
+                      ON CONFLICT DO NOTHING";
+    REFRESH = "SELECT grant_id, created_at, expires_at, used_at FROM oidc_refresh_token WHERE mark = $1";
+    USE_REFRESH = "UPDATE oidc_refresh_token SET used_at = $2 WHERE mark = $1 AND used_at IS NULL";
+    FORGET_ACCESS = "DELETE FROM oidc_access_token WHERE expires_at <= $1";
+    FORGET_REFRESH = "DELETE FROM oidc_refresh_token WHERE expires_at <= $1";
+}
+
+#[derive(Clone, Debug)]
+pub struct AccessRow {
+    pub grant: GrantId,
+    pub scopes: Scopes,
+    pub created_at: Timestamp,
+    pub expires_at: Timestamp,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct RefreshRow {
+    pub grant: GrantId,
+    pub created_at: Timestamp,
+    pub expires_at: Timestamp,
+    pub used_at: Option<Timestamp>,
+}
+
+pub fn insert_access(tx: &mut Tx<'_>, mark: &str, row: &AccessRow) -> Result<(), Error> {
+    let values = params![mark, row.grant, row.scopes.to_string(), row.created_at, row.expires_at];
+    tx.execute(INSERT_ACCESS, values).map(drop)
+}
+
+/// One that is good at `now`, as far as this table knows.
+pub fn access(reader: &mut Reader<'_>, mark: &str, now: Timestamp) -> Result<Option<AccessRow>, Error> {
+    reader.query_optional(ACCESS, params![mark, now], |row| {
+        Ok(AccessRow {
+            grant: row.get(0)?,
+            scopes: Scopes::parse(&row.get::<String>(1)?),
+            created_at: row.get(2)?,
+            expires_at: row.get(3)?,
+        })
+    })
+}
+
+pub fn delete_access(tx: &mut Tx<'_>, mark: &str) -> Result<(), Error> {
+    tx.execute(DELETE_ACCESS, params![mark]).map(drop)
+}
+
+pub fn insert_refresh(tx: &mut Tx<'_>, mark: &str, row: &RefreshRow) -> Result<(), Error> {
+    tx.execute(INSERT_REFRESH, params![mark, row.grant, row.created_at, row.expires_at]).map(drop)
+}
+
+pub fn refresh(reader: &mut Reader<'_>, mark: &str) -> Result<Option<RefreshRow>, Error> {
+    reader.query_optional(REFRESH, params![mark], |row| {
+        Ok(RefreshRow {
+            grant: row.get(0)?,
+            created_at: row.get(1)?,
+            expires_at: row.get(2)?,
+            used_at: row.get(3)?,
+        })
+    })
+}
+
+pub fn use_refresh(tx: &mut Tx<'_>, mark: &str, now: Timestamp) -> Result<bool, Error> {
+    tx.execute(USE_REFRESH, params![mark, now]).map(|rows| rows == 1)
+}
+
+pub fn forget(tx: &mut Tx<'_>, now: Timestamp) -> Result<(), Error> {
+    tx.execute(FORGET_ACCESS, params![now])?;
+    tx.execute(FORGET_REFRESH, params![now]).map(drop)
+}

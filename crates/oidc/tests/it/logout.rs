@@ -1,0 +1,288 @@
+//! Signing out: the conformance suite's modules of RP-initiated and back-channel logout by their names, and what else ends a
+//! session.
+
+use storeward_identity::staff::Act;
+use storeward_outbound::recorder::{Answer as Told, Recorder};
+use storeward_store::both_engines;
+
+use super::bench::{Bench, Browser, GOODBYE, ISSUER, MIGRATIONS, Party, encode, peek, text};
+
+const LOGOUT: &str = "/.storeward/oidc/logout";
+
+/// Somebody who is signed in to a client, with the ID token for it.
+async fn signed_in(bench: &Bench) -> (Browser<'_>, Party, String) {
+    let party = bench.own().await;
+    let mut browser = bench.customer().await;
+    let tokens = browser.tokens(&party, &[]).await;
+    let hint = text(&tokens["id_token"]).to_owned();
+    (browser, party, hint)
+}
+
+fn logout(fields: &[(&str, &str)]) -> String {
+    let query: Vec<String> = fields.iter().map(|(n, v)| format!("{n}={}", encode(v))).collect();
+    format!("{LOGOUT}?{}", query.join("&"))
+}
+
+both_engines!(oidcc_rp_initiated_logout, &MIGRATIONS, async |db| {
+    let bench = Bench::new(db).await;
+    let (mut browser, _, hint) = signed_in(&bench).await;
+    let fields =
+        [("id_token_hint", hint.as_str()), ("post_logout_redirect_uri", GOODBYE), ("state", "st4te")];
+    let answer = browser.get(&logout(&fields)).await;
+    assert_eq!((answer.status.as_u16(), answer.location()), (303, "https://rp.example/?state=st4te"));
+    assert!(!browser.is_signed_in().await);
+    assert_eq!(bench.events("oidc.signed_out").await.len(), 1);
+    // Again: nobody is there, and it leads to the same place.
+    assert_eq!(browser.get(&logout(&fields)).await.location(), "https://rp.example/?state=st4te");
+});
+
+both_engines!(oidcc_rp_initiated_logout_bad_post_logout_redirect_uri, &MIGRATIONS, async |db| {
+    let bench = Bench::new(db).await;
+    let (mut browser, _, hint) = signed_in(&bench).await;
+    for uri in ["https://evil.example/", "https://rp.example", "https://rp.example/x"] {
+        browser
+            .get(&logout(&[("id_token_hint", &hint), ("post_logout_redirect_uri", uri)]))
+            .await
+            .is_refused_here();
+    }
+    assert!(browser.is_signed_in().await);
+});
+
+both_engines!(oidcc_rp_initiated_logout_modified_id_token_hint, &MIGRATIONS, async |db| {
+    let bench = Bench::new(db).await;
+    let (mut browser, _, hint) = signed_in(&bench).await;
+    let (head, signature) = hint.rsplit_once('.').unwrap();
+    let first = if signature.starts_with('A') { "B" } else { "A" };
+    let changed = format!("{head}.{first}{}", &signature[1..]);
+    let fields = [("id_token_hint", changed.as_str()), ("post_logout_redirect_uri", GOODBYE)];
+    browser.get(&logout(&fields)).await.is_refused_here();
+    assert!(browser.is_signed_in().await);
+});
+
+both_engines!(oidcc_rp_initiated_logout_no_id_token_hint, &MIGRATIONS, async |db| {
+    let bench = Bench::new(db).await;
+    let (mut browser, party, _) = signed_in(&bench).await;
+    // Nothing shows whose address that is.
+    browser.get(&logout(&[("post_logout_redirect_uri", GOODBYE), ("state", "x")])).await.is_refused_here();
+    // The client is named, so the address is known; the person is asked.
+    let id = party.id.to_string();
+    let fields = [("client_id", id.as_str()), ("post_logout_redirect_uri", GOODBYE), ("state", "x")];
+    let page = browser.get(&logout(&fields)).await;
+    assert!(page.status == 200 && page.body.contains("Sign out?"), "{}", page.body);
+    assert!(page.header("content-security-policy").contains("form-action 'self' https://rp.example/;"));
+    assert!(browser.is_signed_in().await);
+    let done = confirm(&mut browser, &page).await;
+    assert_eq!(done.location(), "https://rp.example/?state=x");
+    assert!(!browser.is_signed_in().await);
+});
+
+async fn confirm(browser: &mut Browser<'_>, page: &super::bench::Answer) -> super::bench::Answer {
+    let (csrf, request) = (page.csrf(), page.attribute("name=\"request\" value=\""));
+    browser.post("/.storeward/oidc/logout/confirm", &[("csrf", &csrf), ("request", &request)]).await
+}
+
+both_engines!(oidcc_rp_initiated_logout_no_params, &MIGRATIONS, async |db| {
+    let bench = Bench::new(db).await;
+    let (mut browser, _, _) = signed_in(&bench).await;
+    let page = browser.get(LOGOUT).await;
+    assert_eq!(page.status, 200);
+    let done = confirm(&mut browser, &page).await;
+    assert!(done.status == 200 && done.body.contains("You are signed out"), "{}", done.body);
+    assert!(!browser.is_signed_in().await);
+    assert!(browser.get(LOGOUT).await.body.contains("You are signed out"));
+});
+
+both_engines!(oidcc_rp_initiated_logout_no_post_logout_redirect_uri, &MIGRATIONS, async |db| {
+    let bench = Bench::new(db).await;
+    let (mut browser, _, hint) = signed_in(&bench).await;
+    let answer = browser.get(&logout(&[("id_token_hint", &hint), ("state", "x")])).await;
+    assert!(answer.status == 200 && answer.body.contains("You are signed out"), "{}", answer.body);
+    assert!(!browser.is_signed_in().await);
+});
+
+both_engines!(oidcc_rp_initiated_logout_no_state, &MIGRATIONS, async |db| {
+    let bench = Bench::new(db).await;
+    let (mut browser, _, hint) = signed_in(&bench).await;
+    let answer =
+        browser.get(&logout(&[("id_token_hint", &hint), ("post_logout_redirect_uri", GOODBYE)])).await;
+    assert_eq!(answer.location(), GOODBYE);
+});
+
+both_engines!(oidcc_rp_initiated_logout_only_state, &MIGRATIONS, async |db| {
+    let bench = Bench::new(db).await;
+    let (mut browser, _, _) = signed_in(&bench).await;
+    let page = browser.get(&logout(&[("state", "x")])).await;
+    assert!(page.status == 200 && page.body.contains("Sign out?"));
+    assert!(browser.is_signed_in().await);
+});
+
+both_engines!(oidcc_rp_initiated_logout_query_added_to_post_logout_redirect_uri, &MIGRATIONS, async |db| {
+    let bench = Bench::new(db).await;
+    let (mut browser, _, hint) = signed_in(&bench).await;
+    let uri = format!("{GOODBYE}?foo=bar");
+    browser
+        .get(&logout(&[("id_token_hint", &hint), ("post_logout_redirect_uri", &uri)]))
+        .await
+        .is_refused_here();
+    assert!(browser.is_signed_in().await);
+});
+
+both_engines!(oidcc_rp_initiated_logout_bad_id_token_hint, &MIGRATIONS, async |db| {
+    let bench = Bench::new(db).await;
+    let (mut browser, _, _) = signed_in(&bench).await;
+    for bad in ["x", "eyJhbGciOiJub25lIn0.e30.", "a.b.c"] {
+        browser
+            .get(&logout(&[("id_token_hint", bad), ("post_logout_redirect_uri", GOODBYE)]))
+            .await
+            .is_refused_here();
+    }
+    assert!(browser.is_signed_in().await);
+});
+
+both_engines!(oidcc_rp_initiated_logout_discovery_endpoint_verification, &MIGRATIONS, async |db| {
+    let bench = Bench::new(db).await;
+    let metadata =
+        bench.call("GET", "/.storeward/oidc/.well-known/openid-configuration", &[], None).await.json();
+    assert_eq!(text(&metadata["end_session_endpoint"]), "https://shop.example/.storeward/oidc/logout");
+});
+
+both_engines!(oidcc_backchannel_logout_discovery_endpoint_verification, &MIGRATIONS, async |db| {
+    let bench = Bench::new(db).await;
+    let metadata =
+        bench.call("GET", "/.storeward/oidc/.well-known/openid-configuration", &[], None).await.json();
+    assert_eq!(metadata["backchannel_logout_supported"], true);
+    assert_eq!(metadata["backchannel_logout_session_supported"], true);
+});
+
+/// A shop's server that takes the news, and a client for it.
+async fn listening(bench: &mut Bench) -> (Recorder, Party) {
+    let server = Recorder::start().unwrap();
+    let mut draft = bench.draft("own");
+    draft.backchannel_uri = Some(format!("{}/logout", server.url()));
+    bench.allow(&server.url());
+    let party = bench.add(draft).await;
+    (server, party)
+}
+
+/// The claims of the newest news.
+async fn news(bench: &Bench, server: &Recorder) -> serde_json::Value {
+    let request = server.requests().pop().unwrap();
+    let body = String::from_utf8(request.body.to_vec()).unwrap();
+    assert_eq!(request.header("content-type"), Some("application/x-www-form-urlencoded"));
+    bench.claims(body.strip_prefix("logout_token=").unwrap(), "logout+jwt").await
+}
+
+both_engines!(oidcc_backchannel_rp_initiated_logout, &MIGRATIONS, async |db| {
+    let mut bench = Bench::new(db).await;
+    let (server, party) = listening(&mut bench).await;
+    let mut browser = bench.customer().await;
+    let id = peek(text(&browser.tokens(&party, &[]).await["id_token"]));
+    let hint = browser.tokens(&party, &[]).await;
+    browser.get(&logout(&[("id_token_hint", text(&hint["id_token"]))])).await;
+    bench.work_until(async || bench.events("oidc.logout_told").await.len() == 1).await;
+    let told = news(&bench, &server).await;
+    assert_eq!((text(&told["iss"]), text(&told["aud"])), (ISSUER, party.id.to_string().as_str()));
+    assert_eq!((&told["sub"], &told["sid"]), (&id["sub"], &id["sid"]));
+    assert!(told["events"]["http://schemas.openid.net/event/backchannel-logout"].is_object());
+    assert!(told.get("nonce").is_none() && !text(&told["jti"]).is_empty());
+    assert!(told["exp"].as_i64().unwrap() - told["iat"].as_i64().unwrap() <= 120);
+    assert_eq!(server.requests().len(), 1, "once for a session, however often it signed in to the client");
+});
+
+// However a session ends before its time, the client is told, and its tokens end.
+both_engines!(whoever_ends_a_session_the_client_is_told, &MIGRATIONS, async |db| {
+    let mut bench = Bench::new(db).await;
+    let (server, party) = listening(&mut bench).await;
+    let mut browser = bench.customer().await;
+    for (count, how) in ["staff", "customer", "not_me"].into_iter().enumerate() {
+        if !browser.is_signed_in().await {
+            browser = bench.browser();
+            browser.sign_in_at("/.storeward/sign-in").await;
+            bench.advance(1);
+        }
+        let offline = browser.tokens(&party, &[("scope", "openid offline_access")]).await;
+        let csrf = browser.get("/.storeward/account").await.csrf();
+        match how {
+            "staff" => bench.staff_does(Act::EndSessions).await,
+            "customer" => {
+                let mut other = bench.browser();
+                other.sign_in_at("/.storeward/sign-in").await;
+                let csrf = other.get("/.storeward/account").await.csrf();
+                other.post("/.storeward/account/sessions/end-others", &[("csrf", &csrf)]).await;
+                assert!(other.is_signed_in().await);
+            }
+            _ => drop(browser.post("/.storeward/account/not-me", &[("csrf", &csrf)]).await),
+        }
+        bench.work_until(async || bench.events("oidc.logout_told").await.len() == count + 1).await;
+        let told = news(&bench, &server).await;
+        assert_eq!(told["sid"], peek(text(&offline["id_token"]))["sid"], "{how}");
+        // Also what the customer had let outlive the session.
+        bench.refresh(&party, text(&offline["refresh_token"])).await.refuses(400, "invalid_grant");
+        assert_eq!(bench.userinfo(text(&offline["access_token"])).await.status, 401, "{how}");
+    }
+});
+
+// What outlives its session ends when everything does, also where no session is left.
+both_engines!(what_outlives_a_session_ends_with_everything, &MIGRATIONS, async |db| {
+    let bench = Bench::new(db).await;
+    let party = bench.own().await;
+    let mut browser = bench.customer().await;
+    let offline = browser.tokens(&party, &[("scope", "openid offline_access")]).await;
+    let csrf = browser.get("/.storeward/account").await.csrf();
+    browser.post("/.storeward/sign-out", &[("csrf", &csrf)]).await;
+    assert_eq!(bench.userinfo(text(&offline["access_token"])).await.status, 200);
+    bench.staff_does(Act::EndSessions).await;
+    bench.work_until(async || bench.userinfo(text(&offline["access_token"])).await.status == 401).await;
+});
+
+// A shop that is away is told when it is back; one that says no is asked again.
+both_engines!(news_are_told_again_until_they_are_taken, &MIGRATIONS, async |db| {
+    let mut bench = Bench::new(db).await;
+    let (server, party) = listening(&mut bench).await;
+    for status in [500, 400] {
+        server.answer_next(Told::new(status, ""));
+    }
+    let mut browser = bench.customer().await;
+    browser.tokens(&party, &[]).await;
+    let csrf = browser.get("/.storeward/account").await.csrf();
+    browser.post("/.storeward/sign-out", &[("csrf", &csrf)]).await;
+    bench
+        .work_until(async || {
+            bench.advance(60);
+            bench.events("oidc.logout_told").await.len() == 1
+        })
+        .await;
+    let facts = bench.events("oidc.logout_told").await;
+    assert_eq!(serde_json::to_value(&facts[0].event).unwrap()["data"]["attempts"], 3);
+    // The same news each time, so that a shop may take it twice.
+    let ids: Vec<String> = server
+        .requests()
+        .iter()
+        .map(|request| {
+            let body = String::from_utf8(request.body.to_vec()).unwrap();
+            text(&peek(body.strip_prefix("logout_token=").unwrap())["jti"]).to_owned()
+        })
+        .collect();
+    assert!(ids.len() == 3 && ids.windows(2).all(|pair| pair[0] == pair[1]), "{ids:?}");
+});
+
+// A client cannot send us into the own network, whatever it has registered.
+both_engines!(news_go_into_the_own_network_only_where_the_operator_says, &MIGRATIONS, async |db| {
+    let bench = Bench::new(db).await;
+    let server = Recorder::start().unwrap();
+    let mut draft = bench.draft("own");
+    draft.backchannel_uri = Some(format!("{}/logout", server.url()));
+    let party = bench.add(draft).await;
+    let mut browser = bench.customer().await;
+    browser.tokens(&party, &[]).await;
+    let csrf = browser.get("/.storeward/account").await.csrf();
+    browser.post("/.storeward/sign-out", &[("csrf", &csrf)]).await;
+    bench
+        .work_until(async || {
+            bench.advance(3_600 * 7);
+            !bench.events("system.job_failed").await.is_empty()
+        })
+        .await;
+    assert!(server.requests().is_empty());
+    assert!(bench.events("oidc.logout_told").await.is_empty());
+});

@@ -1,0 +1,10 @@
+//! The provider through its door, beside the customers' pages, on both engines.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+mod attacks;
+mod bench;
+mod conformance;
+mod keys;
+mod logout;
+mod pages;
+mod registry;
