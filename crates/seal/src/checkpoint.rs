@@ -195,6 +195,12 @@ impl Checkpoint {
         if signed { Ok(checkpoint) } else { Err(Error::UnknownSigner) }
     }
 
+    /// Reads a note that `key` itself signed, whatever the log was called then: the origin is the note's own.
+    pub fn verify_own(note: &str, key: &LogKey) -> Result<Self, Error> {
+        let origin = Origin::parse(note.lines().next().unwrap_or_default())?;
+        Self::verify(note, &[key.verifier(&origin)])
+    }
+
     fn body(&self) -> String {
         format!("{}\n{}\n{}\n", self.origin, self.size, base64(&self.root))
     }
@@ -254,6 +260,19 @@ mod tests {
         let stranger = LogKey::generate(&SeededEntropy::new(2)).verifier(verifier.name());
         assert_eq!(Checkpoint::verify(&note, &[stranger]), Err(Error::UnknownSigner));
         assert_eq!(Checkpoint::verify(&note, &[]), Err(Error::UnknownSigner));
+    }
+
+    #[test]
+    fn one_s_own_note_is_known_under_any_name() {
+        let (note, verifier) = signed();
+        let (key, stranger) =
+            (LogKey::generate(&SeededEntropy::new(1)), LogKey::generate(&SeededEntropy::new(2)));
+        assert_eq!(Checkpoint::verify_own(&note, &key).map(|c| c.origin), Ok(verifier.name().clone()));
+        assert_eq!(Checkpoint::verify_own(&note, &stranger), Err(Error::UnknownSigner));
+        // A name that was not signed.
+        let renamed = note.replace("shop.example", "other.example");
+        assert!(Checkpoint::verify_own(&renamed, &key).is_err());
+        assert!(Checkpoint::verify_own("", &key).is_err());
     }
 
     #[test]

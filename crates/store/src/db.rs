@@ -27,7 +27,8 @@ pub struct OpenOptions {
     pub trusted: Vec<VerifierKey>,
     /// Turns client addresses into references.
     pub pseudonym_key: PseudonymKey,
-    /// The ledger's name, such as `shop.example/storeward`.
+    /// What a ledger that is begun here is called, such as `shop.example/storeward`. One that is there already keeps the
+    /// name it was begun with.
     pub origin: Origin,
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
@@ -64,7 +65,7 @@ impl Db {
     }
 
     fn open_here(options: OpenOptions) -> Result<Db, Error> {
-        let signer = Signer {
+        let mut signer = Signer {
             key: options.log_key,
             origin: options.origin,
             trusted: options.trusted,
@@ -74,6 +75,7 @@ impl Db {
         let mut conn = connect(&options.url, Access::Write, &options.node)?;
         migrations::run(&mut conn, &options.migrations, signer.clock.now())?;
         ledger::begin(&mut conn, &signer)?;
+        signer.origin = ledger::begun_as(&mut conn, &signer)?;
         let mut appender = Appender::new(signer.clone());
         // A ledger of other keys, or one that somebody wrote into, is said here, not with the first event that is lost.
         appender.load(&mut conn)?;
@@ -227,6 +229,11 @@ impl Db {
             // A thread that panicked has dropped its queue; there is nothing left to wait for.
             drop(thread.join());
         }
+    }
+
+    /// What the ledger has been called since it was begun.
+    pub fn ledger_name(&self) -> &Origin {
+        &self.0.signer.origin
     }
 
     pub(crate) fn signer(&self) -> &Signer {

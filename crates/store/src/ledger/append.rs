@@ -36,6 +36,11 @@ impl Signer {
         std::iter::once(self.key.verifier(&self.origin)).chain(self.trusted.iter().cloned()).collect()
     }
 
+    /// A checkpoint that this key signed, under whatever name, or one of the trusted ones.
+    pub(crate) fn read(&self, note: &str) -> Result<Checkpoint, storeward_seal::Error> {
+        Checkpoint::verify_own(note, &self.key).or_else(|_| Checkpoint::verify(note, &self.trusted))
+    }
+
     fn sign(&self, range: &CompactRange) -> String {
         let checkpoint = Checkpoint { origin: self.origin.clone(), size: range.size(), root: range.root() };
         checkpoint.sign(&self.key)
@@ -229,6 +234,13 @@ pub(crate) fn begin(conn: &mut Conn, signer: &Signer) -> Result<(), Error> {
     let empty = CompactRange::new();
     let values = params![empty.to_bytes(), signer.sign(&empty), signer.clock.now()];
     conn.execute(BEGIN_LEDGER, values).map(drop)
+}
+
+/// What the ledger was called when it was begun, as its head says under a signature that counts; else the signer's own
+/// name, under which such a head is then refused. A shop may change its names; its ledger stays one.
+pub(crate) fn begun_as(conn: &mut Conn, signer: &Signer) -> Result<Origin, Error> {
+    let head = read_head(&mut Reader::new(conn), FIND_HEAD)?;
+    Ok(signer.read(&head.note).map_or_else(|_| signer.origin.clone(), |checkpoint| checkpoint.origin))
 }
 
 /// Whether an entry is there. Waits for whoever holds the head.

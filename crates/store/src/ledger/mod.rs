@@ -10,7 +10,7 @@ mod query;
 mod standing;
 mod verify;
 
-pub(crate) use append::{Appender, Signer, begin, is_written};
+pub(crate) use append::{Appender, Signer, begin, begun_as, is_written};
 pub use forget::forget;
 pub use prove::{Inclusion, prove_consistency, prove_inclusion};
 pub use query::{Filter, Head, by_id, by_request, head, read_after, search};

@@ -27,11 +27,12 @@ pub async fn standing(db: &Db, note: String) -> Result<Standing, Error> {
 /// The head of this moment, and how the same moment stands to `note`. A head that bears no signature that counts is
 /// [`Error::Ledger`].
 pub async fn head_after(db: &Db, note: Option<String>) -> Result<(Head, Standing), Error> {
-    let trusted = db.signer().verifiers();
+    let signer = db.signer().clone();
     db.read(move |reader| {
         let now = head(reader)?;
-        now.check(&trusted).map_err(Error::Ledger)?;
-        let standing = match note.map(|note| Checkpoint::verify(&note, &trusted)) {
+        now.check(&signer.verifiers()).map_err(Error::Ledger)?;
+        // A database that was begun anew may have another name than the one that the note speaks of.
+        let standing = match note.map(|note| signer.read(&note)) {
             None => Standing::Continues,
             Some(Ok(kept)) => compare(reader, &kept, &now)?,
             Some(Err(why)) => Standing::Unreadable(why.to_string()),

@@ -363,3 +363,30 @@ both_engines!(a_ledger_of_other_keys_is_not_opened, async |db| {
     let refused = blocking(move || Db::open(options).map(Db::close)).await;
     assert!(matches!(refused, Err(Error::Ledger(_))), "{refused:?}");
 });
+
+both_engines!(a_ledger_keeps_the_name_it_was_begun_with, async |db| {
+    append(&db, 3).await;
+    let renamed = |key: storeward_seal::LogKey| {
+        let mut options =
+            storeward_store::testing::options(db.address(), &[], std::sync::Arc::clone(&db.clock));
+        options.origin = storeward_seal::Origin::parse("new.example/storeward").unwrap();
+        options.log_key = key;
+        options
+    };
+    let own = storeward_store::testing::options(db.address(), &[], std::sync::Arc::clone(&db.clock)).log_key;
+    let options = renamed(own);
+    let opened = blocking(move || Db::open(options)).await;
+    let other = opened.unwrap_or_else(|why| panic!("a new name for the shop is no new ledger: {why}"));
+    assert_eq!(other.ledger_name().as_str(), "test.example/storeward");
+    other
+        .write(|tx| tx.append(Actor::System, None, started("x")))
+        .await
+        .unwrap_or_else(|why: Error| panic!("{why}"));
+    append(&db, 1).await;
+    blocking(move || other.close()).await;
+    assert_eq!(fault(&db).await, None);
+    // A name alone opens nothing: the key must be the one.
+    let options = renamed(storeward_seal::LogKey::generate(&storeward_base::SystemEntropy));
+    let refused = blocking(move || Db::open(options).map(Db::close)).await;
+    assert!(matches!(refused, Err(Error::Ledger(_))), "{refused:?}");
+});
