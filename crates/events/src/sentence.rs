@@ -40,7 +40,9 @@ impl Event {
             Event::InspectionFailed(i) => {
                 format!("Inspection failed on {}; the request was let through", i.path)
             }
-            Event::UpstreamDown(u) => format!("The shop at {} does not answer: {}", u.upstream, u.reason),
+            Event::UpstreamDown(u) => {
+                format!("The shop at {} does not answer: {}", u.upstream, words::reason(&u.reason))
+            }
             Event::UpstreamUp(u) => format!("The shop at {} answers again", u.upstream),
             Event::CertificateIssued(c) => {
                 format!("New certificate for {} until {}", c.names.join(", "), c.not_after)
@@ -52,19 +54,12 @@ impl Event {
             Event::EventsDropped(e) => {
                 format!("{} lost because the queue was full", words::counted(e.count, "event"))
             }
-            Event::FindingRaised(f) => {
-                format!("{} behaves like {} ({} observations)", f.client, f.scenario, f.observations)
-            }
-            Event::ClientBanned(b) => {
-                format!("Banned {} until {} for {} (level {})", b.client, b.until, b.reason, b.level)
-            }
-            Event::BanLifted(b) => format!("Lifted the ban of {}", b.client),
             Event::EnrolmentOffered(e) => format!("Offered an enrolment link to {}", e.staff),
             Event::StaffEnrolled(e) => format!("{} enrolled", e.staff),
             Event::StaffSignedIn(e) => format!("{} signed in", e.staff),
             Event::StaffSignInFailed(e) => match e.staff {
-                Some(staff) => format!("A sign-in of {staff} failed: {}", e.reason),
-                None => format!("A sign-in failed: {}", e.reason),
+                Some(staff) => format!("A sign-in of {staff} failed: {}", words::plain(&e.reason)),
+                None => format!("A sign-in failed: {}", words::plain(&e.reason)),
             },
             Event::StaffSignedOut(e) => format!("{} signed out", e.staff),
             Event::StaffReset(e) => {
@@ -77,6 +72,7 @@ impl Event {
             Event::StaffPasswordChanged(e) => format!("{} chose another password", e.staff),
             Event::StaffSessionsEnded(e) => format!("{} ended {} session(s) of their own", e.staff, e.count),
             other => of_the_program(other)
+                .or_else(|| of_clients(other))
                 .or_else(|| of_customers(other))
                 .or_else(|| of_guidance(other))
                 .or_else(|| of_the_vault(other))
@@ -86,6 +82,26 @@ impl Event {
     }
 }
 
+/// What became of a client, and why.
+fn of_clients(event: &Event) -> Option<String> {
+    Some(match event {
+        Event::FindingRaised(f) => {
+            let seen = words::counted(f.observations.into(), "observation");
+            format!("{} {} ({seen})", f.client, words::behaviour(&f.scenario))
+        }
+        Event::ClientBanned(b) => {
+            let why = words::behaviour(&b.reason);
+            format!("Banned {} until {}: it {why} (level {})", b.client, b.until, b.level)
+        }
+        Event::BanLifted(b) => format!("Lifted the ban of {}", b.client),
+        Event::ClientChallenged(c) => {
+            let why = words::behaviour(&c.reason);
+            format!("{} has to solve a puzzle first until {}: it {why}", c.client, c.until)
+        }
+        _ => return None,
+    })
+}
+
 /// What the program itself did.
 fn of_the_program(event: &Event) -> Option<String> {
     Some(match event {
@@ -93,9 +109,6 @@ fn of_the_program(event: &Event) -> Option<String> {
         Event::Stopped(s) => format!("Storeward stopped ({})", s.reason),
         Event::ConfigReloaded(_) => "A changed config is in force".to_owned(),
         Event::ConfigRefused(c) => format!("A changed config was refused: {}", c.reason),
-        Event::ClientChallenged(c) => {
-            format!("{} has to solve a puzzle first until {}, for {}", c.client, c.until, c.reason)
-        }
         Event::PostSent(p) => format!("Sent {} {} to {}", p.channel.name(), p.topic, p.recipient),
         Event::PostFailed(p) => {
             format!("Gave up {} {} to {}: {}", p.channel.name(), p.topic, p.recipient, p.reason)
@@ -109,7 +122,9 @@ fn of_the_program(event: &Event) -> Option<String> {
         }
         Event::LedgerCutBack(l) => format!(
             "The ledger does not continue where it was: {} entries were kept, {} are there ({})",
-            l.kept, l.found, l.how
+            l.kept,
+            l.found,
+            words::plain(&l.how)
         ),
         Event::JobFailed(j) => {
             format!("Gave up {} ({}) after {} attempts: {}", j.kind, j.job, j.attempts, j.code)
@@ -164,8 +179,8 @@ fn of_customers(event: &Event) -> Option<String> {
             format!("{} signed in ({}, {}; {})", e.customer, e.acr, e.amr.join(" "), e.door)
         }
         Event::CustomerSignInFailed(e) => match e.customer {
-            Some(customer) => format!("A sign-in of {customer} failed: {}", e.reason),
-            None => format!("A customer's sign-in failed: {}", e.reason),
+            Some(customer) => format!("A sign-in of {customer} failed: {}", words::plain(&e.reason)),
+            None => format!("A customer's sign-in failed: {}", words::plain(&e.reason)),
         },
         Event::CustomerSignedOut(e) => format!("{} signed out", e.customer),
         Event::CustomerPasswordDisabled(e) => {
@@ -173,16 +188,20 @@ fn of_customers(event: &Event) -> Option<String> {
         }
         Event::FactorAdded(e) => format!("{} added a factor: {}", e.customer, e.factor),
         Event::FactorRemoved(e) => format!("{} removed a factor: {}", e.customer, e.factor),
-        Event::FactorFailed(e) => format!("A {} of {} did not fit: {}", e.factor, e.customer, e.reason),
+        Event::FactorFailed(e) => {
+            format!("A {} of {} did not fit: {}", e.factor, e.customer, words::plain(&e.reason))
+        }
         Event::RecoveryCodesMade(e) => format!("{} has {} new recovery codes", e.customer, e.count),
-        Event::CustomerPasswordChanged(e) => format!("{} has a new password ({})", e.customer, e.reason),
+        Event::CustomerPasswordChanged(e) => {
+            format!("{} has a new password ({})", e.customer, words::plain(&e.reason))
+        }
         Event::CustomerAddressChanged(e) => format!("{} has another e-mail address", e.customer),
         Event::SessionsRevoked(e) => {
-            format!("{} session(s) of {} were ended ({})", e.count, e.customer, e.reason)
+            format!("{} session(s) of {} were ended ({})", e.count, e.customer, words::plain(&e.reason))
         }
         Event::DeviceTrusted(e) => format!("{} trusts a device for {} days", e.customer, e.days),
         Event::DevicesRevoked(e) => {
-            format!("{} device(s) of {} are known no more ({})", e.count, e.customer, e.reason)
+            format!("{} device(s) of {} are known no more ({})", e.count, e.customer, words::plain(&e.reason))
         }
         Event::DeviceTokenReused(e) => {
             format!("A device token of {} was used twice: somebody has a copy of it", e.customer)
@@ -205,7 +224,7 @@ fn of_customers(event: &Event) -> Option<String> {
         Event::AccountLocked(e) => format!("The account of {} was locked", e.customer),
         Event::AccountUnlocked(e) => format!("The account of {} was unlocked", e.customer),
         Event::StepUpForced(e) => {
-            format!("{} must show a second factor next time ({})", e.customer, e.reason)
+            format!("{} must show a second factor next time ({})", e.customer, words::plain(&e.reason))
         }
         Event::ThisWasNotMe(e) => format!("{} said: this was not me", e.customer),
         Event::AccountLookedUp(e) => match e.customer {

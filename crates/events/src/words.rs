@@ -6,6 +6,7 @@ pub fn reason(code: &str) -> &str {
         "head.bare_line_feed" | "head.bare_carriage_return" => "a line of the request ends wrongly",
         "head.control_character" => "control characters in a header",
         "head.request_line" => "a first line that is no request",
+        "head.unreadable" => "headers that cannot be read",
         "head.version" => "an unknown version of HTTP",
         "head.header_name" => "a header name that cannot be one",
         "head.folded_header" => "a header folded over two lines",
@@ -57,6 +58,11 @@ pub fn reason(code: &str) -> &str {
         "response.stalled" => "the shop stopped within its answer",
         "response.websocket" => "the shop did not open the WebSocket",
         "response.broken_off" => "the shop broke off within its answer",
+        "response.unasked_upgrade" => "the shop changed the protocol unasked",
+        "response.interim_flood" => "the shop announces and does not answer",
+        "response.head_too_large" | "response.too_many_headers" => "the shop's answer has too large a head",
+        code if code.starts_with("response.") => "an answer of the shop that could be read in two ways",
+        "health_check" => "the shop did not answer when asked for its health",
         "client.left" => "the client left before the end",
         "request.body" => "the request broke off",
         other => other,
@@ -82,14 +88,57 @@ pub fn category(code: &str) -> &str {
         "protocol" => "broken protocol",
         "upload" => "dangerous upload",
         "leak" => "leak in the answer",
+        "closed_route" | "route.closed" => "closed page",
         other => other,
     }
+}
+
+/// What a client does whose behaviour is called so, behind its name: "looks for secret files".
+pub fn behaviour(code: &str) -> &str {
+    match code {
+        "probing" => "looks for pages that do not exist",
+        "probing_mass" => "looks for very many pages that do not exist",
+        "admin_probing" => "looks for an administration page",
+        "sensitive_files" => "looks for secret files",
+        "backdoor_files" => "looks for a back door",
+        "sign_in_failures" => "guesses passwords",
+        "sign_in_failures_mass" => "guesses very many passwords",
+        "sign_in_failures_slow" => "guesses passwords slowly",
+        "sign_in_flood" => "signs in very often",
+        "attack_variety" => "tries out several kinds of attack",
+        "attack_repertoire" => "tries out many kinds of attack",
+        "attack_hammering" => "keeps on attacking",
+        "attack_mass" => "attacks again and again",
+        "attack_flagged" => "would have been blocked for several reasons",
+        "scanner_after_block" => "uses an attack tool after a block",
+        "scanner_user_agent" => "uses an attack tool",
+        "malformed_variety" => "sends requests that are malformed in many ways",
+        "malformed_repeated" => "keeps sending malformed requests",
+        "rate_limited" => "is too fast",
+        "flooding" => "floods the shop",
+        "crawling" => "reads the whole shop",
+        "closed_routes" => "keeps asking for what is closed",
+        "foreign_pages" => "is used by a page of another site",
+        // Reasons of staff.
+        "staff.attack" => "attacks the shop",
+        "staff.card_testing" => "tries out cards",
+        "staff.scraping" => "copies the shop",
+        "staff.spam" => "sends spam",
+        "staff.other" => "was kept out by staff",
+        other => other,
+    }
+}
+
+/// A code of one or several words, as people write them: `password_changed` is "password changed".
+pub fn plain(code: &str) -> String {
+    code.replace(['_', '.'], " ")
 }
 
 /// `1 card number`, `3 card numbers`.
 pub(crate) fn counted(count: u64, one: &str) -> String {
     if count == 1 { format!("1 {one}") } else { format!("{count} {one}s") }
 }
+
 /// What a reminder is about.
 pub fn topic(word: &str) -> &str {
     match word {

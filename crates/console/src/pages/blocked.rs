@@ -6,6 +6,7 @@ use serde::Deserialize;
 use storeward_base::{Actor, AddressBlock, ClientIp, PageSize, RequestId};
 use storeward_edge::access::Field;
 use storeward_edge::bans::{Ban, BanRefusal};
+use storeward_events::words;
 use storeward_web::askama::Template;
 use storeward_web::axum::extract::State;
 use storeward_web::axum::response::Response;
@@ -218,7 +219,11 @@ pub fn ban_words(ban: &Ban) -> String {
 
 fn reason_words(reason: &str) -> String {
     let ours = REASONS.iter().find(|(code, _)| *code == reason);
-    ours.map_or_else(|| reason.to_owned(), |(_, words)| format!("“{words}”"))
+    match (ours, words::behaviour(reason)) {
+        (Some((_, words)), _) => format!("“{words}”"),
+        (None, code) if code == reason => reason.to_owned(),
+        (None, behaviour) => format!("“It {behaviour}”"),
+    }
 }
 
 async fn content<'a>(
@@ -258,6 +263,13 @@ async fn content<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_ban_says_why_in_words() {
+        assert_eq!(reason_words("attack_variety"), "“It tries out several kinds of attack”");
+        assert_eq!(reason_words("staff.spam"), "“It sends spam”");
+        assert_eq!(reason_words("of_a_newer_program"), "of_a_newer_program");
+    }
 
     #[test]
     fn reference_numbers_are_read_as_people_say_them() {

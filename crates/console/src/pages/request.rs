@@ -105,6 +105,10 @@ fn story(record: &AccessRecord) -> Option<Story> {
             ),
         ),
         Verdict::Pass => return None,
+        Verdict::Blocked if record.reason == AccessRecord::ROUTE_CLOSED => (
+            "Stopped at a closed page".to_owned(),
+            format!("The config closes {} to this client. It did not reach the shop.", record.route),
+        ),
         Verdict::Blocked | Verdict::Flagged => {
             let what = match words::category(&record.category) {
                 "" => "an attack",
@@ -155,9 +159,9 @@ fn facts(record: &AccessRecord) -> Vec<Fact> {
     if record.rule_id != 0 {
         facts.linked("Rule", Field::Rule, &record.rule_id.to_string());
     }
-    facts.linked("Attack", Field::Category, &record.category);
+    facts.coded("Attack", Field::Category, (&record.category, words::category(&record.category)));
     facts.plain("Found in", record.variable.to_string());
-    facts.linked("Reason", Field::Reason, &record.reason);
+    facts.coded("Reason", Field::Reason, (&record.reason, words::reason(&record.reason)));
     facts.linked("Client", Field::Client, &record.client.to_string());
     facts.linked("Browser", Field::UserAgent, &record.user_agent);
     facts.linked("Came from", Field::Referrer, &record.referrer_host);
@@ -192,6 +196,17 @@ impl Facts {
         let all = Filter::default();
         let links = Links { only: only(&all, field, value), without: without(&all, field, value) };
         self.0.push(Fact { label, value: value.to_owned(), mono: true, links: Some(links) });
+    }
+}
+
+impl Facts {
+    /// A code with its words; the link is the code's.
+    fn coded(&mut self, label: &'static str, field: Field, (code, words): (&str, &str)) {
+        self.linked(label, field, code);
+        if let Some(fact) = self.0.last_mut().filter(|fact| fact.label == label && words != code) {
+            fact.value = format!("{words} ({code})");
+            fact.mono = false;
+        }
     }
 }
 
