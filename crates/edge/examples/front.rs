@@ -28,7 +28,7 @@ async fn main() {
     let edge = harness::TestEdge::start(&[upstream], "[limits]\nbody_bytes = 8000000000\n");
     let port = edge.https.port();
     println!("https://localhost:{port}\n");
-    println!("h2spec -S -t -k -h localhost -p {port}      (tests/h2spec/run builds it)");
+    println!("tests/h2spec/run does all of this for h2spec, a conformance suite");
     println!("h2load -n 100000 -c 16 -m 16 https://localhost:{port}/");
     let kind = "-H 'Content-Type: application/octet-stream'";
     println!("truncate -s 2G /tmp/2g; curl -sk {kind} -T /tmp/2g https://localhost:{port}/up");

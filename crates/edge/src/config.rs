@@ -133,25 +133,28 @@ impl LimitsSection {
         rate("limits", self.requests_per_second, Some(self.request_burst))
     }
 
-    /// Refuses a zero where it would turn everybody away. `minimum_bytes_per_second`, `stop_seconds` and the rates may be 0.
+    /// Refuses what would turn everybody away. `minimum_bytes_per_second`, `stop_seconds` and the rates may be 0.
     pub fn check(&self) -> Result<(), ConfigError> {
         let wide = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
-        let least_one = [
-            ("headers", wide(self.headers)),
-            ("head_bytes", wide(self.head_bytes)),
-            ("body_bytes", self.body_bytes),
-            ("connections", wide(self.connections)),
-            ("connections_per_client", self.connections_per_client.into()),
-            ("streams_per_connection", self.streams_per_connection.into()),
-            ("streams_in_connection_life", self.streams_in_connection_life.into()),
-            ("handshake_seconds", self.handshake_seconds),
-            ("head_seconds", self.head_seconds),
-            ("idle_seconds", self.idle_seconds),
-            ("tunnel_idle_seconds", self.tunnel_idle_seconds),
+        // A browser sends up to twenty fields, a shop's cookies fill a kilobyte, a form of an address another.
+        let least = [
+            ("headers", wide(self.headers), 20),
+            ("head_bytes", wide(self.head_bytes), 2_048),
+            ("body_bytes", self.body_bytes, 1_024),
+            ("connections", wide(self.connections), 1),
+            ("connections_per_client", self.connections_per_client.into(), 1),
+            ("streams_per_connection", self.streams_per_connection.into(), 1),
+            ("streams_in_connection_life", self.streams_in_connection_life.into(), 1),
+            ("handshake_seconds", self.handshake_seconds, 1),
+            ("head_seconds", self.head_seconds, 1),
+            ("idle_seconds", self.idle_seconds, 1),
+            ("tunnel_idle_seconds", self.tunnel_idle_seconds, 1),
         ];
-        match least_one.iter().find(|(_, value)| *value == 0) {
-            Some((key, _)) => {
-                let problem = "0 would turn everybody away: give 1 or more, or leave it out for the default";
+        match least.iter().find(|(_, value, least)| value < least) {
+            Some((key, value, least)) => {
+                let problem = format!(
+                    "{value} would turn everybody away: give {least} or more, or leave it out for the default"
+                );
                 Err(ConfigError::new(format!("limits.{key}"), problem))
             }
             None => Ok(()),

@@ -17,6 +17,7 @@ use crate::coding::Gzip;
 use crate::guard::Connection;
 use crate::guard::connection::InFlight;
 use crate::record::Ending;
+use crate::response;
 use crate::upstream::UpstreamBody;
 
 /// Where the bytes come from.
@@ -36,6 +37,8 @@ enum Masking {
     None,
     /// Numbers may straddle chunks: a short tail is held back.
     Text(Box<StreamMasker>),
+    /// As the first bytes will say.
+    WhereText,
 }
 
 /// A response body as hyper takes it.
@@ -74,6 +77,7 @@ impl EdgeBody {
         let Flow { ahead, rest, mask, gzip, stall } = flow;
         let masking = match mask {
             Mask::Nothing => Masking::None,
+            Mask::WhereText => Masking::WhereText,
             Mask::Text => Masking::Text(Box::new(StreamMasker::new())),
             Mask::Events => Masking::Text(Box::new(StreamMasker::for_events())),
         };
@@ -178,8 +182,11 @@ impl EdgeBody {
                 return Poll::Ready(self.held_trailers.take().map(Ok));
             }
             let frame = ready!(self.poll_source(cx)).transpose()?;
+            if matches!(self.masking, Masking::WhereText) {
+                self.masking = masking_of(frame.as_ref().and_then(Frame::data_ref));
+            }
             match &mut self.masking {
-                Masking::None => return Poll::Ready(frame.map(Ok)),
+                Masking::None | Masking::WhereText => return Poll::Ready(frame.map(Ok)),
                 Masking::Text(masker) => {
                     let mut out = Vec::new();
                     match frame.map(Frame::into_data) {
@@ -304,6 +311,15 @@ pub enum Mask {
     Nothing,
     Text,
     Events,
+    /// In text, which the first bytes will tell.
+    WhereText,
+}
+
+fn masking_of(first: Option<&Bytes>) -> Masking {
+    match first.is_some_and(|data| response::looks_like_text(data)) {
+        true => Masking::Text(Box::new(StreamMasker::new())),
+        false => Masking::None,
+    }
 }
 
 /// Masks card numbers in a body that is at hand as a whole.
@@ -363,7 +379,7 @@ impl Body for EdgeBody {
         match (&self.source, &self.masking) {
             (Source::Whole(bytes), _) => bytes.is_none(),
             (Source::Stream { ahead, rest }, Masking::None) => ahead.is_empty() && rest.is_end_stream(),
-            (Source::Stream { .. }, Masking::Text(_)) => self.left == Some(0),
+            (Source::Stream { .. }, Masking::Text(_) | Masking::WhereText) => self.left == Some(0),
         }
     }
 

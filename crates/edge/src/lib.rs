@@ -33,6 +33,7 @@ pub mod response;
 pub mod routes;
 mod serve;
 pub mod server;
+mod spellings;
 mod tunnel;
 pub mod upstream;
 mod websocket;

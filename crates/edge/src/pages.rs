@@ -112,16 +112,17 @@ pub enum Form {
 }
 
 impl Form {
-    /// By what the client says it reads. The first language counts where it is one of ours: this is looked at for each
-    /// request, and browsers list the best first.
+    /// By what the client says it reads. A first language without a weight counts where it is one of ours: this is looked
+    /// at for each request, and browsers list the best first.
     pub fn of(headers: &HeaderMap) -> Self {
         if wants_problem(headers) {
             return Form::Problem;
         }
         let asked = headers.get(header::ACCEPT_LANGUAGE).and_then(|v| v.to_str().ok()).unwrap_or_default();
-        let first = asked.split([',', ';']).next().unwrap_or_default();
-        let language = Language::parse(first).or_else(|| Language::of_accept(asked));
-        Form::Page(language.unwrap_or_default())
+        let (first, _) = asked.split_once(',').unwrap_or((asked, ""));
+        // Without a weight of its own it is liked best.
+        let liked_best = if first.contains(';') { None } else { Language::parse(first) };
+        Form::Page(liked_best.or_else(|| Language::of_accept(asked)).unwrap_or_default())
     }
 }
 
@@ -307,6 +308,10 @@ mod tests {
         assert_eq!(of("de-AT,de;q=0.9,en;q=0.5"), Form::Page(Language::De));
         assert_eq!(of("it,en"), Form::Page(Language::En));
         assert_eq!(of("it, de;q=0.8"), Form::Page(Language::De));
+        // The order alone counted.
+        assert_eq!(of("fr;q=0, de"), Form::Page(Language::De));
+        assert_eq!(of("en;q=0.1, es"), Form::Page(Language::Es));
+        assert_eq!(of("fr;q=0"), Form::Page(Language::En));
         for language in Language::ALL {
             let look = Look::default();
             let id = RequestId::from_bits(7);

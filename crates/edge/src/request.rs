@@ -120,6 +120,10 @@ pub fn may_be_trailer(name: &HeaderName) -> bool {
 /// True when the client asks for a WebSocket (RFC 6455 4.1). Any other upgrade is passed over, as RFC 9110 7.8 allows: behind
 /// `h2c` nothing could be inspected, recorded or masked any more.
 pub fn check_connection(headers: &HeaderMap) -> Result<bool, Refused> {
+    // HTTP/1.1's were counted by the guard; h2 takes two that are equal.
+    if headers.get_all(header::CONTENT_LENGTH).iter().nth(1).is_some() {
+        return Err(Refused { status: 400, code: "length.repeated" });
+    }
     let mut upgrade = false;
     for line in headers.get_all(header::CONNECTION) {
         let refused = Refused { status: 400, code: "connection.names_field" };

@@ -2,6 +2,8 @@
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
+use storeward_inspect::cards;
+
 use crate::routes::{HeaderPolicy, Hsts};
 
 /// Headers that tell an attacker what runs behind us.
@@ -95,7 +97,8 @@ fn says_who_may_frame(headers: &HeaderMap) -> bool {
             .any(|v| v.as_bytes().windows(15).any(|w| w.eq_ignore_ascii_case(b"frame-ancestors")))
 }
 
-fn secure_cookies(headers: &mut HeaderMap) {
+/// Adds the flags that cookies lack, also in the head of a tunnel.
+pub fn secure_cookies(headers: &mut HeaderMap) {
     if !headers.contains_key(header::SET_COOKIE) {
         return;
     }
@@ -157,48 +160,118 @@ fn keep_redirect_outside(headers: &mut HeaderMap, place: Place<'_>) {
     }
 }
 
-/// Whether a content type is text that may show a card number or an error.
-pub fn is_text(headers: &HeaderMap) -> bool {
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
-    let kind = kind.split(';').next().unwrap_or_default().trim().as_bytes();
-    let is = |word: &[u8]| kind.eq_ignore_ascii_case(word);
-    let begins = |word: &[u8]| kind.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
-    let ends = |word: &[u8]| {
-        let at = kind.len().checked_sub(word.len());
-        at.and_then(|at| kind.get(at..)).is_some_and(|end| end.eq_ignore_ascii_case(word))
-    };
-    if begins(b"text/") {
-        // Scripts and styles are the shop's program, not its data.
-        return !is(b"text/css") && !is(b"text/javascript");
-    }
-    kind.is_empty()
-        || ends(b"+json")
-        || ends(b"+xml") && !is(b"image/svg+xml")
-        || is(b"application/json")
-        || is(b"application/xml")
-        || is(b"application/csv")
+/// What a content type says of a body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dress {
+    /// Text that may show a card number or an error.
+    Text,
+    /// A program, or a picture made of text: data may stand in it.
+    Script,
+    /// Styles: no data stands in them.
+    Style,
+    /// Pictures, films, sounds, fonts.
+    Media,
+    /// Anything else, `application/octet-stream` first: what it is only its bytes say.
+    Other,
 }
 
-/// Whether card numbers are looked for: in all text, and in what is data in a program's dress. Styles hold none.
-pub fn may_show_cards(headers: &HeaderMap) -> bool {
-    const MORE: [&str; 13] = [
-        "text/javascript",
-        "application/javascript",
-        "application/x-javascript",
-        "application/ecmascript",
-        "application/ndjson",
-        "application/x-ndjson",
-        "application/jsonl",
-        "application/json-seq",
-        "application/yaml",
-        "application/x-yaml",
-        "application/vnd.ms-excel",
-        "application/rtf",
-        "image/svg+xml",
-    ];
+/// Data in a program's dress.
+const SCRIPTS: [&str; 14] = [
+    "text/javascript",
+    "application/javascript",
+    "application/x-javascript",
+    "application/ecmascript",
+    "application/ndjson",
+    "application/x-ndjson",
+    "application/jsonl",
+    "application/json-seq",
+    "application/yaml",
+    "application/x-yaml",
+    "application/vnd.ms-excel",
+    "application/rtf",
+    "application/x-www-form-urlencoded",
+    "image/svg+xml",
+];
+
+/// Reads the content type.
+pub fn dress(headers: &HeaderMap) -> Dress {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim();
-    is_text(headers) || MORE.iter().any(|more| kind.eq_ignore_ascii_case(more))
+    let is = |word: &str| kind.eq_ignore_ascii_case(word);
+    let bytes = kind.as_bytes();
+    let begins =
+        |word: &str| bytes.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word.as_bytes()));
+    let ends = |word: &str| {
+        let at = bytes.len().checked_sub(word.len());
+        at.and_then(|at| bytes.get(at..)).is_some_and(|end| end.eq_ignore_ascii_case(word.as_bytes()))
+    };
+    if is("text/css") {
+        return Dress::Style;
+    }
+    if SCRIPTS.iter().any(|script| is(script)) {
+        return Dress::Script;
+    }
+    let data = ["application/json", "application/xml", "application/csv"];
+    if kind.is_empty() || begins("text/") || ends("+json") || ends("+xml") || data.iter().any(|word| is(word))
+    {
+        return Dress::Text;
+    }
+    match ["image/", "video/", "audio/", "font/"].iter().any(|media| begins(media)) {
+        true => Dress::Media,
+        false => Dress::Other,
+    }
+}
+
+/// So many of the first bytes tell text from what is none.
+const SNIFFED_BYTES: usize = 1024;
+
+/// Whether a body that begins so is text: no byte in it that text never holds (WHATWG MIME Sniffing, section 3), or every
+/// second one zero, as UTF-16 has it.
+pub fn looks_like_text(body: &[u8]) -> bool {
+    let head = body.get(..SNIFFED_BYTES).unwrap_or(body);
+    if head.is_empty() || head.starts_with(b"%PDF") {
+        return false;
+    }
+    let never = |byte: &u8| matches!(byte, 0..=8 | 0x0B | 0x0E..=0x1A | 0x1C..=0x1F);
+    if !head.iter().any(never) {
+        return true;
+    }
+    // Text in UTF-16 or UTF-32, whatever its order: zeros, and no other byte that text never holds.
+    let zeros = head.iter().filter(|byte| **byte == 0).count();
+    zeros * 5 >= head.len() * 2 && !head.iter().any(|byte| *byte != 0 && never(byte))
+}
+
+/// Card numbers in the fields of an answer's head.
+#[derive(Debug, Default)]
+pub struct CardsInFields {
+    pub masked: usize,
+    /// A field that holds one and was left as it is.
+    pub left_in: Option<HeaderName>,
+}
+
+/// Masks card numbers in an answer's fields; not in those that somebody follows, sends back or compares, where another
+/// value breaks the shop: these are to be told.
+pub fn mask_fields(headers: &mut HeaderMap) -> CardsInFields {
+    const FEWEST_DIGITS: usize = 13;
+    const KEPT: [HeaderName; 5] =
+        [header::LOCATION, header::CONTENT_LOCATION, header::REFRESH, header::SET_COOKIE, header::ETAG];
+    let mut found = CardsInFields::default();
+    for (name, value) in headers.iter_mut() {
+        let digits = value.as_bytes().iter().filter(|byte| byte.is_ascii_digit()).count();
+        if digits < FEWEST_DIGITS || cards::find(value.as_bytes()).is_empty() {
+            continue;
+        }
+        let mut copy = value.as_bytes().to_vec();
+        let count = cards::mask_in_place(&mut copy);
+        match HeaderValue::from_bytes(&copy) {
+            Ok(masked) if !KEPT.contains(name) => {
+                *value = masked;
+                found.masked += count;
+            }
+            _ => found.left_in = Some(name.clone()),
+        }
+    }
+    found
 }
 
 /// Whether the body is a stream of events, which nobody may hold back.
@@ -208,11 +281,15 @@ pub fn is_event_stream(headers: &HeaderMap) -> bool {
 
 /// Whether the body is compressed, so that its text cannot be read.
 pub fn is_encoded(headers: &HeaderMap) -> bool {
-    // Servers write `none` or `utf-8` there, and browsers then read the bytes as they are: so do we.
+    headers.get_all(header::CONTENT_ENCODING).iter().any(names_a_coding)
+}
+
+/// Whether a line of Content-Encoding names a coding. Servers write `none`, `utf-8` or nothing there, and browsers then
+/// read the bytes as they are: so do we.
+pub fn names_a_coding(line: &HeaderValue) -> bool {
     const CODINGS: [&str; 9] =
         ["gzip", "x-gzip", "deflate", "br", "zstd", "compress", "x-compress", "dcb", "dcz"];
-    let lines = headers.get_all(header::CONTENT_ENCODING).iter().filter_map(|v| v.to_str().ok());
-    let mut codings = lines.flat_map(|line| line.split(',')).map(str::trim);
+    let mut codings = line.to_str().unwrap_or_default().split(',').map(str::trim);
     codings.any(|coding| CODINGS.iter().any(|known| coding.eq_ignore_ascii_case(known)))
 }
 
@@ -316,11 +393,11 @@ mod tests {
     }
 
     #[test]
-    fn text_is_told_by_its_type() {
-        let check = |kind: &str, expected: bool| {
+    fn the_type_says_how_a_body_is_dressed() {
+        let check = |kind: &str, expected: Dress| {
             let mut headers = HeaderMap::new();
             headers.insert(header::CONTENT_TYPE, kind.parse().unwrap());
-            assert_eq!(is_text(&headers), expected, "{kind}");
+            assert_eq!(dress(&headers), expected, "{kind}");
         };
         for kind in [
             "Text/HTML; charset=utf-8",
@@ -330,12 +407,57 @@ mod tests {
             "",
             "text/csv ",
         ] {
-            check(kind, true);
+            check(kind, Dress::Text);
         }
-        for kind in ["text/css", "TEXT/javascript;x", "image/svg+xml", "image/png", "json", "text", "+jso"] {
-            check(kind, false);
+        check("text/css", Dress::Style);
+        for kind in ["TEXT/javascript;x", "image/svg+xml", "application/x-ndjson"] {
+            check(kind, Dress::Script);
         }
-        assert!(is_text(&HeaderMap::new()));
+        for kind in ["image/png", "VIDEO/mp4", "font/woff2"] {
+            check(kind, Dress::Media);
+        }
+        let others =
+            ["application/octet-stream", "application/force-download", "application/x-csv", "json", "text"];
+        for kind in
+            others.into_iter().chain(["+jso", "application/x-pem-file", "multipart/mixed; boundary=b"])
+        {
+            check(kind, Dress::Other);
+        }
+        assert_eq!(dress(&HeaderMap::new()), Dress::Text);
+    }
+
+    #[test]
+    fn the_first_bytes_tell_text_from_the_rest() {
+        let utf_16: Vec<u8> = "name;card\n".encode_utf16().flat_map(u16::to_be_bytes).collect();
+        let utf_32: Vec<u8> = "name;card".chars().flat_map(|c| u32::from(c).to_le_bytes()).collect();
+        let long = [b"a;b\n".repeat(256), vec![0; 64]].concat();
+        let texts: [&[u8]; 8] = [
+            b"name,card\r\n",
+            "\u{feff}sep=;\n".as_bytes(),
+            b"caf\xE9;1\n",
+            b"\x1B[1mlog\x1B[0m\n",
+            b"-----BEGIN PRIVATE KEY-----\n",
+            &utf_16,
+            &utf_32,
+            &long,
+        ];
+        for text in texts {
+            assert!(looks_like_text(text), "{:?}", String::from_utf8_lossy(text));
+        }
+        let binaries: [&[u8]; 9] = [
+            b"",
+            b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR",
+            b"PK\x03\x04\x14\0\x08\0",
+            b"%PDF-1.7\n1 0 obj\n",
+            b"\x1f\x8b\x08\0\0",
+            b"wOF2\0\x01\0\0",
+            b"\x7fELF\x02\x01\x01\0\0\0",
+            b"\0\0\0\x20ftypisom",
+            b"SQLite format 3\0\x10\0\x01\x01",
+        ];
+        for binary in binaries {
+            assert!(!looks_like_text(binary), "{:?}", String::from_utf8_lossy(binary));
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ use crate::config::{
     ConfigError, ExceptionEntry, HeadersSection, InspectMode, InspectSection, LimitsSection, RouteEntry,
 };
 use crate::rates::Rate;
+use crate::spellings;
 
 /// Which headers are put right on responses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,7 +77,11 @@ pub enum Pace {
 
 /// The routes, longest path first; the last is `/`.
 #[derive(Clone, Debug)]
-pub struct Routes(Vec<Route>);
+pub struct Routes {
+    all: Vec<Route>,
+    /// Whether some route does not let everybody in.
+    some_are_closed: bool,
+}
 
 impl Routes {
     /// Puts the entries over the defaults. An entry's path must be canonical: begin with `/`, without `%` or `..`.
@@ -111,26 +116,37 @@ impl Routes {
         }
         routes.sort_by_key(|r| std::cmp::Reverse(r.name.len()));
         routes.iter_mut().enumerate().for_each(|(number, route)| route.number = number);
-        let twice = routes.windows(2).find(|pair| matches!(pair, [a, b] if a.name == b.name));
-        match twice.and_then(|pair| pair.first()) {
-            Some(route) => {
-                Err(ConfigError::new("route.path", format!("`{}` stands twice; merge the two", route.name)))
+        // Letters of either case are the same path: of two such entries one would never be reached.
+        let mut seen = std::collections::HashSet::new();
+        match routes.iter().find(|route| !seen.insert(route.name.to_ascii_lowercase())) {
+            Some(route) => Err(ConfigError::new(
+                "route.path",
+                format!("`{}` stands twice, if in other letters; merge the two", route.name),
+            )),
+            None => {
+                let some_are_closed = routes.iter().any(|r| !matches!(r.entrance, Entrance::Open));
+                Ok(Routes { all: routes, some_are_closed })
             }
-            None => Ok(Routes(routes)),
         }
     }
 
     /// The route of a canonical path. Matches whole segments: `/shop` covers `/shop/a` and `/Shop;x=1/a`, not `/shopping`.
     pub fn of(&self, path: &str) -> &Route {
-        self.0
+        self.all
             .iter()
             .find(|r| covers(&r.name, path))
-            .or(self.0.last())
+            .or(self.all.last())
             .expect("build() always ends the list with the route of `/`")
     }
 
+    /// Whether a client may enter, by the path itself and by each other spelling under which a shop may serve another.
+    pub fn let_in(&self, client: ClientIp, path: &str, query: Option<&str>) -> bool {
+        let lets_in = |path: &str| self.of(path).entrance.lets_in(client);
+        !self.some_are_closed || lets_in(path) && spellings::all(path, query, lets_in)
+    }
+
     pub fn all(&self) -> &[Route] {
-        &self.0
+        &self.all
     }
 }
 
@@ -147,7 +163,7 @@ fn covers(prefix: &str, path: &str) -> bool {
 fn overlay(default: &Route, entry: &RouteEntry) -> Result<Route, ConfigError> {
     let path = entry.path.as_str();
     if !path.starts_with('/')
-        || path.contains(['%', '?', '#', '\\'])
+        || path.contains(['%', '?', '#', '\\', ';'])
         || path.contains("..")
         || path.contains("//")
     {
@@ -315,6 +331,9 @@ mod tests {
             ("[[route]]\npath = 'admin'", "plain path"),
             ("[[route]]\npath = '/a/../b'", "plain path"),
             ("[[route]]\npath = '/a'\n[[route]]\npath = '/a/'", "twice"),
+            ("[[route]]\npath = '/Admin'\n[[route]]\npath = '/admin'", "twice"),
+            ("[[route]]\npath = '/a'\n[[route]]\npath = '/b'\n[[route]]\npath = '/A'", "twice"),
+            ("[[route]]\npath = '/a;x=1'", "plain path"),
             ("[[route]]\npath = '/a'\nexceptions = [{}]", "name at least one"),
             ("[[route]]\npath = '/a'\nrequest_burst = 7", "as well"),
             ("[[route]]\npath = '/a'\nrequests_per_second = 1001", "at most 1000"),

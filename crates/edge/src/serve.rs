@@ -158,10 +158,11 @@ impl Exchange<'_> {
         let mut head = BytesMut::new();
         let host = parts.headers.get(header::HOST).map_or(target.host.as_bytes(), |h| h.as_bytes());
         let authority = parts.uri.authority().map(|a| a.as_str().as_bytes());
+        let host = self.live.heard(authority.unwrap_or(host), &target.host);
         let around = Surroundings {
             method: &parts.method,
             forward: &target.forward,
-            host: authority.unwrap_or(host),
+            host: &host,
             client: self.client,
             request: self.id,
             framing,
@@ -350,6 +351,13 @@ impl Exchange<'_> {
     ) -> Result<Answer, Stopped> {
         let mut headers = head.headers;
         crate::response::hide_banners(&mut headers, &route.headers);
+        if route.headers.cookies {
+            crate::response::secure_cookies(&mut headers);
+        }
+        // Whatever else the shop would speak from here on (`h2c`) is nothing that anybody asked for.
+        if !head.upgrade.is_some_and(|protocol| protocol.as_bytes().eq_ignore_ascii_case(b"websocket")) {
+            return Err(Stopped::Upstream(UpstreamError::Response("response.websocket")));
+        }
         if let Some(handshake) = &self.websocket {
             if !handshake.settle(&mut headers) {
                 return Err(Stopped::Upstream(UpstreamError::Response("response.websocket")));
@@ -360,9 +368,7 @@ impl Exchange<'_> {
             return Err(Stopped::Upstream(UpstreamError::Response("response.websocket")));
         }
         headers.insert(header::CONNECTION, header::HeaderValue::from_static("upgrade"));
-        if let Some(protocol) = head.upgrade {
-            headers.insert(header::UPGRADE, protocol);
-        }
+        headers.insert(header::UPGRADE, header::HeaderValue::from_static("websocket"));
         self.connection.become_tunnel();
         Ok(Answer::Switched(parts(StatusCode::SWITCHING_PROTOCOLS, headers), client, Box::new(wire)))
     }

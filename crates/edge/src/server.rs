@@ -1,5 +1,6 @@
 //! What all cores share, what each has for itself, and how the whole starts, changes and stops.
 
+use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::io;
@@ -116,6 +117,20 @@ impl Snapshot {
         self.labels.get(host).cloned().unwrap_or_else(|| storeward_inspect::cards::mask_record(host).into())
     }
 
+    /// The host as the shop hears it: as the client wrote it, but for a port that is not ours. Shops make links of it, and
+    /// whoever sends a request for somebody else would choose where those lead.
+    pub fn heard<'h>(&self, given: &'h [u8], host: &str) -> Cow<'h, [u8]> {
+        let text = std::str::from_utf8(given).unwrap_or_default();
+        let behind = text.rsplit_once(']').map_or(text, |(_, behind)| behind);
+        let port = behind.rsplit_once(':').map(|(_, port)| port.parse::<u16>());
+        match port {
+            Some(Ok(port)) if self.public_port != 0 && port != self.public_port => {
+                Cow::Owned(self.authority(host).into_bytes())
+            }
+            _ => Cow::Borrowed(given),
+        }
+    }
+
     /// The host with the port clients use, as it stands in absolute addresses.
     pub fn authority(&self, host: &str) -> String {
         if self.public_port == 443 { host.to_owned() } else { format!("{host}:{}", self.public_port) }
@@ -129,8 +144,13 @@ fn servers(section: &UpstreamSection, before: Option<&Snapshot>) -> Result<Vec<A
             "name at least one server, such as http://127.0.0.1:8080",
         ));
     }
-    if !section.health_path.starts_with('/') {
-        return Err(ConfigError::new("upstream.health_path", "must begin with /"));
+    // It is written into the request's first line as it stands.
+    let plain = section.health_path.bytes().all(|b| b.is_ascii_graphic() && b != b'#');
+    if !section.health_path.starts_with('/') || !plain {
+        return Err(ConfigError::new(
+            "upstream.health_path",
+            "must begin with / and hold no blank, control character, # or letter beyond ASCII: write those as %20 and the like",
+        ));
     }
     let build = |entry: &ServerEntry| {
         let (url, weight) = match entry {

@@ -43,10 +43,11 @@ impl Handshake {
 
     /// Whether the shop has understood the handshake (RFC 6455 4.1); takes away what HTTP/2 has no place for.
     pub fn settle(&self, headers: &mut HeaderMap) -> bool {
-        let answer = headers.remove(header::SEC_WEBSOCKET_ACCEPT);
+        let is_answer = says_once(headers, &self.accept);
+        headers.remove(header::SEC_WEBSOCKET_ACCEPT);
         headers.remove(header::UPGRADE);
         headers.remove(header::CONNECTION);
-        answer.is_some_and(|answer| answer.as_bytes() == self.accept.as_bytes())
+        is_answer
     }
 }
 
@@ -60,9 +61,13 @@ pub fn has_key(headers: &HeaderMap) -> bool {
 
 /// Whether the shop's answer belongs to the client's key: a shop that does not know WebSockets opens no tunnel.
 pub fn is_accepted(answer: &HeaderMap, key: Option<&HeaderValue>) -> bool {
-    let key = key.and_then(|key| key.to_str().ok());
-    let given = answer.get(header::SEC_WEBSOCKET_ACCEPT);
-    key.zip(given).is_some_and(|(key, given)| given.as_bytes() == accept(key).as_bytes())
+    key.and_then(|key| key.to_str().ok()).is_some_and(|key| says_once(answer, &accept(key)))
+}
+
+/// One line, and that the right one: of two, another reader may take the other.
+fn says_once(answer: &HeaderMap, accept: &str) -> bool {
+    let mut lines = answer.get_all(header::SEC_WEBSOCKET_ACCEPT).iter();
+    lines.next().is_some_and(|line| line.as_bytes() == accept.as_bytes()) && lines.next().is_none()
 }
 
 fn accept(key: &str) -> String {
@@ -109,6 +114,9 @@ mod tests {
         assert!(is_accepted(&right, Some(&key)) && !is_accepted(&right, None));
         assert!(!is_accepted(&with(header::SEC_WEBSOCKET_ACCEPT, "wrong"), Some(&key)));
         assert!(!is_accepted(&HeaderMap::new(), Some(&key)));
+        let mut twice = right.clone();
+        twice.append(header::SEC_WEBSOCKET_ACCEPT, HeaderValue::from_static("wrong"));
+        assert!(!is_accepted(&twice, Some(&key)));
     }
 
     #[test]

@@ -5,6 +5,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use storeward_base::AddressList;
 
+use crate::config::ConfigError;
+
 /// What a finding that asks for a ban leads to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -40,6 +42,23 @@ impl Default for BansSection {
             never_block: loopback(),
             lengths_minutes: vec![10, 60, 6 * 60, 24 * 60],
             memory_days: 7,
+        }
+    }
+}
+
+impl BansSection {
+    /// Refuses lengths that the documents do not know; they were put right in silence before.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        const LONGEST: u64 = 366 * 24 * 60;
+        let fit = self.lengths_minutes.iter().all(|minutes| (1..=LONGEST).contains(minutes));
+        if self.lengths_minutes.is_empty() || !fit {
+            let problem =
+                format!("one length at least, each of 1 to {LONGEST} minutes; leave it out for the default");
+            return Err(ConfigError::new("bans.lengths_minutes", problem));
+        }
+        match self.memory_days {
+            0..=3_660 => Ok(()),
+            _ => Err(ConfigError::new("bans.memory_days", "3660 at most")),
         }
     }
 }

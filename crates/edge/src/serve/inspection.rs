@@ -3,8 +3,8 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bytes::Bytes;
-use http::HeaderMap;
 use http::request::Parts;
+use http::{HeaderMap, header};
 use storeward_inspect::{
     BodyEnd, BodyPlan, Category, HeaderSource, HttpVersion, Mode, Policy, Reason, RequestHead, ResponseHead,
     RuleMatch, Severity, Transaction, Verdict,
@@ -12,6 +12,7 @@ use storeward_inspect::{
 
 use crate::body::{BodyError, ClientBody};
 use crate::canonical::Target;
+use crate::serve::response::Reads;
 use crate::server::Core;
 
 /// The engine panicked: a bug of ours. The request passes, and staff are told.
@@ -24,6 +25,22 @@ struct Fields<'a>(&'a HeaderMap);
 impl HeaderSource for Fields<'_> {
     fn for_each(&self, visit: &mut dyn FnMut(&str, &[u8])) {
         self.0.iter().for_each(|(name, value)| visit(name.as_str(), value.as_bytes()));
+    }
+}
+
+/// Lends an answer's fields to the engine as a client takes them: a coding that is none is not there, and what reads as
+/// text is text, whatever its type says.
+struct AnswerFields<'a>(&'a HeaderMap, Reads);
+
+impl HeaderSource for AnswerFields<'_> {
+    fn for_each(&self, visit: &mut dyn FnMut(&str, &[u8])) {
+        for (name, value) in self.0 {
+            match *name {
+                header::CONTENT_ENCODING if !crate::response::names_a_coding(value) => {}
+                header::CONTENT_TYPE if self.1 == Reads::Hidden => visit(name.as_str(), b"text/plain"),
+                _ => visit(name.as_str(), value.as_bytes()),
+            }
+        }
     }
 }
 
@@ -90,8 +107,13 @@ impl<'e> Inspection<'e> {
         Ok(self.guarded(|t| t.request_body(inspected, end)))
     }
 
-    pub(super) fn response_head(&mut self, status: u16, headers: &HeaderMap) -> Result<Verdict, EngineFault> {
-        let fields = Fields(headers);
+    pub(super) fn response_head(
+        &mut self,
+        status: u16,
+        headers: &HeaderMap,
+        reads: Reads,
+    ) -> Result<Verdict, EngineFault> {
+        let fields = AnswerFields(headers, reads);
         self.guarded(|t| t.response_head(&ResponseHead { status, headers: &fields }))
     }
 

@@ -13,7 +13,7 @@ use storeward_inspect::BodyEnd;
 
 use super::{Answer, Answering, Exchange, Stopped, parts, stages};
 use crate::edge_body::{self, Flow, Mask};
-use crate::response::{self, Place};
+use crate::response::{self, Dress, Place};
 use crate::upstream::response::Head;
 use crate::upstream::{UpstreamBody, UpstreamError, UpstreamResponse};
 
@@ -33,23 +33,26 @@ impl Exchange<'_> {
         let Answering { route, target, coding, server, inspection, mut session } = place;
         let mut headers = head.headers;
         crate::own_cookies::refuse(&mut headers);
-        let judged = inspection.response_head(head.status.as_u16(), &headers);
-        self.judge(inspection, judged)?;
-        let encoded = response::is_encoded(&headers);
-        let text = response::is_text(&headers) && !encoded;
-        let masks = route.mask_cards && response::may_show_cards(&headers) && !encoded;
         let events = response::is_event_stream(&headers);
-        let inspected = inspection.response_body_cap().filter(|_| text && !events);
-        let session_reads = session.as_ref().and_then(|s| s.response_body_bytes(head.status, &headers));
-        let cap = inspected.max(session_reads);
         let whole = body.take_whole();
         let mut ahead = VecDeque::new();
+        let dress = response::dress(&headers);
+        let reads = match response::is_encoded(&headers) {
+            true => Reads::Binary,
+            false => reads(dress, whole.as_ref(), &mut body, &mut ahead).await.map_err(broken)?,
+        };
+        let judged = inspection.response_head(head.status.as_u16(), &headers, reads);
+        self.judge(inspection, judged)?;
+        let looked_at = matches!(reads, Reads::Text | Reads::Hidden) && !events;
+        let inspected = inspection.response_body_cap().filter(|_| looked_at);
+        let session_reads = session.as_ref().and_then(|s| s.response_body_bytes(head.status, &headers));
+        let cap = inspected.max(session_reads);
         let (seen, end) = match (&whole, cap) {
             (Some(bytes), _) => (bytes.clone(), BodyEnd::Complete),
-            (None, Some(cap)) => read_ahead(&mut body, cap, &mut ahead).await.map_err(broken)?,
+            (None, Some(cap)) => read_ahead(&mut body, (cap, PATIENCE), &mut ahead).await.map_err(broken)?,
             (None, None) => (Bytes::new(), BodyEnd::Truncated),
         };
-        if inspected.is_some() && !seen.is_empty() {
+        if inspected.is_some() && is_worth_a_look(reads, &seen) {
             let judged = inspection.response_body(&seen, end);
             self.judge(inspection, judged)?;
             self.note_leak(inspection);
@@ -58,14 +61,19 @@ impl Exchange<'_> {
         if let Some(instead) = stages::tell(&mut session, head.status, &mut headers, seen).await {
             return Ok(instead);
         }
+        if route.mask_cards {
+            self.mask_fields(&mut headers);
+        }
         // Only a redirect asks for it.
         let redirects = headers.contains_key(header::LOCATION);
         let authority = if redirects { self.live.authority(&target.host) } else { String::new() };
         let outside = Place { host: &target.host, authority: &authority, upstream: &server.name };
         response::harden(&mut headers, &route.headers, outside);
         let compressors = &self.core.compressors;
+        let mask = if route.mask_cards { mask(dress, reads, events) } else { Mask::Nothing };
         if let Some(bytes) = whole {
-            let (bytes, masked) = if masks { edge_body::mask_bytes(bytes) } else { (bytes, 0) };
+            let (bytes, masked) =
+                if mask != Mask::Nothing { edge_body::mask_bytes(bytes) } else { (bytes, 0) };
             self.ending.masked_cards += masked;
             let bytes = match coding.choose(compressors, head.status, &mut headers, Some(bytes.len())) {
                 Some(gzip) => {
@@ -77,11 +85,6 @@ impl Exchange<'_> {
             };
             return Ok(Answer::Whole(parts(head.status, headers), bytes));
         }
-        let mask = match (masks, events) {
-            (false, _) => Mask::Nothing,
-            (true, true) => Mask::Events,
-            (true, false) => Mask::Text,
-        };
         let length = body.size_hint().exact().and_then(|rest| usize::try_from(rest).ok());
         let length = length.map(|rest| rest + data_length(&ahead));
         let gzip = coding.choose(compressors, head.status, &mut headers, length);
@@ -98,13 +101,75 @@ fn broken(error: std::io::Error) -> Stopped {
     Stopped::Upstream(UpstreamError::Broken(error))
 }
 
+/// How an answer's body is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reads {
+    /// As text, which is what it says it is.
+    Text,
+    /// As text, although its type says something else.
+    Hidden,
+    /// Not at all.
+    Binary,
+    /// Nothing of it has come.
+    NotYet,
+}
+
+/// Tells text from the rest: by the type, and where that may be anything by the first bytes. A type is what the shop says,
+/// and many say `application/octet-stream` so that a browser saves the file.
+async fn reads(
+    dress: Dress,
+    whole: Option<&Bytes>,
+    body: &mut UpstreamBody,
+    ahead: &mut VecDeque<Frame<Bytes>>,
+) -> std::io::Result<Reads> {
+    // The head of a picture or a film is not held back for bytes that are not there yet.
+    let patience = match dress {
+        Dress::Text => return Ok(Reads::Text),
+        Dress::Script | Dress::Style => return Ok(Reads::Hidden),
+        Dress::Media => Duration::ZERO,
+        Dress::Other => PATIENCE,
+    };
+    let (first, end) = match whole {
+        Some(bytes) => (bytes.clone(), BodyEnd::Complete),
+        None => read_ahead(body, (1, patience), ahead).await?,
+    };
+    Ok(match (first.is_empty(), end) {
+        (true, BodyEnd::Truncated) => Reads::NotYet,
+        _ if response::looks_like_text(&first_frame(&first, ahead)) => Reads::Hidden,
+        _ => Reads::Binary,
+    })
+}
+
+/// What has come of the body, uncut.
+fn first_frame(first: &Bytes, ahead: &VecDeque<Frame<Bytes>>) -> Bytes {
+    ahead.iter().find_map(Frame::data_ref).unwrap_or(first).clone()
+}
+
+/// In what calls itself a program or a file only private keys are looked for: an error's words in a script are the
+/// script's own.
+fn is_worth_a_look(reads: Reads, seen: &[u8]) -> bool {
+    match reads {
+        Reads::Hidden => memchr::memmem::find(seen, b"PRIVATE KEY").is_some(),
+        _ => !seen.is_empty(),
+    }
+}
+
+const fn mask(dress: Dress, reads: Reads, events: bool) -> Mask {
+    match (dress, reads) {
+        (Dress::Style, _) | (_, Reads::Binary) => Mask::Nothing,
+        (_, Reads::NotYet) => Mask::WhereText,
+        (_, Reads::Text | Reads::Hidden) if events => Mask::Events,
+        (_, Reads::Text | Reads::Hidden) => Mask::Text,
+    }
+}
+
 /// Reads until the end, the cap or a pause; what was read is kept in `ahead`.
 async fn read_ahead(
     body: &mut UpstreamBody,
-    cap: usize,
+    (cap, patience): (usize, Duration),
     ahead: &mut VecDeque<Frame<Bytes>>,
 ) -> std::io::Result<(Bytes, BodyEnd)> {
-    let mut count = 0;
+    let mut count = data_length(ahead);
     let end = loop {
         if body.is_end_stream() {
             break BodyEnd::Complete;
@@ -116,7 +181,8 @@ async fn read_ahead(
         // What is at hand needs no clock.
         let frame = match poll_once(&mut next).await {
             Poll::Ready(frame) => frame,
-            Poll::Pending => match tokio::time::timeout(PATIENCE, next).await {
+            Poll::Pending if patience.is_zero() => break BodyEnd::Truncated,
+            Poll::Pending => match tokio::time::timeout(patience, next).await {
                 Ok(frame) => frame,
                 Err(_) => break BodyEnd::Truncated,
             },

@@ -41,7 +41,7 @@ impl Exchange<'_> {
         // rate: open. Losing count must not close the shop either.
         self.check_rate(route, &target.path)?;
         // closed routes: closed.
-        self.check_entrance(route)?;
+        self.check_entrance(target)?;
         // puzzle: closed for whoever has no pass, but for the two places where one is got.
         self.check_pass(request.headers(), target)
     }
@@ -58,8 +58,8 @@ impl Exchange<'_> {
         }
     }
 
-    fn check_entrance(&mut self, route: &Route) -> Result<(), Stopped> {
-        if route.entrance.lets_in(self.client) {
+    fn check_entrance(&mut self, target: &Target) -> Result<(), Stopped> {
+        if self.live.routes.let_in(self.client, &target.path, target.query()) {
             return Ok(());
         }
         let record = &mut self.ending.record;
@@ -228,6 +228,23 @@ impl Exchange<'_> {
                 rule_id: found.rule_id,
                 what: found.message.to_string(),
                 matched: found.matched,
+            };
+            self.emit(event.into());
+        }
+    }
+
+    /// Card numbers in the head of an answer: masked, or told where another value would break the shop.
+    pub(super) fn mask_fields(&mut self, headers: &mut HeaderMap) {
+        let found = crate::response::mask_fields(headers);
+        self.ending.masked_cards += found.masked;
+        let Some(field) = found.left_in else { return };
+        let (told, now) = (Bucket::ToldOfRule(0), self.ending.started());
+        if self.core.shared.rates.may_tell(told, Duration::from_secs(60), 5, now) {
+            let event = ResponseLeaked {
+                path: self.ending.record.path.to_string(),
+                rule_id: 0,
+                what: format!("A card number in the field {field}"),
+                matched: String::new(),
             };
             self.emit(event.into());
         }

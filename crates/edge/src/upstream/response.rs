@@ -159,7 +159,13 @@ fn read_connection_field(
                 }
             }
         }
-        header::UPGRADE => wire.upgrade = Some(value.clone()),
+        // Of several lines no single protocol is left: none of them is switched to.
+        header::UPGRADE => {
+            wire.upgrade = match wire.upgrade {
+                Some(_) => Some(HeaderValue::from_static(",")),
+                None => Some(value.clone()),
+            }
+        }
         header::TE | header::PROXY_AUTHENTICATE => {}
         ref other if other == "keep-alive" || other == "proxy-connection" => {}
         _ => return Ok(false),

@@ -45,6 +45,65 @@ async fn nobody_gets_into_a_closed_route_however_it_is_spelt() {
     edge.stop();
 }
 
+/// Shops with a front controller serve a closed path under other names as well.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_front_controller_s_spellings_are_closed_too() {
+    let shop = FakeShop::start(|_| Reply::ok("name,email")).await;
+    let routes = "[[route]]\npath = '/admin'\nclosed = true\n[[route]]\npath = '/admin/help'\n\
+                  [[route]]\npath = '/wp-json/wp/v2/users'\nonly_from = ['192.0.2.0/24']\n\
+                  [[route]]\npath = '/editor'\ninspect = 'off'\n";
+    let edge = TestEdge::start(&[shop.url()], routes);
+    let closed = [
+        "/admin",
+        "/index.php/admin",
+        "/index.php/admin/users?page=2",
+        "/INDEX.php/Admin",
+        "/index%2ephp/admin",
+        "/index.php;x=1/admin",
+        "/index.php//admin",
+        "/app.php/index.php/admin",
+        "/shop/index.php/admin",
+        "/admin.json",
+        "/admin%2Ejson",
+        "/admin.xml/",
+        "/index.php/admin.json",
+        "/admin./users",
+        "/admin%20/users",
+        "/index.php?_route_=admin",
+        "/?rest_route=/wp/v2/users",
+        "/?rest_route=%2Fwp%2Fv2%2Fusers%2F1",
+        "/?x=1&rest%5froute=/wp/v2/users",
+        "/?rest.route=/wp/v2/users",
+        "/index.php?rest_route=/wp/v2/users",
+        "/index.php/wp-json/wp/v2/users",
+        "/wp-json/wp/v2/users.json",
+    ];
+    for target in closed {
+        let answer = edge.get(target).await;
+        assert_eq!(answer.status, 403, "{target}");
+        assert!(answer.text().contains("This page is closed"), "{target}: {}", answer.text());
+    }
+    let open = [
+        "/administration",
+        "/index.php",
+        "/index.php/cart",
+        "/admin/help",
+        "/index.php/admin/help",
+        "/search?q=admin",
+        "/?rest_route=/wp/v2/posts",
+        "/wp-json/wp/v2/posts",
+        "/administration.json",
+    ];
+    for target in open {
+        assert_eq!(edge.get(target).await.status, 200, "{target}");
+    }
+    assert_eq!(shop.asked().len(), open.len());
+    // A route that lets more pass is not reached in this way.
+    let attack = "/index.php/editor?q=1%27+UNION+SELECT+email,password+FROM+users--";
+    assert_eq!(edge.get(attack).await.status, 403);
+    edge.stop();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_closed_route_says_so_and_is_told() {
     let shop = FakeShop::start(|_| Reply::ok("x")).await;

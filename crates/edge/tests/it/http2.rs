@@ -340,3 +340,15 @@ async fn a_stream_that_the_client_resets_ends_at_the_shop_too() {
     assert!(raw.until_closed().await.iter().any(|f| f.kind == GOAWAY));
     edge.stop();
 }
+
+/// Two lengths that are equal were refused in HTTP/1.1 and taken here.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_length_given_twice_is_refused_as_in_http_1() {
+    let shop = FakeShop::start(|_| Reply::ok("x")).await;
+    let edge = TestEdge::start(&[shop.url()], "");
+    let mut sender = client(&edge).await;
+    let twice = request("POST", "/").header("content-length", "3").header("content-length", "3");
+    assert_eq!(ask(&mut sender, twice, Some(("abc", None))).await.status, 400);
+    assert!(shop.asked().is_empty());
+    edge.stop();
+}

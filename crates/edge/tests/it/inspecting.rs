@@ -122,7 +122,7 @@ async fn card_numbers_do_not_leave() {
         "/split" => chunked("text/html", &["a 4111 11", "11 11", "11 1111 b"]),
         "/events" => chunked("text/event-stream", &[&format!("data: {CARD}\n\n"), "data: x\n\n"]),
         "/half-event" => chunked("text/event-stream", &["data: 4111 11", "11 1111 1111\n\n"]),
-        "/image" => Reply::with("Content-Type: image/png\r\n", &page),
+        "/image" => Reply::with("Content-Type: image/png\r\n", &format!("PNG\0\u{1}{page}")),
         _ => Reply::ok("x"),
     })
     .await;
@@ -151,6 +151,137 @@ async fn card_numbers_do_not_leave() {
     let over_h2 = crate::http2::ask(&mut sender, crate::http2::request("GET", "/html"), None).await;
     assert_eq!(String::from_utf8(over_h2.body).unwrap(), shown);
     assert_eq!(edge.emitted.of_kind("edge.card_number_masked").len(), 7);
+    edge.stop();
+}
+
+const KEY: &str =
+    "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEAabcdefgh0123456789\n-----END RSA PRIVATE KEY-----\n";
+
+/// Went out: a coding that is none hid a private key from the rules, and so did every type but a page's.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_private_key_does_not_leave_in_any_dress() {
+    let shop = FakeShop::start(|asked| {
+        let lines = asked.header("x-lines").join("").replace('|', "\r\n");
+        match asked.target() {
+            "/pieces" => match chunked("application/octet-stream", &["a ", KEY]) {
+                Reply::Pieces(pieces, _) => Reply::Pieces(pieces, 10),
+                other => other,
+            },
+            "/large" => Reply::with(&lines, &format!("{}{KEY}", "key material follows\n".repeat(2_000))),
+            "/binary" => Reply::with(&lines, &format!("\u{7f}ELF\u{2}\0\0{KEY}")),
+            "/library" => Reply::with(&lines, "var head='-----BEGIN RSA PRIVATE KEY-----\\n'+body;"),
+            _ => Reply::with(&lines, KEY),
+        }
+    })
+    .await;
+    let edge = TestEdge::start(&[shop.url()], "");
+    let ask = |target: &str, lines: &str| {
+        format!("GET {target} HTTP/1.1\r\nHost: shop.test\r\nX-Lines: {lines}|\r\n\r\n")
+    };
+    for coding in ["none", "utf-8", "x", "", "identity"] {
+        let lines = format!("Content-Type: text/html|Content-Encoding: {coding}");
+        let answer = edge.ask(&ask("/key", &lines)).await;
+        assert_eq!(answer.status, 403, "{coding}");
+        assert!(!answer.text().contains("MIIEow"), "{coding}");
+    }
+    let kinds = [
+        "application/octet-stream",
+        "application/x-pem-file",
+        "application/force-download",
+        "application/x-x509-ca-cert",
+        "multipart/mixed; boundary=b",
+        "binary/octet-stream",
+        "image/svg+xml",
+        "image/png",
+        "text/css",
+        "text/javascript",
+        "application/javascript",
+    ];
+    for kind in kinds {
+        for target in ["/key", "/large"] {
+            let answer = edge.ask(&ask(target, &format!("Content-Type: {kind}"))).await;
+            assert_eq!(answer.status, 403, "{target} as {kind}");
+        }
+    }
+    assert_eq!(edge.get("/pieces").await.status, 403);
+    // What is no text is not looked at, and a library that knows the words is no key.
+    assert_eq!(edge.ask(&ask("/binary", "Content-Type: application/octet-stream")).await.status, 200);
+    assert_eq!(edge.ask(&ask("/library", "Content-Type: text/javascript")).await.status, 200);
+    edge.stop();
+}
+
+/// Went out whole: exports that a browser is to save, and whatever else does not call itself text.
+#[tokio::test(flavor = "multi_thread")]
+async fn card_numbers_do_not_leave_in_files_that_are_text() {
+    let text = format!("name;card\r\nElla;{CARD}\r\n");
+    let (long, raw) = (format!("{}{text}", "name;card\r\n".repeat(40_000)), text.clone());
+    let pieces = ["name;card\r\nElla;4111 11", "11 1111 1111\r\n"];
+    let shop = FakeShop::start(move |asked| {
+        let kind = asked.header("x-kind").join("");
+        match asked.target() {
+            "/long" => Reply::with(&format!("Content-Type: {kind}\r\n"), &long),
+            "/pieces" => chunked(&kind, &pieces),
+            "/binary" => Reply::with(&format!("Content-Type: {kind}\r\n"), &format!("PK\u{3}\u{4}\0\0{raw}")),
+            _ => Reply::with(&format!("Content-Type: {kind}\r\n"), &raw),
+        }
+    })
+    .await;
+    let edge = TestEdge::start(&[shop.url()], "");
+    let ask = async |target: &str, kind: &str| {
+        let head = format!("GET {target} HTTP/1.1\r\nHost: shop.test\r\nX-Kind: {kind}\r\n\r\n");
+        edge.ask(&head).await.text()
+    };
+    let kinds = [
+        "application/octet-stream",
+        "application/force-download",
+        "application/x-csv",
+        "application/download",
+        "multipart/mixed; boundary=b",
+        "x-unknown/unknown",
+        "image/png",
+    ];
+    for kind in kinds {
+        for target in ["/", "/long", "/pieces"] {
+            let shown = ask(target, kind).await;
+            assert!(shown.contains(MASKED) && !shown.contains(CARD), "{target} as {kind}");
+        }
+        let binary = ask("/binary", kind).await;
+        assert!(binary.contains(CARD), "what is no text passes untouched: {kind}");
+    }
+    edge.stop();
+}
+
+/// The head of an answer was not looked at.
+#[tokio::test(flavor = "multi_thread")]
+async fn card_numbers_in_the_head_are_masked_or_told() {
+    let shop = FakeShop::start(|asked| match asked.target() {
+        "/debug" => Reply::with("Content-Type: text/plain\r\nX-Debug: pan=4111111111111111;ok\r\n", "x"),
+        "/file" => {
+            Reply::with("Content-Disposition: attachment; filename=\"4111 1111 1111 1111.csv\"\r\n", "x")
+        }
+        "/cookie" => Reply::with("Set-Cookie: pan=4111111111111111\r\n", "x"),
+        "/away" => Reply::Bytes(
+            b"HTTP/1.1 302 Found\r\nLocation: /pay?pan=4111111111111111\r\nContent-Length: 0\r\n\r\n"
+                .to_vec(),
+        ),
+        _ => Reply::with("Content-Type: text/plain\r\nX-Request: 20261126024729-1234567890\r\n", "x"),
+    })
+    .await;
+    let edge = TestEdge::start(&[shop.url()], "[[route]]\npath = '/own'\nmask_cards = false\n");
+    for target in ["/debug", "/file"] {
+        let answer = edge.get(target).await;
+        assert!(!answer.head.contains("4111") && answer.head.contains("1111"), "{}", answer.head);
+    }
+    assert_eq!(edge.emitted.of_kind("edge.card_number_masked").len(), 2);
+    assert!(edge.emitted.of_kind("edge.response_leaked").is_empty());
+    // What is followed or sent back stays what it is, and is told.
+    assert_eq!(edge.get("/away").await.header("location"), Some("/pay?pan=4111111111111111"));
+    assert!(edge.get("/cookie").await.header("set-cookie").unwrap().starts_with("pan=4111111111111111"));
+    let told = edge.emitted.of_kind("edge.response_leaked");
+    let told = format!("{told:?}");
+    assert!(told.contains("field location") && told.contains("field set-cookie"), "{told}");
+    assert!(!told.contains("4111"), "{told}");
+    assert_eq!(edge.get("/plain").await.header("x-request"), Some("20261126024729-1234567890"));
     edge.stop();
 }
 

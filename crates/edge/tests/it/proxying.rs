@@ -59,7 +59,8 @@ async fn bodies_of_every_framing_pass() {
         "/empty" => Reply::Bytes(b"HTTP/1.1 204 No Content\r\n\r\n".to_vec()),
         "/cut" => Reply::Last(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\nshort".to_vec()),
         "/cut.bin" => Reply::Last(
-            b"HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nContent-Length: 100000\r\n\r\nshort".to_vec(),
+            b"HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nContent-Length: 100000\r\n\r\n\x89PNG\0short"
+                .to_vec(),
         ),
         _ => Reply::ok(&String::from_utf8_lossy(&asked.body)),
     })
@@ -158,6 +159,66 @@ async fn websockets_pass_and_outlive_a_reload() {
     client.stream.shutdown().await.unwrap();
     let record = wait_for(|| edge.records().into_iter().find(|r| r.status == 101)).await;
     assert_eq!(record.path.as_ref(), "/ws");
+    edge.stop();
+}
+
+/// A tunnel opened for whatever the shop named, and for two accept lines of which the first was right.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tunnel_opens_for_one_exact_answer_and_its_cookies_get_their_flags() {
+    let shop = FakeShop::start(|asked| {
+        let lines = asked.header("x-lines").join("").replace('|', "\r\n");
+        let head = format!("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\n{lines}\r\n");
+        Reply::Tunnel(head.into_bytes())
+    })
+    .await;
+    let edge = TestEdge::start(&[shop.url()], "");
+    let ask = async |lines: &str| {
+        let head = format!(
+            "GET /ws HTTP/1.1\r\nHost: shop.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nX-Lines: {lines}\r\n\r\n"
+        );
+        let mut client = edge.connect().await;
+        client.send(head).await;
+        client.response(false).await
+    };
+    let right = "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=|";
+    for lines in [
+        format!("Upgrade: h2c|{right}"),
+        format!("Upgrade: websocket, h2c|{right}"),
+        format!("Upgrade: h2c|Upgrade: websocket|{right}"),
+        format!("Upgrade: websocket|{right}Sec-WebSocket-Accept: AAAA|"),
+        right.to_owned(),
+        "Upgrade: websocket|".to_owned(),
+    ] {
+        assert_eq!(ask(&lines).await.status, 503, "{lines}");
+    }
+    let open = ask(&format!("Upgrade: WebSocket|{right}Set-Cookie: PHPSESSID=1|")).await;
+    assert_eq!((open.status, open.header("upgrade")), (101, Some("websocket")));
+    assert_eq!(open.header("set-cookie"), Some("PHPSESSID=1; Secure; HttpOnly; SameSite=Lax"));
+    edge.stop();
+}
+
+/// Shops make links of the Host they hear: the port in it was the client's to choose.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_port_that_is_not_ours_does_not_reach_the_shop() {
+    let shop = FakeShop::start(|_| Reply::ok("x")).await;
+    let edge = TestEdge::listening("public_port = 8443", &[shop.url()], "");
+    for (given, heard) in [
+        ("shop.test", "shop.test"),
+        ("shop.test:8443", "shop.test:8443"),
+        ("SHOP.test.:8443", "SHOP.test.:8443"),
+        ("shop.test:1337", "shop.test:8443"),
+        ("Shop.Test:443", "shop.test:8443"),
+    ] {
+        let answer = edge.ask(&format!("GET / HTTP/1.1\r\nHost: {given}\r\n\r\n")).await;
+        assert_eq!(answer.status, 200, "{given}");
+        let asked = shop.asked().pop().unwrap();
+        assert_eq!(
+            (asked.header("host"), asked.header("x-forwarded-host")),
+            (vec![heard], vec![heard]),
+            "{given}"
+        );
+    }
     edge.stop();
 }
 

@@ -1,0 +1,178 @@
+//! Other spellings under which a shop may serve a path: what is closed must be closed under each of them.
+//!
+//! These count for routes that are closed or open to some addresses only, and for nothing else: a route that lets more pass
+//! than others (`inspect = "off"`) must not be reached by writing `/x.php` before its path.
+
+use std::borrow::Cow;
+
+/// Programs behind whose name a path may go on (CGI's PATH_INFO, RFC 3875 section 4.1.5).
+const PROGRAMS: [&str; 10] = ["php", "phtml", "cgi", "fcgi", "pl", "py", "cfm", "asp", "aspx", "jsp"];
+/// Other spellings of one request at most; what asks for more has none of them served.
+const MOST: usize = 32;
+
+/// Calls `visit` with each other spelling, until it says no. True when it never did.
+pub fn all(path: &str, query: Option<&str>, mut visit: impl FnMut(&str) -> bool) -> bool {
+    let paths = paths(path);
+    let routed = query.map(|query| routed(&paths, query)).unwrap_or_default();
+    let own = path.trim_end_matches('/');
+    let mut count = 0;
+    paths.iter().chain(&routed).all(|path| {
+        count += 1;
+        count <= MOST && (path == own || visit(path)) && without_format(path).is_none_or(&mut visit)
+    })
+}
+
+/// The path's bare names, then what a front controller makes of it: `/shop/index.php/admin` is `/shop/admin` to one in `/shop`,
+/// and `/admin` to one that minds nothing but what stands behind its name.
+fn paths(path: &str) -> Vec<String> {
+    let segments: Vec<&str> = path.split('/').map(bare).filter(|s| !s.is_empty()).collect();
+    let mut all = vec![joined(segments.iter().copied())];
+    let places: Vec<usize> =
+        segments.iter().enumerate().filter(|(_, s)| is_program(s)).map(|(at, _)| at).take(4).collect();
+    for at in &places {
+        all.push(joined(segments.iter().skip(at + 1).copied()));
+    }
+    if !places.is_empty() {
+        all.push(joined(segments.iter().copied().filter(|s| !is_program(s))));
+    }
+    all
+}
+
+/// Without what is not part of its name: parameters behind `;`, and the dots and blanks that Windows' servers cut off.
+fn bare(segment: &str) -> &str {
+    segment.split(';').next().unwrap_or_default().trim_end_matches(['.', ' '])
+}
+
+fn joined<'a>(segments: impl Iterator<Item = &'a str>) -> String {
+    let mut path = String::new();
+    for segment in segments {
+        path.push('/');
+        path.push_str(segment);
+    }
+    path
+}
+
+fn is_program(segment: &str) -> bool {
+    let Some((_, suffix)) = segment.rsplit_once('.') else { return false };
+    let suffix = suffix.trim_end_matches(|c: char| c.is_ascii_digit());
+    PROGRAMS.iter().any(|program| suffix.eq_ignore_ascii_case(program))
+}
+
+/// `/admin.json` is `/admin` to Rails and its like, which take one ending for the wanted format.
+fn without_format(path: &str) -> Option<&str> {
+    let (folder, name) = path.rsplit_once('/')?;
+    let (stem, format) = name.split_once('.')?;
+    let is_format = !stem.is_empty() && !format.is_empty() && !format.contains('.');
+    is_format.then(|| path.get(..folder.len() + 1 + stem.len())).flatten()
+}
+
+/// Paths that stand in a parameter: WordPress' `rest_route` is what else stands behind `/wp-json`, OpenCart's `_route_`
+/// the whole path.
+fn routed(paths: &[String], query: &str) -> Vec<String> {
+    let mut all = Vec::new();
+    for pair in query.split('&') {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let name = as_php_names(&decoded(name));
+        if name != "rest_route" && name != "_route_" {
+            continue;
+        }
+        let value = decoded(value);
+        let value = value.trim_matches('/');
+        for base in paths.iter().map(String::as_str).chain([""]) {
+            // `/blog/index.php` and `/blog` are the same base.
+            let base =
+                base.rsplit_once('/').filter(|(_, last)| is_program(last)).map_or(base, |(base, _)| base);
+            all.push(match name.as_str() {
+                "_route_" => format!("{base}/{value}"),
+                _ => format!("{base}/wp-json/{value}"),
+            });
+        }
+        if all.len() > MOST {
+            break;
+        }
+    }
+    all
+}
+
+/// PHP's own reading of a parameter's name: blanks before it go, and what no variable could be called by is `_`.
+fn as_php_names(name: &str) -> String {
+    name.trim_start_matches(' ').replace([' ', '.', '['], "_")
+}
+
+/// `+` and `%xx` decoded once.
+fn decoded(text: &str) -> Cow<'_, str> {
+    if !text.contains(['%', '+']) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((byte, behind)) = rest.split_first() {
+        rest = behind;
+        let pair = behind.first_chunk::<2>().and_then(|pair| std::str::from_utf8(pair).ok());
+        match (byte, pair.and_then(|pair| u8::from_str_radix(pair, 16).ok())) {
+            (b'%', Some(code)) => {
+                out.push(code);
+                rest = behind.get(2..).unwrap_or_default();
+            }
+            (b'+', _) => out.push(b' '),
+            _ => out.push(*byte),
+        }
+    }
+    Cow::Owned(String::from_utf8_lossy(&out).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(path: &str, query: &str) -> Vec<String> {
+        let mut found = Vec::new();
+        all(path, (!query.is_empty()).then_some(query), |path| {
+            found.push(path.to_owned());
+            true
+        });
+        found
+    }
+
+    #[test]
+    fn front_controllers() {
+        let check = |path: &str, spelling: &str| {
+            assert!(of(path, "").iter().any(|s| s == spelling), "{path}: {:?}", of(path, ""));
+        };
+        check("/index.php/admin", "/admin");
+        check("/index.php/admin/", "/admin");
+        check("/INDEX.PHP/admin/x", "/admin/x");
+        check("/index.php5;a=b/admin", "/admin");
+        check("/shop/index.php/admin", "/admin");
+        check("/shop/index.php/admin", "/shop/admin");
+        check("/index.php/index.php/admin", "/admin");
+        check("/cgi-bin/shop.pl/admin", "/admin");
+        check("/admin.json", "/admin");
+        check("/admin.json/", "/admin");
+        check("/index.php/admin.json", "/admin");
+        check("/admin;x.json/..;", "/admin");
+        for plain in ["/", "/admin", "/a.b.c", "/.well-known", "/export.csv.html", "/index.phpx/a/b"] {
+            assert_eq!(of(plain, "q=admin"), Vec::<String>::new(), "{plain}");
+        }
+    }
+
+    #[test]
+    fn paths_in_parameters() {
+        let check = |path: &str, query: &str, spelling: &str| {
+            assert!(of(path, query).iter().any(|s| s == spelling), "{path}?{query}: {:?}", of(path, query));
+        };
+        check("/", "rest_route=/wp/v2/users", "/wp-json/wp/v2/users");
+        check("/index.php", "a=b&rest%5Froute=%2Fwp%2fv2%2Fusers", "/wp-json/wp/v2/users");
+        check("/blog/", "rest.route=/wp/v2/users", "/blog/wp-json/wp/v2/users");
+        check("/blog/index.php", "+rest+route=wp/v2/users/", "/blog/wp-json/wp/v2/users");
+        check("/index.php", "_route_=admin/user", "/admin/user");
+        assert_eq!(of("/", "rest_routes=/a&route=/a"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn too_many_are_none() {
+        let many = "rest_route=/a&".repeat(100);
+        assert!(!all("/", Some(&many), |_| true));
+        assert!(!all("/index.php/admin", None, |path| path != "/admin"));
+    }
+}
