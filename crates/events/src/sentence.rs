@@ -74,6 +74,7 @@ impl Event {
             other => of_the_program(other)
                 .or_else(|| of_clients(other))
                 .or_else(|| of_customers(other))
+                .or_else(|| of_accounts(other))
                 .or_else(|| of_guidance(other))
                 .or_else(|| of_the_vault(other))
                 .or_else(|| of_the_provider(other))
@@ -221,6 +222,13 @@ fn of_customers(event: &Event) -> Option<String> {
             None => "Somebody asked for a way back into an account that does not exist".to_owned(),
         },
         Event::RecoveryFinished(e) => format!("{} came back into their account", e.customer),
+        _ => return None,
+    })
+}
+
+/// What became of a customer's account as a whole.
+fn of_accounts(event: &Event) -> Option<String> {
+    Some(match event {
         Event::AccountLocked(e) => format!("The account of {} was locked", e.customer),
         Event::AccountUnlocked(e) => format!("The account of {} was unlocked", e.customer),
         Event::StepUpForced(e) => {
