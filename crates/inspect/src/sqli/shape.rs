@@ -17,6 +17,11 @@ pub(super) fn injection(tokens: Tokens<'_, '_>, context: Context) -> Option<Rang
     if let Some(end) = sorted_by(tokens, context) {
         return Some(0..end);
     }
+    if context == Context::Bare
+        && let Some(end) = always_true(tokens)
+    {
+        return Some(0..end);
+    }
     if let Some(start) = way_out(tokens, context) {
         let end = breaks_out(tokens, start, context).or_else(|| continues(tokens, start, context));
         if let Some(end) = end {
@@ -59,6 +64,31 @@ fn sorted_by(tokens: Tokens<'_, '_>, context: Context) -> Option<usize> {
         return None;
     }
     continues_with_query(tokens, 1)
+}
+
+/// `1 or id`, `1 || 1`, `1 or 2>1`, `1 or not 0`, `7 or 7`: nothing but a number, and a condition that most rows meet. "1 or
+/// 2", "100 or more" and "2 and a half" are prose: what is no sign must be a column's name or the same number again.
+fn always_true(tokens: Tokens<'_, '_>) -> Option<usize> {
+    let (first, joint) = (tokens.first()?, tokens.get(1)?);
+    let is_sign = joint.kind == Kind::Logic;
+    if first.kind != Kind::Number || !(is_sign || joint.kind == Kind::Word(Word::Logic)) {
+        return None;
+    }
+    let signs = skip_signs(tokens, 2);
+    let start = skip_signs(tokens, skip_open(tokens, signs));
+    let stripped = tokens.iter().take(start).skip(2).any(|token| !matches!(token.text, b"+" | b"-"));
+    let operand_token = tokens.get(start)?;
+    let end = operand(tokens, start, true)?;
+    let end = (end..tokens.len()).find(|at| kind(tokens, *at) != Some(Kind::Close)).unwrap_or(tokens.len());
+    let closed = matches!(kind(tokens, end), None | Some(Kind::Comment { .. } | Kind::Semicolon));
+    let compares = kind(tokens, end) == Some(Kind::Compare)
+        && operand_token.kind == Kind::Number
+        && operand(tokens, end + 1, false) == Some(tokens.len());
+    let is_column = operand_token.kind == Kind::Name && words::is_column(operand_token.text);
+    let is_number = operand_token.kind == Kind::Number;
+    let same = is_number && operand_token.text == first.text && end == start + 1;
+    let tells = is_column || same || (is_number && (is_sign || stripped));
+    (compares || (closed && tells)).then_some(end.min(tokens.len()))
 }
 
 /// Index of the first token behind whatever the value closes: a string, brackets, a number.

@@ -272,3 +272,10 @@ pub(super) fn is_prey(text: &[u8]) -> bool {
 pub(super) fn is_article(text: &[u8]) -> bool {
     holds(&["the", "our", "your", "a", "this", "these", "my"], text)
 }
+
+/// What nearly every table calls a column, and nobody says behind "or": `id`, `customer_id`, `rowid`.
+pub(super) fn is_column(text: &[u8]) -> bool {
+    let ends_in_id =
+        || text.get(text.len().saturating_sub(3)..).is_some_and(|end| end.eq_ignore_ascii_case(b"_id"));
+    holds(&["id", "rowid", "_rowid_", "oid", "uid", "pk", "ctid", "uuid", "rownum"], text) || ends_in_id()
+}
