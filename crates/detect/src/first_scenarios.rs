@@ -259,8 +259,32 @@ fn others() -> Vec<Scenario> {
             initiator: Initiator::Foreign,
             mute: seconds(600),
             min_bad_percent: 0,
-            response: Response::RefuseForeign,
+            response: Response::RefuseForeign { minutes: 10 },
             ..ban("foreign_pages", &[Unwanted], 20, seconds(10))
+        },
+        // Ours, for those who claim the mark and are patient: what fills no bucket above at one attack each ten seconds
+        // would be hundreds an hour. Attacks only, so that broken links on other sites cost nobody their way back from
+        // a payment provider.
+        Scenario {
+            title: "keeps being used for attacks by pages of other sites",
+            meaning: "Inspection stopped more than thirty requests within half an hour that claim to come from pages \
+                      of other sites. What other sites send through this client is refused for an hour; the person's \
+                      own requests pass.",
+            initiator: Initiator::Foreign,
+            min_bad_percent: 0,
+            response: Response::RefuseForeign { minutes: 60 },
+            ..ban("foreign_attack_mass", &[Was(&[Outcome::Blocked])], 30, seconds(60))
+        },
+        Scenario {
+            title: "is used for many kinds of attack by pages of other sites",
+            meaning: "Inspection stopped seven kinds of attack within minutes that claim to come from pages of other \
+                      sites. What other sites send through this client is refused for an hour; the person's own \
+                      requests pass.",
+            initiator: Initiator::Foreign,
+            distinct: Distinct::Rule,
+            min_bad_percent: 0,
+            response: Response::RefuseForeign { minutes: 60 },
+            ..ban("foreign_attack_repertoire", &[Was(&[Outcome::Blocked])], 6, seconds(60))
         },
     ]
 }

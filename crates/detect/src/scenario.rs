@@ -17,8 +17,8 @@ pub enum Response {
     Challenge,
     /// Keep the client out for a while.
     Ban,
-    /// Refuse for a while what other sites' pages make the client's browser send; its own requests pass.
-    RefuseForeign,
+    /// Refuse for so long what other sites' pages make the client's browser send; its own requests pass.
+    RefuseForeign { minutes: u32 },
 }
 
 /// Whose requests share a bucket.

@@ -366,7 +366,10 @@ fn no_page_of_another_site_gets_a_visitor_banned() {
     for count in [50, 1_000] {
         let findings = judge(by_another_page(ip(40), count));
         assert!(!findings.is_empty());
-        assert!(findings.iter().all(|f| f.response == Response::RefuseForeign), "{findings:#?}");
+        assert!(
+            findings.iter().all(|f| matches!(f.response, Response::RefuseForeign { .. })),
+            "{findings:#?}"
+        );
     }
 }
 
@@ -384,12 +387,33 @@ fn a_forged_mark_of_another_site_is_of_no_use() {
     let marked = (0..60).map(|n| foreign(blocked(n * 400, ip(42), "/search", 942_100)));
     let plain = (0..60).map(|n| blocked(n * 400 + 200, ip(42), "/search", 942_100));
     let findings = judge(marked.chain(plain).collect());
-    assert!(findings.iter().any(|f| f.response == Response::RefuseForeign), "{findings:#?}");
+    assert!(findings.iter().any(|f| matches!(f.response, Response::RefuseForeign { .. })), "{findings:#?}");
     assert!(findings.iter().any(|f| f.response == Response::Ban), "{findings:#?}");
     // Good requests with the mark do not thin out the share of bad ones either.
     let padding = (0..2_000).map(|n| foreign(get(n * 10, ip(43), format!("/products/{n}"), 200)));
     let probes = (0..30).map(|n| get(n * 600, ip(43), format!("/probe-{n}"), 404));
     banned_for("probing", padding.chain(probes).collect());
+}
+
+#[test]
+fn patience_under_the_mark_of_another_site_ends_in_a_long_refusal() {
+    // Went wrong: one attack each eleven seconds under the mark never filled a bucket, more than three hundred an hour.
+    let findings =
+        judge((0..330).map(|n| foreign(blocked(n * 11_000, ip(45), "/search", 942_100))).collect());
+    let long: Vec<_> =
+        findings.iter().filter(|f| f.response == Response::RefuseForeign { minutes: 60 }).collect();
+    let first = long.first().expect("a long refusal");
+    assert!(first.observations <= 40, "after {} attacks", first.observations);
+    assert!(findings.iter().all(|f| f.response != Response::Ban), "{findings:#?}");
+    // Each with another kind of attack: sooner.
+    let kinds =
+        judge((0..12).map(|n| foreign(blocked(u64::from(n) * 11_000, ip(46), "/", 930_000 + n))).collect());
+    let first =
+        kinds.iter().find(|f| f.response == Response::RefuseForeign { minutes: 60 }).expect("a refusal");
+    assert!(first.observations <= 8, "{first:?}");
+    // What a page can send that is no attack leads to the short refusal only: a broken picture on a popular site.
+    let broken = (0..1_000).map(|n| foreign(get(n * 3_000, ip(47), format!("/old/{n}.html"), 404)));
+    assert!(judge(broken.collect()).iter().all(|f| f.response == Response::RefuseForeign { minutes: 10 }));
 }
 
 /// Each of `bad` with `good` cheap requests behind it, after a hundred and twenty of them.

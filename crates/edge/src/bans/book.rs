@@ -143,8 +143,8 @@ impl BanBook {
                 never_block: options.never_block.clone(),
                 operators: Vec::new(),
             }),
-            foreign: Timed::new(timed::FOREIGN),
-            challenged: Timed::new(timed::CHALLENGE),
+            foreign: Timed::default(),
+            challenged: Timed::default(),
             options: Mutex::new(options),
             state: Mutex::default(),
             journal: Mutex::new(journal),
@@ -177,10 +177,10 @@ impl BanBook {
         self.exempt.load().holds(client, self.clock.now())
     }
 
-    /// Refuses for ten minutes what pages of other sites make this client's browser send. Not written to the file, not
+    /// Refuses for so long what pages of other sites make this client's browser send. Not written to the file, not
     /// escalating, and no offence of the client.
-    pub fn refuse_foreign(&self, client: ClientIp) {
-        self.foreign.add(client.block(), self.clock.now());
+    pub fn refuse_foreign(&self, client: ClientIp, length: Duration) {
+        let _ends = self.foreign.add(client.block(), self.clock.now(), length);
     }
 
     /// Whether requests that a page of another site makes this client's browser send are refused now.
@@ -193,7 +193,7 @@ impl BanBook {
     pub fn challenge(&self, client: ClientIp, reason: &str) -> Timestamp {
         let now = self.clock.now();
         let was = self.challenged.holds(client.block(), now);
-        let until = self.challenged.add(client.block(), now);
+        let until = self.challenged.add(client.block(), now, timed::CHALLENGE);
         if !was {
             let fact = ClientChallenged { client: self.emit.client_ref(client), reason: code(reason), until };
             self.state_fact(now, Actor::System, client, fact.into());

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use storeward_base::Actor;
 use storeward_detect::{Finding, Response};
@@ -90,8 +91,8 @@ impl Responder {
         if mode == BanMode::Note || finding.response == Response::Note {
             return Reaction::Noted;
         }
-        if finding.response == Response::RefuseForeign {
-            self.book.refuse_foreign(finding.client);
+        if let Response::RefuseForeign { minutes } = finding.response {
+            self.book.refuse_foreign(finding.client, Duration::from_secs(u64::from(minutes) * 60));
             return Reaction::ForeignRefused;
         }
         if finding.response == Response::Challenge {

@@ -8,29 +8,22 @@ use std::time::Duration;
 
 use storeward_base::{AddressBlock, Timestamp};
 
-/// How long foreign pages are refused. Longer than a page stays open; short, for a payment provider's page may send the
-/// person back this way.
-pub const FOREIGN: Duration = Duration::from_secs(600);
 /// How long a puzzle is asked for: as long as a pass holds, so that nobody solves two.
 pub const CHALLENGE: Duration = storeward_puzzle::PASS_LIFE;
 /// When there are more, the one that ends first goes.
 const MAX_BLOCKS: usize = 10_000;
 
 /// Address blocks that something holds for, until its time is over.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Timed {
-    length: Duration,
     count: AtomicUsize,
     until: Mutex<HashMap<AddressBlock, Timestamp>>,
 }
 
 impl Timed {
-    pub fn new(length: Duration) -> Self {
-        Timed { length, count: AtomicUsize::new(0), until: Mutex::default() }
-    }
-
-    /// Until when it holds from now on.
-    pub fn add(&self, block: AddressBlock, now: Timestamp) -> Timestamp {
+    /// Until when it holds from now on; what holds for longer already stays. Of foreign pages: longer than a page stays
+    /// open; short, for a payment provider's page may send the person back this way.
+    pub fn add(&self, block: AddressBlock, now: Timestamp, length: Duration) -> Timestamp {
         let mut until = self.until.lock().unwrap_or_else(PoisonError::into_inner);
         if until.len() >= MAX_BLOCKS {
             until.retain(|_, end| now < *end);
@@ -40,7 +33,7 @@ impl Timed {
         {
             until.remove(&first);
         }
-        let end = now.plus(self.length);
+        let end = until.get(&block).copied().unwrap_or(now).max(now.plus(length));
         until.insert(block, end);
         self.count.store(until.len(), Ordering::Relaxed);
         end
@@ -59,5 +52,24 @@ impl Timed {
         until.remove(&block);
         self.count.store(until.len(), Ordering::Relaxed);
         false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_longer_refusal_is_not_cut_short() {
+        let refusals = Timed::default();
+        let block = storeward_base::ClientIp::new([192, 0, 2, 1].into()).block();
+        let at = |minutes: i64| Timestamp::from_seconds(minutes * 60);
+        let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
+        refusals.add(block, at(0), minutes(60));
+        refusals.add(block, at(5), minutes(10));
+        assert!(refusals.holds(block, at(59)));
+        assert!(!refusals.holds(block, at(60)));
+        refusals.add(block, at(70), minutes(10));
+        assert!(refusals.holds(block, at(79)) && !refusals.holds(block, at(80)));
     }
 }
