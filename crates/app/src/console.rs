@@ -222,7 +222,7 @@ fn status_of(shared: &Shared, certificates: &CertificateStore) -> SystemStatus {
 fn not_ready(shared: &Shared, certificates: &CertificateStore) -> Vec<String> {
     let live = shared.live.load();
     let mut reasons = Vec::new();
-    if !live.balancer.servers().iter().any(|s| s.health.is_up()) {
+    if !live.balancer.servers().iter().any(|s| s.health.is_proven()) {
         reasons.push("no server of the shop answers".to_owned());
     }
     if certificates.status().iter().any(|c| c.placeholder) {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use storeward_base::SystemEntropy;
+use storeward_edge::certificates::{CertificateConfig, Source};
 
 use crate::Done;
 use crate::config::{Config, FILE};
@@ -33,6 +34,8 @@ pub fn init(options: &Options) -> Done {
             .hint("edit it, or add --force to write a new one; your keys stay either way"));
     }
     storeward_edge::upstream::Server::parse(&options.upstream, 1, None).context("--upstream")?;
+    let domains: Vec<String> = options.domain.iter().map(|d| d.trim().to_ascii_lowercase()).collect();
+    check_domains(&domains)?;
     println!("Asking the shop at {} …", options.upstream);
     let found = platform::ask(&options.upstream, None);
     match (&found.platform, found.answered) {
@@ -40,15 +43,27 @@ pub fn init(options: &Options) -> Done {
         (Platform::Unknown, true) => println!("  It answers. The platform is none that Storeward knows."),
         (known, true) => println!("  It is {known} ({}).", found.evidence.join("; ")),
     }
-    let domains: Vec<String> = options.domain.iter().map(|d| d.trim().to_ascii_lowercase()).collect();
     let text = template(&domains, &options.upstream, &found);
-    // The file must be one that `run` accepts: a wrong --domain is told here and not later.
+    // The file must be one that `run` accepts.
     Config::parse(&text).map_err(Failure::new)?.validate()?;
     let dir = DataDir::create(&options.dir)?;
     data::write_atomically(&path, text.as_bytes())?;
     let made = dir.ensure_keys(&SystemEntropy)?;
     println!("Wrote {}{}.", path.display(), if made { " and keys (mode 0600)" } else { "; the keys stay" });
     println!("\nNext:\n  storeward check --dir {0}\n  storeward run --dir {0}", options.dir.display());
+    Ok(())
+}
+
+/// Whether a certificate could bear the names; told before the shop is asked, by the option that was typed.
+fn check_domains(domains: &[String]) -> Result<(), Failure> {
+    for domain in domains {
+        let any = CertificateConfig { names: Vec::new(), source: Source::Local };
+        any.with_names(vec![domain.clone()]).map_err(|_| {
+            Failure::new(format!("--domain: `{domain}` is no host name")).hint(
+                "give the name that customers type, such as shop.example.com, without https:// and path",
+            )
+        })?;
+    }
     Ok(())
 }
 
@@ -113,6 +128,25 @@ fn routes_of(platform: Platform) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_wrong_domain_is_told_by_its_option_before_anything_else() {
+        let check = |name: &str| check_domains(&[name.to_owned()]).map_err(|failure| failure.to_string());
+        for good in ["shop.example.com", "*.shop.example.com", "localhost", "xn--bcher-kva.example"] {
+            assert_eq!(check(good), Ok(()), "{good}");
+        }
+        for bad in [
+            "bad domain",
+            "",
+            "https://shop.example",
+            "shop.example/x",
+            "shop_example.com:8443",
+            "-a.example",
+        ] {
+            let told = check(bad).unwrap_err();
+            assert!(told.contains("--domain") && told.contains(bad), "{told}");
+        }
+    }
 
     #[test]
     fn the_file_is_short_commented_and_accepted() {

@@ -10,11 +10,12 @@ const FAILURES: u32 = 3;
 pub struct Health {
     down: AtomicBool,
     failures: AtomicU32,
+    answered: AtomicBool,
 }
 
 impl Default for Health {
     fn default() -> Self {
-        Health { down: AtomicBool::new(false), failures: AtomicU32::new(0) }
+        Health { down: AtomicBool::new(false), failures: AtomicU32::new(0), answered: AtomicBool::new(false) }
     }
 }
 
@@ -31,7 +32,15 @@ impl Health {
         !self.down.load(Relaxed)
     }
 
+    /// Whether it is up and not by our good faith alone: it has answered.
+    pub fn is_proven(&self) -> bool {
+        self.is_up() && self.answered.load(Relaxed)
+    }
+
     pub fn succeeded(&self) -> Change {
+        if !self.answered.load(Relaxed) {
+            self.answered.store(true, Relaxed);
+        }
         if self.failures.load(Relaxed) != 0 {
             self.failures.store(0, Relaxed);
         }
@@ -51,6 +60,8 @@ mod tests {
     #[test]
     fn three_failures_in_a_row_take_it_out() {
         let health = Health::default();
+        // Requests may try it; whoever waits for readiness waits for an answer.
+        assert!(health.is_up() && !health.is_proven());
         assert_eq!((health.failed(), health.failed()), (Change::None, Change::None));
         assert_eq!(health.succeeded(), Change::None);
         assert_eq!(
@@ -59,7 +70,8 @@ mod tests {
         );
         assert!(!health.is_up());
         assert_eq!(health.failed(), Change::None);
+        assert!(!health.is_proven());
         assert_eq!(health.succeeded(), Change::CameUp);
-        assert!(health.is_up());
+        assert!(health.is_up() && health.is_proven());
     }
 }
