@@ -10,9 +10,11 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
+use storeward_inspect::RuleMatch;
 
 use crate::guard::Connection;
 use crate::guard::connection::Wanted;
+use crate::watched::Watch;
 
 /// Why a request body ended early.
 #[derive(Debug)]
@@ -21,6 +23,8 @@ pub enum BodyError {
     TooLarge,
     /// The client's side broke: closed, reset, bad chunk.
     Client(hyper::Error),
+    /// The rules found an attack in it, behind what had gone on already.
+    Blocked(Box<RuleMatch>),
 }
 
 impl fmt::Display for BodyError {
@@ -28,6 +32,7 @@ impl fmt::Display for BodyError {
         match self {
             BodyError::TooLarge => f.write_str("the request body is larger than this route allows"),
             BodyError::Client(_) => f.write_str("the client's request body broke off"),
+            BodyError::Blocked(_) => f.write_str("the client's request body holds an attack"),
         }
     }
 }
@@ -43,12 +48,19 @@ pub struct ClientBody {
     received: Rc<Cell<u64>>,
     connection: Arc<Connection>,
     waiting: Option<Wanted>,
+    watch: Option<Box<Watch>>,
 }
 
 impl ClientBody {
     /// At most `limit` bytes will pass.
     pub fn new(inner: Incoming, limit: u64, connection: Arc<Connection>) -> Self {
-        ClientBody { inspected: None, inner, left: limit, received: Rc::default(), connection, waiting: None }
+        let received = Rc::default();
+        ClientBody { inspected: None, inner, left: limit, received, connection, waiting: None, watch: None }
+    }
+
+    /// From now on every byte is judged before it goes on.
+    pub(crate) fn watch(&mut self, watch: Watch) {
+        self.watch = Some(Box::new(watch));
     }
 
     /// Whether there is nothing to send.
@@ -94,6 +106,34 @@ impl ClientBody {
         Ok((bytes, complete))
     }
 
+    fn poll_raw(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match self.inspected.take() {
+            Some(bytes) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
+            None => self.poll_inner(cx),
+        }
+    }
+
+    /// The next bytes that may go on. Trailers do not: nobody may hide a field behind inspection.
+    fn poll_watched(
+        &mut self,
+        watch: &mut Watch,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        loop {
+            if let Some(bytes) = watch.give() {
+                return Poll::Ready(Some(Ok(Frame::data(bytes))));
+            }
+            if watch.has_ended() {
+                return Poll::Ready(None);
+            }
+            let judged = match ready!(self.poll_raw(cx)).transpose()?.map(Frame::into_data) {
+                Some(Ok(data)) => watch.take(data),
+                Some(Err(_)) | None => watch.finish(),
+            };
+            judged.map_err(BodyError::Blocked)?;
+        }
+    }
+
     fn poll_inner(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let Poll::Ready(frame) = Pin::new(&mut self.inner).poll_frame(cx) else {
             if self.waiting.is_none() {
@@ -120,11 +160,14 @@ impl Body for ClientBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        if let Some(bytes) = self.inspected.take() {
-            return Poll::Ready(Some(Ok(Frame::data(bytes))));
+        match self.watch.take() {
+            None => self.poll_raw(cx),
+            Some(mut watch) => {
+                let polled = self.poll_watched(&mut watch, cx);
+                self.watch = Some(watch);
+                polled
+            }
         }
-        let frame = ready!(self.poll_inner(cx));
-        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {

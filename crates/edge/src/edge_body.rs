@@ -13,6 +13,7 @@ use http_body::{Body, Frame, SizeHint};
 use storeward_inspect::cards::{self, StreamMasker};
 use tokio::time::{Instant, Sleep};
 
+use crate::body::BodyError;
 use crate::coding::Gzip;
 use crate::guard::Connection;
 use crate::guard::connection::InFlight;
@@ -357,7 +358,10 @@ impl Body for EdgeBody {
                 this.offer();
             }
             Some(Err(error)) => {
-                if let Some(ending) = &mut this.ending {
+                let inside = error.get_ref().and_then(|inside| inside.downcast_ref::<BodyError>());
+                if let (Some(ending), Some(BodyError::Blocked(found))) = (&mut this.ending, inside) {
+                    ending.note_late_block(found);
+                } else if let Some(ending) = &mut this.ending {
                     let stalled = error.kind() == io::ErrorKind::TimedOut && this.stall.is_some();
                     ending.record.reason =
                         if stalled { "response.stalled" } else { "response.broken_off" }.into();

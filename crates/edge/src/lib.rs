@@ -36,6 +36,7 @@ pub mod server;
 mod spellings;
 mod tunnel;
 pub mod upstream;
+mod watched;
 mod websocket;
 
 pub use server::{Edge, EdgeConfig, Shared, Snapshot};

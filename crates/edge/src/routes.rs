@@ -53,7 +53,7 @@ pub struct Route {
     /// Its path; names it in the access record.
     pub name: Arc<str>,
     pub entrance: Entrance,
-    pub policy: Policy,
+    pub policy: Arc<Policy>,
     pub body_bytes: u64,
     pub mask_cards: bool,
     /// Answers are compressed here for clients that like it.
@@ -94,11 +94,11 @@ impl Routes {
         let default = Route {
             name: "/".into(),
             entrance: Entrance::Open,
-            policy: Policy {
+            policy: Arc::new(Policy {
                 mode: mode(inspect.mode),
                 exceptions: exceptions("inspect.exceptions", &inspect.exceptions)?,
                 ..Policy::default()
-            },
+            }),
             body_bytes: limits.body_bytes,
             mask_cards: true,
             compress: true,
@@ -172,10 +172,11 @@ fn overlay(default: &Route, entry: &RouteEntry) -> Result<Route, ConfigError> {
     let mut route = default.clone();
     route.name = if path == "/" { "/".into() } else { path.trim_end_matches('/').into() };
     route.entrance = entrance(entry)?;
+    let policy = Arc::make_mut(&mut route.policy);
     if let Some(wanted) = entry.inspect {
-        route.policy.mode = mode(wanted);
+        policy.mode = mode(wanted);
     }
-    route.policy.exceptions.extend(exceptions("route.exceptions", &entry.exceptions)?);
+    policy.exceptions.extend(exceptions("route.exceptions", &entry.exceptions)?);
     route.body_bytes = entry.body_bytes.unwrap_or(route.body_bytes);
     route.mask_cards = entry.mask_cards.unwrap_or(route.mask_cards);
     // Where we read the answers we asked for plain text and owe the compression; where not, the shop chose for itself.

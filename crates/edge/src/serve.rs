@@ -26,7 +26,7 @@ use storeward_host::Emission;
 use storeward_inspect::RuleMatch;
 
 use crate::access::{AccessRecord, Protocol, TlsVersion, Verdict};
-use crate::body::{BodyError, ClientBody};
+use crate::body::ClientBody;
 use crate::canonical::{self, Refused, Target};
 use crate::coding;
 use crate::edge_body::{EdgeBody, Flow};
@@ -40,6 +40,7 @@ use crate::routes::Route;
 use crate::server::{Core, Snapshot};
 use crate::upstream::balance::Use;
 use crate::upstream::{self, Outcome, Server, UpstreamError};
+use crate::watched::Late;
 use crate::websocket::Handshake;
 
 /// The connection a request came on.
@@ -65,6 +66,8 @@ struct Exchange<'a> {
     in_flight: InFlight,
     /// A WebSocket over HTTP/2, whose opening we translate.
     websocket: Option<Handshake>,
+    /// What the rules find in a body on its way.
+    late: Option<Late>,
 }
 
 /// Serves one request. Never fails: whatever goes wrong becomes an answer.
@@ -97,6 +100,7 @@ pub async fn serve(
         ending: Box::new(Ending::new(record, core.shared.clone())),
         in_flight,
         websocket,
+        late: None,
     };
     Ok(exchange.run(request).await)
 }
@@ -129,9 +133,9 @@ impl Exchange<'_> {
     async fn steps(&mut self, mut request: Request<Incoming>) -> Result<Answer, Stopped> {
         // canonical: closed. What has two readings has no place behind this line.
         let target = self.canonical(&request)?;
-        let upgrade = self.upgrades(&request)?;
         let route = self.live.routes.of(&target.path);
         self.note(&request, &target, route);
+        let upgrade = self.upgrades(&request)?;
         // ban, rate, closed routes, puzzle.
         self.check_client(&request, &target, route)?;
         // limits: closed, before a byte of the body is read.
@@ -146,12 +150,13 @@ impl Exchange<'_> {
         }
         // inspect: closed on a verdict, open (and told) when the engine itself fails.
         let mut inspection = inspection::Inspection::begin(self.core, &route.policy);
-        self.inspect(&mut inspection, &parts, &target, &mut body).await?;
+        self.inspect(&mut inspection, &parts, &target, (&mut body, route)).await?;
         // Before anybody takes the client's cookies away: they decide whether an answer may be compressed.
         let coding = coding::Wish::of(&parts, route.compress, &self.live.names);
         // session: closed. It alone knows which of the shop's cookies this client may use.
         let mut session = self.enter_session(&parts, &target);
-        if let Some(instead) = stages::ask(&mut session, &mut parts.headers, &mut body).await? {
+        let asked = stages::ask(&mut session, &mut parts.headers, &mut body).await;
+        if let Some(instead) = asked.map_err(|error| self.stopped_by_body(error))? {
             return Ok(instead);
         }
         // upstream.
@@ -174,7 +179,9 @@ impl Exchange<'_> {
         let body = (framing != BodyFraming::None && framing != BodyFraming::Zero).then_some(body);
         let outgoing = Forward { head: &head, method: &parts.method, asked_head, body, framing };
         let http_11 = parts.version == Version::HTTP_11;
-        let (outcome, server) = self.forward(outgoing, http_11).await.map_err(stopped_on_the_way)?;
+        let forwarded = self.forward(outgoing, http_11).await;
+        let (outcome, server) = forwarded.map_err(|error| self.stopped_on_the_way(error))?;
+        self.flag_late(&parts.method);
         // inspect response, session, headers, leak.
         match outcome {
             // A success would tell the client that its WebSocket is open.
@@ -220,13 +227,18 @@ impl Exchange<'_> {
         }
     }
 
-    fn canonical(&self, request: &Request<Incoming>) -> Result<Target, Stopped> {
+    fn canonical(&mut self, request: &Request<Incoming>) -> Result<Target, Stopped> {
         // HTTP/1.1 heads were counted before hyper read them; HTTP/2 bounds the size of the list only.
-        if request.headers().len() > self.live.limits.headers {
-            return Err(Stopped::Refused(Refused { status: 431, code: "head.too_many_headers" }));
-        }
-        canonical::check_method(request.method()).map_err(Stopped::Refused)?;
-        canonical::target(request.uri(), request.headers(), &self.live.names).map_err(Stopped::Refused)
+        let read = match request.headers().len() > self.live.limits.headers {
+            true => Err(Refused { status: 431, code: "head.too_many_headers" }),
+            false => canonical::check_method(request.method())
+                .and_then(|()| canonical::target(request.uri(), request.headers(), &self.live.names)),
+        };
+        read.map_err(|refused| {
+            let uri = request.uri();
+            self.ending.note_refused(request.headers(), uri.path(), uri.query());
+            Stopped::Refused(refused)
+        })
     }
 
     fn note(&mut self, request: &Request<Incoming>, target: &Target, route: &Route) {
@@ -488,14 +500,6 @@ fn is_idempotent(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS | Method::PUT | Method::DELETE)
 }
 
-/// The client's own body may end the exchange on its way to the shop: that is not the shop's failure.
-fn stopped_on_the_way(error: UpstreamError) -> Stopped {
-    match error {
-        UpstreamError::Body(error) => stopped_by_body(error),
-        other => Stopped::Upstream(other),
-    }
-}
-
 /// Whether an error says that the server is in trouble. A request that it answers badly does not (anybody could send
 /// three of those), nor does a kept connection that it closed, which is its right.
 fn speaks_against(error: &UpstreamError, reused: bool) -> bool {
@@ -503,13 +507,6 @@ fn speaks_against(error: &UpstreamError, reused: bool) -> bool {
         UpstreamError::Connect(_) | UpstreamError::ConnectTimeout | UpstreamError::Timeout => true,
         UpstreamError::Broken(_) => !reused,
         UpstreamError::Response(_) | UpstreamError::Body(_) | UpstreamError::NoneUp => false,
-    }
-}
-
-fn stopped_by_body(error: BodyError) -> Stopped {
-    match error {
-        BodyError::TooLarge => Stopped::TooLarge,
-        BodyError::Client(_) => Stopped::ClientLeft,
     }
 }
 

@@ -27,6 +27,7 @@ pub mod rule;
 mod rules;
 mod scan;
 mod sqli;
+mod stream;
 mod transaction;
 mod transform;
 mod values;
@@ -38,5 +39,6 @@ pub use head::{BodyEnd, BodyPlan, HeaderSource, HttpVersion, RequestHead, Respon
 pub use known::Known;
 pub use policy::{Exception, Mode, Policy, RuleSelector};
 pub use rule::{LoadError, Rule, RuleInfo};
+pub use stream::BodyRest;
 pub use transaction::Transaction;
 pub use verdict::{Category, Reason, RuleMatch, Severity, UnknownWord, Verdict};

@@ -2,7 +2,7 @@
 
 use crate::compile::{CompiledRule, Side};
 use crate::content_type::{BodyKind, body_kind, reads_as_text};
-use crate::decode;
+use crate::decode::{self, Windows};
 use crate::engine::Engine;
 use crate::head::{BodyEnd, BodyPlan, HttpVersion, RequestHead, ResponseHead};
 use crate::known::{Known, Looked};
@@ -11,6 +11,7 @@ use crate::mask;
 use crate::policy::{Mode, Place, Policy};
 use crate::rule::{Action, Collection};
 use crate::scan::{Hit, Scratch};
+use crate::stream::BodyRest;
 use crate::transform;
 use crate::values::{Fact, Value, Values, View};
 use crate::verdict::{Reason, RuleMatch, Verdict};
@@ -26,37 +27,56 @@ pub struct Transaction<'e> {
     engine: &'e Engine,
     policy: &'e Policy,
     known: Option<&'e Known>,
-    values: Values,
     scratch: Scratch,
-    matches: Vec<RuleMatch>,
-    score: u32,
-    path: String,
+    seen: Seen,
     content_type: Vec<u8>,
     body_plan: BodyPlan,
     response_plan: BodyPlan,
+}
+
+/// What was seen and found so far; owned, so that it can wait for the rest of a body.
+#[derive(Clone, Default)]
+pub(crate) struct Seen {
+    values: Values,
+    matches: Vec<RuleMatch>,
+    score: u32,
+    path: String,
     denied: Option<usize>,
     challenged: bool,
     /// Rules whose chain does not hold for the values so far: asked once, not once per value.
     broken_chains: Vec<u32>,
 }
 
+impl Seen {
+    pub fn matches(&self) -> &[RuleMatch] {
+        &self.matches
+    }
+
+    pub fn score(&self) -> u32 {
+        self.score
+    }
+}
+
 impl<'e> Transaction<'e> {
     pub(crate) fn new(engine: &'e Engine, policy: &'e Policy, known: Option<&'e Known>) -> Transaction<'e> {
+        Transaction::resumed(engine, policy, known, Seen::default())
+    }
+
+    fn resumed(
+        engine: &'e Engine,
+        policy: &'e Policy,
+        known: Option<&'e Known>,
+        seen: Seen,
+    ) -> Transaction<'e> {
         Transaction {
             engine,
             policy,
             known,
-            values: Values::default(),
             scratch: Scratch::default(),
-            matches: Vec::new(),
-            score: 0,
-            path: String::new(),
+            seen,
             content_type: Vec::new(),
             body_plan: BodyPlan::Skip,
             response_plan: BodyPlan::Skip,
-            denied: None,
-            challenged: false,
-            broken_chains: Vec::new(),
         }
     }
 
@@ -65,7 +85,7 @@ impl<'e> Transaction<'e> {
         if self.policy.mode == Mode::Off {
             return Verdict::Pass;
         }
-        self.path = head.path.to_owned();
+        self.seen.path = head.path.to_owned();
         let framing = self.collect_head(head);
         self.body_plan = match framing.may_have_body {
             true => BodyPlan::Buffer { cap_bytes: self.policy.body_cap_bytes },
@@ -76,7 +96,7 @@ impl<'e> Transaction<'e> {
             BodyPlan::Skip => Looked::RequestAll,
             BodyPlan::Buffer { .. } => Looked::RequestEarly,
         };
-        self.inspect(side, 0..self.values.len(), looked);
+        self.inspect(side, 0..self.seen.values.len(), looked);
         self.verdict()
     }
 
@@ -90,10 +110,10 @@ impl<'e> Transaction<'e> {
         if self.policy.mode == Mode::Off {
             return Verdict::Pass;
         }
-        let before = self.values.len();
+        let before = self.seen.values.len();
         let (body, end) = capped(body, end, self.policy.body_cap_bytes);
         if end == BodyEnd::Truncated {
-            self.values.fact(Fact::Truncated);
+            self.seen.values.fact(Fact::Truncated);
         }
         if !body.is_empty() {
             self.collect_body(body, end);
@@ -102,8 +122,56 @@ impl<'e> Transaction<'e> {
         if !side.late.is_empty() {
             self.inspect(side, 0..before, Looked::RequestLate);
         }
-        self.inspect(side, before..self.values.len(), Looked::RequestAll);
+        self.inspect(side, before..self.seen.values.len(), Looked::RequestAll);
         self.verdict()
+    }
+
+    /// Inspects the first bytes of a body that is longer than can be had at once. What may still come is to be shown to
+    /// what this hands back; `None` where only the head of such a body is looked at.
+    pub fn request_body_begins(&mut self, first: &[u8]) -> (Verdict, Option<BodyRest>) {
+        if self.policy.mode == Mode::Off {
+            return (Verdict::Pass, None);
+        }
+        let before = self.seen.values.len();
+        let kind = match body_kind(&self.content_type, &mut self.seen.values) {
+            // Some shops parse a form or JSON without a look at its type.
+            BodyKind::Binary if reads_as_text(first) && decode::has_structure(first) => BodyKind::Raw,
+            kind => kind,
+        };
+        let Some(mut windows) = Windows::new(kind, first) else {
+            return (self.request_body(first, BodyEnd::Truncated), None);
+        };
+        let side = &self.engine.request;
+        if !side.late.is_empty() {
+            self.inspect(side, 0..before, Looked::RequestLate);
+        }
+        self.inspect(side, before..self.seen.values.len(), Looked::RequestAll);
+        windows.push(first);
+        let verdict = self.read_windows(&mut windows, BodyEnd::Truncated);
+        (verdict, Some(BodyRest::new(self.seen.clone(), windows, first.len())))
+    }
+
+    /// Takes up an inspection where it was left.
+    pub(crate) fn resumed_with(engine: &'e Engine, policy: &'e Policy, seen: Seen) -> Transaction<'e> {
+        Transaction::resumed(engine, policy, None, seen)
+    }
+
+    pub(crate) fn into_seen(self) -> Seen {
+        self.seen
+    }
+
+    /// Inspects window after window, as far as there are whole ones; each is forgotten before the next.
+    pub(crate) fn read_windows(&mut self, windows: &mut Windows, end: BodyEnd) -> Verdict {
+        let before = self.seen.values.len();
+        let complete = end == BodyEnd::Complete;
+        let mut verdict = self.verdict();
+        while !verdict.is_block() && windows.next(&mut self.seen.values, complete) {
+            lists::join(before, &mut self.seen.values);
+            self.inspect(&self.engine.request, before..self.seen.values.len(), Looked::RequestAll);
+            self.seen.values.truncate(before);
+            verdict = self.verdict();
+        }
+        verdict
     }
 
     /// Inspects status and header fields of the answer.
@@ -111,9 +179,9 @@ impl<'e> Transaction<'e> {
         if self.policy.mode == Mode::Off {
             return Verdict::Pass;
         }
-        let before = self.values.len();
-        self.values.push(Collection::ResponseStatus, b"", head.status.to_string().as_bytes());
-        let values = &mut self.values;
+        let before = self.seen.values.len();
+        self.seen.values.push(Collection::ResponseStatus, b"", head.status.to_string().as_bytes());
+        let values = &mut self.seen.values;
         let mut text = true;
         let mut encoded = false;
         head.headers.for_each(&mut |name, value| {
@@ -128,7 +196,7 @@ impl<'e> Transaction<'e> {
             self.response_plan = BodyPlan::Buffer { cap_bytes: self.policy.body_cap_bytes };
         }
         let side = &self.engine.response;
-        self.inspect(side, before..self.values.len(), Looked::ResponseEarly);
+        self.inspect(side, before..self.seen.values.len(), Looked::ResponseEarly);
         self.verdict()
     }
 
@@ -149,25 +217,25 @@ impl<'e> Transaction<'e> {
         let view = View { collection: Collection::ResponseBody, secret: false, name: b"", bytes: body };
         self.scratch.scan(side, &side.all, &view, &mut |_| found = true);
         if found {
-            let before = self.values.len();
-            self.values.push(Collection::ResponseBody, b"", body);
-            self.inspect(side, before..self.values.len(), Looked::ResponseAll);
+            let before = self.seen.values.len();
+            self.seen.values.push(Collection::ResponseBody, b"", body);
+            self.inspect(side, before..self.seen.values.len(), Looked::ResponseAll);
         }
         self.verdict()
     }
 
     /// Every match so far, in the order found.
     pub fn matches(&self) -> &[RuleMatch] {
-        &self.matches
+        &self.seen.matches
     }
 
     /// The sum of the scores so far; each rule counts once.
     pub fn score(&self) -> u32 {
-        self.score
+        self.seen.score
     }
 
     fn collect_head(&mut self, head: &RequestHead<'_>) -> Framing {
-        let values = &mut self.values;
+        let values = &mut self.seen.values;
         values.push(Collection::RequestMethod, b"", head.method.as_bytes());
         values.push(Collection::RequestProtocol, b"", head.version.as_str().as_bytes());
         values.push(Collection::RequestFilename, b"", head.path.as_bytes());
@@ -208,7 +276,7 @@ impl<'e> Transaction<'e> {
 
     fn collect_body(&mut self, body: &[u8], end: BodyEnd) {
         let content_type = std::mem::take(&mut self.content_type);
-        let values = &mut self.values;
+        let values = &mut self.seen.values;
         let complete = end == BodyEnd::Complete;
         let first = values.len();
         match body_kind(&content_type, values) {
@@ -236,9 +304,9 @@ impl<'e> Transaction<'e> {
             Looked::RequestLate => &side.late,
             Looked::RequestAll | Looked::ResponseAll => &side.all,
         };
-        self.broken_chains.clear();
+        self.seen.broken_chains.clear();
         let mut known = self.known.map(Known::open);
-        let values = std::mem::take(&mut self.values);
+        let values = std::mem::take(&mut self.seen.values);
         let mut scratch = std::mem::take(&mut self.scratch);
         for index in range {
             let Some(value) = values.get(index) else { continue };
@@ -258,7 +326,7 @@ impl<'e> Transaction<'e> {
             }
         }
         self.scratch = scratch;
-        self.values = values;
+        self.seen.values = values;
     }
 
     /// A rule's first condition is met: look at its chain and at the policy's exceptions, then record.
@@ -268,27 +336,27 @@ impl<'e> Transaction<'e> {
         let place = Place {
             rule_id: rule.info.id,
             category: rule.info.category,
-            path: &self.path,
+            path: &self.seen.path,
             collection: value.collection.as_str(),
             name,
         };
-        let earlier = self.matches.iter().filter(|found| found.rule_id == rule.info.id).count();
-        let full = self.matches.len() >= MAX_MATCHES && earlier > 0;
-        let known_broken = self.broken_chains.contains(&rule.info.id);
+        let earlier = self.seen.matches.iter().filter(|found| found.rule_id == rule.info.id).count();
+        let full = self.seen.matches.len() >= MAX_MATCHES && earlier > 0;
+        let known_broken = self.seen.broken_chains.contains(&rule.info.id);
         if full || known_broken || earlier >= MAX_MATCHES_OF_RULE || self.policy.excepts(&place) {
             return;
         }
         if !chain_holds(rule, values) {
-            self.broken_chains.push(rule.info.id);
+            self.seen.broken_chains.push(rule.info.id);
             return;
         }
         let score = if earlier == 0 { rule.score() } else { 0 };
-        self.score = self.score.saturating_add(score);
+        self.seen.score = self.seen.score.saturating_add(score);
         match rule.info.action {
             Action::Deny => {
-                self.denied.get_or_insert(self.matches.len());
+                self.seen.denied.get_or_insert(self.seen.matches.len());
             }
-            Action::Challenge => self.challenged = true,
+            Action::Challenge => self.seen.challenged = true,
             Action::Score | Action::Report => {}
         }
         let collection = value.collection.as_str();
@@ -297,7 +365,7 @@ impl<'e> Transaction<'e> {
         } else {
             format!("{collection}:{}", mask::name(name))
         };
-        self.matches.push(RuleMatch {
+        self.seen.matches.push(RuleMatch {
             rule_id: rule.info.id,
             category: rule.info.category,
             severity: rule.info.severity,
@@ -312,17 +380,17 @@ impl<'e> Transaction<'e> {
         if self.policy.mode != Mode::Block {
             return Verdict::Pass;
         }
-        let over = self.score > 0 && self.score >= self.policy.block_score;
-        let gravest = || self.matches.iter().rev().max_by_key(|found| found.score).filter(|_| over);
-        match self.denied.and_then(|index| self.matches.get(index)).or_else(gravest) {
+        let over = self.seen.score > 0 && self.seen.score >= self.policy.block_score;
+        let gravest = || self.seen.matches.iter().rev().max_by_key(|found| found.score).filter(|_| over);
+        match self.seen.denied.and_then(|index| self.seen.matches.get(index)).or_else(gravest) {
             Some(found) => Verdict::Block(Reason {
                 rule_id: found.rule_id,
                 category: found.category,
                 variable: found.variable.clone(),
                 matched: found.matched.clone(),
-                score: self.score,
+                score: self.seen.score,
             }),
-            None if self.challenged => Verdict::Challenge,
+            None if self.seen.challenged => Verdict::Challenge,
             None => Verdict::Pass,
         }
     }
@@ -379,15 +447,9 @@ fn collect_raw(body: &[u8], complete: bool, values: &mut Values) {
         return;
     }
     values.push(Collection::RequestBody, b"", body);
-    if looks_like_form(body) {
+    if decode::looks_like_form(body) {
         decode::form(body, Collection::ArgsPost, Collection::ArgsPostNames, values);
     }
-}
-
-fn looks_like_form(body: &[u8]) -> bool {
-    let name =
-        body.iter().take_while(|byte| byte.is_ascii_alphanumeric() || b"_-.[]%".contains(byte)).count();
-    name > 0 && body.get(name) == Some(&b'=')
 }
 
 fn capped(body: &[u8], end: BodyEnd, cap_bytes: usize) -> (&[u8], BodyEnd) {

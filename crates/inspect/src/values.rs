@@ -102,6 +102,7 @@ impl Fact {
     }
 }
 
+#[derive(Clone)]
 pub(crate) struct Value {
     pub collection: Collection,
     /// Whether the name says that a password stands here.
@@ -124,7 +125,7 @@ const MAX_VALUES: usize = 4_000;
 /// Beyond this, names are cut.
 const MAX_NAME: usize = 1_024;
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Values {
     buffer: Vec<u8>,
     list: Vec<Value>,
@@ -180,6 +181,12 @@ impl Values {
         // A password comes in a body. In an address or a cookie the word would only switch detectors off.
         let secret = collection == Collection::ArgsPost && is_secret_name(name);
         self.list.push(Value { collection, secret, name: start..middle, bytes: middle..self.buffer.len() });
+    }
+
+    /// Forgets all but the first `count` values.
+    pub fn truncate(&mut self, count: usize) {
+        self.list.truncate(count);
+        self.buffer.truncate(self.list.last().map_or(0, |value| value.bytes.end));
     }
 
     /// Notes a fact, once.

@@ -6,14 +6,15 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, header};
 use storeward_inspect::{
-    BodyEnd, BodyPlan, Category, HeaderSource, HttpVersion, Mode, Policy, Reason, RequestHead, ResponseHead,
-    RuleMatch, Severity, Transaction, Verdict,
+    BodyEnd, BodyPlan, BodyRest, Category, HeaderSource, HttpVersion, Mode, Policy, Reason, RequestHead,
+    ResponseHead, RuleMatch, Severity, Transaction, Verdict,
 };
 
 use crate::body::{BodyError, ClientBody};
 use crate::canonical::Target;
 use crate::serve::response::Reads;
 use crate::server::Core;
+use crate::watched::Watch;
 
 /// The engine panicked: a bug of ours. The request passes, and staff are told.
 #[derive(Debug)]
@@ -91,9 +92,11 @@ impl<'e> Inspection<'e> {
         self.transaction.as_ref().is_some_and(|t| t.request_body_plan() != BodyPlan::Skip)
     }
 
+    /// What is more than the cap is judged on its way to the shop.
     pub(super) async fn request_body(
         &mut self,
         body: &mut ClientBody,
+        watch: impl FnOnce(BodyRest, usize) -> Watch,
     ) -> Result<Result<Verdict, EngineFault>, BodyError> {
         let Some(BodyPlan::Buffer { cap_bytes }) =
             self.transaction.as_ref().map(Transaction::request_body_plan)
@@ -101,10 +104,19 @@ impl<'e> Inspection<'e> {
             return Ok(Ok(Verdict::Pass));
         };
         let (bytes, complete) = body.read_ahead(cap_bytes).await?;
-        let inspected = bytes.get(..cap_bytes).unwrap_or(&bytes);
-        let whole = complete && inspected.len() == bytes.len();
-        let end = if whole { BodyEnd::Complete } else { BodyEnd::Truncated };
-        Ok(self.guarded(|t| t.request_body(inspected, end)))
+        if complete && bytes.len() <= cap_bytes {
+            return Ok(self.guarded(|t| t.request_body(&bytes, BodyEnd::Complete)));
+        }
+        let mut rest = None;
+        let judged = self.guarded(|t| {
+            let (verdict, following) = t.request_body_begins(&bytes);
+            rest = following;
+            verdict
+        });
+        if let Some(rest) = rest {
+            body.watch(watch(rest, bytes.len()));
+        }
+        Ok(judged)
     }
 
     pub(super) fn response_head(

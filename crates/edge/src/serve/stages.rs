@@ -6,8 +6,8 @@ use http::{HeaderMap, Request, StatusCode};
 use storeward_host::{OWN_REQUEST_BYTES, Passage, RequestHead, Seen, SessionExchange};
 
 use super::puzzle::{self, OwnPlace};
-use super::{Answer, Exchange, Stopped, stopped_by_body};
-use crate::body::ClientBody;
+use super::{Answer, Exchange, Stopped};
+use crate::body::{BodyError, ClientBody};
 use crate::canonical::Target;
 use crate::upstream::response::Head;
 
@@ -20,7 +20,8 @@ impl Exchange<'_> {
         body: &mut ClientBody,
     ) -> Result<Answer, Stopped> {
         self.ending.record.route = "own".into();
-        let (bytes, complete) = body.read_ahead(OWN_REQUEST_BYTES).await.map_err(stopped_by_body)?;
+        let read = body.read_ahead(OWN_REQUEST_BYTES).await;
+        let (bytes, complete) = read.map_err(|error| self.stopped_by_body(error))?;
         if !complete {
             return Err(Stopped::TooLarge);
         }
@@ -61,10 +62,10 @@ pub(super) async fn ask(
     session: &mut Session,
     headers: &mut HeaderMap,
     body: &mut ClientBody,
-) -> Result<Option<Answer>, Stopped> {
+) -> Result<Option<Answer>, BodyError> {
     let Some(session) = session else { return Ok(None) };
     let (bytes, complete) = match session.request_body_bytes() {
-        Some(cap) => body.read_ahead(cap).await.map_err(stopped_by_body)?,
+        Some(cap) => body.read_ahead(cap).await?,
         None => (Bytes::new(), body.is_empty()),
     };
     Ok(instead(session.request(headers, Seen { bytes: &bytes, complete }).await))

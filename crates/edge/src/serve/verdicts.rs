@@ -11,14 +11,15 @@ use storeward_events::edge::{
 };
 use storeward_inspect::{RuleMatch, Verdict as Judgement};
 
-use super::{Exchange, Stopped, inspection, stopped_by_body};
+use super::{Exchange, Stopped, inspection};
 use crate::access::{AccessRecord, Verdict};
-use crate::body::ClientBody;
+use crate::body::{BodyError, ClientBody};
 use crate::canonical::Target;
-use crate::initiator;
 use crate::pages::Notice;
 use crate::rates::{Bucket, Cost, Rate};
 use crate::routes::{Pace, Route};
+use crate::upstream::UpstreamError;
+use crate::watched::{Challenge, Watch};
 
 /// Which limit a request went over.
 pub(super) struct Limited {
@@ -119,17 +120,49 @@ impl Exchange<'_> {
         inspection: &mut inspection::Inspection<'_>,
         parts: &Parts,
         target: &Target,
-        body: &mut ClientBody,
+        (body, route): (&mut ClientBody, &Route),
     ) -> Result<(), Stopped> {
         let judged = inspection.request_head(parts, target);
         self.judge_request(inspection, judged, &parts.headers)?;
         if !body.is_empty() && inspection.wants_request_body() {
-            let judged = inspection.request_body(body).await;
-            let judged = judged.map_err(stopped_by_body)?;
+            // Asked once: it holds for what is judged on the way, too.
+            let challenge = if self.has_pass(&parts.headers) { Challenge::Solved } else { Challenge::Open };
+            let (core, late) = (self.core, &mut self.late);
+            let watch = |rest, shown| {
+                let watch = Watch::new(core, &route.policy, (rest, shown), challenge);
+                *late = Some(watch.late());
+                watch
+            };
+            let judged = inspection.request_body(body, watch).await;
+            let judged = judged.map_err(|error| self.stopped_by_body(error))?;
             self.judge_request(inspection, judged, &parts.headers)?;
         }
-        self.flag(inspection, &parts.method);
+        self.flag(inspection.would_block(), &parts.method);
         Ok(())
+    }
+
+    /// What became of a body that was judged on its way, in mode `detect`.
+    pub(super) fn flag_late(&mut self, method: &Method) {
+        let found = self.late.take().and_then(|late| late.take());
+        if self.ending.record.verdict == Verdict::Pass {
+            self.flag(found, method);
+        }
+    }
+
+    /// The client's own body may end the exchange on its way to the shop: that is not the shop's failure.
+    pub(super) fn stopped_on_the_way(&mut self, error: UpstreamError) -> Stopped {
+        match error {
+            UpstreamError::Body(error) => self.stopped_by_body(error),
+            other => Stopped::Upstream(other),
+        }
+    }
+
+    pub(super) fn stopped_by_body(&mut self, error: BodyError) -> Stopped {
+        match error {
+            BodyError::TooLarge => Stopped::TooLarge,
+            BodyError::Client(_) => Stopped::ClientLeft,
+            BodyError::Blocked(found) => self.block(*found),
+        }
     }
 
     /// Acts on what the engine finds of a request: one that deserves a puzzle goes on with a pass.
@@ -184,8 +217,8 @@ impl Exchange<'_> {
     }
 
     /// In detect mode a request passes, and staff see what would have happened.
-    pub(super) fn flag(&mut self, inspection: &inspection::Inspection<'_>, method: &Method) {
-        let Some(found) = inspection.would_block() else { return };
+    fn flag(&mut self, found: Option<RuleMatch>, method: &Method) {
+        let Some(found) = found else { return };
         self.note_match(&found, Verdict::Flagged);
         self.emit(
             RequestFlagged {
@@ -201,16 +234,8 @@ impl Exchange<'_> {
         );
     }
 
-    pub(super) fn note_match(&mut self, found: &RuleMatch, verdict: Verdict) {
-        let record = &mut self.ending.record;
-        record.verdict = verdict;
-        record.rule_id = found.rule_id;
-        record.category = found.category.as_str().into();
-        record.variable = found.variable.as_str().into();
-        record.matched = found.matched.as_str().into();
-        if !initiator::page_can_set(&found.variable) {
-            record.initiator = Initiator::Own;
-        }
+    fn note_match(&mut self, found: &RuleMatch, verdict: Verdict) {
+        self.ending.note_match(found, verdict);
     }
 
     /// What the shop should not have shown: written down with each answer, told to the ledger once a minute for a rule,
@@ -265,17 +290,7 @@ impl Exchange<'_> {
     }
 
     pub(super) async fn tell_block(&mut self, found: &RuleMatch) {
-        let event = RequestBlocked {
-            method: self.ending.record.method.as_str().to_owned(),
-            path: self.ending.record.path.to_string(),
-            stage: "inspect".to_owned(),
-            rule_id: found.rule_id,
-            category: found.category.as_str().to_owned(),
-            variable: found.variable.clone(),
-            matched: found.matched.clone(),
-            score: found.score,
-        };
-        self.state_durably(event).await;
+        self.state_durably(self.ending.blocked(found)).await;
     }
 
     /// The reference number on the page is found by staff: the event is durable before the page goes out, unless the

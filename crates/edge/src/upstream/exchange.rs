@@ -484,6 +484,12 @@ impl Body for UpstreamBody {
         if let (Some(pump), Some(wire)) = (&mut this.pump, &mut this.wire) {
             match pump.poll(wire, cx) {
                 Poll::Ready(Ok(())) => this.pump = None,
+                // The rest of the request is an attack: neither its end goes out nor what the shop says to its beginning.
+                Poll::Ready(Err(SendError::Body(error @ BodyError::Blocked(_)))) => {
+                    this.pump = None;
+                    this.wire = None;
+                    return Poll::Ready(Some(Err(io::Error::other(error))));
+                }
                 // The rest of the request is lost; the response may still come whole, the connection is done for.
                 Poll::Ready(Err(_)) => {
                     this.pump = None;

@@ -118,3 +118,26 @@ async fn connections_in_all_are_bounded() {
     let (_shop, edge) = shop_and_edge("[limits]\nconnections = 2\n").await;
     check_places(edge).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_refused_can_be_told_apart_by_its_path() {
+    let shop = FakeShop::start(|_| Reply::ok("x")).await;
+    let edge = TestEdge::start(&[shop.url()], "");
+    // Went wrong: staff saw "GET" and "an address that climbs", and not which.
+    for (method, target, host, code, shown) in [
+        ("GET", "/x/..;/admin?q=1", "shop.test", "path.dot_segment", "/x/..;/admin"),
+        ("GET", "/u/jane%40example.com/../x", "shop.test", "path.dot_segment", "/u/***/../x"),
+        ("GET", "/export", "other.test", "host.not_ours", "/export"),
+        ("TRACE", "/t", "shop.test", "method.forbidden", "/t"),
+    ] {
+        edge.ask(&format!("{method} {target} HTTP/1.1\r\nHost: {host}\r\n\r\n")).await;
+        let record = edge.record_of(code).await;
+        let record = edge
+            .records()
+            .into_iter()
+            .find(|r| r.reason == code && r.path.as_ref() == shown)
+            .unwrap_or(record);
+        assert_eq!(record.path.as_ref(), shown);
+    }
+    edge.stop();
+}

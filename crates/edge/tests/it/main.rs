@@ -12,6 +12,7 @@ mod harness;
 mod http2;
 mod inspecting;
 mod limits;
+mod long_bodies;
 mod proxying;
 mod puzzles;
 mod rates;

@@ -55,6 +55,12 @@ pub(crate) fn cookies(source: &[u8], values: &mut Values) {
     }
 }
 
+pub(crate) fn looks_like_form(source: &[u8]) -> bool {
+    let name =
+        source.iter().take_while(|byte| byte.is_ascii_alphanumeric() || b"_-.[]%".contains(byte)).count();
+    name > 0 && source.get(name) == Some(&b'=')
+}
+
 fn split_once(text: &[u8], at: u8) -> (&[u8], Option<&[u8]>) {
     match memchr::memchr(at, text) {
         Some(place) => (text.get(..place).unwrap_or_default(), text.get(place + 1..)),

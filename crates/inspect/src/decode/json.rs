@@ -14,28 +14,75 @@ pub(crate) fn looks_like_json(source: &[u8]) -> bool {
 
 /// Flattens `{"a":{"b":[1]}}` to `json.a.b.0 = 1`; every key is a name of its own. Answers whether it was JSON.
 pub(crate) fn json(source: &[u8], values: &mut Values, complete: bool) -> bool {
-    let mut reader =
-        Reader { source, at: 0, path: b"json".to_vec(), open: Vec::new(), key: None, after_value: false };
-    let mut clean = true;
-    while let Some(byte) = reader.peek() {
-        if values.is_full() {
-            values.fact(Fact::TooManyArguments);
-            let rest = source.get(reader.at..).unwrap_or_default();
-            values.push(Collection::ArgsPost, b"json", rest);
-            return false;
-        }
-        clean &= reader.step(byte, values);
-    }
-    clean &= reader.open.is_empty();
+    let mut state = Json::default();
+    state.read(source, false, false, values);
+    let clean = state.is_clean();
     if complete && !clean {
-        values.fact(Fact::BadJson);
+        state.finish(values);
     }
     clean
+}
+
+/// JSON that comes in pieces, each of which ends between two tokens or in a string that is cut.
+pub(super) struct Json {
+    state: State,
+    clean: bool,
+    full: bool,
+}
+
+impl Default for Json {
+    fn default() -> Self {
+        let state = State { path: b"json".to_vec(), open: Vec::new(), key: None, after_value: false };
+        Json { state, clean: true, full: false }
+    }
+}
+
+impl Json {
+    /// Reads a piece; `in_string` says that it begins inside of a string, `cut` that it may end inside of one.
+    pub fn read(&mut self, source: &[u8], in_string: bool, cut: bool, values: &mut Values) {
+        let state = std::mem::take(&mut self.state);
+        let mut reader = Reader { source, at: 0, state };
+        let mut clean = true;
+        if in_string {
+            let mut text = Vec::new();
+            reader.read_string_inside(&mut text);
+            reader.value(&text, values);
+        }
+        while let Some(byte) = reader.peek() {
+            if values.is_full() {
+                values.fact(Fact::TooManyArguments);
+                let rest = source.get(reader.at..).unwrap_or_default();
+                values.push(Collection::ArgsPost, b"json", rest);
+                self.full = true;
+                break;
+            }
+            clean &= reader.step(byte, values);
+        }
+        self.state = reader.state;
+        self.clean &= clean || cut || in_string;
+    }
+
+    fn is_clean(&self) -> bool {
+        self.clean && !self.full && self.state.open.is_empty()
+    }
+
+    /// There is no more: notes what was wrong.
+    pub fn finish(&self, values: &mut Values) {
+        if !self.is_clean() && !self.full {
+            values.fact(Fact::BadJson);
+        }
+    }
 }
 
 struct Reader<'s> {
     source: &'s [u8],
     at: usize,
+    state: State,
+}
+
+/// What is known between two tokens.
+#[derive(Default)]
+struct State {
     path: Vec<u8>,
     open: Vec<Level>,
     key: Option<usize>,
@@ -64,8 +111,8 @@ impl Reader<'_> {
             b'}' | b']' => self.close_level(byte),
             b',' | b':' => {
                 self.at += 1;
-                let placed = self.after_value || self.key.is_some();
-                self.after_value = false;
+                let placed = self.state.after_value || self.state.key.is_some();
+                self.state.after_value = false;
                 placed
             }
             b'"' => self.string(values),
@@ -75,23 +122,23 @@ impl Reader<'_> {
 
     fn open_level(&mut self, byte: u8, values: &mut Values) -> bool {
         self.at += 1;
-        if self.open.len() >= MAX_DEPTH {
+        if self.state.open.len() >= MAX_DEPTH {
             values.fact(Fact::TooDeep);
             return false;
         }
         let path_length = self.enter();
-        self.open.push(Level { path_length, index: (byte == b'[').then_some(0) });
-        let placed = !self.after_value;
-        self.after_value = false;
+        self.state.open.push(Level { path_length, index: (byte == b'[').then_some(0) });
+        let placed = !self.state.after_value;
+        self.state.after_value = false;
         placed
     }
 
     fn close_level(&mut self, byte: u8) -> bool {
         self.at += 1;
-        let Some(level) = self.open.pop() else { return false };
-        self.path.truncate(level.path_length);
-        self.key = None;
-        self.after_value = true;
+        let Some(level) = self.state.open.pop() else { return false };
+        self.state.path.truncate(level.path_length);
+        self.state.key = None;
+        self.state.after_value = true;
         (byte == b']') == level.index.is_some()
     }
 
@@ -101,13 +148,13 @@ impl Reader<'_> {
         if self.expects_key() && self.peek() == Some(b':') {
             self.at += 1;
             values.push(Collection::ArgsPostNames, &text, &text);
-            let outside = self.path.len();
+            let outside = self.state.path.len();
             self.extend_path(&text);
-            self.key = Some(outside);
-            self.after_value = false;
+            self.state.key = Some(outside);
+            self.state.after_value = false;
             return closed;
         }
-        let placed = !self.after_value;
+        let placed = !self.state.after_value;
         self.value(&text, values);
         closed && placed
     }
@@ -118,29 +165,29 @@ impl Reader<'_> {
             rest.iter().take_while(|byte| !matches!(byte, b',' | b':' | b'}' | b']' | b'"')).count().max(1);
         let text = rest.get(..length).unwrap_or_default().trim_ascii();
         self.at += length;
-        let placed = !self.after_value;
+        let placed = !self.state.after_value;
         self.value(text, values);
         placed && is_literal(text)
     }
 
     fn value(&mut self, text: &[u8], values: &mut Values) {
         let outside = self.enter();
-        values.push(Collection::ArgsPost, &self.path, text);
-        self.path.truncate(outside);
-        self.after_value = true;
+        values.push(Collection::ArgsPost, &self.state.path, text);
+        self.state.path.truncate(outside);
+        self.state.after_value = true;
     }
 
     fn expects_key(&self) -> bool {
-        self.key.is_none() && self.open.last().is_some_and(|level| level.index.is_none())
+        self.state.key.is_none() && self.state.open.last().is_some_and(|level| level.index.is_none())
     }
 
     /// Extends the path for the value that starts now; returns the length to go back to.
     fn enter(&mut self) -> usize {
-        if let Some(outside) = self.key.take() {
+        if let Some(outside) = self.state.key.take() {
             return outside;
         }
-        let outside = self.path.len();
-        let index = self.open.last_mut().and_then(|level| level.index.as_mut()).map(|index| {
+        let outside = self.state.path.len();
+        let index = self.state.open.last_mut().and_then(|level| level.index.as_mut()).map(|index| {
             *index += 1;
             *index - 1
         });
@@ -151,15 +198,19 @@ impl Reader<'_> {
     }
 
     fn extend_path(&mut self, name: &[u8]) {
-        let room = MAX_NAME.saturating_sub(self.path.len() + 1);
+        let room = MAX_NAME.saturating_sub(self.state.path.len() + 1);
         if room > 0 {
-            self.path.push(b'.');
-            self.path.extend(name.iter().take(room));
+            self.state.path.push(b'.');
+            self.state.path.extend(name.iter().take(room));
         }
     }
 
     fn read_string(&mut self, out: &mut Vec<u8>) -> bool {
         self.at += 1;
+        self.read_string_inside(out)
+    }
+
+    fn read_string_inside(&mut self, out: &mut Vec<u8>) -> bool {
         loop {
             let rest = self.source.get(self.at..).unwrap_or_default();
             let Some(place) = memchr::memchr2(b'"', b'\\', rest) else {

@@ -52,7 +52,14 @@ pub(crate) fn multipart(source: &[u8], boundary: &[u8], complete: bool, values: 
             values.fact(Fact::BadMultipart);
             values.push(Collection::RequestBody, b"", behind);
         }
-        let next = finder.find(|place| at_line_start(source, *place));
+        let next = finder.find(|place| {
+            let at_start = at_line_start(source, *place);
+            // Some readers (Django) take the boundary for one wherever it stands; RFC 2046 5.1.1 lets it stand nowhere else.
+            if !at_start {
+                values.fact(Fact::BadMultipart);
+            }
+            at_start
+        });
         let end = next.unwrap_or(source.len());
         parts += 1;
         if parts > MAX_PARTS || values.is_full() {
@@ -80,11 +87,45 @@ fn part(source: &[u8], values: &mut Values) {
     });
     let (head, body) = split_head(source, values);
     let body = body.strip_suffix(b"\r\n").or_else(|| body.strip_suffix(b"\n")).unwrap_or(body);
-    let mut name = Vec::new();
-    let mut file_name: Option<Vec<u8>> = None;
+    let head = read_head(head, values);
+    let name = head.name.as_slice();
+    if head.is_base64 {
+        transfer_encoded(name, body, values);
+    }
+    values.push(Collection::ArgsPostNames, name, name);
+    match &head.file_name {
+        Some(file_name) => {
+            values.push(Collection::Files, name, file_name);
+            let length = body.len().min(FILE_HEAD_BYTES);
+            values.push(Collection::FilesContent, name, body.get(..length).unwrap_or_default());
+            if !head.is_file {
+                values.push(Collection::ArgsPost, name, body);
+            }
+        }
+        None => values.push(Collection::ArgsPost, name, body),
+    }
+}
+
+/// Whether what stands behind a delimiter begins with the head of a file, for every reader.
+pub(super) fn is_file_part(source: &[u8]) -> bool {
+    let Some(inside) = source.strip_prefix(b"\r\n") else { return false };
+    let Some(end) = memchr::memmem::find(inside, b"\r\n\r\n") else { return false };
+    let head = read_head(inside.get(..end).unwrap_or_default(), &mut Values::default());
+    head.file_name.is_some() && head.is_file
+}
+
+/// What the head of a part says.
+struct PartHead {
+    name: Vec<u8>,
+    file_name: Option<Vec<u8>>,
+    /// Whether every reader takes the part for a file: PHP, Django and others differ on all spellings but the browsers'.
+    is_file: bool,
+    is_base64: bool,
+}
+
+fn read_head(head: &[u8], values: &mut Values) -> PartHead {
+    let mut read = PartHead { name: Vec::new(), file_name: None, is_file: true, is_base64: false };
     let mut dispositions = 0;
-    // Whether every reader takes the part for a file: PHP, Django and others differ on all spellings but the browsers'.
-    let mut is_file = true;
     for line in head.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty()) {
         let Some(colon) = memchr::memchr(b':', line) else {
             values.fact(Fact::BadMultipart);
@@ -94,38 +135,29 @@ fn part(source: &[u8], values: &mut Values) {
         let value = value.get(1..).unwrap_or_default().trim_ascii();
         if field.eq_ignore_ascii_case(b"content-disposition") {
             dispositions += 1;
-            is_file &= dispositions == 1 && is_plain_file(value);
-            name = parameter(value, b"name").unwrap_or(name);
-            file_name = parameter(value, b"filename").or(file_name);
+            read.is_file &= dispositions == 1 && is_plain_file(value);
+            if let Some(name) = parameter(value, b"name") {
+                read.name = name;
+            }
+            read.file_name = parameter(value, b"filename").or(read.file_name);
             if let Some(extended) = parameter(value, b"filename*") {
                 let plain = extended.rsplit(|byte| *byte == b'\'').next().unwrap_or_default();
                 let mut decoded = Vec::new();
                 super::percent_decode(plain, &mut decoded);
-                values.push(Collection::Files, &name, &decoded);
-                file_name.get_or_insert(decoded);
+                values.push(Collection::Files, &read.name, &decoded);
+                read.file_name.get_or_insert(decoded);
             }
         }
         if field.eq_ignore_ascii_case(b"content-transfer-encoding") {
-            is_file = false;
-            transfer_encoded(value, &name, body, values);
+            read.is_file = false;
+            read.is_base64 |= value.eq_ignore_ascii_case(b"base64");
         }
         values.push(Collection::MultipartPartHeaders, field, value);
     }
     if dispositions != 1 {
         values.fact(Fact::BadMultipart);
     }
-    values.push(Collection::ArgsPostNames, &name, &name);
-    match file_name {
-        Some(file_name) => {
-            values.push(Collection::Files, &name, &file_name);
-            let length = body.len().min(FILE_HEAD_BYTES);
-            values.push(Collection::FilesContent, &name, body.get(..length).unwrap_or_default());
-            if !is_file {
-                values.push(Collection::ArgsPost, &name, body);
-            }
-        }
-        None => values.push(Collection::ArgsPost, &name, body),
-    }
+    read
 }
 
 /// Whether a disposition reads `form-data; name="…"; filename="…"`, as browsers write it (HTML 4.10.21.8), with no control
@@ -151,10 +183,7 @@ fn is_plain_file(value: &[u8]) -> bool {
 }
 
 /// Some readers (Django) decode a part as its field says; what it says then is an argument.
-fn transfer_encoded(encoding: &[u8], name: &[u8], body: &[u8], values: &mut Values) {
-    if !encoding.eq_ignore_ascii_case(b"base64") {
-        return;
-    }
+fn transfer_encoded(name: &[u8], body: &[u8], values: &mut Values) {
     let (mut decoded, mut bits, mut count) = (Vec::with_capacity(body.len() / 4 * 3), 0u32, 0u32);
     for byte in body {
         let value = match byte {

@@ -1,0 +1,170 @@
+//! multipart/form-data that is too long to be read at once: batches of whole parts, files without their bytes.
+
+use super::multipart::{is_file_part, multipart};
+use super::windows::{OVERLAP, WINDOW};
+use crate::values::{Collection, Fact, Values};
+
+pub(super) struct Parts {
+    boundary: Vec<u8>,
+    delimiter: Vec<u8>,
+    place: Place,
+}
+
+enum Place {
+    /// Before the first delimiter.
+    Preamble,
+    /// At a delimiter.
+    Batch,
+    /// In a field longer than a window; holds what is read in front of each piece, and how much was read before.
+    Field(Vec<u8>, usize),
+    /// In a file, beyond its head.
+    File,
+    /// The body has ended, or what follows is read by nobody.
+    Done,
+}
+
+pub(super) struct Step {
+    /// So much of the buffer is not needed any more.
+    pub passed: usize,
+    /// A window was read: there may be another.
+    pub read: bool,
+}
+
+/// So many parts at most are read at once: fewer than the limit on a body that is read whole.
+const PARTS: usize = 200;
+
+const WAIT: Step = Step { passed: 0, read: false };
+
+impl Parts {
+    pub fn new(boundary: &[u8]) -> Parts {
+        let delimiter = [b"--", boundary].concat();
+        Parts { boundary: boundary.to_vec(), delimiter, place: Place::Preamble }
+    }
+
+    pub fn next(&mut self, buffer: &[u8], complete: bool, values: &mut Values) -> Step {
+        let full = buffer.len() >= WINDOW;
+        let region = buffer.get(..WINDOW).unwrap_or(buffer);
+        let mut last = complete && buffer.len() <= WINDOW;
+        if last && !matches!(self.place, Place::Field(..)) {
+            last = memchr::memmem::find_iter(region, &self.delimiter).nth(PARTS).is_none();
+        }
+        match &self.place {
+            Place::Done => Step { passed: buffer.len(), read: false },
+            Place::File => self.file(buffer, complete, values),
+            Place::Preamble | Place::Batch | Place::Field(..) if !full && !complete => WAIT,
+            Place::Preamble | Place::Batch if last => self.end(region, values),
+            Place::Preamble => self.preamble(region, values),
+            Place::Batch => self.batch(region, values),
+            Place::Field(..) => self.field(region, last, values),
+        }
+    }
+
+    fn end(&mut self, region: &[u8], values: &mut Values) -> Step {
+        self.place = Place::Done;
+        multipart(region, &self.boundary, true, values);
+        Step { passed: region.len(), read: true }
+    }
+
+    fn preamble(&mut self, region: &[u8], values: &mut Values) -> Step {
+        let first = memchr::memmem::find(region, &self.delimiter);
+        if first == Some(0) {
+            self.place = Place::Batch;
+            return self.batch(region, values);
+        }
+        let before = region.get(..first.unwrap_or(region.len())).unwrap_or_default();
+        if !before.trim_ascii().is_empty() {
+            values.fact(Fact::BadMultipart);
+            values.push(Collection::RequestBody, b"", before);
+        }
+        let passed = match first {
+            Some(first) => {
+                self.place = Place::Batch;
+                first
+            }
+            None => region.len() - OVERLAP.min(region.len()),
+        };
+        Step { passed, read: true }
+    }
+
+    /// A region that begins with a delimiter, and after which more follows.
+    fn batch(&mut self, region: &[u8], values: &mut Values) -> Step {
+        let last = memchr::memmem::find_iter(region, &self.delimiter).take(PARTS).last().unwrap_or(0);
+        if last > 0 {
+            let whole = region.get(..last).unwrap_or_default();
+            multipart(whole, &self.boundary, false, values);
+            if region.get(last - 1) != Some(&b'\n') {
+                values.fact(Fact::BadMultipart);
+            }
+            return Step { passed: last, read: true };
+        }
+        multipart(region, &self.boundary, false, values);
+        let inside = region.get(self.delimiter.len()..).unwrap_or_default();
+        if is_file_part(inside) {
+            self.place = Place::File;
+            return Step { passed: region.len() - self.kept(), read: true };
+        }
+        values.fact(Fact::Truncated);
+        let head = memchr::memmem::find(inside, b"\r\n\r\n").map_or(0, |place| place + 4);
+        let again = match inside.get(..head).filter(|head| !head.is_empty() && head.len() < OVERLAP) {
+            Some(head) => [&self.delimiter, head].concat(),
+            None => [&self.delimiter, b"\r\n\r\n".as_slice()].concat(),
+        };
+        self.place = Place::Field(again, OVERLAP);
+        Step { passed: region.len() - OVERLAP, read: true }
+    }
+
+    fn field(&mut self, region: &[u8], last: bool, values: &mut Values) -> Step {
+        let Place::Field(front, again) = &mut self.place else { return WAIT };
+        // A delimiter that was cut stands in what is read again.
+        let next = memchr::memmem::find(region, &self.delimiter);
+        let here = region.get(..next.unwrap_or(region.len())).unwrap_or_default();
+        if here.len() > *again || next.is_some() {
+            let piece = [front.as_slice(), here].concat();
+            multipart(&piece, &self.boundary, last && next.is_none(), values);
+        }
+        let passed = match next {
+            Some(next) => {
+                if next.checked_sub(1).is_some_and(|place| region.get(place) != Some(&b'\n')) {
+                    values.fact(Fact::BadMultipart);
+                }
+                self.place = Place::Batch;
+                next
+            }
+            None if last => {
+                values.fact(Fact::BadMultipart);
+                self.place = Place::Done;
+                region.len()
+            }
+            None => {
+                *again = OVERLAP;
+                region.len() - OVERLAP.min(region.len())
+            }
+        };
+        Step { passed, read: true }
+    }
+
+    /// The bytes of a file are nobody's to read; only its end is looked for.
+    fn file(&mut self, buffer: &[u8], complete: bool, values: &mut Values) -> Step {
+        match memchr::memmem::find(buffer, &self.delimiter) {
+            Some(next) => {
+                // Some readers (Django) take the boundary for one wherever it stands.
+                if next.checked_sub(1).is_some_and(|place| buffer.get(place) != Some(&b'\n')) {
+                    values.fact(Fact::BadMultipart);
+                }
+                self.place = Place::Batch;
+                Step { passed: next, read: true }
+            }
+            None if complete => {
+                values.fact(Fact::BadMultipart);
+                self.place = Place::Done;
+                Step { passed: buffer.len(), read: true }
+            }
+            None => Step { passed: buffer.len().saturating_sub(self.kept()), read: false },
+        }
+    }
+
+    /// A delimiter that may have begun, and the byte before it.
+    fn kept(&self) -> usize {
+        self.delimiter.len() + 1
+    }
+}
