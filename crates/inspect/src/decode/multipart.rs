@@ -1,5 +1,6 @@
 //! multipart/form-data (RFC 7578), read tolerantly, with a fact for each departure from the standard.
 
+use crate::content_type::reads_as_text;
 use crate::values::{Collection, Fact, Values};
 
 /// How much of an uploaded file is looked at.
@@ -92,6 +93,14 @@ fn part(source: &[u8], values: &mut Values) {
     if head.is_base64 {
         transfer_encoded(name, body, values);
     }
+    let runs;
+    let argument = match head.file_name.is_some() && !reads_as_text(body) {
+        true => {
+            runs = text_runs(body);
+            runs.as_slice()
+        }
+        false => body,
+    };
     values.push(Collection::ArgsPostNames, name, name);
     match &head.file_name {
         Some(file_name) => {
@@ -99,7 +108,7 @@ fn part(source: &[u8], values: &mut Values) {
             let length = body.len().min(FILE_HEAD_BYTES);
             values.push(Collection::FilesContent, name, body.get(..length).unwrap_or_default());
             if !head.is_file {
-                values.push(Collection::ArgsPost, name, body);
+                values.push(Collection::ArgsPost, name, argument);
             }
         }
         None => values.push(Collection::ArgsPost, name, body),
@@ -132,6 +141,11 @@ fn read_head(head: &[u8], values: &mut Values) -> PartHead {
             continue;
         };
         let (field, value) = line.split_at(colon);
+        if field.last().is_some_and(u8::is_ascii_whitespace) {
+            // Some readers take the field, some do not.
+            values.fact(Fact::BadMultipart);
+        }
+        let field = field.trim_ascii_end();
         let value = value.get(1..).unwrap_or_default().trim_ascii();
         if field.eq_ignore_ascii_case(b"content-disposition") {
             dispositions += 1;
@@ -149,8 +163,15 @@ fn read_head(head: &[u8], values: &mut Values) -> PartHead {
             }
         }
         if field.eq_ignore_ascii_case(b"content-transfer-encoding") {
-            read.is_file = false;
-            read.is_base64 |= value.eq_ignore_ascii_case(b"base64");
+            let encoding = value.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+            let is = |word: &[u8]| encoding.eq_ignore_ascii_case(word);
+            if is(b"base64") {
+                read.is_file = false;
+                read.is_base64 = true;
+            } else if !(is(b"binary") || is(b"8bit") || is(b"7bit")) {
+                // RFC 7578 section 4.7 has done away with them; some readers still decode.
+                values.fact(Fact::BadMultipart);
+            }
         }
         values.push(Collection::MultipartPartHeaders, field, value);
     }
@@ -160,38 +181,94 @@ fn read_head(head: &[u8], values: &mut Values) -> PartHead {
     read
 }
 
-/// Whether a disposition reads `form-data; name="…"; filename="…"`, as browsers write it (HTML 4.10.21.8), with no control
-/// character, no escape and no empty file name; RFC 5987's `filename*` may follow.
+/// Whether every reader takes the disposition for that of a file: `form-data`, then `name`, `filename` and possibly `filename*`
+/// (RFC 5987), each once, in any order, each a token or a plain quoted text and none empty. Browsers (HTML 4.10.21.8) and
+/// the usual libraries write it so; on escapes, blanks around `=`, a `filename*` alone and all else readers differ.
 fn is_plain_file(value: &[u8]) -> bool {
-    let quoted = |rest: &[u8], start: &[u8]| -> Option<(usize, usize)> {
-        let inner = rest.strip_prefix(start)?;
-        let length = memchr::memchr(b'"', inner)?;
-        let text = inner.get(..length)?;
-        let plain = text.iter().all(|byte| *byte >= b' ' && *byte != 0x7F) && text.last() != Some(&b'\\');
-        plain.then_some((length, start.len() + length + 1))
-    };
-    let Some(rest) =
-        value.get(9..).filter(|_| value.get(..9).is_some_and(|t| t.eq_ignore_ascii_case(b"form-data")))
-    else {
+    let Some((kind, mut rest)) = value.split_at_checked(9) else { return false };
+    if !kind.eq_ignore_ascii_case(b"form-data") {
         return false;
+    }
+    let (mut names, mut files, mut extended) = (0, 0, 0);
+    while !rest.is_empty() {
+        let Some(after) = rest.strip_prefix(b";") else { return false };
+        let after = after.trim_ascii_start();
+        let Some(equals) = memchr::memchr(b'=', after) else { return false };
+        let (key, text) = after.split_at(equals);
+        let Some((read, left)) = plain_value(text.get(1..).unwrap_or_default()) else { return false };
+        if key.eq_ignore_ascii_case(b"name") {
+            names += 1;
+        } else if key.eq_ignore_ascii_case(b"filename") {
+            files += 1;
+        } else if key.eq_ignore_ascii_case(b"filename*") {
+            extended += 1;
+            let parts: Vec<&[u8]> = read.split(|byte| *byte == b'\'').collect();
+            if !matches!(parts.as_slice(), [charset, _, name] if !charset.is_empty() && !name.is_empty()) {
+                return false;
+            }
+        } else {
+            return false;
+        }
+        // PHP takes an apostrophe for a quote, too.
+        let quoted_for_php = read.contains(&b'\'') && !key.eq_ignore_ascii_case(b"filename*");
+        if read.is_empty() || quoted_for_php {
+            return false;
+        }
+        rest = left;
+    }
+    (names, files) == (1, 1) && extended < 2
+}
+
+/// A token, or a quoted text without escape and control; and what stands behind it.
+fn plain_value(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let plain = |byte: &u8| *byte >= b' ' && *byte != 0x7F && *byte != b'\\';
+    let Some(quoted) = text.strip_prefix(b"\"") else {
+        let length = text.iter().take_while(|byte| **byte != b';').count();
+        let (token, left) = text.split_at(length);
+        let is_token = |byte: &u8| plain(byte) && !matches!(byte, b' ' | b'"' | b'=' | b',');
+        return token.iter().all(is_token).then_some((token, left));
     };
-    let Some((_, taken)) = quoted(rest, b"; name=\"") else { return false };
-    let rest = rest.get(taken..).unwrap_or_default();
-    let Some((length, taken)) = quoted(rest, b"; filename=\"") else { return false };
-    let rest = rest.get(taken..).unwrap_or_default();
-    length > 0 && (rest.is_empty() || (rest.starts_with(b"; filename*=") && !rest.contains(&b'"')))
+    let length = memchr::memchr(b'"', quoted)?;
+    let (inside, left) = quoted.split_at(length);
+    let left = left.get(1..)?;
+    let ended = left.is_empty() || left.starts_with(b";");
+    (ended && inside.iter().all(plain)).then_some((inside, left))
+}
+
+/// What can be read in bytes that are no text: an attack in a part that only some readers take for a field stands there
+/// still, while the noise of a picture is no text to be judged.
+fn text_runs(body: &[u8]) -> Vec<u8> {
+    const SHORTEST: usize = 24;
+    // SQL Server takes every control byte for a blank.
+    let is_text = |byte: &u8| (0x01..0x7F).contains(byte);
+    let mut runs = Vec::new();
+    for run in body.split(|byte| !is_text(byte)).filter(|run| run.len() >= SHORTEST) {
+        runs.extend_from_slice(run);
+        runs.push(b'\n');
+    }
+    runs
 }
 
 /// Some readers (Django) decode a part as its field says; what it says then is an argument.
 fn transfer_encoded(name: &[u8], body: &[u8], values: &mut Values) {
+    values.push(Collection::ArgsPost, name, &decode_base64(body, false));
+    // Python passes over `-` and `_`; others take them for the last two letters of the alphabet for addresses.
+    if body.iter().any(|byte| matches!(byte, b'-' | b'_')) {
+        values.push(Collection::ArgsPost, name, &decode_base64(body, true));
+    }
+}
+
+fn decode_base64(body: &[u8], of_addresses: bool) -> Vec<u8> {
     let (mut decoded, mut bits, mut count) = (Vec::with_capacity(body.len() / 4 * 3), 0u32, 0u32);
     for byte in body {
         let value = match byte {
             b'A'..=b'Z' => byte - b'A',
             b'a'..=b'z' => byte - b'a' + 26,
             b'0'..=b'9' => byte - b'0' + 52,
-            b'+' | b'-' => 62,
-            b'/' | b'_' => 63,
+            b'+' => 62,
+            b'/' => 63,
+            b'-' if of_addresses => 62,
+            b'_' if of_addresses => 63,
             _ => continue,
         };
         (bits, count) = (bits << 6 | u32::from(value), count + 6);
@@ -200,7 +277,7 @@ fn transfer_encoded(name: &[u8], body: &[u8], values: &mut Values) {
             decoded.push(u8::try_from(bits >> count & 0xFF).unwrap_or(0));
         }
     }
-    values.push(Collection::ArgsPost, name, &decoded);
+    decoded
 }
 
 fn split_head<'s>(source: &'s [u8], values: &mut Values) -> (&'s [u8], &'s [u8]) {

@@ -8,3 +8,4 @@ mod fields;
 mod policy;
 mod response;
 mod secrets;
+mod uploads;

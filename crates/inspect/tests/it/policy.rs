@@ -153,7 +153,6 @@ fn no_spelling_of_a_part_hides_a_field() {
         part("form-data; name='q'; filename='a'", "", attack),
         part("form-data; name=\"q\"; filename=\"\"", "", attack),
         part("form-data; name=\"q\"; filename=\"a\\\"", "", attack),
-        part("form-data; name=\"q\"; filename=a", "", attack),
         part("form-data; name=\"q\"", "Content-Transfer-Encoding: base64\r\n", base64),
         part("form-data; name=\"q\"; filename=\"a\"", "Content-Transfer-Encoding: base64\r\n", base64),
         format!("--b--\r\n{}", part("form-data; name=\"q\"", "", attack)),
