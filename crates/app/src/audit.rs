@@ -80,14 +80,19 @@ fn verify(at: &Directory, anchors: &[PathBuf], json: bool) -> Done {
         println!(
             "{}",
             serde_json::json!({
+                "ledger": opened.db.ledger_name().as_str(),
                 "entries": report.entries, "forgotten": report.forgotten, "root": root,
                 "checkpoints": report.checkpoints, "fault": fault,
             })
         );
     } else if report.first_fault.is_none() {
         println!(
-            "Every signature holds: {} entries ({} of them forgotten in time), {} signed checkpoint(s), root {root}.",
-            report.entries, report.forgotten, report.checkpoints
+            "Every signature holds: {} entries ({} of them forgotten in time), {} signed checkpoint(s), root {root}. \
+             The ledger is {}.",
+            report.entries,
+            report.forgotten,
+            report.checkpoints,
+            opened.db.ledger_name()
         );
     }
     match report.first_fault {

@@ -169,7 +169,13 @@ fn database(dir: &Path) -> Finding {
             };
             match ledger_head::found(&opened) {
                 Err(failure) => Finding::of("database", failure, "see `storeward audit verify`"),
-                Ok(()) => Finding::good("database", format!("{engine} answers, its tables are up to date")),
+                Ok(()) => Finding::good(
+                    "database",
+                    format!(
+                        "{engine} answers, its tables are up to date; its ledger is {}, as it was begun",
+                        opened.db.ledger_name()
+                    ),
+                ),
             }
         }
         Err(failure) => Finding::of("database", failure, "see database.url in storeward.toml"),

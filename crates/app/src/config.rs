@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use serde::Deserialize;
 use storeward_edge::certificates::CertificateConfig;
@@ -9,6 +10,7 @@ use storeward_edge::config::{
     ConfigError, HeadersSection, InspectSection, LimitsSection, Listen, Look, RouteEntry, UpstreamSection,
 };
 use storeward_edge::{EdgeConfig, Snapshot};
+use storeward_inspect::Engine;
 use storeward_outbound::mail::MailSection;
 use storeward_outbound::sms::SmsSection;
 
@@ -159,8 +161,11 @@ impl Config {
                 "write one with `storeward init --domain … --upstream …`, or name its folder with --dir",
             )
         })?;
-        let config =
-            Config::parse(&text).map_err(|why| Failure::new(format!("{}: {why}", path.display())))?;
+        let config = Config::parse(&text).map_err(|why| {
+            Failure::new(format!("{}: {why}", path.display())).hint(
+                "mend that line; docs/configuration.md has every key, and `storeward check` looks again",
+            )
+        })?;
         Ok(Loaded { config, fingerprint: storeward_seal::fingerprint::sha256_hex(text.as_bytes()) })
     }
 
@@ -200,10 +205,35 @@ impl Config {
         .context("certificates")
     }
 
+    /// Refuses an exception from a rule that there is none of: it would be taken for one that helps.
+    fn check_exceptions(&self) -> Result<(), ConfigError> {
+        static RULES: LazyLock<Vec<u32>> = LazyLock::new(|| {
+            let engine = Engine::with_own_rules().expect("a test loads the rules that are built in");
+            engine.rules().iter().map(|rule| rule.id).collect()
+        });
+        let general = self.inspect.exceptions.iter().map(|entry| ("inspect.exceptions", entry));
+        let of_routes = self.routes.iter().flat_map(|route| &route.exceptions);
+        let of_routes = of_routes.map(|entry| ("route.exceptions", entry));
+        for (key, entry) in general.chain(of_routes) {
+            if let Some(rule) = entry.rule.filter(|rule| !RULES.contains(rule)) {
+                let problem = format!(
+                    "there is no rule {rule}; the number stands on the page of the request that was blocked"
+                );
+                return Err(ConfigError::new(key, problem));
+            }
+            if entry.path.as_ref().is_some_and(|path| !path.starts_with('/')) {
+                return Err(ConfigError::new(key, "`path` must begin with /, or it fits nothing"));
+            }
+        }
+        Ok(())
+    }
+
     /// Compiles what can be compiled without opening anything.
     pub fn validate(&self) -> Done {
         Snapshot::build(&self.edge(), None).context("storeward.toml")?;
         self.edge.check().context("storeward.toml")?;
+        self.bans.check().context("storeward.toml")?;
+        self.check_exceptions().context("storeward.toml")?;
         self.certificates()?;
         storeward_store::DatabaseUrl::parse(self.database.url.expose()).context("database.url")?;
         if let Some(section) = &self.telemetry {
@@ -270,12 +300,29 @@ mod tests {
         ] {
             check(&format!("[limits]\n{key} = 0\n"), &format!("limits.{key}"));
         }
+        for (key, value) in [("headers", 1), ("headers", 19), ("head_bytes", 1), ("body_bytes", 1)] {
+            check(&format!("[limits]\n{key} = {value}\n"), &format!("limits.{key}"));
+        }
+        for path in ["", "x", "/a b", "/a\\r\\nX: y", "/a\\tb", "/é", "/a#b"] {
+            let config = LEAST.replace("[upstream]\n", &format!("[upstream]\nhealth_path = \"{path}\"\n"));
+            let told = Config::parse(&config).unwrap().validate().unwrap_err().to_string();
+            assert!(told.contains("upstream.health_path"), "{path}: {told}");
+        }
+        check("[[route]]\npath = '/Admin'\n[[route]]\npath = '/admin'\nclosed = true\n", "twice");
+        check("[inspect]\nexceptions = [{ rule = 99999 }]\n", "no rule 99999");
+        check("[[route]]\npath = '/a'\nexceptions = [{ rule = 1, parameter = 'q' }]\n", "no rule 1");
+        check("[inspect]\nexceptions = [{ path = 'seller' }]\n", "begin with /");
+        for lengths in ["[]", "[10, 0]", "[600000]"] {
+            check(&format!("[bans]\nlengths_minutes = {lengths}\n"), "bans.lengths_minutes");
+        }
         for workers in [0, 1_025, 100_000] {
             check(&format!("[edge]\nworkers = {workers}\n"), "edge.workers");
         }
         for colour in ["red", "#12345", "#1234567", "#12345g", "#éé12", ""] {
             check(&format!("[look]\ncolour = '{colour}'\n"), "look.colour");
         }
+        let rules = "[inspect]\nexceptions = [{ rule = 12110, parameter = 'q', path = '/seller' }]\n";
+        Config::parse(&format!("{LEAST}{rules}")).unwrap().validate().unwrap();
         let fits = "[limits]\nrequests_per_second = 0\nminimum_bytes_per_second = 0\nstop_seconds = 0\n\
                     [edge]\nworkers = 1024\n[look]\ncolour = '#2F5d50'\n";
         Config::parse(&format!("{LEAST}{fits}")).unwrap().validate().unwrap();

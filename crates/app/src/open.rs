@@ -14,8 +14,7 @@ use crate::failure::{Context, Failure};
 
 /// What to do where the ledger's head is not one that the keys at hand signed.
 const OTHER_KEYS: &str = "if this database was written with other keys, put those back into keys/, or correct database.url; \
-                          the first name of `domain` is the ledger's name and must stay, too; if all three are right, \
-                          somebody wrote to the database: compare it with your backups";
+                          if both are right, somebody wrote to the database: compare it with your backups";
 
 /// Every domain's tables.
 const MIGRATIONS: [&[Migration]; 5] = [
@@ -31,6 +30,8 @@ pub struct Opened {
     pub data: DataDir,
     pub loaded: Loaded,
     pub db: Db,
+    /// Entries of the ledger before this program wrote any.
+    pub found_entries: u64,
     pub data_key: DataKey,
     /// Makes what stands for clients, addresses and accounts.
     pub pseudonym_key: PseudonymKey,
@@ -48,7 +49,8 @@ pub fn open(dir: &Path) -> Done<Opened> {
     let data_key = DataKey::from_bytes(keys.data.clone());
     let pseudonym_key = PseudonymKey::from_bytes(keys.pseudonym.clone());
     let db = database(&data, &loaded.config, keys, clock.clone(), entropy.clone())?;
-    Ok(Opened { data, loaded, db, data_key, pseudonym_key, clock, entropy })
+    let found_entries = *db.ledger_watch().borrow();
+    Ok(Opened { data, loaded, db, found_entries, data_key, pseudonym_key, clock, entropy })
 }
 
 fn database(
@@ -59,6 +61,7 @@ fn database(
     entropy: Arc<dyn Entropy>,
 ) -> Done<Db> {
     let url = database_url(data, config)?;
+    // The name of a ledger that is begun here. One that is there keeps its own, whatever the shop is called now.
     let name = config.domain.list().first().cloned().unwrap_or_default();
     let origin = Origin::parse(&format!("{name}/storeward")).context("the ledger's name")?;
     Db::open(OpenOptions {
@@ -92,4 +95,64 @@ fn database_url(data: &DataDir, config: &Config) -> Done<DatabaseUrl> {
         _ => DatabaseUrl::parse(text),
     }
     .context("database.url")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use storeward_base::Actor;
+    use storeward_store::ledger::{Standing, VerifyOptions, verify};
+
+    use crate::ledger_head::KeptHead;
+
+    fn shop(domain: &str) -> String {
+        format!(
+            "domain = {domain}\n[listen]\nhttps = '127.0.0.1:0'\n[upstream]\nservers = ['http://127.0.0.1:1']\n"
+        )
+    }
+
+    fn block_on<T>(work: impl Future<Output = T>) -> T {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
+    }
+
+    /// The ledger's name was the first of the shop's: with another one in front no word opened the database any more.
+    #[test]
+    fn a_shop_that_is_renamed_keeps_its_ledger() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = DataDir::create(&folder.path().join("d")).unwrap();
+        data.ensure_keys(&SystemEntropy).unwrap();
+        let names = ["'localhost'", "['shop.localhost', 'localhost']", "'www.shop.example'", "'localhost'"];
+        for (count, domain) in (1..).zip(names) {
+            std::fs::write(data.join(crate::config::FILE), shop(domain)).unwrap();
+            let opened = open(data.path()).unwrap_or_else(|why| panic!("{domain}: {why}"));
+            assert_eq!(opened.db.ledger_name().as_str(), "localhost/storeward");
+            let kept = KeptHead::of(&opened.data);
+            if count > 1 {
+                assert_eq!(
+                    block_on(kept.standing(&opened.db)).unwrap(),
+                    Some(Standing::Continues),
+                    "{domain}"
+                );
+            }
+            let fact = storeward_events::system::Started { version: "1".to_owned() };
+            let write = move |tx: &mut storeward_store::Tx<'_>| {
+                tx.append(Actor::System, None, fact.clone()).map(drop)
+            };
+            opened.db.write_blocking::<_, Error>(write).unwrap();
+            block_on(kept.save(&opened.db)).unwrap();
+            let report = verify(&opened.db, &VerifyOptions::default(), |_, _| {}).unwrap();
+            assert_eq!((report.entries, report.first_fault), (count, None), "{domain}");
+            opened.db.close();
+        }
+        // A database begun anew under the new name, beside the head of the old one: told as cut back, not as foreign.
+        for name in ["storeward.sqlite", "storeward.sqlite-wal", "storeward.sqlite-shm"] {
+            drop(std::fs::remove_file(data.join(name)));
+        }
+        std::fs::write(data.join(crate::config::FILE), shop("'shop.example'")).unwrap();
+        let opened = open(data.path()).unwrap();
+        assert_eq!(opened.db.ledger_name().as_str(), "shop.example/storeward");
+        let standing = block_on(KeptHead::of(&opened.data).standing(&opened.db)).unwrap();
+        assert_eq!(standing, Some(Standing::CutBack { kept: 4, found: 0 }));
+        opened.db.close();
+    }
 }

@@ -1,4 +1,4 @@
-//! `storeward reload`: the config is checked first, then the running program is told, then it is seen to have happened.
+//! `storeward reload`: the config is looked at, the running program is told, and it is seen to have happened.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -9,15 +9,16 @@ use crate::data::DataDir;
 use crate::failure::Failure;
 
 pub fn reload(dir: &Path) -> Done {
-    let loaded = Config::load(dir)?;
-    loaded.config.validate()?;
     let data = DataDir::open(dir)?;
     let pid = data.running_pid()?.ok_or_else(|| {
         Failure::new(format!("no Storeward runs with {}", dir.display()))
             .hint("start it with `storeward run`, or name the right folder with --dir")
     })?;
+    let loaded = Config::load(dir).and_then(|loaded| loaded.config.validate().map(|()| loaded));
+    // A config that is refused here is refused by the running one, too: it writes that down.
     rustix::process::kill_process(pid, rustix::process::Signal::HUP)
         .map_err(|e| Failure::new(format!("cannot signal process {}: {e}", pid.as_raw_nonzero())))?;
+    let loaded = loaded?;
     let until = Instant::now() + Duration::from_secs(10);
     while Instant::now() < until {
         match data.state()? {

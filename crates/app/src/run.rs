@@ -1,5 +1,6 @@
 //! `storeward run`: everything wired together, served, reloaded, stopped.
 
+mod follow;
 mod jobs;
 mod signals;
 
@@ -47,13 +48,13 @@ pub struct Options {
 }
 
 pub fn run(options: &Options) -> Done {
-    let running = Running::start(&options.at.dir)?;
+    let mut running = Running::start(&options.at.dir)?;
     if let Some(path) = &options.ready_file {
         let ready = serde_json::json!({ "shop": running.shop_url(), "console": running.console_url() });
         crate::data::write_atomically(path, ready.to_string().as_bytes())?;
     }
     log("info", "serving", &[("shop", &running.shop_url()), ("console", &running.console_url())]);
-    running.follow_ledger();
+    running.follow_ledger(|line| eprintln!("{line}"));
     running.serve_until_stopped()
 }
 
@@ -84,6 +85,7 @@ pub struct Running {
     customers: Serving,
     shield: Option<crate::shield::Running>,
     ledger_watch: LedgerWatch,
+    follower: Option<follow::Follower>,
     telemetry: Option<Telemetry>,
     stopper: Stopper,
     stop: Stop,
@@ -148,7 +150,7 @@ impl Running {
         let telemetry = start_telemetry(&config, &access, &runtime)?;
         let state = State { config: opened.loaded.fingerprint.clone(), refused: None };
         opened.data.set_state(&state)?;
-        let running = Running {
+        Ok(Running {
             opened,
             runtime,
             edge,
@@ -162,20 +164,21 @@ impl Running {
             customers: serving,
             shield,
             ledger_watch,
+            follower: None,
             telemetry,
             stopper,
             stop,
             state,
             _lock: lock,
-        };
-        running.began();
-        Ok(running)
+        }
+        .began())
     }
 
     /// Everything serves, and where is known.
-    fn began(&self) {
+    fn began(self) -> Self {
         self.customers.began(self.edge.https.port(), self.runtime.handle(), &self.stop);
         self.say(system::Started { version: env!("CARGO_PKG_VERSION").to_owned() });
+        self
     }
 
     /// `https://name:port/` of the shop.
@@ -208,25 +211,10 @@ impl Running {
         self.emit.emit(Emission { at, request: None, client: None, event: event.into() });
     }
 
-    /// Prints each event of the ledger from now on as a JSON line.
-    pub fn follow_ledger(&self) {
-        let (db, stop) = (self.opened.db.clone(), self.stop.clone());
-        let mut grown = db.ledger_watch();
-        self.runtime.spawn(async move {
-            let Ok(head) = db.read(storeward_store::ledger::head).await else { return };
-            let mut after = head.size;
-            loop {
-                let page = db.read(move |r| storeward_store::ledger::read_after(r, after, 500)).await;
-                for (seq, record) in page.unwrap_or_default() {
-                    after = seq;
-                    eprintln!("{}", String::from_utf8_lossy(&record.to_bytes()));
-                }
-                tokio::select! {
-                    () = stop.stopping() => return,
-                    changed = grown.changed() => if changed.is_err() { return },
-                }
-            }
-        });
+    /// Hands each event that this run writes to `line`, as JSON: from the first on, until the stop has written the last.
+    pub fn follow_ledger(&mut self, line: impl Fn(&str) + Send + Sync + 'static) {
+        let (db, after) = (self.opened.db.clone(), self.opened.found_entries);
+        self.follower = Some(follow::Follower::start(db, after, line, &self.runtime));
     }
 
     /// Serves until SIGINT or SIGTERM; SIGHUP reloads.
@@ -273,7 +261,6 @@ impl Running {
 
     /// Ends in order: no new connections, requests finish, facts are written, files are closed.
     pub fn shut_down(self) -> Done {
-        self.say(system::Stopped { reason: "signal".to_owned() });
         self.stopper.stop();
         self.edge.join();
         if let Some(shield) = self.shield {
@@ -288,15 +275,28 @@ impl Running {
         }
         let flushed = self.bans.save();
         drop(self.certificates);
+        self.runtime.block_on(say_stopped(&self.opened, &self.emit));
         // Everything that held the batcher is gone after this: what waits in it is written before the database closes.
         drop(self.responder);
         drop(self.bans);
         drop(self.emit);
         self.ledger_watch.finish(&self.runtime);
+        if let Some(follower) = self.follower {
+            follower.finish(&self.runtime);
+        }
         self.runtime.shutdown_timeout(Duration::from_secs(5));
         self.opened.db.close();
         flushed.context("the book of bans")
     }
+}
+
+/// The last fact of a run, waited for: whatever was stated before it stands in the ledger then, too.
+async fn say_stopped(opened: &Opened, emit: &LedgerEmit) {
+    let event = system::Stopped { reason: "signal".to_owned() }.into();
+    let at = opened.clock.now();
+    let written = emit.emit_acknowledged(Emission { at, request: None, client: None, event });
+    // A ledger that cannot be written has been told of already; the stop goes on.
+    let _ = tokio::time::timeout(Duration::from_secs(5), written).await;
 }
 
 /// What a running program cannot change: says so instead of ignoring it.

@@ -35,6 +35,12 @@ fn finding(url: &str, why: &str, ca_file: Option<&Path>) -> Finding {
         let todo = "write the name that its certificate is for into upstream.servers";
         return Finding::bad("upstream", says("its certificate is for another name"), todo);
     }
+    if why.contains("CaUsedAsEndEntity") {
+        let todo = "its own certificate says that it is an authority's, as `openssl req -x509` writes it unless told otherwise; \
+                    make one that does not (`openssl req -x509 … -addext basicConstraints=critical,CA:FALSE -addext \
+                    subjectAltName=IP:…`), let the shop use it, and name that file in upstream.ca_file";
+        return Finding::bad("upstream", says("its certificate is not trusted"), todo);
+    }
     let todo = match ca_file {
         None => "name the authority's certificate (PEM) in upstream.ca_file".to_owned(),
         Some(path) => format!(
@@ -56,8 +62,14 @@ mod tests {
 
     /// A shop over TLS with a certificate of its own for `name`: its address, and that certificate. It ends with the tests.
     fn shop(name: &str) -> (std::net::SocketAddr, String) {
+        shop_with(name, rcgen::IsCa::ExplicitNoCa)
+    }
+
+    fn shop_with(name: &str, is_ca: rcgen::IsCa) -> (std::net::SocketAddr, String) {
         let key = rcgen::KeyPair::generate().unwrap();
-        let made = rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap().self_signed(&key).unwrap();
+        let mut wanted = rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap();
+        wanted.is_ca = is_ca;
+        let made = wanted.self_signed(&key).unwrap();
         let private = rustls::pki_types::PrivateKeyDer::try_from(key.serialize_der()).unwrap();
         let config =
             rustls::ServerConfig::builder_with_provider(rustls::crypto::aws_lc_rs::default_provider().into())
@@ -115,6 +127,12 @@ mod tests {
             Grade::Bad,
             &["for another name", "upstream.servers"],
         );
+        // What `openssl req -x509` makes; the advice was to do what had been done.
+        let authority = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let (address, certificate) = shop_with("127.0.0.1", authority);
+        let usual = folder.path().join("usual.pem");
+        std::fs::write(&usual, certificate).unwrap();
+        check(&format!("https://{address}"), Some(&usual), Grade::Bad, &["CaUsedAsEndEntity", "CA:FALSE"]);
         let held = TcpListener::bind("127.0.0.1:0").unwrap();
         let nobody = format!("https://{}", held.local_addr().unwrap());
         drop(held);

@@ -294,3 +294,23 @@ fn the_export_is_open_straight_and_closed_through_the_front_door() {
     assert_eq!(through.send("GET", "/", None).status, 200);
     demo.end();
 }
+
+/// The log lacked `system.stopped`, and in a short run `system.started`, too.
+#[test]
+fn the_log_has_the_first_and_the_last_event_of_a_run() {
+    let mut demo = Demo::start();
+    let lines = Arc::new(std::sync::Mutex::new(Vec::<String>::new()));
+    let kept = Arc::clone(&lines);
+    demo.running.as_mut().unwrap().follow_ledger(move |line| kept.lock().unwrap().push(line.to_owned()));
+    assert_eq!(demo.through().search("zzz%' or slug notnull--").status, 403);
+    demo.end();
+    let kinds: Vec<String> = std::mem::take(&mut *lines.lock().unwrap())
+        .iter()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["kind"].to_string())
+        .collect();
+    let place = |kind: &str| {
+        kinds.iter().position(|k| k.contains(kind)).unwrap_or_else(|| panic!("{kind}: {kinds:?}"))
+    };
+    assert!(place("system.started") < place("request_blocked"), "{kinds:?}");
+    assert_eq!(place("system.stopped"), kinds.len() - 1, "{kinds:?}");
+}
