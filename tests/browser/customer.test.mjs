@@ -49,7 +49,7 @@ async function signUp(page, address) {
   await page.getByLabel('E-mail address').fill(address);
   await page.getByLabel('New password').fill(PASSWORD);
   await page.getByRole('button', { name: 'Go on' }).click();
-  await page.getByLabel('Code from the letter').fill(codeIn(await mail(address, 1)));
+  await page.getByLabel('Code from the e-mail').fill(codeIn(await mail(address, 1)));
   await page.getByRole('button', { name: 'Go on' }).click();
   await page.getByRole('heading', { name: 'Security centre' }).waitFor();
 }
@@ -144,7 +144,7 @@ test('everything but passkeys works without script', async () => {
   await page.getByRole('link', { name: 'Forgot your password?' }).click();
   await page.getByLabel('E-mail address').fill('eve@people.example');
   await page.getByRole('button', { name: 'Send the code' }).click();
-  await page.getByLabel('Code from the letter').fill(codeIn(await mail('eve@people.example', 2)));
+  await page.getByLabel('Code from the e-mail').fill(codeIn(await mail('eve@people.example', 2)));
   await page.getByRole('button', { name: 'Go on' }).click();
   await page.getByLabel('New password').fill(OTHER);
   await page.getByRole('button', { name: 'Set the password' }).click();

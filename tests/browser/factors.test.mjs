@@ -55,7 +55,7 @@ async function signUp(page, address) {
   await page.getByLabel('E-mail address').fill(address);
   await page.getByLabel('New password').fill(PASSWORD);
   await goOn(page);
-  await page.getByLabel('Code from the letter').fill(await mailed(address, 1));
+  await page.getByLabel('Code from the e-mail').fill(await mailed(address, 1));
   await goOn(page);
   await page.getByRole('heading', { name: 'Security centre' }).waitFor();
 }
@@ -110,7 +110,7 @@ async function comeBack(page, address, count) {
   await page.goto(at('recover'));
   await page.getByLabel('E-mail address').fill(address);
   await page.getByRole('button', { name: 'Send the code' }).click();
-  await page.getByLabel('Code from the letter').fill(await mailed(address, count));
+  await page.getByLabel('Code from the e-mail').fill(await mailed(address, count));
   await goOn(page);
 }
 

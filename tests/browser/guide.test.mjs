@@ -48,7 +48,7 @@ async function signUp(page, address) {
   await page.getByLabel('New password').fill(PASSWORD);
   await page.getByRole('button', { name: 'Go on' }).click();
   const letter = await mail(address, 1);
-  await page.getByLabel('Code from the letter').fill(/^ {4}(\d{8})$/m.exec(letter)[1]);
+  await page.getByLabel('Code from the e-mail').fill(/^ {4}(\d{8})$/m.exec(letter)[1]);
   await page.getByRole('button', { name: 'Go on' }).click();
   await page.getByRole('heading', { name: 'Security centre' }).waitFor();
   return letter;

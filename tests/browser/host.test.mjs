@@ -48,7 +48,7 @@ test('sign-up, recovery codes and a passkey on the sibling host, which is good a
   await page.getByLabel('E-mail address').fill(address);
   await page.getByLabel('New password').fill(PASSWORD);
   await goOn(page);
-  await page.getByLabel('Code from the letter').fill(await postbox.code(address, 1));
+  await page.getByLabel('Code from the e-mail').fill(await postbox.code(address, 1));
   await goOn(page);
   await page.getByRole('heading', { name: 'Security centre' }).waitFor();
   assert.equal(new URL(page.url()).hostname, OWN);
@@ -82,7 +82,7 @@ test('the shield in front of the shop asks for a second step, and what is on the
   await page.getByRole('main').getByRole('button', { name: 'Sign in' }).click();
   await page.getByRole('heading', { name: 'One more step' }).waitFor();
   assert.equal(new URL(page.url()).hostname, SHOP);
-  await page.getByLabel('Code from the letter').fill(await postbox.code(email, 1));
+  await page.getByLabel('Code from the e-mail').fill(await postbox.code(email, 1));
   await picture(page, `sibling-challenge-${database}`);
   await goOn(page);
   await page.getByRole('navigation', { name: 'Your shop' }).getByText('Your account').waitFor();

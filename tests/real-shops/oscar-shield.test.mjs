@@ -121,7 +121,7 @@ test('the customer comes in with one step more, and with none on a trusted devic
   await fill();
   await page.getByRole('heading', { name: 'One more step' }).waitFor();
   await picture(page, `oscar-challenge-${database}`);
-  await page.getByLabel('Code from the letter').fill(await postbox.code(CUSTOMER.email, before + 1));
+  await page.getByLabel('Code from the e-mail').fill(await postbox.code(CUSTOMER.email, before + 1));
   await page.getByLabel(/Do not ask again/).check();
   await page.getByRole('button', { name: 'Go on' }).click();
   await page.locator('#logout_link').waitFor({ state: 'attached' });
@@ -142,7 +142,7 @@ test('the dashboard takes a second factor of its staff', async () => {
   await page.locator('#id_login-username').fill(STAFF.email);
   await page.locator('#id_login-password').fill(STAFF.password);
   await page.getByRole('button', { name: 'Log In' }).click();
-  await page.getByLabel('Code from the letter').fill(await postbox.code(STAFF.email, 1));
+  await page.getByLabel('Code from the e-mail').fill(await postbox.code(STAFF.email, 1));
   await page.getByRole('button', { name: 'Go on' }).click();
   await page.waitForURL((url) => !url.pathname.startsWith('/.storeward'));
   await page.goto(new URL('/dashboard/', stand.ready.shop).href);

@@ -198,7 +198,7 @@ test('the customer comes in with one step more, and with none on a trusted devic
   await page.getByRole('button', { name: 'Log in' }).click();
   await page.getByRole('heading', { name: 'One more step' }).waitFor();
   await picture(page, `wordpress-challenge-${database}`);
-  await page.getByLabel('Code from the letter').fill(await postbox.code(OTHER.email, 1));
+  await page.getByLabel('Code from the e-mail').fill(await postbox.code(OTHER.email, 1));
   await page.getByLabel(/Do not ask again/).check();
   await page.getByRole('button', { name: 'Go on' }).click();
   await page.getByText(`Hello ${OTHER.shown}`).waitFor();

@@ -123,7 +123,7 @@ mod tests {
                         ("code", "12345678"),
                         ("minutes", "10"),
                         ("device", "Firefox · Linux"),
-                        ("when", "2026-11-25T20:00:00.000Z"),
+                        ("when", "2026-11-25 20:00 UTC"),
                         ("factor", "passkey"),
                         ("link", "https://shop.example/.storeward/not-me?t=00"),
                     ]

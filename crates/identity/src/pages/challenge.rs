@@ -49,11 +49,14 @@ struct ChallengePage {
     number: String,
     /// Whether one may say that all of these are lost.
     may_be_lost: bool,
+    /// Whether that can be said on the way back only, to which a link leads.
+    lost_elsewhere: bool,
     ask_mail: bool,
     ask_recovery: bool,
     may_trust: bool,
     trust_days: u32,
-    masked: String,
+    /// Where the code went. To an address that the person just gave something goes in any case.
+    mail_sent: String,
 }
 
 /// The page as the flow stands; a flow that is over leads to the sign-in, one that needs nothing goes on.
@@ -94,6 +97,11 @@ async fn challenge_page(
         false => String::new(),
     };
     page.puzzle = app.identity.puzzle(Puzzle::Code, &view.visit, "");
+    let mail_sent = match pending.purpose {
+        Purpose::SignUp | Purpose::ChangeAddress => t.f("challenge.mail_sent_new", "address", masked),
+        _ => t.f("challenge.mail_sent", "address", masked),
+    };
+    let has_better = !is_password && !offers.contains(&Offer::Mail);
     Ok(Ok(ChallengePage {
         page,
         heading,
@@ -103,11 +111,12 @@ async fn challenge_page(
         ask_sms: offers.contains(&Offer::Sms),
         number,
         may_be_lost: pending.purpose == Purpose::Recovery && !offers.contains(&Offer::Mail),
+        lost_elsewhere: pending.purpose == Purpose::SignIn && has_better,
         ask_mail: offers.contains(&Offer::Mail),
         ask_recovery: offers.contains(&Offer::Recovery),
         may_trust: days > 0 && matches!(pending.purpose, Purpose::SignIn | Purpose::Shield),
         trust_days: days,
-        masked,
+        mail_sent,
     }))
 }
 

@@ -93,7 +93,8 @@ impl Shared {
         let is_new_device = matches!(device_draft, DeviceDraft::New(_)) && grant.opens.is_none();
         let notice = is_new_device
             .then(|| {
-                let more = [("device", visit.label.as_str()), ("when", &now.to_string())];
+                let when = crate::pages::moment(now).to_string();
+                let more = [("device", visit.label.as_str()), ("when", when.as_str())];
                 self.notice(LetterKind::NewDevice, grant.account, &more, now)
             })
             .flatten();

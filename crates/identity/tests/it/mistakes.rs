@@ -158,7 +158,7 @@ both_engines!(mistake_3_five_tries, MIGRATIONS, async |db| {
         let fields = [("method", "mail"), ("secret", wrong)];
         let answer = browser.post("/.storeward/challenge", &csrf, &fields).await;
         assert!(
-            answer.status == 403 && answer.body.contains(&format!("{left} more tries")),
+            answer.status == 403 && answer.body.contains(&format!("Tries left: {left}.")),
             "{}",
             answer.body
         );
