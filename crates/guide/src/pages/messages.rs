@@ -116,7 +116,7 @@ fn say(page: &mut MessagesPage, found: Found) {
     let facts =
         |topic: &str, at| vec![(t.s("messages.what"), kind(t, topic)), (t.s("messages.when"), moment(at))];
     let (mood, title, words) = match found {
-        Found::NoCode => ("bad", t.s("messages.unknown_title"), t.s("messages.no_code")),
+        Found::NoCode => ("note", t.s("messages.no_code_title"), t.s("messages.no_code")),
         Found::Wait { seconds } => ("note", t.s("page.problem"), t.f("messages.wait", "seconds", seconds)),
         Found::Unknown => {
             page.offers_change = true;

@@ -55,6 +55,7 @@ pub async fn page(
     };
     let months = |topic: Topic| match topic {
         Topic::Orders => policy.orders_months,
+        Topic::Lessons => policy.lessons_months,
         _ => policy.review_months,
     };
     let choice = |topic: Topic| Choice {
