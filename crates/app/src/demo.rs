@@ -93,7 +93,10 @@ const PATCH: &str = "\n# A patch from outside: the shop lets anybody download al
 /// The demo's config is written anew at each start, because its addresses are this command's options.
 fn config_text(options: &Options, upstream: &str, outside: &Outside) -> String {
     let look = match options.upstream {
-        None => format!("name = \"{SAMPLE}\"\ncolour = \"#2f5d50\"\ncontact = \"hello@larkmoor.example\"\n"),
+        None => format!(
+            "name = \"{SAMPLE}\"\ncolour = \"#2f5d50\"\ncontact = \"hello@larkmoor.example\"\n\n\
+             [identity.theme]\naccent = \"#2f5d50\"\n"
+        ),
         Some(_) => String::new(),
     };
     let guide = match options.upstream {
