@@ -72,6 +72,17 @@ both_engines!(mistake_1_the_same_work_is_done_for_nobody, MIGRATIONS, async |db|
     drop(bench.signed_up().await);
     let also = bench.browser().sign_in(EMAIL, &long).await;
     assert_eq!((answer.status, also.status.as_u16()), (also.status, 403));
+    // A wrong password costs one hash, whether there is an account or none.
+    let mut work = Vec::new();
+    for email in [EMAIL, "nobody@people.example"] {
+        let before = bench.pool.stats();
+        let answer = bench.browser().sign_in(email, "another password here").await;
+        assert_eq!(answer.status, 403);
+        let after = bench.pool.stats();
+        work.push((after.done - before.done, after.argon2_kib - before.argon2_kib));
+    }
+    assert_eq!(work[0], work[1]);
+    assert_eq!(work[0].0, 1);
 });
 
 // 2. Fixation: a token that somebody planted is worth nothing, and each change of assurance makes a new one.
