@@ -45,7 +45,7 @@ test('a customer of the shop meets one step more, and none on a trusted device',
   await signIn(page);
   await page.getByRole('heading', { name: 'One more step' }).waitFor();
   await picture(page, `shield-challenge-${database}`);
-  await page.getByLabel('Code from the letter').fill((await codes(1)).at(-1));
+  await page.getByLabel('Code from the e-mail').fill((await codes(1)).at(-1));
   await page.getByLabel(/Do not ask again/).check();
   await page.getByRole('button', { name: 'Go on' }).click();
   await page.getByText(stand.ready.customer.email).first().waitFor();

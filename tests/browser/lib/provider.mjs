@@ -122,7 +122,7 @@ export async function signUp(page, { stand, postbox }, address) {
   await page.getByLabel('Name').fill('Ida Example');
   await page.getByLabel('New password').fill(PASSWORD);
   await page.getByRole('button', { name: 'Go on' }).click();
-  await page.getByLabel('Code from the letter').fill(await postbox.code(address, 1));
+  await page.getByLabel('Code from the e-mail').fill(await postbox.code(address, 1));
   await page.getByRole('button', { name: 'Go on' }).click();
   await page.getByRole('heading', { name: 'Security centre' }).waitFor();
 }
