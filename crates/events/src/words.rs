@@ -119,6 +119,8 @@ pub fn behaviour(code: &str) -> &str {
         "crawling" => "reads the whole shop",
         "closed_routes" => "keeps asking for what is closed",
         "foreign_pages" => "is used by a page of another site",
+        "foreign_attack_mass" => "keeps being used for attacks by pages of other sites",
+        "foreign_attack_repertoire" => "is used for many kinds of attack by pages of other sites",
         // Reasons of staff.
         "staff.attack" => "attacks the shop",
         "staff.card_testing" => "tries out cards",
