@@ -66,7 +66,7 @@ test('a passkey is added by a button and signs in without anything typed', async
   const owner = await device(page);
   await signUp(page, 'ada@people.example');
   await picture(page, `customer-account-${database}`);
-  await page.getByRole('link', { name: 'Add a passkey' }).click();
+  await page.getByRole('link', { name: 'Add a passkey', exact: true }).click();
   await page.getByLabel('What you want to call it').fill('My telephone');
   await page.getByRole('button', { name: 'Add a passkey' }).click();
   await page.getByText('Your passkey is added.').waitFor();

@@ -52,7 +52,7 @@ test('sign-up, recovery codes and a passkey on the sibling host, which is good a
   await goOn(page);
   await page.getByRole('heading', { name: 'Security centre' }).waitFor();
   assert.equal(new URL(page.url()).hostname, OWN);
-  await page.getByRole('link', { name: 'Add a passkey' }).click();
+  await page.getByRole('link', { name: 'Add a passkey', exact: true }).click();
   await page.getByRole('button', { name: 'Add a passkey' }).click();
   await page.getByText('Your passkey is added.').waitFor();
   await picture(page, `sibling-account-${database}`);
