@@ -132,6 +132,12 @@ impl Identity {
                 if let Some(key) = key.filter(|_| proof != Proof::Password) {
                     shared.throttle.succeeded(&[key]);
                 }
+                // A letter that was read was wanted.
+                if proof == Proof::Mail
+                    && let Some(email) = flow.address(means.as_ref())
+                {
+                    shared.throttle.succeeded(&[Key::Mail(shared.marks.email(&email))]);
+                }
                 Ok(self.advance(visit, token).await?)
             }
         }

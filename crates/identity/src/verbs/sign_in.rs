@@ -211,10 +211,13 @@ impl Shared {
         }
     }
 
-    /// Where mail is all there is, the code goes out with the page that asks for it.
+    /// Where mail is all there is, the code goes out with the page that asks for it. Not where the address has had many: then
+    /// the page has a button for it, which tells when.
     pub fn mail_at_once(&self, draft: &mut super::flows::FlowDraft, means: &Means) {
         if means.offers() == [Offer::Mail]
             && let Some(email) = &means.account.email
+            && let key = Key::Mail(self.marks.email(email))
+            && self.throttle.attempt(&[key], self.now()) == Leave::Granted
         {
             self.with_code(draft, crate::letter::LetterKind::SignInCode, email, means.account.language);
         }
