@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::gate::{flow_cookie, own};
 use crate::model::Level;
 use crate::state::ReturnTo;
-use crate::tokens::{FLOW_COOKIE, FlowToken};
+use crate::tokens::{FLOW_COOKIE, FlowToken, SESSION_COOKIE};
 use crate::verbs::shield::{Decision, Outcome, Passed, ShopAccount, Signals, Unprovable};
 use crate::visit::Visit;
 
@@ -81,7 +81,14 @@ impl Guard {
                 }
                 return self.back_to_anonymous(entry).await;
             }
-            (Who::Nobody, Phase::Active { .. }) => return self.back_to_anonymous(entry).await,
+            (Who::Nobody, Phase::Active { customer, session, .. }) => {
+                self.identity.shop_signed_out(*customer, *session).await?;
+                let mut verdict = self.back_to_anonymous(entry).await?;
+                if let Verdict::Go { cookies, .. } = &mut verdict {
+                    cookies.extend(SESSION_COOKIE.clear());
+                }
+                return Ok(verdict);
+            }
             (Who::Somebody { subject, email }, _) => (subject, email),
         };
         match phase {

@@ -10,7 +10,9 @@
 
 use storeward_base::{Actor, CustomerId, Language};
 use storeward_detect::sign_in::Password as Standing;
-use storeward_events::identity::{CustomerSignInFailed, ShopAccountLinked, StepUpAsked, StepUpFailed};
+use storeward_events::identity::{
+    CustomerSignInFailed, CustomerSignedOut, ShopAccountLinked, StepUpAsked, StepUpFailed,
+};
 use storeward_seal::fingerprint::{equal, token_hash};
 use storeward_store::{Constraint, Reader};
 use storeward_web::http::HeaderValue;
@@ -252,6 +254,19 @@ impl Identity {
     /// Somebody gave the shop a password that it did not take.
     pub fn note_shop_refusal(&self, visit: &Visit, typed: &str) {
         self.0.note_pressure(visit, typed);
+    }
+
+    /// Somebody signed out at the shop: the session that came with that sign-in ends, too.
+    pub async fn shop_signed_out(&self, customer: CustomerId, session: SessionId) -> Result<(), Error> {
+        let written = self.0.db.write(move |tx| -> Result<(), Error> {
+            if sql::session::delete(tx, session, customer)? {
+                tx.append(Actor::Customer { id: customer }, None, CustomerSignedOut { customer })?;
+            } else {
+                tx.commit_silent("the session had ended already");
+            }
+            Ok(())
+        });
+        written.await
     }
 
     async fn set_shop_address(&self, customer: CustomerId, email: &Email) -> Result<(), Error> {
