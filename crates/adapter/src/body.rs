@@ -17,8 +17,10 @@ pub struct Credentials {
 /// Why a body is not read. The door decides what that means: closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unreadable {
-    /// A field is missing, empty, or there twice with different values.
+    /// A field is missing or empty.
     Fields,
+    /// The name or the password is there twice, in whatever spelling: the shop may read the other one.
+    Twice,
     /// Not of the announced form.
     Form,
 }
@@ -46,20 +48,20 @@ impl Door {
         let Some(marker) = &self.marker else { return true };
         if is_multipart(content_type) {
             return multipart_fields(content_type, body)
-                .is_some_and(|all| all.iter().any(|(n, _)| n == marker));
+                .is_some_and(|all| all.iter().any(|(name, _)| text::is_field(name, marker)));
         }
-        text::form_fields(body).any(|(name, _)| name == *marker)
+        text::form_fields(body).any(|(name, _)| text::is_field(&name, marker))
     }
 
     fn pairs(&self, fields: &[(String, String)]) -> Result<Credentials, Unreadable> {
         let value = |names: &[String]| {
-            let values: Vec<_> = fields.iter().filter(|(n, _)| names.contains(n)).map(|(_, v)| v).collect();
-            match values.split_first() {
+            let is_one = |name: &str| names.iter().any(|wanted| text::is_field(name, wanted));
+            let mut values = fields.iter().filter(|(name, _)| is_one(name)).map(|(_, value)| value);
+            match (values.next(), values.next()) {
                 // The shop may read the last of two, and we the first: then neither is the one.
-                Some((first, rest)) if !first.is_empty() && rest.iter().all(|v| v == first) => {
-                    Ok(Secret::new((*first).clone()))
-                }
-                _ => Err(Unreadable::Fields),
+                (Some(_), Some(_)) => Err(Unreadable::Twice),
+                (Some(only), None) if !only.is_empty() => Ok(Secret::new(only.clone())),
+                (Some(_) | None, None) | (None, Some(_)) => Err(Unreadable::Fields),
             }
         };
         Ok(Credentials { user: value(&self.user)?, password: value(&self.password)? })
@@ -232,7 +234,7 @@ fn multipart_fields(content_type: &str, body: &[u8]) -> Option<Vec<(String, Stri
     }
     let whole = String::from_utf8_lossy(body);
     let mut fields = Vec::new();
-    for part in whole.split(&format!("--{boundary}")).skip(1).take(200) {
+    for part in whole.split(&format!("--{boundary}")).skip(1).take(text::MOST_FIELDS) {
         let Some((head, value)) = part.trim_start_matches("\r\n").split_once("\r\n\r\n") else { continue };
         let disposition = head
             .lines()

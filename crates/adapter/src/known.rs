@@ -62,6 +62,8 @@ mod tests {
                 "email=a&password=b&register=Register",
                 Some("my-account-register"),
             ),
+            ("wordpress", "/wp-login.php", "%20log=a&+pwd=b", Some("wp-login")),
+            ("wordpress", "/my-account", "username=a&password=b&%20login=x", Some("my-account")),
             ("wordpress", "/my-account", "display_name=a", None),
             ("wordpress", "/xmlrpc.php", "", Some("xml-rpc")),
             (

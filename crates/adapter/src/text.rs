@@ -35,11 +35,42 @@ pub(crate) fn encode(text: &str) -> String {
 
 /// The pairs of `application/x-www-form-urlencoded`.
 pub(crate) fn form_fields(raw: &[u8]) -> impl Iterator<Item = (String, String)> + '_ {
-    raw.split(|b| *b == b'&').filter(|pair| !pair.is_empty()).take(1_000).map(|pair| {
+    raw.split(|b| *b == b'&').filter(|pair| !pair.is_empty()).take(MOST_FIELDS).map(|pair| {
         let cut = pair.iter().position(|b| *b == b'=').unwrap_or(pair.len());
         let (name, value) = (pair.get(..cut).unwrap_or(pair), pair.get(cut + 1..).unwrap_or_default());
         (decode(name, b' '), decode(value, b' '))
     })
+}
+
+/// Of one form. More than fit into what is read of a form, so that nothing hides behind a row of empty ones.
+pub(crate) const MOST_FIELDS: usize = 65_536;
+
+/// Whether a shop may take a field for the one of this name. PHP drops blanks before a name, takes blanks and points for `_`, ends
+/// it at a NUL and behind a bracket, and makes `name[]` of `name`; others pass over the case. Wider than any of them.
+pub(crate) fn is_field(name: &str, wanted: &str) -> bool {
+    let (name, wanted) = (field_name(name), field_name(wanted));
+    let base = name.split('[').next().unwrap_or_default();
+    name == wanted || (!wanted.contains('[') && base == wanted)
+}
+
+/// The widest form of a field's name.
+fn field_name(raw: &str) -> String {
+    let raw = raw.split('\0').next().unwrap_or_default().trim();
+    let is_open = raw.contains('[') && !raw.contains(']');
+    let mut out = String::with_capacity(raw.len());
+    for sign in raw.chars().filter(|sign| !sign.is_control()) {
+        match sign {
+            '[' if is_open => out.push('_'),
+            ' ' if out.contains('[') => {}
+            ' ' | '.' => out.push('_'),
+            other => out.extend(other.to_lowercase()),
+        }
+    }
+    // What comes behind the last bracket is passed over.
+    match out.rfind(']') {
+        Some(end) => out.get(..=end).unwrap_or_default().to_owned(),
+        None => out,
+    }
 }
 
 /// What stands between two texts.
@@ -224,6 +255,29 @@ mod tests {
         assert_eq!(fields, expected.map(|(a, b)| (a.to_owned(), b.to_owned())));
         assert_eq!(unescape("a&amp;b&#39;&#x40;&unknown;&"), "a&b'@&unknown;&");
         assert_eq!(decode(b"%zz%4", b'+'), "%zz%4");
+    }
+
+    #[test]
+    fn fields_are_found_however_php_spells_them() {
+        for (name, wanted, expected) in [
+            ("log", "log", true),
+            ("  log", "log", true),
+            ("\tlog", "log", true),
+            ("log\0x", "log", true),
+            ("log[]", "log", true),
+            ("LOG", "log", true),
+            ("login username", "login_username", true),
+            ("login.username", "login_username", true),
+            ("login[username", "login_username", true),
+            ("login[username]", "login[username]", true),
+            (" login[ username]x", "login[username]", true),
+            ("login[password]", "login[username]", false),
+            ("login", "login[username]", false),
+            ("logo", "log", false),
+            ("x_log", "log", false),
+        ] {
+            assert_eq!(is_field(name, wanted), expected, "{name:?} {wanted}");
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ mod token;
 use std::sync::Arc;
 use std::time::Duration;
 
-use storeward_adapter::{Asked, DoorKind, Login};
+use storeward_adapter::{Asked, DoorKind, Login, Unreadable};
 use storeward_base::{ClientIp, RequestId, Secret};
 use storeward_detect::sign_in::Password as Standing;
 use storeward_host::{Later, Passage, RequestHead, Seen, SessionExchange};
@@ -213,9 +213,19 @@ impl Crossing {
         }
         if door.kind == DoorKind::SignIn {
             let read = door.credentials(asked.content_type, body.bytes, asked.authorization);
-            if let Ok(credentials) = read {
-                return self.try_door(credentials).await;
-            }
+            return match read {
+                Ok(credentials) => self.try_door(credentials).await,
+                // Nobody is tried with it; whoever sends it all day is slowed down all the same.
+                Err(Unreadable::Fields) => self.try_nobody().await,
+                Err(Unreadable::Twice) => {
+                    let title = "The name and the password may stand in a form once each";
+                    Some(Refusal::of(StatusCode::BAD_REQUEST, "identity.form_ambiguous", title))
+                }
+                Err(Unreadable::Form) => {
+                    let title = "The form cannot be read";
+                    Some(Refusal::of(StatusCode::BAD_REQUEST, "identity.form_unreadable", title))
+                }
+            };
         }
         None
     }

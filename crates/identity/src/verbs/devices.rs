@@ -9,7 +9,7 @@ use storeward_events::identity::{DeviceTokenReused, DevicesRevoked, SessionsRevo
 use super::{Shared, note_activity};
 use crate::error::Error;
 use crate::letter::LetterKind;
-use crate::model::Account;
+use crate::model::{Account, Email};
 use crate::sql::{self, device::DeviceRow};
 use crate::tokens::DeviceToken;
 use crate::visit::Visit;
@@ -40,12 +40,25 @@ impl Known {
 }
 
 impl Shared {
-    /// Whether a token is a device's own, whatever account it signs in to.
-    pub async fn is_device(&self, token: &DeviceToken) -> bool {
+    /// Whose device a token is.
+    pub async fn owner_of_device(&self, token: &DeviceToken) -> Option<CustomerId> {
         let (id, now) = (token.id, self.now());
         let found = self.db.read(move |reader| sql::device::by_id(reader, id, now)).await;
-        let Ok(Some(row)) = found else { return false };
-        storeward_seal::fingerprint::equal(row.token_hash.as_bytes(), token.hash().as_bytes())
+        let row = found.ok()??;
+        let is_own = storeward_seal::fingerprint::equal(row.token_hash.as_bytes(), token.hash().as_bytes());
+        is_own.then_some(row.customer)
+    }
+
+    /// Whether an account goes by this name at the shop: by the shop's own name for it, or by its address.
+    pub async fn is_named(&self, customer: CustomerId, typed: &str) -> bool {
+        let (typed, email) = (typed.trim(), Email::parse(typed).ok());
+        let mark = self.marks.shop(typed);
+        let found = self.db.read(move |reader| sql::account::id_by_shop(reader, &mark)).await;
+        if matches!(found, Ok(Some(named)) if named == customer) {
+            return true;
+        }
+        let Ok(Some(account)) = self.account(customer).await else { return false };
+        email.is_some() && account.email == email
     }
 
     /// Whether the browser signed in to this account before. A copied token is dealt with here, whatever password

@@ -4,6 +4,7 @@
 mod asvs;
 mod behind;
 mod bench;
+mod doors;
 mod heat;
 mod imported;
 mod lost;

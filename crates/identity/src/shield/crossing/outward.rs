@@ -104,10 +104,13 @@ impl Crossing {
         let location = headers.get(header::LOCATION).and_then(|v| self.place(v.to_str().ok()?));
         let back = location.or_else(|| self.own_place()).or_else(|| self.referer.clone());
         let Some(cause) = self.cause(back) else { return Ok(None) };
+        let before = standing(entry);
         let verdict = guard.weigh(entry, &cause).await?;
         self.is_decided = true;
         let is_unclear = matches!(verdict, Verdict::Without);
-        if !is_unclear && !matches!(entry.lock().jar.phase, Phase::Anonymous) {
+        // Whoever was in before and is so still may have guessed at somebody else's password.
+        let after = standing(entry);
+        if !is_unclear && after.is_some() && after != before {
             self.was_right();
         }
         if let (Some(typed), Some(visit)) = (&self.typed, &self.visit)
@@ -146,6 +149,15 @@ impl Crossing {
             }
             Phase::Ended => Some(self.again()),
         }
+    }
+}
+
+/// The sign-in that a jar holds.
+fn standing(entry: &Entry) -> Option<String> {
+    match &entry.lock().jar.phase {
+        Phase::Active { session, .. } => Some(session.to_string()),
+        Phase::Pending { flow, .. } => Some(flow.clone()),
+        Phase::Anonymous | Phase::Ended => None,
     }
 }
 
