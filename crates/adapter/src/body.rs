@@ -219,12 +219,12 @@ fn decode_base64(text: &str) -> Option<Vec<u8>> {
     Some(out)
 }
 
-fn is_multipart(content_type: &str) -> bool {
+pub(crate) fn is_multipart(content_type: &str) -> bool {
     content_type.trim_start().get(..10).is_some_and(|t| t.eq_ignore_ascii_case("multipart/"))
 }
 
 /// The text fields of a multipart body; files are passed over.
-fn multipart_fields(content_type: &str, body: &[u8]) -> Option<Vec<(String, String)>> {
+pub(crate) fn multipart_fields(content_type: &str, body: &[u8]) -> Option<Vec<(String, String)>> {
     let boundary = content_type.split(';').find_map(|p| {
         let (name, value) = p.trim().split_once('=')?;
         name.eq_ignore_ascii_case("boundary").then(|| value.trim_matches('"').to_owned())

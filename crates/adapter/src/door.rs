@@ -50,11 +50,6 @@ impl Adapter {
         self.doors.iter().find(|door| door.is_at(asked) && door.takes(asked, body))
     }
 
-    /// Whether a signed-in person does something here that must be confirmed again.
-    pub fn is_sensitive(&self, asked: &Asked<'_>) -> bool {
-        self.sensitive.iter().any(|place| place.covers(asked.method, asked.path, asked.query))
-    }
-
     /// Whether the shop signs somebody out here.
     pub fn is_sign_out(&self, asked: &Asked<'_>) -> bool {
         self.sign_out.as_ref().is_some_and(|out| {
@@ -62,12 +57,6 @@ impl Adapter {
                 && place::is(&out.path, asked.path)
                 && place::has_parameters(&out.query, asked.query.unwrap_or_default())
         })
-    }
-
-    /// Whether only staff have business here.
-    pub fn is_back_office(&self, path: &str) -> bool {
-        let covers = |paths: &[String]| paths.iter().any(|p| place::below(p, path));
-        covers(&self.staff.paths) && !covers(&self.staff.except)
     }
 
     /// Whether a path is part of a page for everybody.

@@ -18,6 +18,7 @@ mod known;
 pub mod learn;
 mod model;
 mod place;
+mod reading;
 mod text;
 
 pub use answer::{Answer, ProbeAnswer, Signal};
@@ -27,6 +28,7 @@ pub use door::{Asked, Login};
 pub use error::AdapterError;
 pub use known::{KNOWN, by_name, for_platform};
 pub use model::{
-    Adapter, AddressPage, BodyKind, Cookies, Door, DoorKind, FORMAT, Probe, SignOut, SignedIn, Staff,
+    Adapter, AddressPage, BodyKind, Cookies, Door, DoorKind, FORMAT, Probe, Routed, SignOut, SignedIn, Staff,
     Subject, TokenAnswer,
 };
+pub use reading::{Reading, is_form};

@@ -36,6 +36,9 @@ pub struct Adapter {
     /// Acts of a signed-in person that must be confirmed again: change of address, of password, of payment.
     #[serde(default, rename = "sensitive")]
     pub sensitive: Vec<Place>,
+    /// Parameters by which the shop takes a request for one of another path.
+    #[serde(default)]
+    pub routed: Vec<Routed>,
     /// Paths that a browser loads as parts of a page and that never depend on who is signed in.
     #[serde(default)]
     pub static_paths: Vec<String>,
@@ -235,6 +238,18 @@ pub struct Staff {
     /// Paths below them that everybody uses, such as `/wp-admin/admin-ajax.php`.
     #[serde(default)]
     pub except: Vec<String>,
+    /// What else only staff do, such as changing something by an interface that customers read.
+    #[serde(default)]
+    pub acts: Vec<Place>,
+}
+
+/// A parameter, of the query or of a form, that holds a path below `path`. That path is looked for below folders and scripts
+/// (`/shop/index.php/…`), too.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Routed {
+    pub parameter: String,
+    pub path: String,
 }
 
 /// Whether an answer hands out a token, which no cookie holds back.
@@ -285,6 +300,13 @@ impl Adapter {
         for (at, place) in self.sensitive.iter().enumerate() {
             check_path(&place.path)
                 .map_err(|what| AdapterError::new(format!("sensitive[{at}].path"), what))?;
+        }
+        for (at, place) in self.staff.acts.iter().enumerate() {
+            check_path(&place.path)
+                .map_err(|what| AdapterError::new(format!("staff.acts[{at}].path"), what))?;
+        }
+        for (at, routed) in self.routed.iter().enumerate() {
+            check_path(&routed.path).map_err(|what| AdapterError::new(format!("routed[{at}].path"), what))?;
         }
         for path in self.staff.paths.iter().chain(&self.staff.except).chain(&self.static_paths) {
             check_path(path).map_err(|what| AdapterError::new("staff.paths", what))?;

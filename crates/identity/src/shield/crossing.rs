@@ -1,5 +1,6 @@
 //! One request and its answer on their way past the shield.
 
+mod acts;
 mod cookies;
 mod outward;
 mod paced;
@@ -8,7 +9,7 @@ mod token;
 use std::sync::Arc;
 use std::time::Duration;
 
-use storeward_adapter::{Asked, DoorKind, Login, Unreadable};
+use storeward_adapter::{Asked, DoorKind, Login, Reading, Unreadable};
 use storeward_base::{ClientIp, RequestId, Secret};
 use storeward_detect::sign_in::Password as Standing;
 use storeward_host::{Later, Passage, RequestHead, Seen, SessionExchange};
@@ -16,7 +17,7 @@ use storeward_seal::fingerprint::token_hash;
 use storeward_web::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 
 use super::answers::{Refusal, Wants, uncached};
-use super::decide::{Act, Cause, Verdict, no_flow};
+use super::decide::{Cause, Verdict, no_flow};
 use super::handles::{Entry, HANDLE_COOKIE, Held};
 use super::jar::Phase;
 use super::shop::Asker;
@@ -28,6 +29,8 @@ use crate::visit::Visit;
 
 /// Of a form with a password. No shop's own is longer, and a longer one is refused.
 const FORM_BYTES: usize = 64 * 1024;
+/// Of any other form where the shop takes a request for another one by a field of it.
+const FIELDS_BYTES: usize = 256 * 1024;
 /// An answer waits so long for a sign-in that is under way in the same session; then it is asked who is signed in.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// After a request that nobody waited for, the shop may still be at it for so long.
@@ -57,6 +60,10 @@ pub struct Crossing {
     is_static: bool,
     /// A body that may hold a password has to be read.
     reads_body: bool,
+    /// A form may say that the request is another one.
+    reads_fields: bool,
+    /// What the shop may take the request for.
+    reading: Reading,
     /// It may sign somebody in.
     is_risky: bool,
     door: Option<DoorKind>,
@@ -88,13 +95,17 @@ impl Crossing {
         let text = |name: &str| head.headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or("");
         let line = authorization(head.headers);
         let asked = asked(head.method, head.path, head.query, head.headers, line.as_deref());
-        let overrides = OVERRIDES.iter().any(|name| head.headers.contains_key(*name));
-        let is_risky = !head.method.is_safe() || overrides;
+        let overrides = OVERRIDES.iter().flat_map(|name| head.headers.get_all(*name));
+        let overrides: Vec<_> = overrides.map(|value| value.to_str().unwrap_or("unreadable")).collect();
+        let reading = guard.adapter.reading(&asked, &overrides);
+        let is_risky = !head.method.is_safe() || !overrides.is_empty() || reading.is_unsafe();
         let is_static = guard.adapter.is_static(head.path) && !is_risky;
         // The shop's own programs may send more than a form.
         let is_lane = guard.section.lanes.contains(head.client.get());
         let is_program = is_lane && guard.adapter.is_for_programs_only(&asked);
         let reads_body = !is_static && !is_program && !matches!(guard.adapter.knock(&asked), Login::None);
+        let is_form = !head.method.is_safe() && storeward_adapter::is_form(asked.content_type);
+        let reads_fields = !is_static && is_form && guard.adapter.reads_forms();
         let parts = ["image", "style", "script", "font", "audio", "video", "manifest"];
         Crossing {
             is_risky,
@@ -108,6 +119,8 @@ impl Crossing {
             wants: if head.wants_problem { Wants::Problem } else { Wants::Page },
             is_static,
             reads_body,
+            reads_fields,
+            reading,
             guard,
             door: None,
             token_door: None,
@@ -138,8 +151,9 @@ impl Crossing {
             self.is_without = true;
             return Ok(Passage::On);
         }
+        self.read_form(headers, body);
         // An adapter that does not fit sees nobody come in.
-        if guard.is_blind() && guard.adapter.is_back_office(&self.path) {
+        if guard.is_blind() && guard.adapter.is_back_office(&self.reading) {
             return Ok(self.instead(&closed()));
         }
         if let Some(refusal) = self.knock(headers, body).await {
@@ -362,33 +376,6 @@ impl Crossing {
         self.cookies.extend(HANDLE_COOKIE.clear());
     }
 
-    /// What takes a fresh second factor.
-    async fn check_acts(&mut self, session: crate::model::SessionId) -> Result<Option<Passage>, Error> {
-        let guard = self.guard.clone();
-        let asked = Asked {
-            method: self.method.as_str(),
-            path: &self.path,
-            query: self.query.as_deref(),
-            content_type: "",
-            authorization: None,
-        };
-        let is_sensitive = guard.adapter.is_sensitive(&asked);
-        let act = if is_sensitive {
-            Act::Sensitive
-        } else if guard.adapter.is_back_office(&self.path) && !guard.adapter.is_sign_out(&asked) {
-            Act::BackOffice
-        } else {
-            return Ok(None);
-        };
-        let back = self.own_place().or_else(|| self.referer.clone()).or_else(|| ReturnTo::parse("/"));
-        let Some(back) = back else { return Ok(None) };
-        if let Some(refusal) = guard.needs_proof(session, act, &back).await? {
-            return Ok(Some(self.instead(&refusal)));
-        }
-        self.may_move = is_sensitive;
-        Ok(None)
-    }
-
     /// The answer goes on, with our cookies.
     fn leave(&mut self, headers: &mut HeaderMap) -> Passage {
         if !self.cookies.is_empty() {
@@ -442,7 +429,7 @@ impl Crossing {
             token: &self.held.as_ref()?.token,
             return_to,
             may_move: self.may_move,
-            guards_staff: self.guard.adapter.is_back_office(&self.path),
+            guards_staff: self.guard.adapter.is_back_office(&self.reading),
             password: self.password,
         })
     }
@@ -480,7 +467,11 @@ impl Crossing {
 
 impl SessionExchange for Crossing {
     fn request_body_bytes(&self) -> Option<usize> {
-        self.reads_body.then_some(FORM_BYTES)
+        match (self.reads_body, self.reads_fields) {
+            (true, _) => Some(FORM_BYTES),
+            (false, true) => Some(FIELDS_BYTES),
+            (false, false) => None,
+        }
     }
 
     fn request<'a>(&'a mut self, headers: &'a mut HeaderMap, body: Seen<'a>) -> Later<'a, Passage> {

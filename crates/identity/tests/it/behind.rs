@@ -58,11 +58,18 @@ password = ["/password"]
 token = ["/token"]
 [sign_out]
 path = "/logout"
+[[routed]]
+parameter = "rest_route"
+path = "/api"
 [staff]
-paths = ["/admin"]
+paths = ["/admin", "/api/users"]
+except = ["/api/users/me"]
 [[sensitive]]
 methods = ["POST"]
 path = "/account/email"
+[[sensitive]]
+methods = ["POST", "PUT"]
+path = "/api/users/me"
 "#;
 
 /// What the shop's session does when somebody signs in.

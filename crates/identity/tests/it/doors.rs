@@ -108,3 +108,64 @@ both_engines!(a_sign_out_at_the_shop_ends_our_own_session, MIGRATIONS, async |db
     assert!(next.location().starts_with("/.storeward/sign-in"), "{next:?}");
     assert_eq!(behind.bench.events("identity.signed_out").await.len(), 1);
 });
+
+// The back office was guarded, and the interface that does the same was not.
+both_engines!(what_staff_do_by_an_interface_takes_a_second_factor, MIGRATIONS, async |db| {
+    let behind = Behind::new(db, Elevation::Fresh);
+    let mut owner = behind.browser();
+    owner.sign_in_with_code("yes").await;
+    assert!(owner.sees_account().await);
+    owner.post("/logout", &[]).await;
+    owner.sign_in("ella").await.leads_to("/account");
+    let before = behind.shop.asked().len();
+    let form = [("accept", "text/html"), PROBLEM_FORM[1]];
+    for (method, target, body) in [
+        ("GET", "/api/users?context=edit", ""),
+        ("GET", "/index.php/api/users", ""),
+        ("GET", "/?rest_route=/Users", ""),
+        ("GET", "/?rest.route=/users/1", ""),
+        ("POST", "/", "rest_route=/users&username=backdoor"),
+        ("POST", "/cart", "%20rest_route=%2Fusers"),
+        ("POST", "/api/users/me", "rest_route=/users/1"),
+    ] {
+        let told = owner.send(method, target, &form, body).await;
+        assert_eq!(told.status, 403, "{method} {target} {body}");
+        assert_eq!(told.headers["content-type"], "application/problem+json", "{method} {target}");
+        assert!(told.body.contains("identity.second_factor"), "{told:?}");
+    }
+    // What is longer than what is read may say anything at its end.
+    let long = format!("{}&rest_route=/users", "pad=yyyyyyyy&".repeat(30_000));
+    assert_ne!(owner.send("POST", "/cart", &form, &long).await.status, 200);
+    assert_eq!(behind.shop.asked().len(), before, "the shop heard of none");
+    assert_eq!(owner.send("GET", "/api/users/me", &form, "").await.status, 200);
+    assert_eq!(owner.send("POST", "/cart", &form, "product=1").await.status, 200);
+    assert!(owner.sees_account().await);
+});
+
+// A method in the query, in a form or in a header, and a script before the path, changed an address without a fresh factor.
+both_engines!(an_act_is_sensitive_by_whatever_method_and_path, MIGRATIONS, async |db| {
+    let behind = Behind::new(db, Elevation::Fresh);
+    let mut owner = behind.browser();
+    owner.sign_in_with_code("").await;
+    assert!(owner.sees_account().await);
+    behind.bench.advance(3_600);
+    assert!(owner.sees_account().await);
+    let form = [("accept", "text/html"), PROBLEM_FORM[1]];
+    let header = [("accept", "text/html"), ("x-http-method-override", "post")];
+    for (method, target, lines, body) in [
+        ("GET", "/account/email?_method=POST&email=x", &form[..], ""),
+        ("GET", "/account/email?.method=post", &form, ""),
+        ("GET", "/account/email", &header, ""),
+        ("PATCH", "/account/email", &form, "_method=POST&email=x"),
+        ("POST", "/index.php/account/email", &form, "email=x"),
+        ("POST", "/x/index.php/API/users/me", &form, "email=x"),
+        ("GET", "/api/users/me?_method=PUT", &form, ""),
+        ("POST", "/", &form, "rest_route=/uSERs/me&email=x"),
+    ] {
+        let told = owner.send(method, target, lines, body).await;
+        assert!(matches!(told.status.as_u16(), 303 | 403), "{method} {target} {body}: {told:?}");
+    }
+    let asked = behind.shop.asked();
+    assert!(!asked.iter().any(|line| line.contains("email") || line.contains("users")), "{asked:?}");
+    assert_eq!(owner.get("/account/email").await.status, 200, "who only looks is not asked");
+});

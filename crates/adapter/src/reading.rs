@@ -1,0 +1,145 @@
+//! What a request is to a shop that takes the method or the path from somewhere else than the first line.
+//!
+//! WordPress takes a path of its REST interface from a parameter, of the query or of a form, on any page, and a method from
+//! `_method`; Symfony, Laravel and Rails do the like. Whatever a shop could make of it counts.
+
+use crate::door::Asked;
+use crate::model::Adapter;
+use crate::{body, place, text};
+
+/// More methods or paths than this in one request are nobody's but an attacker's.
+const MOST: usize = 16;
+/// The field by which frameworks take a form for a request of another method.
+const METHOD: &str = "_method";
+
+/// All that a request may be. `Debug` is missing on purpose: a form's fields may be personal data.
+#[derive(Clone, Default)]
+pub struct Reading {
+    methods: Vec<String>,
+    paths: Vec<String>,
+    /// Those that a rule names, under the rule's name.
+    fields: Vec<(String, String)>,
+    is_routed: bool,
+    is_partial: bool,
+}
+
+impl Reading {
+    /// Whether it may change something.
+    pub fn is_unsafe(&self) -> bool {
+        let is_safe = |method: &String| {
+            ["GET", "HEAD", "OPTIONS", "TRACE"].iter().any(|safe| method.trim().eq_ignore_ascii_case(safe))
+        };
+        !self.methods.iter().all(is_safe)
+    }
+
+    /// Whether it goes to an interface for programs, by its path or by a parameter.
+    pub fn is_routed(&self) -> bool {
+        self.is_routed
+    }
+
+    /// Whether it is what its first line says, and nothing else.
+    pub fn is_plain(&self) -> bool {
+        self.paths.len() == 1 && self.methods.len() == 1 && !self.is_partial
+    }
+}
+
+impl Adapter {
+    /// Looks at the head. `overrides` are values of headers that name another method.
+    pub fn reading(&self, asked: &Asked<'_>, overrides: &[&str]) -> Reading {
+        let mut reading = Reading {
+            methods: vec![asked.method.to_owned()],
+            paths: vec![asked.path.to_owned()],
+            ..Reading::default()
+        };
+        reading.methods.extend(overrides.iter().map(|method| method.trim().to_owned()));
+        let path = place::folded(asked.path);
+        // Behind the script that finds its path itself.
+        let behind =
+            path.match_indices("/index.php/").filter_map(|(at, found)| path.get(at + found.len() - 1..));
+        reading.paths.extend(behind.map(str::to_owned));
+        for routed in &self.routed {
+            // Below a folder, a language or a script.
+            let start = place::folded(&routed.path);
+            for (at, _) in path.match_indices(start.as_str()) {
+                let inner = path.get(at..).unwrap_or_default();
+                if place::below(&start, inner) {
+                    reading.is_routed = true;
+                    reading.paths.push(inner.to_owned());
+                }
+            }
+        }
+        self.note_fields(&mut reading, text::form_fields(asked.query.unwrap_or_default().as_bytes()));
+        reading
+    }
+
+    /// Whether the body of a form has to be read to know.
+    pub fn reads_forms(&self) -> bool {
+        !self.routed.is_empty() || self.rules().any(|rule| !rule.query.is_empty())
+    }
+
+    /// Looks at a form's body, too. Where that is not all of it, the rest may be anything.
+    pub fn read_form(&self, reading: &mut Reading, content_type: &str, bytes: &[u8], is_whole: bool) {
+        reading.is_partial |= !is_whole;
+        if body::is_multipart(content_type) {
+            match body::multipart_fields(content_type, bytes) {
+                Some(fields) => self.note_fields(reading, fields.into_iter()),
+                None => reading.is_partial = true,
+            }
+        } else {
+            self.note_fields(reading, text::form_fields(bytes));
+        }
+    }
+
+    fn note_fields(&self, reading: &mut Reading, fields: impl Iterator<Item = (String, String)>) {
+        for (name, value) in fields {
+            if reading.methods.len().max(reading.paths.len()).max(reading.fields.len()) > MOST {
+                reading.is_partial = true;
+                return;
+            }
+            for routed in self.routed.iter().filter(|routed| text::is_field(&name, &routed.parameter)) {
+                reading.is_routed = true;
+                reading.paths.push(format!("{}/{value}", routed.path));
+            }
+            let known =
+                self.rules().flat_map(|rule| rule.query.keys()).find(|known| text::is_field(&name, known));
+            if text::is_field(&name, METHOD) {
+                reading.methods.push(value);
+            } else if let Some(known) = known {
+                reading.fields.push((known.clone(), value));
+            }
+        }
+    }
+
+    fn rules(&self) -> impl Iterator<Item = &place::Place> {
+        self.sensitive.iter().chain(&self.staff.acts)
+    }
+
+    /// Whether a signed-in person may do something here that must be confirmed again.
+    pub fn is_sensitive(&self, reading: &Reading) -> bool {
+        let covers = |path: &String| {
+            self.sensitive.iter().any(|place| place.covers(&reading.methods, path, &reading.fields))
+        };
+        reading.is_partial || reading.paths.iter().any(covers)
+    }
+
+    /// Whether only staff have business here.
+    pub fn is_back_office(&self, reading: &Reading) -> bool {
+        let covers = |places: &[String], path: &str| places.iter().any(|place| place::below(place, path));
+        let is_act = |path: &str| {
+            self.staff.acts.iter().any(|act| act.covers(&reading.methods, path, &reading.fields))
+        };
+        let is_staffs = |path: &String| {
+            (covers(&self.staff.paths, path) || is_act(path)) && !covers(&self.staff.except, path)
+        };
+        (reading.is_partial && self.reads_forms()) || reading.paths.iter().any(is_staffs)
+    }
+}
+
+/// Whether a body may be a form to the shop.
+pub fn is_form(content_type: &str) -> bool {
+    let kind = content_type.to_ascii_lowercase();
+    kind.contains("x-www-form-urlencoded") || kind.contains("multipart/")
+}
+
+#[cfg(test)]
+mod tests;

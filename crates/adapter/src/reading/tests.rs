@@ -1,0 +1,87 @@
+use super::*;
+use crate::by_name;
+
+const FORM: &str = "application/x-www-form-urlencoded";
+
+/// Whether it is sensitive, and whether it is the staff's.
+fn judged(method: &str, target: &str, overrides: &[&str], form: &str) -> (bool, bool) {
+    let wordpress = by_name("wordpress").unwrap();
+    let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
+    let asked = Asked { method, path, query, content_type: FORM, authorization: None };
+    let mut reading = wordpress.reading(&asked, overrides);
+    if !form.is_empty() {
+        wordpress.read_form(&mut reading, FORM, form.as_bytes(), true);
+    }
+    (wordpress.is_sensitive(&reading), wordpress.is_back_office(&reading))
+}
+
+#[test]
+fn an_own_account_is_changed_by_no_other_spelling() {
+    for (method, target, overrides, form) in [
+        ("POST", "/wp-json/wp/v2/users/me", &[][..], ""),
+        ("POST", "/index.php/wp-json/wp/v2/users/me", &[], ""),
+        ("POST", "/shop/index.php/WP-JSON/wp/v2/Users/me", &[], ""),
+        ("POST", "/?rest_route=/WP/v2/users/me", &[], ""),
+        ("POST", "/?rest.route=/wp/v2/users/me", &[], ""),
+        ("POST", "/", &[], "rest_route=/wp/v2/users/me&email=x"),
+        ("POST", "/cart", &[], "%20rest%5Froute=%2Fwp%2Fv2%2Fusers%2Fme"),
+        ("GET", "/wp-json/wp/v2/users/me?_method=PUT&email=x", &[], ""),
+        ("GET", "/wp-json/wp/v2/users/me?_method=put", &[], ""),
+        ("GET", "/wp-json/wp/v2/users/me/application-passwords?.method=POST", &[], ""),
+        ("GET", "/wp-json/wp/v2/users/me", &["POST"], ""),
+        ("POST", "/any/page", &[], "action=save_account_details&account_email=x"),
+    ] {
+        assert!(judged(method, target, overrides, form).0, "{method} {target} {form}");
+    }
+    for (method, target, form) in [
+        ("GET", "/wp-json/wp/v2/users/me?context=edit", ""),
+        ("GET", "/?rest_route=/wp/v2/users/me", ""),
+        ("POST", "/wp-json/wc/store/v1/cart/add-item", ""),
+        ("POST", "/?wc-ajax=add_to_cart", "product_id=1&action=other"),
+        ("POST", "/wp-json/wp/v2/comments", ""),
+    ] {
+        assert_eq!(judged(method, target, &[], form), (false, false), "{method} {target} {form}");
+    }
+}
+
+#[test]
+fn what_only_staff_may_is_guarded_in_the_rest_interface_too() {
+    for (method, target, overrides, form) in [
+        ("GET", "/wp-admin/users.php", &[][..], ""),
+        ("GET", "/wp-json/wp/v2/users?context=edit", &[], ""),
+        ("GET", "/index.php/wp-json/wp/v2/users?context=edit", &[], ""),
+        ("GET", "/?rest_route=/wp/v2/users&context=edit", &[], ""),
+        ("POST", "/wp-json/wp/v2/settings", &[], ""),
+        ("GET", "/wp-json/wp/v2/plugins", &[], ""),
+        ("GET", "/wp-json/wp/v2/themes", &[], ""),
+        ("POST", "/", &[], "rest_route=/wp/v2/users&username=backdoor"),
+        ("DELETE", "/wp-json/wp/v2/users/7", &[], ""),
+        ("GET", "/wp-json/wp/v2/comments?context=edit", &[], ""),
+        ("GET", "/wp-json/wp/v2/posts?_method=DELETE", &[], ""),
+        ("GET", "/wp-json/wp/v2/posts/1", &["DELETE"], ""),
+        ("POST", "/wp-json/batch/v1", &[], ""),
+        ("GET", "/wp-json/wc/v3/customers", &[], ""),
+        ("POST", "/wp-json/wp/v2/users/me", &[], "rest_route=/wp/v2/users/1"),
+    ] {
+        assert!(judged(method, target, overrides, form).1, "{method} {target} {form}");
+    }
+}
+
+#[test]
+fn what_was_not_read_may_be_anything() {
+    let wordpress = by_name("wordpress").unwrap();
+    let asked = Asked { method: "POST", path: "/", query: None, content_type: FORM, authorization: None };
+    let mut long = wordpress.reading(&asked, &[]);
+    wordpress.read_form(&mut long, FORM, b"a=b", false);
+    assert!(wordpress.is_sensitive(&long) && wordpress.is_back_office(&long));
+    let mut crowded = wordpress.reading(&asked, &[]);
+    wordpress.read_form(&mut crowded, FORM, "_method=GET&".repeat(99).as_bytes(), true);
+    assert!(wordpress.is_back_office(&crowded));
+    let mut parts = wordpress.reading(&asked, &[]);
+    let form = "--b\r\nContent-Disposition: form-data; name=\"rest_route\"\r\n\r\n/wp/v2/users\r\n--b--\r\n";
+    wordpress.read_form(&mut parts, "multipart/form-data; boundary=b", form.as_bytes(), true);
+    assert!(wordpress.is_back_office(&parts));
+    assert!(is_form("Multipart/Form-Data; boundary=b") && is_form("application/x-www-form-urlencoded,x"));
+    // A shop without such an interface has its forms pass unread.
+    assert!(!by_name("larkmoor").unwrap().reads_forms());
+}
