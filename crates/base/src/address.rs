@@ -56,6 +56,45 @@ impl AddressBlock {
     pub const fn first(self) -> IpAddr {
         self.0
     }
+
+    /// The networks around it that one holder may have as a whole: the /24 of IPv4, the /56 and the /48 of IPv6 (RFC 6177).
+    pub fn wider(self) -> Vec<WiderNetwork> {
+        match self.0 {
+            IpAddr::V4(v4) => {
+                let [a, b, c, _] = v4.octets();
+                vec![WiderNetwork { first: IpAddr::from([a, b, c, 0]), bits: 24 }]
+            }
+            IpAddr::V6(v6) => {
+                let s = v6.segments();
+                [(56, s[3] & 0xff00), (48, 0)]
+                    .map(|(bits, last)| {
+                        let first = Ipv6Addr::new(s[0], s[1], s[2], last, 0, 0, 0, 0);
+                        WiderNetwork { first: first.into(), bits }
+                    })
+                    .to_vec()
+            }
+        }
+    }
+}
+
+/// A network of more than one [`AddressBlock`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WiderNetwork {
+    first: IpAddr,
+    bits: u8,
+}
+
+impl WiderNetwork {
+    /// The length of the prefix: 24, 48 or 56.
+    pub const fn bits(self) -> u8 {
+        self.bits
+    }
+}
+
+impl fmt::Display for WiderNetwork {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.first, self.bits)
+    }
 }
 
 impl fmt::Display for AddressBlock {

@@ -21,7 +21,7 @@ mod secret;
 mod words;
 
 pub use actor::{Actor, ClientRef};
-pub use address::{AddressBlock, AddressList, AddressListError, ClientIp};
+pub use address::{AddressBlock, AddressList, AddressListError, ClientIp, WiderNetwork};
 pub use clock::{Clock, FixedClock, SystemClock, Timestamp};
 pub use entropy::{Entropy, SeededEntropy, SystemEntropy};
 pub use fault::{Blame, Fault, FaultKind};

@@ -22,7 +22,7 @@ pub struct GuideParts {
     pub entropy: Arc<dyn Entropy>,
     /// Seals what people pasted.
     pub data_key: DataKey,
-    /// Makes the marks that networks are counted by, and who is held back.
+    /// Makes the marks of who is held back.
     pub pseudonym_key: PseudonymKey,
     pub identity: Identity,
     pub outbox: Outbox,
@@ -41,7 +41,6 @@ pub(crate) struct Shared {
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
     pub data_key: DataKey,
-    pub network: MarkKey,
     pub group: MarkKey,
     pub identity: Identity,
     pub outbox: Outbox,
@@ -60,7 +59,6 @@ impl Guide {
             clock: parts.clock,
             entropy: parts.entropy,
             data_key: parts.data_key,
-            network: parts.pseudonym_key.mark_key("guide.network"),
             group: parts.pseudonym_key.mark_key("guide.group"),
             identity: parts.identity,
             outbox: parts.outbox,

@@ -2,32 +2,55 @@
 
 use std::time::Duration;
 
-use storeward_detect::pace::{OnSuccess, Pace, Paced, Throttle};
+use storeward_base::{AddressBlock, WiderNetwork};
+use storeward_detect::pace::{self, Drain, OnSuccess, Pace, Paced, Throttle};
 
 pub use storeward_detect::pace::Leave;
 
 /// Keys kept at once.
 const MOST_KEYS: usize = 50_000;
 
-/// Keyed marks of networks: the address of IPv4, the /64 of IPv6.
+/// Networks: the address of IPv4, the /64 of IPv6, and those around.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Key {
     /// Codes looked up; one that exists is given back.
-    LookedUp(String),
-    Reported(String),
+    LookedUp(AddressBlock),
+    Reported(AddressBlock),
+    LookedUpAround(WiderNetwork),
+    ReportedAround(WiderNetwork),
 }
+
+/// An office shares an address, and people mistype; 40 bits are out of reach either way.
+const LOOKED_UP: Pace = Pace { free: 10, longest: Duration::from_secs(10 * 60) };
+const REPORTED: Pace = Pace { free: 6, longest: Duration::from_secs(30 * 60) };
 
 impl Paced for Key {
     fn pace(&self) -> Pace {
         match self {
-            // An office shares an address, and people mistype; 40 bits are out of reach either way.
-            Key::LookedUp(_) => Pace { free: 10, longest: Duration::from_secs(10 * 60) },
-            Key::Reported(_) => Pace { free: 6, longest: Duration::from_secs(30 * 60) },
+            Key::LookedUp(_) => LOOKED_UP,
+            Key::Reported(_) => REPORTED,
+            Key::LookedUpAround(network) => pace::around(*network, LOOKED_UP),
+            Key::ReportedAround(network) => pace::around(*network, REPORTED),
         }
     }
 
     fn on_success(&self) -> OnSuccess {
         OnSuccess::GiveBack
+    }
+
+    fn wider(&self) -> Vec<Self> {
+        match self {
+            Key::LookedUp(block) => block.wider().into_iter().map(Key::LookedUpAround).collect(),
+            Key::Reported(block) => block.wider().into_iter().map(Key::ReportedAround).collect(),
+            Key::LookedUpAround(_) | Key::ReportedAround(_) => Vec::new(),
+        }
+    }
+
+    fn drain(&self) -> Drain {
+        match self {
+            Key::LookedUpAround(_) | Key::ReportedAround(_) => pace::AROUND_DRAINS,
+            Key::LookedUp(_) | Key::Reported(_) => Drain::Never,
+        }
     }
 }
 

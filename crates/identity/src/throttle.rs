@@ -5,7 +5,8 @@
 
 use std::time::Duration;
 
-use storeward_detect::pace::{self, OnSuccess, Pace, Paced};
+use storeward_base::{AddressBlock, WiderNetwork};
+use storeward_detect::pace::{self, Drain, OnSuccess, Pace, Paced, Vouched};
 
 pub use storeward_detect::pace::Leave;
 
@@ -15,7 +16,7 @@ pub type Throttle = pace::Throttle<Key>;
 /// Keys kept at once.
 pub const MOST_KEYS: usize = 100_000;
 
-/// What is counted. The texts are keyed marks and ids, not addresses.
+/// What is counted. The texts are keyed marks and ids.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Key {
     /// Passwords for an address as typed, from devices that are not known.
@@ -23,7 +24,7 @@ pub enum Key {
     /// Passwords of one known device.
     KnownDevice(String),
     /// Passwords from one address block.
-    Network(String),
+    Network(AddressBlock),
     /// Second factors of one account, over all its challenges.
     Factor(String),
     /// Letters and messages to one address.
@@ -31,21 +32,30 @@ pub enum Key {
     /// Short messages to one number, or for one account.
     Sms(String),
     /// Challenges begun from one address block, such as passkey challenges and sign-ups.
-    Begun(String),
+    Begun(AddressBlock),
+    /// Passwords from a network around the block: whoever has many blocks has not as many counts.
+    NetworkAround(WiderNetwork),
+    /// Challenges begun from a network around the block.
+    BegunAround(WiderNetwork),
     /// Any of these, counted apart for whoever has solved a puzzle first: those who have not cannot use it up.
     Solved(Box<Key>),
 }
+
+/// A household, an office or a carrier's gateway shares an address.
+const NETWORK: Pace = Pace { free: 30, longest: Duration::from_secs(15 * 60) };
+const BEGUN: Pace = Pace { free: 120, longest: Duration::from_secs(60) };
 
 impl Paced for Key {
     fn pace(&self) -> Pace {
         match self {
             Key::Stranger(_) | Key::KnownDevice(_) => Pace { free: 5, longest: Duration::from_secs(5 * 60) },
-            // A household, an office or a carrier's gateway shares an address.
-            Key::Network(_) => Pace { free: 30, longest: Duration::from_secs(15 * 60) },
+            Key::Network(_) => NETWORK,
             Key::Factor(_) => Pace { free: 10, longest: Duration::from_secs(10 * 60) },
             Key::Sms(_) => Pace { free: 3, longest: Duration::from_secs(30 * 60) },
             Key::Mail(_) => Pace { free: 4, longest: Duration::from_secs(30 * 60) },
-            Key::Begun(_) => Pace { free: 120, longest: Duration::from_secs(60) },
+            Key::Begun(_) => BEGUN,
+            Key::NetworkAround(network) => pace::around(*network, NETWORK),
+            Key::BegunAround(network) => pace::around(*network, BEGUN),
             Key::Solved(key) => key.pace(),
         }
     }
@@ -53,8 +63,34 @@ impl Paced for Key {
     fn on_success(&self) -> OnSuccess {
         match self {
             Key::Stranger(_) | Key::KnownDevice(_) | Key::Factor(_) => OnSuccess::Clear,
-            Key::Network(_) | Key::Mail(_) | Key::Sms(_) | Key::Begun(_) => OnSuccess::GiveBack,
+            Key::Network(_) | Key::NetworkAround(_) | Key::BegunAround(_) => OnSuccess::GiveBack,
+            Key::Mail(_) | Key::Sms(_) | Key::Begun(_) => OnSuccess::GiveBack,
             Key::Solved(key) => key.on_success(),
+        }
+    }
+
+    fn wider(&self) -> Vec<Self> {
+        match self {
+            Key::Network(block) => block.wider().into_iter().map(Key::NetworkAround).collect(),
+            Key::Begun(block) => block.wider().into_iter().map(Key::BegunAround).collect(),
+            Key::Solved(key) => key.wider().into_iter().map(|key| Key::Solved(Box::new(key))).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    fn drain(&self) -> Drain {
+        match self {
+            Key::NetworkAround(_) | Key::BegunAround(_) => pace::AROUND_DRAINS,
+            Key::Solved(key) => key.drain(),
+            _ => Drain::Never,
+        }
+    }
+
+    fn vouched(&self) -> Vouched {
+        match self {
+            // A device that signed in, a password that was right, a puzzle that was solved.
+            Key::KnownDevice(_) | Key::Factor(_) | Key::Sms(_) | Key::Solved(_) => Vouched::Yes,
+            _ => Vouched::No,
         }
     }
 }
@@ -67,17 +103,18 @@ mod tests {
     // ASVS 5.0 6.1.1: what is written down is what is in force.
     #[test]
     fn the_document_names_the_figures_in_force() {
+        let block = "192.0.2.1".parse::<AddressBlock>().unwrap();
         for (key, words) in [
             (
                 Key::Stranger(String::new()),
                 "passwords for one address as typed, from devices that did not sign in to it before",
             ),
             (Key::KnownDevice(String::new()), "passwords of one device that did"),
-            (Key::Network(String::new()), "passwords from one network (an IPv4 address, an IPv6 /64)"),
+            (Key::Network(block), "passwords from one network (an IPv4 address, an IPv6 /64)"),
             (Key::Factor(String::new()), "second factors of one account, over all its challenges"),
             (Key::Mail(String::new()), "letters to one address"),
             (Key::Sms(String::new()), "short messages to one number, or for one account"),
-            (Key::Begun(String::new()), "sign-ups, ways back and passkey challenges begun from one network"),
+            (Key::Begun(block), "sign-ups, ways back and passkey challenges begun from one network"),
         ] {
             let pace = key.pace();
             let minutes = pace.longest.as_secs() / 60;
@@ -96,5 +133,30 @@ mod tests {
         }
         assert!(matches!(throttle.attempt(&[Key::Stranger("a".into())], NOW), Leave::Wait { .. }));
         assert_eq!(throttle.attempt(&[Key::KnownDevice("d".into())], NOW), Leave::Granted);
+    }
+
+    // One IPv6 /48 and a made-up name each filled the table, and then everybody was refused for a day.
+    #[test]
+    fn whoever_makes_up_names_and_blocks_shuts_nobody_out() {
+        const NOW: Timestamp = Timestamp::from_seconds(1_000_000);
+        let throttle = Throttle::new(MOST_KEYS);
+        let attempt = |network: u32, n: u32| {
+            let block = format!("2001:db8:{network:x}:{n:x}::/64").parse().unwrap();
+            throttle.attempt(&[Key::Network(block), Key::Stranger(format!("{network} {n}"))], NOW)
+        };
+        let granted = (0..2_000).filter(|n| attempt(0, *n) == Leave::Granted).count();
+        assert_eq!(granted, 480);
+        assert!(matches!(attempt(0, 50_000), Leave::Wait { .. }), "the /48 waits");
+        // Whoever has many such networks fills it in the end.
+        for network in 1..400 {
+            for n in 0..250 {
+                assert_eq!(attempt(network, n * 256), Leave::Granted, "{network} {n}");
+            }
+        }
+        let ella = [Key::Network("192.0.2.9".parse().unwrap()), Key::Stranger("ella".into())];
+        assert_eq!(throttle.attempt(&ella, NOW), Leave::Granted);
+        assert_eq!(throttle.attempt(&[Key::KnownDevice("d".into())], NOW), Leave::Granted);
+        assert_eq!(throttle.attempt(&ella.map(|key| Key::Solved(Box::new(key))), NOW), Leave::Granted);
+        assert_eq!(throttle.attempt(&[Key::Factor("c".into())], NOW), Leave::Granted);
     }
 }

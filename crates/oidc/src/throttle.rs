@@ -9,7 +9,7 @@ use storeward_detect::pace::{OnSuccess, Pace, Paced, Throttle};
 /// Networks kept at once.
 const MOST_NETWORKS: usize = 20_000;
 
-/// Whose calls are counted.
+/// Whose calls are counted. Networks around it are not: a shop's server may live beside whoever guesses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Network(AddressBlock);
 

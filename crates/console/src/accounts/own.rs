@@ -65,7 +65,7 @@ impl Accounts {
 
     pub(super) fn confirm_keys(&self, staff: StaffId, caller: &Caller) -> [Key; 2] {
         let own = Key::Account(token_hash(&format!("confirm {staff}")));
-        [own, Key::Address(caller.address.block().to_string())]
+        [own, Key::Address(caller.address.block())]
     }
 
     /// Takes a proof and gives the session its next token, in one transaction; `None` when the proof was taken before or

@@ -86,7 +86,7 @@ impl<E: Into<Error>> From<E> for AddError {
 impl Accounts {
     /// A challenge for whoever signs in: the browser offers what it has.
     pub async fn begin_passkey_sign_in(&self, party: &Party, caller: &Caller) -> Result<Asked, SignInError> {
-        let keys = [Key::Address(caller.address.block().to_string())];
+        let keys = [Key::Address(caller.address.block())];
         if let Leave::Wait { seconds, .. } = self.throttle.attempt(&keys, self.clock.now()) {
             return Err(SignInError::Throttled { seconds });
         }
@@ -206,7 +206,7 @@ impl Accounts {
         if !began.await? {
             return Err(SignInError::Refused);
         }
-        self.throttle.succeeded(&[Key::Address(caller.address.block().to_string())]);
+        self.throttle.succeeded(&[Key::Address(caller.address.block())]);
         Ok(session)
     }
 

@@ -74,7 +74,7 @@ impl Accounts {
     ) -> Result<SessionToken, SignInError> {
         let (now, address) = (self.clock.now(), caller.address);
         let email = form.email.trim().to_lowercase();
-        let keys = [Key::Account(token_hash(&email)), Key::Address(address.block().to_string())];
+        let keys = [Key::Account(token_hash(&email)), Key::Address(address.block())];
         if let Leave::Wait { seconds, first } = self.throttle.attempt(&keys, now) {
             if first {
                 self.record_failure(address, Reason { staff: None, words: "throttled" }).await?;

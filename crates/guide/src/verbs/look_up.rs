@@ -36,10 +36,6 @@ pub enum Found {
 }
 
 impl Shared {
-    pub(super) fn network(&self, client: ClientIp) -> String {
-        self.network.mark(&client.block().to_string())
-    }
-
     /// Whether the message was written to the person of this session.
     fn is_to(&self, written: &Written, session: &CurrentSession) -> bool {
         let by_address = session.email.as_deref().and_then(|email| Address::parse(email).ok());
@@ -66,7 +62,7 @@ impl Guide {
     ) -> Result<Found, Error> {
         let shared = &self.0;
         let Some(code) = Code::find(text) else { return Ok(Found::NoCode) };
-        let key = [Key::LookedUp(shared.network(client))];
+        let key = [Key::LookedUp(client.block())];
         if let Leave::Wait { seconds, first } = shared.throttle.attempt(&key, shared.now()) {
             if first {
                 self.tell_guessing(client, seconds).await?;

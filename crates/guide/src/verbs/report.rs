@@ -58,7 +58,7 @@ impl Guide {
         if said.chars().count() > MOST_CHARS {
             return Ok(Reported::Long);
         }
-        let key = [Key::Reported(shared.network(client))];
+        let key = [Key::Reported(client.block())];
         if let Leave::Wait { seconds, .. } = shared.throttle.attempt(&key, shared.now()) {
             return Ok(Reported::Wait { seconds });
         }

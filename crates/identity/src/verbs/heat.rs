@@ -47,7 +47,7 @@ impl Identity {
     /// that was typed was tried often. Whether the account exists plays no part, nor how many letters it got.
     pub fn puzzle(&self, purpose: Purpose, visit: &Visit, typed: &str) -> Option<String> {
         let shared = &self.0;
-        let block = visit.client.block().to_string();
+        let block = visit.client.block();
         let keys = match purpose {
             Purpose::SignIn => vec![Key::Network(block), Key::Stranger(shared.marks.attempt(typed))],
             Purpose::SignUp | Purpose::Recovery | Purpose::Code => vec![Key::Begun(block)],

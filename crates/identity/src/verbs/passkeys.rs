@@ -32,7 +32,7 @@ impl Identity {
         return_to: Option<ReturnTo>,
     ) -> Result<(FlowToken, Value), SignInFault> {
         let shared = &self.0;
-        let key = Key::Begun(visit.client.block().to_string());
+        let key = Key::Begun(visit.client.block());
         if let Leave::Wait { seconds, .. } = shared.throttle.attempt(std::slice::from_ref(&key), shared.now())
         {
             return Err(SignInFault::Throttled { seconds });

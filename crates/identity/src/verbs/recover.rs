@@ -58,7 +58,7 @@ impl Identity {
         let shared = &self.0;
         let email = Email::parse(typed).map_err(SignUpFault::Misfit)?;
         let way = shared.way(Puzzle::Recovery, visit, answer);
-        let keys = [Key::Begun(visit.client.block().to_string()), Key::Mail(shared.marks.email(&email))];
+        let keys = [Key::Begun(visit.client.block()), Key::Mail(shared.marks.email(&email))];
         let keys = keys.map(|key| way.key(key));
         if let Leave::Wait { seconds, .. } = shared.throttle.attempt(&keys, shared.now()) {
             return Err(SignUpFault::Throttled { seconds });

@@ -78,7 +78,7 @@ impl Identity {
             true => Way::KnownDevice,
             false => shared.way(Puzzle::SignIn, visit, &form.answer),
         };
-        let network = way.key(Key::Network(visit.client.block().to_string()));
+        let network = way.key(Key::Network(visit.client.block()));
         if !is_known {
             shared.leave(visit, &network, None).await?;
         }

@@ -63,7 +63,7 @@ impl Identity {
         let (shop, beside) = (shared.shop_name(), shared.beside());
         let judged = shared.passwords.judge(ticket, &form.password, &email, &shop, beside).await?;
         judged.map_err(SignUpFault::Misfit)?;
-        let keys = [Key::Begun(visit.client.block().to_string()), Key::Mail(shared.marks.email(&email))];
+        let keys = [Key::Begun(visit.client.block()), Key::Mail(shared.marks.email(&email))];
         let keys = keys.map(|key| way.key(key));
         if let Leave::Wait { seconds, .. } = shared.throttle.attempt(&keys, shared.now()) {
             return Err(SignUpFault::Throttled { seconds });

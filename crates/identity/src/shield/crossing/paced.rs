@@ -47,7 +47,7 @@ impl Crossing {
     }
 
     fn network(&self) -> Key {
-        Key::Network(self.client.block().to_string())
+        Key::Network(self.client.block())
     }
 
     /// The shop took the password.
