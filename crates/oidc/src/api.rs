@@ -85,7 +85,9 @@ pub async fn token(
         TokenRequest::Code { code, redirect_uri, verifier } => {
             provider.0.exchange(client, Exchange { code, redirect_uri, verifier }).await
         }
-        TokenRequest::Refresh { token, scopes } => provider.0.refresh(client, token, scopes).await,
+        TokenRequest::Refresh { token, scopes } => {
+            provider.0.refresh(client, visit.client, token, scopes).await
+        }
     })
     .await
 }

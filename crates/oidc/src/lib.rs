@@ -38,8 +38,15 @@ pub use provider::{Provider, ProviderParts};
 pub use sql::STATEMENTS;
 
 /// The provider's tables.
-pub const MIGRATIONS: &[storeward_store::Migration] = &[storeward_store::Migration {
-    domain: "oidc",
-    number: 1,
-    sql: include_str!("../migrations/0001_provider.sql"),
-}];
+pub const MIGRATIONS: &[storeward_store::Migration] = &[
+    storeward_store::Migration {
+        domain: "oidc",
+        number: 1,
+        sql: include_str!("../migrations/0001_provider.sql"),
+    },
+    storeward_store::Migration {
+        domain: "oidc",
+        number: 2,
+        sql: include_str!("../migrations/0002_used_from.sql"),
+    },
+];

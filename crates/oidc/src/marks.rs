@@ -1,6 +1,6 @@
 //! What codes, tokens and secrets are found by, and what follows from them.
 
-use storeward_base::{CustomerId, Entropy, RelyingId, Secret};
+use storeward_base::{ClientIp, CustomerId, Entropy, RelyingId, Secret};
 use storeward_identity::SessionId;
 use storeward_seal::{MarkKey, PseudonymKey};
 
@@ -13,6 +13,7 @@ pub struct Marks {
     refresh: MarkKey,
     line: MarkKey,
     sid: MarkKey,
+    network: MarkKey,
 }
 
 impl Marks {
@@ -24,6 +25,7 @@ impl Marks {
             refresh: key.mark_key("oidc.refresh_token"),
             line: key.mark_key("oidc.refresh_line"),
             sid: key.mark_key("oidc.sid"),
+            network: key.mark_key("oidc.network"),
         }
     }
 
@@ -41,6 +43,11 @@ impl Marks {
 
     pub fn refresh(&self, text: &str) -> String {
         self.refresh.mark(text)
+    }
+
+    /// The network of whoever calls: the address of IPv4, the /64 of IPv6.
+    pub fn network(&self, caller: ClientIp) -> String {
+        self.network.mark(&caller.block().to_string())
     }
 
     /// The refresh token behind this one. It follows from it, so that a request that is sent twice gets one answer; and it

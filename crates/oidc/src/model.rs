@@ -127,7 +127,42 @@ impl Warning {
     }
 }
 
+/// What tells that an answer reaches the client that is meant, and no other (RFC 8252 section 8.6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Assured {
+    /// It shows its secret.
+    BySecret,
+    /// It has none, but its addresses are web pages of one owner.
+    ByAddress,
+    /// By nothing: any app on the customer's device can take an app's own scheme, or a port of the device.
+    Nothing,
+}
+
+impl Assured {
+    pub fn of(kind: Kind, redirect_uris: &[String]) -> Self {
+        match kind {
+            Kind::Confidential => Assured::BySecret,
+            Kind::Public if redirect_uris.iter().all(|uri| is_a_page(uri)) => Assured::ByAddress,
+            Kind::Public => Assured::Nothing,
+        }
+    }
+}
+
+/// Whether an address is a page on the web, and not on the customer's own device.
+fn is_a_page(uri: &str) -> bool {
+    let Ok(there) = storeward_outbound::Destination::of_url(uri) else { return false };
+    let host = there.host().trim_end_matches('.');
+    let is_own_device = host == "localhost"
+        || host.ends_with(".localhost")
+        || there.ip().is_some_and(|ip| ip.is_loopback() || ip.is_unspecified());
+    there.is_https() && !is_own_device
+}
+
 impl Client {
+    pub fn assured(&self) -> Assured {
+        Assured::of(self.kind, &self.redirect_uris)
+    }
+
     pub fn warnings(&self) -> Vec<Warning> {
         let uris = || self.redirect_uris.iter().chain(&self.logout_uris).chain(&self.backchannel_uri);
         [
@@ -177,6 +212,12 @@ impl Draft {
         }
         for uri in self.redirect_uris.iter().chain(&self.logout_uris) {
             check_redirect(uri, self.kind).map_err(|why| format!("{}: {why}", shown(uri)))?;
+        }
+        if self.consent == Consent::Skipped && Assured::of(self.kind, &self.redirect_uris) == Assured::Nothing
+        {
+            return Err("Customers have to be asked: without a secret, an app's own scheme or an address on the customer's \
+                        device can be taken by any app."
+                .to_owned());
         }
         if let Some(uri) = &self.backchannel_uri {
             check_web(uri).map_err(|why| format!("{}: {why}", shown(uri)))?;
@@ -301,9 +342,33 @@ mod tests {
         }
         let mut app = draft("com.example.app:/cb");
         app.kind = Kind::Public;
+        app.consent = Consent::Asked;
         assert_eq!(app.check(), Ok(()));
         app.pkce = Pkce::Waived;
         assert!(app.check().is_err());
+    }
+
+    // Any app can take such an address, and got a code without a page.
+    #[test]
+    fn whoever_cannot_be_told_apart_asks_for_consent() {
+        for uri in [
+            "com.evil.app:/cb",
+            "http://127.0.0.1:8000/cb",
+            "http://localhost/cb",
+            "http://[::1]:9/cb",
+            "http://10.1.2.3/cb",
+            "https://localhost/cb",
+            "https://127.0.0.1/cb",
+        ] {
+            let mut app = draft("https://shop.example/cb");
+            app.kind = Kind::Public;
+            assert_eq!(app.check(), Ok(()));
+            app.redirect_uris.push(uri.to_owned());
+            assert!(app.check().is_err(), "{uri}");
+            assert_eq!(Assured::of(app.kind, &app.redirect_uris), Assured::Nothing, "{uri}");
+            app.consent = Consent::Asked;
+            assert_eq!(app.check(), Ok(()), "{uri}");
+        }
     }
 
     #[test]

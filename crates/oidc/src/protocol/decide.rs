@@ -6,8 +6,9 @@ use storeward_identity::Level;
 
 use super::authorize::Request;
 use super::refusal::Back;
+use super::scope::Scope;
 use crate::marks::subject;
-use crate::model::Consent;
+use crate::model::{Assured, Consent};
 
 /// Who is signed in, as far as it matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +27,7 @@ pub struct Situation {
     pub asked_at: Option<Timestamp>,
     pub standing: Option<Standing>,
     pub consent: Consent,
+    pub assured: Assured,
     /// Whether the customer agreed to all that is asked for, before or just now.
     pub agreed: Agreed,
 }
@@ -76,8 +78,15 @@ pub fn decide(request: &Request, at: &Situation) -> Decision {
     }
     let asks = match at.agreed {
         Agreed::JustNow => false,
-        Agreed::Before => request.prompt.consent,
-        Agreed::No => request.prompt.consent || at.consent == Consent::Asked,
+        // What was agreed to was agreed to with somebody else, perhaps (RFC 8252 section 8.6).
+        Agreed::Before => request.prompt.consent || at.assured == Assured::Nothing,
+        Agreed::No => {
+            let outlives = request.scopes.has(Scope::OfflineAccess) && at.assured != Assured::BySecret;
+            request.prompt.consent
+                || at.consent == Consent::Asked
+                || at.assured == Assured::Nothing
+                || outlives
+        }
     };
     match (asks, request.prompt.none) {
         (true, true) => Decision::Refuse(CONSENT_REQUIRED),
@@ -122,6 +131,7 @@ mod tests {
                 authenticated_at: Timestamp::from_seconds(seconds),
             }),
             consent: Consent::Skipped,
+            assured: Assured::BySecret,
             agreed: Agreed::No,
         }
     }
@@ -205,5 +215,24 @@ mod tests {
         let mut quiet = request();
         quiet.prompt.none = true;
         check(&quiet, stranger, Decision::Refuse(CONSENT_REQUIRED));
+    }
+
+    // OpenID Connect Core section 11, RFC 8252 section 8.6.
+    #[test]
+    fn what_outlives_the_session_and_whoever_cannot_be_told_apart_are_asked_about() {
+        let own = at(Some((Level::One, 1)));
+        let page = Situation { assured: Assured::ByAddress, ..own };
+        let app = Situation { assured: Assured::Nothing, ..own };
+        let mut long = request();
+        long.scopes = Scopes::parse("openid offline_access");
+        check(&long, own, Decision::Grant);
+        check(&request(), page, Decision::Grant);
+        check(&long, page, Decision::AskConsent);
+        check(&long, Situation { agreed: Agreed::Before, ..page }, Decision::Grant);
+        check(&request(), app, Decision::AskConsent);
+        check(&request(), Situation { agreed: Agreed::Before, ..app }, Decision::AskConsent);
+        check(&request(), Situation { agreed: Agreed::JustNow, ..app }, Decision::Grant);
+        long.prompt.none = true;
+        check(&long, page, Decision::Refuse(CONSENT_REQUIRED));
     }
 }

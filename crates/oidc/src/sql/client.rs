@@ -4,7 +4,7 @@ use storeward_base::{RelyingId, Timestamp};
 use storeward_seal::jws::Algorithm;
 use storeward_store::{Error, Reader, Row, Tx, params, statements};
 
-use crate::model::{Client, Kind};
+use crate::model::{Assured, Client, Consent, Kind};
 
 statements! {
     INSERT = "INSERT INTO oidc_client (id, name, preset, secret_mark, pkce, consent, algorithm, id_token, \
@@ -42,18 +42,25 @@ fn list(lines: &str) -> Vec<String> {
 fn kept(row: &Row<'_>) -> Result<Kept, Error> {
     let secret_mark: Option<String> = row.get(12)?;
     let algorithm: String = row.get(5)?;
+    let kind = if secret_mark.is_some() { Kind::Confidential } else { Kind::Public };
+    let redirect_uris = list(&row.get::<String>(7)?);
+    // One from before this was refused at the registration.
+    let consent = match Assured::of(kind, &redirect_uris) {
+        Assured::Nothing => Consent::Asked,
+        Assured::BySecret | Assured::ByAddress => row.get(4)?,
+    };
     Ok(Kept {
         client: Client {
             id: row.get(0)?,
             name: row.get(1)?,
             preset: row.get(2)?,
-            kind: if secret_mark.is_some() { Kind::Confidential } else { Kind::Public },
+            kind,
             pkce: row.get(3)?,
-            consent: row.get(4)?,
+            consent,
             algorithm: Algorithm::of_name(&algorithm)
                 .ok_or(Error::Column { index: 5, wanted: "ES256, RS256 or EdDSA" })?,
             id_token: row.get(6)?,
-            redirect_uris: list(&row.get::<String>(7)?),
+            redirect_uris,
             logout_uris: list(&row.get::<String>(8)?),
             backchannel_uri: row.get(9)?,
             origins: list(&row.get::<String>(10)?),

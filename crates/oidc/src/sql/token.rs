@@ -15,7 +15,8 @@ statements! {
     INSERT_REFRESH = "INSERT INTO oidc_refresh_token (mark, grant_id, created_at, expires_at) VALUES ($1, $2, $3, $4) \
                       ON CONFLICT DO NOTHING";
     REFRESH = "SELECT grant_id, created_at, expires_at, used_at FROM oidc_refresh_token WHERE mark = $1";
-    USE_REFRESH = "UPDATE oidc_refresh_token SET used_at = $2 WHERE mark = $1 AND used_at IS NULL";
+    USED_FROM = "SELECT used_from FROM oidc_refresh_token WHERE mark = $1 AND used_from IS NOT NULL";
+    USE_REFRESH = "UPDATE oidc_refresh_token SET used_at = $2, used_from = $3 WHERE mark = $1 AND used_at IS NULL";
     FORGET_ACCESS = "DELETE FROM oidc_access_token WHERE expires_at <= $1";
     FORGET_REFRESH = "DELETE FROM oidc_refresh_token WHERE expires_at <= $1";
 }
@@ -72,8 +73,14 @@ pub fn refresh(reader: &mut Reader<'_>, mark: &str) -> Result<Option<RefreshRow>
     })
 }
 
-pub fn use_refresh(tx: &mut Tx<'_>, mark: &str, now: Timestamp) -> Result<bool, Error> {
-    tx.execute(USE_REFRESH, params![mark, now]).map(|rows| rows == 1)
+/// Whether it was not used before. `network` is the mark of the network that it is used from.
+pub fn use_refresh(tx: &mut Tx<'_>, mark: &str, network: &str, now: Timestamp) -> Result<bool, Error> {
+    tx.execute(USE_REFRESH, params![mark, now, network]).map(|rows| rows == 1)
+}
+
+/// The mark of the network that it was used from.
+pub fn used_from(reader: &mut Reader<'_>, mark: &str) -> Result<Option<String>, Error> {
+    reader.query_optional(USED_FROM, params![mark], |row| row.get(0))
 }
 
 pub fn forget(tx: &mut Tx<'_>, now: Timestamp) -> Result<(), Error> {

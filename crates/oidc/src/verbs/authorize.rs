@@ -111,6 +111,7 @@ impl Shared {
                 authenticated_at: session.authenticated_at,
             }),
             consent: client.consent,
+            assured: client.assured(),
             agreed,
         };
         match (decide(&request, &situation), session) {

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use serde_json::Value;
-use storeward_base::{Actor, Secret, Timestamp};
+use storeward_base::{Actor, ClientIp, Secret, Timestamp};
 use storeward_events::oidc::RefreshTokenReused;
 use storeward_store::{Reader, Tx};
 
 use super::Fault;
 use crate::error::Error;
-use crate::model::Client;
+use crate::model::{Client, Kind};
 use crate::protocol::refusal::Refused;
 use crate::protocol::scope::Scopes;
 use crate::provider::Shared;
@@ -17,8 +17,15 @@ use crate::sql;
 use crate::sql::grant::GrantRow;
 use crate::sql::token::{AccessRow, RefreshRow};
 
-/// A request whose answer was lost is sent again within this, and gets the same answer, unless the answer was used meanwhile.
-const GRACE: Duration = Duration::from_secs(30);
+/// A request whose answer was lost is sent again from the same network within this, and gets the same answer, unless the
+/// answer was used meanwhile. A client without a secret has shown nothing that a thief has not, so it has time for one retry
+/// only; all else is a copy.
+const fn grace(kind: Kind) -> Duration {
+    match kind {
+        Kind::Confidential => Duration::from_secs(30),
+        Kind::Public => Duration::from_secs(5),
+    }
+}
 
 const NOT_GOOD: Refused = Refused::invalid_grant("the refresh token is not good, or not any more");
 
@@ -39,6 +46,9 @@ struct Turn {
     next: RefreshRow,
     access_mark: String,
     access: AccessRow,
+    /// The mark of the caller's network.
+    network: String,
+    grace: Duration,
     now: Timestamp,
 }
 
@@ -46,6 +56,7 @@ impl Shared {
     pub async fn refresh(
         &self,
         client: &Client,
+        caller: ClientIp,
         token: Secret<String>,
         wanted: Option<Scopes>,
     ) -> Result<Value, Fault> {
@@ -70,6 +81,8 @@ impl Shared {
             next: self.refresh_row(&grant, now),
             access_mark: access.mark.clone(),
             access: access.row.clone(),
+            network: self.marks.network(caller),
+            grace: grace(client.kind),
             mark,
             now,
         };
@@ -94,7 +107,7 @@ impl Shared {
 impl Turn {
     fn write(&self, tx: &mut Tx<'_>, grant: &GrantRow) -> Result<Turned, Error> {
         tx.commit_silent("that the customer signed in to the client was told with the code");
-        if !sql::token::use_refresh(tx, &self.mark, self.now)? && !self.is_sent_again(tx)? {
+        if !sql::token::use_refresh(tx, &self.mark, &self.network, self.now)? && !self.is_sent_again(tx)? {
             let (client, customer) = (grant.client, grant.customer);
             if sql::grant::end(tx, grant.id, self.now)? {
                 tx.append(Actor::System, None, RefreshTokenReused { client, customer })?;
@@ -107,11 +120,12 @@ impl Turn {
         Ok(Turned::Next)
     }
 
-    /// Whether it was replaced just now, and nobody has used what replaced it.
+    /// Whether it was replaced just now from the same network, and nobody has used what replaced it.
     fn is_sent_again(&self, tx: &mut Tx<'_>) -> Result<bool, Error> {
         let used_at = sql::token::refresh(tx, &self.mark)?.and_then(|row| row.used_at);
-        let just_now = used_at.is_some_and(|at| self.now.since(at) < GRACE);
+        let just_now = used_at.is_some_and(|at| self.now.since(at) < self.grace);
+        let same_network = sql::token::used_from(tx, &self.mark)?.is_some_and(|from| from == self.network);
         let next = sql::token::refresh(tx, &self.next_mark)?;
-        Ok(just_now && next.is_some_and(|next| next.used_at.is_none()))
+        Ok(just_now && same_network && next.is_some_and(|next| next.used_at.is_none()))
     }
 }

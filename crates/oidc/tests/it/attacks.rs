@@ -112,6 +112,64 @@ both_engines!(a_refresh_may_be_sent_twice_but_not_after_its_answer_was_used, &MI
     assert_eq!(bench.events("oidc.refresh_token_reused").await.len(), 1);
 });
 
+// Whoever copied a token had 30 seconds to go on beside the owner, from anywhere, and nobody found out.
+both_engines!(a_copied_refresh_token_is_good_nowhere_else_at_once, &MIGRATIONS, async |db| {
+    let bench = Bench::new(db).await;
+    let mut draft = bench.draft("browser");
+    draft.consent = storeward_oidc::registry::Consent::Skipped;
+    let (own, public) = (bench.own().await, bench.add(draft).await);
+    let mut browser = bench.customer().await;
+    for (count, party) in [&own, &public].into_iter().enumerate() {
+        let first = browser.tokens(party, &[]).await;
+        let token = text(&first["refresh_token"]);
+        let second = bench.refresh(party, token).await.json();
+        bench.refresh_from(party, token, "203.0.113.66").await.refuses(400, "invalid_grant");
+        bench.refresh(party, text(&second["refresh_token"])).await.refuses(400, "invalid_grant");
+        assert_eq!(bench.userinfo(text(&second["access_token"])).await.status, 401);
+        assert_eq!(bench.events("oidc.refresh_token_reused").await.len(), count + 1);
+    }
+    // Without a secret, from the same network too, after a few seconds.
+    let first = browser.tokens(&public, &[]).await;
+    let token = text(&first["refresh_token"]);
+    let second = bench.refresh(&public, token).await.json();
+    bench.advance(4);
+    assert_eq!(bench.refresh(&public, token).await.json()["refresh_token"], second["refresh_token"]);
+    bench.advance(1);
+    bench.refresh(&public, token).await.refuses(400, "invalid_grant");
+    bench.refresh(&public, text(&second["refresh_token"])).await.refuses(400, "invalid_grant");
+});
+
+// An app that took another's scheme got a code from whoever was signed in, with no page at all.
+both_engines!(nobody_without_a_secret_gets_what_lasts_without_a_question, &MIGRATIONS, async |db| {
+    let bench = Bench::new(db).await;
+    let mut draft = bench.draft("browser");
+    draft.consent = storeward_oidc::registry::Consent::Skipped;
+    let page = bench.add(draft.clone()).await;
+    let mut browser = bench.customer().await;
+    assert!(browser.get(&page.request(&[])).await.location().starts_with(CALLBACK));
+    let long = [("scope", "openid offline_access")];
+    let asked = browser.get(&page.request(&long)).await;
+    assert_eq!((asked.status.as_u16(), asked.location()), (200, ""), "the customer is asked");
+    let quiet = [("scope", "openid offline_access"), ("prompt", "none")];
+    assert_eq!(browser.get(&page.request(&quiet)).await.given("error").as_deref(), Some("consent_required"));
+    draft.redirect_uris.push("com.evil.app:/cb".to_owned());
+    let refused = bench.registry.add(draft, Actor::Operator).await;
+    assert!(matches!(refused, Err(storeward_oidc::Error::Misfit(_))), "{refused:?}");
+    // One that was let in before.
+    let written = bench.db.write(move |tx| -> Result<(), storeward_store::Error> {
+        tx.commit_silent("a client from before the rule");
+        tx.execute(FROM_BEFORE, &[]).map(drop)
+    });
+    written.await.unwrap();
+    let asked = browser.get(&page.request(&[])).await;
+    assert_eq!((asked.status.as_u16(), asked.location()), (200, ""), "the customer is asked");
+    assert_eq!(bench.registry.find(page.id).await.unwrap().consent, storeward_oidc::registry::Consent::Asked);
+});
+
+storeward_store::statements! {
+    FROM_BEFORE = "UPDATE oidc_client SET redirect_uris = redirect_uris || '\ncom.evil.app:/cb' WHERE secret_mark IS NULL";
+}
+
 // Nothing in the database is a code, a token or a secret.
 both_engines!(the_database_holds_nothing_that_can_be_used, &MIGRATIONS, async |db| {
     let bench = Bench::new(db).await;

@@ -327,6 +327,16 @@ impl Bench {
         self.post(party, "/token", &[("grant_type", "refresh_token"), ("refresh_token", token)]).await
     }
 
+    /// Somebody else sends it, from elsewhere.
+    pub async fn refresh_from(&self, party: &Party, token: &str, address: &str) -> Answer {
+        let mut form = format!("grant_type=refresh_token&refresh_token={token}&client_id={}", party.id);
+        if let Some(secret) = &party.secret {
+            form.push_str(&format!("&client_secret={}", encode(secret)));
+        }
+        let path = "/.storeward/oidc/token";
+        self.send("POST", path, &[], Some(&form), address.parse().unwrap()).await
+    }
+
     pub async fn userinfo(&self, token: &str) -> Answer {
         let bearer = format!("Bearer {token}");
         self.call("GET", "/.storeward/oidc/userinfo", &[("authorization", &bearer)], None).await
