@@ -207,6 +207,8 @@ both_engines!(whoever_ends_a_session_the_client_is_told, &MIGRATIONS, async |db|
             "customer" => {
                 let mut other = bench.browser();
                 other.sign_in_at("/.storeward/sign-in").await;
+                // Ending sessions takes a fresh proof.
+                other.step_up_at("/.storeward/step-up?next=/.storeward/account").await;
                 let csrf = other.get("/.storeward/account").await.csrf();
                 other.post("/.storeward/account/sessions/end-others", &[("csrf", &csrf)]).await;
                 assert!(other.is_signed_in().await);
