@@ -1,22 +1,10 @@
 //! Reading small texts: forms, percent-encoding, HTML attributes, XML.
 
+use storeward_base::percent_decode;
+
 /// Percent-decoding; `plus` says what `+` stands for.
 pub(crate) fn decode(raw: &[u8], plus: u8) -> String {
-    let mut out = Vec::with_capacity(raw.len());
-    let mut at = 0;
-    while let Some(byte) = raw.get(at) {
-        let pair = raw.get(at + 1..at + 3).and_then(|p| std::str::from_utf8(p).ok());
-        match (byte, pair.and_then(|p| u8::from_str_radix(p, 16).ok())) {
-            (b'%', Some(value)) => {
-                out.push(value);
-                at += 3;
-                continue;
-            }
-            (b'+', _) => out.push(plus),
-            (other, _) => out.push(*other),
-        }
-        at += 1;
-    }
+    let out = percent_decode(raw, plus);
     String::from_utf8(out).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned())
 }
 

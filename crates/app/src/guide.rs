@@ -52,9 +52,13 @@ impl Configured {
         // Such names get no HSTS, because other programs share them.
         let is_local = name == "localhost" || name.ends_with(".localhost") || name.ends_with(".test");
         let is_pinned = !is_local && name.parse::<IpAddr>().is_err();
-        let snapshot = Snapshot::build(&config.edge(), None);
-        let all = |live: &Snapshot| live.routes.all().iter().all(|route| route.policy.mode == Mode::Block);
-        Configured { hsts: config.headers.hsts && is_pinned, blocks: snapshot.is_ok_and(|live| all(&live)) }
+        let Ok(live) = Snapshot::build(&config.edge(), None) else { return Configured::default() };
+        let routes = live.routes.all();
+        // Said in public, so it has to be true of every route.
+        Configured {
+            hsts: is_pinned && routes.iter().all(|route| route.headers.hsts.is_some()),
+            blocks: routes.iter().all(|route| route.policy.mode == Mode::Block),
+        }
     }
 }
 

@@ -16,6 +16,7 @@ mod fault;
 mod id;
 mod language;
 mod page;
+mod percent;
 mod phrases;
 mod secret;
 mod words;
@@ -31,6 +32,7 @@ pub use id::{
 };
 pub use language::Language;
 pub use page::{Page, PageSize};
+pub use percent::percent_decode;
 pub use phrases::Phrases;
 pub use secret::Secret;
 pub use words::{TextKey, Words, WordsError};

@@ -104,21 +104,7 @@ fn decoded(text: &str) -> Cow<'_, str> {
     if !text.contains(['%', '+']) {
         return Cow::Borrowed(text);
     }
-    let mut out = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((byte, behind)) = rest.split_first() {
-        rest = behind;
-        let pair = behind.first_chunk::<2>().and_then(|pair| std::str::from_utf8(pair).ok());
-        match (byte, pair.and_then(|pair| u8::from_str_radix(pair, 16).ok())) {
-            (b'%', Some(code)) => {
-                out.push(code);
-                rest = behind.get(2..).unwrap_or_default();
-            }
-            (b'+', _) => out.push(b' '),
-            _ => out.push(*byte),
-        }
-    }
-    Cow::Owned(String::from_utf8_lossy(&out).into_owned())
+    Cow::Owned(String::from_utf8_lossy(&storeward_base::percent_decode(text.as_bytes(), b' ')).into_owned())
 }
 
 #[cfg(test)]

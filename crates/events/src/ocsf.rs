@@ -119,7 +119,7 @@ fn class_of(event: &Event) -> Class {
     }
 }
 
-/// What the OpenID Connect provider states. (Each kind's class is seen by `tests/it.rs`.)
+/// What the OpenID Connect provider states. (`tests/it.rs` lists the kinds that may fall through to the last line.)
 fn class_of_provider(event: &Event) -> Class {
     match event {
         Event::OidcSignedInTo(_) => authentication(1, 1),

@@ -71,20 +71,6 @@ fn read(request: &Recorded) -> Option<Text> {
 
 /// Undoes the coding of forms.
 fn plain(coded: &str) -> String {
-    let mut bytes = Vec::with_capacity(coded.len());
-    let mut rest = coded.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        let pair = after.get(..2).and_then(|pair| std::str::from_utf8(pair).ok());
-        match (first, pair.and_then(|pair| u8::from_str_radix(pair, 16).ok())) {
-            (b'%', Some(byte)) => {
-                bytes.push(byte);
-                rest = after.get(2..).unwrap_or_default();
-                continue;
-            }
-            (b'+', _) => bytes.push(b' '),
-            (byte, _) => bytes.push(*byte),
-        }
-        rest = after;
-    }
+    let bytes = storeward_base::percent_decode(coded.as_bytes(), b' ');
     String::from_utf8_lossy(&bytes).into_owned()
 }

@@ -165,14 +165,8 @@ impl KeyStore {
         self.epochs().current().map_or(EpochId(0), storeward_seal::envelope::EpochKey::id)
     }
 
-    /// Since when the current epoch lasts.
-    pub fn epoch_begun_at(&self) -> Option<storeward_base::Timestamp> {
-        let epochs = self.epochs();
-        epochs.current().and_then(|key| epochs.begun_at(key.id()))
-    }
-
-    /// The roots of the blind indexes with their versions, the newest last. Marks are written with all of them and
-    /// looked up with the newest whose index is whole.
+    /// The roots of the blind indexes with their versions, the newest last. Marks are written and looked
+    /// up with all of them.
     pub fn indexes(&self) -> Vec<(u32, IndexRoot)> {
         self.0.indexes.read().unwrap_or_else(PoisonError::into_inner).clone()
     }

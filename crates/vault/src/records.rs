@@ -189,7 +189,7 @@ impl Vault {
         written.await
     }
 
-    /// The customers, at most 100, with exactly this value in the field, as far as normal forms tell. They are found
+    /// The customers, at most 100 for each root of the indexes, with exactly this value in the field, as far as normal forms tell. They are found
     /// without opening anything. Empty for a field that cannot be looked up.
     pub async fn find(&self, field: &'static Field, value: &str) -> Result<Vec<CustomerId>, Error> {
         let Some(normal) = field.take(value).ok().and_then(|kept| field.normal(&kept)) else {

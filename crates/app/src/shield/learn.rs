@@ -160,7 +160,8 @@ impl Watch {
         if let Some(last) = self.seen.last() {
             paths.extend(learn::pages(&last.body));
         }
-        paths.dedup();
+        let mut asked = std::collections::HashSet::new();
+        paths.retain(|path| asked.insert(path.clone()));
         for path in paths.iter().take(PAGES) {
             self.ask(By::Owner, path, None).await?;
         }

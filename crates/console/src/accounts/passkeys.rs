@@ -221,7 +221,10 @@ impl Accounts {
     ) -> Result<SessionToken, SignInError> {
         let (session, staff) = session;
         let keys = self.confirm_keys(staff, caller);
-        if let Leave::Wait { seconds, .. } = self.throttle.attempt(&keys, self.clock.now()) {
+        if let Leave::Wait { seconds, first } = self.throttle.attempt(&keys, self.clock.now()) {
+            if first {
+                self.tell_failure(caller.address, Some(staff), "throttled").await?;
+            }
             return Err(SignInError::Throttled { seconds });
         }
         let shown = match self.take(token, Purpose::Confirm).await? {

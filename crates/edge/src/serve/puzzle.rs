@@ -127,7 +127,8 @@ fn form_field(body: &[u8], name: &str) -> Option<String> {
     let mut rest = value.as_str();
     while let Some((plain, coded)) = rest.split_once('%') {
         out.push_str(plain);
-        let byte = u8::from_str_radix(coded.get(..2)?, 16).ok().filter(u8::is_ascii)?;
+        let pair = coded.get(..2).filter(|pair| pair.bytes().all(|digit| digit.is_ascii_hexdigit()))?;
+        let byte = u8::from_str_radix(pair, 16).ok().filter(u8::is_ascii)?;
         out.push(char::from(byte));
         rest = coded.get(2..)?;
     }
@@ -147,6 +148,7 @@ mod tests {
             ("answer=", Some("")),
             ("answer=%", None),
             ("answer=%f", None),
+            ("answer=%+5", None),
             ("answer=%ff", None),
             ("answers=a", None),
             ("", None),

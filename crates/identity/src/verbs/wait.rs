@@ -96,7 +96,7 @@ impl WaitDraft {
     }
 }
 
-/// Promises that the person will be told. Its moment stands in the key: a wait that was shortened is told at its new end.
+/// Promises that the person will be told. A wait that was shortened is told at its new end, by a promise of its own.
 pub fn promise(
     tx: &mut Tx<'_>,
     customer: CustomerId,

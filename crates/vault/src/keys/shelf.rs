@@ -50,21 +50,17 @@ struct Entry {
 /// The epochs that live.
 #[derive(Clone, Debug)]
 pub struct Epochs {
-    live: BTreeMap<EpochId, (EpochKey, Timestamp)>,
+    live: BTreeMap<EpochId, EpochKey>,
 }
 
 impl Epochs {
     /// The one that wraps from now on.
     pub fn current(&self) -> Option<&EpochKey> {
-        self.live.last_key_value().map(|(_, (key, _))| key)
-    }
-
-    pub fn begun_at(&self, epoch: EpochId) -> Option<Timestamp> {
-        self.live.get(&epoch).map(|(_, at)| *at)
+        self.live.last_key_value().map(|(_, key)| key)
     }
 
     pub fn get(&self, epoch: EpochId) -> Result<&EpochKey, Error> {
-        self.live.get(&epoch).map(|(key, _)| key).ok_or(Error::NoEpoch(epoch.0))
+        self.live.get(&epoch).ok_or(Error::NoEpoch(epoch.0))
     }
 
     /// Those before the current one.
@@ -88,7 +84,7 @@ impl Shelf {
             }
             let wrapped = decode_hex(&entry.wrapped).ok_or_else(|| self.damaged())?;
             let key = EpochKey::unwrap(entry.epoch, &wrapped, root)?;
-            live.insert(entry.epoch, (key, entry.begun_at));
+            live.insert(entry.epoch, key);
         }
         Ok(Epochs { live })
     }

@@ -55,21 +55,7 @@ impl Crossing {
 
 /// A cookie's name as a lenient shop would read it.
 fn decoded(name: &str) -> String {
-    let mut out = Vec::with_capacity(name.len());
-    let mut rest = name.trim().as_bytes();
-    while let [first, tail @ ..] = rest {
-        let pair = tail.get(..2).filter(|_| *first == b'%').and_then(|pair| std::str::from_utf8(pair).ok());
-        match pair.and_then(|pair| u8::from_str_radix(pair, 16).ok()) {
-            Some(byte) => {
-                out.push(byte);
-                rest = tail.get(2..).unwrap_or_default();
-            }
-            None => {
-                out.push(*first);
-                rest = tail;
-            }
-        }
-    }
+    let out = storeward_base::percent_decode(name.trim().as_bytes(), b'+');
     String::from_utf8_lossy(&out).into_owned()
 }
 
