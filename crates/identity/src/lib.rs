@@ -54,7 +54,7 @@ pub use verbs::import;
 pub use verbs::person::Person;
 pub use verbs::shield::{Decision, Outcome, Passed, ShopAccount, Signals, Unprovable};
 pub use verbs::standing::Standing;
-pub use verbs::{Identity, IdentityParts};
+pub use verbs::{BackOffice, Identity, IdentityParts};
 pub use visit::Visit;
 
 /// The tables of customers' accounts.

@@ -3,6 +3,7 @@
 mod account;
 mod around;
 mod assets;
+mod back_office;
 mod challenge;
 mod change;
 mod factors;
@@ -122,6 +123,7 @@ fn routes(routes: Routes<App, CustomerGate>) -> Routes<App, CustomerGate> {
         .post(own!("/account/sms"), FRESH, sms::begin)
         .post(own!("/account/sms/confirm"), FRESH, sms::confirm)
         .post(own!("/account/factors/remove"), FRESH, factors::remove)
+        .get(own!("/account/back-office"), CUSTOMER, back_office::page)
         .get(own!("/account/totp"), FRESH, factors::totp_page)
         .post(own!("/account/totp"), FRESH, factors::begin_totp)
         .post(own!("/account/totp/confirm"), FRESH, factors::confirm_totp)

@@ -1,5 +1,6 @@
 //! What can be done with an account: each verb in a file of its own, and what they share.
 
+mod back_office;
 mod change_address;
 mod change_password;
 pub mod current;
@@ -42,6 +43,7 @@ use storeward_seal::webauthn::Party;
 use storeward_seal::{DataKey, PseudonymKey};
 use storeward_store::{Db, Reader, Tx};
 
+pub use back_office::BackOffice;
 pub use enrol::{EnrolFault, NewSeed};
 pub use flows::{Need, Offer, Sent, Step};
 pub use grant::{Granted, Trust};

@@ -15,9 +15,9 @@ use super::shop::{Asker, Who};
 use super::{Alarm, Guard, StaffPolicy, WAITS, WhenUnclear};
 use crate::error::Error;
 use crate::gate::{flow_cookie, own};
-use crate::model::Level;
 use crate::state::ReturnTo;
 use crate::tokens::{FLOW_COOKIE, FlowToken, SESSION_COOKIE};
+use crate::verbs::BackOffice;
 use crate::verbs::shield::{Decision, Outcome, Passed, ShopAccount, Signals, Unprovable};
 use crate::visit::Visit;
 
@@ -294,17 +294,20 @@ impl Guard {
         let Some(found) = self.identity.session_by_id(session).await? else {
             return Ok(Some(Refusal::held(own("/sign-in"))));
         };
-        let enough = match act {
-            Act::Sensitive => self.identity.is_fresh(&found),
-            Act::BackOffice if self.section.staff == StaffPolicy::AsCustomers => true,
+        let standing = match act {
+            Act::Sensitive if self.identity.is_fresh(&found) => BackOffice::Open,
+            Act::Sensitive => BackOffice::Prove,
+            Act::BackOffice if self.section.staff == StaffPolicy::AsCustomers => BackOffice::Open,
             Act::BackOffice => {
                 let within = Duration::from_secs(u64::from(self.section.staff_minutes) * 60);
-                let now = self.identity.0.now();
-                let proved = found.stepped_up_at.is_some_and(|at| now.since(at) < within);
-                found.level >= Level::Two && proved
+                self.identity.back_office(&found, within).await?
             }
         };
-        Ok((!enough).then(|| Refusal::held(self.identity.step_up_address(back))))
+        Ok(match standing {
+            BackOffice::Open => None,
+            BackOffice::Prove => Some(Refusal::held(self.identity.step_up_address(back))),
+            BackOffice::Enrol => Some(Refusal::held(self.identity.back_office_address(back))),
+        })
     }
 }
 

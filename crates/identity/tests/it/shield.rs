@@ -405,19 +405,6 @@ both_engines!(another_person_in_the_same_session_is_another_sign_in, MIGRATIONS,
     assert!(!mallory.sees_account().await);
 });
 
-both_engines!(the_back_office_takes_a_second_factor, MIGRATIONS, async |db| {
-    let behind = Behind::new(db, Elevation::Fresh);
-    let mut owner = behind.browser();
-    owner.sign_in_with_code("yes").await;
-    assert!(owner.get("/admin").await.status.is_success());
-    owner.post("/logout", &[]).await;
-    // A device that is trusted spares customers the second step, not staff.
-    owner.sign_in("ella").await.leads_to("/account");
-    let asked = owner.get("/admin").await;
-    asked.leads_to("/.storeward/step-up?next=/admin");
-    assert!(owner.sees_account().await);
-});
-
 both_engines!(an_old_handle_is_worth_nothing_after_the_sign_in, MIGRATIONS, async |db| {
     let behind = Behind::new(db, Elevation::Same);
     let mut owner = behind.browser();
