@@ -70,6 +70,10 @@ impl Identity {
             return Err(misfit("misfit.number_country"));
         }
         let number = PhoneNumber::parse(typed).map_err(|_| misfit("misfit.number"))?;
+        // Counted before anything is told: whoever asks all day writes no more into the ledger than whoever waits.
+        if shared.may_text(session.customer, &number).is_err() {
+            return Err(misfit("misfit.too_often"));
+        }
         if shared.prefix_of(&number).is_none() {
             let fact = SmsHeldBack {
                 customer: session.customer,
@@ -81,9 +85,6 @@ impl Identity {
                 shared.db.write(move |tx| Ok::<_, Error>(tx.append(actor, None, fact.clone()).map(drop)?));
             told.await?;
             return Err(misfit("misfit.number_country"));
-        }
-        if shared.may_text(session.customer, &number).is_err() {
-            return Err(misfit("misfit.too_often"));
         }
         let state =
             State { number: Some(number.expose().to_owned()), session: Some(session.id), ..State::default() };

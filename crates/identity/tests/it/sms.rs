@@ -195,3 +195,19 @@ both_engines!(a_way_back_keeps_the_telephone, MIGRATIONS, async |db| {
     send(&mut thief).await;
     thief.prove("sms", &bench.text_code()).await.leads_to("/.storeward/new-password");
 });
+
+// Each wish for a country that is not served wrote an entry into the ledger, without end.
+both_engines!(who_asks_for_a_foreign_country_all_day_fills_no_ledger, MIGRATIONS, async |db| {
+    let bench = Bench::with_policy(db, policy());
+    let mut owner = bench.signed_up().await;
+    let csrf = owner.get("/.storeward/account/sms").await.csrf();
+    for n in 0..30 {
+        // Another number each time: it is the account that is counted.
+        let number = format!("+33 6 12 34 56 {n:02}");
+        let told = owner.post("/.storeward/account/sms", &csrf, &[("number", &number)]).await;
+        assert_ne!(told.status, 303, "{}", told.location());
+    }
+    let held = bench.reasons("identity.sms_held_back").await;
+    assert_eq!(held, ["country"; 3], "told as often as it is free");
+    assert!(bench.post.texts().is_empty());
+});
