@@ -203,6 +203,15 @@ impl<K: Paced> Throttle<K> {
         Leave::Granted
     }
 
+    /// How many attempts are counted against a key now.
+    pub fn attempts(&self, key: &K, now: Timestamp) -> u32 {
+        let found = self.counts().get(key).copied();
+        found.map_or(0, |mut count| {
+            count.drain(key.drain(), now);
+            if now.since(count.last_at) < MEMORY { count.attempts } else { 0 }
+        })
+    }
+
     /// Whether one of the keys, or what is wider, has used half of its free attempts lately: whoever guesses is soon there,
     /// and who mistypes hardly.
     pub fn is_warm(&self, keys: &[K], now: Timestamp) -> bool {

@@ -6,6 +6,7 @@ mod assets;
 mod back_office;
 mod challenge;
 mod change;
+mod door;
 mod factors;
 mod lost;
 mod message;
@@ -27,6 +28,7 @@ use crate::verbs::Identity;
 
 pub use around::{Around, Standpoint};
 pub use assets::Logo;
+pub(crate) use door::{StandIn, answer_of, too_often};
 pub(crate) use view::moment;
 
 /// What every handler shares.
@@ -40,6 +42,7 @@ const CUSTOMER: Access<Need> = Access::Only(Need::Customer);
 const FRESH: Access<Need> = Access::Only(Need::FreshCustomer);
 const FLOW: Access<Need> = Access::Only(Need::Flow);
 const VISITOR: Access<Need> = Access::PublicForm("whoever wants to sign in, sign up or come back");
+const SOLVED: Access<Need> = Access::Program("the answer to a puzzle, which is checked where it is used");
 const FILE: Access<Need> = Access::Public("looks and script of the pages, the same for everybody");
 
 /// Where password managers look for the form (W3C, A Well-Known URL for Changing Passwords).
@@ -91,6 +94,7 @@ fn routes(routes: Routes<App, CustomerGate>) -> Routes<App, CustomerGate> {
         .post(own!("/sign-in"), VISITOR, sign_in::sign_in)
         .post(own!("/passkey/options"), VISITOR, sign_in::passkey_options)
         .post(own!("/passkey/sign-in"), VISITOR, sign_in::passkey)
+        .post(door::SOLVED_PATH, SOLVED, door::solved)
         .get(own!("/sign-up"), VISITOR, sign_up::page)
         .post(own!("/sign-up"), VISITOR, sign_up::sign_up)
         .get(own!("/recover"), VISITOR, recover::page)

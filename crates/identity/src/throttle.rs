@@ -37,12 +37,28 @@ pub enum Key {
     NetworkAround(WiderNetwork),
     /// Challenges begun from a network around the block.
     BegunAround(WiderNetwork),
-    /// Any of these, counted apart for whoever has solved a puzzle first: those who have not cannot use it up.
+    /// A network's count, apart for whoever has solved a puzzle first: those who have not cannot use it up.
     Solved(Box<Key>),
+    /// The same for a name or an address, in one network: nobody uses it up from elsewhere, with however many puzzles.
+    SolvedAt(Box<Key>, AddressBlock),
+    /// Puzzles that were solved for one name or address, wherever. Nobody waits for it; the next ones are harder.
+    SolvedFor(Box<Key>),
+}
+
+impl Key {
+    /// The count of whoever has solved a puzzle, and asks from this network.
+    pub fn solved(self, block: AddressBlock) -> Self {
+        match self {
+            Key::Network(_) | Key::Begun(_) => Key::Solved(Box::new(self)),
+            named => Key::SolvedAt(Box::new(named), block),
+        }
+    }
 }
 
 /// A household, an office or a carrier's gateway shares an address.
 const NETWORK: Pace = Pace { free: 30, longest: Duration::from_secs(15 * 60) };
+/// How solved puzzles are forgotten, so that an attack that is over costs nobody anything.
+const SOLVED_DRAINS: Drain = Drain::OneEvery(Duration::from_secs(30));
 const BEGUN: Pace = Pace { free: 120, longest: Duration::from_secs(60) };
 
 impl Paced for Key {
@@ -56,7 +72,8 @@ impl Paced for Key {
             Key::Begun(_) => BEGUN,
             Key::NetworkAround(network) => pace::around(*network, NETWORK),
             Key::BegunAround(network) => pace::around(*network, BEGUN),
-            Key::Solved(key) => key.pace(),
+            Key::Solved(key) | Key::SolvedAt(key, _) => key.pace(),
+            Key::SolvedFor(_) => Pace { free: 1_000, longest: Duration::ZERO },
         }
     }
 
@@ -65,7 +82,8 @@ impl Paced for Key {
             Key::Stranger(_) | Key::KnownDevice(_) | Key::Factor(_) => OnSuccess::Clear,
             Key::Network(_) | Key::NetworkAround(_) | Key::BegunAround(_) => OnSuccess::GiveBack,
             Key::Mail(_) | Key::Sms(_) | Key::Begun(_) => OnSuccess::GiveBack,
-            Key::Solved(key) => key.on_success(),
+            Key::SolvedFor(_) => OnSuccess::GiveBack,
+            Key::Solved(key) | Key::SolvedAt(key, _) => key.on_success(),
         }
     }
 
@@ -81,7 +99,8 @@ impl Paced for Key {
     fn drain(&self) -> Drain {
         match self {
             Key::NetworkAround(_) | Key::BegunAround(_) => pace::AROUND_DRAINS,
-            Key::Solved(key) => key.drain(),
+            Key::SolvedFor(_) => SOLVED_DRAINS,
+            Key::Solved(key) | Key::SolvedAt(key, _) => key.drain(),
             _ => Drain::Never,
         }
     }
@@ -89,7 +108,8 @@ impl Paced for Key {
     fn vouched(&self) -> Vouched {
         match self {
             // A device that signed in, a password that was right, a puzzle that was solved.
-            Key::KnownDevice(_) | Key::Factor(_) | Key::Sms(_) | Key::Solved(_) => Vouched::Yes,
+            Key::KnownDevice(_) | Key::Factor(_) | Key::Sms(_) => Vouched::Yes,
+            Key::Solved(_) | Key::SolvedAt(..) | Key::SolvedFor(_) => Vouched::Yes,
             _ => Vouched::No,
         }
     }
@@ -156,7 +176,8 @@ mod tests {
         let ella = [Key::Network("192.0.2.9".parse().unwrap()), Key::Stranger("ella".into())];
         assert_eq!(throttle.attempt(&ella, NOW), Leave::Granted);
         assert_eq!(throttle.attempt(&[Key::KnownDevice("d".into())], NOW), Leave::Granted);
-        assert_eq!(throttle.attempt(&ella.map(|key| Key::Solved(Box::new(key))), NOW), Leave::Granted);
+        let block = "192.0.2.9".parse().unwrap();
+        assert_eq!(throttle.attempt(&ella.map(|key| key.solved(block)), NOW), Leave::Granted);
         assert_eq!(throttle.attempt(&[Key::Factor("c".into())], NOW), Leave::Granted);
     }
 }

@@ -1,4 +1,4 @@
-//! What browsers hold of us: three cookies, each a random token. At rest there are only hashes.
+//! What browsers hold of us: cookies, each a random token but the answer to a puzzle. At rest there are only hashes.
 
 use storeward_base::{Entropy, Secret};
 use storeward_seal::fingerprint::{sha256_hex, token_hash};
@@ -13,6 +13,11 @@ pub const SESSION_COOKIE: Cookie = Cookie { name: "__Host-storeward-customer", s
 pub const DEVICE_COOKIE: Cookie = Cookie { name: "__Host-storeward-device", same_site: SameSite::Lax };
 /// Something begun and not finished.
 pub const FLOW_COOKIE: Cookie = Cookie { name: "__Host-storeward-flow", same_site: SameSite::Lax };
+
+/// The answer to a puzzle, until the next try at the shop's own form.
+pub const SOLVED_COOKIE: Cookie = Cookie { name: "__Host-storeward-solved", same_site: SameSite::Strict };
+/// The same from a script of the storefront, with the request itself.
+pub const SOLVED_HEADER: &str = "storeward-puzzle";
 
 macro_rules! token {
     ($name:ident, $csrf:literal, $what:literal) => {

@@ -47,6 +47,7 @@ pub use back_office::BackOffice;
 pub use enrol::{EnrolFault, NewSeed};
 pub use flows::{Need, Offer, Sent, Step};
 pub use grant::{Granted, Trust};
+pub(crate) use heat::Way;
 pub use passkeys::PasskeyAnswer;
 pub use prove::{Given, ProveFault};
 pub use recover::NewPasswordFault;

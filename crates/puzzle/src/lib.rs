@@ -11,7 +11,7 @@
 mod puzzles;
 mod spent;
 
-pub use puzzles::{Answer, Difficulty, LIFE, PASS_LIFE, Purpose, Puzzles, Wrong, solve};
+pub use puzzles::{Answer, Difficulty, Harder, LIFE, PASS_LIFE, Purpose, Puzzles, Wrong, solve};
 
 /// Solves puzzles in a browser: a page's script and its own workers' in one file.
 pub const SCRIPT: &str = include_str!("../assets/puzzle.js");

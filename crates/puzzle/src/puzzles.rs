@@ -63,6 +63,26 @@ impl Difficulty {
     pub const SMALL: Difficulty = Difficulty { iterations: 10, digits: 1 };
 }
 
+/// How much harder than usual a puzzle is: the work doubles each time. So whoever goes on pays more and more, and whoever
+/// solves one only is never shut out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Harder(u32);
+
+impl Harder {
+    /// Eight times the usual work: some seconds for a desktop's browser.
+    const MOST: u32 = 3;
+    pub const NOT: Harder = Harder(0);
+
+    pub const fn by(doublings: u32) -> Self {
+        Harder(if doublings < Self::MOST { doublings } else { Self::MOST })
+    }
+
+    /// What is good enough while this much is asked for: one doubling less, for it may have been asked for a moment ago.
+    const fn least(self) -> Self {
+        Harder(self.0.saturating_sub(1))
+    }
+}
+
 /// What a client sent as its answer: base 64 of JSON, as ALTCHA's own widget sends it.
 #[derive(Clone, Copy, Debug)]
 pub struct Answer<'a>(pub &'a str);
@@ -78,6 +98,8 @@ pub enum Wrong {
     Elsewhere,
     Late,
     Unsolved,
+    /// Of ours, from when less was asked for.
+    TooEasy,
     /// It was shown before.
     Again,
     /// More were solved than we remember.
@@ -92,6 +114,7 @@ impl fmt::Display for Wrong {
             Wrong::Elsewhere => "the puzzle was for something else, or for another network",
             Wrong::Late => "the puzzle is too old; ask for another",
             Wrong::Unsolved => "the puzzle is not solved by this",
+            Wrong::TooEasy => "harder ones are asked for by now; ask for another",
             Wrong::Again => "the puzzle was used before; ask for another",
             Wrong::Full => "too many puzzles were solved at once; try again in a few minutes",
         })
@@ -139,6 +162,11 @@ impl Puzzles {
 
     /// A fresh puzzle, as JSON in ALTCHA's form. Costs two HMACs; nothing is kept of it.
     pub fn ask(&self, purpose: Purpose, client: ClientIp) -> String {
+        self.ask_harder(purpose, client, Harder::NOT)
+    }
+
+    /// The same, with more work in it.
+    pub fn ask_harder(&self, purpose: Purpose, client: ClientIp, harder: Harder) -> String {
         let entropy = self.entropy.as_ref();
         let ends = self.clock.now().plus(LIFE);
         let data = BTreeMap::from([
@@ -147,7 +175,7 @@ impl Puzzles {
         ]);
         let mut parameters = ChallengeParameters {
             algorithm: ALGORITHM.to_owned(),
-            cost: self.difficulty.iterations,
+            cost: self.cost(harder),
             data: Some(data),
             expires_at: Some(ends.seconds()),
             key_length: KEY_BYTES,
@@ -164,6 +192,17 @@ impl Puzzles {
 
     /// Whether the answer solves a puzzle of ours, for this purpose and this client, for the first time.
     pub fn check(&self, purpose: Purpose, client: ClientIp, answer: Answer<'_>) -> Result<(), Wrong> {
+        self.check_harder(purpose, client, answer, Harder::NOT)
+    }
+
+    /// The same, while puzzles as hard as this are asked for: those that were asked for long before do not count any more.
+    pub fn check_harder(
+        &self,
+        purpose: Purpose,
+        client: ClientIp,
+        answer: Answer<'_>,
+        harder: Harder,
+    ) -> Result<(), Wrong> {
         let Payload { challenge, solution } = read(answer).ok_or(Wrong::Form)?;
         let mut parameters = challenge.parameters;
         let ours = self.sign(&mut parameters).and_then(|signed| signed.signature).ok_or(Wrong::Form)?;
@@ -180,6 +219,9 @@ impl Puzzles {
         };
         if said("for") != purpose.word() || said("client") != self.client_mark(client) {
             return Err(Wrong::Elsewhere);
+        }
+        if parameters.cost < self.cost(harder.least()) {
+            return Err(Wrong::TooEasy);
         }
         let now = self.clock.now();
         // The library looks at the machine's clock, and the house has one of its own: so the end is ours to check.
@@ -221,6 +263,10 @@ impl Puzzles {
             Timestamp::from_seconds(ends) > now && now.plus(PASS_LIFE) >= Timestamp::from_seconds(ends);
         let ours = hex(hmac::sign(&self.passes, pass_text(ends, client).as_bytes()).as_ref());
         lives && constant_time::verify_slices_are_equal(ours.as_bytes(), mark.as_bytes()).is_ok()
+    }
+
+    fn cost(&self, harder: Harder) -> u32 {
+        self.difficulty.iterations.saturating_mul(1 << harder.0)
     }
 
     fn sign(&self, parameters: &mut ChallengeParameters) -> Option<Challenge> {
@@ -377,6 +423,27 @@ mod tests {
         }
         // None of that used the puzzle up.
         assert_eq!(bench.check(Purpose::SignIn, &answer), Ok(()));
+    }
+
+    #[test]
+    fn harder_ones_are_more_work_and_easy_ones_count_no_more() {
+        let bench = bench();
+        let cost = |puzzle: &str| {
+            let puzzle: Value = serde_json::from_str(puzzle).unwrap();
+            puzzle["parameters"]["cost"].as_u64().unwrap()
+        };
+        let ask = |doublings| bench.puzzles.ask_harder(Purpose::SignIn, bench.client, Harder::by(doublings));
+        let costs: Vec<_> = [0, 1, 2, 3, 9].map(|doublings| cost(&ask(doublings))).to_vec();
+        assert_eq!(costs, [10, 20, 40, 80, 80]);
+        let check = |asked: u32, wanted: u32| {
+            let answer = solve(&ask(asked)).unwrap();
+            let harder = Harder::by(wanted);
+            bench.puzzles.check_harder(Purpose::SignIn, bench.client, Answer(&answer), harder)
+        };
+        assert_eq!(check(3, 3), Ok(()));
+        assert_eq!(check(2, 3), Ok(()), "asked for a moment ago");
+        assert_eq!(check(1, 3), Err(Wrong::TooEasy));
+        assert_eq!(check(0, 1), Ok(()));
     }
 
     #[test]

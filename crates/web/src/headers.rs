@@ -81,16 +81,24 @@ pub(crate) fn secure(headers: &mut HeaderMap, nonce: &Nonce, host: Option<&str>,
     for (name, value) in FIXED {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
-    let policy = format!(
-        "default-src 'none'; script-src 'nonce-{}' 'strict-dynamic'; style-src 'self'; img-src 'self'; \
-         connect-src 'self'; font-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'self'{}; frame-ancestors 'none'; \
-         require-trusted-types-for 'script'; trusted-types storeward",
-        nonce.as_str(),
-        leads_to.map_or_else(String::new, |LeadsTo(place)| format!(" {place}"))
-    );
+    let policy = policy(nonce.as_str(), leads_to);
     let policy = HeaderValue::try_from(policy).expect("a nonce and a place of visible ASCII are legal here");
     headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+}
+
+/// The policy of one of our pages that is shown in another's place, and so not by a router of ours.
+pub fn page_policy(nonce: &str) -> String {
+    policy(nonce, None)
+}
+
+fn policy(nonce: &str, leads_to: Option<&LeadsTo>) -> String {
+    format!(
+        "default-src 'none'; script-src 'nonce-{nonce}' 'strict-dynamic'; style-src 'self'; img-src 'self'; \
+         connect-src 'self'; font-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'self'{}; frame-ancestors 'none'; \
+         require-trusted-types-for 'script'; trusted-types storeward",
+        leads_to.map_or_else(String::new, |LeadsTo(place)| format!(" {place}"))
+    )
 }
 
 /// A pin holds for all ports of a host: never one that developers share with other programs.

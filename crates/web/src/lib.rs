@@ -32,7 +32,7 @@ pub use csrf::CsrfToken;
 pub use failure::{Failure, WantsPage};
 pub use form::{Form, Query};
 pub use frame::{Dress, Site, explained};
-pub use headers::{LeadsTo, Nonce};
+pub use headers::{LeadsTo, Nonce, page_policy};
 pub use moment::Moment;
 pub use origin::{HostNames, HostNamesError, host_of_request};
 pub use routes::{AccessRow, Routes};

@@ -57,6 +57,8 @@ struct ChallengePage {
     trust_days: u32,
     /// Where the code went. To an address that the person just gave something goes in any case.
     mail_sent: String,
+    /// The address that codes go to; not shown.
+    address: String,
 }
 
 /// The page as the flow stands; a flow that is over leads to the sign-in, one that needs nothing goes on.
@@ -96,7 +98,8 @@ async fn challenge_page(
         true => app.identity.masked_number(&pending).await?,
         false => String::new(),
     };
-    page.puzzle = app.identity.puzzle(Puzzle::Code, &view.visit, "");
+    let address = app.identity.address_of(&pending).await?;
+    page.puzzle = app.identity.puzzle(Puzzle::Code, &view.visit, &address);
     let mail_sent = match pending.purpose {
         Purpose::SignUp | Purpose::ChangeAddress => t.f("challenge.mail_sent_new", "address", masked),
         _ => t.f("challenge.mail_sent", "address", masked),
@@ -117,6 +120,7 @@ async fn challenge_page(
         may_trust: days > 0 && matches!(pending.purpose, Purpose::SignIn | Purpose::Shield),
         trust_days: days,
         mail_sent,
+        address,
     }))
 }
 
@@ -222,7 +226,7 @@ async fn said_sent(
         Sent::Now | Sent::Already => page.page.notice = Some(t.s("challenge.sent")),
         Sent::Enough => page.page.fault = Some(t.s("challenge.sent_enough")),
         Sent::Wait { seconds } => {
-            page.page.puzzle = Some(app.identity.puzzle_now(Puzzle::Code, &view.visit));
+            page.page.puzzle = Some(app.identity.puzzle_now(Puzzle::Code, &view.visit, &page.address));
             page.page.fault = Some(t.f("sign_in.wait", "seconds", seconds));
         }
     }

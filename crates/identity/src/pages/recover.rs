@@ -81,7 +81,7 @@ pub async fn begin(
         SignUpFault::Throttled { seconds } => Later::too_often(seconds),
         SignUpFault::Failed(error) => Later::of(error)?,
     };
-    page.page.puzzle = Some(app.identity.puzzle_now(Purpose::Recovery, &view.visit));
+    page.page.puzzle = Some(app.identity.puzzle_now(Purpose::Recovery, &view.visit, &page.email));
     page.page.fault = Some(later.words(view.texts()));
     show_later(&page, view.language, later)
 }

@@ -126,7 +126,7 @@ fn refused(
     page.page.fault = Some(later.map_or_else(|| t.s(refusal), |later| later.words(t)));
     match later {
         Some(later) => {
-            page.page.puzzle = Some(app.identity.puzzle_now(Purpose::SignIn, &view.visit));
+            page.page.puzzle = Some(app.identity.puzzle_now(Purpose::SignIn, &view.visit, email));
             show_later(&page, view.language, later)
         }
         None => show_again(&page, view.language, StatusCode::FORBIDDEN),

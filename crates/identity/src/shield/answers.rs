@@ -1,7 +1,11 @@
 //! What the shield answers in the shop's place.
 
+use serde_json::Value;
 use storeward_web::axum::body::Bytes;
 use storeward_web::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+
+use crate::pages::StandIn;
+use crate::tokens::SOLVED_HEADER;
 
 /// How a refusal is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +25,10 @@ pub struct Refusal {
     pub challenge: Option<String>,
     /// When it may work, in seconds.
     pub retry_seconds: Option<u64>,
+    /// With it solved there is a try at once: JSON in ALTCHA's form.
+    pub puzzle: Option<String>,
+    /// What people see of it, where words are not enough.
+    pub page: Option<StandIn>,
 }
 
 impl Refusal {
@@ -31,11 +39,13 @@ impl Refusal {
             title: "Confirm that it is you",
             challenge: Some(challenge),
             retry_seconds: None,
+            puzzle: None,
+            page: None,
         }
     }
 
     pub const fn of(status: StatusCode, code: &'static str, title: &'static str) -> Self {
-        Refusal { status, code, title, challenge: None, retry_seconds: None }
+        Refusal { status, code, title, challenge: None, retry_seconds: None, puzzle: None, page: None }
     }
 
     /// A page is led to where the person can go on; a program is told.
@@ -48,6 +58,13 @@ impl Refusal {
                     answer.headers_mut().insert(header::LOCATION, place);
                 }
                 uncached(answer.headers_mut());
+                answer
+            }
+            (None, Wants::Page) if let Some(page) = &self.page => {
+                let mut answer = self.told("text/html; charset=utf-8", page.html.clone());
+                if let Ok(policy) = HeaderValue::from_str(&page.policy) {
+                    answer.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+                }
                 answer
             }
             (None, Wants::Page) => {
@@ -68,6 +85,11 @@ impl Refusal {
                 });
                 if let (Some(place), Some(fields)) = (&self.challenge, problem.as_object_mut()) {
                     fields.insert("challenge".to_owned(), place.clone().into());
+                }
+                let puzzle = self.puzzle.as_ref().and_then(|text| serde_json::from_str::<Value>(text).ok());
+                if let (Some(puzzle), Some(fields)) = (puzzle, problem.as_object_mut()) {
+                    fields.insert("puzzle".to_owned(), puzzle);
+                    fields.insert("answer_in".to_owned(), SOLVED_HEADER.into());
                 }
                 self.told("application/problem+json", problem.to_string())
             }

@@ -78,6 +78,9 @@ pub struct Crossing {
     visit: Option<Visit>,
     asker: Option<Asker>,
     referer: Option<ReturnTo>,
+    /// The answer to a puzzle.
+    solved: Option<String>,
+    has_solved_cookie: bool,
     held: Option<Handle>,
     /// The shop gets no session with it, and its answer changes none.
     is_without: bool,
@@ -130,6 +133,8 @@ impl Crossing {
             visit: None,
             asker: None,
             referer: None,
+            solved: None,
+            has_solved_cookie: false,
             held: None,
             is_without: false,
             is_attached: false,
@@ -146,6 +151,7 @@ impl Crossing {
         self.visit = Some(Visit::new(self.client, headers));
         self.asker = Some(Asker::of(self.client, self.id, &self.authority, headers));
         self.referer = headers.get(header::REFERER).and_then(|v| self.place(v.to_str().ok()?));
+        self.take_solved(headers);
         let others = self.strip(headers);
         if self.is_static {
             self.is_without = true;

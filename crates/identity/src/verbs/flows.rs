@@ -224,6 +224,15 @@ impl Identity {
         Ok(flow.address(means.as_ref()).map_or_else(String::new, |email| email.masked()))
     }
 
+    /// The same, whole: for the count of puzzles.
+    pub(crate) async fn address_of(&self, flow: &Flow) -> Result<String, Error> {
+        let means = match flow.customer {
+            Some(customer) => Some(self.0.means(customer).await?),
+            None => None,
+        };
+        Ok(flow.address(means.as_ref()).map_or_else(String::new, |email| email.as_str().to_owned()))
+    }
+
     /// The telephone that codes of this flow go to, as it may be shown.
     pub async fn masked_number(&self, flow: &Flow) -> Result<String, Error> {
         let Some(customer) = flow.customer else { return Ok(String::new()) };
@@ -253,8 +262,8 @@ impl Identity {
             Need::Password | Need::NewPassword | Need::NewFactor | Need::Nothing => false,
         };
         let (Some(to), true) = (flow.address(means.as_ref()), wanted) else { return Ok(Sent::Already) };
-        let way = shared.way(storeward_puzzle::Purpose::Code, visit, answer);
-        let key = way.key(Key::Mail(shared.marks.email(&to)));
+        let way = shared.way(storeward_puzzle::Purpose::Code, visit, answer, to.as_str());
+        let key = way.key(Key::Mail(shared.marks.email(&to)), visit.client.block());
         if let Leave::Wait { seconds, .. } = shared.throttle.attempt(std::slice::from_ref(&key), shared.now())
         {
             return Ok(Sent::Wait { seconds });

@@ -1,8 +1,9 @@
 //! When many guess at once, a client may solve a puzzle first: its requests are counted apart and wait in a lane of their
 //! own. Whoever cannot, such as a browser without script, waits in the slower lane; nobody is refused for it.
 
+use storeward_base::AddressBlock;
 use storeward_passwords::Lane;
-use storeward_puzzle::{Answer, Purpose};
+use storeward_puzzle::{Answer, Harder, Purpose};
 
 use super::devices::Known;
 use super::{Identity, Shared};
@@ -25,10 +26,10 @@ pub enum Way {
 }
 
 impl Way {
-    /// The count that this way uses up.
-    pub fn key(self, key: Key) -> Key {
+    /// The count that this way uses up, in the network that it came from.
+    pub fn key(self, key: Key, block: AddressBlock) -> Key {
         match self {
-            Way::Solved => Key::Solved(Box::new(key)),
+            Way::Solved => key.solved(block),
             Way::KnownDevice | Way::Plain => key,
         }
     }
@@ -55,25 +56,62 @@ impl Identity {
         };
         let is_hot = shared.passwords.pressure_percent() >= HOT_PERCENT
             || shared.throttle.is_warm(&keys, shared.now());
-        is_hot.then(|| self.puzzle_now(purpose, visit))
+        is_hot.then(|| self.puzzle_now(purpose, visit, typed))
     }
 
-    /// For whoever was told to come later: with it solved, they need not wait for what others used up.
-    pub fn puzzle_now(&self, purpose: Purpose, visit: &Visit) -> String {
-        self.0.puzzles.ask(purpose, visit.client)
+    /// For whoever was told to come later: with it solved, they need not wait for what others used up. The more were solved
+    /// for the same name or in the same network lately, the harder it is.
+    pub fn puzzle_now(&self, purpose: Purpose, visit: &Visit, typed: &str) -> String {
+        let shared = &self.0;
+        let harder = shared.harder(purpose, visit, &shared.named(purpose, typed));
+        shared.puzzles.ask_harder(purpose, visit.client, harder)
     }
 }
 
 impl Shared {
-    /// The way of a request that brought this answer along, if any. A wrong one counts as none.
-    pub fn way(&self, purpose: Purpose, visit: &Visit, answer: &str) -> Way {
+    /// The way of a request that brought this answer along, if any. A wrong one counts as none. `typed` is the name or the
+    /// address that the request is about.
+    pub fn way(&self, purpose: Purpose, visit: &Visit, answer: &str, typed: &str) -> Way {
         if answer.is_empty() {
             return Way::Plain;
         }
-        match self.puzzles.check(purpose, visit.client, Answer(answer)) {
-            Ok(()) => Way::Solved,
+        let named = self.named(purpose, typed);
+        let harder = self.harder(purpose, visit, &named);
+        match self.puzzles.check_harder(purpose, visit.client, Answer(answer), harder) {
+            Ok(()) => {
+                // Nobody waits for it: it is counted so that the next puzzle is harder.
+                self.throttle.attempt(&[named], self.now());
+                Way::Solved
+            }
             Err(_) => Way::Plain,
         }
+    }
+
+    /// The count of puzzles that were solved for a name or an address.
+    fn named(&self, purpose: Purpose, typed: &str) -> Key {
+        let typed = self.marks.attempt(typed);
+        Key::SolvedFor(Box::new(match purpose {
+            Purpose::SignIn => Key::Stranger(typed),
+            Purpose::SignUp | Purpose::Recovery | Purpose::Code | Purpose::Pass => Key::Mail(typed),
+        }))
+    }
+
+    fn harder(&self, purpose: Purpose, visit: &Visit, named: &Key) -> Harder {
+        let block = visit.client.block();
+        let network = match purpose {
+            Purpose::SignIn => Key::Network(block),
+            Purpose::SignUp | Purpose::Recovery | Purpose::Code | Purpose::Pass => Key::Begun(block),
+        };
+        let now = self.now();
+        let of_name = self.throttle.attempts(named, now);
+        // Many may share a network.
+        let of_network = self.throttle.attempts(&network.solved(block), now) / 3;
+        Harder::by(match of_name.max(of_network) {
+            0..5 => 0,
+            5..10 => 1,
+            10..20 => 2,
+            _ => 3,
+        })
     }
 
     /// The account of an address, and whether this browser signed in to it before.

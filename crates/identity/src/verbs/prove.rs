@@ -136,7 +136,8 @@ impl Identity {
                 if proof == Proof::Mail
                     && let Some(email) = flow.address(means.as_ref())
                 {
-                    shared.throttle.succeeded(&[Key::Mail(shared.marks.email(&email))]);
+                    let mail = Key::Mail(shared.marks.email(&email));
+                    shared.throttle.succeeded(&[mail.clone().solved(visit.client.block()), mail]);
                 }
                 Ok(self.advance(visit, token).await?)
             }

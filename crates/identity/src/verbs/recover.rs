@@ -57,9 +57,10 @@ impl Identity {
     ) -> Result<FlowToken, SignUpFault> {
         let shared = &self.0;
         let email = Email::parse(typed).map_err(SignUpFault::Misfit)?;
-        let way = shared.way(Puzzle::Recovery, visit, answer);
-        let keys = [Key::Begun(visit.client.block()), Key::Mail(shared.marks.email(&email))];
-        let keys = keys.map(|key| way.key(key));
+        let way = shared.way(Puzzle::Recovery, visit, answer, email.as_str());
+        let block = visit.client.block();
+        let keys = [Key::Begun(block), Key::Mail(shared.marks.email(&email))];
+        let keys = keys.map(|key| way.key(key, block));
         if let Leave::Wait { seconds, .. } = shared.throttle.attempt(&keys, shared.now()) {
             return Err(SignUpFault::Throttled { seconds });
         }

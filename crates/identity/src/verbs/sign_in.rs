@@ -76,9 +76,10 @@ impl Identity {
         let is_known = shown.as_ref().is_some_and(|(_, device)| device.row().is_some());
         let way = match is_known {
             true => Way::KnownDevice,
-            false => shared.way(Puzzle::SignIn, visit, &form.answer),
+            false => shared.way(Puzzle::SignIn, visit, &form.answer, &form.email),
         };
-        let network = way.key(Key::Network(visit.client.block()));
+        let block = visit.client.block();
+        let network = way.key(Key::Network(block), block);
         if !is_known {
             shared.leave(visit, &network, None).await?;
         }
@@ -86,7 +87,7 @@ impl Identity {
             Some(who) => who,
             None => shared.who(visit, email.as_ref()).await?,
         };
-        let key = way.key(shared.key_of(&form.email, &device));
+        let key = way.key(shared.key_of(&form.email, &device), block);
         shared.leave(visit, &key, account.as_ref().map(|account| account.id)).await?;
         // Where the password does not count, the work is done all the same.
         let stands = account.as_ref().and_then(|account| account.standing_hash(&device));

@@ -58,13 +58,14 @@ impl Identity {
         let shared = &self.0;
         let email = Email::parse(&form.email).map_err(SignUpFault::Misfit)?;
         let name = parse_name(&form.name, "name").map_err(SignUpFault::Misfit)?;
-        let way = shared.way(Puzzle::SignUp, visit, &form.answer);
+        let way = shared.way(Puzzle::SignUp, visit, &form.answer, email.as_str());
         let ticket = ticket(visit, email.as_str(), way.lane());
         let (shop, beside) = (shared.shop_name(), shared.beside());
         let judged = shared.passwords.judge(ticket, &form.password, &email, &shop, beside).await?;
         judged.map_err(SignUpFault::Misfit)?;
-        let keys = [Key::Begun(visit.client.block()), Key::Mail(shared.marks.email(&email))];
-        let keys = keys.map(|key| way.key(key));
+        let block = visit.client.block();
+        let keys = [Key::Begun(block), Key::Mail(shared.marks.email(&email))];
+        let keys = keys.map(|key| way.key(key, block));
         if let Leave::Wait { seconds, .. } = shared.throttle.attempt(&keys, shared.now()) {
             return Err(SignUpFault::Throttled { seconds });
         }

@@ -422,6 +422,15 @@ impl Visitor<'_> {
         self.browser.post_from(path, path, &fields).await.leads_to("/account");
     }
 
+    /// Does what the page's script does with its puzzle.
+    pub async fn solve(&mut self, page: &Answer) {
+        let puzzle = page.attribute("data-puzzle=\"").replace("&#34;", "\"").replace("&quot;", "\"");
+        let answer = encode(&storeward_puzzle::solve(&puzzle).unwrap());
+        let path = page.attribute("data-puzzle-pass=\"");
+        let kept = self.browser.send("POST", &path, &[], Some(&format!("answer={answer}"))).await;
+        assert_eq!(kept.status, 204);
+    }
+
     pub async fn sees_account(&mut self) -> bool {
         let answer = self.get("/account").await;
         answer.body.contains(SECRET)

@@ -169,3 +169,91 @@ both_engines!(an_act_is_sensitive_by_whatever_method_and_path, MIGRATIONS, async
     assert!(!asked.iter().any(|line| line.contains("email") || line.contains("users")), "{asked:?}");
     assert_eq!(owner.get("/account/email").await.status, 200, "who only looks is not asked");
 });
+
+const WRONG: [(&str, &str); 2] = [("user", ADDRESS), ("password", "wrong")];
+const RIGHT: [(&str, &str); 2] = [("user", ADDRESS), ("password", SHOP_PASSWORD)];
+
+/// Strangers guess at the name from many places, until it has to wait. Where they are told of a puzzle, they solve it.
+async fn guess_everywhere(behind: &Behind, places: u8) {
+    for n in 0..places {
+        let mut stranger = behind.browser();
+        stranger.browser.address = format!("192.0.{n}.9").parse().unwrap();
+        let told = stranger.post("/login.php", &WRONG).await;
+        if told.status == 429 {
+            stranger.solve(&told).await;
+            assert_eq!(stranger.post("/login.php", &WRONG).await.status, 401, "{n}");
+        }
+    }
+}
+
+// Guesses of strangers kept the owner out on a new device: no puzzle was offered, and none was taken.
+both_engines!(a_victim_at_the_shops_door_solves_a_puzzle_and_is_in, MIGRATIONS, async |db| {
+    let behind = Behind::new(db, Elevation::Fresh);
+    guess_everywhere(&behind, 30).await;
+    let mut owner = behind.browser();
+    owner.get("/").await;
+    let told = owner.post("/login.php", &RIGHT).await;
+    assert_eq!(told.status, 429);
+    assert!(told.headers.contains_key("retry-after"));
+    assert!(told.headers["content-security-policy"].to_str().unwrap().contains("worker-src 'self'"));
+    assert!(told.body.contains("/.storeward/puzzle.js") && !told.body.contains("grey"), "{}", told.body);
+    owner.solve(&told).await;
+    owner.post("/login.php", &RIGHT).await.leads_to("/.storeward/challenge");
+    assert!(owner.browser.cookie("__Host-storeward-solved").is_none(), "it counted, and goes");
+    owner.show_code("").await;
+    assert!(owner.sees_account().await);
+});
+
+// For scripts of a storefront: the puzzle in the problem, its answer in a header of the same request.
+both_engines!(a_script_is_told_the_puzzle_and_sends_its_answer_along, MIGRATIONS, async |db| {
+    let behind = Behind::new(db, Elevation::Fresh);
+    guess_everywhere(&behind, 8).await;
+    let mut script = behind.browser();
+    script.get("/").await;
+    let form = format!("user={ADDRESS}&password={}", SHOP_PASSWORD.replace(' ', "+"));
+    let told = script.send("POST", "/login.php", &PROBLEM_FORM, &form).await;
+    let problem: serde_json::Value = serde_json::from_str(&told.body).unwrap();
+    assert_eq!((told.status.as_u16(), &problem["code"]), (429, &"identity.too_often".into()));
+    assert_eq!(problem["answer_in"], "storeward-puzzle");
+    let answer = storeward_puzzle::solve(&problem["puzzle"].to_string()).unwrap();
+    // Elsewhere it is worth nothing, nor with another one's name on it, nor twice.
+    let mut thief = behind.browser();
+    thief.browser = thief.browser.elsewhere();
+    let with = [PROBLEM_FORM[0], PROBLEM_FORM[1], ("storeward-puzzle", &*answer)];
+    assert_eq!(thief.send("POST", "/login.php", &with, &form).await.status, 429);
+    let passed = script.send("POST", "/login.php", &with, &form).await;
+    assert!(passed.body.contains("identity.second_factor"), "{passed:?}");
+    let mut again = behind.browser();
+    again.get("/").await;
+    assert_eq!(
+        again.send("POST", "/login.php", &with, "user=ella&password=x").await.status,
+        401,
+        "not needed"
+    );
+    guess_everywhere(&behind, 8).await;
+    assert_eq!(again.send("POST", "/login.php", &with, &form).await.status, 429, "shown twice");
+    assert!(behind.shop.asked().iter().all(|line| !line.contains("solved")), "the shop hears of none of it");
+});
+
+both_engines!(puzzles_are_no_way_to_guess_without_end, MIGRATIONS, async |db| {
+    let behind = Behind::new(db, Elevation::Fresh);
+    guess_everywhere(&behind, 6).await;
+    let mut thief = behind.browser();
+    let mut heard = 0;
+    for _ in 0..12 {
+        let told = thief.post("/login.php", &WRONG).await;
+        if told.status == 429 {
+            thief.solve(&told).await;
+            heard += u32::from(thief.post("/login.php", &WRONG).await.status == 401);
+        }
+    }
+    assert_eq!(heard, 5, "of one network, for one name");
+    // What is no answer is none.
+    for bad in ["x", "", "a b", &"A".repeat(5_000)] {
+        let kept =
+            thief.browser.send("POST", "/.storeward/solved", &[], Some(&format!("answer={bad}"))).await;
+        let is_kept = kept.status == 204;
+        assert_eq!(is_kept, bad == "x", "{bad}");
+        assert_eq!(thief.post("/login.php", &WRONG).await.status, 429);
+    }
+});

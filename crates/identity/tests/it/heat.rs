@@ -190,3 +190,94 @@ both_engines!(files_of_networks_are_weighed, MIGRATIONS, async |db| {
         assert!(told.contains(reason), "{reason} is not in {told}");
     }
 });
+
+/// The work in a puzzle, in rounds for each number that is tried.
+fn cost(puzzle: &str) -> u64 {
+    let puzzle: serde_json::Value = serde_json::from_str(puzzle).unwrap();
+    puzzle["parameters"]["cost"].as_u64().unwrap()
+}
+
+fn puzzle_of(page: &Answer) -> String {
+    page.attribute("data-puzzle=\"").replace("&#34;", "\"").replace("&quot;", "\"")
+}
+
+/// One of many places that an attacker has.
+fn place<'b>(bench: &'b Bench, n: u8) -> Browser<'b> {
+    Browser { address: ClientIp::new(std::net::Ipv4Addr::new(192, 0, 2 + n, 9).into()), ..bench.browser() }
+}
+
+// An attacker with puzzles solved in many places shut the owner out, whose own puzzle then counted for nothing.
+both_engines!(solved_puzzles_elsewhere_shut_nobody_out, MIGRATIONS, async |db| {
+    let bench = Bench::new(db);
+    drop(bench.signed_up().await);
+    let mut first = 0;
+    let mut last = 0;
+    for n in 0..24 {
+        let mut attacker = place(&bench, n);
+        let waits = attacker.sign_in(EMAIL, WRONG).await;
+        let puzzle = if waits.status == 429 {
+            puzzle_of(&waits)
+        } else {
+            bench.puzzles.ask(storeward_puzzle::Purpose::SignIn, attacker.address)
+        };
+        first = if first == 0 { cost(&puzzle) } else { first };
+        last = cost(&puzzle);
+        let page = attacker.get(PAGE).await;
+        let answer = with_puzzle(&mut attacker, &page, &solve(&puzzle).unwrap(), WRONG).await;
+        assert_eq!(answer.status, 403, "{n}");
+    }
+    assert_eq!(last, 8 * first, "it gets dearer");
+    let mut victim = bench.browser().elsewhere();
+    let waits = victim.sign_in(EMAIL, PASSWORD).await;
+    assert_eq!(waits.status, 429);
+    // One from when it was easy is worth nothing now.
+    let stock = bench.puzzles.ask(storeward_puzzle::Purpose::SignIn, victim.address);
+    let page = victim.get(PAGE).await;
+    let early = with_puzzle(&mut victim, &page, &solve(&stock).unwrap(), PASSWORD).await;
+    assert_eq!(early.status, 429);
+    with_puzzle(&mut victim, &page, &solved(&waits), PASSWORD).await.leads_to("/.storeward/account");
+    // The attack is over and forgotten.
+    bench.advance(3_600);
+    let mut later = place(&bench, 99);
+    for _ in 0..5 {
+        later.sign_in(EMAIL, WRONG).await;
+    }
+    assert_eq!(cost(&puzzle_of(&later.sign_in(EMAIL, WRONG).await)), first);
+});
+
+async fn recover(browser: &mut Browser<'_>, answer: &str) -> Answer {
+    let path = "/.storeward/recover";
+    browser.post_from(path, path, &[("email", EMAIL), ("altcha", answer)]).await
+}
+
+// The way back was held shut the same way: by letters that somebody else asked for, with and without puzzles.
+both_engines!(letters_that_others_asked_for_close_no_way_back, MIGRATIONS, async |db| {
+    let bench = Bench::new(db);
+    drop(bench.signed_up().await);
+    for n in 0..12 {
+        let mut attacker = place(&bench, n);
+        let first = recover(&mut attacker, "").await;
+        if first.status == 429 {
+            recover(&mut attacker, &solved(&first)).await.leads_to("/.storeward/challenge");
+        }
+    }
+    let mut victim = bench.browser().elsewhere();
+    let waits = recover(&mut victim, "").await;
+    assert_eq!(waits.status, 429);
+    let before = bench.kinds().len();
+    recover(&mut victim, &solved(&waits)).await.leads_to("/.storeward/challenge");
+    assert_eq!(bench.kinds().len(), before + 1, "the letter went out");
+    // A fresh code in it, too.
+    let again = victim.post_from("/.storeward/challenge", "/.storeward/challenge/send", &[]).await;
+    let fields = [("altcha", &*solved(&again))];
+    let sent = victim.post("/.storeward/challenge/send", &again.csrf(), &fields).await;
+    assert_eq!((sent.status.as_u16(), bench.kinds().len()), (200, before + 2), "{}", sent.body);
+    // One network cannot have letters without end.
+    let mut attacker = place(&bench, 77);
+    let mut sent = 0;
+    for _ in 0..8 {
+        let waits = recover(&mut attacker, "").await;
+        sent += u32::from(recover(&mut attacker, &solved(&waits)).await.status == 303);
+    }
+    assert_eq!(sent, 4);
+});

@@ -1,23 +1,37 @@
 //! The shop's own sign-in is slowed down as ours is: by account, device and address, before the shop hears of it.
 
 use storeward_adapter::Credentials;
-use storeward_web::http::StatusCode;
+use storeward_puzzle::Purpose;
+use storeward_web::http::{HeaderMap, StatusCode};
 
 use super::Crossing;
+use crate::pages::{answer_of, too_often};
 use crate::shield::answers::Refusal;
 use crate::throttle::{Key, Leave};
+use crate::tokens::{SOLVED_COOKIE, SOLVED_HEADER};
+use crate::verbs::Way;
 
 impl Crossing {
+    /// Takes the answer to a puzzle out of the request, where a browser or a script brings one along.
+    pub(super) fn take_solved(&mut self, headers: &mut HeaderMap) {
+        let in_cookie = SOLVED_COOKIE.read(headers).map(answer_of);
+        self.has_solved_cookie = in_cookie.is_some();
+        let in_header = headers.remove(SOLVED_HEADER).and_then(|v| v.to_str().ok().map(str::to_owned));
+        self.solved = in_header.or(in_cookie);
+    }
+
     /// Counts an attempt at the shop's sign-in; `Some` refuses it. Nothing of it depends on whether there is an account.
     pub(super) async fn try_door(&mut self, credentials: Credentials) -> Option<Refusal> {
         let guard = self.guard.clone();
         let shared = &guard.identity.0;
-        let keys = match self.known_device(credentials.user.expose()).await {
+        let typed = credentials.user.expose();
+        let strangers = vec![self.network(), Key::Stranger(shared.marks.attempt(typed))];
+        let keys = match self.known_device(typed).await {
             // Its owner may share an address with whoever guesses there.
             Some(device) => vec![device],
-            None => vec![self.network(), Key::Stranger(shared.marks.attempt(credentials.user.expose()))],
+            None => strangers.clone(),
         };
-        if let Some(refusal) = self.count(keys).await {
+        if let Some(refusal) = self.count(keys, strangers, typed).await {
             return Some(refusal);
         }
         self.password = shared.passwords.standing(&credentials.password).await;
@@ -28,22 +42,48 @@ impl Crossing {
     /// Counts a form in which no name and password are found.
     pub(super) async fn try_nobody(&mut self) -> Option<Refusal> {
         let keys = vec![self.network()];
-        self.count(keys).await
+        self.count(keys.clone(), keys, "").await
     }
 
-    async fn count(&mut self, keys: Vec<Key>) -> Option<Refusal> {
-        let shared = &self.guard.identity.0;
-        if let Leave::Wait { seconds, first } = shared.throttle.attempt(&keys, shared.now()) {
-            if first && let Some(visit) = &self.visit {
-                // Told once a wait; the request is refused whether it could be written or not.
-                let _ = shared.note_failure(visit, None, "throttled").await;
+    /// A try is had by `keys`; when they have to wait, by a solved puzzle and the counts that `solved` has for those.
+    async fn count(&mut self, keys: Vec<Key>, solved: Vec<Key>, typed: &str) -> Option<Refusal> {
+        let guard = self.guard.clone();
+        let shared = &guard.identity.0;
+        let Leave::Wait { mut seconds, first } = shared.throttle.attempt(&keys, shared.now()) else {
+            self.counted = keys;
+            return None;
+        };
+        let title = "That was too often. Wait a moment and try again, or solve the puzzle";
+        let refusal = Refusal::of(StatusCode::TOO_MANY_REQUESTS, "identity.too_often", title);
+        let Some(visit) = self.visit.clone() else { return Some(refusal) };
+        if let Some(answer) = self.solved.take() {
+            if self.has_solved_cookie {
+                // It counts once.
+                self.cookies.extend(SOLVED_COOKIE.clear());
             }
-            let title = "That was too often. Wait a moment and try again";
-            let refusal = Refusal::of(StatusCode::TOO_MANY_REQUESTS, "identity.too_often", title);
-            return Some(Refusal { retry_seconds: Some(seconds), ..refusal });
+            if shared.way(Purpose::SignIn, &visit, &answer, typed) == Way::Solved {
+                let keys: Vec<_> = solved.into_iter().map(|key| key.solved(visit.client.block())).collect();
+                match shared.throttle.attempt(&keys, shared.now()) {
+                    Leave::Granted => {
+                        self.counted = keys;
+                        return None;
+                    }
+                    Leave::Wait { seconds: longer, .. } => seconds = longer,
+                }
+            }
         }
-        self.counted = keys;
-        None
+        if first {
+            // Told once a wait; the request is refused whether it could be written or not.
+            let _ = shared.note_failure(&visit, None, "throttled").await;
+        }
+        let puzzle = guard.identity.puzzle_now(Purpose::SignIn, &visit, typed);
+        let back = self.referer.as_ref().map_or("/", |place| place.as_str());
+        Some(Refusal {
+            retry_seconds: Some(seconds),
+            page: too_often(&guard.identity, visit.language, &puzzle, back, seconds),
+            puzzle: Some(puzzle),
+            ..refusal
+        })
     }
 
     fn network(&self) -> Key {
