@@ -24,7 +24,7 @@ enum Word {
         #[command(flatten)]
         at: Directory,
         /// A checkpoint kept elsewhere, as `storeward audit checkpoint` prints it: shows a ledger written anew.
-        #[arg(long, value_name = "FILE")]
+        #[arg(long, visible_alias = "checkpoint", value_name = "FILE")]
         anchor: Vec<PathBuf>,
         /// The result as JSON.
         #[arg(long)]

@@ -141,6 +141,7 @@ fn console_parts(parts: Parts<'_>, config: &Config, port: u16) -> Done<ConsolePa
             status.never_block.clone_from(&never_block);
             status.events_dropped = emit.dropped();
             status.shield_problem = shield.as_ref().and_then(crate::shield::problem);
+            status.writes_problem = db.stuck().map(|why| why.what());
             status.ledger_problem = ledger.problem().or_else(|| db.broken().map(|why| why.to_string()));
             status
         })
@@ -164,13 +165,7 @@ fn console_parts(parts: Parts<'_>, config: &Config, port: u16) -> Done<ConsolePa
         more_metrics: {
             let (pool, db) = (passwords.pool.clone(), opened.db.clone());
             Arc::new(move |text: &mut MetricsText| {
-                let holds = u8::from(ledger.problem().is_none() && db.broken().is_none());
-                text.single(
-                    "storeward_ledger_holds",
-                    "gauge",
-                    "Whether the ledger is whole, as far as known.",
-                    holds,
-                );
+                database_metrics(&ledger, &db, text);
                 edge_metrics(&shared, text);
                 crate::passwords::metrics(&pool.stats(), text);
             })
@@ -229,6 +224,14 @@ fn not_ready(shared: &Shared, certificates: &CertificateStore) -> Vec<String> {
         reasons.push("no certificate yet: a self-signed one stands in".to_owned());
     }
     reasons
+}
+
+fn database_metrics(ledger: &LedgerHealth, db: &Db, text: &mut MetricsText) {
+    let holds = u8::from(ledger.problem().is_none() && db.broken().is_none());
+    let what = "Whether the ledger is whole, as far as known.";
+    text.single("storeward_ledger_holds", "gauge", what, holds);
+    let what = "Whether the last write into the database succeeded.";
+    text.single("storeward_writes_succeed", "gauge", what, u8::from(db.stuck().is_none()));
 }
 
 fn edge_metrics(shared: &Shared, text: &mut MetricsText) {

@@ -3,6 +3,7 @@
 mod follow;
 mod jobs;
 mod signals;
+mod writes;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -176,6 +177,8 @@ impl Running {
 
     /// Everything serves, and where is known.
     fn began(self) -> Self {
+        let (db, clock) = (self.opened.db.clone(), self.opened.clock.clone());
+        self.runtime.spawn(writes::watch(db, clock, self.stop.clone(), writes::Line::write));
         self.customers.began(self.edge.https.port(), self.runtime.handle(), &self.stop);
         self.say(system::Started { version: env!("CARGO_PKG_VERSION").to_owned() });
         self
@@ -209,6 +212,11 @@ impl Running {
     fn say(&self, event: impl Into<Event>) {
         let at = self.opened.clock.now();
         self.emit.emit(Emission { at, request: None, client: None, event: event.into() });
+    }
+
+    #[cfg(test)]
+    pub fn runtime_handle(&self) -> &tokio::runtime::Handle {
+        self.runtime.handle()
     }
 
     /// Hands each event that this run writes to `line`, as JSON: from the first on, until the stop has written the last.

@@ -126,6 +126,7 @@ fn status_of(scene: &str, now: Timestamp) -> SystemStatus {
         }],
         detects_only: trouble,
         ledger_problem: None,
+        writes_problem: None,
         shield_problem: None,
         events_dropped: 0,
         inspection_failures: 0,

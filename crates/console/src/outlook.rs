@@ -174,6 +174,16 @@ fn own_problems(picture: &Picture<'_>, problems: &mut Vec<Problem>) {
                 .to_owned(),
         });
     }
+    if let Some(why) = &status.writes_problem {
+        problems.push(Problem {
+            level: Level::Bad,
+            what: format!("Nothing can be written down: {why}."),
+            todo: "Make room on the disk of the database, or make it writable; it goes on by itself. Until then the shop is \
+                   served and attacks are stopped as before, but what happens is kept in memory only, and nobody new can \
+                   sign in here."
+                .to_owned(),
+        });
+    }
     problems.extend(status.shield_problem.as_ref().map(shield_problem));
     if status.events_dropped > 0 {
         problems.push(Problem {
@@ -301,6 +311,15 @@ mod tests {
         assert_eq!(outlook.headline, "2 things need you", "a note needs nobody");
         assert!(outlook.problems[0].what.contains("127.0.0.1:8000 does not answer (connection refused)"));
         assert!(!outlook.sentence.contains("the shop answers"));
+    }
+
+    #[test]
+    fn a_full_disk_is_bad_and_says_what_to_do() {
+        let status = SystemStatus { writes_problem: Some("database or disk is full".into()), ..healthy() };
+        let outlook = outlook(&status);
+        assert_eq!((outlook.level, outlook.headline.as_str()), (Level::Bad, "One thing needs you"));
+        assert_eq!(outlook.problems[0].what, "Nothing can be written down: database or disk is full.");
+        assert!(outlook.problems[0].todo.starts_with("Make room on the disk"));
     }
 
     #[test]

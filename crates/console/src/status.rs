@@ -17,6 +17,8 @@ pub struct SystemStatus {
     pub detects_only: bool,
     /// Why the ledger cannot be relied on, such as that it was cut back; `None` while nothing of the kind is known.
     pub ledger_problem: Option<String>,
+    /// Why nothing can be written into the database at the moment, in plain words; `None` while writes succeed.
+    pub writes_problem: Option<String>,
     /// What is wrong with the shop's own sign-in, as the shield's test account found it.
     pub shield_problem: Option<ShieldProblem>,
     /// Facts lost since the start because a queue was full.

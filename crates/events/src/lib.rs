@@ -202,6 +202,7 @@ vocabulary! {
     LedgerVerified(system::LedgerVerified) = "system.ledger_verified", Informational, Security;
     LedgerCutBack(system::LedgerCutBack) = "system.ledger_cut_back", Critical, Security;
     LedgerAccepted(system::LedgerAccepted) = "system.ledger_accepted", Medium, Security;
+    WritesResumed(system::WritesResumed) = "system.writes_resumed", High, Security;
     JobFailed(system::JobFailed) = "system.job_failed", High, Operations;
     EntriesForgotten(system::EntriesForgotten) = "system.entries_forgotten", Informational, Ledger;
 }

@@ -114,6 +114,7 @@ fn class_of(event: &Event) -> Class {
         | Event::InspectionFailed(_)
         | Event::EventsDropped(_)
         | Event::LedgerCutBack(_)
+        | Event::WritesResumed(_)
         | Event::JobFailed(_) => lifecycle(99, 2),
         other => class_of_provider(other),
     }

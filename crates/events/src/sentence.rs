@@ -127,6 +127,9 @@ fn of_the_program(event: &Event) -> Option<String> {
             l.found,
             words::plain(&l.how)
         ),
+        Event::WritesResumed(w) => {
+            format!("Nothing could be written for {} ({})", words::counted(w.seconds, "second"), w.reason)
+        }
         Event::JobFailed(j) => {
             format!("Gave up {} ({}) after {} attempts: {}", j.kind, j.job, j.attempts, j.code)
         }

@@ -35,6 +35,15 @@ pub struct LedgerVerified {
     pub root: String,
 }
 
+/// For a while nothing could be written; what happened meanwhile stands before this, or was counted as dropped.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WritesResumed {
+    /// The code of why nothing could be, such as `store.unwritable`.
+    pub reason: String,
+    /// How long it lasted, in seconds.
+    pub seconds: u64,
+}
+
 /// The ledger did not continue the head that was kept outside of the database.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LedgerCutBack {

@@ -1,7 +1,8 @@
 //! Signed checkpoints: the C2SP `tlog-checkpoint` text inside a C2SP `signed-note`, with Ed25519 (RFC 8032).
 //!
-//! Three lines (origin, size, root in base 64), an empty line, and a signature line. Any transparency-log tool reads
-//! them. <https://c2sp.org/tlog-checkpoint>, <https://c2sp.org/signed-note>.
+//! Three lines (origin, size, root in base 64), one of ours, an empty line, and a signature line. Any transparency-log tool
+//! reads them: what stands behind the root is an extension, which it passes over.
+//! <https://c2sp.org/tlog-checkpoint>, <https://c2sp.org/signed-note>.
 
 use std::fmt;
 use std::str::FromStr;
@@ -148,12 +149,52 @@ impl FromStr for VerifierKey {
     }
 }
 
+/// Which checkpoints of a log were kept for good: how many, and a hash chained over all of them. It stands in each signed
+/// checkpoint, so that one that was taken away is missed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kept {
+    pub number: u64,
+    pub chain: Hash,
+}
+
+impl Kept {
+    /// None was kept yet.
+    pub const NONE: Kept = Kept { number: 0, chain: [0; 32] };
+    /// The line's first word.
+    const WORD: &str = "kept ";
+
+    /// One more is kept.
+    #[must_use]
+    pub fn and(&self, size: u64, root: &Hash) -> Kept {
+        let number = self.number.saturating_add(1);
+        let mut input = b"storeward kept checkpoints/1\n".to_vec();
+        input.extend_from_slice(&self.chain);
+        input.extend_from_slice(&number.to_be_bytes());
+        input.extend_from_slice(&size.to_be_bytes());
+        input.extend_from_slice(root);
+        Kept { number, chain: sha256(&input) }
+    }
+
+    fn line(&self) -> String {
+        format!("{}{} {}\n", Self::WORD, self.number, base64(&self.chain))
+    }
+
+    fn parse(rest: &str) -> Option<Self> {
+        let (number, chain) = rest.split_once(' ')?;
+        let canonical = |n: &u64| n.to_string() == number;
+        let number = number.parse::<u64>().ok().filter(canonical)?;
+        Some(Kept { number, chain: Hash::try_from(decode_base64(chain)?).ok()? })
+    }
+}
+
 /// How large a log was and what its root was.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checkpoint {
     pub origin: Origin,
     pub size: u64,
     pub root: Hash,
+    /// `None` in a checkpoint of a time when this was not said, and of other programs.
+    pub kept: Option<Kept>,
 }
 
 impl Checkpoint {
@@ -202,7 +243,8 @@ impl Checkpoint {
     }
 
     fn body(&self) -> String {
-        format!("{}\n{}\n{}\n", self.origin, self.size, base64(&self.root))
+        let kept = self.kept.as_ref().map(Kept::line).unwrap_or_default();
+        format!("{}\n{}\n{}\n{kept}", self.origin, self.size, base64(&self.root))
     }
 
     fn parse_body(body: &str) -> Result<Self, Error> {
@@ -213,7 +255,11 @@ impl Checkpoint {
         let canonical = |n: &u64| n.to_string() == size;
         let size = size.parse::<u64>().ok().filter(canonical).ok_or(FORM)?;
         let root = decode_base64(root).and_then(|r| Hash::try_from(r).ok()).ok_or(FORM)?;
-        Ok(Checkpoint { origin, size, root })
+        let kept = match lines.find_map(|line| line.strip_prefix(Kept::WORD)) {
+            Some(rest) => Some(Kept::parse(rest).ok_or(FORM)?),
+            None => None,
+        };
+        Ok(Checkpoint { origin, size, root, kept })
     }
 }
 
@@ -225,7 +271,8 @@ mod tests {
     fn signed() -> (String, VerifierKey) {
         let key = LogKey::generate(&SeededEntropy::new(1));
         let origin = Origin::parse("shop.example/storeward").unwrap();
-        let checkpoint = Checkpoint { origin: origin.clone(), size: 7, root: [9; 32] };
+        let kept = Some(Kept::NONE.and(3, &[8; 32]));
+        let checkpoint = Checkpoint { origin: origin.clone(), size: 7, root: [9; 32], kept };
         (checkpoint.sign(&key), key.verifier(&origin))
     }
 
@@ -234,11 +281,25 @@ mod tests {
         let (note, verifier) = signed();
         let lines: Vec<&str> = note.split('\n').collect();
         assert_eq!(lines[..2], ["shop.example/storeward", "7"]);
-        assert_eq!(lines[3], "");
-        assert!(lines[4].starts_with("\u{2014} shop.example/storeward "));
-        assert_eq!(lines[5..], [""]);
+        assert!(lines[3].starts_with("kept 1 "));
+        assert_eq!(lines[4], "");
+        assert!(lines[5].starts_with("\u{2014} shop.example/storeward "));
+        assert_eq!(lines[6..], [""]);
         let read = Checkpoint::verify(&note, &[verifier]).unwrap();
         assert_eq!((read.size, read.root), (7, [9; 32]));
+        assert_eq!(read.kept, Some(Kept::NONE.and(3, &[8; 32])));
+    }
+
+    #[test]
+    fn a_checkpoint_of_three_lines_is_read_as_before_and_a_broken_fourth_is_not() {
+        let key = LogKey::generate(&SeededEntropy::new(1));
+        let origin = Origin::parse("shop.example/storeward").unwrap();
+        let trusted = [key.verifier(&origin)];
+        let old = Checkpoint { origin, size: 7, root: [9; 32], kept: None };
+        assert_eq!(Checkpoint::verify(&old.sign(&key), &trusted), Ok(old));
+        for rest in ["", "1", "01 AAAA", "1 AAAA", "x y"] {
+            assert_eq!(Kept::parse(rest), None, "{rest}");
+        }
     }
 
     #[test]

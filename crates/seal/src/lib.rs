@@ -25,7 +25,7 @@ pub mod sealed;
 pub mod totp;
 pub mod webauthn;
 
-pub use checkpoint::{Checkpoint, LogKey, Origin, VerifierKey};
+pub use checkpoint::{Checkpoint, Kept, LogKey, Origin, VerifierKey};
 pub use error::Error;
 pub use fingerprint::{MarkKey, PseudonymKey};
 pub use index::{FieldIndex, IndexRoot};

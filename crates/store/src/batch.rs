@@ -20,8 +20,10 @@ use crate::{Db, Error, Tx, addresses};
 const QUEUE: usize = 8192;
 /// Events of one transaction at most.
 const BATCH: usize = 1024;
-/// Waits between attempts to write a batch; when all have failed, its events count as dropped.
+/// Waits between attempts to write a batch; when all have failed, its events count as dropped …
 const RETRY_MS: [u64; 5] = [50, 200, 500, 1000, 2000];
+/// … but where the database takes no writes at all: the events of the batch and of the queue wait until it does again.
+const STUCK_RETRY: Duration = Duration::from_secs(2);
 
 /// A fact as it leaves the hot path.
 #[derive(Clone, Debug)]
@@ -125,6 +127,8 @@ impl Drain {
                 Err(why @ (Error::Closed | Error::Unknown)) => break Err(why),
                 Err(why) => match waits.next() {
                     Some(wait_ms) => std::thread::sleep(Duration::from_millis(*wait_ms)),
+                    // Until the database is closed, which ends this.
+                    None if why.stops_writes() => std::thread::sleep(STUCK_RETRY),
                     None => break Err(why),
                 },
             }

@@ -12,6 +12,7 @@ use crate::conn::Conn;
 use crate::ledger::{Appender, Signer};
 use crate::postgresql::PgConn;
 use crate::sqlite::{Access, SqliteConn};
+use crate::statements::TRY_WRITING;
 use crate::url::Target;
 use crate::writer::WriteJob;
 use crate::{DatabaseUrl, Engine, Error, Migration, Reader, Tx, ledger, migrations, readers, writer};
@@ -49,6 +50,7 @@ struct Inner {
     committed: Arc<watch::Sender<u64>>,
     promised: Arc<watch::Sender<u64>>,
     broken: Arc<watch::Sender<Option<Error>>>,
+    stuck: Arc<watch::Sender<Option<Error>>>,
     signer: Signer,
     pseudonym_key: PseudonymKey,
     /// The writer, then the readers.
@@ -82,7 +84,7 @@ impl Db {
         let size = appender.size();
         let committed = Arc::new(watch::Sender::new(size));
         let promised = Arc::new(watch::Sender::new(0));
-        let broken = Arc::new(watch::Sender::new(None));
+        let (broken, stuck) = (Arc::new(watch::Sender::new(None)), Arc::new(watch::Sender::new(None)));
 
         let (writes, write_queue) = mpsc::channel(writer::QUEUE);
         let (reads, read_queue) = mpsc::channel(readers::QUEUE);
@@ -93,6 +95,7 @@ impl Db {
             committed: Arc::clone(&committed),
             promised: Arc::clone(&promised),
             broken: Arc::clone(&broken),
+            stuck: Arc::clone(&stuck),
         };
         let mut threads = vec![spawn("store-writer", move || writer.run())?];
         let read_queue = Arc::new(Mutex::new(read_queue));
@@ -108,6 +111,7 @@ impl Db {
             committed,
             promised,
             broken,
+            stuck,
             signer,
             pseudonym_key: options.pseudonym_key,
             threads: Mutex::new(threads),
@@ -185,9 +189,29 @@ impl Db {
         self.0.broken.borrow().clone()
     }
 
-    /// Whether reads are answered, the writer lives and the ledger can be appended to.
+    /// Why the last write that was tried could not be made: a full disk, a server that takes none. `None` again with the
+    /// next one that succeeds, so whoever finds it set has to try now and then ([`Db::try_writing`]).
+    pub fn stuck(&self) -> Option<Error> {
+        self.0.stuck.borrow().clone()
+    }
+
+    /// Wakes when [`Db::stuck`] changes.
+    pub fn stuck_watch(&self) -> watch::Receiver<Option<Error>> {
+        self.0.stuck.subscribe()
+    }
+
+    /// Writes one small row, durably, to see whether that can be done.
+    pub async fn try_writing(&self) -> Result<(), Error> {
+        self.write(|tx| {
+            tx.commit_silent("whether writes succeed is told by what watches it, not by each look");
+            tx.execute(TRY_WRITING, &[]).map(drop)
+        })
+        .await
+    }
+
+    /// Whether reads are answered, the writer lives, the ledger can be appended to and the last write succeeded.
     pub async fn ready(&self) -> Result<(), Error> {
-        if let Some(why) = self.broken() {
+        if let Some(why) = self.broken().or_else(|| self.stuck()) {
             return Err(why);
         }
         if self.0.writes.is_closed() {

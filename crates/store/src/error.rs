@@ -44,6 +44,8 @@ pub enum Error {
     Full,
     /// The database was closed, or its thread is gone.
     Closed,
+    /// The disk is full, cannot be written, or the server takes no writes: reads may be answered all the same.
+    Unwritable(String),
     /// Another process holds the file.
     Locked,
     /// Other writers came first, too often in a row.
@@ -66,6 +68,40 @@ impl Error {
     /// True when the same work may succeed at once if it is run again, and nothing of it was written.
     pub(crate) fn is_transient(&self) -> bool {
         matches!(self, Error::Contended | Error::Lost(_))
+    }
+
+    /// What happened, without what to do about it: for a sentence of somebody else's.
+    pub fn what(&self) -> String {
+        match self {
+            Error::Unwritable(why) => why.clone(),
+            Error::Locked => "another process holds the database".to_owned(),
+            Error::Lost(why) => format!("the database server was lost ({why})"),
+            Error::Unknown => "the database server was lost while it was writing".to_owned(),
+            other => other.to_string(),
+        }
+    }
+
+    /// True when it says that the database takes no writes from anybody, and not that this one write was wrong.
+    pub(crate) fn stops_writes(&self) -> bool {
+        match self {
+            Error::Unwritable(_) | Error::Locked | Error::Lost(_) | Error::Unknown | Error::Open(_) => true,
+            Error::Url(_)
+            | Error::Migration(_)
+            | Error::Constraint { .. }
+            | Error::Statement { .. }
+            | Error::Column { .. }
+            | Error::NoRow
+            | Error::NoEvent
+            | Error::EventTooLarge
+            | Error::Panicked
+            | Error::Full
+            | Error::Closed
+            | Error::Contended
+            | Error::Ledger(_)
+            | Error::JobTooLarge
+            | Error::JobTaken
+            | Error::HandlerTwice(_) => false,
+        }
     }
 }
 
@@ -95,6 +131,10 @@ impl fmt::Display for Error {
             Error::Panicked => f.write_str("the work on the database panicked; nothing of it was written"),
             Error::Full => f.write_str("too much work is waiting for the database; try again in a moment"),
             Error::Closed => f.write_str("the database is closed"),
+            Error::Unwritable(why) => write!(
+                f,
+                "nothing can be written into the database ({why}); free space on its disk or make it writable: it goes on by itself"
+            ),
             Error::Locked => f.write_str(
                 "another process holds the database; end it, or wait until it is done, and try again",
             ),
@@ -124,7 +164,9 @@ impl Fault for Error {
             Error::Url(_) | Error::EventTooLarge | Error::JobTooLarge => FaultKind::Invalid,
             Error::Constraint { .. } | Error::JobTaken => FaultKind::Conflict,
             Error::NoRow => FaultKind::Missing,
-            Error::Full | Error::Locked | Error::Contended | Error::Lost(_) => FaultKind::Busy,
+            Error::Full | Error::Unwritable(_) | Error::Locked | Error::Contended | Error::Lost(_) => {
+                FaultKind::Busy
+            }
             Error::Open(_)
             | Error::Migration(_)
             | Error::Statement { .. }
@@ -150,6 +192,7 @@ impl Fault for Error {
             | Error::Panicked
             | Error::Full
             | Error::Closed
+            | Error::Unwritable(_)
             | Error::Locked
             | Error::Contended
             | Error::Lost(_)
@@ -175,6 +218,7 @@ impl Fault for Error {
             Error::Panicked => "store.panicked",
             Error::Full => "store.full",
             Error::Closed => "store.closed",
+            Error::Unwritable(_) => "store.unwritable",
             Error::Locked => "store.locked",
             Error::Contended => "store.contended",
             Error::Lost(_) => "store.lost",

@@ -184,6 +184,12 @@ fn failed(sql: &str, why: &postgres::Error) -> Error {
         c if *c == SqlState::LOCK_NOT_AVAILABLE => Error::Contended,
         // Class 57: the server is shutting down or this session was ended.
         c if c.code().starts_with("57P") => Error::Lost(answer.message().to_owned()),
+        // Classes 53 and 58: no room, no memory, the server's own disk; 25006: a standby, or a server set to read only.
+        c if ["53", "58"].iter().any(|class| c.code().starts_with(class))
+            || *c == SqlState::READ_ONLY_SQL_TRANSACTION =>
+        {
+            Error::Unwritable(answer.message().to_owned())
+        }
         _ => Error::Statement { sql: shortened(sql), why: answer.message().to_owned() },
     }
 }

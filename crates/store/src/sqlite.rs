@@ -157,12 +157,27 @@ pub(crate) fn value_of(row: &rusqlite::Row<'_>, index: usize) -> Option<Value> {
     })
 }
 
+/// A full disk, one that was mounted to be read only, one that fails, a file that may not be written.
+fn takes_no_writes(code: ErrorCode) -> bool {
+    matches!(
+        code,
+        ErrorCode::DiskFull
+            | ErrorCode::SystemIoFailure
+            | ErrorCode::ReadOnly
+            | ErrorCode::CannotOpen
+            | ErrorCode::PermissionDenied
+    )
+}
+
 fn failed(sql: &str, why: &rusqlite::Error) -> Error {
     let rusqlite::Error::SqliteFailure(code, message) = why else {
         return Error::Statement { sql: shortened(sql), why: why.to_string() };
     };
     if matches!(code.code, ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) {
         return Error::Locked;
+    }
+    if takes_no_writes(code.code) {
+        return Error::Unwritable(message.clone().unwrap_or_else(|| why.to_string()));
     }
     let kind = match code.extended_code {
         SQLITE_CONSTRAINT_UNIQUE | SQLITE_CONSTRAINT_PRIMARYKEY | SQLITE_CONSTRAINT_ROWID => {

@@ -48,6 +48,9 @@ statements! {
     MOVE_CURSOR = "INSERT INTO subscription_cursor (name, seq) VALUES ($1, $2) ON CONFLICT (name) \
                    DO UPDATE SET seq = excluded.seq WHERE subscription_cursor.seq < excluded.seq";
 
+    TRY_WRITING = "INSERT INTO subscription_cursor (name, seq) VALUES ('store.try_writing', 1) ON CONFLICT (name) \
+                   DO UPDATE SET seq = subscription_cursor.seq + 1";
+
     NOTE_ADDRESS = "INSERT INTO client_address (client, address, first_seen_at, last_seen_at) VALUES ($1, $2, $3, $3) \
                     ON CONFLICT (client) DO UPDATE SET last_seen_at = excluded.last_seen_at \
                     WHERE client_address.last_seen_at < excluded.last_seen_at";

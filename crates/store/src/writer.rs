@@ -79,6 +79,11 @@ struct Kept {
     promised: bool,
 }
 
+/// Tells those who watch, where it is news.
+fn change(state: &watch::Sender<Option<Error>>, now: Option<Error>) {
+    state.send_if_modified(|known| std::mem::replace(known, now.clone()) != now);
+}
+
 pub(crate) struct Writer {
     pub(crate) conn: Conn,
     pub(crate) appender: Appender,
@@ -88,6 +93,8 @@ pub(crate) struct Writer {
     pub(crate) promised: Arc<watch::Sender<u64>>,
     /// Why nothing can be appended, as the last group found.
     pub(crate) broken: Arc<watch::Sender<Option<Error>>>,
+    /// Why the last write that was tried could not be made, whatever was in it.
+    pub(crate) stuck: Arc<watch::Sender<Option<Error>>>,
 }
 
 impl Writer {
@@ -132,8 +139,8 @@ impl Writer {
                 other => break other,
             }
         };
-        if let Ok(promised) = outcome {
-            if promised {
+        if let Ok(Some(kept)) = &outcome {
+            if kept.promised {
                 self.promised.send_modify(|groups| *groups = groups.wrapping_add(1));
             }
             let size = self.appender.size();
@@ -144,27 +151,37 @@ impl Writer {
             Err(why @ Error::Ledger(_)) => self.note(Some(why.clone())),
             Err(_) => {}
         }
+        match &outcome {
+            Ok(Some(_)) => change(&self.stuck, None),
+            Err(why) if why.stops_writes() => change(&self.stuck, Some(why.clone())),
+            // Nothing was to be written, or what was to be written was at fault.
+            Ok(None) | Err(_) => {}
+        }
         let outcome = outcome.map(drop);
         group.into_iter().for_each(|job| job.finish(outcome.clone()));
     }
 
     /// Whether the ledger can be appended to.
     fn note(&self, broken: Option<Error>) {
-        self.broken.send_if_modified(|known| std::mem::replace(known, broken) != *known);
+        change(&self.broken, broken);
     }
 
-    /// Whether there was a new job in the group.
-    fn attempt(&mut self, group: &mut [Box<dyn Job>]) -> Result<bool, Error> {
+    /// What was committed; `None` when there was nothing to commit.
+    fn attempt(&mut self, group: &mut [Box<dyn Job>]) -> Result<Option<Kept>, Error> {
         self.conn.ensure()?;
-        self.conn.batch(self.conn.engine().begin_write())?;
+        self.conn.batch(self.conn.engine().begin_write()).map_err(|why| match why {
+            // A standby refuses the very beginning of a write.
+            Error::Statement { why, .. } => Error::Unwritable(why),
+            other => other,
+        })?;
         let ran = self.run_group(group);
         match ran {
-            Ok(Some(Kept { promised })) => {
+            Ok(Some(kept)) => {
                 self.conclude()?;
                 self.appender.committed();
-                Ok(promised)
+                Ok(Some(kept))
             }
-            Ok(None) => self.conn.batch("ROLLBACK").map(|()| false),
+            Ok(None) => self.conn.batch("ROLLBACK").map(|()| None),
             Err(why) => {
                 // A lost server has rolled back by itself.
                 drop(self.conn.batch("ROLLBACK"));
@@ -188,7 +205,8 @@ impl Writer {
             let mut tx = Tx::new(conn, appender);
             let kept = job.run(&mut tx);
             let promised = tx.has_promised();
-            if let Some(why) = tx.failure().filter(|why| why.is_transient()) {
+            // A database that takes no writes has ended the transaction by itself, savepoints and all.
+            if let Some(why) = tx.failure().filter(|why| why.is_transient() || why.stops_writes()) {
                 return Err(why.clone());
             }
             if !kept {

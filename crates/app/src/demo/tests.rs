@@ -1,5 +1,7 @@
 //! The sample shop's three deliberate holes: open to whoever reaches the shop itself, closed through Storeward.
 
+mod full_disk;
+
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;

@@ -16,7 +16,8 @@ pub async fn live() -> &'static str {
 pub async fn ready(State(app): State<App>) -> Response {
     let mut reasons = (app.readiness)();
     if let Err(error) = app.db.ready().await {
-        reasons.push(format!("the database does not answer ({})", storeward_base::Fault::code(&error)));
+        let what = if app.db.stuck().is_some() { "takes no writes" } else { "does not answer" };
+        reasons.push(format!("the database {what} ({})", storeward_base::Fault::code(&error)));
     }
     if reasons.is_empty() {
         return "ready\n".into_response();

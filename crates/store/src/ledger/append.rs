@@ -4,9 +4,9 @@ use std::sync::{Arc, LazyLock};
 
 use storeward_base::{Actor, Clock, Entropy, EventId, Id, RequestId, Timestamp};
 use storeward_events::{Event, Record};
-use storeward_seal::{Checkpoint, CompactRange, Hash, LogKey, Origin, VerifierKey, merkle};
+use storeward_seal::{Checkpoint, CompactRange, Hash, Kept, LogKey, Origin, VerifierKey, merkle};
 
-use super::query::{Head, read_head};
+use super::query::{Head, read_checkpoints, read_head};
 use super::{MAX_EVENT_BYTES, prove_consistency, to_column};
 use crate::conn::Conn;
 use crate::statements::{BEGIN_LEDGER, FIND_ENTRY, FIND_HEAD, KEEP_CHECKPOINT, MOVE_HEAD};
@@ -41,9 +41,9 @@ impl Signer {
         Checkpoint::verify_own(note, &self.key).or_else(|_| Checkpoint::verify(note, &self.trusted))
     }
 
-    fn sign(&self, range: &CompactRange) -> String {
-        let checkpoint = Checkpoint { origin: self.origin.clone(), size: range.size(), root: range.root() };
-        checkpoint.sign(&self.key)
+    fn sign(&self, range: &CompactRange, kept: Kept) -> String {
+        let (size, root) = (range.size(), range.root());
+        Checkpoint { origin: self.origin.clone(), size, root, kept: Some(kept) }.sign(&self.key)
     }
 }
 
@@ -53,6 +53,8 @@ pub(crate) struct Appender {
     range: CompactRange,
     /// The head as the transaction found it.
     found: Option<Head>,
+    /// The checkpoints kept so far, as that head says under its signature.
+    kept: Kept,
     /// Size and root of the last head that certainly stood in the database: the ledger never goes back behind it.
     seen: Option<(u64, Hash)>,
     last: Option<EventId>,
@@ -66,7 +68,7 @@ type Execute<'f, 'a> = &'f mut dyn FnMut(&mut Reader<'a>, &str, &[Value]) -> Res
 
 impl Appender {
     pub(crate) fn new(signer: Signer) -> Self {
-        Appender { signer, range: CompactRange::new(), found: None, seen: None, last: None }
+        Appender { signer, range: CompactRange::new(), found: None, kept: Kept::NONE, seen: None, last: None }
     }
 
     /// Takes up the head, and holds it against the other nodes. A head that was written by others must bear a
@@ -77,7 +79,11 @@ impl Appender {
         let sql = format!("{FIND_HEAD}{}", conn.engine().for_update());
         let head = read_head(&mut Reader::new(conn), &sql)?;
         if self.found.as_ref().map(|h| &h.note) != Some(&head.note) {
-            head.check(&self.signer.verifiers()).map_err(Error::Ledger)?;
+            let signed = head.check(&self.signer.verifiers()).map_err(Error::Ledger)?;
+            self.kept = match signed.kept {
+                Some(kept) => kept,
+                None => kept_before(conn, &self.signer)?,
+            };
         }
         self.range = CompactRange::from_bytes(&head.tree).map_err(|why| Error::Ledger(why.to_string()))?;
         if self.range.size() != head.size {
@@ -199,9 +205,14 @@ impl Appender {
         if size == found.size {
             return Ok(());
         }
-        let (now, note) = (self.signer.clock.now(), self.signer.sign(&self.range));
-        let due = size - found.kept_size >= KEEP_EVERY_ENTRIES || now.since(found.kept_at) >= KEEP_EVERY;
+        let now = self.signer.clock.now();
+        let since = size.saturating_sub(found.kept_size);
+        let due = since >= KEEP_EVERY_ENTRIES || now.since(found.kept_at) >= KEEP_EVERY;
         let (kept_size, kept_at) = if due { (size, now) } else { (found.kept_size, found.kept_at) };
+        if due {
+            self.kept = self.kept.and(size, &self.range.root());
+        }
+        let note = self.signer.sign(&self.range, self.kept);
         if due {
             conn.execute(KEEP_CHECKPOINT, params![to_column(size), now, &note])?;
         }
@@ -232,8 +243,25 @@ fn insert(rows: usize) -> String {
 /// Writes the head of an empty ledger, if there is none yet.
 pub(crate) fn begin(conn: &mut Conn, signer: &Signer) -> Result<(), Error> {
     let empty = CompactRange::new();
-    let values = params![empty.to_bytes(), signer.sign(&empty), signer.clock.now()];
+    let values = params![empty.to_bytes(), signer.sign(&empty, Kept::NONE), signer.clock.now()];
     conn.execute(BEGIN_LEDGER, values).map(drop)
+}
+
+/// The checkpoints of a ledger whose head does not count them yet: it was written by an earlier version. From here on they
+/// are counted, as they are found.
+fn kept_before(conn: &mut Conn, signer: &Signer) -> Result<Kept, Error> {
+    let mut kept = Kept::NONE;
+    let mut after = 0;
+    loop {
+        let page = read_checkpoints(&mut Reader::new(conn), after)?;
+        let Some((last, _)) = page.last() else { return Ok(kept) };
+        after = *last;
+        for (size, note) in page {
+            let signed = signer.read(&note);
+            let root = signed.map_err(|why| Error::Ledger(format!("its checkpoint at {size}: {why}")))?.root;
+            kept = kept.and(size, &root);
+        }
+    }
 }
 
 /// What the ledger was called when it was begun, as its head says under a signature that counts; else the signer's own

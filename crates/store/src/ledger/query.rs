@@ -6,7 +6,9 @@ use storeward_seal::{Checkpoint, CompactRange, Hash, VerifierKey};
 
 use super::to_column;
 use crate::conn::Row;
-use crate::statements::{FIND_ENTRIES_AFTER, FIND_ENTRIES_OF_REQUEST, FIND_ENTRY, FIND_HEAD};
+use crate::statements::{
+    FIND_CHECKPOINTS, FIND_ENTRIES_AFTER, FIND_ENTRIES_OF_REQUEST, FIND_ENTRY, FIND_HEAD,
+};
 use crate::{Error, Reader, Value, params};
 
 /// Events of one request at most: far more than one makes.
@@ -28,13 +30,21 @@ pub struct Head {
 
 impl Head {
     /// Whether note, size and tree agree, and the note is signed by one of `trusted`; if not, in words why.
-    pub(crate) fn check(&self, trusted: &[VerifierKey]) -> Result<(), String> {
+    pub(crate) fn check(&self, trusted: &[VerifierKey]) -> Result<Checkpoint, String> {
         let signed = Checkpoint::verify(&self.note, trusted).map_err(|why| format!("its head: {why}"))?;
         if (signed.size, signed.root) != (self.size, self.root) {
             return Err("its head does not agree with its signed checkpoint".to_owned());
         }
-        Ok(())
+        Ok(signed)
     }
+}
+
+const CHECKPOINTS_AT_ONCE: u32 = 256;
+
+/// A page of the kept checkpoints behind size `after`, smallest first.
+pub(crate) fn read_checkpoints(reader: &mut Reader<'_>, after: u64) -> Result<Vec<(u64, String)>, Error> {
+    let values = params![to_column(after), CHECKPOINTS_AT_ONCE];
+    reader.query_many(FIND_CHECKPOINTS, values, |row| Ok((row.get(0)?, row.get(1)?)))
 }
 
 /// The head as it stands; its signature is not checked here.

@@ -4,16 +4,15 @@ use std::collections::VecDeque;
 
 use storeward_base::{EventId, RequestId, Timestamp};
 use storeward_events::{Event, Record};
-use storeward_seal::{Checkpoint, CompactRange, Hash, VerifierKey, merkle};
+use storeward_seal::{Checkpoint, CompactRange, Hash, Kept, VerifierKey, merkle};
 
 use super::forget::Runs;
-use super::query::Head;
+use super::query::{Head, read_checkpoints};
 use super::{head, to_column};
-use crate::statements::{FIND_CHECKPOINTS, FIND_LAST_CHECKPOINT, FIND_LAST_SEQ, FIND_WHOLE_ENTRIES};
+use crate::statements::{FIND_LAST_CHECKPOINT, FIND_LAST_SEQ, FIND_WHOLE_ENTRIES};
 use crate::{Db, Error, Reader, params};
 
 const ENTRIES_AT_ONCE: u32 = 1000;
-const CHECKPOINTS_AT_ONCE: u32 = 256;
 
 /// What else to hold the ledger against.
 #[derive(Clone, Debug, Default)]
@@ -66,8 +65,10 @@ pub enum What {
     Signature(String),
     /// A checkpoint is good in itself, but says another root or size.
     Checkpoint,
-    /// A checkpoint that must be there is gone.
+    /// A checkpoint that must be there is gone: this one, or some that were kept before it.
     CheckpointMissing,
+    /// A checkpoint is good in itself, but is none of those that were kept.
+    CheckpointAdded,
 }
 
 impl std::fmt::Display for LedgerFault {
@@ -83,7 +84,10 @@ impl std::fmt::Display for LedgerFault {
             What::Head => write!(f, "the head at {seq} does not fit the entries"),
             What::Signature(why) => write!(f, "the checkpoint at {seq} is not good: {why}"),
             What::Checkpoint => write!(f, "the checkpoint at {seq} says something else than the entries"),
-            What::CheckpointMissing => write!(f, "the checkpoint at {seq} is missing"),
+            What::CheckpointMissing => {
+                write!(f, "a checkpoint is missing that was kept: the one at {seq}, or one before it")
+            }
+            What::CheckpointAdded => write!(f, "the checkpoint at {seq} is none of those that were kept"),
         }
     }
 }
@@ -122,6 +126,10 @@ struct Pass {
     anchors: Vec<(u64, String)>,
     good: u64,
     kept_seen: bool,
+    /// The kept checkpoints as far as they were met.
+    kept: Kept,
+    /// One of them, or the head, has said which came before.
+    counted: bool,
     /// Empty entries, as long as nothing says that they were forgotten.
     empty: Runs,
     forgotten: u64,
@@ -191,8 +199,21 @@ impl Pass {
         let range = CompactRange::new();
         let (ahead, fetched, good) = (VecDeque::new(), 0, 0);
         let (empty, forgotten) = (Runs::default(), 0);
-        let mut pass =
-            Pass { head, trusted, range, ahead, fetched, anchors, good, kept_seen, empty, forgotten };
+        let (kept, counted) = (Kept::NONE, false);
+        let mut pass = Pass {
+            head,
+            trusted,
+            range,
+            ahead,
+            fetched,
+            anchors,
+            good,
+            kept_seen,
+            kept,
+            counted,
+            empty,
+            forgotten,
+        };
         pass.fetch(db)?;
         Ok(match pass.compare(db)? {
             Ok(()) => Ok(pass),
@@ -263,13 +284,13 @@ impl Pass {
     /// Holds every checkpoint of the size that was just reached against the tree.
     fn compare(&mut self, db: &Db) -> Result<Found, Error> {
         let size = self.range.size();
-        while let Some((_, note)) = self.anchors.pop_if_first(size) {
-            if let Err(fault) = self.compare_note(size, &note) {
-                return Ok(Err(fault));
-            }
-        }
         while let Some((at, note)) = self.ahead.pop_front_if(|(at, _)| *at <= size) {
-            if let Err(fault) = self.compare_note(at, &note) {
+            let kept = match self.compare_note(at, &note) {
+                Ok(kept) => kept,
+                Err(fault) => return Ok(Err(fault)),
+            };
+            let counted = self.kept.and(at, &self.range.root());
+            if let Err(fault) = self.count(at, kept, counted) {
                 return Ok(Err(fault));
             }
             self.kept_seen |= at == self.head.kept_size;
@@ -277,30 +298,47 @@ impl Pass {
                 self.fetch(db)?;
             }
         }
+        // Behind those that were kept: the head and what was kept elsewhere say which these were.
+        while let Some((_, note)) = self.anchors.pop_if_first(size) {
+            let counted = self.kept;
+            let found = self.compare_note(size, &note).and_then(|kept| self.count(size, kept, counted));
+            if let Err(fault) = found {
+                return Ok(Err(fault));
+            }
+        }
         Ok(Ok(()))
     }
 
-    fn compare_note(&mut self, size: u64, note: &str) -> Found {
-        match Checkpoint::verify(note, &self.trusted) {
-            Err(why) => fault(size, What::Signature(why.to_string())),
-            Ok(signed) if (signed.size, signed.root) != (size, self.range.root()) => {
-                fault(size, What::Checkpoint)
-            }
-            Ok(_) => {
+    /// What the note says of the checkpoints kept so far.
+    fn compare_note(&mut self, size: u64, note: &str) -> Result<Option<Kept>, LedgerFault> {
+        let what = match Checkpoint::verify(note, &self.trusted) {
+            Err(why) => What::Signature(why.to_string()),
+            Ok(signed) if (signed.size, signed.root) != (size, self.range.root()) => What::Checkpoint,
+            Ok(signed) => {
                 self.good += 1;
-                Ok(())
+                return Ok(signed.kept);
             }
+        };
+        Err(LedgerFault { seq: size, what })
+    }
+
+    /// Holds what a note says of the kept checkpoints against those that were met. Notes of earlier versions, which stand
+    /// before all others, say nothing.
+    fn count(&mut self, size: u64, said: Option<Kept>, met: Kept) -> Found {
+        match said {
+            None if self.counted => return fault(size, What::CheckpointAdded),
+            None => {}
+            Some(said) if said == met => self.counted = true,
+            Some(said) if said.number > met.number => return fault(size, What::CheckpointMissing),
+            Some(_) => return fault(size, What::CheckpointAdded),
         }
+        self.kept = met;
+        Ok(())
     }
 
     fn fetch(&mut self, db: &Db) -> Result<(), Error> {
-        let after = to_column(self.fetched);
-        self.ahead = db
-            .read_blocking(move |reader| {
-                let values = params![after, CHECKPOINTS_AT_ONCE];
-                reader.query_many(FIND_CHECKPOINTS, values, |row| Ok((row.get(0)?, row.get(1)?)))
-            })
-            .map(VecDeque::<(u64, String)>::from)?;
+        let after = self.fetched;
+        self.ahead = db.read_blocking(move |reader| read_checkpoints(reader, after)).map(VecDeque::from)?;
         self.fetched = self.ahead.back().map_or(self.fetched, |(size, _)| *size);
         Ok(())
     }

@@ -4,7 +4,9 @@
 mod batcher;
 mod crash;
 mod forgetting;
+mod full;
 mod jobs;
+mod kept;
 mod ledger;
 mod lost_server;
 mod migrations;
