@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use storeward_base::SystemEntropy;
+use storeward_demo_shop::demo_credentials;
 use storeward_outbound::postbox::{Postbox, PostboxOptions};
 
 use super::Browser;
@@ -36,11 +37,12 @@ impl Form {
         Form { path, success, csrf, cookies: cookies.join("; ") }
     }
 
-    /// Runs the tool with a list of passwords; what it says it found.
+    /// Runs the tool with a list of passwords; what it says it found. It calls itself a browser: by its own name it would get
+    /// no page of the shop.
     fn attack(&self, port: u16, email: &str, list: &Path) -> std::process::Child {
         let options = format!(
             "{}:csrf={}&email=^USER^&password=^PASS^&next=:H=Cookie\\: {}:H=Origin\\: \
-             https\\://localhost\\:{port}:H=Sec-Fetch-Site\\: same-origin:S={}",
+             https\\://localhost\\:{port}:H=Sec-Fetch-Site\\: same-origin:H=User-Agent\\: Mozilla/5.0 (X11; Linux x86_64):S={}",
             self.path, self.csrf, self.cookies, self.success
         );
         let port = port.to_string();
@@ -134,14 +136,16 @@ fn hydra_gets_nowhere_while_the_owner_signs_in() {
         let mut customer = Browser::new(address, &root);
         assert_eq!(customer.sign_in().await.header("location"), "/account");
         let own = ("/.storeward/sign-in", "location\\: /.storeward/account", EMAIL, PASSWORD);
+        let account = demo_credentials().customer;
+        let shops = ("/account/sign-in", "location\\: /account", account.email, account.password);
         // With the right password alone the tool finds it: it is told well.
-        for (path, success, email, right) in [own] {
+        for (path, success, email, right) in [own, shops] {
             let mut attacker = Browser::new(address, &root);
             let form = Form::of(&mut attacker, path, success).await;
             let only = list(folder.path(), "only.txt", 0, right);
             assert!(found(form.attack(port, email, &only)), "{path}: hydra cannot sign in at all");
         }
-        for (path, success, email, right) in [own] {
+        for (path, success, email, right) in [own, shops] {
             let mut attacker = Browser::new(address, &root);
             let form = Form::of(&mut attacker, path, success).await;
             let words = list(folder.path(), "words.txt", WRONG, right);
