@@ -89,4 +89,9 @@ pub const MIGRATIONS: &[storeward_store::Migration] = &[
         number: 6,
         sql: include_str!("../migrations/0006_sessions_ended.sql"),
     },
+    storeward_store::Migration {
+        domain: "identity",
+        number: 7,
+        sql: include_str!("../migrations/0007_shop_address.sql"),
+    },
 ];

@@ -44,9 +44,10 @@ impl Marks {
         self.credential.mark(&storeward_seal::encoding::base64_url(id))
     }
 
-    /// Of a code of the challenge `flow_hash`: fits no other challenge.
-    pub fn code(&self, flow_hash: &str, code: &str) -> String {
-        self.code.mark(&format!("{flow_hash}\n{code}"))
+    /// Of a code of the challenge `flow_hash` that went to this address: fits no other challenge, and shows nothing of
+    /// another address, should the account have one meanwhile.
+    pub fn code(&self, flow_hash: &str, to: &Email, code: &str) -> String {
+        self.code.mark(&format!("{flow_hash}\n{}\n{code}", to.as_str()))
     }
 
     /// Of a code by short message of the challenge `flow_hash`: a mailed code is none.

@@ -101,6 +101,8 @@ pub struct State {
     pub session: Option<SessionId>,
     /// The person asked not to be asked here again.
     pub trust_device: bool,
+    /// The mark of the address whose mail the person showed to read.
+    pub read_at: Option<String>,
     /// Only a passkey will do.
     pub passkey_only: bool,
     /// The shield's handle that waits for this.

@@ -253,6 +253,22 @@ impl Shared {
         found.await?.map(|sealed| self.open_account(sealed)).transpose()
     }
 
+    /// The same, or else an account for which the shop told the address, which nobody has confirmed: good for a letter to
+    /// that address and for staff, never for a sign-in.
+    pub async fn account_by_any_email(&self, email: &Email) -> Result<Option<Account>, Error> {
+        if let Some(own) = self.account_by_email(email).await? {
+            return Ok(Some(own));
+        }
+        let mark = self.marks.email(email);
+        let found = self.db.read(move |reader: &mut Reader<'_>| -> Result<_, Error> {
+            match sql::account::id_by_shop_email(reader, &mark)? {
+                Some(id) => Ok(sql::account::by_id(reader, id)?),
+                None => Ok(None),
+            }
+        });
+        found.await?.map(|sealed| self.open_account(sealed)).transpose()
+    }
+
     /// A line for the person's own list, to be written in the transaction of what it tells.
     pub fn activity(&self, what: &'static str, label: &str) -> sql::activity::ActivityRow {
         let id = ActivityId::at(self.now(), &*self.entropy);

@@ -28,6 +28,8 @@ const TITLE: &str = "Customers";
 struct CustomersPage<'a> {
     csrf: &'a str,
     fault: Option<&'a str>,
+    /// Accounts of one address, where there are several.
+    several: Vec<String>,
     is_set_up: bool,
     pressed: Vec<PressedLine>,
     icons: &'static str,
@@ -118,7 +120,8 @@ pub async fn page(State(app): State<App>, view: View) -> Result<Response, Failur
 async fn list<'a>(app: &App, view: &'a View, fault: Option<&'a str>) -> Result<CustomersPage<'a>, Failure> {
     let pressed = pressed(app).await?;
     let is_set_up = app.customers.is_some();
-    Ok(CustomersPage { csrf: view.csrf(), fault, is_set_up, pressed, icons: icons() })
+    let several = Vec::new();
+    Ok(CustomersPage { csrf: view.csrf(), fault, several, is_set_up, pressed, icons: icons() })
 }
 
 /// Accounts under pressure, for this page and for Now.
@@ -149,9 +152,14 @@ pub async fn find(
     Form(wanted): Form<Wanted>,
 ) -> Result<Response, Failure> {
     let found = customers(&app)?.find(view.visitor.staff, &wanted.address).await.map_err(Error::from)?;
-    match found {
-        Some(id) => Ok(redirect(&format!("{HERE}/{id}"))),
-        None => {
+    match found.as_slice() {
+        [only] => Ok(redirect(&format!("{HERE}/{only}"))),
+        [_, _, ..] => {
+            let mut content = list(&app, &view, None).await?;
+            content.several = found.iter().map(ToString::to_string).collect();
+            view.page(TITLE, HERE, &content)
+        }
+        [] => {
             let fault = "No account has exactly this address. It is compared as a whole: there is no search by parts.";
             let content = list(&app, &view, Some(fault)).await?;
             view.refused(TITLE, HERE, &content)

@@ -277,7 +277,14 @@ impl Bench {
             assert!(head.status.is_success() || head.status == 303, "{path}: {} {text}", head.status);
         }
         let staff = StaffId::from_bits(77);
-        self.identity.customers().find(staff, email).await.unwrap().expect("the account is there")
+        self.identity
+            .customers()
+            .find(staff, email)
+            .await
+            .unwrap()
+            .first()
+            .copied()
+            .expect("the account is there")
     }
 
     /// A customer's sign-in with a wrong password.

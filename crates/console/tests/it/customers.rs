@@ -1,7 +1,7 @@
 //! Customers' accounts in the console: found by the whole address only, acted on by whoever has just shown a second factor.
 
 use storeward_base::Actor;
-use storeward_identity::LetterKind;
+use storeward_identity::{LetterKind, ShopAccount};
 use storeward_store::both_engines;
 
 use super::bench::{Answer, Bench, Browser, MIGRATIONS};
@@ -45,6 +45,28 @@ both_engines!(an_account_is_found_by_its_whole_address, MIGRATIONS, async |db| {
     assert!(looks[1..].iter().all(|record| matches!(record.actor, Actor::Staff { .. })));
     let told = looks.iter().map(|record| String::from_utf8(record.to_bytes()).unwrap()).collect::<String>();
     assert!(!told.contains("people.example"));
+});
+
+// An account that the shop's own sign-in made was found by no address.
+both_engines!(accounts_of_the_shop_are_found_and_several_are_listed, MIGRATIONS, async |db| {
+    let bench = Bench::new(db);
+    let of_shop = |subject: &str, email: &str| ShopAccount {
+        subject: subject.to_owned(),
+        email: Some(email.to_owned()),
+        name: None,
+        language: None,
+    };
+    let only = bench.identity.account_of_shop(&of_shop("42", "ella@people.example")).await.unwrap();
+    let own = bench.customer(EMAIL).await;
+    let other = bench.identity.account_of_shop(&of_shop("7", EMAIL)).await.unwrap();
+    let (mut browser, _) = bench.enrolled().await;
+    let found = find(&mut browser, "ella@people.example").await;
+    assert_eq!(found.location(), format!("/customers/{only}"));
+    let both = find(&mut browser, EMAIL).await;
+    assert_eq!(both.status, 200);
+    let at = |id: storeward_base::CustomerId| both.body.find(&format!("href=\"/customers/{id}\"")).unwrap();
+    assert!(at(own) < at(other), "the one whose owner showed it first");
+    assert!(!both.body.contains(EMAIL));
 });
 
 both_engines!(acts_ask_for_a_second_factor_and_a_reason, MIGRATIONS, async |db| {

@@ -8,9 +8,10 @@ use storeward_web::axum::Extension;
 use storeward_web::axum::extract::State;
 use storeward_web::axum::response::Response;
 use storeward_web::http::StatusCode;
-use storeward_web::{Failure, Form, redirect};
+use storeward_web::{Failure, Form, Query, redirect};
 
 use super::App;
+use super::message::MessagePage;
 use super::view::{Later, Page, View, follow, show, show_again, show_later};
 use crate::error::Error;
 use crate::gate::own;
@@ -58,7 +59,24 @@ fn recover_page(app: &App, view: &View, email: String) -> RecoverPage {
     RecoverPage { page, email }
 }
 
-pub async fn page(State(app): State<App>, view: View) -> Result<Response, Failure> {
+#[derive(Deserialize)]
+pub struct Asked {
+    #[serde(default)]
+    done: String,
+}
+
+pub async fn page(
+    State(app): State<App>,
+    view: View,
+    Query(asked): Query<Asked>,
+) -> Result<Response, Failure> {
+    if asked.done == "shop" {
+        let t = view.texts();
+        let page = view.page(&app, t.s("recover.at_shop_title"));
+        let (words, href) = (t.s("recover.at_shop"), app.identity.0.home());
+        let button = t.s("failure.home");
+        return show(&MessagePage { page, words, href, button, code: String::new() }, view.language);
+    }
     show(&recover_page(&app, &view, String::new()), view.language)
 }
 

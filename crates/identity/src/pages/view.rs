@@ -217,6 +217,9 @@ pub fn follow(step: Step) -> Response {
         Step::SignInAgain => {
             (own("/sign-in?done=password"), FLOW_COOKIE.clear().into_iter().collect::<Vec<_>>())
         }
+        Step::SignInAtShop => {
+            (own("/recover?done=shop"), FLOW_COOKIE.clear().into_iter().collect::<Vec<_>>())
+        }
         Step::AddressChanged => {
             (own("/account?done=address"), FLOW_COOKIE.clear().into_iter().collect::<Vec<_>>())
         }

@@ -5,13 +5,18 @@ use storeward_store::{Error, Reader, Row, Tx, params, statements};
 
 statements! {
     INSERT = "INSERT INTO customer_account (id, email_mark, email_sealed, email_confirmed_at, shop_mark, \
-              shop_subject_sealed, name_sealed, language, password_hash, password_set_at, password_failures, created_at) \
-              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, $11)";
+              shop_subject_sealed, name_sealed, language, password_hash, password_set_at, password_failures, created_at, \
+              shop_email_mark) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, $11, $12)";
     BY_ID = "SELECT id, email_sealed, name_sealed, language, password_hash, password_set_at, password_disabled_at, \
              must_change_at, step_up_forced_at, created_at, locked_at FROM customer_account WHERE id = $1";
     CONFIRMED = "SELECT email_confirmed_at FROM customer_account WHERE id = $1";
     AFTER = "SELECT id FROM customer_account WHERE id > $1 ORDER BY id LIMIT $2";
     ID_BY_EMAIL = "SELECT id FROM customer_account WHERE email_mark = $1";
+    // The first account that the shop named it for: a later one takes nothing from it.
+    ID_BY_SHOP_EMAIL = "SELECT id FROM customer_account WHERE shop_email_mark = $1 \
+                        ORDER BY email_confirmed_at IS NULL, created_at, id LIMIT 1";
+    ALL_BY_ADDRESS = "SELECT id FROM customer_account WHERE email_mark = $1 OR shop_email_mark = $1 \
+                      ORDER BY email_mark IS NULL, created_at, id LIMIT 20";
     ID_BY_SHOP = "SELECT id FROM customer_account WHERE shop_mark = $1";
     SET_PASSWORD = "UPDATE customer_account SET password_hash = $2, password_set_at = $3, password_failures = 0, \
                     password_disabled_at = NULL, must_change_at = NULL WHERE id = $1";
@@ -28,9 +33,17 @@ statements! {
                      WHERE id = $1 AND step_up_forced_at IS NOT NULL";
     LOCK = "UPDATE customer_account SET locked_at = $2 WHERE id = $1 AND locked_at IS NULL";
     UNLOCK = "UPDATE customer_account SET locked_at = NULL WHERE id = $1 AND locked_at IS NOT NULL";
-    SET_EMAIL = "UPDATE customer_account SET email_mark = $2, email_sealed = $3, email_confirmed_at = $4 WHERE id = $1";
+    SET_EMAIL = "UPDATE customer_account SET email_mark = $2, email_sealed = $3, email_confirmed_at = $4, \
+                 shop_email_mark = NULL WHERE id = $1";
+    // Whoever reads mail there has shown it: unless another account has it for its own already.
+    CONFIRM_EMAIL = "UPDATE customer_account SET email_mark = $2, email_confirmed_at = $3 WHERE id = $1 AND email_mark IS NULL \
+                     AND NOT EXISTS (SELECT 1 FROM customer_account WHERE email_mark = $2)";
+    NOTE_SHOP_EMAIL = "UPDATE customer_account SET shop_email_mark = $2 \
+                       WHERE id = $1 AND shop_email_mark IS NULL AND email_mark IS NULL AND shop_mark IS NOT NULL";
     MOVE_SHOP = "UPDATE customer_account SET shop_mark = $2, shop_subject_sealed = $3 WHERE id = $1";
-    REFRESH_EMAIL = "UPDATE customer_account SET email_sealed = $2 WHERE id = $1";
+    // What was shown of the address before says nothing of this one.
+    REFRESH_EMAIL = "UPDATE customer_account SET email_sealed = $2, shop_email_mark = $3, email_mark = NULL, \
+                     email_confirmed_at = NULL WHERE id = $1";
 }
 
 /// A whole new account.
@@ -40,6 +53,8 @@ pub struct NewAccount {
     pub email_mark: Option<String>,
     pub email_sealed: Option<Vec<u8>>,
     pub email_confirmed_at: Option<Timestamp>,
+    /// Of the address as the shop tells it.
+    pub shop_email_mark: Option<String>,
     pub shop_mark: Option<String>,
     pub shop_subject_sealed: Option<Vec<u8>>,
     pub name_sealed: Option<Vec<u8>>,
@@ -78,6 +93,7 @@ pub fn insert(tx: &mut Tx<'_>, account: &NewAccount) -> Result<(), Error> {
         account.password_hash.clone(),
         password_set_at,
         account.created_at,
+        account.shop_email_mark.clone(),
     ];
     tx.execute(INSERT, values).map(drop)
 }
@@ -110,6 +126,16 @@ fn sealed(row: &Row<'_>) -> Result<Sealed, Error> {
 
 pub fn id_by_email(reader: &mut Reader<'_>, mark: &str) -> Result<Option<CustomerId>, Error> {
     reader.query_optional(ID_BY_EMAIL, params![mark], |row| row.get(0))
+}
+
+/// An account for which the shop told this address. Good for a letter to it, never for a sign-in.
+pub fn id_by_shop_email(reader: &mut Reader<'_>, mark: &str) -> Result<Option<CustomerId>, Error> {
+    reader.query_optional(ID_BY_SHOP_EMAIL, params![mark], |row| row.get(0))
+}
+
+/// Every account of this address: its own one first, then those for which the shop told it.
+pub fn all_by_address(reader: &mut Reader<'_>, mark: &str) -> Result<Vec<CustomerId>, Error> {
+    reader.query_many(ALL_BY_ADDRESS, params![mark], |row| row.get(0))
 }
 
 pub fn id_by_shop(reader: &mut Reader<'_>, mark: &str) -> Result<Option<CustomerId>, Error> {
@@ -170,9 +196,19 @@ pub fn set_email(
     tx.execute(SET_EMAIL, params![id, mark, sealed, at]).map(drop)
 }
 
-/// The shop's own address on file, as it is now. It has no mark: only confirmed addresses have.
-pub fn refresh_email(tx: &mut Tx<'_>, id: CustomerId, sealed: &[u8]) -> Result<(), Error> {
-    tx.execute(REFRESH_EMAIL, params![id, sealed]).map(drop)
+/// The shop's own address on file, as it is now. Nobody has confirmed it.
+pub fn refresh_email(tx: &mut Tx<'_>, id: CustomerId, sealed: &[u8], shop_mark: &str) -> Result<(), Error> {
+    tx.execute(REFRESH_EMAIL, params![id, sealed, shop_mark]).map(drop)
+}
+
+/// The person has shown that they read mail at the address on file.
+pub fn confirm_email(tx: &mut Tx<'_>, id: CustomerId, mark: &str, at: Timestamp) -> Result<(), Error> {
+    tx.execute(CONFIRM_EMAIL, params![id, mark, at]).map(drop)
+}
+
+/// What the shop tells is kept where nothing is yet.
+pub fn note_shop_email(tx: &mut Tx<'_>, id: CustomerId, shop_mark: &str) -> Result<(), Error> {
+    tx.execute(NOTE_SHOP_EMAIL, params![id, shop_mark]).map(drop)
 }
 
 /// When the owner last showed that they read mail at the address on file.

@@ -5,7 +5,7 @@ use storeward_base::{Actor, CustomerId, StaffId};
 use storeward_events::identity::{
     AccountLocked, AccountLookedUp, AccountUnlocked, SessionsRevoked, StepUpForced,
 };
-use storeward_store::Tx;
+use storeward_store::{Reader, Tx};
 
 use super::{By, Customers};
 use crate::error::Error;
@@ -135,13 +135,18 @@ impl Act {
 }
 
 impl Customers {
-    /// The account of exactly this address. Who asked is told to the ledger, whether there is one or not.
-    pub async fn find(&self, staff: StaffId, address: &str) -> Result<Option<CustomerId>, Error> {
+    /// The accounts of exactly this address: the one whose owner showed that they read its mail, then those for which the shop
+    /// tells it. Who asked is told to the ledger, whether there is one or not.
+    pub async fn find(&self, staff: StaffId, address: &str) -> Result<Vec<CustomerId>, Error> {
         let found = match Email::parse(address) {
-            Ok(email) => self.0.0.account_by_email(&email).await?.map(|account| account.id),
-            Err(_) => None,
+            Ok(email) => {
+                let mark = self.0.0.marks.email(&email);
+                let read = move |reader: &mut Reader<'_>| sql::account::all_by_address(reader, &mark);
+                self.0.0.db.read(read).await?
+            }
+            Err(_) => Vec::new(),
         };
-        self.looked(staff, found, "address").await?;
+        self.looked(staff, found.first().copied(), "address").await?;
         Ok(found)
     }
 

@@ -79,6 +79,8 @@ pub enum Step {
     Over(ReturnTo),
     /// The password is new: sign in with it.
     SignInAgain,
+    /// Everything was shown, and the password is the shop's own: sign in there.
+    SignInAtShop,
     /// The address is another one now.
     AddressChanged,
     /// To the form for a new factor.
@@ -140,7 +142,7 @@ impl Shared {
         language: storeward_base::Language,
     ) {
         let code = self.new_code();
-        let mark = self.marks.code(&draft.row.hash, code.expose());
+        let mark = self.marks.code(&draft.row.hash, to, code.expose());
         draft.row.code = Some((mark, draft.row.now.plus(CODE_LIFE)));
         let mut letter = self.code_letter(kind, to, language, &code, CODE_LIFE.as_secs() / 60);
         letter.customer = draft.row.customer;
@@ -277,7 +279,7 @@ impl Identity {
         // Nobody is written to who has no account; it looks the same.
         let real = flow.customer.is_some() || flow.state.password_hash.is_some();
         let (mark, now, post) =
-            (shared.marks.code(&flow.hash, code.expose()), shared.now(), shared.post.clone());
+            (shared.marks.code(&flow.hash, &to, code.expose()), shared.now(), shared.post.clone());
         let sent = shared.db.write(move |tx| -> Result<bool, Error> {
             let set = sql::flow::set_code(tx, &flow.hash, &mark, now.plus(CODE_LIFE), now)?;
             if set && real {
@@ -425,6 +427,9 @@ fn need_of(flow: &Flow, means: Option<&Means>) -> Need {
                 Need::NewFactor
             } else if !means.is_all(proofs) {
                 Need::Factor(means.best_offers())
+            } else if means.account.password_hash.is_none() {
+                // The password is the shop's own, and chosen there.
+                Need::Nothing
             } else {
                 Need::NewPassword
             }

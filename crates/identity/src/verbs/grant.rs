@@ -52,6 +52,8 @@ pub struct Grant<'a> {
     pub flow_hash: Option<String>,
     /// The account that comes into being with it.
     pub opens: Option<NewAccount>,
+    /// The mark of the address whose mail was shown to be read on the way.
+    pub read_at: Option<String>,
 }
 
 /// The rows that a grant writes.
@@ -68,6 +70,9 @@ struct Draft {
     activity: sql::activity::ActivityRow,
     flow_hash: Option<String>,
     opens: Option<NewAccount>,
+    /// The mark of the address on file: as the shop tells it, and where it was shown that its mail is read.
+    shop_email: Option<String>,
+    confirmed_email: Option<String>,
     trusted_days: Option<u32>,
     proofs: Vec<Proof>,
     idle_since: Timestamp,
@@ -120,6 +125,8 @@ impl Shared {
             seen_at: now,
             expires_at: now.plus(policy.absolute()),
         };
+        let on_file = grant.account.email.as_ref().map(|email| self.marks.email(email));
+        let on_file = on_file.filter(|_| grant.opens.is_none());
         let what = if grant.opens.is_some() { "signed_up" } else { "signed_in" };
         let draft = Draft {
             session,
@@ -133,6 +140,8 @@ impl Shared {
             activity: self.activity(what, &visit.label),
             flow_hash: grant.flow_hash,
             opens: grant.opens,
+            shop_email: on_file.clone().filter(|_| grant.door == Door::Shield),
+            confirmed_email: on_file.filter(|mark| grant.read_at.as_ref() == Some(mark)),
             trusted_days: (grant.trust == Trust::FromNowOn).then_some(policy.trusted_device_days),
             proofs: grant.proofs,
             idle_since: now.minus(policy.idle()),
@@ -256,6 +265,12 @@ impl Draft {
         sql::session::insert(tx, &self.session, &self.session_hash, &self.network_mark)?;
         sql::staff_act::set_place(tx, self.session.id, &self.place_sealed)?;
         sql::account::clear_failures(tx, customer)?;
+        if let Some(mark) = &self.shop_email {
+            sql::account::note_shop_email(tx, customer, mark)?;
+        }
+        if let Some(mark) = &self.confirmed_email {
+            sql::account::confirm_email(tx, customer, mark, now)?;
+        }
         if self.session.level >= Level::Two {
             sql::account::clear_step_up(tx, customer)?;
         }

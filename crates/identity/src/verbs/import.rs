@@ -115,6 +115,7 @@ impl Importer {
             email_mark: Some(self.marks.email(&email)),
             email_sealed: Some(seal(email.as_str(), Field::Email)),
             email_confirmed_at: None,
+            shop_email_mark: None,
             shop_mark: None,
             shop_subject_sealed: None,
             name_sealed: name.as_deref().map(|name| seal(name, Field::Name)),

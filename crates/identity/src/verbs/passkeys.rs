@@ -87,6 +87,7 @@ impl Identity {
             device,
             flow_hash: Some(flow.hash),
             opens: None,
+            read_at: None,
         };
         Ok(Step::SignedIn(shared.grant(visit, grant).await?))
     }

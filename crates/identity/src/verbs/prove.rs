@@ -118,6 +118,9 @@ impl Identity {
         let claim = shared.claim(visit, &flow, means.as_ref(), given).await?;
         flow.state.prove(proof);
         flow.state.webauthn = None;
+        if proof == Proof::Mail {
+            flow.state.read_at = flow.address(means.as_ref()).map(|email| shared.marks.email(&email));
+        }
         if trust == Trust::FromNowOn && shared.policy().trusted_device_days > 0 {
             flow.state.trust_device = true;
         }
@@ -161,6 +164,7 @@ impl Identity {
             (Purpose::StepUp, Some(_)) => self.finish_step_up(visit, flow).await,
             (Purpose::ChangeAddress, Some(means)) => self.finish_change_address(visit, flow, &means).await,
             (Purpose::Shield, Some(_)) => self.finish_shield(flow).await,
+            (Purpose::Recovery, Some(_)) => self.finish_recovery_at_shop(flow).await,
             _ => Err(Error::FlowOver),
         }
     }
@@ -179,6 +183,7 @@ impl Identity {
                 device,
                 flow_hash: Some(flow.hash),
                 opens: None,
+                read_at: flow.state.read_at.clone(),
             },
         );
         Ok(Step::SignedIn(granted.await?))
@@ -274,7 +279,10 @@ impl Shared {
             }
             Given::Totp(code) => self.claim_totp(means, &code),
             Given::Sms(code) => Ok(Claim::Code(self.marks.sms_code(&flow.hash, &plain(&code)))),
-            Given::Mail(code) => Ok(Claim::Code(self.marks.code(&flow.hash, &plain(&code)))),
+            Given::Mail(code) => Ok(match flow.address(means) {
+                Some(to) => Claim::Code(self.marks.code(&flow.hash, &to, &plain(&code))),
+                None => Claim::No("wrong"),
+            }),
             Given::Recovery(code) => {
                 Ok(recovery_code_hash(&code).map_or(Claim::No("wrong"), Claim::RecoveryCode))
             }

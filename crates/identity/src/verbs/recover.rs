@@ -14,7 +14,7 @@ use crate::letter::LetterKind;
 use crate::model::{Email, Misfit};
 use crate::passwords::ticket;
 use crate::sql;
-use crate::state::{Purpose, State};
+use crate::state::{Flow, Purpose, State};
 use crate::throttle::{Key, Leave};
 use crate::tokens::FlowToken;
 use crate::visit::Visit;
@@ -64,7 +64,8 @@ impl Identity {
         if let Leave::Wait { seconds, .. } = shared.throttle.attempt(&keys, shared.now()) {
             return Err(SignUpFault::Throttled { seconds });
         }
-        let account = shared.account_by_email(&email).await?.filter(|account| account.locked_at.is_none());
+        let account =
+            shared.account_by_any_email(&email).await?.filter(|account| account.locked_at.is_none());
         let customer = account.as_ref().map(|account| account.id);
         let language = account.as_ref().map_or(language, |account| account.language);
         let state =
@@ -83,6 +84,24 @@ impl Identity {
         });
         written.await?;
         Ok(token)
+    }
+
+    /// Somebody whose password is the shop's own has shown everything: the address is theirs, and nothing else changes.
+    pub(super) async fn finish_recovery_at_shop(&self, flow: Flow) -> Result<Step, Error> {
+        let Some(customer) = flow.customer else { return Err(Error::FlowOver) };
+        let now = self.0.now();
+        let written = self.0.db.write(move |tx| -> Result<(), Error> {
+            if !sql::flow::finish(tx, &flow.hash, now)? {
+                return Err(Error::FlowOver);
+            }
+            if let Some(mark) = &flow.state.read_at {
+                sql::account::confirm_email(tx, customer, mark, now)?;
+            }
+            tx.append(Actor::Customer { id: customer }, None, RecoveryFinished { customer })?;
+            Ok(())
+        });
+        written.await?;
+        Ok(Step::SignInAtShop)
     }
 
     /// Sets the password that the flow was for. Every session and device ends; the person signs in with it.

@@ -121,6 +121,7 @@ impl Identity {
             email_mark: None,
             email_sealed: email.as_ref().map(|email| seal(email.as_str(), Field::Email)),
             email_confirmed_at: None,
+            shop_email_mark: email.as_ref().map(|email| shared.marks.email(email)),
             shop_mark: Some(mark.clone()),
             shop_subject_sealed: Some(seal(&shop.subject, Field::ShopSubject)),
             name_sealed: shop.name.as_deref().map(|name| seal(name, Field::Name)),
@@ -180,6 +181,7 @@ impl Identity {
                     device,
                     flow_hash: None,
                     opens: None,
+                    read_at: None,
                 };
                 let granted = shared.grant(visit, grant).await?;
                 return Ok(Decision::Release(Passed::new(granted, Level::One)));
@@ -272,8 +274,9 @@ impl Identity {
     async fn set_shop_address(&self, customer: CustomerId, email: &Email) -> Result<(), Error> {
         let shared = &self.0;
         let sealed = shared.vault.seal_of_account(email.as_str(), customer, Field::Email, &*shared.entropy);
+        let mark = shared.marks.email(email);
         let written = shared.db.write(move |tx| -> Result<(), Error> {
-            sql::account::refresh_email(tx, customer, &sealed)?;
+            sql::account::refresh_email(tx, customer, &sealed, &mark)?;
             let fact = storeward_events::identity::CustomerAddressChanged { customer };
             tx.append(Actor::System, None, fact)?;
             Ok(())
@@ -328,6 +331,7 @@ impl Identity {
             device,
             flow_hash: Some(flow.hash),
             opens: None,
+            read_at: flow.state.read_at.clone(),
         };
         match shared.grant(visit, grant).await {
             Ok(granted) => Ok(Some(Passed::new(granted, level))),

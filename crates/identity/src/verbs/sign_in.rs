@@ -153,6 +153,7 @@ impl Identity {
                     device,
                     flow_hash: None,
                     opens: None,
+                    read_at: None,
                 };
                 return Ok(Step::SignedIn(shared.grant(visit, grant).await?));
             }

@@ -69,7 +69,8 @@ impl Identity {
         if let Leave::Wait { seconds, .. } = shared.throttle.attempt(&keys, shared.now()) {
             return Err(SignUpFault::Throttled { seconds });
         }
-        let known = shared.account_by_email(&email).await?;
+        // Also one of the shop's own sign-in: it gets no second account beside it.
+        let known = shared.account_by_any_email(&email).await?;
         // Hashed in any case: the time must not tell.
         let hash = shared.passwords.hash(ticket, form.password).await?;
         let language = shared.language(Some(form.language));
@@ -88,7 +89,7 @@ impl Identity {
             None => shared.with_code(&mut draft, LetterKind::SignUpCode, &email, language),
             Some(account) => {
                 // The same steps, and a code that nobody is told.
-                let mark = shared.marks.code(&draft.row.hash, shared.new_code().expose());
+                let mark = shared.marks.code(&draft.row.hash, &email, shared.new_code().expose());
                 draft.row.code = Some((mark, draft.row.now.plus(super::flows::CODE_LIFE)));
                 draft.letter = Some(shared.already_customer(account, &email));
             }
@@ -119,6 +120,7 @@ impl Identity {
             email_mark: Some(shared.marks.email(&email)),
             email_sealed: Some(seal(email.as_str(), Field::Email)),
             email_confirmed_at: Some(now),
+            shop_email_mark: None,
             shop_mark: None,
             shop_subject_sealed: None,
             name_sealed: state.name.as_deref().map(|name| seal(name, Field::Name)),
@@ -149,6 +151,7 @@ impl Identity {
             device: Known::No,
             flow_hash: Some(flow.hash.clone()),
             opens: Some(opens),
+            read_at: None,
         };
         match shared.grant(visit, grant).await {
             Ok(granted) => Ok(Step::SignedIn(granted)),

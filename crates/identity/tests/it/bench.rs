@@ -154,7 +154,14 @@ impl Bench {
 
     /// The account of an address, as staff find it.
     pub async fn customer(&self, address: &str) -> CustomerId {
-        self.identity.customers().find(STAFF, address).await.unwrap().expect("there is such an account")
+        self.identity
+            .customers()
+            .find(STAFF, address)
+            .await
+            .unwrap()
+            .first()
+            .copied()
+            .expect("there is such an account")
     }
 
     /// A member of staff with a reason.

@@ -1,6 +1,7 @@
 //! Customers' accounts through the pages' door, on both engines.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
+mod addresses;
 mod asvs;
 mod back_office;
 mod behind;

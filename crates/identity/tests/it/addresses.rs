@@ -1,0 +1,159 @@
+//! Accounts that the shop's own sign-in made are found by their address, and nobody else's is touched by what a shop says.
+
+use storeward_identity::{LetterKind, MIGRATIONS, Policy, SecondFactor};
+use storeward_store::both_engines;
+
+use super::behind::{ADDRESS, Behind, Elevation, SHOP_PASSWORD};
+use super::bench::{Browser, PASSWORD, STAFF};
+
+const RECOVER: &str = "/.storeward/recover";
+
+async fn recover(browser: &mut Browser<'_>, address: &str) {
+    let begun = browser.post_from(RECOVER, RECOVER, &[("email", address)]).await;
+    begun.leads_to("/.storeward/challenge");
+}
+
+fn letters(behind: &Behind, kind: LetterKind) -> usize {
+    behind.bench.kinds().iter().filter(|known| **known == kind).count()
+}
+
+async fn found(behind: &Behind, address: &str) -> usize {
+    behind.bench.identity.customers().find(STAFF, address).await.unwrap().len()
+}
+
+// Customers behind the shield had no way back, and staff could not look them up.
+both_engines!(a_customer_of_the_shop_is_found_by_their_address, MIGRATIONS, async |db| {
+    let behind = Behind::new(db, Elevation::Fresh);
+    let mut owner = behind.browser();
+    owner.sign_in_with_code("").await;
+    assert!(owner.sees_account().await);
+    assert_eq!(found(&behind, " Ella@People.example").await, 1);
+    assert_eq!(found(&behind, "ella@people.exampl").await, 0);
+    owner.browser.add_totp().await;
+    // The telephone with the app is lost: mail, then the waiting time.
+    let mut lost = behind.bench.browser().elsewhere();
+    recover(&mut lost, ADDRESS).await;
+    let letter = behind.bench.letter(LetterKind::RecoveryCode);
+    assert_eq!(letter.to.expose(), ADDRESS);
+    lost.prove("mail", &behind.bench.code(LetterKind::RecoveryCode)).await.leads_to("/.storeward/challenge");
+    let page = lost.get("/.storeward/challenge").await;
+    assert!(page.body.contains("/.storeward/challenge/lost"), "{}", page.body);
+    lost.post("/.storeward/challenge/lost", &page.csrf(), &[]).await;
+    assert_eq!(behind.bench.events("identity.recovery_wait_begun").await.len(), 1);
+    behind.bench.advance(72 * 3_600 + 1);
+    let mut back = behind.bench.browser().elsewhere();
+    recover(&mut back, ADDRESS).await;
+    let code = behind.bench.code(LetterKind::RecoveryCode);
+    back.prove("mail", &code).await.leads_to("/.storeward/new-factor");
+});
+
+// The password is the shop's own: none is chosen here, and nobody is signed in by the way back.
+both_engines!(the_way_back_of_a_shops_customer_leads_to_the_shop, MIGRATIONS, async |db| {
+    let behind = Behind::new(db, Elevation::Fresh);
+    let mut owner = behind.browser();
+    owner.sign_in_with_code("").await;
+    assert!(owner.sees_account().await);
+    let mut back = behind.bench.browser().elsewhere();
+    recover(&mut back, ADDRESS).await;
+    let code = behind.bench.code(LetterKind::RecoveryCode);
+    back.prove("mail", &code).await.leads_to("/.storeward/recover?done=shop");
+    let page = back.get("/.storeward/recover?done=shop").await;
+    assert!(page.body.contains("Sign in at the shop"), "{}", page.body);
+    assert!(!back.is_signed_in().await);
+    assert_ne!(back.get("/.storeward/new-password").await.status, 200);
+    // And whoever types an address that nobody has sees the same.
+    let mut nobody = behind.bench.browser().elsewhere();
+    recover(&mut nobody, "nobody@people.example").await;
+    assert_eq!(letters(&behind, LetterKind::RecoveryCode), 1);
+});
+
+both_engines!(no_second_account_comes_beside_the_shops, MIGRATIONS, async |db| {
+    let behind = Behind::new(db, Elevation::Fresh);
+    let mut owner = behind.browser();
+    owner.get("/").await;
+    // Also before the first code was shown.
+    owner.sign_in("ella").await.leads_to("/.storeward/challenge");
+    let mut again = behind.bench.browser().elsewhere();
+    again.sign_up(ADDRESS, PASSWORD).await.leads_to("/.storeward/challenge");
+    assert_eq!(behind.bench.letter(LetterKind::AlreadyCustomer).to.expose(), ADDRESS);
+    assert_eq!(letters(&behind, LetterKind::SignUpCode), 0);
+    assert_eq!(found(&behind, ADDRESS).await, 1);
+    // Nobody signs in here with a password that the shop has, or with none.
+    for password in [SHOP_PASSWORD, PASSWORD] {
+        assert_eq!(again.sign_in(ADDRESS, password).await.status, 403);
+    }
+});
+
+// Whoever writes somebody else's address into their account of the shop gets nothing of that person's, and takes nothing.
+both_engines!(an_address_that_the_shop_tells_takes_nobodys_account, MIGRATIONS, async |db| {
+    let behind = Behind::new(db, Elevation::Fresh);
+    // The address is already somebody's, with an account of our own and an app.
+    let mut ella = behind.bench.browser();
+    ella.sign_up(ADDRESS, PASSWORD).await.leads_to("/.storeward/challenge");
+    let code = behind.bench.code(LetterKind::SignUpCode);
+    ella.prove("mail", &code).await.leads_to("/.storeward/account");
+    let app = ella.add_totp().await;
+    let own = behind.bench.customer(ADDRESS).await;
+    // The shop says it of another account.
+    let mut other = behind.browser();
+    other.get("/").await;
+    other.sign_in("ella").await.leads_to("/.storeward/challenge");
+    let page = other.browser.get("/.storeward/challenge").await;
+    assert!(!page.body.contains("id=\"totp\""), "the other account's app is not asked for");
+    assert_eq!(found(&behind, ADDRESS).await, 2, "staff see both");
+    assert_eq!(behind.bench.customer(ADDRESS).await, own, "and whose it is first");
+    other.show_code("").await;
+    assert!(other.sees_account().await);
+    assert_eq!(behind.bench.customer(ADDRESS).await, own, "a code that was read makes it no other's");
+    let page = other.browser.get("/.storeward/account").await;
+    assert!(!page.body.contains("My telephone"), "nothing of the other account is shown");
+    // The way back is that of the account that had it first.
+    let mut lost = behind.bench.browser().elsewhere();
+    recover(&mut lost, ADDRESS).await;
+    let code = behind.bench.code(LetterKind::RecoveryCode);
+    lost.prove("mail", &code).await.leads_to("/.storeward/challenge");
+    let code = behind.bench.next_totp(&app);
+    lost.prove("totp", &code).await.leads_to("/.storeward/new-password");
+});
+
+// In an account whose owner was never asked, the shop's word is a hint for letters and staff, and nothing else.
+both_engines!(an_unproved_address_is_no_name_to_sign_in_by, MIGRATIONS, async |db| {
+    let behind = Behind::new(db, Elevation::Fresh);
+    behind.bench.identity.set_policy(Policy { customers: SecondFactor::Offered, ..Policy::default() });
+    let mut owner = behind.browser();
+    owner.get("/").await;
+    owner.sign_in("ella").await.leads_to("/account");
+    assert!(owner.sees_account().await);
+    assert_eq!(found(&behind, ADDRESS).await, 1);
+    // Somebody who shows that the address is theirs may have it for an account that exists already.
+    let mut ada = behind.bench.signed_up().await;
+    let path = "/.storeward/account/address";
+    ada.post_from(path, path, &[("email", ADDRESS)]).await.leads_to("/.storeward/challenge");
+    let code = behind.bench.code(LetterKind::AddressCode);
+    ada.prove("mail", &code).await.leads_to("/.storeward/account?done=address");
+    assert_eq!(found(&behind, ADDRESS).await, 2);
+    ada.cookies.clear();
+    ada.sign_in(ADDRESS, PASSWORD).await.leads_to("/.storeward/account");
+});
+
+// A code that went to the address before shows nothing of the one that the shop has meanwhile.
+both_engines!(a_code_shows_the_address_it_went_to, MIGRATIONS, async |db| {
+    let behind = Behind::new(db, Elevation::Fresh);
+    let mut owner = behind.browser();
+    owner.sign_in_with_code("").await;
+    assert!(owner.sees_account().await);
+    let mut waiting = behind.browser();
+    waiting.browser = waiting.browser.elsewhere();
+    waiting.get("/").await;
+    waiting.sign_in("ella").await.leads_to("/.storeward/challenge");
+    let code = behind.bench.code(LetterKind::SignInCode);
+    assert_eq!(owner.post("/account/email", &[("email", "victim@people.example")]).await.status, 200);
+    assert!(owner.sees_account().await);
+    assert_eq!(waiting.browser.prove("mail", &code).await.status, 403, "it went elsewhere");
+    assert_eq!(found(&behind, ADDRESS).await, 0, "the earlier address is nobody's any more");
+    assert_eq!(found(&behind, "victim@people.example").await, 1);
+    // The victim can have an account: what the shop tells is unproved, so the letter says what there is, to them alone.
+    let mut victim = behind.bench.browser().elsewhere();
+    victim.sign_up("victim@people.example", PASSWORD).await.leads_to("/.storeward/challenge");
+    assert_eq!(behind.bench.letter(LetterKind::AlreadyCustomer).to.expose(), "victim@people.example");
+});
