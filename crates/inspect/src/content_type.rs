@@ -36,7 +36,9 @@ const PLAIN_CHARSETS: [&str; 14] = [
 
 pub(crate) fn body_kind(content_type: &[u8], values: &mut Values) -> BodyKind {
     let lower = content_type.to_ascii_lowercase();
-    let essence = lower.split(|byte| matches!(byte, b';' | b' ' | b',')).next().unwrap_or_default();
+    let lead = lower.trim_ascii_start();
+    let essence = lead.split(|byte| matches!(byte, b';' | b',') || byte.is_ascii_whitespace()).next();
+    let essence = essence.unwrap_or_default();
     if essence.is_empty() {
         return BodyKind::Raw;
     }
@@ -48,7 +50,8 @@ pub(crate) fn body_kind(content_type: &[u8], values: &mut Values) -> BodyKind {
     }
     match essence {
         b"application/x-www-form-urlencoded" => BodyKind::Form,
-        b"multipart/form-data" => multipart(content_type, values),
+        // Some readers take any of them for a form.
+        _ if essence.starts_with(b"multipart/") => multipart(content_type, values),
         b"application/xml" | b"text/xml" => BodyKind::Xml,
         b"application/json" | b"text/json" | b"application/csp-report" | b"application/x-json" => {
             BodyKind::Json
@@ -67,17 +70,74 @@ pub(crate) fn body_kind(content_type: &[u8], values: &mut Values) -> BodyKind {
 }
 
 /// Whether the body's first bytes are text, whatever its type says: no picture, sound, font or archive begins so, and
-/// nothing that is parsed as JSON or as a form begins otherwise.
+/// nothing that is parsed as JSON or as a form begins otherwise. Readers of JSON put up with bytes that are no UTF-8, so
+/// these say nothing.
 pub(crate) fn reads_as_text(body: &[u8]) -> bool {
     const LOOKED_AT: usize = 512;
     let head = body.get(..body.len().min(LOOKED_AT)).unwrap_or_default();
-    let plain = head.iter().all(|byte| *byte >= b' ' || matches!(byte, b'\t' | b'\n' | b'\r'));
-    let letters = match std::str::from_utf8(head) {
-        Ok(_) => true,
-        // A letter that is cut at the end.
-        Err(why) => why.error_len().is_none() && head.len() == LOOKED_AT,
+    let plain = || head.iter().all(|byte| *byte >= b' ' || matches!(byte, b'\t' | b'\n' | b'\r'));
+    !head.is_empty() && (begins_as_form(head) || (!is_marked(head) && plain()))
+}
+
+/// `name=`, whatever stands behind it: forms may hold any byte.
+fn begins_as_form(head: &[u8]) -> bool {
+    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"_.[]%-&".contains(byte);
+    let length = head.iter().take(64).take_while(|byte| is_name(byte)).count();
+    length > 0 && head.get(length) == Some(&b'=')
+}
+
+/// Whether a body begins as one of the usual files does that are no text.
+pub(crate) fn is_marked(body: &[u8]) -> bool {
+    const MARKS: [&[u8]; 19] = [
+        b"\x89PNG\r\n\x1a\n",
+        b"\xff\xd8\xff",
+        b"GIF87a",
+        b"GIF89a",
+        b"RIFF",
+        b"%PDF-",
+        b"PK\x03\x04",
+        b"\x1f\x8b",
+        b"BM",
+        b"II*\0",
+        b"MM\0*",
+        b"\0\0\x01\0",
+        b"OggS",
+        b"ID3",
+        b"wOFF",
+        b"wOF2",
+        b"7z\xbc\xaf",
+        b"Rar!",
+        b"\xd0\xcf\x11\xe0",
+    ];
+    MARKS.iter().any(|mark| body.starts_with(mark)) || body.get(4..8) == Some(b"ftyp")
+}
+
+/// A body in UTF-16 or UTF-32 as UTF-8. Python's reader of JSON tells the coding by its zeros (RFC 4627 section 3) or its
+/// mark, whatever the type says.
+pub(crate) fn from_wide(body: &[u8]) -> Option<Vec<u8>> {
+    let first = body.first_chunk::<4>()?;
+    let (width, big, marked) = match *first {
+        [0, 0, 0xFE, 0xFF] => (4, true, true),
+        [0xFF, 0xFE, 0, 0] => (4, false, true),
+        [0xFE, 0xFF, ..] => (2, true, true),
+        [0xFF, 0xFE, ..] => (2, false, true),
+        [0, 0, 0, 1..=255] => (4, true, false),
+        [1..=255, 0, 0, 0] => (4, false, false),
+        [0, 1..=255, 0, 1..=255] => (2, true, false),
+        [1..=255, 0, 1..=255, 0] => (2, false, false),
+        _ => return None,
     };
-    !head.is_empty() && plain && letters
+    let units = body.get(if marked { width } else { 0 }..)?.chunks_exact(width).map(|unit| {
+        let fold = |value: u32, byte: &u8| value << 8 | u32::from(*byte);
+        if big { unit.iter().fold(0, fold) } else { unit.iter().rev().fold(0, fold) }
+    });
+    let text: String = match width {
+        4 => units.map(|unit| char::from_u32(unit).unwrap_or(char::REPLACEMENT_CHARACTER)).collect(),
+        _ => char::decode_utf16(units.map(|unit| u16::try_from(unit).unwrap_or(u16::MAX)))
+            .map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER))
+            .collect(),
+    };
+    Some(text.into_bytes())
 }
 
 fn multipart(content_type: &[u8], values: &mut Values) -> BodyKind {
@@ -139,6 +199,9 @@ mod tests {
             (b"GIF89a\x01\0", false),
             (b"PK\x03\x04", false),
             (b"\xff\xd8\xff\xe0", false),
+            (b"{\"a\":\"\xff\",\"q\":1}", true),
+            (b"a=\x01&q=1", true),
+            (b"\x00\x01\x02\x03", false),
             (cut.as_bytes(), true),
             ("prix\u{a0}: 5 €".as_bytes(), true),
         ] {
@@ -147,8 +210,25 @@ mod tests {
     }
 
     #[test]
+    fn wide_text_is_read() {
+        let utf_16 = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
+        let utf_32 = |text: &str| text.chars().flat_map(|c| u32::from(c).to_be_bytes()).collect::<Vec<u8>>();
+        for text in ["{\"q\":1}", "\u{feff}{\"é\":\"😀\"}"] {
+            let plain = text.trim_start_matches('\u{feff}').as_bytes().to_vec();
+            assert_eq!(from_wide(&utf_16(text)), Some(plain.clone()), "{text}");
+            assert_eq!(from_wide(&utf_32(text)), Some(plain), "{text}");
+        }
+        for other in ["", "ab", "{\"q\":1}", "\u{feff}x=1"] {
+            assert_eq!(from_wide(other.as_bytes()), None, "{other}");
+        }
+    }
+
+    #[test]
     fn reads_kinds_and_notes_tricks() {
-        let cases: [(&str, BodyKind, &[Fact]); 12] = [
+        let cases: [(&str, BodyKind, &[Fact]); 15] = [
+            ("multipart/form-data\t; boundary=abc", BodyKind::Multipart(b"abc".to_vec()), &[]),
+            ("multipart/mixed; boundary=abc", BodyKind::Multipart(b"abc".to_vec()), &[]),
+            (" application/json", BodyKind::Json, &[]),
             ("application/json", BodyKind::Json, &[]),
             ("application/problem+json; charset=utf-8", BodyKind::Json, &[]),
             ("application/x-www-form-urlencoded; charset=UTF-8", BodyKind::Form, &[]),

@@ -1,7 +1,7 @@
 //! Values of one name, joined as shops join them: PHP's `implode(',', $_GET['q'])`, Django's `','.join(getlist('q'))`.
 //!
-//! An attack spread over a list is in none of its parts. The commas between them would break it; so it comments them out,
-//! and only lists with the beginning of a comment in them are joined.
+//! An attack spread over a list is in none of its parts. The comma between them stands where SQL wants one, or is commented
+//! out; some shops set a blank. Lists of plain words, which most are, are not joined.
 
 use crate::values::{Collection, Values};
 
@@ -13,7 +13,7 @@ pub(crate) fn join(first: usize, values: &mut Values) {
     let mut lists: Vec<(Collection, Vec<u8>)> = Vec::new();
     for value in values.iter().skip(first) {
         let listed = matches!(value.collection, Collection::ArgsGet | Collection::ArgsPost);
-        if !listed || !opens_comment(values.bytes(value)) {
+        if !listed || !may_be_code(values.bytes(value)) {
             continue;
         }
         let list = (value.collection, list_name(values.name(value)).to_vec());
@@ -29,14 +29,19 @@ pub(crate) fn join(first: usize, values: &mut Values) {
             .map(|value| values.bytes(value))
             .collect();
         if parts.len() > 1 {
-            let joined = parts.join(b",".as_slice());
-            values.push(collection, &name, &joined);
+            let joined = [parts.join(b",".as_slice()), parts.join(b" ".as_slice())];
+            joined.iter().for_each(|joined| values.push(collection, &name, joined));
         }
     }
 }
 
-fn opens_comment(value: &[u8]) -> bool {
-    memchr::memmem::find(value, b"/*").is_some()
+/// Whether a value can be a piece of an attack: it has a quote, a bracket, a sign of a comment, or more than one word.
+fn may_be_code(value: &[u8]) -> bool {
+    value
+        .iter()
+        .any(|byte| matches!(byte, b'\'' | b'"' | b'`' | b'(' | b')' | b'/' | b'#' | b';' | b'<' | b'\\'))
+        || memchr::memmem::find(value.trim_ascii(), b" ").is_some()
+        || memchr::memmem::find(value, b"--").is_some()
 }
 
 /// `q`, of `q`, `q[]`, `q[a]` and `json.q.0`.
@@ -55,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lists_are_joined_where_a_comment_begins_in_them() {
+    fn lists_are_joined_where_one_part_can_be_code() {
         let check = |names: &[(&str, &str)], joined: &[&str]| {
             let mut values = Values::default();
             for (name, text) in names {
@@ -66,10 +71,14 @@ mod tests {
                 values.iter().skip(names.len()).map(|value| values.bytes(value).to_vec()).collect();
             assert_eq!(added, joined.iter().map(|text| text.as_bytes().to_vec()).collect::<Vec<_>>());
         };
-        check(&[("q[]", "a/*"), ("q[]", "*/b")], &["a/*,*/b"]);
-        check(&[("q[0]", "a/*"), ("p", "x"), ("q[k]", "*/b")], &["a/*,*/b"]);
-        check(&[("json.q.0", "a/*"), ("json.q.1", "*/b")], &["a/*,*/b"]);
-        check(&[("q", "a/*"), ("q", "*/b")], &["a/*,*/b"]);
+        check(&[("q[]", "a/*"), ("q[]", "*/b")], &["a/*,*/b", "a/* */b"]);
+        check(&[("q[0]", "a/*"), ("p", "x"), ("q[k]", "*/b")], &["a/*,*/b", "a/* */b"]);
+        check(&[("json.q.0", "a/*"), ("json.q.1", "*/b")], &["a/*,*/b", "a/* */b"]);
+        check(&[("q", "a/*"), ("q", "*/b")], &["a/*,*/b", "a/* */b"]);
+        check(
+            &[("ids[]", "0) union select a"), ("ids[]", "b")],
+            &["0) union select a,b", "0) union select a b"],
+        );
         check(&[("q", "a/*"), ("p", "*/b")], &[]);
         check(&[("q[]", "a"), ("q[]", "b")], &[]);
         check(&[("[", "a/*"), ("", "b"), ("json.", "/*")], &[]);

@@ -7,6 +7,7 @@
 
 mod continuation;
 mod query;
+mod reading;
 mod shape;
 mod statement;
 mod token;
@@ -16,6 +17,7 @@ mod words;
 use std::ops::Range;
 
 use crate::transform::ByteMask;
+use reading::Reading;
 use token::Context;
 
 /// A value of letters and digits alone is one token, and one token is no injection.
@@ -27,21 +29,23 @@ pub(crate) fn trigger() -> ByteMask {
 
 /// Where SQL stands in the value, if anywhere.
 pub(crate) fn detect(value: &[u8]) -> Option<Range<usize>> {
+    let readings = Reading::all(value);
     let contexts = [Context::Bare, Context::Single, Context::Double];
     contexts.into_iter().find_map(|context| {
         let quote = context.quote();
         if quote.is_some_and(|quote| memchr::memchr(quote, value).is_none()) {
             return None;
         }
-        // Where the shop doubles quotes instead of escaping them, a backslash does not protect one.
-        let plain = judge(value, context, true);
         let escaped = quote.is_some() && memchr::memchr(b'\\', value).is_some();
-        plain.or_else(|| if escaped { judge(value, context, false) } else { None })
+        readings.iter().find_map(|reading| {
+            let plain = judge(value, context, *reading);
+            plain.or_else(|| escaped.then(|| judge(value, context, reading.without_escapes())).flatten())
+        })
     })
 }
 
-fn judge(value: &[u8], context: Context, backslash_escapes: bool) -> Option<Range<usize>> {
-    let mut reader = token::Reader::new(value, context, backslash_escapes);
+fn judge(value: &[u8], context: Context, reading: Reading) -> Option<Range<usize>> {
+    let mut reader = token::Reader::new(value, context, reading);
     let mut tokens = reader.tokens();
     let mut found = shape::injection(&tokens, context);
     // A long value is read in windows, so that no padding hides what stands behind it.

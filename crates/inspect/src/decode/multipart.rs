@@ -1,6 +1,6 @@
 //! multipart/form-data (RFC 7578), read tolerantly, with a fact for each departure from the standard.
 
-use crate::content_type::reads_as_text;
+use crate::content_type::{is_marked, reads_as_text};
 use crate::values::{Collection, Fact, Values};
 
 /// How much of an uploaded file is looked at.
@@ -94,12 +94,19 @@ fn part(source: &[u8], values: &mut Values) {
         transfer_encoded(name, body, values);
     }
     let runs;
-    let argument = match head.file_name.is_some() && !reads_as_text(body) {
-        true => {
+    let argument = match (&head.file_name, head.file) {
+        (Some(_), FileFor::Most) if is_marked(body) && !holds_words_of_code(body) => {
             runs = text_runs(body);
             runs.as_slice()
         }
-        false => body,
+        (Some(_), FileFor::Some) if !reads_as_text(body) => {
+            // No program writes a file so, and its bytes cannot be judged as the field that others take it for.
+            if !body.is_empty() {
+                values.fact(Fact::BadMultipart);
+            }
+            body
+        }
+        _ => body,
     };
     values.push(Collection::ArgsPostNames, name, name);
     match &head.file_name {
@@ -107,7 +114,7 @@ fn part(source: &[u8], values: &mut Values) {
             values.push(Collection::Files, name, file_name);
             let length = body.len().min(FILE_HEAD_BYTES);
             values.push(Collection::FilesContent, name, body.get(..length).unwrap_or_default());
-            if !head.is_file {
+            if head.file != FileFor::All {
                 values.push(Collection::ArgsPost, name, argument);
             }
         }
@@ -120,20 +127,29 @@ pub(super) fn is_file_part(source: &[u8]) -> bool {
     let Some(inside) = source.strip_prefix(b"\r\n") else { return false };
     let Some(end) = memchr::memmem::find(inside, b"\r\n\r\n") else { return false };
     let head = read_head(inside.get(..end).unwrap_or_default(), &mut Values::default());
-    head.file_name.is_some() && head.is_file
+    head.file_name.is_some() && head.file == FileFor::All
 }
 
 /// What the head of a part says.
 struct PartHead {
     name: Vec<u8>,
     file_name: Option<Vec<u8>>,
-    /// Whether every reader takes the part for a file: PHP, Django and others differ on all spellings but the browsers'.
-    is_file: bool,
+    file: FileFor,
     is_base64: bool,
 }
 
+/// Who takes a part for a file: PHP, Django and others differ on all spellings but the browsers'.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum FileFor {
+    /// A spelling that no program has.
+    Some,
+    /// As known programs write it, and not every reader takes it: `filename*` alone, a quote in the name.
+    Most,
+    All,
+}
+
 fn read_head(head: &[u8], values: &mut Values) -> PartHead {
-    let mut read = PartHead { name: Vec::new(), file_name: None, is_file: true, is_base64: false };
+    let mut read = PartHead { name: Vec::new(), file_name: None, file: FileFor::All, is_base64: false };
     let mut dispositions = 0;
     for line in head.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty()) {
         let Some(colon) = memchr::memchr(b':', line) else {
@@ -149,7 +165,8 @@ fn read_head(head: &[u8], values: &mut Values) -> PartHead {
         let value = value.get(1..).unwrap_or_default().trim_ascii();
         if field.eq_ignore_ascii_case(b"content-disposition") {
             dispositions += 1;
-            read.is_file &= dispositions == 1 && is_plain_file(value);
+            let file = if dispositions == 1 { file_for(value) } else { FileFor::Some };
+            read.file = read.file.min(file);
             if let Some(name) = parameter(value, b"name") {
                 read.name = name;
             }
@@ -166,7 +183,7 @@ fn read_head(head: &[u8], values: &mut Values) -> PartHead {
             let encoding = value.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
             let is = |word: &[u8]| encoding.eq_ignore_ascii_case(word);
             if is(b"base64") {
-                read.is_file = false;
+                read.file = FileFor::Some;
                 read.is_base64 = true;
             } else if !(is(b"binary") || is(b"8bit") || is(b"7bit")) {
                 // RFC 7578 section 4.7 has done away with them; some readers still decode.
@@ -181,21 +198,32 @@ fn read_head(head: &[u8], values: &mut Values) -> PartHead {
     read
 }
 
-/// Whether every reader takes the disposition for that of a file: `form-data`, then `name`, `filename` and possibly `filename*`
+/// Who takes the disposition for that of a file. All readers do where it is: `form-data`, then `name`, `filename` and possibly `filename*`
 /// (RFC 5987), each once, in any order, each a token or a plain quoted text and none empty. Browsers (HTML 4.10.21.8) and
 /// the usual libraries write it so; on escapes, blanks around `=`, a `filename*` alone and all else readers differ.
-fn is_plain_file(value: &[u8]) -> bool {
-    let Some((kind, mut rest)) = value.split_at_checked(9) else { return false };
+fn file_for(value: &[u8]) -> FileFor {
+    disposition(value).unwrap_or(FileFor::Some)
+}
+
+fn disposition(value: &[u8]) -> Option<FileFor> {
+    let (kind, mut rest) = value.split_at_checked(9)?;
     if !kind.eq_ignore_ascii_case(b"form-data") {
-        return false;
+        return None;
     }
+    let mut file = FileFor::All;
     let (mut names, mut files, mut extended) = (0, 0, 0);
     while !rest.is_empty() {
-        let Some(after) = rest.strip_prefix(b";") else { return false };
-        let after = after.trim_ascii_start();
-        let Some(equals) = memchr::memchr(b'=', after) else { return false };
-        let (key, text) = after.split_at(equals);
-        let Some((read, left)) = plain_value(text.get(1..).unwrap_or_default()) else { return false };
+        let after = rest.strip_prefix(b";")?.trim_ascii_start();
+        let (key, text) = after.split_at(memchr::memchr(b'=', after)?);
+        let text = text.get(1..).unwrap_or_default();
+        let (read, left) = match plain_value(text) {
+            Some(read) => read,
+            None if key.eq_ignore_ascii_case(b"filename") => {
+                file = FileFor::Most;
+                escaped_value(text)?
+            }
+            None => return None,
+        };
         if key.eq_ignore_ascii_case(b"name") {
             names += 1;
         } else if key.eq_ignore_ascii_case(b"filename") {
@@ -204,19 +232,45 @@ fn is_plain_file(value: &[u8]) -> bool {
             extended += 1;
             let parts: Vec<&[u8]> = read.split(|byte| *byte == b'\'').collect();
             if !matches!(parts.as_slice(), [charset, _, name] if !charset.is_empty() && !name.is_empty()) {
-                return false;
+                return None;
             }
         } else {
-            return false;
+            return None;
         }
         // PHP takes an apostrophe for a quote, too.
         let quoted_for_php = read.contains(&b'\'') && !key.eq_ignore_ascii_case(b"filename*");
         if read.is_empty() || quoted_for_php {
-            return false;
+            return None;
         }
         rest = left;
     }
-    (names, files) == (1, 1) && extended < 2
+    match (names, files, extended) {
+        (1, 1, 0 | 1) => Some(file),
+        (1, 0, 1) => Some(FileFor::Most),
+        _ => None,
+    }
+}
+
+/// A quoted text in which quotes and backslashes are escaped, and nothing else: curl's.
+fn escaped_value(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let quoted = text.strip_prefix(b"\"")?;
+    let mut at = 0;
+    loop {
+        match (quoted.get(at)?, quoted.get(at + 1)) {
+            (b'\\', Some(b'"' | b'\\')) => at += 2,
+            (b'"', None | Some(b';')) => return Some((quoted.get(..at)?, quoted.get(at + 1..)?)),
+            (b'"' | b'\\' | 0..=0x1F | 0x7F, _) => return None,
+            _ => at += 1,
+        }
+    }
+}
+
+/// Words that no noise of a picture spells: with one of them the whole is judged as the field that some take it for.
+fn holds_words_of_code(body: &[u8]) -> bool {
+    const WORDS: [&[u8]; 9] =
+        [b"select", b"union", b"script", b"sleep", b"onerror", b"onload", b"insert", b"values(", b"like'"];
+    let lower = body.to_ascii_lowercase();
+    WORDS.iter().any(|word| memchr::memmem::find(&lower, word).is_some())
 }
 
 /// A token, or a quoted text without escape and control; and what stands behind it.
@@ -241,8 +295,11 @@ fn text_runs(body: &[u8]) -> Vec<u8> {
     const SHORTEST: usize = 24;
     // SQL Server takes every control byte for a blank.
     let is_text = |byte: &u8| (0x01..0x7F).contains(byte);
+    // Bytes that are no text may stand in comments.
+    let mut plain = Vec::with_capacity(body.len());
+    super::replace_comments(body, &mut plain);
     let mut runs = Vec::new();
-    for run in body.split(|byte| !is_text(byte)).filter(|run| run.len() >= SHORTEST) {
+    for run in plain.split(|byte| !is_text(byte)).filter(|run| run.len() >= SHORTEST) {
         runs.extend_from_slice(run);
         runs.push(b'\n');
     }

@@ -2,6 +2,7 @@
 
 use super::multipart::{is_file_part, multipart};
 use super::windows::{OVERLAP, WINDOW};
+use crate::content_type::is_marked;
 use crate::values::{Collection, Fact, Values};
 
 pub(super) struct Parts {
@@ -32,6 +33,9 @@ pub(super) struct Step {
 
 /// So many parts at most are read at once: fewer than the limit on a body that is read whole.
 const PARTS: usize = 200;
+
+/// Bytes that tell a file's kind.
+const MARK: usize = 16;
 
 const WAIT: Step = Step { passed: 0, read: false };
 
@@ -106,7 +110,12 @@ impl Parts {
         values.fact(Fact::Truncated);
         let head = memchr::memmem::find(inside, b"\r\n\r\n").map_or(0, |place| place + 4);
         let again = match inside.get(..head).filter(|head| !head.is_empty() && head.len() < OVERLAP) {
-            Some(head) => [&self.delimiter, head].concat(),
+            // With the mark of the file that it may be.
+            Some(head) => {
+                let mark = inside.get(head.len()..).filter(|content| is_marked(content));
+                let mark = mark.and_then(|content| content.get(..MARK)).unwrap_or_default();
+                [&self.delimiter, head, mark].concat()
+            }
             None => [&self.delimiter, b"\r\n\r\n".as_slice()].concat(),
         };
         self.place = Place::Field(again, OVERLAP);

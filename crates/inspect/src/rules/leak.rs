@@ -19,7 +19,7 @@ pub(super) fn rules() -> Vec<Rule> {
             27_100,
             Leak,
             "A private key",
-            r"-----BEGIN (?:RSA |EC |DSA |OPENSSH |ENCRYPTED |PGP )?PRIVATE KEY(?: BLOCK)?-----\s*[A-Za-z0-9+/=:\s-]{16}",
+            r#"-----BEGIN (?:RSA |EC |DSA |OPENSSH |ENCRYPTED |PGP )?PRIVATE KEY(?: BLOCK)?-----(?:\s|\\[nr]|<br ?/?>|&#1[03];|["'+,])*(?:[A-Za-z0-9+/=]{16}|[A-Z][A-Za-z-]{2,20}: )"#,
         )
         .on(&[C::ResponseBody])
         .through(&[])

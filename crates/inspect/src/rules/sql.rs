@@ -28,6 +28,12 @@ fn sql() -> Vec<Rule> {
         )
         .through(UNCOMMENTED),
         rx(
+            11_160,
+            SqlInjection,
+            "SQL: a comment that one database runs",
+            r"(?i)/\*(?:m!|!\d{5,6})",
+        ),
+        rx(
             11_120,
             SqlInjection,
             "SQL: a delay",

@@ -46,6 +46,24 @@ pub(super) fn begins_plain_query(tokens: Tokens<'_, '_>, at: usize) -> bool {
     }
 }
 
+/// How many words that could be prose stand in a row up to this token, where `before` stood before it. What only SQL writes
+/// is none of them: `collate nocase`, `as`, `at time zone`, quoted names, and names that nobody says.
+pub(super) fn words_in_a_row(tokens: Tokens<'_, '_>, at: usize, before: usize) -> usize {
+    let Some(token) = tokens.get(at).filter(|token| token.kind == Kind::Name) else { return 0 };
+    let quoted = matches!(token.text.first(), Some(b'[' | b'`'));
+    if quoted || token.text.iter().any(|byte| matches!(byte, b'_' | b'$' | b'0'..=b'9')) {
+        return 0;
+    }
+    let behind = |words: &[&str]| at.checked_sub(1).is_some_and(|at| text_is(tokens, at, words));
+    if text_is(tokens, at, &["as", "collate"]) || behind(&["collate"]) {
+        return before;
+    }
+    match text_is(tokens, at, &["zone"]) && behind(&["time"]) {
+        true => before.saturating_sub(2),
+        false => before + 1,
+    }
+}
+
 /// A list of columns and not the rest of a sentence: no four words in a row, and something that only SQL has.
 fn selects_something(tokens: Tokens<'_, '_>, at: usize, least_signs: usize) -> bool {
     let mut depth = 0_i32;
@@ -53,10 +71,7 @@ fn selects_something(tokens: Tokens<'_, '_>, at: usize, least_signs: usize) -> b
     let mut signs = 0;
     for place in at..at + LIST {
         let Some(kind) = kind(tokens, place) else { break };
-        names_in_a_row = match kind {
-            Kind::Name => names_in_a_row + 1,
-            _ => 0,
-        };
+        names_in_a_row = words_in_a_row(tokens, place, names_in_a_row);
         if names_in_a_row > 3 {
             return false;
         }

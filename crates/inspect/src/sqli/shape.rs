@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::continuation::{continues, continues_with_query};
-use super::query::begins_plain_query;
+use super::query::{begins_plain_query, words_in_a_row};
 use super::statement::statement;
 use super::token::{Context, Kind};
 use super::walk::{
@@ -410,7 +410,7 @@ fn bracketed_query(tokens: Tokens<'_, '_>, at: usize) -> Option<usize> {
     let (mut depth, mut names_in_a_row, mut from) = (0_i32, 0, None);
     for place in at + 1..at + LONGEST {
         let token = tokens.get(place)?;
-        names_in_a_row = if token.kind == Kind::Name { names_in_a_row + 1 } else { 0 };
+        names_in_a_row = words_in_a_row(tokens, place, names_in_a_row);
         match token.kind {
             // "(please select one of the sizes from our customers' photos)"
             Kind::Name if names_in_a_row > 3 => return None,

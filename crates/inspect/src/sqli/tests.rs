@@ -1,4 +1,5 @@
 use super::detect;
+use super::reading::Reading;
 
 #[test]
 fn sees_injections() {
@@ -58,6 +59,47 @@ fn sees_injections() {
     ];
     for case in cases {
         assert!(detect(case.as_bytes()).is_some(), "{case}");
+    }
+}
+
+/// Each is read so by one database at least, and was run there.
+#[test]
+fn what_one_database_passes_over_is_code_for_another() {
+    let cases = [
+        // SQLite, MariaDB: a carriage return does not end a comment.
+        "%'--\r we\nunion--\r we\nselect--\r we\nemail,--\r we\npassword_hash,name,1,1--\r we\nfrom--\r we\ncustomers--",
+        "x' and 0-- w\rwe\nunion-- w\rwe\nselect-- w\rwe\nuser_login,user_pass-- w\rwe\nfrom-- w\rwe\nwp_users-- ",
+        "x' and 0# w\rwe\nunion# w\rwe\nselect# w\rwe\nuser_login,user_pass# w\rwe\nfrom# w\rwe\nwp_users# ",
+        // SQLite, PostgreSQL: `/*!` is a comment like any other.
+        "zzz%'/*! the shop was closed */or (/*! we */select/*! we */email/*! we */from/*! we */customers/*! we */limit 1)>'a'--",
+        // MySQL of an earlier version than the comment's.
+        "zzz%'/*!999999 the shop was closed */or (/*!999999 we */select/*!999999 we */email/*!999999 we */from/*!999999 we */customers limit 1)>'a'-- ",
+        // MariaDB runs it.
+        "1/*M!and 0 union select user_login,user_pass from wp_users*/",
+        "1/*M!100100and 0 union select user_login,user_pass from wp_users*/",
+        // MySQL: two dashes before anything but white space are two signs.
+        "1--(select length(user_pass)-9 from wp_users limit 1)",
+        "x'--(select length(user_pass)-9 from wp_users limit 1)--'",
+        // PostgreSQL: a number sign is an operator, and comments nest.
+        "1 or price#(select ascii(password) from customers)>3",
+        "1#(select ascii(password)-115 from customers)",
+        "x' or id#length((select password from customers)) in (7,8)--",
+        "x'/*/**/ we see the shop */union/*/**/ we */select/*/**/ we */1,2,password/*/**/ we */from/*/**/ we */customers--",
+    ];
+    for case in cases {
+        assert!(detect(case.as_bytes()).is_some(), "{case:?}");
+    }
+    for prose in [
+        "the boys' #1 choice -- really",
+        "5' long #3 /* not sure */",
+        "it's /*! important */ to me",
+        "we're #1! -- and you're #2\r\nthanks",
+        "O'Brien--the shop's own--says: it's fine",
+        "C# and F# are my kids' favourites",
+        "#summer #sale it's on",
+        "\r\n-- \r\nKate O'Hara, Tel. #12",
+    ] {
+        assert_eq!(detect(prose.as_bytes()), None, "{prose}");
     }
 }
 
@@ -138,10 +180,35 @@ fn closing_signs_are_looked_for_a_bounded_number_of_times() {
     let values = pieces.map(|piece| piece.repeat(BYTES / piece.len())).chain([mixed, spaces]);
     for value in values {
         for context in [Context::Bare, Context::Single, Context::Double] {
-            let mut reader = Reader::new(value.as_bytes(), context, true);
-            while !reader.tokens().is_empty() {}
-            let most = value.len() * 8 + 16_384;
-            assert!(reader.looked <= most, "{:?}: {} of {}", &value[..4], reader.looked, value.len());
+            let readings = Reading::all(value.as_bytes());
+            assert!(readings.len() <= 5);
+            for reading in readings {
+                let mut reader = Reader::new(value.as_bytes(), context, reading);
+                while !reader.tokens().is_empty() {}
+                let most = value.len() * 8 + 16_384;
+                assert!(reader.looked <= most, "{:?}: {} of {}", &value[..4], reader.looked, value.len());
+            }
         }
+    }
+}
+
+/// What only SQL writes between a column and its table is no sentence.
+#[test]
+fn names_in_a_row_are_no_prose_where_nobody_says_them() {
+    for case in [
+        "zzz%' escape '!' or not not (select phone collate nocase as name from customers c where email>'') is not null>'",
+        "zzz%' or (select phone collate nocase as name from customers c limit 1)>'a'--",
+        "1 and (select created at time zone utc from customers c limit 1)>'a'",
+        "x' or (select sql_no_cache high_priority straight_join email e from customers c limit 1)>'a'-- ",
+        "x' or (select `email` `a` from `customers` `b` limit 1)>'a'-- ",
+    ] {
+        assert!(detect(case.as_bytes()).is_some(), "{case}");
+    }
+    for prose in [
+        "O'Neill (select as many of our mugs as you like from the list)",
+        "it's fine (please select one of the sizes from our customers' photos)",
+        "we don't (select the same as before from our range)",
+    ] {
+        assert_eq!(detect(prose.as_bytes()), None, "{prose}");
     }
 }

@@ -1,5 +1,6 @@
-//! Cuts a value into SQL tokens. Linear: every byte is looked at once, and comments vanish (but MySQL's `/*! */`).
+//! Cuts a value into SQL tokens, as one database reads it. Linear: every byte is looked at once, and comments vanish.
 
+use super::reading::{Comments, Dashes, Escape, Hash, Line, Reading};
 use super::words::{self, Word};
 use crate::transform::ByteMask;
 
@@ -71,7 +72,7 @@ pub(super) const OVERLAP: usize = 128;
 pub(super) struct Reader<'v> {
     value: &'v [u8],
     at: usize,
-    backslash_escapes: bool,
+    reading: Reading,
     executed_comments: usize,
     /// The quote of the string that the value is read to begin in.
     begins_in: Option<u8>,
@@ -86,12 +87,12 @@ pub(super) struct Reader<'v> {
 }
 
 impl<'v> Reader<'v> {
-    pub fn new(value: &'v [u8], context: Context, backslash_escapes: bool) -> Reader<'v> {
+    pub fn new(value: &'v [u8], context: Context, reading: Reading) -> Reader<'v> {
         let begins_in = context.quote();
         Reader {
             value,
             at: 0,
-            backslash_escapes,
+            reading,
             executed_comments: 0,
             begins_in,
             ended: false,
@@ -139,11 +140,13 @@ impl<'v> Reader<'v> {
                     self.at += 2;
                     continue;
                 }
-                b'-' if follows == Some(b'-') => match self.line_comment(start, 2) {
-                    Some(token) => token,
-                    None => continue,
-                },
-                b'#' => match self.line_comment(start, 1) {
+                b'-' if follows == Some(b'-') && self.is_line_comment(start + 2) => {
+                    match self.line_comment(start, 2) {
+                        Some(token) => token,
+                        None => continue,
+                    }
+                }
+                b'#' if self.reading.hash == Hash::Comment => match self.line_comment(start, 1) {
                     Some(token) => token,
                     None => continue,
                 },
@@ -193,14 +196,23 @@ impl<'v> Reader<'v> {
 
     /// A closed comment is white space; MySQL runs what stands in `/*!50000 ... */`.
     fn comment(&mut self, start: usize) -> Option<Token<'v>> {
-        if self.value.get(start + 2) == Some(&b'!') {
+        let inside = self.value.get(start + 2..).unwrap_or_default();
+        let code = match inside {
+            _ if self.reading.comments != Comments::Run => None,
+            [b'!', ..] => Some(1),
+            [b'M' | b'm', b'!', ..] => Some(2),
+            _ => None,
+        };
+        if let Some(mark) = code {
             self.executed_comments += 1;
-            let rest = self.value.get(start + 3..).unwrap_or_default();
-            self.at = start + 3 + rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+            let version = inside.iter().skip(mark).take_while(|byte| byte.is_ascii_digit()).count();
+            self.at = start + 2 + mark + version;
             return None;
         }
-        let inside = self.value.get(start + 2..).unwrap_or_default();
-        let found = memchr::memmem::find(inside, b"*/");
+        let found = match self.reading.comments {
+            Comments::Nested => nested_end(inside),
+            Comments::Run | Comments::Plain => memchr::memmem::find(inside, b"*/"),
+        };
         self.note(found.unwrap_or(inside.len()));
         match found {
             Some(length) => {
@@ -215,10 +227,21 @@ impl<'v> Reader<'v> {
         }
     }
 
+    /// Whether the two dashes before `behind` begin one.
+    fn is_line_comment(&self, behind: usize) -> bool {
+        match self.reading.dashes {
+            Dashes::Comment => true,
+            Dashes::CommentBeforeSpace => self.value.get(behind).is_none_or(|byte| is_space(*byte)),
+        }
+    }
+
     /// After a line comment's end SQL goes on, which matters to those who write `--%0a`.
     fn line_comment(&mut self, start: usize, length: usize) -> Option<Token<'v>> {
         let rest = self.value.get(start + length..).unwrap_or_default();
-        let line = memchr::memchr2(b'\n', b'\r', rest);
+        let line = match self.reading.line {
+            Line::EndsAtEither => memchr::memchr2(b'\n', b'\r', rest),
+            Line::EndsAtFeed => memchr::memchr(b'\n', rest),
+        };
         let inside = rest.get(..line.unwrap_or(rest.len())).unwrap_or_default();
         let after = line.and_then(|line| rest.get(line + 1..)).unwrap_or_default();
         self.note(inside.len());
@@ -235,7 +258,7 @@ impl<'v> Reader<'v> {
     fn text(&mut self, start: usize, quote: u8) -> Token<'v> {
         while let Some(byte) = self.value.get(self.at).copied() {
             self.at += 1;
-            if byte == b'\\' && self.backslash_escapes {
+            if byte == b'\\' && self.reading.escape == Escape::Backslash {
                 self.at += 1;
             } else if byte == quote {
                 let doubled = self.value.get(self.at) == Some(&quote);
@@ -366,7 +389,9 @@ impl<'v> Reader<'v> {
             (b'&', Some(b'&')) | (b'|', Some(b'|')) => (Kind::Logic, 2),
             (b'<' | b'>' | b'!' | b':', Some(b'=')) | (b'<', Some(b'>')) => (Kind::Compare, 2),
             (b'=' | b'<' | b'>', _) => (Kind::Compare, 1),
-            (b'+' | b'-' | b'*' | b'/' | b'%' | b'^' | b'&' | b'|' | b'~' | b'!', _) => (Kind::Sign, 1),
+            (b'+' | b'-' | b'*' | b'/' | b'%' | b'^' | b'&' | b'|' | b'~' | b'!' | b'#', _) => {
+                (Kind::Sign, 1)
+            }
             (b'(', _) => (Kind::Open, 1),
             (b')', _) => (Kind::Close, 1),
             (b',', _) => (Kind::Comma, 1),
@@ -381,6 +406,22 @@ impl<'v> Reader<'v> {
         }
         self.token(kind, start)
     }
+}
+
+/// Where a comment ends that may hold others.
+fn nested_end(inside: &[u8]) -> Option<usize> {
+    let mut depth = 0_usize;
+    let mut at = 0;
+    while let Some(next) = memchr::memchr2(b'*', b'/', inside.get(at..)?) {
+        at += next;
+        match inside.get(at..at + 2) {
+            Some(b"*/") if depth == 0 => return Some(at),
+            Some(b"*/") => (depth, at) = (depth - 1, at + 2),
+            Some(b"/*") => (depth, at) = (depth + 1, at + 2),
+            _ => at += 1,
+        }
+    }
+    None
 }
 
 fn number_length(rest: &[u8]) -> usize {

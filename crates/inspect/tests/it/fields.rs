@@ -42,3 +42,28 @@ fn a_content_type_does_not_switch_inspection_off() {
     let picture = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR' or 1=1--".to_vec();
     assert_eq!(Exchange::post("image/png", picture).verdict(), Verdict::Pass);
 }
+
+/// A comma is what SQL wants between two columns, and some shops join by a blank.
+#[test]
+fn an_attack_spread_over_a_list_is_seen() {
+    for query in [
+        "ids[]=0)+union+select+user_login&ids[]=user_pass+from+wp_users+--+-",
+        "q=x%27)+union+select+user_login&q=user_pass+from+wp_users--+",
+        "q=x%27+union&q=select+user_login,&q=user_pass+from&q=wp_users--+",
+        "q[]=%25%27+UNION/*&q[]=*/SELECT+email/*&q[]=*/FROM+customers--",
+        "a[x]=0)+union+select+user_login&b=1&a[y]=user_pass+from+wp_users+--+-",
+    ] {
+        assert!(Exchange::get("/").query(query).verdict().is_block(), "{query}");
+    }
+    let json = r#"{"ids":["0) union select user_login","user_pass from wp_users -- -"]}"#;
+    assert!(Exchange::post("application/json", json).verdict().is_block());
+    for query in [
+        "size[]=L&size[]=XL&size[]=10",
+        "tag[]=rock+%27n%27+roll&tag[]=mother%27s+day&tag[]=men%27s+shoes",
+        "note[]=Please+select+a+size&note[]=from+the+list&note[]=or+call",
+        "filter[]=price+asc&filter[]=name+desc&filter[]=5+or+more",
+        "q=credit+union&q=select+card",
+    ] {
+        assert_eq!(Exchange::get("/").query(query).verdict(), Verdict::Pass, "{query}");
+    }
+}

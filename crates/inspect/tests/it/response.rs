@@ -21,6 +21,21 @@ fn answer(content_type: &str, body: &str) -> (Verdict, Vec<u32>) {
 fn a_private_key_never_leaves() {
     let key = "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEAabcdefgh0123456789\n";
     assert!(answer("text/plain", key).0.is_block());
+    for (kind, text) in [
+        (
+            "application/json",
+            r#"{"private_key":"-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEF"}"#,
+        ),
+        ("text/plain", r#"KEY="-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEAabcdefgh0123456789\n"#),
+        ("text/html", "-----BEGIN PRIVATE KEY-----<br />MIIEvQIBADANBgkqhkiG9w0BAQEF<br />"),
+        ("text/html", "-----BEGIN EC PRIVATE KEY-----&#10;MHcCAQEEIIEvQIBADANBgkqhkiG9w0"),
+        ("text/javascript", "k='-----BEGIN PRIVATE KEY-----'+\n'MIIEvQIBADANBgkqhkiG9w0BAQEF'"),
+        ("text/plain", "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256"),
+    ] {
+        assert!(answer(kind, text).0.is_block(), "{text}");
+    }
+    let named = "A file begins with -----BEGIN PRIVATE KEY----- and nobody shows it.";
+    assert_eq!(answer("text/html", named), (Verdict::Pass, Vec::new()));
 }
 
 #[test]

@@ -92,6 +92,64 @@ fn no_spelling_of_a_part_hides_a_field() {
     }
 }
 
+/// A byte that is no text cuts what was looked at into pieces; as a field the whole is read by PHP, Django, Werkzeug, multer.
+#[test]
+fn bytes_that_are_no_text_hide_nothing_in_a_part_that_some_take_for_a_field() {
+    const CUT: &[u8] =
+        b"\xff%'/*\xff*/UNION/*\xff*/SELECT/*\xff*/email,password/*\xff*/FROM/*\xff*/customers-- ";
+    const NAMED: &[u8] = b"\xff%' union select email \xff,password \xff\xff from customers \xff-- ";
+    const BLIND: &[u8] = b"\xff%' or email like 'a%";
+    let png = |attack: &[u8]| [b"\x89PNG\r\n\x1a\n".as_slice(), &[0xFF; 70_000], attack].concat();
+    for attack in [CUT, NAMED, BLIND] {
+        for head in [
+            "Content-Disposition: form-data; name=\"q\"; filename=\"\"",
+            "Content-Disposition: form-data; name=\"q\"; filename*=utf-8''a",
+            "Content-Disposition: form-data; name=\"q\"; filename = \"a\"",
+            "Content-Disposition: form-data; name=\"q\"; x='; filename=\"a\"'",
+            "Content-Disposition: form-data; name=\"q\"; filename=\"a\\\"b\"",
+        ] {
+            assert!(
+                form(&[(head, attack)]).verdict().is_block(),
+                "{head}: {}",
+                String::from_utf8_lossy(attack)
+            );
+        }
+    }
+    for attack in [CUT, NAMED] {
+        let head = "Content-Disposition: form-data; name=\"q\"; filename*=utf-8''a";
+        assert!(form(&[(head, &png(attack))]).verdict().is_block(), "behind a picture's mark");
+    }
+    // The type with a tab, and those that Rack takes for forms, too.
+    for kind in [
+        "multipart/form-data\t; boundary=BB",
+        "multipart/mixed; boundary=BB",
+        "multipart/related;boundary=BB",
+    ] {
+        let body = "--BB\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nit's\r\n--BB\r\n\
+                    Content-Disposition: form-data; name=\"q\"\r\n\r\n%' or glob('e*',email)--\r\n--BB--\r\n";
+        assert!(Exchange::post(kind, body.as_bytes().to_vec()).verdict().is_block(), "{kind}");
+    }
+}
+
+/// Python's and Node's readers of JSON take what is no UTF-8, whatever the type says.
+#[test]
+fn no_coding_hides_a_body_that_calls_itself_a_picture() {
+    let attack = "{\"q\":\"%' UNION SELECT email,password FROM customers--\"}";
+    let utf_16: Vec<u8> = attack.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let utf_16_marked =
+        [b"\xfe\xff".to_vec(), attack.encode_utf16().flat_map(u16::to_be_bytes).collect()].concat();
+    let utf_32: Vec<u8> = attack.chars().flat_map(|c| u32::from(c).to_le_bytes()).collect();
+    let broken = [b"{\"a\":\"\xff\",".as_slice(), attack.as_bytes().get(1..).unwrap()].concat();
+    let control = b"a=\x01&q=%27+UNION+SELECT+email,password+FROM+customers--".to_vec();
+    let long = [utf_16.clone(), [b' ', 0].repeat(100_000)].concat();
+    for kind in ["image/png", "application/octet-stream", "application/pdf", "font/woff2"] {
+        for body in [&utf_16, &utf_16_marked, &utf_32, &broken, &control, &long] {
+            assert!(Exchange::post(kind, body.clone()).verdict().is_block(), "{kind} {:?}", body.get(..8));
+        }
+        assert_eq!(Exchange::post(kind, picture(7)).verdict(), Verdict::Pass, "{kind}");
+    }
+}
+
 #[test]
 fn a_part_that_names_its_encoding_often_is_decoded_once() {
     let heads = "Content-Transfer-Encoding: base64\r\n".repeat(1_500);
