@@ -105,7 +105,7 @@ test('openid-client: code with PKCE, user info, refresh, introspection, logout b
 });
 
 test('openid-client: RS256 and no PKCE for a plugin that knows neither, answers by form, client_secret_post', async () => {
-  const client = await at.client(['--preset', 'woocommerce']);
+  const client = await at.client(['--preset', 'woocommerce', '--answers', 'form_post']);
   assert.match(client.text, /! PKCE is waived/);
   const config = await discover(client, oidc.ClientSecretPost(client.secret));
   const { page, context, faults } = await browser.visitor();
@@ -153,7 +153,7 @@ test('a program in the browser: consent, for what it asks, with and without scri
 });
 
 test('the pages can be used by everybody, on phone and desktop, by day and by night', async (t) => {
-  const client = await at.client(['--preset', 'browser']);
+  const client = await at.client(['--preset', 'browser', '--scope', 'profile', '--scope', 'email', '--scope', 'offline_access']);
   const config = await discover(client, oidc.None());
   const { url } = await request(config, { prompt: 'consent', scope: 'openid profile email offline_access' });
   const { page, context } = await browser.visitor();

@@ -13,6 +13,9 @@ pub struct ClientAdded {
     pub pkce: String,
     /// `asked` or `skipped`.
     pub consent: String,
+    /// What it may ask for; empty in facts from before this was limited: everything.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scopes: Vec<String>,
 }
 
 /// A client has a new secret; the one before ends.

@@ -15,6 +15,9 @@ pub struct ProviderSection {
     pub access_token_minutes: u32,
     /// A refresh token that nobody uses is good for so long.
     pub refresh_token_days: u32,
+    /// What outlives the customer's session (`offline_access`) ends this long after the customer signed in to the client, however often
+    /// it is used.
+    pub offline_days: u32,
     /// A key signs for so long; then the next one does.
     pub key_days: u32,
     /// Shops' servers inside of the own network that are told of a logout, such as `http://10.0.0.7:8080`. All others have to
@@ -29,6 +32,7 @@ impl Default for ProviderSection {
         ProviderSection {
             access_token_minutes: 10,
             refresh_token_days: 30,
+            offline_days: 365,
             key_days: 90,
             internal: Vec::new(),
             ca_file: None,
@@ -60,6 +64,10 @@ impl ProviderSection {
         Duration::from_secs(u64::from(self.refresh_token_days) * 86_400)
     }
 
+    pub fn offline(&self) -> Duration {
+        Duration::from_secs(u64::from(self.offline_days) * 86_400)
+    }
+
     pub fn key_life(&self) -> Duration {
         Duration::from_secs(u64::from(self.key_days) * 86_400)
     }
@@ -70,6 +78,7 @@ impl ProviderSection {
         for (key, value, least, most) in [
             ("access_token_minutes", self.access_token_minutes, 1, 1_440),
             ("refresh_token_days", self.refresh_token_days, 1, 366),
+            ("offline_days", self.offline_days, 1, 730),
             ("key_days", self.key_days, 7, 366),
         ] {
             if !(least..=most).contains(&value) {
@@ -103,6 +112,8 @@ mod tests {
         for (text, word) in [
             ("access_token_minutes = 0", "between 1 and 1440"),
             ("refresh_token_days = 999", "between 1 and 366"),
+            ("offline_days = 0", "between 1 and 730"),
+            ("offline_days = 731", "between 1 and 730"),
             ("key_days = 1", "between 7"),
             ("internal = ['https://a.example/path']", "ends behind its port"),
         ] {

@@ -6,7 +6,8 @@
 //! **Holds** nobody is sent to an address that is not registered, character for character; a code is good once, for a minute,
 //! for its client, its address and whoever holds its verifier, and a second use ends what came from the first; a refresh token is
 //! good once but for a retried request, and its reuse ends the line; what was given out dies with the session it was given
-//! for, unless the customer agreed otherwise, and with the account's lock in any case; codes, tokens and secrets are kept as keyed
+//! for, unless the customer agreed otherwise, and with the account's lock in any case; no client learns more than it was registered
+//! for; codes, tokens and secrets are kept as keyed
 //! marks only, signing keys sealed; a customer is named by an id that is theirs for ever, never by an address.
 //! **Never** the implicit and hybrid flows, the password grant, `alg: none`, PKCE's `plain`, request objects, a wildcard in an
 //! address, registration by strangers. Room is left for pushed requests (RFC 9126), DPoP (RFC 9449) and `private_key_jwt` (RFC
@@ -48,5 +49,10 @@ pub const MIGRATIONS: &[storeward_store::Migration] = &[
         domain: "oidc",
         number: 2,
         sql: include_str!("../migrations/0002_used_from.sql"),
+    },
+    storeward_store::Migration {
+        domain: "oidc",
+        number: 3,
+        sql: include_str!("../migrations/0003_limits.sql"),
     },
 ];

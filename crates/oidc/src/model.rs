@@ -4,6 +4,8 @@ use storeward_base::{Id, RelyingId, Tagged, Timestamp};
 use storeward_seal::jws::Algorithm;
 use storeward_store::{FromValue, Value};
 
+use crate::protocol::scope::{Scope, Scopes};
+
 /// One sign-in of one customer to one client, with all that came from it.
 #[derive(Debug)]
 pub enum Grant {}
@@ -82,6 +84,18 @@ words! {
     }
 }
 
+words! {
+    /// How an answer may reach a client: it needs one way, and can be given by no other (ASVS 5.0 10.4.12).
+    Answers, "how answers reach a client" {
+        /// By a redirect; in the address.
+        Query = "query",
+        /// By a form that the browser posts.
+        FormPost = "form_post",
+        /// As it asks: clients from before this was told apart.
+        Either = "either",
+    }
+}
+
 /// A client as it is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Client {
@@ -93,6 +107,9 @@ pub struct Client {
     pub consent: Consent,
     pub algorithm: Algorithm,
     pub id_token: IdToken,
+    /// What it may ask for.
+    pub scopes: Scopes,
+    pub answers: Answers,
     pub redirect_uris: Vec<String>,
     pub logout_uris: Vec<String>,
     pub backchannel_uri: Option<String>,
@@ -186,6 +203,8 @@ pub struct Draft {
     pub consent: Consent,
     pub algorithm: Algorithm,
     pub id_token: IdToken,
+    pub scopes: Scopes,
+    pub answers: Answers,
     pub redirect_uris: Vec<String>,
     pub logout_uris: Vec<String>,
     pub backchannel_uri: Option<String>,
@@ -203,6 +222,9 @@ impl Draft {
         }
         if self.kind == Kind::Public && self.pkce == Pkce::Waived {
             return Err("PKCE can be waived only for a client that has a secret.".to_owned());
+        }
+        if !self.scopes.has(Scope::Openid) {
+            return Err("The scope openid cannot be left out: it says who signed in.".to_owned());
         }
         if self.redirect_uris.is_empty() {
             return Err("Name at least one address to which customers come back.".to_owned());
@@ -303,6 +325,8 @@ mod tests {
             consent: Consent::Skipped,
             algorithm: Algorithm::Es256,
             id_token: IdToken::Plain,
+            scopes: Scopes::parse("openid email"),
+            answers: Answers::Query,
             redirect_uris: vec![uri.to_owned()],
             logout_uris: Vec::new(),
             backchannel_uri: None,

@@ -111,15 +111,24 @@ impl Shared {
         Ok(ours.then(|| Hint { subject: text("sub"), audience: text("aud") }))
     }
 
-    /// Whose grant it is, if it stands: not ended, and its session is there, or the customer agreed that it need not be.
+    /// Whose grant it is, if it stands: not ended, and its session is there, or the customer agreed that it need not be, and not too
+    /// long ago.
     pub async fn standing(&self, grant: &GrantRow) -> Result<Option<Person>, Error> {
         if grant.ended_at.is_some() {
+            return Ok(None);
+        }
+        if self.offline_end(grant).is_some_and(|end| end <= self.now()) {
             return Ok(None);
         }
         if grant.offline_at.is_none() && !self.is_alive(grant.session, grant.customer).await? {
             return Ok(None);
         }
         Ok(self.identity.person(grant.customer).await?)
+    }
+
+    /// When what outlives the session ends, however often it is used (ASVS 5.0 10.4.8).
+    pub fn offline_end(&self, grant: &GrantRow) -> Option<Timestamp> {
+        grant.offline_at.map(|at| at.plus(self.section.offline()))
     }
 
     async fn is_alive(&self, session: SessionId, customer: CustomerId) -> Result<bool, Error> {

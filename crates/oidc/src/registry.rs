@@ -16,7 +16,8 @@ pub use storeward_seal::jws::Algorithm;
 pub use crate::error::Error;
 use crate::keys::{Keys, KeysParts};
 use crate::marks::{Marks, fresh_secret};
-pub use crate::model::{Client, Consent, Draft, IdToken, Kind, Pkce, Warning};
+pub use crate::model::{Answers, Client, Consent, Draft, IdToken, Kind, Pkce, Warning};
+pub use crate::protocol::scope::{Scope, Scopes};
 use crate::sql;
 
 /// As many as one shop will ever have.
@@ -82,6 +83,8 @@ impl Registry {
             consent: draft.consent,
             algorithm: draft.algorithm,
             id_token: draft.id_token,
+            scopes: draft.scopes,
+            answers: draft.answers,
             redirect_uris: draft.redirect_uris,
             logout_uris: draft.logout_uris,
             backchannel_uri: draft.backchannel_uri,
@@ -101,6 +104,7 @@ impl Registry {
                 preset: client.preset.clone(),
                 pkce: client.pkce.word().to_owned(),
                 consent: client.consent.word().to_owned(),
+                scopes: client.scopes.names(),
             };
             tx.append(actor, None, fact)?;
             Ok(())

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use storeward_base::{Actor, RelyingId, Secret};
 use storeward_oidc::registry::{
-    Added, Algorithm, Client, Consent, Draft, IdToken, Kind, PRESETS, Pkce, Preset,
+    Added, Algorithm, Answers, Client, Consent, Draft, IdToken, Kind, PRESETS, Pkce, Preset, Scope, Scopes,
 };
 use storeward_oidc::{Haste, PREFIX};
 
@@ -81,6 +81,12 @@ struct AddOptions {
     /// Put what the scopes say into the ID token too.
     #[arg(long)]
     profile_in_id_token: bool,
+    /// What it may ask for beside openid, in place of the preset's: profile, email, offline_access; may be repeated.
+    #[arg(long = "scope", value_name = "SCOPE")]
+    scopes: Vec<String>,
+    /// How answers reach it, in place of the preset's: query, form_post or either.
+    #[arg(long, value_name = "WAY")]
+    answers: Option<String>,
     #[command(flatten)]
     at: Directory,
 }
@@ -165,6 +171,17 @@ fn algorithm(text: &str) -> Done<Algorithm> {
         .ok_or_else(|| Failure::new(format!("`{text}` is no algorithm")).hint("ES256, RS256 or EdDSA"))
 }
 
+/// What `--scope` says; `openid` is always among it.
+fn scopes(given: &[String]) -> Done<Scopes> {
+    if let Some(unknown) =
+        given.iter().find(|name| Scope::ALL.iter().all(|scope| scope.name() != name.as_str()))
+    {
+        let known = Scope::ALL.map(Scope::name).join(", ");
+        return Err(Failure::new(format!("`{unknown}` is no scope")).hint(known));
+    }
+    Ok(Scopes::parse(&format!("openid {}", given.join(" "))))
+}
+
 fn draft(options: &AddOptions) -> Done<Draft> {
     let preset = Preset::of_word(&options.preset).ok_or_else(|| {
         let known = PRESETS.iter().map(|preset| preset.word).collect::<Vec<_>>().join(", ");
@@ -185,6 +202,13 @@ fn draft(options: &AddOptions) -> Done<Draft> {
     }
     if let Some(text) = &options.algorithm {
         draft.algorithm = algorithm(text)?;
+    }
+    if !options.scopes.is_empty() {
+        draft.scopes = scopes(&options.scopes)?;
+    }
+    if let Some(word) = &options.answers {
+        let unknown = || Failure::new(format!("`{word}` is no way of an answer"));
+        draft.answers = Answers::of_word(word).ok_or_else(|| unknown().hint("query, form_post or either"))?;
     }
     for (own, given) in [
         (&mut draft.redirect_uris, &options.redirect_uris),
@@ -235,10 +259,12 @@ fn show(opened: &Opened, client: &Client, secret: Option<&Secret<String>>) -> Do
     say(&format!("name           {} ({})", client.name, client.preset))?;
     let (pkce, consent) = (client.pkce.word(), client.consent.word());
     say(&format!(
-        "settings       PKCE {pkce}, consent {consent}, {}, ID token {}",
+        "settings       PKCE {pkce}, consent {consent}, {}, ID token {}, answers {}",
         client.algorithm.name(),
-        client.id_token.word()
+        client.id_token.word(),
+        client.answers.word()
     ))?;
+    say(&format!("scope          {}", client.scopes))?;
     let lists =
         [("redirect", &client.redirect_uris), ("logout", &client.logout_uris), ("origin", &client.origins)];
     for (label, list) in lists {
@@ -260,7 +286,8 @@ fn list_clients(opened: &Opened) -> Done {
     for client in &clients {
         let (kind, pkce) = (client.kind.word(), client.pkce.word());
         let (id, name) = (client.id, &client.name);
-        say(&format!("{id}  {name}  {kind}, PKCE {pkce}, {}", client.algorithm.name()))?;
+        let algorithm = client.algorithm.name();
+        say(&format!("{id}  {name}  {kind}, PKCE {pkce}, {algorithm}, scope {}", client.scopes))?;
         for warning in client.warnings() {
             say(&format!("  ! {}", warning.words()))?;
         }

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use storeward_base::{Actor, RelyingId, Secret};
 use storeward_oidc::registry::{
-    Added, Algorithm, Client, Consent, Draft, Kind, PRESETS, Pkce, Preset, Registry,
+    Added, Algorithm, Answers, Client, Consent, Draft, Kind, PRESETS, Pkce, Preset, Registry, Scope, Scopes,
 };
 use storeward_web::askama::Template;
 use storeward_web::axum::extract::{Path, State};
@@ -30,6 +30,8 @@ struct Row {
     name: String,
     kind: &'static str,
     settings: String,
+    /// What it learns, in words.
+    learns: String,
     warnings: Vec<&'static str>,
     since: Moment,
 }
@@ -41,6 +43,7 @@ impl Row {
             name: client.name.clone(),
             kind: kind_words(client.kind),
             settings: settings_words(client),
+            learns: learns_words(&client.scopes),
             warnings: client.warnings().into_iter().map(|warning| warning.words()).collect(),
             since: Moment(client.created_at),
         }
@@ -63,8 +66,30 @@ fn settings_words(client: &Client) -> String {
         Consent::Asked => "customers are asked",
         Consent::Skipped => "customers are not asked",
     };
-    format!("{pkce}, {consent}, {}", client.algorithm.name())
+    let answers = match client.answers {
+        Answers::Query => "answers by address",
+        Answers::FormPost => "answers by form",
+        Answers::Either => "answers as it asks",
+    };
+    format!("{pkce}, {consent}, {}, {answers}", client.algorithm.name())
 }
+
+/// One scope for staff to read, after "who signed in".
+const fn scope_words(scope: Scope) -> &'static str {
+    match scope {
+        Scope::Openid => "who signed in",
+        Scope::Profile => "name and language",
+        Scope::Email => "e-mail address",
+        Scope::OfflineAccess => "all of it without the customer being signed in",
+    }
+}
+
+fn learns_words(scopes: &Scopes) -> String {
+    scopes.iter().map(scope_words).collect::<Vec<_>>().join(", ")
+}
+
+/// The scopes that can be chosen: `openid` always belongs to them.
+const CHOICES: [Scope; 3] = [Scope::Profile, Scope::Email, Scope::OfflineAccess];
 
 #[derive(Template)]
 #[template(path = "app_new.html", askama = storeward_web::askama)]
@@ -80,6 +105,10 @@ struct NewPage<'a> {
     waives: bool,
     asks: bool,
     algorithms: Vec<(&'static str, bool)>,
+    /// Name, words, chosen.
+    scopes: Vec<(&'static str, &'static str, bool)>,
+    /// Word, label, chosen.
+    answers: [(&'static str, &'static str, bool); 3],
     fault: Option<String>,
     icons: &'static str,
 }
@@ -151,6 +180,13 @@ fn new_page<'a>(
         waives: draft.pkce == Pkce::Waived,
         asks: draft.consent == Consent::Asked,
         algorithms: Algorithm::ALL.map(|one| (one.name(), one == draft.algorithm)).to_vec(),
+        scopes: CHOICES.map(|one| (one.name(), scope_words(one), draft.scopes.has(one))).to_vec(),
+        answers: [
+            (Answers::Query, "in the address (query): nearly all"),
+            (Answers::FormPost, "by a form that the browser posts (form_post)"),
+            (Answers::Either, "either way, as it asks"),
+        ]
+        .map(|(one, label)| (one.word(), label, one == draft.answers)),
         fault,
         icons: icons(),
     }
@@ -175,9 +211,32 @@ pub struct Fields {
     ask_consent: String,
     #[serde(default)]
     algorithm: String,
+    #[serde(default)]
+    profile: String,
+    #[serde(default)]
+    email: String,
+    #[serde(default)]
+    offline_access: String,
+    #[serde(default)]
+    answers: String,
 }
 
 impl Fields {
+    /// What is marked. A mark that is not there says no.
+    fn scopes(&self) -> Scopes {
+        let marked = CHOICES.into_iter().filter(|scope| {
+            let mark = match scope {
+                Scope::Openid => return true,
+                Scope::Profile => &self.profile,
+                Scope::Email => &self.email,
+                Scope::OfflineAccess => &self.offline_access,
+            };
+            mark == "yes"
+        });
+        let names: Vec<&str> = [Scope::Openid].into_iter().chain(marked).map(Scope::name).collect();
+        Scopes::parse(&names.join(" "))
+    }
+
     /// The preset's settings with what was typed; the shop's address fills what was left empty.
     fn draft(&self, preset: &Preset) -> Draft {
         let url = Some(self.url.trim()).filter(|url| !url.is_empty());
@@ -194,6 +253,8 @@ impl Fields {
             pkce: if self.waive_pkce == "yes" { Pkce::Waived } else { Pkce::Required },
             consent: if self.ask_consent == "yes" { Consent::Asked } else { Consent::Skipped },
             algorithm: Algorithm::of_name(&self.algorithm).unwrap_or(preset.algorithm),
+            scopes: self.scopes(),
+            answers: Answers::of_word(&self.answers).unwrap_or(preset.answers),
             ..ready
         }
     }

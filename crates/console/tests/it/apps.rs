@@ -56,6 +56,40 @@ both_engines!(a_client_is_added_shown_and_removed, &BOTH, async |db| {
     }
 });
 
+// What is not marked in the form the app does not get, and staff read what each one learns.
+both_engines!(an_app_learns_what_is_marked, &BOTH, async |db| {
+    let bench = Bench::with_apps(db);
+    let (mut browser, _) = bench.enrolled().await;
+    let form = browser.get("/apps/new/own").await;
+    for (name, mark) in [("profile", " checked"), ("email", " checked"), ("offline_access", "")] {
+        let line = format!("name=\"{name}\" value=\"yes\"{mark}>");
+        assert!(form.body.contains(&line), "{line}: {}", form.body);
+    }
+    let csrf = form.csrf();
+    let url = "url=https%3A%2F%2Fbooks.example";
+    for (name, marks, words, scopes) in [
+        ("None", "", "who signed in", "openid"),
+        ("Mail", "&email=yes&profile=no", "who signed in, e-mail address", "openid email"),
+        (
+            "All",
+            "&profile=yes&email=yes&offline_access=yes&answers=form_post",
+            "who signed in, name and language, e-mail address, all of it without the customer being signed in",
+            "openid profile email offline_access",
+        ),
+    ] {
+        let added = act(&mut browser, "/apps/new/own", &csrf, &format!("name={name}&{url}{marks}")).await;
+        assert!(added.body.contains(&format!("<dt>Learns</dt><dd>{words}</dd>")), "{}", added.body);
+        assert!(browser.get("/apps").await.body.contains(&format!("Learns {words}<")), "{name}");
+        let fact = bench.events("oidc.client_added").await.pop().unwrap();
+        let told = format!("{:?}", scopes.split(' ').collect::<Vec<_>>()).replace(", ", ",");
+        let fact = String::from_utf8(fact.to_bytes()).unwrap();
+        assert!(fact.contains(&format!("\"scopes\":{told}")), "{fact}");
+    }
+    let refused = act(&mut browser, "/apps/new/own", &csrf, &format!("name=&{url}&offline_access=yes")).await;
+    assert!(refused.body.contains("name=\"offline_access\" value=\"yes\" checked>"), "{}", refused.body);
+    assert!(refused.body.contains("name=\"email\" value=\"yes\">"), "{}", refused.body);
+});
+
 both_engines!(what_does_not_fit_is_told_and_nothing_is_added, &BOTH, async |db| {
     let bench = Bench::with_apps(db);
     let (mut browser, _) = bench.enrolled().await;

@@ -8,7 +8,7 @@ use storeward_identity::Level;
 use super::fields::Fields;
 use super::refusal::{Back, Here};
 use super::scope::{Scope, Scopes};
-use crate::model::{Client, Pkce};
+use crate::model::{Answers, Client, Pkce};
 
 /// How the answer reaches the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -111,10 +111,7 @@ impl Asked {
     ) -> Result<Result<Request, Misfit>, Here> {
         let redirect_uri = self.redirect_uri(client)?;
         let asked = |name: &str| self.0.get(name);
-        let mode = match asked("response_mode") {
-            Some("form_post") => ResponseMode::FormPost,
-            _ => ResponseMode::Query,
-        };
+        let mode = self.mode(client).unwrap_or_else(|instead| instead);
         let state = asked("state").filter(|state| state.len() <= MOST_OPAQUE).map(str::to_owned);
         let fitted = self.fitted(client, subject).map(|request| Request {
             redirect_uri: redirect_uri.clone(),
@@ -128,7 +125,11 @@ impl Asked {
     fn fitted(&self, client: &Client, subject: Result<Option<String>, ()>) -> Result<Request, Back> {
         let asked = |name: &str| self.0.get(name);
         self.refuse_what_is_not_done()?;
-        let scopes = Scopes::parse(asked("scope").unwrap_or(""));
+        if self.mode(client).is_err() {
+            return Err(Back::new("invalid_request", "response_mode is not the one of this client"));
+        }
+        // What it may not have is passed over, and the answer says what was given (RFC 6749 section 3.3).
+        let scopes = Scopes::parse(asked("scope").unwrap_or("")).common(&client.scopes);
         if !scopes.has(Scope::Openid) {
             return Err(Back::new("invalid_scope", "the scope openid is missing"));
         }
@@ -158,6 +159,21 @@ impl Asked {
             subject,
             language,
         })
+    }
+
+    /// How the answer goes back: as it is asked for, if this client may be answered so; without a word as codes always did
+    /// (OAuth 2.0 Multiple Response Type Encoding Practices section 2.1). `Err` says how the refusal goes instead.
+    fn mode(&self, client: &Client) -> Result<ResponseMode, ResponseMode> {
+        let asked = match self.0.get("response_mode") {
+            Some("form_post") => ResponseMode::FormPost,
+            Some(_) | None => ResponseMode::Query,
+        };
+        match (client.answers, asked) {
+            (Answers::Either, mode) => Ok(mode),
+            (Answers::Query, ResponseMode::Query) | (Answers::FormPost, ResponseMode::FormPost) => Ok(asked),
+            (Answers::Query, ResponseMode::FormPost) => Err(ResponseMode::Query),
+            (Answers::FormPost, ResponseMode::Query) => Err(ResponseMode::FormPost),
+        }
     }
 
     fn refuse_what_is_not_done(&self) -> Result<(), Back> {

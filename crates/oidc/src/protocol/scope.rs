@@ -52,6 +52,11 @@ impl Scopes {
         self.iter().all(|scope| other.has(scope))
     }
 
+    /// What is in both.
+    pub fn common(&self, other: &Scopes) -> Self {
+        Scopes(self.iter().filter(|scope| other.has(*scope)).collect())
+    }
+
     /// Both together.
     pub fn union(&self, other: &Scopes) -> Self {
         Scopes(Scope::ALL.into_iter().filter(|scope| self.has(*scope) || other.has(*scope)).collect())
@@ -78,6 +83,7 @@ mod tests {
         assert_eq!(scopes.to_string(), "openid email");
         assert!(Scopes::parse("openid").is_within(&scopes) && !Scopes::parse("profile").is_within(&scopes));
         assert_eq!(scopes.union(&Scopes::parse("offline_access")).to_string(), "openid email offline_access");
+        assert_eq!(scopes.common(&Scopes::parse("email offline_access")).to_string(), "email");
         assert_eq!(Scopes::parse("").to_string(), "");
     }
 }

@@ -2,7 +2,12 @@
 
 use storeward_seal::jws::Algorithm;
 
-use crate::model::{Consent, Draft, IdToken, Kind, Pkce};
+use crate::model::{Answers, Consent, Draft, IdToken, Kind, Pkce};
+use crate::protocol::scope::Scopes;
+
+/// What a shop needs of a customer: who it is, what they are called, where letters go. None of the plugins needs what outlives
+/// the session: a refresh token they get in any case.
+const OF_A_SHOP: &str = "openid profile email";
 
 /// Settings to begin with.
 #[derive(Clone, Copy, Debug)]
@@ -17,6 +22,9 @@ pub struct Preset {
     pub consent: Consent,
     pub algorithm: Algorithm,
     pub id_token: IdToken,
+    /// What it may ask for, with blanks between.
+    pub scopes: &'static str,
+    pub answers: Answers,
     /// Behind the shop's address: where customers come back to.
     pub redirect_path: &'static str,
     /// Where they come back to after a sign-out.
@@ -33,6 +41,8 @@ pub const PRESETS: [Preset; 6] = [
         consent: Consent::Skipped,
         algorithm: Algorithm::Es256,
         id_token: IdToken::Plain,
+        scopes: OF_A_SHOP,
+        answers: Answers::Query,
         redirect_path: "/callback",
         logout_path: "/",
     },
@@ -45,6 +55,8 @@ pub const PRESETS: [Preset; 6] = [
         consent: Consent::Skipped,
         algorithm: Algorithm::Rs256,
         id_token: IdToken::WithProfile,
+        scopes: OF_A_SHOP,
+        answers: Answers::Query,
         redirect_path: "/wp-admin/admin-ajax.php?action=openid-connect-authorize",
         logout_path: "/",
     },
@@ -57,6 +69,8 @@ pub const PRESETS: [Preset; 6] = [
         consent: Consent::Skipped,
         algorithm: Algorithm::Rs256,
         id_token: IdToken::WithProfile,
+        scopes: OF_A_SHOP,
+        answers: Answers::Query,
         redirect_path: "/auth/callback",
         logout_path: "/",
     },
@@ -69,6 +83,8 @@ pub const PRESETS: [Preset; 6] = [
         consent: Consent::Skipped,
         algorithm: Algorithm::Rs256,
         id_token: IdToken::WithProfile,
+        scopes: OF_A_SHOP,
+        answers: Answers::Query,
         redirect_path: "/auth/callback",
         logout_path: "/",
     },
@@ -81,6 +97,8 @@ pub const PRESETS: [Preset; 6] = [
         consent: Consent::Skipped,
         algorithm: Algorithm::Es256,
         id_token: IdToken::WithProfile,
+        scopes: OF_A_SHOP,
+        answers: Answers::Query,
         redirect_path: "/auth/callback",
         logout_path: "/",
     },
@@ -93,6 +111,8 @@ pub const PRESETS: [Preset; 6] = [
         consent: Consent::Asked,
         algorithm: Algorithm::Es256,
         id_token: IdToken::Plain,
+        scopes: OF_A_SHOP,
+        answers: Answers::Query,
         redirect_path: "/callback",
         logout_path: "/",
     },
@@ -117,6 +137,8 @@ impl Preset {
             consent: self.consent,
             algorithm: self.algorithm,
             id_token: self.id_token,
+            scopes: Scopes::parse(self.scopes),
+            answers: self.answers,
             redirect_uris: at(self.redirect_path),
             logout_uris: at(self.logout_path),
             backchannel_uri: None,
@@ -136,6 +158,8 @@ mod tests {
             assert_eq!(draft.check(), Ok(()), "{}", preset.word);
             assert!(draft.redirect_uris[0].starts_with("https://shop.example/"), "{draft:?}");
             assert!(preset.draft("The shop", None).check().is_err());
+            assert_eq!(draft.scopes.to_string(), preset.scopes);
+            assert!(!draft.scopes.has(crate::protocol::scope::Scope::OfflineAccess), "{}", preset.word);
             assert_eq!(Preset::of_word(preset.word).unwrap().label, preset.label);
         }
     }

@@ -5,16 +5,17 @@ use storeward_seal::jws::Algorithm;
 use storeward_store::{Error, Reader, Row, Tx, params, statements};
 
 use crate::model::{Assured, Client, Consent, Kind};
+use crate::protocol::scope::Scopes;
 
 statements! {
     INSERT = "INSERT INTO oidc_client (id, name, preset, secret_mark, pkce, consent, algorithm, id_token, \
-              redirect_uris, logout_uris, backchannel_uri, origins, created_at) \
-              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
+              redirect_uris, logout_uris, backchannel_uri, origins, created_at, scopes, answers) \
+              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
     BY_ID = "SELECT id, name, preset, pkce, consent, algorithm, id_token, redirect_uris, logout_uris, \
-             backchannel_uri, origins, created_at, secret_mark, previous_mark, previous_until \
+             backchannel_uri, origins, created_at, secret_mark, previous_mark, previous_until, scopes, answers \
              FROM oidc_client WHERE id = $1";
     ALL = "SELECT id, name, preset, pkce, consent, algorithm, id_token, redirect_uris, logout_uris, \
-           backchannel_uri, origins, created_at, secret_mark, previous_mark, previous_until \
+           backchannel_uri, origins, created_at, secret_mark, previous_mark, previous_until, scopes, answers \
            FROM oidc_client ORDER BY created_at, id LIMIT 200";
     COUNT = "SELECT CAST(COUNT(*) AS BIGINT) FROM oidc_client";
     ROTATE = "UPDATE oidc_client SET previous_mark = secret_mark, previous_until = $3, secret_mark = $2 \
@@ -60,6 +61,8 @@ fn kept(row: &Row<'_>) -> Result<Kept, Error> {
             algorithm: Algorithm::of_name(&algorithm)
                 .ok_or(Error::Column { index: 5, wanted: "ES256, RS256 or EdDSA" })?,
             id_token: row.get(6)?,
+            scopes: Scopes::parse(&row.get::<String>(15)?),
+            answers: row.get(16)?,
             redirect_uris,
             logout_uris: list(&row.get::<String>(8)?),
             backchannel_uri: row.get(9)?,
@@ -87,6 +90,8 @@ pub fn insert(tx: &mut Tx<'_>, client: &Client, secret_mark: Option<String>) -> 
         client.backchannel_uri.clone(),
         lines(&client.origins),
         client.created_at,
+        client.scopes.to_string(),
+        client.answers,
     ];
     tx.execute(INSERT, values).map(drop)
 }

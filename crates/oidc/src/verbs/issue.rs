@@ -30,12 +30,9 @@ impl Shared {
     }
 
     pub fn refresh_row(&self, grant: &GrantRow, now: Timestamp) -> RefreshRow {
-        RefreshRow {
-            grant: grant.id,
-            created_at: now,
-            expires_at: now.plus(self.section.refresh_token()),
-            used_at: None,
-        }
+        let unused = now.plus(self.section.refresh_token());
+        let expires_at = self.offline_end(grant).map_or(unused, |end| end.min(unused));
+        RefreshRow { grant: grant.id, created_at: now, expires_at, used_at: None }
     }
 
     /// The answer. `nonce` goes along at the first time only (OpenID Connect Core section 12.2).

@@ -13,7 +13,7 @@ use storeward_events::Record;
 use storeward_host::OwnPages;
 use storeward_identity::staff::{Act, By, Done, Reason};
 use storeward_identity::{Identity, IdentityParts, LetterKind, Policy, RecordedPost, SecondFactor};
-use storeward_oidc::registry::{Added, Client, Draft, Preset, Registry, RegistryParts};
+use storeward_oidc::registry::{Added, Answers, Client, Draft, Preset, Registry, RegistryParts, Scopes};
 use storeward_oidc::{PATHS, Provider, ProviderParts, ProviderSection};
 use storeward_passwords::{Pool, PoolOptions};
 use storeward_puzzle::{Difficulty, Puzzles};
@@ -196,6 +196,9 @@ impl Bench {
         let mut draft = Preset::of_word(preset).unwrap().draft("Larkmoor", None);
         draft.redirect_uris = vec![CALLBACK.to_owned()];
         draft.logout_uris = vec![GOODBYE.to_owned()];
+        // As all were before they could be limited; what limits do is looked at in `limits`.
+        draft.scopes = Scopes::parse("openid profile email offline_access");
+        draft.answers = Answers::Either;
         draft
     }
 

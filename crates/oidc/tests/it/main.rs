@@ -5,6 +5,7 @@ mod attacks;
 mod bench;
 mod conformance;
 mod keys;
+mod limits;
 mod logout;
 mod pages;
 mod registry;

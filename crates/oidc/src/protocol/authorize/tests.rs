@@ -2,7 +2,7 @@ use storeward_base::Timestamp;
 use storeward_seal::jws::Algorithm;
 
 use super::*;
-use crate::model::{Consent, IdToken, Kind};
+use crate::model::{Answers, Consent, IdToken, Kind};
 
 const CALLBACK: &str = "https://rp.example/cb?x=1";
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
@@ -17,6 +17,8 @@ fn client(pkce: Pkce) -> Client {
         consent: Consent::Skipped,
         algorithm: Algorithm::Es256,
         id_token: IdToken::Plain,
+        scopes: Scopes::parse("openid profile email offline_access"),
+        answers: Answers::Either,
         redirect_uris: vec![CALLBACK.to_owned()],
         logout_uris: Vec::new(),
         backchannel_uri: None,
@@ -118,6 +120,51 @@ fn pkce_is_waived_only_where_it_is_and_counts_where_it_is_used() {
     let weak = query("").replace("method=S256", "method=plain");
     assert!(fit(&weak, Pkce::Waived).unwrap().is_err());
     assert!(fit(&format!("{plain}&code_challenge_method=S256"), Pkce::Waived).unwrap().is_err());
+}
+
+#[test]
+fn a_client_gets_no_more_than_it_is_registered_for() {
+    let given = |allowed: &str, asked: &str| {
+        let client = Client { scopes: Scopes::parse(allowed), ..client(Pkce::Required) };
+        let asked = Asked::parse(query("").replace("openid+email", asked).as_bytes()).unwrap();
+        asked.fit(&client, Ok(None)).unwrap().map(|request| request.scopes.to_string())
+    };
+    let all = "openid+profile+email+offline_access";
+    for (allowed, asked, expected) in [
+        ("openid", all, "openid"),
+        ("openid email", all, "openid email"),
+        ("openid profile offline_access", all, "openid profile offline_access"),
+        ("openid profile email offline_access", "openid+email", "openid email"),
+        ("openid", "openid+phone+address", "openid"),
+    ] {
+        assert_eq!(given(allowed, asked).as_deref(), Ok(expected), "{allowed}: {asked}");
+    }
+    assert_eq!(given("openid email", "email").unwrap_err().back.error, "invalid_scope");
+}
+
+#[test]
+fn a_client_is_answered_in_its_own_way_only() {
+    use ResponseMode::{FormPost, Query};
+    let check = |answers, more: &str, expected: Result<ResponseMode, ResponseMode>| {
+        let client = Client { answers, ..client(Pkce::Required) };
+        let asked = Asked::parse(query(more).as_bytes()).unwrap();
+        let fitted = asked.fit(&client, Ok(None)).unwrap();
+        let mode = fitted.map(|request| request.mode).map_err(|misfit| {
+            assert_eq!(misfit.back.error, "invalid_request");
+            misfit.mode
+        });
+        assert_eq!(mode, expected, "{answers:?} {more}");
+    };
+    check(Answers::Query, "", Ok(Query));
+    check(Answers::Query, "&response_mode=query", Ok(Query));
+    check(Answers::Query, "&response_mode=form_post", Err(Query));
+    check(Answers::FormPost, "&response_mode=form_post", Ok(FormPost));
+    check(Answers::FormPost, "&response_mode=query", Err(FormPost));
+    check(Answers::FormPost, "", Err(FormPost));
+    check(Answers::Either, "", Ok(Query));
+    check(Answers::Either, "&response_mode=form_post", Ok(FormPost));
+    check(Answers::Either, "&response_mode=fragment", Err(Query));
+    check(Answers::FormPost, "&response_mode=fragment", Err(FormPost));
 }
 
 #[test]
