@@ -139,10 +139,11 @@ fn ask_to_confirm(head: &Parts) -> Response {
         return Failure::denied("console.confirm", "Show your second factor first.").into_response();
     }
     let path = head.uri.path();
-    redirect(&next::confirm_link(if head.method == Method::GET {
-        path
-    } else {
-        path.strip_suffix("/act").unwrap_or("/you")
+    redirect(&next::confirm_link(match head.method {
+        Method::GET => head.uri.path_and_query().map_or(path, |whole| whole.as_str()),
+        _ if path.starts_with("/blocked/") => "/blocked",
+        _ if path.starts_with("/apps/new/") => path,
+        _ => path.strip_suffix("/act").unwrap_or("/you"),
     }))
 }
 

@@ -12,6 +12,7 @@ use storeward_web::axum::extract::State;
 use storeward_web::axum::response::Response;
 use storeward_web::{Failure, Form, Moment, Query, redirect};
 
+use super::next::confirm_link;
 use super::now::stopped_filter;
 use super::view::{View, icons};
 use crate::app::App;
@@ -41,6 +42,8 @@ struct BlockedPage<'a> {
     reference: String,
     find_fault: Option<&'a str>,
     form: BanForm<'a>,
+    /// Where a second factor is shown first; nothing where one was shown just now.
+    confirm: Option<String>,
     bans: Vec<BanRow>,
     ban_count: String,
     never: String,
@@ -248,6 +251,7 @@ async fn content<'a>(
         reference,
         find_fault,
         form: BanForm::new(view, String::new(), None),
+        confirm: (!view.visitor.is_fresh).then(|| confirm_link(HERE)),
         ban_count: match bans.next {
             Some(_) => format!("the newest {} of {}", bans.rows.len(), rows::count(all)),
             None => counted(u64::try_from(all).unwrap_or(u64::MAX), "address", "addresses"),

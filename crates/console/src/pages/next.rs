@@ -3,8 +3,20 @@
 use std::fmt::Write;
 
 /// Pages that may be gone to after signing in.
-const PAGES: [&str; 8] =
-    ["/explore", "/blocked", "/ledger", "/requests/", "/customers", "/customers/", "/you", "/you/passkey"];
+const PAGES: [&str; 12] = [
+    "/explore",
+    "/blocked",
+    "/blocked/",
+    "/ledger",
+    "/requests/",
+    "/customers",
+    "/customers/",
+    "/apps",
+    "/apps/",
+    "/guidance",
+    "/you",
+    "/you/passkey",
+];
 const MOST_BYTES: usize = 2_048;
 
 /// `wanted` when it is one of our pages, else the front page.
@@ -50,9 +62,14 @@ mod tests {
 
     #[test]
     fn leads_to_our_own_pages_only() {
-        for good in
-            ["/explore", "/explore?client=192.0.2.1&-status=404", "/requests/req_01jd", "/ledger?kind=edge."]
-        {
+        for good in [
+            "/explore",
+            "/explore?client=192.0.2.1&-status=404",
+            "/requests/req_01jd",
+            "/ledger?kind=edge.",
+            "/blocked/lift?client=2001:db8::/64",
+            "/apps/new/own",
+        ] {
             assert_eq!(safe(good), good);
         }
         for bad in [
@@ -68,6 +85,7 @@ mod tests {
             "/explore\r\nset-cookie: a=b",
             "/sign-out",
             "/explorer",
+            "/appsx",
         ] {
             assert_eq!(safe(bad), "/", "{bad}");
         }

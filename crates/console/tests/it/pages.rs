@@ -103,6 +103,41 @@ both_engines!(staff_ban_and_lift_and_it_is_stated_as_their_act, MIGRATIONS, asyn
     assert_eq!(bench.emissions.of_kind("detection.ban_lifted").len(), 1);
 });
 
+// ASVS 5.0 7.5.3: who holds a session alone lets no attacker in and keeps no customer out.
+both_engines!(banning_and_lifting_ask_for_a_second_factor, MIGRATIONS, async |db| {
+    let bench = Bench::new(db);
+    let (mut browser, secret) = bench.enrolled().await;
+    let csrf = browser.get("/blocked").await.csrf();
+    let (held, other) = ("203.0.113.9".parse().unwrap(), "203.0.113.8".parse().unwrap());
+    bench.clock.advance(Duration::from_secs(601));
+    bench.bans.ban("203.0.113.9".parse().unwrap(), "test.reason", Actor::System).unwrap();
+    let page = browser.get("/blocked").await;
+    assert!(page.body.contains("href=\"/confirm?next=/blocked\""), "{}", page.body);
+    assert!(!page.body.contains("action=\"/blocked/ban\"") && page.body.contains("203.0.113.9"));
+    let lift = "/blocked/lift?client=203.0.113.9";
+    for (path, next) in [
+        (lift, "/blocked/lift%3Fclient%3D203.0.113.9"),
+        ("/blocked/ban?client=203.0.113.8", "/blocked/ban%3Fclient%3D203.0.113.8"),
+    ] {
+        let led = browser.get(path).await;
+        assert_eq!((led.status.as_u16(), led.location()), (303, format!("/confirm?next={next}").as_str()));
+    }
+    let ban = "client=203.0.113.8&reason=staff.attack&minutes=60";
+    for (path, fields) in [("/blocked/lift", "client=203.0.113.9"), ("/blocked/ban", ban)] {
+        let answer = browser.post(path, &format!("csrf={csrf}&{fields}")).await;
+        assert_eq!((answer.status.as_u16(), answer.location()), (303, "/confirm?next=/blocked"), "{path}");
+    }
+    assert!(bench.bans.get(held).is_some() && bench.bans.get(other).is_none());
+    // With the factor one goes on where one was.
+    let confirm = format!("csrf={csrf}&code={}&next={}", bench.code(&secret), lift);
+    let answer = browser.post("/confirm", &confirm).await;
+    assert_eq!((answer.status.as_u16(), answer.location()), (303, lift), "{}", answer.body);
+    let csrf = browser.get(lift).await.csrf();
+    assert_eq!(browser.post("/blocked/lift", &format!("csrf={csrf}&client=203.0.113.9")).await.status, 303);
+    assert!(bench.bans.get(held).is_none());
+    assert_eq!(browser.post("/blocked/ban", &format!("csrf={csrf}&{ban}")).await.location(), "/blocked#bans");
+});
+
 both_engines!(explore_narrows_pages_and_keeps_views, MIGRATIONS, async |db| {
     let bench = Bench::new(db);
     let (mut browser, _) = bench.enrolled().await;
