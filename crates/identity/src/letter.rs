@@ -39,6 +39,8 @@ words! {
         AccountLocked = "account_locked",
         AccountUnlocked = "account_unlocked",
         SessionsEnded = "sessions_ended",
+        /// Begun by the shop's staff. Parameters: `link` (leads to a new password), `minutes`.
+        PasswordLink = "password_link",
         /// Every factor is said to be lost. Parameters: `ends`, `link` (stops it), as the two below.
         RecoveryWaitBegun = "recovery_wait_begun",
         RecoveryWaitGoesOn = "recovery_wait_goes_on",

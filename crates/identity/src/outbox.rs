@@ -76,9 +76,13 @@ fn written(letter: &Letter) -> mail::Letter {
     }
     if let Ok(link) = Link::parse(letter.parameter("link")) {
         // A waiting time is stopped; whatever else a letter tells of is contained.
-        let (why, label) = match letter.parameter("ends") {
-            "" => (t.s("letter.not_me"), t.s("letter.button")),
-            _ => (t.s("letter.stop"), t.s("letter.stop_button")),
+        let (why, label) = match (letter.kind, letter.parameter("ends")) {
+            (LetterKind::PasswordLink, _) => {
+                let minutes = letter.parameter("minutes");
+                (t.f("letter.minutes", "minutes", minutes), t.s("letter.password_link.button"))
+            }
+            (_, "") => (t.s("letter.not_me"), t.s("letter.button")),
+            (_, _) => (t.s("letter.stop"), t.s("letter.stop_button")),
         };
         out = out.with(Block::Text(why)).with(Block::Button { label: line(&label), link });
     }

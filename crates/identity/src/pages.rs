@@ -12,6 +12,7 @@ mod lost;
 mod message;
 mod not_me;
 mod recover;
+mod recover_link;
 mod sign_in;
 mod sign_up;
 mod sms;
@@ -114,6 +115,16 @@ fn routes(routes: Routes<App, CustomerGate>) -> Routes<App, CustomerGate> {
         .post(own!("/new-factor/passkey"), FLOW, lost::confirm_passkey)
         .get(own!("/recover/stop"), Access::PublicForm("a letter's link; acts on POST only"), lost::stop_page)
         .post(own!("/recover/stop"), Access::PublicForm("a letter's link; acts on POST only"), lost::stop)
+        .get(
+            own!("/recover/link"),
+            Access::PublicForm("a letter's link; acts on POST only"),
+            recover_link::page,
+        )
+        .post(
+            own!("/recover/link"),
+            Access::PublicForm("a letter's link; acts on POST only"),
+            recover_link::act,
+        )
         .get(own!("/step-up"), CUSTOMER, step_up::page)
         .post(own!("/step-up"), CUSTOMER, step_up::begin)
         .post(own!("/sign-out"), CUSTOMER, sign_in::sign_out)

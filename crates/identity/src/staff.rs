@@ -6,6 +6,7 @@
 
 mod acts;
 mod look;
+mod new_password;
 mod way_back;
 
 use storeward_base::{CustomerId, StaffId, Timestamp};

@@ -28,6 +28,8 @@ words! {
         NotMe = "not_me",
         /// The link of a letter that stops a waiting time.
         StopRecovery = "stop_recovery",
+        /// The link of a letter that leads to a new password.
+        PasswordLink = "password_link",
     }
 }
 

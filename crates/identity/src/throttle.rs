@@ -29,6 +29,8 @@ pub enum Key {
     Factor(String),
     /// Letters and messages to one address.
     Mail(String),
+    /// Letters with a link to a new password that staff had sent for one account: apart from what strangers can use up.
+    ByStaff(String),
     /// Short messages to one number, or for one account.
     Sms(String),
     /// Challenges begun from one address block, such as passkey challenges and sign-ups.
@@ -68,7 +70,7 @@ impl Paced for Key {
             Key::Network(_) => NETWORK,
             Key::Factor(_) => Pace { free: 10, longest: Duration::from_secs(10 * 60) },
             Key::Sms(_) => Pace { free: 3, longest: Duration::from_secs(30 * 60) },
-            Key::Mail(_) => Pace { free: 4, longest: Duration::from_secs(30 * 60) },
+            Key::Mail(_) | Key::ByStaff(_) => Pace { free: 4, longest: Duration::from_secs(30 * 60) },
             Key::Begun(_) => BEGUN,
             Key::NetworkAround(network) => pace::around(*network, NETWORK),
             Key::BegunAround(network) => pace::around(*network, BEGUN),
@@ -81,7 +83,7 @@ impl Paced for Key {
         match self {
             Key::Stranger(_) | Key::KnownDevice(_) | Key::Factor(_) => OnSuccess::Clear,
             Key::Network(_) | Key::NetworkAround(_) | Key::BegunAround(_) => OnSuccess::GiveBack,
-            Key::Mail(_) | Key::Sms(_) | Key::Begun(_) => OnSuccess::GiveBack,
+            Key::Mail(_) | Key::ByStaff(_) | Key::Sms(_) | Key::Begun(_) => OnSuccess::GiveBack,
             Key::SolvedFor(_) => OnSuccess::GiveBack,
             Key::Solved(key) | Key::SolvedAt(key, _) => key.on_success(),
         }
@@ -108,7 +110,7 @@ impl Paced for Key {
     fn vouched(&self) -> Vouched {
         match self {
             // A device that signed in, a password that was right, a puzzle that was solved.
-            Key::KnownDevice(_) | Key::Factor(_) | Key::Sms(_) => Vouched::Yes,
+            Key::KnownDevice(_) | Key::Factor(_) | Key::Sms(_) | Key::ByStaff(_) => Vouched::Yes,
             Key::Solved(_) | Key::SolvedAt(..) | Key::SolvedFor(_) => Vouched::Yes,
             _ => Vouched::No,
         }
@@ -133,6 +135,7 @@ mod tests {
             (Key::Network(block), "passwords from one network (an IPv4 address, an IPv6 /64)"),
             (Key::Factor(String::new()), "second factors of one account, over all its challenges"),
             (Key::Mail(String::new()), "letters to one address"),
+            (Key::ByStaff(String::new()), "links to a new password that staff send for one account"),
             (Key::Sms(String::new()), "short messages to one number, or for one account"),
             (Key::Begun(block), "sign-ups, ways back and passkey challenges begun from one network"),
         ] {

@@ -15,6 +15,7 @@ mod letters;
 mod new_factor;
 mod not_me;
 mod passkeys;
+mod password_link;
 pub mod person;
 mod prove;
 mod recover;

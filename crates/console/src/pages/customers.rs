@@ -217,6 +217,7 @@ pub async fn act(
         Done::Changed => act.word(),
         Done::Already => "already",
         Done::WaitsForAnother => "waits",
+        Done::TooOften { .. } => "too_often",
     };
     Ok(redirect(&format!("{HERE}/{id}?done={done}")))
 }
@@ -234,6 +235,12 @@ fn done_words(done: &str) -> Option<&'static str> {
         "unlock" => "The account is open again. The person was told by mail.",
         "end_sessions" => "Everybody is signed out of the account. The person was told by mail.",
         "force_step_up" => "The next sign-in asks for a second factor.",
+        "begin_new_password" => {
+            "A mail with a link went to the address on file. The person chooses the new password; nobody here sees it."
+        }
+        "too_often" => {
+            "Nothing was sent: the person had several such mails of late. Try again in half an hour."
+        }
         "begin_way_back" => {
             "The waiting time has begun. The person was told by mail, with a link that stops it."
         }
@@ -354,6 +361,10 @@ fn act_forms(account: &AccountView) -> Vec<ActForm> {
         form(Act::EndSessions, "End all sessions", end, false),
         lock,
     ];
+    if account.state.locked_at.is_none() {
+        let hint = "The person gets a mail with a link that is good for ten minutes, and chooses it themself, behind their second factor if they have one. Nothing changes until then.";
+        forms.insert(1, form(Act::BeginNewPassword, "Begin a new password", hint, false));
+    }
     match &account.wait {
         None if !account.factors.is_empty() => {
             let hint = "For somebody who lost every second factor and rings you: they are told by mail, wait, and add a new one themselves.";
@@ -391,6 +402,7 @@ fn act_words(word: &str) -> &'static str {
         Some(Act::Unlock) => "unlocked the account",
         Some(Act::EndSessions) => "ended all sessions",
         Some(Act::ForceStepUp) => "asked for a second factor",
+        Some(Act::BeginNewPassword) => "began a new password",
         Some(Act::BeginWayBack) => "began the way back",
         Some(Act::StopWayBack) => "stopped the way back",
         Some(Act::ShortenWayBack) => "asked to shorten the waiting time",

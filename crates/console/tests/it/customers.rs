@@ -106,6 +106,7 @@ both_engines!(acts_ask_for_a_second_factor_and_a_reason, MIGRATIONS, async |db| 
         ("unlock", "account_unlocked"),
         ("end_sessions", "sessions_revoked"),
         ("force_step_up", "step_up_forced"),
+        ("begin_new_password", "recovery_begun"),
     ] {
         let answer = browser.post(&act, &format!("csrf={csrf}&act={word}&reason=they+rang+us")).await;
         assert_eq!(
@@ -122,6 +123,10 @@ both_engines!(acts_ask_for_a_second_factor_and_a_reason, MIGRATIONS, async |db| 
         "{shown}"
     );
     assert!(bench.post.last(LetterKind::AccountLocked).is_some());
+    // Staff see neither the link nor what is chosen behind it.
+    let link = bench.post.last(LetterKind::PasswordLink).unwrap();
+    let token = link.parameter("link").split_once("?t=").unwrap().1.to_owned();
+    assert!(!shown.contains(&token) && !shown.contains("/recover/link"), "{shown}");
     let all =
         bench.events("").await.iter().map(|r| String::from_utf8(r.to_bytes()).unwrap()).collect::<String>();
     assert!(!all.contains("they rang"), "a reason may name people: it is kept sealed, not in the ledger");

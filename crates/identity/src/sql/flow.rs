@@ -29,6 +29,7 @@ statements! {
     USE = "UPDATE customer_challenge SET used_at = $2 WHERE token_hash = $1 AND used_at IS NULL AND expires_at > $2";
     FORGET = "DELETE FROM customer_challenge WHERE expires_at <= $1";
     END_ALL = "DELETE FROM customer_challenge WHERE customer = $1 AND purpose NOT IN ('not_me', 'stop_recovery')";
+    END_PASSWORD_LINKS = "DELETE FROM customer_challenge WHERE customer = $1 AND purpose = 'password_link'";
     END_RECOVERIES = "DELETE FROM customer_challenge WHERE customer = $1 AND purpose = 'recovery'";
 }
 
@@ -143,6 +144,11 @@ pub fn forget(tx: &mut Tx<'_>, now: Timestamp) -> Result<(), Error> {
 /// Whoever was on their way back into this account begins anew.
 pub fn end_recoveries(tx: &mut Tx<'_>, customer: CustomerId) -> Result<(), Error> {
     tx.execute(END_RECOVERIES, params![customer]).map(drop)
+}
+
+/// Links to a new password that were sent before.
+pub fn end_password_links(tx: &mut Tx<'_>, customer: CustomerId) -> Result<(), Error> {
+    tx.execute(END_PASSWORD_LINKS, params![customer]).map(drop)
 }
 
 /// Whatever somebody has begun on this account is over.

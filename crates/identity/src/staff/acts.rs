@@ -23,6 +23,8 @@ pub enum Act {
     EndSessions,
     /// The next sign-in shows a second factor, whatever the policy says.
     ForceStepUp,
+    /// A letter with a link to a new password goes to the address on file. Who reads it there chooses.
+    BeginNewPassword,
     /// The person says that every factor is lost: the waiting time begins. What comes at its end is theirs alone.
     BeginWayBack,
     StopWayBack,
@@ -36,16 +38,21 @@ pub enum Done {
     Changed,
     /// The account was so already, or there is nothing to do it to.
     Already,
+    /// Letters went there often of late: not before so many seconds.
+    TooOften {
+        seconds: u64,
+    },
     /// It takes effect when another member of staff asks for it too.
     WaitsForAnother,
 }
 
 impl Act {
-    pub const ALL: [Act; 7] = [
+    pub const ALL: [Act; 8] = [
         Act::Lock,
         Act::Unlock,
         Act::EndSessions,
         Act::ForceStepUp,
+        Act::BeginNewPassword,
         Act::BeginWayBack,
         Act::StopWayBack,
         Act::ShortenWayBack,
@@ -58,6 +65,7 @@ impl Act {
             Act::Unlock => "unlock",
             Act::EndSessions => "end_sessions",
             Act::ForceStepUp => "force_step_up",
+            Act::BeginNewPassword => "begin_new_password",
             Act::BeginWayBack => "begin_way_back",
             Act::StopWayBack => "stop_way_back",
             Act::ShortenWayBack => "shorten_way_back",
@@ -75,6 +83,7 @@ impl Act {
             Act::Unlock => "unlocked_by_shop",
             Act::EndSessions => "sessions_ended_by_shop",
             Act::ForceStepUp => "step_up_by_shop",
+            Act::BeginNewPassword => "password_link_by_shop",
             Act::BeginWayBack => "recovery_wait_begun",
             Act::StopWayBack => "recovery_wait_stopped",
             Act::ShortenWayBack => "recovery_wait_shortened",
@@ -88,8 +97,8 @@ impl Act {
             Act::EndSessions => Some(LetterKind::SessionsEnded),
             // They see it at their next sign-in, and nothing was taken from them.
             Act::ForceStepUp => None,
-            // Its letters bear the link that stops it.
-            Act::BeginWayBack | Act::StopWayBack | Act::ShortenWayBack => None,
+            // Its letter bears the link, as those of the way back bear the one that stops it.
+            Act::BeginNewPassword | Act::BeginWayBack | Act::StopWayBack | Act::ShortenWayBack => None,
         }
     }
 
@@ -127,8 +136,8 @@ impl Act {
                 }
                 sql::flow::end_recoveries(tx, customer)?;
             }
-            // They need more than a transaction: see `way_back`.
-            Act::BeginWayBack | Act::ShortenWayBack => return Ok(false),
+            // They need more than a transaction: see `new_password` and `way_back`.
+            Act::BeginNewPassword | Act::BeginWayBack | Act::ShortenWayBack => return Ok(false),
         }
         Ok(true)
     }
@@ -171,6 +180,7 @@ impl Customers {
         let shared = &self.0.0;
         let account = shared.account(customer).await?.ok_or(Error::NoAccount)?;
         match act {
+            Act::BeginNewPassword => return self.begin_new_password(by, &account).await,
             Act::BeginWayBack => return self.begin_way_back(by, &account).await,
             Act::ShortenWayBack => return self.shorten_way_back(by, &account).await,
             Act::Lock | Act::Unlock | Act::EndSessions | Act::ForceStepUp | Act::StopWayBack => {}

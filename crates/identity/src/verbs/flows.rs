@@ -396,7 +396,8 @@ impl Flow {
             | Purpose::EnrolSms
             | Purpose::Passkey
             | Purpose::NotMe
-            | Purpose::StopRecovery => LetterKind::SignInCode,
+            | Purpose::StopRecovery
+            | Purpose::PasswordLink => LetterKind::SignInCode,
         }
     }
 }
@@ -462,6 +463,7 @@ fn need_of(flow: &Flow, means: Option<&Means>) -> Need {
         | Purpose::EnrolSms
         | Purpose::Passkey
         | Purpose::NotMe
-        | Purpose::StopRecovery => Need::Nothing,
+        | Purpose::StopRecovery
+        | Purpose::PasswordLink => Need::Nothing,
     }
 }

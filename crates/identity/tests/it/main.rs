@@ -12,6 +12,7 @@ mod imported;
 mod lost;
 mod magento;
 mod mistakes;
+mod new_password;
 mod pages;
 mod shield;
 mod sign_up;
