@@ -1,12 +1,14 @@
 //! Values of one name, joined as shops join them: PHP's `implode(',', $_GET['q'])`, Django's `','.join(getlist('q'))`.
 //!
 //! An attack spread over a list is in none of its parts. The comma between them stands where SQL wants one, or is commented
-//! out; some shops set a blank. Lists of plain words, which most are, are not joined.
+//! out; some shops set a blank, or nothing. Lists of plain words, which most are, are not joined.
 
 use crate::values::{Collection, Values};
 
 /// Lists of one transaction that are joined.
 const MAX_LISTS: usize = 16;
+/// Parts that are also joined by nothing: what only so makes sense is pieces of a word, and those are few.
+const MOST_GLUED: usize = 64;
 
 /// Adds the joined lists among the values from `first` on.
 pub(crate) fn join(first: usize, values: &mut Values) {
@@ -29,7 +31,11 @@ pub(crate) fn join(first: usize, values: &mut Values) {
             .map(|value| values.bytes(value))
             .collect();
         if parts.len() > 1 {
-            let joined = [parts.join(b",".as_slice()), parts.join(b" ".as_slice())];
+            let between: &[&[u8]] = match parts.len() <= MOST_GLUED {
+                true => &[b",", b" ", b""],
+                false => &[b",", b" "],
+            };
+            let joined: Vec<Vec<u8>> = between.iter().map(|between| parts.join(*between)).collect();
             joined.iter().for_each(|joined| values.push(collection, &name, joined));
         }
     }
@@ -71,13 +77,13 @@ mod tests {
                 values.iter().skip(names.len()).map(|value| values.bytes(value).to_vec()).collect();
             assert_eq!(added, joined.iter().map(|text| text.as_bytes().to_vec()).collect::<Vec<_>>());
         };
-        check(&[("q[]", "a/*"), ("q[]", "*/b")], &["a/*,*/b", "a/* */b"]);
-        check(&[("q[0]", "a/*"), ("p", "x"), ("q[k]", "*/b")], &["a/*,*/b", "a/* */b"]);
-        check(&[("json.q.0", "a/*"), ("json.q.1", "*/b")], &["a/*,*/b", "a/* */b"]);
-        check(&[("q", "a/*"), ("q", "*/b")], &["a/*,*/b", "a/* */b"]);
+        check(&[("q[]", "a/*"), ("q[]", "*/b")], &["a/*,*/b", "a/* */b", "a/**/b"]);
+        check(&[("q[0]", "a/*"), ("p", "x"), ("q[k]", "*/b")], &["a/*,*/b", "a/* */b", "a/**/b"]);
+        check(&[("json.q.0", "a/*"), ("json.q.1", "*/b")], &["a/*,*/b", "a/* */b", "a/**/b"]);
+        check(&[("q", "a/*"), ("q", "*/b")], &["a/*,*/b", "a/* */b", "a/**/b"]);
         check(
             &[("ids[]", "0) union select a"), ("ids[]", "b")],
-            &["0) union select a,b", "0) union select a b"],
+            &["0) union select a,b", "0) union select a b", "0) union select ab"],
         );
         check(&[("q", "a/*"), ("p", "*/b")], &[]);
         check(&[("q[]", "a"), ("q[]", "b")], &[]);

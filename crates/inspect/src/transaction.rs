@@ -300,7 +300,11 @@ impl<'e> Transaction<'e> {
                 let head = body.get(..body.len().min(BINARY_HEAD_BYTES)).unwrap_or_default();
                 values.push(Collection::FilesContent, b"", head);
             }
-            BodyKind::Raw => collect_raw(body, complete, values),
+            BodyKind::Raw => match from_wide(body) {
+                // What spreadsheets call Unicode text.
+                Some(text) => collect_raw(&text, complete, values),
+                None => collect_raw(body, complete, values),
+            },
         }
         lists::join(first, values);
         self.content_type = content_type;

@@ -195,8 +195,12 @@ fn lone_event(value: &[u8]) -> Option<Range<usize>> {
         let (outside, name) = before.split_at(before.len() - length);
         let parted =
             outside.last().is_none_or(|byte| is_space(*byte) || matches!(byte, b'"' | b'\'' | b'`' | b'/'));
-        let is_event = is_in(&EVENTS, name) || (quotes.one_is_open() && is_shaped_as_event(name));
-        if parted && is_event && is_code(value.get(from..).unwrap_or_default()) {
+        let known = is_in(&EVENTS, name);
+        if !parted || !(known || is_shaped_as_event(name)) {
+            continue;
+        }
+        let after = value.get(from..).unwrap_or_default();
+        if if known || quotes.one_is_open() { is_code(after) } else { is_plainly_code(after) } {
             return Some(start + end - length..value.len().min(equals + 48));
         }
     }
@@ -228,7 +232,7 @@ impl Quotes {
 
 /// Browsers learn new events faster than lists do; these words of prose begin alike.
 fn is_shaped_as_event(name: &[u8]) -> bool {
-    const PROSE: [&str; 16] = [
+    const PROSE: [&str; 30] = [
         "onion",
         "onset",
         "onlay",
@@ -242,12 +246,50 @@ fn is_shaped_as_event(name: &[u8]) -> bool {
         "onions",
         "onsale",
         "ondemand",
+        "onkel",
         "onkels",
         "ontario",
         "onlineshop",
+        "onlinepreis",
+        "onlineprice",
+        "onhand",
+        "onorder",
+        "onstock",
+        "ongles",
+        "ongle",
+        "onces",
+        "ondas",
+        "ondes",
+        "onzas",
+        "onyx",
+        "onlinekauf",
     ];
     let begins = name.get(..2).is_some_and(|start| start.eq_ignore_ascii_case(b"on"));
     begins && name.len() > 4 && !is_in(&PROSE, name)
+}
+
+/// The same where no string was left, so that the name might be a word: code must call or assign.
+fn is_plainly_code(after: &[u8]) -> bool {
+    let start = after.trim_ascii_start();
+    let quote = start.first().filter(|byte| matches!(byte, b'"' | b'\''));
+    let code = match quote {
+        Some(quote) => start.get(1..).unwrap_or_default().split(|byte| byte == quote).next(),
+        None => start.split(|byte| is_space(*byte)).next(),
+    };
+    let whole = code.unwrap_or_default();
+    // No more of it is looked at, and nobody's word is so long.
+    let code = whole.get(..whole.len().min(512)).unwrap_or_default();
+    let acts = |pair: &[u8]| match pair {
+        [before, b'('] => {
+            before.is_ascii_alphanumeric() || matches!(before, b')' | b']' | b'_' | b'$' | b'.' | b'/')
+        }
+        [before, b'='] => before.is_ascii_alphanumeric() || matches!(before, b']' | b'_' | b'$'),
+        [b'+', b'+'] | [b'&', b'#'] | [_, b'`' | b'\\'] => true,
+        [b'&', letter] => letter.is_ascii_alphabetic(),
+        _ => false,
+    };
+    let unread = whole.len() > if quote.is_some() { code.len() } else { 64 };
+    unread || code.windows(2).any(acts) || code.starts_with(b"`") || code.starts_with(b"/")
 }
 
 /// Whether an event handler's value starts like code and not like the rest of a sentence.
@@ -384,6 +426,11 @@ mod tests {
             "<details open ontoggle=confirm(1)>",
             "<body/onpageshow=x()>",
             "<meta http-equiv=refresh content=0>",
+            // A value that stands in a tag already, and events that no list has.
+            "x onsomethingnew=PWN='N'",
+            "x onsomethingnew=a(1)",
+            "x onnextyear='a; b(1)'",
+            "' onnextyear=a.b x='",
         ];
         for case in cases {
             assert!(detect(case.as_bytes()).is_some(), "{case}");
@@ -439,6 +486,14 @@ mod tests {
             "<jane@example.com>",
             "x<y and y>z",
             "<ul><li class=\"a\">one</li></ul>",
+            "stock: onhand=12.5 onorder=(3) onstore = yes",
+            "one=1, once=2, only=3.00, onlyfew=4.00",
+            "onlinekurs = 12.50 (inkl. MwSt.)",
+            "on-time=yes; onboarding = done (mostly)",
+            "he said \"it's on\" and <3 the rest > all",
+            "<p title='it\"s'>x</p>",
+            "<a href='/a' title=\"5' or 6'\">ladder</a>",
+            "if (a<b && \"c\"='d') then",
         ];
         for case in cases {
             assert_eq!(detect(case.as_bytes()), None, "{case}");

@@ -34,7 +34,8 @@ const INJECTIONS: [&str; 14] = [
 ];
 
 /// Learn one bit each: they list goods although no goods hold the words.
-const BLIND: [&str; 17] = [
+const BLIND: [&str; 18] = [
+    "zzz%' escape '!' or (select cast(email as we love the shop) as nice from customers c) is not null--",
     // What SQLite takes for a comment is code for others.
     "zzz%'/*! the shop was closed */or (/*! we */select/*! we */email/*! we */from/*! we */customers/*! we */limit 1)>'a'--",
     "zzz%' or--\r we\n(select--\r we\nemail--\r we\nfrom--\r we\ncustomers--\r we\nlimit 1)>'a'--",

@@ -298,12 +298,30 @@ fn text_runs(body: &[u8]) -> Vec<u8> {
     // Bytes that are no text may stand in comments.
     let mut plain = Vec::with_capacity(body.len());
     super::replace_comments(body, &mut plain);
+    blank_line_comments(&mut plain);
     let mut runs = Vec::new();
     for run in plain.split(|byte| !is_text(byte)).filter(|run| run.len() >= SHORTEST) {
         runs.extend_from_slice(run);
         runs.push(b'\n');
     }
     runs
+}
+
+/// Blanks from two dashes or a number sign to the end of the line, as far as a line is a comment's and not a picture's.
+fn blank_line_comments(bytes: &mut [u8]) {
+    const LONGEST: usize = 256;
+    let mut at = 0;
+    while let Some(place) = bytes.get(at..).and_then(|rest| memchr::memchr2(b'-', b'#', rest)) {
+        at += place + 1;
+        let dashes = usize::from(bytes.get(at - 1) == Some(&b'-'));
+        if dashes == 1 && bytes.get(at) != Some(&b'-') {
+            continue;
+        }
+        let behind = at + dashes;
+        let line = bytes.get_mut(behind..).unwrap_or_default();
+        let length = memchr::memchr(b'\n', line.get(..line.len().min(LONGEST)).unwrap_or_default());
+        line.iter_mut().take(length.unwrap_or(0)).for_each(|byte| *byte = b' ');
+    }
 }
 
 /// Some readers (Django) decode a part as its field says; what it says then is an argument.

@@ -175,9 +175,13 @@ impl Reader<'_, '_> {
             Kind::Dot => self.at += 1,
             Kind::Comma => self.proof.commas += 1,
             Kind::Logic | Kind::Word(Word::Logic) => self.proof.logic += 1,
+            // No string has an exclusive or; "the '#' key" has.
+            Kind::Sign if self.is(at, &["#"]) && matches!(self.kind(at + 1), Some(Kind::Text { .. })) => {
+                return None;
+            }
             Kind::Sign => self.proof.signs += 1,
             Kind::Compare => self.proof.comparisons += 1,
-            Kind::Other if self.is(at, &["@", "?", "#"]) => self.proof.comparisons += 1,
+            Kind::Other if self.is(at, &["@", "?"]) => self.proof.comparisons += 1,
             Kind::Name if self.is(at, &["match", "overlaps"]) => self.proof.comparisons += 1,
             Kind::Word(Word::Not | Word::Compare) => return self.compare_in_words().map(|()| None),
             Kind::Word(Word::Clause | Word::Where) => self.proof.clauses += 1,

@@ -69,9 +69,16 @@ fn selects_something(tokens: Tokens<'_, '_>, at: usize, least_signs: usize) -> b
     let mut depth = 0_i32;
     let mut names_in_a_row = 0;
     let mut signs = 0;
+    // "(select as many as you like)": no column is called so.
+    if text_is(tokens, at, &["as", "at", "collate"]) && kind(tokens, at + 1) == Some(Kind::Name) {
+        return false;
+    }
     for place in at..at + LIST {
         let Some(kind) = kind(tokens, place) else { break };
-        names_in_a_row = words_in_a_row(tokens, place, names_in_a_row);
+        // SQLite's `cast(a as whatever one likes)`: inside of brackets anything may stand.
+        if depth == 0 {
+            names_in_a_row = words_in_a_row(tokens, place, names_in_a_row);
+        }
         if names_in_a_row > 3 {
             return false;
         }
@@ -85,7 +92,7 @@ fn selects_something(tokens: Tokens<'_, '_>, at: usize, least_signs: usize) -> b
                 let table = skip_open(tokens, place + 1);
                 // "select a size from the list" and "from our range" name no table.
                 let article = tokens.get(table).is_some_and(|token| is_article(token.text));
-                let sentence = names_in_a_row == 0 && article && signs == 0;
+                let sentence = article && signs == 0;
                 return !sentence && signs >= least_signs && super::walk::kind(tokens, table).is_some();
             }
             Kind::Comment { .. } | Kind::Semicolon | Kind::Word(Word::Union) => break,
@@ -94,10 +101,56 @@ fn selects_something(tokens: Tokens<'_, '_>, at: usize, least_signs: usize) -> b
                 signs += usize::from(quoted);
             }
             Kind::Comma | Kind::Text { .. } | Kind::Word(Word::Logic | Word::Where) => {}
+            Kind::Other if is_of_sql(tokens, place) => signs += 1,
             Kind::Other => return false,
             _ => signs += 1,
         }
     }
     // Without a table only literals, calls and stars tell.
     signs > 0 || at >= tokens.len()
+}
+
+/// `::text`, `{x email}`, `\N`.
+fn is_of_sql(tokens: Tokens<'_, '_>, at: usize) -> bool {
+    let glued = |first: usize| match (tokens.get(first), tokens.get(first + 1)) {
+        (Some(first), Some(second)) => first.end == second.start,
+        _ => false,
+    };
+    let colons =
+        |first: usize| glued(first) && [first, first + 1].iter().all(|at| text_is(tokens, *at, &[":"]));
+    colons(at)
+        || at.checked_sub(1).is_some_and(colons)
+        || text_is(tokens, at, &["{", "}"])
+        || (text_is(tokens, at, &["\\"]) && glued(at) && text_is(tokens, at + 1, &["n"]))
+}
+
+/// `email as e collate nocase from clients`, behind `union select`: a list with words that no sentence has in it so, and a
+/// table with nothing but SQL behind it.
+pub(super) fn lists_from_table(tokens: Tokens<'_, '_>, at: usize) -> Option<usize> {
+    let mut names_in_a_row = 0;
+    let mut between = 0;
+    for place in at..at + LIST {
+        let here = kind(tokens, place)?;
+        names_in_a_row = words_in_a_row(tokens, place, names_in_a_row);
+        if names_in_a_row > 2 {
+            return None;
+        }
+        match here {
+            Kind::Name if text_is(tokens, place, &["as", "collate"]) && place > at => between += 1,
+            Kind::Comma | Kind::Name | Kind::Number | Kind::Text { .. } | Kind::Dot => {}
+            Kind::Word(Word::From) if between > 0 => {
+                let table = skip_open(tokens, place + 1);
+                let article = tokens.get(table).is_some_and(|token| is_article(token.text));
+                let named =
+                    matches!(kind(tokens, table), Some(Kind::Name | Kind::Catalogue | Kind::Text { .. }));
+                let alias = usize::from(kind(tokens, table + 1) == Some(Kind::Name));
+                let behind = kind(tokens, table + 1 + alias);
+                let ends = super::walk::ends_cleanly(tokens, table + 1 + alias)
+                    || matches!(behind, Some(Kind::Comma | Kind::Word(Word::Where)));
+                return (named && !article && ends).then_some(table + 1);
+            }
+            _ => return None,
+        }
+    }
+    None
 }

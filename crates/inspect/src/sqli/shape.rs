@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::continuation::{continues, continues_with_query};
-use super::query::{begins_plain_query, words_in_a_row};
+use super::query::{begins_plain_query, lists_from_table, words_in_a_row};
 use super::statement::statement;
 use super::token::{Context, Kind};
 use super::walk::{
@@ -351,15 +351,16 @@ fn unites(tokens: Tokens<'_, '_>, at: usize) -> Option<usize> {
     let listed = match kind(tokens, first) {
         None => next > at + 1 || matches!(kind(tokens, 0), Some(Kind::Number | Kind::Text { .. })),
         Some(Kind::Name) => {
-            matches!(
-                kind(tokens, first + 1),
-                Some(Kind::Comma | Kind::Dot | Kind::Word(Word::From) | Kind::Comment { .. })
-            )
+            let next = kind(tokens, first + 1);
+            // "the union (select members from the board)"
+            let article = tokens.get(first + 2).is_some_and(|token| words::is_article(token.text));
+            matches!(next, Some(Kind::Comma | Kind::Dot | Kind::Comment { .. }))
+                || (next == Some(Kind::Word(Word::From)) && !article)
         }
         Some(Kind::Sign) => true,
         Some(_) => opened || operand(tokens, first, true).is_some(),
     };
-    listed.then_some(first + 1)
+    listed.then_some(first + 1).or_else(|| lists_from_table(tokens, first))
 }
 
 /// `select a, b from c where`, `(select ...)`, but not "select a size from the list".
@@ -410,7 +411,9 @@ fn bracketed_query(tokens: Tokens<'_, '_>, at: usize) -> Option<usize> {
     let (mut depth, mut names_in_a_row, mut from) = (0_i32, 0, None);
     for place in at + 1..at + LONGEST {
         let token = tokens.get(place)?;
-        names_in_a_row = words_in_a_row(tokens, place, names_in_a_row);
+        if depth == 0 {
+            names_in_a_row = words_in_a_row(tokens, place, names_in_a_row);
+        }
         match token.kind {
             // "(please select one of the sizes from our customers' photos)"
             Kind::Name if names_in_a_row > 3 => return None,

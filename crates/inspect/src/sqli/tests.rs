@@ -212,3 +212,62 @@ fn names_in_a_row_are_no_prose_where_nobody_says_them() {
         assert_eq!(detect(prose.as_bytes()), None, "{prose}");
     }
 }
+
+/// Names are the attacker's to choose: a query is none the less one for those that stand between.
+#[test]
+fn no_row_of_names_hides_a_query() {
+    let cases = [
+        "zzz%' escape '!' or not not (select phone collate nocase as name from customers c where email>'') is not null>'",
+        "zzz%' escape '!' or not not (select phone collate nocase collate binary as nice from clients c)>'a'--",
+        "zzz%' escape '!' or (select high_priority sql_no_cache sql_small_result phone as nice from clients c)>'a'-- ",
+        "zzz%' escape '!' or (select cast(phone as we love the shop) as nice from clients c)>'a'--",
+        "zzz%' escape '!' or (select phone::text from clients c)>'a'--",
+        "zzz%' escape '!' or (select phone at time zone zone as nice from clients c)>'a'--",
+        "zzz%' escape '!' or (select{we phone}from clients c)>'a'-- ",
+        "id union select email as nice collate nocase from clients",
+        "id union all select phone collate nocase as a, b from clients",
+        "(select phone collate nocase as very_nice from customers limit 1)",
+    ];
+    for case in cases {
+        assert!(detect(case.as_bytes()).is_some(), "{case:?}");
+    }
+}
+
+#[test]
+fn sentences_that_speak_of_selecting_stay_prose() {
+    let cases = [
+        "Please (select as many as you like from our list)",
+        "it's easy (select the size and colour as shown from the menu)",
+        "the customer's choice (select red, green or blue from our range), thanks",
+        "European Union select committee members from Ireland",
+        "union select as seen on TV from Jack Wolfskin",
+        "the union (select members from the board) isn't asked",
+        "that's fine: (select your country as delivery address from the list below)",
+        "Don't select from the drop-down; it's broken",
+        "l'union select d'artistes venus from Paris",
+    ];
+    for case in cases {
+        assert_eq!(detect(case.as_bytes()), None, "{case:?}");
+    }
+}
+
+#[test]
+fn dashes_and_number_signs_of_prose_stay_prose() {
+    let cases = [
+        "press the '#' key",
+        "the #1 shop--really",
+        "C'est l'été --enfin",
+        "the boys'--girls too",
+        "5\" -- 6\" wide",
+        "sizes 12'--14', no #3",
+        "item #4 in 'red' or #5 in 'blue'",
+        "she said \"no\"--twice",
+        "/* note */ it's #1",
+        "lamp 12\" #3 \r\nshade 14\" #4",
+        "Herr Müller's Kaffee -- der beste!\r\nGerne wieder #kaffee",
+        "l'article #12 --d'occasion--",
+    ];
+    for case in cases {
+        assert_eq!(detect(case.as_bytes()), None, "{case:?}");
+    }
+}
