@@ -107,11 +107,20 @@ fn verify(at: &Directory, anchors: &[PathBuf], json: bool) -> Done {
             let told = opened.db.write_blocking(move |tx| tx.append(Actor::Operator, None, fact.clone()));
             told.context("the verification could not be written down").map(drop)
         }
-        Some(fault) => Err(Failure::new(format!("the ledger does not hold: {fault}")).hint(format!(
-            "the {} entries before it are sound; compare with a backup and find out who wrote to the \
-                           database",
-            report.entries
-        ))),
+        Some(fault) => {
+            let sound = sound_before(report.entries, fault.seq);
+            Err(Failure::new(format!("the ledger does not hold: {fault}"))
+                .hint(format!("{sound}compare with a backup and find out who wrote to the database")))
+        }
+    }
+}
+
+/// What of the ledger can be said to hold: what was read, and stands before the fault.
+fn sound_before(read: u64, fault: u64) -> String {
+    match read.min(fault.saturating_sub(1)) {
+        0 => String::new(),
+        1 => "the entry before it is sound; ".to_owned(),
+        sound => format!("the {sound} entries before it are sound; "),
     }
 }
 
@@ -155,6 +164,15 @@ fn progress(done: u64, all: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_stands_before_a_fault_is_called_sound() {
+        assert_eq!(sound_before(121, 116), "the 115 entries before it are sound; ");
+        assert_eq!(sound_before(121, 2), "the entry before it is sound; ");
+        for (read, fault) in [(121, 1), (0, 121), (0, 0)] {
+            assert_eq!(sound_before(read, fault), "", "{read} {fault}");
+        }
+    }
 
     #[test]
     fn the_bar_fills() {

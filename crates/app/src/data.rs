@@ -176,7 +176,14 @@ impl Drop for Lock {
 
 /// Writes a file that is whole or not there, readable by its owner only.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Done {
-    let temporary = path.with_extension("new");
+    // Beside the file, under a name that nobody else uses.
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(".new");
+    let temporary = PathBuf::from(temporary);
+    let folder = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
     let write = || -> std::io::Result<()> {
         let mut file =
             OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&temporary)?;
@@ -184,10 +191,7 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Done {
         file.write_all(bytes)?;
         file.sync_all()?;
         fs::rename(&temporary, path)?;
-        match path.parent() {
-            Some(parent) => File::open(parent)?.sync_all(),
-            None => Ok(()),
-        }
+        File::open(folder)?.sync_all()
     };
     write().doing(format!("cannot write {}", path.display()))
 }
@@ -196,6 +200,18 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Done {
 mod tests {
     use super::*;
     use storeward_base::SystemEntropy;
+
+    /// `--ready-file ready.json`: a bare name has an empty parent, and ended the program behind the written file.
+    #[test]
+    fn a_file_in_the_working_directory_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        std::env::set_current_dir(folder.path()).unwrap();
+        fs::write("ready.new", "a neighbour's").unwrap();
+        write_atomically(Path::new("ready.json"), b"{}").unwrap();
+        assert_eq!(fs::read("ready.json").unwrap(), b"{}");
+        assert_eq!(fs::read("ready.new").unwrap(), b"a neighbour's");
+        assert!(!folder.path().join("ready.json.new").exists());
+    }
 
     #[test]
     fn keys_are_private_and_stay() {

@@ -262,6 +262,20 @@ fn others() -> Vec<Scenario> {
             response: Response::RefuseForeign { minutes: 10 },
             ..ban("foreign_pages", &[Unwanted], 20, seconds(10))
         },
+        // Ours. A review with twenty pictures of `/.env` makes every reader's browser ask for them. The reader solves a
+        // puzzle without noticing much; a program that only claims the mark has to solve one, too.
+        Scenario {
+            title: "is sent after what does not belong here by a page of the shop",
+            meaning: "A page of the shop made this client's browser send dozens of attacks or requests for pages that \
+                      do not exist, as pictures or other parts of itself. Look at what visitors wrote on that page. The \
+                      client solves a puzzle before it goes on.",
+            initiator: Initiator::Page,
+            mute: FIVE_MINUTES,
+            min_bad_percent: 0,
+            response: Response::Challenge,
+            held_back: Response::Challenge,
+            ..ban("own_pages", &[Unwanted], 30, seconds(10))
+        },
         // Ours, for those who claim the mark and are patient: what fills no bucket above at one attack each ten seconds
         // would be hundreds an hour. Attacks only, so that broken links on other sites cost nobody their way back from
         // a payment provider.

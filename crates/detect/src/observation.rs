@@ -32,6 +32,10 @@ pub enum Initiator {
     /// The browser says that a page of another site did, without a click: its person may know nothing of it. Anybody
     /// can send such a mark, so it buys nothing but buckets of its own.
     Foreign,
+    /// The browser says that a page of this very site did, for a part of itself: a picture, a style, a report. Where
+    /// visitors may write, one of them can put such addresses before all others. Here, too, the mark buys nothing but
+    /// buckets of its own.
+    Page,
 }
 
 /// One request, seen when its answer was done. Borrowed: the detector keeps hashes and counts only.

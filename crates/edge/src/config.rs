@@ -233,6 +233,9 @@ pub struct RouteEntry {
     /// Only these addresses and networks get in.
     #[serde(default)]
     pub only_from: Option<AddressList>,
+    /// Parameters of a query that carry the path in this shop, for closed paths.
+    #[serde(default)]
+    pub path_parameters: Vec<String>,
     #[serde(default)]
     pub inspect: Option<InspectMode>,
     #[serde(default)]

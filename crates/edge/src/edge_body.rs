@@ -182,7 +182,7 @@ impl EdgeBody {
             if self.ended {
                 return Poll::Ready(self.held_trailers.take().map(Ok));
             }
-            let frame = ready!(self.poll_source(cx)).transpose()?;
+            let frame = ready!(self.poll_source(cx)).transpose()?.map(|frame| self.masked_trailers(frame));
             if matches!(self.masking, Masking::WhereText) {
                 self.masking = masking_of(frame.as_ref().and_then(Frame::data_ref));
             }
@@ -211,6 +211,25 @@ impl EdgeBody {
                         return Poll::Ready(Some(Ok(Frame::data(Bytes::from(out)))));
                     }
                 }
+            }
+        }
+    }
+
+    /// Trailers show no card number either, whatever the body is. One that cannot be masked is left out.
+    fn masked_trailers(&mut self, frame: Frame<Bytes>) -> Frame<Bytes> {
+        match frame.into_trailers() {
+            Err(frame) => frame,
+            Ok(mut trailers) => {
+                let mut masked = 0;
+                loop {
+                    let found = response::mask_fields(&mut trailers);
+                    masked += found.masked;
+                    let Some(name) = found.left_in else { break };
+                    trailers.remove(name);
+                    masked += 1;
+                }
+                self.note_masked(masked);
+                Frame::trailers(trailers)
             }
         }
     }

@@ -1,6 +1,10 @@
 //! Whether a page of another site made the client's browser send a request (Fetch Metadata; RFC 6454 where it is
 //! missing).
 //!
+//! A page of the shop itself may do so, too, where visitors write on it: a review with pictures of `/.env` must not ban
+//! who reads it. So the parts of a page (`Sec-Fetch-Dest` of a picture, a style …) and a browser's reports are
+//! [`Initiator::Page`], with buckets of their own (scenario `own_pages`).
+//!
 //! Such a request is inspected and stopped like any other. But its person may know nothing of it, so it must not get
 //! them banned. Anybody can write these headers; therefore the mark frees nobody from anything: it only leads to buckets
 //! of its own (`detect`, scenario `foreign_pages`), and when they are full, marked requests are refused for a while.
@@ -13,6 +17,8 @@ use storeward_detect::Initiator;
 pub fn of(method: &Method, headers: &HeaderMap, host: &str) -> Initiator {
     if could_be_a_browser(method, headers) && is_foreign(headers, host) {
         Initiator::Foreign
+    } else if is_part_of_a_page(method, headers) {
+        Initiator::Page
     } else {
         Initiator::Own
     }
@@ -38,6 +44,30 @@ fn could_be_a_browser(method: &Method, headers: &HeaderMap) -> bool {
         .iter()
         .any(|simple| kind.eq_ignore_ascii_case(simple));
     simple_method && simple_type && text(headers, header::USER_AGENT).starts_with("Mozilla/")
+}
+
+/// What a page's markup asks for by itself, and what a browser reports of it. Not a document, nor what a script asks for.
+fn is_part_of_a_page(method: &Method, headers: &HeaderMap) -> bool {
+    const PARTS: [&str; 13] = [
+        "image", "style", "script", "font", "audio", "video", "track", "iframe", "frame", "embed", "object",
+        "manifest", "report",
+    ];
+    let fetch = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    let Some(part) = fetch("sec-fetch-dest").filter(|dest| PARTS.contains(dest)) else { return false };
+    let fits = match part {
+        "report" => *method == Method::POST && is_report(text(headers, header::CONTENT_TYPE)),
+        _ => matches!(*method, Method::GET | Method::HEAD),
+    };
+    fits && fetch("sec-fetch-site") == Some("same-origin")
+        && fetch("sec-fetch-mode").is_some()
+        && text(headers, header::USER_AGENT).starts_with("Mozilla/")
+}
+
+fn is_report(kind: &str) -> bool {
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    ["application/csp-report", "application/reports+json"]
+        .iter()
+        .any(|report| kind.eq_ignore_ascii_case(report))
 }
 
 fn is_foreign(headers: &HeaderMap, host: &str) -> bool {
@@ -112,6 +142,28 @@ mod tests {
             of(Method::GET, &[&IMAGE[..], &[("user-agent", "sqlmap/1.8")]].concat()),
         ];
         assert!(own.iter().all(|initiator| *initiator == Initiator::Own), "{own:?}");
+    }
+
+    #[test]
+    fn parts_of_the_shops_own_pages_are_told_apart() {
+        let part = |dest| {
+            [("sec-fetch-site", "same-origin"), ("sec-fetch-mode", "no-cors"), ("sec-fetch-dest", dest)]
+        };
+        let report = ("content-type", "application/csp-report");
+        for dest in ["image", "style", "script", "iframe"] {
+            assert_eq!(of(Method::GET, &part(dest)), Initiator::Page, "{dest}");
+            assert_eq!(of(Method::POST, &part(dest)), Initiator::Own, "no part of a page is posted for");
+        }
+        assert_eq!(of(Method::POST, &[&part("report")[..], &[report]].concat()), Initiator::Page);
+        for (method, lines) in [
+            (Method::GET, part("document").to_vec()),
+            (Method::GET, part("empty").to_vec()),
+            (Method::POST, part("report").to_vec()),
+            (Method::GET, vec![("sec-fetch-dest", "image")]),
+            (Method::GET, [&part("image")[..], &[("user-agent", "curl/8.5")]].concat()),
+        ] {
+            assert_eq!(of(method, &lines), Initiator::Own, "{lines:?}");
+        }
     }
 
     #[test]

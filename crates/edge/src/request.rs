@@ -1,7 +1,7 @@
 //! A request on its way to the shop: what is dropped, what is added, how it is written.
 
 use bytes::BytesMut;
-use http::header::{self, HeaderMap, HeaderName};
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use storeward_base::{ClientIp, RequestId};
 
 use crate::canonical::Refused;
@@ -112,8 +112,44 @@ pub fn may_be_trailer(name: &HeaderName) -> bool {
             | header::CONTENT_RANGE
             | header::LOCATION
             | header::CACHE_CONTROL
-    );
+            | header::AGE
+            | header::DATE
+            | header::EXPIRES
+            | header::VARY
+            | header::PRAGMA
+            | header::RETRY_AFTER
+            | header::REFRESH
+            | header::RANGE
+            | header::IF_MATCH
+            | header::IF_NONE_MATCH
+            | header::IF_MODIFIED_SINCE
+            | header::IF_UNMODIFIED_SINCE
+            | header::IF_RANGE
+            | header::MAX_FORWARDS
+            | header::ORIGIN
+            | header::REFERER
+            | header::WWW_AUTHENTICATE
+            | header::STRICT_TRANSPORT_SECURITY
+            | header::CONTENT_SECURITY_POLICY
+            | header::CONTENT_LOCATION
+            | header::SERVER
+            | header::VIA
+    ) || ["access-control-", "sec-", "clear-site-data", "x-powered-", "x-http-method"]
+        .iter()
+        .any(|start| name.as_str().starts_with(start));
     !forbidden && !is_hop_by_hop(name) && !is_dropped(name)
+}
+
+/// Whether a trailer of a request goes on to the shop. Nobody inspects one, and some servers take it for a header: so it may
+/// hold a checksum, a signature or a state, and no card number.
+pub fn may_follow(name: &HeaderName, value: &HeaderValue) -> bool {
+    const LONGEST: usize = 512;
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/=_.:;-".contains(byte);
+    let bytes = value.as_bytes();
+    may_be_trailer(name)
+        && bytes.len() <= LONGEST
+        && bytes.iter().all(plain)
+        && storeward_inspect::cards::find(bytes).is_empty()
 }
 
 /// Refuses a Connection line that names fields of the message (it would take a Cookie or our own fields away).

@@ -81,6 +81,8 @@ pub struct Routes {
     all: Vec<Route>,
     /// Whether some route does not let everybody in.
     some_are_closed: bool,
+    /// Parameters that carry a path in this shop.
+    path_parameters: Vec<String>,
 }
 
 impl Routes {
@@ -125,7 +127,8 @@ impl Routes {
             )),
             None => {
                 let some_are_closed = routes.iter().any(|r| !matches!(r.entrance, Entrance::Open));
-                Ok(Routes { all: routes, some_are_closed })
+                let named = entries.iter().flat_map(|entry| entry.path_parameters.iter().cloned());
+                Ok(Routes { all: routes, some_are_closed, path_parameters: named.collect() })
             }
         }
     }
@@ -142,7 +145,7 @@ impl Routes {
     /// Whether a client may enter, by the path itself and by each other spelling under which a shop may serve another.
     pub fn let_in(&self, client: ClientIp, path: &str, query: Option<&str>) -> bool {
         let lets_in = |path: &str| self.of(path).entrance.lets_in(client);
-        !self.some_are_closed || lets_in(path) && spellings::all(path, query, lets_in)
+        !self.some_are_closed || lets_in(path) && spellings::all(path, query, &self.path_parameters, lets_in)
     }
 
     pub fn all(&self) -> &[Route] {

@@ -11,9 +11,11 @@ const PROGRAMS: [&str; 10] = ["php", "phtml", "cgi", "fcgi", "pl", "py", "cfm", 
 const MOST: usize = 32;
 
 /// Calls `visit` with each other spelling, until it says no. True when it never did.
-pub fn all(path: &str, query: Option<&str>, mut visit: impl FnMut(&str) -> bool) -> bool {
+/// `named` are parameters that carry a path in this shop.
+pub fn all(path: &str, query: Option<&str>, named: &[String], mut visit: impl FnMut(&str) -> bool) -> bool {
     let paths = paths(path);
-    let routed = query.map(|query| routed(&paths, query)).unwrap_or_default();
+    let front = is_front_controller(path);
+    let routed = query.map(|query| routed(&paths, query, front, named)).unwrap_or_default();
     let own = path.trim_end_matches('/');
     let mut count = 0;
     paths.iter().chain(&routed).all(|path| {
@@ -66,25 +68,40 @@ fn without_format(path: &str) -> Option<&str> {
     is_format.then(|| path.get(..folder.len() + 1 + stem.len())).flatten()
 }
 
-/// Paths that stand in a parameter: WordPress' `rest_route` is what else stands behind `/wp-json`, OpenCart's `_route_`
-/// the whole path.
-fn routed(paths: &[String], query: &str) -> Vec<String> {
+/// Parameters that carry the path for some front controllers: Yii, OpenCart; and, where the value begins as a path does,
+/// those that mean something else in most shops: Drupal 7 and MODX, ThinkPHP, CakePHP.
+const PATHS: [&str; 2] = ["r", "route"];
+const PATHS_WITH_SLASH: [&str; 6] = ["q", "s", "url", "path", "p", "page"];
+
+/// Whether the path leads to a program itself, or to the one of a folder: only there a parameter is read as the path.
+fn is_front_controller(path: &str) -> bool {
+    path.rsplit('/').next().is_none_or(|last| last.is_empty() || is_program(bare(last)))
+}
+
+fn carries_path(name: &str, value: &str, front: bool, named: &[String]) -> bool {
+    let carries =
+        front && (PATHS.contains(&name) || (PATHS_WITH_SLASH.contains(&name) && value.starts_with('/')));
+    carries || matches!(name, "rest_route" | "_route_") || named.iter().any(|own| own == name)
+}
+
+/// Paths that stand in a parameter: WordPress' `rest_route` is what else stands behind `/wp-json`, the others the whole path.
+fn routed(paths: &[String], query: &str, front: bool, named: &[String]) -> Vec<String> {
     let mut all = Vec::new();
     for pair in query.split('&') {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         let name = as_php_names(&decoded(name));
-        if name != "rest_route" && name != "_route_" {
+        let value = decoded(value);
+        if !carries_path(&name, &value, front, named) {
             continue;
         }
-        let value = decoded(value);
         let value = value.trim_matches('/');
         for base in paths.iter().map(String::as_str).chain([""]) {
             // `/blog/index.php` and `/blog` are the same base.
             let base =
                 base.rsplit_once('/').filter(|(_, last)| is_program(last)).map_or(base, |(base, _)| base);
             all.push(match name.as_str() {
-                "_route_" => format!("{base}/{value}"),
-                _ => format!("{base}/wp-json/{value}"),
+                "rest_route" => format!("{base}/wp-json/{value}"),
+                _ => format!("{base}/{value}"),
             });
         }
         if all.len() > MOST {
@@ -113,7 +130,7 @@ mod tests {
 
     fn of(path: &str, query: &str) -> Vec<String> {
         let mut found = Vec::new();
-        all(path, (!query.is_empty()).then_some(query), |path| {
+        all(path, (!query.is_empty()).then_some(query), &["seite".to_owned()], |path| {
             found.push(path.to_owned());
             true
         });
@@ -152,13 +169,28 @@ mod tests {
         check("/blog/", "rest.route=/wp/v2/users", "/blog/wp-json/wp/v2/users");
         check("/blog/index.php", "+rest+route=wp/v2/users/", "/blog/wp-json/wp/v2/users");
         check("/index.php", "_route_=admin/user", "/admin/user");
-        assert_eq!(of("/", "rest_routes=/a&route=/a"), Vec::<String>::new());
+        check("/", "q=/admin/people", "/admin/people");
+        check("/index.php", "q=%2Fadmin", "/admin");
+        check("/shop/", "q=/admin", "/shop/admin");
+        check("/index.php", "r=admin/default/index", "/admin/default/index");
+        check("/", "s=/admin/index", "/admin/index");
+        check("/", "route=admin/user", "/admin/user");
+        check("/catalogue", "seite=admin", "/admin");
+        // A search for the word, and what is no front controller.
+        for (path, query) in [
+            ("/", "rest_routes=/a&routes=/a"),
+            ("/", "q=admin"),
+            ("/search", "q=/admin"),
+            ("/search", "r=admin"),
+        ] {
+            assert_eq!(of(path, query), Vec::<String>::new(), "{path}?{query}");
+        }
     }
 
     #[test]
     fn too_many_are_none() {
         let many = "rest_route=/a&".repeat(100);
-        assert!(!all("/", Some(&many), |_| true));
-        assert!(!all("/index.php/admin", None, |path| path != "/admin"));
+        assert!(!all("/", Some(&many), &[], |_| true));
+        assert!(!all("/index.php/admin", None, &[], |path| path != "/admin"));
     }
 }

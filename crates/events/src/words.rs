@@ -119,6 +119,7 @@ pub fn behaviour(code: &str) -> &str {
         "crawling" => "reads the whole shop",
         "closed_routes" => "keeps asking for what is closed",
         "foreign_pages" => "is used by a page of another site",
+        "own_pages" => "is sent after what does not belong here by a page of the shop",
         "foreign_attack_mass" => "keeps being used for attacks by pages of other sites",
         "foreign_attack_repertoire" => "is used for many kinds of attack by pages of other sites",
         // Reasons of staff.

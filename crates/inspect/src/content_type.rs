@@ -34,6 +34,14 @@ const PLAIN_CHARSETS: [&str; 14] = [
     "utf-8,utf-8",
 ];
 
+/// What browsers write of themselves: reports of a content security policy (CSP Level 3, section 5; Reporting API).
+pub(crate) fn is_report(content_type: &[u8]) -> bool {
+    let essence = content_type.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+    [b"application/csp-report".as_slice(), b"application/reports+json"]
+        .iter()
+        .any(|kind| essence.eq_ignore_ascii_case(kind))
+}
+
 pub(crate) fn body_kind(content_type: &[u8], values: &mut Values) -> BodyKind {
     let lower = content_type.to_ascii_lowercase();
     let lead = lower.trim_ascii_start();

@@ -1,7 +1,7 @@
 //! One exchange under inspection.
 
 use crate::compile::{CompiledRule, Side};
-use crate::content_type::{BodyKind, body_kind, from_wide, reads_as_text};
+use crate::content_type::{BodyKind, body_kind, from_wide, is_report, reads_as_text};
 use crate::decode::{self, Windows};
 use crate::engine::Engine;
 use crate::head::{BodyEnd, BodyPlan, HttpVersion, RequestHead, ResponseHead};
@@ -288,6 +288,9 @@ impl<'e> Transaction<'e> {
             BodyKind::Form => decode::form(body, Collection::ArgsPost, Collection::ArgsPostNames, values),
             BodyKind::Json => {
                 decode::json(body, values, complete);
+                if is_report(&content_type) {
+                    values.set_samples_apart(first);
+                }
             }
             BodyKind::Multipart(boundary) => decode::multipart(body, &boundary, complete, values),
             BodyKind::Xml => decode::xml(body, values),

@@ -183,6 +183,21 @@ impl Values {
         self.list.push(Value { collection, secret, name: start..middle, bytes: middle..self.buffer.len() });
     }
 
+    /// Values of a browser's report that quote the page's own script, from the value `first` on: no arguments of the shop's,
+    /// and full of what script looks like. A browser cuts them at 40 signs; longer ones stay what they are.
+    pub fn set_samples_apart(&mut self, first: usize) {
+        const LONGEST: usize = 160;
+        for index in first..self.list.len() {
+            let Some(value) = self.list.get(index) else { continue };
+            let name = self.name(value);
+            let sample = name == b"json.csp-report.script-sample" || name.ends_with(b".body.sample");
+            let short = value.collection == Collection::ArgsPost && value.bytes.len() <= LONGEST;
+            if let Some(value) = self.list.get_mut(index).filter(|_| sample && short) {
+                value.collection = Collection::FilesContent;
+            }
+        }
+    }
+
     /// Forgets all but the first `count` values.
     pub fn truncate(&mut self, count: usize) {
         self.list.truncate(count);

@@ -223,7 +223,7 @@ impl Pump {
             Some(Err(frame)) => {
                 if let (true, Ok(trailers)) = (self.chunked, frame.into_trailers()) {
                     out.extend_from_slice(b"0\r\n");
-                    for (name, value) in trailers.iter().filter(|(n, _)| crate::request::may_be_trailer(n)) {
+                    for (name, value) in trailers.iter().filter(|(n, v)| crate::request::may_follow(n, v)) {
                         crate::request::write_field(out, name.as_str(), value.as_bytes());
                     }
                     out.extend_from_slice(b"\r\n");

@@ -50,7 +50,7 @@ async fn nobody_gets_into_a_closed_route_however_it_is_spelt() {
 async fn a_front_controller_s_spellings_are_closed_too() {
     let shop = FakeShop::start(|_| Reply::ok("name,email")).await;
     let routes = "[[route]]\npath = '/admin'\nclosed = true\n[[route]]\npath = '/admin/help'\n\
-                  [[route]]\npath = '/wp-json/wp/v2/users'\nonly_from = ['192.0.2.0/24']\n\
+                  [[route]]\npath = '/wp-json/wp/v2/users'\nonly_from = ['192.0.2.0/24']\npath_parameters = ['seite']\n\
                   [[route]]\npath = '/editor'\ninspect = 'off'\n";
     let edge = TestEdge::start(&[shop.url()], routes);
     let closed = [
@@ -70,6 +70,12 @@ async fn a_front_controller_s_spellings_are_closed_too() {
         "/admin./users",
         "/admin%20/users",
         "/index.php?_route_=admin",
+        "/?route=admin/user",
+        "/index.php?r=admin/default/index",
+        "/?q=/admin/people",
+        "/shop/?q=%2Fadmin",
+        "/index.php?s=/Admin/index",
+        "/catalogue?seite=admin",
         "/?rest_route=/wp/v2/users",
         "/?rest_route=%2Fwp%2Fv2%2Fusers%2F1",
         "/?x=1&rest%5froute=/wp/v2/users",
@@ -90,6 +96,9 @@ async fn a_front_controller_s_spellings_are_closed_too() {
         "/admin/help",
         "/index.php/admin/help",
         "/search?q=admin",
+        "/search?q=/admin",
+        "/?q=admin",
+        "/?q=/administration",
         "/?rest_route=/wp/v2/posts",
         "/wp-json/wp/v2/posts",
         "/administration.json",

@@ -69,6 +69,38 @@ async fn a_foreign_page_cannot_get_its_visitors_banned() {
     edge.stop();
 }
 
+/// Whoever may write a review could lock all its readers out: pictures of `/.env`, attacks as pictures, reports.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_of_the_shop_cannot_get_its_readers_banned() {
+    let shop = shop().await;
+    let edge = TestEdge::start(&[shop.url()], JUDGED);
+    let part = format!(
+        "{BROWSER}Sec-Fetch-Site: same-origin\r\nSec-Fetch-Mode: no-cors\r\nSec-Fetch-Dest: image\r\n\
+         Referer: https://shop.test/product/peat-mug\r\n"
+    );
+    for _ in 0..14 {
+        edge.get("/").await;
+    }
+    for target in
+        ["/.env", "/.git/config", "/backup.sql", "/dump.sql", "/.htpasswd", "/c99.php", "/shell.php"]
+            .iter()
+            .chain(&ATTACKS)
+    {
+        edge.ask(&get(target, &part)).await;
+    }
+    edge.access.flush();
+    assert_eq!(edge.get("/").await.status, 200, "the reader goes on");
+    assert!(edge.emitted.of_kind("detection.client_banned").is_empty());
+    // Whoever only claims to be such a browser has to solve a puzzle before long, and is never banned by it.
+    for target in ATTACKS.iter().cycle().take(40) {
+        edge.ask(&get(target, &part)).await;
+    }
+    edge.access.flush();
+    assert_eq!(edge.get("/").await.status, 429);
+    assert!(edge.emitted.of_kind("detection.client_banned").is_empty());
+    edge.stop();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_forged_mark_does_not_shield_an_attacker() {
     let shop = shop().await;

@@ -185,7 +185,7 @@ async fn a_shop_that_stops_reading_an_upload_is_given_up() {
 /// A response that has two readings, or no end, must not reach the client as a whole one.
 #[tokio::test(flavor = "multi_thread")]
 async fn broken_responses_never_look_whole() {
-    const CASES: [(&str, &str); 16] = [
+    const CASES: [(&str, &str); 17] = [
         (
             "/both",
             "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n",
@@ -211,6 +211,7 @@ async fn broken_responses_never_look_whole() {
             "/huge",
             "HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\nhi",
         ),
+        ("/two", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nhi"),
         ("/short", "HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nContent-Length: 9\r\n\r\nhi"),
         (
             "/no-end",

@@ -7,16 +7,18 @@
 use super::scan::{self, GROUPINGS, MAX_DIGITS};
 use super::{CardSpan, WIDEST_SEPARATOR};
 
-/// What a separator is, however it is spelt; it must be the same between all groups.
+/// What a separator is, however it is spelt. Between each two groups it may be another one: digits in such groups that
+/// pass the check digit and belong to a brand are no accident.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Blank,
     Dash,
     Dot,
+    Line,
 }
 
 /// Spellings by what they stand for. `nbsp` and its kin are names of HTML (standard, section 13.5).
-const SPELLINGS: [(&[u8], Kind); 45] = [
+const SPELLINGS: [(&[u8], Kind); 49] = [
     (b" ", Kind::Blank),
     (b"+", Kind::Blank),
     (b"\t", Kind::Blank),
@@ -62,6 +64,10 @@ const SPELLINGS: [(&[u8], Kind); 45] = [
     (b".", Kind::Dot),
     (b"%2e", Kind::Dot),
     (b"&period;", Kind::Dot),
+    (b"_", Kind::Line),
+    (b"/", Kind::Line),
+    (b"%5f", Kind::Line),
+    (b"%2f", Kind::Line),
 ];
 /// Blanks in a row, such as `%20%20`.
 const MOST_IN_A_ROW: usize = 3;
@@ -109,14 +115,20 @@ fn wide_spans(bytes: &[u8], from: usize) -> Vec<CardSpan> {
     spans
 }
 
+/// Digits of a group that another separator follows.
+const NEXT: [usize; 2] = [4, 6];
 /// Digits of the shortest group that a separator follows.
 const FIRST_GROUP: usize = 4;
 
 /// Whether a separator that the narrow scan does not know may begin here.
 fn may_be_wide(bytes: &[u8], at: usize) -> bool {
     match bytes.get(at) {
-        Some(b'&' | b'%' | b'\\' | b'.' | b'+' | b'\t' | 0xC2 | 0xE2) => true,
-        Some(b' ') => bytes.get(at + 1) == Some(&b' '),
+        Some(b'&' | b'%' | b'\\' | b'.' | b'+' | b'\t' | b'_' | b'/' | 0xC2 | 0xE2) => true,
+        Some(b' ') if bytes.get(at + 1) == Some(&b' ') => true,
+        // Behind the next group stands another sign.
+        Some(plain @ (b' ' | b'-')) => NEXT.iter().any(|length| {
+            bytes.get(at + length + 1).is_some_and(|next| next != plain && may_separate(*next))
+        }),
         _ => false,
     }
 }
@@ -152,14 +164,9 @@ fn number_at(bytes: &[u8], start: usize) -> Option<CardSpan> {
         let mut digits = [0_u8; MAX_DIGITS];
         let mut count = 0;
         let mut at = start;
-        let mut separated_by = None;
         for (index, group) in groups.iter().enumerate() {
             if index > 0 {
-                let (kind, length) = separator_at(bytes, at)?;
-                if *separated_by.get_or_insert(kind) != kind {
-                    return None;
-                }
-                at += length;
+                at += separator_at(bytes, at)?;
             }
             let group = bytes.get(at..at + group).filter(|group| group.iter().all(u8::is_ascii_digit))?;
             for byte in group {
@@ -173,8 +180,8 @@ fn number_at(bytes: &[u8], start: usize) -> Option<CardSpan> {
     })
 }
 
-/// The separator that begins here, and its length.
-fn separator_at(bytes: &[u8], at: usize) -> Option<(Kind, usize)> {
+/// The length of the separator that begins here.
+fn separator_at(bytes: &[u8], at: usize) -> Option<usize> {
     let (kind, mut length) = spelling_at(bytes, at)?;
     for _ in 1..MOST_IN_A_ROW {
         match spelling_at(bytes, at + length) {
@@ -182,7 +189,7 @@ fn separator_at(bytes: &[u8], at: usize) -> Option<(Kind, usize)> {
             _ => break,
         }
     }
-    (length <= WIDEST_SEPARATOR).then_some((kind, length))
+    (length <= WIDEST_SEPARATOR).then_some(length)
 }
 
 /// One spelling, in letters of either case.

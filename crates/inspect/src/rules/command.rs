@@ -97,6 +97,15 @@ fn elsewhere() -> Vec<Rule> {
         )
         .through(PATH)
         .not_in_passwords(),
+        // An address, then a line of its own: what tools that ping or look up names are given.
+        rx(
+            15_173,
+            CommandInjection,
+            "A command behind an address, or with a file as its input",
+            r"(?i)^\s*(?:\d{1,3}\.){3}\d{1,3}\s*[\r\n]+\s*[a-z]{2,12}\b|(?:[;|&`]|\$\()\s*(?:cat|sh|bash|nl|od|tac|wc|xxd|base64|mail|sort|head|tail)<[\w./~-]",
+        )
+        .through(SHELL)
+        .not_in_passwords(),
         rx(
             15_172,
             CommandInjection,

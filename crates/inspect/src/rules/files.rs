@@ -76,7 +76,7 @@ fn uploads() -> Vec<Rule> {
             26_100,
             Upload,
             "An upload that the shop's server would run",
-            r"(?i)\.(?:php[0-9]?|phtml|phar|pht|phps|pgif|shtml|jspx?|jspf|jsw|aspx?|ashx|asmx|asa|cfml?|cgi|htaccess|htpasswd|user\.ini|war)(?:[\s.\x00;:/\\%]|::\$data|$)|\.(?:exe|bat|cmd|dll|vbs|ps1|sh|py|rb|hta|jar|msi|scr)[\s.]*$|\x00",
+            r"(?i)\.(?:php[0-9]?|phtml|phar|pht|phps|pgif|shtml|inc|jspx?|jspf|jsw|aspx?|ashx|asmx|asa|cfml?|cgi|htaccess|htpasswd|user\.ini|war)(?:[\s.\x00;:/\\%]|::\$data|$)|(?:^|[/\\])web\.config$|\.(?:exe|bat|cmd|dll|vbs|ps1|sh|py|rb|hta|jar|msi|scr)[\s.]*$|\x00",
         )
         .on(&[C::Files])
         .through(PATH),

@@ -55,6 +55,13 @@ fn scripting() -> Vec<Rule> {
         )
         .not_in_passwords(),
         rx(
+            12_170,
+            CrossSiteScripting,
+            "Script that leaves a string and calls what makes script of a text",
+            r#"(?i)['"`][\s)\]}]*(?:[-;,+*/|&^?:.{(\[]|in\b)[^'"`<>]{0,80}?\b(?:eval|settimeout|setinterval|import|function|constructor|execscript)\s*\(\s*[^\s)]|['"`][\s)\]}]*[-;,+*/|&^?:]+\s*(?:[a-z_$][\w$]*\s*:\s*|try\s*)?\{[^'"`<>]{0,40}?\b(?:location|document|name)\s*=[^=]"#,
+        )
+        .not_in_passwords(),
+        rx(
             12_160,
             CrossSiteScripting,
             "Script that leaves a string and takes up the rest of the line",
@@ -97,6 +104,9 @@ fn xml() -> Vec<Rule> {
         )
         .on(ARGUMENTS)
         .also_on(&[C::XmlDocument, C::FilesContent]),
+        // An outer document type loads as one with SYSTEM does; a page of XHTML has one of the W3C's, and comes as an argument.
+        rx(23_101, XmlInjection, "XML: a document type from elsewhere", r"(?i)<!DOCTYPE\s+[^>\[]{0,256}\bPUBLIC\s")
+            .on(&[C::XmlDocument]),
         rx(
             23_110,
             XmlInjection,

@@ -111,7 +111,11 @@ fn fields() -> Vec<Rule> {
         .on_header(&["x-http-method-override", "x-http-method", "x-method-override"])
         .through(&[]),
         rx(25_330, Protocol, "Another address behind the real one", r"^.+$")
-            .on_header(&["x-original-url", "x-rewrite-url", "proxy"])
+            .on_header(&["x-original-url", "x-rewrite-url", "proxy", "x-middleware-subrequest"])
+            .through(&[]),
+        // RFC 6750 section 2.1 has no such sign in a token.
+        rx(25_350, Protocol, "A bearer's token that is none", r#"(?i)^bearer\s.*['"<>();]"#)
+            .on_header(&["authorization"])
             .through(&[]),
         rx(25_340, Protocol, "Very many ranges", r"^[^,]*(?:,[^,]*){8,}$")
             .on_header(&["range", "request-range"])

@@ -1,6 +1,6 @@
 //! Languages of servers: PHP, Java, JavaScript's prototypes.
 
-use super::{ARGUMENTS, C, NAMES, TEXT, rule, rx};
+use super::{ARGUMENTS, C, NAMES, PATH, TEXT, rule, rx};
 use crate::rule::{Operator, Rule};
 use crate::verdict::Category::{JavaInjection, PhpInjection, PrototypePollution};
 
@@ -29,6 +29,16 @@ fn php() -> Vec<Rule> {
             r#"(?:^|[;{:=\s"'])[OC]:\+?\d{1,4}:\\?"[\w\\]{1,120}\\?":\d{1,6}:\{"#,
         )
         .on(TEXT),
+        rx(17_121, PhpInjection, "PHP: a serialised object, encoded", r"(?:^|[=:;,\s\x22])Tzo[w-z0-5](?:OiJ|\w{1,2}oi)[\w+/=%-]{6}")
+            .on(&[C::RequestCookies, C::ArgsGet, C::ArgsPost])
+            .through(PATH),
+        rx(
+            17_150,
+            PhpInjection,
+            "PHP: a framework's own functions from outside",
+            r"(?i)[\\/]think[\\/](?:app|request|module|template|view|container)\b|\binvokefunction\b|\bdataisurl\b",
+        )
+        .also_on(NAMES),
         rx(
             17_130,
             PhpInjection,

@@ -22,7 +22,9 @@ pub(super) fn injection(tokens: Tokens<'_, '_>, context: Context) -> Option<Rang
     {
         return Some(0..end);
     }
-    if let Some(start) = way_out(tokens, context) {
+    // "True or False" is a game.
+    let game = tokens.len() == 3 && [0, 2].iter().all(|at| kind(tokens, *at).is_some_and(is_constant));
+    if let Some(start) = way_out(tokens, context).filter(|_| !game || kind(tokens, 1) == Some(Kind::Logic)) {
         let end = breaks_out(tokens, start, context).or_else(|| continues(tokens, start, context));
         if let Some(end) = end {
             return Some(start.saturating_sub(1)..end);

@@ -52,6 +52,7 @@ fn sees_injections() {
         "if(now()=sysdate(),sleep(15),0)",
         "'='",
         "1 or true",
+        "true||false",
         "' and ascii(substring((select 1),1,1))>64--",
         "1 && 1=1",
         "\\' or 1=1--",
@@ -147,6 +148,10 @@ fn sees_prose_as_prose() {
         "insert into the slot",
         "delete from basket",
         "C'est l'été -- enfin",
+        "True or False",
+        "true and false",
+        "null or false",
+        "unknown or null",
     ];
     for case in cases {
         assert_eq!(detect(case.as_bytes()), None, "{case}");

