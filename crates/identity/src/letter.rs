@@ -33,6 +33,10 @@ words! {
         FactorRemoved = "factor_removed",
         /// Parameters: `link`.
         PasswordChanged = "password_changed",
+        /// The password was right, and no more was shown. Parameters: `device`, `when`, `link`.
+        FactorMissed = "factor_missed",
+        /// Parameters: `count`, `device`, `when`, `link`.
+        SignInAfterGuesses = "sign_in_after_guesses",
         /// A device's token was used twice.
         DeviceCopied = "device_copied",
         /// By the shop's staff, as the two below; no link, since nothing that the person could do undoes it.

@@ -94,4 +94,9 @@ pub const MIGRATIONS: &[storeward_store::Migration] = &[
         number: 7,
         sql: include_str!("../migrations/0007_shop_address.sql"),
     },
+    storeward_store::Migration {
+        domain: "identity",
+        number: 8,
+        sql: include_str!("../migrations/0008_told.sql"),
+    },
 ];

@@ -11,6 +11,7 @@ pub mod session;
 pub mod shop_session;
 pub mod sms_count;
 pub mod staff_act;
+pub mod told;
 pub mod wait;
 
 /// Every statement of this crate, for the test that prepares them on both engines.
@@ -26,5 +27,6 @@ pub const STATEMENTS: &[&[&str]] = &[
     shop_session::STATEMENTS,
     sms_count::STATEMENTS,
     staff_act::STATEMENTS,
+    told::STATEMENTS,
     wait::STATEMENTS,
 ];

@@ -28,6 +28,7 @@ mod sign_up;
 mod sms;
 pub mod standing;
 mod step_up;
+mod told;
 pub(crate) mod wait;
 
 use std::sync::atomic::{AtomicU16, Ordering};

@@ -157,6 +157,11 @@ pub fn count_failure(tx: &mut Tx<'_>, id: CustomerId) -> Result<u32, Error> {
     tx.query_one(FAILURES, params![id], |row| row.get(0))
 }
 
+/// Wrong passwords in a row from unknown devices.
+pub fn failures(reader: &mut Reader<'_>, id: CustomerId) -> Result<u32, Error> {
+    Ok(reader.query_optional(FAILURES, params![id], |row| row.get(0))?.unwrap_or(0))
+}
+
 pub fn clear_failures(tx: &mut Tx<'_>, id: CustomerId) -> Result<(), Error> {
     tx.execute(CLEAR_FAILURES, params![id]).map(drop)
 }

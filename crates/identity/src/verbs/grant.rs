@@ -8,6 +8,7 @@ use storeward_events::identity::{CustomerSignedIn, DeviceTrusted};
 use super::devices::Known;
 use super::letters::Notice;
 use super::risk::Learnt;
+use super::told::may_tell;
 use super::{Shared, note_activity};
 use crate::error::Error;
 use crate::letter::LetterKind;
@@ -66,6 +67,8 @@ struct Draft {
     previous_session: Option<String>,
     device: DeviceDraft,
     notice: Option<Notice>,
+    /// Told once a day at most.
+    guesses: Option<Notice>,
     learnt: Option<Learnt>,
     activity: sql::activity::ActivityRow,
     flow_hash: Option<String>,
@@ -107,6 +110,10 @@ impl Shared {
             Some(_) => super::risk::means_of(grant.account),
             None => self.means(grant.account.id).await?,
         };
+        let guesses = match grant.opens {
+            Some(_) => None,
+            None => self.guesses_notice(visit, grant.account).await?,
+        };
         let learnt = self.learn(visit, &means, &grant.device, &grant.proofs).await?;
         let session_id = SessionId::at(now, &*self.entropy);
         let level = Level::of(&grant.proofs);
@@ -136,6 +143,7 @@ impl Shared {
             previous_session: visit.session.as_ref().map(SessionToken::hash),
             device: device_draft,
             notice,
+            guesses,
             learnt,
             activity: self.activity(what, &visit.label),
             flow_hash: grant.flow_hash,
@@ -242,26 +250,17 @@ impl Draft {
                 storeward_events::identity::CustomerSignedUp { customer },
             )?;
         }
+        // Whoever showed what it takes is who began it, also anew from the same place.
+        if let Some(hash) = &self.flow_hash {
+            sql::told::met(tx, hash)?;
+        }
+        sql::told::met_from(tx, customer, &self.network_mark)?;
         sql::session::forget(tx, now, self.idle_since)?;
         sql::device::forget(tx, now)?;
         if let Some(previous) = &self.previous_session {
             sql::session::delete_by_token(tx, previous)?;
         }
-        let kept = match &self.device {
-            DeviceDraft::New(row) => {
-                sql::device::insert(tx, row)?;
-                Kept::Changed
-            }
-            // Of two sign-ins with one token at once, the first changes it.
-            DeviceDraft::Next { known, next } => {
-                if sql::device::rotate(tx, known, next)? {
-                    Kept::Changed
-                } else {
-                    Kept::AsItWas
-                }
-            }
-            DeviceDraft::Keep => Kept::AsItWas,
-        };
+        let kept = self.write_device(tx)?;
         sql::session::insert(tx, &self.session, &self.session_hash, &self.network_mark)?;
         sql::staff_act::set_place(tx, self.session.id, &self.place_sealed)?;
         sql::account::clear_failures(tx, customer)?;
@@ -282,6 +281,11 @@ impl Draft {
         if let Some(notice) = &self.notice {
             notice.write(tx, post)?;
         }
+        if let Some(guesses) = &self.guesses
+            && may_tell(tx, customer, LetterKind::SignInAfterGuesses)?
+        {
+            guesses.write(tx, post)?;
+        }
         if let Some(learnt) = &self.learnt {
             learnt.write(tx, customer, now)?;
         }
@@ -297,5 +301,24 @@ impl Draft {
             tx.append(actor, None, DeviceTrusted { customer, days })?;
         }
         Ok(kept)
+    }
+
+    /// The device's next token, or a new device.
+    fn write_device(&self, tx: &mut storeward_store::Tx<'_>) -> Result<Kept, Error> {
+        Ok(match &self.device {
+            DeviceDraft::New(row) => {
+                sql::device::insert(tx, row)?;
+                Kept::Changed
+            }
+            // Of two sign-ins with one token at once, the first changes it.
+            DeviceDraft::Next { known, next } => {
+                if sql::device::rotate(tx, known, next)? {
+                    Kept::Changed
+                } else {
+                    Kept::AsItWas
+                }
+            }
+            DeviceDraft::Keep => Kept::AsItWas,
+        })
     }
 }

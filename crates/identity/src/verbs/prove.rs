@@ -200,6 +200,7 @@ impl Identity {
                 tx.commit_silent("it was passed before, and told then");
                 return Ok(false);
             }
+            sql::told::met(tx, &hash)?;
             let fact =
                 StepUpPassed { customer, purpose: Purpose::Shield.word().to_owned(), acr: acr.clone() };
             tx.append(Actor::Customer { id: customer }, None, fact)?;

@@ -132,6 +132,8 @@ impl Identity {
             if !sql::flow::finish(tx, &flow.hash, now)? {
                 return Err(Error::FlowOver);
             }
+            // A sign-in that had to choose a new one showed all else before.
+            sql::told::met(tx, &flow.hash)?;
             sql::account::set_password(tx, customer, &hash, now)?;
             let actor = Actor::Customer { id: customer };
             end_everything(tx, actor, customer, reason)?;

@@ -166,7 +166,10 @@ impl Identity {
         let mut reasons = signals.reasons;
         let mut passkey_only = false;
         match shared.ask(visit, &means, &device, signals.password).await? {
-            Ask::Refuse => return shared.refuse_shield(visit, customer, "refused_by_risk").await,
+            Ask::Refuse => {
+                shared.tell_refused(visit, &means.account).await?;
+                return shared.refuse_shield(visit, customer, "refused_by_risk").await;
+            }
             Ask::Nothing if reasons.is_empty() || means.offers().is_empty() => {
                 let mut proofs = vec![Proof::Password];
                 if device.is_trusted(shared.now()) {
@@ -203,11 +206,15 @@ impl Identity {
         };
         let mut draft = shared.draft_flow(Purpose::Shield, Some(customer), state);
         shared.mail_at_once(&mut draft, &means);
+        let unmet = shared.unmet(visit, &draft, &device);
         let (token, post) = (draft.token.clone(), shared.post.clone());
         let actor = shared.stranger(visit.client);
         let held = shared.held(customer, What::Asked, Purpose::Shield.word(), &reasons);
         let written = shared.db.write(move |tx| -> Result<(), Error> {
             draft.write(tx, &*post)?;
+            if let Some(unmet) = &unmet {
+                unmet.write(tx)?;
+            }
             held.write(tx)?;
             let purpose = Purpose::Shield.word().to_owned();
             tx.append(actor, None, StepUpAsked { customer, purpose, reasons: reasons.clone() })?;

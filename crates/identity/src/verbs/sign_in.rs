@@ -137,6 +137,7 @@ impl Identity {
         let (reasons, passkey_only) = match shared.ask(visit, &means, &device, standing).await? {
             Ask::Refuse => {
                 shared.note_failure(visit, Some(customer), "refused_by_risk").await?;
+                shared.tell_refused(visit, &means.account).await?;
                 return Err(SignInFault::Refused);
             }
             Ask::SecondFactor { reasons, passkey_only } => (reasons, passkey_only),
@@ -168,11 +169,15 @@ impl Identity {
         };
         let mut draft = shared.draft_flow(Purpose::SignIn, Some(customer), state);
         shared.mail_at_once(&mut draft, &means);
+        let unmet = shared.unmet(visit, &draft, &device);
         let (token, post) = (draft.token.clone(), shared.post.clone());
         let held = shared.held(customer, What::Asked, Purpose::SignIn.word(), &reasons);
         let actor = shared.stranger(visit.client);
         let written = shared.db.write(move |tx| -> Result<(), Error> {
             draft.write(tx, &*post)?;
+            if let Some(unmet) = &unmet {
+                unmet.write(tx)?;
+            }
             held.write(tx)?;
             let purpose = Purpose::SignIn.word().to_owned();
             tx.append(actor, None, StepUpAsked { customer, purpose, reasons: reasons.clone() })?;

@@ -168,10 +168,11 @@ impl Identity {
     /// Who does the jobs of this domain, for the runner.
     pub fn handlers(&self) -> Vec<Handler> {
         let identity = self.clone();
-        vec![Handler::new(JOB, move |job| {
+        let wait = Handler::new(JOB, move |job| {
             let identity = identity.clone();
             async move { identity.tell_wait(job).await }
-        })]
+        });
+        vec![wait, self.unmet_handler()]
     }
 
     /// The middle or the end of a waiting time: tells the person, once, if it was not stopped meanwhile.

@@ -18,4 +18,5 @@ mod shield;
 mod sign_up;
 mod sms;
 mod staff;
+mod told;
 mod ways;
