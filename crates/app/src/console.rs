@@ -11,13 +11,14 @@ use storeward_edge::bans::BanBook;
 use storeward_edge::certificates::{CertificateStore, tls};
 use storeward_edge::{Shared, listener, private};
 use storeward_host::Stop;
-use storeward_identity::staff::Customers;
+use storeward_identity::Identity;
 use storeward_inspect::Mode;
 use storeward_seal::DataKey;
 use storeward_store::Db;
 
 use crate::Done;
 use crate::config::Config;
+use crate::customers::Serving;
 use crate::failure::{Context, Failure, IoContext};
 use crate::ledger_emit::LedgerEmit;
 use crate::ledger_head::LedgerHealth;
@@ -38,10 +39,8 @@ pub struct Parts<'a> {
     pub local_ca: Arc<CertificateStore>,
     pub passwords: Passwords,
     pub shield: Option<storeward_identity::Shield>,
-    /// Customers' accounts, as staff have them.
-    pub customers: Option<Customers>,
-    /// `None` without accounts.
-    pub guide: Option<storeward_guide::staff::Desk>,
+    /// What customers get, as far as staff have to do with it.
+    pub serving: &'a Serving,
     pub runtime: &'a tokio::runtime::Runtime,
     pub stop: Stop,
 }
@@ -109,7 +108,7 @@ pub fn start(parts: Parts<'_>) -> Done<ConsoleServer> {
 
 fn console_parts(parts: Parts<'_>, config: &Config, port: u16) -> Done<ConsoleParts> {
     let Parts {
-        customers,
+        serving,
         opened,
         access,
         bans,
@@ -118,7 +117,6 @@ fn console_parts(parts: Parts<'_>, config: &Config, port: u16) -> Done<ConsolePa
         ledger,
         certificates,
         passwords,
-        guide,
         shield,
         stop,
         ..
@@ -157,7 +155,8 @@ fn console_parts(parts: Parts<'_>, config: &Config, port: u16) -> Done<ConsolePa
         clock: opened.clock.clone(),
         entropy: opened.entropy.clone(),
         data_key: opened.data_key.clone(),
-        customers,
+        outbox: Some(serving.outbox.clone()),
+        customers: serving.identity.as_ref().map(Identity::customers),
         port,
         registry: config.oidc.is_some().then(|| crate::oidc::registry(opened)),
         status,
@@ -171,7 +170,7 @@ fn console_parts(parts: Parts<'_>, config: &Config, port: u16) -> Done<ConsolePa
             })
         },
         passwords: passwords.pool,
-        guide,
+        guide: serving.guide.as_ref().map(|guidance| guidance.guide.desk()),
         breaches: passwords.breaches,
         metrics_token,
         names: names(config),

@@ -23,7 +23,6 @@ use storeward_edge::server::Connections;
 use storeward_edge::{Edge, Shared, Snapshot};
 use storeward_events::{Event, system};
 use storeward_host::{Emission, Emit, Stages, Stop, Stopper};
-use storeward_identity::Identity;
 use storeward_inspect::Engine;
 use storeward_store::EventSink;
 use storeward_store::jobs::Runner;
@@ -141,8 +140,7 @@ impl Running {
             certificates: certificates.clone(),
             local_ca: served,
             passwords,
-            customers: serving.identity.as_ref().map(Identity::customers),
-            guide: serving.guide.as_ref().map(|guidance| guidance.guide.desk()),
+            serving: &serving,
             shield: shield.as_ref().map(crate::shield::Running::shield),
             runtime: &runtime,
             stop: stop.clone(),

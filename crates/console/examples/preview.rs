@@ -52,6 +52,7 @@ async fn main() {
         entropy: Arc::clone(&entropy),
         data_key: data_key.clone(),
         breaches: None,
+        outbox: None,
         registry: None,
         passwords: Pool::start(PoolOptions::new(Arc::clone(&clock), Arc::clone(&entropy))).unwrap(),
         customers: None,

@@ -1,6 +1,7 @@
 //! Staff's accounts: enrolment, sign-in, sessions.
 
 mod enrol;
+mod letters;
 mod members;
 mod model;
 mod new_password;
@@ -9,6 +10,7 @@ mod passkeys;
 mod sessions;
 mod sign_in;
 mod sql;
+mod sql_letters;
 mod sql_own;
 mod throttle;
 mod views;
@@ -22,6 +24,7 @@ use storeward_seal::DataKey;
 use storeward_store::Db;
 
 pub use enrol::{EnrolError, EnrolForm, Offer, OpenOffer, csrf_of_link, offer, offer_blocking};
+pub use letters::Letters;
 pub use members::{Member, Names, members_blocking, names, remove_blocking, reset_blocking};
 pub use model::Misfit;
 pub use new_password::PasswordForm;
@@ -33,7 +36,7 @@ pub use views::{SavedView, ViewId, parse_view_name};
 use throttle::{MOST_KEYS, Throttle};
 
 /// Every statement of this crate, for the test that prepares them on both engines.
-pub const STATEMENTS: &[&[&str]] = &[sql::STATEMENTS, sql_own::STATEMENTS];
+pub const STATEMENTS: &[&[&str]] = &[sql::STATEMENTS, sql_letters::STATEMENTS, sql_own::STATEMENTS];
 
 /// The use cases of accounts.
 pub struct Accounts {
@@ -43,6 +46,7 @@ pub struct Accounts {
     pub(crate) key: DataKey,
     pub(crate) shop_names: Arc<dyn Fn() -> Vec<String> + Send + Sync>,
     pub(crate) passwords: Passwords,
+    letters: Letters,
     throttle: Throttle,
 }
 
@@ -54,8 +58,10 @@ impl Accounts {
         key: DataKey,
         shop_names: Arc<dyn Fn() -> Vec<String> + Send + Sync>,
         passwords: Passwords,
+        letters: Letters,
     ) -> Self {
-        Accounts { db, clock, entropy, key, shop_names, passwords, throttle: Throttle::new(MOST_KEYS) }
+        let throttle = Throttle::new(MOST_KEYS);
+        Accounts { db, clock, entropy, key, shop_names, passwords, letters, throttle }
     }
 }
 

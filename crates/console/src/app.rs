@@ -11,12 +11,13 @@ use storeward_identity::staff::Customers;
 use storeward_oidc::registry::Registry;
 use storeward_passwords::Pool;
 use storeward_passwords::breach::BreachList;
+use storeward_post::Outbox;
 use storeward_seal::DataKey;
 use storeward_store::Db;
 use storeward_web::axum::Router;
 use storeward_web::{Failure, HostNames, HostNamesError, Routes, Site};
 
-use crate::accounts::{self, Accounts, Member, Offer, Passwords};
+use crate::accounts::{self, Accounts, Letters, Member, Offer, Passwords};
 use crate::error::Error;
 use crate::gate::StaffGate;
 use crate::metrics::MetricsText;
@@ -37,6 +38,8 @@ pub struct ConsoleParts {
     pub passwords: Pool,
     /// Passwords that nobody may choose; none where the operator has built no list.
     pub breaches: Option<Arc<BreachList>>,
+    /// By which members are written to about their own access; nobody is where it has no way to send mail.
+    pub outbox: Option<Outbox>,
     /// Customers' accounts, where there are some.
     pub customers: Option<Customers>,
     /// The port that the console is opened at; passkeys are good there and at 443.
@@ -107,6 +110,7 @@ impl Console {
             parts.data_key,
             Arc::new(move || status().shop_names),
             Passwords { pool: parts.passwords, breaches: parts.breaches },
+            Letters::new(parts.outbox),
         ));
         let gate = StaffGate {
             accounts: Arc::clone(&accounts),

@@ -39,4 +39,5 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { domain: "console", number: 1, sql: include_str!("../migrations/0001_staff.sql") },
     Migration { domain: "console", number: 2, sql: include_str!("../migrations/0002_reset.sql") },
     Migration { domain: "console", number: 3, sql: include_str!("../migrations/0003_own.sql") },
+    Migration { domain: "console", number: 4, sql: include_str!("../migrations/0004_letters.sql") },
 ];

@@ -10,6 +10,7 @@ use storeward_seal::totp::{self, TotpSecret};
 use storeward_store::{Constraint, Db, Tx};
 use storeward_web::CsrfToken;
 
+use super::letters::Told;
 use super::model::{Email, Misfit, StaffName};
 use super::sessions::SessionToken;
 use super::sign_in::Caller;
@@ -179,15 +180,21 @@ impl Accounts {
             enrolled_at: now,
         };
         let (offer_hash, staff) = (offer.token_hash.clone(), offer.staff);
+        let letters = self.letters.clone();
         let written = self.db.write(move |tx| {
             if !sql::use_offer(tx, &offer_hash, now)? {
                 return Err(Error::LinkSpent);
             }
             // Somebody who was reset has an account still, and gets it back; nobody else's can be meant.
-            if !sql::renew_account(tx, &account)? {
+            let is_renewed = sql::renew_account(tx, &account)?;
+            if !is_renewed {
                 sql::insert_account(tx, &account)?;
             }
             session.write(tx)?;
+            letters.note_place(tx, &session)?;
+            if is_renewed {
+                letters.tell(tx, staff, Told::Renewed, &[("Device", &session.label)])?;
+            }
             tx.append(Actor::Staff { id: staff }, None, StaffEnrolled { staff })?;
             tx.append(Actor::Staff { id: staff }, None, StaffSignedIn { staff })?;
             Ok(())

@@ -9,7 +9,7 @@ use storeward_seal::DataKey;
 use storeward_store::{Db, Reader, Tx};
 
 use super::enrol::{Draft, Offer};
-use super::{sql, sql_own};
+use super::{sql, sql_letters, sql_own};
 use crate::error::Error;
 
 /// Members of staff that are listed at most; a shop has a few.
@@ -83,6 +83,7 @@ pub fn remove_blocking(db: &Db, actor: Actor, who: &str) -> Result<StaffId, Erro
     db.write_blocking(move |tx| {
         end_all(tx, member)?;
         sql::delete_views(tx, member)?;
+        sql_letters::delete(tx, member)?;
         if !sql::delete_account(tx, member)? {
             return Err(Error::NoSuchMember);
         }

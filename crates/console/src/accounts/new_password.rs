@@ -6,6 +6,7 @@ use storeward_events::staff::StaffPasswordChanged;
 use storeward_passwords::{Message, MessageId, StoredHash, Ticket};
 
 use super::enrol::EnrolError;
+use super::letters::Told;
 use super::model::{Email, Misfit, NewPassword, StaffName};
 use super::sessions::SessionToken;
 use super::sign_in::Caller;
@@ -53,6 +54,7 @@ impl Accounts {
         let (hash, known) = (hash.to_string(), person.password_hash);
         let next = SessionToken::generate(&*self.entropy);
         let (old, new) = (token.hash(), next.hash());
+        let (letters, label) = (self.letters.clone(), caller.label.clone());
         let written = self.db.write(move |tx| {
             let is_open = sql_own::move_session(tx, &old, &new, now)?;
             if !is_open || !sql_own::set_password(tx, staff, &hash, &known)? {
@@ -60,7 +62,7 @@ impl Accounts {
             }
             let count = sql_own::end_other_sessions(tx, staff, &new)?;
             tx.append(Actor::Staff { id: staff }, None, StaffPasswordChanged { staff, count })?;
-            Ok(())
+            letters.tell(tx, staff, Told::PasswordChanged, &[("Device", &label)])
         });
         written.await?;
         self.throttle.succeeded(&keys);

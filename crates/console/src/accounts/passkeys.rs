@@ -12,6 +12,7 @@ use storeward_seal::webauthn::script::{self, Kept, NewUser, Shown};
 use storeward_store::Constraint;
 use storeward_web::{Cookie, SameSite};
 
+use super::letters::Told;
 use super::model::Misfit;
 use super::sessions::SessionToken;
 use super::sign_in::{Caller, SignInError};
@@ -191,6 +192,7 @@ impl Accounts {
         };
         let (session, draft) = self.draft_session(row.staff, caller);
         let previous = previous.map(|previous| previous.hash());
+        let letters = self.letters.clone();
         let began = self.db.write(move |tx| {
             if !sql_own::take_count(tx, row.id, row.counter, next, tx.now())? {
                 tx.commit_silent("another request used the passkey at this very moment");
@@ -200,6 +202,7 @@ impl Accounts {
                 sql::delete_session(tx, previous)?;
             }
             draft.write(tx)?;
+            letters.signed_in(tx, &draft)?;
             tx.append(Actor::Staff { id: row.staff }, None, StaffSignedIn { staff: row.staff })?;
             Ok(true)
         });
@@ -284,13 +287,14 @@ impl Accounts {
             used_at: None,
         };
         let credential = base64_url(&made.credential_id);
+        let letters = self.letters.clone();
         let written = self.db.write(move |tx| {
             if sql_own::count_passkeys(tx, staff)? >= MOST {
                 return Err(Error::TooManyPasskeys);
             }
             sql_own::insert_passkey(tx, &row, &credential)?;
             tx.append(Actor::Staff { id: staff }, None, StaffPasskeyAdded { staff })?;
-            Ok(())
+            letters.tell(tx, staff, Told::PasskeyAdded, &[("Name", &row.label)])
         });
         match written.await {
             Err(Error::Store(storeward_store::Error::Constraint { kind: Constraint::Unique, .. })) => {
@@ -302,9 +306,11 @@ impl Accounts {
 
     /// Removes one of the member's own passkeys. The authenticator app stays: nobody is without a second factor.
     pub async fn remove_passkey(&self, staff: StaffId, id: PasskeyId) -> Result<(), Error> {
+        let letters = self.letters.clone();
         let removed = self.db.write(move |tx| {
             if sql_own::delete_passkey(tx, id, staff)? {
                 tx.append(Actor::Staff { id: staff }, None, StaffPasskeyRemoved { staff })?;
+                letters.tell(tx, staff, Told::PasskeyRemoved, &[])?;
             } else {
                 tx.commit_silent("there was no such passkey");
             }

@@ -159,6 +159,7 @@ impl Accounts {
     ) -> Result<Option<SessionToken>, Error> {
         let (token, draft) = self.draft_session(staff, caller);
         let previous = previous.map(|previous| previous.hash());
+        let letters = self.letters.clone();
         let began = self.db.write(move |tx| {
             if !sql::take_step(tx, staff, step)? {
                 tx.commit_silent("a code that was used already changes nothing; the refusal is told after");
@@ -168,6 +169,7 @@ impl Accounts {
                 sql::delete_session(tx, previous)?;
             }
             draft.write(tx)?;
+            letters.signed_in(tx, &draft)?;
             tx.append(Actor::Staff { id: staff }, None, StaffSignedIn { staff })?;
             Ok(true)
         });
@@ -206,7 +208,17 @@ impl Accounts {
     async fn record_failure(&self, address: ClientIp, reason: Reason) -> Result<(), Error> {
         let actor = Actor::Client { client: self.db.client_ref(address) };
         let fact = StaffSignInFailed { staff: reason.staff, reason: reason.words.to_owned() };
-        self.db.write(move |tx| Ok(tx.append(actor, None, fact.clone()).map(drop)?)).await
+        // Only behind a right password or in an open session does a factor fail that is somebody's.
+        let missed = reason.staff.filter(|_| matches!(reason.words, "code" | "code_replayed" | "passkey"));
+        let letters = self.letters.clone();
+        let written = self.db.write(move |tx| {
+            tx.append(actor, None, fact.clone())?;
+            match missed {
+                Some(staff) => letters.missed(tx, staff, address),
+                None => Ok(()),
+            }
+        });
+        written.await
     }
 
     /// The session behind a token, if it is good now. `acts` tells whether this request counts as activity.

@@ -16,6 +16,7 @@ use storeward_identity::{Identity, IdentityParts, LetterKind, Policy, RecordedPo
 use storeward_oidc::registry::{Registry, RegistryParts};
 use storeward_passwords::breach::{BreachList, BuildOptions, build};
 use storeward_passwords::{Pool, PoolOptions};
+use storeward_post::Outbox;
 use storeward_puzzle::{Difficulty, Puzzles};
 use storeward_seal::totp::{TotpSecret, step_at};
 use storeward_seal::{DataKey, PseudonymKey};
@@ -137,7 +138,12 @@ pub struct Browser<'a> {
 
 impl Bench {
     pub fn new(db: TestDb) -> Self {
-        Self::build(db, None)
+        Self::build(db, None, None)
+    }
+
+    /// With a way to write to members of staff; its tables the database has to have.
+    pub fn with_mail(db: TestDb, outbox: Outbox) -> Self {
+        Self::build(db, None, Some(outbox))
     }
 
     /// With the provider's registry, whose tables the database has to have.
@@ -149,10 +155,10 @@ impl Bench {
             data_key: DataKey::generate(&SystemEntropy),
             pseudonym_key: PseudonymKey::generate(&SystemEntropy),
         });
-        Self::build(db, Some(registry))
+        Self::build(db, Some(registry), None)
     }
 
-    fn build(db: TestDb, registry: Option<Registry>) -> Self {
+    fn build(db: TestDb, registry: Option<Registry>, outbox: Option<Outbox>) -> Self {
         let clock = Arc::clone(&db.clock);
         let dir = tempfile::tempdir().unwrap();
         let shared: Arc<dyn Clock> = clock.clone();
@@ -174,6 +180,7 @@ impl Bench {
             clock: Arc::clone(&shared),
             entropy: Arc::new(SystemEntropy),
             data_key: key.clone(),
+            outbox: outbox.clone(),
             customers: Some(identity.customers()),
             port: 443,
             registry: registry.clone(),

@@ -9,6 +9,7 @@ mod customers;
 mod enrolment;
 mod forgery;
 mod hostile;
+mod letters;
 mod live;
 mod members;
 mod own;

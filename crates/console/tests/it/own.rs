@@ -30,7 +30,7 @@ async fn options(browser: &mut Browser<'_>, csrf: &str, path: &str) -> serde_jso
     serde_json::from_str(&answer.body).unwrap()
 }
 
-async fn add(browser: &mut Browser<'_>) -> SoftKey {
+pub async fn add(browser: &mut Browser<'_>) -> SoftKey {
     let name: &dyn storeward_base::Entropy = &SystemEntropy;
     let mut key = SoftKey::generate(&name.bytes::<8>());
     let csrf = browser.get("/you/passkey").await.csrf();
