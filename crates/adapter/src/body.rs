@@ -53,6 +53,16 @@ impl Door {
         text::form_fields(body).any(|(name, _)| text::is_field(&name, marker))
     }
 
+    /// Whether the form has the field of this door's password.
+    pub(crate) fn holds_password(&self, content_type: &str, body: &[u8]) -> bool {
+        let is_one = |name: &str| self.password.iter().any(|wanted| text::is_field(name, wanted));
+        if is_multipart(content_type) {
+            let fields = multipart_fields(content_type, body);
+            return fields.is_some_and(|all| all.iter().any(|(name, _)| is_one(name)));
+        }
+        text::form_fields(body).any(|(name, _)| is_one(&name))
+    }
+
     fn pairs(&self, fields: &[(String, String)]) -> Result<Credentials, Unreadable> {
         let value = |names: &[String]| {
             let is_one = |name: &str| names.iter().any(|wanted| text::is_field(name, wanted));

@@ -31,7 +31,7 @@ pub enum Login<'d> {
 impl Adapter {
     /// Looks at the head only.
     pub fn knock(&self, asked: &Asked<'_>) -> Login<'_> {
-        let mut here = self.doors.iter().filter(|door| door.is_at(asked));
+        let mut here = self.doors.iter().filter(|door| !door.is_everywhere() && door.is_at(asked));
         match (here.next(), here.next()) {
             (None, _) => Login::None,
             (Some(only), None) if !only.needs_body() => Login::At(only),
@@ -41,13 +41,32 @@ impl Adapter {
 
     /// Whether whatever stands here, by the head, is for programs: nothing of the body tells otherwise.
     pub fn is_for_programs_only(&self, asked: &Asked<'_>) -> bool {
-        let mut here = self.doors.iter().filter(|door| door.is_at(asked)).peekable();
+        let mut here = self.doors.iter().filter(|door| !door.is_everywhere() && door.is_at(asked)).peekable();
         here.peek().is_some() && here.all(Door::is_for_programs)
     }
 
     /// The door, with the body at hand. Of several the first in the file counts.
     pub fn door(&self, asked: &Asked<'_>, body: &[u8]) -> Option<&Door> {
         self.doors.iter().find(|door| door.is_at(asked) && door.takes(asked, body))
+    }
+
+    /// Whether the shop takes a sign-in by a form on any of its pages: then each form has to be read to know.
+    pub fn has_doors_everywhere(&self) -> bool {
+        self.doors.iter().any(Door::is_everywhere)
+    }
+
+    /// Whether a body signs in by two forms at once: the shop may look at either, and it is counted for one.
+    pub fn is_ambiguous(&self, asked: &Asked<'_>, body: &[u8]) -> bool {
+        let signs_in = |door: &&Door| {
+            door.kind == DoorKind::SignIn
+                && door.body == BodyKind::Form
+                && door.is_at(asked)
+                && door.takes(asked, body)
+                && door.holds_password(asked.content_type, body)
+        };
+        let mut names: Vec<_> = self.doors.iter().filter(signs_in).map(|door| &door.password).collect();
+        names.dedup();
+        names.len() > 1
     }
 
     /// Whether the shop signs somebody out here.
@@ -82,6 +101,11 @@ impl Door {
         method
             && self.place.paths.iter().any(|p| place::is(p, asked.path))
             && place::has_parameters(&self.place.query, asked.query.unwrap_or_default())
+    }
+
+    /// Whether it is a form that the shop takes on whatever page.
+    fn is_everywhere(&self) -> bool {
+        self.body == BodyKind::Form && self.place.paths.iter().any(|path| path == place::ANYWHERE)
     }
 
     fn needs_body(&self) -> bool {

@@ -14,6 +14,7 @@ mod body;
 mod cookie;
 mod door;
 mod error;
+mod folder;
 mod known;
 pub mod learn;
 mod model;
@@ -26,9 +27,9 @@ pub use body::{Credentials, Unreadable};
 pub use cookie::{CookieLine, cookie_pairs};
 pub use door::{Asked, Login};
 pub use error::AdapterError;
-pub use known::{KNOWN, by_name, for_platform};
+pub use known::{KNOWN, STAND_IN, by_name, for_platform, stand_in};
 pub use model::{
     Adapter, AddressPage, BodyKind, Cookies, Door, DoorKind, FORMAT, Probe, Routed, SignOut, SignedIn, Staff,
-    Subject, TokenAnswer,
+    StaffProbe, Subject, TokenAnswer,
 };
 pub use reading::{Reading, is_form};

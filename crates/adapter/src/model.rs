@@ -42,6 +42,9 @@ pub struct Adapter {
     /// Paths that a browser loads as parts of a page and that never depend on who is signed in.
     #[serde(default)]
     pub static_paths: Vec<String>,
+    /// Paths that every page of the shop names: what stands before them is the folder that the shop lies in.
+    #[serde(default)]
+    pub folder_signs: Vec<String>,
 }
 
 /// Which of the shop's cookies a browser never gets to see.
@@ -235,12 +238,25 @@ pub struct Staff {
     /// Below these paths only staff have business, and a second factor is not a choice.
     #[serde(default)]
     pub paths: Vec<String>,
+    /// A page that opens for whoever has rights in the back office, and for nobody else.
+    #[serde(default)]
+    pub probe: Option<StaffProbe>,
     /// Paths below them that everybody uses, such as `/wp-admin/admin-ajax.php`.
     #[serde(default)]
     pub except: Vec<String>,
     /// What else only staff do, such as changing something by an interface that customers read.
     #[serde(default)]
     pub acts: Vec<Place>,
+}
+
+/// How it shows that a signed-in person is one of the staff, whatever page they open.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StaffProbe {
+    pub path: String,
+    /// The status of the answer to a member of staff; any other below 500 means a customer.
+    #[serde(default = "ok")]
+    pub status: u16,
 }
 
 /// A parameter, of the query or of a form, that holds a path below `path`. That path is looked for below folders and scripts
@@ -311,6 +327,9 @@ impl Adapter {
         for path in self.staff.paths.iter().chain(&self.staff.except).chain(&self.static_paths) {
             check_path(path).map_err(|what| AdapterError::new("staff.paths", what))?;
         }
+        if let Some(probe) = &self.staff.probe {
+            check_path(&probe.path).map_err(|what| AdapterError::new("staff.probe.path", what))?;
+        }
         if let Some(out) = &self.sign_out {
             check_path(&out.path).map_err(|what| AdapterError::new("sign_out.path", what))?;
         }
@@ -368,7 +387,7 @@ impl Door {
         if self.place.paths.is_empty() {
             return Err(AdapterError::new("paths", "name at least one path"));
         }
-        for path in &self.place.paths {
+        for path in self.place.paths.iter().filter(|path| *path != ANYWHERE) {
             let plain = path.strip_prefix(ANYWHERE).unwrap_or(path);
             check_path(plain).map_err(|what| AdapterError::new("paths", what))?;
         }
@@ -400,7 +419,7 @@ impl Door {
     }
 }
 
-fn check_path(path: &str) -> Result<(), String> {
+pub(crate) fn check_path(path: &str) -> Result<(), String> {
     let plain = path.starts_with('/') && !path.contains(['%', '?', '#', '\\']) && !path.contains("//");
     if plain { Ok(()) } else { Err(format!("`{path}` must be a plain path such as /account")) }
 }

@@ -23,8 +23,22 @@ pub struct Place {
 impl Place {
     /// Whether a request goes there by one of these methods.
     pub(crate) fn covers(&self, methods: &[String], path: &str, fields: &[(String, String)]) -> bool {
+        self.takes(methods, fields) && below(&self.path, path)
+    }
+
+    /// The same for what begins at this point of the path only.
+    pub(crate) fn covers_at(
+        &self,
+        methods: &[String],
+        path: &str,
+        at: usize,
+        fields: &[(String, String)],
+    ) -> bool {
+        self.takes(methods, fields) && below_at(&self.path, path, at)
+    }
+
+    fn takes(&self, methods: &[String], fields: &[(String, String)]) -> bool {
         methods.iter().any(|method| takes_method(&self.methods, method.trim()))
-            && below(&self.path, path)
             && self.query.iter().all(|(name, value)| fields.iter().any(|(n, v)| n == name && fits(value, v)))
     }
 }
@@ -59,30 +73,72 @@ pub(crate) fn folded(path: &str) -> String {
     if out.is_empty() { "/".to_owned() } else { out }
 }
 
-/// A place below whatever folder the shop lies in begins so.
+/// A place below whatever folder the shop lies in begins so; alone it is any place.
 pub(crate) const ANYWHERE: &str = "/**";
+
+/// Stands for a language's code between two parts of a path, or for nothing: `/de/account` and `/account`.
+pub(crate) const LANGUAGE: &str = "/{language}";
 
 /// Whether `path` is `place`, or `place` with path information behind a script (`/login.php/x`).
 pub(crate) fn is(place: &str, path: &str) -> bool {
-    if let Some(tail) = place.strip_prefix(ANYWHERE) {
-        let (tail, path) = (folded(tail), folded(path));
-        return path
-            .match_indices('/')
-            .filter_map(|(at, _)| path.get(at..))
-            .any(|rest| is_plain(&tail, rest));
-    }
-    is_plain(&folded(place), &folded(path))
-}
-
-/// Both are folded.
-fn is_plain(place: &str, path: &str) -> bool {
-    path == place || (is_script(place) && continues(place, path))
+    any_reading(place, path, |place, path| path == place || (is_script(place) && continues(place, path)))
 }
 
 /// Whether `path` is `place` or lies below it.
 pub(crate) fn below(place: &str, path: &str) -> bool {
-    let (place, path) = (folded(place), folded(path));
-    place == "/" || path == place || continues(&place, &path)
+    any_reading(place, path, is_or_continues)
+}
+
+/// The same for what begins at this point: `path` is folded, and `at` one of its [`starts`]. So an exception counts where its
+/// rule does, and not further on in a path (`/admin/users.php/admin/pictures`).
+pub(crate) fn below_at(place: &str, path: &str, at: usize) -> bool {
+    let rest = path.get(at..).unwrap_or_default();
+    match place.strip_prefix(ANYWHERE) {
+        Some(tail) => reads_as(tail, rest, is_or_continues),
+        None => at == 0 && reads_as(place, rest, is_or_continues),
+    }
+}
+
+/// Where a place may begin in a folded path.
+pub(crate) fn starts(path: &str) -> impl Iterator<Item = usize> + '_ {
+    path.match_indices('/').map(|(at, _)| at)
+}
+
+fn is_or_continues(place: &str, path: &str) -> bool {
+    place == "/" || path == place || continues(place, path)
+}
+
+/// Whether a folded path fits the place from one of the points where it may begin.
+fn any_reading(place: &str, path: &str, fits: impl Fn(&str, &str) -> bool) -> bool {
+    let path = folded(path);
+    match place.strip_prefix(ANYWHERE) {
+        Some("") => true,
+        Some(tail) => starts(&path).any(|at| reads_as(tail, path.get(at..).unwrap_or_default(), &fits)),
+        None => reads_as(place, &path, fits),
+    }
+}
+
+/// With the language that may stand in it, and without.
+fn reads_as(place: &str, path: &str, fits: impl Fn(&str, &str) -> bool) -> bool {
+    let Some((before, tail)) = place.split_once(LANGUAGE) else { return fits(&folded(place), path) };
+    let before = if before.is_empty() { String::new() } else { folded(before) };
+    let Some(rest) = path.strip_prefix(before.as_str()).filter(|rest| rest.starts_with('/')) else {
+        return false;
+    };
+    let tail = folded(tail);
+    let behind = rest.get(1..).and_then(|rest| rest.split_once('/')).filter(|(code, _)| is_language(code));
+    let behind = behind.and_then(|(code, _)| rest.get(1 + code.len()..));
+    fits(&tail, rest) || behind.is_some_and(|rest| fits(&tail, rest))
+}
+
+/// `de`, `en-gb`, `zh-hans`, `pt_br`.
+fn is_language(code: &str) -> bool {
+    let mut parts = code.split(['-', '_']);
+    let first = parts.next().unwrap_or_default();
+    let is_word = |word: &str, most: usize| {
+        (2..=most).contains(&word.len()) && word.bytes().all(|b| b.is_ascii_alphanumeric())
+    };
+    is_word(first, 3) && parts.all(|part| is_word(part, 4))
 }
 
 fn continues(place: &str, path: &str) -> bool {
@@ -114,11 +170,32 @@ mod tests {
             ("/**/xmlrpc.php", "/shop/blog/XMLRPC.php/x", true),
             ("/**/xmlrpc.php", "/shop/not-xmlrpc.php", false),
             ("/**/xmlrpc.php", "/xmlrpc.php-x/y", false),
+            ("/**", "/whatever/there/is", true),
+            ("/**", "/", true),
+            ("/{language}/accounts/login", "/accounts/login/", true),
+            ("/{language}/accounts/login", "/en-GB/accounts/login", true),
+            ("/{language}/accounts/login", "/zh-hans/accounts/login", true),
+            ("/{language}/accounts/login", "/pictures/accounts/login", false),
+            ("/shop/{language}/accounts/login", "/shop/de/accounts/login", true),
+            ("/shop/{language}/accounts/login", "/shop/accounts/login", true),
+            ("/shop/{language}/accounts/login", "/accounts/login", false),
         ] {
             assert_eq!(is(place, path), expected, "{place} {path}");
         }
         assert!(below("/wp-admin", "/wp-admin/users.php") && below("/", "/x"));
         assert!(!below("/wp-admin", "/wp-administrator"));
+        assert!(
+            below("/**/wp-admin", "/shop/blog/WP-admin/users.php")
+                && !below("/**/wp-admin", "/wp-administrator")
+        );
+        assert!(
+            below("/{language}/dashboard", "/de/dashboard/users")
+                && !below("/{language}/dashboard", "/catalogue/dashboard")
+        );
+        // An exception is one where its rule begins.
+        let path = "/wp-admin/users.php/wp-admin/pictures";
+        assert!(below_at("/**/wp-admin", path, 0) && !below_at("/**/wp-admin/pictures", path, 0));
+        assert!(below_at("/**/wp-admin/pictures", "/a/wp-admin/pictures/1", 2));
     }
 
     #[test]

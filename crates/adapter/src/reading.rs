@@ -54,9 +54,14 @@ impl Adapter {
         reading.methods.extend(overrides.iter().map(|method| method.trim().to_owned()));
         let path = place::folded(asked.path);
         // Behind the script that finds its path itself.
-        let behind =
-            path.match_indices("/index.php/").filter_map(|(at, found)| path.get(at + found.len() - 1..));
-        reading.paths.extend(behind.map(str::to_owned));
+        for (at, found) in path.match_indices("/index.php/") {
+            let behind = path.get(at + found.len() - 1..).unwrap_or_default();
+            reading.paths.push(behind.to_owned());
+            // In the folder that the script lies in.
+            if at > 0 {
+                reading.paths.push(format!("{}{behind}", path.get(..at).unwrap_or_default()));
+            }
+        }
         for routed in &self.routed {
             // Below a folder, a language or a script.
             let start = place::folded(&routed.path);
@@ -124,14 +129,22 @@ impl Adapter {
 
     /// Whether only staff have business here.
     pub fn is_back_office(&self, reading: &Reading) -> bool {
-        let covers = |places: &[String], path: &str| places.iter().any(|place| place::below(place, path));
-        let is_act = |path: &str| {
-            self.staff.acts.iter().any(|act| act.covers(&reading.methods, path, &reading.fields))
-        };
         let is_staffs = |path: &String| {
-            (covers(&self.staff.paths, path) || is_act(path)) && !covers(&self.staff.except, path)
+            let path = place::folded(path);
+            place::starts(&path).any(|at| self.is_staffs_at(reading, &path, at))
         };
         (reading.is_partial && self.reads_forms()) || reading.paths.iter().any(is_staffs)
+    }
+}
+
+impl Adapter {
+    fn is_staffs_at(&self, reading: &Reading, path: &str, at: usize) -> bool {
+        let covers = |places: &[String]| places.iter().any(|place| place::below_at(place, path, at));
+        let is_act = || {
+            let covers = |act: &place::Place| act.covers_at(&reading.methods, path, at, &reading.fields);
+            self.staff.acts.iter().any(covers)
+        };
+        (covers(&self.staff.paths) || is_act()) && !covers(&self.staff.except)
     }
 }
 

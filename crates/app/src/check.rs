@@ -115,6 +115,7 @@ pub fn check(options: &Options) -> Done {
     }));
     findings.extend(bans(&loaded.config));
     findings.push(passwords(dir));
+    findings.extend(networks(dir, &loaded.config));
     if has_keys {
         findings.extend(shield(dir, &loaded.config));
     }
@@ -197,24 +198,54 @@ fn passwords(dir: &Path) -> Finding {
     }
 }
 
-/// What the test account found the last time.
-fn shield(dir: &Path, config: &Config) -> Option<Finding> {
-    let section = config.shield.as_ref()?;
-    if section.canary.is_none() {
-        let says = "nobody looks whether the adapter still fits after an update of the shop";
-        return Some(Finding::look(
-            "shield",
-            says,
-            "give it a test account: [shield.canary] in docs/shield.md",
-        ));
-    }
-    let known = open::open(dir).ok().and_then(|opened| crate::shield::last_known(&opened));
-    Some(match known {
-        None => Finding::good("shield", "the test account signs in, as far as known"),
-        Some((since, says)) => {
-            let todo = "see docs/shield.md, \"The canary\"; then write an adapter that fits";
-            Finding::bad("shield", format!("since {since}: {says}"), todo)
+/// What the shield goes by, and what the test account found the last time.
+fn shield(dir: &Path, config: &Config) -> Vec<Finding> {
+    let Some(section) = config.shield.as_ref() else { return Vec::new() };
+    let mut findings = Vec::new();
+    match crate::shield::adapter_in_words(config, dir) {
+        None => {}
+        Some(Ok(Ok(says))) => findings.push(Finding::good("shield", says)),
+        Some(Ok(Err(says))) => {
+            let todo = "start the shop, or name the adapter in storeward.toml, section [shield]";
+            findings.push(Finding::look("shield", says, todo));
         }
+        Some(Err(failure)) => {
+            findings.push(Finding::of(
+                "shield",
+                failure,
+                "name another adapter in storeward.toml, section [shield]",
+            ));
+        }
+    }
+    findings.push(if section.canary.is_none() {
+        let says = "nobody looks whether the adapter still fits after an update of the shop";
+        Finding::look("shield", says, "give it a test account: [shield.canary] in docs/shield.md")
+    } else {
+        match open::open(dir).ok().and_then(|opened| crate::shield::last_known(&opened)) {
+            None => Finding::good("shield", "the test account signs in, as far as known"),
+            Some((since, says)) => {
+                let todo = "see docs/shield.md, \"The canary\"; then write an adapter that fits";
+                Finding::bad("shield", format!("since {since}: {says}"), todo)
+            }
+        }
+    });
+    findings
+}
+
+/// The files that say where addresses are. One that is not there is told at a start only.
+fn networks(dir: &Path, config: &Config) -> Option<Finding> {
+    let count = config.identity.as_ref()?.networks.len();
+    if count == 0 {
+        return None;
+    }
+    let data = DataDir::open(dir).ok()?;
+    Some(match crate::identity::check_networks(config, &data) {
+        Ok(()) => Finding::good("networks", format!("{count} of the files can be read")),
+        Err(failure) => Finding::of(
+            "networks",
+            failure,
+            "put the file into the data directory, or take it out of identity.networks (docs/sign-in-risk.md)",
+        ),
     })
 }
 
@@ -368,6 +399,30 @@ mod tests {
         assert!(missing.to_string().contains("storeward breach-list build"), "{missing}");
         std::fs::write(dir.path().join(crate::breach_list::NAME), "no list").unwrap();
         assert_eq!(passwords(dir.path()).grade, Grade::Bad);
+    }
+
+    #[test]
+    fn a_file_of_networks_that_is_not_there_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let of = |files: &str| {
+            let text = format!(
+                "domain = 'shop.example'\n[listen]\nhttps = '127.0.0.1:0'\n[upstream]\nservers = \
+                 ['http://127.0.0.1:1']\n[identity]\nnetworks = {files}\n"
+            );
+            networks(dir.path(), &Config::parse(&text).unwrap())
+        };
+        assert!(of("[]").is_none());
+        let missing = of("['networks.txt']").unwrap();
+        assert_eq!(missing.grade, Grade::Bad);
+        let says = missing.to_string();
+        assert!(
+            says.contains("networks.txt") && says.contains("put the file into the data directory"),
+            "{says}"
+        );
+        std::fs::write(dir.path().join("networks.txt"), "198.51.100.0/24 asn=64500 country=NO\n").unwrap();
+        assert_eq!(of("['networks.txt']").unwrap().grade, Grade::Good);
+        std::fs::write(dir.path().join("networks.txt"), "198.51.100.0/99 x\n").unwrap();
+        assert_eq!(of("['networks.txt']").unwrap().grade, Grade::Bad);
     }
 
     #[test]

@@ -74,6 +74,12 @@ fn networks(policy: &Policy, data: &DataDir) -> Done<Networks> {
     Ok(networks)
 }
 
+/// Refuses files of networks that cannot be read.
+pub fn check_networks(config: &Config, data: &DataDir) -> Done {
+    let Some(policy) = policy(config) else { return Ok(()) };
+    networks(&policy, data).map(drop)
+}
+
 /// The accounts and their pages; nothing without the section.
 pub fn start(
     opened: &Opened,

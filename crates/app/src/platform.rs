@@ -113,6 +113,10 @@ pub struct Found {
     pub platform: Platform,
     /// It answered at least one request, with whatever status.
     pub answered: bool,
+    /// One of its answers was no fault of the server: it is not just starting, or in trouble.
+    pub is_well: bool,
+    /// Its front page, in part.
+    pub front: String,
     pub evidence: Vec<String>,
     pub look: Look,
     /// The shop's clock, by its `Date` header.
@@ -125,6 +129,8 @@ impl Found {
         Found {
             platform: Platform::Unknown,
             answered: false,
+            is_well: false,
+            front: String::new(),
             evidence: Vec::new(),
             look: Look::default(),
             clock: None,
@@ -144,6 +150,8 @@ impl Found {
         Found {
             platform: recognition.platform,
             answered: !probes.is_empty(),
+            is_well: probes.iter().any(|probe| probe.status < 500),
+            front: home.map(|home| home.body_start.clone()).unwrap_or_default(),
             evidence,
             look: home.map(|home| Look::read(&home.body_start, &others)).unwrap_or_default(),
             clock,

@@ -2,6 +2,7 @@
 
 pub mod learn;
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,11 +16,15 @@ use storeward_host::{SessionStage, Stop};
 use storeward_identity::{Adapter, CanaryAccount, Identity, Shield, ShieldParts, ShieldSection};
 use storeward_store::ledger;
 
+use crate::Done;
 use crate::config::Config;
 use crate::failure::{Context, Failure, IoContext};
 use crate::open::Opened;
 use crate::platform::{self, Platform};
-use crate::{Done, data::DataDir};
+
+/// A shop that is down is asked again after so long, then ever more seldom.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
 /// The adapter's name for a platform.
 pub const fn adapter_of(platform: Platform) -> Option<&'static str> {
@@ -77,6 +82,7 @@ pub fn last_known(opened: &Opened) -> Option<(Timestamp, String)> {
 pub struct Prepared {
     shield: Shield,
     desk: Desk,
+    seeker: Option<Seeker>,
 }
 
 /// A running shield.
@@ -89,7 +95,12 @@ pub struct Running {
 pub fn prepare(opened: &Opened, identity: Option<&Identity>) -> Done<Option<Prepared>> {
     let config = &opened.loaded.config;
     let (Some(section), Some(identity)) = (&config.shield, identity) else { return Ok(None) };
-    let adapter = adapter(section, config, &opened.data)?;
+    let seeker = Seeker::new(section, config, opened.data.path());
+    let (adapter, seeker) = match seeker.find()? {
+        Finding::Whole(adapter) => (Some(adapter), None),
+        Finding::Folderless(adapter) => (Some(adapter), Some(seeker)),
+        Finding::Nothing => (None, Some(seeker)),
+    };
     let (shop, desk) = questions();
     let parts = ShieldParts {
         identity: identity.clone(),
@@ -98,28 +109,120 @@ pub fn prepare(opened: &Opened, identity: Option<&Identity>) -> Done<Option<Prep
         shop: Arc::new(shop),
         canary: canary(section)?,
     };
-    Ok(Some(Prepared { shield: Shield::new(parts), desk }))
+    Ok(Some(Prepared { shield: Shield::new(parts), desk, seeker }))
 }
 
-fn adapter(section: &ShieldSection, config: &Config, data: &DataDir) -> Done<Adapter> {
-    let platform = if section.adapter == "auto" {
-        let server = match config.upstream.servers.first() {
-            Some(ServerEntry::Url(url) | ServerEntry::Weighted { url, .. }) => url.as_str(),
-            None => "",
-        };
-        let found = platform::ask(server, config.upstream.ca_file.as_deref());
-        if !found.answered {
-            return Err(Failure::new(
-                "[shield] adapter = \"auto\": the shop does not answer, so it cannot be asked what it is",
-            )
-            .hint("name the adapter: wordpress, magento, prestashop, django-oscar, or a file"));
+/// For `storeward check`: what the shield goes by, in words.
+pub fn adapter_in_words(config: &Config, dir: &Path) -> Option<Done<Result<String, String>>> {
+    let section = config.shield.as_ref()?;
+    Some(Seeker::new(section, config, dir).find().map(|found| {
+        match found {
+            Finding::Whole(adapter) | Finding::Folderless(adapter) => {
+                let title = &adapter.title;
+                let page = adapter.doors.first().and_then(|door| door.place.paths.first());
+                Ok(format!("the sign-in of {title}, at {}", page.map_or("/", String::as_str)))
+            }
+            Finding::Nothing => Err(
+                "adapter = \"auto\", and the shop does not answer: until it does nobody can sign in there"
+                    .to_owned(),
+            ),
         }
-        adapter_of(found.platform)
-    } else {
-        None
-    };
-    let read = |path: &str| std::fs::read_to_string(data.join(path));
-    section.adapter(platform, read).map_err(Failure::new)
+    }))
+}
+
+/// Asks the shop what it is and where it lies.
+#[derive(Clone)]
+struct Seeker {
+    section: ShieldSection,
+    server: String,
+    ca_file: Option<PathBuf>,
+    dir: PathBuf,
+}
+
+/// What there is.
+enum Finding {
+    Whole(Adapter),
+    /// Only where the shop lies was not to be learnt.
+    Folderless(Adapter),
+    /// The shop does not answer.
+    Nothing,
+}
+
+impl Seeker {
+    fn new(section: &ShieldSection, config: &Config, dir: &Path) -> Self {
+        let server = match config.upstream.servers.first() {
+            Some(ServerEntry::Url(url) | ServerEntry::Weighted { url, .. }) => url.clone(),
+            None => String::new(),
+        };
+        let (ca_file, dir) = (config.upstream.ca_file.clone(), dir.to_owned());
+        Seeker { section: section.clone(), server, ca_file, dir }
+    }
+
+    /// Blocks for up to five seconds where the shop has to be asked.
+    fn find(&self) -> Done<Finding> {
+        let section = &self.section;
+        let read = |path: &str| std::fs::read_to_string(self.dir.join(path));
+        let hint = |says: String| {
+            Failure::new(says).hint(
+                "[shield] adapter is auto, one of wordpress, magento, prestashop, django-oscar, or a file in the data directory (docs/shield.md)",
+            )
+        };
+        if section.adapter != "auto" {
+            let adapter = section.adapter(None, read).map_err(hint)?;
+            let is_said = section.folder.is_some() || adapter.folder_signs.is_empty();
+            if is_said {
+                return section.laid(adapter, None).map(Finding::Whole).map_err(hint);
+            }
+            let found = self.ask();
+            let folder = adapter.folder_of(&found.front);
+            let laid = section.laid(adapter, folder.as_deref()).map_err(hint)?;
+            return Ok(if found.is_well { Finding::Whole(laid) } else { Finding::Folderless(laid) });
+        }
+        let found = self.ask();
+        if !found.is_well {
+            return Ok(Finding::Nothing);
+        }
+        let adapter = section.adapter(adapter_of(found.platform), read).map_err(hint)?;
+        let folder = adapter.folder_of(&found.front);
+        section.laid(adapter, folder.as_deref()).map(Finding::Whole).map_err(hint)
+    }
+
+    fn ask(&self) -> platform::Found {
+        platform::ask(&self.server, self.ca_file.as_deref())
+    }
+
+    /// Goes on asking until the shop has answered, and fits the shield to it.
+    async fn seek(self, shield: Shield, stop: Stop) {
+        let mut pause = FIRST_PAUSE;
+        let mut told = String::new();
+        loop {
+            tokio::select! {
+                () = stop.stopping() => return,
+                () = tokio::time::sleep(pause) => {}
+            }
+            pause = (pause * 2).min(LONGEST_PAUSE);
+            let seeker = self.clone();
+            match tokio::task::spawn_blocking(move || seeker.find()).await {
+                Ok(Ok(Finding::Whole(adapter))) => {
+                    let (name, title) = (adapter.name.clone(), adapter.title.clone());
+                    // What cannot be written is tried again: the doors stay closed until it is told that they are open.
+                    if shield.fit(adapter).await.is_ok() {
+                        let fields = [("adapter", name.as_str()), ("shop", title.as_str())];
+                        return crate::run::log("info", "the shop's sign-in is known", &fields);
+                    }
+                }
+                Ok(Ok(Finding::Folderless(_) | Finding::Nothing)) => {}
+                Ok(Err(failure)) => {
+                    let words = failure.to_string();
+                    if words != told {
+                        crate::run::log("error", &words, &[]);
+                        told = words;
+                    }
+                }
+                Err(_) => return,
+            }
+        }
+    }
 }
 
 impl Prepared {
@@ -129,11 +232,22 @@ impl Prepared {
 
     /// Once the edge serves.
     pub fn start(self, shared: Arc<Shared>, runtime: &tokio::runtime::Runtime, stop: &Stop) -> Done<Running> {
-        let Prepared { shield, desk } = self;
+        let Prepared { shield, desk, seeker } = self;
         let desk = desk.serve(shared, stop.clone()).doing("the shield's questions to the shop")?;
         let (keeper, stop) = (shield.clone(), stop.clone());
         runtime.spawn(async move {
-            tokio::join!(keeper.keep(stop.clone()), keeper.watch(stop));
+            if keeper.is_waiting() {
+                let words = "the shop does not answer: nobody can sign in there until it says what it is";
+                crate::run::log("warn", words, &[]);
+                // The doors are closed whether it could be written or not.
+                let _ = keeper.wait_for_adapter().await;
+            }
+            let seeking = async {
+                if let Some(seeker) = seeker {
+                    seeker.seek(keeper.clone(), stop.clone()).await;
+                }
+            };
+            tokio::join!(keeper.keep(stop.clone()), keeper.watch(stop.clone()), seeking);
         });
         Ok(Running { shield, desk })
     }

@@ -184,7 +184,8 @@ pub struct ThisWasNotMe {
 pub struct ShopSignInBroken {
     /// The adapter's name.
     pub adapter: String,
-    /// `no_form`, `no_page`, `refused`, `unseen`, `unclear`, `anybody`, `renamed` or `stays_in`.
+    /// `no_form`, `no_page`, `refused`, `unseen`, `unclear`, `anybody`, `renamed`, `stays_in` or
+    /// `no_adapter`.
     pub reason: String,
 }
 

@@ -3,6 +3,8 @@
 use storeward_base::{ClientIp, CustomerId, Entropy, Secret};
 use storeward_outbound::sms::PhoneNumber;
 use storeward_seal::{DataKey, MarkKey, PseudonymKey};
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
 
 use crate::error::Error;
 use crate::model::Email;
@@ -66,8 +68,57 @@ impl Marks {
 
     /// What stands for an address as typed, whether an account has it or not, in the count of attempts.
     pub fn attempt(&self, typed: &str) -> String {
-        self.attempt.mark(&typed.trim().to_lowercase())
+        self.attempt.mark(&folded(typed))
     }
+}
+
+/// Longest name that is told apart, in characters.
+const MOST_OF_A_NAME: usize = 320;
+
+/// A name in the widest form in which some shop takes it for another's: WordPress drops tags, entities and encoded bytes
+/// (`sanitize_user`), and databases compare without case, accents and width. Two people may share a count by it, and nobody has
+/// two.
+fn folded(typed: &str) -> String {
+    let plain: String =
+        typed.nfkd().filter(|sign| !is_combining_mark(*sign)).take(8 * MOST_OF_A_NAME).collect();
+    let mut plain =
+        without(&plain, '<', |inside| inside.find('>').map_or(Some(inside.len()), |end| Some(end + 1)));
+    plain = without(&plain, '&', |inside| inside.find(';').map(|end| end + 1));
+    plain = without(&plain, '%', |inside| {
+        let is_byte = inside.get(..2).is_some_and(|pair| pair.bytes().all(|b| b.is_ascii_hexdigit()));
+        is_byte.then_some(2)
+    });
+    let signs = plain.chars().filter(|sign| !sign.is_whitespace() && !sign.is_control() && !is_unseen(*sign));
+    signs.flat_map(char::to_lowercase).take(MOST_OF_A_NAME).collect()
+}
+
+/// Signs that nobody sees and that databases pass over: soft hyphen, spaces without width, directions, variants, tags.
+fn is_unseen(sign: char) -> bool {
+    matches!(
+        sign,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}'
+            | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}'
+    )
+}
+
+/// Without what begins at `opens`, as long as `length` says of the text behind it; what has no length stays.
+fn without(text: &str, opens: char, length: impl Fn(&str) -> Option<usize>) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(opens) {
+        out.push_str(rest.get(..at).unwrap_or_default());
+        let inside = rest.get(at + opens.len_utf8()..).unwrap_or_default();
+        rest = match length(inside) {
+            Some(length) => inside.get(length..).unwrap_or_default(),
+            None => {
+                out.push(opens);
+                inside
+            }
+        };
+    }
+    out.push_str(rest);
+    out
 }
 
 /// The fields that are sealed.
@@ -126,4 +177,31 @@ fn place(row: &str, field: Field) -> String {
         Field::History => "history",
     };
     format!("identity/{row}.{field}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spellings_of_one_name_are_one() {
+        for (typed, name) in [
+            ("  Kim ", "kim"),
+            ("kim%4040", "kim40"),
+            ("kim%41%5a", "kim"),
+            ("k&x1;im", "kim"),
+            ("<b>kim</b>", "kim"),
+            ("kim<", "kim"),
+            ("K\u{131}m", "k\u{131}m"),
+            ("k\u{ed}m", "kim"),
+            ("\u{ff4b}\u{ff49}\u{ff4d}", "kim"),
+            ("k\u{200b}i\u{ad}m\u{e0041}", "kim"),
+            ("Ada.B+shop@People.example", "ada.b+shop@people.example"),
+            ("100% me & you", "100%me&you"),
+            ("", ""),
+        ] {
+            assert_eq!(folded(typed), name, "{typed}");
+        }
+        assert_eq!(folded(&"x".repeat(100_000)).len(), MOST_OF_A_NAME);
+    }
 }

@@ -20,9 +20,10 @@ mod section;
 mod shop;
 
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use storeward_adapter::Adapter;
 use storeward_base::{Actor, ClientIp, RequestId, Timestamp};
 use storeward_events::identity::CustomerSignInFailed;
@@ -31,7 +32,7 @@ use storeward_web::http::HeaderMap;
 
 use crate::error::Error;
 use crate::verbs::Identity;
-use canary::Health;
+use canary::{Fault, Health};
 use crossing::Crossing;
 use handles::Handles;
 use shop::Asker;
@@ -52,7 +53,8 @@ const ALARM_STEP: Duration = Duration::from_secs(10);
 /// What the app hands over.
 pub struct ShieldParts {
     pub identity: Identity,
-    pub adapter: Adapter,
+    /// `None` while nobody knows which shop it is: then its doors and its back office are closed, until [`Shield::fit`].
+    pub adapter: Option<Adapter>,
     pub section: ShieldSection,
     pub shop: Arc<dyn AskShop>,
     /// Who signs in every few minutes to see whether the adapter still fits.
@@ -61,7 +63,7 @@ pub struct ShieldParts {
 
 /// The shield. Clones share everything.
 #[derive(Clone)]
-pub struct Shield(Arc<Guard>);
+pub struct Shield(Arc<ArcSwap<Guard>>);
 
 /// What all crossings share.
 pub(crate) struct Guard {
@@ -69,7 +71,7 @@ pub(crate) struct Guard {
     pub adapter: Adapter,
     pub section: ShieldSection,
     pub shop: Arc<dyn AskShop>,
-    pub handles: Handles,
+    pub handles: Arc<Handles>,
     pub canary: Option<CanaryAccount>,
     pub health: Mutex<Health>,
     pub is_blind: AtomicBool,
@@ -89,9 +91,11 @@ pub(crate) enum Alarm {
 impl Shield {
     pub fn new(parts: ShieldParts) -> Self {
         let ShieldParts { identity, adapter, section, shop, canary } = parts;
-        let handles = Handles::new(identity.clone());
+        let handles = Arc::new(Handles::new(identity.clone()));
+        let is_blind = AtomicBool::new(adapter.is_none());
         let (refused_told_at, unclear_told_at) = (AtomicI64::new(0), AtomicI64::new(0));
-        Shield(Arc::new(Guard {
+        let adapter = adapter.unwrap_or_else(storeward_adapter::stand_in);
+        Shield(Arc::new(ArcSwap::from_pointee(Guard {
             identity,
             adapter,
             section,
@@ -99,10 +103,46 @@ impl Shield {
             handles,
             canary,
             health: Mutex::default(),
-            is_blind: AtomicBool::new(false),
+            is_blind,
             refused_told_at,
             unclear_told_at,
-        }))
+        })))
+    }
+
+    /// What stands now. A request keeps the one that it began with.
+    fn guard(&self) -> Arc<Guard> {
+        self.0.load_full()
+    }
+
+    /// Whether nobody knows yet which shop it is.
+    pub fn is_waiting(&self) -> bool {
+        self.guard().adapter.name == storeward_adapter::STAND_IN
+    }
+
+    /// Tells that nobody knows which shop it is.
+    pub async fn wait_for_adapter(&self) -> Result<(), Error> {
+        self.guard().note_health(Some(Fault::NoAdapter)).await.map(drop)
+    }
+
+    /// From now on with this adapter: the shop said what it is, or where it lies.
+    pub async fn fit(&self, adapter: Adapter) -> Result<(), Error> {
+        let before = self.guard();
+        let health = before.health.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let was_waiting = before.adapter.name == storeward_adapter::STAND_IN;
+        let is_blind = AtomicBool::new(before.is_blind() && !was_waiting);
+        self.0.store(Arc::new(Guard {
+            identity: before.identity.clone(),
+            adapter,
+            section: before.section.clone(),
+            shop: before.shop.clone(),
+            handles: before.handles.clone(),
+            canary: before.canary.clone(),
+            health: Mutex::new(health),
+            is_blind,
+            refused_told_at: AtomicI64::new(0),
+            unclear_told_at: AtomicI64::new(0),
+        }));
+        if was_waiting { self.guard().note_health(None).await.map(drop) } else { Ok(()) }
     }
 
     /// Writes down what changed and ends what waited too long, until the stop; then writes once more.
@@ -127,12 +167,12 @@ impl Shield {
 
     /// Writes what changed.
     pub async fn flush(&self) -> Result<(), Error> {
-        self.0.handles.flush().await
+        self.guard().handles.flush().await
     }
 
     /// Ends what waited for ten minutes: the shop is asked to sign it out. Forgets what ran out.
     pub async fn sweep(&self) -> Result<(), Error> {
-        let guard = &self.0;
+        let guard = self.guard();
         let now = guard.identity.0.now();
         let host = guard.identity.0.shop_names.first().cloned().unwrap_or_default();
         for entry in guard.handles.waiting_since(now.minus(WAITS)).await? {
@@ -151,7 +191,7 @@ impl Shield {
 
 impl SessionStage for Shield {
     fn enter(&self, head: &RequestHead<'_>) -> Option<Box<dyn SessionExchange>> {
-        Some(Box::new(Crossing::new(self.0.clone(), head)))
+        Some(Box::new(Crossing::new(self.guard(), head)))
     }
 }
 

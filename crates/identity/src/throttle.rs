@@ -39,6 +39,8 @@ pub enum Key {
     NetworkAround(WiderNetwork),
     /// Challenges begun from a network around the block.
     BegunAround(WiderNetwork),
+    /// Long forms of signed-in people from one address block, which may hold a sign-in where nobody reads it.
+    Unread(AddressBlock),
     /// A network's count, apart for whoever has solved a puzzle first: those who have not cannot use it up.
     Solved(Box<Key>),
     /// The same for a name or an address, in one network: nobody uses it up from elsewhere, with however many puzzles.
@@ -51,7 +53,7 @@ impl Key {
     /// The count of whoever has solved a puzzle, and asks from this network.
     pub fn solved(self, block: AddressBlock) -> Self {
         match self {
-            Key::Network(_) | Key::Begun(_) => Key::Solved(Box::new(self)),
+            Key::Network(_) | Key::Begun(_) | Key::Unread(_) => Key::Solved(Box::new(self)),
             named => Key::SolvedAt(Box::new(named), block),
         }
     }
@@ -71,7 +73,7 @@ impl Paced for Key {
             Key::Factor(_) => Pace { free: 10, longest: Duration::from_secs(10 * 60) },
             Key::Sms(_) => Pace { free: 3, longest: Duration::from_secs(30 * 60) },
             Key::Mail(_) | Key::ByStaff(_) => Pace { free: 4, longest: Duration::from_secs(30 * 60) },
-            Key::Begun(_) => BEGUN,
+            Key::Begun(_) | Key::Unread(_) => BEGUN,
             Key::NetworkAround(network) => pace::around(*network, NETWORK),
             Key::BegunAround(network) => pace::around(*network, BEGUN),
             Key::Solved(key) | Key::SolvedAt(key, _) => key.pace(),
@@ -83,7 +85,8 @@ impl Paced for Key {
         match self {
             Key::Stranger(_) | Key::KnownDevice(_) | Key::Factor(_) => OnSuccess::Clear,
             Key::Network(_) | Key::NetworkAround(_) | Key::BegunAround(_) => OnSuccess::GiveBack,
-            Key::Mail(_) | Key::ByStaff(_) | Key::Sms(_) | Key::Begun(_) => OnSuccess::GiveBack,
+            Key::Mail(_) | Key::ByStaff(_) | Key::Sms(_) => OnSuccess::GiveBack,
+            Key::Begun(_) | Key::Unread(_) => OnSuccess::GiveBack,
             Key::SolvedFor(_) => OnSuccess::GiveBack,
             Key::Solved(key) | Key::SolvedAt(key, _) => key.on_success(),
         }
@@ -100,7 +103,7 @@ impl Paced for Key {
 
     fn drain(&self) -> Drain {
         match self {
-            Key::NetworkAround(_) | Key::BegunAround(_) => pace::AROUND_DRAINS,
+            Key::NetworkAround(_) | Key::BegunAround(_) | Key::Unread(_) => pace::AROUND_DRAINS,
             Key::SolvedFor(_) => SOLVED_DRAINS,
             Key::Solved(key) | Key::SolvedAt(key, _) => key.drain(),
             _ => Drain::Never,

@@ -1,6 +1,7 @@
 //! The whole program in front of the sample shop: TLS, the edge, the shield, a mailed code.
 
 mod hydra;
+mod waiting;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

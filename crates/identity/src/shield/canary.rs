@@ -45,6 +45,8 @@ pub enum Fault {
     Renamed,
     /// The session stays signed in after the sign-out.
     StaysIn,
+    /// The shop did not say yet what it is.
+    NoAdapter,
 }
 
 impl Fault {
@@ -58,13 +60,15 @@ impl Fault {
             Fault::Anybody => "anybody",
             Fault::Renamed => "renamed",
             Fault::StaysIn => "stays_in",
+            Fault::NoAdapter => "no_adapter",
         }
     }
 
     /// Whether the shield cannot be relied on with it.
     pub const fn blinds(self) -> bool {
         match self {
-            Fault::NoPage | Fault::Unseen | Fault::Unclear | Fault::Anybody | Fault::Renamed => true,
+            Fault::NoPage | Fault::Unseen | Fault::Unclear | Fault::Anybody => true,
+            Fault::Renamed | Fault::NoAdapter => true,
             Fault::NoForm | Fault::Refused | Fault::StaysIn => false,
         }
     }
@@ -81,6 +85,9 @@ impl fmt::Display for Fault {
             Fault::Anybody => "the adapter takes a visitor who has shown nothing for a customer",
             Fault::Renamed => "the shop names the test account otherwise than before",
             Fault::StaysIn => "the adapter's sign-out leaves the session signed in at the shop",
+            Fault::NoAdapter => {
+                "the shop does not say what it is, so nobody knows what its sign-in looks like"
+            }
         })
     }
 }
@@ -100,17 +107,17 @@ type Tried = Result<Result<(), Fault>, NoAnswer>;
 impl Shield {
     /// What is wrong with the sign-in at the shop, as far as the canary knows.
     pub fn fault(&self) -> Option<Fault> {
-        self.0.health.lock().unwrap_or_else(PoisonError::into_inner).fault
+        self.guard().health.lock().unwrap_or_else(PoisonError::into_inner).fault
     }
 
     /// Whether doors are closed because of it.
     pub fn is_closed(&self) -> bool {
-        self.0.is_closed()
+        self.guard().is_closed()
     }
 
     /// Tries now, and every so often until the stop. Ends at once where the owner gave no account.
     pub async fn watch(&self, stop: Stop) {
-        let Some(every) = self.0.canary.as_ref().map(|account| account.every) else { return };
+        let Some(every) = self.guard().canary.as_ref().map(|account| account.every) else { return };
         loop {
             // What cannot be written is tried again the next time.
             let _ = self.try_canary().await;
@@ -123,13 +130,17 @@ impl Shield {
 
     /// One try. A fault counts when it comes twice in a row; a shop that does not answer changes nothing.
     pub async fn try_canary(&self) -> Result<Option<Fault>, Error> {
-        let Some(account) = &self.0.canary else { return Ok(None) };
-        let mut tried = self.0.try_account(account).await;
+        let guard = self.guard();
+        let Some(account) = &guard.canary else { return Ok(None) };
+        if guard.is_waiting() {
+            return Ok(self.fault());
+        }
+        let mut tried = guard.try_account(account).await;
         if matches!(tried, Ok(Err(_))) {
-            tried = self.0.try_account(account).await;
+            tried = guard.try_account(account).await;
         }
         match tried {
-            Ok(found) => self.0.note_health(found.err()).await,
+            Ok(found) => guard.note_health(found.err()).await,
             Err(_) => Ok(self.fault()),
         }
     }
@@ -141,12 +152,17 @@ impl Guard {
         self.is_blind.load(Ordering::SeqCst) && self.section.customers_when_broken == WhenUnclear::Closed
     }
 
+    /// Whether nobody knows yet which shop it is.
+    fn is_waiting(&self) -> bool {
+        self.health.lock().unwrap_or_else(PoisonError::into_inner).fault == Some(Fault::NoAdapter)
+    }
+
     /// Whether the adapter cannot be relied on: staff are out in any case.
     pub fn is_blind(&self) -> bool {
         self.is_blind.load(Ordering::SeqCst)
     }
 
-    async fn note_health(&self, fault: Option<Fault>) -> Result<Option<Fault>, Error> {
+    pub(super) async fn note_health(&self, fault: Option<Fault>) -> Result<Option<Fault>, Error> {
         let before = {
             let mut health = self.health.lock().unwrap_or_else(PoisonError::into_inner);
             health.checked_at = Some(self.identity.0.now());

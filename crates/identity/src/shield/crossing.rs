@@ -2,6 +2,7 @@
 
 mod acts;
 mod cookies;
+mod knock;
 mod outward;
 mod paced;
 mod token;
@@ -9,19 +10,19 @@ mod token;
 use std::sync::Arc;
 use std::time::Duration;
 
-use storeward_adapter::{Asked, DoorKind, Login, Reading, Unreadable};
+use storeward_adapter::{Asked, DoorKind, Login, Reading};
 use storeward_base::{ClientIp, RequestId, Secret};
 use storeward_detect::sign_in::Password as Standing;
 use storeward_host::{Later, Passage, RequestHead, Seen, SessionExchange};
 use storeward_seal::fingerprint::token_hash;
 use storeward_web::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 
+use super::Guard;
 use super::answers::{Refusal, Wants, uncached};
 use super::decide::{Cause, Verdict, no_flow};
 use super::handles::{Entry, HANDLE_COOKIE, Held};
 use super::jar::Phase;
 use super::shop::Asker;
-use super::{Alarm, Guard};
 use crate::error::Error;
 use crate::state::ReturnTo;
 use crate::throttle::Key;
@@ -62,6 +63,8 @@ pub struct Crossing {
     reads_body: bool,
     /// A form may say that the request is another one.
     reads_fields: bool,
+    /// A form that may sign somebody in is longer than what is read of it.
+    is_unread: bool,
     /// What the shop may take the request for.
     reading: Reading,
     /// It may sign somebody in.
@@ -108,7 +111,8 @@ impl Crossing {
         let is_program = is_lane && guard.adapter.is_for_programs_only(&asked);
         let reads_body = !is_static && !is_program && !matches!(guard.adapter.knock(&asked), Login::None);
         let is_form = !head.method.is_safe() && storeward_adapter::is_form(asked.content_type);
-        let reads_fields = !is_static && is_form && guard.adapter.reads_forms();
+        let is_read = guard.adapter.reads_forms() || guard.adapter.has_doors_everywhere();
+        let reads_fields = !is_static && is_form && is_read;
         let parts = ["image", "style", "script", "font", "audio", "video", "manifest"];
         Crossing {
             is_risky,
@@ -123,6 +127,7 @@ impl Crossing {
             is_static,
             reads_body,
             reads_fields,
+            is_unread: false,
             reading,
             guard,
             door: None,
@@ -181,6 +186,11 @@ impl Crossing {
                 Held::Nothing => {}
             }
         }
+        if self.is_unread
+            && let Some(refusal) = self.try_unread().await
+        {
+            return Ok(self.instead(&refusal));
+        }
         let Some(handle) = self.held.clone() else { return Ok(Passage::On) };
         if let Some(passage) = self.admit(&handle.entry).await? {
             return Ok(passage);
@@ -198,56 +208,6 @@ impl Crossing {
         };
         self.is_attached = true;
         Ok(Passage::On)
-    }
-
-    /// What is before the door, if there is one. The password is looked up in the list of breached ones, and kept nowhere.
-    async fn knock(&mut self, headers: &HeaderMap, body: Seen<'_>) -> Option<Refusal> {
-        if !self.reads_body {
-            return None;
-        }
-        if !body.complete {
-            let title = "The form is too large for a sign-in";
-            return Some(Refusal::of(StatusCode::PAYLOAD_TOO_LARGE, "identity.form_too_large", title));
-        }
-        let line = authorization(headers);
-        let asked = asked(&self.method, &self.path, self.query.as_deref(), headers, line.as_deref());
-        let door = self.guard.adapter.door(&asked, body.bytes)?;
-        self.door = Some(door.kind);
-        self.is_risky = true;
-        if door.is_for_programs() && !self.guard.section.lanes.contains(self.client.get()) {
-            self.guard.alarm(Alarm::DoorForPrograms, self.client).await;
-            self.wants = Wants::Problem;
-            let title = "Programs may not sign in here with a password";
-            return Some(Refusal::of(StatusCode::FORBIDDEN, "identity.door_closed", title));
-        }
-        if self.guard.is_closed() {
-            return Some(closed());
-        }
-        if door.bearer.is_some() && !self.guard.section.lanes.contains(self.client.get()) {
-            self.wants = Wants::Problem;
-            if !door.is_plain(body.bytes) {
-                let title = "One sign-in at a time, under its own name";
-                return Some(Refusal::of(StatusCode::FORBIDDEN, "identity.door_closed", title));
-            }
-            self.token_door = self.guard.adapter.doors.iter().position(|known| known.name == door.name);
-        }
-        if door.kind == DoorKind::SignIn {
-            let read = door.credentials(asked.content_type, body.bytes, asked.authorization);
-            return match read {
-                Ok(credentials) => self.try_door(credentials).await,
-                // Nobody is tried with it; whoever sends it all day is slowed down all the same.
-                Err(Unreadable::Fields) => self.try_nobody().await,
-                Err(Unreadable::Twice) => {
-                    let title = "The name and the password may stand in a form once each";
-                    Some(Refusal::of(StatusCode::BAD_REQUEST, "identity.form_ambiguous", title))
-                }
-                Err(Unreadable::Form) => {
-                    let title = "The form cannot be read";
-                    Some(Refusal::of(StatusCode::BAD_REQUEST, "identity.form_unreadable", title))
-                }
-            };
-        }
-        None
     }
 
     /// Whether the request may go on with the jar's session. `Some` answers in the shop's place.

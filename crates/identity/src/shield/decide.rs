@@ -140,6 +140,7 @@ impl Guard {
             let mut inner = entry.lock();
             inner.jar.phase = Phase::Anonymous;
             inner.jar.by_token = false;
+            inner.jar.is_staff = false;
             inner.jar.is_known = true;
         }
         self.handles.keep(entry).await?;
@@ -165,6 +166,10 @@ impl Guard {
     ) -> Result<Verdict, Error> {
         // Whatever fails from here on: nobody goes on with the session until it is decided.
         entry.lock().jar.is_known = false;
+        let Ok(is_staff) = self.is_staff(entry, cause.asker).await else {
+            return Ok(self.unclear(entry, cause).await);
+        };
+        entry.lock().jar.is_staff = is_staff;
         let subject = shop.subject.clone();
         let unprovable = match self.section.when_unclear {
             WhenUnclear::Closed => Unprovable::Refuse,
@@ -172,7 +177,7 @@ impl Guard {
         };
         let signals = Signals {
             return_to: cause.return_to.clone(),
-            reasons: Vec::new(),
+            reasons: if is_staff { vec!["staff".to_owned()] } else { Vec::new() },
             unprovable,
             password: cause.password,
         };

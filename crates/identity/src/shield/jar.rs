@@ -49,6 +49,9 @@ pub struct Jar {
     /// The sign-in was by a token that the browser's scripts hold: the cookies say nothing of it.
     #[serde(default)]
     pub by_token: bool,
+    /// Whoever is signed in has rights in the back office: every page takes what the back office takes.
+    #[serde(default)]
+    pub is_staff: bool,
     pub made_at: Timestamp,
     pub seen_at: Timestamp,
 }
@@ -61,9 +64,14 @@ impl Jar {
             phase: Phase::Anonymous,
             is_known: true,
             by_token: false,
+            is_staff: false,
             made_at: now,
             seen_at: now,
         }
+    }
+
+    pub fn is_active(&self) -> bool {
+        matches!(self.phase, Phase::Active { .. })
     }
 
     /// Takes what the shop set, or took back. True when a cookie has another value than before.

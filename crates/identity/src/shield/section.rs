@@ -32,6 +32,10 @@ pub struct ShieldSection {
     /// The name of an adapter that comes with the program, the path of a file, or `auto`: the one for the platform that
     /// `storeward run` recognises.
     pub adapter: String,
+    /// The folder that the shop lies in, such as `/shop`. Without it the shop's front page is looked at for it.
+    pub folder: Option<String>,
+    /// Further paths of the back office, as people open it: the name that the shop's installation made up.
+    pub back_office: Vec<String>,
     pub staff: StaffPolicy,
     /// A second factor is good for the back office for so long.
     pub staff_minutes: u32,
@@ -63,6 +67,8 @@ impl Default for ShieldSection {
     fn default() -> Self {
         ShieldSection {
             adapter: "auto".to_owned(),
+            folder: None,
+            back_office: Vec::new(),
             staff: StaffPolicy::default(),
             staff_minutes: 480,
             lanes: AddressList::default(),
@@ -90,15 +96,43 @@ impl ShieldSection {
         if let Some(known) = by_name(&self.adapter) {
             return Ok(known);
         }
-        if !self.adapter.contains(['/', '.']) {
-            return Err(format!("[shield] adapter: there is no `{}`, but {}", self.adapter, names()));
+        if let Some(unknown) = self.unknown_adapter() {
+            return Err(unknown);
         }
         let text = read(&self.adapter).map_err(|e| format!("[shield] adapter {}: {e}", self.adapter))?;
         Adapter::parse(&text).map_err(|e| format!("[shield] adapter {}: {e}", self.adapter))
     }
 
+    /// The adapter as this shop has it: in the folder of the config, or else in the one that was found, and with the back
+    /// office's own names.
+    pub fn laid(&self, adapter: Adapter, found: Option<&str>) -> Result<Adapter, String> {
+        let folder = self.folder.as_deref().or(found).unwrap_or_default();
+        let laid = adapter.in_folder(folder).and_then(|adapter| adapter.with_back_office(&self.back_office));
+        laid.map_err(|e| format!("[shield] {}: {}", e.place, e.what))
+    }
+
+    /// Whether the name of an adapter is none: neither one of ours nor a file's.
+    pub fn unknown_adapter(&self) -> Option<String> {
+        let is_known = self.adapter == "auto" || by_name(&self.adapter).is_some();
+        let is_file = self.adapter.contains(['/', '.']);
+        let names = || KNOWN.map(|(name, _)| name).join(", ");
+        (!is_known && !is_file).then(|| {
+            format!(
+                "[shield] adapter: there is no `{}`; write auto, a file, or one of {}",
+                self.adapter,
+                names()
+            )
+        })
+    }
+
     /// What does not fit.
     pub fn fault(&self) -> Option<String> {
+        if let Some(unknown) = self.unknown_adapter() {
+            return Some(unknown);
+        }
+        if let Err(fault) = self.laid(storeward_adapter::stand_in(), None) {
+            return Some(fault);
+        }
         let every = self.canary.as_ref().map(|canary| ("canary.every_minutes", canary.every_minutes, 1));
         let staff = Some(("staff_minutes", self.staff_minutes, 5));
         let outside = |(_, value, least): &(&str, u32, u32)| !(*least..=1_440).contains(value);
@@ -128,5 +162,19 @@ mod tests {
         let text: ShieldSection = toml::from_str(often).unwrap();
         assert!(text.fault().unwrap().contains("canary.every_minutes"));
         assert!(toml::from_str::<ShieldSection>("mode = 'on'").is_err());
+        for (text, word) in [
+            ("adapter = 'magneto'", "there is no `magneto`"),
+            ("folder = 'shop'", "[shield] folder"),
+            ("back_office = ['/']", "[shield] back_office"),
+        ] {
+            let fault = toml::from_str::<ShieldSection>(text).unwrap().fault().unwrap();
+            assert!(fault.contains(word), "{fault}");
+        }
+        let text = "adapter = 'wordpress'\nfolder = '/blog'\nback_office = ['/blog/office']";
+        let section: ShieldSection = toml::from_str(text).unwrap();
+        assert_eq!(section.fault(), None);
+        let laid = section.laid(section.adapter(None, none).unwrap(), Some("/elsewhere")).unwrap();
+        assert_eq!(laid.sign_out.unwrap().path, "/blog/wp-login.php");
+        assert!(laid.staff.paths.contains(&"/blog/office".to_owned()));
     }
 }

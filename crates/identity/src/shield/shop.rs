@@ -8,8 +8,8 @@ use storeward_host::{NoAnswer, Question};
 use storeward_web::axum::body::Bytes;
 use storeward_web::http::{HeaderMap, HeaderName, HeaderValue, Request, Response, header};
 
-use super::Guard;
 use super::handles::Entry;
+use super::{Guard, StaffPolicy};
 
 /// In whose place a question is asked: the shop sees the browser's own words, in case it binds sessions to them.
 #[derive(Clone, Debug)]
@@ -96,6 +96,19 @@ impl Guard {
             ProbeAnswer::SignedIn { subject, email } => Who::Somebody { subject, email },
             ProbeAnswer::SignedOut | ProbeAnswer::Unclear => Who::Unclear,
         }
+    }
+
+    /// Whether whoever is signed in has rights in the back office. Nobody is let through as a customer while the shop does not say.
+    pub async fn is_staff(&self, entry: &Arc<Entry>, asker: &Asker) -> Result<bool, NoAnswer> {
+        let Some(probe) = &self.adapter.staff.probe else { return Ok(false) };
+        if self.section.staff == StaffPolicy::AsCustomers {
+            return Ok(false);
+        }
+        let answer = self.ask(entry, asker, "GET", &probe.path, [], Bytes::new()).await?;
+        if answer.status().is_server_error() {
+            return Err(NoAnswer("shield.staff"));
+        }
+        Ok(answer.status().as_u16() == probe.status)
     }
 
     /// The address on file, from the pages that show it.

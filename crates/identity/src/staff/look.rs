@@ -250,6 +250,7 @@ fn why(code: &str) -> &str {
         return reason.meaning();
     }
     match code {
+        "staff" => "Whoever signed in has rights in the shop's back office.",
         "new_device" => "The device never signed in to this account before.",
         "forced" => "A second factor was demanded, by staff or after an alarm.",
         "breached_password" => "The password stands in a list of breached ones.",

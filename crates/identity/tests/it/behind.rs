@@ -21,6 +21,9 @@ pub const ADDRESS: &str = "ella@people.example";
 pub const SHOP_PASSWORD: &str = "grey slate roof";
 pub const SECRET: &str = "the orders of 42";
 
+/// Of a shop whose file comes with the program.
+const LATE_COOKIE: &str = "sessionid";
+
 const ADAPTER: &str = r#"
 format = 1
 name = "test-shop"
@@ -166,6 +169,12 @@ impl Shop {
             ("GET", "/customer/account/edit/") => say(302, ""),
             ("GET", "/me") if inside.is_broken => say(200, "<p>a new theme"),
             ("GET", "/login.php") => say(200, "<form><input name=user><input name=password type=password>"),
+            // The back office's first page: for one of the two accounts only.
+            ("GET", "/office") => match who {
+                Some(at) if inside.accounts[at].id == "7" => say(200, "the office"),
+                Some(_) => say(403, "not for customers"),
+                None => say(302, ""),
+            },
             ("GET", "/me") if inside.is_hidden => say(401, "{}"),
             ("GET", "/me") => match who {
                 Some(at) => {
@@ -341,6 +350,33 @@ impl Behind {
         Behind { bench, shop, shield }
     }
 
+    /// With more in the adapter's file, under this policy.
+    pub fn with_file(db: TestDb, customers: SecondFactor, change: impl Fn(&str) -> String) -> Self {
+        let bench = Bench::with_policy(db, Policy { customers, ..Policy::default() });
+        let shop = Shop::new(Elevation::Same, "sid");
+        let adapter = Adapter::parse(&change(ADAPTER)).unwrap();
+        let shield = shield_of(&bench, &shop, ShieldSection::default(), Some(adapter));
+        Behind { bench, shop, shield }
+    }
+
+    /// The shop was down when the program started, so nobody knows what it is.
+    pub fn waiting(db: TestDb) -> Self {
+        let bench = Bench::with_policy(db, Policy { customers: SecondFactor::Required, ..Policy::default() });
+        let shop = Shop::new(Elevation::Fresh, LATE_COOKIE);
+        let shield = shield_of(&bench, &shop, ShieldSection::default(), None);
+        Behind { bench, shop, shield }
+    }
+
+    /// The adapter of the shop.
+    pub fn adapter() -> Adapter {
+        Adapter::parse(ADAPTER).unwrap()
+    }
+
+    /// The one of the shop that is known later.
+    pub fn late_adapter() -> Adapter {
+        Adapter::parse(&ADAPTER.replace("sid*", LATE_COOKIE)).unwrap()
+    }
+
     /// A shop that speaks as Magento does.
     pub fn magento(db: TestDb) -> Self {
         let policy = Policy { customers: SecondFactor::Required, ..Policy::default() };
@@ -348,7 +384,7 @@ impl Behind {
         let shop = Shop::new(Elevation::Fresh, "PHPSESSID");
         let shield = Shield::new(ShieldParts {
             identity: bench.identity.clone(),
-            adapter: storeward_adapter::by_name("magento").unwrap(),
+            adapter: storeward_adapter::by_name("magento"),
             section: ShieldSection::default(),
             shop: shop.clone(),
             canary: None,
@@ -367,9 +403,13 @@ impl Behind {
 }
 
 fn shield(bench: &Bench, shop: &Arc<Shop>, section: ShieldSection) -> Shield {
+    shield_of(bench, shop, section, Some(Behind::adapter()))
+}
+
+fn shield_of(bench: &Bench, shop: &Arc<Shop>, section: ShieldSection, adapter: Option<Adapter>) -> Shield {
     Shield::new(ShieldParts {
         identity: bench.identity.clone(),
-        adapter: Adapter::parse(ADAPTER).unwrap(),
+        adapter,
         section,
         shop: shop.clone(),
         canary: Some(CanaryAccount {

@@ -257,3 +257,22 @@ both_engines!(puzzles_are_no_way_to_guess_without_end, MIGRATIONS, async |db| {
         assert_eq!(thief.post("/login.php", &WRONG).await.status, 429);
     }
 });
+
+// WordPress takes `kim%41` and `k&x;im` for `kim`: each spelling had a count of its own.
+both_engines!(spellings_of_one_name_have_one_count, MIGRATIONS, async |db| {
+    let behind = Behind::new(db, Elevation::Fresh);
+    let mut heard = 0;
+    for n in 0..12_u8 {
+        let mut thief = behind.browser();
+        thief.browser.address = format!("192.0.{n}.9").parse().unwrap();
+        let typed = match n % 4 {
+            0 => format!("ella%{:02x}", 0x41 + n),
+            1 => format!("el&x{n};la"),
+            2 => format!("<i{n}>ELLA"),
+            _ => format!("{}e\u{301}lla", "\u{200b}".repeat(usize::from(n))),
+        };
+        let told = thief.post("/login.php", &[("user", &typed), ("password", "wrong")]).await;
+        heard += u32::from(told.status == 401);
+    }
+    assert_eq!(heard, 5, "as many as one name has");
+});

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 mod addresses;
+mod anywhere;
 mod asvs;
 mod back_office;
 mod behind;

@@ -37,12 +37,18 @@ impl Crossing {
         };
         let leaves = self.reading.is_plain() && guard.adapter.is_sign_out(&asked);
         let is_sensitive = guard.adapter.is_sensitive(&self.reading);
-        let is_staffs = guard.adapter.is_back_office(&self.reading) && !leaves;
+        let is_of_staff = self.held.as_ref().is_some_and(|held| held.entry.lock().jar.is_staff);
+        let is_staffs = (guard.adapter.is_back_office(&self.reading) || is_of_staff) && !leaves;
         let acts = [(is_sensitive, Act::Sensitive), (is_staffs, Act::BackOffice)];
         let back = self.own_place().or_else(|| self.referer.clone()).or_else(|| ReturnTo::parse("/"));
         let Some(back) = back else { return Ok(None) };
         for act in acts.into_iter().filter_map(|(is_one, act)| is_one.then_some(act)) {
             if let Some(refusal) = guard.needs_proof(session, act, &back).await? {
+                if self.is_part {
+                    // Pictures of the page before come without the session.
+                    self.is_without = true;
+                    return Ok(None);
+                }
                 return Ok(Some(self.instead(&refusal)));
             }
         }

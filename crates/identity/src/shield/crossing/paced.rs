@@ -45,6 +45,14 @@ impl Crossing {
         self.count(keys.clone(), keys, "").await
     }
 
+    /// Counts a form that is too long to be read: by the network, and gently for whoever is signed in, such as a member of
+    /// staff who sends pictures.
+    pub(super) async fn try_unread(&mut self) -> Option<Refusal> {
+        let is_in = self.held.as_ref().is_some_and(|held| held.entry.lock().jar.is_active());
+        let network = if is_in { Key::Unread(self.client.block()) } else { self.network() };
+        self.count(vec![network.clone()], vec![network], "").await
+    }
+
     /// A try is had by `keys`; when they have to wait, by a solved puzzle and the counts that `solved` has for those.
     async fn count(&mut self, keys: Vec<Key>, solved: Vec<Key>, typed: &str) -> Option<Refusal> {
         let guard = self.guard.clone();

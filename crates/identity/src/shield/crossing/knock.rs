@@ -1,0 +1,73 @@
+//! Before a door of the shop: what it is, and whether somebody may try.
+
+use storeward_adapter::{DoorKind, Unreadable};
+use storeward_host::Seen;
+use storeward_web::http::{HeaderMap, StatusCode};
+
+use super::{Crossing, asked, authorization, closed};
+use crate::shield::Alarm;
+use crate::shield::answers::{Refusal, Wants};
+
+impl Crossing {
+    /// What is before the door, if there is one. The password is looked up in the list of breached ones, and kept nowhere.
+    pub(super) async fn knock(&mut self, headers: &HeaderMap, body: Seen<'_>) -> Option<Refusal> {
+        let is_looked_at =
+            self.reads_body || (self.reads_fields && self.guard.adapter.has_doors_everywhere());
+        if !is_looked_at {
+            return None;
+        }
+        let guard = self.guard.clone();
+        let line = authorization(headers);
+        let asked = asked(&self.method, &self.path, self.query.as_deref(), headers, line.as_deref());
+        let found = guard.adapter.door(&asked, body.bytes);
+        if !body.complete && (self.reads_body || found.is_some()) {
+            let title = "The form is too large for a sign-in";
+            return Some(Refusal::of(StatusCode::PAYLOAD_TOO_LARGE, "identity.form_too_large", title));
+        }
+        let Some(door) = found else {
+            // The fields that sign in may come behind what was read.
+            self.is_unread = !body.complete && !guard.section.lanes.contains(self.client.get());
+            return None;
+        };
+        self.door = Some(door.kind);
+        self.is_risky = true;
+        if door.is_for_programs() && !guard.section.lanes.contains(self.client.get()) {
+            guard.alarm(Alarm::DoorForPrograms, self.client).await;
+            self.wants = Wants::Problem;
+            let title = "Programs may not sign in here with a password";
+            return Some(Refusal::of(StatusCode::FORBIDDEN, "identity.door_closed", title));
+        }
+        if guard.is_closed() {
+            return Some(closed());
+        }
+        if door.bearer.is_some() && !guard.section.lanes.contains(self.client.get()) {
+            self.wants = Wants::Problem;
+            if !door.is_plain(body.bytes) {
+                let title = "One sign-in at a time, under its own name";
+                return Some(Refusal::of(StatusCode::FORBIDDEN, "identity.door_closed", title));
+            }
+            self.token_door = guard.adapter.doors.iter().position(|known| known.name == door.name);
+        }
+        if guard.adapter.is_ambiguous(&asked, body.bytes) {
+            return Some(ambiguous());
+        }
+        if door.kind != DoorKind::SignIn {
+            return None;
+        }
+        match door.credentials(asked.content_type, body.bytes, asked.authorization) {
+            Ok(credentials) => self.try_door(credentials).await,
+            // Nobody is tried with it; whoever sends it all day is slowed down all the same.
+            Err(Unreadable::Fields) => self.try_nobody().await,
+            Err(Unreadable::Twice) => Some(ambiguous()),
+            Err(Unreadable::Form) => {
+                let title = "The form cannot be read";
+                Some(Refusal::of(StatusCode::BAD_REQUEST, "identity.form_unreadable", title))
+            }
+        }
+    }
+}
+
+fn ambiguous() -> Refusal {
+    let title = "The name and the password may stand in a form once each";
+    Refusal::of(StatusCode::BAD_REQUEST, "identity.form_ambiguous", title)
+}

@@ -1,0 +1,152 @@
+//! Doors on any page, shops in folders, people with rights, and a shop that nobody knows yet, on both engines.
+
+use storeward_identity::{LetterKind, MIGRATIONS, SecondFactor};
+use storeward_store::both_engines;
+
+use super::behind::{ADDRESS, Behind, Elevation, SECRET, SHOP_PASSWORD, Visitor};
+
+const PROBLEM_FORM: [(&str, &str); 2] =
+    [("accept", "application/json"), ("content-type", "application/x-www-form-urlencoded")];
+const MALLORY: [(&str, &str); 2] = [("user", "mallory"), ("password", "another password")];
+const ENROL: &str = "/.storeward/account/back-office";
+
+/// A shop that takes its sign-in on every page, as WooCommerce does.
+fn everywhere(file: &str) -> String {
+    file.replace("paths = [\"/login.php\"]", "paths = [\"/**\"]\nmarker = \"user\"")
+}
+
+fn with_office(file: &str) -> String {
+    format!("{file}\n[staff.probe]\npath = \"/office\"\n")
+}
+
+async fn statuses(visitor: &mut Visitor<'_>, path: &str, body: &str, times: usize) -> Vec<u16> {
+    let mut seen = Vec::new();
+    for _ in 0..times {
+        seen.push(visitor.send("POST", path, &PROBLEM_FORM, body).await.status.as_u16());
+    }
+    seen
+}
+
+// A sign-in that was sent to another page of the shop was counted by nobody.
+both_engines!(a_form_on_any_page_is_a_try, MIGRATIONS, async |db| {
+    let behind = Behind::with_file(db, SecondFactor::Required, everywhere);
+    let mut thief = behind.browser();
+    thief.get("/").await;
+    let form = format!("user={ADDRESS}&password=wrong");
+    let seen = statuses(&mut thief, "/peat-mug/", &form, 9).await;
+    assert_eq!(seen[..5], [401; 5]);
+    assert!(seen[5..].contains(&429), "{seen:?}");
+    // Nor does another page, or another case, make it another count.
+    let mut other = behind.browser();
+    other.browser.address = "192.0.2.4".parse().unwrap();
+    assert_eq!(
+        statuses(&mut other, "/cart?x=1", &form.to_uppercase().replace("USER", "User"), 1).await,
+        [429]
+    );
+    // A form without a password is none, however often.
+    assert_eq!(statuses(&mut other, "/cart", "product=1", 40).await, [200; 40]);
+    let mut owner = behind.browser();
+    owner.browser.address = "192.0.2.9".parse().unwrap();
+    owner.get("/").await;
+    behind.bench.advance(3_600);
+    owner
+        .post("/peat-mug/", &[("user", "ella"), ("password", SHOP_PASSWORD)])
+        .await
+        .leads_to("/.storeward/challenge");
+    assert!(!owner.sees_account().await);
+});
+
+// What stands behind the part of a form that is read is a try, too.
+both_engines!(a_form_that_is_too_long_to_be_read_is_counted, MIGRATIONS, async |db| {
+    let behind = Behind::with_file(db, SecondFactor::Required, everywhere);
+    let mut thief = behind.browser();
+    thief.get("/").await;
+    let long = format!("{}user={ADDRESS}&password=wrong", "pad=yyyyyyyy&".repeat(25_000));
+    let seen = statuses(&mut thief, "/peat-mug/", &long, 34).await;
+    assert_eq!(seen[..30], [401; 30], "as many as a network has");
+    assert!(seen[30..].contains(&429), "{seen:?}");
+    let front = format!("user={ADDRESS}&password=wrong&{}", "pad=yyyyyyyy&".repeat(25_000));
+    assert_eq!(statuses(&mut thief, "/peat-mug/", &front, 1).await, [413], "it is a sign-in, and too large");
+});
+
+// Whoever has rights in the back office was a customer on every page that no file names.
+both_engines!(who_has_rights_shows_more_on_every_page, MIGRATIONS, async |db| {
+    let behind = Behind::with_file(db, SecondFactor::Offered, with_office);
+    // A customer under this policy: the password is enough.
+    let mut customer = behind.browser();
+    customer.get("/").await;
+    customer.sign_in("ella").await.leads_to("/account");
+    assert!(customer.sees_account().await);
+    let mut member = behind.browser();
+    member.get("/").await;
+    member.post("/login.php", &MALLORY).await.leads_to("/.storeward/challenge");
+    let asked = serde_json::to_string(&behind.bench.events("identity.step_up_asked").await[0].event).unwrap();
+    assert!(asked.contains("\"staff\""), "{asked}");
+    let code = behind.bench.code(LetterKind::SignInCode);
+    member.browser.prove("mail", &code).await.leads_to("/account");
+    // The mailed code let nobody in: not on the plainest page.
+    for path in ["/account", "/", "/checkout", "/plugin/orders"] {
+        let told = member.get(path).await;
+        assert!(told.location().starts_with(ENROL), "{path}: {told:?}");
+    }
+    let told = member.send("POST", "/plugin/orders", &PROBLEM_FORM, "all=1").await;
+    assert!(told.status == 403 && told.body.contains(ENROL), "{told:?}");
+    let part = [("accept", "image/*"), ("sec-fetch-dest", "image")];
+    assert!(!member.send("GET", "/account", &part, "").await.body.contains("orders"));
+    let app = member.browser.add_totp().await;
+    member.get("/account").await.leads_to("/.storeward/step-up?next=/account");
+    let step_up = "/.storeward/step-up";
+    let begun = member.browser.post_from(step_up, step_up, &[("next", "/account")]).await;
+    begun.leads_to("/.storeward/challenge");
+    let code = behind.bench.next_totp(&app);
+    member.browser.prove("totp", &code).await.leads_to("/account");
+    assert!(member.get("/account").await.body.contains("the orders of 7"));
+    assert_eq!(member.send("POST", "/plugin/orders", &PROBLEM_FORM, "all=1").await.status, 200);
+    // Out, and in again: on this device too, and with nothing less.
+    member.post("/logout", &[]).await;
+    assert_eq!(member.get("/").await.status, 200, "signed out, the shop is open");
+    member.post("/login.php", &MALLORY).await.leads_to("/.storeward/challenge");
+    let page = member.browser.get("/.storeward/challenge").await;
+    assert!(page.body.contains("id=\"totp\"") && !page.body.contains("id=\"mail\""));
+});
+
+// The program did not start while the shop was down.
+both_engines!(a_shop_that_nobody_knows_yet_is_closed_to_sign_ins, MIGRATIONS, async |db| {
+    let behind = Behind::waiting(db);
+    behind.shield.wait_for_adapter().await.unwrap();
+    assert_eq!(behind.bench.reasons("identity.shop_sign_in_broken").await, ["no_adapter"]);
+    assert!(behind.shield.is_closed() && behind.shield.fault().is_some());
+    let mut visitor = behind.browser();
+    assert_eq!(visitor.get("/").await.status, 200, "guests look around");
+    let form = format!("email={ADDRESS}&password={}", SHOP_PASSWORD.replace(' ', "+"));
+    for path in ["/account/sign-in", "/wp-login.php", "/accounts/login/", "/customer/account/loginPost"] {
+        let told = visitor.send("POST", path, &PROBLEM_FORM, &form).await;
+        assert_eq!(told.status, 503, "{path}");
+    }
+    for path in ["/admin", "/wp-admin/users.php", "/dashboard/"] {
+        assert_eq!(visitor.get(path).await.status, 503, "{path}");
+    }
+    assert!(behind.shop.asked().iter().all(|line| line.starts_with("GET / ")), "{:?}", behind.shop.asked());
+    // What the canary would find says nothing yet.
+    assert!(behind.shield.try_canary().await.unwrap().is_some());
+    behind.shield.fit(Behind::late_adapter()).await.unwrap();
+    assert_eq!(behind.bench.events("identity.shop_sign_in_mended").await.len(), 1);
+    assert!(!behind.shield.is_closed() && behind.shield.fault().is_none());
+    let mut owner = behind.browser();
+    owner.sign_in_with_code("").await;
+    assert!(owner.sees_account().await);
+    assert_eq!(behind.shield.try_canary().await.unwrap(), None);
+});
+
+// A shop that turns out to lie in a folder is guarded there, and sessions from before go on.
+both_engines!(a_folder_that_is_found_later_changes_no_session, MIGRATIONS, async |db| {
+    let behind = Behind::new(db, Elevation::Fresh);
+    let mut owner = behind.browser();
+    owner.sign_in_with_code("").await;
+    assert!(owner.sees_account().await);
+    let mut adapter = Behind::adapter();
+    adapter.staff.paths.push("/office-of-this-shop".to_owned());
+    behind.shield.fit(adapter).await.unwrap();
+    assert!(owner.get("/account").await.body.contains(SECRET));
+    assert!(owner.get("/office-of-this-shop/x").await.location().starts_with(ENROL));
+});
