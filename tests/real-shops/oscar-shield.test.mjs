@@ -7,6 +7,7 @@ import { open, picture } from '../browser/lib/chromium.mjs';
 import { database } from '../browser/lib/paths.mjs';
 import { Postbox } from '../browser/lib/postbox.mjs';
 import { runInFrontOf } from '../browser/lib/stand.mjs';
+import { addApp, showApp } from './lib/back-office.mjs';
 import { Canary } from './lib/canary.mjs';
 import { CUSTOMER, Oscar, STAFF } from './lib/oscar.mjs';
 import { Thief } from './lib/thief.mjs';
@@ -136,7 +137,7 @@ test('the customer comes in with one step more, and with none on a trusted devic
   await context.close();
 });
 
-test('the dashboard takes a second factor of its staff', async () => {
+test('the dashboard takes an app of its staff, and a mailed code is not enough', async () => {
   const { page, context } = await browser.visitor();
   await page.goto(new URL('/accounts/login/', stand.ready.shop).href);
   await page.locator('#id_login-username').fill(STAFF.email);
@@ -144,8 +145,9 @@ test('the dashboard takes a second factor of its staff', async () => {
   await page.getByRole('button', { name: 'Log In' }).click();
   await page.getByLabel('Code from the e-mail').fill(await postbox.code(STAFF.email, 1));
   await page.getByRole('button', { name: 'Go on' }).click();
-  await page.waitForURL((url) => !url.pathname.startsWith('/.storeward'));
+  const app = await addApp(page);
   await page.goto(new URL('/dashboard/', stand.ready.shop).href);
+  await showApp(page, app);
   await page.getByRole('heading', { name: 'Dashboard' }).first().waitFor();
   await context.close();
 });

@@ -8,7 +8,9 @@ import { database } from '../browser/lib/paths.mjs';
 import { Postbox } from '../browser/lib/postbox.mjs';
 import { sleep } from '../browser/lib/processes.mjs';
 import { runInFrontOf } from '../browser/lib/stand.mjs';
+import { addApp, showApp } from './lib/back-office.mjs';
 import { Canary } from './lib/canary.mjs';
+import { ofTheBackOffice, tried } from './lib/side-doors.mjs';
 import { Thief } from './lib/thief.mjs';
 import { CUSTOMER, OTHER, OWNER, WordPress } from './lib/wordpress.mjs';
 
@@ -101,7 +103,8 @@ test('a stolen password opens nothing at wp-login, in whatever spelling', async 
 });
 
 test('nor at My Account, the checkout, a reset or a registration', async () => {
-  for (const path of ['/my-account/', '/my-account', '/checkout/', '/MY-ACCOUNT/', '/my-account/?x=1']) {
+  // WooCommerce takes the form on any page.
+  for (const path of ['/my-account/', '/my-account', '/checkout/', '/MY-ACCOUNT/', '/my-account/?x=1', '/peat-mug/', '/', '/wp-login.php']) {
     const who = thief();
     await who.get('/my-account/');
     const fields = { username: CUSTOMER.email, password: CUSTOMER.password, rememberme: 'forever', login: 'Log in' };
@@ -217,7 +220,16 @@ test('the customer comes in with one step more, and with none on a trusted devic
   await context.close();
 });
 
-test('staff come into wp-admin with a second factor, and make passwords for programs only when they just proved it', async () => {
+test("the owner's stolen password makes no administrator, by page or interface", async () => {
+  const before = await shop.owned();
+  const who = thief();
+  await who.get('/wp-login.php');
+  assert.equal((await who.post('/wp-login.php', { ...login(OWNER.login), pwd: OWNER.password })).location, CHALLENGE);
+  assert.deepEqual(await tried(who, ofTheBackOffice('')), []);
+  assert.deepEqual(await shop.owned(), before);
+});
+
+test('staff come into wp-admin with an app that they add, and make passwords for programs only when they just proved it', async () => {
   const { page, context } = await browser.visitor();
   const sent = postbox.mails.filter((mail) => mail.to.includes(OWNER.email)).length;
   await page.goto(new URL('/wp-login.php', stand.ready.shop).href);
@@ -226,6 +238,9 @@ test('staff come into wp-admin with a second factor, and make passwords for prog
   await page.locator('#wp-submit').click();
   await page.getByLabel(/Code/).fill(await postbox.code(OWNER.email, sent + 1));
   await page.getByRole('button', { name: 'Go on' }).click();
+  const app = await addApp(page);
+  await page.goto(new URL('/wp-admin/', stand.ready.shop).href);
+  await showApp(page, app);
   await page.locator('#wpadminbar').waitFor();
   await picture(page, `wordpress-admin-${database}`);
   const made = await page.evaluate(async () => {

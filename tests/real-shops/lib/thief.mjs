@@ -30,7 +30,7 @@ export class Thief {
       accept: 'text/html',
       'user-agent': 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0',
       ...(cookie && { cookie }),
-      ...(method === 'POST' && { origin: this.shop.origin, 'sec-fetch-site': 'same-origin', 'content-length': Buffer.byteLength(body) }),
+      ...(method !== 'GET' && { origin: this.shop.origin, 'sec-fetch-site': 'same-origin', 'content-length': Buffer.byteLength(body) }),
       ...headers,
     };
     const options = { host: '127.0.0.1', servername: 'localhost', port: this.shop.port, method, path, headers: all };

@@ -15,8 +15,10 @@ export const OTHER = { login: 'ida', email: 'ida@people.example', password: 'sev
 export const OWNER = { login: 'owner', email: 'owner@shop.example', password: 'nine brass kettles whistle', shown: 'owner' };
 
 export class WordPress {
-  static async start() {
+  /** At the root of its host, or below a folder such as `/blog`. */
+  static async start(base = '') {
     const shop = new WordPress();
+    shop.base = base;
     shop.folder = await mkdtemp(path.join(os.tmpdir(), 'storeward-wordpress-'));
     try {
       await shop.database();
@@ -45,12 +47,15 @@ export class WordPress {
     };
     await this.mariadb.until('answer', () => says('SELECT 1'), 60);
     if (!(await says('CREATE DATABASE wordpress'))) throw new Error('MariaDB makes no database');
-    this.env = { SHOP_SOCKET: socket, SHOP_MAILS: path.join(this.folder, 'mails.jsonl') };
+    this.env = { SHOP_SOCKET: socket, SHOP_MAILS: path.join(this.folder, 'mails.jsonl'), SHOP_FOLDER: this.base };
   }
 
   async files() {
     if (!existsSync(PACKAGE)) throw new Error('the Debian package wordpress is missing; ./test --real-shops installs it');
-    const root = path.join(this.folder, 'wordpress');
+    this.site = path.join(this.folder, 'site');
+    const root = path.join(this.site, this.base);
+    await mkdir(this.site, { recursive: true });
+    if (this.base) await writeFile(path.join(this.site, 'index.php'), `<?php header('Location: ${this.base}/');`);
     await cp(PACKAGE, root, { recursive: true, dereference: true, filter: (file) => path.basename(file) !== 'wp-config.php' });
     await copyFile(path.join(SOURCE, 'wp-config.php'), path.join(root, 'wp-config.php'));
     await mkdir(path.join(root, 'wp-content/mu-plugins'), { recursive: true });
@@ -65,11 +70,11 @@ export class WordPress {
 
   async serve() {
     this.port = await freePort();
-    const words = ['-d', 'display_errors=0', '-S', `127.0.0.1:${this.port}`, '-t', this.root];
+    const words = ['-d', 'display_errors=0', '-S', `127.0.0.1:${this.port}`, '-t', this.site];
     const env = { ...this.env, PHP_CLI_SERVER_WORKERS: '4' };
     this.php = new Program('php', words, { env, log: path.join(this.folder, 'php.log') });
     this.url = `http://127.0.0.1:${this.port}`;
-    await this.php.until('first page', async () => (await fetch(this.url, { redirect: 'manual' }).catch(() => null))?.status === 200, 60);
+    await this.php.until('first page', async () => (await fetch(`${this.url}${this.base}/`, { redirect: 'manual' }).catch(() => null))?.status === 200, 60);
   }
 
   /** An update after which the session's cookies have other names. */
@@ -86,6 +91,21 @@ export class WordPress {
     const words = ['--no-defaults', `--socket=${this.env.SHOP_SOCKET}`, '-u', 'root', '-N', '-e', query, 'wordpress'];
     const told = await output('mariadb', words, { log: path.join(this.folder, 'query.log') });
     return Number(/^a:(\d+):/.exec(told.trim())?.[1] ?? 0);
+  }
+
+  /** What a query gives, as text. */
+  async ask(query) {
+    const words = ['--no-defaults', `--socket=${this.env.SHOP_SOCKET}`, '-u', 'root', '-N', '-e', query, 'wordpress'];
+    return (await output('mariadb', words, { log: path.join(this.folder, 'query.log') })).trim();
+  }
+
+  /** What nobody but the owner may have changed: who is an administrator, who has a password for programs, what the shop is called. */
+  async owned() {
+    const admins = await this.ask("SELECT COUNT(*) FROM wp_usermeta WHERE meta_key = 'wp_capabilities' AND meta_value LIKE '%administrator%'");
+    const users = await this.ask('SELECT user_login, user_email, user_pass FROM wp_users ORDER BY ID');
+    const programs = await this.ask("SELECT user_id, meta_value FROM wp_usermeta WHERE meta_key = '_application_passwords' ORDER BY user_id");
+    const options = await this.ask("SELECT option_name, option_value FROM wp_options WHERE option_name IN ('blogname', 'admin_email', 'active_plugins')");
+    return { admins, users, programs, options };
   }
 
   /** The mails that WordPress would have sent. */

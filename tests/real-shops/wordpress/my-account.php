@@ -7,8 +7,16 @@ add_filter('pre_wp_mail', function ($done, $mail) {
     return true;
 }, 10, 2);
 
+// WooCommerce takes its sign-in on any page, before that is chosen.
+add_action('wp_loaded', function () {
+    if (isset($_POST['login'], $_POST['username'], $_POST['password'])) {
+        storeward_act('');
+    }
+});
+
 add_action('template_redirect', function () {
     $path = rtrim(parse_url($_SERVER['REQUEST_URI'], PHP_URL_PATH), '/');
+    $path = substr($path, strlen(getenv('SHOP_FOLDER') ?: ''));
     if (!in_array($path, ['/my-account', '/my-account/edit-account', '/my-account/lost-password', '/checkout'], true)) {
         return;
     }

@@ -3,7 +3,8 @@
 if (($_SERVER['HTTP_X_FORWARDED_PROTO'] ?? '') === 'https') {
     $_SERVER['HTTPS'] = 'on';
 }
-$storeward_home = 'https://' . ($_SERVER['HTTP_HOST'] ?? 'localhost');
+// Below a folder of the host, where the test says so.
+$storeward_home = 'https://' . ($_SERVER['HTTP_HOST'] ?? 'localhost') . (getenv('SHOP_FOLDER') ?: '');
 define('WP_HOME', $storeward_home);
 define('WP_SITEURL', $storeward_home);
 define('DB_NAME', 'wordpress');
