@@ -53,7 +53,7 @@ pub enum Condition {
     Status(&'static [u16]),
     Method(&'static [&'static str]),
     Outcome(&'static [Outcome]),
-    /// Inspection or a rate limit stopped it, or it was a sign-in that failed, or the shop has no such page.
+    /// Inspection or a rate limit stopped it, its address could be read in two ways, or it was a sign-in that failed, or the shop has no such page.
     Unwanted,
     /// Not an image, style sheet, script, font or the like.
     NotStatic,
@@ -135,7 +135,7 @@ impl Condition {
             Condition::Outcome(outcomes) => outcomes.contains(&seen.outcome),
             Condition::Unwanted => {
                 let failed = Condition::SignInFailed.holds(seen, context);
-                let stopped = matches!(seen.outcome, Outcome::Blocked | Outcome::Limited);
+                let stopped = matches!(seen.outcome, Outcome::Blocked | Outcome::Limited | Outcome::Refused);
                 failed || stopped || (seen.reached_the_shop() && seen.status == 404)
             }
             Condition::NotStatic => !context.is_static,

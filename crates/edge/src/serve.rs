@@ -237,6 +237,10 @@ impl Exchange<'_> {
         read.map_err(|refused| {
             let uri = request.uri();
             self.ending.note_refused(request.headers(), uri.path(), uri.query());
+            // Browsers do send what is refused of a path.
+            let host = request.headers().get(header::HOST).and_then(|line| line.to_str().ok());
+            let host = host.or(uri.host()).unwrap_or_default();
+            self.ending.record.initiator = initiator::of(request.method(), request.headers(), host);
             Stopped::Refused(refused)
         })
     }

@@ -238,9 +238,10 @@ impl AccessRecord {
             category: &self.category,
             reason: &self.reason,
             auth_failed: self.auth_failed,
-            // What a browser would not have sent was not sent by a browser.
+            // What a browser would not have sent was not sent by a browser. An address with `%00` in it, it sends (WHATWG
+            // URL, section 4.4, keeps what it cannot decode).
             initiator: match self.verdict {
-                Verdict::Refused => Initiator::Own,
+                Verdict::Refused if !self.reason.starts_with("path.") => Initiator::Own,
                 _ => self.initiator,
             },
         }

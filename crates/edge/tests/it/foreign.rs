@@ -101,6 +101,31 @@ async fn a_page_of_the_shop_cannot_get_its_readers_banned() {
     edge.stop();
 }
 
+/// Browsers send these as they stand in a page.
+#[tokio::test(flavor = "multi_thread")]
+async fn addresses_of_a_foreign_page_that_are_refused_ban_nobody() {
+    const REFUSED: [&str; 5] = ["/a%00", "/a%0a", "/%zz", "/..%2fa", "/a/%2e%2e%5cb"];
+    let shop = shop().await;
+    let edge = TestEdge::start(&[shop.url()], JUDGED);
+    let image = format!("{BROWSER}{IMAGE}");
+    for target in REFUSED.iter().cycle().take(30) {
+        // Once the page's bucket is full, its requests are not even read.
+        let status = edge.ask(&get(target, &image)).await.status;
+        assert!(matches!(status, 400 | 403), "{target}: {status}");
+    }
+    edge.access.flush();
+    assert_eq!(edge.get("/").await.status, 200);
+    assert!(edge.emitted.of_kind("detection.client_banned").is_empty());
+    assert!(!edge.emitted.of_kind("detection.finding_raised").is_empty());
+    // The same without the mark, and with it what no browser sends.
+    for target in REFUSED {
+        edge.ask(&get(target, BROWSER)).await;
+    }
+    edge.access.flush();
+    assert_eq!(edge.get("/").await.status, 403);
+    edge.stop();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_forged_mark_does_not_shield_an_attacker() {
     let shop = shop().await;
