@@ -344,12 +344,10 @@ fn masking_of(first: Option<&Bytes>) -> Masking {
 
 /// Masks card numbers in a body that is at hand as a whole.
 pub fn mask_bytes(data: Bytes) -> (Bytes, usize) {
-    if cards::find(&data).is_empty() {
-        return (data, 0);
+    match cards::masked_copy(&data) {
+        Some((copy, masked)) => (Bytes::from(copy), masked),
+        None => (data, 0),
     }
-    let mut copy = data.to_vec();
-    let masked = cards::mask_in_place(&mut copy);
-    (Bytes::from(copy), masked)
 }
 
 impl Body for EdgeBody {

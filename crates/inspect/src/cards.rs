@@ -6,6 +6,7 @@
 mod query;
 mod scan;
 mod stream;
+mod units;
 mod wide;
 
 use std::borrow::Cow;
@@ -48,6 +49,20 @@ pub fn mask_in_place(bytes: &mut [u8]) -> usize {
         mask_span(bytes, *span);
     }
     spans.len()
+}
+
+/// Masks a text that is at hand as a whole, whatever it is coded in: `None` where there is nothing to mask. Says how many
+/// numbers there were.
+pub fn masked_copy(bytes: &[u8]) -> Option<(Vec<u8>, usize)> {
+    if crate::content_type::wide(bytes).is_none() {
+        let mut copy = (!find(bytes).is_empty()).then(|| bytes.to_vec())?;
+        let count = mask_in_place(&mut copy);
+        return Some((copy, count));
+    }
+    let (mut masker, mut copy) = (StreamMasker::new(), Vec::with_capacity(bytes.len()));
+    masker.push(bytes, &mut copy);
+    masker.finish(&mut copy);
+    (masker.masked() > 0).then(|| (copy, masker.masked()))
 }
 
 /// As [`mask_in_place`], for text; borrows when there is nothing to mask.

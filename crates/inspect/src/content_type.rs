@@ -120,11 +120,28 @@ pub(crate) fn is_marked(body: &[u8]) -> bool {
     MARKS.iter().any(|mark| body.starts_with(mark)) || body.get(4..8) == Some(b"ftyp")
 }
 
-/// A body in UTF-16 or UTF-32 as UTF-8. Python's reader of JSON tells the coding by its zeros (RFC 4627 section 3) or its
-/// mark, whatever the type says.
-pub(crate) fn from_wide(body: &[u8]) -> Option<Vec<u8>> {
-    let first = body.first_chunk::<4>()?;
-    let (width, big, marked) = match *first {
+/// How text in UTF-16 or UTF-32 is laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Wide {
+    /// Bytes of a unit: 2 or 4.
+    pub width: usize,
+    /// The high byte comes first.
+    pub big: bool,
+    /// It begins with a byte order mark.
+    marked: bool,
+}
+
+impl Wide {
+    pub fn value(self, unit: &[u8]) -> u32 {
+        let fold = |value: u32, byte: &u8| value << 8 | u32::from(*byte);
+        if self.big { unit.iter().fold(0, fold) } else { unit.iter().rev().fold(0, fold) }
+    }
+}
+
+/// Whether a text begins as one in UTF-16 or UTF-32. Python's reader of JSON tells the coding by its zeros (RFC 4627
+/// section 3) or its mark, whatever the type says.
+pub(crate) fn wide(body: &[u8]) -> Option<Wide> {
+    let (width, big, marked) = match *body.first_chunk::<4>()? {
         [0, 0, 0xFE, 0xFF] => (4, true, true),
         [0xFF, 0xFE, 0, 0] => (4, false, true),
         [0xFE, 0xFF, ..] => (2, true, true),
@@ -136,11 +153,15 @@ pub(crate) fn from_wide(body: &[u8]) -> Option<Vec<u8>> {
         [1..=255, 0, _, _] => (2, false, false),
         _ => return None,
     };
-    let units = body.get(if marked { width } else { 0 }..)?.chunks_exact(width).map(|unit| {
-        let fold = |value: u32, byte: &u8| value << 8 | u32::from(*byte);
-        if big { unit.iter().fold(0, fold) } else { unit.iter().rev().fold(0, fold) }
-    });
-    let text: String = match width {
+    Some(Wide { width, big, marked })
+}
+
+/// A body in UTF-16 or UTF-32 as UTF-8.
+pub(crate) fn from_wide(body: &[u8]) -> Option<Vec<u8>> {
+    let form = wide(body)?;
+    let units = body.get(if form.marked { form.width } else { 0 }..)?.chunks_exact(form.width);
+    let units = units.map(|unit| form.value(unit));
+    let text: String = match form.width {
         4 => units.map(|unit| char::from_u32(unit).unwrap_or(char::REPLACEMENT_CHARACTER)).collect(),
         _ => char::decode_utf16(units.map(|unit| u16::try_from(unit).unwrap_or(u16::MAX)))
             .map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER))

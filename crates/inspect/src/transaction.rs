@@ -216,6 +216,8 @@ impl<'e> Transaction<'e> {
             return Verdict::Pass;
         }
         let (body, _) = capped(body, end, self.policy.body_cap_bytes);
+        let plain = from_wide(body);
+        let body = plain.as_deref().unwrap_or(body);
         let side = &self.engine.response;
         // Looked at where it lies; copied only for what a match needs.
         let mut found = false;

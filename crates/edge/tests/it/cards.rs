@@ -166,3 +166,29 @@ async fn answers_show_no_number_and_still_parse() {
         edge.stop();
     }
 }
+
+/// Spreadsheets save "Unicode text" as UTF-16, and servers call that anything.
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_in_utf_16_show_no_number_and_no_private_key() {
+    let wide = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
+    let reply = move |kind: &str, text: &str| {
+        let body = wide(text);
+        let head =
+            format!("HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n", body.len());
+        Reply::Bytes([head.into_bytes(), body].concat())
+    };
+    let shop = FakeShop::start(move |asked| match asked.target() {
+        "/csv" => reply("text/csv; charset=utf-16", "\u{feff}Ella;4111 1111 1111 1111\r\n"),
+        "/bytes" => reply("application/octet-stream", "Ella;4111111111111111\r\n"),
+        "/long" => reply("text/csv", &format!("\u{feff}{}4111111111111111;", "Bo;x\r\n".repeat(60_000))),
+        _ => reply("text/plain", "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASC\n"),
+    })
+    .await;
+    let edge = TestEdge::start(&[shop.url()], "");
+    assert_eq!(edge.get("/csv").await.body, wide("\u{feff}Ella;**** **** **** 1111\r\n"));
+    assert_eq!(edge.get("/bytes").await.body, wide("Ella;************1111\r\n"));
+    let long = edge.get("/long").await.body;
+    assert!(long.ends_with(&wide("\n************1111;")), "{:?}", long.len());
+    assert_eq!(edge.get("/key").await.status, 403);
+    edge.stop();
+}

@@ -1,5 +1,6 @@
 //! Masking of a body that arrives in pieces.
 
+use super::units::UnitMasker;
 use super::{HOLD, LOOK_BACK, mask_span, wide};
 
 /// Masks card numbers in a stream, also where one straddles two chunks; what comes out is as long as what went in.
@@ -12,6 +13,9 @@ pub struct StreamMasker {
     handed_out: usize,
     masked: usize,
     events: bool,
+    begun: bool,
+    /// Text in UTF-16 or UTF-32.
+    units: Option<Box<UnitMasker>>,
 }
 
 impl StreamMasker {
@@ -27,6 +31,10 @@ impl StreamMasker {
 
     /// Takes the next chunk and appends to `out` whatever is certain by now.
     pub fn push(&mut self, chunk: &[u8], out: &mut Vec<u8>) {
+        self.begin(chunk);
+        if let Some(units) = &mut self.units {
+            return units.push(chunk, out);
+        }
         self.work.extend_from_slice(chunk);
         let cut = self.handed_out.max(self.certain_end(&self.work));
         self.hand_out(cut, out);
@@ -35,6 +43,10 @@ impl StreamMasker {
     /// For a chunk with nothing to mask, which is nearly every one: how many bytes from its start go out as they are,
     /// uncopied; the rest is held back. `None`: the chunk is to be [pushed](StreamMasker::push).
     pub fn pass(&mut self, chunk: &[u8]) -> Option<usize> {
+        self.begin(chunk);
+        if self.units.is_some() {
+            return None;
+        }
         // A number behind these two is told by the byte before them, which this look does not see.
         if self.held_bytes() > 0 || matches!(chunk.first(), Some(b'B' | b'+')) {
             return None;
@@ -55,6 +67,9 @@ impl StreamMasker {
 
     /// The stream is over: appends what was held back.
     pub fn finish(&mut self, out: &mut Vec<u8>) {
+        if let Some(units) = &mut self.units {
+            return units.finish(out);
+        }
         self.hand_out(self.work.len(), out);
         self.work.clear();
         self.handed_out = 0;
@@ -62,12 +77,22 @@ impl StreamMasker {
 
     /// How many numbers were masked so far.
     pub fn masked(&self) -> usize {
-        self.masked
+        self.units.as_ref().map_or(self.masked, |units| units.masked())
     }
 
     /// How many bytes are held back now.
     pub fn held_bytes(&self) -> usize {
-        self.work.len() - self.handed_out
+        self.units.as_ref().map_or(self.work.len() - self.handed_out, |units| units.held_bytes())
+    }
+
+    /// The first bytes tell what a text is coded in.
+    fn begin(&mut self, chunk: &[u8]) {
+        if self.begun || chunk.is_empty() {
+            return;
+        }
+        self.begun = true;
+        let narrow = StreamMasker { events: self.events, begun: true, ..StreamMasker::default() };
+        self.units = UnitMasker::begin(chunk, narrow).map(Box::new);
     }
 
     fn certain_end(&self, work: &[u8]) -> usize {

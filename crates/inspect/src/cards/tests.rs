@@ -107,6 +107,39 @@ fn reads_through_the_encoding_of_a_query() {
     assert!(matches!(mask_query("q=red+shoes%20%C5%BC"), Cow::Borrowed(_)));
 }
 
+/// Spreadsheets save "Unicode text" as UTF-16.
+#[test]
+fn wide_text_is_masked_whole_and_in_pieces() {
+    let text = "Ella;4111 1111 1111 1111;é\r\nBo;5555\u{2009}5555\u{2009}5555\u{2009}4444;€\r\n";
+    let masked = "Ella;**** **** **** 1111;é\r\nBo;****\u{2009}****\u{2009}****\u{2009}4444;€\r\n";
+    let coded = |text: &str, way: usize| -> Vec<u8> {
+        let mark = if way.is_multiple_of(2) { "" } else { "\u{feff}" };
+        let text = format!("{mark}{text}");
+        match way / 2 {
+            0 => text.encode_utf16().flat_map(u16::to_le_bytes).collect(),
+            1 => text.encode_utf16().flat_map(u16::to_be_bytes).collect(),
+            2 => text.chars().flat_map(|c| u32::from(c).to_le_bytes()).collect(),
+            _ => text.chars().flat_map(|c| u32::from(c).to_be_bytes()).collect(),
+        }
+    };
+    for way in 0..8 {
+        let (bytes, expected) = (coded(text, way), coded(masked, way));
+        assert_eq!(masked_copy(&bytes), Some((expected.clone(), 2)), "{way}");
+        assert_eq!(masked_copy(&coded("Ella;1234\r\n", way)), None, "{way}");
+        for size in [4, 5, 7, 64, 1_000] {
+            let (mut masker, mut out) = (StreamMasker::new(), Vec::new());
+            for chunk in bytes.chunks(size) {
+                match masker.pass(chunk) {
+                    Some(certain) => out.extend_from_slice(&chunk[..certain]),
+                    None => masker.push(chunk, &mut out),
+                }
+            }
+            masker.finish(&mut out);
+            assert_eq!((out, masker.masked()), (expected.clone(), 2), "{way} by {size}");
+        }
+    }
+}
+
 #[test]
 fn a_stream_holds_back_only_a_short_tail() {
     let mut masker = StreamMasker::new();

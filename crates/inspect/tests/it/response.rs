@@ -34,6 +34,12 @@ fn a_private_key_never_leaves() {
     ] {
         assert!(answer(kind, text).0.is_block(), "{text}");
     }
+    // In UTF-16, as a spreadsheet or an editor of Windows saves it.
+    let policy = Policy::default();
+    let mut tx = ENGINE.transaction(&policy);
+    tx.response_head(&ResponseHead { status: 200, headers: &[("Content-Type", "text/plain")] });
+    let wide: Vec<u8> = key.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    assert!(tx.response_body(&wide, BodyEnd::Complete).is_block());
     let named = "A file begins with -----BEGIN PRIVATE KEY----- and nobody shows it.";
     assert_eq!(answer("text/html", named), (Verdict::Pass, Vec::new()));
 }
