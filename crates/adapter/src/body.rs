@@ -4,6 +4,7 @@ use serde_json::Value;
 use storeward_base::Secret;
 
 use crate::model::{BodyKind, Door};
+use crate::multipart::{self, is_multipart};
 use crate::text;
 
 /// What somebody typed, or a program sent. `Debug` shows neither.
@@ -23,6 +24,12 @@ pub enum Unreadable {
     Twice,
     /// Not of the announced form.
     Form,
+}
+
+/// Whether a whole form in parts is one that shops could read in two ways.
+pub fn is_doubtful(content_type: &str, body: &[u8]) -> bool {
+    is_multipart(content_type)
+        && (multipart::fields(content_type, body).is_none() || !multipart::is_closed(content_type, body))
 }
 
 impl Door {
@@ -47,7 +54,7 @@ impl Door {
     pub(crate) fn has_marker(&self, content_type: &str, body: &[u8]) -> bool {
         let Some(marker) = &self.marker else { return true };
         if is_multipart(content_type) {
-            return multipart_fields(content_type, body)
+            return multipart::fields(content_type, body)
                 .is_some_and(|all| all.iter().any(|(name, _)| text::is_field(name, marker)));
         }
         text::form_fields(body).any(|(name, _)| text::is_field(&name, marker))
@@ -57,7 +64,7 @@ impl Door {
     pub(crate) fn holds_password(&self, content_type: &str, body: &[u8]) -> bool {
         let is_one = |name: &str| self.password.iter().any(|wanted| text::is_field(name, wanted));
         if is_multipart(content_type) {
-            let fields = multipart_fields(content_type, body);
+            let fields = multipart::fields(content_type, body);
             return fields.is_some_and(|all| all.iter().any(|(name, _)| is_one(name)));
         }
         text::form_fields(body).any(|(name, _)| is_one(&name))
@@ -78,7 +85,7 @@ impl Door {
     }
 
     fn multipart(&self, content_type: &str, body: &[u8]) -> Result<Credentials, Unreadable> {
-        self.pairs(&multipart_fields(content_type, body).ok_or(Unreadable::Form)?)
+        self.pairs(&multipart::fields(content_type, body).ok_or(Unreadable::Form)?)
     }
 
     fn json(&self, body: &Value) -> Result<Credentials, Unreadable> {
@@ -227,43 +234,6 @@ fn decode_base64(text: &str) -> Option<Vec<u8>> {
         }
     }
     Some(out)
-}
-
-pub(crate) fn is_multipart(content_type: &str) -> bool {
-    content_type.trim_start().get(..10).is_some_and(|t| t.eq_ignore_ascii_case("multipart/"))
-}
-
-/// The text fields of a multipart body; files are passed over.
-pub(crate) fn multipart_fields(content_type: &str, body: &[u8]) -> Option<Vec<(String, String)>> {
-    let boundary = content_type.split(';').find_map(|p| {
-        let (name, value) = p.trim().split_once('=')?;
-        name.eq_ignore_ascii_case("boundary").then(|| value.trim_matches('"').to_owned())
-    })?;
-    if boundary.is_empty() || boundary.len() > 70 {
-        return None;
-    }
-    let whole = String::from_utf8_lossy(body);
-    let mut fields = Vec::new();
-    for part in whole.split(&format!("--{boundary}")).skip(1).take(text::MOST_FIELDS) {
-        let Some((head, value)) = part.trim_start_matches("\r\n").split_once("\r\n\r\n") else { continue };
-        let disposition = head
-            .lines()
-            .find(|l| l.get(..20).is_some_and(|start| start.eq_ignore_ascii_case("content-disposition:")));
-        let Some(line) = disposition else { continue };
-        let parameter = |wanted: &str| {
-            line.split(';').skip(1).find_map(|p| {
-                let (name, value) = p.trim().split_once('=')?;
-                name.eq_ignore_ascii_case(wanted).then(|| value.trim_matches('"').to_owned())
-            })
-        };
-        if parameter("filename").is_some() || parameter("filename*").is_some() {
-            continue;
-        }
-        if let Some(name) = parameter("name") {
-            fields.push((name, value.strip_suffix("\r\n").unwrap_or(value).to_owned()));
-        }
-    }
-    Some(fields)
 }
 
 #[cfg(test)]

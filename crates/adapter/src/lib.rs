@@ -18,12 +18,13 @@ mod folder;
 mod known;
 pub mod learn;
 mod model;
+mod multipart;
 mod place;
 mod reading;
 mod text;
 
 pub use answer::{Answer, ProbeAnswer, Signal};
-pub use body::{Credentials, Unreadable};
+pub use body::{Credentials, Unreadable, is_doubtful};
 pub use cookie::{CookieLine, cookie_pairs};
 pub use door::{Asked, Login};
 pub use error::AdapterError;

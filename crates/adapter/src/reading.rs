@@ -5,7 +5,7 @@
 
 use crate::door::Asked;
 use crate::model::Adapter;
-use crate::{body, place, text};
+use crate::{multipart, place, text};
 
 /// More methods or paths than this in one request are nobody's but an attacker's.
 const MOST: usize = 16;
@@ -85,8 +85,8 @@ impl Adapter {
     /// Looks at a form's body, too. Where that is not all of it, the rest may be anything.
     pub fn read_form(&self, reading: &mut Reading, content_type: &str, bytes: &[u8], is_whole: bool) {
         reading.is_partial |= !is_whole;
-        if body::is_multipart(content_type) {
-            match body::multipart_fields(content_type, bytes) {
+        if multipart::is_multipart(content_type) {
+            match multipart::fields(content_type, bytes) {
                 Some(fields) => self.note_fields(reading, fields.into_iter()),
                 None => reading.is_partial = true,
             }
@@ -103,7 +103,9 @@ impl Adapter {
             }
             for routed in self.routed.iter().filter(|routed| text::is_field(&name, &routed.parameter)) {
                 reading.is_routed = true;
-                reading.paths.push(format!("{}/{value}", routed.path));
+                // Shops cut signs off its end, and rules of theirs end before a last line end.
+                reading.is_partial |= !value.bytes().all(is_routes);
+                reading.paths.push(format!("{}/{}", routed.path, value.replace('\\', "/")));
             }
             let known =
                 self.rules().flat_map(|rule| rule.query.keys()).find(|known| text::is_field(&name, known));
@@ -146,6 +148,11 @@ impl Adapter {
         };
         (covers(&self.staff.paths) || is_act()) && !covers(&self.staff.except)
     }
+}
+
+/// What a route of an interface is written in. With anything else in it, it may be another one to the shop.
+const fn is_routes(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-' | b'_' | b'.')
 }
 
 /// Whether a body may be a form to the shop.

@@ -67,6 +67,31 @@ fn what_only_staff_may_is_guarded_in_the_rest_interface_too() {
     }
 }
 
+// WordPress takes a backslash off the end of a route, and its rules end before a line end.
+#[test]
+fn a_route_with_odd_signs_may_be_any_route() {
+    for route in [
+        "/wp/v2/users%5C",
+        "/wp/v2/users%0A",
+        "/wp/v2/users%20",
+        "/wp/v2/users%00",
+        "%5Cwp/v2/users",
+        "/wp/v2/users/%5C%5C",
+        "/wp/v2/users%C2%A0",
+    ] {
+        for form in [format!("rest_route={route}&username=x"), format!("a=b&%20rest.route={route}")] {
+            assert_eq!(judged("POST", "/", &[], &form), (true, true), "{form}");
+        }
+        let target = format!("/?rest_route={route}");
+        assert!(judged("GET", &target, &[], "").1, "{target}");
+    }
+    for route in
+        ["/wc/store/v1/cart/add-item", "/oembed/1.0/embed", "/contact-form-7/v1/contact-forms/12/feedback"]
+    {
+        assert_eq!(judged("POST", "/", &[], &format!("rest_route={route}")), (false, false), "{route}");
+    }
+}
+
 #[test]
 fn what_was_not_read_may_be_anything() {
     let wordpress = by_name("wordpress").unwrap();
@@ -81,6 +106,17 @@ fn what_was_not_read_may_be_anything() {
     let form = "--b\r\nContent-Disposition: form-data; name=\"rest_route\"\r\n\r\n/wp/v2/users\r\n--b--\r\n";
     wordpress.read_form(&mut parts, "multipart/form-data; boundary=b", form.as_bytes(), true);
     assert!(wordpress.is_back_office(&parts));
+    for (kind, name) in [
+        ("boundary=b,x", "\"rest_route\""),
+        ("boundary=b", "'rest_route'"),
+        ("boundary=b", "\"x\"; name=\"rest_route\""),
+    ] {
+        let form =
+            format!("--b\r\nContent-Disposition: form-data; name={name}\r\n\r\n/wp/v2/users\r\n--b--\r\n");
+        let mut odd = wordpress.reading(&asked, &[]);
+        wordpress.read_form(&mut odd, &format!("multipart/form-data; {kind}"), form.as_bytes(), true);
+        assert!(wordpress.is_back_office(&odd) && wordpress.is_sensitive(&odd), "{kind} {name}");
+    }
     assert!(is_form("Multipart/Form-Data; boundary=b") && is_form("application/x-www-form-urlencoded,x"));
     // A shop without such an interface has its forms pass unread.
     assert!(!by_name("larkmoor").unwrap().reads_forms());

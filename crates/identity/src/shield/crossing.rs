@@ -105,7 +105,10 @@ impl Crossing {
         let overrides: Vec<_> = overrides.map(|value| value.to_str().unwrap_or("unreadable")).collect();
         let reading = guard.adapter.reading(&asked, &overrides);
         let is_risky = !head.method.is_safe() || !overrides.is_empty() || reading.is_unsafe();
-        let is_static = guard.adapter.is_static(head.path) && !is_risky;
+        // A path of pictures is one only as long as nothing else says where the request goes, or who sends it: a front
+        // controller gets what is no file.
+        let is_only_path = reading.is_plain() && !reading.is_routed() && line.is_none();
+        let is_static = guard.adapter.is_static(head.path) && is_only_path && !is_risky;
         // The shop's own programs may send more than a form.
         let is_lane = guard.section.lanes.contains(head.client.get());
         let is_program = is_lane && guard.adapter.is_for_programs_only(&asked);

@@ -67,6 +67,9 @@ both_engines!(pitfall_01_other_doors, MIGRATIONS, async |db| {
         ("POST", "/XMLRPC.php/x", &PROBLEM[..], xml),
         ("POST", "/rest/token", &PROBLEM[..], r#"{"user":"ella","password":"grey slate roof"}"#),
         ("GET", "/me", &basic[..], ""),
+        // A front controller gets what is no file.
+        ("GET", "/img/none?rest_route=/users/me", &basic, ""),
+        ("GET", "/img/none", &basic, ""),
     ] {
         let told = thief.send(method, path, lines, body).await;
         assert_eq!(told.status, 403, "{path}");

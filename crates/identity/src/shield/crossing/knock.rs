@@ -1,6 +1,6 @@
 //! Before a door of the shop: what it is, and whether somebody may try.
 
-use storeward_adapter::{DoorKind, Unreadable};
+use storeward_adapter::{DoorKind, Unreadable, is_doubtful};
 use storeward_host::Seen;
 use storeward_web::http::{HeaderMap, StatusCode};
 
@@ -19,6 +19,13 @@ impl Crossing {
         let guard = self.guard.clone();
         let line = authorization(headers);
         let asked = asked(&self.method, &self.path, self.query.as_deref(), headers, line.as_deref());
+        // A sign-in could stand in it that the shop reads and we do not: nobody's name would be counted.
+        if body.complete
+            && is_doubtful(asked.content_type, body.bytes)
+            && !guard.section.lanes.contains(self.client.get())
+        {
+            return Some(unreadable());
+        }
         let found = guard.adapter.door(&asked, body.bytes);
         if !body.complete && (self.reads_body || found.is_some()) {
             let title = "The form is too large for a sign-in";
@@ -59,12 +66,13 @@ impl Crossing {
             // Nobody is tried with it; whoever sends it all day is slowed down all the same.
             Err(Unreadable::Fields) => self.try_nobody().await,
             Err(Unreadable::Twice) => Some(ambiguous()),
-            Err(Unreadable::Form) => {
-                let title = "The form cannot be read";
-                Some(Refusal::of(StatusCode::BAD_REQUEST, "identity.form_unreadable", title))
-            }
+            Err(Unreadable::Form) => Some(unreadable()),
         }
     }
+}
+
+fn unreadable() -> Refusal {
+    Refusal::of(StatusCode::BAD_REQUEST, "identity.form_unreadable", "The form cannot be read")
 }
 
 fn ambiguous() -> Refusal {
