@@ -8,6 +8,7 @@ mod json;
 mod multipart;
 mod parts;
 mod path;
+mod stretch;
 mod tidy;
 mod url;
 mod windows;

@@ -74,6 +74,13 @@ impl Json {
     }
 }
 
+/// What a piece of a string says, up to the string's end; and whether that came. A cut escape at the piece's end is left to
+/// the caller.
+pub(super) fn string_piece(piece: &[u8], out: &mut Vec<u8>) -> bool {
+    let mut reader = Reader { source: piece, at: 0, state: State::default() };
+    reader.read_string_inside(out)
+}
+
 struct Reader<'s> {
     source: &'s [u8],
     at: usize,

@@ -1,6 +1,7 @@
 //! multipart/form-data that is too long to be read at once: batches of whole parts, files without their bytes.
 
 use super::multipart::{is_file_part, multipart};
+use super::stretch::Stretch;
 use super::windows::{OVERLAP, WINDOW};
 use crate::content_type::is_marked;
 use crate::values::{Collection, Fact, Values};
@@ -16,12 +17,21 @@ enum Place {
     Preamble,
     /// At a delimiter.
     Batch,
-    /// In a field longer than a window; holds what is read in front of each piece, and how much was read before.
-    Field(Vec<u8>, usize),
+    /// In a field longer than a window.
+    Field(Long),
     /// In a file, beyond its head.
     File,
     /// The body has ended, or what follows is read by nobody.
     Done,
+}
+
+struct Long {
+    /// What is read in front of each piece.
+    front: Vec<u8>,
+    /// How much of the next piece was read before.
+    again: usize,
+    /// The field as a whole; not that of a file.
+    whole: Option<Stretch>,
 }
 
 pub(super) struct Step {
@@ -49,17 +59,17 @@ impl Parts {
         let full = buffer.len() >= WINDOW;
         let region = buffer.get(..WINDOW).unwrap_or(buffer);
         let mut last = complete && buffer.len() <= WINDOW;
-        if last && !matches!(self.place, Place::Field(..)) {
+        if last && !matches!(self.place, Place::Field(_)) {
             last = memchr::memmem::find_iter(region, &self.delimiter).nth(PARTS).is_none();
         }
         match &self.place {
             Place::Done => Step { passed: buffer.len(), read: false },
             Place::File => self.file(buffer, complete, values),
-            Place::Preamble | Place::Batch | Place::Field(..) if !full && !complete => WAIT,
+            Place::Preamble | Place::Batch | Place::Field(_) if !full && !complete => WAIT,
             Place::Preamble | Place::Batch if last => self.end(region, values),
             Place::Preamble => self.preamble(region, values),
             Place::Batch => self.batch(region, values),
-            Place::Field(..) => self.field(region, last, values),
+            Place::Field(_) => self.field(region, last, values),
         }
     }
 
@@ -118,18 +128,28 @@ impl Parts {
             }
             None => [&self.delimiter, b"\r\n\r\n".as_slice()].concat(),
         };
-        self.place = Place::Field(again, OVERLAP);
+        let content = inside.get(head..).unwrap_or_default();
+        let whole = (!is_marked(content)).then(|| {
+            let mut whole = Stretch::default();
+            whole.push(content);
+            whole
+        });
+        self.place = Place::Field(Long { front: again, again: OVERLAP, whole });
         Step { passed: region.len() - OVERLAP, read: true }
     }
 
     fn field(&mut self, region: &[u8], last: bool, values: &mut Values) -> Step {
-        let Place::Field(front, again) = &mut self.place else { return WAIT };
+        let Place::Field(Long { front, again, whole }) = &mut self.place else { return WAIT };
         // A delimiter that was cut stands in what is read again.
         let next = memchr::memmem::find(region, &self.delimiter);
         let here = region.get(..next.unwrap_or(region.len())).unwrap_or_default();
         if here.len() > *again || next.is_some() {
             let piece = [front.as_slice(), here].concat();
             multipart(&piece, &self.boundary, last && next.is_none(), values);
+        }
+        if let Some(whole) = whole {
+            whole.push(here.get(*again..).unwrap_or_default());
+            values.push(Collection::ArgsPost, b"", &whole.text());
         }
         let passed = match next {
             Some(next) => {

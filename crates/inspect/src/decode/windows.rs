@@ -4,8 +4,9 @@
 //! An element that is longer than a window is read in windows that overlap. What a window holds is let go only when the
 //! next one is asked for; the bytes of files beyond their head are let go as they come.
 
-use super::json::Json;
-use super::{form, parts::Parts, xml};
+use super::json::{Json, string_piece};
+use super::stretch::Stretch;
+use super::{form, parts::Parts, url_decode_into, xml};
 use crate::content_type::BodyKind;
 use crate::values::{Collection, Fact, Values};
 
@@ -25,6 +26,10 @@ pub(crate) struct Windows {
     passed: u64,
     /// How much of `buffer` was read before.
     again: usize,
+    /// An element that goes on from window to window, as a whole.
+    stretch: Option<Stretch>,
+    /// Bytes of an escape that was cut, before what comes next.
+    half: Vec<u8>,
 }
 
 enum Shape {
@@ -57,7 +62,15 @@ impl Windows {
             BodyKind::Raw if super::looks_like_form(first) => (Shape::Form(Vec::new()), true),
             BodyKind::Raw => (Shape::Text, false),
         };
-        Some(Windows { shape, as_it_is, buffer: Vec::new(), passed: 0, again: 0 })
+        Some(Windows {
+            shape,
+            as_it_is,
+            buffer: Vec::new(),
+            passed: 0,
+            again: 0,
+            stretch: None,
+            half: Vec::new(),
+        })
     }
 
     pub fn push(&mut self, bytes: &[u8]) {
@@ -90,6 +103,13 @@ impl Windows {
         }
         if cut.next < cut.end {
             values.fact(Fact::Truncated);
+        }
+        let fresh = window.get(self.again..).unwrap_or_default();
+        let cuts = cut.next < cut.end;
+        if cuts || self.stretch.is_some() {
+            let before = window.get(..self.again).unwrap_or_default();
+            let pieces = self.shape.pieces(before, fresh, self.stretch.is_some(), cuts);
+            follow(&mut self.stretch, &mut self.half, &pieces, &self.shape, values);
         }
         self.shape.read(window, &cut, last, values);
         self.again = cut.end.saturating_sub(cut.next);
@@ -139,6 +159,58 @@ impl Shape {
         Cut { end, next }
     }
 
+    /// What of the fresh bytes of a window, behind those that were read `before`, belongs to a long element.
+    fn pieces<'w>(&self, before: &[u8], fresh: &'w [u8], goes_on: bool, cuts: bool) -> Pieces<'w> {
+        let (first, last) = match self {
+            Shape::Form(_) => (memchr::memchr(b'&', fresh), memchr::memrchr(b'&', fresh).map(|at| at + 1)),
+            Shape::Json(_, lexer) => {
+                let mut lexer = lexer.clone();
+                lexer.pass(before);
+                let (mut closed, mut opened) = (None, None);
+                for (at, byte) in fresh.iter().enumerate() {
+                    let inside = lexer.in_string;
+                    lexer.step(*byte);
+                    if inside && !lexer.in_string {
+                        closed = closed.or(Some(at));
+                    } else if !inside && lexer.in_string {
+                        opened = Some(at + 1);
+                    }
+                }
+                (closed, opened)
+            }
+            Shape::Xml { .. } | Shape::Text | Shape::Multipart(_) => (None, None),
+        };
+        let continued = goes_on.then(|| fresh.get(..first.unwrap_or(fresh.len()))).flatten();
+        let ends = goes_on && (first.is_some() || !cuts);
+        let begins = (cuts && (ends || !goes_on)).then(|| fresh.get(last.unwrap_or(0)..)).flatten();
+        let begins = match (self, begins) {
+            (Shape::Form(_), Some(pair)) => pair.get(memchr::memchr(b'=', pair).map_or(0, |at| at + 1)..),
+            (_, begins) => begins,
+        };
+        Pieces { goes_on: continued, ends, begins }
+    }
+
+    /// What a piece says. Half of an escape at its end waits in `half` for the rest.
+    fn decoded(&self, piece: &[u8], half: &mut Vec<u8>) -> Vec<u8> {
+        let whole = [half.as_slice(), piece].concat();
+        let length = match self {
+            Shape::Form(_) => whole.len() - cut_escape(&whole, b'%', 3),
+            Shape::Json(..) => whole.len() - cut_escape(&whole, b'\\', 6),
+            _ => whole.len(),
+        };
+        let (whole, rest) = whole.split_at(length);
+        *half = rest.to_vec();
+        let mut out = Vec::with_capacity(whole.len());
+        match self {
+            Shape::Form(_) => url_decode_into(whole, &mut out),
+            Shape::Json(..) => {
+                string_piece(whole, &mut out);
+            }
+            _ => out.extend_from_slice(whole),
+        }
+        out
+    }
+
     fn read(&mut self, window: &[u8], cut: &Cut, last: bool, values: &mut Values) {
         let cuts = cut.next < cut.end;
         match self {
@@ -180,6 +252,48 @@ impl Shape {
     }
 }
 
+/// What of a window belongs to an element that is longer than one.
+struct Pieces<'w> {
+    /// The rest of the element that was cut before, or a part of it.
+    goes_on: Option<&'w [u8]>,
+    /// Whether it ends in it.
+    ends: bool,
+    /// The beginning of another that is cut at this window's end.
+    begins: Option<&'w [u8]>,
+}
+
+/// Adds the pieces to the element, and hands on what it says as a whole by now.
+fn follow(
+    stretch: &mut Option<Stretch>,
+    half: &mut Vec<u8>,
+    pieces: &Pieces<'_>,
+    shape: &Shape,
+    values: &mut Values,
+) {
+    if let (Some(element), Some(piece)) = (stretch.as_mut(), pieces.goes_on) {
+        element.push(&shape.decoded(piece, half));
+        let name = match shape {
+            Shape::Form(name) => name.strip_suffix(b"=").unwrap_or(name),
+            _ => b"",
+        };
+        let collection = match shape {
+            Shape::Form(_) | Shape::Json(..) => Collection::ArgsPost,
+            _ => Collection::RequestBody,
+        };
+        values.push(collection, name, &element.text());
+    }
+    if pieces.ends {
+        *stretch = None;
+        half.clear();
+    }
+    if let Some(piece) = pieces.begins {
+        half.clear();
+        let mut element = Stretch::default();
+        element.push(&shape.decoded(piece, half));
+        *stretch = Some(element);
+    }
+}
+
 /// Follows JSON closely enough to know what stands inside of a string.
 #[derive(Clone, Default)]
 struct Lexer {
@@ -208,6 +322,18 @@ impl Lexer {
             self.step(*byte);
             cut.then_some(place + 1)
         })
+    }
+}
+
+/// How many bytes at the end may be the beginning of an escape of at most `longest` bytes.
+fn cut_escape(bytes: &[u8], sign: u8, longest: usize) -> usize {
+    let tail = bytes.get(bytes.len().saturating_sub(longest - 1)..).unwrap_or_default();
+    let Some(at) = memchr::memchr(sign, tail) else { return 0 };
+    // Of `\\n` the first sign opens; `\n` alone is whole, `\u00` is not.
+    let from = tail.get(at..).unwrap_or_default();
+    match (sign, from) {
+        (b'\\', [_, b'u', ..]) | (b'\\', [_]) | (b'%', _) => from.len(),
+        _ => 0,
     }
 }
 

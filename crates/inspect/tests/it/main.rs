@@ -8,4 +8,5 @@ mod fields;
 mod policy;
 mod response;
 mod secrets;
+mod stretched;
 mod uploads;
