@@ -5,6 +5,7 @@
 //! Our own work, in the spirit of libinjection (N. Galbreath, "libinjection: new techniques in detecting SQL injection
 //! attacks", Black Hat 2012); no fingerprint or table of it is used.
 
+mod brackets;
 mod continuation;
 mod query;
 mod reading;

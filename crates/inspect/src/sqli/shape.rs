@@ -2,8 +2,9 @@
 
 use std::ops::Range;
 
+use super::brackets::{bracketed_query, named_query};
 use super::continuation::{continues, continues_with_query};
-use super::query::{begins_plain_query, lists_from_table, words_in_a_row};
+use super::query::{begins_plain_query, lists_from_table};
 use super::statement::statement;
 use super::token::{Context, Kind};
 use super::walk::{
@@ -312,6 +313,7 @@ fn anywhere(tokens: Tokens<'_, '_>, at: usize) -> Option<usize> {
         Kind::Semicolon => statement(tokens, at + 1, true).filter(|_| sql_before(tokens, at)),
         Kind::Call { loud: true } => operand(tokens, at, true),
         Kind::Call { .. } => lonely_call(tokens, at),
+        Kind::Name => named_query(tokens, at),
         Kind::Catalogue => matches!(kind(tokens, at + 1), Some(Kind::Dot)).then_some(at + 2).or_else(|| {
             at.checked_sub(1).filter(|before| kind(tokens, *before) == Some(Kind::Word(Word::From)))
         }),
@@ -403,45 +405,6 @@ pub(super) fn selects(tokens: Tokens<'_, '_>, at: usize) -> Option<usize> {
         Some(_) => return None,
     };
     (evidence >= 2).then_some(table + 1)
-}
-
-/// `(select email e from products, customers f)`: whatever the columns look like, brackets around a query of a table that
-/// thieves look for.
-fn bracketed_query(tokens: Tokens<'_, '_>, at: usize) -> Option<usize> {
-    const LONGEST: usize = 64;
-    at.checked_sub(1).filter(|before| kind(tokens, *before) == Some(Kind::Open))?;
-    let (mut depth, mut names_in_a_row, mut from) = (0_i32, 0, None);
-    for place in at + 1..at + LONGEST {
-        let token = tokens.get(place)?;
-        if depth == 0 {
-            names_in_a_row = words_in_a_row(tokens, place, names_in_a_row);
-        }
-        match token.kind {
-            // "(please select one of the sizes from our customers' photos)"
-            Kind::Name if names_in_a_row > 3 => return None,
-            Kind::Open => depth += 1,
-            Kind::Close if depth == 0 => return None,
-            Kind::Close => depth -= 1,
-            Kind::Word(Word::From) if depth == 0 && place > at + 1 => from = Some(place),
-            Kind::Name if from == Some(place - 1) && words::is_article(token.text) => return None,
-            Kind::Name | Kind::Text { .. } if depth == 0 && from.is_some() => {
-                let name = token.text.trim_ascii();
-                let bare = name
-                    .strip_prefix(b"'")
-                    .or_else(|| name.strip_prefix(b"\""))
-                    .or_else(|| name.strip_prefix(b"`"))
-                    .or_else(|| name.strip_prefix(b"["));
-                let bare = bare.and_then(|inner| inner.split_last()).map_or(name, |(_, inner)| inner);
-                if words::is_prey(bare) && names_in_a_row < 3 {
-                    return Some(place + 1);
-                }
-            }
-            Kind::Catalogue if from.is_some() => return Some(place + 1),
-            Kind::Comment { .. } | Kind::Semicolon => return None,
-            _ => {}
-        }
-    }
-    None
 }
 
 /// `select version()` and nothing else.

@@ -276,3 +276,39 @@ fn dashes_and_number_signs_of_prose_stay_prose() {
         assert_eq!(detect(case.as_bytes()), None, "{case:?}");
     }
 }
+
+/// Found by a search among values that SQLite ran: behind a sign, in a call, in a list to sort by.
+#[test]
+fn a_query_in_brackets_is_seen_wherever_it_stands() {
+    let cases = [
+        "-(select role from clients c left join settings s on s.k is c.role where role='admin') like '%'",
+        "+exists(select name from `clients`)",
+        "not (select role as shop from clients c where email like '%@%') isnull",
+        "ifnull(length((select (role) from [clients] c join products p)),0)",
+        "id in (1) or nullif((select pwh as shop from clients c limit 1),'')notnull",
+        "id||ifnull(length((select substr(email,1,1) from clients limit 1)),0)",
+        "price_cents limit iif((select 'x'||phone from clients where email>'') is null,0,1)",
+        "id between 0 and instr((select pwh from clients limit 1),'a')",
+        "id is (values((select email collate nocase from clients order by random())))>''",
+        "[name] limit exists(with a as (select 1) select json_array(pwh) from clients c)",
+        "-(select name from clients as c,products where length(email)>1)",
+        "+glob('*',(select \"email\" from `clients` c,products where email like '%@%'))",
+        "name ||length((select phone from clients c where email>''))",
+    ];
+    for case in cases {
+        assert!(detect(case.as_bytes()).is_some(), "{case:?}");
+    }
+    for prose in [
+        "size (select from the list)",
+        "colour - (select colour from dropdown)",
+        "sizes (select size from dropdown, catalogue or shop)",
+        "blue or red (select one from dropdown, where possible)",
+        "how to (select a gift from Grandma) and not cry",
+        "Order by phone (select option 2 from menu) or online",
+        "C'est ou (select article from catalogue) ou rien",
+        "(select your size from M or L)",
+        "gift card (select amount from 10, 20 or 50)",
+    ] {
+        assert_eq!(detect(prose.as_bytes()), None, "{prose:?}");
+    }
+}
