@@ -17,7 +17,10 @@ impl Customers {
     /// Sends the letter. Nothing where there is no address to write to, or nobody may sign in.
     pub(super) async fn begin_new_password(&self, by: &By, account: &Account) -> Result<Done, Error> {
         let shared = &self.0.0;
-        let (Some(email), None) = (&account.email, account.locked_at) else { return Ok(Done::Already) };
+        // The password of a shop's own customer is the shop's, and begun anew there.
+        let (Some(email), None, Some(_)) = (&account.email, account.locked_at, &account.password_hash) else {
+            return Ok(Done::Already);
+        };
         // Counted apart from what anybody can ask for: strangers cannot use it up, and staff flood nobody.
         let key = Key::ByStaff(account.id.to_string());
         if let Leave::Wait { seconds, .. } = shared.throttle.attempt(&[key], shared.now()) {

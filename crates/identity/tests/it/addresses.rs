@@ -1,5 +1,6 @@
 //! Accounts that the shop's own sign-in made are found by their address, and nobody else's is touched by what a shop says.
 
+use storeward_identity::staff::{Act, Done};
 use storeward_identity::{LetterKind, MIGRATIONS, Policy, SecondFactor};
 use storeward_store::both_engines;
 
@@ -65,6 +66,19 @@ both_engines!(the_way_back_of_a_shops_customer_leads_to_the_shop, MIGRATIONS, as
     let mut nobody = behind.bench.browser().elsewhere();
     recover(&mut nobody, "nobody@people.example").await;
     assert_eq!(letters(&behind, LetterKind::RecoveryCode), 1);
+});
+
+// Staff sent a link that led nowhere.
+both_engines!(staff_send_no_link_where_the_password_is_the_shops, MIGRATIONS, async |db| {
+    let behind = Behind::new(db, Elevation::Fresh);
+    let mut owner = behind.browser();
+    owner.sign_in_with_code("").await;
+    assert!(owner.sees_account().await);
+    let customer = behind.bench.customer(ADDRESS).await;
+    let desk = behind.bench.identity.customers();
+    let done = desk.act(&behind.bench.by(STAFF), customer, Act::BeginNewPassword).await.unwrap();
+    assert_eq!(done, Done::Already);
+    assert_eq!(letters(&behind, LetterKind::PasswordLink), 0);
 });
 
 both_engines!(no_second_account_comes_beside_the_shops, MIGRATIONS, async |db| {
