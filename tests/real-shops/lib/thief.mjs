@@ -10,7 +10,8 @@ export class Thief {
     this.shop = new URL(shop);
     this.ca = ca;
     this.cookies = new Map();
-    this.address = `127.0.0.${(next += 1)}`;
+    next += 1;
+    this.address = `127.0.${Math.floor(next / 250)}.${(next % 250) + 1}`;
   }
 
   get(path, headers = {}) {
