@@ -103,6 +103,15 @@ fn verify(at: &Directory, anchors: &[PathBuf], json: bool) -> Done {
             if let Some(failure) = standing(&opened)?.as_ref().and_then(ledger_head::failure) {
                 return Err(failure);
             }
+            let book = storeward_store::addresses::verify(&opened.db).context("the address book")?;
+            if book.changed > 0 {
+                return Err(Failure::new(format!(
+                    "the ledger holds, and the address book beside it was changed: {} of {} addresses are not those of the \
+                     clients that the events name",
+                    book.changed, book.entries
+                ))
+                .hint("the events themselves are sound; take the addresses from a backup, and find out who wrote to the database"));
+            }
             let fact = storeward_events::system::LedgerVerified { entries: report.entries, root };
             let told = opened.db.write_blocking(move |tx| tx.append(Actor::Operator, None, fact.clone()));
             told.context("the verification could not be written down").map(drop)

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use storeward_base::Actor;
+use storeward_base::{Actor, ClientIp};
 use storeward_events::Record;
 use storeward_store::{Db, addresses, ledger};
 
@@ -87,9 +87,9 @@ fn print(db: &Db, record: &Record, options: &Options) -> std::io::Result<()> {
     )
 }
 
-/// The client's address, where the book still has it.
+/// The client's address, where the book still has it, and where it is the one that the event's fingerprint stands for.
 fn address_of(db: &Db, record: &Record) -> Option<IpAddr> {
     let Actor::Client { client } = record.actor else { return None };
     let found = db.read_blocking(move |r| addresses::find(r, &[client])).ok()?;
-    found.into_iter().next().map(|(_, ip)| ip)
+    found.into_iter().map(|(_, ip)| ip).find(|ip| db.client_ref(ClientIp::new(*ip)) == client)
 }

@@ -55,6 +55,7 @@ statements! {
                     ON CONFLICT (client) DO UPDATE SET last_seen_at = excluded.last_seen_at \
                     WHERE client_address.last_seen_at < excluded.last_seen_at";
     FIND_ADDRESS = "SELECT address FROM client_address WHERE client = $1";
+    FIND_ADDRESSES_AFTER = "SELECT client, address FROM client_address WHERE client > $1 ORDER BY client LIMIT $2";
     FORGET_ADDRESSES = "DELETE FROM client_address WHERE last_seen_at < $1";
 
     ENQUEUE_JOB = "INSERT INTO job (id, kind, unique_key, payload, created_at, run_at, attempts, claims) \

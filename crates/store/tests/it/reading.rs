@@ -5,7 +5,9 @@ use std::time::Duration;
 use storeward_base::{Actor, ClientIp, ClientRef, PageSize, RequestId, SystemEntropy, Timestamp};
 use storeward_events::Severity;
 use storeward_events::edge::{InspectionFailed, RequestRefused};
+use storeward_store::addresses::Book;
 use storeward_store::ledger::{self, Filter};
+use storeward_store::testing::blocking;
 use storeward_store::{Error, STATEMENTS, addresses, both_engines};
 
 use crate::{append, started};
@@ -74,6 +76,30 @@ both_engines!(entries_are_read_in_order, async |db| {
     assert_eq!(read(0, 3).await, [1, 2, 3]);
     assert_eq!(read(28, 1000).await, [29, 30]);
     assert_eq!(read(30, 10).await, [0u64; 0]);
+});
+
+// The way back from a reference to an address: what a forger writes there does not fit the reference.
+both_engines!(an_address_that_was_changed_is_found, async |db| {
+    for n in 1..=3u8 {
+        let ip = ClientIp::new(std::net::Ipv4Addr::new(192, 0, 2, n).into());
+        let (client, at) = (db.client_ref(ip), db.now());
+        let noted = db
+            .write(move |tx| {
+                tx.commit_silent("a test");
+                addresses::note(tx, client, ip, at)
+            })
+            .await;
+        noted.unwrap();
+    }
+    let verify = async || {
+        let opened = (*db).clone();
+        blocking(move || addresses::verify(&opened)).await.unwrap()
+    };
+    assert_eq!(verify().await, Book { entries: 3, changed: 0 });
+    db.tamper("UPDATE client_address SET address = '203.0.113.7' WHERE address = '192.0.2.1'");
+    assert_eq!(verify().await, Book { entries: 3, changed: 1 });
+    db.tamper("UPDATE client_address SET address = 'nobody' WHERE address = '192.0.2.2'");
+    assert_eq!(verify().await, Book { entries: 3, changed: 2 });
 });
 
 both_engines!(addresses_are_found_and_forgotten, async |db| {
