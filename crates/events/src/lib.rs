@@ -9,6 +9,7 @@
 
 pub mod detection;
 pub mod edge;
+pub mod gate;
 pub mod guide;
 pub mod identity;
 mod ocsf;
@@ -130,6 +131,14 @@ vocabulary! {
     StaffPasskeyRemoved(staff::StaffPasskeyRemoved) = "staff.passkey_removed", Medium, Security;
     StaffPasswordChanged(staff::StaffPasswordChanged) = "staff.password_changed", Medium, Security;
     StaffSessionsEnded(staff::StaffSessionsEnded) = "staff.sessions_ended", Low, Security;
+    StaffSessionsRevoked(staff::StaffSessionsRevoked) = "staff.sessions_revoked", Medium, Security;
+    StaffLocked(staff::StaffLocked) = "staff.locked", Medium, Security;
+    StaffUnlocked(staff::StaffUnlocked) = "staff.unlocked", Medium, Security;
+    StaffGroupsChanged(staff::StaffGroupsChanged) = "staff.groups_changed", Medium, Security;
+    GatePassed(gate::GatePassed) = "gate.passed", Informational, Security;
+    GateRefused(gate::GateRefused) = "gate.refused", Medium, Security;
+    GateRevoked(gate::GateRevoked) = "gate.revoked", Medium, Security;
+    GateLeft(gate::GateLeft) = "gate.signed_out", Informational, Security;
     CustomerSignedUp(identity::CustomerSignedUp) = "identity.signed_up", Informational, Security;
     CustomerSignedIn(identity::CustomerSignedIn) = "identity.signed_in", Informational, Security;
     CustomerSignInFailed(identity::CustomerSignInFailed) = "identity.sign_in_failed", Low, Security;

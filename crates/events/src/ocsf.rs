@@ -116,8 +116,21 @@ fn class_of(event: &Event) -> Class {
         | Event::LedgerCutBack(_)
         | Event::WritesResumed(_)
         | Event::JobFailed(_) => lifecycle(99, 2),
-        other => class_of_provider(other),
+        other => class_of_gate(other).unwrap_or_else(|| class_of_provider(other)),
     }
+}
+
+/// What the gate states, and what is done to staff who come to it.
+fn class_of_gate(event: &Event) -> Option<Class> {
+    Some(match event {
+        Event::GatePassed(_) => authentication(1, 1),
+        Event::GateRefused(_) | Event::GateRevoked(_) => authentication(1, 2),
+        Event::GateLeft(_) => authentication(2, 1),
+        Event::StaffLocked(_) => account(9),
+        Event::StaffUnlocked(_) => account(12),
+        Event::StaffSessionsRevoked(_) | Event::StaffGroupsChanged(_) => account(99),
+        _ => return None,
+    })
 }
 
 /// What the OpenID Connect provider states. (`tests/it.rs` lists the kinds that may fall through to the last line.)
@@ -255,6 +268,14 @@ fn user_of(record: &Record) -> Value {
         Event::StaffPasswordChanged(e) => Some(e.staff),
         Event::StaffSessionsEnded(e) => Some(e.staff),
         Event::StaffSignInFailed(e) => e.staff,
+        Event::StaffSessionsRevoked(e) => Some(e.staff),
+        Event::StaffLocked(e) => Some(e.staff),
+        Event::StaffUnlocked(e) => Some(e.staff),
+        Event::StaffGroupsChanged(e) => Some(e.staff),
+        Event::GatePassed(e) => Some(e.staff),
+        Event::GateRefused(e) => e.staff,
+        Event::GateRevoked(e) => Some(e.staff),
+        Event::GateLeft(e) => Some(e.staff),
         _ => None,
     };
     let uid = id.map(|id| id.to_string()).or_else(|| customer_of(&record.event).map(|id| id.to_string()));

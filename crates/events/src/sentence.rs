@@ -78,6 +78,7 @@ impl Event {
                 .or_else(|| of_guidance(other))
                 .or_else(|| of_the_vault(other))
                 .or_else(|| of_the_provider(other))
+                .or_else(|| of_the_gate(other))
                 .unwrap_or_else(|| other.kind().to_owned()),
         }
     }
@@ -298,6 +299,29 @@ fn of_the_vault(event: &Event) -> Option<String> {
                 e.customer, e.fields, e.epoch
             )
         }
+        _ => return None,
+    })
+}
+
+/// Who came through a gate, and what was done to staff by others.
+fn of_the_gate(event: &Event) -> Option<String> {
+    Some(match event {
+        Event::GatePassed(e) => format!("{} came through the gate {} ({})", e.staff, e.gate, e.factor),
+        Event::GateRefused(e) => {
+            let who = e.staff.map_or_else(|| "Somebody".to_owned(), |staff| staff.to_string());
+            format!("{who} was refused at the gate {}: {}", e.gate, words::plain(&e.reason))
+        }
+        Event::GateRevoked(e) => {
+            format!("{} may not pass the gate {} any more: {}", e.staff, e.gate, words::plain(&e.reason))
+        }
+        Event::GateLeft(e) => format!("{} signed out of the gates", e.staff),
+        Event::StaffSessionsRevoked(e) => {
+            format!("Ended {} of {}", words::counted(e.count, "session"), e.staff)
+        }
+        Event::StaffLocked(e) => format!("Locked {}", e.staff),
+        Event::StaffUnlocked(e) => format!("Unlocked {}", e.staff),
+        Event::StaffGroupsChanged(e) if e.groups.is_empty() => format!("{} is in no group now", e.staff),
+        Event::StaffGroupsChanged(e) => format!("{} is in {} now", e.staff, e.groups.join(", ")),
         _ => return None,
     })
 }

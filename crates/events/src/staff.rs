@@ -79,3 +79,28 @@ pub struct StaffSessionsEnded {
     pub staff: StaffId,
     pub count: u64,
 }
+
+/// Somebody else (the actor) ended all sessions of a member of staff, at the console and at the gates.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StaffSessionsRevoked {
+    pub staff: StaffId,
+    pub count: u64,
+}
+
+/// A member of staff can neither sign in nor go on, until they are unlocked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StaffLocked {
+    pub staff: StaffId,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StaffUnlocked {
+    pub staff: StaffId,
+}
+
+/// What a member of staff may do was changed: the groups they are in from now on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StaffGroupsChanged {
+    pub staff: StaffId,
+    pub groups: Vec<String>,
+}
