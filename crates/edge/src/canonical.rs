@@ -22,6 +22,12 @@ pub struct Target {
 }
 
 impl Target {
+    /// The raw path, without `?`.
+    pub fn written(&self) -> &str {
+        let end = self.query_at.map_or(self.forward.len(), |at| at.saturating_sub(1));
+        self.forward.get(..end).unwrap_or(&self.forward)
+    }
+
     /// The raw query, without `?`.
     pub fn query(&self) -> Option<&str> {
         self.query_at.and_then(|at| self.forward.get(at..))
@@ -265,7 +271,9 @@ mod tests {
     fn the_query_is_kept_raw() {
         let target = read("/s?q=%27+or+1=1&b", &["shop.example"]).unwrap();
         assert_eq!((target.query(), target.path.as_str()), (Some("q=%27+or+1=1&b"), "/s"));
+        assert_eq!(target.written(), "/s");
         assert_eq!(read("/s", &["shop.example"]).unwrap().query(), None);
+        assert_eq!(read("/%73//x", &["shop.example"]).unwrap().written(), "/%73//x");
     }
 
     #[test]

@@ -23,6 +23,7 @@ mod initiator;
 pub mod listener;
 mod own_cookies;
 pub mod pages;
+pub mod paths;
 mod plain;
 pub mod private;
 mod proxy_protocol;

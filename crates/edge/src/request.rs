@@ -82,6 +82,27 @@ pub fn is_dropped(name: &HeaderName) -> bool {
     }
 }
 
+/// Fields by which we tell the shop who somebody is begin so (`Storeward-Assertion`).
+const CLAIMS: &[u8] = b"storeward";
+
+/// Whether a field says who somebody is in our name, by whatever sign stands behind it: shops fold `_` and `.` into `-`, and
+/// some any sign that is neither letter nor digit.
+fn is_claim(name: &HeaderName) -> bool {
+    let behind = name.as_str().as_bytes().strip_prefix(CLAIMS);
+    behind.is_some_and(|rest| rest.first().is_none_or(|sign| !sign.is_ascii_alphanumeric()))
+}
+
+/// Takes a client's own out, before anybody of ours may write one.
+pub fn drop_claims(headers: &mut HeaderMap) {
+    if !headers.keys().any(is_claim) {
+        return;
+    }
+    let names: Vec<HeaderName> = headers.keys().filter(|name| is_claim(name)).cloned().collect();
+    for name in names {
+        headers.remove(name);
+    }
+}
+
 /// Hop-by-hop fields (RFC 9110 7.6.1) and the framing that we write ourselves.
 fn is_hop_by_hop(name: &HeaderName) -> bool {
     matches!(
@@ -137,7 +158,7 @@ pub fn may_be_trailer(name: &HeaderName) -> bool {
     ) || ["access-control-", "sec-", "clear-site-data", "x-powered-", "x-http-method"]
         .iter()
         .any(|start| name.as_str().starts_with(start));
-    !forbidden && !is_hop_by_hop(name) && !is_dropped(name)
+    !forbidden && !is_hop_by_hop(name) && !is_dropped(name) && !is_claim(name)
 }
 
 /// Whether a trailer of a request goes on to the shop. Nobody inspects one, and some servers take it for a header: so it may
@@ -310,6 +331,10 @@ mod tests {
     }
 
     fn written(fields: &[(&str, &str)]) -> String {
+        head_of(&headers(fields))
+    }
+
+    fn head_of(headers: &HeaderMap) -> String {
         let mut out = BytesMut::new();
         let around = Surroundings {
             method: &http::Method::GET,
@@ -321,7 +346,7 @@ mod tests {
             upgrade: None,
             identity_encoding: false,
         };
-        write_head(&mut out, &around, &headers(fields));
+        write_head(&mut out, &around, headers);
         String::from_utf8(out.to_vec()).unwrap()
     }
 
@@ -364,6 +389,31 @@ mod tests {
             assert!(!text.contains("203.0.113.99"), "{name} got through:\n{text}");
         }
         assert!(written(&[]).contains("x-forwarded-for: 192.0.2.7\r\n"));
+    }
+
+    #[test]
+    fn who_somebody_is_no_client_says() {
+        for name in [
+            "Storeward-Assertion",
+            "storeward_assertion",
+            "STOREWARD.ASSERTION",
+            "Storeward-User",
+            "Storeward_User",
+            "Storeward-Email",
+            "storeward~email",
+            "Storeward-Anything-New",
+            "Storeward",
+            "X-Storeward-User",
+        ] {
+            let mut headers = headers(&[(name, "mallory"), ("storewardens", "stays")]);
+            drop_claims(&mut headers);
+            let text = head_of(&headers);
+            assert!(!text.contains("mallory"), "{name} got through:\n{text}");
+            assert!(text.contains("storewardens: stays"), "{text}");
+            assert!(!may_be_trailer(&name.to_ascii_lowercase().parse().unwrap()), "{name} behind a body");
+        }
+        // What one of ours writes behind that goes on.
+        assert!(written(&[("storeward-assertion", "signed")]).contains("storeward-assertion: signed\r\n"));
     }
 
     #[test]

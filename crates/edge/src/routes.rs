@@ -8,6 +8,7 @@ use storeward_inspect::{Exception, Mode, Policy, RuleSelector};
 use crate::config::{
     ConfigError, ExceptionEntry, HeadersSection, InspectMode, InspectSection, LimitsSection, RouteEntry,
 };
+use crate::paths::{covers, is_plain};
 use crate::rates::Rate;
 use crate::spellings;
 
@@ -153,23 +154,9 @@ impl Routes {
     }
 }
 
-/// Whole segments, letters of either case, and without the parameters that Java servers cut off behind `;`: a rule for
-/// `/admin` must hold for every spelling under which some shop would serve it.
-fn covers(prefix: &str, path: &str) -> bool {
-    let mut wanted = prefix.split('/').filter(|s| !s.is_empty());
-    // Cut first, and pass over what is empty then: `/;x=1/admin` is `/admin` to them.
-    let named = path.split('/').filter_map(|s| s.split(';').next());
-    let mut given = named.filter(|s| !s.is_empty());
-    wanted.all(|segment| given.next().is_some_and(|name| name.eq_ignore_ascii_case(segment)))
-}
-
 fn overlay(default: &Route, entry: &RouteEntry) -> Result<Route, ConfigError> {
     let path = entry.path.as_str();
-    if !path.starts_with('/')
-        || path.contains(['%', '?', '#', '\\', ';'])
-        || path.contains("..")
-        || path.contains("//")
-    {
+    if !is_plain(path) {
         return Err(ConfigError::new("route.path", format!("`{path}` must be a plain path such as /admin")));
     }
     let mut route = default.clone();

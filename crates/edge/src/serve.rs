@@ -154,7 +154,7 @@ impl Exchange<'_> {
         // Before anybody takes the client's cookies away: they decide whether an answer may be compressed.
         let coding = coding::Wish::of(&parts, route.compress, &self.live.names);
         // session: closed. It alone knows which of the shop's cookies this client may use.
-        let mut session = self.enter_session(&parts, &target);
+        let mut session = self.enter_session(&mut parts, &target);
         let asked = stages::ask(&mut session, &mut parts.headers, &mut body).await;
         if let Some(instead) = asked.map_err(|error| self.stopped_by_body(error))? {
             return Ok(instead);

@@ -1,7 +1,7 @@
 //! Where a domain plugs in: how it states facts and how it is told to stop.
 //!
 //! **Owns** [`Emit`] and [`Emission`] (the way from the hot path into the ledger), [`Stop`] (graceful stop with a deadline),
-//! [`Stages`] (where domains stand in the way of a request), [`AskShop`] (how they ask the shop something themselves).
+//! [`Stages`] (where domains stand in the way of a request), [`Chain`] (two of them one behind the other), [`AskShop`] (how they ask the shop something themselves).
 //! **Holds** stating a fact never blocks; an acknowledgement means that the fact is durable; a stage sees a request only
 //! after it has one reading.
 //! **Never** SQL, a domain word, a decision.
@@ -9,11 +9,13 @@
 #![forbid(unsafe_code)]
 
 mod ask;
+mod chain;
 mod emit;
 mod pipeline;
 mod stop;
 
 pub use ask::{AskShop, Asking, NoAnswer, Question};
+pub use chain::Chain;
 pub use emit::{Acknowledgement, Emission, Emit, RecordedEmissions};
 pub use pipeline::{
     Later, OWN_COOKIES, OWN_PREFIX, OWN_REQUEST_BYTES, OwnPages, Passage, RequestHead, Seen, SessionExchange,

@@ -119,6 +119,8 @@ pub struct RequestHead<'a> {
     pub method: &'a Method,
     /// Decoded once; the same form that routes and rules see.
     pub path: &'a str,
+    /// The path as the client wrote it, and as the shop will see it.
+    pub written: &'a str,
     /// As the client wrote it, without `?`.
     pub query: Option<&'a str>,
     /// Lower case, without port.

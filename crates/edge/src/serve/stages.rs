@@ -37,7 +37,9 @@ impl Exchange<'_> {
         Ok(Answer::Whole(parts, body))
     }
 
-    pub(super) fn enter_session(&self, parts: &Parts, target: &Target) -> Session {
+    /// From here on a field that begins with our name is ours: what a client wrote there is gone.
+    pub(super) fn enter_session(&self, parts: &mut Parts, target: &Target) -> Session {
+        crate::request::drop_claims(&mut parts.headers);
         let stage = self.core.shared.stages.session.as_ref()?;
         stage.enter(&RequestHead {
             id: self.id,
@@ -45,6 +47,7 @@ impl Exchange<'_> {
             client: self.client,
             method: &parts.method,
             path: &target.path,
+            written: target.written(),
             query: target.query(),
             host: &target.host,
             authority: &self.live.authority(&target.host),

@@ -510,6 +510,7 @@ impl Visitor<'_> {
             client: self.browser.address,
             method: &method,
             path,
+            written: path,
             query,
             host: HOST,
             authority: HOST,

@@ -1,0 +1,171 @@
+//! Two session stages one behind the other.
+
+use std::sync::Arc;
+
+use http::{HeaderMap, StatusCode};
+
+use crate::pipeline::{Later, Passage, RequestHead, Seen, SessionExchange, SessionStage};
+
+/// What the first stage holds back the second never sees; what comes back passes them the other way round.
+pub struct Chain {
+    first: Arc<dyn SessionStage>,
+    then: Arc<dyn SessionStage>,
+}
+
+impl Chain {
+    /// The stages that there are, in this order.
+    pub fn of(
+        first: Option<Arc<dyn SessionStage>>,
+        then: Option<Arc<dyn SessionStage>>,
+    ) -> Option<Arc<dyn SessionStage>> {
+        match (first, then) {
+            (Some(first), Some(then)) => Some(Arc::new(Chain { first, then })),
+            (one, other) => one.or(other),
+        }
+    }
+}
+
+impl SessionStage for Chain {
+    fn enter(&self, head: &RequestHead<'_>) -> Option<Box<dyn SessionExchange>> {
+        match (self.first.enter(head), self.then.enter(head)) {
+            (Some(first), Some(then)) => Some(Box::new(Both { first, then })),
+            (one, other) => one.or(other),
+        }
+    }
+}
+
+struct Both {
+    first: Box<dyn SessionExchange>,
+    then: Box<dyn SessionExchange>,
+}
+
+impl SessionExchange for Both {
+    fn request_body_bytes(&self) -> Option<usize> {
+        // `None` is less than any number.
+        self.first.request_body_bytes().max(self.then.request_body_bytes())
+    }
+
+    fn request<'a>(&'a mut self, headers: &'a mut HeaderMap, body: Seen<'a>) -> Later<'a, Passage> {
+        Box::pin(async move {
+            match self.first.request(headers, body).await {
+                Passage::On => self.then.request(headers, body).await,
+                instead @ Passage::Instead(_) => instead,
+            }
+        })
+    }
+
+    fn response_body_bytes(&self, status: StatusCode, headers: &HeaderMap) -> Option<usize> {
+        self.first.response_body_bytes(status, headers).max(self.then.response_body_bytes(status, headers))
+    }
+
+    fn response<'a>(
+        &'a mut self,
+        status: StatusCode,
+        headers: &'a mut HeaderMap,
+        body: Seen<'a>,
+    ) -> Later<'a, Passage> {
+        Box::pin(async move {
+            match self.then.response(status, headers, body).await {
+                Passage::On => self.first.response(status, headers, body).await,
+                Passage::Instead(mut answer) => {
+                    // The first one may still have something to say of whatever leaves.
+                    let (status, bytes) = (answer.status(), answer.body().clone());
+                    let seen = Seen { bytes: &bytes, complete: true };
+                    match self.first.response(status, answer.headers_mut(), seen).await {
+                        Passage::On => Passage::Instead(answer),
+                        other @ Passage::Instead(_) => other,
+                    }
+                }
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use bytes::Bytes;
+    use http::{HeaderValue, Method, Response};
+    use storeward_base::{ClientIp, RequestId, Timestamp};
+
+    use super::*;
+
+    /// Writes its letter wherever it is asked, and answers itself where `holds`.
+    #[derive(Clone, Copy)]
+    struct Letter {
+        letter: &'static str,
+        holds: bool,
+    }
+
+    impl SessionStage for Letter {
+        fn enter(&self, head: &RequestHead<'_>) -> Option<Box<dyn SessionExchange>> {
+            (!head.path.contains(self.letter)).then(|| Box::new(*self) as Box<dyn SessionExchange>)
+        }
+    }
+
+    impl SessionExchange for Letter {
+        fn request<'a>(&'a mut self, headers: &'a mut HeaderMap, _: Seen<'a>) -> Later<'a, Passage> {
+            headers.append("seen", HeaderValue::from_static(self.letter));
+            let answer = Passage::Instead(Box::new(Response::new(Bytes::from_static(b"held"))));
+            let passage = if self.holds { answer } else { Passage::On };
+            Box::pin(async move { passage })
+        }
+
+        fn response<'a>(
+            &'a mut self,
+            _: StatusCode,
+            headers: &'a mut HeaderMap,
+            _: Seen<'a>,
+        ) -> Later<'a, Passage> {
+            headers.append("seen", HeaderValue::from_static(self.letter));
+            Box::pin(async { Passage::On })
+        }
+    }
+
+    fn letters(headers: &HeaderMap) -> String {
+        headers.get_all("seen").iter().filter_map(|value| value.to_str().ok()).collect()
+    }
+
+    async fn pass(path: &str, holds: bool) -> (String, String, bool) {
+        let stage = Chain::of(
+            Some(Arc::new(Letter { letter: "a", holds })),
+            Some(Arc::new(Letter { letter: "b", holds: false })),
+        );
+        let (method, headers) = (Method::GET, HeaderMap::new());
+        let head = RequestHead {
+            id: RequestId::from_bits(1),
+            at: Timestamp::from_seconds(1),
+            client: ClientIp::new(Ipv4Addr::LOCALHOST.into()),
+            method: &method,
+            path,
+            written: path,
+            query: None,
+            host: "shop.example",
+            authority: "shop.example",
+            wants_problem: false,
+            headers: &headers,
+        };
+        let Some(mut exchange) = stage.unwrap().enter(&head) else {
+            return (String::new(), String::new(), false);
+        };
+        let (mut there, mut back) = (HeaderMap::new(), HeaderMap::new());
+        let passage = exchange.request(&mut there, Seen::default()).await;
+        exchange.response(StatusCode::OK, &mut back, Seen::default()).await;
+        (letters(&there), letters(&back), matches!(passage, Passage::Instead(_)))
+    }
+
+    #[tokio::test]
+    async fn there_in_one_order_and_back_in_the_other() {
+        assert_eq!(pass("/", false).await, ("ab".to_owned(), "ba".to_owned(), false));
+        assert_eq!(pass("/a", false).await, ("b".to_owned(), "b".to_owned(), false));
+        assert_eq!(pass("/b", false).await, ("a".to_owned(), "a".to_owned(), false));
+        assert_eq!(pass("/ab", false).await, (String::new(), String::new(), false));
+    }
+
+    #[tokio::test]
+    async fn what_the_first_holds_the_second_does_not_see() {
+        let (there, _, held) = pass("/", true).await;
+        assert_eq!((there.as_str(), held), ("a", true));
+    }
+}
