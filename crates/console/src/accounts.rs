@@ -2,6 +2,7 @@
 
 mod enrol;
 mod letters;
+mod hand_over;
 mod members;
 mod model;
 mod new_password;
@@ -11,6 +12,7 @@ mod sessions;
 mod sign_in;
 mod sql;
 mod sql_letters;
+pub mod sql_entrance;
 mod sql_own;
 mod throttle;
 mod views;
@@ -25,18 +27,21 @@ use storeward_store::Db;
 
 pub use enrol::{EnrolError, EnrolForm, Offer, OpenOffer, csrf_of_link, offer, offer_blocking};
 pub use letters::Letters;
+pub use hand_over::HandOver;
 pub use members::{Member, Names, members_blocking, names, remove_blocking, reset_blocking};
 pub use model::Misfit;
 pub use new_password::PasswordForm;
 pub use passkeys::{AddError, Asked, CHALLENGE_COOKIE};
-pub use sessions::{ABSOLUTE, COOKIE, SessionToken};
+pub use sessions::{ABSOLUTE, COOKIE, PASSKEY, SessionToken, StaffSessionId};
 pub use sign_in::{Caller, SignInError, SignInForm};
+pub use sql::touch_session;
 pub use views::{SavedView, ViewId, parse_view_name};
 
 use throttle::{MOST_KEYS, Throttle};
 
 /// Every statement of this crate, for the test that prepares them on both engines.
-pub const STATEMENTS: &[&[&str]] = &[sql::STATEMENTS, sql_letters::STATEMENTS, sql_own::STATEMENTS];
+pub const STATEMENTS: &[&[&str]] =
+    &[sql::STATEMENTS, sql_entrance::STATEMENTS, sql_letters::STATEMENTS, sql_own::STATEMENTS];
 
 /// The use cases of accounts.
 pub struct Accounts {

@@ -18,6 +18,7 @@ use storeward_web::axum::Router;
 use storeward_web::{Failure, HostNames, HostNamesError, Routes, Site};
 
 use crate::accounts::{self, Accounts, Letters, Member, Offer, Passwords};
+use crate::entrance::Entrance;
 use crate::error::Error;
 use crate::gate::StaffGate;
 use crate::metrics::MetricsText;
@@ -46,6 +47,8 @@ pub struct ConsoleParts {
     pub port: u16,
     /// Guidance of customers; `None` where the shop has no accounts.
     pub guide: Option<Desk>,
+    /// The gates on the shop's host; none where there are none.
+    pub entrance: Option<Entrance>,
     /// Who lets customers sign in here; none where the provider is off.
     pub registry: Option<Registry>,
     pub status: StatusSource,
@@ -77,6 +80,7 @@ pub(crate) struct Shared {
     pub clock: Arc<dyn Clock>,
     pub guide: Option<Desk>,
     pub registry: Option<Registry>,
+    pub entrance: Option<Entrance>,
     pub status: StatusSource,
     pub readiness: ReadinessSource,
     pub more_metrics: Arc<dyn Fn(&mut MetricsText) + Send + Sync>,
@@ -127,6 +131,7 @@ impl Console {
             clock: parts.clock,
             guide: parts.guide,
             registry: parts.registry,
+            entrance: parts.entrance,
             status: parts.status,
             readiness: parts.readiness,
             more_metrics: parts.more_metrics,

@@ -13,6 +13,7 @@
 
 mod accounts;
 mod app;
+pub mod entrance;
 mod error;
 mod gate;
 mod level;
@@ -40,4 +41,5 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { domain: "console", number: 2, sql: include_str!("../migrations/0002_reset.sql") },
     Migration { domain: "console", number: 3, sql: include_str!("../migrations/0003_own.sql") },
     Migration { domain: "console", number: 4, sql: include_str!("../migrations/0004_letters.sql") },
+    Migration { domain: "console", number: 5, sql: include_str!("../migrations/0005_gate.sql") },
 ];

@@ -10,6 +10,7 @@ mod health;
 mod ledger;
 pub mod next;
 mod now;
+mod pass;
 mod password;
 mod request;
 mod sign_in;
@@ -74,6 +75,9 @@ pub fn routes(routes: Routes<App, StaffGate>) -> Routes<App, StaffGate> {
         )
         .post("/sign-in/passkey", Access::PublicForm("whoever wants to sign in"), sign_in::passkey)
         .post("/sign-out", STAFF, sign_in::sign_out)
+        .get("/pass", Access::Public("leads on; changes and tells nothing"), pass::arrive)
+        .get("/pass/go", STAFF, pass::page)
+        .post("/pass/go", STAFF, pass::go)
         .get("/enrol/{token}", Access::Only(Need::EnrolmentLink), enrol::page)
         .post("/enrol/{token}", Access::Only(Need::EnrolmentLink), enrol::enrol)
         .get("/healthz", Access::Public("says only that the process lives"), health::live)

@@ -29,8 +29,27 @@ pub enum Haste {
     AtOnce,
 }
 
+/// What keys sign for. One ring's are never published or believed with those of another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ring {
+    /// Tokens for clients.
+    Provider,
+    /// What the gate says to the shop.
+    Gate,
+}
+
+impl Ring {
+    pub const fn word(self) -> &'static str {
+        match self {
+            Ring::Provider => "provider",
+            Ring::Gate => "gate",
+        }
+    }
+}
+
 /// What the keys are made of.
 pub struct KeysParts {
+    pub ring: Ring,
     pub db: Db,
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
@@ -64,6 +83,7 @@ pub struct KeyLine {
 /// A key that is made and not yet written down.
 #[derive(Clone)]
 pub struct NewKey {
+    ring: Ring,
     row: KeyRow,
     sealed: Vec<u8>,
 }
@@ -82,7 +102,7 @@ impl Keys {
         let new = self.make(algorithm, now).await?;
         let written = self.0.parts.db.write(move |tx| -> Result<(), Error> {
             // Another node may have been first.
-            if sql::key::all(tx, now)?.iter().any(|row| row.algorithm == algorithm) {
+            if sql::key::all(tx, new.ring, now)?.iter().any(|row| row.algorithm == algorithm) {
                 tx.commit_silent("there is a key of this algorithm already");
                 return Ok(());
             }
@@ -106,7 +126,7 @@ impl Keys {
                 Haste::AtOnce => now,
             };
             new.write(tx, actor, reason)?;
-            Ok(sql::key::end_others(tx, algorithm, &new.row.kid, until)?)
+            Ok(sql::key::end_others(tx, new.ring, algorithm, &new.row.kid, until)?)
         });
         written.await.map(|()| kid)
     }
@@ -122,13 +142,14 @@ impl Keys {
             let Some(newest) = newest.filter(|row| now.since(row.signs_from) >= life) else { continue };
             let (newest, new) = (newest.kid.clone(), self.make(algorithm, now.plus(AHEAD)).await?);
             let written = self.0.parts.db.write(move |tx| -> Result<usize, Error> {
-                let first = sql::key::all(tx, now)?.into_iter().find(|row| row.algorithm == algorithm);
+                let first = sql::key::all(tx, new.ring, now)?.into_iter().find(|row| row.algorithm == algorithm);
                 if first.is_none_or(|row| row.kid != newest) {
                     tx.commit_silent("another node made the next key already");
                     return Ok(0);
                 }
                 new.write(tx, Actor::System, "schedule")?;
-                sql::key::end_others(tx, algorithm, &new.row.kid, new.row.signs_from.plus(OVERLAP))?;
+                let until = new.row.signs_from.plus(OVERLAP);
+                sql::key::end_others(tx, new.ring, algorithm, &new.row.kid, until)?;
                 Ok(1)
             });
             made += written.await?;
@@ -209,21 +230,21 @@ impl Keys {
     }
 
     async fn all(&self) -> Result<Vec<KeyRow>, Error> {
-        let now = self.0.parts.clock.now();
-        Ok(self.0.parts.db.read(move |reader: &mut Reader<'_>| sql::key::all(reader, now)).await?)
+        let (now, ring) = (self.0.parts.clock.now(), self.0.parts.ring);
+        Ok(self.0.parts.db.read(move |reader: &mut Reader<'_>| sql::key::all(reader, ring, now)).await?)
     }
 
     /// Making an RSA key takes a good part of a second: not on a thread that serves.
     async fn make(&self, algorithm: Algorithm, signs_from: Timestamp) -> Result<NewKey, Error> {
         let keys = self.clone();
         let made = tokio::task::spawn_blocking(move || {
-            let KeysParts { clock, entropy, data_key, .. } = &keys.0.parts;
+            let KeysParts { ring, clock, entropy, data_key, .. } = &keys.0.parts;
             let (key, document) = SigningKey::generate(algorithm, entropy.as_ref())?;
             let public = key.public();
             let kid = public.thumbprint();
             let sealed = data_key.seal(document.expose(), &place(&kid), entropy.as_ref());
             let row = KeyRow { kid, algorithm, public, created_at: clock.now(), signs_from, ends_at: None };
-            Ok(NewKey { row, sealed })
+            Ok(NewKey { ring: *ring, row, sealed })
         });
         made.await.unwrap_or(Err(Error::Form("making a key panicked")))
     }
@@ -231,7 +252,7 @@ impl Keys {
 
 impl NewKey {
     fn write(&self, tx: &mut Tx<'_>, actor: Actor, reason: &str) -> Result<(), Error> {
-        sql::key::insert(tx, &self.row, &self.sealed)?;
+        sql::key::insert(tx, self.ring, &self.row, &self.sealed)?;
         let (key, algorithm) = (self.row.kid.clone(), self.row.algorithm.name().to_owned());
         tx.append(actor, None, KeyRotated { key, algorithm, reason: reason.to_owned() })?;
         Ok(())

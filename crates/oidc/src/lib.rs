@@ -19,7 +19,7 @@ mod api;
 mod config;
 mod error;
 mod jobs;
-mod keys;
+pub mod keys;
 mod marks;
 mod model;
 mod pages;
@@ -33,7 +33,7 @@ mod verbs;
 
 pub use config::{ConfigFault, ProviderSection};
 pub use error::Error;
-pub use keys::{Haste, KeyLine, Keys, KeysParts};
+pub use keys::{Haste, KeyLine, Keys, KeysParts, Ring};
 pub use pages::{PATHS, PREFIX};
 pub use provider::{Provider, ProviderParts};
 pub use sql::STATEMENTS;
@@ -54,5 +54,10 @@ pub const MIGRATIONS: &[storeward_store::Migration] = &[
         domain: "oidc",
         number: 3,
         sql: include_str!("../migrations/0003_limits.sql"),
+    },
+    storeward_store::Migration {
+        domain: "oidc",
+        number: 4,
+        sql: include_str!("../migrations/0004_ring.sql"),
     },
 ];

@@ -61,6 +61,7 @@ impl Provider {
     pub fn new(parts: ProviderParts) -> Self {
         let ProviderParts { db, clock, entropy, data_key, pseudonym_key, identity, section, roots } = parts;
         let keys = Keys::new(KeysParts {
+            ring: crate::keys::Ring::Provider,
             db: db.clone(),
             clock: Arc::clone(&clock),
             entropy: Arc::clone(&entropy),

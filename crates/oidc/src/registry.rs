@@ -56,6 +56,7 @@ impl Registry {
     pub fn new(parts: RegistryParts) -> Self {
         let RegistryParts { db, clock, entropy, data_key, pseudonym_key } = parts;
         let keys = Keys::new(KeysParts {
+            ring: crate::keys::Ring::Provider,
             db: db.clone(),
             clock: Arc::clone(&clock),
             entropy: Arc::clone(&entropy),

@@ -12,7 +12,7 @@ use storeward_web::CsrfToken;
 
 use super::letters::Told;
 use super::model::{Email, Misfit, StaffName};
-use super::sessions::SessionToken;
+use super::sessions::{SessionToken, TOTP};
 use super::sign_in::Caller;
 use super::sql;
 use super::{Accounts, ticket};
@@ -169,7 +169,7 @@ impl Accounts {
         };
         let hash = self.passwords.pool.hash(ticket, chosen.into_secret()).await?.to_string();
         let sealed = self.key.seal(offer.secret.bytes().expose(), &totp_place(offer.staff), &*self.entropy);
-        let (token, session) = self.draft_session(offer.staff, caller);
+        let (token, session) = self.draft_session(offer.staff, caller, TOTP);
         let account = sql::NewAccount {
             id: offer.staff,
             name: name.as_str().to_owned(),

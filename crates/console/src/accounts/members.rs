@@ -24,6 +24,10 @@ pub struct Member {
     pub enrolled_at: Timestamp,
     /// Since when they cannot sign in until they enrol again.
     pub reset_at: Option<Timestamp>,
+    /// Since when they are kept out.
+    pub locked_at: Option<Timestamp>,
+    /// Names, in order.
+    pub groups: Vec<String>,
     /// When a session of theirs was last seen; sessions that ended are forgotten.
     pub seen_at: Option<Timestamp>,
 }

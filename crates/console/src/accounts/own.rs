@@ -7,7 +7,7 @@ use storeward_seal::totp::{self, TotpSecret};
 use storeward_store::Tx;
 
 use super::enrol::totp_place;
-use super::sessions::{IDLE, SessionToken, StaffSessionId};
+use super::sessions::{IDLE, SessionToken, StaffSessionId, TOTP};
 use super::sign_in::{Caller, SignInError};
 use super::throttle::{Key, Leave};
 use super::{Accounts, sql, sql_own};
@@ -23,6 +23,8 @@ pub struct OwnSession {
     pub created_at: Timestamp,
     pub seen_at: Timestamp,
     pub is_this: bool,
+    /// At the shop's host, behind a gate.
+    pub is_at_gate: bool,
 }
 
 impl Accounts {
@@ -50,7 +52,7 @@ impl Accounts {
             self.tell_failure(caller.address, Some(staff), "code").await?;
             return Err(SignInError::Refused);
         };
-        let raised = self.raise(token, staff, "totp", move |tx| sql::take_step(tx, staff, step)).await?;
+        let raised = self.raise(token, staff, TOTP, move |tx| sql::take_step(tx, staff, step)).await?;
         match raised {
             Some(token) => {
                 self.throttle.succeeded(&keys);
@@ -80,7 +82,7 @@ impl Accounts {
         let next = SessionToken::generate(&*self.entropy);
         let (old, new, now) = (token.hash(), next.hash(), self.clock.now());
         let raised = self.db.write(move |tx| {
-            if !take(tx)? || !sql_own::confirm_session(tx, &old, &new, now)? {
+            if !take(tx)? || !sql_own::confirm_session(tx, &old, &new, now, factor)? {
                 tx.commit_silent("nothing was confirmed; the refusal is told after");
                 return Ok::<_, Error>(false);
             }
@@ -106,6 +108,7 @@ impl Accounts {
                 created_at: row.created_at,
                 seen_at: row.seen_at,
                 is_this: row.token_hash == this,
+                is_at_gate: row.place.is_some(),
             })
             .collect())
     }

@@ -14,7 +14,7 @@ use storeward_web::{Cookie, SameSite};
 
 use super::letters::Told;
 use super::model::Misfit;
-use super::sessions::SessionToken;
+use super::sessions::{PASSKEY, SessionToken};
 use super::sign_in::{Caller, SignInError};
 use super::sql_own::{self, PasskeyRow};
 use super::throttle::{Key, Leave};
@@ -190,7 +190,7 @@ impl Accounts {
             self.tell_failure(caller.address, None, "passkey").await?;
             return Err(SignInError::Refused);
         };
-        let (session, draft) = self.draft_session(row.staff, caller);
+        let (session, draft) = self.draft_session(row.staff, caller, PASSKEY);
         let previous = previous.map(|previous| previous.hash());
         let letters = self.letters.clone();
         let began = self.db.write(move |tx| {
@@ -240,7 +240,7 @@ impl Accounts {
                     let now = tx.now();
                     sql_own::take_count(tx, row.id, row.counter, next, now)
                 };
-                self.raise(session, staff, "passkey", take).await?
+                self.raise(session, staff, PASSKEY, take).await?
             }
             None => None,
         };

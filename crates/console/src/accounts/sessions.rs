@@ -19,6 +19,10 @@ pub const SEEN_STEP: Duration = Duration::from_secs(60);
 /// A second factor is fresh for so long: what changes somebody else's account asks for one.
 pub const FRESH: Duration = Duration::from_secs(10 * 60);
 
+/// Which second factor was shown, as sessions and events have it.
+pub const TOTP: &str = "totp";
+pub const PASSKEY: &str = "passkey";
+
 #[derive(Debug)]
 pub enum StaffSession {}
 impl Tagged for StaffSession {

@@ -7,7 +7,7 @@ use storeward_seal::fingerprint::token_hash;
 use storeward_seal::totp::{self, Step, TotpSecret};
 
 use super::enrol::totp_place;
-use super::sessions::{ABSOLUTE, IDLE, SEEN_STEP, Session, SessionToken, StaffSessionId};
+use super::sessions::{ABSOLUTE, IDLE, SEEN_STEP, Session, SessionToken, StaffSessionId, TOTP};
 use super::sql;
 use super::throttle::{Key, Leave};
 use super::{Accounts, ticket};
@@ -157,7 +157,7 @@ impl Accounts {
         caller: &Caller,
         previous: Option<SessionToken>,
     ) -> Result<Option<SessionToken>, Error> {
-        let (token, draft) = self.draft_session(staff, caller);
+        let (token, draft) = self.draft_session(staff, caller, TOTP);
         let previous = previous.map(|previous| previous.hash());
         let letters = self.letters.clone();
         let began = self.db.write(move |tx| {
@@ -177,7 +177,12 @@ impl Accounts {
     }
 
     /// A session that is about to begin.
-    pub(super) fn draft_session(&self, staff: StaffId, caller: &Caller) -> (SessionToken, sql::NewSession) {
+    pub(super) fn draft_session(
+        &self,
+        staff: StaffId,
+        caller: &Caller,
+        factor: &'static str,
+    ) -> (SessionToken, sql::NewSession) {
         let (token, now) = (SessionToken::generate(&*self.entropy), self.clock.now());
         let draft = sql::NewSession {
             token_hash: token.hash(),
@@ -187,6 +192,7 @@ impl Accounts {
             address: caller.address.to_string(),
             now,
             expires_at: now.plus(ABSOLUTE),
+            factor,
         };
         (token, draft)
     }

@@ -26,21 +26,24 @@ statements! {
     RESET_ACCOUNT = "UPDATE staff_account SET password_hash = '', totp_sealed = $3, reset_at = $2 WHERE id = $1";
     DELETE_ACCOUNT = "DELETE FROM staff_account WHERE id = $1";
     FIND_CREDENTIALS = "SELECT id, password_hash, totp_sealed FROM staff_account \
-                        WHERE email = $1 AND reset_at IS NULL";
+                        WHERE email = $1 AND reset_at IS NULL AND locked_at IS NULL";
     FIND_BY_EMAIL = "SELECT id FROM staff_account WHERE email = $1";
-    FIND_MEMBERS = "SELECT a.id, a.name, a.email, a.enrolled_at, a.reset_at, CAST(MAX(s.seen_at) AS BIGINT) \
+    FIND_MEMBERS = "SELECT a.id, a.name, a.email, a.enrolled_at, a.reset_at, a.locked_at, CAST(MAX(s.seen_at) AS BIGINT) \
                     FROM staff_account a LEFT JOIN staff_session s ON s.staff = a.id \
-                    GROUP BY a.id, a.name, a.email, a.enrolled_at, a.reset_at ORDER BY a.name, a.id LIMIT $1";
+                    GROUP BY a.id, a.name, a.email, a.enrolled_at, a.reset_at, a.locked_at ORDER BY a.name, a.id LIMIT $1";
     TAKE_STEP = "UPDATE staff_account SET totp_step = $2 WHERE id = $1 AND totp_step < $2";
 
     ADD_SESSION = "INSERT INTO staff_session (token_hash, id, staff, label, address, created_at, seen_at, confirmed_at, \
-                   expires_at) VALUES ($1, $2, $3, $4, $5, $6, $6, $6, $7)";
+                   expires_at, factor) VALUES ($1, $2, $3, $4, $5, $6, $6, $6, $7, $8)";
     FIND_SESSION = "SELECT a.id, a.name, s.seen_at, s.confirmed_at FROM staff_session s JOIN staff_account a ON a.id = s.staff \
-                    WHERE s.token_hash = $1 AND s.expires_at > $2 AND s.seen_at > $3";
+                    WHERE s.token_hash = $1 AND s.expires_at > $2 AND s.seen_at > $3 AND s.place IS NULL \
+                    AND a.locked_at IS NULL";
     TOUCH_SESSION = "UPDATE staff_session SET seen_at = $2 WHERE token_hash = $1 AND seen_at < $2";
     END_SESSION = "DELETE FROM staff_session WHERE token_hash = $1";
+    // What was handed over from it ends with it.
+    END_CHILDREN = "DELETE FROM staff_session WHERE parent = (SELECT id FROM staff_session WHERE token_hash = $1)";
     DELETE_SESSIONS = "DELETE FROM staff_session WHERE staff = $1";
-    FORGET_SESSIONS = "DELETE FROM staff_session WHERE expires_at <= $1 OR seen_at <= $2";
+    FORGET_SESSIONS = "DELETE FROM staff_session WHERE expires_at <= $1 OR (place IS NULL AND seen_at <= $2)";
 
     ADD_VIEW = "INSERT INTO staff_view (id, staff, name, query, created_at) VALUES ($1, $2, $3, $4, $5)";
     COUNT_VIEWS = "SELECT CAST(COUNT(*) AS BIGINT) FROM staff_view WHERE staff = $1";
@@ -138,7 +141,9 @@ pub fn members(reader: &mut Reader<'_>, most: u32) -> Result<Vec<Member>, Error>
             email: row.get(2)?,
             enrolled_at: row.get(3)?,
             reset_at: row.get(4)?,
-            seen_at: row.get(5)?,
+            locked_at: row.get(5)?,
+            seen_at: row.get(6)?,
+            groups: Vec::new(),
         })
     })
 }
@@ -169,6 +174,7 @@ pub struct NewSession {
     pub address: String,
     pub now: Timestamp,
     pub expires_at: Timestamp,
+    pub factor: &'static str,
 }
 
 impl NewSession {
@@ -183,6 +189,7 @@ impl NewSession {
             &self.address,
             self.now,
             self.expires_at,
+            self.factor,
         ];
         tx.execute(ADD_SESSION, values).map(drop)
     }
@@ -204,12 +211,15 @@ pub fn touch_session(tx: &mut Tx<'_>, token_hash: &str, now: Timestamp) -> Resul
     tx.execute(TOUCH_SESSION, params![token_hash, now]).map(drop)
 }
 
+/// One at the console, with what was handed over from it.
 pub fn delete_session(tx: &mut Tx<'_>, token_hash: &str) -> Result<bool, Error> {
+    tx.execute(END_CHILDREN, params![token_hash])?;
     tx.execute(END_SESSION, params![token_hash]).map(|rows| rows == 1)
 }
 
-pub fn delete_sessions(tx: &mut Tx<'_>, staff: StaffId) -> Result<(), Error> {
-    tx.execute(DELETE_SESSIONS, params![staff]).map(drop)
+/// All of a member's, at the console and at the gates; how many there were.
+pub fn delete_sessions(tx: &mut Tx<'_>, staff: StaffId) -> Result<u64, Error> {
+    tx.execute(DELETE_SESSIONS, params![staff])
 }
 
 fn forget_sessions(tx: &mut Tx<'_>, now: Timestamp, idle_since: Timestamp) -> Result<(), Error> {

@@ -8,14 +8,18 @@ use super::sessions::StaffSessionId;
 
 statements! {
     FIND_TOTP = "SELECT totp_sealed FROM staff_account WHERE id = $1 AND reset_at IS NULL";
-    CONFIRM_SESSION = "UPDATE staff_session SET token_hash = $2, confirmed_at = $3, seen_at = $3 WHERE token_hash = $1";
+    CONFIRM_SESSION = "UPDATE staff_session SET token_hash = $2, confirmed_at = $3, seen_at = $3, factor = $4 \
+                       WHERE token_hash = $1 AND place IS NULL";
     MOVE_SESSION = "UPDATE staff_session SET token_hash = $2, seen_at = $3 WHERE token_hash = $1";
     FIND_PERSON = "SELECT name, email, password_hash FROM staff_account WHERE id = $1 AND reset_at IS NULL";
     SET_PASSWORD = "UPDATE staff_account SET password_hash = $2 WHERE id = $1 AND password_hash = $3";
-    LIST_SESSIONS = "SELECT id, token_hash, label, address, created_at, seen_at FROM staff_session \
-                     WHERE staff = $1 AND expires_at > $2 AND seen_at > $3 ORDER BY seen_at DESC, token_hash LIMIT 50";
-    END_ONE = "DELETE FROM staff_session WHERE id = $1 AND staff = $2";
-    END_OTHERS = "DELETE FROM staff_session WHERE staff = $1 AND token_hash <> $2";
+    LIST_SESSIONS = "SELECT id, token_hash, label, address, created_at, seen_at, place FROM staff_session \
+                     WHERE staff = $1 AND expires_at > $2 AND (place IS NOT NULL OR seen_at > $3) \
+                     ORDER BY seen_at DESC, token_hash LIMIT 50";
+    END_ONE = "DELETE FROM staff_session WHERE staff = $2 AND (id = $1 OR parent = $1)";
+    // What was handed over from this one stays with it.
+    END_OTHERS = "DELETE FROM staff_session WHERE staff = $1 AND token_hash <> $2 AND COALESCE(parent, '') <> \
+                  COALESCE((SELECT id FROM staff_session WHERE token_hash = $2), '-')";
 
     ADD_PASSKEY = "INSERT INTO staff_passkey (id, staff, label, party, credential, key_sealed, counter, created_at) \
                    VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
@@ -24,7 +28,7 @@ statements! {
                      WHERE staff = $1 ORDER BY created_at, id LIMIT 20";
     FIND_PASSKEY = "SELECT p.id, p.staff, p.label, p.party, p.key_sealed, p.counter, p.created_at, p.used_at \
                     FROM staff_passkey p JOIN staff_account a ON a.id = p.staff \
-                    WHERE p.credential = $1 AND a.reset_at IS NULL";
+                    WHERE p.credential = $1 AND a.reset_at IS NULL AND a.locked_at IS NULL";
     // Compare and set: of two requests with one counter, one goes on.
     TAKE_COUNT = "UPDATE staff_passkey SET counter = $2, used_at = $3 WHERE id = $1 AND counter = $4";
     DELETE_PASSKEY = "DELETE FROM staff_passkey WHERE id = $1 AND staff = $2";
@@ -42,8 +46,14 @@ pub fn totp(reader: &mut Reader<'_>, staff: StaffId) -> Result<Option<Vec<u8>>, 
 }
 
 /// Gives the session its next token; whether it was there.
-pub fn confirm_session(tx: &mut Tx<'_>, old: &str, new: &str, now: Timestamp) -> Result<bool, Error> {
-    tx.execute(CONFIRM_SESSION, params![old, new, now]).map(|rows| rows == 1)
+pub fn confirm_session(
+    tx: &mut Tx<'_>,
+    old: &str,
+    new: &str,
+    now: Timestamp,
+    factor: &str,
+) -> Result<bool, Error> {
+    tx.execute(CONFIRM_SESSION, params![old, new, now, factor]).map(|rows| rows == 1)
 }
 
 /// The same where nothing was confirmed.
@@ -80,6 +90,8 @@ pub struct ListedSession {
     pub address: Option<String>,
     pub created_at: Timestamp,
     pub seen_at: Timestamp,
+    /// Missing for one at the console.
+    pub place: Option<String>,
 }
 
 pub fn sessions(
@@ -96,6 +108,7 @@ pub fn sessions(
             address: row.get(3)?,
             created_at: row.get(4)?,
             seen_at: row.get(5)?,
+            place: row.get(6)?,
         })
     })
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 /// Pages that may be gone to after signing in.
-const PAGES: [&str; 12] = [
+const PAGES: [&str; 13] = [
     "/explore",
     "/blocked",
     "/blocked/",
@@ -16,6 +16,7 @@ const PAGES: [&str; 12] = [
     "/guidance",
     "/you",
     "/you/passkey",
+    "/pass/go",
 ];
 const MOST_BYTES: usize = 2_048;
 

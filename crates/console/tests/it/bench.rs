@@ -184,6 +184,7 @@ impl Bench {
             customers: Some(identity.customers()),
             port: 443,
             registry: registry.clone(),
+            entrance: None,
             status: Arc::new(|| SystemStatus {
                 version: "0.1.0".to_owned(),
                 shop_names: vec!["bookshop.example".to_owned()],
