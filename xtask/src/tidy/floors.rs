@@ -4,7 +4,7 @@
 use super::metadata::{Dependency, Package};
 use super::{File, Finding, source};
 
-const FLOORS: [(&str, u8); 21] = [
+const FLOORS: [(&str, u8); 22] = [
     ("storeward-base", 1),
     ("storeward-events", 1),
     ("storeward-inspect", 2),
@@ -24,6 +24,7 @@ const FLOORS: [(&str, u8); 21] = [
     ("storeward-vault", 4),
     ("storeward-guide", 4),
     ("storeward-oidc", 4),
+    ("storeward-gate", 4),
     ("storeward-app", 5),
     // For tests: sees everything below the app.
     ("storeward-testkit", 5),
@@ -43,7 +44,7 @@ struct Window {
     reason: &'static str,
 }
 
-const WINDOWS: [Window; 9] = [
+const WINDOWS: [Window; 12] = [
     Window {
         from: "storeward-events",
         to: "storeward-base",
@@ -97,6 +98,24 @@ const WINDOWS: [Window; 9] = [
         to: "storeward-oidc",
         modules: &["registry"],
         reason: "staff decide which shops and programs let their customers sign in here",
+    },
+    Window {
+        from: "storeward-gate",
+        to: "storeward-console",
+        modules: &["entrance"],
+        reason: "whoever passes a gate is staff, and staff sign in at the console; the rest of the console stays out of sight",
+    },
+    Window {
+        from: "storeward-gate",
+        to: "storeward-oidc",
+        modules: &["keys"],
+        reason: "what the shop is told is signed with keys that are exchanged as the provider's are, on a ring of their own",
+    },
+    Window {
+        from: "storeward-gate",
+        to: "storeward-edge",
+        modules: &["paths"],
+        reason: "a gate holds a path by the spellings by which routes are closed",
     },
 ];
 
