@@ -78,6 +78,20 @@ impl fmt::Display for Finding {
     }
 }
 
+/// The gates before back-office paths; nothing where there are none.
+fn gates(config: &Config) -> Option<Finding> {
+    if config.gates.is_empty() {
+        return None;
+    }
+    let held: Vec<String> =
+        config.gates.iter().map(|g| format!("{} ({})", g.name, g.paths.join(", "))).collect();
+    let held = held.join("; ");
+    Some(match crate::gate::doubt(config) {
+        Some(todo) => Finding::look("gate", held, todo),
+        None => Finding::good("gate", held),
+    })
+}
+
 pub fn check(options: &Options) -> Done {
     let dir = &options.at.dir;
     if options.quick {
@@ -114,6 +128,7 @@ pub fn check(options: &Options) -> Done {
         )
     }));
     findings.extend(bans(&loaded.config));
+    findings.extend(gates(&loaded.config));
     findings.push(passwords(dir));
     findings.extend(networks(dir, &loaded.config));
     if has_keys {

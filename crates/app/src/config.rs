@@ -64,6 +64,8 @@ pub struct Config {
     pub guide: Option<storeward_guide::Policy>,
     #[serde(default)]
     pub oidc: Option<storeward_oidc::ProviderSection>,
+    #[serde(default, rename = "gate")]
+    pub gates: Vec<storeward_gate::GateSection>,
 }
 
 /// One name or several; the first is the canonical one.
@@ -245,7 +247,8 @@ impl Config {
         crate::identity::check(self)?;
         crate::guide::check(self)?;
         crate::shield::check(self)?;
-        crate::oidc::check(self)
+        crate::oidc::check(self)?;
+        crate::gate::check(self)
     }
 }
 

@@ -158,6 +158,7 @@ fn console_parts(parts: Parts<'_>, config: &Config, port: u16) -> Done<ConsolePa
         outbox: Some(serving.outbox.clone()),
         customers: serving.identity.as_ref().map(Identity::customers),
         port,
+        entrance: serving.gate.as_ref().map(|standing| standing.entrance.clone()),
         registry: config.oidc.is_some().then(|| crate::oidc::registry(opened)),
         status,
         readiness,

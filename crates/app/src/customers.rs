@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use storeward_edge::certificates::CertificateStore;
-use storeward_host::OwnPages;
+use storeward_host::{OwnPages, SessionStage};
 use storeward_identity::Identity;
 use storeward_oidc::Provider;
 use storeward_post::Outbox;
@@ -38,8 +38,10 @@ pub fn start(opened: &Opened, certificates: &Arc<CertificateStore>) -> Done<Cust
         (own, _) => own,
     };
     let (provider, own) = crate::oidc::start(opened, identity.as_ref(), own)?;
+    let (gate, own) = crate::gate::start(opened, own)?;
     let shield = crate::shield::prepare(opened, identity.as_ref())?;
-    Ok(Customers { passwords, puzzles, own, shield, serving: Serving { outbox, identity, guide, provider } })
+    let serving = Serving { outbox, identity, guide, provider, gate };
+    Ok(Customers { passwords, puzzles, own, shield, serving })
 }
 
 /// What goes on while the program serves.
@@ -48,11 +50,25 @@ pub struct Serving {
     pub identity: Option<Identity>,
     pub guide: Option<crate::guide::Guidance>,
     pub provider: Option<Provider>,
+    pub gate: Option<crate::gate::Standing>,
 }
 
 impl Serving {
-    /// Everything serves, and the shop's port is known.
-    pub fn began(&self, port: u16, runtime: &tokio::runtime::Handle, stop: &storeward_host::Stop) {
+    /// What stands between client and shop.
+    pub fn stage(&self, shield: Option<&crate::shield::Prepared>) -> Option<Arc<dyn SessionStage>> {
+        crate::gate::stage(self.gate.as_ref(), shield.map(crate::shield::Prepared::stage))
+    }
+
+    /// Everything serves, and where is known: the shop's port, the console's origin.
+    pub fn began(
+        &self,
+        (port, console): (u16, &str),
+        runtime: &tokio::runtime::Handle,
+        stop: &storeward_host::Stop,
+    ) {
+        if let Some(standing) = &self.gate {
+            standing.began(port, console);
+        }
         if let Some(identity) = &self.identity {
             identity.set_port(port);
         }
@@ -67,6 +83,7 @@ impl Serving {
         handlers.push(self.outbox.forgetting(&opened.db));
         handlers.extend(self.identity.iter().flat_map(Identity::handlers));
         handlers.extend(self.provider.iter().flat_map(Provider::handlers));
+        handlers.extend(self.gate.iter().flat_map(|standing| standing.gate.handlers()));
         handlers.extend(self.guide.iter().flat_map(crate::guide::Guidance::handlers));
         handlers
     }

@@ -17,6 +17,7 @@ mod data;
 mod demo;
 mod events;
 mod failure;
+mod gate;
 mod guide;
 mod identity;
 mod init;

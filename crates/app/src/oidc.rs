@@ -84,7 +84,7 @@ async fn warn(registry: &Registry) -> Done {
 }
 
 /// Runs one deed of the command line.
-fn finished<T>(work: impl Future<Output = T>) -> Done<T> {
+pub(crate) fn finished<T>(work: impl Future<Output = T>) -> Done<T> {
     let mut builder = tokio::runtime::Builder::new_current_thread();
     Ok(builder.enable_all().build().context("a runtime")?.block_on(work))
 }

@@ -124,7 +124,7 @@ impl Running {
             rates: Rates::default(),
             inspection_failures: std::sync::atomic::AtomicU64::new(0),
             ready: std::sync::atomic::AtomicBool::new(false),
-            stages: Stages { own, session: shield.as_ref().map(crate::shield::Prepared::stage) },
+            stages: Stages { own, session: serving.stage(shield.as_ref()) },
         });
         let tls = tls::server_config(certificates.clone()).context("TLS")?;
         let edge =
@@ -177,7 +177,8 @@ impl Running {
     fn began(self) -> Self {
         let (db, clock) = (self.opened.db.clone(), self.opened.clock.clone());
         self.runtime.spawn(writes::watch(db, clock, self.stop.clone(), writes::Line::write));
-        self.customers.began(self.edge.https.port(), self.runtime.handle(), &self.stop);
+        let places = (self.edge.https.port(), self.console.origin());
+        self.customers.began(places, self.runtime.handle(), &self.stop);
         self.say(system::Started { version: env!("CARGO_PKG_VERSION").to_owned() });
         self
     }
@@ -323,6 +324,7 @@ fn fixed_parts(before: &Config, after: &Config) -> Done {
         ("shield", before.shield == after.shield),
         ("guide", crate::guide::is_same(before.guide.as_ref(), after.guide.as_ref())),
         ("oidc", before.oidc == after.oidc),
+        ("gate", before.gates == after.gates),
         ("mail", before.mail == after.mail),
         ("sms", before.sms == after.sms),
     ];

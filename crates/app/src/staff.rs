@@ -3,9 +3,9 @@
 use std::io::Write;
 
 use storeward_base::{Actor, Timestamp};
-use storeward_console::{Console, Offer};
+use storeward_console::{Change, Changed, Console, Groups, Offer};
 
-use crate::failure::Context;
+use crate::failure::{Context, Failure};
 use crate::open::Opened;
 use crate::{Directory, Done, open};
 
@@ -23,6 +23,17 @@ enum Word {
     List(Directory),
     /// For somebody who lost their authenticator: take password and codes away, end all sessions, print a new link.
     Reset(Member),
+    /// Put somebody into these groups, and into no other; without any, into none. `admin` may change others in the console.
+    Groups {
+        #[command(flatten)]
+        member: Member,
+        #[arg(value_name = "GROUP")]
+        groups: Vec<String>,
+    },
+    /// Sign somebody out everywhere and let them in no more, until they are unlocked.
+    Lock(Member),
+    /// Let somebody in again who was locked.
+    Unlock(Member),
     /// Delete an account with its sessions and links.
     Remove(Member),
 }
@@ -51,12 +62,29 @@ pub fn staff(options: &Options) -> Done {
             let offer = Console::reset_member_blocking(db, key, entropy, Actor::Operator, &member.who);
             print_link(&opened, &offer.context("staff reset")?)
         }
+        Word::Groups { member, groups } => {
+            let groups = Groups::parse(groups.iter().map(String::as_str)).ok_or_else(|| {
+                Failure::new("names of groups have 1 to 40 of a-z, 0-9 and -; one person is in at most 20")
+            })?;
+            change(member, &Change::Groups(groups))
+        }
+        Word::Lock(member) => change(member, &Change::Lock),
+        Word::Unlock(member) => change(member, &Change::Unlock),
         Word::Remove(member) => {
             let opened = open::open(&member.at.dir)?;
             let removed = Console::remove_member_blocking(&opened.db, Actor::Operator, &member.who);
             say(&format!("Removed {}.", removed.context("staff remove")?))
         }
     }
+}
+
+fn change(member: &Member, change: &Change) -> Done {
+    let opened = open::open(&member.at.dir)?;
+    let changed = Console::change_member_blocking(&opened.db, Actor::Operator, &member.who, change);
+    say(match changed.context("staff")? {
+        Changed::Yes => "Done. It holds from the next request on, here and at the gates.",
+        Changed::WasSo => "It was so already.",
+    })
 }
 
 fn print_link(opened: &Opened, offer: &Offer) -> Done {
@@ -66,13 +94,18 @@ fn print_link(opened: &Opened, offer: &Offer) -> Done {
 fn list(opened: &Opened) -> Done {
     let members = Console::members_blocking(&opened.db).context("the staff")?;
     for member in &members {
-        let since = match member.reset_at {
-            Some(at) => format!("reset {}, has to enrol again", day(at)),
-            None => format!("since {}", day(member.enrolled_at)),
+        let since = match (member.locked_at, member.reset_at) {
+            (Some(at), _) => format!("locked {}", day(at)),
+            (None, Some(at)) => format!("reset {}, has to enrol again", day(at)),
+            (None, None) => format!("since {}", day(member.enrolled_at)),
         };
         let seen = member.seen_at.map_or_else(String::new, |at| format!(", signed in, last seen {at}"));
         // Control characters were refused when the account was made.
-        say(&format!("{}  {} <{}>  {since}{seen}", member.id, member.name, member.email))?;
+        let groups = match member.groups.as_slice() {
+            [] => String::new(),
+            groups => format!("  [{}]", groups.join(" ")),
+        };
+        say(&format!("{}  {} <{}>  {since}{seen}{groups}", member.id, member.name, member.email))?;
     }
     if members.is_empty() {
         say("Nobody yet. `storeward staff invite` prints a link.")?;

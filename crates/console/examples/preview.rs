@@ -54,6 +54,7 @@ async fn main() {
         breaches: None,
         outbox: None,
         registry: None,
+        entrance: None,
         passwords: Pool::start(PoolOptions::new(Arc::clone(&clock), Arc::clone(&entropy))).unwrap(),
         customers: None,
         port,

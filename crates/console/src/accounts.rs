@@ -1,5 +1,6 @@
 //! Staff's accounts: enrolment, sign-in, sessions.
 
+mod changes;
 mod enrol;
 mod letters;
 mod hand_over;
@@ -25,6 +26,7 @@ use storeward_passwords::{AccountKey, Lane, Pool, Ticket};
 use storeward_seal::DataKey;
 use storeward_store::Db;
 
+pub use changes::{ADMINS, Change, Changed, Groups, change_blocking, is_group_name};
 pub use enrol::{EnrolError, EnrolForm, Offer, OpenOffer, csrf_of_link, offer, offer_blocking};
 pub use letters::Letters;
 pub use hand_over::HandOver;

@@ -17,7 +17,7 @@ use storeward_store::Db;
 use storeward_web::axum::Router;
 use storeward_web::{Failure, HostNames, HostNamesError, Routes, Site};
 
-use crate::accounts::{self, Accounts, Letters, Member, Offer, Passwords};
+use crate::accounts::{self, Accounts, Change, Changed, Letters, Member, Offer, Passwords};
 use crate::entrance::Entrance;
 use crate::error::Error;
 use crate::gate::StaffGate;
@@ -175,6 +175,16 @@ impl Console {
         who: &str,
     ) -> Result<Offer, Error> {
         accounts::reset_blocking(db, key, entropy, actor, who)
+    }
+
+    /// Locks, unlocks, signs out or groups a member. `who` is an id or an e-mail address.
+    pub fn change_member_blocking(
+        db: &Db,
+        actor: Actor,
+        who: &str,
+        change: &Change,
+    ) -> Result<Changed, Error> {
+        accounts::change_blocking(db, actor, who, change)
     }
 
     /// Deletes a member with everything that is theirs; the ledger stays.

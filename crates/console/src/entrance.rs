@@ -17,6 +17,7 @@ use storeward_seal::fingerprint::{equal, sha256, token_hash};
 use storeward_store::{Db, Reader, Tx};
 use storeward_web::CsrfToken;
 
+pub use crate::accounts::is_group_name;
 use crate::accounts::{StaffSessionId, sql_entrance as sql, touch_session};
 pub use crate::error::Error;
 
@@ -235,8 +236,13 @@ impl Entrance {
                 equal(row.challenge.as_bytes(), challenge.as_bytes()) && row.authority == authority
             });
             let Some(row) = row else {
-                let fact = GateRefused { gate: gate.clone(), staff, reason: "code".to_owned() };
-                tx.append(stranger, None, fact)?;
+                // A code that there never was, or no more, is noise that anybody can make.
+                if staff.is_some() {
+                    let fact = GateRefused { gate: gate.clone(), staff, reason: "code".to_owned() };
+                    tx.append(stranger, None, fact)?;
+                } else {
+                    tx.commit_silent("there is no such code");
+                }
                 return Ok::<_, Error>(false);
             };
             if let Some(previous) = &previous {

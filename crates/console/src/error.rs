@@ -17,6 +17,8 @@ pub enum Error {
     TooManyViews,
     /// The member of staff has as many passkeys as we allow.
     TooManyPasskeys,
+    /// Only members of the group `admin` change others, and nobody changes themselves.
+    NotAdmin,
     Customers(storeward_identity::staff::Error),
 }
 
@@ -34,6 +36,9 @@ impl fmt::Display for Error {
             ),
             Error::TooManyViews => f.write_str("You keep 50 views already. Delete one first."),
             Error::TooManyPasskeys => f.write_str("You have 10 passkeys already. Remove one first."),
+            Error::NotAdmin => f.write_str(
+                "Only members of the group admin change others, and nobody changes themselves. On the machine: storeward staff.",
+            ),
             Error::Customers(error) => error.fmt(f),
         }
     }
@@ -73,6 +78,7 @@ impl Fault for Error {
             Error::Passwords(error) => error.kind(),
             Error::LinkSpent | Error::NoSuchMember => FaultKind::Missing,
             Error::TooManyViews | Error::TooManyPasskeys => FaultKind::Conflict,
+            Error::NotAdmin => FaultKind::Denied,
             Error::Customers(error) => error.kind(),
         }
     }
@@ -82,9 +88,11 @@ impl Fault for Error {
             Error::Store(error) => error.blame(),
             Error::Seal(_) => Blame::Us,
             Error::Passwords(error) => error.blame(),
-            Error::LinkSpent | Error::NoSuchMember | Error::TooManyViews | Error::TooManyPasskeys => {
-                Blame::Caller
-            }
+            Error::LinkSpent
+            | Error::NoSuchMember
+            | Error::TooManyViews
+            | Error::TooManyPasskeys
+            | Error::NotAdmin => Blame::Caller,
             Error::Customers(error) => error.blame(),
         }
     }
@@ -98,6 +106,7 @@ impl Fault for Error {
             Error::NoSuchMember => "console.no_such_member",
             Error::TooManyViews => "console.too_many_views",
             Error::TooManyPasskeys => "console.too_many_passkeys",
+            Error::NotAdmin => "console.not_admin",
             Error::Customers(error) => error.code(),
         }
     }

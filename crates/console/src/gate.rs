@@ -142,6 +142,7 @@ fn ask_to_confirm(head: &Parts) -> Response {
     redirect(&next::confirm_link(match head.method {
         Method::GET => head.uri.path_and_query().map_or(path, |whole| whole.as_str()),
         _ if path.starts_with("/blocked/") => "/blocked",
+        _ if path.starts_with("/staff/") => "/staff",
         _ if path.starts_with("/apps/new/") => path,
         _ => path.strip_suffix("/act").unwrap_or("/you"),
     }))

@@ -25,7 +25,7 @@ mod party;
 mod rows;
 mod status;
 
-pub use accounts::{Member, Offer, STATEMENTS};
+pub use accounts::{Change, Changed, Groups, Member, Offer, STATEMENTS};
 pub use app::{Console, ConsoleParts};
 pub use error::Error;
 pub use metrics::MetricsText;

@@ -14,6 +14,7 @@ mod pass;
 mod password;
 mod request;
 mod sign_in;
+mod staff;
 mod view;
 mod you;
 
@@ -61,6 +62,8 @@ pub fn routes(routes: Routes<App, StaffGate>) -> Routes<App, StaffGate> {
         .get("/confirm", STAFF, you::confirm)
         .post("/confirm", STAFF, you::confirm_now)
         .post("/confirm/passkey-options", STAFF, you::confirm_options)
+        .get("/staff", STAFF, staff::page)
+        .post("/staff/{id}/act", FRESH, staff::act)
         .get("/apps", STAFF, apps::list)
         .get("/apps/new/{preset}", FRESH, apps::new_form)
         .post("/apps/new/{preset}", FRESH, apps::add)

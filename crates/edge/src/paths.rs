@@ -35,7 +35,15 @@ mod tests {
         let held = |path: &str, query: &str| {
             any_spelling(path, (!query.is_empty()).then_some(query), |path| covers("/admin", path))
         };
-        for path in ["/admin", "/ADMIN/x", "/index.php/admin", "/admin.json", "/shop.pl/admin", "/admin ", "/;a/admin"] {
+        for path in [
+            "/admin",
+            "/ADMIN/x",
+            "/index.php/admin",
+            "/admin.json",
+            "/shop.pl/admin",
+            "/admin ",
+            "/;a/admin",
+        ] {
             assert!(held(path, ""), "{path}");
         }
         assert!(held("/index.php", "_route_=admin/user"));

@@ -12,8 +12,11 @@ pub struct Held {
     pub title: &'static str,
 }
 
-pub const SIGN_IN: Held =
-    Held { status: StatusCode::UNAUTHORIZED, code: "gate.sign_in", title: "This is for staff: sign in first" };
+pub const SIGN_IN: Held = Held {
+    status: StatusCode::UNAUTHORIZED,
+    code: "gate.sign_in",
+    title: "This is for staff: sign in first",
+};
 pub const FRESH: Held = Held {
     status: StatusCode::FORBIDDEN,
     code: "gate.fresh_factor",
@@ -23,8 +26,11 @@ pub const FACTOR: Held =
     Held { status: StatusCode::FORBIDDEN, code: "gate.factor", title: "This gate takes passkeys only" };
 pub const GROUP: Held =
     Held { status: StatusCode::FORBIDDEN, code: "gate.group", title: "You may not pass this gate" };
-pub const AMBIGUOUS: Held =
-    Held { status: StatusCode::BAD_REQUEST, code: "gate.ambiguous", title: "This address can be read in two ways" };
+pub const AMBIGUOUS: Held = Held {
+    status: StatusCode::BAD_REQUEST,
+    code: "gate.ambiguous",
+    title: "This address can be read in two ways",
+};
 pub const FOREIGN: Held =
     Held { status: StatusCode::FORBIDDEN, code: "gate.foreign", title: "Another site asked for this" };
 pub const UNAVAILABLE: Held = Held {

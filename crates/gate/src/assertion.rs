@@ -34,7 +34,8 @@ pub struct Bound<'a> {
 /// The claims. `htm` and `htu` say which request it is for, as RFC 9449 section 4.2 names them.
 pub fn claims(gate: &GateSection, guest: &Guest, bound: &Bound<'_>) -> Value {
     let passkey = guest.factor.as_deref() == Some("passkey");
-    let (acr, amr) = if passkey { ("phr", ["pop", "mfa"].as_slice()) } else { ("aal2", ["pwd", "otp", "mfa"].as_slice()) };
+    let (acr, amr) =
+        if passkey { ("phr", ["pop", "mfa"].as_slice()) } else { ("aal2", ["pwd", "otp", "mfa"].as_slice()) };
     let life = i64::try_from(LIFE.as_secs()).unwrap_or(i64::MAX);
     let mut claims = Map::new();
     let mut put = |name: &str, value: Value| drop(claims.insert(name.to_owned(), value));

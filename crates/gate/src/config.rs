@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use serde::Deserialize;
-use storeward_console::entrance::{self, Door};
+use storeward_console::entrance::{self, Door, is_group_name as is_word};
 use storeward_edge::paths::{covers, is_plain};
 use storeward_host::OWN_PREFIX;
 
@@ -128,7 +128,11 @@ impl GateSection {
                 fault(gate, "name", "two gates have it".to_owned());
             }
             if before.iter().any(|other| other.audience() == gate.audience()) {
-                fault(gate, "audience", "two gates have it: what one says would be believed at the other".to_owned());
+                fault(
+                    gate,
+                    "audience",
+                    "two gates have it: what one says would be believed at the other".to_owned(),
+                );
             }
             let shares_host = |other: &GateSection| {
                 other.hosts.is_empty()
@@ -153,8 +157,7 @@ impl GateSection {
     }
 
     fn check_one(&self, shop_names: &[String], faults: &mut Vec<ConfigFault>) {
-        let mut fault =
-            |key, what: String| faults.push(ConfigFault { gate: self.name.clone(), key, what });
+        let mut fault = |key, what: String| faults.push(ConfigFault { gate: self.name.clone(), key, what });
         if !is_word(&self.name) {
             fault("name", "1 to 40 of a-z, 0-9 and -, such as back-office".to_owned());
         }
@@ -195,12 +198,6 @@ impl GateSection {
             fault("audience", "1 to 200 visible signs without blanks".to_owned());
         }
     }
-}
-
-/// A name that stands in events, headers and addresses as it is.
-fn is_word(text: &str) -> bool {
-    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-    (1..=40).contains(&text.len()) && text.bytes().all(plain)
 }
 
 #[cfg(test)]

@@ -52,7 +52,11 @@ impl Guards {
     /// By the path itself and by each other spelling under which a shop may serve another.
     pub fn before(&self, place: &Place<'_>) -> Before {
         let mut found: Option<&Arc<GateSection>> = None;
+        let passed_over = self.own_spellings(place);
         let several = any_spelling(place.path, place.query, |path| {
+            if passed_over.iter().any(|spelling| spelling == path) {
+                return false;
+            }
             let Some(gate) = self.of(place, path) else { return false };
             match found {
                 Some(other) if !Arc::ptr_eq(other, gate) => true,
@@ -70,11 +74,26 @@ impl Guards {
         }
     }
 
+    /// Where a program is excepted by its very name (`/wp-admin/admin-ajax.php`), what else that name could be read as (`/wp-admin`
+    /// to a front controller): whoever excepted it knows what it is. What a query leads to counts all the same.
+    fn own_spellings(&self, place: &Place<'_>) -> Vec<String> {
+        let mut spellings = Vec::new();
+        let named = |gate: &Arc<GateSection>| gate.except.iter().any(|open| open == place.path);
+        if is_exact(place) && self.0.iter().any(named) {
+            any_spelling(place.path, None, |path| {
+                spellings.push(path.to_owned());
+                false
+            });
+        }
+        spellings
+    }
+
     /// The one with the longest path over this spelling.
     fn of(&self, place: &Place<'_>, path: &str) -> Option<&Arc<GateSection>> {
-        let here = self.0.iter().filter(|gate| {
-            gate.hosts.is_empty() || gate.hosts.iter().any(|host| host == place.host)
-        });
+        let here = self
+            .0
+            .iter()
+            .filter(|gate| gate.hosts.is_empty() || gate.hosts.iter().any(|host| host == place.host));
         let longest = here.filter_map(|gate| {
             let over = gate.paths.iter().filter(|own| covers(own, path));
             over.map(|own| segments(own)).max().map(|length| (length, gate))
@@ -162,7 +181,10 @@ mod tests {
     #[test]
     fn an_exception_counts_by_one_spelling() {
         assert_eq!(before("shop.example", "/admin/static/a.css", "/admin/static/a.css", None), "open");
-        assert_eq!(before("shop.example", "/wp-admin/admin-ajax.php", "/wp-admin/admin-ajax.php", Some("a=b")), "open");
+        assert_eq!(
+            before("shop.example", "/wp-admin/admin-ajax.php", "/wp-admin/admin-ajax.php", Some("a=b")),
+            "open"
+        );
         for (written, path) in [
             ("/admin/static%2fa.css", "/admin/static/a.css"),
             ("/admin//static/a.css", "/admin/static/a.css"),
@@ -170,10 +192,14 @@ mod tests {
             ("/admin/static;x/a.css", "/admin/static;x/a.css"),
             ("/admin/staticx", "/admin/staticx"),
             ("/admin/static/index.php/admin/users", "/admin/static/index.php/admin/users"),
+            ("/wp-admin/admin-ajax.php/", "/wp-admin/admin-ajax.php/"),
+            ("/wp-admin/Admin-Ajax.php", "/wp-admin/Admin-Ajax.php"),
             ("/wp-admin/admin-ajax.php/wp-admin/users", "/wp-admin/admin-ajax.php/wp-admin/users"),
         ] {
             assert_eq!(before("shop.example", written, path, None), "office", "{written}");
         }
+        let ajax = "/wp-admin/admin-ajax.php";
+        assert_eq!(before("shop.example", ajax, ajax, Some("_route_=admin/user")), "office");
         let routed = before("shop.example", "/admin/static/a", "/admin/static/a", Some("_route_=admin/user"));
         assert_eq!(routed, "office");
     }

@@ -1,21 +1,23 @@
 //! Everything of the gate's that is answered below [`PREFIX`].
 
 use std::fmt;
+use std::sync::{Arc, LazyLock};
 
 use serde::Deserialize;
 use serde_json::Value;
 use storeward_base::ClientIp;
 use storeward_console::entrance::{Asked, Bearer, EntranceToken, Guest, LONGEST, Wants, challenge_of};
 use storeward_host::OwnPages;
+use storeward_seal::fingerprint::sha256_hex;
 use storeward_web::askama::Template;
 use storeward_web::axum::Router;
 use storeward_web::axum::extract::{Extension, State};
-use storeward_web::axum::response::{IntoResponse, Response};
+use storeward_web::axum::response::{Html, IntoResponse, Response};
 use storeward_web::http::request::Parts;
 use storeward_web::http::{HeaderMap, HeaderValue, StatusCode, header};
 use storeward_web::{
-    Access, CsrfToken, Failure, Form, HostNames, HostNamesError, Nonce, Query, Routes, Shell, Site, agent,
-    host_of_request, redirect, redirect_away,
+    Access, CsrfToken, Failure, Form, HostNames, HostNamesError, Query, Routes, Site, agent, assets,
+    explained, host_of_request, redirect, redirect_away, render,
 };
 
 use crate::gate::{COOKIE, Gate, JOURNEY_COOKIE};
@@ -31,8 +33,10 @@ macro_rules! own {
     };
 }
 
+const STYLE: Access<Need> = Access::Public("how the gate's pages look");
 const OPEN: Access<Need> = Access::Program("what everybody may know");
-const WAY: Access<Need> = Access::Public("leads to the console and back; a code with the browser's secret decides");
+const WAY: Access<Need> =
+    Access::Public("leads to the console and back; a code with the browser's secret decides");
 
 /// Why somebody is shown a page instead of being led on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,7 +132,16 @@ impl storeward_web::Gate for GuestGate {
 impl Gate {
     /// The router. The listener must put the client's address into each request's extensions, as a [`ClientIp`].
     pub fn router(&self) -> Result<Router, HostNamesError> {
-        let site = Site::new(HostNames::parse(&self.0.shop_names)?, PREFIX, self.0.entropy.clone());
+        let mut site = Site::new(HostNames::parse(&self.0.shop_names)?, PREFIX, self.0.entropy.clone());
+        site.dress = Some(Arc::new(|failure, _| {
+            let page = FailurePage {
+                style: style_url(),
+                title: if failure.status().is_server_error() { "Something broke" } else { "Not this way" },
+                detail: failure.detail(),
+                code: failure.code(),
+            };
+            page.render().ok().map(|text| Html(text).into_response())
+        }));
         Ok(routes(Routes::new(GuestGate(self.clone()))).finish(self.clone(), site))
     }
 
@@ -156,6 +169,7 @@ fn routes(routes: Routes<Gate, GuestGate>) -> Routes<Gate, GuestGate> {
         .get(own!("/take"), WAY, take)
         .get(own!("/held"), WAY, held)
         .get(own!("/jwks.json"), OPEN, key_set)
+        .get(own!("/style.css"), STYLE, style)
 }
 
 #[derive(Deserialize)]
@@ -185,7 +199,8 @@ async fn start(
     Query(carried): Query<Carried>,
 ) -> Result<Response, Failure> {
     let shared = &gate.0;
-    let goal = Goal::open(&carried.r, &shared.data_key).filter(|goal| shared.guards.named(&goal.gate).is_some());
+    let goal =
+        Goal::open(&carried.r, &shared.data_key).filter(|goal| shared.guards.named(&goal.gate).is_some());
     let goal = goal.ok_or_else(not_whole)?;
     let host = host_of_request(&head).ok_or_else(not_whole)?;
     let console = shared.console().ok_or_else(|| Failure::busy("gate.console"))?;
@@ -236,7 +251,10 @@ async fn take(
     let previous = COOKIE.read(&head.headers).and_then(EntranceToken::parse);
     let taken = shared.entrance.redeem(&brought.code, &journey.verifier, &asked, &bearer, previous).await?;
     let token = taken.ok_or_else(|| {
-        Failure::denied("gate.code", "This sign-in was used already or is too old. Open the page that you wanted once more.")
+        Failure::denied(
+            "gate.code",
+            "This sign-in was used already or is too old. Open the page that you wanted once more.",
+        )
     })?;
     let mut response = redirect(&journey.goal.to);
     let broken = || Failure::broken("gate.cookie");
@@ -249,6 +267,7 @@ async fn take(
 #[derive(Template)]
 #[template(path = "held.html", askama = storeward_web::askama)]
 struct HeldPage {
+    style: &'static str,
     title: &'static str,
     words: &'static str,
     /// What was sent is gone.
@@ -256,13 +275,14 @@ struct HeldPage {
     start: Option<String>,
 }
 
-async fn held(nonce: Nonce, State(gate): State<Gate>, Query(carried): Query<Carried>) -> Result<Response, Failure> {
+async fn held(State(gate): State<Gate>, Query(carried): Query<Carried>) -> Result<Response, Failure> {
     let goal = Goal::open(&carried.r, &gate.0.data_key).ok_or_else(not_whole)?;
     let start = start_address(&goal.seal(&gate.0.data_key, &*gate.0.entropy));
     let (status, page) = match carried.why.as_str() {
         "group" => (
             StatusCode::FORBIDDEN,
             HeldPage {
+                style: style_url(),
                 title: "Not for you",
                 words: "You are signed in, and in no group of staff that may open this page. Ask whoever looks after Storeward.",
                 was_sent: false,
@@ -272,6 +292,7 @@ async fn held(nonce: Nonce, State(gate): State<Gate>, Query(carried): Query<Carr
         "factor" => (
             StatusCode::FORBIDDEN,
             HeldPage {
+                style: style_url(),
                 title: "A passkey, please",
                 words: "This page takes passkeys only.",
                 was_sent: true,
@@ -281,6 +302,7 @@ async fn held(nonce: Nonce, State(gate): State<Gate>, Query(carried): Query<Carr
         "fresh" => (
             StatusCode::FORBIDDEN,
             HeldPage {
+                style: style_url(),
                 title: "Confirm who you are",
                 words: "What you sent asks for a second factor shown just now.",
                 was_sent: true,
@@ -290,6 +312,7 @@ async fn held(nonce: Nonce, State(gate): State<Gate>, Query(carried): Query<Carr
         _ => (
             StatusCode::UNAUTHORIZED,
             HeldPage {
+                style: style_url(),
                 title: "Sign in first",
                 words: "You are not signed in any more.",
                 was_sent: true,
@@ -297,12 +320,13 @@ async fn held(nonce: Nonce, State(gate): State<Gate>, Query(carried): Query<Carr
             },
         ),
     };
-    shell(page.title, &nonce).page_with_status(status, &page)
+    Ok(explained(status, Html(render(&page)?)))
 }
 
 #[derive(Template)]
 #[template(path = "gate.html", askama = storeward_web::askama)]
 struct GatePage<'a> {
+    style: &'static str,
     name: Option<&'a str>,
     csrf: &'a str,
     notice: Option<&'static str>,
@@ -312,25 +336,26 @@ struct GatePage<'a> {
 
 /// Who is signed in here, and the way out.
 async fn page(
-    nonce: Nonce,
     State(gate): State<Gate>,
     present: Option<Extension<Present>>,
     csrf: Option<Extension<CsrfToken>>,
     Query(asked): Query<Done>,
 ) -> Result<Response, Failure> {
     let guest = present.as_ref().map(|present| &present.0.guest);
-    let passes = |section: &&std::sync::Arc<crate::config::GateSection>| {
+    let passes = |section: &&Arc<crate::config::GateSection>| {
         guest.is_some_and(|guest| section.door().refuses(&guest.groups, guest.factor.as_deref()).is_none())
     };
     let here = gate.0.guards.all().iter().filter(passes);
     let page = GatePage {
+        style: style_url(),
         name: guest.map(|guest| guest.name.as_str()),
         csrf: csrf.as_ref().map_or("", |csrf| csrf.0.as_str()),
-        notice: (asked.done == "out").then_some("You are signed out here. The console keeps its own session."),
+        notice: (asked.done == "out")
+            .then_some("You are signed out here. The console keeps its own session."),
         gates: here.filter_map(|gate| Some((gate.name.as_str(), gate.paths.first()?.as_str()))).collect(),
         console: gate.0.console(),
     };
-    shell("Staff", &nonce).page(&page)
+    Ok(Html(render(&page)?).into_response())
 }
 
 #[derive(Deserialize)]
@@ -361,8 +386,30 @@ async fn key_set(State(gate): State<Gate>) -> Result<Response, Failure> {
     Ok((headers, keys.to_string()).into_response())
 }
 
-fn shell<'a>(title: &'a str, nonce: &'a Nonce) -> Shell<'a> {
-    Shell { title, nav: &[], here: PREFIX, nonce, signed_in: None, script: None }
+/// Its address names the content: it may be kept for ever.
+fn style_url() -> &'static str {
+    static URL: LazyLock<String> = LazyLock::new(|| {
+        let version: String = sha256_hex(assets::CSS.bytes()).chars().take(16).collect();
+        format!("{PREFIX}/style.css?v={version}")
+    });
+    &URL
+}
+
+async fn style() -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, "text/css; charset=utf-8"),
+        (header::CACHE_CONTROL, "public, max-age=31536000, immutable"),
+    ];
+    (headers, assets::CSS.bytes()).into_response()
+}
+
+#[derive(Template)]
+#[template(path = "failure.html", askama = storeward_web::askama)]
+struct FailurePage<'a> {
+    style: &'static str,
+    title: &'static str,
+    detail: &'a str,
+    code: &'static str,
 }
 
 #[cfg(test)]

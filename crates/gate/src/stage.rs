@@ -165,12 +165,7 @@ impl Arrival {
     }
 
     /// Says who it is. What a client wrote under these names was taken out before (`edge::request`).
-    async fn claim(
-        &self,
-        gate: &GateSection,
-        guest: &Guest,
-        headers: &mut HeaderMap,
-    ) -> Result<(), Failure> {
+    async fn claim(&self, gate: &GateSection, guest: &Guest, headers: &mut HeaderMap) -> Result<(), Failure> {
         let assertion = self.house.0.assertion(gate, guest, self.method.as_str(), &self.url).await?;
         let mut put = |name: &'static str, text: &str| match HeaderValue::try_from(text) {
             Ok(value) => {

@@ -142,7 +142,8 @@ impl Keys {
             let Some(newest) = newest.filter(|row| now.since(row.signs_from) >= life) else { continue };
             let (newest, new) = (newest.kid.clone(), self.make(algorithm, now.plus(AHEAD)).await?);
             let written = self.0.parts.db.write(move |tx| -> Result<usize, Error> {
-                let first = sql::key::all(tx, new.ring, now)?.into_iter().find(|row| row.algorithm == algorithm);
+                let first =
+                    sql::key::all(tx, new.ring, now)?.into_iter().find(|row| row.algorithm == algorithm);
                 if first.is_none_or(|row| row.kid != newest) {
                     tx.commit_silent("another node made the next key already");
                     return Ok(0);

@@ -9,7 +9,7 @@ use storeward_seal::DataKey;
 use storeward_store::{Db, Reader, Tx};
 
 use super::enrol::{Draft, Offer};
-use super::{sql, sql_letters, sql_own};
+use super::{sql, sql_entrance, sql_letters, sql_own};
 use crate::error::Error;
 
 /// Members of staff that are listed at most; a shop has a few.
@@ -56,7 +56,18 @@ impl Names {
 
 /// All members, by name. For the command line; panics inside of a runtime.
 pub fn members_blocking(db: &Db) -> Result<Vec<Member>, Error> {
-    Ok(db.read_blocking(|reader| sql::members(reader, MOST))?)
+    Ok(db.read_blocking(all)?)
+}
+
+/// All members with their groups, by name.
+pub fn all(reader: &mut Reader<'_>) -> Result<Vec<Member>, storeward_store::Error> {
+    let mut members = sql::members(reader, MOST)?;
+    for (staff, group) in sql_entrance::all_groups(reader)? {
+        if let Some(member) = members.iter_mut().find(|member| member.id == staff) {
+            member.groups.push(group);
+        }
+    }
+    Ok(members)
 }
 
 /// Takes a member's password and second factor away, ends their sessions and earlier links, and makes a new link. They
@@ -88,6 +99,7 @@ pub fn remove_blocking(db: &Db, actor: Actor, who: &str) -> Result<StaffId, Erro
         end_all(tx, member)?;
         sql::delete_views(tx, member)?;
         sql_letters::delete(tx, member)?;
+        sql_entrance::set_groups(tx, member, &[])?;
         if !sql::delete_account(tx, member)? {
             return Err(Error::NoSuchMember);
         }
@@ -96,7 +108,7 @@ pub fn remove_blocking(db: &Db, actor: Actor, who: &str) -> Result<StaffId, Erro
     })
 }
 
-fn find(db: &Db, who: &str) -> Result<StaffId, Error> {
+pub(super) fn find(db: &Db, who: &str) -> Result<StaffId, Error> {
     if let Ok(id) = who.parse() {
         return Ok(id);
     }
@@ -105,8 +117,9 @@ fn find(db: &Db, who: &str) -> Result<StaffId, Error> {
     found.ok_or(Error::NoSuchMember)
 }
 
-/// Sessions, passkeys, and links that were not used yet.
+/// Sessions, passkeys, and links and codes that were not used yet.
 fn end_all(tx: &mut Tx<'_>, member: StaffId) -> Result<(), Error> {
+    sql_entrance::delete_hand_overs(tx, member)?;
     sql::delete_sessions(tx, member)?;
     sql::delete_offers(tx, member)?;
     sql_own::delete_passkeys(tx, member)?;

@@ -28,6 +28,7 @@ statements! {
     FIND_CREDENTIALS = "SELECT id, password_hash, totp_sealed FROM staff_account \
                         WHERE email = $1 AND reset_at IS NULL AND locked_at IS NULL";
     FIND_BY_EMAIL = "SELECT id FROM staff_account WHERE email = $1";
+    IS_MEMBER = "SELECT CAST(COUNT(*) AS BIGINT) FROM staff_account WHERE id = $1";
     FIND_MEMBERS = "SELECT a.id, a.name, a.email, a.enrolled_at, a.reset_at, a.locked_at, CAST(MAX(s.seen_at) AS BIGINT) \
                     FROM staff_account a LEFT JOIN staff_session s ON s.staff = a.id \
                     GROUP BY a.id, a.name, a.email, a.enrolled_at, a.reset_at, a.locked_at ORDER BY a.name, a.id LIMIT $1";
@@ -131,6 +132,11 @@ pub fn delete_account(tx: &mut Tx<'_>, staff: StaffId) -> Result<bool, Error> {
 
 pub fn member_by_email(reader: &mut Reader<'_>, email: &str) -> Result<Option<StaffId>, Error> {
     reader.query_optional(FIND_BY_EMAIL, params![email], |row| row.get(0))
+}
+
+pub fn is_member(reader: &mut Reader<'_>, staff: StaffId) -> Result<bool, Error> {
+    let count: i64 = reader.query_one(IS_MEMBER, params![staff], |row| row.get(0))?;
+    Ok(count > 0)
 }
 
 pub fn members(reader: &mut Reader<'_>, most: u32) -> Result<Vec<Member>, Error> {

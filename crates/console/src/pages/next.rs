@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 /// Pages that may be gone to after signing in.
-const PAGES: [&str; 13] = [
+const PAGES: [&str; 14] = [
     "/explore",
     "/blocked",
     "/blocked/",
@@ -17,6 +17,7 @@ const PAGES: [&str; 13] = [
     "/you",
     "/you/passkey",
     "/pass/go",
+    "/staff",
 ];
 const MOST_BYTES: usize = 2_048;
 

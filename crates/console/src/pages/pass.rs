@@ -50,14 +50,18 @@ struct Fault {
 pub async fn arrive(headers: HeaderMap, Query(carried): Query<Carried>) -> Result<Response, Failure> {
     let goal = format!("/pass/go?r={}", encode(&carried.r));
     if super::next::safe(&goal) == "/" {
-        return Err(Failure::invalid("console.pass", "This address is not whole. Go back to the shop and begin again."));
+        return Err(Failure::invalid(
+            "console.pass",
+            "This address is not whole. Go back to the shop and begin again.",
+        ));
     }
     let from_elsewhere = headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site");
     if !from_elsewhere {
         return Ok(redirect(&goal));
     }
     let mut response = Html(render(&OnPage { goal: &goal })?).into_response();
-    let line = HeaderValue::try_from(format!("0; url={goal}")).map_err(|_| Failure::broken("console.pass"))?;
+    let line =
+        HeaderValue::try_from(format!("0; url={goal}")).map_err(|_| Failure::broken("console.pass"))?;
     response.headers_mut().insert(header::REFRESH, line);
     Ok(response)
 }
@@ -90,9 +94,10 @@ pub async fn go(
             words: "This gate takes passkeys only. Confirm who you are with yours; if you have none yet, add one under your name above.",
             link: Some((confirm, "Confirm with your passkey")),
         },
-        HandOver::NotInGroup => {
-            Fault { words: "You are in no group that may pass this gate. Ask whoever looks after Storeward.", link: None }
-        }
+        HandOver::NotInGroup => Fault {
+            words: "You are in no group that may pass this gate. Ask whoever looks after Storeward.",
+            link: None,
+        },
     };
     show(&view, &asked, &carried.r, Some(fault))
 }
@@ -104,7 +109,10 @@ fn opened(app: &App, sealed: &str) -> Result<(Asked, Door), Failure> {
         Some((asked, door))
     });
     found.ok_or_else(|| {
-        Failure::invalid("console.pass", "This way to the shop was open for too long. Go back to the shop and begin again.")
+        Failure::invalid(
+            "console.pass",
+            "This way to the shop was open for too long. Go back to the shop and begin again.",
+        )
     })
 }
 

@@ -10,7 +10,7 @@ use storeward_web::{CsrfToken, Failure, NavItem, Nonce, Shell, SignedIn, assets}
 
 use crate::gate::Visitor;
 
-const NAV: [NavItem; 7] = [
+const NAV: [NavItem; 8] = [
     NavItem { path: "/", label: "Now", icon: "now" },
     NavItem { path: "/explore", label: "Explore", icon: "explore" },
     NavItem { path: "/blocked", label: "Blocked", icon: "blocked" },
@@ -18,6 +18,7 @@ const NAV: [NavItem; 7] = [
     NavItem { path: "/guidance", label: "Guidance", icon: "flag" },
     NavItem { path: "/ledger", label: "Ledger", icon: "ledger" },
     NavItem { path: "/apps", label: "Apps", icon: "key" },
+    NavItem { path: "/staff", label: "Staff", icon: "lock" },
 ];
 
 /// Who looks, and what their page needs around it.

@@ -46,6 +46,7 @@ struct SessionLine {
     began: Moment,
     seen: Moment,
     is_this: bool,
+    is_at_gate: bool,
 }
 
 #[derive(Template)]
@@ -112,6 +113,7 @@ pub async fn page(
                 began: Moment(own.created_at),
                 seen: Moment(own.seen_at),
                 is_this: own.is_this,
+                is_at_gate: own.is_at_gate,
             })
             .collect(),
         icons: icons(),
