@@ -221,7 +221,7 @@ impl Bench {
     pub async fn staff_does(&self, act: Act) {
         let staff = StaffId::at(self.clock.now(), &SystemEntropy);
         let customers = self.identity.customers();
-        let customer = customers.find(staff, EMAIL).await.unwrap().unwrap();
+        let customer = customers.find(staff, EMAIL).await.unwrap()[0];
         let by = By { staff, reason: Reason::parse("the customer asked for it").unwrap() };
         assert_eq!(customers.act(&by, customer, act).await.unwrap(), Done::Changed);
     }
