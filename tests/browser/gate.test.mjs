@@ -1,6 +1,10 @@
 // The gate before the sample shop's admin: held, through the console's sign-in and back, by code and by passkey, out again.
 import assert from 'node:assert/strict';
-import http from 'node:http';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import http2 from 'node:http2';
+import https from 'node:https';
+import os from 'node:os';
+import path from 'node:path';
 import { after, before, test } from 'node:test';
 
 import { get } from './lib/attack.mjs';
@@ -8,8 +12,10 @@ import { open, picture } from './lib/chromium.mjs';
 import { device } from './lib/device.mjs';
 import { Gate } from './lib/gate.mjs';
 import { database } from './lib/paths.mjs';
+import { example, misuses } from './lib/examples.mjs';
 import { enrol, PERSON } from './lib/staff.mjs';
 import { runInFrontOf, sampleShop } from './lib/stand.mjs';
+import { tool } from './lib/tool.mjs';
 
 const GATES = `
 [[gate]]
@@ -25,12 +31,16 @@ factor = "passkey"
 
 let shop;
 let stand;
+let own;
+let behind;
 let browser;
 let authenticator;
 
 before(async () => {
   shop = await sampleShop();
   stand = await runInFrontOf(shop.ready.upstream, GATES);
+  own = await tool();
+  behind = await runInFrontOf(own.url, GATES);
   browser = await open(stand.ready.ca);
 });
 
@@ -38,6 +48,8 @@ after(async () => {
   await browser?.close();
   await stand?.stop();
   await shop?.stop();
+  await behind?.stop();
+  await own?.stop();
 });
 
 const at = (path) => new URL(path, stand.ready.shop).href;
@@ -107,4 +119,115 @@ test('a gate that takes passkeys only asks for one', async () => {
   await gate.goOn();
   await page.waitForURL((url) => url.origin === new URL(stand.ready.shop).origin && !url.pathname.startsWith('/.storeward'));
   await context.close();
+});
+
+/** Sends one request to the tool; gives its status, its headers and what it says. */
+function ask(target, headers = {}, more = {}) {
+  return new Promise((resolve, reject) => {
+    const options = { ca: more.ca, headers, agent: false, method: more.method ?? 'GET' };
+    const request = https.request(new URL(target, behind.ready.shop), options, (response) => {
+      let body = '';
+      response.setEncoding('utf8');
+      response.on('data', (text) => (body += text));
+      response.on('end', () => resolve({ status: response.statusCode, headers: response.headers, body }));
+    });
+    request.on('upgrade', (response, socket) => {
+      socket.destroy();
+      resolve({ status: response.statusCode, headers: response.headers, body: '' });
+    });
+    request.setTimeout(15_000, () => request.destroy(new Error('no answer within 15 s')));
+    request.on('error', reject);
+    request.end();
+  });
+}
+
+/** The same by HTTP/2. */
+function askByHttp2(target, headers, ca) {
+  return new Promise((resolve, reject) => {
+    const session = http2.connect(behind.ready.shop, { ca });
+    session.on('error', reject);
+    const stream = session.request({ ':path': target, ...headers });
+    let status;
+    let body = '';
+    stream.setEncoding('utf8');
+    stream.on('response', (head) => (status = head[':status']));
+    stream.on('data', (text) => (body += text));
+    stream.on('end', () => {
+      session.close();
+      resolve({ status, body });
+    });
+    stream.on('error', reject);
+  });
+}
+
+const FORGED = {
+  'storeward-assertion': 'forged',
+  storeward_assertion: 'forged',
+  'storeward.assertion': 'forged',
+  'storeward-user': 'forged',
+  storeward_user: 'forged',
+  'storeward.email': 'forged',
+  'storeward-groups': 'forged',
+  'x-storeward-user': 'forged',
+  'remote-user': 'forged',
+};
+
+test('a tool is told who it is, and nobody else can say so: HTTP/1.1, HTTP/2, WebSocket', async () => {
+  const ca = await readFile(behind.ready.ca);
+  const other = await open(behind.ready.ca);
+  const { page, context } = await other.visitor();
+  const gate = new Gate(page, behind.ready);
+  const code = await enrol(page, behind.ready);
+  await page.goto(new URL('/admin/parts', behind.ready.shop).href);
+  await gate.goOn();
+  await page.getByText('"method":"GET"').waitFor();
+  const { value } = (await context.cookies(behind.ready.shop)).find((cookie) => cookie.name === '__Host-storeward-gate');
+  const cookie = `__Host-storeward-gate=${value}; shop=kept`;
+  const json = { accept: 'application/json' };
+
+  // Open paths: nothing of it arrives.
+  for (const say of [(target, headers) => ask(target, headers, { ca }), (target, headers) => askByHttp2(target, headers, ca)]) {
+    const open = JSON.parse((await say('/open', { ...json, ...FORGED, cookie })).body);
+    assert.doesNotMatch(JSON.stringify(open.raw), /forged|storeward/i);
+    assert.equal(open.headers.cookie, 'shop=kept');
+    assert.equal((await say('/admin', { ...json, ...FORGED })).status, 401);
+    const passed = JSON.parse((await say('/admin/parts?a=b', { ...json, ...FORGED, cookie })).body);
+    assert.doesNotMatch(JSON.stringify(passed.raw), /forged/);
+    const lines = passed.raw.filter((_, index) => index % 2 === 0 && /^storeward/i.test(passed.raw[index]));
+    assert.deepEqual(lines.sort(), ['storeward-assertion', 'storeward-email', 'storeward-user']);
+    assert.equal(passed.headers['storeward-email'], PERSON.email);
+    assert.equal(passed.headers.cookie, 'shop=kept');
+  }
+
+  const opening = { connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': '13', 'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==' };
+  assert.equal((await ask('/admin/live', { ...opening, ...FORGED }, { ca })).status, 401);
+  assert.equal((await ask('/admin/live', { ...opening, cookie, origin: 'https://evil.example' }, { ca })).status, 403);
+  const switched = await ask('/admin/live', { ...opening, ...FORGED, cookie, origin: new URL(behind.ready.shop).origin }, { ca });
+  assert.equal(switched.status, 101);
+  assert.match(own.seen.at(-1).headers['storeward-assertion'], /^ey/);
+
+  // As a shop checks it: the example of the docs.
+  const jwks = JSON.parse((await ask('/.storeward/gate/jwks.json', json, { ca })).body);
+  const passed = JSON.parse((await ask('/admin/parts?a=b', { ...json, cookie }, { ca })).body);
+  const shopAt = new URL(behind.ready.shop).origin;
+  const folder = await mkdtemp(path.join(os.tmpdir(), 'storeward-example-'));
+  await writeFile(path.join(folder, 'example.mjs'), await example('js'));
+  const { storewardClaims } = await import(path.join(folder, 'example.mjs'));
+  const cases = misuses({
+    token: passed.headers['storeward-assertion'],
+    jwks,
+    issuer: `${shopAt}/.storeward/gate`,
+    audience: 'back-office',
+    method: 'GET',
+    url: `${shopAt}/admin/parts`,
+  });
+  for (const [name, { token, jwks: keys, issuer, audience, method, url }] of Object.entries(cases)) {
+    const claims = storewardClaims(token, keys, issuer, audience, method, url);
+    if (name === 'good') assert.equal(claims?.email, PERSON.email);
+    else assert.equal(claims, null, name);
+  }
+  await rm(folder, { recursive: true, force: true });
+  assert.ok(code);
+  await context.close();
+  await other.close();
 });
