@@ -36,6 +36,7 @@ const LIFECYCLE: &[&str] = &[
     "system.ledger_verified",
     "system.started",
     "system.stopped",
+    "system.writes_resumed",
     "vault.customer_key_made",
     "vault.epoch_begun",
     "vault.epoch_destroyed",
