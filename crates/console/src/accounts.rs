@@ -2,8 +2,8 @@
 
 mod changes;
 mod enrol;
-mod letters;
 mod hand_over;
+mod letters;
 mod members;
 mod model;
 mod new_password;
@@ -12,8 +12,8 @@ mod passkeys;
 mod sessions;
 mod sign_in;
 mod sql;
-mod sql_letters;
 pub mod sql_entrance;
+mod sql_letters;
 mod sql_own;
 mod throttle;
 mod views;
@@ -28,8 +28,8 @@ use storeward_store::Db;
 
 pub use changes::{ADMINS, Change, Changed, Groups, change_blocking, is_group_name};
 pub use enrol::{EnrolError, EnrolForm, Offer, OpenOffer, csrf_of_link, offer, offer_blocking};
-pub use letters::Letters;
 pub use hand_over::HandOver;
+pub use letters::Letters;
 pub use members::{Member, Names, members_blocking, names, remove_blocking, reset_blocking};
 pub use model::Misfit;
 pub use new_password::PasswordForm;

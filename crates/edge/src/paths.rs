@@ -3,9 +3,15 @@
 
 use crate::spellings;
 
-/// Whether `holds` is true of the path or of any other spelling of it. What asks for too many spellings counts as held.
-pub fn any_spelling(path: &str, query: Option<&str>, mut holds: impl FnMut(&str) -> bool) -> bool {
-    holds(path) || !spellings::all(path, query, |spelling| !holds(spelling))
+/// Whether `holds` is true of the path or of any other spelling of it. What asks for too many spellings counts as held. `named`
+/// are parameters that carry a path in this shop, beside those that do so elsewhere.
+pub fn any_spelling(
+    path: &str,
+    query: Option<&str>,
+    named: &[String],
+    mut holds: impl FnMut(&str) -> bool,
+) -> bool {
+    holds(path) || !spellings::all(path, query, named, |spelling| !holds(spelling))
 }
 
 /// Whole segments, letters of either case, and without the parameters that Java servers cut off behind `;`: a rule for
@@ -33,7 +39,9 @@ mod tests {
     #[test]
     fn a_rule_holds_for_any_spelling() {
         let held = |path: &str, query: &str| {
-            any_spelling(path, (!query.is_empty()).then_some(query), |path| covers("/admin", path))
+            any_spelling(path, (!query.is_empty()).then_some(query), &["weg".to_owned()], |path| {
+                covers("/admin", path)
+            })
         };
         for path in [
             "/admin",
@@ -47,6 +55,7 @@ mod tests {
             assert!(held(path, ""), "{path}");
         }
         assert!(held("/index.php", "_route_=admin/user"));
+        assert!(held("/index.php", "weg=admin/user") && held("/", "q=/admin"));
         assert!(held("/", &"rest_route=/a&".repeat(100)), "too many spellings are held");
         for path in ["/", "/administration", "/x/admin", "/index.php/x"] {
             assert!(!held(path, ""), "{path}");

@@ -25,6 +25,9 @@ pub struct GateSection {
     /// Paths below those that anybody reaches.
     #[serde(default)]
     pub except: Vec<String>,
+    /// Parameters that carry a path in this shop (`?weg=/admin`), beside those that are known.
+    #[serde(default)]
+    pub path_parameters: Vec<String>,
     /// Groups of staff that may pass, any of them; all of the staff when left out.
     #[serde(default)]
     pub groups: Vec<String>,

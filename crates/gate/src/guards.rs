@@ -8,7 +8,11 @@ use crate::config::GateSection;
 
 /// The gates, as requests are held against them.
 #[derive(Clone, Debug)]
-pub struct Guards(Vec<Arc<GateSection>>);
+pub struct Guards {
+    gates: Vec<Arc<GateSection>>,
+    /// Parameters that carry a path in this shop.
+    named: Vec<String>,
+}
 
 /// What became of a request.
 #[derive(Clone, Debug)]
@@ -34,26 +38,29 @@ pub struct Place<'a> {
 
 impl Guards {
     pub fn new(sections: &[GateSection]) -> Self {
-        Guards(sections.iter().cloned().map(Arc::new).collect())
+        Guards {
+            gates: sections.iter().cloned().map(Arc::new).collect(),
+            named: sections.iter().flat_map(|gate| gate.path_parameters.iter().cloned()).collect(),
+        }
     }
 
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.gates.is_empty()
     }
 
     pub fn named(&self, name: &str) -> Option<&Arc<GateSection>> {
-        self.0.iter().find(|gate| gate.name == name)
+        self.gates.iter().find(|gate| gate.name == name)
     }
 
     pub fn all(&self) -> &[Arc<GateSection>] {
-        &self.0
+        &self.gates
     }
 
     /// By the path itself and by each other spelling under which a shop may serve another.
     pub fn before(&self, place: &Place<'_>) -> Before {
         let mut found: Option<&Arc<GateSection>> = None;
         let passed_over = self.own_spellings(place);
-        let several = any_spelling(place.path, place.query, |path| {
+        let several = any_spelling(place.path, place.query, &self.named, |path| {
             if passed_over.iter().any(|spelling| spelling == path) {
                 return false;
             }
@@ -79,8 +86,8 @@ impl Guards {
     fn own_spellings(&self, place: &Place<'_>) -> Vec<String> {
         let mut spellings = Vec::new();
         let named = |gate: &Arc<GateSection>| gate.except.iter().any(|open| open == place.path);
-        if is_exact(place) && self.0.iter().any(named) {
-            any_spelling(place.path, None, |path| {
+        if is_exact(place) && self.gates.iter().any(named) {
+            any_spelling(place.path, None, &[], |path| {
                 spellings.push(path.to_owned());
                 false
             });
@@ -91,7 +98,7 @@ impl Guards {
     /// The one with the longest path over this spelling.
     fn of(&self, place: &Place<'_>, path: &str) -> Option<&Arc<GateSection>> {
         let here = self
-            .0
+            .gates
             .iter()
             .filter(|gate| gate.hosts.is_empty() || gate.hosts.iter().any(|host| host == place.host));
         let longest = here.filter_map(|gate| {
