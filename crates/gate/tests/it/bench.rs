@@ -177,6 +177,7 @@ impl Bench {
             entropy: Arc::new(SystemEntropy),
             data_key: data_key.clone(),
             customers: None,
+            outbox: None,
             port: 443,
             registry: None,
             entrance: Some(entrance),
