@@ -236,6 +236,29 @@ test('staff: a passkey, a customer found by the whole address, locked with a rea
   await page.getByLabel('Unlock the account: why?').fill('it was a mistake');
   await page.getByRole('button', { name: 'Unlock the account' }).click();
   await page.getByText('The account is open again.').waitFor();
+
+  // A new password, begun here and chosen there, without script.
+  await page.getByLabel('Begin a new password: why?').fill('the customer rang again');
+  await page.getByRole('button', { name: 'Begin a new password' }).click();
+  await page.getByText('A mail with a link went to the address on file.').waitFor();
+  const letter = await message(`Mail to ${address}: A new password for`, 1);
+  const link = /https:\/\/\S+recover\/link\?t=[0-9a-f]{64}/.exec(letter)[0];
+  assert.ok(!(await page.content()).includes('recover/link'));
+  for (const [screen, viewport] of [['phone', PHONE], ['desktop', DESKTOP]]) {
+    const looked = await browser.visitor({ viewport, colorScheme: screen === 'phone' ? 'dark' : 'light' });
+    await looked.page.goto(link);
+    await picture(looked.page, `customer-password-link-${screen}-${database}`);
+    assert.deepEqual(await violations(looked.page), [], screen);
+    await looked.context.close();
+  }
+  const plain = await browser.visitor({ javaScriptEnabled: false });
+  await plain.page.goto(link);
+  await plain.page.getByRole('button', { name: 'Go on to a new password' }).click();
+  await plain.page.getByLabel('New password').fill('umbrella tea lamp post road');
+  await plain.page.getByRole('button', { name: 'Set the password' }).click();
+  await plain.page.getByText('Your new password is set.').waitFor();
+  await plain.context.close();
+
   // The refused look-up is the one answer that is no page.
   assert.deepEqual(faults.filter((fault) => !fault.includes('422') && !fault.includes('customers/find')), []);
 
