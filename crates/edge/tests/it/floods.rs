@@ -165,7 +165,8 @@ async fn a_connection_that_has_had_its_share_is_drained_and_the_next_goes_on() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn broken_frames_end_their_connection() {
-    let (shop, edge) = shop_and_edge("").await;
+    // No clock closes anything within the test.
+    let (shop, edge) = shop_and_edge("[limits]\nhead_seconds = 200\nidle_seconds = 200\n").await;
     let mut long = frame(DATA, 0, 1, &vec![0; 20_000]);
     long.splice(0..0, post(1));
     let cases: Vec<(&str, Vec<u8>)> = vec![
@@ -205,7 +206,7 @@ async fn broken_frames_end_their_connection() {
         raw.send(&bytes).await;
         let began = std::time::Instant::now();
         let frames = raw.until_closed().await;
-        assert!(began.elapsed().as_secs() < 12, "{name}: closed by a clock and not as an error");
+        assert!(began.elapsed().as_secs() < 100, "{name}: closed by a clock and not as an error");
         if let Some(goaway) = frames.iter().rfind(|f| f.kind == GOAWAY) {
             assert!(goaway.code() != 0, "{name}");
         }

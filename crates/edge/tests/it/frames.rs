@@ -125,7 +125,7 @@ impl Raw {
                 return Some(frame);
             }
             let read = self.stream.read_buf(&mut self.ahead);
-            let read = tokio::time::timeout(Duration::from_secs(30), read).await;
+            let read = tokio::time::timeout(Duration::from_secs(60), read).await;
             if !read.expect("a frame or the end within half a minute").is_ok_and(|count| count > 0) {
                 return None;
             }
@@ -154,7 +154,7 @@ impl Raw {
         let mut bytes = self.ahead;
         let reading = async { while read.read_buf(&mut bytes).await.is_ok_and(|count| count > 0) {} };
         let both = async { tokio::join!(sending, reading) };
-        let closed = tokio::time::timeout(Duration::from_secs(20), both).await;
+        let closed = tokio::time::timeout(Duration::from_secs(60), both).await;
         assert!(closed.is_ok(), "the server took the whole flood");
         std::iter::from_fn(|| take(&mut bytes)).collect()
     }

@@ -237,7 +237,7 @@ impl TestEdge {
 
     /// Waits until a record has this reason.
     pub async fn record_of(&self, reason: &str) -> Arc<AccessRecord> {
-        let until = Instant::now() + Duration::from_secs(20);
+        let until = Instant::now() + Duration::from_secs(60);
         loop {
             let records = self.records();
             if let Some(found) = records.iter().find(|r| r.reason == reason) {
@@ -395,12 +395,12 @@ impl Client {
 
 /// Waits until `what` gives something; fails after twenty seconds.
 pub async fn wait_for<T>(mut what: impl FnMut() -> Option<T>) -> T {
-    let until = Instant::now() + Duration::from_secs(20);
+    let until = Instant::now() + Duration::from_secs(60);
     loop {
         if let Some(found) = what() {
             return found;
         }
-        assert!(Instant::now() < until, "waited twenty seconds in vain");
+        assert!(Instant::now() < until, "waited a minute in vain");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

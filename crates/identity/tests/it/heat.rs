@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use storeward_base::{ClientIp, Secret};
 use storeward_identity::{MIGRATIONS, Policy, SecondFactor};
-use storeward_passwords::{AccountKey, Lane, StoredHash, Ticket};
+use storeward_passwords::{AccountKey, Error as Busy, Lane, Pool, StoredHash, Ticket};
 use storeward_puzzle::solve;
 use storeward_store::both_engines;
 
@@ -101,26 +101,65 @@ both_engines!(a_known_device_is_not_held_up_by_its_network, MIGRATIONS, async |d
     owner.sign_in(EMAIL, PASSWORD).await.leads_to("/.storeward/account");
 });
 
-/// Fills what may wait for the pool's one thread: it is at a hash of a second, more of them wait, and small ones fill
-/// the rest.
-async fn fill(bench: &Bench) {
-    let before = bench.pool.stats().full;
-    let dear = format!("$2y$14${}", "abcdefghijklmnopqrstuu0123456789abcdefghijklmnopqrstu");
-    for n in 0..300_u32 {
-        let address = ClientIp::new(std::net::Ipv4Addr::from_bits(0xC612_0000 + n).into()).block();
-        let ticket = Ticket { lane: Lane::Stranger, account: AccountKey::of(&n.to_string()), address };
-        let (pool, dear) = (bench.pool.clone(), StoredHash::parse(&dear).unwrap());
-        tokio::spawn(async move {
-            let password = Secret::new("x".to_owned());
-            if n < 6 {
-                let _ = pool.verify(ticket, password, dear).await;
-            } else {
-                let _ = pool.verify_nothing(ticket, password).await;
-            }
-        });
+/// Keeps what may wait for the pool's one thread full until it is dropped: the thread is at a hash of a second, more of them wait,
+/// and small ones take every place that becomes free.
+struct Filled(tokio::task::JoinHandle<()>);
+
+impl Drop for Filled {
+    fn drop(&mut self) {
+        self.0.abort();
     }
-    while bench.pool.stats().full == before {
-        tokio::time::sleep(Duration::from_millis(1)).await;
+}
+
+async fn fill(bench: &Bench) -> Filled {
+    let pool = bench.pool.clone();
+    let filled = Filled(tokio::spawn(async move {
+        for n in 0_u32.. {
+            come(&pool, n);
+            if n >= 300 && n % 5 == 0 {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        }
+    }));
+    // Full is it when one like ours is refused; the first ones only push dear ones out.
+    for n in 1_000_000.. {
+        let one = bench.pool.verify_nothing(ticket(n), Secret::new("x".to_owned()));
+        if let Ok(Err(Busy::Full { .. })) = tokio::time::timeout(Duration::from_millis(50), one).await {
+            break;
+        }
+    }
+    filled
+}
+
+/// Somebody from somewhere else.
+fn ticket(n: u32) -> Ticket {
+    let address = ClientIp::new(std::net::Ipv4Addr::from_bits(0xC612_0000 + n).into()).block();
+    Ticket { lane: Lane::Stranger, account: AccountKey::of(&n.to_string()), address }
+}
+
+/// One more with a password.
+fn come(pool: &Pool, n: u32) {
+    let dear = format!("$2y$14${}", "abcdefghijklmnopqrstuu0123456789abcdefghijklmnopqrstu");
+    let (ticket, pool, dear) = (ticket(n), pool.clone(), StoredHash::parse(&dear).unwrap());
+    tokio::spawn(async move {
+        let password = Secret::new("x".to_owned());
+        if n < 6 {
+            let _ = pool.verify(ticket, password, dear).await;
+        } else {
+            let _ = pool.verify_nothing(ticket, password).await;
+        }
+    });
+}
+
+/// Whoever gets in at the last moment waits behind newer ones, until their time is over: it passes here.
+async fn posted(bench: &Bench, browser: &mut Browser<'_>, page: &Answer, fields: &[(&str, &str)]) -> Answer {
+    let csrf = page.csrf();
+    let mut post = std::pin::pin!(browser.post(PAGE, &csrf, fields));
+    loop {
+        tokio::select! {
+            answer = &mut post => return answer,
+            () = tokio::time::sleep(Duration::from_millis(500)) => bench.advance(30),
+        }
     }
 }
 
@@ -130,17 +169,16 @@ both_engines!(a_full_pool_answers_busy_and_says_when_to_come, MIGRATIONS, async 
     let mut owner = bench.signed_up().await;
     let (mut one, mut other) = (bench.browser(), bench.browser());
     let (first, second) = (one.get(PAGE).await, other.get(PAGE).await);
-    fill(&bench).await;
+    let _filled = fill(&bench).await;
     let mut told = Vec::new();
     for (browser, page, email) in [(&mut one, &first, EMAIL), (&mut other, &second, "nobody@people.example")]
     {
         let fields = [("email", email), ("password", WRONG), ("next", "")];
-        // It empties while we look: until the moment is met.
-        let mut answer = browser.post(PAGE, &page.csrf(), &fields).await;
+        // A place may become free just before: until the moment is met.
+        let mut answer = posted(&bench, browser, page, &fields).await;
         while answer.status != 503 {
             assert_eq!(answer.status, 403, "a wrong password, or busy; not more tries than are free");
-            fill(&bench).await;
-            answer = browser.post(PAGE, &page.csrf(), &fields).await;
+            answer = posted(&bench, browser, page, &fields).await;
         }
         assert!((2..=8).contains(&retry_after(&answer)), "{}", retry_after(&answer));
         told.push(answer.body.contains("data-puzzle="));
