@@ -108,7 +108,7 @@ impl Identity {
             // A form of an earlier page: the page is shown again as it is now.
             return Ok(Step::Challenge(None));
         }
-        let key = need.guesses_counted_for(means.as_ref());
+        let key = shared.counted_for(visit, &need, means.as_ref()).await?;
         if let Some(key) = &key
             && let Leave::Wait { seconds, .. } =
                 shared.throttle.attempt(std::slice::from_ref(key), shared.now())
@@ -257,6 +257,22 @@ impl Need {
 }
 
 impl Shared {
+    /// A device that signed in to the account before has a count of its own: whoever knows the password elsewhere cannot use up
+    /// its owner's tries.
+    async fn counted_for(
+        &self,
+        visit: &Visit,
+        need: &Need,
+        means: Option<&Means>,
+    ) -> Result<Option<Key>, Error> {
+        let (Some(strangers), Some(means)) = (need.guesses_counted_for(means), means) else {
+            return Ok(None);
+        };
+        let device = self.known_device(visit, &means.account).await?;
+        let own = device.row().map(|row| Key::KnownDevice(format!("factor {}", row.id)));
+        Ok(Some(own.unwrap_or(strangers)))
+    }
+
     /// Looks at what was given. Nothing is taken yet.
     async fn claim(
         &self,

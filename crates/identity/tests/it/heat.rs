@@ -319,3 +319,22 @@ both_engines!(letters_that_others_asked_for_close_no_way_back, MIGRATIONS, async
     }
     assert_eq!(sent, 4);
 });
+
+// Whoever knew the password used up the tries of the second factor, and the owner waited for it on every device.
+both_engines!(codes_guessed_elsewhere_cost_a_known_device_no_try, MIGRATIONS, async |db| {
+    let bench = Bench::new(db);
+    let (mut owner, app) = bench.with_totp().await;
+    let mut thief = bench.browser().elsewhere();
+    let mut held = false;
+    for _ in 0..4 {
+        thief.sign_in(EMAIL, PASSWORD).await;
+        for _ in 0..4 {
+            held |= thief.prove("totp", "000000").await.status == 429;
+        }
+    }
+    assert!(held, "the thief has to wait");
+    owner.cookies.retain(|(name, _)| name.ends_with("device"));
+    owner.sign_in(EMAIL, PASSWORD).await.leads_to("/.storeward/challenge");
+    let code = bench.next_totp(&app);
+    owner.prove("totp", &code).await.leads_to("/.storeward/account");
+});
