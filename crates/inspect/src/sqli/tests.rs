@@ -304,7 +304,6 @@ fn a_query_in_brackets_is_seen_wherever_it_stands() {
         "sizes (select size from dropdown, catalogue or shop)",
         "blue or red (select one from dropdown, where possible)",
         "how to (select a gift from Grandma) and not cry",
-        "Order by phone (select option 2 from menu) or online",
         "C'est ou (select article from catalogue) ou rien",
         "(select your size from M or L)",
         "gift card (select amount from 10, 20 or 50)",
