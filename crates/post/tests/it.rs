@@ -122,7 +122,8 @@ async fn until_told(db: &Db, count: usize) -> (Vec<PostSent>, Vec<PostFailed>) {
     })
     .await;
     let (sent, failed, text) = told(db).await;
-    for word in ["anna", "Anna", "customer.example", "493", "1234567"] {
+    // Three digits alone stand in some id or other, by chance.
+    for word in ["anna", "Anna", "customer.example", "493 817", "493817", "1234567"] {
         assert!(!text.contains(word), "the ledger tells {word}");
     }
     (sent, failed)
@@ -254,7 +255,7 @@ both_engines!(what_waits_is_sealed, async |db: TestDb| {
     let payload = found.await.unwrap_or_else(|why: Error| panic!("{why}"));
     let shown = String::from_utf8_lossy(&payload);
     assert!(shown.contains("identity.code") && shown.contains("to_"), "{shown}");
-    for word in ["nna@", "customer", "493", "Your code"] {
+    for word in ["nna@", "customer", "493 817", "493817", "Your code"] {
         assert!(!shown.contains(word), "{word} lies open");
     }
 });
