@@ -8,10 +8,12 @@ import path from 'node:path';
 import { after, before, test } from 'node:test';
 
 import { get } from './lib/attack.mjs';
-import { open, picture } from './lib/chromium.mjs';
+import { violations } from './lib/accessible.mjs';
+import { DESKTOP, open, PHONE, picture } from './lib/chromium.mjs';
 import { device } from './lib/device.mjs';
 import { Gate } from './lib/gate.mjs';
-import { database } from './lib/paths.mjs';
+import { database, storewardBinary } from './lib/paths.mjs';
+import { output } from './lib/processes.mjs';
 import { example, misuses } from './lib/examples.mjs';
 import { enrol, PERSON } from './lib/staff.mjs';
 import { runInFrontOf, sampleShop } from './lib/stand.mjs';
@@ -119,6 +121,41 @@ test('a gate that takes passkeys only asks for one', async () => {
   await gate.goOn();
   await page.waitForURL((url) => url.origin === new URL(stand.ready.shop).origin && !url.pathname.startsWith('/.storeward'));
   await context.close();
+});
+
+test('another member of staff signs somebody out, and the next request is held', async () => {
+  const data = path.join(stand.dir, 'data');
+  const say = (...words) => output(storewardBinary, ['staff', ...words, '--dir', data], { cwd: stand.dir, log: path.join(stand.dir, 'words.log') });
+  const ada = await browser.visitor();
+  const gate = new Gate(ada.page, stand.ready);
+  await ada.page.goto(at('/admin'));
+  await gate.signIn(PERSON, await authenticator.next());
+  await gate.goOn();
+  await ada.page.waitForURL((url) => url.origin === new URL(stand.ready.shop).origin && !url.pathname.startsWith('/.storeward'));
+
+  const grace = await browser.visitor();
+  const link = /https:\/\/\S+\/enrol\/\S+/.exec(await say('invite'))[0];
+  const other = { name: 'Grace Warden', email: 'grace@shop.example', password: 'quiet lanterns over water 7' };
+  await enrol(grace.page, { ...stand.ready, enrolment: link }, other);
+  await say('groups', other.email, 'admin');
+  await grace.page.goto(new URL('/staff', stand.ready.console).href);
+  await picture(grace.page, `console-staff-${database}`);
+  for (const colorScheme of ['light', 'dark']) {
+    await grace.page.emulateMedia({ colorScheme });
+    await grace.page.setViewportSize(PHONE);
+    assert.equal(await grace.page.evaluate(() => document.documentElement.scrollWidth > document.documentElement.clientWidth), false);
+    await picture(grace.page, `console-staff-phone-${colorScheme}-${database}`);
+    assert.deepEqual(await violations(grace.page), []);
+  }
+  await grace.page.setViewportSize(DESKTOP);
+  await grace.page.getByRole('button', { name: `Sign out everywhere: ${PERSON.name}` }).click();
+  await grace.page.getByText('They are signed out everywhere').waitFor();
+  await ada.page.goto(at('/admin'));
+  await ada.page.getByRole('heading', { name: 'Sign in' }).waitFor();
+  assert.equal(new URL(ada.page.url()).origin, new URL(stand.ready.console).origin);
+  assert.deepEqual(grace.faults, []);
+  await ada.context.close();
+  await grace.context.close();
 });
 
 /** Sends one request to the tool; gives its status, its headers and what it says. */

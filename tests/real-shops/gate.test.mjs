@@ -90,7 +90,7 @@ said = {}
 for name, c in json.load(open(sys.argv[1])).items():
     try:
         said[name] = storeward_claims(c["token"], c["jwks"], c["issuer"], c["audience"], c["method"], c["url"])["email"]
-    except jwt.InvalidTokenError:
+    except jwt.PyJWTError:
         said[name] = None
 print(json.dumps(said))
 `;
