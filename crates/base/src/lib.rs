@@ -11,6 +11,7 @@
 mod actor;
 mod address;
 mod clock;
+mod date;
 mod entropy;
 mod fault;
 mod id;

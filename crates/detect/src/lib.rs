@@ -19,6 +19,8 @@ mod observation;
 pub mod pace;
 mod scenario;
 pub mod sign_in;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod words;
 
 pub use detector::{Detector, DetectorStats, Limits};

@@ -9,6 +9,7 @@ mod build;
 mod format;
 mod list;
 pub mod range;
+mod sources;
 
 use aws_lc_rs::digest;
 use storeward_base::Secret;
@@ -18,6 +19,7 @@ use crate::prepare::prepared;
 pub use build::{BuildOptions, Built, build};
 pub use format::Bits;
 pub use list::BreachList;
+pub use sources::{Breaches, Fetch, Ranges, Service, Stolen};
 
 /// SHA-1, because that is what lists of breached passwords are made of. It protects nothing here.
 pub(crate) fn sha1(password: &Secret<String>) -> [u8; 20] {

@@ -129,6 +129,23 @@ impl Judgement {
         self.objections.is_empty()
     }
 
+    /// What to say to somebody who is still typing: two sentences at most. Of a password that is too short, that comes first,
+    /// and what would follow from its length by itself is left out.
+    pub fn while_typing(&self) -> Vec<&Message> {
+        const MOST_SAID: usize = 2;
+        let is_short = self.objections.iter().any(|told| told.id() == MessageId::TooShort);
+        let follows = |told: &&Message| {
+            matches!(told.id(), MessageId::FewDistinct | MessageId::Guessable | MessageId::AddWords)
+        };
+        let said = self.objections.iter().chain(&self.advice).filter(|told| !(is_short && follows(told)));
+        said.take(MOST_SAID).collect()
+    }
+
+    /// zxcvbn's score, but not above 1 while it may not be chosen.
+    pub fn shown_score(&self) -> u8 {
+        if self.is_accepted() { self.strength.score } else { self.strength.score.min(1) }
+    }
+
     /// One more reason against it, found elsewhere.
     pub fn object(&mut self, message: Message) {
         if !self.objections.contains(&message) {
@@ -251,6 +268,21 @@ mod tests {
             assert!(ids(&judged).contains(&MessageId::Context), "{own}: {judged:?}");
         }
         assert!(judge(Policy::ONLY_FACTOR, "bookshop lantern umbrella tea").is_accepted());
+    }
+
+    #[test]
+    fn who_types_reads_what_helps_now() {
+        let said = |text: &str| {
+            judge(Policy::ONLY_FACTOR, text).while_typing().into_iter().map(Message::id).collect::<Vec<_>>()
+        };
+        assert_eq!(said("lam")[0], MessageId::TooShort);
+        assert!(
+            !said("lam").contains(&MessageId::FewDistinct) && !said("lam").contains(&MessageId::AddWords)
+        );
+        assert_eq!(said("qwertyuiopasdfgh")[..2], [MessageId::Guessable, MessageId::AddWords]);
+        assert_eq!(said("lamp post umbrella tea"), []);
+        assert!(judge(Policy::ONLY_FACTOR, "xq7 vw2 kj9").shown_score() <= 1);
+        assert_eq!(judge(Policy::ONLY_FACTOR, "lamp post umbrella tea").shown_score(), 4);
     }
 
     #[test]

@@ -26,6 +26,7 @@ use crate::stored::{NewHash, StoredHash};
 use queue::{JobId, Place, Queue};
 
 pub use queue::{AccountKey, Lane, Ticket};
+pub(crate) use worker::yield_to_the_shop;
 
 /// Work that may wait for each thread.
 const WAITING: Duration = Duration::from_secs(2);

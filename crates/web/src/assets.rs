@@ -55,7 +55,13 @@ asset!(FAVICON, "favicon", "svg", "image/svg+xml");
 // Passkeys: for the console from here; identity serves it under the shop's name.
 asset!(PASSKEY, "passkey", "js", "text/javascript; charset=utf-8");
 
-static ALL: [&Asset; 5] = [&CSS, &SCRIPT, &ICONS, &FAVICON, &PASSKEY];
+// Guidance while a password is typed: likewise.
+asset!(METER, "meter", "js", "text/javascript; charset=utf-8");
+
+// Moments in the reader's own time: for identity's pages.
+asset!(TIMES, "times", "js", "text/javascript; charset=utf-8");
+
+static ALL: [&Asset; 7] = [&CSS, &SCRIPT, &ICONS, &FAVICON, &PASSKEY, &METER, &TIMES];
 
 fn url_of(asset: &Asset) -> String {
     format!("/assets/{}.{:016x}.{}", asset.stem, fingerprint(asset.bytes), asset.extension)
@@ -90,6 +96,8 @@ mod tests {
     fn sizes_stay_small() {
         assert!(SCRIPT.bytes.len() < 10 * 1024, "the script is {} bytes", SCRIPT.bytes.len());
         assert!(PASSKEY.bytes.len() < 6 * 1024, "the script is {} bytes", PASSKEY.bytes.len());
+        assert!(METER.bytes.len() < 4 * 1024, "the script is {} bytes", METER.bytes.len());
+        assert!(TIMES.bytes.len() < 2 * 1024, "the script is {} bytes", TIMES.bytes.len());
         assert!(CSS.bytes.len() < 32 * 1024, "the style sheet is {} bytes", CSS.bytes.len());
     }
 

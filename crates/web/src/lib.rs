@@ -33,7 +33,7 @@ pub use failure::{Failure, WantsPage};
 pub use form::{Form, Query};
 pub use frame::{Dress, Site, explained};
 pub use headers::{LeadsTo, Nonce, page_policy};
-pub use moment::Moment;
+pub use moment::{Local, Moment, Woven};
 pub use origin::{HostNames, HostNamesError, host_of_request};
 pub use routes::{AccessRow, Routes};
 pub use shell::{NavItem, Shell, SignedIn, redirect, redirect_away, render};

@@ -1,13 +1,14 @@
 //! Files in MaxMind's format (MMDB), as GeoLite2, DB-IP Lite and IPinfo Lite come: read from memory, whatever they hold of
 //! operator, country, place and hosting.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
 use maxminddb::{PathElement, Reader};
 use storeward_base::ClientIp;
 
-use super::places::{Country, Place};
+use super::places::{Called, Country, NEARBY_KM, Place};
 use super::travel::Location;
 
 /// Stands near the end of each file of the format.
@@ -73,6 +74,46 @@ impl Database {
             hosting: (!hosting.is_empty()).then(|| hosting.contains(&true)),
         }
     }
+
+    /// What the file calls the place, in the languages it has. GeoLite2 and DB-IP have names by language, IPinfo has one.
+    pub fn called(&self, client: ClientIp) -> Called {
+        let Ok(found) = self.0.lookup(client.get()) else { return Called::default() };
+        let text = |path: &[&str]| {
+            let path: Vec<PathElement<'_>> = path.iter().map(|key| PathElement::Key(key)).collect();
+            found
+                .decode_path::<String>(&path)
+                .ok()
+                .flatten()
+                .map(|name| clean(&name))
+                .filter(|name| !name.is_empty())
+        };
+        let names = |key: &str| {
+            let by_language =
+                LANGUAGES.iter().filter_map(|tag| Some(((*tag).to_owned(), text(&[key, "names", tag])?)));
+            let mut names: BTreeMap<String, String> = by_language.collect();
+            if let (true, Some(only)) = (names.is_empty(), text(&[key])) {
+                names.insert("en".to_owned(), only);
+            }
+            names
+        };
+        let path = [PathElement::Key("location"), PathElement::Key("accuracy_radius")];
+        let radius_km = found.decode_path::<u32>(&path).ok().flatten();
+        let is_near = radius_km.is_none_or(|km| km <= NEARBY_KM);
+        let country = text(&["country", "iso_code"]).or_else(|| text(&["country_code"]));
+        Called {
+            country: country.as_deref().and_then(Country::parse),
+            countries: names("country"),
+            towns: if is_near { names("city") } else { BTreeMap::new() },
+        }
+    }
+}
+
+/// Those that our pages speak.
+const LANGUAGES: [&str; 4] = ["en", "de", "fr", "es"];
+
+/// A name for a page or a mail: one line, and no longer than any place's.
+fn clean(name: &str) -> String {
+    name.chars().filter(|sign| !sign.is_control()).take(60).collect::<String>().trim().to_owned()
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "degrees keep six digits as f32")]

@@ -34,7 +34,7 @@ pub use feature::{Attempt, FeatureKey, Features};
 pub use history::{AccountHistory, HALF_LIFE, MOST_VALUES, ShopHistory, record};
 pub use novelty::{Novelty, Smoothing, novelty};
 pub use places::{
-    Country, FileFault, MOST_LINE_BYTES, MOST_NETWORKS, Networks, NetworksError, NetworksFault, Place,
+    Called, Country, FileFault, MOST_LINE_BYTES, MOST_NETWORKS, Networks, NetworksError, NetworksFault, Place,
 };
 pub use policy::{Answer, Mode, Policy, Thresholds, TrustedDevice};
 pub use pressure::{Bursts, MOST_TROUBLED, PRESSURE_HALF_LIFE, Pressure};

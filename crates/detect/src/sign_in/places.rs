@@ -97,6 +97,35 @@ impl Place {
     }
 }
 
+/// What a place is called, as far as the files say. Names stand by language (`en`, `de`, `fr`, `es`), as a file has them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Called {
+    pub country: Option<Country>,
+    pub countries: BTreeMap<String, String>,
+    /// A town nearby; none where the file itself is not sure within [`NEARBY_KM`].
+    pub towns: BTreeMap<String, String>,
+}
+
+/// Farther away than this nothing is near a town.
+pub const NEARBY_KM: u32 = 100;
+
+impl Called {
+    /// Takes from `other` what is unknown here, unless it speaks of another country.
+    fn or(mut self, other: Called) -> Called {
+        if self.country.is_some() && other.country.is_some() && self.country != other.country {
+            return self;
+        }
+        self.country = self.country.or(other.country);
+        if self.countries.is_empty() {
+            self.countries = other.countries;
+        }
+        if self.towns.is_empty() {
+            self.towns = other.towns;
+        }
+        self
+    }
+}
+
 /// The networks of the owner's files. [`Networks::default`] knows nothing, and everything works without.
 #[derive(Clone, Debug, Default)]
 pub struct Networks {
@@ -240,6 +269,19 @@ impl Networks {
             place = place.or(&found);
         }
         place
+    }
+
+    /// What the place of `client` is called.
+    pub fn called(&self, client: ClientIp) -> Called {
+        let mut called = Called::default();
+        for layer in self.layers.iter().rev() {
+            let found = match layer {
+                Layer::Lines(lines) => Called { country: lines.look_up(client).country, ..Called::default() },
+                Layer::Database(database) => database.called(client),
+            };
+            called = called.or(found);
+        }
+        called
     }
 }
 

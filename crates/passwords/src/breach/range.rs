@@ -115,6 +115,11 @@ impl RangeCheck {
             Ok(Ok(body)) => query.count_in(&body).ok(),
             Ok(Err(_)) | Err(_) => None,
         };
+        self.count(count)
+    }
+
+    /// Counts an end: how often the password was seen, or that there was no answer.
+    pub(super) fn count(&self, count: Option<u64>) -> Seen {
         let (counter, seen) = match count {
             None => (&self.unknown, Seen::Unknown),
             Some(0) => (&self.never, Seen::Never),

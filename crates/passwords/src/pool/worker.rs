@@ -10,10 +10,15 @@ use crate::pool::queue::Ticket;
 /// Added to the thread's nice value (nice(2)): whoever serves the shop goes first.
 const NICENESS: i32 = 10;
 
-pub fn work(shared: &Shared) {
-    // On Linux this is the thread's own priority. Without leave to change it the work goes on as it is.
+/// Lets the threads that serve the shop go before this one. On Linux it is the thread's own priority; without leave to change
+/// it the work goes on as it is.
+pub fn yield_to_the_shop() {
     let own = rustix::process::getpriority_process(None).unwrap_or(0);
     let _ = rustix::process::setpriority_process(None, (own + NICENESS).min(19));
+}
+
+pub fn work(shared: &Shared) {
+    yield_to_the_shop();
     let mut hasher = Hasher::new(shared.recipe.clone());
     while let Some((ticket, Job { task, reply })) = next(shared, &mut hasher) {
         // A fault in one computation must not take the thread, and with it all sign-ins, away.
