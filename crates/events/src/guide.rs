@@ -69,6 +69,24 @@ pub struct MessageReported {
     pub links: u32,
     /// Whether it bears the code of a message that is ours: copied from one, or reported by mistake.
     pub bears_our_code: bool,
+    /// Of floods only a sample of the words is kept.
+    #[serde(default, skip_serializing_if = "Words::are_kept")]
+    pub words: Words,
+}
+
+/// What became of a report's words.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Words {
+    #[default]
+    Kept,
+    NotKept,
+}
+
+impl Words {
+    pub const fn are_kept(&self) -> bool {
+        matches!(self, Words::Kept)
+    }
 }
 
 /// A member of staff looked at a report and closed it.

@@ -189,6 +189,7 @@ vocabulary! {
     OidcConsentGiven(oidc::ConsentGiven) = "oidc.consent_given", Informational, Security;
     OidcCodeReused(oidc::CodeReused) = "oidc.code_reused", High, Security;
     OidcRefreshTokenReused(oidc::RefreshTokenReused) = "oidc.refresh_token_reused", High, Security;
+    OidcAccessWithdrawn(oidc::AccessWithdrawn) = "oidc.access_withdrawn", Low, Security;
     OidcTokensRevoked(oidc::TokensRevoked) = "oidc.tokens_revoked", Low, Security;
     OidcSignedOutBy(oidc::SignedOutBy) = "oidc.signed_out", Informational, Security;
     OidcLogoutTold(oidc::LogoutTold) = "oidc.logout_told", Informational, Security;
@@ -212,6 +213,8 @@ vocabulary! {
     LedgerCutBack(system::LedgerCutBack) = "system.ledger_cut_back", Critical, Security;
     LedgerAccepted(system::LedgerAccepted) = "system.ledger_accepted", Medium, Security;
     WritesResumed(system::WritesResumed) = "system.writes_resumed", High, Security;
+    BreachServiceSilent(system::BreachServiceSilent) = "system.breach_service_silent", Medium, Security;
+    BreachServiceAnswers(system::BreachServiceAnswers) = "system.breach_service_answers", Informational, Security;
     JobFailed(system::JobFailed) = "system.job_failed", High, Operations;
     EntriesForgotten(system::EntriesForgotten) = "system.entries_forgotten", Informational, Ledger;
 }

@@ -100,6 +100,7 @@ fn class_of(event: &Event) -> Class {
         | Event::CertificateIssued(_)
         | Event::UpstreamUp(_)
         | Event::ShopSignInMended(_)
+        | Event::BreachServiceAnswers(_)
         | Event::ReminderSent(_)
         | Event::ReminderHeldBack(_)
         | Event::ReminderFollowed(_)
@@ -115,6 +116,7 @@ fn class_of(event: &Event) -> Class {
         | Event::EventsDropped(_)
         | Event::LedgerCutBack(_)
         | Event::WritesResumed(_)
+        | Event::BreachServiceSilent(_)
         | Event::JobFailed(_) => lifecycle(99, 2),
         other => class_of_gate(other).unwrap_or_else(|| class_of_provider(other)),
     }
@@ -141,7 +143,7 @@ fn class_of_provider(event: &Event) -> Class {
             authentication(2, 1)
         }
         Event::OidcClientRefused(_) => authentication(1, 2),
-        Event::OidcConsentGiven(_) => account(99),
+        Event::OidcConsentGiven(_) | Event::OidcAccessWithdrawn(_) => account(99),
         Event::OidcCodeReused(_) | Event::OidcRefreshTokenReused(_) => finding(),
         _ => lifecycle(99, 1),
     }
@@ -309,6 +311,7 @@ fn customer_of(event: &Event) -> Option<CustomerId> {
         Event::ReminderChoiceMade(e) => Some(e.customer),
         Event::OidcSignedInTo(e) => Some(e.customer),
         Event::OidcConsentGiven(e) => Some(e.customer),
+        Event::OidcAccessWithdrawn(e) => Some(e.customer),
         Event::OidcTokensRevoked(e) => Some(e.customer),
         Event::OidcSignedOutBy(e) => Some(e.customer),
         Event::OidcLogoutTold(e) => Some(e.customer),

@@ -80,6 +80,15 @@ pub struct RefreshTokenReused {
     pub customer: CustomerId,
 }
 
+/// The customer took a client's access away: what it may know, and every token that it holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccessWithdrawn {
+    pub client: RelyingId,
+    pub customer: CustomerId,
+    /// Sign-ins to it that ended.
+    pub grants: u64,
+}
+
 /// A client gave its tokens back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokensRevoked {

@@ -131,6 +131,11 @@ fn of_the_program(event: &Event) -> Option<String> {
         Event::WritesResumed(w) => {
             format!("Nothing could be written for {} ({})", words::counted(w.seconds, "second"), w.reason)
         }
+        Event::BreachServiceSilent(_) => {
+            "The service that knows stolen passwords does not answer; they are not looked for there"
+                .to_owned()
+        }
+        Event::BreachServiceAnswers(_) => "The service that knows stolen passwords answers again".to_owned(),
         Event::JobFailed(j) => {
             format!("Gave up {} ({}) after {} attempts: {}", j.kind, j.job, j.attempts, j.code)
         }
@@ -355,6 +360,7 @@ fn of_the_provider(event: &Event) -> Option<String> {
                 e.customer, e.client
             )
         }
+        Event::OidcAccessWithdrawn(e) => format!("{} took {}'s access away", e.customer, e.client),
         Event::OidcTokensRevoked(e) => format!("{} gave its tokens for {} back", e.client, e.customer),
         Event::OidcSignedOutBy(e) => format!("{} signed out, sent by {}", e.customer, e.client),
         Event::OidcLogoutTold(e) => format!("{} was told that {} signed out", e.client, e.customer),

@@ -64,6 +64,14 @@ pub struct LedgerAccepted {
     pub found: u64,
 }
 
+/// The service that knows stolen passwords does not answer; until it does, passwords are not looked for there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BreachServiceSilent {}
+
+/// The service that knows stolen passwords answers again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BreachServiceAnswers {}
+
 /// A job was tried as often as it may be, and is given up. What it carried is deleted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobFailed {

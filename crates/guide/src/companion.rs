@@ -6,7 +6,7 @@ use storeward_store::{Db, Error, Reader};
 use storeward_web::askama::Template;
 use storeward_web::{Failure, render};
 
-use crate::pages::{assets, moment, own};
+use crate::pages::{assets, own};
 use crate::sql;
 use crate::texts::Texts;
 use crate::verbs::checkup::checkup;
@@ -100,7 +100,7 @@ impl Companion for Beside {
                         path: action.path,
                     })
                     .collect(),
-                reviewed: reviewed_at.map(|at| t.f("checkup.reviewed_at", "when", moment(at))),
+                reviewed: reviewed_at.map(|at| t.f("checkup.reviewed_at", "when", at.in_words(language))),
             })
         })
     }

@@ -42,6 +42,8 @@ pub(crate) struct Shared {
     pub entropy: Arc<dyn Entropy>,
     pub data_key: DataKey,
     pub group: MarkKey,
+    /// Marks networks that reports came from.
+    pub network: MarkKey,
     pub identity: Identity,
     pub outbox: Outbox,
     pub policy: ArcSwap<Policy>,
@@ -60,6 +62,7 @@ impl Guide {
             entropy: parts.entropy,
             data_key: parts.data_key,
             group: parts.pseudonym_key.mark_key("guide.group"),
+            network: parts.pseudonym_key.mark_key("guide.network"),
             identity: parts.identity,
             outbox: parts.outbox,
             policy: ArcSwap::from_pointee(parts.policy),

@@ -35,8 +35,15 @@ pub use sql::STATEMENTS;
 pub use trust::{TrustFacts, TrustSource};
 
 /// The tables of guidance.
-pub const MIGRATIONS: &[storeward_store::Migration] = &[storeward_store::Migration {
-    domain: "guide",
-    number: 1,
-    sql: include_str!("../migrations/0001_guide.sql"),
-}];
+pub const MIGRATIONS: &[storeward_store::Migration] = &[
+    storeward_store::Migration {
+        domain: "guide",
+        number: 1,
+        sql: include_str!("../migrations/0001_guide.sql"),
+    },
+    storeward_store::Migration {
+        domain: "guide",
+        number: 2,
+        sql: include_str!("../migrations/0002_report_shares.sql"),
+    },
+];

@@ -58,13 +58,7 @@ pub fn own(path: &str) -> String {
     format!("{OWN_PREFIX}{path}")
 }
 
-/// A moment for a person: date and time in UTC.
-pub fn moment(at: Timestamp) -> String {
-    let full = at.to_string();
-    format!("{} {} UTC", full.get(..10).unwrap_or(&full), full.get(11..16).unwrap_or(""))
-}
-
-/// A day for a person.
+/// A day for programs (RFC 3339).
 pub fn day(at: Timestamp) -> String {
     let full = at.to_string();
     full.get(..10).unwrap_or(&full).to_owned()

@@ -1,12 +1,14 @@
 //! Lessons: the list, and each with its pictures.
 
+use std::fmt::Display;
+
 use storeward_web::Failure;
 use storeward_web::askama::Template;
 use storeward_web::axum::extract::{Path, State};
 use storeward_web::axum::response::Response;
 
+use super::own;
 use super::view::View;
-use super::{day, own};
 use crate::guide::Guide;
 use crate::lookalike::Names;
 use crate::model::Lesson;
@@ -112,13 +114,16 @@ pub async fn list(State(guide): State<Guide>, view: View) -> Result<Response, Fa
     let now = guide.0.now();
     let line = |lesson: &Lesson| {
         let finished = done.iter().find(|done| done.lesson == *lesson);
-        let fresh = finished.is_some_and(|done| now.since(done.at) < FADES);
-        let state = finished.map_or_else(String::new, |done| match fresh {
-            true => t.ff(
-                "learn.done",
-                &[("when", &day(done.at)), ("right", &done.right), ("all", &done.questions)],
-            ),
-            false => t.f("learn.refresh", "when", day(done.at)),
+        let fresh = finished.is_some_and(|done| done.is_learnt() && now.since(done.at) < FADES);
+        let state = finished.map_or_else(String::new, |done| {
+            let when = done.at.day_in_words(view.language);
+            let figures: [(&str, &dyn Display); 3] =
+                [("when", &when), ("right", &done.right), ("all", &done.questions)];
+            match (fresh, done.is_learnt()) {
+                (true, _) => t.ff("learn.done", &figures),
+                (false, false) => t.ff("learn.tried", &figures),
+                (false, true) => t.f("learn.refresh", "when", when),
+            }
         });
         LessonLine {
             word: lesson.word(),

@@ -5,9 +5,8 @@ use storeward_web::askama::Template;
 use storeward_web::axum::extract::State;
 use storeward_web::axum::response::Response;
 use storeward_web::http::StatusCode;
-use storeward_web::{Failure, Form};
+use storeward_web::{Failure, Form, Local};
 
-use super::moment;
 use super::view::View;
 use crate::guide::Guide;
 use crate::texts::Texts;
@@ -41,7 +40,7 @@ struct MessagesPage {
 
 struct Line {
     what: String,
-    when: String,
+    when: Local,
     subject: String,
     code: String,
 }
@@ -78,7 +77,7 @@ async fn plain(guide: &Guide, view: &View) -> Result<MessagesPage, Failure> {
             .into_iter()
             .map(|written| Line {
                 what: kind(t, &written.topic),
-                when: moment(written.at),
+                when: Local::minute(written.at, view.language),
                 subject: written.subject,
                 code: written.code,
             })
@@ -113,8 +112,9 @@ pub async fn look_up(
 
 fn say(page: &mut MessagesPage, found: Found) {
     let t = page.t;
-    let facts =
-        |topic: &str, at| vec![(t.s("messages.what"), kind(t, topic)), (t.s("messages.when"), moment(at))];
+    let facts = |topic: &str, at: storeward_base::Timestamp| {
+        vec![(t.s("messages.what"), kind(t, topic)), (t.s("messages.when"), at.in_words(t.0))]
+    };
     let (mood, title, words) = match found {
         Found::NoCode => ("note", t.s("messages.no_code_title"), t.s("messages.no_code")),
         Found::Wait { seconds } => ("note", t.s("page.problem"), t.f("messages.wait", "seconds", seconds)),

@@ -12,6 +12,7 @@ use super::view::View;
 use crate::guide::Guide;
 use crate::lookalike::Names;
 use crate::model::Lesson;
+use crate::sql::lesson::Finished;
 use crate::texts::Texts;
 use crate::verbs::learn::{Given, right};
 
@@ -34,6 +35,8 @@ struct Marked {
     words: String,
     all_right: bool,
     kept: bool,
+    /// How many the check-up wants, where there were fewer.
+    least: Option<String>,
 }
 
 struct Question {
@@ -109,6 +112,8 @@ fn shown(guide: &Guide, view: &View, lesson: Lesson, given: Option<Given>) -> Re
         Marked {
             words: t.ff("quiz.result", &[("right", &right), ("all", &all)]),
             all_right: right == all,
+            least: (lesson == Lesson::Phishing && right < Finished::least(all))
+                .then(|| t.ff("quiz.least", &[("least", &Finished::least(all)), ("all", &all)])),
             kept: view.session.is_some() && given.iter().any(Option::is_some),
         }
     });

@@ -73,7 +73,6 @@ pub async fn report(
         Reported::Wait { seconds } => {
             (StatusCode::TOO_MANY_REQUESTS, t.f("messages.wait", "seconds", seconds))
         }
-        Reported::Full => (StatusCode::SERVICE_UNAVAILABLE, t.s("report.full")),
     };
     page.fault = Some(fault);
     page.said = form.said.chars().take(MOST_CHARS).collect();

@@ -13,7 +13,7 @@ use storeward_web::axum::response::{IntoResponse, Response};
 use storeward_web::http::header;
 
 use super::view::View;
-use super::{day, moment, own};
+use super::{day, own};
 use crate::guide::Guide;
 use crate::texts::Texts;
 
@@ -114,7 +114,7 @@ pub async fn page(State(guide): State<Guide>, view: View) -> Result<Response, Fa
     let page = TrustPage {
         t,
         base: storeward_host::OWN_PREFIX,
-        now: moment(guide.0.now()),
+        now: guide.0.now().in_words(t.0),
         truths: truths(&guide, t).await?,
         shop: shop.clone(),
     };
@@ -128,7 +128,7 @@ async fn truths(guide: &Guide, t: Texts) -> Result<Vec<Truth>, Failure> {
     let truth =
         |picture, title: &str, says: Vec<String>| Truth { picture, title: t.s(title), says, link: None };
     let certificate = match facts.certificate_until {
-        Some(until) => t.f("trust.tls_until", "when", day(until)),
+        Some(until) => t.f("trust.tls_until", "when", until.day_in_words(t.0)),
         None => t.s("trust.tls_problem"),
     };
     let hsts = t.s(if facts.hsts { "trust.hsts_on" } else { "trust.hsts_off" });
@@ -144,7 +144,7 @@ async fn truths(guide: &Guide, t: Texts) -> Result<Vec<Truth>, Failure> {
     attacks.extend((!facts.blocks).then(|| t.s("trust.watching")));
     attacks.extend(counted.version_since.map(|since| {
         let values: [(&str, &dyn std::fmt::Display); 2] =
-            [("version", &facts.version), ("when", &day(since))];
+            [("version", &facts.version), ("when", &since.day_in_words(t.0))];
         t.ff("trust.version", &values)
     }));
     let mut mails: Vec<String> = facts.mail_signed.then(|| t.s("trust.mail_signed")).into_iter().collect();

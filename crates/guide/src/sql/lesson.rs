@@ -20,6 +20,18 @@ pub struct Finished {
     pub questions: u32,
 }
 
+impl Finished {
+    /// Three quarters right, that is four of five: less shows that it was tried, not that it was learnt.
+    pub const fn is_learnt(&self) -> bool {
+        self.right * 4 >= self.questions * 3
+    }
+
+    /// So many right answers are needed.
+    pub const fn least(questions: u32) -> u32 {
+        (questions * 3).div_ceil(4)
+    }
+}
+
 fn finished(row: &Row<'_>) -> Result<Finished, Error> {
     Ok(Finished { lesson: row.get(0)?, at: row.get(1)?, right: row.get(2)?, questions: row.get(3)? })
 }

@@ -56,7 +56,9 @@ pub fn checkup(standing: &Standing, lessons: &[Finished], now: Timestamp) -> Che
     let (passkey, strong) = (has(FactorKind::Passkey), !standing.factors.is_empty());
     let spare = standing.codes_left >= FEW_CODES || standing.factors.len() > 1;
     let stale = standing.devices_seen.iter().filter(|seen| now.since(**seen) >= STALE).count();
-    let fresh = |lesson| lessons.iter().any(|done| done.lesson == lesson && now.since(done.at) < FADES);
+    let fresh = |lesson| {
+        lessons.iter().any(|done| done.lesson == lesson && done.is_learnt() && now.since(done.at) < FADES)
+    };
     let learnt = fresh(Lesson::Phishing);
     let mut facts = vec![
         Fact { key: "password", holds: !standing.must_change_password },
@@ -130,6 +132,11 @@ mod tests {
         assert_eq!(keys(|_| {}, &fresh), (vec![], vec![]));
         assert_eq!(keys(|_| {}, &[]), (vec!["lesson"], vec!["lesson"]));
         assert_eq!(keys(|_| {}, &learnt(200)), (vec!["lesson"], vec!["lesson"]));
+        // Two of five right earned the point.
+        for (right, open) in [(0, 1), (2, 1), (3, 1), (4, 0), (5, 0)] {
+            let tried = vec![Finished { right, ..fresh[0] }];
+            assert_eq!(keys(|_| {}, &tried).1.len(), open, "{right} of 5");
+        }
         assert_eq!(keys(|s| s.factors.clear(), &fresh).0, ["passkey"]);
         assert_eq!(keys(|s| s.factors = vec![FactorKind::Totp], &fresh).0, ["passkey_beside"]);
         assert_eq!(keys(|s| s.codes_left = 2, &fresh).0, ["codes"]);

@@ -65,3 +65,45 @@ both_engines!(reports_have_a_size_and_a_pace, &MIGRATIONS, async |db| {
     assert_eq!(bench.guide.desk().open_reports().await.unwrap(), 6);
     bench.stop().await;
 });
+
+// 500 reports from one /48 shut the form for everybody for a day, and buried what others had pasted.
+both_engines!(a_flood_from_one_network_takes_nobody_elses_place, &MIGRATIONS, async |db| {
+    let bench = Bench::new(db);
+    let mut ada = bench.signed_up(EMAIL).await;
+    let code = bench.check_code(EMAIL, 1).await;
+    let mut taken = 0;
+    for n in 0..60 {
+        let mut attacker = bench.browser();
+        attacker.address = format!("2001:db8:77:{:x}::1", n * 256).parse().unwrap();
+        let said = format!("https://flood{n}.example");
+        let answer = attacker.post_from("/messages/report", "/messages/report", &[("said", &said)]).await;
+        taken += u64::from(answer.status == 200);
+    }
+    assert_eq!(taken, 60, "below the pace of a /48 every report is taken");
+    let desk = bench.guide.desk();
+    assert_eq!(desk.open_reports().await.unwrap(), 20, "of one network so many have their words kept");
+    let told = bench.told("guide.message_reported", "words").await;
+    assert_eq!((told.len(), told.iter().filter(|words| *words == "not_kept").count()), (60, 40));
+    // Everybody else is heard: other networks, whoever is signed in, and whoever has a message of ours before them.
+    let mut neighbour = bench.browser();
+    neighbour.address = "192.0.2.77".parse().unwrap();
+    let form = "/messages/report";
+    neighbour.post_from(form, form, &[("said", "https://real.example/pay")]).await.says("Thank you");
+    ada.address = "2001:db8:77:99::1".parse().unwrap();
+    ada.post_from(form, form, &[("said", "https://ada.example/pay")]).await.says("Thank you");
+    let mut third = bench.browser();
+    third.post_from(form, form, &[("said", &format!("Your parcel. {code}"))]).await.says("of ours");
+    let said: Vec<String> = desk.reports().await.unwrap().into_iter().map(|report| report.said).collect();
+    for words in ["real.example", "ada.example", "Your parcel"] {
+        assert!(said.iter().any(|text| text.contains(words)), "{words} is not among {said:?}");
+    }
+    assert!(said.iter().all(|text| !text.is_empty()), "what has no words stands in nobody's way");
+    // One customer cannot use up the share of all.
+    for n in 0..12 {
+        ada.address = format!("192.0.2.{}", 100 + n).parse().unwrap();
+        ada.post_from(form, form, &[("said", &format!("again {n}"))]).await.says("Thank you");
+    }
+    let said = desk.reports().await.unwrap();
+    assert_eq!(said.iter().filter(|report| report.customer.is_some()).count(), 10);
+    bench.stop().await;
+});
