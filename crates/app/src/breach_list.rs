@@ -1,7 +1,5 @@
 //! `storeward breach-list build|check`: the offline list of breached passwords.
 
-mod service;
-
 use std::fs::File;
 use std::io::{BufRead, BufReader, IsTerminal, Read, Write, stderr, stdin};
 use std::path::PathBuf;
@@ -13,8 +11,8 @@ use storeward_passwords::breach::range::{Seen, TIME_OUT};
 use storeward_passwords::breach::{Bits, BreachList, BuildOptions, build};
 
 use crate::failure::{Context, Failure};
+use crate::passwords::Service;
 use crate::{Directory, Done};
-use service::Service;
 
 /// Where the list lies in the data directory. The program looks there when it starts.
 pub const NAME: &str = "breached-passwords.list";

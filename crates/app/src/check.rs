@@ -129,7 +129,7 @@ pub fn check(options: &Options) -> Done {
     }));
     findings.extend(bans(&loaded.config));
     findings.extend(gates(&loaded.config));
-    findings.push(passwords(dir));
+    findings.push(passwords(dir, loaded.config.passwords.breach_service.as_deref()));
     findings.extend(networks(dir, &loaded.config));
     if has_keys {
         findings.extend(shield(dir, &loaded.config));
@@ -199,10 +199,16 @@ fn database(dir: &Path) -> Finding {
 }
 
 /// Without the list only what everybody tries first is refused (ASVS 5.0 6.2.4 and 6.2.12 want more).
-fn passwords(dir: &Path) -> Finding {
+fn passwords(dir: &Path, service: Option<&str>) -> Finding {
     match BreachList::open(&dir.join(crate::breach_list::NAME)) {
         Ok(list) => {
             Finding::good("passwords", format!("none of {} breached ones can be chosen", list.passwords()))
+        }
+        Err(storeward_passwords::Error::File(std::io::ErrorKind::NotFound)) if service.is_some() => {
+            Finding::good(
+                "passwords",
+                format!("breached ones are looked for at {} while it answers", service.unwrap_or_default()),
+            )
         }
         Err(storeward_passwords::Error::File(std::io::ErrorKind::NotFound)) => Finding::look(
             "passwords",
@@ -409,11 +415,13 @@ mod tests {
     #[test]
     fn a_missing_list_of_breached_passwords_is_told_and_a_damaged_one_is_bad() {
         let dir = tempfile::tempdir().unwrap();
-        let missing = passwords(dir.path());
+        let missing = passwords(dir.path(), None);
         assert_eq!(missing.grade, Grade::Look);
         assert!(missing.to_string().contains("storeward breach-list build"), "{missing}");
+        let asked = passwords(dir.path(), Some("https://api.pwnedpasswords.com"));
+        assert_eq!(asked.grade, Grade::Good);
         std::fs::write(dir.path().join(crate::breach_list::NAME), "no list").unwrap();
-        assert_eq!(passwords(dir.path()).grade, Grade::Bad);
+        assert_eq!(passwords(dir.path(), Some("https://api.pwnedpasswords.com")).grade, Grade::Bad);
     }
 
     #[test]

@@ -57,6 +57,8 @@ pub struct Config {
     #[serde(default)]
     pub sms: Option<SmsSection>,
     #[serde(default)]
+    pub passwords: crate::passwords::PasswordsSection,
+    #[serde(default)]
     pub identity: Option<storeward_identity::Policy>,
     #[serde(default)]
     pub shield: Option<storeward_identity::ShieldSection>,
@@ -244,6 +246,7 @@ impl Config {
         crate::mail::brand(self)?;
         crate::mail::mailer(self)?;
         crate::mail::gateway(self)?;
+        crate::passwords::check(self)?;
         crate::identity::check(self)?;
         crate::guide::check(self)?;
         crate::shield::check(self)?;
@@ -279,6 +282,31 @@ mod tests {
         assert!(refused("[look]\nlogo = '/nowhere.png'\n").contains("look.logo"));
         let typo = Config::parse(&format!("{LEAST}{mail}frm = 'x'\n")).unwrap_err();
         assert!(typo.starts_with("line ") && typo.contains("frm"), "{typo}");
+    }
+
+    #[test]
+    fn nobody_listens_to_what_is_asked_of_breached_passwords() {
+        let told = |url: &str| {
+            let more = format!("[passwords]\nbreach_service = '{url}'\n");
+            Config::parse(&format!("{LEAST}{more}")).unwrap().validate()
+        };
+        for url in [
+            "https://api.pwnedpasswords.com",
+            "https://127.0.0.1:8443/",
+            "http://127.0.0.1:8080",
+            "http://localhost",
+        ] {
+            assert!(told(url).is_ok(), "{url}");
+        }
+        for url in [
+            "",
+            "api.pwnedpasswords.com",
+            "http://api.pwnedpasswords.com",
+            "http://localhost.evil.example",
+            "ftp://x.example",
+        ] {
+            assert!(told(url).unwrap_err().to_string().contains("passwords.breach_service"), "{url}");
+        }
     }
 
     /// `check` said "Ready." to these.

@@ -163,11 +163,11 @@ fn console_parts(parts: Parts<'_>, config: &Config, port: u16) -> Done<ConsolePa
         status,
         readiness,
         more_metrics: {
-            let (pool, db) = (passwords.pool.clone(), opened.db.clone());
+            let (passwords, db) = (passwords.clone(), opened.db.clone());
             Arc::new(move |text: &mut MetricsText| {
                 database_metrics(&ledger, &db, text);
                 edge_metrics(&shared, text);
-                crate::passwords::metrics(&pool.stats(), text);
+                crate::passwords::metrics(&passwords.pool.stats(), &passwords.breaches, text);
             })
         },
         passwords: passwords.pool,

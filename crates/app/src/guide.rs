@@ -77,7 +77,7 @@ pub fn start(
     let configured = Arc::new(ArcSwap::from_pointee(Configured::of(config)));
     let mailer = crate::mail::mailer(config)?;
     let mail_signed = mailer.as_ref().is_some_and(|mailer| !mailer.signers().is_empty());
-    let breach_list = passwords.breaches.is_some();
+    let breach_list = passwords.breaches.are_known();
     let sender = config.mail.as_ref().and_then(|mail| Mailbox::parse(&mail.from).ok());
     let guide = Guide::new(GuideParts {
         db: opened.db.clone(),

@@ -320,6 +320,7 @@ fn fixed_parts(before: &Config, after: &Config) -> Done {
         // Debug shows every setting but the secrets; a changed secret alone needs a restart too, and says nothing.
         ("certificates", format!("{:?}", before.certificates) == format!("{:?}", after.certificates)),
         ("telemetry", telemetry::is_same(before.telemetry.as_ref(), after.telemetry.as_ref())),
+        ("passwords", before.passwords == after.passwords),
         ("identity", crate::identity::is_same(before.identity.as_ref(), after.identity.as_ref())),
         ("shield", before.shield == after.shield),
         ("guide", crate::guide::is_same(before.guide.as_ref(), after.guide.as_ref())),

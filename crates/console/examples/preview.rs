@@ -17,6 +17,7 @@ use storeward_edge::bans::{BanBook, BanOptions};
 use storeward_events::Event;
 use storeward_events::edge::{CertificateIssued, RequestBlocked, UpstreamUp};
 use storeward_host::{RecordedEmissions, Stopper};
+use storeward_passwords::breach::Breaches;
 use storeward_passwords::{Pool, PoolOptions};
 use storeward_seal::totp::{TotpSecret, step_at};
 use storeward_seal::{DataKey, LogKey, Origin, PseudonymKey};
@@ -51,7 +52,7 @@ async fn main() {
         clock: Arc::clone(&clock),
         entropy: Arc::clone(&entropy),
         data_key: data_key.clone(),
-        breaches: None,
+        breaches: Breaches::default(),
         outbox: None,
         registry: None,
         entrance: None,

@@ -20,9 +20,9 @@ mod views;
 
 use std::sync::Arc;
 
-use storeward_base::{ClientIp, Clock, Entropy, Secret};
-use storeward_passwords::breach::BreachList;
-use storeward_passwords::{AccountKey, Lane, Pool, Ticket};
+use storeward_base::{ClientIp, Clock, Entropy};
+use storeward_passwords::breach::Breaches;
+use storeward_passwords::{AccountKey, Gauge, Lane, Pool, Ticket};
 use storeward_seal::DataKey;
 use storeward_store::Db;
 
@@ -75,17 +75,9 @@ impl Accounts {
 /// How passwords are hashed, checked and judged.
 pub struct Passwords {
     pub pool: Pool,
-    pub breaches: Option<Arc<BreachList>>,
-}
-
-impl Passwords {
-    /// Whether it was stolen somewhere before, as far as is known. A list that cannot be read keeps nobody out.
-    async fn is_breached(&self, password: &Secret<String>) -> bool {
-        let Some(list) = self.breaches.clone() else { return false };
-        let password = password.clone();
-        let asked = tokio::task::spawn_blocking(move || list.contains(&password)).await;
-        matches!(asked, Ok(Ok(true)))
-    }
+    pub breaches: Breaches,
+    /// Reads what is still being typed.
+    pub gauge: Gauge,
 }
 
 /// How a password of staff comes to the pool: the console knows no devices.

@@ -9,8 +9,8 @@ use storeward_guide::staff::Desk;
 use storeward_host::Stop;
 use storeward_identity::staff::Customers;
 use storeward_oidc::registry::Registry;
-use storeward_passwords::Pool;
-use storeward_passwords::breach::BreachList;
+use storeward_passwords::breach::Breaches;
+use storeward_passwords::{Gauge, Pool};
 use storeward_post::Outbox;
 use storeward_seal::DataKey;
 use storeward_store::Db;
@@ -37,8 +37,8 @@ pub struct ConsoleParts {
     pub data_key: DataKey,
     /// Hashes and checks passwords; the program has one for everybody.
     pub passwords: Pool,
-    /// Passwords that nobody may choose; none where the operator has built no list.
-    pub breaches: Option<Arc<BreachList>>,
+    /// Passwords that nobody may choose, as far as the operator has a list or a service that knows them.
+    pub breaches: Breaches,
     /// By which members are written to about their own access; nobody is where it has no way to send mail.
     pub outbox: Option<Outbox>,
     /// Customers' accounts, where there are some.
@@ -113,7 +113,7 @@ impl Console {
             parts.entropy,
             parts.data_key,
             Arc::new(move || status().shop_names),
-            Passwords { pool: parts.passwords, breaches: parts.breaches },
+            Passwords { pool: parts.passwords, breaches: parts.breaches, gauge: Gauge::default() },
             Letters::new(parts.outbox),
         ));
         let gate = StaffGate {

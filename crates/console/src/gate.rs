@@ -96,7 +96,8 @@ impl StaffGate {
     }
 
     async fn admit_link(&self, head: &mut Parts) -> Result<(), Failure> {
-        let token = head.uri.path().strip_prefix("/enrol/").unwrap_or("").to_owned();
+        let token = head.uri.path().strip_prefix("/enrol/").unwrap_or("");
+        let token = token.strip_suffix("/meter").unwrap_or(token).to_owned();
         let offer: OpenOffer = self.accounts.open_offer(&token).await?;
         head.extensions.insert(accounts::csrf_of_link(&token));
         head.extensions.insert(offer);

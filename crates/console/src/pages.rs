@@ -8,6 +8,7 @@ mod explore;
 mod guidance;
 mod health;
 mod ledger;
+mod meter;
 pub mod next;
 mod now;
 mod pass;
@@ -55,6 +56,7 @@ pub fn routes(routes: Routes<App, StaffGate>) -> Routes<App, StaffGate> {
         .post("/you/sessions/end-others", FRESH, you::end_others)
         .get("/you/password", FRESH, password::page)
         .post("/you/password", FRESH, password::change)
+        .post("/you/password/meter", STAFF, meter::change)
         .get("/you/passkey", FRESH, you::passkey)
         .post("/you/passkey", FRESH, you::add_passkey)
         .post("/you/passkey/options", FRESH, you::passkey_options)
@@ -83,6 +85,7 @@ pub fn routes(routes: Routes<App, StaffGate>) -> Routes<App, StaffGate> {
         .post("/pass/go", STAFF, pass::go)
         .get("/enrol/{token}", Access::Only(Need::EnrolmentLink), enrol::page)
         .post("/enrol/{token}", Access::Only(Need::EnrolmentLink), enrol::enrol)
+        .post("/enrol/{token}/meter", Access::Only(Need::EnrolmentLink), meter::enrol)
         .get("/healthz", Access::Public("says only that the process lives"), health::live)
         .get("/readyz", Access::Public("says whether it can serve, in words without secrets"), health::ready)
         .get("/metrics", Access::Only(Need::Scraper), health::metrics)

@@ -1,7 +1,7 @@
 //! What another domain of the house adds to the customers' pages: guidance does, so that there is one place and not two.
 
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use storeward_base::{CustomerId, Language};
 use storeward_web::Failure;
@@ -43,11 +43,27 @@ pub trait Companion: Send + Sync + 'static {
     ) -> Later<'a, Result<String, Failure>>;
 }
 
+/// Makes an entry of the navigation.
+pub(crate) type MakesTab = Box<dyn Fn(Language) -> Tab + Send + Sync>;
+
 impl Identity {
     /// Has the companion add to the pages. Only the first one is taken.
     pub fn accompany(&self, companion: Arc<dyn Companion>) {
         // A second one would have been told by the first one's absence.
         let _ = self.0.companion.set(companion);
+    }
+
+    /// Adds an entry to the navigation of whoever signed in, behind those of the companion.
+    pub fn add_tab(&self, tab: impl Fn(Language) -> Tab + Send + Sync + 'static) {
+        self.0.tabs.write().unwrap_or_else(PoisonError::into_inner).push(Box::new(tab));
+    }
+
+    pub(crate) fn more_tabs(&self, language: Language) -> Vec<Tab> {
+        let tabs = self.0.tabs.read().unwrap_or_else(PoisonError::into_inner);
+        let mut made: Vec<Tab> = tabs.iter().map(|tab| tab(language)).collect();
+        // Whoever was put together twice has one entry.
+        made.dedup_by_key(|tab| tab.path);
+        made
     }
 
     /// What the shop is called.

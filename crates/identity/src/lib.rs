@@ -21,6 +21,7 @@ mod model;
 mod outbox;
 mod pages;
 mod passwords;
+mod place;
 mod shield;
 mod sql;
 pub mod staff;

@@ -18,6 +18,7 @@ pub struct Marks {
     code: MarkKey,
     network: MarkKey,
     attempt: MarkKey,
+    recovery: MarkKey,
     number: MarkKey,
 }
 
@@ -30,6 +31,7 @@ impl Marks {
             code: key.mark_key("identity.code"),
             network: key.mark_key("identity.network"),
             attempt: key.mark_key("identity.attempt"),
+            recovery: key.mark_key("identity.recovery_code"),
             number: key.mark_key("identity.number"),
         }
     }
@@ -55,6 +57,11 @@ impl Marks {
     /// Of a code by short message of the challenge `flow_hash`: a mailed code is none.
     pub fn sms_code(&self, flow_hash: &str, code: &str) -> String {
         self.code.mark(&format!("{flow_hash}\nsms\n{code}"))
+    }
+
+    /// What is kept of a recovery code of this customer, plain as [`crate::tokens::read_recovery_code`] reads it.
+    pub fn recovery_code(&self, customer: CustomerId, plain: &Secret<String>) -> String {
+        self.recovery.mark(&format!("{customer}\n{}", plain.expose()))
     }
 
     pub fn number(&self, number: &PhoneNumber) -> String {

@@ -99,7 +99,7 @@ fn facts(letter: &Letter, t: Texts) -> Vec<(Line, Line)> {
         let factor = t.s(&format!("factor.{}", letter.parameter("factor")));
         facts.push((line(&t.s("letter.factor")), line(&factor)));
     }
-    for name in ["count", "device", "when", "ends"] {
+    for name in ["count", "device", "place", "when", "ends"] {
         let value = letter.parameter(name);
         if !value.is_empty() {
             facts.push((line(&t.s(&format!("letter.{name}"))), line(value)));

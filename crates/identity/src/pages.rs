@@ -10,6 +10,7 @@ mod door;
 mod factors;
 mod lost;
 mod message;
+mod meter;
 mod not_me;
 mod recover;
 mod recover_link;
@@ -30,7 +31,6 @@ use crate::verbs::Identity;
 pub use around::{Around, Standpoint};
 pub use assets::Logo;
 pub(crate) use door::{StandIn, answer_of, too_often};
-pub(crate) use view::moment;
 
 /// What every handler shares.
 #[derive(Clone)]
@@ -98,6 +98,7 @@ fn routes(routes: Routes<App, CustomerGate>) -> Routes<App, CustomerGate> {
         .post(door::SOLVED_PATH, SOLVED, door::solved)
         .get(own!("/sign-up"), VISITOR, sign_up::page)
         .post(own!("/sign-up"), VISITOR, sign_up::sign_up)
+        .post(own!("/password-meter"), VISITOR, meter::sign_up)
         .get(own!("/recover"), VISITOR, recover::page)
         .post(own!("/recover"), VISITOR, recover::begin)
         .get(own!("/challenge"), FLOW, challenge::page)
@@ -106,6 +107,7 @@ fn routes(routes: Routes<App, CustomerGate>) -> Routes<App, CustomerGate> {
         .post(own!("/challenge/passkey-options"), FLOW, challenge::passkey_options)
         .get(own!("/new-password"), FLOW, recover::new_password_page)
         .post(own!("/new-password"), FLOW, recover::set_new_password)
+        .post(own!("/new-password/meter"), FLOW, meter::flow)
         .post(own!("/challenge/send-sms"), FLOW, challenge::send_sms)
         .post(own!("/challenge/lost"), FLOW, lost::begin)
         .get(own!("/new-factor"), FLOW, lost::page)
@@ -149,6 +151,7 @@ fn routes(routes: Routes<App, CustomerGate>) -> Routes<App, CustomerGate> {
         .post(own!("/account/codes"), FRESH, factors::make_codes)
         .get(own!("/account/password"), FRESH, change::password_page)
         .post(own!("/account/password"), FRESH, change::password)
+        .post(own!("/account/password/meter"), CUSTOMER, meter::change)
         .get(own!("/account/address"), FRESH, change::address_page)
         .post(own!("/account/address"), FRESH, change::address)
         .get(own!("/not-me"), Access::PublicForm("a letter's link; acts on POST only"), not_me::page)
@@ -157,6 +160,8 @@ fn routes(routes: Routes<App, CustomerGate>) -> Routes<App, CustomerGate> {
         .get(own!("/assets/identity.css"), FILE, assets::css)
         .get(own!("/assets/theme.css"), FILE, assets::theme)
         .get(own!("/assets/passkey.js"), FILE, assets::script)
+        .get(own!("/assets/meter.js"), FILE, assets::meter)
+        .get(own!("/assets/times.js"), FILE, assets::times)
         .get(own!("/assets/logo"), FILE, assets::logo)
 }
 

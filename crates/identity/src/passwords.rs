@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use storeward_base::Secret;
 use storeward_detect::sign_in::Password as Standing;
-use storeward_passwords::breach::BreachList;
+use storeward_passwords::breach::{Breaches, Stolen};
 use storeward_passwords::{
-    AccountKey, Context, Lane, Message, MessageId, Policy, Pool, StoredHash, Ticket, Verified,
+    AccountKey, Context, Gauge, Judgement, Lane, Message, MessageId, Policy, Pool, StoredHash, Ticket,
+    Verified,
 };
 
 use crate::error::Error;
@@ -17,7 +18,9 @@ use crate::visit::Visit;
 #[derive(Clone)]
 pub struct Passwords {
     pool: Pool,
-    breaches: Option<Arc<BreachList>>,
+    breaches: Breaches,
+    /// Reads what is still being typed.
+    gauge: Arc<Gauge>,
     /// The names that the shop answers to: no password is made of them.
     hosts: Vec<String>,
 }
@@ -44,8 +47,8 @@ pub fn ticket(visit: &Visit, account: &str, lane: Lane) -> Ticket {
 }
 
 impl Passwords {
-    pub fn new(pool: Pool, breaches: Option<Arc<BreachList>>, hosts: Vec<String>) -> Self {
-        Passwords { pool, breaches, hosts }
+    pub fn new(pool: Pool, breaches: Breaches, hosts: Vec<String>) -> Self {
+        Passwords { pool, breaches, gauge: Arc::default(), hosts }
     }
 
     /// Whether the password fits; without a stored hash the same work is done, and it does not.
@@ -77,24 +80,38 @@ impl Passwords {
         &self,
         ticket: Ticket,
         password: &Secret<String>,
-        email: &Email,
+        (email, name): (&Email, Option<&str>),
         shop: &str,
         beside: Beside,
     ) -> Result<Result<(), Misfit>, Error> {
-        let policy = match beside {
-            Beside::SecondFactor => Policy::BESIDE_SECOND_FACTOR,
-            Beside::Nothing => Policy::ONLY_FACTOR,
-        };
-        let domain = email.as_str().split_once('@').map_or("", |(_, domain)| domain);
-        let own = Context::default().email(email.as_str()).host(domain).name(shop).host(shop);
-        let context = self.hosts.iter().fold(own, |context, host| context.host(host));
-        let judged = self.pool.judge(ticket, policy, password.clone(), context).await?;
+        let context = self.context(email.as_str(), name.unwrap_or_default(), shop);
+        let judged = self.pool.judge(ticket, policy(beside), password.clone(), context).await?;
         let objection = judged.objections.first().map(Message::id);
         let objection = match objection {
-            None if self.is_breached(password).await => Some(MessageId::Breached),
+            None if self.breaches.look_up(password).await == Stolen::Yes => Some(MessageId::Breached),
             other => other,
         };
         Ok(objection.map_or(Ok(()), |id| Err(Misfit { field: "password", key: key_of(id, beside) })))
+    }
+
+    /// What is to be said of a password that somebody is still typing, with their name and address as far as they are known;
+    /// `None` when too many type at once. Nobody outside is asked about it: half a password is nobody's business.
+    pub async fn read(
+        &self,
+        password: Secret<String>,
+        (email, name): (&str, &str),
+        shop: &str,
+        beside: Beside,
+    ) -> Option<Judgement> {
+        let context = self.context(email, name, shop);
+        self.gauge.read(policy(beside), password, context).await
+    }
+
+    /// What guessers who know the person and the shop try first.
+    fn context(&self, email: &str, name: &str, shop: &str) -> Context {
+        let domain = email.split_once('@').map_or("", |(_, domain)| domain);
+        let own = Context::default().email(email).host(domain).name(name).name(shop).host(shop);
+        self.hosts.iter().fold(own, |context, host| context.host(host))
     }
 
     /// How much of what may wait for the pool does wait.
@@ -104,19 +121,22 @@ impl Passwords {
 
     /// What the risk engine hears of a password that was right.
     pub async fn standing(&self, password: &Secret<String>) -> Standing {
-        if self.is_breached(password).await { Standing::Breached } else { Standing::Unremarkable }
-    }
-
-    /// A list that cannot be read keeps nobody out.
-    async fn is_breached(&self, password: &Secret<String>) -> bool {
-        let Some(list) = self.breaches.clone() else { return false };
-        let password = password.clone();
-        let asked = tokio::task::spawn_blocking(move || list.contains(&password)).await;
-        matches!(asked, Ok(Ok(true)))
+        match self.breaches.look_up(password).await {
+            Stolen::Yes => Standing::Breached,
+            Stolen::NotKnown => Standing::Unremarkable,
+        }
     }
 }
 
-fn key_of(id: MessageId, beside: Beside) -> &'static str {
+const fn policy(beside: Beside) -> Policy {
+    match beside {
+        Beside::SecondFactor => Policy::BESIDE_SECOND_FACTOR,
+        Beside::Nothing => Policy::ONLY_FACTOR,
+    }
+}
+
+/// The text that says why a password may not be chosen.
+pub fn key_of(id: MessageId, beside: Beside) -> &'static str {
     match id {
         MessageId::TooShort if beside == Beside::SecondFactor => "misfit.password_short_8",
         MessageId::TooShort => "misfit.password_short",

@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use storeward_base::{Language, Phrases};
+use storeward_web::{Local, Woven};
 
 static ALL: LazyLock<Phrases> = LazyLock::new(|| {
     Phrases::read([
@@ -26,6 +27,16 @@ impl Texts {
     /// A text with one place filled.
     pub fn f(self, key: &str, place: &str, value: impl std::fmt::Display) -> String {
         ALL.fill(self.0, key, &[(place, &value)])
+    }
+
+    /// A text with several places filled.
+    pub fn ff(self, key: &str, values: &[(&str, &dyn std::fmt::Display)]) -> String {
+        ALL.fill(self.0, key, values)
+    }
+
+    /// A text with a moment in it, as HTML: in the reader's own time where there is a script.
+    pub fn h(self, key: &str, place: &str, moment: &Local) -> Woven {
+        Woven::new(&self.f(key, place, Woven::PLACE), *moment)
     }
 
     pub fn tag(self) -> &'static str {
@@ -55,7 +66,11 @@ mod tests {
         let mut all = String::new();
         files(&root.join("templates"), &mut all);
         files(&root.join("src"), &mut all);
-        let faults = ALL.faults(&all, &[".s(\"", ".f(\""], &["activity.", "factor.", "letter."]);
+        let faults = ALL.faults(
+            &all,
+            &[".s(\"", ".f(\"", ".ff(\"", ".h(\""],
+            &["activity.", "factor.", "letter.", "password."],
+        );
         assert_eq!(faults, Vec::<String>::new());
     }
 }

@@ -35,6 +35,9 @@ pub enum Key {
     Sms(String),
     /// Challenges begun from one address block, such as passkey challenges and sign-ups.
     Begun(AddressBlock),
+    /// Passwords that are read while they are typed, from one address block.
+    Typed(AddressBlock),
+    TypedAround(WiderNetwork),
     /// Passwords from a network around the block: whoever has many blocks has not as many counts.
     NetworkAround(WiderNetwork),
     /// Challenges begun from a network around the block.
@@ -64,6 +67,9 @@ const NETWORK: Pace = Pace { free: 30, longest: Duration::from_secs(15 * 60) };
 /// How solved puzzles are forgotten, so that an attack that is over costs nobody anything.
 const SOLVED_DRAINS: Drain = Drain::OneEvery(Duration::from_secs(30));
 const BEGUN: Pace = Pace { free: 120, longest: Duration::from_secs(60) };
+/// A page asks some 20 times while one password is typed, and forgets one a second.
+const TYPED: Pace = Pace { free: 120, longest: Duration::from_secs(4) };
+const TYPED_DRAINS: Drain = Drain::OneEvery(Duration::from_secs(1));
 
 impl Paced for Key {
     fn pace(&self) -> Pace {
@@ -74,6 +80,8 @@ impl Paced for Key {
             Key::Sms(_) => Pace { free: 3, longest: Duration::from_secs(30 * 60) },
             Key::Mail(_) | Key::ByStaff(_) => Pace { free: 4, longest: Duration::from_secs(30 * 60) },
             Key::Begun(_) | Key::Unread(_) => BEGUN,
+            Key::Typed(_) => TYPED,
+            Key::TypedAround(network) => pace::around(*network, TYPED),
             Key::NetworkAround(network) => pace::around(*network, NETWORK),
             Key::BegunAround(network) => pace::around(*network, BEGUN),
             Key::Solved(key) | Key::SolvedAt(key, _) => key.pace(),
@@ -87,7 +95,7 @@ impl Paced for Key {
             Key::Network(_) | Key::NetworkAround(_) | Key::BegunAround(_) => OnSuccess::GiveBack,
             Key::Mail(_) | Key::ByStaff(_) | Key::Sms(_) => OnSuccess::GiveBack,
             Key::Begun(_) | Key::Unread(_) => OnSuccess::GiveBack,
-            Key::SolvedFor(_) => OnSuccess::GiveBack,
+            Key::SolvedFor(_) | Key::Typed(_) | Key::TypedAround(_) => OnSuccess::GiveBack,
             Key::Solved(key) | Key::SolvedAt(key, _) => key.on_success(),
         }
     }
@@ -96,6 +104,7 @@ impl Paced for Key {
         match self {
             Key::Network(block) => block.wider().into_iter().map(Key::NetworkAround).collect(),
             Key::Begun(block) => block.wider().into_iter().map(Key::BegunAround).collect(),
+            Key::Typed(block) => block.wider().into_iter().map(Key::TypedAround).collect(),
             Key::Solved(key) => key.wider().into_iter().map(|key| Key::Solved(Box::new(key))).collect(),
             _ => Vec::new(),
         }
@@ -104,6 +113,7 @@ impl Paced for Key {
     fn drain(&self) -> Drain {
         match self {
             Key::NetworkAround(_) | Key::BegunAround(_) | Key::Unread(_) => pace::AROUND_DRAINS,
+            Key::Typed(_) | Key::TypedAround(_) => TYPED_DRAINS,
             Key::SolvedFor(_) => SOLVED_DRAINS,
             Key::Solved(key) | Key::SolvedAt(key, _) => key.drain(),
             _ => Drain::Never,

@@ -102,11 +102,12 @@ pub fn numeric_code(digits: u32, entropy: &dyn Entropy) -> Secret<String> {
     }
 }
 
-/// A recovery code: 24 characters of 5 bits. ASVS 5.0 6.5.2 lets codes of 112 bits and more be kept under a plain hash.
+/// A recovery code: 16 characters of 5 bits, so few that people type them from paper without a fault. 80 bits are out of reach
+/// of whoever has the database and not the key that its mark is made with (`Marks::recovery_code`), and nobody may try often.
 pub fn recovery_code(entropy: &dyn Entropy) -> Secret<String> {
     const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
-    let bytes = entropy.bytes::<24>();
-    let mut text = String::with_capacity(29);
+    let bytes = entropy.bytes::<16>();
+    let mut text = String::with_capacity(19);
     for (at, byte) in bytes.iter().enumerate() {
         if at > 0 && at % 4 == 0 {
             text.push('-');
@@ -116,8 +117,8 @@ pub fn recovery_code(entropy: &dyn Entropy) -> Secret<String> {
     Secret::new(text)
 }
 
-/// What is kept of a recovery code; reads it as people type it.
-pub fn recovery_code_hash(typed: &str) -> Option<String> {
+/// A recovery code as somebody typed it: blanks, hyphens, capitals, and letters that look like digits are as they should be.
+pub fn read_recovery_code(typed: &str) -> Option<TypedRecoveryCode> {
     let plain: String = typed
         .chars()
         .filter(|c| !c.is_whitespace() && *c != '-')
@@ -128,8 +129,24 @@ pub fn recovery_code_hash(typed: &str) -> Option<String> {
             c => c,
         })
         .collect();
-    let fits = plain.len() == 24 && plain.bytes().all(|b| b.is_ascii_alphanumeric());
-    fits.then(|| token_hash(&format!("recovery/{plain}")))
+    if !plain.bytes().all(|b| b.is_ascii_alphanumeric()) {
+        return None;
+    }
+    match plain.len() {
+        16 => Some(TypedRecoveryCode::Short(Secret::new(plain))),
+        24 => Some(TypedRecoveryCode::Long { hash: token_hash(&format!("recovery/{plain}")) }),
+        _ => None,
+    }
+}
+
+/// Codes of both lengths are out there.
+#[derive(Debug)]
+pub enum TypedRecoveryCode {
+    Short(Secret<String>),
+    /// Of 24 characters, as they were made at first: kept under a plain hash, which their 120 bits allow.
+    Long {
+        hash: String,
+    },
 }
 
 #[cfg(test)]
@@ -159,9 +176,17 @@ mod tests {
             assert!(code.expose().len() == 8 && code.expose().bytes().all(|b| b.is_ascii_digit()));
         }
         let code = recovery_code(&entropy);
-        assert_eq!(code.expose().len(), 29);
+        assert_eq!(code.expose().len(), 19);
         let typed = code.expose().to_uppercase().replace('-', " ").replace('0', "O").replace('1', "l");
-        assert_eq!(recovery_code_hash(&typed), recovery_code_hash(code.expose()));
-        assert_eq!(recovery_code_hash("1234"), None);
+        let short = |text: &str| match read_recovery_code(text) {
+            Some(TypedRecoveryCode::Short(plain)) => plain.expose().clone(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(short(&typed), short(code.expose()));
+        let long = "7vja-3bfy-bvnw-8n77-fjr8-xq6g";
+        assert!(matches!(read_recovery_code(long), Some(TypedRecoveryCode::Long { .. })));
+        for none in ["1234", "", "7vja-3bfy-bvnw-8n7", "7vja-3bfy-bvnw-8n7é", "7vja-3bfy-bvnw-8n77-f"] {
+            assert!(read_recovery_code(none).is_none(), "{none}");
+        }
     }
 }

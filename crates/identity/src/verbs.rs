@@ -12,6 +12,7 @@ mod grant;
 mod heat;
 pub mod import;
 mod letters;
+mod meter;
 mod new_factor;
 mod not_me;
 mod passkeys;
@@ -32,14 +33,14 @@ mod told;
 pub(crate) mod wait;
 
 use std::sync::atomic::{AtomicU16, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, RwLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use storeward_base::{ClientIp, Clock, CustomerId, Entropy, Language, Timestamp};
 use storeward_detect::sign_in::Networks;
 use storeward_passwords::Pool;
-use storeward_passwords::breach::BreachList;
+use storeward_passwords::breach::Breaches;
 use storeward_puzzle::Puzzles;
 use storeward_seal::webauthn::Party;
 use storeward_seal::{DataKey, PseudonymKey};
@@ -50,6 +51,7 @@ pub use enrol::{EnrolFault, NewSeed};
 pub use flows::{Need, Offer, Sent, Step};
 pub use grant::{Granted, Trust};
 pub(crate) use heat::Way;
+pub use meter::Whose;
 pub use passkeys::PasskeyAnswer;
 pub use prove::{Given, ProveFault};
 pub use recover::NewPasswordFault;
@@ -58,13 +60,14 @@ pub use sign_up::{SignUpFault, SignUpForm};
 pub use step_up::StepUpFault;
 pub use wait::WaitFault;
 
-use crate::companion::Companion;
+use crate::companion::{Companion, MakesTab};
 use crate::config::Policy;
 use crate::error::Error;
 use crate::letter::Post;
 use crate::marks::{Field, Marks, Vaulted};
 use crate::model::{Account, ActivityId, Email};
 use crate::passwords::Passwords;
+use crate::place::Place;
 use crate::sql;
 use crate::throttle::{MOST_KEYS, Throttle};
 
@@ -80,8 +83,8 @@ pub struct IdentityParts {
     pub post: Arc<dyn Post>,
     /// Hashes and checks passwords; the program has one for everybody.
     pub passwords: Pool,
-    /// Passwords that nobody may choose; none where the operator has built no list.
-    pub breaches: Option<Arc<BreachList>>,
+    /// Passwords that nobody may choose, as far as the operator has a list or a service that knows them.
+    pub breaches: Breaches,
     /// Asked of clients while many guess; the front door has the same.
     pub puzzles: Arc<Puzzles>,
     /// What the owner's files know of addresses; empty without.
@@ -117,6 +120,7 @@ pub(crate) struct Shared {
     pub risk: risk::Risk,
     pub quantum: Duration,
     pub companion: OnceLock<Arc<dyn Companion>>,
+    pub tabs: RwLock<Vec<MakesTab>>,
 }
 
 impl Identity {
@@ -138,6 +142,7 @@ impl Identity {
             risk: risk::Risk::new(parts.pseudonym_key),
             quantum: parts.quantum,
             companion: OnceLock::new(),
+            tabs: RwLock::default(),
         }))
     }
 
@@ -269,6 +274,16 @@ impl Shared {
             }
         });
         found.await?.map(|sealed| self.open_account(sealed)).transpose()
+    }
+
+    /// Where a visit comes from.
+    pub fn place(&self, client: ClientIp) -> Place {
+        Place::of(&self.networks.load(), client)
+    }
+
+    /// The same for what somebody did in a browser: with it, and where it was.
+    pub fn activity_of(&self, what: &'static str, visit: &crate::visit::Visit) -> sql::activity::ActivityRow {
+        self.activity(what, &self.place(visit.client).behind(&visit.label))
     }
 
     /// A line for the person's own list, to be written in the transaction of what it tells.

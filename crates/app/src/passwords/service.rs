@@ -1,14 +1,49 @@
 //! Asking a service for breached passwords, by the first five digits of their SHA-1.
 
-use storeward_base::Secret;
+use std::pin::Pin;
+
+use storeward_base::{Actor, Secret};
+use storeward_events::system::{BreachServiceAnswers, BreachServiceSilent};
 use storeward_outbound::{AllowList, Client, Limits, Options, OutboundError, Request};
 use storeward_passwords::breach::range::{HEADERS, MOST_BYTES, RangeCheck, Seen, TIME_OUT};
+use storeward_passwords::breach::{self, Fetch};
+use storeward_store::Db;
 
 /// The service at an address such as `https://api.pwnedpasswords.com`.
 pub struct Service {
     base: String,
     client: Client,
     checks: RangeCheck,
+}
+
+/// The same for the running program, which writes down when it falls silent and when it answers again.
+pub struct Told {
+    pub service: Service,
+    pub db: Db,
+}
+
+impl Fetch for Told {
+    fn fetch(&self, path: String) -> Pin<Box<dyn Future<Output = Option<Vec<u8>>> + Send + '_>> {
+        Box::pin(async move { self.service.fetch(&path).await.ok() })
+    }
+
+    fn changed(&self, service: breach::Service) {
+        let db = self.db.clone();
+        tokio::spawn(async move {
+            let written = db.write(move |tx| match service {
+                breach::Service::Silent => tx.append(Actor::System, None, BreachServiceSilent {}).map(drop),
+                breach::Service::Answers => tx.append(Actor::System, None, BreachServiceAnswers {}).map(drop),
+            });
+            if let Err(error) = written.await {
+                let reason = error.to_string();
+                crate::run::log(
+                    "error",
+                    "the ledger did not take a change of the breach service",
+                    &[("reason", &reason)],
+                );
+            }
+        });
+    }
 }
 
 impl Service {
@@ -42,6 +77,8 @@ mod tests {
     use super::*;
     use storeward_outbound::recorder::{Answer, Recorder};
     use storeward_passwords::breach::range::RangeStats;
+    use storeward_passwords::breach::{Breaches, Ranges, Stolen};
+    use storeward_store::ledger;
 
     fn secret(text: &str) -> Secret<String> {
         Secret::new(text.to_owned())
@@ -74,6 +111,33 @@ mod tests {
             assert!(request.body.is_empty());
         }
     }
+
+    // What the running program makes of it: passwords are found, and that the service went and came back is in the ledger.
+    storeward_store::both_engines!(the_ledger_hears_when_it_falls_silent, &[], async |store| {
+        let stand_in = Recorder::start().unwrap();
+        let told = Told { service: Service::at(&stand_in.url()).unwrap(), db: store.clone() };
+        let breaches = Breaches::new(None, Some(std::sync::Arc::new(Ranges::new(told))));
+        stand_in.answer_at("/range/5BAA6", Answer::new(200, "1E4C9B93F3F0682250B6CF8331B7EE68FD8:9\r\n"));
+        assert_eq!(breaches.look_up(&secret("password")).await, Stolen::Yes);
+        for n in 0..3 {
+            stand_in.answer_next(Answer::new(503, ""));
+            assert_eq!(breaches.look_up(&secret(&format!("{n} grey herons"))).await, Stolen::NotKnown);
+        }
+        let kinds = async || {
+            let (filter, page) = (ledger::Filter::default(), storeward_base::PageSize::new(50));
+            let found = store.read(move |reader| ledger::search(reader, &filter, page)).await.unwrap();
+            found.rows.into_iter().map(|(_, record)| record.event.kind()).collect::<Vec<_>>()
+        };
+        while kinds().await.is_empty() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        assert_eq!(kinds().await, ["system.breach_service_silent"]);
+        assert_eq!(stand_in.requests().len(), 4);
+        // It is left alone meanwhile; what it said before is still known.
+        assert_eq!(breaches.look_up(&secret("one more heron")).await, Stolen::NotKnown);
+        assert_eq!(breaches.look_up(&secret("password")).await, Stolen::Yes);
+        assert_eq!(stand_in.requests().len(), 4);
+    });
 
     #[tokio::test]
     async fn a_service_in_trouble_keeps_nobody_out() {

@@ -79,7 +79,12 @@ impl NewPassword {
 
     /// `shop_names` are names such as `shop.example`.
     pub fn context(email: &Email, name: &StaffName, shop_names: &[String]) -> Context {
-        let own = Context::default().email(email.as_str()).name(name.as_str());
+        NewPassword::words(email.as_str(), name.as_str(), shop_names)
+    }
+
+    /// The same of what is typed so far.
+    pub fn words(email: &str, name: &str, shop_names: &[String]) -> Context {
+        let own = Context::default().email(email).name(name);
         shop_names.iter().fold(own, |context, shop| context.host(shop))
     }
 

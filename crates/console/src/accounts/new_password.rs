@@ -3,7 +3,8 @@
 
 use storeward_base::{Actor, Secret, StaffId};
 use storeward_events::staff::StaffPasswordChanged;
-use storeward_passwords::{Message, MessageId, StoredHash, Ticket};
+use storeward_passwords::breach::Stolen;
+use storeward_passwords::{Judgement, MAX_BYTES, Message, MessageId, StoredHash, Ticket};
 
 use super::enrol::EnrolError;
 use super::letters::Told;
@@ -69,6 +70,27 @@ impl Accounts {
         Ok(next)
     }
 
+    /// What is to be said of a password that is still being typed; nothing when too many type at once. Of a person whose
+    /// address or name is not typed yet, only the rest counts.
+    pub async fn read_typed(&self, email: &str, name: &str, password: Secret<String>) -> Option<Judgement> {
+        if password.expose().is_empty() || password.expose().len() > 2 * MAX_BYTES {
+            return None;
+        }
+        let context = NewPassword::words(email, name, &(self.shop_names)());
+        self.passwords.gauge.read(NewPassword::POLICY, password, context).await
+    }
+
+    /// The same for somebody who has an account.
+    pub async fn read_typed_by(
+        &self,
+        staff: StaffId,
+        password: Secret<String>,
+    ) -> Result<Option<Judgement>, Error> {
+        let person = self.db.read(move |reader| sql_own::person(reader, staff)).await?;
+        let person = person.ok_or(Error::NoSuchMember)?;
+        Ok(self.read_typed(&person.email, &person.name, password).await)
+    }
+
     /// A password that may be chosen, typed twice.
     pub(super) async fn choose(
         &self,
@@ -84,7 +106,7 @@ impl Accounts {
         let context = NewPassword::context(email, name, &(self.shop_names)());
         let judged = self.passwords.pool.judge(ticket, NewPassword::POLICY, password.clone(), context).await;
         let mut judged = judged.map_err(Error::from)?;
-        if judged.is_accepted() && self.passwords.is_breached(&password).await {
+        if judged.is_accepted() && self.passwords.breaches.look_up(&password).await == Stolen::Yes {
             judged.object(Message::new(MessageId::Breached));
         }
         NewPassword::accept(password, &judged).map_err(EnrolError::Misfit)

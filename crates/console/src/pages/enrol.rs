@@ -7,7 +7,7 @@ use storeward_web::axum::Extension;
 use storeward_web::axum::extract::{Path, State};
 use storeward_web::axum::response::Response;
 use storeward_web::http::StatusCode;
-use storeward_web::{CsrfToken, Failure, Form, Moment, Nonce, Shell, qr, redirect};
+use storeward_web::{CsrfToken, Failure, Form, Moment, Nonce, Shell, assets, qr, redirect};
 
 use super::sign_in::with_session;
 use super::view::icons;
@@ -113,8 +113,14 @@ impl Sheet<'_> {
             secret_plain: secret.expose(),
             icons: icons(),
         };
-        let shell =
-            Shell { title: "Set up your account", nav: &[], here: "", nonce, signed_in: None, script: None };
+        let shell = Shell {
+            title: "Set up your account",
+            nav: &[],
+            here: "",
+            nonce,
+            signed_in: None,
+            script: Some(&assets::METER),
+        };
         match misfit {
             None => shell.page(&page),
             Some(_) => shell.page_with_status(StatusCode::UNPROCESSABLE_ENTITY, &page),

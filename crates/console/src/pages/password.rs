@@ -5,7 +5,7 @@ use storeward_base::Secret;
 use storeward_web::askama::Template;
 use storeward_web::axum::extract::State;
 use storeward_web::axum::response::Response;
-use storeward_web::{Failure, Form, redirect};
+use storeward_web::{Failure, Form, assets, redirect};
 
 use super::sign_in::with_session;
 use super::view::{View, icons};
@@ -41,7 +41,7 @@ fn content<'a>(view: &'a View, misfit: Option<&'a Misfit>) -> PasswordPage<'a> {
 }
 
 pub async fn page(view: View) -> Result<Response, Failure> {
-    view.page(TITLE, HERE, &content(&view, None))
+    view.with_script(&assets::METER).page(TITLE, HERE, &content(&view, None))
 }
 
 pub async fn change(
@@ -54,7 +54,9 @@ pub async fn change(
     let (token, staff) = (&view.visitor.token, view.visitor.staff);
     match app.accounts.change_password(token, staff, form, &caller).await {
         Ok(token) => with_session(redirect("/you?done=password"), &token),
-        Err(EnrolError::Misfit(misfit)) => view.refused(TITLE, HERE, &content(&view, Some(&misfit))),
+        Err(EnrolError::Misfit(misfit)) => {
+            view.with_script(&assets::METER).refused(TITLE, HERE, &content(&view, Some(&misfit)))
+        }
         Err(EnrolError::Failed(error)) => Err(error.into()),
     }
 }

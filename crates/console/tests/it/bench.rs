@@ -14,7 +14,7 @@ use storeward_events::Record;
 use storeward_host::{RecordedEmissions, Stopper};
 use storeward_identity::{Identity, IdentityParts, LetterKind, Policy, RecordedPost};
 use storeward_oidc::registry::{Registry, RegistryParts};
-use storeward_passwords::breach::{BreachList, BuildOptions, build};
+use storeward_passwords::breach::{BreachList, Breaches, BuildOptions, build};
 use storeward_passwords::{Pool, PoolOptions};
 use storeward_post::Outbox;
 use storeward_puzzle::{Difficulty, Puzzles};
@@ -82,7 +82,7 @@ fn identity(
         pseudonym_key: PseudonymKey::from_bytes(Secret::new([7; 32])),
         post: post.clone(),
         passwords: passwords.clone(),
-        breaches: None,
+        breaches: Breaches::default(),
         puzzles: Arc::new(Puzzles::new(
             &Secret::new("of this test".to_owned()),
             Difficulty::SMALL,
@@ -173,7 +173,7 @@ impl Bench {
         let identity = identity(&db, &clock, &key, &passwords, &post);
         let parts = || ConsoleParts {
             passwords: passwords.clone(),
-            breaches: Some(Arc::clone(&breaches)),
+            breaches: Breaches::new(Some(Arc::clone(&breaches)), None),
             db: db.clone(),
             access: log.reader(),
             bans: Arc::clone(&bans),

@@ -51,6 +51,35 @@ both_engines!(two_who_post_at_once_get_one_account, MIGRATIONS, async |db| {
     assert_eq!(bench.events("staff.enrolled").await.len(), 1);
 });
 
+both_engines!(guidance_while_typing_is_for_holders_of_a_link, MIGRATIONS, async |db| {
+    let bench = Bench::new(db);
+    let path = bench.offer().await;
+    let meter = format!("{path}/meter");
+    let mut browser = bench.browser();
+    let page = browser.get(&path).await;
+    assert!(page.body.contains(&format!("data-meter=\"{meter}\"")) && page.body.contains("/assets/meter."));
+    let form = |password: &str| {
+        format!("csrf={}&password={password}&email=ada%40staff.example&name=Ada+Lovelace", page.csrf())
+    };
+    for (password, fits, words) in [
+        ("short", "false", "at least 12 characters"),
+        ("ada%40staff.example", "false", "not your name, your e-mail"),
+        ("lamp+post+umbrella+tea", "true", "Very good"),
+    ] {
+        let told = browser.post(&meter, &form(password)).await;
+        assert_eq!(told.status, 200, "{}", told.body);
+        assert!(
+            told.body.contains(words) && told.body.contains(&format!("\"fits\":{fits}")),
+            "{}",
+            told.body
+        );
+    }
+    let guessed = meter.replace("/enrol/", "/enrol/0");
+    assert_eq!(browser.post(&guessed, &form("short")).await.status, 404);
+    assert_eq!(browser.post("/you/password/meter", &form("short")).await.status, 401, "signed out");
+    assert_eq!(browser.post(&meter, "csrf=00&password=short").await.status, 403);
+});
+
 both_engines!(a_link_ends_after_a_day, MIGRATIONS, async |db| {
     let bench = Bench::new(db);
     let path = bench.offer().await;

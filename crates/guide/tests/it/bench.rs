@@ -11,6 +11,7 @@ use storeward_host::OwnPages;
 use storeward_identity::{Identity, IdentityParts, OutboxPost, SecondFactor};
 use storeward_outbound::mail::{Brand, Line, MailSection};
 use storeward_outbound::postbox::{Postbox, PostboxOptions, Received};
+use storeward_passwords::breach::Breaches;
 use storeward_passwords::{Pool, PoolOptions};
 use storeward_post::register::Code;
 use storeward_post::{Outbox, OutboxParts};
@@ -124,7 +125,7 @@ impl Bench {
             pseudonym_key: pseudonym_key.clone(),
             post: Arc::new(OutboxPost(outbox.clone())),
             passwords: Pool::start(PoolOptions::new(clock.clone(), Arc::new(SystemEntropy))).unwrap(),
-            breaches: None,
+            breaches: Breaches::default(),
             puzzles: Arc::new(Puzzles::new(
                 &Secret::new("puzzle".repeat(8)),
                 Difficulty::USUAL,

@@ -4,13 +4,14 @@ use serde::Deserialize;
 use storeward_web::askama::Template;
 use storeward_web::axum::extract::State;
 use storeward_web::axum::response::Response;
-use storeward_web::{Failure, Form, Query, redirect};
+use storeward_web::{Failure, Form, Local, Query, redirect};
 
 use super::App;
-use super::view::{Page, View, moment, show};
+use super::view::{Page, View, show};
 use crate::config::SecondFactor;
 use crate::gate::own;
 use crate::model::FactorKind;
+use crate::place::Shown;
 use crate::texts::Texts;
 use crate::verbs::sessions::Overview;
 
@@ -31,18 +32,20 @@ struct AccountPage {
     page: Page,
     masked: String,
     /// When the waiting time ends, while one goes on.
-    wait: Option<String>,
+    wait: Option<Local>,
     may_sms: bool,
     /// The check-up as guidance makes it; ours where there is none.
     checkup: Option<String>,
     actions: Vec<Action>,
     has_password: bool,
-    password_set_at: Option<String>,
+    password_set_at: Option<Local>,
     has_strong: bool,
     may_add: bool,
     codes_left: u32,
     factors: Vec<FactorRow>,
     sessions: Vec<SessionRow>,
+    /// Whether any place is shown.
+    has_places: bool,
     devices: Vec<DeviceRow>,
     activity: Vec<ActivityRow>,
 }
@@ -59,27 +62,30 @@ struct FactorRow {
     id: String,
     kind: String,
     label: String,
-    added: String,
+    added: Local,
 }
 
 struct SessionRow {
     id: String,
     label: String,
-    seen: String,
+    place: Option<Shown>,
+    began: Local,
+    seen: Local,
     is_this: bool,
 }
 
 struct DeviceRow {
     id: String,
     label: String,
-    seen: String,
-    trusted: Option<String>,
+    seen: Local,
+    trusted: Option<Local>,
 }
 
 struct ActivityRow {
-    at: String,
+    at: Local,
     what: String,
     label: String,
+    place: Option<Shown>,
 }
 
 /// The front of a host that is ours alone.
@@ -112,13 +118,15 @@ pub async fn page(
     let csrf = page.csrf.clone();
     let mut account = account_page(page, overview, may_add);
     account.may_sms = app.identity.offers_sms();
-    account.wait = app.identity.open_wait(view.customer()?).await?.map(|ends| moment(ends).to_string());
+    account.wait =
+        app.identity.open_wait(view.customer()?).await?.map(|ends| Local::minute(ends, view.language));
     account.checkup = app.identity.checkup_of(view.customer()?, view.language, &csrf).await?;
     show(&account, view.language)
 }
 
 fn account_page(page: Page, overview: Overview, may_add: bool) -> AccountPage {
     let t = page.t;
+    let (minute, day) = (|at| Local::minute(at, t.0), |at| Local::day(at, t.0));
     let actions = if may_add { next_actions(t, &overview) } else { Vec::new() };
     AccountPage {
         masked: overview.masked_email,
@@ -127,7 +135,7 @@ fn account_page(page: Page, overview: Overview, may_add: bool) -> AccountPage {
         checkup: None,
         actions,
         has_password: overview.has_password,
-        password_set_at: overview.password_set_at.map(|at| moment(at).to_string()),
+        password_set_at: overview.password_set_at.map(day),
         has_strong: !overview.factors.is_empty(),
         may_add,
         codes_left: overview.codes_left,
@@ -138,16 +146,19 @@ fn account_page(page: Page, overview: Overview, may_add: bool) -> AccountPage {
                 id: factor.id.to_string(),
                 kind: t.s(&format!("factor.{}", factor.kind.word())),
                 label: factor.label,
-                added: moment(factor.created_at).to_string(),
+                added: day(factor.created_at),
             })
             .collect(),
+        has_places: overview.sessions.iter().any(|session| session.place.shown(t.0).is_some()),
         sessions: overview
             .sessions
             .into_iter()
             .map(|session| SessionRow {
                 id: session.id.to_string(),
                 label: session.label,
-                seen: moment(session.seen_at).to_string(),
+                place: session.place.shown(t.0),
+                began: minute(session.created_at),
+                seen: minute(session.seen_at),
                 is_this: session.is_this,
             })
             .collect(),
@@ -157,15 +168,16 @@ fn account_page(page: Page, overview: Overview, may_add: bool) -> AccountPage {
             .map(|device| DeviceRow {
                 id: device.id.to_string(),
                 label: device.label,
-                seen: moment(device.seen_at).to_string(),
-                trusted: device.trusted_until.map(|until| moment(until).to_string()),
+                seen: minute(device.seen_at),
+                trusted: device.trusted_until.map(day),
             })
             .collect(),
         activity: overview
             .activity
             .into_iter()
             .map(|line| ActivityRow {
-                at: moment(line.at).to_string(),
+                at: minute(line.at),
+                place: line.place.and_then(|place| place.shown(t.0)),
                 what: t.s(&format!("activity.{}", line.what)),
                 label: line.label,
             })

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use storeward_seal::fingerprint::sha256_hex;
 use storeward_web::Failure;
-use storeward_web::assets::PASSKEY;
+use storeward_web::assets::{METER, PASSKEY, TIMES};
 use storeward_web::axum::extract::State;
 use storeward_web::axum::response::{IntoResponse, Response};
 use storeward_web::http::{StatusCode, header};
@@ -16,6 +16,8 @@ const CSS: &str = include_str!("../../assets/identity.css");
 
 static CSS_VERSION: LazyLock<String> = LazyLock::new(|| version(CSS.as_bytes()));
 static SCRIPT_VERSION: LazyLock<String> = LazyLock::new(|| version(PASSKEY.bytes()));
+static TIMES_VERSION: LazyLock<String> = LazyLock::new(|| version(TIMES.bytes()));
+static METER_VERSION: LazyLock<String> = LazyLock::new(|| version(METER.bytes()));
 
 fn version(bytes: &[u8]) -> String {
     sha256_hex(bytes).chars().take(16).collect()
@@ -27,6 +29,14 @@ pub fn css_version() -> &'static str {
 
 pub fn script_version() -> &'static str {
     &SCRIPT_VERSION
+}
+
+pub fn meter_version() -> &'static str {
+    &METER_VERSION
+}
+
+pub fn times_version() -> &'static str {
+    &TIMES_VERSION
 }
 
 pub fn theme_version(theme: &Theme) -> String {
@@ -66,6 +76,14 @@ pub async fn css() -> Response {
 
 pub async fn script() -> Response {
     file("text/javascript; charset=utf-8", FOR_EVER, PASSKEY.bytes().into())
+}
+
+pub async fn meter() -> Response {
+    file("text/javascript; charset=utf-8", FOR_EVER, METER.bytes().into())
+}
+
+pub async fn times() -> Response {
+    file("text/javascript; charset=utf-8", FOR_EVER, TIMES.bytes().into())
 }
 
 pub async fn theme(State(app): State<App>) -> Response {

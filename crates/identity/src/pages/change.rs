@@ -35,11 +35,9 @@ struct AddressPage {
 }
 
 fn new_password(app: &App, view: &View) -> NewPasswordPage {
-    NewPasswordPage {
-        page: view.page(app, view.texts().s("new_password.title")),
-        action: "/account/password",
-        asks: Asks::CurrentPassword,
-    }
+    let mut page = view.page(app, view.texts().s("new_password.title"));
+    page.meter = Some("/account/password/meter");
+    NewPasswordPage { page, action: "/account/password", asks: Asks::CurrentPassword }
 }
 
 pub async fn well_known() -> Response {

@@ -11,7 +11,7 @@ use storeward_web::{Failure, Form, Query, redirect};
 use super::App;
 use super::factors::ShownSeed;
 use super::message::MessagePage;
-use super::view::{Page, View, follow, moment, show, show_again, with_cookies};
+use super::view::{Page, View, follow, show, show_again, with_cookies};
 use crate::error::Error;
 use crate::gate::own;
 use crate::tokens::{FLOW_COOKIE, FlowToken};
@@ -69,7 +69,12 @@ pub async fn begin(
     let t = view.texts();
     match app.identity.begin_wait(&view.visit, &flow).await {
         Ok(ends) => {
-            let page = say(&app, &view, t.s("lost.begun_title"), t.f("lost.begun", "ends", moment(ends)))?;
+            let page = say(
+                &app,
+                &view,
+                t.s("lost.begun_title"),
+                t.f("lost.begun", "ends", ends.in_words(view.language)),
+            )?;
             Ok(with_cookies(page, FLOW_COOKIE.clear().into_iter().collect()))
         }
         Err(WaitFault::StoppedLately) => say(&app, &view, t.s("lost.title"), t.s("lost.stopped_lately")),

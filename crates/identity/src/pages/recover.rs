@@ -105,11 +105,9 @@ pub async fn begin(
 }
 
 fn new_password(app: &App, view: &View) -> NewPasswordPage {
-    NewPasswordPage {
-        page: view.page(app, view.texts().s("new_password.title")),
-        action: "/new-password",
-        asks: Asks::NothingElse,
-    }
+    let mut page = view.page(app, view.texts().s("new_password.title"));
+    page.meter = Some("/new-password/meter");
+    NewPasswordPage { page, action: "/new-password", asks: Asks::NothingElse }
 }
 
 pub async fn new_password_page(

@@ -43,7 +43,9 @@ struct SignUpPage {
 
 fn sign_up_page(app: &App, view: &View) -> SignUpPage {
     let title = view.texts().f("sign_up.title", "shop", app.identity.0.shop_name());
-    SignUpPage { page: view.page(app, title), email: String::new(), name: String::new(), next: String::new() }
+    let mut page = view.page(app, title);
+    page.meter = Some("/password-meter");
+    SignUpPage { page, email: String::new(), name: String::new(), next: String::new() }
 }
 
 pub async fn page(

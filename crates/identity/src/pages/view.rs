@@ -1,8 +1,6 @@
 //! What every page shows around its content, and where forms lead.
 
-use std::fmt::Display;
-
-use storeward_base::{Language, Timestamp};
+use storeward_base::Language;
 use storeward_host::OWN_PREFIX;
 use storeward_web::askama::Template;
 use storeward_web::axum::extract::FromRequestParts;
@@ -47,6 +45,10 @@ pub struct Page {
     pub puzzle: Option<String>,
     pub css_version: &'static str,
     pub js_version: &'static str,
+    /// Where the script asks what is to be said of a password that is being typed; `None` where none is chosen.
+    pub meter: Option<&'static str>,
+    pub meter_version: &'static str,
+    pub times_version: &'static str,
     pub theme_version: String,
     /// Further entries of the navigation, of whoever signed in.
     pub tabs: Vec<Tab>,
@@ -120,6 +122,9 @@ impl Page {
             puzzle: None,
             css_version: assets::css_version(),
             js_version: assets::script_version(),
+            meter: None,
+            meter_version: assets::meter_version(),
+            times_version: assets::times_version(),
             theme_version: assets::theme_version(&policy.theme),
             tabs: Vec::new(),
             foot: companion.map_or_else(Vec::new, |companion| companion.foot(language)),
@@ -130,9 +135,13 @@ impl Page {
     /// Shows what only its owner sees of an account.
     pub fn set_signed_in(&mut self, identity: &Identity, signed_in: bool) {
         self.signed_in = signed_in;
-        if let (true, Some(companion)) = (signed_in, identity.0.companion.get()) {
+        if !signed_in {
+            return;
+        }
+        if let Some(companion) = identity.0.companion.get() {
             self.tabs = companion.tabs(self.t.0);
         }
+        self.tabs.extend(identity.more_tabs(self.t.0));
     }
 
     /// The page shown again with what does not fit.
@@ -232,10 +241,4 @@ pub fn with_cookies(mut response: Response, cookies: Vec<HeaderValue>) -> Respon
         response.headers_mut().append(header::SET_COOKIE, line);
     }
     response
-}
-
-/// A moment for a person: date and time in UTC.
-pub fn moment(at: Timestamp) -> impl Display {
-    let full = at.to_string();
-    format!("{} {} UTC", full.get(..10).unwrap_or(&full), full.get(11..16).unwrap_or(""))
 }

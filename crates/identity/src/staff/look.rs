@@ -12,6 +12,7 @@ use crate::error::Error;
 use crate::held::What;
 use crate::marks::Field;
 use crate::model::FactorKind;
+use crate::place::Place;
 use crate::sql::{self, held::HeldRow};
 use crate::texts::Texts;
 
@@ -43,7 +44,7 @@ pub struct FactorView {
 pub struct SessionView {
     /// Such as "Firefox · Linux".
     pub device: String,
-    /// The network it began in, cut: `198.51.100.x`.
+    /// The network it began in, cut, and where that is: `198.51.100.x (near Leipzig, Germany)`.
     pub place: String,
     pub acr: &'static str,
     pub created_at: Timestamp,
@@ -141,10 +142,13 @@ impl Customers {
         let open = |sealed: &[u8], row: String| shared.vault.open_text(sealed, &row, Field::Label);
         let places: HashMap<_, _> = places.into_iter().collect();
         let sessions = sessions.into_iter().map(|row| {
-            let place = places.get(&row.id).map(|sealed| open(sealed, row.id.to_string()));
+            let place = places.get(&row.id).map(|sealed| open(sealed, row.id.to_string())).transpose()?;
+            let place = place.map(|text| Place::parse(&text)).unwrap_or_default();
+            let near =
+                place.shown(Language::En).map_or_else(String::new, |shown| format!(" ({})", shown.words));
             Ok(SessionView {
                 device: open(&row.label_sealed, row.id.to_string())?,
-                place: place.transpose()?.unwrap_or_default(),
+                place: format!("{}{near}", place.network),
                 acr: row.level.acr(),
                 created_at: row.created_at,
                 seen_at: row.seen_at,
@@ -152,7 +156,9 @@ impl Customers {
         });
         let t = Texts(Language::En);
         let activity = activity.into_iter().map(|row| {
-            let device = open(&row.label_sealed, row.id.to_string())?;
+            let (device, place) = Place::split(&open(&row.label_sealed, row.id.to_string())?);
+            let near = place.and_then(|place| place.shown(Language::En));
+            let device = near.map_or_else(|| device.clone(), |near| format!("{device} ({})", near.words));
             Ok(ActivityView { at: row.at, what: t.s(&format!("activity.{}", row.what)), device })
         });
         let acts = acts.into_iter().map(|row| {

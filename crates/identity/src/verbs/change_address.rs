@@ -70,7 +70,7 @@ impl Identity {
         let sealed = shared.vault.seal_of_account(email.as_str(), customer, Field::Email, &*shared.entropy);
         // To the address that was: whoever took the account over does not read that one.
         let notice = shared.notice(LetterKind::AddressChanged, &means.account, &[], now);
-        let activity = shared.activity("address_changed", &visit.label);
+        let activity = shared.activity_of("address_changed", visit);
         let post = shared.post.clone();
         let written = shared.db.write(move |tx| -> Result<(), Error> {
             if !sql::flow::finish(tx, &flow.hash, now)? {

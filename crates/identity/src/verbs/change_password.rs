@@ -33,7 +33,10 @@ impl Identity {
         let ticket = ticket(visit, &session.customer.to_string(), Lane::KnownDevice);
         shared.require_password(ticket, &account, current).await?;
         let (shop, beside) = (shared.shop_name(), shared.beside());
-        let judged = shared.passwords.judge(ticket, &password, &email, &shop, beside).await?;
+        let judged = shared
+            .passwords
+            .judge(ticket, &password, (&email, account.name.as_deref()), &shop, beside)
+            .await?;
         judged.map_err(EnrolFault::Misfit)?;
         let hash = shared.passwords.hash(ticket, password).await?;
         let (customer, this, now) = (session.customer, session.id, shared.now());
@@ -48,7 +51,7 @@ impl Identity {
             at: now,
         };
         let notice = shared.notice(LetterKind::PasswordChanged, &account, &[], now);
-        let activity = shared.activity("password_changed", &visit.label);
+        let activity = shared.activity_of("password_changed", visit);
         let post = shared.post.clone();
         let written = shared.db.write(move |tx| -> Result<(), Error> {
             if !sql::session::raise(tx, &raise)? {

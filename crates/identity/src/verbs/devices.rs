@@ -84,7 +84,7 @@ impl Shared {
     async fn contain_theft(&self, visit: &Visit, account: &Account, row: &DeviceRow) -> Result<(), Error> {
         let (customer, device, now) = (account.id, row.id, self.now());
         let notice = self.notice(LetterKind::DeviceCopied, account, &[("device", &visit.label)], now);
-        let activity = self.activity("device_copied", &visit.label);
+        let activity = self.activity_of("device_copied", visit);
         let (actor, post) = (self.stranger(visit.client), self.post.clone());
         let written = self.db.write(move |tx| -> Result<(), Error> {
             if !sql::device::delete(tx, device, customer)? {

@@ -1,20 +1,20 @@
 //! Adding factors: an app's codes, a passkey, recovery codes. Each is a sensitive act, so the session has just shown all
 //! the account has; for the first factor that is the password and a code to the address on file.
 
-use storeward_base::{Actor, Secret};
+use storeward_base::{Actor, CustomerId, Secret};
 use storeward_events::identity::{FactorAdded, RecoveryCodesMade};
 use storeward_seal::totp::{self, TotpSecret};
 
 use super::current::CurrentSession;
 use super::step_up::StepUpFault;
-use super::{Identity, note_activity};
+use super::{Identity, Shared, note_activity};
 use crate::error::Error;
 use crate::letter::LetterKind;
 use crate::marks::Field;
 use crate::model::{FactorId, FactorKind, Misfit, parse_name};
 use crate::sql::{self, factor::FactorRow};
 use crate::state::{Purpose, State};
-use crate::tokens::{FlowToken, recovery_code, recovery_code_hash};
+use crate::tokens::{FlowToken, TypedRecoveryCode, read_recovery_code, recovery_code};
 use crate::visit::Visit;
 
 /// How many recovery codes there are in a set.
@@ -190,11 +190,12 @@ impl Identity {
         self.require_fresh(session)?;
         let shared = &self.0;
         let codes: Vec<Secret<String>> = (0..CODES).map(|_| recovery_code(&*shared.entropy)).collect();
-        let hashes: Vec<String> = codes.iter().filter_map(|code| recovery_code_hash(code.expose())).collect();
         let (customer, now) = (session.customer, shared.now());
+        let hash = |code: &Secret<String>| shared.recovery_hash(customer, code.expose());
+        let hashes: Vec<String> = codes.iter().filter_map(hash).collect();
         let account = shared.account(customer).await?.ok_or(Error::NoAccount)?;
         let notice = shared.notice(LetterKind::FactorAdded, &account, &[("factor", "recovery_codes")], now);
-        let activity = shared.activity("recovery_codes_made", &visit.label);
+        let activity = shared.activity_of("recovery_codes_made", visit);
         let post = shared.post.clone();
         let written = shared.db.write(move |tx| -> Result<(), Error> {
             sql::factor::replace_codes(tx, customer, &hashes, now)?;
@@ -208,6 +209,16 @@ impl Identity {
         });
         written.await?;
         Ok(NewCodes(codes))
+    }
+}
+
+impl Shared {
+    /// What is kept of a customer's recovery code, however it is typed; nothing where it has not the form of one.
+    pub fn recovery_hash(&self, customer: CustomerId, typed: &str) -> Option<String> {
+        Some(match read_recovery_code(typed)? {
+            TypedRecoveryCode::Short(plain) => self.marks.recovery_code(customer, &plain),
+            TypedRecoveryCode::Long { hash } => hash,
+        })
     }
 }
 

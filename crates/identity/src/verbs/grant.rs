@@ -1,8 +1,6 @@
 //! Signing in, at last: the session, the device's next token, the notice, in one transaction or not at all.
 
-use std::net::IpAddr;
-
-use storeward_base::{Actor, ClientIp, CustomerId, Timestamp};
+use storeward_base::{Actor, CustomerId, Timestamp};
 use storeward_events::identity::{CustomerSignedIn, DeviceTrusted};
 
 use super::devices::Known;
@@ -98,11 +96,13 @@ impl Shared {
         let policy = self.policy();
         let token = SessionToken::generate(&*self.entropy);
         let (device_draft, device_token, device_id) = self.device_draft(visit, &grant, now);
+        let place = self.place(visit.client);
         let is_new_device = matches!(device_draft, DeviceDraft::New(_)) && grant.opens.is_none();
         let notice = is_new_device
             .then(|| {
-                let when = crate::pages::moment(now).to_string();
-                let more = [("device", visit.label.as_str()), ("when", when.as_str())];
+                let when = now.in_words(grant.account.language);
+                let near = place.shown(grant.account.language).map_or_else(String::new, |shown| shown.words);
+                let more = [("device", visit.label.as_str()), ("when", &when), ("place", &near)];
                 self.notice(LetterKind::NewDevice, grant.account, &more, now)
             })
             .flatten();
@@ -139,13 +139,13 @@ impl Shared {
             session,
             session_hash: token.hash(),
             network_mark: self.marks.network(visit.client),
-            place_sealed: self.seal_label(&place_of(visit.client), &session_id.to_string()),
+            place_sealed: self.seal_label(&place.to_text(), &session_id.to_string()),
             previous_session: visit.session.as_ref().map(SessionToken::hash),
             device: device_draft,
             notice,
             guesses,
             learnt,
-            activity: self.activity(what, &visit.label),
+            activity: self.activity_of(what, visit),
             flow_hash: grant.flow_hash,
             opens: grant.opens,
             shop_email: on_file.clone().filter(|_| grant.door == Door::Shield),
@@ -205,20 +205,6 @@ impl Shared {
                 };
                 (DeviceDraft::New(row), Some(token), Some(id))
             }
-        }
-    }
-}
-
-/// The network that an address lies in, cut so that it names no household: `198.51.100.x`, `2001:db8:7::`.
-fn place_of(client: ClientIp) -> String {
-    match client.get() {
-        IpAddr::V4(ip) => {
-            let [a, b, c, _] = ip.octets();
-            format!("{a}.{b}.{c}.x")
-        }
-        IpAddr::V6(ip) => {
-            let [a, b, c, ..] = ip.segments();
-            format!("{a:x}:{b:x}:{c:x}::")
         }
     }
 }

@@ -42,7 +42,7 @@ impl Identity {
 
     async fn contain(&self, visit: &Visit, customer: CustomerId, link: Option<String>) -> Result<(), Error> {
         let now = self.0.now();
-        let activity = self.0.activity("not_me", &visit.label);
+        let activity = self.0.activity_of("not_me", visit);
         let written = self.0.db.write(move |tx| -> Result<(), Error> {
             if let Some(hash) = &link
                 && !sql::flow::finish(tx, hash, now)?

@@ -20,7 +20,7 @@ use crate::passwords::{Fit, ticket};
 use crate::sql::{self, factor::FactorRow};
 use crate::state::{Door, Flow, Purpose, ReturnTo};
 use crate::throttle::{Key, Leave};
-use crate::tokens::{FlowToken, recovery_code_hash};
+use crate::tokens::FlowToken;
 use crate::visit::Visit;
 
 /// What somebody shows.
@@ -301,7 +301,8 @@ impl Shared {
                 None => Claim::No("wrong"),
             }),
             Given::Recovery(code) => {
-                Ok(recovery_code_hash(&code).map_or(Claim::No("wrong"), Claim::RecoveryCode))
+                let hash = means.and_then(|means| self.recovery_hash(means.account.id, &code));
+                Ok(hash.map_or(Claim::No("wrong"), Claim::RecoveryCode))
             }
             Given::Passkey(answer) => {
                 let Some(means) = means else { return Ok(Claim::No("wrong")) };

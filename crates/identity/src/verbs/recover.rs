@@ -119,14 +119,17 @@ impl Identity {
         let email = account.email.clone().ok_or(Error::NoAccount)?;
         let ticket = ticket(visit, &account.id.to_string(), Lane::Stranger);
         let (shop, beside) = (shared.shop_name(), shared.beside());
-        let judged = shared.passwords.judge(ticket, &password, &email, &shop, beside).await?;
+        let judged = shared
+            .passwords
+            .judge(ticket, &password, (&email, account.name.as_deref()), &shop, beside)
+            .await?;
         judged.map_err(NewPasswordFault::Misfit)?;
         let hash = shared.passwords.hash(ticket, password).await?;
         let (customer, now) = (account.id, shared.now());
         let is_recovery = flow.purpose == Purpose::Recovery;
         let reason = if is_recovery { "recovery" } else { "forced" };
         let notice = shared.notice(LetterKind::PasswordChanged, &account, &[], now);
-        let activity = shared.activity("password_changed", &visit.label);
+        let activity = shared.activity_of("password_changed", visit);
         let post = shared.post.clone();
         let written = shared.db.write(move |tx| -> Result<(), Error> {
             if !sql::flow::finish(tx, &flow.hash, now)? {

@@ -1,5 +1,7 @@
 //! Sessions: the list, ending one, ending all others, signing out.
 
+use std::collections::HashMap;
+
 use storeward_base::{Actor, Timestamp};
 use storeward_events::identity::{CustomerSignedOut, SessionsRevoked};
 use storeward_store::Reader;
@@ -9,6 +11,7 @@ use super::{Identity, note_activity};
 use crate::error::Error;
 use crate::marks::Field;
 use crate::model::{DeviceId, FactorId, FactorKind, Level, SessionId};
+use crate::place::Place;
 use crate::sql;
 use crate::tokens::SessionToken;
 use crate::visit::Visit;
@@ -19,6 +22,8 @@ pub struct SessionLine {
     pub id: SessionId,
     /// Such as "Firefox · Linux".
     pub label: String,
+    /// Where it began.
+    pub place: Place,
     pub level: Level,
     pub created_at: Timestamp,
     pub seen_at: Timestamp,
@@ -52,6 +57,7 @@ pub struct ActivityLine {
     /// Key of a text, such as `signed_in`.
     pub what: String,
     pub label: String,
+    pub place: Option<Place>,
 }
 
 /// Everything the security centre shows.
@@ -77,19 +83,23 @@ impl Identity {
         let found = shared.db.read(move |reader: &mut Reader<'_>| -> Result<_, Error> {
             Ok((
                 sql::session::of_customer(reader, customer, now, idle_since)?,
+                sql::staff_act::places(reader, customer)?,
                 sql::device::of_customer(reader, customer, now)?,
                 sql::activity::of_customer(reader, customer, ACTIVITY_SHOWN)?,
             ))
         });
-        let (sessions, devices, activity) = found.await?;
+        let (sessions, places, devices, activity) = found.await?;
+        let places: HashMap<_, _> = places.into_iter().collect();
         let means = shared.means(customer).await?;
         let label = |sealed: &[u8], row: String| shared.vault.open_text(sealed, &row, Field::Label);
         Ok(Overview {
             sessions: sessions
                 .into_iter()
                 .map(|row| {
+                    let place = places.get(&row.id).map(|sealed| label(sealed, row.id.to_string()));
                     Ok(SessionLine {
                         id: row.id,
+                        place: place.transpose()?.map(|text| Place::parse(&text)).unwrap_or_default(),
                         label: label(&row.label_sealed, row.id.to_string())?,
                         level: row.level,
                         created_at: row.created_at,
@@ -120,8 +130,8 @@ impl Identity {
             activity: activity
                 .into_iter()
                 .map(|row| {
-                    let label = label(&row.label_sealed, row.id.to_string())?;
-                    Ok(ActivityLine { at: row.at, what: row.what, label })
+                    let (label, place) = Place::split(&label(&row.label_sealed, row.id.to_string())?);
+                    Ok(ActivityLine { at: row.at, what: row.what, label, place })
                 })
                 .collect::<Result<_, Error>>()?,
             has_password: means.account.password_hash.is_some(),
@@ -138,7 +148,7 @@ impl Identity {
         id: SessionId,
     ) -> Result<(), Error> {
         let customer = session.customer;
-        let activity = self.0.activity("session_ended", &visit.label);
+        let activity = self.0.activity_of("session_ended", visit);
         let written = self.0.db.write(move |tx| -> Result<(), Error> {
             if !sql::session::delete(tx, id, customer)? {
                 tx.commit_silent("the session had ended already, or is somebody else's");
@@ -155,7 +165,7 @@ impl Identity {
     /// Ends every session but the one that asks.
     pub async fn end_other_sessions(&self, visit: &Visit, session: &CurrentSession) -> Result<(), Error> {
         let (customer, this) = (session.customer, session.id);
-        let activity = self.0.activity("sessions_ended", &visit.label);
+        let activity = self.0.activity_of("sessions_ended", visit);
         let written = self.0.db.write(move |tx| -> Result<(), Error> {
             let count = sql::session::delete_others(tx, customer, this)?;
             note_activity(tx, customer, &activity)?;
@@ -174,7 +184,7 @@ impl Identity {
         id: DeviceId,
     ) -> Result<(), Error> {
         let customer = session.customer;
-        let activity = self.0.activity("device_forgotten", &visit.label);
+        let activity = self.0.activity_of("device_forgotten", visit);
         let written = self.0.db.write(move |tx| -> Result<(), Error> {
             if !sql::device::delete(tx, id, customer)? {
                 tx.commit_silent("the device was forgotten already, or is somebody else's");

@@ -93,10 +93,6 @@ impl Identity {
         let stands = account.as_ref().and_then(|account| account.standing_hash(&device));
         let ticket = ticket(visit, &form.email, way.lane());
         let fit = shared.passwords.check(ticket, stands, form.password.clone()).await?;
-        let standing = match fit {
-            Fit::Yes | Fit::Outdated => shared.passwords.standing(&form.password).await,
-            Fit::No => Standing::default(),
-        };
         let account = match (account, fit) {
             (None, _) => {
                 shared.note_pressure(visit, &form.email);
@@ -114,10 +110,12 @@ impl Identity {
             }
             (Some(account), Fit::Yes) => account,
             (Some(account), Fit::Outdated) => {
-                shared.upgrade_password(ticket, &account, form.password).await?;
+                shared.upgrade_password(ticket, &account, form.password.clone()).await?;
                 account
             }
         };
+        // Only here: where nobody gets in anyway, its time must not tell that the password fitted.
+        let standing = shared.passwords.standing(&form.password).await;
         shared.throttle.succeeded(&[key, network]);
         let right = Right { customer: account.id, device, standing };
         self.after_password(visit, right, form.return_to).await

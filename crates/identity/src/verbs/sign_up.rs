@@ -61,7 +61,8 @@ impl Identity {
         let way = shared.way(Puzzle::SignUp, visit, &form.answer, email.as_str());
         let ticket = ticket(visit, email.as_str(), way.lane());
         let (shop, beside) = (shared.shop_name(), shared.beside());
-        let judged = shared.passwords.judge(ticket, &form.password, &email, &shop, beside).await?;
+        let judged =
+            shared.passwords.judge(ticket, &form.password, (&email, name.as_deref()), &shop, beside).await?;
         judged.map_err(SignUpFault::Misfit)?;
         let block = visit.client.block();
         let keys = [Key::Begun(block), Key::Mail(shared.marks.email(&email))];

@@ -158,7 +158,7 @@ impl Shared {
         let secret = flow.token.secret().expose();
         let link = format!("{}{}/recover/stop?t={secret}", self.origin(), storeward_host::OWN_PREFIX);
         letter.parameters.push(("link", storeward_base::Secret::new(link)));
-        let at = crate::pages::moment(ends_at).to_string();
+        let at = ends_at.in_words(account.language);
         letter.parameters.push(("ends", storeward_base::Secret::new(at)));
         Some((flow, letter))
     }
@@ -309,7 +309,7 @@ impl Identity {
         let lost: Vec<&'static str> = means.factors.iter().map(|factor| factor.kind.word()).collect();
         let word = row.kind.word();
         let notice = shared.notice(LetterKind::FactorsReplaced, &means.account, &[("factor", word)], now);
-        let activity = shared.activity("factors_replaced", &visit.label);
+        let activity = shared.activity_of("factors_replaced", visit);
         let post = shared.post.clone();
         let written = shared.db.write(move |tx| -> Result<(), Error> {
             let over = sql::wait::of_customer(tx, customer)?.is_some_and(|row| row.is_over(now));

@@ -9,7 +9,7 @@ use storeward_detect::sign_in::Networks;
 use storeward_events::Record;
 use storeward_identity::staff::{By, Reason};
 use storeward_identity::{Identity, IdentityParts, Letter, LetterKind, Policy, RecordedPost, SecondFactor};
-use storeward_passwords::breach::BreachList;
+use storeward_passwords::breach::Breaches;
 use storeward_passwords::{Pool, PoolOptions};
 use storeward_puzzle::{Difficulty, Puzzles};
 use storeward_seal::totp::{TotpSecret, step_at};
@@ -45,7 +45,7 @@ pub struct Bench {
 #[derive(Default)]
 pub struct Options {
     pub policy: Policy,
-    pub breaches: Option<Arc<BreachList>>,
+    pub breaches: Breaches,
     pub networks: Networks,
     pub threads: Option<usize>,
 }

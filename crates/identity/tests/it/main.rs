@@ -12,6 +12,7 @@ mod heat;
 mod imported;
 mod lost;
 mod magento;
+mod meter;
 mod mistakes;
 mod new_password;
 mod pages;

@@ -15,6 +15,7 @@ use storeward_identity::staff::{Act, By, Done, Reason};
 use storeward_identity::{Identity, IdentityParts, LetterKind, Policy, RecordedPost, SecondFactor};
 use storeward_oidc::registry::{Added, Answers, Client, Draft, Preset, Registry, RegistryParts, Scopes};
 use storeward_oidc::{PATHS, Provider, ProviderParts, ProviderSection};
+use storeward_passwords::breach::Breaches;
 use storeward_passwords::{Pool, PoolOptions};
 use storeward_puzzle::{Difficulty, Puzzles};
 use storeward_seal::encoding::{base64, base64_url, decode_base64_url};
@@ -159,7 +160,7 @@ impl Bench {
             pseudonym_key: pseudonym_key.clone(),
             post: post.clone(),
             passwords: Pool::start(PoolOptions::new(clock.clone(), Arc::new(SystemEntropy))).unwrap(),
-            breaches: None,
+            breaches: Breaches::default(),
             puzzles: Arc::new(Puzzles::new(
                 &Secret::new("of this test".to_owned()),
                 Difficulty::SMALL,
