@@ -1,5 +1,6 @@
 //! Everything that is answered below [`PREFIX`]: the one list of its routes, and the pages among them.
 
+mod apps;
 mod authorize;
 mod gate;
 mod logout;
@@ -14,6 +15,9 @@ use gate::{Need, ProviderGate};
 
 /// Where the provider lives on the shop's host; the issuer ends in it.
 pub const PREFIX: &str = "/.storeward/oidc";
+
+/// Where customers see which apps have access, below the pages' prefix.
+pub use apps::HERE as APPS;
 
 /// The places of its router, for [`storeward_host::OwnPages::with`]. The second is where RFC 8414 section 3.1 looks.
 pub const PATHS: [&str; 2] = [PREFIX, "/.well-known/oauth-authorization-server/.storeward/oidc"];
@@ -55,6 +59,8 @@ fn routes(routes: Routes<Provider, ProviderGate>) -> Routes<Provider, ProviderGa
         .post(own!("/authorize"), RELAY, authorize::relay)
         .get(own!("/continue"), Access::Only(Need::Anybody), authorize::go_on)
         .post(own!("/consent"), Access::Only(Need::Customer), authorize::consent)
+        .get(own!("/apps"), Access::Only(Need::Customer), apps::page)
+        .post(own!("/apps/remove"), Access::Only(Need::Customer), apps::remove)
         .post(own!("/token"), CLIENT, api::token)
         .preflight(own!("/token"), ASKS, api::preflight)
         .get(own!("/userinfo"), BEARER, api::userinfo)

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use storeward_base::{ClientIp, Clock, CustomerId, Entropy, Timestamp};
 use storeward_detect::pace::Throttle;
-use storeward_identity::{Identity, Person, SessionId};
+use storeward_identity::{Identity, Person, SessionId, Tab};
 use storeward_seal::jws::{Algorithm, Unchecked};
 use storeward_seal::{DataKey, PseudonymKey};
 use storeward_store::Db;
@@ -16,6 +16,7 @@ use crate::marks::Marks;
 use crate::pages::PREFIX;
 use crate::protocol::claims::ID_TOKEN;
 use crate::sql::grant::GrantRow;
+use crate::texts::{Text, WORDS};
 use crate::throttle::{Network, failures};
 
 /// What the app hands over.
@@ -66,6 +67,10 @@ impl Provider {
             clock: Arc::clone(&clock),
             entropy: Arc::clone(&entropy),
             data_key: data_key.clone(),
+        });
+        identity.add_tab(|language| Tab {
+            path: crate::pages::APPS,
+            label: WORDS.text(language, Text::AppsNav, &[]),
         });
         Provider(Arc::new(Shared {
             marks: Marks::new(&pseudonym_key),

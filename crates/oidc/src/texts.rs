@@ -33,6 +33,16 @@ text_keys! {
         RefusedRedirect = "refused.redirect" {},
         RefusedOver = "refused.over" {},
         RefusedHint = "refused.hint" {},
+        AppsNav = "apps.nav" {},
+        AppsTitle = "apps.title" {},
+        AppsLead = "apps.lead" { shop },
+        AppsNone = "apps.none" {},
+        AppsSince = "apps.since" { when },
+        AppsLast = "apps.last" { when },
+        AppsKnows = "apps.knows" {},
+        AppsTakeAway = "apps.take_away" {},
+        AppsGone = "apps.gone" {},
+        AppsAgain = "apps.again" {},
         Home = "home" {},
     }
 }

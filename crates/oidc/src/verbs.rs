@@ -1,5 +1,6 @@
 //! What the provider does, each verb in a file of its own.
 
+pub mod access;
 pub mod authenticate;
 pub mod authorize;
 pub mod ended;

@@ -127,6 +127,16 @@ async fn follow(
     }
 }
 
+/// What a client learns by a scope.
+pub const fn words_of(scope: Scope) -> Text {
+    match scope {
+        Scope::Openid => Text::ScopeOpenid,
+        Scope::Profile => Text::ScopeProfile,
+        Scope::Email => Text::ScopeEmail,
+        Scope::OfflineAccess => Text::ScopeOffline,
+    }
+}
+
 fn here(provider: &Provider, view: &View, why: Here) -> Result<Response, Failure> {
     let text = match why {
         Here::Form => Text::RefusedForm,
@@ -164,12 +174,7 @@ fn ask(
 ) -> Result<Response, Failure> {
     let redirect_uri = &carried.request.redirect_uri;
     let title = view.say(Text::ConsentTitle, &[("client", &client.name)]);
-    let scope = |scope| match scope {
-        Scope::Openid => view.say(Text::ScopeOpenid, &[]),
-        Scope::Profile => view.say(Text::ScopeProfile, &[]),
-        Scope::Email => view.say(Text::ScopeEmail, &[]),
-        Scope::OfflineAccess => view.say(Text::ScopeOffline, &[]),
-    };
+    let scope = |scope| view.say(words_of(scope), &[]);
     let email = view.session.as_ref().and_then(|session| session.email.clone());
     let page = ConsentPage {
         title: title.clone(),

@@ -4,6 +4,7 @@ use std::fmt;
 
 use storeward_identity::{ReturnTo, Visit};
 use storeward_web::axum::response::{IntoResponse, Response};
+use storeward_web::http::Method;
 use storeward_web::http::request::Parts;
 use storeward_web::{Failure, Gate, redirect};
 
@@ -50,8 +51,12 @@ impl Gate for ProviderGate {
             }
             (_, _, Need::Anybody) => Ok(()),
             (_, _, Need::Customer) => {
-                let home = ReturnTo::parse("/").expect("the shop's first page is a path of this host");
-                Err(redirect(&identity.sign_in_address(&home)))
+                let wanted = head.uri.path_and_query().map_or("/", |path| path.as_str());
+                let to = ReturnTo::parse(wanted).filter(|_| head.method == Method::GET);
+                let to = to
+                    .or_else(|| ReturnTo::parse("/"))
+                    .expect("the shop's first page is a path of this host");
+                Err(redirect(&identity.sign_in_address(&to)))
             }
         }
     }

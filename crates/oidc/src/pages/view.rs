@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 
 use storeward_base::{Language, Words};
-use storeward_identity::{Around, CurrentSession, SessionToken, Visit};
+use storeward_identity::{Around, CurrentSession, SessionToken, Standpoint, Visit};
 use storeward_web::askama::Template;
 use storeward_web::axum::extract::FromRequestParts;
 use storeward_web::axum::response::Response;
@@ -64,8 +64,19 @@ impl View {
         title: String,
         content: &impl Template,
     ) -> Result<Response, Failure> {
+        self.page_at(provider, Standpoint::default(), title, content)
+    }
+
+    /// A page at its place in the navigation.
+    pub fn page_at(
+        &self,
+        provider: &Provider,
+        standpoint: Standpoint,
+        title: String,
+        content: &impl Template,
+    ) -> Result<Response, Failure> {
         let around = Around { title, language: self.language, nonce: &self.nonce, csrf: self.csrf.as_ref() };
-        provider.0.identity.page(around, content)
+        provider.0.identity.page_at(standpoint, around, content)
     }
 
     /// A page for somebody who has just signed out: nothing on it is a session's.

@@ -9,6 +9,8 @@ statements! {
     FIND = "SELECT scope FROM oidc_consent WHERE customer = $1 AND client = $2";
     PUT = "INSERT INTO oidc_consent (customer, client, scope, given_at) VALUES ($1, $2, $3, $4) \
            ON CONFLICT (customer, client) DO UPDATE SET scope = EXCLUDED.scope, given_at = EXCLUDED.given_at";
+    OF_CUSTOMER = "SELECT client, scope, given_at FROM oidc_consent WHERE customer = $1 ORDER BY given_at DESC LIMIT 200";
+    DELETE = "DELETE FROM oidc_consent WHERE customer = $1 AND client = $2";
     DELETE_OF_CLIENT = "DELETE FROM oidc_consent WHERE client = $1";
 }
 
@@ -29,6 +31,21 @@ pub fn put(
     now: Timestamp,
 ) -> Result<(), Error> {
     tx.execute(PUT, params![customer, client, scopes.to_string(), now]).map(drop)
+}
+
+/// What a customer agreed to, the newest first.
+pub fn of_customer(
+    reader: &mut Reader<'_>,
+    customer: CustomerId,
+) -> Result<Vec<(RelyingId, Scopes, Timestamp)>, Error> {
+    reader.query_many(OF_CUSTOMER, params![customer], |row| {
+        Ok((row.get(0)?, Scopes::parse(&row.get::<String>(1)?), row.get(2)?))
+    })
+}
+
+/// Whether there was one.
+pub fn delete(tx: &mut Tx<'_>, customer: CustomerId, client: RelyingId) -> Result<bool, Error> {
+    tx.execute(DELETE, params![customer, client]).map(|rows| rows > 0)
 }
 
 pub fn delete_of_client(tx: &mut Tx<'_>, client: RelyingId) -> Result<(), Error> {

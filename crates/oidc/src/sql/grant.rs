@@ -28,6 +28,12 @@ statements! {
     END_BUT_SESSION = "UPDATE oidc_grant SET ended_at = $3 WHERE customer = $1 AND session <> $2 \
                        AND ended_at IS NULL";
     CLIENTS_OF_SESSION = "SELECT DISTINCT client FROM oidc_grant WHERE session = $1 AND code_used_at IS NOT NULL LIMIT 200";
+    // What a code was used for and nothing has ended: the newest, as many as a page shows.
+    STANDING_OF = "SELECT client, scope, created_at FROM oidc_grant WHERE customer = $1 AND ended_at IS NULL \
+                   AND code_used_at IS NOT NULL AND expires_at > $2 ORDER BY created_at DESC LIMIT 500";
+    SESSIONS_OF = "SELECT DISTINCT session FROM oidc_grant WHERE customer = $1 AND client = $2 AND ended_at IS NULL \
+                   AND code_used_at IS NOT NULL LIMIT 200";
+    END_OF_ACCESS = "UPDATE oidc_grant SET ended_at = $3 WHERE customer = $1 AND client = $2 AND ended_at IS NULL";
     FORGET = "DELETE FROM oidc_grant WHERE expires_at <= $1";
 }
 
@@ -142,6 +148,36 @@ pub fn end_but_session(
 /// The clients that know of a session.
 pub fn clients_of_session(reader: &mut Reader<'_>, session: SessionId) -> Result<Vec<RelyingId>, Error> {
     reader.query_many(CLIENTS_OF_SESSION, params![session], |row| row.get(0))
+}
+
+/// Sign-ins of a customer that stand: to whom, with what, since when.
+pub fn standing_of(
+    reader: &mut Reader<'_>,
+    customer: CustomerId,
+    now: Timestamp,
+) -> Result<Vec<(RelyingId, Scopes, Timestamp)>, Error> {
+    reader.query_many(STANDING_OF, params![customer, now], |row| {
+        Ok((row.get(0)?, Scopes::parse(&row.get::<String>(1)?), row.get(2)?))
+    })
+}
+
+/// The sessions of a customer that a client knows of.
+pub fn sessions_of(
+    reader: &mut Reader<'_>,
+    customer: CustomerId,
+    client: RelyingId,
+) -> Result<Vec<SessionId>, Error> {
+    reader.query_many(SESSIONS_OF, params![customer, client], |row| row.get(0))
+}
+
+/// Ends all sign-ins of a customer to a client, codes that nobody has used yet among them; how many.
+pub fn end_of_access(
+    tx: &mut Tx<'_>,
+    customer: CustomerId,
+    client: RelyingId,
+    now: Timestamp,
+) -> Result<u64, Error> {
+    tx.execute(END_OF_ACCESS, params![customer, client, now])
 }
 
 pub fn forget(tx: &mut Tx<'_>, now: Timestamp) -> Result<(), Error> {

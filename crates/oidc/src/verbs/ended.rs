@@ -138,10 +138,25 @@ fn tell_later(tx: &mut Tx<'_>, customer: CustomerId, session: SessionId) -> Resu
         if !wants {
             continue;
         }
-        let news = News { client, customer, session };
-        let payload =
-            serde_json::to_vec(&news).map_err(|_| Error::Form("news of a logout have no JSON form"))?;
-        jobs::enqueue(tx, &NewJob::new(TELL_JOB, payload).unique(format!("{client} {session}")))?;
+        enqueue(tx, News { client, customer, session })?;
     }
+    Ok(())
+}
+
+/// The same for one client, whose access to a session is over while the session goes on.
+pub fn promise_news(
+    tx: &mut Tx<'_>,
+    client: RelyingId,
+    customer: CustomerId,
+    session: SessionId,
+) -> Result<(), Error> {
+    let wants = sql::client::by_id(tx, client)?.is_some_and(|kept| kept.client.backchannel_uri.is_some());
+    if wants { enqueue(tx, News { client, customer, session }) } else { Ok(()) }
+}
+
+fn enqueue(tx: &mut Tx<'_>, news: News) -> Result<(), Error> {
+    let name = format!("{} {}", news.client, news.session);
+    let payload = serde_json::to_vec(&news).map_err(|_| Error::Form("news of a logout have no JSON form"))?;
+    jobs::enqueue(tx, &NewJob::new(TELL_JOB, payload).unique(name))?;
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! The provider through its door, beside the customers' pages, on both engines.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
+mod access;
 mod attacks;
 mod bench;
 mod conformance;
