@@ -154,6 +154,65 @@ test('everything but passkeys works without script', async () => {
   await context.close();
 });
 
+test('guidance follows what is typed, from our own server, and nobody needs it', async () => {
+  const { page, context, faults } = await browser.visitor();
+  const asked = [];
+  page.on('request', (request) => asked.push(request));
+  await page.goto(at('sign-up'));
+  await page.getByLabel('E-mail address').fill('kim@people.example');
+  const field = page.getByLabel('New password');
+  const words = page.locator('[data-meter-words]');
+  for (const [typed, said] of [
+    ['lamp', 'Use at least 15 characters'],
+    ['kim@people.example', 'not your name, your e-mail'],
+    ['qwertyuiopasdfgh', 'quickly guessed'],
+    [PASSWORD, 'Very good.'],
+  ]) {
+    await field.fill('');
+    await field.pressSequentially(typed);
+    await words.filter({ hasText: said }).waitFor();
+  }
+  assert.equal(await page.locator('[data-meter-bar]').getAttribute('data-score'), '4');
+  assert.equal(await words.getAttribute('aria-live'), 'polite');
+  // Far fewer questions than keys, all to our own host, each of a length that tells nothing of the password's.
+  const questions = asked.filter((request) => request.url().endsWith('/password-meter'));
+  assert.ok(questions.length >= 4 && questions.length < 30, `${questions.length} questions`);
+  assert.deepEqual([...new Set(questions.map((request) => request.postData().length))], [1024]);
+  assert.ok(asked.every((request) => new URL(request.url()).host === new URL(stand.ready.shop).host));
+  await page.getByRole('button', { name: 'Show the password' }).click();
+  assert.equal(await field.getAttribute('type'), 'text');
+  for (const [screen, size] of [['phone', PHONE], ['desktop', DESKTOP]]) {
+    await page.setViewportSize(size);
+    for (const colorScheme of ['light', 'dark']) {
+      await page.emulateMedia({ colorScheme });
+      await picture(page, `customer-meter-${screen}-${colorScheme}-${database}`);
+      assert.deepEqual(await violations(page), []);
+    }
+  }
+  await page.getByRole('button', { name: 'Show the password' }).click();
+  await page.getByRole('button', { name: 'Go on' }).click();
+  await page.getByLabel('Code from the e-mail').waitFor();
+  assert.deepEqual(faults, []);
+  await context.close();
+});
+
+test('a session says when it began, in the language and the time of its reader', async () => {
+  const { page, context, faults } = await browser.visitor({ locale: 'de-DE', timezoneId: 'Asia/Tokyo' });
+  await page.goto(at('sign-up'));
+  await page.locator('#email').fill('uta@people.example');
+  await page.locator('#password').fill(PASSWORD);
+  await page.locator('form button[type=submit]').last().click();
+  await page.locator('#mail').fill(codeIn(await mail('uta@people.example', 1)));
+  await page.locator('#mail').press('Enter');
+  await page.locator('#sessions').waitFor();
+  const began = page.locator('section[aria-labelledby=sessions] time[data-local=minute]').first();
+  const shown = new Intl.DateTimeFormat('de-DE', { dateStyle: 'long', timeStyle: 'short', timeZone: 'Asia/Tokyo' });
+  assert.equal(await began.innerText(), shown.format(new Date(await began.getAttribute('datetime'))));
+  assert.match(await began.getAttribute('title'), /^\d+\. \S+ \d{4}, \d\d:\d\d UTC$/);
+  assert.deepEqual(faults, []);
+  await context.close();
+});
+
 const LOOKS = [
   { screen: 'phone', viewport: PHONE, colorScheme: 'light' },
   { screen: 'phone', viewport: PHONE, colorScheme: 'dark' },
@@ -167,7 +226,7 @@ test('WCAG 2.2 AA by axe, phone and desktop, light and dark', async (t) => {
   const storageState = await first.context.storageState();
   await first.context.close();
   for (const { screen, ...look } of LOOKS) {
-    for (const where of ['sign-in', 'sign-up', 'recover', 'account', 'account/totp', 'account/passkey', 'account/codes', 'not-me', 'nothing']) {
+    for (const where of ['sign-in', 'sign-up', 'recover', 'account', 'account/totp', 'account/passkey', 'account/codes', 'account/password', 'not-me', 'nothing']) {
       await t.test(`${where}, ${screen}, ${look.colorScheme}`, async () => {
         const { page, context } = await browser.visitor({ ...look, storageState, locale: screen === 'phone' ? 'de' : 'en' });
         await page.goto(at(where));

@@ -84,11 +84,11 @@ test('a mobile number is added by a code sent there, and opens the account on an
   await signUp(page, address);
   await page.getByRole('link', { name: 'Add a mobile number' }).click();
   await page.getByLabel('Mobile number').fill('+49 151 2345 6789');
-  await picture(page, `customer-sms-number-${database}`);
+  await everywhere(page, 'customer-sms-number');
   await page.getByRole('button', { name: 'Send the code' }).click();
   await page.getByText('+49 ••• 89').waitFor();
   await page.getByLabel('Code from the short message').fill(await texted(number, 1));
-  await picture(page, `customer-sms-code-${database}`);
+  await everywhere(page, 'customer-sms-code');
   await page.getByRole('button', { name: 'Add the number' }).click();
   await page.getByText('Your mobile number is added.').waitFor();
   await message(`Mail to ${address}: A way to sign in was added`, 1);
@@ -117,7 +117,7 @@ async function comeBack(page, address, count) {
 async function lose(page, address, count) {
   await comeBack(page, address, count);
   await page.getByText('I have lost all of these').click();
-  await picture(page, `customer-lost-${database}`);
+  await everywhere(page, `customer-lost-${count}`);
   await page.getByRole('button', { name: 'Begin the waiting time' }).click();
   await page.getByRole('heading', { name: 'The waiting time has begun' }).waitFor();
 }
@@ -153,6 +153,57 @@ test('who lost everything waits, hears of it three times, and adds a new factor'
   await Promise.all([context.close(), first.context.close()]);
 });
 
+test('who lost everything adds a passkey, and signs in with it', async () => {
+  const address = 'lea@people.example';
+  const first = await browser.visitor();
+  await signUp(first.page, address);
+  await addApp(first.page);
+  const { page, context, faults } = await browser.visitor();
+  await lose(page, address, 3);
+  await message(`Mail to ${address}: Somebody says that they lost access`, 1);
+  await pass(stand, HOURS_36);
+  await message(`Mail to ${address}: The waiting time for your account goes on`, 1);
+  await pass(stand, HOURS_36);
+  await message(`Mail to ${address}: The waiting time for your account is over`, 1);
+  const owner = await device(page);
+  await comeBack(page, address, 7);
+  await page.getByRole('heading', { name: 'Add a new second step' }).waitFor();
+  await everywhere(page, 'customer-new-factor-passkey');
+  // A device that does not recognise its owner adds nothing.
+  await owner.verified(false);
+  await page.getByRole('button', { name: 'Add a passkey' }).click();
+  await page.getByText('The browser did not give us a passkey.').waitFor();
+  await owner.verified(true);
+  await page.getByRole('button', { name: 'Add a passkey' }).click();
+  await page.getByText('Your new second step is set up.').waitFor();
+  // Everybody is signed out, the app that was lost is gone, and the passkey opens the account without anything typed.
+  await first.page.goto(at('account'));
+  await first.page.getByLabel('Password', { exact: true }).waitFor();
+  await page.goto(at('sign-in'));
+  await page.getByRole('heading', { name: 'Security centre' }).waitFor();
+  const methods = page.locator('section', { has: page.getByRole('heading', { name: 'How you sign in' }) });
+  await methods.getByText('Passkey', { exact: true }).waitFor();
+  assert.equal(await methods.getByText('Authenticator app', { exact: true }).count(), 0);
+  await message(`Mail to ${address}: Your account has a new second step`, 1);
+  assert.deepEqual([...faults, ...first.faults], []);
+  await Promise.all([context.close(), first.context.close()]);
+});
+
+/** The page as it stands, on a phone and on a desktop, by day and by night: axe finds nothing, and nothing is too wide. */
+async function everywhere(page, name) {
+  for (const [screen, size] of [['phone', PHONE], ['desktop', DESKTOP]]) {
+    await page.setViewportSize(size);
+    for (const colorScheme of ['light', 'dark']) {
+      await page.emulateMedia({ colorScheme });
+      await picture(page, `${name}-${screen}-${colorScheme}-${database}`);
+      assert.deepEqual(await violations(page), [], `${name} ${screen} ${colorScheme}`);
+      const width = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+      assert.ok(width <= 0, `${name} ${screen}: the page is ${width} px wider than the screen`);
+    }
+  }
+  await page.emulateMedia({ colorScheme: null });
+}
+
 test('the letter stops the waiting time, by its button and not by its link', async () => {
   const address = 'liv@people.example';
   const first = await browser.visitor();
@@ -166,7 +217,7 @@ test('the letter stops the waiting time, by its button and not by its link', asy
   await first.page.getByRole('heading', { name: 'Stop the waiting time' }).waitFor();
   const owner = await browser.visitor();
   await owner.page.goto(link);
-  await picture(owner.page, `customer-stop-${database}`);
+  await everywhere(owner.page, 'customer-stop');
   await first.page.reload();
   await first.page.getByRole('heading', { name: 'Stop the waiting time' }).waitFor();
   await owner.page.getByRole('button', { name: 'Stop it' }).click();

@@ -152,6 +152,43 @@ test('a program in the browser: consent, for what it asks, with and without scri
   }
 });
 
+test('the customer sees which apps have access, and takes it away', async (t) => {
+  const client = await at.client(['--preset', 'own']);
+  const config = await discover(client, oidc.ClientSecretBasic(client.secret));
+  const { page, context, faults } = await browser.visitor({ timezoneId: 'Europe/Berlin' });
+  const { url, checks } = await request(config, { scope: 'openid email offline_access', prompt: 'consent' });
+  await page.goto(url.href);
+  await signIn(page, ADDRESS);
+  const allow = page.getByRole('button', { name: 'Allow', exact: true });
+  await Promise.race([allow.waitFor(), page.getByRole('heading', { name: 'Back at the shop' }).waitFor()]);
+  if ((await allow.count()) === 1) await allow.click();
+  await page.getByRole('heading', { name: 'Back at the shop' }).waitFor();
+  const { url: back } = await at.relying.arrival('/callback');
+  const tokens = await oidc.authorizationCodeGrant(config, back, checks);
+  await page.goto(new URL('.storeward/account', at.stand.ready.shop).href);
+  await page.getByRole('link', { name: 'Apps', exact: true }).click();
+  await page.getByRole('heading', { name: 'Apps with access' }).waitFor();
+  await page.getByText('your e-mail address').first().waitFor();
+  // Moments are in the reader's own time.
+  const since = page.locator('time[data-local=minute]').first();
+  const shown = new Intl.DateTimeFormat('en-US', { dateStyle: 'long', timeStyle: 'short', timeZone: 'Europe/Berlin' });
+  assert.equal(await since.innerText(), shown.format(new Date(await since.getAttribute('datetime'))));
+  const cookies = await context.cookies();
+  const apps = page.url();
+  for (const { screen, ...look } of LOOKS) {
+    await t.test(`apps, ${screen}, ${look.colorScheme}`, () => seenAs(look, cookies, apps, 200, `oidc-apps-${screen}-${look.colorScheme}-${database}`));
+  }
+  // Other tests of this file left clients of theirs.
+  while ((await page.getByRole('button', { name: /^Take access away/ }).count()) > 0) {
+    await page.getByRole('button', { name: /^Take access away/ }).first().click();
+    await page.getByText('Its access is taken away.').waitFor();
+  }
+  await page.getByText('No shop or app has access').waitFor();
+  await assert.rejects(oidc.refreshTokenGrant(config, tokens.refresh_token), { error: 'invalid_grant' });
+  assert.deepEqual(faults, []);
+  await context.close();
+});
+
 test('the pages can be used by everybody, on phone and desktop, by day and by night', async (t) => {
   const client = await at.client(['--preset', 'browser', '--scope', 'profile', '--scope', 'email', '--scope', 'offline_access']);
   const config = await discover(client, oidc.None());
@@ -170,12 +207,12 @@ test('the pages can be used by everybody, on phone and desktop, by day and by ni
   ];
   for (const [name, address, kept, status] of pages) {
     for (const { screen, ...look } of LOOKS) {
-      await t.test(`${name}, ${screen}, ${look.colorScheme}`, () => shown(look, kept, address, status, `oidc-${name}-${screen}-${look.colorScheme}-${database}`));
+      await t.test(`${name}, ${screen}, ${look.colorScheme}`, () => seenAs(look, kept, address, status, `oidc-${name}-${screen}-${look.colorScheme}-${database}`));
     }
   }
 });
 
-async function shown(look, cookies, address, status, name) {
+async function seenAs(look, cookies, address, status, name) {
   const { page, context, faults } = await browser.visitor(look);
   await context.addCookies(cookies);
   const answer = await page.goto(address);
@@ -212,7 +249,7 @@ test('staff add a client from ready-made settings, see its secret once, and take
   const fresh = new URL('/apps/new/woocommerce', at.stand.ready.console).href;
   for (const [name, address] of [['apps', apps], ['app', one], ['app-new', fresh]]) {
     for (const { screen, ...look } of LOOKS) {
-      await t.test(`${name}, ${screen}, ${look.colorScheme}`, () => shown(look, cookies, address, 200, `console-${name}-${screen}-${look.colorScheme}-${database}`));
+      await t.test(`${name}, ${screen}, ${look.colorScheme}`, () => seenAs(look, cookies, address, 200, `console-${name}-${screen}-${look.colorScheme}-${database}`));
     }
   }
   await page.getByRole('button', { name: 'Make a new one' }).click();
