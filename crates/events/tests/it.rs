@@ -27,6 +27,8 @@ const LIFECYCLE: &[&str] = &[
     "oidc.key_rotated",
     "post.failed",
     "post.sent",
+    "system.breach_service_answers",
+    "system.breach_service_silent",
     "system.config_refused",
     "system.config_reloaded",
     "system.entries_forgotten",

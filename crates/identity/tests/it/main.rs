@@ -16,6 +16,7 @@ mod meter;
 mod mistakes;
 mod new_password;
 mod pages;
+mod places;
 mod shield;
 mod sign_up;
 mod sms;
