@@ -17,6 +17,7 @@ use crate::error::Error;
 use crate::letter::LetterKind;
 use crate::marks::Field;
 use crate::model::Account;
+use crate::place::Place;
 use crate::sql::{self, told::UnmetRow};
 use crate::visit::Visit;
 
@@ -65,20 +66,24 @@ impl Shared {
             flow_hash: draft.row.hash.clone(),
             customer,
             network_mark: self.marks.network(visit.client),
-            label_sealed: self.seal_label(&visit.label, &draft.row.hash),
+            label_sealed: self.seal_label(&self.place(visit.client).behind(&visit.label), &draft.row.hash),
             at: draft.row.now,
         };
         Some(Unmet { row, over_at: draft.row.expires_at })
     }
 
     fn missed_notice(&self, account: &Account, label: &str, at: Timestamp) -> Option<Notice> {
-        let when = crate::pages::moment(at).to_string();
-        self.notice(LetterKind::FactorMissed, account, &[("device", label), ("when", &when)], self.now())
+        let (when, (device, place)) = (at.in_words(account.language), Place::split(label));
+        let near =
+            place.and_then(|place| place.shown(account.language)).map_or_else(String::new, |near| near.words);
+        let more = [("device", device.as_str()), ("when", &when), ("place", &near)];
+        self.notice(LetterKind::FactorMissed, account, &more, self.now())
     }
 
     /// The password was right, and the sign-in was refused all the same.
     pub async fn tell_refused(&self, visit: &Visit, account: &Account) -> Result<(), Error> {
-        let Some(notice) = self.missed_notice(account, &visit.label, self.now()) else { return Ok(()) };
+        let label = self.place(visit.client).behind(&visit.label);
+        let Some(notice) = self.missed_notice(account, &label, self.now()) else { return Ok(()) };
         let (customer, post) = (account.id, self.post.clone());
         let written = self.db.write(move |tx| -> Result<(), Error> {
             tx.commit_silent("the refusal was told; that a letter went out is a fact of its own");
@@ -98,8 +103,11 @@ impl Shared {
         if failures < MANY_GUESSES {
             return Ok(None);
         }
-        let (count, when) = (failures.to_string(), crate::pages::moment(self.now()).to_string());
-        let more = [("device", visit.label.as_str()), ("when", when.as_str()), ("count", count.as_str())];
+        let (count, when) = (failures.to_string(), self.now().in_words(account.language));
+        let near =
+            self.place(visit.client).shown(account.language).map_or_else(String::new, |near| near.words);
+        let more =
+            [("device", visit.label.as_str()), ("place", &near), ("when", &when), ("count", count.as_str())];
         Ok(self.notice(LetterKind::SignInAfterGuesses, account, &more, self.now()))
     }
 }
