@@ -100,7 +100,6 @@ fn class_of(event: &Event) -> Class {
         | Event::CertificateIssued(_)
         | Event::UpstreamUp(_)
         | Event::ShopSignInMended(_)
-        | Event::BreachServiceAnswers(_)
         | Event::ReminderSent(_)
         | Event::ReminderHeldBack(_)
         | Event::ReminderFollowed(_)
@@ -116,7 +115,6 @@ fn class_of(event: &Event) -> Class {
         | Event::EventsDropped(_)
         | Event::LedgerCutBack(_)
         | Event::WritesResumed(_)
-        | Event::BreachServiceSilent(_)
         | Event::JobFailed(_) => lifecycle(99, 2),
         other => class_of_gate(other).unwrap_or_else(|| class_of_provider(other)),
     }
@@ -135,7 +133,7 @@ fn class_of_gate(event: &Event) -> Option<Class> {
     })
 }
 
-/// What the OpenID Connect provider states. (`tests/it.rs` lists the kinds that may fall through to the last line.)
+/// What the OpenID Connect provider and the breach service state. (`tests/it.rs` lists the kinds that may fall through to the last line.)
 fn class_of_provider(event: &Event) -> Class {
     match event {
         Event::OidcSignedInTo(_) => authentication(1, 1),
@@ -143,6 +141,7 @@ fn class_of_provider(event: &Event) -> Class {
             authentication(2, 1)
         }
         Event::OidcClientRefused(_) => authentication(1, 2),
+        Event::BreachServiceSilent(_) => lifecycle(99, 2),
         Event::OidcConsentGiven(_) | Event::OidcAccessWithdrawn(_) => account(99),
         Event::OidcCodeReused(_) | Event::OidcRefreshTokenReused(_) => finding(),
         _ => lifecycle(99, 1),

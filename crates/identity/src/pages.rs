@@ -84,7 +84,7 @@ impl Identity {
 }
 
 fn routes(routes: Routes<App, CustomerGate>) -> Routes<App, CustomerGate> {
-    routes
+    let routes = routes
         .get("/", Access::Public("leads to the account; asked for on a host of our own only"), account::front)
         .get(
             "/favicon.ico",
@@ -156,7 +156,12 @@ fn routes(routes: Routes<App, CustomerGate>) -> Routes<App, CustomerGate> {
         .post(own!("/account/address"), FRESH, change::address)
         .get(own!("/not-me"), Access::PublicForm("a letter's link; acts on POST only"), not_me::page)
         .post(own!("/not-me"), Access::PublicForm("a letter's link; acts on POST only"), not_me::act)
-        .get(CHANGE_PASSWORD, Access::Public("leads to where passwords are changed"), change::well_known)
+        .get(CHANGE_PASSWORD, Access::Public("leads to where passwords are changed"), change::well_known);
+    files(routes)
+}
+
+fn files(routes: Routes<App, CustomerGate>) -> Routes<App, CustomerGate> {
+    routes
         .get(own!("/assets/identity.css"), FILE, assets::css)
         .get(own!("/assets/theme.css"), FILE, assets::theme)
         .get(own!("/assets/passkey.js"), FILE, assets::script)

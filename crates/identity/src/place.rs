@@ -79,6 +79,23 @@ impl Place {
         }
     }
 
+    /// For staff, in one line: `198.51.100.x (near Leipzig, Germany)`.
+    pub fn for_staff(&self) -> String {
+        match self.shown(Language::En) {
+            Some(near) => format!("{} ({})", self.network, near.words),
+            None => self.network.clone(),
+        }
+    }
+
+    /// A label and the place behind it, likewise.
+    pub fn label_for_staff(text: &str) -> String {
+        let (label, place) = Place::split(text);
+        match place.and_then(|place| place.shown(Language::En)) {
+            Some(near) => format!("{label} ({})", near.words),
+            None => label,
+        }
+    }
+
     /// In words; nothing where no file knows the network.
     pub fn shown(&self, language: Language) -> Option<Shown> {
         let t = Texts(language);

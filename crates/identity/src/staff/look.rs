@@ -143,12 +143,9 @@ impl Customers {
         let places: HashMap<_, _> = places.into_iter().collect();
         let sessions = sessions.into_iter().map(|row| {
             let place = places.get(&row.id).map(|sealed| open(sealed, row.id.to_string())).transpose()?;
-            let place = place.map(|text| Place::parse(&text)).unwrap_or_default();
-            let near =
-                place.shown(Language::En).map_or_else(String::new, |shown| format!(" ({})", shown.words));
             Ok(SessionView {
                 device: open(&row.label_sealed, row.id.to_string())?,
-                place: format!("{}{near}", place.network),
+                place: place.map(|text| Place::parse(&text).for_staff()).unwrap_or_default(),
                 acr: row.level.acr(),
                 created_at: row.created_at,
                 seen_at: row.seen_at,
@@ -156,9 +153,7 @@ impl Customers {
         });
         let t = Texts(Language::En);
         let activity = activity.into_iter().map(|row| {
-            let (device, place) = Place::split(&open(&row.label_sealed, row.id.to_string())?);
-            let near = place.and_then(|place| place.shown(Language::En));
-            let device = near.map_or_else(|| device.clone(), |near| format!("{device} ({})", near.words));
+            let device = Place::label_for_staff(&open(&row.label_sealed, row.id.to_string())?);
             Ok(ActivityView { at: row.at, what: t.s(&format!("activity.{}", row.what)), device })
         });
         let acts = acts.into_iter().map(|row| {
