@@ -165,7 +165,7 @@ impl Bench {
         let (stopper, stop) = Stopper::new();
         let parts = ConsoleParts {
             passwords: Pool::start(PoolOptions::new(Arc::clone(&shared), Arc::new(SystemEntropy))).unwrap(),
-            breaches: None,
+            breaches: storeward_passwords::breach::Breaches::default(),
             db: (*db).clone(),
             access: log.reader(),
             bans: BanBook::in_memory(
