@@ -4,6 +4,7 @@
 //! [`HOLD`] bytes from it on, which is what lets [`StreamMasker`] hold back only a short tail.
 
 mod query;
+mod runs;
 mod scan;
 mod stream;
 mod units;

@@ -1,41 +1,32 @@
-//! The scan: runs of digits, spaces and dashes first, then each start inside a run.
+//! What a number is: its groups, boundaries, brand and check digit.
 
 use super::CardSpan;
 
 /// The shortest card number (Diners Club) in digits.
 const MIN_DIGITS: usize = 14;
 pub(super) const MAX_DIGITS: usize = 19;
-/// Bytes from one look to the next: any MIN_DIGITS bytes in a row hold a whole pair of one of the looks.
-const STRIDE: usize = MIN_DIGITS - 1;
 /// How digits may be grouped when one separator, the same throughout, stands between groups.
 pub(super) const GROUPINGS: [&[usize]; 6] =
     [&[4, 4, 4, 4, 3], &[4, 4, 4, 4], &[4, 6, 5], &[4, 6, 4], &[6, 13], &[4, 4, 4, 3]];
 const WHITE_SPACE_AROUND: usize = 8;
 
-/// Calls `found` for every card number that starts at `from` or later, in order.
-pub(super) fn each(bytes: &[u8], from: usize, found: &mut dyn FnMut(CardSpan)) {
-    let mut start = from;
-    // A number covers MIN_DIGITS bytes of the class and has no two separators in a row, so one pair of bytes in each
-    // STRIDE is enough to find its run.
-    let mut probe = from + STRIDE - 1;
-    while let Some([first, second]) = bytes.get(probe..probe + 2) {
-        let inside =
-            in_class(*first) && in_class(*second) && (first.is_ascii_digit() || second.is_ascii_digit());
-        if !inside {
-            probe += STRIDE;
-            continue;
-        }
-        let run_start = (start..probe).rev().find(|at| !class_at(bytes, *at)).map_or(start, |at| at + 1);
-        let run_end = (probe..bytes.len()).find(|at| !class_at(bytes, *at)).unwrap_or(bytes.len());
-        if run_end - run_start >= MIN_DIGITS {
-            scan_run(bytes, run_start, run_end, found);
-        }
-        start = run_end;
-        probe = run_end + STRIDE - 1;
+/// Whether a number in plain groups may begin with this run of digits: most do not.
+#[inline]
+pub(super) fn may_begin(bytes: &[u8], start: usize, run_end: usize) -> bool {
+    match run_end - start {
+        // A first group (see [`GROUPINGS`]), behind which more must come.
+        4 | 6 => matches!(bytes.get(run_end..run_end + 2), Some([b' ' | b'-', b'0'..=b'9'])),
+        length => (MIN_DIGITS..=MAX_DIGITS).contains(&length),
     }
 }
 
-/// As [`each`], looking at every byte: what the tests compare it with.
+/// The card number in plain groups whose first digits are this run.
+pub(super) fn number_from(bytes: &[u8], start: usize, run_end: usize) -> Option<CardSpan> {
+    let end = number_at(bytes, start, run_end)?;
+    Some(CardSpan { start, end, json_number: is_json_number(bytes, start, end) })
+}
+
+/// Every card number in plain groups, by the run of digits, blanks and dashes: what the tests compare the search with.
 #[cfg(test)]
 pub(super) fn each_byte_by_byte(bytes: &[u8], found: &mut dyn FnMut(CardSpan)) {
     let mut at = 0;
@@ -46,6 +37,7 @@ pub(super) fn each_byte_by_byte(bytes: &[u8], found: &mut dyn FnMut(CardSpan)) {
     }
 }
 
+#[cfg(test)]
 fn scan_run(bytes: &[u8], run_start: usize, run_end: usize, found: &mut dyn FnMut(CardSpan)) {
     let mut at = run_start;
     while at + MIN_DIGITS <= run_end {
@@ -170,8 +162,12 @@ pub(super) fn is_card_number(digits: &[u8]) -> bool {
 /// them. For texts of a record: at most a few kilobytes.
 pub(super) fn each_loosely(bytes: &[u8]) -> Vec<std::ops::Range<usize>> {
     let mut spans: Vec<std::ops::Range<usize>> = Vec::new();
+    // Most texts end here.
+    if bytes.iter().filter(|byte| byte.is_ascii_digit()).count() < MIN_DIGITS {
+        return spans;
+    }
     // Digits of the run under way: value and place.
-    let mut run: Vec<(u8, usize)> = Vec::new();
+    let mut run: Vec<(u8, usize)> = Vec::with_capacity(32);
     for (at, byte) in bytes.iter().enumerate() {
         let apart = run.last().is_some_and(|(_, last)| at - last > 4);
         if byte.is_ascii_alphabetic() || (apart && byte.is_ascii_digit()) {
@@ -187,6 +183,9 @@ pub(super) fn each_loosely(bytes: &[u8]) -> Vec<std::ops::Range<usize>> {
 }
 
 fn in_run(run: &[(u8, usize)]) -> Vec<std::ops::Range<usize>> {
+    if run.len() < MIN_DIGITS {
+        return Vec::new();
+    }
     let digits: Vec<u8> = run.iter().map(|(digit, _)| *digit).collect();
     let mut spans = Vec::new();
     let mut start = 0;
@@ -235,14 +234,17 @@ fn passes_luhn(digits: &[u8]) -> bool {
     sum.is_multiple_of(10) && digits.iter().any(|digit| Some(digit) != digits.first())
 }
 
+#[cfg(test)]
 fn in_class(byte: u8) -> bool {
     byte.is_ascii_digit() || byte == b' ' || byte == b'-'
 }
 
+#[cfg(test)]
 fn class_at(bytes: &[u8], at: usize) -> bool {
     bytes.get(at).copied().is_some_and(in_class)
 }
 
+#[cfg(test)]
 fn digit_at(bytes: &[u8], at: usize) -> bool {
     bytes.get(at).is_some_and(u8::is_ascii_digit)
 }

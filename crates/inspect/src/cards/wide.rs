@@ -1,9 +1,10 @@
 //! Numbers whose groups are set apart by more than one plain space or dash: no-break and thin spaces, several blanks,
 //! dots, plus signs, and all of these as HTML references, percent-encoded or escaped as JSON does it.
 //!
-//! The narrow scan never looks at most bytes, and neither does this one: it looks at each fourth for the groups of four
-//! digits and more that stand before a separator.
+//! Both kinds are looked for where a run of four digits and more ends: every number is one, or has one before each of its
+//! separators.
 
+use super::runs;
 use super::scan::{self, GROUPINGS, MAX_DIGITS};
 use super::{CardSpan, WIDEST_SEPARATOR};
 
@@ -76,50 +77,71 @@ const GROUPS_BEFORE: usize = 4;
 
 /// Every card number that starts at `from` or later, narrow and wide, in order and never overlapping.
 pub(super) fn each(bytes: &[u8], from: usize, found: &mut dyn FnMut(CardSpan)) {
-    let wide = wide_spans(bytes, from);
-    let mut wide = wide.into_iter().peekable();
+    // Nearly always empty.
+    let mut spans: Vec<(CardSpan, Width)> = Vec::new();
+    let mut narrow_end = from;
+    runs::each(bytes, from, &mut |start, end| {
+        // Nearly every run ends here.
+        let (narrow, wide) = (scan::may_begin(bytes, start, end), may_be_wide(bytes, end));
+        if !narrow && !wide {
+            return;
+        }
+        if narrow
+            && start >= narrow_end
+            && let Some(span) = scan::number_from(bytes, start, end)
+        {
+            narrow_end = span.end;
+            spans.push((span, Width::Narrow));
+        }
+        if wide && let Some(span) = number_around(bytes, from, end) {
+            spans.push((span, Width::Wide));
+        }
+    });
+    spans.sort_unstable_by_key(|(span, width)| (span.start, *width, std::cmp::Reverse(span.end)));
     let mut end = from;
-    let mut give = |span: CardSpan| {
+    for (span, _) in spans {
         if span.start >= end {
             end = span.end;
             found(span);
         }
+    }
+}
+
+/// As [`each`], looking behind every digit and byte by byte: what the tests compare it with.
+#[cfg(test)]
+pub(super) fn each_byte_by_byte(bytes: &[u8]) -> Vec<CardSpan> {
+    let behind_digits = (1..=bytes.len()).filter(|at| bytes[at - 1].is_ascii_digit());
+    let mut wide: Vec<CardSpan> = behind_digits
+        .filter(|at| may_be_wide(bytes, *at))
+        .filter_map(|at| number_around(bytes, 0, at))
+        .collect();
+    wide.sort_unstable_by_key(|span| (span.start, std::cmp::Reverse(span.end)));
+    let mut all: Vec<CardSpan> = Vec::new();
+    let mut give = |span: CardSpan| {
+        if all.last().is_none_or(|before| span.start >= before.end) {
+            all.push(span);
+        }
     };
-    scan::each(bytes, from, &mut |narrow| {
+    let mut wide = wide.into_iter().peekable();
+    scan::each_byte_by_byte(bytes, &mut |narrow| {
         while let Some(span) = wide.next_if(|span| span.start <= narrow.start) {
             give(span);
         }
         give(narrow);
     });
     wide.for_each(give);
+    all
 }
 
-fn wide_spans(bytes: &[u8], from: usize) -> Vec<CardSpan> {
-    let mut spans = Vec::new();
-    let mut probe = from + FIRST_GROUP - 1;
-    // Every group before a separator has FIRST_GROUP digits or more: one byte in so many is enough to find it.
-    while let Some(byte) = bytes.get(probe) {
-        if !byte.is_ascii_digit() {
-            probe += FIRST_GROUP;
-            continue;
-        }
-        let end = (probe..bytes.len()).find(|at| !bytes.get(*at).is_some_and(u8::is_ascii_digit));
-        let Some(end) = end else { break };
-        // Nearly every one ends here.
-        if may_be_wide(bytes, end) {
-            spans.extend(number_around(bytes, from, end));
-        }
-        probe = end + FIRST_GROUP;
-    }
-    spans.sort_unstable_by_key(|span| (span.start, std::cmp::Reverse(span.end)));
-    spans
+/// The wider reading of the same start counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Width {
+    Wide,
+    Narrow,
 }
 
 /// Digits of a group that another separator follows.
 const NEXT: [usize; 2] = [4, 6];
-/// Digits of the shortest group that a separator follows.
-const FIRST_GROUP: usize = 4;
-
 /// Whether a separator that the narrow scan does not know may begin here.
 fn may_be_wide(bytes: &[u8], at: usize) -> bool {
     match bytes.get(at) {
@@ -203,8 +225,25 @@ fn spelling_at(bytes: &[u8], at: usize) -> Option<(Kind, usize)> {
 
 /// Whether a byte can stand in one of the spellings: a chunk that ends so may go on with a number.
 pub(super) fn may_separate(byte: u8) -> bool {
-    SPELLINGS.iter().any(|(text, _)| text.iter().any(|part| part.eq_ignore_ascii_case(&byte)))
+    SEPARATES.get(usize::from(byte)) == Some(&true)
 }
+
+/// The bytes of all spellings, in either case: asked for behind every second number of a page.
+static SEPARATES: [bool; 256] = {
+    let mut separates = [false; 256];
+    let mut spelling = 0;
+    while spelling < SPELLINGS.len() {
+        let text = SPELLINGS[spelling].0;
+        let mut at = 0;
+        while at < text.len() {
+            separates[text[at].to_ascii_lowercase() as usize] = true;
+            separates[text[at].to_ascii_uppercase() as usize] = true;
+            at += 1;
+        }
+        spelling += 1;
+    }
+    separates
+};
 
 /// The length of the encoded separator at this place of a number, whose own digits are none of the number's.
 pub(super) fn encoded_length(bytes: &[u8], at: usize) -> Option<usize> {
