@@ -231,7 +231,7 @@ fn steps_needed(side: &Side, rules: &Bits) -> Vec<usize> {
 
 /// Whether nearly every page holds the literal: then looking for it rules nothing out.
 fn is_common(literal: &[u8]) -> bool {
-    literal.len() < 4 && literal.iter().all(|byte| rarity(*byte) == 0)
+    literal.len() <= 4 && literal.iter().all(|byte| rarity(*byte) == 0)
 }
 
 pub(crate) fn automaton<'l>(literals: impl Iterator<Item = &'l [u8]>) -> Result<AhoCorasick, LoadError> {

@@ -7,6 +7,10 @@ use crate::compile::{CompiledRule, Side};
 use crate::transform::{self, ByteMask};
 use crate::values::View;
 
+/// A text of so many bytes is long for so few candidates.
+const MUCH: usize = 4 * 1024;
+const FEW: usize = 2;
+
 /// Buffers that live as long as a transaction, so that passing values allocate nothing.
 #[derive(Default)]
 pub(crate) struct Scratch {
@@ -124,7 +128,9 @@ impl Scratch {
         self.work += text.len();
         side.literals.find(text, &mut self.lower, &mut self.candidates);
         self.candidates.keep(&self.of_string);
-        let mut mask = self.masks.get(number).copied();
+        // For one or two expressions in a page, looking at each of its bytes beforehand costs more than it saves.
+        let few_in_much = text.len() >= MUCH && self.candidates.iter().nth(FEW).is_none();
+        let mut mask = self.masks.get(number).copied().or_else(|| few_in_much.then(ByteMask::all));
         for index in self.candidates.iter() {
             let Some(rule) = side.rules.get(index) else { continue };
             let mask = mask.get_or_insert_with(|| ByteMask::of(text));

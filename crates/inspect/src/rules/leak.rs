@@ -38,7 +38,8 @@ pub(super) fn rules() -> Vec<Rule> {
         report(
             27_121,
             "A stack trace of a script",
-            r"\n\s+at \S+ \(?(?:/|file:|node:)[^)\n]+:\d+:\d+",
+            // `\s*\s`, not `\s+`: the blank before the word is what the search goes by.
+            r"\n\s*\sat \S+ \(?(?:/|file:|node:)[^)\n]+:\d+:\d+",
         ),
         report(
             27_130,
