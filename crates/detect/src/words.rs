@@ -222,12 +222,15 @@ const SCANNERS: &[&str] = &[
 ];
 
 pub(crate) fn file_name(path: &str) -> &str {
-    path.rsplit('/').next().unwrap_or(path)
+    let at = path.bytes().rposition(|byte| byte == b'/').map_or(0, |at| at + 1);
+    path.get(at..).unwrap_or(path)
 }
 
 /// Whether a path ends as a picture, style sheet, script or font does.
 pub fn is_static(path: &str) -> bool {
-    file_name(path).rsplit_once('.').is_some_and(|(_, ending)| STATIC.hold(ending))
+    let name = file_name(path);
+    let ending = name.bytes().rposition(|byte| byte == b'.').and_then(|at| name.get(at + 1..));
+    ending.is_some_and(|ending| STATIC.hold(ending))
 }
 
 /// Any segment counts: `/shop/admin/` is as telling as `/admin`.
