@@ -71,7 +71,7 @@ pub fn target(uri: &Uri, headers: &HeaderMap, names: &[String]) -> Result<Target
     }
     let raw_path = uri.path();
     let path = canonical_path(raw_path)?;
-    let query_at = forward.find('?').map(|at| at + 1);
+    let query_at = forward.bytes().position(|byte| byte == b'?').map(|at| at + 1);
     Ok(Target { path, forward: forward.to_owned(), query_at, host })
 }
 
@@ -99,25 +99,23 @@ fn bare_host(text: &str) -> Result<String, Refused> {
         Some(rest) => {
             let (address, after) = rest.split_once(']').ok_or(invalid)?;
             address.parse::<std::net::Ipv6Addr>().map_err(|_| invalid)?;
-            (
-                format!("[{address}]"),
-                after.strip_prefix(':').or(if after.is_empty() { None } else { Some("x") }),
-            )
+            let port = after.strip_prefix(':').or(if after.is_empty() { None } else { Some("x") });
+            (text.get(..address.len() + 2).ok_or(invalid)?, port)
         }
         None => match text.split_once(':') {
-            Some((name, port)) => (name.to_owned(), Some(port)),
-            None => (text.to_owned(), None),
+            Some((name, port)) => (name, Some(port)),
+            None => (text, None),
         },
     };
     if port.is_some_and(|p| p.parse::<u16>().is_err() || !p.bytes().all(|b| b.is_ascii_digit())) {
         return Err(invalid);
     }
-    let name = name.strip_suffix('.').unwrap_or(&name).to_ascii_lowercase();
+    let name = name.strip_suffix('.').unwrap_or(name);
     let sound = !name.is_empty()
         && name.len() <= 253
         && (name.starts_with('[')
             || name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_')));
-    if sound { Ok(name) } else { Err(invalid) }
+    if sound { Ok(name.to_ascii_lowercase()) } else { Err(invalid) }
 }
 
 /// `*.shop.example` matches one label; everything else matches itself.
@@ -130,6 +128,9 @@ pub(crate) fn name_matches(name: &str, host: &str) -> bool {
 
 /// Decodes once; refuses what a shop could read as another path.
 fn canonical_path(raw: &str) -> Result<String, Refused> {
+    if is_canonical(raw) {
+        return Ok(raw.to_owned());
+    }
     let mut decoded = Vec::with_capacity(raw.len());
     let mut bytes = raw.bytes();
     while let Some(byte) = bytes.next() {
@@ -159,6 +160,18 @@ fn canonical_path(raw: &str) -> Result<String, Refused> {
         return Err(refused(400, "path.dot_segment"));
     }
     String::from_utf8(decoded).or_else(|e| Ok(String::from_utf8_lossy(e.as_bytes()).into_owned()))
+}
+
+/// Whether a path is surely what it would become: nearly every one is. A segment that begins with a dot is looked at closely.
+fn is_canonical(raw: &str) -> bool {
+    let mut before = b'/';
+    let first = raw.strip_prefix('/');
+    first.unwrap_or("/").bytes().all(|byte| {
+        let doubtful = matches!(byte, b'%' | b'\\' | 0 | b'\r' | b'\n' | 0x80..)
+            || (before == b'/' && matches!(byte, b'/' | b'.'));
+        before = byte;
+        !doubtful
+    })
 }
 
 const fn hex_value(b: u8) -> Option<u8> {

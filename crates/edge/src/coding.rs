@@ -238,19 +238,33 @@ fn holds_plain(asked: &HeaderMap) -> bool {
 
 /// Whether the answer is one whose bytes may be another form of the same text, or tells of one.
 fn may_be_coded(status: StatusCode, headers: &HeaderMap) -> bool {
-    const FIXED: [&str; 4] = ["content-digest", "repr-digest", "digest", "content-md5"];
-    let fits = match status {
-        StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT => false,
-        StatusCode::NOT_MODIFIED => !headers.contains_key(header::CONTENT_TYPE) || is_worth_it(headers),
-        StatusCode::PARTIAL_CONTENT => is_worth_it(headers) || is_several_pieces(headers),
-        _ => is_worth_it(headers) && !headers.contains_key(header::CONTENT_RANGE),
-    };
     let no_transform = |value: &HeaderValue| {
         value.to_str().is_ok_and(|value| value.to_ascii_lowercase().contains("no-transform"))
     };
-    fits && !headers.contains_key(header::CONTENT_ENCODING)
-        && !FIXED.iter().any(|name| headers.contains_key(*name))
-        && !headers.get_all(header::CACHE_CONTROL).iter().any(no_transform)
+    // One pass over the few fields there are costs less than asking for each of these.
+    let mut ranged = false;
+    for (name, value) in headers {
+        let is_fixed = match *name {
+            header::CONTENT_ENCODING => true,
+            header::CACHE_CONTROL => no_transform(value),
+            header::CONTENT_RANGE => {
+                ranged = true;
+                false
+            }
+            ref other => {
+                matches!(other.as_str(), "content-digest" | "repr-digest" | "digest" | "content-md5")
+            }
+        };
+        if is_fixed {
+            return false;
+        }
+    }
+    match status {
+        StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT => false,
+        StatusCode::NOT_MODIFIED => !headers.contains_key(header::CONTENT_TYPE) || is_worth_it(headers),
+        StatusCode::PARTIAL_CONTENT => is_worth_it(headers) || is_several_pieces(headers),
+        _ => !ranged && is_worth_it(headers),
+    }
 }
 
 /// Several ranges in one answer, whose own type hides that of the text.
@@ -263,6 +277,9 @@ fn is_several_pieces(headers: &HeaderMap) -> bool {
 /// wait for a compressor.
 fn is_worth_it(headers: &HeaderMap) -> bool {
     let Some(kind) = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()) else { return false };
+    if kind == "text/html" {
+        return true;
+    }
     let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     match kind.split_once('/') {
         Some(("text", "event-stream")) => false,

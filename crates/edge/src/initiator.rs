@@ -10,14 +10,15 @@
 //! of its own (`detect`, scenario `foreign_pages`), and when they are full, marked requests are refused for a while.
 
 use http::Method;
-use http::header::{self, HeaderMap, HeaderValue};
 use storeward_detect::Initiator;
 
+use crate::asked_with::{AskedWith, text, told};
+
 /// `host` is the canonical host of the request.
-pub fn of(method: &Method, headers: &HeaderMap, host: &str) -> Initiator {
-    if could_be_a_browser(method, headers) && is_foreign(headers, host) {
+pub fn of(method: &Method, asked: &AskedWith<'_>, host: &str) -> Initiator {
+    if could_be_a_browser(method, asked) && is_foreign(asked, host) {
         Initiator::Foreign
-    } else if is_part_of_a_page(method, headers) {
+    } else if is_part_of_a_page(method, asked) {
         Initiator::Page
     } else {
         Initiator::Own
@@ -37,30 +38,29 @@ pub fn page_can_set(variable: &str) -> bool {
 
 /// Methods and content types that a page can have sent to another site without asking it first, and the name that
 /// every browser gives itself.
-fn could_be_a_browser(method: &Method, headers: &HeaderMap) -> bool {
+fn could_be_a_browser(method: &Method, asked: &AskedWith<'_>) -> bool {
     let simple_method = matches!(*method, Method::GET | Method::HEAD | Method::POST);
-    let kind = text(headers, header::CONTENT_TYPE).split(';').next().unwrap_or_default().trim();
+    let kind = text(asked.content_type).split(';').next().unwrap_or_default().trim();
     let simple_type = ["", "application/x-www-form-urlencoded", "multipart/form-data", "text/plain"]
         .iter()
         .any(|simple| kind.eq_ignore_ascii_case(simple));
-    simple_method && simple_type && text(headers, header::USER_AGENT).starts_with("Mozilla/")
+    simple_method && simple_type && text(asked.user_agent).starts_with("Mozilla/")
 }
 
 /// What a page's markup asks for by itself, and what a browser reports of it. Not a document, nor what a script asks for.
-fn is_part_of_a_page(method: &Method, headers: &HeaderMap) -> bool {
+fn is_part_of_a_page(method: &Method, asked: &AskedWith<'_>) -> bool {
     const PARTS: [&str; 13] = [
         "image", "style", "script", "font", "audio", "video", "track", "iframe", "frame", "embed", "object",
         "manifest", "report",
     ];
-    let fetch = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
-    let Some(part) = fetch("sec-fetch-dest").filter(|dest| PARTS.contains(dest)) else { return false };
+    let Some(part) = told(asked.fetch_dest).filter(|dest| PARTS.contains(dest)) else { return false };
     let fits = match part {
-        "report" => *method == Method::POST && is_report(text(headers, header::CONTENT_TYPE)),
+        "report" => *method == Method::POST && is_report(text(asked.content_type)),
         _ => matches!(*method, Method::GET | Method::HEAD),
     };
-    fits && fetch("sec-fetch-site") == Some("same-origin")
-        && fetch("sec-fetch-mode").is_some()
-        && text(headers, header::USER_AGENT).starts_with("Mozilla/")
+    fits && told(asked.fetch_site) == Some("same-origin")
+        && told(asked.fetch_mode).is_some()
+        && text(asked.user_agent).starts_with("Mozilla/")
 }
 
 fn is_report(kind: &str) -> bool {
@@ -70,18 +70,17 @@ fn is_report(kind: &str) -> bool {
         .any(|report| kind.eq_ignore_ascii_case(report))
 }
 
-fn is_foreign(headers: &HeaderMap, host: &str) -> bool {
-    let fetch = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
-    let (mode, dest) = (fetch("sec-fetch-mode"), fetch("sec-fetch-dest"));
-    match fetch("sec-fetch-site") {
+fn is_foreign(asked: &AskedWith<'_>, host: &str) -> bool {
+    let (mode, dest) = (told(asked.fetch_mode), told(asked.fetch_dest));
+    match told(asked.fetch_site) {
         // Browsers send the three together.
         Some("cross-site" | "same-site") if mode.is_some() && dest.is_some() => {
             // A click on a link is the person's own doing, and each takes a click.
-            fetch("sec-fetch-user") != Some("?1")
+            told(asked.fetch_user) != Some("?1")
         }
         Some(_) => false,
         // Older browsers name the sender of a form at least.
-        None => match text(headers, header::ORIGIN) {
+        None => match text(asked.origin) {
             "" => false,
             origin => origin_host(origin).is_none_or(|origin| !origin.eq_ignore_ascii_case(host)),
         },
@@ -97,12 +96,10 @@ fn origin_host(origin: &str) -> Option<&str> {
     }
 }
 
-fn text(headers: &HeaderMap, name: header::HeaderName) -> &str {
-    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
+    use http::header::{self, HeaderMap, HeaderValue};
+
     use super::*;
 
     fn of(method: Method, lines: &[(&'static str, &'static str)]) -> Initiator {
@@ -111,7 +108,7 @@ mod tests {
         for (name, value) in lines {
             headers.insert(*name, HeaderValue::from_static(value));
         }
-        super::of(&method, &headers, "shop.example")
+        super::of(&method, &AskedWith::from(&headers), "shop.example")
     }
 
     const CROSS: (&str, &str) = ("sec-fetch-site", "cross-site");

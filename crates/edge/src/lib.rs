@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 pub mod access;
+mod asked_with;
 pub mod asking;
 pub mod bans;
 pub mod body;

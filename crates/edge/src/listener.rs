@@ -268,6 +268,9 @@ async fn serve_connection(
     result
 }
 
+/// Fields that hyper takes in a head unless it is told otherwise.
+const HYPERS_HEADERS: usize = 100;
+
 async fn serve_http1(core: &Rc<Core>, tls: TlsStream<TcpStream>, peer: Peer) -> io::Result<()> {
     let live = core.shared.live.load_full();
     let limits = HeadLimits { size_bytes: live.limits.head_bytes, headers: live.limits.headers };
@@ -281,9 +284,14 @@ async fn serve_http1(core: &Rc<Core>, tls: TlsStream<TcpStream>, peer: Peer) -> 
             Box::pin(serve::serve(core.clone(), peer.clone(), peer.connection.begin_request(), request))
         }
     });
-    let served = hyper::server::conn::http1::Builder::new()
+    let mut builder = hyper::server::conn::http1::Builder::new();
+    // The guard counts the fields itself. hyper's own bound is a hundred, and to name another costs it a list that is filled
+    // anew for each request.
+    if limits.headers > HYPERS_HEADERS {
+        builder.max_headers(limits.headers);
+    }
+    let served = builder
         .half_close(false)
-        .max_headers(limits.headers)
         // Twice the guard's bound, so that the guard is the one that refuses: it tells why.
         .max_header_size(limits.size_bytes.saturating_mul(2))
         .timer(TokioTimer::new())

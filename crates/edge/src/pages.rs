@@ -7,10 +7,11 @@ mod challenge;
 use std::sync::LazyLock;
 
 use bytes::Bytes;
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::header::{self, HeaderValue};
 use http::{Response, StatusCode};
 use storeward_base::{Language, RequestId, Words, text_keys};
 
+use crate::asked_with::{AskedWith, text};
 use crate::config::Look;
 
 pub use challenge::{Again, challenge, puzzle_problem};
@@ -111,14 +112,23 @@ pub enum Form {
     Problem,
 }
 
+impl Default for Form {
+    fn default() -> Self {
+        Form::Page(Language::default())
+    }
+}
+
 impl Form {
     /// By what the client says it reads. A first language without a weight counts where it is one of ours: this is looked
     /// at for each request, and browsers list the best first.
-    pub fn of(headers: &HeaderMap) -> Self {
-        if wants_problem(headers) {
+    pub fn of(asked: &AskedWith<'_>) -> Self {
+        if wants_problem(asked) {
             return Form::Problem;
         }
-        let asked = headers.get(header::ACCEPT_LANGUAGE).and_then(|v| v.to_str().ok()).unwrap_or_default();
+        let asked = text(asked.accept_language);
+        if asked.is_empty() {
+            return Form::Page(Language::default());
+        }
         let (first, _) = asked.split_once(',').unwrap_or((asked, ""));
         // Without a weight of its own it is liked best.
         let liked_best = if first.contains(';') { None } else { Language::parse(first) };
@@ -126,20 +136,16 @@ impl Form {
     }
 }
 
-const REQUESTED_WITH: HeaderName = HeaderName::from_static("x-requested-with");
-const FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
-
 /// Whether the client reads problem+json rather than pages.
-pub fn wants_problem(headers: &HeaderMap) -> bool {
-    let text = |name: header::HeaderName| headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default();
-    let accept = text(header::ACCEPT);
+pub fn wants_problem(asked: &AskedWith<'_>) -> bool {
+    let accept = text(asked.accept);
     if accept.contains("text/html") {
         return false;
     }
     accept.contains("json")
-        || text(header::CONTENT_TYPE).contains("json")
-        || headers.get(&REQUESTED_WITH).is_some_and(|v| v == "XMLHttpRequest")
-        || headers.get(&FETCH_MODE).is_some_and(|v| v != "navigate")
+        || text(asked.content_type).contains("json")
+        || asked.requested_with.is_some_and(|v| v == "XMLHttpRequest")
+        || asked.fetch_mode.is_some_and(|v| v != "navigate")
 }
 
 /// The response to show. `code` is a stable word for programs, never the rule that matched.
@@ -263,6 +269,8 @@ fn escape(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderMap;
+
     use super::*;
 
     #[test]
@@ -303,7 +311,8 @@ mod tests {
     #[test]
     fn people_are_told_in_their_language() {
         let of = |accept: &'static str| {
-            Form::of(&HeaderMap::from_iter([(header::ACCEPT_LANGUAGE, HeaderValue::from_static(accept))]))
+            let headers = HeaderMap::from_iter([(header::ACCEPT_LANGUAGE, HeaderValue::from_static(accept))]);
+            Form::of(&AskedWith::from(&headers))
         };
         assert_eq!(of("de-AT,de;q=0.9,en;q=0.5"), Form::Page(Language::De));
         assert_eq!(of("it,en"), Form::Page(Language::En));
@@ -327,9 +336,9 @@ mod tests {
         let headers = |name: &'static str, value: &'static str| {
             HeaderMap::from_iter([(header::HeaderName::from_static(name), HeaderValue::from_static(value))])
         };
-        assert!(!wants_problem(&headers("accept", "text/html,application/json;q=0.9")));
-        assert!(wants_problem(&headers("accept", "application/json")));
-        assert!(wants_problem(&headers("sec-fetch-mode", "cors")));
-        assert!(!wants_problem(&headers("accept", "*/*")));
+        assert!(!wants_problem(&AskedWith::from(&headers("accept", "text/html,application/json;q=0.9"))));
+        assert!(wants_problem(&AskedWith::from(&headers("accept", "application/json"))));
+        assert!(wants_problem(&AskedWith::from(&headers("sec-fetch-mode", "cors"))));
+        assert!(!wants_problem(&AskedWith::from(&headers("accept", "*/*"))));
     }
 }

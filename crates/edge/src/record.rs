@@ -13,6 +13,7 @@ use storeward_host::Emission;
 use storeward_inspect::{RuleMatch, cards};
 
 use crate::access::{AccessRecord, ParameterNames, Verdict, short_content_type};
+use crate::asked_with::AskedWith;
 use crate::initiator;
 use crate::server::Shared;
 
@@ -49,21 +50,21 @@ impl Ending {
     }
 
     /// Notes a request that has no canonical path: staff see what was written, as far as it is nobody's secret.
-    pub fn note_refused(&mut self, headers: &HeaderMap, path: &str, query: Option<&str>) {
+    pub fn note_refused(&mut self, asked: &AskedWith<'_>, path: &str, query: Option<&str>) {
         let path = path.get(..path.floor_char_boundary(REFUSED_PATH_BYTES)).unwrap_or_default();
-        self.note_request(headers, "", query);
+        self.note_request(asked, "", query);
         self.record.path = mask_raw_path(path).into();
     }
 
     /// Notes what the headers say, with everything personal masked.
-    pub fn note_request(&mut self, headers: &HeaderMap, path: &str, query: Option<&str>) {
+    pub fn note_request(&mut self, asked: &AskedWith<'_>, path: &str, query: Option<&str>) {
         let record = &mut self.record;
         record.path = mask_path(path).into();
         record.parameter_names = ParameterNames::new(parameter_names(query.unwrap_or_default()));
-        if let Some(agent) = headers.get(header::USER_AGENT) {
+        if let Some(agent) = asked.user_agent {
             record.set_user_agent(agent.as_bytes());
         }
-        if let Some(referrer) = headers.get(header::REFERER).and_then(|v| v.to_str().ok()) {
+        if let Some(referrer) = asked.referer.and_then(|v| v.to_str().ok()) {
             let host = referrer.split("//").nth(1).and_then(|rest| rest.split(['/', '?', '#']).next());
             let host = host.unwrap_or_default();
             let host = cards::mask_record(host.rsplit('@').next().unwrap_or_default());

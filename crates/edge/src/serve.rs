@@ -26,6 +26,7 @@ use storeward_host::Emission;
 use storeward_inspect::RuleMatch;
 
 use crate::access::{AccessRecord, Protocol, TlsVersion, Verdict};
+use crate::asked_with::AskedWith;
 use crate::body::ClientBody;
 use crate::canonical::{self, Refused, Target};
 use crate::coding;
@@ -96,7 +97,7 @@ pub async fn serve(
         tunnel: &peer.tunnel,
         client,
         id,
-        form: pages::Form::of(request.headers()),
+        form: pages::Form::default(),
         ending: Box::new(Ending::new(record, core.shared.clone())),
         in_flight,
         websocket,
@@ -121,7 +122,7 @@ enum Stopped {
     ClientLeft,
 }
 
-impl Exchange<'_> {
+impl<'a> Exchange<'a> {
     async fn run(mut self, request: Request<Incoming>) -> Response<EdgeBody> {
         match self.steps(request).await {
             Ok(response) => self.finish(response),
@@ -132,9 +133,7 @@ impl Exchange<'_> {
     /// The literal list.
     async fn steps(&mut self, mut request: Request<Incoming>) -> Result<Answer, Stopped> {
         // canonical: closed. What has two readings has no place behind this line.
-        let target = self.canonical(&request)?;
-        let route = self.live.routes.of(&target.path);
-        self.note(&request, &target, route);
+        let (target, route) = self.read(&request)?;
         let upgrade = self.upgrades(&request)?;
         // ban, rate, closed routes, puzzle.
         self.check_client(&request, &target, route)?;
@@ -227,7 +226,7 @@ impl Exchange<'_> {
         }
     }
 
-    fn canonical(&mut self, request: &Request<Incoming>) -> Result<Target, Stopped> {
+    fn canonical(&mut self, request: &Request<Incoming>, asked: &AskedWith<'_>) -> Result<Target, Stopped> {
         // HTTP/1.1 heads were counted before hyper read them; HTTP/2 bounds the size of the list only.
         let read = match request.headers().len() > self.live.limits.headers {
             true => Err(Refused { status: 431, code: "head.too_many_headers" }),
@@ -236,20 +235,26 @@ impl Exchange<'_> {
         };
         read.map_err(|refused| {
             let uri = request.uri();
-            self.ending.note_refused(request.headers(), uri.path(), uri.query());
+            self.ending.note_refused(asked, uri.path(), uri.query());
             // Browsers do send what is refused of a path.
             let host = request.headers().get(header::HOST).and_then(|line| line.to_str().ok());
             let host = host.or(uri.host()).unwrap_or_default();
-            self.ending.record.initiator = initiator::of(request.method(), request.headers(), host);
+            self.ending.record.initiator = initiator::of(request.method(), asked, host);
             Stopped::Refused(refused)
         })
     }
 
-    fn note(&mut self, request: &Request<Incoming>, target: &Target, route: &Route) {
-        self.ending.note_request(request.headers(), &target.path, target.query());
+    /// What the request asks for, and by which rules; written down at once.
+    fn read(&mut self, request: &Request<Incoming>) -> Result<(Target, &'a Route), Stopped> {
+        let asked = AskedWith::from(request.headers());
+        self.form = pages::Form::of(&asked);
+        let target = self.canonical(request, &asked)?;
+        let route = self.live.routes.of(&target.path);
+        self.ending.note_request(&asked, &target.path, target.query());
         self.ending.record.host = self.live.host_label(&target.host);
         self.ending.record.route = route.name.clone();
-        self.ending.record.initiator = initiator::of(request.method(), request.headers(), &target.host);
+        self.ending.record.initiator = initiator::of(request.method(), &asked, &target.host);
+        Ok((target, route))
     }
 
     fn emission(&self, event: storeward_events::Event) -> Emission {
@@ -360,7 +365,7 @@ impl Exchange<'_> {
     fn switch(
         &mut self,
         head: upstream::response::Head,
-        wire: upstream::wire::Wire,
+        wire: Box<upstream::wire::Wire>,
         client: hyper::upgrade::OnUpgrade,
         asked: &HeaderMap,
         route: &Route,
@@ -378,7 +383,7 @@ impl Exchange<'_> {
             if !handshake.settle(&mut headers) {
                 return Err(Stopped::Upstream(UpstreamError::Response("response.websocket")));
             }
-            return Ok(Answer::Switched(parts(StatusCode::OK, headers), client, Box::new(wire)));
+            return Ok(Answer::Switched(parts(StatusCode::OK, headers), client, wire));
         }
         if !crate::websocket::is_accepted(&headers, asked.get(header::SEC_WEBSOCKET_KEY)) {
             return Err(Stopped::Upstream(UpstreamError::Response("response.websocket")));
@@ -386,7 +391,7 @@ impl Exchange<'_> {
         headers.insert(header::CONNECTION, header::HeaderValue::from_static("upgrade"));
         headers.insert(header::UPGRADE, header::HeaderValue::from_static("websocket"));
         self.connection.become_tunnel();
-        Ok(Answer::Switched(parts(StatusCode::SWITCHING_PROTOCOLS, headers), client, Box::new(wire)))
+        Ok(Answer::Switched(parts(StatusCode::SWITCHING_PROTOCOLS, headers), client, wire))
     }
 
     /// Sends the request to a server that is up; another one, or a fresh connection, where nothing was sent yet.

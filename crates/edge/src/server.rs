@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
+use memchr::memrchr;
 use storeward_base::{AddressBlock, AddressList, Clock, Entropy, RequestId, Timestamp};
 use storeward_events::edge::{UpstreamDown, UpstreamUp};
 use storeward_host::{Emission, Emit, Stages, Stop};
@@ -49,7 +50,7 @@ pub struct EdgeConfig {
 #[derive(Debug)]
 pub struct Snapshot {
     pub names: Vec<String>,
-    labels: HashMap<String, Arc<str>>,
+    labels: Vec<Arc<str>>,
     pub routes: Routes,
     pub balancer: Balancer,
     pub look: Look,
@@ -82,7 +83,7 @@ impl Snapshot {
         let servers = servers(&config.upstream, before)?;
         let seconds = Duration::from_secs;
         Ok(Snapshot {
-            labels: config.names.iter().map(|n| (n.clone(), n.as_str().into())).collect(),
+            labels: config.names.iter().map(|name| name.as_str().into()).collect(),
             names: config.names.clone(),
             routes,
             balancer: Balancer::new(servers),
@@ -114,16 +115,16 @@ impl Snapshot {
     /// The host as a shared text for the access record.
     pub fn host_label(&self, host: &str) -> Arc<str> {
         // With a wildcard among the names a client chooses the first part of it.
-        self.labels.get(host).cloned().unwrap_or_else(|| storeward_inspect::cards::mask_record(host).into())
+        let known = self.labels.iter().find(|label| ***label == *host);
+        known.cloned().unwrap_or_else(|| storeward_inspect::cards::mask_record(host).into())
     }
 
     /// The host as the shop hears it: as the client wrote it, but for a port that is not ours. Shops make links of it, and
     /// whoever sends a request for somebody else would choose where those lead.
     pub fn heard<'h>(&self, given: &'h [u8], host: &str) -> Cow<'h, [u8]> {
-        let text = std::str::from_utf8(given).unwrap_or_default();
-        let behind = text.rsplit_once(']').map_or(text, |(_, behind)| behind);
-        let port = behind.rsplit_once(':').map(|(_, port)| port.parse::<u16>());
-        match port {
+        let behind = memrchr(b']', given).and_then(|at| given.get(at..)).unwrap_or(given);
+        let port = memrchr(b':', behind).and_then(|at| behind.get(at + 1..));
+        match port.map(|digits| std::str::from_utf8(digits).unwrap_or_default().parse::<u16>()) {
             Some(Ok(port)) if self.public_port != 0 && port != self.public_port => {
                 Cow::Owned(self.authority(host).into_bytes())
             }

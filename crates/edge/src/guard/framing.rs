@@ -269,7 +269,7 @@ impl Framing {
             return Err(Refusal::RequestLine);
         };
         let sound = !method.is_empty()
-            && method.iter().all(|b| is_token(*b))
+            && method.iter().all(is_token)
             && !target.is_empty()
             // A fragment never leaves a client (RFC 9110 4.2.4): hyper would cut it off unseen.
             && target.iter().all(|b| (0x21..0x7F).contains(b) && *b != b'#');
@@ -405,18 +405,21 @@ fn field(line: &[u8]) -> Result<(&[u8], &[u8]), Refusal> {
     }
     let colon = memchr(b':', line).ok_or(Refusal::HeaderName)?;
     let (name, value) = line.split_at(colon);
-    if name.is_empty() || !name.iter().all(|b| is_token(*b)) {
+    if name.is_empty() || !name.iter().all(is_token) {
         return Err(Refusal::HeaderName);
     }
     let value = value.get(1..).unwrap_or_default().trim_ascii();
-    if let Some(bad) = value.iter().find(|b| (**b < 0x20 && **b != b'\t') || **b == 0x7F) {
-        return Err(if *bad == b'\r' { Refusal::BareCarriageReturn } else { Refusal::ControlCharacter });
+    let is_control = |b: &u8| (*b < 0x20 && *b != b'\t') || *b == 0x7F;
+    // Without a way out in the middle, many bytes are looked at in one step.
+    if value.iter().fold(false, |bad, b| bad | is_control(b)) {
+        let is_return = value.iter().find(|b| is_control(b)) == Some(&b'\r');
+        return Err(if is_return { Refusal::BareCarriageReturn } else { Refusal::ControlCharacter });
     }
     Ok((name, value))
 }
 
 /// A `tchar` of RFC 9110 5.6.2.
-const fn is_token(b: u8) -> bool {
+const fn is_tchar(b: u8) -> bool {
     b.is_ascii_alphanumeric()
         || matches!(
             b,
@@ -435,6 +438,21 @@ const fn is_token(b: u8) -> bool {
                 | b'|'
                 | b'~'
         )
+}
+
+/// [`is_tchar`] of each byte: every name of every head is looked at.
+static TOKENS: [bool; 256] = {
+    let mut tokens = [false; 256];
+    let mut byte = 0_usize;
+    while byte < 256 {
+        tokens[byte] = is_tchar(byte.to_le_bytes()[0]);
+        byte += 1;
+    }
+    tokens
+};
+
+fn is_token(b: &u8) -> bool {
+    TOKENS.get(usize::from(*b)) == Some(&true)
 }
 
 /// How many bytes of `rest` belong to the `left` ones, and how many are then left.

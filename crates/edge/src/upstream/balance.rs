@@ -58,12 +58,13 @@ pub struct IdlePool(RefCell<Vec<Idle>>);
 struct Idle {
     /// [`Server::number`].
     server: u64,
-    wires: Vec<Wire>,
+    #[expect(clippy::vec_box, reason = "a connection moves with each request: by its box")]
+    wires: Vec<Box<Wire>>,
 }
 
 impl IdlePool {
     /// An open, silent connection to the server, if one is at hand.
-    pub fn take(&self, server: &Server, use_for: Use) -> Option<Wire> {
+    pub fn take(&self, server: &Server, use_for: Use) -> Option<Box<Wire>> {
         let mut pool = self.0.borrow_mut();
         let idle = &mut pool.iter_mut().find(|idle| idle.server == server.number)?.wires;
         while let Some(mut wire) = idle.pop() {
@@ -84,7 +85,7 @@ impl IdlePool {
         None
     }
 
-    pub fn put(&self, server: &Server, mut wire: Wire) {
+    pub fn put(&self, server: &Server, mut wire: Box<Wire>) {
         wire.used_at = std::time::Instant::now();
         let mut pool = self.0.borrow_mut();
         match pool.iter_mut().find(|idle| idle.server == server.number) {

@@ -31,7 +31,7 @@ pub enum Outcome {
     /// 101: the connection is the client's now.
     Switched {
         head: Head,
-        wire: Wire,
+        wire: Box<Wire>,
     },
 }
 
@@ -49,7 +49,7 @@ pub struct Outgoing<'a> {
 
 /// Sends the request over `wire` and waits for the response's head.
 pub async fn send(
-    mut wire: Wire,
+    mut wire: Box<Wire>,
     pool: &Rc<IdlePool>,
     server: &Arc<Server>,
     outgoing: Outgoing<'_>,
@@ -254,7 +254,7 @@ enum Reading {
 
 /// A response body, read as the client takes it. Dropped before its end, it closes the connection to the shop.
 pub struct UpstreamBody {
-    wire: Option<Wire>,
+    wire: Option<Box<Wire>>,
     pump: Option<Pump>,
     reading: Reading,
     /// Asked for at a time where much is to come.
@@ -274,7 +274,7 @@ impl std::fmt::Debug for UpstreamBody {
 impl UpstreamBody {
     fn new(
         head: &Head,
-        wire: Wire,
+        wire: Box<Wire>,
         pump: Option<Pump>,
         pool: Rc<IdlePool>,
         server: Arc<Server>,

@@ -69,6 +69,7 @@ pub fn take_head(buffer: &mut BytesMut, asked_head: bool) -> Result<Option<Head>
 #[derive(Default)]
 struct Wire {
     length: Option<u64>,
+    length_line: Option<HeaderValue>,
     chunked: bool,
     close: bool,
     keep_alive: bool,
@@ -87,7 +88,10 @@ fn read_fields(
     let mut wire = Wire::default();
     for &(name_at, name_len, value_at, value_len) in fields {
         let name = bytes.get(name_at..name_at + name_len).unwrap_or_default();
-        let name = HeaderName::from_bytes(name).map_err(|_| "response.header_name")?;
+        let name = match usual_name(name) {
+            Some(name) => name,
+            None => HeaderName::from_bytes(name).map_err(|_| "response.header_name")?,
+        };
         // An empty value may point outside of the frozen bytes.
         let value = if value_len == 0 { Bytes::new() } else { bytes.slice(value_at..value_at + value_len) };
         let value = HeaderValue::from_maybe_shared(value).map_err(|_| "response.header_value")?;
@@ -119,10 +123,37 @@ fn read_fields(
         && !status.is_informational()
         && status != StatusCode::NO_CONTENT
     {
-        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+        // As the shop wrote it, unless zeros stand in front.
+        let line = wire.length_line.filter(|line| line == "0" || !line.as_bytes().starts_with(b"0"));
+        headers.insert(header::CONTENT_LENGTH, line.unwrap_or_else(|| HeaderValue::from(length)));
     }
     let keep_alive = !wire.close && (http_11 || wire.keep_alive) && framing != Framing::Close;
     Ok(Head { status, headers, framing, keep_alive, upgrade: wire.upgrade })
+}
+
+/// The names that come with nearly every answer, as servers write them: reading one letter by letter costs more than the
+/// rest of its line.
+fn usual_name(name: &[u8]) -> Option<HeaderName> {
+    Some(match name {
+        b"Date" | b"date" => header::DATE,
+        b"ETag" | b"etag" | b"Etag" => header::ETAG,
+        b"Vary" | b"vary" => header::VARY,
+        b"Server" | b"server" => header::SERVER,
+        b"Expires" | b"expires" => header::EXPIRES,
+        b"Location" | b"location" => header::LOCATION,
+        b"Connection" | b"connection" => header::CONNECTION,
+        b"Set-Cookie" | b"set-cookie" => header::SET_COOKIE,
+        b"Content-Type" | b"content-type" => header::CONTENT_TYPE,
+        b"Last-Modified" | b"last-modified" => header::LAST_MODIFIED,
+        b"Accept-Ranges" | b"accept-ranges" => header::ACCEPT_RANGES,
+        b"Cache-Control" | b"cache-control" => header::CACHE_CONTROL,
+        b"Content-Length" | b"content-length" => header::CONTENT_LENGTH,
+        b"Referrer-Policy" | b"referrer-policy" => header::REFERRER_POLICY,
+        b"X-Frame-Options" | b"x-frame-options" => header::X_FRAME_OPTIONS,
+        b"Transfer-Encoding" | b"transfer-encoding" => header::TRANSFER_ENCODING,
+        b"X-Content-Type-Options" | b"x-content-type-options" => header::X_CONTENT_TYPE_OPTIONS,
+        _ => return None,
+    })
 }
 
 /// Takes note of a hop-by-hop field; false when the field is end to end and shall be kept.
@@ -142,6 +173,7 @@ fn read_connection_field(
                 return Err("response.length_repeated");
             }
             wire.length = Some(length);
+            wire.length_line = Some(value.clone());
         }
         header::TRANSFER_ENCODING => {
             if wire.chunked || !value.as_bytes().eq_ignore_ascii_case(b"chunked") {
@@ -149,6 +181,7 @@ fn read_connection_field(
             }
             wire.chunked = true;
         }
+        header::CONNECTION if value == "keep-alive" => wire.keep_alive = true,
         header::CONNECTION => {
             for token in value.to_str().unwrap_or_default().split(',').map(str::trim) {
                 if token.eq_ignore_ascii_case("close") {
@@ -220,6 +253,45 @@ mod tests {
         assert_eq!((head.framing, head.headers["content-length"].to_str().unwrap()), (Framing::None, "7"));
         let head = read("HTTP/1.1 304 Not Modified\r\nContent-Length: 7\r\n\r\n").unwrap().unwrap();
         assert_eq!((head.framing, head.keep_alive), (Framing::None, true));
+    }
+
+    #[test]
+    fn usual_names_are_what_they_say() {
+        let names = [
+            "Date",
+            "ETag",
+            "Etag",
+            "Vary",
+            "Server",
+            "Expires",
+            "Location",
+            "Connection",
+            "Set-Cookie",
+            "Content-Type",
+            "Last-Modified",
+            "Accept-Ranges",
+            "Cache-Control",
+            "Content-Length",
+            "Referrer-Policy",
+            "X-Frame-Options",
+            "Transfer-Encoding",
+            "X-Content-Type-Options",
+        ];
+        for name in names {
+            for name in [name.to_owned(), name.to_ascii_lowercase()] {
+                let read = HeaderName::from_bytes(name.as_bytes()).unwrap();
+                assert_eq!(usual_name(name.as_bytes()), Some(read), "{name}");
+            }
+        }
+        assert_eq!(usual_name(b"X-Other"), None);
+    }
+
+    #[test]
+    fn a_length_goes_on_as_a_plain_number() {
+        for (line, expected) in [("7", "7"), ("0", "0"), ("007", "7"), ("00", "0")] {
+            let head = read(&format!("HTTP/1.1 200 OK\r\nContent-Length: {line}\r\n\r\n")).unwrap().unwrap();
+            assert_eq!(head.headers["content-length"], expected, "{line}");
+        }
     }
 
     #[test]

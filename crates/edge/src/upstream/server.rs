@@ -108,14 +108,14 @@ impl Server {
     }
 
     /// Opens a connection within `limit`.
-    pub async fn connect(&self, limit: Duration) -> Result<Wire, UpstreamError> {
+    pub async fn connect(&self, limit: Duration) -> Result<Box<Wire>, UpstreamError> {
         match tokio::time::timeout(limit, self.connect_any()).await {
             Ok(result) => result.map_err(UpstreamError::Connect),
             Err(_) => Err(UpstreamError::ConnectTimeout),
         }
     }
 
-    async fn connect_any(&self) -> std::io::Result<Wire> {
+    async fn connect_any(&self) -> std::io::Result<Box<Wire>> {
         if self.addresses.load().is_empty() {
             self.resolve().await?;
         }
@@ -125,12 +125,12 @@ impl Server {
             match TcpStream::connect(address).await {
                 Ok(tcp) => {
                     tcp.set_nodelay(true)?;
-                    return Ok(Wire::new(match &self.tls {
+                    return Ok(Box::new(Wire::new(match &self.tls {
                         None => Stream::Plain(tcp),
                         Some((connector, name)) => {
                             Stream::Tls(Box::new(connector.connect(name.clone(), tcp).await?))
                         }
-                    }));
+                    })));
                 }
                 Err(e) => last = e,
             }
