@@ -27,11 +27,12 @@ impl Adapter {
             lay(&mut probe.path);
         }
         self.signed_in.address.iter_mut().for_each(|page| lay(&mut page.path));
+        self.signed_in.renamed.iter_mut().for_each(|form| lay(&mut form.path));
         if let Some(out) = &mut self.sign_out {
             lay(&mut out.path);
             out.form_page.iter_mut().for_each(lay);
         }
-        self.staff.paths.iter_mut().chain(&mut self.staff.except).for_each(lay);
+        self.staff.paths.iter_mut().chain(&mut self.staff.except).chain(&mut self.staff.like).for_each(lay);
         if let Some(probe) = &mut self.staff.probe {
             lay(&mut probe.path);
         }

@@ -1,6 +1,6 @@
 //! The files that come with the program. An owner's own file of the same form takes their place.
 
-use crate::model::{Adapter, SignedIn};
+use crate::model::{Adapter, SignedIn, StaffSessions};
 
 /// Names and texts.
 pub const KNOWN: [(&str, &str); 5] = [
@@ -38,12 +38,14 @@ pub fn stand_in() -> Adapter {
         one.doors.extend(other.doors);
         one.staff.paths.extend(other.staff.paths);
         one.staff.acts.extend(other.staff.acts);
+        one.staff.like.extend(other.staff.like);
         one.sensitive.extend(other.sensitive);
         one.routed.extend(other.routed);
     }
     one.name = STAND_IN.to_owned();
     one.title = "a shop that was not asked yet".to_owned();
     one.signed_in = SignedIn::default();
+    one.staff.sessions = StaffSessions::Shared;
     one.sign_out = None;
     one.staff.probe = None;
     one.static_paths.clear();

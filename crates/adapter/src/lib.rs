@@ -19,6 +19,7 @@ mod known;
 pub mod learn;
 mod model;
 mod multipart;
+mod office;
 mod place;
 mod reading;
 mod text;
@@ -30,7 +31,7 @@ pub use door::{Asked, Login};
 pub use error::AdapterError;
 pub use known::{KNOWN, STAND_IN, by_name, for_platform, stand_in};
 pub use model::{
-    Adapter, AddressPage, BodyKind, Cookies, Door, DoorKind, FORMAT, Probe, Routed, SignOut, SignedIn, Staff,
-    StaffProbe, Subject, TokenAnswer,
+    Adapter, AddressForm, AddressPage, BodyKind, Cookies, Door, DoorKind, FORMAT, Probe, Rights, Routed,
+    SignOut, SignedIn, Staff, StaffProbe, StaffSessions, Subject, TokenAnswer,
 };
 pub use reading::{Reading, is_form};

@@ -146,6 +146,20 @@ pub struct SignedIn {
     /// Pages that show the address on file where the probe does not: the first that does counts.
     #[serde(default)]
     pub address: Vec<AddressPage>,
+    /// Where the subject is the address itself: the form by which people change it. Without it another subject is another
+    /// person.
+    #[serde(default)]
+    pub renamed: Option<AddressForm>,
+}
+
+/// The form by which people change the address that the shop names them by.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AddressForm {
+    /// Where it is sent to. No door may be there.
+    pub path: String,
+    /// The field of the new address.
+    pub field: String,
 }
 
 /// A page of the account that shows the e-mail address on file.
@@ -247,6 +261,23 @@ pub struct Staff {
     /// What else only staff do, such as changing something by an interface that customers read.
     #[serde(default)]
     pub acts: Vec<Place>,
+    /// The back office has sessions of its own, and nothing of a customer's session tells who is signed in there.
+    #[serde(default)]
+    pub sessions: StaffSessions,
+    /// Beginnings of the back office's path where the shop's installation makes up its end, such as `/admin`.
+    #[serde(default)]
+    pub like: Vec<String>,
+}
+
+/// Whose sessions the back office goes by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StaffSessions {
+    /// Staff are signed in as customers are.
+    #[default]
+    Shared,
+    /// By a sign-in of its own.
+    Own,
 }
 
 /// How it shows that a signed-in person is one of the staff, whatever page they open.
@@ -254,9 +285,27 @@ pub struct Staff {
 #[serde(deny_unknown_fields)]
 pub struct StaffProbe {
     pub path: String,
-    /// The status of the answer to a member of staff; any other below 500 means a customer.
+    /// The status of the answer to a member of staff.
     #[serde(default = "ok")]
     pub status: u16,
+    /// Statuses of the answer to a customer. What is neither may be staff.
+    #[serde(default = "refusals")]
+    pub customer: Vec<u16>,
+    /// Customers are led to a page that is neither of the back office nor a door.
+    #[serde(default)]
+    pub leads_customers_away: bool,
+}
+
+fn refusals() -> Vec<u16> {
+    vec![403, 404]
+}
+
+/// Whether somebody has rights in the back office.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rights {
+    Customer,
+    /// Or nobody can tell.
+    Staff,
 }
 
 /// A parameter, of the query or of a form, that holds a path below `path`. That path is looked for below folders and scripts
@@ -310,6 +359,9 @@ impl Adapter {
             return Err(AdapterError::new("signed_in", what));
         }
         self.check_subjects()?;
+        if let Some(form) = &self.signed_in.renamed {
+            check_path(&form.path).map_err(|what| AdapterError::new("signed_in.renamed.path", what))?;
+        }
         for (at, door) in self.doors.iter().enumerate() {
             door.check().map_err(|e| AdapterError::new(format!("door[{at}].{}", e.place), e.what))?;
         }
@@ -324,7 +376,8 @@ impl Adapter {
         for (at, routed) in self.routed.iter().enumerate() {
             check_path(&routed.path).map_err(|what| AdapterError::new(format!("routed[{at}].path"), what))?;
         }
-        for path in self.staff.paths.iter().chain(&self.staff.except).chain(&self.static_paths) {
+        let offices = self.staff.paths.iter().chain(&self.staff.except).chain(&self.staff.like);
+        for path in offices.chain(&self.static_paths) {
             check_path(path).map_err(|what| AdapterError::new("staff.paths", what))?;
         }
         if let Some(probe) = &self.staff.probe {

@@ -43,8 +43,8 @@ pub use model::{DeviceId, FactorId, FactorKind, Level, Proof, SessionId};
 pub use outbox::OutboxPost;
 pub use pages::{Around, CHANGE_PASSWORD, Logo, Standpoint};
 pub use shield::{
-    CanaryAccount, CanarySection, HANDLE_COOKIE, Shield, ShieldFault, ShieldParts, ShieldSection,
-    StaffPolicy, WhenUnclear,
+    CanaryAccount, CanarySection, HANDLE_COOKIE, OfficeGuard, Shield, ShieldFault, ShieldParts,
+    ShieldSection, StaffPolicy, WhenUnclear,
 };
 pub use sql::STATEMENTS;
 pub use state::{Door, Purpose, ReturnTo};

@@ -39,7 +39,7 @@ use shop::Asker;
 
 pub use canary::{CanaryAccount, Fault as ShieldFault};
 pub use handles::HANDLE_COOKIE;
-pub use section::{CanarySection, ShieldSection, StaffPolicy, WhenUnclear};
+pub use section::{CanarySection, OfficeGuard, ShieldSection, StaffPolicy, WhenUnclear};
 
 /// A sign-in at the shop waits for its second factor no longer than this.
 const WAITS: Duration = Duration::from_secs(10 * 60);

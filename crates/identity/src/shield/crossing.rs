@@ -19,7 +19,7 @@ use storeward_web::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 
 use super::Guard;
 use super::answers::{Refusal, Wants, uncached};
-use super::decide::{Cause, Verdict, no_flow};
+use super::decide::{Cause, Renamed, Verdict, no_flow};
 use super::handles::{Entry, HANDLE_COOKIE, Held};
 use super::jar::Phase;
 use super::shop::Asker;
@@ -89,7 +89,9 @@ pub struct Crossing {
     is_without: bool,
     /// The shop's session went along.
     is_attached: bool,
-    may_move: bool,
+    may_follow: bool,
+    /// The form by which the shop's name for somebody changes.
+    renamed: Option<Renamed>,
     is_decided: bool,
     underway: Option<tokio::sync::OwnedRwLockWriteGuard<()>>,
     /// For the answer to the browser.
@@ -112,7 +114,9 @@ impl Crossing {
         // The shop's own programs may send more than a form.
         let is_lane = guard.section.lanes.contains(head.client.get());
         let is_program = is_lane && guard.adapter.is_for_programs_only(&asked);
-        let reads_body = !is_static && !is_program && !matches!(guard.adapter.knock(&asked), Login::None);
+        let is_looked_at =
+            !matches!(guard.adapter.knock(&asked), Login::None) || guard.adapter.is_address_form(&asked);
+        let reads_body = !is_static && !is_program && is_looked_at;
         let is_form = !head.method.is_safe() && storeward_adapter::is_form(asked.content_type);
         let is_read = guard.adapter.reads_forms() || guard.adapter.has_doors_everywhere();
         let reads_fields = !is_static && is_form && is_read;
@@ -146,7 +150,8 @@ impl Crossing {
             held: None,
             is_without: false,
             is_attached: false,
-            may_move: false,
+            may_follow: false,
+            renamed: None,
             is_decided: false,
             underway: None,
             cookies: Vec::new(),
@@ -169,6 +174,9 @@ impl Crossing {
         // An adapter that does not fit sees nobody come in.
         if guard.is_blind() && guard.adapter.is_back_office(&self.reading) {
             return Ok(self.instead(&closed()));
+        }
+        if let Some(passage) = self.shut_office() {
+            return Ok(passage);
         }
         if let Some(refusal) = self.knock(headers, body).await {
             return Ok(self.instead(&refusal));
@@ -200,6 +208,10 @@ impl Crossing {
         }
         if self.is_without || self.held.is_none() {
             return Ok(Passage::On);
+        }
+        if let (Some(to), Some(probe)) = (self.new_name(headers, body), &guard.adapter.signed_in.probe) {
+            let cookies = handle.entry.lock().jar.pairs_for(&probe.path);
+            self.renamed = Some(Renamed { to, cookies });
         }
         let mut pairs = handle.entry.lock().jar.pairs_for(&self.path);
         if !others.is_empty() {
@@ -246,7 +258,7 @@ impl Crossing {
             return Ok(None);
         }
         let phase = entry.lock().jar.phase.clone();
-        let Phase::Active { customer, session, .. } = phase else { return Ok(None) };
+        let Phase::Active { customer, session, .. } = phase else { return Ok(self.leads_from_office()) };
         if !guard.still_stands(entry, session, customer).await? {
             let _deciding = entry.deciding.lock().await;
             if let Some(asker) = &self.asker {
@@ -397,7 +409,8 @@ impl Crossing {
             asker: self.asker.as_ref()?,
             token: &self.held.as_ref()?.token,
             return_to,
-            may_move: self.may_move,
+            may_follow: self.may_follow,
+            renamed: self.renamed.as_ref().filter(|_| self.may_follow),
             guards_staff: self.guard.adapter.is_back_office(&self.reading),
             password: self.password,
         })

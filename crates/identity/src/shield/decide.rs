@@ -10,7 +10,7 @@ use storeward_web::http::{HeaderValue, StatusCode};
 
 use super::answers::Refusal;
 use super::handles::{Entry, HANDLE_COOKIE};
-use super::jar::Phase;
+use super::jar::{Phase, Rights};
 use super::shop::{Asker, Who};
 use super::{Alarm, Guard, StaffPolicy, WAITS, WhenUnclear};
 use crate::error::Error;
@@ -31,12 +31,22 @@ pub struct Cause<'a> {
     /// The handle that the browser holds now, or gets with this answer.
     pub token: &'a str,
     pub return_to: Option<ReturnTo>,
-    /// The person has just proved who they are, and does what may change the shop's name for them.
-    pub may_move: bool,
+    /// The person has just proved who they are, and does what may change the shop's address for them.
+    pub may_follow: bool,
+    /// They sent the form by which people change the address that the shop names them by, and nothing else.
+    pub renamed: Option<&'a Renamed>,
     /// Only staff have business there: closed, whatever the owner chose for customers.
     pub guards_staff: bool,
     /// What is known of the password that was typed.
     pub password: Standing,
+}
+
+/// A form by which the shop's name for somebody changes.
+pub struct Renamed {
+    /// The new one, as it was typed.
+    pub to: String,
+    /// The session's cookies before it.
+    pub cookies: String,
 }
 
 /// What was decided.
@@ -93,7 +103,7 @@ impl Guard {
         };
         match phase {
             Phase::Active { subject: known, customer, .. } if known == subject => {
-                if let (true, Some(address)) = (cause.may_move, &email) {
+                if let (true, Some(address)) = (cause.may_follow, &email) {
                     self.identity.follow_shop_address(customer, address).await?;
                 }
                 self.set_known(entry);
@@ -103,18 +113,8 @@ impl Guard {
                 self.set_known(entry);
                 Ok(Self::hold(&flow))
             }
-            Phase::Active { customer, .. }
-                if cause.may_move && self.identity.move_shop_account(customer, &subject).await? =>
-            {
-                if let Some(address) = &email {
-                    self.identity.follow_shop_address(customer, address).await?;
-                }
-                if let Phase::Active { subject: kept, .. } = &mut entry.lock().jar.phase {
-                    *kept = subject;
-                }
-                self.set_known(entry);
-                self.handles.keep(entry).await?;
-                Ok(Verdict::go())
+            Phase::Active { customer, .. } if self.moves(cause, customer, &subject).await? => {
+                self.go_by_new_name(entry, cause, customer, (subject, email)).await
             }
             Phase::Anonymous | Phase::Active { .. } | Phase::Pending { .. } | Phase::Ended => {
                 let email = match email {
@@ -126,6 +126,57 @@ impl Guard {
                 self.begin(entry, cause, shop).await
             }
         }
+    }
+
+    /// Whether it is the same person under another name, who has it from now on. Never because somebody else signed in, whatever
+    /// else the request was: the form named this very address and could sign nobody in, the session that was there before goes
+    /// by it now, and nobody else whom we know has it.
+    async fn moves(&self, cause: &Cause<'_>, customer: CustomerId, subject: &str) -> Result<bool, Error> {
+        let Some(renamed) = cause.renamed.filter(|renamed| renamed.to.eq_ignore_ascii_case(subject)) else {
+            return Ok(false);
+        };
+        let before = self.who_has(renamed.cookies.clone(), cause.asker).await;
+        let is_same = matches!(&before, Who::Somebody { subject: told, .. } if told == subject);
+        if !is_same || self.identity.is_anothers(customer, subject).await? {
+            return Ok(false);
+        }
+        self.identity.move_shop_account(customer, subject).await
+    }
+
+    async fn go_by_new_name(
+        &self,
+        entry: &Arc<Entry>,
+        cause: &Cause<'_>,
+        customer: CustomerId,
+        (subject, email): (String, Option<String>),
+    ) -> Result<Verdict, Error> {
+        if let Some(address) = &email {
+            self.identity.follow_shop_address(customer, address).await?;
+        }
+        let rights = self.rights(entry, cause.asker).await.unwrap_or(Rights::Unknown);
+        {
+            let mut inner = entry.lock();
+            inner.jar.rights = rights;
+            if let Phase::Active { subject: kept, .. } = &mut inner.jar.phase {
+                *kept = subject;
+            }
+        }
+        self.set_known(entry);
+        self.handles.keep(entry).await?;
+        Ok(Verdict::go())
+    }
+
+    /// What whoever is signed in may do in the back office, asked where it is not known yet. `None` while the shop does not say.
+    pub async fn known_rights(&self, entry: &Arc<Entry>, asker: &Asker) -> Option<Rights> {
+        let known = entry.lock().jar.rights;
+        if known != Rights::Unknown || self.adapter.staff.probe.is_none() {
+            return Some(known);
+        }
+        let _deciding = entry.deciding.lock().await;
+        let rights = self.rights(entry, asker).await.ok()?;
+        entry.lock().jar.rights = rights;
+        self.handles.note_change(entry);
+        Some(rights)
     }
 
     fn set_known(&self, entry: &Arc<Entry>) {
@@ -140,7 +191,7 @@ impl Guard {
             let mut inner = entry.lock();
             inner.jar.phase = Phase::Anonymous;
             inner.jar.by_token = false;
-            inner.jar.is_staff = false;
+            inner.jar.rights = Rights::Unknown;
             inner.jar.is_known = true;
         }
         self.handles.keep(entry).await?;
@@ -166,10 +217,11 @@ impl Guard {
     ) -> Result<Verdict, Error> {
         // Whatever fails from here on: nobody goes on with the session until it is decided.
         entry.lock().jar.is_known = false;
-        let Ok(is_staff) = self.is_staff(entry, cause.asker).await else {
+        entry.lock().jar.rights = Rights::Unknown;
+        let Ok(rights) = self.rights(entry, cause.asker).await else {
             return Ok(self.unclear(entry, cause).await);
         };
-        entry.lock().jar.is_staff = is_staff;
+        entry.lock().jar.rights = rights;
         let subject = shop.subject.clone();
         let unprovable = match self.section.when_unclear {
             WhenUnclear::Closed => Unprovable::Refuse,
@@ -177,7 +229,7 @@ impl Guard {
         };
         let signals = Signals {
             return_to: cause.return_to.clone(),
-            reasons: if is_staff { vec!["staff".to_owned()] } else { Vec::new() },
+            reasons: if rights == Rights::Staff { vec!["staff".to_owned()] } else { Vec::new() },
             unprovable,
             password: cause.password,
         };

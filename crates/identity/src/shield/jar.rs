@@ -38,6 +38,18 @@ pub enum Phase {
     Ended,
 }
 
+/// Whether whoever is signed in has rights in the back office.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rights {
+    /// Nobody asked yet.
+    #[default]
+    Unknown,
+    Customer,
+    /// Every page takes what the back office takes.
+    Staff,
+}
+
 /// Version 1 of the stored form.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Jar {
@@ -49,9 +61,9 @@ pub struct Jar {
     /// The sign-in was by a token that the browser's scripts hold: the cookies say nothing of it.
     #[serde(default)]
     pub by_token: bool,
-    /// Whoever is signed in has rights in the back office: every page takes what the back office takes.
+    /// Of whoever is signed in. Those of a jar that was kept before this was written down are asked for anew.
     #[serde(default)]
-    pub is_staff: bool,
+    pub rights: Rights,
     pub made_at: Timestamp,
     pub seen_at: Timestamp,
 }
@@ -64,7 +76,7 @@ impl Jar {
             phase: Phase::Anonymous,
             is_known: true,
             by_token: false,
-            is_staff: false,
+            rights: Rights::Unknown,
             made_at: now,
             seen_at: now,
         }
@@ -150,6 +162,16 @@ mod tests {
         assert_eq!(jar.pairs_for("/"), "sid=3");
         assert_eq!(jar.pairs_for("/admin/users"), "sid=2; sid=3");
         assert_eq!(jar.pairs_for("/administrator"), "sid=3");
+    }
+
+    // Those of before said "customer" of whomever nobody had asked about.
+    #[test]
+    fn rights_in_older_jars_are_not_believed() {
+        let mut kept = serde_json::to_value(Jar::new(Timestamp::EPOCH)).unwrap();
+        kept.as_object_mut().unwrap().remove("rights");
+        kept["is_staff"] = false.into();
+        let jar: Jar = serde_json::from_value(kept).unwrap();
+        assert_eq!(jar.rights, Rights::Unknown);
     }
 
     #[test]

@@ -25,6 +25,16 @@ pub enum StaffPolicy {
     AsCustomers,
 }
 
+/// Whether the back office is shut where nobody can be shown to be in it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OfficeGuard {
+    #[default]
+    On,
+    /// The owner has another lock before it: the staff's password alone is enough as far as the shield goes.
+    Off,
+}
+
 /// How the shop's own sign-in is guarded. Off without the section.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -36,6 +46,7 @@ pub struct ShieldSection {
     pub folder: Option<String>,
     /// Further paths of the back office, as people open it: the name that the shop's installation made up.
     pub back_office: Vec<String>,
+    pub back_office_guard: OfficeGuard,
     pub staff: StaffPolicy,
     /// A second factor is good for the back office for so long.
     pub staff_minutes: u32,
@@ -69,6 +80,7 @@ impl Default for ShieldSection {
             adapter: "auto".to_owned(),
             folder: None,
             back_office: Vec::new(),
+            back_office_guard: OfficeGuard::default(),
             staff: StaffPolicy::default(),
             staff_minutes: 480,
             lanes: AddressList::default(),

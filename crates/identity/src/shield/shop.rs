@@ -9,6 +9,7 @@ use storeward_web::axum::body::Bytes;
 use storeward_web::http::{HeaderMap, HeaderName, HeaderValue, Request, Response, header};
 
 use super::handles::Entry;
+use super::jar::Rights;
 use super::{Guard, StaffPolicy};
 
 /// In whose place a question is asked: the shop sees the browser's own words, in case it binds sessions to them.
@@ -98,17 +99,38 @@ impl Guard {
         }
     }
 
-    /// Whether whoever is signed in has rights in the back office. Nobody is let through as a customer while the shop does not say.
-    pub async fn is_staff(&self, entry: &Arc<Entry>, asker: &Asker) -> Result<bool, NoAnswer> {
-        let Some(probe) = &self.adapter.staff.probe else { return Ok(false) };
+    /// Whose session these cookies are now, which may be older than the jar's. Nothing of the answer is kept.
+    pub async fn who_has(&self, cookies: String, asker: &Asker) -> Who {
+        let Some(probe) = &self.adapter.signed_in.probe else { return Who::Unclear };
+        let asked = question(asker, ("GET", &probe.path), cookies, probe.questions(), Bytes::new());
+        let Ok(question) = asked else { return Who::Unclear };
+        match self.shop.ask(question).await {
+            Ok(answer) => match probe.read(answer.status().as_u16(), answer.body()) {
+                ProbeAnswer::SignedIn { subject, email } => Who::Somebody { subject, email },
+                ProbeAnswer::SignedOut => Who::Nobody,
+                ProbeAnswer::Unclear => Who::Unclear,
+            },
+            Err(_) => Who::Unclear,
+        }
+    }
+
+    /// Whether whoever is signed in has rights in the back office. Nobody is let through as a customer while the shop does not
+    /// say, and whoever it does not call one counts as staff. Unknown where nobody is asked.
+    pub async fn rights(&self, entry: &Arc<Entry>, asker: &Asker) -> Result<Rights, NoAnswer> {
+        let Some(probe) = &self.adapter.staff.probe else { return Ok(Rights::Unknown) };
         if self.section.staff == StaffPolicy::AsCustomers {
-            return Ok(false);
+            return Ok(Rights::Unknown);
         }
         let answer = self.ask(entry, asker, "GET", &probe.path, [], Bytes::new()).await?;
         if answer.status().is_server_error() {
             return Err(NoAnswer("shield.staff"));
         }
-        Ok(answer.status().as_u16() == probe.status)
+        let location = answer.headers().get(header::LOCATION).and_then(|line| line.to_str().ok());
+        let location = location.and_then(|line| own_path(line, asker));
+        Ok(match self.adapter.rights(probe, answer.status().as_u16(), location) {
+            storeward_adapter::Rights::Customer => Rights::Customer,
+            storeward_adapter::Rights::Staff => Rights::Staff,
+        })
     }
 
     /// The address on file, from the pages that show it.
@@ -170,6 +192,23 @@ impl Guard {
         }
         Ok(answer)
     }
+}
+
+/// The path of an address, where it is one of the host that was asked.
+fn own_path<'l>(location: &'l str, asker: &Asker) -> Option<&'l str> {
+    let rest = location.strip_prefix("https:").or_else(|| location.strip_prefix("http:")).unwrap_or(location);
+    let path = match rest.strip_prefix("//") {
+        None => rest,
+        Some(rest) => {
+            let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+            let own = asker.headers.get(header::HOST)?.to_str().ok()?;
+            if !host.eq_ignore_ascii_case(own) {
+                return None;
+            }
+            path
+        }
+    };
+    path.split(['?', '#']).next().filter(|path| path.starts_with('/'))
 }
 
 /// A question with these cookies.

@@ -260,6 +260,14 @@ impl Identity {
         }
     }
 
+    /// Whether an address is, as far as anybody here knows, that of another account.
+    pub async fn is_anothers(&self, customer: CustomerId, address: &str) -> Result<bool, Error> {
+        let Ok(email) = Email::parse(address) else { return Ok(true) };
+        let mark = self.0.marks.email(&email);
+        let read = move |reader: &mut Reader<'_>| sql::account::all_by_address(reader, &mark);
+        Ok(self.0.db.read(read).await?.into_iter().any(|known| known != customer))
+    }
+
     /// Somebody gave the shop a password that it did not take.
     pub fn note_shop_refusal(&self, visit: &Visit, typed: &str) {
         self.0.note_pressure(visit, typed);

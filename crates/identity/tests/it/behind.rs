@@ -21,6 +21,11 @@ pub const ADDRESS: &str = "ella@people.example";
 pub const SHOP_PASSWORD: &str = "grey slate roof";
 pub const SECRET: &str = "the orders of 42";
 
+pub const OFFICE: &str = "/admin/";
+pub const OTHER_OFFICE: &str = "/admin123abc/";
+pub const STAFF_PASSWORD: &str = "brick";
+const OFFICE_SESSION: &str = "admin=shop-session-of-staff; Path=/; HttpOnly";
+
 /// Of a shop whose file comes with the program.
 const LATE_COOKIE: &str = "sessionid";
 
@@ -165,6 +170,18 @@ impl Shop {
         let path = target.split('?').next().unwrap();
         let mut answer = match (method.as_str(), path) {
             ("POST", "/graphql" | "/rest/V1/integration/customer/token") => token(&inside, path, body),
+            // A back office with a session of its own, as Magento and PrestaShop have one.
+            ("POST", OFFICE | OTHER_OFFICE) => {
+                let mut answer = say(302, "");
+                if fields.values().any(|value| value == STAFF_PASSWORD) {
+                    answer.headers_mut().append("set-cookie", HeaderValue::from_static(OFFICE_SESSION));
+                }
+                answer
+            }
+            ("GET", "/admin/dashboard/" | "/admin123abc/index.php") => {
+                let is_in = line.split("; ").any(|pair| OFFICE_SESSION.starts_with(pair));
+                say(if is_in { 200 } else { 302 }, if is_in { SECRET } else { "" })
+            }
             ("GET", "/rest/V1/customers/me") => me(&inside, headers),
             ("GET", "/customer/account/edit/") => say(302, ""),
             ("GET", "/me") if inside.is_broken => say(200, "<p>a new theme"),
@@ -379,13 +396,18 @@ impl Behind {
 
     /// A shop that speaks as Magento does.
     pub fn magento(db: TestDb) -> Self {
+        Self::speaking(db, "magento", ShieldSection::default())
+    }
+
+    /// A shop that speaks as the one of this file.
+    pub fn speaking(db: TestDb, name: &str, section: ShieldSection) -> Self {
         let policy = Policy { customers: SecondFactor::Required, ..Policy::default() };
         let bench = Bench::with_policy(db, policy);
         let shop = Shop::new(Elevation::Fresh, "PHPSESSID");
         let shield = Shield::new(ShieldParts {
             identity: bench.identity.clone(),
-            adapter: storeward_adapter::by_name("magento"),
-            section: ShieldSection::default(),
+            adapter: storeward_adapter::by_name(name).map(|adapter| section.laid(adapter, None).unwrap()),
+            section,
             shop: shop.clone(),
             canary: None,
         });
@@ -394,6 +416,12 @@ impl Behind {
 
     pub fn browser(&self) -> Visitor<'_> {
         Visitor { browser: self.bench.browser(), behind: self, shield: &self.shield }
+    }
+
+    /// The same with more in the adapter's file.
+    pub fn restarted_with(&self, change: impl Fn(&str) -> String) -> Shield {
+        let adapter = Adapter::parse(&change(ADAPTER)).unwrap();
+        shield_of(&self.bench, &self.shop, ShieldSection::default(), Some(adapter))
     }
 
     /// What a program that starts again has: the database.

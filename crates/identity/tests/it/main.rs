@@ -21,5 +21,6 @@ mod shield;
 mod sign_up;
 mod sms;
 mod staff;
+mod takeover;
 mod told;
 mod ways;

@@ -2,13 +2,15 @@
 
 use storeward_adapter::Asked;
 use storeward_host::{Passage, Seen};
-use storeward_web::http::{HeaderMap, header};
+use storeward_web::http::{HeaderMap, StatusCode, header};
 
-use super::Crossing;
+use super::{Crossing, asked, authorization};
 use crate::error::Error;
 use crate::model::SessionId;
-use crate::shield::answers::Wants;
+use crate::shield::answers::{Refusal, Wants};
 use crate::shield::decide::Act;
+use crate::shield::jar::Rights;
+use crate::shield::section::OfficeGuard;
 use crate::state::ReturnTo;
 
 impl Crossing {
@@ -25,6 +27,55 @@ impl Crossing {
         }
     }
 
+    async fn rights(&self) -> Option<Rights> {
+        match (&self.held, &self.asker) {
+            (Some(held), Some(asker)) => self.guard.known_rights(&held.entry, asker).await,
+            _ => Some(Rights::Customer),
+        }
+    }
+
+    /// The new address, where this is the form by which people change the one that the shop names them by.
+    pub(super) fn new_name(&self, headers: &HeaderMap, body: Seen<'_>) -> Option<String> {
+        if self.door.is_some() || !body.complete || !self.reading.is_plain() {
+            return None;
+        }
+        let line = authorization(headers);
+        let asked = asked(&self.method, &self.path, self.query.as_deref(), headers, line.as_deref());
+        self.guard.adapter.renamed_to(&asked, body.bytes)
+    }
+
+    /// A back office whose sign-in says nothing to us stays shut, to whomever: a second factor of a customer's session is none of
+    /// its staff's.
+    pub(super) fn shut_office(&mut self) -> Option<Passage> {
+        let adapter = &self.guard.adapter;
+        let is_guarded = self.guard.section.back_office_guard == OfficeGuard::On && adapter.has_own_office();
+        let is_office = adapter.is_back_office(&self.reading) || adapter.is_like_office(&self.path);
+        if !is_guarded || !is_office {
+            return None;
+        }
+        let title = "The back office is closed here: its own sign-in cannot be guarded by a second factor";
+        Some(self.instead(&Refusal::of(StatusCode::FORBIDDEN, "identity.back_office_closed", title)))
+    }
+
+    /// A session of the shop in which nobody is signed in as far as we can tell has no business in the back office.
+    pub(super) fn leads_from_office(&mut self) -> Option<Passage> {
+        let guard = self.guard.clone();
+        let is_guarded = guard.section.back_office_guard == OfficeGuard::On;
+        let has_session = self.held.as_ref().is_some_and(|held| {
+            let inner = held.entry.lock();
+            !inner.jar.is_active() && !inner.jar.pairs_for(&self.path).is_empty()
+        });
+        let is_office = guard.adapter.is_back_office(&self.reading);
+        // The back office's own sign-in, where it is a door that we know.
+        if !is_guarded || !has_session || !is_office || guard.adapter.is_sign_in_page(&self.path) {
+            return None;
+        }
+        let title = "Sign in at the shop first";
+        let mut refusal = Refusal::of(StatusCode::FORBIDDEN, "identity.sign_in_first", title);
+        refusal.challenge = guard.adapter.sign_in_page();
+        Some(self.instead(&refusal))
+    }
+
     /// What takes a fresh second factor.
     pub(super) async fn check_acts(&mut self, session: SessionId) -> Result<Option<Passage>, Error> {
         let guard = self.guard.clone();
@@ -37,7 +88,12 @@ impl Crossing {
         };
         let leaves = self.reading.is_plain() && guard.adapter.is_sign_out(&asked);
         let is_sensitive = guard.adapter.is_sensitive(&self.reading);
-        let is_of_staff = self.held.as_ref().is_some_and(|held| held.entry.lock().jar.is_staff);
+        let Some(rights) = self.rights().await else {
+            let title = "The shop cannot sign you in at the moment";
+            let refusal = Refusal::of(StatusCode::SERVICE_UNAVAILABLE, "identity.unclear", title);
+            return Ok(Some(self.instead(&refusal)));
+        };
+        let is_of_staff = rights == Rights::Staff;
         let is_staffs = (guard.adapter.is_back_office(&self.reading) || is_of_staff) && !leaves;
         let acts = [(is_sensitive, Act::Sensitive), (is_staffs, Act::BackOffice)];
         let back = self.own_place().or_else(|| self.referer.clone()).or_else(|| ReturnTo::parse("/"));
@@ -52,7 +108,7 @@ impl Crossing {
                 return Ok(Some(self.instead(&refusal)));
             }
         }
-        self.may_move = is_sensitive;
+        self.may_follow = is_sensitive;
         Ok(None)
     }
 }

@@ -1,0 +1,155 @@
+//! Sign-ins that come along with something else, and back offices that a customer's session says nothing of, on both engines.
+
+use storeward_identity::{LetterKind, MIGRATIONS, OfficeGuard, SecondFactor, ShieldSection};
+use storeward_store::both_engines;
+
+use super::behind::{
+    ADDRESS, Behind, Elevation, OFFICE, OTHER_OFFICE, SECRET, SHOP_PASSWORD, STAFF_PASSWORD, Visitor,
+};
+use super::bench::Answer;
+
+const MALLORY: [(&str, &str); 2] = [("user", "mallory"), ("password", "another password")];
+const PROBLEM: [(&str, &str); 1] = [("accept", "application/json")];
+
+/// A shop that names people by their address.
+fn by_address(file: &str) -> String {
+    let renamed =
+        "[signed_in.renamed]\npath = \"/account/email\"\nfield = \"email\"\n[[door]]\nname = \"sign-in\"";
+    file.replace("json = \"/id\"", "json = \"/email\"").replacen("[[door]]\nname = \"sign-in\"", renamed, 1)
+}
+
+/// The thief, in the shop with an account of their own, and everything shown for it.
+async fn thief(behind: &Behind) -> Visitor<'_> {
+    let mut thief = behind.browser();
+    thief.get("/").await;
+    thief.post("/login.php", &MALLORY).await.leads_to("/.storeward/challenge");
+    thief.show_code("").await;
+    assert!(thief.get("/account").await.body.contains("the orders of 7"));
+    thief
+}
+
+/// The victim's password in a form that also does what takes a fresh proof.
+async fn attack(behind: &Behind, target: &str) {
+    let mut thief = thief(behind).await;
+    let fields = [("email", ADDRESS), ("user", "ella"), ("password", SHOP_PASSWORD)];
+    let answer = thief.post(target, &fields).await;
+    answer.leads_to("/.storeward/challenge");
+    assert!(!answer.body.contains(SECRET));
+    assert!(!thief.sees_account().await);
+    assert_eq!(behind.bench.letter(LetterKind::SignInCode).to.expose(), ADDRESS, "the victim is asked");
+}
+
+// The shield took the victim for a new name of the thief: a stolen password was the account.
+both_engines!(an_act_that_is_also_a_sign_in_is_a_sign_in, MIGRATIONS, async |db| {
+    attack(&Behind::new(db, Elevation::Fresh), "/account/email").await;
+});
+
+both_engines!(so_it_is_where_the_same_cookie_goes_on, MIGRATIONS, async |db| {
+    attack(&Behind::new(db, Elevation::Same), "/account/email?action=save").await;
+});
+
+both_engines!(so_it_is_at_shops_that_name_people_by_address, MIGRATIONS, async |db| {
+    attack(&Behind::with_file(db, SecondFactor::Required, by_address), "/account/email").await;
+});
+
+both_engines!(who_changes_their_address_stays_who_they_are, MIGRATIONS, async |db| {
+    let behind = Behind::with_file(db, SecondFactor::Required, by_address);
+    let mut owner = behind.browser();
+    owner.sign_in_with_code("").await;
+    assert!(owner.sees_account().await);
+    assert_eq!(owner.post("/account/email", &[("email", "new@people.example")]).await.status, 200);
+    assert!(owner.sees_account().await, "no new sign-in");
+    let letters = || behind.bench.kinds().iter().filter(|k| **k == LetterKind::SignInCode).count();
+    assert_eq!(letters(), 1);
+    // An address that is somebody else's here makes nobody that person, whatever the shop says.
+    let other = thief(&behind).await;
+    drop(other);
+    let answer = owner.post("/account/email", &[("email", "mallory@people.example")]).await;
+    answer.leads_to("/.storeward/challenge");
+    assert!(!owner.sees_account().await);
+});
+
+/// Whatever leads to the back office, by whomever.
+async fn is_shut(visitor: &mut Visitor<'_>, behind: &Behind, office: &str, page: &str) {
+    let before = behind.shop.asked().len();
+    let fields = [("login%5Busername%5D", "boss"), ("login%5Bpassword%5D", STAFF_PASSWORD)];
+    let shut = |answer: Answer| {
+        assert_eq!(answer.status, 403, "{}", answer.body);
+        assert!(!answer.body.contains(SECRET));
+    };
+    shut(visitor.post(office, &fields).await);
+    for path in [
+        office,
+        page,
+        &office.to_uppercase(),
+        &format!("/index.php{office}"),
+        &format!("{office}sales;x/order/"),
+    ] {
+        shut(visitor.get(path).await);
+        let told = visitor.send("GET", path, &PROBLEM, "").await;
+        assert!(told.body.contains("identity.back_office_closed"), "{path}: {}", told.body);
+    }
+    assert_eq!(behind.shop.asked().len(), before, "the shop heard of none");
+}
+
+// The question asked was who the customer is: a member of staff was nobody, and went on by the password alone.
+both_engines!(a_back_office_with_its_own_sign_in_is_shut, MIGRATIONS, async |db| {
+    let behind = Behind::magento(db);
+    let mut thief = behind.browser();
+    is_shut(&mut thief, &behind, OFFICE, "/admin/dashboard/").await;
+    thief.get("/").await;
+    thief.get("/").await;
+    is_shut(&mut thief, &behind, OFFICE, "/admin/dashboard/").await;
+    // Nor does a customer's second factor open it.
+    let json = [PROBLEM[0], ("content-type", "application/json")];
+    let body = serde_json::json!({ "username": ADDRESS, "password": SHOP_PASSWORD }).to_string();
+    thief.send("POST", "/rest/V1/integration/customer/token", &json, &body).await;
+    let code = behind.bench.code(LetterKind::SignInCode);
+    assert_eq!(thief.browser.prove("mail", &code).await.status, 303);
+    thief.get("/").await;
+    is_shut(&mut thief, &behind, OFFICE, "/admin/dashboard/").await;
+});
+
+both_engines!(a_folder_that_the_installation_named_is_shut_too, MIGRATIONS, async |db| {
+    let behind = Behind::speaking(db, "prestashop", ShieldSection::default());
+    is_shut(&mut behind.browser(), &behind, OTHER_OFFICE, "/admin123abc/index.php").await;
+});
+
+both_engines!(by_the_name_that_the_owner_gave_it, MIGRATIONS, async |db| {
+    let section = ShieldSection { back_office: vec!["/kontor".to_owned()], ..ShieldSection::default() };
+    let behind = Behind::speaking(db, "prestashop", section);
+    is_shut(&mut behind.browser(), &behind, "/kontor/", "/kontor/index.php").await;
+});
+
+both_engines!(the_owner_may_say_that_something_else_guards_it, MIGRATIONS, async |db| {
+    let section = ShieldSection { back_office_guard: OfficeGuard::Off, ..ShieldSection::default() };
+    let behind = Behind::speaking(db, "magento", section);
+    let mut boss = behind.browser();
+    let fields = [("login%5Busername%5D", "boss"), ("login%5Bpassword%5D", STAFF_PASSWORD)];
+    assert_eq!(boss.post(OFFICE, &fields).await.status, 302);
+    assert!(boss.get("/admin/dashboard/").await.body.contains(SECRET));
+});
+
+both_engines!(a_session_of_nobody_comes_no_further_than_the_sign_in, MIGRATIONS, async |db| {
+    let behind = Behind::new(db, Elevation::Fresh);
+    let mut visitor = behind.browser();
+    visitor.get("/").await;
+    visitor.get("/admin").await.leads_to("/login.php");
+    let told = visitor.send("GET", "/api/users", &PROBLEM, "").await;
+    assert!(told.status == 403 && told.body.contains("identity.sign_in_first"), "{}", told.body);
+    // With or without what makes it look like a sign-in.
+    let told = visitor.post("/admin", &[("user", "ella"), ("password", "wrong")]).await;
+    told.leads_to("/login.php");
+    assert_eq!(visitor.get("/login.php").await.status, 200);
+});
+
+// A jar that was kept before anybody asked the shop who is staff went for a customer's until it ran out.
+both_engines!(staff_of_before_the_update_are_asked_about, MIGRATIONS, async |db| {
+    let behind = Behind::new(db, Elevation::Same);
+    let mut boss = thief(&behind).await;
+    assert_eq!(boss.get("/").await.status, 200);
+    behind.shield.flush().await.unwrap();
+    let updated = behind.restarted_with(|file| format!("{file}\n[staff.probe]\npath = \"/office\"\n"));
+    let mut boss = Visitor { browser: boss.browser, behind: &behind, shield: &updated };
+    boss.get("/").await.leads_to("/.storeward/account/back-office?next=/");
+});
