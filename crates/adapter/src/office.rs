@@ -48,7 +48,8 @@ impl Adapter {
     pub fn renamed_to(&self, asked: &Asked<'_>, body: &[u8]) -> Option<String> {
         let form = self.signed_in.renamed.as_ref().filter(|_| self.is_address_form(asked))?;
         let fields: Vec<(String, String)> = if multipart::is_multipart(asked.content_type) {
-            multipart::fields(asked.content_type, body).filter(|_| multipart::is_closed(asked.content_type, body))?
+            multipart::fields(asked.content_type, body)
+                .filter(|_| multipart::is_closed(asked.content_type, body))?
         } else {
             text::form_fields(body).collect()
         };
