@@ -65,6 +65,8 @@ pub struct Crossing {
     reads_fields: bool,
     /// A form that may sign somebody in is longer than what is read of it.
     is_unread: bool,
+    /// There is more of a form than what is read of it.
+    is_cut_off: bool,
     /// What the shop may take the request for.
     reading: Reading,
     /// It may sign somebody in.
@@ -135,6 +137,7 @@ impl Crossing {
             reads_body,
             reads_fields,
             is_unread: false,
+            is_cut_off: false,
             reading,
             guard,
             door: None,

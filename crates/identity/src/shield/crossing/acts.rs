@@ -17,6 +17,7 @@ impl Crossing {
     /// Looks for another method or path in the fields of a form.
     pub(super) fn read_form(&mut self, headers: &HeaderMap, body: Seen<'_>) {
         if self.reads_fields {
+            self.is_cut_off = !body.complete;
             let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
             let adapter = &self.guard.adapter;
             adapter.read_form(&mut self.reading, kind.unwrap_or_default(), body.bytes, body.complete);
@@ -66,8 +67,10 @@ impl Crossing {
             !inner.jar.is_active() && !inner.jar.pairs_for(&self.path).is_empty()
         });
         let is_office = guard.adapter.is_back_office(&self.reading);
-        // The back office's own sign-in, where it is a door that we know.
-        if !is_guarded || !has_session || !is_office || guard.adapter.is_sign_in_page(&self.path) {
+        // The back office's own sign-in, where it is a door that we know; and a form that is too long to be read, which may be
+        // anything: that is no reason to lead a guest away.
+        let is_free = guard.adapter.is_sign_in_page(&self.path) || self.is_cut_off;
+        if !is_guarded || !has_session || !is_office || is_free {
             return None;
         }
         let title = "Sign in at the shop first";
