@@ -238,9 +238,6 @@ fn shield(dir: &Path, config: &Config) -> Vec<Finding> {
             ));
         }
     }
-    if let Some((says, todo)) = crate::shield::office_in_words(config, dir) {
-        findings.push(Finding::look("shield", says, todo));
-    }
     findings.push(if section.canary.is_none() {
         let says = "nobody looks whether the adapter still fits after an update of the shop";
         Finding::look("shield", says, "give it a test account: [shield.canary] in docs/shield.md")
