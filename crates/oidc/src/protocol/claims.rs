@@ -92,7 +92,10 @@ pub fn profile(person: &Person, scopes: &Scopes) -> Map<String, Value> {
     if scopes.has(Scope::Email)
         && let Some(email) = &person.email
     {
-        claims.insert("email".to_owned(), json!(email));
+        // Clients match accounts by the address and do not look whether anybody has shown to read it: then there is none to match.
+        if person.email_verified {
+            claims.insert("email".to_owned(), json!(email));
+        }
         claims.insert("email_verified".to_owned(), json!(person.email_verified));
     }
     claims
@@ -121,13 +124,17 @@ mod tests {
             name: Some("Ada".to_owned()),
             language: Language::De,
         };
-        let told = |scopes: &str| {
-            let claims = profile(&person, &Scopes::parse(scopes));
+        let told = |person: &Person, scopes: &str| {
+            let claims = profile(person, &Scopes::parse(scopes));
             claims.keys().cloned().collect::<Vec<_>>().join(" ")
         };
-        assert_eq!(told("openid"), "");
-        assert_eq!(told("openid email"), "email email_verified");
-        assert_eq!(told("openid profile"), "locale name");
+        assert_eq!(told(&person, "openid"), "");
+        assert_eq!(told(&person, "openid email"), "email email_verified");
+        assert_eq!(told(&person, "openid profile"), "locale name");
+        // An address that nobody has shown to read is none to find somebody else's account by.
+        let claimed = Person { email_verified: false, ..person.clone() };
+        assert_eq!(told(&claimed, "openid email"), "email_verified");
+        assert_eq!(profile(&claimed, &Scopes::parse("email"))["email_verified"], json!(false));
         let nobody = Person { email: None, name: None, ..person };
         assert_eq!(profile(&nobody, &Scopes::parse("email profile")).len(), 1);
     }
