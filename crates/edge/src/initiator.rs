@@ -36,26 +36,29 @@ pub fn page_can_set(variable: &str) -> bool {
     }
 }
 
-/// Methods and content types that a page can have sent to another site without asking it first, and the name that
-/// every browser gives itself.
+/// Methods and content types that a page can have sent to another site without asking it first, the question itself, what
+/// browsers send by themselves (reports, pings), and the name that every browser gives itself.
 fn could_be_a_browser(method: &Method, asked: &AskedWith<'_>) -> bool {
-    let simple_method = matches!(*method, Method::GET | Method::HEAD | Method::POST);
+    let simple_method = matches!(*method, Method::GET | Method::HEAD | Method::POST | Method::OPTIONS);
     let kind = text(asked.content_type).split(';').next().unwrap_or_default().trim();
     let simple_type = ["", "application/x-www-form-urlencoded", "multipart/form-data", "text/plain"]
         .iter()
         .any(|simple| kind.eq_ignore_ascii_case(simple));
-    simple_method && simple_type && text(asked.user_agent).starts_with("Mozilla/")
+    let by_itself = *method == Method::POST && (is_report(kind) || is_ping(kind));
+    simple_method && (simple_type || by_itself) && text(asked.user_agent).starts_with("Mozilla/")
 }
 
 /// What a page's markup asks for by itself, and what a browser reports of it. Not a document, nor what a script asks for.
 fn is_part_of_a_page(method: &Method, asked: &AskedWith<'_>) -> bool {
-    const PARTS: [&str; 13] = [
+    const PARTS: [&str; 14] = [
         "image", "style", "script", "font", "audio", "video", "track", "iframe", "frame", "embed", "object",
-        "manifest", "report",
+        "manifest", "report", "empty",
     ];
     let Some(part) = told(asked.fetch_dest).filter(|dest| PARTS.contains(dest)) else { return false };
     let fits = match part {
         "report" => *method == Method::POST && is_report(text(asked.content_type)),
+        // Of all that has no place in a page, a link's ping only.
+        "empty" => *method == Method::POST && is_ping(text(asked.content_type)),
         _ => matches!(*method, Method::GET | Method::HEAD),
     };
     fits && told(asked.fetch_site) == Some("same-origin")
@@ -68,6 +71,11 @@ fn is_report(kind: &str) -> bool {
     ["application/csp-report", "application/reports+json"]
         .iter()
         .any(|report| kind.eq_ignore_ascii_case(report))
+}
+
+/// `<a ping>` (HTML section 4.6.7).
+fn is_ping(kind: &str) -> bool {
+    kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("text/ping")
 }
 
 fn is_foreign(asked: &AskedWith<'_>, host: &str) -> bool {
@@ -124,6 +132,22 @@ mod tests {
             of(Method::POST, &[form, ("origin", "https://evil.example")]),
             of(Method::POST, &[form, ("origin", "null")]),
             of(Method::GET, &[("sec-fetch-site", "same-site"), PAGE[1], ("sec-fetch-dest", "iframe")]),
+            // Without a click: the policy of another site's answer, a script's question, a link's ping.
+            of(
+                Method::POST,
+                &[CROSS, IMAGE[1], ("sec-fetch-dest", "report"), ("content-type", "application/csp-report")],
+            ),
+            of(
+                Method::POST,
+                &[
+                    CROSS,
+                    IMAGE[1],
+                    ("sec-fetch-dest", "report"),
+                    ("content-type", "application/reports+json"),
+                ],
+            ),
+            of(Method::OPTIONS, &[CROSS, ("sec-fetch-mode", "cors"), ("sec-fetch-dest", "empty")]),
+            of(Method::POST, &[CROSS, IMAGE[1], ("sec-fetch-dest", "empty"), ("content-type", "text/ping")]),
         ];
         assert!(foreign.iter().all(|initiator| *initiator == Initiator::Foreign), "{foreign:?}");
         let own = [
@@ -152,9 +176,12 @@ mod tests {
             assert_eq!(of(Method::POST, &part(dest)), Initiator::Own, "no part of a page is posted for");
         }
         assert_eq!(of(Method::POST, &[&part("report")[..], &[report]].concat()), Initiator::Page);
+        let ping = ("content-type", "text/ping");
+        assert_eq!(of(Method::POST, &[&part("empty")[..], &[ping]].concat()), Initiator::Page);
         for (method, lines) in [
             (Method::GET, part("document").to_vec()),
             (Method::GET, part("empty").to_vec()),
+            (Method::POST, part("empty").to_vec()),
             (Method::POST, part("report").to_vec()),
             (Method::GET, vec![("sec-fetch-dest", "image")]),
             (Method::GET, [&part("image")[..], &[("user-agent", "curl/8.5")]].concat()),

@@ -10,6 +10,7 @@ mod continuation;
 mod query;
 mod reading;
 mod shape;
+mod skeleton;
 mod statement;
 mod token;
 mod walk;

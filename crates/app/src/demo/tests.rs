@@ -34,7 +34,14 @@ const INJECTIONS: [&str; 14] = [
 ];
 
 /// Learn one bit each: they list goods although no goods hold the words.
-const BLIND: [&str; 18] = [
+const BLIND: [&str; 24] = [
+    // Words that no list of ours had, between what breaks out and what asks.
+    "zzz%' escape 1 union select email e,password_hash h,email,1,1 from customers--",
+    "zzz%' window w as() union select email e,password_hash h,email,1,1 from customers--",
+    "zzz%' escape 1 or (select email from(products,customers)where((((((((((customers.id=2)))))))))))>'a'--",
+    "zzz%' escape ('x') or (select city from addresses)>'A'--",
+    "zzz%' escape 1 or price_cents>3000--",
+    "zzz%' escape 1 or 1 order by price_cents desc--",
     "zzz%' escape '!' or (select cast(email as we love the shop) as nice from customers c) is not null--",
     // What SQLite takes for a comment is code for others.
     "zzz%'/*! the shop was closed */or (/*! we */select/*! we */email/*! we */from/*! we */customers/*! we */limit 1)>'a'--",

@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::brackets::{bracketed_query, named_query};
 use super::continuation::{continues, continues_with_query};
 use super::query::{begins_plain_query, lists_from_table};
+use super::skeleton::skeleton;
 use super::statement::statement;
 use super::token::{Context, Kind};
 use super::walk::{
@@ -31,7 +32,7 @@ pub(super) fn injection(tokens: Tokens<'_, '_>, context: Context) -> Option<Rang
             return Some(start.saturating_sub(1)..end);
         }
     }
-    anywhere_in(tokens)
+    anywhere_in(tokens).or_else(|| skeleton(tokens, context))
 }
 
 /// Shapes that tell wherever they stand.

@@ -4,6 +4,21 @@ use super::reading::Reading;
 #[test]
 fn sees_injections() {
     let cases = [
+        // Words that no list of ours has: MariaDB's, PostgreSQL's.
+        "x'+interval 1 day union select user_login u,user_pass p from wp_users-- ",
+        "x' group by 1 with rollup union select user_login u,user_pass p from wp_users-- ",
+        "x' or name like 'a' escape ('b') union select user_login u,user_pass p from wp_users#",
+        "0+interval 1 day union select user_login u,user_pass p from wp_users-- ",
+        "0 group by 1 with rollup union select user_login u,user_pass p from wp_users-- ",
+        "0 window w as() union select user_login u,user_pass p from wp_users-- ",
+        "x' or name similar to 'a' union select email e,password p from customers--",
+        "x' or 'a' is nfc normalized union select email e,password p from customers--",
+        "x' group by grouping sets((1,2)) union select email e,password p from customers--",
+        "x' and now() at time zone 'utc'<now() union select email e,password p from customers--",
+        "x' for update union all (select email e,password p from customers where ''='",
+        "x' escape ('x') or (select city c from addresses)>'A",
+        "x' escape ('x') limit (select 3)--",
+        "x' window w as(order by name) limit 1+1--",
         "1 or 1=1",
         "' or ''='",
         "' or '1'='1",
