@@ -27,6 +27,11 @@ usage: cargo xtask tidy                what breaks the rules of ARCHITECTURE.md 
            --seed N          2026 unless given
            --write FILE      the sign-ins in that form
        cargo xtask bench passwords [--rounds N]   our Argon2id beside Debian's argon2, in CPU time
+       cargo xtask bench sign-ins [options]   what a flood of bad sign-ins costs those who look at the shop
+           --rounds N        5 unless given
+           --seconds S       8 unless given, of each condition in each round
+           --per-second N    500 unless given
+           --storeward PATH  another binary than target/release/storeward
 ";
 
 fn main() -> ExitCode {
@@ -40,6 +45,8 @@ fn main() -> ExitCode {
         ["bench", "risk", options @ ..] => bench::risk(&root(), options),
         ["bench", "passwords", options @ ..] => bench::passwords::Options::parse(options)
             .and_then(|options| bench::passwords::passwords(&root(), &options)),
+        ["bench", "sign-ins", options @ ..] => bench::sign_ins::Options::parse(options)
+            .and_then(|options| bench::sign_ins::sign_ins(&root(), &options)),
         _ => Err(USAGE.to_owned()),
     };
     match done {

@@ -65,11 +65,11 @@ impl Load {
 
 /// What the client counted.
 #[derive(Debug, PartialEq)]
-struct Counted {
-    done: f64,
-    seconds: f64,
-    p50_ms: f64,
-    p99_ms: f64,
+pub struct Counted {
+    pub done: f64,
+    pub seconds: f64,
+    pub p50_ms: f64,
+    pub p99_ms: f64,
 }
 
 pub fn measure(stage: &Stage, contender: &Contender, load: Load, seconds: u64) -> Result<Figure, String> {
@@ -107,7 +107,7 @@ fn wrk(port: u16, file: &str, connections: u32, seconds: u64) -> Result<Counted,
     read_wrk(&run(&mut command)?)
 }
 
-fn read_wrk(text: &str) -> Result<Counted, String> {
+pub fn read_wrk(text: &str) -> Result<Counted, String> {
     if let Some(line) = text.lines().find(|line| line.contains("Non-2xx") || line.contains("Socket errors")) {
         return Err(format!("wrk: {}", line.trim()));
     }

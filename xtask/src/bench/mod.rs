@@ -1,4 +1,4 @@
-//! `cargo xtask bench edge` and, at the bottom, `bench risk`.
+//! `cargo xtask bench edge` and, at the bottom, `bench risk`; the others have files of their own.
 //!
 //! Edge: Storeward beside Debian's nginx, in one interleaved run on loopback.
 //!
@@ -12,6 +12,7 @@ mod loads;
 pub mod passwords;
 mod report;
 mod servers;
+pub mod sign_ins;
 mod stage;
 mod usage;
 

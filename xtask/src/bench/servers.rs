@@ -18,6 +18,8 @@ pub enum Kind {
     NginxLogging,
     StorewardPlain,
     StorewardInspecting,
+    /// With its customers' accounts, one worker a core, and this machine as a proxy that names the clients.
+    StorewardSigningIn,
 }
 
 impl Kind {
@@ -28,6 +30,7 @@ impl Kind {
             Kind::NginxLogging => "nginx, access log",
             Kind::StorewardPlain => "storeward, inspect off",
             Kind::StorewardInspecting => "storeward, inspect block",
+            Kind::StorewardSigningIn => "storeward, with accounts",
         }
     }
 }
@@ -52,6 +55,7 @@ impl Contender {
             }
             Kind::StorewardPlain => start_storeward(stage, &folder, port, "off")?,
             Kind::StorewardInspecting => start_storeward(stage, &folder, port, "block")?,
+            Kind::StorewardSigningIn => start_signing_in(stage, &folder, port)?,
         };
         Ok(Contender { kind, port, process })
     }
@@ -194,12 +198,26 @@ fn proxy_config(stage: &Stage, port: u16, access_log: &str) -> String {
 }
 
 fn start_storeward(stage: &Stage, folder: &Path, port: u16, inspect: &str) -> Result<Process, String> {
+    start_configured(stage, folder, port, &storeward_config(stage, port, free_port()?, inspect))
+}
+
+/// Letters go nowhere: nobody in this bench has an account.
+fn start_signing_in(stage: &Stage, folder: &Path, port: u16) -> Result<Process, String> {
+    let config = storeward_config(stage, port, free_port()?, "block")
+        .replace("[edge]\nworkers = 1\n", "")
+        .replace("[console]\n", "trusted_proxies = [\"127.0.0.1\"]\n[console]\n");
+    let accounts = "[mail]\nserver = \"127.0.0.1\"\nport = 9\nsecurity = \"none\"\nfrom = \"service@shop.example\"\n\
+                    [identity]\ncustomers = \"risk\"\n";
+    start_configured(stage, folder, port, &format!("{config}{accounts}"))
+}
+
+fn start_configured(stage: &Stage, folder: &Path, port: u16, config: &str) -> Result<Process, String> {
     let log = folder.join("storeward.log");
     let upstream = format!("http://127.0.0.1:{}", stage.upstream_port);
     let mut init = Command::new(&stage.binary);
     run(init.args(["init", "--domain", "localhost", "--upstream", &upstream, "--dir"]).arg(folder))?;
     let file = folder.join("storeward.toml");
-    fs::write(&file, storeward_config(stage, port, free_port()?, inspect)).map_err(|e| e.to_string())?;
+    fs::write(&file, config).map_err(|e| e.to_string())?;
     let mut command = with_files(&stage.binary);
     command.args(["run", "--dir"]).arg(folder);
     let mut process = Process::start(&mut command, log.clone())?;

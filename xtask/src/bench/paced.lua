@@ -1,0 +1,72 @@
+-- Requests at a steady rate, whatever the answers take; with a form's token, sign-ins: each for another account, from
+-- another address. wrk's own words come first, then: requests a second [token, cookies, origin].
+local ffi = require("ffi")
+ffi.cdef [[
+  typedef struct { long tv_sec; long tv_nsec; } storeward_time;
+  int clock_gettime(int clock, storeward_time *time);
+]]
+local time = ffi.new("storeward_time")
+
+local function now_ms()
+  ffi.C.clock_gettime(1, time)
+  return tonumber(time.tv_sec) * 1000 + tonumber(time.tv_nsec) / 1000000
+end
+
+local interval, next_ms, made
+local form
+-- Seen by `done` through thread:get.
+counts = ""
+local by_status = {}
+
+function init(words)
+  interval = 1000 / tonumber(words[1])
+  next_ms, made = now_ms(), 0
+  if words[2] then form = { csrf = words[2], cookies = words[3], origin = words[4] } end
+  math.randomseed(next_ms)
+  made = math.random(0, 4000000)
+end
+
+function delay()
+  local now = now_ms()
+  if next_ms < now - 1000 then next_ms = now end
+  local wait = next_ms - now
+  next_ms = next_ms + interval
+  if wait < 0 then return 0 end
+  return math.floor(wait + 0.5)
+end
+
+function request()
+  if not form then return wrk.format("GET") end
+  made = made + 1
+  -- Spread over the whole space, so that no network around an address counts for many.
+  local high, low = made * 40503 % 65536, made * 25173 % 65536
+  local address = string.format("2001:%x:%x:%x::1", high, low, made % 65536)
+  if made % 2 == 0 then
+    address = string.format("%d.%d.%d.%d", 11 + high % 100, math.floor(high / 256), low % 256, math.floor(low / 256))
+  end
+  return wrk.format("POST", nil, {
+    ["Content-Type"] = "application/x-www-form-urlencoded",
+    ["Cookie"] = form.cookies,
+    ["Origin"] = form.origin,
+    ["Sec-Fetch-Site"] = "same-origin",
+    ["X-Forwarded-For"] = address,
+  }, "csrf=" .. form.csrf .. "&email=nobody-" .. made .. "%40people.example&password=not-this-one-" .. made .. "&next=")
+end
+
+function response(status)
+  if not form then return end
+  by_status[status] = (by_status[status] or 0) + 1
+  local parts = {}
+  for s, n in pairs(by_status) do parts[#parts + 1] = s .. " x " .. n end
+  counts = table.concat(parts, ", ")
+end
+
+local threads = {}
+function setup(thread) threads[#threads + 1] = thread end
+
+function done()
+  for _, thread in ipairs(threads) do
+    local said = thread:get("counts")
+    if said ~= "" then print("answers: " .. said) end
+  end
+end
