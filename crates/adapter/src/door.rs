@@ -104,7 +104,7 @@ impl Door {
     }
 
     /// Whether it is a form that the shop takes on whatever page.
-    fn is_everywhere(&self) -> bool {
+    pub(crate) fn is_everywhere(&self) -> bool {
         self.body == BodyKind::Form && self.place.paths.iter().any(|path| path == place::ANYWHERE)
     }
 

@@ -348,6 +348,9 @@ impl Adapter {
         if self.name.is_empty() || !self.name.chars().all(plain) {
             return Err(AdapterError::new("name", "use lower-case letters, digits and `-`"));
         }
+        if self.name == crate::known::STAND_IN {
+            return Err(AdapterError::new("name", "this is how the shop is asked what it is: take another"));
+        }
         if self.cookies.session.is_empty() {
             return Err(AdapterError::new(
                 "cookies.session",

@@ -1,6 +1,7 @@
 //! `storeward check`: each thing that must be right, whether it is, and what to do where it is not.
 
 use std::fmt;
+use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::Command;
@@ -12,7 +13,7 @@ use storeward_store::Engine;
 
 use crate::config::{Config, Loaded};
 use crate::data::DataDir;
-use crate::failure::Failure;
+use crate::failure::{Failure, IoContext as _};
 use crate::{Directory, Done, ledger_head, mail, open, platform};
 
 mod certificates;
@@ -101,7 +102,7 @@ pub fn check(options: &Options) -> Done {
     let loaded = match Config::load(dir).and_then(|l| l.config.validate().map(|()| l)) {
         Ok(loaded) => loaded,
         Err(failure) => {
-            println!("{}", Finding::of("config", failure, "mend storeward.toml and check again"));
+            told(&[Finding::of("config", failure, "mend storeward.toml and check again")])?;
             return Err(Failure::new("the config does not hold; nothing else was checked"));
         }
     };
@@ -134,21 +135,28 @@ pub fn check(options: &Options) -> Done {
     if has_keys {
         findings.extend(shield(dir, &loaded.config));
     }
-    for finding in &findings {
-        println!("{finding}");
-    }
+    told(&findings)?;
     let bad = findings.iter().filter(|f| f.grade == Grade::Bad).count();
     match bad {
         0 => {
-            println!(
-                "\nReady.{}",
-                if running { " It is running." } else { " Start it with `storeward run`." }
-            );
-            Ok(())
+            let next = if running { "It is running." } else { "Start it with `storeward run`." };
+            told(&[format!("\nReady. {next}")])
         }
         1 => Err(Failure::new("one thing must be put right first")),
         n => Err(Failure::new(format!("{n} things must be put right first"))),
     }
+}
+
+/// Prints each on a line. `storeward check | head` closes the pipe: that is an end, not a failure.
+fn told(lines: &[impl fmt::Display]) -> Done {
+    let mut out = std::io::stdout().lock();
+    for line in lines {
+        match writeln!(out, "{line}") {
+            Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => return Ok(()),
+            done => done.doing("printing")?,
+        }
+    }
+    Ok(())
 }
 
 fn quick(dir: &Path) -> Done {
@@ -237,6 +245,9 @@ fn shield(dir: &Path, config: &Config) -> Vec<Finding> {
                 "name another adapter in storeward.toml, section [shield]",
             ));
         }
+    }
+    if let Some((says, todo)) = crate::shield::office_in_words(config, dir) {
+        findings.push(Finding::look("shield", says, todo));
     }
     findings.push(if section.canary.is_none() {
         let says = "nobody looks whether the adapter still fits after an update of the shop";

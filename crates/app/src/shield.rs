@@ -13,7 +13,7 @@ use storeward_edge::asking::{Desk, questions};
 use storeward_edge::config::ServerEntry;
 use storeward_events::Event;
 use storeward_host::{SessionStage, Stop};
-use storeward_identity::{Adapter, CanaryAccount, Identity, Shield, ShieldParts, ShieldSection};
+use storeward_identity::{Adapter, CanaryAccount, Identity, OfficeGuard, Shield, ShieldParts, ShieldSection};
 use storeward_store::ledger;
 
 use crate::Done;
@@ -128,6 +128,26 @@ pub fn adapter_in_words(config: &Config, dir: &Path) -> Option<Done<Result<Strin
             ),
         }
     }))
+}
+
+/// For `storeward check`: what is to be said of the back office.
+pub fn office_in_words(config: &Config, dir: &Path) -> Option<(&'static str, &'static str)> {
+    let section = config.shield.as_ref()?;
+    let has_own = match Seeker::new(section, config, dir).find() {
+        Ok(Finding::Whole(adapter) | Finding::Folderless(adapter)) => adapter.has_own_office(),
+        Ok(Finding::Nothing) | Err(_) => false,
+    };
+    match (section.back_office_guard, has_own) {
+        (OfficeGuard::Off, _) => Some((
+            "back_office_guard is off: whoever has a staff password may open the back office",
+            "lock it otherwise: a [[gate]], a [[route]] with only_from, or the shop's own second factor (docs/shield.md, Your staff)",
+        )),
+        (OfficeGuard::On, true) if section.back_office.is_empty() => Some((
+            "the back office is shut under the names that the shop's installation gives it, and under no other",
+            "name yours in [shield] back_office (docs/shield.md, Your staff)",
+        )),
+        (OfficeGuard::On, _) => None,
+    }
 }
 
 /// Asks the shop what it is and where it lies.

@@ -232,30 +232,9 @@ pub fn grouped(count: u64) -> String {
     text
 }
 
-/// `24 February 2027`.
+/// `24 February 2027`: the console speaks English.
 pub fn day(moment: Timestamp) -> String {
-    const MONTHS: [&str; 12] = [
-        "January",
-        "February",
-        "March",
-        "April",
-        "May",
-        "June",
-        "July",
-        "August",
-        "September",
-        "October",
-        "November",
-        "December",
-    ];
-    let text = moment.to_string();
-    let mut parts = text.split(['-', 'T']);
-    let (year, month, day) = (parts.next(), parts.next(), parts.next());
-    let month = month.and_then(|m| m.parse::<usize>().ok()).and_then(|m| MONTHS.get(m.checked_sub(1)?));
-    match (year, month, day) {
-        (Some(year), Some(month), Some(day)) => format!("{} {month} {year}", day.trim_start_matches('0')),
-        _ => text,
-    }
+    moment.day_in_words(storeward_base::Language::En)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use storeward_base::StaffId;
 
-/// A member of staff came through a gate: once for each session.
+/// A member of staff came through a gate: once for each session and gate.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GatePassed {
     /// The gate's name in the configuration.
@@ -19,8 +19,8 @@ pub struct GateRefused {
     pub gate: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub staff: Option<StaffId>,
-    /// `group` (not in one that may), `factor` (the gate takes passkeys only), `code` (a hand-over code that was used, is too old,
-    /// or came to another browser or another host).
+    /// `group` (not in one that may), `factor` (the gate takes passkeys only), `code` (a hand-over code that came to another
+    /// browser or another host).
     pub reason: String,
 }
 

@@ -128,8 +128,8 @@ impl Shield {
     pub async fn fit(&self, adapter: Adapter) -> Result<(), Error> {
         let before = self.guard();
         let health = before.health.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let was_waiting = before.adapter.name == storeward_adapter::STAND_IN;
-        let is_blind = AtomicBool::new(before.is_blind() && !was_waiting);
+        let was_waiting = before.is_waiting();
+        let is_blind = AtomicBool::new(before.is_blind());
         self.0.store(Arc::new(Guard {
             identity: before.identity.clone(),
             adapter,

@@ -16,8 +16,9 @@ pub const FLOW_COOKIE: Cookie = Cookie { name: "__Host-storeward-flow", same_sit
 
 /// The answer to a puzzle, until the next try at the shop's own form.
 pub const SOLVED_COOKIE: Cookie = Cookie { name: "__Host-storeward-solved", same_site: SameSite::Strict };
-/// The same from a script of the storefront, with the request itself.
-pub const SOLVED_HEADER: &str = "storeward-puzzle";
+/// The same from a script of the storefront, with the request itself. Not `storeward-…`: those are what we say to the shop, and a
+/// client's own are gone before we look.
+pub const SOLVED_HEADER: &str = "x-storeward-puzzle";
 
 macro_rules! token {
     ($name:ident, $csrf:literal, $what:literal) => {

@@ -200,7 +200,8 @@ fn lone_event(value: &[u8]) -> Option<Range<usize>> {
             continue;
         }
         let after = value.get(from..).unwrap_or_default();
-        if if known || quotes.one_is_open() { is_code(after) } else { is_plainly_code(after) } {
+        let runs = if known || quotes.one_is_open() { is_code(after) } else { is_plainly_code(after) };
+        if runs {
             return Some(start + end - length..value.len().min(equals + 48));
         }
     }

@@ -39,6 +39,10 @@ impl SessionExchange for Swapping {
             if bytes.windows(6).any(|w| w == b"stolen") || (self.reads_body && !body.complete) {
                 return instead(StatusCode::FORBIDDEN, "not with that");
             }
+            if let Some(answer) = headers.get("x-storeward-puzzle") {
+                let line = format!("solved={}", answer.to_str().unwrap());
+                headers.insert(header::COOKIE, HeaderValue::try_from(line).unwrap());
+            }
             if headers.get(header::COOKIE).is_some_and(|c| c == "handle=1") {
                 headers.insert(header::COOKIE, HeaderValue::from_static("sid=inner"));
             }
@@ -105,6 +109,10 @@ async fn the_session_step_stands_between_client_and_shop() {
     let answer = edge.ask(&asking("/", "handle=1")).await;
     assert_eq!(answer.text(), "/ sid=inner ");
     assert!(answer.head.contains("handle=1; Path=/") && !answer.head.contains("sid="), "{}", answer.head);
+    // What a script sends to the step comes to it, and what only we say to the shop does not.
+    let solved =
+        "GET / HTTP/1.1\r\nHost: shop.test\r\nX-Storeward-Puzzle: 42\r\nStoreward-Puzzle: 43\r\n\r\n";
+    assert_eq!(edge.ask(solved).await.text(), "/ solved=42 ");
     // Its own business only.
     let aside = edge.ask(&asking("/static", "handle=1")).await;
     assert!(aside.text().contains("handle=1") && aside.head.contains("sid=inner"));

@@ -23,7 +23,7 @@ pub struct Finished {
 impl Finished {
     /// Three quarters right, that is four of five: less shows that it was tried, not that it was learnt.
     pub const fn is_learnt(&self) -> bool {
-        self.right * 4 >= self.questions * 3
+        self.right >= Self::least(self.questions)
     }
 
     /// So many right answers are needed.

@@ -153,7 +153,7 @@ impl Guard {
     }
 
     /// Whether nobody knows yet which shop it is.
-    fn is_waiting(&self) -> bool {
+    pub(super) fn is_waiting(&self) -> bool {
         self.health.lock().unwrap_or_else(PoisonError::into_inner).fault == Some(Fault::NoAdapter)
     }
 
@@ -186,7 +186,14 @@ impl Guard {
             }
             Ok(())
         });
-        written.await?;
+        if let Err(why) = written.await {
+            if fault.is_none() {
+                // What is mended counts once it is told.
+                self.health.lock().unwrap_or_else(PoisonError::into_inner).fault = before;
+                self.is_blind.store(before.is_some_and(Fault::blinds), Ordering::SeqCst);
+            }
+            return Err(why);
+        }
         Ok(fault)
     }
 

@@ -251,12 +251,12 @@ both_engines!(a_script_is_told_the_puzzle_and_sends_its_answer_along, MIGRATIONS
     let told = script.send("POST", "/login.php", &PROBLEM_FORM, &form).await;
     let problem: serde_json::Value = serde_json::from_str(&told.body).unwrap();
     assert_eq!((told.status.as_u16(), &problem["code"]), (429, &"identity.too_often".into()));
-    assert_eq!(problem["answer_in"], "storeward-puzzle");
+    assert_eq!(problem["answer_in"], "x-storeward-puzzle");
     let answer = storeward_puzzle::solve(&problem["puzzle"].to_string()).unwrap();
     // Elsewhere it is worth nothing, nor with another one's name on it, nor twice.
     let mut thief = behind.browser();
     thief.browser = thief.browser.elsewhere();
-    let with = [PROBLEM_FORM[0], PROBLEM_FORM[1], ("storeward-puzzle", &*answer)];
+    let with = [PROBLEM_FORM[0], PROBLEM_FORM[1], ("x-storeward-puzzle", &*answer)];
     assert_eq!(thief.send("POST", "/login.php", &with, &form).await.status, 429);
     let passed = script.send("POST", "/login.php", &with, &form).await;
     assert!(passed.body.contains("identity.second_factor"), "{passed:?}");
