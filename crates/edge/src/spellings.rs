@@ -42,7 +42,7 @@ fn paths(path: &str) -> Vec<String> {
 
 /// Without what is not part of its name: parameters behind `;`, and the dots and blanks that Windows' servers cut off.
 fn bare(segment: &str) -> &str {
-    segment.split(';').next().unwrap_or_default().trim_end_matches(['.', ' '])
+    segment.split(';').next().unwrap_or_default().trim_end_matches(|c: char| c == '.' || c.is_whitespace())
 }
 
 fn joined<'a>(segments: impl Iterator<Item = &'a str>) -> String {
@@ -78,10 +78,41 @@ fn is_front_controller(path: &str) -> bool {
     path.rsplit('/').next().is_none_or(|last| last.is_empty() || is_program(bare(last)))
 }
 
+/// `name` is as PHP reads it; the shop's own are so written in the configuration as the shop calls them.
 fn carries_path(name: &str, value: &str, front: bool, named: &[String]) -> bool {
     let carries =
         front && (PATHS.contains(&name) || (PATHS_WITH_SLASH.contains(&name) && value.starts_with('/')));
-    carries || matches!(name, "rest_route" | "_route_") || named.iter().any(|own| own == name)
+    carries || matches!(name, "rest_route" | "_route_") || named.iter().any(|own| is_named(own, name))
+}
+
+/// Without case, as some read names, and as a list of one: `weg[]`, `weg[0]`, which is `weg_0]` by now.
+fn is_named(own: &str, name: &str) -> bool {
+    let own = as_php_names(own);
+    let (head, tail) = name.split_at_checked(own.len()).unwrap_or((name, ""));
+    head.eq_ignore_ascii_case(&own) && (tail.is_empty() || (tail.starts_with('_') && tail.ends_with(']')))
+}
+
+/// A path as a shop reads it that takes it from a parameter: blanks around it are none, `\` is `/`, dot segments are walked, and of a
+/// whole address the path counts.
+fn as_path(value: &str) -> String {
+    let value = value
+        .trim_matches(|c: char| c.is_whitespace() || c.is_control() || c == '\u{feff}')
+        .replace('\\', "/");
+    let path = match value.split_once("://") {
+        Some((scheme, rest)) if scheme.bytes().all(|b| b.is_ascii_alphanumeric()) => {
+            rest.split_once('/').map_or("", |(_, path)| path)
+        }
+        _ => value.as_str(),
+    };
+    let mut segments: Vec<&str> = Vec::new();
+    for segment in path.split(['?', '#']).next().unwrap_or_default().split('/') {
+        match segment {
+            "" | "." => {}
+            ".." => drop(segments.pop()),
+            other => segments.push(other),
+        }
+    }
+    segments.join("/")
 }
 
 /// Paths that stand in a parameter: WordPress' `rest_route` is what else stands behind `/wp-json`, the others the whole path.
@@ -94,7 +125,7 @@ fn routed(paths: &[String], query: &str, front: bool, named: &[String]) -> Vec<S
         if !carries_path(&name, &value, front, named) {
             continue;
         }
-        let value = value.trim_matches('/');
+        let value = as_path(&value);
         for base in paths.iter().map(String::as_str).chain([""]) {
             // `/blog/index.php` and `/blog` are the same base.
             let base =
@@ -130,10 +161,15 @@ mod tests {
 
     fn of(path: &str, query: &str) -> Vec<String> {
         let mut found = Vec::new();
-        all(path, (!query.is_empty()).then_some(query), &["seite".to_owned()], |path| {
-            found.push(path.to_owned());
-            true
-        });
+        all(
+            path,
+            (!query.is_empty()).then_some(query),
+            &["seite".to_owned(), "weg.pfad".to_owned()],
+            |path| {
+                found.push(path.to_owned());
+                true
+            },
+        );
         found
     }
 
@@ -176,6 +212,22 @@ mod tests {
         check("/", "s=/admin/index", "/admin/index");
         check("/", "route=admin/user", "/admin/user");
         check("/catalogue", "seite=admin", "/admin");
+        for name in
+            ["weg.pfad", "weg_pfad", "weg%2epfad", "Weg.Pfad", "weg+pfad", "weg.pfad[]", "weg.pfad[0]"]
+        {
+            check("/catalogue", &format!("{name}=/admin"), "/admin");
+        }
+        for value in [
+            "%5Cadmin",
+            "./admin",
+            "%20/admin%09",
+            "%EF%BB%BF/admin",
+            "//x/../admin",
+            "https://shop.example/admin?a=b",
+        ] {
+            check("/catalogue", &format!("seite={value}"), "/admin");
+        }
+        check("/admin%09".replace("%09", "\t").as_str(), "", "/admin");
         // A search for the word, and what is no front controller.
         for (path, query) in [
             ("/", "rest_routes=/a&routes=/a"),

@@ -236,13 +236,16 @@ impl Accounts {
         };
         let is_stale = found.as_ref().is_some_and(|session| now.since(session.seen_at) >= SEEN_STEP);
         if acts && is_stale {
-            self.db
+            // Not being able to write it turns nobody away, least of all from the page that says so: a session that is not
+            // touched ends the sooner.
+            let _untouched = self
+                .db
                 .write(move |tx| {
                     sql::touch_session(tx, &hash, now)?;
                     tx.commit_silent("when a session was last seen is no fact to keep");
                     Ok::<_, Error>(())
                 })
-                .await?;
+                .await;
         }
         Ok(found)
     }

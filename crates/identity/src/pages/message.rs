@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use storeward_base::{Entropy, Language};
+use storeward_base::Language;
 use storeward_web::askama::Template;
 use storeward_web::axum::response::{Html, IntoResponse, Response};
 use storeward_web::http::{HeaderMap, header};
@@ -38,8 +38,8 @@ fn page(identity: &Identity, failure: &Failure, headers: &HeaderMap) -> Option<R
         500..=599 => t.s("failure.broken"),
         _ => t.s("failure.other"),
     };
-    let entropy: &dyn Entropy = &*shared.entropy;
-    let page = Page::plain(identity, t.0, &entropy.token::<16>(), t.s("failure.title"));
+    // The policy's nonce is not known here, and such a page needs no script.
+    let page = Page::plain(identity, t.0, "", t.s("failure.title"));
     let button = t.s("failure.home");
     let code = failure.code().to_owned();
     let message = MessagePage { page, words, href: shared.home(), button, code };

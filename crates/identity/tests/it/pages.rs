@@ -55,6 +55,7 @@ both_engines!(failures_speak_the_persons_language, MIGRATIONS, async |db| {
     assert_eq!(page.headers["content-language"], "de");
     let lost = browser.get("/.storeward/nothing").await;
     assert!(lost.status == 404 && lost.body.contains("An dieser Adresse ist nichts"), "{}", lost.body);
+    assert!(!lost.body.contains("<script"), "its policy lets none of them run: {}", lost.body);
     assert!(lost.headers["content-security-policy"].to_str().unwrap().contains("default-src 'none'"));
     // The account's own language comes first.
     browser.sign_up(EMAIL, PASSWORD).await.leads_to("/.storeward/challenge");
