@@ -12,6 +12,7 @@ use storeward_edge::certificates::{
 use storeward_events::Event;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
@@ -26,6 +27,8 @@ pub struct Shop {
     pub clock: Arc<ShiftedClock>,
     pub facts: Arc<Mutex<Vec<Event>>>,
     pub scratch: Scratch,
+    /// While this is false, whoever asks the shop waits for an answer, as before a slow machine.
+    pub answers: watch::Sender<bool>,
 }
 
 /// A keeper at work; stops when dropped.
@@ -61,8 +64,9 @@ impl Shop {
             clock: Arc::default(),
             facts: Arc::default(),
             scratch: Scratch::new(),
+            answers: watch::Sender::new(true),
         };
-        tokio::spawn(serve_http(http, challenges));
+        tokio::spawn(serve_http(http, challenges, shop.answers.subscribe()));
         tokio::spawn(serve_tls(tls, store));
         shop
     }
@@ -171,10 +175,11 @@ pub fn acme(pebble: &Pebble, directory: &str, names: &[&str], more: Value) -> Va
     config
 }
 
-async fn serve_http(listener: TcpListener, challenges: Arc<HttpChallenges>) {
+async fn serve_http(listener: TcpListener, challenges: Arc<HttpChallenges>, answers: watch::Receiver<bool>) {
     while let Ok((mut tcp, _)) = listener.accept().await {
-        let challenges = Arc::clone(&challenges);
+        let (challenges, mut answers) = (Arc::clone(&challenges), answers.clone());
         tokio::spawn(async move {
+            let _ = answers.wait_for(|open| *open).await;
             let mut buffer = [0; 4096];
             let length = tcp.read(&mut buffer).await.unwrap_or(0);
             let head = String::from_utf8_lossy(&buffer[..length]);

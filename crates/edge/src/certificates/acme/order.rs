@@ -154,14 +154,24 @@ impl Attempt<'_> {
     /// Places the answers, tells the CA, and waits until it has looked. The answers go when this ends.
     async fn authorize(&self, order: &mut Order) -> Result<(), Failure> {
         let mut answers = Vec::new();
+        let mut refused = None;
         let mut authorizations = order.authorizations();
         while let Some(authorization) = authorizations.next().await {
             let authorization = authorization.map_err(|e| self.failure(&e))?;
             match authorization.status {
-                AuthorizationStatus::Pending => answers.push(self.answer(authorization).await?),
+                AuthorizationStatus::Pending => match self.answer(authorization).await {
+                    Ok(answer) => answers.push(answer),
+                    Err(failure) => refused = Some(failure),
+                },
                 AuthorizationStatus::Valid => {}
                 _ => return Err(self.refusal(order).await),
             }
+        }
+        // After a restart the CA may look, and find what it wants, between its list and our word.
+        if let Some(failure) = refused
+            && !Self::is_proven(order).await
+        {
+            return Err(failure);
         }
         match order.poll_ready(&POLLING).await {
             Ok(OrderStatus::Invalid) | Err(Error::Api(_)) if order.state().status == OrderStatus::Invalid => {
@@ -170,6 +180,19 @@ impl Attempt<'_> {
             Ok(_) => Ok(()),
             Err(e) => Err(self.failure(&e)),
         }
+    }
+
+    /// Whether the CA has seen all that it asked for.
+    async fn is_proven(order: &mut Order) -> bool {
+        let mut authorizations = order.authorizations();
+        while let Some(authorization) = authorizations.next().await {
+            let Ok(mut authorization) = authorization else { return false };
+            let Ok(now) = authorization.refresh().await else { return false };
+            if now.status != AuthorizationStatus::Valid {
+                return false;
+            }
+        }
+        true
     }
 
     async fn answer(&self, mut authorization: AuthorizationHandle<'_>) -> Result<Answer, Failure> {
