@@ -99,4 +99,10 @@ pub fn metrics(stats: &PoolStats, breaches: &Breaches, text: &mut MetricsText) {
     for (reason, count) in refused {
         text.value("storeward_password_checks_refused_total", &[("reason", reason)], count);
     }
+    text.single(
+        "storeward_password_checks_relieved_total",
+        "counter",
+        "Passwords that stand-ins saw to, because the cores had no idle time left.",
+        stats.relieved,
+    );
 }

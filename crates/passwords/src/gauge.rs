@@ -9,7 +9,7 @@ use storeward_base::Secret;
 use tokio::sync::oneshot;
 
 use crate::policy::{Context, Judgement, Policy};
-use crate::pool::yield_to_the_shop;
+use crate::pool::take_what_is_left;
 
 /// So many may wait: 20 ms each at worst, so nobody waits longer than it takes to type on.
 const MOST_WAITING: usize = 16;
@@ -54,7 +54,7 @@ impl Gauge {
 }
 
 fn work(questions: &Receiver<Question>) {
-    yield_to_the_shop();
+    take_what_is_left();
     while let Ok(Question { policy, password, context, reply }) = questions.recv() {
         // Whoever typed on does not wait for the answer to what was there before.
         if reply.is_closed() {

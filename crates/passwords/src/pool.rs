@@ -1,10 +1,13 @@
 //! Passwords are hashed on threads of their own, behind a bounded queue.
 //!
 //! A sign-in costs a core some 16 ms and 19 MiB. Unbounded, a flood of them would take the machine from the shop: so
-//! half of the cores' number of threads does this and nothing else, at low priority, each with memory of its own that it
-//! keeps; and what waits for them is bounded by the time it will take (two seconds of work), not by its number, since an
-//! imported bcrypt hash costs fifteen times what ours does. Never on tokio's blocking pool, whose 512 threads would take
-//! 10 GiB.
+//! half of the cores' number of threads does this and nothing else, in the time that nobody else wants, each with memory of
+//! its own that it keeps; and what waits for them is bounded by the time it will take (two seconds of work), not by its
+//! number, since an imported bcrypt hash costs fifteen times what ours does. Never on tokio's blocking pool, whose 512
+//! threads would take 10 GiB.
+//!
+//! Where the cores are never idle, there is no such time, and nobody could sign in. So beside each thread stands another in
+//! for it, with a small share of a core for certain: it takes over what does not come on, and serves for some seconds.
 
 mod queue;
 mod worker;
@@ -13,7 +16,7 @@ mod worker;
 mod tests;
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use storeward_base::{Clock, Entropy, Secret};
 use tokio::sync::oneshot;
@@ -26,12 +29,18 @@ use crate::stored::{NewHash, StoredHash};
 use queue::{JobId, Place, Queue};
 
 pub use queue::{AccountKey, Lane, Ticket};
-pub(crate) use worker::yield_to_the_shop;
+pub(crate) use worker::take_what_is_left;
 
 /// Work that may wait for each thread.
 const WAITING: Duration = Duration::from_secs(2);
 /// What judging the worst of passwords takes.
 const JUDGE_COST_US: u64 = 20_000;
+/// See [`PoolOptions::patience`].
+const PATIENCE: Duration = Duration::from_millis(250);
+/// A computation may take so many times what it costs on a core of its own.
+const SLOWER: u32 = 8;
+/// So long stand-ins serve once the threads were found starving.
+const RELIEF: Duration = Duration::from_secs(10);
 
 /// What a pool is made of.
 pub struct PoolOptions {
@@ -40,11 +49,14 @@ pub struct PoolOptions {
     pub recipe: Recipe,
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
+    /// How long a computation may stand still, or wait beside an idle thread, before a stand-in takes it over: 250 ms. Its own
+    /// cost, eight times over, comes on top.
+    pub patience: Duration,
 }
 
 impl PoolOptions {
     pub fn new(clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
-        PoolOptions { threads: None, recipe: Recipe::default(), clock, entropy }
+        PoolOptions { threads: None, recipe: Recipe::default(), clock, entropy, patience: PATIENCE }
     }
 }
 
@@ -72,6 +84,8 @@ pub struct PoolStats {
     pub late: u64,
     /// Given up by whoever asked, before their turn.
     pub abandoned: u64,
+    /// Taken over or done by stand-ins, because the cores had no time left.
+    pub relieved: u64,
     /// Memory written by Argon2, all passes together, in KiB: the work done.
     pub argon2_kib: u64,
 }
@@ -93,19 +107,37 @@ struct Shared {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     state: Mutex<State>,
+    /// For the threads.
     wake: Condvar,
+    /// For their stand-ins.
+    watch: Condvar,
+    patience: Duration,
 }
 
 struct State {
     queue: Queue<Job>,
     stats: PoolStats,
     is_closed: bool,
+    /// What each thread computes, and then each stand-in.
+    desks: Vec<Option<Running>>,
+    /// Since when work has been seen waiting beside a thread that has nothing to do.
+    untaken_since: Option<Instant>,
+    /// Stand-ins serve until then, and the threads do not.
+    relieved_until: Option<Instant>,
 }
 
 /// One piece of work, and whom to tell.
 struct Job {
-    task: Task,
+    task: Arc<Task>,
+    cost_us: u64,
     reply: oneshot::Sender<Result<Done, Error>>,
+}
+
+/// One that is being computed.
+struct Running {
+    ticket: Ticket,
+    job: Job,
+    begun: Instant,
 }
 
 enum Task {
@@ -135,14 +167,23 @@ impl Pool {
                 queue: Queue::new(limit),
                 stats: PoolStats { threads, ..PoolStats::default() },
                 is_closed: false,
+                desks: (0..threads * 2).map(|_| None).collect(),
+                untaken_since: None,
+                relieved_until: None,
             }),
             wake: Condvar::new(),
+            watch: Condvar::new(),
+            patience: options.patience,
         });
         let owner = Owner(Arc::clone(&shared));
-        for number in 0..threads {
+        let spawn = |name: String, work: fn(&Shared, usize), desk: usize| {
             let shared = Arc::clone(&shared);
-            let thread = std::thread::Builder::new().name(format!("passwords-{number}"));
-            thread.spawn(move || worker::work(&shared)).map_err(|_| Error::Thread)?;
+            let thread = std::thread::Builder::new().name(name);
+            thread.spawn(move || work(&shared, desk)).map(drop).map_err(|_| Error::Thread)
+        };
+        for number in 0..threads {
+            spawn(format!("passwords-{number}"), worker::work, number)?;
+            spawn(format!("stand-in-{number}"), worker::stand_in, threads + number)?;
         }
         Ok(Pool(Arc::new(owner)))
     }
@@ -218,7 +259,8 @@ impl Pool {
 
     async fn run(&self, ticket: Ticket, cost_us: u64, task: Task) -> Result<Done, Error> {
         let (reply, answer) = oneshot::channel();
-        let id = self.0.0.submit(ticket, cost_us, Job { task, reply })?;
+        let job = Job { task: Arc::new(task), cost_us, reply };
+        let id = self.0.0.submit(ticket, job)?;
         // Whoever goes away gives the place back.
         let mut seat = Seat { shared: &self.0.0, place: Some(Place { lane: ticket.lane, id }) };
         let answer = answer.await;
@@ -250,17 +292,18 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn submit(&self, ticket: Ticket, cost_us: u64, job: Job) -> Result<JobId, Error> {
+    fn submit(&self, ticket: Ticket, job: Job) -> Result<JobId, Error> {
         let now = self.clock.now();
         let mut state = self.lock();
         if state.is_closed {
             return Err(Error::Stopped);
         }
-        match state.queue.admit(ticket, cost_us, now, job) {
+        match state.queue.admit(ticket, job.cost_us, now, job) {
             Ok(admitted) => {
                 state.stats.full += u64::try_from(admitted.displaced.len()).unwrap_or(u64::MAX);
                 drop(state);
                 self.wake.notify_one();
+                self.watch.notify_one();
                 for job in admitted.displaced {
                     let _ = job.reply.send(Err(Error::Full { retry_after: self.retry_after() }));
                 }
@@ -291,6 +334,7 @@ impl Drop for Owner {
         let left = state.queue.drain();
         drop(state);
         self.0.wake.notify_all();
+        self.0.watch.notify_all();
         for job in left {
             let _ = job.reply.send(Err(Error::Stopped));
         }

@@ -120,7 +120,7 @@ const WINDOWS: [Window; 12] = [
 ];
 
 /// Who may name a heavy dependency in its manifest (tests apart).
-const OWNERS: [(&str, &[&str]); 21] = [
+const OWNERS: [(&str, &[&str]); 22] = [
     // The sample shop keeps a file of its own, as a shop that knows nothing of us would.
     ("rusqlite", &["storeward-store", "storeward-demo-shop"]),
     ("postgres", &["storeward-store"]),
@@ -151,6 +151,7 @@ const OWNERS: [(&str, &[&str]); 21] = [
     ("md-5", &["storeward-passwords"]),
     ("scrypt", &["storeward-passwords"]),
     ("xorf", &["storeward-passwords"]),
+    ("thread-priority", &["storeward-passwords"]),
     ("zxcvbn", &["storeward-passwords"]),
     ("regex", &["storeward-inspect"]),
     ("flate2", &["storeward-edge"]),

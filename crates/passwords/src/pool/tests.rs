@@ -50,6 +50,8 @@ fn bench(cost: Cost) -> Bench {
     let mut options = PoolOptions::new(clock.clone(), gate.clone());
     options.threads = Some(1);
     options.recipe.cost = cost;
+    // The gate holds the one thread up, not others that want the core.
+    options.patience = Duration::MAX;
     Bench { pool: Pool::start(options).unwrap(), gate, clock }
 }
 
@@ -84,14 +86,14 @@ fn ticket(lane: Lane, who: u32) -> Ticket {
     Ticket { lane, account: AccountKey::of(&format!("{who}")), address: address.parse().unwrap() }
 }
 
-/// Nice values of the pool's threads (proc(5): field 19 of stat), as the kernel has them.
-fn threads() -> Vec<i32> {
+/// The pool's threads, or their stand-ins, as the kernel has them: nice value and policy (proc(5): fields 19 and 41 of stat).
+fn threads(name: &str) -> Vec<(i32, u32)> {
     let mut found = Vec::new();
     for task in std::fs::read_dir("/proc/self/task").unwrap().flatten() {
         let Ok(stat) = std::fs::read_to_string(task.path().join("stat")) else { continue };
-        if stat.contains("(passwords-") {
-            let rest = &stat[stat.rfind(')').unwrap() + 1..];
-            found.push(rest.split_whitespace().nth(16).unwrap().parse().unwrap());
+        if stat.contains(&format!("({name}")) {
+            let fields: Vec<_> = stat[stat.rfind(')').unwrap() + 1..].split_whitespace().collect();
+            found.push((fields[16].parse().unwrap(), fields[38].parse().unwrap()));
         }
     }
     found
@@ -114,7 +116,7 @@ async fn a_flood_is_refused_at_once_and_takes_neither_threads_nor_memory() {
     let stats = bench.pool.stats();
     assert_eq!(stats.waiting, [0, 0, 122], "two seconds of 16.4 ms each");
     assert!(stats.waiting_us <= 2_000_000 && stats.done == 0, "{stats:?}");
-    assert_eq!(threads().len(), 1);
+    assert_eq!(threads("passwords-").len(), 1);
     let grown = resident_kib().saturating_sub(before);
     assert!(grown < 16 * 1024, "{grown} KiB for a thousand attempts");
 
@@ -254,7 +256,11 @@ async fn the_threads_yield_to_others_and_end_with_the_pool() {
     let own = rustix::process::getpriority_process(None).unwrap();
     let bench = bench(SMALL);
     let busy = bench.occupy().await;
-    assert_eq!(threads(), [own + 10]);
+    // sched(7): 5 is SCHED_IDLE, where the nice value says nothing; 0 is the usual one.
+    assert_eq!(threads("passwords-").into_iter().map(|(_, policy)| policy).collect::<Vec<_>>(), [5]);
+    while threads("stand-in-") != [(own + 10, 0)] {
+        tokio::task::yield_now().await;
+    }
     let waiting = bench.ask(ticket(Lane::Stranger, 1));
     bench.until(|stats| stats.waiting[2] == 1).await;
     // The handles of the two that ask are given up with them.
@@ -263,12 +269,41 @@ async fn the_threads_yield_to_others_and_end_with_the_pool() {
     let (_, _) = tokio::join!(busy, waiting);
     let other = bench.pool.clone();
     drop(bench.pool);
-    assert_eq!(threads().len(), 1, "one handle is left");
+    assert_eq!(threads("passwords-").len(), 1, "one handle is left");
     drop(other);
     bench.gate.open();
-    while !threads().is_empty() {
+    while !threads("passwords-").is_empty() || !threads("stand-in-").is_empty() {
         tokio::task::yield_now().await;
     }
+}
+
+// Threads that run only when nobody else wants to may never run. Whoever signs in then is served all the same.
+#[tokio::test]
+async fn where_the_cores_have_no_time_a_stand_in_serves() {
+    let gate = Arc::new(Gate::default());
+    let clock = Arc::new(FixedClock::at(Timestamp::from_seconds(1_000_000)));
+    let mut options = PoolOptions::new(clock.clone(), gate.clone());
+    options.threads = Some(1);
+    options.recipe.cost = SMALL;
+    options.patience = Duration::from_millis(1);
+    let bench = Bench { pool: Pool::start(options).unwrap(), gate, clock };
+    // The thread begins, and then it does not come on.
+    let stuck = bench.occupy().await;
+    bench.until(|stats| stats.relieved == 1).await;
+    // What needs no salt does not wait at the gate: but one stand-in is at it too.
+    let waiting = bench.ask(ticket(Lane::Stranger, 1));
+    bench.until(|stats| stats.waiting[2] == 1).await;
+    bench.gate.open();
+    assert!(stuck.await.unwrap().is_ok());
+    assert_eq!(waiting.await.unwrap(), Ok(Verified::Wrong));
+    // What was computed twice was done and answered once.
+    let stats = bench.pool.stats();
+    assert_eq!((stats.done, stats.running), (2, 0));
+    assert_eq!(stats.argon2_kib, 2 * 128);
+    assert!(stats.relieved >= 2, "for some seconds stand-ins go first: {stats:?}");
+    // The account has no place taken by what the thread left behind.
+    let again = bench.pool.verify_nothing(ticket(Lane::KnownDevice, 1 << 20), secret("a guess")).await;
+    assert_eq!(again, Ok(Verified::Wrong));
 }
 
 #[test]
