@@ -178,12 +178,13 @@ impl Failure {
     }
 
     fn problem(&self) -> Response {
+        // In the order of their names, which a map keeps or makes as other crates have it.
         let body = serde_json::json!({
-            "type": format!("urn:storeward:problem:{}", self.code),
-            "title": self.title(),
-            "status": self.status.as_u16(),
-            "detail": self.detail,
             "code": self.code,
+            "detail": self.detail,
+            "status": self.status.as_u16(),
+            "title": self.title(),
+            "type": format!("urn:storeward:problem:{}", self.code),
         });
         ([(header::CONTENT_TYPE, "application/problem+json")], body.to_string()).into_response()
     }

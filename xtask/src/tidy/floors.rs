@@ -4,12 +4,13 @@
 use super::metadata::{Dependency, Package};
 use super::{File, Finding, source};
 
-const FLOORS: [(&str, u8); 22] = [
+const FLOORS: [(&str, u8); 23] = [
     ("storeward-base", 1),
     ("storeward-events", 1),
     ("storeward-inspect", 2),
     ("storeward-detect", 2),
     ("storeward-adapter", 2),
+    ("storeward-policy", 2),
     ("storeward-seal", 2),
     ("storeward-store", 2),
     ("storeward-web", 2),
@@ -44,7 +45,7 @@ struct Window {
     reason: &'static str,
 }
 
-const WINDOWS: [Window; 12] = [
+const WINDOWS: [Window; 13] = [
     Window {
         from: "storeward-events",
         to: "storeward-base",
@@ -100,6 +101,12 @@ const WINDOWS: [Window; 12] = [
         reason: "staff decide which shops and programs let their customers sign in here",
     },
     Window {
+        from: "storeward-console",
+        to: "storeward-vault",
+        modules: &["desk"],
+        reason: "staff open customers' data there, as far as the policy lets them; keys stay out of sight",
+    },
+    Window {
         from: "storeward-gate",
         to: "storeward-console",
         modules: &["entrance"],
@@ -120,7 +127,7 @@ const WINDOWS: [Window; 12] = [
 ];
 
 /// Who may name a heavy dependency in its manifest (tests apart).
-const OWNERS: [(&str, &[&str]); 22] = [
+const OWNERS: [(&str, &[&str]); 23] = [
     // The sample shop keeps a file of its own, as a shop that knows nothing of us would.
     ("rusqlite", &["storeward-store", "storeward-demo-shop"]),
     ("postgres", &["storeward-store"]),
@@ -144,6 +151,7 @@ const OWNERS: [(&str, &[&str]); 22] = [
             "storeward-demo-shop",
         ],
     ),
+    ("cedar-policy", &["storeward-policy"]),
     ("altcha", &["storeward-puzzle"]),
     ("maxminddb", &["storeward-detect"]),
     ("argon2", &["storeward-passwords", "storeward-demo-shop"]),

@@ -82,13 +82,8 @@ pub fn logout_token(
 
 /// What the scopes say of the person.
 pub fn profile(person: &Person, scopes: &Scopes) -> Map<String, Value> {
+    // In the order of their names, whatever order a map has.
     let mut claims = Map::new();
-    if scopes.has(Scope::Profile) {
-        if let Some(name) = &person.name {
-            claims.insert("name".to_owned(), json!(name));
-        }
-        claims.insert("locale".to_owned(), json!(person.language.tag()));
-    }
     if scopes.has(Scope::Email)
         && let Some(email) = &person.email
     {
@@ -97,6 +92,12 @@ pub fn profile(person: &Person, scopes: &Scopes) -> Map<String, Value> {
             claims.insert("email".to_owned(), json!(email));
         }
         claims.insert("email_verified".to_owned(), json!(person.email_verified));
+    }
+    if scopes.has(Scope::Profile) {
+        claims.insert("locale".to_owned(), json!(person.language.tag()));
+        if let Some(name) = &person.name {
+            claims.insert("name".to_owned(), json!(name));
+        }
     }
     claims
 }

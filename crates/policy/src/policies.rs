@@ -1,0 +1,221 @@
+//! The rules in force, and the one place where they are evaluated.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use cedar_policy::{
+    Authorizer, Context, Decision, Effect, Entities, Entity, EntityId, EntityTypeName, EntityUid, Policy,
+    PolicyId, PolicySet, Request, RestrictedExpression, Schema, ValidationMode, Validator,
+};
+
+use crate::answer::{Answer, Mask, Refusal};
+use crate::error::Fault;
+use crate::words::{Asked, Thing, Who};
+
+const SCHEMA: &str = include_str!("rules/schema.cedarschema");
+const GUARDS: &str = include_str!("rules/guards.cedar");
+const DEFAULT: &str = include_str!("rules/default.cedar");
+
+/// Cedar's time grows with the number of rules (about 0.6 µs for each, reference 4): a shop has a few dozen.
+const MOST_RULES: usize = 200;
+const MOST_BYTES: usize = 256 * 1024;
+
+/// Reasons that guards may name. A code is part of the ledger's words, so it is one of ours.
+const REASONS: [&str; 6] = ["not_own", "purpose", "factor_too_old", "restricted", "too_many", "no_consent"];
+/// Said where nothing allows it.
+const NO_RULE: &str = "no_rule";
+/// Said where a rule of the shop forbids it.
+const FORBIDDEN: &str = "forbidden";
+/// Said where a rule could not be evaluated.
+const BROKEN: &str = "rule_broken";
+
+/// One rule, for people to read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    pub id: String,
+    /// What it says, in words.
+    pub says: String,
+    pub allows: bool,
+    mask: Mask,
+    reason: &'static str,
+}
+
+/// The rules in force. Building them costs a few milliseconds; a decision some microseconds.
+pub struct Policies {
+    set: PolicySet,
+    schema: Schema,
+    authorizer: Authorizer,
+    rules: BTreeMap<String, Rule>,
+}
+
+impl Policies {
+    /// The guards and the rules that a shop begins with.
+    pub fn default_rules() -> Self {
+        Policies::parse(DEFAULT).expect("a test parses the rules that are built in")
+    }
+
+    /// The guards and a shop's own rules in the place of those that it begins with.
+    pub fn parse(text: &str) -> Result<Self, Fault> {
+        if text.len() > MOST_BYTES {
+            return Err(Fault(format!("longer than {MOST_BYTES} bytes")));
+        }
+        let (schema, _) = Schema::from_cedarschema_str(SCHEMA).expect("a test parses the schema");
+        let mut set = PolicySet::new();
+        let mut rules = BTreeMap::new();
+        for (text, is_guard) in [(GUARDS, true), (text, false)] {
+            let parsed: PolicySet = text.parse().map_err(|why| Fault(format!("{why}")))?;
+            if parsed.templates().next().is_some() {
+                return Err(Fault("templates (?principal, ?resource) are not taken".to_owned()));
+            }
+            for policy in parsed.policies() {
+                let rule = read(policy, is_guard)?;
+                let id = rule.id.clone();
+                set.add(policy.new_id(PolicyId::new(&id)))
+                    .map_err(|_| Fault(format!("two rules are called {id}")))?;
+                rules.insert(id, rule);
+            }
+        }
+        if rules.len() > MOST_RULES {
+            return Err(Fault(format!("more than {MOST_RULES} rules")));
+        }
+        let found = Validator::new(schema.clone()).validate(&set, ValidationMode::Strict);
+        let faults: Vec<String> = found.validation_errors().take(5).map(|why| format!("{why}")).collect();
+        if !faults.is_empty() {
+            return Err(Fault(faults.join("; ")));
+        }
+        Ok(Policies { set, schema, authorizer: Authorizer::new(), rules })
+    }
+
+    /// The text of the rules that a shop begins with, to write its own from.
+    pub const fn default_text() -> &'static str {
+        DEFAULT
+    }
+
+    /// All rules by their names.
+    pub fn rules(&self) -> impl Iterator<Item = &Rule> {
+        self.rules.values()
+    }
+
+    /// What a rule says in words; for one that is in force no more, nothing.
+    pub fn says(&self, id: &str) -> Option<&str> {
+        self.rules.get(id).map(|rule| rule.says.as_str())
+    }
+
+    /// Decides one question. It neither waits nor fails: what cannot be told is refused.
+    pub fn decide(&self, asked: &Asked<'_>) -> Answer {
+        let Some((request, entities)) = self.put(asked) else {
+            return Answer::Deny(Refusal { reason: BROKEN, rules: Vec::new() });
+        };
+        let response = self.authorizer.is_authorized(&request, &self.set, &entities);
+        // Cedar skips a rule that fails; skipping one that forbids would allow.
+        if response.diagnostics().errors().next().is_some() {
+            return Answer::Deny(Refusal { reason: BROKEN, rules: Vec::new() });
+        }
+        let mut rules: Vec<String> = response.diagnostics().reason().map(ToString::to_string).collect();
+        rules.sort_unstable();
+        let known = || rules.iter().filter_map(|id| self.rules.get(id));
+        match response.decision() {
+            Decision::Allow => {
+                let mask = known().map(|rule| rule.mask).max().unwrap_or(Mask::Hidden);
+                // Rules that show less than what is shown did not decide.
+                rules = known().filter(|rule| rule.mask == mask).map(|rule| rule.id.clone()).collect();
+                Answer::Allow { mask, rules }
+            }
+            Decision::Deny => {
+                let reason = known().next().map_or(NO_RULE, |rule| rule.reason);
+                Answer::Deny(Refusal { reason, rules })
+            }
+        }
+    }
+
+    /// The question in Cedar's words; `None` where a word does not fit, which only a fault of ours would make.
+    fn put(&self, asked: &Asked<'_>) -> Option<(Request, Entities)> {
+        let owner = uid("Customer", asked.owner)?;
+        let (principal, mut entities) = principal(asked.who)?;
+        let attributes =
+            HashMap::from([("owner".to_owned(), RestrictedExpression::new_entity_uid(owner.clone()))]);
+        let (resource, parents) = match asked.thing {
+            Thing::Field { class, name } => {
+                let class_uid = uid("Class", class)?;
+                entities.push(Entity::new_no_attrs(class_uid.clone(), HashSet::new()));
+                (uid("Field", &format!("{class}.{name}"))?, HashSet::from([class_uid]))
+            }
+            Thing::Record => (uid("Record", asked.owner)?, HashSet::new()),
+        };
+        entities.push(Entity::new(resource.clone(), attributes, parents).ok()?);
+        if principal != owner {
+            entities.push(Entity::new_no_attrs(owner, HashSet::new()));
+        }
+        let entities = Entities::from_entities(entities, Some(&self.schema)).ok()?;
+        let action = uid("Action", asked.act.name())?;
+        let request = Request::new(principal, action, resource, context(asked)?, Some(&self.schema)).ok()?;
+        Some((request, entities))
+    }
+}
+
+fn principal(who: &Who) -> Option<(EntityUid, Vec<Entity>)> {
+    let (principal, parents) = match who {
+        Who::Staff { id, groups } => {
+            let roles: Option<HashSet<EntityUid>> = groups.iter().map(|name| uid("Role", name)).collect();
+            (uid("Staff", id)?, roles?)
+        }
+        Who::Customer { id } => (uid("Customer", id)?, HashSet::new()),
+    };
+    let mut entities: Vec<Entity> =
+        parents.iter().map(|role| Entity::new_no_attrs(role.clone(), HashSet::new())).collect();
+    entities.push(Entity::new_no_attrs(principal.clone(), parents));
+    Some((principal, entities))
+}
+
+fn context(asked: &Asked<'_>) -> Option<Context> {
+    let told = asked.circumstances;
+    let long = |number: u64| RestrictedExpression::new_long(i64::try_from(number).unwrap_or(i64::MAX));
+    let text = |text: &str| RestrictedExpression::new_string(text.to_owned());
+    let pairs = [
+        ("purpose", text(told.purpose.name())),
+        ("factor_age", long(told.factor_age_seconds.unwrap_or(u64::MAX))),
+        ("assigned", RestrictedExpression::new_bool(told.is_assigned)),
+        ("opened_lately", long(told.opened_lately)),
+        ("consents", RestrictedExpression::new_set(told.consents.iter().map(|one| text(one)))),
+        ("restricted", RestrictedExpression::new_bool(told.is_restricted)),
+    ];
+    Context::from_pairs(pairs.map(|(name, value)| (name.to_owned(), value))).ok()
+}
+
+fn uid(kind: &str, id: &str) -> Option<EntityUid> {
+    let kind: EntityTypeName = kind.parse().ok()?;
+    Some(EntityUid::from_type_name_and_id(kind, EntityId::new(id)))
+}
+
+/// What stands beside a rule: `@id`, `@says`, `@mask`, and a guard's `@reason`.
+fn read(policy: &Policy, is_guard: bool) -> Result<Rule, Fault> {
+    let id = policy.annotation("id").unwrap_or_default().to_owned();
+    let named = !id.is_empty()
+        && id.len() <= 80
+        && id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+    if !named {
+        return Err(Fault(format!(
+            "each rule needs a name of small letters, digits and _, such as @id(\"support_reads_notes\"); \
+             one has {id:?}"
+        )));
+    }
+    if id.starts_with("guard_") != is_guard {
+        return Err(Fault(format!("{id}: names that begin with guard_ are kept for the guards")));
+    }
+    let says = policy.annotation("says").unwrap_or_default().chars().take(300).collect();
+    let allows = policy.effect() == Effect::Permit;
+    let mask = match policy.annotation("mask") {
+        None => Mask::Whole,
+        Some(name) if allows => {
+            Mask::of_name(name).ok_or_else(|| Fault(format!("{id}: @mask is hidden, part or whole")))?
+        }
+        Some(_) => return Err(Fault(format!("{id}: a rule that forbids shows nothing, so it has no @mask"))),
+    };
+    let reason = match policy.annotation("reason") {
+        None => FORBIDDEN,
+        Some(given) => REASONS
+            .into_iter()
+            .find(|known| *known == given)
+            .ok_or_else(|| Fault(format!("{id}: @reason is one of {}", REASONS.join(", "))))?,
+    };
+    Ok(Rule { id, says, allows, mask, reason })
+}

@@ -1,0 +1,206 @@
+//! The guards and the first rules, asked from outside.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on shall stop where it is")]
+
+use storeward_policy::{Act, Answer, Asked, Circumstances, Mask, Policies, Purpose, Thing, Who};
+
+fn staff(groups: &[&str]) -> Who {
+    Who::Staff { id: "staff_1".to_owned(), groups: groups.iter().map(|&name| name.to_owned()).collect() }
+}
+
+fn now(purpose: Purpose) -> Circumstances {
+    Circumstances {
+        purpose,
+        factor_age_seconds: Some(30),
+        is_assigned: false,
+        opened_lately: 0,
+        consents: Vec::new(),
+        is_restricted: false,
+    }
+}
+
+fn ask(rules: &Policies, who: &Who, act: Act, full: &str, told: &Circumstances) -> Answer {
+    let thing = match full.split_once('.') {
+        Some((class, name)) => Thing::Field { class, name },
+        None => Thing::Record,
+    };
+    rules.decide(&Asked { who, act, owner: "cust_ada", thing, circumstances: told })
+}
+
+/// `whole support_reads_notes`, or the reason.
+fn shown(answer: &Answer) -> String {
+    match answer {
+        Answer::Allow { mask, rules } => format!("{} {}", mask.name(), rules.join(" ")),
+        Answer::Deny(refusal) => refusal.reason.to_owned(),
+    }
+}
+
+#[test]
+fn what_a_shop_begins_with() {
+    let rules = Policies::default_rules();
+    let check = |groups: &[&str], purpose: Purpose, full: &str, expected: &str| {
+        let answer = ask(&rules, &staff(groups), Act::Open, full, &now(purpose));
+        assert_eq!(shown(&answer), expected, "{groups:?} {purpose:?} {full}");
+    };
+    check(&["owner"], Purpose::Support, "contact.email", "whole owner_works");
+    check(&["support"], Purpose::Support, "contact.email", "part support_answers");
+    check(&["support"], Purpose::Support, "note.text", "whole support_reads_notes");
+    check(&["support"], Purpose::Shipping, "contact.email", "no_rule");
+    check(&["fulfilment"], Purpose::Shipping, "address.street", "no_rule");
+    check(&["accountant"], Purpose::Invoicing, "address.street", "whole accountant_invoices");
+    check(&["accountant"], Purpose::Invoicing, "address.phone", "no_rule");
+    check(&["accountant"], Purpose::Invoicing, "contact.birthday", "no_rule");
+    // Groups that are no role, and none at all, see nothing.
+    check(&["admin", "packers"], Purpose::Support, "contact.email", "no_rule");
+    check(&[], Purpose::Support, "contact.email", "no_rule");
+    // Two roles: what shows more counts, and is named.
+    check(&["support", "owner"], Purpose::Support, "contact.email", "whole owner_works");
+}
+
+#[test]
+fn an_order_of_the_customer_opens_more() {
+    let rules = Policies::default_rules();
+    let with_order = |purpose| Circumstances { is_assigned: true, ..now(purpose) };
+    let check = |groups: &[&str], purpose: Purpose, full: &str, expected: &str| {
+        let answer = ask(&rules, &staff(groups), Act::Open, full, &with_order(purpose));
+        assert_eq!(shown(&answer), expected, "{groups:?} {purpose:?} {full}");
+    };
+    check(&["support"], Purpose::Support, "contact.email", "whole support_answers_about_an_order");
+    check(&["support"], Purpose::Support, "contact.birthday", "part support_answers");
+    check(&["fulfilment"], Purpose::Shipping, "address.street", "whole fulfilment_ships");
+    check(&["fulfilment"], Purpose::Shipping, "contact.phone", "part fulfilment_calls");
+    check(&["fulfilment"], Purpose::Support, "address.street", "no_rule");
+}
+
+/// A shop that allows everything, by mistake or by a thief's hand, still allows none of this.
+#[test]
+fn no_rule_of_a_shop_gets_past_the_guards() {
+    let rules = Policies::parse("@id(\"all\") permit (principal, action, resource);").unwrap();
+    let owner = staff(&["owner"]);
+    let check = |who: &Who, full: &str, told: Circumstances, expected: &str| {
+        for act in [Act::Open, Act::Export] {
+            assert_eq!(shown(&ask(&rules, who, act, full, &told)), expected, "{act:?} {full} {told:?}");
+        }
+    };
+    let support = || now(Purpose::Support);
+    check(&owner, "contact.email", support(), "whole all");
+    for age in [Some(601), Some(u64::MAX), None] {
+        check(
+            &owner,
+            "contact.email",
+            Circumstances { factor_age_seconds: age, ..support() },
+            "factor_too_old",
+        );
+    }
+    check(&owner, "contact.email", Circumstances { opened_lately: 199, ..support() }, "whole all");
+    check(&owner, "contact.email", Circumstances { opened_lately: 200, ..support() }, "too_many");
+    check(&owner, "contact.email", Circumstances { is_restricted: true, ..support() }, "restricted");
+    let claim = Circumstances { is_restricted: true, ..now(Purpose::LegalClaim) };
+    check(&owner, "contact.email", claim, "whole all");
+    check(&owner, "identity_document.number", support(), "purpose");
+    check(&owner, "identity_document.number", now(Purpose::Dispute), "whole all");
+    check(&owner, "contact.email", now(Purpose::Marketing), "no_consent");
+    let agreed = Circumstances { consents: vec!["marketing".to_owned()], ..now(Purpose::Marketing) };
+    check(&owner, "contact.email", agreed, "whole all");
+    check(&owner, "contact.email", now(Purpose::OwnData), "purpose");
+    // One customer and another's data.
+    let (ada, eve) =
+        (Who::Customer { id: "cust_ada".to_owned() }, Who::Customer { id: "cust_eve".to_owned() });
+    check(&eve, "contact.email", now(Purpose::OwnData), "not_own");
+    check(&ada, "contact.email", now(Purpose::Support), "not_own");
+    for act in [Act::Correct, Act::Erase, Act::Restrict] {
+        assert_eq!(shown(&ask(&rules, &eve, act, "record", &now(Purpose::OwnData))), "not_own");
+        let stale = Circumstances { factor_age_seconds: Some(3_600), ..now(Purpose::RightsRequest) };
+        assert_eq!(shown(&ask(&rules, &owner, act, "record", &stale)), "factor_too_old");
+    }
+}
+
+#[test]
+fn no_rule_of_a_shop_takes_a_customers_rights_away() {
+    let rules = Policies::parse("").unwrap();
+    let ada = Who::Customer { id: "cust_ada".to_owned() };
+    let restricted = Circumstances { is_restricted: true, factor_age_seconds: None, ..now(Purpose::OwnData) };
+    for act in [Act::Open, Act::Export] {
+        assert_eq!(
+            shown(&ask(&rules, &ada, act, "identity_document.number", &restricted)),
+            "whole guard_own_data"
+        );
+    }
+    for act in [Act::Correct, Act::Erase, Act::Restrict] {
+        assert_eq!(shown(&ask(&rules, &ada, act, "record", &restricted)), "whole guard_own_data");
+    }
+    assert_eq!(
+        shown(&ask(&rules, &staff(&["owner"]), Act::Open, "contact.email", &now(Purpose::Support))),
+        "no_rule"
+    );
+}
+
+#[test]
+fn a_mask_counts_only_where_nothing_shows_more() {
+    let rules = Policies::parse(
+        "@id(\"a\") @mask(\"hidden\") permit (principal is Staff, action == Action::\"open\", resource);\n\
+         @id(\"b\") @mask(\"part\") permit (principal is Staff, action == Action::\"open\", resource in Class::\"contact\");",
+    )
+    .unwrap();
+    let asked = |full: &str| ask(&rules, &staff(&[]), Act::Open, full, &now(Purpose::Support));
+    assert_eq!(shown(&asked("contact.email")), "part b");
+    assert_eq!(shown(&asked("note.text")), "hidden a");
+    assert!(Mask::Hidden < Mask::Part && Mask::Part < Mask::Whole);
+}
+
+#[test]
+fn a_policy_that_does_not_fit_is_not_taken() {
+    let check = |text: &str, says: &str| {
+        let fault = Policies::parse(text).err().unwrap_or_else(|| panic!("{text} was taken")).to_string();
+        assert!(fault.contains(says), "{text}: {fault}");
+    };
+    check("permit (principal", "");
+    check("permit (principal, action, resource);", "needs a name");
+    check("@id(\"Big\") permit (principal, action, resource);", "needs a name");
+    check("@id(\"guard_factor\") permit (principal, action, resource);", "kept for the guards");
+    check(
+        "@id(\"a\") permit (principal, action, resource); @id(\"a\") permit (principal, action, resource);",
+        "two rules",
+    );
+    check("@id(\"a\") @mask(\"half\") permit (principal, action, resource);", "@mask");
+    check("@id(\"a\") @mask(\"part\") forbid (principal, action, resource);", "@mask");
+    check("@id(\"a\") @reason(\"mood\") forbid (principal, action, resource);", "@reason");
+    // Words that there are none of: the strict validator finds them.
+    check("@id(\"a\") permit (principal, action, resource) when { context.fator_age < 600 };", "");
+    check("@id(\"a\") permit (principal is Robot, action, resource);", "");
+    check("@id(\"a\") permit (principal, action == Action::\"peek\", resource);", "");
+    check("@id(\"a\") permit (principal == ?principal, action, resource);", "templates");
+    check(&"x".repeat(300_000), "longer");
+    let many: String =
+        (0..300).map(|n| format!("@id(\"r{n}\") permit (principal, action, resource);\n")).collect();
+    check(&many, "more than");
+}
+
+#[test]
+fn a_rule_that_breaks_on_the_way_allows_nothing() {
+    // Overflows for a factor that was never shown.
+    let rules = Policies::parse(
+        "@id(\"all\") permit (principal, action, resource);\n\
+         @id(\"sum\") forbid (principal, action, resource) when { context.opened_lately * context.opened_lately < 0 };",
+    )
+    .unwrap();
+    let told = Circumstances { opened_lately: 5_000_000_000, ..now(Purpose::OwnData) };
+    let ada = Who::Customer { id: "cust_ada".to_owned() };
+    assert_eq!(shown(&ask(&rules, &ada, Act::Open, "contact.email", &told)), "rule_broken");
+}
+
+/// Ids come from outside of Cedar's own words: none can be read as another.
+#[test]
+fn ids_are_taken_as_they_are() {
+    let rules = Policies::default_rules();
+    for group in ["owner\"", "Role::\"owner\"", "owner\" || true || \"", " owner", "Owner", ""] {
+        let answer = ask(&rules, &staff(&[group]), Act::Open, "contact.email", &now(Purpose::Support));
+        assert_eq!(shown(&answer), "no_rule", "{group}");
+    }
+}
+
+#[test]
+fn every_rule_says_in_words_what_it_does() {
+    for rule in Policies::default_rules().rules() {
+        assert!(rule.says.ends_with('.') && rule.says.len() > 20, "{}", rule.id);
+    }
+}
