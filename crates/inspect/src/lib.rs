@@ -2,7 +2,7 @@
 //!
 //! **Owns** the decoding of queries, forms, cookies, JSON, multipart and XML into named values; rules as data in the
 //! shape of SecLang and their compilation; the detectors for SQL injection and cross-site scripting; our own first
-//! rules; the search for card numbers ([`cards`]).
+//! rules; the search for card numbers ([`cards`]) and for what names a private key ([`keys`]).
 //! **Holds** every value is decoded once and inspected under every rule that covers it; work and memory are
 //! proportional to the input and bounded; a prefilter never hides a match; what a match shows is never personal data
 //! (see `mask`); in [`Mode::Detect`] every verdict is `Pass`.
@@ -17,6 +17,7 @@ mod content_type;
 mod decode;
 mod engine;
 mod head;
+pub mod keys;
 mod known;
 mod lists;
 mod literals;

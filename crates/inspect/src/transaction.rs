@@ -5,6 +5,7 @@ use crate::content_type::{BodyKind, body_kind, from_wide, is_report, reads_as_te
 use crate::decode::{self, Windows};
 use crate::engine::Engine;
 use crate::head::{BodyEnd, BodyPlan, HttpVersion, RequestHead, ResponseHead};
+use crate::keys;
 use crate::known::{Known, Looked};
 use crate::lists;
 use crate::mask;
@@ -216,7 +217,7 @@ impl<'e> Transaction<'e> {
             return Verdict::Pass;
         }
         let (body, _) = capped(body, end, self.policy.body_cap_bytes);
-        let plain = from_wide(body);
+        let plain = keys::without_zeros(body).or_else(|| from_wide(body));
         let body = plain.as_deref().unwrap_or(body);
         let side = &self.engine.response;
         // Looked at where it lies; copied only for what a match needs.

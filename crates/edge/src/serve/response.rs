@@ -9,7 +9,7 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderValue, header};
 use http_body::{Body as _, Frame};
 use storeward_host::Seen;
-use storeward_inspect::BodyEnd;
+use storeward_inspect::{BodyEnd, keys};
 
 use super::{Answer, Answering, Exchange, Stopped, parts, stages};
 use crate::edge_body::{self, Flow, Mask};
@@ -149,7 +149,7 @@ fn first_frame(first: &Bytes, ahead: &VecDeque<Frame<Bytes>>) -> Bytes {
 /// script's own.
 fn is_worth_a_look(reads: Reads, seen: &[u8]) -> bool {
     match reads {
-        Reads::Hidden => memchr::memmem::find(seen, b"PRIVATE KEY").is_some(),
+        Reads::Hidden => keys::named_in(seen),
         _ => !seen.is_empty(),
     }
 }

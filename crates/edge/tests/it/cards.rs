@@ -167,6 +167,8 @@ async fn answers_show_no_number_and_still_parse() {
     }
 }
 
+const KEY: &str = "-----BEGIN PRIVATE KEY-----\r\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASC\r\n";
+
 /// Spreadsheets save "Unicode text" as UTF-16, and servers call that anything.
 #[tokio::test(flavor = "multi_thread")]
 async fn answers_in_utf_16_show_no_number_and_no_private_key() {
@@ -181,7 +183,18 @@ async fn answers_in_utf_16_show_no_number_and_no_private_key() {
         "/csv" => reply("text/csv; charset=utf-16", "\u{feff}Ella;4111 1111 1111 1111\r\n"),
         "/bytes" => reply("application/octet-stream", "Ella;4111111111111111\r\n"),
         "/long" => reply("text/csv", &format!("\u{feff}{}4111111111111111;", "Bo;x\r\n".repeat(60_000))),
-        _ => reply("text/plain", "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASC\n"),
+        // What PowerShell's `openssl genrsa > key.pem` writes, as servers serve a `.pem`.
+        "/key.pem" => reply("application/octet-stream", KEY),
+        "/marked.pem" => reply("application/x-pem-file", &format!("\u{feff}{KEY}")),
+        "/four.pem" => {
+            let body: Vec<u8> = KEY.chars().flat_map(|letter| u32::from(letter).to_be_bytes()).collect();
+            let head = format!(
+                "HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: {}\r\n\r\n",
+                body.len()
+            );
+            Reply::Bytes([head.into_bytes(), body].concat())
+        }
+        _ => reply("text/plain", KEY),
     })
     .await;
     let edge = TestEdge::start(&[shop.url()], "");
@@ -189,6 +202,8 @@ async fn answers_in_utf_16_show_no_number_and_no_private_key() {
     assert_eq!(edge.get("/bytes").await.body, wide("Ella;************1111\r\n"));
     let long = edge.get("/long").await.body;
     assert!(long.ends_with(&wide("\n************1111;")), "{:?}", long.len());
-    assert_eq!(edge.get("/key").await.status, 403);
+    for key in ["/key", "/key.pem", "/marked.pem", "/four.pem"] {
+        assert_eq!(edge.get(key).await.status, 403, "{key}");
+    }
     edge.stop();
 }

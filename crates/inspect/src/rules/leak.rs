@@ -5,6 +5,18 @@ use crate::rule::{Action, Phase, Rule};
 use crate::verdict::Category::Leak;
 use crate::verdict::Severity;
 
+/// The line that begins a key, and key behind it. Between the two may stand whatever a page, a program or an address puts
+/// at a line's end, so the key is told by how it begins: as DER does (`SEQUENCE { INTEGER 0 or 1` of RFC 5958, 8017 and
+/// 5915, or the OID of an encryption), as OpenSSH's own form, or by the field that says how it is encrypted; what stands
+/// right behind the line by its length alone. Words about keys have none of that behind them. Then PuTTY's form, and a
+/// whole file in base64, as Kubernetes keeps it.
+const PRIVATE_KEY: &str = concat!(
+    r"BEGIN(?:\s|[+_]|%20|&nbsp;|&#(?:32|x20);|\\u0020){1,2}(?:(?:RSA|EC|DSA|OPENSSH|ENCRYPTED|PGP|SSH2|ANY)(?:\s|[+_]|%20|&nbsp;|&#(?:32|x20);|\\u0020){1,2}){0,2}PRIVATE(?:\s|[+_]|%20|&nbsp;|&#(?:32|x20);|\\u0020){1,2}KEY.{0,12}?(?:-|%2[dD]|&#(?:45|x2[dD]);|\\u002[dD]){4}",
+    r#"(?:.{0,256}?(?:MII[A-P][A-Za-z0-9+/][AQgw]IBA|MI[E-H][A-Za-z0-9+/]AgE[AB]|M[A-P][AEIMQUYcgkosw048]CAQ[AE]|M[A-P][A-Za-z0-9+/]{1,20}(?:BgkqhkiG9w0B|YJKoZIhvcNAQ|GCSqGSIb3DQE)|b3BlbnNzaC1rZXkt|DEK-Info:.{1,4}?[A-Z0-9-]{3,16},[0-9A-Fa-f]{16})|(?:\s|\\+[nr]|\\+u000[aAdD]|%0[aAdD]|</?\w{1,8} ?/?>|&#(?:1[03]|x0?[aAdD]);|["'+,-])*(?:[A-Za-z0-9+/=]{16}|[A-Z][A-Za-z-]{2,20}: ))"#,
+    r"|Private-Lines: ?\d{1,3}.{0,24}?[A-Za-z0-9+/]{16}",
+    r"|LS0tLS1CRUdJTiB[A-Za-z0-9]{0,16}?(?:UFJJVkFURSBLRV|BSSVZBVEUgS0VZ|QUklWQVRFIEtFW)[A-Za-z0-9+/]{16}",
+);
+
 pub(super) fn rules() -> Vec<Rule> {
     let report = |id, message, pattern| {
         rx(id, Leak, message, pattern)
@@ -15,16 +27,11 @@ pub(super) fn rules() -> Vec<Rule> {
             .action(Action::Report)
     };
     vec![
-        rx(
-            27_100,
-            Leak,
-            "A private key",
-            r#"-----BEGIN (?:RSA |EC |DSA |OPENSSH |ENCRYPTED |PGP )?PRIVATE KEY(?: BLOCK)?-----(?:\s|\\[nr]|<br ?/?>|&#1[03];|["'+,])*(?:[A-Za-z0-9+/=]{16}|[A-Z][A-Za-z-]{2,20}: )"#,
-        )
-        .on(&[C::ResponseBody])
-        .through(&[])
-        .phase(Phase::ResponseBody)
-        .action(Action::Deny),
+        rx(27_100, Leak, "A private key", PRIVATE_KEY)
+            .on(&[C::ResponseBody])
+            .through(&[])
+            .phase(Phase::ResponseBody)
+            .action(Action::Deny),
         report(
             27_110,
             "An error of a database",
