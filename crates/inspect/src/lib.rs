@@ -29,6 +29,7 @@ mod rules;
 mod scan;
 mod sqli;
 mod stream;
+mod tokens;
 mod transaction;
 mod transform;
 mod values;

@@ -13,6 +13,7 @@ use crate::policy::{Mode, Place, Policy};
 use crate::rule::{Action, Collection};
 use crate::scan::{Hit, Scratch};
 use crate::stream::BodyRest;
+use crate::tokens;
 use crate::transform;
 use crate::values::{Fact, Value, Values, View};
 use crate::verdict::{Reason, RuleMatch, Verdict};
@@ -173,6 +174,7 @@ impl<'e> Transaction<'e> {
         let mut verdict = self.verdict();
         while !verdict.is_block() && windows.next(&mut self.seen.values, complete) {
             lists::join(before, &mut self.seen.values);
+            tokens::open(before, &mut self.seen.values);
             self.inspect(&self.engine.request, before..self.seen.values.len(), Looked::RequestAll);
             self.seen.values.truncate(before);
             verdict = self.verdict();
@@ -270,6 +272,10 @@ impl<'e> Transaction<'e> {
                 && let Some(user) = decode::basic_user(value)
             {
                 values.push(Collection::RequestHeaders, b":user", &user);
+            } else if name.eq_ignore_ascii_case("authorization")
+                || name.eq_ignore_ascii_case("proxy-authorization")
+            {
+                tokens::credentials(value, values);
             }
             values.push(Collection::RequestHeadersNames, b"", name.as_bytes());
             push_header(Collection::RequestHeaders, name, value, values);
@@ -279,6 +285,7 @@ impl<'e> Transaction<'e> {
             decode::form(query.as_bytes(), Collection::ArgsGet, Collection::ArgsGetNames, values);
             lists::join(first, values);
         }
+        tokens::open(0, values);
         framing
     }
 
@@ -313,6 +320,7 @@ impl<'e> Transaction<'e> {
             },
         }
         lists::join(first, values);
+        tokens::open(first, values);
         self.content_type = content_type;
     }
 

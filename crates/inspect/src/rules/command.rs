@@ -30,7 +30,7 @@ fn plain() -> Vec<Rule> {
             15_120,
             CommandInjection,
             "A command alone, behind a separator or substituted",
-            r"(?i)(?:;|\|\|?|&&|`|\$\()\s*(?:[\w.]*/[\w./]*)?(?:id|ls|ps|pwd|env|dir|set|ver|w|hostname|reboot|shutdown|sh|bash|cmd|date|uptime|ll|arch|groups|sleep\s+\d+|cat)\s*(?:$|[`)]|;\s*(?:$|#|\w+=)|\|\||&&|\|\s*(?:$|\w)|#|>{1,2}\s*/)",
+            r"(?i)(?:;|\|\|?|&&|`|\$\()\s*(?:[\w.]*/[\w./]*)?(?:id|ls|ps|pwd|env|dir|set|ver|w|hostname|reboot|shutdown|sh|bash|cmd|date|uptime|ll|arch|groups|sleep\s+\d+)\s*(?:$|[`)]|;\s*(?:$|#|\w+=)|\|\||&&|\|\s*(?:$|\w)|#|>{1,2}\s*/)",
         )
         .not_on(C::RequestFilename)
         .through(SHELL)
@@ -103,6 +103,15 @@ fn elsewhere() -> Vec<Rule> {
             CommandInjection,
             "A command behind an address, or with a file as its input",
             r"(?i)^\s*(?:\d{1,3}\.){3}\d{1,3}\s*[\r\n]+\s*[a-z]{2,12}\b|(?:[;|&`]|\$\()\s*(?:cat|sh|bash|nl|od|tac|wc|xxd|base64|mail|sort|head|tail)<[\w./~-]",
+        )
+        .through(SHELL)
+        .not_in_passwords(),
+        // `dog|cat food` is a list of a shop for animals; `a|cat x` is none.
+        rx(
+            15_174,
+            CommandInjection,
+            "A command that reads a file, behind a pipe",
+            r"(?i)\|\s*(?:(?:tac|xxd|awk|gawk|sed|grep|egrep|fgrep|chmod|chown|zcat|bzcat|base32|base64)\s+[\w./=$'\x22{-]+\s*(?:$|[\s;|&<>`)#])|(?:cat|head|tail|more|less|sort|uniq|nl|od|ls|rm|sh|bash)\s+(?:[a-z]\s*$|[./~$*]|(?:passwd|shadow|hosts|flag|secrets?|credentials?|users|id_rsa|makefile|dockerfile|\w+_\w+)\s*$))",
         )
         .through(SHELL)
         .not_in_passwords(),

@@ -76,7 +76,7 @@ fn uploads() -> Vec<Rule> {
             26_100,
             Upload,
             "An upload that the shop's server would run",
-            r"(?i)\.(?:php[0-9]?|phtml|phar|pht|phps|pgif|shtml|inc|jspx?|jspf|jsw|aspx?|ashx|asmx|asa|cfml?|cgi|htaccess|htpasswd|user\.ini|war)(?:[\s.\x00;:/\\%]|::\$data|$)|(?:^|[/\\])web\.config$|\.(?:exe|bat|cmd|dll|vbs|ps1|sh|py|rb|hta|jar|msi|scr)[\s.]*$|\x00",
+            r"(?i)\.(?:php[0-9]?|phtml|phar|pht|phps|pgif|shtml|inc|hphp|phtm|ctp|jspx?|jspf|jsw|jsv|jhtml|jtml|jnlp|aspx?|ashx|asmx|asax|ascx|asa|asp\.net|cshtml?|vbhtml|svc|xamlx|soap|cfml?|cfc|cgi|fcgi|wsgi|erb|rhtml|htaccess|htpasswd|user\.ini|war)(?:[\s.\x00;:/\\%]|::\$data|$)|(?:^|[/\\])(?:web|app|machine)\.config$|\.(?:exe|com|bat|cmd|dll|so|vbs?e?|wsf|wsh|jse|ps1|psm1|sh|bash|zsh|ksh|csh|pyc?o?|pyw|rb|p[lm]|lua|hta|jar|ear|msi|scr|lnk|cer|cdx|idc|htr|ida|idq|rem|axd|stm|shtm|module|install|engine|theme|profile|inc)[\s.]*(?:$|;)|\x00",
         )
         .on(&[C::Files])
         .through(PATH),

@@ -61,6 +61,15 @@ fn scripting() -> Vec<Rule> {
             r#"(?i)['"`][\s)\]}]*(?:[-;,+*/|&^?:.{(\[]|in\b)[^'"`<>]{0,80}?\b(?:eval|settimeout|setinterval|import|function|constructor|execscript)\s*\(\s*[^\s)]|['"`][\s)\]}]*[-;,+*/|&^?:]+\s*(?:[a-z_$][\w$]*\s*:\s*|try\s*)?\{[^'"`<>]{0,40}?\b(?:location|document|name)\s*=[^=]"#,
         )
         .not_in_passwords(),
+        // Every sign, and every word, that JavaScript takes between a string and a call; comments and line ends before its
+        // bracket. A blank there stands in prose, so it does for what is no word of any prose only.
+        rx(
+            12_171,
+            CrossSiteScripting,
+            "Script that leaves a string by an operator and calls",
+            r#"(?i)['"`][\s)\]}]*(?:[-;,+*/|&^?:.{(\[%<>=!~]|\b(?:in|instanceof|of)\b)[^'"`]{0,80}?\b(?:(?:eval|settimeout|setinterval|execscript)(?:\s|/\*.{0,80}?\*/|//[^\r\n]{0,80}[\r\n])*|(?:alert|confirm|prompt|fetch|atob|import)(?:[\t\r\n]|/\*.{0,80}?\*/|//[^\r\n]{0,80}[\r\n])*)(?:\?\.\s*)?[(`]\s*[^\s)]|['"`][\s)\]}]*(?:[-;,+*/|&^?:.{(\[%<>=!~]|\b(?:in|instanceof|of)\b)[^'"`]{0,80}?\b(?:eval|settimeout|setinterval|function|alert)\s*(?:\.\s*(?:call|apply|bind)\b|,\s*(?:0|null|this|window|self|\[)|\)\s*\(|\]\s*\()"#,
+        )
+        .not_in_passwords(),
         rx(
             12_160,
             CrossSiteScripting,
@@ -100,12 +109,12 @@ fn xml() -> Vec<Rule> {
             23_100,
             XmlInjection,
             "XML: an entity or a document type from elsewhere",
-            r#"(?i)<!ENTITY\s+(?:%\s*)?[^\s>]+\s+(?:SYSTEM|PUBLIC|["'])|<!DOCTYPE\s+[^>\[]{0,256}(?:\bSYSTEM\s|\[)"#,
+            r#"(?i)<!ENTITY\s+(?:%\s*)?[^\s>]+\s+(?:SYSTEM|PUBLIC|["'])|<!DOCTYPE\s+[^>\[]*(?:\bSYSTEM\b|\[)"#,
         )
         .on(ARGUMENTS)
         .also_on(&[C::XmlDocument, C::FilesContent]),
         // An outer document type loads as one with SYSTEM does; a page of XHTML has one of the W3C's, and comes as an argument.
-        rx(23_101, XmlInjection, "XML: a document type from elsewhere", r"(?i)<!DOCTYPE\s+[^>\[]{0,256}\bPUBLIC\s")
+        rx(23_101, XmlInjection, "XML: a document type from elsewhere", r"(?i)<!DOCTYPE\s+[^>\[]*\bPUBLIC\b")
             .on(&[C::XmlDocument]),
         rx(
             23_110,

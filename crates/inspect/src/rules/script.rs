@@ -29,7 +29,7 @@ fn php() -> Vec<Rule> {
             r#"(?:^|[;{:=\s"'])[OC]:\+?\d{1,4}:\\?"[\w\\]{1,120}\\?":\d{1,6}:\{"#,
         )
         .on(TEXT),
-        rx(17_121, PhpInjection, "PHP: a serialised object, encoded", r"(?:^|[=:;,\s\x22])Tzo[w-z0-5](?:OiJ|\w{1,2}oi)[\w+/=%-]{6}")
+        rx(17_121, PhpInjection, "PHP: a serialised object, encoded", r"(?:^|[=:;,\s\x22])(?:Tzo[w-z0-5](?:OiJ|\w{1,2}oi)|Qzo[w-z0-5](?:OiJ|\w{1,2}oi))[\w+/=%-]{6}")
             .on(&[C::RequestCookies, C::ArgsGet, C::ArgsPost])
             .through(PATH),
         rx(
@@ -66,8 +66,9 @@ fn java() -> Vec<Rule> {
         rx(
             18_110,
             JavaInjection,
-            "Java: a serialised object",
-            r"\xac\xed\x00\x05|(?:^|[=:\s\x22])rO0AB[QXd]|(?i:aced0005)7[0-9a-f]",
+            "Java or .NET: a serialised object",
+            // The last is .NET's: a head of its binary form.
+            r"\xac\xed\x00\x05|(?:^|[=:\s\x22])rO0AB[QXd]|(?i:aced0005)7[0-9a-f]|(?:^|[=:\s\x22])AAEAAAD/{5}",
         )
         .on(&[ARGUMENTS, &[C::RequestCookies, C::FilesContent]].concat())
         .through(&[]),

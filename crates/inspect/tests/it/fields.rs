@@ -112,9 +112,70 @@ fn odd_fields_and_known_holes_are_stopped() {
     ] {
         assert!(Exchange::get("/").header(name, value).verdict().is_block(), "{name}: {value}");
     }
-    for value in ["Bearer 12|aB3dE_f-g.h~i+j/k==", "Bearer eyJhbGciOiJFUzI1NiJ9.e30.c2ln"] {
+    queries_of_known_holes();
+    let magento = r#"{"address":{"totalsCollector":{"sourceData":{"data":"http://e.x/","dataIsURL":true}}}}"#;
+    assert!(Exchange::post("application/json", magento).verdict().is_block());
+}
+
+#[test]
+fn what_stands_sealed_in_fields_is_opened() {
+    for (name, value) in [
+        // Went through: schemes other than Bearer, and none at all.
+        ("Authorization", "Token x' union select 1,2--"),
+        ("Authorization", "Token token=\"x' union select 1,2--\""),
+        ("Authorization", "x' union select 1,2--"),
+        ("Authorization", "x'||(select 1)||'"),
+        ("Authorization", "Digest username=\"a' or 1=1--\", realm=\"r\", uri=\"/\""),
+        ("Authorization", "Digest username=\"a' or 1=1--"),
+        ("Authorization", "ApiKey ../../../../etc/passwd"),
+        ("Authorization", "ApiKey ;cat /etc/hosts"),
+        ("Authorization", "Custom <script>alert(1)</script>"),
+        ("Proxy-Authorization", "Token x' union select 1,2--"),
+        // The key's name of a token: `x' union select 'a'--`, and `../../../../../../dev/null`.
+        ("Authorization", "Bearer eyJhbGciOiJIUzI1NiIsImtpZCI6IngnIHVuaW9uIHNlbGVjdCAnYSctLSJ9.e30.c2ln"),
+        ("Authorization", "JWT eyJhbGciOiJIUzI1NiIsImtpZCI6IngnIHVuaW9uIHNlbGVjdCAnYSctLSJ9.e30.c2ln"),
+        ("Authorization", "eyJhbGciOiJIUzI1NiIsImtpZCI6IngnIHVuaW9uIHNlbGVjdCAnYSctLSJ9.e30.c2ln"),
+        ("Cookie", "t=eyJhbGciOiJIUzI1NiIsImtpZCI6IngnIHVuaW9uIHNlbGVjdCAnYSctLSJ9.e30.c2ln"),
+        ("X-Token", "eyJhbGciOiJIUzI1NiIsImtpZCI6IngnIHVuaW9uIHNlbGVjdCAnYSctLSJ9.e30.c2ln"),
+        (
+            "Authorization",
+            "Bearer eyJhbGciOiJIUzI1NiIsImtpZCI6Ii4uLy4uLy4uLy4uLy4uLy4uL2Rldi9udWxsIn0.e30.c2ln",
+        ),
+        // a:1:{i:0;O:8:"stdClass":0:{}}, and C:11:"ArrayObject":21:{x:i:0;a:0:{};m:a:0:{}}
+        ("Cookie", "a=YToxOntpOjA7Tzo4OiJzdGRDbGFzcyI6MDp7fX0="),
+        ("Cookie", "a=YToxOntpOjA7Tzo4OiJzdGRDbGFzcyI6MDp7fX0%3D"),
+        ("Cookie", "a=QzoxMToiQXJyYXlPYmplY3QiOjIxOnt4Omk6MDthOjA6e307bTphOjA6e319"),
+        ("Cookie", "a=AAEAAAD/////AQAAAAAAAAAMAgAAAF"),
+    ] {
+        assert!(Exchange::get("/").header(name, value).verdict().is_block(), "{name}: {value}");
+    }
+}
+
+#[test]
+fn credentials_of_every_usual_scheme_pass() {
+    for value in [
+        "Bearer 12|aB3dE_f-g.h~i+j/k==",
+        "Bearer eyJhbGciOiJFUzI1NiJ9.e30.c2ln",
+        // {"alg":"RS256","typ":"JWT","kid":"2024-01-key/a+b=="}
+        "Bearer eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6IjIwMjQtMDEta2V5L2ErYj09In0.e30.c2ln",
+        "Digest username=\"Mufasa\", realm=\"http-auth@example.org\", uri=\"/dir/index.html?a=1&b=2\", algorithm=SHA-256, \
+         nonce=\"7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v\", nc=00000001, cnonce=\"f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ\", \
+         qop=auth, response=\"753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1\", opaque=\"FQhe/qaU925kfnzjCev0ciny7QMkPqMAFRtzCUYo5tdS\"",
+        "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/iam/aws4_request, \
+         SignedHeaders=content-type;host;range;x-amz-date, Signature=5d672d79c15b13162d9279b0855cfba6789a8edb4c82c400e06b5924a6f2b5d7",
+        "Signature keyId=\"https://shop.example/u/a#main-key\",algorithm=\"rsa-sha256\",headers=\"(request-target) host date digest\",signature=\"cjMydW5hYmxlPT0=\"",
+        "OAuth oauth_consumer_key=\"dpf43f3p2l4k3l03\", oauth_signature_method=\"HMAC-SHA1\", oauth_signature=\"tR3%2BTy81lMeYAr%2FFid0kMTYa%2FWM%3D\"",
+        "OAuth realm=\"https://shop.example/rest/V1/\",oauth_token=\"ad180jjd733klru7\",oauth_timestamp=\"137131200\",oauth_version=\"1.0\"",
+        "Token token=\"0123456789abcdef\", version=\"2\"",
+        "Hawk id=\"dh37fgj492je\", ts=\"1353832234\", nonce=\"j4h3g2\", ext=\"some-app-ext-data\", mac=\"6R4rV5iE+NPoym+WwjeHzjAGXUtLNIxmo1vpMofpLAE=\"",
+        "Negotiate oYICCzCCAgegAwoBAKIiBCDdGoUDSB9n==",
+        "apikey:0123-4567",
+    ] {
         assert_eq!(Exchange::get("/").header("Authorization", value).verdict(), Verdict::Pass, "{value}");
     }
+}
+
+fn queries_of_known_holes() {
     for query in [
         "s=/index/%5Cthink%5Capp/invokefunction&function=call_user_func_array&vars[0]=phpinfo",
         "host=127.0.0.1%0aid",
@@ -127,14 +188,60 @@ fn odd_fields_and_known_holes_are_stopped() {
         "q=%27.at.constructor(name)()%2B%27",
         "q=%27;{location=name}%27",
         "q=%27in{[import(%27//e.x%27)]:1}%2B%27",
+        // A string is left by any operator; a comment or a line's end stands before the bracket.
+        "q=%27;eval/*x*/%0a(name);%27",
+        "q=%27;eval//x%0a(name);%27",
+        "q=%27-alert/*x*/(name)-%27",
+        "q=%27-alert%0a(name)-%27",
+        "q=%27-alert//x%0d(name)-%27",
+        "q=%27instanceof%20eval(name)in%27",
+        "q=%27instanceof+alert(name)in%27",
+        "q=%27in+confirm(name)in%27",
+        "q=%27%25eval(name)%25%27",
+        "q=%27%3Ceval(name)%3C%27",
+        "q=%27==eval(name)==%27",
+        "q=%27!=eval%20(name)%27",
+        "q=%27**eval(name)**%27",
+        "q=%27~eval?.(name)%27",
+        "q=%27-eval?.%20(name)-%27",
+        "q=%27-(0,eval)(name)-%27",
+        "q=%27-eval.call(0,name)-%27",
+        "q=%27-Reflect.apply(eval,0,[name])-%27",
+        "q=%27-[eval][0](name)-%27",
+        "q=%27-setTimeout%60name%60-%27",
+        "host=a|cat+x",
+        "host=a|+cat+x",
+        "host=a|tac+somefile",
+        "host=a|grep+root+users",
+        "host=a|head+./x",
+        "host=a|tail+/x",
+        "host=a|cat+passwd",
+        "host=a|cat+db_config",
     ] {
         assert!(Exchange::get("/").query(query).verdict().is_block(), "{query}");
     }
+}
+
+#[test]
+fn a_document_type_is_known_however_far_behind_its_name() {
     let xml = "<!DOCTYPE r PUBLIC \"-//x\" \"http://e/x.dtd\"><r/>";
     assert!(Exchange::post("application/xml", xml).verdict().is_block());
-    let magento = r#"{"address":{"totalsCollector":{"sourceData":{"data":"http://e.x/","dataIsURL":true}}}}"#;
-    assert!(Exchange::post("application/json", magento).verdict().is_block());
-    for name in ["web.config", "a.inc"] {
+    for (letters, blanks) in [("SYSTEM", 260), ("PUBLIC \"-//x\"", 260), ("SYSTEM", 5_000), ("[", 300)] {
+        let xml = format!("<!DOCTYPE r{}{letters} \"http://e/x.dtd\"><r/>", " ".repeat(blanks));
+        assert!(Exchange::post("application/xml", xml.as_str()).verdict().is_block(), "{letters} {blanks}");
+        let xml = format!("<!DOCTYPE r{}{letters} \"http://e/x.dtd\"><r/>", "\n\t".repeat(blanks));
+        assert!(Exchange::post("text/xml", xml.as_str()).verdict().is_block(), "{letters} {blanks}");
+    }
+}
+
+#[test]
+fn files_that_a_server_runs_are_no_uploads() {
+    let runs = "a.cer a.soap a.hphp a.module a.CER a.cer. a.cer;.jpg a.asax a.ascx a.cshtml a.vbhtml a.svc a.stm a.shtm a.pl a.pm a.lua a.so a.wsf a.vbe a.cfc a.jhtml a.install a.engine a.theme a.profile a.lnk a.ctp a.idc a.cdx a.htr app.config web.config a.inc";
+    for name in runs.split(' ') {
         assert!(multipart("f", Some(name), "x").verdict().is_block(), "{name}");
+    }
+    let plain = "a.certificate.pdf my.module.jpg theme.png profile.jpg soap.jpg invoice.com.pdf photo.pl.jpg a.so.txt installation.pdf IMG_0001.HEIC lebenslauf.docx order.csv list.xlsx sign.p7s plan.dwg notes.md a.config.pdf";
+    for name in plain.split(' ') {
+        assert_eq!(multipart("f", Some(name), "x").verdict(), Verdict::Pass, "{name}");
     }
 }
