@@ -3,9 +3,9 @@
 use serde_json::Value;
 use storeward_base::Secret;
 
+use crate::kind::Kind;
 use crate::model::{BodyKind, Door};
-use crate::multipart::{self, is_multipart};
-use crate::text;
+use crate::{multipart, text};
 
 /// What somebody typed, or a program sent. `Debug` shows neither.
 #[derive(Clone, Debug)]
@@ -26,10 +26,35 @@ pub enum Unreadable {
     Form,
 }
 
-/// Whether a whole form in parts is one that shops could read in two ways.
-pub fn is_doubtful(content_type: &str, body: &[u8]) -> bool {
-    is_multipart(content_type)
-        && (multipart::fields(content_type, body).is_none() || !multipart::is_closed(content_type, body))
+/// Whether shops could read a form in two ways, by what announces it or by itself.
+pub fn is_doubtful(content_type: &str, body: &[u8], is_whole: bool) -> bool {
+    match Kind::of(content_type) {
+        Kind::Pairs | Kind::Other => false,
+        Kind::Doubtful => true,
+        Kind::Parts(boundary) => {
+            multipart::fields(boundary, body).is_none() || (is_whole && !multipart::is_closed(boundary, body))
+        }
+    }
+}
+
+/// The fields of a form, of which the end may be missing; nothing where it is in doubt. Frameworks that take JSON for a form find
+/// its fields there, too.
+pub(crate) fn fields(content_type: &str, body: &[u8]) -> Option<Vec<(String, String)>> {
+    match Kind::of(content_type) {
+        Kind::Doubtful => None,
+        Kind::Parts(boundary) => multipart::fields(boundary, body),
+        Kind::Pairs => Some(text::form_fields(body).collect()),
+        Kind::Other => match parsed(body) {
+            Ok(Value::Object(fields)) => {
+                let texts = fields.into_iter().filter_map(|(name, value)| match value {
+                    Value::String(text) => Some((name, text)),
+                    _ => None,
+                });
+                Some(texts.collect())
+            }
+            Ok(_) | Err(_) => Some(text::form_fields(body).collect()),
+        },
+    }
 }
 
 impl Door {
@@ -41,8 +66,7 @@ impl Door {
         authorization: Option<&str>,
     ) -> Result<Credentials, Unreadable> {
         match self.body {
-            BodyKind::Form if is_multipart(content_type) => self.multipart(content_type, body),
-            BodyKind::Form => self.pairs(&text::form_fields(body).collect::<Vec<_>>()),
+            BodyKind::Form => self.pairs(&fields(content_type, body).ok_or(Unreadable::Form)?),
             BodyKind::Json => self.json(&parsed(body)?),
             BodyKind::Graphql => self.graphql(&parsed(body)?),
             BodyKind::XmlRpc => xml_rpc(body),
@@ -53,21 +77,12 @@ impl Door {
     /// Whether the field that tells this form from others of the same address is there.
     pub(crate) fn has_marker(&self, content_type: &str, body: &[u8]) -> bool {
         let Some(marker) = &self.marker else { return true };
-        if is_multipart(content_type) {
-            return multipart::fields(content_type, body)
-                .is_some_and(|all| all.iter().any(|(name, _)| text::is_field(name, marker)));
-        }
-        text::form_fields(body).any(|(name, _)| text::is_field(&name, marker))
+        has_field(content_type, body, |name| text::is_field(name, marker))
     }
 
     /// Whether the form has the field of this door's password.
     pub(crate) fn holds_password(&self, content_type: &str, body: &[u8]) -> bool {
-        let is_one = |name: &str| self.password.iter().any(|wanted| text::is_field(name, wanted));
-        if is_multipart(content_type) {
-            let fields = multipart::fields(content_type, body);
-            return fields.is_some_and(|all| all.iter().any(|(name, _)| is_one(name)));
-        }
-        text::form_fields(body).any(|(name, _)| is_one(&name))
+        has_field(content_type, body, |name| self.password.iter().any(|wanted| text::is_field(name, wanted)))
     }
 
     fn pairs(&self, fields: &[(String, String)]) -> Result<Credentials, Unreadable> {
@@ -81,11 +96,12 @@ impl Door {
                 (Some(_) | None, None) | (None, Some(_)) => Err(Unreadable::Fields),
             }
         };
-        Ok(Credentials { user: value(&self.user)?, password: value(&self.password)? })
-    }
-
-    fn multipart(&self, content_type: &str, body: &[u8]) -> Result<Credentials, Unreadable> {
-        self.pairs(&multipart::fields(content_type, body).ok_or(Unreadable::Form)?)
+        let user = value(&self.user)?;
+        // Shops guess at bytes that are no text (WordPress: as Latin 1), each in its own way.
+        if user.expose().contains('\u{fffd}') {
+            return Err(Unreadable::Form);
+        }
+        Ok(Credentials { user, password: value(&self.password)? })
     }
 
     fn json(&self, body: &Value) -> Result<Credentials, Unreadable> {
@@ -113,6 +129,10 @@ impl Door {
             password: Secret::new(argument(&self.password)?),
         })
     }
+}
+
+fn has_field(content_type: &str, body: &[u8], is_one: impl Fn(&str) -> bool) -> bool {
+    fields(content_type, body).is_some_and(|all| all.iter().any(|(name, _)| is_one(name)))
 }
 
 fn parsed(body: &[u8]) -> Result<Value, Unreadable> {

@@ -15,6 +15,7 @@ mod cookie;
 mod door;
 mod error;
 mod folder;
+mod kind;
 mod known;
 pub mod learn;
 mod model;
@@ -29,9 +30,10 @@ pub use body::{Credentials, Unreadable, is_doubtful};
 pub use cookie::{CookieLine, cookie_pairs};
 pub use door::{Asked, Login};
 pub use error::AdapterError;
+pub use kind::is_form;
 pub use known::{KNOWN, STAND_IN, by_name, for_platform, stand_in};
 pub use model::{
     Adapter, AddressForm, AddressPage, BodyKind, Cookies, Door, DoorKind, FORMAT, Probe, Rights, Routed,
     SignOut, SignedIn, Staff, StaffProbe, StaffSessions, Subject, TokenAnswer,
 };
-pub use reading::{Reading, is_form};
+pub use reading::Reading;

@@ -3,18 +3,14 @@
 //! PHP ends a boundary at a comma, takes names in single quotes and the last of two; Django finds the boundary anywhere in a line;
 //! others ignore `filename*`. Whatever they could differ on is no form to us: what browsers and the usual libraries write is.
 
+use crate::kind::is_token;
 use crate::text::MOST_FIELDS;
 
 /// Name and value of each field, in order; nothing where the form is not beyond doubt.
 pub(crate) type Fields = Option<Vec<(String, String)>>;
 
-pub(crate) fn is_multipart(content_type: &str) -> bool {
-    content_type.to_ascii_lowercase().contains("multipart/")
-}
-
 /// The fields of a body, of which the end may be missing. Files are passed over.
-pub(crate) fn fields(content_type: &str, body: &[u8]) -> Fields {
-    let boundary = boundary(content_type)?;
+pub(crate) fn fields(boundary: &str, body: &[u8]) -> Fields {
     let text = String::from_utf8_lossy(body);
     let delimiter = format!("--{boundary}");
     let mut rest = text.strip_prefix(delimiter.as_str())?;
@@ -55,38 +51,10 @@ pub(crate) fn fields(content_type: &str, body: &[u8]) -> Fields {
 }
 
 /// Whether a whole body has its end as well.
-pub(crate) fn is_closed(content_type: &str, body: &[u8]) -> bool {
-    let Some(boundary) = boundary(content_type) else { return false };
+pub(crate) fn is_closed(boundary: &str, body: &[u8]) -> bool {
     let end = format!("--{boundary}--");
     let body = body.strip_suffix(b"\r\n").unwrap_or(body);
     body.ends_with(end.as_bytes())
-}
-
-/// Of `multipart/form-data; boundary=…`, in signs that end it nowhere (RFC 2046 section 5.1.1, without those that PHP cuts at).
-fn boundary(content_type: &str) -> Option<String> {
-    let mut parameters = content_type.split(';');
-    let kind = parameters.next()?.trim_matches(' ');
-    if !kind.eq_ignore_ascii_case("multipart/form-data") {
-        return None;
-    }
-    let mut found = None;
-    for parameter in parameters {
-        let (name, value) = parameter.trim_matches(' ').split_once('=')?;
-        if name.eq_ignore_ascii_case("charset") && value.bytes().all(is_token) {
-            continue;
-        }
-        if !name.eq_ignore_ascii_case("boundary") || found.is_some() {
-            return None;
-        }
-        let value = match value.strip_prefix('"') {
-            Some(quoted) => quoted.strip_suffix('"')?,
-            None => value,
-        };
-        let fits = (1..=70).contains(&value.len())
-            && value.bytes().all(|b| b.is_ascii_alphanumeric() || b"'()+_-./:=?".contains(&b));
-        found = Some(fits.then(|| value.to_owned())?);
-    }
-    found
 }
 
 /// What the head of a part says of it.
@@ -169,11 +137,6 @@ fn disposition(value: &str) -> Option<Named> {
     }
     let name: String = name?;
     (!name.contains(['\\', '\'', '"'])).then_some(Named { name, file })
-}
-
-/// RFC 9110 section 5.6.2, without the single quote.
-fn is_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$&+-.^_`|~*%".contains(&byte)
 }
 
 #[cfg(test)]

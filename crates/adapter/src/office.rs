@@ -1,8 +1,9 @@
 //! The back office beyond its paths: sessions of its own, who counts as staff, and by what form a person's address changes.
 
+use crate::body::{self, is_doubtful};
 use crate::door::Asked;
 use crate::model::{Adapter, BodyKind, Door, DoorKind, Rights, StaffProbe, StaffSessions};
-use crate::{multipart, place, text};
+use crate::{place, text};
 
 impl Adapter {
     /// Whether a path begins as the back office's does. Its end was made up at the installation.
@@ -47,12 +48,8 @@ impl Adapter {
     /// account to another name.
     pub fn renamed_to(&self, asked: &Asked<'_>, body: &[u8]) -> Option<String> {
         let form = self.signed_in.renamed.as_ref().filter(|_| self.is_address_form(asked))?;
-        let fields: Vec<(String, String)> = if multipart::is_multipart(asked.content_type) {
-            multipart::fields(asked.content_type, body)
-                .filter(|_| multipart::is_closed(asked.content_type, body))?
-        } else {
-            text::form_fields(body).collect()
-        };
+        let fields = body::fields(asked.content_type, body)
+            .filter(|_| !is_doubtful(asked.content_type, body, true))?;
         let in_query = text::form_fields(asked.query.unwrap_or_default().as_bytes());
         let all: Vec<(String, String)> = in_query.chain(fields).collect();
         let is_named = |wanted: &String| all.iter().any(|(name, _)| text::is_field(name, wanted));

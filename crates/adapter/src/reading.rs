@@ -3,9 +3,10 @@
 //! WordPress takes a path of its REST interface from a parameter, of the query or of a form, on any page, and a method from
 //! `_method`; Symfony, Laravel and Rails do the like. Whatever a shop could make of it counts.
 
+use crate::body::fields;
 use crate::door::Asked;
 use crate::model::Adapter;
-use crate::{multipart, place, text};
+use crate::{place, text};
 
 /// More methods or paths than this in one request are nobody's but an attacker's.
 const MOST: usize = 16;
@@ -85,13 +86,9 @@ impl Adapter {
     /// Looks at a form's body, too. Where that is not all of it, the rest may be anything.
     pub fn read_form(&self, reading: &mut Reading, content_type: &str, bytes: &[u8], is_whole: bool) {
         reading.is_partial |= !is_whole;
-        if multipart::is_multipart(content_type) {
-            match multipart::fields(content_type, bytes) {
-                Some(fields) => self.note_fields(reading, fields.into_iter()),
-                None => reading.is_partial = true,
-            }
-        } else {
-            self.note_fields(reading, text::form_fields(bytes));
+        match fields(content_type, bytes) {
+            Some(fields) => self.note_fields(reading, fields.into_iter()),
+            None => reading.is_partial = true,
         }
     }
 
@@ -153,12 +150,6 @@ impl Adapter {
 /// What a route of an interface is written in. With anything else in it, it may be another one to the shop.
 const fn is_routes(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-' | b'_' | b'.')
-}
-
-/// Whether a body may be a form to the shop.
-pub fn is_form(content_type: &str) -> bool {
-    let kind = content_type.to_ascii_lowercase();
-    kind.contains("x-www-form-urlencoded") || kind.contains("multipart/")
 }
 
 #[cfg(test)]

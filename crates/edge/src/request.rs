@@ -176,6 +176,20 @@ pub fn may_follow(name: &HeaderName, value: &HeaderValue) -> bool {
         && storeward_inspect::cards::find(bytes).is_empty()
 }
 
+/// Refuses a request of whose body shops could make two things by what its head says of it: a `Content-Type` that comes twice, or
+/// that holds what is neither a blank nor a visible sign of ASCII (RFC 9110 8.3 knows none).
+pub fn check_content_type(headers: &HeaderMap) -> Result<(), Refused> {
+    let mut lines = headers.get_all(header::CONTENT_TYPE).iter();
+    let is_plain = |line: &HeaderValue| line.as_bytes().iter().all(|byte| (b' '..=b'~').contains(byte));
+    if !lines.next().is_none_or(is_plain) {
+        return Err(Refused { status: 400, code: "content_type.unreadable" });
+    }
+    match lines.next() {
+        None => Ok(()),
+        Some(_) => Err(Refused { status: 400, code: "content_type.repeated" }),
+    }
+}
+
 /// Refuses a Connection line that names fields of the message (it would take a Cookie or our own fields away).
 /// True when the client asks for a WebSocket (RFC 6455 4.1). Any other upgrade is passed over, as RFC 9110 7.8 allows: behind
 /// `h2c` nothing could be inspected, recorded or masked any more.

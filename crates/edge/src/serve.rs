@@ -254,6 +254,7 @@ impl<'a> Exchange<'a> {
         self.ending.record.host = self.live.host_label(&target.host);
         self.ending.record.route = route.name.clone();
         self.ending.record.initiator = initiator::of(request.method(), &asked, &target.host);
+        request::check_content_type(request.headers()).map_err(Stopped::Refused)?;
         Ok((target, route))
     }
 

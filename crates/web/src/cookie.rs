@@ -24,17 +24,20 @@ impl Cookie {
     pub fn read(self, headers: &HeaderMap) -> Option<&str> {
         let mut found = None;
         for line in headers.get_all(header::COOKIE) {
-            for pair in line.to_str().ok()?.split(';') {
-                let Some((name, value)) = pair.trim().split_once('=') else { continue };
-                if name == self.name {
+            // The cookies beside ours are the shop's, in whatever bytes its scripts wrote.
+            for pair in line.as_bytes().split(|byte| *byte == b';') {
+                let pair = pair.trim_ascii();
+                let at = pair.iter().position(|byte| *byte == b'=');
+                let Some((name, value)) = at.and_then(|at| pair.split_at_checked(at)) else { continue };
+                if name == self.name.as_bytes() {
                     if found.is_some() {
                         return None;
                     }
-                    found = Some(value);
+                    found = Some(value.get(1..).unwrap_or_default());
                 }
             }
         }
-        found
+        std::str::from_utf8(found?).ok().filter(|value| value.is_ascii())
     }
 
     /// The header line that sets it. `None` when `value` holds anything but letters, digits, `-` and `_`.
@@ -72,6 +75,28 @@ mod tests {
             "__Host-test=abc; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=60"
         );
         assert_eq!(COOKIE.set("a; Domain=evil", None), None);
+    }
+
+    // One cookie of the shop with a letter beyond ASCII, and nobody was signed in.
+    #[test]
+    fn cookies_of_others_in_whatever_bytes_hide_none() {
+        for line in [
+            "visitor=Zo\u{eb}; __Host-test=good".as_bytes(),
+            "__Host-test=good; visitor=Zo\u{eb}".as_bytes(),
+            b"visitor=Z\xfcrich;__Host-test=good;\xff",
+            b"\xfc\xff=1; __Host-test=good; =; x",
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.append(header::COOKIE, HeaderValue::from_bytes(b"city=\xc3\xbc").unwrap());
+            headers.append(header::COOKIE, HeaderValue::from_bytes(line).unwrap());
+            headers.append(header::COOKIE, HeaderValue::from_bytes(b"\xff").unwrap());
+            assert_eq!(COOKIE.read(&headers), Some("good"), "{line:?}");
+            headers.append(header::COOKIE, HeaderValue::from_bytes(b"__Host-test=planted\xff").unwrap());
+            assert_eq!(COOKIE.read(&headers), None, "{line:?}");
+        }
+        let mut headers = HeaderMap::new();
+        headers.append(header::COOKIE, HeaderValue::from_bytes(b"__Host-test=g\xfc").unwrap());
+        assert_eq!(COOKIE.read(&headers), None, "only what we wrote is ours");
     }
 
     #[test]

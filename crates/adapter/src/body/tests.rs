@@ -49,6 +49,15 @@ fn forms() {
                  name=pwd\r\n\r\nx y\r\n--b--\r\n";
     assert_eq!(read(&door, "multipart/form-data; boundary=b", parts), pair("ella", "x y"));
     assert_eq!(read(&door, "multipart/form-data", parts), Err(Unreadable::Form));
+    // Frameworks that take JSON for a form.
+    assert_eq!(read(&door, "application/json", r#"{"log":"ella","pwd":"x","a":1}"#), pair("ella", "x"));
+    assert_eq!(read(&door, "application/json", r#"{"log":7,"pwd":"x"}"#), Err(Unreadable::Fields));
+    // WordPress takes what is no UTF-8 for Latin 1.
+    assert_eq!(read(&door, FORM, "log=ell%E0&pwd=x"), Err(Unreadable::Form));
+    for kind in [format!("{FORM};\u{fffd}"), format!("{FORM}; charset=utf-7"), format!("{FORM}\n{FORM}")] {
+        assert_eq!(read(&door, &kind, "log=ella&pwd=x"), Err(Unreadable::Form), "{kind:?}");
+        assert!(is_doubtful(&kind, b"log=ella&pwd=x", true), "{kind:?}");
+    }
 }
 
 #[test]

@@ -117,7 +117,9 @@ fn what_was_not_read_may_be_anything() {
         wordpress.read_form(&mut odd, &format!("multipart/form-data; {kind}"), form.as_bytes(), true);
         assert!(wordpress.is_back_office(&odd) && wordpress.is_sensitive(&odd), "{kind} {name}");
     }
-    assert!(is_form("Multipart/Form-Data; boundary=b") && is_form("application/x-www-form-urlencoded,x"));
+    let mut unreadable = wordpress.reading(&asked, &[]);
+    wordpress.read_form(&mut unreadable, &format!("{FORM};\u{fffd}"), b"rest_route=/wp/v2/users", true);
+    assert!(wordpress.is_back_office(&unreadable) && wordpress.is_sensitive(&unreadable));
     // A shop without such an interface has its forms pass unread.
     assert!(!by_name("larkmoor").unwrap().reads_forms());
 }

@@ -83,6 +83,21 @@ async fn ambiguous_targets_hosts_and_methods_are_refused() {
         (ask("get /", "shop.test", ""), 501, "method.unknown"),
         (ask("GET /", "shop.test", "Connection: close, X-Forwarded-For\r\n"), 400, "connection.names_field"),
         (ask("GET /", "shop.test", "Connection: Cookie\r\n"), 400, "connection.names_field"),
+        (
+            ask("POST /", "shop.test", "Content-Type: application/x-www-form-urlencoded;\u{ff}\r\n"),
+            400,
+            "content_type.unreadable",
+        ),
+        (
+            ask("POST /", "shop.test", "Content-Type: application/x-www-form-urlencoded\t;\r\n"),
+            400,
+            "content_type.unreadable",
+        ),
+        (
+            ask("POST /", "shop.test", "Content-Type: text/plain\r\nContent-Type: text/plain\r\n"),
+            400,
+            "content_type.repeated",
+        ),
     ] {
         check(&edge, &shop, &request, status, reason).await;
     }

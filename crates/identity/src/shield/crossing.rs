@@ -103,15 +103,15 @@ pub struct Crossing {
 impl Crossing {
     pub fn new(guard: Arc<Guard>, head: &RequestHead<'_>) -> Self {
         let text = |name: &str| head.headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or("");
-        let line = authorization(head.headers);
-        let asked = asked(head.method, head.path, head.query, head.headers, line.as_deref());
+        let lines = Lines::of(head.headers);
+        let asked = lines.asked(head.method, head.path, head.query);
         let overrides = OVERRIDES.iter().flat_map(|name| head.headers.get_all(*name));
         let overrides: Vec<_> = overrides.map(|value| value.to_str().unwrap_or("unreadable")).collect();
         let reading = guard.adapter.reading(&asked, &overrides);
         let is_risky = !head.method.is_safe() || !overrides.is_empty() || reading.is_unsafe();
         // A path of pictures is one only as long as nothing else says where the request goes, or who sends it: a front
         // controller gets what is no file.
-        let is_only_path = reading.is_plain() && !reading.is_routed() && line.is_none();
+        let is_only_path = reading.is_plain() && !reading.is_routed() && lines.authorization.is_none();
         let is_static = guard.adapter.is_static(head.path) && is_only_path && !is_risky;
         // The shop's own programs may send more than a form.
         let is_lane = guard.section.lanes.contains(head.client.get());
@@ -216,11 +216,10 @@ impl Crossing {
             let cookies = handle.entry.lock().jar.pairs_for(&probe.path);
             self.renamed = Some(Renamed { to, cookies });
         }
-        let mut pairs = handle.entry.lock().jar.pairs_for(&self.path);
-        if !others.is_empty() {
-            pairs = if pairs.is_empty() { others } else { format!("{others}; {pairs}") };
-        }
-        match HeaderValue::try_from(pairs) {
+        let pairs = handle.entry.lock().jar.pairs_for(&self.path);
+        let between: &[u8] = if others.is_empty() || pairs.is_empty() { b"" } else { b"; " };
+        let line = [others.as_slice(), between, pairs.as_bytes()].concat();
+        match HeaderValue::from_bytes(&line) {
             Ok(line) if !line.is_empty() => headers.insert(header::COOKIE, line),
             _ => None,
         };
@@ -510,15 +509,28 @@ fn closed() -> Refusal {
     Refusal::of(StatusCode::SERVICE_UNAVAILABLE, "identity.adapter_broken", title)
 }
 
-fn asked<'a>(
-    method: &'a Method,
-    path: &'a str,
-    query: Option<&'a str>,
-    headers: &'a HeaderMap,
-    authorization: Option<&'a str>,
-) -> Asked<'a> {
-    let content_type = headers.get(header::CONTENT_TYPE).and_then(|v: &HeaderValue| v.to_str().ok());
-    Asked { method: method.as_str(), path, query, content_type: content_type.unwrap_or(""), authorization }
+/// The lines of a head that say where a password is.
+struct Lines {
+    authorization: Option<String>,
+    content_type: String,
+}
+
+impl Lines {
+    fn of(headers: &HeaderMap) -> Self {
+        Lines { authorization: authorization(headers), content_type: content_type(headers) }
+    }
+
+    fn asked<'a>(&'a self, method: &'a Method, path: &'a str, query: Option<&'a str>) -> Asked<'a> {
+        let authorization = self.authorization.as_deref();
+        Asked { method: method.as_str(), path, query, content_type: &self.content_type, authorization }
+    }
+}
+
+/// All that says what the body is. What nobody can read is not left out: it says that the body is in doubt, and so do two lines.
+fn content_type(headers: &HeaderMap) -> String {
+    let lines = headers.get_all(header::CONTENT_TYPE).iter();
+    let texts: Vec<_> = lines.map(|line| String::from_utf8_lossy(line.as_bytes()).into_owned()).collect();
+    texts.join("\n")
 }
 
 /// The line that may hold a password. Shops decode what stands around strange bytes, and read whichever of two lines they

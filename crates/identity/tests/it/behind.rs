@@ -161,7 +161,8 @@ impl Shop {
 
     pub fn answer(&self, method: &Method, target: &str, headers: &HeaderMap, body: &[u8]) -> Response<Bytes> {
         let mut inside = self.inside.lock().unwrap();
-        let line = headers.get("cookie").map_or("", |v| v.to_str().unwrap()).to_owned();
+        let line = headers.get("cookie").map_or(&b""[..], HeaderValue::as_bytes);
+        let line = String::from_utf8_lossy(line).into_owned();
         inside.asked.push(format!("{method} {target} {line}"));
         let sid = line.split("; ").find_map(|pair| pair.strip_prefix(self.cookie)?.strip_prefix('='));
         let sid = sid.map(str::to_owned);
@@ -347,6 +348,12 @@ impl AskShop for Shop {
     }
 }
 
+/// A header's value: each sign up to U+00FF is one byte.
+fn line_of(text: &str) -> HeaderValue {
+    let bytes: Vec<u8> = text.chars().map(|sign| u8::try_from(u32::from(sign)).unwrap()).collect();
+    HeaderValue::from_bytes(&bytes).unwrap()
+}
+
 /// A bench with a shield and a shop behind it.
 pub struct Behind {
     pub bench: Bench,
@@ -522,10 +529,10 @@ impl Visitor<'_> {
         let mut headers = HeaderMap::new();
         let pairs: Vec<String> = self.browser.cookies.iter().map(|(n, v)| format!("{n}={v}")).collect();
         if !pairs.is_empty() {
-            headers.insert("cookie", pairs.join("; ").parse().unwrap());
+            headers.insert("cookie", HeaderValue::from_bytes(pairs.join("; ").as_bytes()).unwrap());
         }
         for (name, value) in lines {
-            headers.append(HeaderName::try_from(*name).unwrap(), HeaderValue::from_str(value).unwrap());
+            headers.append(HeaderName::try_from(*name).unwrap(), line_of(value));
         }
         let method: Method = method.parse().unwrap();
         let (path, query) = target.split_once('?').map_or((target, None), |(p, q)| (p, Some(q)));

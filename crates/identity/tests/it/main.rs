@@ -10,6 +10,7 @@ mod bench;
 mod doors;
 mod heat;
 mod imported;
+mod kinds;
 mod lost;
 mod magento;
 mod meter;

@@ -2,9 +2,9 @@
 
 use storeward_adapter::Asked;
 use storeward_host::{Passage, Seen};
-use storeward_web::http::{HeaderMap, StatusCode, header};
+use storeward_web::http::{HeaderMap, StatusCode};
 
-use super::{Crossing, asked, authorization};
+use super::{Crossing, Lines, content_type};
 use crate::error::Error;
 use crate::model::SessionId;
 use crate::shield::answers::{Refusal, Wants};
@@ -18,9 +18,8 @@ impl Crossing {
     pub(super) fn read_form(&mut self, headers: &HeaderMap, body: Seen<'_>) {
         if self.reads_fields {
             self.is_cut_off = !body.complete;
-            let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-            let adapter = &self.guard.adapter;
-            adapter.read_form(&mut self.reading, kind.unwrap_or_default(), body.bytes, body.complete);
+            let kind = content_type(headers);
+            self.guard.adapter.read_form(&mut self.reading, &kind, body.bytes, body.complete);
         }
         // Programs and scripts read it, whatever they say that they accept.
         if self.reading.is_routed() {
@@ -40,8 +39,8 @@ impl Crossing {
         if self.door.is_some() || !body.complete || !self.reading.is_plain() {
             return None;
         }
-        let line = authorization(headers);
-        let asked = asked(&self.method, &self.path, self.query.as_deref(), headers, line.as_deref());
+        let lines = Lines::of(headers);
+        let asked = lines.asked(&self.method, &self.path, self.query.as_deref());
         self.guard.adapter.renamed_to(&asked, body.bytes)
     }
 

@@ -4,7 +4,7 @@ use storeward_adapter::{DoorKind, Unreadable, is_doubtful};
 use storeward_host::Seen;
 use storeward_web::http::{HeaderMap, StatusCode};
 
-use super::{Crossing, asked, authorization, closed};
+use super::{Crossing, Lines, closed};
 use crate::shield::Alarm;
 use crate::shield::answers::{Refusal, Wants};
 
@@ -17,13 +17,11 @@ impl Crossing {
             return None;
         }
         let guard = self.guard.clone();
-        let line = authorization(headers);
-        let asked = asked(&self.method, &self.path, self.query.as_deref(), headers, line.as_deref());
+        let lines = Lines::of(headers);
+        let asked = lines.asked(&self.method, &self.path, self.query.as_deref());
         // A sign-in could stand in it that the shop reads and we do not: nobody's name would be counted.
-        if body.complete
-            && is_doubtful(asked.content_type, body.bytes)
-            && !guard.section.lanes.contains(self.client.get())
-        {
+        let is_lane = guard.section.lanes.contains(self.client.get());
+        if !is_lane && is_doubtful(asked.content_type, body.bytes, body.complete) {
             return Some(unreadable());
         }
         let found = guard.adapter.door(&asked, body.bytes);
