@@ -183,25 +183,25 @@ const fn hex_value(b: u8) -> Option<u8> {
     }
 }
 
-/// The client's address: the peer's, or, where the peer is a proxy that is trusted, the nearest address in
-/// X-Forwarded-For that is not trusted itself.
-pub fn client_ip(peer: IpAddr, headers: &HeaderMap, trusted: &AddressList) -> ClientIp {
+/// The client's address: the peer's, or, where the peer is a proxy that is trusted, the nearest address in X-Forwarded-For that is not
+/// trusted itself. `None` where what such a proxy added is no address: nobody is taken for the proxy because of bytes that nobody can
+/// read.
+pub fn client_ip(peer: IpAddr, headers: &HeaderMap, trusted: &AddressList) -> Option<ClientIp> {
     let peer = peer.to_canonical();
     if trusted.is_empty() || !trusted.contains(peer) {
-        return ClientIp::new(peer);
+        return Some(ClientIp::new(peer));
     }
     let mut nearest = peer;
-    let lines: Vec<&str> =
-        headers.get_all("x-forwarded-for").iter().filter_map(|v| v.to_str().ok()).collect();
-    let hops = lines.iter().rev().flat_map(|line| line.rsplit(',')).take(32);
+    let lines: Vec<&[u8]> =
+        headers.get_all("x-forwarded-for").iter().map(http::HeaderValue::as_bytes).collect();
+    let hops = lines.iter().rev().flat_map(|line| line.rsplit(|byte| *byte == b',')).take(32);
     for hop in hops {
-        let Some(ip) = hop_address(hop.trim()) else { break };
-        nearest = ip;
-        if !trusted.contains(ip) {
+        nearest = std::str::from_utf8(hop.trim_ascii()).ok().and_then(hop_address)?;
+        if !trusted.contains(nearest) {
             break;
         }
     }
-    ClientIp::new(nearest)
+    Some(ClientIp::new(nearest))
 }
 
 /// An address as proxies write it: bare, with a port, or in brackets.
@@ -295,9 +295,11 @@ mod tests {
         let client = |peer: &str, lines: &[&str]| {
             let mut headers = HeaderMap::new();
             for line in lines {
-                headers.append("x-forwarded-for", line.parse().unwrap());
+                let bytes: Vec<u8> = line.chars().map(|c| u8::try_from(u32::from(c)).unwrap()).collect();
+                headers.append("x-forwarded-for", http::HeaderValue::from_bytes(&bytes).unwrap());
             }
-            client_ip(peer.parse().unwrap(), &headers, &trusted).to_string()
+            client_ip(peer.parse().unwrap(), &headers, &trusted)
+                .map_or_else(|| "nobody".to_owned(), |client| client.to_string())
         };
         assert_eq!(client("192.0.2.1", &["198.51.100.7"]), "192.0.2.1");
         assert_eq!(client("10.0.0.1", &["198.51.100.7"]), "198.51.100.7");
@@ -305,7 +307,23 @@ mod tests {
         assert_eq!(client("10.0.0.1", &["1.1.1.1, 198.51.100.7, 10.0.0.2"]), "198.51.100.7");
         assert_eq!(client("10.0.0.1", &["198.51.100.7", "10.0.0.9"]), "198.51.100.7");
         assert_eq!(client("10.0.0.1", &["[2001:db8::1]:443"]), "2001:db8::1");
-        assert_eq!(client("10.0.0.1", &["unknown"]), "10.0.0.1");
+        // One byte that is no ASCII, and whoever sent it was the proxy.
+        for before in ["\u{ff}", "unknown", "", "1.1.1.1 \u{e9}", "\u{ff}, 10.0.0.2"] {
+            assert_eq!(client("10.0.0.1", &[&format!("{before}, 198.51.100.7")]), "198.51.100.7", "{before}");
+            assert_eq!(client("10.0.0.1", &[before, "198.51.100.7"]), "198.51.100.7", "{before}");
+        }
+        for line in [
+            "\u{ff}",
+            "unknown",
+            "",
+            " ",
+            "198.51.100.7, \u{ff}",
+            "198.51.100.7, , 10.0.0.2",
+            "198.51.100.7\u{ff}",
+        ] {
+            assert_eq!(client("10.0.0.1", &[line]), "nobody", "{line}");
+            assert_eq!(client("192.0.2.1", &[line]), "192.0.2.1", "{line}");
+        }
         assert_eq!(client("10.0.0.1", &[]), "10.0.0.1");
     }
 

@@ -61,6 +61,8 @@ struct Exchange<'a> {
     connection: &'a Arc<Connection>,
     tunnel: &'a crate::tunnel::Slot,
     client: ClientIp,
+    /// A trusted proxy told whose request it is, or nobody had to.
+    is_named: bool,
     id: RequestId,
     form: pages::Form,
     ending: Box<Ending>,
@@ -82,7 +84,9 @@ pub async fn serve(
     let live = core.shared.live.load_full();
     let at = core.shared.clock.now();
     let id = core.request_id(at);
-    let client = canonical::client_ip(peer.address.ip(), request.headers(), &live.trusted_proxies);
+    let named = canonical::client_ip(peer.address.ip(), request.headers(), &live.trusted_proxies);
+    // Nobody's, and least of all the proxy's: it is refused below.
+    let client = named.unwrap_or_else(|| ClientIp::new(std::net::Ipv4Addr::UNSPECIFIED.into()));
     let mut record = AccessRecord::new(id, at, client, mask_method(request.method()));
     record.protocol = match request.version() {
         Version::HTTP_10 => Protocol::Http10,
@@ -96,6 +100,7 @@ pub async fn serve(
         connection: &peer.connection,
         tunnel: &peer.tunnel,
         client,
+        is_named: named.is_some(),
         id,
         form: pages::Form::default(),
         ending: Box::new(Ending::new(record, core.shared.clone())),
@@ -254,6 +259,9 @@ impl<'a> Exchange<'a> {
         self.ending.record.host = self.live.host_label(&target.host);
         self.ending.record.route = route.name.clone();
         self.ending.record.initiator = initiator::of(request.method(), &asked, &target.host);
+        if !self.is_named {
+            return Err(Stopped::Refused(Refused { status: 400, code: "client.unreadable" }));
+        }
         request::check_content_type(request.headers()).map_err(Stopped::Refused)?;
         Ok((target, route))
     }

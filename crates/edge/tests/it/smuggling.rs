@@ -241,7 +241,25 @@ async fn forwarded_addresses_and_proxy_headers_count_only_from_listed_networks()
     let trusting = TestEdge::listening("trusted_proxies = ['127.0.0.1']", &[shop.url()], "");
     trusting.ask("GET / HTTP/1.1\r\nHost: shop.test\r\nX-Forwarded-For: 1.1.1.1, 198.51.100.7\r\n\r\n").await;
     assert_eq!(shop.asked()[0].header("x-forwarded-for"), ["198.51.100.7"]);
+    // One byte that is no ASCII, before what the proxy adds, made anybody the proxy.
+    let asked = |line: &[u8]| {
+        [b"GET / HTTP/1.1\r\nHost: shop.test\r\nX-Forwarded-For: ".as_slice(), line, b"\r\n\r\n"].concat()
+    };
+    let mut client = trusting.connect().await;
+    client.send(asked(b"\xff, 198.51.100.7")).await;
+    assert_eq!(client.response(false).await.status, 200);
+    assert_eq!(shop.asked()[1].header("x-forwarded-for"), ["198.51.100.7"]);
+    // Where nothing that it added can be read, it is nobody.
+    for line in [&b"198.51.100.7, \xff"[..], b"unknown", b""] {
+        let mut client = trusting.connect().await;
+        client.send(asked(line)).await;
+        assert_eq!(client.response(false).await.status, 400);
+    }
+    let record = trusting.record_of("client.unreadable").await;
+    assert_eq!((record.status, record.client.to_string().as_str()), (400, "0.0.0.0"));
+    assert_eq!(shop.asked().len(), 2);
     trusting.stop();
+    let shop = FakeShop::start(|_| Reply::ok("x")).await;
     let behind = TestEdge::listening("proxy_protocol_from = ['127.0.0.1']", &[shop.url()], "");
     let mut tcp = tokio::net::TcpStream::connect(behind.https).await.unwrap();
     tokio::io::AsyncWriteExt::write_all(&mut tcp, b"PROXY TCP4 198.51.100.9 127.0.0.1 1 443\r\n")
@@ -251,7 +269,7 @@ async fn forwarded_addresses_and_proxy_headers_count_only_from_listed_networks()
         crate::harness::Client { stream: behind.tls_over(tcp, &[b"http/1.1"]).await, ahead: Vec::new() };
     client.send("GET / HTTP/1.1\r\nHost: shop.test\r\n\r\n").await;
     assert_eq!(client.response(false).await.status, 200);
-    assert_eq!(shop.asked()[1].header("x-forwarded-for"), ["198.51.100.9"]);
+    assert_eq!(shop.asked()[0].header("x-forwarded-for"), ["198.51.100.9"]);
     // Whoever must speak it and does not is not served.
     let bare = tokio::net::TcpStream::connect(behind.https).await.unwrap();
     let refused = tokio::time::timeout(std::time::Duration::from_secs(60), async {
