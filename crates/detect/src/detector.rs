@@ -171,6 +171,7 @@ impl Detector {
         is_static: bool,
         client: &mut Client,
     ) -> Vec<Finding> {
+        let seen = &Observation { initiator: seen.charged_to(), ..*seen };
         let own = seen.initiator == Initiator::Own;
         if !is_static && own {
             client.share.count(now, seen.is_bad());

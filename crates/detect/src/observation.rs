@@ -2,6 +2,8 @@
 
 use storeward_base::{ClientIp, RequestId, Timestamp};
 
+use crate::words;
+
 /// What became of a request at the front door.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -36,6 +38,9 @@ pub enum Initiator {
     /// visitors may write, one of them can put such addresses before all others. Here, too, the mark buys nothing but
     /// buckets of its own.
     Page,
+    /// A link did, of another site or by itself, or a browser so old that it says nothing of what made it ask: perhaps its
+    /// person meant it. What goes well counts as their own, what does not as a page's (see [`Observation::charged_to`]).
+    Link,
 }
 
 /// One request, seen when its answer was done. Borrowed: the detector keeps hashes and counts only.
@@ -82,6 +87,21 @@ impl<'a> Observation<'a> {
             reason: "",
             auth_failed: false,
             initiator: Initiator::Own,
+        }
+    }
+
+    /// In whose buckets it belongs: nobody is banned for what a link on some page led them to, and good visits by links are
+    /// visits all the same.
+    pub(crate) fn charged_to(&self) -> Initiator {
+        let well = self.outcome == Outcome::Passed && !self.is_bad();
+        match self.initiator {
+            Initiator::Link
+                if well && !words::is_sensitive_file(self.path) && !words::is_backdoor_file(self.path) =>
+            {
+                Initiator::Own
+            }
+            Initiator::Link => Initiator::Page,
+            other => other,
         }
     }
 

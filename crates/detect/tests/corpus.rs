@@ -416,6 +416,26 @@ fn patience_under_the_mark_of_another_site_ends_in_a_long_refusal() {
     assert!(judge(broken.collect()).iter().all(|f| f.response == Response::RefuseForeign { minutes: 10 }));
 }
 
+#[test]
+fn what_a_link_led_to_bans_nobody_and_good_visits_by_links_count() {
+    let link = |seen: Seen| Seen { initiator: Initiator::Link, ..seen };
+    let secrets = (0..40).map(|n| link(get(n * 500, ip(48), format!("/.env-{n}"), 404)));
+    let soft = (0..40).map(|n| link(get(n * 500, ip(48), format!("/backup-{n}.sql"), 200)));
+    let attacks = (0..40)
+        .map(|n| link(blocked(n * 300, ip(48), "/search", 930_100 + u32::try_from(n % 12).unwrap_or(0))));
+    let findings = judge(secrets.chain(soft).chain(attacks).collect());
+    assert!(!findings.is_empty());
+    assert!(findings.iter().all(|f| f.response == Response::Challenge), "{findings:#?}");
+    // A crowd that comes by links is a crowd: one of it who probes does not shut the others out.
+    let visits = |initiator| {
+        let good =
+            (0..2_000).map(move |n| Seen { initiator, ..get(n * 10, ip(49), format!("/products/{n}"), 200) });
+        let probes = (0..30).map(|n| get(n * 600, ip(49), format!("/probe-{n}"), 404));
+        judge(good.chain(probes).collect()).iter().any(|f| f.response == Response::Ban)
+    };
+    assert!(!visits(Initiator::Link) && !visits(Initiator::Own) && visits(Initiator::Page));
+}
+
 /// Each of `bad` with `good` cheap requests behind it, after a hundred and twenty of them.
 fn padded(bad: Vec<Seen>, good: u64) -> Vec<Seen> {
     let client = bad[0].client;

@@ -17,6 +17,10 @@ pub struct AskedWith<'h> {
     pub fetch_mode: Option<&'h HeaderValue>,
     pub fetch_dest: Option<&'h HeaderValue>,
     pub fetch_user: Option<&'h HeaderValue>,
+    /// Why a browser asks ahead of its person: `Sec-Purpose`, and what it was called before.
+    pub purpose: Option<&'h HeaderValue>,
+    /// What a mark on a picture or a link makes Chrome ask for by itself.
+    pub attribution: Option<&'h HeaderValue>,
 }
 
 impl<'h> From<&'h HeaderMap> for AskedWith<'h> {
@@ -36,6 +40,8 @@ impl<'h> From<&'h HeaderMap> for AskedWith<'h> {
                     "sec-fetch-mode" => &mut asked.fetch_mode,
                     "sec-fetch-dest" => &mut asked.fetch_dest,
                     "sec-fetch-user" => &mut asked.fetch_user,
+                    "sec-purpose" | "purpose" | "x-purpose" | "x-moz" => &mut asked.purpose,
+                    "attribution-reporting-eligible" => &mut asked.attribution,
                     _ => continue,
                 },
             };

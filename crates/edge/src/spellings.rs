@@ -8,7 +8,7 @@ use std::borrow::Cow;
 /// Programs behind whose name a path may go on (CGI's PATH_INFO, RFC 3875 section 4.1.5).
 const PROGRAMS: [&str; 10] = ["php", "phtml", "cgi", "fcgi", "pl", "py", "cfm", "asp", "aspx", "jsp"];
 /// Other spellings of one request at most; what asks for more has none of them served.
-const MOST: usize = 32;
+const MOST: usize = 64;
 
 /// Calls `visit` with each other spelling, until it says no. True when it never did.
 /// `named` are parameters that carry a path in this shop.
@@ -73,9 +73,10 @@ fn without_format(path: &str) -> Option<&str> {
 const PATHS: [&str; 2] = ["r", "route"];
 const PATHS_WITH_SLASH: [&str; 6] = ["q", "s", "url", "path", "p", "page"];
 
-/// Whether the path leads to a program itself, or to the one of a folder: only there a parameter is read as the path.
+/// Whether the path leads to a program, whatever stands behind its name, or to the one of a folder: only there a parameter is
+/// read as the path.
 fn is_front_controller(path: &str) -> bool {
-    path.rsplit('/').next().is_none_or(|last| last.is_empty() || is_program(bare(last)))
+    path.ends_with('/') || path.is_empty() || path.split('/').any(|segment| is_program(bare(segment)))
 }
 
 /// `name` is as PHP reads it; the shop's own are so written in the configuration as the shop calls them.
@@ -92,17 +93,46 @@ fn is_named(own: &str, name: &str) -> bool {
     head.eq_ignore_ascii_case(&own) && (tail.is_empty() || (tail.starts_with('_') && tail.ends_with(']')))
 }
 
-/// A path as a shop reads it that takes it from a parameter: blanks around it are none, `\` is `/`, dot segments are walked, and of a
-/// whole address the path counts.
-fn as_path(value: &str) -> String {
-    let value = value
-        .trim_matches(|c: char| c.is_whitespace() || c.is_control() || c == '\u{feff}')
-        .replace('\\', "/");
+/// A value as shops read it that take a path from it: as it stands, walked, and as OpenCart cleans it (`system/engine/action.php`:
+/// all but letters, digits, `_` and `/` goes); each of them decoded up to twice more, as some frameworks do. What one reading
+/// throws away another serves.
+fn readings(value: &str) -> Vec<String> {
+    let mut all: Vec<String> = Vec::new();
+    let mut value = value.to_owned();
+    for _ in 0..3 {
+        let cleaned: String =
+            value.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '/' | '\\')).collect();
+        let as_it_stands = value.trim_matches(is_blank).replace('\\', "/");
+        for path in [as_it_stands.clone(), walked(&as_it_stands), joined_parts(&cleaned.replace('\\', "/"))] {
+            let path = path.trim_start_matches('/').trim_end_matches('/').to_owned();
+            if !all.contains(&path) {
+                all.push(path);
+            }
+        }
+        let again = decoded(&value).into_owned();
+        if again == value {
+            break;
+        }
+        value = again;
+    }
+    all
+}
+
+fn is_blank(c: char) -> bool {
+    c.is_whitespace() || c.is_control() || c == '\u{feff}'
+}
+
+fn joined_parts(path: &str) -> String {
+    path.split('/').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("/")
+}
+
+/// Dot segments are walked, and of a whole address the path counts.
+fn walked(value: &str) -> String {
     let path = match value.split_once("://") {
         Some((scheme, rest)) if scheme.bytes().all(|b| b.is_ascii_alphanumeric()) => {
             rest.split_once('/').map_or("", |(_, path)| path)
         }
-        _ => value.as_str(),
+        _ => value,
     };
     let mut segments: Vec<&str> = Vec::new();
     for segment in path.split(['?', '#']).next().unwrap_or_default().split('/') {
@@ -125,15 +155,20 @@ fn routed(paths: &[String], query: &str, front: bool, named: &[String]) -> Vec<S
         if !carries_path(&name, &value, front, named) {
             continue;
         }
-        let value = as_path(&value);
+        let readings = readings(&value);
         for base in paths.iter().map(String::as_str).chain([""]) {
             // `/blog/index.php` and `/blog` are the same base.
             let base =
                 base.rsplit_once('/').filter(|(_, last)| is_program(last)).map_or(base, |(base, _)| base);
-            all.push(match name.as_str() {
-                "rest_route" => format!("{base}/wp-json/{value}"),
-                _ => format!("{base}/{value}"),
-            });
+            for value in &readings {
+                let spelling = match name.as_str() {
+                    "rest_route" => format!("{base}/wp-json/{value}"),
+                    _ => format!("{base}/{value}"),
+                };
+                if !all.contains(&spelling) {
+                    all.push(spelling);
+                }
+            }
         }
         if all.len() > MOST {
             break;
@@ -227,6 +262,33 @@ mod tests {
         ] {
             check("/catalogue", &format!("seite={value}"), "/admin");
         }
+        // Went through: what one reading throws away another shop serves (OpenCart cleans and does not walk), and PHP reads
+        // parameters whatever stands behind the program's name.
+        for value in [
+            "%3Fadmin/user",
+            "%23admin/user",
+            "admin:/user",
+            "admin!/user",
+            "ad.min/user",
+            "ad-min/user",
+            "ad!min/user",
+        ] {
+            check("/", &format!("route={value}"), "/admin/user");
+        }
+        check("/", "route=admin://x/user", "/admin/x/user");
+        check("/", "_route_=%3Fadmin", "/admin");
+        check("/", "route=admin/../user", "/admin/../user");
+        check("/", "route=admin/user/../..", "/admin/user/../..");
+        check("/", "q=/admin/..", "/admin/..");
+        check("/catalogue", "seite=admin/..", "/admin/..");
+        check("/index.php/x", "route=admin/user", "/admin/user");
+        check("/index.php/x", "r=admin/default/index", "/admin/default/index");
+        check("/shop/index.php/x/y", "s=/admin/index", "/admin/index");
+        // Encoded twice, and three times.
+        for value in ["%2561dmin", "%252Fadmin", "%252561dmin", "%25252fadmin", "..%252f%252e%252e%252fadmin"]
+        {
+            check("/catalogue", &format!("seite={value}"), "/admin");
+        }
         check("/admin%09".replace("%09", "\t").as_str(), "", "/admin");
         // A search for the word, and what is no front controller.
         for (path, query) in [
@@ -241,7 +303,7 @@ mod tests {
 
     #[test]
     fn too_many_are_none() {
-        let many = "rest_route=/a&".repeat(100);
+        let many: String = (0..100).map(|n| format!("rest_route=/a{n}&")).collect();
         assert!(!all("/", Some(&many), &[], |_| true));
         assert!(!all("/index.php/admin", None, &[], |path| path != "/admin"));
     }

@@ -101,6 +101,67 @@ async fn a_page_of_the_shop_cannot_get_its_readers_banned() {
     edge.stop();
 }
 
+/// Banned without a click by any page in the world, by one click on any, and by pictures in browsers of before 2023.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_banned_for_what_they_did_not_choose() {
+    let old = "User-Agent: Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) \
+               Version/15.6.1 Safari/605.1.15\r\nReferer: https://shop.test/product/peat-mug\r\n";
+    let navigates = "Sec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document\r\n";
+    let frames = "Sec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: iframe\r\nSec-Fetch-User: ?1\r\n";
+    for (what, headers) in [
+        (
+            "rules of speculation",
+            format!("{BROWSER}Sec-Fetch-Site: none\r\n{navigates}Sec-Purpose: prefetch\r\n"),
+        ),
+        (
+            "prerendering",
+            format!("{BROWSER}Sec-Fetch-Site: none\r\n{navigates}Sec-Purpose: prefetch;prerender\r\n"),
+        ),
+        ("frames within a click", format!("{BROWSER}Sec-Fetch-Site: cross-site\r\n{frames}")),
+        (
+            "clicks in a game",
+            format!("{BROWSER}Sec-Fetch-Site: cross-site\r\n{navigates}Sec-Fetch-User: ?1\r\n"),
+        ),
+        (
+            "the shop's own prefetches",
+            format!("{BROWSER}Sec-Fetch-Site: same-origin\r\n{navigates}Sec-Purpose: prefetch\r\n"),
+        ),
+        ("a redirect of a page of the shop", format!("{BROWSER}Sec-Fetch-Site: same-origin\r\n{navigates}")),
+        ("pictures in an old browser", old.to_owned()),
+    ] {
+        let shop = shop().await;
+        let edge = TestEdge::start(&[shop.url()], JUDGED);
+        for target in
+            ["/.env", "/.git/config", "/backup.sql", "/dump.sql", "/.htpasswd", "/c99.php", "/shell.php"]
+                .iter()
+                .chain(&ATTACKS)
+        {
+            edge.ask(&get(target, &headers)).await;
+        }
+        edge.access.flush();
+        assert!(edge.emitted.of_kind("detection.client_banned").is_empty(), "{what}");
+        assert_eq!(edge.get("/").await.status, 200, "{what}");
+        edge.stop();
+    }
+    // What nobody but the person did, or no browser: typed, clicked on the shop's own page, a browser that should have said.
+    let click = "Sec-Fetch-User: ?1\r\n";
+    for headers in [
+        format!("{BROWSER}Sec-Fetch-Site: none\r\n{navigates}{click}"),
+        format!("{BROWSER}Sec-Fetch-Site: same-origin\r\n{navigates}{click}"),
+        BROWSER.to_owned(),
+        "User-Agent: curl/8.5\r\nSec-Purpose: prefetch\r\n".to_owned(),
+    ] {
+        let shop = shop().await;
+        let edge = TestEdge::start(&[shop.url()], JUDGED);
+        for target in ["/.env", "/.git/config", "/backup.sql", "/dump.sql", "/.htpasswd", "/id_rsa"] {
+            edge.ask(&get(target, &headers)).await;
+        }
+        edge.access.flush();
+        assert_eq!(edge.emitted.of_kind("detection.client_banned").len(), 1, "{headers}");
+        edge.stop();
+    }
+}
+
 /// Browsers send these as they stand in a page.
 #[tokio::test(flavor = "multi_thread")]
 async fn addresses_of_a_foreign_page_that_are_refused_ban_nobody() {
