@@ -11,6 +11,7 @@ mod filter;
 mod filter_text;
 mod live;
 mod log;
+mod packed;
 mod query;
 mod reader;
 mod record;

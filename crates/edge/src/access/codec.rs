@@ -77,67 +77,20 @@ impl BlockBuilder {
         self.count += 1;
         self.payload.extend_from_slice(&id.bits().to_le_bytes());
         self.payload.extend_from_slice(&at.micros().to_le_bytes());
-        self.numbers(record);
+        push_numbers(&mut self.payload, record);
         self.known(0, record.method.as_str());
         self.known(1, &record.host);
-        self.text(&record.path);
-        self.text(&record.parameter_names.0);
+        push_text(&mut self.payload, &record.path);
+        push_text(&mut self.payload, &record.parameter_names.0);
         self.known(2, &record.user_agent);
         self.known(3, &record.referrer_host);
         self.known(4, &record.route);
         self.known(5, record.upstream.as_deref().unwrap_or(""));
         self.known(6, &record.category);
         self.known(7, &record.variable);
-        self.text(&record.matched);
+        push_text(&mut self.payload, &record.matched);
         self.known(8, &record.content_type);
         self.known(9, &record.reason);
-    }
-
-    fn numbers(&mut self, record: &AccessRecord) {
-        match record.client.get() {
-            IpAddr::V4(ip) => {
-                self.payload.push(4);
-                self.payload.extend_from_slice(&ip.octets());
-            }
-            IpAddr::V6(ip) => {
-                self.payload.push(6);
-                self.payload.extend_from_slice(&ip.octets());
-            }
-        }
-        let protocol = match record.protocol {
-            Protocol::Http10 => 0u8,
-            Protocol::Http11 => 1,
-            Protocol::Http2 => 2,
-        };
-        let tls = match record.tls {
-            None => 0u8,
-            Some(TlsVersion::Tls12) => 1,
-            Some(TlsVersion::Tls13) => 2,
-        };
-        let verdict = Verdict::ALL.iter().position(|v| *v == record.verdict).unwrap_or(0);
-        self.payload.push(protocol | tls << 2 | u8::from(record.auth_failed) << 4);
-        self.payload.push(u8::try_from(verdict).unwrap_or(0));
-        self.number(record.duration_us);
-        self.number(record.upstream_us.map_or(0, |us| us.saturating_add(1)));
-        self.number(u64::from(record.status));
-        self.number(record.request_bytes);
-        self.number(record.response_bytes);
-        self.number(u64::from(record.rule_id));
-    }
-
-    /// LEB128.
-    fn number(&mut self, mut value: u64) {
-        while value >= 0x80 {
-            self.payload.push(value.to_le_bytes()[0] | 0x80);
-            value >>= 7;
-        }
-        self.payload.push(value.to_le_bytes()[0]);
-    }
-
-    fn text(&mut self, text: &str) {
-        let text = text.get(..text.floor_char_boundary(AccessRecord::TEXT_BYTES)).unwrap_or("");
-        self.number(u64::try_from(text.len()).unwrap_or(0));
-        self.payload.extend_from_slice(text.as_bytes());
     }
 
     /// A text that is likely to come again: its number, or 0 and the text.
@@ -145,13 +98,13 @@ impl BlockBuilder {
         let before = self.before.get(column).copied().unwrap_or(0);
         let same = before.checked_sub(1).and_then(|at| self.texts.get(usize::try_from(at).ok()?));
         if same.is_some_and(|same| **same == *text) {
-            self.number(before);
+            push_number(&mut self.payload, before);
             return;
         }
         let number = match self.dictionary.get(text) {
             Some(number) => {
                 let number = *number;
-                self.number(number);
+                push_number(&mut self.payload, number);
                 number
             }
             None => self.introduce(text),
@@ -163,8 +116,8 @@ impl BlockBuilder {
 
     /// A text that has no number yet.
     fn introduce(&mut self, text: &str) -> u64 {
-        self.number(0);
-        self.text(text);
+        push_number(&mut self.payload, 0);
+        push_text(&mut self.payload, text);
         let shared: Arc<str> = text.into();
         self.texts.push(Arc::clone(&shared));
         let number = u64::try_from(self.texts.len()).unwrap_or(0);
@@ -203,6 +156,54 @@ impl BlockBuilder {
         self.count = 0;
         Some((block, header))
     }
+}
+
+/// What a record holds beside its texts, its id and its time.
+pub(super) fn push_numbers(out: &mut Vec<u8>, record: &AccessRecord) {
+    match record.client.get() {
+        IpAddr::V4(ip) => {
+            out.push(4);
+            out.extend_from_slice(&ip.octets());
+        }
+        IpAddr::V6(ip) => {
+            out.push(6);
+            out.extend_from_slice(&ip.octets());
+        }
+    }
+    let protocol = match record.protocol {
+        Protocol::Http10 => 0u8,
+        Protocol::Http11 => 1,
+        Protocol::Http2 => 2,
+    };
+    let tls = match record.tls {
+        None => 0u8,
+        Some(TlsVersion::Tls12) => 1,
+        Some(TlsVersion::Tls13) => 2,
+    };
+    let verdict = Verdict::ALL.iter().position(|v| *v == record.verdict).unwrap_or(0);
+    out.push(protocol | tls << 2 | u8::from(record.auth_failed) << 4);
+    out.push(u8::try_from(verdict).unwrap_or(0));
+    push_number(out, record.duration_us);
+    push_number(out, record.upstream_us.map_or(0, |us| us.saturating_add(1)));
+    push_number(out, u64::from(record.status));
+    push_number(out, record.request_bytes);
+    push_number(out, record.response_bytes);
+    push_number(out, u64::from(record.rule_id));
+}
+
+/// LEB128.
+pub(super) fn push_number(out: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        out.push(value.to_le_bytes()[0] | 0x80);
+        value >>= 7;
+    }
+    out.push(value.to_le_bytes()[0]);
+}
+
+pub(super) fn push_text(out: &mut Vec<u8>, text: &str) {
+    let text = text.get(..text.floor_char_boundary(AccessRecord::TEXT_BYTES)).unwrap_or("");
+    push_number(out, u64::try_from(text.len()).unwrap_or(0));
+    out.extend_from_slice(text.as_bytes());
 }
 
 impl BlockHeader {
@@ -249,18 +250,19 @@ impl BlockHeader {
     }
 }
 
-struct Reader<'a> {
-    bytes: &'a [u8],
+/// What is left to read.
+pub(super) struct Reader<'a> {
+    pub bytes: &'a [u8],
 }
 
 impl<'a> Reader<'a> {
-    fn take<const N: usize>(&mut self) -> Result<[u8; N], Damaged> {
+    pub fn take<const N: usize>(&mut self) -> Result<[u8; N], Damaged> {
         let (head, rest) = self.bytes.split_first_chunk::<N>().ok_or(Damaged)?;
         self.bytes = rest;
         Ok(*head)
     }
 
-    fn number(&mut self) -> Result<u64, Damaged> {
+    pub fn number(&mut self) -> Result<u64, Damaged> {
         let mut value = 0u64;
         for shift in (0..64).step_by(7) {
             let [byte] = self.take::<1>()?;
@@ -272,11 +274,46 @@ impl<'a> Reader<'a> {
         Err(Damaged)
     }
 
-    fn text(&mut self) -> Result<&'a str, Damaged> {
+    pub fn text(&mut self) -> Result<&'a str, Damaged> {
         let length = usize::try_from(self.number()?).map_err(|_| Damaged)?;
         let (text, rest) = self.bytes.split_at_checked(length).ok_or(Damaged)?;
         self.bytes = rest;
         std::str::from_utf8(text).map_err(|_| Damaged)
+    }
+
+    pub fn client(&mut self) -> Result<ClientIp, Damaged> {
+        match self.take::<1>()? {
+            [4] => Ok(ClientIp::new(IpAddr::from(self.take::<4>()?))),
+            [6] => Ok(ClientIp::new(IpAddr::from(self.take::<16>()?))),
+            _ => Err(Damaged),
+        }
+    }
+
+    /// What [`push_numbers`] wrote behind the client.
+    pub fn numbers(&mut self, record: &mut AccessRecord) -> Result<(), Damaged> {
+        let [flags] = self.take::<1>()?;
+        let [verdict] = self.take::<1>()?;
+        record.protocol = match flags & 0b11 {
+            0 => Protocol::Http10,
+            1 => Protocol::Http11,
+            2 => Protocol::Http2,
+            _ => return Err(Damaged),
+        };
+        record.tls = match flags >> 2 & 0b11 {
+            0 => None,
+            1 => Some(TlsVersion::Tls12),
+            2 => Some(TlsVersion::Tls13),
+            _ => return Err(Damaged),
+        };
+        record.auth_failed = flags >> 4 & 1 == 1;
+        record.verdict = *Verdict::ALL.get(usize::from(verdict)).ok_or(Damaged)?;
+        record.duration_us = self.number()?;
+        record.upstream_us = self.number()?.checked_sub(1);
+        record.status = u16::try_from(self.number()?).map_err(|_| Damaged)?;
+        record.request_bytes = self.number()?;
+        record.response_bytes = self.number()?;
+        record.rule_id = u32::try_from(self.number()?).map_err(|_| Damaged)?;
+        Ok(())
     }
 }
 
@@ -289,13 +326,9 @@ impl Decoder<'_> {
     fn record(&mut self) -> Result<AccessRecord, Damaged> {
         let id = RequestId::from_bits(u128::from_le_bytes(self.reader.take()?));
         let at = Timestamp::from_micros(i64::from_le_bytes(self.reader.take()?));
-        let client = match self.reader.take::<1>()? {
-            [4] => ClientIp::new(IpAddr::from(self.reader.take::<4>()?)),
-            [6] => ClientIp::new(IpAddr::from(self.reader.take::<16>()?)),
-            _ => return Err(Damaged),
-        };
+        let client = self.reader.client()?;
         let mut record = AccessRecord::new(id, at, client, http::Method::GET);
-        self.numbers(&mut record)?;
+        self.reader.numbers(&mut record)?;
         record.method = self.known()?.parse().map_err(|_| Damaged)?;
         record.host = self.known()?;
         record.path = self.reader.text()?.into();
@@ -312,32 +345,6 @@ impl Decoder<'_> {
         Ok(record)
     }
 
-    fn numbers(&mut self, record: &mut AccessRecord) -> Result<(), Damaged> {
-        let [flags] = self.reader.take::<1>()?;
-        let [verdict] = self.reader.take::<1>()?;
-        record.protocol = match flags & 0b11 {
-            0 => Protocol::Http10,
-            1 => Protocol::Http11,
-            2 => Protocol::Http2,
-            _ => return Err(Damaged),
-        };
-        record.tls = match flags >> 2 & 0b11 {
-            0 => None,
-            1 => Some(TlsVersion::Tls12),
-            2 => Some(TlsVersion::Tls13),
-            _ => return Err(Damaged),
-        };
-        record.auth_failed = flags >> 4 & 1 == 1;
-        record.verdict = *Verdict::ALL.get(usize::from(verdict)).ok_or(Damaged)?;
-        record.duration_us = self.reader.number()?;
-        record.upstream_us = self.reader.number()?.checked_sub(1);
-        record.status = u16::try_from(self.reader.number()?).map_err(|_| Damaged)?;
-        record.request_bytes = self.reader.number()?;
-        record.response_bytes = self.reader.number()?;
-        record.rule_id = u32::try_from(self.reader.number()?).map_err(|_| Damaged)?;
-        Ok(())
-    }
-
     fn known(&mut self) -> Result<Arc<str>, Damaged> {
         match usize::try_from(self.reader.number()?).map_err(|_| Damaged)? {
             0 => {
@@ -350,6 +357,6 @@ impl Decoder<'_> {
     }
 }
 
-fn label(text: &str) -> Label {
+pub(super) fn label(text: &str) -> Label {
     if text.is_empty() { Label::Borrowed("") } else { Label::Owned(text.to_owned()) }
 }

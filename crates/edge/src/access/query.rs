@@ -9,6 +9,7 @@ use serde::{Serialize, Serializer};
 use storeward_base::{RequestId, Timestamp};
 
 use super::filter::Filter;
+use super::packed::Packed;
 use super::record::AccessRecord;
 use super::ring::Ring;
 use super::segments::{Block, Segment};
@@ -41,8 +42,8 @@ const SLACK: Duration = Duration::from_secs(60);
 /// The records before a point in descending order of their ids, each once.
 #[derive(Debug)]
 pub(super) struct Descent {
-    memory: std::vec::IntoIter<Arc<AccessRecord>>,
-    next_in_memory: Option<Arc<AccessRecord>>,
+    memory: std::vec::IntoIter<Arc<Packed>>,
+    next_in_memory: Option<Arc<Packed>>,
     /// Those with the largest ids last.
     blocks: Vec<Block>,
     decoded: BinaryHeap<ById>,
@@ -78,7 +79,7 @@ impl Eq for ById {}
 /// record that moves on meanwhile is seen in memory and not missed in a file.
 #[derive(Debug)]
 pub(super) struct MemoryPart {
-    records: Vec<Arc<AccessRecord>>,
+    records: Vec<Arc<Packed>>,
     holds_from: u64,
     before: Option<RequestId>,
     not_before: Timestamp,
@@ -156,7 +157,10 @@ impl Descent {
         let in_memory = self.next_in_memory.as_ref().map(|record| record.id);
         let decoded = self.decoded.peek().map(|top| top.0.id);
         let best = self.decode_what_comes_before(in_memory.max(decoded))?;
-        if in_memory == Some(best) { self.next_in_memory.take() } else { self.decoded.pop().map(|top| top.0) }
+        match in_memory == Some(best) {
+            true => self.next_in_memory.take().map(|packed| Arc::new(packed.unpack())),
+            false => self.decoded.pop().map(|top| top.0),
+        }
     }
 }
 

@@ -66,7 +66,7 @@ impl AccessReader {
     /// One request by the reference number its client was shown.
     pub fn get(&self, id: RequestId) -> Option<Arc<AccessRecord>> {
         if let Some(record) = self.shared.ring().get(id) {
-            return Some(record);
+            return Some(Arc::new(record));
         }
         let blocks: Vec<Block> = {
             let segments = self.shared.segments();

@@ -205,20 +205,6 @@ impl AccessRecord {
         self.user_agent = text.get(..text.floor_char_boundary(Self::USER_AGENT_BYTES)).unwrap_or("").into();
     }
 
-    /// Bytes it takes in memory, more or less.
-    pub(crate) fn weight(&self) -> usize {
-        let texts = [
-            self.path.len(),
-            self.parameter_names.0.len(),
-            self.user_agent.len(),
-            self.referrer_host.len(),
-            self.variable.len(),
-            self.matched.len(),
-        ];
-        // Each text and the shared record itself carry the allocator's and the counters' overhead.
-        size_of::<Self>() + texts.iter().sum::<usize>() + 128
-    }
-
     /// What the detector is told: seen when the answer was done.
     pub(crate) fn observation(&self) -> Observation<'_> {
         Observation {

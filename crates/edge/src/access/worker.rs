@@ -14,6 +14,7 @@ use tokio::sync::broadcast;
 use super::codec::BlockBuilder;
 use super::counters::Counters;
 use super::log::{AccessOptions, AccessStats, Detection};
+use super::packed::Packed;
 use super::reader::lock;
 use super::record::AccessRecord;
 use super::ring::Ring;
@@ -127,7 +128,7 @@ fn refill(ring: &mut Ring, counters: &mut Counters, segments: &mut [Segment], cl
         // A damaged block is left out here as it is in queries, which count it.
         let Ok(decoded) = block.read() else { continue };
         records += decoded.len();
-        bytes += decoded.iter().map(AccessRecord::weight).sum::<usize>();
+        bytes += block.header.payload_bytes + decoded.len() * Packed::OVERHEAD;
         if !ring.has_room_for(records, bytes) {
             break;
         }
@@ -136,7 +137,7 @@ fn refill(ring: &mut Ring, counters: &mut Counters, segments: &mut [Segment], cl
     for (block, decoded) in taken.into_iter().rev() {
         for record in decoded {
             counters.refill(&record, now);
-            let arrival = ring.push(Arc::new(record));
+            let arrival = ring.push(&record);
             block.first_arrival.get_or_insert(arrival);
         }
     }
@@ -250,7 +251,7 @@ impl Worker {
             return;
         }
         let now = self.clock.now();
-        let batch: Vec<Arc<AccessRecord>> = self.batch.drain(..).map(Arc::new).collect();
+        let mut batch = std::mem::take(&mut self.batch);
         self.detect(&batch);
         {
             let mut counters = self.shared.counters();
@@ -259,32 +260,33 @@ impl Worker {
             }
         }
         self.show_live(&batch);
-        for record in batch {
+        for record in batch.drain(..) {
             if self.block.count() == 0 {
                 self.block_begun = Instant::now();
             }
             self.block.add(&record);
-            let arrival = self.shared.ring().push(record);
+            let arrival = self.shared.ring().push(&record);
             self.first_arrival.get_or_insert(arrival);
             if self.block.len() >= BLOCK_BYTES || self.block.count() >= BLOCK_RECORDS {
                 self.write_block();
             }
         }
+        self.batch = batch;
     }
 
-    fn show_live(&self, batch: &[Arc<AccessRecord>]) {
+    fn show_live(&self, batch: &[AccessRecord]) {
         if let Some(live) = &*lock(&self.shared.live)
             && live.receiver_count() > 0
         {
             for record in batch {
                 // An error means that the last watcher just left.
-                let _ = live.send(Arc::clone(record));
+                let _ = live.send(Arc::new(record.clone()));
             }
         }
     }
 
     /// A fault in detection must not cost the record: it is switched off and shown in the figures.
-    fn detect(&mut self, batch: &[Arc<AccessRecord>]) {
+    fn detect(&mut self, batch: &[AccessRecord]) {
         let Some(detection) = &mut self.detection else { return };
         let judged = catch_unwind(AssertUnwindSafe(|| {
             for record in batch {
