@@ -9,9 +9,13 @@ use crate::rule::LoadError;
 
 /// From this length on a first, coarse look pays.
 const LONG: usize = 256;
-/// Bytes of a literal that the coarse look goes by, and literals in one look: what the vector search takes.
+/// The vector search compares so many bytes of a literal at once,
 const WINDOW: usize = 4;
-const WINDOWS_AT_ONCE: usize = 64;
+/// and then as many more, so that an ordinary page holds none of them: with four alone, `&quot;` and `<h1>` sent nearly every page
+/// through the automaton.
+const PART: usize = 10;
+/// Up to so many parts the search takes 32 bytes of a text at a time, beyond them 16, and 64 is all that it takes.
+const PARTS_AT_ONCE: [usize; 2] = [32, 64];
 /// With more looks than this the automaton is as fast.
 const MOST_LOOKS: usize = 2;
 
@@ -43,13 +47,7 @@ impl Literals {
             return Ok(());
         }
         self.automaton = Some(automaton(literals.clone())?);
-        let mut parts: Vec<&[u8]> = literals.map(rarest_part).collect();
-        parts.sort_unstable();
-        parts.dedup();
-        if parts.len() <= WINDOWS_AT_ONCE * MOST_LOOKS {
-            let searchers = parts.chunks(WINDOWS_AT_ONCE).map(searcher).collect::<Option<Vec<_>>>();
-            self.parts = searchers.unwrap_or_default();
-        }
+        self.parts = looks(literals).unwrap_or_default();
         Ok(())
     }
 
@@ -71,14 +69,37 @@ impl Literals {
     }
 }
 
+/// The coarse looks: as few and as narrow as the literals let them be. `None`: they would not pay.
+fn looks<'l>(literals: impl Iterator<Item = &'l [u8]> + Clone) -> Option<Vec<Searcher>> {
+    [PART, WINDOW].into_iter().find_map(|length| {
+        let parts = parts(literals.clone(), length);
+        let at_once = PARTS_AT_ONCE.into_iter().find(|at_once| parts.len() <= at_once * MOST_LOOKS)?;
+        parts.chunks(at_once).map(searcher).collect()
+    })
+}
+
 fn searcher(parts: &[&[u8]]) -> Option<Searcher> {
     Config::new().match_kind(MatchKind::LeftmostFirst).builder().extend(parts).build()
 }
 
-/// The part of a literal that pages hold least often.
-fn rarest_part(literal: &[u8]) -> &[u8] {
-    let weight = |part: &&[u8]| part.iter().map(|byte| rarity(*byte)).sum::<u32>();
-    literal.windows(WINDOW).max_by_key(weight).unwrap_or(literal)
+/// The rarest part of each literal, without those that begin with another.
+fn parts<'l>(literals: impl Iterator<Item = &'l [u8]>, length: usize) -> Vec<&'l [u8]> {
+    let mut parts: Vec<&[u8]> = literals.map(|literal| rarest_part(literal, length)).collect();
+    parts.sort_unstable();
+    // Sorted, a part follows those that it begins with, and nothing else stands between.
+    parts.dedup_by(|later, before| later.starts_with(before));
+    parts
+}
+
+/// Up to so many bytes of a literal, from the few on that pages hold least often.
+fn rarest_part(literal: &[u8], length: usize) -> &[u8] {
+    let last = literal.len().saturating_sub(length);
+    let weight = |at: &usize| {
+        let window = literal.get(*at..).unwrap_or_default();
+        window.iter().take(WINDOW).map(|byte| rarity(*byte)).sum::<u32>()
+    };
+    let rest = (0..=last).max_by_key(weight).and_then(|at| literal.get(at..)).unwrap_or(literal);
+    rest.get(..length).unwrap_or(rest)
 }
 
 fn rarity(byte: u8) -> u32 {
@@ -108,6 +129,33 @@ mod tests {
         let mut candidates = Bits::new(literals.rules_of_literal.len());
         literals.find(text, &mut Vec::new(), &mut candidates);
         candidates.iter().collect()
+    }
+
+    // What the look costs where it finds something is the whole automaton: four bytes alone were in nearly every page.
+    #[test]
+    fn what_pages_are_made_of_needs_no_second_look() {
+        let errors = [
+            "quoted string not properly terminated",
+            "<h1>index of /",
+            "microsoft ole db provider",
+            "stack trace:",
+        ];
+        let all = literals(&errors);
+        let found = |text: &str| all.parts.iter().any(|part| part.find(text).is_some());
+        for page in ["&quot;a mug&quot;", "<h1>index</h1>", "we provide mugs", "track and trace"] {
+            assert!(!found(page), "{page}");
+        }
+        for error in errors {
+            assert!(found(error), "{error}");
+        }
+    }
+
+    #[test]
+    fn parts_leave_out_those_that_begin_with_another() {
+        let all: [&[u8]; 5] = [b"xception", b"xception in", b"xcept", b"zzz", b"xcepu"];
+        assert_eq!(parts(all.into_iter(), 20), [b"xcept".as_slice(), b"xcepu", b"zzz"]);
+        assert_eq!(rarest_part(b"a", 10), b"a");
+        assert_eq!(rarest_part(b"", 10), b"");
     }
 
     const WORDS: [&str; 6] = ["sqlstate[", "pg", "stack trace:", "ora-", "at line", "<b>warning"];
