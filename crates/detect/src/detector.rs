@@ -350,6 +350,8 @@ impl Client {
         if full && let Some(at) = emptiest {
             self.buckets.swap_remove(at);
         }
+        // Most clients have one: a flood from many addresses shall not make room for four of each.
+        self.buckets.reserve_exact(1);
         self.buckets.push(Bucket::new(scenario, host, now));
         let last = self.buckets.len() - 1;
         (&mut self.buckets[last], full)
