@@ -8,7 +8,8 @@ use std::process::Command;
 
 use super::servers::{self, Process};
 
-/// Name and size of the files that the upstream serves. Pages are text, whose bytes an inspection reads; pictures pass.
+/// Name and size of the files that the upstream serves. Pages are text, whose bytes an inspection reads; pictures pass, because
+/// their first bytes are no text, whatever their name says.
 pub const FILES: [(&str, usize); 4] =
     [("1k.html", 1024), ("64k.html", 65_536), ("64k.jpg", 65_536), ("1m.jpg", 1_048_576)];
 
@@ -33,8 +34,8 @@ impl Stage {
             fs::set_permissions(path, fs::Permissions::from_mode(0o755)).map_err(|e| e.to_string())?;
         }
         for (name, bytes) in FILES {
-            fs::write(files.join(name), LINE.bytes().cycle().take(bytes).collect::<Vec<u8>>())
-                .map_err(|e| format!("{name}: {e}"))?;
+            let content = if name.ends_with(".jpg") { picture(bytes) } else { page(bytes) };
+            fs::write(files.join(name), content).map_err(|e| format!("{name}: {e}"))?;
         }
         certificate(&folder)?;
         let upstream_port = free_port()?;
@@ -52,6 +53,22 @@ impl Drop for Stage {
         // A folder that stays behind in the temporary directory is no reason to fail.
         let _stays = fs::remove_dir_all(&self.folder);
     }
+}
+
+fn page(bytes: usize) -> Vec<u8> {
+    LINE.bytes().cycle().take(bytes).collect()
+}
+
+/// Begins as a JPEG does, and goes on as compressed data looks: every byte as likely (xorshift).
+fn picture(bytes: usize) -> Vec<u8> {
+    let mut state = 0x9E37_79B9_7F4A_7C15_u64;
+    let noise = std::iter::repeat_with(move || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()
+    });
+    [0xFF, 0xD8, 0xFF, 0xE0].into_iter().chain(noise.flatten()).take(bytes).collect()
 }
 
 fn certificate(folder: &Path) -> Result<(), String> {
