@@ -205,6 +205,10 @@ vocabulary! {
     OpeningDenied(vault::OpeningDenied) = "vault.opening_denied", Low, Security;
     ErasureBegun(vault::ErasureBegun) = "vault.erasure_begun", Medium, Security;
     CustomerErased(vault::CustomerErased) = "vault.customer_erased", Medium, Security;
+    CustomersFound(vault::CustomersFound) = "vault.customers_found", Informational, Security;
+    CustomerExported(vault::CustomerExported) = "vault.customer_exported", Medium, Security;
+    RestrictionChanged(vault::RestrictionChanged) = "vault.restriction_changed", Low, Security;
+    FieldsForgotten(vault::FieldsForgotten) = "vault.fields_forgotten", Informational, Security;
     Started(system::Started) = "system.started", Informational, Security;
     Stopped(system::Stopped) = "system.stopped", Informational, Security;
     ConfigReloaded(system::ConfigReloaded) = "system.config_reloaded", Low, Security;

@@ -82,10 +82,13 @@ fn class_of(event: &Event) -> Class {
         Event::ReminderChoiceMade(_) => account(99),
         Event::MessageReported(_) | Event::MessageCodesGuessed(_) | Event::ShopSignInBroken(_) => finding(),
         // 6005: 1 read, 2 update, 7 delete.
-        Event::FieldsOpened(_) => datastore(1, 1),
+        Event::FieldsOpened(_) | Event::CustomersFound(_) | Event::CustomerExported(_) => datastore(1, 1),
         Event::OpeningDenied(_) => datastore(1, 2),
-        Event::FieldsWritten(_) => datastore(2, 1),
-        Event::ErasureBegun(_) | Event::CustomerErased(_) | Event::CustomerKeyDestroyed(_) => datastore(7, 1),
+        Event::FieldsWritten(_) | Event::RestrictionChanged(_) => datastore(2, 1),
+        Event::ErasureBegun(_)
+        | Event::CustomerErased(_)
+        | Event::FieldsForgotten(_)
+        | Event::CustomerKeyDestroyed(_) => datastore(7, 1),
         Event::CustomerKeyMade(_)
         | Event::KeysRewrapped(_)
         | Event::EpochBegun(_)

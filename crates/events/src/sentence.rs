@@ -304,6 +304,17 @@ fn of_the_vault(event: &Event) -> Option<String> {
                 e.customer, e.fields, e.epoch
             )
         }
+        Event::CustomersFound(e) => {
+            format!("Looked customers up by {}: {} found", e.field, e.count)
+        }
+        Event::CustomerExported(e) => {
+            format!("Handed out what is kept of {} ({} values, {})", e.customer, e.fields, e.form)
+        }
+        Event::RestrictionChanged(e) if e.restricted => {
+            format!("The use of what is kept of {} is restricted", e.customer)
+        }
+        Event::RestrictionChanged(e) => format!("What is kept of {} may be used again", e.customer),
+        Event::FieldsForgotten(e) => format!("Deleted {} values whose time is over", e.count),
         _ => return None,
     })
 }

@@ -83,3 +83,35 @@ pub struct CustomerErased {
     /// The epoch whose end makes the erasure hold for old backups of the keys, too.
     pub epoch: u32,
 }
+
+/// Somebody looked for customers by the exact value of a field.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CustomersFound {
+    /// Such as `contact.email`.
+    pub field: String,
+    /// How many there are.
+    pub count: u64,
+}
+
+/// All that is kept of a customer was handed out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CustomerExported {
+    pub customer: CustomerId,
+    /// How many values.
+    pub fields: u64,
+    /// `json` or `csv`.
+    pub form: String,
+}
+
+/// The use of a customer's data was restricted, or allowed again (GDPR article 18).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RestrictionChanged {
+    pub customer: CustomerId,
+    pub restricted: bool,
+}
+
+/// Values were deleted because the time for which they may be kept is over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FieldsForgotten {
+    pub count: u64,
+}

@@ -137,6 +137,20 @@ fn parse_cost(text: &str) -> Option<(Cost, Option<String>)> {
     sound.then_some((cost, key_id))
 }
 
+/// A key of 32 bytes from a passphrase, by Argon2id: for what an operator types or keeps in a file, at a start, not for
+/// passwords of accounts. The cost is the caller's own, who has bounded it.
+pub fn stretch(
+    passphrase: &storeward_base::Secret<String>,
+    salt: &[u8],
+    cost: Cost,
+) -> Result<storeward_base::Secret<[u8; 32]>, Error> {
+    let mut arena = Arena::new(Cost { memory_kib: 8, passes: 1, lanes: 1 });
+    let tag = arena.compute(Kind::Id, cost, salt, passphrase.expose().as_bytes(), TAG_BYTES)?;
+    let mut key = [0; TAG_BYTES];
+    key.copy_from_slice(&tag);
+    Ok(storeward_base::Secret::new(key))
+}
+
 /// A number in plain digits: no sign, no space.
 pub(crate) fn digits<T: std::str::FromStr>(text: &str) -> Option<T> {
     let plain = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
@@ -240,6 +254,16 @@ mod tests {
         assert!(arena.is_clean(), "it worked in memory of its own");
         let keyed = text.replace("p=1$", "p=1,keyid=aGVsbG8$");
         assert_eq!(Phc::parse(&keyed).unwrap().to_string(), keyed);
+    }
+
+    #[test]
+    fn a_passphrase_becomes_the_reference_implementations_key() {
+        let text = "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
+        let read = Phc::parse(text).unwrap();
+        let passphrase = storeward_base::Secret::new("password".to_owned());
+        assert_eq!(stretch(&passphrase, &read.salt, read.cost).unwrap().expose().to_vec(), read.tag);
+        let other = storeward_base::Secret::new("passwore".to_owned());
+        assert_ne!(stretch(&other, &read.salt, read.cost).unwrap().expose().to_vec(), read.tag);
     }
 
     #[test]

@@ -23,7 +23,7 @@ mod pool;
 mod prepare;
 mod stored;
 
-pub use argon::Cost;
+pub use argon::{Cost, stretch};
 pub use error::Error;
 pub use foreign::Foreign;
 pub use gauge::Gauge;

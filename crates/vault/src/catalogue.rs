@@ -77,6 +77,8 @@ pub const FIELDS: &[Field] = &[
     field(Class::Contact, "company", Rule::Line(200)),
     field(Class::Contact, "birthday", Rule::Date),
     field(Class::Contact, "language", Rule::Line(35)),
+    // By which the shop knows them: an import finds its customers again by it.
+    found(Class::Contact, "shop_id", Rule::Line(64)),
     field(Class::Address, "name", Rule::Line(200)),
     field(Class::Address, "company", Rule::Line(200)),
     field(Class::Address, "street", Rule::Line(200)),

@@ -10,6 +10,8 @@ pub enum Error {
     Seal(storeward_seal::Error),
     /// The file of epoch keys cannot be read or written; the words say which and why.
     Shelf(String),
+    /// Another program makes customers' keys at the moment, so no epoch may end.
+    ShelfHeld,
     /// The epoch keys were wrapped with another root key than the one that is here.
     OtherRoot {
         wanted: String,
@@ -36,6 +38,9 @@ impl fmt::Display for Error {
             Error::Store(error) => error.fmt(f),
             Error::Seal(error) => error.fmt(f),
             Error::Shelf(why) => write!(f, "the epoch keys: {why}"),
+            Error::ShelfHeld => f.write_str(
+                "another program, such as an import, makes customers' keys; try again when it is through",
+            ),
             Error::OtherRoot { wanted, found } => write!(
                 f,
                 "the epoch keys were wrapped with the root key {wanted}, but the one here is {found}; \
@@ -74,6 +79,7 @@ impl Fault for Error {
             Error::Store(error) => error.kind(),
             Error::Seal(error) => error.kind(),
             Error::Shelf(_) | Error::OtherRoot { .. } | Error::NoEpoch(_) => FaultKind::Broken,
+            Error::ShelfHeld => FaultKind::Conflict,
             Error::NoCustomer | Error::NoField(_) => FaultKind::Missing,
             Error::Value { .. } => FaultKind::Invalid,
             Error::Denied(_) => FaultKind::Denied,
@@ -85,7 +91,11 @@ impl Fault for Error {
             Error::Store(error) => error.blame(),
             Error::Seal(error) => error.blame(),
             Error::Shelf(_) | Error::OtherRoot { .. } | Error::NoEpoch(_) => Blame::Us,
-            Error::NoCustomer | Error::NoField(_) | Error::Value { .. } | Error::Denied(_) => Blame::Caller,
+            Error::ShelfHeld
+            | Error::NoCustomer
+            | Error::NoField(_)
+            | Error::Value { .. }
+            | Error::Denied(_) => Blame::Caller,
         }
     }
 
@@ -94,6 +104,7 @@ impl Fault for Error {
             Error::Store(error) => error.code(),
             Error::Seal(error) => error.code(),
             Error::Shelf(_) => "vault.shelf",
+            Error::ShelfHeld => "vault.shelf_held",
             Error::OtherRoot { .. } => "vault.other_root",
             Error::NoEpoch(_) => "vault.no_epoch",
             Error::NoCustomer => "vault.no_customer",

@@ -11,8 +11,9 @@ mod sql;
 mod verify;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
 
-use storeward_base::{Actor, CustomerId, Entropy};
+use storeward_base::{Actor, CustomerId, Entropy, Timestamp};
 use storeward_events::vault::{
     CustomerKeyDestroyed, CustomerKeyMade, EpochBegun, EpochDestroyed, KeysRewrapped,
 };
@@ -31,6 +32,9 @@ use sql::KeyRow;
 /// The key store's tables.
 pub const MIGRATIONS: &[Migration] =
     &[Migration { domain: "vault_keys", number: 1, sql: include_str!("../migrations/keys_0001.sql") }];
+
+/// Keys that one write of a rotation wraps anew: a few milliseconds.
+const REWRAPPED_AT_ONCE: u32 = 500;
 
 /// The purpose under which an epoch wraps the root of the indexes.
 fn index_purpose(version: u32) -> String {
@@ -125,14 +129,16 @@ impl KeyStore {
             return Ok(key);
         }
         let key = CustomerKey::generate(1, self.0.entropy.as_ref());
-        let (epoch, wrapped) = {
-            let epochs = self.epochs();
-            let epoch = epochs.current().ok_or(Error::NoEpoch(0))?;
-            (epoch.id(), epoch.wrap(&key, &customer.to_string(), self.0.entropy.as_ref()))
-        };
-        let row = KeyRow { customer, version: key.version(), epoch, wrapped };
+        let (made, store) = (key.clone(), self.clone());
         let written = self.0.db.write(move |tx| -> Result<(), Error> {
-            if sql::insert(tx, &row)? {
+            // Wrapped in the write itself: an epoch that ended since would take the key with it. Whoever ends one counts its
+            // keys in a write, too (`end_older_epochs`).
+            let (epoch, wrapped) = {
+                let epochs = store.epochs();
+                let epoch = epochs.current().ok_or(Error::NoEpoch(0))?;
+                (epoch.id(), epoch.wrap(&made, &customer.to_string(), store.0.entropy.as_ref()))
+            };
+            if sql::insert(tx, &KeyRow { customer, version: made.version(), epoch, wrapped })? {
                 tx.append(actor, None, CustomerKeyMade { customer })?;
             } else {
                 tx.commit_silent("another request made the customer's key first");
@@ -159,6 +165,30 @@ impl KeyStore {
         let was = written.await?;
         self.cache().drop_one(customer);
         Ok(was)
+    }
+
+    /// When the current epoch began.
+    pub fn epoch_begun_at(&self) -> Option<Timestamp> {
+        self.epochs().begun_at()
+    }
+
+    /// When the oldest epoch that lives began.
+    pub fn first_epoch_begun_at(&self) -> Option<Timestamp> {
+        self.epochs().first_begun_at()
+    }
+
+    /// Begins the next epoch where the current one is older than `life`, wraps every key anew, and ends the epochs before.
+    /// What an interrupted rotation left is finished first. Returns the epochs that ended. Another program that makes keys
+    /// meanwhile holds the shelf ([`Shelf::hold`]); then nothing is done: [`Error::ShelfHeld`].
+    pub async fn rotate(&self, life: Duration) -> Result<Vec<EpochId>, Error> {
+        let _alone = self.0.shelf.alone()?.ok_or(Error::ShelfHeld)?;
+        self.reload()?;
+        let is_over = self.epoch_begun_at().is_none_or(|begun| self.0.db.now().since(begun) >= life);
+        if is_over && self.epochs().older().is_empty() {
+            self.begin_epoch().await?;
+        }
+        while self.rewrap(REWRAPPED_AT_ONCE).await?.left > 0 {}
+        self.end_older_epochs().await
     }
 
     pub fn current_epoch(&self) -> EpochId {
@@ -206,10 +236,12 @@ impl KeyStore {
     /// were destroyed.
     pub async fn end_older_epochs(&self) -> Result<Vec<EpochId>, Error> {
         let current = self.current_epoch();
-        let left = self.0.db.read(move |reader| -> Result<u64, Error> {
-            Ok(sql::count_before(reader, current)? + sql::indexes_before(reader, current)?)
-        });
         let older = self.epochs().older();
+        // A write: it stands in line behind every key that was wrapped before this epoch was the current one.
+        let left = self.0.db.write(move |tx| -> Result<u64, Error> {
+            tx.commit_silent("it only counts what is left");
+            Ok(sql::count_before(tx, current)? + sql::indexes_before(tx, current)?)
+        });
         if left.await? > 0 || older.is_empty() {
             return Ok(Vec::new());
         }

@@ -1,36 +1,66 @@
 //! Customers' records: sealed field by field, opened for a stated purpose, erased for good.
 //!
-//! **Owns** the catalogue of fields, customers' records and their blind indexes ([`Vault`]), the key store
+//! **Owns** the page on which customers see their own data ([`OwnData`]), the catalogue of fields, customers' records and their blind indexes ([`Vault`]), the key store
 //! ([`KeyStore`]) and the shelf of epoch keys ([`Shelf`]).
 //! **Holds** every value is sealed under its customer's own key, bound to customer, field and version; nothing is
-//! opened before the ledger has it; from the moment an erasure begins nothing of the customer is opened; keys lie apart
+//! opened before the policy has allowed it and the ledger has it; from the moment an erasure begins nothing of the customer is opened; keys lie apart
 //! from data, and epochs apart from keys.
-//! **Never** a card number; a value in an event or an error; a decision of its own about who may see what ([`Guard`]).
+//! **Never** a card number; a value in an event or an error; a decision of its own about who may see what (`storeward-policy`).
 //! **Emits** `vault.*`.
 #![forbid(unsafe_code)]
 
+mod asking;
 pub mod catalogue;
+pub mod copy;
 mod error;
-mod guard;
+pub mod import;
+mod jobs;
 mod keys;
+mod mask;
+mod opening;
+mod own;
 mod records;
+mod rights;
+pub mod sights;
 mod sql;
 mod values;
 
+pub use asking::{Ask, Asker};
 pub use catalogue::{Class, Field};
 pub use error::Error;
-pub use guard::{Ask, Decision, Guard};
+pub use jobs::{ROTATE_NOW, rotate_now};
 pub use keys::{
     Epochs, KeyFault, KeyStore, KeyStoreParts, MIGRATIONS as KEY_MIGRATIONS, Progress,
     STATEMENTS as KEY_STATEMENTS, Shelf,
 };
-pub use records::{Item, Opened, Provenance, Vault, VaultParts};
+pub use opening::{Opened, Opening, Refused, fields_of};
+pub use own::{OwnData, PREFIX as OWN_DATA};
+pub use records::{Item, Provenance, Size, Vault, VaultParts};
+pub use rights::{Erasure, Use};
+pub use sights::STATEMENTS as SIGHT_STATEMENTS;
 pub use sql::STATEMENTS;
 pub use values::Rule;
 
+/// What the staff's console sees of all this.
+pub mod desk {
+    pub use crate::catalogue::{Class, Field};
+    pub use crate::copy;
+    pub use crate::opening::{Opened, Opening, fields_of};
+    pub use crate::rights::Use;
+    pub use crate::sights::{Filter, Sight};
+    pub use crate::{Ask, Asker, Error, Vault};
+}
+
 /// The tables of customers' records.
-pub const MIGRATIONS: &[storeward_store::Migration] = &[storeward_store::Migration {
-    domain: "vault",
-    number: 1,
-    sql: include_str!("../migrations/0001_records.sql"),
-}];
+pub const MIGRATIONS: &[storeward_store::Migration] = &[
+    storeward_store::Migration {
+        domain: "vault",
+        number: 1,
+        sql: include_str!("../migrations/0001_records.sql"),
+    },
+    storeward_store::Migration {
+        domain: "vault",
+        number: 2,
+        sql: include_str!("../migrations/0002_sights.sql"),
+    },
+];

@@ -1,16 +1,18 @@
-//! The verbs on customers' records: write, open, find, erase.
+//! Customers' records: writing values, and finding whose they are.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use storeward_base::{Actor, CustomerId, Entropy, Secret, Timestamp};
-use storeward_events::vault::{CustomerErased, ErasureBegun, FieldsOpened, FieldsWritten, OpeningDenied};
+use storeward_events::vault::{CustomersFound, FieldsWritten};
+use storeward_policy::{Act, Answer, Asked, Circumstances, Policies, Purpose, Thing};
 use storeward_seal::envelope::{CustomerKey, FieldPlace};
 use storeward_store::{Db, Tx};
 
 use crate::Error;
+use crate::asking::Asker;
 use crate::catalogue::Field;
-use crate::guard::{Ask, Decision, Guard};
 use crate::keys::KeyStore;
+use crate::sights::{self, Sight};
 use crate::sql::{self, FieldRow};
 
 /// Where values come from.
@@ -43,31 +45,47 @@ pub struct Item {
     pub keep_until: Option<Timestamp>,
 }
 
-/// A field that was opened.
-#[derive(Clone, Debug)]
-pub struct Opened {
-    pub field: &'static Field,
-    pub item: String,
-    pub value: Secret<String>,
-    pub provenance: String,
-    pub written_at: Timestamp,
-}
-
 /// What the vault is made of.
 pub struct VaultParts {
     pub db: Db,
     pub keys: KeyStore,
-    pub guard: Arc<dyn Guard>,
+    pub policies: Policies,
     pub entropy: Arc<dyn Entropy>,
+}
+
+pub(crate) struct Inner {
+    pub db: Db,
+    pub keys: KeyStore,
+    pub policies: RwLock<Arc<Policies>>,
+    pub entropy: Arc<dyn Entropy>,
+}
+
+/// How much there is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size {
+    pub customers: u64,
+    pub fields: u64,
+    pub erased: u64,
+    pub unfinished_erasures: u64,
 }
 
 /// Customers' records. Clones are cheap and share them.
 #[derive(Clone)]
-pub struct Vault(Arc<VaultParts>);
+pub struct Vault(pub(crate) Arc<Inner>);
 
 impl Vault {
     pub fn new(parts: VaultParts) -> Self {
-        Vault(Arc::new(parts))
+        let VaultParts { db, keys, policies, entropy } = parts;
+        Vault(Arc::new(Inner { db, keys, policies: RwLock::new(Arc::new(policies)), entropy }))
+    }
+
+    /// Other rules from the next question on.
+    pub fn set_policies(&self, policies: Policies) {
+        *self.0.policies.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(policies);
+    }
+
+    pub fn size_blocking(&self) -> Result<Size, Error> {
+        self.0.db.read_blocking(|reader| -> Result<_, Error> { Ok(sql::size(reader)?) })
     }
 
     pub fn keys(&self) -> &KeyStore {
@@ -111,96 +129,11 @@ impl Vault {
         written.await
     }
 
-    /// Opens the named fields of all of the customer's items. What was opened, by whom and for what is durable in the
-    /// ledger before a value is handed out; where it cannot be written, nothing is opened.
-    pub async fn open(
-        &self,
-        actor: Actor,
-        customer: CustomerId,
-        purpose: &str,
-        fields: &[&'static Field],
-    ) -> Result<Vec<Opened>, Error> {
-        let found = self.0.db.read(move |reader| -> Result<_, Error> {
-            let row = sql::customer(reader, customer)?.filter(|row| row.erasure_begun_at.is_none());
-            let row = row.ok_or(Error::NoCustomer)?;
-            Ok((row, sql::fields(reader, customer)?))
-        });
-        let (row, rows) = found.await?;
-        let decision = match row.restricted_at {
-            // A person may see what is kept of them while nobody else may use it.
-            Some(_) if actor != (Actor::Customer { id: customer }) => Decision::Deny { reason: "restricted" },
-            _ => self.0.guard.decide(&Ask { actor, customer, purpose, fields }),
-        };
-        self.record(actor, customer, purpose, fields, &decision).await?;
-        if let Decision::Deny { reason } = decision {
-            return Err(Error::Denied(reason));
-        }
-        let key = self.0.keys.key(customer).await?.ok_or(Error::NoCustomer)?;
-        let wanted = |row: &FieldRow| {
-            fields
-                .iter()
-                .find(|field| field.class.name() == row.collection && field.name == row.field)
-                .copied()
-        };
-        let named = rows.into_iter().filter_map(|row| wanted(&row).map(|field| (field, row)));
-        named.map(|(field, row)| open_one(&key, customer, field, row)).collect()
-    }
-
-    async fn record(
-        &self,
-        actor: Actor,
-        customer: CustomerId,
-        purpose: &str,
-        fields: &[&'static Field],
-        decision: &Decision,
-    ) -> Result<(), Error> {
-        let mut by_class: Vec<(String, Vec<String>)> = Vec::new();
-        for field in fields {
-            match by_class.iter_mut().find(|(class, _)| class == field.class.name()) {
-                Some((_, names)) => names.push(field.name.to_owned()),
-                None => by_class.push((field.class.name().to_owned(), vec![field.name.to_owned()])),
-            }
-        }
-        let (purpose, decision) = (purpose.to_owned(), decision.clone());
-        let written = self.0.db.write(move |tx| -> Result<(), Error> {
-            for (collection, fields) in &by_class {
-                let (collection, fields, purpose) = (collection.clone(), fields.clone(), purpose.clone());
-                match &decision {
-                    Decision::Allow { rules } => {
-                        let rules = rules.clone();
-                        tx.append(
-                            actor,
-                            None,
-                            FieldsOpened { customer, collection, fields, purpose, rules },
-                        )?;
-                    }
-                    Decision::Deny { reason } => {
-                        let reason = (*reason).to_owned();
-                        tx.append(
-                            actor,
-                            None,
-                            OpeningDenied { customer, collection, fields, purpose, reason },
-                        )?;
-                    }
-                }
-            }
-            Ok(())
-        });
-        written.await
-    }
-
     /// The customers, at most 100 for each root of the indexes, with exactly this value in the field, as far as normal forms tell. They are found
     /// without opening anything. Empty for a field that cannot be looked up.
     pub async fn find(&self, field: &'static Field, value: &str) -> Result<Vec<CustomerId>, Error> {
-        let Some(normal) = field.take(value).ok().and_then(|kept| field.normal(&kept)) else {
-            return Ok(Vec::new());
-        };
+        let Some(marks) = self.marks(field, value) else { return Ok(Vec::new()) };
         let name = field.full_name();
-        let indexes = self.0.keys.indexes();
-        let marks: Vec<_> = indexes
-            .iter()
-            .map(|(version, root)| (*version, root.field(&name, *version).mark(&normal)))
-            .collect();
         let found = self.0.db.read(move |reader| -> Result<_, Error> {
             let mut all = Vec::new();
             for (version, mark) in marks {
@@ -213,57 +146,59 @@ impl Vault {
         found.await
     }
 
-    /// Begins and ends an erasure. From the first commit nothing of the customer is opened, whatever happens to this
-    /// program; what is left undone then, [`Vault::finish_erasures`] does.
-    pub async fn erase(&self, actor: Actor, customer: CustomerId) -> Result<(), Error> {
-        let begun = self.0.db.write(move |tx| -> Result<(), Error> {
-            if sql::customer(tx, customer)?.is_none() {
-                return Err(Error::NoCustomer);
-            }
-            if sql::begin_erasure(tx, customer)? {
-                tx.append(actor, None, ErasureBegun { customer })?;
-            } else {
-                tx.commit_silent("the erasure was begun before");
-            }
-            Ok(())
-        });
-        begun.await?;
-        self.finish_erasure(actor, customer).await
-    }
-
-    /// Ends what was begun before a crash; how many there were.
-    pub async fn finish_erasures(&self) -> Result<usize, Error> {
-        let open = self.0.db.read(|reader| -> Result<_, Error> { Ok(sql::unfinished(reader)?) }).await?;
-        for customer in &open {
-            self.finish_erasure(Actor::System, *customer).await?;
+    /// [`Vault::find`] for somebody whom the policy lets find customers. That they looked, and how many there were, is on
+    /// record.
+    pub async fn look_up(
+        &self,
+        asker: &Asker,
+        field: &'static Field,
+        value: &str,
+    ) -> Result<Vec<CustomerId>, Error> {
+        let circumstances = Circumstances {
+            purpose: Purpose::Support,
+            factor_age_seconds: asker.factor_age_seconds,
+            is_assigned: false,
+            opened_lately: 0,
+            consents: Vec::new(),
+            is_restricted: false,
+        };
+        let asked = Asked {
+            who: &asker.who,
+            act: Act::Find,
+            owner: "nobody",
+            thing: Thing::Record,
+            circumstances: &circumstances,
+        };
+        if let Answer::Deny(refusal) = self.policies().decide(&asked) {
+            return Err(Error::Denied(refusal.reason));
         }
-        Ok(open.len())
-    }
-
-    /// The key first: without it the rest says nothing any more, wherever copies of it lie.
-    async fn finish_erasure(&self, actor: Actor, customer: CustomerId) -> Result<(), Error> {
-        self.0.keys.destroy(customer, actor).await?;
-        let epoch = self.0.keys.current_epoch().0;
-        let ended = self.0.db.write(move |tx| -> Result<(), Error> {
-            let fields = sql::delete_fields(tx, customer)?;
-            if sql::end_erasure(tx, customer)? {
-                tx.append(actor, None, CustomerErased { customer, fields, epoch })?;
-            } else {
-                tx.commit_silent("the erasure was ended before");
-            }
-            Ok(())
-        });
-        ended.await
-    }
-
-    /// Whether staff may use the customer's data (GDPR article 18). It is kept either way.
-    pub async fn restrict(&self, customer: CustomerId, since: Option<Timestamp>) -> Result<(), Error> {
+        let found = self.find(field, value).await?;
+        let (actor, field) = (asker.actor, field.full_name());
+        let count = u64::try_from(found.len()).unwrap_or(u64::MAX);
         let written = self.0.db.write(move |tx| -> Result<(), Error> {
-            sql::restrict(tx, customer, since)?;
-            tx.commit_silent("the request for it is on record where it was made");
+            tx.append(actor, None, CustomersFound { field: field.clone(), count })?;
             Ok(())
         });
-        written.await
+        written.await?;
+        Ok(found)
+    }
+
+    /// Who saw whom, newest first.
+    pub async fn sights(&self, filter: sights::Filter, limit: u32) -> Result<Vec<Sight>, Error> {
+        self.0.db.read(move |reader| sights::list(reader, &filter, limit)).await
+    }
+
+    /// The marks by which a value is found; nothing for a field that cannot be looked up, and for what fits no field.
+    pub(crate) fn marks(&self, field: &'static Field, value: &str) -> Option<Vec<(u32, [u8; 16])>> {
+        let normal = field.take(value).ok().and_then(|kept| field.normal(&kept))?;
+        let name = field.full_name();
+        let indexes = self.0.keys.indexes();
+        Some(
+            indexes
+                .iter()
+                .map(|(version, root)| (*version, root.field(&name, *version).mark(&normal)))
+                .collect(),
+        )
     }
 
     async fn refuse_erased(&self, customer: CustomerId) -> Result<(), Error> {
@@ -337,25 +272,4 @@ fn seal_one(
         keep_until: taken.keep_until,
     };
     Ok(sql::upsert(tx, customer, &row)?)
-}
-
-fn open_one(
-    key: &CustomerKey,
-    customer: CustomerId,
-    field: &'static Field,
-    row: FieldRow,
-) -> Result<Opened, Error> {
-    let owner = customer.to_string();
-    let full = format!("{}.{}", row.item, row.field);
-    let place = FieldPlace {
-        customer: &owner,
-        collection: &row.collection,
-        field: &full,
-        schema: row.form,
-        version: row.version,
-    };
-    let opened = key.open(&row.sealed, &place)?;
-    let text = std::str::from_utf8(opened.expose()).map_err(|_| storeward_seal::Error::Sealed)?;
-    let value = Secret::new(text.to_owned());
-    Ok(Opened { field, item: row.item, value, provenance: row.provenance, written_at: row.written_at })
 }

@@ -1,5 +1,6 @@
 //! All SQL of customers' records.
 
+use crate::records::Size;
 use storeward_base::{CustomerId, Timestamp};
 use storeward_store::{Error, Reader, Row, Tx, params, statements};
 
@@ -26,6 +27,14 @@ statements! {
                    ON CONFLICT (field, root, mark, customer, item) DO NOTHING";
     DELETE_MARKS_OF_FIELD = "DELETE FROM vault_mark WHERE customer = $1 AND field = $2 AND item = $3";
     DELETE_MARKS = "DELETE FROM vault_mark WHERE customer = $1";
+    HAS_MARK = "SELECT customer FROM vault_mark WHERE field = $1 AND root = $2 AND mark = $3 AND customer = $4 LIMIT 1";
+    OVER = "SELECT customer, collection, item, field FROM vault_field WHERE keep_until <= $1 ORDER BY keep_until LIMIT $2";
+    DELETE_FIELD = "DELETE FROM vault_field WHERE customer = $1 AND collection = $2 AND item = $3 AND field = $4";
+    COUNTS = "SELECT CAST(COUNT(*) AS BIGINT), \
+              CAST(COALESCE(SUM(CASE WHEN erased_at IS NOT NULL THEN 1 ELSE 0 END), 0) AS BIGINT), \
+              CAST(COALESCE(SUM(CASE WHEN erasure_begun_at IS NOT NULL AND erased_at IS NULL THEN 1 ELSE 0 END), 0) AS BIGINT) \
+              FROM vault_customer";
+    COUNT_FIELDS = "SELECT CAST(COUNT(*) AS BIGINT) FROM vault_field";
     BY_MARK = "SELECT DISTINCT customer FROM vault_mark WHERE field = $1 AND root = $2 AND mark = $3 \
                ORDER BY customer LIMIT 100";
 }
@@ -161,4 +170,49 @@ pub fn by_mark(
     mark: [u8; 16],
 ) -> Result<Vec<CustomerId>, Error> {
     reader.query_many(BY_MARK, params![field, root, mark], |row| row.get(0))
+}
+
+pub fn has_mark(
+    reader: &mut Reader<'_>,
+    field: &str,
+    root: u32,
+    mark: [u8; 16],
+    customer: CustomerId,
+) -> Result<bool, Error> {
+    let found: Option<CustomerId> =
+        reader.query_optional(HAS_MARK, params![field, root, mark, customer], |row| row.get(0))?;
+    Ok(found.is_some())
+}
+
+type FieldKey = (CustomerId, String, String, String);
+
+/// Values whose time is over.
+pub fn over(reader: &mut Reader<'_>, now: Timestamp, limit: u32) -> Result<Vec<FieldKey>, Error> {
+    reader
+        .query_many(OVER, params![now, limit], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
+}
+
+/// One value with its marks.
+pub fn delete_field(
+    tx: &mut Tx<'_>,
+    customer: CustomerId,
+    collection: &str,
+    item: &str,
+    field: &str,
+) -> Result<(), Error> {
+    tx.execute(DELETE_MARKS_OF_FIELD, params![customer, format!("{collection}.{field}"), item])?;
+    tx.execute(DELETE_FIELD, params![customer, collection, item, field]).map(drop)
+}
+
+pub fn size(reader: &mut Reader<'_>) -> Result<Size, Error> {
+    let fields = reader.query_one(COUNT_FIELDS, &[], |row| row.get(0))?;
+    reader.query_one(COUNTS, &[], |row| {
+        let (all, erased, unfinished_erasures): (u64, u64, u64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        Ok(Size {
+            customers: all.saturating_sub(erased).saturating_sub(unfinished_erasures),
+            fields,
+            erased,
+            unfinished_erasures,
+        })
+    })
 }

@@ -51,7 +51,14 @@ struct Entry {
 #[derive(Clone, Debug)]
 pub struct Epochs {
     live: BTreeMap<EpochId, EpochKey>,
+    /// When the current one began.
+    begun_at: Option<Timestamp>,
+    first_begun_at: Option<Timestamp>,
 }
+
+/// Held by whoever makes keys or changes the shelf; let go when it is dropped.
+#[derive(Debug)]
+pub struct Hold(#[expect(dead_code, reason = "the lock lasts as long as the file is open")] File);
 
 impl Epochs {
     /// The one that wraps from now on.
@@ -61,6 +68,14 @@ impl Epochs {
 
     pub fn get(&self, epoch: EpochId) -> Result<&EpochKey, Error> {
         self.live.get(&epoch).ok_or(Error::NoEpoch(epoch.0))
+    }
+
+    pub fn first_begun_at(&self) -> Option<Timestamp> {
+        self.first_begun_at
+    }
+
+    pub fn begun_at(&self) -> Option<Timestamp> {
+        self.begun_at
     }
 
     /// Those before the current one.
@@ -86,7 +101,35 @@ impl Shelf {
             let key = EpochKey::unwrap(entry.epoch, &wrapped, root)?;
             live.insert(entry.epoch, key);
         }
-        Ok(Epochs { live })
+        let (first, last) = (text.epochs.first(), text.epochs.last());
+        Ok(Epochs {
+            live,
+            begun_at: last.map(|entry| entry.begun_at),
+            first_begun_at: first.map(|entry| entry.begun_at),
+        })
+    }
+
+    /// Held by a second program while it makes keys: no epoch begins or ends meanwhile, so none takes a key with it.
+    pub fn hold(&self) -> Result<Hold, Error> {
+        let file = self.lock_file()?;
+        file.lock_shared().map_err(|why| self.failed(&why))?;
+        Ok(Hold(file))
+    }
+
+    /// For a rotation; nothing while another program holds the shelf.
+    pub fn alone(&self) -> Result<Option<Hold>, Error> {
+        let file = self.lock_file()?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Hold(file))),
+            Err(fs::TryLockError::WouldBlock) => Ok(None),
+            Err(fs::TryLockError::Error(why)) => Err(self.failed(&why)),
+        }
+    }
+
+    fn lock_file(&self) -> Result<File, Error> {
+        let path = self.0.with_extension("lock");
+        let opened = OpenOptions::new().create(true).write(true).truncate(false).mode(0o600).open(path);
+        opened.map_err(|why| self.failed(&why))
     }
 
     /// Begins the next epoch and keeps its key before anything is wrapped with it.

@@ -1,14 +1,14 @@
 //! An erased customer is gone, at once, after a crash, and from every backup.
 
-use storeward_base::Actor;
+use storeward_policy::Purpose;
 use storeward_store::testing::{blocking, options};
 use storeward_store::{Db, Engine, both_engines};
 use storeward_vault::{Error, MIGRATIONS, Vault};
 
-use crate::support::{Keys, ada, bob, both, field, item, open_db, shown, staff, vault};
+use crate::support::{Keys, ada, asks, bob, both, field, item, open, open_db, own, shown, staff, vault};
 
 async fn is_gone(vault: &Vault) {
-    let gone = vault.open(staff(), ada(), "shipping", &[field("contact.email")]).await.unwrap_err();
+    let gone = open(vault, ada(), &["contact.email"]).await.unwrap_err();
     assert_eq!(gone, Error::NoCustomer);
     assert_eq!(vault.find(field("contact.email"), "ada@shop.example").await.unwrap(), []);
     let again = vault.write(staff(), ada(), item("own", &[("contact.name", "Ada")])).await.unwrap_err();
@@ -20,17 +20,15 @@ both_engines!(nothing_of_an_erased_customer_is_left_and_others_stay, MIGRATIONS,
     for (who, email) in [(ada(), "ada@shop.example"), (bob(), "bob@shop.example")] {
         vault.write(staff(), who, item("own", &[("contact.email", email)])).await.unwrap();
     }
-    vault.erase(Actor::Customer { id: ada() }, ada()).await.unwrap();
+    vault.erase(&own(ada())).await.unwrap();
     is_gone(&vault).await;
     assert_eq!(shown(&vault, bob(), &["contact.email"]).await, ["own email bob@shop.example"]);
     assert_eq!(vault.keys().key(ada()).await.unwrap().map(|_| ()), None);
     assert_eq!(vault.keys().verify().await.unwrap(), []);
     // Once more is no error and changes nothing.
-    vault.erase(staff(), ada()).await.unwrap();
-    assert_eq!(
-        vault.erase(staff(), storeward_base::CustomerId::from_bits(1)).await.unwrap_err(),
-        Error::NoCustomer
-    );
+    vault.erase(&asks(ada(), Purpose::RightsRequest)).await.unwrap();
+    let nobody = asks(storeward_base::CustomerId::from_bits(1), Purpose::RightsRequest);
+    assert_eq!(vault.erase(&nobody).await.unwrap_err(), Error::NoCustomer);
 });
 
 both_engines!(an_erasure_that_was_interrupted_holds_from_its_first_moment, MIGRATIONS, async |db| {
@@ -40,8 +38,8 @@ both_engines!(an_erasure_that_was_interrupted_holds_from_its_first_moment, MIGRA
     let away = keys.db().await;
     let broken = vault(&db, keys.try_open(away.clone()).await.unwrap());
     blocking(move || away.close()).await;
-    assert!(broken.erase(staff(), ada()).await.is_err());
-    let gone = broken.open(staff(), ada(), "shipping", &[field("contact.email")]).await.unwrap_err();
+    assert!(broken.erase(&own(ada())).await.is_err());
+    let gone = open(&broken, ada(), &["contact.email"]).await.unwrap_err();
     assert_eq!(gone, Error::NoCustomer, "half erased, and still opened");
     // The next start finishes it.
     let again = vault(&db, keys.open().await);
@@ -68,22 +66,18 @@ fn restoring_data_and_keys_of_yesterday_does_not_bring_an_erased_customer_back()
         let (from, to) = (key_db.clone(), old_keys.clone());
         blocking(move || from.snapshot_to(&to).unwrap()).await;
 
-        today.erase(staff(), ada()).await.unwrap();
+        today.erase(&own(ada())).await.unwrap();
 
         // Old data with today's keys: gone at once.
         let old_data = open_old(&data, &db.clock).await;
         let restored = vault(&old_data, keys.open().await);
-        let fields = [field("contact.email")];
-        assert_eq!(restored.open(staff(), ada(), "shipping", &fields).await.unwrap_err(), Error::NoCustomer);
+        assert_eq!(open(&restored, ada(), &["contact.email"]).await.unwrap_err(), Error::NoCustomer);
         assert_eq!(shown(&restored, bob(), &["contact.email"]).await, ["own email bob@shop.example"]);
 
         // Old data with the old keys opens, while the epoch lasts: what the documentation says, and why epochs are short.
         let address = format!("sqlite:{}", old_keys.display());
         let both_old = keys.try_open(open_db(&address, &db.clock).await).await.unwrap();
-        assert_eq!(
-            vault(&old_data, both_old).open(staff(), ada(), "shipping", &fields).await.unwrap().len(),
-            1
-        );
+        assert_eq!(open(&vault(&old_data, both_old), ada(), &["contact.email"]).await.unwrap().len(), 1);
 
         // The epoch ends: from now on neither copy is of any use for her, and all goes on for the others.
         today.keys().begin_epoch().await.unwrap();

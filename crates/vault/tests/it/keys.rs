@@ -103,3 +103,41 @@ fn an_interrupted_destruction_is_finished_and_never_destroys_the_shelf_itself() 
         assert!(left.iter().all(|byte| *byte == 0), "the old blocks still say something");
     });
 }
+
+// A key that was wrapped in an epoch just before its end would be gone with it, and with it the customer's data.
+both_engines!(no_key_that_is_made_during_a_rotation_is_lost, MIGRATIONS, async |db| {
+    let (_keys, vault) = both(&db).await;
+    let people: Vec<_> = (1..=120).map(storeward_base::CustomerId::from_bits).collect();
+    let mut writers = tokio::task::JoinSet::new();
+    for who in people.clone() {
+        let vault = vault.clone();
+        writers.spawn(async move {
+            vault.write(staff(), who, item("home", &[("address.city", "London")])).await.unwrap();
+        });
+    }
+    let mut ended = 0;
+    while !writers.is_empty() {
+        ended += vault.keys().rotate(std::time::Duration::ZERO).await.unwrap().len();
+        while writers.try_join_next().is_some() {}
+    }
+    assert!(ended > 0);
+    for who in people {
+        assert_eq!(shown(&vault, who, &["address.city"]).await, ["home city London"]);
+    }
+    assert_eq!(vault.keys().verify().await.unwrap(), []);
+});
+
+both_engines!(a_rotation_waits_while_another_program_makes_keys, MIGRATIONS, async |db| {
+    let (keys, vault) = both(&db).await;
+    let importer = storeward_vault::Shelf::at(keys.shelf()).hold().unwrap();
+    assert_eq!(vault.keys().rotate(std::time::Duration::ZERO).await.unwrap_err(), Error::ShelfHeld);
+    assert_eq!(vault.keys().current_epoch().0, 1);
+    drop(importer);
+    assert_eq!(vault.keys().rotate(std::time::Duration::ZERO).await.unwrap().len(), 1);
+    // Not before its time.
+    let month = std::time::Duration::from_secs(30 * 24 * 3600);
+    assert_eq!(vault.keys().rotate(month).await.unwrap(), []);
+    db.clock.advance(month);
+    assert_eq!(vault.keys().rotate(month).await.unwrap().len(), 1);
+    assert_eq!(vault.keys().current_epoch().0, 3);
+});

@@ -1,7 +1,9 @@
 //! Customers' records through the door, on both engines.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on shall stop where it is")]
 
+mod access;
 mod erasure;
+mod import;
 mod keys;
 mod records;
 mod support;

@@ -4,26 +4,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use storeward_base::{Actor, CustomerId, FixedClock, Secret, StaffId, SystemEntropy};
+use storeward_policy::{Policies, Purpose};
 use storeward_seal::envelope::SecretRoot;
 use storeward_store::testing::{Place, TestDb, fresh, options};
 use storeward_store::{Db, Engine};
 use storeward_vault::{
-    Ask, Decision, Field, Guard, Item, KEY_MIGRATIONS, KeyStore, KeyStoreParts, Provenance, Shelf, Vault,
-    VaultParts,
+    Ask, Asker, Error, Field, Item, KEY_MIGRATIONS, KeyStore, KeyStoreParts, Opened, Provenance, Shelf,
+    Vault, VaultParts,
 };
-
-/// Lets everything through but what is asked for `marketing`.
-pub struct AllButMarketing;
-
-impl Guard for AllButMarketing {
-    fn decide(&self, ask: &Ask<'_>) -> Decision {
-        if ask.purpose == "marketing" {
-            Decision::Deny { reason: "no_rule" }
-        } else {
-            Decision::Allow { rules: vec!["test".to_owned()] }
-        }
-    }
-}
 
 /// The key store's side.
 pub struct Keys {
@@ -71,7 +59,7 @@ pub fn vault(db: &Db, keys: KeyStore) -> Vault {
     Vault::new(VaultParts {
         db: db.clone(),
         keys,
-        guard: Arc::new(AllButMarketing),
+        policies: Policies::default_rules(),
         entropy: Arc::new(SystemEntropy),
     })
 }
@@ -96,6 +84,31 @@ pub fn staff() -> Actor {
     Actor::Staff { id: StaffId::from_bits(7) }
 }
 
+/// The owner, who showed a second factor half a minute ago.
+pub fn owner() -> Asker {
+    in_group("owner")
+}
+
+pub fn in_group(group: &str) -> Asker {
+    Asker::staff(StaffId::from_bits(7), vec![group.to_owned()], Some(30))
+}
+
+/// The owner's question about one customer.
+pub fn asks(customer: CustomerId, purpose: Purpose) -> Ask {
+    Ask::new(owner(), customer, purpose)
+}
+
+/// A customer's question about themselves.
+pub fn own(customer: CustomerId) -> Ask {
+    Ask::new(Asker::customer(customer), customer, Purpose::OwnData)
+}
+
+/// The owner opens fields for a reason that lets them.
+pub async fn open(vault: &Vault, customer: CustomerId, names: &[&str]) -> Result<Vec<Opened>, Error> {
+    let fields: Vec<_> = names.iter().map(|name| field(name)).collect();
+    vault.open(&asks(customer, Purpose::Support), &fields).await.map(|opening| opening.values)
+}
+
 pub fn field(name: &str) -> &'static Field {
     Field::find(name).unwrap()
 }
@@ -111,7 +124,6 @@ pub fn item(id: &str, values: &[(&str, &str)]) -> Item {
 
 /// Opened values as text, for comparing.
 pub async fn shown(vault: &Vault, customer: CustomerId, names: &[&str]) -> Vec<String> {
-    let fields: Vec<_> = names.iter().map(|name| field(name)).collect();
-    let opened = vault.open(staff(), customer, "shipping", &fields).await.unwrap();
+    let opened = open(vault, customer, names).await.unwrap();
     opened.iter().map(|one| format!("{} {} {}", one.item, one.field.name, one.value.expose())).collect()
 }

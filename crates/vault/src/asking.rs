@@ -1,0 +1,59 @@
+//! Who asks for what, and for which purpose: the question that the policy answers before anything is opened.
+
+use storeward_base::{Actor, CustomerId};
+use storeward_policy::{Purpose, Who};
+
+/// Who asks, with what the policy goes by. Whoever makes one has made sure of each word.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asker {
+    pub(crate) actor: Actor,
+    pub(crate) who: Who,
+    /// Seconds since a second factor was shown; `None`: never.
+    pub(crate) factor_age_seconds: Option<u64>,
+}
+
+impl Asker {
+    /// A member of staff, with their groups and the seconds since they showed a second factor.
+    pub fn staff(id: storeward_base::StaffId, groups: Vec<String>, factor_age_seconds: Option<u64>) -> Self {
+        let who = Who::Staff { id: id.to_string(), groups };
+        Asker { actor: Actor::Staff { id }, who, factor_age_seconds }
+    }
+
+    /// A customer, signed in to their own account.
+    pub fn customer(id: CustomerId) -> Self {
+        let who = Who::Customer { id: id.to_string() };
+        Asker { actor: Actor::Customer { id }, who, factor_age_seconds: None }
+    }
+
+    /// Somebody at a shell on the machine: may import, correct, restrict and erase, and opens nothing.
+    pub fn operator() -> Self {
+        let who = Who::Staff { id: "operator".to_owned(), groups: Vec::new() };
+        Asker { actor: Actor::Operator, who, factor_age_seconds: None }
+    }
+
+    pub fn actor(&self) -> Actor {
+        self.actor
+    }
+}
+
+/// What somebody wants of one customer's data.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    pub asker: Asker,
+    pub customer: CustomerId,
+    pub purpose: Purpose,
+    /// The number of an order that they name: data is opened further where it is one of this customer's.
+    pub order: Option<String>,
+}
+
+impl Ask {
+    pub fn new(asker: Asker, customer: CustomerId, purpose: Purpose) -> Self {
+        Ask { asker, customer, purpose, order: None }
+    }
+
+    #[must_use]
+    pub fn about_order(mut self, number: &str) -> Self {
+        self.order = Some(number.trim().to_owned()).filter(|number| !number.is_empty());
+        self
+    }
+}

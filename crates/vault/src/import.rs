@@ -1,0 +1,219 @@
+//! Customers of an existing shop, from a table: which column is which field, what fits and what does not, one row at a time.
+//!
+//! Whose a row is follows from the shop's own number for the customer ([`Mapping::key`]): a second run of the same file writes
+//! what changed and nothing else.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use storeward_base::{Actor, CustomerId, Secret};
+
+use crate::Error;
+use crate::catalogue::Field;
+use crate::opening::open_row;
+use crate::records::{Item, Provenance, Vault};
+use crate::sql;
+
+/// How a file is read.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mapping {
+    /// The column with the shop's number of the customer.
+    pub key: String,
+    /// Field by column, such as `contact.email = "user_email"`. An item can be named: `address.street@billing`.
+    pub fields: BTreeMap<String, String>,
+    /// The column with what names the item of a collection, such as the order's number; `own` where it is left out.
+    #[serde(default)]
+    pub items: BTreeMap<String, String>,
+}
+
+/// Why a mapping does not fit its file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Misfit(pub String);
+
+impl std::fmt::Display for Misfit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// One field, and where in a row it stands.
+struct Column {
+    field: &'static Field,
+    item: ItemName,
+    at: usize,
+}
+
+enum ItemName {
+    Fixed(String),
+    Of(usize),
+}
+
+/// A mapping against the header of a file.
+pub struct Plan {
+    key: usize,
+    columns: Vec<Column>,
+}
+
+/// What becomes of one row.
+#[derive(Debug, Default)]
+pub struct Row {
+    items: Vec<Item>,
+    /// Field by field why a value is left out; never the value.
+    pub left_out: Vec<(String, &'static str)>,
+}
+
+/// What was done with a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    New,
+    Known,
+    /// The customer was erased: they stay gone, whatever the shop's file says.
+    Erased,
+    /// The row names no customer, or nothing of it fits.
+    Nothing,
+}
+
+impl Plan {
+    pub fn new(mapping: &Mapping, header: &[String]) -> Result<Plan, Misfit> {
+        let of = |column: &str| {
+            let found = header.iter().position(|name| name.trim() == column);
+            found.ok_or_else(|| {
+                Misfit(format!("the file has no column `{column}`; it has {}", header.join(", ")))
+            })
+        };
+        let mut columns = Vec::new();
+        for (name, column) in &mapping.fields {
+            let (full, fixed) = name.split_once('@').map_or((name.as_str(), None), |(a, b)| (a, Some(b)));
+            let field = Field::find(full).map_err(|why| Misfit(why.to_string()))?;
+            let item = match (fixed, mapping.items.get(field.class.name())) {
+                (Some(fixed), _) => ItemName::Fixed(fixed.to_owned()),
+                (None, Some(column)) => ItemName::Of(of(column)?),
+                (None, None) => ItemName::Fixed("own".to_owned()),
+            };
+            columns.push(Column { field, item, at: of(column)? });
+        }
+        Ok(Plan { key: of(&mapping.key)?, columns })
+    }
+
+    /// Sorts the values of a row into items; what does not fit its field is left out and told.
+    pub fn read(&self, cells: &[String]) -> Row {
+        let mut row = Row::default();
+        let key = self.key_of(cells).to_owned();
+        if !key.is_empty() {
+            let shop_id = Field::find("contact.shop_id").expect("the catalogue has it");
+            row.put(shop_id, "own", &key);
+        }
+        for column in &self.columns {
+            let value = unguarded(cells.get(column.at).map_or("", |cell| cell.trim()));
+            if value.is_empty() {
+                continue;
+            }
+            let item = match &column.item {
+                ItemName::Fixed(name) => name.clone(),
+                ItemName::Of(at) => named(cells.get(*at).map_or("", |cell| cell.trim())),
+            };
+            row.put(column.field, &item, value);
+        }
+        row
+    }
+
+    /// The shop's number in a row; empty where there is none.
+    pub fn key_of<'a>(&self, cells: &'a [String]) -> &'a str {
+        cells.get(self.key).map_or("", |cell| cell.trim())
+    }
+}
+
+/// Without the apostrophe that shops put before what a spreadsheet would take for a formula, such as a telephone number.
+fn unguarded(cell: &str) -> &str {
+    cell.strip_prefix('\'').filter(|rest| rest.starts_with(['=', '+', '-', '@'])).unwrap_or(cell)
+}
+
+/// The name of an item from a value: letters, digits, `-` and `_`.
+fn named(text: &str) -> String {
+    let name: String =
+        text.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' }).take(64).collect();
+    if name.is_empty() { "own".to_owned() } else { name }
+}
+
+impl Row {
+    fn put(&mut self, field: &'static Field, item: &str, value: &str) {
+        let kept = match field.take(value) {
+            Ok(kept) => kept,
+            Err(Error::Value { why, .. }) => {
+                self.left_out.push((field.full_name(), why));
+                return;
+            }
+            Err(_) => return,
+        };
+        let value = (field, Secret::new(kept));
+        let of_item = |known: &&mut Item| {
+            known.id == item && known.values.iter().all(|(one, _)| one.class == field.class)
+        };
+        match self.items.iter_mut().find(of_item) {
+            Some(known) => known.values.push(value),
+            None => self.items.push(Item {
+                id: item.to_owned(),
+                values: vec![value],
+                provenance: Provenance::Import,
+                keep_until: None,
+            }),
+        }
+    }
+}
+
+impl Vault {
+    /// The id of the shop's customer of this number: the same each time, and it says nothing of the number without the
+    /// index's root. So a customer who was erased stays erased, whatever a shop's file says later.
+    pub fn customer_of_shop(&self, number: &str) -> CustomerId {
+        let indexes = self.0.keys.indexes();
+        let (version, root) =
+            indexes.first().expect("a key store has a root of its indexes from its first start on");
+        let mark = root.field("import.customer", *version).mark(number);
+        CustomerId::from_bits(u128::from_be_bytes(mark))
+    }
+
+    /// Takes one row. The same row again changes nothing, and what changed in the shop takes the place of what was there.
+    pub async fn take(&self, plan: &Plan, cells: &[String], row: Row) -> Result<Taken, Error> {
+        let number = plan.key_of(cells).to_owned();
+        let is_empty =
+            row.items.iter().flat_map(|item| &item.values).all(|(field, _)| field.name == "shop_id");
+        if number.is_empty() || is_empty {
+            return Ok(Taken::Nothing);
+        }
+        let customer = self.customer_of_shop(&number);
+        let taken = match self.standing(customer).await {
+            Ok(_) => Taken::Known,
+            Err(Error::NoCustomer) => Taken::New,
+            Err(other) => return Err(other),
+        };
+        for item in row.items {
+            if taken == Taken::Known && self.has(customer, &item).await? {
+                continue;
+            }
+            match self.write(Actor::Operator, customer, item).await {
+                Ok(()) => {}
+                Err(Error::NoCustomer) => return Ok(Taken::Erased),
+                Err(other) => return Err(other),
+            }
+        }
+        Ok(taken)
+    }
+
+    /// Whether exactly these values are kept already. Nothing of them leaves the vault.
+    async fn has(&self, customer: CustomerId, item: &Item) -> Result<bool, Error> {
+        let Some(key) = self.0.keys.key(customer).await? else { return Ok(false) };
+        let rows = self.0.db.read(move |reader| -> Result<_, Error> { Ok(sql::fields(reader, customer)?) });
+        let rows = rows.await?;
+        for (field, value) in &item.values {
+            let of_field = |row: &&sql::FieldRow| {
+                row.collection == field.class.name() && row.item == item.id && row.field == field.name
+            };
+            let Some(row) = rows.iter().find(of_field) else { return Ok(false) };
+            if open_row(&key, customer, row)?.expose() != value.expose() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}

@@ -1,0 +1,48 @@
+//! What goes on by itself: erasures are finished, epochs are rotated, what may not be kept any longer is deleted.
+
+use std::time::Duration;
+
+use storeward_store::jobs::{Handler, NewJob};
+
+use crate::records::Vault;
+
+const HOUR: Duration = Duration::from_secs(3_600);
+const DAY: Duration = Duration::from_secs(24 * 3_600);
+
+/// The kind of a rotation that an operator asks of a running program.
+pub const ROTATE_NOW: &str = "vault.rotate_now";
+
+/// A rotation at once, by the program that serves.
+pub fn rotate_now() -> NewJob {
+    NewJob::new(ROTATE_NOW, Vec::new()).unique("one")
+}
+
+impl Vault {
+    /// The jobs. Epochs end after `life`: an erasure reaches every backup of the keys within that time.
+    pub fn handlers(&self, life: Duration) -> Vec<Handler> {
+        let rotate = |kind: &'static str, life: Duration| {
+            let vault = self.clone();
+            let work = move |_| {
+                let vault = vault.clone();
+                async move { Ok(vault.keys().rotate(life).await.map(drop)?) }
+            };
+            Handler::new(kind, work).time_limit(HOUR)
+        };
+        let finish = self.clone();
+        let finish = move |_| {
+            let vault = finish.clone();
+            async move { Ok(vault.finish_erasures().await.map(drop)?) }
+        };
+        let forget = self.clone();
+        let forget = move |_| {
+            let vault = forget.clone();
+            async move { Ok(vault.forget().await.map(drop)?) }
+        };
+        vec![
+            Handler::new("vault.finish_erasures", finish).every(HOUR).time_limit(HOUR),
+            rotate("vault.rotate", life).every(DAY),
+            rotate(ROTATE_NOW, Duration::ZERO),
+            Handler::new("vault.forget", forget).every(DAY).time_limit(HOUR),
+        ]
+    }
+}

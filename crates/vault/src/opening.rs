@@ -1,0 +1,304 @@
+//! Opening: the policy is asked, the ledger is told, then values are handed out, masked as the policy says.
+
+use std::sync::Arc;
+
+use storeward_base::{Actor, CustomerId, Secret, Timestamp};
+use storeward_events::Event;
+use storeward_events::vault::{FieldsOpened, OpeningDenied};
+use storeward_policy::{Act, Answer, Asked, Circumstances, Mask, Policies, Purpose, Thing};
+use storeward_seal::envelope::{CustomerKey, FieldPlace};
+use storeward_store::Tx;
+
+use crate::asking::Ask;
+use crate::catalogue::{Class, FIELDS, Field};
+use crate::records::Vault;
+use crate::sql::{self, CustomerRow, FieldRow};
+use crate::{Error, mask, sights};
+
+/// How far back openings count for the policy's limit.
+pub const VOLUME_WINDOW: std::time::Duration = std::time::Duration::from_secs(3600);
+
+/// A field that was opened.
+#[derive(Clone, Debug)]
+pub struct Opened {
+    pub field: &'static Field,
+    pub item: String,
+    /// As much of it as the policy shows.
+    pub value: Secret<String>,
+    pub mask: Mask,
+    /// The rules that allowed it.
+    pub rules: Vec<String>,
+    pub provenance: String,
+    pub written_at: Timestamp,
+}
+
+/// A field that is kept and was not shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    pub field: &'static Field,
+    /// A code: `no_rule`, or what the guard says that refused.
+    pub reason: &'static str,
+}
+
+/// What came of an opening.
+#[derive(Clone, Debug)]
+pub struct Opening {
+    pub values: Vec<Opened>,
+    pub refused: Vec<Refused>,
+}
+
+impl Vault {
+    /// Opens the named fields of all of the customer's items, as far as the policy lets the asker see them. What was opened,
+    /// by whom and for what is durable in the ledger before a value is handed out; where it cannot be written, nothing is
+    /// opened. [`Error::Denied`] where nothing of it may be seen.
+    pub async fn open(&self, ask: &Ask, fields: &[&'static Field]) -> Result<Opening, Error> {
+        self.open_for(Act::Open, ask, fields).await
+    }
+
+    pub(crate) async fn open_for(
+        &self,
+        act: Act,
+        ask: &Ask,
+        fields: &[&'static Field],
+    ) -> Result<Opening, Error> {
+        let customer = ask.customer;
+        self.standing(customer).await?;
+        let key = self.0.keys.key(customer).await?.ok_or(Error::NoCustomer)?;
+        let (policies, order_marks) = (self.policies(), self.order_marks(ask));
+        let (asked, wanted, reader_key) = (ask.clone(), fields.to_vec(), key.clone());
+        let written = self.0.db.write(move |tx| -> Result<_, Error> {
+            let rows = sql::fields(tx, customer)?;
+            // Decided in the write itself: of many that ask at once, none slips in before another counts.
+            let told = circumstances(tx, &asked, &order_marks, &rows, &reader_key)?;
+            let present = |field: &&'static Field| rows.iter().any(|row| is_of(row, field));
+            let kept: Vec<&'static Field> = wanted.iter().copied().filter(|field| present(field)).collect();
+            // What is not there cannot be seen, but that somebody asked for it counts.
+            let judged = if kept.is_empty() { wanted.clone() } else { kept };
+            let verdicts: Vec<(&'static Field, Answer)> =
+                judged.iter().map(|field| (*field, decide(&policies, act, &asked, field, &told))).collect();
+            record(tx, &asked, &verdicts)?;
+            Ok((verdicts, rows))
+        });
+        let (verdicts, rows) = written.await?;
+        hand_out(verdicts, rows, &key, customer)
+    }
+
+    /// Fails for a customer who is not there, or whose erasure has begun.
+    pub(crate) async fn standing(&self, customer: CustomerId) -> Result<CustomerRow, Error> {
+        let found =
+            self.0.db.read(move |reader| -> Result<_, Error> { Ok(sql::customer(reader, customer)?) });
+        found.await?.filter(|row| row.erasure_begun_at.is_none()).ok_or(Error::NoCustomer)
+    }
+
+    /// The marks by which the order that was named is found.
+    fn order_marks(&self, ask: &Ask) -> Vec<(u32, [u8; 16])> {
+        let number = Field::find("order.number").expect("the catalogue has it");
+        ask.order.as_deref().map_or_else(Vec::new, |order| self.marks(number, order).unwrap_or_default())
+    }
+}
+
+fn is_of(row: &FieldRow, field: &Field) -> bool {
+    field.class.name() == row.collection && field.name == row.field
+}
+
+/// What the policy goes by, read in the transaction that records the answer.
+pub(crate) fn circumstances(
+    tx: &mut Tx<'_>,
+    ask: &Ask,
+    order_marks: &[(u32, [u8; 16])],
+    rows: &[FieldRow],
+    key: &CustomerKey,
+) -> Result<Circumstances, Error> {
+    let row = sql::customer(tx, ask.customer)?.filter(|row| row.erasure_begun_at.is_none());
+    let row = row.ok_or(Error::NoCustomer)?;
+    let mut is_assigned = false;
+    for (root, mark) in order_marks {
+        is_assigned = is_assigned || sql::has_mark(tx, "order.number", *root, *mark, ask.customer)?;
+    }
+    let since = tx.now().minus(VOLUME_WINDOW);
+    let opened_lately = sights::others_opened(tx, ask.asker.actor, ask.customer, since)?;
+    let consents = match ask.purpose {
+        Purpose::Marketing => consents(rows, key, ask.customer)?,
+        _ => Vec::new(),
+    };
+    Ok(Circumstances {
+        purpose: ask.purpose,
+        factor_age_seconds: ask.asker.factor_age_seconds,
+        is_assigned,
+        opened_lately,
+        consents,
+        is_restricted: row.restricted_at.is_some(),
+    })
+}
+
+/// The purposes that the customer agreed to and did not withdraw.
+fn consents(rows: &[FieldRow], key: &CustomerKey, customer: CustomerId) -> Result<Vec<String>, Error> {
+    let mut given = Vec::new();
+    let items = rows.iter().filter(|row| row.collection == Class::Consent.name() && row.field == "purpose");
+    for purpose in items {
+        let value = |name: &str| -> Result<Option<String>, Error> {
+            let of_item = |row: &&FieldRow| {
+                row.collection == purpose.collection && row.item == purpose.item && row.field == name
+            };
+            let found = rows.iter().find(of_item);
+            found.map(|row| open_row(key, customer, row).map(|text| text.expose().clone())).transpose()
+        };
+        let (name, since, until) = (value("purpose")?, value("given_at")?, value("withdrawn_at")?);
+        let stands = match (&since, &until) {
+            (Some(since), Some(until)) => since > until,
+            (Some(_), None) => true,
+            (None, _) => false,
+        };
+        given.extend(name.filter(|_| stands).map(|name| name.to_lowercase()));
+    }
+    Ok(given)
+}
+
+fn decide(policies: &Policies, act: Act, ask: &Ask, field: &'static Field, told: &Circumstances) -> Answer {
+    policies.decide(&Asked {
+        who: &ask.asker.who,
+        act,
+        owner: &ask.customer.to_string(),
+        thing: Thing::Field { class: field.class.name(), name: field.name },
+        circumstances: told,
+    })
+}
+
+/// The rules that allow, or the reason of the refusal.
+type Outcome = Result<Vec<String>, &'static str>;
+
+/// One fact for each class and answer.
+fn record(tx: &mut Tx<'_>, ask: &Ask, verdicts: &[(&'static Field, Answer)]) -> Result<(), Error> {
+    let mut facts: Vec<(Class, Outcome, Vec<String>)> = Vec::new();
+    for (field, answer) in verdicts {
+        let outcome = match answer {
+            Answer::Allow { rules, .. } => Ok(rules.clone()),
+            Answer::Deny(refusal) => Err(refusal.reason),
+        };
+        match facts.iter_mut().find(|(class, known, _)| *class == field.class && *known == outcome) {
+            Some((_, _, names)) => names.push(field.name.to_owned()),
+            None => facts.push((field.class, outcome, vec![field.name.to_owned()])),
+        }
+    }
+    for (class, outcome, fields) in facts {
+        let (customer, collection, purpose) =
+            (ask.customer, class.name().to_owned(), ask.purpose.name().to_owned());
+        let opened = outcome.is_ok();
+        let event: Event = match outcome {
+            Ok(rules) => FieldsOpened { customer, collection, fields, purpose, rules }.into(),
+            Err(reason) => {
+                OpeningDenied { customer, collection, fields, purpose, reason: reason.to_owned() }.into()
+            }
+        };
+        let told = tx.append(ask.asker.actor, None, event)?;
+        sights::insert(tx, &told, customer, ask.purpose, opened)?;
+    }
+    Ok(())
+}
+
+fn hand_out(
+    verdicts: Vec<(&'static Field, Answer)>,
+    rows: Vec<FieldRow>,
+    key: &CustomerKey,
+    customer: CustomerId,
+) -> Result<Opening, Error> {
+    let mut opening = Opening { values: Vec::new(), refused: Vec::new() };
+    let mut allowed = Vec::new();
+    for (field, answer) in verdicts {
+        match answer {
+            Answer::Allow { mask, rules } => allowed.push((field, mask, rules)),
+            Answer::Deny(refusal) => opening.refused.push(Refused { field, reason: refusal.reason }),
+        }
+    }
+    if let (true, Some(first)) = (allowed.is_empty(), opening.refused.first()) {
+        return Err(Error::Denied(first.reason));
+    }
+    for row in rows {
+        let Some((field, mask, rules)) = allowed.iter().find(|(field, ..)| is_of(&row, field)) else {
+            continue;
+        };
+        let value = match mask {
+            // Nothing of it is shown, so it stays sealed.
+            Mask::Hidden => mask::apply(*mask, field.rule, Secret::new(String::new())),
+            _ => mask::apply(*mask, field.rule, open_row(key, customer, &row)?),
+        };
+        opening.values.push(Opened {
+            field,
+            item: row.item,
+            value,
+            mask: *mask,
+            rules: rules.clone(),
+            provenance: row.provenance,
+            written_at: row.written_at,
+        });
+    }
+    Ok(opening)
+}
+
+pub(crate) fn open_row(
+    key: &CustomerKey,
+    customer: CustomerId,
+    row: &FieldRow,
+) -> Result<Secret<String>, Error> {
+    let owner = customer.to_string();
+    let full = format!("{}.{}", row.item, row.field);
+    let place = FieldPlace {
+        customer: &owner,
+        collection: &row.collection,
+        field: &full,
+        schema: row.form,
+        version: row.version,
+    };
+    let opened = key.open(&row.sealed, &place)?;
+    let text = std::str::from_utf8(opened.expose()).map_err(|_| storeward_seal::Error::Sealed)?;
+    Ok(Secret::new(text.to_owned()))
+}
+
+/// All fields of these classes.
+pub fn fields_of(classes: &[Class]) -> Vec<&'static Field> {
+    FIELDS.iter().filter(|field| classes.contains(&field.class)).collect()
+}
+
+/// Decides about all that is kept of a customer; refused acts are told.
+pub(crate) fn decide_record(
+    tx: &mut Tx<'_>,
+    policies: &Arc<Policies>,
+    act: Act,
+    ask: &Ask,
+) -> Result<Outcome, Error> {
+    let row = sql::customer(tx, ask.customer)?.ok_or(Error::NoCustomer)?;
+    let told = Circumstances {
+        purpose: ask.purpose,
+        factor_age_seconds: ask.asker.factor_age_seconds,
+        is_assigned: false,
+        opened_lately: 0,
+        consents: Vec::new(),
+        is_restricted: row.restricted_at.is_some(),
+    };
+    // Whoever is at a shell on the machine has the keys anyway.
+    if matches!(ask.asker.actor, Actor::Operator | Actor::System) {
+        return Ok(Ok(vec!["operator".to_owned()]));
+    }
+    let asked = Asked {
+        who: &ask.asker.who,
+        act,
+        owner: &ask.customer.to_string(),
+        thing: Thing::Record,
+        circumstances: &told,
+    };
+    match policies.decide(&asked) {
+        Answer::Allow { rules, .. } => Ok(Ok(rules)),
+        Answer::Deny(refusal) => {
+            let denied = OpeningDenied {
+                customer: ask.customer,
+                collection: "record".to_owned(),
+                fields: vec![act.name().to_owned()],
+                purpose: ask.purpose.name().to_owned(),
+                reason: refusal.reason.to_owned(),
+            };
+            let record = tx.append(ask.asker.actor, None, denied)?;
+            sights::insert(tx, &record, ask.customer, ask.purpose, false)?;
+            Ok(Err(refusal.reason))
+        }
+    }
+}

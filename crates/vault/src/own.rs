@@ -1,0 +1,310 @@
+//! A customer's own page: what is kept of them, a copy, an end of the use, an erasure.
+//!
+//! Whose a record is is told by the account's confirmed e-mail address: whoever reads its mails. The page is behind
+//! everything that the account has for a second factor, shown just now.
+
+mod texts;
+
+use serde::Deserialize;
+use storeward_base::{CustomerId, Language};
+use storeward_identity::{Access as Need, Around, CurrentSession, CustomerGate, Identity, Standpoint, Tab};
+use storeward_policy::Purpose;
+use storeward_web::askama::Template;
+use storeward_web::axum::Router;
+use storeward_web::axum::extract::{FromRequestParts, State};
+use storeward_web::axum::response::{IntoResponse, Response};
+use storeward_web::http::header;
+use storeward_web::http::request::Parts;
+use storeward_web::{
+    Access, CsrfToken, Failure, Form, HostNamesError, Local, Nonce, Query, Routes, redirect,
+};
+
+use crate::asking::{Ask, Asker};
+use crate::catalogue::{Class, FIELDS, Field};
+use crate::copy;
+use crate::opening::Opening;
+use crate::records::Vault;
+use crate::rights::Use;
+use crate::sights::Filter;
+use texts::{Text, WORDS, of_class, of_field, of_purpose};
+
+/// Where the page lives on the shop's host.
+pub const PREFIX: &str = "/.storeward/data";
+/// Below the pages' prefix, as the navigation has it.
+const HERE: &str = "/data";
+/// Looks that are listed.
+const LOOKS: u32 = 20;
+
+/// The page and what it goes by. Clones are cheap.
+#[derive(Clone)]
+pub struct OwnData {
+    identity: Identity,
+    vault: Vault,
+}
+
+impl OwnData {
+    pub fn new(identity: Identity, vault: Vault) -> Self {
+        identity.add_tab(|language| Tab { path: HERE, label: WORDS.text(language, Text::Nav, &[]) });
+        OwnData { identity, vault }
+    }
+
+    pub fn router(&self) -> Result<Router, HostNamesError> {
+        let site = self.identity.site()?;
+        Ok(self.routes().finish(self.clone(), site))
+    }
+
+    /// Every route with its rule, one per line.
+    pub fn access_table(&self) -> String {
+        self.routes().rows().iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    }
+
+    fn routes(&self) -> Routes<OwnData, CustomerGate> {
+        Routes::new(CustomerGate(self.identity.clone()))
+            .get("/.storeward/data", Access::Only(Need::FreshCustomer), page)
+            .post("/.storeward/data/act", Access::Only(Need::FreshCustomer), act)
+    }
+
+    /// The one record that is theirs.
+    async fn record(&self, session: &CurrentSession) -> Result<Whose, Failure> {
+        let person = self.identity.person(session.customer).await?;
+        let Some(email) = person.filter(|person| person.email_verified).and_then(|person| person.email)
+        else {
+            return Ok(Whose::Unconfirmed);
+        };
+        let field = Field::find("contact.email").expect("the catalogue has it");
+        let found = self.vault.find(field, &email).await?;
+        Ok(match found.as_slice() {
+            [] => Whose::Nobody,
+            [one] => Whose::Theirs(*one),
+            _ => Whose::Several,
+        })
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Whose {
+    Theirs(CustomerId),
+    Nobody,
+    Several,
+    Unconfirmed,
+}
+
+/// Who looks, and what their page needs around it.
+struct View {
+    session: CurrentSession,
+    language: Language,
+    csrf: CsrfToken,
+    nonce: Nonce,
+}
+
+impl FromRequestParts<OwnData> for View {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, own: &OwnData) -> Result<Self, Failure> {
+        let session = parts.extensions.get::<CurrentSession>().cloned();
+        // Only the gate puts it there: a route without it was given the wrong rule.
+        let session = session.ok_or_else(|| Failure::broken("vault.no_session"))?;
+        Ok(View {
+            language: own.identity.language(Some(session.language)),
+            csrf: CsrfToken::from_request_parts(parts, own).await?,
+            nonce: Nonce::from_request_parts(parts, own).await?,
+            session,
+        })
+    }
+}
+
+#[derive(Template)]
+#[template(path = "own.html", askama = storeward_web::askama)]
+struct OwnPage {
+    csrf: String,
+    title: String,
+    lead: String,
+    done: Option<String>,
+    fault: Option<String>,
+    /// In the place of all below, where there is nothing to show.
+    instead: Option<String>,
+    groups: Vec<Group>,
+    is_restricted: bool,
+    looks: Vec<String>,
+    words: Vec<String>,
+}
+
+struct Group {
+    title: String,
+    lines: Vec<(String, String)>,
+}
+
+/// What stands on the page beside the values, in the order of the template.
+const SAID: [Text; 14] = [
+    Text::CopyTitle,
+    Text::CopyJson,
+    Text::CopyCsv,
+    Text::UseTitle,
+    Text::UseAllowed,
+    Text::UseRestricted,
+    Text::Restrict,
+    Text::Allow,
+    Text::EraseTitle,
+    Text::EraseLead,
+    Text::EraseSure,
+    Text::Erase,
+    Text::SeenTitle,
+    Text::SeenNone,
+];
+
+#[derive(Deserialize)]
+struct Asked {
+    #[serde(default)]
+    done: String,
+}
+
+async fn page(
+    State(own): State<OwnData>,
+    view: View,
+    Query(asked): Query<Asked>,
+) -> Result<Response, Failure> {
+    let whose = own.record(&view.session).await?;
+    let say = |key| WORDS.text(view.language, key, &[]);
+    let done = match asked.done.as_str() {
+        "erased" => Some(say(Text::Erased)),
+        "restricted" => Some(say(Text::UseRestricted)),
+        _ => None,
+    };
+    show(&own, &view, whose, done, None).await
+}
+
+async fn show(
+    own: &OwnData,
+    view: &View,
+    whose: Whose,
+    done: Option<String>,
+    fault: Option<String>,
+) -> Result<Response, Failure> {
+    let shop = own.identity.shop_name();
+    let say = |key| WORDS.text(view.language, key, &[("shop", &shop)]);
+    let mut content = OwnPage {
+        csrf: view.csrf.as_str().to_owned(),
+        title: say(Text::Title),
+        lead: say(Text::Lead),
+        done,
+        fault,
+        instead: None,
+        groups: Vec::new(),
+        is_restricted: false,
+        looks: Vec::new(),
+        words: SAID.into_iter().map(say).collect(),
+    };
+    match whose {
+        Whose::Nobody => content.instead = Some(say(Text::None)),
+        Whose::Several => content.instead = Some(say(Text::Several)),
+        Whose::Unconfirmed => content.instead = Some(say(Text::Unconfirmed)),
+        Whose::Theirs(customer) => {
+            content.looks = looks(own, view, customer).await?;
+            content.is_restricted = own.vault.is_restricted(customer).await?;
+            let all: Vec<&'static Field> = FIELDS.iter().collect();
+            content.groups = groups(view, own.vault.open(&ask(customer), &all).await?);
+        }
+    }
+    let around = Around {
+        title: content.title.clone(),
+        language: view.language,
+        nonce: &view.nonce,
+        csrf: Some(&view.csrf),
+    };
+    own.identity.page_at(Standpoint { here: HERE, wide: true }, around, &content)
+}
+
+fn ask(customer: CustomerId) -> Ask {
+    Ask::new(Asker::customer(customer), customer, Purpose::OwnData)
+}
+
+fn groups(view: &View, opening: Opening) -> Vec<Group> {
+    let mut groups: Vec<(Class, String, Group)> = Vec::new();
+    for value in opening.values {
+        let class = value.field.class;
+        let label = of_field(value.field).map_or_else(String::new, |key| WORDS.text(view.language, key, &[]));
+        let line = (label, value.value.expose().clone());
+        match groups.iter_mut().find(|(known, item, _)| *known == class && *item == value.item) {
+            Some((_, _, group)) => group.lines.push(line),
+            None => {
+                let title = WORDS.text(view.language, of_class(class), &[]);
+                groups.push((class, value.item, Group { title, lines: vec![line] }));
+            }
+        }
+    }
+    groups.into_iter().map(|(_, _, group)| group).collect()
+}
+
+/// When and for what somebody looked; who of the staff it was is the shop's to say.
+async fn looks(own: &OwnData, view: &View, customer: CustomerId) -> Result<Vec<String>, Failure> {
+    let filter = Filter { customer: Some(customer), ..Filter::default() };
+    let sights = own.vault.sights(filter, LOOKS).await?;
+    let mut lines: Vec<String> = Vec::new();
+    for sight in sights {
+        let purpose = Purpose::of_name(&sight.purpose).unwrap_or(Purpose::Support);
+        let purpose = WORDS.text(view.language, of_purpose(purpose), &[]);
+        let when = Local::minute(sight.at, view.language).to_string();
+        let key = if sight.outcome.is_ok() { Text::SeenLine } else { Text::RefusedLine };
+        let line = WORDS.text(view.language, key, &[("when", &when), ("purpose", &purpose)]);
+        // One look at several collections is one line.
+        if lines.last() != Some(&line) {
+            lines.push(line);
+        }
+    }
+    Ok(lines)
+}
+
+#[derive(Deserialize)]
+struct Fields {
+    act: String,
+    #[serde(default)]
+    sure: String,
+}
+
+async fn act(
+    State(own): State<OwnData>,
+    view: View,
+    Form(fields): Form<Fields>,
+) -> Result<Response, Failure> {
+    let whose = own.record(&view.session).await?;
+    let Whose::Theirs(customer) = whose else { return show(&own, &view, whose, None, None).await };
+    let ask = ask(customer);
+    Ok(match fields.act.as_str() {
+        "json" => file(copy::json(&own.vault.export(&ask, "json").await?), "json"),
+        "csv" => file(copy::csv(&own.vault.export(&ask, "csv").await?), "csv"),
+        "restrict" => {
+            own.vault.restrict(&ask, Use::Restricted).await?;
+            redirect(&format!("{PREFIX}?done=restricted"))
+        }
+        "allow" => {
+            own.vault.restrict(&ask, Use::Allowed).await?;
+            redirect(PREFIX)
+        }
+        "erase" if fields.sure == "yes" => {
+            own.vault.erase(&ask).await?;
+            redirect(&format!("{PREFIX}?done=erased"))
+        }
+        "erase" => {
+            let why = WORDS.text(view.language, Text::Unsure, &[]);
+            return show(&own, &view, whose, None, Some(why)).await;
+        }
+        _ => return Err(Failure::invalid("vault.act", "The form does not fit this page.")),
+    })
+}
+
+/// To be saved, never shown: what stands in it must not run on the shop's host.
+fn file(body: String, form: &str) -> Response {
+    let kind = if form == "json" { "application/json" } else { "text/csv; charset=utf-8" };
+    let name = format!("attachment; filename=\"my-data.{form}\"");
+    ([(header::CONTENT_TYPE, kind.to_owned()), (header::CONTENT_DISPOSITION, name)], body).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_prefix_is_one() {
+        assert_eq!(PREFIX, format!("{}{HERE}", storeward_host::OWN_PREFIX));
+    }
+}

@@ -1,0 +1,173 @@
+//! What customers read about their own data.
+
+use std::sync::LazyLock;
+
+use storeward_base::{Language, Words, text_keys};
+use storeward_policy::Purpose;
+
+use crate::catalogue::{Class, Field};
+
+text_keys! {
+    /// What the page says.
+    pub enum Text {
+        Nav = "own.nav" {},
+        Title = "own.title" { shop },
+        Lead = "own.lead" { shop },
+        None = "own.none" {},
+        Several = "own.several" { shop },
+        Unconfirmed = "own.unconfirmed" {},
+        CopyTitle = "own.copy_title" {},
+        CopyJson = "own.copy_json" {},
+        CopyCsv = "own.copy_csv" {},
+        UseTitle = "own.use_title" {},
+        UseAllowed = "own.use_allowed" {},
+        UseRestricted = "own.use_restricted" {},
+        Restrict = "own.restrict" {},
+        Allow = "own.allow" {},
+        EraseTitle = "own.erase_title" {},
+        EraseLead = "own.erase_lead" { shop },
+        EraseSure = "own.erase_sure" {},
+        Erase = "own.erase" {},
+        Erased = "own.erased" {},
+        Unsure = "own.unsure" {},
+        SeenTitle = "own.seen_title" {},
+        SeenNone = "own.seen_none" {},
+        SeenLine = "own.seen_line" { when, purpose },
+        RefusedLine = "own.refused_line" { when, purpose },
+        ClassContact = "class.contact" {},
+        ClassAddress = "class.address" {},
+        ClassOrder = "class.order" {},
+        ClassNote = "class.note" {},
+        ClassIdentityDocument = "class.identity_document" {},
+        ClassConsent = "class.consent" {},
+        ClassPayment = "class.payment" {},
+        FieldName = "field.name" {},
+        FieldEmail = "field.email" {},
+        FieldPhone = "field.phone" {},
+        FieldCompany = "field.company" {},
+        FieldBirthday = "field.birthday" {},
+        FieldLanguage = "field.language" {},
+        FieldShopId = "field.shop_id" {},
+        FieldStreet = "field.street" {},
+        FieldStreet2 = "field.street_2" {},
+        FieldPostcode = "field.postcode" {},
+        FieldCity = "field.city" {},
+        FieldRegion = "field.region" {},
+        FieldCountry = "field.country" {},
+        FieldNumber = "field.number" {},
+        FieldPlacedAt = "field.placed_at" {},
+        FieldStatus = "field.status" {},
+        FieldTotal = "field.total" {},
+        FieldCurrency = "field.currency" {},
+        FieldItems = "field.items" {},
+        FieldShipping = "field.shipping" {},
+        FieldRemark = "field.remark" {},
+        FieldKind = "field.kind" {},
+        FieldExpires = "field.expires" {},
+        FieldPurpose = "field.purpose" {},
+        FieldGivenAt = "field.given_at" {},
+        FieldWithdrawnAt = "field.withdrawn_at" {},
+        FieldWording = "field.wording" {},
+        FieldProvider = "field.provider" {},
+        FieldToken = "field.token" {},
+        FieldBrand = "field.brand" {},
+        FieldLast4 = "field.last_4" {},
+        PurposeSupport = "purpose.support" {},
+        PurposeShipping = "purpose.shipping" {},
+        PurposeInvoicing = "purpose.invoicing" {},
+        PurposeDispute = "purpose.dispute" {},
+        PurposeRightsRequest = "purpose.rights_request" {},
+        PurposeLegalClaim = "purpose.legal_claim" {},
+        PurposeMarketing = "purpose.marketing" {},
+        PurposeOwnData = "purpose.own_data" {},
+    }
+}
+
+pub static WORDS: LazyLock<Words<Text>> = LazyLock::new(|| {
+    Words::load([
+        (Language::En, include_str!("../../texts/en.txt")),
+        (Language::De, include_str!("../../texts/de.txt")),
+        (Language::Fr, include_str!("../../texts/fr.txt")),
+        (Language::Es, include_str!("../../texts/es.txt")),
+    ])
+    .expect("the texts are part of the program, and a test reads them")
+});
+
+pub const fn of_class(class: Class) -> Text {
+    match class {
+        Class::Contact => Text::ClassContact,
+        Class::Address => Text::ClassAddress,
+        Class::Order => Text::ClassOrder,
+        Class::Note => Text::ClassNote,
+        Class::IdentityDocument => Text::ClassIdentityDocument,
+        Class::Consent => Text::ClassConsent,
+        Class::Payment => Text::ClassPayment,
+    }
+}
+
+pub const fn of_purpose(purpose: Purpose) -> Text {
+    match purpose {
+        Purpose::Support => Text::PurposeSupport,
+        Purpose::Shipping => Text::PurposeShipping,
+        Purpose::Invoicing => Text::PurposeInvoicing,
+        Purpose::Dispute => Text::PurposeDispute,
+        Purpose::RightsRequest => Text::PurposeRightsRequest,
+        Purpose::LegalClaim => Text::PurposeLegalClaim,
+        Purpose::Marketing => Text::PurposeMarketing,
+        Purpose::OwnData => Text::PurposeOwnData,
+    }
+}
+
+/// Nothing for a field that has no name of its own in these languages; a test looks that each has.
+pub fn of_field(field: &Field) -> Option<Text> {
+    Some(match field.name {
+        "name" => Text::FieldName,
+        "email" => Text::FieldEmail,
+        "phone" => Text::FieldPhone,
+        "company" => Text::FieldCompany,
+        "birthday" => Text::FieldBirthday,
+        "language" => Text::FieldLanguage,
+        "shop_id" => Text::FieldShopId,
+        "street" => Text::FieldStreet,
+        "street_2" => Text::FieldStreet2,
+        "postcode" => Text::FieldPostcode,
+        "city" => Text::FieldCity,
+        "region" => Text::FieldRegion,
+        "country" => Text::FieldCountry,
+        "number" => Text::FieldNumber,
+        "placed_at" => Text::FieldPlacedAt,
+        "status" => Text::FieldStatus,
+        "total" => Text::FieldTotal,
+        "currency" => Text::FieldCurrency,
+        "items" => Text::FieldItems,
+        "shipping" => Text::FieldShipping,
+        "text" => Text::FieldRemark,
+        "kind" => Text::FieldKind,
+        "expires" => Text::FieldExpires,
+        "purpose" => Text::FieldPurpose,
+        "given_at" => Text::FieldGivenAt,
+        "withdrawn_at" => Text::FieldWithdrawnAt,
+        "wording" => Text::FieldWording,
+        "provider" => Text::FieldProvider,
+        "token" => Text::FieldToken,
+        "brand" => Text::FieldBrand,
+        "last_4" => Text::FieldLast4,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalogue::FIELDS;
+
+    #[test]
+    fn every_language_has_a_name_for_every_field() {
+        for field in FIELDS {
+            let text = of_field(field).unwrap_or_else(|| panic!("{} has no name", field.full_name()));
+            for language in [Language::En, Language::De, Language::Fr, Language::Es] {
+                assert!(!WORDS.text(language, text, &[]).is_empty());
+            }
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! Who saw whom: the index over the ledger's entries about openings.
+
+use storeward_base::{Actor, CustomerId, EventId, Timestamp};
+use storeward_events::{Event, Record};
+use storeward_policy::Purpose;
+use storeward_store::{Reader, Tx, ledger, params, statements};
+
+use crate::Error;
+
+statements! {
+    INSERT = "INSERT INTO vault_sight (event, at, actor, customer, purpose, opened) VALUES ($1, $2, $3, $4, $5, $6)";
+    OTHERS = "SELECT CAST(COUNT(DISTINCT customer) AS BIGINT) FROM vault_sight \
+              WHERE actor = $1 AND at > $2 AND opened = 1 AND customer <> $3";
+    LIST = "SELECT event FROM vault_sight WHERE ($1 = '' OR customer = $1) AND ($2 = '' OR actor = $2) \
+            AND ($3 = '' OR purpose = $3) AND ($4 = '' OR event < $4) ORDER BY event DESC LIMIT $5";
+    FORGET = "DELETE FROM vault_sight WHERE at < $1";
+}
+
+/// Which to list; what is `None` does not narrow.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    pub customer: Option<CustomerId>,
+    pub actor: Option<Actor>,
+    pub purpose: Option<Purpose>,
+    /// Only those before this entry: the `next` of the page before.
+    pub before: Option<EventId>,
+}
+
+/// One opening or refusal, as the ledger has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sight {
+    pub event: EventId,
+    pub at: Timestamp,
+    pub actor: Actor,
+    pub customer: CustomerId,
+    pub purpose: String,
+    pub collection: String,
+    pub fields: Vec<String>,
+    /// The rules that allowed it, or the reason of the refusal.
+    pub outcome: Result<Vec<String>, String>,
+}
+
+impl Sight {
+    fn of(record: Record) -> Option<Sight> {
+        let (event, at, actor) = (record.id, record.at, record.actor);
+        let (customer, purpose, collection, fields, outcome) = match record.event {
+            Event::FieldsOpened(e) => (e.customer, e.purpose, e.collection, e.fields, Ok(e.rules)),
+            Event::OpeningDenied(e) => (e.customer, e.purpose, e.collection, e.fields, Err(e.reason)),
+            _ => return None,
+        };
+        Some(Sight { event, at, actor, customer, purpose, collection, fields, outcome })
+    }
+}
+
+/// Beside the entry that was just appended, in the same write.
+pub(crate) fn insert(
+    tx: &mut Tx<'_>,
+    record: &Record,
+    customer: CustomerId,
+    purpose: Purpose,
+    opened: bool,
+) -> Result<(), Error> {
+    let values =
+        params![record.id, record.at, record.actor.to_string(), customer, purpose.name(), i64::from(opened)];
+    Ok(tx.execute(INSERT, values).map(drop)?)
+}
+
+/// How many other customers' data somebody opened since then.
+pub(crate) fn others_opened(
+    reader: &mut Reader<'_>,
+    actor: Actor,
+    customer: CustomerId,
+    since: Timestamp,
+) -> Result<u64, Error> {
+    Ok(reader.query_one(OTHERS, params![actor.to_string(), since, customer], |row| row.get(0))?)
+}
+
+/// The newest first, at most `limit`. Those whose entry the ledger has forgotten are left out.
+pub fn list(reader: &mut Reader<'_>, filter: &Filter, limit: u32) -> Result<Vec<Sight>, Error> {
+    let text = |word: Option<String>| word.unwrap_or_default();
+    let values = params![
+        text(filter.customer.map(|id| id.to_string())),
+        text(filter.actor.map(|actor| actor.to_string())),
+        text(filter.purpose.map(|purpose| purpose.name().to_owned())),
+        text(filter.before.map(|event| event.to_string())),
+        limit.clamp(1, 200),
+    ];
+    let events: Vec<EventId> = reader.query_many(LIST, values, |row| row.get(0))?;
+    let mut sights = Vec::new();
+    for event in events {
+        let found = ledger::by_id(reader, event)?;
+        sights.extend(found.and_then(|(_, record)| Sight::of(record)));
+    }
+    Ok(sights)
+}
+
+/// Forgets those before a moment: not later than the ledger forgets what they point to.
+pub(crate) fn forget(tx: &mut Tx<'_>, before: Timestamp) -> Result<u64, Error> {
+    Ok(tx.execute(FORGET, params![before])?)
+}

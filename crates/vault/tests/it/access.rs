@@ -1,0 +1,296 @@
+//! Who may see what, through the door: roles, masks, orders, consent, volume, restriction, and who saw whom.
+
+use storeward_base::{Actor, CustomerId, StaffId};
+use storeward_events::Event;
+use storeward_policy::{Mask, Policies, Purpose, table};
+use storeward_store::{both_engines, ledger};
+use storeward_vault::catalogue::{Class, FIELDS};
+use storeward_vault::sights::Filter;
+use storeward_vault::{Ask, Asker, Error, Item, MIGRATIONS, Use, Vault, fields_of};
+
+use crate::support::{ada, asks, bob, both, field, in_group, item, open, own, owner, staff};
+
+/// Ada with everything that a shop keeps, Bob with an order.
+async fn people(vault: &Vault) {
+    for (who, values) in [
+        (
+            ada(),
+            [
+                item("own", &[("contact.name", "Ada Lovelace"), ("contact.email", "ada@shop.example")]),
+                item("home", &[("address.street", "St James's Square"), ("address.city", "London")]),
+                item("a1", &[("order.number", "A-1001"), ("order.total", "1250")]),
+            ],
+        ),
+        (
+            bob(),
+            [
+                item("own", &[("contact.name", "Bob"), ("contact.email", "bob@shop.example")]),
+                item("home", &[("address.street", "Crouch End Hill"), ("address.city", "London")]),
+                item("b1", &[("order.number", "B-2002"), ("order.total", "990")]),
+            ],
+        ),
+    ] {
+        for one in values {
+            vault.write(staff(), who, one).await.unwrap();
+        }
+    }
+    vault.write(staff(), ada(), item("n1", &[("note.text", "prefers the back door")])).await.unwrap();
+}
+
+async fn seen(vault: &Vault, ask: &Ask, classes: &[Class]) -> Result<Vec<String>, Error> {
+    let opening = vault.open(ask, &fields_of(classes)).await?;
+    let values = opening.values.iter().map(|one| format!("{} {}", one.field.full_name(), one.value.expose()));
+    let refused =
+        opening.refused.iter().map(|one| format!("{} refused: {}", one.field.full_name(), one.reason));
+    Ok(values.chain(refused).collect())
+}
+
+/// The table of docs/vault.md: role by purpose by field. A changed rule changes it, so nobody's sight widens unseen.
+#[test]
+fn who_sees_what() {
+    let names: Vec<(&str, &str)> = FIELDS.iter().map(|field| (field.class.name(), field.name)).collect();
+    let mut out = String::new();
+    for row in table(&Policies::default_rules(), &names) {
+        let shown: Vec<String> = row
+            .cells
+            .iter()
+            .zip(FIELDS)
+            .filter(|(cell, _)| cell.plain.is_some() || cell.assigned.is_some())
+            .map(|(cell, field)| format!("  {:<26} {}", field.full_name(), cell.words()))
+            .collect();
+        let what = if shown.is_empty() { "  nothing".to_owned() } else { shown.join("\n") };
+        out.push_str(&format!("{} for {}\n{what}\n", row.role.name(), row.purpose.name()));
+    }
+    insta::assert_snapshot!(out);
+}
+
+both_engines!(each_role_sees_its_part_and_is_told_why, MIGRATIONS, async |db| {
+    let (_keys, vault) = both(&db).await;
+    people(&vault).await;
+    let ask = Ask::new(in_group("support"), ada(), Purpose::Support);
+    let partly = seen(&vault, &ask, &[Class::Contact, Class::Address, Class::Note]).await.unwrap();
+    assert_eq!(
+        partly,
+        [
+            "address.city L•••",
+            "address.street ••• J••• S•••",
+            "contact.email a•••@s•••.example",
+            "contact.name A••• L•••",
+            "note.text prefers the back door",
+        ]
+    );
+    let opening = vault.open(&ask, &fields_of(&[Class::Note])).await.unwrap();
+    assert_eq!(opening.values[0].rules, ["support_reads_notes"]);
+    assert_eq!(opening.values[0].mask, Mask::Whole);
+    // An accountant: what stands on an invoice, and the rest is named with the reason.
+    let ask = Ask::new(in_group("accountant"), ada(), Purpose::Invoicing);
+    let books = seen(&vault, &ask, &[Class::Address, Class::Note]).await.unwrap();
+    assert_eq!(
+        books,
+        ["address.city London", "address.street St James's Square", "note.text refused: no_rule"]
+    );
+    for (group, purpose) in
+        [("", Purpose::Support), ("admin", Purpose::Support), ("support", Purpose::Shipping)]
+    {
+        let ask = Ask::new(in_group(group), ada(), purpose);
+        assert_eq!(
+            seen(&vault, &ask, &[Class::Contact]).await.unwrap_err(),
+            Error::Denied("no_rule"),
+            "{group}"
+        );
+    }
+    let stale = Asker::staff(StaffId::from_bits(7), vec!["owner".to_owned()], Some(601));
+    let ask = Ask::new(stale, ada(), Purpose::Support);
+    assert_eq!(seen(&vault, &ask, &[Class::Contact]).await.unwrap_err(), Error::Denied("factor_too_old"));
+});
+
+both_engines!(an_order_of_somebody_else_opens_nothing_more, MIGRATIONS, async |db| {
+    let (_keys, vault) = both(&db).await;
+    people(&vault).await;
+    let packs = |order: &str| Ask::new(in_group("fulfilment"), ada(), Purpose::Shipping).about_order(order);
+    for wrong in ["B-2002", "A-1002", "", " ", "%", "A-1001' OR '1'='1", &"A".repeat(500)] {
+        let refused = seen(&vault, &packs(wrong), &[Class::Address]).await.unwrap_err();
+        assert_eq!(refused, Error::Denied("no_rule"), "{wrong}");
+    }
+    let right = seen(&vault, &packs(" a-1001 "), &[Class::Address]).await.unwrap();
+    assert_eq!(right, ["address.city London", "address.street St James's Square"]);
+});
+
+both_engines!(marketing_needs_a_consent_that_stands, MIGRATIONS, async |db| {
+    let (_keys, vault) = both(&db).await;
+    people(&vault).await;
+    let ask = Ask::new(in_group("marketing"), ada(), Purpose::Marketing);
+    let look = || seen(&vault, &ask, &[Class::Contact]);
+    assert_eq!(look().await.unwrap_err(), Error::Denied("no_consent"));
+    let given = [("consent.purpose", "Marketing"), ("consent.given_at", "2026-01-02T00:00:00Z")];
+    vault.write(staff(), ada(), item("c1", &given)).await.unwrap();
+    assert_eq!(look().await.unwrap(), ["contact.email ada@shop.example", "contact.name Ada Lovelace"]);
+    vault
+        .write(staff(), ada(), item("c1", &[("consent.withdrawn_at", "2026-02-02T00:00:00Z")]))
+        .await
+        .unwrap();
+    assert_eq!(look().await.unwrap_err(), Error::Denied("no_consent"));
+});
+
+// The limit holds however many ask at the same moment.
+both_engines!(one_person_opens_no_more_than_two_hundred_customers_in_an_hour, MIGRATIONS, async |db| {
+    let (_keys, vault) = both(&db).await;
+    let people: Vec<_> = (1..=230).map(CustomerId::from_bits).collect();
+    for who in &people {
+        vault.write(staff(), *who, item("own", &[("contact.name", "Somebody")])).await.unwrap();
+    }
+    let mut looks = tokio::task::JoinSet::new();
+    for who in people.clone() {
+        let vault = vault.clone();
+        looks.spawn(async move { open(&vault, who, &["contact.name"]).await });
+    }
+    let outcomes = looks.join_all().await;
+    assert_eq!(outcomes.iter().filter(|one| one.is_ok()).count(), 200);
+    assert!(
+        outcomes.iter().all(|one| one.is_ok() || *one.as_ref().unwrap_err() == Error::Denied("too_many"))
+    );
+    // Somebody else goes on, and so does the same person an hour later.
+    let other = Asker::staff(StaffId::from_bits(8), vec!["owner".to_owned()], Some(1));
+    let ask = Ask::new(other, people[0], Purpose::Support);
+    assert!(vault.open(&ask, &[field("contact.name")]).await.is_ok());
+    db.clock.advance(std::time::Duration::from_secs(3_601));
+    assert!(open(&vault, people[229], &["contact.name"]).await.is_ok());
+});
+
+both_engines!(
+    what_is_restricted_is_kept_and_opened_for_the_person_and_for_claims_only,
+    MIGRATIONS,
+    async |db| {
+        let (_keys, vault) = both(&db).await;
+        people(&vault).await;
+        // Neither another customer nor support may restrict it.
+        let eve = Ask::new(Asker::customer(bob()), ada(), Purpose::OwnData);
+        assert_eq!(vault.restrict(&eve, Use::Restricted).await.unwrap_err(), Error::Denied("not_own"));
+        let support = Ask::new(in_group("support"), ada(), Purpose::RightsRequest);
+        assert_eq!(vault.restrict(&support, Use::Restricted).await.unwrap_err(), Error::Denied("no_rule"));
+        vault.restrict(&own(ada()), Use::Restricted).await.unwrap();
+        assert_eq!(open(&vault, ada(), &["address.city"]).await.unwrap_err(), Error::Denied("restricted"));
+        let mine = vault.open(&own(ada()), &[field("address.city")]).await.unwrap();
+        assert_eq!(mine.values.len(), 1);
+        let claim = vault.open(&asks(ada(), Purpose::LegalClaim), &[field("address.city")]).await.unwrap();
+        assert_eq!(claim.values.len(), 1);
+        vault.restrict(&asks(ada(), Purpose::RightsRequest), Use::Allowed).await.unwrap();
+        assert!(open(&vault, ada(), &["address.city"]).await.is_ok());
+    }
+);
+
+both_engines!(one_customer_never_reaches_anothers_data, MIGRATIONS, async |db| {
+    let (_keys, vault) = both(&db).await;
+    people(&vault).await;
+    for purpose in Purpose::ALL {
+        let eve = Ask::new(Asker::customer(bob()), ada(), purpose).about_order("A-1001");
+        assert_eq!(
+            seen(&vault, &eve, &Class::ALL).await.unwrap_err(),
+            Error::Denied("not_own"),
+            "{purpose:?}"
+        );
+        assert_eq!(vault.export(&eve, "json").await.unwrap_err(), Error::Denied("not_own"));
+        assert_eq!(vault.erase(&eve).await.unwrap_err(), Error::Denied("not_own"));
+        let changed = item("own", &[("contact.email", "eve@shop.example")]);
+        assert_eq!(vault.correct(&eve, changed).await.unwrap_err(), Error::Denied("not_own"));
+    }
+    assert_eq!(
+        vault.look_up(&Asker::customer(bob()), field("contact.email"), "ada@shop.example").await.unwrap_err(),
+        Error::Denied("not_own")
+    );
+    // Nor does somebody at a shell see anything by the vault's door.
+    let shell = Ask::new(Asker::operator(), ada(), Purpose::Support);
+    assert!(matches!(seen(&vault, &shell, &Class::ALL).await, Err(Error::Denied(_))));
+    assert_eq!(open(&vault, ada(), &["contact.email"]).await.unwrap().len(), 1);
+});
+
+both_engines!(a_copy_holds_everything_and_is_on_record, MIGRATIONS, async |db| {
+    let (_keys, vault) = both(&db).await;
+    people(&vault).await;
+    let copy = vault.export(&own(ada()), "json").await.unwrap();
+    assert_eq!(copy.len(), 7);
+    assert!(copy.iter().all(|one| one.mask == Mask::Whole));
+    let support = Ask::new(in_group("support"), ada(), Purpose::RightsRequest);
+    assert_eq!(vault.export(&support, "json").await.unwrap_err(), Error::Denied("no_rule"));
+    let entries = db.read(|reader| ledger::read_after(reader, 0, 500)).await.unwrap();
+    let told = |record: &storeward_events::Record| matches!(&record.event, Event::CustomerExported(e) if e.fields == 7);
+    assert_eq!(entries.iter().filter(|(_, record)| told(record)).count(), 1);
+});
+
+both_engines!(who_saw_whom_is_found_by_customer_person_and_purpose, MIGRATIONS, async |db| {
+    let (_keys, vault) = both(&db).await;
+    people(&vault).await;
+    let later = || db.clock.advance(std::time::Duration::from_secs(1));
+    open(&vault, ada(), &["contact.email"]).await.unwrap();
+    later();
+    open(&vault, bob(), &["address.city"]).await.unwrap();
+    let packs = Ask::new(in_group("fulfilment"), ada(), Purpose::Shipping);
+    later();
+    assert!(vault.open(&packs, &[field("address.city")]).await.is_err());
+    later();
+    vault.open(&own(ada()), &[field("contact.email")]).await.unwrap();
+    let list = async |filter: Filter| -> Vec<String> {
+        let sights = vault.sights(filter, 50).await.unwrap();
+        sights
+            .iter()
+            .map(|one| {
+                format!("{} {} {} {:?}", one.collection, one.fields.join(" "), one.purpose, one.outcome)
+            })
+            .collect()
+    };
+    let all = list(Filter::default()).await;
+    assert_eq!(
+        all,
+        [
+            r#"contact email own_data Ok(["guard_own_data"])"#,
+            r#"address city shipping Err("no_rule")"#,
+            r#"address city support Ok(["owner_works"])"#,
+            r#"contact email support Ok(["owner_works"])"#,
+        ]
+    );
+    assert_eq!(list(Filter { customer: Some(bob()), ..Filter::default() }).await.len(), 1);
+    assert_eq!(list(Filter { actor: Some(staff()), ..Filter::default() }).await.len(), 3);
+    assert_eq!(
+        list(Filter { actor: Some(Actor::Customer { id: ada() }), ..Filter::default() }).await.len(),
+        1
+    );
+    assert_eq!(list(Filter { purpose: Some(Purpose::Shipping), ..Filter::default() }).await.len(), 1);
+    let first = vault.sights(Filter::default(), 2).await.unwrap();
+    let before = first.last().map(|one| one.event);
+    assert_eq!(list(Filter { before, ..Filter::default() }).await, all[2..]);
+});
+
+both_engines!(looking_somebody_up_is_allowed_by_role_and_on_record, MIGRATIONS, async |db| {
+    let (_keys, vault) = both(&db).await;
+    people(&vault).await;
+    let email = field("contact.email");
+    assert_eq!(vault.look_up(&owner(), email, "ADA@shop.example").await.unwrap(), [ada()]);
+    assert_eq!(vault.look_up(&in_group("support"), email, "nobody@shop.example").await.unwrap(), []);
+    assert_eq!(
+        vault.look_up(&in_group(""), email, "ada@shop.example").await.unwrap_err(),
+        Error::Denied("no_rule")
+    );
+    let entries = db.read(|reader| ledger::read_after(reader, 0, 500)).await.unwrap();
+    let told: Vec<String> = entries
+        .iter()
+        .filter(|(_, record)| matches!(record.event, Event::CustomersFound(_)))
+        .map(|(_, record)| record.sentence())
+        .collect();
+    assert_eq!(
+        told,
+        ["Looked customers up by contact.email: 1 found", "Looked customers up by contact.email: 0 found"]
+    );
+});
+
+both_engines!(what_may_be_kept_for_a_time_is_deleted_after_it, MIGRATIONS, async |db| {
+    let (_keys, vault) = both(&db).await;
+    people(&vault).await;
+    let until = db.now().plus(std::time::Duration::from_secs(60));
+    let short = Item { keep_until: Some(until), ..item("late", &[("contact.email", "old@shop.example")]) };
+    vault.write(staff(), ada(), short).await.unwrap();
+    assert_eq!(vault.forget().await.unwrap(), 0);
+    db.clock.advance(std::time::Duration::from_secs(61));
+    assert_eq!(vault.forget().await.unwrap(), 1);
+    assert_eq!(vault.find(field("contact.email"), "old@shop.example").await.unwrap(), []);
+    assert_eq!(vault.find(field("contact.email"), "ada@shop.example").await.unwrap(), [ada()]);
+});
