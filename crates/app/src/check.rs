@@ -134,6 +134,7 @@ pub fn check(options: &Options) -> Done {
     findings.extend(networks(dir, &loaded.config));
     if has_keys {
         findings.extend(shield(dir, &loaded.config));
+        findings.extend(vault(dir, &loaded.config));
     }
     told(&findings)?;
     let bad = findings.iter().filter(|f| f.grade == Grade::Bad).count();
@@ -261,6 +262,35 @@ fn shield(dir: &Path, config: &Config) -> Vec<Finding> {
             }
         }
     });
+    findings
+}
+
+/// Customers' records: whether the keys open, whether each is what the ledger says, who could open a copy.
+fn vault(dir: &Path, config: &Config) -> Vec<Finding> {
+    let Some(section) = &config.vault else { return Vec::new() };
+    let is_there = DataDir::open(dir).is_ok_and(|data| crate::vault::exists(&data));
+    let looked = open::open(dir).and_then(|opened| {
+        // Looking makes nothing: the passphrase may still be chosen.
+        if !is_there {
+            return crate::vault::policies(section, &opened.data).map(drop);
+        }
+        let Some(standing) = crate::vault::start(&opened)? else { return Ok(()) };
+        let told = crate::vault::status(&opened, &standing).map(drop);
+        standing.close();
+        told
+    });
+    let mut findings = vec![match looked {
+        Ok(()) if !is_there => Finding::good("vault", "is made at the first start"),
+        Ok(()) => Finding::good("vault", "every key opens and is what the key store's ledger says"),
+        Err(failure) => Finding::of("vault", failure, "see docs/vault.md"),
+    }];
+    if crate::vault::source(section) == crate::vault::Source::Own {
+        findings.push(Finding::look(
+            "vault",
+            "the passphrase of its root key lies in the data directory, beside what it protects",
+            "name a file elsewhere with vault.passphrase_file before the first customer is kept (docs/vault.md)",
+        ));
+    }
     findings
 }
 

@@ -66,6 +66,8 @@ pub struct Config {
     pub guide: Option<storeward_guide::Policy>,
     #[serde(default)]
     pub oidc: Option<storeward_oidc::ProviderSection>,
+    #[serde(default)]
+    pub vault: Option<crate::vault::VaultSection>,
     #[serde(default, rename = "gate")]
     pub gates: Vec<storeward_gate::GateSection>,
 }
@@ -251,6 +253,7 @@ impl Config {
         crate::guide::check(self)?;
         crate::shield::check(self)?;
         crate::oidc::check(self)?;
+        crate::vault::check(self)?;
         crate::gate::check(self)
     }
 }

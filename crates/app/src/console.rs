@@ -159,6 +159,7 @@ fn console_parts(parts: Parts<'_>, config: &Config, port: u16) -> Done<ConsolePa
         customers: serving.identity.as_ref().map(Identity::customers),
         port,
         entrance: serving.gate.as_ref().map(|standing| standing.entrance.clone()),
+        vault: serving.vault.as_ref().map(|standing| standing.vault.clone()),
         registry: config.oidc.is_some().then(|| crate::oidc::registry(opened)),
         status,
         readiness,

@@ -40,7 +40,9 @@ pub fn start(opened: &Opened, certificates: &Arc<CertificateStore>) -> Done<Cust
     let (provider, own) = crate::oidc::start(opened, identity.as_ref(), own)?;
     let (gate, own) = crate::gate::start(opened, own)?;
     let shield = crate::shield::prepare(opened, identity.as_ref())?;
-    let serving = Serving { outbox, identity, guide, provider, gate };
+    let vault = crate::vault::start(opened)?;
+    let own = crate::vault::answer(vault.as_ref(), identity.as_ref(), own)?;
+    let serving = Serving { outbox, identity, guide, provider, gate, vault };
     Ok(Customers { passwords, puzzles, own, shield, serving })
 }
 
@@ -51,6 +53,8 @@ pub struct Serving {
     pub guide: Option<crate::guide::Guidance>,
     pub provider: Option<Provider>,
     pub gate: Option<crate::gate::Standing>,
+    /// Their records.
+    pub vault: Option<crate::vault::Standing>,
 }
 
 impl Serving {
@@ -84,15 +88,27 @@ impl Serving {
         handlers.extend(self.identity.iter().flat_map(Identity::handlers));
         handlers.extend(self.provider.iter().flat_map(Provider::handlers));
         handlers.extend(self.gate.iter().flat_map(|standing| standing.gate.handlers()));
+        handlers.extend(self.vault.iter().flat_map(crate::vault::Standing::handlers));
         handlers.extend(self.guide.iter().flat_map(crate::guide::Guidance::handlers));
         handlers
     }
 
-    /// Takes a changed config.
-    pub fn reload(&self, config: &Config, data: &DataDir) {
+    /// Takes a changed config. Rules about records that do not fit change nothing.
+    pub fn reload(&self, config: &Config, data: &DataDir) -> Done {
+        if let Some(vault) = &self.vault {
+            vault.reload(config, data)?;
+        }
         crate::identity::reload(self.identity.as_ref(), config, data);
         if let Some(guide) = &self.guide {
             guide.reload(config);
+        }
+        Ok(())
+    }
+
+    /// Everything else has stopped.
+    pub fn close(&self) {
+        if let Some(vault) = &self.vault {
+            vault.close();
         }
     }
 }

@@ -63,6 +63,9 @@ pub fn demo(options: &Options) -> Done {
     Config::parse(&text).map_err(Failure::new)?.validate()?;
     data::write_atomically(&data.join(FILE), text.as_bytes())?;
     let running = Running::start(&options.dir)?;
+    if let Some(shop) = &shop {
+        running.take_over_sample(&shop.url)?;
+    }
     let enrolment = running.first_enrolment()?;
     let root = write_root(&data)?;
     if let Some(path) = &options.ready_file {
@@ -119,7 +122,7 @@ fn config_text(options: &Options, upstream: &str, outside: &Outside) -> String {
          [upstream]\nservers = [\"{}\"]\n\n\
          [certificates]\nsource = \"local\"\n\n\
          {database}{messages}[identity]\ncustomers = \"{customers}\"\nsms.countries = [\"+44\", \"+49\", \"+33\", \"+34\"]\n\n\
-         {shield}[guide]\nreminders = \"on\"\nfrom_hour = 0\nuntil_hour = 24\n{guide}\n[oidc]\n\n[look]\n{look}{routes}",
+         {shield}[guide]\nreminders = \"on\"\nfrom_hour = 0\nuntil_hour = 24\n{guide}\n[oidc]\n\n[vault]\n\n[look]\n{look}{routes}",
         options.listen,
         options.console,
         upstream.replace(['"', '\\', '\n'], ""),
@@ -189,6 +192,12 @@ fn announce(running: &Running, enrolment: Option<&Secret<String>>, options: &Opt
         };
         println!("  Second step       {second}");
         println!("\n  Try an attack     {shop}search?q=%27%20UNION%20SELECT%20email%20FROM%20customers--");
+    }
+    if options.upstream.is_none() {
+        println!(
+            "  Customers' data   sealed in the vault, opened for a purpose: {}data",
+            running.console_url()
+        );
     }
     println!(
         "\n  Mails and short messages go to nobody: they are shown here, and lie in {}",

@@ -33,6 +33,7 @@ mod run;
 mod shield;
 mod staff;
 mod telemetry;
+mod vault;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -83,6 +84,8 @@ enum Word {
     Shield(shield::learn::Options),
     /// Shops that sign their customers in by OpenID Connect, and the keys for it.
     Oidc(oidc::Options),
+    /// Customers' records: how they stand, their keys, the rules of who may see what.
+    Vault(vault::Options),
     /// The offline list of breached passwords.
     BreachList(breach_list::Options),
 }
@@ -112,6 +115,7 @@ fn main() -> ExitCode {
         Word::Sms(options) => mail::sms(&options),
         Word::Shield(options) => shield::learn::shield(&options),
         Word::Oidc(options) => oidc::oidc(&options),
+        Word::Vault(options) => vault::vault(&options),
         Word::BreachList(options) => breach_list::breach_list(&options),
     };
     match done {

@@ -17,12 +17,13 @@ const OTHER_KEYS: &str = "if this database was written with other keys, put thos
                           if both are right, somebody wrote to the database: compare it with your backups";
 
 /// Every domain's tables.
-const MIGRATIONS: [&[Migration]; 5] = [
+const MIGRATIONS: [&[Migration]; 6] = [
     storeward_console::MIGRATIONS,
     storeward_post::MIGRATIONS,
     storeward_identity::MIGRATIONS,
     storeward_guide::MIGRATIONS,
     storeward_oidc::MIGRATIONS,
+    storeward_vault::MIGRATIONS,
 ];
 
 /// A data directory with its config read and its database open.

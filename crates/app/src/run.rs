@@ -208,6 +208,12 @@ impl Running {
         Ok(Some(Secret::new(format!("{}{}", self.console.origin(), path.expose()))))
     }
 
+    /// The sample shop's customers, into the records; nothing where those are not kept.
+    pub fn take_over_sample(&self, url: &str) -> Done<u64> {
+        let Some(standing) = &self.customers.vault else { return Ok(0) };
+        crate::vault::take_over(&self.opened, standing, url)
+    }
+
     fn say(&self, event: impl Into<Event>) {
         let at = self.opened.clock.now();
         self.emit.emit(Emission { at, request: None, client: None, event: event.into() });
@@ -258,11 +264,11 @@ impl Running {
         loaded.config.validate().map_err(refuse)?;
         fixed_parts(&self.opened.loaded.config, &loaded.config).map_err(refuse)?;
         let brand = crate::mail::brand(&loaded.config).map_err(refuse)?;
+        self.customers.reload(&loaded.config, &self.opened.data).map_err(refuse)?;
         self.edge.reload(&loaded.config.edge()).context("storeward.toml").map_err(refuse)?;
         self.bans.set_options(BanOptions::from(&loaded.config.bans));
         self.responder.set_mode(loaded.config.bans.mode);
         self.customers.outbox.set_brand(brand);
-        self.customers.reload(&loaded.config, &self.opened.data);
         Ok(loaded)
     }
 
@@ -292,6 +298,7 @@ impl Running {
             follower.finish(&self.runtime);
         }
         self.runtime.shutdown_timeout(Duration::from_secs(5));
+        self.customers.close();
         self.opened.db.close();
         flushed.context("the book of bans")
     }
@@ -326,6 +333,7 @@ fn fixed_parts(before: &Config, after: &Config) -> Done {
         ("guide", crate::guide::is_same(before.guide.as_ref(), after.guide.as_ref())),
         ("oidc", before.oidc == after.oidc),
         ("gate", before.gates == after.gates),
+        ("vault", crate::vault::is_same(before.vault.as_ref(), after.vault.as_ref())),
         ("mail", before.mail == after.mail),
         ("sms", before.sms == after.sms),
     ];

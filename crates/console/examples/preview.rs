@@ -55,6 +55,7 @@ async fn main() {
         breaches: Breaches::default(),
         outbox: None,
         registry: None,
+        vault: None,
         entrance: None,
         passwords: Pool::start(PoolOptions::new(Arc::clone(&clock), Arc::clone(&entropy))).unwrap(),
         customers: None,

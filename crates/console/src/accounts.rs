@@ -30,7 +30,10 @@ pub use changes::{ADMINS, Change, Changed, Groups, change_blocking, is_group_nam
 pub use enrol::{EnrolError, EnrolForm, Offer, OpenOffer, csrf_of_link, offer, offer_blocking};
 pub use hand_over::HandOver;
 pub use letters::Letters;
-pub use members::{Member, Names, members_blocking, names, remove_blocking, reset_blocking};
+pub use members::{
+    Member, NO_ROLE, Names, all as all_members, members_blocking, names, remove_blocking, reset_blocking,
+    roles_of,
+};
 pub use model::Misfit;
 pub use new_password::PasswordForm;
 pub use passkeys::{AddError, Asked, CHALLENGE_COOKIE};

@@ -14,6 +14,7 @@ use storeward_passwords::{Gauge, Pool};
 use storeward_post::Outbox;
 use storeward_seal::DataKey;
 use storeward_store::Db;
+use storeward_vault::desk::Vault;
 use storeward_web::axum::Router;
 use storeward_web::{Failure, HostNames, HostNamesError, Routes, Site};
 
@@ -51,6 +52,8 @@ pub struct ConsoleParts {
     pub entrance: Option<Entrance>,
     /// Who lets customers sign in here; none where the provider is off.
     pub registry: Option<Registry>,
+    /// Customers' records; none where they are not kept.
+    pub vault: Option<Vault>,
     pub status: StatusSource,
     pub readiness: ReadinessSource,
     /// Adds the app's own figures to `/metrics`. Must not block.
@@ -80,6 +83,7 @@ pub(crate) struct Shared {
     pub clock: Arc<dyn Clock>,
     pub guide: Option<Desk>,
     pub registry: Option<Registry>,
+    pub vault: Option<Vault>,
     pub entrance: Option<Entrance>,
     pub status: StatusSource,
     pub readiness: ReadinessSource,
@@ -131,6 +135,7 @@ impl Console {
             clock: parts.clock,
             guide: parts.guide,
             registry: parts.registry,
+            vault: parts.vault,
             entrance: parts.entrance,
             status: parts.status,
             readiness: parts.readiness,

@@ -51,6 +51,8 @@ pub struct Visitor {
     pub token: SessionToken,
     /// Whether a second factor was shown within ten minutes.
     pub is_fresh: bool,
+    /// Seconds since a second factor was shown; `None`: never in this session.
+    pub factor_age_seconds: Option<u64>,
 }
 
 /// The console's gate.
@@ -91,7 +93,9 @@ impl StaffGate {
         }
         head.extensions.insert(token.csrf());
         let is_fresh = session.is_fresh(self.accounts.clock.now());
-        head.extensions.insert(Visitor { staff: session.staff, name: session.name, token, is_fresh });
+        let factor_age_seconds = session.confirmed_at.map(|at| self.accounts.clock.now().since(at).as_secs());
+        let (staff, name) = (session.staff, session.name);
+        head.extensions.insert(Visitor { staff, name, token, is_fresh, factor_age_seconds });
         Ok(())
     }
 
@@ -145,6 +149,9 @@ fn ask_to_confirm(head: &Parts) -> Response {
         _ if path.starts_with("/blocked/") => "/blocked",
         _ if path.starts_with("/staff/") => "/staff",
         _ if path.starts_with("/apps/new/") => path,
+        _ if path.starts_with("/data/") => {
+            path.strip_suffix("/open").unwrap_or(path.trim_end_matches("/act"))
+        }
         _ => path.strip_suffix("/act").unwrap_or("/you"),
     }))
 }

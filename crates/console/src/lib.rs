@@ -1,6 +1,6 @@
 //! The staff console: what the shop's people see of Storeward, on a listener of its own.
 //!
-//! **Owns** staff's accounts, sessions and saved views; the pages Now, Explore, Blocked, Customers,
+//! **Owns** staff's accounts, sessions and saved views; the pages Now, Explore, Blocked, Customers, Data,
 //! Ledger, Apps and You; live lists;
 //! `/healthz`, `/readyz` and `/metrics`.
 //! **Holds** every route has an access rule (`tests/it/snapshots`); a sign-in needs a password and a code that was

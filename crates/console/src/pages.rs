@@ -3,6 +3,7 @@
 mod apps;
 mod blocked;
 mod customers;
+mod data;
 mod enrol;
 mod explore;
 mod guidance;
@@ -48,6 +49,13 @@ pub fn routes(routes: Routes<App, StaffGate>) -> Routes<App, StaffGate> {
         .post("/customers/find", STAFF, customers::find)
         .get("/customers/{id}", STAFF, customers::account)
         .post("/customers/{id}/act", FRESH, customers::act)
+        .get("/data", STAFF, data::page)
+        .post("/data/find", STAFF, data::find)
+        .get("/data/seen", STAFF, data::seen)
+        .get("/data/rules", STAFF, data::rules)
+        .get("/data/{id}", STAFF, data::customer)
+        .post("/data/{id}/open", FRESH, data::open)
+        .post("/data/{id}/act", FRESH, data::act)
         .get("/guidance", STAFF, guidance::page)
         .post("/guidance/reports/{id}/close", STAFF, guidance::close)
         .get("/ledger", STAFF, ledger::page)

@@ -70,6 +70,25 @@ pub fn all(reader: &mut Reader<'_>) -> Result<Vec<Member>, storeward_store::Erro
     Ok(members)
 }
 
+/// Said where somebody has no role.
+pub const NO_ROLE: &str = "none: ask whoever owns the shop for a group on the page Staff";
+/// The role of whoever owns the shop, and the group that gives it.
+const OWNER: &str = "owner";
+
+/// The roles of a member towards customers' data: their groups. While nobody is in the group `owner`, whoever enrolled first
+/// is: a shop of one person works from its first day on, and no second person becomes owner unseen.
+pub fn roles_of(reader: &mut Reader<'_>, staff: StaffId) -> Result<Vec<String>, storeward_store::Error> {
+    let members = all(reader)?;
+    let has_owner = members.iter().any(|member| member.groups.iter().any(|group| group == OWNER));
+    let first = members.iter().min_by_key(|member| (member.enrolled_at, member.id)).map(|member| member.id);
+    let own = members.into_iter().find(|member| member.id == staff);
+    let mut roles = own.map(|member| member.groups).unwrap_or_default();
+    if !has_owner && first == Some(staff) {
+        roles.push(OWNER.to_owned());
+    }
+    Ok(roles)
+}
+
 /// Takes a member's password and second factor away, ends their sessions and earlier links, and makes a new link. They
 /// keep their id and what they saved. `who` is an id or an e-mail address.
 pub fn reset_blocking(

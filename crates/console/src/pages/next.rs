@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 /// Pages that may be gone to after signing in.
-const PAGES: [&str; 14] = [
+const PAGES: [&str; 16] = [
     "/explore",
     "/blocked",
     "/blocked/",
@@ -11,6 +11,8 @@ const PAGES: [&str; 14] = [
     "/requests/",
     "/customers",
     "/customers/",
+    "/data",
+    "/data/",
     "/apps",
     "/apps/",
     "/guidance",

@@ -16,12 +16,15 @@ use storeward_identity::{Identity, IdentityParts, LetterKind, Policy, RecordedPo
 use storeward_oidc::registry::{Registry, RegistryParts};
 use storeward_passwords::breach::{BreachList, Breaches, BuildOptions, build};
 use storeward_passwords::{Pool, PoolOptions};
+use storeward_policy::Policies;
 use storeward_post::Outbox;
 use storeward_puzzle::{Difficulty, Puzzles};
+use storeward_seal::envelope::SecretRoot;
 use storeward_seal::totp::{TotpSecret, step_at};
 use storeward_seal::{DataKey, PseudonymKey};
-use storeward_store::testing::TestDb;
-use storeward_store::{Migration, ledger};
+use storeward_store::testing::{Place, TestDb, fresh, options};
+use storeward_store::{Db, Engine, Migration, ledger};
+use storeward_vault::{KEY_MIGRATIONS, KeyStore, KeyStoreParts, Shelf, Vault, VaultParts};
 use storeward_web::axum::Router;
 use storeward_web::axum::body::Body;
 use storeward_web::http::{HeaderMap, Request, StatusCode};
@@ -49,6 +52,7 @@ pub const PASSWORD: &str = "lamp post umbrella tea";
 pub const EMAIL: &str = "ada@staff.example";
 
 pub struct Bench {
+    pub vault: Option<Vault>,
     pub db: TestDb,
     pub clock: Arc<FixedClock>,
     pub log: AccessLog,
@@ -138,12 +142,12 @@ pub struct Browser<'a> {
 
 impl Bench {
     pub fn new(db: TestDb) -> Self {
-        Self::build(db, None, None)
+        Self::build(db, None, None, None)
     }
 
     /// With a way to write to members of staff; its tables the database has to have.
     pub fn with_mail(db: TestDb, outbox: Outbox) -> Self {
-        Self::build(db, None, Some(outbox))
+        Self::build(db, None, Some(outbox), None)
     }
 
     /// With the provider's registry, whose tables the database has to have.
@@ -155,10 +159,31 @@ impl Bench {
             data_key: DataKey::generate(&SystemEntropy),
             pseudonym_key: PseudonymKey::generate(&SystemEntropy),
         });
-        Self::build(db, Some(registry), None)
+        Self::build(db, Some(registry), None, None)
     }
 
-    fn build(db: TestDb, registry: Option<Registry>, outbox: Option<Outbox>) -> Self {
+    /// With customers' records, whose tables the database has to have; their keys lie in a file of their own.
+    pub async fn with_vault(db: TestDb) -> (Self, Arc<Place>, tempfile::TempDir) {
+        let place = fresh(Engine::Sqlite).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let options = options(place.address(), KEY_MIGRATIONS, Arc::clone(&db.clock));
+        let keys = storeward_store::testing::blocking(move || Db::open(options).unwrap()).await;
+        let keys = KeyStore::open(KeyStoreParts {
+            db: keys,
+            shelf: Shelf::at(folder.path().join("epochs.json")),
+            root: Arc::new(SecretRoot::generate(&SystemEntropy)),
+            entropy: Arc::new(SystemEntropy),
+        });
+        let vault = Vault::new(VaultParts {
+            db: (*db).clone(),
+            keys: keys.await.unwrap(),
+            policies: Policies::default_rules(),
+            entropy: Arc::new(SystemEntropy),
+        });
+        (Self::build(db, None, None, Some(vault)), place, folder)
+    }
+
+    fn build(db: TestDb, registry: Option<Registry>, outbox: Option<Outbox>, vault: Option<Vault>) -> Self {
         let clock = Arc::clone(&db.clock);
         let dir = tempfile::tempdir().unwrap();
         let shared: Arc<dyn Clock> = clock.clone();
@@ -184,6 +209,7 @@ impl Bench {
             customers: Some(identity.customers()),
             port: 443,
             registry: registry.clone(),
+            vault: vault.clone(),
             entrance: None,
             status: Arc::new(|| SystemStatus {
                 version: "0.1.0".to_owned(),
@@ -210,6 +236,7 @@ impl Bench {
             app,
             table,
             identity,
+            vault: vault.clone(),
             post,
             _stopper: stopper,
             _dir: dir,

@@ -6,6 +6,7 @@ mod apps;
 mod asvs;
 mod bench;
 mod customers;
+mod data;
 mod enrolment;
 mod forgery;
 mod hostile;

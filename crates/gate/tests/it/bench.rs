@@ -180,6 +180,7 @@ impl Bench {
             outbox: None,
             port: 443,
             registry: None,
+            vault: None,
             entrance: Some(entrance),
             status: Arc::new(SystemStatus::default),
             guide: None,

@@ -1,0 +1,336 @@
+//! Customers' records from `[vault]`: keys, shelf and rules in the data directory, put together; and `storeward vault`.
+
+mod csv;
+mod import;
+mod sample;
+mod words;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Deserialize;
+use storeward_base::{Entropy, Secret};
+use storeward_host::OwnPages;
+use storeward_identity::Identity;
+use storeward_passwords::{Cost, stretch};
+use storeward_policy::Policies;
+use storeward_seal::envelope::{Kdf, RootFile, SecretRoot};
+use storeward_seal::{LogKey, Origin, PseudonymKey};
+use storeward_store::jobs::Handler;
+use storeward_store::{DatabaseUrl, Db, OpenOptions};
+use storeward_vault::{KEY_MIGRATIONS, KeyStore, KeyStoreParts, OWN_DATA, OwnData, Shelf, Vault, VaultParts};
+
+use crate::Done;
+use crate::config::Config;
+use crate::data::{DataDir, write_atomically};
+use crate::failure::{Context, Failure, IoContext};
+use crate::oidc::finished;
+use crate::open::Opened;
+
+pub use sample::take_over;
+pub use words::{Options, status, vault};
+
+/// Holds what protects the records; apart from the data and from what is backed up with it.
+const FOLDER: &str = "vault";
+const ROOT: &str = "vault/root.json";
+const SHELF: &str = "vault/epochs.json";
+const KEYS: &str = "vault/keys.sqlite";
+/// Made where nobody gave a passphrase: better than none for a copy of `vault/`, and no more.
+const OWN_PASSPHRASE: &str = "keys/vault-passphrase";
+const ENVIRONMENT: &str = "STOREWARD_VAULT_PASSPHRASE";
+/// Shorter ones fall to guessing, however slow a guess is made.
+const LEAST_PASSPHRASE: usize = 16;
+/// A passphrase of our own making has 256 bits: nobody guesses it, so nothing needs to be slow.
+const OWN_COST: (u32, u32) = (19_456, 2);
+
+/// `[vault]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct VaultSection {
+    /// File with the passphrase of the root key. The environment's goes before it.
+    pub passphrase_file: Option<PathBuf>,
+    /// A shop's own rules in Cedar, in the place of those that it begins with; from the data directory.
+    pub policy_file: Option<PathBuf>,
+    /// Epochs end after so many days: an erasure reaches every backup of the keys within that time.
+    pub rotate_days: u32,
+    /// Another database for the keys than the file in the data directory.
+    pub key_store: Option<Secret<String>>,
+}
+
+impl Default for VaultSection {
+    fn default() -> Self {
+        VaultSection { passphrase_file: None, policy_file: None, rotate_days: 30, key_store: None }
+    }
+}
+
+/// Refuses a section that does not fit.
+pub fn check(config: &Config) -> Done {
+    let Some(section) = &config.vault else { return Ok(()) };
+    if !(1..=30).contains(&section.rotate_days) {
+        return Err(Failure::new(
+            "vault.rotate_days: 1 to 30; an erasure holds for backups of the keys only then",
+        ));
+    }
+    if let Some(url) = &section.key_store {
+        DatabaseUrl::parse(url.expose()).context("vault.key_store")?;
+        if url.expose() == config.database.url.expose() {
+            return Err(Failure::new("vault.key_store is the database of the data: keys lie apart from it"));
+        }
+    }
+    Ok(())
+}
+
+/// Whether nothing changed that a running program cannot take over.
+pub fn is_same(before: Option<&VaultSection>, after: Option<&VaultSection>) -> bool {
+    let fixed = |section: Option<&VaultSection>| {
+        section.map(|section| {
+            let keys = section.key_store.as_ref().map(|url| url.expose().clone());
+            (section.passphrase_file.clone(), section.rotate_days, keys)
+        })
+    };
+    fixed(before) == fixed(after)
+}
+
+/// The vault at work.
+#[derive(Clone)]
+pub struct Standing {
+    pub vault: Vault,
+    keys: Db,
+    life: Duration,
+}
+
+impl Standing {
+    pub fn handlers(&self) -> Vec<Handler> {
+        self.vault.handlers(self.life)
+    }
+
+    /// Takes changed rules. Rules that do not fit change nothing.
+    pub fn reload(&self, config: &Config, data: &DataDir) -> Done {
+        let Some(section) = &config.vault else { return Ok(()) };
+        self.vault.set_policies(policies(section, data)?);
+        Ok(())
+    }
+
+    pub fn close(&self) {
+        self.keys.clone().close();
+    }
+}
+
+/// The rules in force: a shop's own, or those that it begins with.
+pub fn policies(section: &VaultSection, data: &DataDir) -> Done<Policies> {
+    let Some(path) = &section.policy_file else { return Ok(Policies::default_rules()) };
+    let path = data.path().join(path);
+    let text = fs::read_to_string(&path).context(format!("vault.policy_file {}", path.display()))?;
+    Policies::parse(&text).map_err(|why| {
+        Failure::new(format!("vault.policy_file {}: {why}", path.display())).hint(
+            "`storeward vault policy` prints the rules that a shop begins with; docs/vault.md has the words",
+        )
+    })
+}
+
+/// The vault; nothing without the section.
+pub fn start(opened: &Opened) -> Done<Option<Standing>> {
+    let Some(section) = &opened.loaded.config.vault else { return Ok(None) };
+    let data = &opened.data;
+    let policies = policies(section, data)?;
+    let folder = data.join(FOLDER);
+    fs::create_dir_all(&folder).doing(format!("cannot make {}", folder.display()))?;
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o700))
+        .doing(format!("cannot protect {}", folder.display()))?;
+    let root = root(section, data, opened.entropy.as_ref())?;
+    let keys = key_database(section, opened)?;
+    let store = KeyStore::open(KeyStoreParts {
+        db: keys.clone(),
+        shelf: shelf(data),
+        root: Arc::new(root),
+        entropy: opened.entropy.clone(),
+    });
+    let store = finished(store)?.context("the vault's keys")?;
+    let vault = Vault::new(VaultParts {
+        db: opened.db.clone(),
+        keys: store,
+        policies,
+        entropy: opened.entropy.clone(),
+    });
+    // What a crash left half-way is ended before anything serves: nobody is half erased.
+    finished(vault.finish_erasures())?.context("erasures that were begun")?;
+    let life = Duration::from_secs(u64::from(section.rotate_days) * 24 * 3_600);
+    Ok(Some(Standing { vault, keys, life }))
+}
+
+/// The customers' pages with that of their own data among them; as they were where there is none.
+pub fn answer(
+    standing: Option<&Standing>,
+    identity: Option<&Identity>,
+    own: Option<OwnPages>,
+) -> Done<Option<OwnPages>> {
+    let (Some(standing), Some(identity), Some(pages)) = (standing, identity, own.clone()) else {
+        return Ok(own);
+    };
+    let data = OwnData::new(identity.clone(), standing.vault.clone());
+    Ok(Some(pages.with(&[OWN_DATA], data.router().context("vault")?)))
+}
+
+fn shelf(data: &DataDir) -> Shelf {
+    Shelf::at(data.join(SHELF))
+}
+
+fn key_database(section: &VaultSection, opened: &Opened) -> Done<Db> {
+    let data = &opened.data;
+    let url = match &section.key_store {
+        Some(url) => url.expose().clone(),
+        None => {
+            let path = data.join(KEYS);
+            // Made here, so that it is nobody else's from its first byte on.
+            let mut options = fs::OpenOptions::new();
+            std::os::unix::fs::OpenOptionsExt::mode(options.create(true).append(true), 0o600)
+                .open(&path)
+                .doing(format!("cannot make {}", path.display()))?;
+            format!("sqlite:{}", path.display())
+        }
+    };
+    let keys = data.keys()?;
+    let name = opened.loaded.config.domain.list().first().cloned().unwrap_or_default();
+    Db::open(OpenOptions {
+        url: DatabaseUrl::parse(&url).context("vault.key_store")?,
+        node: "storeward-vault".to_owned(),
+        log_key: LogKey::from_seed(&keys.ledger),
+        trusted: Vec::new(),
+        pseudonym_key: PseudonymKey::from_bytes(keys.pseudonym.clone()),
+        origin: Origin::parse(&format!("{name}/storeward-vault")).context("the key store's name")?,
+        clock: opened.clock.clone(),
+        entropy: opened.entropy.clone(),
+        migrations: KEY_MIGRATIONS.to_vec(),
+        readers: 2,
+    })
+    .map_err(|error| Failure::new(format!("the vault's key store: {error}")))
+}
+
+/// Whether there is one.
+pub fn exists(data: &DataDir) -> bool {
+    data.join(ROOT).exists()
+}
+
+/// Puts the root key under another passphrase. What it protects stays as it is, and so do copies of the old file: they
+/// open with the old passphrase for ever.
+pub fn change_passphrase(opened: &Opened, file: &std::path::Path) -> Done {
+    let section = opened.loaded.config.vault.clone().unwrap_or_default();
+    if !exists(&opened.data) {
+        return Err(Failure::new("there is no root key yet: it is made at the first start"));
+    }
+    let root = root(&section, &opened.data, opened.entropy.as_ref())?;
+    let new =
+        VaultSection { passphrase_file: Some(std::path::absolute(file).context(file.display())?), ..section };
+    let passphrase = of_file(&new, &opened.data)?;
+    let kdf = Kdf::new(opened.entropy.as_ref());
+    let sealed = RootFile::seal(&root, kdf.clone(), &derive(&passphrase, &kdf)?, opened.entropy.as_ref());
+    write_atomically(&opened.data.join(ROOT), sealed.to_text().as_bytes())
+}
+
+/// Where the passphrase comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    Environment,
+    File,
+    /// Made here, beside what it protects.
+    Own,
+}
+
+pub fn source(section: &VaultSection) -> Source {
+    match (std::env::var_os(ENVIRONMENT), &section.passphrase_file) {
+        (Some(_), _) => Source::Environment,
+        (None, Some(_)) => Source::File,
+        (None, None) => Source::Own,
+    }
+}
+
+/// The root key, made at the first start.
+fn root(section: &VaultSection, data: &DataDir, entropy: &dyn Entropy) -> Done<SecretRoot> {
+    let path = data.join(ROOT);
+    let shown = path.display();
+    let is_new = !path.exists();
+    if is_new && data.join(SHELF).exists() {
+        return Err(Failure::new(format!("{shown} is not there, but the keys that it protects are"))
+            .hint("restore it from its backup: without it nothing of the customers' data can be opened"));
+    }
+    let passphrase = passphrase(section, data, is_new, entropy)?;
+    if is_new {
+        let kdf = match source(section) {
+            Source::Own => Kdf::with(OWN_COST.0, OWN_COST.1, entropy),
+            Source::Environment | Source::File => Kdf::new(entropy),
+        };
+        let root = SecretRoot::generate(entropy);
+        let derived = derive(&passphrase, &kdf)?;
+        let file = RootFile::seal(&root, kdf, &derived, entropy);
+        write_atomically(&path, file.to_text().as_bytes())?;
+        return Ok(root);
+    }
+    let text = fs::read_to_string(&path).context(&shown)?;
+    let file = RootFile::parse(&text)
+        .map_err(|_| Failure::new(format!("{shown} is damaged")).hint("restore it from its backup"))?;
+    let derived = derive(&passphrase, &file.kdf)?;
+    file.open(&derived).map_err(|_| {
+        Failure::new(format!("the passphrase does not open {shown}"))
+            .hint(format!("give the one it was made with, by vault.passphrase_file or {ENVIRONMENT}"))
+    })
+}
+
+fn derive(passphrase: &Secret<String>, kdf: &Kdf) -> Done<Secret<[u8; 32]>> {
+    let salt = kdf.salt().context("the root key's file")?;
+    let cost = Cost { memory_kib: kdf.memory_kib, passes: kdf.passes, lanes: kdf.lanes };
+    stretch(passphrase, &salt, cost).context("the root key's passphrase")
+}
+
+fn passphrase(
+    section: &VaultSection,
+    data: &DataDir,
+    is_new: bool,
+    entropy: &dyn Entropy,
+) -> Done<Secret<String>> {
+    match source(section) {
+        Source::Environment => {
+            let given = std::env::var(ENVIRONMENT)
+                .map_err(|_| Failure::new(format!("{ENVIRONMENT} is no text of UTF-8")))?;
+            long_enough(Secret::new(given), ENVIRONMENT)
+        }
+        Source::File => of_file(section, data),
+        Source::Own => {
+            let path = data.join(OWN_PASSPHRASE);
+            if is_new && !path.exists() {
+                write_atomically(&path, entropy.token::<32>().as_bytes())?;
+            }
+            private_text(&path, OWN_PASSPHRASE)
+        }
+    }
+}
+
+fn of_file(section: &VaultSection, data: &DataDir) -> Done<Secret<String>> {
+    let path = section.passphrase_file.clone().unwrap_or_default();
+    private_text(&data.path().join(path), "vault.passphrase_file")
+}
+
+/// What stands in a file that nobody else can read.
+fn private_text(path: &std::path::Path, named: &str) -> Done<Secret<String>> {
+    let shown = path.display();
+    let mode = fs::metadata(path).context(format!("{named} {shown}"))?.permissions().mode();
+    if mode & 0o077 != 0 {
+        return Err(Failure::new(format!("{named} {shown} can be read by others on this machine"))
+            .hint(format!("chmod 600 {shown}")));
+    }
+    let text = fs::read_to_string(path).context(format!("{named} {shown}"))?;
+    long_enough(Secret::new(text.trim_end_matches(['\r', '\n']).to_owned()), named)
+}
+
+fn long_enough(passphrase: Secret<String>, named: &str) -> Done<Secret<String>> {
+    if passphrase.expose().chars().count() < LEAST_PASSPHRASE {
+        return Err(Failure::new(format!("{named}: fewer than {LEAST_PASSPHRASE} characters"))
+            .hint("take six or more words by dice, or `openssl rand -base64 32`"));
+    }
+    Ok(passphrase)
+}
+
+#[cfg(test)]
+mod tests;

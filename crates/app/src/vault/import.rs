@@ -1,0 +1,210 @@
+//! `storeward vault import FILE`: an existing shop's customers from CSV, by a mapping; with a dry run, resumed where it
+//! stopped, and a report of what did not fit and why.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::BufReader;
+use std::path::Path;
+use std::sync::Arc;
+
+use storeward_vault::import::{Mapping, Plan, Taken};
+use storeward_vault::{Error, Vault};
+
+use super::csv::Records;
+use super::{FOLDER, shelf};
+use crate::Done;
+use crate::breach_list::Bar;
+use crate::data::write_atomically;
+use crate::failure::{Context, Failure};
+use crate::oidc::finished;
+use crate::open::Opened;
+
+/// Line numbers that are printed of each reason.
+const SHOWN: usize = 10;
+/// Rows that are under way at once: as many share one commit.
+const AT_ONCE: usize = 128;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Run {
+    Dry,
+    Real,
+}
+
+/// What came of it, by line number and field, never with a value.
+#[derive(Debug, Default)]
+pub struct Report {
+    pub new: u64,
+    pub known: u64,
+    pub erased: u64,
+    pub resumed_after: u64,
+    left_out: BTreeMap<String, (u64, Vec<u64>)>,
+}
+
+impl Report {
+    fn leave_out(&mut self, why: String, line: u64) {
+        let (count, lines) = self.left_out.entry(why).or_default();
+        *count += 1;
+        if lines.len() < SHOWN {
+            lines.push(line);
+        }
+    }
+
+    pub fn told(&self, run: Run) -> String {
+        let mut out = match run {
+            Run::Dry => format!("{} rows fit. Nothing was written.\n", self.new + self.known),
+            Run::Real => format!("{} customers new, {} known before\n", self.new, self.known),
+        };
+        if self.resumed_after > 0 {
+            out.push_str(&format!("resumed after line {}\n", self.resumed_after));
+        }
+        if self.erased > 0 {
+            out.push_str(&format!("{} rows of customers who were erased were left out\n", self.erased));
+        }
+        for (why, (count, lines)) in &self.left_out {
+            let shown: Vec<String> = lines.iter().map(u64::to_string).collect();
+            let more = if *count > u64::try_from(lines.len()).unwrap_or(u64::MAX) { ", …" } else { "" };
+            out.push_str(&format!("{count} left out: {why} (line {}{more})\n", shown.join(", ")));
+        }
+        out
+    }
+}
+
+/// How far a run came: the file and the mapping by their fingerprint, the last line that is written.
+struct Mark {
+    path: std::path::PathBuf,
+}
+
+impl Mark {
+    fn of(opened: &Opened, file: &Path, mapping: &str) -> Done<Mark> {
+        let length = fs::metadata(file).context(file.display())?.len();
+        let absolute = fs::canonicalize(file).context(file.display())?;
+        let what = format!("{}\n{length}\n{mapping}", absolute.display());
+        let name = storeward_seal::fingerprint::sha256_hex(what.as_bytes());
+        let name = name.get(..16).unwrap_or("import").to_owned();
+        Ok(Mark { path: opened.data.join(FOLDER).join(format!("import-{name}.line")) })
+    }
+
+    fn read(&self) -> u64 {
+        fs::read_to_string(&self.path).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0)
+    }
+
+    fn keep(&self, line: u64) -> Done {
+        write_atomically(&self.path, line.to_string().as_bytes())
+    }
+
+    fn remove(&self) {
+        // Not there where nothing was written.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+pub fn import(opened: &Opened, vault: &Vault, file: &Path, mapping_file: &Path, run: Run) -> Done<Report> {
+    let text = fs::read_to_string(mapping_file).context(mapping_file.display())?;
+    let mapping: Mapping = toml::from_str(&text)
+        .map_err(|why| Failure::new(format!("{}: {}", mapping_file.display(), why.message())))?;
+    import_with(opened, vault, file, &mapping, &text, run)
+}
+
+/// With a mapping that was read; its text tells one run from another.
+pub fn import_with(
+    opened: &Opened,
+    vault: &Vault,
+    file: &Path,
+    mapping: &Mapping,
+    text: &str,
+    run: Run,
+) -> Done<Report> {
+    let source = File::open(file).context(file.display())?;
+    let length = source.metadata().ok().map(|data| data.len()).filter(|length| *length > 0);
+    let (mut records, header) = Records::new(BufReader::new(source)).context(file.display())?;
+    let plan = Arc::new(Plan::new(mapping, &header).context("the mapping")?);
+    let mark = Mark::of(opened, file, text)?;
+    // No epoch ends while keys are made here.
+    let _held = shelf(&opened.data).hold().context("the vault's keys")?;
+    let mut report = Report::default();
+    if run == Run::Real {
+        report.resumed_after = mark.read();
+    }
+    let mut bar = Bar::new(length);
+    let work = async {
+        loop {
+            let batch = next_batch(&mut records, &plan, &mut report).context(file.display())?;
+            let Some(last) = batch.last else { break };
+            if run == Run::Real {
+                write(vault, &plan, batch.rows, &mut report).await?;
+                mark.keep(last)?;
+            } else {
+                report.new += u64::try_from(batch.rows.len()).unwrap_or(0);
+            }
+            bar.tell(records.bytes, last);
+        }
+        Ok(())
+    };
+    finished(work)??;
+    bar.end();
+    mark.remove();
+    Ok(report)
+}
+
+struct Batch {
+    rows: Vec<(u64, Vec<String>)>,
+    /// The last line that was read; nothing at the end.
+    last: Option<u64>,
+}
+
+fn next_batch<R: std::io::BufRead>(
+    records: &mut Records<R>,
+    plan: &Plan,
+    report: &mut Report,
+) -> std::io::Result<Batch> {
+    let mut batch = Batch { rows: Vec::new(), last: None };
+    while batch.rows.len() < AT_ONCE {
+        let Some((line, cells)) = records.next()? else { break };
+        batch.last = Some(line);
+        if line <= report.resumed_after {
+            continue;
+        }
+        let Ok(cells) = cells else {
+            report.leave_out("the line cannot be read".to_owned(), line);
+            continue;
+        };
+        for (field, why) in plan.read(&cells).left_out {
+            report.leave_out(format!("{field} {why}"), line);
+        }
+        batch.rows.push((line, cells));
+    }
+    Ok(batch)
+}
+
+async fn write(vault: &Vault, plan: &Arc<Plan>, rows: Vec<(u64, Vec<String>)>, report: &mut Report) -> Done {
+    // Rows of one customer one after the other: two at once would each find the other's item missing.
+    let mut by_customer: BTreeMap<String, Vec<(u64, Vec<String>)>> = BTreeMap::new();
+    for (line, cells) in rows {
+        by_customer.entry(plan.key_of(&cells).to_owned()).or_default().push((line, cells));
+    }
+    let mut under_way = tokio::task::JoinSet::new();
+    for rows in by_customer.into_values() {
+        let (vault, plan) = (vault.clone(), Arc::clone(plan));
+        under_way.spawn(async move {
+            let mut taken = Vec::new();
+            for (line, cells) in rows {
+                let row = plan.read(&cells);
+                taken.push((line, vault.take(&plan, &cells, row).await?));
+            }
+            Ok::<_, Error>(taken)
+        });
+    }
+    for taken in under_way.join_all().await {
+        for (line, taken) in taken.context("the records")? {
+            match taken {
+                Taken::New => report.new += 1,
+                Taken::Known => report.known += 1,
+                Taken::Erased => report.erased += 1,
+                Taken::Nothing => {
+                    report.leave_out("the line names no customer, or nothing of it fits".to_owned(), line);
+                }
+            }
+        }
+    }
+    Ok(())
+}

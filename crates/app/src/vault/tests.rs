@@ -1,0 +1,241 @@
+//! The vault as a data directory has it: files, passphrases, what is refused.
+
+use std::path::Path;
+
+use storeward_base::{Actor, CustomerId, SystemEntropy};
+use storeward_vault::{Ask, Asker, Field, Item, Provenance};
+
+use super::*;
+use crate::open;
+
+fn directory(more: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let data = DataDir::create(folder.path()).unwrap();
+    data.ensure_keys(&SystemEntropy).unwrap();
+    write_config(folder.path(), more);
+    folder
+}
+
+fn write_config(dir: &Path, more: &str) {
+    let text = format!(
+        "domain = 'shop.example'\n[listen]\nhttps = '127.0.0.1:0'\n[upstream]\nservers = \
+         ['http://127.0.0.1:1']\n[vault]\n{more}"
+    );
+    fs::write(dir.join(crate::config::FILE), text).unwrap();
+}
+
+/// Starts, does something, closes.
+fn with<T>(dir: &Path, work: impl FnOnce(&Opened, &Standing) -> T) -> Done<T> {
+    let opened = open::open(dir)?;
+    let standing = start(&opened);
+    let done = standing.map(|standing| {
+        let standing = standing.unwrap();
+        let done = work(&opened, &standing);
+        standing.close();
+        done
+    });
+    opened.db.close();
+    done
+}
+
+fn ada() -> CustomerId {
+    CustomerId::from_bits(0xADA)
+}
+
+fn write_ada(standing: &Standing) {
+    let item = Item {
+        id: "own".to_owned(),
+        values: vec![(Field::find("contact.email").unwrap(), Secret::new("ada@shop.example".to_owned()))],
+        provenance: Provenance::Import,
+        keep_until: None,
+    };
+    finished(standing.vault.write(Actor::Operator, ada(), item)).unwrap().unwrap();
+}
+
+fn email_of_ada(standing: &Standing) -> String {
+    let ask = Ask::new(Asker::customer(ada()), ada(), storeward_policy::Purpose::OwnData);
+    let opening = finished(standing.vault.open(&ask, &[Field::find("contact.email").unwrap()])).unwrap();
+    opening.unwrap().values[0].value.expose().clone()
+}
+
+#[test]
+fn everything_that_protects_is_the_owners_alone_and_opens_again() {
+    let folder = directory("");
+    with(folder.path(), |_, standing| write_ada(standing)).unwrap();
+    for name in [ROOT, SHELF, KEYS, OWN_PASSPHRASE] {
+        let mode = fs::metadata(folder.path().join(name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
+    assert_eq!(fs::metadata(folder.path().join(FOLDER)).unwrap().permissions().mode() & 0o777, 0o700);
+    assert_eq!(with(folder.path(), |_, standing| email_of_ada(standing)).unwrap(), "ada@shop.example");
+    // No file of the data says it: not the address, nor the passphrase outside of its own file.
+    let passphrase = fs::read_to_string(folder.path().join(OWN_PASSPHRASE)).unwrap();
+    for name in ["storeward.sqlite", ROOT, SHELF, KEYS] {
+        let bytes = fs::read(folder.path().join(name)).unwrap();
+        for text in ["ada@shop.example", passphrase.as_str()] {
+            assert!(!bytes.windows(text.len()).any(|part| part == text.as_bytes()), "{name}");
+        }
+    }
+    let told = with(folder.path(), |opened, standing| words::status(opened, standing).unwrap()).unwrap();
+    assert!(told.starts_with("1 customers, 1 values, 0 erased\nepoch 1 since "), "{told}");
+    assert!(told.contains("beside what it protects") && told.contains("as its ledger says"), "{told}");
+}
+
+#[test]
+fn a_passphrase_of_ones_own_is_asked_for_each_time() {
+    let folder = directory("passphrase_file = 'secret'\n");
+    let secret = folder.path().join("secret");
+    let write = |text: &str, mode: u32| {
+        fs::write(&secret, text).unwrap();
+        fs::set_permissions(&secret, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let refused = || with(folder.path(), |_, _| ()).unwrap_err().to_string();
+    assert!(refused().contains("vault.passphrase_file"));
+    write("too short", 0o600);
+    assert!(refused().contains("fewer than 16 characters"));
+    write("six words that nobody guesses", 0o644);
+    assert!(refused().contains("chmod 600"));
+    assert!(!folder.path().join(ROOT).exists(), "a root key was made under a passphrase that was refused");
+    write("six words that nobody guesses\n", 0o400);
+    with(folder.path(), |_, standing| write_ada(standing)).unwrap();
+    assert!(!folder.path().join(OWN_PASSPHRASE).exists());
+    assert_eq!(with(folder.path(), |_, standing| email_of_ada(standing)).unwrap(), "ada@shop.example");
+    fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).unwrap();
+    write("six words that somebody guessed", 0o600);
+    let told = refused();
+    assert!(told.contains("does not open") && !told.contains("guess"), "{told}");
+}
+
+#[test]
+fn the_passphrase_is_changed_and_the_old_one_opens_nothing() {
+    let folder = directory("");
+    with(folder.path(), |_, standing| write_ada(standing)).unwrap();
+    let secret = folder.path().join("secret");
+    fs::write(&secret, "six words that nobody guesses").unwrap();
+    fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).unwrap();
+    with(folder.path(), |opened, _| change_passphrase(opened, &secret).unwrap()).unwrap();
+    assert!(with(folder.path(), |_, _| ()).unwrap_err().to_string().contains("does not open"));
+    write_config(folder.path(), "passphrase_file = 'secret'\n");
+    assert_eq!(with(folder.path(), |_, standing| email_of_ada(standing)).unwrap(), "ada@shop.example");
+}
+
+#[test]
+fn a_root_key_that_is_missing_or_damaged_is_told_and_never_made_anew() {
+    let folder = directory("");
+    with(folder.path(), |_, standing| write_ada(standing)).unwrap();
+    let path = folder.path().join(ROOT);
+    let text = fs::read_to_string(&path).unwrap();
+    fs::remove_file(&path).unwrap();
+    let told = with(folder.path(), |_, _| ()).unwrap_err().to_string();
+    assert!(told.contains("restore it from its backup") && !path.exists(), "{told}");
+    fs::write(&path, text.replace("\"version\"", "\"vorsion\"")).unwrap();
+    assert!(with(folder.path(), |_, _| ()).unwrap_err().to_string().contains("damaged"));
+    fs::write(&path, &text).unwrap();
+    assert_eq!(with(folder.path(), |_, standing| email_of_ada(standing)).unwrap(), "ada@shop.example");
+}
+
+#[test]
+fn a_section_that_does_not_fit_is_refused() {
+    for (more, says) in [
+        ("rotate_days = 31\n", "vault.rotate_days"),
+        ("rotate_days = 0\n", "vault.rotate_days"),
+        ("key_store = 'sqlite:storeward.sqlite'\n", "keys lie apart"),
+        ("key_store = 'mysql://x'\n", "vault.key_store"),
+        ("passphrase = 'in the config'\n", "unknown field"),
+    ] {
+        let folder = directory(more);
+        let told = open::open(folder.path()).map(drop).unwrap_err().to_string();
+        assert!(told.contains(says), "{more}: {told}");
+    }
+}
+
+#[test]
+fn a_shops_own_rules_are_taken_whole_or_not_at_all() {
+    let folder = directory("policy_file = 'access.cedar'\n");
+    let write = |text: &str| fs::write(folder.path().join("access.cedar"), text).unwrap();
+    write("permit (principal, action, resource);");
+    let told = with(folder.path(), |_, _| ()).unwrap_err().to_string();
+    assert!(told.contains("access.cedar") && told.contains("needs a name"), "{told}");
+    write("@id(\"all\") permit (principal, action, resource);");
+    let config = |opened: &Opened| opened.loaded.config.clone();
+    with(folder.path(), |opened, standing| {
+        write("@id(\"x\") permit (principal is Nobody, action, resource);");
+        assert!(standing.reload(&config(opened), &opened.data).is_err());
+        write("@id(\"all\") permit (principal, action, resource);");
+        standing.reload(&config(opened), &opened.data).unwrap();
+    })
+    .unwrap();
+}
+
+const MAPPING: &str = "key = 'id'\n[fields]\n'contact.email' = 'mail'\n'address.city' = 'town'\n";
+
+#[test]
+fn a_shops_file_is_looked_at_taken_and_taken_once() {
+    let folder = directory("");
+    let (file, mapping) = (folder.path().join("customers.csv"), folder.path().join("mapping.toml"));
+    let mut text = String::from("id,mail,town\n");
+    for number in 1..=300 {
+        text.push_str(&format!("{number},customer{number}@shop.example,\"Town, {number}\"\n"));
+    }
+    text.push_str("301,no address,Paris\n,nobody@shop.example,X\n302,\"open\n");
+    fs::write(&file, &text).unwrap();
+    fs::write(&mapping, MAPPING).unwrap();
+    let run = |run: import::Run| {
+        with(folder.path(), |opened, standing| {
+            import::import(opened, &standing.vault, &file, &mapping, run).unwrap().told(run)
+        })
+        .unwrap()
+    };
+    let dry = run(import::Run::Dry);
+    assert!(dry.starts_with("302 rows fit. Nothing was written.\n"), "{dry}");
+    assert!(dry.contains("1 left out: contact.email is no e-mail address (line 302)"), "{dry}");
+    let size = |folder: &Path| with(folder, |_, standing| standing.vault.size_blocking().unwrap()).unwrap();
+    assert_eq!(size(folder.path()).customers, 0);
+    let real = run(import::Run::Real);
+    assert!(real.starts_with("301 customers new, 0 known before\n"), "{real}");
+    assert!(real.contains("1 left out: the line cannot be read (line 304)"), "{real}");
+    assert!(
+        real.contains("1 left out: the line names no customer, or nothing of it fits (line 303)"),
+        "{real}"
+    );
+    for told in [&dry, &real] {
+        assert!(!told.contains("no address ") && !told.contains("nobody@"), "{told}");
+    }
+    assert_eq!(size(folder.path()).customers, 301);
+    let again = run(import::Run::Real);
+    assert!(again.starts_with("0 customers new, 301 known before\n"), "{again}");
+    assert_eq!(
+        size(folder.path()),
+        storeward_vault::Size { customers: 301, fields: 902, erased: 0, unfinished_erasures: 0 }
+    );
+}
+
+#[test]
+fn a_run_that_was_stopped_goes_on_where_it_was() {
+    let folder = directory("");
+    let (file, mapping) = (folder.path().join("customers.csv"), folder.path().join("mapping.toml"));
+    let rows: String = (1..=400).map(|number| format!("{number},c{number}@shop.example,Town\n")).collect();
+    fs::write(&file, format!("id,mail,town\n{rows}")).unwrap();
+    fs::write(&mapping, MAPPING).unwrap();
+    let told = with(folder.path(), |opened, standing| {
+        // The key store goes away half-way through.
+        let (keys, watch) = (standing.keys.clone(), standing.vault.clone());
+        let stop = std::thread::spawn(move || {
+            while watch.size_blocking().unwrap().customers < 150 {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            keys.close();
+        });
+        let stopped = import::import(opened, &standing.vault, &file, &mapping, import::Run::Real);
+        stop.join().unwrap();
+        stopped.map(drop).unwrap_err().to_string()
+    });
+    assert!(told.is_ok());
+    let report = with(folder.path(), |opened, standing| {
+        import::import(opened, &standing.vault, &file, &mapping, import::Run::Real).unwrap()
+    })
+    .unwrap();
+    assert!(report.resumed_after >= 129, "{report:?}");
+    let size = with(folder.path(), |_, standing| standing.vault.size_blocking().unwrap()).unwrap();
+    assert_eq!((size.customers, size.fields), (400, 1_200));
+}

@@ -1,0 +1,378 @@
+//! Customers' data: found by an exact value, opened for a stated purpose, with the rule that allowed each value.
+//!
+//! A page shows values only as the answer to a form: no address leads to them, so no history, no link and no other site does.
+
+mod rights;
+mod rules;
+mod seen;
+
+pub use rights::act;
+pub use rules::page as rules;
+pub use seen::page as seen;
+
+use serde::Deserialize;
+use storeward_base::CustomerId;
+use storeward_policy::Purpose;
+use storeward_vault::desk::{Ask, Asker, Class, Error as VaultError, Field, Opening, Vault, fields_of};
+use storeward_web::askama::Template;
+use storeward_web::axum::extract::{Path, State};
+use storeward_web::axum::response::Response;
+use storeward_web::{Failure, Form, Moment, Query, redirect};
+
+use super::next::confirm_link;
+use super::view::{View, icons};
+use crate::accounts::{self, NO_ROLE};
+use crate::app::App;
+use crate::error::Error;
+use crate::level::{Badge, Level};
+
+pub const HERE: &str = "/data";
+const TITLE: &str = "Customers' data";
+
+/// No epoch may be longer.
+const LONGEST_EPOCH_DAYS: u32 = 30;
+
+/// What customers are found by.
+const BY: [(&str, &str); 4] = [
+    ("contact.email", "E-mail address"),
+    ("contact.phone", "Telephone, with its country"),
+    ("order.number", "Order number"),
+    ("contact.shop_id", "Number in the shop"),
+];
+
+#[derive(Template)]
+#[template(path = "data.html", askama = storeward_web::askama)]
+struct DataPage<'a> {
+    csrf: &'a str,
+    is_set_up: bool,
+    done: Option<&'static str>,
+    fault: Option<&'a str>,
+    by: [(&'static str, &'static str); 4],
+    several: Vec<String>,
+    roles: Roles,
+    icons: &'static str,
+}
+
+/// What the reader is here, in words.
+pub type Roles = String;
+
+#[derive(Template)]
+#[template(path = "data_customer.html", askama = storeward_web::askama)]
+struct CustomerPage<'a> {
+    csrf: &'a str,
+    id: String,
+    done: Option<&'static str>,
+    fault: Option<&'a str>,
+    purposes: Vec<(&'static str, &'static str, bool)>,
+    classes: Vec<ClassLine>,
+    order: String,
+    groups: Vec<Group>,
+    refused: Vec<(String, &'static str)>,
+    opened_for: Option<&'static str>,
+    is_restricted: bool,
+    confirm: Option<String>,
+    roles: Roles,
+    icons: &'static str,
+}
+
+#[derive(Template)]
+#[template(path = "data_erased.html", askama = storeward_web::askama)]
+struct ErasedPage {
+    id: String,
+    begun: Moment,
+    erased: Option<Moment>,
+    beyond_backups: bool,
+    days: u32,
+}
+
+struct ClassLine {
+    name: &'static str,
+    words: &'static str,
+    is_chosen: bool,
+}
+
+/// One item, such as an address, with its values.
+struct Group {
+    title: String,
+    lines: Vec<Line>,
+}
+
+struct Line {
+    name: &'static str,
+    value: String,
+    badge: Option<Badge>,
+    /// The rules that allowed it, in words.
+    why: Vec<String>,
+    provenance: String,
+    written: Moment,
+}
+
+pub const fn class_words(class: Class) -> &'static str {
+    match class {
+        Class::Contact => "Contact",
+        Class::Address => "Addresses",
+        Class::Order => "Orders",
+        Class::Note => "Notes",
+        Class::IdentityDocument => "Identity documents",
+        Class::Consent => "Consents",
+        Class::Payment => "Payment methods",
+    }
+}
+
+/// What a refusal means, and what helps.
+pub fn reason_words(reason: &str) -> &'static str {
+    match reason {
+        "no_rule" => "no rule lets your role see it for this purpose",
+        "purpose" => "not for this purpose",
+        "factor_too_old" => "show your second factor again first",
+        "restricted" => "the customer had the use of their data restricted",
+        "too_many" => "you opened the data of 200 customers within an hour; wait, or ask the owner",
+        "no_consent" => "the customer did not agree to marketing",
+        "not_own" => "that is somebody else's data",
+        "forbidden" => "a rule of this shop forbids it",
+        "rule_broken" => "a rule could not be evaluated; ask whoever wrote it",
+        _ => "the rules refuse it",
+    }
+}
+
+pub fn vault(app: &App) -> Result<&Vault, Failure> {
+    app.vault.as_ref().ok_or_else(|| {
+        Failure::missing(
+            "console.no_vault",
+            "Customers' data is not kept here: storeward.toml has no [vault].",
+        )
+    })
+}
+
+/// Who asks, as the policy knows them.
+pub async fn asker(app: &App, view: &View) -> Result<(Asker, Roles), Failure> {
+    let staff = view.visitor.staff;
+    let roles = app.db.read(move |reader| accounts::roles_of(reader, staff)).await.map_err(Error::from)?;
+    let words = if roles.is_empty() { NO_ROLE.to_owned() } else { roles.join(", ") };
+    Ok((Asker::staff(staff, roles, view.visitor.factor_age_seconds), words))
+}
+
+pub fn read_id(id: &str) -> Result<CustomerId, Failure> {
+    id.parse()
+        .map_err(|_| Failure::missing("console.no_such_customer", "There is no customer of this number."))
+}
+
+pub async fn page(
+    State(app): State<App>,
+    view: View,
+    Query(asked): Query<Done>,
+) -> Result<Response, Failure> {
+    let mut content = start(&app, &view, None).await?;
+    content.done = (asked.done == "erased").then_some("The customer is erased: their key is destroyed.");
+    view.page(TITLE, HERE, &content)
+}
+
+async fn start<'a>(app: &App, view: &'a View, fault: Option<&'a str>) -> Result<DataPage<'a>, Failure> {
+    let (_, roles) = asker(app, view).await?;
+    let is_set_up = app.vault.is_some();
+    let several = Vec::new();
+    Ok(DataPage { csrf: view.csrf(), is_set_up, done: None, fault, by: BY, several, roles, icons: icons() })
+}
+
+#[derive(Deserialize)]
+pub struct Wanted {
+    by: String,
+    value: String,
+}
+
+/// By a form only: what somebody is looked for by stands in no URL, no log and no history.
+pub async fn find(
+    State(app): State<App>,
+    view: View,
+    Form(wanted): Form<Wanted>,
+) -> Result<Response, Failure> {
+    let known = BY.iter().any(|(name, _)| *name == wanted.by);
+    let field = Field::find(&wanted.by).ok().filter(|_| known);
+    let field = field.ok_or_else(|| Failure::invalid("console.act", "The form does not fit this page."))?;
+    let (asker, _) = asker(&app, &view).await?;
+    let found = match vault(&app)?.look_up(&asker, field, &wanted.value).await {
+        Ok(found) => found,
+        Err(VaultError::Denied(reason)) => {
+            let words = format!("Not found: {}.", reason_words(reason));
+            let content = start(&app, &view, Some(&words)).await?;
+            return view.refused(TITLE, HERE, &content);
+        }
+        Err(other) => return Err(other.into()),
+    };
+    match found.as_slice() {
+        [only] => Ok(redirect(&format!("{HERE}/{only}"))),
+        [_, _, ..] => {
+            let mut content = start(&app, &view, None).await?;
+            content.several = found.iter().map(ToString::to_string).collect();
+            view.page(TITLE, HERE, &content)
+        }
+        [] => {
+            let words =
+                "Nobody has exactly this value. It is compared as a whole: there is no search by parts.";
+            let content = start(&app, &view, Some(words)).await?;
+            view.refused(TITLE, HERE, &content)
+        }
+    }
+}
+
+#[derive(Deserialize)]
+pub struct Done {
+    #[serde(default)]
+    done: String,
+}
+
+pub async fn customer(
+    State(app): State<App>,
+    view: View,
+    Path(id): Path<String>,
+    Query(asked): Query<Done>,
+) -> Result<Response, Failure> {
+    let id = read_id(&id)?;
+    if let Some(erasure) = vault(&app)?.erasure(id).await? {
+        let page = ErasedPage {
+            id: id.to_string(),
+            begun: Moment(erasure.begun_at),
+            erased: erasure.erased_at.map(Moment),
+            beyond_backups: erasure.beyond_backups,
+            days: LONGEST_EPOCH_DAYS,
+        };
+        return view.page("Erased", HERE, &page);
+    }
+    let mut content = customer_page(&app, &view, id).await?;
+    content.done = match asked.done.as_str() {
+        "restricted" => Some("The use of the data is restricted. It stays, and the customer can have it."),
+        "allowed" => Some("The data may be used again."),
+        _ => None,
+    };
+    view.page("A customer's data", HERE, &content)
+}
+
+async fn customer_page<'a>(app: &App, view: &'a View, id: CustomerId) -> Result<CustomerPage<'a>, Failure> {
+    let is_restricted = vault(app)?.is_restricted(id).await?;
+    let (_, roles) = asker(app, view).await?;
+    let mut content = CustomerPage {
+        csrf: view.csrf(),
+        id: id.to_string(),
+        done: None,
+        fault: None,
+        purposes: Vec::new(),
+        classes: Vec::new(),
+        order: String::new(),
+        groups: Vec::new(),
+        refused: Vec::new(),
+        opened_for: None,
+        is_restricted,
+        confirm: (!view.visitor.is_fresh).then(|| confirm_link(&format!("{HERE}/{id}"))),
+        roles,
+        icons: icons(),
+    };
+    content.choose(None, &[Class::Contact]);
+    Ok(content)
+}
+
+impl CustomerPage<'_> {
+    fn choose(&mut self, purpose: Option<Purpose>, classes: &[Class]) {
+        self.purposes = Purpose::OF_STAFF.map(|one| (one.name(), one.words(), Some(one) == purpose)).to_vec();
+        let line = |class: Class| ClassLine {
+            name: class.name(),
+            words: class_words(class),
+            is_chosen: classes.contains(&class),
+        };
+        self.classes = Class::ALL.map(line).into();
+    }
+}
+
+#[derive(Deserialize)]
+pub struct Fields {
+    purpose: String,
+    #[serde(default)]
+    order: String,
+    #[serde(default)]
+    contact: String,
+    #[serde(default)]
+    address: String,
+    #[serde(default, rename = "order_class")]
+    orders: String,
+    #[serde(default)]
+    note: String,
+    #[serde(default)]
+    identity_document: String,
+    #[serde(default)]
+    consent: String,
+    #[serde(default)]
+    payment: String,
+}
+
+impl Fields {
+    fn classes(&self) -> Vec<Class> {
+        let marked = |class: &Class| {
+            let mark = match class {
+                Class::Contact => &self.contact,
+                Class::Address => &self.address,
+                Class::Order => &self.orders,
+                Class::Note => &self.note,
+                Class::IdentityDocument => &self.identity_document,
+                Class::Consent => &self.consent,
+                Class::Payment => &self.payment,
+            };
+            mark == "yes"
+        };
+        Class::ALL.into_iter().filter(marked).collect()
+    }
+}
+
+/// Opens, and answers with the values: they stand on this one answer, which nothing keeps.
+pub async fn open(
+    State(app): State<App>,
+    view: View,
+    Path(id): Path<String>,
+    Form(fields): Form<Fields>,
+) -> Result<Response, Failure> {
+    let id = read_id(&id)?;
+    let mut content = customer_page(&app, &view, id).await?;
+    let (purpose, classes) = (Purpose::of_name(&fields.purpose), fields.classes());
+    content.choose(purpose, &classes);
+    content.order = fields.order.chars().take(64).collect();
+    let Some(purpose) = purpose.filter(|_| !classes.is_empty()) else {
+        content.fault = Some("Choose a purpose and what you need for it.");
+        return view.refused("A customer's data", HERE, &content);
+    };
+    let (asker, _) = asker(&app, &view).await?;
+    let ask = Ask::new(asker, id, purpose).about_order(&fields.order);
+    match vault(&app)?.open(&ask, &fields_of(&classes)).await {
+        Ok(opening) => {
+            let policies = vault(&app)?.policies();
+            let says = |rule: &str| policies.says(rule).map_or_else(|| rule.to_owned(), str::to_owned);
+            show(&mut content, opening, says);
+            content.opened_for = Some(purpose.words());
+            view.page("A customer's data", HERE, &content)
+        }
+        Err(VaultError::Denied(reason)) => {
+            let words = format!("Nothing was opened: {}. That you asked is on record.", reason_words(reason));
+            content.fault = Some(&words);
+            view.refused("A customer's data", HERE, &content)
+        }
+        Err(other) => Err(other.into()),
+    }
+}
+
+fn show(content: &mut CustomerPage<'_>, opening: Opening, says: impl Fn(&str) -> String) {
+    for value in opening.values {
+        let title = format!("{} {}", class_words(value.field.class), value.item);
+        let line = Line {
+            name: value.field.name,
+            badge: (value.mask != storeward_policy::Mask::Whole)
+                .then(|| Badge::new(Level::Note, value.mask.name())),
+            value: value.value.expose().clone(),
+            why: value.rules.iter().map(|rule| says(rule)).collect(),
+            provenance: value.provenance,
+            written: Moment(value.written_at),
+        };
+        match content.groups.iter_mut().find(|group| group.title == title) {
+            Some(group) => group.lines.push(line),
+            None => content.groups.push(Group { title, lines: vec![line] }),
+        }
+    }
+    content.refused =
+        opening.refused.iter().map(|one| (one.field.full_name(), reason_words(one.reason))).collect();
+}
