@@ -81,18 +81,6 @@ fn class_of(event: &Event) -> Class {
         Event::StepUpAsked(_) => authentication(99, 1),
         Event::ReminderChoiceMade(_) => account(99),
         Event::MessageReported(_) | Event::MessageCodesGuessed(_) | Event::ShopSignInBroken(_) => finding(),
-        // 6005: 1 read, 2 update, 7 delete.
-        Event::FieldsOpened(_) | Event::CustomersFound(_) | Event::CustomerExported(_) => datastore(1, 1),
-        Event::OpeningDenied(_) => datastore(1, 2),
-        Event::FieldsWritten(_) | Event::RestrictionChanged(_) => datastore(2, 1),
-        Event::ErasureBegun(_)
-        | Event::CustomerErased(_)
-        | Event::FieldsForgotten(_)
-        | Event::CustomerKeyDestroyed(_) => datastore(7, 1),
-        Event::CustomerKeyMade(_)
-        | Event::KeysRewrapped(_)
-        | Event::EpochBegun(_)
-        | Event::EpochDestroyed(_) => lifecycle(99, 1),
         Event::DeviceTokenReused(_) | Event::ThisWasNotMe(_) | Event::SmsHeldBack(_) => finding(),
         Event::Started(_) => lifecycle(3, 1),
         Event::Stopped(_) => lifecycle(4, 1),
@@ -119,8 +107,29 @@ fn class_of(event: &Event) -> Class {
         | Event::LedgerCutBack(_)
         | Event::WritesResumed(_)
         | Event::JobFailed(_) => lifecycle(99, 2),
-        other => class_of_gate(other).unwrap_or_else(|| class_of_provider(other)),
+        other => class_of_records(other)
+            .or_else(|| class_of_gate(other))
+            .unwrap_or_else(|| class_of_provider(other)),
     }
+}
+
+/// What happens to customers' records and their keys.
+fn class_of_records(event: &Event) -> Option<Class> {
+    Some(match event {
+        // 6005: 1 read, 2 update, 7 delete.
+        Event::FieldsOpened(_) | Event::CustomersFound(_) | Event::CustomerExported(_) => datastore(1, 1),
+        Event::OpeningDenied(_) => datastore(1, 2),
+        Event::FieldsWritten(_) | Event::RestrictionChanged(_) => datastore(2, 1),
+        Event::ErasureBegun(_)
+        | Event::CustomerErased(_)
+        | Event::FieldsForgotten(_)
+        | Event::CustomerKeyDestroyed(_) => datastore(7, 1),
+        Event::CustomerKeyMade(_)
+        | Event::KeysRewrapped(_)
+        | Event::EpochBegun(_)
+        | Event::EpochDestroyed(_) => lifecycle(99, 1),
+        _ => return None,
+    })
 }
 
 /// What the gate states, and what is done to staff who come to it.
