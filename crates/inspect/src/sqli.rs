@@ -1,16 +1,19 @@
 //! Tells SQL from prose by the shape of its tokens.
 //!
-//! A value is read in three ways: as it stands, and as if it began inside a string of single or of double quotes, which
-//! it must then leave. Prose has words next to words; an injection has operators with operands, closed off cleanly.
+//! A value is read as it stands, and as if it began inside a string, which it must then leave. The grammar reads it from the front
+//! and gives up what no database could run: a syntax error cannot be injected. What is left must ask for something. Shapes tell
+//! what the grammar cannot: whole statements, values whose beginning is not known, conditions that need no cut.
 //! Our own work, in the spirit of libinjection (N. Galbreath, "libinjection: new techniques in detecting SQL injection
 //! attacks", Black Hat 2012); no fingerprint or table of it is used.
 
 mod brackets;
 mod continuation;
+mod grammar;
+mod keywords;
+mod proof;
 mod query;
 mod reading;
 mod shape;
-mod skeleton;
 mod statement;
 mod token;
 mod walk;
@@ -20,6 +23,7 @@ use std::ops::Range;
 
 use crate::transform::ByteMask;
 use reading::Reading;
+use shape::Whole;
 use token::Context;
 
 /// A value of letters and digits alone is one token, and one token is no injection.
@@ -32,7 +36,7 @@ pub(crate) fn trigger() -> ByteMask {
 /// Where SQL stands in the value, if anywhere.
 pub(crate) fn detect(value: &[u8]) -> Option<Range<usize>> {
     let readings = Reading::all(value);
-    let contexts = [Context::Bare, Context::Single, Context::Double];
+    let contexts = [Context::Bare, Context::Single, Context::Double, Context::Back];
     contexts.into_iter().find_map(|context| {
         let quote = context.quote();
         if quote.is_some_and(|quote| memchr::memchr(quote, value).is_none()) {
@@ -47,15 +51,21 @@ pub(crate) fn detect(value: &[u8]) -> Option<Range<usize>> {
 }
 
 fn judge(value: &[u8], context: Context, reading: Reading) -> Option<Range<usize>> {
+    let whole = match grammar::judge(value, context, reading) {
+        grammar::Found::Injection(bytes) => return Some(bytes),
+        grammar::Found::Prose if context != Context::Bare => return None,
+        grammar::Found::Prose => Whole::Prose,
+        grammar::Found::Harmless => Whole::MayBeSql,
+    };
     let mut reader = token::Reader::new(value, context, reading);
     let mut tokens = reader.tokens();
-    let mut found = shape::injection(&tokens, context);
+    let mut found = shape::injection(&tokens, context, whole);
     // A long value is read in windows, so that no padding hides what stands behind it.
     while found.is_none() && tokens.len() >= token::MAX_TOKENS {
         let kept = tokens.len() - token::OVERLAP;
         tokens.drain(..kept);
         tokens.extend(reader.tokens());
-        found = shape::anywhere_in(&tokens);
+        found = shape::anywhere_in(&tokens, whole);
         if tokens.len() < token::MAX_TOKENS {
             break;
         }

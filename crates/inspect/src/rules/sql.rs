@@ -24,7 +24,7 @@ fn sql() -> Vec<Rule> {
             11_110,
             SqlInjection,
             "SQL: union select",
-            r#"(?i)\bunion[\s(]+(?:all[\s(]+|distinct[\s(]+)?select\b[\s(]*(?:null\b|[\d@'"*~]|(?:char|concat|group_concat|unhex|hex|load_file|version|database|user)\s*\(|[a-z_]+\s*(?:,|\bfrom\b))"#,
+            r#"(?i)\bunion[\s(]+(?:all[\s(]+|distinct[\s(]+)?select\b[\s(]*(?:null\b|[\d@'"*~]|(?:char|concat|group_concat|unhex|hex|load_file|version|database|user)\s*\()"#,
         )
         .through(UNCOMMENTED),
         rx(

@@ -15,7 +15,7 @@ pub(super) fn continues(tokens: Tokens<'_, '_>, at: usize, context: Context) -> 
     let proof = reader.proof;
     let is_injection = match context {
         Context::Bare => proof.breaks_number(end),
-        Context::Single => proof.breaks_string(end, false),
+        Context::Single | Context::Back => proof.breaks_string(end, false),
         // `Press the "+" or "-" button` is prose; `'-'`, `a'='b` is not.
         Context::Double => proof.breaks_string(end, has_spaces(tokens)),
     };

@@ -5,7 +5,6 @@ use std::ops::Range;
 use super::brackets::{bracketed_query, named_query};
 use super::continuation::{continues, continues_with_query};
 use super::query::{begins_plain_query, lists_from_table};
-use super::skeleton::skeleton;
 use super::statement::statement;
 use super::token::{Context, Kind};
 use super::walk::{
@@ -15,7 +14,7 @@ use super::walk::{
 use super::words::{self, Word};
 
 /// The tokens that make an injection, as a range of their indexes.
-pub(super) fn injection(tokens: Tokens<'_, '_>, context: Context) -> Option<Range<usize>> {
+pub(super) fn injection(tokens: Tokens<'_, '_>, context: Context, whole: Whole) -> Option<Range<usize>> {
     if let Some(end) = sorted_by(tokens, context) {
         return Some(0..end);
     }
@@ -32,12 +31,21 @@ pub(super) fn injection(tokens: Tokens<'_, '_>, context: Context) -> Option<Rang
             return Some(start.saturating_sub(1)..end);
         }
     }
-    anywhere_in(tokens).or_else(|| skeleton(tokens, context))
+    anywhere_in(tokens, whole)
 }
 
 /// Shapes that tell wherever they stand.
-pub(super) fn anywhere_in(tokens: Tokens<'_, '_>) -> Option<Range<usize>> {
-    (0..tokens.len()).find_map(|at| anywhere(tokens, at).map(|end| at..end))
+pub(super) fn anywhere_in(tokens: Tokens<'_, '_>, whole: Whole) -> Option<Range<usize>> {
+    (0..tokens.len())
+        .filter(|at| whole != Whole::Prose || kind(tokens, *at) != Some(Kind::Word(Word::Union)))
+        .find_map(|at| anywhere(tokens, at).map(|end| at..end))
+}
+
+/// What the grammar says of the whole value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Whole {
+    MayBeSql,
+    Prose,
 }
 
 /// `name,(select ...)`, `case when ... then`: the value is a list to sort by. Prose sets a dash between spaces.

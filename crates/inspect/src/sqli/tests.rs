@@ -326,3 +326,44 @@ fn a_query_in_brackets_is_seen_wherever_it_stands() {
         assert_eq!(detect(prose.as_bytes()), None, "{prose:?}");
     }
 }
+
+/// Brackets, verbs and comments by the thousand: each token is looked at a few times, however many there are.
+#[test]
+fn the_looks_at_tokens_grow_with_the_value_and_not_with_its_square() {
+    let looks = |value: &str| {
+        super::walk::LOOKS.with(|looks| looks.set(0));
+        detect(value.as_bytes());
+        super::walk::LOOKS.with(std::cell::Cell::get)
+    };
+    let heads =
+        ["x' \\z --b\r\n #c\n/*!9*/ ", "x'", "x' or ", "x' union ", "1 or ", "name,", "", "';", "\" or "];
+    let pieces = [
+        "(",
+        "(select ",
+        "union(",
+        "union select x ",
+        "union ((((((((((",
+        "select(",
+        "1,(",
+        "a(",
+        "or(",
+        "case when ",
+        "with a as(",
+        "select a,b from c where ",
+        "/*!9*/(",
+        "from(",
+        ";drop ",
+        "not ",
+        "-",
+        "values(",
+        "'a'",
+        "cast(a as ",
+    ];
+    for head in heads {
+        for piece in pieces {
+            let of = |count: usize| looks(&format!("{head}{}", piece.repeat(count)));
+            let (once, four_times) = (of(1_000), of(4_000));
+            assert!(four_times <= once * 6 + 20_000, "{head:?} {piece:?}: {once}, then {four_times}");
+        }
+    }
+}

@@ -10,6 +10,8 @@ pub(super) enum Context {
     Bare,
     Single,
     Double,
+    /// A name that MySQL or SQLite quotes so.
+    Back,
 }
 
 impl Context {
@@ -18,6 +20,7 @@ impl Context {
             Context::Bare => None,
             Context::Single => Some(b'\''),
             Context::Double => Some(b'"'),
+            Context::Back => Some(b'`'),
         }
     }
 }
@@ -115,6 +118,19 @@ impl<'v> Reader<'v> {
             tokens.push(token);
         }
         tokens
+    }
+
+    /// One after the other, the string that the value begins in first.
+    pub fn next_token(&mut self) -> Option<Token<'v>> {
+        if self.ended {
+            return None;
+        }
+        if let Some(quote) = self.begins_in.take() {
+            return Some(self.text(0, quote));
+        }
+        let token = self.next()?;
+        self.ended = matches!(token.kind, Kind::Comment { .. });
+        Some(token)
     }
 
     fn next(&mut self) -> Option<Token<'v>> {

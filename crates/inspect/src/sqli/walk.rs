@@ -3,6 +3,9 @@
 use super::token::{Kind, Token};
 use super::words::{self, Word};
 
+/// Brackets in a row that shapes look over; the grammar reads any number.
+const MOST_OPEN: usize = 64;
+
 pub(super) type Tokens<'a, 'v> = &'a [Token<'v>];
 
 /// The end of the operand that starts at `at`. `names`: plain names count.
@@ -74,7 +77,8 @@ pub(super) fn skip_signs(tokens: Tokens<'_, '_>, mut at: usize) -> usize {
 }
 
 pub(super) fn skip_open(tokens: Tokens<'_, '_>, mut at: usize) -> usize {
-    while kind(tokens, at) == Some(Kind::Open) {
+    let most = at + MOST_OPEN;
+    while at < most && kind(tokens, at) == Some(Kind::Open) {
         at += 1;
     }
     at
@@ -129,10 +133,24 @@ pub(super) fn is_function(tokens: Tokens<'_, '_>, at: usize) -> bool {
     tokens.get(at).is_some_and(|token| words::is_function(token.text))
 }
 
+#[cfg(test)]
+thread_local! {
+    /// Looks at tokens, for the test that they are no more than a few for each.
+    pub(super) static LOOKS: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
+/// Counts a look at a token, in tests.
+pub(super) fn count() {
+    #[cfg(test)]
+    LOOKS.with(|looks| looks.set(looks.get() + 1));
+}
+
 pub(super) fn text_is(tokens: Tokens<'_, '_>, at: usize, texts: &[&str]) -> bool {
+    count();
     tokens.get(at).is_some_and(|token| words::holds(texts, token.text))
 }
 
 pub(super) fn kind(tokens: Tokens<'_, '_>, at: usize) -> Option<Kind> {
+    count();
     tokens.get(at).map(|token| token.kind)
 }

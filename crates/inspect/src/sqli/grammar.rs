@@ -1,0 +1,485 @@
+//! Whether what stands behind a break-out can be SQL at all.
+//!
+//! A value that closes the string it stands in is a part of the shop's query from there on: unless every token up to the cut (a
+//! comment, or a string that the shop's own quote closes) can stand there in SQL, the database answers with an error and runs
+//! nothing. So tokens are read once, from the front, and given up only where no database could go on: a word right behind a string, a
+//! number behind a name, three names in a row. What is left is SQL, and [`super::proof`] says whether it asks for something.
+
+mod clauses;
+
+use std::ops::Range;
+
+use super::keywords::{self, LONGEST, lowered};
+use super::proof::{End, Proof};
+use super::reading::Reading;
+use super::token::{self, Context, Kind, Token};
+use super::words;
+
+/// What a value is in one context.
+pub(super) enum Found {
+    Injection(Range<usize>),
+    /// It could be SQL, and asks for nothing.
+    Harmless,
+    /// No database reads it as SQL.
+    Prose,
+}
+
+pub(super) fn judge(value: &[u8], context: Context, reading: Reading) -> Found {
+    match read(value, context, reading) {
+        Some((bytes, Read::Attack)) => Found::Injection(bytes),
+        Some((_, Read::On)) => Found::Harmless,
+        None => Found::Prose,
+    }
+}
+
+fn read(value: &[u8], context: Context, reading: Reading) -> Option<(Range<usize>, Read)> {
+    let mut reader = token::Reader::new(value, context, reading);
+    let first = reader.next_token()?;
+    let mut machine = Machine::new(context);
+    let mut current = match (context, first.kind) {
+        (Context::Bare, _) => first,
+        (_, Kind::Text { closed: true }) => {
+            machine.last = Some(first);
+            machine.state = State::After;
+            match reader.next_token() {
+                Some(token) => token,
+                None => return Some((0..value.len(), Read::On)),
+            }
+        }
+        _ => return None,
+    };
+    let start = current.start;
+    loop {
+        let next = reader.next_token();
+        if machine.read(current, next)? == Read::Attack {
+            return Some((start..current.end, Read::Attack));
+        }
+        match next {
+            Some(next) => current = next,
+            None if machine.ended => return Some((start..current.end, Read::On)),
+            None => return Some((start..current.end, machine.ends()?)),
+        }
+    }
+}
+
+/// What may come next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// The value's beginning, where what stands before it is not known.
+    Start,
+    /// Right behind an opening bracket.
+    Open,
+    /// An operand has to come.
+    Want,
+    /// An operand is complete.
+    After,
+    /// A word of SQL stands before: nearly anything may come.
+    Any,
+    /// Behind `union`, `except`, ...: a query has to come.
+    United,
+    /// Behind `table` where a query stands: its name.
+    Table,
+    /// Behind `values` where a query stands: its rows.
+    Values,
+    /// A statement begins.
+    Statement,
+}
+
+/// In which part of a query.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    Expression,
+    /// What is selected: each may have another name behind it.
+    List,
+    /// Behind `from`: so may each table.
+    Tables,
+    /// `cast(a as ...)`: SQLite takes any words for a type.
+    Type,
+    /// Clauses and statements whose parts are not followed.
+    Loose,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Frame {
+    mode: Mode,
+    names: u8,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Read {
+    On,
+    Attack,
+}
+
+/// `None` from any of its functions: no database can go on here.
+struct Machine<'v> {
+    context: Context,
+    state: State,
+    mode: Mode,
+    /// Names in a row up to here.
+    names: u8,
+    /// A table has to be named behind `from`.
+    asks_table: bool,
+    frames: Vec<Frame>,
+    last: Option<Token<'v>>,
+    /// By a comment.
+    ended: bool,
+    /// The operand before was `:P`, which is none unless it is compared.
+    is_smiley: bool,
+    /// ODBC's `{d '2020-01-01'}` was begun.
+    is_braced: bool,
+    proof: Proof,
+}
+
+impl<'v> Machine<'v> {
+    fn new(context: Context) -> Machine<'v> {
+        let (state, mode) = (State::Start, Mode::Expression);
+        let proof = Proof::new(context);
+        Machine {
+            context,
+            state,
+            mode,
+            names: 0,
+            asks_table: false,
+            frames: Vec::new(),
+            last: None,
+            ended: false,
+            is_smiley: false,
+            is_braced: false,
+            proof,
+        }
+    }
+
+    fn read(&mut self, token: Token<'v>, next: Option<Token<'v>>) -> Option<Read> {
+        super::walk::count();
+        let smiles = self.is_smiley && self.last.is_some_and(|last| last.text != b":");
+        if smiles && !matches!(token.kind, Kind::Compare | Kind::Word(_) | Kind::Sign | Kind::Logic) {
+            return None;
+        }
+        self.is_smiley &= !smiles;
+        // MySQL reads over `1.e`.
+        if token.text.ends_with(b".e")
+            && next.is_some_and(|next| matches!(next.kind, Kind::Open | Kind::Name | Kind::Call { .. }))
+        {
+            return Some(Read::On);
+        }
+        self.proof.weigh(&token);
+        let read = match token.kind {
+            Kind::Comment { .. } => return self.cut(&token),
+            Kind::Semicolon => self.semicolon(),
+            Kind::Open => self.open(),
+            Kind::Close => self.close(),
+            Kind::Comma => self.comma(),
+            Kind::Dot => self.dot(),
+            Kind::Number | Kind::Variable | Kind::Catalogue | Kind::Text { .. } => self.operand(&token),
+            Kind::Logic => self.logic_sign(&token, next),
+            Kind::Compare => self.compare(&token),
+            Kind::Sign => self.sign(&token, next),
+            Kind::Other => self.other(&token, next),
+            Kind::Name | Kind::Call { .. } | Kind::Word(_) => self.word(&token, next),
+        };
+        self.last = Some(token);
+        read
+    }
+
+    /// The value ends, and nothing is cut off.
+    fn ends(&mut self) -> Option<Read> {
+        let end = match (self.last?.kind, self.state) {
+            (Kind::Text { closed: false }, _) => End::Open,
+            (_, State::After) => End::Value,
+            (_, State::Statement) => End::Value,
+            _ => End::Wanting,
+        };
+        self.leave_list();
+        Some(self.tells(end))
+    }
+
+    fn tells(&self, end: End) -> Read {
+        match self.proof.tells(end, self.frames.is_empty()) {
+            true => Read::Attack,
+            false => Read::On,
+        }
+    }
+
+    fn cut(&mut self, comment: &Token<'v>) -> Option<Read> {
+        self.ended = true;
+        if !matches!(self.state, State::After | State::Any | State::Start | State::Statement) {
+            return None;
+        }
+        self.leave_list();
+        let end = match comment.text.first() {
+            Some(b'#') if comment.kind == (Kind::Comment { clean: false }) => End::CutByHash,
+            _ => End::Cut,
+        };
+        Some(self.tells(end))
+    }
+
+    fn wants(&self) -> bool {
+        matches!(self.state, State::Start | State::Open | State::Want | State::Any)
+    }
+
+    /// Behind an operand or a word, where an operator may come.
+    fn follows(&self) -> bool {
+        matches!(self.state, State::After | State::Any)
+            || (self.state == State::Start && self.context == Context::Bare)
+    }
+
+    fn then(&mut self, state: State) -> Option<Read> {
+        self.state = state;
+        if state != State::After {
+            self.names = 0;
+        }
+        Some(Read::On)
+    }
+
+    fn semicolon(&mut self) -> Option<Read> {
+        if !self.frames.is_empty() || !self.follows() {
+            return None;
+        }
+        self.leave_list();
+        if self.proof.tells(End::Semicolon, true) {
+            return Some(Read::Attack);
+        }
+        self.proof.next_statement(self.state == State::Start);
+        self.mode = Mode::Loose;
+        self.then(State::Statement)
+    }
+
+    fn open(&mut self) -> Option<Read> {
+        let called = match self.state {
+            State::After => {
+                let callable = self.last.is_some_and(|last| {
+                    matches!(
+                        last.kind,
+                        Kind::Name | Kind::Call { .. } | Kind::Word(_) | Kind::Catalogue | Kind::Close
+                    )
+                });
+                if !callable {
+                    return None;
+                }
+                true
+            }
+            State::Table => return None,
+            State::Values => {
+                self.proof.queried();
+                false
+            }
+            _ => false,
+        };
+        self.frames.push(Frame { mode: self.mode, names: if called { self.names } else { 1 } });
+        self.mode = match self.mode {
+            Mode::Tables if !called => Mode::Tables,
+            Mode::Type => Mode::Type,
+            _ => Mode::Expression,
+        };
+        self.then(State::Open)
+    }
+
+    fn close(&mut self) -> Option<Read> {
+        if !(self.follows() || self.state == State::Open) {
+            return None;
+        }
+        self.leave_list();
+        match self.frames.pop() {
+            Some(frame) => (self.mode, self.names) = (frame.mode, frame.names),
+            None => (self.mode, self.names) = (Mode::Expression, 1),
+        }
+        self.asks_table = false;
+        self.state = State::After;
+        self.proof.complete();
+        Some(Read::On)
+    }
+
+    fn comma(&mut self) -> Option<Read> {
+        let follows = self.follows() || self.mode == Mode::Type;
+        self.asks_table = self.mode == Mode::Tables;
+        follows.then(|| self.then(State::Want))?
+    }
+
+    fn dot(&mut self) -> Option<Read> {
+        let names = self.names;
+        let doubled = self.last.is_some_and(|last| last.kind == Kind::Dot);
+        if !(self.follows() || doubled) || self.state == State::Start {
+            return None;
+        }
+        self.state = State::Want;
+        self.names = names.saturating_sub(1);
+        Some(Read::On)
+    }
+
+    fn is_behind_dot(&self) -> bool {
+        self.last.is_some_and(|last| last.kind == Kind::Dot)
+    }
+
+    fn operand(&mut self, token: &Token<'v>) -> Option<Read> {
+        let is_text = matches!(token.kind, Kind::Text { .. });
+        let is_beside = self.state == State::After;
+        match self.state {
+            State::United | State::Statement | State::Values => return None,
+            State::Table => {
+                self.proof.queried();
+                self.mode = Mode::Loose;
+            }
+            State::After if self.mode != Mode::Type => self.beside(token, is_text)?,
+            _ if !self.is_behind_dot() => self.names = 1,
+            _ => self.names += 1,
+        }
+        if self.names > 2 && self.mode != Mode::Type {
+            return None;
+        }
+        if self.state == State::Start {
+            self.proof.begins_with(token.kind);
+        }
+        if self.mode == Mode::Tables && self.asks_table {
+            if keywords::is_article(token.text) && !self.proof.names_queries {
+                return None;
+            }
+            self.asks_table = false;
+            self.proof.queried_from(token);
+        }
+        if self.mode == Mode::List && !is_beside && token.kind != Kind::Name {
+            self.proof.lists();
+        }
+        self.state = State::After;
+        self.proof.operand(token);
+        Some(Read::On)
+    }
+
+    /// An operand right behind another.
+    fn beside(&mut self, token: &Token<'v>, is_text: bool) -> Option<()> {
+        let before = self.last?;
+        let is_renamed = matches!(self.mode, Mode::List | Mode::Tables);
+        let behind_text = matches!(before.kind, Kind::Text { .. });
+        match token.kind {
+            Kind::Number => return None,
+            Kind::Text { .. } if behind_text => return Some(()),
+            _ if is_text || behind_text => {
+                let glued = before.end == token.start;
+                let marked = is_text
+                    && (is_mark(before.text)
+                        || self.is_braced
+                        || (glued && matches!(before.text, [b'q' | b'Q'])));
+                if marked && before.kind == Kind::Name {
+                    return Some(());
+                }
+                if !is_renamed && self.mode != Mode::Loose {
+                    return None;
+                }
+            }
+            // PostgreSQL's and SQLite's `a[1]`.
+            _ if token.text.starts_with(b"[") && !is_renamed => return Some(()),
+            _ if self.mode == Mode::Expression => self.proof.doubts += 1,
+            _ => {}
+        }
+        self.names += 1;
+        Some(())
+    }
+
+    fn logic_sign(&mut self, token: &Token<'v>, next: Option<Token<'v>>) -> Option<Read> {
+        if self.mode == Mode::Tables {
+            return None;
+        }
+        if self.follows() {
+            self.proof.joins(self.state == State::Start);
+            return self.then(State::Want);
+        }
+        // PostgreSQL's cube root.
+        let root = next.is_some_and(|next| next.text == b"/" && next.start == token.end);
+        (root && self.wants()).then(|| self.then(State::Want))?
+    }
+
+    fn compare(&mut self, token: &Token<'v>) -> Option<Read> {
+        let glued = self.last.is_some_and(|last| {
+            last.end == token.start
+                && matches!(last.kind, Kind::Sign | Kind::Compare | Kind::Other | Kind::Logic)
+        });
+        if self.mode == Mode::Tables || self.state == State::Start {
+            return None;
+        }
+        if self.follows() || (glued && self.state == State::Want) {
+            self.proof.compares();
+            return self.then(State::Want);
+        }
+        None
+    }
+
+    fn sign(&mut self, token: &Token<'v>, next: Option<Token<'v>>) -> Option<Read> {
+        let glued_sign = next.is_some_and(|next| {
+            next.start == token.end
+                && matches!(next.kind, Kind::Sign | Kind::Compare | Kind::Other | Kind::Logic)
+        });
+        let star = token.text == b"*";
+        if star && self.wants() {
+            self.state = State::After;
+            self.names = 1;
+            self.proof.lists();
+            return Some(Read::On);
+        }
+        if self.wants() && self.state != State::Any {
+            return self.then(State::Want);
+        }
+        if self.mode == Mode::Tables && !star {
+            return None;
+        }
+        let prefix = token.text == b"!" && !glued_sign;
+        if !self.follows() || (prefix && self.state == State::After) {
+            return None;
+        }
+        self.then(State::Want)
+    }
+
+    /// `::text`, `:name`, `?`, `{d '...'}`, `\N`, `@`.
+    fn other(&mut self, token: &Token<'v>, next: Option<Token<'v>>) -> Option<Read> {
+        let glued = next.filter(|next| next.start == token.end);
+        match token.text {
+            b"?" | b"@" if self.state == State::After => self.then(State::Want),
+            b"?" if self.state == State::Any => Some(Read::On),
+            b"?" if self.wants() && glued.is_some_and(|next| next.kind == Kind::Number) => Some(Read::On),
+            b"?" if self.wants() => self.operand(token),
+            b"@" if self.wants() => self.then(State::Want),
+            b":" => self.colon(token, glued),
+            b"{" if self.wants() => {
+                self.is_braced = true;
+                self.then(State::Any)
+            }
+            b"}" if self.follows() => self.then(State::After),
+            b"\\" if self.wants() && glued.is_some_and(|next| next.text.eq_ignore_ascii_case(b"n")) => {
+                Some(Read::On)
+            }
+            _ => None,
+        }
+    }
+
+    fn colon(&mut self, token: &Token<'v>, glued: Option<Token<'v>>) -> Option<Read> {
+        if matches!(self.state, State::After | State::Any) {
+            let is_second = self.last.is_some_and(|last| last.text == b":" && last.end == token.start);
+            let is_first = glued.is_some_and(|next| next.text == b":");
+            return if is_second { self.then(State::Any) } else { is_first.then_some(Read::On) };
+        }
+        // A smiley: `+ :P`.
+        self.is_smiley = glued.is_some_and(|next| {
+            matches!(next.text, [b'D' | b'P' | b'O' | b'S' | b'X' | b'p' | b'o' | b'x' | b'c'])
+        }) && self.last.is_some_and(|last| {
+            last.end < token.start
+                && matches!(
+                    last.kind,
+                    Kind::Sign | Kind::Logic | Kind::Word(words::Word::Logic) | Kind::Comma
+                )
+        });
+        let is_named = glued.is_some_and(|next| matches!(next.kind, Kind::Name | Kind::Word(_)));
+        (self.wants() && is_named).then(|| self.then(State::Want))?
+    }
+
+    /// What was selected without a table.
+    fn leave_list(&mut self) {
+        if self.mode == Mode::List && self.state == State::After {
+            self.proof.selected();
+        }
+    }
+}
+
+/// `date '2020-01-01'`, `_utf8mb4'x'`, `n'x'`.
+fn is_mark(text: &[u8]) -> bool {
+    let mut room = [0_u8; LONGEST];
+    keywords::is_type(lowered(text, &mut room))
+}

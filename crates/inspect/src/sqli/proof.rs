@@ -1,0 +1,249 @@
+//! What the reader of [`super::grammar`] has seen that asks for something, and whether it is enough where the value ends so.
+
+use super::keywords;
+use super::token::{Context, Kind, Token};
+use super::words;
+
+/// How the value ends, or a statement in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// `--`, `/*`: what the shop's query goes on with is cut off.
+    Cut,
+    /// The same by `#`, which prose has, too.
+    CutByHash,
+    /// In a string that the shop's own quote closes.
+    Open,
+    /// An operand would have to follow.
+    Wanting,
+    Value,
+    Semicolon,
+}
+
+/// Two signs that a sentence has seldom, or one that it never has.
+const ENOUGH: u32 = 2;
+
+#[derive(Debug)]
+pub(super) struct Proof {
+    is_bare: bool,
+    /// Begins with a number, a string or a bracket: what most sentences do not.
+    begins_with_value: bool,
+    /// Queries that name a table or cannot be words.
+    queries: u32,
+    unites: u32,
+    /// Signs of SQL in queries.
+    score: u32,
+    /// Whether more than names were selected.
+    has_listed: bool,
+    is_in_query: bool,
+    /// `and`, `or`, and how many of them had an operand.
+    joints: u32,
+    is_joined: bool,
+    joined: u32,
+    /// One of these operands was more than a word.
+    firm: bool,
+    /// Behind a joint.
+    comparisons: u32,
+    clauses: u32,
+    /// What is SQL only if there are words that we do not know.
+    pub doubts: u32,
+    /// `with` was read: names of tables are the value's own.
+    pub names_queries: bool,
+    pub sets: bool,
+    statement: Option<Statement>,
+}
+
+#[derive(Debug)]
+struct Statement {
+    is_separated: bool,
+    stands_alone: bool,
+    is_update: bool,
+    is_query: bool,
+    objects: u32,
+}
+
+impl Proof {
+    pub fn new(context: Context) -> Proof {
+        Proof {
+            is_bare: context == Context::Bare,
+            begins_with_value: false,
+            queries: 0,
+            unites: 0,
+            score: 0,
+            has_listed: false,
+            is_in_query: false,
+            joints: 0,
+            is_joined: false,
+            joined: 0,
+            firm: false,
+            comparisons: 0,
+            clauses: 0,
+            doubts: 0,
+            names_queries: false,
+            sets: false,
+            statement: None,
+        }
+    }
+
+    pub fn weigh(&mut self, token: &Token<'_>) {
+        if !self.is_in_query {
+            return;
+        }
+        self.score += match token.kind {
+            Kind::Call { .. } if words::is_function(token.text) => 2,
+            Kind::Variable | Kind::Catalogue | Kind::Logic => 2,
+            Kind::Number | Kind::Text { .. } | Kind::Compare | Kind::Dot => 1,
+            Kind::Sign if token.text == b"*" => 2,
+            Kind::Sign if token.text != b"-" => 1,
+            Kind::Comma if self.unites > 0 => 2,
+            Kind::Name if matches!(token.text.first(), Some(b'[' | b'`')) => 2,
+            Kind::Name if token.text.contains(&b'_') || words::is_prey(token.text) => 2,
+            Kind::Word(_) if token.text.eq_ignore_ascii_case(b"where") => 1,
+            Kind::Word(words::Word::Case | words::Word::NullTest) => 2,
+            _ => 0,
+        };
+    }
+
+    pub fn begins_with(&mut self, kind: Kind) {
+        self.begins_with_value = matches!(kind, Kind::Number | Kind::Variable);
+    }
+
+    pub fn joins(&mut self, is_start: bool) {
+        self.begins_with_value |= is_start;
+        self.joints += 1;
+        self.is_joined = true;
+    }
+
+    pub fn compares(&mut self) {
+        self.comparisons += u32::from(self.joints > 0);
+    }
+
+    pub fn clause(&mut self) {
+        self.clauses += 1;
+        self.score += u32::from(self.is_in_query);
+    }
+
+    pub fn unites(&mut self, is_start: bool) {
+        self.begins_with_value |= is_start;
+        self.unites += 1;
+    }
+
+    pub fn operand(&mut self, token: &Token<'_>) {
+        let is_plain = token.kind == Kind::Name && !words::is_column(token.text);
+        self.firm |= self.is_joined && !is_plain;
+        self.complete();
+        self.object();
+    }
+
+    pub fn complete(&mut self) {
+        self.joined += u32::from(self.is_joined);
+        self.is_joined = false;
+    }
+
+    pub fn object(&mut self) {
+        if let Some(statement) = &mut self.statement {
+            statement.objects += 1;
+        }
+    }
+
+    pub fn selects(&mut self) {
+        self.is_in_query = true;
+        self.has_listed = false;
+    }
+
+    pub fn lists(&mut self) {
+        self.has_listed = true;
+    }
+
+    /// Values, a table.
+    pub fn queried(&mut self) {
+        self.is_in_query = true;
+        self.score += ENOUGH;
+        self.queries += 1;
+        self.object();
+    }
+
+    pub fn queried_from(&mut self, token: &Token<'_>) {
+        if matches!(token.kind, Kind::Text { .. }) {
+            self.score += 1;
+        }
+        self.queries += 1;
+    }
+
+    /// Something was selected from no table: names alone are no query.
+    pub fn selected(&mut self) {
+        self.queries += u32::from(self.has_listed);
+    }
+
+    pub fn next_statement(&mut self, is_start: bool) {
+        self.begins_with_value |= is_start;
+        (self.joints, self.joined, self.comparisons, self.clauses, self.unites) = (0, 0, 0, 0, 0);
+        (self.is_joined, self.statement, self.sets) = (false, None, false);
+    }
+
+    pub fn begins_statement(&mut self, verb: &[u8], is_separated: bool) {
+        self.statement = Some(Statement {
+            is_separated,
+            stands_alone: keywords::stands_alone(verb),
+            is_update: verb == b"update",
+            is_query: matches!(verb, b"select" | b"values" | b"table"),
+            objects: 0,
+        });
+    }
+
+    /// `is_flat`: no bracket of the value's own is open.
+    pub fn tells(&self, end: End, is_flat: bool) -> bool {
+        match self.is_bare {
+            true => self.tells_bare(end, is_flat),
+            false => self.tells_quoted(end, is_flat),
+        }
+    }
+
+    fn acts(&self) -> bool {
+        self.statement.as_ref().is_some_and(|statement| {
+            !statement.is_query
+                && (statement.stands_alone || statement.objects > 0)
+                && (!statement.is_update || self.sets)
+        })
+    }
+
+    fn tells_quoted(&self, end: End, is_flat: bool) -> bool {
+        let is_cut = matches!(end, End::Cut | End::CutByHash | End::Semicolon);
+        let is_closed = is_cut || end == End::Open;
+        if self.queries > 0 && self.doubts <= 2 && (is_closed || end == End::Wanting || self.score > 0) {
+            return true;
+        }
+        if self.acts() && is_cut && self.doubts <= 2 && is_flat {
+            return true;
+        }
+        let joined = match end {
+            End::CutByHash if !self.firm && self.comparisons == 0 => false,
+            End::Cut | End::CutByHash | End::Open => {
+                self.doubts == 0 || (self.comparisons > 0 && self.doubts < 2)
+            }
+            End::Wanting | End::Semicolon => self.comparisons > 0 && self.doubts == 0,
+            End::Value => false,
+        };
+        (joined && self.joined > 0)
+            || (self.clauses > 0 && self.doubts == 0 && matches!(end, End::Cut | End::CutByHash))
+    }
+
+    fn tells_bare(&self, end: End, is_flat: bool) -> bool {
+        let is_cut = end == End::Cut;
+        // "Earrings; table runner": what stands behind a semicolon must be cut off.
+        let is_statement = self.statement.is_some();
+        let enough = (self.score >= ENOUGH && !is_statement) || (is_cut && self.begins_with_value);
+        if self.queries > 0 && self.doubts <= 1 && enough && end != End::Wanting {
+            return true;
+        }
+        if self.acts() && is_cut && self.begins_with_value && self.doubts <= 1 && is_flat {
+            return true;
+        }
+        let truncates = self.statement.as_ref().is_some_and(|statement| !statement.is_separated);
+        is_cut
+            && !truncates
+            && self.begins_with_value
+            && self.joined > 0
+            && self.comparisons > 0
+            && self.doubts == 0
+    }
+}
