@@ -35,6 +35,7 @@ pub mod response;
 pub mod routes;
 mod serve;
 pub mod server;
+mod sharing;
 mod spellings;
 mod tunnel;
 pub mod upstream;

@@ -16,6 +16,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use storeward_base::ClientIp;
 use storeward_host::Stop;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
@@ -26,6 +27,7 @@ use crate::proxy_protocol;
 use crate::record::{Ending, mask_method, mask_path};
 use crate::serve::{self, Peer};
 use crate::server::{Connections, Core, Shared};
+use crate::sharing::{Counted, HandedOver, Workers};
 
 /// What a worker is made of.
 pub struct WorkerParts {
@@ -34,8 +36,10 @@ pub struct WorkerParts {
     pub http: Option<std::net::TcpListener>,
     pub tls: Arc<rustls::ServerConfig>,
     pub stop: Stop,
-    /// The first worker also asks after the shop's health.
-    pub leads: bool,
+    /// Its place among the workers. The first also asks after the shop's health.
+    pub number: usize,
+    pub workers: Workers,
+    pub handed_over: mpsc::Receiver<HandedOver>,
     pub alive: Arc<AtomicU32>,
 }
 
@@ -129,7 +133,7 @@ impl Watch {
 }
 
 async fn worker(parts: WorkerParts) {
-    let WorkerParts { shared, https, http, tls, stop, leads, .. } = parts;
+    let WorkerParts { shared, https, http, tls, stop, number, workers, mut handed_over, .. } = parts;
     let core = Rc::new(Core::new(shared));
     let watch = Rc::new(Watch::default());
     let Ok(listener) = TcpListener::from_std(https) else { return };
@@ -137,7 +141,7 @@ async fn worker(parts: WorkerParts) {
     if let Some(plain) = http.and_then(|l| TcpListener::from_std(l).ok()) {
         tokio::task::spawn_local(crate::plain::serve(core.clone(), plain, stop.clone()));
     }
-    if leads {
+    if number == 0 {
         tokio::task::spawn_local(crate::checks::run(core.shared.clone(), stop.clone()));
     }
     let watching = tokio::task::spawn_local({
@@ -155,8 +159,15 @@ async fn worker(parts: WorkerParts) {
         tokio::select! {
             biased;
             () = stop.stopping() => break,
+            Some((tcp, address, counted)) = handed_over.recv() => {
+                if let Ok(tcp) = TcpStream::from_std(tcp) {
+                    open(&core, &watch, &acceptor, (tcp, address, counted));
+                }
+            }
             accepted = listener.accept() => match accepted {
-                Ok((tcp, address)) => open(&core, &watch, &acceptor, tcp, address),
+                Ok((tcp, address)) => if let Some(own) = keep(&workers, number, tcp, address) {
+                    open(&core, &watch, &acceptor, own);
+                },
                 // Out of descriptors or a connection gone before we took it: never a reason to end.
                 Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
             },
@@ -171,7 +182,27 @@ async fn worker(parts: WorkerParts) {
     watching.abort();
 }
 
-fn open(core: &Rc<Core>, watch: &Rc<Watch>, acceptor: &TlsAcceptor, tcp: TcpStream, address: SocketAddr) {
+/// What this worker has to serve, or nothing where another has plainly fewer connections and takes it.
+fn keep(
+    workers: &Workers,
+    number: usize,
+    tcp: TcpStream,
+    address: SocketAddr,
+) -> Option<(TcpStream, SocketAddr, Counted)> {
+    let counted = workers.count(number);
+    if counted.worker() == number {
+        return Some((tcp, address, counted));
+    }
+    let back = counted.hand_over(tcp.into_std().ok()?, address).err()?;
+    Some((TcpStream::from_std(back).ok()?, address, workers.count_for(number)))
+}
+
+fn open(
+    core: &Rc<Core>,
+    watch: &Rc<Watch>,
+    acceptor: &TlsAcceptor,
+    (tcp, address, counted): (TcpStream, SocketAddr, Counted),
+) {
     let connection = Arc::new(Connection::new());
     let task = tokio::task::spawn_local({
         let (core, acceptor, connection) = (core.clone(), acceptor.clone(), connection.clone());
@@ -180,6 +211,7 @@ fn open(core: &Rc<Core>, watch: &Rc<Watch>, acceptor: &TlsAcceptor, tcp: TcpStre
             // Scanners and broken clients end connections in every way: nothing here is worth more than the record.
             let _ = serve_connection(&core, acceptor, tcp, address, connection).await;
             drop(told);
+            drop(counted);
         }
     });
     watch.add(connection, task.abort_handle());

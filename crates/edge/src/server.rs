@@ -361,15 +361,18 @@ impl Edge {
         let https_address = https.local_addr()?;
         let http_address = http.as_ref().map(std::net::TcpListener::local_addr).transpose()?;
         let alive = Arc::new(AtomicU32::new(0));
+        let (sharing, handed_over) = crate::sharing::Workers::new(workers.max(1));
         let mut threads = Vec::with_capacity(workers);
-        for worker in 0..workers.max(1) {
+        for (worker, handed_over) in handed_over.into_iter().enumerate() {
             let parts = crate::listener::WorkerParts {
                 shared: shared.clone(),
                 https: https.try_clone()?,
                 http: http.as_ref().map(std::net::TcpListener::try_clone).transpose()?,
                 tls: tls.clone(),
                 stop: stop.clone(),
-                leads: worker == 0,
+                number: worker,
+                workers: sharing.clone(),
+                handed_over,
                 alive: alive.clone(),
             };
             let thread = std::thread::Builder::new()
