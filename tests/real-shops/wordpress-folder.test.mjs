@@ -9,9 +9,9 @@ import { Postbox } from '../browser/lib/postbox.mjs';
 import { sleep } from '../browser/lib/processes.mjs';
 import { runInFrontOf } from '../browser/lib/stand.mjs';
 import { addApp, looked, showApp } from './lib/back-office.mjs';
-import { ofTheAccount, ofTheBackOffice, tried } from './lib/side-doors.mjs';
+import { formsOfPhp, ofTheAccount, ofTheBackOffice, tried } from './lib/side-doors.mjs';
 import { Thief } from './lib/thief.mjs';
-import { CUSTOMER, OWNER, WordPress } from './lib/wordpress.mjs';
+import { CUSTOMER, OTHER, OWNER, WordPress } from './lib/wordpress.mjs';
 
 const BASE = '/blog';
 const CHALLENGE = '/.storeward/challenge';
@@ -93,6 +93,13 @@ test('a customer whose password was stolen makes no password for programs and ke
   assert.match(nonce, /^[0-9a-f]{10}$/);
   assert.deepEqual(await tried(who, ofTheAccount(BASE), nonce), []);
   assert.deepEqual(await tried(who, ofTheBackOffice(BASE), nonce), []);
+  // PHP reads each of these forms; two of them changed the address.
+  for (const route of ['/wp/v2/users/me', '/wp/v2/users/me/application-passwords']) {
+    for (const [kind, body] of formsOfPhp({ rest_route: route, email: 'thief@evil.example', name: 'thief' })) {
+      const answer = await who.post(`${BASE}/`, body, { 'content-type': kind, 'x-wp-nonce': nonce });
+      assert.ok([400, 403].includes(answer.status), `${kind}: ${answer.status}`);
+    }
+  }
   const me = await who.get(`${BASE}/wp-json/wp/v2/users/me`, { 'x-wp-nonce': nonce, accept: 'application/json' });
   assert.equal(me.status, 200, 'to read what is one\'s own takes nothing more');
   assert.deepEqual(await shop.owned(), before);
@@ -147,4 +154,16 @@ test('the owner adds an app and is in the back office', async () => {
   await page.locator('#wpadminbar').waitFor();
   await picture(page, `wordpress-folder-admin-${database}`);
   await context.close();
+});
+
+test('where the back office opens to some networks only, nobody is a customer because its guard says no', async () => {
+  for (const answer of ['forbid', 'lead', 'die']) {
+    await shop.guardOffice(answer);
+    const who = thief();
+    assert.equal((await signedIn(who, OWNER)).location, CHALLENGE, `asked, though nobody says who it is (${answer})`);
+    assert.deepEqual(await tried(who, ofTheBackOffice(BASE)), [], answer);
+  }
+  // From there the shop itself answers, and customers are customers.
+  await shop.guardOffice(null);
+  assert.notEqual((await signedIn(thief(), OTHER)).location, CHALLENGE);
 });

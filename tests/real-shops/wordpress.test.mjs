@@ -10,7 +10,7 @@ import { sleep } from '../browser/lib/processes.mjs';
 import { runInFrontOf } from '../browser/lib/stand.mjs';
 import { addApp, showApp } from './lib/back-office.mjs';
 import { Canary } from './lib/canary.mjs';
-import { ofTheBackOffice, tried } from './lib/side-doors.mjs';
+import { formsOfPhp, ofTheBackOffice, tried } from './lib/side-doors.mjs';
 import { Thief } from './lib/thief.mjs';
 import { CUSTOMER, OTHER, OWNER, WordPress } from './lib/wordpress.mjs';
 
@@ -69,6 +69,12 @@ test('on the bare shop the password opens everything, by each of these doors', a
     const answer = await fetch(shop.url + path, { method: 'POST', redirect: 'manual', headers: form, body: new URLSearchParams(login()) });
     assert.ok(answer.headers.getSetCookie().some((line) => line.startsWith('wordpress_logged_in_')), path);
   }
+  // PHP reads each of these forms.
+  for (const [kind, body] of formsOfPhp(login())) {
+    const headers = { ...form, 'content-type': kind };
+    const answer = await fetch(`${shop.url}/wp-login.php`, { method: 'POST', redirect: 'manual', headers, body });
+    assert.ok(answer.headers.getSetCookie().some((line) => line.startsWith('wordpress_logged_in_')), kind);
+  }
   const xml = await fetch(`${shop.url}/xmlrpc.php`, { method: 'POST', body: call('wp.getProfile', CUSTOMER.login, CUSTOMER.password).replace('<params>', '<params><param><value><int>1</int></value></param>') });
   assert.ok((await xml.text()).includes(CUSTOMER.email));
   // WordPress takes an application password in any spelling that PHP decodes.
@@ -126,6 +132,31 @@ test('nor at My Account, the checkout, a reset or a registration', async () => {
   const made = await fresh.post('/my-account/', { register: 'Register', email: 'new@people.example', password: 'four tin lids clatter' });
   assert.equal(`${made.status} ${made.location}`, `303 ${CHALLENGE}`);
   assert.ok(!(await fresh.get('/my-account/')).body.includes('Hello'));
+});
+
+test('nor by a form that PHP reads and nobody else, nor is a guess by one, or by a name in other letters, counted for nobody', async () => {
+  const pages = [
+    ['/wp-login.php', login()],
+    ['/peat-mug/', { username: CUSTOMER.email, password: CUSTOMER.password, login: 'Log in' }],
+    ['/', { username: CUSTOMER.login, password: CUSTOMER.password, login: '1', rest_route: '/wp/v2/users/me' }],
+  ];
+  for (const [path, fields] of pages) {
+    for (const [kind, body] of formsOfPhp(fields)) {
+      const who = thief();
+      await who.get('/wp-login.php');
+      const answer = await who.post(path, body, { 'content-type': kind });
+      assert.ok([400, 403].includes(answer.status), `${path} ${kind}: ${answer.status}`);
+      await seesNothing(who, `${path} ${kind}`);
+    }
+  }
+  // WordPress takes each of these for one name.
+  let heard = 0;
+  const letters = ['\u{a3}', '\u{20ac}', '\u{111}', '\u{f0}', '\u{131}', '\u{142}', '\u{df}', '\u{fc}'];
+  for (let guess = 0; guess < 24; guess += 1) {
+    const name = `petra${letters[guess % letters.length].repeat(1 + Math.floor(guess / letters.length))}`;
+    heard += (await thief().post('/wp-login.php', { ...login(name), pwd: 'wrong' })).status === 429 ? 0 : 1;
+  }
+  assert.equal(heard, 10);
 });
 
 test('nor by XML-RPC or an Authorization line, but from the lane of the shop\'s own programs', async () => {
@@ -196,6 +227,10 @@ test('the customer comes in with one step more, and with none on a trusted devic
   const at = (path) => new URL(path, stand.ready.shop).href;
   const codes = () => postbox.mails.filter((mail) => mail.to.includes(OTHER.email) && /^\s*\d{8}\s*$/m.test(mail.text)).length;
   await page.goto(at('/my-account/'));
+  // What a shop's script writes, which nothing of ours may stumble over.
+  await page.evaluate(() => {
+    document.cookie = 'visitor=Zo\u{eb} of Z\u{fc}rich; path=/; max-age=86400';
+  });
   await page.locator('[name=username]').fill(OTHER.email);
   await page.locator('[name=password]').fill(OTHER.password);
   await page.getByRole('button', { name: 'Log in' }).click();

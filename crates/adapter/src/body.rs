@@ -3,6 +3,7 @@
 use serde_json::Value;
 use storeward_base::Secret;
 
+use crate::door::Asked;
 use crate::kind::Kind;
 use crate::model::{BodyKind, Door};
 use crate::{multipart, text};
@@ -57,20 +58,83 @@ pub(crate) fn fields(content_type: &str, body: &[u8]) -> Option<Vec<(String, Str
     }
 }
 
+/// The fields of a form, and those of the query, which some shops take where the form has none of that name (PrestaShop).
+struct Typed {
+    body: Vec<(String, String)>,
+    query: Vec<(String, String)>,
+}
+
+impl Typed {
+    fn of(asked: &Asked<'_>, body: &[u8]) -> Option<Self> {
+        let query = text::form_fields(asked.query.unwrap_or_default().as_bytes());
+        let body = if body.is_empty() { Vec::new() } else { fields(asked.content_type, body)? };
+        Some(Typed { body, query: query.collect() })
+    }
+
+    /// What stands in the fields of these names.
+    fn values(&self, names: &[String]) -> Vec<&String> {
+        let is_one = |(name, _): &&(String, String)| names.iter().any(|wanted| text::is_field(name, wanted));
+        let in_body: Vec<_> = self.body.iter().filter(is_one).collect();
+        let found = if in_body.is_empty() { self.query.iter().filter(is_one).collect() } else { in_body };
+        found.into_iter().map(|(_, value)| value).collect()
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.body.iter().chain(&self.query).any(|(known, _)| text::is_field(known, name))
+    }
+}
+
+/// The account's name, where it stands there once. Shops guess at bytes that are no text (WordPress: as Latin 1), each in its own way.
+fn only_name(values: &[&String]) -> Result<Secret<String>, Unreadable> {
+    match values {
+        // The shop may read the last of two, and we the first: then neither is the one.
+        [_, _, ..] => Err(Unreadable::Twice),
+        [name] if name.contains('\u{fffd}') => Err(Unreadable::Form),
+        [name] if !name.is_empty() => Ok(Secret::new((*name).clone())),
+        [_] | [] => Err(Unreadable::Fields),
+    }
+}
+
 impl Door {
     /// Reads the credentials of a whole body, or of the `Authorization` header where the door is of that kind.
-    pub fn credentials(
-        &self,
-        content_type: &str,
-        body: &[u8],
-        authorization: Option<&str>,
-    ) -> Result<Credentials, Unreadable> {
+    pub fn credentials(&self, asked: &Asked<'_>, body: &[u8]) -> Result<Credentials, Unreadable> {
         match self.body {
-            BodyKind::Form => self.pairs(&fields(content_type, body).ok_or(Unreadable::Form)?),
+            BodyKind::Form => {
+                let typed = Typed::of(asked, body).ok_or(Unreadable::Form)?;
+                let user = only_name(&typed.values(&self.user))?;
+                match typed.values(&self.password).as_slice() {
+                    [_, _, ..] => Err(Unreadable::Twice),
+                    [password] if !password.is_empty() => {
+                        Ok(Credentials { user, password: Secret::new((*password).clone()) })
+                    }
+                    [_] | [] => Err(Unreadable::Fields),
+                }
+            }
             BodyKind::Json => self.json(&parsed(body)?),
             BodyKind::Graphql => self.graphql(&parsed(body)?),
             BodyKind::XmlRpc => xml_rpc(body),
-            BodyKind::Basic => basic(authorization.ok_or(Unreadable::Fields)?),
+            BodyKind::Basic => basic(asked.authorization.ok_or(Unreadable::Fields)?),
+        }
+    }
+
+    /// Reads a form that signs in as this door's does, on whatever page: `None` where a name, a password or the mark of the form is
+    /// missing. Two passwords are none the less one guess at the name.
+    pub(crate) fn credentials_elsewhere(
+        &self,
+        asked: &Asked<'_>,
+        body: &[u8],
+    ) -> Option<Result<Credentials, Unreadable>> {
+        if self.user.is_empty() || self.password.is_empty() {
+            return None;
+        }
+        let typed = Typed::of(asked, body)?;
+        if self.marker.as_ref().is_some_and(|marker| !typed.has(marker)) {
+            return None;
+        }
+        let password = typed.values(&self.password).into_iter().find(|password| !password.is_empty())?;
+        match only_name(&typed.values(&self.user)) {
+            Err(Unreadable::Fields) => None,
+            name => Some(name.map(|user| Credentials { user, password: Secret::new(password.clone()) })),
         }
     }
 
@@ -83,25 +147,6 @@ impl Door {
     /// Whether the form has the field of this door's password.
     pub(crate) fn holds_password(&self, content_type: &str, body: &[u8]) -> bool {
         has_field(content_type, body, |name| self.password.iter().any(|wanted| text::is_field(name, wanted)))
-    }
-
-    fn pairs(&self, fields: &[(String, String)]) -> Result<Credentials, Unreadable> {
-        let value = |names: &[String]| {
-            let is_one = |name: &str| names.iter().any(|wanted| text::is_field(name, wanted));
-            let mut values = fields.iter().filter(|(name, _)| is_one(name)).map(|(_, value)| value);
-            match (values.next(), values.next()) {
-                // The shop may read the last of two, and we the first: then neither is the one.
-                (Some(_), Some(_)) => Err(Unreadable::Twice),
-                (Some(only), None) if !only.is_empty() => Ok(Secret::new(only.clone())),
-                (Some(_) | None, None) | (None, Some(_)) => Err(Unreadable::Fields),
-            }
-        };
-        let user = value(&self.user)?;
-        // Shops guess at bytes that are no text (WordPress: as Latin 1), each in its own way.
-        if user.expose().contains('\u{fffd}') {
-            return Err(Unreadable::Form);
-        }
-        Ok(Credentials { user, password: value(&self.password)? })
     }
 
     fn json(&self, body: &Value) -> Result<Credentials, Unreadable> {

@@ -1,6 +1,6 @@
 //! Which door a request knocks at.
 
-use crate::body::{calls_once, calls_operation};
+use crate::body::{Credentials, Unreadable, calls_once, calls_operation};
 use crate::model::{Adapter, BodyKind, Door, DoorKind};
 use crate::place;
 
@@ -50,9 +50,27 @@ impl Adapter {
         self.doors.iter().find(|door| door.is_at(asked) && door.takes(asked, body))
     }
 
-    /// Whether the shop takes a sign-in by a form on any of its pages: then each form has to be read to know.
+    /// A sign-in by a form where the file names no such door, and `known` is none: shops have more addresses than any file knows
+    /// (languages, store codes, `index.php`, a checkout), and some take the fields from the query.
+    pub fn elsewhere(
+        &self,
+        asked: &Asked<'_>,
+        body: &[u8],
+        known: Option<&Door>,
+    ) -> Option<(&Door, Result<Credentials, Unreadable>)> {
+        let is_same = |door: &Door, known: &Door| door.user == known.user && door.password == known.password;
+        let is_free = |door: &&Door| match known.map(|known| (known.kind, known)) {
+            Some((DoorKind::SignIn | DoorKind::Api, _)) => false,
+            Some((DoorKind::SignUp | DoorKind::Reset, known)) => !is_same(door, known),
+            None => true,
+        };
+        let doors = self.doors.iter().filter(|door| door.is_form_to_sign_in()).filter(is_free);
+        doors.filter_map(|door| Some((door, door.credentials_elsewhere(asked, body)?))).next()
+    }
+
+    /// Whether a sign-in by a form can stand in whatever form the shop gets: then each has to be read to know.
     pub fn has_doors_everywhere(&self) -> bool {
-        self.doors.iter().any(Door::is_everywhere)
+        self.doors.iter().any(|door| door.is_everywhere() || door.is_form_to_sign_in())
     }
 
     /// Whether a body signs in by two forms at once: the shop may look at either, and it is counted for one.
@@ -98,14 +116,21 @@ impl Door {
         } else {
             place::takes_method(methods, asked.method)
         };
+        let is_here = |path: &str| self.place.paths.iter().any(|p| place::is(p, path));
+        let is_there = || place::behind_scripts(asked.path).iter().any(|path| is_here(path));
         method
-            && self.place.paths.iter().any(|p| place::is(p, asked.path))
+            && (is_here(asked.path) || is_there())
             && place::has_parameters(&self.place.query, asked.query.unwrap_or_default())
     }
 
     /// Whether it is a form that the shop takes on whatever page.
     pub(crate) fn is_everywhere(&self) -> bool {
         self.body == BodyKind::Form && self.place.paths.iter().any(|path| path == place::ANYWHERE)
+    }
+
+    fn is_form_to_sign_in(&self) -> bool {
+        let is_form = self.kind == DoorKind::SignIn && self.body == BodyKind::Form;
+        is_form && !self.user.is_empty() && !self.password.is_empty()
     }
 
     fn needs_body(&self) -> bool {
@@ -123,6 +148,11 @@ impl Door {
     /// Whether the answer can be read as this door's, and as nothing else's.
     pub fn is_plain(&self, body: &[u8]) -> bool {
         self.body != BodyKind::Graphql || calls_once(body, &self.operation)
+    }
+
+    /// The page of the form, at its plainest address.
+    pub fn page(&self) -> Option<String> {
+        self.place.paths.first().map(|path| place::plain(path))
     }
 
     /// Whether a program stands before it rather than a person.

@@ -53,7 +53,8 @@ impl Adapter {
                 return Err(AdapterError::new("back_office", "the whole shop is no back office"));
             }
             let under = |path: &String| {
-                let found = known.iter().find(|office| place::below(office, path))?;
+                let is_plain = |office: &&String| !office.contains('{');
+                let found = known.iter().filter(is_plain).find(|office| place::below(office, path))?;
                 path.get(found.len()..).map(|rest| format!("{name}{rest}"))
             };
             for door in &mut self.doors {
@@ -63,6 +64,9 @@ impl Adapter {
             let more: Vec<_> = self.staff.except.iter().filter_map(under).collect();
             self.staff.except.extend(more);
             self.staff.paths.push(name.to_owned());
+            if let Some((before, last)) = name.rsplit_once('/').filter(|_| self.has_own_office()) {
+                self.staff.paths.push(format!("{before}{}/{last}", place::ANY_PART));
+            }
         }
         Ok(self)
     }
@@ -167,6 +171,12 @@ mod tests {
         let office = |path| shop.is_back_office(&shop.reading(&asked("GET", path), &[]));
         assert!(office("/store/backend_x7/sales/order") && office("/store/index.php/backend_x7"));
         assert!(office("/store/admin") && !office("/store/backend"));
+        // A store's code, whatever it is.
+        for path in
+            ["/store/default/admin/", "/store/index.php/english/admin", "/store/default/backend_x7/sales"]
+        {
+            assert!(office(path), "{path}");
+        }
         let body = b"login[username]=a&login[password]=b";
         for path in ["/store/backend_x7", "/store/backend_x7/admin/index/index", "/store/admin"] {
             assert_eq!(shop.door(&asked("POST", path), body).unwrap().name, "back-office", "{path}");

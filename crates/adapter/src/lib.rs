@@ -34,6 +34,6 @@ pub use kind::is_form;
 pub use known::{KNOWN, STAND_IN, by_name, for_platform, stand_in};
 pub use model::{
     Adapter, AddressForm, AddressPage, BodyKind, Cookies, Door, DoorKind, FORMAT, Probe, Rights, Routed,
-    SignOut, SignedIn, Staff, StaffProbe, StaffSessions, Subject, TokenAnswer,
+    Shown, SignOut, SignedIn, Staff, StaffProbe, StaffSessions, Subject, TokenAnswer,
 };
 pub use reading::Reading;

@@ -291,9 +291,21 @@ pub struct StaffProbe {
     /// Statuses of the answer to a customer. What is neither may be staff.
     #[serde(default = "refusals")]
     pub customer: Vec<u16>,
+    /// Texts of the shop's own refusal, of which one must stand in it: a web server's or a guard's 403 says nothing of who asks.
+    #[serde(default)]
+    pub customer_page: Vec<String>,
     /// Customers are led to a page that is neither of the back office nor a door.
     #[serde(default)]
     pub leads_customers_away: bool,
+}
+
+/// An answer to `staff.probe`.
+#[derive(Clone, Copy, Debug)]
+pub struct Shown<'a> {
+    pub status: u16,
+    /// The path that it leads to, on the shop's own host.
+    pub location: Option<&'a str>,
+    pub body: &'a [u8],
 }
 
 fn refusals() -> Vec<u16> {
@@ -306,6 +318,8 @@ pub enum Rights {
     Customer,
     /// Or nobody can tell.
     Staff,
+    /// Somebody is refused, and it is not the shop that says why: what it would say of a customer, it says to nobody, too.
+    Unsaid,
 }
 
 /// A parameter, of the query or of a form, that holds a path below `path`. That path is looked for below folders and scripts

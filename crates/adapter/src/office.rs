@@ -2,7 +2,7 @@
 
 use crate::body::{self, is_doubtful};
 use crate::door::Asked;
-use crate::model::{Adapter, BodyKind, Door, DoorKind, Rights, StaffProbe, StaffSessions};
+use crate::model::{Adapter, BodyKind, Door, DoorKind, Rights, Shown, StaffProbe, StaffSessions};
 use crate::{place, text};
 
 impl Adapter {
@@ -27,7 +27,7 @@ impl Adapter {
         let is_page = |door: &&Door| door.kind == DoorKind::SignIn && door.body == BodyKind::Form;
         let mut paths = self.doors.iter().filter(is_page).flat_map(|door| &door.place.paths);
         let path = paths.find(|path| *path != place::ANYWHERE)?;
-        Some(path.replace(place::ANYWHERE, "").replace(place::LANGUAGE, ""))
+        Some(place::plain(path))
     }
 
     /// Whether people sign in here.
@@ -68,8 +68,10 @@ impl Adapter {
         }
     }
 
-    /// What the answer of `staff.probe` says. `location` is the path that it leads to, on the shop's own host.
-    pub fn rights(&self, probe: &StaffProbe, status: u16, location: Option<&str>) -> Rights {
+    /// What the answer of `staff.probe` says. A customer is told by what the shop itself says of the session: [`Rights::Customer`]
+    /// counts only where [`Shown::is_of_session`] says so of what it tells somebody without one.
+    pub fn rights(&self, probe: &StaffProbe, shown: Shown<'_>) -> Rights {
+        let Shown { status, location, body } = shown;
         let is_office = |path: &str| {
             let is_door =
                 |door: &Door| door.place.paths.iter().any(|p| p != place::ANYWHERE && place::is(p, path));
@@ -79,8 +81,22 @@ impl Adapter {
         let leads_away = probe.leads_customers_away
             && (300..400).contains(&status)
             && location.is_some_and(|path| !is_office(path));
-        let is_customer = status != probe.status && (probe.customer.contains(&status) || leads_away);
-        if is_customer { Rights::Customer } else { Rights::Staff }
+        if status == probe.status || !(leads_away || probe.customer.contains(&status)) {
+            return Rights::Staff;
+        }
+        let page = String::from_utf8_lossy(body);
+        let is_own = leads_away
+            || probe.customer_page.is_empty()
+            || probe.customer_page.iter().any(|text| page.contains(text.as_str()));
+        if is_own { Rights::Customer } else { Rights::Unsaid }
+    }
+}
+
+impl Shown<'_> {
+    /// Whether the shop tells this session something else than `nobody`, who has none: what stands before the shop, such as a web
+    /// server that opens the back office to some networks only, tells both the same.
+    pub fn is_of_session(&self, nobody: &Shown<'_>) -> bool {
+        (self.status, self.location) != (nobody.status, nobody.location)
     }
 }
 
@@ -99,9 +115,11 @@ mod tests {
     fn what_the_probe_does_not_say_is_staff() {
         let wordpress = by_name("wordpress").unwrap();
         let probe = wordpress.staff.probe.clone().unwrap();
+        let own = "<body id=\"error-page\"><div class=\"wp-die-message\">Nein</div>";
         for (status, location, rights) in [
             (200, None, Rights::Staff),
             (403, None, Rights::Customer),
+            (404, None, Rights::Customer),
             // WooCommerce's customers.
             (302, Some("/my-account/"), Rights::Customer),
             // The database wants its update; the session is none of the back office's; a plugin.
@@ -112,12 +130,31 @@ mod tests {
             (401, None, Rights::Staff),
             (429, None, Rights::Staff),
         ] {
-            assert_eq!(wordpress.rights(&probe, status, location), rights, "{status} {location:?}");
+            let shown = |body: &'static str| Shown { status, location, body: body.as_bytes() };
+            assert_eq!(wordpress.rights(&probe, shown(own)), rights, "{status} {location:?}");
+            // A web server's page is not the shop's word.
+            let unsaid =
+                if location.is_none() && rights == Rights::Customer { Rights::Unsaid } else { rights };
+            assert_eq!(
+                wordpress.rights(&probe, shown("<h1>403 Forbidden</h1>")),
+                unsaid,
+                "{status} {location:?}"
+            );
         }
+        let shown = |status, location| Shown { status, location, body: b"" };
+        let (refused, led) = (shown(403, None), shown(302, Some("/my-account/")));
+        for nobody in [shown(302, Some("/wp-login.php")), shown(401, None), shown(200, None)] {
+            assert!(refused.is_of_session(&nobody) && led.is_of_session(&nobody));
+        }
+        assert!(!refused.is_of_session(&refused) && !led.is_of_session(&led));
         let oscar = by_name("django-oscar").unwrap();
         let probe = oscar.staff.probe.clone().unwrap();
-        assert_eq!(oscar.rights(&probe, 302, Some("/")), Rights::Staff, "it does not lead customers away");
-        assert_eq!(oscar.rights(&probe, 403, None), Rights::Customer);
+        assert_eq!(
+            oscar.rights(&probe, shown(302, Some("/"))),
+            Rights::Staff,
+            "it does not lead customers away"
+        );
+        assert_eq!(oscar.rights(&probe, shown(403, None)), Rights::Customer);
     }
 
     // A request that was sensitive and a sign-in at once moved the thief's account to the victim's name.

@@ -79,8 +79,15 @@ pub(crate) const ANYWHERE: &str = "/**";
 /// Stands for a language's code between two parts of a path, or for nothing: `/de/account` and `/account`.
 pub(crate) const LANGUAGE: &str = "/{language}";
 
-/// Whether `path` is `place`, or `place` with path information behind a script (`/login.php/x`).
+/// Stands for one part of a path, whatever it is, or for nothing: where shops put a code of the store.
+pub(crate) const ANY_PART: &str = "/{any}";
+
+/// Whether `path` is `place`, or `place` with path information behind a script (`/login.php/x`). A place that ends with `/**` is
+/// whatever lies below it, too.
 pub(crate) fn is(place: &str, path: &str) -> bool {
+    if let Some(start) = place.strip_suffix(ANYWHERE).filter(|start| !start.is_empty()) {
+        return below(start, path);
+    }
     any_reading(place, path, |place, path| path == place || (is_script(place) && continues(place, path)))
 }
 
@@ -97,6 +104,30 @@ pub(crate) fn below_at(place: &str, path: &str, at: usize) -> bool {
         Some(tail) => reads_as(tail, rest, is_or_continues),
         None => at == 0 && reads_as(place, rest, is_or_continues),
     }
+}
+
+/// The plainest address of a place.
+pub(crate) fn plain(place: &str) -> String {
+    place.replace(ANYWHERE, "").replace(LANGUAGE, "").replace(ANY_PART, "")
+}
+
+/// What a path is besides to a shop whose script finds its path itself: what stands behind `/index.php`, alone and in the folder that
+/// the script lies in.
+pub(crate) fn behind_scripts(path: &str) -> Vec<String> {
+    const SCRIPT: &str = "/index.php/";
+    if text::find_ignoring_case(path, "/index.php").is_none() {
+        return Vec::new();
+    }
+    let path = folded(path);
+    let mut found = Vec::new();
+    for (at, script) in path.match_indices(SCRIPT) {
+        let behind = path.get(at + script.len() - 1..).unwrap_or_default();
+        found.push(behind.to_owned());
+        if at > 0 {
+            found.push(format!("{}{behind}", path.get(..at).unwrap_or_default()));
+        }
+    }
+    found
 }
 
 /// Where a place may begin in a folded path.
@@ -118,15 +149,21 @@ fn any_reading(place: &str, path: &str, fits: impl Fn(&str, &str) -> bool) -> bo
     }
 }
 
-/// With the language that may stand in it, and without.
+/// With the language or other part that may stand in it, and without.
 fn reads_as(place: &str, path: &str, fits: impl Fn(&str, &str) -> bool) -> bool {
-    let Some((before, tail)) = place.split_once(LANGUAGE) else { return fits(&folded(place), path) };
+    let of = |sign: &'static str| place.split_once(sign).map(|(before, tail)| (sign, before, tail));
+    let Some((sign, before, tail)) = of(LANGUAGE).or_else(|| of(ANY_PART)) else {
+        return fits(&folded(place), path);
+    };
     let before = if before.is_empty() { String::new() } else { folded(before) };
     let Some(rest) = path.strip_prefix(before.as_str()).filter(|rest| rest.starts_with('/')) else {
         return false;
     };
     let tail = folded(tail);
-    let behind = rest.get(1..).and_then(|rest| rest.split_once('/')).filter(|(code, _)| is_language(code));
+    let behind = rest
+        .get(1..)
+        .and_then(|rest| rest.split_once('/'))
+        .filter(|(code, _)| sign == ANY_PART || is_language(code));
     let behind = behind.and_then(|(code, _)| rest.get(1 + code.len()..));
     fits(&tail, rest) || behind.is_some_and(|rest| fits(&tail, rest))
 }
@@ -179,10 +216,24 @@ mod tests {
             ("/shop/{language}/accounts/login", "/shop/de/accounts/login", true),
             ("/shop/{language}/accounts/login", "/shop/accounts/login", true),
             ("/shop/{language}/accounts/login", "/accounts/login", false),
+            ("/{any}/soap/**", "/soap", true),
+            ("/{any}/soap/**", "/default/SOAP/default/x", true),
+            ("/{any}/soap/**", "/a/b/soap", false),
+            ("/{any}/soap/**", "/soaps", false),
+            ("/**/graphql/**", "/graphql", true),
+            ("/**/graphql/**", "/de/GraphQL;x/y", true),
+            ("/**/graphql/**", "/graphqlx", false),
+            ("/**/account/login/**", "/de/customer/account/login/referer/x", true),
         ] {
             assert_eq!(is(place, path), expected, "{place} {path}");
         }
         assert!(below("/wp-admin", "/wp-admin/users.php") && below("/", "/x"));
+        assert!(below("/{any}/admin", "/english/admin/x") && !below("/{any}/admin", "/a/b/admin"));
+        assert!(
+            below_at("/{any}/admin", "/default/admin", 0) && !below_at("/{any}/admin", "/a/default/admin", 2)
+        );
+        assert_eq!(behind_scripts("/a/Index.PHP;x/de/login"), ["/de/login", "/a/de/login"]);
+        assert!(behind_scripts("/index.php").is_empty());
         assert!(!below("/wp-admin", "/wp-administrator"));
         assert!(
             below("/**/wp-admin", "/shop/blog/WP-admin/users.php")

@@ -53,16 +53,8 @@ impl Adapter {
             ..Reading::default()
         };
         reading.methods.extend(overrides.iter().map(|method| method.trim().to_owned()));
+        reading.paths.extend(place::behind_scripts(asked.path));
         let path = place::folded(asked.path);
-        // Behind the script that finds its path itself.
-        for (at, found) in path.match_indices("/index.php/") {
-            let behind = path.get(at + found.len() - 1..).unwrap_or_default();
-            reading.paths.push(behind.to_owned());
-            // In the folder that the script lies in.
-            if at > 0 {
-                reading.paths.push(format!("{}{behind}", path.get(..at).unwrap_or_default()));
-            }
-        }
         for routed in &self.routed {
             // Below a folder, a language or a script.
             let start = place::folded(&routed.path);
@@ -132,7 +124,9 @@ impl Adapter {
             let path = place::folded(path);
             place::starts(&path).any(|at| self.is_staffs_at(reading, &path, at))
         };
-        (reading.is_partial && self.reads_forms()) || reading.paths.iter().any(is_staffs)
+        let is_by_field =
+            || !self.routed.is_empty() || self.staff.acts.iter().any(|act| !act.query.is_empty());
+        (reading.is_partial && is_by_field()) || reading.paths.iter().any(is_staffs)
     }
 }
 

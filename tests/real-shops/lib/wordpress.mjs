@@ -85,6 +85,22 @@ export class WordPress {
     return writeFile(file, `<?php ${names.join(' ')}`);
   }
 
+  /**
+   * What the commonest hardening does to /wp-admin from outside of the owner's networks: a 403 as a web server writes it (`forbid`), a
+   * way to the front page (`lead`), or WordPress's own page, as plugins show it (`die`).
+   */
+  async guardOffice(answer) {
+    const file = path.join(this.root, 'wp-content/mu-plugins/guard.php');
+    if (!answer) return rm(file);
+    const acts = {
+      forbid: "http_response_code(403); exit('<h1>403 Forbidden</h1>');",
+      lead: "header('Location: /', true, 302); exit;",
+      die: "add_action('plugins_loaded', fn () => wp_die('Not from here', 403));",
+    };
+    const asked = "is_admin() && !str_ends_with($_SERVER['SCRIPT_NAME'], '/admin-ajax.php')";
+    return writeFile(file, `<?php if (${asked}) { ${acts[answer]} }`);
+  }
+
   /** How many sessions of an account WordPress holds signed in. */
   async sessions(login) {
     const query = `SELECT meta_value FROM wp_usermeta m JOIN wp_users u ON u.ID = m.user_id WHERE user_login = '${login}' AND meta_key = 'session_tokens'`;

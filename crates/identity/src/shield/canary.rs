@@ -15,7 +15,7 @@ use storeward_web::http::{HeaderMap, Response, header};
 
 use super::jar::Jar;
 use super::shop::{Asker, question};
-use super::{Guard, Shield, WhenUnclear};
+use super::{Guard, Shield, StaffPolicy, WhenUnclear};
 use crate::error::Error;
 
 /// The account that the owner gives. `Debug` shows neither.
@@ -45,6 +45,8 @@ pub enum Fault {
     Renamed,
     /// The session stays signed in after the sign-out.
     StaysIn,
+    /// The shop does not call the test account a customer: so it is with all of them, and each is asked for what staff are asked.
+    SeemsStaff,
     /// The shop did not say yet what it is.
     NoAdapter,
 }
@@ -60,6 +62,7 @@ impl Fault {
             Fault::Anybody => "anybody",
             Fault::Renamed => "renamed",
             Fault::StaysIn => "stays_in",
+            Fault::SeemsStaff => "seems_staff",
             Fault::NoAdapter => "no_adapter",
         }
     }
@@ -69,7 +72,7 @@ impl Fault {
         match self {
             Fault::NoPage | Fault::Unseen | Fault::Unclear | Fault::Anybody => true,
             Fault::Renamed | Fault::NoAdapter => true,
-            Fault::NoForm | Fault::Refused | Fault::StaysIn => false,
+            Fault::NoForm | Fault::Refused | Fault::StaysIn | Fault::SeemsStaff => false,
         }
     }
 }
@@ -85,6 +88,9 @@ impl fmt::Display for Fault {
             Fault::Anybody => "the adapter takes a visitor who has shown nothing for a customer",
             Fault::Renamed => "the shop names the test account otherwise than before",
             Fault::StaysIn => "the adapter's sign-out leaves the session signed in at the shop",
+            Fault::SeemsStaff => {
+                "the shop does not say that the test account is a customer, so customers are asked for what staff are asked"
+            }
             Fault::NoAdapter => {
                 "the shop does not say what it is, so nobody knows what its sign-in looks like"
             }
@@ -220,14 +226,16 @@ impl Guard {
         if !entered.is_signal {
             return Ok(Err(Fault::Unseen));
         }
+        let seems_staff = visitor.seems_staff().await?;
         visitor.leave().await?;
         let stays = matches!(visitor.who().await?, ProbeAnswer::SignedIn { .. });
         let mut health = self.health.lock().unwrap_or_else(PoisonError::into_inner);
         let known = health.subject.get_or_insert_with(|| subject.clone());
-        Ok(match (*known == subject, stays) {
-            (false, _) => Err(Fault::Renamed),
-            (true, true) => Err(Fault::StaysIn),
-            (true, false) => Ok(()),
+        Ok(match (*known == subject, stays, seems_staff) {
+            (false, ..) => Err(Fault::Renamed),
+            (true, true, _) => Err(Fault::StaysIn),
+            (true, false, true) => Err(Fault::SeemsStaff),
+            (true, false, false) => Ok(()),
         })
     }
 }
@@ -288,10 +296,7 @@ impl<'g> Stranger<'g> {
         account: &CanaryAccount,
         password: &Secret<String>,
     ) -> Result<Result<Entered, Fault>, NoAnswer> {
-        let Some(path) = door.place.paths.first().map(|path| path.replacen("/**", "", 1)) else {
-            return Ok(Err(Fault::NoForm));
-        };
-        let mut path = path;
+        let Some(mut path) = door.page() else { return Ok(Err(Fault::NoForm)) };
         let mut page = self.ask("GET", &path, &[], String::new()).await?;
         // Some shops want another slash at the end, and say so.
         if page.status().is_redirection() && !path.ends_with('/') {
@@ -359,6 +364,17 @@ impl<'g> Stranger<'g> {
         let more = probe.questions();
         let answer = self.ask("GET", &probe.path, &more, String::new()).await?;
         Ok(probe.read(answer.status().as_u16(), answer.body()))
+    }
+
+    /// Whether the shop, asked as the shield asks, does not call it a customer.
+    async fn seems_staff(&mut self) -> Result<bool, NoAnswer> {
+        let guard = self.guard;
+        let Some(probe) = &guard.adapter.staff.probe else { return Ok(false) };
+        if guard.section.staff == StaffPolicy::AsCustomers {
+            return Ok(false);
+        }
+        let answer = self.ask("GET", &probe.path, &[], String::new()).await?;
+        Ok(guard.rights_in(probe, &answer, &self.asker).await? != storeward_adapter::Rights::Customer)
     }
 
     async fn leave(&mut self) -> Result<(), NoAnswer> {

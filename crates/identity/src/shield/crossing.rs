@@ -111,7 +111,10 @@ impl Crossing {
         let is_risky = !head.method.is_safe() || !overrides.is_empty() || reading.is_unsafe();
         // A path of pictures is one only as long as nothing else says where the request goes, or who sends it: a front
         // controller gets what is no file.
-        let is_only_path = reading.is_plain() && !reading.is_routed() && lines.authorization.is_none();
+        let is_only_path = reading.is_plain()
+            && !reading.is_routed()
+            && lines.authorization.is_none()
+            && guard.adapter.elsewhere(&asked, b"", None).is_none();
         let is_static = guard.adapter.is_static(head.path) && is_only_path && !is_risky;
         // The shop's own programs may send more than a form.
         let is_lane = guard.section.lanes.contains(head.client.get());
@@ -513,11 +516,19 @@ fn closed() -> Refusal {
 struct Lines {
     authorization: Option<String>,
     content_type: String,
+    /// The body is packed: some servers unpack it before the shop reads it.
+    is_encoded: bool,
 }
 
 impl Lines {
     fn of(headers: &HeaderMap) -> Self {
-        Lines { authorization: authorization(headers), content_type: content_type(headers) }
+        let codings = headers.get_all(header::CONTENT_ENCODING).iter();
+        let mut is_one = codings.map(|line| !line.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity"));
+        Lines {
+            authorization: authorization(headers),
+            content_type: content_type(headers),
+            is_encoded: is_one.any(|is_one| is_one),
+        }
     }
 
     fn asked<'a>(&'a self, method: &'a Method, path: &'a str, query: Option<&'a str>) -> Asked<'a> {

@@ -61,8 +61,9 @@ pub struct Jar {
     /// The sign-in was by a token that the browser's scripts hold: the cookies say nothing of it.
     #[serde(default)]
     pub by_token: bool,
-    /// Of whoever is signed in. Those of a jar that was kept before this was written down are asked for anew.
-    #[serde(default)]
+    /// Of whoever is signed in. Those of a jar that was kept before this was written down are asked for anew, and so are those
+    /// under the name of before (`rights`), when any 403 was taken for the shop's word.
+    #[serde(default, rename = "told_rights")]
     pub rights: Rights,
     pub made_at: Timestamp,
     pub seen_at: Timestamp,
@@ -168,8 +169,9 @@ mod tests {
     #[test]
     fn rights_in_older_jars_are_not_believed() {
         let mut kept = serde_json::to_value(Jar::new(Timestamp::EPOCH)).unwrap();
-        kept.as_object_mut().unwrap().remove("rights");
+        kept.as_object_mut().unwrap().remove("told_rights");
         kept["is_staff"] = false.into();
+        kept["rights"] = "customer".into();
         let jar: Jar = serde_json::from_value(kept).unwrap();
         assert_eq!(jar.rights, Rights::Unknown);
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use storeward_adapter::{CookieLine, Probe, ProbeAnswer, SignOut};
+use storeward_adapter::{CookieLine, Probe, ProbeAnswer, Rights as Told, Shown, SignOut, StaffProbe};
 use storeward_base::{ClientIp, RequestId, Secret};
 use storeward_host::{NoAnswer, Question};
 use storeward_web::axum::body::Bytes;
@@ -10,7 +10,7 @@ use storeward_web::http::{HeaderMap, HeaderName, HeaderValue, Request, Response,
 
 use super::handles::Entry;
 use super::jar::Rights;
-use super::{Guard, StaffPolicy};
+use super::{Alarm, Guard, StaffPolicy};
 
 /// In whose place a question is asked: the shop sees the browser's own words, in case it binds sessions to them.
 #[derive(Clone, Debug)]
@@ -122,15 +122,33 @@ impl Guard {
             return Ok(Rights::Unknown);
         }
         let answer = self.ask(entry, asker, "GET", &probe.path, [], Bytes::new()).await?;
-        if answer.status().is_server_error() {
-            return Err(NoAnswer("shield.staff"));
+        let rights = self.rights_in(probe, &answer, asker).await?;
+        if rights == Told::Unsaid {
+            self.alarm(Alarm::StaffUnclear, asker.client).await;
         }
-        let location = answer.headers().get(header::LOCATION).and_then(|line| line.to_str().ok());
-        let location = location.and_then(|line| own_path(line, asker));
-        Ok(match self.adapter.rights(probe, answer.status().as_u16(), location) {
-            storeward_adapter::Rights::Customer => Rights::Customer,
-            storeward_adapter::Rights::Staff => Rights::Staff,
+        Ok(match rights {
+            Told::Customer => Rights::Customer,
+            Told::Staff | Told::Unsaid => Rights::Staff,
         })
+    }
+
+    /// What an answer to the question after rights says, when compared with what the shop tells somebody without a session who asks
+    /// from the same place.
+    pub(super) async fn rights_in(
+        &self,
+        probe: &StaffProbe,
+        answer: &Response<Bytes>,
+        asker: &Asker,
+    ) -> Result<Told, NoAnswer> {
+        let shown = shown(answer, asker)?;
+        let rights = self.adapter.rights(probe, shown);
+        if rights != Told::Customer {
+            return Ok(rights);
+        }
+        let asked = question(asker, ("GET", &probe.path), String::new(), [], Bytes::new())?;
+        let to_nobody = self.shop.ask(asked).await?;
+        let is_its_word = shown.is_of_session(&self::shown(&to_nobody, asker)?);
+        Ok(if is_its_word { Told::Customer } else { Told::Unsaid })
     }
 
     /// The address on file, from the pages that show it.
@@ -192,6 +210,16 @@ impl Guard {
         }
         Ok(answer)
     }
+}
+
+/// What a shop that is in trouble shows says nothing.
+fn shown<'a>(answer: &'a Response<Bytes>, asker: &Asker) -> Result<Shown<'a>, NoAnswer> {
+    if answer.status().is_server_error() {
+        return Err(NoAnswer("shield.staff"));
+    }
+    let location = answer.headers().get(header::LOCATION).and_then(|line| line.to_str().ok());
+    let location = location.and_then(|line| own_path(line, asker));
+    Ok(Shown { status: answer.status().as_u16(), location, body: answer.body() })
 }
 
 /// The path of an address, where it is one of the host that was asked.

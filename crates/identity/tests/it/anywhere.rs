@@ -3,7 +3,7 @@
 use storeward_identity::{LetterKind, MIGRATIONS, SecondFactor};
 use storeward_store::both_engines;
 
-use super::behind::{ADDRESS, Behind, Elevation, SECRET, SHOP_PASSWORD, Visitor};
+use super::behind::{ADDRESS, Behind, Elevation, OfficeGuard, SECRET, SHOP_PASSWORD, Visitor};
 
 const PROBLEM_FORM: [(&str, &str); 2] =
     [("accept", "application/json"), ("content-type", "application/x-www-form-urlencoded")];
@@ -149,4 +149,40 @@ both_engines!(a_folder_that_is_found_later_changes_no_session, MIGRATIONS, async
     behind.shield.fit(adapter).await.unwrap();
     assert!(owner.get("/account").await.body.contains(SECRET));
     assert!(owner.get("/office-of-this-shop/x").await.location().starts_with(ENROL));
+});
+
+// The commonest hardening there is: the web server opens the back office to some networks only. Its 403 was taken for the shop's
+// word that whoever asked was a customer, and a stolen password of the owner was the whole shop.
+both_engines!(a_refusal_that_is_not_the_shops_makes_nobody_a_customer, MIGRATIONS, async |db| {
+    let behind = Behind::with_file(db, SecondFactor::Offered, |file| {
+        let page = "customer_page = [\"not for customers\"]\nleads_customers_away = true\n";
+        format!("{}{page}", with_office(file))
+    });
+    for guard in [OfficeGuard::Refuses, OfficeGuard::LeadsAway, OfficeGuard::RefusesSessions] {
+        behind.shop.guard_office(guard);
+        let mut thief = behind.browser();
+        thief.get("/").await;
+        thief.post("/login.php", &MALLORY).await.leads_to("/.storeward/challenge");
+        for path in ["/account", "/plugin/orders", "/checkout"] {
+            thief.get(path).await.leads_to("/.storeward/challenge");
+        }
+        // Nor can it be told of a customer.
+        let mut customer = behind.browser();
+        customer.get("/").await;
+        customer.sign_in("ella").await.leads_to("/.storeward/challenge");
+        behind.bench.advance(3_600);
+    }
+    assert!(behind.bench.reasons("identity.sign_in_failed").await.contains(&"staff_unclear".to_owned()));
+    // The canary says why.
+    assert_eq!(behind.shield.try_canary().await.unwrap().map(|fault| fault.code()), Some("seems_staff"));
+    assert!(!behind.shield.is_closed());
+    assert_eq!(behind.bench.reasons("identity.shop_sign_in_broken").await, ["seems_staff"]);
+    behind.shop.guard_office(OfficeGuard::None);
+    assert_eq!(behind.shield.try_canary().await.unwrap(), None);
+    let mut customer = behind.browser();
+    customer.get("/").await;
+    customer.sign_in("ella").await.leads_to("/account");
+    let mut member = behind.browser();
+    member.get("/").await;
+    member.post("/login.php", &MALLORY).await.leads_to("/.storeward/challenge");
 });

@@ -70,6 +70,11 @@ both_engines!(a_form_that_only_the_shop_can_read_is_no_way_to_guess, MIGRATIONS,
             assert_eq!(seen, [400; KINDS.len()], "{path}");
         }
     }
+    // Packed, as some servers unpack it.
+    for (path, coding) in [("/login.php", "gzip"), ("/", "deflate"), ("/", "x-\u{ff}")] {
+        let packed = [("accept", "application/json"), ("content-type", FORM), ("content-encoding", coding)];
+        assert_eq!(thief.send("POST", path, &packed, "packed").await.status, 400, "{path} {coding}");
+    }
     assert!(behind.shop.asked().is_empty(), "the shop heard of none: {:?}", behind.shop.asked());
     // What libraries send is read.
     let form = [

@@ -106,3 +106,78 @@ both_engines!(what_is_no_sign_in_passes, MIGRATIONS, async |db| {
     let answer = visitor.send("POST", "/rest/V1/integration/customer/token", &JSON, &body).await;
     assert_eq!(answer.status, 401);
 });
+
+// Magento looks at the first part of the path alone, behind its script and a store's code; so did whoever had a stolen password.
+both_engines!(no_other_address_hands_out_a_token, MIGRATIONS, async |db| {
+    let behind = Behind::magento(db);
+    let admin = document("mutation { generateCustomerTokenAsAdmin { customer_token } }", ADDRESS, "x");
+    for path in [
+        "/graphql/x",
+        "/index.php/graphql/x",
+        "/default/graphql",
+        "/GraphQL/x/y",
+        "/pub/index.php/de/graphql/",
+    ] {
+        let body = document(QUERY, ADDRESS, SHOP_PASSWORD);
+        is_held(&behind.browser().send("POST", path, &JSON, &body).await);
+        let told = behind.browser().send("POST", path, &JSON, &admin).await;
+        assert!(told.body.contains("identity.door_closed"), "{path}: {}", told.body);
+    }
+    let before = behind.shop.asked().len();
+    let soap = [("accept", "text/xml"), ("content-type", "application/soap+xml; charset=utf-8")];
+    let call =
+        format!("<createCustomerAccessToken><username>{ADDRESS}</username></createCustomerAccessToken>");
+    for path in [
+        "/soap/default?services=integrationCustomerTokenServiceV1",
+        "/soap",
+        "/index.php/soap/default?services=integrationCustomerTokenServiceV1",
+        "/index.php/default/soap/all?services=x",
+        "/DE/Soap;x=1/all",
+        "/english/soap/",
+    ] {
+        let told = behind.browser().send("POST", path, &soap, &call).await;
+        assert!(told.status == 403 && told.body.contains("identity.door_closed"), "{path}: {}", told.body);
+    }
+    let packed = [JSON[0], JSON[1], ("content-encoding", "gzip")];
+    let told = behind.browser().send("POST", "/graphql", &packed, "packed").await;
+    assert!(told.status == 400 && told.body.contains("identity.form_unreadable"), "{}", told.body);
+    for path in ["/default/admin/", "/index.php/english/admin/sales", "/de/Admin;x/"] {
+        assert_eq!(behind.browser().get(path).await.status, 403, "{path}");
+    }
+    assert_eq!(behind.shop.asked().len(), before, "the shop heard of none");
+});
+
+// Each spelling of the sign-in's address, and each network, had five tries of its own, or as many as one liked.
+both_engines!(guesses_are_counted_at_whatever_address, MIGRATIONS, async |db| {
+    let behind = Behind::magento(db);
+    let form = [("accept", "application/json"), ("content-type", "application/x-www-form-urlencoded")];
+    let (mut reached, mut thief) = (0, behind.browser());
+    for (n, path) in [
+        "/index.php/customer/account/loginPost",
+        "/customer/account/loginPost/referer/x",
+        "/de/customer/account/loginPost",
+        "/default/customer/account/loginPost/",
+        "/index.php/x/customer/account/LoginPost;v=1/uenc/y",
+        "/whatever/page/there/is",
+        "/customer/account/loginPost",
+    ]
+    .into_iter()
+    .cycle()
+    .take(21)
+    .enumerate()
+    {
+        thief.browser.address = format!("192.0.2.{n}").parse().unwrap();
+        let body = format!("form_key=x&login[username]={ADDRESS}&login%5Bpassword%5D=wrong{n}&send=");
+        let told = thief.send("POST", path, &form, &body).await;
+        reached += usize::from(told.status != 429);
+    }
+    assert_eq!(reached, 5, "{:?}", behind.shop.asked());
+    let mut reached = 0;
+    for n in 0..12 {
+        thief.browser.address = format!("192.0.2.{}", 100 + n).parse().unwrap();
+        let told =
+            thief.send("POST", "/graphql/x", &JSON, &document(QUERY, "ida@people.example", "wrong")).await;
+        reached += usize::from(told.status != 429);
+    }
+    assert_eq!(reached, 5);
+});

@@ -8,6 +8,8 @@ mod back_office;
 mod behind;
 mod bench;
 mod doors;
+mod elsewhere;
+mod fake_shop;
 mod heat;
 mod imported;
 mod kinds;

@@ -4,7 +4,7 @@ use storeward_adapter::Asked;
 use storeward_host::{Passage, Seen};
 use storeward_web::http::{HeaderMap, StatusCode};
 
-use super::{Crossing, Lines, content_type};
+use super::{Crossing, Lines};
 use crate::error::Error;
 use crate::model::SessionId;
 use crate::shield::answers::{Refusal, Wants};
@@ -16,10 +16,11 @@ use crate::state::ReturnTo;
 impl Crossing {
     /// Looks for another method or path in the fields of a form.
     pub(super) fn read_form(&mut self, headers: &HeaderMap, body: Seen<'_>) {
-        if self.reads_fields {
+        if self.reads_fields && self.guard.adapter.reads_forms() {
             self.is_cut_off = !body.complete;
-            let kind = content_type(headers);
-            self.guard.adapter.read_form(&mut self.reading, &kind, body.bytes, body.complete);
+            let Lines { content_type, is_encoded, .. } = Lines::of(headers);
+            let is_whole = body.complete && !is_encoded;
+            self.guard.adapter.read_form(&mut self.reading, &content_type, body.bytes, is_whole);
         }
         // Programs and scripts read it, whatever they say that they accept.
         if self.reading.is_routed() {

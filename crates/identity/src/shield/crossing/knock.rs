@@ -11,32 +11,38 @@ use crate::shield::answers::{Refusal, Wants};
 impl Crossing {
     /// What is before the door, if there is one. The password is looked up in the list of breached ones, and kept nowhere.
     pub(super) async fn knock(&mut self, headers: &HeaderMap, body: Seen<'_>) -> Option<Refusal> {
-        let is_looked_at =
-            self.reads_body || (self.reads_fields && self.guard.adapter.has_doors_everywhere());
-        if !is_looked_at {
+        let reads = self.reads_body || self.reads_fields;
+        // A query may hold the fields of a form.
+        if !reads && !self.query.as_ref().is_some_and(|query| query.contains('=')) {
             return None;
         }
         let guard = self.guard.clone();
         let lines = Lines::of(headers);
         let asked = lines.asked(&self.method, &self.path, self.query.as_deref());
+        let (bytes, is_cut) = if reads { (body.bytes, !body.complete) } else { (&b""[..], false) };
         // A sign-in could stand in it that the shop reads and we do not: nobody's name would be counted.
         let is_lane = guard.section.lanes.contains(self.client.get());
-        if !is_lane && is_doubtful(asked.content_type, body.bytes, body.complete) {
+        let is_doubtful = lines.is_encoded || is_doubtful(asked.content_type, bytes, !is_cut);
+        if reads && !is_lane && is_doubtful {
             return Some(unreadable());
         }
-        let found = guard.adapter.door(&asked, body.bytes);
-        if !body.complete && (self.reads_body || found.is_some()) {
+        let known = if reads { guard.adapter.door(&asked, bytes) } else { None };
+        let (found, elsewhere) = match guard.adapter.elsewhere(&asked, bytes, known) {
+            Some((door, read)) => (Some(door), Some(read)),
+            None => (known, None),
+        };
+        if is_cut && (self.reads_body || found.is_some()) {
             let title = "The form is too large for a sign-in";
             return Some(Refusal::of(StatusCode::PAYLOAD_TOO_LARGE, "identity.form_too_large", title));
         }
         let Some(door) = found else {
             // The fields that sign in may come behind what was read.
-            self.is_unread = !body.complete && !guard.section.lanes.contains(self.client.get());
+            self.is_unread = is_cut && !is_lane;
             return None;
         };
         self.door = Some(door.kind);
         self.is_risky = true;
-        if door.is_for_programs() && !guard.section.lanes.contains(self.client.get()) {
+        if door.is_for_programs() && !is_lane {
             guard.alarm(Alarm::DoorForPrograms, self.client).await;
             self.wants = Wants::Problem;
             let title = "Programs may not sign in here with a password";
@@ -45,21 +51,21 @@ impl Crossing {
         if guard.is_closed() {
             return Some(closed());
         }
-        if door.bearer.is_some() && !guard.section.lanes.contains(self.client.get()) {
+        if door.bearer.is_some() && !is_lane {
             self.wants = Wants::Problem;
-            if !door.is_plain(body.bytes) {
+            if !door.is_plain(bytes) {
                 let title = "One sign-in at a time, under its own name";
                 return Some(Refusal::of(StatusCode::FORBIDDEN, "identity.door_closed", title));
             }
             self.token_door = guard.adapter.doors.iter().position(|known| known.name == door.name);
         }
-        if guard.adapter.is_ambiguous(&asked, body.bytes) {
+        if guard.adapter.is_ambiguous(&asked, bytes) {
             return Some(ambiguous());
         }
         if door.kind != DoorKind::SignIn {
             return None;
         }
-        match door.credentials(asked.content_type, body.bytes, asked.authorization) {
+        match elsewhere.unwrap_or_else(|| door.credentials(&asked, bytes)) {
             Ok(credentials) => self.try_door(credentials).await,
             // Nobody is tried with it; whoever sends it all day is slowed down all the same.
             Err(Unreadable::Fields) => self.try_nobody().await,

@@ -5,6 +5,7 @@ use storeward_puzzle::Purpose;
 use storeward_web::http::{HeaderMap, StatusCode};
 
 use super::Crossing;
+use crate::marks::is_rewritten;
 use crate::pages::{answer_of, too_often};
 use crate::shield::answers::Refusal;
 use crate::throttle::{Key, Leave};
@@ -25,13 +26,19 @@ impl Crossing {
         let guard = self.guard.clone();
         let shared = &guard.identity.0;
         let typed = credentials.user.expose();
-        let strangers = vec![self.network(), Key::Stranger(shared.marks.attempt(typed))];
+        let mut strangers = vec![self.network(), Key::Stranger(shared.marks.attempt(typed))];
+        let is_rewritten = is_rewritten(typed);
+        if is_rewritten {
+            strangers.push(Key::Rewritten);
+        }
         let keys = match self.known_device(typed).await {
             // Its owner may share an address with whoever guesses there.
             Some(device) => vec![device],
             None => strangers.clone(),
         };
-        if let Some(refusal) = self.count(keys, strangers, typed).await {
+        // Nor do its spellings each have a price of their own.
+        let priced = if is_rewritten { "" } else { typed };
+        if let Some(refusal) = self.count(keys, strangers, priced).await {
             return Some(refusal);
         }
         self.password = shared.passwords.standing(&credentials.password).await;
