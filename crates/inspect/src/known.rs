@@ -126,11 +126,25 @@ fn is_open(value: &View<'_>) -> bool {
 }
 
 fn is_open_field(name: &[u8]) -> bool {
-    const CLOSED: [&[u8]; 8] =
-        [b"cookie", b"auth", b"token", b"key", b"secret", b"session", b"csrf", b"xsrf"];
-    !CLOSED.iter().any(|word| memchr::memmem::find(name, word).is_some())
-        // Addresses carry parameters, and these may be tokens.
-        && !matches!(name, b"referer" | b"location")
+    // Addresses carry parameters, and these may be tokens.
+    !matches!(name, b"referer" | b"location") && !(0..name.len()).any(|at| names_a_secret(name.get(at..)))
+}
+
+/// Whether a word begins here that names a secret. A comparison of the first bytes: to look for each word by itself cost a dozen
+/// times as much, with each field of each request.
+const fn names_a_secret(rest: Option<&[u8]>) -> bool {
+    matches!(
+        rest,
+        Some(
+            [b'c', b'o', b'o', b'k', b'i', b'e', ..]
+                | [b'a', b'u', b't', b'h', ..]
+                | [b't', b'o', b'k', b'e', b'n', ..]
+                | [b'k', b'e', b'y', ..]
+                | [b's', b'e', b'c', b'r', b'e', b't', ..]
+                | [b's', b'e', b's', b's', b'i', b'o', b'n', ..]
+                | [b'c' | b'x', b's', b'r', b'f', ..]
+        )
+    )
 }
 
 #[cfg(test)]
@@ -160,6 +174,25 @@ mod tests {
             (Looked::RequestAll, value(Collection::RequestHeaders, "", "user-agentMozilla/5.0")),
         ] {
             assert!(!known.is_clean(Place { looked, at: place.at }, &other), "{looked:?} {:?}", other.bytes);
+        }
+    }
+
+    #[test]
+    fn a_field_is_closed_wherever_the_word_stands() {
+        for word in ["cookie", "auth", "token", "key", "secret", "session", "csrf", "xsrf"] {
+            for name in [
+                word.to_owned(),
+                format!("x-{word}"),
+                format!("{word}-x"),
+                format!("x{word}x"),
+                format!("c{word}"),
+            ] {
+                assert!(!is_open_field(name.as_bytes()), "{name}");
+            }
+            assert!(is_open_field(&word.as_bytes()[..word.len() - 1]), "{word}");
+        }
+        for open in ["accept", "user-agent", "cache-control", "sec-fetch-site", "xs", "c", ""] {
+            assert!(is_open_field(open.as_bytes()), "{open}");
         }
     }
 

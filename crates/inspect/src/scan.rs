@@ -8,7 +8,7 @@ use crate::transform::{self, ByteMask};
 use crate::values::View;
 
 /// A text of so many bytes is long for so few candidates.
-const MUCH: usize = 4 * 1024;
+const MUCH: usize = 512;
 const FEW: usize = 2;
 
 /// Buffers that live as long as a transaction, so that passing values allocate nothing.
