@@ -110,7 +110,7 @@ fn has_spaces(tokens: Tokens<'_, '_>) -> bool {
     let spaces = |at: usize| {
         tokens.get(at).map_or(0, |token| token.text.iter().filter(|byte| byte.is_ascii_whitespace()).count())
     };
-    spaces(0) + spaces(tokens.len().saturating_sub(1)) > 1
+    spaces(0) + spaces(tokens.len().saturating_sub(1)) > 0
 }
 
 struct Reader<'a, 'v> {

@@ -35,10 +35,11 @@ pub(super) fn judge(value: &[u8], context: Context, reading: Reading) -> Found {
 fn read(value: &[u8], context: Context, reading: Reading) -> Option<(Range<usize>, Read)> {
     let mut reader = token::Reader::new(value, context, reading);
     let first = reader.next_token()?;
-    let mut machine = Machine::new(context);
+    let mut machine = Machine::new(value, context);
     let mut current = match (context, first.kind) {
         (Context::Bare, _) => first,
         (_, Kind::Text { closed: true }) => {
+            machine.proof.operand(&first);
             machine.last = Some(first);
             machine.state = State::After;
             match reader.next_token() {
@@ -113,6 +114,7 @@ enum Read {
 
 /// `None` from any of its functions: no database can go on here.
 struct Machine<'v> {
+    value: &'v [u8],
     context: Context,
     state: State,
     mode: Mode,
@@ -128,14 +130,17 @@ struct Machine<'v> {
     is_smiley: bool,
     /// ODBC's `{d '2020-01-01'}` was begun.
     is_braced: bool,
+    /// Behind SQL Server's `top`.
+    tops: bool,
     proof: Proof,
 }
 
 impl<'v> Machine<'v> {
-    fn new(context: Context) -> Machine<'v> {
+    fn new(value: &'v [u8], context: Context) -> Machine<'v> {
         let (state, mode) = (State::Start, Mode::Expression);
         let proof = Proof::new(context);
         Machine {
+            value,
             context,
             state,
             mode,
@@ -146,6 +151,7 @@ impl<'v> Machine<'v> {
             ended: false,
             is_smiley: false,
             is_braced: false,
+            tops: false,
             proof,
         }
     }
@@ -184,12 +190,16 @@ impl<'v> Machine<'v> {
 
     /// The value ends, and nothing is cut off.
     fn ends(&mut self) -> Option<Read> {
-        let end = match (self.last?.kind, self.state) {
+        let last = self.last?;
+        let end = match (last.kind, self.state) {
             (Kind::Text { closed: false }, _) => End::Open,
-            (_, State::After) => End::Value,
-            (_, State::Statement) => End::Value,
+            (_, State::After | State::Statement) => End::Value,
             _ => End::Wanting,
         };
+        let own = last.text.first().copied() == self.context.quote();
+        if self.context != Context::Bare && !self.proof.can_end(end, own) {
+            return None;
+        }
         self.leave_list();
         Some(self.tells(end))
     }
@@ -208,7 +218,9 @@ impl<'v> Machine<'v> {
         }
         self.leave_list();
         let end = match comment.text.first() {
-            Some(b'#') if comment.kind == (Kind::Comment { clean: false }) => End::CutByHash,
+            Some(b'#') if self.value.get(comment.end).is_some_and(u8::is_ascii_alphanumeric) => {
+                End::CutByHash
+            }
             _ => End::Cut,
         };
         Some(self.tells(end))
@@ -340,8 +352,9 @@ impl<'v> Machine<'v> {
         if self.mode == Mode::List && !is_beside && token.kind != Kind::Name {
             self.proof.lists();
         }
-        self.state = State::After;
         self.proof.operand(token);
+        // SQL Server's `top 1 a`.
+        self.state = if std::mem::take(&mut self.tops) { State::Any } else { State::After };
         Some(Read::On)
     }
 
@@ -408,7 +421,10 @@ impl<'v> Machine<'v> {
             next.start == token.end
                 && matches!(next.kind, Kind::Sign | Kind::Compare | Kind::Other | Kind::Logic)
         });
-        let star = token.text == b"*";
+        let glued = self
+            .last
+            .is_some_and(|last| last.end == token.start && matches!(last.kind, Kind::Sign | Kind::Compare));
+        let star = token.text == b"*" && !glued;
         if star && self.wants() {
             self.state = State::After;
             self.names = 1;
@@ -418,8 +434,9 @@ impl<'v> Machine<'v> {
         if self.wants() && self.state != State::Any {
             return self.then(State::Want);
         }
-        if self.mode == Mode::Tables && !star {
-            return None;
+        if self.mode == Mode::Tables {
+            // PostgreSQL's `customers*`.
+            return (star && self.state == State::After).then_some(Read::On);
         }
         let prefix = token.text == b"!" && !glued_sign;
         if !self.follows() || (prefix && self.state == State::After) {
@@ -432,6 +449,8 @@ impl<'v> Machine<'v> {
     fn other(&mut self, token: &Token<'v>, next: Option<Token<'v>>) -> Option<Read> {
         let glued = next.filter(|next| next.start == token.end);
         match token.text {
+            b"[" if self.follows() && glued.is_some_and(|next| next.text == b"]") => Some(Read::On),
+            b"]" if self.last.is_some_and(|last| last.text == b"[") => self.then(State::After),
             b"?" | b"@" if self.state == State::After => self.then(State::Want),
             b"?" if self.state == State::Any => Some(Read::On),
             b"?" if self.wants() && glued.is_some_and(|next| next.kind == Kind::Number) => Some(Read::On),
@@ -454,6 +473,9 @@ impl<'v> Machine<'v> {
         if matches!(self.state, State::After | State::Any) {
             let is_second = self.last.is_some_and(|last| last.text == b":" && last.end == token.start);
             let is_first = glued.is_some_and(|next| next.text == b":");
+            if self.mode == Mode::Loose && !is_first && !is_second {
+                return self.then(State::Any);
+            }
             return if is_second { self.then(State::Any) } else { is_first.then_some(Read::On) };
         }
         // A smiley: `+ :P`.

@@ -23,9 +23,9 @@ pub(super) fn is_type(lower: &[u8]) -> bool {
 
 /// Words of SQL that are small change in English: where no query is told yet, each is a doubt.
 pub(super) fn is_small_change(lower: &[u8]) -> bool {
-    const WORDS: [&[u8]; 24] = [
+    const WORDS: [&[u8]; 23] = [
         b"all", b"any", b"do", b"each", b"first", b"for", b"if", b"last", b"next", b"no", b"of", b"on",
-        b"only", b"open", b"set", b"show", b"some", b"to", b"up", b"use", b"with", b"within", b"by", b"out",
+        b"only", b"open", b"set", b"show", b"some", b"to", b"up", b"use", b"with", b"by", b"out",
     ];
     WORDS.contains(&lower)
 }
@@ -94,7 +94,7 @@ const SQL_SERVER: [&str; 47] = [
 ];
 
 #[rustfmt::skip]
-const NEUTRAL: [&str; 607] = [
+const NEUTRAL: [&str; 609] = [
     "access", "account", "action", "add", "admin", "after", "against", "aggregate", "algorithm", "all",
     "always", "analyse", "analyze", "ansi_nulls", "any", "apply", "array", "asensitive", "asof",
     "assertion", "asymmetric", "at", "atomic", "authorization", "auto", "auto_increment", "autocommit",
@@ -111,12 +111,12 @@ const NEUTRAL: [&str; 607] = [
     "dispatch", "distinct", "distinctrow", "distributed", "do", "document", "domain", "drop", "dump",
     "duplicate", "dynamic", "each", "elements", "else", "elseif", "empty", "enable", "enclosed", "encoding",
     "encrypted", "end", "ends", "engine", "error", "errorfile", "errors", "escaped", "event", "every",
-    "exclude", "excluding", "exclusive", "exec", "execute", "exists", "exit", "explain", "explicit",
-    "expression", "extended", "extension", "external", "extract", "fail", "family", "fast", "fast_forward",
-    "fetch", "fields", "file", "filter", "finalize", "first", "following", "for", "force", "foreign",
-    "forward", "freeze", "full", "fulltext", "function", "functions", "generated", "get", "global", "go",
-    "grant", "granted", "grants", "grouping", "groups", "handler", "hash", "hashes", "header",
-    "high_priority", "history", "hold", "holdlock", "hour", "hour_microsecond", "hour_minute",
+    "examined", "exclude", "excluding", "exclusive", "exec", "execute", "exists", "exit", "explain",
+    "explicit", "expression", "extended", "extension", "external", "extract", "fail", "family", "fast",
+    "fast_forward", "fetch", "fields", "file", "filter", "finalize", "first", "following", "for", "force",
+    "foreign", "forward", "freeze", "full", "fulltext", "function", "functions", "generated", "get",
+    "global", "go", "goto", "grant", "granted", "grants", "grouping", "groups", "handler", "hash", "hashes",
+    "header", "high_priority", "history", "hold", "holdlock", "hour", "hour_microsecond", "hour_minute",
     "hour_second", "identified", "identity", "if", "ignore", "immediate", "immutable", "impersonate",
     "implicit", "import", "in", "include", "including", "increment", "indent", "index", "indexed",
     "indexes", "infile", "inherit", "inherits", "initially", "inner", "inout", "input", "insensitive",

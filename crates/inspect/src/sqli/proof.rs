@@ -9,7 +9,7 @@ use super::words;
 pub(super) enum End {
     /// `--`, `/*`: what the shop's query goes on with is cut off.
     Cut,
-    /// The same by `#`, which prose has, too.
+    /// The same by `#tag`, which prose has, too.
     CutByHash,
     /// In a string that the shop's own quote closes.
     Open,
@@ -25,6 +25,10 @@ const ENOUGH: u32 = 2;
 #[derive(Debug)]
 pub(super) struct Proof {
     is_bare: bool,
+    is_double: bool,
+    /// The operands are strings, and one of them has white space.
+    has_only_texts: bool,
+    has_spaces: bool,
     /// Begins with a number, a string or a bracket: what most sentences do not.
     begins_with_value: bool,
     /// Queries that name a table or cannot be words.
@@ -57,6 +61,8 @@ struct Statement {
     is_separated: bool,
     stands_alone: bool,
     is_update: bool,
+    /// No word of prose behind a number.
+    truncates: bool,
     is_query: bool,
     objects: u32,
 }
@@ -65,6 +71,9 @@ impl Proof {
     pub fn new(context: Context) -> Proof {
         Proof {
             is_bare: context == Context::Bare,
+            is_double: context == Context::Double,
+            has_only_texts: true,
+            has_spaces: false,
             begins_with_value: false,
             queries: 0,
             unites: 0,
@@ -129,6 +138,8 @@ impl Proof {
 
     pub fn operand(&mut self, token: &Token<'_>) {
         let is_plain = token.kind == Kind::Name && !words::is_column(token.text);
+        self.has_only_texts &= matches!(token.kind, Kind::Text { .. });
+        self.has_spaces |= self.has_only_texts && token.text.iter().any(u8::is_ascii_whitespace);
         self.firm |= self.is_joined && !is_plain;
         self.complete();
         self.object();
@@ -185,9 +196,24 @@ impl Proof {
             is_separated,
             stands_alone: keywords::stands_alone(verb),
             is_update: verb == b"update",
+            truncates: verb == b"truncate",
             is_query: matches!(verb, b"select" | b"values" | b"table"),
             objects: 0,
         });
+    }
+
+    /// Whether a query can end so: a string of another quote stays open, and nothing but a comparison wants an operand only where
+    /// the value is put in more than once, which those who join conditions count on. `The "is" stamp and the "like" stamp` are
+    /// strings of words with words of SQL between.
+    pub fn can_end(&self, end: End, is_own_quote: bool) -> bool {
+        if self.joints > 0 || self.queries > 0 || self.unites > 0 {
+            return true;
+        }
+        match end {
+            End::Wanting => false,
+            End::Open => is_own_quote && !(self.is_double && self.has_only_texts && self.has_spaces),
+            End::Value | End::Cut | End::CutByHash | End::Semicolon => true,
+        }
     }
 
     /// `is_flat`: no bracket of the value's own is open.
@@ -238,9 +264,14 @@ impl Proof {
         if self.acts() && is_cut && self.begins_with_value && self.doubts <= 1 && is_flat {
             return true;
         }
-        let truncates = self.statement.as_ref().is_some_and(|statement| !statement.is_separated);
+        let unseparated = self.statement.as_ref().filter(|statement| !statement.is_separated);
+        if unseparated.is_some_and(|statement| statement.truncates && statement.objects > 1)
+            && self.doubts == 0
+        {
+            return true;
+        }
         is_cut
-            && !truncates
+            && unseparated.is_none()
             && self.begins_with_value
             && self.joined > 0
             && self.comparisons > 0

@@ -500,6 +500,10 @@ fn cuts_off(tokens: Tokens<'_, '_>, at: usize) -> bool {
     let account = words::holds(&["admin", "administrator", "root", ""], word)
         || word.iter().any(|byte| matches!(byte, b'@' | b'%' | b'.' | b'_'));
     let glued = comment.start == first.end && comment.text.starts_with(b"--");
+    // `"#1 mom"`
+    if word.is_empty() && comment.text.starts_with(b"#") {
+        return false;
+    }
     !word.contains(&b' ') && (account || glued)
 }
 

@@ -2,6 +2,7 @@
 
 use super::super::keywords::{self, LONGEST, lowered};
 use super::super::token::{Kind, Token};
+use super::super::words;
 use super::{Machine, Mode, Read, State};
 
 impl<'v> Machine<'v> {
@@ -39,7 +40,8 @@ impl<'v> Machine<'v> {
             b"not" => self.not(next),
             b"from" => self.from(),
             b"where" | b"having" => {
-                if !self.follows() {
+                // `filter(where ...)`
+                if !(self.follows() || self.state == State::Open) {
                     return None;
                 }
                 self.leave_list();
@@ -84,8 +86,11 @@ impl<'v> Machine<'v> {
             }
             b"for" | b"lock" | b"option" | b"returning" if self.follows() && self.state != State::Start => {
                 self.leave_list();
+                const LOCKS: [&str; 7] = ["update", "share", "no", "key", "xml", "json", "browse"];
+                if !next.is_some_and(|next| words::holds(&LOCKS, next.text)) {
+                    self.small_change(lower);
+                }
                 self.mode = if lower == b"returning" { Mode::List } else { Mode::Loose };
-                self.small_change(lower);
                 self.then(State::Any)
             }
             b"as" => {
@@ -139,7 +144,11 @@ impl<'v> Machine<'v> {
         }
         let is_type =
             keywords::is_type(lower) && (self.state != State::After || self.mode != Mode::Expression);
-        if self.state == State::Start || !(is_type || keywords::is_neutral(lower)) {
+        let is_verb = self.mode != Mode::Expression && keywords::is_verb(lower);
+        if lower == b"top" && self.mode == Mode::List {
+            self.tops = true;
+        }
+        if self.state == State::Start || !(is_type || is_verb || keywords::is_neutral(lower)) {
             return self.operand(token);
         }
         if lower == b"set" {
@@ -160,7 +169,8 @@ impl<'v> Machine<'v> {
     }
 
     fn small_change(&mut self, lower: &[u8]) {
-        if self.mode == Mode::Expression && keywords::is_small_change(lower) {
+        let beside = self.state == State::After && self.frames.is_empty();
+        if self.mode == Mode::Expression && beside && keywords::is_small_change(lower) {
             self.proof.doubts += 1;
         }
     }
