@@ -4,6 +4,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use storeward_base::Secret;
 use tokio::sync::oneshot;
@@ -13,6 +14,8 @@ use crate::pool::take_what_is_left;
 
 /// So many may wait: 20 ms each at worst, so nobody waits longer than it takes to type on.
 const MOST_WAITING: usize = 16;
+/// Where the cores are never idle the thread may never run; whoever types does not wait for it.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Reads passwords while they are typed. Advice only: what is sent in the end is judged by [`crate::Pool::judge`].
 #[derive(Debug, Default)]
@@ -29,7 +32,8 @@ struct Question {
 }
 
 impl Gauge {
-    /// `None` when too many type at once: whoever typed it learns what is wrong when the form is sent.
+    /// `None` when too many type at once, or when it takes longer than two seconds: whoever typed it learns what is wrong when the
+    /// form is sent.
     pub async fn read(
         &self,
         policy: Policy,
@@ -38,7 +42,7 @@ impl Gauge {
     ) -> Option<Judgement> {
         let (reply, answer) = oneshot::channel();
         self.ask(Question { policy, password, context, reply })?;
-        answer.await.ok()
+        tokio::time::timeout(PATIENCE, answer).await.ok()?.ok()
     }
 
     fn ask(&self, question: Question) -> Option<()> {
@@ -108,6 +112,24 @@ mod tests {
             assert!(!judged.objections.iter().any(|told| told.id() == MessageId::TooShort));
         }
         assert!(gauge.read(Policy::ONLY_FACTOR, secret("a"), Context::default()).await.is_some());
+    }
+
+    // Time passes at once where nothing else is to be done: the thread has no chance to be in time.
+    #[tokio::test(start_paused = true)]
+    async fn nobody_waits_for_a_thread_that_does_not_run() {
+        let gauge = Gauge::default();
+        let worst = || secret(&"4@8({[<3690!|17$5+%2".repeat(50));
+        let mut answers = Vec::new();
+        for _ in 1..MOST_WAITING {
+            let (reply, answer) = oneshot::channel();
+            let (policy, context) = (Policy::ONLY_FACTOR, Context::default());
+            if gauge.ask(Question { policy, password: worst(), context, reply }).is_some() {
+                answers.push(answer);
+            }
+        }
+        let before = tokio::time::Instant::now();
+        assert_eq!(gauge.read(Policy::ONLY_FACTOR, worst(), Context::default()).await, None);
+        assert!(before.elapsed() <= PATIENCE);
     }
 
     #[tokio::test]
