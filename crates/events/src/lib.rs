@@ -208,6 +208,7 @@ vocabulary! {
     CustomersFound(vault::CustomersFound) = "vault.customers_found", Informational, Security;
     CustomerExported(vault::CustomerExported) = "vault.customer_exported", Medium, Security;
     RestrictionChanged(vault::RestrictionChanged) = "vault.restriction_changed", Low, Security;
+    ReadingLimitReached(vault::ReadingLimitReached) = "vault.reading_limit_reached", High, Security;
     FieldsForgotten(vault::FieldsForgotten) = "vault.fields_forgotten", Informational, Security;
     Started(system::Started) = "system.started", Informational, Security;
     Stopped(system::Stopped) = "system.stopped", Informational, Security;

@@ -118,7 +118,7 @@ fn class_of_records(event: &Event) -> Option<Class> {
     Some(match event {
         // 6005: 1 read, 2 update, 7 delete.
         Event::FieldsOpened(_) | Event::CustomersFound(_) | Event::CustomerExported(_) => datastore(1, 1),
-        Event::OpeningDenied(_) => datastore(1, 2),
+        Event::OpeningDenied(_) | Event::ReadingLimitReached(_) => datastore(1, 2),
         Event::FieldsWritten(_) | Event::RestrictionChanged(_) => datastore(2, 1),
         Event::ErasureBegun(_)
         | Event::CustomerErased(_)

@@ -314,6 +314,9 @@ fn of_the_vault(event: &Event) -> Option<String> {
             format!("The use of what is kept of {} is restricted", e.customer)
         }
         Event::RestrictionChanged(e) => format!("What is kept of {} may be used again", e.customer),
+        Event::ReadingLimitReached(e) => {
+            format!("Opened the data of {} customers within an hour; no more is opened", e.customers)
+        }
         Event::FieldsForgotten(e) => format!("Deleted {} values whose time is over", e.count),
         _ => return None,
     })

@@ -115,3 +115,10 @@ pub struct RestrictionChanged {
 pub struct FieldsForgotten {
     pub count: u64,
 }
+
+/// A member of staff opened the data of as many customers within an hour as one may at most. What they want beyond is
+/// refused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReadingLimitReached {
+    pub customers: u64,
+}

@@ -94,6 +94,9 @@ impl Purpose {
     }
 }
 
+/// Customers whose data one member of staff opens within an hour at most; the guard `guard_volume` says the same.
+pub const VOLUME_LIMIT: u64 = 200;
+
 /// Who asks, by an id that says nothing of the person.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Who {

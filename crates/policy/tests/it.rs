@@ -1,7 +1,9 @@
 //! The guards and the first rules, asked from outside.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on shall stop where it is")]
 
-use storeward_policy::{Act, Answer, Asked, Circumstances, Mask, Policies, Purpose, Thing, Who};
+use storeward_policy::{
+    Act, Answer, Asked, Circumstances, Mask, Policies, Purpose, Thing, VOLUME_LIMIT, Who,
+};
 
 fn staff(groups: &[&str]) -> Who {
     Who::Staff { id: "staff_1".to_owned(), groups: groups.iter().map(|&name| name.to_owned()).collect() }
@@ -91,8 +93,13 @@ fn no_rule_of_a_shop_gets_past_the_guards() {
             "factor_too_old",
         );
     }
-    check(&owner, "contact.email", Circumstances { opened_lately: 199, ..support() }, "whole all");
-    check(&owner, "contact.email", Circumstances { opened_lately: 200, ..support() }, "too_many");
+    check(
+        &owner,
+        "contact.email",
+        Circumstances { opened_lately: VOLUME_LIMIT - 1, ..support() },
+        "whole all",
+    );
+    check(&owner, "contact.email", Circumstances { opened_lately: VOLUME_LIMIT, ..support() }, "too_many");
     check(&owner, "contact.email", Circumstances { is_restricted: true, ..support() }, "restricted");
     let claim = Circumstances { is_restricted: true, ..now(Purpose::LegalClaim) };
     check(&owner, "contact.email", claim, "whole all");

@@ -77,7 +77,10 @@ impl KeyStore {
     /// Reads the epochs and the roots of the indexes; begins the first epoch where there is none.
     pub async fn open(parts: KeyStoreParts) -> Result<Self, Error> {
         let KeyStoreParts { db, shelf, root, entropy } = parts;
-        shelf.tidy_up()?;
+        // Not while another program is at it: it tidies up itself.
+        if let Some(_alone) = shelf.alone()? {
+            shelf.tidy_up()?;
+        }
         let epochs = shelf.read(root.as_ref())?;
         let is_new = epochs.current().is_none();
         let inner = Inner {

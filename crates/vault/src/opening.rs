@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use storeward_base::{Actor, CustomerId, Secret, Timestamp};
 use storeward_events::Event;
-use storeward_events::vault::{FieldsOpened, OpeningDenied};
-use storeward_policy::{Act, Answer, Asked, Circumstances, Mask, Policies, Purpose, Thing};
+use storeward_events::vault::{FieldsOpened, OpeningDenied, ReadingLimitReached};
+use storeward_policy::{Act, Answer, Asked, Circumstances, Mask, Policies, Purpose, Thing, VOLUME_LIMIT};
 use storeward_seal::envelope::{CustomerKey, FieldPlace};
 use storeward_store::Tx;
 
@@ -77,6 +77,11 @@ impl Vault {
             let verdicts: Vec<(&'static Field, Answer)> =
                 judged.iter().map(|field| (*field, decide(&policies, act, &asked, field, &told))).collect();
             record(tx, &asked, &verdicts)?;
+            let is_open = verdicts.iter().any(|(_, answer)| matches!(answer, Answer::Allow { .. }));
+            let is_staff = matches!(asked.asker.actor, Actor::Staff { .. });
+            if is_open && is_staff && told.opened_lately + 1 == VOLUME_LIMIT {
+                tx.append(asked.asker.actor, None, ReadingLimitReached { customers: VOLUME_LIMIT })?;
+            }
             Ok((verdicts, rows))
         });
         let (verdicts, rows) = written.await?;

@@ -16,7 +16,7 @@ use storeward_web::axum::response::{IntoResponse, Response};
 use storeward_web::http::header;
 use storeward_web::http::request::Parts;
 use storeward_web::{
-    Access, CsrfToken, Failure, Form, HostNamesError, Local, Nonce, Query, Routes, redirect,
+    Access, CsrfToken, Failure, Form, HostNamesError, Local, Nonce, Query, Routes, Woven, redirect,
 };
 
 use crate::asking::{Ask, Asker};
@@ -125,7 +125,7 @@ struct OwnPage {
     instead: Option<String>,
     groups: Vec<Group>,
     is_restricted: bool,
-    looks: Vec<String>,
+    looks: Vec<Woven>,
     words: Vec<String>,
 }
 
@@ -236,19 +236,22 @@ fn groups(view: &View, opening: Opening) -> Vec<Group> {
 }
 
 /// When and for what somebody looked; who of the staff it was is the shop's to say.
-async fn looks(own: &OwnData, view: &View, customer: CustomerId) -> Result<Vec<String>, Failure> {
+async fn looks(own: &OwnData, view: &View, customer: CustomerId) -> Result<Vec<Woven>, Failure> {
     let filter = Filter { customer: Some(customer), ..Filter::default() };
     let sights = own.vault.sights(filter, LOOKS).await?;
-    let mut lines: Vec<String> = Vec::new();
+    let place = Woven::PLACE.to_string();
+    let mut lines: Vec<Woven> = Vec::new();
+    let mut last = None;
     for sight in sights {
         let purpose = Purpose::of_name(&sight.purpose).unwrap_or(Purpose::Support);
         let purpose = WORDS.text(view.language, of_purpose(purpose), &[]);
-        let when = Local::minute(sight.at, view.language).to_string();
         let key = if sight.outcome.is_ok() { Text::SeenLine } else { Text::RefusedLine };
-        let line = WORDS.text(view.language, key, &[("when", &when), ("purpose", &purpose)]);
+        let line = WORDS.text(view.language, key, &[("when", &place), ("purpose", &purpose)]);
         // One look at several collections is one line.
-        if lines.last() != Some(&line) {
-            lines.push(line);
+        let told = (line, sight.at.seconds() / 60);
+        if last.as_ref() != Some(&told) {
+            lines.push(Woven::new(&told.0, Local::minute(sight.at, view.language)));
+            last = Some(told);
         }
     }
     Ok(lines)

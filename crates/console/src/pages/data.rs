@@ -98,7 +98,7 @@ struct Group {
 }
 
 struct Line {
-    name: &'static str,
+    name: String,
     value: String,
     badge: Option<Badge>,
     /// The rules that allowed it, in words.
@@ -358,9 +358,10 @@ pub async fn open(
 
 fn show(content: &mut CustomerPage<'_>, opening: Opening, says: impl Fn(&str) -> String) {
     for value in opening.values {
-        let title = format!("{} {}", class_words(value.field.class), value.item);
+        let words = class_words(value.field.class);
+        let title = if value.item == "own" { words.to_owned() } else { format!("{words}: {}", value.item) };
         let line = Line {
-            name: value.field.name,
+            name: value.field.name.replace('_', " "),
             badge: (value.mask != storeward_policy::Mask::Whole)
                 .then(|| Badge::new(Level::Note, value.mask.name())),
             value: value.value.expose().clone(),

@@ -132,6 +132,12 @@ both_engines!(marketing_needs_a_consent_that_stands, MIGRATIONS, async |db| {
     assert_eq!(look().await.unwrap_err(), Error::Denied("no_consent"));
 });
 
+fn alarm() -> ledger::Filter {
+    let kind_prefix = Some("vault.reading_limit_reached".to_owned());
+    let severity = Some(storeward_events::Severity::High);
+    ledger::Filter { kind_prefix, severity, ..ledger::Filter::default() }
+}
+
 // The limit holds however many ask at the same moment.
 both_engines!(one_person_opens_no_more_than_two_hundred_customers_in_an_hour, MIGRATIONS, async |db| {
     let (_keys, vault) = both(&db).await;
@@ -149,6 +155,10 @@ both_engines!(one_person_opens_no_more_than_two_hundred_customers_in_an_hour, MI
     assert!(
         outcomes.iter().all(|one| one.is_ok() || *one.as_ref().unwrap_err() == Error::Denied("too_many"))
     );
+    let entries = db.read(|reader| ledger::search(reader, &alarm(), storeward_base::PageSize::default()));
+    let alarms = entries.await.unwrap().rows;
+    assert_eq!(alarms.len(), 1, "staff see at once that somebody reads unusually much");
+    assert_eq!(alarms[0].1.actor, staff());
     // Somebody else goes on, and so does the same person an hour later.
     let other = Asker::staff(StaffId::from_bits(8), vec!["owner".to_owned()], Some(1));
     let ask = Ask::new(other, people[0], Purpose::Support);

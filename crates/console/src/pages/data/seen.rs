@@ -58,7 +58,11 @@ impl Line {
             at: Moment(sight.at),
             who,
             customer: sight.customer.to_string(),
-            what: format!("{}: {}", sight.collection.replace('_', " "), sight.fields.join(", ")),
+            what: format!(
+                "{}: {}",
+                sight.collection.replace('_', " "),
+                sight.fields.join(", ").replace('_', " ")
+            ),
             purpose: Purpose::of_name(&sight.purpose).map_or("another purpose", Purpose::words),
             badge,
             why,
