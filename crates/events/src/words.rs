@@ -14,6 +14,9 @@ pub fn reason(code: &str) -> &str {
         "head.too_many_headers" => "too many headers",
         "length.invalid" => "a length that cannot be read",
         "length.repeated" => "a length given twice",
+        "content_type.unreadable" => "a kind of body that nobody can read",
+        "content_type.repeated" => "two kinds of body named",
+        "client.unreadable" => "a proxy that names no client",
         "length.with_transfer_encoding" => "two lengths that differ (request smuggling)",
         "encoding.unknown" | "encoding.repeated" | "encoding.in_http_1_0" => {
             "a transfer encoding that is refused"
