@@ -194,6 +194,7 @@ impl<'v> Machine<'v> {
         let end = match (last.kind, self.state) {
             (Kind::Text { closed: false }, _) => End::Open,
             (_, State::After | State::Statement) => End::Value,
+            (_, State::Any) if self.context == Context::Bare => End::Value,
             _ => End::Wanting,
         };
         let own = last.text.first().copied() == self.context.quote();
@@ -282,6 +283,7 @@ impl<'v> Machine<'v> {
         self.mode = match self.mode {
             Mode::Tables if !called => Mode::Tables,
             Mode::Type => Mode::Type,
+            Mode::Loose if self.proof.is_statement() => Mode::Loose,
             _ => Mode::Expression,
         };
         self.then(State::Open)
@@ -429,6 +431,7 @@ impl<'v> Machine<'v> {
             self.state = State::After;
             self.names = 1;
             self.proof.lists();
+            self.proof.object();
             return Some(Read::On);
         }
         if self.wants() && self.state != State::Any {

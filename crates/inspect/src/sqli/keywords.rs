@@ -42,7 +42,8 @@ pub(super) fn is_verb_of_sql_server(lower: &[u8]) -> bool {
 
 /// Verbs that need nothing behind them.
 pub(super) fn stands_alone(lower: &[u8]) -> bool {
-    const ALONE: [&[u8]; 12] = [
+    const ALONE: [&[u8]; 13] = [
+        b"abort",
         b"analyse",
         b"analyze",
         b"begin",
@@ -70,14 +71,14 @@ fn among(list: &[&str], lower: &[u8]) -> bool {
 }
 
 #[rustfmt::skip]
-const VERBS: [&str; 111] = [
+const VERBS: [&str; 112] = [
     "abort", "alter", "analyse", "analyze", "attach", "backup", "begin", "binlog", "bulk", "cache", "call",
-    "change", "checkpoint", "checksum", "clone", "close", "cluster", "comment", "commit", "copy", "create",
-    "dbcc", "deallocate", "declare", "delete", "deny", "desc", "describe", "detach", "disable", "discard",
-    "do", "drop", "dump", "enable", "end", "exec", "execute", "explain", "fetch", "flush", "get", "goto",
-    "grant", "handler", "help", "if", "import", "insert", "install", "kill", "label", "lineno", "listen",
-    "load", "lock", "merge", "move", "notify", "open", "optimize", "pragma", "prepare", "print", "purge",
-    "raiserror", "readtext", "reassign", "receive", "reconfigure", "refresh", "reindex", "release",
+    "change", "check", "checkpoint", "checksum", "clone", "close", "cluster", "comment", "commit", "copy",
+    "create", "dbcc", "deallocate", "declare", "delete", "deny", "desc", "describe", "detach", "disable",
+    "discard", "do", "drop", "dump", "enable", "end", "exec", "execute", "explain", "fetch", "flush", "get",
+    "goto", "grant", "handler", "help", "if", "import", "insert", "install", "kill", "label", "lineno",
+    "listen", "load", "lock", "merge", "move", "notify", "open", "optimize", "pragma", "prepare", "print",
+    "purge", "raiserror", "readtext", "reassign", "receive", "reconfigure", "refresh", "reindex", "release",
     "rename", "repair", "replace", "reset", "resignal", "restore", "return", "revert", "revoke", "rollback",
     "save", "savepoint", "security", "select", "send", "set", "setuser", "show", "shutdown", "signal",
     "start", "stop", "table", "throw", "truncate", "uninstall", "unlisten", "unlock", "update",

@@ -47,6 +47,9 @@ pub(super) struct Proof {
     firm: bool,
     /// Behind a joint.
     comparisons: u32,
+    /// The same with a sign or a value.
+    firm_comparisons: u32,
+    compares_with_next: bool,
     clauses: u32,
     /// What is SQL only if there are words that we do not know.
     pub doubts: u32,
@@ -85,6 +88,8 @@ impl Proof {
             joined: 0,
             firm: false,
             comparisons: 0,
+            firm_comparisons: 0,
+            compares_with_next: false,
             clauses: 0,
             doubts: 0,
             names_queries: false,
@@ -124,6 +129,13 @@ impl Proof {
 
     pub fn compares(&mut self) {
         self.comparisons += u32::from(self.joints > 0);
+        self.firm_comparisons += u32::from(self.joints > 0);
+    }
+
+    /// `like`, `is`, `between`: "3 or 4 is fine" compares with a word, and nothing with a value.
+    pub fn compares_in_words(&mut self) {
+        self.comparisons += u32::from(self.joints > 0);
+        self.compares_with_next = self.joints > 0;
     }
 
     pub fn clause(&mut self) {
@@ -140,6 +152,8 @@ impl Proof {
         let is_plain = token.kind == Kind::Name && !words::is_column(token.text);
         self.has_only_texts &= matches!(token.kind, Kind::Text { .. });
         self.has_spaces |= self.has_only_texts && token.text.iter().any(u8::is_ascii_whitespace);
+        self.firm_comparisons += u32::from(self.compares_with_next && !is_plain);
+        self.compares_with_next = false;
         self.firm |= self.is_joined && !is_plain;
         self.complete();
         self.object();
@@ -174,9 +188,8 @@ impl Proof {
     }
 
     pub fn queried_from(&mut self, token: &Token<'_>) {
-        if matches!(token.kind, Kind::Text { .. }) {
-            self.score += 1;
-        }
+        self.score += u32::from(matches!(token.kind, Kind::Text { .. }));
+        self.score += if self.names_queries { ENOUGH } else { 0 };
         self.queries += 1;
     }
 
@@ -189,6 +202,12 @@ impl Proof {
         self.begins_with_value |= is_start;
         (self.joints, self.joined, self.comparisons, self.clauses, self.unites) = (0, 0, 0, 0, 0);
         (self.is_joined, self.statement, self.sets) = (false, None, false);
+        (self.firm_comparisons, self.compares_with_next) = (0, false);
+    }
+
+    /// Whether a statement other than a query was begun.
+    pub fn is_statement(&self) -> bool {
+        self.statement.as_ref().is_some_and(|statement| !statement.is_query)
     }
 
     pub fn begins_statement(&mut self, verb: &[u8], is_separated: bool) {
@@ -274,7 +293,7 @@ impl Proof {
             && unseparated.is_none()
             && self.begins_with_value
             && self.joined > 0
-            && self.comparisons > 0
+            && self.firm_comparisons > 0
             && self.doubts == 0
     }
 }

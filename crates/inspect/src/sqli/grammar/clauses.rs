@@ -79,6 +79,9 @@ impl<'v> Machine<'v> {
                 self.then(State::Want)
             }
             b"limit" | b"offset" | b"fetch" | b"window" | b"procedure" | b"into" if self.follows() => {
+                if lower == b"into" && self.mode == Mode::List {
+                    self.proof.queried();
+                }
                 self.leave_list();
                 self.mode = Mode::Loose;
                 self.proof.clause();
@@ -110,14 +113,14 @@ impl<'v> Machine<'v> {
                 self.mode = Mode::Expression;
                 self.then(State::Any)
             }
-            b"values" | b"value" if begins => self.then(State::Values),
+            b"values" if begins => self.then(State::Values),
             b"table" if begins => self.then(State::Table),
             b"with" if begins => {
                 self.proof.names_queries = true;
                 self.mode = Mode::Loose;
                 self.then(State::Any)
             }
-            b"null" | b"true" | b"false" | b"unknown" | b"default" => self.operand(token),
+            b"null" | b"true" | b"false" | b"unknown" => self.operand(token),
             b"current_user" | b"session_user" | b"system_user" | b"sysdate" | b"current_date"
             | b"current_time" | b"current_timestamp" | b"localtime" | b"localtimestamp" => {
                 self.operand(token)
@@ -142,8 +145,8 @@ impl<'v> Machine<'v> {
         {
             return self.begin_statement(lower, false);
         }
-        let is_type =
-            keywords::is_type(lower) && (self.state != State::After || self.mode != Mode::Expression);
+        let is_type = keywords::is_type(lower)
+            && (self.state != State::After || self.mode != Mode::Expression || !self.frames.is_empty());
         let is_verb = self.mode != Mode::Expression && keywords::is_verb(lower);
         if lower == b"top" && self.mode == Mode::List {
             self.tops = true;
@@ -258,7 +261,7 @@ impl<'v> Machine<'v> {
                 return None;
             }
             if !matches!(lower, b"collate" | b"escape" | b"uescape" | b"div" | b"mod" | b"operator") {
-                self.proof.compares();
+                self.proof.compares_in_words();
             }
             return self.then(if lower == b"is" { State::Want } else { State::Any });
         }
