@@ -1,16 +1,23 @@
 //! An adapter for a shop that no file knows, made by watching: what its owner's browser and the shop said to each other while
 //! the owner signed in once, and what a visitor sees at the same places. What is not plain is not guessed, but told.
 
+mod doubt;
+mod write;
+
 use std::collections::BTreeSet;
-use std::fmt::{self, Write};
 
 use serde_json::Value;
 use storeward_base::Secret;
 
 use crate::answer::ProbeAnswer;
-use crate::error::AdapterError;
-use crate::model::{Adapter, Probe, SignOut, Subject};
+use crate::body;
+use crate::kind::is_form;
+pub use crate::model::Probe;
+use crate::model::{Adapter, SignOut, Subject};
 use crate::text::{self, Form};
+
+pub use doubt::Doubt;
+use write::file;
 
 /// Words in the addresses of sign-outs.
 const OUT: [&str; 10] = [
@@ -42,71 +49,60 @@ pub struct CookieSet {
     pub is_http_only: bool,
 }
 
-/// One request and its answer. Of what was typed only the fields' names are here.
+/// One request and its answer, as they are looked at once.
+#[derive(Clone, Copy, Debug)]
+pub struct Sight<'a> {
+    pub by: By,
+    pub method: &'a str,
+    pub path: &'a str,
+    /// Names of what was sent.
+    pub fields: &'a [String],
+    pub status: u16,
+    pub cookies: &'a [CookieSet],
+    pub body: &'a str,
+}
+
+/// What is kept of it. Nothing that was typed, and of what a customer was shown only where their name stands in it.
 #[derive(Clone, Debug)]
 pub struct Watched {
-    pub by: By,
-    pub method: String,
-    pub path: String,
-    pub fields: Vec<String>,
-    pub status: u16,
-    pub cookies: Vec<CookieSet>,
-    pub body: String,
+    by: By,
+    method: String,
+    path: String,
+    fields: Vec<String>,
+    status: u16,
+    cookies: Vec<CookieSet>,
+    forms: Vec<Form>,
+    outs: Vec<Out>,
+    /// How the page says whose it is.
+    names: Option<Probe>,
+    /// What a visitor sees here, as everybody does.
+    shown: Option<String>,
 }
 
-/// What was not plain, and what to do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Doubt {
-    /// No form with one password field was sent.
-    NoSignIn,
-    /// The form has no field for the account's name before the password.
-    NoUserField,
-    /// Two forms of one page go to the same address with the same fields.
-    TwinForms,
-    /// The sign-in set no cookie, and there was none before that scripts cannot read.
-    NoCookie,
-    /// The sign-in set a cookie that the shop's scripts can read. Kept away from them it may break the shop; left to them it may
-    /// be the session.
-    ReadableCookie(String),
-    /// No page afterwards showed the name that was typed.
-    NoProbe,
-    /// This page did, but nobody looked what a visitor sees there.
-    NotCompared(String),
-    /// This page shows it to everybody, or the same to a visitor.
-    ShownToAll(String),
-    /// What came out is no adapter.
-    Misfit(AdapterError),
-}
+/// A page's forms that are kept, and its links that sign out.
+const MOST_FORMS: usize = 12;
 
-impl fmt::Display for Doubt {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Doubt::NoSignIn => {
-                f.write_str("no form with a password was sent: sign in by the shop's own page")
-            }
-            Doubt::NoUserField => {
-                f.write_str("the form has no field for the account's name before the password")
-            }
-            Doubt::TwinForms => {
-                f.write_str("two forms of the page cannot be told apart: write `marker` into a file by hand")
-            }
-            Doubt::NoCookie => {
-                f.write_str("the shop set no cookie that could be its session: is it a token of its scripts?")
-            }
-            Doubt::ReadableCookie(name) => write!(
-                f,
-                "the sign-in set the cookie {name}, which scripts can read: whether it is the session only the shop's makers \
-                 can say; name it under cookies.session or cookies.except"
-            ),
-            Doubt::NoProbe => f.write_str(
-                "no page showed the account's name afterwards: open the page with your own data, too",
-            ),
-            Doubt::NotCompared(path) => write!(f, "what a visitor sees at {path} is not known"),
-            Doubt::ShownToAll(path) => {
-                write!(f, "{path} does not tell a customer from a visitor: open another page of the account")
-            }
-            Doubt::Misfit(error) => write!(f, "what came out is no adapter: {error}"),
+impl Watched {
+    /// `user` is the account's name as it is typed, best an e-mail address.
+    pub fn new(sight: &Sight<'_>, user: &str) -> Self {
+        let Sight { by, method, path, fields, status, cookies, body } = *sight;
+        let is_page = by == By::Owner && method == "GET" && status == 200;
+        Watched {
+            by,
+            method: method.to_owned(),
+            path: path.to_owned(),
+            fields: fields.to_vec(),
+            status,
+            cookies: cookies.to_vec(),
+            forms: text::forms(body, path).take(MOST_FORMS).collect(),
+            outs: outs(body, path).into_iter().take(MOST_FORMS).collect(),
+            names: if is_page { probe_of(body, path, user) } else { None },
+            shown: (by == By::Nobody).then(|| body.to_owned()),
         }
+    }
+
+    pub fn by(&self) -> By {
+        self.by
     }
 }
 
@@ -140,12 +136,18 @@ pub fn fill(page: &str, path: &str, user: &str, password: &Secret<String>) -> Op
     Some(Filled { path: form.path.clone(), fields: form.names(), body: Secret::new(body) })
 }
 
+/// Names of a form's fields. What was typed into them is passed over here and kept nowhere.
+pub fn field_names(content_type: &str, bytes: &[u8]) -> Vec<String> {
+    let fields = if is_form(content_type) { body::fields(content_type, bytes) } else { None };
+    let fields = fields.unwrap_or_default();
+    fields.into_iter().map(|(name, _)| name).filter(|name| name.len() <= 200).take(200).collect()
+}
+
 /// Pages of the same shop that a page links to, but no sign-outs.
 pub fn pages(page: &str) -> Vec<String> {
     let mut found = Vec::new();
     for link in text::links(page).filter_map(|link| own_path(&text::unescape(link))) {
-        let is_out = OUT.iter().any(|word| link.to_ascii_lowercase().contains(word));
-        if !is_out && !link.contains('.') && !found.contains(&link) && found.len() < 40 {
+        if !is_out(&link) && !link.contains('.') && !found.contains(&link) && found.len() < 40 {
             found.push(link);
         }
     }
@@ -162,71 +164,198 @@ pub fn own_path(address: &str) -> Option<String> {
 }
 
 /// Paths that the owner saw with the account's name on, and that should be asked for without cookies.
-pub fn to_compare(watched: &[Watched], user: &str) -> Vec<String> {
-    let after = signed_in(watched).map_or(watched.len(), |(at, _)| at + 1);
-    let mut paths = BTreeSet::new();
-    for seen in watched.get(after..).unwrap_or_default() {
-        let is_page = seen.by == By::Owner && seen.method == "GET" && seen.status == 200;
-        if is_page && subject_of(&seen.body, user).is_some() {
-            paths.insert(seen.path.clone());
+pub fn to_compare(watched: &[Watched]) -> Vec<String> {
+    let asked: BTreeSet<_> =
+        watched.iter().filter(|seen| seen.by == By::Nobody).map(|seen| seen.path.as_str()).collect();
+    let named = watched.iter().filter(|seen| seen.names.is_some() && !asked.contains(seen.path.as_str()));
+    named.map(|seen| seen.path.clone()).collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// Makes an adapter of what was watched, in order.
+pub fn propose(name: &str, watched: &[Watched]) -> Result<Proposal, Vec<Doubt>> {
+    let learnt = Learnt::of(watched);
+    let doubts = learnt.doubts();
+    match learnt.choice() {
+        Some(choice) if doubts.is_empty() => choice.write(name).map_err(|doubt| vec![doubt]),
+        _ => Err(doubts),
+    }
+}
+
+/// What was recognised so far.
+#[derive(Clone, Debug, Default)]
+pub struct Learnt {
+    pub door: Option<DoorFound>,
+    door_doubt: Option<Doubt>,
+    /// What the sign-in that succeeded was answered with.
+    pub right: Option<Answered>,
+    /// The same of one that did not.
+    pub wrong: Option<Answered>,
+    pub cookies: Vec<CookieSeen>,
+    /// Pages that tell a customer from a visitor, and where they name the customer.
+    pub probes: Vec<Probe>,
+    probe_doubt: Option<Doubt>,
+    /// Ways out that were seen, used ones first.
+    pub outs: Vec<Out>,
+    /// The owner went out, and a page that named them did so no more.
+    pub went_out: bool,
+}
+
+/// How the shop answered a sign-in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answered {
+    pub status: u16,
+    /// Names of the cookies that it set.
+    pub cookies: Vec<String>,
+}
+
+/// A cookie of the shop's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CookieSeen {
+    pub name: String,
+    pub is_http_only: bool,
+    /// The sign-in set it.
+    pub at_sign_in: bool,
+}
+
+impl Learnt {
+    pub fn of(watched: &[Watched]) -> Self {
+        let Some((at, form)) = signed_in(watched) else { return Learnt::default() };
+        let (door, door_doubt) = match door(watched, at, &form) {
+            Ok(door) => (Some(door), None),
+            Err(doubt) => (None, Some(doubt)),
+        };
+        let (probes, probe_doubt) = probes(watched, at, &form);
+        let outs = ways_out(watched, at);
+        let answered = |seen: &Watched| Answered {
+            status: seen.status,
+            cookies: seen.cookies.iter().map(|cookie| cookie.name.clone()).collect(),
+        };
+        let wrong = attempts(watched).into_iter().find(|(other, _)| *other != at);
+        let went_out = went_out(watched, at, &probes);
+        Learnt {
+            door,
+            door_doubt,
+            right: watched.get(at).filter(|_| !probes.is_empty()).map(answered),
+            wrong: wrong.and_then(|(at, _)| watched.get(at)).map(answered),
+            cookies: cookies(watched, at),
+            probes,
+            probe_doubt,
+            outs,
+            went_out,
         }
     }
-    paths.into_iter().collect()
+
+    /// What is not plain yet.
+    pub fn doubts(&self) -> Vec<Doubt> {
+        if self.door.is_none() && self.door_doubt.is_none() {
+            return vec![Doubt::NoSignIn];
+        }
+        let readable = self.cookies.iter().find(|cookie| cookie.at_sign_in && !cookie.is_http_only);
+        let none = || self.session().is_empty().then_some(Doubt::NoCookie);
+        let cookie = readable.map(|cookie| Doubt::ReadableCookie(cookie.name.clone())).or_else(none);
+        let probe = self.probe_doubt.clone().filter(|_| self.probes.is_empty());
+        [cookie, self.door_doubt.clone(), probe].into_iter().flatten().collect()
+    }
+
+    /// The cookies that scripts cannot read.
+    pub fn session(&self) -> BTreeSet<String> {
+        let kept = self.cookies.iter().filter(|cookie| cookie.is_http_only);
+        kept.map(|cookie| cookie.name.clone()).collect()
+    }
+
+    /// What would be proposed; the owner may change it.
+    pub fn choice(&self) -> Option<Choice> {
+        Some(Choice {
+            session: self.session(),
+            door: self.door.clone()?,
+            probe: self.probes.first()?.clone(),
+            out: self.plain_out(),
+        })
+    }
+
+    /// The way out that was used, or the one that all pages agree on.
+    fn plain_out(&self) -> Option<Out> {
+        let first = self.outs.first()?;
+        let agrees = |other: &Out| other.path == first.path && other.method == first.method;
+        (first.was_used || self.outs.iter().all(agrees)).then(|| first.clone())
+    }
 }
 
-/// Makes an adapter of what was watched, in order. `user` is the name that was typed, best an e-mail address.
-pub fn propose(name: &str, watched: &[Watched], user: &str) -> Result<Proposal, Vec<Doubt>> {
-    let mut doubts = Vec::new();
-    let Some((at, form)) = signed_in(watched) else { return Err(vec![Doubt::NoSignIn]) };
-    let session = session(watched, at).unwrap_or_else(|doubt| {
-        doubts.push(doubt);
-        BTreeSet::new()
-    });
-    let door = door(watched, at, &form).map_err(|doubt| doubts.push(doubt));
-    let probe = probe(watched, at, user).map_err(|doubt| doubts.push(doubt));
-    let (Ok(door), Ok(probe)) = (door, probe) else { return Err(doubts) };
-    if !doubts.is_empty() {
-        return Err(doubts);
-    }
-    let text = file(name, &session, &door, &probe, &sign_out(watched, at));
-    match Adapter::parse(&text) {
-        Ok(adapter) => Ok(Proposal { text, adapter }),
-        Err(error) => Err(vec![Doubt::Misfit(error)]),
+/// What an adapter is written from.
+#[derive(Clone, Debug)]
+pub struct Choice {
+    /// Names of cookies that no browser sees.
+    pub session: BTreeSet<String>,
+    pub door: DoorFound,
+    pub probe: Probe,
+    pub out: Option<Out>,
+}
+
+impl Choice {
+    /// The file, and what it says.
+    pub fn write(&self, name: &str) -> Result<Proposal, Doubt> {
+        let text = file(name, &self.session, &self.door, &self.probe, &self.out);
+        let adapter = Adapter::parse(&text).map_err(Doubt::Misfit)?;
+        Ok(Proposal { text, adapter })
     }
 }
 
-/// The request that signed in, and the form that it was.
+/// Requests that were sign-ins by form, and the forms.
+fn attempts(watched: &[Watched]) -> Vec<(usize, Form)> {
+    let sent = watched.iter().enumerate().filter(|(_, seen)| seen.by == By::Owner && seen.method == "POST");
+    sent.filter_map(|(at, seen)| {
+        let pages = watched.get(..at)?.iter().rev();
+        let mut forms = pages.flat_map(|page| page.forms.iter()).filter(|form| form.path == seen.path);
+        let is_sent = |form: &&Form| {
+            let secrets = form.passwords();
+            secrets.len() == 1 && secrets.iter().all(|name| seen.fields.contains(name))
+        };
+        forms.find(is_sent).map(|form| (at, form.clone()))
+    })
+    .collect()
+}
+
+/// The request that signed in, and the form that it was: the last one behind which a page named the account, or else the first.
 fn signed_in(watched: &[Watched]) -> Option<(usize, Form)> {
-    watched.iter().enumerate().filter(|(_, seen)| seen.by == By::Owner && seen.method == "POST").find_map(
-        |(at, seen)| {
-            let pages = watched.get(..at)?.iter().rev();
-            let forms = pages.flat_map(|page| text::forms(&page.body, &page.path));
-            forms
-                .filter(|form| form.passwords().len() == 1 && form.path == seen.path)
-                .find(|form| form.passwords().iter().all(|name| seen.fields.contains(name)))
-                .map(|form| (at, form))
-        },
-    )
+    let all = attempts(watched);
+    let end_of = |place: usize| all.get(place + 1).map_or(watched.len(), |(at, _)| *at);
+    let is_right = |(place, (at, form)): &(usize, &(usize, Form))| {
+        let after = watched.get(at + 1..end_of(*place)).unwrap_or_default();
+        after.iter().any(|seen| seen.names.is_some() && !seen.forms.contains(form))
+    };
+    let right = all.iter().enumerate().filter(is_right).map(|(_, found)| found.clone()).next_back();
+    right.or_else(|| all.first().cloned())
 }
 
-fn session(watched: &[Watched], at: usize) -> Result<BTreeSet<String>, Doubt> {
-    let mut names = BTreeSet::new();
+fn cookies(watched: &[Watched], at: usize) -> Vec<CookieSeen> {
+    let mut found: Vec<CookieSeen> = Vec::new();
     for (place, seen) in watched.iter().enumerate() {
         for cookie in &seen.cookies {
-            if cookie.is_http_only {
-                names.insert(cookie.name.clone());
-            } else if place == at {
-                return Err(Doubt::ReadableCookie(cookie.name.clone()));
+            let at_sign_in = place == at;
+            match found.iter_mut().find(|other| other.name == cookie.name) {
+                Some(known) => {
+                    known.is_http_only |= cookie.is_http_only;
+                    known.at_sign_in |= at_sign_in;
+                }
+                None => found.push(CookieSeen {
+                    name: cookie.name.clone(),
+                    is_http_only: cookie.is_http_only,
+                    at_sign_in,
+                }),
             }
         }
     }
-    if names.is_empty() { Err(Doubt::NoCookie) } else { Ok(names) }
+    found
 }
 
-struct DoorFound {
-    path: String,
-    user: String,
-    password: String,
+/// The form to sign in by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DoorFound {
+    pub path: String,
+    pub user: String,
+    pub password: String,
+    /// Names of all that the form sends.
+    pub fields: Vec<String>,
     marker: Option<String>,
     sign_up: Option<(String, String)>,
 }
@@ -235,11 +364,9 @@ fn door(watched: &[Watched], at: usize, form: &Form) -> Result<DoorFound, Doubt>
     let password = form.passwords().into_iter().next().ok_or(Doubt::NoSignIn)?;
     let user = form.name_before(&password).ok_or(Doubt::NoUserField)?;
     let before = watched.get(..at).unwrap_or_default();
-    let others: Vec<Form> = before
-        .iter()
-        .flat_map(|page| text::forms(&page.body, &page.path))
-        .filter(|other| other.path == form.path && other.names() != form.names())
-        .collect();
+    let forms = || before.iter().flat_map(|page| page.forms.iter());
+    let others: Vec<&Form> =
+        forms().filter(|other| other.path == form.path && other.names() != form.names()).collect();
     let is_twin = |name: &String| others.iter().any(|other| other.names().contains(name));
     let marker = if others.is_empty() {
         None
@@ -247,39 +374,56 @@ fn door(watched: &[Watched], at: usize, form: &Form) -> Result<DoorFound, Doubt>
         let own = [&user, &password].into_iter().find(|name| !is_twin(name));
         Some(own.ok_or(Doubt::TwinForms)?.clone())
     };
-    let mut all = before.iter().flat_map(|page| text::forms(&page.body, &page.path));
-    let sign_up = all.find(|other| other.passwords().len() == 2);
+    let sign_up = forms().find(|other| other.passwords().len() == 2);
     let sign_up = sign_up.and_then(|other| Some((other.path.clone(), other.passwords().into_iter().next()?)));
-    Ok(DoorFound { path: form.path.clone(), user, password, marker, sign_up })
+    Ok(DoorFound { path: form.path.clone(), user, password, fields: form.names(), marker, sign_up })
 }
 
-/// A page that shows the name to the owner, and to a visitor not.
-fn probe(watched: &[Watched], at: usize, user: &str) -> Result<Probe, Doubt> {
-    let mut doubt = Doubt::NoProbe;
+/// Pages that show the name to the owner, and to a visitor not. A page that shows the sign-in is none: it may repeat what was typed.
+fn probes(watched: &[Watched], at: usize, form: &Form) -> (Vec<Probe>, Option<Doubt>) {
+    let (mut found, mut doubt): (Vec<Probe>, _) = (Vec::new(), Some(Doubt::NoProbe));
     for seen in watched.get(at + 1..).unwrap_or_default() {
-        let is_page = seen.by == By::Owner && seen.method == "GET" && seen.status == 200;
-        let Some((subject, contains)) = subject_of(&seen.body, user).filter(|_| is_page) else { continue };
-        let found = Probe {
-            path: seen.path.clone(),
-            headers: Default::default(),
-            status: 200,
-            contains,
-            email: user.contains('@').then(|| subject.clone()),
-            subject,
-        };
+        let Some(probe) = seen.names.as_ref().filter(|_| !seen.forms.contains(form)) else { continue };
+        if found.contains(probe) {
+            continue;
+        }
         let other = watched.iter().find(|other| other.by == By::Nobody && other.path == seen.path);
-        let Some(other) = other else {
-            doubt = Doubt::NotCompared(seen.path.clone());
+        let Some((other, shown)) = other.and_then(|other| Some((other, other.shown.as_ref()?))) else {
+            doubt = Some(Doubt::NotCompared(seen.path.clone()));
             continue;
         };
-        let says = |page: &Watched| found.read(page.status, page.body.as_bytes());
-        let is_owner = matches!(says(seen), ProbeAnswer::SignedIn { subject, .. } if subject == user);
-        if is_owner && says(other) == ProbeAnswer::SignedOut {
-            return Ok(found);
+        if probe.read(other.status, shown.as_bytes()) == ProbeAnswer::SignedOut {
+            found.push(probe.clone());
+        } else {
+            doubt = Some(Doubt::ShownToAll(seen.path.clone()));
         }
-        doubt = Doubt::ShownToAll(seen.path.clone());
     }
-    Err(doubt)
+    (found, doubt)
+}
+
+/// Whether the owner left, and a page that had named them did so no more.
+fn went_out(watched: &[Watched], at: usize, probes: &[Probe]) -> bool {
+    let after = watched.get(at + 1..).unwrap_or_default();
+    let left = after.iter().position(|seen| seen.by == By::Owner && is_out(&seen.path));
+    let after = left.and_then(|left| after.get(left + 1..)).unwrap_or_default();
+    let is_known =
+        |seen: &&Watched| seen.by == By::Owner && probes.iter().any(|probe| probe.path == seen.path);
+    after.iter().any(|seen| is_known(&seen) && seen.names.is_none())
+}
+
+/// How a page says whose it is, where it does so.
+fn probe_of(page: &str, path: &str, user: &str) -> Option<Probe> {
+    let (subject, contains) = subject_of(page, user)?;
+    let probe = Probe {
+        path: path.to_owned(),
+        headers: Default::default(),
+        status: 200,
+        contains,
+        email: user.contains('@').then(|| subject.clone()),
+        subject,
+    };
+    let says = probe.read(200, page.as_bytes());
+    matches!(says, ProbeAnswer::SignedIn { subject, .. } if subject == user).then_some(probe)
 }
 
 /// Where a page names the account, and text that is there whenever it does (a JSON answer says by itself that it does not).
@@ -302,16 +446,32 @@ fn subject_of(page: &str, user: &str) -> Option<(Subject, Option<String>)> {
         let (start, end) = (from + found, from + found + user.len());
         from = end;
         let (head, tail) = (page.get(..start)?, page.get(end..)?);
-        // The tag before it and the one before that: a label and its place, as a rule.
-        let Some(close) = head.rfind('<') else { continue };
-        let open = head.get(..close)?.rfind('<').filter(|open| close - open <= 60).unwrap_or(close);
-        let (before, after) = (head.get(open..)?.to_owned(), tail.get(..tail.len().min(6))?.to_owned());
-        let subject = Subject { between: Some([before.clone(), after]), ..Subject::default() };
-        if before.len() <= 120 && before.ends_with('>') && subject.find(page).as_deref() == Some(user) {
+        let after = tail.get(..tail.len().min(6))?.to_owned();
+        if let Some(found) = before_it(head).map(|before| (before, after.clone())).find(|(before, after)| {
+            let subject = Subject { between: Some([before.clone(), after.clone()]), ..Subject::default() };
+            !is_personal(before, user)
+                && !is_personal(after, user)
+                && subject.find(page).as_deref() == Some(user)
+        }) {
+            let (before, after) = found;
+            let subject = Subject { between: Some([before.clone(), after]), ..Subject::default() };
             return Some((subject, Some(before)));
         }
     }
     None
+}
+
+/// Texts that stand directly before a place, each one tag longer than the one before: a label and its place are two or three tags.
+fn before_it(head: &str) -> impl Iterator<Item = String> + '_ {
+    let tags = head.rmatch_indices('<').map(|(at, _)| at).take(5).skip(1);
+    let texts = tags.filter_map(|at| head.get(at..)).take_while(|text| text.len() <= 120);
+    texts.filter(|text| text.contains('>')).map(str::to_owned)
+}
+
+/// A text with the person's own name in it fits nobody else.
+fn is_personal(text: &str, user: &str) -> bool {
+    let own = user.split('@').next().filter(|own| own.len() >= 3).unwrap_or(user);
+    text.to_lowercase().contains(&own.to_lowercase())
 }
 
 fn pointer_to(value: &Value, user: &str) -> Option<String> {
@@ -325,100 +485,45 @@ fn pointer_to(value: &Value, user: &str) -> Option<String> {
     }
 }
 
-struct OutFound {
-    method: &'static str,
-    path: String,
-    page: String,
+/// A way out of the shop.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Out {
+    pub method: &'static str,
+    pub path: String,
+    /// The page that leads there.
+    pub page: String,
+    /// The owner went this way.
+    pub was_used: bool,
 }
 
-/// Where the shop signs out, if the pages afterwards agree on it.
-fn sign_out(watched: &[Watched], at: usize) -> Option<OutFound> {
-    let is_out = |path: &str| OUT.iter().any(|word| path.to_ascii_lowercase().contains(word));
-    let pages = watched.get(at + 1..)?.iter().filter(|seen| seen.by == By::Owner && seen.status == 200);
-    let mut found: Vec<OutFound> = Vec::new();
-    for seen in pages {
-        let forms = text::forms(&seen.body, &seen.path).filter(|form| form.is_post && is_out(&form.path));
-        found.extend(forms.map(|form| OutFound { method: "POST", path: form.path, page: seen.path.clone() }));
-        let links = text::links(&seen.body).filter(|link| link.starts_with('/') && !link.starts_with("//"));
-        let links = links.filter(|link| is_out(link) && !link.contains(['?', '#', '&']));
-        found.extend(links.map(|link| OutFound {
-            method: "GET",
-            path: link.to_owned(),
-            page: seen.path.clone(),
-        }));
-    }
-    let first = found.pop()?;
-    let agrees = |other: &OutFound| other.path == first.path && other.method == first.method;
-    found.iter().all(agrees).then_some(first)
+fn is_out(path: &str) -> bool {
+    OUT.iter().any(|word| path.to_ascii_lowercase().contains(word))
 }
 
-fn quoted(text: &str) -> String {
-    toml::Value::from(text).to_string()
+/// The ways out that a page shows.
+fn outs(body: &str, path: &str) -> Vec<Out> {
+    let out = |method, to: String| Out { method, path: to, page: path.to_owned(), was_used: false };
+    let forms = text::forms(body, path).filter(|form| form.is_post && is_out(&form.path));
+    let links = text::links(body).filter(|link| link.starts_with('/') && !link.starts_with("//"));
+    let links = links.filter(|link| is_out(link) && !link.contains(['?', '#', '&']));
+    forms.map(|form| out("POST", form.path)).chain(links.map(|link| out("GET", link.to_owned()))).collect()
 }
 
-fn file(
-    name: &str,
-    session: &BTreeSet<String>,
-    door: &DoorFound,
-    probe: &Probe,
-    out: &Option<OutFound>,
-) -> String {
-    let names: Vec<_> = session.iter().map(|name| quoted(name)).collect();
-    let mut text = format!(
-        "# Proposed by watching one sign-in. Look at it before you use it.\nformat = 1\nname = {}\ntitle = {0}\n\n[cookies]\nsession \
-         = [{}]\n\n[signed_in.probe]\npath = {}\n",
-        quoted(name),
-        names.join(", "),
-        quoted(&probe.path)
-    );
-    let subject = |subject: &Subject| match subject {
-        Subject { json: Some(pointer), .. } => format!("{{ json = {} }}", quoted(pointer)),
-        Subject { field: Some(name), .. } => format!("{{ field = {} }}", quoted(name)),
-        Subject { between: Some([before, after]), .. } => {
-            format!("{{ between = [{}, {}] }}", quoted(before), quoted(after))
-        }
-        Subject { split, .. } => format!("{{ split = {} }}", quoted(split.as_deref().unwrap_or_default())),
-    };
-    // Writing to a String cannot fail.
-    let mut line = |key: &str, value: String| {
-        let _ = writeln!(text, "{key} = {value}");
-    };
-    if let Some(contains) = &probe.contains {
-        line("contains", quoted(contains));
-    }
-    line("subject", subject(&probe.subject));
-    if let Some(email) = &probe.email {
-        line("email", subject(email));
-    }
-    let _ = write!(
-        text,
-        "\n[[door]]\nname = \"sign-in\"\nkind = \"sign-in\"\npaths = [{}]\nuser = [{}]\npassword = [{}]\n",
-        quoted(&door.path),
-        quoted(&door.user),
-        quoted(&door.password)
-    );
-    if let Some(marker) = &door.marker {
-        let _ = writeln!(text, "marker = {}", quoted(marker));
-    }
-    if let Some((path, marker)) = &door.sign_up {
-        let _ = write!(
-            text,
-            "\n[[door]]\nname = \"sign-up\"\nkind = \"sign-up\"\npaths = [{}]\nmarker = {}\n",
-            quoted(path),
-            quoted(marker)
-        );
-    }
-    if let Some(out) = out {
-        let _ = write!(text, "\n[sign_out]\nmethod = \"{}\"\npath = {}\n", out.method, quoted(&out.path));
-        if out.method == "POST" {
-            let _ = writeln!(text, "form_page = {}", quoted(&out.page));
+/// Where the shop signs out, by the pages behind the sign-in: used ones first, each once.
+fn ways_out(watched: &[Watched], at: usize) -> Vec<Out> {
+    let after = watched.get(at + 1..).unwrap_or_default();
+    let pages = after.iter().filter(|seen| seen.by == By::Owner && seen.status == 200);
+    let mut found: Vec<Out> = Vec::new();
+    for out in pages.flat_map(|seen| seen.outs.iter()) {
+        let is_same = |other: &Out| other.path == out.path && other.method == out.method;
+        if !found.iter().any(is_same) {
+            let used =
+                |seen: &Watched| seen.by == By::Owner && seen.path == out.path && seen.method == out.method;
+            found.push(Out { was_used: after.iter().any(used), ..out.clone() });
         }
     }
-    text.push_str(
-        "\n# Not seen by watching: name the back office, and acts that should take a fresh second factor.\n# [staff]\n# paths = \
-         [\"/admin\"]\n# [[sensitive]]\n# methods = [\"POST\"]\n# path = \"/account/email\"\n",
-    );
-    text
+    found.sort_by_key(|out| !out.was_used);
+    found
 }
 
 #[cfg(test)]

@@ -182,7 +182,7 @@ pub struct SignedInCookie {
 }
 
 /// A question whose answer tells who is signed in.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Probe {
     pub path: String,

@@ -126,7 +126,7 @@ pub(crate) fn inputs(page: &str) -> impl Iterator<Item = Vec<(String, String)>> 
 }
 
 /// A form of a page, as far as a sign-in is concerned.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Form {
     /// Where it is sent.
     pub path: String,
@@ -220,7 +220,7 @@ fn attribute_value(text: &str) -> (&str, &str) {
             return inside.split_once(quote).unwrap_or((inside, ""));
         }
     }
-    let end = text.find(|c: char| c.is_ascii_whitespace()).unwrap_or(text.len());
+    let end = text.find(|c: char| c.is_ascii_whitespace() || c == '>').unwrap_or(text.len());
     text.split_at(end)
 }
 
@@ -275,5 +275,7 @@ mod tests {
         assert_eq!(field_value(page, "b").as_deref(), Some("3"));
         assert_eq!(field_value(page, "c"), None);
         assert_eq!(field_value("<input name=d", "d"), None);
+        let found: Vec<_> = links("<a href=/out>Out</a><a href='/x y'>X</a><a href=/z class=b>").collect();
+        assert_eq!(found, ["/out", "/x y", "/z"]);
     }
 }

@@ -10,16 +10,29 @@ const ENTRY: &str = r#"<form action="/search"><input name="q"></form>
 const OWN: &str =
     r#"<a href="/kundenbereich/abmelden">Abmelden</a><dl><dt>Adresse</dt><dd>mira@people.example</dd></dl>"#;
 
-fn page(by: By, path: &str, status: u16, body: &str) -> Watched {
-    Watched {
-        by,
-        method: "GET".into(),
-        path: path.into(),
-        fields: vec![],
-        status,
-        cookies: vec![],
-        body: body.into(),
-    }
+/// A request, with its answer as the shop would give it.
+#[derive(Clone)]
+struct Scene {
+    by: By,
+    method: &'static str,
+    path: String,
+    fields: Vec<String>,
+    status: u16,
+    cookies: Vec<CookieSet>,
+    body: String,
+}
+
+fn seen(scenes: &[Scene]) -> Vec<Watched> {
+    let sight = |scene: &Scene| {
+        let Scene { by, method, path, fields, status, cookies, body } = scene;
+        Watched::new(&Sight { by: *by, method, path, fields, status: *status, cookies, body }, USER)
+    };
+    scenes.iter().map(sight).collect()
+}
+
+fn page(by: By, path: &str, status: u16, body: &str) -> Scene {
+    let (fields, cookies) = (vec![], vec![]);
+    Scene { by, method: "GET", path: path.into(), fields, status, cookies, body: body.into() }
 }
 
 fn cookie(name: &str, is_http_only: bool) -> CookieSet {
@@ -27,11 +40,11 @@ fn cookie(name: &str, is_http_only: bool) -> CookieSet {
 }
 
 /// A shop whose words no file of ours has.
-fn watched() -> Vec<Watched> {
+fn scenes() -> Vec<Scene> {
     let mut entry = page(By::Owner, "/kundenbereich/eintritt", 200, ENTRY);
     entry.cookies = vec![cookie("besuch", true), cookie("theme", false)];
-    let sent = Watched {
-        method: "POST".into(),
+    let sent = Scene {
+        method: "POST",
         fields: ["t0ken", "kennung", "losung"].map(str::to_owned).to_vec(),
         status: 302,
         cookies: vec![cookie("besuch", true)],
@@ -46,9 +59,13 @@ fn watched() -> Vec<Watched> {
     ]
 }
 
+fn watched() -> Vec<Watched> {
+    seen(&scenes())
+}
+
 #[test]
 fn a_shop_that_nobody_knows_gets_an_adapter() {
-    let found = propose("kiln", &watched(), USER).unwrap();
+    let found = propose("kiln", &watched()).unwrap();
     let adapter = found.adapter;
     assert_eq!(adapter.cookies.session, ["besuch"]);
     let door = &adapter.doors[0];
@@ -72,16 +89,17 @@ fn a_shop_that_nobody_knows_gets_an_adapter() {
     assert_eq!(probe.read(200, other.as_bytes()), expected);
     assert_eq!(probe.read(200, b"<p>Bitte eintreten"), ProbeAnswer::SignedOut);
     assert_eq!(adapter.sign_out.unwrap().path, "/kundenbereich/abmelden");
-    assert_eq!(to_compare(&watched(), USER), ["/kundenbereich"]);
+    assert!(to_compare(&watched()).is_empty());
+    assert_eq!(to_compare(&seen(&scenes()[..3])), ["/kundenbereich"]);
     assert!(!found.text.contains(USER), "nothing of the account stands in the file");
 }
 
 #[test]
 fn what_is_not_plain_is_not_guessed() {
-    let check = |change: &dyn Fn(&mut Vec<Watched>), expected: Doubt| {
-        let mut seen = watched();
-        change(&mut seen);
-        assert_eq!(propose("kiln", &seen, USER).unwrap_err(), [expected]);
+    let check = |change: &dyn Fn(&mut Vec<Scene>), expected: Doubt| {
+        let mut all = scenes();
+        change(&mut all);
+        assert_eq!(propose("kiln", &seen(&all)).unwrap_err(), [expected]);
     };
     check(&|seen| seen.truncate(1), Doubt::NoSignIn);
     check(&|seen| seen[1].fields.clear(), Doubt::NoSignIn);
@@ -103,12 +121,77 @@ fn names_in_fields_and_in_json_are_found_too() {
         (r#"{"kunde":{"post/adresse":"mira@people.example"}}"#, "{\"kunde\":null}", 200),
         (r#"{"kunde":"mira@people.example"}"#, "{}", 401),
     ] {
-        let mut seen = watched();
-        seen[2].body = own.into();
-        seen[3] = page(By::Nobody, "/kundenbereich", status, nobody);
-        let found = propose("kiln", &seen, USER).unwrap_or_else(|doubts| panic!("{own}: {doubts:?}"));
+        let mut all = scenes();
+        all[2].body = own.into();
+        all[3] = page(By::Nobody, "/kundenbereich", status, nobody);
+        let found = propose("kiln", &seen(&all)).unwrap_or_else(|doubts| panic!("{own}: {doubts:?}"));
         let probe = found.adapter.signed_in.probe.unwrap();
         let said = probe.read(200, own.replace("mira", "paul").as_bytes());
+        assert!(
+            matches!(said, ProbeAnswer::SignedIn { subject, .. } if subject == "paul@people.example"),
+            "{own}"
+        );
+    }
+}
+
+#[test]
+fn a_wrong_password_first_and_a_way_out_afterwards_are_understood() {
+    let mut all = scenes();
+    // Refused: the form again, with what was typed in it.
+    let again = ENTRY.replace("name=\"kennung\">", &format!("name=\"kennung\" value=\"{USER}\">"));
+    let mut wrong = Scene { status: 302, cookies: vec![], ..all[1].clone() };
+    all.insert(1, page(By::Owner, "/kundenbereich/eintritt", 200, &again));
+    all.insert(1, wrong.clone());
+    all.push(page(By::Owner, "/kundenbereich/abmelden", 302, ""));
+    all.push(page(By::Owner, "/kundenbereich", 302, ""));
+    wrong.status = 200;
+    all.push(wrong);
+    all.push(page(By::Owner, "/kundenbereich/eintritt", 200, &again));
+    all.push(page(By::Nobody, "/kundenbereich/eintritt", 200, ENTRY));
+    let learnt = Learnt::of(&seen(&all));
+    assert_eq!(learnt.doubts(), []);
+    assert_eq!(learnt.right, Some(Answered { status: 302, cookies: vec!["besuch".into()] }));
+    assert_eq!(learnt.wrong, Some(Answered { status: 302, cookies: vec![] }));
+    // The sign-in page repeats the name that was typed, and is no page of whoever is signed in.
+    let probes: Vec<_> = learnt.probes.iter().map(|probe| probe.path.as_str()).collect();
+    assert_eq!(probes, ["/kundenbereich"]);
+    assert!(learnt.went_out && learnt.outs[0].was_used);
+    assert_eq!(learnt.choice().unwrap().out.unwrap().path, "/kundenbereich/abmelden");
+}
+
+#[test]
+fn of_a_page_nothing_is_kept_but_shapes() {
+    let mut all = scenes();
+    all[2].body.push_str("<p>4000 1234 Elm Road 7</p><input name=iban value=DE00123>");
+    let kept = format!("{:?}", seen(&all));
+    for secret in ["Elm Road", "DE00123", USER, "Bitte eintreten, Ella"] {
+        assert!(!kept.contains(secret), "{secret}");
+    }
+}
+
+#[test]
+fn a_text_with_the_customers_own_name_is_no_sign() {
+    let mut all = scenes();
+    all[2].body = format!("<p>Hallo Mira <b>{USER}</b>");
+    assert_eq!(propose("kiln", &seen(&all)).unwrap_err(), [Doubt::NoProbe]);
+}
+
+#[test]
+fn a_list_with_many_labels_and_a_sentence_are_read_too() {
+    for (own, other) in [
+        (
+            "<dl><div><dt>Name</dt><dd>M. P.</dd></div><div><dt>E-mail</dt><dd>mira@people.example</dd></div></dl>",
+            "<dl><div><dt>Name</dt><dd>P. Q.</dd></div><div><dt>E-mail</dt><dd>paul@people.example</dd></div></dl>",
+        ),
+        (
+            "<h1>Hello</h1><p>Signed in as mira@people.example</p>",
+            "<h1>Hello</h1><p>Signed in as paul@people.example</p>",
+        ),
+    ] {
+        let mut all = scenes();
+        all[2].body = own.into();
+        let found = propose("kiln", &seen(&all)).unwrap_or_else(|doubts| panic!("{own}: {doubts:?}"));
+        let said = found.adapter.signed_in.probe.unwrap().read(200, other.as_bytes());
         assert!(
             matches!(said, ProbeAnswer::SignedIn { subject, .. } if subject == "paul@people.example"),
             "{own}"

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use storeward_adapter::CookieLine;
-use storeward_adapter::learn::{self, By, CookieSet, Watched};
+use storeward_adapter::learn::{self, By, CookieSet, Sight, Watched};
 use storeward_base::Secret;
 use storeward_edge::config::ServerEntry;
 use storeward_outbound::{AllowList, Client, Destination, Limits, Options as ClientOptions, Request};
@@ -78,10 +78,10 @@ fn propose(options: &Learn) -> Done {
     let password = storeward_outbound::read_private("--password-file", &options.password_file, 1_024)
         .context("the password")?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("a runtime")?;
-    let mut watch = Watch::new(&loaded.config)?;
+    let mut watch = Watch::new(&loaded.config, &options.user)?;
     runtime.block_on(watch.sign_in(options, &password))?;
     let name = options.write.as_deref().and_then(|file| file.strip_suffix(".toml")).unwrap_or("own");
-    match learn::propose(name, &watch.seen, &options.user) {
+    match learn::propose(name, &watch.seen) {
         Ok(proposal) => match &options.write {
             None => {
                 print!("{}", proposal.text);
@@ -122,12 +122,14 @@ struct Watch {
     client: Client,
     base: String,
     host: String,
+    /// The name that is typed.
+    user: String,
     cookies: Vec<(String, String)>,
     seen: Vec<Watched>,
 }
 
 impl Watch {
-    fn new(config: &Config) -> Done<Self> {
+    fn new(config: &Config, user: &str) -> Done<Self> {
         let server = match config.upstream.servers.first() {
             Some(ServerEntry::Url(url) | ServerEntry::Weighted { url, .. }) => url.as_str(),
             None => return Err(Failure::new("upstream.servers names no shop")),
@@ -141,7 +143,7 @@ impl Watch {
         let allow = AllowList::new().internal(&base).context("upstream.servers")?;
         let client = Client::new(allow, options).context("upstream.servers")?;
         let host = config.domain.list().into_iter().next().unwrap_or_default();
-        Ok(Watch { client, base, host, cookies: Vec::new(), seen: Vec::new() })
+        Ok(Watch { client, base, host, user: user.to_owned(), cookies: Vec::new(), seen: Vec::new() })
     }
 
     /// The page, the form, what comes after it, and the same places without cookies.
@@ -151,21 +153,19 @@ impl Watch {
         let filled = filled.ok_or_else(|| {
             Failure::new(format!("{} shows no form with one field for a password", options.page))
         })?;
-        let mut next = self.ask(By::Owner, &filled.path.clone(), Some(&filled)).await?.location;
+        let mut last = self.ask(By::Owner, &filled.path.clone(), Some(&filled)).await?;
         for _ in 0..3 {
-            let Some(path) = next.take() else { break };
-            next = self.ask(By::Owner, &path, None).await?.location;
+            let Some(path) = last.location.take() else { break };
+            last = self.ask(By::Owner, &path, None).await?;
         }
         let mut paths = options.look.clone();
-        if let Some(last) = self.seen.last() {
-            paths.extend(learn::pages(&last.body));
-        }
+        paths.extend(learn::pages(&last.body));
         let mut asked = std::collections::HashSet::new();
         paths.retain(|path| asked.insert(path.clone()));
         for path in paths.iter().take(PAGES) {
             self.ask(By::Owner, path, None).await?;
         }
-        for path in learn::to_compare(&self.seen, &options.user) {
+        for path in learn::to_compare(&self.seen) {
             self.ask(By::Nobody, &path, None).await?;
         }
         Ok(())
@@ -215,15 +215,16 @@ impl Watch {
         }
         let body = String::from_utf8_lossy(&reply.body).into_owned();
         let path = path.split('?').next().unwrap_or(path).to_owned();
-        self.seen.push(Watched {
+        let sight = Sight {
             by,
-            method: if form.is_some() { "POST" } else { "GET" }.to_owned(),
-            path: path.clone(),
-            fields: form.map(|form| form.fields.clone()).unwrap_or_default(),
+            method: if form.is_some() { "POST" } else { "GET" },
+            path: &path,
+            fields: form.map(|form| form.fields.as_slice()).unwrap_or_default(),
             status: reply.status.as_u16(),
-            cookies: set,
-            body: body.clone(),
-        });
+            cookies: &set,
+            body: &body,
+        };
+        self.seen.push(Watched::new(&sight, &self.user));
         let is_redirect = reply.status.is_redirection();
         let location = reply.header("location").filter(|_| is_redirect).and_then(learn::own_path);
         Ok(Came { path, body, location })

@@ -1,0 +1,61 @@
+//! What watching left open, in words.
+
+use std::fmt;
+
+use crate::error::AdapterError;
+
+/// What was not plain, and what to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Doubt {
+    /// No form with one password field was sent.
+    NoSignIn,
+    /// The form has no field for the account's name before the password.
+    NoUserField,
+    /// Two forms of one page go to the same address with the same fields.
+    TwinForms,
+    /// The sign-in set no cookie, and there was none before that scripts cannot read.
+    NoCookie,
+    /// The sign-in set a cookie that the shop's scripts can read. Kept away from them it may break the shop; left to them it may
+    /// be the session.
+    ReadableCookie(String),
+    /// No page afterwards showed the name that was typed.
+    NoProbe,
+    /// This page did, but nobody looked what a visitor sees there.
+    NotCompared(String),
+    /// This page shows it to everybody, or the same to a visitor.
+    ShownToAll(String),
+    /// What came out is no adapter.
+    Misfit(AdapterError),
+}
+
+impl fmt::Display for Doubt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Doubt::NoSignIn => {
+                f.write_str("no form with a password was sent: sign in by the shop's own page")
+            }
+            Doubt::NoUserField => {
+                f.write_str("the form has no field for the account's name before the password")
+            }
+            Doubt::TwinForms => {
+                f.write_str("two forms of the page cannot be told apart: write `marker` into a file by hand")
+            }
+            Doubt::NoCookie => {
+                f.write_str("the shop set no cookie that could be its session: is it a token of its scripts?")
+            }
+            Doubt::ReadableCookie(name) => write!(
+                f,
+                "the sign-in set the cookie {name}, which scripts can read: whether it is the session only the shop's makers \
+                 can say; name it under cookies.session or cookies.except"
+            ),
+            Doubt::NoProbe => f.write_str(
+                "no page showed the account's name afterwards: open the page with your own data, too",
+            ),
+            Doubt::NotCompared(path) => write!(f, "what a visitor sees at {path} is not known"),
+            Doubt::ShownToAll(path) => {
+                write!(f, "{path} does not tell a customer from a visitor: open another page of the account")
+            }
+            Doubt::Misfit(error) => write!(f, "what came out is no adapter: {error}"),
+        }
+    }
+}
