@@ -13,6 +13,7 @@ import { DESKTOP, open, PHONE, picture } from './lib/chromium.mjs';
 import { device } from './lib/device.mjs';
 import { Gate } from './lib/gate.mjs';
 import { database, storewardBinary } from './lib/paths.mjs';
+import { Postbox } from './lib/postbox.mjs';
 import { output } from './lib/processes.mjs';
 import { example, misuses } from './lib/examples.mjs';
 import { enrol, PERSON } from './lib/staff.mjs';
@@ -267,4 +268,100 @@ test('a tool is told who it is, and nobody else can say so: HTTP/1.1, HTTP/2, We
   assert.ok(code);
   await context.close();
   await other.close();
+});
+
+test('a back office with a sign-in of its own opens through the gate, for its staff and for nobody else', async () => {
+  const post = await Postbox.open();
+  const guarded = await runInFrontOf(own.url, `[identity]\n[shield]\nadapter = "magento"\n${GATES}${post.config()}`);
+  const other = await open(guarded.ready.ca);
+  try {
+    const ca = guarded.ready.ca;
+    const office = (place) => new URL(place, guarded.ready.shop).href;
+    for (const claims of [{}, FORGED]) {
+      for (const place of ['/admin', '/admin/dashboard/', '/index.php/admin/x', '/Admin/x', '/admin;x/']) {
+        const told = await get(office(place), ca, { accept: 'application/json', ...claims });
+        assert.ok([401, 403].includes(told.status), `${place} ${told.status}`);
+        assert.doesNotMatch(told.body, /"method":"GET"/);
+      }
+    }
+    const { page, context } = await other.visitor();
+    await enrol(page, guarded.ready);
+    await page.goto(office('/admin/dashboard/'));
+    await new Gate(page, guarded.ready).goOn();
+    await page.getByText('"method":"GET"').waitFor();
+    assert.equal(new URL(page.url()).pathname, '/admin/dashboard/');
+    await context.close();
+  } finally {
+    await other.close();
+    await guarded.stop();
+    await post.close();
+  }
+});
+
+test('the gate\'s pages in light and dark, on a telephone and on a desk', async () => {
+  const { page, context } = await browser.visitor();
+  const gate = new Gate(page, stand.ready);
+  const sent = await new Promise((resolve, reject) => {
+    const options = { method: 'POST', agent: false, rejectUnauthorized: false, headers: { accept: 'text/html', 'content-length': 0 } };
+    const request = https.request(at('/admin/orders'), options, (response) => resolve(response.headers.location));
+    request.on('error', reject);
+    request.end();
+  });
+  assert.match(sent, /^\/\.storeward\/gate\/held\?why=sign-in&r=/);
+  const looks = async (name) => {
+    for (const [size, viewport] of Object.entries({ phone: PHONE, desk: DESKTOP })) {
+      for (const colorScheme of ['light', 'dark']) {
+        await page.setViewportSize(viewport);
+        await page.emulateMedia({ colorScheme });
+        assert.equal(await page.evaluate(() => document.documentElement.scrollWidth > document.documentElement.clientWidth), false, `${name} ${size}`);
+        await picture(page, `gate-${name}-${size}-${colorScheme}-${database}`);
+        assert.deepEqual(await violations(page), [], `${name} ${size} ${colorScheme}`);
+      }
+    }
+  };
+  for (const [name, place] of [
+    ['nobody', '/.storeward/gate'],
+    ['sent', sent],
+    ['factor', sent.replace('sign-in', 'factor')],
+    ['fresh', sent.replace('sign-in', 'fresh')],
+    ['group', sent.replace('sign-in', 'group')],
+    ['failure', '/.storeward/gate/take?code=0'],
+  ]) {
+    await page.goto(at(place));
+    await looks(name);
+  }
+  await page.goto(at('/admin/orders'));
+  await gate.signIn(PERSON, await authenticator.next());
+  await looks('pass');
+  await gate.goOn();
+  await page.waitForURL((url) => url.origin === new URL(stand.ready.shop).origin && !url.pathname.startsWith('/.storeward'));
+  await gate.open();
+  await looks('somebody');
+  await context.close();
+});
+
+test('two tabs on their way to the console both arrive, and changed gates hold after a reload', async () => {
+  const { page, context } = await browser.visitor();
+  await page.goto(at('/admin?tab=0'));
+  const gate = new Gate(page, stand.ready);
+  await gate.signIn(PERSON, await authenticator.next());
+  const tab = await context.newPage();
+  await tab.goto(at('/admin?tab=1'));
+  const second = new Gate(tab, stand.ready);
+  await second.asks.waitFor();
+  await gate.goOn();
+  await page.waitForURL((url) => url.search === '?tab=0' || url.pathname === '/account/sign-in');
+  await second.goOn();
+  await tab.waitForURL((url) => url.search === '?tab=1' || url.pathname === '/account/sign-in');
+  const config = path.join(stand.dir, 'data', 'storeward.toml');
+  const before = await readFile(config, 'utf8');
+  await writeFile(config, before.replace('paths = ["/admin"]', 'paths = ["/cart"]'));
+  assert.match(await stand.say(['reload']), /in force/);
+  const stranger = { accept: 'application/json' };
+  assert.equal((await get(at('/cart'), stand.ready.ca, stranger)).status, 401);
+  assert.notEqual((await get(at('/admin'), stand.ready.ca, stranger)).status, 401);
+  await writeFile(config, before);
+  await stand.say(['reload']);
+  assert.equal((await get(at('/admin'), stand.ready.ca, stranger)).status, 401);
+  await context.close();
 });

@@ -28,7 +28,7 @@ use storeward_store::Db;
 
 pub use changes::{ADMINS, Change, Changed, Groups, change_blocking, is_group_name};
 pub use enrol::{EnrolError, EnrolForm, Offer, OpenOffer, csrf_of_link, offer, offer_blocking};
-pub use hand_over::HandOver;
+pub use hand_over::{HandOver, NotInGroup};
 pub use letters::Letters;
 pub use members::{
     Member, NO_ROLE, Names, all as all_members, members_blocking, names, remove_blocking, reset_blocking,
@@ -58,6 +58,7 @@ pub struct Accounts {
     pub(crate) passwords: Passwords,
     letters: Letters,
     throttle: Throttle,
+    not_in_group: NotInGroup,
 }
 
 impl Accounts {
@@ -71,7 +72,17 @@ impl Accounts {
         letters: Letters,
     ) -> Self {
         let throttle = Throttle::new(MOST_KEYS);
-        Accounts { db, clock, entropy, key, shop_names, passwords, letters, throttle }
+        Accounts {
+            db,
+            clock,
+            entropy,
+            key,
+            shop_names,
+            passwords,
+            letters,
+            throttle,
+            not_in_group: NotInGroup::default(),
+        }
     }
 }
 

@@ -5,9 +5,10 @@
 //! of (as PKCE binds codes, RFC 7636): a code that somebody else sees or sends opens nothing. Staff's passwords and passkeys
 //! are shown at the console only: a script that got into the shop reads whatever is typed on the shop's host.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use serde::Deserialize;
 use storeward_base::{Actor, ClientIp, Clock, Entropy, Secret, StaffId, Timestamp};
 use storeward_events::Event;
 use storeward_events::gate::{GateLeft, GatePassed, GateRefused, GateRevoked};
@@ -30,6 +31,11 @@ const SEEN_STEP: Duration = Duration::from_secs(60);
 const REQUEST_PLACE: &str = "console/entrance";
 const LONGEST_REQUEST: usize = 2_000;
 
+/// Where the gate takes codes, on the shop's host.
+pub const TAKE_PATH: &str = "/.storeward/gate/take";
+/// Signs of a challenge that tell a browser's journeys apart.
+const WAY_SIGNS: usize = 12;
+
 /// What the console has to know of a gate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Door {
@@ -42,10 +48,12 @@ pub struct Door {
 }
 
 /// Which second factor opens a gate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Takes {
+    #[default]
     Any,
-    PasskeyOnly,
+    Passkey,
 }
 
 impl Door {
@@ -57,7 +65,7 @@ impl Door {
         }
         let fits = match self.takes {
             Takes::Any => factor.is_some(),
-            Takes::PasskeyOnly => factor == Some(crate::accounts::PASSKEY),
+            Takes::Passkey => factor == Some(crate::accounts::PASSKEY),
         };
         (!fits).then_some(Refusal::Factor)
     }
@@ -164,15 +172,28 @@ pub struct EntranceParts {
 
 /// The staff as the gate sees them. Clones share it.
 #[derive(Clone)]
-pub struct Entrance(Arc<EntranceParts>);
+pub struct Entrance(Arc<EntranceParts>, Arc<RwLock<Vec<Door>>>);
 
 impl Entrance {
     pub fn new(parts: EntranceParts) -> Self {
-        Entrance(Arc::new(parts))
+        let doors = Arc::new(RwLock::new(parts.doors.clone()));
+        Entrance(Arc::new(parts), doors)
     }
 
-    pub fn door(&self, name: &str) -> Option<&Door> {
-        self.0.doors.iter().find(|door| door.name == name)
+    pub fn door(&self, name: &str) -> Option<Door> {
+        let doors = self.1.read().unwrap_or_else(PoisonError::into_inner);
+        doors.iter().find(|door| door.name == name).cloned()
+    }
+
+    /// From now on with these doors.
+    pub fn set_doors(&self, doors: Vec<Door>) {
+        *self.1.write().unwrap_or_else(PoisonError::into_inner) = doors;
+    }
+
+    /// Where a code is taken to: the gate of the host that asked.
+    pub fn take_address(asked: &Asked, code: &Secret<String>) -> String {
+        let (host, way) = (&asked.authority, way_of(&asked.challenge));
+        format!("https://{host}{TAKE_PATH}?way={way}&code={}", code.expose())
     }
 
     /// What is asked, so that nobody on the way can change or make it.
@@ -253,6 +274,17 @@ impl Entrance {
             Ok(true)
         });
         Ok(began.await?.then_some(token))
+    }
+
+    /// One network brings too many codes: told once a wait.
+    pub async fn throttled(&self, client: ClientIp, gate: &str) -> Result<(), Error> {
+        let stranger = Actor::Client { client: self.0.db.client_ref(client) };
+        let fact = GateRefused { gate: gate.to_owned(), staff: None, reason: "throttled".to_owned() };
+        let written = self.0.db.write(move |tx| {
+            tx.append(stranger, None, fact.clone())?;
+            Ok::<_, Error>(())
+        });
+        written.await
     }
 
     /// Whose session it is, if it stands. Asked of the database each time: what ended it holds from then on.
@@ -354,6 +386,11 @@ impl Entrance {
         });
         written.await
     }
+}
+
+/// By what a browser with several journeys under way finds the one that a code ends. No secret.
+pub fn way_of(challenge: &str) -> &str {
+    challenge.get(..WAY_SIGNS).unwrap_or(challenge)
 }
 
 /// What a browser's secret has to hash to.

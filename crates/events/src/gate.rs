@@ -20,7 +20,7 @@ pub struct GateRefused {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub staff: Option<StaffId>,
     /// `group` (not in one that may), `factor` (the gate takes passkeys only), `code` (a hand-over code that came to another
-    /// browser or another host).
+    /// browser or another host), `throttled` (one network brings too many codes).
     pub reason: String,
 }
 

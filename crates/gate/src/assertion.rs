@@ -9,7 +9,7 @@ use storeward_console::entrance::Guest;
 use crate::config::GateSection;
 
 /// The header that carries it.
-pub const ASSERTION: &str = "storeward-assertion";
+pub use storeward_host::ASSERTION;
 /// For tools that cannot read one.
 pub const USER: &str = "storeward-user";
 pub const EMAIL: &str = "storeward-email";

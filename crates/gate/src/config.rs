@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use serde::Deserialize;
-use storeward_console::entrance::{self, Door, is_group_name as is_word};
+use storeward_console::entrance::{Door, Takes, is_group_name as is_word};
 use storeward_edge::paths::{covers, is_plain};
 use storeward_host::OWN_PREFIX;
 
@@ -53,15 +53,6 @@ pub struct GateSection {
     pub plain_headers: bool,
 }
 
-/// Which second factor opens a gate.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Takes {
-    #[default]
-    Any,
-    Passkey,
-}
-
 const fn idle_minutes() -> u32 {
     30
 }
@@ -106,14 +97,7 @@ impl GateSection {
 
     /// What the console has to know of it.
     pub fn door(&self) -> Door {
-        Door {
-            name: self.name.clone(),
-            groups: self.groups.clone(),
-            takes: match self.factor {
-                Takes::Any => entrance::Takes::Any,
-                Takes::Passkey => entrance::Takes::PasskeyOnly,
-            },
-        }
+        Door { name: self.name.clone(), groups: self.groups.clone(), takes: self.factor }
     }
 
     /// Every fault of the sections. `shop_names` are the shop's, in lower case.

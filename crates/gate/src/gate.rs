@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use storeward_base::{Clock, Entropy};
 use storeward_console::entrance::{Entrance, Guest};
 use storeward_oidc::keys::Keys;
@@ -16,13 +17,23 @@ use storeward_web::{Cookie, Failure, SameSite};
 use crate::assertion::{self, Bound};
 use crate::config::GateSection;
 use crate::guards::Guards;
+use crate::pace::{self, TakePace};
 use crate::pages::PREFIX;
 
 /// Of whoever signed in: apart from the customers' and from the console's. Lax, so that a link from elsewhere leads in; browsers
 /// then send it with no form and no script of another site.
 pub const COOKIE: Cookie = Cookie { name: "__Host-storeward-gate", same_site: SameSite::Lax };
-/// Of whoever is on the way to the console and back.
-pub const JOURNEY_COOKIE: Cookie = Cookie { name: "__Host-storeward-gate-way", same_site: SameSite::Lax };
+const fn way(name: &'static str) -> Cookie {
+    Cookie { name, same_site: SameSite::Lax }
+}
+
+/// Of whoever is on the way to the console and back: one for each tab that is, as many as these. One more takes the oldest's place.
+pub const JOURNEY_COOKIES: [Cookie; 4] = [
+    way("__Host-storeward-gate-way"),
+    way("__Host-storeward-gate-way-2"),
+    way("__Host-storeward-gate-way-3"),
+    way("__Host-storeward-gate-way-4"),
+];
 
 /// A key signs for so long; then the next one does.
 const KEY_LIFE: Duration = Duration::from_secs(90 * 86_400);
@@ -46,7 +57,9 @@ pub struct GateParts {
 pub struct Gate(pub(crate) Arc<Shared>);
 
 pub(crate) struct Shared {
-    pub guards: Guards,
+    guards: ArcSwap<Guards>,
+    /// Codes that come, by the network that brings them.
+    pub takes: TakePace,
     pub entrance: Entrance,
     pub keys: Keys,
     pub clock: Arc<dyn Clock>,
@@ -61,7 +74,8 @@ impl Gate {
     pub fn new(parts: GateParts) -> Self {
         let GateParts { sections, entrance, keys, clock, entropy, data_key, shop_names } = parts;
         Gate(Arc::new(Shared {
-            guards: Guards::new(&sections),
+            guards: ArcSwap::from_pointee(Guards::new(&sections)),
+            takes: pace::takes(),
             entrance,
             keys,
             clock,
@@ -76,6 +90,12 @@ impl Gate {
     /// Makes the first key. Once, before the gate serves.
     pub async fn prepare(&self) -> Result<(), Failure> {
         Ok(self.0.keys.ensure(Algorithm::Es256).await?)
+    }
+
+    /// From now on with these. Sessions stay: each request is held against what stands then.
+    pub fn set_sections(&self, sections: &[GateSection]) {
+        self.0.entrance.set_doors(sections.iter().map(GateSection::door).collect());
+        self.0.guards.store(Arc::new(Guards::new(sections)));
     }
 
     /// Everything serves: the port that clients use, and the console's origin, such as `https://console.shop.example:9443`. Until
@@ -104,11 +124,16 @@ impl Gate {
 
 impl fmt::Debug for Gate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Gate").field("guards", &self.0.guards).finish_non_exhaustive()
+        f.debug_struct("Gate").field("guards", &self.0.guards()).finish_non_exhaustive()
     }
 }
 
 impl Shared {
+    /// What stands now; a request keeps what it began with.
+    pub fn guards(&self) -> Arc<Guards> {
+        self.guards.load_full()
+    }
+
     pub fn console(&self) -> Option<&str> {
         self.console.get().map(String::as_str)
     }

@@ -56,6 +56,11 @@ impl Journey {
         Journey { goal, verifier, until: now.plus(LIFE).micros() }
     }
 
+    /// When it is over, in microseconds.
+    pub fn until(&self) -> i64 {
+        self.until
+    }
+
     pub fn seal(&self, key: &DataKey, entropy: &dyn Entropy) -> String {
         let plain = serde_json::json!({
             "goal": self.goal, "verifier": self.verifier.expose(), "until": self.until,

@@ -15,10 +15,11 @@ mod config;
 mod gate;
 mod guards;
 mod journey;
+mod pace;
 mod pages;
 mod stage;
 
 pub use assertion::{ASSERTION, LIFE, TYPE};
-pub use config::{ConfigFault, GateSection, Takes};
+pub use config::{ConfigFault, GateSection};
 pub use gate::{Gate, GateParts};
 pub use pages::PREFIX;

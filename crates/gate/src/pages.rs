@@ -6,7 +6,10 @@ use std::sync::{Arc, LazyLock};
 use serde::Deserialize;
 use serde_json::Value;
 use storeward_base::ClientIp;
-use storeward_console::entrance::{Asked, Bearer, EntranceToken, Guest, LONGEST, Wants, challenge_of};
+use storeward_console::entrance::{
+    Asked, Bearer, EntranceToken, Guest, LONGEST, Wants, challenge_of, way_of,
+};
+use storeward_detect::pace::Leave;
 use storeward_host::OwnPages;
 use storeward_seal::fingerprint::sha256_hex;
 use storeward_web::askama::Template;
@@ -16,12 +19,13 @@ use storeward_web::axum::response::{Html, IntoResponse, Response};
 use storeward_web::http::request::Parts;
 use storeward_web::http::{HeaderMap, HeaderValue, StatusCode, header};
 use storeward_web::{
-    Access, CsrfToken, Failure, Form, HostNames, HostNamesError, Query, Routes, Site, agent, assets,
+    Access, Cookie, CsrfToken, Failure, Form, HostNames, HostNamesError, Query, Routes, Site, agent, assets,
     explained, host_of_request, redirect, redirect_away, render,
 };
 
-use crate::gate::{COOKIE, Gate, JOURNEY_COOKIE};
+use crate::gate::{COOKIE, Gate, JOURNEY_COOKIES, Shared};
 use crate::journey::{Goal, Journey};
+use crate::pace::Key;
 
 /// Where the gate's pages live on the shop's host.
 pub const PREFIX: &str = "/.storeward/gate";
@@ -184,6 +188,9 @@ struct Carried {
 struct Brought {
     #[serde(default)]
     code: String,
+    /// Which of the browser's journeys it ends.
+    #[serde(default)]
+    way: String,
 }
 
 #[derive(Deserialize)]
@@ -200,7 +207,7 @@ async fn start(
 ) -> Result<Response, Failure> {
     let shared = &gate.0;
     let goal =
-        Goal::open(&carried.r, &shared.data_key).filter(|goal| shared.guards.named(&goal.gate).is_some());
+        Goal::open(&carried.r, &shared.data_key).filter(|goal| shared.guards().named(&goal.gate).is_some());
     let goal = goal.ok_or_else(not_whole)?;
     let host = host_of_request(&head).ok_or_else(not_whole)?;
     let console = shared.console().ok_or_else(|| Failure::busy("gate.console"))?;
@@ -215,9 +222,34 @@ async fn start(
     let url = format!("{console}/pass?r={}", shared.entrance.seal(&asked));
     let mut response = redirect_away(&url).ok_or_else(|| Failure::broken("gate.console"))?;
     let sealed = journey.seal(&shared.data_key, &*shared.entropy);
-    let line = JOURNEY_COOKIE.set(&sealed, Some(30 * 60)).ok_or_else(|| Failure::broken("gate.cookie"))?;
+    let line = place_for_journey(shared, &head.headers)
+        .set(&sealed, Some(30 * 60))
+        .ok_or_else(|| Failure::broken("gate.cookie"))?;
     response.headers_mut().append(header::SET_COOKIE, line);
     Ok(response)
+}
+
+/// A cookie that no journey under way holds, or else that of the oldest.
+fn place_for_journey(shared: &Shared, headers: &HeaderMap) -> Cookie {
+    let now = shared.clock.now();
+    let until = |cookie: &Cookie| {
+        let journey = cookie.read(headers).and_then(|sealed| Journey::open(sealed, &shared.data_key, now));
+        journey.map_or(i64::MIN, |journey| journey.until())
+    };
+    JOURNEY_COOKIES.into_iter().min_by_key(until).unwrap_or(JOURNEY_COOKIES[0])
+}
+
+/// The journey that this code ends: several tabs may be under way.
+fn journey_of(shared: &Shared, headers: &HeaderMap, way: &str) -> Option<(Cookie, Journey)> {
+    let now = shared.clock.now();
+    let open = |cookie: Cookie| {
+        let journey = Journey::open(cookie.read(headers)?, &shared.data_key, now)?;
+        Some((cookie, journey))
+    };
+    // Without the word for it, it is the first: a code that fits it not is spent.
+    let is_it =
+        |(_, journey): &(Cookie, Journey)| way.is_empty() || way_of(&challenge_of(&journey.verifier)) == way;
+    JOURNEY_COOKIES.into_iter().filter_map(open).find(is_it)
 }
 
 fn not_whole() -> Failure {
@@ -232,14 +264,14 @@ async fn take(
     Query(brought): Query<Brought>,
 ) -> Result<Response, Failure> {
     let shared = &gate.0;
-    let journey = JOURNEY_COOKIE.read(&head.headers);
-    let journey = journey.and_then(|sealed| Journey::open(sealed, &shared.data_key, shared.clock.now()));
-    let (Some(journey), Some(host)) = (journey, host_of_request(&head)) else {
+    let journey = journey_of(shared, &head.headers, &brought.way);
+    let (Some((cookie, journey)), Some(host)) = (journey, host_of_request(&head)) else {
         return Err(Failure::denied(
             "gate.other_browser",
             "This sign-in began in another browser, or too long ago. Open the page that you wanted once more.",
         ));
     };
+    pace(shared, client, &journey.goal.gate).await?;
     let asked = Asked {
         gate: journey.goal.gate.clone(),
         authority: shared.authority(&host.to_ascii_lowercase()),
@@ -256,12 +288,26 @@ async fn take(
             "This sign-in was used already or is too old. Open the page that you wanted once more.",
         )
     })?;
+    shared.takes.succeeded(&[Key::of(client)]);
     let mut response = redirect(&journey.goal.to);
     let broken = || Failure::broken("gate.cookie");
     let line = COOKIE.set(token.secret().expose(), Some(LONGEST.as_secs())).ok_or_else(broken)?;
     response.headers_mut().append(header::SET_COOKIE, line);
-    response.headers_mut().append(header::SET_COOKIE, JOURNEY_COOKIE.clear().ok_or_else(broken)?);
+    response.headers_mut().append(header::SET_COOKIE, cookie.clear().ok_or_else(broken)?);
     Ok(response)
+}
+
+/// Counts a code against its network before anything is looked for. That one has to wait is told once a wait.
+async fn pace(shared: &Shared, client: ClientIp, gate: &str) -> Result<(), Failure> {
+    match shared.takes.attempt(&[Key::of(client)], shared.clock.now()) {
+        Leave::Granted => Ok(()),
+        Leave::Wait { seconds, first } => {
+            if first {
+                shared.entrance.throttled(client, gate).await?;
+            }
+            Err(Failure::too_many("gate.too_often", seconds))
+        }
+    }
 }
 
 #[derive(Template)]
@@ -345,7 +391,8 @@ async fn page(
     let passes = |section: &&Arc<crate::config::GateSection>| {
         guest.is_some_and(|guest| section.door().refuses(&guest.groups, guest.factor.as_deref()).is_none())
     };
-    let here = gate.0.guards.all().iter().filter(passes);
+    let guards = gate.0.guards();
+    let here = guards.all().iter().filter(passes);
     let page = GatePage {
         style: style_url(),
         name: guest.map(|guest| guest.name.as_str()),

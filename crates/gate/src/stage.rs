@@ -19,7 +19,7 @@ use crate::pages::{Why, own_page, start_address};
 impl SessionStage for Gate {
     fn enter(&self, head: &RequestHead<'_>) -> Option<Box<dyn SessionExchange>> {
         let place = Place { host: head.host, path: head.path, written: head.written, query: head.query };
-        let gate = match self.0.guards.before(&place) {
+        let gate = match self.0.guards().before(&place) {
             Before::None => return None,
             Before::One(gate) => Some(gate),
             Before::Several => None,

@@ -22,6 +22,9 @@ pub const OWN_PREFIX: &str = "/.storeward";
 /// Names of our own cookies on the shop's host begin so. The edge shows the shop none of them, and lets it set none.
 pub const OWN_COOKIES: &str = "__Host-storeward-";
 
+/// By this field the gate says who came through it. The edge takes away what clients write under such names, before any stage.
+pub const ASSERTION: &str = "storeward-assertion";
+
 /// The longest body of a request to our own pages.
 pub const OWN_REQUEST_BYTES: usize = 256 * 1024;
 

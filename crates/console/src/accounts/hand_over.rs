@@ -1,8 +1,10 @@
 //! Handing a sign-in at the console over to the shop's host.
 
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use storeward_base::{Actor, Secret, StaffId};
+use storeward_base::{Actor, Secret, StaffId, Timestamp};
 use storeward_events::gate::GateRefused;
 use storeward_seal::fingerprint::token_hash;
 
@@ -13,6 +15,32 @@ use crate::error::Error;
 
 /// How long a code is good.
 const CODE_LIFE: Duration = Duration::from_secs(60);
+
+/// That one session was refused at one gate is told this often.
+const TELL_EVERY: Duration = Duration::from_secs(10 * 60);
+/// Sessions and gates that are remembered.
+const MOST_TOLD: usize = 1_000;
+
+/// Who was told to be in no group that may, and when: a form that is sent again and again fills no ledger.
+#[derive(Debug, Default)]
+pub struct NotInGroup(Mutex<HashMap<(String, String), Timestamp>>);
+
+impl NotInGroup {
+    fn is_news(&self, session: &str, gate: &str, now: Timestamp) -> bool {
+        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (session.to_owned(), gate.to_owned());
+        if told.get(&key).is_some_and(|at| now.since(*at) < TELL_EVERY) {
+            return false;
+        }
+        if told.len() >= MOST_TOLD {
+            told.retain(|_, at| now.since(*at) < TELL_EVERY);
+        }
+        if told.len() < MOST_TOLD {
+            told.insert(key, now);
+        }
+        true
+    }
+}
 
 /// What came of asking for a code.
 #[derive(Debug)]
@@ -44,7 +72,9 @@ impl Accounts {
         let (Some(standing), groups) = found.await? else { return Ok(HandOver::Confirm) };
         match door.refuses(&groups, standing.factor.as_deref()) {
             Some(Refusal::Group) => {
-                self.tell_not_in_group(staff, &door.name).await?;
+                if self.not_in_group.is_news(&token.hash(), &door.name, self.clock.now()) {
+                    self.tell_not_in_group(staff, &door.name).await?;
+                }
                 return Ok(HandOver::NotInGroup);
             }
             Some(Refusal::Factor) if standing.factor.is_none() => return Ok(HandOver::Confirm),

@@ -11,7 +11,7 @@ use super::next::{confirm_link, encode};
 use super::view::{View, icons};
 use crate::accounts::HandOver;
 use crate::app::App;
-use crate::entrance::{Asked, Door};
+use crate::entrance::{Asked, Door, Entrance};
 
 const TITLE: &str = "Go on to the shop";
 
@@ -55,11 +55,16 @@ pub async fn arrive(headers: HeaderMap, Query(carried): Query<Carried>) -> Resul
             "This address is not whole. Go back to the shop and begin again.",
         ));
     }
+    lead_on(&headers, &goal)
+}
+
+/// To a page of the console, by a page of the console where the browser comes from another site.
+pub fn lead_on(headers: &HeaderMap, goal: &str) -> Result<Response, Failure> {
     let from_elsewhere = headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site");
     if !from_elsewhere {
-        return Ok(redirect(&goal));
+        return Ok(redirect(goal));
     }
-    let mut response = Html(render(&OnPage { goal: &goal })?).into_response();
+    let mut response = Html(render(&OnPage { goal })?).into_response();
     let line =
         HeaderValue::try_from(format!("0; url={goal}")).map_err(|_| Failure::broken("console.pass"))?;
     response.headers_mut().insert(header::REFRESH, line);
@@ -86,7 +91,7 @@ pub async fn go(
     let confirm = confirm_link(&format!("/pass/go?r={}", encode(&carried.r)));
     let fault = match app.accounts.hand_over(&visitor.token, visitor.staff, &asked, &door).await? {
         HandOver::Code(code) => {
-            let url = format!("https://{}/.storeward/gate/take?code={}", asked.authority, code.expose());
+            let url = Entrance::take_address(&asked, &code);
             return redirect_away(&url).ok_or_else(|| Failure::broken("console.pass"));
         }
         HandOver::Confirm => return Ok(redirect(&confirm)),
@@ -105,7 +110,7 @@ pub async fn go(
 fn opened(app: &App, sealed: &str) -> Result<(Asked, Door), Failure> {
     let found = app.entrance.as_ref().and_then(|entrance| {
         let asked = entrance.open(sealed)?;
-        let door = entrance.door(&asked.gate)?.clone();
+        let door = entrance.door(&asked.gate)?;
         Some((asked, door))
     });
     found.ok_or_else(|| {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use storeward_store::both_engines;
 
-use super::bench::{Bench, Browser, CONSOLE, COOKIE, EMAIL, MIGRATIONS, SHOP};
+use super::bench::{Bench, Browser, CONSOLE, COOKIE, EMAIL, MIGRATIONS, SHOP, gates};
 
 const WAY: &str = "__Host-storeward-gate-way";
 const STAFF_COOKIE: &str = "__Host-storeward-session";
@@ -22,6 +22,9 @@ both_engines!(a_code_opens_nothing_for_anybody_else, &MIGRATIONS, async |db| {
     // In one that began something of its own: the code is spent, and the ledger knows whose it was.
     thief.led_to_console("/admin").await;
     assert_eq!(thief.get(&back).await.status, 403);
+    assert!(bench.events("gate.refused").await.is_empty(), "it was not theirs to bring");
+    let (_, code) = back.split_once("&code=").unwrap();
+    assert_eq!(thief.get(&format!("/.storeward/gate/take?code={code}")).await.status, 403);
     assert!(thief.cookie(SHOP, COOKIE).is_none());
     assert_eq!(browser.get(&back).await.status, 403, "nor to its owner any more");
     let told = bench.events("gate.refused").await;
@@ -38,6 +41,84 @@ both_engines!(a_code_opens_nothing_for_anybody_else, &MIGRATIONS, async |db| {
     let guess = format!("/.storeward/gate/take?code={}", "0".repeat(64));
     assert_eq!(browser.get(&guess).await.status, 403);
     assert_eq!(bench.events("gate.refused").await.len(), 1, "guesses fill no ledger");
+});
+
+both_engines!(two_tabs_on_their_way_do_not_disturb_each_other, &MIGRATIONS, async |db| {
+    let bench = Bench::new(db).await;
+    let (mut browser, _) = bench.enrolled(EMAIL).await;
+    let first = browser.led_to_console("/admin?tab=1").await;
+    let second = browser.led_to_console("/admin?tab=2").await;
+    let first = Browser::way_back(&browser.go_on(&first).await);
+    let second = Browser::way_back(&browser.go_on(&second).await);
+    for (back, place) in [(first, "/admin?tab=1"), (second, "/admin?tab=2")] {
+        let taken = browser.get(&back).await;
+        assert_eq!((taken.status.as_u16(), taken.location()), (303, place), "{}", taken.body);
+        browser.ask("GET", place, &[]).await.passed();
+    }
+    assert!(bench.events("gate.refused").await.is_empty(), "nobody misused a code");
+    // Many tabs: the oldest ways are forgotten, and no more cookies come than four.
+    let mut ways = Vec::new();
+    bench.clock.advance(Duration::from_secs(13 * 3_600));
+    for tab in 0..9 {
+        bench.clock.advance(Duration::from_secs(1));
+        ways.push(browser.led_to_console(&format!("/admin?tab={tab}")).await);
+    }
+    assert_eq!(browser.cookies[SHOP].iter().filter(|(name, _)| name.starts_with(WAY)).count(), 4);
+});
+
+both_engines!(who_brings_codes_by_the_hundred_waits, &MIGRATIONS, async |db| {
+    let bench = Bench::new(db).await;
+    let mut thief = bench.browser();
+    thief.led_to_console("/admin").await;
+    let mut answers = Vec::new();
+    for number in 0..200 {
+        let guess = format!("/.storeward/gate/take?code={number:064}");
+        answers.push(thief.get(&guess).await.status.as_u16());
+    }
+    assert!(answers.iter().filter(|status| **status == 403).count() <= 61, "{answers:?}");
+    assert_eq!(answers.last(), Some(&429));
+    let told = bench.events("gate.refused").await;
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].contains(r#""reason":"throttled""#), "{told:?}");
+    // Others come in meanwhile.
+    let (mut browser, _) = bench.enrolled(EMAIL).await;
+    browser.address = "203.0.113.9".parse().unwrap();
+    browser.come_through("/admin").await;
+});
+
+both_engines!(who_is_in_no_group_fills_no_ledger, &MIGRATIONS, async |db| {
+    let bench = Bench::new(db).await;
+    let (mut browser, _) = bench.enrolled(EMAIL).await;
+    let sealed = browser.led_to_console("/stock").await;
+    for _ in 0..5 {
+        assert_eq!(browser.go_on(&sealed).await.status, 403);
+    }
+    assert_eq!(bench.events("gate.refused").await.len(), 1);
+    bench.clock.advance(Duration::from_secs(10 * 60));
+    browser.go_on(&sealed).await;
+    assert_eq!(bench.events("gate.refused").await.len(), 2, "and now and then");
+});
+
+both_engines!(changed_sections_hold_with_the_next_request, &MIGRATIONS, async |db| {
+    let bench = Bench::new(db).await;
+    let (mut browser, _) = bench.enrolled(EMAIL).await;
+    browser.come_through("/admin").await;
+    browser.ask("GET", "/quarry", &[]).await.passed();
+    let mut sections = gates();
+    sections[0].paths = vec!["/quarry".to_owned()];
+    sections[0].groups = vec!["masons".to_owned()];
+    bench.gate.set_sections(&sections);
+    let refused = browser.ask("GET", "/quarry", &[("accept", "application/json")]).await.held();
+    assert_eq!(refused.code(), "gate.group");
+    bench.browser().ask("GET", "/quarry", &[]).await.held();
+    bench.group(EMAIL, &["masons"]).await;
+    browser.ask("GET", "/quarry", &[]).await.passed();
+    // The console goes by the same: who is in no group gets no code.
+    bench.group(EMAIL, &[]).await;
+    let sealed = bench.browser().led_to_console("/quarry").await;
+    assert_eq!(browser.go_on(&sealed).await.status, 403);
+    bench.gate.set_sections(&[]);
+    bench.browser().ask("GET", "/quarry", &[]).await.passed();
 });
 
 both_engines!(a_code_is_good_for_a_minute_and_while_its_session_stands, &MIGRATIONS, async |db| {

@@ -181,6 +181,7 @@ impl Bench {
             port: 443,
             registry: None,
             vault: None,
+            teach: None,
             entrance: Some(entrance),
             status: Arc::new(SystemStatus::default),
             guide: None,
@@ -404,7 +405,7 @@ impl<'a> Browser<'a> {
     pub fn way_back(answer: &Answer) -> String {
         let shop = format!("https://{SHOP}");
         let path = answer.location().strip_prefix(&shop).unwrap_or_else(|| panic!("{answer:?}"));
-        assert!(path.starts_with("/.storeward/gate/take?code="), "{path}");
+        assert!(path.starts_with("/.storeward/gate/take?way="), "{path}");
         path.to_owned()
     }
 

@@ -87,6 +87,8 @@ pub struct Crossing {
     solved: Option<String>,
     has_solved_cookie: bool,
     held: Option<Handle>,
+    /// A member of staff before a back office with sessions of its own, who showed a second factor at the gate.
+    is_by_gate: bool,
     /// The shop gets no session with it, and its answer changes none.
     is_without: bool,
     /// The shop's session went along.
@@ -154,6 +156,7 @@ impl Crossing {
             solved: None,
             has_solved_cookie: false,
             held: None,
+            is_by_gate: false,
             is_without: false,
             is_attached: false,
             may_follow: false,
@@ -181,10 +184,13 @@ impl Crossing {
         if guard.is_blind() && guard.adapter.is_back_office(&self.reading) {
             return Ok(self.instead(&closed()));
         }
-        if let Some(passage) = self.shut_office() {
+        if let Some(passage) = self.shut_office(headers) {
             return Ok(passage);
         }
-        if let Some(refusal) = self.knock(headers, body).await {
+        // Who they are was shown at the gate; the door behind it is none of the customers'.
+        if !self.is_by_gate
+            && let Some(refusal) = self.knock(headers, body).await
+        {
             return Ok(self.instead(&refusal));
         }
         if self.token_door.is_some() {

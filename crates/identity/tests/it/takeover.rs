@@ -153,3 +153,42 @@ both_engines!(staff_of_before_the_update_are_asked_about, MIGRATIONS, async |db|
     let mut boss = Visitor { browser: boss.browser, behind: &behind, shield: &updated };
     boss.get("/").await.leads_to("/.storeward/account/back-office?next=/");
 });
+
+// What the gate lets through carries its field; the edge takes away what clients write under it (`edge::request`).
+both_engines!(a_back_office_with_its_own_sign_in_opens_through_the_gate, MIGRATIONS, async |db| {
+    let gate = [("accept", "text/html"), ("storeward-assertion", "signed.by.the-gate")];
+    let form = [gate[0], gate[1], ("content-type", "application/x-www-form-urlencoded")];
+    let behind = Behind::magento(db);
+    let mut member = behind.browser();
+    member.send("GET", "/", &gate[..1], "").await;
+    // As often as staff sign in in a day: nobody counts what the gate let through.
+    let body = format!("login[username]=ada&login[password]={STAFF_PASSWORD}");
+    for _ in 0..12 {
+        assert_eq!(member.send("POST", OFFICE, &form, &body).await.status, 302);
+    }
+    let inside = member.send("GET", "/admin/dashboard/", &gate, "").await;
+    assert!(inside.status == 200 && inside.body.contains(SECRET), "{inside:?}");
+    assert!(
+        !member.browser.cookies.iter().any(|(name, _)| name == "admin"),
+        "the office's session stays here, too"
+    );
+    // The very session, without the gate.
+    let shut = member.send("GET", "/admin/dashboard/", &gate[..1], "").await;
+    assert_eq!(shut.status, 403);
+    assert!(!shut.body.contains(SECRET));
+    // For customers the field opens nothing: their second factor is theirs.
+    let json = [PROBLEM[0], ("content-type", "application/json"), gate[1]];
+    let token = serde_json::json!({ "username": ADDRESS, "password": SHOP_PASSWORD }).to_string();
+    let held = member.send("POST", "/rest/V1/integration/customer/token", &json, &token).await;
+    assert_eq!(held.status, 403);
+    assert!(!held.body.contains("token-of-"));
+});
+
+both_engines!(with_a_made_up_name_it_opens_through_the_gate_too, MIGRATIONS, async |db| {
+    let gate = [("accept", "text/html"), ("storeward-assertion", "signed.by.the-gate")];
+    let form = [gate[0], gate[1], ("content-type", "application/x-www-form-urlencoded")];
+    let behind = Behind::speaking(db, "prestashop", ShieldSection::default());
+    let mut member = behind.browser();
+    member.send("POST", OTHER_OFFICE, &form, &format!("passwd={STAFF_PASSWORD}")).await;
+    assert_eq!(member.send("GET", "/admin123abc/index.php", &gate[..1], "").await.status, 403);
+});

@@ -1,7 +1,7 @@
 //! What takes a second factor now, by whatever method and path the shop may take the request for.
 
 use storeward_adapter::Asked;
-use storeward_host::{Passage, Seen};
+use storeward_host::{ASSERTION, Passage, Seen};
 use storeward_web::http::{HeaderMap, StatusCode};
 
 use super::{Crossing, Lines};
@@ -46,15 +46,19 @@ impl Crossing {
     }
 
     /// A back office whose sign-in says nothing to us stays shut, to whomever: a second factor of a customer's session is none of
-    /// its staff's.
-    pub(super) fn shut_office(&mut self) -> Option<Passage> {
+    /// its staff's. Open to whom the gate let through: that one asked for a second factor of theirs.
+    pub(super) fn shut_office(&mut self, headers: &HeaderMap) -> Option<Passage> {
         let adapter = &self.guard.adapter;
         let is_guarded = self.guard.section.back_office_guard == OfficeGuard::On && adapter.has_own_office();
         let is_office = adapter.is_back_office(&self.reading) || adapter.is_like_office(&self.path);
         if !is_guarded || !is_office {
             return None;
         }
-        let title = "The back office is closed here: its own sign-in cannot be guarded by a second factor";
+        if headers.contains_key(ASSERTION) {
+            self.is_by_gate = true;
+            return None;
+        }
+        let title = "The back office is closed here: it opens through a gate of Storeward's only";
         Some(self.instead(&Refusal::of(StatusCode::FORBIDDEN, "identity.back_office_closed", title)))
     }
 
@@ -70,7 +74,7 @@ impl Crossing {
         // The back office's own sign-in, where it is a door that we know; and a form that is too long to be read, which may be
         // anything: that is no reason to lead a guest away.
         let is_free = guard.adapter.is_sign_in_page(&self.path) || self.is_cut_off;
-        if !is_guarded || !has_session || !is_office || is_free {
+        if !is_guarded || !has_session || !is_office || is_free || self.is_by_gate {
             return None;
         }
         let title = "Sign in at the shop first";
@@ -97,7 +101,8 @@ impl Crossing {
             return Ok(Some(self.instead(&refusal)));
         };
         let is_of_staff = rights == Rights::Staff;
-        let is_staffs = (guard.adapter.is_back_office(&self.reading) || is_of_staff) && !leaves;
+        let is_staffs =
+            !self.is_by_gate && (guard.adapter.is_back_office(&self.reading) || is_of_staff) && !leaves;
         let acts = [(is_sensitive, Act::Sensitive), (is_staffs, Act::BackOffice)];
         let back = self.own_place().or_else(|| self.referer.clone()).or_else(|| ReturnTo::parse("/"));
         let Some(back) = back else { return Ok(None) };
