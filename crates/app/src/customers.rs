@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use storeward_edge::Shared;
 use storeward_edge::certificates::CertificateStore;
 use storeward_host::{OwnPages, SessionStage};
 use storeward_identity::Identity;
@@ -42,7 +43,8 @@ pub fn start(opened: &Opened, certificates: &Arc<CertificateStore>) -> Done<Cust
     let shield = crate::shield::prepare(opened, identity.as_ref())?;
     let vault = crate::vault::start(opened)?;
     let own = crate::vault::answer(vault.as_ref(), identity.as_ref(), own)?;
-    let serving = Serving { outbox, identity, guide, provider, gate, vault };
+    let (teach, own) = crate::teach::start(opened, identity.as_ref(), own)?;
+    let serving = Serving { outbox, identity, guide, provider, gate, vault, teach };
     Ok(Customers { passwords, puzzles, own, shield, serving })
 }
 
@@ -55,23 +57,31 @@ pub struct Serving {
     pub gate: Option<crate::gate::Standing>,
     /// Their records.
     pub vault: Option<crate::vault::Standing>,
+    pub teach: Option<crate::teach::Standing>,
 }
 
 impl Serving {
     /// What stands between client and shop.
     pub fn stage(&self, shield: Option<&crate::shield::Prepared>) -> Option<Arc<dyn SessionStage>> {
-        crate::gate::stage(self.gate.as_ref(), shield.map(crate::shield::Prepared::stage))
+        // Who looks on sees what the shop says, before the shield keeps any of it back.
+        let learns = self.teach.as_ref().map(crate::teach::Standing::stage);
+        let shield = storeward_host::Chain::of(shield.map(crate::shield::Prepared::stage), learns);
+        crate::gate::stage(self.gate.as_ref(), shield)
     }
 
     /// Everything serves, and where is known: the shop's port, the console's origin.
     pub fn began(
         &self,
         (port, console): (u16, &str),
+        shared: &Arc<Shared>,
         runtime: &tokio::runtime::Handle,
         stop: &storeward_host::Stop,
     ) {
         if let Some(standing) = &self.gate {
             standing.began(port, console);
+        }
+        if let Some(standing) = &self.teach {
+            standing.began(port, console, shared, stop);
         }
         if let Some(identity) = &self.identity {
             identity.set_port(port);
@@ -102,7 +112,25 @@ impl Serving {
         if let Some(guide) = &self.guide {
             guide.reload(config);
         }
+        if let Some(standing) = &self.teach {
+            standing.reload(config);
+        }
+        if let Some(standing) = &self.gate {
+            standing.reload(config);
+        }
         Ok(())
+    }
+
+    /// What has to be there before a changed config is in force.
+    pub fn prepare(&self, config: &Config) -> Done {
+        self.gate.as_ref().map_or(Ok(()), |standing| standing.prepare(config))
+    }
+
+    /// After the last request.
+    pub fn finish(&self) {
+        if let Some(standing) = &self.teach {
+            standing.finish();
+        }
     }
 
     /// Everything else has stopped.

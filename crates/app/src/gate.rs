@@ -22,6 +22,16 @@ pub struct Standing {
 }
 
 impl Standing {
+    /// What has to be there before changed sections are in force.
+    pub fn prepare(&self, config: &Config) -> Done {
+        prepare(&self.gate, config)
+    }
+
+    /// Takes changed sections.
+    pub fn reload(&self, config: &Config) {
+        self.gate.set_sections(&config.gates);
+    }
+
     /// Everything serves: at this port, unless clients come by another.
     pub fn began(&self, port: u16, console: &str) {
         self.gate.began(self.public_port.unwrap_or(port), console);
@@ -47,10 +57,11 @@ pub fn doubt(config: &Config) -> Option<String> {
     })
 }
 
-/// The gates, and the pages with their own among them; nothing without a section.
+/// The gates, and the pages with their own among them. Where there are pages of ours anyway they are put together without a
+/// section, too, so that the first one needs no restart.
 pub fn start(opened: &Opened, own: Option<OwnPages>) -> Done<(Option<Standing>, Option<OwnPages>)> {
     let config = &opened.loaded.config;
-    if config.gates.is_empty() {
+    if config.gates.is_empty() && own.is_none() {
         return Ok((None, own));
     }
     let entrance = Entrance::new(EntranceParts {
@@ -75,12 +86,19 @@ pub fn start(opened: &Opened, own: Option<OwnPages>) -> Done<(Option<Standing>, 
         data_key: opened.data_key.clone(),
         shop_names: config.domain.list(),
     });
-    crate::oidc::finished(gate.prepare())?.map_err(|failure| {
-        Failure::new(format!("the keys that sign what the gate says: {}", failure.code()))
-    })?;
+    prepare(&gate, config)?;
     let own = gate.answer(own).context("[[gate]]")?;
     let public_port = config.listen.public_port;
     Ok((Some(Standing { gate, entrance, public_port }), Some(own)))
+}
+
+/// The keys that sign what a gate says; none where there is no gate.
+fn prepare(gate: &Gate, config: &Config) -> Done {
+    if config.gates.is_empty() {
+        return Ok(());
+    }
+    crate::oidc::finished(gate.prepare())?
+        .map_err(|failure| Failure::new(format!("the keys that sign what the gate says: {}", failure.code())))
 }
 
 /// The gates before whatever else stands between client and shop.

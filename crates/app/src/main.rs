@@ -32,6 +32,7 @@ mod reload;
 mod run;
 mod shield;
 mod staff;
+mod teach;
 mod telemetry;
 mod vault;
 

@@ -178,7 +178,7 @@ impl Running {
         let (db, clock) = (self.opened.db.clone(), self.opened.clock.clone());
         self.runtime.spawn(writes::watch(db, clock, self.stop.clone(), writes::Line::write));
         let places = (self.edge.https.port(), self.console.origin());
-        self.customers.began(places, self.runtime.handle(), &self.stop);
+        self.customers.began(places, self.edge.shared(), self.runtime.handle(), &self.stop);
         self.say(system::Started { version: env!("CARGO_PKG_VERSION").to_owned() });
         self
     }
@@ -263,12 +263,23 @@ impl Running {
         let refuse = |f: Failure| (loaded.fingerprint.clone(), f);
         loaded.config.validate().map_err(refuse)?;
         fixed_parts(&self.opened.loaded.config, &loaded.config).map_err(refuse)?;
+        if self.customers.gate.is_none() && !loaded.config.gates.is_empty() {
+            let words = "the first `[[gate]]` of a shop without pages of ours needs a restart";
+            return Err(refuse(Failure::new(words).hint("restart it: systemctl restart storeward")));
+        }
+        self.customers.prepare(&loaded.config).map_err(refuse)?;
         let brand = crate::mail::brand(&loaded.config).map_err(refuse)?;
+        let refitted =
+            self.shield.as_ref().map(|shield| shield.read_anew(&loaded.config, self.opened.data.path()));
+        let refitted = refitted.transpose().map_err(refuse)?.flatten();
         self.customers.reload(&loaded.config, &self.opened.data).map_err(refuse)?;
         self.edge.reload(&loaded.config.edge()).context("storeward.toml").map_err(refuse)?;
         self.bans.set_options(BanOptions::from(&loaded.config.bans));
         self.responder.set_mode(loaded.config.bans.mode);
         self.customers.outbox.set_brand(brand);
+        if let (Some(shield), Some(adapter)) = (&self.shield, refitted) {
+            shield.refit(adapter, &self.runtime);
+        }
         Ok(loaded)
     }
 
@@ -279,6 +290,7 @@ impl Running {
         if let Some(shield) = self.shield {
             shield.finish(&self.runtime);
         }
+        self.customers.finish();
         drop(self.console);
         self.runtime.block_on(self.jobs.stop(jobs::GRACE));
         self.access.flush();
@@ -329,10 +341,9 @@ fn fixed_parts(before: &Config, after: &Config) -> Done {
         ("telemetry", telemetry::is_same(before.telemetry.as_ref(), after.telemetry.as_ref())),
         ("passwords", before.passwords == after.passwords),
         ("identity", crate::identity::is_same(before.identity.as_ref(), after.identity.as_ref())),
-        ("shield", before.shield == after.shield),
+        ("shield", crate::shield::is_same(before.shield.as_ref(), after.shield.as_ref())),
         ("guide", crate::guide::is_same(before.guide.as_ref(), after.guide.as_ref())),
         ("oidc", before.oidc == after.oidc),
-        ("gate", before.gates == after.gates),
         ("vault", crate::vault::is_same(before.vault.as_ref(), after.vault.as_ref())),
         ("mail", before.mail == after.mail),
         ("sms", before.sms == after.sms),

@@ -52,6 +52,17 @@ pub fn check(config: &Config) -> Done {
     canary(section).map(drop)
 }
 
+/// Whether a running program can go on with it: what the shop's sign-in looks like may be read anew, and nothing else.
+pub fn is_same(before: Option<&ShieldSection>, after: Option<&ShieldSection>) -> bool {
+    match (before, after) {
+        (Some(before), Some(after)) => {
+            *before == ShieldSection { adapter: before.adapter.clone(), ..after.clone() }
+        }
+        (None, None) => true,
+        (Some(_), None) | (None, Some(_)) => false,
+    }
+}
+
 /// The test account, with its password out of the file.
 fn canary(section: &ShieldSection) -> Done<Option<CanaryAccount>> {
     let Some(canary) = &section.canary else { return Ok(None) };
@@ -277,6 +288,26 @@ impl Running {
     /// For those who tell how it is.
     pub fn shield(&self) -> Shield {
         self.shield.clone()
+    }
+
+    /// The adapter as the config and its file say now. Nothing where it is to be found out by asking a shop that does not answer:
+    /// then the one that is there stays.
+    pub fn read_anew(&self, config: &Config, dir: &Path) -> Done<Option<Adapter>> {
+        let Some(section) = &config.shield else { return Ok(None) };
+        Ok(match Seeker::new(section, config, dir).find()? {
+            Finding::Whole(adapter) => Some(adapter),
+            Finding::Folderless(_) | Finding::Nothing => None,
+        })
+    }
+
+    /// From now on with this adapter. The test account tries it at once.
+    pub fn refit(&self, adapter: Adapter, runtime: &tokio::runtime::Runtime) {
+        let shield = self.shield.clone();
+        runtime.spawn(async move {
+            // The shield stands with it whether its news could be written or not.
+            let _ = shield.fit(adapter).await;
+            let _ = shield.try_canary().await;
+        });
     }
 
     /// After the last request: what changed is written.

@@ -8,6 +8,7 @@ use storeward_edge::bans::BanBook;
 use storeward_guide::staff::Desk;
 use storeward_host::Stop;
 use storeward_identity::staff::Customers;
+use storeward_identity::teach::Teach;
 use storeward_oidc::registry::Registry;
 use storeward_passwords::breach::Breaches;
 use storeward_passwords::{Gauge, Pool};
@@ -54,6 +55,8 @@ pub struct ConsoleParts {
     pub registry: Option<Registry>,
     /// Customers' records; none where they are not kept.
     pub vault: Option<Vault>,
+    /// Looks on at a sign-in at the shop; `None` where customers have no accounts.
+    pub teach: Option<Teach>,
     pub status: StatusSource,
     pub readiness: ReadinessSource,
     /// Adds the app's own figures to `/metrics`. Must not block.
@@ -85,6 +88,7 @@ pub(crate) struct Shared {
     pub registry: Option<Registry>,
     pub vault: Option<Vault>,
     pub entrance: Option<Entrance>,
+    pub teach: Option<Teach>,
     pub status: StatusSource,
     pub readiness: ReadinessSource,
     pub more_metrics: Arc<dyn Fn(&mut MetricsText) + Send + Sync>,
@@ -137,6 +141,7 @@ impl Console {
             registry: parts.registry,
             vault: parts.vault,
             entrance: parts.entrance,
+            teach: parts.teach,
             status: parts.status,
             readiness: parts.readiness,
             more_metrics: parts.more_metrics,

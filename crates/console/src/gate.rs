@@ -148,7 +148,9 @@ fn ask_to_confirm(head: &Parts) -> Response {
         Method::GET => head.uri.path_and_query().map_or(path, |whole| whole.as_str()),
         _ if path.starts_with("/blocked/") => "/blocked",
         _ if path.starts_with("/staff/") => "/staff",
-        _ if path.starts_with("/apps/new/") => path,
+        _ if path.starts_with("/apps/new/") || path.starts_with("/adapter/join/") => path,
+        _ if path == "/adapter/begin" => "/adapter",
+        _ if path.starts_with("/adapter/") => "/adapter/check",
         _ if path.starts_with("/data/") => {
             path.strip_suffix("/open").unwrap_or(path.trim_end_matches("/act"))
         }

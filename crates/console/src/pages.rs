@@ -1,5 +1,6 @@
 //! The console's pages and the one list of its routes.
 
+mod adapter;
 mod apps;
 mod blocked;
 mod customers;
@@ -79,6 +80,16 @@ pub fn routes(routes: Routes<App, StaffGate>) -> Routes<App, StaffGate> {
         .post("/apps/new/{preset}", FRESH, apps::add)
         .get("/apps/{id}", STAFF, apps::show)
         .post("/apps/{id}/act", FRESH, apps::act)
+        .get("/adapter", STAFF, adapter::page)
+        .get("/adapter/state", WATCHING, adapter::state)
+        .post("/adapter/begin", FRESH, adapter::begin)
+        .post("/adapter/end", STAFF, adapter::end)
+        .get("/adapter/arrive", Access::Public("leads on; changes and tells nothing"), adapter::arrive)
+        .get("/adapter/join/{browser}", STAFF, adapter::join_page)
+        .post("/adapter/join/{browser}", FRESH, adapter::join)
+        .get("/adapter/check", STAFF, adapter::check)
+        .post("/adapter/try", FRESH, adapter::try_it)
+        .post("/adapter/save", FRESH, adapter::save)
         .get("/sign-in", Access::PublicForm("whoever wants to sign in"), sign_in::page)
         .post("/sign-in", Access::PublicForm("whoever wants to sign in"), sign_in::sign_in)
         .post(

@@ -195,6 +195,17 @@ pub struct ShopSignInMended {
     pub adapter: String,
 }
 
+/// A member of staff lets Storeward look on while they sign in at the shop with a test account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShopWatchBegun {}
+
+/// What was learnt of the shop's sign-in was written into a file. It counts once `[shield]` names it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AdapterSaved {
+    /// The adapter's name.
+    pub adapter: String,
+}
+
 /// An account of the shop's own got its place here.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ShopAccountLinked {

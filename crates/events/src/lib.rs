@@ -166,6 +166,8 @@ vocabulary! {
     ShopAccountLinked(identity::ShopAccountLinked) = "identity.shop_account_linked", Informational, Security;
     ShopSignInBroken(identity::ShopSignInBroken) = "identity.shop_sign_in_broken", High, Security;
     ShopSignInMended(identity::ShopSignInMended) = "identity.shop_sign_in_mended", Informational, Security;
+    ShopWatchBegun(identity::ShopWatchBegun) = "identity.shop_watch_begun", Low, Security;
+    AdapterSaved(identity::AdapterSaved) = "identity.adapter_saved", Medium, Security;
     ReminderSent(guide::ReminderSent) = "guide.reminder_sent", Informational, Security;
     ReminderHeldBack(guide::ReminderHeldBack) = "guide.reminder_held_back", Informational, Security;
     ReminderFollowed(guide::ReminderFollowed) = "guide.reminder_followed", Informational, Security;

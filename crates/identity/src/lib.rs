@@ -26,6 +26,7 @@ mod shield;
 mod sql;
 pub mod staff;
 mod state;
+pub mod teach;
 mod texts;
 mod throttle;
 mod tokens;

@@ -32,14 +32,15 @@ use storeward_web::http::HeaderMap;
 
 use crate::error::Error;
 use crate::verbs::Identity;
-use canary::{Fault, Health};
+use canary::Health;
 use crossing::Crossing;
 use handles::Handles;
-use shop::Asker;
 
+pub(crate) use canary::Fault;
 pub use canary::{CanaryAccount, Fault as ShieldFault};
 pub use handles::HANDLE_COOKIE;
 pub use section::{CanarySection, OfficeGuard, ShieldSection, StaffPolicy, WhenUnclear};
+pub(crate) use shop::{Asker, question};
 
 /// A sign-in at the shop waits for its second factor no longer than this.
 const WAITS: Duration = Duration::from_secs(10 * 60);

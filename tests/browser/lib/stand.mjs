@@ -46,7 +46,7 @@ export async function runInFrontOf(upstream, more = '', names = ['localhost', '1
   await writeFile(ca, await said(['ca', 'print']));
   const invited = await said(['staff', 'invite']);
   const enrolment = /https:\/\/\S+\/enrol\/\S+/.exec(invited)[0];
-  return stand(dir, { ...ready, upstream, ca, enrolment }, [program]);
+  return { ...stand(dir, { ...ready, upstream, ca, enrolment }, [program]), say: said };
 }
 
 function config(names, upstream, url, https, console, more) {

@@ -73,8 +73,8 @@ const WINDOWS: [Window; 14] = [
     Window {
         from: "storeward-console",
         to: "storeward-identity",
-        modules: &["staff"],
-        reason: "staff look an account up and protect it; what signs customers in stays out of sight",
+        modules: &["staff", "teach"],
+        reason: "staff look an account up and protect it, and teach Storeward the shop's sign-in; what signs customers in stays out of sight",
     },
     Window {
         from: "storeward-guide",

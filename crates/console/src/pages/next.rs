@@ -3,7 +3,9 @@
 use std::fmt::Write;
 
 /// Pages that may be gone to after signing in.
-const PAGES: [&str; 16] = [
+const PAGES: [&str; 18] = [
+    "/adapter",
+    "/adapter/",
     "/explore",
     "/blocked",
     "/blocked/",

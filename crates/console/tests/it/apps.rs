@@ -133,5 +133,7 @@ both_engines!(without_the_provider_the_page_says_so, &BOTH, async |db| {
     let bench = Bench::new(db);
     let (mut browser, _) = bench.enrolled().await;
     let answer = browser.get("/apps").await;
-    assert!(answer.status == 404 && answer.body.contains("[oidc]"), "{}", answer.body);
+    assert!(answer.status == 200 && answer.body.contains("[oidc]"), "{}", answer.body);
+    assert!(answer.body.contains("/adapter") && !answer.body.contains("/apps/new"), "{}", answer.body);
+    assert_eq!(browser.get("/adapter").await.status, 200, "and so does the one of the shop's own sign-in");
 });

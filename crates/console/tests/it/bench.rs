@@ -211,6 +211,7 @@ impl Bench {
             registry: registry.clone(),
             vault: vault.clone(),
             entrance: None,
+            teach: None,
             status: Arc::new(|| SystemStatus {
                 version: "0.1.0".to_owned(),
                 shop_names: vec!["bookshop.example".to_owned()],

@@ -134,6 +134,11 @@ impl Shield {
         }
     }
 
+    /// One try with an account that somebody has just typed. Of this nothing is told.
+    pub(crate) async fn try_once(&self, account: &CanaryAccount) -> Result<Result<(), Fault>, NoAnswer> {
+        self.guard().try_account(account).await
+    }
+
     /// One try. A fault counts when it comes twice in a row; a shop that does not answer changes nothing.
     pub async fn try_canary(&self) -> Result<Option<Fault>, Error> {
         let guard = self.guard();

@@ -25,5 +25,6 @@ mod sign_up;
 mod sms;
 mod staff;
 mod takeover;
+mod teach;
 mod told;
 mod ways;

@@ -1,0 +1,275 @@
+//! Storeward is taught a shop's sign-in: a member of staff signs in at the shop with a test account, and it looks on.
+//!
+//! It looks at the requests of one browser alone: the one in which the member, signed in at the console, said so. That browser holds
+//! a secret, its hash goes to the console and comes back with a code that only the console gives, so a link that somebody is sent
+//! makes nobody watched. Of what passes only shapes are kept (names of fields and cookies, forms, where a page names the test
+//! account): nothing that is typed, no value of a cookie, no page. All of it is in memory, for half an hour at most.
+
+mod lesson;
+mod pages;
+mod stage;
+mod tried;
+mod words;
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use storeward_adapter::learn::{Learnt, Sight};
+use storeward_base::{Actor, Secret, StaffId, Timestamp};
+use storeward_events::identity::{AdapterSaved, ShopWatchBegun};
+use storeward_host::AskShop;
+use storeward_web::{Cookie, SameSite};
+
+pub use crate::error::Error;
+pub use lesson::{Chosen, Step, spelled};
+pub use pages::PREFIX;
+pub use storeward_adapter::learn::{Answered, Choice, CookieSeen, DoorFound, Doubt, Out, Proposal};
+pub use tried::Tried;
+pub use words::Learning;
+
+use crate::verbs::Identity;
+use lesson::{Lesson, Phase};
+
+/// Of the browser that is watched. Lax: it comes back from the console by a redirect.
+pub const TEACH_COOKIE: Cookie = Cookie { name: "__Host-storeward-teach", same_site: SameSite::Lax };
+
+/// A lesson is over after this in any case.
+pub const LIFE: Duration = Duration::from_secs(30 * 60);
+/// A code is good for so long.
+const CODE_LIFE: Duration = Duration::from_secs(60);
+
+/// Writes a file of this name into the data directory; `false` when there is one already.
+pub type Keep = Arc<dyn Fn(&str, &str) -> std::io::Result<bool> + Send + Sync>;
+
+/// What the app hands over.
+pub struct TeachParts {
+    pub identity: Identity,
+    pub shop: Arc<dyn AskShop>,
+    pub keep: Keep,
+    /// The adapter's name in `[shield]`, where there is that section.
+    pub in_force: Arc<dyn Fn() -> Option<String> + Send + Sync>,
+}
+
+/// Clones share everything.
+#[derive(Clone)]
+pub struct Teach(Arc<Shared>);
+
+struct Shared {
+    identity: Identity,
+    shop: Arc<dyn AskShop>,
+    keep: Keep,
+    in_force: Arc<dyn Fn() -> Option<String> + Send + Sync>,
+    lesson: Mutex<Option<Lesson>>,
+    /// Whether a browser is watched: no request is looked at otherwise.
+    watches: AtomicBool,
+    port: AtomicU16,
+    console: OnceLock<String>,
+}
+
+/// How a lesson stands, for the console.
+#[derive(Clone, Debug)]
+pub struct Standing {
+    pub by: StaffId,
+    pub began_at: Timestamp,
+    /// The test account's name. Personal data where it is an address.
+    pub user: String,
+    /// A browser is watched; before that nothing is seen.
+    pub is_watching: bool,
+    pub steps: Vec<Step>,
+    pub learnt: Learnt,
+}
+
+/// Why a lesson does not begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unfit {
+    /// Another member of staff is at it.
+    Taken(StaffId),
+    /// The test account's name is empty or longer than 200 characters.
+    Name,
+}
+
+/// What became of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Saved {
+    Written,
+    /// There is a file of that name.
+    There,
+    /// The name does not fit, or what was tried is not what would be saved.
+    Refused,
+}
+
+impl Teach {
+    pub fn new(parts: TeachParts) -> Self {
+        let TeachParts { identity, shop, keep, in_force } = parts;
+        Teach(Arc::new(Shared {
+            identity,
+            shop,
+            keep,
+            in_force,
+            lesson: Mutex::new(None),
+            watches: AtomicBool::new(false),
+            port: AtomicU16::new(443),
+            console: OnceLock::new(),
+        }))
+    }
+
+    /// Everything serves: the port that clients use, the console's origin.
+    pub fn began(&self, port: u16, console: &str) {
+        self.0.port.store(port, Ordering::Relaxed);
+        // A second call changes nothing.
+        let _ = self.0.console.set(console.to_owned());
+    }
+
+    /// The adapter that guards the shop's sign-in now, by the name in the config.
+    pub fn in_force(&self) -> Option<String> {
+        (self.0.in_force)()
+    }
+
+    /// `https://` and the shop's name as clients open it.
+    pub fn shop_origin(&self) -> String {
+        let host = self.0.identity.0.shop_names.first().map_or("", String::as_str);
+        match self.0.port.load(Ordering::Relaxed) {
+            443 => format!("https://{host}"),
+            port => format!("https://{host}:{port}"),
+        }
+    }
+
+    /// Where the browser that will be watched begins.
+    pub fn start_address(&self) -> String {
+        format!("{}{PREFIX}/start", self.shop_origin())
+    }
+
+    /// Where it comes back to with the console's code.
+    pub fn take_address(&self) -> String {
+        format!("{}{PREFIX}/take", self.shop_origin())
+    }
+
+    /// The file that this member had tried last and that works.
+    pub fn works(&self, staff: StaffId) -> Option<String> {
+        self.lesson().as_ref().filter(|lesson| lesson.by == staff).and_then(Lesson::works)
+    }
+
+    /// Begins a lesson; the member's own earlier one ends.
+    pub async fn begin(&self, staff: StaffId, user: &str) -> Result<Result<(), Unfit>, Error> {
+        let user = user.trim();
+        if user.is_empty() || user.chars().count() > 200 || user.chars().any(char::is_control) {
+            return Ok(Err(Unfit::Name));
+        }
+        if let Some(other) = self.lesson().as_ref().filter(|lesson| lesson.by != staff) {
+            return Ok(Err(Unfit::Taken(other.by)));
+        }
+        let db = self.0.identity.0.db.clone();
+        let actor = Actor::Staff { id: staff };
+        db.write(move |tx| -> Result<(), Error> { Ok(tx.append(actor, None, ShopWatchBegun {}).map(drop)?) })
+            .await?;
+        let lesson = Lesson::new(staff, Secret::new(user.to_owned()), self.now());
+        *self.lesson() = Some(lesson);
+        self.0.watches.store(false, Ordering::SeqCst);
+        Ok(Ok(()))
+    }
+
+    /// Ends it, whoever asks: nothing is watched any more, and what was learnt is forgotten.
+    pub fn end(&self) {
+        *self.lesson() = None;
+        self.0.watches.store(false, Ordering::SeqCst);
+    }
+
+    /// How it stands.
+    pub fn standing(&self) -> Option<Standing> {
+        self.lesson().as_ref().map(Lesson::standing)
+    }
+
+    /// The member says at the console that the browser whose secret has this hash is theirs. The code is for that browser alone.
+    pub fn join(&self, staff: StaffId, challenge: &str) -> Option<Secret<String>> {
+        let code = Secret::new(self.0.identity.0.entropy.token::<32>());
+        let until = self.now().plus(CODE_LIFE);
+        let mut lesson = self.lesson();
+        let own = lesson.as_mut().filter(|lesson| lesson.by == staff && is_hash(challenge))?;
+        own.ask(challenge, &code, until);
+        Some(code)
+    }
+
+    /// Whether there is a lesson that waits for its browser.
+    fn is_open(&self) -> bool {
+        self.lesson().as_ref().is_some_and(|lesson| !matches!(lesson.phase, Phase::Watching { .. }))
+    }
+
+    /// The browser with this secret brings the code: from now on it is watched.
+    fn take(&self, secret: &str, code: &str) -> bool {
+        let now = self.now();
+        let taken = self.lesson().as_mut().is_some_and(|lesson| lesson.take(secret, code, now));
+        if taken {
+            self.0.watches.store(true, Ordering::SeqCst);
+        }
+        taken
+    }
+
+    /// Whether this is the browser that is watched.
+    fn is_watched(&self, secret: &str) -> bool {
+        self.0.watches.load(Ordering::SeqCst)
+            && self.lesson().as_ref().is_some_and(|lesson| lesson.watches(secret))
+    }
+
+    /// What passed.
+    fn note(&self, sight: &Sight<'_>) {
+        if let Some(lesson) = self.lesson().as_mut() {
+            lesson.note(sight);
+        }
+    }
+
+    /// Writes the file that was tried and works.
+    pub async fn save(&self, staff: StaffId, name: &str) -> Result<Saved, Error> {
+        let Some(text) = self.works(staff).filter(|_| is_file_name(name)) else { return Ok(Saved::Refused) };
+        let keep = self.0.keep.clone();
+        let (file, named) = (format!("{name}.toml"), lesson::renamed(&text, name));
+        let written = tokio::task::spawn_blocking(move || keep(&file, &named)).await;
+        match written {
+            Ok(Ok(true)) => {}
+            Ok(Ok(false)) => return Ok(Saved::There),
+            Ok(Err(_)) | Err(_) => return Err(Error::Form("the file could not be written")),
+        }
+        let (actor, adapter) = (Actor::Staff { id: staff }, name.to_owned());
+        let db = self.0.identity.0.db.clone();
+        db.write(move |tx| -> Result<(), Error> {
+            let fact = AdapterSaved { adapter: adapter.clone() };
+            Ok(tx.append(actor, None, fact).map(drop)?)
+        })
+        .await?;
+        Ok(Saved::Written)
+    }
+
+    fn now(&self) -> Timestamp {
+        self.0.identity.0.now()
+    }
+
+    /// The lesson under way; what is over is forgotten here.
+    fn lesson(&self) -> MutexGuard<'_, Option<Lesson>> {
+        let now = self.0.identity.0.now();
+        let mut lesson = self.0.lesson.lock().unwrap_or_else(PoisonError::into_inner);
+        if lesson.as_ref().is_some_and(|lesson| now.since(lesson.began_at) >= LIFE) {
+            *lesson = None;
+            self.0.watches.store(false, Ordering::SeqCst);
+        }
+        lesson
+    }
+}
+
+/// Whether it can be the hash of a browser's secret.
+fn is_hash(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
+/// Names that files of adapters may have; none that one of ours has, or that means something else.
+pub fn is_file_name(name: &str) -> bool {
+    let plain = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    let is_taken = storeward_adapter::by_name(name).is_some() || matches!(name, "auto" | "storeward");
+    plain && (1..=40).contains(&name.len()) && !is_taken
+}
+
+impl fmt::Debug for Teach {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Teach").finish_non_exhaustive()
+    }
+}

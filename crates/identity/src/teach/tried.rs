@@ -1,0 +1,101 @@
+//! Whether what was learnt works: a visitor's view of the pages, and the test account signing in as the canary does.
+
+use storeward_adapter::learn::{By, Proposal, Sight};
+use storeward_base::{ClientIp, RequestId, Secret, StaffId};
+use storeward_web::axum::body::Bytes;
+use storeward_web::http::HeaderMap;
+
+use super::{Chosen, Teach};
+use crate::shield::{Asker, CanaryAccount, Fault, Shield, ShieldParts, ShieldSection, question};
+
+/// Pages that are looked at in one go.
+const AT_ONCE: usize = 4;
+
+/// What a try found.
+#[derive(Clone, Debug)]
+pub enum Tried {
+    /// The account signed in, was seen, and signed out. With what is worth saying nevertheless.
+    Works {
+        proposal: Box<Proposal>,
+        but: Option<Fault>,
+    },
+    Fails {
+        proposal: Box<Proposal>,
+        why: Fault,
+    },
+    /// What was chosen makes no adapter.
+    NoAdapter,
+    /// The shop did not answer.
+    NoAnswer,
+    /// There is no lesson of this member's.
+    NoLesson,
+}
+
+impl Teach {
+    /// Looks at the pages that named the account as somebody without cookies sees them.
+    pub async fn compare(&self) {
+        let paths = self.lesson().as_ref().map(|lesson| lesson.to_compare()).unwrap_or_default();
+        for path in paths.into_iter().take(AT_ONCE) {
+            let shared = &self.0.identity.0;
+            let here = ClientIp::new(std::net::Ipv4Addr::LOCALHOST.into());
+            let host = shared.shop_names.first().cloned().unwrap_or_default();
+            let id = RequestId::at(shared.now(), &*shared.entropy);
+            let asker = Asker::of(here, id, &host, &HeaderMap::new());
+            let Ok(asked) = question(&asker, ("GET", &path), String::new(), [], Bytes::new()) else {
+                continue;
+            };
+            // A shop that does not answer now is asked again the next time.
+            let Ok(answer) = self.0.shop.ask(asked).await else { return };
+            self.note(&Sight {
+                by: By::Nobody,
+                method: "GET",
+                path: &path,
+                fields: &[],
+                status: answer.status().as_u16(),
+                cookies: &[],
+                body: &String::from_utf8_lossy(answer.body()),
+            });
+        }
+    }
+
+    /// Signs the test account in and out by what was chosen, past the shield. The password is used for this alone and forgotten.
+    pub async fn try_it(&self, staff: StaffId, chosen: &Chosen, password: Secret<String>) -> Tried {
+        let found = {
+            let lesson = self.lesson();
+            let own = lesson.as_ref().filter(|lesson| lesson.by == staff);
+            own.map(|lesson| (lesson.user.clone(), chosen.of(&lesson.standing().learnt)))
+        };
+        let Some((user, choice)) = found else { return Tried::NoLesson };
+        self.remember(staff, None);
+        let Some(proposal) = choice.and_then(|choice| choice.write("own").ok()) else {
+            return Tried::NoAdapter;
+        };
+        let shield = Shield::new(ShieldParts {
+            identity: self.0.identity.clone(),
+            adapter: Some(proposal.adapter.clone()),
+            section: ShieldSection::default(),
+            shop: self.0.shop.clone(),
+            canary: None,
+        });
+        let account = CanaryAccount { user, password, every: super::LIFE };
+        let mut tried = shield.try_once(&account).await;
+        if matches!(tried, Ok(Err(_))) {
+            tried = shield.try_once(&account).await;
+        }
+        let proposal = Box::new(proposal);
+        match tried {
+            Err(_) => Tried::NoAnswer,
+            Ok(Err(why)) if why != Fault::StaysIn => Tried::Fails { proposal, why },
+            Ok(found) => {
+                self.remember(staff, Some(proposal.text.clone()));
+                Tried::Works { proposal, but: found.err() }
+            }
+        }
+    }
+
+    fn remember(&self, staff: StaffId, text: Option<String>) {
+        if let Some(lesson) = self.lesson().as_mut().filter(|lesson| lesson.by == staff) {
+            lesson.set_works(text);
+        }
+    }
+}
