@@ -9,7 +9,7 @@ mod names;
 use std::ops::Range;
 
 use crate::transform::ByteMask;
-use names::{ELEMENTS, ELEMENTS_WITH, EVENTS, URL_ATTRIBUTES};
+use names::{ELEMENTS, ELEMENTS_WITH, EVENTS, OF_FRAMEWORKS, URL_ATTRIBUTES};
 
 pub(crate) fn trigger() -> ByteMask {
     ByteMask::from_bytes(b"<=:")
@@ -69,7 +69,9 @@ impl<'v> Tag<'v> {
         let local = name.rsplit(|byte| *byte == b':').next().unwrap_or(name);
         // `<svg<b` is one odd name for a browser, but some shop's filter takes it apart.
         let local = local.split(|byte| *byte == b'<').next().unwrap_or(local);
-        if is_in(&ELEMENTS, local) {
+        // What caches in front of a shop run (ESI 1.0).
+        let edge_side = name.get(..4).is_some_and(|start| start.eq_ignore_ascii_case(b"esi:"));
+        if edge_side || is_in(&ELEMENTS, local) {
             return true;
         }
         let wanted = ELEMENTS_WITH.iter().find(|(element, _)| element.as_bytes().eq_ignore_ascii_case(local));
@@ -165,9 +167,20 @@ fn attribute_runs_script(name: &[u8], value: &[u8]) -> bool {
         && name.iter().all(u8::is_ascii_alphabetic)
         && !value.is_empty();
     event
+        || is_of_a_framework(name) && !value.is_empty()
         || name.eq_ignore_ascii_case(b"srcdoc")
         || (name.eq_ignore_ascii_case(b"style") && style_runs_script(value))
         || (is_in(&URL_ATTRIBUTES, name) && (script_url(value).is_some() || has_script_scheme(value)))
+}
+
+fn is_of_a_framework(name: &[u8]) -> bool {
+    let begins = |beginning: &&str| {
+        let open = beginning.ends_with(['-', ':', '@']);
+        let (start, rest) = name.split_at_checked(beginning.len()).unwrap_or_default();
+        let ends = if open { !rest.is_empty() } else { !rest.first().is_some_and(u8::is_ascii_alphabetic) };
+        start.eq_ignore_ascii_case(beginning.as_bytes()) && ends
+    };
+    name == b"_" || OF_FRAMEWORKS.iter().any(|beginning| begins(&beginning))
 }
 
 fn style_runs_script(value: &[u8]) -> bool {

@@ -30,7 +30,7 @@ fn plain() -> Vec<Rule> {
             15_120,
             CommandInjection,
             "A command alone, behind a separator or substituted",
-            r"(?i)(?:;|\|\|?|&&|`|\$\()\s*(?:[\w.]*/[\w./]*)?(?:id|ls|ps|pwd|env|dir|set|ver|w|hostname|reboot|shutdown|sh|bash|cmd|date|uptime|ll|arch|groups|sleep\s+\d+)\s*(?:$|[`)]|;\s*(?:$|#|\w+=)|\|\||&&|\|\s*(?:$|\w)|#|>{1,2}\s*/)",
+            r"(?i)[<>]\((?:id|ls|ps|pwd|env|hostname|sh|bash|uptime)\)|(?:;|\|\|?|&&|`|\$\()\s*(?:[\w.]*/[\w./]*)?(?:id|ls|ps|pwd|env|dir|set|ver|w|hostname|reboot|shutdown|sh|bash|cmd|date|uptime|ll|arch|groups|sleep\s+\d+)\s*(?:$|[`)]|;\s*(?:$|#|\w+=)|\|\||&&|\|\s*(?:$|\w)|#|>{1,2}\s*/)",
         )
         .not_on(C::RequestFilename)
         .through(SHELL)
@@ -112,6 +112,15 @@ fn elsewhere() -> Vec<Rule> {
             CommandInjection,
             "A command that reads a file, behind a pipe",
             r"(?i)\|\s*(?:(?:tac|xxd|awk|gawk|sed|grep|egrep|fgrep|chmod|chown|zcat|bzcat|base32|base64)\s+[\w./=$'\x22{-]+\s*(?:$|[\s;|&<>`)#])|(?:cat|head|tail|more|less|sort|uniq|nl|od|ls|rm|sh|bash)\s+(?:[a-z]\s*$|[./~$*]|(?:passwd|shadow|hosts|flag|secrets?|credentials?|users|id_rsa|makefile|dockerfile|\w+_\w+)\s*$))",
+        )
+        .through(SHELL)
+        .not_in_passwords(),
+        // A value that a program takes for an option of its own.
+        rx(
+            15_175,
+            CommandInjection,
+            "An option of a program that runs or writes something",
+            r"(?i)(?:^|\s)-o\s?(?:proxycommand|localcommand|permitlocalcommand|knownhostscommand)\b|^\s*--(?:output(?:-document)?|upload-pack|receive-pack|exec|use-compress-program|checkpoint-action|post-file|ssh-command|to-command|config)\s*[= ]\s*\S",
         )
         .through(SHELL)
         .not_in_passwords(),

@@ -86,13 +86,21 @@ fn templates() -> Vec<Rule> {
             16_100,
             TemplateInjection,
             "A template that calculates or reaches for its host",
-            r#"(?i)\{\{\s*['"(]{0,2}\d+['")]{0,2}\s*[*+/-]\s*['"(]{0,2}\d+|\{\{[^}]{0,120}(?:constructor|__\w+__|\bcycler\b|\bjoiner\b|\blipsum\b|_self\b|\bget_flashed_messages\b|\bpopen\b|\|\s*(?:system|map\(\s*['"]system|filter\(\s*['"]system)|\.exec\(|getclass|registerundefinedfiltercallback|\$on\b|\$eval)|\{\{\s*(?:config|self|request|settings)\s*(?:\.|\}|\[|\||\()|\{%[^%]{0,80}(?:\bimport\b|__\w+__|popen|\bsystem\b)|\{%[-+~]?\s*print\s*[(\d'"]|\{include(?:_php)?\s+file\s*=\s*['"]?(?:/|\.\.|[a-z]+://|(?:file|php|data|eval):|[\w./-]+\.(?:php|ini|conf|env|log|txt|ya?ml|key|pem)\b|\w+['"]?\s*\})|\{fetch\s+file\s*=|\{\{=\s*\S|\{\{\s*dump\(|\{\$smarty\."#,
+            r#"(?i)\{\{\s*['"(]{0,2}\d+['")]{0,2}\s*[*+/-]\s*['"(]{0,2}\d+|\{\{[^}]{0,120}(?:constructor|__\w+__|\bcycler\b|\bjoiner\b|\blipsum\b|_self\b|\bget_flashed_messages\b|\bpopen\b|\|\s*(?:system|map\(\s*['"]system|filter\(\s*['"]system)|\.exec\(|getclass|registerundefinedfiltercallback|\$on\b|\$eval)|\{\{\s*(?:config|self|request|settings)\s*(?:\.|\}|\[|\||\()|\{%[^%]{0,80}(?:\bimport\b|__\w+__|popen|\bsystem\b)|\{%[-+~]?\s*print\s*[(\d'"]|\{\{-?\s*(?:print(?:f|ln)?|call|urlquery|template|block|define)\s+[\x22'`$.(\d]|\{include(?:_php)?\s+file\s*=\s*['"]?(?:/|\.\.|[a-z]+://|(?:file|php|data|eval):|[\w./-]+\.(?:php|ini|conf|env|log|txt|ya?ml|key|pem)\b|\w+['"]?\s*\})|\{fetch\s+file\s*=|\{\{=\s*\S|\{\{\s*dump\(|\{\$smarty\."#,
         ),
+        // As written: to a decoder `%de` is a byte.
+        rx(
+            16_101,
+            TemplateInjection,
+            "A template that shows all it has",
+            r"(?i)\{%[-+~]?\s*debug\s*[-+~]?%\}",
+        )
+        .through(&[]),
         rx(
             16_110,
             TemplateInjection,
             "An expression in another template language",
-            r#"(?i)[$#*@]\{\s*['"(]{0,2}\d+['")]{0,2}\s*[*+-]\s*['"(]{0,2}\d+|@\(\s*\d+\s*[*+]\s*\d+\s*\)|<%=?\s*(?:\d+\s*[*+]\s*\d+|system|`|file\.|io\.|exec|eval|require|response\.|request\.|foobar)|[$#*]\{[^}]{0,160}(?:\bt\s*\(\s*java|\bruntime\b|processbuilder|getclass\s*\(|\.class\.|forname|java\.lang|\bscriptengine|applicationscope|sessionscope|requestscope)|<#assign\b|freemarker\.template|\?new\s*\(\s*\)|#set\s*\(\s*\$\w+\s*=|\{php\}|\{(?:system|passthru|exec|literal|if\s+(?:system|phpinfo))\s*\(|\[\[\s*\$\{|#\{\s*(?:global\.|root\.|require|file\.|system|`|\w+\.constructor)|__\$\{"#,
+            r#"(?i)[$#*@]\{\s*['"(]{0,2}\d+['")]{0,2}\s*[*+-]\s*['"(]{0,2}\d+|@\(\s*\d+\s*[*+]\s*\d+\s*\)|<%=?\s*(?:\d+\s*[*+]\s*\d+|system|`|file\.|io\.|exec|eval|require|response\.|request\.|foobar)|[$#*]\{[^}]{0,160}(?:\bt\s*\(\s*java|\bruntime\b|processbuilder|getclass\s*\(|\.class\.|forname|java\.lang|\bscriptengine|applicationscope|sessionscope|requestscope)|<#assign\b|freemarker\.template|\?new\s*\(\s*\)|#set\s*\(\s*\$\w+\s*=|\{php\}|(?:^|[\s({;\x22'>])@(?-i:System|AppDomain|Environment|HttpContext|Process)\.(?-i:[A-Z])\w+|\{(?:system|passthru|exec|literal|if\s+(?:system|phpinfo))\s*\(|\[\[\s*\$\{|#\{\s*(?:global\.|root\.|require|file\.|system|`|\w+\.constructor)|__\$\{"#,
         ),
         rx(
             16_120,

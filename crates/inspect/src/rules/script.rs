@@ -84,6 +84,12 @@ fn java() -> Vec<Rule> {
 fn prototypes() -> Vec<Rule> {
     vec![
         rx(
+            21_120,
+            PrototypePollution,
+            "An object that a reader of YAML or of JavaScript would run",
+            r"!!(?:python|ruby|perl|java|javax|com|org|sun)[/.:]|_\$\$ND_FUNC\$\$_|\bcos\nsystem\n\(",
+        ),
+        rx(
             21_100,
             PrototypePollution,
             "A name that reaches for a prototype",

@@ -43,6 +43,47 @@ pub(super) const ELEMENTS_WITH: [(&str, &[&str]); 13] = [
     ("image", &["href", "xlink:href"]),
 ];
 
+/// Attributes from which a shop's own framework makes script, whoever wrote them: Alpine (Hyvä), Vue, Angular, htmx, Magento's
+/// and Knockout's, Livewire, hyperscript. Each a beginning.
+pub(super) const OF_FRAMEWORKS: [&str; 36] = [
+    "x-init",
+    "x-data",
+    "x-html",
+    "x-on",
+    "x-bind",
+    "x-effect",
+    "x-for",
+    "x-if",
+    "x-show",
+    "x-text",
+    "x-model",
+    "x-ref",
+    "x-teleport",
+    "x-intersect",
+    "x-ng-",
+    "data-x-",
+    "v-on",
+    "v-html",
+    "v-bind",
+    "v-if",
+    "v-for",
+    "v-show",
+    "v-model",
+    "v-slot",
+    "ng-",
+    "data-ng-",
+    "hx-",
+    "data-hx-",
+    "sse-connect",
+    "ws-connect",
+    "data-mage-init",
+    "data-bind",
+    "data-script",
+    "wire:",
+    "up-",
+    "@",
+];
+
 /// Event handlers that are looked for outside a tag, where `on...=` could be prose.
 pub(super) const EVENTS: [&str; 146] = [
     "onbeforepaste",

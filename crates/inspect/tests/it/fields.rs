@@ -245,3 +245,46 @@ fn files_that_a_server_runs_are_no_uploads() {
         assert_eq!(multipart("f", Some(name), "x").verdict(), Verdict::Pass, "{name}");
     }
 }
+
+/// Went through: script that the shop's own framework makes of an attribute, and other languages of servers.
+#[test]
+fn what_a_shops_framework_runs_is_no_visitors() {
+    for text in [
+        r#"<b data-mage-init='{"text!//e.x/a":{}}'>Nice</b>"#,
+        r#"<div x-data x-init="$el.ownerDocument.defaultView.eval(name)">"#,
+        r#"<b v-on:click="$event.view.eval(name)">"#,
+        "<b hx-get=//e.x/a hx-trigger=load>",
+        "<b data-hx-get=//e.x/a>",
+        r#"<b data-bind="click:eval(name)">"#,
+        "<b ng-app ng-csp ng-click=$event.view.alert(1)>",
+        "<b x-data x-html=name>",
+        "<b @click=x>",
+        "<b @click.window=x>",
+        "<b/X-INIT=x>",
+        "<b\nx-init=x>",
+        "<p class=\"a\" wire:init=\"x\">",
+        "<b _='on load call x()'>",
+        "<b v-html=name>",
+        "<b x-bind:src=name>",
+        "<b data-ng-init=x>",
+        "<esi:include src=http://e/>",
+        "<ESI:remove>",
+        "{{print 1}}",
+        "{{ printf \"%s\" . }}",
+        "{%debug%}",
+        "{%- debug -%}",
+        "@System.DateTime.Now",
+        "x @System.IO.File.ReadAllText(1)",
+        "!!python/object/apply:os.system",
+        "!!javax.script.ScriptEngineManager []",
+        "_$$ND_FUNC$$_function(){}",
+        "-oProxyCommand=id",
+        "--output=/var/www/x.php",
+        "--upload-pack=id",
+        "<(id)",
+        "x <(ls)",
+    ] {
+        let query = format!("q={}", crate::exchange::url_encode(text));
+        assert!(Exchange::get("/").query(&query).verdict().is_block(), "{text}");
+    }
+}
