@@ -205,6 +205,12 @@ impl Config {
     pub fn certificates(&self) -> Done<CertificateConfig> {
         let names = self.domain.list();
         match &self.certificates {
+            Some(config) if !config.names.is_empty() => {
+                return Err(Failure::new(
+                    "certificates.names is no setting any more: the names are those of `domain`",
+                )
+                .hint("take the line `names` out of [certificates], and write all names into `domain`"));
+            }
             Some(config) => config.clone().with_names(names),
             None => CertificateConfig::for_names(names),
         }

@@ -118,6 +118,18 @@ impl DataDir {
         Ok(Keys { ledger: read("ledger")?, pseudonym: read("pseudonym")?, data: read("data")? })
     }
 
+    /// Whether there is room for another file; tried, for quotas and limits are told in no other way.
+    pub fn has_room(&self) -> bool {
+        let path = self.join(".room");
+        let tried = File::create(&path).and_then(|mut file| {
+            file.write_all(&[0; 64 * 1024])?;
+            file.sync_all()
+        });
+        // There is nothing in it that anybody would miss.
+        let _ = fs::remove_file(&path);
+        tried.is_ok()
+    }
+
     /// Takes the lock; fails when another program serves from this directory.
     pub fn lock(&self) -> Done<Lock> {
         let path = self.join("storeward.pid");

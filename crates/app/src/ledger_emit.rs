@@ -2,7 +2,7 @@
 
 use storeward_base::{Actor, ClientIp, ClientRef};
 use storeward_host::{Acknowledgement, Emission, Emit};
-use storeward_store::{Db, EventSink};
+use storeward_store::{Db, EventSink, SinkEnd};
 use tokio::sync::{mpsc, oneshot};
 
 /// [`Emit`] over the store's batcher.
@@ -27,6 +27,11 @@ impl LedgerEmit {
             }
         });
         LedgerEmit { sink, db, relay }
+    }
+
+    /// The batcher's end, for the stop.
+    pub fn end(&self) -> SinkEnd {
+        self.sink.end()
     }
 
     /// Facts lost because the queue was full.

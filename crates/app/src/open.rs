@@ -16,6 +16,10 @@ use crate::failure::{Context, Failure};
 const OTHER_KEYS: &str = "if this database was written with other keys, put those back into keys/, or correct database.url; \
                           if both are right, somebody wrote to the database: compare it with your backups";
 
+/// What to do where nothing can be written.
+const NO_ROOM: &str = "make room (`df -h` shows how much there is; `du -sh` of the data directory, what takes it; files of access/ may be \
+                       deleted), then start again: nothing that was written is lost";
+
 /// Every domain's tables.
 const MIGRATIONS: [&[Migration]; 6] = [
     storeward_console::MIGRATIONS,
@@ -81,6 +85,10 @@ fn database(
         let failure = Failure::new(format!("the database: {error}"));
         match error {
             Error::Ledger(_) => failure.hint(OTHER_KEYS),
+            // SQLite says "disk I/O error" or "unable to open database file" of a full disk.
+            Error::Open(_) | Error::Unwritable(_) if !data.has_room() => {
+                Failure::new(format!("no room in {}: the disk is full", data.path().display())).hint(NO_ROOM)
+            }
             _ => failure,
         }
     })
@@ -155,5 +163,35 @@ mod tests {
         let standing = block_on(KeptHead::of(&opened.data).standing(&opened.db)).unwrap();
         assert_eq!(standing, Some(Standing::CutBack { kept: 4, found: 0 }));
         opened.db.close();
+    }
+
+    /// Said "disk I/O error; check that the directory is there".
+    #[test]
+    fn a_start_without_room_says_so_and_what_to_do() {
+        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+        use tokio::signal::unix::{SignalKind, signal};
+
+        let folder = tempfile::tempdir().unwrap();
+        let data = DataDir::create(&folder.path().join("d")).unwrap();
+        data.ensure_keys(&SystemEntropy).unwrap();
+        std::fs::write(data.join(crate::config::FILE), shop("'localhost'")).unwrap();
+        open(data.path()).unwrap().db.close();
+        // What a write past the limit is told by, beside its error (Linux, signal(7)). nextest runs each test in a process of its own.
+        let _told = block_on(async { signal(SignalKind::from_raw(25)).unwrap() });
+        let files_end_at = |bytes| {
+            let maximum = getrlimit(Resource::Fsize).maximum;
+            setrlimit(Resource::Fsize, Rlimit { current: bytes, maximum }).unwrap();
+        };
+        files_end_at(Some(4096));
+        let refused = open(data.path()).map(|_| ()).unwrap_err().into_parts();
+        files_end_at(None);
+        assert!(refused.0.contains("the disk is full"), "{refused:?}");
+        assert!(
+            refused.1.is_some_and(
+                |todo| todo.contains("df -h") && todo.contains("nothing that was written is lost")
+            )
+        );
+        assert!(!data.join(".room").exists());
+        open(data.path()).unwrap().db.close();
     }
 }

@@ -302,6 +302,7 @@ impl Running {
         drop(self.certificates);
         self.runtime.block_on(say_stopped(&self.opened, &self.emit));
         // Everything that held the batcher is gone after this: what waits in it is written before the database closes.
+        let batcher = self.emit.end();
         drop(self.responder);
         drop(self.bans);
         drop(self.emit);
@@ -312,7 +313,19 @@ impl Running {
         self.runtime.shutdown_timeout(Duration::from_secs(5));
         self.customers.close();
         self.opened.db.close();
+        tell_lost(batcher.wait(LAST_WRITES));
         flushed.context("the book of bans")
+    }
+}
+
+/// The batcher knows within a try or two that the database is closed.
+const LAST_WRITES: Duration = Duration::from_secs(5);
+
+/// What waited for a database that takes no writes is gone with the program: nobody may learn that by counting.
+fn tell_lost(events: u64) {
+    if events > 0 {
+        let why = "the database took no writes before the stop (a full disk?)";
+        log("error", "events were lost", &[("count", &events.to_string()), ("reason", why)]);
     }
 }
 

@@ -141,6 +141,10 @@ impl<'e> Transaction<'e> {
                 self.seen.values.fact(Fact::OddCharset);
                 BodyKind::Raw
             }
+            BodyKind::Xml if from_wide(first).is_some() => {
+                self.seen.values.fact(Fact::OddCharset);
+                BodyKind::Xml
+            }
             // Some shops parse a form or JSON without a look at its type.
             BodyKind::Binary if reads_as_text(first) && decode::has_structure(first) => BodyKind::Raw,
             kind => kind,
@@ -303,7 +307,11 @@ impl<'e> Transaction<'e> {
                 }
             }
             BodyKind::Multipart(boundary) => decode::multipart(body, &boundary, complete, values),
-            BodyKind::Xml => decode::xml(body, values),
+            // Readers of XML tell UTF-16 by its mark or its zeros (XML 1.0 appendix F).
+            BodyKind::Xml => match from_wide(body) {
+                Some(text) => decode::xml(&text, values),
+                None => decode::xml(body, values),
+            },
             // A type is only what the client says: some shops parse the body without a look at it.
             BodyKind::Binary if reads_as_text(body) => collect_raw(body, complete, values),
             BodyKind::Binary => {

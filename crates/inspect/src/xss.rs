@@ -180,7 +180,7 @@ fn is_of_a_framework(name: &[u8]) -> bool {
         let ends = if open { !rest.is_empty() } else { !rest.first().is_some_and(u8::is_ascii_alphabetic) };
         start.eq_ignore_ascii_case(beginning.as_bytes()) && ends
     };
-    name == b"_" || OF_FRAMEWORKS.iter().any(|beginning| begins(&beginning))
+    name == b"_" || OF_FRAMEWORKS.iter().any(begins)
 }
 
 fn style_runs_script(value: &[u8]) -> bool {

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -43,6 +43,26 @@ pub struct Emission {
 pub struct EventSink {
     queue: mpsc::Sender<Waiting>,
     dropped: Arc<AtomicU64>,
+    ended: Arc<Mutex<std::sync::mpsc::Receiver<()>>>,
+}
+
+/// The end of the thread that writes, for whoever stops the program.
+pub struct SinkEnd {
+    queue: mpsc::WeakSender<Waiting>,
+    dropped: Arc<AtomicU64>,
+    ended: Arc<Mutex<std::sync::mpsc::Receiver<()>>>,
+}
+
+impl SinkEnd {
+    /// Waits, `at_most` so long, until nothing is written any more: when all sinks are dropped, or the database is closed.
+    /// How many events were lost, those that still wait among them.
+    pub fn wait(self, at_most: Duration) -> u64 {
+        let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        // Nothing comes; that the other half is gone is what is waited for.
+        let _ = ended.recv_timeout(at_most);
+        let waiting = self.queue.upgrade().map_or(0, |queue| queue.max_capacity() - queue.capacity());
+        self.dropped.load(Ordering::Relaxed).saturating_add(u64::try_from(waiting).unwrap_or(u64::MAX))
+    }
 }
 
 struct Waiting {
@@ -66,12 +86,23 @@ impl EventSink {
     pub fn start(db: Db) -> Result<Self, Error> {
         let (sender, queue) = mpsc::channel(QUEUE);
         let dropped = Arc::new(AtomicU64::new(0));
-        let drain = Drain { db, queue, dropped: Arc::clone(&dropped) };
+        // Nothing is sent: the thread's half goes when it ends.
+        let (end, ended) = std::sync::mpsc::channel();
+        let drain = Drain { db, queue, dropped: Arc::clone(&dropped), _end: end };
         std::thread::Builder::new()
             .name("store-events".to_owned())
             .spawn(move || drain.run())
             .map_err(|why| Error::Open(format!("no thread can be started: {why}")))?;
-        Ok(EventSink { queue: sender, dropped })
+        Ok(EventSink { queue: sender, dropped, ended: Arc::new(Mutex::new(ended)) })
+    }
+
+    /// To be taken before the last sink is dropped.
+    pub fn end(&self) -> SinkEnd {
+        SinkEnd {
+            queue: self.queue.downgrade(),
+            dropped: Arc::clone(&self.dropped),
+            ended: Arc::clone(&self.ended),
+        }
     }
 
     /// Hands an event over. Never waits, and may be called on any thread. `None`: the queue was full, and the event
@@ -97,6 +128,7 @@ struct Drain {
     db: Db,
     queue: mpsc::Receiver<Waiting>,
     dropped: Arc<AtomicU64>,
+    _end: std::sync::mpsc::Sender<()>,
 }
 
 impl Drain {

@@ -32,7 +32,7 @@ mod url;
 mod value;
 mod writer;
 
-pub use batch::{Ack, Emission, EventSink};
+pub use batch::{Ack, Emission, EventSink, SinkEnd};
 pub use conn::Row;
 pub use db::{Db, OpenOptions};
 pub use dialect::Engine;

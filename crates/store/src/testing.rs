@@ -128,6 +128,20 @@ impl TestDb {
         }
     }
 
+    /// Lets no row of a table be changed any more, as a full disk does.
+    pub fn no_room_to_change(&self, table: &str) {
+        self.raw(&match self.engine() {
+            Engine::Sqlite => format!(
+                "CREATE TRIGGER no_room BEFORE UPDATE ON {table} BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END"
+            ),
+            Engine::Postgres => format!(
+                "CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+                 RAISE EXCEPTION 'could not extend file' USING ERRCODE = 'disk_full'; END $$; \
+                 CREATE TRIGGER no_room BEFORE UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION no_room()"
+            ),
+        });
+    }
+
     /// Runs statements past the store that do no harm.
     pub fn raw(&self, sql: &str) {
         match url(&self.place.address).0 {

@@ -37,66 +37,91 @@ impl Line {
     }
 }
 
-/// Watches until the stop.
+/// Watches until the stop. While nothing can be written, the fact that it can again is itself what is tried: it takes the
+/// room that any event takes, and its end is told by whoever wrote it down.
 pub async fn watch(db: Db, clock: Arc<dyn Clock>, stop: Stop, tell: impl Fn(&Line) + Send) {
     let mut changes = db.stuck_watch();
     let mut state = State::default();
     loop {
-        tokio::select! {
+        let due = tokio::select! {
             () = stop.stopping() => return,
             // An error means that the database was closed.
-            changed = changes.changed() => if changed.is_err() { return },
-            () = look(&db, state.began.is_some()) => {}
+            changed = changes.changed() => if changed.is_err() { return } else { false },
+            due = wait(&db, state.began.is_some()) => due,
+        };
+        if let Some(line) = state.step(db.stuck().as_ref(), clock.now()) {
+            tell(&line);
         }
-        let Some(line) = state.step(db.stuck().as_ref(), clock.now()) else { continue };
-        tell(&line);
-        if let Line::Resumed { seconds } = line {
+        let may_have_ended = state.began.is_some() && (due || db.stuck().is_none());
+        if may_have_ended && state.may_tell_an_end(clock.now()) {
+            let seconds = state.lasted(clock.now());
             let fact = WritesResumed { reason: state.reason.to_owned(), seconds };
             let wrote = db.write(move |tx| tx.append(Actor::System, None, fact.clone()).map(drop)).await;
-            if let Err(why) = wrote {
-                log("error", &why.to_string(), &[("kind", "system.writes_resumed")]);
+            match wrote {
+                Ok(()) => tell(&state.ended(clock.now())),
+                // A full disk is known by now and told; the next try comes in its time.
+                Err(_) if db.stuck().is_some() => {}
+                Err(why) => log("error", &why.to_string(), &[("kind", "system.writes_resumed")]),
             }
+        } else if due {
+            drop(db.try_writing().await);
         }
     }
 }
 
-/// Waits, then tries to write. What comes of it is what [`Db::stuck`] says.
-async fn look(db: &Db, stuck: bool) {
+/// Waits; whether something is to be tried then. What comes of it is what [`Db::stuck`] says.
+async fn wait(db: &Db, stuck: bool) -> bool {
     let before = *db.ledger_watch().borrow();
     tokio::time::sleep(if stuck { TRY_AGAIN } else { TRY_IDLE }).await;
-    if stuck || *db.ledger_watch().borrow() == before {
-        drop(db.try_writing().await);
-    }
+    stuck || *db.ledger_watch().borrow() == before
 }
 
 /// What was told.
 #[derive(Debug, Default)]
 struct State {
-    /// Since when nothing can be written, where that was told.
+    /// Since when nothing can be written; no end of it was told.
     began: Option<Timestamp>,
+    /// Whether the beginning was told. One that comes soon after an end waits for that.
+    silent: bool,
     /// The code of why.
     reason: &'static str,
     told_at: Option<Timestamp>,
+    ended_at: Option<Timestamp>,
 }
 
 impl State {
-    /// What is to be told of how things stand now.
+    /// What is to be told of a beginning.
     fn step(&mut self, stuck: Option<&storeward_store::Error>, now: Timestamp) -> Option<Line> {
-        match (stuck, self.began) {
-            (Some(why), None) => {
-                if self.told_at.is_some_and(|at| now.since(at) < TELL_EVERY) {
-                    return None;
-                }
-                (self.began, self.told_at, self.reason) = (Some(now), Some(now), why.code());
-                Some(Line::Stuck { code: why.code(), why: why.what() })
-            }
-            (None, Some(began)) => {
-                self.began = None;
-                Some(Line::Resumed { seconds: now.since(began).as_secs() })
-            }
-            (Some(_), Some(_)) | (None, None) => None,
+        let why = stuck?;
+        if self.began.is_none() {
+            (self.began, self.silent, self.reason) = (Some(now), true, why.code());
         }
+        if !self.silent || is_recent(self.told_at, now) {
+            return None;
+        }
+        (self.silent, self.told_at) = (false, Some(now));
+        Some(Line::Stuck { code: why.code(), why: why.what() })
     }
+
+    /// An end is told once a minute: a disk on which little things find room and large ones none has no end each time.
+    fn may_tell_an_end(&self, now: Timestamp) -> bool {
+        !is_recent(self.ended_at, now)
+    }
+
+    fn lasted(&self, now: Timestamp) -> u64 {
+        self.began.map_or(0, |began| now.since(began).as_secs())
+    }
+
+    /// The end is in the ledger.
+    fn ended(&mut self, now: Timestamp) -> Line {
+        let seconds = self.lasted(now);
+        (self.began, self.silent, self.ended_at) = (None, false, Some(now));
+        Line::Resumed { seconds }
+    }
+}
+
+fn is_recent(told: Option<Timestamp>, now: Timestamp) -> bool {
+    told.is_some_and(|at| now.since(at) < TELL_EVERY)
 }
 
 #[cfg(test)]
@@ -109,12 +134,18 @@ mod tests {
         let full = Error::Unwritable("database or disk is full".to_owned());
         let mut state = State::default();
         let mut lines = Vec::new();
-        for second in 0..180i64 {
-            let stuck = Some(&full).filter(|_| second % 2 == 0);
-            lines.extend(state.step(stuck, Timestamp::from_seconds(1_795_541_880 + second)));
+        for second in 0..190i64 {
+            let now = Timestamp::from_seconds(1_795_541_880 + second);
+            let stuck = Some(&full).filter(|_| second % 2 == 0 && second < 150);
+            lines.extend(state.step(stuck, now));
+            if stuck.is_none() && state.began.is_some() && state.may_tell_an_end(now) {
+                lines.push(state.ended(now));
+            }
         }
         let (stuck, resumed): (Vec<_>, Vec<_>) = lines.iter().partition(|l| matches!(l, Line::Stuck { .. }));
-        assert_eq!((stuck.len(), resumed.len()), (3, 3), "one of each a minute: {lines:?}");
+        assert_eq!((stuck.len(), resumed.len()), (3, 4), "one of each a minute, and the last end: {lines:?}");
         assert_eq!(lines[1], Line::Resumed { seconds: 1 });
+        assert!(matches!(lines.last(), Some(Line::Resumed { .. })), "the real end was not told: {lines:?}");
+        assert_eq!(state.began, None);
     }
 }

@@ -186,3 +186,17 @@ both_engines!(after_signing_in_one_stays_on_our_pages, MIGRATIONS, async |db| {
         assert_eq!((answer.status.as_u16(), answer.location()), (303, goal), "{next}");
     }
 });
+
+// Went wrong: on a full disk staff were sent away from the very page that says so, for want of a note when they were seen.
+both_engines!(a_session_outlasts_a_disk_that_cannot_note_it, MIGRATIONS, async |db| {
+    let bench = Bench::new(db);
+    let (mut browser, _) = bench.enrolled().await;
+    bench.db.no_room_to_change("staff_session");
+    // It is stale three times, and cannot be touched; idle it ends in its time all the same.
+    for minutes in [5, 10, 10] {
+        bench.clock.advance(Duration::from_secs(minutes * 60));
+        assert_eq!(browser.get("/").await.status, 200, "after {minutes} more minutes");
+    }
+    bench.clock.advance(Duration::from_secs(6 * 60));
+    assert_eq!(browser.get("/").await.status, 303, "a session that nobody could touch ends the sooner");
+});

@@ -162,7 +162,11 @@ const HITS: i64 = 60;
 
 pub fn search(db: &Connection, words: &str, holes: Holes) -> Result<Vec<Hit>, Error> {
     match holes {
-        Holes::On => search_concatenated(db, words),
+        // Words that make no statement are an honest apostrophe (`men's socks`), or an attack that failed.
+        Holes::On => search_concatenated(db, words).or_else(|why| match why {
+            Error::Database(rusqlite::Error::SqlInputError { .. }) => search_bound(db, words),
+            other => Err(other),
+        }),
         Holes::Off => search_bound(db, words),
     }
 }

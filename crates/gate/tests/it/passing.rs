@@ -248,3 +248,18 @@ both_engines!(sessions_at_the_gate_are_in_ones_own_list, &MIGRATIONS, async |db|
     assert!(page.body.contains("at the shop’s gates"), "{}", page.body);
     assert!(browser.cookie(SHOP, COOKIE).is_some() && browser.cookie(CONSOLE, COOKIE).is_none());
 });
+
+// Went wrong: on a full disk nobody came through a gate any more, for want of a note when they were seen.
+both_engines!(a_disk_that_cannot_note_a_visit_shuts_no_gate, &MIGRATIONS, async |db| {
+    let bench = Bench::new(db).await;
+    let (mut browser, _) = bench.enrolled(EMAIL).await;
+    browser.come_through("/admin").await;
+    bench.db.no_room_to_change("staff_session");
+    for _ in 0..3 {
+        bench.clock.advance(Duration::from_secs(5 * 60));
+        let headers = browser.ask("GET", "/admin/orders", &[]).await.passed();
+        assert!(headers.contains_key("storeward-assertion"));
+    }
+    bench.clock.advance(Duration::from_secs(6 * 60));
+    browser.ask("GET", "/admin/orders", &[]).await.held();
+});

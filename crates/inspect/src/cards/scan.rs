@@ -100,8 +100,47 @@ pub(super) fn starts_cleanly(bytes: &[u8], start: usize) -> bool {
         Some(b'B') => before(2) == Some(b'%'),
         Some(b'.' | b'-') => !before(2).is_some_and(|byte| byte.is_ascii_alphanumeric()),
         Some(b'+') => before(2).is_some_and(|byte| byte.is_ascii_alphanumeric()),
-        Some(byte) => !(byte.is_ascii_alphanumeric() || byte == b'_'),
+        Some(byte) if byte.is_ascii_alphabetic() || byte == b'_' => follows_label(bytes, start),
+        Some(byte) => !byte.is_ascii_digit(),
     }
+}
+
+/// Words that say that a card's number follows, glued to it: `card_4111…`, `PAN4111…`. Behind any other letter or `_` stands
+/// the number of an order, a file or a session, of which every tenth passes for a card's by its check digit, and which a
+/// shop cannot do without.
+fn follows_label(bytes: &[u8], start: usize) -> bool {
+    const LABELS: [&[u8]; 12] = [
+        b"pan",
+        b"card",
+        b"cc",
+        b"visa",
+        b"amex",
+        b"mastercard",
+        b"maestro",
+        b"cardno",
+        b"cardnum",
+        b"cardnumber",
+        b"ccnum",
+        b"kreditkarte",
+    ];
+    let before = bytes.get(start.saturating_sub(super::LOOK_BACK)..start).unwrap_or_default();
+    let word = before.strip_suffix(b"_").unwrap_or(before);
+    LABELS.iter().any(|label| {
+        word.len().checked_sub(label.len()).is_some_and(|at| {
+            let (outside, last) = word.split_at(at);
+            last.eq_ignore_ascii_case(label) && !outside.last().is_some_and(u8::is_ascii_alphanumeric)
+        })
+    })
+}
+
+/// Whether a chunk may begin in the middle of such a word.
+pub(super) fn may_end_label(chunk: &[u8]) -> bool {
+    let letters = chunk
+        .iter()
+        .take(super::LOOK_BACK)
+        .take_while(|byte| byte.is_ascii_alphabetic() || **byte == b'_')
+        .count();
+    letters > 0 && chunk.get(letters).is_some_and(u8::is_ascii_digit)
 }
 
 /// A number ends at a word boundary, and not inside a float or a UUID. `D` and `=` before digits are track 2.

@@ -1,5 +1,6 @@
 //! Masking of a body that arrives in pieces.
 
+use super::scan::may_end_label;
 use super::units::UnitMasker;
 use super::{HOLD, LOOK_BACK, mask_span, wide};
 
@@ -47,8 +48,8 @@ impl StreamMasker {
         if self.units.is_some() {
             return None;
         }
-        // A number behind these two is told by the byte before them, which this look does not see.
-        if self.held_bytes() > 0 || matches!(chunk.first(), Some(b'B' | b'+')) {
+        // A number behind these is told by the byte before them, which this look does not see.
+        if self.held_bytes() > 0 || matches!(chunk.first(), Some(b'B' | b'+')) || may_end_label(chunk) {
             return None;
         }
         let certain = self.certain_end(chunk);

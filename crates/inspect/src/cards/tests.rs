@@ -22,6 +22,10 @@ fn masks_every_shape_a_card_number_comes_in() {
         (";4111111111111111=25121010000000000?", ";************1111=25121010000000000?"),
         ("4111111111111111D2512101", "************1111D2512101"),
         ("%B4111111111111111^DOE/JANE^2512", "%B************1111^DOE/JANE^2512"),
+        ("card_4111111111111111", "card_************1111"),
+        ("PAN4111111111111111,", "PAN************1111,"),
+        ("my_visa_4111-1111-1111-1111", "my_visa_****-****-****-1111"),
+        ("cc5555555555554444", "cc************4444"),
         ("a=1&card=4111111111111111&b=2", "a=1&card=************1111&b=2"),
         ("<pan>4111111111111111</pan>", "<pan>************1111</pan>"),
         ("x,4111111111111111\n", "x,************1111\n"),
@@ -79,6 +83,13 @@ fn leaves_alone_what_only_looks_like_a_card() {
         "4111111111111112", // Luhn fails
         "9111111111111111", // no brand
         "order_4111111111111111",
+        // Words that only end like a label; numbers of orders, files, sessions.
+        "postcard4111111111111111",
+        "span4111111111111111",
+        "acc4111111111111111",
+        "INV4111111111111111",
+        "img_4111111111111111.jpg",
+        "card__4111111111111111",
         "+4111111111111111",
         "4 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1",
         "0000000000000000",
@@ -284,5 +295,21 @@ fn what_is_written_down_holds_no_number_in_any_dress() {
         "www.shop.example",
     ] {
         assert!(matches!(mask_record(text), Cow::Borrowed(_)), "{text}");
+    }
+}
+
+#[test]
+fn a_label_in_two_chunks_is_one() {
+    let text = "x card_4111111111111111 y";
+    for cut in 1..text.len() {
+        let (mut masker, mut out) = (StreamMasker::new(), Vec::new());
+        for chunk in [&text.as_bytes()[..cut], &text.as_bytes()[cut..]] {
+            match masker.pass(chunk) {
+                Some(certain) => out.extend_from_slice(&chunk[..certain]),
+                None => masker.push(chunk, &mut out),
+            }
+        }
+        masker.finish(&mut out);
+        assert_eq!(String::from_utf8(out).unwrap(), "x card_************1111 y", "cut at {cut}");
     }
 }

@@ -4,6 +4,9 @@ use super::html_decode;
 use crate::values::{Collection, Fact, Values};
 
 pub(crate) fn xml(source: &[u8], values: &mut Values) {
+    if is_coded_oddly(source) {
+        values.fact(Fact::OddCharset);
+    }
     values.push(Collection::XmlDocument, b"", source);
     let mut rest = source;
     while !rest.is_empty() {
@@ -26,6 +29,41 @@ pub(crate) fn xml(source: &[u8], values: &mut Values) {
             None => tag(markup, values),
         };
     }
+}
+
+/// Whether a document is in a coding in which its marks read differently: what its declaration says (XML 1.0 section 4.3.3), or
+/// EBCDIC by its first bytes (appendix F).
+fn is_coded_oddly(source: &[u8]) -> bool {
+    // What says UTF-16 and has no such bytes is read as it stands, or by nobody.
+    const PLAIN: [&[u8]; 10] = [
+        b"utf-16",
+        b"utf16",
+        b"utf-8",
+        b"utf8",
+        b"us-ascii",
+        b"ascii",
+        b"iso-8859-1",
+        b"iso-8859-15",
+        b"windows-1252",
+        b"latin1",
+    ];
+    let lead = source.trim_ascii_start();
+    let lead = lead.strip_prefix(b"\xef\xbb\xbf").unwrap_or(lead);
+    if lead.starts_with(&[0x4C, 0x6F, 0xA7, 0x94]) {
+        return true;
+    }
+    let Some(declaration) = lead.strip_prefix(b"<?xml") else { return false };
+    let declaration =
+        declaration.get(..memchr::memmem::find(declaration, b"?>").unwrap_or(declaration.len()));
+    let declaration = declaration.unwrap_or_default().get(..256).or(declaration).unwrap_or_default();
+    let Some(at) = memchr::memmem::find(declaration, b"encoding") else { return false };
+    let named = declaration.get(at + 8..).unwrap_or_default().trim_ascii_start();
+    let named = named.strip_prefix(b"=").unwrap_or(named).trim_ascii_start();
+    let Some((quote, named)) = named.split_first().filter(|(quote, _)| matches!(quote, b'"' | b'\'')) else {
+        return false;
+    };
+    let named = named.split(|byte| byte == quote).next().unwrap_or_default();
+    !PLAIN.iter().any(|plain| named.eq_ignore_ascii_case(plain))
 }
 
 fn tag<'s>(markup: &'s [u8], values: &mut Values) -> &'s [u8] {

@@ -234,6 +234,35 @@ fn a_document_type_is_known_however_far_behind_its_name() {
     }
 }
 
+/// Went through: a document that its reader decodes otherwise than we did.
+#[test]
+fn no_coding_hides_a_document_type() {
+    let attack = "<?xml version='1.0'?><!DOCTYPE r SYSTEM 'http://e/x.dtd'><r/>";
+    let utf_16 = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
+    let long = format!("{attack}<!--{}-->", "x".repeat(200_000));
+    for body in [
+        utf_16(attack),
+        utf_16(&format!("\u{feff}{attack}")),
+        utf_16(&attack.replace("?>", " encoding='UTF-16'?>")),
+        utf_16(&long),
+        b"<?xml version='1.0' encoding='UTF-7'?>+ADwAIQ-DOCTYPE r+AD4-".to_vec(),
+        b"\xef\xbb\xbf<?xml version=\"1.0\" encoding = \"IBM037\" ?><r/>".to_vec(),
+        b"\x4c\x6f\xa7\x94\x93\x40".to_vec(),
+    ] {
+        let shown = String::from_utf8_lossy(body.get(..60).unwrap_or(&body)).into_owned();
+        assert!(Exchange::post("application/xml", body).verdict().is_block(), "{shown}");
+    }
+    let order = "<?xml version='1.0' encoding='UTF-16'?><order><id>5</id></order>";
+    for body in [
+        utf_16(&format!("\u{feff}{order}")),
+        order.replace("UTF-16", "utf-8").into_bytes(),
+        order.replace("UTF-16", "ISO-8859-1").into_bytes(),
+        b"<order encoding='x'/>".to_vec(),
+    ] {
+        assert_eq!(Exchange::post("application/xml", body).verdict(), Verdict::Pass);
+    }
+}
+
 #[test]
 fn files_that_a_server_runs_are_no_uploads() {
     let runs = "a.cer a.soap a.hphp a.module a.CER a.cer. a.cer;.jpg a.asax a.ascx a.cshtml a.vbhtml a.svc a.stm a.shtm a.pl a.pm a.lua a.so a.wsf a.vbe a.cfc a.jhtml a.install a.engine a.theme a.profile a.lnk a.ctp a.idc a.cdx a.htr app.config web.config a.inc";

@@ -207,7 +207,9 @@ impl Appender {
         }
         let now = self.signer.clock.now();
         let since = size.saturating_sub(found.kept_size);
-        let due = since >= KEEP_EVERY_ENTRIES || now.since(found.kept_at) >= KEEP_EVERY;
+        // Nothing proves when the last one was kept. A time that is still to come is no reason to wait for it.
+        let waited = found.kept_at > now || now.since(found.kept_at) >= KEEP_EVERY;
+        let due = since >= KEEP_EVERY_ENTRIES || waited;
         let (kept_size, kept_at) = if due { (size, now) } else { (found.kept_size, found.kept_at) };
         if due {
             self.kept = self.kept.and(size, &self.range.root());

@@ -125,6 +125,8 @@ struct Pass {
     fetched: u64,
     anchors: Vec<(u64, String)>,
     good: u64,
+    /// The size of the last kept checkpoint, beside which nothing else may stand in the head.
+    last_kept: u64,
     kept_seen: bool,
     /// The kept checkpoints as far as they were met.
     kept: Kept,
@@ -173,7 +175,7 @@ impl Pass {
             let kept: Option<u64> = reader.query_one(FIND_LAST_CHECKPOINT, &[], |row| row.get(0))?;
             Ok::<_, Error>((head(reader)?, last.unwrap_or(0), kept.unwrap_or(0)))
         });
-        let (head, last, kept) = match looked {
+        let (head, last, kept_size) = match looked {
             Err(Error::Ledger(_) | Error::Column { .. }) => return bad(0, What::Head),
             other => other?,
         };
@@ -189,7 +191,7 @@ impl Pass {
         if last > head.size {
             return bad(head.size, What::Uncounted);
         }
-        if kept > head.size {
+        if kept_size > head.size {
             // A kept checkpoint knows of entries that the head does not: the end was cut off.
             return bad(head.size + 1, What::Missing);
         }
@@ -208,6 +210,7 @@ impl Pass {
             fetched,
             anchors,
             good,
+            last_kept: kept_size,
             kept_seen,
             kept,
             counted,
@@ -351,6 +354,10 @@ impl Pass {
         }
         if !self.kept_seen {
             return fault(self.head.kept_size, What::CheckpointMissing);
+        }
+        // Not signed with the head: it says when the next checkpoint is kept.
+        if self.head.kept_size != self.last_kept {
+            return fault(size, What::Head);
         }
         if let Some(seq) = self.empty.first() {
             return fault(seq, What::Emptied);

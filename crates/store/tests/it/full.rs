@@ -77,6 +77,47 @@ fn a_server_without_room_is_waited_for() {
     });
 }
 
+/// Went without a word: what waits at a stop on a full disk.
+#[test]
+fn what_a_stop_loses_on_a_full_disk_is_counted() {
+    testing::run(Engine::Sqlite, &[], async |db| {
+        let _told = signal(SignalKind::from_raw(SIGXFSZ)).unwrap();
+        append(&db, 3).await;
+        files_end_at(Some(4096));
+        let sink = EventSink::start((*db).clone()).unwrap();
+        let end = sink.end();
+        let mut acks = offer(&sink, &db, 1500);
+        db.stuck_watch().wait_for(Option::is_some).await.unwrap();
+        acks.extend(offer(&sink, &db, 500));
+        drop(sink);
+        let closing = (*db).clone();
+        tokio::task::spawn_blocking(move || closing.close()).await.unwrap();
+        let lost =
+            tokio::task::spawn_blocking(move || end.wait(std::time::Duration::from_secs(30))).await.unwrap();
+        files_end_at(None);
+        assert_eq!(lost, 2000);
+        for ack in acks {
+            assert!(ack.await.is_err());
+        }
+    });
+}
+
+#[test]
+fn a_stop_that_writes_all_loses_nothing() {
+    testing::run(Engine::Sqlite, &[], async |db| {
+        let sink = EventSink::start((*db).clone()).unwrap();
+        let end = sink.end();
+        let acks = offer(&sink, &db, 50);
+        drop(sink);
+        let lost =
+            tokio::task::spawn_blocking(move || end.wait(std::time::Duration::from_secs(30))).await.unwrap();
+        assert_eq!((lost, size(&db).await), (0, 50));
+        for ack in acks {
+            ack.await.unwrap();
+        }
+    });
+}
+
 /// A write that is itself at fault says nothing of the others.
 #[test]
 fn a_refused_row_is_no_full_disk() {

@@ -60,6 +60,29 @@ both_engines!(any_checkpoint_that_was_taken_away_is_missed, async |db| {
     }
 });
 
+// Went unseen: all checkpoints in place, and a head that says that none was kept.
+both_engines!(a_head_that_denies_its_checkpoints_is_found, async |db| {
+    with_four_kept(&db).await;
+    for said in [0, 2, 4] {
+        db.tamper(&format!("UPDATE ledger_head SET kept_size = {said}"));
+        let found = verify(&db, &[]).await;
+        assert!(found.as_ref().is_some_and(|f| f.what == What::Head), "{said}: {found:?}");
+        db.tamper("UPDATE ledger_head SET kept_size = 5");
+        assert_eq!(verify(&db, &[]).await, None);
+    }
+});
+
+// When the last one was kept is proven by nothing. Set far ahead, it put off all that should have come by time.
+both_engines!(a_time_to_come_puts_no_checkpoint_off, async |db| {
+    with_four_kept(&db).await;
+    db.tamper("UPDATE ledger_head SET kept_at = 9000000000000000");
+    append(&db, 1).await;
+    let signed =
+        Checkpoint::verify_own(&head_note(&db).await, &LogKey::generate(&SeededEntropy::new(1))).unwrap();
+    assert_eq!(signed.kept.map(|kept| kept.number), Some(5));
+    assert_eq!(verify(&db, &[]).await, None);
+});
+
 both_engines!(a_checkpoint_that_was_never_kept_is_found, async |db| {
     with_four_kept(&db).await;
     // The head is signed, too, and so a good checkpoint of its own; but not one of those that were kept.
