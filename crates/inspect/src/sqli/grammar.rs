@@ -476,7 +476,9 @@ impl<'v> Machine<'v> {
         if matches!(self.state, State::After | State::Any) {
             let is_second = self.last.is_some_and(|last| last.text == b":" && last.end == token.start);
             let is_first = glued.is_some_and(|next| next.text == b":");
-            if self.mode == Mode::Loose && !is_first && !is_second {
+            // A label of SQL Server's.
+            let labels = self.mode == Mode::Loose || self.proof.has_statement();
+            if labels && self.frames.is_empty() && !is_first && !is_second {
                 return self.then(State::Any);
             }
             return if is_second { self.then(State::Any) } else { is_first.then_some(Read::On) };

@@ -210,6 +210,10 @@ impl Proof {
         self.statement.as_ref().is_some_and(|statement| !statement.is_query)
     }
 
+    pub fn has_statement(&self) -> bool {
+        self.statement.is_some()
+    }
+
     pub fn begins_statement(&mut self, verb: &[u8], is_separated: bool) {
         self.statement = Some(Statement {
             is_separated,
