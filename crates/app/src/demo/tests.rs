@@ -1,6 +1,7 @@
 //! The sample shop's three deliberate holes: open to whoever reaches the shop itself, closed through Storeward.
 
 mod full_disk;
+mod grammar;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -16,7 +17,11 @@ use crate::config::FILE;
 use crate::data::{self, DataDir};
 
 /// Reads out sign-ins, each in its own way.
-const INJECTIONS: [&str; 14] = [
+const INJECTIONS: [&str; 17] = [
+    // The first `from` is a decoy; what a comment says is the attacker's; names of tables are, too.
+    "zzz%' escape 1 union select email e,password_hash h,email f,1,email is distinct from 1 from customers--",
+    "zzz%' escape 1 union select email e,password_hash h,email f,1 i,1 j from(select email,password_hash from(addresses,customers))-- we like your shop",
+    "zzz%' window w as() union select email e,password_hash h,email f,1 i,1 j from(with the as(select*from customers)select*from the)-- we like your shop",
     "%'--\r we\nunion--\r we\nselect--\r we\nemail,--\r we\nemail,password_hash,1,1--\r we\nfrom--\r we\ncustomers--",
     "zzz%' UNION SELECT email, email, password_hash, 0, 0 FROM customers --",
     "zzz%'union select[email],[email],[password_hash],[id],[id]from[customers]--",
@@ -34,7 +39,17 @@ const INJECTIONS: [&str; 14] = [
 ];
 
 /// Learn one bit each: they list goods although no goods hold the words.
-const BLIND: [&str; 24] = [
+const BLIND: [&str; 33] = [
+    // Behind words that are unknown: a comment of prose, no query at all, an open string.
+    "zzz%' escape 1 or (select email from(products,customers)where((((((((((customers.id=2)))))))))))>'a'-- we like your shop",
+    "zzz%' escape 1 or (select email from(products,customers)where((((((((((customers.id=2)))))))))))>'a'/* we like your shop",
+    "zzz%' escape 1 or id--",
+    "zzz%' escape 1 or name like 'P%'--",
+    "zzz%' escape 1 or price_cents>3000-- we like the shop",
+    "zzz%' escape 1 or price_cents>3000/*",
+    "zzz%' escape 1 or 1 or name like '",
+    "zzz%' escape lower('x') or+1 is not(select email e from (products,customers) where((((((((((1))))))))))) or '",
+    "zzz%' escape 1 or 1 is not(select email from json_each('[1]'),customers where role notnull)group by id-- we do love it",
     // Words that no list of ours had, between what breaks out and what asks.
     "zzz%' escape 1 union select email e,password_hash h,email,1,1 from customers--",
     "zzz%' window w as() union select email e,password_hash h,email,1,1 from customers--",
