@@ -22,7 +22,7 @@ use http_body::Body as _;
 use hyper::body::Incoming;
 use storeward_base::{ClientIp, RequestId};
 use storeward_events::edge::RequestRefused;
-use storeward_host::Emission;
+use storeward_host::{Emission, Minder};
 use storeward_inspect::RuleMatch;
 
 use crate::access::{AccessRecord, Protocol, TlsVersion, Verdict};
@@ -69,6 +69,8 @@ struct Exchange<'a> {
     in_flight: InFlight,
     /// A WebSocket over HTTP/2, whose opening we translate.
     websocket: Option<Handshake>,
+    /// Minds the session behind a tunnel.
+    minder: Option<Box<dyn Minder>>,
     /// What the rules find in a body on its way.
     late: Option<Late>,
 }
@@ -106,6 +108,7 @@ pub async fn serve(
         ending: Box::new(Ending::new(record, core.shared.clone())),
         in_flight,
         websocket,
+        minder: None,
         late: None,
     };
     Ok(exchange.run(request).await)
@@ -204,7 +207,7 @@ impl<'a> Exchange<'a> {
                 self.answer(response, place).await
             }
             Outcome::Switched { mut head, wire } => match on_upgrade {
-                Some(client) => match stages::tell_switch(&mut session, &mut head).await {
+                Some(client) => match self.tell_switch(&mut session, &mut head).await {
                     Some(instead) => Ok(instead),
                     None => self.switch(head, wire, client, &parts.headers, route),
                 },
@@ -359,12 +362,14 @@ impl<'a> Exchange<'a> {
                         connection: connection.clone(),
                         idle,
                         place: handshake.place,
+                        minder: self.minder,
                     };
                     let joined =
                         crate::tunnel::join_watched(client, *wire, self.in_flight, self.ending, watched);
                     tokio::task::spawn_local(joined);
                 } else {
-                    self.tunnel.put(crate::tunnel::join(client, *wire, self.in_flight, self.ending));
+                    let joined = crate::tunnel::join(client, *wire, self.in_flight, self.ending, self.minder);
+                    self.tunnel.put(joined);
                 }
                 Response::from_parts(parts, EdgeBody::nothing(connection))
             }

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
+use storeward_host::Minder;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use crate::guard::Connection;
@@ -47,9 +48,22 @@ impl Slot {
     }
 }
 
-/// Joins the client's upgraded connection with the shop's. `ending` is written when it is over.
-pub async fn join(client: OnUpgrade, mut wire: Wire, in_flight: InFlight, mut ending: Box<Ending>) {
-    let moved = copy(client, &mut wire).await;
+/// Joins the client's upgraded connection with the shop's. `ending` is written when it is over. Both are closed when the session
+/// behind it ends.
+pub async fn join(
+    client: OnUpgrade,
+    mut wire: Wire,
+    in_flight: InFlight,
+    mut ending: Box<Ending>,
+    minder: Option<Box<dyn Minder>>,
+) {
+    let moved = tokio::select! {
+        moved = copy(client, &mut wire) => moved,
+        () = session_over(minder.as_deref()) => {
+            ending.record.reason = SESSION_OVER.into();
+            Err(io::ErrorKind::ConnectionAborted.into())
+        }
+    };
     if let Ok((sent, received)) = moved {
         ending.record.request_bytes = sent;
         ending.record.response_bytes = received;
@@ -58,14 +72,29 @@ pub async fn join(client: OnUpgrade, mut wire: Wire, in_flight: InFlight, mut en
     drop(in_flight);
 }
 
+/// Why a tunnel ended, in the record.
+const SESSION_OVER: &str = "session.over";
+
+/// Resolves when the session behind a tunnel stands no more; never where nobody minds one.
+async fn session_over(minder: Option<&dyn Minder>) {
+    let Some(minder) = minder else { return std::future::pending().await };
+    loop {
+        tokio::time::sleep(minder.every()).await;
+        if !minder.stands().await {
+            return;
+        }
+    }
+}
+
 /// What a tunnel inside of a connection that goes on is watched by.
-#[derive(Debug)]
 pub struct Watched {
     pub connection: Arc<Connection>,
     /// Nothing may move for so long.
     pub idle: Duration,
     /// Free again when the tunnel is over.
     pub place: Option<TunnelPlace>,
+    /// Minds the session behind it.
+    pub minder: Option<Box<dyn Minder>>,
 }
 
 /// As [`join`], on a stream of HTTP/2: ends by itself when nothing moves, or when the connection is asked to drain.
@@ -82,6 +111,7 @@ pub async fn join_watched(
         // However it ends, it has ended.
         _ = joining => {}
         () = over(&watched, &moved) => {}
+        () = session_over(watched.minder.as_deref()) => ending.record.reason = SESSION_OVER.into(),
     }
     ending.record.request_bytes = moved.from_client.get();
     ending.record.response_bytes = moved.from_shop.get();

@@ -1,11 +1,12 @@
 //! The gate on the way of a request: looked at before the shop hears of it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
 use storeward_console::entrance::{EntranceToken, Guest, Refusal};
-use storeward_host::{Later, Passage, RequestHead, Seen, SessionExchange, SessionStage};
+use storeward_host::{Later, Minder, Passage, RequestHead, Seen, SessionExchange, SessionStage};
 use storeward_web::Failure;
 
 use crate::answers::{self, Held};
@@ -115,6 +116,45 @@ impl SessionExchange for Arrival {
         answers::keep_private(headers);
         Box::pin(async { Passage::On })
     }
+
+    fn mind(&mut self) -> Option<Box<dyn Minder>> {
+        let arrival =
+            Socket { house: self.house.clone(), gate: self.gate.clone()?, token: self.token.take()? };
+        Some(Box::new(arrival))
+    }
+}
+
+/// A connection behind a gate that stays open: closed when its session ends, or opens this gate no more.
+struct Socket {
+    house: Gate,
+    gate: Arc<GateSection>,
+    token: EntranceToken,
+}
+
+/// How long what passes in an open connection may outlive its session.
+const MIND_EVERY: Duration = Duration::from_secs(10);
+
+impl Minder for Socket {
+    fn every(&self) -> Duration {
+        MIND_EVERY
+    }
+
+    fn stands(&self) -> Later<'_, bool> {
+        Box::pin(async move {
+            match guest_of(&self.house, &self.gate, &self.token).await {
+                Ok(Some(guest)) => self.gate.door().refuses(&guest.groups, guest.factor.as_deref()).is_none(),
+                Ok(None) | Err(_) => false,
+            }
+        })
+    }
+}
+
+/// Whose session stands, and is not too old for this gate.
+async fn guest_of(house: &Gate, gate: &GateSection, token: &EntranceToken) -> Result<Option<Guest>, Failure> {
+    let Some(guest) = house.0.entrance.guest(token).await? else { return Ok(None) };
+    let now = house.0.clock.now();
+    let stands = now.since(guest.seen_at) < gate.idle() && now.since(guest.began_at) < gate.longest();
+    Ok(stands.then_some(guest))
 }
 
 impl Arrival {
@@ -149,10 +189,7 @@ impl Arrival {
     /// Whose session stands, and is not too old for this gate.
     async fn guest(&self, gate: &GateSection) -> Result<Option<(&EntranceToken, Guest)>, Failure> {
         let Some(token) = &self.token else { return Ok(None) };
-        let Some(guest) = self.house.0.entrance.guest(token).await? else { return Ok(None) };
-        let now = self.house.0.clock.now();
-        let stands = now.since(guest.seen_at) < gate.idle() && now.since(guest.began_at) < gate.longest();
-        Ok(stands.then_some((token, guest)))
+        Ok(guest_of(&self.house, gate, token).await?.map(|guest| (token, guest)))
     }
 
     /// What changes something may ask for a factor shown lately. A line that asks the shop to take a GET for something else makes it

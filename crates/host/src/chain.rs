@@ -1,10 +1,11 @@
 //! Two session stages one behind the other.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::{HeaderMap, StatusCode};
 
-use crate::pipeline::{Later, Passage, RequestHead, Seen, SessionExchange, SessionStage};
+use crate::pipeline::{Later, Minder, Passage, RequestHead, Seen, SessionExchange, SessionStage};
 
 /// What the first stage holds back the second never sees; what comes back passes them the other way round.
 pub struct Chain {
@@ -78,6 +79,28 @@ impl SessionExchange for Both {
                 }
             }
         })
+    }
+
+    fn mind(&mut self) -> Option<Box<dyn Minder>> {
+        match (self.first.mind(), self.then.mind()) {
+            (Some(first), Some(then)) => Some(Box::new(BothMind { first, then })),
+            (one, other) => one.or(other),
+        }
+    }
+}
+
+struct BothMind {
+    first: Box<dyn Minder>,
+    then: Box<dyn Minder>,
+}
+
+impl Minder for BothMind {
+    fn every(&self) -> Duration {
+        self.first.every().min(self.then.every())
+    }
+
+    fn stands(&self) -> Later<'_, bool> {
+        Box::pin(async move { self.first.stands().await && self.then.stands().await })
     }
 }
 

@@ -7,6 +7,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
@@ -171,6 +172,21 @@ pub trait SessionExchange {
         headers: &'a mut HeaderMap,
         body: Seen<'a>,
     ) -> Later<'a, Passage>;
+
+    /// Asked once, when the shop has taken an upgrade and nothing else will come past this stage: who minds that the session goes
+    /// on standing while bytes pass. `None` where there is nothing to mind.
+    fn mind(&mut self) -> Option<Box<dyn Minder>> {
+        None
+    }
+}
+
+/// Minds a session behind a connection that became a tunnel: it ends no later than [`Minder::every`] after the session did.
+pub trait Minder {
+    /// How often it is asked.
+    fn every(&self) -> Duration;
+
+    /// Whether the tunnel may stay open. What cannot be asked does not stand.
+    fn stands(&self) -> Later<'_, bool>;
 }
 
 /// What was read of a body.

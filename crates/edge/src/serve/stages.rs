@@ -57,6 +57,17 @@ impl Exchange<'_> {
     }
 }
 
+impl Exchange<'_> {
+    /// Shows the head of a connection that becomes a tunnel, and asks who minds it from then on.
+    pub(super) async fn tell_switch(&mut self, session: &mut Session, head: &mut Head) -> Option<Answer> {
+        crate::own_cookies::refuse(&mut head.headers);
+        let seen = Seen { bytes: &[], complete: true };
+        let instead = tell(session, StatusCode::SWITCHING_PROTOCOLS, &mut head.headers, seen).await;
+        self.minder = session.as_mut().and_then(|session| session.mind());
+        instead
+    }
+}
+
 /// The session step of one exchange, where it has one.
 pub(super) type Session = Option<Box<dyn SessionExchange>>;
 
@@ -83,13 +94,6 @@ pub(super) async fn tell(
 ) -> Option<Answer> {
     let session = session.as_mut()?;
     instead(session.response(status, headers, seen).await)
-}
-
-/// Shows the head of a connection that becomes a tunnel.
-pub(super) async fn tell_switch(session: &mut Session, head: &mut Head) -> Option<Answer> {
-    crate::own_cookies::refuse(&mut head.headers);
-    let seen = Seen { bytes: &[], complete: true };
-    tell(session, StatusCode::SWITCHING_PROTOCOLS, &mut head.headers, seen).await
 }
 
 fn instead(passage: Passage) -> Option<Answer> {

@@ -1,10 +1,14 @@
 //! The steps of other domains: own pages, and the session step between client and shop.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response as HttpResponse, StatusCode, header};
-use storeward_host::{Later, OwnPages, Passage, RequestHead, Seen, SessionExchange, SessionStage, Stages};
+use storeward_host::{
+    Later, Minder, OwnPages, Passage, RequestHead, Seen, SessionExchange, SessionStage, Stages,
+};
 use storeward_testkit::{FakeShop, Reply};
 use storeward_web::axum::Router;
 use storeward_web::axum::extract::Extension;
@@ -221,4 +225,58 @@ async fn our_cookies_never_reach_the_shop_and_it_sets_none() {
         assert!(head.starts_with("HTTP/1.1 101") && !head.contains("planted"), "{head}");
         edge.stop();
     }
+}
+
+/// Lets everything pass; what stays open stands as long as the flag does.
+#[derive(Clone)]
+struct Minding(Arc<AtomicBool>);
+
+impl SessionStage for Minding {
+    fn enter(&self, _: &RequestHead<'_>) -> Option<Box<dyn SessionExchange>> {
+        Some(Box::new(self.clone()))
+    }
+}
+
+impl SessionExchange for Minding {
+    fn request<'a>(&'a mut self, _: &'a mut HeaderMap, _: Seen<'a>) -> Later<'a, Passage> {
+        Box::pin(async { Passage::On })
+    }
+
+    fn response<'a>(&'a mut self, _: StatusCode, _: &'a mut HeaderMap, _: Seen<'a>) -> Later<'a, Passage> {
+        Box::pin(async { Passage::On })
+    }
+
+    fn mind(&mut self) -> Option<Box<dyn Minder>> {
+        Some(Box::new(self.clone()))
+    }
+}
+
+impl Minder for Minding {
+    fn every(&self) -> Duration {
+        Duration::from_millis(5)
+    }
+
+    fn stands(&self) -> Later<'_, bool> {
+        Box::pin(async { self.0.load(Ordering::SeqCst) })
+    }
+}
+
+// A WebSocket talked on for as long as both sides liked after its owner had ended the session.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tunnel_ends_with_the_session_behind_it() {
+    let shop = shop().await;
+    let stands = Arc::new(AtomicBool::new(true));
+    let stages = Stages { own: None, session: Some(Arc::new(Minding(stands.clone()))) };
+    let edge = TestEdge::staged(stages, &[shop.url()], "");
+    let mut client = edge.connect().await;
+    client
+        .send("GET /ws HTTP/1.1\r\nHost: shop.test\r\nConnection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+        .await;
+    assert!(client.head().await.unwrap().starts_with("HTTP/1.1 101"));
+    // A request beside it shows that the tunnel was asked about and stands.
+    assert_eq!(edge.get("/").await.status, 200);
+    stands.store(false, Ordering::SeqCst);
+    assert!(client.is_closed().await);
+    assert_eq!(edge.record_of("session.over").await.status, 101);
+    edge.stop();
 }

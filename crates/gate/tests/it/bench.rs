@@ -15,7 +15,9 @@ use storeward_edge::access::{AccessLog, AccessOptions};
 use storeward_edge::bans::{BanBook, BanOptions};
 use storeward_events::Record;
 use storeward_gate::{Gate, GateParts, GateSection, TYPE};
-use storeward_host::{OwnPages, Passage, RecordedEmissions, RequestHead, Seen, SessionStage, Stopper};
+use storeward_host::{
+    Minder, OwnPages, Passage, RecordedEmissions, RequestHead, Seen, SessionExchange, SessionStage, Stopper,
+};
 use storeward_oidc::{Keys, KeysParts, Ring};
 use storeward_passwords::{Pool, PoolOptions};
 use storeward_seal::DataKey;
@@ -352,6 +354,22 @@ impl<'a> Browser<'a> {
 
     /// A request for the shop itself.
     pub async fn ask(&mut self, method: &str, target: &str, more: &[(&str, &str)]) -> Outcome {
+        self.arrive(method, target, more).await.0
+    }
+
+    /// A connection behind the gate that stays open: who minds it.
+    pub async fn open(&mut self, target: &str) -> Option<Box<dyn Minder>> {
+        let (outcome, exchange) = self.arrive("GET", target, &[("upgrade", "websocket")]).await;
+        outcome.passed();
+        exchange?.mind()
+    }
+
+    async fn arrive(
+        &mut self,
+        method: &str,
+        target: &str,
+        more: &[(&str, &str)],
+    ) -> (Outcome, Option<Box<dyn SessionExchange>>) {
         let mut headers = self.lines(SHOP, method, more);
         let (path, query) =
             target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
@@ -371,15 +389,18 @@ impl<'a> Browser<'a> {
             wants_problem: !shown["accept"].to_str().unwrap().contains("text/html"),
             headers: &shown,
         };
-        let Some(mut exchange) = self.bench.gate.enter(&head) else { return Outcome::Passed(headers) };
-        match exchange.request(&mut headers, Seen::default()).await {
+        let Some(mut exchange) = self.bench.gate.enter(&head) else {
+            return (Outcome::Passed(headers), None);
+        };
+        let outcome = match exchange.request(&mut headers, Seen::default()).await {
             Passage::On => Outcome::Passed(headers),
             Passage::Instead(answer) => {
                 let (head, body) = answer.into_parts();
                 let body = String::from_utf8_lossy(&body).into_owned();
                 Outcome::Held(Answer { status: head.status, headers: head.headers, body })
             }
-        }
+        };
+        (outcome, Some(exchange))
     }
 
     /// From a held page to the console's question; gives what is carried.

@@ -198,3 +198,20 @@ both_engines!(another_member_of_staff_signs_somebody_out, &MIGRATIONS, async |db
     let odd = format!("csrf={csrf}&act=groups&groups=Ware%20House!");
     assert_eq!(grace.console("POST", &act, Some(&odd)).await.status, 422);
 });
+
+// A WebSocket outlived its session, whatever ended it.
+both_engines!(an_open_connection_ends_with_what_let_it_in, &MIGRATIONS, async |db| {
+    let bench = Bench::new(db).await;
+    let (mut browser, _) = bench.enrolled(EMAIL).await;
+    browser.come_through("/admin").await;
+    let open = browser.open("/admin/socket").await.unwrap();
+    assert!(open.stands().await);
+    bench.clock.advance(Duration::from_secs(29 * 60));
+    assert!(open.stands().await);
+    bench.change(EMAIL, Change::EndSessions).await;
+    assert!(!open.stands().await);
+    browser.come_through("/admin").await;
+    let open = browser.open("/admin/socket").await.unwrap();
+    bench.clock.advance(Duration::from_secs(31 * 60));
+    assert!(!open.stands().await, "an open tab keeps no session from its idle end");
+});

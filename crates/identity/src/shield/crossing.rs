@@ -5,6 +5,7 @@ mod cookies;
 mod knock;
 mod outward;
 mod paced;
+mod socket;
 mod token;
 
 use std::sync::Arc;
@@ -13,10 +14,11 @@ use std::time::Duration;
 use storeward_adapter::{Asked, DoorKind, Login, Reading};
 use storeward_base::{ClientIp, RequestId, Secret};
 use storeward_detect::sign_in::Password as Standing;
-use storeward_host::{Later, Passage, RequestHead, Seen, SessionExchange};
+use storeward_host::{Later, Minder, Passage, RequestHead, Seen, SessionExchange};
 use storeward_seal::fingerprint::token_hash;
 use storeward_web::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 
+use self::socket::Socket;
 use super::Guard;
 use super::answers::{Refusal, Wants, uncached};
 use super::decide::{Cause, Renamed, Verdict, no_flow};
@@ -492,6 +494,11 @@ impl SessionExchange for Crossing {
                 Err(error) => self.broken(&error),
             }
         })
+    }
+
+    fn mind(&mut self) -> Option<Box<dyn Minder>> {
+        let entry = self.held.as_ref().filter(|_| self.is_attached)?.entry.clone();
+        Some(Box::new(Socket::new(self.guard.clone(), entry)))
     }
 }
 
