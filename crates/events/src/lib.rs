@@ -183,6 +183,7 @@ vocabulary! {
     RecoveryWaitShortened(identity::RecoveryWaitShortened) = "identity.recovery_wait_shortened", High, Security;
     RecoveryWaitEnded(identity::RecoveryWaitEnded) = "identity.recovery_wait_ended", Medium, Security;
     OidcClientAdded(oidc::ClientAdded) = "oidc.client_added", Medium, Security;
+    OidcClientScopesChanged(oidc::ClientScopesChanged) = "oidc.client_scopes_changed", Medium, Security;
     OidcClientSecretRotated(oidc::ClientSecretRotated) = "oidc.client_secret_rotated", Medium, Security;
     OidcClientRemoved(oidc::ClientRemoved) = "oidc.client_removed", Medium, Security;
     OidcClientRefused(oidc::ClientRefused) = "oidc.client_refused", Low, Security;

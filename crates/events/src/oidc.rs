@@ -18,6 +18,14 @@ pub struct ClientAdded {
     pub scopes: Vec<String>,
 }
 
+/// What a client may ask for is something else now. What was agreed to, and what was given out, is cut to it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClientScopesChanged {
+    pub client: RelyingId,
+    pub before: Vec<String>,
+    pub scopes: Vec<String>,
+}
+
 /// A client has a new secret; the one before ends.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClientSecretRotated {

@@ -353,6 +353,9 @@ fn of_the_provider(event: &Event) -> Option<String> {
         Event::OidcClientAdded(e) => {
             format!("{} lets customers sign in here now (PKCE {}, consent {})", e.client, e.pkce, e.consent)
         }
+        Event::OidcClientScopesChanged(e) => {
+            format!("{} may ask for {} now; before: {}", e.client, e.scopes.join(" "), e.before.join(" "))
+        }
         Event::OidcClientSecretRotated(e) => {
             format!("{} has a new secret; the old one is good for {} hours", e.client, e.overlap_hours)
         }

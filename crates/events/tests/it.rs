@@ -25,6 +25,7 @@ const LIFECYCLE: &[&str] = &[
     "identity.shop_watch_begun",
     "oidc.client_added",
     "oidc.client_removed",
+    "oidc.client_scopes_changed",
     "oidc.client_secret_rotated",
     "oidc.key_rotated",
     "post.failed",

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use storeward_base::{Actor, Clock, Entropy, RelyingId, Secret};
-use storeward_events::oidc::{ClientAdded, ClientRemoved, ClientSecretRotated};
+use storeward_events::oidc::{ClientAdded, ClientRemoved, ClientScopesChanged, ClientSecretRotated};
 use storeward_seal::{DataKey, PseudonymKey};
 use storeward_store::{Db, Reader};
 
@@ -152,6 +152,29 @@ impl Registry {
             Ok(())
         });
         written.await.map(|()| secret)
+    }
+
+    /// What a client may ask for, from now on. What it may not any more is cut from what customers agreed to, from sign-ins under
+    /// way and from tokens that it holds; what it may in addition, customers are asked about where they are asked at all.
+    pub async fn set_scopes(&self, id: RelyingId, scopes: Scopes, actor: Actor) -> Result<(), Error> {
+        let now = self.clock.now();
+        let scopes = scopes.union(&Scopes::parse(Scope::Openid.name()));
+        let written = self.db.write(move |tx| -> Result<(), Error> {
+            let Some(kept) = sql::client::by_id(tx, id)? else { return Err(Error::NoClient) };
+            let before = kept.client.scopes;
+            if before == scopes {
+                tx.commit_silent("a client may ask for what it could before");
+                return Ok(());
+            }
+            sql::client::set_scopes(tx, id, &scopes)?;
+            sql::token::cut(tx, id, &scopes)?;
+            sql::grant::cut(tx, id, &scopes, now)?;
+            sql::consent::cut(tx, id, &scopes)?;
+            let fact = ClientScopesChanged { client: id, before: before.names(), scopes: scopes.names() };
+            tx.append(actor, None, fact)?;
+            Ok(())
+        });
+        written.await
     }
 
     /// Removes a client with all that was given out for it.

@@ -37,6 +37,8 @@ enum ClientWord {
     List(Directory),
     /// Print one with everything that is to be entered in the shop.
     Show(One),
+    /// Change what one may ask for; what it may not any more ends at once.
+    SetScopes(ScopesOptions),
     /// Make a new secret and print it once.
     RotateSecret(RotateOptions),
     /// Remove one; its customers' tokens end.
@@ -101,6 +103,15 @@ struct One {
 }
 
 #[derive(Debug, clap::Args)]
+struct ScopesOptions {
+    #[command(flatten)]
+    one: One,
+    /// What it may ask for beside openid: profile, email, offline_access; may be repeated. None: openid alone.
+    #[arg(long = "scope", value_name = "SCOPE")]
+    scopes: Vec<String>,
+}
+
+#[derive(Debug, clap::Args)]
 struct RotateOptions {
     #[command(flatten)]
     one: One,
@@ -137,6 +148,14 @@ pub fn oidc(options: &Options) -> Done {
             let opened = open::open(&one.at.dir)?;
             let client = finished(registry(&opened).find(one.client))?.context("oidc client show")?;
             show(&opened, &client, None)
+        }
+        Word::Client(ClientWord::SetScopes(set)) => {
+            let opened = open::open(&set.one.at.dir)?;
+            let scopes = scopes(&set.scopes)?;
+            let registry = registry(&opened);
+            finished(registry.set_scopes(set.one.client, scopes.clone(), Actor::Operator))?
+                .context("oidc client set-scopes")?;
+            say(&format!("{} may ask for {scopes}.", set.one.client))
         }
         Word::Client(ClientWord::RotateSecret(rotate)) => {
             let opened = open::open(&rotate.one.at.dir)?;

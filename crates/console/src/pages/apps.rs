@@ -128,7 +128,22 @@ struct ShowPage<'a> {
     /// Once, right after it was made.
     secret: Option<String>,
     overlap_hours: u32,
+    /// Name, words, chosen.
+    scopes: Vec<(&'static str, &'static str, bool)>,
+    notice: Option<&'static str>,
     icons: &'static str,
+}
+
+fn scope_choices(scopes: &Scopes) -> Vec<(&'static str, &'static str, bool)> {
+    CHOICES.map(|one| (one.name(), scope_words(one), scopes.has(one))).to_vec()
+}
+
+/// What is marked, by the names of [`CHOICES`]. A mark that is not there says no.
+fn marked([profile, email, offline]: [&str; 3]) -> Scopes {
+    let marks = [(Scope::Profile, profile), (Scope::Email, email), (Scope::OfflineAccess, offline)];
+    let marked = marks.into_iter().filter(|(_, mark)| *mark == "yes").map(|(scope, _)| scope);
+    let names: Vec<&str> = [Scope::Openid].into_iter().chain(marked).map(Scope::name).collect();
+    Scopes::parse(&names.join(" "))
 }
 
 fn registry(app: &App) -> Result<&Registry, Failure> {
@@ -187,7 +202,7 @@ fn new_page<'a>(
         waives: draft.pkce == Pkce::Waived,
         asks: draft.consent == Consent::Asked,
         algorithms: Algorithm::ALL.map(|one| (one.name(), one == draft.algorithm)).to_vec(),
-        scopes: CHOICES.map(|one| (one.name(), scope_words(one), draft.scopes.has(one))).to_vec(),
+        scopes: scope_choices(&draft.scopes),
         answers: [
             (Answers::Query, "in the address (query): nearly all"),
             (Answers::FormPost, "by a form that the browser posts (form_post)"),
@@ -229,21 +244,6 @@ pub struct Fields {
 }
 
 impl Fields {
-    /// What is marked. A mark that is not there says no.
-    fn scopes(&self) -> Scopes {
-        let marked = CHOICES.into_iter().filter(|scope| {
-            let mark = match scope {
-                Scope::Openid => return true,
-                Scope::Profile => &self.profile,
-                Scope::Email => &self.email,
-                Scope::OfflineAccess => &self.offline_access,
-            };
-            mark == "yes"
-        });
-        let names: Vec<&str> = [Scope::Openid].into_iter().chain(marked).map(Scope::name).collect();
-        Scopes::parse(&names.join(" "))
-    }
-
     /// The preset's settings with what was typed; the shop's address fills what was left empty.
     fn draft(&self, preset: &Preset) -> Draft {
         let url = Some(self.url.trim()).filter(|url| !url.is_empty());
@@ -260,7 +260,7 @@ impl Fields {
             pkce: if self.waive_pkce == "yes" { Pkce::Waived } else { Pkce::Required },
             consent: if self.ask_consent == "yes" { Consent::Asked } else { Consent::Skipped },
             algorithm: Algorithm::of_name(&self.algorithm).unwrap_or(preset.algorithm),
-            scopes: self.scopes(),
+            scopes: marked([&self.profile, &self.email, &self.offline_access]),
             answers: Answers::of_word(&self.answers).unwrap_or(preset.answers),
             ..ready
         }
@@ -297,6 +297,8 @@ fn show_page<'a>(view: &'a View, client: &Client, secret: Option<&Secret<String>
         has_secret: client.kind == Kind::Confidential,
         secret: secret.map(|secret| secret.expose().clone()),
         overlap_hours: OVERLAP_HOURS,
+        scopes: scope_choices(&client.scopes),
+        notice: None,
         icons: icons(),
     }
 }
@@ -312,8 +314,14 @@ pub async fn show(State(app): State<App>, view: View, Path(id): Path<String>) ->
 
 #[derive(Deserialize)]
 pub struct Act {
-    /// `secret` or `remove`.
+    /// `secret`, `scopes` or `remove`.
     what: String,
+    #[serde(default)]
+    profile: String,
+    #[serde(default)]
+    email: String,
+    #[serde(default)]
+    offline_access: String,
     /// `yes`: the secret before ends at once.
     #[serde(default)]
     leaked: String,
@@ -331,6 +339,14 @@ pub async fn act(
         "remove" => {
             registry.remove(id, by).await?;
             Ok(redirect(HERE))
+        }
+        "scopes" => {
+            let scopes = marked([&act.profile, &act.email, &act.offline_access]);
+            registry.set_scopes(id, scopes, by).await?;
+            let client = registry.find(id).await?;
+            let mut page = show_page(&view, &client, None);
+            page.notice = Some("It learns from now on what is marked below.");
+            view.page(&client.name, HERE, &page)
         }
         "secret" => {
             let overlap = if act.leaked == "yes" { 0 } else { OVERLAP_HOURS };

@@ -90,6 +90,33 @@ both_engines!(an_app_learns_what_is_marked, &BOTH, async |db| {
     assert!(refused.body.contains("name=\"email\" value=\"yes\">"), "{}", refused.body);
 });
 
+// What an app may learn changes by the page that adds it, behind the same factor, and staff are named in the fact.
+both_engines!(what_an_app_learns_can_be_changed, &BOTH, async |db| {
+    let bench = Bench::with_apps(db);
+    let (mut browser, _) = bench.enrolled().await;
+    let csrf = browser.get("/apps/new/own").await.csrf();
+    let fields = "name=A&url=https%3A%2F%2Fbooks.example&profile=yes&email=yes";
+    act(&mut browser, "/apps/new/own", &csrf, fields).await;
+    let id = format!("rp_{}", browser.get("/apps").await.attribute("href=\"/apps/rp_"));
+    let path = format!("/apps/{id}/act");
+    let shown = browser.get(&format!("/apps/{id}")).await;
+    assert!(shown.body.contains("name=\"email\" value=\"yes\" checked>"), "{}", shown.body);
+    let changed = act(&mut browser, &path, &csrf, "what=scopes&profile=yes").await;
+    assert!(
+        changed.body.contains("<dt>Learns</dt><dd>who signed in, name and language</dd>"),
+        "{}",
+        changed.body
+    );
+    assert!(changed.body.contains("name=\"email\" value=\"yes\">"), "{}", changed.body);
+    let fact = bench.events("oidc.client_scopes_changed").await.pop().unwrap();
+    assert!(matches!(fact.actor, Actor::Staff { .. }), "{fact:?}");
+    assert_eq!(act(&mut browser, &path, &"0".repeat(64), "what=scopes").await.status, 403);
+    bench.clock.advance(std::time::Duration::from_secs(601));
+    let late = act(&mut browser, &path, &csrf, "what=scopes").await;
+    assert!(late.status == 303 || late.status == 403, "{}", late.body);
+    assert_eq!(bench.events("oidc.client_scopes_changed").await.len(), 1);
+});
+
 both_engines!(what_does_not_fit_is_told_and_nothing_is_added, &BOTH, async |db| {
     let bench = Bench::with_apps(db);
     let (mut browser, _) = bench.enrolled().await;

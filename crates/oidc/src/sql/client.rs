@@ -20,6 +20,7 @@ statements! {
     COUNT = "SELECT CAST(COUNT(*) AS BIGINT) FROM oidc_client";
     ROTATE = "UPDATE oidc_client SET previous_mark = secret_mark, previous_until = $3, secret_mark = $2 \
               WHERE id = $1 AND secret_mark IS NOT NULL";
+    SET_SCOPES = "UPDATE oidc_client SET scopes = $2 WHERE id = $1";
     DELETE = "DELETE FROM oidc_client WHERE id = $1";
 }
 
@@ -111,6 +112,10 @@ pub fn count(reader: &mut Reader<'_>) -> Result<u64, Error> {
 /// Whether there is such a client with a secret.
 pub fn rotate(tx: &mut Tx<'_>, id: RelyingId, mark: &str, previous_until: Timestamp) -> Result<bool, Error> {
     tx.execute(ROTATE, params![id, mark, previous_until]).map(|rows| rows == 1)
+}
+
+pub fn set_scopes(tx: &mut Tx<'_>, id: RelyingId, scopes: &Scopes) -> Result<(), Error> {
+    tx.execute(SET_SCOPES, params![id, scopes.to_string()]).map(drop)
 }
 
 pub fn delete(tx: &mut Tx<'_>, id: RelyingId) -> Result<bool, Error> {

@@ -10,6 +10,8 @@ statements! {
     PUT = "INSERT INTO oidc_consent (customer, client, scope, given_at) VALUES ($1, $2, $3, $4) \
            ON CONFLICT (customer, client) DO UPDATE SET scope = EXCLUDED.scope, given_at = EXCLUDED.given_at";
     OF_CUSTOMER = "SELECT client, scope, given_at FROM oidc_consent WHERE customer = $1 ORDER BY given_at DESC LIMIT 200";
+    KINDS = "SELECT DISTINCT scope FROM oidc_consent WHERE client = $1 LIMIT 100";
+    CUT = "UPDATE oidc_consent SET scope = $3 WHERE client = $1 AND scope = $2";
     DELETE = "DELETE FROM oidc_consent WHERE customer = $1 AND client = $2";
     DELETE_OF_CLIENT = "DELETE FROM oidc_consent WHERE client = $1";
 }
@@ -50,4 +52,13 @@ pub fn delete(tx: &mut Tx<'_>, customer: CustomerId, client: RelyingId) -> Resul
 
 pub fn delete_of_client(tx: &mut Tx<'_>, client: RelyingId) -> Result<(), Error> {
     tx.execute(DELETE_OF_CLIENT, params![client]).map(drop)
+}
+
+/// Cuts what was agreed to to what the client may still ask for: what comes back later is asked about anew.
+pub fn cut(tx: &mut Tx<'_>, client: RelyingId, scopes: &Scopes) -> Result<(), Error> {
+    let kinds: Vec<String> = tx.query_many(KINDS, params![client], |row| row.get(0))?;
+    for kind in kinds {
+        tx.execute(CUT, params![client, &kind, Scopes::parse(&kind).common(scopes).to_string()])?;
+    }
+    Ok(())
 }

@@ -5,7 +5,7 @@ use storeward_identity::SessionId;
 use storeward_store::{Error, Reader, Row, Tx, params, statements};
 
 use crate::model::GrantId;
-use crate::protocol::scope::Scopes;
+use crate::protocol::scope::{Scope, Scopes};
 
 statements! {
     INSERT = "INSERT INTO oidc_grant (id, client, customer, session, scope, acr, amr, authenticated_at, nonce, \
@@ -34,6 +34,9 @@ statements! {
     SESSIONS_OF = "SELECT DISTINCT session FROM oidc_grant WHERE customer = $1 AND client = $2 AND ended_at IS NULL \
                    AND code_used_at IS NOT NULL LIMIT 200";
     END_OF_ACCESS = "UPDATE oidc_grant SET ended_at = $3 WHERE customer = $1 AND client = $2 AND ended_at IS NULL";
+    KINDS = "SELECT DISTINCT scope FROM oidc_grant WHERE client = $1 LIMIT 100";
+    CUT = "UPDATE oidc_grant SET scope = $3 WHERE client = $1 AND scope = $2";
+    END_OFFLINE = "UPDATE oidc_grant SET ended_at = $2 WHERE client = $1 AND ended_at IS NULL AND offline_at IS NOT NULL";
     FORGET = "DELETE FROM oidc_grant WHERE expires_at <= $1";
 }
 
@@ -178,6 +181,18 @@ pub fn end_of_access(
     now: Timestamp,
 ) -> Result<u64, Error> {
     tx.execute(END_OF_ACCESS, params![customer, client, now])
+}
+
+/// Cuts every sign-in to what the client may still ask for; one that outlives its session ends where that is not among it.
+pub fn cut(tx: &mut Tx<'_>, client: RelyingId, scopes: &Scopes, now: Timestamp) -> Result<(), Error> {
+    let kinds: Vec<String> = tx.query_many(KINDS, params![client], |row| row.get(0))?;
+    for kind in kinds {
+        tx.execute(CUT, params![client, &kind, Scopes::parse(&kind).common(scopes).to_string()])?;
+    }
+    if !scopes.has(Scope::OfflineAccess) {
+        tx.execute(END_OFFLINE, params![client, now])?;
+    }
+    Ok(())
 }
 
 pub fn forget(tx: &mut Tx<'_>, now: Timestamp) -> Result<(), Error> {

@@ -1,6 +1,6 @@
 //! The tables of access and refresh tokens.
 
-use storeward_base::Timestamp;
+use storeward_base::{RelyingId, Timestamp};
 use storeward_store::{Error, Reader, Tx, params, statements};
 
 use crate::model::GrantId;
@@ -10,6 +10,10 @@ statements! {
     INSERT_ACCESS = "INSERT INTO oidc_access_token (mark, grant_id, scope, created_at, expires_at) \
                      VALUES ($1, $2, $3, $4, $5)";
     ACCESS = "SELECT grant_id, scope, created_at, expires_at FROM oidc_access_token WHERE mark = $1 AND expires_at > $2";
+    KINDS = "SELECT DISTINCT scope FROM oidc_access_token WHERE grant_id IN \
+             (SELECT id FROM oidc_grant WHERE client = $1) LIMIT 100";
+    CUT = "UPDATE oidc_access_token SET scope = $3 WHERE scope = $2 AND grant_id IN \
+           (SELECT id FROM oidc_grant WHERE client = $1)";
     DELETE_ACCESS = "DELETE FROM oidc_access_token WHERE mark = $1";
     // The line's next token follows from the one before, so two that renew at once write the same.
     INSERT_REFRESH = "INSERT INTO oidc_refresh_token (mark, grant_id, created_at, expires_at) VALUES ($1, $2, $3, $4) \
@@ -35,6 +39,15 @@ pub struct RefreshRow {
     pub created_at: Timestamp,
     pub expires_at: Timestamp,
     pub used_at: Option<Timestamp>,
+}
+
+/// Cuts the access tokens that a client holds to what it may still ask for.
+pub fn cut(tx: &mut Tx<'_>, client: RelyingId, scopes: &Scopes) -> Result<(), Error> {
+    let kinds: Vec<String> = tx.query_many(KINDS, params![client], |row| row.get(0))?;
+    for kind in kinds {
+        tx.execute(CUT, params![client, &kind, Scopes::parse(&kind).common(scopes).to_string()])?;
+    }
+    Ok(())
 }
 
 pub fn insert_access(tx: &mut Tx<'_>, mark: &str, row: &AccessRow) -> Result<(), Error> {

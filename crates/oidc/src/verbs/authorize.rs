@@ -86,6 +86,8 @@ impl Shared {
         if !client.redirect_uris.contains(&carried.request.redirect_uri) {
             return Ok(Outcome::Here(Here::RedirectUri));
         }
+        let mut carried = carried;
+        carried.request.scopes = carried.request.scopes.common(&client.scopes);
         self.go_on(client, carried.request, Some(carried.asked_at), session, agreed).await
     }
 
@@ -169,6 +171,11 @@ impl Shared {
         let actor = Actor::Customer { id: session.customer };
         let written = self.db.write(move |tx| -> Result<(), Error> {
             let (client, customer) = (row.client, row.customer);
+            let kept = sql::client::by_id(tx, client)?.ok_or(Error::NoClient)?;
+            if !row.scopes.is_within(&kept.client.scopes) {
+                // It was limited while this was on its way.
+                return Err(Error::Identity(storeward_identity::Error::Overtaken));
+            }
             if agreed == Agreed::JustNow {
                 let before = sql::consent::find(tx, customer, client)?.unwrap_or_default();
                 let scopes = before.union(&row.scopes);

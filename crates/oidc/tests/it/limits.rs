@@ -1,10 +1,10 @@
 //! What a client may have at most: scopes, the way of its answers, and how long.
 
 use storeward_base::Actor;
-use storeward_oidc::registry::{Answers, PRESETS, Scopes};
+use storeward_oidc::registry::{Answers, Consent, PRESETS, Scopes};
 use storeward_store::{both_engines, params};
 
-use super::bench::{Bench, MIGRATIONS, Party, text};
+use super::bench::{Answer, Bench, Browser, MIGRATIONS, Party, field, text};
 
 const ALL: [(&str, &str); 1] = [("scope", "openid profile email offline_access")];
 
@@ -142,4 +142,55 @@ both_engines!(clients_from_before_keep_what_they_had, &MIGRATIONS, async |db| {
     let found = bench.registry.find("rp_00000000000000000000000007".parse().unwrap()).await.unwrap();
     assert_eq!(found.scopes.to_string(), "openid profile email offline_access");
     assert_eq!(found.answers, Answers::Either);
+});
+
+// What is taken away from a client ends at once: in tokens it holds, in sign-ins under way, in what customers agreed to.
+both_engines!(what_is_taken_away_from_a_client_ends_at_once, &MIGRATIONS, async |db| {
+    let bench = Bench::new(db).await;
+    let mut draft = bench.draft("own");
+    draft.scopes = Scopes::parse("openid profile email offline_access");
+    draft.consent = Consent::Asked;
+    let party = bench.add(draft).await;
+    let mut browser = bench.customer().await;
+    let agree = async |browser: &mut Browser<'_>, page: Answer| {
+        let (csrf, sealed) = (page.csrf(), page.attribute("name=\"r\" value=\""));
+        let fields = [("csrf", csrf.as_str()), ("r", &sealed), ("answer", "allow")];
+        browser.post("/.storeward/oidc/consent", &fields).await
+    };
+    let request = party.request(&[("scope", "openid profile email")]);
+    let page = browser.get(&request).await;
+    assert_eq!(page.status, 200);
+    let code = agree(&mut browser, page).await.given("code").unwrap();
+    let tokens = bench.exchange(&party, &code).await.json();
+    // A second sign-in stands at its code, a third at the question, a fourth outlives the session.
+    let waiting = browser.back(&request).await;
+    let question = browser.get(&party.request(&[("scope", "openid email"), ("prompt", "consent")])).await;
+    let offline = browser.get(&party.request(&ALL)).await;
+    let code = agree(&mut browser, offline).await.given("code").unwrap();
+    let lasting = bench.exchange(&party, &code).await.json();
+
+    let less = Scopes::parse("openid profile");
+    bench.registry.set_scopes(party.id, less, Actor::Operator).await.unwrap();
+    let told = bench.userinfo(text(&tokens["access_token"])).await.json();
+    assert!(told["name"].is_string() && told.get("email").is_none(), "{told}");
+    let next = bench.refresh(&party, text(&tokens["refresh_token"])).await.json();
+    assert_eq!(next["scope"], "openid profile", "{next}");
+    let code = field(&waiting, "code").unwrap();
+    assert_eq!(bench.exchange(&party, &code).await.json()["scope"], "openid profile");
+    let code = agree(&mut browser, question).await.given("code").unwrap();
+    assert_eq!(bench.exchange(&party, &code).await.json()["scope"], "openid");
+    bench.refresh(&party, text(&lasting["refresh_token"])).await.refuses(400, "invalid_grant");
+    assert_eq!(bench.userinfo(text(&lasting["access_token"])).await.status, 401);
+
+    // Given back, it is asked about anew; what stood all the time is not.
+    let more = Scopes::parse("openid profile email");
+    bench.registry.set_scopes(party.id, more.clone(), Actor::Operator).await.unwrap();
+    assert!(browser.get(&party.request(&[("scope", "openid profile")])).await.given("code").is_some());
+    let page = browser.get(&request).await;
+    assert!(page.status == 200 && page.body.contains("your e-mail address"), "{}", page.location());
+    bench.registry.set_scopes(party.id, more, Actor::Operator).await.unwrap();
+    let facts = bench.events("oidc.client_scopes_changed").await;
+    assert_eq!(facts.len(), 2, "nothing is told of what changes nothing");
+    let fact = String::from_utf8(facts[0].to_bytes()).unwrap();
+    assert!(fact.contains(r#""scopes":["openid","profile"]"#), "{fact}");
 });
