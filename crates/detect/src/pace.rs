@@ -203,6 +203,17 @@ impl<K: Paced> Throttle<K> {
         Leave::Granted
     }
 
+    /// How many seconds an attempt against these keys would have to wait now; `None` when it would be granted. Counts nothing.
+    pub fn wait(&self, keys: &[K], now: Timestamp) -> Option<u64> {
+        let counts = self.counts();
+        let left = with_wider(keys).into_iter().filter_map(|key| {
+            let mut count = *counts.get(&key)?;
+            count.drain(key.drain(), now);
+            Some(count.left(&key, now))
+        });
+        left.max().filter(|left| !left.is_zero()).map(|left| left.as_secs().max(1))
+    }
+
     /// How many attempts are counted against a key now.
     pub fn attempts(&self, key: &K, now: Timestamp) -> u32 {
         let found = self.counts().get(key).copied();

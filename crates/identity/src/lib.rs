@@ -19,6 +19,7 @@ mod letter;
 mod marks;
 mod model;
 mod outbox;
+mod pace;
 mod pages;
 mod passwords;
 mod place;
@@ -42,6 +43,7 @@ pub use gate::{CustomerGate, Need as Access};
 pub use letter::{Letter, LetterKind, Post, RecordedPost, Text};
 pub use model::{DeviceId, FactorId, FactorKind, Level, Proof, SessionId};
 pub use outbox::OutboxPost;
+pub use pace::{HoldBack, Quanta};
 pub use pages::{Around, CHANGE_PASSWORD, Logo, Standpoint};
 pub use shield::{
     CanaryAccount, CanarySection, HANDLE_COOKIE, OfficeGuard, Shield, ShieldFault, ShieldParts,
@@ -100,5 +102,10 @@ pub const MIGRATIONS: &[storeward_store::Migration] = &[
         domain: "identity",
         number: 8,
         sql: include_str!("../migrations/0008_told.sql"),
+    },
+    storeward_store::Migration {
+        domain: "identity",
+        number: 9,
+        sql: include_str!("../migrations/0009_shop_session_of.sql"),
     },
 ];

@@ -35,6 +35,8 @@ use crate::verbs::Identity;
 use canary::Health;
 use crossing::Crossing;
 use handles::Handles;
+use jar::Phase;
+use shop::SignedOut;
 
 pub(crate) use canary::Fault;
 pub use canary::{CanaryAccount, Fault as ShieldFault};
@@ -177,21 +179,20 @@ impl Shield {
         self.guard().handles.flush().await
     }
 
-    /// Ends what waited for ten minutes: the shop is asked to sign it out. Forgets what ran out.
+    /// Ends what waited for ten minutes, and what is left of people whose own session has ended: the shop is asked to sign it
+    /// out. Forgets what ran out.
     pub async fn sweep(&self) -> Result<(), Error> {
         let guard = self.guard();
         let now = guard.identity.0.now();
-        let host = guard.identity.0.shop_names.first().cloned().unwrap_or_default();
         for entry in guard.handles.waiting_since(now.minus(WAITS)).await? {
-            let nobody = ClientIp::new(std::net::Ipv4Addr::LOCALHOST.into());
-            let id = RequestId::at(now, &*guard.identity.0.entropy);
-            let asker = Asker::of(nobody, id, &host, &HeaderMap::new());
+            let asker = guard.own_asker();
             let _deciding = entry.deciding.lock().await;
             // It may have been met while we waited.
             if entry.lock().jar.pending_since().is_some() {
                 guard.end(&entry, &asker).await?;
             }
         }
+        guard.end_abandoned().await?;
         guard.handles.forget().await
     }
 }
@@ -203,6 +204,38 @@ impl SessionStage for Shield {
 }
 
 impl Guard {
+    /// For questions that no browser stands behind.
+    fn own_asker(&self) -> Asker {
+        let shared = &self.identity.0;
+        let nobody = ClientIp::new(std::net::Ipv4Addr::LOCALHOST.into());
+        let host = shared.shop_names.first().cloned().unwrap_or_default();
+        Asker::of(nobody, RequestId::at(shared.now(), &*shared.entropy), &host, &HeaderMap::new())
+    }
+
+    /// Signs the shop's sessions of people out whose own session has ended, also where their browser never comes again. While
+    /// the shop is away they stay on the list: this is tried again.
+    async fn end_abandoned(&self) -> Result<(), Error> {
+        for entry in self.handles.abandoned().await? {
+            let asker = self.own_asker();
+            let _deciding = entry.deciding.lock().await;
+            let Some(session) = entry.lock().jar.session() else { continue };
+            // It may have signed in anew while we waited.
+            if self.identity.session_by_id(session).await?.is_some() {
+                continue;
+            }
+            if self.sign_out_of_shop(&entry, &asker).await == SignedOut::NoAnswer {
+                return Ok(());
+            }
+            {
+                let mut inner = entry.lock();
+                inner.jar.phase = Phase::Ended;
+                inner.jar.cookies.clear();
+            }
+            self.handles.drop_jar(&entry).await?;
+        }
+        Ok(())
+    }
+
     /// Tells staff, unless they were told of the same a moment ago.
     pub async fn alarm(&self, alarm: Alarm, client: ClientIp) {
         let (told_at, reason) = match alarm {

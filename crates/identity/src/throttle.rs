@@ -28,10 +28,14 @@ pub enum Key {
     KnownDevice(String),
     /// Passwords from one address block.
     Network(AddressBlock),
-    /// Second factors of one account, over all its challenges.
+    /// Codes of an app, and passwords of step-ups, for one account over all its challenges, from devices and networks that are
+    /// not known.
     Factor(String),
     /// Letters and messages to one address.
     Mail(String),
+    /// The same, asked for by a device that signed in to the account before, or by a network that did behind the right
+    /// password: apart from what strangers can use up.
+    MailKnown(String),
     /// Letters with a link to a new password that staff had sent for one account: apart from what strangers can use up.
     ByStaff(String),
     /// Short messages to one number, or for one account.
@@ -51,7 +55,8 @@ pub enum Key {
     Solved(Box<Key>),
     /// The same for a name or an address, in one network: nobody uses it up from elsewhere, with however many puzzles.
     SolvedAt(Box<Key>, AddressBlock),
-    /// Puzzles that were solved for one name or address, wherever. Nobody waits for it; the next ones are harder.
+    /// Puzzles that were solved for one name or address, wherever. The next ones are harder. Nobody waits for it but who guesses
+    /// at an app's code, whose six digits bear no more tries than that.
     SolvedFor(Box<Key>),
 }
 
@@ -71,6 +76,10 @@ const NETWORK: Pace = Pace { free: 30, longest: Duration::from_secs(15 * 60) };
 const SOLVED_DRAINS: Drain = Drain::OneEvery(Duration::from_secs(30));
 /// All such names of a shop share the count, so that the mistakes of some are forgotten before others make theirs.
 const REWRITTEN_DRAINS: Drain = Drain::OneEvery(Duration::from_secs(5 * 60));
+/// With the three codes that fit at any time, 30 tries and one more every five minutes find an app's code within a day with a
+/// chance of one in a thousand (318 tries, 3 in a million each).
+const SOLVED_FOR_CODES: Pace = Pace { free: 30, longest: Duration::from_secs(5 * 60) };
+const SOLVED_FOR_CODES_DRAINS: Drain = Drain::OneEvery(Duration::from_secs(5 * 60));
 const BEGUN: Pace = Pace { free: 120, longest: Duration::from_secs(60) };
 /// A page asks some 20 times while one password is typed, and forgets one a second.
 const TYPED: Pace = Pace { free: 120, longest: Duration::from_secs(4) };
@@ -84,13 +93,16 @@ impl Paced for Key {
             Key::Network(_) => NETWORK,
             Key::Factor(_) => Pace { free: 10, longest: Duration::from_secs(10 * 60) },
             Key::Sms(_) => Pace { free: 3, longest: Duration::from_secs(30 * 60) },
-            Key::Mail(_) | Key::ByStaff(_) => Pace { free: 4, longest: Duration::from_secs(30 * 60) },
+            Key::Mail(_) | Key::MailKnown(_) | Key::ByStaff(_) => {
+                Pace { free: 4, longest: Duration::from_secs(30 * 60) }
+            }
             Key::Begun(_) | Key::Unread(_) => BEGUN,
             Key::Typed(_) => TYPED,
             Key::TypedAround(network) => pace::around(*network, TYPED),
             Key::NetworkAround(network) => pace::around(*network, NETWORK),
             Key::BegunAround(network) => pace::around(*network, BEGUN),
             Key::Solved(key) | Key::SolvedAt(key, _) => key.pace(),
+            Key::SolvedFor(key) if matches!(**key, Key::Factor(_)) => SOLVED_FOR_CODES,
             Key::SolvedFor(_) => Pace { free: 1_000, longest: Duration::ZERO },
         }
     }
@@ -99,7 +111,7 @@ impl Paced for Key {
         match self {
             Key::Stranger(_) | Key::KnownDevice(_) | Key::Factor(_) => OnSuccess::Clear,
             Key::Network(_) | Key::NetworkAround(_) | Key::BegunAround(_) => OnSuccess::GiveBack,
-            Key::Mail(_) | Key::ByStaff(_) | Key::Sms(_) => OnSuccess::GiveBack,
+            Key::Mail(_) | Key::MailKnown(_) | Key::ByStaff(_) | Key::Sms(_) => OnSuccess::GiveBack,
             Key::Begun(_) | Key::Unread(_) | Key::Rewritten => OnSuccess::GiveBack,
             Key::SolvedFor(_) | Key::Typed(_) | Key::TypedAround(_) => OnSuccess::GiveBack,
             Key::Solved(key) | Key::SolvedAt(key, _) => key.on_success(),
@@ -120,6 +132,7 @@ impl Paced for Key {
         match self {
             Key::NetworkAround(_) | Key::BegunAround(_) | Key::Unread(_) => pace::AROUND_DRAINS,
             Key::Typed(_) | Key::TypedAround(_) => TYPED_DRAINS,
+            Key::SolvedFor(key) if matches!(**key, Key::Factor(_)) => SOLVED_FOR_CODES_DRAINS,
             Key::SolvedFor(_) => SOLVED_DRAINS,
             Key::Rewritten => REWRITTEN_DRAINS,
             Key::Solved(key) | Key::SolvedAt(key, _) => key.drain(),
@@ -130,7 +143,8 @@ impl Paced for Key {
     fn vouched(&self) -> Vouched {
         match self {
             // A device that signed in, a password that was right, a puzzle that was solved.
-            Key::KnownDevice(_) | Key::Factor(_) | Key::Sms(_) | Key::ByStaff(_) => Vouched::Yes,
+            Key::KnownDevice(_) | Key::Factor(_) | Key::Sms(_) => Vouched::Yes,
+            Key::MailKnown(_) | Key::ByStaff(_) => Vouched::Yes,
             Key::Solved(_) | Key::SolvedAt(..) | Key::SolvedFor(_) => Vouched::Yes,
             _ => Vouched::No,
         }
@@ -157,8 +171,19 @@ mod tests {
                 "passwords for all names together that shops write anew, from devices that did not",
             ),
             (Key::Network(block), "passwords from one network (an IPv4 address, an IPv6 /64)"),
-            (Key::Factor(String::new()), "second factors of one account, over all its challenges"),
+            (
+                Key::Factor(String::new()),
+                "codes of an app and passwords of step-ups for one account, from devices and networks that did not sign in before",
+            ),
+            (
+                Key::SolvedFor(Box::new(Key::Factor(String::new()))),
+                "the same behind solved puzzles, from all networks together; one is forgotten every five minutes",
+            ),
             (Key::Mail(String::new()), "letters to one address"),
+            (
+                Key::MailKnown(String::new()),
+                "letters that a device, or behind the right password a network, asks for that signed in before",
+            ),
             (Key::ByStaff(String::new()), "links to a new password that staff send for one account"),
             (Key::Sms(String::new()), "short messages to one number, or for one account"),
             (Key::Begun(block), "sign-ups, ways back and passkey challenges begun from one network"),

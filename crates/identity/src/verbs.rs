@@ -9,9 +9,11 @@ pub mod ended;
 mod enrol;
 mod flows;
 mod grant;
+mod guesses;
 mod heat;
 pub mod import;
 mod letters;
+mod mailed;
 mod meter;
 mod new_factor;
 mod not_me;
@@ -48,9 +50,10 @@ use storeward_store::{Db, Reader, Tx};
 
 pub use back_office::BackOffice;
 pub use enrol::{EnrolFault, NewSeed};
-pub use flows::{Need, Offer, Sent, Step};
+pub use flows::{Need, Offer, Step};
 pub use grant::{Granted, Trust};
 pub(crate) use heat::Way;
+pub use mailed::{Mailed, Sent};
 pub use meter::Whose;
 pub use passkeys::PasskeyAnswer;
 pub use prove::{Given, ProveFault};
@@ -66,6 +69,7 @@ use crate::error::Error;
 use crate::letter::Post;
 use crate::marks::{Field, Marks, Vaulted};
 use crate::model::{Account, ActivityId, Email};
+use crate::pace::{HoldBack, Quanta};
 use crate::passwords::Passwords;
 use crate::place::Place;
 use crate::sql;
@@ -103,6 +107,9 @@ pub struct IdentityParts {
 #[derive(Clone)]
 pub struct Identity(pub(crate) Arc<Shared>);
 
+/// What holds answers back.
+struct Holds(Arc<dyn HoldBack>);
+
 pub(crate) struct Shared {
     pub db: Db,
     pub clock: Arc<dyn Clock>,
@@ -118,7 +125,7 @@ pub(crate) struct Shared {
     pub networks: ArcSwap<Networks>,
     pub throttle: Throttle,
     pub risk: risk::Risk,
-    pub quantum: Duration,
+    holds: ArcSwap<Holds>,
     pub companion: OnceLock<Arc<dyn Companion>>,
     pub tabs: RwLock<Vec<MakesTab>>,
 }
@@ -140,10 +147,15 @@ impl Identity {
             networks: ArcSwap::from_pointee(parts.networks),
             throttle: Throttle::new(MOST_KEYS),
             risk: risk::Risk::new(parts.pseudonym_key),
-            quantum: parts.quantum,
+            holds: ArcSwap::from_pointee(Holds(Arc::new(Quanta(parts.quantum)))),
             companion: OnceLock::new(),
             tabs: RwLock::default(),
         }))
+    }
+
+    /// From now on this holds answers back, in the place of the quantum.
+    pub fn hold_back_by(&self, holds: Arc<dyn HoldBack>) {
+        self.0.holds.store(Arc::new(Holds(holds)));
     }
 
     /// The port that the shop is served at, where the system chose it.
@@ -302,22 +314,10 @@ impl Shared {
         self.policy().language(wanted)
     }
 
-    /// Waits until a whole multiple of the quantum has passed since `begun`.
+    /// Holds the answer to what began then back: see [`HoldBack`].
     pub async fn settle(&self, begun: tokio::time::Instant) {
-        let left = left_of_quantum(begun.elapsed(), self.quantum);
-        if !left.is_zero() {
-            tokio::time::sleep(left).await;
-        }
+        self.holds.load().0.hold(begun).await;
     }
-}
-
-/// How long until `elapsed` is a whole multiple of `quantum`.
-fn left_of_quantum(elapsed: Duration, quantum: Duration) -> Duration {
-    if quantum.is_zero() {
-        return Duration::ZERO;
-    }
-    let over = Duration::from_nanos(u64::try_from(elapsed.as_nanos() % quantum.as_nanos()).unwrap_or(0));
-    if over.is_zero() { Duration::ZERO } else { quantum - over }
 }
 
 /// Activity is shown, and kept, for so long.
@@ -331,18 +331,4 @@ pub(crate) fn note_activity(
 ) -> Result<(), storeward_store::Error> {
     sql::activity::forget(tx, customer, row.at.minus(ACTIVITY_KEPT))?;
     sql::activity::insert(tx, customer, row)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn answers_leave_at_whole_quanta() {
-        let ms = Duration::from_millis;
-        for (elapsed, left) in [(0, 0), (1, 249), (249, 1), (250, 0), (251, 249), (600, 150)] {
-            assert_eq!(left_of_quantum(ms(elapsed), ms(250)), ms(left), "{elapsed}");
-        }
-        assert_eq!(left_of_quantum(ms(17), Duration::ZERO), Duration::ZERO);
-    }
 }

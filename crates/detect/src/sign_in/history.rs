@@ -75,6 +75,12 @@ impl AccountHistory {
         self.0.network.iter().all(Counts::is_empty)
     }
 
+    /// Whether a released sign-in came from the very address of these features, or from its IPv6 /64.
+    pub fn knows_network(&self, features: &Features) -> bool {
+        let ([own, ..], [key, ..]) = (&self.0.network, features.0.network);
+        own.at(features.0.at, OWN).of(key) > 0.0
+    }
+
     /// "This wasn't me": takes one released sign-in back, so that who came in once is a stranger again. The shop's
     /// history keeps it; one in so many teaches it nothing.
     pub fn disown(&mut self, features: &Features) {

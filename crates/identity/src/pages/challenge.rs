@@ -9,15 +9,16 @@ use storeward_web::axum::Json;
 use storeward_web::axum::extract::State;
 use storeward_web::axum::response::{IntoResponse, Response};
 use storeward_web::http::StatusCode;
-use storeward_web::{Failure, Form, redirect};
+use storeward_web::{Failure, Form, Query, redirect};
 
 use super::App;
-use super::view::{Later, Page, View, follow, show, show_again, show_later, with_cookies};
+use super::view::{Later, Page, View, follow, show, show_again, show_later, span, with_cookies};
 use crate::error::Error;
 use crate::gate::own;
 use crate::state::Purpose;
+use crate::texts::Texts;
 use crate::tokens::{FLOW_COOKIE, FlowToken};
-use crate::verbs::{Given, Need, Offer, PasskeyAnswer, ProveFault, Sent, Trust};
+use crate::verbs::{Given, Mailed, Need, Offer, PasskeyAnswer, ProveFault, Sent, Trust};
 
 #[derive(Deserialize)]
 pub struct Fields {
@@ -28,6 +29,8 @@ pub struct Fields {
     credential: String,
     #[serde(default)]
     trust: String,
+    #[serde(default)]
+    altcha: String,
 }
 
 #[derive(Deserialize)]
@@ -55,9 +58,13 @@ struct ChallengePage {
     ask_recovery: bool,
     may_trust: bool,
     trust_days: u32,
-    /// Where the code went. To an address that the person just gave something goes in any case.
-    mail_sent: String,
-    /// The address that codes go to; not shown.
+    /// Where the code went, or why none did.
+    mail_words: String,
+    /// Whether none was sent yet.
+    is_first: bool,
+    /// The address that codes go to, as it may be shown.
+    masked: String,
+    /// The same, whole; not shown.
     address: String,
 }
 
@@ -100,10 +107,18 @@ async fn challenge_page(
     };
     let address = app.identity.address_of(&pending).await?;
     page.puzzle = app.identity.puzzle(Puzzle::Code, &view.visit, &address);
-    let mail_sent = match pending.purpose {
-        Purpose::SignUp | Purpose::ChangeAddress => t.f("challenge.mail_sent_new", "address", masked),
-        _ => t.f("challenge.mail_sent", "address", masked),
+    let mailed = match offers.contains(&Offer::Mail) {
+        true => app.identity.mailed(&view.visit, &pending).await?,
+        false => Mailed::Sent,
     };
+    if matches!(mailed, Mailed::Wait { .. }) {
+        // Whoever can solve one need not wait; with the page, and not only after it was asked in vain.
+        page.puzzle = Some(app.identity.puzzle_now(Puzzle::Code, &view.visit, &address));
+    }
+    if let Some(puzzle) = app.identity.guesses_puzzle(&view.visit, &pending).await? {
+        page.puzzle = Some(puzzle);
+    }
+    let mail_words = mail_words(t, pending.purpose, mailed, &masked);
     let has_better = !is_password && !offers.contains(&Offer::Mail);
     Ok(Ok(ChallengePage {
         page,
@@ -119,22 +134,51 @@ async fn challenge_page(
         ask_recovery: offers.contains(&Offer::Recovery),
         may_trust: days > 0 && matches!(pending.purpose, Purpose::SignIn | Purpose::Shield),
         trust_days: days,
-        mail_sent,
+        mail_words,
+        is_first: mailed != Mailed::Sent,
+        masked,
         address,
     }))
+}
+
+fn mail_words(t: Texts, purpose: Purpose, mailed: Mailed, masked: &str) -> String {
+    match (mailed, purpose) {
+        // To an address that the person just gave something goes in any case.
+        (Mailed::Sent, Purpose::SignUp | Purpose::ChangeAddress) => {
+            t.f("challenge.mail_sent_new", "address", masked)
+        }
+        (Mailed::Sent, _) => t.f("challenge.mail_sent", "address", masked),
+        (Mailed::Ready, _) => t.f("challenge.mail_ready", "address", masked),
+        (Mailed::Wait { seconds }, _) => {
+            t.ff("challenge.mail_wait", &[("address", &masked), ("wait", &span(t, seconds))])
+        }
+    }
 }
 
 fn over() -> Response {
     with_cookies(redirect(&own("/sign-in?done=over")), FLOW_COOKIE.clear().into_iter().collect())
 }
 
+#[derive(Deserialize)]
+pub struct Asked {
+    /// "before": the code of an earlier letter counts.
+    #[serde(default)]
+    code: String,
+}
+
 pub async fn page(
     State(app): State<App>,
     view: View,
     Extension(flow): Extension<FlowToken>,
+    Query(asked): Query<Asked>,
 ) -> Result<Response, Failure> {
     match challenge_page(&app, &view, &flow).await? {
-        Ok(page) => show(&page, view.language),
+        Ok(mut page) => {
+            if asked.code == "before" && page.ask_mail && !page.is_first {
+                page.mail_words = view.texts().f("challenge.mail_before", "address", page.masked.as_str());
+            }
+            show(&page, view.language)
+        }
         Err(elsewhere) => Ok(elsewhere),
     }
 }
@@ -146,10 +190,11 @@ pub async fn prove(
     Form(fields): Form<Fields>,
 ) -> Result<Response, Failure> {
     let trust = if fields.trust == "yes" { Trust::FromNowOn } else { Trust::AsBefore };
+    let solved = fields.altcha.clone();
     let Some(given) = given(fields) else {
         return Err(Failure::invalid("identity.method", "The form does not fit this page."));
     };
-    let (later, words) = match app.identity.prove(&view.visit, &flow, given, trust).await {
+    let (later, words) = match app.identity.prove(&view.visit, &flow, given, trust, &solved).await {
         Ok(step) => return Ok(follow(step)),
         Err(ProveFault::Spent | ProveFault::Failed(Error::FlowOver)) => return Ok(over()),
         Err(ProveFault::Wrong { left }) => (None, view.texts().f("challenge.wrong", "left", left)),
@@ -227,7 +272,11 @@ async fn said_sent(
         Sent::Enough => page.page.fault = Some(t.s("challenge.sent_enough")),
         Sent::Wait { seconds } => {
             page.page.puzzle = Some(app.identity.puzzle_now(Puzzle::Code, &view.visit, &page.address));
-            page.page.fault = Some(t.f("sign_in.wait", "seconds", seconds));
+            let mut words = t.f("sign_in.wait", "wait", span(t, seconds));
+            if page.ask_mail && !page.is_first {
+                words = format!("{words} {}", t.s("challenge.before_counts"));
+            }
+            page.page.fault = Some(words);
         }
     }
     show(&page, view.language)

@@ -7,7 +7,7 @@ use storeward_web::axum::response::{IntoResponse, Response};
 use storeward_web::http::StatusCode;
 use storeward_web::{Failure, Form, page_policy};
 
-use super::view::{Page, with_cookies};
+use super::view::{Page, span, with_cookies};
 use crate::tokens::SOLVED_COOKIE;
 use crate::verbs::Identity;
 
@@ -47,7 +47,7 @@ pub fn too_often(
     let mut page = Page::plain(identity, shared.language(wanted), &nonce, String::new());
     page.title = page.t.s("door.title");
     page.puzzle = Some(String::new());
-    let words = page.t.f("sign_in.wait", "seconds", seconds);
+    let words = page.t.f("sign_in.wait", "wait", span(page.t, seconds));
     let (puzzle, back) = (puzzle.to_owned(), back.to_owned());
     let shown = TooOftenPage { page, words, puzzle, solved_path: SOLVED_PATH, back };
     Some(StandIn { html: shown.render().ok()?, policy: page_policy(&nonce) })

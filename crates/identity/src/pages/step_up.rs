@@ -39,6 +39,7 @@ pub async fn begin(
     view: View,
     Form(fields): Form<Asked>,
 ) -> Result<Response, Failure> {
-    let flow = app.identity.begin_step_up(view.customer()?, ReturnTo::parse(&fields.next)).await?;
+    let flow =
+        app.identity.begin_step_up(&view.visit, view.customer()?, ReturnTo::parse(&fields.next)).await?;
     Ok(follow(Step::Challenge(Some(flow))))
 }

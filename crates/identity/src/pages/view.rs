@@ -195,9 +195,18 @@ impl Later {
 
     pub fn words(self, t: Texts) -> String {
         match self.status {
-            StatusCode::TOO_MANY_REQUESTS => t.f("sign_in.wait", "seconds", self.seconds),
+            StatusCode::TOO_MANY_REQUESTS => t.f("sign_in.wait", "wait", span(t, self.seconds)),
             _ => t.s("failure.busy"),
         }
+    }
+}
+
+/// A time in words: seconds, and from two minutes on whole minutes, rounded up.
+pub fn span(t: Texts, seconds: u64) -> String {
+    match seconds {
+        0..=1 => t.s("span.second"),
+        2..120 => t.f("span.seconds", "n", seconds),
+        _ => t.f("span.minutes", "n", seconds.div_ceil(60)),
     }
 }
 
@@ -207,6 +216,9 @@ pub fn follow(step: Step) -> Response {
     let (to, cookies) = match step {
         Step::Challenge(flow) => {
             (own("/challenge"), flow.as_ref().and_then(flow_cookie).into_iter().collect())
+        }
+        Step::ChallengeAsBefore(flow) => {
+            (own("/challenge?code=before"), flow_cookie(&flow).into_iter().collect())
         }
         Step::NewPassword => (own("/new-password"), Vec::new()),
         Step::NewFactor => (own("/new-factor"), Vec::new()),

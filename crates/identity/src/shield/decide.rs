@@ -316,7 +316,7 @@ impl Guard {
             self.identity.give_up(&flow).await?;
         }
         self.handles.drop_jar(entry).await?;
-        self.sign_out_of_shop(entry, asker).await;
+        let _ = self.sign_out_of_shop(entry, asker).await;
         entry.lock().jar.cookies.clear();
         Ok(())
     }

@@ -144,13 +144,16 @@ impl Handles {
         self.load(hash, now).await
     }
 
+    fn open_jar(&self, sealed: &[u8], hash: &str) -> Result<Jar, Error> {
+        let opened = self.shared().vault.open(sealed, hash, Field::Jar)?;
+        serde_json::from_slice(opened.expose()).map_err(|_| Error::Form("a kept jar cannot be read"))
+    }
+
     async fn load(&self, hash: String, now: Timestamp) -> Result<Held, Error> {
         let (key, idle_since) = (hash.clone(), now.minus(self.shared().policy().idle()));
         let read = move |reader: &mut Reader<'_>| sql::shop_session::find(reader, &key, now, idle_since);
         let Some(sealed) = self.shared().db.read(read).await? else { return Ok(Held::Nothing) };
-        let opened = self.shared().vault.open(&sealed, &hash, Field::Jar)?;
-        let mut jar: Jar =
-            serde_json::from_slice(opened.expose()).map_err(|_| Error::Form("a kept jar cannot be read"))?;
+        let mut jar = self.open_jar(&sealed, &hash)?;
         if matches!(jar.phase, super::jar::Phase::Anonymous) {
             // Something may have been under way when the program ended.
             jar.is_known = false;
@@ -220,6 +223,7 @@ impl Handles {
             pending_at: jar.pending_since(),
             seen_at: jar.seen_at,
             expires_at: jar.made_at.plus(shared.policy().absolute()),
+            session: jar.session(),
         })
     }
 
@@ -305,6 +309,26 @@ impl Handles {
                 },
             };
             found.extend(entry.filter(|e| e.lock().jar.pending_since().is_some_and(|at| at <= since)));
+        }
+        Ok(found)
+    }
+
+    /// The jars of people whose account's session has ended, with or without a browser that still comes.
+    pub async fn abandoned(&self) -> Result<Vec<Arc<Entry>>, Error> {
+        let (now, idle_since) =
+            (self.shared().now(), self.shared().now().minus(self.shared().policy().idle()));
+        let read = move |reader: &mut Reader<'_>| sql::shop_session::abandoned(reader, now, idle_since);
+        let rows = self.shared().db.read(read).await?;
+        let mut found = Vec::new();
+        for (hash, sealed) in rows {
+            let live = match self.shard(&hash).get(&hash) {
+                Some(Slot::Live(entry)) => Some(entry.clone()),
+                Some(Slot::Moved { .. }) | None => None,
+            };
+            found.push(match live {
+                Some(entry) => entry,
+                None => Entry::new(hash.clone(), self.open_jar(&sealed, &hash)?),
+            });
         }
         Ok(found)
     }

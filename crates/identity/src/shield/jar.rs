@@ -125,6 +125,14 @@ impl Jar {
         fitting.iter().map(|kept| format!("{}={}", kept.name, kept.value)).collect::<Vec<_>>().join("; ")
     }
 
+    /// The account's session that it goes with.
+    pub fn session(&self) -> Option<SessionId> {
+        match self.phase {
+            Phase::Active { session, .. } => Some(session),
+            Phase::Anonymous | Phase::Pending { .. } | Phase::Ended => None,
+        }
+    }
+
     pub fn pending_since(&self) -> Option<Timestamp> {
         match self.phase {
             Phase::Pending { since, .. } => Some(since),

@@ -44,6 +44,15 @@ pub enum Who {
     Unclear,
 }
 
+/// What became of the wish to sign a session out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SignedOut {
+    /// The shop has heard it, or cannot be told.
+    Asked,
+    /// The shop is away.
+    NoAnswer,
+}
+
 impl Guard {
     /// Whose session the jar holds.
     pub async fn who(&self, entry: &Arc<Entry>, asker: &Asker) -> Who {
@@ -165,12 +174,12 @@ impl Guard {
     }
 
     /// Signs the jar's session out at the shop. What fails here is not told: without its cookies nobody can use it.
-    pub async fn sign_out_of_shop(&self, entry: &Arc<Entry>, asker: &Asker) {
-        let Some(out) = &self.adapter.sign_out else { return };
+    pub async fn sign_out_of_shop(&self, entry: &Arc<Entry>, asker: &Asker) -> SignedOut {
+        let Some(out) = &self.adapter.sign_out else { return SignedOut::Asked };
         let form = match &out.form_page {
             Some(page) => match self.ask(entry, asker, "GET", page, [], Bytes::new()).await {
                 Ok(answer) => SignOut::form(&String::from_utf8_lossy(answer.body())),
-                Err(_) => return,
+                Err(_) => return SignedOut::NoAnswer,
             },
             None => String::new(),
         };
@@ -178,10 +187,12 @@ impl Guard {
         let kind = [("content-type", "application/x-www-form-urlencoded")];
         let more = kind.into_iter().filter(|_| is_form);
         let asked = self.ask(entry, asker, &out.method, &out.target(), more, Bytes::from(form)).await;
-        let confirmed = asked.ok().and_then(|a| out.confirmed(&String::from_utf8_lossy(a.body())));
+        let Ok(answer) = asked else { return SignedOut::NoAnswer };
+        let confirmed = out.confirmed(&String::from_utf8_lossy(answer.body()));
         if let Some(target) = confirmed {
             let _ = self.ask(entry, asker, "GET", &target, [], Bytes::new()).await;
         }
+        SignedOut::Asked
     }
 
     /// One question with the jar's cookies; what the answer sets goes into the jar.

@@ -14,7 +14,6 @@ use crate::model::{Account, Email, FactorKind, Level, Proof};
 use crate::sql::{self, factor::FactorRow, flow::NewFlow};
 use crate::state::{Flow, Purpose, ReturnTo, State};
 use crate::tokens::{FlowToken, SessionToken, numeric_code};
-use crate::visit::Visit;
 
 /// A code is good for so long (ASVS 5.0 6.5.5: at most ten minutes).
 pub const CODE_LIFE: Duration = Duration::from_secs(10 * 60);
@@ -69,6 +68,8 @@ pub enum Need {
 pub enum Step {
     /// To the challenge; `Some` when a flow was begun.
     Challenge(Option<FlowToken>),
+    /// To the challenge that the browser began before: its code still counts, and no further letter went out.
+    ChallengeAsBefore(FlowToken),
     /// To the form for a new password.
     NewPassword,
     /// Signed in.
@@ -251,57 +252,6 @@ impl Identity {
             None => Ok(false),
         }
     }
-
-    /// Sends the flow's code (again): three letters for one flow, and few for one address.
-    pub async fn send_code(&self, visit: &Visit, token: &FlowToken, answer: &str) -> Result<Sent, Error> {
-        use crate::throttle::{Key, Leave};
-        let shared = &self.0;
-        let flow = shared.flow(token).await?;
-        let (need, means) = shared.need(&flow).await?;
-        let wanted = match &need {
-            Need::Code { .. } => true,
-            Need::Factor(offers) => offers.contains(&Offer::Mail),
-            Need::Password | Need::NewPassword | Need::NewFactor | Need::Nothing => false,
-        };
-        let (Some(to), true) = (flow.address(means.as_ref()), wanted) else { return Ok(Sent::Already) };
-        let way = shared.way(storeward_puzzle::Purpose::Code, visit, answer, to.as_str());
-        let key = way.key(Key::Mail(shared.marks.email(&to)), visit.client.block());
-        if let Leave::Wait { seconds, .. } = shared.throttle.attempt(std::slice::from_ref(&key), shared.now())
-        {
-            return Ok(Sent::Wait { seconds });
-        }
-        let code = shared.new_code();
-        let language = means.as_ref().map(|means| means.account.language);
-        let language = language.or(flow.state.language).unwrap_or_else(|| shared.language(visit.language));
-        let kind = flow.letter_kind();
-        let mut letter = shared.code_letter(kind, &to, language, &code, CODE_LIFE.as_secs() / 60);
-        letter.customer = flow.customer;
-        // Nobody is written to who has no account; it looks the same.
-        let real = flow.customer.is_some() || flow.state.password_hash.is_some();
-        let (mark, now, post) =
-            (shared.marks.code(&flow.hash, &to, code.expose()), shared.now(), shared.post.clone());
-        let sent = shared.db.write(move |tx| -> Result<bool, Error> {
-            let set = sql::flow::set_code(tx, &flow.hash, &mark, now.plus(CODE_LIFE), now)?;
-            if set && real {
-                post.post(tx, &letter)?;
-            }
-            tx.commit_silent("a letter with a code is no fact; what is done with it is");
-            Ok(set)
-        });
-        Ok(if sent.await? { Sent::Now } else { Sent::Enough })
-    }
-}
-
-/// What became of the wish for a code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sent {
-    Now,
-    Already,
-    /// Three were sent: begin again.
-    Enough,
-    Wait {
-        seconds: u64,
-    },
 }
 
 /// An account and what it can show.

@@ -9,7 +9,7 @@ use super::devices::Known;
 use super::{Identity, Shared};
 use crate::error::Error;
 use crate::model::{Account, Email};
-use crate::throttle::Key;
+use crate::throttle::{Key, Leave};
 use crate::visit::Visit;
 
 /// From this part of what may wait for the pool on, in percent, sign-ins are hot.
@@ -62,9 +62,13 @@ impl Identity {
     /// For whoever was told to come later: with it solved, they need not wait for what others used up. The more were solved
     /// for the same name or in the same network lately, the harder it is.
     pub fn puzzle_now(&self, purpose: Purpose, visit: &Visit, typed: &str) -> String {
+        self.puzzle_for(purpose, visit, &self.0.named(purpose, typed))
+    }
+
+    /// The same, where `named` counts what was solved for whatever it is about.
+    pub(super) fn puzzle_for(&self, purpose: Purpose, visit: &Visit, named: &Key) -> String {
         let shared = &self.0;
-        let harder = shared.harder(purpose, visit, &shared.named(purpose, typed));
-        shared.puzzles.ask_harder(purpose, visit.client, harder)
+        shared.puzzles.ask_harder(purpose, visit.client, shared.harder(purpose, visit, named))
     }
 }
 
@@ -72,17 +76,21 @@ impl Shared {
     /// The way of a request that brought this answer along, if any. A wrong one counts as none. `typed` is the name or the
     /// address that the request is about.
     pub fn way(&self, purpose: Purpose, visit: &Visit, answer: &str, typed: &str) -> Way {
+        self.way_for(purpose, visit, answer, self.named(purpose, typed))
+    }
+
+    /// The same, where `named` counts what was solved for whatever it is about. When that is used up, puzzles count no more.
+    pub(super) fn way_for(&self, purpose: Purpose, visit: &Visit, answer: &str, named: Key) -> Way {
         if answer.is_empty() {
             return Way::Plain;
         }
-        let named = self.named(purpose, typed);
         let harder = self.harder(purpose, visit, &named);
         match self.puzzles.check_harder(purpose, visit.client, Answer(answer), harder) {
-            Ok(()) => {
-                // Nobody waits for it: it is counted so that the next puzzle is harder.
-                self.throttle.attempt(&[named], self.now());
-                Way::Solved
-            }
+            // It is counted so that the next puzzle is harder.
+            Ok(()) => match self.throttle.attempt(&[named], self.now()) {
+                Leave::Granted => Way::Solved,
+                Leave::Wait { .. } => Way::Plain,
+            },
             Err(_) => Way::Plain,
         }
     }

@@ -19,7 +19,7 @@ use crate::model::{FactorId, FactorKind, Level, Proof};
 use crate::passwords::{Fit, ticket};
 use crate::sql::{self, factor::FactorRow};
 use crate::state::{Door, Flow, Purpose, ReturnTo};
-use crate::throttle::{Key, Leave};
+use crate::throttle::Leave;
 use crate::tokens::FlowToken;
 use crate::visit::Visit;
 
@@ -79,16 +79,18 @@ enum Tried {
 }
 
 impl Identity {
-    /// Shows a proof in the browser's flow; when nothing is missing any more, what the flow was begun for happens.
+    /// Shows a proof in the browser's flow; when nothing is missing any more, what the flow was begun for happens. `solved` is
+    /// the answer to a puzzle, if any.
     pub async fn prove(
         &self,
         visit: &Visit,
         token: &FlowToken,
         given: Given,
         trust: Trust,
+        solved: &str,
     ) -> Result<Step, ProveFault> {
         let begun = tokio::time::Instant::now();
-        let answer = self.prove_now(visit, token, given, trust).await;
+        let answer = self.prove_now(visit, token, given, trust, solved).await;
         self.0.settle(begun).await;
         answer
     }
@@ -99,6 +101,7 @@ impl Identity {
         token: &FlowToken,
         given: Given,
         trust: Trust,
+        solved: &str,
     ) -> Result<Step, ProveFault> {
         let shared = &self.0;
         let mut flow = shared.flow(token).await?;
@@ -108,7 +111,10 @@ impl Identity {
             // A form of an earlier page: the page is shown again as it is now.
             return Ok(Step::Challenge(None));
         }
-        let key = shared.counted_for(visit, &need, means.as_ref()).await?;
+        let key = match means.as_ref().filter(|_| given.is_guessable()) {
+            Some(means) => Some(shared.guesses_key(visit, &flow, means, solved).await?),
+            None => None,
+        };
         if let Some(key) = &key
             && let Leave::Wait { seconds, .. } =
                 shared.throttle.attempt(std::slice::from_ref(key), shared.now())
@@ -135,14 +141,14 @@ impl Identity {
                 if let Some(key) = key.filter(|_| proof != Proof::Password) {
                     shared.throttle.succeeded(&[key]);
                 }
-                // A letter that was read was wanted.
-                if proof == Proof::Mail
-                    && let Some(email) = flow.address(means.as_ref())
-                {
-                    let mail = Key::Mail(shared.marks.email(&email));
-                    shared.throttle.succeeded(&[mail.clone().solved(visit.client.block()), mail]);
+                if proof == Proof::Mail {
+                    shared.letter_was_read(visit, &flow, means.as_ref()).await?;
                 }
-                Ok(self.advance(visit, token).await?)
+                let step = self.advance(visit, token).await?;
+                if proof == Proof::Password && matches!(step, Step::Challenge(None)) {
+                    self.send_first(visit, token).await?;
+                }
+                Ok(step)
             }
         }
     }
@@ -226,20 +232,22 @@ impl Given {
     }
 }
 
+impl Given {
+    /// Whether it could be found by trying, over many challenges: then its tries are counted for the account. A passkey or a
+    /// recovery code (80 bits) cannot; a code that was sent is one of 100 million and good in its challenge only, which takes five
+    /// tries, and few are sent to one address or number.
+    const fn is_guessable(&self) -> bool {
+        match self {
+            Given::Password(_) | Given::Totp(_) => true,
+            Given::Sms(_) | Given::Mail(_) | Given::Recovery(_) | Given::Passkey(_) => false,
+        }
+    }
+}
+
 impl Need {
     /// Whether a passkey is asked for. It is a password and a second factor in one.
     pub(super) fn takes_passkeys(&self) -> bool {
         *self == Need::Password || matches!(self, Need::Factor(offers) if offers.contains(&Offer::Passkey))
-    }
-
-    /// Whose tries are counted over all flows. Not those of the code that goes to an address before anything is known of who
-    /// asks: anybody can begin that for any address, and could so use up its owner's tries, or see by the wait who has an
-    /// account. There the flow's five tries count, and the few letters for one address.
-    fn guesses_counted_for(&self, means: Option<&Means>) -> Option<Key> {
-        match self {
-            Need::Password | Need::Factor(_) => means.map(|means| Key::Factor(means.account.id.to_string())),
-            Need::Code { .. } | Need::NewPassword | Need::NewFactor | Need::Nothing => None,
-        }
     }
 
     /// Whether this is what is asked for now: a proof is taken only where it was offered.
@@ -257,22 +265,6 @@ impl Need {
 }
 
 impl Shared {
-    /// A device that signed in to the account before has a count of its own: whoever knows the password elsewhere cannot use up
-    /// its owner's tries.
-    async fn counted_for(
-        &self,
-        visit: &Visit,
-        need: &Need,
-        means: Option<&Means>,
-    ) -> Result<Option<Key>, Error> {
-        let (Some(strangers), Some(means)) = (need.guesses_counted_for(means), means) else {
-            return Ok(None);
-        };
-        let device = self.known_device(visit, &means.account).await?;
-        let own = device.row().map(|row| Key::KnownDevice(format!("factor {}", row.id)));
-        Ok(Some(own.unwrap_or(strangers)))
-    }
-
     /// Looks at what was given. Nothing is taken yet.
     async fn claim(
         &self,

@@ -8,6 +8,7 @@ use storeward_puzzle::Purpose as Puzzle;
 
 use super::devices::end_everything;
 use super::flows::{Need, Step};
+use super::mailed::Asks;
 use super::{Identity, note_activity};
 use crate::error::Error;
 use crate::letter::LetterKind;
@@ -59,13 +60,13 @@ impl Identity {
         let email = Email::parse(typed).map_err(SignUpFault::Misfit)?;
         let way = shared.way(Puzzle::Recovery, visit, answer, email.as_str());
         let block = visit.client.block();
-        let keys = [Key::Begun(block), Key::Mail(shared.marks.email(&email))];
-        let keys = keys.map(|key| way.key(key, block));
+        let account =
+            shared.account_by_any_email(&email).await?.filter(|account| account.locked_at.is_none());
+        let letter = shared.letter_key(visit, &email, account.as_ref(), Asks::Stranger, way).await?;
+        let keys = [way.key(Key::Begun(block), block), letter];
         if let Leave::Wait { seconds, .. } = shared.throttle.attempt(&keys, shared.now()) {
             return Err(SignUpFault::Throttled { seconds });
         }
-        let account =
-            shared.account_by_any_email(&email).await?.filter(|account| account.locked_at.is_none());
         let customer = account.as_ref().map(|account| account.id);
         let language = account.as_ref().map_or(language, |account| account.language);
         let state =

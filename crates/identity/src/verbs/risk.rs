@@ -127,6 +127,12 @@ impl Shared {
         })
     }
 
+    /// Whether a sign-in from this very network led into the account before.
+    pub async fn knows_network(&self, visit: &Visit, customer: CustomerId) -> Result<bool, Error> {
+        let (history, _) = self.history(customer).await?;
+        Ok(history.knows_network(&self.features(visit)))
+    }
+
     /// A password or a factor did not fit. `typed` is the name that was tried, whether an account has it or not.
     pub fn note_pressure(&self, visit: &Visit, typed: &str) {
         let features = self.features(visit);

@@ -205,7 +205,7 @@ impl Identity {
             ..State::default()
         };
         let mut draft = shared.draft_flow(Purpose::Shield, Some(customer), state);
-        shared.mail_at_once(&mut draft, &means);
+        shared.mail_at_once(visit, &mut draft, &means).await?;
         let unmet = shared.unmet(visit, &draft, &device);
         let (token, post) = (draft.token.clone(), shared.post.clone());
         let actor = shared.stranger(visit.client);

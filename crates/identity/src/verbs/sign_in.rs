@@ -8,9 +8,10 @@ use storeward_passwords::Ticket;
 use storeward_puzzle::Purpose as Puzzle;
 
 use super::devices::Known;
-use super::flows::{Means, Offer, Step};
+use super::flows::Step;
 use super::grant::{Grant, Trust};
 use super::heat::Way;
+use super::mailed::AtOnce;
 use super::risk::Ask;
 use super::{Identity, Shared};
 use crate::error::Error;
@@ -157,6 +158,7 @@ impl Identity {
                 return Ok(Step::SignedIn(shared.grant(visit, grant).await?));
             }
         };
+        let draft_return = return_to.clone();
         let state = State {
             return_to,
             proofs,
@@ -166,7 +168,11 @@ impl Identity {
             ..State::default()
         };
         let mut draft = shared.draft_flow(Purpose::SignIn, Some(customer), state);
-        shared.mail_at_once(&mut draft, &means);
+        if shared.mail_at_once(visit, &mut draft, &means).await? == AtOnce::TooMany
+            && let Some(earlier) = shared.earlier_sign_in(visit, customer, draft_return.as_ref()).await?
+        {
+            return Ok(Step::ChallengeAsBefore(earlier));
+        }
         let unmet = shared.unmet(visit, &draft, &device);
         let (token, post) = (draft.token.clone(), shared.post.clone());
         let held = shared.held(customer, What::Asked, Purpose::SignIn.word(), &reasons);
@@ -213,18 +219,6 @@ impl Shared {
                 }
                 Err(SignInFault::Throttled { seconds })
             }
-        }
-    }
-
-    /// Where mail is all there is, the code goes out with the page that asks for it. Not where the address has had many: then
-    /// the page has a button for it, which tells when.
-    pub fn mail_at_once(&self, draft: &mut super::flows::FlowDraft, means: &Means) {
-        if means.offers() == [Offer::Mail]
-            && let Some(email) = &means.account.email
-            && let key = Key::Mail(self.marks.email(email))
-            && self.throttle.attempt(&[key], self.now()) == Leave::Granted
-        {
-            self.with_code(draft, crate::letter::LetterKind::SignInCode, email, means.account.language);
         }
     }
 

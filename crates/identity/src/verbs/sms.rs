@@ -8,7 +8,8 @@ use storeward_store::Tx;
 
 use super::current::CurrentSession;
 use super::enrol::EnrolFault;
-use super::flows::{CODE_LIFE, Need, Offer, Sent};
+use super::flows::{CODE_LIFE, Need, Offer};
+use super::mailed::Sent;
 use super::{Identity, Shared};
 use crate::config::SecondFactor;
 use crate::error::Error;

@@ -31,6 +31,7 @@ impl Identity {
     /// Begins to prove anew. The flow belongs to this session.
     pub async fn begin_step_up(
         &self,
+        visit: &Visit,
         session: &CurrentSession,
         return_to: Option<ReturnTo>,
     ) -> Result<FlowToken, Error> {
@@ -39,7 +40,7 @@ impl Identity {
         let state = State { return_to, session: Some(session.id), ..State::default() };
         let mut draft = shared.draft_flow(Purpose::StepUp, Some(session.customer), state);
         if means.account.password_hash.is_none() {
-            shared.mail_at_once(&mut draft, &means);
+            shared.mail_at_once(visit, &mut draft, &means).await?;
         }
         let (token, post, customer) = (draft.token.clone(), shared.post.clone(), session.customer);
         let written = shared.db.write(move |tx| -> Result<(), Error> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use storeward_adapter::Adapter;
 use storeward_base::{Clock, RequestId, Secret, SystemEntropy};
-use storeward_host::{Passage, RequestHead, Seen, SessionExchange, SessionStage};
+use storeward_host::{Minder, Passage, RequestHead, Seen, SessionExchange, SessionStage};
 use storeward_identity::{
     CanaryAccount, HANDLE_COOKIE, LetterKind, Policy, SecondFactor, Shield, ShieldParts, ShieldSection,
 };
@@ -306,6 +306,12 @@ impl Visitor<'_> {
             Passage::On => self.taken(Response::from_parts(head, body)),
             Passage::Instead(answer) => self.taken(*answer),
         }
+    }
+
+    /// A connection that stays open: who minds it.
+    pub async fn open_socket(&mut self) -> Option<Box<dyn Minder>> {
+        let mut under_way = self.begin("GET", "/socket", &[("upgrade", "websocket")], "").await.ok().unwrap();
+        under_way.exchange.mind()
     }
 
     fn taken(&mut self, answer: Response<Bytes>) -> Answer {

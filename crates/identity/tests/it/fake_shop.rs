@@ -34,6 +34,7 @@ struct Inside {
     asked: Vec<String>,
     is_broken: bool,
     is_hidden: bool,
+    is_away: bool,
     office_guard: OfficeGuard,
 }
 
@@ -71,6 +72,11 @@ impl Shop {
     /// What a theme's update does to an adapter.
     pub fn break_probe(&self, is_broken: bool) {
         self.inside.lock().unwrap().is_broken = is_broken;
+    }
+
+    /// Nobody answers at the shop.
+    pub fn take_away(&self, is_away: bool) {
+        self.inside.lock().unwrap().is_away = is_away;
     }
 
     /// An update after which the shop's page no longer says who is signed in, but that nobody is.
@@ -324,6 +330,9 @@ fn form(body: &[u8]) -> HashMap<String, String> {
 impl AskShop for Shop {
     fn ask(&self, question: Question) -> Asking<'_> {
         Box::pin(async move {
+            if self.inside.lock().unwrap().is_away {
+                return Err(NoAnswer("test"));
+            }
             let (head, body) = question.request.into_parts();
             let target = head.uri.path_and_query().ok_or(NoAnswer("test"))?.to_string();
             Ok(self.answer(&head.method, &target, &head.headers, &body))

@@ -338,3 +338,110 @@ both_engines!(codes_guessed_elsewhere_cost_a_known_device_no_try, MIGRATIONS, as
     let code = bench.next_totp(&app);
     owner.prove("totp", &code).await.leads_to("/.storeward/account");
 });
+
+/// Somebody who knows the password tries codes from ever new networks until strangers have to wait.
+async fn use_codes_up(bench: &Bench) {
+    for n in 0..5 {
+        let mut thief = place(bench, n);
+        thief.sign_in(EMAIL, PASSWORD).await.leads_to("/.storeward/challenge");
+        for _ in 0..3 {
+            thief.prove("totp", "000000").await;
+        }
+    }
+    let mut thief = place(bench, 50);
+    thief.sign_in(EMAIL, PASSWORD).await.leads_to("/.storeward/challenge");
+    assert_eq!(thief.prove("totp", "000000").await.status, 429, "strangers have to wait");
+}
+
+// Whoever knew the password shut the owner out of every new device, as long as they went on.
+both_engines!(codes_guessed_elsewhere_cost_the_own_network_no_try, MIGRATIONS, async |db| {
+    let bench = Bench::new(db);
+    let (_, app) = bench.with_totp().await;
+    use_codes_up(&bench).await;
+    // A browser without a past, where the account signed in before; without a script.
+    let mut owner = bench.browser();
+    owner.sign_in(EMAIL, PASSWORD).await.leads_to("/.storeward/challenge");
+    let code = bench.next_totp(&app);
+    owner.prove("totp", &code).await.leads_to("/.storeward/account");
+    // Whoever guesses there has a count, too.
+    let mut neighbour = bench.browser();
+    let mut held = 0;
+    for _ in 0..4 {
+        neighbour.sign_in(EMAIL, PASSWORD).await.leads_to("/.storeward/challenge");
+        for _ in 0..4 {
+            held += u32::from(neighbour.prove("totp", "000000").await.status == 429);
+        }
+    }
+    assert!(held > 0);
+});
+
+both_engines!(a_puzzle_gives_a_try_at_the_code_in_a_new_place, MIGRATIONS, async |db| {
+    let bench = Bench::new(db);
+    let (_, app) = bench.with_totp().await;
+    let code = bench.next_totp(&app);
+    use_codes_up(&bench).await;
+    let mut owner = bench.browser().elsewhere();
+    owner.sign_in(EMAIL, PASSWORD).await.leads_to("/.storeward/challenge");
+    let page = owner.get("/.storeward/challenge").await;
+    assert!(page.body.contains("data-puzzle="), "with the page, not only after a try: {}", page.body);
+    let path = "/.storeward/challenge";
+    let with = |answer: &str| {
+        vec![("method", "totp".to_owned()), ("secret", code.clone()), ("altcha", answer.to_owned())]
+    };
+    for bad in ["", "x"] {
+        let fields = with(bad);
+        let fields: Vec<_> = fields.iter().map(|(n, v)| (*n, v.as_str())).collect();
+        assert_eq!(owner.post(path, &page.csrf(), &fields).await.status, 429, "{bad}");
+    }
+    // Another network's is worth nothing.
+    let foreign = bench.puzzles.ask(storeward_puzzle::Purpose::Code, "192.0.2.77".parse().unwrap());
+    for (answer, status) in [(solve(&foreign).unwrap(), 429), (solved(&page), 303)] {
+        let fields = with(&answer);
+        let fields: Vec<_> = fields.iter().map(|(n, v)| (*n, v.as_str())).collect();
+        assert_eq!(owner.post(path, &page.csrf(), &fields).await.status, status);
+    }
+    assert!(owner.is_signed_in().await);
+});
+
+// Six digits bear few tries: puzzles from many networks do not add up.
+both_engines!(puzzles_bring_few_tries_at_an_apps_code, MIGRATIONS, async |db| {
+    let bench = Bench::new(db);
+    drop(bench.with_totp().await);
+    let path = "/.storeward/challenge";
+    let mut heard = 0;
+    for n in 0..60 {
+        let mut thief = place(&bench, n);
+        thief.sign_in(EMAIL, PASSWORD).await.leads_to(path);
+        let page = thief.get(path).await;
+        let answer = if page.body.contains("data-puzzle=") { solved(&page) } else { String::new() };
+        let fields = [("method", "totp"), ("secret", "000000"), ("altcha", answer.as_str())];
+        heard += u32::from(thief.post(path, &page.csrf(), &fields).await.status == 403);
+    }
+    assert!((30..=45).contains(&heard), "{heard}: ten of strangers, and thirty behind puzzles");
+});
+
+// Neither can be guessed, so neither is counted: they go through whatever strangers do.
+both_engines!(a_passkey_or_a_recovery_code_never_waits, MIGRATIONS, async |db| {
+    let bench = Bench::new(db);
+    let (mut owner, _) = bench.with_totp().await;
+    let mut key = owner.add_passkey().await;
+    let codes = owner.recovery_codes().await;
+    use_codes_up(&bench).await;
+    let mut telephone = bench.browser().elsewhere();
+    telephone.sign_in(EMAIL, PASSWORD).await.leads_to("/.storeward/challenge");
+    telephone.prove_with(&mut key).await.leads_to("/.storeward/account");
+    let mut other = bench.browser().elsewhere();
+    other.sign_in(EMAIL, PASSWORD).await.leads_to("/.storeward/challenge");
+    other.prove("recovery", &codes[0]).await.leads_to("/.storeward/account");
+});
+
+// In a session that has shown two factors, nobody from elsewhere keeps its owner from a sensitive act.
+both_engines!(a_step_up_of_a_session_never_waits_for_strangers, MIGRATIONS, async |db| {
+    let bench = Bench::new(db);
+    let (mut owner, app) = bench.with_totp().await;
+    use_codes_up(&bench).await;
+    owner.cookies.retain(|(name, _)| name == "__Host-storeward-customer");
+    owner.address = "203.0.113.99".parse().unwrap();
+    let code = bench.next_totp(&app);
+    owner.step_up("totp", &code, "/").await.leads_to("/");
+});

@@ -1,5 +1,6 @@
 //! The ordinary ways: signing in with each factor, coming back, changing things, ending sessions.
 
+use storeward_base::Clock;
 use storeward_identity::{LetterKind, MIGRATIONS, SecondFactor};
 use storeward_store::both_engines;
 
@@ -179,5 +180,26 @@ both_engines!(sessions_end_idle_and_absolutely, MIGRATIONS, async |db| {
     page.leads_to("/.storeward/sign-in?next=/.storeward/account");
     owner.sign_in(EMAIL, PASSWORD).await.leads_to("/.storeward/account");
     bench.advance(61 * 60);
+    assert!(!owner.is_signed_in().await);
+});
+
+// ASVS 5.0 7.3.2: who steps up, again and again, is out all the same when the time is over that the session began with.
+both_engines!(a_step_up_does_not_make_a_session_longer, MIGRATIONS, async |db| {
+    let policy = storeward_identity::Policy { idle_minutes: 60, absolute_hours: 5, ..Default::default() };
+    let bench = Bench::with_policy(db, policy);
+    let (mut owner, app) = bench.with_totp().await;
+    let begun = bench.clock.now();
+    for _ in 0..5 {
+        bench.advance(55 * 60);
+        let before = owner.session();
+        let code = bench.next_totp(&app);
+        owner.step_up("totp", &code, "/.storeward/account").await.leads_to("/.storeward/account");
+        assert_ne!(owner.session(), before, "another token");
+        assert!(owner.is_signed_in().await);
+    }
+    let left = 5 * 3_600 - bench.clock.now().since(begun).as_secs();
+    bench.advance(left - 1);
+    assert!(owner.is_signed_in().await);
+    bench.advance(2);
     assert!(!owner.is_signed_in().await);
 });
