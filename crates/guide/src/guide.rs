@@ -97,6 +97,12 @@ impl Shared {
         self.policy.load_full()
     }
 
+    /// The name that examples use in the place of the shop's, where that is none of the web yet, such as `localhost`.
+    pub fn stand_in_host(&self) -> Option<String> {
+        let (host, names) = (self.identity.host(), self.names());
+        (host.trim_start_matches("www.") != names.host).then_some(names.host)
+    }
+
     /// Real and false names for examples.
     pub fn names(&self) -> Names {
         let host = self.identity.host();

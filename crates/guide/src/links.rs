@@ -38,6 +38,19 @@ pub fn defang(link: &str) -> String {
     if scheme.is_empty() { format!("{host}{path}") } else { format!("{scheme}[:]//{host}{path}") }
 }
 
+/// A whole text with every address in it written so.
+pub fn defang_all(text: &str) -> String {
+    let mut shown: String = text.chars().filter(|c| matches!(c, '\n' | '\t') || !is_hidden(*c)).collect();
+    let mut links = find(&shown);
+    // The longest first: one may begin another.
+    links.sort_by_key(|link| std::cmp::Reverse(link.len()));
+    for link in links {
+        shown = shown.replace(&link, &defang(&link));
+    }
+    // Beyond those that are listed.
+    shown.replace("http://", "hxxp[:]//").replace("https://", "hxxps[:]//")
+}
+
 /// Characters that turn the order of reading, or cannot be seen.
 pub fn is_hidden(c: char) -> bool {
     c.is_control()
@@ -47,6 +60,22 @@ pub fn is_hidden(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    // The list was written so that nobody opens an address by mistake, and the whole message below it was not.
+    #[test]
+    fn a_whole_message_opens_nothing() {
+        let mut said =
+            "Pay at https://evil.example/a?x=1, www.evil.example\nor https://evil.example.".to_owned();
+        for n in 0..30 {
+            said.push_str(&format!(" http://n{n}.example"));
+        }
+        let shown = defang_all(&said);
+        assert!(!shown.contains("://") && !shown.contains("www.evil.example"), "{shown}");
+        assert!(
+            shown.starts_with("Pay at hxxps[:]//evil[.]example/a?x=1, www[.]evil[.]example\nor "),
+            "{shown}"
+        );
+    }
 
     #[test]
     fn links_are_found_and_defanged() {

@@ -7,7 +7,7 @@ use storeward_events::guide::ReportClosed;
 use storeward_store::{Reader, Tx};
 
 use crate::guide::Guide;
-use crate::links::{self, is_hidden};
+use crate::links;
 use crate::model::Topic;
 use crate::sql;
 use crate::verbs::report::place;
@@ -141,7 +141,7 @@ impl Desk {
                 at: row.at,
                 customer: row.customer,
                 links: links::find(&said).iter().map(|link| links::defang(link)).collect(),
-                said: said.chars().filter(|c| matches!(c, '\n' | '\t') || !is_hidden(*c)).collect(),
+                said: links::defang_all(&said),
                 bears_our_code: row.bears_our_code,
                 verdict: row.verdict,
                 is_open: row.closed_at.is_none(),

@@ -101,14 +101,23 @@ fn sentence(effect: &Effect) -> String {
 }
 
 fn chart(effect: &Effect) -> Result<String, Failure> {
-    let label = |week: &storeward_guide::staff::Week| {
-        let day = week.begins.to_string();
-        day.get(5..10).unwrap_or(&day).to_owned()
-    };
+    let label = |week: &storeward_guide::staff::Week| short_day(&week.begins.to_string());
     let bar = |week| PairedBar { label: label(week), whole: week.sent, part: week.followed };
     let bars = effect.weeks.iter().map(bar).collect();
     let words = ("sent", "followed");
     PairedBars { title: "Reminders by week", span_word: "Week from (UTC)", words, bars }.html()
+}
+
+/// `3 Sep` of `2026-09-03…`.
+fn short_day(moment: &str) -> String {
+    const MONTHS: [&str; 12] =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let number = |range| moment.get(range).and_then(|text: &str| text.parse::<usize>().ok());
+    let month = number(5..7).and_then(|month| MONTHS.get(month.checked_sub(1)?));
+    match (number(8..10), month) {
+        (Some(day), Some(month)) => format!("{day} {month}"),
+        _ => moment.to_owned(),
+    }
 }
 
 fn topic_line(effect: &TopicEffect) -> TopicLine {

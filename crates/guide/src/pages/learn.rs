@@ -37,6 +37,7 @@ struct LessonLine {
 #[derive(Template)]
 #[template(path = "lesson.html", askama = storeward_web::askama)]
 struct LessonPage {
+    stand_in: Option<String>,
     t: Texts,
     base: &'static str,
     word: &'static str,
@@ -57,6 +58,7 @@ struct Part {
 #[derive(Template)]
 #[template(path = "phishing.html", askama = storeward_web::askama)]
 struct PhishingPage {
+    stand_in: Option<String>,
     t: Texts,
     base: &'static str,
     title: String,
@@ -99,6 +101,11 @@ pub fn initial(shop: &str) -> String {
 pub fn sender(guide: &Guide, names: &Names) -> String {
     let real = guide.0.sender.clone();
     real.unwrap_or_else(|| format!("service@{}", names.host))
+}
+
+/// Why examples have another address than the browser shows: a shop on one machine has none of its own yet.
+fn stand_in(guide: &Guide, t: Texts) -> Option<String> {
+    guide.0.stand_in_host().map(|host| t.f("learn.stand_in", "host", host))
 }
 
 pub fn title(guide: &Guide, t: Texts, lesson: Lesson) -> String {
@@ -152,6 +159,7 @@ pub async fn lesson(
     if lesson == Lesson::Phishing {
         let shop = guide.0.identity.shop_name();
         let page = PhishingPage {
+            stand_in: stand_in(&guide, t),
             t,
             base,
             title,
@@ -174,6 +182,7 @@ pub async fn lesson(
         }
     };
     let page = LessonPage {
+        stand_in: stand_in(&guide, t),
         t,
         base,
         word,
