@@ -4,6 +4,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 
+import { violations } from './lib/accessible.mjs';
 import { open, PHONE, picture } from './lib/chromium.mjs';
 import { database } from './lib/paths.mjs';
 import { sleep } from './lib/processes.mjs';
@@ -71,4 +72,39 @@ test('on a phone in the dark, without script, the password alone shows nothing',
     assert.ok(!(await page.content()).includes(stand.ready.customer.email), place);
   }
   await context.close();
+});
+
+// Whoever knows the password uses the letters up; the owner is told the truth, and gets one all the same.
+test('where no e-mail goes out the page says so, and a puzzle sends one at once', async () => {
+  let last;
+  for (let times = 0; times < 6; times += 1) {
+    await last?.context.close();
+    last = await browser.visitor(times === 5 ? { viewport: PHONE } : {});
+    await signIn(last.page);
+    await last.page.getByRole('heading', { name: 'One more step' }).waitFor();
+  }
+  const before = (await codes(1)).length;
+  await last.page.getByText(/No e-mail was sent now/).waitFor();
+  assert.deepEqual(await violations(last.page), []);
+  await picture(last.page, `shield-no-mail-phone-${database}`);
+  await last.page.emulateMedia({ colorScheme: 'dark' });
+  await last.page.setViewportSize({ width: 1280, height: 900 });
+  await picture(last.page, `shield-no-mail-dark-${database}`);
+  await last.page.getByRole('button', { name: 'Send a code' }).click();
+  await last.page.getByText('A new code is on its way.').waitFor();
+  await last.page.getByLabel('Code from the e-mail').fill((await codes(before + 1)).at(-1));
+  await last.page.getByRole('button', { name: 'Go on' }).click();
+  await last.page.getByText(stand.ready.customer.email).first().waitFor();
+  assert.deepEqual(last.faults, []);
+  await last.context.close();
+  // Without a script it is told when the next one may go.
+  for (let times = 0; times < 6; times += 1) {
+    await last.context.close();
+    last = await browser.visitor({ javaScriptEnabled: false });
+    await signIn(last.page);
+    await last.page.getByRole('heading', { name: 'One more step' }).waitFor();
+  }
+  await last.page.getByText(/The next one can go out in (one|\d+) (second|minute)s?/).waitFor();
+  await picture(last.page, `shield-no-mail-no-script-${database}`);
+  await last.context.close();
 });

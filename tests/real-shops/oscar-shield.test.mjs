@@ -24,7 +24,7 @@ before(async () => {
   shop = await Oscar.start();
   postbox = await Postbox.open();
   canary = await Canary.of('kim@shop.example');
-  const more = `${postbox.config()}[identity]\ncustomers = "required"\n[shield]\nadapter = "django-oscar"\n${canary.config}`;
+  const more = `${postbox.config()}[identity]\ncustomers = "required"\n[shield]\nstaff_first_factor = "mail"\nadapter = "django-oscar"\n${canary.config}`;
   stand = await runInFrontOf(shop.url, more);
   browser = await open(stand.ready.ca);
 });

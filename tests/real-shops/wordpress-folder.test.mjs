@@ -26,7 +26,7 @@ let browser;
 before(async () => {
   shop = await WordPress.start(BASE);
   postbox = await Postbox.open();
-  const more = `${postbox.config()}[identity]\ncustomers = "offered"\n[shield]\nadapter = "auto"\n[bans]\nmode = "note"\n${LOCALHOST}`;
+  const more = `${postbox.config()}[identity]\ncustomers = "offered"\n[shield]\nstaff_first_factor = "mail"\nadapter = "auto"\n[bans]\nmode = "note"\n${LOCALHOST}`;
   stand = await runInFrontOf(shop.url, more);
   browser = await open(stand.ready.ca);
 });

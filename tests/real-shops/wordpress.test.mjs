@@ -29,7 +29,7 @@ before(async () => {
   shop = await WordPress.start();
   postbox = await Postbox.open();
   canary = await Canary.of('kim');
-  const more = `${postbox.config()}[identity]\ncustomers = "required"\n[shield]\nadapter = "auto"\nlanes = ["${LANE}"]\n${canary.config}${LOCALHOST}`;
+  const more = `${postbox.config()}[identity]\ncustomers = "required"\n[shield]\nstaff_first_factor = "mail"\nadapter = "auto"\nlanes = ["${LANE}"]\n${canary.config}${LOCALHOST}`;
   stand = await runInFrontOf(shop.url, more);
   browser = await open(stand.ready.ca);
 });

@@ -165,6 +165,12 @@ pub struct AccountUnlocked {
     pub customer: CustomerId,
 }
 
+/// A member of staff said that the app or passkey of one of the shop's own staff is theirs: it opens the back office.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackOfficeAllowed {
+    pub customer: CustomerId,
+}
+
 /// The next sign-in must show a second factor, whatever the policy says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StepUpForced {

@@ -239,6 +239,9 @@ fn of_customers(event: &Event) -> Option<String> {
 fn of_accounts(event: &Event) -> Option<String> {
     Some(match event {
         Event::AccountLocked(e) => format!("The account of {} was locked", e.customer),
+        Event::BackOfficeAllowed(e) => {
+            format!("What {} added opens the shop's back office", e.customer)
+        }
         Event::AccountUnlocked(e) => format!("The account of {} was unlocked", e.customer),
         Event::StepUpForced(e) => {
             format!("{} must show a second factor next time ({})", e.customer, words::plain(&e.reason))

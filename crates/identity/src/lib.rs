@@ -58,7 +58,7 @@ pub use verbs::import;
 pub use verbs::person::Person;
 pub use verbs::shield::{Decision, Outcome, Passed, ShopAccount, Signals, Unprovable};
 pub use verbs::standing::Standing;
-pub use verbs::{BackOffice, Identity, IdentityParts};
+pub use verbs::{BackOffice, FirstFactor, Identity, IdentityParts};
 pub use visit::Visit;
 
 /// The tables of customers' accounts.
@@ -107,5 +107,10 @@ pub const MIGRATIONS: &[storeward_store::Migration] = &[
         domain: "identity",
         number: 9,
         sql: include_str!("../migrations/0009_shop_session_of.sql"),
+    },
+    storeward_store::Migration {
+        domain: "identity",
+        number: 10,
+        sql: include_str!("../migrations/0010_back_office.sql"),
     },
 ];

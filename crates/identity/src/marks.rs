@@ -20,6 +20,7 @@ pub struct Marks {
     attempt: MarkKey,
     recovery: MarkKey,
     number: MarkKey,
+    office: MarkKey,
 }
 
 impl Marks {
@@ -33,6 +34,7 @@ impl Marks {
             attempt: key.mark_key("identity.attempt"),
             recovery: key.mark_key("identity.recovery_code"),
             number: key.mark_key("identity.number"),
+            office: key.mark_key("identity.office"),
         }
     }
 
@@ -62,6 +64,11 @@ impl Marks {
     /// What is kept of a recovery code of this customer, plain as [`crate::tokens::read_recovery_code`] reads it.
     pub fn recovery_code(&self, customer: CustomerId, plain: &Secret<String>) -> String {
         self.recovery.mark(&format!("{customer}\n{}", plain.expose()))
+    }
+
+    /// Of what a member of staff has added, for two people to compare.
+    pub fn office(&self, what: &str) -> String {
+        self.office.mark(what)
     }
 
     pub fn number(&self, number: &PhoneNumber) -> String {

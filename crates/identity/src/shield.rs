@@ -97,6 +97,7 @@ pub(crate) enum Alarm {
 impl Shield {
     pub fn new(parts: ShieldParts) -> Self {
         let ShieldParts { identity, adapter, section, shop, canary } = parts;
+        identity.set_first_factor(section.staff_first_factor);
         let handles = Arc::new(Handles::new(identity.clone()));
         let is_blind = AtomicBool::new(adapter.is_none());
         let (refused_told_at, unclear_told_at) = (AtomicI64::new(0), AtomicI64::new(0));

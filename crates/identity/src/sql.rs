@@ -7,6 +7,7 @@ pub mod factor;
 pub mod flow;
 pub mod held;
 pub mod history;
+pub mod office;
 pub mod session;
 pub mod shop_session;
 pub mod sms_count;
@@ -23,6 +24,7 @@ pub const STATEMENTS: &[&[&str]] = &[
     flow::STATEMENTS,
     held::STATEMENTS,
     history::STATEMENTS,
+    office::STATEMENTS,
     session::STATEMENTS,
     shop_session::STATEMENTS,
     sms_count::STATEMENTS,

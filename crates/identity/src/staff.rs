@@ -14,7 +14,8 @@ use storeward_base::{CustomerId, StaffId, Timestamp};
 pub use crate::error::Error;
 pub use acts::{Act, Done};
 pub use look::{
-    AccountView, ActivityView, FactorView, HeldView, PastAct, PressedAccount, SessionView, State, WaitView,
+    AccountView, ActivityView, FactorView, HeldView, OfficeView, PastAct, PressedAccount, SessionView, State,
+    WaitView,
 };
 
 use crate::model::StaffActId;

@@ -34,7 +34,7 @@ mod step_up;
 mod told;
 pub(crate) mod wait;
 
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 use std::sync::{Arc, OnceLock, RwLock};
 use std::time::Duration;
 
@@ -48,8 +48,9 @@ use storeward_seal::webauthn::Party;
 use storeward_seal::{DataKey, PseudonymKey};
 use storeward_store::{Db, Reader, Tx};
 
-pub use back_office::BackOffice;
+pub use back_office::{BackOffice, FirstFactor};
 pub use enrol::{EnrolFault, NewSeed};
+pub(crate) use flows::Means;
 pub use flows::{Need, Offer, Step};
 pub use grant::{Granted, Trust};
 pub(crate) use heat::Way;
@@ -60,7 +61,7 @@ pub use prove::{Given, ProveFault};
 pub use recover::NewPasswordFault;
 pub use sign_in::{SignInFault, SignInForm};
 pub use sign_up::{SignUpFault, SignUpForm};
-pub use step_up::StepUpFault;
+pub use step_up::{StepUpFault, StepUpWays};
 pub use wait::WaitFault;
 
 use crate::companion::{Companion, MakesTab};
@@ -126,6 +127,8 @@ pub(crate) struct Shared {
     pub throttle: Throttle,
     pub risk: risk::Risk,
     holds: ArcSwap<Holds>,
+    /// Whether staff of the shop are let into its back office by somebody.
+    pub asks_approval: AtomicBool,
     pub companion: OnceLock<Arc<dyn Companion>>,
     pub tabs: RwLock<Vec<MakesTab>>,
 }
@@ -147,6 +150,7 @@ impl Identity {
             networks: ArcSwap::from_pointee(parts.networks),
             throttle: Throttle::new(MOST_KEYS),
             risk: risk::Risk::new(parts.pseudonym_key),
+            asks_approval: AtomicBool::new(false),
             holds: ArcSwap::from_pointee(Holds(Arc::new(Quanta(parts.quantum)))),
             companion: OnceLock::new(),
             tabs: RwLock::default(),

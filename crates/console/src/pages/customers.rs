@@ -5,7 +5,7 @@
 use serde::Deserialize;
 use storeward_base::{CustomerId, StaffId};
 use storeward_identity::staff::{
-    AccountView, Act, By, Customers, Done, HeldView, Reason, WaitView, parse_id,
+    AccountView, Act, By, Customers, Done, HeldView, OfficeView, Reason, WaitView, parse_id,
 };
 use storeward_web::askama::Template;
 use storeward_web::axum::extract::{Path, State};
@@ -244,6 +244,7 @@ fn done_words(done: &str) -> Option<&'static str> {
         "begin_way_back" => {
             "The waiting time has begun. The person was told by mail, with a link that stops it."
         }
+        "let_into_office" => "What they added opens the back office from now on.",
         "stop_way_back" => "The waiting time is stopped.",
         "shorten_way_back" => "The waiting time ends in an hour. The person was told by mail.",
         "waits" => "You asked for it. It takes effect when another member of staff asks for the same here.",
@@ -338,12 +339,20 @@ fn facts(account: &AccountView) -> Vec<(&'static str, String)> {
         Some(at) => format!("set on {}", crate::outlook::day(at)),
         None => "none".to_owned(),
     };
-    vec![
+    let mut facts = vec![
         ("Password", password),
         ("Recovery codes left", account.codes_left.to_string()),
         ("Known devices", account.devices.to_string()),
         ("Language", account.language.tag().to_owned()),
-    ]
+    ];
+    match &account.office {
+        OfficeView::Nothing => {}
+        OfficeView::Waits { code } => facts.push(("Code for the back office", code.clone())),
+        OfficeView::Since(at) => {
+            facts.push(("Back office", format!("open since {}", crate::outlook::day(*at))));
+        }
+    }
+    facts
 }
 
 fn act_forms(account: &AccountView) -> Vec<ActForm> {
@@ -364,6 +373,10 @@ fn act_forms(account: &AccountView) -> Vec<ActForm> {
     if account.state.locked_at.is_none() {
         let hint = "The person gets a mail with a link that is good for ten minutes, and chooses it themself, behind their second factor if they have one. Nothing changes until then.";
         forms.insert(1, form(Act::BeginNewPassword, "Begin a new password", hint, false));
+    }
+    if matches!(account.office, OfficeView::Waits { .. }) {
+        let hint = "Only for a member of the shop's own staff who told you the code below themself, by telephone or face to face. What they added opens the back office from then on.";
+        forms.push(form(Act::LetIntoOffice, "Let into the back office", hint, false));
     }
     match &account.wait {
         None if !account.factors.is_empty() => {
@@ -405,6 +418,7 @@ fn act_words(word: &str) -> &'static str {
         Some(Act::BeginNewPassword) => "began a new password",
         Some(Act::BeginWayBack) => "began the way back",
         Some(Act::StopWayBack) => "stopped the way back",
+        Some(Act::LetIntoOffice) => "let them into the back office",
         Some(Act::ShortenWayBack) => "asked to shorten the waiting time",
         None => "did something that this version does not know",
     }

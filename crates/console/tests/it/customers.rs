@@ -1,7 +1,7 @@
 //! Customers' accounts in the console: found by the whole address only, acted on by whoever has just shown a second factor.
 
 use storeward_base::Actor;
-use storeward_identity::{LetterKind, ShopAccount};
+use storeward_identity::{FirstFactor, LetterKind, ShopAccount};
 use storeward_store::both_engines;
 
 use super::bench::{Answer, Bench, Browser, MIGRATIONS};
@@ -147,4 +147,19 @@ both_engines!(attacks_show_without_an_address, MIGRATIONS, async |db| {
             "{path}"
         );
     }
+});
+
+// Whoever has a first app behind a mailed code opens no back office: somebody at the console says that it is theirs.
+both_engines!(a_member_of_the_shop_is_let_into_its_back_office, MIGRATIONS, async |db| {
+    let bench = Bench::new(db);
+    let customer = bench.customer(EMAIL).await;
+    let (mut browser, _) = bench.enrolled().await;
+    let page = format!("/customers/{customer}");
+    bench.identity.set_first_factor(FirstFactor::Approved);
+    let shown = browser.get(&page).await;
+    assert!(!shown.body.contains("Code for the back office"), "nothing was added: {}", shown.body);
+    let form = format!("csrf={}&act=let_into_office&reason=met+in+person", shown.csrf());
+    let answer = browser.post(&format!("{page}/act"), &form).await;
+    assert_eq!(answer.location(), format!("{page}?done=already"));
+    assert!(bench.events("identity.back_office_allowed").await.is_empty());
 });

@@ -25,6 +25,8 @@ struct BackOfficePage {
     next: String,
     /// Something was added: on to showing it.
     is_ready: bool,
+    /// Somebody has to let them in, and compares this.
+    code: Option<String>,
     next_encoded: String,
 }
 
@@ -35,11 +37,12 @@ pub async fn page(
 ) -> Result<Response, Failure> {
     let next = ReturnTo::parse(&asked.next).map_or_else(|| "/".to_owned(), String::from);
     let standing = app.identity.back_office(view.customer()?, app.identity.0.policy().step_up()).await?;
-    let is_ready = match standing {
+    let (is_ready, code) = match standing {
         BackOffice::Open => return Ok(redirect(&next)),
-        BackOffice::Prove => true,
-        BackOffice::Enrol => false,
+        BackOffice::Prove => (true, None),
+        BackOffice::Enrol => (false, None),
+        BackOffice::Approve => (false, Some(app.identity.office_code(view.customer()?.customer).await?)),
     };
     let page = view.page(&app, view.texts().s("back_office.title"));
-    show(&BackOfficePage { page, is_ready, next_encoded: encode(&next), next }, view.language)
+    show(&BackOfficePage { page, is_ready, code, next_encoded: encode(&next), next }, view.language)
 }

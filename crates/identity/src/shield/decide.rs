@@ -363,7 +363,9 @@ impl Guard {
         Ok(match standing {
             BackOffice::Open => None,
             BackOffice::Prove => Some(Refusal::held(self.identity.step_up_address(back))),
-            BackOffice::Enrol => Some(Refusal::held(self.identity.back_office_address(back))),
+            BackOffice::Enrol | BackOffice::Approve => {
+                Some(Refusal::held(self.identity.back_office_address(back)))
+            }
         })
     }
 }

@@ -4,6 +4,8 @@ use serde::Deserialize;
 use storeward_adapter::{Adapter, KNOWN, by_name, for_platform};
 use storeward_base::AddressList;
 
+use crate::verbs::FirstFactor;
+
 /// What happens when the shop's answers do not say who is signed in: an update changed them, or the shop is in trouble.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -48,6 +50,8 @@ pub struct ShieldSection {
     pub back_office: Vec<String>,
     pub back_office_guard: OfficeGuard,
     pub staff: StaffPolicy,
+    /// Who says that the first app or passkey of a member of staff is theirs.
+    pub staff_first_factor: FirstFactor,
     /// A second factor is good for the back office for so long.
     pub staff_minutes: u32,
     /// Networks of the shop's own programs, which may sign in with a password alone at the doors for programs.
@@ -82,6 +86,7 @@ impl Default for ShieldSection {
             back_office: Vec::new(),
             back_office_guard: OfficeGuard::default(),
             staff: StaffPolicy::default(),
+            staff_first_factor: FirstFactor::default(),
             staff_minutes: 480,
             lanes: AddressList::default(),
             when_unclear: WhenUnclear::default(),

@@ -3,7 +3,7 @@
 
 use storeward_base::{Actor, CustomerId, StaffId};
 use storeward_events::identity::{
-    AccountLocked, AccountLookedUp, AccountUnlocked, SessionsRevoked, StepUpForced,
+    AccountLocked, AccountLookedUp, AccountUnlocked, BackOfficeAllowed, SessionsRevoked, StepUpForced,
 };
 use storeward_store::{Reader, Tx};
 
@@ -28,6 +28,8 @@ pub enum Act {
     /// The person says that every factor is lost: the waiting time begins. What comes at its end is theirs alone.
     BeginWayBack,
     StopWayBack,
+    /// What a member of the shop's staff has added opens the back office from now on: whoever says so has compared the code.
+    LetIntoOffice,
     /// The waiting time ends in an hour, once a second member of staff asks for the same.
     ShortenWayBack,
 }
@@ -47,7 +49,7 @@ pub enum Done {
 }
 
 impl Act {
-    pub const ALL: [Act; 8] = [
+    pub const ALL: [Act; 9] = [
         Act::Lock,
         Act::Unlock,
         Act::EndSessions,
@@ -56,6 +58,7 @@ impl Act {
         Act::BeginWayBack,
         Act::StopWayBack,
         Act::ShortenWayBack,
+        Act::LetIntoOffice,
     ];
 
     /// Stable: stands in forms and in the table.
@@ -69,6 +72,7 @@ impl Act {
             Act::BeginWayBack => "begin_way_back",
             Act::StopWayBack => "stop_way_back",
             Act::ShortenWayBack => "shorten_way_back",
+            Act::LetIntoOffice => "let_into_office",
         }
     }
 
@@ -87,6 +91,7 @@ impl Act {
             Act::BeginWayBack => "recovery_wait_begun",
             Act::StopWayBack => "recovery_wait_stopped",
             Act::ShortenWayBack => "recovery_wait_shortened",
+            Act::LetIntoOffice => "let_in_by_shop",
         }
     }
 
@@ -97,6 +102,8 @@ impl Act {
             Act::EndSessions => Some(LetterKind::SessionsEnded),
             // They see it at their next sign-in, and nothing was taken from them.
             Act::ForceStepUp => None,
+            // They were told when it was added.
+            Act::LetIntoOffice => None,
             // Its letter bears the link, as those of the way back bear the one that stops it.
             Act::BeginNewPassword | Act::BeginWayBack | Act::StopWayBack | Act::ShortenWayBack => None,
         }
@@ -115,6 +122,12 @@ impl Act {
                 sql::flow::end_all(tx, customer)?;
                 tx.append(actor, None, AccountLocked { customer })?;
                 tx.append(actor, None, SessionsRevoked { customer, count, reason: reason() })?;
+            }
+            Act::LetIntoOffice => {
+                if !sql::office::allow(tx, customer, now)? {
+                    return Ok(false);
+                }
+                tx.append(actor, None, BackOfficeAllowed { customer })?;
             }
             Act::Unlock => {
                 if !sql::account::unlock(tx, customer)? {
@@ -184,6 +197,7 @@ impl Customers {
             Act::BeginWayBack => return self.begin_way_back(by, &account).await,
             Act::ShortenWayBack => return self.shorten_way_back(by, &account).await,
             Act::Lock | Act::Unlock | Act::EndSessions | Act::ForceStepUp | Act::StopWayBack => {}
+            Act::LetIntoOffice => {}
         }
         let row = shared.act_row(by, act.word(), shared.now());
         let activity = shared.activity(act.activity(), "");

@@ -1,6 +1,7 @@
 //! An account as staff see it: no secret, no whole address, and why sign-ins were held back, in words.
 
 use std::collections::HashMap;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use storeward_base::{CustomerId, Language, StaffId, Timestamp};
@@ -13,8 +14,9 @@ use crate::held::What;
 use crate::marks::Field;
 use crate::model::FactorKind;
 use crate::place::Place;
-use crate::sql::{self, held::HeldRow};
+use crate::sql::{self, held::HeldRow, wait::WaitRow};
 use crate::texts::Texts;
+use crate::verbs::{Means, Shared};
 
 /// Lines of each list.
 const SHOWN: u32 = 30;
@@ -95,6 +97,29 @@ pub struct AccountView {
     pub acts: Vec<PastAct>,
     /// The waiting time, while one goes on.
     pub wait: Option<WaitView>,
+    pub office: OfficeView,
+}
+
+/// How an account stands with the shop's back office, should it be one of staff.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OfficeView {
+    /// Nobody is let in by staff here, or nothing was added that could open it.
+    Nothing,
+    /// An app or a passkey waits for somebody to let them in, and to compare this.
+    Waits {
+        code: String,
+    },
+    Since(Timestamp),
+}
+
+impl OfficeView {
+    fn of(shared: &Shared, means: &Means, allowed_at: Option<Timestamp>) -> Self {
+        match allowed_at {
+            _ if !means.has_strong() || !shared.asks_approval.load(Ordering::Relaxed) => OfficeView::Nothing,
+            Some(at) => OfficeView::Since(at),
+            None => OfficeView::Waits { code: shared.office_code(means) },
+        }
+    }
 }
 
 /// Every factor is said to be lost.
@@ -106,6 +131,18 @@ pub struct WaitView {
     /// Who asked that it end earlier; another one has to agree.
     pub shorten_asked_by: Option<StaffId>,
     pub is_over: bool,
+}
+
+impl WaitView {
+    fn of(row: &WaitRow, now: Timestamp) -> Self {
+        WaitView {
+            begun_at: row.begun_at,
+            ends_at: row.ends_at,
+            begun_by: row.begun_by,
+            shorten_asked_by: row.shorten_asked_by,
+            is_over: row.is_over(now),
+        }
+    }
 }
 
 /// An account whose sign-ins were held back of late. Its address is not needed to see that it is attacked.
@@ -135,10 +172,10 @@ impl Customers {
                 sql::activity::of_customer(reader, customer, SHOWN)?,
                 sql::held::of_customer(reader, customer, SHOWN)?,
                 sql::staff_act::of_customer(reader, customer, SHOWN)?,
-                sql::wait::of_customer(reader, customer)?,
+                (sql::wait::of_customer(reader, customer)?, sql::office::allowed_at(reader, customer)?),
             ))
         });
-        let (sessions, places, devices, activity, held, acts, wait) = read.await?;
+        let (sessions, places, devices, activity, held, acts, (wait, allowed_at)) = read.await?;
         let open = |sealed: &[u8], row: String| shared.vault.open_text(sealed, &row, Field::Label);
         let places: HashMap<_, _> = places.into_iter().collect();
         let sessions = sessions.into_iter().map(|row| {
@@ -160,6 +197,7 @@ impl Customers {
             let reason = open(&row.reason_sealed, row.id.to_string())?;
             Ok(PastAct { at: row.at, staff: row.staff, what: row.what, reason })
         });
+        let office = OfficeView::of(shared, &means, allowed_at);
         let account = means.account;
         Ok(Some(AccountView {
             id: customer,
@@ -188,13 +226,8 @@ impl Customers {
             activity: activity.collect::<Result<_, Error>>()?,
             held: held.into_iter().map(HeldView::of).collect(),
             acts: acts.collect::<Result<_, Error>>()?,
-            wait: wait.filter(|row| row.is_open(now)).map(|row| WaitView {
-                begun_at: row.begun_at,
-                ends_at: row.ends_at,
-                begun_by: row.begun_by,
-                shorten_asked_by: row.shorten_asked_by,
-                is_over: row.is_over(now),
-            }),
+            wait: wait.filter(|row| row.is_open(now)).map(|row| WaitView::of(&row, now)),
+            office,
         }))
     }
 

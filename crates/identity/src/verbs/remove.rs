@@ -44,6 +44,7 @@ impl Identity {
             if sql::factor::count(tx, customer)? == 0 {
                 sql::factor::delete_codes(tx, customer)?;
             }
+            sql::office::forget_without_factor(tx, customer)?;
             note_activity(tx, customer, &activity)?;
             if let Some(notice) = &notice {
                 notice.write(tx, &*post)?;

@@ -5,9 +5,9 @@ use storeward_events::identity::{StepUpAsked, StepUpPassed};
 
 use super::Identity;
 use super::current::CurrentSession;
-use super::flows::Step;
+use super::flows::{Offer, Step};
 use crate::error::Error;
-use crate::model::{Level, Proof, amr_column, proofs_of_column};
+use crate::model::{FactorKind, Level, Proof, amr_column, proofs_of_column};
 use crate::sql::{self, session::Raise};
 use crate::state::{Flow, Purpose, ReturnTo, State};
 use crate::tokens::{FlowToken, SessionToken};
@@ -27,7 +27,25 @@ impl<E: Into<Error>> From<E> for StepUpFault {
     }
 }
 
+/// What a step-up can begin with, for its page.
+#[derive(Clone, Copy, Debug)]
+pub struct StepUpWays {
+    pub has_password: bool,
+    pub has_passkey: bool,
+    /// There is nothing but a code by mail.
+    pub by_mail: bool,
+}
+
 impl Identity {
+    pub async fn step_up_ways(&self, session: &CurrentSession) -> Result<StepUpWays, Error> {
+        let means = self.0.means(session.customer).await?;
+        Ok(StepUpWays {
+            has_password: means.account.password_hash.is_some(),
+            has_passkey: means.has(FactorKind::Passkey),
+            by_mail: means.best_offers() == [Offer::Mail],
+        })
+    }
+
     /// Begins to prove anew. The flow belongs to this session.
     pub async fn begin_step_up(
         &self,

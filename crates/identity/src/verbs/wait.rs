@@ -319,6 +319,8 @@ impl Identity {
             sql::wait::delete(tx, customer)?;
             sql::factor::delete_all(tx, customer)?;
             sql::factor::delete_codes(tx, customer)?;
+            // Whoever waited may be somebody else: they are let in anew.
+            sql::office::forget(tx, customer)?;
             sql::factor::insert(tx, &row, credential_mark.as_ref())?;
             let actor = Actor::Customer { id: customer };
             end_everything(tx, actor, customer, "recovery")?;

@@ -1,9 +1,11 @@
 //! Doors on any page, shops in folders, people with rights, and a shop that nobody knows yet, on both engines.
 
+use storeward_identity::staff::Act;
 use storeward_identity::{LetterKind, MIGRATIONS, SecondFactor};
 use storeward_store::both_engines;
 
 use super::behind::{ADDRESS, Behind, Elevation, OfficeGuard, SECRET, SHOP_PASSWORD, Visitor};
+use super::bench::STAFF;
 
 const PROBLEM_FORM: [(&str, &str); 2] =
     [("accept", "application/json"), ("content-type", "application/x-www-form-urlencoded")];
@@ -94,6 +96,11 @@ both_engines!(who_has_rights_shows_more_on_every_page, MIGRATIONS, async |db| {
     let part = [("accept", "image/*"), ("sec-fetch-dest", "image")];
     assert!(!member.send("GET", "/account", &part, "").await.body.contains("orders"));
     let app = member.browser.add_totp().await;
+    let told = member.get("/account").await;
+    assert!(told.location().starts_with(ENROL), "somebody has to let them in: {told:?}");
+    let desk = behind.bench.identity.customers();
+    let customer = desk.find(STAFF, "mallory@people.example").await.unwrap()[0];
+    desk.act(&behind.bench.by(STAFF), customer, Act::LetIntoOffice).await.unwrap();
     member.get("/account").await.leads_to("/.storeward/step-up?next=/account");
     let step_up = "/.storeward/step-up";
     let begun = member.browser.post_from(step_up, step_up, &[("next", "/account")]).await;

@@ -65,7 +65,8 @@ both_engines!(at_the_idle_end_the_shops_session_is_signed_out, MIGRATIONS, async
     for _ in 0..9 {
         behind.bench.advance(3 * 86_400);
         other.sees_account().await;
-        swept(&behind.shield, &behind, behind.shop.signed_in()).await;
+        behind.shield.flush().await.unwrap();
+        behind.shield.sweep().await.unwrap();
     }
     assert_eq!(behind.shop.signed_in(), 0, "thirty days in any case");
 });

@@ -1,10 +1,12 @@
 //! The back office behind the shield: what customers may show is not enough there, by whatever way, on both engines.
 
-use storeward_identity::{LetterKind, MIGRATIONS, ShieldSection, StaffPolicy};
+use storeward_identity::staff::{Act, Done, OfficeView};
+use storeward_identity::{FirstFactor, LetterKind, MIGRATIONS, ShieldSection, StaffPolicy};
 use storeward_seal::totp::TotpSecret;
 use storeward_store::both_engines;
 
-use super::behind::{Behind, Elevation, SECRET, Visitor};
+use super::behind::{ADDRESS, Behind, Elevation, SECRET, Visitor};
+use super::bench::STAFF;
 
 const ENROL: &str = "/.storeward/account/back-office?next=/admin";
 const STEP_UP: &str = "/.storeward/step-up?next=/admin";
@@ -17,12 +19,20 @@ async fn step_up(owner: &mut Visitor<'_>, method: &str, secret: &str) {
     owner.browser.prove(method, secret).await.leads_to("/admin");
 }
 
-/// Signed in at the shop by a mailed code, with an app added: what the owner has after the first visit.
+/// Somebody at the console lets the member in, who has told them the code.
+async fn let_in(behind: &Behind) {
+    let customer = behind.bench.customer(ADDRESS).await;
+    let desk = behind.bench.identity.customers();
+    assert_eq!(desk.act(&behind.bench.by(STAFF), customer, Act::LetIntoOffice).await.unwrap(), Done::Changed);
+}
+
+/// Signed in at the shop by a mailed code, with an app added and let in: what the owner has after the first visit.
 async fn with_app<'b>(behind: &'b Behind, trust: &str) -> (Visitor<'b>, TotpSecret) {
     let mut owner = behind.browser();
     owner.sign_in_with_code(trust).await;
     assert!(owner.sees_account().await);
     let app = owner.browser.add_totp().await;
+    let_in(behind).await;
     (owner, app)
 }
 
@@ -116,6 +126,8 @@ both_engines!(nobody_enrols_for_the_back_office_with_a_password_alone, MIGRATION
     owner.browser.prove("mail", &behind.bench.code(LetterKind::SignInCode)).await.leads_to("/account");
     let app = owner.browser.add_totp().await;
     assert!(behind.bench.kinds().contains(&LetterKind::FactorAdded));
+    owner.get("/admin").await.leads_to(ENROL);
+    let_in(&behind).await;
     let code = behind.bench.next_totp(&app);
     step_up(&mut owner, "totp", &code).await;
     assert!(owner.get("/admin").await.body.contains(SECRET));
@@ -132,5 +144,84 @@ both_engines!(the_owner_may_let_staff_in_as_customers, MIGRATIONS, async |db| {
     let behind = Behind::with(db, Elevation::Fresh, section);
     let mut owner = behind.browser();
     owner.sign_in_with_code("").await;
+    assert!(owner.get("/admin").await.body.contains(SECRET));
+});
+
+// Whoever knew the password and read the mail of a member added an app of theirs, and had the shop.
+both_engines!(nobody_is_let_in_by_password_and_mailbox, MIGRATIONS, async |db| {
+    let behind = Behind::new(db, Elevation::Fresh);
+    let mut thief = behind.browser();
+    thief.sign_in_with_code("yes").await;
+    assert!(thief.sees_account().await);
+    let customer = behind.bench.customer(ADDRESS).await;
+    let desk = behind.bench.identity.customers();
+    let act = async || desk.act(&behind.bench.by(STAFF), customer, Act::LetIntoOffice).await.unwrap();
+    assert_eq!(act().await, Done::Already, "there is nothing to let in with");
+    let app = thief.browser.add_totp().await;
+    let before = behind.shop.asked().len();
+    thief.get("/admin").await.leads_to(ENROL);
+    // Showing it, codes for its loss, and a passkey besides are no more.
+    let code = behind.bench.next_totp(&app);
+    step_up(&mut thief, "totp", &code).await;
+    thief.browser.recovery_codes().await;
+    thief.browser.add_passkey().await;
+    for (method, target, body) in
+        [("GET", "/admin", ""), ("GET", "/api/users", ""), ("POST", "/", "rest_route=/users")]
+    {
+        let kind = ("content-type", "application/x-www-form-urlencoded");
+        let told = thief.send(method, target, &[PROBLEM[0], kind], body).await;
+        assert!(told.status == 403 && told.body.contains("back-office"), "{method} {target}: {}", told.body);
+    }
+    assert_eq!(behind.shop.asked().len(), before, "the shop heard of none");
+    // Both see one code, and it is another one once something else was added.
+    let page = thief.browser.get(ENROL).await;
+    let OfficeView::Waits { code } = desk.view(customer).await.unwrap().unwrap().office else { panic!() };
+    assert!(code.len() == 9 && page.body.contains(&code), "{code}: {}", page.body);
+    let begun = thief.browser.post_from(STEP_UP, "/.storeward/step-up", &[("next", "/account")]).await;
+    begun.leads_to("/.storeward/challenge");
+    let code_of_app = behind.bench.next_totp(&app);
+    thief.browser.prove("totp", &code_of_app).await.leads_to("/account");
+    thief.browser.add_passkey().await;
+    assert!(!thief.browser.get(ENROL).await.body.contains(&code));
+    assert_eq!(act().await, Done::Changed);
+    assert_eq!(act().await, Done::Already);
+    assert!(thief.get("/admin").await.body.contains(SECRET));
+    assert!(matches!(desk.view(customer).await.unwrap().unwrap().office, OfficeView::Since(_)));
+    assert_eq!(behind.bench.events("identity.back_office_allowed").await.len(), 1);
+});
+
+both_engines!(the_owner_may_trust_the_mailbox, MIGRATIONS, async |db| {
+    let section = ShieldSection { staff_first_factor: FirstFactor::Mail, ..ShieldSection::default() };
+    let behind = Behind::with(db, Elevation::Fresh, section);
+    let mut owner = behind.browser();
+    owner.sign_in_with_code("").await;
+    assert!(owner.sees_account().await);
+    let app = owner.browser.add_totp().await;
+    let code = behind.bench.next_totp(&app);
+    step_up(&mut owner, "totp", &code).await;
+    assert!(owner.get("/admin").await.body.contains(SECRET));
+    let customer = behind.bench.customer(ADDRESS).await;
+    let office = behind.bench.identity.customers().view(customer).await.unwrap().unwrap().office;
+    assert_eq!(office, OfficeView::Nothing);
+});
+
+// What was let in goes with what it was let in with.
+both_engines!(whoever_removes_their_last_factor_is_let_in_anew, MIGRATIONS, async |db| {
+    let behind = Behind::new(db, Elevation::Fresh);
+    let (mut owner, app) = with_app(&behind, "").await;
+    let code = behind.bench.next_totp(&app);
+    step_up(&mut owner, "totp", &code).await;
+    assert!(owner.get("/admin").await.body.contains(SECRET));
+    let page = owner.browser.get("/.storeward/account").await;
+    let id = page.body.split("/account/factors/remove").nth(1).unwrap();
+    let id = id.split("name=\"id\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    owner.browser.post("/.storeward/account/factors/remove", &page.csrf(), &[("id", &id)]).await;
+    owner.get("/admin").await.leads_to(ENROL);
+    let app = owner.browser.add_totp().await;
+    owner.get("/admin").await.leads_to(ENROL);
+    let code = behind.bench.next_totp(&app);
+    step_up(&mut owner, "totp", &code).await;
+    owner.get("/admin").await.leads_to(ENROL);
+    let_in(&behind).await;
     assert!(owner.get("/admin").await.body.contains(SECRET));
 });
