@@ -181,7 +181,7 @@ mod tests {
         // To a front controller the one, to another server the other.
         let path = "/admin/index.php/admin/payments";
         assert_eq!(before("shop.example", path, path, None), "several");
-        let many = "rest_route=/a&".repeat(100);
+        let many: String = (0..100).map(|n| format!("rest_route=/a{n}&")).collect();
         assert_eq!(before("shop.example", "/", "/", Some(&many)), "several");
     }
 

@@ -133,7 +133,7 @@ impl Shop {
             // A back office with a session of its own, as Magento and PrestaShop have one.
             ("POST", OFFICE | OTHER_OFFICE) => own_office(&fields),
             ("GET", "/admin/dashboard/" | "/admin123abc/index.php") => {
-                let is_in = line.split("; ").any(|pair| OFFICE_SESSION.starts_with(pair));
+                let is_in = line.split("; ").any(|pair| !pair.is_empty() && OFFICE_SESSION.starts_with(pair));
                 say(if is_in { 200 } else { 302 }, if is_in { SECRET } else { "" })
             }
             ("GET", "/rest/V1/customers/me") => me(&inside, headers),

@@ -163,7 +163,7 @@ both_engines!(what_is_taken_away_from_a_client_ends_at_once, &MIGRATIONS, async 
     let code = agree(&mut browser, page).await.given("code").unwrap();
     let tokens = bench.exchange(&party, &code).await.json();
     // A second sign-in stands at its code, a third at the question, a fourth outlives the session.
-    let waiting = browser.back(&request).await;
+    let waiting = browser.get(&request).await;
     let question = browser.get(&party.request(&[("scope", "openid email"), ("prompt", "consent")])).await;
     let offline = browser.get(&party.request(&ALL)).await;
     let code = agree(&mut browser, offline).await.given("code").unwrap();
@@ -175,7 +175,7 @@ both_engines!(what_is_taken_away_from_a_client_ends_at_once, &MIGRATIONS, async 
     assert!(told["name"].is_string() && told.get("email").is_none(), "{told}");
     let next = bench.refresh(&party, text(&tokens["refresh_token"])).await.json();
     assert_eq!(next["scope"], "openid profile", "{next}");
-    let code = field(&waiting, "code").unwrap();
+    let code = waiting.given("code").unwrap();
     assert_eq!(bench.exchange(&party, &code).await.json()["scope"], "openid profile");
     let code = agree(&mut browser, question).await.given("code").unwrap();
     assert_eq!(bench.exchange(&party, &code).await.json()["scope"], "openid");
