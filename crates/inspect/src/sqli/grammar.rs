@@ -18,24 +18,34 @@ use super::words;
 /// What a value is in one context.
 pub(super) enum Found {
     Injection(Range<usize>),
-    /// It could be SQL, and asks for nothing.
+    /// It could be SQL, and asks for nothing that was understood.
     Harmless,
     /// No database reads it as SQL.
     Prose,
 }
 
 pub(super) fn judge(value: &[u8], context: Context, reading: Reading) -> Found {
-    match read(value, context, reading) {
+    let mut machine = Machine::new(value, context);
+    match read(value, context, reading, &mut machine) {
         Some((bytes, Read::Attack)) => Found::Injection(bytes),
         Some((_, Read::On)) => Found::Harmless,
+        // Words of one database are names in another, and any name may be a type: where a value has begun as SQL does,
+        // the end of what this grammar knows is not the end of what some database does.
+        None if context != Context::Bare && machine.proof.has_begun() && !machine.is_behind_select() => {
+            Found::Harmless
+        }
         None => Found::Prose,
     }
 }
 
-fn read(value: &[u8], context: Context, reading: Reading) -> Option<(Range<usize>, Read)> {
+fn read<'v>(
+    value: &'v [u8],
+    context: Context,
+    reading: Reading,
+    machine: &mut Machine<'v>,
+) -> Option<(Range<usize>, Read)> {
     let mut reader = token::Reader::new(value, context, reading);
     let first = reader.next_token()?;
-    let mut machine = Machine::new(value, context);
     let mut current = match (context, first.kind) {
         (Context::Bare, _) => first,
         (_, Kind::Text { closed: true }) => {
@@ -136,6 +146,14 @@ struct Machine<'v> {
 }
 
 impl<'v> Machine<'v> {
+    /// "l'Union select, 75 cl", "l'Union select. Vins": nothing is selected.
+    fn is_behind_select(&self) -> bool {
+        self.last.is_some_and(|last| {
+            let united = self.state == State::United && last.text.eq_ignore_ascii_case(b"union");
+            united || last.kind == Kind::Word(words::Word::Select)
+        })
+    }
+
     fn new(value: &'v [u8], context: Context) -> Machine<'v> {
         let (state, mode) = (State::Start, Mode::Expression);
         let proof = Proof::new(context);
@@ -184,7 +202,9 @@ impl<'v> Machine<'v> {
             Kind::Other => self.other(&token, next),
             Kind::Name | Kind::Call { .. } | Kind::Word(_) => self.word(&token, next),
         };
-        self.last = Some(token);
+        if read.is_some() {
+            self.last = Some(token);
+        }
         read
     }
 
@@ -305,12 +325,18 @@ impl<'v> Machine<'v> {
     }
 
     fn comma(&mut self) -> Option<Read> {
+        if self.is_behind_select() {
+            return None;
+        }
         let follows = self.follows() || self.mode == Mode::Type;
         self.asks_table = self.mode == Mode::Tables;
         follows.then(|| self.then(State::Want))?
     }
 
     fn dot(&mut self) -> Option<Read> {
+        if self.is_behind_select() {
+            return None;
+        }
         let names = self.names;
         let doubled = self.last.is_some_and(|last| last.kind == Kind::Dot);
         if !(self.follows() || doubled) || self.state == State::Start {

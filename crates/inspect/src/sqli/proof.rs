@@ -98,6 +98,11 @@ impl Proof {
         }
     }
 
+    /// A query was united, or a condition joined, behind the value's beginning.
+    pub fn has_begun(&self) -> bool {
+        self.queries > 0 || self.unites > 0 || self.joints > 0
+    }
+
     pub fn weigh(&mut self, token: &Token<'_>) {
         if !self.is_in_query {
             return;

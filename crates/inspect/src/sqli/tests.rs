@@ -328,6 +328,63 @@ fn a_query_in_brackets_is_seen_wherever_it_stands() {
 }
 
 /// Brackets, verbs and comments by the thousand: each token is looked at a few times, however many there are.
+// Where the grammar ends, some database goes on: a word of another one is a name to it, each type may stand before a string.
+#[test]
+fn what_one_database_does_not_know_ends_no_reading() {
+    for word in [
+        "xor",
+        "minus",
+        "straight_join",
+        "sounds",
+        "regexp",
+        "like",
+        "mod",
+        "rlike",
+        "ilike",
+        "similar",
+        "div",
+        "overlaps",
+        "member",
+        "uescape",
+        "glob",
+        "escape",
+    ] {
+        for attack in [
+            format!("zzz%' union select email,password_hash,email,2,3 from customers {word}--"),
+            format!("x' union select id,user_pass from wp_users as {word}-- "),
+            format!("x' union select {word}.email from customers as {word}--"),
+            format!("zzz%' or (select max(password_hash) from customers {word})>'$"),
+        ] {
+            assert!(detect(attack.as_bytes()).is_some(), "{attack}");
+        }
+    }
+    for attack in [
+        "x' union select id minus,user_pass from wp_users-- ",
+        "x' union select email as xor,password_hash from customers--",
+        "zzz%' or (select password_hash from customers minus)>'$'--",
+        "zzz%' or (select max(password_hash)xor from customers)>'$",
+        "zzz%' or exists(select 1 from customers xor where password_hash like '$argon%') or '",
+        "x' union select distinct on(1)1,user_pass from wp_users--",
+        "x' union select id,user_pass as from from wp_users--",
+        "x' union select id,user_pass as where from wp_users--",
+        "x' union select id,user_pass as and from wp_users--",
+        "x' union select id,user_pass as union from wp_users--",
+        "x' union select id,user_pass as is from wp_users--",
+        "x' union select id,user_pass from wp_users where int4range '[1,2)'='[1,2)",
+        "x' union select id,user_pass from wp_users where daterange 'empty'='empty",
+        "x' union select id,user_pass from wp_users where wp_users '(1,a,b)' is not null--",
+        "x' or products '(1,a,2)' is not null union select id,user_pass from wp_users--",
+        "x' or tsmultirange '{}' is not null union select id,user_pass from wp_users--",
+        "x' union select id,user_pass from wp_users where interval(3)'1'>'0",
+        "x' or varchar(9)'a'>'' union select id,user_pass from wp_users--",
+        "x' or (select user_pass as or from wp_users limit 1)>'A",
+        "x' union select id,user_pass from wp_users order by id using >--",
+        "x' union select id,trim(from user_pass) from wp_users--",
+    ] {
+        assert!(detect(attack.as_bytes()).is_some(), "{attack}");
+    }
+}
+
 #[test]
 fn the_looks_at_tokens_grow_with_the_value_and_not_with_its_square() {
     let looks = |value: &str| {

@@ -4,7 +4,7 @@ use storeward_base::Actor;
 use storeward_oidc::registry::{Answers, Consent, PRESETS, Scopes};
 use storeward_store::{both_engines, params};
 
-use super::bench::{Answer, Bench, Browser, MIGRATIONS, Party, field, text};
+use super::bench::{Answer, Bench, Browser, MIGRATIONS, Party, text};
 
 const ALL: [(&str, &str); 1] = [("scope", "openid profile email offline_access")];
 

@@ -22,6 +22,14 @@ impl<'v> Machine<'v> {
             _ if self.mode == Mode::Type => return self.then(State::After),
             _ => {}
         }
+        // PostgreSQL takes each of its keywords for a label there.
+        let labels = self.last.is_some_and(|last| last.text.eq_ignore_ascii_case(b"as"));
+        if self.mode == Mode::List && self.state == State::Any && labels {
+            return self.then(State::After);
+        }
+        if self.names_something(lower, next) {
+            return self.plain_word(token, lower);
+        }
         let called = next.is_some_and(|next| next.kind == Kind::Open);
         match lower {
             b"select" => self.select(),
@@ -59,6 +67,39 @@ impl<'v> Machine<'v> {
             b"asc" | b"desc" | b"end" if self.follows() => self.then(State::After),
             _ => self.clause_word(token, lower, next),
         }
+    }
+
+    /// What is an operator in one database is a name in another: `from customers minus--`.
+    fn names_something(&self, lower: &[u8], next: Option<Token<'v>>) -> bool {
+        const SOMEWHERE: [&str; 18] = [
+            "div",
+            "escape",
+            "glob",
+            "ilike",
+            "like",
+            "match",
+            "member",
+            "minus",
+            "mod",
+            "operator",
+            "overlaps",
+            "regexp",
+            "rlike",
+            "similar",
+            "sounds",
+            "straight_join",
+            "uescape",
+            "xor",
+        ];
+        const GOES_ON: [&str; 8] = ["from", "where", "order", "group", "limit", "having", "union", "join"];
+        let stands_alone = next.is_none_or(|next| {
+            matches!(next.kind, Kind::Comment { .. } | Kind::Comma | Kind::Close | Kind::Semicolon)
+                || words::holds(&GOES_ON, next.text)
+        });
+        stands_alone
+            && matches!(self.mode, Mode::List | Mode::Tables)
+            && matches!(self.state, State::After | State::Any)
+            && SOMEWHERE.iter().any(|word| word.as_bytes() == lower)
     }
 
     fn clause_word(&mut self, token: &Token<'v>, lower: &[u8], next: Option<Token<'v>>) -> Option<Read> {
