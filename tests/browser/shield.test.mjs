@@ -76,12 +76,14 @@ test('on a phone in the dark, without script, the password alone shows nothing',
 
 // Whoever knows the password uses the letters up; the owner is told the truth, and gets one all the same.
 test('where no e-mail goes out the page says so, and a puzzle sends one at once', async () => {
+  // This network is known by the tests before: it has letters of its own beside those of the address.
   let last;
-  for (let times = 0; times < 6; times += 1) {
+  for (let times = 0; times < 14; times += 1) {
     await last?.context.close();
-    last = await browser.visitor(times === 5 ? { viewport: PHONE } : {});
+    last = await browser.visitor({ viewport: PHONE });
     await signIn(last.page);
     await last.page.getByRole('heading', { name: 'One more step' }).waitFor();
+    if (await last.page.getByText(/No e-mail was sent now/).count()) break;
   }
   const before = (await codes(1)).length;
   await last.page.getByText(/No e-mail was sent now/).waitFor();
@@ -98,11 +100,12 @@ test('where no e-mail goes out the page says so, and a puzzle sends one at once'
   assert.deepEqual(last.faults, []);
   await last.context.close();
   // Without a script it is told when the next one may go.
-  for (let times = 0; times < 6; times += 1) {
-    await last.context.close();
+  for (let times = 0; times < 14; times += 1) {
     last = await browser.visitor({ javaScriptEnabled: false });
     await signIn(last.page);
     await last.page.getByRole('heading', { name: 'One more step' }).waitFor();
+    if (await last.page.getByText(/The next one can go out/).count()) break;
+    await last.context.close();
   }
   await last.page.getByText(/The next one can go out in (one|\d+) (second|minute)s?/).waitFor();
   await picture(last.page, `shield-no-mail-no-script-${database}`);

@@ -95,6 +95,8 @@ impl KeyStore {
         let store = KeyStore(Arc::new(inner));
         if is_new {
             store.begin_first_epoch().await?;
+        } else {
+            store.refuse_an_empty_store().await?;
         }
         store.begin_first_index().await?;
         store.read_indexes().await?;
@@ -111,6 +113,22 @@ impl KeyStore {
             )));
         }
         self.begin_epoch().await.map(drop)
+    }
+
+    /// Epochs without a store are those of another one: an empty one would hide that all keys are gone.
+    async fn refuse_an_empty_store(&self) -> Result<(), Error> {
+        // Made with the first epoch; between the two another program may look, or this one have died.
+        let young = Duration::from_secs(60);
+        let is_young = self.epoch_begun_at().is_some_and(|begun| self.0.db.now().since(begun) < young);
+        let is_empty =
+            self.0.db.read(|reader| -> Result<_, Error> { Ok(sql::indexes(reader)?.is_empty()) }).await?;
+        if is_empty && !is_young {
+            let shown = self.0.shelf.path().display();
+            return Err(Error::Shelf(format!(
+                "{shown} belongs to a key store that is not there: this one is empty; restore it from its copy"
+            )));
+        }
+        Ok(())
     }
 
     /// The customer's key; `None` where they have none (never had one, or were erased).

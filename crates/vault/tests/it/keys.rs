@@ -144,3 +144,16 @@ both_engines!(a_rotation_waits_while_another_program_makes_keys, MIGRATIONS, asy
     assert_eq!(vault.keys().rotate(month).await.unwrap().len(), 1);
     assert_eq!(vault.keys().current_epoch().0, 3);
 });
+
+both_engines!(an_empty_store_beside_the_epochs_of_another_is_refused, MIGRATIONS, async |db| {
+    let (keys, vault) = both(&db).await;
+    vault.write(staff(), ada(), item("home", &[("address.city", "London")])).await.unwrap();
+    db.clock.advance(std::time::Duration::from_secs(120));
+    let elsewhere = Keys::new(db.engine(), std::sync::Arc::clone(&db.clock)).unwrap();
+    let empty = elsewhere.db().await;
+    let told = keys.try_open(empty).await.map(drop).unwrap_err().to_string();
+    assert!(told.contains("restore it from its copy"), "{told}");
+    // Its own opens as ever.
+    let again = keys.open().await;
+    assert_eq!(again.verify().await.unwrap(), []);
+});
