@@ -11,7 +11,6 @@ use storeward_console::entrance::{
 };
 use storeward_detect::pace::Leave;
 use storeward_host::OwnPages;
-use storeward_seal::fingerprint::sha256_hex;
 use storeward_web::askama::Template;
 use storeward_web::axum::Router;
 use storeward_web::axum::extract::{Extension, State};
@@ -433,21 +432,13 @@ async fn key_set(State(gate): State<Gate>) -> Result<Response, Failure> {
     Ok((headers, keys.to_string()).into_response())
 }
 
-/// Its address names the content: it may be kept for ever.
 fn style_url() -> &'static str {
-    static URL: LazyLock<String> = LazyLock::new(|| {
-        let version: String = sha256_hex(assets::CSS.bytes()).chars().take(16).collect();
-        format!("{PREFIX}/style.css?v={version}")
-    });
+    static URL: LazyLock<String> = LazyLock::new(|| assets::CSS.url_at(own!("/style.css")));
     &URL
 }
 
 async fn style() -> Response {
-    let headers = [
-        (header::CONTENT_TYPE, "text/css; charset=utf-8"),
-        (header::CACHE_CONTROL, "public, max-age=31536000, immutable"),
-    ];
-    (headers, assets::CSS.bytes()).into_response()
+    assets::CSS.response()
 }
 
 #[derive(Template)]

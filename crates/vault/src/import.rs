@@ -7,9 +7,10 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use storeward_base::{Actor, CustomerId, Secret};
+use storeward_seal::encoding::hex;
 
 use crate::Error;
-use crate::catalogue::Field;
+use crate::catalogue::{Class, Field};
 use crate::opening::open_row;
 use crate::records::{Item, Provenance, Vault};
 use crate::sql;
@@ -49,6 +50,21 @@ enum ItemName {
     Of(usize),
 }
 
+/// Values of a row that belong together.
+#[derive(Debug)]
+struct Part {
+    name: PartName,
+    values: Vec<(&'static Field, Secret<String>)>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum PartName {
+    /// From the mapping.
+    Fixed(String),
+    /// What the cell holds: it is kept as a mark ([`Vault::item_of_shop`]).
+    Cell(String),
+}
+
 /// A mapping against the header of a file.
 pub struct Plan {
     key: usize,
@@ -58,7 +74,7 @@ pub struct Plan {
 /// What becomes of one row.
 #[derive(Debug, Default)]
 pub struct Row {
-    items: Vec<Item>,
+    parts: Vec<Part>,
     /// Field by field why a value is left out; never the value.
     pub left_out: Vec<(String, &'static str)>,
 }
@@ -102,18 +118,21 @@ impl Plan {
         let key = self.key_of(cells).to_owned();
         if !key.is_empty() {
             let shop_id = Field::find("contact.shop_id").expect("the catalogue has it");
-            row.put(shop_id, "own", &key);
+            row.put(shop_id, PartName::Fixed("own".to_owned()), &key);
         }
         for column in &self.columns {
             let value = unguarded(cells.get(column.at).map_or("", |cell| cell.trim()));
             if value.is_empty() {
                 continue;
             }
-            let item = match &column.item {
-                ItemName::Fixed(name) => name.clone(),
-                ItemName::Of(at) => named(cells.get(*at).map_or("", |cell| cell.trim())),
+            let name = match &column.item {
+                ItemName::Fixed(name) => PartName::Fixed(name.clone()),
+                ItemName::Of(at) => match cells.get(*at).map_or("", |cell| cell.trim()) {
+                    "" => PartName::Fixed("own".to_owned()),
+                    cell => PartName::Cell(cell.to_owned()),
+                },
             };
-            row.put(column.field, &item, value);
+            row.put(column.field, name, value);
         }
         row
     }
@@ -129,15 +148,8 @@ fn unguarded(cell: &str) -> &str {
     cell.strip_prefix('\'').filter(|rest| rest.starts_with(['=', '+', '-', '@'])).unwrap_or(cell)
 }
 
-/// The name of an item from a value: letters, digits, `-` and `_`.
-fn named(text: &str) -> String {
-    let name: String =
-        text.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' }).take(64).collect();
-    if name.is_empty() { "own".to_owned() } else { name }
-}
-
 impl Row {
-    fn put(&mut self, field: &'static Field, item: &str, value: &str) {
+    fn put(&mut self, field: &'static Field, name: PartName, value: &str) {
         let kept = match field.take(value) {
             Ok(kept) => kept,
             Err(Error::Value { why, .. }) => {
@@ -147,17 +159,12 @@ impl Row {
             Err(_) => return,
         };
         let value = (field, Secret::new(kept));
-        let of_item = |known: &&mut Item| {
-            known.id == item && known.values.iter().all(|(one, _)| one.class == field.class)
+        let of_part = |known: &&mut Part| {
+            known.name == name && known.values.iter().all(|(one, _)| one.class == field.class)
         };
-        match self.items.iter_mut().find(of_item) {
+        match self.parts.iter_mut().find(of_part) {
             Some(known) => known.values.push(value),
-            None => self.items.push(Item {
-                id: item.to_owned(),
-                values: vec![value],
-                provenance: Provenance::Import,
-                keep_until: None,
-            }),
+            None => self.parts.push(Part { name, values: vec![value] }),
         }
     }
 }
@@ -173,11 +180,21 @@ impl Vault {
         CustomerId::from_bits(u128::from_be_bytes(mark))
     }
 
+    /// The name of an item that a shop's file names by a value, such as an order by its number: a mark, so that no cell
+    /// of a file stands in the database as it is, whatever people typed there.
+    pub fn item_of_shop(&self, class: Class, cell: &str) -> String {
+        let indexes = self.0.keys.indexes();
+        let (version, root) =
+            indexes.first().expect("a key store has a root of its indexes from its first start on");
+        let mark = root.field(&format!("import.item.{}", class.name()), *version).mark(cell);
+        format!("{}{}", Item::MARKED, hex(&mark))
+    }
+
     /// Takes one row. The same row again changes nothing, and what changed in the shop takes the place of what was there.
     pub async fn take(&self, plan: &Plan, cells: &[String], row: Row) -> Result<Taken, Error> {
         let number = plan.key_of(cells).to_owned();
         let is_empty =
-            row.items.iter().flat_map(|item| &item.values).all(|(field, _)| field.name == "shop_id");
+            row.parts.iter().flat_map(|part| &part.values).all(|(field, _)| field.name == "shop_id");
         if number.is_empty() || is_empty {
             return Ok(Taken::Nothing);
         }
@@ -187,7 +204,12 @@ impl Vault {
             Err(Error::NoCustomer) => Taken::New,
             Err(other) => return Err(other),
         };
-        for item in row.items {
+        for Part { name, values } in row.parts {
+            let id = match name {
+                PartName::Fixed(name) => name,
+                PartName::Cell(cell) => self.item_of_shop(values[0].0.class, &cell),
+            };
+            let item = Item { id, values, provenance: Provenance::Import, keep_until: None };
             if taken == Taken::Known && self.has(customer, &item).await? {
                 continue;
             }

@@ -30,8 +30,10 @@ use cache::Cache;
 use sql::KeyRow;
 
 /// The key store's tables.
-pub const MIGRATIONS: &[Migration] =
-    &[Migration { domain: "vault_keys", number: 1, sql: include_str!("../migrations/keys_0001.sql") }];
+pub const MIGRATIONS: &[Migration] = &[
+    Migration { domain: "vault_keys", number: 1, sql: include_str!("../migrations/keys_0001.sql") },
+    Migration { domain: "vault_keys", number: 2, sql: include_str!("../migrations/keys_0002.sql") },
+];
 
 /// Keys that one write of a rotation wraps anew: a few milliseconds.
 const REWRAPPED_AT_ONCE: u32 = 500;
@@ -144,7 +146,8 @@ impl KeyStore {
         Ok(Some(key))
     }
 
-    /// The customer's key, made where there is none. Whoever calls it has made sure that the customer is not erased.
+    /// The customer's key, made where there is none; [`Error::NoCustomer`] where it was
+    /// destroyed once. Whoever calls it has asked the customers' data, too, which may be older than this store.
     pub async fn key_or_new(&self, customer: CustomerId, actor: Actor) -> Result<CustomerKey, Error> {
         if let Some(key) = self.key(customer).await? {
             return Ok(key);
@@ -152,6 +155,9 @@ impl KeyStore {
         let key = CustomerKey::generate(1, self.0.entropy.as_ref());
         let (made, store) = (key.clone(), self.clone());
         let written = self.0.db.write(move |tx| -> Result<(), Error> {
+            if sql::is_destroyed(tx, customer)? {
+                return Err(Error::NoCustomer);
+            }
             // Wrapped in the write itself: an epoch that ended since would take the key with it. Whoever ends one counts its
             // keys in a write, too (`end_older_epochs`).
             let (epoch, wrapped) = {
@@ -176,6 +182,7 @@ impl KeyStore {
     pub async fn destroy(&self, customer: CustomerId, actor: Actor) -> Result<bool, Error> {
         let written = self.0.db.write(move |tx| -> Result<bool, Error> {
             let was = sql::delete(tx, customer)?;
+            sql::note_destroyed(tx, customer)?;
             if was {
                 tx.append(actor, None, CustomerKeyDestroyed { customer })?;
             } else {
@@ -186,6 +193,12 @@ impl KeyStore {
         let was = written.await?;
         self.cache().drop_one(customer);
         Ok(was)
+    }
+
+    /// Whose keys were destroyed, in order: at most 500 behind `after`.
+    pub(crate) async fn destroyed(&self, after: Option<CustomerId>) -> Result<Vec<CustomerId>, Error> {
+        let after = after.map_or_else(String::new, |customer| customer.to_string());
+        self.0.db.read(move |reader| -> Result<_, Error> { Ok(sql::destroyed(reader, &after)?) }).await
     }
 
     /// When the current epoch began.

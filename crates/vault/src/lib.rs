@@ -48,7 +48,7 @@ pub mod desk {
     pub use crate::opening::{Opened, Opening, fields_of};
     pub use crate::rights::Use;
     pub use crate::sights::{Filter, Sight};
-    pub use crate::{Ask, Asker, Error, Vault};
+    pub use crate::{Ask, Asker, Error, Item, Vault};
 }
 
 /// The tables of customers' records.

@@ -45,6 +45,17 @@ pub struct Item {
     pub keep_until: Option<Timestamp>,
 }
 
+impl Item {
+    /// What the name of an item begins with that is a mark of a shop's own name for it.
+    pub(crate) const MARKED: &str = "of-";
+
+    /// The name in words, for headings: none where there is one item only, or where its name is a mark.
+    pub fn spoken(id: &str) -> Option<&str> {
+        let is_mark = id.strip_prefix(Item::MARKED).is_some_and(|mark| mark.len() == 32);
+        (id != "own" && !is_mark).then_some(id)
+    }
+}
+
 /// What the vault is made of.
 pub struct VaultParts {
     pub db: Db,

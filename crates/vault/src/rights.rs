@@ -67,6 +67,12 @@ impl Vault {
                 return Ok(Err(reason));
             }
             let customer = asked.customer;
+            let row = sql::customer(tx, customer)?.filter(|row| row.erasure_begun_at.is_none());
+            let row = row.ok_or(Error::NoCustomer)?;
+            if row.restricted_at.is_some() == (to == Use::Restricted) {
+                tx.commit_silent("it was so before");
+                return Ok(Ok(()));
+            }
             let since = (to == Use::Restricted).then(|| tx.now());
             sql::restrict(tx, customer, since)?;
             let fact = RestrictionChanged { customer, restricted: to == Use::Restricted };
@@ -115,8 +121,10 @@ impl Vault {
         }))
     }
 
-    /// Ends what was begun before a crash; how many there were.
+    /// Ends what was begun before a crash, and erases again whoever an older copy of the data brought back; how many there
+    /// were.
     pub async fn finish_erasures(&self) -> Result<usize, Error> {
+        self.begin_again().await?;
         let mut count = 0;
         loop {
             let open = self.0.db.read(|reader| -> Result<_, Error> { Ok(sql::unfinished(reader)?) }).await?;
@@ -127,6 +135,30 @@ impl Vault {
                 self.finish_erasure(Actor::System, *customer).await?;
             }
             count += open.len();
+        }
+    }
+
+    /// The key store knows whose key it destroyed, also where the data was restored from before that.
+    async fn begin_again(&self) -> Result<(), Error> {
+        let mut last = None;
+        loop {
+            let page = self.0.keys.destroyed(last).await?;
+            let Some(end) = page.last().copied() else { return Ok(()) };
+            let written = self.0.db.write(move |tx| -> Result<(), Error> {
+                let mut begun = 0;
+                for customer in &page {
+                    if sql::begin_erasure(tx, *customer)? {
+                        tx.append(Actor::System, None, ErasureBegun { customer: *customer })?;
+                        begun += 1;
+                    }
+                }
+                if begun == 0 {
+                    tx.commit_silent("nobody of these came back");
+                }
+                Ok(())
+            });
+            written.await?;
+            last = Some(end);
         }
     }
 

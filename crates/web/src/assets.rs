@@ -30,6 +30,20 @@ impl Asset {
         self.bytes
     }
 
+    /// The address below which a domain's own pages serve it at `path`: it names the content, too.
+    pub fn url_at(&self, path: &str) -> String {
+        format!("{path}?v={:016x}", fingerprint(self.bytes))
+    }
+
+    /// The file. Its address names the content: it may be kept for ever.
+    pub fn response(&self) -> Response {
+        let head = [
+            (header::CONTENT_TYPE, self.content_type),
+            (header::CACHE_CONTROL, "public, max-age=31536000, immutable"),
+        ];
+        (head, self.bytes).into_response()
+    }
+
     fn file_name(&self) -> &str {
         self.url().trim_start_matches("/assets/")
     }
@@ -76,14 +90,7 @@ fn fingerprint(bytes: &[u8]) -> u64 {
 
 pub(crate) async fn serve(Path(name): Path<String>) -> Response {
     match ALL.iter().find(|asset| asset.file_name() == name) {
-        Some(asset) => (
-            [
-                (header::CONTENT_TYPE, asset.content_type),
-                (header::CACHE_CONTROL, "public, max-age=31536000, immutable"),
-            ],
-            asset.bytes,
-        )
-            .into_response(),
+        Some(asset) => asset.response(),
         None => Failure::missing("web.no_such_asset", "There is no file at this address.").into_response(),
     }
 }

@@ -40,14 +40,17 @@ impl<R: BufRead> Records<R> {
     pub fn next(&mut self) -> io::Result<Option<Record>> {
         loop {
             let (mut record, line) = (Vec::new(), self.line);
-            let mut is_whole = true;
+            let (mut is_whole, mut is_open) = (true, false);
             loop {
+                let before = record.len();
                 let room = MOST_BYTES.saturating_sub(u64::try_from(record.len()).unwrap_or(MOST_BYTES));
                 let read = self.source.by_ref().take(room).read_until(b'\n', &mut record)?;
                 self.bytes += u64::try_from(read).unwrap_or(0);
                 let at_end = read == 0;
                 self.line += u64::from(record.ends_with(b"\n") && !at_end);
-                let is_open = record.iter().filter(|byte| **byte == b'"').count() % 2 == 1;
+                // What was read now: a quote that stays open over many lines is counted once.
+                let new = record.get(before..).unwrap_or_default();
+                is_open ^= new.iter().filter(|byte| **byte == b'"').count() % 2 == 1;
                 let is_full = u64::try_from(record.len()).unwrap_or(MOST_BYTES) >= MOST_BYTES;
                 if is_full && !record.ends_with(b"\n") {
                     is_whole = false;

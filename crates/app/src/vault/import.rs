@@ -76,9 +76,13 @@ struct Mark {
 
 impl Mark {
     fn of(opened: &Opened, file: &Path, mapping: &str) -> Done<Mark> {
-        let length = fs::metadata(file).context(file.display())?.len();
+        let data = fs::metadata(file).context(file.display())?;
+        // The next night's export may have the same place and length. One that was only touched is read from its beginning,
+        // which writes nothing twice.
+        let changed = data.modified().ok().and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
+        let changed = changed.map_or(0, |at| at.as_nanos());
         let absolute = fs::canonicalize(file).context(file.display())?;
-        let what = format!("{}\n{length}\n{mapping}", absolute.display());
+        let what = format!("{}\n{}\n{changed}\n{mapping}", absolute.display(), data.len());
         let name = storeward_seal::fingerprint::sha256_hex(what.as_bytes());
         let name = name.get(..16).unwrap_or("import").to_owned();
         Ok(Mark { path: opened.data.join(FOLDER).join(format!("import-{name}.line")) })
@@ -142,7 +146,9 @@ pub fn import_with(
     };
     finished(work)??;
     bar.end();
-    mark.remove();
+    if run == Run::Real {
+        mark.remove();
+    }
     Ok(report)
 }
 

@@ -13,7 +13,7 @@ pub use seen::page as seen;
 use serde::Deserialize;
 use storeward_base::CustomerId;
 use storeward_policy::Purpose;
-use storeward_vault::desk::{Ask, Asker, Class, Error as VaultError, Field, Opening, Vault, fields_of};
+use storeward_vault::desk::{Ask, Asker, Class, Error as VaultError, Field, Item, Opening, Vault, fields_of};
 use storeward_web::askama::Template;
 use storeward_web::axum::extract::{Path, State};
 use storeward_web::axum::response::Response;
@@ -357,9 +357,11 @@ pub async fn open(
 }
 
 fn show(content: &mut CustomerPage<'_>, opening: Opening, says: impl Fn(&str) -> String) {
+    // Which item of which class each group is: a heading names no item by what the shop calls it.
+    let mut items: Vec<(Class, String)> = Vec::new();
     for value in opening.values {
-        let words = class_words(value.field.class);
-        let title = if value.item == "own" { words.to_owned() } else { format!("{words}: {}", value.item) };
+        let class = value.field.class;
+        let at = items.iter().position(|(known, item)| *known == class && *item == value.item);
         let line = Line {
             name: value.field.name.replace('_', " "),
             badge: (value.mask != storeward_policy::Mask::Whole)
@@ -369,10 +371,19 @@ fn show(content: &mut CustomerPage<'_>, opening: Opening, says: impl Fn(&str) ->
             provenance: value.provenance,
             written: Moment(value.written_at),
         };
-        match content.groups.iter_mut().find(|group| group.title == title) {
-            Some(group) => group.lines.push(line),
-            None => content.groups.push(Group { title, lines: vec![line] }),
+        if let Some(at) = at {
+            content.groups[at].lines.push(line);
+            continue;
         }
+        let words = class_words(class);
+        let before = items.iter().filter(|(known, _)| *known == class).count();
+        let title = match Item::spoken(&value.item) {
+            Some(name) => format!("{words}: {name}"),
+            None if before > 0 => format!("{words}, {}", before + 1),
+            None => words.to_owned(),
+        };
+        items.push((class, value.item));
+        content.groups.push(Group { title, lines: vec![line] });
     }
     content.refused =
         opening.refused.iter().map(|one| (one.field.full_name(), reason_words(one.reason))).collect();

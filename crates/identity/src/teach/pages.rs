@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 
 use serde::Deserialize;
 use storeward_host::OwnPages;
-use storeward_seal::fingerprint::{sha256_hex, token_hash};
+use storeward_seal::fingerprint::token_hash;
 use storeward_web::askama::Template;
 use storeward_web::axum::extract::State;
 use storeward_web::axum::response::{Html, IntoResponse, Response};
@@ -176,21 +176,13 @@ async fn stop(
     Ok(response)
 }
 
-/// Its address names the content: it may be kept for ever.
 fn style_url() -> &'static str {
-    static URL: LazyLock<String> = LazyLock::new(|| {
-        let version: String = sha256_hex(assets::CSS.bytes()).chars().take(16).collect();
-        format!("{PREFIX}/style.css?v={version}")
-    });
+    static URL: LazyLock<String> = LazyLock::new(|| assets::CSS.url_at(own!("/style.css")));
     &URL
 }
 
 async fn style() -> Response {
-    let headers = [
-        (header::CONTENT_TYPE, "text/css; charset=utf-8"),
-        (header::CACHE_CONTROL, "public, max-age=31536000, immutable"),
-    ];
-    (headers, assets::CSS.bytes()).into_response()
+    assets::CSS.response()
 }
 
 #[cfg(test)]

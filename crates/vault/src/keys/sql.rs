@@ -16,6 +16,10 @@ statements! {
     REWRAP = "UPDATE vault_customer_key SET epoch = $3, wrapped = $4 WHERE customer = $1 AND epoch = $2";
     PAGE = "SELECT customer, version, epoch, wrapped FROM vault_customer_key WHERE customer > $1 \
             ORDER BY customer LIMIT 500";
+    IS_DESTROYED = "SELECT customer FROM vault_destroyed_key WHERE customer = $1";
+    NOTE_DESTROYED = "INSERT INTO vault_destroyed_key (customer, destroyed_at) VALUES ($1, $2) \
+                      ON CONFLICT (customer) DO NOTHING";
+    DESTROYED = "SELECT customer FROM vault_destroyed_key WHERE customer > $1 ORDER BY customer LIMIT 500";
 
     INDEXES = "SELECT version, epoch, wrapped FROM vault_index_root WHERE retired_at IS NULL ORDER BY version LIMIT 16";
     INDEXES_BEFORE = "SELECT CAST(COUNT(*) AS BIGINT) FROM vault_index_root WHERE epoch < $1 AND retired_at IS NULL";
@@ -104,4 +108,18 @@ pub fn insert_index(tx: &mut Tx<'_>, version: u32, epoch: EpochId, wrapped: &[u8
 
 pub fn rewrap_index(tx: &mut Tx<'_>, version: u32, to: EpochId, wrapped: Vec<u8>) -> Result<(), Error> {
     tx.execute(REWRAP_INDEX, params![version, to.0, wrapped]).map(drop)
+}
+
+pub fn is_destroyed(reader: &mut Reader<'_>, customer: CustomerId) -> Result<bool, Error> {
+    let found = reader.query_optional(IS_DESTROYED, params![customer], |row| row.get::<CustomerId>(0))?;
+    Ok(found.is_some())
+}
+
+pub fn note_destroyed(tx: &mut Tx<'_>, customer: CustomerId) -> Result<(), Error> {
+    let now = tx.now();
+    tx.execute(NOTE_DESTROYED, params![customer, now]).map(drop)
+}
+
+pub fn destroyed(reader: &mut Reader<'_>, after: &str) -> Result<Vec<CustomerId>, Error> {
+    reader.query_many(DESTROYED, params![after], |row| row.get(0))
 }

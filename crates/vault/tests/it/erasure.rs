@@ -92,6 +92,36 @@ fn restoring_data_and_keys_of_yesterday_does_not_bring_an_erased_customer_back()
     });
 }
 
+/// The same with today's keys, as operators restore: the next start erases her again, and no nightly import makes her a new key.
+#[test]
+fn older_data_beside_todays_keys_is_erased_again() {
+    storeward_store::testing::run(Engine::Sqlite, MIGRATIONS, async |db| {
+        let keys = Keys::new(Engine::Sqlite, db.clock.clone()).unwrap();
+        let today = vault(&db, keys.open().await);
+        for (who, email) in [(ada(), "ada@shop.example"), (bob(), "bob@shop.example")] {
+            today.write(staff(), who, item("own", &[("contact.email", email)])).await.unwrap();
+        }
+        let backup = tempfile::tempdir().unwrap();
+        let data = backup.path().join("data.db");
+        let (from, to) = ((*db).clone(), data.clone());
+        blocking(move || from.snapshot_to(&to).unwrap()).await;
+        today.erase(&own(ada())).await.unwrap();
+
+        let old_data = open_old(&data, &db.clock).await;
+        let restored = vault(&old_data, keys.open().await);
+        let email = storeward_vault::Field::find("contact.email").unwrap();
+        assert_eq!(restored.find(email, "ada@shop.example").await.unwrap(), [ada()], "the copy is older");
+        let again = item("own", &[("contact.email", "ada@shop.example")]);
+        assert_eq!(restored.write(staff(), ada(), again.clone()).await.unwrap_err(), Error::NoCustomer);
+
+        assert_eq!(restored.finish_erasures().await.unwrap(), 1);
+        assert_eq!(restored.find(email, "ada@shop.example").await.unwrap(), []);
+        assert_eq!(restored.write(staff(), ada(), again).await.unwrap_err(), Error::NoCustomer);
+        assert_eq!(restored.finish_erasures().await.unwrap(), 0, "once");
+        assert_eq!(shown(&restored, bob(), &["contact.email"]).await, ["own email bob@shop.example"]);
+    });
+}
+
 async fn open_old(path: &std::path::Path, clock: &std::sync::Arc<storeward_base::FixedClock>) -> Db {
     let options = options(&format!("sqlite:{}", path.display()), MIGRATIONS, std::sync::Arc::clone(clock));
     blocking(move || Db::open(options).unwrap()).await
