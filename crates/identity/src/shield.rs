@@ -193,8 +193,10 @@ impl Shield {
                 guard.end(&entry, &asker).await?;
             }
         }
-        guard.end_abandoned().await?;
-        guard.handles.forget().await
+        // What cannot be ended keeps nothing else from being forgotten.
+        let ended = guard.end_abandoned().await;
+        guard.handles.forget().await?;
+        ended
     }
 }
 

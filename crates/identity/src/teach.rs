@@ -3,7 +3,8 @@
 //! It looks at the requests of one browser alone: the one in which the member, signed in at the console, said so. That browser holds
 //! a secret, its hash goes to the console and comes back with a code that only the console gives, so a link that somebody is sent
 //! makes nobody watched. Of what passes only shapes are kept (names of fields and cookies, forms, where a page names the test
-//! account): nothing that is typed, no value of a cookie, no page. All of it is in memory, for half an hour at most.
+//! account): nothing that is typed, no value of a cookie, no page of the account's (of what a visitor sees, a
+//! copy). All of it is in memory, for half an hour at most.
 
 mod lesson;
 mod pages;
@@ -164,8 +165,12 @@ impl Teach {
         let actor = Actor::Staff { id: staff };
         db.write(move |tx| -> Result<(), Error> { Ok(tx.append(actor, None, ShopWatchBegun {}).map(drop)?) })
             .await?;
-        let lesson = Lesson::new(staff, Secret::new(user.to_owned()), self.now());
-        *self.lesson() = Some(lesson);
+        let mut lesson = self.lesson();
+        // Somebody else may have begun while this was written down.
+        if let Some(other) = lesson.as_ref().filter(|lesson| lesson.by != staff) {
+            return Ok(Err(Unfit::Taken(other.by)));
+        }
+        *lesson = Some(Lesson::new(staff, Secret::new(user.to_owned()), self.now()));
         self.0.watches.store(false, Ordering::SeqCst);
         Ok(Ok(()))
     }

@@ -325,10 +325,11 @@ impl Handles {
                 Some(Slot::Live(entry)) => Some(entry.clone()),
                 Some(Slot::Moved { .. }) | None => None,
             };
-            found.push(match live {
-                Some(entry) => entry,
-                None => Entry::new(hash.clone(), self.open_jar(&sealed, &hash)?),
-            });
+            match live {
+                Some(entry) => found.push(entry),
+                // One that does not open any more leaves the others their turn; it is forgotten in its time.
+                None => found.extend(self.open_jar(&sealed, &hash).map(|jar| Entry::new(hash.clone(), jar))),
+            }
         }
         Ok(found)
     }

@@ -49,16 +49,18 @@ impl Identity {
         if !self.0.means(customer).await?.has_strong() {
             return Ok(BackOffice::Enrol);
         }
-        if !self.may_enter_office(customer).await? {
-            return Ok(BackOffice::Approve);
-        }
         let is_strong = |proof: &Proof| matches!(proof, Proof::Passkey | Proof::Totp | Proof::Recovery);
         // An account with an app or a passkey steps up with nothing less, so the moment is that of a strong proof; the proof
         // itself must be of this session.
         let now = self.0.now();
         let is_recent = session.stepped_up_at.is_some_and(|at| now.since(at) < within);
         let is_proved = is_recent && session.proofs.iter().any(is_strong);
-        Ok(if is_proved { BackOffice::Open } else { BackOffice::Prove })
+        // Before the code is shown: it stands for the factor, so only who has the factor may read it out to anybody. Otherwise an
+        // owner on a trusted device would read out the code of what a thief added.
+        if !is_proved {
+            return Ok(BackOffice::Prove);
+        }
+        Ok(if self.may_enter_office(customer).await? { BackOffice::Open } else { BackOffice::Approve })
     }
 
     /// The page that says what the back office takes, and leads back to `to`.

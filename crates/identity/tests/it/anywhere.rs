@@ -96,17 +96,18 @@ both_engines!(who_has_rights_shows_more_on_every_page, MIGRATIONS, async |db| {
     let part = [("accept", "image/*"), ("sec-fetch-dest", "image")];
     assert!(!member.send("GET", "/account", &part, "").await.body.contains("orders"));
     let app = member.browser.add_totp().await;
-    let told = member.get("/account").await;
-    assert!(told.location().starts_with(ENROL), "somebody has to let them in: {told:?}");
-    let desk = behind.bench.identity.customers();
-    let customer = desk.find(STAFF, "mallory@people.example").await.unwrap()[0];
-    desk.act(&behind.bench.by(STAFF), customer, Act::LetIntoOffice).await.unwrap();
+    // The app was added by a session without it: its code comes first, then somebody has to let them in.
     member.get("/account").await.leads_to("/.storeward/step-up?next=/account");
     let step_up = "/.storeward/step-up";
     let begun = member.browser.post_from(step_up, step_up, &[("next", "/account")]).await;
     begun.leads_to("/.storeward/challenge");
     let code = behind.bench.next_totp(&app);
     member.browser.prove("totp", &code).await.leads_to("/account");
+    let told = member.get("/account").await;
+    assert!(told.location().starts_with(ENROL), "somebody has to let them in: {told:?}");
+    let desk = behind.bench.identity.customers();
+    let customer = desk.find(STAFF, "mallory@people.example").await.unwrap()[0];
+    desk.act(&behind.bench.by(STAFF), customer, Act::LetIntoOffice).await.unwrap();
     assert!(member.get("/account").await.body.contains("the orders of 7"));
     assert_eq!(member.send("POST", "/plugin/orders", &PROBLEM_FORM, "all=1").await.status, 200);
     // Out, and in again: on this device too, and with nothing less.

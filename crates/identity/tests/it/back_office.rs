@@ -126,7 +126,7 @@ both_engines!(nobody_enrols_for_the_back_office_with_a_password_alone, MIGRATION
     owner.browser.prove("mail", &behind.bench.code(LetterKind::SignInCode)).await.leads_to("/account");
     let app = owner.browser.add_totp().await;
     assert!(behind.bench.kinds().contains(&LetterKind::FactorAdded));
-    owner.get("/admin").await.leads_to(ENROL);
+    owner.get("/admin").await.leads_to(STEP_UP);
     let_in(&behind).await;
     let code = behind.bench.next_totp(&app);
     step_up(&mut owner, "totp", &code).await;
@@ -150,6 +150,9 @@ both_engines!(the_owner_may_let_staff_in_as_customers, MIGRATIONS, async |db| {
 // Whoever knew the password and read the mail of a member added an app of theirs, and had the shop.
 both_engines!(nobody_is_let_in_by_password_and_mailbox, MIGRATIONS, async |db| {
     let behind = Behind::new(db, Elevation::Fresh);
+    let mut owner = behind.browser();
+    owner.sign_in_with_code("yes").await;
+    assert!(owner.sees_account().await);
     let mut thief = behind.browser();
     thief.sign_in_with_code("yes").await;
     assert!(thief.sees_account().await);
@@ -159,7 +162,7 @@ both_engines!(nobody_is_let_in_by_password_and_mailbox, MIGRATIONS, async |db| {
     assert_eq!(act().await, Done::Already, "there is nothing to let in with");
     let app = thief.browser.add_totp().await;
     let before = behind.shop.asked().len();
-    thief.get("/admin").await.leads_to(ENROL);
+    thief.get("/admin").await.leads_to(STEP_UP);
     // Showing it, codes for its loss, and a passkey besides are no more.
     let code = behind.bench.next_totp(&app);
     step_up(&mut thief, "totp", &code).await;
@@ -177,6 +180,10 @@ both_engines!(nobody_is_let_in_by_password_and_mailbox, MIGRATIONS, async |db| {
     let page = thief.browser.get(ENROL).await;
     let OfficeView::Waits { code } = desk.view(customer).await.unwrap().unwrap().office else { panic!() };
     assert!(code.len() == 9 && page.body.contains(&code), "{code}: {}", page.body);
+    // The owner, on a device that they trust, must not take the thief's code for theirs and read it out.
+    owner.get("/admin").await.leads_to(STEP_UP);
+    let theirs = owner.browser.get(ENROL).await;
+    assert!(!theirs.body.contains(&code), "{}", theirs.body);
     let begun = thief.browser.post_from(STEP_UP, "/.storeward/step-up", &[("next", "/account")]).await;
     begun.leads_to("/.storeward/challenge");
     let code_of_app = behind.bench.next_totp(&app);
