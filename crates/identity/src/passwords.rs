@@ -114,9 +114,14 @@ impl Passwords {
         self.hosts.iter().fold(own, |context, host| context.host(host))
     }
 
+    /// Whether the pool would turn a check away now, whoever it is about.
+    pub fn has_room(&self, ticket: &Ticket) -> Result<(), Error> {
+        Ok(self.pool.has_room(ticket)?)
+    }
+
     /// How much of what may wait for the pool does wait.
     pub fn pressure_percent(&self) -> u64 {
-        self.pool.stats().pressure_percent()
+        self.pool.stats().pressure_percent
     }
 
     /// What the risk engine hears of a password that was right.

@@ -9,6 +9,7 @@
 //! Where the cores are never idle, there is no such time, and nobody could sign in. So beside each thread stands another in
 //! for it, with a small share of a core for certain: it takes over what does not come on, and serves for some seconds.
 
+mod allowance;
 mod queue;
 mod worker;
 
@@ -26,6 +27,7 @@ use crate::hasher::{Recipe, Verified};
 use crate::policy::{Context, Judgement, Policy};
 use crate::prepare::has_fitting_length;
 use crate::stored::{NewHash, StoredHash};
+use allowance::{Allowance, Pace};
 use queue::{JobId, Place, Queue};
 
 pub use queue::{AccountKey, Lane, Ticket};
@@ -88,15 +90,8 @@ pub struct PoolStats {
     pub relieved: u64,
     /// Memory written by Argon2, all passes together, in KiB: the work done.
     pub argon2_kib: u64,
-}
-
-impl PoolStats {
     /// How much of what may wait does wait, in percent.
-    pub fn pressure_percent(&self) -> u64 {
-        let threads = u64::try_from(self.threads).unwrap_or(1).max(1);
-        let limit = u64::try_from(WAITING.as_micros()).unwrap_or(u64::MAX).saturating_mul(threads);
-        self.waiting_us.saturating_mul(100) / limit
-    }
+    pub pressure_percent: u64,
 }
 
 /// Ends the threads when the last handle goes.
@@ -118,6 +113,9 @@ struct State {
     queue: Queue<Job>,
     stats: PoolStats,
     is_closed: bool,
+    /// What strangers may still take of the threads' time, and when that was reckoned.
+    allowance: Allowance,
+    reckoned: Instant,
     /// What each thread computes, and then each stand-in.
     desks: Vec<Option<Running>>,
     /// Since when work has been seen waiting beside a thread that has nothing to do.
@@ -167,6 +165,8 @@ impl Pool {
                 queue: Queue::new(limit),
                 stats: PoolStats { threads, ..PoolStats::default() },
                 is_closed: false,
+                allowance: Allowance::new(threads),
+                reckoned: Instant::now(),
                 desks: (0..threads * 2).map(|_| None).collect(),
                 untaken_since: None,
                 relieved_until: None,
@@ -233,11 +233,29 @@ impl Pool {
     }
 
     pub fn stats(&self) -> PoolStats {
-        let state = self.0.0.lock();
+        let mut state = self.0.0.lock();
+        let pace = state.pace(Instant::now());
         let mut stats = state.stats;
         stats.waiting = state.queue.waiting();
         stats.waiting_us = state.queue.waiting_us();
+        stats.pressure_percent = state.queue.pressure_percent(pace);
         stats
+    }
+
+    /// Whether a check would be refused now, as [`Pool::verify_nothing`] would refuse it: known before anything is looked up.
+    pub fn has_room(&self, ticket: &Ticket) -> Result<(), Error> {
+        let shared = &self.0.0;
+        let cost_us = shared.recipe.cost.time_us();
+        let mut state = shared.lock();
+        let pace = state.pace(Instant::now());
+        match state.queue.refusal(ticket, cost_us, pace) {
+            None => Ok(()),
+            Some(refusal) => {
+                state.note(refusal);
+                drop(state);
+                Err(shared.refused(refusal))
+            }
+        }
     }
 
     async fn check(
@@ -298,7 +316,8 @@ impl Shared {
         if state.is_closed {
             return Err(Error::Stopped);
         }
-        match state.queue.admit(ticket, job.cost_us, now, job) {
+        let pace = state.pace(Instant::now());
+        match state.queue.admit(ticket, job.cost_us, (now, pace), job) {
             Ok(admitted) => {
                 state.stats.full += u64::try_from(admitted.displaced.len()).unwrap_or(u64::MAX);
                 drop(state);
@@ -309,14 +328,19 @@ impl Shared {
                 }
                 Ok(admitted.id)
             }
-            Err(queue::Refusal::Full) => {
-                state.stats.full += 1;
-                Err(Error::Full { retry_after: self.retry_after() })
+            Err(refusal) => {
+                state.note(refusal);
+                drop(state);
+                Err(self.refused(refusal))
             }
-            Err(queue::Refusal::TooMany) => {
-                state.stats.too_many += 1;
-                Err(Error::TooMany { retry_after: self.retry_after() })
-            }
+        }
+    }
+
+    fn refused(&self, refusal: queue::Refusal) -> Error {
+        let retry_after = self.retry_after();
+        match refusal {
+            queue::Refusal::Full => Error::Full { retry_after },
+            queue::Refusal::TooMany => Error::TooMany { retry_after },
         }
     }
 
@@ -324,6 +348,22 @@ impl Shared {
     fn retry_after(&self) -> Duration {
         let [byte] = self.entropy.bytes::<1>();
         Duration::from_millis(2_000 + u64::from(byte) * 6_000 / 255)
+    }
+}
+
+impl State {
+    /// Whether strangers are served, now.
+    fn pace(&mut self, now: Instant) -> Pace {
+        self.allowance.pass(now.saturating_duration_since(self.reckoned));
+        self.reckoned = now;
+        self.allowance.pace()
+    }
+
+    fn note(&mut self, refusal: queue::Refusal) {
+        match refusal {
+            queue::Refusal::Full => self.stats.full += 1,
+            queue::Refusal::TooMany => self.stats.too_many += 1,
+        }
     }
 }
 

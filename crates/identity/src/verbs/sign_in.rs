@@ -4,7 +4,7 @@
 use storeward_base::{CustomerId, Secret};
 use storeward_detect::sign_in::Password as Standing;
 use storeward_events::identity::{CustomerPasswordDisabled, CustomerSignInFailed, StepUpAsked};
-use storeward_passwords::Ticket;
+use storeward_passwords::{Lane, Ticket};
 use storeward_puzzle::Purpose as Puzzle;
 
 use super::devices::Known;
@@ -60,6 +60,11 @@ impl<E: Into<Error>> From<E> for SignInFault {
 
 impl Identity {
     pub async fn sign_in(&self, visit: &Visit, form: SignInForm) -> Result<Step, SignInFault> {
+        // A stranger whom the queue would turn away: told at once, before anybody is looked up, and whoever they name. A flood costs
+        // the core no more than that, and no guess is counted, since none is looked at.
+        if visit.device.is_none() && form.answer.is_empty() {
+            self.0.passwords.has_room(&ticket(visit, &form.email, Lane::Stranger))?;
+        }
         let begun = tokio::time::Instant::now();
         let answer = self.sign_in_now(visit, form).await;
         self.0.settle(begun).await;

@@ -126,6 +126,11 @@ async fn a_flood_is_refused_at_once_and_takes_neither_threads_nor_memory() {
         refused += 1;
     }
     assert_eq!(refused, 878);
+    // Who asks first whether there is room is told the same.
+    let room = |lane, who| bench.pool.has_room(&ticket(lane, who));
+    assert!(matches!(room(Lane::Stranger, 6_000), Err(Error::Full { .. })));
+    assert!(matches!(room(Lane::Stranger, 1), Err(Error::TooMany { .. })));
+    assert_eq!(room(Lane::KnownDevice, 6_000), Ok(()));
     // A known device comes in all the same.
     let known = bench.ask(ticket(Lane::KnownDevice, 5_000));
     bench.until(|stats| stats.waiting[0] == 1).await;
@@ -304,6 +309,32 @@ async fn where_the_cores_have_no_time_a_stand_in_serves() {
     // The account has no place taken by what the thread left behind.
     let again = bench.pool.verify_nothing(ticket(Lane::KnownDevice, 1 << 20), secret("a guess")).await;
     assert_eq!(again, Ok(Verified::Wrong));
+}
+
+// A flood must not have the cores for as long as it lasts; whoever is known, or has solved a puzzle, does not wait for it.
+#[tokio::test]
+async fn strangers_have_no_more_than_their_part_of_the_time() {
+    let bench = bench(Cost::DEFAULT);
+    bench.gate.open();
+    let mut spent = ticket(Lane::Stranger, 0);
+    // What a second of work is, and a little more.
+    while bench.pool.stats().pressure_percent < 50 {
+        for who in 1..200 {
+            spent = ticket(Lane::Stranger, who);
+            drop(bench.ask(spent));
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    for (lane, who) in [(Lane::KnownDevice, 9_000), (Lane::ProofOfWork, 9_001)] {
+        let before = bench.pool.stats();
+        assert_eq!(
+            bench.pool.verify_nothing(ticket(lane, who), secret("a guess")).await,
+            Ok(Verified::Wrong)
+        );
+        let after = bench.pool.stats();
+        assert!(after.done - before.done <= 3, "it waited for few others: {before:?}, {after:?}");
+    }
+    assert!(bench.pool.has_room(&Ticket { lane: Lane::KnownDevice, ..spent }).is_ok());
 }
 
 #[test]

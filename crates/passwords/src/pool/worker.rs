@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::{Done, Job, RELIEF, Running, SLOWER, Shared, State, Task};
+use super::{Done, Job, Lane, RELIEF, Running, SLOWER, Shared, State, Task};
 use crate::error::Error;
 use crate::hasher::Hasher;
 
@@ -12,6 +12,8 @@ use crate::hasher::Hasher;
 const NICENESS: i32 = 10;
 /// How often a stand-in looks whether the threads come on, while there is work.
 const LOOK: Duration = Duration::from_millis(50);
+/// A thread looks so often whether somebody's time is over while they wait for their part of it.
+const REST: Duration = Duration::from_millis(250);
 
 /// Lets the threads that serve the shop go before this one, and leaves it a share of its own: a tenth of a core that one other
 /// wants. On Linux it is the thread's own priority; without leave to change it the work goes on as it is.
@@ -113,7 +115,11 @@ fn next(shared: &Shared, hasher: &mut Hasher, desk: usize) -> Option<Arc<Task>> 
         if state.is_closed {
             return None;
         }
-        if hasher.is_clean() {
+        if state.queue.waiting_us() > 0 && !state.is_relieved(now) {
+            // They wait for their part of the time; the next one writes over what lies in the memory.
+            let until = state.allowance.wait().min(REST);
+            state = shared.wake.wait_timeout(state, until).unwrap_or_else(PoisonError::into_inner).0;
+        } else if hasher.is_clean() {
             state = shared.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
         } else {
             // Nobody waits: now it costs nobody time.
@@ -127,7 +133,11 @@ fn next(shared: &Shared, hasher: &mut Hasher, desk: usize) -> Option<Arc<Task>> 
 impl State {
     /// Puts the job whose turn it is on a desk.
     fn begin(&mut self, desk: usize, now: Instant) -> Option<Arc<Task>> {
-        let (ticket, job) = self.queue.next()?;
+        let pace = self.pace(now);
+        let (ticket, job) = self.queue.next(pace)?;
+        if ticket.lane == Lane::Stranger {
+            self.allowance.take(job.cost_us);
+        }
         self.stats.running += 1;
         self.untaken_since = None;
         self.put(desk, Running { ticket, job, begun: now })
@@ -173,8 +183,9 @@ impl State {
 
     /// Whether work has waited for too long beside a thread that has nothing to do, and does not come round to it.
     fn is_untaken(&mut self, now: Instant, patience: Duration) -> bool {
+        let pace = self.pace(now);
         let mut threads = self.desks.iter().take(self.stats.threads);
-        let is_untaken = self.queue.waiting_us() > 0 && threads.any(Option::is_none);
+        let is_untaken = self.queue.has_turn(pace) && threads.any(Option::is_none);
         let since = match (is_untaken, self.untaken_since) {
             (false, _) => None,
             (true, since) => Some(since.unwrap_or(now)),
