@@ -1,11 +1,21 @@
-//! `storeward audit verify`: reads the whole ledger, computes its tree anew and compares.
+//! `storeward audit`: reads the whole ledger, computes its tree anew and compares; writes it out and proves parts of it for
+//! whoever checks them elsewhere.
+
+mod export;
+mod offline;
+mod prove;
+#[cfg(test)]
+mod tests;
 
 use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use storeward_base::Actor;
+use storeward_seal::LogKey;
+use storeward_seal::tlog::Trust;
 use storeward_store::ledger::{self, Standing, VerifyOptions};
 
+use crate::data::DataDir;
 use crate::failure::{Context, Failure};
 use crate::ledger_head::{self, KeptHead};
 use crate::open::Opened;
@@ -19,8 +29,16 @@ pub struct Options {
 
 #[derive(Debug, clap::Subcommand)]
 enum Word {
-    /// Verify every entry, the tree over them and every signed checkpoint. Ends with status 1 when one does not hold.
+    /// Verify every entry, the tree over them and every signed checkpoint; or, of files and folders from elsewhere, each proof,
+    /// checkpoint and export, with nothing but the public key. Ends with status 1 when one does not hold.
     Verify {
+        /// Proofs, checkpoints and exports. Without any, the ledger of this data directory.
+        #[arg(value_name = "FILE|DIR")]
+        paths: Vec<PathBuf>,
+        /// The ledger's public key, as `storeward audit key` prints it, or a file with it. Without it ledger.pub in the data
+        /// directory counts, else that directory's own key.
+        #[arg(long, value_name = "KEY|FILE", requires = "paths")]
+        key: Vec<String>,
         #[command(flatten)]
         at: Directory,
         /// A checkpoint kept elsewhere, as `storeward audit checkpoint` prints it: shows a ledger written anew.
@@ -35,6 +53,21 @@ enum Word {
         #[command(flatten)]
         at: Directory,
     },
+    /// Print the ledger's public key: give it to whoever will check what comes from this ledger.
+    Key {
+        #[command(flatten)]
+        at: Directory,
+    },
+    /// Write the ledger as files in the C2SP tlog-tiles layout. Again into the same folder, it adds what is new.
+    Export {
+        #[command(flatten)]
+        at: Directory,
+        /// The folder; it is made.
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+    },
+    /// Prove that an entry is in the ledger, or that one checkpoint continues another: a file that stands alone.
+    Prove(ProveOptions),
     /// Print the signed checkpoint over the whole ledger: keep it where this machine cannot reach it.
     Checkpoint {
         #[command(flatten)]
@@ -42,9 +75,44 @@ enum Word {
     },
 }
 
+/// Public keys that somebody put into a data directory, one a line: what they signed is checked there.
+const PINNED: &str = "ledger.pub";
+
+#[derive(Debug, clap::Args)]
+struct ProveOptions {
+    #[command(flatten)]
+    at: Directory,
+    /// The entry's number or id.
+    #[arg(value_name = "SEQ|ID", required_unless_present = "consistency")]
+    entry: Option<String>,
+    /// In the tree of this many entries, of which a checkpoint was kept.
+    #[arg(long, value_name = "N")]
+    size: Option<u64>,
+    /// In the tree of a checkpoint from elsewhere.
+    #[arg(long, value_name = "FILE", conflicts_with = "size")]
+    checkpoint: Option<PathBuf>,
+    /// Two checkpoints, each a file or the size of one that was kept.
+    #[arg(long, num_args = 2, value_names = ["OLD", "NEW"], conflicts_with_all = ["entry", "size", "checkpoint"])]
+    consistency: Vec<String>,
+    /// Where to write it; `-` is standard output.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
 pub fn audit(options: &Options) -> Done {
     match &options.word {
-        Word::Verify { at, anchor, json } => verify(at, anchor, *json),
+        Word::Verify { paths, key, at, anchor, json } if !paths.is_empty() => {
+            let anchors = paths.iter().chain(anchor).cloned().collect::<Vec<PathBuf>>();
+            elsewhere(&anchors, &trust(&at.dir, key)?, *json)
+        }
+        Word::Verify { at, anchor, json, .. } => verify(at, anchor, *json),
+        Word::Key { at } => {
+            let opened = open::open(&at.dir)?;
+            println!("{}", own_key(&opened.data)?.verifier(opened.db.ledger_name()));
+            Ok(())
+        }
+        Word::Export { at, folder } => export_to(at, folder),
+        Word::Prove(wish) => prove_to(wish),
         Word::Accept { at } => accept(at),
         Word::Checkpoint { at } => {
             let opened = open::open(&at.dir)?;
@@ -53,6 +121,101 @@ pub fn audit(options: &Options) -> Done {
             Ok(())
         }
     }
+}
+
+fn own_key(data: &DataDir) -> Done<LogKey> {
+    Ok(LogKey::from_seed(&data.keys()?.ledger))
+}
+
+/// Whose signatures count for files from elsewhere: the keys that were named, those that are pinned in the data directory, or
+/// its own.
+fn trust(dir: &Path, named: &[String]) -> Done<Trust> {
+    let pinned = dir.join(PINNED);
+    let mut texts = Vec::new();
+    for key in named {
+        texts.push(if key.contains('+') && !Path::new(key).exists() {
+            key.clone()
+        } else {
+            std::fs::read_to_string(key).context(key)?
+        });
+    }
+    if texts.is_empty() && pinned.is_file() {
+        texts.push(std::fs::read_to_string(&pinned).context(pinned.display())?);
+    }
+    if texts.is_empty() {
+        let data = DataDir::open(dir).map_err(|_| {
+            Failure::new("whose signatures count is not said").hint(
+                "name the ledger's public key with --key; its owner reads it with `storeward audit key`",
+            )
+        })?;
+        return Ok(Trust::Own(Box::new(own_key(&data)?)));
+    }
+    let lines = texts.iter().flat_map(|text| text.lines()).map(str::trim);
+    let keys = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
+    Ok(Trust::Keys(keys.map(|line| line.parse().context("the public key")).collect::<Done<_>>()?))
+}
+
+fn elsewhere(paths: &[PathBuf], trust: &Trust, json: bool) -> Done {
+    let found = offline::verify(paths, trust);
+    if json {
+        println!("{}", serde_json::json!({"good": found.good, "bad": found.bad}));
+    } else {
+        found.good.iter().for_each(|line| println!("{line}"));
+    }
+    if found.bad.is_empty() { Ok(()) } else { Err(Failure::new(found.bad.join("\n"))) }
+}
+
+fn export_to(at: &Directory, folder: &Path) -> Done {
+    let opened = open::open(&at.dir)?;
+    let bar = std::io::stderr().is_terminal();
+    let done = export::export(&opened.db, folder, |done, all| {
+        if bar {
+            eprint!("\r{}", progress(done, all));
+        }
+    });
+    if bar {
+        eprintln!();
+    }
+    let done = done?;
+    println!(
+        "{} entries stand in {} ({} files written). Whoever has the public key (`storeward audit key`) checks them with \
+         `storeward audit verify {}`, or with any tool for C2SP tlog-tiles.",
+        done.entries,
+        folder.display(),
+        done.written,
+        folder.display()
+    );
+    Ok(())
+}
+
+fn prove_to(wish: &ProveOptions) -> Done {
+    let opened = open::open(&wish.at.dir)?;
+    let trust = Trust::Own(Box::new(own_key(&opened.data)?));
+    let (text, name) = match wish.consistency.as_slice() {
+        [old, new] => {
+            let proof = prove::consistency(&opened.db, &trust, old, new)?;
+            (proof.to_text(), "consistency.proof".to_owned())
+        }
+        _ => {
+            let tree = match (wish.size, &wish.checkpoint) {
+                (Some(size), _) => prove::Tree::Size(size),
+                (None, Some(file)) => {
+                    prove::Tree::Note(std::fs::read_to_string(file).context(file.display())?)
+                }
+                (None, None) => prove::Tree::Now,
+            };
+            let entry = wish.entry.as_deref().unwrap_or_default();
+            let (seq, proof) = prove::inclusion(&opened.db, &trust, entry, tree)?;
+            (proof.to_text(), format!("entry-{seq}.tlog-proof"))
+        }
+    };
+    let out = wish.out.clone().unwrap_or_else(|| PathBuf::from(name));
+    prove::write(&text, &out)?;
+    if out != Path::new("-") {
+        let name = out.display();
+        println!("{name} is written. `storeward audit verify {name} --key KEY` checks it anywhere.");
+    }
+    Ok(())
 }
 
 fn verify(at: &Directory, anchors: &[PathBuf], json: bool) -> Done {
@@ -168,26 +331,4 @@ fn block_on<T>(work: impl Future<Output = Done<T>>) -> Done<T> {
 fn progress(done: u64, all: u64) -> String {
     let filled = usize::try_from(done.saturating_mul(40) / all.max(1)).unwrap_or(40).min(40);
     format!("[{}{}] {done} of {all} entries", "█".repeat(filled), "·".repeat(40 - filled))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_what_stands_before_a_fault_is_called_sound() {
-        assert_eq!(sound_before(121, 116), "the 115 entries before it are sound; ");
-        assert_eq!(sound_before(121, 2), "the entry before it is sound; ");
-        for (read, fault) in [(121, 1), (0, 121), (0, 0)] {
-            assert_eq!(sound_before(read, fault), "", "{read} {fault}");
-        }
-    }
-
-    #[test]
-    fn the_bar_fills() {
-        assert_eq!(progress(0, 10).matches('█').count(), 0);
-        assert_eq!(progress(5, 10).matches('█').count(), 20);
-        assert_eq!(progress(10, 10).matches('·').count(), 0);
-        assert_eq!(progress(0, 0).matches('█').count(), 0);
-    }
 }

@@ -40,6 +40,10 @@ statements! {
     FIND_WHOLE_ENTRIES = "SELECT seq, id, at, kind, severity, actor, request, body, tree FROM ledger_entry \
                           WHERE seq > $1 ORDER BY seq LIMIT $2";
 
+    FIND_LEAVES = "SELECT seq, body, tree FROM ledger_entry WHERE seq > $1 ORDER BY seq LIMIT $2";
+    FIND_NUMBER = "SELECT seq FROM ledger_entry WHERE id = $1";
+    FIND_CHECKPOINT = "SELECT note FROM ledger_checkpoint WHERE size = $1";
+    FIND_CHECKPOINT_BEFORE = "SELECT CAST(MAX(size) AS BIGINT) FROM ledger_checkpoint WHERE size < $1";
     FIND_ENTRIES_OF_KIND = "SELECT seq, body, tree FROM ledger_entry WHERE kind = $1 AND seq > $2 \
                             AND LENGTH(body) > 0 ORDER BY seq LIMIT $3";
     FORGET_ENTRIES = "UPDATE ledger_entry SET body = $3, actor = '', request = NULL WHERE seq >= $1 AND seq <= $2";

@@ -96,10 +96,10 @@ fn true_record(body: &[u8], tree: &[u8]) -> Option<Record> {
 
 /// Numbers of entries, as runs of neighbours: first and last of each.
 #[derive(Debug, Default)]
-pub(super) struct Runs(BTreeMap<u64, u64>);
+pub struct Runs(BTreeMap<u64, u64>);
 
 impl Runs {
-    pub(super) fn insert(&mut self, seq: u64) {
+    pub fn insert(&mut self, seq: u64) {
         let before = self.0.range(..=seq).next_back().map(|(first, last)| (*first, *last));
         let mut run = (seq, seq);
         match before {
@@ -114,7 +114,7 @@ impl Runs {
     }
 
     /// Takes out whatever lies between two numbers, both included; returns how much that was.
-    pub(super) fn remove(&mut self, first: u64, last: u64) -> u64 {
+    pub fn remove(&mut self, first: u64, last: u64) -> u64 {
         if first > last {
             return 0;
         }
@@ -139,11 +139,11 @@ impl Runs {
         removed
     }
 
-    pub(super) fn first(&self) -> Option<u64> {
+    pub fn first(&self) -> Option<u64> {
         self.0.keys().next().copied()
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (u64, u64)> {
+    pub fn iter(&self) -> impl Iterator<Item = (u64, u64)> {
         self.0.iter().map(|(first, last)| (*first, *last))
     }
 }

@@ -5,20 +5,22 @@
 
 mod append;
 mod forget;
+mod leaves;
 mod prove;
 mod query;
 mod standing;
 mod verify;
 
 pub(crate) use append::{Appender, Signer, begin, begun_as, is_written};
-pub use forget::forget;
-pub use prove::{Inclusion, prove_consistency, prove_inclusion};
+pub use forget::{Runs, forget};
+pub use leaves::{Leaf, checkpoint_at, checkpoint_before, leaves_after, number_of};
+pub use prove::{Inclusion, prove_consistency, prove_inclusion, prove_inclusion_in};
 pub use query::{Filter, Head, by_id, by_request, head, read_after, search};
 pub use standing::{Standing, head_after, standing};
 pub use verify::{LedgerFault, Report, VerifyOptions, What, verify};
 
-/// Largest entry, in bytes of its JSON form.
-pub const MAX_EVENT_BYTES: usize = 64 * 1024;
+/// Largest entry, in bytes of its JSON form: what a bundle of C2SP tlog-tiles has room for.
+pub const MAX_EVENT_BYTES: usize = 64 * 1024 - 1;
 
 /// Entry numbers are BIGINT in the tables; they never come near its end.
 pub(crate) fn to_column(seq: u64) -> i64 {

@@ -21,10 +21,24 @@ pub struct Inclusion {
 /// Proves that entry `seq` is in the ledger; `None` if there is no such entry.
 pub fn prove_inclusion(reader: &mut Reader<'_>, seq: u64) -> Result<Option<Inclusion>, Error> {
     let head = head(reader)?;
-    let Some(index) = seq.checked_sub(1).filter(|index| *index < head.size) else { return Ok(None) };
+    let found = prove_inclusion_in(reader, seq, head.size)?;
+    Ok(found.map(|(leaf, path)| Inclusion { seq, leaf, path, head }))
+}
+
+/// The leaf hash of entry `seq`, and its path in the tree of the first `size` entries; `None` if it is none of them, or there
+/// are not as many.
+pub fn prove_inclusion_in(
+    reader: &mut Reader<'_>,
+    seq: u64,
+    size: u64,
+) -> Result<Option<(Hash, Vec<Hash>)>, Error> {
+    let Some(index) = seq.checked_sub(1).filter(|index| *index < size) else { return Ok(None) };
+    if size > head(reader)?.size {
+        return Ok(None);
+    }
     let leaf = node(reader, merkle::Node { level: 0, index })?;
-    let path = merkle::inclusion_proof(index, head.size, &mut |at| node(reader, at))?;
-    Ok(path.map(|path| Inclusion { seq, leaf, path, head }))
+    let path = merkle::inclusion_proof(index, size, &mut |at| node(reader, at))?;
+    Ok(path.map(|path| (leaf, path)))
 }
 
 /// Proves that the ledger of `old` entries is a beginning of the ledger of `new`; `None` if `old` is larger, or there
