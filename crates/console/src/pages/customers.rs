@@ -72,6 +72,8 @@ struct ActForm {
     label: &'static str,
     hint: &'static str,
     is_grave: bool,
+    /// What was shown, and comes back with the form.
+    compared: Option<String>,
 }
 
 struct FactorLine {
@@ -196,6 +198,9 @@ fn no_such() -> Failure {
 pub struct Fields {
     act: String,
     reason: String,
+    /// The code that stood on the page, of the act that goes by it.
+    #[serde(default)]
+    compared: String,
 }
 
 pub async fn act(
@@ -212,8 +217,15 @@ pub async fn act(
         return again(&app, &view, id, "Give a reason of 3 to 300 characters in one line. It is kept.").await;
     };
     let by = By { staff: view.visitor.staff, reason };
-    let changed = customers.act(&by, id, act).await.map_err(Error::from)?;
-    let done = match changed {
+    let changed = match act {
+        Act::LetIntoOffice => customers.let_into_office(&by, id, &fields.compared).await,
+        _ => customers.act(&by, id, act).await,
+    };
+    let done = match changed.map_err(Error::from)? {
+        Done::OtherCode => {
+            let fault = "What they added is not what you compared: it changed after this page was shown. Nobody was let in. Compare the code anew.";
+            return again(&app, &view, id, fault).await;
+        }
         Done::Changed => act.word(),
         Done::Already => "already",
         Done::WaitsForAnother => "waits",
@@ -356,7 +368,8 @@ fn facts(account: &AccountView) -> Vec<(&'static str, String)> {
 }
 
 fn act_forms(account: &AccountView) -> Vec<ActForm> {
-    let form = |act: Act, label, hint, is_grave| ActForm { word: act.word(), label, hint, is_grave };
+    let form =
+        |act: Act, label, hint, is_grave| ActForm { word: act.word(), label, hint, is_grave, compared: None };
     let lock = if account.state.locked_at.is_some() {
         form(Act::Unlock, "Unlock the account", "The person can sign in again and is told by mail.", false)
     } else {
@@ -374,9 +387,10 @@ fn act_forms(account: &AccountView) -> Vec<ActForm> {
         let hint = "The person gets a mail with a link that is good for ten minutes, and chooses it themself, behind their second factor if they have one. Nothing changes until then.";
         forms.insert(1, form(Act::BeginNewPassword, "Begin a new password", hint, false));
     }
-    if matches!(account.office, OfficeView::Waits { .. }) {
+    if let OfficeView::Waits { code } = &account.office {
         let hint = "Only for a member of the shop's own staff who told you the code below themself, by telephone or face to face. What they added opens the back office from then on.";
-        forms.push(form(Act::LetIntoOffice, "Let into the back office", hint, false));
+        let plain = form(Act::LetIntoOffice, "Let into the back office", hint, false);
+        forms.push(ActForm { compared: Some(code.clone()), ..plain });
     }
     match &account.wait {
         None if !account.factors.is_empty() => {

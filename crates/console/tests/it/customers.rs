@@ -1,12 +1,17 @@
 //! Customers' accounts in the console: found by the whole address only, acted on by whoever has just shown a second factor.
 
-use storeward_base::Actor;
+use storeward_base::{Actor, SystemEntropy, Timestamp};
 use storeward_identity::{FirstFactor, LetterKind, ShopAccount};
-use storeward_store::both_engines;
+use storeward_store::{Tx, both_engines, params, statements};
 
 use super::bench::{Answer, Bench, Browser, MIGRATIONS};
 
 const EMAIL: &str = "bea@people.example";
+
+statements! {
+    ADD_APP = "INSERT INTO customer_factor (id, customer, kind, secret_sealed, counter, created_at) \
+               VALUES ($1, $2, 'totp', $3, 0, $4)";
+}
 
 async fn find(browser: &mut Browser<'_>, address: &str) -> Answer {
     let csrf = browser.get("/customers").await.csrf();
@@ -160,6 +165,33 @@ both_engines!(a_member_of_the_shop_is_let_into_its_back_office, MIGRATIONS, asyn
     assert!(!shown.body.contains("Code for the back office"), "nothing was added: {}", shown.body);
     let form = format!("csrf={}&act=let_into_office&reason=met+in+person", shown.csrf());
     let answer = browser.post(&format!("{page}/act"), &form).await;
-    assert_eq!(answer.location(), format!("{page}?done=already"));
+    assert_eq!(answer.status, 422, "nothing was compared: {}", answer.body);
+    // The member adds an app, and rings. While they talk, a thief adds another one.
+    let add = async |at: i64| {
+        let id = storeward_identity::FactorId::at(Timestamp::from_seconds(at), &SystemEntropy);
+        let write = move |tx: &mut Tx<'_>| -> Result<(), storeward_store::Error> {
+            tx.commit_silent("of a test");
+            tx.execute(ADD_APP, params![id, customer, vec![0_u8; 8], Timestamp::from_seconds(at)]).map(drop)
+        };
+        bench.db.write(write).await.unwrap();
+    };
+    add(1).await;
+    let compared = browser.get(&page).await;
+    let code = compared.attribute("name=\"compared\" value=\"");
+    assert!(code.len() == 9 && compared.body.contains(&format!("<dd>{code}</dd>")), "{}", compared.body);
+    add(2).await;
+    let with = |code: &str| format!("{form}&compared={code}");
+    let told = browser.post(&format!("{page}/act"), &with(&code)).await;
+    assert!(told.status == 422 && told.body.contains("not what you compared"), "{}", told.body);
     assert!(bench.events("identity.back_office_allowed").await.is_empty());
+    // The page shows what is there now, and only that lets anybody in.
+    let other = told.attribute("name=\"compared\" value=\"");
+    assert_ne!(other, code);
+    for wrong in ["", &code, &other[..8], &format!("{other}x"), &other.to_lowercase()] {
+        assert_eq!(browser.post(&format!("{page}/act"), &with(wrong)).await.status, 422, "{wrong}");
+    }
+    assert!(bench.events("identity.back_office_allowed").await.is_empty());
+    let answer = browser.post(&format!("{page}/act"), &with(&other)).await;
+    assert_eq!(answer.location(), format!("{page}?done=let_into_office"), "{}", answer.body);
+    assert_eq!(bench.events("identity.back_office_allowed").await.len(), 1);
 });

@@ -5,6 +5,7 @@ use storeward_base::{Actor, CustomerId, StaffId};
 use storeward_events::identity::{
     AccountLocked, AccountLookedUp, AccountUnlocked, BackOfficeAllowed, SessionsRevoked, StepUpForced,
 };
+use storeward_seal::fingerprint::equal;
 use storeward_store::{Reader, Tx};
 
 use super::{By, Customers};
@@ -46,6 +47,8 @@ pub enum Done {
     },
     /// It takes effect when another member of staff asks for it too.
     WaitsForAnother,
+    /// What was added is no longer what was compared.
+    OtherCode,
 }
 
 impl Act {
@@ -123,12 +126,6 @@ impl Act {
                 tx.append(actor, None, AccountLocked { customer })?;
                 tx.append(actor, None, SessionsRevoked { customer, count, reason: reason() })?;
             }
-            Act::LetIntoOffice => {
-                if !sql::office::allow(tx, customer, now)? {
-                    return Ok(false);
-                }
-                tx.append(actor, None, BackOfficeAllowed { customer })?;
-            }
             Act::Unlock => {
                 if !sql::account::unlock(tx, customer)? {
                     return Ok(false);
@@ -149,8 +146,10 @@ impl Act {
                 }
                 sql::flow::end_recoveries(tx, customer)?;
             }
-            // They need more than a transaction: see `new_password` and `way_back`.
-            Act::BeginNewPassword | Act::BeginWayBack | Act::ShortenWayBack => return Ok(false),
+            // They need more than a transaction, or more to go by: see `new_password`, `way_back` and `let_into_office`.
+            Act::BeginNewPassword | Act::BeginWayBack | Act::ShortenWayBack | Act::LetIntoOffice => {
+                return Ok(false);
+            }
         }
         Ok(true)
     }
@@ -188,7 +187,44 @@ impl Customers {
         self.0.0.db.write(move |tx| Ok(tx.append(actor, None, fact.clone()).map(drop)?)).await
     }
 
-    /// Does it, if it changes anything.
+    /// Lets a member of the shop's staff in with what they have added, if that is still what makes the code that was compared:
+    /// whoever adds something of theirs in between, or had it there already, is not let in with it.
+    pub async fn let_into_office(
+        &self,
+        by: &By,
+        customer: CustomerId,
+        compared: &str,
+    ) -> Result<Done, Error> {
+        let shared = self.0.0.clone();
+        if shared.account(customer).await?.is_none() {
+            return Err(Error::NoAccount);
+        }
+        let act = Act::LetIntoOffice;
+        let (row, activity) =
+            (shared.act_row(by, act.word(), shared.now()), shared.activity(act.activity(), ""));
+        let (actor, compared) = (Actor::Staff { id: by.staff }, compared.trim().to_owned());
+        let db = shared.db.clone();
+        let written = db.write(move |tx| -> Result<Done, Error> {
+            let factors = sql::factor::of_customer(tx, customer)?;
+            let code = shared.office_code_of(customer, &factors);
+            if !equal(code.as_bytes(), compared.as_bytes()) {
+                tx.commit_silent("what was compared is not what is there");
+                return Ok(Done::OtherCode);
+            }
+            let now = tx.now();
+            if !sql::office::allow(tx, customer, now)? {
+                tx.commit_silent("they were let in already, or have nothing to be let in with");
+                return Ok(Done::Already);
+            }
+            tx.append(actor, None, BackOfficeAllowed { customer })?;
+            sql::staff_act::insert(tx, customer, &row)?;
+            note_activity(tx, customer, &activity)?;
+            Ok(Done::Changed)
+        });
+        written.await
+    }
+
+    /// Does it, if it changes anything. [`Act::LetIntoOffice`] goes by what was compared: see [`Customers::let_into_office`].
     pub async fn act(&self, by: &By, customer: CustomerId, act: Act) -> Result<Done, Error> {
         let shared = &self.0.0;
         let account = shared.account(customer).await?.ok_or(Error::NoAccount)?;
@@ -196,8 +232,8 @@ impl Customers {
             Act::BeginNewPassword => return self.begin_new_password(by, &account).await,
             Act::BeginWayBack => return self.begin_way_back(by, &account).await,
             Act::ShortenWayBack => return self.shorten_way_back(by, &account).await,
+            Act::LetIntoOffice => return Ok(Done::OtherCode),
             Act::Lock | Act::Unlock | Act::EndSessions | Act::ForceStepUp | Act::StopWayBack => {}
-            Act::LetIntoOffice => {}
         }
         let row = shared.act_row(by, act.word(), shared.now());
         let activity = shared.activity(act.activity(), "");

@@ -113,6 +113,14 @@ pub enum OfficeView {
 }
 
 impl OfficeView {
+    /// What has to be compared.
+    pub fn code(&self) -> Option<&str> {
+        match self {
+            OfficeView::Waits { code } => Some(code),
+            OfficeView::Nothing | OfficeView::Since(_) => None,
+        }
+    }
+
     fn of(shared: &Shared, means: &Means, allowed_at: Option<Timestamp>) -> Self {
         match allowed_at {
             _ if !means.has_strong() || !shared.asks_approval.load(Ordering::Relaxed) => OfficeView::Nothing,

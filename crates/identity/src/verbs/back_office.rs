@@ -14,6 +14,7 @@ use super::{Identity, Shared};
 use crate::error::Error;
 use crate::model::{FactorKind, Proof};
 use crate::sql;
+use crate::sql::factor::FactorRow;
 use crate::state::ReturnTo;
 
 /// Where somebody stands before the back office.
@@ -90,11 +91,15 @@ impl Identity {
 
 impl Shared {
     pub fn office_code(&self, means: &Means) -> String {
+        self.office_code_of(means.account.id, &means.factors)
+    }
+
+    pub fn office_code_of(&self, customer: CustomerId, factors: &[FactorRow]) -> String {
         let strong = |kind| matches!(kind, FactorKind::Totp | FactorKind::Passkey);
         let mut ids: Vec<String> =
-            means.factors.iter().filter(|row| strong(row.kind)).map(|row| row.id.to_string()).collect();
+            factors.iter().filter(|row| strong(row.kind)).map(|row| row.id.to_string()).collect();
         ids.sort();
-        let mark = self.marks.office(&format!("{} {}", means.account.id, ids.join(" ")));
+        let mark = self.marks.office(&format!("{customer} {}", ids.join(" ")));
         let plain: String = mark.chars().filter(char::is_ascii_alphanumeric).take(8).collect();
         let (first, last) = plain.split_at(plain.len() / 2);
         format!("{first}-{last}").to_uppercase()

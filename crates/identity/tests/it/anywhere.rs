@@ -1,6 +1,5 @@
 //! Doors on any page, shops in folders, people with rights, and a shop that nobody knows yet, on both engines.
 
-use storeward_identity::staff::Act;
 use storeward_identity::{LetterKind, MIGRATIONS, SecondFactor};
 use storeward_store::both_engines;
 
@@ -107,7 +106,8 @@ both_engines!(who_has_rights_shows_more_on_every_page, MIGRATIONS, async |db| {
     assert!(told.location().starts_with(ENROL), "somebody has to let them in: {told:?}");
     let desk = behind.bench.identity.customers();
     let customer = desk.find(STAFF, "mallory@people.example").await.unwrap()[0];
-    desk.act(&behind.bench.by(STAFF), customer, Act::LetIntoOffice).await.unwrap();
+    let code = desk.view(customer).await.unwrap().unwrap().office.code().unwrap().to_owned();
+    desk.let_into_office(&behind.bench.by(STAFF), customer, &code).await.unwrap();
     assert!(member.get("/account").await.body.contains("the orders of 7"));
     assert_eq!(member.send("POST", "/plugin/orders", &PROBLEM_FORM, "all=1").await.status, 200);
     // Out, and in again: on this device too, and with nothing less.
@@ -116,6 +116,38 @@ both_engines!(who_has_rights_shows_more_on_every_page, MIGRATIONS, async |db| {
     member.post("/login.php", &MALLORY).await.leads_to("/.storeward/challenge");
     let page = member.browser.get("/.storeward/challenge").await;
     assert!(page.body.contains("id=\"totp\"") && !page.body.contains("id=\"mail\""));
+});
+
+// A plugin's refusal at the page that was asked for, within the shop and with its mark, made the owner a customer; and so did a role
+// without the one right that this page takes.
+both_engines!(a_customer_is_who_the_shop_says_has_a_customers_rights, MIGRATIONS, async |db| {
+    let behind = Behind::with_file(db, SecondFactor::Offered, |file| {
+        let told = "customer_page = [\"not for customers\"]\n[staff.probe.told]\npath = \"/rights\"\nrights = \"/rights\"\n\
+                    customer = [\"read\"]\n[staff.probe.told.nonce]\npath = \"/nonce\"\nheader = \"X-Nonce\"\n";
+        format!("{}{told}", with_office(file))
+    });
+    for guard in [OfficeGuard::RefusesInside, OfficeGuard::None] {
+        behind.shop.guard_office(guard);
+        let mut thief = behind.browser();
+        thief.get("/").await;
+        thief.post("/login.php", &MALLORY).await.leads_to("/.storeward/challenge");
+        for path in ["/account", "/plugin/orders", "/checkout"] {
+            thief.get(path).await.leads_to("/.storeward/challenge");
+        }
+        // Customers are customers all the same, and the canary is one.
+        let mut customer = behind.browser();
+        customer.get("/").await;
+        customer.sign_in("ella").await.leads_to("/account");
+        assert_eq!(behind.shield.try_canary().await.unwrap(), None);
+        behind.bench.advance(3_600);
+    }
+    // Where the shop says nothing, nobody is one.
+    behind.shop.guard_office(OfficeGuard::TellsNothing);
+    let mut customer = behind.browser();
+    customer.get("/").await;
+    customer.sign_in("ella").await.leads_to("/.storeward/challenge");
+    assert_eq!(behind.shield.try_canary().await.unwrap().map(|fault| fault.code()), Some("seems_staff"));
+    assert!(behind.bench.reasons("identity.sign_in_failed").await.contains(&"staff_unclear".to_owned()));
 });
 
 // The program did not start while the shop was down.

@@ -49,6 +49,10 @@ pub enum OfficeGuard {
     LeadsAway,
     /// A plugin that does so to whoever is signed in.
     RefusesSessions,
+    /// The shop's own code does, with the page that it has for customers: a plugin at the office's first step.
+    RefusesInside,
+    /// The same, and it does not say what rights anybody has.
+    TellsNothing,
 }
 
 /// The shop, with two accounts. Each has a user name beside its address.
@@ -141,6 +145,8 @@ impl Shop {
             ("GET", "/me") if inside.is_broken => say(200, "<p>a new theme"),
             ("GET", "/login.php") => say(200, "<form><input name=user><input name=password type=password>"),
             ("GET", "/office") => office(&inside, who),
+            ("GET", "/nonce") => say(200, &who.map_or("0".to_owned(), |at| format!("nonce-of-{at}"))),
+            ("GET", "/rights") => rights(&inside, who, headers),
             ("GET", "/me") if inside.is_hidden => say(401, "{}"),
             ("GET", "/me") => match who {
                 Some(at) => {
@@ -257,10 +263,22 @@ fn office(inside: &Inside, who: Option<usize>) -> Response<Bytes> {
     match (inside.office_guard, who) {
         (OfficeGuard::Refuses, _) | (OfficeGuard::RefusesSessions, Some(_)) => say(403, "Forbidden"),
         (OfficeGuard::LeadsAway, _) => led("/"),
+        (OfficeGuard::RefusesInside | OfficeGuard::TellsNothing, Some(_)) => say(403, "not for customers"),
         (_, Some(at)) if inside.accounts[at].id == "7" => say(200, "the office"),
         (_, Some(_)) => say(403, "not for customers"),
         (_, None) => say(302, ""),
     }
+}
+
+/// What the shop says of somebody's rights, to whoever asks as its scripts do.
+fn rights(inside: &Inside, who: Option<usize>, headers: &HeaderMap) -> Response<Bytes> {
+    let nonce = headers.get("x-nonce").and_then(|line| line.to_str().ok());
+    let Some(at) = who.filter(|at| nonce == Some(&format!("nonce-of-{at}"))) else { return say(401, "{}") };
+    if inside.office_guard == OfficeGuard::TellsNothing {
+        return say(401, "{}");
+    }
+    let is_member = inside.accounts[at].id == "7";
+    say(200, &serde_json::json!({"rights": {"read": true, "pack_orders": is_member}}).to_string())
 }
 
 fn own_office(fields: &HashMap<String, String>) -> Response<Bytes> {
