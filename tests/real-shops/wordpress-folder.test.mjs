@@ -11,7 +11,7 @@ import { runInFrontOf } from '../browser/lib/stand.mjs';
 import { addApp, looked, showApp } from './lib/back-office.mjs';
 import { formsOfPhp, ofTheAccount, ofTheBackOffice, tried } from './lib/side-doors.mjs';
 import { Thief } from './lib/thief.mjs';
-import { CUSTOMER, OTHER, OWNER, WordPress } from './lib/wordpress.mjs';
+import { CUSTOMER, OTHER, OWNER, PACKER, WordPress } from './lib/wordpress.mjs';
 
 const BASE = '/blog';
 const CHALLENGE = '/.storeward/challenge';
@@ -154,6 +154,19 @@ test('the owner adds an app and is in the back office', async () => {
   await page.locator('#wpadminbar').waitFor();
   await picture(page, `wordpress-folder-admin-${database}`);
   await context.close();
+});
+
+test('whoever has more rights than a customer is asked, whatever the back office shows of it', async () => {
+  // A plugin within WordPress refuses with the very page that customers see; and a role of the shop's own has not the one right that the
+  // page takes which is asked for.
+  for (const [answer, account] of [['inside', OWNER], ['inside', PACKER], [null, PACKER]]) {
+    await shop.guardOffice(answer);
+    const who = thief();
+    assert.equal((await signedIn(who, account)).location, CHALLENGE, `${account.login}, ${answer}`);
+    assert.deepEqual(await tried(who, ofTheBackOffice(BASE)), [], `${account.login}, ${answer}`);
+    // Customers are customers all the same: WordPress says so.
+    assert.notEqual((await signedIn(thief(), OTHER)).location, CHALLENGE, `${answer}`);
+  }
 });
 
 test('where the back office opens to some networks only, nobody is a customer because its guard says no', async () => {

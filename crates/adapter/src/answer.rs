@@ -5,7 +5,7 @@ use storeward_base::Secret;
 
 use crate::cookie::{CookieLine, name_fits};
 use crate::model::{Adapter, BodyKind, Door, Probe, SignOut, SignedIn, Subject, TokenAnswer};
-use crate::text;
+use crate::{place, text};
 
 /// What the cookies of one answer say.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,12 +109,7 @@ impl SignedIn {
 impl SignOut {
     /// The target to ask for.
     pub fn target(&self) -> String {
-        let mut target = self.path.clone();
-        for (at, (name, value)) in self.query.iter().enumerate() {
-            let value = if value == "*" { "" } else { value.as_str() };
-            target.push_str(&format!("{}{name}={value}", if at == 0 { '?' } else { '&' }));
-        }
-        target
+        place::target(&self.path, &self.query)
     }
 
     /// The target of the link that says yes, on a page that asks.

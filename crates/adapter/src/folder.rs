@@ -35,6 +35,10 @@ impl Adapter {
         self.staff.paths.iter_mut().chain(&mut self.staff.except).chain(&mut self.staff.like).for_each(lay);
         if let Some(probe) = &mut self.staff.probe {
             lay(&mut probe.path);
+            if let Some(told) = &mut probe.told {
+                lay(&mut told.path);
+                told.nonce.iter_mut().for_each(|nonce| lay(&mut nonce.path));
+            }
         }
         self.staff.acts.iter_mut().chain(&mut self.sensitive).for_each(|place| lay(&mut place.path));
         self.routed.iter_mut().for_each(|routed| lay(&mut routed.path));

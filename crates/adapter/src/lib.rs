@@ -23,6 +23,7 @@ mod multipart;
 mod office;
 mod place;
 mod reading;
+mod rights;
 mod text;
 
 pub use answer::{Answer, ProbeAnswer, Signal};
@@ -37,3 +38,4 @@ pub use model::{
     Shown, SignOut, SignedIn, Staff, StaffProbe, StaffSessions, Subject, TokenAnswer,
 };
 pub use reading::Reading;
+pub use rights::{Nonce, ToldRights};

@@ -7,6 +7,7 @@ use storeward_base::Secret;
 
 use crate::error::AdapterError;
 use crate::place::{ANYWHERE, Place};
+use crate::rights::ToldRights;
 
 /// The version that [`Adapter::format`] must say.
 pub const FORMAT: u32 = 1;
@@ -297,6 +298,9 @@ pub struct StaffProbe {
     /// Customers are led to a page that is neither of the back office nor a door.
     #[serde(default)]
     pub leads_customers_away: bool,
+    /// Where the shop says what rights somebody has. With it nobody is a customer whom the shop does not call one there, too.
+    #[serde(default)]
+    pub told: Option<ToldRights>,
 }
 
 /// An answer to `staff.probe`.
@@ -399,6 +403,9 @@ impl Adapter {
         }
         if let Some(probe) = &self.staff.probe {
             check_path(&probe.path).map_err(|what| AdapterError::new("staff.probe.path", what))?;
+            if let Some(told) = &probe.told {
+                told.check()?;
+            }
         }
         if let Some(out) = &self.sign_out {
             check_path(&out.path).map_err(|what| AdapterError::new("sign_out.path", what))?;

@@ -79,7 +79,8 @@ pub(crate) const ANYWHERE: &str = "/**";
 /// Stands for a language's code between two parts of a path, or for nothing: `/de/account` and `/account`.
 pub(crate) const LANGUAGE: &str = "/{language}";
 
-/// Stands for one part of a path, whatever it is, or for nothing: where shops put a code of the store.
+/// Stands for one part of a path, whatever it is, or for nothing: where shops put a code of the store. At the end it is whatever lies
+/// below, and not the place itself.
 pub(crate) const ANY_PART: &str = "/{any}";
 
 /// Whether `path` is `place`, or `place` with path information behind a script (`/login.php/x`). A place that ends with `/**` is
@@ -104,6 +105,16 @@ pub(crate) fn below_at(place: &str, path: &str, at: usize) -> bool {
         Some(tail) => reads_as(tail, rest, is_or_continues),
         None => at == 0 && reads_as(place, rest, is_or_continues),
     }
+}
+
+/// A path with these parameters behind it; one that may be anything is empty.
+pub(crate) fn target(path: &str, query: &BTreeMap<String, String>) -> String {
+    let mut target = path.to_owned();
+    for (at, (name, value)) in query.iter().enumerate() {
+        let value = if value == "*" { "" } else { value.as_str() };
+        target.push_str(&format!("{}{name}={value}", if at == 0 { '?' } else { '&' }));
+    }
+    target
 }
 
 /// The plainest address of a place.

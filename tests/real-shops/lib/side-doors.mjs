@@ -37,6 +37,9 @@ export function ofTheBackOffice(base) {
     ['POST', `${base}/wp-json/wp/v2/settings`, 'title=stolen', FORM],
     ['POST', `${base}/wp-json/batch/v1`, '{"requests":[{"method":"POST","path":"/wp/v2/settings","body":{"title":"stolen"}}]}', JSON_BODY],
     ['DELETE', `${base}/wp-json/wp/v2/categories/1?force=true`],
+    // A comment is written by a POST to the list, and changed by one to its place.
+    ['POST', `${base}/wp-json/wp/v2/comments/1`, 'status=hold', FORM],
+    ['POST', `${base}/`, 'rest_route=/wp/v2/comments/1&status=hold', FORM],
     ['GET', `${base}/wc-auth/v1/authorize/?app_name=x&scope=read_write&user_id=1&return_url=https://evil.example&callback_url=https://evil.example`],
   ];
 }

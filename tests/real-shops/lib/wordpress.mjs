@@ -12,6 +12,8 @@ const PACKAGE = '/usr/share/wordpress';
 
 export const CUSTOMER = { login: 'ella', email: 'ella@people.example', password: 'grey slate roof in rain', shown: 'Ella of Kiln Yard' };
 export const OTHER = { login: 'ida', email: 'ida@people.example', password: 'seven grey herons wade', shown: 'Ida of Salt Lane' };
+// A role that the shop made for whoever packs: settings and users, and none of WordPress's own rights to write.
+export const PACKER = { login: 'pia', email: 'pia@people.example', password: 'four green barrels roll', shown: 'Pia of the packers' };
 export const OWNER = { login: 'owner', email: 'owner@shop.example', password: 'nine brass kettles whistle', shown: 'owner' };
 
 export class WordPress {
@@ -87,7 +89,8 @@ export class WordPress {
 
   /**
    * What the commonest hardening does to /wp-admin from outside of the owner's networks: a 403 as a web server writes it (`forbid`), a
-   * way to the front page (`lead`), or WordPress's own page, as plugins show it (`die`).
+   * way to the front page (`lead`), or WordPress's own page, as plugins show it (`die`); or what plugins and snippets do once somebody is
+   * signed in, where WordPress itself shuts customers out (`inside`).
    */
   async guardOffice(answer) {
     const file = path.join(this.root, 'wp-content/mu-plugins/guard.php');
@@ -96,6 +99,7 @@ export class WordPress {
       forbid: "http_response_code(403); exit('<h1>403 Forbidden</h1>');",
       lead: "header('Location: /', true, 302); exit;",
       die: "add_action('plugins_loaded', fn () => wp_die('Not from here', 403));",
+      inside: "add_action('admin_init', fn () => wp_die('Blocked', '', ['response' => 403]));",
     };
     const asked = "is_admin() && !str_ends_with($_SERVER['SCRIPT_NAME'], '/admin-ajax.php')";
     return writeFile(file, `<?php if (${asked}) { ${acts[answer]} }`);

@@ -25,6 +25,9 @@ function customer($login, $name, $password) {
 $ella = customer('ella', 'Ella of Kiln Yard', 'grey slate roof in rain');
 customer('kim', 'Test account', 'two green lanterns sway');
 customer('ida', 'Ida of Salt Lane', 'seven grey herons wade');
+add_role('packer', 'Packer', ['read' => true, 'list_users' => true, 'manage_options' => true, 'moderate_comments' => true]);
+$pia = customer('pia', 'Pia of the packers', 'four green barrels roll');
+(new WP_User($pia))->set_role('packer');
 wp_insert_post(['post_title' => 'Peat mug', 'post_name' => 'peat-mug', 'post_status' => 'publish', 'post_content' => 'Holds a quarter of a litre.']);
 $made = WP_Application_Passwords::create_new_application_password($ella, ['name' => 'her reader']);
 echo json_encode(['application' => is_wp_error($made) ? null : $made[0]]);

@@ -6,7 +6,7 @@ use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use storeward_adapter::{Answer, BodyKind, CookieLine, Door, DoorKind, ProbeAnswer, SignOut, Signal};
+use storeward_adapter::{Answer, BodyKind, CookieLine, Door, DoorKind, ProbeAnswer, Rights, SignOut, Signal};
 use storeward_base::{Actor, ClientIp, RequestId, Secret, Timestamp};
 use storeward_events::identity::{ShopSignInBroken, ShopSignInMended};
 use storeward_host::{NoAnswer, Stop};
@@ -14,7 +14,7 @@ use storeward_web::axum::body::Bytes;
 use storeward_web::http::{HeaderMap, Response, header};
 
 use super::jar::Jar;
-use super::shop::{Asker, question};
+use super::shop::{Asker, question, shown};
 use super::{Guard, Shield, StaffPolicy, WhenUnclear};
 use crate::error::Error;
 
@@ -379,7 +379,20 @@ impl<'g> Stranger<'g> {
             return Ok(false);
         }
         let answer = self.ask("GET", &probe.path, &[], String::new()).await?;
-        Ok(guard.rights_in(probe, &answer, &self.asker).await? != storeward_adapter::Rights::Customer)
+        if guard.rights_in(probe, &answer, &self.asker).await? != Rights::Customer {
+            return Ok(true);
+        }
+        let Some(told) = &probe.told else { return Ok(false) };
+        let mut bears = None;
+        if let Some(nonce) = &told.nonce {
+            let answer = self.ask("GET", &nonce.target(), &[], String::new()).await?;
+            let given = nonce.read(shown(&answer, &self.asker)?.status, answer.body());
+            let Some(given) = given else { return Ok(true) };
+            bears = Some((nonce.header.as_str(), given));
+        }
+        let more: Vec<_> = bears.iter().map(|(header, given)| (*header, given.as_str())).collect();
+        let answer = self.ask("GET", &told.target(), &more, String::new()).await?;
+        Ok(told.read(shown(&answer, &self.asker)?.status, answer.body()) != Rights::Customer)
     }
 
     async fn leave(&mut self) -> Result<(), NoAnswer> {

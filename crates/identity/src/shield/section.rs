@@ -50,6 +50,8 @@ pub struct ShieldSection {
     pub back_office: Vec<String>,
     pub back_office_guard: OfficeGuard,
     pub staff: StaffPolicy,
+    /// Rights of the shop's that customers have besides those that the adapter names, such as a forum's.
+    pub customer_rights: Vec<String>,
     /// Who says that the first app or passkey of a member of staff is theirs.
     pub staff_first_factor: FirstFactor,
     /// A second factor is good for the back office for so long.
@@ -86,6 +88,7 @@ impl Default for ShieldSection {
             back_office: Vec::new(),
             back_office_guard: OfficeGuard::default(),
             staff: StaffPolicy::default(),
+            customer_rights: Vec::new(),
             staff_first_factor: FirstFactor::default(),
             staff_minutes: 480,
             lanes: AddressList::default(),
@@ -125,7 +128,8 @@ impl ShieldSection {
     pub fn laid(&self, adapter: Adapter, found: Option<&str>) -> Result<Adapter, String> {
         let folder = self.folder.as_deref().or(found).unwrap_or_default();
         let laid = adapter.in_folder(folder).and_then(|adapter| adapter.with_back_office(&self.back_office));
-        laid.map_err(|e| format!("[shield] {}: {}", e.place, e.what))
+        let laid = laid.map_err(|e| format!("[shield] {}: {}", e.place, e.what))?;
+        Ok(laid.with_customer_rights(&self.customer_rights))
     }
 
     /// Whether the name of an adapter is none: neither one of ours nor a file's.

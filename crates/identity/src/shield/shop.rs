@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use storeward_adapter::{CookieLine, Probe, ProbeAnswer, Rights as Told, Shown, SignOut, StaffProbe};
+use storeward_adapter::{
+    CookieLine, Probe, ProbeAnswer, Rights as Told, Shown, SignOut, StaffProbe, ToldRights,
+};
 use storeward_base::{ClientIp, RequestId, Secret};
 use storeward_host::{NoAnswer, Question};
 use storeward_web::axum::body::Bytes;
@@ -131,7 +133,10 @@ impl Guard {
             return Ok(Rights::Unknown);
         }
         let answer = self.ask(entry, asker, "GET", &probe.path, [], Bytes::new()).await?;
-        let rights = self.rights_in(probe, &answer, asker).await?;
+        let mut rights = self.rights_in(probe, &answer, asker).await?;
+        if let (Told::Customer, Some(told)) = (rights, &probe.told) {
+            rights = self.told_rights(entry, asker, told).await?;
+        }
         if rights == Told::Unsaid {
             self.alarm(Alarm::StaffUnclear, asker.client).await;
         }
@@ -158,6 +163,25 @@ impl Guard {
         let to_nobody = self.shop.ask(asked).await?;
         let is_its_word = shown.is_of_session(&self::shown(&to_nobody, asker)?);
         Ok(if is_its_word { Told::Customer } else { Told::Unsaid })
+    }
+
+    /// What the shop says itself of the rights of whoever is signed in.
+    async fn told_rights(
+        &self,
+        entry: &Arc<Entry>,
+        asker: &Asker,
+        told: &ToldRights,
+    ) -> Result<Told, NoAnswer> {
+        let mut bears = None;
+        if let Some(nonce) = &told.nonce {
+            let answer = self.ask(entry, asker, "GET", &nonce.target(), [], Bytes::new()).await?;
+            let given = nonce.read(shown(&answer, asker)?.status, answer.body());
+            let Some(given) = given else { return Ok(Told::Unsaid) };
+            bears = Some((nonce.header.as_str(), given));
+        }
+        let more = bears.iter().map(|(header, given)| (*header, given.as_str()));
+        let answer = self.ask(entry, asker, "GET", &told.target(), more, Bytes::new()).await?;
+        Ok(told.read(shown(&answer, asker)?.status, answer.body()))
     }
 
     /// The address on file, from the pages that show it.
@@ -224,7 +248,7 @@ impl Guard {
 }
 
 /// What a shop that is in trouble shows says nothing.
-fn shown<'a>(answer: &'a Response<Bytes>, asker: &Asker) -> Result<Shown<'a>, NoAnswer> {
+pub(super) fn shown<'a>(answer: &'a Response<Bytes>, asker: &Asker) -> Result<Shown<'a>, NoAnswer> {
     if answer.status().is_server_error() {
         return Err(NoAnswer("shield.staff"));
     }
