@@ -257,7 +257,12 @@ fn mask_of(operator: &Operator) -> ByteMask {
     match operator {
         Operator::DetectSqli => crate::sqli::trigger(),
         Operator::DetectXss => crate::xss::trigger(),
-        Operator::DetectSqliAsWritten | Operator::DetectXssAsWritten => ByteMask::from_bytes(ENCODINGS),
+        Operator::DetectSqliAsWritten => {
+            let mut mask = ByteMask::from_bytes(ENCODINGS);
+            crate::sqli::WIDE_SPACES_BEGIN.iter().for_each(|byte| mask.insert(*byte));
+            mask
+        }
+        Operator::DetectXssAsWritten => ByteMask::from_bytes(ENCODINGS),
         Operator::InvalidUtf8 => {
             let mut mask = ByteMask::default();
             (0x80..=0xff).for_each(|byte| mask.insert(byte));
@@ -343,7 +348,8 @@ impl CompiledCondition {
             CompiledOperator::DetectSqli => crate::sqli::detect(value),
             CompiledOperator::DetectXss => crate::xss::detect(value),
             CompiledOperator::DetectSqliAsWritten => {
-                holds_encoding(value).then(|| crate::sqli::detect(value))?
+                let differs = holds_encoding(value) || crate::sqli::holds_wide_space(value);
+                differs.then(|| crate::sqli::detect(value))?
             }
             CompiledOperator::DetectXssAsWritten => {
                 holds_encoding(value).then(|| crate::xss::detect(value))?

@@ -6,6 +6,7 @@
 //! Our own work, in the spirit of libinjection (N. Galbreath, "libinjection: new techniques in detecting SQL injection
 //! attacks", Black Hat 2012); no fingerprint or table of it is used.
 
+mod bare;
 mod brackets;
 mod continuation;
 mod grammar;
@@ -23,6 +24,7 @@ use std::ops::Range;
 
 use crate::transform::ByteMask;
 use reading::Reading;
+pub(crate) use reading::{WIDE_SPACES_BEGIN, holds_wide_space};
 use shape::Whole;
 use token::Context;
 
@@ -59,7 +61,10 @@ fn judge(value: &[u8], context: Context, reading: Reading) -> Option<Range<usize
     };
     let mut reader = token::Reader::new(value, context, reading);
     let mut tokens = reader.tokens();
-    let mut found = shape::injection(&tokens, context, whole);
+    let mut found = match context {
+        Context::Bare => shape::injection(&tokens, whole),
+        _ => shape::anywhere_in(&tokens, whole),
+    };
     // A long value is read in windows, so that no padding hides what stands behind it.
     while found.is_none() && tokens.len() >= token::MAX_TOKENS {
         let kept = tokens.len() - token::OVERLAP;

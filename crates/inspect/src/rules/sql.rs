@@ -77,7 +77,7 @@ fn nosql() -> Vec<Rule> {
             20_110,
             NoSqlInjection,
             "NoSQL: an operator in a value",
-            r#"(?i)\$where\b|[{,]\s*['"]?\$(?:ne|gte?|lte?|regex|where|nin|in|or|exists|expr|function)['"]?\s*:|\bthis\.\w+\s*(?:[=!]==?|\.match\s*\(|[<>])|['"]\s*\|\|\s*['"]?\w*['"]?\s*===?|['"]\s*;\s*return\b|\bdb\.\w+\.(?:find|drop|insert|remove|update|aggregate)\w*\s*\(|\bobject\.keys\s*\(\s*this\b"#,
+            r#"(?i)\$where\b|[{,]\s*['"]?\$(?:ne|gte?|lte?|regex|where|nin|in|or|exists|expr|function)['"]?\s*:|\bthis\.\w+\s*(?:[=!]==?|\.match\s*\(|[<>])|['"]\s*\|\|\s*['"]?\w*['"]?\s*===?|['"]\s*;\s*return\s*(?:$|[;('"!\d\[{/]|(?:true|false|this|db|new|function|typeof)\b|\w+\s*[.(=<>!;&|+*])|\bdb\.\w+\.(?:find|drop|insert|remove|update|aggregate)\w*\s*\(|\bobject\.keys\s*\(\s*this\b"#,
         )
         .on(&[ARGUMENTS, &[C::RequestCookies]].concat()),
     ]

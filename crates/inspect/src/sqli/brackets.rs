@@ -14,6 +14,9 @@ const ENOUGH: u32 = 2;
 /// and in it that no sentence has.
 pub(super) fn bracketed_query(tokens: Tokens<'_, '_>, at: usize) -> Option<usize> {
     at.checked_sub(1).filter(|before| kind(tokens, *before) == Some(Kind::Open))?;
+    if is_aside(tokens, at) {
+        return None;
+    }
     let (mut depth, mut names_in_a_row, mut evidence) = (0_u32, 0, before_brackets(tokens, at - 1));
     for place in at + 1..at + LIST {
         let here = kind(tokens, place)?;
@@ -33,6 +36,30 @@ pub(super) fn bracketed_query(tokens: Tokens<'_, '_>, at: usize) -> Option<usize
         }
     }
     None
+}
+
+/// "Gift box (select 3 from 12", "Box of 6 (select", "Mix: (select", "use the table (select": no database has a query there.
+pub(super) fn is_aside(tokens: Tokens<'_, '_>, select: usize) -> bool {
+    let Some(open) = select.checked_sub(1).filter(|open| kind(tokens, *open) == Some(Kind::Open)) else {
+        return false;
+    };
+    let Some(before) = open.checked_sub(1) else { return false };
+    let (Some(word), Some(bracket)) = (tokens.get(before), tokens.get(open)) else { return false };
+    let prior = before.checked_sub(1).and_then(|prior| tokens.get(prior));
+    let apart = word.end < bracket.start;
+    match word.kind {
+        Kind::Name if apart => {
+            let named = prior.is_some_and(|prior| words::is_article(prior.text));
+            named || !super::keywords::is_known(word.text)
+        }
+        Kind::Number => prior.is_some(),
+        Kind::Other => {
+            apart
+                && word.text == b":"
+                && prior.is_some_and(|prior| prior.kind == Kind::Name && prior.end == word.start)
+        }
+        _ => false,
+    }
 }
 
 /// `with a as (select`, `with recursive a(b) as (values`: nobody's sentence.

@@ -6,14 +6,17 @@
 //! number behind a name, three names in a row. What is left is SQL, and [`super::proof`] says whether it asks for something.
 
 mod clauses;
+mod ends;
+mod rescue;
 
 use std::ops::Range;
 
 use super::keywords::{self, LONGEST, lowered};
-use super::proof::{End, Proof};
+use super::proof::Proof;
 use super::reading::Reading;
 use super::token::{self, Context, Kind, Token};
 use super::words;
+use rescue::Rescue;
 
 /// What a value is in one context.
 pub(super) enum Found {
@@ -26,14 +29,13 @@ pub(super) enum Found {
 
 pub(super) fn judge(value: &[u8], context: Context, reading: Reading) -> Found {
     let mut machine = Machine::new(value, context);
-    match read(value, context, reading, &mut machine) {
+    let mut rescue = Rescue::default();
+    match read(value, context, reading, &mut machine, &mut rescue) {
         Some((bytes, Read::Attack)) => Found::Injection(bytes),
         Some((_, Read::On)) => Found::Harmless,
         // Words of one database are names in another, and any name may be a type: where a value has begun as SQL does,
         // the end of what this grammar knows is not the end of what some database does.
-        None if context != Context::Bare && machine.proof.has_begun() && !machine.is_behind_select() => {
-            Found::Harmless
-        }
+        None if context != Context::Bare && rescue.has_begun => Found::Harmless,
         None => Found::Prose,
     }
 }
@@ -43,14 +45,16 @@ fn read<'v>(
     context: Context,
     reading: Reading,
     machine: &mut Machine<'v>,
+    rescue: &mut Rescue,
 ) -> Option<(Range<usize>, Read)> {
     let mut reader = token::Reader::new(value, context, reading);
     let first = reader.next_token()?;
     let mut current = match (context, first.kind) {
         (Context::Bare, _) => first,
         (_, Kind::Text { closed: true }) => {
-            machine.proof.operand(&first);
+            machine.proof.breaks_out(&first);
             machine.last = Some(first);
+            machine.first_end = first.end;
             machine.state = State::After;
             match reader.next_token() {
                 Some(token) => token,
@@ -62,14 +66,27 @@ fn read<'v>(
     let start = current.start;
     loop {
         let next = reader.next_token();
-        if machine.read(current, next)? == Read::Attack {
+        let read = if rescue.is_lost { None } else { machine.read(current, next) };
+        match read {
+            Some(Read::Attack) => return Some((start..current.end, Read::Attack)),
+            Some(Read::On) => {}
+            None => rescue.lose(machine, current, next),
+        }
+        if let Some(next) = next {
+            current = next;
+            continue;
+        }
+        let read = match rescue.is_lost {
+            true => None,
+            false if machine.ended => Some(Read::On),
+            false => machine.ends(),
+        };
+        if rescue.tells(&current, context) {
             return Some((start..current.end, Read::Attack));
         }
-        match next {
-            Some(next) => current = next,
-            None if machine.ended => return Some((start..current.end, Read::On)),
-            None => return Some((start..current.end, machine.ends()?)),
-        }
+        // What was passed over is no SQL that we know.
+        let read = read.filter(|read| !rescue.is_again || *read == Read::Attack);
+        return Some((start..current.end, read?));
     }
 }
 
@@ -114,6 +131,8 @@ enum Mode {
 struct Frame {
     mode: Mode,
     names: u8,
+    /// `box (`: no query stands in what a plain word calls.
+    is_of_word: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -134,6 +153,10 @@ struct Machine<'v> {
     asks_table: bool,
     frames: Vec<Frame>,
     last: Option<Token<'v>>,
+    /// Where the string ends that the value closes.
+    first_end: usize,
+    /// What stood before that.
+    prior: Option<Token<'v>>,
     /// By a comment.
     ended: bool,
     /// The operand before was `:P`, which is none unless it is compared.
@@ -150,7 +173,7 @@ impl<'v> Machine<'v> {
     fn is_behind_select(&self) -> bool {
         self.last.is_some_and(|last| {
             let united = self.state == State::United && last.text.eq_ignore_ascii_case(b"union");
-            united || last.kind == Kind::Word(words::Word::Select)
+            united || (last.kind == Kind::Word(words::Word::Select) && self.state == State::Want)
         })
     }
 
@@ -166,6 +189,8 @@ impl<'v> Machine<'v> {
             asks_table: false,
             frames: Vec::new(),
             last: None,
+            first_end: 0,
+            prior: None,
             ended: false,
             is_smiley: false,
             is_braced: false,
@@ -203,48 +228,10 @@ impl<'v> Machine<'v> {
             Kind::Name | Kind::Call { .. } | Kind::Word(_) => self.word(&token, next),
         };
         if read.is_some() {
+            self.prior = self.last;
             self.last = Some(token);
         }
         read
-    }
-
-    /// The value ends, and nothing is cut off.
-    fn ends(&mut self) -> Option<Read> {
-        let last = self.last?;
-        let end = match (last.kind, self.state) {
-            (Kind::Text { closed: false }, _) => End::Open,
-            (_, State::After | State::Statement) => End::Value,
-            (_, State::Any) if self.context == Context::Bare => End::Value,
-            _ => End::Wanting,
-        };
-        let own = last.text.first().copied() == self.context.quote();
-        if self.context != Context::Bare && !self.proof.can_end(end, own) {
-            return None;
-        }
-        self.leave_list();
-        Some(self.tells(end))
-    }
-
-    fn tells(&self, end: End) -> Read {
-        match self.proof.tells(end, self.frames.is_empty()) {
-            true => Read::Attack,
-            false => Read::On,
-        }
-    }
-
-    fn cut(&mut self, comment: &Token<'v>) -> Option<Read> {
-        self.ended = true;
-        if !matches!(self.state, State::After | State::Any | State::Start | State::Statement) {
-            return None;
-        }
-        self.leave_list();
-        let end = match comment.text.first() {
-            Some(b'#') if self.value.get(comment.end).is_some_and(u8::is_ascii_alphanumeric) => {
-                End::CutByHash
-            }
-            _ => End::Cut,
-        };
-        Some(self.tells(end))
     }
 
     fn wants(&self) -> bool {
@@ -270,12 +257,20 @@ impl<'v> Machine<'v> {
             return None;
         }
         self.leave_list();
-        if self.proof.tells(End::Semicolon, true) {
+        if self.proof.tells(super::proof::End::Semicolon, true) {
             return Some(Read::Attack);
         }
         self.proof.next_statement(self.state == State::Start);
         self.mode = Mode::Loose;
         self.then(State::Statement)
+    }
+
+    /// "a gift box (select", "use the table (select": no query stands in what a plain word calls.
+    fn is_behind_word(&self) -> bool {
+        self.last.is_some_and(|last| {
+            let named = self.prior.is_some_and(|prior| keywords::is_article(prior.text));
+            last.kind == Kind::Name && (named || !keywords::is_known(last.text))
+        })
     }
 
     fn open(&mut self) -> Option<Read> {
@@ -299,7 +294,9 @@ impl<'v> Machine<'v> {
             }
             _ => false,
         };
-        self.frames.push(Frame { mode: self.mode, names: if called { self.names } else { 1 } });
+        let is_of_word = called && self.is_behind_word();
+        self.proof.firms_statement();
+        self.frames.push(Frame { mode: self.mode, names: if called { self.names } else { 1 }, is_of_word });
         self.mode = match self.mode {
             Mode::Tables if !called => Mode::Tables,
             Mode::Type => Mode::Type,
@@ -316,7 +313,10 @@ impl<'v> Machine<'v> {
         self.leave_list();
         match self.frames.pop() {
             Some(frame) => (self.mode, self.names) = (frame.mode, frame.names),
-            None => (self.mode, self.names) = (Mode::Expression, 1),
+            None => {
+                self.proof.closes_more();
+                (self.mode, self.names) = (Mode::Expression, 1);
+            }
         }
         self.asks_table = false;
         self.state = State::After;
@@ -329,6 +329,9 @@ impl<'v> Machine<'v> {
             return None;
         }
         let follows = self.follows() || self.mode == Mode::Type;
+        if self.frames.is_empty() && self.mode == Mode::Expression {
+            self.proof.lists_on();
+        }
         self.asks_table = self.mode == Mode::Tables;
         follows.then(|| self.then(State::Want))?
     }
@@ -339,7 +342,9 @@ impl<'v> Machine<'v> {
         }
         let names = self.names;
         let doubled = self.last.is_some_and(|last| last.kind == Kind::Dot);
-        if !(self.follows() || doubled) || self.state == State::Start {
+        // MySQL's `.products.id` is of its own database.
+        let is_first = self.wants() && self.state != State::Any;
+        if !(self.follows() || doubled || is_first) {
             return None;
         }
         self.state = State::Want;
@@ -357,7 +362,7 @@ impl<'v> Machine<'v> {
         match self.state {
             State::United | State::Statement | State::Values => return None,
             State::Table => {
-                self.proof.queried();
+                self.proof.queried_whole(token);
                 self.mode = Mode::Loose;
             }
             State::After if self.mode != Mode::Type => self.beside(token, is_text)?,
@@ -368,9 +373,12 @@ impl<'v> Machine<'v> {
             return None;
         }
         if self.state == State::Start {
-            self.proof.begins_with(token.kind);
+            self.proof.begins_with(token);
         }
         if self.mode == Mode::Tables && self.asks_table {
+            if token.kind == Kind::Number {
+                return None;
+            }
             if keywords::is_article(token.text) && !self.proof.names_queries {
                 return None;
             }
@@ -392,15 +400,12 @@ impl<'v> Machine<'v> {
         let is_renamed = matches!(self.mode, Mode::List | Mode::Tables);
         let behind_text = matches!(before.kind, Kind::Text { .. });
         match token.kind {
+            // `distinct on (id) 1`
+            Kind::Number if before.kind == Kind::Close && self.mode == Mode::List => return Some(()),
             Kind::Number => return None,
             Kind::Text { .. } if behind_text => return Some(()),
             _ if is_text || behind_text => {
-                let glued = before.end == token.start;
-                let marked = is_text
-                    && (is_mark(before.text)
-                        || self.is_braced
-                        || (glued && matches!(before.text, [b'q' | b'Q'])));
-                if marked && before.kind == Kind::Name {
+                if is_text && self.is_typed(token, before) {
                     return Some(());
                 }
                 if !is_renamed && self.mode != Mode::Loose {
@@ -408,12 +413,32 @@ impl<'v> Machine<'v> {
                 }
             }
             // PostgreSQL's and SQLite's `a[1]`.
-            _ if token.text.starts_with(b"[") && !is_renamed => return Some(()),
+            _ if token.text.starts_with(b"[") && (!is_renamed || before.end == token.start) => {
+                return Some(());
+            }
             _ if self.mode == Mode::Expression => self.proof.doubts += 1,
             _ => {}
         }
         self.names += 1;
         Some(())
+    }
+
+    /// A string behind its type: any name may be one, each table's is. "The boys' or girls' toys" leaves the last string open.
+    fn is_typed(&self, text: &Token<'v>, before: Token<'v>) -> bool {
+        let glued = before.end == text.start;
+        let closed = text.kind == Kind::Text { closed: true };
+        match before.kind {
+            Kind::Name | Kind::Call { .. } => {
+                is_mark(before.text)
+                    || self.is_braced
+                    || closed
+                    || (glued && matches!(before.text, [b'q' | b'Q']))
+                    || self.prior.is_some_and(|prior| prior.kind == Kind::Compare)
+            }
+            // `varchar(9)'a'`
+            Kind::Close => closed || glued,
+            _ => false,
+        }
     }
 
     fn logic_sign(&mut self, token: &Token<'v>, next: Option<Token<'v>>) -> Option<Read> {
@@ -438,6 +463,8 @@ impl<'v> Machine<'v> {
             return None;
         }
         if self.follows() || (glued && self.state == State::Want) {
+            self.proof.operates();
+            self.proof.firms_statement();
             self.proof.compares();
             return self.then(State::Want);
         }
@@ -452,6 +479,10 @@ impl<'v> Machine<'v> {
         let glued = self
             .last
             .is_some_and(|last| last.end == token.start && matches!(last.kind, Kind::Sign | Kind::Compare));
+        // No string has an exclusive or; "the '#' key" has.
+        if token.text == b"#" && next.is_some_and(|next| matches!(next.kind, Kind::Text { .. })) {
+            return None;
+        }
         let star = token.text == b"*" && !glued;
         if star && self.wants() {
             self.state = State::After;
@@ -461,7 +492,13 @@ impl<'v> Machine<'v> {
             return Some(Read::On);
         }
         if self.wants() && self.state != State::Any {
-            return self.then(State::Want);
+            let behind_logic =
+                self.last.is_some_and(|last| last.end == token.start && last.kind == Kind::Logic);
+            let is_prefix = glued
+                || behind_logic
+                || glued_sign
+                || matches!(token.text, b"+" | b"-" | b"~" | b"!" | b"|" | b"*");
+            return is_prefix.then(|| self.then(State::Want))?;
         }
         if self.mode == Mode::Tables {
             // PostgreSQL's `customers*`.
@@ -471,6 +508,7 @@ impl<'v> Machine<'v> {
         if !self.follows() || (prefix && self.state == State::After) {
             return None;
         }
+        self.proof.operates();
         self.then(State::Want)
     }
 

@@ -16,6 +16,13 @@ pub(super) fn is_neutral(lower: &[u8]) -> bool {
     among(&NEUTRAL, lower)
 }
 
+/// Some database gives the word a meaning of its own.
+pub(super) fn is_known(text: &[u8]) -> bool {
+    let mut room = [0_u8; LONGEST];
+    let lower = lowered(text, &mut room);
+    is_neutral(lower) || is_type(lower) || super::words::is_function(text)
+}
+
 /// What may stand right before a string: types, and marks of how it is written.
 pub(super) fn is_type(lower: &[u8]) -> bool {
     among(&TYPES, lower) || lower.first() == Some(&b'_')
@@ -40,24 +47,31 @@ pub(super) fn is_verb_of_sql_server(lower: &[u8]) -> bool {
     among(&SQL_SERVER, lower)
 }
 
-/// Verbs that need nothing behind them.
-pub(super) fn stands_alone(lower: &[u8]) -> bool {
-    const ALONE: [&[u8]; 13] = [
-        b"abort",
-        b"analyse",
-        b"analyze",
-        b"begin",
-        b"checkpoint",
-        b"commit",
-        b"end",
-        b"reconfigure",
-        b"reindex",
-        b"revert",
-        b"rollback",
-        b"shutdown",
-        b"vacuum",
-    ];
-    ALONE.contains(&lower)
+/// What has to stand behind a verb before it does anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Needs {
+    Nothing,
+    /// A name, whatever it is.
+    Name,
+    /// A word of SQL, a value, a bracket: "call me", "drop it off", "use the side door" are sentences.
+    More,
+}
+
+pub(super) fn needs_of(verb: &[u8]) -> Needs {
+    match verb {
+        b"abort" | b"begin" | b"checkpoint" | b"commit" | b"end" | b"reconfigure" | b"revert"
+        | b"rollback" | b"shutdown" => Needs::Nothing,
+        b"analyse" | b"analyze" | b"cluster" | b"dbcc" | b"deallocate" | b"delete" | b"detach" | b"exec"
+        | b"execute" | b"listen" | b"pragma" | b"reindex" | b"truncate" | b"unlisten" | b"update"
+        | b"vacuum" => Needs::Name,
+        _ => Needs::More,
+    }
+}
+
+/// What stands before a noun, or for one: no table is called so.
+pub(super) fn is_pronoun(text: &[u8]) -> bool {
+    let words: [&[u8]; 8] = [b"me", b"us", b"him", b"her", b"it", b"them", b"that", b"those"];
+    is_article(text) || words.iter().any(|word| word.eq_ignore_ascii_case(text))
 }
 
 /// What stands before a noun, and never is a table.

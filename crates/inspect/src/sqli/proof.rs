@@ -11,6 +11,8 @@ pub(super) enum End {
     Cut,
     /// The same by `#tag`, which prose has, too.
     CutByHash,
+    /// The same, and words stand in the comment or a blank before it: "Max' and Moritz -- a book".
+    CutByWords,
     /// In a string that the shop's own quote closes.
     Open,
     /// An operand would have to follow.
@@ -26,9 +28,23 @@ const ENOUGH: u32 = 2;
 pub(super) struct Proof {
     is_bare: bool,
     is_double: bool,
+    /// `10"`, an inch.
+    is_measure: bool,
+    /// How much a query must have that begins behind something unknown.
+    least_score: Option<u32>,
+    /// Behind the break-out: signs and words that join operands.
+    operators: u32,
+    commas: u32,
+    /// Brackets that the value did not open.
+    closed: u32,
+    /// Operands that are more than a word, and those that are no names.
+    literals: u32,
+    values: u32,
     /// The operands are strings, and one of them has white space.
     has_only_texts: bool,
     has_spaces: bool,
+    /// A number of things.
+    begins_with_count: bool,
     /// Begins with a number, a string or a bracket: what most sentences do not.
     begins_with_value: bool,
     /// Queries that name a table or cannot be words.
@@ -57,26 +73,48 @@ pub(super) struct Proof {
     pub names_queries: bool,
     pub sets: bool,
     statement: Option<Statement>,
+    /// A semicolon stands between statements.
+    is_divided: bool,
 }
 
 #[derive(Debug)]
 struct Statement {
     is_separated: bool,
-    stands_alone: bool,
+    needs: keywords::Needs,
+    /// `grant all`, `fetch next`.
+    takes_all: bool,
     is_update: bool,
     /// No word of prose behind a number.
     truncates: bool,
     is_query: bool,
     objects: u32,
+    /// A word of SQL right behind the verb, a value or a bracket.
+    is_firm: bool,
+    /// "delete my account"
+    is_of_prose: bool,
 }
 
 impl Proof {
+    /// For a query that begins behind something unknown.
+    pub fn again(context: Context) -> Proof {
+        let least = if context == Context::Bare { 2 * ENOUGH } else { ENOUGH };
+        Proof { least_score: Some(least), ..Proof::new(context) }
+    }
+
     pub fn new(context: Context) -> Proof {
         Proof {
             is_bare: context == Context::Bare,
             is_double: context == Context::Double,
+            is_measure: false,
+            least_score: None,
+            operators: 0,
+            commas: 0,
+            closed: 0,
+            literals: 0,
+            values: 0,
             has_only_texts: true,
             has_spaces: false,
+            begins_with_count: false,
             begins_with_value: false,
             queries: 0,
             unites: 0,
@@ -95,12 +133,31 @@ impl Proof {
             names_queries: false,
             sets: false,
             statement: None,
+            is_divided: false,
         }
     }
 
     /// A query was united, or a condition joined, behind the value's beginning.
     pub fn has_begun(&self) -> bool {
         self.queries > 0 || self.unites > 0 || self.joints > 0
+    }
+
+    pub fn has_queried(&self) -> bool {
+        self.queries > 0
+    }
+
+    pub fn has_firmly_queried(&self) -> bool {
+        // "1001;table lamp;12.50"
+        let listed = self.is_bare && (self.statement.is_some() || self.is_divided);
+        self.queries > 0 && self.score >= self.least_score.unwrap_or(ENOUGH) && !listed
+    }
+
+    /// The string that the value closes.
+    pub fn breaks_out(&mut self, text: &Token<'_>) {
+        let inside = text.text.get(..text.text.len().saturating_sub(1)).unwrap_or_default();
+        self.is_measure = self.is_double && inside.last().is_some_and(u8::is_ascii_digit);
+        self.has_spaces = inside.iter().any(u8::is_ascii_whitespace);
+        self.object();
     }
 
     pub fn weigh(&mut self, token: &Token<'_>) {
@@ -116,20 +173,49 @@ impl Proof {
             Kind::Comma if self.unites > 0 => 2,
             Kind::Name if matches!(token.text.first(), Some(b'[' | b'`')) => 2,
             Kind::Name if token.text.contains(&b'_') || words::is_prey(token.text) => 2,
+            Kind::Name if token.text.eq_ignore_ascii_case(b"collate") => 2,
             Kind::Word(_) if token.text.eq_ignore_ascii_case(b"where") => 1,
             Kind::Word(words::Word::Case | words::Word::NullTest) => 2,
             _ => 0,
         };
     }
 
-    pub fn begins_with(&mut self, kind: Kind) {
-        self.begins_with_value = matches!(kind, Kind::Number | Kind::Variable);
+    pub fn begins_with(&mut self, token: &Token<'_>) {
+        self.begins_with_value = matches!(token.kind, Kind::Number | Kind::Variable);
+        let number = std::str::from_utf8(token.text).ok().and_then(|text| text.parse::<u8>().ok());
+        self.begins_with_count = self.is_bare && number.is_some_and(|number| (1..=12).contains(&number));
+    }
+
+    /// `select top 5`
+    pub fn is_of_sql_server(&mut self) {
+        self.score += 1;
+    }
+
+    /// `union table customers`, but not "2 union table lamps".
+    pub fn queried_whole(&mut self, table: &Token<'_>) {
+        let said = self.begins_with_count && self.is_plain(table) && !words::is_prey(table.text);
+        self.score += if said { 0 } else { ENOUGH };
+        self.queries += 1;
+        self.object();
     }
 
     pub fn joins(&mut self, is_start: bool) {
         self.begins_with_value |= is_start;
         self.joints += 1;
         self.is_joined = true;
+    }
+
+    /// `+`, `=`, `like`, ... behind an operand.
+    pub fn operates(&mut self) {
+        self.operators += 1;
+    }
+
+    pub fn lists_on(&mut self) {
+        self.commas += 1;
+    }
+
+    pub fn closes_more(&mut self) {
+        self.closed += 1;
     }
 
     pub fn compares(&mut self) {
@@ -154,14 +240,38 @@ impl Proof {
     }
 
     pub fn operand(&mut self, token: &Token<'_>) {
-        let is_plain = token.kind == Kind::Name && !words::is_column(token.text);
+        let is_plain = self.is_plain(token);
         self.has_only_texts &= matches!(token.kind, Kind::Text { .. });
         self.has_spaces |= self.has_only_texts && token.text.iter().any(u8::is_ascii_whitespace);
-        self.firm_comparisons += u32::from(self.compares_with_next && !is_plain);
+        self.literals += u32::from(!is_plain);
+        self.values += u32::from(token.kind != Kind::Name);
+        self.firm_comparisons +=
+            u32::from(self.compares_with_next && !(is_plain && token.kind == Kind::Name));
         self.compares_with_next = false;
         self.firm |= self.is_joined && !is_plain;
         self.complete();
+        if let Some(statement) = &mut self.statement {
+            statement.is_firm |= !is_plain || token.kind != Kind::Name;
+            statement.is_of_prose |= statement.objects == 0 && keywords::is_pronoun(token.text);
+        }
         self.object();
+    }
+
+    /// What a sentence may have there: a word that names no usual column, an inch more, a quoted word.
+    fn is_plain(&self, token: &Token<'_>) -> bool {
+        match token.kind {
+            Kind::Name => !(words::is_column(token.text) || words::is_number_column(token.text)),
+            Kind::Number => self.is_measure,
+            // No row meets a word, and these are true for PostgreSQL.
+            Kind::Text { closed: true } => {
+                let inside = token.text.get(1..token.text.len().saturating_sub(1)).unwrap_or_default();
+                let begins = inside.trim_ascii_start().first().copied();
+                let is_true = ["t", "true", "y", "yes", "on"];
+                begins.is_some_and(|byte| byte.is_ascii_alphabetic() || byte >= 0x80)
+                    && !words::holds(&is_true, inside.trim_ascii())
+            }
+            _ => false,
+        }
     }
 
     pub fn complete(&mut self) {
@@ -172,6 +282,22 @@ impl Proof {
     pub fn object(&mut self) {
         if let Some(statement) = &mut self.statement {
             statement.objects += 1;
+        }
+    }
+
+    /// A word that some database knows.
+    pub fn known_object(&mut self, lower: &[u8]) {
+        if let Some(statement) = &mut self.statement {
+            let tells = statement.takes_all || !keywords::is_small_change(lower);
+            statement.is_firm |= statement.objects == 0 && tells;
+            statement.objects += 1;
+        }
+    }
+
+    /// A bracket, `into`.
+    pub fn firms_statement(&mut self) {
+        if let Some(statement) = &mut self.statement {
+            statement.is_firm = true;
         }
     }
 
@@ -205,6 +331,7 @@ impl Proof {
 
     pub fn next_statement(&mut self, is_start: bool) {
         self.begins_with_value |= is_start;
+        self.is_divided = true;
         (self.joints, self.joined, self.comparisons, self.clauses, self.unites) = (0, 0, 0, 0, 0);
         (self.is_joined, self.statement, self.sets) = (false, None, false);
         (self.firm_comparisons, self.compares_with_next) = (0, false);
@@ -222,12 +349,20 @@ impl Proof {
     pub fn begins_statement(&mut self, verb: &[u8], is_separated: bool) {
         self.statement = Some(Statement {
             is_separated,
-            stands_alone: keywords::stands_alone(verb),
+            needs: keywords::needs_of(verb),
+            takes_all: matches!(verb, b"grant" | b"revoke" | b"deny" | b"fetch" | b"move"),
             is_update: verb == b"update",
             truncates: verb == b"truncate",
             is_query: matches!(verb, b"select" | b"values" | b"table"),
             objects: 0,
+            is_firm: false,
+            is_of_prose: false,
         });
+    }
+
+    /// Nothing but an end stands behind the break-out.
+    pub fn is_untouched(&self) -> bool {
+        self.operators + self.joints + self.commas + self.clauses + self.queries + self.literals == 0
     }
 
     /// Whether a query can end so: a string of another quote stays open, and nothing but a comparison wants an operand only where
@@ -240,60 +375,97 @@ impl Proof {
         match end {
             End::Wanting => false,
             End::Open => is_own_quote && !(self.is_double && self.has_only_texts && self.has_spaces),
-            End::Value | End::Cut | End::CutByHash | End::Semicolon => true,
+            End::Value | End::Cut | End::CutByHash | End::CutByWords | End::Semicolon => true,
         }
     }
 
     /// `is_flat`: no bracket of the value's own is open.
     pub fn tells(&self, end: End, is_flat: bool) -> bool {
+        if self.least_score.is_some() {
+            let is_closed = self.is_bare || !matches!(end, End::Wanting | End::Value);
+            return is_closed && self.has_firmly_queried();
+        }
         match self.is_bare {
             true => self.tells_bare(end, is_flat),
             false => self.tells_quoted(end, is_flat),
         }
     }
 
-    fn acts(&self) -> bool {
+    fn acts(&self, end: End) -> bool {
         self.statement.as_ref().is_some_and(|statement| {
-            !statement.is_query
-                && (statement.stands_alone || statement.objects > 0)
-                && (!statement.is_update || self.sets)
+            let acts = match statement.needs {
+                keywords::Needs::Nothing => statement.objects == 0 || statement.is_firm,
+                keywords::Needs::Name => statement.objects > 0 && !statement.is_of_prose,
+                // Nobody glues a dash to a word.
+                keywords::Needs::More => {
+                    let named = end == End::Cut && statement.objects > 0;
+                    (statement.is_firm || named) && !statement.is_of_prose
+                }
+            };
+            !statement.is_query && acts && (!statement.is_update || self.sets)
         })
     }
 
     fn tells_quoted(&self, end: End, is_flat: bool) -> bool {
-        let is_cut = matches!(end, End::Cut | End::CutByHash | End::Semicolon);
+        let is_cut = matches!(end, End::Cut | End::CutByHash | End::CutByWords | End::Semicolon);
         let is_closed = is_cut || end == End::Open;
         if self.queries > 0 && self.doubts <= 2 && (is_closed || end == End::Wanting || self.score > 0) {
             return true;
         }
-        if self.acts() && is_cut && self.doubts <= 2 && is_flat {
+        if self.acts(end) && is_cut && self.doubts <= 2 && is_flat {
             return true;
         }
+        self.joins_quoted(end) || self.goes_on_quoted(end)
+    }
+
+    /// `' or 1--`, `' or 'a'='a`.
+    fn joins_quoted(&self, end: End) -> bool {
+        let is_firm = self.firm || self.firm_comparisons > 0;
         let joined = match end {
-            End::CutByHash if !self.firm && self.comparisons == 0 => false,
-            End::Cut | End::CutByHash | End::Open => {
+            End::CutByHash | End::CutByWords if !is_firm => false,
+            End::Cut | End::CutByHash | End::CutByWords | End::Open => {
                 self.doubts == 0 || (self.comparisons > 0 && self.doubts < 2)
             }
             End::Wanting | End::Semicolon => self.comparisons > 0 && self.doubts == 0,
-            End::Value => false,
+            // `' or 1=1`
+            End::Value => self.firm_comparisons > 0 && self.values > 1 && self.doubts == 0,
         };
-        (joined && self.joined > 0)
-            || (self.clauses > 0 && self.doubts == 0 && matches!(end, End::Cut | End::CutByHash))
+        joined && self.joined > 0
+    }
+
+    /// `'-'`, `'=0#`, `' order by 3--`, `', role='admin`.
+    fn goes_on_quoted(&self, end: End) -> bool {
+        if self.doubts > 0 {
+            return false;
+        }
+        let operators = self.operators + self.joints + self.clauses;
+        let lists = self.commas > 0 && (self.closed > 0 || self.literals > 1 || self.operators > 0);
+        let goes_on = if self.commas > 0 { lists } else { operators > 0 };
+        let is_firm = self.literals > 0;
+        goes_on
+            && match end {
+                End::Cut => true,
+                End::CutByHash | End::CutByWords => is_firm,
+                End::Semicolon => self.values > 0,
+                End::Open => self.joints == 0,
+                End::Wanting | End::Value => false,
+            }
     }
 
     fn tells_bare(&self, end: End, is_flat: bool) -> bool {
-        let is_cut = end == End::Cut;
+        let is_cut = matches!(end, End::Cut | End::CutByWords);
         // "Earrings; table runner": what stands behind a semicolon must be cut off.
         let is_statement = self.statement.is_some();
         let enough = (self.score >= ENOUGH && !is_statement) || (is_cut && self.begins_with_value);
         if self.queries > 0 && self.doubts <= 1 && enough && end != End::Wanting {
             return true;
         }
-        if self.acts() && is_cut && self.begins_with_value && self.doubts <= 1 && is_flat {
+        if self.acts(end) && is_cut && self.begins_with_value && self.doubts <= 1 && is_flat {
             return true;
         }
         let unseparated = self.statement.as_ref().filter(|statement| !statement.is_separated);
-        if unseparated.is_some_and(|statement| statement.truncates && statement.objects > 1)
+        if unseparated
+            .is_some_and(|statement| statement.truncates && statement.objects > 1 && statement.is_firm)
             && self.doubts == 0
         {
             return true;

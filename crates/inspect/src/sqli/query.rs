@@ -123,34 +123,3 @@ fn is_of_sql(tokens: Tokens<'_, '_>, at: usize) -> bool {
         || text_is(tokens, at, &["{", "}"])
         || (text_is(tokens, at, &["\\"]) && glued(at) && text_is(tokens, at + 1, &["n"]))
 }
-
-/// `email as e collate nocase from clients`, behind `union select`: a list with words that no sentence has in it so, and a
-/// table with nothing but SQL behind it.
-pub(super) fn lists_from_table(tokens: Tokens<'_, '_>, at: usize) -> Option<usize> {
-    let mut names_in_a_row = 0;
-    let mut between = 0;
-    for place in at..at + LIST {
-        let here = kind(tokens, place)?;
-        names_in_a_row = words_in_a_row(tokens, place, names_in_a_row);
-        if names_in_a_row > 2 {
-            return None;
-        }
-        match here {
-            Kind::Name if text_is(tokens, place, &["as", "collate"]) && place > at => between += 1,
-            Kind::Comma | Kind::Name | Kind::Number | Kind::Text { .. } | Kind::Dot => {}
-            Kind::Word(Word::From) if between > 0 => {
-                let table = skip_open(tokens, place + 1);
-                let article = tokens.get(table).is_some_and(|token| is_article(token.text));
-                let named =
-                    matches!(kind(tokens, table), Some(Kind::Name | Kind::Catalogue | Kind::Text { .. }));
-                let alias = usize::from(kind(tokens, table + 1) == Some(Kind::Name));
-                let behind = kind(tokens, table + 1 + alias);
-                let ends = super::walk::ends_cleanly(tokens, table + 1 + alias)
-                    || matches!(behind, Some(Kind::Comma | Kind::Word(Word::Where)));
-                return (named && !article && ends).then_some(table + 1);
-            }
-            _ => return None,
-        }
-    }
-    None
-}

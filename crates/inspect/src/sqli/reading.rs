@@ -8,6 +8,14 @@ pub(super) struct Reading {
     pub dashes: Dashes,
     pub hash: Hash,
     pub comments: Comments,
+    pub wide: Wide,
+}
+
+/// What U+00A0, U+3000 and their kind are: white space to SQL Server and to MySQL in Latin-1, letters of a name to the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wide {
+    Blank,
+    Letter,
 }
 
 /// Whether a backslash protects a quote. Where a shop doubles quotes instead, it does not.
@@ -60,7 +68,7 @@ const DATABASES: [Reading; 5] = [
 
 impl Reading {
     const fn of(line: Line, dashes: Dashes, hash: Hash, comments: Comments) -> Reading {
-        Reading { escape: Escape::Backslash, line, dashes, hash, comments }
+        Reading { escape: Escape::Backslash, line, dashes, hash, comments, wide: Wide::Blank }
     }
 
     pub const fn without_escapes(self) -> Reading {
@@ -71,6 +79,17 @@ impl Reading {
     pub fn all(value: &[u8]) -> Vec<Reading> {
         let holds = |text: &[u8]| memchr::memmem::find(value, text).is_some();
         let (dashes, hash, comment) = (holds(b"--"), memchr::memchr(b'#', value).is_some(), holds(b"/*"));
+        let mut all = Reading::by_comments(value, dashes, hash, comment);
+        if holds_wide_space(value) {
+            all.extend_from_within(..);
+            let half = all.len() / 2;
+            all.iter_mut().skip(half).for_each(|reading| reading.wide = Wide::Letter);
+        }
+        all
+    }
+
+    fn by_comments(value: &[u8], dashes: bool, hash: bool, comment: bool) -> Vec<Reading> {
+        let holds = |text: &[u8]| memchr::memmem::find(value, text).is_some();
         let [first, others @ ..] = DATABASES;
         if !(dashes || hash || comment) {
             return vec![first];
@@ -101,6 +120,33 @@ impl Reading {
     }
 }
 
+/// The length of the white space that `rest` begins with beyond ASCII: a byte order mark is some for SQLite; SQL Server and MySQL
+/// know more of the kind.
+pub(super) fn wide_space(rest: &[u8]) -> Option<usize> {
+    match rest {
+        [0xef, 0xbb, 0xbf, ..] | [0xe2, 0x80, 0x80..=0x8b, ..] | [0xe3, 0x80, 0x80, ..] => Some(3),
+        [0xe1, 0x9a, 0x80, ..] | [0xe2, 0x80, 0xa8 | 0xa9 | 0xaf, ..] | [0xe2, 0x81, 0x9f, ..] => Some(3),
+        [0xc2, 0xa0 | 0x85, ..] => Some(2),
+        [0xa0, ..] => Some(1),
+        _ => None,
+    }
+}
+
+/// The bytes that such white space begins with.
+pub(crate) const WIDE_SPACES_BEGIN: [u8; 6] = [0xa0, 0xc2, 0xe1, 0xe2, 0xe3, 0xef];
+
+pub(crate) fn holds_wide_space(value: &[u8]) -> bool {
+    !value.is_ascii()
+        && (0..value.len()).any(|at| {
+            // A lone 0xa0 is MySQL's space in Latin-1, but the second half of a letter in UTF-8.
+            let is_half = value.get(at) == Some(&0xa0)
+                && at
+                    .checked_sub(1)
+                    .is_some_and(|before| value.get(before).is_some_and(|byte| *byte >= 0x80));
+            !is_half && value.get(at..).and_then(wide_space).is_some()
+        })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -114,6 +160,9 @@ mod tests {
             ("/* x */", 2),
             ("/*! x */", 3),
             ("--x\r\n#/*!1*/", 5),
+            ("Müller’s Kaffee", 1),
+            ("a\u{a0}b", 2),
+            ("--x\r\n#/*!1*/\u{3000}", 10),
         ] {
             assert_eq!(Reading::all(value.as_bytes()).len(), readings, "{value}");
         }

@@ -1,6 +1,6 @@
 //! Cuts a value into SQL tokens, as one database reads it. Linear: every byte is looked at once, and comments vanish.
 
-use super::reading::{Comments, Dashes, Escape, Hash, Line, Reading};
+use super::reading::{Comments, Dashes, Escape, Hash, Line, Reading, Wide, wide_space};
 use super::words::{self, Word};
 use crate::transform::ByteMask;
 
@@ -141,7 +141,9 @@ impl<'v> Reader<'v> {
                 self.at += 1;
                 continue;
             }
-            if let Some(length) = self.value.get(start..).filter(|_| byte >= 0x80).and_then(wide_space) {
+            if let Some(length) =
+                self.value.get(start..).filter(|_| byte >= 0x80).and_then(|rest| self.blank(rest))
+            {
                 self.at += length;
                 continue;
             }
@@ -179,6 +181,13 @@ impl<'v> Reader<'v> {
                 _ if is_name(byte) => self.name(start),
                 _ => self.sign(start, byte, follows),
             });
+        }
+    }
+
+    fn blank(&self, rest: &[u8]) -> Option<usize> {
+        match self.reading.wide {
+            Wide::Blank => wide_space(rest),
+            Wide::Letter => rest.starts_with(b"\xef\xbb\xbf").then_some(3),
         }
     }
 
@@ -343,7 +352,7 @@ impl<'v> Reader<'v> {
         let digits = digits + usize::from(empty_exponent);
         let letters = match empty_exponent {
             true => 0,
-            false => name_length(rest.get(digits..).unwrap_or_default()),
+            false => name_length(rest.get(digits..).unwrap_or_default(), self.reading.wide),
         };
         let tail = rest.get(digits..digits + letters).unwrap_or_default();
         self.at = start + digits;
@@ -373,16 +382,17 @@ impl<'v> Reader<'v> {
         let rest = self.value.get(start..).unwrap_or_default();
         let signs = rest.iter().take(2).take_while(|byte| **byte == b'@').count();
         let named = rest.get(signs..).unwrap_or_default();
-        let quoted = named.first().filter(|byte| matches!(byte, b'`' | b'\'' | b'"') && signs == 1);
+        // MySQL's `@@`sql_mode``, too.
+        let quoted = named.first().filter(|byte| matches!(byte, b'`' | b'\'' | b'"') && signs > 0);
         let closing = quoted.and_then(|quote| self.find(*quote, start + signs + 1));
-        let length = closing.map_or_else(|| name_length(named), |length| length + 2);
+        let length = closing.map_or_else(|| name_length(named, self.reading.wide), |length| length + 2);
         self.at = start + signs + length;
         self.token(if length > 0 { Kind::Variable } else { Kind::Other }, start)
     }
 
     fn name(&mut self, start: usize) -> Token<'v> {
         let rest = self.value.get(start..).unwrap_or_default();
-        let length = name_length(rest);
+        let length = name_length(rest, self.reading.wide);
         self.at = start + length;
         let text = rest.get(..length).unwrap_or_default();
         let called = self.value.get(self.at) == Some(&b'(');
@@ -468,25 +478,14 @@ fn is_space(byte: u8) -> bool {
     byte <= b' '
 }
 
-/// A byte order mark is white space for SQLite; SQL Server and MySQL know more of the kind.
-fn wide_space(rest: &[u8]) -> Option<usize> {
-    match rest {
-        [0xef, 0xbb, 0xbf, ..] | [0xe2, 0x80, 0x80..=0x8b, ..] | [0xe3, 0x80, 0x80, ..] => Some(3),
-        [0xe1, 0x9a, 0x80, ..] | [0xe2, 0x80, 0xa8 | 0xa9 | 0xaf, ..] | [0xe2, 0x81, 0x9f, ..] => Some(3),
-        [0xc2, 0xa0 | 0x85, ..] => Some(2),
-        [0xa0, ..] => Some(1),
-        _ => None,
-    }
-}
-
-fn name_length(rest: &[u8]) -> usize {
+fn name_length(rest: &[u8], wide: Wide) -> usize {
     let mut length = 0;
     while let Some(byte) = rest.get(length).copied().filter(|byte| is_name(*byte)) {
         let left = rest.get(length..).unwrap_or_default();
         // A lone 0xa0 is MySQL's space in Latin-1, but the second half of a letter in UTF-8.
         let is_half =
             byte == 0xa0 && length > 0 && rest.get(length - 1).is_some_and(|before| *before >= 0x80);
-        if byte >= 0x80 && !is_half && wide_space(left).is_some() {
+        if byte >= 0x80 && wide == Wide::Blank && !is_half && wide_space(left).is_some() {
             break;
         }
         length += 1;

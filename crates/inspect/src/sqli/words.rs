@@ -279,3 +279,74 @@ pub(super) fn is_column(text: &[u8]) -> bool {
         || text.get(text.len().saturating_sub(3)..).is_some_and(|end| end.eq_ignore_ascii_case(b"_id"));
     holds(&["id", "rowid", "_rowid_", "oid", "uid", "pk", "ctid", "uuid", "rownum"], text) || ends_in_id()
 }
+
+/// What many tables keep as a number or a yes: as a condition by itself it holds for most rows.
+pub(super) fn is_number_column(text: &[u8]) -> bool {
+    const NAMES: [&str; 44] = [
+        "active",
+        "age",
+        "amount",
+        "approved",
+        "archived",
+        "available",
+        "balance",
+        "banned",
+        "confirmed",
+        "cost",
+        "count",
+        "created",
+        "credit",
+        "deleted",
+        "disabled",
+        "enabled",
+        "featured",
+        "hidden",
+        "instock",
+        "level",
+        "locked",
+        "modified",
+        "points",
+        "position",
+        "price",
+        "priority",
+        "public",
+        "published",
+        "qty",
+        "quantity",
+        "rank",
+        "rating",
+        "registered",
+        "salary",
+        "score",
+        "sort",
+        "status",
+        "stock",
+        "total",
+        "updated",
+        "verified",
+        "version",
+        "visible",
+        "weight",
+    ];
+    text.contains(&b'_') || matches!(text.first(), Some(b'[' | b'`')) || holds(&NAMES, text)
+}
+
+/// Columns by which somebody gets what is not theirs.
+pub(super) fn is_right(text: &[u8]) -> bool {
+    const PARTS: [&[u8]; 12] = [
+        b"admin",
+        b"role",
+        b"right",
+        b"permission",
+        b"privilege",
+        b"password",
+        b"staff",
+        b"superuser",
+        b"balance",
+        b"credit",
+        b"verified",
+        b"approved",
+    ];
+    let lower = text.to_ascii_lowercase();
+    lower.starts_with(b"is_") || PARTS.iter().any(|part| memchr::memmem::find(&lower, part).is_some())
+}

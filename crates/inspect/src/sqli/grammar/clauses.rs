@@ -61,6 +61,7 @@ impl<'v> Machine<'v> {
             | b"div" | b"mod" | b"similar" | b"collate" | b"escape" | b"uescape" | b"match" | b"overlaps"
             | b"member" | b"operator" => self.word_between(token, lower, called),
             b"isnull" | b"notnull" if self.state == State::After => {
+                self.proof.operates();
                 self.proof.compares();
                 Some(Read::On)
             }
@@ -120,8 +121,11 @@ impl<'v> Machine<'v> {
                 self.then(State::Want)
             }
             b"limit" | b"offset" | b"fetch" | b"window" | b"procedure" | b"into" if self.follows() => {
-                if lower == b"into" && self.mode == Mode::List {
-                    self.proof.queried();
+                if lower == b"into" {
+                    self.proof.firms_statement();
+                    if self.mode == Mode::List {
+                        self.proof.queried();
+                    }
                 }
                 self.leave_list();
                 self.mode = Mode::Loose;
@@ -191,6 +195,7 @@ impl<'v> Machine<'v> {
         let is_verb = self.mode != Mode::Expression && keywords::is_verb(lower);
         if lower == b"top" && self.mode == Mode::List {
             self.tops = true;
+            self.proof.is_of_sql_server();
         }
         if self.state == State::Start || !(is_type || is_verb || keywords::is_neutral(lower)) {
             return self.operand(token);
@@ -198,7 +203,7 @@ impl<'v> Machine<'v> {
         if lower == b"set" {
             self.proof.sets = true;
         }
-        self.proof.object();
+        self.proof.known_object(lower);
         self.small_change(lower);
         if self.state == State::After || self.state == State::Any {
             return self.then(State::Any);
@@ -220,6 +225,11 @@ impl<'v> Machine<'v> {
     }
 
     fn select(&mut self) -> Option<Read> {
+        let is_of_word =
+            self.state == State::Open && self.frames.last().is_some_and(|frame| frame.is_of_word);
+        if is_of_word && !self.proof.is_statement() {
+            return None;
+        }
         match self.state {
             State::Open | State::Any | State::United | State::Statement => {}
             // Behind `with a as (...)`.
@@ -304,6 +314,7 @@ impl<'v> Machine<'v> {
             if !matches!(lower, b"collate" | b"escape" | b"uescape" | b"div" | b"mod" | b"operator") {
                 self.proof.compares_in_words();
             }
+            self.proof.operates();
             return self.then(if lower == b"is" { State::Want } else { State::Any });
         }
         let as_operand = called || !matches!(lower, b"is" | b"in" | b"like" | b"between");

@@ -1,0 +1,72 @@
+//! Goes on where the grammar ends: databases have words of their own, and names are the attacker's to choose.
+//!
+//! What was read from the front up to a query's table is not taken back by what stands behind it. And where a query begins behind
+//! something unknown, reading begins anew, with a query that asks for more than one of prose could.
+
+use super::super::proof::Proof;
+use super::super::token::{Context, Kind, Token};
+use super::super::words::{self, Word};
+use super::{Machine, State};
+
+#[derive(Debug, Default)]
+pub(super) struct Rescue {
+    /// No database known to us goes on here.
+    pub is_lost: bool,
+    /// The value had begun as SQL does.
+    pub has_begun: bool,
+    /// A query was read up to its table.
+    queried: bool,
+    /// And it has signs of SQL.
+    is_firm: bool,
+    /// So did one that began behind something unknown.
+    is_firm_again: bool,
+    /// Reading began anew.
+    pub is_again: bool,
+}
+
+impl Rescue {
+    /// The machine cannot read `token`: it starts again if a query begins here.
+    pub fn lose<'v>(&mut self, machine: &mut Machine<'v>, token: Token<'v>, next: Option<Token<'v>>) {
+        if !self.is_lost && self.is_again {
+            self.is_firm_again |= machine.proof.has_firmly_queried();
+        } else if !self.is_lost {
+            self.has_begun |= machine.proof.has_begun() && !machine.is_behind_select();
+            self.queried |= machine.proof.has_queried();
+            self.is_firm |= machine.proof.has_firmly_queried();
+        }
+        let state = begins_query(token, next);
+        if let Some(state) = state {
+            let (value, context) = (machine.value, machine.context);
+            *machine = Machine { state, proof: Proof::again(context), ..Machine::new(value, context) };
+        }
+        self.is_again = true;
+        self.is_lost = state.is_none() || machine.read(token, next).is_none();
+    }
+
+    /// What was read before the reader was lost is enough where the value ends so.
+    pub fn tells(&self, last: &Token<'_>, context: Context) -> bool {
+        let is_cut = matches!(last.kind, Kind::Comment { .. });
+        let is_own =
+            last.kind == (Kind::Text { closed: false }) && last.text.first().copied() == context.quote();
+        let is_closed = context == Context::Bare || is_cut || is_own;
+        self.is_firm
+            || (self.is_firm_again && is_closed)
+            || (self.queried && is_cut && context != Context::Bare)
+    }
+}
+
+/// `union select`, `union all (`, `(select`, and as what their first token is read.
+fn begins_query(token: Token<'_>, next: Option<Token<'_>>) -> Option<State> {
+    let next = next?;
+    let selects = next.kind == Kind::Word(Word::Select);
+    match token.kind {
+        Kind::Open if selects => Some(State::Want),
+        Kind::Word(Word::Union) => {
+            let begins = selects
+                || matches!(next.kind, Kind::Open | Kind::Word(Word::Quantity))
+                || words::holds(&["values", "table", "with"], next.text);
+            begins.then_some(State::After)
+        }
+        _ => None,
+    }
+}
