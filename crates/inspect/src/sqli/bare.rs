@@ -87,7 +87,8 @@ fn always_true(tokens: Tokens<'_, '_>) -> Option<usize> {
         && kind(tokens, end) == Some(Kind::Compare)
         && tokens.get(end + 1).is_some_and(|token| token.text.eq_ignore_ascii_case(operand_token.text));
     let is_number = operand_token.kind == Kind::Number;
-    let same = is_number && operand_token.text == first.text && end == start + 1;
+    let same =
+        is_number && !text_is(tokens, 1, &["and"]) && operand_token.text == first.text && end == start + 1;
     let tells = is_column || same || (is_number && (is_sign || stripped || never_said));
     (compares || same_name || (closed && tells)).then_some((end + minus).min(tokens.len() + minus))
 }

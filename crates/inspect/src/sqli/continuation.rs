@@ -223,7 +223,9 @@ impl Reader<'_, '_> {
                 self.at = call_end(self.tokens, at);
             }
             Kind::Name if self.kind(at + 1) == Some(Kind::Open) => {
-                self.proof.query = begins_query(self.tokens, at + 1) || call_holds_query(self.tokens, at);
+                let aside = super::brackets::is_aside(self.tokens, at + 2);
+                self.proof.query =
+                    !aside && (begins_query(self.tokens, at + 1) || call_holds_query(self.tokens, at));
                 self.at = call_end(self.tokens, at);
             }
             Kind::Name => self.name(),

@@ -219,7 +219,7 @@ impl<'v> Machine<'v> {
             Kind::Open => self.open(),
             Kind::Close => self.close(),
             Kind::Comma => self.comma(),
-            Kind::Dot => self.dot(),
+            Kind::Dot => self.dot(&token, next),
             Kind::Number | Kind::Variable | Kind::Catalogue | Kind::Text { .. } => self.operand(&token),
             Kind::Logic => self.logic_sign(&token, next),
             Kind::Compare => self.compare(&token),
@@ -336,8 +336,9 @@ impl<'v> Machine<'v> {
         follows.then(|| self.then(State::Want))?
     }
 
-    fn dot(&mut self) -> Option<Read> {
-        if self.is_behind_select() {
+    fn dot(&mut self, token: &Token<'v>, next: Option<Token<'v>>) -> Option<Read> {
+        let glued = next.is_some_and(|next| next.start == token.end);
+        if self.is_behind_select() && !glued {
             return None;
         }
         let names = self.names;
@@ -369,7 +370,9 @@ impl<'v> Machine<'v> {
             _ if !self.is_behind_dot() => self.names = 1,
             _ => self.names += 1,
         }
-        if self.names > 2 && self.mode != Mode::Type {
+        // "No. 7"
+        let numbered = self.is_behind_dot() && token.kind == Kind::Number;
+        if (self.names > 2 && self.mode != Mode::Type) || numbered {
             return None;
         }
         if self.state == State::Start {

@@ -83,6 +83,8 @@ fn selects_something(tokens: Tokens<'_, '_>, at: usize, least_signs: usize) -> b
             return false;
         }
         match kind {
+            // "(select 2 of 3)"
+            Kind::Number if names_before(tokens, place) => return false,
             Kind::Open => depth += 1,
             Kind::Close if depth == 0 => break,
             Kind::Close => depth -= 1,
@@ -108,6 +110,12 @@ fn selects_something(tokens: Tokens<'_, '_>, at: usize, least_signs: usize) -> b
     }
     // Without a table only literals, calls and stars tell.
     signs > 0 || at >= tokens.len()
+}
+
+fn names_before(tokens: Tokens<'_, '_>, at: usize) -> bool {
+    at.checked_sub(1).is_some_and(|before| {
+        kind(tokens, before) == Some(Kind::Name) && !text_is(tokens, before, &["top", "binary"])
+    })
 }
 
 /// `::text`, `{x email}`, `\N`.

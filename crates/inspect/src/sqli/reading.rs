@@ -9,6 +9,25 @@ pub(super) struct Reading {
     pub hash: Hash,
     pub comments: Comments,
     pub wide: Wide,
+    pub brackets: Brackets,
+    pub dollars: Dollars,
+}
+
+/// What `[` is: SQL Server and SQLite quote names so, PostgreSQL's arrays stand in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Brackets {
+    /// As SQL Server does: `]]` is a sign of the name.
+    Doubled,
+    /// As SQLite does: up to the first `]`.
+    Quote,
+    Sign,
+}
+
+/// What `$$` is: a quote of PostgreSQL's, letters of a name to MySQL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Dollars {
+    Quote,
+    Letter,
 }
 
 /// What U+00A0, U+3000 and their kind are: white space to SQL Server and to MySQL in Latin-1, letters of a name to the others.
@@ -55,20 +74,38 @@ pub(super) enum Comments {
 }
 
 /// The databases, each as one. The first takes most for code.
-const DATABASES: [Reading; 5] = [
+const DATABASES: [Reading; 6] = [
     Reading::of(Line::EndsAtEither, Dashes::Comment, Hash::Comment, Comments::Run),
+    // SQL Server
+    Reading {
+        brackets: Brackets::Doubled,
+        ..Reading::of(Line::EndsAtEither, Dashes::Comment, Hash::Sign, Comments::Nested).named(Wide::Blank)
+    },
     // SQLite
-    Reading::of(Line::EndsAtFeed, Dashes::Comment, Hash::Sign, Comments::Plain),
+    Reading::of(Line::EndsAtFeed, Dashes::Comment, Hash::Sign, Comments::Plain).named(Wide::Letter),
     // MySQL and MariaDB, which run such a comment or, by its version, do not
-    Reading::of(Line::EndsAtFeed, Dashes::CommentBeforeSpace, Hash::Comment, Comments::Run),
-    Reading::of(Line::EndsAtFeed, Dashes::CommentBeforeSpace, Hash::Comment, Comments::Plain),
-    // PostgreSQL
-    Reading::of(Line::EndsAtEither, Dashes::Comment, Hash::Sign, Comments::Nested),
+    Reading::of(Line::EndsAtFeed, Dashes::CommentBeforeSpace, Hash::Comment, Comments::Run)
+        .named(Wide::Letter),
+    Reading::of(Line::EndsAtFeed, Dashes::CommentBeforeSpace, Hash::Comment, Comments::Plain)
+        .named(Wide::Letter),
+    Reading::POSTGRESQL,
 ];
 
 impl Reading {
     const fn of(line: Line, dashes: Dashes, hash: Hash, comments: Comments) -> Reading {
-        Reading { escape: Escape::Backslash, line, dashes, hash, comments, wide: Wide::Blank }
+        let escape = Escape::Backslash;
+        let (wide, brackets, dollars) = (Wide::Blank, Brackets::Quote, Dollars::Quote);
+        Reading { escape, line, dashes, hash, comments, wide, brackets, dollars }
+    }
+
+    const POSTGRESQL: Reading = Reading {
+        wide: Wide::Letter,
+        brackets: Brackets::Sign,
+        ..Reading::of(Line::EndsAtEither, Dashes::Comment, Hash::Sign, Comments::Nested)
+    };
+
+    const fn named(self, wide: Wide) -> Reading {
+        Reading { wide, dollars: Dollars::Letter, ..self }
     }
 
     pub const fn without_escapes(self) -> Reading {
@@ -79,19 +116,14 @@ impl Reading {
     pub fn all(value: &[u8]) -> Vec<Reading> {
         let holds = |text: &[u8]| memchr::memmem::find(value, text).is_some();
         let (dashes, hash, comment) = (holds(b"--"), memchr::memchr(b'#', value).is_some(), holds(b"/*"));
-        let mut all = Reading::by_comments(value, dashes, hash, comment);
-        if holds_wide_space(value) {
-            all.extend_from_within(..);
-            let half = all.len() / 2;
-            all.iter_mut().skip(half).for_each(|reading| reading.wide = Wide::Letter);
-        }
-        all
-    }
-
-    fn by_comments(value: &[u8], dashes: bool, hash: bool, comment: bool) -> Vec<Reading> {
-        let holds = |text: &[u8]| memchr::memmem::find(value, text).is_some();
+        let (wide, quoted, doubled, dollars) = (
+            holds_wide_space(value),
+            holds_quote_in_brackets(value),
+            holds(b"]]"),
+            holds_dollar_quote(value),
+        );
         let [first, others @ ..] = DATABASES;
-        if !(dashes || hash || comment) {
+        if !(dashes || hash || comment || wide || quoted || doubled || dollars) {
             return vec![first];
         }
         let runs = comment && (holds(b"/*!") || holds(b"/*M!") || holds(b"/*m!"));
@@ -107,6 +139,17 @@ impl Reading {
             if !hash {
                 reading.hash = first.hash;
             }
+            if !wide {
+                reading.wide = first.wide;
+            }
+            match reading.brackets {
+                Brackets::Doubled if !doubled => reading.brackets = first.brackets,
+                Brackets::Sign if !quoted => reading.brackets = first.brackets,
+                _ => {}
+            }
+            if !dollars {
+                reading.dollars = first.dollars;
+            }
             match reading.comments {
                 Comments::Nested if !comment => reading.comments = first.comments,
                 Comments::Plain if !runs => reading.comments = first.comments,
@@ -118,6 +161,22 @@ impl Reading {
         }
         all
     }
+}
+
+/// `array[']']`: what one database takes for a name holds quotes for another.
+fn holds_quote_in_brackets(value: &[u8]) -> bool {
+    let open = memchr::memchr(b'[', value);
+    open.and_then(|open| value.get(open..)).is_some_and(|rest| memchr::memchr2(b'\'', b'"', rest).is_some())
+}
+
+/// `$$`, `$tag$`.
+fn holds_dollar_quote(value: &[u8]) -> bool {
+    memchr::memchr_iter(b'$', value).any(|at| {
+        let rest = value.get(at + 1..).unwrap_or_default();
+        let tag =
+            rest.iter().take(16).take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_').count();
+        rest.get(tag) == Some(&b'$')
+    })
 }
 
 /// The length of the white space that `rest` begins with beyond ASCII: a byte order mark is some for SQLite; SQL Server and MySQL
@@ -162,7 +221,11 @@ mod tests {
             ("--x\r\n#/*!1*/", 5),
             ("Müller’s Kaffee", 1),
             ("a\u{a0}b", 2),
-            ("--x\r\n#/*!1*/\u{3000}", 10),
+            ("--x\r\n#/*!1*/\u{3000}", 6),
+            ("array[']']", 2),
+            ("a $$ b $$", 2),
+            ("$5 or $10", 1),
+            ("[a]]b]", 2),
         ] {
             assert_eq!(Reading::all(value.as_bytes()).len(), readings, "{value}");
         }

@@ -1,6 +1,6 @@
 //! Cuts a value into SQL tokens, as one database reads it. Linear: every byte is looked at once, and comments vanish.
 
-use super::reading::{Comments, Dashes, Escape, Hash, Line, Reading, Wide, wide_space};
+use super::reading::{Brackets, Comments, Dashes, Dollars, Escape, Hash, Line, Reading, Wide, wide_space};
 use super::words::{self, Word};
 use crate::transform::ByteMask;
 
@@ -173,8 +173,10 @@ impl<'v> Reader<'v> {
                     self.text(start, byte)
                 }
                 b'`' => self.back_quoted(start),
-                b'[' => self.bracketed(start),
-                b'$' if self.dollar_quoted(start) => self.token(Kind::Text { closed: true }, start),
+                b'[' if self.reading.brackets != Brackets::Sign => self.bracketed(start),
+                b'$' if self.reading.dollars == Dollars::Quote && self.dollar_quoted(start) => {
+                    self.token(Kind::Text { closed: true }, start)
+                }
                 b'0'..=b'9' => self.number(start),
                 b'.' if follows.is_some_and(|byte| byte.is_ascii_digit()) => self.number(start),
                 b'@' => self.variable(start),
@@ -312,7 +314,12 @@ impl<'v> Reader<'v> {
 
     /// A name as SQLite and SQL Server quote it. Empty brackets hold none.
     fn bracketed(&mut self, start: usize) -> Token<'v> {
-        let length = self.find(b']', start + 1).filter(|length| *length > 0);
+        let mut length = self.find(b']', start + 1).filter(|length| *length > 0);
+        while let Some(end) = length.filter(|_| self.reading.brackets == Brackets::Doubled)
+            && self.value.get(start + end + 2) == Some(&b']')
+        {
+            length = self.find(b']', start + end + 3).map(|more| end + 2 + more);
+        }
         self.at = start + length.map_or(1, |length| length + 2);
         self.token(if length.is_some() { Kind::Name } else { Kind::Other }, start)
     }
@@ -383,11 +390,18 @@ impl<'v> Reader<'v> {
         let signs = rest.iter().take(2).take_while(|byte| **byte == b'@').count();
         let named = rest.get(signs..).unwrap_or_default();
         // MySQL's `@@`sql_mode``, too.
-        let quoted = named.first().filter(|byte| matches!(byte, b'`' | b'\'' | b'"') && signs > 0);
+        let quoted =
+            named.first().filter(|byte| **byte == b'`' || (matches!(byte, b'\'' | b'"') && signs == 1));
         let closing = quoted.and_then(|quote| self.find(*quote, start + signs + 1));
         let length = closing.map_or_else(|| name_length(named, self.reading.wide), |length| length + 2);
         self.at = start + signs + length;
-        self.token(if length > 0 { Kind::Variable } else { Kind::Other }, start)
+        if length > 0 {
+            return self.token(Kind::Variable, start);
+        }
+        // PostgreSQL's `@@`, `@>`, `@?`.
+        let operator = rest.get(1).is_some_and(|next| matches!(next, b'@' | b'>' | b'?'));
+        self.at = start + 1 + usize::from(operator);
+        self.token(if operator { Kind::Compare } else { Kind::Other }, start)
     }
 
     fn name(&mut self, start: usize) -> Token<'v> {
@@ -418,14 +432,23 @@ impl<'v> Reader<'v> {
             (b'+' | b'-' | b'*' | b'/' | b'%' | b'^' | b'&' | b'|' | b'~' | b'!' | b'#', _) => {
                 (Kind::Sign, 1)
             }
+            // Where `[` quotes no name, an array's brackets are brackets.
             (b'(', _) => (Kind::Open, 1),
             (b')', _) => (Kind::Close, 1),
+            (b'[', _) if self.reading.brackets == Brackets::Sign => (Kind::Open, 1),
+            (b']', _) if self.reading.brackets == Brackets::Sign => (Kind::Close, 1),
             (b',', _) => (Kind::Comma, 1),
             (b'.', _) => (Kind::Dot, 1),
             (b';', _) => (Kind::Semicolon, 1),
             _ => (Kind::Other, 1),
         };
         self.at = start + length;
+        // PostgreSQL's `<@`; `<@name` compares with a variable of MySQL's, which is an operand as well.
+        let behind = self.value.get(start + length..).unwrap_or_default();
+        let contains = matches!(byte, b'<') && behind.first() == Some(&b'@') && behind.get(1) != Some(&b'@');
+        if kind == Kind::Compare && contains {
+            self.at += 1;
+        }
         // MySQL's <=> is one operator.
         if kind == Kind::Compare && self.value.get(start..start + 3) == Some(b"<=>") {
             self.at = start + 3;

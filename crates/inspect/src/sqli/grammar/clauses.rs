@@ -92,14 +92,15 @@ impl<'v> Machine<'v> {
             "uescape",
             "xor",
         ];
-        const GOES_ON: [&str; 8] = ["from", "where", "order", "group", "limit", "having", "union", "join"];
+        const GOES_ON: [&str; 9] =
+            ["as", "from", "where", "order", "group", "limit", "having", "union", "join"];
         let stands_alone = next.is_none_or(|next| {
             matches!(next.kind, Kind::Comment { .. } | Kind::Comma | Kind::Close | Kind::Semicolon)
                 || words::holds(&GOES_ON, next.text)
         });
         stands_alone
-            && matches!(self.mode, Mode::List | Mode::Tables)
-            && matches!(self.state, State::After | State::Any)
+            && (matches!(self.mode, Mode::List | Mode::Tables | Mode::Loose) || self.state == State::Open)
+            && !matches!(self.state, State::Start | State::Table)
             && SOMEWHERE.iter().any(|word| word.as_bytes() == lower)
     }
 
