@@ -177,6 +177,7 @@ fn export_to(at: &Directory, folder: &Path) -> Done {
         eprintln!();
     }
     let done = done?;
+    export::write_receipts(folder, &crate::anchor::receipts(&opened.db)?)?;
     println!(
         "{} entries stand in {} ({} files written). Whoever has the public key (`storeward audit key`) checks them with \
          `storeward audit verify {}`, or with any tool for C2SP tlog-tiles.",
@@ -220,10 +221,13 @@ fn prove_to(wish: &ProveOptions) -> Done {
 
 fn verify(at: &Directory, anchors: &[PathBuf], json: bool) -> Done {
     let opened = open::open(&at.dir)?;
-    let anchors = anchors
+    let mut anchors = anchors
         .iter()
         .map(|path| std::fs::read_to_string(path).context(path.display()))
         .collect::<Done<Vec<String>>>()?;
+    let receipts = crate::anchor::receipts(&opened.db)?;
+    crate::anchor::check_stamps(&opened, &receipts)?;
+    anchors.extend(crate::anchor::notes(&receipts, opened.db.ledger_name()));
     let bar = std::io::stderr().is_terminal() && !json;
     let report = ledger::verify(&opened.db, &VerifyOptions { anchors }, |done, all| {
         if bar {

@@ -70,6 +70,8 @@ pub struct Config {
     pub vault: Option<crate::vault::VaultSection>,
     #[serde(default, rename = "gate")]
     pub gates: Vec<storeward_gate::GateSection>,
+    #[serde(default, rename = "anchor")]
+    pub anchors: Vec<storeward_anchor::AnchorSection>,
 }
 
 /// One name or several; the first is the canonical one.
@@ -260,6 +262,7 @@ impl Config {
         crate::shield::check(self)?;
         crate::oidc::check(self)?;
         crate::vault::check(self)?;
+        crate::anchor::check(self)?;
         crate::gate::check(self)
     }
 }

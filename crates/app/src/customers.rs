@@ -44,12 +44,14 @@ pub fn start(opened: &Opened, certificates: &Arc<CertificateStore>) -> Done<Cust
     let vault = crate::vault::start(opened)?;
     let own = crate::vault::answer(vault.as_ref(), identity.as_ref(), own)?;
     let (teach, own) = crate::teach::start(opened, identity.as_ref(), own)?;
-    let serving = Serving { outbox, identity, guide, provider, gate, vault, teach };
+    let anchors = crate::anchor::start(opened, &outbox)?;
+    let serving = Serving { anchors, outbox, identity, guide, provider, gate, vault, teach };
     Ok(Customers { passwords, puzzles, own, shield, serving })
 }
 
 /// What goes on while the program serves.
 pub struct Serving {
+    pub anchors: Option<storeward_anchor::Anchors>,
     pub outbox: Outbox,
     pub identity: Option<Identity>,
     pub guide: Option<crate::guide::Guidance>,
@@ -95,6 +97,7 @@ impl Serving {
     pub fn handlers(&self, opened: &Opened) -> Vec<Handler> {
         let mut handlers = self.outbox.handlers(&opened.db);
         handlers.push(self.outbox.forgetting(&opened.db));
+        handlers.extend(self.anchors.iter().flat_map(storeward_anchor::Anchors::handlers));
         handlers.extend(self.identity.iter().flat_map(Identity::handlers));
         handlers.extend(self.provider.iter().flat_map(Provider::handlers));
         handlers.extend(self.gate.iter().flat_map(|standing| standing.gate.handlers()));

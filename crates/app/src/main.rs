@@ -6,6 +6,7 @@
 //! **Emits** `system.*`.
 #![forbid(unsafe_code)]
 
+mod anchor;
 mod audit;
 mod breach_list;
 mod ca;

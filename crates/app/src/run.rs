@@ -358,6 +358,7 @@ fn fixed_parts(before: &Config, after: &Config) -> Done {
         ("guide", crate::guide::is_same(before.guide.as_ref(), after.guide.as_ref())),
         ("oidc", before.oidc == after.oidc),
         ("vault", crate::vault::is_same(before.vault.as_ref(), after.vault.as_ref())),
+        ("anchor", crate::anchor::is_same(&before.anchors, &after.anchors)),
         ("mail", before.mail == after.mail),
         ("sms", before.sms == after.sms),
     ];

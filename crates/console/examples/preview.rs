@@ -133,6 +133,7 @@ fn status_of(scene: &str, now: Timestamp) -> SystemStatus {
         ledger_problem: None,
         writes_problem: None,
         shield_problem: None,
+        concerns: Vec::new(),
         events_dropped: 0,
         inspection_failures: 0,
         never_block: vec!["127.0.0.0/8".to_owned(), "198.51.100.0/24".to_owned()],

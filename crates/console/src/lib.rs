@@ -30,7 +30,7 @@ pub use app::{Console, ConsoleParts};
 pub use error::Error;
 pub use metrics::MetricsText;
 pub use status::{
-    CertificateStatus, ReadinessSource, ShieldProblem, StatusSource, SystemStatus, UpstreamStatus,
+    CertificateStatus, Concern, ReadinessSource, ShieldProblem, StatusSource, SystemStatus, UpstreamStatus,
 };
 
 use storeward_store::Migration;

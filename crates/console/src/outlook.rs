@@ -185,6 +185,11 @@ fn own_problems(picture: &Picture<'_>, problems: &mut Vec<Problem>) {
         });
     }
     problems.extend(status.shield_problem.as_ref().map(shield_problem));
+    problems.extend(status.concerns.iter().map(|concern| Problem {
+        level: Level::Warn,
+        what: concern.what.clone(),
+        todo: concern.todo.clone(),
+    }));
     if status.events_dropped > 0 {
         problems.push(Problem {
             level: Level::Warn,

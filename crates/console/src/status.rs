@@ -21,12 +21,21 @@ pub struct SystemStatus {
     pub writes_problem: Option<String>,
     /// What is wrong with the shop's own sign-in, as the shield's test account found it.
     pub shield_problem: Option<ShieldProblem>,
+    /// What else needs somebody, such as a checkpoint that reaches nobody.
+    pub concerns: Vec<Concern>,
     /// Facts lost since the start because a queue was full.
     pub events_dropped: u64,
     /// Requests let through uninspected since the start because the engine failed on them.
     pub inspection_failures: u64,
     /// Addresses that are never banned, as configured.
     pub never_block: Vec<String>,
+}
+
+/// Something that needs somebody, in plain words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Concern {
+    pub what: String,
+    pub todo: String,
 }
 
 /// The shield's adapter may not fit the shop any more.

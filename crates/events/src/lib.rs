@@ -7,12 +7,14 @@
 //! **Emits** nothing: others do, with these words.
 #![forbid(unsafe_code)]
 
+pub mod anchor;
 pub mod detection;
 pub mod edge;
 pub mod gate;
 pub mod guide;
 pub mod identity;
 mod ocsf;
+pub mod office;
 pub mod oidc;
 pub mod post;
 mod sentence;
@@ -214,6 +216,13 @@ vocabulary! {
     RestrictionChanged(vault::RestrictionChanged) = "vault.restriction_changed", Low, Security;
     ReadingLimitReached(vault::ReadingLimitReached) = "vault.reading_limit_reached", High, Security;
     FieldsForgotten(vault::FieldsForgotten) = "vault.fields_forgotten", Informational, Security;
+    AnchorPlaced(anchor::AnchorPlaced) = "anchor.placed", Informational, Security;
+    AnchorFailed(anchor::AnchorFailed) = "anchor.failed", High, Security;
+    AnchorOverdue(anchor::AnchorOverdue) = "anchor.overdue", High, Security;
+    CustomersShown(office::CustomersShown) = "office.customers_shown", Informational, Security;
+    MaskRefused(office::MaskRefused) = "office.mask_refused", Medium, Security;
+    PageWithheld(office::PageWithheld) = "office.page_withheld", Medium, Security;
+    UnusualReading(office::UnusualReading) = "office.unusual_reading", High, Security;
     Started(system::Started) = "system.started", Informational, Security;
     Stopped(system::Stopped) = "system.stopped", Informational, Security;
     ConfigReloaded(system::ConfigReloaded) = "system.config_reloaded", Low, Security;

@@ -97,6 +97,7 @@ fn class_of(event: &Event) -> Class {
         | Event::ReminderFollowed(_)
         | Event::LessonFinished(_)
         | Event::ReportClosed(_)
+        | Event::AnchorPlaced(_)
         | Event::PostSent(_) => lifecycle(99, 1),
         Event::ConfigRefused(_)
         | Event::CertificateExpiring(_)
@@ -106,6 +107,8 @@ fn class_of(event: &Event) -> Class {
         | Event::InspectionFailed(_)
         | Event::EventsDropped(_)
         | Event::LedgerCutBack(_)
+        | Event::AnchorFailed(_)
+        | Event::AnchorOverdue(_)
         | Event::WritesResumed(_)
         | Event::JobFailed(_) => lifecycle(99, 2),
         other => class_of_records(other)
@@ -120,6 +123,9 @@ fn class_of_records(event: &Event) -> Option<Class> {
         // 6005: 1 read, 2 update, 7 delete.
         Event::FieldsOpened(_) | Event::CustomersFound(_) | Event::CustomerExported(_) => datastore(1, 1),
         Event::OpeningDenied(_) | Event::ReadingLimitReached(_) => datastore(1, 2),
+        Event::CustomersShown(_) => datastore(1, 1),
+        Event::MaskRefused(_) | Event::PageWithheld(_) => datastore(1, 2),
+        Event::UnusualReading(_) => finding(),
         Event::FieldsWritten(_) | Event::RestrictionChanged(_) => datastore(2, 1),
         Event::ErasureBegun(_)
         | Event::CustomerErased(_)

@@ -72,6 +72,7 @@ impl Event {
             Event::StaffPasswordChanged(e) => format!("{} chose another password", e.staff),
             Event::StaffSessionsEnded(e) => format!("{} ended {} session(s) of their own", e.staff, e.count),
             other => of_the_program(other)
+                .or_else(|| of_the_office(other))
                 .or_else(|| of_clients(other))
                 .or_else(|| of_customers(other))
                 .or_else(|| of_accounts(other))
@@ -128,6 +129,15 @@ fn of_the_program(event: &Event) -> Option<String> {
             l.found,
             words::plain(&l.how)
         ),
+        Event::AnchorPlaced(a) => {
+            format!("Handed the checkpoint over {} entries to {} ({})", a.size, a.place, a.way)
+        }
+        Event::AnchorFailed(a) => {
+            format!("The checkpoint did not reach {} ({}): {}", a.place, a.way, words::reason(&a.reason))
+        }
+        Event::AnchorOverdue(a) => {
+            format!("{} ({}) has had no checkpoint for {}", a.place, a.way, words::counted(a.hours, "hour"))
+        }
         Event::WritesResumed(w) => {
             format!("Nothing could be written for {} ({})", words::counted(w.seconds, "second"), w.reason)
         }
@@ -138,6 +148,36 @@ fn of_the_program(event: &Event) -> Option<String> {
         Event::BreachServiceAnswers(_) => "The service that knows stolen passwords answers again".to_owned(),
         Event::JobFailed(j) => {
             format!("Gave up {} ({}) after {} attempts: {}", j.kind, j.job, j.attempts, j.code)
+        }
+        _ => return None,
+    })
+}
+
+/// The shop's own staff pages.
+fn of_the_office(event: &Event) -> Option<String> {
+    Some(match event {
+        Event::CustomersShown(o) => {
+            let count = u64::try_from(o.customers.len() + o.others.len()).unwrap_or(u64::MAX);
+            let customers = words::counted(count.saturating_add(o.more), "customer");
+            let masked = words::counted(o.masked, "value");
+            format!("The shop's page {} showed {customers} ({masked} masked)", o.page)
+        }
+        Event::MaskRefused(o) => {
+            format!("Held a form of the page {} back: it would have stored masks as data", o.page)
+        }
+        Event::PageWithheld(o) => {
+            format!("Held the shop's page {} back: {}", o.page, words::reason(&o.reason))
+        }
+        Event::UnusualReading(o) => {
+            let customers = words::counted(o.customers, "customer");
+            let why = match o.reason.as_str() {
+                "many" => "far more than usual",
+                "hour" => "at an hour when they are never here",
+                "without_order" => "without an order",
+                "in_a_row" => "one after the other, as a program does",
+                _ => "otherwise than usual",
+            };
+            format!("Reads customers' data {why}: {customers} in {}", words::counted(o.minutes, "minute"))
         }
         _ => return None,
     })

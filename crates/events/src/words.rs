@@ -3,6 +3,16 @@
 /// What a code means, in a few words, or the code itself where a newer program wrote it.
 pub fn reason(code: &str) -> &str {
     match code {
+        "anchor.refused" => "the place refused it",
+        "anchor.not_locked" => "the bucket does not keep it locked for as long as was asked",
+        "anchor.stamp_not_good" => "what the time-stamping authority answered does not hold",
+        "anchor.no_mail" => "no mail can be sent",
+        "post.failed" => "the mail was given up",
+        "too_large" => "it is too large to be looked through",
+        "encoded" => "it is encoded in a way that cannot be looked through",
+        "broken" => "it could not be read to its end",
+        "export" => "this role takes no file with many customers' data",
+        "not_recorded" => "who sees it could not be written down",
         "head.bare_line_feed" | "head.bare_carriage_return" => "a line of the request ends wrongly",
         "head.control_character" => "control characters in a header",
         "head.request_line" => "a first line that is no request",

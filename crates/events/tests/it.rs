@@ -8,6 +8,9 @@ const SAMPLES: &str = include_str!("samples/v1.jsonl");
 
 /// Kinds of OCSF class 6002.
 const LIFECYCLE: &[&str] = &[
+    "anchor.failed",
+    "anchor.overdue",
+    "anchor.placed",
     "edge.certificate_expiring",
     "edge.certificate_failed",
     "edge.certificate_issued",

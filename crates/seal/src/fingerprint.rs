@@ -106,6 +106,14 @@ fn hashed<const N: usize>(algorithm: &'static digest::Algorithm, bytes: &[u8]) -
     out
 }
 
+/// HMAC-SHA-256 (RFC 2104).
+pub fn hmac_sha256(key: &[u8], message: &[u8]) -> Hash {
+    let mut out = [0; 32];
+    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), message);
+    out.copy_from_slice(tag.as_ref());
+    out
+}
+
 /// SHA-256 in lower-case hexadecimal.
 pub fn sha256_hex(bytes: &[u8]) -> String {
     hex(&sha256(bytes))

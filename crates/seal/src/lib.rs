@@ -1,7 +1,7 @@
 //! Ciphers and proofs: everything that is secret, signed or hashed is made here.
 //!
 //! **Owns** Merkle trees and their proofs ([`merkle`]), signed checkpoints ([`checkpoint`]), a log as tiles and
-//! proofs in files ([`tlog`]), one-time
+//! proofs in files ([`tlog`]), time stamps of others ([`timestamp`]), one-time
 //! codes ([`totp`]), passkeys' signatures ([`webauthn`]), keyed fingerprints
 //! ([`fingerprint`]), keys that sign mail ([`dkim`]), signed tokens ([`jws`]), small sealed values ([`sealed`]), the key tree
 //! under which customers' data is sealed ([`envelope`]) and the blind indexes by which it is found ([`index`]).
@@ -23,6 +23,7 @@ pub mod index;
 pub mod jws;
 pub mod merkle;
 pub mod sealed;
+pub mod timestamp;
 pub mod tlog;
 pub mod totp;
 pub mod webauthn;

@@ -4,7 +4,7 @@
 use super::metadata::{Dependency, Package};
 use super::{File, Finding, source};
 
-const FLOORS: [(&str, u8); 23] = [
+const FLOORS: [(&str, u8); 24] = [
     ("storeward-base", 1),
     ("storeward-events", 1),
     ("storeward-inspect", 2),
@@ -26,6 +26,7 @@ const FLOORS: [(&str, u8); 23] = [
     ("storeward-guide", 4),
     ("storeward-oidc", 4),
     ("storeward-gate", 4),
+    ("storeward-anchor", 4),
     ("storeward-app", 5),
     // For tests: sees everything below the app.
     ("storeward-testkit", 5),
@@ -133,7 +134,7 @@ const WINDOWS: [Window; 14] = [
 ];
 
 /// Who may name a heavy dependency in its manifest (tests apart).
-const OWNERS: [(&str, &[&str]); 23] = [
+const OWNERS: [(&str, &[&str]); 24] = [
     // The sample shop keeps a file of its own, as a shop that knows nothing of us would.
     ("rusqlite", &["storeward-store", "storeward-demo-shop"]),
     ("postgres", &["storeward-store"]),
@@ -144,6 +145,8 @@ const OWNERS: [(&str, &[&str]); 23] = [
     // The store speaks TLS to PostgreSQL.
     ("rustls", &["storeward-edge", "storeward-outbound", "storeward-store"]),
     ("tokio-rustls", &["storeward-edge", "storeward-outbound", "storeward-store"]),
+    // Whose certificates a time stamp leads to.
+    ("rustls-webpki", &["storeward-seal"]),
     ("instant-acme", &["storeward-edge"]),
     ("rcgen", &["storeward-edge"]),
     // The sample shop hashes its own customers' passwords.

@@ -16,6 +16,8 @@ use crate::failure::{Context, Failure, IoContext};
 
 /// The checkpoint's name in the layout.
 pub const CHECKPOINT: &str = "checkpoint";
+/// What places gave, beside the layout.
+pub const ANCHORS: &str = "anchors";
 const HASH_BYTES: usize = 32;
 /// Levels of tiles over 2^63 entries.
 const LEVELS: u32 = 8;
@@ -154,6 +156,19 @@ impl Growing {
     }
 }
 
+/// Receipts of anchors beside the tiles: `anchors/PLACE-SIZE.checkpoint`, and of time stamps `.tsr`.
+pub fn write_receipts(folder: &Path, receipts: &[storeward_anchor::Receipt]) -> Done {
+    let mut layout = Layout { folder, written: 0 };
+    for one in receipts {
+        let name = format!("{ANCHORS}/{}-{}", one.place, one.size);
+        layout.write(Path::new(&format!("{name}.checkpoint")), one.note.as_bytes())?;
+        if one.way == "rfc3161" {
+            layout.write(Path::new(&format!("{name}.tsr")), &one.receipt)?;
+        }
+    }
+    Ok(())
+}
+
 /// The folder that is written to.
 struct Layout<'a> {
     folder: &'a Path,
@@ -194,7 +209,7 @@ impl Layout<'_> {
     }
 }
 
-/// Turns a store's error into a failure where a closure's type has to be named.
+/// Reads, where the store's error has to be named.
 pub fn read<T: Send + 'static>(
     db: &Db,
     work: impl FnOnce(&mut storeward_store::Reader<'_>) -> Result<T, Error> + Send + 'static,

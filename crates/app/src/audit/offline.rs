@@ -8,7 +8,7 @@ use storeward_seal::tlog::{self, ConsistencyProof, Content, InclusionProof, TILE
 use storeward_seal::{Checkpoint, Hash};
 use storeward_store::ledger::Runs;
 
-use super::export::CHECKPOINT;
+use super::export::{ANCHORS, CHECKPOINT};
 
 /// The largest file that is read: a bundle of 256 entries of 64 KiB.
 const LARGEST: u64 = 17 * 1024 * 1024;
@@ -32,9 +32,9 @@ enum Held {
 pub fn verify(paths: &[std::path::PathBuf], trust: &Trust) -> Findings {
     let mut findings = Findings::default();
     let mut known: Vec<(String, Checkpoint)> = Vec::new();
-    for path in paths.iter().filter(|path| !path.is_dir()) {
+    for path in paths.iter().flat_map(|path| with_anchors(path)) {
         let name = path.display().to_string();
-        match file(path, trust) {
+        match file(&path, trust) {
             Ok((words, checkpoints)) => {
                 findings.good.push(format!("{name}: {words}"));
                 known.extend(checkpoints.into_iter().map(|one| (name.clone(), one)));
@@ -54,6 +54,19 @@ pub fn verify(paths: &[std::path::PathBuf], trust: &Trust) -> Findings {
     }
     findings.bad.extend(forks(&known));
     findings
+}
+
+/// The file, or the checkpoints that places took, which an export brings along.
+fn with_anchors(path: &Path) -> Vec<std::path::PathBuf> {
+    if !path.is_dir() {
+        return vec![path.to_owned()];
+    }
+    let Ok(entries) = std::fs::read_dir(path.join(ANCHORS)) else { return Vec::new() };
+    let paths = entries.filter_map(Result::ok).map(|entry| entry.path());
+    let mut found: Vec<_> =
+        paths.filter(|path| path.extension().is_some_and(|end| end == "checkpoint")).collect();
+    found.sort();
+    found
 }
 
 /// Two signed checkpoints of one size must say the same.
