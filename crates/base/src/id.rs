@@ -246,6 +246,22 @@ impl Tagged for Report {
 }
 pub type ReportId = Id<Report>;
 
+/// One request of staff to see what the rules keep from them, or one opening in an emergency.
+#[derive(Debug)]
+pub enum Grant {}
+impl Tagged for Grant {
+    const PREFIX: &'static str = "grant";
+}
+pub type GrantId = Id<Grant>;
+
+/// One request of a customer about their data (GDPR articles 15 to 21).
+#[derive(Debug)]
+pub enum Plea {}
+impl Tagged for Plea {
+    const PREFIX: &'static str = "plea";
+}
+pub type PleaId = Id<Plea>;
+
 /// One job of the queue in `store`.
 #[derive(Debug)]
 pub enum Job {}

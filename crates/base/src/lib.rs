@@ -28,7 +28,7 @@ pub use clock::{Clock, FixedClock, SystemClock, Timestamp};
 pub use entropy::{Entropy, SeededEntropy, SystemEntropy};
 pub use fault::{Blame, Fault, FaultKind};
 pub use id::{
-    CustomerId, EventId, Id, IdError, JobId, PostId, RelyingId, ReminderId, ReportId, RequestId, StaffId,
+    CustomerId, EventId, GrantId, Id, IdError, JobId, PleaId, PostId, RelyingId, ReminderId, ReportId, RequestId, StaffId,
     Tagged,
 };
 pub use language::Language;

@@ -135,6 +135,30 @@ fn class_of_records(event: &Event) -> Option<Class> {
         | Event::KeysRewrapped(_)
         | Event::EpochBegun(_)
         | Event::EpochDestroyed(_) => lifecycle(99, 1),
+        other => return class_of_custody(other),
+    })
+}
+
+/// Who was let see more, what customers asked for, and whether records are as they were written.
+fn class_of_custody(event: &Event) -> Option<Class> {
+    Some(match event {
+        Event::RecordHarmed(_) => finding(),
+        Event::RecordsVerified(_)
+        | Event::AccessRequested(_)
+        | Event::AccessApproved(_)
+        | Event::GlassBroken(_)
+        | Event::GlassReviewed(_) => datastore(1, 1),
+        Event::AccessRefused(_) | Event::SearchDenied(_) => datastore(1, 2),
+        Event::OlderDataAccepted(_)
+        | Event::RulesChanged(_)
+        | Event::PleaReceived(_)
+        | Event::PleaExtended(_)
+        | Event::PleaClosed(_)
+        | Event::ConsentChanged(_)
+        | Event::ObjectionChanged(_)
+        | Event::RetentionChanged(_) => datastore(2, 1),
+        Event::FieldsRemoved(_) => datastore(7, 1),
+        Event::RevisionsNoted(_) => lifecycle(99, 1),
         _ => return None,
     })
 }

@@ -363,6 +363,67 @@ fn of_the_vault(event: &Event) -> Option<String> {
             format!("Opened the data of {} customers within an hour; no more is opened", e.customers)
         }
         Event::FieldsForgotten(e) => format!("Deleted {} values whose time is over", e.count),
+        other => return of_custody(other),
+    })
+}
+
+/// Who was let see more, what customers asked for, and whether records are as they were written.
+fn of_custody(event: &Event) -> Option<String> {
+    Some(match event {
+        Event::RecordHarmed(e) if e.place.is_empty() => {
+            format!("The record of {} is not as it was written last: {}", e.customer, words::plain(&e.harm))
+        }
+        Event::RecordHarmed(e) => format!(
+            "{} of {} is not as it was written last: {}",
+            e.place,
+            e.customer,
+            words::plain(&e.harm)
+        ),
+        Event::RecordsVerified(e) => format!(
+            "Held {} values of {} customers against what was written last: {} faults",
+            e.values, e.customers, e.faults
+        ),
+        Event::RevisionsNoted(e) => format!("Noted how far {} records have come", e.records.len()),
+        Event::OlderDataAccepted(e) => format!("Accepted older data of {} customers", e.customers),
+        Event::AccessRequested(e) => {
+            format!("Asked to see {} of {} for {}", e.fields.join(", "), e.customer, e.purpose)
+        }
+        Event::AccessApproved(e) => format!(
+            "Let {} see {} of {} for {} until {}",
+            e.staff,
+            e.fields.join(", "),
+            e.customer,
+            e.purpose,
+            e.until
+        ),
+        Event::AccessRefused(e) => format!("Did not let {} see data of {}", e.staff, e.customer),
+        Event::GlassBroken(e) => format!(
+            "Opened {} of {} for {} in an emergency, without a second person",
+            e.fields.join(", "),
+            e.customer,
+            e.purpose
+        ),
+        Event::GlassReviewed(e) => {
+            format!("Found {} what {} opened of {} in an emergency", e.verdict, e.staff, e.customer)
+        }
+        Event::RulesChanged(e) => {
+            format!("Version {} of the rules about customers' data is in force ({} rules)", e.version, e.rules)
+        }
+        Event::PleaReceived(e) => format!("{} asked for {}; due {}", e.customer, e.right, e.due_at),
+        Event::PleaExtended(e) => format!("The answer to {} is due {}", e.customer, e.due_at),
+        Event::PleaClosed(e) => format!("The request of {} for {}: {}", e.customer, e.right, e.outcome),
+        Event::ConsentChanged(e) if e.given => format!("{} agreed to {}", e.customer, e.purpose),
+        Event::ConsentChanged(e) => format!("{} withdrew the consent to {}", e.customer, e.purpose),
+        Event::ObjectionChanged(e) if e.objected => format!("{} objects to {}", e.customer, e.purpose),
+        Event::ObjectionChanged(e) => format!("{} objects to {} no more", e.customer, e.purpose),
+        Event::RetentionChanged(e) => match e.days {
+            Some(days) => format!("Values of {} are kept for {days} days", e.class),
+            None => format!("Values of {} are kept until they are erased", e.class),
+        },
+        Event::FieldsRemoved(e) => {
+            format!("Took {} of {} away ({})", e.collection, e.customer, e.fields.join(", "))
+        }
+        Event::SearchDenied(e) => format!("Refused to look a customer up by {}: {}", e.field, e.reason),
         _ => return None,
     })
 }

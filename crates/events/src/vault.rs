@@ -1,7 +1,7 @@
 //! Facts of customers' records. They name a customer by id and fields by the catalogue's names; never a value.
 
 use serde::{Deserialize, Serialize};
-use storeward_base::CustomerId;
+use storeward_base::{CustomerId, GrantId, PleaId, StaffId, Timestamp};
 
 /// An epoch began: customers' keys are wrapped with its key from now on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -121,4 +121,173 @@ pub struct FieldsForgotten {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReadingLimitReached {
     pub customers: u64,
+}
+
+/// A record is not as it was written last: somebody was at the database past Storeward, or it is older than its keys.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordHarmed {
+    pub customer: CustomerId,
+    /// Such as `address.home.street`; empty where it is the record as a whole.
+    pub place: String,
+    /// Such as `older`, `missing`, `unknown`, `changed`, `older_data`.
+    pub harm: String,
+}
+
+/// All records were held against what was written last.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordsVerified {
+    pub customers: u64,
+    pub values: u64,
+    pub faults: u64,
+}
+
+/// How far a record had come when the key store noted it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotedRevision {
+    pub customer: CustomerId,
+    pub revision: u64,
+}
+
+/// The key store noted how far records have come: older data beside it is known by that.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RevisionsNoted {
+    pub records: Vec<NotedRevision>,
+}
+
+/// Older data, such as a restored backup, was accepted as what counts from now on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OlderDataAccepted {
+    /// Whose records were older.
+    pub customers: u64,
+}
+
+/// Staff asked to see what the rules keep from them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccessRequested {
+    pub request: GrantId,
+    pub customer: CustomerId,
+    pub purpose: String,
+    /// Such as `contact.email`.
+    pub fields: Vec<String>,
+}
+
+/// A second person let somebody see fields of one customer, for a while.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccessApproved {
+    pub request: GrantId,
+    pub customer: CustomerId,
+    /// Who asked.
+    pub staff: StaffId,
+    pub purpose: String,
+    pub fields: Vec<String>,
+    pub until: Timestamp,
+}
+
+/// A second person refused it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccessRefused {
+    pub request: GrantId,
+    pub customer: CustomerId,
+    /// Who asked.
+    pub staff: StaffId,
+}
+
+/// Somebody opened what the rules keep from them, at once and by themselves, in an emergency.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GlassBroken {
+    pub request: GrantId,
+    pub customer: CustomerId,
+    pub purpose: String,
+    pub fields: Vec<String>,
+    pub until: Timestamp,
+}
+
+/// A second person looked into an opening in an emergency.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GlassReviewed {
+    pub request: GrantId,
+    pub customer: CustomerId,
+    /// Who opened.
+    pub staff: StaffId,
+    /// `justified` or `unjustified`.
+    pub verdict: String,
+}
+
+/// Other rules say who may see what.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RulesChanged {
+    /// Counts up; 0: the rules that a shop begins with.
+    pub version: u64,
+    /// SHA-256 of the text, in hexadecimal.
+    pub hash: String,
+    /// How many there are, the guards among them.
+    pub rules: u64,
+}
+
+/// A customer asked for something about their data, or somebody wrote down that they did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PleaReceived {
+    pub plea: PleaId,
+    pub customer: CustomerId,
+    /// `access`, `correction`, `erasure`, `restriction`, `objection` or `portability`.
+    pub right: String,
+    pub due_at: Timestamp,
+}
+
+/// The time to answer was extended (GDPR article 12(3)).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PleaExtended {
+    pub plea: PleaId,
+    pub customer: CustomerId,
+    pub due_at: Timestamp,
+}
+
+/// It was answered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PleaClosed {
+    pub plea: PleaId,
+    pub customer: CustomerId,
+    pub right: String,
+    /// `done` or `refused`.
+    pub outcome: String,
+}
+
+/// A customer agreed to a purpose, or withdrew it; for all of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConsentChanged {
+    pub customer: CustomerId,
+    pub purpose: String,
+    pub given: bool,
+}
+
+/// A customer objected to a purpose, or does no longer (GDPR article 21).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ObjectionChanged {
+    pub customer: CustomerId,
+    pub purpose: String,
+    pub objected: bool,
+}
+
+/// For how long values of a class are kept was changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RetentionChanged {
+    pub class: String,
+    /// Nothing: until they are erased.
+    pub days: Option<u32>,
+}
+
+/// Values of a customer were taken away, as a correction.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FieldsRemoved {
+    pub customer: CustomerId,
+    pub collection: String,
+    pub fields: Vec<String>,
+}
+
+/// Somebody wanted to look a customer up and was refused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SearchDenied {
+    /// Such as `contact.email`; the value is not told.
+    pub field: String,
+    pub reason: String,
 }

@@ -49,6 +49,7 @@ const LIFECYCLE: &[&str] = &[
     "vault.epoch_begun",
     "vault.epoch_destroyed",
     "vault.keys_rewrapped",
+    "vault.revisions_noted",
 ];
 
 #[test]

@@ -18,4 +18,4 @@ pub use answer::{Answer, Mask, Refusal};
 pub use error::Fault;
 pub use policies::{Policies, Rule};
 pub use table::{Cell, Row, table};
-pub use words::{Act, Asked, Circumstances, Purpose, Role, Thing, VOLUME_LIMIT, Who};
+pub use words::{Act, Asked, Circumstances, Grant, Purpose, Role, Thing, VOLUME_LIMIT, Who};

@@ -7,8 +7,10 @@ use cedar_policy::{
     PolicyId, PolicySet, Request, RestrictedExpression, Schema, ValidationMode, Validator,
 };
 
+use miette::Diagnostic;
+
 use crate::answer::{Answer, Mask, Refusal};
-use crate::error::Fault;
+use crate::error::{Fault, line_of};
 use crate::words::{Asked, Thing, Who};
 
 const SCHEMA: &str = include_str!("rules/schema.cedarschema");
@@ -20,7 +22,8 @@ const MOST_RULES: usize = 200;
 const MOST_BYTES: usize = 256 * 1024;
 
 /// Reasons that guards may name. A code is part of the ledger's words, so it is one of ours.
-const REASONS: [&str; 6] = ["not_own", "purpose", "factor_too_old", "restricted", "too_many", "no_consent"];
+const REASONS: [&str; 7] =
+    ["not_own", "purpose", "factor_too_old", "restricted", "too_many", "no_consent", "objected"];
 /// Said where nothing allows it.
 const NO_RULE: &str = "no_rule";
 /// Said where a rule of the shop forbids it.
@@ -56,31 +59,22 @@ impl Policies {
     /// The guards and a shop's own rules in the place of those that it begins with.
     pub fn parse(text: &str) -> Result<Self, Fault> {
         if text.len() > MOST_BYTES {
-            return Err(Fault(format!("longer than {MOST_BYTES} bytes")));
+            return Err(Fault::whole(format!("longer than {MOST_BYTES} bytes")));
         }
         let (schema, _) = Schema::from_cedarschema_str(SCHEMA).expect("a test parses the schema");
         let mut set = PolicySet::new();
         let mut rules = BTreeMap::new();
-        for (text, is_guard) in [(GUARDS, true), (text, false)] {
-            let parsed: PolicySet = text.parse().map_err(|why| Fault(format!("{why}")))?;
-            if parsed.templates().next().is_some() {
-                return Err(Fault("templates (?principal, ?resource) are not taken".to_owned()));
-            }
-            for policy in parsed.policies() {
-                let rule = read(policy, is_guard)?;
-                let id = rule.id.clone();
-                set.add(policy.new_id(PolicyId::new(&id)))
-                    .map_err(|_| Fault(format!("two rules are called {id}")))?;
-                rules.insert(id, rule);
-            }
-        }
+        take(GUARDS, Source::Guards, &mut set, &mut rules)?;
+        take(text, Source::Shop, &mut set, &mut rules)?;
         if rules.len() > MOST_RULES {
-            return Err(Fault(format!("more than {MOST_RULES} rules")));
+            return Err(Fault::whole(format!("more than {MOST_RULES} rules")));
         }
         let found = Validator::new(schema.clone()).validate(&set, ValidationMode::Strict);
-        let faults: Vec<String> = found.validation_errors().take(5).map(|why| format!("{why}")).collect();
-        if !faults.is_empty() {
-            return Err(Fault(faults.join("; ")));
+        if let Some(first) = found.validation_errors().next() {
+            let line = line(text, first).or_else(|| line_of_rule(text, &first.policy_id().to_string()));
+            let faults: Vec<String> =
+                found.validation_errors().take(5).map(|why| format!("{why}")).collect();
+            return Err(Fault::at(line, faults.join("; ")));
         }
         Ok(Policies { set, schema, authorizer: Authorizer::new(), rules })
     }
@@ -176,6 +170,8 @@ fn context(asked: &Asked<'_>) -> Option<Context> {
         ("assigned", RestrictedExpression::new_bool(told.is_assigned)),
         ("opened_lately", long(told.opened_lately)),
         ("consents", RestrictedExpression::new_set(told.consents.iter().map(|one| text(one)))),
+        ("objections", RestrictedExpression::new_set(told.objections.iter().map(|one| text(one)))),
+        ("grant", text(told.grant.name())),
         ("restricted", RestrictedExpression::new_bool(told.is_restricted)),
     ];
     Context::from_pairs(pairs.map(|(name, value)| (name.to_owned(), value))).ok()
@@ -186,36 +182,79 @@ fn uid(kind: &str, id: &str) -> Option<EntityUid> {
     Some(EntityUid::from_type_name_and_id(kind, EntityId::new(id)))
 }
 
+/// Whose rules a text holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Source {
+    Guards,
+    Shop,
+}
+
+fn take(
+    text: &str,
+    source: Source,
+    set: &mut PolicySet,
+    rules: &mut BTreeMap<String, Rule>,
+) -> Result<(), Fault> {
+    let parsed: PolicySet =
+        text.parse().map_err(|why: cedar_policy::ParseErrors| Fault::at(line(text, &why), format!("{why}")))?;
+    if parsed.templates().next().is_some() {
+        return Err(Fault::whole("templates (?principal, ?resource) are not taken"));
+    }
+    for policy in parsed.policies() {
+        let named = policy.annotation("id").unwrap_or_default();
+        let rule = read(policy, source).map_err(|why| Fault::at(line_of_rule(text, named), why))?;
+        let id = rule.id.clone();
+        set.add(policy.new_id(PolicyId::new(&id)))
+            .map_err(|_| Fault::at(line_of_rule(text, &id), format!("two rules are called {id}")))?;
+        rules.insert(id, rule);
+    }
+    Ok(())
+}
+
+/// Where Cedar sees a fault.
+fn line(text: &str, fault: &dyn Diagnostic) -> Option<usize> {
+    let first = fault.labels()?.next()?;
+    Some(line_of(text, first.offset()))
+}
+
+/// Where the rule of this name begins; of two of one name, the second.
+fn line_of_rule(text: &str, id: &str) -> Option<usize> {
+    if id.is_empty() {
+        return None;
+    }
+    text.rfind(&format!("@id(\"{id}\")")).map(|offset| line_of(text, offset))
+}
+
 /// What stands beside a rule: `@id`, `@says`, `@mask`, and a guard's `@reason`.
-fn read(policy: &Policy, is_guard: bool) -> Result<Rule, Fault> {
+fn read(policy: &Policy, source: Source) -> Result<Rule, String> {
     let id = policy.annotation("id").unwrap_or_default().to_owned();
     let named = !id.is_empty()
         && id.len() <= 80
         && id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
     if !named {
-        return Err(Fault(format!(
+        return Err(format!(
             "each rule needs a name of small letters, digits and _, such as @id(\"support_reads_notes\"); \
              one has {id:?}"
-        )));
+        ));
     }
-    if id.starts_with("guard_") != is_guard {
-        return Err(Fault(format!("{id}: names that begin with guard_ are kept for the guards")));
+    if id.starts_with("guard_") != (source == Source::Guards) {
+        return Err(format!("{id}: names that begin with guard_ are kept for the guards"));
     }
     let says = policy.annotation("says").unwrap_or_default().chars().take(300).collect();
     let allows = policy.effect() == Effect::Permit;
     let mask = match policy.annotation("mask") {
         None => Mask::Whole,
         Some(name) if allows => {
-            Mask::of_name(name).ok_or_else(|| Fault(format!("{id}: @mask is hidden, part or whole")))?
+            Mask::of_name(name).ok_or_else(|| format!("{id}: @mask is hidden, part or whole"))?
         }
-        Some(_) => return Err(Fault(format!("{id}: a rule that forbids shows nothing, so it has no @mask"))),
+        Some(_) => return Err(format!("{id}: a rule that forbids shows nothing, so it has no @mask")),
     };
     let reason = match policy.annotation("reason") {
         None => FORBIDDEN,
         Some(given) => REASONS
             .into_iter()
             .find(|known| *known == given)
-            .ok_or_else(|| Fault(format!("{id}: @reason is one of {}", REASONS.join(", "))))?,
+            .ok_or_else(|| format!("{id}: @reason is one of {}", REASONS.join(", ")))?,
     };
     Ok(Rule { id, says, allows, mask, reason })
 }

@@ -41,12 +41,9 @@ pub fn table(policies: &Policies, fields: &[(&str, &str)]) -> Vec<Row> {
             let sight = |is_assigned: bool, class: &str, name: &str| {
                 let who = Who::Staff { id: "somebody".to_owned(), groups: vec![role.name().to_owned()] };
                 let circumstances = Circumstances {
-                    purpose,
-                    factor_age_seconds: Some(0),
                     is_assigned,
-                    opened_lately: 0,
                     consents: vec!["marketing".to_owned()],
-                    is_restricted: false,
+                    ..Circumstances::new(purpose, Some(0))
                 };
                 let asked = Asked {
                     who: &who,

@@ -119,6 +119,10 @@ pub enum Act {
     Correct,
     Erase,
     Restrict,
+    /// To let somebody else see what the rules keep from them.
+    Approve,
+    /// To see it at once, in an emergency.
+    BreakGlass,
 }
 
 impl Act {
@@ -130,6 +134,8 @@ impl Act {
             Act::Correct => "correct",
             Act::Erase => "erase",
             Act::Restrict => "restrict",
+            Act::Approve => "approve",
+            Act::BreakGlass => "break_glass",
         }
     }
 }
@@ -143,6 +149,27 @@ pub enum Thing<'a> {
     Record,
 }
 
+/// Whether somebody was let see one field of one customer for one purpose, for a while.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Grant {
+    #[default]
+    None,
+    /// By a second person.
+    Approved,
+    /// By themselves, in an emergency: a second person looks into it afterwards.
+    BreakGlass,
+}
+
+impl Grant {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Grant::None => "none",
+            Grant::Approved => "approved",
+            Grant::BreakGlass => "break_glass",
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Circumstances {
     pub purpose: Purpose,
@@ -154,7 +181,26 @@ pub struct Circumstances {
     pub opened_lately: u64,
     /// Purposes that the customer agreed to.
     pub consents: Vec<String>,
+    /// Purposes that the customer objects to (GDPR article 21).
+    pub objections: Vec<String>,
     pub is_restricted: bool,
+    pub grant: Grant,
+}
+
+impl Circumstances {
+    /// Somebody who showed a second factor so many seconds ago, and nothing else that would change the answer.
+    pub fn new(purpose: Purpose, factor_age_seconds: Option<u64>) -> Self {
+        Circumstances {
+            purpose,
+            factor_age_seconds,
+            is_assigned: false,
+            opened_lately: 0,
+            consents: Vec::new(),
+            objections: Vec::new(),
+            is_restricted: false,
+            grant: Grant::None,
+        }
+    }
 }
 
 /// One question.

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on shall stop where it is")]
 
 use storeward_policy::{
-    Act, Answer, Asked, Circumstances, Mask, Policies, Purpose, Thing, VOLUME_LIMIT, Who,
+    Act, Answer, Asked, Circumstances, Grant, Mask, Policies, Purpose, Thing, VOLUME_LIMIT, Who,
 };
 
 fn staff(groups: &[&str]) -> Who {
@@ -10,14 +10,7 @@ fn staff(groups: &[&str]) -> Who {
 }
 
 fn now(purpose: Purpose) -> Circumstances {
-    Circumstances {
-        purpose,
-        factor_age_seconds: Some(30),
-        is_assigned: false,
-        opened_lately: 0,
-        consents: Vec::new(),
-        is_restricted: false,
-    }
+    Circumstances::new(purpose, Some(30))
 }
 
 fn ask(rules: &Policies, who: &Who, act: Act, full: &str, told: &Circumstances) -> Answer {
@@ -209,5 +202,54 @@ fn ids_are_taken_as_they_are() {
 fn every_rule_says_in_words_what_it_does() {
     for rule in Policies::default_rules().rules() {
         assert!(rule.says.ends_with('.') && rule.says.len() > 20, "{}", rule.id);
+    }
+}
+
+#[test]
+fn a_grant_opens_what_no_rule_does_and_no_guard_yields_to_it() {
+    let rules = Policies::default_rules();
+    let support = staff(&["support"]);
+    let granted = |grant| Circumstances { grant, ..now(Purpose::Dispute) };
+    let look = |full: &str, told: &Circumstances| shown(&ask(&rules, &support, Act::Open, full, told));
+    assert_eq!(look("contact.email", &granted(Grant::None)), "no_rule");
+    assert_eq!(look("contact.email", &granted(Grant::Approved)), "whole approved_by_another");
+    assert_eq!(look("contact.email", &granted(Grant::BreakGlass)), "whole in_an_emergency");
+    for (told, reason) in [
+        (Circumstances { is_restricted: true, ..granted(Grant::Approved) }, "restricted"),
+        (Circumstances { factor_age_seconds: Some(601), ..granted(Grant::BreakGlass) }, "factor_too_old"),
+        (Circumstances { opened_lately: VOLUME_LIMIT, ..granted(Grant::Approved) }, "too_many"),
+        (Circumstances { objections: vec!["dispute".to_owned()], ..granted(Grant::Approved) }, "objected"),
+    ] {
+        assert_eq!(look("contact.email", &told), reason);
+    }
+    let support_now = Circumstances { grant: Grant::Approved, ..now(Purpose::Support) };
+    assert_eq!(look("identity_document.number", &support_now), "purpose");
+    // It lets nobody take a copy along, and nobody of support approves.
+    assert_eq!(shown(&ask(&rules, &support, Act::Export, "contact.email", &granted(Grant::Approved))), "no_rule");
+    for (groups, act, allowed) in [
+        (vec!["support"], Act::Approve, false),
+        (vec!["owner"], Act::Approve, true),
+        (vec!["support"], Act::BreakGlass, true),
+        (vec!["marketing"], Act::BreakGlass, false),
+        (vec!["admin"], Act::BreakGlass, false),
+    ] {
+        let answer = ask(&rules, &staff(&groups), act, "record", &now(Purpose::Dispute));
+        assert_eq!(matches!(answer, Answer::Allow { .. }), allowed, "{groups:?} {act:?}");
+    }
+}
+
+#[test]
+fn a_fault_says_in_which_line_it_is() {
+    let good = "@id(\"a\")\npermit (principal, action, resource);\n";
+    for (bad, line) in [
+        ("@id(\"b\")\npermit (principal, action, resource)\nwhen { context.purpose = \"support\" };", 5),
+        ("@id(\"b\")\npermit (principal is Nobody, action, resource);", 4),
+        ("@id(\"B\")\npermit (principal, action, resource);", 3),
+        ("@id(\"a\")\npermit (principal, action, resource);", 3),
+        ("@id(\"b\")\npermit (principal, action == Action::\"open\", resource)\nwhen { context.nothing };", 5),
+    ] {
+        let fault = Policies::parse(&format!("{good}{bad}")).map(drop).unwrap_err();
+        assert_eq!(fault.line, Some(line), "{fault}");
+        assert!(fault.to_string().starts_with(&format!("line {line}: ")));
     }
 }

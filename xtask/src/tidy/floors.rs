@@ -161,6 +161,7 @@ const OWNERS: [(&str, &[&str]); 24] = [
         ],
     ),
     ("cedar-policy", &["storeward-policy"]),
+    ("miette", &["storeward-policy"]),
     ("altcha", &["storeward-puzzle"]),
     ("maxminddb", &["storeward-detect"]),
     ("argon2", &["storeward-passwords", "storeward-demo-shop"]),
