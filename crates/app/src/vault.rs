@@ -3,6 +3,7 @@
 mod csv;
 mod import;
 mod sample;
+mod verify;
 mod words;
 
 use std::fs;

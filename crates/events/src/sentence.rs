@@ -373,12 +373,9 @@ fn of_custody(event: &Event) -> Option<String> {
         Event::RecordHarmed(e) if e.place.is_empty() => {
             format!("The record of {} is not as it was written last: {}", e.customer, words::plain(&e.harm))
         }
-        Event::RecordHarmed(e) => format!(
-            "{} of {} is not as it was written last: {}",
-            e.place,
-            e.customer,
-            words::plain(&e.harm)
-        ),
+        Event::RecordHarmed(e) => {
+            format!("{} of {} is not as it was written last: {}", e.place, e.customer, words::plain(&e.harm))
+        }
         Event::RecordsVerified(e) => format!(
             "Held {} values of {} customers against what was written last: {} faults",
             e.values, e.customers, e.faults
@@ -407,7 +404,10 @@ fn of_custody(event: &Event) -> Option<String> {
             format!("Found {} what {} opened of {} in an emergency", e.verdict, e.staff, e.customer)
         }
         Event::RulesChanged(e) => {
-            format!("Version {} of the rules about customers' data is in force ({} rules)", e.version, e.rules)
+            format!(
+                "Version {} of the rules about customers' data is in force ({} rules)",
+                e.version, e.rules
+            )
         }
         Event::PleaReceived(e) => format!("{} asked for {}; due {}", e.customer, e.right, e.due_at),
         Event::PleaExtended(e) => format!("The answer to {} is due {}", e.customer, e.due_at),

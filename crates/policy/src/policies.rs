@@ -72,8 +72,7 @@ impl Policies {
         let found = Validator::new(schema.clone()).validate(&set, ValidationMode::Strict);
         if let Some(first) = found.validation_errors().next() {
             let line = line(text, first).or_else(|| line_of_rule(text, &first.policy_id().to_string()));
-            let faults: Vec<String> =
-                found.validation_errors().take(5).map(|why| format!("{why}")).collect();
+            let faults: Vec<String> = found.validation_errors().take(5).map(|why| format!("{why}")).collect();
             return Err(Fault::at(line, faults.join("; ")));
         }
         Ok(Policies { set, schema, authorizer: Authorizer::new(), rules })
@@ -195,8 +194,9 @@ fn take(
     set: &mut PolicySet,
     rules: &mut BTreeMap<String, Rule>,
 ) -> Result<(), Fault> {
-    let parsed: PolicySet =
-        text.parse().map_err(|why: cedar_policy::ParseErrors| Fault::at(line(text, &why), format!("{why}")))?;
+    let parsed: PolicySet = text
+        .parse()
+        .map_err(|why: cedar_policy::ParseErrors| Fault::at(line(text, &why), format!("{why}")))?;
     if parsed.templates().next().is_some() {
         return Err(Fault::whole("templates (?principal, ?resource) are not taken"));
     }

@@ -225,7 +225,10 @@ fn a_grant_opens_what_no_rule_does_and_no_guard_yields_to_it() {
     let support_now = Circumstances { grant: Grant::Approved, ..now(Purpose::Support) };
     assert_eq!(look("identity_document.number", &support_now), "purpose");
     // It lets nobody take a copy along, and nobody of support approves.
-    assert_eq!(shown(&ask(&rules, &support, Act::Export, "contact.email", &granted(Grant::Approved))), "no_rule");
+    assert_eq!(
+        shown(&ask(&rules, &support, Act::Export, "contact.email", &granted(Grant::Approved))),
+        "no_rule"
+    );
     for (groups, act, allowed) in [
         (vec!["support"], Act::Approve, false),
         (vec!["owner"], Act::Approve, true),
@@ -246,7 +249,10 @@ fn a_fault_says_in_which_line_it_is() {
         ("@id(\"b\")\npermit (principal is Nobody, action, resource);", 4),
         ("@id(\"B\")\npermit (principal, action, resource);", 3),
         ("@id(\"a\")\npermit (principal, action, resource);", 3),
-        ("@id(\"b\")\npermit (principal, action == Action::\"open\", resource)\nwhen { context.nothing };", 5),
+        (
+            "@id(\"b\")\npermit (principal, action == Action::\"open\", resource)\nwhen { context.nothing };",
+            5,
+        ),
     ] {
         let fault = Policies::parse(&format!("{good}{bad}")).map(drop).unwrap_err();
         assert_eq!(fault.line, Some(line), "{fault}");

@@ -103,6 +103,8 @@ pub const FIELDS: &[Field] = &[
     field(Class::Consent, "purpose", Rule::Line(64)),
     field(Class::Consent, "given_at", Rule::Moment),
     field(Class::Consent, "withdrawn_at", Rule::Moment),
+    // GDPR article 21.
+    field(Class::Consent, "objected_at", Rule::Moment),
     field(Class::Consent, "wording", Rule::Text(4_096)),
     field(Class::Payment, "provider", Rule::Line(40)),
     field(Class::Payment, "token", Rule::Line(200)),

@@ -4,6 +4,8 @@ use std::fmt;
 
 use storeward_base::{Blame, Fault, FaultKind};
 
+use crate::manifest::Flaw;
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Error {
     Store(storeward_store::Error),
@@ -19,8 +21,14 @@ pub enum Error {
     },
     /// The epoch of a customer's key is not on the shelf: destroyed, or the shelf is of another time.
     NoEpoch(u32),
+    /// A record is not as it was written last.
+    Harmed(Box<Flaw>),
     /// There is no such customer, or they were erased. From outside the two look the same.
     NoCustomer,
+    /// There is no such request.
+    NoRequest,
+    /// Somebody decided it already, or its time is over.
+    Decided,
     /// The catalogue has no such field.
     NoField(String),
     /// A value does not fit its field; the words say why, without the value.
@@ -51,7 +59,13 @@ impl fmt::Display for Error {
                 "a customer's key was wrapped in epoch {epoch}, whose key is not here; if the key store was restored \
                  from a backup that is older than the epoch's end, what it held is gone on purpose"
             ),
+            Error::Harmed(flaw) if flaw.place.is_empty() => {
+                write!(f, "the record of {}: {}", flaw.customer, flaw.harm.words())
+            }
+            Error::Harmed(flaw) => write!(f, "{} of {}: {}", flaw.place, flaw.customer, flaw.harm.words()),
             Error::NoCustomer => f.write_str("there is no such customer"),
+            Error::NoRequest => f.write_str("there is no such request"),
+            Error::Decided => f.write_str("it was decided already, or its time is over"),
             Error::NoField(field) => write!(f, "there is no field {field}; docs/vault.md lists them"),
             Error::Value { field, why } => write!(f, "{field}: {why}"),
             Error::Denied(reason) => write!(f, "not allowed ({reason})"),
@@ -78,9 +92,11 @@ impl Fault for Error {
         match self {
             Error::Store(error) => error.kind(),
             Error::Seal(error) => error.kind(),
-            Error::Shelf(_) | Error::OtherRoot { .. } | Error::NoEpoch(_) => FaultKind::Broken,
-            Error::ShelfHeld => FaultKind::Conflict,
-            Error::NoCustomer | Error::NoField(_) => FaultKind::Missing,
+            Error::Shelf(_) | Error::OtherRoot { .. } | Error::NoEpoch(_) | Error::Harmed(_) => {
+                FaultKind::Broken
+            }
+            Error::ShelfHeld | Error::Decided => FaultKind::Conflict,
+            Error::NoCustomer | Error::NoRequest | Error::NoField(_) => FaultKind::Missing,
             Error::Value { .. } => FaultKind::Invalid,
             Error::Denied(_) => FaultKind::Denied,
         }
@@ -90,9 +106,11 @@ impl Fault for Error {
         match self {
             Error::Store(error) => error.blame(),
             Error::Seal(error) => error.blame(),
-            Error::Shelf(_) | Error::OtherRoot { .. } | Error::NoEpoch(_) => Blame::Us,
+            Error::Shelf(_) | Error::OtherRoot { .. } | Error::NoEpoch(_) | Error::Harmed(_) => Blame::Us,
             Error::ShelfHeld
             | Error::NoCustomer
+            | Error::NoRequest
+            | Error::Decided
             | Error::NoField(_)
             | Error::Value { .. }
             | Error::Denied(_) => Blame::Caller,
@@ -107,7 +125,10 @@ impl Fault for Error {
             Error::ShelfHeld => "vault.shelf_held",
             Error::OtherRoot { .. } => "vault.other_root",
             Error::NoEpoch(_) => "vault.no_epoch",
+            Error::Harmed(_) => "vault.record_harmed",
             Error::NoCustomer => "vault.no_customer",
+            Error::NoRequest => "vault.no_request",
+            Error::Decided => "vault.decided",
             Error::NoField(_) => "vault.no_field",
             Error::Value { .. } => "vault.value",
             Error::Denied(_) => "vault.denied",

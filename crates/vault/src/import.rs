@@ -102,6 +102,11 @@ impl Plan {
         for (name, column) in &mapping.fields {
             let (full, fixed) = name.split_once('@').map_or((name.as_str(), None), |(a, b)| (a, Some(b)));
             let field = Field::find(full).map_err(|why| Misfit(why.to_string()))?;
+            if fixed.is_some_and(|name| !Item::is_name(name)) {
+                return Err(Misfit(format!(
+                    "{name}: what stands behind @ is letters, digits, - and _, at most 64"
+                )));
+            }
             let item = match (fixed, mapping.items.get(field.class.name())) {
                 (Some(fixed), _) => ItemName::Fixed(fixed.to_owned()),
                 (None, Some(column)) => ItemName::Of(of(column)?),
@@ -135,6 +140,13 @@ impl Plan {
             row.put(column.field, name, value);
         }
         row
+    }
+
+    /// Whether there is nothing to write of a row: it names no customer, or nothing of it fits.
+    pub fn is_nothing(&self, cells: &[String], row: &Row) -> bool {
+        let is_empty =
+            row.parts.iter().flat_map(|part| &part.values).all(|(field, _)| field.name == "shop_id");
+        self.key_of(cells).is_empty() || is_empty
     }
 
     /// The shop's number in a row; empty where there is none.
@@ -190,20 +202,30 @@ impl Vault {
         format!("{}{}", Item::MARKED, hex(&mark))
     }
 
+    /// What would become of a row of the shop's customer of this number: new, known, or erased.
+    pub async fn known(&self, number: &str) -> Result<Taken, Error> {
+        let customer = self.customer_of_shop(number);
+        let found =
+            self.0.db.read(move |reader| -> Result<_, Error> { Ok(sql::customer(reader, customer)?) });
+        Ok(match found.await? {
+            Some(row) if row.erasure_begun_at.is_some() => Taken::Erased,
+            Some(_) => Taken::Known,
+            None if self.0.keys.is_destroyed(customer).await? => Taken::Erased,
+            None => Taken::New,
+        })
+    }
+
     /// Takes one row. The same row again changes nothing, and what changed in the shop takes the place of what was there.
     pub async fn take(&self, plan: &Plan, cells: &[String], row: Row) -> Result<Taken, Error> {
         let number = plan.key_of(cells).to_owned();
-        let is_empty =
-            row.parts.iter().flat_map(|part| &part.values).all(|(field, _)| field.name == "shop_id");
-        if number.is_empty() || is_empty {
+        if plan.is_nothing(cells, &row) {
             return Ok(Taken::Nothing);
         }
         let customer = self.customer_of_shop(&number);
-        let taken = match self.standing(customer).await {
-            Ok(_) => Taken::Known,
-            Err(Error::NoCustomer) => Taken::New,
-            Err(other) => return Err(other),
-        };
+        let taken = self.known(&number).await?;
+        if taken == Taken::Erased {
+            return Ok(taken);
+        }
         for Part { name, values } in row.parts {
             let id = match name {
                 PartName::Fixed(name) => name,

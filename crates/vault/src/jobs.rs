@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use storeward_base::Actor;
 use storeward_store::jobs::{Handler, NewJob};
 
 use crate::records::Vault;
@@ -38,7 +39,13 @@ impl Vault {
             let vault = forget.clone();
             async move { Ok(vault.forget().await.map(drop)?) }
         };
+        let verify = self.clone();
+        let verify = move |_| {
+            let vault = verify.clone();
+            async move { Ok(vault.verify(Actor::System, |_| {}).await.map(drop)?) }
+        };
         vec![
+            Handler::new("vault.verify", verify).every(DAY).time_limit(4 * HOUR),
             Handler::new("vault.finish_erasures", finish).every(HOUR).time_limit(HOUR),
             rotate("vault.rotate", life).every(DAY),
             rotate(ROTATE_NOW, Duration::ZERO),

@@ -6,6 +6,7 @@
 //! epoch before is destroyed.
 
 mod cache;
+mod notes;
 mod shelf;
 mod sql;
 mod verify;
@@ -27,12 +28,14 @@ pub use verify::KeyFault;
 
 use crate::Error;
 use cache::Cache;
+use notes::Notes;
 use sql::KeyRow;
 
 /// The key store's tables.
 pub const MIGRATIONS: &[Migration] = &[
     Migration { domain: "vault_keys", number: 1, sql: include_str!("../migrations/keys_0001.sql") },
     Migration { domain: "vault_keys", number: 2, sql: include_str!("../migrations/keys_0002.sql") },
+    Migration { domain: "vault_keys", number: 3, sql: include_str!("../migrations/keys_0003.sql") },
 ];
 
 /// Keys that one write of a rotation wraps anew: a few milliseconds.
@@ -64,6 +67,14 @@ struct Inner {
     epochs: RwLock<Epochs>,
     indexes: RwLock<Vec<(u32, IndexRoot)>>,
     cache: Mutex<Cache>,
+    notes: Mutex<Notes>,
+}
+
+/// A customer's key, and how often their record had been changed when the key store noted it.
+#[derive(Clone, Debug)]
+pub struct Held {
+    pub key: CustomerKey,
+    pub revision: u64,
 }
 
 /// How far a rotation is.
@@ -83,6 +94,7 @@ impl KeyStore {
         if let Some(_alone) = shelf.alone()? {
             shelf.tidy_up()?;
         }
+        seal_shelf(&db, &shelf, root.as_ref(), entropy.as_ref()).await?;
         let epochs = shelf.read(root.as_ref())?;
         let is_new = epochs.current().is_none();
         let inner = Inner {
@@ -93,6 +105,7 @@ impl KeyStore {
             epochs: RwLock::new(epochs),
             indexes: RwLock::default(),
             cache: Mutex::default(),
+            notes: Mutex::default(),
         };
         let store = KeyStore(Arc::new(inner));
         if is_new {
@@ -135,22 +148,33 @@ impl KeyStore {
 
     /// The customer's key; `None` where they have none (never had one, or were erased).
     pub async fn key(&self, customer: CustomerId) -> Result<Option<CustomerKey>, Error> {
-        let now = self.0.db.now();
-        if let Some(known) = self.cache().get(customer, now) {
-            return Ok(Some(known));
+        Ok(self.held(customer).await?.map(|held| held.key))
+    }
+
+    /// The key, and how far the record had come.
+    pub(crate) async fn held(&self, customer: CustomerId) -> Result<Option<Held>, Error> {
+        let known = self.cache().get(customer, self.0.db.now());
+        if known.is_some() {
+            return Ok(known);
         }
+        self.held_in_store(customer).await
+    }
+
+    /// As the store has it at this moment.
+    pub(crate) async fn held_in_store(&self, customer: CustomerId) -> Result<Option<Held>, Error> {
+        let now = self.0.db.now();
         let found = self.0.db.read(move |reader| -> Result<_, Error> { Ok(sql::find(reader, customer)?) });
         let Some(row) = found.await? else { return Ok(None) };
-        let key = self.unwrap(&row)?;
-        self.cache().put(customer, key.clone(), now);
-        Ok(Some(key))
+        let held = self.unwrap(&row)?;
+        self.cache().put(customer, held.clone(), now);
+        Ok(Some(held))
     }
 
     /// The customer's key, made where there is none; [`Error::NoCustomer`] where it was
     /// destroyed once. Whoever calls it has asked the customers' data, too, which may be older than this store.
-    pub async fn key_or_new(&self, customer: CustomerId, actor: Actor) -> Result<CustomerKey, Error> {
-        if let Some(key) = self.key(customer).await? {
-            return Ok(key);
+    pub(crate) async fn held_or_new(&self, customer: CustomerId, actor: Actor) -> Result<Held, Error> {
+        if let Some(held) = self.held(customer).await? {
+            return Ok(held);
         }
         let key = CustomerKey::generate(1, self.0.entropy.as_ref());
         let (made, store) = (key.clone(), self.clone());
@@ -165,7 +189,10 @@ impl KeyStore {
                 let epoch = epochs.current().ok_or(Error::NoEpoch(0))?;
                 (epoch.id(), epoch.wrap(&made, &customer.to_string(), store.0.entropy.as_ref()))
             };
-            if sql::insert(tx, &KeyRow { customer, version: made.version(), epoch, wrapped })? {
+            if sql::insert(
+                tx,
+                &KeyRow { customer, version: made.version(), epoch, wrapped, revision: 0, noted: None },
+            )? {
                 tx.append(actor, None, CustomerKeyMade { customer })?;
             } else {
                 tx.commit_silent("another request made the customer's key first");
@@ -174,7 +201,7 @@ impl KeyStore {
         });
         written.await?;
         // Read back: of two that made one at the same moment, the one that is kept counts.
-        self.key(customer).await?.ok_or(Error::NoCustomer)
+        self.held(customer).await?.ok_or(Error::NoCustomer)
     }
 
     /// Destroys the customer's key. True when there was one. The erasure holds for copies of the key store, too, once
@@ -193,6 +220,13 @@ impl KeyStore {
         let was = written.await?;
         self.cache().drop_one(customer);
         Ok(was)
+    }
+
+    /// Whether the customer's key was destroyed once.
+    pub(crate) async fn is_destroyed(&self, customer: CustomerId) -> Result<bool, Error> {
+        let found =
+            self.0.db.read(move |reader| -> Result<_, Error> { Ok(sql::is_destroyed(reader, customer)?) });
+        found.await
     }
 
     /// Whose keys were destroyed, in order: at most 500 behind `after`.
@@ -279,7 +313,7 @@ impl KeyStore {
         if left.await? > 0 || older.is_empty() {
             return Ok(Vec::new());
         }
-        self.0.shelf.destroy(&older)?;
+        self.0.shelf.destroy(&older, self.0.root.as_ref(), self.0.entropy.as_ref())?;
         self.reload()?;
         let ended = older.clone();
         let written = self.0.db.write(move |tx| -> Result<(), Error> {
@@ -321,20 +355,22 @@ impl KeyStore {
         Ok(())
     }
 
-    fn unwrap(&self, row: &KeyRow) -> Result<CustomerKey, Error> {
-        let known = |epochs: &Epochs| {
+    fn unwrap(&self, row: &KeyRow) -> Result<Held, Error> {
+        let known = |epochs: &Epochs| -> Result<CustomerKey, Error> {
             let epoch = epochs.get(row.epoch)?;
             Ok(epoch.unwrap_customer(&row.wrapped, &row.customer.to_string(), row.version)?)
         };
         let first = known(&self.epochs());
-        match first {
+        let key = match first {
             // Another node may have begun an epoch since we looked.
             Err(Error::NoEpoch(_)) => {
                 self.reload()?;
                 known(&self.epochs())
             }
             other => other,
-        }
+        }?;
+        notes::check(row, &key)?;
+        Ok(Held { key, revision: row.revision })
     }
 
     fn reload(&self) -> Result<(), Error> {
@@ -351,6 +387,19 @@ impl KeyStore {
     fn cache(&self) -> MutexGuard<'_, Cache> {
         self.0.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A shelf of the first form says nothing of whether it was changed. It is sealed at once, by whoever is alone with it; once
+/// records were noted here it was sealed, and one that is not was put there.
+async fn seal_shelf(db: &Db, shelf: &Shelf, root: &dyn RootKey, entropy: &dyn Entropy) -> Result<(), Error> {
+    if !shelf.is_unsealed()? {
+        return Ok(());
+    }
+    if db.read(|reader| -> Result<u64, Error> { Ok(sql::highest(reader)?) }).await? > 0 {
+        return Err(shelf.damaged());
+    }
+    let _alone = shelf.alone()?.ok_or(Error::ShelfHeld)?;
+    shelf.seal(root, entropy)
 }
 
 /// Keys first, then the roots of the indexes, of which there are one or two.

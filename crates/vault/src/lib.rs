@@ -13,9 +13,11 @@ mod asking;
 pub mod catalogue;
 pub mod copy;
 mod error;
+mod grants;
 pub mod import;
 mod jobs;
 mod keys;
+mod manifest;
 mod mask;
 mod opening;
 mod own;
@@ -24,15 +26,20 @@ mod rights;
 pub mod sights;
 mod sql;
 mod values;
+mod verify;
 
 pub use asking::{Ask, Asker};
 pub use catalogue::{Class, Field};
 pub use error::Error;
+pub use grants::{
+    APPROVED_FOR, Decision, EMERGENCY_FOR, Request, Requests, STATEMENTS as GRANT_STATEMENTS, Verdict,
+};
 pub use jobs::{ROTATE_NOW, rotate_now};
 pub use keys::{
     Epochs, KeyFault, KeyStore, KeyStoreParts, MIGRATIONS as KEY_MIGRATIONS, Progress,
     STATEMENTS as KEY_STATEMENTS, Shelf,
 };
+pub use manifest::{Flaw, Harm, MOST_VALUES};
 pub use opening::{Opened, Opening, Refused, fields_of};
 pub use own::{OwnData, PREFIX as OWN_DATA};
 pub use records::{Item, Provenance, Size, Vault, VaultParts};
@@ -40,11 +47,14 @@ pub use rights::{Erasure, Use};
 pub use sights::STATEMENTS as SIGHT_STATEMENTS;
 pub use sql::STATEMENTS;
 pub use values::Rule;
+pub use verify::{Verified, Walk};
 
 /// What the staff's console sees of all this.
 pub mod desk {
     pub use crate::catalogue::{Class, Field};
     pub use crate::copy;
+    pub use crate::grants::{Decision, Request, Requests, Verdict};
+    pub use crate::manifest::Harm;
     pub use crate::opening::{Opened, Opening, fields_of};
     pub use crate::rights::Use;
     pub use crate::sights::{Filter, Sight};
@@ -62,5 +72,15 @@ pub const MIGRATIONS: &[storeward_store::Migration] = &[
         domain: "vault",
         number: 2,
         sql: include_str!("../migrations/0002_sights.sql"),
+    },
+    storeward_store::Migration {
+        domain: "vault",
+        number: 3,
+        sql: include_str!("../migrations/0003_manifest.sql"),
+    },
+    storeward_store::Migration {
+        domain: "vault",
+        number: 4,
+        sql: include_str!("../migrations/0004_grants.sql"),
     },
 ];

@@ -1,17 +1,20 @@
 //! Opening: the policy is asked, the ledger is told, then values are handed out, masked as the policy says.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use storeward_base::{Actor, CustomerId, Secret, Timestamp};
 use storeward_events::Event;
 use storeward_events::vault::{FieldsOpened, OpeningDenied, ReadingLimitReached};
-use storeward_policy::{Act, Answer, Asked, Circumstances, Mask, Policies, Purpose, Thing, VOLUME_LIMIT};
+use storeward_policy::{Act, Answer, Asked, Circumstances, Mask, Policies, Thing, VOLUME_LIMIT};
 use storeward_seal::envelope::{CustomerKey, FieldPlace};
 use storeward_store::Tx;
 
 use crate::asking::Ask;
 use crate::catalogue::{Class, FIELDS, Field};
-use crate::records::Vault;
+use crate::grants::{self, Facts};
+use crate::manifest::{Flaw, Harm};
+use crate::records::{Vault, whole};
 use crate::sql::{self, CustomerRow, FieldRow};
 use crate::{Error, mask, sights};
 
@@ -61,21 +64,43 @@ impl Vault {
         ask: &Ask,
         fields: &[&'static Field],
     ) -> Result<Opening, Error> {
+        let opened = self.open_now(act, ask, fields).await;
+        self.alarm(ask.asker.actor, opened).await
+    }
+
+    async fn open_now(&self, act: Act, ask: &Ask, fields: &[&'static Field]) -> Result<Opening, Error> {
         let customer = ask.customer;
         self.standing(customer).await?;
-        let key = self.0.keys.key(customer).await?.ok_or(Error::NoCustomer)?;
+        let held = self.0.keys.held(customer).await?.ok_or(Error::NoCustomer)?;
         let (policies, order_marks) = (self.policies(), self.order_marks(ask));
-        let (asked, wanted, reader_key) = (ask.clone(), fields.to_vec(), key.clone());
+        let (asked, wanted, key) = (ask.clone(), fields.to_vec(), held.key.clone());
         let written = self.0.db.write(move |tx| -> Result<_, Error> {
-            let rows = sql::fields(tx, customer)?;
+            let row = sql::customer(tx, customer)?.filter(|row| row.erasure_begun_at.is_none());
+            let row = row.ok_or(Error::NoCustomer)?;
+            // What is wanted, and what the policy goes by.
+            let counts = |class: &str| {
+                class.is_empty()
+                    || class == Class::Consent.name()
+                    || wanted.iter().any(|field| field.class.name() == class)
+            };
+            let rows = whole(tx, customer, &held, &row, counts)?;
             // Decided in the write itself: of many that ask at once, none slips in before another counts.
-            let told = circumstances(tx, &asked, &order_marks, &rows, &reader_key)?;
+            let told = circumstances(tx, act, &asked, &order_marks, &row, Some((&rows, &held.key)))?;
+            let now = tx.now();
+            let granted = match act {
+                Act::Open => grants::active(tx, &asked, &held.key, now)?,
+                _ => Vec::new(),
+            };
             let present = |field: &&'static Field| rows.iter().any(|row| is_of(row, field));
             let kept: Vec<&'static Field> = wanted.iter().copied().filter(|field| present(field)).collect();
             // What is not there cannot be seen, but that somebody asked for it counts.
             let judged = if kept.is_empty() { wanted.clone() } else { kept };
-            let verdicts: Vec<(&'static Field, Answer)> =
-                judged.iter().map(|field| (*field, decide(&policies, act, &asked, field, &told))).collect();
+            let judge = |field: &&'static Field| {
+                let grant = granted.iter().find(|(known, _)| known == field).map(|(_, grant)| *grant);
+                let told = Circumstances { grant: grant.unwrap_or_default(), ..told.clone() };
+                (*field, decide(&policies, act, &asked, field, &told))
+            };
+            let verdicts: Vec<(&'static Field, Answer)> = judged.iter().map(judge).collect();
             record(tx, &asked, &verdicts)?;
             let is_open = verdicts.iter().any(|(_, answer)| matches!(answer, Answer::Allow { .. }));
             let is_staff = matches!(asked.asker.actor, Actor::Staff { .. });
@@ -96,7 +121,7 @@ impl Vault {
     }
 
     /// The marks by which the order that was named is found.
-    fn order_marks(&self, ask: &Ask) -> Vec<(u32, [u8; 16])> {
+    pub(crate) fn order_marks(&self, ask: &Ask) -> Vec<(u32, [u8; 16])> {
         let number = Field::find("order.number").expect("the catalogue has it");
         ask.order.as_deref().map_or_else(Vec::new, |order| self.marks(number, order).unwrap_or_default())
     }
@@ -106,39 +131,49 @@ fn is_of(row: &FieldRow, field: &Field) -> bool {
     field.class.name() == row.collection && field.name == row.field
 }
 
-/// What the policy goes by, read in the transaction that records the answer.
-pub(crate) fn circumstances(
+/// What the policy goes by, read in the transaction that records the answer: for every act, so that a rule of the shop's own
+/// finds the same facts whatever is asked.
+fn circumstances(
     tx: &mut Tx<'_>,
+    act: Act,
     ask: &Ask,
     order_marks: &[(u32, [u8; 16])],
-    rows: &[FieldRow],
-    key: &CustomerKey,
+    row: &CustomerRow,
+    kept: Option<(&[FieldRow], &CustomerKey)>,
 ) -> Result<Circumstances, Error> {
-    let row = sql::customer(tx, ask.customer)?.filter(|row| row.erasure_begun_at.is_none());
-    let row = row.ok_or(Error::NoCustomer)?;
     let mut is_assigned = false;
     for (root, mark) in order_marks {
         is_assigned = is_assigned || sql::has_mark(tx, "order.number", *root, *mark, ask.customer)?;
     }
     let since = tx.now().minus(VOLUME_WINDOW);
     let opened_lately = sights::others_opened(tx, ask.asker.actor, ask.customer, since)?;
-    let consents = match ask.purpose {
-        Purpose::Marketing => consents(rows, key, ask.customer)?,
-        _ => Vec::new(),
+    let said = kept.map_or_else(|| Ok(Said::default()), |(rows, key)| said(rows, key, ask.customer));
+    let said = match said {
+        // Nothing that somebody broke keeps a customer from being erased.
+        Err(_) if act == Act::Erase => Said::default(),
+        other => other?,
     };
     Ok(Circumstances {
-        purpose: ask.purpose,
-        factor_age_seconds: ask.asker.factor_age_seconds,
         is_assigned,
         opened_lately,
-        consents,
+        consents: said.consents,
+        objections: said.objections,
         is_restricted: row.restricted_at.is_some(),
+        ..Circumstances::new(ask.purpose, ask.asker.factor_age_seconds)
     })
 }
 
-/// The purposes that the customer agreed to and did not withdraw.
-fn consents(rows: &[FieldRow], key: &CustomerKey, customer: CustomerId) -> Result<Vec<String>, Error> {
-    let mut given = Vec::new();
+/// What a customer said about purposes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Said {
+    /// What they agreed to and did not withdraw.
+    pub consents: Vec<String>,
+    pub objections: Vec<String>,
+}
+
+/// Of a purpose the last word counts, whichever item it stands in: who withdraws, withdraws every consent to it.
+pub(crate) fn said(rows: &[FieldRow], key: &CustomerKey, customer: CustomerId) -> Result<Said, Error> {
+    let mut last: BTreeMap<String, [Option<Timestamp>; 3]> = BTreeMap::new();
     let items = rows.iter().filter(|row| row.collection == Class::Consent.name() && row.field == "purpose");
     for purpose in items {
         let value = |name: &str| -> Result<Option<String>, Error> {
@@ -148,15 +183,24 @@ fn consents(rows: &[FieldRow], key: &CustomerKey, customer: CustomerId) -> Resul
             let found = rows.iter().find(of_item);
             found.map(|row| open_row(key, customer, row).map(|text| text.expose().clone())).transpose()
         };
-        let (name, since, until) = (value("purpose")?, value("given_at")?, value("withdrawn_at")?);
-        let stands = match (&since, &until) {
-            (Some(since), Some(until)) => since > until,
-            (Some(_), None) => true,
-            (None, _) => false,
-        };
-        given.extend(name.filter(|_| stands).map(|name| name.to_lowercase()));
+        let Some(name) = value("purpose")? else { continue };
+        let known = last.entry(name.to_lowercase()).or_default();
+        for (latest, field) in known.iter_mut().zip(["given_at", "withdrawn_at", "objected_at"]) {
+            let told = value(field)?.and_then(|text| Timestamp::parse_rfc3339(&text));
+            *latest = (*latest).max(told);
+        }
     }
-    Ok(given)
+    let mut said = Said::default();
+    for (name, [given, withdrawn, objected]) in last {
+        if given.is_some() && given > withdrawn && given > objected {
+            said.consents.push(name.clone());
+        }
+        // Whoever agreed after they objected objects no more.
+        if objected.is_some() && objected >= given {
+            said.objections.push(name);
+        }
+    }
+    Ok(said)
 }
 
 fn decide(policies: &Policies, act: Act, ask: &Ask, field: &'static Field, told: &Circumstances) -> Answer {
@@ -254,8 +298,12 @@ pub(crate) fn open_row(
         schema: row.form,
         version: row.version,
     };
-    let opened = key.open(&row.sealed, &place)?;
-    let text = std::str::from_utf8(opened.expose()).map_err(|_| storeward_seal::Error::Sealed)?;
+    let damaged = || {
+        let place = format!("{}.{}.{}", row.collection, row.item, row.field);
+        Error::Harmed(Box::new(Flaw { customer, place, harm: Harm::Damaged }))
+    };
+    let opened = key.open(&row.sealed, &place).map_err(|_| damaged())?;
+    let text = std::str::from_utf8(opened.expose()).map_err(|_| damaged())?;
     Ok(Secret::new(text.to_owned()))
 }
 
@@ -270,20 +318,16 @@ pub(crate) fn decide_record(
     policies: &Arc<Policies>,
     act: Act,
     ask: &Ask,
+    facts: &Facts,
 ) -> Result<Outcome, Error> {
     let row = sql::customer(tx, ask.customer)?.ok_or(Error::NoCustomer)?;
-    let told = Circumstances {
-        purpose: ask.purpose,
-        factor_age_seconds: ask.asker.factor_age_seconds,
-        is_assigned: false,
-        opened_lately: 0,
-        consents: Vec::new(),
-        is_restricted: row.restricted_at.is_some(),
-    };
     // Whoever is at a shell on the machine has the keys anyway.
     if matches!(ask.asker.actor, Actor::Operator | Actor::System) {
         return Ok(Ok(vec!["operator".to_owned()]));
     }
+    let rows = sql::fields(tx, ask.customer)?;
+    let kept = facts.held.as_ref().map(|held| (rows.as_slice(), &held.key));
+    let told = circumstances(tx, act, ask, &facts.order_marks, &row, kept)?;
     let asked = Asked {
         who: &ask.asker.who,
         act,

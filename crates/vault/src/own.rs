@@ -6,7 +6,7 @@
 mod texts;
 
 use serde::Deserialize;
-use storeward_base::{CustomerId, Language};
+use storeward_base::{Actor, CustomerId, Language};
 use storeward_identity::{Access as Need, Around, CurrentSession, CustomerGate, Identity, Standpoint, Tab};
 use storeward_policy::Purpose;
 use storeward_web::askama::Template;
@@ -72,7 +72,13 @@ impl OwnData {
             return Ok(Whose::Unconfirmed);
         };
         let field = Field::find("contact.email").expect("the catalogue has it");
-        let found = self.vault.find(field, &email).await?;
+        let mut found = Vec::new();
+        for customer in self.vault.find(field, &email).await? {
+            // The index only leads there: what is sealed says whose it is.
+            if self.vault.has_email(customer, &email).await? {
+                found.push(customer);
+            }
+        }
         Ok(match found.as_slice() {
             [] => Whose::Nobody,
             [one] => Whose::Theirs(*one),
@@ -237,7 +243,9 @@ fn groups(view: &View, opening: Opening) -> Vec<Group> {
 
 /// When and for what somebody looked; who of the staff it was is the shop's to say.
 async fn looks(own: &OwnData, view: &View, customer: CustomerId) -> Result<Vec<Woven>, Failure> {
-    let filter = Filter { customer: Some(customer), ..Filter::default() };
+    // Their own visits would push the others out of the list.
+    let own_visits = Some(Actor::Customer { id: customer });
+    let filter = Filter { customer: Some(customer), not_by: own_visits, ..Filter::default() };
     let sights = own.vault.sights(filter, LOOKS).await?;
     let place = Woven::PLACE.to_string();
     let mut lines: Vec<Woven> = Vec::new();

@@ -3,17 +3,19 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use storeward_base::{Actor, CustomerId, Entropy, Secret, Timestamp};
-use storeward_events::vault::{CustomersFound, FieldsWritten};
+use storeward_events::vault::{CustomersFound, FieldsRemoved, FieldsWritten, RecordHarmed, SearchDenied};
 use storeward_policy::{Act, Answer, Asked, Circumstances, Policies, Purpose, Thing};
 use storeward_seal::envelope::{CustomerKey, FieldPlace};
-use storeward_store::{Db, Tx};
+use storeward_store::{Db, Reader, Tx};
 
 use crate::Error;
 use crate::asking::Asker;
 use crate::catalogue::Field;
-use crate::keys::KeyStore;
+use crate::keys::{Held, KeyStore};
+use crate::manifest::Manifest;
+use crate::opening::open_row;
 use crate::sights::{self, Sight};
-use crate::sql::{self, FieldRow};
+use crate::sql::{self, CustomerRow, FieldRow};
 
 /// Where values come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +50,12 @@ pub struct Item {
 impl Item {
     /// What the name of an item begins with that is a mark of a shop's own name for it.
     pub(crate) const MARKED: &str = "of-";
+
+    /// Letters, digits, `-` and `_`, at most 64.
+    pub fn is_name(id: &str) -> bool {
+        let named = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
+        !id.is_empty() && id.len() <= 64 && id.bytes().all(named)
+    }
 
     /// The name in words, for headings: none where there is one item only, or where its name is a mark.
     pub fn spoken(id: &str) -> Option<&str> {
@@ -106,16 +114,23 @@ impl Vault {
     /// Writes values of one item: all of them or, where one does not fit, none.
     pub async fn write(&self, actor: Actor, customer: CustomerId, item: Item) -> Result<(), Error> {
         let taken = Taken::new(item)?;
+        let written = self.write_taken(actor, customer, taken).await;
+        self.alarm(actor, written).await
+    }
+
+    async fn write_taken(&self, actor: Actor, customer: CustomerId, taken: Taken) -> Result<(), Error> {
         self.refuse_erased(customer).await?;
-        let key = self.0.keys.key_or_new(customer, actor).await?;
+        let held = self.0.keys.held_or_new(customer, actor).await?;
         let (indexes, entropy) = (self.0.keys.indexes(), Arc::clone(&self.0.entropy));
-        let written = self.0.db.write(move |tx| -> Result<(), Error> {
+        let key = held.key.clone();
+        let written = self.0.db.write(move |tx| -> Result<u64, Error> {
             sql::insert_customer(tx, customer)?;
-            if sql::customer(tx, customer)?.is_some_and(|row| row.erasure_begun_at.is_some()) {
-                return Err(Error::NoCustomer);
-            }
+            let mut manifest = manifest_for(tx, customer, &held)?;
+            let key = &held.key;
+            manifest.load(tx, key, taken.collection, &taken.id)?;
             for (field, value) in &taken.values {
-                seal_one(tx, customer, &taken, field, value, &key, entropy.as_ref())?;
+                let row = seal_one(tx, customer, &taken, field, value, &manifest, &held, entropy.as_ref())?;
+                manifest.put(key, &row);
                 if let Some(normal) = field.normal(value) {
                     let name = field.full_name();
                     let marks: Vec<_> = indexes
@@ -125,6 +140,7 @@ impl Vault {
                     sql::replace_marks(tx, customer, &name, &taken.id, &marks)?;
                 }
             }
+            let revision = manifest.save(tx, key, entropy.as_ref(), 0)?;
             tx.append(
                 actor,
                 None,
@@ -135,9 +151,107 @@ impl Vault {
                     provenance: taken.provenance.name().to_owned(),
                 },
             )?;
-            Ok(())
+            Ok(revision)
         });
-        written.await
+        let revision = written.await?;
+        self.0.keys.note(customer, &key, revision).await
+    }
+
+    /// Takes values of one item away, with what they are found by; how many there were.
+    pub(crate) async fn remove(
+        &self,
+        actor: Actor,
+        customer: CustomerId,
+        item: &str,
+        fields: &[&'static Field],
+    ) -> Result<u64, Error> {
+        let removed = self.remove_now(actor, customer, item.to_owned(), fields.to_vec()).await;
+        self.alarm(actor, removed).await
+    }
+
+    async fn remove_now(
+        &self,
+        actor: Actor,
+        customer: CustomerId,
+        item: String,
+        fields: Vec<&'static Field>,
+    ) -> Result<u64, Error> {
+        let held = self.0.keys.held(customer).await?.ok_or(Error::NoCustomer)?;
+        let (key, entropy) = (held.key.clone(), Arc::clone(&self.0.entropy));
+        let written = self.0.db.write(move |tx| -> Result<(u64, u64), Error> {
+            let mut manifest = manifest_for(tx, customer, &held)?;
+            let mut gone: Vec<&'static Field> = Vec::new();
+            for field in &fields {
+                let class = field.class.name();
+                manifest.load(tx, &held.key, class, &item)?;
+                if manifest.version(class, &item, field.name).is_some() {
+                    sql::delete_field(tx, customer, class, &item, field.name)?;
+                    manifest.remove(class, &item, field.name);
+                    gone.push(field);
+                }
+            }
+            let Some(first) = gone.first() else {
+                tx.commit_silent("no such value was there");
+                return Ok((0, manifest.revision));
+            };
+            let collection = first.class.name().to_owned();
+            let names = gone.iter().map(|field| field.name.to_owned()).collect();
+            tx.append(actor, None, FieldsRemoved { customer, collection, fields: names })?;
+            let revision = manifest.save(tx, &held.key, entropy.as_ref(), 0)?;
+            Ok((u64::try_from(gone.len()).unwrap_or(u64::MAX), revision))
+        });
+        let (count, revision) = written.await?;
+        self.0.keys.note(customer, &key, revision).await?;
+        Ok(count)
+    }
+
+    /// Tells the ledger of a record that is not as it was written last.
+    pub(crate) async fn alarm<T>(&self, actor: Actor, result: Result<T, Error>) -> Result<T, Error> {
+        if let Err(Error::Harmed(flaw)) = &result {
+            let fact = RecordHarmed {
+                customer: flaw.customer,
+                place: flaw.place.clone(),
+                harm: flaw.harm.name().to_owned(),
+            };
+            let told = self.0.db.write(move |tx| -> Result<(), Error> {
+                tx.append(actor, None, fact.clone())?;
+                Ok(())
+            });
+            told.await?;
+        }
+        result
+    }
+
+    /// Whether this is the customer of this e-mail address, by the values that are sealed: an index that somebody changed
+    /// leads nobody to another's record.
+    pub(crate) async fn has_email(&self, customer: CustomerId, email: &str) -> Result<bool, Error> {
+        let field = Field::find("contact.email").expect("the catalogue has it");
+        let Ok(wanted) = field.take(email) else { return Ok(false) };
+        let rows = self.rows(customer).await;
+        let (key, rows) = match self.alarm(Actor::System, rows).await {
+            Ok(found) => found,
+            Err(Error::NoCustomer) => return Ok(false),
+            Err(other) => return Err(other),
+        };
+        for row in rows.iter().filter(|row| row.collection == "contact" && row.field == "email") {
+            let kept = open_row(&key, customer, row)?;
+            if field.normal(kept.expose()) == field.normal(&wanted) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// All that is kept of a customer, as it was written last.
+    pub(crate) async fn rows(&self, customer: CustomerId) -> Result<(CustomerKey, Vec<FieldRow>), Error> {
+        let held = self.0.keys.held(customer).await?.ok_or(Error::NoCustomer)?;
+        let key = held.key.clone();
+        let found = self.0.db.read(move |reader| -> Result<_, Error> {
+            let row = sql::customer(reader, customer)?.filter(|row| row.erasure_begun_at.is_none());
+            let row = row.ok_or(Error::NoCustomer)?;
+            whole(reader, customer, &held, &row, |_| true)
+        });
+        Ok((key, found.await?))
     }
 
     /// The customers, at most 100 for each root of the indexes, with exactly this value in the field, as far as normal forms tell. They are found
@@ -165,13 +279,12 @@ impl Vault {
         field: &'static Field,
         value: &str,
     ) -> Result<Vec<CustomerId>, Error> {
+        let (actor, now) = (asker.actor, self.0.db.now());
+        let since = now.minus(crate::opening::VOLUME_WINDOW);
+        let counted = self.0.db.read(move |reader| sights::opened_since(reader, actor, since));
         let circumstances = Circumstances {
-            purpose: Purpose::Support,
-            factor_age_seconds: asker.factor_age_seconds,
-            is_assigned: false,
-            opened_lately: 0,
-            consents: Vec::new(),
-            is_restricted: false,
+            opened_lately: counted.await?,
+            ..Circumstances::new(Purpose::Support, asker.factor_age_seconds)
         };
         let asked = Asked {
             who: &asker.who,
@@ -181,7 +294,14 @@ impl Vault {
             circumstances: &circumstances,
         };
         if let Answer::Deny(refusal) = self.policies().decide(&asked) {
-            return Err(Error::Denied(refusal.reason));
+            let (actor, reason) = (asker.actor, refusal.reason);
+            let fact = SearchDenied { field: field.full_name(), reason: reason.to_owned() };
+            let told = self.0.db.write(move |tx| -> Result<(), Error> {
+                tx.append(actor, None, fact.clone())?;
+                Ok(())
+            });
+            told.await?;
+            return Err(Error::Denied(reason));
         }
         let found = self.find(field, value).await?;
         let (actor, field) = (asker.actor, field.full_name());
@@ -234,8 +354,7 @@ struct Taken {
 impl Taken {
     fn new(item: Item) -> Result<Self, Error> {
         const WRONG_ID: Error = Error::Value { field: "item", why: "is no name of letters, digits, - and _" };
-        let named = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
-        if item.id.is_empty() || item.id.len() > 64 || !item.id.bytes().all(named) {
+        if !Item::is_name(&item.id) {
             return Err(WRONG_ID);
         }
         let class = item.values.first().map(|(field, _)| field.class);
@@ -251,16 +370,41 @@ impl Taken {
     }
 }
 
+/// The customer's record for a write of it; an erasure that has begun refuses it.
+pub(crate) fn manifest_for(tx: &mut Tx<'_>, customer: CustomerId, held: &Held) -> Result<Manifest, Error> {
+    sql::hold(tx, customer)?;
+    let row = sql::customer(tx, customer)?.filter(|row| row.erasure_begun_at.is_none());
+    Manifest::read(tx, customer, held, &row.ok_or(Error::NoCustomer)?)
+}
+
+/// All values of a customer. Where one of a collection that counts is not as it was written last, it is named instead.
+pub(crate) fn whole(
+    reader: &mut Reader<'_>,
+    customer: CustomerId,
+    held: &Held,
+    row: &CustomerRow,
+    counts: impl Fn(&str) -> bool,
+) -> Result<Vec<FieldRow>, Error> {
+    let rows = sql::fields(reader, customer)?;
+    let mut manifest = Manifest::read(reader, customer, held, row)?;
+    manifest.load_all(reader, &held.key)?;
+    let flaws = manifest.flaws(&held.key, &rows);
+    let first = flaws.into_iter().find(|flaw| counts(flaw.place.split('.').next().unwrap_or_default()));
+    first.map_or(Ok(rows), |flaw| Err(Error::Harmed(Box::new(flaw))))
+}
+
+#[expect(clippy::too_many_arguments, reason = "one value, and all that it is bound to")]
 fn seal_one(
     tx: &mut Tx<'_>,
     customer: CustomerId,
     taken: &Taken,
     field: &'static Field,
     value: &str,
-    key: &CustomerKey,
+    manifest: &Manifest,
+    held: &Held,
     entropy: &dyn Entropy,
-) -> Result<(), Error> {
-    let before = sql::version(tx, customer, taken.collection, &taken.id, field.name)?;
+) -> Result<FieldRow, Error> {
+    let before = manifest.version(taken.collection, &taken.id, field.name);
     let version = before.unwrap_or(0) + 1;
     let owner = customer.to_string();
     let full = format!("{}.{}", taken.id, field.name);
@@ -277,10 +421,11 @@ fn seal_one(
         field: field.name.to_owned(),
         form: field.form,
         version,
-        sealed: key.seal(value.as_bytes(), &place, entropy),
+        sealed: held.key.seal(value.as_bytes(), &place, entropy),
         provenance: taken.provenance.name().to_owned(),
         written_at: tx.now(),
         keep_until: taken.keep_until,
     };
-    Ok(sql::upsert(tx, customer, &row)?)
+    sql::upsert(tx, customer, &row)?;
+    Ok(row)
 }

@@ -1,5 +1,6 @@
 //! What a person may ask for by law: a copy, a correction, an end of the use, an erasure (GDPR articles 15 to 20).
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use storeward_base::{Actor, CustomerId};
@@ -7,13 +8,13 @@ use storeward_events::vault::{
     CustomerErased, CustomerExported, ErasureBegun, FieldsForgotten, RestrictionChanged,
 };
 use storeward_policy::Act;
-use storeward_store::Tx;
 
 use crate::Error;
 use crate::asking::Ask;
 use crate::catalogue::{FIELDS, Field};
+use crate::grants::{self, Facts};
 use crate::opening::{Opened, decide_record};
-use crate::records::{Item, Vault};
+use crate::records::{Item, Vault, manifest_for};
 use crate::sights;
 use crate::sql;
 
@@ -59,36 +60,55 @@ impl Vault {
         self.write(ask.asker.actor, ask.customer, item).await
     }
 
+    /// Takes values of one item away, for somebody whom the policy lets correct them; how many there were.
+    pub async fn take_away(&self, ask: &Ask, item: &str, fields: &[&'static Field]) -> Result<u64, Error> {
+        self.allowed(Act::Correct, ask).await?;
+        self.remove(ask.asker.actor, ask.customer, item, fields).await
+    }
+
     /// Restricts the use of a customer's data, or allows it again. It is kept either way.
     pub async fn restrict(&self, ask: &Ask, to: Use) -> Result<(), Error> {
-        let (policies, asked) = (self.policies(), ask.clone());
+        let restricted = self.restrict_now(ask, to).await;
+        self.alarm(ask.asker.actor, restricted).await
+    }
+
+    async fn restrict_now(&self, ask: &Ask, to: Use) -> Result<(), Error> {
+        let customer = ask.customer;
+        self.standing(customer).await?;
+        let held = self.0.keys.held(customer).await?.ok_or(Error::NoCustomer)?;
+        let facts = Facts::new(self, ask, Some(held.clone()));
+        let (policies, asked, entropy) = (self.policies(), ask.clone(), Arc::clone(&self.0.entropy));
+        let key = held.key.clone();
         let written = self.0.db.write(move |tx| -> Result<_, Error> {
-            if let Err(reason) = decide_record(tx, &policies, Act::Restrict, &asked)? {
+            if let Err(reason) = decide_record(tx, &policies, Act::Restrict, &asked, &facts)? {
                 return Ok(Err(reason));
             }
-            let customer = asked.customer;
-            let row = sql::customer(tx, customer)?.filter(|row| row.erasure_begun_at.is_none());
-            let row = row.ok_or(Error::NoCustomer)?;
+            let mut manifest = manifest_for(tx, customer, &held)?;
+            let row = sql::customer(tx, customer)?.ok_or(Error::NoCustomer)?;
             if row.restricted_at.is_some() == (to == Use::Restricted) {
                 tx.commit_silent("it was so before");
-                return Ok(Ok(()));
+                return Ok(Ok(manifest.revision));
             }
             let since = (to == Use::Restricted).then(|| tx.now());
             sql::restrict(tx, customer, since)?;
+            manifest.restrict(since);
+            let revision = manifest.save(tx, &held.key, entropy.as_ref(), 0)?;
             let fact = RestrictionChanged { customer, restricted: to == Use::Restricted };
             tx.append(asked.asker.actor, None, fact)?;
-            Ok(Ok(()))
+            Ok(Ok(revision))
         });
-        written.await?.map_err(Error::Denied)
+        let revision = written.await?.map_err(Error::Denied)?;
+        self.0.keys.note(customer, &key, revision).await
     }
 
     /// Begins and ends an erasure. From the first commit nothing of the customer is opened, whatever happens to this
     /// program; what is left undone then, [`Vault::finish_erasures`] does.
     pub async fn erase(&self, ask: &Ask) -> Result<(), Error> {
+        let facts = self.facts(ask).await;
         let (policies, asked) = (self.policies(), ask.clone());
         let begun = self.0.db.write(move |tx| -> Result<_, Error> {
             let customer = asked.customer;
-            if let Err(reason) = decide_record(tx, &policies, Act::Erase, &asked)? {
+            if let Err(reason) = decide_record(tx, &policies, Act::Erase, &asked, &facts)? {
                 return Ok(Err(reason));
             }
             if sql::begin_erasure(tx, customer)? {
@@ -180,20 +200,76 @@ impl Vault {
 
     /// Deletes values whose time is over, and the index over openings that the ledger has forgotten. How many values.
     pub async fn forget(&self) -> Result<u64, Error> {
+        let written = self.0.db.write(|tx| -> Result<(), Error> {
+            sights::forget(tx, tx.now().minus(SIGHTS_KEPT))?;
+            grants::forget(tx)?;
+            tx.commit_silent("indexes over what the ledger has forgotten");
+            Ok(())
+        });
+        written.await?;
         let mut count = 0;
         loop {
-            let done = self.0.db.write(|tx| -> Result<u64, Error> { forget_some(tx) }).await?;
-            count += done;
-            if done < u64::from(AT_ONCE) {
-                return Ok(count);
+            let now = self.0.db.now();
+            let over =
+                self.0.db.read(move |reader| -> Result<_, Error> { Ok(sql::over(reader, now, AT_ONCE)?) });
+            let over = over.await?;
+            let mut by_customer: BTreeMap<CustomerId, Vec<(String, String, String)>> = BTreeMap::new();
+            for (customer, collection, item, field) in over {
+                by_customer.entry(customer).or_default().push((collection, item, field));
             }
+            let mut done = 0;
+            for (customer, values) in by_customer {
+                let forgotten = self.forget_of(customer, values).await;
+                done += match self.alarm(Actor::System, forgotten).await {
+                    Ok(forgotten) => forgotten,
+                    // Named in the ledger; it keeps nobody else's values here.
+                    Err(Error::Harmed(_) | Error::NoCustomer) => 0,
+                    Err(other) => return Err(other),
+                };
+            }
+            if done == 0 {
+                break;
+            }
+            count += done;
         }
+        if count > 0 {
+            let written = self.0.db.write(move |tx| -> Result<(), Error> {
+                tx.append(Actor::System, None, FieldsForgotten { count })?;
+                Ok(())
+            });
+            written.await?;
+        }
+        Ok(count)
+    }
+
+    async fn forget_of(
+        &self,
+        customer: CustomerId,
+        values: Vec<(String, String, String)>,
+    ) -> Result<u64, Error> {
+        let held = self.0.keys.held(customer).await?.ok_or(Error::NoCustomer)?;
+        let (key, entropy) = (held.key.clone(), Arc::clone(&self.0.entropy));
+        let count = u64::try_from(values.len()).unwrap_or(u64::MAX);
+        let written = self.0.db.write(move |tx| -> Result<u64, Error> {
+            let mut manifest = manifest_for(tx, customer, &held)?;
+            for (collection, item, field) in &values {
+                manifest.load(tx, &held.key, collection, item)?;
+                manifest.remove(collection, item, field);
+                sql::delete_field(tx, customer, collection, item, field)?;
+            }
+            tx.commit_silent("the sweep tells how many values there were");
+            manifest.save(tx, &held.key, entropy.as_ref(), 0)
+        });
+        let revision = written.await?;
+        self.0.keys.note(customer, &key, revision).await?;
+        Ok(count)
     }
 
     async fn allowed(&self, act: Act, ask: &Ask) -> Result<(), Error> {
+        let facts = self.facts(ask).await;
         let (policies, asked) = (self.policies(), ask.clone());
         let written = self.0.db.write(move |tx| -> Result<_, Error> {
-            let decided = decide_record(tx, &policies, act, &asked)?;
+            let decided = decide_record(tx, &policies, act, &asked, &facts)?;
             if decided.is_ok() {
                 tx.commit_silent("the act itself is told where it is done");
             }
@@ -202,25 +278,14 @@ impl Vault {
         written.await?.map(drop).map_err(Error::Denied)
     }
 
+    /// Without a key nothing that the customer said is known; whoever was erased has none.
+    pub(crate) async fn facts(&self, ask: &Ask) -> Facts {
+        Facts::new(self, ask, self.0.keys.held(ask.customer).await.unwrap_or_default())
+    }
+
     /// The rules in force.
     pub fn policies(&self) -> Arc<storeward_policy::Policies> {
         let policies = self.0.policies.read().unwrap_or_else(std::sync::PoisonError::into_inner);
         Arc::clone(&policies)
     }
-}
-
-fn forget_some(tx: &mut Tx<'_>) -> Result<u64, Error> {
-    let now = tx.now();
-    sights::forget(tx, now.minus(SIGHTS_KEPT))?;
-    let over = sql::over(tx, now, AT_ONCE)?;
-    for (customer, collection, item, field) in &over {
-        sql::delete_field(tx, *customer, collection, item, field)?;
-    }
-    let count = u64::try_from(over.len()).unwrap_or(u64::MAX);
-    if count == 0 {
-        tx.commit_silent("no value's time is over");
-    } else {
-        tx.append(Actor::System, None, FieldsForgotten { count })?;
-    }
-    Ok(count)
 }

@@ -11,8 +11,10 @@ statements! {
     INSERT = "INSERT INTO vault_sight (event, at, actor, customer, purpose, opened) VALUES ($1, $2, $3, $4, $5, $6)";
     OTHERS = "SELECT CAST(COUNT(DISTINCT customer) AS BIGINT) FROM vault_sight \
               WHERE actor = $1 AND at > $2 AND opened = 1 AND customer <> $3";
+    OPENED = "SELECT CAST(COUNT(DISTINCT customer) AS BIGINT) FROM vault_sight \
+              WHERE actor = $1 AND at > $2 AND opened = 1";
     LIST = "SELECT event FROM vault_sight WHERE ($1 = '' OR customer = $1) AND ($2 = '' OR actor = $2) \
-            AND ($3 = '' OR purpose = $3) AND ($4 = '' OR event < $4) ORDER BY event DESC LIMIT $5";
+            AND ($3 = '' OR purpose = $3) AND ($4 = '' OR event < $4) AND actor <> $6 ORDER BY event DESC LIMIT $5";
     FORGET = "DELETE FROM vault_sight WHERE at < $1";
 }
 
@@ -22,6 +24,8 @@ pub struct Filter {
     pub customer: Option<CustomerId>,
     pub actor: Option<Actor>,
     pub purpose: Option<Purpose>,
+    /// Not what this one did.
+    pub not_by: Option<Actor>,
     /// Only those before this entry: the `next` of the page before.
     pub before: Option<EventId>,
 }
@@ -75,6 +79,11 @@ pub(crate) fn others_opened(
     Ok(reader.query_one(OTHERS, params![actor.to_string(), since, customer], |row| row.get(0))?)
 }
 
+/// How many customers' data somebody opened since then.
+pub(crate) fn opened_since(reader: &mut Reader<'_>, actor: Actor, since: Timestamp) -> Result<u64, Error> {
+    Ok(reader.query_one(OPENED, params![actor.to_string(), since], |row| row.get(0))?)
+}
+
 /// The newest first, at most `limit`. Those whose entry the ledger has forgotten are left out.
 pub fn list(reader: &mut Reader<'_>, filter: &Filter, limit: u32) -> Result<Vec<Sight>, Error> {
     let text = |word: Option<String>| word.unwrap_or_default();
@@ -84,6 +93,7 @@ pub fn list(reader: &mut Reader<'_>, filter: &Filter, limit: u32) -> Result<Vec<
         text(filter.purpose.map(|purpose| purpose.name().to_owned())),
         text(filter.before.map(|event| event.to_string())),
         limit.clamp(1, 200),
+        text(filter.not_by.map(|actor| actor.to_string())),
     ];
     let events: Vec<EventId> = reader.query_many(LIST, values, |row| row.get(0))?;
     let mut sights = Vec::new();

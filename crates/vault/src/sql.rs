@@ -13,14 +13,22 @@ statements! {
     UNFINISHED = "SELECT id FROM vault_customer WHERE erasure_begun_at IS NOT NULL AND erased_at IS NULL \
                   ORDER BY id LIMIT 500";
 
-    VERSION = "SELECT version FROM vault_field WHERE customer = $1 AND collection = $2 AND item = $3 AND field = $4";
+    HOLD = "UPDATE vault_customer SET created_at = created_at WHERE id = $1";
+    PAGE = "SELECT id FROM vault_customer WHERE id > $1 ORDER BY id LIMIT 200";
+    MANIFEST = "SELECT revision, sealed FROM vault_manifest WHERE customer = $1 AND part = $2";
+    PUT_MANIFEST = "INSERT INTO vault_manifest (customer, part, revision, sealed) VALUES ($1, $2, $3, $4) \
+                    ON CONFLICT (customer, part) DO UPDATE SET revision = EXCLUDED.revision, sealed = EXCLUDED.sealed";
+    DELETE_MANIFEST = "DELETE FROM vault_manifest WHERE customer = $1";
+    MARKS = "SELECT field, root, mark, item FROM vault_mark WHERE customer = $1 ORDER BY field, root, item LIMIT 20001";
+    STRAY_MARKS = "SELECT DISTINCT customer FROM vault_mark WHERE customer NOT IN (SELECT id FROM vault_customer) LIMIT 100";
+    STRAY_FIELDS = "SELECT DISTINCT customer FROM vault_field WHERE customer NOT IN (SELECT id FROM vault_customer) LIMIT 100";
     UPSERT = "INSERT INTO vault_field (customer, collection, item, field, form, version, sealed, provenance, \
               written_at, keep_until) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
               ON CONFLICT (customer, collection, item, field) DO UPDATE SET form = EXCLUDED.form, \
               version = EXCLUDED.version, sealed = EXCLUDED.sealed, provenance = EXCLUDED.provenance, \
               written_at = EXCLUDED.written_at, keep_until = EXCLUDED.keep_until";
     FIELDS = "SELECT collection, item, field, form, version, sealed, provenance, written_at, keep_until \
-              FROM vault_field WHERE customer = $1 ORDER BY collection, item, field LIMIT 10000";
+              FROM vault_field WHERE customer = $1 ORDER BY collection, item, field LIMIT 20001";
     DELETE_FIELDS = "DELETE FROM vault_field WHERE customer = $1";
 
     INSERT_MARK = "INSERT INTO vault_mark (field, root, mark, customer, item) VALUES ($1, $2, $3, $4, $5) \
@@ -112,14 +120,51 @@ pub fn unfinished(reader: &mut Reader<'_>) -> Result<Vec<CustomerId>, Error> {
     reader.query_many(UNFINISHED, &[], |row| row.get(0))
 }
 
-pub fn version(
+/// Nobody else changes the customer's record until the transaction ends, also from another machine.
+pub fn hold(tx: &mut Tx<'_>, customer: CustomerId) -> Result<(), Error> {
+    tx.execute(HOLD, params![customer]).map(drop)
+}
+
+/// The customers behind `after`; the empty text begins.
+pub fn page(reader: &mut Reader<'_>, after: &str) -> Result<Vec<CustomerId>, Error> {
+    reader.query_many(PAGE, params![after], |row| row.get(0))
+}
+
+/// A part of a manifest with its revision.
+pub fn manifest_part(
     reader: &mut Reader<'_>,
     customer: CustomerId,
-    collection: &str,
-    item: &str,
-    field: &str,
-) -> Result<Option<u64>, Error> {
-    reader.query_optional(VERSION, params![customer, collection, item, field], |row| row.get(0))
+    part: u8,
+) -> Result<Option<(u64, Vec<u8>)>, Error> {
+    reader.query_optional(MANIFEST, params![customer, part], |row| Ok((row.get(0)?, row.get(1)?)))
+}
+
+pub fn put_manifest_part(
+    tx: &mut Tx<'_>,
+    customer: CustomerId,
+    part: u8,
+    revision: u64,
+    sealed: &[u8],
+) -> Result<(), Error> {
+    let revision = i64::try_from(revision).unwrap_or(i64::MAX);
+    tx.execute(PUT_MANIFEST, params![customer, part, revision, sealed]).map(drop)
+}
+
+/// By what a customer is found: field, version of the index's root, mark and item.
+pub type MarkRow = (String, u32, Vec<u8>, String);
+
+pub fn marks(reader: &mut Reader<'_>, customer: CustomerId) -> Result<Vec<MarkRow>, Error> {
+    reader
+        .query_many(MARKS, params![customer], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
+}
+
+/// Of whom there are values or marks, and no record.
+pub fn strays(reader: &mut Reader<'_>) -> Result<Vec<CustomerId>, Error> {
+    let mut all: Vec<CustomerId> = reader.query_many(STRAY_MARKS, &[], |row| row.get(0))?;
+    all.extend(reader.query_many(STRAY_FIELDS, &[], |row| row.get::<CustomerId>(0))?);
+    all.sort_unstable();
+    all.dedup();
+    Ok(all)
 }
 
 pub fn upsert(tx: &mut Tx<'_>, customer: CustomerId, row: &FieldRow) -> Result<(), Error> {
@@ -145,6 +190,7 @@ pub fn fields(reader: &mut Reader<'_>, customer: CustomerId) -> Result<Vec<Field
 
 pub fn delete_fields(tx: &mut Tx<'_>, customer: CustomerId) -> Result<u64, Error> {
     tx.execute(DELETE_MARKS, params![customer])?;
+    tx.execute(DELETE_MANIFEST, params![customer])?;
     tx.execute(DELETE_FIELDS, params![customer])
 }
 

@@ -49,6 +49,17 @@ impl Report {
         }
     }
 
+    fn take(&mut self, taken: Taken, line: u64) {
+        match taken {
+            Taken::New => self.new += 1,
+            Taken::Known => self.known += 1,
+            Taken::Erased => self.erased += 1,
+            Taken::Nothing => {
+                self.leave_out("the line names no customer, or nothing of it fits".to_owned(), line);
+            }
+        }
+    }
+
     pub fn told(&self, run: Run) -> String {
         let mut out = match run {
             Run::Dry => format!("{} rows fit. Nothing was written.\n", self.new + self.known),
@@ -102,7 +113,14 @@ impl Mark {
     }
 }
 
-pub fn import(opened: &Opened, vault: &Vault, file: &Path, mapping_file: &Path, run: Run) -> Done<Report> {
+/// Without a vault only what a file says is looked at: for a dry run before the first start.
+pub fn import(
+    opened: &Opened,
+    vault: Option<&Vault>,
+    file: &Path,
+    mapping_file: &Path,
+    run: Run,
+) -> Done<Report> {
     let text = fs::read_to_string(mapping_file).context(mapping_file.display())?;
     let mapping: Mapping = toml::from_str(&text)
         .map_err(|why| Failure::new(format!("{}: {}", mapping_file.display(), why.message())))?;
@@ -112,7 +130,7 @@ pub fn import(opened: &Opened, vault: &Vault, file: &Path, mapping_file: &Path, 
 /// With a mapping that was read; its text tells one run from another.
 pub fn import_with(
     opened: &Opened,
-    vault: &Vault,
+    vault: Option<&Vault>,
     file: &Path,
     mapping: &Mapping,
     text: &str,
@@ -124,7 +142,10 @@ pub fn import_with(
     let plan = Arc::new(Plan::new(mapping, &header).context("the mapping")?);
     let mark = Mark::of(opened, file, text)?;
     // No epoch ends while keys are made here.
-    let _held = shelf(&opened.data).hold().context("the vault's keys")?;
+    let _held = match run {
+        Run::Real => Some(shelf(&opened.data).hold().context("the vault's keys")?),
+        Run::Dry => None,
+    };
     let mut report = Report::default();
     if run == Run::Real {
         report.resumed_after = mark.read();
@@ -134,11 +155,13 @@ pub fn import_with(
         loop {
             let batch = next_batch(&mut records, &plan, &mut report).context(file.display())?;
             let Some(last) = batch.last else { break };
-            if run == Run::Real {
-                write(vault, &plan, batch.rows, &mut report).await?;
-                mark.keep(last)?;
-            } else {
-                report.new += u64::try_from(batch.rows.len()).unwrap_or(0);
+            match (run, vault) {
+                (Run::Real, Some(vault)) => {
+                    write(vault, &plan, batch.rows, &mut report).await?;
+                    mark.keep(last)?;
+                }
+                (Run::Real, None) => return Err(Failure::new("there is no vault to write to")),
+                (Run::Dry, vault) => try_out(vault, &plan, batch.rows, &mut report).await?,
             }
             bar.tell(records.bytes, last);
         }
@@ -182,6 +205,25 @@ fn next_batch<R: std::io::BufRead>(
     Ok(batch)
 }
 
+/// What a real run would make of rows; nothing is written.
+async fn try_out(
+    vault: Option<&Vault>,
+    plan: &Plan,
+    rows: Vec<(u64, Vec<String>)>,
+    report: &mut Report,
+) -> Done {
+    for (line, cells) in rows {
+        let row = plan.read(&cells);
+        let taken = match vault {
+            _ if plan.is_nothing(&cells, &row) => Taken::Nothing,
+            Some(vault) => vault.known(plan.key_of(&cells)).await.context("the records")?,
+            None => Taken::New,
+        };
+        report.take(taken, line);
+    }
+    Ok(())
+}
+
 async fn write(vault: &Vault, plan: &Arc<Plan>, rows: Vec<(u64, Vec<String>)>, report: &mut Report) -> Done {
     // Rows of one customer one after the other: two at once would each find the other's item missing.
     let mut by_customer: BTreeMap<String, Vec<(u64, Vec<String>)>> = BTreeMap::new();
@@ -202,14 +244,7 @@ async fn write(vault: &Vault, plan: &Arc<Plan>, rows: Vec<(u64, Vec<String>)>, r
     }
     for taken in under_way.join_all().await {
         for (line, taken) in taken.context("the records")? {
-            match taken {
-                Taken::New => report.new += 1,
-                Taken::Known => report.known += 1,
-                Taken::Erased => report.erased += 1,
-                Taken::Nothing => {
-                    report.leave_out("the line names no customer, or nothing of it fits".to_owned(), line);
-                }
-            }
+            report.take(taken, line);
         }
     }
     Ok(())

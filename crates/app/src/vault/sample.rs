@@ -28,7 +28,7 @@ pub fn take_over(opened: &Opened, standing: &Standing, url: &str) -> Done<u64> {
     let mapping: Mapping = toml::from_str(MAPPING).context("the sample shop's mapping")?;
     let file = opened.data.join("sample-shop-customers.csv");
     write_atomically(&file, &export(url)?)?;
-    let report = import_with(opened, &standing.vault, &file, &mapping, MAPPING, Run::Real);
+    let report = import_with(opened, Some(&standing.vault), &file, &mapping, MAPPING, Run::Real);
     // In plain text no longer than it takes.
     std::fs::remove_file(&file).context(file.display())?;
     report.map(|report| report.new + report.known)

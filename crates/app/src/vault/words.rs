@@ -2,8 +2,9 @@
 
 use std::io::Write as _;
 
+use storeward_policy::Grant;
 use storeward_store::jobs;
-use storeward_vault::rotate_now;
+use storeward_vault::{Request, rotate_now};
 
 use super::import::{Run, import};
 use super::{Source, Standing, source};
@@ -22,6 +23,13 @@ pub struct Options {
 enum Word {
     /// How many customers there are, how old their keys' epoch is, and whether every key is what the ledger says.
     Status(Directory),
+    /// Hold every record against what was written last, and every key against the key store's ledger. Ends with status 1 when
+    /// something is not as it was written, and names it.
+    Verify(Directory),
+    /// Say that data which is older than its keys counts from now on: after you have restored a backup yourself.
+    AcceptOlder(Directory),
+    /// What staff asked to see, what was opened in an emergency, and what waits for a second person.
+    Requests(Directory),
     /// Wrap every customer's key anew and destroy the epoch before: erasures hold for all backups of the keys at once.
     Rotate(Directory),
     /// Take an existing shop's customers over from a CSV file. A run that was stopped goes on where it was.
@@ -53,19 +61,33 @@ pub fn vault(options: &Options) -> Done {
     match &options.word {
         Word::Status(at) => {
             let opened = open::open(&at.dir)?;
-            let standing = standing(&opened)?;
-            let told = status(&opened, &standing);
-            standing.close();
-            say(&told?)
+            // Looking makes nothing: the passphrase may still be chosen.
+            if !super::exists(&opened.data) && opened.loaded.config.vault.is_some() {
+                return say("There are no keys yet: they are made at the first start.");
+            }
+            with(&opened, |standing| status(&opened, standing))
         }
+        Word::Verify(at) => with_keys(at, super::verify::verify),
+        Word::AcceptOlder(at) => with_keys(at, super::verify::accept_older),
+        Word::Requests(at) => with_keys(at, requests),
         Word::Rotate(at) => rotate(&open::open(&at.dir)?),
-        Word::Import { file, mapping, dry_run, at } => {
+        Word::Import { file, mapping, dry_run: true, at } => {
             let opened = open::open(&at.dir)?;
-            let standing = standing(&opened)?;
-            let run = if *dry_run { Run::Dry } else { Run::Real };
-            let report = import(&opened, &standing.vault, file, mapping, run);
-            standing.close();
-            say(report?.told(run).trim_end())
+            // A dry run makes no keys; without any nobody is known or erased.
+            let standing = if super::exists(&opened.data) { super::start(&opened)? } else { None };
+            let vault = standing.as_ref().map(|standing| &standing.vault);
+            let report = import(&opened, vault, file, mapping, Run::Dry);
+            if let Some(standing) = &standing {
+                standing.close();
+            }
+            say(report?.told(Run::Dry).trim_end())
+        }
+        Word::Import { file, mapping, dry_run: false, at } => {
+            let opened = open::open(&at.dir)?;
+            with(&opened, |standing| {
+                let report = import(&opened, Some(&standing.vault), file, mapping, Run::Real)?;
+                Ok(report.told(Run::Real).trim_end().to_owned())
+            })
         }
         Word::Passphrase { file, at } => {
             let opened = open::open(&at.dir)?;
@@ -88,6 +110,61 @@ fn standing(opened: &Opened) -> Done<Standing> {
     super::start(opened)?.ok_or_else(|| {
         Failure::new("there is no [vault] in storeward.toml").hint("add the section: docs/vault.md")
     })
+}
+
+/// Does something with the vault, says what came of it, and closes its keys.
+fn with(opened: &Opened, work: impl FnOnce(&Standing) -> Done<String>) -> Done {
+    let standing = standing(opened)?;
+    let told = work(&standing);
+    // What waits to be noted is written before the program ends.
+    let noted = finished(standing.vault.keys().write_notes());
+    standing.close();
+    let told = told?;
+    noted?.context("the key store")?;
+    say(&told)
+}
+
+/// [`with`], where there are keys: looking makes none.
+fn with_keys(at: &Directory, work: impl FnOnce(&Standing) -> Done<String>) -> Done {
+    let opened = open::open(&at.dir)?;
+    if !super::exists(&opened.data) && opened.loaded.config.vault.is_some() {
+        return say("There are no keys yet: they are made at the first start.");
+    }
+    with(&opened, work)
+}
+
+/// What waits, and the last hundred.
+fn requests(standing: &Standing) -> Done<String> {
+    let found = finished(standing.vault.requests(None, 100))?.context("the requests")?;
+    let line = |request: &Request| {
+        let fields: Vec<String> = request.fields.iter().map(|field| field.full_name()).collect();
+        let state = match (request.kind, request.verdict, request.until, request.decided_at) {
+            (Grant::BreakGlass, Some(verdict), ..) => verdict.name().to_owned(),
+            (Grant::BreakGlass, None, ..) => "not looked into yet".to_owned(),
+            (_, _, Some(until), _) => format!("approved until {until}"),
+            (_, _, None, Some(_)) => "refused".to_owned(),
+            (_, _, None, None) => "not answered".to_owned(),
+        };
+        let kind = if request.kind == Grant::BreakGlass { "emergency" } else { "request" };
+        format!(
+            "{} {kind} {} by {} for {}: {} of {}: {state}",
+            request.asked_at,
+            request.id,
+            request.staff,
+            request.purpose.name(),
+            fields.join(", "),
+            request.customer,
+        )
+    };
+    let mut out = vec![format!(
+        "{} emergencies to look into, {} requests to answer",
+        found.unreviewed.len(),
+        found.undecided.len()
+    )];
+    out.extend(found.unreviewed.iter().chain(&found.undecided).map(line));
+    let waits = |one: &&Request| !found.unreviewed.contains(one) && !found.undecided.contains(one);
+    out.extend(found.past.iter().filter(waits).map(line));
+    Ok(out.join("\n"))
 }
 
 pub fn status(opened: &Opened, standing: &Standing) -> Done<String> {
@@ -119,7 +196,7 @@ pub fn status(opened: &Opened, standing: &Standing) -> Done<String> {
         faults => {
             out.push_str(&format!("key store: {} keys are not as its ledger says:\n", faults.len()));
             for fault in faults.iter().take(20) {
-                out.push_str(&format!("  {fault:?}\n"));
+                out.push_str(&format!("  {}\n", fault.words()));
             }
             return Err(Failure::new(out)
                 .hint("somebody was at the key store: see docs/vault.md, \"When keys are damaged\""));

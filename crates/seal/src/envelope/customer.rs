@@ -85,6 +85,20 @@ impl CustomerKey {
         gcm::open(message.key.expose(), message.nonce, &self.aad(place), body)
     }
 
+    /// A keyed tag (HMAC-SHA-256, cut to 128 bits) over parts that are not sealed themselves but must not be changed unseen.
+    /// `label` says what they are, so that a tag of one kind is none of another.
+    pub fn tag(&self, label: &str, parts: &[&[u8]]) -> [u8; TAG_BYTES] {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, self.key.expose());
+        let mut text = hmac::Context::with_key(&key);
+        text.update(b"storeward.tag/1\n");
+        text.update(&self.version.to_be_bytes());
+        text.update(&framed(label, parts));
+        let tag = text.sign();
+        let mut bytes = [0; TAG_BYTES];
+        bytes.iter_mut().zip(tag.as_ref()).for_each(|(to, from)| *to = *from);
+        bytes
+    }
+
     /// Which version of the customer's key sealed this.
     pub fn version_of(sealed: &[u8]) -> Result<u32, Error> {
         match sealed {

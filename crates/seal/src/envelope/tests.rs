@@ -137,6 +137,22 @@ fn the_root_file_opens_with_its_passphrase_only_and_names_its_key() {
 }
 
 #[test]
+fn a_tag_fits_one_key_one_label_and_these_very_parts() {
+    let entropy = SeededEntropy::new(3);
+    let key = CustomerKey::generate(1, &entropy);
+    let tag = key.tag("row", &[b"ab", b"c"]);
+    assert_eq!(tag, key.tag("row", &[b"ab", b"c"]));
+    for other in [
+        key.tag("row", &[b"a", b"bc"]),
+        key.tag("row", &[b"ab", b"c", b""]),
+        key.tag("raw", &[b"ab", b"c"]),
+        CustomerKey::generate(1, &entropy).tag("row", &[b"ab", b"c"]),
+    ] {
+        assert_ne!(tag, other);
+    }
+}
+
+#[test]
 fn nothing_prints_a_key() {
     let entropy = SeededEntropy::new(7);
     let shown = format!(

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use storeward_base::{CustomerId, Timestamp};
-use storeward_seal::envelope::CustomerKey;
+
+use super::Held;
 
 /// 32 bytes of key each: 2 MiB of keys at most.
 const MOST: usize = 65_536;
@@ -11,15 +12,15 @@ const MOST: usize = 65_536;
 const FRESH_SECONDS: i64 = 60;
 
 #[derive(Default)]
-pub struct Cache(HashMap<CustomerId, (CustomerKey, Timestamp)>);
+pub struct Cache(HashMap<CustomerId, (Held, Timestamp)>);
 
 impl Cache {
-    pub fn get(&self, customer: CustomerId, now: Timestamp) -> Option<CustomerKey> {
+    pub fn get(&self, customer: CustomerId, now: Timestamp) -> Option<Held> {
         let (key, since) = self.0.get(&customer)?;
         is_fresh(*since, now).then(|| key.clone())
     }
 
-    pub fn put(&mut self, customer: CustomerId, key: CustomerKey, now: Timestamp) {
+    pub fn put(&mut self, customer: CustomerId, key: Held, now: Timestamp) {
         if self.0.len() >= MOST {
             self.0.retain(|_, (_, since)| is_fresh(*since, now));
         }
@@ -27,6 +28,13 @@ impl Cache {
             self.0.clear();
         }
         self.0.insert(customer, (key, now));
+    }
+
+    /// The record has come further.
+    pub fn note(&mut self, customer: CustomerId, revision: u64) {
+        if let Some((held, _)) = self.0.get_mut(&customer) {
+            held.revision = held.revision.max(revision);
+        }
     }
 
     pub fn drop_one(&mut self, customer: CustomerId) {

@@ -11,14 +11,19 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use storeward_base::{Entropy, Timestamp};
+use storeward_base::{Entropy, Secret, Timestamp};
 use storeward_seal::encoding::{decode_hex, hex};
 use storeward_seal::envelope::{EpochId, EpochKey, RootKey};
+use storeward_seal::fingerprint::{equal, sha256};
 
 use crate::Error;
 
 const KIND: &str = "storeward epoch keys";
-const VERSION: u32 = 1;
+/// Version 2 has a seal over all of it; version 1 had none.
+const VERSION: u32 = 2;
+const UNSEALED: u32 = 1;
+/// What the root key wraps the seal for.
+const SEAL_PLACE: &str = "shelf/2";
 /// Epochs last a month; a shelf with more than ten years of them is not one of ours.
 const MOST_EPOCHS: usize = 128;
 
@@ -34,6 +39,16 @@ struct Text {
     /// The highest epoch there ever was, also if it was destroyed: no number comes twice.
     last: u32,
     epochs: Vec<Entry>,
+    /// The SHA-256 of all of the above, wrapped by the root key, in hexadecimal: so no moment and no number is changed unseen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sealed: Option<String>,
+}
+
+impl Text {
+    fn digest(&self) -> Secret<[u8; 32]> {
+        let plain = (&self.kind, self.version, self.last, &self.epochs);
+        Secret::new(sha256(&serde_json::to_vec(&plain).expect("words and numbers are JSON")))
+    }
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -54,6 +69,7 @@ pub struct Epochs {
     /// When the current one began.
     begun_at: Option<Timestamp>,
     first_begun_at: Option<Timestamp>,
+    last: u32,
 }
 
 /// Held by whoever makes keys or changes the shelf; let go when it is dropped.
@@ -76,6 +92,15 @@ impl Epochs {
 
     pub fn begun_at(&self) -> Option<Timestamp> {
         self.begun_at
+    }
+
+    pub fn ids(&self) -> impl Iterator<Item = EpochId> {
+        self.live.keys().copied()
+    }
+
+    /// The highest epoch there ever was.
+    pub fn last(&self) -> u32 {
+        self.last
     }
 
     /// Those before the current one.
@@ -101,11 +126,13 @@ impl Shelf {
             let key = EpochKey::unwrap(entry.epoch, &wrapped, root)?;
             live.insert(entry.epoch, key);
         }
+        self.check_seal(&text, root)?;
         let (first, last) = (text.epochs.first(), text.epochs.last());
         Ok(Epochs {
             live,
             begun_at: last.map(|entry| entry.begun_at),
             first_begun_at: first.map(|entry| entry.begun_at),
+            last: text.last,
         })
     }
 
@@ -135,24 +162,31 @@ impl Shelf {
     /// Begins the next epoch and keeps its key before anything is wrapped with it.
     pub fn begin(&self, root: &dyn RootKey, entropy: &dyn Entropy, now: Timestamp) -> Result<EpochId, Error> {
         let mut text = self.text()?;
+        self.check_seal(&text, root)?;
         let id = EpochId(text.last.checked_add(1).ok_or_else(|| self.damaged())?);
         let key = EpochKey::generate(id, entropy);
         let wrapped = hex(&key.wrapped(root, entropy)?);
         text.last = id.0;
         text.epochs.push(Entry { epoch: id, root: root.id(), wrapped, begun_at: now });
-        self.write(&text)?;
+        self.write(text, root, entropy)?;
         Ok(id)
     }
 
     /// Destroys the keys of epochs. The old file is written over in place once the new one has its name, so that its
     /// blocks do not go on holding them; what a device or its file system keeps beside that, only its owner can say.
-    pub fn destroy(&self, epochs: &[EpochId]) -> Result<(), Error> {
+    pub fn destroy(
+        &self,
+        epochs: &[EpochId],
+        root: &dyn RootKey,
+        entropy: &dyn Entropy,
+    ) -> Result<(), Error> {
         self.tidy_up()?;
         let mut text = self.text()?;
+        self.check_seal(&text, root)?;
         text.epochs.retain(|entry| !epochs.contains(&entry.epoch));
         // A second name keeps the old blocks within reach.
         fs::hard_link(&self.0, self.old()).map_err(|why| self.failed(&why))?;
-        self.write(&text)?;
+        self.write(text, root, entropy)?;
         self.tidy_up()
     }
 
@@ -181,22 +215,53 @@ impl Shelf {
         let read = match fs::read_to_string(&self.0) {
             Ok(read) => read,
             Err(why) if why.kind() == std::io::ErrorKind::NotFound => {
-                return Ok(Text { kind: KIND.to_owned(), version: VERSION, last: 0, epochs: Vec::new() });
+                return Ok(Text {
+                    kind: KIND.to_owned(),
+                    version: VERSION,
+                    last: 0,
+                    epochs: Vec::new(),
+                    sealed: None,
+                });
             }
             Err(why) => return Err(self.failed(&why)),
         };
         let text: Text = serde_json::from_str(&read).map_err(|_| self.damaged())?;
         let ordered = text.epochs.windows(2).all(|two| matches!(two, [a, b] if a.epoch < b.epoch));
         let within = text.epochs.iter().all(|entry| entry.epoch.0 <= text.last);
-        let known = text.kind == KIND && text.version == VERSION;
+        let known = text.kind == KIND
+            && matches!((text.version, &text.sealed), (UNSEALED, None) | (VERSION, Some(_)));
         if !(known && ordered && within && text.epochs.len() <= MOST_EPOCHS) {
             return Err(self.damaged());
         }
         Ok(text)
     }
 
-    fn write(&self, text: &Text) -> Result<(), Error> {
-        let bytes = serde_json::to_vec_pretty(text).expect("words and numbers are JSON");
+    /// Whether it is of the first form.
+    pub fn is_unsealed(&self) -> Result<bool, Error> {
+        Ok(self.text()?.version == UNSEALED)
+    }
+
+    /// Puts the seal on a shelf of the first form.
+    pub fn seal(&self, root: &dyn RootKey, entropy: &dyn Entropy) -> Result<(), Error> {
+        let text = self.text()?;
+        self.write(text, root, entropy)
+    }
+
+    fn check_seal(&self, text: &Text, root: &dyn RootKey) -> Result<(), Error> {
+        let Some(sealed) = &text.sealed else {
+            // Nothing there yet; one without a seal is sealed before it is read (`seal_shelf`).
+            let is_empty = text.epochs.is_empty() && text.last == 0;
+            return if is_empty { Ok(()) } else { Err(self.damaged()) };
+        };
+        let wrapped = decode_hex(sealed).ok_or_else(|| self.damaged())?;
+        let digest = root.unwrap(&wrapped, SEAL_PLACE).map_err(|_| self.damaged())?;
+        if equal(digest.expose(), text.digest().expose()) { Ok(()) } else { Err(self.damaged()) }
+    }
+
+    fn write(&self, mut text: Text, root: &dyn RootKey, entropy: &dyn Entropy) -> Result<(), Error> {
+        text.version = VERSION;
+        text.sealed = Some(hex(&root.wrap(&text.digest(), SEAL_PLACE, entropy)?));
+        let bytes = serde_json::to_vec_pretty(&text).expect("words and numbers are JSON");
         let temporary = self.0.with_extension("new");
         let write = || -> std::io::Result<()> {
             let mut file =
@@ -217,7 +282,7 @@ impl Shelf {
         Error::Shelf(format!("{}: {why}", self.0.display()))
     }
 
-    fn damaged(&self) -> Error {
+    pub(super) fn damaged(&self) -> Error {
         Error::Shelf(format!("{} was changed or is damaged; restore it from its copy", self.0.display()))
     }
 }

@@ -6,15 +6,17 @@ use storeward_store::{Error, Reader, Row, Tx, params, statements};
 
 statements! {
     COUNT = "SELECT CAST(COUNT(*) AS BIGINT) FROM vault_customer_key";
-    FIND = "SELECT customer, version, epoch, wrapped FROM vault_customer_key WHERE customer = $1";
+    FIND = "SELECT customer, version, epoch, wrapped, revision, noted FROM vault_customer_key WHERE customer = $1";
     INSERT = "INSERT INTO vault_customer_key (customer, version, epoch, wrapped, created_at) \
               VALUES ($1, $2, $3, $4, $5) ON CONFLICT (customer) DO NOTHING";
     DELETE = "DELETE FROM vault_customer_key WHERE customer = $1";
-    BEFORE = "SELECT customer, version, epoch, wrapped FROM vault_customer_key WHERE epoch < $1 \
+    BEFORE = "SELECT customer, version, epoch, wrapped, revision, noted FROM vault_customer_key WHERE epoch < $1 \
               ORDER BY epoch, customer LIMIT $2";
     COUNT_BEFORE = "SELECT CAST(COUNT(*) AS BIGINT) FROM vault_customer_key WHERE epoch < $1";
+    NOTE = "UPDATE vault_customer_key SET revision = $2, noted = $3 WHERE customer = $1 AND revision < $2";
+    HIGHEST = "SELECT CAST(COALESCE(MAX(revision), 0) AS BIGINT) FROM vault_customer_key";
     REWRAP = "UPDATE vault_customer_key SET epoch = $3, wrapped = $4 WHERE customer = $1 AND epoch = $2";
-    PAGE = "SELECT customer, version, epoch, wrapped FROM vault_customer_key WHERE customer > $1 \
+    PAGE = "SELECT customer, version, epoch, wrapped, revision, noted FROM vault_customer_key WHERE customer > $1 \
             ORDER BY customer LIMIT 500";
     IS_DESTROYED = "SELECT customer FROM vault_destroyed_key WHERE customer = $1";
     NOTE_DESTROYED = "INSERT INTO vault_destroyed_key (customer, destroyed_at) VALUES ($1, $2) \
@@ -34,6 +36,9 @@ pub struct KeyRow {
     pub version: u32,
     pub epoch: EpochId,
     pub wrapped: Vec<u8>,
+    /// How often the record had been changed when it was noted here, with its tag.
+    pub revision: u64,
+    pub noted: Option<Vec<u8>>,
 }
 
 fn key(row: &Row<'_>) -> Result<KeyRow, Error> {
@@ -42,6 +47,8 @@ fn key(row: &Row<'_>) -> Result<KeyRow, Error> {
         version: row.get(1)?,
         epoch: EpochId(row.get(2)?),
         wrapped: row.get(3)?,
+        revision: row.get(4)?,
+        noted: row.get(5)?,
     })
 }
 
@@ -58,6 +65,17 @@ pub fn insert(tx: &mut Tx<'_>, row: &KeyRow) -> Result<bool, Error> {
     let now = tx.now();
     let values = params![row.customer, row.version, row.epoch.0, &row.wrapped, now];
     tx.execute(INSERT, values).map(|rows| rows == 1)
+}
+
+/// Whether the record was not noted as far before.
+pub fn note(tx: &mut Tx<'_>, customer: CustomerId, revision: u64, tag: [u8; 16]) -> Result<bool, Error> {
+    let revision = i64::try_from(revision).unwrap_or(i64::MAX);
+    tx.execute(NOTE, params![customer, revision, tag]).map(|rows| rows == 1)
+}
+
+/// How far the record that came furthest was noted.
+pub fn highest(reader: &mut Reader<'_>) -> Result<u64, Error> {
+    reader.query_one(HIGHEST, &[], |row| row.get(0))
 }
 
 pub fn delete(tx: &mut Tx<'_>, customer: CustomerId) -> Result<bool, Error> {

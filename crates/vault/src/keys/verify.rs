@@ -1,7 +1,7 @@
 //! Whether the key store is what its ledger says: every key that was made and not destroyed is there and opens, and no
 //! other is.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use storeward_base::CustomerId;
 use storeward_events::Event;
@@ -19,13 +19,46 @@ pub enum KeyFault {
     Unknown(CustomerId),
     /// A key does not open: it was changed, or its epoch is gone.
     Damaged(CustomerId),
+    /// The store says of a record that it had come less far than the ledger tells.
+    Older(CustomerId),
+    /// The shelf holds an epoch that the ledger says was destroyed, or lacks the one that began last: it is of another time.
+    Epoch(u32),
+}
+
+impl KeyFault {
+    /// For people.
+    pub fn words(&self) -> String {
+        match self {
+            KeyFault::Missing(customer) => format!("{customer}: the key is gone"),
+            KeyFault::Unknown(customer) => format!("{customer}: the ledger tells of no such key"),
+            KeyFault::Damaged(customer) => {
+                format!("{customer}: the key, or what is noted beside it, was changed")
+            }
+            KeyFault::Older(customer) => format!("{customer}: an older note of the record was put back"),
+            KeyFault::Epoch(epoch) => format!("epoch {epoch}: the file of epoch keys is of another time"),
+        }
+    }
+}
+
+/// What the key store's ledger says.
+#[derive(Default)]
+struct Told {
+    /// Whose keys must be there, and how far their records had come.
+    keys: BTreeMap<CustomerId, u64>,
+    destroyed: BTreeSet<u32>,
+    last_epoch: u32,
 }
 
 impl KeyStore {
     /// Compares all of it. The ledger itself is verified by [`storeward_store::ledger::verify`].
     pub async fn verify(&self) -> Result<Vec<KeyFault>, Error> {
-        let mut expected = self.told().await?;
+        let Told { keys: mut expected, destroyed, last_epoch } = self.told().await?;
         let mut faults = Vec::new();
+        let live = self.0.shelf.read(self.0.root.as_ref())?;
+        faults.extend(live.ids().filter(|id| destroyed.contains(&id.0)).map(|id| KeyFault::Epoch(id.0)));
+        if last_epoch > live.last() {
+            faults.push(KeyFault::Epoch(last_epoch));
+        }
         let mut after = String::new();
         loop {
             let from = after.clone();
@@ -34,20 +67,28 @@ impl KeyStore {
             let Some(last) = page.last() else { break };
             after = last.customer.to_string();
             for row in &page {
-                if !expected.remove(&row.customer) {
-                    faults.push(KeyFault::Unknown(row.customer));
-                } else if self.unwrap(row).is_err() {
-                    faults.push(KeyFault::Damaged(row.customer));
+                match expected.remove(&row.customer) {
+                    None => faults.push(KeyFault::Unknown(row.customer)),
+                    Some(_) if self.unwrap(row).is_err() => faults.push(KeyFault::Damaged(row.customer)),
+                    Some(revision) if row.revision < revision => faults.push(KeyFault::Older(row.customer)),
+                    Some(_) => {}
                 }
             }
         }
-        faults.extend(expected.into_iter().map(KeyFault::Missing));
+        faults.extend(expected.into_keys().map(KeyFault::Missing));
         Ok(faults)
     }
 
-    /// Whose keys must be there.
-    async fn told(&self) -> Result<BTreeSet<CustomerId>, Error> {
-        let mut told = BTreeSet::new();
+    /// Whose keys there are, in order: at most 500 behind `after`, with how far their records were noted.
+    pub(crate) async fn noted(&self, after: Option<CustomerId>) -> Result<Vec<(CustomerId, u64)>, Error> {
+        let after = after.map_or_else(String::new, |customer| customer.to_string());
+        let rows =
+            self.0.db.read(move |reader| -> Result<_, Error> { Ok(sql::page(reader, &after)?) }).await?;
+        Ok(rows.into_iter().map(|row| (row.customer, row.revision)).collect())
+    }
+
+    async fn told(&self) -> Result<Told, Error> {
+        let mut told = Told::default();
         let mut after = 0;
         loop {
             let page = self
@@ -58,12 +99,33 @@ impl KeyStore {
             let Some((last, _)) = page.last() else { return Ok(told) };
             after = *last;
             for (_, record) in &page {
-                match &record.event {
-                    Event::CustomerKeyMade(e) => told.insert(e.customer),
-                    Event::CustomerKeyDestroyed(e) => told.remove(&e.customer),
-                    _ => false,
-                };
+                told.take(&record.event);
             }
+        }
+    }
+}
+
+impl Told {
+    fn take(&mut self, event: &Event) {
+        match event {
+            Event::CustomerKeyMade(e) => {
+                self.keys.insert(e.customer, 0);
+            }
+            Event::CustomerKeyDestroyed(e) => {
+                self.keys.remove(&e.customer);
+            }
+            Event::RevisionsNoted(e) => {
+                for note in &e.records {
+                    if let Some(revision) = self.keys.get_mut(&note.customer) {
+                        *revision = (*revision).max(note.revision);
+                    }
+                }
+            }
+            Event::EpochBegun(e) => self.last_epoch = self.last_epoch.max(e.epoch),
+            Event::EpochDestroyed(e) => {
+                self.destroyed.insert(e.epoch);
+            }
+            _ => {}
         }
     }
 }

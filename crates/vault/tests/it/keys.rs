@@ -60,7 +60,7 @@ both_engines!(harm_done_to_the_key_store_is_found_and_named, MIGRATIONS, async |
         bob()
     ));
     key_db.tamper(&format!(
-        "INSERT INTO vault_customer_key SELECT 'cust_00000000000000000000000009', version, epoch, wrapped, created_at \
+        "INSERT INTO vault_customer_key SELECT 'cust_00000000000000000000000009', version, epoch, wrapped, created_at, revision, noted \
          FROM vault_customer_key WHERE customer = '{carol}'"
     ));
     let mut faults = vault.keys().verify().await.unwrap();

@@ -3,6 +3,8 @@
 
 mod access;
 mod erasure;
+mod grants;
+mod harm;
 mod import;
 mod keys;
 mod records;

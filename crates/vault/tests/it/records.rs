@@ -4,9 +4,9 @@ use storeward_base::Actor;
 use storeward_events::Event;
 use storeward_policy::Purpose;
 use storeward_store::{both_engines, ledger};
-use storeward_vault::{Error, MIGRATIONS};
+use storeward_vault::{Error, Harm, MIGRATIONS};
 
-use crate::support::{ada, asks, bob, both, field, item, open, shown, staff};
+use crate::support::{ada, asks, bob, both, field, harmed, item, open, shown, staff};
 
 #[test]
 fn every_statement_prepares_on_both_engines() {
@@ -17,6 +17,7 @@ fn every_statement_prepares_on_both_engines() {
                 storeward_vault::STATEMENTS,
                 storeward_vault::KEY_STATEMENTS,
                 storeward_vault::SIGHT_STATEMENTS,
+                storeward_vault::GRANT_STATEMENTS,
             ]
             .concat();
             for statement in statements {
@@ -126,7 +127,7 @@ both_engines!(whoever_has_the_database_reads_nothing_and_moves_nothing, MIGRATIO
         ada()
     ));
     let moved = open(&vault, ada(), &["address.city"]).await.unwrap_err();
-    assert_eq!(moved, Error::Seal(storeward_seal::Error::Sealed));
+    assert_eq!(moved, harmed(ada(), "address.home.city", Harm::Changed));
     // Another field of the same person.
     db.tamper(&format!(
         "UPDATE vault_field SET sealed = (SELECT sealed FROM vault_field WHERE customer = '{0}' AND field = 'region') \

@@ -9,8 +9,8 @@ use storeward_seal::envelope::SecretRoot;
 use storeward_store::testing::{Place, TestDb, fresh, options};
 use storeward_store::{Db, Engine};
 use storeward_vault::{
-    Ask, Asker, Error, Field, Item, KEY_MIGRATIONS, KeyStore, KeyStoreParts, Opened, Provenance, Shelf,
-    Vault, VaultParts,
+    Ask, Asker, Error, Field, Flaw, Harm, Item, KEY_MIGRATIONS, KeyStore, KeyStoreParts, Opened, Provenance,
+    Shelf, Vault, VaultParts,
 };
 
 /// The key store's side.
@@ -120,6 +120,11 @@ pub fn item(id: &str, values: &[(&str, &str)]) -> Item {
         provenance: Provenance::Customer,
         keep_until: None,
     }
+}
+
+/// What says that a record is not as it was written last.
+pub fn harmed(customer: CustomerId, place: &str, harm: Harm) -> Error {
+    Error::Harmed(Box::new(Flaw { customer, place: place.to_owned(), harm }))
 }
 
 /// Opened values as text, for comparing.

@@ -104,7 +104,8 @@ pub async fn page(
     let staff: Option<StaffId> = read(&asked.staff)?;
     let before: Option<EventId> = read(&asked.before)?;
     let purpose = Purpose::of_name(&asked.purpose);
-    let filter = Filter { customer, actor: staff.map(|id| Actor::Staff { id }), purpose, before };
+    let actor = staff.map(|id| Actor::Staff { id });
+    let filter = Filter { customer, actor, purpose, before, ..Filter::default() };
     let sights = vault(&app)?.sights(filter, LINES).await?;
     let (names, members) = app
         .db

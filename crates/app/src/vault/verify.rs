@@ -1,0 +1,86 @@
+//! `storeward vault verify`: every record against what was written last, every key against the key store's ledger; and what to
+//! do about data that was restored from before.
+
+use std::io::{IsTerminal, Write as _, stderr};
+
+use storeward_base::Actor;
+use storeward_store::ledger::{self, VerifyOptions};
+use storeward_vault::{Verified, Walk};
+
+use super::Standing;
+use crate::Done;
+use crate::failure::{Context, Failure};
+use crate::oidc::finished;
+
+/// Faults that are printed of each kind.
+const SHOWN: usize = 100;
+
+/// What was found, for people; a failure where anything is not as it was written.
+pub fn verify(standing: &Standing) -> Done<String> {
+    let is_shown = stderr().is_terminal();
+    let tell = |walk: Walk| {
+        if is_shown {
+            eprint!("\r\x1b[K{} of {} customers, {} values", walk.customers, walk.of_customers, walk.values);
+        }
+    };
+    let (records, keys) = finished(async {
+        let records = standing.vault.verify(Actor::Operator, tell).await?;
+        let keys = standing.vault.keys().verify().await?;
+        standing.vault.keys().write_notes().await?;
+        Ok::<_, storeward_vault::Error>((records, keys))
+    })?
+    .context("the records")?;
+    if is_shown {
+        let _ = writeln!(stderr());
+    }
+    let report = ledger::verify(&standing.keys, &VerifyOptions::default(), |_, _| {});
+    let report = report.context("the key store's ledger")?;
+    let mut faults = told(&records);
+    for fault in keys.iter().take(SHOWN) {
+        faults.push_str(&format!("  key store: {}\n", fault.words()));
+    }
+    if let Some(fault) = &report.first_fault {
+        faults.push_str(&format!("  the key store's ledger: {fault}\n"));
+    }
+    let head = format!("{} customers, {} values", records.customers, records.values);
+    let begun = match records.begun {
+        0 => String::new(),
+        begun => format!("\n{begun} records of the version before count as they are from now on"),
+    };
+    if faults.is_empty() {
+        return Ok(format!(
+            "{head}: each is what was written last, and every key is what its ledger says{begun}"
+        ));
+    }
+    let count = records.faults + u64::try_from(keys.len()).unwrap_or(u64::MAX);
+    let is_older = records.flaws.iter().any(|flaw| flaw.harm == storeward_vault::Harm::OlderData);
+    let hint = if is_older {
+        "did you restore a backup? then `storeward vault accept-older` (docs/vault.md, \"After a restore\"); if not, \
+         somebody was at the database"
+    } else {
+        "somebody was at the database past Storeward: see docs/vault.md, \"When records are not what was written\""
+    };
+    Err(Failure::new(format!("{head}: {count} are not as they were written{begun}\n{}", faults.trim_end()))
+        .hint(hint))
+}
+
+fn told(records: &Verified) -> String {
+    let mut out = String::new();
+    for flaw in records.flaws.iter().take(SHOWN) {
+        let place = if flaw.place.is_empty() { "the record" } else { &flaw.place };
+        out.push_str(&format!("  {}: {place}: {}\n", flaw.customer, flaw.harm.words()));
+    }
+    let more = records.faults.saturating_sub(u64::try_from(SHOWN).unwrap_or(0));
+    if more > 0 {
+        out.push_str(&format!("  and {more} more\n"));
+    }
+    out
+}
+
+/// Data that an operator restored counts from now on.
+pub fn accept_older(standing: &Standing) -> Done<String> {
+    let count = finished(standing.vault.accept_older(Actor::Operator))?.context("the records")?;
+    Ok(format!(
+        "Accepted older data of {count} customers; it is in the ledger. Run `storeward vault verify` to see that the rest fits."
+    ))
+}

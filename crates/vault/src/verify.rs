@@ -1,0 +1,293 @@
+//! A look over all records: whether each value is what was written last, opens, and is found by itself and by nothing else.
+
+use storeward_base::{Actor, CustomerId};
+use storeward_events::vault::{OlderDataAccepted, RecordHarmed, RecordsVerified};
+use storeward_store::Reader;
+
+use crate::Error;
+use crate::catalogue::Field;
+use crate::keys::Held;
+use crate::manifest::{Flaw, Harm, Manifest};
+use crate::opening::open_row;
+use crate::records::{Vault, manifest_for};
+use crate::sql::{self, FieldRow, MarkRow};
+
+/// Flaws that are kept for the report; all are counted.
+const MOST_NAMED: usize = 1_000;
+/// Flaws that are told to the ledger one by one.
+const MOST_TOLD: usize = 50;
+
+/// How far a look over all records is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Walk {
+    pub customers: u64,
+    pub values: u64,
+    pub of_customers: u64,
+}
+
+/// What came of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verified {
+    pub customers: u64,
+    pub values: u64,
+    /// How many flaws there are.
+    pub faults: u64,
+    /// The first thousand of them.
+    pub flaws: Vec<Flaw>,
+    /// Records from before there were manifests: they count as they are from now on.
+    pub begun: u64,
+}
+
+impl Verified {
+    fn add(&mut self, flaw: Flaw) {
+        self.faults += 1;
+        if self.flaws.len() < MOST_NAMED {
+            self.flaws.push(flaw);
+        }
+    }
+}
+
+/// What was found of one customer.
+enum Found {
+    /// Erased, or gone since.
+    Nobody,
+    Record {
+        flaws: Vec<Flaw>,
+        values: usize,
+        revision: u64,
+        is_new: bool,
+    },
+}
+
+impl Vault {
+    /// Looks at everything; what is found is told to the ledger. Nothing is handed out.
+    pub async fn verify(&self, actor: Actor, mut progress: impl FnMut(Walk)) -> Result<Verified, Error> {
+        // Whoever is not noted yet is not older than the note.
+        self.keys().write_notes().await?;
+        let size = self.0.db.read(|reader| -> Result<_, Error> { Ok(sql::size(reader)?) }).await?;
+        let mut verified = Verified::default();
+        let mut last = String::new();
+        loop {
+            let after = last.clone();
+            let page =
+                self.0.db.read(move |reader| -> Result<_, Error> { Ok(sql::page(reader, &after)?) }).await?;
+            let Some(end) = page.last() else { break };
+            last = end.to_string();
+            for customer in &page {
+                self.verify_one(*customer, &mut verified).await?;
+            }
+            progress(Walk {
+                customers: verified.customers,
+                values: verified.values,
+                of_customers: size.customers,
+            });
+        }
+        self.verify_keys(&mut verified).await?;
+        let strays = self.0.db.read(|reader| -> Result<_, Error> { Ok(sql::strays(reader)?) }).await?;
+        strays.into_iter().for_each(|customer| verified.add(Flaw::whole(customer, Harm::Unknown)));
+        self.tell(actor, &verified).await?;
+        Ok(verified)
+    }
+
+    async fn verify_one(&self, customer: CustomerId, verified: &mut Verified) -> Result<(), Error> {
+        let held = match self.keys().held_in_store(customer).await {
+            Ok(held) => held,
+            Err(Error::Store(why)) => return Err(Error::Store(why)),
+            Err(_) => {
+                verified.customers += 1;
+                verified.add(Flaw::whole(customer, Harm::NoKey));
+                return Ok(());
+            }
+        };
+        let (known, indexes) = (held.clone(), self.keys().indexes());
+        let found = self
+            .0
+            .db
+            .read(move |reader| -> Result<_, Error> { look(reader, customer, known.as_ref(), &indexes) });
+        let Found::Record { flaws, values, revision, is_new } = found.await? else { return Ok(()) };
+        verified.customers += 1;
+        verified.values += u64::try_from(values).unwrap_or(0);
+        let is_whole = flaws.is_empty();
+        flaws.into_iter().for_each(|flaw| verified.add(flaw));
+        let Some(held) = held.filter(|_| is_whole) else { return Ok(()) };
+        if is_new {
+            self.begin(customer, held, 0).await?;
+            verified.begun += 1;
+        } else if revision > held.revision {
+            self.keys().note(customer, &held.key, revision).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes a manifest of a record that has none, and writes its head anew above a revision.
+    async fn begin(&self, customer: CustomerId, held: Held, than: u64) -> Result<(), Error> {
+        let (key, entropy) = (held.key.clone(), std::sync::Arc::clone(&self.0.entropy));
+        let written = self.0.db.write(move |tx| -> Result<u64, Error> {
+            sql::insert_customer(tx, customer)?;
+            let manifest = manifest_for(tx, customer, &held)?;
+            tx.commit_silent("the look over all records, or what accepts older data, tells of it");
+            manifest.save(tx, &held.key, entropy.as_ref(), than)
+        });
+        let revision = written.await?;
+        self.keys().note(customer, &key, revision).await
+    }
+
+    /// Keys whose record is not there any more.
+    async fn verify_keys(&self, verified: &mut Verified) -> Result<(), Error> {
+        for customer in self.lost().await? {
+            verified.add(Flaw::whole(customer, Harm::Missing));
+        }
+        Ok(())
+    }
+
+    /// Whose record was noted and is not there: the data is of before it, or somebody took it away.
+    async fn lost(&self) -> Result<Vec<CustomerId>, Error> {
+        let (mut lost, mut last) = (Vec::new(), None);
+        loop {
+            let page = self.keys().noted(last).await?;
+            let Some((end, _)) = page.last().copied() else { return Ok(lost) };
+            last = Some(end);
+            let noted = page.into_iter().filter(|(_, revision)| *revision > 0).map(|(customer, _)| customer);
+            let noted: Vec<CustomerId> = noted.collect();
+            let gone = self.0.db.read(move |reader| -> Result<Vec<CustomerId>, Error> {
+                let mut gone = Vec::new();
+                for customer in noted {
+                    if sql::customer(reader, customer)?.is_none() {
+                        gone.push(customer);
+                    }
+                }
+                Ok(gone)
+            });
+            lost.extend(gone.await?);
+        }
+    }
+
+    async fn tell(&self, actor: Actor, verified: &Verified) -> Result<(), Error> {
+        let (told, some) = (verified.clone(), MOST_TOLD);
+        let written = self.0.db.write(move |tx| -> Result<(), Error> {
+            for flaw in told.flaws.iter().take(some) {
+                let (customer, place) = (flaw.customer, flaw.place.clone());
+                tx.append(actor, None, RecordHarmed { customer, place, harm: flaw.harm.name().to_owned() })?;
+            }
+            let (customers, values, faults) = (told.customers, told.values, told.faults);
+            tx.append(actor, None, RecordsVerified { customers, values, faults })?;
+            Ok(())
+        });
+        written.await
+    }
+
+    /// Takes data that is older than its keys, such as a restored backup, for what counts from now on; how many customers'
+    /// it was. Records that are not what was written last in their own time stay as they are, and are named by [`Vault::verify`].
+    pub async fn accept_older(&self, actor: Actor) -> Result<u64, Error> {
+        self.keys().write_notes().await?;
+        let (mut count, mut last) = (0, String::new());
+        loop {
+            let after = last.clone();
+            let page =
+                self.0.db.read(move |reader| -> Result<_, Error> { Ok(sql::page(reader, &after)?) }).await?;
+            let Some(end) = page.last() else { break };
+            last = end.to_string();
+            for customer in page {
+                count += u64::from(self.accept_one(customer).await?);
+            }
+        }
+        for customer in self.lost().await? {
+            if let Some(held) = self.keys().held_in_store(customer).await? {
+                let noted = held.revision;
+                self.begin(customer, Held { revision: 0, ..held }, noted).await?;
+                count += 1;
+            }
+        }
+        self.keys().write_notes().await?;
+        let written = self.0.db.write(move |tx| -> Result<(), Error> {
+            tx.append(actor, None, OlderDataAccepted { customers: count })?;
+            Ok(())
+        });
+        written.await?;
+        Ok(count)
+    }
+
+    /// Whether the record was older and is whole in itself.
+    async fn accept_one(&self, customer: CustomerId) -> Result<bool, Error> {
+        let Ok(Some(held)) = self.keys().held_in_store(customer).await else { return Ok(false) };
+        let noted = held.revision;
+        // As it was in its own time.
+        let held = Held { revision: 0, ..held };
+        let (known, indexes) = (held.clone(), self.keys().indexes());
+        let found = self
+            .0
+            .db
+            .read(move |reader| -> Result<_, Error> { look(reader, customer, Some(&known), &indexes) });
+        match found.await? {
+            Found::Record { flaws, revision, .. } if flaws.is_empty() && revision < noted => {
+                self.begin(customer, held, noted).await?;
+                Ok(true)
+            }
+            Found::Record { .. } | Found::Nobody => Ok(false),
+        }
+    }
+}
+
+fn look(
+    reader: &mut Reader<'_>,
+    customer: CustomerId,
+    held: Option<&Held>,
+    indexes: &[(u32, storeward_seal::IndexRoot)],
+) -> Result<Found, Error> {
+    let Some(row) = sql::customer(reader, customer)?.filter(|row| row.erasure_begun_at.is_none()) else {
+        return Ok(Found::Nobody);
+    };
+    let rows = sql::fields(reader, customer)?;
+    let marks = sql::marks(reader, customer)?;
+    let values = rows.len();
+    let of_flaws = |flaws| Ok(Found::Record { flaws, values, revision: 0, is_new: false });
+    let Some(held) = held else { return of_flaws(vec![Flaw::whole(customer, Harm::NoKey)]) };
+    let read = Manifest::read(reader, customer, held, &row).and_then(|mut manifest| {
+        manifest.load_all(reader, &held.key)?;
+        Ok(manifest)
+    });
+    let manifest = match read {
+        Ok(manifest) => manifest,
+        Err(Error::Harmed(flaw)) => return of_flaws(vec![*flaw]),
+        Err(other) => return Err(other),
+    };
+    let mut flaws = manifest.flaws(&held.key, &rows);
+    let is_flawed = |flaws: &[Flaw], row: &FieldRow| {
+        let place = format!("{}.{}.{}", row.collection, row.item, row.field);
+        flaws.iter().any(|flaw| flaw.place == place)
+    };
+    let mut expected: Vec<MarkRow> = Vec::new();
+    for row in &rows {
+        match open_row(&held.key, customer, row) {
+            Ok(value) => {
+                let Ok(field) = Field::find(&format!("{}.{}", row.collection, row.field)) else { continue };
+                let Some(normal) = field.normal(value.expose()) else { continue };
+                let name = field.full_name();
+                expected.extend(indexes.iter().map(|(version, root)| {
+                    let mark = root.field(&name, *version).mark(&normal).to_vec();
+                    (name.clone(), *version, mark, row.item.clone())
+                }));
+            }
+            Err(Error::Harmed(flaw)) if !is_flawed(&flaws, row) => flaws.push(*flaw),
+            Err(Error::Harmed(_)) => {}
+            Err(other) => return Err(other),
+        }
+    }
+    for (name, _, _, item) in differing(marks, expected) {
+        let (class, field) = name.split_once('.').unwrap_or((&name, ""));
+        let flaw = Flaw { customer, place: format!("{class}.{item}.{field}"), harm: Harm::Found };
+        if !flaws.iter().any(|known| known.place == flaw.place) {
+            flaws.push(flaw);
+        }
+    }
+    Ok(Found::Record { flaws, values, revision: manifest.revision, is_new: manifest.is_new })
+}
+
+/// What stands in one of the two only.
+fn differing(mut a: Vec<MarkRow>, mut b: Vec<MarkRow>) -> Vec<MarkRow> {
+    a.sort_unstable();
+    b.sort_unstable();
+    let mut odd: Vec<MarkRow> = a.iter().filter(|one| b.binary_search(one).is_err()).cloned().collect();
+    odd.extend(b.iter().filter(|one| a.binary_search(one).is_err()).cloned());
+    odd
+}

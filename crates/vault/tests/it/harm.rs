@@ -1,0 +1,332 @@
+//! Somebody who can write into the databases past Storeward, and honest restores: what was done is found and named.
+
+use storeward_base::{Actor, CustomerId};
+use storeward_events::Event;
+use storeward_policy::Purpose;
+use storeward_store::testing::{TestDb, blocking, options};
+use storeward_store::{Db, Engine, both_engines, ledger};
+use storeward_vault::{Flaw, Harm, KEY_MIGRATIONS, KeyFault, MIGRATIONS, Use, Vault, Verified};
+
+use crate::support::{Keys, ada, asks, bob, both, field, harmed, item, open, own, shown, staff, vault};
+
+async fn people(vault: &Vault) {
+    for (who, email, city) in
+        [(ada(), "ada@shop.example", "London"), (bob(), "bob@shop.example", "Crouch End")]
+    {
+        vault.write(staff(), who, item("own", &[("contact.email", email)])).await.unwrap();
+        vault
+            .write(staff(), who, item("home", &[("address.city", city), ("address.region", "x")]))
+            .await
+            .unwrap();
+    }
+}
+
+async fn look(vault: &Vault) -> Verified {
+    vault.verify(Actor::Operator, |_| {}).await.unwrap()
+}
+
+fn flaw(customer: CustomerId, place: &str, harm: Harm) -> Flaw {
+    Flaw { customer, place: place.to_owned(), harm }
+}
+
+both_engines!(every_change_past_storeward_is_found_and_named, MIGRATIONS, async |db| {
+    let (_keys, vault) = both(&db).await;
+    people(&vault).await;
+    let clean = look(&vault).await;
+    assert_eq!((clean.customers, clean.values, clean.faults), (2, 6, 0));
+    let a = ada();
+    db.tamper("CREATE TABLE kept_field AS SELECT * FROM vault_field");
+    db.tamper("CREATE TABLE kept_mark AS SELECT * FROM vault_mark");
+    db.tamper("CREATE TABLE kept_manifest AS SELECT * FROM vault_manifest");
+    vault.write(staff(), a, item("home", &[("address.city", "Ockham")])).await.unwrap();
+    db.tamper("CREATE TABLE good_field AS SELECT * FROM vault_field");
+    db.tamper("CREATE TABLE good_mark AS SELECT * FROM vault_mark");
+    db.tamper("CREATE TABLE good_manifest AS SELECT * FROM vault_manifest");
+    let of_city = format!("customer = '{a}' AND collection = 'address' AND field = 'city'");
+    let put_back = |table: &str, from: &str| {
+        format!(
+            "DELETE FROM {table} WHERE customer = '{a}'; INSERT INTO {table} SELECT * FROM {from} WHERE customer = '{a}'"
+        )
+    };
+    for (harm, expected) in [
+        // Yesterday's value, with everything of its row.
+        (
+            format!(
+                "DELETE FROM vault_field WHERE {of_city}; INSERT INTO vault_field SELECT * FROM kept_field WHERE {of_city}"
+            ),
+            vec![flaw(a, "address.home.city", Harm::Older)],
+        ),
+        (
+            format!("DELETE FROM vault_field WHERE {of_city}"),
+            vec![flaw(a, "address.home.city", Harm::Missing)],
+        ),
+        (
+            format!("UPDATE vault_field SET field = 'street' WHERE {of_city}"),
+            vec![flaw(a, "address.home.street", Harm::Unknown), flaw(a, "address.home.city", Harm::Missing)],
+        ),
+        // What stands beside a value.
+        (
+            format!("UPDATE vault_field SET provenance = 'shop' WHERE {of_city}"),
+            vec![flaw(a, "address.home.city", Harm::Changed)],
+        ),
+        (
+            format!("UPDATE vault_field SET written_at = written_at - 1 WHERE {of_city}"),
+            vec![flaw(a, "address.home.city", Harm::Changed)],
+        ),
+        (
+            format!("UPDATE vault_field SET keep_until = 1 WHERE {of_city}"),
+            vec![flaw(a, "address.home.city", Harm::Changed)],
+        ),
+        (
+            format!("UPDATE vault_field SET version = version + 1 WHERE {of_city}"),
+            vec![flaw(a, "address.home.city", Harm::Changed)],
+        ),
+        // What the record itself says.
+        (
+            format!("UPDATE vault_customer SET restricted_at = 5 WHERE id = '{a}'"),
+            vec![flaw(a, "", Harm::Changed)],
+        ),
+        // Bob's address leads to Ada's record.
+        (
+            format!(
+                "INSERT INTO vault_mark SELECT field, root, mark, '{a}', item FROM vault_mark WHERE customer = '{}'",
+                bob()
+            ),
+            vec![flaw(a, "contact.own.email", Harm::Found)],
+        ),
+        (
+            format!("DELETE FROM vault_mark WHERE customer = '{a}'"),
+            vec![flaw(a, "contact.own.email", Harm::Found)],
+        ),
+        // The manifest: gone, of another time in part, and of another time as a whole with its values.
+        (format!("DELETE FROM vault_manifest WHERE customer = '{a}'"), vec![flaw(a, "", Harm::Manifest)]),
+        (
+            format!("UPDATE vault_manifest SET revision = revision + 1 WHERE customer = '{a}' AND part = 0"),
+            vec![flaw(a, "", Harm::Manifest)],
+        ),
+        (
+            format!(
+                "DELETE FROM vault_manifest WHERE customer = '{a}' AND part > 0; INSERT INTO vault_manifest SELECT * FROM kept_manifest WHERE customer = '{a}' AND part > 0"
+            ),
+            vec![flaw(a, "", Harm::Manifest)],
+        ),
+        (
+            format!(
+                "{}; {}",
+                put_back("vault_field", "kept_field"),
+                put_back("vault_manifest", "kept_manifest")
+            ),
+            vec![flaw(a, "", Harm::OlderData)],
+        ),
+        // All of her.
+        (
+            format!(
+                "DELETE FROM vault_mark WHERE customer = '{a}'; DELETE FROM vault_field WHERE customer = '{a}'; DELETE FROM vault_manifest WHERE customer = '{a}'"
+            ),
+            vec![flaw(a, "", Harm::OlderData)],
+        ),
+    ] {
+        db.tamper(&harm);
+        let found = look(&vault).await;
+        assert_eq!(found.flaws, expected, "{harm}");
+        let is_record = expected[0].harm != Harm::Found;
+        if is_record {
+            let refused = open(&vault, a, &["address.city"]).await.unwrap_err();
+            assert_eq!(refused, harmed(a, &expected[0].place, expected[0].harm), "{harm}");
+        }
+        // Nobody else is kept waiting.
+        assert_eq!(shown(&vault, bob(), &["address.city"]).await, ["home city Crouch End"]);
+        for (table, from) in
+            [("vault_manifest", "good_manifest"), ("vault_field", "good_field"), ("vault_mark", "good_mark")]
+        {
+            db.tamper(&put_back(table, from));
+        }
+        db.tamper(&format!("UPDATE vault_customer SET restricted_at = NULL WHERE id = '{a}'"));
+        assert_eq!(look(&vault).await.faults, 0, "{harm}");
+    }
+    let told = db.read(|reader| {
+        let kind_prefix = Some("vault.record_harmed".to_owned());
+        let filter = ledger::Filter { kind_prefix, ..ledger::Filter::default() };
+        ledger::search(reader, &filter, storeward_base::PageSize::default())
+    });
+    let told = told.await.unwrap().rows;
+    assert!(told.len() > 20, "each look and each refusal is told");
+    let Event::RecordHarmed(first) = &told.last().unwrap().1.event else { panic!() };
+    assert_eq!((first.place.as_str(), first.harm.as_str()), ("address.home.city", "older"));
+});
+
+both_engines!(harm_to_a_note_does_not_keep_support_from_the_address, MIGRATIONS, async |db| {
+    let (_keys, vault) = both(&db).await;
+    people(&vault).await;
+    vault.write(staff(), ada(), item("n1", &[("note.text", "prefers the back door")])).await.unwrap();
+    db.tamper(&format!("DELETE FROM vault_field WHERE customer = '{}' AND collection = 'note'", ada()));
+    assert_eq!(shown(&vault, ada(), &["address.city"]).await, ["home city London"]);
+    assert_eq!(
+        open(&vault, ada(), &["note.text"]).await.unwrap_err(),
+        harmed(ada(), "note.n1.text", Harm::Missing)
+    );
+    // The customer's own copy would be incomplete, so there is none.
+    assert_eq!(
+        vault.export(&own(ada()), "json").await.unwrap_err(),
+        harmed(ada(), "note.n1.text", Harm::Missing)
+    );
+    // They can be erased all the same.
+    vault.erase(&own(ada())).await.unwrap();
+    assert_eq!(look(&vault).await.faults, 0);
+});
+
+both_engines!(a_restriction_and_a_correction_stand_in_the_manifest, MIGRATIONS, async |db| {
+    let (_keys, vault) = both(&db).await;
+    people(&vault).await;
+    vault.restrict(&own(ada()), Use::Restricted).await.unwrap();
+    db.tamper(&format!("UPDATE vault_customer SET restricted_at = NULL WHERE id = '{}'", ada()));
+    let refused = open(&vault, ada(), &["address.city"]).await.unwrap_err();
+    assert_eq!(refused, harmed(ada(), "", Harm::Changed), "a restriction was lifted past Storeward");
+    let ask = asks(bob(), Purpose::RightsRequest);
+    assert_eq!(vault.take_away(&ask, "home", &[field("address.region")]).await.unwrap(), 1);
+    assert_eq!(shown(&vault, bob(), &["address.region"]).await, Vec::<String>::new());
+    assert_eq!(look(&vault).await.flaws, [flaw(ada(), "", Harm::Changed)]);
+});
+
+both_engines!(harm_to_what_the_key_store_noted_is_found_and_named, MIGRATIONS, async |db| {
+    let (keys, vault) = both(&db).await;
+    people(&vault).await;
+    vault.keys().write_notes().await.unwrap();
+    let key_db = TestDb::at(keys.place.clone(), KEY_MIGRATIONS, db.clock.clone());
+    key_db.raw("CREATE TABLE kept_key AS SELECT * FROM vault_customer_key");
+    vault.write(staff(), ada(), item("home", &[("address.city", "Ockham")])).await.unwrap();
+    vault.keys().write_notes().await.unwrap();
+    assert_eq!(vault.keys().verify().await.unwrap(), []);
+    key_db.tamper(&format!("UPDATE vault_customer_key SET revision = 1 WHERE customer = '{}'", bob()));
+    key_db.tamper(&format!(
+        "UPDATE vault_customer_key SET revision = (SELECT revision FROM kept_key WHERE customer = '{0}'), \
+         noted = (SELECT noted FROM kept_key WHERE customer = '{0}') WHERE customer = '{0}'",
+        ada()
+    ));
+    let mut faults = vault.keys().verify().await.unwrap();
+    faults.sort_by_key(|fault| format!("{fault:?}"));
+    assert_eq!(faults, [KeyFault::Damaged(bob()), KeyFault::Older(ada())]);
+});
+
+both_engines!(the_shelf_of_another_time_or_with_another_moment_is_told, MIGRATIONS, async |db| {
+    let (keys, vault) = both(&db).await;
+    people(&vault).await;
+    vault.keys().write_notes().await.unwrap();
+    let old = std::fs::read_to_string(keys.shelf()).unwrap();
+    assert!(old.contains("\"version\": 2"));
+    for hostile in [
+        old.replace("\"last\": 1", "\"last\": 7"),
+        old.replace("\"begun_at\": 17", "\"begun_at\": 19"),
+        // The first form had no seal: nobody gets rid of it so.
+        {
+            let mut text: serde_json::Value = serde_json::from_str(&old).unwrap();
+            text.as_object_mut().unwrap().remove("sealed");
+            text["version"] = 1.into();
+            text.to_string()
+        },
+    ] {
+        assert_ne!(hostile, old);
+        std::fs::write(keys.shelf(), &hostile).unwrap();
+        let refused = keys.try_open(keys.db().await).await.err().unwrap();
+        assert!(refused.to_string().contains("was changed or is damaged"), "{refused}");
+    }
+    std::fs::write(keys.shelf(), &old).unwrap();
+    vault.keys().rotate(std::time::Duration::ZERO).await.unwrap();
+    assert_eq!(vault.keys().verify().await.unwrap(), []);
+    std::fs::write(keys.shelf(), &old).unwrap();
+    let faults = vault.keys().verify().await.unwrap();
+    assert_eq!(faults[..2], [KeyFault::Epoch(1), KeyFault::Epoch(2)], "{faults:?}");
+});
+
+#[test]
+fn a_shelf_of_the_first_form_is_sealed_at_the_next_start() {
+    storeward_store::testing::run(Engine::Sqlite, MIGRATIONS, async |db| {
+        let keys = Keys::new(Engine::Sqlite, db.clock.clone()).unwrap();
+        drop(keys.open().await);
+        let mut text: serde_json::Value =
+            serde_json::from_str(&std::fs::read_to_string(keys.shelf()).unwrap()).unwrap();
+        text.as_object_mut().unwrap().remove("sealed");
+        text["version"] = 1.into();
+        std::fs::write(keys.shelf(), text.to_string()).unwrap();
+        let vault = vault(&db, keys.open().await);
+        people(&vault).await;
+        assert!(std::fs::read_to_string(keys.shelf()).unwrap().contains("\"version\": 2"));
+        assert_eq!(vault.keys().verify().await.unwrap(), []);
+    });
+}
+
+/// Yesterday's data beside today's keys: named, refused, and accepted by whoever restored it.
+#[test]
+fn an_honest_restore_is_named_and_can_be_accepted() {
+    storeward_store::testing::run(Engine::Sqlite, MIGRATIONS, async |db| {
+        let keys = Keys::new(Engine::Sqlite, db.clock.clone()).unwrap();
+        let today = vault(&db, keys.open().await);
+        people(&today).await;
+        let backup = tempfile::tempdir().unwrap();
+        let path = backup.path().join("data.db");
+        let (from, to) = ((*db).clone(), path.clone());
+        blocking(move || from.snapshot_to(&to).unwrap()).await;
+        // Since then: Ada moved, Carol came.
+        let carol = CustomerId::from_bits(0xCA);
+        today.write(staff(), ada(), item("home", &[("address.city", "Ockham")])).await.unwrap();
+        today.write(staff(), carol, item("own", &[("contact.name", "Carol")])).await.unwrap();
+        today.keys().write_notes().await.unwrap();
+
+        let address = format!("sqlite:{}", path.display());
+        let opened = options(&address, MIGRATIONS, db.clock.clone());
+        let old = blocking(move || Db::open(opened).unwrap()).await;
+        let restored = vault(&old, keys.open().await);
+        let refused = open(&restored, ada(), &["address.city"]).await.unwrap_err();
+        assert_eq!(refused, harmed(ada(), "", Harm::OlderData));
+        assert!(refused.to_string().contains("older data"), "{refused}");
+        assert_eq!(shown(&restored, bob(), &["address.city"]).await, ["home city Crouch End"]);
+        let again = item("own", &[("contact.name", "Carol")]);
+        assert_eq!(
+            restored.write(staff(), carol, again.clone()).await.unwrap_err(),
+            harmed(carol, "", Harm::OlderData)
+        );
+        let named = look(&restored).await;
+        assert_eq!(named.flaws, [flaw(ada(), "", Harm::OlderData), flaw(carol, "", Harm::Missing)]);
+
+        // A value that somebody changed in the copy is not accepted with it.
+        assert_eq!(restored.accept_older(Actor::Operator).await.unwrap(), 2);
+        assert_eq!(look(&restored).await.faults, 0);
+        assert_eq!(shown(&restored, ada(), &["address.city"]).await, ["home city London"]);
+        restored.write(staff(), carol, again).await.unwrap();
+        assert_eq!(restored.accept_older(Actor::Operator).await.unwrap(), 0, "once");
+    });
+}
+
+// Records from before there were manifests: they open, and are protected from the first look on.
+both_engines!(a_record_of_the_version_before_counts_as_it_is, MIGRATIONS, async |db| {
+    let (keys, vault) = both(&db).await;
+    people(&vault).await;
+    vault.keys().write_notes().await.unwrap();
+    db.tamper("DELETE FROM vault_manifest");
+    let key_db = TestDb::at(keys.place.clone(), KEY_MIGRATIONS, db.clock.clone());
+    key_db.tamper("UPDATE vault_customer_key SET revision = 0, noted = NULL");
+    let vault = crate::support::vault(&db, keys.open().await);
+    assert_eq!(shown(&vault, ada(), &["address.city"]).await, ["home city London"]);
+    let first = look(&vault).await;
+    assert_eq!((first.begun, first.faults), (2, 0));
+    assert_eq!(look(&vault).await.begun, 0);
+    db.tamper("DELETE FROM vault_manifest");
+    let lost = look(&vault).await;
+    assert_eq!(lost.flaws, [flaw(ada(), "", Harm::Manifest), flaw(bob(), "", Harm::Manifest)]);
+});
+
+// Two that write different orders of one customer at once: nothing of either is taken for harm afterwards.
+both_engines!(writes_at_once_leave_a_record_that_is_whole, MIGRATIONS, async |db| {
+    let (_keys, vault) = both(&db).await;
+    let mut writers = tokio::task::JoinSet::new();
+    for number in 0..60 {
+        let vault = vault.clone();
+        writers.spawn(async move {
+            let order = item(&format!("o{}", number % 20), &[("order.number", &format!("A-{number}"))]);
+            vault.write(staff(), ada(), order).await.unwrap();
+        });
+    }
+    writers.join_all().await;
+    let found = look(&vault).await;
+    assert_eq!((found.values, found.faults), (20, 0));
+});
