@@ -232,7 +232,7 @@ vocabulary! {
     AccessRefused(vault::AccessRefused) = "vault.access_refused", Low, Security;
     GlassBroken(vault::GlassBroken) = "vault.glass_broken", High, Security;
     GlassReviewed(vault::GlassReviewed) = "vault.glass_reviewed", Medium, Security;
-    RulesChanged(vault::RulesChanged) = "vault.rules_changed", High, Security;
+    RulesChanged(vault::RulesChanged) = "vault.rules_changed", High, Ledger;
     PleaReceived(vault::PleaReceived) = "vault.plea_received", Low, Security;
     PleaExtended(vault::PleaExtended) = "vault.plea_extended", Low, Security;
     PleaClosed(vault::PleaClosed) = "vault.plea_closed", Low, Security;

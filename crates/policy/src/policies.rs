@@ -71,7 +71,7 @@ impl Policies {
         }
         let found = Validator::new(schema.clone()).validate(&set, ValidationMode::Strict);
         if let Some(first) = found.validation_errors().next() {
-            let line = line(text, first).or_else(|| line_of_rule(text, &first.policy_id().to_string()));
+            let line = line(text, first).or_else(|| line_of_rule(text, first.policy_id().as_ref()));
             let faults: Vec<String> = found.validation_errors().take(5).map(|why| format!("{why}")).collect();
             return Err(Fault::at(line, faults.join("; ")));
         }
