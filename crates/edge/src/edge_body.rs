@@ -11,6 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use storeward_inspect::cards::{self, StreamMasker};
+use storeward_inspect::keys::{self, KeyMasker};
 use tokio::time::{Instant, Sleep};
 
 use crate::body::BodyError;
@@ -47,6 +48,7 @@ enum Masking {
 pub struct EdgeBody {
     source: Source,
     masking: Masking,
+    keys: Option<KeyMasker>,
     gzip: Option<Gzip>,
     stall: Option<Stall>,
     held_trailers: Option<Frame<Bytes>>,
@@ -75,7 +77,7 @@ impl EdgeBody {
     }
 
     pub fn stream(flow: Flow, connection: Arc<Connection>, in_flight: InFlight, ending: Box<Ending>) -> Self {
-        let Flow { ahead, rest, mask, gzip, stall } = flow;
+        let Flow { ahead, rest, mask, masks_keys, gzip, stall } = flow;
         let masking = match mask {
             Mask::Nothing => Masking::None,
             Mask::WhereText => Masking::WhereText,
@@ -84,6 +86,7 @@ impl EdgeBody {
         };
         let mut body = EdgeBody::new(Source::Stream { ahead, rest }, masking, connection, in_flight, ending);
         body.stall = stall.map(Stall::new);
+        body.keys = masks_keys.then(KeyMasker::default);
         if gzip.is_some() {
             // What was announced is the length of the other form.
             body.left = None;
@@ -97,6 +100,7 @@ impl EdgeBody {
         EdgeBody {
             source: Source::Whole(None),
             masking: Masking::None,
+            keys: None,
             gzip: None,
             stall: None,
             held_trailers: None,
@@ -126,6 +130,7 @@ impl EdgeBody {
         let mut body = EdgeBody {
             source,
             masking,
+            keys: None,
             gzip: None,
             stall: None,
             held_trailers: None,
@@ -191,14 +196,23 @@ impl EdgeBody {
                 Masking::Text(masker) => {
                     let mut out = Vec::new();
                     match frame.map(Frame::into_data) {
-                        Some(Ok(mut data)) => match masker.pass(&data) {
-                            Some(certain) => {
+                        Some(Ok(mut data)) => {
+                            if let Some(masked) = self.keys.as_mut().and_then(|keys| keys.push(&data)) {
+                                data = masked.into();
+                            }
+                            if let Some(certain) = masker.pass(&data) {
                                 data.truncate(certain);
                                 return Poll::Ready(Some(Ok(Frame::data(data))));
                             }
-                            None => masker.push(&data, &mut out),
-                        },
+                            masker.push(&data, &mut out);
+                        }
                         end => {
+                            if let Some(mut keys) = self.keys.take() {
+                                masker.push(&keys.finish(), &mut out);
+                                if let Some(ending) = &mut self.ending {
+                                    ending.masked_keys += keys.masked();
+                                }
+                            }
                             masker.finish(&mut out);
                             self.ended = true;
                             self.held_trailers = end.and_then(Result::err);
@@ -320,6 +334,8 @@ pub struct Flow {
     pub ahead: VecDeque<Frame<Bytes>>,
     pub rest: Box<UpstreamBody>,
     pub mask: Mask,
+    /// Whether private keys are masked, too, where card numbers are.
+    pub masks_keys: bool,
     pub gzip: Option<Gzip>,
     /// How long the shop may pause.
     pub stall: Option<Duration>,
@@ -339,6 +355,14 @@ fn masking_of(first: Option<&Bytes>) -> Masking {
     match first.is_some_and(|data| response::looks_like_text(data)) {
         true => Masking::Text(Box::new(StreamMasker::new())),
         false => Masking::None,
+    }
+}
+
+/// Masks private keys in a body that is at hand as a whole.
+pub fn mask_keys(data: Bytes) -> (Bytes, usize) {
+    match keys::masked_copy(&data) {
+        Some((copy, masked)) => (Bytes::from(copy), masked),
+        None => (data, 0),
     }
 }
 

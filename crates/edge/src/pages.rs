@@ -20,6 +20,8 @@ pub use challenge::{Again, challenge, puzzle_problem};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Notice {
     Blocked,
+    /// The shop's answer shows what must not leave.
+    Withheld,
     Banned,
     /// Too many requests; the next is welcome after so many seconds.
     Limited(u32),
@@ -37,6 +39,8 @@ text_keys! {
     pub(crate) enum Line {
         BlockedTitle = "blocked.title" {},
         BlockedText = "blocked.text" {},
+        WithheldTitle = "withheld.title" {},
+        WithheldText = "withheld.text" {},
         BannedTitle = "banned.title" {},
         BannedText = "banned.text" {},
         LimitedTitle = "limited.title" {},
@@ -87,6 +91,7 @@ impl Notice {
     const fn shape(self) -> Shape {
         let (status, title, text, retry_seconds) = match self {
             Notice::Blocked => (StatusCode::FORBIDDEN, Line::BlockedTitle, Line::BlockedText, None),
+            Notice::Withheld => (StatusCode::FORBIDDEN, Line::WithheldTitle, Line::WithheldText, None),
             Notice::Banned => (StatusCode::FORBIDDEN, Line::BannedTitle, Line::BannedText, None),
             Notice::Limited(seconds) => {
                 (StatusCode::TOO_MANY_REQUESTS, Line::LimitedTitle, Line::LimitedText, Some(seconds))

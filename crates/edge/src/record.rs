@@ -3,18 +3,19 @@
 use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use http::Method;
 use http::header::{self, HeaderMap};
 use storeward_detect::Initiator;
-use storeward_events::edge::{CardNumberMasked, RequestBlocked};
+use storeward_events::edge::{CardNumberMasked, RequestBlocked, ResponseLeaked};
 use storeward_host::Emission;
-use storeward_inspect::{RuleMatch, cards};
+use storeward_inspect::{RuleMatch, cards, keys};
 
 use crate::access::{AccessRecord, ParameterNames, Verdict, short_content_type};
 use crate::asked_with::AskedWith;
 use crate::initiator;
+use crate::rates::Bucket;
 use crate::server::Shared;
 
 /// So much of a path that is no path is written down.
@@ -24,6 +25,8 @@ const REFUSED_PATH_BYTES: usize = 512;
 pub struct Ending {
     pub record: AccessRecord,
     pub masked_cards: usize,
+    /// Private keys on a page.
+    pub masked_keys: usize,
     /// Grows as the request's body comes in.
     pub received: Rc<Cell<u64>>,
     written: bool,
@@ -42,6 +45,7 @@ impl Ending {
         Ending {
             record,
             masked_cards: 0,
+            masked_keys: 0,
             received: Rc::default(),
             written: false,
             started: Instant::now(),
@@ -130,6 +134,28 @@ impl Ending {
         self.hand_over();
     }
 
+    /// Private keys were masked on a page: told to the ledger once a minute, for it is on the page at every visit.
+    fn tell_masked_keys(&self) {
+        let told = Bucket::ToldOfRule(keys::RULE);
+        if self.masked_keys == 0
+            || !self.shared.rates.may_tell(told, Duration::from_secs(60), 5, self.started)
+        {
+            return;
+        }
+        self.shared.emit.emit(Emission {
+            at: self.record.at,
+            request: Some(self.record.id),
+            client: Some(self.record.client),
+            event: ResponseLeaked {
+                path: self.record.path.to_string(),
+                rule_id: keys::RULE,
+                what: "A private key on a page; its lines were masked".to_owned(),
+                matched: String::new(),
+            }
+            .into(),
+        });
+    }
+
     fn hand_over(&mut self) {
         self.written = true;
         self.record.duration_us = self.elapsed_us();
@@ -147,6 +173,7 @@ impl Ending {
                 .into(),
             });
         }
+        self.tell_masked_keys();
         let empty = AccessRecord::new(self.record.id, self.record.at, self.record.client, Method::default());
         self.shared.access.push(std::mem::replace(&mut self.record, empty));
     }

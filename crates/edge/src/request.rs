@@ -75,15 +75,55 @@ pub fn is_dropped(name: &HeaderName) -> bool {
         return true;
     }
     match name.as_bytes().first() {
-        Some(b'x' | b'f' | b'c' | b't' | b'p' | b'w' | b'r' | b's') => {
-            is_ours(name)
-                || ["x-storeward-", "x-ssl-client", "ssl-client", "x-auth-request-"]
-                    .iter()
-                    .any(|start| name.starts_with(start))
+        Some(b'x' | b'f' | b'c' | b't' | b'p' | b'w' | b'r' | b's' | b'o') => {
+            is_ours(name) || FAMILIES.iter().any(|start| name.starts_with(start)) || is_kin(name)
         }
-        _ => false,
+        _ => is_kin(name),
     }
 }
+
+/// Beginnings of names by which a server before the shop says where a request comes from, what it was, and who sent it:
+/// whatever stands behind, from a client it is a lie. Of RFC 7239's older kin, SSL offloaders, oauth2-proxy, Authelia,
+/// authentik, Vouch, Pomerium, mod_auth_openidc, SiteMinder, Kong, and of the identity-aware proxies of Google, Amazon,
+/// Microsoft, Cloudflare and Tailscale.
+const FAMILIES: [&str; 27] = [
+    "x-storeward-",
+    "x-forwarded-",
+    "x-original-",
+    "x-ssl-client",
+    "ssl-client",
+    "x-client-cert",
+    "x-client-dn",
+    "x-client-verify",
+    "x-auth-request-",
+    "x-auth-user",
+    "x-auth-email",
+    "x-auth-group",
+    "x-auth-role",
+    "x-authenticated-",
+    "x-authentik-",
+    "x-remote-",
+    "remote-",
+    "x-vouch-",
+    "x-pomerium-",
+    "x-goog-",
+    "x-amzn-oidc-",
+    "x-ms-client-principal",
+    "x-ms-token-",
+    "x-consumer-",
+    "cf-access-",
+    "tailscale-",
+    "oidc-",
+];
+
+fn is_kin(name: &str) -> bool {
+    matches!(name.as_bytes().last(), Some(b'p' | b't' | b'n' | b'r'))
+        && KINDS.iter().any(|end| name.ends_with(end))
+}
+
+/// Ends of such names, whosever they are.
+const KINDS: [&str; 6] =
+    ["-client-ip", "-client-cert", "-client-dn", "proxy-user", "-verified-user", "sm-user"];
 
 /// Fields by which we tell the shop who somebody is begin so (`Storeward-Assertion`).
 const CLAIMS: &[u8] = b"storeward";
@@ -401,6 +441,27 @@ mod tests {
             "X-SSL-Client-Verify",
             "SSL-Client-Cert",
             "X-Auth-Request-Email",
+            "Remote-Email",
+            "Remote-Groups",
+            "Remote-Name",
+            "X-Authentik-Username",
+            "X-Goog-Authenticated-User-Email",
+            "X-Amzn-Oidc-Identity",
+            "X-Ms-Client-Principal-Name",
+            "Cf-Access-Authenticated-User-Email",
+            "Tailscale-User-Login",
+            "X-Pomerium-Claim-Email",
+            "X-Vouch-User",
+            "X-Auth-User",
+            "X-Proxy-User",
+            "Proxy-User",
+            "Sm-User",
+            "Oidc-Claim-Sub",
+            "X-Forwarded-Roles",
+            "X-Consumer-Username",
+            "X-Forwarded-Client-Cert",
+            "X-Original-Anything",
+            "Any-Client-Ip",
         ] {
             let text = written(&[(name, "203.0.113.99")]);
             assert!(!text.contains("203.0.113.99"), "{name} got through:\n{text}");

@@ -293,7 +293,10 @@ impl<'a> Exchange<'a> {
             }
             Stopped::Blocked(found) => {
                 self.tell_block(found).await;
-                (Notice::Blocked, "blocked")
+                match self.ending.record.is_withheld() {
+                    true => (Notice::Withheld, "withheld"),
+                    false => (Notice::Blocked, "blocked"),
+                }
             }
             Stopped::Banned => {
                 self.ending.record.verdict = Verdict::Banned;

@@ -1,8 +1,15 @@
 //! Where an answer may show a private key: the words that begin one, in any width and in base64.
 
+mod masker;
+
 use std::sync::LazyLock;
 
 use aho_corasick::AhoCorasick;
+
+pub use masker::{KeyMasker, masked_copy};
+
+/// The rule that stops an answer with a private key in it.
+pub const RULE: u32 = 27_100;
 
 /// What no key in text is without; in base64 at each of the three places where a group of four may begin.
 static NAMES: LazyLock<AhoCorasick> = LazyLock::new(|| {
@@ -21,6 +28,14 @@ static NAMES: LazyLock<AhoCorasick> = LazyLock::new(|| {
 /// Whether a body names a private key, so that it is worth a reading.
 pub fn named_in(body: &[u8]) -> bool {
     NAMES.is_match(body)
+}
+
+/// Whether a body is a key, rather than a page or a document that shows one: files are stopped, pages masked. Text with zeros
+/// in it is none that the mask can read.
+pub fn is_file_of_key(body: &[u8]) -> bool {
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body).trim_ascii_start();
+    let begins = [b"-----BEGIN".as_slice(), b"---- BEGIN", b"PuTTY-User-Key-File", b"LS0tLS1CRUdJTiB"];
+    begins.iter().any(|start| body.starts_with(start)) || memchr::memchr(0, body).is_some()
 }
 
 /// A body that names a private key and has zeros in it, without them: text in UTF-16 or UTF-32 reads as plain then,

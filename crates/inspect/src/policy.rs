@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::keys;
+use crate::rule::Collection;
 use crate::verdict::{Category, UnknownWord};
 
 /// Whether to look, and whether to act.
@@ -85,6 +87,18 @@ pub(crate) struct Place<'a> {
 }
 
 impl Policy {
+    /// Whether answers at this path may show no private key.
+    pub fn withholds_keys(&self, path: &str) -> bool {
+        let place = Place {
+            rule_id: keys::RULE,
+            category: Category::Leak,
+            path,
+            collection: Collection::ResponseBody.as_str(),
+            name: b"",
+        };
+        self.mode == Mode::Block && !self.excepts(&place)
+    }
+
     pub(crate) fn excepts(&self, place: &Place<'_>) -> bool {
         self.exceptions.iter().any(|exception| exception.covers(place))
     }

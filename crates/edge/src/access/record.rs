@@ -8,7 +8,7 @@ use serde::ser::SerializeSeq;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use storeward_base::{ClientIp, RequestId, Timestamp};
 use storeward_detect::{Initiator, Observation, Outcome};
-use storeward_inspect::cards;
+use storeward_inspect::{Category, cards};
 
 /// A short word from a closed or nearly closed set: costs nothing where it is known at build time.
 pub type Label = Cow<'static, str>;
@@ -205,6 +205,11 @@ impl AccessRecord {
         self.user_agent = text.get(..text.floor_char_boundary(Self::USER_AGENT_BYTES)).unwrap_or("").into();
     }
 
+    /// The shop's answer was held back for what it shows.
+    pub fn is_withheld(&self) -> bool {
+        self.verdict == Verdict::Blocked && self.category == Category::Leak.as_str()
+    }
+
     /// What the detector is told: seen when the answer was done.
     pub(crate) fn observation(&self) -> Observation<'_> {
         Observation {
@@ -214,10 +219,12 @@ impl AccessRecord {
             host: &self.host,
             method: self.method.as_str(),
             path: &self.path,
-            status: self.status,
+            status: if self.is_withheld() { 200 } else { self.status },
             user_agent: &self.user_agent,
             outcome: match self.verdict {
                 Verdict::Blocked if self.reason == Self::ROUTE_CLOSED => Outcome::Closed,
+                // What the shop would have shown is nobody's attack.
+                Verdict::Blocked if self.is_withheld() => Outcome::Passed,
                 verdict => verdict.outcome(),
             },
             rule_id: self.rule_id,

@@ -129,6 +129,11 @@ impl<'e> Inspection<'e> {
         self.guarded(|t| t.response_head(&ResponseHead { status, headers: &fields }))
     }
 
+    /// Whether private keys on pages at this path are masked, and files of keys stopped.
+    pub(super) fn withholds_keys(&self, path: &str) -> bool {
+        self.transaction.is_some() && self.policy.withholds_keys(path)
+    }
+
     /// How many bytes of the response's body the engine wants to see.
     pub(super) fn response_body_cap(&self) -> Option<usize> {
         match self.transaction.as_ref().map(Transaction::response_body_plan) {

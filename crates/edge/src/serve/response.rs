@@ -6,10 +6,10 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderValue, header};
+use http::{HeaderMap, HeaderValue, header};
 use http_body::{Body as _, Frame};
 use storeward_host::Seen;
-use storeward_inspect::{BodyEnd, keys};
+use storeward_inspect::{BodyEnd, Verdict, keys};
 
 use super::{Answer, Answering, Exchange, Stopped, parts, stages};
 use crate::edge_body::{self, Flow, Mask};
@@ -52,10 +52,18 @@ impl Exchange<'_> {
             (None, Some(cap)) => read_ahead(&mut body, (cap, PATIENCE), &mut ahead).await.map_err(broken)?,
             (None, None) => (Bytes::new(), BodyEnd::Truncated),
         };
+        let masks_keys = is_page(dress, &headers, &seen)
+            && !events
+            && route.mask_cards
+            && inspection.withholds_keys(&target.path);
         if inspected.is_some() && is_worth_a_look(reads, &seen) {
             let judged = inspection.response_body(&seen, end);
-            self.judge(inspection, judged)?;
-            self.note_leak(inspection);
+            // Whoever may write on a page, in a review or a question, could take it down with the first lines of a key.
+            let shows_key = matches!(&judged, Ok(Verdict::Block(reason)) if reason.rule_id == keys::RULE);
+            if !(shows_key && masks_keys) {
+                self.judge(inspection, judged)?;
+                self.note_leak(inspection);
+            }
         }
         let seen = Seen { bytes: &seen, complete: end == BodyEnd::Complete };
         if let Some(instead) = stages::tell(&mut session, head.status, &mut headers, seen).await {
@@ -75,6 +83,8 @@ impl Exchange<'_> {
             let (bytes, masked) =
                 if mask != Mask::Nothing { edge_body::mask_bytes(bytes) } else { (bytes, 0) };
             self.ending.masked_cards += masked;
+            let (bytes, masked) = if masks_keys { edge_body::mask_keys(bytes) } else { (bytes, 0) };
+            self.ending.masked_keys += masked;
             let bytes = match coding.choose(compressors, head.status, &mut headers, Some(bytes.len())) {
                 Some(gzip) => {
                     let coded = gzip.whole(&bytes).map_err(broken)?;
@@ -92,7 +102,7 @@ impl Exchange<'_> {
         if self.connection.in_flight() > FEW {
             body.read_small();
         }
-        let flow = Flow { ahead, rest: Box::new(body), mask, gzip, stall };
+        let flow = Flow { ahead, rest: Box::new(body), mask, masks_keys, gzip, stall };
         Ok(Answer::Stream(parts(head.status, headers), flow))
     }
 }
@@ -152,6 +162,14 @@ fn is_worth_a_look(reads: Reads, seen: &[u8]) -> bool {
         Reads::Hidden => keys::named_in(seen),
         _ => !seen.is_empty(),
     }
+}
+
+/// Whether an answer is a page or a document, in which others' words may stand, and no file of a key.
+fn is_page(dress: Dress, headers: &HeaderMap, seen: &[u8]) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+    let is_plain =
+        kind.is_empty() || kind.get(..10).is_some_and(|start| start.eq_ignore_ascii_case(b"text/plain"));
+    dress == Dress::Text && !is_plain && !keys::is_file_of_key(seen)
 }
 
 const fn mask(dress: Dress, reads: Reads, events: bool) -> Mask {

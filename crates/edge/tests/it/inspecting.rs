@@ -210,6 +210,48 @@ async fn a_private_key_does_not_leave_in_any_dress() {
     edge.stop();
 }
 
+/// One review with the first lines of a key took a page of the shop down for everybody, and whoever reloaded it was banned.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_on_a_page_is_masked_and_no_switch_for_it() {
+    let page = format!("<h1>Moss planter</h1><p>{KEY}</p><a href=\"/cart\">Cart</a>");
+    let long = format!("{}{page}", "<p>Peat mugs and bowls</p>".repeat(20_000));
+    let (shown, stars) =
+        (page.replace("MIIEowIBAAKCAQEAabcdefgh0123456789", &"*".repeat(34)), "*".repeat(34));
+    let shop = FakeShop::start(move |asked| match asked.target() {
+        "/long" => Reply::with("Content-Type: text/html\r\n", &long),
+        "/pieces" => chunked("text/html", &[&page[..60], &page[60..85], &page[85..]]),
+        "/reviews.json" => Reply::with(
+            "Content-Type: application/json\r\n",
+            &serde_json::json!([{ "text": KEY, "stars": 5 }]).to_string(),
+        ),
+        "/file" => Reply::with("Content-Type: text/plain\r\n", KEY),
+        _ => Reply::with("Content-Type: text/html; charset=utf-8\r\n", &page),
+    })
+    .await;
+    let edge = TestEdge::start(&[shop.url()], "[bans]\nnever_block = []\n");
+    for target in ["/product/moss-planter", "/pieces"] {
+        let answer = edge.get(target).await;
+        assert_eq!((answer.status, answer.text()), (200, shown.clone()), "{target}");
+    }
+    let long = edge.get("/long").await.text();
+    assert!(long.ends_with(&shown) && !long.contains("MIIEow"), "behind what is read at once, too");
+    let reviews: serde_json::Value = serde_json::from_str(&edge.get("/reviews.json").await.text()).unwrap();
+    assert!(reviews[0]["text"].as_str().unwrap().contains(&stars), "still JSON: {reviews}");
+    edge.access.flush();
+    let told = edge.emitted.of_kind("edge.response_leaked");
+    assert!(!told.is_empty() && edge.emitted.of_kind("edge.request_blocked").is_empty());
+    // A file is stopped, and whoever asks for it again and again is nobody's attacker.
+    for _ in 0..60 {
+        let answer = edge.get("/file").await;
+        assert_eq!(answer.status, 403);
+        assert!(!answer.text().contains("MIIEow") && !answer.text().contains("attack"), "{}", answer.text());
+    }
+    edge.access.flush();
+    assert_eq!(edge.get("/product/moss-planter").await.status, 200);
+    assert!(edge.emitted.of_kind("detection.client_banned").is_empty());
+    edge.stop();
+}
+
 /// Went out whole: exports that a browser is to save, and whatever else does not call itself text.
 #[tokio::test(flavor = "multi_thread")]
 async fn card_numbers_do_not_leave_in_files_that_are_text() {

@@ -98,18 +98,21 @@ pub(super) fn starts_cleanly(bytes: &[u8], start: usize) -> bool {
     match before(1) {
         None => true,
         Some(b'B') => before(2) == Some(b'%'),
-        Some(b'.' | b'-') => !before(2).is_some_and(|byte| byte.is_ascii_alphanumeric()),
+        Some(sign @ (b'.' | b'-')) => {
+            !before(2).is_some_and(|byte| byte.is_ascii_alphanumeric())
+                || (sign == b'.' && follows_label(bytes, start))
+        }
         Some(b'+') => before(2).is_some_and(|byte| byte.is_ascii_alphanumeric()),
         Some(byte) if byte.is_ascii_alphabetic() || byte == b'_' => follows_label(bytes, start),
         Some(byte) => !byte.is_ascii_digit(),
     }
 }
 
-/// Words that say that a card's number follows, glued to it: `card_4111…`, `PAN4111…`. Behind any other letter or `_` stands
+/// Words that say that a card's number follows, glued to it: `card_4111…`, `PAN4111…`, `Nr.4111…`. Behind any other letter or `_` stands
 /// the number of an order, a file or a session, of which every tenth passes for a card's by its check digit, and which a
 /// shop cannot do without.
 fn follows_label(bytes: &[u8], start: usize) -> bool {
-    const LABELS: [&[u8]; 12] = [
+    const LABELS: [&[u8]; 18] = [
         b"pan",
         b"card",
         b"cc",
@@ -122,9 +125,15 @@ fn follows_label(bytes: &[u8], start: usize) -> bool {
         b"cardnumber",
         b"ccnum",
         b"kreditkarte",
+        b"kartennr",
+        b"kartennummer",
+        b"nr",
+        b"no",
+        b"num",
+        b"number",
     ];
     let before = bytes.get(start.saturating_sub(super::LOOK_BACK)..start).unwrap_or_default();
-    let word = before.strip_suffix(b"_").unwrap_or(before);
+    let word = before.strip_suffix(b"_").or_else(|| before.strip_suffix(b".")).unwrap_or(before);
     LABELS.iter().any(|label| {
         word.len().checked_sub(label.len()).is_some_and(|at| {
             let (outside, last) = word.split_at(at);
@@ -140,7 +149,8 @@ pub(super) fn may_end_label(chunk: &[u8]) -> bool {
         .take(super::LOOK_BACK)
         .take_while(|byte| byte.is_ascii_alphabetic() || **byte == b'_')
         .count();
-    letters > 0 && chunk.get(letters).is_some_and(u8::is_ascii_digit)
+    let digits = letters + usize::from(chunk.get(letters) == Some(&b'.'));
+    letters > 0 && chunk.get(digits).is_some_and(u8::is_ascii_digit)
 }
 
 /// A number ends at a word boundary, and not inside a float or a UUID. `D` and `=` before digits are track 2.
@@ -149,16 +159,25 @@ pub(super) fn ends_cleanly(bytes: &[u8], end: usize) -> bool {
     match bytes.get(end).copied() {
         None => true,
         Some(b'D') => after.is_some_and(|byte| byte.is_ascii_digit()),
-        Some(b'.') => !after.is_some_and(|byte| byte.is_ascii_digit()),
+        Some(b'.') => !after.is_some_and(|byte| byte.is_ascii_digit()) || decimals(bytes, end) > 0,
         Some(b'-') => !after.is_some_and(|byte| byte.is_ascii_alphanumeric()),
         Some(byte) => !(byte.is_ascii_alphanumeric() || byte == b'_'),
     }
+}
+
+/// Bytes of `.0` or `.00` behind a number, to the end of the word: what tables make of a column of whole numbers.
+fn decimals(bytes: &[u8], end: usize) -> usize {
+    let after = bytes.get(end..bytes.len().min(end + 4)).unwrap_or_default();
+    let zeros = after.iter().skip(1).take_while(|byte| **byte == b'0').count();
+    let over = after.get(1 + zeros).is_none_or(|byte| !(byte.is_ascii_alphanumeric() || *byte == b'_'));
+    if after.first() == Some(&b'.') && (1..=2).contains(&zeros) && over { 1 + zeros } else { 0 }
 }
 
 /// Whether the bare digits stand where JSON or a script has a number, white space aside: behind an operator, an opening
 /// bracket or `return`, and before what ends an expression.
 fn is_json_number(bytes: &[u8], start: usize, end: usize) -> bool {
     let bare = bytes.get(start..end).is_some_and(|number| number.iter().all(u8::is_ascii_digit));
+    let end = end + decimals(bytes, end);
     let before = bytes.get(start.saturating_sub(WHITE_SPACE_AROUND + 1)..start).unwrap_or_default();
     let after = bytes.get(end..bytes.len().min(end + WHITE_SPACE_AROUND + 1)).unwrap_or_default();
     let opened = before.iter().rev().find(|byte| !byte.is_ascii_whitespace());

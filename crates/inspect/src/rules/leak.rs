@@ -1,6 +1,7 @@
 //! What a shop's answers should not tell. These only report, but for private keys, which never leave.
 
 use super::{C, rx};
+use crate::keys;
 use crate::rule::{Action, Phase, Rule};
 use crate::verdict::Category::Leak;
 use crate::verdict::Severity;
@@ -27,7 +28,7 @@ pub(super) fn rules() -> Vec<Rule> {
             .action(Action::Report)
     };
     vec![
-        rx(27_100, Leak, "A private key", PRIVATE_KEY)
+        rx(keys::RULE, Leak, "A private key", PRIVATE_KEY)
             .on(&[C::ResponseBody])
             .through(&[])
             .phase(Phase::ResponseBody)
