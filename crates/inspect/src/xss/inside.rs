@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::names::URL_ATTRIBUTES;
-use super::{Names, Tag, has_script_scheme, is_in, is_space, script_url, style_runs_script};
+use super::{Names, Tag, decoded, has_script_scheme, is_in, is_space, script_url, style_runs_script};
 
 /// How far behind a quote attributes are read.
 const READ: usize = 4 * 1024;
@@ -13,8 +13,9 @@ const LEADING: [&str; 5] = ["href", "src", "action", "formaction", "xlink:href"]
 
 /// Attributes that run script, or lead elsewhere, of a value that began in a tag.
 pub(super) fn attributes(value: &[u8]) -> Option<Range<usize>> {
-    // The shop's markup stands before the value; a tag of its own is read as one.
-    let tag = memchr::memchr(b'<', value).unwrap_or(value.len());
+    // The shop's markup stands before the value; a tag of its own is read as one. A `<` that opens none stands in an attribute.
+    let opens = |at: &usize| value.get(at + 1).is_some_and(u8::is_ascii_alphabetic);
+    let tag = memchr::memchr_iter(b'<', value).find(opens).unwrap_or(value.len());
     let begins = value.get(..tag).unwrap_or_default();
     memchr::memchr(b'=', begins)?;
     let quotes = [b'"', b'\''].into_iter().filter_map(|quote| {
@@ -45,7 +46,8 @@ fn leads_away(reader: &mut Tag<'_>, left_string: bool) -> bool {
             continue;
         }
         reader.at += 1;
-        let value = reader.attribute_value();
+        let mut room = Vec::new();
+        let value = decoded(reader.attribute_value(), &mut room);
         let address = is_in(&URL_ATTRIBUTES, name);
         let runs = address && (script_url(value).is_some() || has_script_scheme(value));
         let leads = is_in(&LEADING, name) && left_string && is_foreign(value) && !reader.is_open;
