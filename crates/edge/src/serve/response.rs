@@ -52,10 +52,9 @@ impl Exchange<'_> {
             (None, Some(cap)) => read_ahead(&mut body, (cap, PATIENCE), &mut ahead).await.map_err(broken)?,
             (None, None) => (Bytes::new(), BodyEnd::Truncated),
         };
-        let masks_keys = is_page(dress, &headers, &seen)
-            && !events
-            && route.mask_cards
-            && inspection.withholds_keys(&target.path);
+        let reads_to_its_end = route.mask_cards && !events;
+        let masks_keys =
+            reads_to_its_end && is_page(dress, &headers, &seen) && inspection.withholds_keys(&target.path);
         if inspected.is_some() && is_worth_a_look(reads, &seen) {
             let judged = inspection.response_body(&seen, end);
             // Whoever may write on a page, in a review or a question, could take it down with the first lines of a key.
