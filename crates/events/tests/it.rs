@@ -67,6 +67,25 @@ fn every_kind_has_a_sample() {
     }
 }
 
+/// Written twice before anybody looked: no line of the samples changes.
+const WRITTEN_TWICE: [&str; 4] = [
+    "evt_01kxgg00000000000000000801",
+    "evt_01kxgg00000000000000000802",
+    "evt_01kxgg00000000000000000803",
+    "evt_01kxgg00000000000000000804",
+];
+
+#[test]
+fn no_id_of_a_sample_is_anothers() {
+    let mut seen = std::collections::BTreeMap::<String, usize>::new();
+    for line in SAMPLES.lines() {
+        *seen.entry(Record::from_bytes(line.as_bytes()).unwrap().id.to_string()).or_default() += 1;
+    }
+    let repeated: Vec<_> =
+        seen.iter().filter(|(_, count)| **count > 1).map(|(id, count)| (id.as_str(), *count)).collect();
+    assert_eq!(repeated, WRITTEN_TWICE.map(|id| (id, 2)));
+}
+
 #[test]
 fn every_kind_has_a_sentence() {
     for line in SAMPLES.lines() {
