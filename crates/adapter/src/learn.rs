@@ -171,6 +171,26 @@ pub fn to_compare(watched: &[Watched]) -> Vec<String> {
     named.map(|seen| seen.path.clone()).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
+/// Which of these can best be done without: pages that say nothing of the sign-in, then those that only lead out, then the oldest.
+pub fn least_telling(watched: &[Watched]) -> usize {
+    let sign_ins: BTreeSet<_> = watched
+        .iter()
+        .flat_map(|seen| seen.forms.iter().filter(|form| !form.passwords().is_empty()))
+        .map(|form| form.path.as_str())
+        .collect();
+    // Also where it is named no more, behind the way out.
+    let named: BTreeSet<_> =
+        watched.iter().filter(|seen| seen.names.is_some()).map(|seen| seen.path.as_str()).collect();
+    let tells = |seen: &Watched| {
+        let is_sign_in = sign_ins.contains(seen.path.as_str())
+            || seen.forms.iter().any(|form| !form.passwords().is_empty());
+        let went_out = seen.method != "GET" && is_out(&seen.path);
+        seen.by == By::Nobody || named.contains(seen.path.as_str()) || is_sign_in || went_out
+    };
+    let plain = watched.iter().position(|seen| !tells(seen) && seen.outs.is_empty() && !is_out(&seen.path));
+    plain.or_else(|| watched.iter().position(|seen| !tells(seen))).unwrap_or(0)
+}
+
 /// Makes an adapter of what was watched, in order.
 pub fn propose(name: &str, watched: &[Watched]) -> Result<Proposal, Vec<Doubt>> {
     let learnt = Learnt::of(watched);

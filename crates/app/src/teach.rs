@@ -1,5 +1,7 @@
 //! Looking on while a member of staff signs in at the shop: put together, served, ended.
 
+use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
@@ -8,7 +10,7 @@ use storeward_edge::Shared;
 use storeward_edge::asking::{Desk, questions};
 use storeward_host::{OwnPages, SessionStage, Stop};
 use storeward_identity::Identity;
-use storeward_identity::teach::{Teach, TeachParts};
+use storeward_identity::teach::{Keep, Teach, TeachParts};
 
 use crate::Done;
 use crate::config::Config;
@@ -39,14 +41,7 @@ pub fn start(
     let teach = Teach::new(TeachParts {
         identity: identity.clone(),
         shop: Arc::new(shop),
-        keep: Arc::new(move |file, text| {
-            let path = dir.join(file);
-            if path.exists() {
-                return Ok(false);
-            }
-            let written = data::write_atomically(&path, text.as_bytes());
-            written.map(|()| true).map_err(|failure| std::io::Error::other(failure.to_string()))
-        }),
+        keep: keep_in(dir),
         in_force: Arc::new(move || told.load().as_ref().clone()),
     });
     let own = teach.answer(own).context("the pages that teach")?;
@@ -58,6 +53,32 @@ pub fn start(
         public_port: config.listen.public_port,
     };
     Ok((Some(standing), Some(own)))
+}
+
+/// Files of adapters in the data directory. What was laid down and never placed is written over by the next of that name.
+fn keep_in(dir: PathBuf) -> Keep {
+    let laid = |dir: &Path, file: &str| dir.join(format!("{file}.laid"));
+    let beside = dir.clone();
+    Keep {
+        lay: Arc::new(move |file, text| {
+            if beside.join(file).exists() {
+                return Ok(false);
+            }
+            let written = data::write_atomically(&laid(&beside, file), text.as_bytes());
+            written.map(|()| true).map_err(|failure| std::io::Error::other(failure.to_string()))
+        }),
+        place: Arc::new(move |file| {
+            let laid = laid(&dir, file);
+            // Unlike a rename it takes no file's place.
+            let placed = match std::fs::hard_link(&laid, dir.join(file)) {
+                Err(why) if why.kind() == std::io::ErrorKind::AlreadyExists => false,
+                done => done.map(|()| true)?,
+            };
+            std::fs::remove_file(&laid)?;
+            File::open(&dir)?.sync_all()?;
+            Ok(placed)
+        }),
+    }
 }
 
 fn adapter_of(config: &Config) -> Option<String> {
@@ -90,5 +111,29 @@ impl Standing {
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         // A thread that panicked has said so.
         let _ = thread.map(JoinHandle::join);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_lies_there_once_it_is_placed_and_takes_no_others_place() {
+        let dir = tempfile::tempdir().unwrap();
+        let keep = keep_in(dir.path().to_owned());
+        let file = dir.path().join("kiln.toml");
+        assert!((keep.lay)("kiln.toml", "one").unwrap() && !file.exists());
+        assert!((keep.lay)("kiln.toml", "two").unwrap(), "nobody placed the first");
+        assert!((keep.place)("kiln.toml").unwrap());
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "two");
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "and nothing beside it");
+        assert!(!(keep.lay)("kiln.toml", "three").unwrap());
+        // Two at once: the second finds the place taken.
+        assert!((keep.lay)("own.toml", "one").unwrap());
+        std::fs::write(dir.path().join("own.toml"), "another's").unwrap();
+        assert!(!(keep.place)("own.toml").unwrap());
+        assert_eq!(std::fs::read_to_string(dir.path().join("own.toml")).unwrap(), "another's");
+        assert!((keep.place)("none.toml").is_err());
     }
 }

@@ -13,7 +13,7 @@ mod tried;
 mod words;
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -41,8 +41,18 @@ pub const LIFE: Duration = Duration::from_secs(30 * 60);
 /// A code is good for so long.
 const CODE_LIFE: Duration = Duration::from_secs(60);
 
-/// Writes a file of this name into the data directory; `false` when there is one already.
-pub type Keep = Arc<dyn Fn(&str, &str) -> std::io::Result<bool> + Send + Sync>;
+/// How a file gets into the data directory: laid down beside its place first, and put there once the ledger has it. Both say `false`
+/// when there is one of that name already.
+#[derive(Clone)]
+pub struct Keep {
+    pub lay: Arc<Lay>,
+    pub place: Arc<Place>,
+}
+
+/// A file's name and its text.
+pub type Lay = dyn Fn(&str, &str) -> std::io::Result<bool> + Send + Sync;
+/// A file's name.
+pub type Place = dyn Fn(&str) -> std::io::Result<bool> + Send + Sync;
 
 /// What the app hands over.
 pub struct TeachParts {
@@ -63,6 +73,8 @@ struct Shared {
     keep: Keep,
     in_force: Arc<dyn Fn() -> Option<String> + Send + Sync>,
     lesson: Mutex<Option<Lesson>>,
+    /// Lessons so far: what an earlier one asked for is none of the next one's.
+    lessons: AtomicU64,
     /// Whether a browser is watched: no request is looked at otherwise.
     watches: AtomicBool,
     port: AtomicU16,
@@ -110,6 +122,7 @@ impl Teach {
             keep,
             in_force,
             lesson: Mutex::new(None),
+            lessons: AtomicU64::new(0),
             watches: AtomicBool::new(false),
             port: AtomicU16::new(443),
             console: OnceLock::new(),
@@ -170,20 +183,36 @@ impl Teach {
         if let Some(other) = lesson.as_ref().filter(|lesson| lesson.by != staff) {
             return Ok(Err(Unfit::Taken(other.by)));
         }
-        *lesson = Some(Lesson::new(staff, Secret::new(user.to_owned()), self.now()));
+        let number = self.0.lessons.fetch_add(1, Ordering::SeqCst);
+        *lesson = Some(Lesson::new(number, staff, Secret::new(user.to_owned()), self.now()));
         self.0.watches.store(false, Ordering::SeqCst);
         Ok(Ok(()))
     }
 
-    /// Ends it, whoever asks: nothing is watched any more, and what was learnt is forgotten.
-    pub fn end(&self) {
-        *self.lesson() = None;
-        self.0.watches.store(false, Ordering::SeqCst);
+    /// Ends the member's own lesson: nothing is watched any more, and what was learnt is forgotten. Nobody ends another one's, which
+    /// is over within half an hour.
+    pub fn end(&self, staff: StaffId) -> bool {
+        self.end_where(|lesson| lesson.by == staff)
     }
 
-    /// How it stands.
-    pub fn standing(&self) -> Option<Standing> {
-        self.lesson().as_ref().map(Lesson::standing)
+    fn end_where(&self, is_meant: impl Fn(&Lesson) -> bool) -> bool {
+        let mut lesson = self.lesson();
+        let ends = lesson.as_ref().is_some_and(is_meant);
+        if ends {
+            *lesson = None;
+            self.0.watches.store(false, Ordering::SeqCst);
+        }
+        ends
+    }
+
+    /// How the member's own lesson stands. What passes in it is theirs alone to see: they may have typed something into an address.
+    pub fn standing(&self, staff: StaffId) -> Option<Standing> {
+        self.lesson().as_ref().filter(|lesson| lesson.by == staff).map(Lesson::standing)
+    }
+
+    /// Who is at it, and since when.
+    pub fn under_way(&self) -> Option<(StaffId, Timestamp)> {
+        self.lesson().as_ref().map(|lesson| (lesson.by, lesson.began_at))
     }
 
     /// The member says at the console that the browser whose secret has this hash is theirs. The code is for that browser alone.
@@ -211,29 +240,29 @@ impl Teach {
         taken
     }
 
-    /// Whether this is the browser that is watched.
-    fn is_watched(&self, secret: &str) -> bool {
-        self.0.watches.load(Ordering::SeqCst)
-            && self.lesson().as_ref().is_some_and(|lesson| lesson.watches(secret))
+    /// The lesson in which this is the browser that is watched.
+    fn watched_in(&self, secret: &str) -> Option<u64> {
+        if !self.0.watches.load(Ordering::SeqCst) {
+            return None;
+        }
+        self.lesson().as_ref().filter(|lesson| lesson.watches(secret)).map(|lesson| lesson.number)
     }
 
-    /// What passed.
-    fn note(&self, sight: &Sight<'_>) {
-        if let Some(lesson) = self.lesson().as_mut() {
+    /// What passed in this lesson, while it is the one under way.
+    fn note(&self, number: u64, sight: &Sight<'_>) {
+        if let Some(lesson) = self.lesson().as_mut().filter(|lesson| lesson.number == number) {
             lesson.note(sight);
         }
     }
 
-    /// Writes the file that was tried and works.
+    /// Writes the file that was tried and works. The ledger has it first: no file lies there that nobody knows of.
     pub async fn save(&self, staff: StaffId, name: &str) -> Result<Saved, Error> {
         let Some(text) = self.works(staff).filter(|_| is_file_name(name)) else { return Ok(Saved::Refused) };
         let keep = self.0.keep.clone();
         let (file, named) = (format!("{name}.toml"), lesson::renamed(&text, name));
-        let written = tokio::task::spawn_blocking(move || keep(&file, &named)).await;
-        match written {
-            Ok(Ok(true)) => {}
-            Ok(Ok(false)) => return Ok(Saved::There),
-            Ok(Err(_)) | Err(_) => return Err(Error::Form("the file could not be written")),
+        let (lay, laid) = (keep.lay.clone(), file.clone());
+        if !on_disk(move || lay(&laid, &named)).await? {
+            return Ok(Saved::There);
         }
         let (actor, adapter) = (Actor::Staff { id: staff }, name.to_owned());
         let db = self.0.identity.0.db.clone();
@@ -242,7 +271,8 @@ impl Teach {
             Ok(tx.append(actor, None, fact).map(drop)?)
         })
         .await?;
-        Ok(Saved::Written)
+        let is_placed = on_disk(move || (keep.place)(&file)).await?;
+        Ok(if is_placed { Saved::Written } else { Saved::There })
     }
 
     fn now(&self) -> Timestamp {
@@ -258,6 +288,13 @@ impl Teach {
             self.0.watches.store(false, Ordering::SeqCst);
         }
         lesson
+    }
+}
+
+async fn on_disk(work: impl FnOnce() -> std::io::Result<bool> + Send + 'static) -> Result<bool, Error> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(Ok(done)) => Ok(done),
+        Ok(Err(_)) | Err(_) => Err(Error::Form("the file could not be written")),
     }
 }
 

@@ -37,9 +37,13 @@ struct AdapterPage<'a> {
     icons: &'static str,
 }
 
+/// Of one's own lesson; of another member's only that there is one.
 struct LessonLine {
     began: Moment,
-    is_own: bool,
+    own: Option<OwnLesson>,
+}
+
+struct OwnLesson {
     is_watching: bool,
     user: String,
     start: String,
@@ -118,20 +122,19 @@ async fn show(
     fault: Option<&'static str>,
     user: String,
 ) -> Result<Response, Failure> {
-    let standing = match &app.teach {
-        Some(teach) => {
-            teach.compare().await;
-            teach.standing()
-        }
-        None => None,
-    };
-    let lesson = standing.as_ref().zip(app.teach.as_ref()).map(|(standing, teach)| LessonLine {
-        began: Moment(standing.began_at),
-        is_own: standing.by == view.visitor.staff,
+    let staff = view.visitor.staff;
+    if let Some(teach) = &app.teach {
+        teach.compare(staff).await;
+    }
+    let standing = app.teach.as_ref().and_then(|teach| teach.standing(staff));
+    let under_way = app.teach.as_ref().and_then(Teach::under_way);
+    let own = |standing: &Standing| OwnLesson {
         is_watching: standing.is_watching,
         user: standing.user.clone(),
-        start: teach.start_address(),
-    });
+        start: app.teach.as_ref().map(Teach::start_address).unwrap_or_default(),
+    };
+    let lesson = under_way
+        .map(|(_, began_at)| LessonLine { began: Moment(began_at), own: standing.as_ref().map(own) });
     let content = AdapterPage {
         csrf: view.csrf(),
         is_set_up: app.teach.is_some(),
@@ -146,10 +149,10 @@ async fn show(
 }
 
 /// The part of the page that renews itself.
-pub async fn state(State(app): State<App>) -> Result<Response, Failure> {
+pub async fn state(State(app): State<App>, view: View) -> Result<Response, Failure> {
     let teach = teach(&app)?;
-    teach.compare().await;
-    let standing = teach.standing().ok_or_else(over)?;
+    teach.compare(view.visitor.staff).await;
+    let standing = teach.standing(view.visitor.staff).ok_or_else(over)?;
     Ok(Html(render(&StatePart::of(&standing))?).into_response())
 }
 
@@ -169,7 +172,7 @@ pub async fn begin(
 ) -> Result<Response, Failure> {
     let fault = match teach(&app)?.begin(view.visitor.staff, &beginning.user).await? {
         Ok(()) => return Ok(redirect(PAGE)),
-        Err(Unfit::Taken(_)) => "Another member of staff is at it. End theirs first.",
+        Err(Unfit::Taken(_)) => "Another member of staff is at it. It ends by itself after half an hour.",
         Err(Unfit::Name) => "Give the name of the test account as it is typed at the shop.",
     };
     show(&app, &view, Some(fault), beginning.user).await
@@ -178,8 +181,13 @@ pub async fn begin(
 #[derive(Deserialize)]
 pub struct Nothing {}
 
-pub async fn end(State(app): State<App>, Form(Nothing {}): Form<Nothing>) -> Result<Response, Failure> {
-    teach(&app)?.end();
+/// One's own: nobody ends another member's.
+pub async fn end(
+    State(app): State<App>,
+    view: View,
+    Form(Nothing {}): Form<Nothing>,
+) -> Result<Response, Failure> {
+    teach(&app)?.end(view.visitor.staff);
     Ok(redirect(PAGE))
 }
 
@@ -214,7 +222,7 @@ pub async fn join_page(
     Path(browser): Path<String>,
 ) -> Result<Response, Failure> {
     let teach = teach(&app)?;
-    if teach.standing().is_none_or(|standing| standing.by != view.visitor.staff) {
+    if teach.standing(view.visitor.staff).is_none() {
         return Err(over());
     }
     let content = JoinPage { csrf: view.csrf(), browser: &browser, shop: teach.shop_origin() };
@@ -312,8 +320,7 @@ struct Outcome {
 }
 
 fn check_page(app: &App, view: &View, choosing: &Choosing, outcome: Outcome) -> Result<Response, Failure> {
-    let standing = teach(app)?.standing().filter(|standing| standing.by == view.visitor.staff);
-    let standing = standing.ok_or_else(over)?;
+    let standing = teach(app)?.standing(view.visitor.staff).ok_or_else(over)?;
     let learnt = &standing.learnt;
     let choice = learnt.choice().ok_or_else(|| {
         Failure::missing("console.teach_early", "Not enough was seen yet. Go on at the shop, then come back.")

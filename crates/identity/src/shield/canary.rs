@@ -134,9 +134,9 @@ impl Shield {
         }
     }
 
-    /// One try with an account that somebody has just typed. Of this nothing is told.
-    pub(crate) async fn try_once(&self, account: &CanaryAccount) -> Result<Result<(), Fault>, NoAnswer> {
-        self.guard().try_account(account).await
+    /// The same with an account that somebody has just typed. Of this nothing is told.
+    pub(crate) async fn try_twice(&self, account: &CanaryAccount) -> Result<Result<(), Fault>, NoAnswer> {
+        self.guard().try_twice(account).await
     }
 
     /// One try. A fault counts when it comes twice in a row; a shop that does not answer changes nothing.
@@ -146,11 +146,7 @@ impl Shield {
         if guard.is_waiting() {
             return Ok(self.fault());
         }
-        let mut tried = guard.try_account(account).await;
-        if matches!(tried, Ok(Err(_))) {
-            tried = guard.try_account(account).await;
-        }
-        match tried {
+        match guard.try_twice(account).await {
             Ok(found) => guard.note_health(found.err()).await,
             Err(_) => Ok(self.fault()),
         }
@@ -206,6 +202,14 @@ impl Guard {
             return Err(why);
         }
         Ok(fault)
+    }
+
+    /// A fault counts when it comes again, but for a wrong password: the shop counts that one too, and may lock the account.
+    async fn try_twice(&self, account: &CanaryAccount) -> Tried {
+        match self.try_account(account).await {
+            Ok(Err(fault)) if fault != Fault::Refused => self.try_account(account).await,
+            once => once,
+        }
     }
 
     async fn try_account(&self, account: &CanaryAccount) -> Tried {

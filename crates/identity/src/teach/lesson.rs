@@ -12,6 +12,7 @@ use super::Standing;
 const MOST_SIGHTS: usize = 200;
 
 pub struct Lesson {
+    pub number: u64,
     pub by: StaffId,
     pub began_at: Timestamp,
     pub user: Secret<String>,
@@ -54,9 +55,9 @@ pub struct Chosen {
 }
 
 impl Lesson {
-    pub fn new(by: StaffId, user: Secret<String>, began_at: Timestamp) -> Self {
+    pub fn new(number: u64, by: StaffId, user: Secret<String>, began_at: Timestamp) -> Self {
         let (watched, steps) = (Vec::new(), Vec::new());
-        Lesson { by, began_at, user, phase: Phase::Open, watched, steps, works: None }
+        Lesson { number, by, began_at, user, phase: Phase::Open, watched, steps, works: None }
     }
 
     pub fn ask(&mut self, browser: &str, code: &Secret<String>, until: Timestamp) {
@@ -84,9 +85,14 @@ impl Lesson {
         }
     }
 
+    /// Takes down what passed. When there is no more room, what says least goes: a lesson that looks around for long must not be blind
+    /// when it comes to the sign-in.
     pub fn note(&mut self, sight: &Sight<'_>) {
         if self.watched.len() >= MOST_SIGHTS {
-            return;
+            self.watched.remove(learn::least_telling(&self.watched));
+        }
+        if self.steps.len() >= MOST_SIGHTS {
+            self.steps.remove(0);
         }
         self.watched.push(Watched::new(sight, self.user.expose()));
         if sight.by == learn::By::Owner {

@@ -137,13 +137,13 @@ struct TeachPage<'a> {
 }
 
 async fn page(State(teach): State<Teach>, headers: HeaderMap, csrf: CsrfToken) -> Result<Response, Failure> {
-    let is_watched = TEACH_COOKIE.read(&headers).is_some_and(|secret| teach.is_watched(secret));
+    let is_watched = TEACH_COOKIE.read(&headers).and_then(|secret| teach.watched_in(secret)).is_some();
     let page = if is_watched {
         TeachPage {
             style: style_url(),
             title: "Storeward looks on",
             words: "In this browser only, at this shop only. Sign in with the test account, open the page with its data, sign out, \
-                    and try a wrong password once. Nothing that you type is kept.",
+                    and try a wrong password once. Nothing that you type into a form is kept; you alone see the addresses that you open.",
             csrf: Some(csrf.as_str()),
             console: teach.0.console.get().map(|console| format!("{console}/adapter")),
         }
@@ -167,8 +167,8 @@ async fn stop(
     headers: HeaderMap,
     Form(Nothing {}): Form<Nothing>,
 ) -> Result<Response, Failure> {
-    if TEACH_COOKIE.read(&headers).is_some_and(|secret| teach.is_watched(secret)) {
-        teach.end();
+    if let Some(number) = TEACH_COOKIE.read(&headers).and_then(|secret| teach.watched_in(secret)) {
+        teach.end_where(|lesson| lesson.number == number);
     }
     let mut response = redirect(PREFIX);
     let line = TEACH_COOKIE.clear().ok_or_else(|| Failure::broken("teach.cookie"))?;

@@ -21,11 +21,13 @@ impl SessionStage for Teach {
         let secret = TEACH_COOKIE.read(head.headers)?;
         let text = |name: &str| head.headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or("");
         let parts = ["image", "style", "script", "font", "audio", "video", "manifest"];
-        if parts.contains(&text("sec-fetch-dest")) || !self.is_watched(secret) {
+        if parts.contains(&text("sec-fetch-dest")) {
             return None;
         }
+        let number = self.watched_in(secret)?;
         Some(Box::new(Watcher {
             teach: self.clone(),
+            number,
             method: head.method.as_str().to_owned(),
             path: head.path.to_owned(),
             content_type: text("content-type").to_owned(),
@@ -36,6 +38,8 @@ impl SessionStage for Teach {
 
 struct Watcher {
     teach: Teach,
+    /// Of the lesson.
+    number: u64,
     method: String,
     path: String,
     content_type: String,
@@ -73,7 +77,7 @@ impl SessionExchange for Watcher {
         let is_page = self.response_body_bytes(status, headers).is_some();
         let cookies = cookies(headers);
         if is_page || self.method != "GET" || status.is_redirection() || !cookies.is_empty() {
-            self.teach.note(&Sight {
+            let sight = Sight {
                 by: By::Owner,
                 method: &self.method,
                 path: &self.path,
@@ -81,7 +85,8 @@ impl SessionExchange for Watcher {
                 status: status.as_u16(),
                 cookies: &cookies,
                 body: &String::from_utf8_lossy(body.bytes),
-            });
+            };
+            self.teach.note(self.number, &sight);
         }
         Box::pin(async { Passage::On })
     }

@@ -33,8 +33,12 @@ pub enum Tried {
 
 impl Teach {
     /// Looks at the pages that named the account as somebody without cookies sees them.
-    pub async fn compare(&self) {
-        let paths = self.lesson().as_ref().map(|lesson| lesson.to_compare()).unwrap_or_default();
+    pub async fn compare(&self, staff: StaffId) {
+        let found = {
+            let lesson = self.lesson();
+            lesson.as_ref().filter(|lesson| lesson.by == staff).map(|own| (own.number, own.to_compare()))
+        };
+        let Some((number, paths)) = found else { return };
         for path in paths.into_iter().take(AT_ONCE) {
             let shared = &self.0.identity.0;
             let here = ClientIp::new(std::net::Ipv4Addr::LOCALHOST.into());
@@ -46,7 +50,7 @@ impl Teach {
             };
             // A shop that does not answer now is asked again the next time.
             let Ok(answer) = self.0.shop.ask(asked).await else { return };
-            self.note(&Sight {
+            let sight = Sight {
                 by: By::Nobody,
                 method: "GET",
                 path: &path,
@@ -54,7 +58,8 @@ impl Teach {
                 status: answer.status().as_u16(),
                 cookies: &[],
                 body: &String::from_utf8_lossy(answer.body()),
-            });
+            };
+            self.note(number, &sight);
         }
     }
 
@@ -63,10 +68,10 @@ impl Teach {
         let found = {
             let lesson = self.lesson();
             let own = lesson.as_ref().filter(|lesson| lesson.by == staff);
-            own.map(|lesson| (lesson.user.clone(), chosen.of(&lesson.standing().learnt)))
+            own.map(|lesson| (lesson.number, lesson.user.clone(), chosen.of(&lesson.standing().learnt)))
         };
-        let Some((user, choice)) = found else { return Tried::NoLesson };
-        self.remember(staff, None);
+        let Some((number, user, choice)) = found else { return Tried::NoLesson };
+        self.remember(number, None);
         let Some(proposal) = choice.and_then(|choice| choice.write("own").ok()) else {
             return Tried::NoAdapter;
         };
@@ -78,23 +83,20 @@ impl Teach {
             canary: None,
         });
         let account = CanaryAccount { user, password, every: super::LIFE };
-        let mut tried = shield.try_once(&account).await;
-        if matches!(tried, Ok(Err(_))) {
-            tried = shield.try_once(&account).await;
-        }
+        let tried = shield.try_twice(&account).await;
         let proposal = Box::new(proposal);
         match tried {
             Err(_) => Tried::NoAnswer,
             Ok(Err(why)) if why != Fault::StaysIn => Tried::Fails { proposal, why },
             Ok(found) => {
-                self.remember(staff, Some(proposal.text.clone()));
+                self.remember(number, Some(proposal.text.clone()));
                 Tried::Works { proposal, but: found.err() }
             }
         }
     }
 
-    fn remember(&self, staff: StaffId, text: Option<String>) {
-        if let Some(lesson) = self.lesson().as_mut().filter(|lesson| lesson.by == staff) {
+    fn remember(&self, number: u64, text: Option<String>) {
+        if let Some(lesson) = self.lesson().as_mut().filter(|lesson| lesson.number == number) {
             lesson.set_works(text);
         }
     }

@@ -1,12 +1,13 @@
 //! Teaching Storeward a shop's sign-in, and whoever would use it to look at others or to get in.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use storeward_base::{Clock, RequestId, Secret, StaffId, SystemEntropy};
 use storeward_host::{AskShop, Asking, OwnPages, Passage, Question, RequestHead, Seen, SessionStage};
-use storeward_identity::teach::{Chosen, PREFIX, Saved, TEACH_COOKIE, Teach, TeachParts, Tried, Unfit};
+use storeward_identity::teach::{Chosen, Keep, PREFIX, Saved, TEACH_COOKIE, Teach, TeachParts, Tried, Unfit};
 use storeward_identity::{MIGRATIONS, ShieldFault};
 use storeward_store::both_engines;
 use storeward_store::testing::TestDb;
@@ -29,6 +30,10 @@ struct Kiln {
     is_in: Mutex<bool>,
     /// Its account page shows the name to everybody.
     shows_all: bool,
+    /// Passwords that were sent to it.
+    tries: AtomicUsize,
+    /// While it is asked the next time, the lesson ends and another one begins.
+    meanwhile: Mutex<Option<Teach>>,
 }
 
 impl Kiln {
@@ -47,6 +52,7 @@ impl Kiln {
             };
         match (method.as_str(), path) {
             ("POST", "/entry") => {
+                self.tries.fetch_add(1, Ordering::SeqCst);
                 let body = String::from_utf8_lossy(body).replace('+', " ").replace("%20", " ");
                 if body.contains("word=grey slate roof&") || body.ends_with("word=grey slate roof") {
                     *self.is_in.lock().unwrap() = true;
@@ -69,6 +75,11 @@ impl AskShop for Kiln {
     fn ask(&self, question: Question) -> Asking<'_> {
         Box::pin(async move {
             let (head, body) = question.request.into_parts();
+            let meanwhile = self.meanwhile.lock().unwrap().take();
+            if let Some(teach) = meanwhile {
+                assert!(teach.end(staff(1)));
+                teach.begin(staff(1), USER).await.unwrap().unwrap();
+            }
             Ok(self.answer(&head.method, head.uri.path(), &head.headers, &body))
         })
     }
@@ -80,6 +91,8 @@ struct Class {
     teach: Teach,
     pages: OwnPages,
     files: Arc<Mutex<HashMap<String, String>>>,
+    /// What lies beside its place.
+    laid: Arc<Mutex<HashMap<String, String>>>,
 }
 
 impl Class {
@@ -90,22 +103,27 @@ impl Class {
     fn at(db: TestDb, shop: Kiln) -> Self {
         let bench = Bench::new(db);
         let (shop, files) = (Arc::new(shop), Arc::new(Mutex::new(HashMap::new())));
-        let kept: Arc<Mutex<HashMap<String, String>>> = files.clone();
+        let laid: Arc<Mutex<HashMap<String, String>>> = Arc::default();
+        let (kept, placed): (Arc<Mutex<HashMap<String, String>>>, _) = (files.clone(), files.clone());
+        let (beside, from) = (laid.clone(), laid.clone());
         let teach = Teach::new(TeachParts {
             identity: bench.identity.clone(),
             shop: shop.clone(),
-            keep: Arc::new(move |name, text| {
-                let is_new = !kept.lock().unwrap().contains_key(name);
-                if is_new {
-                    kept.lock().unwrap().insert(name.to_owned(), text.to_owned());
-                }
-                Ok(is_new)
-            }),
+            keep: Keep {
+                lay: Arc::new(move |name, text| {
+                    beside.lock().unwrap().insert(name.to_owned(), text.to_owned());
+                    Ok(!kept.lock().unwrap().contains_key(name))
+                }),
+                place: Arc::new(move |name| {
+                    let text = from.lock().unwrap().remove(name).unwrap();
+                    Ok(placed.lock().unwrap().insert(name.to_owned(), text).is_none())
+                }),
+            },
             in_force: Arc::new(|| None),
         });
         teach.began(443, "https://console.example:9443");
         let pages = teach.answer(OwnPages::new(Router::new(), &[], &[])).unwrap();
-        Class { bench, shop, teach, pages, files }
+        Class { bench, shop, teach, pages, files, laid }
     }
 
     async fn own(&self, method: &str, path: &str, cookie: &str) -> Response<Bytes> {
@@ -191,7 +209,7 @@ impl Class {
         let typed = format!("seal=9&who=mira%40people.example&word={}", PASSWORD.replace(' ', "+"));
         self.pass(secret, "POST", "/entry", "visit=new", &typed).await;
         self.pass(secret, "GET", "/own", "visit=in", "").await;
-        self.teach.compare().await;
+        self.teach.compare(staff(1)).await;
         self.pass(secret, "GET", "/leave-logout", "visit=in", "").await;
         self.pass(secret, "GET", "/own", "", "").await;
     }
@@ -210,7 +228,7 @@ both_engines!(a_lesson_from_beginning_to_file, MIGRATIONS, async |db| {
     let ada = staff(1);
     let secret = class.watched(ada).await;
     class.lesson(&secret).await;
-    let standing = class.teach.standing().unwrap();
+    let standing = class.teach.standing(staff(1)).unwrap();
     let words: Vec<_> = standing.in_words().into_iter().map(|said| (said.what, said.is_seen)).collect();
     assert!(words.iter().all(|(_, is_seen)| *is_seen), "{words:?} {:?}", standing.doubts());
     assert_eq!(class.teach.save(ada, "kiln").await.unwrap(), Saved::Refused, "nothing was tried yet");
@@ -250,7 +268,7 @@ both_engines!(nothing_that_is_typed_and_no_cookie_is_kept, MIGRATIONS, async |db
     let class = Class::new(db);
     let secret = class.watched(staff(1)).await;
     class.lesson(&secret).await;
-    let mut kept = format!("{:?}", class.teach.standing().unwrap());
+    let mut kept = format!("{:?}", class.teach.standing(staff(1)).unwrap());
     class.teach.try_it(staff(1), &Chosen::default(), password(PASSWORD)).await;
     kept.push_str(&class.teach.works(staff(1)).unwrap());
     for typed in ["wrong one", "wrong+one", PASSWORD, "grey+slate", "visit=in", "4000 1234"] {
@@ -274,13 +292,13 @@ both_engines!(nobody_else_is_looked_at, MIGRATIONS, async |db| {
     ] {
         assert!(!class.pass(&other, "GET", "/entry", "", "").await, "{other}");
     }
-    assert_eq!(class.teach.standing().unwrap().steps.len(), 1);
+    assert_eq!(class.teach.standing(staff(1)).unwrap().steps.len(), 1);
     // A lesson ends by itself, and at a word.
     class.bench.clock.advance(Duration::from_secs(30 * 60));
     assert!(!class.pass(&secret, "GET", "/entry", "", "").await);
-    assert!(class.teach.standing().is_none());
+    assert!(class.teach.standing(staff(1)).is_none());
     let secret = class.watched(staff(1)).await;
-    class.teach.end();
+    assert!(class.teach.end(staff(1)));
     assert!(!class.pass(&secret, "GET", "/entry", "", "").await);
 });
 
@@ -316,9 +334,12 @@ both_engines!(one_lesson_at_a_time_and_a_name_that_can_be_one, MIGRATIONS, async
     }
     class.watched(ada).await;
     assert_eq!(class.teach.begin(grace, USER).await.unwrap(), Err(Unfit::Taken(ada)));
+    // Nobody ends another one's, or sees what passes in it: something may have been typed into an address.
+    assert!(!class.teach.end(grace) && class.teach.standing(grace).is_none());
+    assert_eq!(class.teach.under_way().unwrap().0, ada);
     let secret = class.watched(ada).await;
-    assert!(class.teach.standing().unwrap().steps.is_empty(), "begun anew");
-    class.teach.end();
+    assert!(class.teach.standing(staff(1)).unwrap().steps.is_empty(), "begun anew");
+    assert!(class.teach.end(staff(1)));
     assert!(!class.pass(&secret, "GET", "/entry", "", "").await);
     assert_eq!(class.teach.begin(grace, USER).await.unwrap(), Ok(()));
 });
@@ -327,7 +348,7 @@ both_engines!(a_page_that_everybody_sees_proves_nothing, MIGRATIONS, async |db| 
     let class = Class::at(db, Kiln { shows_all: true, ..Kiln::default() });
     let secret = class.watched(staff(1)).await;
     class.lesson(&secret).await;
-    let standing = class.teach.standing().unwrap();
+    let standing = class.teach.standing(staff(1)).unwrap();
     assert!(
         standing.doubts().iter().any(|doubt| doubt.contains("does not tell a customer")),
         "{:?}",
@@ -335,4 +356,77 @@ both_engines!(a_page_that_everybody_sees_proves_nothing, MIGRATIONS, async |db| 
     );
     let tried = class.teach.try_it(staff(1), &Chosen::default(), password(PASSWORD)).await;
     assert!(matches!(tried, Tried::NoAdapter), "{tried:?}");
+});
+
+// What an ended lesson had asked for was written into the next one.
+both_engines!(what_an_ended_lesson_asked_for_is_none_of_the_next_ones, MIGRATIONS, async |db| {
+    let class = Class::new(db);
+    let ada = staff(1);
+    // A try that is under way.
+    let secret = class.watched(ada).await;
+    class.lesson(&secret).await;
+    *class.shop.meanwhile.lock().unwrap() = Some(class.teach.clone());
+    let tried = class.teach.try_it(ada, &Chosen::default(), password(PASSWORD)).await;
+    assert!(matches!(tried, Tried::Works { .. }), "{tried:?}");
+    assert_eq!(class.teach.works(ada), None, "another lesson's file");
+    assert_eq!(class.teach.save(ada, "kiln").await.unwrap(), Saved::Refused);
+    // A page that a visitor is asked for: the next lesson asks for it itself, and sees what is shown then.
+    let secret = class.watched(ada).await;
+    class.pass(&secret, "GET", "/entry", "", "").await;
+    let typed = format!("seal=9&who=mira%40people.example&word={}", PASSWORD.replace(' ', "+"));
+    class.pass(&secret, "POST", "/entry", "visit=new", &typed).await;
+    class.pass(&secret, "GET", "/own", "visit=in", "").await;
+    *class.shop.meanwhile.lock().unwrap() = Some(class.teach.clone());
+    class.teach.compare(ada).await;
+    assert!(class.teach.standing(ada).unwrap().steps.is_empty());
+    let (secret, shown) = class.start().await;
+    let code = class.teach.join(ada, &shown).unwrap();
+    assert!(class.takes(&secret, code.expose()).await);
+    class.lesson(&secret).await;
+    let standing = class.teach.standing(ada).unwrap();
+    assert!(standing.in_words().iter().all(|said| said.is_seen), "{:?}", standing.in_words());
+});
+
+// A mistyped password was tried twice, with another wrong one behind each: four of the five that shops give.
+both_engines!(a_mistyped_password_is_not_doubled, MIGRATIONS, async |db| {
+    let class = Class::new(db);
+    let secret = class.watched(staff(1)).await;
+    class.lesson(&secret).await;
+    let before = class.shop.tries.load(Ordering::SeqCst);
+    let tried = class.teach.try_it(staff(1), &Chosen::default(), password("gray slate roof")).await;
+    assert!(matches!(tried, Tried::Fails { why: ShieldFault::Refused, .. }), "{tried:?}");
+    let tries = class.shop.tries.load(Ordering::SeqCst) - before;
+    assert_eq!(tries, 2, "the one that was typed, and one to tell a refusal by");
+});
+
+// Whoever looked around first taught nothing: after 200 requests the lesson was blind.
+both_engines!(a_lesson_that_looks_around_for_long_sees_the_sign_in, MIGRATIONS, async |db| {
+    let class = Class::new(db);
+    let secret = class.watched(staff(1)).await;
+    for _ in 0..260 {
+        assert!(class.pass(&secret, "GET", "/elsewhere", "", "").await);
+    }
+    class.lesson(&secret).await;
+    for _ in 0..260 {
+        class.pass(&secret, "GET", "/elsewhere", "", "").await;
+    }
+    let standing = class.teach.standing(staff(1)).unwrap();
+    assert!(standing.in_words().iter().all(|said| said.is_seen), "{:?}", standing.in_words());
+    assert!(standing.steps.len() <= 200);
+    let tried = class.teach.try_it(staff(1), &Chosen::default(), password(PASSWORD)).await;
+    assert!(matches!(tried, Tried::Works { but: None, .. }), "{tried:?}");
+});
+
+// A file lay there of which the ledger knew nothing.
+both_engines!(no_file_lies_there_that_the_ledger_does_not_know, MIGRATIONS, async |db| {
+    let class = Class::new(db);
+    let ada = staff(1);
+    let secret = class.watched(ada).await;
+    class.lesson(&secret).await;
+    class.teach.try_it(ada, &Chosen::default(), password(PASSWORD)).await;
+    let db = (*class.bench.db).clone();
+    tokio::task::spawn_blocking(move || db.close()).await.unwrap();
+    assert!(class.teach.save(ada, "kiln").await.is_err(), "nothing can be written down");
+    assert!(class.files.lock().unwrap().is_empty());
+    assert!(class.laid.lock().unwrap().contains_key("kiln.toml"), "it had come that far");
 });
