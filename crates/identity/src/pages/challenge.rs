@@ -74,48 +74,45 @@ async fn challenge_page(
     view: &View,
     flow: &FlowToken,
 ) -> Result<Result<ChallengePage, Response>, Failure> {
-    let (pending, need) = match app.identity.pending(flow).await {
-        Ok(pending) => pending,
+    let standing = match app.identity.pending(flow).await {
+        Ok(standing) => standing,
         Err(Error::FlowOver) => return Ok(Err(over())),
         Err(error) => return Err(error.into()),
     };
     let t = view.texts();
-    let (offers, masked, heading) = match need {
+    let pending = &standing.flow;
+    let (offers, masked, heading) = match &standing.need {
         Need::Password => (vec![Offer::Passkey], String::new(), t.s("challenge.title_password")),
-        Need::Code { masked } => (vec![Offer::Mail], masked, t.s("challenge.title_code")),
-        Need::Factor(offers) => {
-            let masked = app.identity.masked_address(&pending).await?;
-            (offers, masked, t.s("challenge.title"))
-        }
+        Need::Code { masked } => (vec![Offer::Mail], masked.clone(), t.s("challenge.title_code")),
+        Need::Factor(offers) => (offers.clone(), standing.masked_address(), t.s("challenge.title")),
         Need::NewPassword => return Ok(Err(redirect(&own("/new-password")))),
         Need::NewFactor => return Ok(Err(redirect(&own("/new-factor")))),
         // Looking at a page finishes nothing: what was shown is done with, or belongs to another page.
         Need::Nothing => {
-            let passed = pending.passed_at.and(pending.state.return_to);
+            let passed = pending.passed_at.and(pending.state.return_to.as_ref());
             return Ok(Err(passed.map_or_else(over, |to| redirect(to.as_str()))));
         }
     };
     let is_password = heading == t.s("challenge.title_password");
     let days = app.identity.0.policy().trusted_device_days;
     let mut page = view.page(app, heading.clone());
-    let ask_passkey =
-        offers.contains(&Offer::Passkey) && (!is_password || app.identity.has_passkey(&pending).await?);
+    let ask_passkey = offers.contains(&Offer::Passkey) && (!is_password || standing.has_passkey());
     page.script = ask_passkey;
     let number = match offers.contains(&Offer::Sms) {
-        true => app.identity.masked_number(&pending).await?,
+        true => app.identity.masked_number(&standing)?,
         false => String::new(),
     };
-    let address = app.identity.address_of(&pending).await?;
+    let address = standing.address().map_or_else(String::new, |email| email.as_str().to_owned());
     page.puzzle = app.identity.puzzle(Puzzle::Code, &view.visit, &address);
     let mailed = match offers.contains(&Offer::Mail) {
-        true => app.identity.mailed(&view.visit, &pending).await?,
+        true => app.identity.mailed(&view.visit, &standing).await?,
         false => Mailed::Sent,
     };
     if matches!(mailed, Mailed::Wait { .. }) {
         // Whoever can solve one need not wait; with the page, and not only after it was asked in vain.
         page.puzzle = Some(app.identity.puzzle_now(Puzzle::Code, &view.visit, &address));
     }
-    if let Some(puzzle) = app.identity.guesses_puzzle(&view.visit, &pending).await? {
+    if let Some(puzzle) = app.identity.guesses_puzzle(&view.visit, &standing).await? {
         page.puzzle = Some(puzzle);
     }
     let mail_words = mail_words(t, pending.purpose, mailed, &masked);

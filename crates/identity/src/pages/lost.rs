@@ -131,7 +131,7 @@ pub async fn page(
     Extension(flow): Extension<FlowToken>,
 ) -> Result<Response, Failure> {
     match app.identity.pending(&flow).await {
-        Ok((_, Need::NewFactor)) => show(&new_factor(&app, &view, None), view.language),
+        Ok(pending) if pending.need == Need::NewFactor => show(&new_factor(&app, &view, None), view.language),
         Ok(_) => Ok(redirect(&own("/challenge"))),
         Err(Error::FlowOver) => Ok(over()),
         Err(error) => Err(error.into()),

@@ -116,7 +116,7 @@ pub async fn new_password_page(
     Extension(flow): Extension<FlowToken>,
 ) -> Result<Response, Failure> {
     match app.identity.pending(&flow).await {
-        Ok((_, Need::NewPassword)) => show(&new_password(&app, &view), view.language),
+        Ok(pending) if pending.need == Need::NewPassword => show(&new_password(&app, &view), view.language),
         Ok(_) => Ok(redirect(&own("/challenge"))),
         Err(Error::FlowOver) => Ok(redirect(&own("/sign-in?done=over"))),
         Err(error) => Err(error.into()),

@@ -211,46 +211,44 @@ impl Shared {
 }
 
 impl Identity {
-    /// What the browser's flow waits for, for the page that asks.
-    pub async fn pending(&self, token: &FlowToken) -> Result<(Flow, Need), Error> {
+    /// What the browser's flow waits for, for the page that asks: read once, whatever the page wants of it.
+    pub async fn pending(&self, token: &FlowToken) -> Result<Pending, Error> {
         let flow = self.0.flow(token).await?;
-        let (need, _) = self.0.need(&flow).await?;
-        Ok((flow, need))
-    }
-
-    /// The address that codes of this flow go to, as it may be shown.
-    pub async fn masked_address(&self, flow: &Flow) -> Result<String, Error> {
-        let means = match flow.customer {
-            Some(customer) => Some(self.0.means(customer).await?),
-            None => None,
-        };
-        Ok(flow.address(means.as_ref()).map_or_else(String::new, |email| email.masked()))
-    }
-
-    /// The same, whole: for the count of puzzles.
-    pub(crate) async fn address_of(&self, flow: &Flow) -> Result<String, Error> {
-        let means = match flow.customer {
-            Some(customer) => Some(self.0.means(customer).await?),
-            None => None,
-        };
-        Ok(flow.address(means.as_ref()).map_or_else(String::new, |email| email.as_str().to_owned()))
+        let (need, means) = self.0.need(&flow).await?;
+        Ok(Pending { flow, need, means })
     }
 
     /// The telephone that codes of this flow go to, as it may be shown.
-    pub async fn masked_number(&self, flow: &Flow) -> Result<String, Error> {
-        let Some(customer) = flow.customer else { return Ok(String::new()) };
-        let means = self.0.means(customer).await?;
+    pub fn masked_number(&self, pending: &Pending) -> Result<String, Error> {
+        let Some(means) = &pending.means else { return Ok(String::new()) };
         let factor = means.factors.iter().rev().find(|factor| factor.kind == FactorKind::Sms);
         let label = factor.and_then(|factor| Some((factor.label_sealed.as_ref()?, factor.id.to_string())));
         label.map_or(Ok(String::new()), |(sealed, row)| self.0.vault.open_text(sealed, &row, Field::Label))
     }
+}
+
+/// A flow as it stands, with the account that it is about.
+#[derive(Clone, Debug)]
+pub struct Pending {
+    pub flow: Flow,
+    pub need: Need,
+    pub(crate) means: Option<Means>,
+}
+
+impl Pending {
+    /// The address that codes of this flow go to, whole: for the count of puzzles.
+    pub(crate) fn address(&self) -> Option<Email> {
+        self.flow.address(self.means.as_ref())
+    }
+
+    /// The same, as it may be shown.
+    pub fn masked_address(&self) -> String {
+        self.address().map_or_else(String::new, |email| email.masked())
+    }
 
     /// Whether the flow's account has a passkey.
-    pub async fn has_passkey(&self, flow: &Flow) -> Result<bool, Error> {
-        match flow.customer {
-            Some(customer) => Ok(self.0.means(customer).await?.has(FactorKind::Passkey)),
-            None => Ok(false),
-        }
+    pub fn has_passkey(&self) -> bool {
+        self.means.as_ref().is_some_and(|means| means.has(FactorKind::Passkey))
     }
 }
 

@@ -8,7 +8,7 @@ use storeward_base::CustomerId;
 use storeward_puzzle::Purpose as Puzzle;
 use storeward_store::Reader;
 
-use super::flows::{Means, Need, Offer};
+use super::flows::{Means, Need, Offer, Pending};
 use super::{Identity, Shared};
 use crate::error::Error;
 use crate::model::Level;
@@ -69,16 +69,15 @@ impl Shared {
 
 impl Identity {
     /// A puzzle for the form that takes an app's code, while strangers try many.
-    pub async fn guesses_puzzle(&self, visit: &Visit, flow: &Flow) -> Result<Option<String>, Error> {
+    pub async fn guesses_puzzle(&self, visit: &Visit, pending: &Pending) -> Result<Option<String>, Error> {
         let shared = &self.0;
-        let (need, means) = shared.need(flow).await?;
-        let Some(means) = means else { return Ok(None) };
-        let is_guessable = match &need {
+        let Some(means) = &pending.means else { return Ok(None) };
+        let is_guessable = match &pending.need {
             Need::Password => true,
             Need::Factor(offers) => offers.contains(&Offer::Totp),
             Need::Code { .. } | Need::NewPassword | Need::NewFactor | Need::Nothing => false,
         };
-        if !is_guessable || shared.own_guesses_key(visit, flow, &means).await?.is_some() {
+        if !is_guessable || shared.own_guesses_key(visit, &pending.flow, means).await?.is_some() {
             return Ok(None);
         }
         let customer = means.account.id;

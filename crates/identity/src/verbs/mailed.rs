@@ -8,7 +8,7 @@ use storeward_base::CustomerId;
 use storeward_puzzle::Purpose as Puzzle;
 
 use super::devices::Known;
-use super::flows::{CODE_LIFE, FlowDraft, Means, Need, Offer};
+use super::flows::{CODE_LIFE, FlowDraft, Means, Need, Offer, Pending};
 use super::heat::Way;
 use super::{Identity, Shared};
 use crate::error::Error;
@@ -178,14 +178,13 @@ impl Shared {
 
 impl Identity {
     /// How it stands with the codes of a challenge, for the page.
-    pub async fn mailed(&self, visit: &Visit, flow: &Flow) -> Result<Mailed, Error> {
-        let shared = &self.0;
+    pub async fn mailed(&self, visit: &Visit, pending: &Pending) -> Result<Mailed, Error> {
+        let (shared, flow) = (&self.0, &pending.flow);
         if flow.codes_sent > 0 {
             return Ok(Mailed::Sent);
         }
-        let (_, means) = shared.need(flow).await?;
-        let Some(to) = flow.address(means.as_ref()) else { return Ok(Mailed::Ready) };
-        let account = means.as_ref().map(|means| &means.account);
+        let Some(to) = pending.address() else { return Ok(Mailed::Ready) };
+        let account = pending.means.as_ref().map(|means| &means.account);
         let key = shared.letter_key(visit, &to, account, Asks::of(flow.purpose), Way::Plain).await?;
         let wait = shared.throttle.wait(&[key], shared.now());
         Ok(wait.map_or(Mailed::Ready, |seconds| Mailed::Wait { seconds }))
