@@ -42,7 +42,7 @@ impl Adapter {
         }
         self.staff.acts.iter_mut().chain(&mut self.sensitive).for_each(|place| lay(&mut place.path));
         self.routed.iter_mut().for_each(|routed| lay(&mut routed.path));
-        self.static_paths.iter_mut().for_each(lay);
+        self.static_paths.iter_mut().chain(&mut self.uploads).for_each(lay);
         Ok(self)
     }
 

@@ -49,6 +49,7 @@ pub fn stand_in() -> Adapter {
     one.sign_out = None;
     one.staff.probe = None;
     one.static_paths.clear();
+    one.uploads.clear();
     one
 }
 

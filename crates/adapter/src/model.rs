@@ -43,6 +43,9 @@ pub struct Adapter {
     /// Paths that a browser loads as parts of a page and that never depend on who is signed in.
     #[serde(default)]
     pub static_paths: Vec<String>,
+    /// Paths that take files and make nothing else of a form, whatever its fields: what stands in a long one there moves it nowhere.
+    #[serde(default)]
+    pub uploads: Vec<String>,
     /// Paths that every page of the shop names: what stands before them is the folder that the shop lies in.
     #[serde(default)]
     pub folder_signs: Vec<String>,
@@ -398,7 +401,7 @@ impl Adapter {
             check_path(&routed.path).map_err(|what| AdapterError::new(format!("routed[{at}].path"), what))?;
         }
         let offices = self.staff.paths.iter().chain(&self.staff.except).chain(&self.staff.like);
-        for path in offices.chain(&self.static_paths) {
+        for path in offices.chain(&self.static_paths).chain(&self.uploads) {
             check_path(path).map_err(|what| AdapterError::new("staff.paths", what))?;
         }
         if let Some(probe) = &self.staff.probe {

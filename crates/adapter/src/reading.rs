@@ -75,6 +75,12 @@ impl Adapter {
         !self.routed.is_empty() || self.rules().any(|rule| !rule.query.is_empty())
     }
 
+    /// Whether the request goes where files are taken, and by nothing in its head anywhere else.
+    pub fn takes_files(&self, reading: &Reading, path: &str) -> bool {
+        let is_upload = || self.uploads.iter().any(|place| place::is(place, path));
+        reading.is_plain() && !reading.is_routed && reading.fields.is_empty() && is_upload()
+    }
+
     /// Looks at a form's body, too. Where that is not all of it, the rest may be anything.
     pub fn read_form(&self, reading: &mut Reading, content_type: &str, bytes: &[u8], is_whole: bool) {
         reading.is_partial |= !is_whole;

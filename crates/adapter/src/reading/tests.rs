@@ -123,3 +123,32 @@ fn what_was_not_read_may_be_anything() {
     // A shop without such an interface has its forms pass unread.
     assert!(!by_name("larkmoor").unwrap().reads_forms());
 }
+
+// Staff who sent a picture of more than 256 KiB were asked for a fresh factor each time, since the rest of the form could have said
+// anything.
+#[test]
+fn a_place_for_files_makes_nothing_else_of_a_form() {
+    let wordpress = by_name("wordpress").unwrap();
+    let takes = |method: &str, target: &str, overrides: &[&str]| {
+        let (path, query) =
+            target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
+        let asked = Asked { method, path, query, content_type: "multipart/form-data", authorization: None };
+        wordpress.takes_files(&wordpress.reading(&asked, overrides), path)
+    };
+    assert!(takes("POST", "/wp-admin/async-upload.php", &[]));
+    assert!(takes("POST", "/blog/wp-admin/async-upload.php/x?short=1", &[]));
+    for (target, overrides) in [
+        ("/wp-admin/async-upload.php?rest_route=/wp/v2/users/me", &[][..]),
+        ("/wp-admin/async-upload.php?_method=PUT", &[]),
+        ("/wp-admin/async-upload.php?action=save_account_details", &[]),
+        ("/wp-admin/async-upload.php", &["PUT"]),
+        ("/index.php/wp-admin/async-upload.php", &[]),
+        ("/wp-admin/upload.php", &[]),
+        ("/wp-admin/admin-ajax.php", &[]),
+        ("/wp-json/wp/v2/media", &[]),
+        ("/?rest_route=/wp/v2/media", &[]),
+        ("/cart", &[]),
+    ] {
+        assert!(!takes("POST", target, overrides), "{target}");
+    }
+}

@@ -1,6 +1,6 @@
 //! What an attacker tried at the shop's own doors behind the shield, and what came of it, on both engines.
 
-use storeward_identity::{LetterKind, MIGRATIONS};
+use storeward_identity::{LetterKind, MIGRATIONS, SecondFactor};
 use storeward_store::both_engines;
 
 use super::behind::{ADDRESS, Behind, Elevation, SHOP_PASSWORD};
@@ -177,6 +177,41 @@ both_engines!(what_staff_do_by_an_interface_takes_a_second_factor, MIGRATIONS, a
     assert_eq!(owner.send("GET", "/api/users/me", &form, "").await.status, 200);
     assert_eq!(owner.send("POST", "/cart", &form, "product=1").await.status, 200);
     assert!(owner.sees_account().await);
+});
+
+// A picture of more than 256 KiB took a fresh factor wherever it went. Where files are taken, and no field leads anywhere else, it is
+// the picture that it says; everywhere else it may hold anything.
+both_engines!(a_long_upload_is_asked_about_where_a_field_could_lead_elsewhere, MIGRATIONS, async |db| {
+    let behind = Behind::with_file(db, SecondFactor::Required, |file| {
+        let routed = "[[routed]]\nparameter = \"rest_route\"\npath = \"/api\"\n";
+        let file = file.replacen("\n[", "\nuploads = [\"/pictures/upload.php\"]\n[", 1);
+        if file.contains("[[routed]]") { file } else { format!("{file}\n{routed}") }
+    });
+    let mut owner = behind.browser();
+    owner.sign_in_with_code("").await;
+    assert!(owner.sees_account().await);
+    behind.bench.advance(3_600);
+    assert!(owner.sees_account().await);
+    let kind = [("accept", "application/json"), ("content-type", "multipart/form-data; boundary=b")];
+    let picture = "x".repeat(300 * 1024);
+    let part = |name: &str, value: &str| {
+        format!("--b\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+    };
+    let long = format!("{}{}--b--\r\n", part("file", &picture), part("rest_route", "/users/me"));
+    assert_eq!(owner.send("POST", "/pictures/upload.php", &kind, &long).await.status, 200);
+    for target in [
+        "/pictures/upload.php?rest_route=/users/me",
+        "/pictures/upload.php?_method=PUT",
+        "/pictures/",
+        "/cart",
+    ] {
+        let told = owner.send("POST", target, &kind, &long).await;
+        assert!(
+            told.status == 403 && told.body.contains("identity.second_factor"),
+            "{target}: {}",
+            told.body
+        );
+    }
 });
 
 // A method in the query, in a form or in a header, and a script before the path, changed an address without a fresh factor.

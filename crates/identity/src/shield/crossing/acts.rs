@@ -16,7 +16,8 @@ use crate::state::ReturnTo;
 impl Crossing {
     /// Looks for another method or path in the fields of a form.
     pub(super) fn read_form(&mut self, headers: &HeaderMap, body: Seen<'_>) {
-        if self.reads_fields && self.guard.adapter.reads_forms() {
+        let is_file = !body.complete && self.guard.adapter.takes_files(&self.reading, &self.path);
+        if self.reads_fields && !is_file && self.guard.adapter.reads_forms() {
             self.is_cut_off = !body.complete;
             let Lines { content_type, is_encoded, .. } = Lines::of(headers);
             let is_whole = body.complete && !is_encoded;
