@@ -217,4 +217,14 @@ impl Shared {
         let answer = tokio::task::spawn_blocking(move || question(&access)).await;
         answer.map_err(|_| Failure::broken("console.thread"))
     }
+
+    /// Waits until what staff did to the bans is on disk: what they were told holds also when the power fails now.
+    pub async fn keep_bans(&self) -> Result<(), Failure> {
+        let bans = Arc::clone(&self.bans);
+        match tokio::task::spawn_blocking(move || bans.save()).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) => Err(Failure::broken("bans.file")),
+            Err(_) => Err(Failure::broken("console.thread")),
+        }
+    }
 }

@@ -162,7 +162,10 @@ pub async fn ban(
     let fault = match fields.client.parse::<ClientIp>() {
         Err(_) => "Write one IP address, such as 203.0.113.7 or 2001:db8::7.".to_owned(),
         Ok(client) => match app.bans.ban_for(client, Duration::from_secs(fields.minutes * 60), reason, by) {
-            Ok(_) => return Ok(redirect("/blocked#bans")),
+            Ok(_) => {
+                app.keep_bans().await?;
+                return Ok(redirect("/blocked#bans"));
+            }
             Err(refusal) => refusal_words(&refusal),
         },
     };
@@ -196,6 +199,7 @@ pub async fn lift(
 ) -> Result<Response, Failure> {
     let block = read_block(&fields.client)?;
     app.bans.lift(block, Actor::Staff { id: view.visitor.staff })?;
+    app.keep_bans().await?;
     Ok(redirect("/blocked#bans"))
 }
 

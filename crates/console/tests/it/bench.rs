@@ -64,7 +64,7 @@ pub struct Bench {
     pub identity: Identity,
     pub post: Arc<RecordedPost>,
     _stopper: Stopper,
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
 }
 
 /// The one password that is in the breach list.
@@ -189,7 +189,8 @@ impl Bench {
         let shared: Arc<dyn Clock> = clock.clone();
         let log = AccessLog::open(&AccessOptions::new(dir.path()), Arc::clone(&shared), None).unwrap();
         let emissions = Arc::new(RecordedEmissions::default());
-        let bans = BanBook::in_memory(BanOptions::default(), Arc::clone(&shared), emissions.clone());
+        let bans =
+            BanBook::open(dir.path(), BanOptions::default(), Arc::clone(&shared), emissions.clone()).unwrap();
         let key = DataKey::generate(&SystemEntropy);
         let (stopper, stop) = Stopper::new();
         let passwords = Pool::start(PoolOptions::new(Arc::clone(&shared), Arc::new(SystemEntropy))).unwrap();
@@ -240,9 +241,13 @@ impl Bench {
             vault: vault.clone(),
             post,
             _stopper: stopper,
-            _dir: dir,
+            dir,
             db,
         }
+    }
+
+    pub fn folder(&self) -> &std::path::Path {
+        self.dir.path()
     }
 
     pub fn browser(&self) -> Browser<'_> {
