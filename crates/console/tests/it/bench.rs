@@ -62,6 +62,8 @@ pub struct Bench {
     pub app: Router,
     pub table: String,
     pub identity: Identity,
+    /// Hashes for staff and for customers.
+    pub pool: Pool,
     pub post: Arc<RecordedPost>,
     _stopper: Stopper,
     dir: tempfile::TempDir,
@@ -230,6 +232,7 @@ impl Bench {
         let table = Console::access_table(parts());
         let app = Console::service(parts()).unwrap();
         Bench {
+            pool: passwords,
             clock,
             log,
             bans,

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use storeward_base::{ClientIp, Secret};
 use storeward_events::Event;
+use storeward_passwords::{AccountKey, Lane, Ticket};
 use storeward_store::both_engines;
 
 use super::bench::{Bench, EMAIL, MIGRATIONS, PASSWORD, sign_in_form};
@@ -25,6 +27,34 @@ both_engines!(a_code_counts_once, MIGRATIONS, async |db| {
     assert_eq!(bench.browser().sign_in(EMAIL, PASSWORD, &code).await.status, 303);
     assert_eq!(bench.browser().sign_in(EMAIL, PASSWORD, &code).await.status, 403);
     assert_eq!(reasons(&bench.events("staff.sign_in_failed").await), ["code_replayed", "code_replayed"]);
+});
+
+// Staff waited in one line with whoever guesses at the shop's own sign-in, and were turned away with them.
+both_engines!(a_flood_at_the_shop_keeps_no_member_of_staff_out, MIGRATIONS, async |db| {
+    let bench = Bench::new(db);
+    let (_, secret) = bench.enrolled().await;
+    let code = bench.next_code(&secret);
+    let stranger = |n: u32| {
+        let address: ClientIp = ClientIp::new(std::net::Ipv4Addr::from_bits(0xC612_0000 + n).into());
+        Ticket { lane: Lane::Stranger, account: AccountKey::of(&n.to_string()), address: address.block() }
+    };
+    let pool = bench.pool.clone();
+    let flood = tokio::spawn(async move {
+        for n in 0.. {
+            let (pool, ticket) = (pool.clone(), stranger(n));
+            tokio::spawn(async move { pool.verify_nothing(ticket, Secret::new("a guess".to_owned())).await });
+            // More than the pool does, for as long as the test goes on.
+            if n % 50 == 49 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        }
+    });
+    while bench.pool.has_room(&stranger(u32::MAX >> 12)).is_ok() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let answer = bench.browser().sign_in(EMAIL, PASSWORD, &code).await;
+    flood.abort();
+    assert_eq!(answer.status, 303, "{}", answer.body);
 });
 
 both_engines!(two_who_post_one_code_at_once_get_one_session, MIGRATIONS, async |db| {
