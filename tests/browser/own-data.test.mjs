@@ -84,7 +84,28 @@ test('a customer sees what is kept, takes a copy, stops its use and erases it', 
   const saved = page.waitForEvent('download');
   await page.getByRole('button', { name: 'Copy as CSV' }).click();
   const copy = await readFile(await (await saved).path(), 'utf8');
-  assert.ok(copy.startsWith('collection,item,field,value,from,written_at\r\n') && copy.includes(`"${address}"`), copy);
+  assert.ok(copy.startsWith('collection,item,field,value,from,written_at,shown\r\n') && copy.includes(`"${address}"`), copy);
+  // A value put right, and one that does not fit.
+  const street = page.locator('li').filter({ hasText: 'Street' }).first();
+  await street.getByText('Put right').click();
+  await street.getByLabel(/The right value: Street/).fill('1 Harbour Lane');
+  await street.getByRole('button', { name: 'Save' }).click();
+  await page.getByText('It is put right.').waitFor();
+  await page.getByText('1 Harbour Lane').waitFor();
+  const telephone = page.locator('li').filter({ hasText: 'Telephone' }).first();
+  await telephone.getByText('Put right').click();
+  await telephone.getByLabel(/The right value: Telephone/).fill('none');
+  await telephone.getByRole('button', { name: 'Save' }).click();
+  await page.getByText('Nothing was changed: what you typed does not fit Telephone.').waitFor();
+  assert.equal(await page.locator('li').filter({ hasText: 'E-mail address' }).first().getByText('Put right').count(), 0);
+  // An objection, and a request with its clock.
+  await page.getByRole('button', { name: 'Object to marketing' }).click();
+  await page.getByText('It is taken down, and counts from now on.').waitFor();
+  await page.getByText(/: objected \(for marketing/).waitFor();
+  await page.getByLabel('What is it about?').selectOption('portability');
+  await page.getByLabel('In your words').fill('To my new shop, please');
+  await page.getByRole('button', { name: 'Send' }).click();
+  await page.getByText(/Data for another shop: answered by .* at the latest/).waitFor();
   await page.getByRole('button', { name: 'Stop the use' }).click();
   await page.getByText('The use is stopped.').first().waitFor();
   await page.getByRole('button', { name: 'Allow the use again' }).click();

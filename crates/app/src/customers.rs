@@ -62,6 +62,11 @@ pub struct Serving {
     pub teach: Option<crate::teach::Standing>,
 }
 
+/// What a changed config needs, made before any of it is in force.
+pub struct Prepared {
+    rules: Option<(storeward_policy::Policies, storeward_vault::RulesFrom)>,
+}
+
 impl Serving {
     /// What stands between client and shop.
     pub fn stage(&self, shield: Option<&crate::shield::Prepared>) -> Option<Arc<dyn SessionStage>> {
@@ -107,9 +112,10 @@ impl Serving {
     }
 
     /// Takes a changed config. Rules about records that do not fit change nothing.
-    pub fn reload(&self, config: &Config, data: &DataDir) -> Done {
+    /// Takes what was prepared; nothing of it can fail.
+    pub fn reload(&self, config: &Config, data: &DataDir, prepared: Prepared) {
         if let Some(vault) = &self.vault {
-            vault.reload(config, data)?;
+            vault.take(prepared.rules);
         }
         crate::identity::reload(self.identity.as_ref(), config, data);
         if let Some(guide) = &self.guide {
@@ -121,12 +127,15 @@ impl Serving {
         if let Some(standing) = &self.gate {
             standing.reload(config);
         }
-        Ok(())
     }
 
     /// What has to be there before a changed config is in force.
-    pub fn prepare(&self, config: &Config) -> Done {
-        self.gate.as_ref().map_or(Ok(()), |standing| standing.prepare(config))
+    pub fn prepare(&self, config: &Config, data: &DataDir) -> Done<Prepared> {
+        if let Some(standing) = &self.gate {
+            standing.prepare(config)?;
+        }
+        let rules = self.vault.as_ref().map(|vault| vault.rules(config, data)).transpose()?.flatten();
+        Ok(Prepared { rules })
     }
 
     /// After the last request.

@@ -267,13 +267,14 @@ impl Running {
             let words = "the first `[[gate]]` of a shop without pages of ours needs a restart";
             return Err(refuse(Failure::new(words).hint("restart it: systemctl restart storeward")));
         }
-        self.customers.prepare(&loaded.config).map_err(refuse)?;
+        // All that can fail comes before anything is in force.
+        let prepared = self.customers.prepare(&loaded.config, &self.opened.data).map_err(refuse)?;
         let brand = crate::mail::brand(&loaded.config).map_err(refuse)?;
         let refitted =
             self.shield.as_ref().map(|shield| shield.read_anew(&loaded.config, self.opened.data.path()));
         let refitted = refitted.transpose().map_err(refuse)?.flatten();
-        self.customers.reload(&loaded.config, &self.opened.data).map_err(refuse)?;
         self.edge.reload(&loaded.config.edge()).context("storeward.toml").map_err(refuse)?;
+        self.customers.reload(&loaded.config, &self.opened.data, prepared);
         self.bans.set_options(BanOptions::from(&loaded.config.bans));
         self.responder.set_mode(loaded.config.bans.mode);
         self.customers.outbox.set_brand(brand);

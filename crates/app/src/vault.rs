@@ -1,6 +1,7 @@
 //! Customers' records from `[vault]`: keys, shelf and rules in the data directory, put together; and `storeward vault`.
 
 mod csv;
+mod duties;
 mod import;
 mod sample;
 mod verify;
@@ -22,7 +23,9 @@ use storeward_seal::envelope::{Kdf, RootFile, SecretRoot};
 use storeward_seal::{LogKey, Origin, PseudonymKey};
 use storeward_store::jobs::Handler;
 use storeward_store::{DatabaseUrl, Db, OpenOptions};
-use storeward_vault::{KEY_MIGRATIONS, KeyStore, KeyStoreParts, OWN_DATA, OwnData, Shelf, Vault, VaultParts};
+use storeward_vault::{
+    KEY_MIGRATIONS, KeyStore, KeyStoreParts, OWN_DATA, OwnData, RulesFrom, Shelf, Vault, VaultParts,
+};
 
 use crate::Done;
 use crate::config::Config;
@@ -108,11 +111,20 @@ impl Standing {
         self.vault.handlers(self.life)
     }
 
-    /// Takes changed rules. Rules that do not fit change nothing.
-    pub fn reload(&self, config: &Config, data: &DataDir) -> Done {
-        let Some(section) = &config.vault else { return Ok(()) };
-        self.vault.set_policies(policies(section, data)?);
-        Ok(())
+    /// The rules that a changed config asks for. Nothing is in force before [`Standing::take`].
+    pub fn rules(&self, config: &Config, data: &DataDir) -> Done<Option<(Policies, RulesFrom)>> {
+        let Some(section) = &config.vault else { return Ok(None) };
+        if section.policy_file.is_some() {
+            return Ok(Some((policies(section, data)?, RulesFrom::File)));
+        }
+        Ok(Some(saved(&self.vault)?))
+    }
+
+    /// Puts rules in force.
+    pub fn take(&self, rules: Option<(Policies, RulesFrom)>) {
+        if let Some((policies, from)) = rules {
+            self.vault.set_rules(policies, from);
+        }
     }
 
     pub fn close(&self) {
@@ -132,10 +144,20 @@ pub fn policies(section: &VaultSection, data: &DataDir) -> Done<Policies> {
     })
 }
 
+/// The rules that were saved at the console, or those that a shop begins with.
+fn saved(vault: &Vault) -> Done<(Policies, RulesFrom)> {
+    let found = finished(vault.saved_rules())?.context("the saved rules")?;
+    Ok(found.map_or_else(
+        || (Policies::default_rules(), RulesFrom::Start),
+        |(saved, rules)| (rules, RulesFrom::Console(saved.version)),
+    ))
+}
+
 /// The vault; nothing without the section.
 pub fn start(opened: &Opened) -> Done<Option<Standing>> {
     let Some(section) = &opened.loaded.config.vault else { return Ok(None) };
     let data = &opened.data;
+    // Before anything is made: rules that do not fit end the start.
     let policies = policies(section, data)?;
     let folder = data.join(FOLDER);
     fs::create_dir_all(&folder).doing(format!("cannot make {}", folder.display()))?;
@@ -156,6 +178,11 @@ pub fn start(opened: &Opened) -> Done<Option<Standing>> {
         policies,
         entropy: opened.entropy.clone(),
     });
+    let rules = match section.policy_file {
+        Some(_) => (crate::vault::policies(section, data)?, RulesFrom::File),
+        None => saved(&vault)?,
+    };
+    vault.set_rules(rules.0, rules.1);
     // What a crash left half-way is ended before anything serves: nobody is half erased.
     finished(vault.finish_erasures())?.context("erasures that were begun")?;
     let life = Duration::from_secs(u64::from(section.rotate_days) * 24 * 3_600);

@@ -32,7 +32,7 @@ const WATCHING: Access<Need> = Access::Only(Need::StaffWatching);
 
 /// Every route of the console.
 pub fn routes(routes: Routes<App, StaffGate>) -> Routes<App, StaffGate> {
-    routes
+    of_data(routes)
         .get("/", STAFF, now::page)
         .get("/now/state", WATCHING, now::state)
         .get("/live", WATCHING, now::live)
@@ -50,13 +50,6 @@ pub fn routes(routes: Routes<App, StaffGate>) -> Routes<App, StaffGate> {
         .post("/customers/find", STAFF, customers::find)
         .get("/customers/{id}", STAFF, customers::account)
         .post("/customers/{id}/act", FRESH, customers::act)
-        .get("/data", STAFF, data::page)
-        .post("/data/find", STAFF, data::find)
-        .get("/data/seen", STAFF, data::seen)
-        .get("/data/rules", STAFF, data::rules)
-        .get("/data/{id}", STAFF, data::customer)
-        .post("/data/{id}/open", FRESH, data::open)
-        .post("/data/{id}/act", FRESH, data::act)
         .get("/guidance", STAFF, guidance::page)
         .post("/guidance/reports/{id}/close", STAFF, guidance::close)
         .get("/ledger", STAFF, ledger::page)
@@ -108,4 +101,25 @@ pub fn routes(routes: Routes<App, StaffGate>) -> Routes<App, StaffGate> {
         .get("/healthz", Access::Public("says only that the process lives"), health::live)
         .get("/readyz", Access::Public("says whether it can serve, in words without secrets"), health::ready)
         .get("/metrics", Access::Only(Need::Scraper), health::metrics)
+}
+
+/// Those of customers' data.
+fn of_data(routes: Routes<App, StaffGate>) -> Routes<App, StaffGate> {
+    routes
+        .get("/data", STAFF, data::page)
+        .post("/data/find", STAFF, data::find)
+        .get("/data/seen", STAFF, data::seen)
+        .get("/data/rules", STAFF, data::rules)
+        .get("/data/rules/edit", STAFF, data::edit_rules)
+        .post("/data/rules/edit", FRESH, data::write_rules)
+        .get("/data/asked", STAFF, data::asked)
+        .post("/data/asked/{id}", FRESH, data::answer_asked)
+        .get("/data/requests", STAFF, data::requests)
+        .post("/data/requests/{id}", FRESH, data::answer)
+        .get("/data/{id}", STAFF, data::customer)
+        .post("/data/{id}/open", FRESH, data::open)
+        .post("/data/{id}/act", FRESH, data::act)
+        .post("/data/{id}/ask", FRESH, data::ask)
+        .post("/data/{id}/asked", FRESH, data::receive)
+        .post("/data/{id}/correct", FRESH, data::correct)
 }

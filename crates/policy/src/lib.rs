@@ -17,5 +17,5 @@ mod words;
 pub use answer::{Answer, Mask, Refusal};
 pub use error::Fault;
 pub use policies::{Policies, Rule};
-pub use table::{Cell, Row, table};
+pub use table::{ActChange, Cell, CellChange, Changes, Row, changes, table};
 pub use words::{Act, Asked, Circumstances, Grant, Purpose, Role, Thing, VOLUME_LIMIT, Who};

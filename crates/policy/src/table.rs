@@ -4,6 +4,76 @@ use crate::answer::{Answer, Mask};
 use crate::policies::Policies;
 use crate::words::{Act, Asked, Circumstances, Purpose, Role, Thing, Who};
 
+/// A field that a role sees otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CellChange<'a> {
+    pub role: Role,
+    pub purpose: Purpose,
+    /// Class and name.
+    pub field: (&'a str, &'a str),
+    pub before: Cell,
+    pub after: Cell,
+}
+
+/// Something beside opening that a role may do now, or may no longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ActChange {
+    pub role: Role,
+    pub purpose: Purpose,
+    pub act: Act,
+    pub is_allowed: bool,
+}
+
+/// What differs between two sets of rules.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes<'a> {
+    pub cells: Vec<CellChange<'a>>,
+    pub acts: Vec<ActChange>,
+}
+
+/// What other rules would change for whom, under the same circumstances as [`table`].
+pub fn changes<'a>(before: &Policies, after: &Policies, fields: &[(&'a str, &'a str)]) -> Changes<'a> {
+    let mut changes = Changes::default();
+    for (old, new) in table(before, fields).into_iter().zip(table(after, fields)) {
+        for (field, (before, after)) in fields.iter().zip(old.cells.into_iter().zip(new.cells)) {
+            if before != after {
+                let (role, purpose) = (old.role, old.purpose);
+                changes.cells.push(CellChange { role, purpose, field: *field, before, after });
+            }
+        }
+        let acts =
+            [Act::Export, Act::Find, Act::Correct, Act::Erase, Act::Restrict, Act::Approve, Act::BreakGlass];
+        for act in acts {
+            let (role, purpose) = (old.role, old.purpose);
+            let is_allowed = may(after, role, purpose, act, fields);
+            if may(before, role, purpose, act, fields) != is_allowed {
+                changes.acts.push(ActChange { role, purpose, act, is_allowed });
+            }
+        }
+    }
+    changes
+}
+
+/// Whether a role may do something with a record; with any field of it where the act is about fields.
+fn may(policies: &Policies, role: Role, purpose: Purpose, act: Act, fields: &[(&str, &str)]) -> bool {
+    let who = Who::Staff { id: "somebody".to_owned(), groups: vec![role.name().to_owned()] };
+    let circumstances = Circumstances {
+        is_assigned: true,
+        consents: vec!["marketing".to_owned()],
+        ..Circumstances::new(purpose, Some(0))
+    };
+    let ask = |thing: Thing<'_>| {
+        let asked = Asked { who: &who, act, owner: "customer", thing, circumstances: &circumstances };
+        matches!(policies.decide(&asked), Answer::Allow { .. })
+    };
+    match act {
+        Act::Open | Act::Export => fields.iter().any(|(class, name)| ask(Thing::Field { class, name })),
+        Act::Find | Act::Correct | Act::Erase | Act::Restrict | Act::Approve | Act::BreakGlass => {
+            ask(Thing::Record)
+        }
+    }
+}
+
 /// One field for one role and purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cell {

@@ -2,7 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on shall stop where it is")]
 
 use storeward_policy::{
-    Act, Answer, Asked, Circumstances, Grant, Mask, Policies, Purpose, Thing, VOLUME_LIMIT, Who,
+    Act, Answer, Asked, Changes, Circumstances, Grant, Mask, Policies, Purpose, Thing, VOLUME_LIMIT, Who,
+    changes,
 };
 
 fn staff(groups: &[&str]) -> Who {
@@ -239,6 +240,37 @@ fn a_grant_opens_what_no_rule_does_and_no_guard_yields_to_it() {
         let answer = ask(&rules, &staff(&groups), act, "record", &now(Purpose::Dispute));
         assert_eq!(matches!(answer, Answer::Allow { .. }), allowed, "{groups:?} {act:?}");
     }
+}
+
+#[test]
+fn what_other_rules_would_change_is_told_before_they_hold() {
+    let before = Policies::default_rules();
+    let fields = [("contact", "email"), ("note", "text")];
+    assert_eq!(changes(&before, &Policies::default_rules(), &fields), Changes::default());
+    let wider = format!(
+        "{}\n@id(\"marketing_reads\")\npermit (principal is Staff in Role::\"marketing\", action == Action::\"open\", \
+         resource == Field::\"note.text\") when {{ context.purpose == \"support\" }};\n\
+         @id(\"no_erasing\")\nforbid (principal is Staff, action == Action::\"erase\", resource);",
+        Policies::default_text()
+    );
+    let found = changes(&before, &Policies::parse(&wider).unwrap(), &fields);
+    let told: Vec<String> = found
+        .cells
+        .iter()
+        .map(|one| {
+            format!(
+                "{} {} {}.{} {}",
+                one.role.name(),
+                one.purpose.name(),
+                one.field.0,
+                one.field.1,
+                one.after.words()
+            )
+        })
+        .collect();
+    assert_eq!(told, ["marketing support note.text whole"]);
+    assert!(found.acts.iter().all(|one| one.act == Act::Erase && !one.is_allowed));
+    assert_eq!(found.acts.len(), 2, "the owner erases for requests and for claims");
 }
 
 #[test]

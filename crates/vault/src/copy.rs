@@ -2,32 +2,49 @@
 
 use std::fmt::Write as _;
 
-use crate::opening::Opened;
+use storeward_policy::Mask;
 
-/// A structured, commonly used form (GDPR article 20): one object a value.
-pub fn json(values: &[Opened]) -> String {
-    let list: Vec<serde_json::Value> = values
+use crate::opening::Opening;
+
+/// A structured, commonly used form (GDPR article 20): one object a value. What is kept and not in it, or not in whole, is in it
+/// by name: no copy passes for a whole one that is none.
+pub fn json(opening: &Opening) -> String {
+    let mut list: Vec<serde_json::Value> = opening
+        .values
         .iter()
         .map(|one| {
-            serde_json::json!({
+            let mut object = serde_json::json!({
                 "collection": one.field.class.name(),
                 "field": one.field.name,
                 "from": one.provenance,
                 "item": one.item,
                 "value": one.value.expose(),
                 "written_at": one.written_at.rfc3339(),
-            })
+            });
+            if one.mask != Mask::Whole {
+                object["shown"] = one.mask.name().into();
+            }
+            object
         })
         .collect();
+    list.extend(opening.refused.iter().map(|one| {
+        serde_json::json!({
+            "collection": one.field.class.name(),
+            "field": one.field.name,
+            "value": null,
+            "withheld": one.reason,
+        })
+    }));
     let mut text = serde_json::to_string_pretty(&list).unwrap_or_default();
     text.push('\n');
     text
 }
 
-/// RFC 4180. What a spreadsheet would take for a formula gets an apostrophe before it (OWASP, CSV injection).
-pub fn csv(values: &[Opened]) -> String {
-    let mut out = String::from("collection,item,field,value,from,written_at\r\n");
-    for one in values {
+/// RFC 4180. What a spreadsheet would take for a formula gets an apostrophe before it (OWASP, CSV injection). The last column
+/// says how much of a value is there: `whole`, `part`, `hidden`, or why it is withheld.
+pub fn csv(opening: &Opening) -> String {
+    let mut out = String::from("collection,item,field,value,from,written_at,shown\r\n");
+    for one in &opening.values {
         let cells = [
             one.field.class.name(),
             &one.item,
@@ -35,7 +52,14 @@ pub fn csv(values: &[Opened]) -> String {
             one.value.expose(),
             &one.provenance,
             &one.written_at.rfc3339(),
+            one.mask.name(),
         ];
+        let cells: Vec<String> = cells.iter().map(|cell| quoted(cell)).collect();
+        let _ = write!(out, "{}\r\n", cells.join(","));
+    }
+    for one in &opening.refused {
+        let why = format!("withheld: {}", one.reason);
+        let cells = [one.field.class.name(), "", one.field.name, "", "", "", &why];
         let cells: Vec<String> = cells.iter().map(|cell| quoted(cell)).collect();
         let _ = write!(out, "{}\r\n", cells.join(","));
     }

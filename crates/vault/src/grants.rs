@@ -7,7 +7,7 @@ use std::time::Duration;
 use storeward_base::{Actor, CustomerId, GrantId, Secret, StaffId, Timestamp};
 use storeward_events::Event;
 use storeward_events::vault::{AccessApproved, AccessRefused, AccessRequested, GlassBroken, GlassReviewed};
-use storeward_policy::{Act, Grant, Purpose};
+use storeward_policy::{Act, Answer, Asked, Circumstances, Grant, Purpose, Thing};
 use storeward_seal::envelope::{CustomerKey, FieldPlace};
 use storeward_seal::fingerprint::equal;
 use storeward_store::{Reader, Row, Tx, params, statements};
@@ -243,6 +243,21 @@ impl Vault {
             })
         });
         found.await
+    }
+
+    /// Whether somebody may do this with a customer's record, as far as role, purpose and factor tell; nothing is recorded. Who may
+    /// answer requests reads what was written beside them.
+    pub fn may(&self, asker: &Asker, act: Act, customer: CustomerId, purpose: Purpose) -> bool {
+        let circumstances = Circumstances::new(purpose, asker.factor_age_seconds);
+        let owner = customer.to_string();
+        let asked = Asked {
+            who: &asker.who,
+            act,
+            owner: &owner,
+            thing: Thing::Record,
+            circumstances: &circumstances,
+        };
+        matches!(self.policies().decide(&asked), Answer::Allow { .. })
     }
 
     /// Why somebody asked, for whoever answers; nothing once the customer is erased.

@@ -21,8 +21,12 @@ mod manifest;
 mod mask;
 mod opening;
 mod own;
+mod pleas;
 mod records;
+mod retention;
 mod rights;
+pub mod rules;
+mod said;
 pub mod sights;
 mod sql;
 mod values;
@@ -42,8 +46,12 @@ pub use keys::{
 pub use manifest::{Flaw, Harm, MOST_VALUES};
 pub use opening::{Opened, Opening, Refused, fields_of};
 pub use own::{OwnData, PREFIX as OWN_DATA};
+pub use pleas::{Plea, PleaOutcome, PleaTexts, Right, STATEMENTS as PLEA_STATEMENTS};
 pub use records::{Item, Provenance, Size, Vault, VaultParts};
+pub use retention::{Due, STATEMENTS as RETENTION_STATEMENTS};
 pub use rights::{Erasure, Use};
+pub use rules::{NotSaved, RulesFrom, STATEMENTS as RULE_STATEMENTS, SavedRules};
+pub use said::{SaidOnce, Word};
 pub use sights::STATEMENTS as SIGHT_STATEMENTS;
 pub use sql::STATEMENTS;
 pub use values::Rule;
@@ -51,12 +59,17 @@ pub use verify::{Verified, Walk};
 
 /// What the staff's console sees of all this.
 pub mod desk {
-    pub use crate::catalogue::{Class, Field};
+    pub use crate::catalogue::{Class, FIELDS, Field};
     pub use crate::copy;
     pub use crate::grants::{Decision, Request, Requests, Verdict};
     pub use crate::manifest::Harm;
     pub use crate::opening::{Opened, Opening, fields_of};
+    pub use crate::pleas::{Plea, PleaOutcome, PleaTexts, Right};
+    pub use crate::records::Provenance;
+    pub use crate::retention::Due;
     pub use crate::rights::Use;
+    pub use crate::rules::{NotSaved, RulesFrom, SavedRules, hash as rules_hash, may_change};
+    pub use crate::said::{SaidOnce, Word};
     pub use crate::sights::{Filter, Sight};
     pub use crate::{Ask, Asker, Error, Item, Vault};
 }
@@ -82,5 +95,15 @@ pub const MIGRATIONS: &[storeward_store::Migration] = &[
         domain: "vault",
         number: 4,
         sql: include_str!("../migrations/0004_grants.sql"),
+    },
+    storeward_store::Migration {
+        domain: "vault",
+        number: 5,
+        sql: include_str!("../migrations/0005_rules.sql"),
+    },
+    storeward_store::Migration {
+        domain: "vault",
+        number: 6,
+        sql: include_str!("../migrations/0006_pleas.sql"),
     },
 ];

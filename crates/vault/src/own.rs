@@ -3,10 +3,11 @@
 //! Whose a record is is told by the account's confirmed e-mail address: whoever reads its mails. The page is behind
 //! everything that the account has for a second factor, shown just now.
 
+mod said;
 mod texts;
 
 use serde::Deserialize;
-use storeward_base::{Actor, CustomerId, Language};
+use storeward_base::{Actor, CustomerId, Language, Secret};
 use storeward_identity::{Access as Need, Around, CurrentSession, CustomerGate, Identity, Standpoint, Tab};
 use storeward_policy::Purpose;
 use storeward_web::askama::Template;
@@ -22,11 +23,14 @@ use storeward_web::{
 use crate::asking::{Ask, Asker};
 use crate::catalogue::{Class, FIELDS, Field};
 use crate::copy;
+use crate::error::Error;
 use crate::opening::Opening;
-use crate::records::Vault;
+use crate::pleas::Right;
+use crate::records::{Item, Provenance, Vault};
 use crate::rights::Use;
+use crate::said::Word;
 use crate::sights::Filter;
-use texts::{Text, WORDS, of_class, of_field, of_purpose};
+use texts::{Text, WORDS, of_class, of_field, of_purpose, of_right};
 
 /// Where the page lives on the shop's host.
 pub const PREFIX: &str = "/.storeward/data";
@@ -130,6 +134,12 @@ struct OwnPage {
     /// In the place of all below, where there is nothing to show.
     instead: Option<String>,
     groups: Vec<Group>,
+    said: Vec<Woven>,
+    /// Whether there is something to withdraw, and whether marketing is objected to.
+    agrees: bool,
+    objects: bool,
+    pleas: Vec<Woven>,
+    rights: Vec<(&'static str, String)>,
     is_restricted: bool,
     looks: Vec<Woven>,
     words: Vec<String>,
@@ -137,11 +147,28 @@ struct OwnPage {
 
 struct Group {
     title: String,
-    lines: Vec<(String, String)>,
+    lines: Vec<Line>,
+}
+
+struct Line {
+    label: String,
+    value: String,
+    /// For what customers put right themselves: the field, which of several, and the words beside the new value.
+    correct: Option<(String, String, String)>,
+}
+
+/// What customers put right themselves: how they are reached and where things go to. Their confirmed address says whose the
+/// record is, and orders are what the shop's books say.
+fn is_theirs_to_correct(field: &Field) -> bool {
+    match field.class {
+        Class::Contact => !matches!(field.name, "email" | "shop_id"),
+        Class::Address => true,
+        Class::Order | Class::Note | Class::IdentityDocument | Class::Consent | Class::Payment => false,
+    }
 }
 
 /// What stands on the page beside the values, in the order of the template.
-const SAID: [Text; 14] = [
+const SAID: [Text; 27] = [
     Text::CopyTitle,
     Text::CopyJson,
     Text::CopyCsv,
@@ -156,6 +183,19 @@ const SAID: [Text; 14] = [
     Text::Erase,
     Text::SeenTitle,
     Text::SeenNone,
+    Text::Correct,
+    Text::CorrectHint,
+    Text::Save,
+    Text::SaidTitle,
+    Text::SaidLead,
+    Text::SaidNone,
+    Text::Withdraw,
+    Text::Object,
+    Text::PleaTitle,
+    Text::PleaLead,
+    Text::PleaKind,
+    Text::PleaText,
+    Text::PleaSend,
 ];
 
 #[derive(Deserialize)]
@@ -174,6 +214,9 @@ async fn page(
     let done = match asked.done.as_str() {
         "erased" => Some(say(Text::Erased)),
         "restricted" => Some(say(Text::UseRestricted)),
+        "corrected" => Some(say(Text::Corrected)),
+        "said" => Some(say(Text::SaidDone)),
+        "asked" => Some(say(Text::PleaDone)),
         _ => None,
     };
     show(&own, &view, whose, done, None).await
@@ -196,6 +239,11 @@ async fn show(
         fault,
         instead: None,
         groups: Vec::new(),
+        said: Vec::new(),
+        agrees: false,
+        objects: false,
+        pleas: Vec::new(),
+        rights: Right::ALL.map(|right| (right.name(), say(of_right(right)))).to_vec(),
         is_restricted: false,
         looks: Vec::new(),
         words: SAID.into_iter().map(say).collect(),
@@ -208,6 +256,10 @@ async fn show(
             content.looks = looks(own, view, customer).await?;
             content.is_restricted = own.vault.is_restricted(customer).await?;
             let all: Vec<&'static Field> = FIELDS.iter().collect();
+            let said = own.vault.said_before(&ask(customer)).await?;
+            (content.agrees, content.objects) = said::stands(&said);
+            content.said = said::lines(&said, view.language);
+            content.pleas = said::pleas(&own.vault.pleas_of(customer).await?, view.language);
             content.groups = groups(view, own.vault.open(&ask(customer), &all).await?);
         }
     }
@@ -229,7 +281,11 @@ fn groups(view: &View, opening: Opening) -> Vec<Group> {
     for value in opening.values {
         let class = value.field.class;
         let label = of_field(value.field).map_or_else(String::new, |key| WORDS.text(view.language, key, &[]));
-        let line = (label, value.value.expose().clone());
+        let correct = is_theirs_to_correct(value.field).then(|| {
+            let words = WORDS.text(view.language, Text::CorrectNew, &[("field", &label)]);
+            (value.field.full_name(), value.item.clone(), words)
+        });
+        let line = Line { label, value: value.value.expose().clone(), correct };
         match groups.iter_mut().find(|(known, item, _)| *known == class && *item == value.item) {
             Some((_, _, group)) => group.lines.push(line),
             None => {
@@ -270,6 +326,56 @@ struct Fields {
     act: String,
     #[serde(default)]
     sure: String,
+    #[serde(default)]
+    field: String,
+    #[serde(default)]
+    item: String,
+    #[serde(default)]
+    value: String,
+    #[serde(default)]
+    right: String,
+    #[serde(default)]
+    text: String,
+}
+
+/// Done, with what the page says then; or what does not fit.
+type Outcome = Result<&'static str, String>;
+
+async fn correct(own: &OwnData, view: &View, ask: &Ask, fields: &Fields) -> Result<Outcome, Failure> {
+    let unfit = || Failure::invalid("vault.act", "The form does not fit this page.");
+    let field = Field::find(&fields.field).ok().filter(|field| is_theirs_to_correct(field));
+    let field = field.ok_or_else(unfit)?;
+    let done = if fields.value.trim().is_empty() {
+        own.vault.take_away(ask, &fields.item, &[field]).await.map(drop)
+    } else {
+        let item = Item {
+            id: fields.item.clone(),
+            values: vec![(field, Secret::new(fields.value.clone()))],
+            provenance: Provenance::Customer,
+            keep_until: None,
+        };
+        own.vault.correct(ask, item).await
+    };
+    match done {
+        Ok(()) => Ok(Ok("corrected")),
+        Err(Error::Value { .. }) => {
+            let label = of_field(field).map_or_else(String::new, |key| WORDS.text(view.language, key, &[]));
+            Ok(Err(WORDS.text(view.language, Text::NotCorrected, &[("field", &label)])))
+        }
+        Err(other) => Err(other.into()),
+    }
+}
+
+async fn plead(own: &OwnData, view: &View, ask: &Ask, fields: &Fields) -> Result<Outcome, Failure> {
+    let right = Right::of_name(&fields.right)
+        .ok_or_else(|| Failure::invalid("vault.act", "The form does not fit this page."))?;
+    match own.vault.receive_plea(ask, right, &fields.text).await {
+        Ok(_) => Ok(Ok("asked")),
+        Err(Error::Denied("too_many_requests") | Error::Value { .. }) => {
+            Ok(Err(WORDS.text(view.language, Text::PleaFull, &[])))
+        }
+        Err(other) => Err(other.into()),
+    }
 }
 
 async fn act(
@@ -283,6 +389,19 @@ async fn act(
     Ok(match fields.act.as_str() {
         "json" => file(copy::json(&own.vault.export(&ask, "json").await?), "json"),
         "csv" => file(copy::csv(&own.vault.export(&ask, "csv").await?), "csv"),
+        "correct" => match correct(&own, &view, &ask, &fields).await? {
+            Ok(done) => redirect(&format!("{PREFIX}?done={done}")),
+            Err(why) => return show(&own, &view, whose, None, Some(why)).await,
+        },
+        "ask" => match plead(&own, &view, &ask, &fields).await? {
+            Ok(done) => redirect(&format!("{PREFIX}?done={done}")),
+            Err(why) => return show(&own, &view, whose, None, Some(why)).await,
+        },
+        "withdraw" | "object" => {
+            let word = if fields.act == "object" { Word::Object } else { Word::Withdraw };
+            own.vault.say(&ask, Purpose::Marketing, word).await?;
+            redirect(&format!("{PREFIX}?done=said"))
+        }
         "restrict" => {
             own.vault.restrict(&ask, Use::Restricted).await?;
             redirect(&format!("{PREFIX}?done=restricted"))

@@ -14,6 +14,7 @@ use crate::catalogue::Field;
 use crate::keys::{Held, KeyStore};
 use crate::manifest::Manifest;
 use crate::opening::open_row;
+use crate::rules::RulesFrom;
 use crate::sights::{self, Sight};
 use crate::sql::{self, CustomerRow, FieldRow};
 
@@ -75,7 +76,7 @@ pub struct VaultParts {
 pub(crate) struct Inner {
     pub db: Db,
     pub keys: KeyStore,
-    pub policies: RwLock<Arc<Policies>>,
+    pub policies: RwLock<(Arc<Policies>, RulesFrom)>,
     pub entropy: Arc<dyn Entropy>,
 }
 
@@ -95,12 +96,27 @@ pub struct Vault(pub(crate) Arc<Inner>);
 impl Vault {
     pub fn new(parts: VaultParts) -> Self {
         let VaultParts { db, keys, policies, entropy } = parts;
-        Vault(Arc::new(Inner { db, keys, policies: RwLock::new(Arc::new(policies)), entropy }))
+        Vault(Arc::new(Inner {
+            db,
+            keys,
+            policies: RwLock::new((Arc::new(policies), RulesFrom::Start)),
+            entropy,
+        }))
     }
 
     /// Other rules from the next question on.
     pub fn set_policies(&self, policies: Policies) {
-        *self.0.policies.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(policies);
+        self.set_rules(policies, RulesFrom::File);
+    }
+
+    /// Other rules, and where they are from.
+    pub fn set_rules(&self, policies: Policies, from: RulesFrom) {
+        *self.0.policies.write().unwrap_or_else(PoisonError::into_inner) = (Arc::new(policies), from);
+    }
+
+    /// Where the rules in force come from.
+    pub fn rules_from(&self) -> RulesFrom {
+        self.0.policies.read().unwrap_or_else(PoisonError::into_inner).1
     }
 
     pub fn size_blocking(&self) -> Result<Size, Error> {

@@ -1,6 +1,6 @@
 //! What a person may ask for by law: a copy, a correction, an end of the use, an erasure (GDPR articles 15 to 20).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use storeward_base::{Actor, CustomerId};
@@ -13,10 +13,9 @@ use crate::Error;
 use crate::asking::Ask;
 use crate::catalogue::{FIELDS, Field};
 use crate::grants::{self, Facts};
-use crate::opening::{Opened, decide_record};
+use crate::opening::{Opening, decide_record};
 use crate::records::{Item, Vault, manifest_for};
-use crate::sights;
-use crate::sql;
+use crate::{pleas, retention, sights, sql};
 
 /// The ledger forgets facts of this kind after thirteen months; the index over them before that is of no use to keep.
 const SIGHTS_KEPT: std::time::Duration = std::time::Duration::from_secs(400 * 24 * 3600);
@@ -41,7 +40,8 @@ pub struct Erasure {
 
 impl Vault {
     /// All that is kept of a customer, for them to take along. It is on record as opened and as handed out.
-    pub async fn export(&self, ask: &Ask, form: &'static str) -> Result<Vec<Opened>, Error> {
+    /// Whoever asks for what they may not see in whole is told what is missing ([`crate::copy`]).
+    pub async fn export(&self, ask: &Ask, form: &'static str) -> Result<Opening, Error> {
         let all: Vec<&'static Field> = FIELDS.iter().collect();
         let opening = self.open_for(Act::Export, ask, &all).await?;
         let fields = u64::try_from(opening.values.len()).unwrap_or(u64::MAX);
@@ -51,7 +51,7 @@ impl Vault {
             Ok(())
         });
         written.await?;
-        Ok(opening.values)
+        Ok(opening)
     }
 
     /// Writes values in the place of others, for somebody whom the policy lets correct them.
@@ -203,6 +203,7 @@ impl Vault {
         let written = self.0.db.write(|tx| -> Result<(), Error> {
             sights::forget(tx, tx.now().minus(SIGHTS_KEPT))?;
             grants::forget(tx)?;
+            pleas::forget(tx)?;
             tx.commit_silent("indexes over what the ledger has forgotten");
             Ok(())
         });
@@ -210,12 +211,15 @@ impl Vault {
         let mut count = 0;
         loop {
             let now = self.0.db.now();
-            let over =
-                self.0.db.read(move |reader| -> Result<_, Error> { Ok(sql::over(reader, now, AT_ONCE)?) });
+            let over = self.0.db.read(move |reader| -> Result<_, Error> {
+                let mut over = sql::over(reader, now, AT_ONCE)?;
+                over.extend(retention::over(reader, now, AT_ONCE)?);
+                Ok(over)
+            });
             let over = over.await?;
-            let mut by_customer: BTreeMap<CustomerId, Vec<(String, String, String)>> = BTreeMap::new();
+            let mut by_customer: BTreeMap<CustomerId, BTreeSet<(String, String, String)>> = BTreeMap::new();
             for (customer, collection, item, field) in over {
-                by_customer.entry(customer).or_default().push((collection, item, field));
+                by_customer.entry(customer).or_default().insert((collection, item, field));
             }
             let mut done = 0;
             for (customer, values) in by_customer {
@@ -245,7 +249,7 @@ impl Vault {
     async fn forget_of(
         &self,
         customer: CustomerId,
-        values: Vec<(String, String, String)>,
+        values: BTreeSet<(String, String, String)>,
     ) -> Result<u64, Error> {
         let held = self.0.keys.held(customer).await?.ok_or(Error::NoCustomer)?;
         let (key, entropy) = (held.key.clone(), Arc::clone(&self.0.entropy));
@@ -265,7 +269,7 @@ impl Vault {
         Ok(count)
     }
 
-    async fn allowed(&self, act: Act, ask: &Ask) -> Result<(), Error> {
+    pub(crate) async fn allowed(&self, act: Act, ask: &Ask) -> Result<(), Error> {
         let facts = self.facts(ask).await;
         let (policies, asked) = (self.policies(), ask.clone());
         let written = self.0.db.write(move |tx| -> Result<_, Error> {
@@ -286,6 +290,6 @@ impl Vault {
     /// The rules in force.
     pub fn policies(&self) -> Arc<storeward_policy::Policies> {
         let policies = self.0.policies.read().unwrap_or_else(std::sync::PoisonError::into_inner);
-        Arc::clone(&policies)
+        Arc::clone(&policies.0)
     }
 }

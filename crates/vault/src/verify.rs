@@ -1,8 +1,9 @@
 //! A look over all records: whether each value is what was written last, opens, and is found by itself and by nothing else.
 
-use storeward_base::{Actor, CustomerId};
+use storeward_base::{Actor, CustomerId, PageSize, Timestamp};
+use storeward_events::Event;
 use storeward_events::vault::{OlderDataAccepted, RecordHarmed, RecordsVerified};
-use storeward_store::Reader;
+use storeward_store::{Reader, ledger};
 
 use crate::Error;
 use crate::catalogue::Field;
@@ -160,6 +161,18 @@ impl Vault {
             });
             lost.extend(gone.await?);
         }
+    }
+
+    /// How the last look over all records ended, and when.
+    pub async fn last_verified(&self) -> Result<Option<(Timestamp, RecordsVerified)>, Error> {
+        let kind_prefix = Some("vault.records_verified".to_owned());
+        let filter = ledger::Filter { kind_prefix, ..ledger::Filter::default() };
+        let found = self.0.db.read(move |reader| ledger::search(reader, &filter, PageSize::new(1)));
+        let found = found.await.map_err(Error::Store)?;
+        Ok(found.rows.into_iter().next().and_then(|(_, record)| match record.event {
+            Event::RecordsVerified(fact) => Some((record.at, fact)),
+            _ => None,
+        }))
     }
 
     async fn tell(&self, actor: Actor, verified: &Verified) -> Result<(), Error> {

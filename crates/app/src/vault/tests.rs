@@ -160,9 +160,10 @@ fn a_shops_own_rules_are_taken_whole_or_not_at_all() {
     let config = |opened: &Opened| opened.loaded.config.clone();
     with(folder.path(), |opened, standing| {
         write("@id(\"x\") permit (principal is Nobody, action, resource);");
-        assert!(standing.reload(&config(opened), &opened.data).is_err());
+        assert!(standing.rules(&config(opened), &opened.data).is_err());
         write("@id(\"all\") permit (principal, action, resource);");
-        standing.reload(&config(opened), &opened.data).unwrap();
+        standing.take(standing.rules(&config(opened), &opened.data).unwrap());
+        assert_eq!(standing.vault.rules_from(), storeward_vault::RulesFrom::File);
     })
     .unwrap();
 }
@@ -239,4 +240,42 @@ fn a_run_that_was_stopped_goes_on_where_it_was() {
     assert!(report.resumed_after >= 129, "{report:?}");
     let size = with(folder.path(), |_, standing| standing.vault.size_blocking().unwrap()).unwrap();
     assert_eq!((size.customers, size.fields), (400, 1_200));
+}
+
+#[test]
+fn a_dry_run_before_the_first_start_makes_no_keys() {
+    let folder = directory("");
+    let (file, mapping) = (folder.path().join("customers.csv"), folder.path().join("mapping.toml"));
+    fs::write(&file, "id,mail,town\n1,ada@shop.example,London\n,x@shop.example,Paris\n").unwrap();
+    fs::write(&mapping, MAPPING).unwrap();
+    let opened = open::open(folder.path()).unwrap();
+    let report = import::import(&opened, None, &file, &mapping, import::Run::Dry).unwrap();
+    let told = report.told(import::Run::Dry);
+    assert!(told.starts_with("1 rows fit. Nothing was written.\n") && told.contains("(line 3)"), "{told}");
+    for made in [ROOT, SHELF, KEYS, OWN_PASSPHRASE, "vault/epochs.lock"] {
+        assert!(!folder.path().join(made).exists(), "{made}");
+    }
+    // What a real run would refuse is no fit.
+    fs::write(&mapping, "key = 'id'\n[fields]\n'contact.email@my own' = 'mail'\n").unwrap();
+    let refused = import::import(&opened, None, &file, &mapping, import::Run::Dry).unwrap_err().to_string();
+    assert!(refused.contains("what stands behind @"), "{refused}");
+}
+
+#[test]
+fn the_look_over_all_records_and_the_duties_are_told_in_words() {
+    let folder = directory("");
+    with(folder.path(), |_, standing| {
+        write_ada(standing);
+        let whole = verify::verify(standing).unwrap();
+        assert!(whole.starts_with("1 customers, 1 values: each is what was written last"), "{whole}");
+        assert!(verify::accept_older(standing).unwrap().starts_with("Accepted older data of 0 customers"));
+        let set = duties::retention(standing, Some("order"), Some("30")).unwrap();
+        assert!(set.contains("order: 30 days") && set.contains("note: until it is erased"), "{set}");
+        assert!(duties::retention(standing, Some("orders"), Some("30")).is_err());
+        assert!(duties::retention(standing, Some("order"), Some("-1")).is_err());
+        assert!(duties::due(standing).unwrap().starts_with("0 values are due. Nothing was erased."));
+        assert_eq!(duties::sweep(standing).unwrap(), "0 values erased");
+        assert!(duties::asked(standing).unwrap().starts_with("0 wait, 0 of them overdue"));
+    })
+    .unwrap();
 }

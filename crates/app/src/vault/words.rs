@@ -30,6 +30,25 @@ enum Word {
     AcceptOlder(Directory),
     /// What staff asked to see, what was opened in an emergency, and what waits for a second person.
     Requests(Directory),
+    /// What customers asked for about their data and nobody answered yet; what is overdue comes first.
+    Asked(Directory),
+    /// For how long values of a class are kept: all of them, or set one.
+    Retention {
+        /// contact, address, order, note, identity_document, consent or payment.
+        class: Option<String>,
+        /// Days, or `never`: until they are erased.
+        days: Option<String>,
+        #[command(flatten)]
+        at: Directory,
+    },
+    /// Erase the values whose time is over, as happens once a day.
+    Sweep {
+        /// Only tell what is due.
+        #[arg(long)]
+        dry_run: bool,
+        #[command(flatten)]
+        at: Directory,
+    },
     /// Wrap every customer's key anew and destroy the epoch before: erasures hold for all backups of the keys at once.
     Rotate(Directory),
     /// Take an existing shop's customers over from a CSV file. A run that was stopped goes on where it was.
@@ -70,6 +89,12 @@ pub fn vault(options: &Options) -> Done {
         Word::Verify(at) => with_keys(at, super::verify::verify),
         Word::AcceptOlder(at) => with_keys(at, super::verify::accept_older),
         Word::Requests(at) => with_keys(at, requests),
+        Word::Asked(at) => with_keys(at, super::duties::asked),
+        Word::Retention { class, days, at } => {
+            with_keys(at, |standing| super::duties::retention(standing, class.as_deref(), days.as_deref()))
+        }
+        Word::Sweep { dry_run: true, at } => with_keys(at, super::duties::due),
+        Word::Sweep { dry_run: false, at } => with_keys(at, super::duties::sweep),
         Word::Rotate(at) => rotate(&open::open(&at.dir)?),
         Word::Import { file, mapping, dry_run: true, at } => {
             let opened = open::open(&at.dir)?;

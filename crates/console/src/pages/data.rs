@@ -2,18 +2,28 @@
 //!
 //! A page shows values only as the answer to a form: no address leads to them, so no history, no link and no other site does.
 
+mod correct;
+mod pleas;
+mod requests;
 mod rights;
 mod rules;
+mod rules_edit;
 mod seen;
 
+pub use correct::correct;
+pub use pleas::{answer as answer_asked, page as asked, receive};
+pub use requests::{answer, ask, page as requests};
 pub use rights::act;
 pub use rules::page as rules;
+pub use rules_edit::{edit as edit_rules, write as write_rules};
 pub use seen::page as seen;
 
 use serde::Deserialize;
 use storeward_base::CustomerId;
 use storeward_policy::Purpose;
-use storeward_vault::desk::{Ask, Asker, Class, Error as VaultError, Field, Item, Opening, Vault, fields_of};
+use storeward_vault::desk::{
+    Ask, Asker, Class, Error as VaultError, FIELDS, Field, Item, Opening, Right, Vault, fields_of,
+};
 use storeward_web::askama::Template;
 use storeward_web::axum::extract::{Path, State};
 use storeward_web::axum::response::Response;
@@ -28,6 +38,9 @@ use crate::level::{Badge, Level};
 
 pub const HERE: &str = "/data";
 const TITLE: &str = "Customers' data";
+
+/// The reason of a refusal that a second person's approval can change.
+const NO_RULE: &str = "no_rule";
 
 /// No epoch may be longer.
 const LONGEST_EPOCH_DAYS: u32 = 30;
@@ -50,6 +63,12 @@ struct DataPage<'a> {
     by: [(&'static str, &'static str); 4],
     several: Vec<String>,
     roles: Roles,
+    /// Emergencies that nobody looked into, and requests that nobody answered.
+    waiting: (usize, usize),
+    /// Requests of customers that are not answered, and how many are overdue.
+    asked: (u64, u64),
+    /// When all records were looked at last, and how many faults there were.
+    verified: Option<(Moment, u64)>,
     icons: &'static str,
 }
 
@@ -72,7 +91,27 @@ struct CustomerPage<'a> {
     is_restricted: bool,
     confirm: Option<String>,
     roles: Roles,
+    /// What the rules kept back, for a second person to be asked.
+    more: Option<More>,
+    /// What may be added or put right, by its full name.
+    correctable: Vec<(String, String)>,
+    rights: Vec<(&'static str, &'static str)>,
     icons: &'static str,
+}
+
+/// Fields that no rule shows in whole.
+struct More {
+    purpose: &'static str,
+    fields: String,
+    words: String,
+}
+
+impl More {
+    fn new(purpose: Purpose, fields: &[&'static Field]) -> Option<Self> {
+        let names: Vec<String> = fields.iter().map(|field| field.full_name()).collect();
+        let words = names.join(", ").replace('_', " ");
+        (!names.is_empty()).then(|| More { purpose: purpose.name(), fields: names.join(","), words })
+    }
 }
 
 #[derive(Template)]
@@ -99,6 +138,9 @@ struct Group {
 
 struct Line {
     name: String,
+    /// Such as `contact.email`, and which of several: for a correction.
+    full: String,
+    item: String,
     value: String,
     badge: Option<Badge>,
     /// The rules that allowed it, in words.
@@ -128,6 +170,12 @@ pub fn reason_words(reason: &str) -> &'static str {
         "restricted" => "the customer had the use of their data restricted",
         "too_many" => "you opened the data of 200 customers within an hour; wait, or ask the owner",
         "no_consent" => "the customer did not agree to marketing",
+        "objected" => "the customer objects to this purpose",
+        "own_request" => "nobody answers their own request: a second person does",
+        "too_many_requests" => "twenty requests of yours wait already",
+        "rules_file" => {
+            "the rules come from the file that vault.policy_file names; take that line out to change them here"
+        }
         "not_own" => "that is somebody else's data",
         "forbidden" => "a rule of this shop forbids it",
         "rule_broken" => "a rule could not be evaluated; ask whoever wrote it",
@@ -171,7 +219,26 @@ async fn start<'a>(app: &App, view: &'a View, fault: Option<&'a str>) -> Result<
     let (_, roles) = asker(app, view).await?;
     let is_set_up = app.vault.is_some();
     let several = Vec::new();
-    Ok(DataPage { csrf: view.csrf(), is_set_up, done: None, fault, by: BY, several, roles, icons: icons() })
+    let (mut waiting, mut asked, mut verified) = ((0, 0), (0, 0), None);
+    if let Some(vault) = &app.vault {
+        let requests = vault.requests(None, 1).await?;
+        waiting = (requests.unreviewed.len(), requests.undecided.len());
+        asked = vault.pleas_waiting().await?;
+        verified = vault.last_verified().await?.map(|(at, fact)| (Moment(at), fact.faults));
+    }
+    Ok(DataPage {
+        csrf: view.csrf(),
+        is_set_up,
+        done: None,
+        fault,
+        by: BY,
+        several,
+        roles,
+        waiting,
+        asked,
+        verified,
+        icons: icons(),
+    })
 }
 
 #[derive(Deserialize)]
@@ -242,6 +309,12 @@ pub async fn customer(
     content.done = match asked.done.as_str() {
         "restricted" => Some("The use of the data is restricted. It stays, and the customer can have it."),
         "allowed" => Some("The data may be used again."),
+        "asked" => {
+            Some("A second person is asked. Once they agree, open it again: you have 30 minutes then.")
+        }
+        "corrected" => Some("The value is put right."),
+        "taken" => Some("The value is taken away."),
+        "nothing" => Some("There was no such value, so nothing changed."),
         _ => None,
     };
     view.page("A customer's data", HERE, &content)
@@ -264,6 +337,12 @@ async fn customer_page<'a>(app: &App, view: &'a View, id: CustomerId) -> Result<
         is_restricted,
         confirm: (!view.visitor.is_fresh).then(|| confirm_link(&format!("{HERE}/{id}"))),
         roles,
+        more: None,
+        correctable: FIELDS
+            .iter()
+            .map(|field| (field.full_name(), field.full_name().replace(['.', '_'], " ")))
+            .collect(),
+        rights: Right::ALL.map(|right| (right.name(), pleas::right_words(right))).to_vec(),
         icons: icons(),
     };
     content.choose(None, &[Class::Contact]);
@@ -343,6 +422,7 @@ pub async fn open(
         Ok(opening) => {
             let policies = vault(&app)?.policies();
             let says = |rule: &str| policies.says(rule).map_or_else(|| rule.to_owned(), str::to_owned);
+            content.more = More::new(purpose, &kept_back(&opening));
             show(&mut content, opening, says);
             content.opened_for = Some(purpose.words());
             view.page("A customer's data", HERE, &content)
@@ -350,10 +430,27 @@ pub async fn open(
         Err(VaultError::Denied(reason)) => {
             let words = format!("Nothing was opened: {}. That you asked is on record.", reason_words(reason));
             content.fault = Some(&words);
+            if reason == NO_RULE {
+                content.more = More::new(purpose, &fields_of(&classes));
+            }
+            view.refused("A customer's data", HERE, &content)
+        }
+        Err(harmed @ VaultError::Harmed(_)) => {
+            let words = format!("Nothing was opened. {harmed}. Tell whoever runs Storeward: docs/vault.md.");
+            content.fault = Some(&words);
             view.refused("A customer's data", HERE, &content)
         }
         Err(other) => Err(other.into()),
     }
+}
+
+/// What a second person could let somebody see: what no rule shows, or not in whole. What a guard keeps, nobody can.
+fn kept_back(opening: &Opening) -> Vec<&'static Field> {
+    let refused = opening.refused.iter().filter(|one| one.reason == NO_RULE).map(|one| one.field);
+    let masked = opening.values.iter().filter(|one| one.mask != storeward_policy::Mask::Whole);
+    let mut fields: Vec<&'static Field> = refused.chain(masked.map(|one| one.field)).collect();
+    fields.dedup();
+    fields
 }
 
 fn show(content: &mut CustomerPage<'_>, opening: Opening, says: impl Fn(&str) -> String) {
@@ -364,6 +461,8 @@ fn show(content: &mut CustomerPage<'_>, opening: Opening, says: impl Fn(&str) ->
         let at = items.iter().position(|(known, item)| *known == class && *item == value.item);
         let line = Line {
             name: value.field.name.replace('_', " "),
+            full: value.field.full_name(),
+            item: value.item.clone(),
             badge: (value.mask != storeward_policy::Mask::Whole)
                 .then(|| Badge::new(Level::Note, value.mask.name())),
             value: value.value.expose().clone(),

@@ -18,6 +18,15 @@ const AT_ONCE: usize = 500;
 /// Records that wait to be noted before a change waits with them.
 const MOST_WAITING: usize = 5_000;
 
+/// Says that nobody writes notes any more, also where a runtime ends before it came to it.
+struct UnderWay(KeyStore);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.notes().is_under_way = false;
+    }
+}
+
 /// What waits.
 #[derive(Default)]
 pub struct Notes {
@@ -61,10 +70,10 @@ impl KeyStore {
             return self.write_notes().await;
         }
         if begins {
-            let store = self.clone();
+            let under_way = UnderWay(self.clone());
             tokio::spawn(async move {
                 // What cannot be written now waits for the next change, or for the next look over all records.
-                drop(store.write_notes().await);
+                drop(under_way.0.write_notes().await);
             });
         }
         Ok(())

@@ -6,6 +6,7 @@ use storeward_base::{Language, Words, text_keys};
 use storeward_policy::Purpose;
 
 use crate::catalogue::{Class, Field};
+use crate::pleas::Right;
 
 text_keys! {
     /// What the page says.
@@ -34,6 +35,37 @@ text_keys! {
         SeenNone = "own.seen_none" {},
         SeenLine = "own.seen_line" { when, purpose },
         RefusedLine = "own.refused_line" { when, purpose },
+        Correct = "own.correct" {},
+        CorrectNew = "own.correct_new" { field },
+        CorrectHint = "own.correct_hint" {},
+        Save = "own.save" {},
+        Corrected = "own.corrected" {},
+        NotCorrected = "own.not_corrected" { field },
+        SaidTitle = "own.said_title" {},
+        SaidLead = "own.said_lead" {},
+        SaidNone = "own.said_none" {},
+        SaidAgree = "own.said_agree" { when, purpose },
+        SaidWithdraw = "own.said_withdraw" { when, purpose },
+        SaidObject = "own.said_object" { when, purpose },
+        Withdraw = "own.withdraw" {},
+        Object = "own.object" {},
+        SaidDone = "own.said_done" {},
+        PleaTitle = "own.plea_title" {},
+        PleaLead = "own.plea_lead" { shop },
+        PleaKind = "own.plea_kind" {},
+        PleaText = "own.plea_text" {},
+        PleaSend = "own.plea_send" {},
+        PleaDone = "own.plea_done" {},
+        PleaFull = "own.plea_full" {},
+        PleaWaiting = "own.plea_waiting" { right, when },
+        PleaAnswered = "own.plea_answered" { right, when },
+        PleaRefused = "own.plea_refused" { right, when },
+        RightAccess = "right.access" {},
+        RightCorrection = "right.correction" {},
+        RightErasure = "right.erasure" {},
+        RightRestriction = "right.restriction" {},
+        RightObjection = "right.objection" {},
+        RightPortability = "right.portability" {},
         ClassContact = "class.contact" {},
         ClassAddress = "class.address" {},
         ClassOrder = "class.order" {},
@@ -103,6 +135,17 @@ pub const fn of_class(class: Class) -> Text {
         Class::IdentityDocument => Text::ClassIdentityDocument,
         Class::Consent => Text::ClassConsent,
         Class::Payment => Text::ClassPayment,
+    }
+}
+
+pub const fn of_right(right: Right) -> Text {
+    match right {
+        Right::Access => Text::RightAccess,
+        Right::Correction => Text::RightCorrection,
+        Right::Erasure => Text::RightErasure,
+        Right::Restriction => Text::RightRestriction,
+        Right::Objection => Text::RightObjection,
+        Right::Portability => Text::RightPortability,
     }
 }
 

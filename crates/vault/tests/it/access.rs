@@ -6,7 +6,7 @@ use storeward_policy::{Mask, Policies, Purpose, table};
 use storeward_store::{both_engines, ledger};
 use storeward_vault::catalogue::{Class, FIELDS};
 use storeward_vault::sights::Filter;
-use storeward_vault::{Ask, Asker, Error, Item, MIGRATIONS, Use, Vault, fields_of};
+use storeward_vault::{Ask, Asker, Error, Item, MIGRATIONS, PleaOutcome, Right, Use, Vault, Word, fields_of};
 
 use crate::support::{ada, asks, bob, both, field, in_group, item, open, own, owner, staff};
 
@@ -218,8 +218,8 @@ both_engines!(a_copy_holds_everything_and_is_on_record, MIGRATIONS, async |db| {
     let (_keys, vault) = both(&db).await;
     people(&vault).await;
     let copy = vault.export(&own(ada()), "json").await.unwrap();
-    assert_eq!(copy.len(), 7);
-    assert!(copy.iter().all(|one| one.mask == Mask::Whole));
+    assert_eq!((copy.values.len(), copy.refused.len()), (7, 0));
+    assert!(copy.values.iter().all(|one| one.mask == Mask::Whole));
     let support = Ask::new(in_group("support"), ada(), Purpose::RightsRequest);
     assert_eq!(vault.export(&support, "json").await.unwrap_err(), Error::Denied("no_rule"));
     let entries = db.read(|reader| ledger::read_after(reader, 0, 500)).await.unwrap();
@@ -303,4 +303,154 @@ both_engines!(what_may_be_kept_for_a_time_is_deleted_after_it, MIGRATIONS, async
     assert_eq!(vault.forget().await.unwrap(), 1);
     assert_eq!(vault.find(field("contact.email"), "old@shop.example").await.unwrap(), []);
     assert_eq!(vault.find(field("contact.email"), "ada@shop.example").await.unwrap(), [ada()]);
+});
+
+// No copy passes for a whole one that is none.
+both_engines!(a_copy_says_what_is_not_in_it, MIGRATIONS, async |db| {
+    let (_keys, vault) = both(&db).await;
+    people(&vault).await;
+    let text = format!(
+        "{}\n@id(\"support_copies\") @mask(\"part\") permit (principal is Staff in Role::\"support\", \
+         action == Action::\"export\", resource) when {{ resource in [Class::\"contact\", Class::\"order\"] }};",
+        Policies::default_text()
+    );
+    vault.set_policies(Policies::parse(&text).unwrap());
+    let ask = Ask::new(in_group("support"), ada(), Purpose::RightsRequest);
+    let copy = vault.export(&ask, "json").await.unwrap();
+    let json = storeward_vault::copy::json(&copy);
+    let list: Vec<serde_json::Value> = serde_json::from_str(&json).unwrap();
+    let withheld: Vec<String> = list
+        .iter()
+        .filter(|one| one["withheld"] == "no_rule" && one["value"].is_null())
+        .map(|one| format!("{}.{}", one["collection"], one["field"]).replace('"', ""))
+        .collect();
+    assert_eq!(withheld, ["address.street", "address.city", "note.text"]);
+    assert!(list.iter().filter(|one| one.get("withheld").is_none()).all(|one| one["shown"] == "part"));
+    let csv = storeward_vault::copy::csv(&copy);
+    assert!(csv.contains("\"note\",\"\",\"text\",\"\",\"\",\"\",\"withheld: no_rule\""), "{csv}");
+    assert!(!csv.contains("ada@shop.example") && csv.contains(",\"part\"\r\n"));
+});
+
+both_engines!(the_last_word_about_a_purpose_counts_whichever_item_it_stands_in, MIGRATIONS, async |db| {
+    let (_keys, vault) = both(&db).await;
+    people(&vault).await;
+    let ask = Ask::new(in_group("marketing"), ada(), Purpose::Marketing);
+    let look = || seen(&vault, &ask, &[Class::Contact]);
+    for (item_of, at) in [("c1", "2026-01-02T00:00:00Z"), ("c2", "2026-03-02T00:00:00Z")] {
+        let given = [("consent.purpose", "Marketing"), ("consent.given_at", at)];
+        vault.write(staff(), ada(), item(item_of, &given)).await.unwrap();
+    }
+    assert!(look().await.is_ok());
+    // One withdrawal ends both agreements.
+    vault.say(&own(ada()), Purpose::Marketing, Word::Withdraw).await.unwrap();
+    assert_eq!(look().await.unwrap_err(), Error::Denied("no_consent"));
+    db.clock.advance(std::time::Duration::from_secs(60));
+    vault.say(&own(ada()), Purpose::Marketing, Word::Agree).await.unwrap();
+    assert!(look().await.is_ok());
+    // An objection closes what needs no consent, too: a rule of the shop's own for another purpose.
+    db.clock.advance(std::time::Duration::from_millis(1));
+    vault.say(&own(ada()), Purpose::Support, Word::Object).await.unwrap();
+    assert_eq!(open(&vault, ada(), &["address.city"]).await.unwrap_err(), Error::Denied("objected"));
+    assert!(look().await.is_ok());
+    let history = vault.said_before(&own(ada())).await.unwrap();
+    let words: Vec<&str> = history.iter().map(|one| one.word.name()).collect();
+    assert_eq!(words, ["agree", "agree", "withdraw", "agree", "object"]);
+    // Nobody speaks for somebody else.
+    let eve = Ask::new(Asker::customer(bob()), ada(), Purpose::OwnData);
+    assert_eq!(vault.say(&eve, Purpose::Marketing, Word::Agree).await.unwrap_err(), Error::Denied("not_own"));
+    let marketing = Ask::new(in_group("marketing"), ada(), Purpose::RightsRequest);
+    assert_eq!(
+        vault.say(&marketing, Purpose::Marketing, Word::Agree).await.unwrap_err(),
+        Error::Denied("no_rule")
+    );
+});
+
+both_engines!(
+    a_request_of_a_customer_has_a_clock_is_extended_once_and_closed_with_proof,
+    MIGRATIONS,
+    async |db| {
+        let (_keys, vault) = both(&db).await;
+        people(&vault).await;
+        let day = std::time::Duration::from_secs(24 * 3_600);
+        let first = vault.receive_plea(&own(ada()), Right::Access, "Everything <b>please").await.unwrap();
+        db.clock.advance(day);
+        let second =
+            vault.receive_plea(&asks(bob(), Purpose::RightsRequest), Right::Correction, "").await.unwrap();
+        let eve = Ask::new(Asker::customer(bob()), ada(), Purpose::OwnData);
+        assert_eq!(vault.receive_plea(&eve, Right::Erasure, "").await.unwrap_err(), Error::Denied("not_own"));
+        assert_eq!(vault.pleas_waiting().await.unwrap(), (2, 0));
+        db.clock.advance(day * 29);
+        assert_eq!(vault.pleas_waiting().await.unwrap(), (2, 1), "the first is overdue after its month");
+        let open = vault.open_pleas().await.unwrap();
+        assert_eq!(open.iter().map(|one| one.id).collect::<Vec<_>>(), [first, second]);
+        let texts = vault.plea_texts(&open[0]).await.unwrap();
+        assert_eq!(texts.said.unwrap().expose(), "Everything <b>please");
+        let owner_ = asks(ada(), Purpose::RightsRequest);
+        // Neither the customer, nor somebody about another customer's, nor without a reason.
+        assert_eq!(
+            vault.close_plea(&own(ada()), first, PleaOutcome::Done, "x").await.unwrap_err(),
+            Error::Denied("no_rule")
+        );
+        assert_eq!(
+            vault.extend_plea(&asks(bob(), Purpose::RightsRequest), first, "x").await.unwrap_err(),
+            Error::NoRequest
+        );
+        assert!(matches!(vault.extend_plea(&owner_, first, "  ").await.unwrap_err(), Error::Value { .. }));
+        vault.extend_plea(&owner_, first, "Three archives are searched").await.unwrap();
+        assert_eq!(vault.extend_plea(&owner_, first, "more").await.unwrap_err(), Error::Decided);
+        assert_eq!(vault.pleas_waiting().await.unwrap(), (2, 0));
+        vault.close_plea(&owner_, first, PleaOutcome::Done, "Handed over by post").await.unwrap();
+        assert_eq!(
+            vault.close_plea(&owner_, first, PleaOutcome::Refused, "x").await.unwrap_err(),
+            Error::Decided
+        );
+        let closed = vault.closed_pleas(None, 10).await.unwrap();
+        assert_eq!((closed.len(), closed[0].outcome), (1, Some(PleaOutcome::Done)));
+        // What people wrote is in no ledger, and gone with the customer.
+        let entries = db.read(|reader| ledger::read_after(reader, 0, 500)).await.unwrap();
+        for (_, record) in &entries {
+            let text = String::from_utf8(record.to_bytes()).unwrap();
+            assert!(
+                !text.contains("please") && !text.contains("archives") && !text.contains("by post"),
+                "{text}"
+            );
+        }
+        vault.erase(&own(ada())).await.unwrap();
+        let texts = vault.plea_texts(&closed[0]).await.unwrap();
+        assert!(texts.said.is_none() && texts.proof.is_none());
+    }
+);
+
+both_engines!(what_is_due_is_counted_first_and_then_erased, MIGRATIONS, async |db| {
+    let (_keys, vault) = both(&db).await;
+    people(&vault).await;
+    let day = std::time::Duration::from_secs(24 * 3_600);
+    for wrong in [0, 36_526] {
+        assert!(vault.set_retention(staff(), Class::Order, Some(wrong)).await.is_err());
+    }
+    vault.set_retention(staff(), Class::Order, Some(30)).await.unwrap();
+    vault.set_retention(staff(), Class::Contact, Some(30)).await.unwrap();
+    assert_eq!(vault.due().await.unwrap().all(), 0);
+    db.clock.advance(day * 31);
+    // Bob orders again, so that how he is reached is no old thing; Ada had the use of hers stopped.
+    vault.write(staff(), bob(), item("b2", &[("order.number", "B-3003")])).await.unwrap();
+    vault.restrict(&own(ada()), Use::Restricted).await.unwrap();
+    let due = vault.due().await.unwrap();
+    assert_eq!(due.by_class, [(Class::Contact, 0), (Class::Order, 2)], "what is restricted is kept");
+    vault.restrict(&own(ada()), Use::Allowed).await.unwrap();
+    let due = vault.due().await.unwrap();
+    assert_eq!(due.by_class, [(Class::Contact, 2), (Class::Order, 4)]);
+    assert_eq!(vault.forget().await.unwrap(), due.all());
+    assert_eq!(vault.due().await.unwrap().all(), 0);
+    assert_eq!(open(&vault, ada(), &["contact.email", "order.number"]).await.unwrap().len(), 0);
+    assert_eq!(open(&vault, ada(), &["address.city"]).await.unwrap().len(), 1);
+    assert_eq!(vault.find(field("contact.email"), "ada@shop.example").await.unwrap(), []);
+    assert_eq!(open(&vault, bob(), &["contact.email"]).await.unwrap().len(), 1);
+    assert_eq!(
+        vault.verify(Actor::Operator, |_| {}).await.unwrap().faults,
+        0,
+        "a sweep leaves whole records"
+    );
+    vault.set_retention(staff(), Class::Order, None).await.unwrap();
+    assert_eq!(vault.retention().await.unwrap(), [(Class::Contact, 30)]);
 });

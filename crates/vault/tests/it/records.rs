@@ -18,6 +18,9 @@ fn every_statement_prepares_on_both_engines() {
                 storeward_vault::KEY_STATEMENTS,
                 storeward_vault::SIGHT_STATEMENTS,
                 storeward_vault::GRANT_STATEMENTS,
+                storeward_vault::RULE_STATEMENTS,
+                storeward_vault::PLEA_STATEMENTS,
+                storeward_vault::RETENTION_STATEMENTS,
             ]
             .concat();
             for statement in statements {

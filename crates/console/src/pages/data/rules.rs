@@ -1,20 +1,25 @@
 //! Who can see what: the table that the rules make, and the rules in words.
 
+use serde::Deserialize;
 use storeward_policy::{Mask, Role, table};
-use storeward_vault::desk::{Class, fields_of};
-use storeward_web::Failure;
+use storeward_vault::desk::{Class, RulesFrom, fields_of};
 use storeward_web::askama::Template;
 use storeward_web::axum::extract::State;
 use storeward_web::axum::response::Response;
+use storeward_web::{Failure, Query};
 
 use super::{HERE, class_words, vault};
 use crate::app::App;
-use crate::pages::view::View;
+use crate::pages::view::{View, icons};
 
 #[derive(Template)]
 #[template(path = "data_rules.html", askama = storeward_web::askama)]
 struct RulesPage {
     roles: Vec<RoleTable>,
+    done: Option<&'static str>,
+    /// Where the rules come from.
+    from: String,
+    icons: &'static str,
     allowing: Vec<RuleLine>,
     guarding: Vec<RuleLine>,
 }
@@ -30,7 +35,17 @@ struct RuleLine {
     says: String,
 }
 
-pub async fn page(State(app): State<App>, view: View) -> Result<Response, Failure> {
+#[derive(Deserialize)]
+pub struct Asked {
+    #[serde(default)]
+    done: String,
+}
+
+pub async fn page(
+    State(app): State<App>,
+    view: View,
+    Query(asked): Query<Asked>,
+) -> Result<Response, Failure> {
     let policies = vault(&app)?.policies();
     let fields = fields_of(&Class::ALL);
     let names: Vec<(&str, &str)> = fields.iter().map(|field| (field.class.name(), field.name)).collect();
@@ -56,6 +71,13 @@ pub async fn page(State(app): State<App>, view: View) -> Result<Response, Failur
     let line = |rule: &storeward_policy::Rule| RuleLine { id: rule.id.clone(), says: rule.says.clone() };
     let content = RulesPage {
         roles,
+        done: (asked.done == "saved").then_some("The rules are saved, and in force from now on."),
+        from: match vault(&app)?.rules_from() {
+            RulesFrom::Start => "These are the rules that a shop begins with.".to_owned(),
+            RulesFrom::File => "They come from the file that vault.policy_file names.".to_owned(),
+            RulesFrom::Console(version) => format!("This is version {version} of the rules saved here."),
+        },
+        icons: icons(),
         allowing: allowing.into_iter().map(line).collect(),
         guarding: guarding.into_iter().map(line).collect(),
     };

@@ -1,0 +1,122 @@
+//! For how long values are kept, class by class, and the sweep that erases what is due.
+
+use std::time::Duration;
+
+use storeward_base::{Actor, CustomerId, Timestamp};
+use storeward_events::vault::RetentionChanged;
+use storeward_store::{Reader, params, statements};
+
+use crate::Error;
+use crate::catalogue::Class;
+use crate::records::Vault;
+
+const DAY: u64 = 24 * 3_600;
+/// A hundred years.
+const MOST_DAYS: u32 = 36_525;
+
+statements! {
+    SET = "INSERT INTO vault_retention (class, days, set_at) VALUES ($1, $2, $3) \
+           ON CONFLICT (class) DO UPDATE SET days = EXCLUDED.days, set_at = EXCLUDED.set_at";
+    UNSET = "DELETE FROM vault_retention WHERE class = $1";
+    ALL = "SELECT class, days FROM vault_retention ORDER BY class LIMIT 16";
+    // Data whose use is restricted is kept until it is not (GDPR article 18).
+    BY_VALUE = "SELECT f.customer, f.collection, f.item, f.field FROM vault_field f JOIN vault_customer c ON c.id = f.customer \
+                WHERE f.collection = $1 AND f.written_at < $2 AND c.restricted_at IS NULL AND c.erasure_begun_at IS NULL \
+                ORDER BY f.customer LIMIT $3";
+    BY_CUSTOMER = "SELECT f.customer, f.collection, f.item, f.field FROM vault_field f JOIN vault_customer c ON c.id = f.customer \
+                   WHERE f.collection = $1 AND f.written_at < $2 AND c.restricted_at IS NULL AND c.erasure_begun_at IS NULL \
+                   AND NOT EXISTS (SELECT 1 FROM vault_field g WHERE g.customer = f.customer AND g.written_at >= $2) \
+                   ORDER BY f.customer LIMIT $3";
+    COUNT_BY_VALUE = "SELECT CAST(COUNT(*) AS BIGINT) FROM vault_field f JOIN vault_customer c ON c.id = f.customer \
+                      WHERE f.collection = $1 AND f.written_at < $2 AND c.restricted_at IS NULL AND c.erasure_begun_at IS NULL";
+    COUNT_BY_CUSTOMER = "SELECT CAST(COUNT(*) AS BIGINT) FROM vault_field f JOIN vault_customer c ON c.id = f.customer \
+                         WHERE f.collection = $1 AND f.written_at < $2 AND c.restricted_at IS NULL AND c.erasure_begun_at IS NULL \
+                         AND NOT EXISTS (SELECT 1 FROM vault_field g WHERE g.customer = f.customer AND g.written_at >= $2)";
+    COUNT_OVER = "SELECT CAST(COUNT(*) AS BIGINT) FROM vault_field WHERE keep_until <= $1";
+}
+
+/// What is due, class by class.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Due {
+    pub by_class: Vec<(Class, u64)>,
+    /// Values that bear a moment of their own.
+    pub by_own: u64,
+}
+
+impl Due {
+    pub fn all(&self) -> u64 {
+        self.by_class.iter().map(|(_, count)| count).sum::<u64>() + self.by_own
+    }
+}
+
+/// Whether a class is kept from when anything of the customer was written last: an address of somebody who orders is no old one.
+const fn goes_by_customer(class: Class) -> bool {
+    matches!(class, Class::Contact | Class::Address)
+}
+
+type FieldKey = (CustomerId, String, String, String);
+
+impl Vault {
+    /// For how long each class is kept; those that are not here are kept until they are erased.
+    pub async fn retention(&self) -> Result<Vec<(Class, u32)>, Error> {
+        self.0.db.read(|reader| -> Result<_, Error> { all(reader) }).await
+    }
+
+    /// Keeps a class for so many days from now on; nothing: until it is erased. The next sweep goes by it.
+    pub async fn set_retention(&self, actor: Actor, class: Class, days: Option<u32>) -> Result<(), Error> {
+        if days.is_some_and(|days| !(1..=MOST_DAYS).contains(&days)) {
+            return Err(Error::Value { field: "days", why: "are 1 to 36,525" });
+        }
+        let written = self.0.db.write(move |tx| -> Result<(), Error> {
+            match days {
+                Some(days) => tx.execute(SET, params![class.name(), days, tx.now()])?,
+                None => tx.execute(UNSET, params![class.name()])?,
+            };
+            tx.append(actor, None, RetentionChanged { class: class.name().to_owned(), days })?;
+            Ok(())
+        });
+        written.await
+    }
+
+    /// What the next sweep would erase.
+    pub async fn due(&self) -> Result<Due, Error> {
+        let now = self.0.db.now();
+        let found = self.0.db.read(move |reader| -> Result<Due, Error> {
+            let mut due = Due {
+                by_own: reader.query_one(COUNT_OVER, params![now], |row| row.get(0))?,
+                ..Due::default()
+            };
+            for (class, days) in all(reader)? {
+                let count = if goes_by_customer(class) { COUNT_BY_CUSTOMER } else { COUNT_BY_VALUE };
+                let values = params![class.name(), before(now, days)];
+                due.by_class.push((class, reader.query_one(count, values, |row| row.get(0))?));
+            }
+            Ok(due)
+        });
+        found.await
+    }
+}
+
+fn before(now: Timestamp, days: u32) -> Timestamp {
+    now.minus(Duration::from_secs(u64::from(days) * DAY))
+}
+
+fn all(reader: &mut Reader<'_>) -> Result<Vec<(Class, u32)>, Error> {
+    let rows: Vec<(String, u32)> = reader.query_many(ALL, &[], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let class = |name: &str| Class::ALL.into_iter().find(|class| class.name() == name);
+    Ok(rows.iter().filter_map(|(name, days)| class(name).map(|class| (class, *days))).collect())
+}
+
+/// Some of what the classes' times are over for.
+pub(crate) fn over(reader: &mut Reader<'_>, now: Timestamp, limit: u32) -> Result<Vec<FieldKey>, Error> {
+    let mut found = Vec::new();
+    for (class, days) in all(reader)? {
+        let list = if goes_by_customer(class) { BY_CUSTOMER } else { BY_VALUE };
+        let values = params![class.name(), before(now, days), limit];
+        found.extend(
+            reader
+                .query_many(list, values, |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?,
+        );
+    }
+    Ok(found)
+}

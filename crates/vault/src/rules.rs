@@ -1,0 +1,164 @@
+//! Rules that are saved at the console: every version is kept, the last is in force, and a text that does not fit never is.
+
+use storeward_base::{Actor, PageSize, StaffId, Timestamp};
+use storeward_events::vault::RulesChanged;
+use storeward_events::{Event, Record};
+use storeward_policy::{Fault, Policies, Who};
+use storeward_seal::fingerprint::sha256_hex;
+use storeward_store::{Reader, Row, ledger, params, statements};
+
+use crate::Error;
+use crate::asking::Asker;
+use crate::records::Vault;
+
+/// The group whose members change rules. No rule gives or takes this: a shop cannot lock itself out.
+const OWNER: &str = "owner";
+/// As fresh as for opening.
+const FRESH_SECONDS: u64 = 600;
+
+statements! {
+    INSERT = "INSERT INTO vault_rules (version, at, staff, hash, text) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (version) DO NOTHING";
+    LAST = "SELECT version, at, staff, hash, text FROM vault_rules ORDER BY version DESC LIMIT 1";
+    FIND = "SELECT version, at, staff, hash, text FROM vault_rules WHERE version = $1";
+    LIST = "SELECT version, at, staff, hash, text FROM vault_rules ORDER BY version DESC LIMIT 50";
+}
+
+/// Where the rules in force come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RulesFrom {
+    /// Those that a shop begins with.
+    Start,
+    /// The file that `vault.policy_file` names: nothing is saved at the console then.
+    File,
+    /// Saved at the console, in this version.
+    Console(u64),
+}
+
+/// One version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SavedRules {
+    /// Counts up from 1.
+    pub version: u64,
+    pub at: Timestamp,
+    pub staff: StaffId,
+    /// SHA-256 of the text.
+    pub hash: String,
+    pub text: String,
+}
+
+/// Why rules were not saved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotSaved {
+    /// The text does not fit.
+    Fault(Fault),
+    /// Somebody else saved a version since this one was begun.
+    Meanwhile,
+    /// Only the owner does, with a fresh second factor; or the rules come from a file.
+    Denied(&'static str),
+    Error(Error),
+}
+
+impl From<Error> for NotSaved {
+    fn from(error: Error) -> Self {
+        NotSaved::Error(error)
+    }
+}
+
+/// What a text hashes to: what was looked at is what is saved.
+pub fn hash(text: &str) -> String {
+    sha256_hex(text.as_bytes())
+}
+
+impl Vault {
+    /// The last version that was saved at the console and its rules. Nothing where there is none, or where it is not what the
+    /// ledger says was saved: then the rules that a shop begins with hold.
+    pub async fn saved_rules(&self) -> Result<Option<(SavedRules, Policies)>, Error> {
+        let found = self.0.db.read(|reader| -> Result<_, Error> {
+            let last = reader.query_optional(LAST, &[], saved)?;
+            Ok(last.map(|last| Ok::<_, Error>((told(reader)?, last))).transpose()?)
+        });
+        let Some((told, last)) = found.await? else { return Ok(None) };
+        let is_told = told.is_some_and(|told| told.version == last.version && told.hash == last.hash);
+        if !is_told || hash(&last.text) != last.hash {
+            return Ok(None);
+        }
+        Ok(Policies::parse(&last.text).ok().map(|rules| (last, rules)))
+    }
+
+    /// The last fifty, the newest first.
+    pub async fn rule_versions(&self) -> Result<Vec<SavedRules>, Error> {
+        self.0.db.read(|reader| -> Result<_, Error> { Ok(reader.query_many(LIST, &[], saved)?) }).await
+    }
+
+    pub async fn rule_version(&self, version: u64) -> Result<Option<SavedRules>, Error> {
+        let version = i64::try_from(version).unwrap_or(i64::MAX);
+        let found = self.0.db.read(move |reader| -> Result<_, Error> {
+            Ok(reader.query_optional(FIND, params![version], saved)?)
+        });
+        found.await
+    }
+
+    /// Saves rules as the version behind `begun_from` and puts them in force. Only the owner does. Where they do not fit, or
+    /// somebody else was first, nothing changes.
+    pub async fn save_rules(&self, by: &Asker, text: &str, begun_from: u64) -> Result<u64, NotSaved> {
+        may_change(by).map_err(NotSaved::Denied)?;
+        if self.rules_from() == RulesFrom::File {
+            return Err(NotSaved::Denied("rules_file"));
+        }
+        let staff = by.staff_id().ok_or(NotSaved::Denied("no_rule"))?;
+        let rules = Policies::parse(text).map_err(NotSaved::Fault)?;
+        let count = u64::try_from(rules.rules().count()).unwrap_or(u64::MAX);
+        let (text, hash, actor) = (text.to_owned(), hash(text), by.actor());
+        let version = begun_from + 1;
+        let written = self.0.db.write(move |tx| -> Result<bool, Error> {
+            let last: Option<SavedRules> = tx.query_optional(LAST, &[], saved)?;
+            let column = i64::try_from(version).unwrap_or(i64::MAX);
+            let values = params![column, tx.now(), staff, &hash, &text];
+            let is_next = last.map_or(0, |last| last.version) == begun_from;
+            if !is_next || tx.execute(INSERT, values)? != 1 {
+                tx.commit_silent("somebody else saved rules first");
+                return Ok(false);
+            }
+            tx.append(actor, None, RulesChanged { version, hash: hash.clone(), rules: count })?;
+            Ok(true)
+        });
+        if !written.await? {
+            return Err(NotSaved::Meanwhile);
+        }
+        self.set_rules(rules, RulesFrom::Console(version));
+        Ok(version)
+    }
+}
+
+/// Whether somebody may look at and save rules of their own making; the reason where not.
+pub fn may_change(by: &Asker) -> Result<(), &'static str> {
+    let is_owner = matches!(&by.who, Who::Staff { groups, .. } if groups.iter().any(|group| group == OWNER));
+    if !is_owner || !matches!(by.actor, Actor::Staff { .. }) {
+        return Err("no_rule");
+    }
+    match by.factor_age_seconds {
+        Some(age) if age <= FRESH_SECONDS => Ok(()),
+        _ => Err("factor_too_old"),
+    }
+}
+
+/// What the ledger says was saved last.
+fn told(reader: &mut Reader<'_>) -> Result<Option<RulesChanged>, Error> {
+    let kind_prefix = Some("vault.rules_changed".to_owned());
+    let filter = ledger::Filter { kind_prefix, ..ledger::Filter::default() };
+    let page = ledger::search(reader, &filter, PageSize::default())?;
+    Ok(page.rows.into_iter().next().and_then(|(_, record): (u64, Record)| match record.event {
+        Event::RulesChanged(fact) => Some(fact),
+        _ => None,
+    }))
+}
+
+fn saved(row: &Row<'_>) -> Result<SavedRules, storeward_store::Error> {
+    Ok(SavedRules {
+        version: row.get(0)?,
+        at: row.get(1)?,
+        staff: row.get(2)?,
+        hash: row.get(3)?,
+        text: row.get(4)?,
+    })
+}
