@@ -200,7 +200,9 @@ impl Manifest {
         let parts = (1..=PARTS).map(|part| (part, Vec::new())).collect();
         let (changed, is_new) = (BTreeSet::new(), true);
         let mut made = Manifest { customer, revision: 0, head, parts, changed, is_new };
-        for row in sql::fields(reader, customer)? {
+        let rows = sql::fields(reader, customer)?;
+        refuse_cut(&rows)?;
+        for row in rows {
             made.put(key, &row);
         }
         Ok(made)
@@ -333,6 +335,14 @@ impl Manifest {
         left.into_keys().for_each(|at| flaw(at, Harm::Missing));
         flaws
     }
+}
+
+/// A list that was cut off passes for no whole one.
+pub fn refuse_cut(rows: &[FieldRow]) -> Result<(), Error> {
+    if rows.len() > 2 * MOST_VALUES {
+        return Err(Error::Value { field: "record", why: "has more than 20,000 values" });
+    }
+    Ok(())
 }
 
 #[derive(Deserialize)]

@@ -194,7 +194,7 @@ const SAID: [Text; 27] = [
     Text::PleaTitle,
     Text::PleaLead,
     Text::PleaKind,
-    Text::PleaText,
+    Text::PleaWords,
     Text::PleaSend,
 ];
 

@@ -12,7 +12,7 @@ use crate::Error;
 use crate::asking::Asker;
 use crate::catalogue::Field;
 use crate::keys::{Held, KeyStore};
-use crate::manifest::Manifest;
+use crate::manifest::{Manifest, refuse_cut};
 use crate::opening::open_row;
 use crate::rules::RulesFrom;
 use crate::sights::{self, Sight};
@@ -402,6 +402,7 @@ pub(crate) fn whole(
     counts: impl Fn(&str) -> bool,
 ) -> Result<Vec<FieldRow>, Error> {
     let rows = sql::fields(reader, customer)?;
+    refuse_cut(&rows)?;
     let mut manifest = Manifest::read(reader, customer, held, row)?;
     manifest.load_all(reader, &held.key)?;
     let flaws = manifest.flaws(&held.key, &rows);

@@ -75,7 +75,7 @@ impl Vault {
     pub async fn saved_rules(&self) -> Result<Option<(SavedRules, Policies)>, Error> {
         let found = self.0.db.read(|reader| -> Result<_, Error> {
             let last = reader.query_optional(LAST, &[], saved)?;
-            Ok(last.map(|last| Ok::<_, Error>((told(reader)?, last))).transpose()?)
+            last.map(|last| Ok::<_, Error>((told(reader)?, last))).transpose()
         });
         let Some((told, last)) = found.await? else { return Ok(None) };
         let is_told = told.is_some_and(|told| told.version == last.version && told.hash == last.hash);

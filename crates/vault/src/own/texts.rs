@@ -53,7 +53,7 @@ text_keys! {
         PleaTitle = "own.plea_title" {},
         PleaLead = "own.plea_lead" { shop },
         PleaKind = "own.plea_kind" {},
-        PleaText = "own.plea_text" {},
+        PleaWords = "own.plea_text" {},
         PleaSend = "own.plea_send" {},
         PleaDone = "own.plea_done" {},
         PleaFull = "own.plea_full" {},
