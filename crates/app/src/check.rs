@@ -93,6 +93,15 @@ fn gates(config: &Config) -> Option<Finding> {
     })
 }
 
+/// The shop's own staff pages; nothing where they are not looked at.
+fn office(config: &Config) -> Option<Finding> {
+    let pages = config.office.as_ref()?.pages.clone();
+    Some(match crate::office::doubt(config) {
+        Some(todo) => Finding::look("office", pages, todo),
+        None => Finding::good("office", pages),
+    })
+}
+
 pub fn check(options: &Options) -> Done {
     let dir = &options.at.dir;
     if options.quick {
@@ -130,6 +139,7 @@ pub fn check(options: &Options) -> Done {
     }));
     findings.extend(bans(&loaded.config));
     findings.extend(gates(&loaded.config));
+    findings.extend(office(&loaded.config));
     findings.push(passwords(dir, loaded.config.passwords.breach_service.as_deref()));
     findings.extend(networks(dir, &loaded.config));
     if has_keys {

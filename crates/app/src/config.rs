@@ -70,6 +70,8 @@ pub struct Config {
     pub vault: Option<crate::vault::VaultSection>,
     #[serde(default, rename = "gate")]
     pub gates: Vec<storeward_gate::GateSection>,
+    #[serde(default)]
+    pub office: Option<crate::office::OfficeSection>,
     #[serde(default, rename = "anchor")]
     pub anchors: Vec<storeward_anchor::AnchorSection>,
 }
@@ -263,6 +265,7 @@ impl Config {
         crate::oidc::check(self)?;
         crate::vault::check(self)?;
         crate::anchor::check(self)?;
+        crate::office::check(self)?;
         crate::gate::check(self)
     }
 }

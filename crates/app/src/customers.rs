@@ -45,13 +45,15 @@ pub fn start(opened: &Opened, certificates: &Arc<CertificateStore>) -> Done<Cust
     let own = crate::vault::answer(vault.as_ref(), identity.as_ref(), own)?;
     let (teach, own) = crate::teach::start(opened, identity.as_ref(), own)?;
     let anchors = crate::anchor::start(opened, &outbox)?;
-    let serving = Serving { anchors, outbox, identity, guide, provider, gate, vault, teach };
+    let office = crate::office::start(opened, vault.as_ref())?;
+    let serving = Serving { anchors, office, outbox, identity, guide, provider, gate, vault, teach };
     Ok(Customers { passwords, puzzles, own, shield, serving })
 }
 
 /// What goes on while the program serves.
 pub struct Serving {
     pub anchors: Option<storeward_anchor::Anchors>,
+    pub office: Option<storeward_vault::office::Office>,
     pub outbox: Outbox,
     pub identity: Option<Identity>,
     pub guide: Option<crate::guide::Guidance>,
@@ -73,7 +75,7 @@ impl Serving {
         // Who looks on sees what the shop says, before the shield keeps any of it back.
         let learns = self.teach.as_ref().map(crate::teach::Standing::stage);
         let shield = storeward_host::Chain::of(shield.map(crate::shield::Prepared::stage), learns);
-        crate::gate::stage(self.gate.as_ref(), shield)
+        crate::office::behind(crate::gate::stage(self.gate.as_ref(), shield), self.office.as_ref())
     }
 
     /// Everything serves, and where is known: the shop's port, the console's origin.
@@ -102,6 +104,7 @@ impl Serving {
     pub fn handlers(&self, opened: &Opened) -> Vec<Handler> {
         let mut handlers = self.outbox.handlers(&opened.db);
         handlers.push(self.outbox.forgetting(&opened.db));
+        handlers.extend(self.office.iter().flat_map(storeward_vault::office::Office::handlers));
         handlers.extend(self.anchors.iter().flat_map(storeward_anchor::Anchors::handlers));
         handlers.extend(self.identity.iter().flat_map(Identity::handlers));
         handlers.extend(self.provider.iter().flat_map(Provider::handlers));

@@ -25,6 +25,7 @@ mod init;
 mod ledger_emit;
 mod ledger_head;
 mod mail;
+mod office;
 mod oidc;
 mod open;
 mod passwords;

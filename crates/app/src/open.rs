@@ -21,13 +21,14 @@ const NO_ROOM: &str = "make room (`df -h` shows how much there is; `du -sh` of t
                        deleted), then start again: nothing that was written is lost";
 
 /// Every domain's tables.
-const MIGRATIONS: [&[Migration]; 7] = [
+const MIGRATIONS: [&[Migration]; 8] = [
     storeward_console::MIGRATIONS,
     storeward_post::MIGRATIONS,
     storeward_identity::MIGRATIONS,
     storeward_guide::MIGRATIONS,
     storeward_oidc::MIGRATIONS,
     storeward_vault::MIGRATIONS,
+    storeward_vault::office::MIGRATIONS,
     storeward_anchor::MIGRATIONS,
 ];
 

@@ -220,6 +220,11 @@ impl Running {
     }
 
     #[cfg(test)]
+    pub fn db(&self) -> storeward_store::Db {
+        self.opened.db.clone()
+    }
+
+    #[cfg(test)]
     pub fn runtime_handle(&self) -> &tokio::runtime::Handle {
         self.runtime.handle()
     }
@@ -359,6 +364,7 @@ fn fixed_parts(before: &Config, after: &Config) -> Done {
         ("guide", crate::guide::is_same(before.guide.as_ref(), after.guide.as_ref())),
         ("oidc", before.oidc == after.oidc),
         ("vault", crate::vault::is_same(before.vault.as_ref(), after.vault.as_ref())),
+        ("office", before.office == after.office),
         ("anchor", crate::anchor::is_same(&before.anchors, &after.anchors)),
         ("mail", before.mail == after.mail),
         ("sms", before.sms == after.sms),

@@ -50,9 +50,13 @@ impl SessionExchange for Both {
         Box::pin(async move {
             match self.first.request(headers, body).await {
                 Passage::On => self.then.request(headers, body).await,
-                instead @ Passage::Instead(_) => instead,
+                other => other,
             }
         })
+    }
+
+    fn patience(&self) -> Duration {
+        self.first.patience().max(self.then.patience())
     }
 
     fn response_body_bytes(&self, status: StatusCode, headers: &HeaderMap) -> Option<usize> {
@@ -74,7 +78,18 @@ impl SessionExchange for Both {
                     let seen = Seen { bytes: &bytes, complete: true };
                     match self.first.response(status, answer.headers_mut(), seen).await {
                         Passage::On => Passage::Instead(answer),
+                        Passage::Body(bytes) => {
+                            *answer.body_mut() = bytes;
+                            Passage::Instead(answer)
+                        }
                         other @ Passage::Instead(_) => other,
+                    }
+                }
+                Passage::Body(bytes) => {
+                    let seen = Seen { bytes: &bytes, complete: true };
+                    match self.first.response(status, headers, seen).await {
+                        Passage::On => Passage::Body(bytes),
+                        other => other,
                     }
                 }
             }

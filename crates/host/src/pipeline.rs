@@ -26,6 +26,9 @@ pub const OWN_COOKIES: &str = "__Host-storeward-";
 /// By this field the gate says who came through it. The edge takes away what clients write under such names, before any stage.
 pub const ASSERTION: &str = "storeward-assertion";
 
+/// A page that stalls is passed on as it is rather than held back longer, where no stage says otherwise.
+pub const PATIENCE: Duration = Duration::from_millis(100);
+
 /// The longest body of a request to our own pages.
 pub const OWN_REQUEST_BYTES: usize = 256 * 1024;
 
@@ -164,6 +167,12 @@ pub trait SessionExchange {
         None
     }
 
+    /// How long the shop may pause within what [`SessionExchange::response_body_bytes`] asks for; what has come by then is
+    /// shown, as not complete.
+    fn patience(&self) -> Duration {
+        PATIENCE
+    }
+
     /// Behind the shop: may change the headers that go to the client, or answer in its place. Not called when the
     /// shop did not answer.
     fn response<'a>(
@@ -204,6 +213,8 @@ pub enum Passage {
     On,
     /// Back to the client with this, and no further.
     Instead(Box<Response<Bytes>>),
+    /// To the next step, with this in the place of the shop's body. Only of a response whose body was seen whole.
+    Body(Bytes),
 }
 
 #[cfg(test)]

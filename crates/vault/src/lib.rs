@@ -19,6 +19,7 @@ mod jobs;
 mod keys;
 mod manifest;
 mod mask;
+pub mod office;
 mod opening;
 mod own;
 mod pleas;

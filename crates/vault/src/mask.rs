@@ -6,7 +6,7 @@ use storeward_policy::Mask;
 use crate::values::Rule;
 
 /// Stands for what is not shown; always the same, so that it does not tell a length.
-const DOTS: &str = "•••";
+use crate::office::DOTS;
 
 pub fn apply(mask: Mask, rule: Rule, value: Secret<String>) -> Secret<String> {
     match mask {

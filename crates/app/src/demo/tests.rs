@@ -2,6 +2,7 @@
 
 mod full_disk;
 mod grammar;
+mod masks;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -174,7 +175,11 @@ impl Way {
 
     fn sign_in(&mut self) {
         let account = demo_credentials().customer;
-        let fields = format!("email={}&password={}", encode(account.email), encode(account.password));
+        self.sign_in_as(account.email, account.password);
+    }
+
+    fn sign_in_as(&mut self, email: &str, password: &str) {
+        let fields = format!("email={}&password={}", encode(email), encode(password));
         let answer = self.post("/account/sign-in", "/account/sign-in", &fields);
         assert_eq!(answer.status, 303, "{}", answer.head);
     }
@@ -196,6 +201,11 @@ fn encode(text: &str) -> String {
 
 impl Demo {
     fn start() -> Demo {
+        Demo::start_with("")
+    }
+
+    /// With further sections.
+    fn start_with(sections: &str) -> Demo {
         let folder = tempfile::tempdir().unwrap();
         let options = Options {
             dir: folder.path().join("data"),
@@ -210,7 +220,7 @@ impl Demo {
         data.ensure_keys(&storeward_base::SystemEntropy).unwrap();
         let shop = SampleShop::start(&data).unwrap();
         let outside = Outside::start(&data, SAMPLE).unwrap();
-        let text = config_text(&options, &shop.url, &outside);
+        let text = config_text(&options, &shop.url, &outside) + sections;
         data::write_atomically(&data.join(FILE), text.as_bytes()).unwrap();
         let running = Running::start(&options.dir).unwrap();
         let mut roots = rustls::RootCertStore::empty();

@@ -8,17 +8,15 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, header};
 use http_body::{Body as _, Frame};
-use storeward_host::Seen;
+use storeward_host::{PATIENCE, Seen};
 use storeward_inspect::{BodyEnd, Verdict, keys};
 
 use super::{Answer, Answering, Exchange, Stopped, parts, stages};
+use crate::coding::Gzip;
 use crate::edge_body::{self, Flow, Mask};
 use crate::response::{self, Dress, Place};
 use crate::upstream::response::Head;
 use crate::upstream::{UpstreamBody, UpstreamError, UpstreamResponse};
-
-/// A page that stalls is passed on as it is rather than held back longer.
-const PATIENCE: Duration = Duration::from_millis(100);
 
 /// So many answers on one connection may each be read in large pieces.
 const FEW: u32 = 4;
@@ -34,7 +32,7 @@ impl Exchange<'_> {
         let mut headers = head.headers;
         crate::own_cookies::refuse(&mut headers);
         let events = response::is_event_stream(&headers);
-        let whole = body.take_whole();
+        let mut whole = body.take_whole();
         let mut ahead = VecDeque::new();
         let dress = response::dress(&headers);
         let reads = match response::is_encoded(&headers) {
@@ -49,7 +47,10 @@ impl Exchange<'_> {
         let cap = inspected.max(session_reads);
         let (seen, end) = match (&whole, cap) {
             (Some(bytes), _) => (bytes.clone(), BodyEnd::Complete),
-            (None, Some(cap)) => read_ahead(&mut body, (cap, PATIENCE), &mut ahead).await.map_err(broken)?,
+            (None, Some(cap)) => {
+                let most = (cap, stages::patience(&session, session_reads));
+                read_ahead(&mut body, most, &mut ahead).await.map_err(broken)?
+            }
             (None, None) => (Bytes::new(), BodyEnd::Truncated),
         };
         let reads_to_its_end = route.mask_cards && !events;
@@ -65,8 +66,10 @@ impl Exchange<'_> {
             }
         }
         let seen = Seen { bytes: &seen, complete: end == BodyEnd::Complete };
-        if let Some(instead) = stages::tell(&mut session, head.status, &mut headers, seen).await {
-            return Ok(instead);
+        match stages::tell(&mut session, head.status, &mut headers, seen).await {
+            stages::Told::On => {}
+            stages::Told::Instead(answer) => return Ok(*answer),
+            stages::Told::Body(bytes) => whole = Some(instead_of(&mut ahead, &mut headers, bytes)),
         }
         if route.mask_cards {
             self.mask_fields(&mut headers);
@@ -84,14 +87,8 @@ impl Exchange<'_> {
             self.ending.masked_cards += masked;
             let (bytes, masked) = if masks_keys { edge_body::mask_keys(bytes) } else { (bytes, 0) };
             self.ending.masked_keys += masked;
-            let bytes = match coding.choose(compressors, head.status, &mut headers, Some(bytes.len())) {
-                Some(gzip) => {
-                    let coded = gzip.whole(&bytes).map_err(broken)?;
-                    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(coded.len()));
-                    coded
-                }
-                None => bytes,
-            };
+            let gzip = coding.choose(compressors, head.status, &mut headers, Some(bytes.len()));
+            let bytes = coded(gzip, bytes, &mut headers)?;
             return Ok(Answer::Whole(parts(head.status, headers), bytes));
         }
         let length = body.size_hint().exact().and_then(|rest| usize::try_from(rest).ok());
@@ -104,6 +101,22 @@ impl Exchange<'_> {
         let flow = Flow { ahead, rest: Box::new(body), mask, masks_keys, gzip, stall };
         Ok(Answer::Stream(parts(head.status, headers), flow))
     }
+}
+
+/// The whole body as it goes out, with its length.
+fn coded(gzip: Option<Gzip>, bytes: Bytes, headers: &mut HeaderMap) -> Result<Bytes, Stopped> {
+    let Some(gzip) = gzip else { return Ok(bytes) };
+    let coded = gzip.whole(&bytes).map_err(broken)?;
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(coded.len()));
+    Ok(coded)
+}
+
+/// What a stage made of a body takes its place.
+fn instead_of(ahead: &mut VecDeque<Frame<Bytes>>, headers: &mut HeaderMap, bytes: Bytes) -> Bytes {
+    ahead.clear();
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(bytes.len()));
+    headers.remove(header::TRANSFER_ENCODING);
+    bytes
 }
 
 fn broken(error: std::io::Error) -> Stopped {

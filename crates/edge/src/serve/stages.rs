@@ -1,9 +1,11 @@
 //! The steps of other domains: their pages on the shop's host, and the session between client and shop.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderMap, Request, StatusCode};
-use storeward_host::{OWN_REQUEST_BYTES, Passage, RequestHead, Seen, SessionExchange};
+use http::{HeaderMap, Request, Response, StatusCode};
+use storeward_host::{OWN_REQUEST_BYTES, PATIENCE, Passage, RequestHead, Seen, SessionExchange};
 
 use super::puzzle::{self, OwnPlace};
 use super::{Answer, Exchange, Stopped};
@@ -62,9 +64,12 @@ impl Exchange<'_> {
     pub(super) async fn tell_switch(&mut self, session: &mut Session, head: &mut Head) -> Option<Answer> {
         crate::own_cookies::refuse(&mut head.headers);
         let seen = Seen { bytes: &[], complete: true };
-        let instead = tell(session, StatusCode::SWITCHING_PROTOCOLS, &mut head.headers, seen).await;
+        let told = tell(session, StatusCode::SWITCHING_PROTOCOLS, &mut head.headers, seen).await;
         self.minder = session.as_mut().and_then(|session| session.mind());
-        instead
+        match told {
+            Told::Instead(answer) => Some(*answer),
+            Told::On | Told::Body(_) => None,
+        }
     }
 }
 
@@ -82,7 +87,23 @@ pub(super) async fn ask(
         Some(cap) => body.read_ahead(cap).await?,
         None => (Bytes::new(), body.is_empty()),
     };
-    Ok(instead(session.request(headers, Seen { bytes: &bytes, complete }).await))
+    match session.request(headers, Seen { bytes: &bytes, complete }).await {
+        // A request's body goes on as it came.
+        Passage::On | Passage::Body(_) => Ok(None),
+        Passage::Instead(response) => Ok(Some(whole(*response))),
+    }
+}
+
+/// How long a body may pause that is read ahead.
+pub(super) fn patience(session: &Session, reads: Option<usize>) -> Duration {
+    session.as_ref().filter(|_| reads.is_some()).map_or(PATIENCE, |session| session.patience())
+}
+
+/// What a session step made of a response.
+pub(super) enum Told {
+    On,
+    Instead(Box<Answer>),
+    Body(Bytes),
 }
 
 /// Shows a response to the session step.
@@ -91,17 +112,18 @@ pub(super) async fn tell(
     status: StatusCode,
     headers: &mut HeaderMap,
     seen: Seen<'_>,
-) -> Option<Answer> {
-    let session = session.as_mut()?;
-    instead(session.response(status, headers, seen).await)
+) -> Told {
+    let Some(session) = session.as_mut() else { return Told::On };
+    match session.response(status, headers, seen).await {
+        Passage::On => Told::On,
+        // What was not seen whole cannot be put in the place of it.
+        Passage::Body(bytes) if seen.complete => Told::Body(bytes),
+        Passage::Body(_) => Told::On,
+        Passage::Instead(response) => Told::Instead(Box::new(whole(*response))),
+    }
 }
 
-fn instead(passage: Passage) -> Option<Answer> {
-    match passage {
-        Passage::On => None,
-        Passage::Instead(response) => {
-            let (parts, body) = response.into_parts();
-            Some(Answer::Whole(parts, body))
-        }
-    }
+fn whole(response: Response<Bytes>) -> Answer {
+    let (parts, body) = response.into_parts();
+    Answer::Whole(parts, body)
 }

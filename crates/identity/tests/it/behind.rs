@@ -287,7 +287,7 @@ impl Visitor<'_> {
         let complete = cap.is_some_and(|cap| body.len() <= cap);
         match exchange.request(&mut headers, Seen { bytes: shown, complete }).await {
             Passage::Instead(answer) => Err(self.taken(*answer)),
-            Passage::On => {
+            Passage::On | Passage::Body(_) => {
                 let answer = self.behind.shop.answer(&method, target, &headers, body.as_bytes());
                 Ok(UnderWay { exchange, answer })
             }
@@ -304,6 +304,7 @@ impl Visitor<'_> {
         };
         match exchange.response(head.status, &mut head.headers, seen).await {
             Passage::On => self.taken(Response::from_parts(head, body)),
+            Passage::Body(bytes) => self.taken(Response::from_parts(head, bytes)),
             Passage::Instead(answer) => self.taken(*answer),
         }
     }

@@ -7,5 +7,6 @@ mod grants;
 mod harm;
 mod import;
 mod keys;
+mod office;
 mod records;
 mod support;

@@ -1,0 +1,93 @@
+//! `[office]`: the shop's own staff pages, put on record and masked by role.
+
+use std::sync::Arc;
+
+use serde::Deserialize;
+use storeward_host::{Chain, SessionStage};
+use storeward_policy::Purpose;
+use storeward_vault::office::{Office, OfficeParts, ShopPages};
+
+use crate::Done;
+use crate::config::Config;
+use crate::data::DataDir;
+use crate::failure::{Context, Failure};
+use crate::open::Opened;
+use crate::vault::Standing;
+
+/// `[office]`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OfficeSection {
+    /// `larkmoor`, `django-oscar`, `wordpress`, or a file of your own that ends in `.toml`.
+    pub pages: String,
+    /// What staff look at pages for that say nothing else.
+    #[serde(default = "support")]
+    pub purpose: String,
+    /// Addresses on those pages that are no customer's.
+    #[serde(default)]
+    pub own: Vec<String>,
+}
+
+fn support() -> String {
+    "support".to_owned()
+}
+
+/// Refuses a section that does not fit.
+pub fn check(config: &Config) -> Done {
+    let Some(section) = &config.office else { return Ok(()) };
+    purpose(section)?;
+    if config.vault.is_none() {
+        return Err(Failure::new("[office] asks the rules of [vault], and there is none")
+            .hint("add [vault] to storeward.toml; docs/vault.md"));
+    }
+    if !section.pages.ends_with(".toml") && ShopPages::built_in(&section.pages).is_none() {
+        let known = ShopPages::names().collect::<Vec<_>>().join(", ");
+        return Err(Failure::new(format!(
+            "office.pages: {} is none of {known}, and no file that ends in .toml",
+            section.pages
+        )));
+    }
+    Ok(())
+}
+
+/// What works, and yet hardly as it was meant.
+pub fn doubt(config: &Config) -> Option<String> {
+    (config.office.is_some() && config.gates.is_empty()).then(|| {
+        "[office] knows nobody's role without a [[gate]] before the shop's staff pages: everybody sees masks there".to_owned()
+    })
+}
+
+fn purpose(section: &OfficeSection) -> Done<Purpose> {
+    let found = Purpose::of_name(&section.purpose).filter(|purpose| Purpose::OF_STAFF.contains(purpose));
+    found.ok_or_else(|| Failure::new(format!("office.purpose: {} is no purpose of staff", section.purpose)))
+}
+
+fn pages(section: &OfficeSection, data: &DataDir) -> Done<ShopPages> {
+    if let Some(pages) = ShopPages::built_in(&section.pages) {
+        return Ok(pages);
+    }
+    let path = data.path().join(&section.pages);
+    let text = std::fs::read_to_string(&path).context(format!("office.pages {}", path.display()))?;
+    ShopPages::parse(&text).context(format!("office.pages {}", path.display()))
+}
+
+/// The stage; nothing without the section.
+pub fn start(opened: &Opened, vault: Option<&Standing>) -> Done<Option<Office>> {
+    let (Some(section), Some(standing)) = (&opened.loaded.config.office, vault) else { return Ok(None) };
+    Ok(Some(Office::new(OfficeParts {
+        vault: standing.vault.clone(),
+        pages: pages(section, &opened.data)?,
+        purpose: purpose(section)?,
+        own: section.own.iter().map(|address| address.to_lowercase()).collect(),
+        marks: opened.pseudonym_key.mark_key("office.subject"),
+        clock: opened.clock.clone(),
+    })))
+}
+
+/// Nearest to the shop: whoever stands before it has said who somebody is, and sees what it made of the page.
+pub fn behind(
+    stage: Option<Arc<dyn SessionStage>>,
+    office: Option<&Office>,
+) -> Option<Arc<dyn SessionStage>> {
+    Chain::of(stage, office.map(|office| Arc::new(office.clone()) as Arc<dyn SessionStage>))
+}

@@ -1,0 +1,140 @@
+//! Pages as the shops write them, and pages that want to be read otherwise.
+
+use super::*;
+
+fn shown(shop: &str, path: &str, form: Form, body: &str) -> Vec<String> {
+    let shop = ShopPages::built_in(shop).unwrap();
+    let found = values(body, form, &shop, shop.page(path));
+    found
+        .iter()
+        .map(|one| format!("{} {}", one.field.full_name(), plain(&body[one.range.clone()], form)))
+        .collect()
+}
+
+fn hidden(shop: &str, path: &str, form: Form, body: &str) -> String {
+    let shop = ShopPages::built_in(shop).unwrap();
+    let found = values(body, form, &shop, shop.page(path));
+    masked(body, form, &found, |_| Mask::Part).0
+}
+
+const CUSTOMERS: &str = "<table class=\"wide\"><thead><tr><th scope=\"col\">Name</th><th>E-mail</th><th>Telephone</th>\
+    <th>Address</th><th>Since</th></tr></thead><tbody><tr><td>Ada O&#39;Hara</td><td>ada@shop.example</td>\
+    <td>020 7946 0018</td><td>12 St James&#39;s Square</td><td>1 May 2026</td></tr></tbody></table>";
+
+#[test]
+fn a_table_is_read_by_its_heads() {
+    let found = shown("larkmoor", "/admin/customers", Form::Html, CUSTOMERS);
+    assert_eq!(
+        found,
+        [
+            "contact.name Ada O'Hara",
+            "contact.email ada@shop.example",
+            "contact.phone 020 7946 0018",
+            "address.street 12 St James's Square"
+        ]
+    );
+    let masked = hidden("larkmoor", "/admin/customers", Form::Html, CUSTOMERS);
+    for gone in ["Ada", "Hara", "ada@", "7946", "James", "Square"] {
+        assert!(!masked.contains(gone), "{gone}: {masked}");
+    }
+    for kept in ["<th scope=\"col\">Name</th>", "1 May 2026", "a•••@s•••.example"] {
+        assert!(masked.contains(kept), "{kept}: {masked}");
+    }
+}
+
+#[test]
+fn elements_and_their_surroundings() {
+    let order = "<section><address>Ada Lovelace<br>12 St James<br/>SW1Y London<br>+44 20 7946 0018</address><p>Card</p></section>";
+    assert_eq!(shown("larkmoor", "/admin/orders/LM-1", Form::Html, order).len(), 4);
+    let message = "<p class=\"muted small\">Not a message</p><article class=panel><h3>Help</h3>\
+                   <p class='muted small'>Ada, ada@shop.example, today</p></article>";
+    let masked = hidden("larkmoor", "/admin", Form::Html, message);
+    assert!(
+        masked.contains("Not a message") && !masked.contains("Ada") && !masked.contains("ada@"),
+        "{masked}"
+    );
+}
+
+#[test]
+fn woocommerce_lists_forms_and_its_api() {
+    let users = "<tr><td class='username column-username'><img src=x><strong><a href='user-edit.php?user_id=2'>ada</a></strong></td>\
+                 <td class='name column-name' data-colname='Name'>Ada Lovelace</td>\
+                 <td class='email column-email'><a href='mailto:ada@shop.example'>ada@shop.example</a></td></tr>";
+    let masked = hidden("wordpress", "/wp-admin/users.php", Form::Html, users);
+    assert!(!masked.contains("Ada") && !masked.contains("ada@") && masked.contains("user_id=2"), "{masked}");
+    let form = "<input type=\"text\" name=\"_billing_first_name\" value=\"Ada\"><input name=_billing_city value=London>\
+                <textarea name='excerpt'>ring twice</textarea><input name='post_title' value='Order'>";
+    assert_eq!(
+        shown("wordpress", "/wp-admin/post.php", Form::Html, form),
+        ["address.name Ada", "address.city London"]
+    );
+    let api = "{\"id\":7,\"total\":\"1.10\",\"billing\":{\"first_name\":\"Ad\\u0061\",\"address_1\":\"12 \\\"The\\\" Square\",\
+               \"email\":\"ada@shop.example\"},\"meta_data\":[{\"key\":\"x\",\"value\":\"call +44 20 7946 0018\"}],\"n\":1.10}";
+    let masked = hidden("wordpress", "/wp-json/wc/v3/orders", Form::Json, api);
+    let read: serde_json::Value = serde_json::from_str(&masked).unwrap();
+    assert_eq!(read["billing"]["first_name"], "A•••");
+    assert_eq!(read["billing"]["email"], "a•••@s•••.example");
+    assert!(!masked.contains("7946") && !masked.contains("Square"), "{masked}");
+    assert!(masked.ends_with("\"n\":1.10}"), "what is no value stays as it was");
+}
+
+#[test]
+fn addresses_are_found_however_they_are_written() {
+    for text in [
+        "write to ada@shop.example.",
+        "<a href=\"mailto:ada@shop.example\">mail</a>",
+        "<script>var user = {mail: 'ada@shop.example'};</script>",
+        "<b data-mail=\"ada&#64;shop.example\"></b>",
+        "<b>ada&#x40;shop.example</b>",
+        "<!-- ada@shop.example -->",
+        "<a href='/u?mail=ada%40shop.example'>",
+        "{\"other\": \"ada\\u0040shop.example\"}",
+        "<td title='x' data-x='>ada@shop.example'>",
+    ] {
+        let masked = hidden("larkmoor", "/admin/products", Form::Html, text);
+        assert!(!masked.contains("shop.example") && masked.contains("a•••@s•••.example"), "{text}: {masked}");
+    }
+    for text in [
+        "@media print{}",
+        "icon@2x.png",
+        "a @ b.example",
+        "x@localhost",
+        "<input value='+1'>",
+        "1 + 2345678901",
+    ] {
+        assert_eq!(hidden("larkmoor", "/admin/products", Form::Html, text), text);
+    }
+}
+
+/// What a customer wrote must not make the page say more than the shop wrote.
+#[test]
+fn a_mask_brings_no_markup() {
+    let name = "<script>x</script> \"y\" 'z' &";
+    let cell =
+        "<table><tr><th>Name</th></tr><tr><td>&lt;script&gt;x&lt;/script&gt; &quot;y</td></tr></table>";
+    let masked = hidden("larkmoor", "/admin/customers", Form::Html, cell);
+    assert!(!masked.contains("<script>"), "{masked}");
+    for form in [Form::Html, Form::Text] {
+        let text = written(name, form);
+        assert!(!text.contains(['<', '>', '"', '\'']), "{text}");
+    }
+    assert_eq!(written("a\"b\\", Form::Json), "a\\\"b\\\\");
+}
+
+proptest::proptest! {
+    #[test]
+    fn whatever_a_page_holds_it_is_read_to_its_end(body in "[<>/a-z@.=\"' &;#+0-9!\\-{}\\[\\]:,\\\\é]{0,300}") {
+        for (shop, path) in [("larkmoor", "/admin/customers"), ("wordpress", "/wp-admin/post.php")] {
+            for form in [Form::Html, Form::Json, Form::Text] {
+                let shop = ShopPages::built_in(shop).unwrap();
+                let found = values(&body, form, &shop, shop.page(path));
+                for pair in found.windows(2) {
+                    proptest::prop_assert!(pair[0].range.end <= pair[1].range.start);
+                }
+                let (same, count) = masked(&body, form, &found, |_| Mask::Whole);
+                proptest::prop_assert_eq!((same, count), (body.clone(), 0));
+                masked(&body, form, &found, |_| Mask::Part);
+            }
+        }
+    }
+}

@@ -1,0 +1,329 @@
+//! A page read as far as finding values in it takes: tags, attributes, text, and where each stands. It builds no tree and copies
+//! nothing; whatever a page holds, it ends, in time that grows with the page's length.
+
+use std::ops::Range;
+
+use super::find::Found;
+use super::pages::{Page, ShopPages};
+use crate::catalogue::Field;
+
+/// Elements that are open at once at most; deeper ones are read as if they stood beside each other.
+const DEEPEST: usize = 256;
+/// Columns of a table at most.
+const MOST_COLUMNS: usize = 200;
+
+/// `tag.class` with any number of classes, and before it such parts of elements around it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Selector(Vec<Part>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Part {
+    /// Lower case; any where empty.
+    tag: String,
+    classes: Vec<String>,
+}
+
+impl Selector {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let parts: Vec<Part> = text
+            .split_whitespace()
+            .map(|part| {
+                let mut words = part.split('.');
+                let tag = words.next().unwrap_or_default().to_ascii_lowercase();
+                Part { tag, classes: words.map(str::to_owned).collect() }
+            })
+            .collect();
+        (!parts.is_empty()).then_some(Selector(parts))
+    }
+
+    fn fits(&self, element: &Open, around: &[Open]) -> bool {
+        let Some((last, before)) = self.0.split_last() else { return false };
+        if !last.fits(element) {
+            return false;
+        }
+        let mut around = around.iter();
+        before.iter().all(|part| around.by_ref().any(|element| part.fits(element)))
+    }
+}
+
+impl Part {
+    fn fits(&self, element: &Open) -> bool {
+        (self.tag.is_empty() || self.tag == element.tag)
+            && self.classes.iter().all(|class| element.classes.iter().any(|known| known == class))
+    }
+}
+
+/// An element that has begun.
+#[derive(Clone, Debug)]
+struct Open {
+    tag: String,
+    classes: Vec<String>,
+    /// What its text is.
+    is: Option<&'static Field>,
+}
+
+#[derive(Default)]
+struct Table {
+    heads: Vec<String>,
+    cell: usize,
+    /// The head that is being read.
+    reading: Option<usize>,
+}
+
+/// Reads the page; `found` gets every value that stands where the file says.
+pub(crate) fn values(html: &str, shop: &ShopPages, page: Option<&Page>, found: &mut Vec<Found>) {
+    let mut reader =
+        Reader { html, shop, page, open: Vec::new(), tables: Vec::new(), label: None, field: None, found };
+    let mut at = 0;
+    while let Some(start) = html.get(at..).and_then(|rest| rest.find('<')).map(|offset| at + offset) {
+        reader.text(at..start);
+        at = reader.markup(start);
+    }
+    reader.text(at..html.len());
+}
+
+struct Reader<'a, 'f> {
+    html: &'a str,
+    shop: &'a ShopPages,
+    page: Option<&'a Page>,
+    open: Vec<Open>,
+    tables: Vec<Table>,
+    /// The text of the last label (`dt`, `th` of a row), and what the next element beside it is then.
+    label: Option<String>,
+    field: Option<&'static Field>,
+    found: &'f mut Vec<Found>,
+}
+
+impl<'a> Reader<'a, '_> {
+    /// What begins with `<`; returns where it ends.
+    fn markup(&mut self, start: usize) -> usize {
+        let rest = self.html.get(start..).unwrap_or_default();
+        if rest.starts_with("<!--") {
+            return rest.find("-->").map_or(self.html.len(), |end| start + end + 3);
+        }
+        let second = rest.as_bytes().get(1).copied().unwrap_or(0);
+        if second == b'/' {
+            let end = rest.find('>').map_or(rest.len(), |end| end + 1);
+            let name = rest.get(2..end).unwrap_or_default().trim_end_matches('>').trim().to_ascii_lowercase();
+            self.close(&name);
+            return start + end;
+        }
+        if second == b'!' || second == b'?' {
+            return rest.find('>').map_or(self.html.len(), |end| start + end + 1);
+        }
+        if !second.is_ascii_alphabetic() {
+            // A sign that stands for itself.
+            return start + 1;
+        }
+        let tag = Tag::read(self.html, start);
+        let end = tag.end;
+        self.begin(&tag);
+        match tag.name.as_str() {
+            "script" | "style" => self.raw_end(&tag.name, end),
+            "textarea" => {
+                let behind = self.raw_end("textarea", end);
+                if let Some(field) =
+                    tag.attribute("name").and_then(|(name, _)| self.shop.fields.get(name.as_str()))
+                {
+                    self.note(end..behind, field);
+                }
+                behind
+            }
+            _ => end,
+        }
+    }
+
+    /// Where the text of an element ends that holds no tags.
+    fn raw_end(&self, name: &str, from: usize) -> usize {
+        let rest = self.html.get(from..).unwrap_or_default();
+        let mut at = 0;
+        while let Some(offset) = rest.get(at..).and_then(|rest| rest.find("</")) {
+            let begins = at + offset;
+            let after = rest.get(begins + 2..begins + 2 + name.len());
+            if after.is_some_and(|found| found.eq_ignore_ascii_case(name)) {
+                return from + begins;
+            }
+            at = begins + 2;
+        }
+        self.html.len()
+    }
+
+    fn begin(&mut self, tag: &Tag<'_>) {
+        if tag.name == "input" {
+            let name = tag.attribute("name").map(|(name, _)| name);
+            let value = tag.attribute("value").map(|(_, range)| range);
+            if let (Some(field), Some(value)) = (name.and_then(|name| self.shop.fields.get(&name)), value) {
+                self.note(value, field);
+            }
+            return;
+        }
+        if VOID.contains(&tag.name.as_str()) || tag.is_closed {
+            return;
+        }
+        let mut is = self.cell(tag);
+        if matches!(tag.name.as_str(), "dt" | "th") {
+            self.label = Some(String::new());
+        } else if matches!(tag.name.as_str(), "dd" | "td") {
+            is = is.or(self.field.take());
+        }
+        let classes = tag.attribute("class").map(|(text, _)| text).unwrap_or_default();
+        let classes = classes.split_whitespace().map(str::to_owned).collect();
+        let mut element = Open { tag: tag.name.clone(), classes, is };
+        if let Some(page) = self.page {
+            let chosen = page.elements.iter().find(|(selector, _)| selector.fits(&element, &self.open));
+            element.is = element.is.or(chosen.map(|(_, field)| *field));
+        }
+        if self.open.len() < DEEPEST {
+            self.open.push(element);
+        }
+    }
+
+    /// Counts the cells of a row; what a cell is by its column's head.
+    fn cell(&mut self, tag: &Tag<'_>) -> Option<&'static Field> {
+        if tag.name == "table" && self.tables.len() < DEEPEST {
+            self.tables.push(Table::default());
+        }
+        let table = self.tables.last_mut()?;
+        match tag.name.as_str() {
+            "tr" => table.cell = 0,
+            "th" | "td" => {
+                let at = table.cell;
+                let span =
+                    tag.attribute("colspan").and_then(|(text, _)| text.parse::<usize>().ok()).unwrap_or(1);
+                table.cell = at.saturating_add(span.clamp(1, MOST_COLUMNS));
+                let in_head =
+                    self.open.iter().any(|element| element.tag == "thead") || table.heads.len() <= at;
+                if tag.name == "th" && in_head && at < MOST_COLUMNS {
+                    table.heads.resize(table.heads.len().max(at + 1), String::new());
+                    table.reading = Some(at);
+                    return None;
+                }
+                let head = table.heads.get(at)?;
+                return self.page?.columns.get(head.trim()).copied();
+            }
+            _ => {}
+        }
+        None
+    }
+
+    fn close(&mut self, name: &str) {
+        match name {
+            "table" => {
+                self.tables.pop();
+            }
+            "th" | "dt" => {
+                if let Some(table) = self.tables.last_mut() {
+                    table.reading = None;
+                }
+                let label = self.label.take().unwrap_or_default();
+                let label = label.trim().trim_end_matches(':').trim();
+                self.field = self.page.and_then(|page| page.labels.get(label).copied());
+            }
+            _ => {}
+        }
+        if let Some(at) = self.open.iter().rposition(|element| element.tag == name) {
+            self.open.truncate(at);
+        }
+    }
+
+    fn text(&mut self, range: Range<usize>) {
+        let Some(text) = self.html.get(range.clone()).filter(|text| !text.trim().is_empty()) else { return };
+        if let Some(label) = &mut self.label {
+            label.push_str(text);
+        }
+        if let Some(table) = self.tables.last_mut()
+            && let Some(head) = table.reading.and_then(|at| table.heads.get_mut(at))
+        {
+            head.push_str(text);
+            return;
+        }
+        if let Some(field) = self.open.iter().rev().find_map(|element| element.is) {
+            self.note(range, field);
+        }
+    }
+
+    /// Notes a value without the blanks around it.
+    fn note(&mut self, range: Range<usize>, field: &'static Field) {
+        let Some(text) = self.html.get(range.clone()) else { return };
+        let (left, right) = (text.len() - text.trim_start().len(), text.len() - text.trim_end().len());
+        if left + right < text.len() {
+            self.found.push(Found { range: range.start + left..range.end - right, field });
+        }
+    }
+}
+
+/// Elements without content (HTML Living Standard, 13.1.2).
+const VOID: [&str; 14] = [
+    "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr",
+    "param",
+];
+
+struct Tag<'a> {
+    name: String,
+    attributes: Vec<(String, Range<usize>)>,
+    is_closed: bool,
+    end: usize,
+    html: &'a str,
+}
+
+impl<'a> Tag<'a> {
+    /// Reads a start tag; an attribute's value may hold `>`.
+    fn read(html: &'a str, start: usize) -> Self {
+        let bytes = html.as_bytes();
+        let get = |at: usize| bytes.get(at).copied().unwrap_or(b'>');
+        let mut at = start + 1;
+        while at < bytes.len() && !get(at).is_ascii_whitespace() && !matches!(get(at), b'>' | b'/') {
+            at += 1;
+        }
+        let name = html.get(start + 1..at).unwrap_or_default().to_ascii_lowercase();
+        let (mut attributes, mut is_closed) = (Vec::new(), false);
+        while at < bytes.len() && get(at) != b'>' {
+            if get(at).is_ascii_whitespace() || get(at) == b'/' {
+                is_closed = get(at) == b'/';
+                at += 1;
+                continue;
+            }
+            let name_start = at;
+            at += 1;
+            while at < bytes.len() && !get(at).is_ascii_whitespace() && !matches!(get(at), b'=' | b'>' | b'/')
+            {
+                at += 1;
+            }
+            let attribute = html.get(name_start..at).unwrap_or_default().to_ascii_lowercase();
+            while at < bytes.len() && get(at).is_ascii_whitespace() {
+                at += 1;
+            }
+            if at >= bytes.len() || get(at) != b'=' {
+                continue;
+            }
+            at += 1;
+            while at < bytes.len() && get(at).is_ascii_whitespace() {
+                at += 1;
+            }
+            let quote = get(at);
+            let range = if matches!(quote, b'"' | b'\'') {
+                let from = at + 1;
+                let end =
+                    bytes.iter().skip(from).position(|byte| *byte == quote).map_or(bytes.len(), |o| from + o);
+                at = end + 1;
+                from..end
+            } else {
+                let from = at;
+                while at < bytes.len() && !get(at).is_ascii_whitespace() && get(at) != b'>' {
+                    at += 1;
+                }
+                from..at
+            };
+            if attributes.len() < MOST_COLUMNS {
+                attributes.push((attribute, range));
+            }
+        }
+        Tag { name, attributes, is_closed, end: (at + 1).min(bytes.len()), html }
+    }
+
+    /// An attribute's text, and where it stands.
+    fn attribute(&self, name: &str) -> Option<(String, Range<usize>)> {
+        let (_, range) = self.attributes.iter().find(|(known, _)| known == name)?;
+        Some((self.html.get(range.clone())?.to_owned(), range.clone()))
+    }
+}

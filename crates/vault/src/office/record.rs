@@ -1,0 +1,182 @@
+//! Whose data the shop's pages showed to whom: written down before a page goes, and found again.
+
+use std::collections::BTreeSet;
+
+use storeward_base::{Actor, CustomerId, EventId, RequestId, Timestamp};
+use storeward_events::Event;
+use storeward_events::office::{CustomersShown, MaskRefused, PageWithheld};
+use storeward_store::{Reader, Tx, params, statements};
+
+use super::Inner;
+use super::find::{Form, Found, plain};
+use crate::Error;
+use crate::catalogue::Field;
+use crate::values::Rule;
+
+statements! {
+    INSERT = "INSERT INTO office_shown (event, subject, at, actor, page) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (event, subject) DO NOTHING";
+    LIST = "SELECT event, subject, at, actor, page FROM office_shown WHERE ($1 = '' OR subject = $1) AND ($2 = '' OR actor = $2) \
+            AND at >= $3 AND at < $4 AND ($5 = '' OR event < $5) ORDER BY event DESC, subject LIMIT $6";
+    FORGET = "DELETE FROM office_shown WHERE at < $1";
+}
+
+/// People of one page who are named in its event.
+const MOST_NAMED: usize = 200;
+
+/// Who stands on a page.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Subjects {
+    pub customers: BTreeSet<CustomerId>,
+    pub others: BTreeSet<String>,
+}
+
+impl Subjects {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.customers.is_empty() && self.others.is_empty()
+    }
+}
+
+/// One person on one page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shown {
+    pub event: EventId,
+    /// A customer's id, or `seen_…`.
+    pub subject: String,
+    pub at: Timestamp,
+    /// As it stands in the ledger's column.
+    pub actor: String,
+    pub page: String,
+}
+
+/// Which to list.
+#[derive(Clone, Debug)]
+pub struct ShownFilter {
+    pub subject: Option<String>,
+    pub actor: Option<Actor>,
+    pub from: Timestamp,
+    /// Up to, but not including.
+    pub until: Timestamp,
+    pub before: Option<EventId>,
+}
+
+impl Inner {
+    /// The people that values name: by address and number, joined with the records that are kept; where a page has neither, by
+    /// name.
+    pub(crate) async fn subjects(
+        &self,
+        body: &str,
+        form: Form,
+        found: &[Found],
+        own: Option<&str>,
+    ) -> Result<Subjects, Error> {
+        let mut subjects = Subjects::default();
+        let is_ours = |text: &str| self.parts.own.iter().any(|one| one == text) || own == Some(text);
+        let mut known: BTreeSet<(&'static str, String)> = BTreeSet::new();
+        for one in found.iter().filter(|one| matches!(one.field.rule, Rule::Email | Rule::Phone)) {
+            let value = plain(body.get(one.range.clone()).unwrap_or_default(), form);
+            let Some(normal) = by_what(one.field).normal(&value).filter(|normal| !is_ours(normal)) else {
+                continue;
+            };
+            known.insert((by_what(one.field).name, normal));
+        }
+        // Somebody whose address and number stand there is one person; which two belong together is known of kept records only.
+        let has_address = known.iter().any(|(name, _)| *name == "email");
+        for (name, value) in known {
+            let field = Field::find(&format!("contact.{name}"))?;
+            let customers = self.parts.vault.find(field, &value).await?;
+            if customers.is_empty() && (name == "email" || !has_address) {
+                subjects.others.insert(self.mark(name, &value));
+            }
+            subjects.customers.extend(customers);
+        }
+        if subjects.is_empty() {
+            for one in found.iter().filter(|one| matches!(one.field.rule, Rule::Line(_))) {
+                let value = plain(body.get(one.range.clone()).unwrap_or_default(), form);
+                subjects.others.insert(self.mark("name", &value.trim().to_lowercase()));
+            }
+        }
+        Ok(subjects)
+    }
+
+    fn mark(&self, name: &str, value: &str) -> String {
+        let mark = self.parts.marks.mark(&format!("{name}\n{value}"));
+        format!("seen_{}", mark.get(..24).unwrap_or(&mark))
+    }
+
+    /// Durable when it returns.
+    pub(crate) async fn note(
+        &self,
+        actor: Actor,
+        request: RequestId,
+        page: &str,
+        subjects: Subjects,
+        (shown, masked): (u64, u64),
+    ) -> Result<(), Error> {
+        let page = page.to_owned();
+        let write = self.parts.vault.0.db.write(move |tx| -> Result<(), Error> {
+            let customers: Vec<CustomerId> = subjects.customers.iter().copied().take(MOST_NAMED).collect();
+            let others: Vec<String> = subjects.others.iter().take(MOST_NAMED).cloned().collect();
+            let all = subjects.customers.len() + subjects.others.len();
+            let more = u64::try_from(all - customers.len() - others.len()).unwrap_or(u64::MAX);
+            let fact = CustomersShown { page: page.clone(), customers, others, more, shown, masked };
+            let record = tx.append(actor, Some(request), fact)?;
+            let customers = subjects.customers.iter().map(ToString::to_string);
+            for subject in customers.chain(subjects.others.iter().cloned()) {
+                tx.execute(INSERT, params![record.id, subject, record.at, actor.to_string(), &page])?;
+            }
+            Ok(())
+        });
+        write.await
+    }
+
+    pub(crate) async fn say(&self, actor: Actor, request: RequestId, event: Event) -> Result<(), Error> {
+        let write = self.parts.vault.0.db.write(move |tx| -> Result<(), Error> {
+            Ok(tx.append(actor, Some(request), event.clone()).map(drop)?)
+        });
+        write.await
+    }
+
+    pub(crate) fn refused(page: &str) -> Event {
+        MaskRefused { page: page.to_owned() }.into()
+    }
+
+    pub(crate) fn withheld(page: &str, reason: &str) -> Event {
+        PageWithheld { page: page.to_owned(), reason: reason.to_owned() }.into()
+    }
+}
+
+/// By which of the catalogue's fields somebody is looked up.
+fn by_what(field: &'static Field) -> &'static Field {
+    let name = if field.rule == Rule::Email { "contact.email" } else { "contact.phone" };
+    Field::find(name).unwrap_or(field)
+}
+
+/// The newest first, at most `limit`.
+pub fn shown(
+    reader: &mut Reader<'_>,
+    filter: &ShownFilter,
+    limit: u32,
+) -> Result<Vec<Shown>, storeward_store::Error> {
+    let values = params![
+        filter.subject.clone().unwrap_or_default(),
+        filter.actor.map(|actor| actor.to_string()).unwrap_or_default(),
+        filter.from,
+        filter.until,
+        filter.before.map(|event| event.to_string()).unwrap_or_default(),
+        limit.clamp(1, 10_000),
+    ];
+    reader.query_many(LIST, values, |row| {
+        Ok(Shown {
+            event: row.get(0)?,
+            subject: row.get(1)?,
+            at: row.get(2)?,
+            actor: row.get(3)?,
+            page: row.get(4)?,
+        })
+    })
+}
+
+/// Forgets those before a moment.
+pub(crate) fn forget(tx: &mut Tx<'_>, before: Timestamp) -> Result<u64, storeward_store::Error> {
+    tx.execute(FORGET, params![before])
+}

@@ -1,0 +1,263 @@
+//! The shop's own staff pages through the stage: whose data went to whom, masked by role, and nothing written back.
+
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use storeward_base::{Actor, ClientIp, RequestId, Secret, StaffId, Timestamp};
+use storeward_events::Event;
+use storeward_host::{ASSERTION, Passage, RequestHead, Seen, SessionStage};
+use storeward_policy::Purpose;
+use storeward_seal::PseudonymKey;
+use storeward_seal::encoding::base64_url;
+use storeward_store::testing::TestDb;
+use storeward_store::{Error, Migration, both_engines, ledger};
+use storeward_vault::office::{self, Office, OfficeParts, ShopPages, ShownFilter};
+use storeward_vault::{MIGRATIONS, Vault};
+
+use crate::support::{ada, both, item, staff};
+
+fn tables() -> Vec<Migration> {
+    [MIGRATIONS, office::MIGRATIONS].concat()
+}
+
+const CUSTOMERS: &str = "<!doctype html><html><body><table><thead><tr><th>Name</th><th>E-mail</th><th>Telephone</th></tr></thead>\
+    <tbody><tr><td>Ada Lovelace</td><td>ada@shop.example</td><td>020 7946 0018</td></tr>\
+    <tr><td>Bob Bobson</td><td>bob@shop.example</td><td>020 7946 0019</td></tr></tbody></table></body></html>";
+
+fn office(vault: &Vault, db: &TestDb) -> Office {
+    Office::new(OfficeParts {
+        vault: vault.clone(),
+        pages: ShopPages::built_in("larkmoor").unwrap(),
+        purpose: Purpose::Support,
+        own: vec!["service@shop.example".to_owned()],
+        marks: PseudonymKey::from_bytes(Secret::new([7; 32])).mark_key("office"),
+        clock: Arc::clone(&db.clock) as _,
+    })
+}
+
+/// As the gate writes it; `None`: somebody who came past no gate.
+fn assertion(groups: Option<&[&str]>) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    let Some(groups) = groups else { return headers };
+    let staff = StaffId::from_bits(7).to_string();
+    let claims = serde_json::json!({"sub": staff, "groups": groups, "email": "Me@shop.example"}).to_string();
+    let token = format!("e30.{}.sig", base64_url(claims.as_bytes()));
+    headers.insert(ASSERTION, HeaderValue::from_str(&token).unwrap());
+    headers
+}
+
+/// What the shop was asked with, and what the client got.
+struct Went {
+    asked: HeaderMap,
+    status: StatusCode,
+    headers: HeaderMap,
+    body: String,
+}
+
+struct Way<'a> {
+    method: Method,
+    path: &'a str,
+    query: Option<&'a str>,
+    form: &'a str,
+    groups: Option<&'a [&'a str]>,
+    kind: &'a str,
+    body: &'a [u8],
+    complete: bool,
+}
+
+impl<'a> Way<'a> {
+    fn get(path: &'a str, groups: Option<&'a [&'a str]>, body: &'a str) -> Self {
+        let (method, kind) = (Method::GET, "text/html; charset=utf-8");
+        Way { method, path, query: None, form: "", groups, kind, body: body.as_bytes(), complete: true }
+    }
+
+    fn post(path: &'a str, form: &'a str) -> Self {
+        Way { method: Method::POST, form, ..Way::get(path, Some(&["support"]), "saved") }
+    }
+
+    async fn go(self, office: &Office) -> Option<Went> {
+        let mut asked = assertion(self.groups);
+        asked.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip, br"));
+        asked.insert(header::RANGE, HeaderValue::from_static("bytes=0-10"));
+        let shown = asked.clone();
+        let head = RequestHead {
+            id: RequestId::from_bits(1),
+            at: Timestamp::from_seconds(1),
+            client: ClientIp::new(Ipv4Addr::LOCALHOST.into()),
+            method: &self.method,
+            path: self.path,
+            written: self.path,
+            query: self.query,
+            host: "shop.example",
+            authority: "shop.example",
+            wants_problem: false,
+            headers: &shown,
+        };
+        let mut exchange = office.enter(&head)?;
+        let seen = match exchange.request_body_bytes() {
+            Some(_) => Seen { bytes: self.form.as_bytes(), complete: true },
+            None => Seen::default(),
+        };
+        if let Passage::Instead(answer) = exchange.request(&mut asked, seen).await {
+            let (parts, body) = answer.into_parts();
+            let body = String::from_utf8(body.to_vec()).unwrap();
+            return Some(Went { asked, status: parts.status, headers: parts.headers, body });
+        }
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_str(self.kind).unwrap());
+        headers.insert(header::ETAG, HeaderValue::from_static("\"1\""));
+        let seen = match exchange.response_body_bytes(StatusCode::OK, &headers) {
+            Some(_) => Seen { bytes: self.body, complete: self.complete },
+            None => Seen::default(),
+        };
+        let passage = exchange.response(StatusCode::OK, &mut headers, seen).await;
+        let (status, headers, body) = match passage {
+            Passage::On => (StatusCode::OK, headers, self.body.to_vec()),
+            Passage::Body(bytes) => (StatusCode::OK, headers, bytes.to_vec()),
+            Passage::Instead(answer) => {
+                let (parts, body) = answer.into_parts();
+                (parts.status, parts.headers, body.to_vec())
+            }
+        };
+        Some(Went { asked, status, headers, body: String::from_utf8(body).unwrap() })
+    }
+}
+
+async fn events(db: &TestDb) -> Vec<(Actor, Event)> {
+    let page = db.read(|r| ledger::read_after(r, 0, 1000)).await.unwrap_or_else(|why: Error| panic!("{why}"));
+    let of_office = |event: &Event| event.kind().starts_with("office.");
+    page.into_iter().filter(|(_, one)| of_office(&one.event)).map(|(_, one)| (one.actor, one.event)).collect()
+}
+
+async fn ada_is_kept(vault: &Vault) {
+    let contact = [("contact.name", "Ada Lovelace"), ("contact.email", "ada@shop.example")];
+    vault.write(staff(), ada(), item("own", &contact)).await.unwrap();
+}
+
+both_engines!(each_role_sees_the_shop_s_page_as_far_as_the_rules_go, &tables(), async |db| {
+    let (_keys, vault) = both(&db).await;
+    let office = office(&vault, &db);
+    let page = |groups| Way::get("/admin/customers", groups, CUSTOMERS);
+    let owner = page(Some(&["owner"])).go(&office).await.unwrap();
+    assert_eq!(owner.body, CUSTOMERS, "the owner sees the page as the shop wrote it");
+    let support = page(Some(&["support"])).go(&office).await.unwrap().body;
+    assert!(support.contains("A••• L•••") && support.contains("a•••@s•••.example"), "{support}");
+    for groups in [None, Some(&[][..]), Some(&["admin"][..])] {
+        let nobody = page(groups).go(&office).await.unwrap();
+        for gone in ["Ada", "Lovelace", "Bob", "shop.example", "7946"] {
+            assert!(!nobody.body.contains(gone), "{groups:?} {gone}: {}", nobody.body);
+        }
+        assert!(nobody.body.contains("<th>Name</th>"));
+        assert_eq!(nobody.headers[header::CACHE_CONTROL], "private, no-store");
+        assert!(!nobody.headers.contains_key(header::ETAG), "no copy of one role's page is another's");
+        assert_eq!(nobody.asked[header::ACCEPT_ENCODING], "identity");
+        assert!(!nobody.asked.contains_key(header::RANGE), "no part of a page goes unread");
+    }
+});
+
+both_engines!(whose_data_went_to_whom_is_on_record_without_a_name, &tables(), async |db| {
+    let (_keys, vault) = both(&db).await;
+    ada_is_kept(&vault).await;
+    let office = office(&vault, &db);
+    Way::get("/admin/customers", Some(&["support"]), CUSTOMERS).go(&office).await.unwrap();
+    Way::get("/admin/customers", None, CUSTOMERS).go(&office).await.unwrap();
+    let told = events(&db).await;
+    let (Actor::Staff { id }, Event::CustomersShown(fact)) = &told[0] else { panic!("{told:?}") };
+    assert_eq!(*id, StaffId::from_bits(7));
+    assert_eq!((fact.customers.as_slice(), fact.others.len()), (&[ada()][..], 1), "Bob's record is not kept");
+    assert_eq!((fact.page.as_str(), fact.masked), ("customers", 6));
+    assert!(matches!(told[1].0, Actor::Client { .. }));
+    let text = serde_json::to_string(&told.iter().map(|(_, event)| event).collect::<Vec<_>>()).unwrap();
+    for word in ["ada", "bob", "lovelace", "7946", "shop.example"] {
+        assert!(!text.to_lowercase().contains(word), "{word}: {text}");
+    }
+    let filter = ShownFilter {
+        subject: Some(ada().to_string()),
+        actor: None,
+        from: Timestamp::EPOCH,
+        until: Timestamp::from_seconds(9_000_000_000),
+        before: None,
+    };
+    let found = db.read(move |r| office::shown(r, &filter, 10)).await.unwrap();
+    assert_eq!(found.len(), 2, "Ada is found by her id");
+    // What erases her leaves the ledger whole (the harness verifies it) and nothing that says who she was.
+    vault.erase(&crate::support::asks(ada(), Purpose::RightsRequest)).await.unwrap();
+});
+
+both_engines!(a_form_with_masks_is_held_back, &tables(), async |db| {
+    let (_keys, vault) = both(&db).await;
+    let office = office(&vault, &db);
+    for form in [
+        "name=A%E2%80%A2%E2%80%A2%E2%80%A2&stock=4",
+        "name=A•••",
+        "{\"name\": \"A\\u2022\\u2022\\u2022\"}",
+        "{\"name\": \"A•••\"}",
+        "name=%e2%80%a2%E2%80%a2%e2%80%A2",
+        "--b\r\nContent-Disposition: form-data; name=\"n\"\r\n\r\na•••@s•••.example\r\n--b--",
+        "name=&bull;&bull;&bull;",
+    ] {
+        let went = Way::post("/admin/products/x", form).go(&office).await.unwrap();
+        assert_eq!(went.status, StatusCode::CONFLICT, "{form}");
+        assert!(went.body.contains("Nothing was saved"));
+    }
+    let mut by_query = Way::get("/admin/customers", Some(&["support"]), "saved");
+    by_query.query = Some("name=%E2%80%A2%E2%80%A2%E2%80%A2");
+    assert_eq!(by_query.go(&office).await.unwrap().status, StatusCode::CONFLICT);
+    assert!(events(&db).await.iter().all(|(_, event)| matches!(event, Event::MaskRefused(_))));
+    for form in ["name=Ada&stock=4", "text=one%20%E2%80%A2%20two", "text=%E2%80%A2%E2%80%A2"] {
+        assert_eq!(Way::post("/admin/products/x", form).go(&office).await.unwrap().body, "saved", "{form}");
+    }
+});
+
+both_engines!(what_cannot_be_looked_through_is_held_back, &tables(), async |db| {
+    let (_keys, vault) = both(&db).await;
+    let office = office(&vault, &db);
+    let check = async |way: Way<'_>, status: u16, reason: &str| {
+        let went = way.go(&office).await.unwrap();
+        assert_eq!(went.status.as_u16(), status, "{reason}");
+        assert!(!went.body.contains("ada@"), "{}", went.body);
+        let told = events(&db).await;
+        let Some((_, Event::PageWithheld(fact))) = told.last() else { panic!("{told:?}") };
+        assert_eq!(fact.reason, reason);
+    };
+    let page = |kind| Way { kind, ..Way::get("/admin/customers", Some(&["support"]), CUSTOMERS) };
+    check(Way { complete: false, ..page("text/html") }, 502, "broken").await;
+    let large = "x".repeat(4 * 1024 * 1024);
+    check(Way { complete: false, body: large.as_bytes(), ..page("text/html") }, 502, "too_large").await;
+    check(page("text/html; charset=iso-8859-1"), 502, "encoded").await;
+    check(Way { body: b"ada@shop.example \xff", ..page("text/html") }, 502, "encoded").await;
+    check(Way { path: "/admin/export.csv", ..page("text/csv") }, 403, "export").await;
+    let owner = Way { path: "/admin/export.csv", groups: Some(&["owner"]), ..page("text/csv") };
+    assert_eq!(owner.go(&office).await.unwrap().body, CUSTOMERS);
+    // A picture is none of this.
+    let picture = Way { body: b"ada@shop.example", ..page("image/png") };
+    assert_eq!(picture.go(&office).await.unwrap().status, StatusCode::OK);
+    assert!(Way::get("/product/x", None, CUSTOMERS).go(&office).await.is_none());
+});
+
+both_engines!(no_page_goes_where_who_sees_it_cannot_be_written_down, &tables(), async |db| {
+    let (_keys, vault) = both(&db).await;
+    ada_is_kept(&vault).await;
+    let office = office(&vault, &db);
+    db.no_room_to_change("ledger_head");
+    for groups in [Some(&["owner"][..]), Some(&["support"][..])] {
+        let went = Way::get("/admin/customers", groups, CUSTOMERS).go(&office).await.unwrap();
+        assert_eq!(went.status, StatusCode::SERVICE_UNAVAILABLE);
+        assert!(!went.body.contains("Ada"), "{}", went.body);
+    }
+});
+
+both_engines!(nothing_of_the_vault_opens_where_that_cannot_be_written_down, &tables(), async |db| {
+    let (_keys, vault) = both(&db).await;
+    ada_is_kept(&vault).await;
+    assert_eq!(
+        crate::support::shown(&vault, ada(), &["contact.email"]).await,
+        ["own email ada@shop.example"]
+    );
+    db.no_room_to_change("ledger_head");
+    let refused = crate::support::open(&vault, ada(), &["contact.email"]).await;
+    assert!(refused.is_err(), "an opening without its entry");
+    let of_all = vault.open(&crate::support::own(ada()), &[crate::support::field("contact.name")]).await;
+    assert!(of_all.is_err(), "not even for the customer");
+});
