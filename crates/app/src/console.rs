@@ -133,13 +133,14 @@ fn console_parts(parts: Parts<'_>, config: &Config, port: u16) -> Done<ConsolePa
     let status = {
         let (shared, certificates, emit) = (shared.clone(), certificates.clone(), emit.clone());
         let (db, ledger) = (opened.db.clone(), ledger.clone());
-        let anchors = serving.anchors.clone();
+        let (anchors, watch) = (serving.anchors.clone(), serving.watch.clone());
         Arc::new(move || {
             let mut status = status_of(&shared, &certificates);
             status.started_at = started_at;
             status.never_block.clone_from(&never_block);
             status.events_dropped = emit.dropped();
-            status.concerns = crate::anchor::concerns(anchors.as_ref());
+            status.concerns = crate::office::concerns(watch.as_ref());
+            status.concerns.extend(crate::anchor::concerns(anchors.as_ref()));
             status.shield_problem = shield.as_ref().and_then(crate::shield::problem);
             status.writes_problem = db.stuck().map(|why| why.what());
             status.ledger_problem = ledger.problem().or_else(|| db.broken().map(|why| why.to_string()));

@@ -10,6 +10,7 @@ use storeward_oidc::Provider;
 use storeward_post::Outbox;
 use storeward_puzzle::Puzzles;
 use storeward_store::jobs::Handler;
+use storeward_vault::office::Watch;
 
 use crate::Done;
 use crate::config::Config;
@@ -46,7 +47,8 @@ pub fn start(opened: &Opened, certificates: &Arc<CertificateStore>) -> Done<Cust
     let (teach, own) = crate::teach::start(opened, identity.as_ref(), own)?;
     let anchors = crate::anchor::start(opened, &outbox)?;
     let office = crate::office::start(opened, vault.as_ref())?;
-    let serving = Serving { anchors, office, outbox, identity, guide, provider, gate, vault, teach };
+    let watch = vault.as_ref().map(|_| Watch::new(opened.db.clone(), opened.clock.clone()));
+    let serving = Serving { anchors, office, watch, outbox, identity, guide, provider, gate, vault, teach };
     Ok(Customers { passwords, puzzles, own, shield, serving })
 }
 
@@ -54,6 +56,8 @@ pub fn start(opened: &Opened, certificates: &Arc<CertificateStore>) -> Done<Cust
 pub struct Serving {
     pub anchors: Option<storeward_anchor::Anchors>,
     pub office: Option<storeward_vault::office::Office>,
+    /// Looks after who reads customers' data.
+    pub watch: Option<Watch>,
     pub outbox: Outbox,
     pub identity: Option<Identity>,
     pub guide: Option<crate::guide::Guidance>,
@@ -104,6 +108,7 @@ impl Serving {
     pub fn handlers(&self, opened: &Opened) -> Vec<Handler> {
         let mut handlers = self.outbox.handlers(&opened.db);
         handlers.push(self.outbox.forgetting(&opened.db));
+        handlers.extend(self.watch.iter().flat_map(Watch::handlers));
         handlers.extend(self.office.iter().flat_map(storeward_vault::office::Office::handlers));
         handlers.extend(self.anchors.iter().flat_map(storeward_anchor::Anchors::handlers));
         handlers.extend(self.identity.iter().flat_map(Identity::handlers));

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use serde::Deserialize;
+use storeward_console::Concern;
 use storeward_host::{Chain, SessionStage};
 use storeward_policy::Purpose;
-use storeward_vault::office::{Office, OfficeParts, ShopPages};
+use storeward_vault::office::{Office, OfficeParts, ShopPages, Watch};
 
 use crate::Done;
 use crate::config::Config;
@@ -90,4 +91,26 @@ pub fn behind(
     office: Option<&Office>,
 ) -> Option<Arc<dyn SessionStage>> {
     Chain::of(stage, office.map(|office| Arc::new(office.clone()) as Arc<dyn SessionStage>))
+}
+
+/// What the console says of those who read otherwise than usual.
+pub fn concerns(watch: Option<&Watch>) -> Vec<Concern> {
+    let findings = watch.map(Watch::findings).unwrap_or_default();
+    findings
+        .into_iter()
+        .map(|one| {
+            let fact = storeward_events::office::UnusualReading {
+                reason: one.reason,
+                customers: one.customers,
+                limit: 0,
+                minutes: 60,
+            };
+            Concern {
+                what: format!("{}: {}.", one.actor, storeward_events::Event::from(fact).sentence()),
+                todo: "Ask them what it was for; Customers' data, Who saw whom, shows whom they saw. If they did not do it, lock their \
+                       account on the page Staff. This stands here for a day."
+                    .to_owned(),
+            }
+        })
+        .collect()
 }

@@ -6,8 +6,18 @@ CREATE TABLE office_shown (
   at BIGINT NOT NULL,
   actor TEXT NOT NULL,
   page TEXT NOT NULL,
+  -- Values of that page that were no masks.
+  shown BIGINT NOT NULL,
   PRIMARY KEY (event, subject)
 );
 CREATE INDEX office_shown_at ON office_shown (at);
 CREATE INDEX office_shown_actor ON office_shown (actor, at);
 CREATE INDEX office_shown_subject ON office_shown (subject, at);
+-- Who read otherwise than usual, so that it is told once a day.
+CREATE TABLE office_finding (
+  actor TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  at BIGINT NOT NULL,
+  customers BIGINT NOT NULL,
+  PRIMARY KEY (actor, reason, at)
+);

@@ -13,6 +13,7 @@ mod html;
 mod json;
 mod pages;
 mod record;
+mod watch;
 
 use std::fmt;
 use std::sync::{Arc, RwLock};
@@ -28,6 +29,7 @@ use crate::Vault;
 use crossing::Crossing;
 pub use pages::{PagesFault, ShopPages};
 pub use record::{STATEMENTS, Shown, ShownFilter, shown};
+pub use watch::{FLOOR_OPENED, FLOOR_SHOWN, Finding, STATEMENTS as WATCH_STATEMENTS, Watch};
 
 /// The tables of what the shop's pages showed.
 pub const MIGRATIONS: &[storeward_store::Migration] = &[storeward_store::Migration {

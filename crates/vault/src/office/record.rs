@@ -14,7 +14,7 @@ use crate::catalogue::Field;
 use crate::values::Rule;
 
 statements! {
-    INSERT = "INSERT INTO office_shown (event, subject, at, actor, page) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (event, subject) DO NOTHING";
+    INSERT = "INSERT INTO office_shown (event, subject, at, actor, page, shown) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (event, subject) DO NOTHING";
     LIST = "SELECT event, subject, at, actor, page FROM office_shown WHERE ($1 = '' OR subject = $1) AND ($2 = '' OR actor = $2) \
             AND at >= $3 AND at < $4 AND ($5 = '' OR event < $5) ORDER BY event DESC, subject LIMIT $6";
     FORGET = "DELETE FROM office_shown WHERE at < $1";
@@ -122,7 +122,11 @@ impl Inner {
             let record = tx.append(actor, Some(request), fact)?;
             let customers = subjects.customers.iter().map(ToString::to_string);
             for subject in customers.chain(subjects.others.iter().cloned()) {
-                tx.execute(INSERT, params![record.id, subject, record.at, actor.to_string(), &page])?;
+                let unmasked = i64::try_from(shown).unwrap_or(i64::MAX);
+                tx.execute(
+                    INSERT,
+                    params![record.id, subject, record.at, actor.to_string(), &page, unmasked],
+                )?;
             }
             Ok(())
         });

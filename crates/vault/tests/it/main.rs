@@ -10,3 +10,4 @@ mod keys;
 mod office;
 mod records;
 mod support;
+mod watch;

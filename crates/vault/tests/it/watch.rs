@@ -1,0 +1,146 @@
+//! Unusual reading becomes a finding; usual reading and the first day do not.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use storeward_base::{Actor, CustomerId, StaffId};
+use storeward_events::Event;
+use storeward_policy::Purpose;
+use storeward_store::testing::TestDb;
+use storeward_store::{Error, Migration, both_engines, ledger};
+use storeward_vault::office::{self, FLOOR_OPENED, Watch};
+use storeward_vault::{Class, MIGRATIONS, Vault, fields_of};
+
+use crate::support::{asks, both, item, staff};
+
+const HOUR: Duration = Duration::from_secs(3600);
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+fn tables() -> Vec<Migration> {
+    [MIGRATIONS, office::MIGRATIONS].concat()
+}
+
+fn id(number: u64) -> CustomerId {
+    // Numbers of a shop's own are not one after the other unless somebody makes them so.
+    CustomerId::from_bits(u128::from(number) << 64 | 7)
+}
+
+async fn customers(vault: &Vault, count: u64, with_orders: bool) {
+    for number in 1..=count {
+        let contact = [("contact.name", "Somebody")];
+        vault.write(staff(), id(number), item("own", &contact)).await.unwrap();
+        if with_orders {
+            let order = format!("A-{number}");
+            vault.write(staff(), id(number), item("o1", &[("order.number", order.as_str())])).await.unwrap();
+        }
+    }
+}
+
+/// Opens customers in an order that no program has.
+async fn read(db: &TestDb, vault: &Vault, numbers: impl Iterator<Item = u64>) {
+    for number in numbers {
+        db.clock.advance(Duration::from_secs(1));
+        vault.open(&asks(id(number), Purpose::Support), &fields_of(&[Class::Contact])).await.unwrap();
+    }
+}
+
+fn scattered(count: u64) -> impl Iterator<Item = u64> {
+    // 7 has no divisor in common with any count that is no multiple of it.
+    (0..count).map(move |n| n * 7 % count + 1)
+}
+
+async fn reasons(db: &TestDb) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut after = 0;
+    loop {
+        let page = db.read(move |r| ledger::read_after(r, after, 1000)).await;
+        let page = page.unwrap_or_else(|why: Error| panic!("{why}"));
+        let Some((last, _)) = page.last() else { return found };
+        after = *last;
+        for (_, record) in &page {
+            if let Event::UnusualReading(fact) = &record.event {
+                assert_eq!(record.actor, Actor::Staff { id: StaffId::from_bits(7) });
+                found.push(fact.reason.clone());
+            }
+        }
+    }
+}
+
+fn watch(db: &TestDb) -> Watch {
+    Watch::new((**db).clone(), Arc::clone(&db.clock) as _)
+}
+
+both_engines!(the_first_day_and_a_busy_hour_raise_nothing, &tables(), async |db| {
+    let (_keys, vault) = both(&db).await;
+    customers(&vault, FLOOR_OPENED, false).await;
+    let watch = watch(&db);
+    watch.round().await.unwrap();
+    read(&db, &vault, scattered(FLOOR_OPENED)).await;
+    watch.round().await.unwrap();
+    assert_eq!(reasons(&db).await, [""; 0]);
+    assert!(watch.findings().is_empty());
+});
+
+both_engines!(far_more_than_usual_is_told_once_and_stands_for_a_day, &tables(), async |db| {
+    let (_keys, vault) = both(&db).await;
+    customers(&vault, FLOOR_OPENED + 4, false).await;
+    let watch = watch(&db);
+    read(&db, &vault, scattered(FLOOR_OPENED + 4)).await;
+    for _ in 0..3 {
+        watch.round().await.unwrap();
+    }
+    assert_eq!(reasons(&db).await, ["many"]);
+    let standing = watch.findings();
+    assert_eq!((standing.len(), standing[0].customers), (1, FLOOR_OPENED + 4));
+    db.clock.advance(DAY + HOUR);
+    watch.round().await.unwrap();
+    assert!(watch.findings().is_empty());
+});
+
+both_engines!(a_walk_through_neighbours_is_told, &tables(), async |db| {
+    let (_keys, vault) = both(&db).await;
+    customers(&vault, 24, false).await;
+    let watch = watch(&db);
+    read(&db, &vault, 1..=14).await;
+    watch.round().await.unwrap();
+    assert_eq!(reasons(&db).await, [""; 0], "fourteen may be chance");
+    read(&db, &vault, 15..=16).await;
+    watch.round().await.unwrap();
+    assert_eq!(reasons(&db).await, ["in_a_row"]);
+});
+
+both_engines!(customers_without_an_order_count_where_orders_are_kept, &tables(), async |db| {
+    let (_keys, vault) = both(&db).await;
+    customers(&vault, 25, false).await;
+    let watch = watch(&db);
+    read(&db, &vault, scattered(25)).await;
+    watch.round().await.unwrap();
+    assert_eq!(reasons(&db).await, [""; 0], "nobody has an order here");
+    for number in 101..=200u64 {
+        let order = format!("A-{number}");
+        vault.write(staff(), id(number), item("o1", &[("order.number", order.as_str())])).await.unwrap();
+    }
+    watch.round().await.unwrap();
+    assert_eq!(reasons(&db).await, ["without_order"]);
+});
+
+both_engines!(an_hour_that_was_never_used_is_told_of_who_has_a_past, &tables(), async |db| {
+    let (_keys, vault) = both(&db).await;
+    customers(&vault, 12, false).await;
+    let watch = watch(&db);
+    for _ in 0..11 {
+        read(&db, &vault, [1, 8].into_iter()).await;
+        watch.round().await.unwrap();
+        db.clock.advance(DAY);
+    }
+    read(&db, &vault, [1, 3, 5, 7, 9, 11].into_iter()).await;
+    watch.round().await.unwrap();
+    assert_eq!(reasons(&db).await, [""; 0], "the hour of every day");
+    db.clock.advance(HOUR * 10);
+    read(&db, &vault, [2, 4, 6, 8].into_iter()).await;
+    watch.round().await.unwrap();
+    assert_eq!(reasons(&db).await, [""; 0], "four may be an emergency");
+    read(&db, &vault, [10, 12].into_iter()).await;
+    watch.round().await.unwrap();
+    assert_eq!(reasons(&db).await, ["hour"]);
+});
