@@ -27,7 +27,8 @@ pub fn all(path: &str, query: Option<&str>, named: &[String], mut visit: impl Fn
 /// The path's bare names, then what a front controller makes of it: `/shop/index.php/admin` is `/shop/admin` to one in `/shop`,
 /// and `/admin` to one that minds nothing but what stands behind its name.
 fn paths(path: &str) -> Vec<String> {
-    let segments: Vec<&str> = path.split('/').map(bare).filter(|s| !s.is_empty()).collect();
+    let segments: Vec<&str> =
+        path.split('/').filter(|s| !is_session_of_asp(s)).map(bare).filter(|s| !s.is_empty()).collect();
     let mut all = vec![joined(segments.iter().copied())];
     let places: Vec<usize> =
         segments.iter().enumerate().filter(|(_, s)| is_program(s)).map(|(at, _)| at).take(4).collect();
@@ -40,9 +41,18 @@ fn paths(path: &str) -> Vec<String> {
     all
 }
 
-/// Without what is not part of its name: parameters behind `;`, and the dots and blanks that Windows' servers cut off.
+/// Without what is not part of its name: parameters behind `;`, a stream of NTFS (`admin::$DATA`), and the dots and blanks that
+/// Windows' servers cut off.
 fn bare(segment: &str) -> &str {
-    segment.split(';').next().unwrap_or_default().trim_end_matches(|c: char| c == '.' || c.is_whitespace())
+    let name = segment.split(';').next().unwrap_or_default();
+    let stream = name.find("::").or_else(|| name.find(":$")).and_then(|at| name.get(..at));
+    stream.unwrap_or(name).trim_end_matches(|c: char| c == '.' || c.is_whitespace())
+}
+
+/// `(S(abc))`, `(A(b)F(c))`: ASP.NET keeps sessions in the path where cookies are off, and IIS takes them out.
+fn is_session_of_asp(segment: &str) -> bool {
+    let inside = segment.strip_prefix('(').and_then(|rest| rest.strip_suffix("))"));
+    inside.is_some_and(|inside| inside.get(1..2) == Some("("))
 }
 
 fn joined<'a>(segments: impl Iterator<Item = &'a str>) -> String {
@@ -81,9 +91,15 @@ fn is_front_controller(path: &str) -> bool {
 
 /// `name` is as PHP reads it; the shop's own are so written in the configuration as the shop calls them.
 fn carries_path(name: &str, value: &str, front: bool, named: &[String]) -> bool {
+    let is = |own: &&str| is_named(own, name);
     let carries =
-        front && (PATHS.contains(&name) || (PATHS_WITH_SLASH.contains(&name) && value.starts_with('/')));
-    carries || matches!(name, "rest_route" | "_route_") || named.iter().any(|own| is_named(own, name))
+        front && (PATHS.iter().any(is) || (begins_as_path(value) && PATHS_WITH_SLASH.iter().any(is)));
+    carries || is(&"rest_route") || is(&"_route_") || named.iter().any(|own| is_named(own, name))
+}
+
+/// As it is read by those who trim and walk it: `/admin`, ` /admin`, `\admin`, `./admin`.
+fn begins_as_path(value: &str) -> bool {
+    value.trim_start_matches(|c| is_blank(c) || c == '.').starts_with(['/', '\\'])
 }
 
 /// Without case, as some read names, and as a list of one: `weg[]`, `weg[0]`, which is `weg_0]` by now.
@@ -148,7 +164,9 @@ fn walked(value: &str) -> String {
 /// Paths that stand in a parameter: WordPress' `rest_route` is what else stands behind `/wp-json`, the others the whole path.
 fn routed(paths: &[String], query: &str, front: bool, named: &[String]) -> Vec<String> {
     let mut all = Vec::new();
-    for pair in query.split('&') {
+    // Some read `;` between pairs, too.
+    let divided = query.split('&').filter(|pair| pair.contains(';')).flat_map(|pair| pair.split(';'));
+    for pair in query.split('&').chain(divided) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         let name = as_php_names(&decoded(name));
         let value = decoded(value);
@@ -161,9 +179,9 @@ fn routed(paths: &[String], query: &str, front: bool, named: &[String]) -> Vec<S
             let base =
                 base.rsplit_once('/').filter(|(_, last)| is_program(last)).map_or(base, |(base, _)| base);
             for value in &readings {
-                let spelling = match name.as_str() {
-                    "rest_route" => format!("{base}/wp-json/{value}"),
-                    _ => format!("{base}/{value}"),
+                let spelling = match is_named("rest_route", &name) {
+                    true => format!("{base}/wp-json/{value}"),
+                    false => format!("{base}/{value}"),
                 };
                 if !all.contains(&spelling) {
                     all.push(spelling);
@@ -225,6 +243,11 @@ mod tests {
         check("/admin.json/", "/admin");
         check("/index.php/admin.json", "/admin");
         check("/admin;x.json/..;", "/admin");
+        check("/(S(abc))/admin", "/admin");
+        check("/(A(b)F(c))/shop/admin", "/shop/admin");
+        check("/admin::$DATA", "/admin");
+        check("/admin::$INDEX_ALLOCATION/x", "/admin/x");
+        check("/admin:$i30:$INDEX_ALLOCATION", "/admin");
         for plain in ["/", "/admin", "/a.b.c", "/.well-known", "/export.csv.html", "/index.phpx/a/b"] {
             assert_eq!(of(plain, "q=admin"), Vec::<String>::new(), "{plain}");
         }
@@ -298,6 +321,26 @@ mod tests {
             ("/search", "r=admin"),
         ] {
             assert_eq!(of(path, query), Vec::<String>::new(), "{path}?{query}");
+        }
+    }
+
+    /// Went through: others read names without case or as lists, `;` between pairs, and trim what stands before a path.
+    #[test]
+    fn paths_in_parameters_of_odd_readers() {
+        for query in [
+            "q=%20/admin",
+            "q=%5Cadmin",
+            "q=./admin",
+            "q=%09/admin",
+            "Q=/admin",
+            "r[]=admin",
+            "Route=admin",
+            "route[0]=admin",
+            "_ROUTE_=admin",
+            "a=b;route=admin",
+            "a=b;q=/admin;c=d",
+        ] {
+            assert!(of("/", query).iter().any(|s| s == "/admin"), "{query}: {:?}", of("/", query));
         }
     }
 
