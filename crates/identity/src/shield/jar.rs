@@ -62,8 +62,8 @@ pub struct Jar {
     #[serde(default)]
     pub by_token: bool,
     /// Of whoever is signed in. Those of a jar that was kept before this was written down are asked for anew, and so are those
-    /// under the name of before (`rights`), when any 403 was taken for the shop's word.
-    #[serde(default, rename = "told_rights")]
+    /// the names of before: `rights`, when any 403 was taken for the shop's word, and `told_rights`, when a page that stayed shut was.
+    #[serde(default, rename = "said_rights")]
     pub rights: Rights,
     pub made_at: Timestamp,
     pub seen_at: Timestamp,
@@ -177,9 +177,10 @@ mod tests {
     #[test]
     fn rights_in_older_jars_are_not_believed() {
         let mut kept = serde_json::to_value(Jar::new(Timestamp::EPOCH)).unwrap();
-        kept.as_object_mut().unwrap().remove("told_rights");
+        assert!(kept.as_object_mut().unwrap().remove("said_rights").is_some());
         kept["is_staff"] = false.into();
         kept["rights"] = "customer".into();
+        kept["told_rights"] = "customer".into();
         let jar: Jar = serde_json::from_value(kept).unwrap();
         assert_eq!(jar.rights, Rights::Unknown);
     }
