@@ -109,6 +109,7 @@ fn of_data(routes: Routes<App, StaffGate>) -> Routes<App, StaffGate> {
         .get("/data", STAFF, data::page)
         .post("/data/find", STAFF, data::find)
         .get("/data/seen", STAFF, data::seen)
+        .get("/data/seen.csv", FRESH, data::seen_file)
         .get("/data/rules", STAFF, data::rules)
         .get("/data/rules/edit", STAFF, data::edit_rules)
         .post("/data/rules/edit", FRESH, data::write_rules)

@@ -64,6 +64,7 @@ pub mod desk {
     pub use crate::copy;
     pub use crate::grants::{Decision, Request, Requests, Verdict};
     pub use crate::manifest::Harm;
+    pub use crate::office::{Shown, ShownFilter};
     pub use crate::opening::{Opened, Opening, fields_of};
     pub use crate::pleas::{Plea, PleaOutcome, PleaTexts, Right};
     pub use crate::records::Provenance;

@@ -14,7 +14,8 @@ statements! {
     OPENED = "SELECT CAST(COUNT(DISTINCT customer) AS BIGINT) FROM vault_sight \
               WHERE actor = $1 AND at > $2 AND opened = 1";
     LIST = "SELECT event FROM vault_sight WHERE ($1 = '' OR customer = $1) AND ($2 = '' OR actor = $2) \
-            AND ($3 = '' OR purpose = $3) AND ($4 = '' OR event < $4) AND actor <> $6 ORDER BY event DESC LIMIT $5";
+            AND ($3 = '' OR purpose = $3) AND ($4 = '' OR event < $4) AND actor <> $6 AND at >= $7 AND at < $8 \
+            ORDER BY event DESC LIMIT $5";
     FORGET = "DELETE FROM vault_sight WHERE at < $1";
 }
 
@@ -26,6 +27,9 @@ pub struct Filter {
     pub purpose: Option<Purpose>,
     /// Not what this one did.
     pub not_by: Option<Actor>,
+    pub from: Option<Timestamp>,
+    /// Up to, but not including.
+    pub until: Option<Timestamp>,
     /// Only those before this entry: the `next` of the page before.
     pub before: Option<EventId>,
 }
@@ -94,6 +98,8 @@ pub fn list(reader: &mut Reader<'_>, filter: &Filter, limit: u32) -> Result<Vec<
         text(filter.before.map(|event| event.to_string())),
         limit.clamp(1, 200),
         text(filter.not_by.map(|actor| actor.to_string())),
+        filter.from.unwrap_or(Timestamp::EPOCH),
+        filter.until.unwrap_or(Timestamp::from_micros(i64::MAX)),
     ];
     let events: Vec<EventId> = reader.query_many(LIST, values, |row| row.get(0))?;
     let mut sights = Vec::new();

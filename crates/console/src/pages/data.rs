@@ -16,7 +16,7 @@ pub use requests::{answer, ask, page as requests};
 pub use rights::act;
 pub use rules::page as rules;
 pub use rules_edit::{edit as edit_rules, write as write_rules};
-pub use seen::page as seen;
+pub use seen::{file as seen_file, page as seen};
 
 use serde::Deserialize;
 use storeward_base::CustomerId;

@@ -10,7 +10,9 @@ use storeward_vault::{Field, Item, Provenance};
 use super::bench::{Answer, Bench, Browser, EMAIL};
 
 static TABLES: LazyLock<Vec<Migration>> = LazyLock::new(|| {
-    [storeward_console::MIGRATIONS, storeward_identity::MIGRATIONS, storeward_vault::MIGRATIONS].concat()
+    let office = storeward_vault::office::MIGRATIONS;
+    [storeward_console::MIGRATIONS, storeward_identity::MIGRATIONS, storeward_vault::MIGRATIONS, office]
+        .concat()
 });
 
 fn ada() -> CustomerId {
@@ -76,7 +78,44 @@ both_engines!(the_owner_finds_opens_and_reads_why, &TABLES, async |db| {
         "{}",
         seen.body
     );
-    for page in [&seen, &browser.get("/ledger?kind=vault.").await] {
+    // By time, and as a file.
+    let file = browser.get(&format!("/data/seen.csv?customer={}&until=2026-11-24", ada())).await;
+    assert_eq!(
+        (file.status, &file.headers["content-type"]),
+        (200.try_into().unwrap(), &"text/csv; charset=utf-8".parse().unwrap())
+    );
+    assert!(
+        file.body.contains("\"contact: name email\",\"support\",\"opened: owner_works\""),
+        "{}",
+        file.body
+    );
+    for later in [
+        "/data/seen?from=2026-11-25",
+        "/data/seen?until=2026-11-23",
+        "/data/seen?staff=staff_00000000000000000000000009",
+    ] {
+        assert!(browser.get(later).await.body.contains("Nothing of this kind."), "{later}");
+        let file = browser.get(&later.replace("seen?", "seen.csv?")).await;
+        assert_eq!(file.body, "at,who,customer,what,purpose,outcome\r\n", "{later}");
+    }
+    // The shop's own pages stand beside it, people without a record among them.
+    let shown = bench.db.write(|tx| {
+        tx.commit_silent("a test");
+        let insert = "INSERT INTO office_shown (event, subject, at, actor, page, shown) VALUES ($1, $2, $3, $4, $5, $6)";
+        for subject in [ada().to_string(), "seen_0a1b".to_owned()] {
+            let values = storeward_store::params!["evt_00000000000000000000000001", subject, tx.now(), "staff_x", "=orders", 1];
+            tx.execute(insert, values)?;
+        }
+        Ok::<_, storeward_store::Error>(())
+    });
+    shown.await.unwrap();
+    let all = browser.get("/data/seen").await;
+    assert!(all.body.contains("seen_0a1b") && all.body.contains("no record is kept here"), "{}", all.body);
+    let hers = browser.get(&format!("/data/seen?customer={}", ada())).await;
+    assert!(hers.body.contains("=orders") && !hers.body.contains("seen_0a1b"));
+    let file = browser.get("/data/seen.csv").await;
+    assert!(file.body.contains("\"seen_0a1b\",\"page: =orders\""), "{}", file.body);
+    for page in [&seen, &file, &browser.get("/ledger?kind=vault.").await] {
         assert!(
             !page.body.contains("Lovelace") && !page.body.contains("ada@shop"),
             "a value stands in a list"
@@ -218,8 +257,13 @@ both_engines!(the_page_of_rules_says_what_each_role_sees, &TABLES, async |db| {
         assert!(page.body.contains(words), "{words}");
     }
     // Without the section the page says so, and nothing else answers.
-    let hostile =
-        ["/data/x", "/data/cust_00000000000000000000000009", "/data/seen?customer=x", "/data/seen?before=1"];
+    let hostile = [
+        "/data/x",
+        "/data/cust_00000000000000000000000009",
+        "/data/seen?customer=x",
+        "/data/seen?before=1",
+        "/data/seen?from=x",
+    ];
     for path in hostile {
         assert!(browser.get(path).await.status.is_client_error(), "{path}");
     }

@@ -149,6 +149,13 @@ impl Inner {
     }
 }
 
+impl crate::Vault {
+    /// Whose data the shop's own pages showed.
+    pub async fn shown(&self, filter: ShownFilter, limit: u32) -> Result<Vec<Shown>, Error> {
+        Ok(self.0.db.read(move |reader| shown(reader, &filter, limit)).await?)
+    }
+}
+
 /// By which of the catalogue's fields somebody is looked up.
 fn by_what(field: &'static Field) -> &'static Field {
     let name = if field.rule == Rule::Email { "contact.email" } else { "contact.phone" };
