@@ -274,7 +274,10 @@ impl<'v> Machine<'v> {
     }
 
     fn open(&mut self) -> Option<Read> {
+        // `name * (price)`, where the star could have been an operand.
+        let behind_star = self.last.is_some_and(|last| last.text == b"*") && self.mode != Mode::Tables;
         let called = match self.state {
+            State::After if behind_star => false,
             State::After => {
                 let callable = self.last.is_some_and(|last| {
                     matches!(
@@ -405,6 +408,8 @@ impl<'v> Machine<'v> {
         match token.kind {
             // `distinct on (id) 1`
             Kind::Number if before.kind == Kind::Close && self.mode == Mode::List => return Some(()),
+            // `collate binary * 0`: the star was none.
+            _ if before.text == b"*" && self.mode != Mode::Tables => return Some(()),
             Kind::Number => return None,
             Kind::Text { .. } if behind_text => return Some(()),
             _ if is_text || behind_text => {
@@ -540,7 +545,12 @@ impl<'v> Machine<'v> {
     }
 
     fn colon(&mut self, token: &Token<'v>, glued: Option<Token<'v>>) -> Option<Read> {
-        if matches!(self.state, State::After | State::Any) {
+        // `distinct :name`, `like :name`
+        let is_apart = self.last.is_some_and(|last| {
+            last.end < token.start && (last.kind != Kind::Name || keywords::is_known(last.text))
+        });
+        let is_bound = is_apart && glued.is_some_and(|next| matches!(next.kind, Kind::Name | Kind::Word(_)));
+        if matches!(self.state, State::After | State::Any) && !(self.state == State::Any && is_bound) {
             let is_second = self.last.is_some_and(|last| last.text == b":" && last.end == token.start);
             let is_first = glued.is_some_and(|next| next.text == b":");
             // A label of SQL Server's.

@@ -72,24 +72,33 @@ impl<'v> Machine<'v> {
 
     /// What is an operator in one database is a name in another: `from customers minus--`.
     fn names_something(&self, lower: &[u8], next: Option<Token<'v>>) -> bool {
-        const SOMEWHERE: [&str; 18] = [
+        const SOMEWHERE: [&str; 27] = [
+            "by",
             "div",
             "escape",
+            "fetch",
+            "for",
             "glob",
             "ilike",
             "like",
+            "lock",
             "match",
             "member",
             "minus",
             "mod",
+            "offset",
             "operator",
+            "option",
             "overlaps",
+            "procedure",
             "regexp",
             "rlike",
             "similar",
             "sounds",
             "straight_join",
             "uescape",
+            "window",
+            "with",
             "xor",
         ];
         const GOES_ON: [&str; 9] =

@@ -16,6 +16,8 @@ pub(super) struct Rescue {
     pub has_begun: bool,
     /// A query was read up to its table.
     queried: bool,
+    /// In brackets: no sentence gets so far.
+    is_bracketed: bool,
     /// And it has signs of SQL.
     is_firm: bool,
     /// So did one that began behind something unknown.
@@ -32,6 +34,7 @@ impl Rescue {
         } else if !self.is_lost {
             self.has_begun |= machine.proof.has_begun() && !machine.is_behind_select();
             self.queried |= machine.proof.has_queried();
+            self.is_bracketed |= machine.proof.has_queried() && !machine.frames.is_empty();
             self.is_firm |= machine.proof.has_firmly_queried();
         }
         let state = begins_query(token, next);
@@ -49,9 +52,8 @@ impl Rescue {
         let is_own =
             last.kind == (Kind::Text { closed: false }) && last.text.first().copied() == context.quote();
         let is_closed = context == Context::Bare || is_cut || is_own;
-        self.is_firm
-            || (self.is_firm_again && is_closed)
-            || (self.queried && is_cut && context != Context::Bare)
+        let is_read = context != Context::Bare && ((self.queried && is_cut) || (self.is_bracketed && is_own));
+        self.is_firm || is_read || (self.is_firm_again && is_closed)
     }
 }
 
