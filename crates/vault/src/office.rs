@@ -102,8 +102,7 @@ impl Office {
 impl SessionStage for Office {
     fn enter(&self, head: &RequestHead<'_>) -> Option<Box<dyn SessionExchange>> {
         let pages = self.0.pages.read().map(|pages| Arc::clone(&pages)).ok()?;
-        pages
-            .covers(head.path)
-            .then(|| Box::new(Crossing::new(self.clone(), pages, head)) as Box<dyn SessionExchange>)
+        let place = pages.place(head.path, head.query.unwrap_or_default())?;
+        Some(Box::new(Crossing::new(self.clone(), pages, place, head)))
     }
 }

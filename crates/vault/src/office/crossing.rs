@@ -38,11 +38,11 @@ pub(crate) struct Crossing {
 }
 
 impl Crossing {
-    pub(crate) fn new(office: Office, pages: Arc<ShopPages>, head: &RequestHead<'_>) -> Self {
+    pub(crate) fn new(office: Office, pages: Arc<ShopPages>, path: String, head: &RequestHead<'_>) -> Self {
         Crossing {
             office,
             pages,
-            path: head.path.to_owned(),
+            path,
             query: head.query.unwrap_or_default().to_owned(),
             method: head.method.clone(),
             id: head.id,
@@ -68,7 +68,10 @@ impl Crossing {
         let house = self.house();
         let page = self.page();
         let purpose = page.and_then(|page| page.purpose).unwrap_or(house.parts.purpose);
-        let purposes = if page.is_some_and(|page| page.assigned == Flag::Yes) {
+        let purposes = if act == Act::Export {
+            // A file with many people is a copy for somebody's request or claim, or none.
+            vec![Purpose::RightsRequest]
+        } else if page.is_some_and(|page| page.assigned == Flag::Yes) {
             // Whoever opens an order may be about to send it, or to answer about it.
             vec![purpose, house.parts.purpose]
         } else {
@@ -121,7 +124,7 @@ impl Crossing {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
         headers.remove(header::ETAG);
         headers.remove(header::LAST_MODIFIED);
-        let is_export = self.page().is_some_and(|page| page.export == Flag::Yes);
+        let is_export = self.page().is_some_and(|page| page.export == Flag::Yes) || is_file(headers);
         if is_export && status.is_success() {
             let email = Field::find("contact.email").map_err(|_| Held::Broken)?;
             if self.mask(guest, Act::Export, email) != Mask::Whole {
@@ -139,6 +142,10 @@ impl Crossing {
             return Err(Held::Encoded);
         }
         let text = std::str::from_utf8(body.bytes).map_err(|_| Held::Encoded)?;
+        // UTF-16 and UTF-32 without saying so.
+        if text.contains('\0') {
+            return Err(Held::Encoded);
+        }
         let found = find::values(text, form, &self.pages, self.page());
         if found.is_empty() {
             return Ok(Passage::On);
@@ -206,6 +213,25 @@ impl SessionExchange for Crossing {
             }
         })
     }
+}
+
+/// A list or an archive to be saved, whatever page gives it out. Invoices (PDF) are for those who see the order.
+fn is_file(headers: &HeaderMap) -> bool {
+    const FILES: [&str; 7] = [
+        "text/csv",
+        "text/tab-separated-values",
+        "application/csv",
+        "application/octet-stream",
+        "application/force-download",
+        "application/x-download",
+        "application/zip",
+    ];
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    FILES.contains(&kind.as_str())
+        || ["application/vnd.ms-", "application/vnd.openxml", "application/vnd.oasis"]
+            .iter()
+            .any(|start| kind.starts_with(start))
 }
 
 /// How an answer is written; `None` where nothing of it can be read as text, such as a picture.

@@ -64,13 +64,19 @@ fn emails(body: &str, found: &mut Vec<Found>) {
         while let Some(at) = body.get(from..).and_then(|rest| rest.find(sign)).map(|offset| from + offset) {
             from = at + sign.len();
             let before = body.get(..at).unwrap_or_default();
-            let local = before.bytes().rev().take(64).take_while(|byte| is_local(*byte)).count();
+            let mut local = before.bytes().rev().take(64).take_while(|byte| is_local(*byte)).count();
+            while !before.is_char_boundary(at - local) {
+                local -= 1;
+            }
             let behind = body.get(from..).unwrap_or_default();
-            let domain = behind.bytes().take(253).take_while(|byte| is_domain(*byte)).count();
+            let mut domain = behind.bytes().take(253).take_while(|byte| is_domain(*byte)).count();
+            while !behind.is_char_boundary(domain) {
+                domain -= 1;
+            }
             let domain = behind.get(..domain).unwrap_or_default().trim_end_matches(['.', '-']);
             let is_one = local > 0
                 && domain.rsplit_once('.').is_some_and(|(name, end)| {
-                    let is_end = end.len() >= 2 && end.bytes().all(|byte| byte.is_ascii_alphabetic());
+                    let is_end = end.len() >= 2 && end.chars().all(char::is_alphabetic);
                     !name.is_empty() && is_end && !FILES.contains(&end.to_ascii_lowercase().as_str())
                 });
             if is_one {
@@ -81,11 +87,11 @@ fn emails(body: &str, found: &mut Vec<Found>) {
 }
 
 fn is_local(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'+' | b'-')
+    !byte.is_ascii() || byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'+' | b'-')
 }
 
 fn is_domain(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-')
+    !byte.is_ascii() || byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-')
 }
 
 /// Numbers with a country before them (E.164: 7 to 15 digits). Without one they cannot be told from orders and goods; the file

@@ -22,6 +22,9 @@ struct Written {
     format: u32,
     name: String,
     area: Vec<String>,
+    /// Parameters of the query that lead to such pages from any path: what stands before their value is the path that counts.
+    #[serde(default)]
+    queries: BTreeMap<String, String>,
     #[serde(default, rename = "page")]
     pages: Vec<WrittenPage>,
     #[serde(default)]
@@ -98,6 +101,7 @@ pub(crate) struct Page {
 pub struct ShopPages {
     name: String,
     area: Vec<String>,
+    queries: BTreeMap<String, String>,
     pages: Vec<Page>,
     /// Names of form fields.
     pub(crate) fields: Named,
@@ -129,6 +133,7 @@ impl ShopPages {
         Ok(ShopPages {
             name: written.name,
             area: written.area,
+            queries: written.queries,
             pages: written.pages.into_iter().map(page).collect::<Result<_, _>>()?,
             fields: named(written.fields)?,
             json: named(written.json)?,
@@ -137,6 +142,19 @@ impl ShopPages {
 
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The path that counts for a request for one of the staff's pages; `None` for all others.
+    pub(crate) fn place(&self, path: &str, query: &str) -> Option<String> {
+        if self.covers(path) {
+            return Some(path.to_owned());
+        }
+        let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+        let mut led = pairs.filter_map(|(name, value)| {
+            let before = self.queries.get(&decoded(name).to_ascii_lowercase())?;
+            Some(format!("{before}/{}", decoded(value)))
+        });
+        led.find(|path| self.covers(path))
     }
 
     /// Whether a canonical path lies among the staff's pages.
@@ -184,6 +202,18 @@ fn named(written: BTreeMap<String, String>) -> Result<Named, PagesFault> {
         Err(_) => Err(PagesFault(format!("there is no field {field}"))),
     };
     written.into_iter().map(find).collect()
+}
+
+/// A part of a query as the shop reads it.
+fn decoded(text: &str) -> String {
+    let (mut out, mut rest) = (Vec::with_capacity(text.len()), text.as_bytes());
+    while let Some((byte, behind)) = rest.split_first() {
+        let digits = behind.get(..2).and_then(|two| std::str::from_utf8(two).ok());
+        let value = digits.and_then(|two| u8::from_str_radix(two, 16).ok()).filter(|_| *byte == b'%');
+        out.push(value.unwrap_or(if *byte == b'+' { b' ' } else { *byte }));
+        rest = if value.is_some() { behind.get(2..).unwrap_or_default() } else { behind };
+    }
+    String::from_utf8_lossy(&out).into_owned()
 }
 
 /// Whether a path is, or lies below, a wanted one: segment by segment whatever their case, `*` for any one segment and `/**` at the
@@ -238,6 +268,17 @@ mod tests {
         let wordpress = ShopPages::built_in("wordpress").unwrap();
         assert!(wordpress.covers("/shop/wp-admin/users.php") && wordpress.covers("/wp-json/wc/v3/orders"));
         assert!(!wordpress.covers("/wp-content/uploads/a.png"));
+        for query in [
+            "rest_route=/wc/v3/orders",
+            "a=1&rest_route=%2Fwc%2fv3/orders&b",
+            "REST_ROUTE=wc/v3",
+            "%72est_route=/wp/v2/users/1",
+        ] {
+            assert!(wordpress.place("/", query).is_some(), "{query}");
+        }
+        for query in ["", "rest_route=/wp/v2/posts", "q=rest_route=/wc", "rest_route"] {
+            assert_eq!(wordpress.place("/", query), None, "{query}");
+        }
     }
 
     #[test]

@@ -228,6 +228,11 @@ both_engines!(what_cannot_be_looked_through_is_held_back, &tables(), async |db| 
     check(page("text/html; charset=iso-8859-1"), 502, "encoded").await;
     check(Way { body: b"ada@shop.example \xff", ..page("text/html") }, 502, "encoded").await;
     check(Way { path: "/admin/export.csv", ..page("text/csv") }, 403, "export").await;
+    // A list under another name and another type; UTF-16 that does not say so.
+    check(page("application/octet-stream"), 403, "export").await;
+    check(Way { path: "/admin/list", ..page("application/vnd.ms-excel") }, 403, "export").await;
+    let wide: Vec<u8> = CUSTOMERS.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    check(Way { body: &wide, ..page("text/html") }, 502, "encoded").await;
     let owner = Way { path: "/admin/export.csv", groups: Some(&["owner"]), ..page("text/csv") };
     assert_eq!(owner.go(&office).await.unwrap().body, CUSTOMERS);
     // A picture is none of this.

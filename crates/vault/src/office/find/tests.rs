@@ -90,6 +90,7 @@ fn addresses_are_found_however_they_are_written() {
         "<a href='/u?mail=ada%40shop.example'>",
         "{\"other\": \"ada\\u0040shop.example\"}",
         "<td title='x' data-x='>ada@shop.example'>",
+        "<td>adaé@shop.example</td>",
     ] {
         let masked = hidden("larkmoor", "/admin/products", Form::Html, text);
         assert!(!masked.contains("shop.example") && masked.contains("a•••@s•••.example"), "{text}: {masked}");
