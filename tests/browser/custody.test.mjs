@@ -106,6 +106,9 @@ test('an emergency opens at once, stands on top, and is looked into by the owner
 
 test('the owner looks at what other rules would change, saves them, and support sees more', async () => {
   const { page } = owner;
+  // Some thousand questions to the rules: in a build without optimisation, on a machine with other work, that takes its time.
+  page.setDefaultTimeout(120_000);
+  page.setDefaultNavigationTimeout(120_000);
   await page.goto(at('/data/rules'));
   await page.getByRole('link', { name: 'Change the rules' }).click();
   const rules = page.getByLabel('Rules');

@@ -11,7 +11,7 @@ use storeward_post::{Mail, Outbox, PostError};
 use storeward_store::Tx;
 
 use super::sql::NewSession;
-use super::sql_letters;
+use super::{Accounts, members::owners, sql_letters};
 use crate::error::Error;
 
 /// What events call these letters.
@@ -37,6 +37,8 @@ pub enum Told {
     PasswordChanged,
     /// After a reset: another password, another app.
     Renewed,
+    /// Somebody else opened a customer's data in an emergency; for whoever owns the shop.
+    Emergency,
 }
 
 impl Told {
@@ -48,6 +50,7 @@ impl Told {
             Told::PasskeyRemoved => "passkey_removed",
             Told::PasswordChanged => "password_changed",
             Told::Renewed => "renewed",
+            Told::Emergency => "emergency",
         }
     }
 
@@ -59,6 +62,7 @@ impl Told {
             Told::PasskeyRemoved => "Console: a passkey was removed",
             Told::PasswordChanged => "Console: your password was changed",
             Told::Renewed => "Console: your access was set up anew",
+            Told::Emergency => "Console: customers' data was opened in an emergency",
         }
     }
 
@@ -79,7 +83,44 @@ impl Told {
             Told::Renewed => {
                 "After a reset, your access to the shop's console has a new password and a new authenticator app."
             }
+            Told::Emergency => {
+                "A member of staff opened a customer's data beyond what the rules show them, because it could not wait. They said why."
+            }
         }
+    }
+}
+
+impl Told {
+    const fn advice(self) -> &'static str {
+        match self {
+            Told::Emergency => {
+                "Look into it under \u{201c}Data\u{201d}, \u{201c}Requests\u{201d} in the console: it stays on top there until somebody else has."
+            }
+            Told::NewPlace
+            | Told::FactorMissed
+            | Told::PasskeyAdded
+            | Told::PasskeyRemoved
+            | Told::PasswordChanged
+            | Told::Renewed => {
+                "If it was not you, end your sessions under \u{201c}You\u{201d} in the console and tell whoever runs the server: \
+                 storeward staff reset takes the access away."
+            }
+        }
+    }
+}
+
+impl Accounts {
+    /// Tells whoever owns the shop, but for whoever did it, that customers' data was opened in an emergency.
+    pub async fn tell_of_emergency(&self, by: StaffId) -> Result<(), Error> {
+        let letters = self.letters.clone();
+        let written = self.db.write(move |tx| -> Result<(), Error> {
+            for owner in owners(tx)?.into_iter().filter(|owner| *owner != by) {
+                letters.tell(tx, owner, Told::Emergency, &[])?;
+            }
+            tx.commit_silent("the emergency itself is told where it is opened");
+            Ok(())
+        });
+        written.await
     }
 }
 
@@ -149,11 +190,7 @@ fn written(told: Told, facts: &[(&'static str, &str)], now: &str) -> mail::Lette
     mail::Letter::new(line(told.subject()))
         .with(Block::Text(told.text().to_owned()))
         .with(Block::Facts(facts.map(|(label, value)| (line(label), line(value))).collect()))
-        .with(Block::Text(
-            "If it was not you, end your sessions under \u{201c}You\u{201d} in the console and tell whoever runs the server: \
-             storeward staff reset takes the access away."
-                .to_owned(),
-        ))
+        .with(Block::Text(told.advice().to_owned()))
         .foot("This mail is about the security of your access, so it cannot be switched off. It has no link on purpose.")
 }
 

@@ -75,6 +75,18 @@ pub const NO_ROLE: &str = "none: ask whoever owns the shop for a group on the pa
 /// The role of whoever owns the shop, and the group that gives it.
 const OWNER: &str = "owner";
 
+/// Who owns the shop: the group of that name, or whoever enrolled first while nobody is in it.
+pub fn owners(reader: &mut Reader<'_>) -> Result<Vec<StaffId>, storeward_store::Error> {
+    let members = all(reader)?;
+    let named = members.iter().filter(|member| member.groups.iter().any(|group| group == OWNER));
+    let named: Vec<StaffId> = named.map(|member| member.id).collect();
+    if !named.is_empty() {
+        return Ok(named);
+    }
+    let first = members.iter().min_by_key(|member| (member.enrolled_at, member.id));
+    Ok(first.map(|member| member.id).into_iter().collect())
+}
+
 /// The roles of a member towards customers' data: their groups. While nobody is in the group `owner`, whoever enrolled first
 /// is: a shop of one person works from its first day on, and no second person becomes owner unseen.
 pub fn roles_of(reader: &mut Reader<'_>, staff: StaffId) -> Result<Vec<String>, storeward_store::Error> {

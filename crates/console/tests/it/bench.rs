@@ -166,6 +166,13 @@ impl Bench {
 
     /// With customers' records, whose tables the database has to have; their keys lie in a file of their own.
     pub async fn with_vault(db: TestDb) -> (Self, Arc<Place>, tempfile::TempDir) {
+        Self::with_vault_and_mail(db, None).await
+    }
+
+    pub async fn with_vault_and_mail(
+        db: TestDb,
+        outbox: Option<Outbox>,
+    ) -> (Self, Arc<Place>, tempfile::TempDir) {
         let place = fresh(Engine::Sqlite).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let options = options(place.address(), KEY_MIGRATIONS, Arc::clone(&db.clock));
@@ -182,7 +189,7 @@ impl Bench {
             policies: Policies::default_rules(),
             entropy: Arc::new(SystemEntropy),
         });
-        (Self::build(db, None, None, Some(vault)), place, folder)
+        (Self::build(db, None, outbox, Some(vault)), place, folder)
     }
 
     fn build(db: TestDb, registry: Option<Registry>, outbox: Option<Outbox>, vault: Option<Vault>) -> Self {

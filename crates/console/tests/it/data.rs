@@ -8,12 +8,16 @@ use storeward_store::{Migration, both_engines};
 use storeward_vault::{Field, Item, Provenance};
 
 use super::bench::{Answer, Bench, Browser, EMAIL};
+use super::letters::Letterbox;
 
 static TABLES: LazyLock<Vec<Migration>> = LazyLock::new(|| {
     let office = storeward_vault::office::MIGRATIONS;
     [storeward_console::MIGRATIONS, storeward_identity::MIGRATIONS, storeward_vault::MIGRATIONS, office]
         .concat()
 });
+
+static WITH_POST: LazyLock<Vec<Migration>> =
+    LazyLock::new(|| [TABLES.as_slice(), storeward_post::MIGRATIONS].concat());
 
 fn ada() -> CustomerId {
     CustomerId::from_bits(0xADA)
@@ -489,4 +493,23 @@ both_engines!(what_a_customer_asked_for_has_a_clock_at_the_console, &TABLES, asy
     assert_eq!(closed.location(), "/data/asked?done=done");
     let page = browser.get("/data/asked").await;
     assert!(page.body.contains("handed over") && page.body.contains("Nothing waits."), "{}", page.body);
+});
+
+// The owner hears of it by letter; whoever does it themselves does not, and a request is no emergency.
+both_engines!(the_owner_is_told_of_an_emergency_by_letter, &WITH_POST, async |db| {
+    let letterbox = Letterbox::new();
+    let (bench, _place, _folder) = Bench::with_vault_and_mail(db, Some(letterbox.outbox.clone())).await;
+    keep_ada(&bench).await;
+    let (mut owner, _) = bench.enrolled().await;
+    let csrf = owner.get("/data").await.csrf();
+    set_groups(&bench, &["owner"]).await;
+    let mut support = another(&bench, "hal@staff.example", "support").await;
+    let other = support.get("/data").await.csrf();
+    let path = format!("/data/{}/ask", ada());
+    let fields = "purpose=dispute&fields=contact.email&reason=wrong+house";
+    assert_eq!(support.post(&path, &format!("csrf={other}&{fields}&act=ask")).await.status, 303);
+    assert_eq!(owner.post(&path, &format!("csrf={csrf}&{fields}&act=emergency")).await.status, 200);
+    assert!(letterbox.subjects(&bench).await.is_empty());
+    assert_eq!(support.post(&path, &format!("csrf={other}&{fields}&act=emergency")).await.status, 200);
+    assert_eq!(letterbox.subjects(&bench).await, ["Console: customers' data was opened in an emergency"]);
 });

@@ -23,13 +23,13 @@ static WITH_POST: LazyLock<Vec<Migration>> = LazyLock::new(|| {
 const OTHER_PASSWORD: &str = "umbrella over tea and lamp";
 
 /// A mail server, and what sends to it.
-struct Letterbox {
+pub struct Letterbox {
     postbox: Postbox,
-    outbox: Outbox,
+    pub outbox: Outbox,
 }
 
 impl Letterbox {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let postbox = Postbox::start(PostboxOptions::default()).unwrap();
         let section: MailSection = toml::from_str(&format!(
             "server = '127.0.0.1'\nport = {}\nsecurity = 'none'\nfrom = 'Shop <service@shop.example>'",
@@ -52,7 +52,7 @@ impl Letterbox {
     }
 
     /// Sends what was promised: the subjects of all that came, sorted.
-    async fn subjects(&self, bench: &Bench) -> Vec<String> {
+    pub async fn subjects(&self, bench: &Bench) -> Vec<String> {
         let options = RunnerOptions { sweep: Duration::from_millis(20), ..RunnerOptions::default() };
         let handle = tokio::runtime::Handle::current();
         let handlers = self.outbox.handlers(&bench.db);

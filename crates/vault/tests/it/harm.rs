@@ -330,3 +330,29 @@ both_engines!(writes_at_once_leave_a_record_that_is_whole, MIGRATIONS, async |db
     let found = look(&vault).await;
     assert_eq!((found.values, found.faults), (20, 0));
 });
+
+// A program that dies between the data's commit and the key store's note leaves data that is newer than the note: no false alarm,
+// and the next look makes up for it, so that from then on the older state is known as such.
+both_engines!(a_note_that_was_lost_is_no_harm_and_is_made_up_for, MIGRATIONS, async |db| {
+    let (keys, first) = both(&db).await;
+    people(&first).await;
+    first.keys().write_notes().await.unwrap();
+    for table in ["vault_field", "vault_manifest"] {
+        db.tamper(&format!("CREATE TABLE kept_{table} AS SELECT * FROM {table}"));
+    }
+    let away = keys.db().await;
+    let dying = vault(&db, keys.try_open(away.clone()).await.unwrap());
+    shown(&dying, ada(), &["address.city"]).await;
+    blocking(move || away.close()).await;
+    dying.write(staff(), ada(), item("home", &[("address.city", "Ockham")])).await.unwrap();
+    assert!(dying.keys().write_notes().await.is_err(), "the key store is away");
+
+    let again = vault(&db, keys.open().await);
+    assert_eq!(shown(&again, ada(), &["address.city"]).await, ["home city Ockham"]);
+    assert_eq!(look(&again).await.faults, 0);
+    again.keys().write_notes().await.unwrap();
+    for table in ["vault_manifest", "vault_field"] {
+        db.tamper(&format!("DELETE FROM {table}; INSERT INTO {table} SELECT * FROM kept_{table}"));
+    }
+    assert_eq!(look(&again).await.flaws, [flaw(ada(), "", Harm::OlderData)]);
+});

@@ -216,6 +216,9 @@ pub async fn ask(
         "emergency" => vault.break_glass(&ask, &fields, &wanted.reason).await,
         _ => return Err(unfit()),
     };
+    if done.is_ok() && wanted.act == "emergency" {
+        app.accounts.tell_of_emergency(view.visitor.staff).await?;
+    }
     let mut content = customer_page(&app, &view, id).await?;
     let classes: Vec<_> = fields.iter().map(|field| field.class).collect();
     content.choose(Some(purpose), &classes);

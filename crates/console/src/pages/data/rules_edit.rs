@@ -169,7 +169,10 @@ pub async fn write(
             Err(NotSaved::Error(error)) => return Err(error.into()),
         });
     }
-    let (differences, more) = differing(&vault.policies(), &rules);
+    // Some thousand questions: beside whatever else is served.
+    let before = vault.policies();
+    let looked = tokio::task::spawn_blocking(move || differing(&before, &rules)).await;
+    let (differences, more) = looked.map_err(|_| Failure::broken("console.rules"))?;
     (content.differences, content.more) = (differences, more);
     content.seen = Some(hash);
     if content.fault.is_some() {
