@@ -414,6 +414,7 @@ impl<'v> Machine<'v> {
             Kind::Text { .. } if behind_text => return Some(()),
             _ if is_text || behind_text => {
                 if is_text && self.is_typed(token, before) {
+                    self.proof.loose += u32::from(!is_mark(before.text));
                     return Some(());
                 }
                 if !is_renamed && self.mode != Mode::Loose {

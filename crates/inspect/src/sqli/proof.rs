@@ -35,6 +35,10 @@ pub(super) struct Proof {
     /// Behind the break-out: signs and words that join operands.
     operators: u32,
     commas: u32,
+    /// Words that may stand nearly anywhere, and names before strings: what prose is made of.
+    pub loose: u32,
+    /// By a sign.
+    has_compared: bool,
     /// Brackets that the value did not open.
     closed: u32,
     /// Operands that are more than a word, and those that are no names.
@@ -110,6 +114,8 @@ impl Proof {
             operators: 0,
             commas: 0,
             closed: 0,
+            loose: 0,
+            has_compared: false,
             literals: 0,
             values: 0,
             has_only_texts: true,
@@ -219,6 +225,7 @@ impl Proof {
     }
 
     pub fn compares(&mut self) {
+        self.has_compared = true;
         self.comparisons += u32::from(self.joints > 0);
         self.firm_comparisons += u32::from(self.joints > 0);
     }
@@ -423,6 +430,8 @@ impl Proof {
         let is_firm = self.firm || self.firm_comparisons > 0;
         let joined = match end {
             End::CutByHash | End::CutByWords if !is_firm => false,
+            // `"or any later version" applies`
+            End::Cut | End::Open if self.loose > 0 && !is_firm => false,
             End::Cut | End::CutByHash | End::CutByWords | End::Open => {
                 self.doubts == 0 || (self.comparisons > 0 && self.doubts < 2)
             }
@@ -435,7 +444,11 @@ impl Proof {
 
     /// `'-'`, `'=0#`, `' order by 3--`, `', role='admin`.
     fn goes_on_quoted(&self, end: End) -> bool {
-        if self.doubts > 0 {
+        // "the 'update-ca-certificates' tool", "in the '/etc/xml' directory"
+        if self.doubts > 0
+            || (self.statement.is_some() && !self.is_divided)
+            || (self.loose > 0 && end == End::Open && !self.has_compared)
+        {
             return false;
         }
         let operators = self.operators + self.joints + self.clauses;

@@ -214,6 +214,7 @@ impl<'v> Machine<'v> {
             self.proof.sets = true;
         }
         self.proof.known_object(lower);
+        self.proof.loose += 1;
         self.small_change(lower);
         if self.state == State::After || self.state == State::Any {
             return self.then(State::Any);

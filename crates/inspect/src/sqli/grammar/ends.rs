@@ -62,8 +62,10 @@ impl<'v> Machine<'v> {
         if clean {
             return (closes || ends) && blanks <= 1;
         }
+        // "`--with-libyaml`"
+        let is_code = word.is_empty() && self.context == Context::Back;
         // `"#1 mom"`
-        if !closes || blanks > 0 || (word.is_empty() && comment.text.starts_with(b"#")) {
+        if is_code || !closes || blanks > 0 || (word.is_empty() && comment.text.starts_with(b"#")) {
             return false;
         }
         let account = words::holds(&["admin", "administrator", "root", ""], word)
