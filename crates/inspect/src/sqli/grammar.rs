@@ -70,7 +70,13 @@ fn read<'v>(
         match read {
             Some(Read::Attack) => return Some((start..current.end, Read::Attack)),
             Some(Read::On) => {}
-            None => rescue.lose(machine, current, next),
+            None => {
+                let was_lost = rescue.is_lost;
+                rescue.lose(machine, current, next);
+                if !was_lost && rescue.is_over(value, &current) {
+                    return None;
+                }
+            }
         }
         if let Some(next) = next {
             current = next;

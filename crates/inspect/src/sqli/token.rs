@@ -418,7 +418,7 @@ impl<'v> Reader<'v> {
             Some(word) => Kind::Word(word),
             None if words::is_catalogue(text) => Kind::Catalogue,
             None if called => Kind::Call { loud: words::is_loud(text) },
-            None if words::is_function(text) && called_later() => Kind::Call { loud: words::is_loud(text) },
+            None if called_later() && words::is_function(text) => Kind::Call { loud: words::is_loud(text) },
             None => Kind::Name,
         };
         self.token(kind, start)

@@ -3,10 +3,22 @@
 //! What was read from the front up to a query's table is not taken back by what stands behind it. And where a query begins behind
 //! something unknown, reading begins anew, with a query that asks for more than one of prose could.
 
+use std::sync::LazyLock;
+
+use aho_corasick::AhoCorasick;
+
 use super::super::proof::Proof;
 use super::super::token::{Context, Kind, Token};
 use super::super::words::{self, Word};
 use super::{Machine, State};
+
+/// What no query begins without.
+static BEGINNINGS: LazyLock<AhoCorasick> = LazyLock::new(|| {
+    AhoCorasick::builder()
+        .ascii_case_insensitive(true)
+        .build(["select", "union", "intersect", "except", "minus"])
+        .expect("five short words fit into an automaton")
+});
 
 #[derive(Debug, Default)]
 pub(super) struct Rescue {
@@ -42,8 +54,14 @@ impl Rescue {
             let (value, context) = (machine.value, machine.context);
             *machine = Machine { state, proof: Proof::again(context), ..Machine::new(value, context) };
         }
-        self.is_again = true;
+        self.is_again |= state.is_some();
         self.is_lost = state.is_none() || machine.read(token, next).is_none();
+    }
+
+    /// Nothing behind `token` can begin a query, and none was read: prose, and most of what is ever looked at.
+    pub fn is_over(&self, value: &[u8], token: &Token<'_>) -> bool {
+        let rest = || value.get(token.start..).unwrap_or_default();
+        self.is_lost && !self.is_again && !self.queried && !BEGINNINGS.is_match(rest())
     }
 
     /// What was read before the reader was lost is enough where the value ends so.
