@@ -270,6 +270,22 @@ impl Tagged for Job {
 }
 pub type JobId = Id<Job>;
 
+/// One run of a backup: what was put away at one moment.
+#[derive(Debug)]
+pub enum Backup {}
+impl Tagged for Backup {
+    const PREFIX: &'static str = "backup";
+}
+pub type BackupId = Id<Backup>;
+
+/// One trial of a restore.
+#[derive(Debug)]
+pub enum Drill {}
+impl Tagged for Drill {
+    const PREFIX: &'static str = "drill";
+}
+pub type DrillId = Id<Drill>;
+
 #[cfg(test)]
 mod tests {
     use super::*;

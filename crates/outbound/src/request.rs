@@ -63,6 +63,10 @@ impl Request {
         Request::new(Method::PUT, url, body.into())?.header("content-type", content_type)
     }
 
+    pub fn delete(url: &str) -> Result<Self, OutboundError> {
+        Request::new(Method::DELETE, url, Bytes::new())
+    }
+
     fn new(method: Method, url: &str, body: Bytes) -> Result<Self, OutboundError> {
         Ok(Request {
             method,

@@ -49,7 +49,7 @@ impl fmt::Display for Origin {
 /// The key that signs checkpoints.
 pub struct LogKey {
     seed: Secret<[u8; 32]>,
-    pair: Ed25519KeyPair,
+    pub(crate) pair: Ed25519KeyPair,
 }
 
 impl LogKey {

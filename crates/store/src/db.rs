@@ -231,6 +231,11 @@ impl Db {
         }
     }
 
+    /// Where it is.
+    pub fn url(&self) -> &DatabaseUrl {
+        &self.0.url
+    }
+
     /// What stands for a client's address in events.
     pub fn client_ref(&self, ip: ClientIp) -> ClientRef {
         self.0.pseudonym_key.client_ref(ip)

@@ -13,6 +13,7 @@
 pub mod addresses;
 pub mod batch;
 mod conn;
+pub mod copies;
 mod db;
 mod dialect;
 mod error;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use postgres::config::{Host, SslMode};
+use storeward_base::Secret;
 
 use crate::{Engine, Error};
 
@@ -24,6 +25,50 @@ pub(crate) enum Target {
 pub(crate) struct Server {
     pub(crate) config: postgres::Config,
     pub(crate) encryption: Encryption,
+}
+
+impl Server {
+    fn for_programs(&self) -> Vec<(&'static str, Secret<String>)> {
+        let mut found = Vec::new();
+        let mut put = |name, value: String| found.push((name, Secret::new(value)));
+        let hosts = self.config.get_hosts().iter().map(|host| match host {
+            Host::Tcp(name) => name.clone(),
+            Host::Unix(path) => path.display().to_string(),
+        });
+        let hosts: Vec<String> = hosts.collect();
+        if !hosts.is_empty() {
+            put("PGHOST", hosts.join(","));
+        }
+        let ports: Vec<String> = self.config.get_ports().iter().map(u16::to_string).collect();
+        if !ports.is_empty() {
+            put("PGPORT", ports.join(","));
+        }
+        for (name, value) in [
+            ("PGUSER", self.config.get_user()),
+            ("PGDATABASE", self.config.get_dbname()),
+            ("PGOPTIONS", self.config.get_options()),
+        ] {
+            if let Some(value) = value {
+                put(name, value.to_owned());
+            }
+        }
+        if let Some(password) = self.config.get_password() {
+            put("PGPASSWORD", String::from_utf8_lossy(password).into_owned());
+        }
+        match &self.encryption {
+            Encryption::Plain => put("PGSSLMODE", "disable".to_owned()),
+            Encryption::Tls(roots) => {
+                put("PGSSLMODE", "verify-full".to_owned());
+                let file = match roots {
+                    Roots::File(path) => path.clone(),
+                    // libpq knows the word `system` from version 16 on only; this is where Debian keeps them.
+                    Roots::OfTheMachine => PathBuf::from("/etc/ssl/certs/ca-certificates.crt"),
+                };
+                put("PGSSLROOTCERT", file.display().to_string());
+            }
+        }
+        found
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,6 +107,23 @@ impl DatabaseUrl {
             Encryption::Tls(_) => SslMode::Require,
         });
         Ok(DatabaseUrl(Target::Postgres(Box::new(Server { config, encryption }))))
+    }
+
+    /// The file, where it is one.
+    pub fn file(&self) -> Option<&std::path::Path> {
+        match &self.0 {
+            Target::Sqlite(path) => Some(path),
+            Target::Postgres(_) => None,
+        }
+    }
+
+    /// What PostgreSQL's own programs need to reach the same database, as environment variables (PostgreSQL 15, section 34.15):
+    /// arguments would stand in the list of processes. Nothing for SQLite.
+    pub fn for_programs(&self) -> Vec<(&'static str, Secret<String>)> {
+        match &self.0 {
+            Target::Sqlite(_) => Vec::new(),
+            Target::Postgres(server) => server.for_programs(),
+        }
     }
 
     pub fn engine(&self) -> Engine {

@@ -1,0 +1,206 @@
+//! Copies of databases in files: made of one moment while others write, looked into, counted.
+//!
+//! Beside [`Db::snapshot_to`](crate::Db::snapshot_to), which packs the copy: here pages stay where they are, so that two copies
+//! of a database that hardly changed are hardly different, and a backup holds what they share once.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::backup::{Backup, StepResult};
+use rusqlite::{Connection, OpenFlags};
+
+use crate::{Db, Engine, Error};
+
+/// How long a copy waits for somebody who holds the whole file, such as a shop that writes without WAL.
+const PATIENCE: Duration = Duration::from_secs(60);
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// What a copy is found to be.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Look {
+    /// Each table and how many rows it has, in the order of their names.
+    pub tables: Vec<(String, u64)>,
+    /// What SQLite's own check says where the file is damaged.
+    pub fault: Option<String>,
+}
+
+/// Copies the SQLite database `from` into the new file `to`, as it is at one moment, while others go on. Blocks.
+pub fn copy_sqlite(from: &Path, to: &Path) -> Result<(), Error> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let cannot = |path: &Path, why: &dyn std::fmt::Display| Error::Open(format!("{}: {why}", path.display()));
+    if !from.is_file() {
+        return Err(cannot(from, &"there is no such file"));
+    }
+    // Made private first; `create_new` refuses to write over a file that is there.
+    let made = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(to);
+    made.map_err(|why| cannot(to, &why))?;
+    let copied = copy(from, to);
+    if copied.is_err() {
+        // What was begun is of no use; the first fault is the one to tell.
+        drop(std::fs::remove_file(to));
+    }
+    copied
+}
+
+fn copy(from: &Path, to: &Path) -> Result<(), Error> {
+    let failed = |why: rusqlite::Error| Error::Open(format!("{}: {why}", from.display()));
+    let source = reading(from)?;
+    let mut copy = Connection::open(to).map_err(failed)?;
+    let backup = Backup::new(&source, &mut copy).map_err(failed)?;
+    let mut waited = Duration::ZERO;
+    loop {
+        // All pages in one step, so in one read: in steps a writer elsewhere would make it begin anew each time.
+        match backup.step(-1).map_err(failed)? {
+            StepResult::Done => break,
+            _ if waited >= PATIENCE => return Err(Error::Locked),
+            _ => {
+                std::thread::sleep(PAUSE);
+                waited += PAUSE;
+            }
+        }
+    }
+    drop(backup);
+    // The copy has the source's mode, WAL as a rule; one file is what is wanted.
+    copy.execute_batch("PRAGMA journal_mode = DELETE").map_err(failed)
+}
+
+fn reading(path: &Path) -> Result<Connection, Error> {
+    let failed = |why: rusqlite::Error| Error::Open(format!("{}: {why}", path.display()));
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = Connection::open_with_flags(path, flags).map_err(failed)?;
+    conn.busy_timeout(PATIENCE).map_err(failed)?;
+    conn.execute_batch("PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON").map_err(failed)?;
+    Ok(conn)
+}
+
+/// Looks a copy through: SQLite's check of its structure, and the rows of each table. Reads the whole file.
+pub fn look_into(path: &Path) -> Result<Look, Error> {
+    let failed = |why: rusqlite::Error| Error::Open(format!("{}: {why}", path.display()));
+    let conn = reading(path)?;
+    let checked: rusqlite::Result<String> = conn.query_row("PRAGMA quick_check(1)", [], |row| row.get(0));
+    let fault = match checked {
+        Ok(word) if word == "ok" => None,
+        Ok(words) => Some(words),
+        Err(why) => Some(why.to_string()),
+    };
+    if fault.is_some() {
+        return Ok(Look { tables: Vec::new(), fault });
+    }
+    let names = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name";
+    let mut statement = conn.prepare(names).map_err(failed)?;
+    let names = statement.query_map([], |row| row.get::<_, String>(0)).map_err(failed)?;
+    let mut tables = Vec::new();
+    for name in names {
+        let name = name.map_err(failed)?;
+        let rows = count(&conn, &name).map_err(failed)?;
+        tables.push((name, rows));
+    }
+    Ok(Look { tables, fault: None })
+}
+
+fn count(conn: &Connection, table: &str) -> rusqlite::Result<u64> {
+    let sql = format!("SELECT count(*) FROM \"{}\"", table.replace('"', "\"\""));
+    conn.query_row(&sql, [], |row| row.get::<_, i64>(0)).map(|rows| u64::try_from(rows).unwrap_or(0))
+}
+
+/// The rows of each table of an open database that is ours, at one moment. Blocks; for threads outside of a runtime.
+pub fn count_rows(db: &Db) -> Result<Vec<(String, u64)>, Error> {
+    let engine = db.engine();
+    db.read_blocking(move |reader| {
+        let names = match engine {
+            Engine::Sqlite => {
+                "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name"
+            }
+            Engine::Postgres => {
+                "SELECT tablename::text FROM pg_tables WHERE schemaname = current_schema() ORDER BY tablename"
+            }
+        };
+        let names: Vec<String> = reader.query_many(names, &[], |row| row.get(0))?;
+        let mut counts = Vec::new();
+        for name in names {
+            let sql = format!("SELECT count(*) FROM \"{}\"", name.replace('"', "\"\""));
+            let rows: u64 = reader.query_one(&sql, &[], |row| row.get(0))?;
+            counts.push((name, rows));
+        }
+        Ok(counts)
+    })
+}
+
+/// The schema that the tables lie in; `None` for SQLite. Blocks; for threads outside of a runtime.
+pub fn schema_of(db: &Db) -> Result<Option<String>, Error> {
+    match db.engine() {
+        Engine::Sqlite => Ok(None),
+        Engine::Postgres => db.read_blocking(|reader| {
+            reader.query_one("SELECT current_schema()::text", &[], |row| row.get(0)).map(Some)
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_is_of_one_moment_and_whole_while_another_writes() {
+        let folder = tempfile::tempdir().unwrap();
+        let (from, to) = (folder.path().join("a"), folder.path().join("b"));
+        let writer = Connection::open(&from).unwrap();
+        writer
+            .execute_batch(
+                "PRAGMA journal_mode = WAL; CREATE TABLE t (n); CREATE TABLE u (n); \
+                 INSERT INTO t VALUES (1), (2); INSERT INTO u VALUES (1)",
+            )
+            .unwrap();
+        // Under way, and in both tables or in neither: never seen.
+        writer.execute_batch("BEGIN; INSERT INTO t VALUES (3); INSERT INTO u VALUES (2)").unwrap();
+        copy_sqlite(&from, &to).unwrap();
+        writer.execute_batch("COMMIT").unwrap();
+        let rows = vec![("t".to_owned(), 2), ("u".to_owned(), 1)];
+        assert_eq!(look_into(&to).unwrap(), Look { tables: rows, fault: None });
+        assert!(!folder.path().join("b-wal").exists());
+        assert!(copy_sqlite(&from, &to).is_err(), "it wrote over a file that is there");
+        assert!(copy_sqlite(&folder.path().join("nothing"), &folder.path().join("c")).is_err());
+        assert!(!folder.path().join("nothing").exists(), "looking made it");
+    }
+
+    #[test]
+    fn pages_stay_where_they_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let from = folder.path().join("a");
+        let writer = Connection::open(&from).unwrap();
+        writer.execute_batch("CREATE TABLE t (n INTEGER PRIMARY KEY, x BLOB)").unwrap();
+        for n in 0..400 {
+            writer.execute("INSERT INTO t VALUES ($1, randomblob(2000))", [n]).unwrap();
+        }
+        copy_sqlite(&from, &folder.path().join("b")).unwrap();
+        writer.execute_batch("DELETE FROM t WHERE n = 7; UPDATE t SET x = randomblob(2000) WHERE n = 9").unwrap();
+        copy_sqlite(&from, &folder.path().join("c")).unwrap();
+        let read = |name: &str| std::fs::read(folder.path().join(name)).unwrap();
+        let (b, c) = (read("b"), read("c"));
+        let changed = b.chunks(4096).zip(c.chunks(4096)).filter(|(one, other)| one != other).count();
+        assert!(changed < 12, "{changed} of {} pages differ", b.len() / 4096);
+    }
+
+    #[test]
+    fn a_damaged_copy_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        Connection::open(&path)
+            .unwrap()
+            .execute_batch("CREATE TABLE t (n); INSERT INTO t SELECT randomblob(900) FROM generate_series(1, 50)")
+            .or_else(|_| {
+                let conn = Connection::open(&path)?;
+                conn.execute_batch("CREATE TABLE IF NOT EXISTS t (n)")?;
+                for _ in 0..50 {
+                    conn.execute("INSERT INTO t VALUES (randomblob(900))", [])?;
+                }
+                Ok::<_, rusqlite::Error>(())
+            })
+            .unwrap();
+        let mut bytes = std::fs::read(&path).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle..middle + 4096].fill(0xAA);
+        std::fs::write(&path, bytes).unwrap();
+        assert!(look_into(&path).unwrap().fault.is_some());
+    }
+}
