@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 pub mod anchor;
+pub mod backup;
 pub mod detection;
 pub mod edge;
 pub mod gate;
@@ -241,6 +242,14 @@ vocabulary! {
     RetentionChanged(vault::RetentionChanged) = "vault.retention_changed", Medium, Security;
     FieldsRemoved(vault::FieldsRemoved) = "vault.fields_removed", Low, Security;
     SearchDenied(vault::SearchDenied) = "vault.search_denied", Low, Security;
+    BackupMade(backup::BackupMade) = "backup.made", Informational, Security;
+    BackupFailed(backup::BackupFailed) = "backup.failed", High, Operations;
+    BackupRestored(backup::BackupRestored) = "backup.restored", Medium, Security;
+    BackupsThinnedOut(backup::BackupsThinnedOut) = "backup.thinned_out", Informational, Operations;
+    DrillPassed(backup::DrillPassed) = "backup.drill_passed", Informational, Security;
+    DrillFailed(backup::DrillFailed) = "backup.drill_failed", High, Security;
+    RetentionFrozen(backup::RetentionFrozen) = "backup.retention_frozen", High, Security;
+    RetentionReleased(backup::RetentionReleased) = "backup.retention_released", Medium, Security;
     Started(system::Started) = "system.started", Informational, Security;
     Stopped(system::Stopped) = "system.stopped", Informational, Security;
     ConfigReloaded(system::ConfigReloaded) = "system.config_reloaded", Low, Security;

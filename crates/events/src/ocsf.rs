@@ -112,6 +112,7 @@ fn class_of(event: &Event) -> Class {
         | Event::WritesResumed(_)
         | Event::JobFailed(_) => lifecycle(99, 2),
         other => class_of_records(other)
+            .or_else(|| class_of_backups(other))
             .or_else(|| class_of_gate(other))
             .unwrap_or_else(|| class_of_provider(other)),
     }
@@ -159,6 +160,20 @@ fn class_of_custody(event: &Event) -> Option<Class> {
         | Event::RetentionChanged(_) => datastore(2, 1),
         Event::FieldsRemoved(_) => datastore(7, 1),
         Event::RevisionsNoted(_) => lifecycle(99, 1),
+        _ => return None,
+    })
+}
+
+/// What is put away, and what is read out of it.
+fn class_of_backups(event: &Event) -> Option<Class> {
+    Some(match event {
+        Event::BackupMade(_)
+        | Event::BackupsThinnedOut(_)
+        | Event::DrillPassed(_)
+        | Event::RetentionReleased(_) => lifecycle(99, 1),
+        Event::BackupFailed(_) | Event::DrillFailed(_) => lifecycle(99, 2),
+        Event::BackupRestored(_) => datastore(1, 1),
+        Event::RetentionFrozen(_) => finding(),
         _ => return None,
     })
 }
@@ -258,7 +273,10 @@ fn of_class(record: &Record, class: u32) -> Vec<(&'static str, Value)> {
             json!({ "uid": record.id.to_string(), "title": record.sentence(), "types": [record.event.kind()] }),
         )],
         3001 | 3002 => vec![("user", user_of(record)), ("is_mfa", json!(class == 3002))],
-        6005 => vec![("database", json!({ "name": "vault", "type_id": 1 }))],
+        6005 => {
+            let name = if record.event.kind().starts_with("backup.") { "backup" } else { "vault" };
+            vec![("database", json!({ "name": name, "type_id": 1 }))]
+        }
         _ => vec![("app", json!({ "name": "Storeward", "version": env!("CARGO_PKG_VERSION") }))],
     }
 }

@@ -80,6 +80,7 @@ impl Event {
                 .or_else(|| of_the_vault(other))
                 .or_else(|| of_the_provider(other))
                 .or_else(|| of_the_gate(other))
+                .or_else(|| of_backups(other))
                 .unwrap_or_else(|| other.kind().to_owned()),
         }
     }
@@ -447,6 +448,38 @@ fn of_the_gate(event: &Event) -> Option<String> {
         Event::StaffUnlocked(e) => format!("Unlocked {}", e.staff),
         Event::StaffGroupsChanged(e) if e.groups.is_empty() => format!("{} is in no group now", e.staff),
         Event::StaffGroupsChanged(e) => format!("{} is in {} now", e.staff, e.groups.join(", ")),
+        _ => return None,
+    })
+}
+
+/// What was put away, and whether it can be had back.
+fn of_backups(event: &Event) -> Option<String> {
+    Some(match event {
+        Event::BackupMade(e) if e.unread > 0 => format!(
+            "{} was made: {} files; {} of the shop's could not be read and are not in it",
+            e.run, e.files, e.unread
+        ),
+        Event::BackupMade(e) => {
+            format!("{} was made: {} files, {} new bytes", e.run, e.files, e.added_bytes)
+        }
+        Event::BackupFailed(e) => format!("{} was not made: {}", e.run, e.code),
+        Event::BackupRestored(e) => format!("{} was read out: {} files", e.run, e.files),
+        Event::BackupsThinnedOut(e) => format!("Deleted {} that need not be kept", words::counted(e.count, "backup")),
+        Event::DrillPassed(e) => format!(
+            "{} was restored on trial and is what was put away: {} s until it was open, {} s old",
+            e.run,
+            e.recovery_ms.div_ceil(1_000),
+            e.age_ms / 1_000
+        ),
+        Event::DrillFailed(e) => match e.run {
+            Some(run) => format!("{run} could not be restored on trial: {}", e.code),
+            None => format!("No backup could be restored on trial: {}", e.code),
+        },
+        Event::RetentionFrozen(e) => format!(
+            "{} of {} files look as after an attack ({}): no old backup is deleted until somebody has looked",
+            e.changed, e.of_files, e.code
+        ),
+        Event::RetentionReleased(e) => format!("Old backups may be deleted again (stopped at {})", e.run),
         _ => return None,
     })
 }
