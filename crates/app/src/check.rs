@@ -146,6 +146,7 @@ pub fn check(options: &Options) -> Done {
         findings.extend(shield(dir, &loaded.config));
         findings.extend(vault(dir, &loaded.config));
     }
+    findings.push(backup(dir, &loaded.config));
     told(&findings)?;
     let bad = findings.iter().filter(|f| f.grade == Grade::Bad).count();
     match bad {
@@ -302,6 +303,15 @@ fn vault(dir: &Path, config: &Config) -> Vec<Finding> {
         ));
     }
     findings
+}
+
+/// Whether there are backups, and whether their target can be opened.
+fn backup(dir: &Path, config: &Config) -> Finding {
+    match crate::backup::look(dir, config) {
+        Ok(Ok(says)) => Finding::good("backup", says),
+        Ok(Err((says, todo))) => Finding::look("backup", says, todo),
+        Err(failure) => Finding::of("backup", failure, "see docs/backup.md"),
+    }
 }
 
 /// The files that say where addresses are. One that is not there is told at a start only.

@@ -68,6 +68,8 @@ pub struct Config {
     pub oidc: Option<storeward_oidc::ProviderSection>,
     #[serde(default)]
     pub vault: Option<crate::vault::VaultSection>,
+    #[serde(default)]
+    pub backup: Option<crate::backup::BackupSection>,
     #[serde(default, rename = "gate")]
     pub gates: Vec<storeward_gate::GateSection>,
     #[serde(default)]
@@ -266,6 +268,7 @@ impl Config {
         crate::vault::check(self)?;
         crate::anchor::check(self)?;
         crate::office::check(self)?;
+        crate::backup::check(self)?;
         crate::gate::check(self)
     }
 }

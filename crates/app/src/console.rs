@@ -121,18 +121,12 @@ fn console_parts(parts: Parts<'_>, config: &Config, port: u16) -> Done<ConsolePa
         stop,
         ..
     } = parts;
-    let metrics_token = match &config.console.metrics_token_file {
-        None => None,
-        Some(path) => {
-            let token = std::fs::read_to_string(path).context(path.display())?;
-            Some(Secret::new(token.trim().to_owned()))
-        }
-    };
+    let metrics_token = metrics_token(config)?;
     let started_at = opened.clock.now();
     let never_block: Vec<String> = config.bans.never_block.entries().collect();
     let status = {
         let (shared, certificates, emit) = (shared.clone(), certificates.clone(), emit.clone());
-        let (db, ledger) = (opened.db.clone(), ledger.clone());
+        let (db, ledger, backup) = (opened.db.clone(), ledger.clone(), opened.backup.clone());
         let (anchors, watch) = (serving.anchors.clone(), serving.watch.clone());
         Arc::new(move || {
             let mut status = status_of(&shared, &certificates);
@@ -142,6 +136,7 @@ fn console_parts(parts: Parts<'_>, config: &Config, port: u16) -> Done<ConsolePa
             status.concerns = crate::office::concerns(watch.as_ref());
             status.concerns.extend(crate::anchor::concerns(anchors.as_ref()));
             status.shield_problem = shield.as_ref().and_then(crate::shield::problem);
+            status.backup_problem = backup.problem();
             status.writes_problem = db.stuck().map(|why| why.what());
             status.ledger_problem = ledger.problem().or_else(|| db.broken().map(|why| why.to_string()));
             status
@@ -163,6 +158,7 @@ fn console_parts(parts: Parts<'_>, config: &Config, port: u16) -> Done<ConsolePa
         port,
         entrance: serving.gate.as_ref().map(|standing| standing.entrance.clone()),
         vault: serving.vault.as_ref().map(|standing| standing.vault.clone()),
+        backups: crate::backup::desk(opened)?,
         registry: config.oidc.is_some().then(|| crate::oidc::registry(opened)),
         teach: serving.teach.as_ref().map(|standing| standing.teach.clone()),
         status,
@@ -184,6 +180,13 @@ fn console_parts(parts: Parts<'_>, config: &Config, port: u16) -> Done<ConsolePa
         scheme: "https",
         stop,
     })
+}
+
+/// What other machines have to show for `/metrics`.
+fn metrics_token(config: &Config) -> Done<Option<Secret<String>>> {
+    let Some(path) = &config.console.metrics_token_file else { return Ok(None) };
+    let token = std::fs::read_to_string(path).context(path.display())?;
+    Ok(Some(Secret::new(token.trim().to_owned())))
 }
 
 fn status_of(shared: &Shared, certificates: &CertificateStore) -> SystemStatus {

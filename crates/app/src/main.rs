@@ -8,6 +8,7 @@
 
 mod anchor;
 mod audit;
+mod backup;
 mod breach_list;
 mod ca;
 mod check;
@@ -89,6 +90,8 @@ enum Word {
     Oidc(oidc::Options),
     /// Customers' records: how they stand, their keys, the rules of who may see what.
     Vault(vault::Options),
+    /// Backups: make, list, verify, restore, and restore on trial.
+    Backup(backup::Options),
     /// The offline list of breached passwords.
     BreachList(breach_list::Options),
 }
@@ -119,6 +122,7 @@ fn main() -> ExitCode {
         Word::Shield(options) => shield::learn::shield(&options),
         Word::Oidc(options) => oidc::oidc(&options),
         Word::Vault(options) => vault::vault(&options),
+        Word::Backup(options) => backup::backup(&options),
         Word::BreachList(options) => breach_list::breach_list(&options),
     };
     match done {

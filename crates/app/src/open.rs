@@ -21,7 +21,7 @@ const NO_ROOM: &str = "make room (`df -h` shows how much there is; `du -sh` of t
                        deleted), then start again: nothing that was written is lost";
 
 /// Every domain's tables.
-const MIGRATIONS: [&[Migration]; 8] = [
+const MIGRATIONS: [&[Migration]; 9] = [
     storeward_console::MIGRATIONS,
     storeward_post::MIGRATIONS,
     storeward_identity::MIGRATIONS,
@@ -30,6 +30,7 @@ const MIGRATIONS: [&[Migration]; 8] = [
     storeward_vault::MIGRATIONS,
     storeward_vault::office::MIGRATIONS,
     storeward_anchor::MIGRATIONS,
+    storeward_backup::MIGRATIONS,
 ];
 
 /// A data directory with its config read and its database open.
@@ -44,11 +45,18 @@ pub struct Opened {
     pub pseudonym_key: PseudonymKey,
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
+    /// What is wrong with the backups, as far as this program looked.
+    pub backup: crate::backup::Watched,
 }
 
 pub fn open(dir: &Path) -> Done<Opened> {
     let loaded = Config::load(dir)?;
     loaded.config.validate()?;
+    open_as(dir, loaded)
+}
+
+/// Opens a directory by another config than the one in it: a restored copy, which must not lead to the original's database.
+pub fn open_as(dir: &Path, loaded: Loaded) -> Done<Opened> {
     let data = DataDir::open(dir)?;
     let keys = data.keys()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -57,7 +65,17 @@ pub fn open(dir: &Path) -> Done<Opened> {
     let pseudonym_key = PseudonymKey::from_bytes(keys.pseudonym.clone());
     let db = database(&data, &loaded.config, keys, clock.clone(), entropy.clone())?;
     let found_entries = *db.ledger_watch().borrow();
-    Ok(Opened { data, loaded, db, found_entries, data_key, pseudonym_key, clock, entropy })
+    Ok(Opened {
+        data,
+        loaded,
+        db,
+        found_entries,
+        data_key,
+        pseudonym_key,
+        clock,
+        entropy,
+        backup: crate::backup::Watched::default(),
+    })
 }
 
 fn database(

@@ -366,6 +366,7 @@ fn fixed_parts(before: &Config, after: &Config) -> Done {
         ("vault", crate::vault::is_same(before.vault.as_ref(), after.vault.as_ref())),
         ("office", before.office == after.office),
         ("anchor", crate::anchor::is_same(&before.anchors, &after.anchors)),
+        ("backup", before.backup == after.backup),
         ("mail", before.mail == after.mail),
         ("sms", before.sms == after.sms),
     ];

@@ -1,5 +1,6 @@
 //! Customers' records from `[vault]`: keys, shelf and rules in the data directory, put together; and `storeward vault`.
 
+pub mod copies;
 mod csv;
 mod duties;
 mod import;

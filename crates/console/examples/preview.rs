@@ -56,6 +56,7 @@ async fn main() {
         outbox: None,
         registry: None,
         vault: None,
+        backups: None,
         entrance: None,
         teach: None,
         passwords: Pool::start(PoolOptions::new(Arc::clone(&clock), Arc::clone(&entropy))).unwrap(),
@@ -113,6 +114,7 @@ fn open_database(dir: &std::path::Path) -> Db {
 fn status_of(scene: &str, now: Timestamp) -> SystemStatus {
     let trouble = scene == "trouble";
     SystemStatus {
+        backup_problem: None,
         version: "0.1.0".to_owned(),
         started_at: now.minus(3 * DAY),
         shop_names: vec!["lantern-books.example".to_owned()],

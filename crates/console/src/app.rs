@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use storeward_backup::desk::Desk as Backups;
 use storeward_base::{Actor, Clock, Entropy, Secret, StaffId};
 use storeward_edge::access::AccessReader;
 use storeward_edge::bans::BanBook;
@@ -55,6 +56,8 @@ pub struct ConsoleParts {
     pub registry: Option<Registry>,
     /// Customers' records; none where they are not kept.
     pub vault: Option<Vault>,
+    /// How backups stand; none where none are made.
+    pub backups: Option<Backups>,
     /// Looks on at a sign-in at the shop; `None` where customers have no accounts.
     pub teach: Option<Teach>,
     pub status: StatusSource,
@@ -87,6 +90,7 @@ pub(crate) struct Shared {
     pub guide: Option<Desk>,
     pub registry: Option<Registry>,
     pub vault: Option<Vault>,
+    pub backups: Option<Backups>,
     pub entrance: Option<Entrance>,
     pub teach: Option<Teach>,
     pub status: StatusSource,
@@ -140,6 +144,7 @@ impl Console {
             guide: parts.guide,
             registry: parts.registry,
             vault: parts.vault,
+            backups: parts.backups,
             entrance: parts.entrance,
             teach: parts.teach,
             status: parts.status,

@@ -30,7 +30,8 @@ pub use app::{Console, ConsoleParts};
 pub use error::Error;
 pub use metrics::MetricsText;
 pub use status::{
-    CertificateStatus, Concern, ReadinessSource, ShieldProblem, StatusSource, SystemStatus, UpstreamStatus,
+    BackupProblem, CertificateStatus, Concern, ReadinessSource, ShieldProblem, StatusSource, SystemStatus,
+    UpstreamStatus,
 };
 
 use storeward_store::Migration;

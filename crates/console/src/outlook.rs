@@ -190,6 +190,11 @@ fn own_problems(picture: &Picture<'_>, problems: &mut Vec<Problem>) {
         what: concern.what.clone(),
         todo: concern.todo.clone(),
     }));
+    problems.extend(status.backup_problem.as_ref().map(|backup| Problem {
+        level: if backup.is_grave { Level::Bad } else { Level::Warn },
+        what: format!("{}.", backup.what),
+        todo: format!("{}.", backup.todo),
+    }));
     if status.events_dropped > 0 {
         problems.push(Problem {
             level: Level::Warn,

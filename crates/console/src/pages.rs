@@ -2,6 +2,7 @@
 
 mod adapter;
 mod apps;
+mod backups;
 mod blocked;
 mod customers;
 mod data;
@@ -53,6 +54,8 @@ pub fn routes(routes: Routes<App, StaffGate>) -> Routes<App, StaffGate> {
         .get("/guidance", STAFF, guidance::page)
         .post("/guidance/reports/{id}/close", STAFF, guidance::close)
         .get("/ledger", STAFF, ledger::page)
+        .get("/backups", STAFF, backups::page)
+        .post("/backups/release", FRESH, backups::release)
         .get("/you", STAFF, you::page)
         .post("/you/sessions/end", FRESH, you::end_session)
         .post("/you/sessions/end-others", FRESH, you::end_others)

@@ -23,6 +23,8 @@ pub struct SystemStatus {
     pub shield_problem: Option<ShieldProblem>,
     /// What else needs somebody, such as a checkpoint that reaches nobody.
     pub concerns: Vec<Concern>,
+    /// What is wrong with the backups, the worst of it.
+    pub backup_problem: Option<BackupProblem>,
     /// Facts lost since the start because a queue was full.
     pub events_dropped: u64,
     /// Requests let through uninspected since the start because the engine failed on them.
@@ -47,6 +49,15 @@ pub struct ShieldProblem {
     pub closed: bool,
     /// A stolen password may get in unseen.
     pub blind: bool,
+}
+
+/// What was put away may not be had back, or nothing was.
+#[derive(Clone, Debug)]
+pub struct BackupProblem {
+    pub what: String,
+    pub todo: String,
+    /// Somebody has to see to it now.
+    pub is_grave: bool,
 }
 
 #[derive(Clone, Debug)]

@@ -464,7 +464,9 @@ fn of_backups(event: &Event) -> Option<String> {
         }
         Event::BackupFailed(e) => format!("{} was not made: {}", e.run, e.code),
         Event::BackupRestored(e) => format!("{} was read out: {} files", e.run, e.files),
-        Event::BackupsThinnedOut(e) => format!("Deleted {} that need not be kept", words::counted(e.count, "backup")),
+        Event::BackupsThinnedOut(e) => {
+            format!("Deleted {} that need not be kept", words::counted(e.count, "backup"))
+        }
         Event::DrillPassed(e) => format!(
             "{} was restored on trial and is what was put away: {} s until it was open, {} s old",
             e.run,

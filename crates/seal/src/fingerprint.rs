@@ -84,13 +84,6 @@ impl fmt::Debug for PseudonymKey {
     }
 }
 
-/// HMAC with SHA-256 (RFC 2104), for protocols that ask for it.
-pub fn hmac_sha256(key: &[u8], message: &[u8]) -> Hash {
-    let mut out = [0; 32];
-    out.copy_from_slice(hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), message).as_ref());
-    out
-}
-
 /// SHA-256 (FIPS 180-4).
 pub fn sha256(bytes: &[u8]) -> Hash {
     hashed(&digest::SHA256, bytes)

@@ -86,7 +86,8 @@ pub fn look_into(path: &Path) -> Result<Look, Error> {
     if fault.is_some() {
         return Ok(Look { tables: Vec::new(), fault });
     }
-    let names = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name";
+    let names =
+        "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name";
     let mut statement = conn.prepare(names).map_err(failed)?;
     let names = statement.query_map([], |row| row.get::<_, String>(0)).map_err(failed)?;
     let mut tables = Vec::new();
@@ -173,7 +174,9 @@ mod tests {
             writer.execute("INSERT INTO t VALUES ($1, randomblob(2000))", [n]).unwrap();
         }
         copy_sqlite(&from, &folder.path().join("b")).unwrap();
-        writer.execute_batch("DELETE FROM t WHERE n = 7; UPDATE t SET x = randomblob(2000) WHERE n = 9").unwrap();
+        writer
+            .execute_batch("DELETE FROM t WHERE n = 7; UPDATE t SET x = randomblob(2000) WHERE n = 9")
+            .unwrap();
         copy_sqlite(&from, &folder.path().join("c")).unwrap();
         let read = |name: &str| std::fs::read(folder.path().join(name)).unwrap();
         let (b, c) = (read("b"), read("c"));
@@ -187,7 +190,9 @@ mod tests {
         let path = folder.path().join("a");
         Connection::open(&path)
             .unwrap()
-            .execute_batch("CREATE TABLE t (n); INSERT INTO t SELECT randomblob(900) FROM generate_series(1, 50)")
+            .execute_batch(
+                "CREATE TABLE t (n); INSERT INTO t SELECT randomblob(900) FROM generate_series(1, 50)",
+            )
             .or_else(|_| {
                 let conn = Connection::open(&path)?;
                 conn.execute_batch("CREATE TABLE IF NOT EXISTS t (n)")?;

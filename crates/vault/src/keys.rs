@@ -230,7 +230,7 @@ impl KeyStore {
     }
 
     /// Whose keys were destroyed, in order: at most 500 behind `after`.
-    pub(crate) async fn destroyed(&self, after: Option<CustomerId>) -> Result<Vec<CustomerId>, Error> {
+    pub async fn destroyed(&self, after: Option<CustomerId>) -> Result<Vec<CustomerId>, Error> {
         let after = after.map_or_else(String::new, |customer| customer.to_string());
         self.0.db.read(move |reader| -> Result<_, Error> { Ok(sql::destroyed(reader, &after)?) }).await
     }

@@ -25,6 +25,7 @@ const DEAD_JOBS_KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
 pub fn start(opened: &Opened, promised: Vec<Handler>, runtime: &tokio::runtime::Runtime) -> Done<Runner> {
     let mut handlers = own(&opened.db);
     handlers.extend(promised);
+    handlers.extend(crate::backup::handlers(opened));
     let runner =
         Runner::start(opened.db.clone(), handlers, RunnerOptions::default(), runtime.handle(), note_trouble);
     runner.context("the jobs")

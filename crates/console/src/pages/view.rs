@@ -10,7 +10,7 @@ use storeward_web::{CsrfToken, Failure, NavItem, Nonce, Shell, SignedIn, assets}
 
 use crate::gate::Visitor;
 
-const NAV: [NavItem; 9] = [
+const NAV: [NavItem; 10] = [
     NavItem { path: "/", label: "Now", icon: "now" },
     NavItem { path: "/explore", label: "Explore", icon: "explore" },
     NavItem { path: "/blocked", label: "Blocked", icon: "blocked" },
@@ -18,6 +18,7 @@ const NAV: [NavItem; 9] = [
     NavItem { path: "/data", label: "Data", icon: "note" },
     NavItem { path: "/guidance", label: "Guidance", icon: "flag" },
     NavItem { path: "/ledger", label: "Ledger", icon: "ledger" },
+    NavItem { path: "/backups", label: "Backups", icon: "save" },
     NavItem { path: "/apps", label: "Apps", icon: "key" },
     NavItem { path: "/staff", label: "Staff", icon: "lock" },
 ];

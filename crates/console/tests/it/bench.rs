@@ -220,6 +220,7 @@ impl Bench {
             port: 443,
             registry: registry.clone(),
             vault: vault.clone(),
+            backups: None,
             entrance: None,
             teach: None,
             status: Arc::new(|| SystemStatus {

@@ -183,6 +183,7 @@ impl Bench {
             port: 443,
             registry: None,
             vault: None,
+            backups: None,
             teach: None,
             entrance: Some(entrance),
             status: Arc::new(SystemStatus::default),

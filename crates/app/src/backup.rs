@@ -1,0 +1,401 @@
+//! Backups from `[backup]`: what is put away and where, and `storeward backup`.
+
+mod bars;
+mod restore;
+mod schedule;
+mod sources;
+mod trial;
+mod words;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+use storeward_backup::freeze::{self, Alarm};
+use storeward_backup::sql::FreezeRow;
+use storeward_backup::{Alone, Backups, Bars, Begin, Frozen, Keep, Made, Plan, S3Account, Target, sql};
+use storeward_base::{Actor, BackupId, Fault as _, Id, Secret};
+use storeward_events::backup::{BackupFailed, BackupMade, BackupsThinnedOut, RetentionFrozen};
+use storeward_outbound::read_private;
+use storeward_seal::LogKey;
+use storeward_store::Tx;
+
+use crate::Done;
+use crate::config::Config;
+use crate::data::{DataDir, write_atomically};
+use crate::failure::{Context, Failure};
+use crate::open::Opened;
+use crate::vault::copies;
+
+pub use schedule::{Watched, desk, handlers};
+pub use words::{Options, backup};
+
+/// Copies while a run or a drill is under way; gone afterwards.
+const SCRATCH: &str = "backup-scratch";
+const LOCK: &str = "backup.lock";
+/// What the shop's files looked like at the last backup.
+const SIGHTS: &str = "backup-sights.json";
+/// A password that opens everything that was ever put away.
+const LEAST_PASSWORD: usize = 16;
+const MOST_PASSWORD: usize = 4_096;
+
+/// `[backup]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BackupSection {
+    /// A folder, `sftp:user@host:/path`, or `s3:https://host/bucket/prefix`.
+    pub target: String,
+    /// File with the password, mode 0600; from the data directory.
+    pub password_file: PathBuf,
+    /// Another target for customers' wrapped keys.
+    #[serde(default)]
+    pub keys_target: Option<String>,
+    /// Another password for them; with it, `keys/` is put away there, too.
+    #[serde(default)]
+    pub keys_password_file: Option<PathBuf>,
+    /// For `sftp:`: the private key that signs in; `ssh`'s own settings where none is named.
+    #[serde(default)]
+    pub ssh_key_file: Option<PathBuf>,
+    /// For `s3:`; the environment's AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY where none is named.
+    #[serde(default)]
+    pub s3_access_key: Option<String>,
+    #[serde(default)]
+    pub s3_secret_key_file: Option<PathBuf>,
+    #[serde(default = "first_region")]
+    pub s3_region: String,
+    /// Where the one copy of the epochs' keys lies, replaced with each change; on another disk.
+    #[serde(default)]
+    pub epochs_copy: Option<PathBuf>,
+    #[serde(default = "a_day")]
+    pub every_hours: u32,
+    #[serde(default = "a_week")]
+    pub drill_every_days: u32,
+    #[serde(default)]
+    pub keep: KeepSection,
+    /// Copies of customers' keys are kept for so many days.
+    #[serde(default = "a_month")]
+    pub keys_days: u32,
+    #[serde(default)]
+    pub shop: Option<ShopSection>,
+}
+
+fn first_region() -> String {
+    "us-east-1".to_owned()
+}
+
+const fn a_day() -> u32 {
+    24
+}
+
+const fn a_week() -> u32 {
+    7
+}
+
+const fn a_month() -> u32 {
+    30
+}
+
+/// `[backup.keep]`: the newest so many, and the newest of so many days, weeks and months.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct KeepSection {
+    pub last: u32,
+    pub days: u32,
+    pub weeks: u32,
+    pub months: u32,
+}
+
+impl Default for KeepSection {
+    fn default() -> Self {
+        let Keep { last, days, weeks, months } = Keep::default();
+        KeepSection { last, days, weeks, months }
+    }
+}
+
+/// `[backup.shop]`: what the shop keeps, where Storeward can reach it.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ShopSection {
+    /// Files and folders, from `/` on.
+    pub paths: Vec<PathBuf>,
+    /// `sqlite:/path`, `postgres://…` or `mysql://user:password@host:port/name`.
+    pub database: Option<Secret<String>>,
+}
+
+impl PartialEq for BackupSection {
+    fn eq(&self, other: &Self) -> bool {
+        let shop = |section: &Self| {
+            let shop = section.shop.clone().unwrap_or_default();
+            (shop.paths.clone(), shop.database.as_ref().map(|url| url.expose().clone()))
+        };
+        // Debug shows every setting but the shop's database.
+        shop(self) == shop(other) && format!("{self:?}") == format!("{other:?}")
+    }
+}
+
+/// Refuses a section that does not fit.
+pub fn check(config: &Config) -> Done {
+    let Some(section) = &config.backup else { return Ok(()) };
+    let within = |key: &str, value: u32, least: u32, most: u32, why: &str| match value {
+        value if (least..=most).contains(&value) => Ok(()),
+        _ => Err(Failure::new(format!("backup.{key}: {least} to {most}; {why}"))),
+    };
+    Target::parse(&section.target).context("storeward.toml")?;
+    if let Some(keys) = &section.keys_target {
+        Target::parse(keys).context("storeward.toml, keys_target")?;
+    }
+    within(
+        "every_hours",
+        section.every_hours,
+        1,
+        24 * 7,
+        "what was made since the last backup is lost with the disk",
+    )?;
+    within("drill_every_days", section.drill_every_days, 1, 31, "a backup that nobody restored is a hope")?;
+    within("keys_days", section.keys_days, 1, 30, "an erasure holds for backups of the keys only then")?;
+    within("keep.last", section.keep.last, 1, 1_000, "the newest always stays")?;
+    for (key, value) in [
+        ("keep.days", section.keep.days),
+        ("keep.weeks", section.keep.weeks),
+        ("keep.months", section.keep.months),
+    ] {
+        within(key, value, 0, 1_000, "so many of them are kept")?;
+    }
+    let absolute = |key: &str, path: &Path| match path.is_absolute() {
+        true => Ok(()),
+        false => Err(Failure::new(format!("backup.{key}: {} does not begin with /", path.display()))),
+    };
+    if let Some(copy) = &section.epochs_copy {
+        absolute("epochs_copy", copy)?;
+    }
+    let shop = section.shop.clone().unwrap_or_default();
+    shop.paths.iter().try_for_each(|path| absolute("shop.paths", path))?;
+    sources::shop_database(&shop).map(drop)
+}
+
+/// The backups of a data directory.
+pub fn backups(data: &DataDir, section: &BackupSection, bars: Bars) -> Done<Backups> {
+    let password = |file: &PathBuf| -> Done<Secret<String>> {
+        let read = read_private("backup.password_file", &data.path().join(file), MOST_PASSWORD);
+        let password = read.map_err(|why| {
+            Failure::new(why.to_string()).hint(
+                "make one: openssl rand -base64 32 | install -m 600 /dev/stdin FILE; and keep a copy elsewhere",
+            )
+        })?;
+        if password.expose().chars().count() < LEAST_PASSWORD {
+            return Err(Failure::new(format!(
+                "backup.password_file: fewer than {LEAST_PASSWORD} characters"
+            ))
+            .hint("take six or more words by dice, or `openssl rand -base64 32`"));
+        }
+        Ok(password)
+    };
+    let keep = section.keep;
+    Ok(Backups::new(
+        Plan {
+            target: Target::parse(&section.target).context("storeward.toml")?,
+            password: password(&section.password_file)?,
+            keys_target: section
+                .keys_target
+                .as_deref()
+                .map(Target::parse)
+                .transpose()
+                .context("storeward.toml, keys_target")?,
+            keys_password: section.keys_password_file.as_ref().map(password).transpose()?,
+            ssh_key: section.ssh_key_file.as_ref().map(|file| data.path().join(file)),
+            s3: s3_account(data, section)?,
+            scratch: data.join(SCRATCH),
+            lock: data.join(LOCK),
+            keep: Keep { last: keep.last, days: keep.days, weeks: keep.weeks, months: keep.months },
+            keys_kept: Duration::from_secs(u64::from(section.keys_days) * 24 * 3_600),
+        },
+        bars,
+    ))
+}
+
+/// Who asks S3; nothing where nobody is named.
+fn s3_account(data: &DataDir, section: &BackupSection) -> Done<Option<S3Account>> {
+    let region = section.s3_region.clone();
+    let named = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    match (&section.s3_access_key, &section.s3_secret_key_file) {
+        (Some(access_key), Some(file)) => {
+            let secret = read_private("backup.s3_secret_key_file", &data.path().join(file), MOST_PASSWORD);
+            let secret_key = secret.map_err(|why| Failure::new(why.to_string()))?;
+            Ok(Some(S3Account { access_key: access_key.clone(), secret_key, region }))
+        }
+        (None, None) => Ok(named("AWS_ACCESS_KEY_ID")
+            .zip(named("AWS_SECRET_ACCESS_KEY"))
+            .map(|(access_key, secret)| S3Account { access_key, secret_key: Secret::new(secret), region })),
+        _ => Err(Failure::new("backup.s3_access_key and backup.s3_secret_key_file stand together")),
+    }
+}
+
+/// The section, or what to do.
+pub fn section(config: &Config) -> Done<&BackupSection> {
+    config.backup.as_ref().ok_or_else(|| {
+        Failure::new("there is no [backup] in storeward.toml").hint("add the section: docs/backup.md")
+    })
+}
+
+/// Makes a backup, tells the ledger, and deletes what need not be kept any more.
+pub fn now(opened: &Opened, backups: &Backups, alone: &Alone) -> Done<(Begin, Made)> {
+    let begin = Begin {
+        run: Id::new(opened.clock.as_ref(), opened.entropy.as_ref()),
+        at: opened.clock.now(),
+        heartbeat: opened.entropy.token::<16>(),
+        key: LogKey::from_seed(&opened.data.keys()?.ledger),
+    };
+    let (run, beat) = (begin.run, begin.heartbeat.clone());
+    write(opened, move |tx| {
+        tx.commit_silent("the backup itself is told when it is over");
+        sql::begin(tx, run)?;
+        sql::beat(tx, &beat)
+    })?;
+    let sources = sources::all(opened);
+    let made = sources.and_then(|sources| {
+        backups.run(alone, &begin, &sources).map_err(|error| (error.code(), told(&error)))
+    });
+    match made {
+        Ok(made) => {
+            let fact = BackupMade {
+                run,
+                files: made.files,
+                read_bytes: made.read_bytes,
+                added_bytes: made.added_bytes,
+                unread: made.unread,
+            };
+            let sums = made.clone();
+            write(opened, move |tx| {
+                sql::end(tx, run, "", &sums)?;
+                tx.append(Actor::System, None, fact.clone()).map(drop)
+            })?;
+            copy_epochs(opened)?;
+            look_for_an_attack(opened, run)?;
+            thin_out(opened, backups, alone)?;
+            Ok((begin, made))
+        }
+        Err((code, failure)) => {
+            let fact = BackupFailed { run, code: code.to_owned() };
+            write(opened, move |tx| {
+                sql::end(tx, run, code, &Made::default())?;
+                tx.append(Actor::System, None, fact.clone()).map(drop)
+            })?;
+            Err(failure)
+        }
+    }
+}
+
+/// Compares the shop's files with those of the last backup. What looks like an attack stops retention until somebody has looked.
+fn look_for_an_attack(opened: &Opened, run: BackupId) -> Done {
+    let paths = opened.loaded.config.backup.as_ref().and_then(|section| section.shop.as_ref());
+    let Some(paths) = paths.map(|shop| &shop.paths).filter(|paths| !paths.is_empty()) else { return Ok(()) };
+    let file = opened.data.join(SIGHTS);
+    // One that cannot be read is begun anew: it says nothing of an attack.
+    let before: freeze::Sights =
+        fs::read(&file).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+    let now = freeze::look(paths, &before);
+    write_atomically(&file, &serde_json::to_vec(&now).context("the shop's files")?)?;
+    let Some(Alarm { code, changed, of_files }) = freeze::compare(&before, &now) else { return Ok(()) };
+    let row = FreezeRow { frozen_at: opened.clock.now(), run, code: code.to_owned(), changed, of_files };
+    write(opened, move |tx| {
+        if sql::frozen(tx)?.is_some() {
+            tx.commit_silent("retention stands still already");
+            return Ok(());
+        }
+        sql::freeze(tx, &row)?;
+        let fact = RetentionFrozen { run, code: row.code.clone(), changed, of_files };
+        tx.append(Actor::System, None, fact).map(drop)
+    })
+}
+
+fn thin_out(opened: &Opened, backups: &Backups, alone: &Alone) -> Done {
+    let frozen = opened.db.read_blocking(sql::frozen).context("the database")?;
+    let frozen = if frozen.is_some() { Frozen::Yes } else { Frozen::No };
+    let gone = backups.thin_out(alone, opened.clock.now(), frozen).map_err(|error| told(&error))?;
+    if gone == 0 {
+        return Ok(());
+    }
+    let fact = BackupsThinnedOut { count: u64::try_from(gone).unwrap_or(u64::MAX) };
+    write(opened, move |tx| tx.append(Actor::System, None, fact.clone()).map(drop))
+}
+
+/// The one copy of the epochs' keys, where one is wanted: replaced, never kept beside an older one.
+fn copy_epochs(opened: &Opened) -> Done {
+    let Some(copy) = opened.loaded.config.backup.as_ref().and_then(|section| section.epochs_copy.as_ref())
+    else {
+        return Ok(());
+    };
+    let shelf = opened.data.join(copies::SHELF_FILE);
+    if !shelf.exists() {
+        return Ok(());
+    }
+    let bytes = fs::read(&shelf).context(shelf.display())?;
+    if fs::read(copy).is_ok_and(|there| there == bytes) {
+        return Ok(());
+    }
+    // What it said before is written over first, as far as a file system lets one.
+    if let Ok(facts) = fs::metadata(copy) {
+        let nothing = vec![0; usize::try_from(facts.len()).unwrap_or(0)];
+        let over = fs::OpenOptions::new().write(true).open(copy).and_then(|mut file| {
+            std::io::Write::write_all(&mut file, &nothing)?;
+            file.sync_all()
+        });
+        over.context(format!("backup.epochs_copy {}", copy.display()))?;
+    }
+    write_atomically(copy, &bytes)
+}
+
+fn write(
+    opened: &Opened,
+    work: impl Fn(&mut Tx<'_>) -> Result<(), storeward_store::Error> + Send + 'static,
+) -> Done {
+    opened.db.write_blocking(work).context("it could not be written down")
+}
+
+/// An error with its advice.
+fn told(error: &storeward_backup::Error) -> Failure {
+    let failure = Failure::new(error.to_string());
+    match error.todo() {
+        Some(todo) => failure.hint(todo),
+        None => failure,
+    }
+}
+
+type Looked = Result<String, (String, &'static str)>;
+
+/// For `storeward check`: what is well, or what is to be looked at; an error where the target cannot be opened.
+pub fn look(dir: &Path, config: &Config) -> Done<Looked> {
+    let Some(section) = &config.backup else {
+        return Ok(Err((
+            "there is none: a broken disk, or one attack, and everything is gone".to_owned(),
+            "add [backup] to storeward.toml: docs/backup.md",
+        )));
+    };
+    let data = DataDir::open(dir)?;
+    let backups = backups(&data, section, Bars::none())?;
+    let shown = backups.plan().target.to_string();
+    if !backups.probe().map_err(|error| told(&error))? {
+        return Ok(Err((format!("nothing lies at {shown} yet"), "make the first: storeward backup now")));
+    }
+    if config.vault.is_some() && section.epochs_copy.is_none() {
+        return Ok(Err((
+            format!("{shown} opens; but {} lies on this disk alone", copies::SHELF_FILE),
+            "name a file on another disk with backup.epochs_copy: without it no restored customer's data opens",
+        )));
+    }
+    if let Target::Local(path) = &backups.plan().target {
+        let device =
+            |path: &Path| fs::metadata(path).map(|facts| std::os::unix::fs::MetadataExt::dev(&facts)).ok();
+        if device(path).is_some() && device(path) == device(data.path()) {
+            return Ok(Err((
+                format!("{shown} opens; but it lies on the same disk as the data"),
+                "name a target on another disk or machine: backup.target",
+            )));
+        }
+    }
+    Ok(Ok(format!("{shown} opens")))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,164 @@
+//! Reading a backup out into a new folder, and making that a data directory.
+
+use std::path::{Path, PathBuf};
+
+use storeward_backup::sql;
+use storeward_backup::{Alone, Backups, Restored};
+use storeward_base::{Actor, BackupId};
+use storeward_events::backup::BackupRestored;
+use storeward_seal::LogKey;
+use storeward_store::Engine;
+
+use super::sources::OWN_DUMP;
+use super::told;
+use super::trial::take_keys;
+use crate::Done;
+use crate::data::DataDir;
+use crate::failure::{Context, Failure};
+use crate::open::Opened;
+use crate::vault::copies;
+
+/// What is wanted.
+pub struct Wanted {
+    pub run: Option<BackupId>,
+    pub to: PathBuf,
+    pub shop_to: Option<PathBuf>,
+    /// A directory with `keys/` and the epochs' keys.
+    pub keys_from: Option<PathBuf>,
+}
+
+/// Where the target's and the data directory's words come from: a machine that is well, or none.
+pub enum Beside<'a> {
+    Opened(&'a Opened),
+    Nothing,
+}
+
+/// Reads it out. What is still to be done is in the lines that come back.
+pub fn restore(beside: &Beside<'_>, backups: &Backups, alone: &Alone, wanted: &Wanted) -> Done<Vec<String>> {
+    for folder in [Some(&wanted.to), wanted.shop_to.as_ref()].into_iter().flatten() {
+        empty(folder)?;
+    }
+    let key = match (beside, &wanted.keys_from) {
+        (Beside::Opened(opened), _) => Some(LogKey::from_seed(&opened.data.keys()?.ledger)),
+        (Beside::Nothing, Some(from)) => Some(LogKey::from_seed(&DataDir::open(from)?.keys()?.ledger)),
+        (Beside::Nothing, None) => None,
+    };
+    let run = backups.find(wanted.run).map_err(|error| told(&error))?.run;
+    let data = DataDir::create(&wanted.to)?;
+    let restored = backups
+        .restore(alone, run, &wanted.to, wanted.shop_to.as_deref(), key.as_ref())
+        .map_err(|error| told(&error))?;
+    let mut lines = vec![format!(
+        "{run} of {} is in {}: {} files, {}, each as it was put away",
+        restored.manifest.made_at,
+        wanted.to.display(),
+        restored.files,
+        super::bars::size(restored.bytes)
+    )];
+    if key.is_none() {
+        lines.push("its signature was not checked: that takes keys/ledger (--keys-from)".to_owned());
+    }
+    keys(beside, &data, wanted, &restored, &mut lines)?;
+    advise(&data, wanted, &restored, &mut lines);
+    if let Beside::Opened(opened) = beside {
+        let fact = BackupRestored { run, files: restored.files + restored.shop_files };
+        super::write(opened, move |tx| tx.append(Actor::Operator, None, fact.clone()).map(drop))?;
+    }
+    Ok(lines)
+}
+
+/// A restore never writes over anything.
+fn empty(folder: &Path) -> Done {
+    match std::fs::read_dir(folder) {
+        Err(why) if why.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(why) => Err(Failure::new(format!("{}: {why}", folder.display()))),
+        Ok(mut entries) => match entries.next() {
+            None => Ok(()),
+            Some(_) => Err(Failure::new(format!("{} is not empty", folder.display()))
+                .hint("name a folder that is not there yet: a restore writes over nothing")),
+        },
+    }
+}
+
+/// Lays the keys beside the copy, and erases again whoever was erased since.
+fn keys(
+    beside: &Beside<'_>,
+    data: &DataDir,
+    wanted: &Wanted,
+    restored: &Restored,
+    lines: &mut Vec<String>,
+) -> Done {
+    if let Some(run) = restored.keys_of.filter(|run| *run != restored.manifest.run) {
+        lines.push(format!(
+            "customers' keys are those of {run}, the newest: who was erased since stays erased"
+        ));
+    }
+    let Some(from) = &wanted.keys_from else { return Ok(()) };
+    let taken = take_keys(from, data)?;
+    lines.push(format!("{taken} keys were laid beside it, from {}", from.display()));
+    if let Beside::Opened(opened) = beside {
+        let erased = copies::erase_again(opened, data, &opened.data)?;
+        if erased > 0 {
+            lines.push(format!("{erased} customers who were erased since then were erased in it, too"));
+        }
+    }
+    Ok(())
+}
+
+fn advise(data: &DataDir, wanted: &Wanted, restored: &Restored, lines: &mut Vec<String>) {
+    let mut step = |words: String| lines.push(format!("  → {words}"));
+    if !data.join("keys/ledger").exists() {
+        step(format!("lay keys/ into {}: it is in no backup (your own copy of it)", data.path().display()));
+    }
+    let has_vault = data.join(copies::ROOT_FILE).exists();
+    if has_vault && !data.join(copies::SHELF_FILE).exists() {
+        step(format!(
+            "lay epochs.json into {}/vault: your one copy (backup.epochs_copy)",
+            data.path().display()
+        ));
+    }
+    if data.join(OWN_DUMP).exists() {
+        step(format!(
+            "load {} into an empty database, psql -X -1 -v ON_ERROR_STOP=1 -f {OWN_DUMP} (where it says that schema public is \
+             there: DROP SCHEMA public first), and name it in database.url",
+            data.join(OWN_DUMP).display()
+        ));
+    }
+    if restored.keys_of.is_some_and(|run| run != restored.manifest.run) {
+        step(format!(
+            "its customers' keys are newer: whoever was changed since is refused until `storeward vault accept-older --dir {}`",
+            data.path().display()
+        ));
+    }
+    if wanted.shop_to.is_some() {
+        step(
+            "before the shop's old database replaces the new one: orders since then are in the new one only"
+                .to_owned(),
+        );
+    }
+    if restored.manifest.unread > 0 {
+        step(format!("{} files of the shop could not be read when it was made", restored.manifest.unread));
+    }
+    step(format!(
+        "look at database.url in {}, then: storeward check --dir {d}; storeward audit verify --dir {d}; storeward run --dir {d}",
+        data.join(crate::config::FILE).display(),
+        d = data.path().display()
+    ));
+}
+
+/// For the console and `list`: how the last ones went.
+pub fn standing(opened: &Opened) -> Done<String> {
+    let engine = match opened.db.engine() {
+        Engine::Sqlite => "SQLite",
+        Engine::Postgres => "PostgreSQL",
+    };
+    let last = opened.db.read_blocking(sql::last_good_run).context("the database")?;
+    let drill = opened.db.read_blocking(|reader| sql::drills(reader, 1)).context("the database")?;
+    let last = last.map_or_else(|| "none yet".to_owned(), |row| row.begun_at.to_string());
+    let drill = match drill.first() {
+        None => "no drill yet".to_owned(),
+        Some(row) if row.code.is_empty() => format!("the last drill passed at {}", row.begun_at),
+        Some(row) => format!("the last drill FAILED at {} ({})", row.begun_at, row.code),
+    };
+    Ok(format!("{engine}; last good backup: {last}; {drill}"))
+}

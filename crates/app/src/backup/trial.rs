@@ -1,0 +1,208 @@
+//! The drill: a backup is restored into a scratch folder, opened as a data directory, and looked through.
+
+use std::fs;
+use std::path::Path;
+
+use storeward_backup::drill::{Finding, Looked, Report, Trial};
+use storeward_backup::postgres::TrialDatabase;
+use storeward_backup::sql::{self, DrillRow};
+use storeward_backup::{Alone, Backups, Error, Manifest};
+use storeward_base::{Actor, BackupId, Id, Secret};
+use storeward_events::Event;
+use storeward_events::backup::{DrillFailed, DrillPassed};
+use storeward_seal::LogKey;
+use storeward_store::copies::{self, count_rows};
+use storeward_store::ledger::{self, VerifyOptions};
+
+use super::sources::{OWN_DUMP, OWN_SQLITE};
+use crate::config::{Config, Loaded};
+use crate::data::{DataDir, write_atomically};
+use crate::failure::Context;
+use crate::oidc::finished;
+use crate::open::{Opened, open_as};
+use crate::vault::copies as vault_copies;
+use crate::{Done, vault};
+
+/// Restores a backup on trial, files the signed report and tells the ledger.
+pub fn drill(opened: &Opened, backups: &Backups, alone: &Alone, run: Option<BackupId>) -> Done<Report> {
+    let key = LogKey::from_seed(&opened.data.keys()?.ledger);
+    let trial =
+        Trial { drill: Id::new(opened.clock.as_ref(), opened.entropy.as_ref()), at: opened.clock.now() };
+    let report = backups.drill(alone, trial, run, &key, |to, manifest| look(opened, to, manifest));
+    let (text, signature) = report.sign(&key).context("the drill's report")?;
+    let row = DrillRow {
+        drill: report.drill,
+        begun_at: report.begun_at,
+        ended_at: opened.clock.now(),
+        run: report.run,
+        code: report.code.clone(),
+        recovery_ms: report.recovery_ms,
+        age_ms: report.age_ms,
+        report: text,
+        signature,
+    };
+    let fact = fact(&report);
+    super::write(opened, move |tx| {
+        sql::drilled(tx, &row)?;
+        tx.append(Actor::System, None, fact.clone()).map(drop)
+    })?;
+    Ok(report)
+}
+
+fn fact(report: &Report) -> Event {
+    match (report.has_passed(), report.run) {
+        (true, Some(run)) => DrillPassed {
+            drill: report.drill,
+            run,
+            recovery_ms: report.recovery_ms.unwrap_or(0),
+            age_ms: report.age_ms.unwrap_or(0),
+        }
+        .into(),
+        (_, run) => DrillFailed { drill: report.drill, run, code: report.code.clone() }.into(),
+    }
+}
+
+/// Opens what lies in `to` as a data directory, with this machine's keys, and looks it through.
+fn look(opened: &Opened, to: &Path, manifest: &Manifest) -> Result<Looked, Error> {
+    let told = |failure: crate::failure::Failure| Error::Opens(failure.to_string().replace('\n', " "));
+    let mut looked = Looked::default();
+    count_files(to, manifest, &mut looked)?;
+    let data = keys_beside(opened, to).map_err(told)?;
+    let mut config = vault_copies::from_elsewhere(&opened.loaded.config, &opened.data);
+    config.database.url = Secret::new(format!("sqlite:{OWN_SQLITE}"));
+    let trial = trial_database(opened, to, &mut config)?;
+    let loaded = Loaded { config, fingerprint: String::new() };
+    let copy = open_as(data.path(), loaded).map_err(told)?;
+    let found = look_through(&copy, trial.is_some(), &mut looked);
+    copy.db.clone().close();
+    found.map_err(told)?;
+    Ok(looked)
+}
+
+/// Databases that are files: SQLite's own check, and the rows of each table.
+fn count_files(to: &Path, manifest: &Manifest, looked: &mut Looked) -> Result<(), Error> {
+    for name in manifest.rows.keys() {
+        let path = to.join(name);
+        if !name.ends_with(".sqlite") || !path.is_file() {
+            continue;
+        }
+        let found = copies::look_into(&path)?;
+        looked.findings.push(match found.fault {
+            None => Finding::held(name, "SQLite's own check finds no fault"),
+            Some(fault) => Finding::failed(name, fault),
+        });
+        looked.rows.insert(name.clone(), found.tables.into_iter().collect());
+    }
+    Ok(())
+}
+
+/// The keys are in no backup: those of this machine lie beside the copy while the trial lasts.
+fn keys_beside(opened: &Opened, to: &Path) -> Done<DataDir> {
+    let data = DataDir::create(to)?;
+    take_keys(opened.data.path(), &data)?;
+    Ok(data)
+}
+
+/// Copies `keys/` and the epochs' keys from one directory to another.
+pub fn take_keys(from: &Path, to: &DataDir) -> Done<u64> {
+    let mut taken = 0;
+    let folder = from.join("keys");
+    let keys = fs::read_dir(&folder).context(folder.display())?;
+    let own = to.join("keys");
+    drop(DataDir::create(&own)?);
+    for entry in keys {
+        let entry = entry.context(folder.display())?;
+        if entry.file_type().context(folder.display())?.is_file() {
+            let bytes = Secret::new(fs::read(entry.path()).context(entry.path().display())?);
+            write_atomically(&own.join(entry.file_name()), bytes.expose())?;
+            taken += 1;
+        }
+    }
+    // Beside the keys of a copy that somebody made by hand, or where Storeward keeps it.
+    let shelves = [from.join(vault_copies::SHELF_FILE), from.join("epochs.json")];
+    if let Some(shelf) = shelves.iter().find(|shelf| shelf.is_file()) {
+        drop(DataDir::create(&to.join("vault"))?);
+        write_atomically(&to.join(vault_copies::SHELF_FILE), &fs::read(shelf).context(shelf.display())?)?;
+        taken += 1;
+    }
+    Ok(taken)
+}
+
+/// Loads a dump into a database that is dropped after the trial, and leads the config there.
+fn trial_database(opened: &Opened, to: &Path, config: &mut Config) -> Result<Option<TrialDatabase>, Error> {
+    let dump = to.join(OWN_DUMP);
+    if !dump.is_file() {
+        return Ok(None);
+    }
+    let environment: Vec<_> =
+        opened.db.url().for_programs().into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    let name = format!("storeward_drill_{}", opened.entropy.token::<6>());
+    let trial = TrialDatabase::create(&environment, &name)?;
+    let schema = copies::schema_of(&opened.db)?;
+    trial.load(&dump, schema.as_deref())?;
+    config.database.url = with_database(&opened.loaded.config.database.url, &name);
+    Ok(Some(trial))
+}
+
+/// The same server, another database.
+pub fn with_database(url: &Secret<String>, name: &str) -> Secret<String> {
+    let text = url.expose();
+    let (address, query) =
+        text.split_once('?').map_or((text.as_str(), None), |(address, query)| (address, Some(query)));
+    let (scheme, rest) = address.split_once("://").unwrap_or(("postgres", address));
+    let server = rest.split_once('/').map_or(rest, |(server, _)| server);
+    let query = query.map(|query| format!("?{query}")).unwrap_or_default();
+    Secret::new(format!("{scheme}://{server}/{name}{query}"))
+}
+
+/// What a start would look at: the ledger, the heartbeat, customers' keys.
+fn look_through(copy: &Opened, is_server: bool, looked: &mut Looked) -> Done {
+    if is_server {
+        let rows = count_rows(&copy.db).context("the restored database")?;
+        looked.rows.insert(OWN_DUMP.to_owned(), rows.into_iter().collect());
+    }
+    looked.heartbeat = copy.db.read_blocking(sql::heartbeat).context("the restored database")?;
+    let report =
+        ledger::verify(&copy.db, &VerifyOptions::default(), |_, _| {}).context("the restored ledger")?;
+    looked.findings.push(match report.first_fault {
+        None => {
+            let says = format!("{} entries, every signature and hash holds", report.entries);
+            Finding::held("ledger", says)
+        }
+        Some(fault) => Finding::failed("ledger", fault.to_string()),
+    });
+    if !vault::exists(&copy.data) {
+        return Ok(());
+    }
+    if let Some(standing) = vault::start(copy)? {
+        let faults = finished(standing.vault.keys().verify())?.context("customers' keys");
+        let size = standing.vault.size_blocking().context("customers' records");
+        standing.close();
+        let (faults, size) = (faults?, size?);
+        looked.findings.push(match faults.len() {
+            0 => {
+                let says = format!("{} customers' keys open, for {} values", size.customers, size.fields);
+                Finding::held("customers", says)
+            }
+            faults => {
+                Finding::failed("customers", format!("{faults} customers' keys are damaged or missing"))
+            }
+        });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_database_on_the_same_server() {
+        let check = |from: &str, to: &str| {
+            assert_eq!(with_database(&Secret::new(from.to_owned()), "trial").expose(), to);
+        };
+        check("postgres://u:p@h:5432/ward", "postgres://u:p@h:5432/trial");
+        check("postgres://u@h/ward?sslmode=disable", "postgres://u@h/trial?sslmode=disable");
+        check("postgresql://h", "postgresql://h/trial");
+    }
+}

@@ -1,0 +1,275 @@
+//! `storeward backup`: now, list, verify, restore, drill.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use storeward_backup::{Reading, Run};
+use storeward_base::{Actor, BackupId};
+
+use super::bars::{bars, size};
+use super::restore::{self, Beside, Wanted};
+use super::{BackupSection, backups, section, told, trial};
+use crate::data::DataDir;
+use crate::failure::{Context, Failure};
+use crate::open;
+use crate::{Directory, Done};
+
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    #[command(subcommand)]
+    word: Word,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Word {
+    /// Make one now.
+    Now(Directory),
+    /// Those there are, the newest last.
+    List {
+        #[command(flatten)]
+        at: Directory,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Read everything at the target and say whether it is whole. Ends with status 1 when it is not.
+    Verify {
+        #[command(flatten)]
+        at: Directory,
+        /// Only whether everything is there; finds no flipped bit.
+        #[arg(long)]
+        quick: bool,
+    },
+    /// Read one out into a new folder.
+    Restore(RestoreOptions),
+    /// Say that you have looked at what stopped retention: old backups may be deleted again.
+    Release(Directory),
+    /// What is due, for the running program.
+    #[command(hide = true)]
+    Scheduled(Directory),
+    /// Restore one into a scratch folder, open it, compare, and file a signed report. Ends with status 1 when it fails.
+    Drill {
+        #[command(flatten)]
+        at: Directory,
+        /// Which; the newest when left out.
+        #[arg(long, value_name = "ID")]
+        run: Option<String>,
+        /// The report as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+struct RestoreOptions {
+    #[command(flatten)]
+    at: Directory,
+    /// A folder that is not there yet; becomes a data directory.
+    #[arg(long, value_name = "DIR")]
+    to: PathBuf,
+    /// Which; the newest when left out.
+    #[arg(long, value_name = "ID")]
+    run: Option<String>,
+    /// The shop's files, into another folder that is not there yet.
+    #[arg(long, value_name = "DIR")]
+    shop_to: Option<PathBuf>,
+    /// A directory with keys/ and the epochs' keys (vault/epochs.json or epochs.json), which are in no backup.
+    #[arg(long, value_name = "DIR")]
+    keys_from: Option<PathBuf>,
+    /// On a machine that has no data directory: where the backups lie, as in backup.target.
+    #[arg(long, value_name = "TARGET", requires = "password_file")]
+    target: Option<String>,
+    /// With --target: the file with its password.
+    #[arg(long, value_name = "FILE")]
+    password_file: Option<PathBuf>,
+}
+
+pub fn backup(options: &Options) -> Done {
+    match &options.word {
+        Word::Now(at) => now(at),
+        Word::List { at, json } => list(at, *json),
+        Word::Verify { at, quick } => verify(at, if *quick { Reading::Structure } else { Reading::All }),
+        Word::Restore(options) => read_out(options),
+        Word::Release(at) => release(at),
+        Word::Scheduled(at) => super::schedule::scheduled(&at.dir),
+        Word::Drill { at, run, json } => drill(at, run.as_deref(), *json),
+    }
+}
+
+fn now(at: &Directory) -> Done {
+    let opened = open::open(&at.dir)?;
+    let backups = backups(&opened.data, section(&opened.loaded.config)?, bars())?;
+    let alone = backups.alone().map_err(|error| told(&error))?;
+    let (begin, made) = super::now(&opened, &backups, &alone)?;
+    say(&format!(
+        "{} is at {}: {} files, {} read, {} new",
+        begin.run,
+        backups.plan().target,
+        made.files,
+        size(made.read_bytes),
+        size(made.added_bytes)
+    ))?;
+    match made.unread {
+        0 => Ok(()),
+        unread => {
+            Err(Failure::new(format!("{unread} files of the shop could not be read and are not in it"))
+                .hint("let the account that Storeward runs as read them, or name other backup.shop.paths"))
+        }
+    }
+}
+
+fn list(at: &Directory, json: bool) -> Done {
+    let (config, data) = config_of(at)?;
+    let backups = backups(&data, &config, bars())?;
+    let runs = backups.list().map_err(|error| told(&error))?;
+    if json {
+        let rows: Vec<_> = runs.iter().map(as_json).collect();
+        return say(&serde_json::Value::Array(rows).to_string());
+    }
+    for run in &runs {
+        let with = match (run.has_keys, run.has_shop) {
+            (true, true) => "with customers' keys and the shop",
+            (true, false) => "with customers' keys",
+            (false, true) => "with the shop",
+            (false, false) => "",
+        };
+        say(&format!(
+            "{}  {}  {:>7} files  {:>10}  {:>10} new  {with}",
+            run.made_at,
+            run.run,
+            run.files,
+            size(run.bytes),
+            size(run.added_bytes)
+        ))?;
+    }
+    if runs.is_empty() {
+        say("There is none yet: storeward backup now")?;
+    }
+    match open::open(&at.dir) {
+        Ok(opened) => say(&restore::standing(&opened)?),
+        // The target was read without the database; that it does not open is told by `check`.
+        Err(_) => Ok(()),
+    }
+}
+
+fn as_json(run: &Run) -> serde_json::Value {
+    serde_json::json!({
+        "run": run.run.to_string(), "made_at": run.made_at.to_string(), "files": run.files, "bytes": run.bytes,
+        "added_bytes": run.added_bytes, "keys": run.has_keys, "shop": run.has_shop,
+    })
+}
+
+fn verify(at: &Directory, reading: Reading) -> Done {
+    let (config, data) = config_of(at)?;
+    let backups = backups(&data, &config, bars())?;
+    let _alone = backups.alone().map_err(|error| told(&error))?;
+    let faults = backups.verify(reading).map_err(|error| told(&error))?;
+    for fault in &faults {
+        say(&format!("BAD   {fault}"))?;
+    }
+    match (faults.len(), reading) {
+        (0, Reading::All) => say(&format!("Every byte at {} was read and holds.", backups.plan().target)),
+        (0, Reading::Structure) => {
+            say(&format!("Everything is there at {}; what is in it was not read.", backups.plan().target))
+        }
+        (count, _) => Err(told(&storeward_backup::Error::Damaged(format!("{count} faults")))),
+    }
+}
+
+fn read_out(options: &RestoreOptions) -> Done {
+    let run = options.run.as_deref().map(read_run).transpose()?;
+    let wanted = Wanted {
+        run,
+        to: options.to.clone(),
+        shop_to: options.shop_to.clone(),
+        keys_from: options.keys_from.clone(),
+    };
+    let lines = match (&options.target, &options.password_file) {
+        (Some(target), Some(password)) => {
+            // Nothing of this machine is asked; its folder for the lock is where the copy goes.
+            let data = DataDir::create(
+                &std::env::temp_dir().join(format!("storeward-restore-{}", std::process::id())),
+            )?;
+            let password = std::path::absolute(password).context(password.display())?;
+            let text = format!("target = {target:?}\npassword_file = {:?}\n", password.display().to_string());
+            let section: BackupSection = toml::from_str(&text).context("--target")?;
+            let backups = backups(&data, &section, bars())?;
+            let done = backups
+                .alone()
+                .map_err(|error| told(&error))
+                .and_then(|alone| restore::restore(&Beside::Nothing, &backups, &alone, &wanted));
+            // Only the lock lies in it.
+            drop(std::fs::remove_dir_all(data.path()));
+            done?
+        }
+        _ => {
+            let opened = open::open(&options.at.dir)?;
+            let backups = backups(&opened.data, section(&opened.loaded.config)?, bars())?;
+            let alone = backups.alone().map_err(|error| told(&error))?;
+            restore::restore(&Beside::Opened(&opened), &backups, &alone, &wanted)?
+        }
+    };
+    lines.iter().try_for_each(|line| say(line))
+}
+
+fn drill(at: &Directory, run: Option<&str>, json: bool) -> Done {
+    let run = run.map(read_run).transpose()?;
+    let opened = open::open(&at.dir)?;
+    let backups = backups(&opened.data, section(&opened.loaded.config)?, bars())?;
+    let alone = backups.alone().map_err(|error| told(&error))?;
+    let report = trial::drill(&opened, &backups, &alone, run)?;
+    if json {
+        say(&serde_json::to_string(&report).context("the report")?)?;
+    } else {
+        for finding in &report.findings {
+            let mark = if finding.held { "ok  " } else { "BAD " };
+            say(&format!("{mark}  {:<18} {}", finding.what, finding.says))?;
+        }
+    }
+    let seconds = |ms: Option<u64>| {
+        ms.map_or_else(|| "–".to_owned(), |ms| format!("{}.{:03} s", ms / 1_000, ms % 1_000))
+    };
+    if !report.has_passed() {
+        return Err(Failure::new(format!("the drill failed: {}", report.code)).hint(
+            "what cannot be restored is no backup: make another one, and see docs/backup.md, \"When a drill fails\"",
+        ));
+    }
+    if json {
+        return Ok(());
+    }
+    say(&format!(
+        "Passed. Until it was open and verified: {}. Age of what it holds: {}.",
+        seconds(report.recovery_ms),
+        seconds(report.age_ms)
+    ))
+}
+
+fn release(at: &Directory) -> Done {
+    let opened = open::open(&at.dir)?;
+    let was = crate::oidc::finished(storeward_backup::desk::release(&opened.db, Actor::Operator))?;
+    match was.map_err(|error| told(&error))? {
+        true => say("Old backups may be deleted again. That you said so stands in the ledger."),
+        false => say("Nothing was stopped."),
+    }
+}
+
+fn read_run(text: &str) -> Done<BackupId> {
+    text.parse().map_err(|why| {
+        Failure::new(format!("--run {text}: {why}")).hint("`storeward backup list` shows those there are")
+    })
+}
+
+/// The section and the directory, without the database: the target may be looked at while that is broken.
+fn config_of(at: &Directory) -> Done<(BackupSection, DataDir)> {
+    let loaded = crate::config::Config::load(&at.dir)?;
+    super::check(&loaded.config)?;
+    Ok((section(&loaded.config)?.clone(), DataDir::open(&at.dir)?))
+}
+
+/// A closed pipe is an end, not a failure.
+fn say(text: &str) -> Done {
+    match writeln!(std::io::stdout(), "{text}") {
+        Err(why) if why.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        done => done.context("standard output"),
+    }
+}

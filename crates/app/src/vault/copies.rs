@@ -1,0 +1,102 @@
+//! A restored copy of the vault: opened by its own folder, and told of what was erased since.
+
+use std::sync::Arc;
+
+use storeward_base::{Actor, CustomerId};
+use storeward_seal::{LogKey, Origin, PseudonymKey};
+use storeward_store::{DatabaseUrl, Db, OpenOptions};
+use storeward_vault::{KEY_MIGRATIONS, KeyStore, KeyStoreParts};
+
+use super::{KEYS, VaultSection, root, shelf};
+use crate::Done;
+use crate::config::Config;
+use crate::data::DataDir;
+use crate::failure::{Context, Failure};
+use crate::oidc::finished;
+use crate::open::Opened;
+
+/// The file of the key store in a data directory.
+pub const KEY_FILE: &str = KEYS;
+pub const SHELF_FILE: &str = super::SHELF;
+pub const ROOT_FILE: &str = super::ROOT;
+
+/// Opens the key store that lies in `data`, with the root key, shelf and passphrase that lie there.
+fn key_store(opened: &Opened, data: &DataDir, section: &VaultSection) -> Done<(KeyStore, Db)> {
+    let keys = data.keys()?;
+    let name = opened.loaded.config.domain.list().first().cloned().unwrap_or_default();
+    let db = Db::open(OpenOptions {
+        url: DatabaseUrl::parse(&format!("sqlite:{}", data.join(KEYS).display())).context("the key store")?,
+        node: "storeward-vault".to_owned(),
+        log_key: LogKey::from_seed(&keys.ledger),
+        trusted: Vec::new(),
+        pseudonym_key: PseudonymKey::from_bytes(keys.pseudonym.clone()),
+        origin: Origin::parse(&format!("{name}/storeward-vault")).context("the key store's name")?,
+        clock: opened.clock.clone(),
+        entropy: opened.entropy.clone(),
+        migrations: KEY_MIGRATIONS.to_vec(),
+        readers: 1,
+    })
+    .map_err(|error| Failure::new(format!("the vault's key store: {error}")))?;
+    let root = root(section, data, opened.entropy.as_ref())?;
+    let parts = KeyStoreParts {
+        db: db.clone(),
+        shelf: shelf(data),
+        root: Arc::new(root),
+        entropy: opened.entropy.clone(),
+    };
+    match finished(KeyStore::open(parts))?.context("the vault's keys") {
+        Ok(store) => Ok((store, db)),
+        Err(failure) => {
+            db.close();
+            Err(failure)
+        }
+    }
+}
+
+/// The section as it holds from another folder: paths that begin in the original's stay there.
+pub fn from_elsewhere(config: &Config, original: &DataDir) -> Config {
+    let mut config = config.clone();
+    if let Some(section) = &mut config.vault {
+        let absolute = |path: &std::path::PathBuf| original.path().join(path);
+        section.passphrase_file = section.passphrase_file.as_ref().map(absolute);
+        section.policy_file = section.policy_file.as_ref().map(absolute);
+        section.key_store = None;
+    }
+    config
+}
+
+/// Destroys in the copy whatever was destroyed in the original since the copy was made; how many keys that were. So nobody who was
+/// erased comes back, whichever backup is restored.
+pub fn erase_again(opened: &Opened, copy: &DataDir, original: &DataDir) -> Done<u64> {
+    let config = from_elsewhere(&opened.loaded.config, original);
+    let Some(section) = &config.vault else { return Ok(0) };
+    if !copy.join(KEYS).is_file() || !original.join(KEYS).is_file() {
+        return Ok(0);
+    }
+    let (theirs, their_db) = key_store(opened, original, section)?;
+    let told = key_store(opened, copy, section).and_then(|(ours, our_db)| {
+        let done = destroyed(&theirs).and_then(|customers| {
+            let mut count = 0;
+            for customer in customers {
+                let was = finished(ours.destroy(customer, Actor::Operator))?.context("the vault's keys")?;
+                count += u64::from(was);
+            }
+            Ok(count)
+        });
+        our_db.close();
+        done
+    });
+    their_db.close();
+    told
+}
+
+fn destroyed(store: &KeyStore) -> Done<Vec<CustomerId>> {
+    let mut all = Vec::new();
+    loop {
+        let page = finished(store.destroyed(all.last().copied()))?.context("the vault's keys")?;
+        if page.is_empty() {
+            return Ok(all);
+        }
+        all.extend(page);
+    }
+}

@@ -1,0 +1,247 @@
+//! A trial of a restore: a backup that nobody has restored is a hope.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+use storeward_base::{BackupId, DrillId, Fault, Timestamp};
+use storeward_seal::{LogKey, statement};
+
+use crate::engine::{Alone, Backups};
+use crate::manifest::{Manifest, Rows};
+use crate::staging;
+use crate::{Error, Step};
+
+const KIND: &str = "backup-drill";
+
+/// One thing that was looked at in the restored copy.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    pub what: String,
+    pub held: bool,
+    pub says: String,
+}
+
+impl Finding {
+    pub fn held(what: &str, says: impl Into<String>) -> Self {
+        Finding { what: what.to_owned(), held: true, says: says.into() }
+    }
+
+    pub fn failed(what: &str, says: impl Into<String>) -> Self {
+        Finding { what: what.to_owned(), held: false, says: says.into() }
+    }
+}
+
+/// What whoever opens the copy finds in it.
+#[derive(Clone, Debug, Default)]
+pub struct Looked {
+    pub heartbeat: String,
+    /// By file, as in the manifest.
+    pub rows: Rows,
+    pub findings: Vec<Finding>,
+}
+
+/// What is signed, and shown at the console.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    pub v: u16,
+    pub drill: DrillId,
+    pub begun_at: Timestamp,
+    pub run: Option<BackupId>,
+    /// Empty when it passed.
+    pub code: String,
+    pub recovery_ms: Option<u64>,
+    pub age_ms: Option<u64>,
+    pub files: u64,
+    pub bytes: u64,
+    pub findings: Vec<Finding>,
+}
+
+impl Report {
+    pub fn has_passed(&self) -> bool {
+        self.code.is_empty()
+    }
+
+    /// The text and its signature.
+    pub fn sign(&self, key: &LogKey) -> Result<(String, String), Error> {
+        let text = serde_json::to_string(self).map_err(|why| Error::io("the drill's report", &why))?;
+        let signature = statement::sign(key, KIND, &text);
+        Ok((text, signature))
+    }
+
+    /// Reads a report that `key` signed; `None` where it did not, or it is no report.
+    pub fn read(text: &str, signature: &str, key: &LogKey) -> Option<Self> {
+        if !statement::holds(key, KIND, text, signature) {
+            return None;
+        }
+        serde_json::from_str(text).ok()
+    }
+}
+
+/// Which drill, and when it began.
+#[derive(Clone, Copy, Debug)]
+pub struct Trial {
+    pub drill: DrillId,
+    pub at: Timestamp,
+}
+
+impl Backups {
+    /// Restores a run into the scratch folder, lets `open` open it, and compares. What fails is in the report: a drill is never
+    /// an error.
+    pub fn drill(
+        &self,
+        alone: &Alone,
+        trial: Trial,
+        run: Option<BackupId>,
+        key: &LogKey,
+        open: impl FnOnce(&Path, &Manifest) -> Result<Looked, Error>,
+    ) -> Report {
+        let mut report = Report {
+            v: 1,
+            drill: trial.drill,
+            begun_at: trial.at,
+            run: None,
+            code: String::new(),
+            recovery_ms: None,
+            age_ms: None,
+            files: 0,
+            bytes: 0,
+            findings: Vec::new(),
+        };
+        if let Err(error) = self.try_drill(alone, trial, run, key, open, &mut report) {
+            report.code = error.code().to_owned();
+            report.findings.push(Finding::failed("restore", error.to_string()));
+        } else if report.findings.iter().any(|finding| !finding.held) {
+            "backup.drill".clone_into(&mut report.code);
+        }
+        // What could not be deleted is deleted by the next; it is private.
+        drop(staging::clear(&self.plan().scratch));
+        report
+    }
+
+    fn try_drill(
+        &self,
+        alone: &Alone,
+        trial: Trial,
+        run: Option<BackupId>,
+        key: &LogKey,
+        open: impl FnOnce(&Path, &Manifest) -> Result<Looked, Error>,
+        report: &mut Report,
+    ) -> Result<(), Error> {
+        let scratch = &self.plan().scratch;
+        staging::clear(scratch)?;
+        staging::make(scratch)?;
+        let began = Instant::now();
+        let run = self.find(run)?;
+        report.run = Some(run.run);
+        report.age_ms = Some(millis(trial.at.since(run.made_at)));
+        let to = scratch.join("storeward");
+        let restored = self.restore(alone, run.run, &to, None, Some(key))?;
+        (report.files, report.bytes) = (restored.files, restored.bytes);
+        let says = format!("{} files are what was put away, byte for byte", restored.files);
+        report.findings.push(Finding::held("checksums", says));
+        report.findings.push(Finding::held("signature", "the manifest is signed by the ledger's key"));
+        self.tell(Step::Began("opening"));
+        let looked = open(&to, &restored.manifest)?;
+        report.recovery_ms = Some(millis(began.elapsed()));
+        self.tell(Step::Ended);
+        report.findings.extend(looked.findings);
+        report.findings.push(beats(&looked.heartbeat, &restored.manifest.heartbeat));
+        let mut wanted = restored.manifest.rows;
+        if restored.keys_of != Some(run.run) {
+            // Keys are always the newest there are: of another run they have other rows.
+            wanted.retain(|name, _| !name.starts_with("vault/"));
+        }
+        report.findings.push(compare_rows(&looked.rows, &wanted));
+        Ok(())
+    }
+}
+
+fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Not only that the copy opens, but that it is of its time.
+fn beats(found: &str, wanted: &str) -> Finding {
+    if !wanted.is_empty() && found == wanted {
+        Finding::held("heartbeat", "what was written just before the backup is in it")
+    } else {
+        Finding::failed("heartbeat", "what was written just before the backup is not in it")
+    }
+}
+
+fn compare_rows(found: &Rows, wanted: &Rows) -> Finding {
+    let (mut tables, mut rows) = (0u64, 0u64);
+    for (name, counts) in wanted {
+        let empty = BTreeMap::new();
+        let there = found.get(name).unwrap_or(&empty);
+        for (table, count) in counts {
+            match there.get(table) {
+                Some(same) if same == count => {}
+                Some(other) => {
+                    let words = format!("{name}: {table} has {other} rows instead of {count}");
+                    return Finding::failed("rows", words);
+                }
+                None => return Finding::failed("rows", format!("{name}: {table} is missing")),
+            }
+            tables += 1;
+            rows = rows.saturating_add(*count);
+        }
+    }
+    if tables == 0 {
+        return Finding::failed("rows", "no table was counted");
+    }
+    Finding::held("rows", format!("{rows} rows in {tables} tables, as counted when it was made"))
+}
+
+#[cfg(test)]
+mod tests {
+    use storeward_base::SeededEntropy;
+
+    use super::*;
+
+    fn rows(tables: &[(&str, u64)]) -> Rows {
+        let counts = tables.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect();
+        Rows::from([("storeward.sqlite".to_owned(), counts)])
+    }
+
+    #[test]
+    fn one_row_less_is_no_restore() {
+        let wanted = rows(&[("a", 2), ("b", 0)]);
+        assert!(compare_rows(&rows(&[("a", 2), ("b", 0), ("newer", 9)]), &wanted).held);
+        for found in
+            [rows(&[("a", 1), ("b", 0)]), rows(&[("a", 2)]), rows(&[("a", 3), ("b", 0)]), Rows::new()]
+        {
+            assert!(!compare_rows(&found, &wanted).held, "{found:?}");
+        }
+        assert!(!compare_rows(&wanted, &Rows::new()).held, "nothing was compared");
+    }
+
+    #[test]
+    fn an_older_copy_does_not_beat() {
+        assert!(beats("a", "a").held);
+        assert!(!beats("b", "a").held && !beats("", "a").held && !beats("", "").held);
+    }
+
+    #[test]
+    fn a_report_is_believed_with_its_signature_only() {
+        let key = LogKey::generate(&SeededEntropy::new(1));
+        let report = Report {
+            v: 1,
+            drill: DrillId::from_bits(1),
+            begun_at: Timestamp::EPOCH,
+            run: None,
+            code: "backup.damaged".to_owned(),
+            recovery_ms: None,
+            age_ms: None,
+            files: 0,
+            bytes: 0,
+            findings: vec![Finding::failed("restore", "no")],
+        };
+        let (text, signature) = report.sign(&key).unwrap();
+        assert_eq!(Report::read(&text, &signature, &key), Some(report));
+        let better = text.replace("backup.damaged", "");
+        assert_eq!(Report::read(&better, &signature, &key), None);
+    }
+}

@@ -1,0 +1,442 @@
+//! Backups at a target: made, listed, read out, checked, thinned out.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use storeward_base::{BackupId, Secret, SystemClock, Timestamp};
+use storeward_seal::LogKey;
+
+use crate::manifest::{self, Manifest};
+use crate::place::local::Local;
+use crate::place::s3::{S3, S3Account};
+use crate::place::sftp::Sftp;
+use crate::place::{Place, Within};
+use crate::progress::{Bars, Step};
+use crate::repository::{Missing, Part, Pruning, ReadOut, Reading, Repo, Snapshot};
+use crate::retention::{Keep, too_old};
+use crate::sources::{Sources, stage};
+use crate::staging::{ROOT, Staging};
+use crate::{Error, Target};
+
+/// The label of what is Storeward's own.
+const OWN: &str = "storeward";
+/// The label of the shop's files.
+const SHOP: &str = "shop";
+/// What a run left that was cut off, and is no use to anybody, goes after so long.
+const CUT_OFF_AFTER: Duration = Duration::from_secs(24 * 3_600);
+
+/// Where backups lie, and what opens them.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    pub target: Target,
+    pub password: Secret<String>,
+    /// Another target for customers' keys.
+    pub keys_target: Option<Target>,
+    /// Another password for customers' keys.
+    pub keys_password: Option<Secret<String>>,
+    /// For `sftp:`: the key that signs in; `ssh`'s own settings where none is named.
+    pub ssh_key: Option<PathBuf>,
+    /// For `s3:`.
+    pub s3: Option<S3Account>,
+    /// For copies while a run or a drill is under way.
+    pub scratch: PathBuf,
+    /// Held by whoever is at it.
+    pub lock: PathBuf,
+    pub keep: Keep,
+    /// Copies of customers' keys are kept for so long.
+    pub keys_kept: Duration,
+}
+
+/// What a run begins with.
+#[derive(Clone, Debug)]
+pub struct Begin {
+    pub run: BackupId,
+    pub at: Timestamp,
+    /// As it stands in the database.
+    pub heartbeat: String,
+    /// Signs the manifest.
+    pub key: LogKey,
+}
+
+/// How a run went.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Made {
+    pub read_bytes: u64,
+    pub added_bytes: u64,
+    pub files: u64,
+    /// Files of the shop that could not be read.
+    pub unread: u64,
+}
+
+/// A whole backup, as the target has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Run {
+    pub run: BackupId,
+    pub made_at: Timestamp,
+    pub files: u64,
+    pub bytes: u64,
+    pub added_bytes: u64,
+    /// Whether customers' keys of the same moment are still there.
+    pub has_keys: bool,
+    pub has_shop: bool,
+}
+
+/// What was read out.
+#[derive(Clone, Debug)]
+pub struct Restored {
+    pub manifest: Manifest,
+    /// Files of Storeward's own; all of them are what the manifest says.
+    pub files: u64,
+    pub bytes: u64,
+    /// The run that customers' keys are of; the newest there is, whatever the rest is of.
+    pub keys_of: Option<BackupId>,
+    pub shop_files: u64,
+}
+
+/// One at a time holds this.
+#[derive(Debug)]
+pub struct Alone(#[expect(dead_code, reason = "its end is the lock's")] File);
+
+/// The repositories at the targets of a plan.
+pub struct Backups {
+    plan: Plan,
+    bars: Bars,
+    repos: Mutex<BTreeMap<Part, Arc<Repo>>>,
+}
+
+impl Backups {
+    /// Nothing is asked of the target yet.
+    pub fn new(plan: Plan, bars: Bars) -> Self {
+        Backups { plan, bars, repos: Mutex::default() }
+    }
+
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    pub(crate) fn tell(&self, step: Step<'_>) {
+        self.bars.tell(step);
+    }
+
+    /// Refuses where another backup, restore or drill is under way in the same data directory.
+    pub fn alone(&self) -> Result<Alone, Error> {
+        let path = &self.plan.lock;
+        let opened = File::options().create(true).truncate(false).write(true).mode(0o600).open(path);
+        let file = opened.map_err(|why| Error::at(path, &why))?;
+        rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive)
+            .map_err(|_| Error::Busy)?;
+        Ok(Alone(file))
+    }
+
+    /// Whether the target answers and can be opened. True where there is a repository already.
+    pub fn probe(&self) -> Result<bool, Error> {
+        match self.repo(Part::Files, Missing::Refuse) {
+            Ok(_) => Ok(true),
+            Err(Error::NoRepository { .. }) => Ok(false),
+            Err(other) => Err(other),
+        }
+    }
+
+    fn repo(&self, part: Part, missing: Missing) -> Result<Arc<Repo>, Error> {
+        let mut repos = self.repos.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = repos.get(&part) {
+            return Ok(Arc::clone(known));
+        }
+        let (target, password) = match part {
+            Part::Databases | Part::Files => (&self.plan.target, &self.plan.password),
+            Part::Keys => (
+                self.plan.keys_target.as_ref().unwrap_or(&self.plan.target),
+                self.plan.keys_password.as_ref().unwrap_or(&self.plan.password),
+            ),
+        };
+        let place = Arc::new(Within::new(place(target, &self.plan)?, part.folder()));
+        let repo = Arc::new(Repo::open(part, place, password, missing, self.bars.clone())?);
+        repos.insert(part, Arc::clone(&repo));
+        Ok(repo)
+    }
+
+    /// A repository that only is there where there was something for it: no database is a file, or nothing is kept of customers.
+    fn perhaps(&self, part: Part) -> Result<Option<Arc<Repo>>, Error> {
+        match self.repo(part, Missing::Refuse) {
+            Ok(repo) => Ok(Some(repo)),
+            Err(Error::NoRepository { .. }) if part != Part::Files => Ok(None),
+            Err(other) => Err(other),
+        }
+    }
+
+    fn snapshots_of(&self, part: Part) -> Result<Vec<Snapshot>, Error> {
+        self.perhaps(part)?.map_or_else(|| Ok(Vec::new()), |repo| repo.snapshots())
+    }
+
+    /// Puts everything away. What is there already takes no room again. The manifest comes last: a run without one is none.
+    pub fn run(&self, _alone: &Alone, begin: &Begin, sources: &Sources) -> Result<Made, Error> {
+        sources.check(&self.plan)?;
+        self.bars.tell(Step::Began("copying"));
+        let mut staged = Staging::new(&self.plan.scratch)?;
+        stage(&mut staged, sources)?;
+        self.bars.tell(Step::Ended);
+
+        let moment = (begin.run, begin.at);
+        let mut kept: Vec<Snapshot> = Vec::new();
+        for part in [Part::Databases, Part::Keys] {
+            if staged.has(part) {
+                let repo = self.repo(part, Missing::Make)?;
+                kept.push(repo.keep(OWN, moment, &[staged.of(part)], Some(Path::new(ROOT)))?);
+            }
+        }
+        let files = self.repo(Part::Files, Missing::Make)?;
+        let mut unread = 0;
+        if !sources.shop_paths.is_empty() {
+            let there = sources.count_shop_files();
+            let made = files.keep(SHOP, moment, &sources.shop_paths, None)?;
+            unread = there.saturating_sub(made.files);
+            kept.push(made);
+        }
+        let mut manifest = Manifest::new(begin.run, begin.at, &begin.heartbeat);
+        manifest.files.clone_from(&staged.files);
+        manifest.rows.clone_from(&staged.rows);
+        manifest.unread = unread;
+        manifest.snapshots =
+            kept.iter().map(|snapshot| format!("{}/{}", snapshot.part.folder(), snapshot.id)).collect();
+        staged.bytes(Part::Files, &manifest.sign(&begin.key)?, manifest::NAME)?;
+        let wanted = staged.files.iter().filter(|file| file.part == Part::Files.folder()).count();
+        let made = files.keep(OWN, moment, &[staged.of(Part::Files)], Some(Path::new(ROOT)))?;
+        kept.push(made);
+        whole(&kept, &staged, wanted)?;
+        Ok(Made {
+            read_bytes: kept.iter().map(|snapshot| snapshot.bytes).sum(),
+            added_bytes: kept.iter().map(|snapshot| snapshot.added_bytes).sum(),
+            files: kept.iter().map(|snapshot| snapshot.files).sum(),
+            unread,
+        })
+    }
+
+    /// The whole ones, the oldest first.
+    pub fn list(&self) -> Result<Vec<Run>, Error> {
+        let files = self.repo(Part::Files, Missing::Refuse)?.snapshots()?;
+        let (databases, keys) = (self.snapshots_of(Part::Databases)?, self.snapshots_of(Part::Keys)?);
+        let mut runs = Vec::new();
+        for own in files.iter().filter(|snapshot| snapshot.label == OWN) {
+            let Some(run) = own.run else { continue };
+            let beside = files.iter().chain(&databases).filter(|snapshot| snapshot.run == Some(run));
+            let beside: Vec<&Snapshot> = beside.collect();
+            runs.push(Run {
+                run,
+                made_at: own.made_at,
+                files: beside.iter().map(|snapshot| snapshot.files).sum(),
+                bytes: beside.iter().map(|snapshot| snapshot.bytes).sum(),
+                added_bytes: beside.iter().map(|snapshot| snapshot.added_bytes).sum(),
+                has_keys: keys.iter().any(|snapshot| snapshot.run == Some(run)),
+                has_shop: beside.iter().any(|snapshot| snapshot.label == SHOP),
+            });
+        }
+        Ok(runs)
+    }
+
+    /// What is wrong at the target, in words; empty where all is well.
+    pub fn verify(&self, reading: Reading) -> Result<Vec<String>, Error> {
+        let mut faults = Vec::new();
+        for part in Part::ALL {
+            let Some(repo) = self.perhaps(part)? else { continue };
+            let found = repo.check(reading)?;
+            faults.extend(found.into_iter().map(|fault| format!("{}: {fault}", part.folder())));
+        }
+        Ok(faults)
+    }
+
+    /// The run that is meant: the newest where none is named.
+    pub fn find(&self, run: Option<BackupId>) -> Result<Run, Error> {
+        let runs = self.list()?;
+        let found = match run {
+            None => runs.into_iter().max_by_key(|run| run.made_at),
+            Some(run) => runs.into_iter().find(|known| known.run == run),
+        };
+        found.ok_or_else(|| Error::NoRun(run.map_or_else(|| "yet".to_owned(), |run| run.to_string())))
+    }
+
+    /// Reads a run out into the new folders `to` (Storeward's own) and `shop` (the shop's), and holds every file of Storeward's own
+    /// against the manifest; with `key`, that against its signature. Customers' keys are those of the newest run, whichever run is
+    /// asked for: what was erased since stays erased.
+    pub fn restore(
+        &self,
+        _alone: &Alone,
+        run: BackupId,
+        to: &Path,
+        shop: Option<&Path>,
+        key: Option<&LogKey>,
+    ) -> Result<Restored, Error> {
+        let files = self.repo(Part::Files, Missing::Refuse)?;
+        let manifest = self.manifest(&files, run, key)?;
+        let mut out = Out::default();
+        for part in [Part::Databases, Part::Files] {
+            if let Some(repo) = self.perhaps(part)? {
+                for snapshot in of_run(&repo, OWN, run)? {
+                    repo.read_out(&format!("{}:{ROOT}", snapshot.id), to, |file| out.note(part, file))?;
+                }
+            }
+            out.compare(part, &manifest)?;
+        }
+        let keys_of = self.restore_keys(&files, to, key)?;
+        let mut shop_files = 0;
+        if let Some(shop) = shop {
+            for snapshot in of_run(&files, SHOP, run)? {
+                shop_files += files.read_out(&snapshot.id, shop, |_| {})?;
+            }
+        }
+        Ok(Restored { files: out.files, bytes: out.bytes, manifest, keys_of, shop_files })
+    }
+
+    fn restore_keys(&self, files: &Repo, to: &Path, key: Option<&LogKey>) -> Result<Option<BackupId>, Error> {
+        let Some(keys) = self.perhaps(Part::Keys)? else { return Ok(None) };
+        let Some(newest) = keys.snapshots()?.into_iter().next_back() else { return Ok(None) };
+        let Some(run) = newest.run else { return Ok(None) };
+        let mut out = Out::default();
+        keys.read_out(&format!("{}:{ROOT}", newest.id), to, |file| out.note(Part::Keys, file))?;
+        match self.manifest(files, run, key) {
+            Ok(manifest) => out.compare(Part::Keys, &manifest)?,
+            // The run was cut off behind its keys; they are whole all the same, or they would not open.
+            Err(Error::NoRun(_)) => {}
+            Err(other) => return Err(other),
+        }
+        Ok(Some(run))
+    }
+
+    /// What a run holds.
+    pub fn manifest_of(&self, run: BackupId, key: Option<&LogKey>) -> Result<Manifest, Error> {
+        self.manifest(self.repo(Part::Files, Missing::Refuse)?.as_ref(), run, key)
+    }
+
+    fn manifest(&self, files: &Repo, run: BackupId, key: Option<&LogKey>) -> Result<Manifest, Error> {
+        let snapshots = of_run(files, OWN, run)?;
+        let snapshot = snapshots.last().ok_or_else(|| Error::NoRun(run.to_string()))?;
+        let bytes = files.read_file(&snapshot.id, &format!("{ROOT}/{}", manifest::NAME))?;
+        let manifest = Manifest::read(&bytes, key)?;
+        if manifest.run != run {
+            return Err(Error::Damaged("a manifest stands in another run's place".to_owned()));
+        }
+        Ok(manifest)
+    }
+
+    /// Deletes what need not be kept any more; how many runs went. While `frozen` only customers' keys go, whose time is over.
+    pub fn thin_out(&self, _alone: &Alone, now: Timestamp, frozen: Frozen) -> Result<usize, Error> {
+        let mut gone = 0;
+        if frozen == Frozen::No {
+            let in_files = self.repo(Part::Files, Missing::Refuse)?.snapshots()?;
+            let in_databases = self.snapshots_of(Part::Databases)?;
+            let whole: Vec<(BackupId, Timestamp)> = in_files
+                .iter()
+                .filter(|snapshot| snapshot.label == OWN)
+                .filter_map(|snapshot| Some((snapshot.run?, snapshot.made_at)))
+                .collect();
+            let goes: BTreeSet<BackupId> = self.plan.keep.goes(&whole, now).into_iter().collect();
+            gone = goes.len();
+            let is_whole: BTreeSet<BackupId> = whole.iter().map(|(run, _)| *run).collect();
+            let is_over = |snapshot: &&Snapshot| match snapshot.run {
+                Some(run) if is_whole.contains(&run) => goes.contains(&run),
+                // Nobody's: what others keep in the same repository stays.
+                None => false,
+                Some(_) => now.since(snapshot.made_at) > CUT_OFF_AFTER,
+            };
+            for (part, snapshots) in [(Part::Files, &in_files), (Part::Databases, &in_databases)] {
+                let ids: Vec<String> = snapshots.iter().filter(is_over).map(|s| s.id.clone()).collect();
+                if !ids.is_empty() {
+                    self.repo(part, Missing::Refuse)?.forget(&ids, Pruning::Thrifty)?;
+                }
+            }
+        }
+        if let Some(keys) = self.perhaps(Part::Keys)? {
+            let made: Vec<(String, Timestamp)> =
+                keys.snapshots()?.into_iter().map(|snapshot| (snapshot.id, snapshot.made_at)).collect();
+            let ids = too_old(&made, self.plan.keys_kept, now);
+            if !ids.is_empty() {
+                keys.forget(&ids, Pruning::Strict)?;
+            }
+        }
+        Ok(gone)
+    }
+
+    /// Every snapshot there is, for whoever looks closely.
+    pub fn snapshots(&self, part: Part) -> Result<Vec<Snapshot>, Error> {
+        self.repo(part, Missing::Refuse)?.snapshots()
+    }
+}
+
+/// Whether retention stands still.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Frozen {
+    Yes,
+    No,
+}
+
+fn place(target: &Target, plan: &Plan) -> Result<Arc<dyn Place>, Error> {
+    match target {
+        Target::Local(root) => Ok(Arc::new(Local::new(root.clone()))),
+        Target::Sftp(target) => Ok(Arc::new(Sftp::new(target, plan.ssh_key.as_deref()))),
+        Target::S3(target) => {
+            let account = plan.s3.clone().ok_or_else(|| Error::Setting {
+                key: "backup.s3_access_key",
+                problem: "an s3: target needs s3_access_key and s3_secret_key_file".to_owned(),
+            })?;
+            Ok(Arc::new(S3::new(target, account, Arc::new(SystemClock))?))
+        }
+    }
+}
+
+fn of_run(repo: &Repo, label: &str, run: BackupId) -> Result<Vec<Snapshot>, Error> {
+    let all = repo.snapshots()?;
+    Ok(all.into_iter().filter(|snapshot| snapshot.label == label && snapshot.run == Some(run)).collect())
+}
+
+/// `rustic_core` passes over a file that it cannot read. Of our own none may be missing.
+fn whole(kept: &[Snapshot], staged: &Staging, files: usize) -> Result<(), Error> {
+    for snapshot in kept.iter().filter(|snapshot| snapshot.label == OWN) {
+        let wanted = match snapshot.part {
+            Part::Files => files,
+            part => staged.files.iter().filter(|file| file.part == part.folder()).count(),
+        };
+        if u64::try_from(wanted).unwrap_or(u64::MAX) != snapshot.files {
+            let words = format!("{} of {wanted} files are in {}", snapshot.files, snapshot.part.folder());
+            return Err(Error::Incomplete(words));
+        }
+    }
+    Ok(())
+}
+
+/// What was read out of a part, to be held against the manifest.
+#[derive(Default)]
+struct Out {
+    found: BTreeMap<(Part, PathBuf), (u64, String)>,
+    files: u64,
+    bytes: u64,
+}
+
+impl Out {
+    fn note(&mut self, part: Part, file: &ReadOut) {
+        self.files += 1;
+        self.bytes = self.bytes.saturating_add(file.size);
+        self.found.insert((part, file.path.clone()), (file.size, file.sha256.clone()));
+    }
+
+    fn compare(&self, part: Part, manifest: &Manifest) -> Result<(), Error> {
+        let mut wanted = BTreeSet::new();
+        for note in manifest.of_part(part) {
+            let at = (part, PathBuf::from(&note.path));
+            match self.found.get(&at) {
+                Some((size, sha256)) if *size == note.size && *sha256 == note.sha256 => {}
+                Some(_) => return Err(Error::Damaged(format!("{} is not as it was", note.path))),
+                None => return Err(Error::Damaged(format!("{} is missing", note.path))),
+            }
+            wanted.insert(at);
+        }
+        let own = (Part::Files, PathBuf::from(manifest::NAME));
+        let strange = self.found.keys().find(|at| at.0 == part && **at != own && !wanted.contains(at));
+        match strange {
+            Some((_, path)) => Err(Error::Damaged(format!("{} does not belong to it", path.display()))),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! Backups: Storeward's own data and the shop's, put away encrypted, restored on trial, and never trusted unseen.
+//!
+//! **Owns** the repositories at a target ([`Backups`]), in restic's format by way of `rustic_core`; what a run takes and in which
+//! order ([`sources`]); the signed manifest of each run ([`manifest`]); which backups stay ([`retention`]).
+//! **Holds** a live database is never copied as a file; a run counts only with its manifest, which is written last and signed; what is
+//! read out is held against it, file by file; customers' keys lie in a repository of their own for 30 days at most, and come
+//! back newest whatever else is restored; passwords go by files and the environment, never by arguments.
+//! **Never** the keys of epochs or a passphrase in a backup; a cipher of its own; an act on the shop.
+//! **Emits** `backup.*`.
+#![forbid(unsafe_code)]
+
+mod backend;
+pub mod desk;
+pub mod drill;
+mod dump;
+mod engine;
+mod error;
+pub mod freeze;
+pub mod manifest;
+mod place;
+pub mod postgres;
+mod progress;
+mod repository;
+pub mod retention;
+pub mod sources;
+pub mod sql;
+mod staging;
+pub mod standing;
+mod target;
+
+pub use dump::Server;
+pub use engine::{Alone, Backups, Begin, Frozen, Made, Plan, Restored, Run};
+pub use error::Error;
+pub use manifest::Manifest;
+pub use place::s3::S3Account;
+pub use progress::{Bars, Step};
+pub use repository::{Part, Reading, Snapshot};
+pub use retention::Keep;
+pub use sources::{Database, Environment, OwnFile, Sources};
+pub use target::Target;
+
+/// The tables of runs, drills and the freeze.
+pub const MIGRATIONS: &[storeward_store::Migration] = &[storeward_store::Migration {
+    domain: "backup",
+    number: 1,
+    sql: include_str!("../migrations/0001_backup.sql"),
+}];

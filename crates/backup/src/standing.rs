@@ -1,0 +1,271 @@
+//! How backups stand: what is wrong, the worst first. A drill that failed or is overdue outranks a backup that was made.
+
+use std::time::Duration;
+
+use storeward_base::Timestamp;
+use storeward_store::{Error, Reader};
+
+use crate::sql::{self, DrillRow, FreezeRow, RunRow};
+
+const HOUR: Duration = Duration::from_secs(3_600);
+const DAY: Duration = Duration::from_secs(24 * 3_600);
+
+/// How often it should happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rhythm {
+    pub backup: Duration,
+    pub drill: Duration,
+}
+
+/// What the database knows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Facts {
+    pub last: Option<RunRow>,
+    pub last_good: Option<RunRow>,
+    pub last_drill: Option<DrillRow>,
+    pub last_passed: Option<DrillRow>,
+    pub frozen: Option<FreezeRow>,
+}
+
+impl Facts {
+    pub fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
+        Ok(Facts {
+            last: sql::runs(reader, 1)?.into_iter().next(),
+            last_good: sql::last_good_run(reader)?,
+            last_drill: sql::drills(reader, 1)?.into_iter().next(),
+            last_passed: sql::last_passed_drill(reader)?,
+            frozen: sql::frozen(reader)?,
+        })
+    }
+}
+
+/// What is wrong; the order is that of their weight.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Trouble {
+    /// What is put away cannot be had back.
+    DrillFailed { code: String },
+    /// Nobody knows whether it can be had back.
+    DrillOverdue { since: Option<Timestamp> },
+    /// The shop's files look as after an attack.
+    Frozen { code: String, changed: u64, of_files: u64 },
+    /// No backup was ever made.
+    NeverMade,
+    /// The last good one is too old.
+    Overdue { since: Timestamp },
+    /// The last try failed; there is a good one of before.
+    Failed { code: String },
+    /// A part of the shop's files is in no backup.
+    Unread { files: u64 },
+}
+
+impl Trouble {
+    /// Whether somebody has to see to it now.
+    pub fn is_grave(&self) -> bool {
+        match self {
+            Trouble::DrillFailed { .. }
+            | Trouble::DrillOverdue { .. }
+            | Trouble::Frozen { .. }
+            | Trouble::NeverMade
+            | Trouble::Overdue { .. } => true,
+            Trouble::Failed { .. } | Trouble::Unread { .. } => false,
+        }
+    }
+
+    /// What is wrong, and what to do.
+    pub fn words(&self) -> (String, &'static str) {
+        match self {
+            Trouble::DrillFailed { code } => (
+                format!("The last drill failed ({code}): what is put away could not be had back"),
+                "Make another backup and drill again: storeward backup now, storeward backup drill. docs/backup.md, “When a drill fails”",
+            ),
+            Trouble::DrillOverdue { since: None } => (
+                "No backup was ever restored on trial".to_owned(),
+                "storeward backup drill says whether what is put away can be had back",
+            ),
+            Trouble::DrillOverdue { since: Some(since) } => (
+                format!("No drill passed since {since}"),
+                "storeward backup drill says why, and whether what is put away can be had back",
+            ),
+            Trouble::Frozen { code, changed, of_files } => (
+                format!(
+                    "{changed} of {of_files} files of the shop look as after an attack ({code}); no old backup is deleted"
+                ),
+                "Look at the shop's files. Were it you, release retention on the page Backups",
+            ),
+            Trouble::NeverMade => (
+                "No backup was made yet".to_owned(),
+                "storeward backup now makes the first, and says what is in its way",
+            ),
+            Trouble::Overdue { since } => (
+                format!("The last good backup is of {since}"),
+                "storeward backup now says what is in its way",
+            ),
+            Trouble::Failed { code } => (
+                format!("The last try of a backup failed ({code})"),
+                "It is tried again within the hour; storeward backup now says what is in its way",
+            ),
+            Trouble::Unread { files } => (
+                format!("{files} files of the shop could not be read and are in no backup"),
+                "Let the account that Storeward runs as read them, or name other backup.shop.paths",
+            ),
+        }
+    }
+}
+
+/// What is wrong, the worst first.
+pub fn troubles(facts: &Facts, rhythm: Rhythm, now: Timestamp) -> Vec<Trouble> {
+    let mut found = Vec::new();
+    if let Some(drill) = facts.last_drill.as_ref().filter(|drill| !drill.code.is_empty()) {
+        found.push(Trouble::DrillFailed { code: drill.code.clone() });
+    }
+    let passed = facts.last_passed.as_ref().map(|drill| drill.begun_at);
+    // Before the first passed, the time runs from the first backup that could have been tried.
+    let runs_from = passed.or_else(|| facts.last_good.as_ref().map(|run| run.begun_at));
+    if runs_from.is_some_and(|from| now.since(from) > rhythm.drill + DAY) {
+        found.push(Trouble::DrillOverdue { since: passed });
+    }
+    if let Some(FreezeRow { code, changed, of_files, .. }) = facts.frozen.clone() {
+        found.push(Trouble::Frozen { code, changed, of_files });
+    }
+    match &facts.last_good {
+        None => found.push(Trouble::NeverMade),
+        Some(good) if now.since(good.begun_at) > rhythm.backup * 2 => {
+            found.push(Trouble::Overdue { since: good.begun_at });
+        }
+        Some(_) => {}
+    }
+    if let Some(code) = facts.last.as_ref().and_then(|run| run.code.clone()).filter(|code| !code.is_empty()) {
+        found.push(Trouble::Failed { code });
+    }
+    if let Some(good) = facts.last_good.as_ref().filter(|run| run.unread > 0) {
+        found.push(Trouble::Unread { files: good.unread });
+    }
+    found.sort();
+    found
+}
+
+/// What the schedule does next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Due {
+    Backup,
+    Drill,
+}
+
+/// What is due, by what was done: a machine that was down catches up at once, once. What failed is tried again, but not at once.
+pub fn due(facts: &Facts, rhythm: Rhythm, now: Timestamp) -> Option<Due> {
+    let again = HOUR.min(rhythm.backup);
+    let tried = facts.last.as_ref().map(|run| run.begun_at);
+    let made = facts.last_good.as_ref().map(|run| run.begun_at);
+    let is_over =
+        |at: Option<Timestamp>, span: Duration| at.is_none_or(|at| now.since(at) >= span || at > now);
+    if is_over(made, rhythm.backup) && is_over(tried, again) {
+        return Some(Due::Backup);
+    }
+    made?;
+    let drilled = facts.last_drill.as_ref().map(|drill| drill.begun_at);
+    let passed = facts.last_passed.as_ref().map(|drill| drill.begun_at);
+    (is_over(passed, rhythm.drill) && is_over(drilled, 6 * HOUR)).then_some(Due::Drill)
+}
+
+#[cfg(test)]
+mod tests {
+    use storeward_base::{BackupId, DrillId};
+
+    use super::*;
+
+    const RHYTHM: Rhythm = Rhythm { backup: DAY, drill: Duration::from_secs(7 * 24 * 3_600) };
+
+    fn hours(hours: i64) -> Timestamp {
+        Timestamp::from_seconds(1_700_000_000 + hours * 3_600)
+    }
+
+    fn run(at: i64, code: Option<&str>) -> Option<RunRow> {
+        Some(RunRow {
+            run: BackupId::from_bits(1),
+            begun_at: hours(at),
+            ended_at: None,
+            code: code.map(str::to_owned),
+            read_bytes: 0,
+            added_bytes: 0,
+            files: 0,
+            unread: 0,
+        })
+    }
+
+    fn drill(at: i64, code: &str) -> Option<DrillRow> {
+        Some(DrillRow {
+            drill: DrillId::from_bits(1),
+            begun_at: hours(at),
+            ended_at: hours(at),
+            run: None,
+            code: code.to_owned(),
+            recovery_ms: None,
+            age_ms: None,
+            report: String::new(),
+            signature: String::new(),
+        })
+    }
+
+    fn facts(made: i64, drilled: i64) -> Facts {
+        let (last, last_drill) = (run(made, Some("")), drill(drilled, ""));
+        Facts { last_good: last.clone(), last, last_passed: last_drill.clone(), last_drill, frozen: None }
+    }
+
+    #[test]
+    fn a_drill_outranks_a_green_backup() {
+        assert_eq!(troubles(&facts(10, 10), RHYTHM, hours(11)), []);
+        let failed = Facts { last_drill: drill(10, "backup.damaged"), ..facts(10, 5) };
+        let found = troubles(&failed, RHYTHM, hours(11));
+        assert_eq!(found, [Trouble::DrillFailed { code: "backup.damaged".to_owned() }]);
+        // Eight days and an hour after the last that passed, however green the backups are.
+        let overdue = troubles(&facts(192, 0), RHYTHM, hours(193));
+        assert_eq!(overdue, [Trouble::DrillOverdue { since: Some(hours(0)) }]);
+        assert_eq!(troubles(&facts(190, 0), RHYTHM, hours(191)), []);
+        let never = Facts { last_drill: None, last_passed: None, ..facts(0, 0) };
+        assert_eq!(troubles(&never, RHYTHM, hours(40)), []);
+        let found = troubles(&never, RHYTHM, hours(193));
+        assert_eq!(found.first(), Some(&Trouble::DrillOverdue { since: None }));
+        assert!(found.iter().all(Trouble::is_grave), "{found:?}");
+        // Both: the drill comes first.
+        let both = Facts { last: run(192, Some("backup.target")), ..failed };
+        let found = troubles(&both, RHYTHM, hours(300));
+        assert!(matches!(found.first(), Some(Trouble::DrillFailed { .. })), "{found:?}");
+        assert!(found.contains(&Trouble::Failed { code: "backup.target".to_owned() }));
+    }
+
+    #[test]
+    fn what_is_overdue_is_told_and_what_failed_once_is_no_alarm() {
+        assert_eq!(troubles(&Facts::default(), RHYTHM, hours(0)), [Trouble::NeverMade]);
+        let found = troubles(&facts(0, 0), RHYTHM, hours(49));
+        assert_eq!(found, [Trouble::Overdue { since: hours(0) }]);
+        let failed = Facts { last: run(20, Some("backup.target")), ..facts(0, 0) };
+        let found = troubles(&failed, RHYTHM, hours(21));
+        assert_eq!(found, [Trouble::Failed { code: "backup.target".to_owned() }]);
+        assert!(!found[0].is_grave());
+    }
+
+    #[test]
+    fn the_schedule_catches_up_once_and_does_not_hammer() {
+        let check = |facts: &Facts, now: i64, wanted: Option<Due>| {
+            assert_eq!(due(facts, RHYTHM, hours(now)), wanted, "{now}: {facts:?}");
+        };
+        check(&Facts::default(), 0, Some(Due::Backup));
+        check(&facts(0, 0), 1, None);
+        check(&facts(0, 0), 24, Some(Due::Backup));
+        // Down for a month: one backup, then the drill.
+        check(&facts(0, 0), 720, Some(Due::Backup));
+        check(&facts(720, 0), 721, Some(Due::Drill));
+        check(&facts(720, 721), 722, None);
+        // A failure is tried again after an hour, a drill's after six.
+        let failed = Facts { last: run(24, Some("backup.target")), ..facts(0, 0) };
+        check(&failed, 24, None);
+        check(&failed, 25, Some(Due::Backup));
+        let failed = Facts { last_drill: drill(721, "backup.damaged"), ..facts(720, 0) };
+        check(&failed, 726, None);
+        check(&failed, 727, Some(Due::Drill));
+        // Nothing to try yet, and a clock that was set back.
+        let first = Facts { last: run(0, Some("backup.target")), ..Facts::default() };
+        check(&first, 0, None);
+        check(&facts(900, 900), 10, Some(Due::Backup));
+    }
+}
