@@ -83,3 +83,5 @@ fn judge(value: &[u8], context: Context, reading: Reading) -> Option<Range<usize
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_asked;

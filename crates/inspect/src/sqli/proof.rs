@@ -22,7 +22,7 @@ pub(super) enum End {
 }
 
 /// Two signs that a sentence has seldom, or one that it never has.
-const ENOUGH: u32 = 2;
+pub(super) const ENOUGH: u32 = 2;
 
 #[derive(Debug)]
 pub(super) struct Proof {
@@ -392,10 +392,26 @@ impl Proof {
             let is_closed = self.is_bare || !matches!(end, End::Wanting | End::Value);
             return is_closed && self.has_firmly_queried();
         }
+        if self.asks(end) {
+            return true;
+        }
         match self.is_bare {
             true => self.tells_bare(end, is_flat),
             false => self.tells_quoted(end, is_flat),
         }
+    }
+
+    /// A query was read up to its table. No doubt that stands before it or behind it takes that back.
+    fn asks(&self, end: End) -> bool {
+        let is_cut = matches!(end, End::Cut | End::CutByHash | End::CutByWords | End::Semicolon);
+        // "Earrings; table runner": what stands behind a semicolon must be cut off.
+        let is_firm = self.score >= ENOUGH && self.statement.is_none();
+        let is_cut_off = self.begins_with_value && matches!(end, End::Cut | End::CutByWords);
+        self.queries > 0
+            && match self.is_bare {
+                true => (is_firm || is_cut_off) && end != End::Wanting,
+                false => is_cut || matches!(end, End::Open | End::Wanting) || self.score > 0,
+            }
     }
 
     fn acts(&self, end: End) -> bool {
@@ -415,10 +431,6 @@ impl Proof {
 
     fn tells_quoted(&self, end: End, is_flat: bool) -> bool {
         let is_cut = matches!(end, End::Cut | End::CutByHash | End::CutByWords | End::Semicolon);
-        let is_closed = is_cut || end == End::Open;
-        if self.queries > 0 && self.doubts <= 2 && (is_closed || end == End::Wanting || self.score > 0) {
-            return true;
-        }
         if self.acts(end) && is_cut && self.doubts <= 2 && is_flat {
             return true;
         }
@@ -467,12 +479,6 @@ impl Proof {
 
     fn tells_bare(&self, end: End, is_flat: bool) -> bool {
         let is_cut = matches!(end, End::Cut | End::CutByWords);
-        // "Earrings; table runner": what stands behind a semicolon must be cut off.
-        let is_statement = self.statement.is_some();
-        let enough = (self.score >= ENOUGH && !is_statement) || (is_cut && self.begins_with_value);
-        if self.queries > 0 && self.doubts <= 1 && enough && end != End::Wanting {
-            return true;
-        }
         if self.acts(end) && is_cut && self.begins_with_value && self.doubts <= 1 && is_flat {
             return true;
         }

@@ -164,8 +164,8 @@ impl<'v> Machine<'v> {
                 (self.mode, self.asks_table) = (Mode::Tables, true);
                 self.then(State::Want)
             }
-            b"on" | b"using" if self.mode == Mode::Tables && self.follows() => {
-                self.mode = Mode::Expression;
+            b"on" | b"using" if matches!(self.mode, Mode::Tables | Mode::Joined) && self.follows() => {
+                self.mode = Mode::Joined;
                 self.then(State::Any)
             }
             b"values" if begins => self.then(State::Values),

@@ -10,6 +10,7 @@ use aho_corasick::AhoCorasick;
 use super::super::proof::Proof;
 use super::super::token::{Context, Kind, Token};
 use super::super::words::{self, Word};
+use super::net::Net;
 use super::{Machine, State};
 
 /// What no query begins without.
@@ -36,18 +37,15 @@ pub(super) struct Rescue {
     is_firm_again: bool,
     /// Reading began anew.
     pub is_again: bool,
+    /// Beside the grammar.
+    pub net: Net,
 }
 
 impl Rescue {
     /// The machine cannot read `token`: it starts again if a query begins here.
     pub fn lose<'v>(&mut self, machine: &mut Machine<'v>, token: Token<'v>, next: Option<Token<'v>>) {
-        if !self.is_lost && self.is_again {
-            self.is_firm_again |= machine.proof.has_firmly_queried();
-        } else if !self.is_lost {
-            self.has_begun |= machine.proof.has_begun() && !machine.is_behind_select();
-            self.queried |= machine.proof.has_queried();
-            self.is_bracketed |= machine.proof.has_queried() && !machine.frames.is_empty();
-            self.is_firm |= machine.proof.has_firmly_queried();
+        if !self.is_lost {
+            self.remember(machine);
         }
         let state = begins_query(token, next);
         if let Some(state) = state {
@@ -58,10 +56,22 @@ impl Rescue {
         self.is_lost = state.is_none() || machine.read(token, next).is_none();
     }
 
+    /// What was read up to here, which nothing behind it takes back: no word that is not read, no count of doubts.
+    pub fn remember(&mut self, machine: &Machine<'_>) {
+        if self.is_again {
+            self.is_firm_again |= machine.proof.has_firmly_queried();
+            return;
+        }
+        self.has_begun |= machine.proof.has_begun() && !machine.is_behind_select();
+        self.queried |= machine.proof.has_queried();
+        self.is_bracketed |= machine.proof.has_queried() && !machine.frames.is_empty();
+        self.is_firm |= machine.proof.has_firmly_queried();
+    }
+
     /// Nothing behind `token` can begin a query, and none was read: prose, and most of what is ever looked at.
     pub fn is_over(&self, value: &[u8], token: &Token<'_>) -> bool {
         let rest = || value.get(token.start..).unwrap_or_default();
-        self.is_lost && !self.is_again && !self.queried && !BEGINNINGS.is_match(rest())
+        self.is_lost && !self.is_again && !self.queried && !self.net.is_out() && !BEGINNINGS.is_match(rest())
     }
 
     /// What was read before the reader was lost is enough where the value ends so.
@@ -71,7 +81,7 @@ impl Rescue {
             last.kind == (Kind::Text { closed: false }) && last.text.first().copied() == context.quote();
         let is_closed = context == Context::Bare || is_cut || is_own;
         let is_read = context != Context::Bare && ((self.queried && is_cut) || (self.is_bracketed && is_own));
-        self.is_firm || is_read || (self.is_firm_again && is_closed)
+        self.is_firm || is_read || (self.is_firm_again && is_closed) || self.net.tells(last, context)
     }
 }
 

@@ -1,0 +1,149 @@
+//! A query that was read up to its table is an injection, whatever stands before it and behind it.
+
+use super::detect;
+
+/// What a value closes the shop's string with, in a list, a bracket, a condition, an order.
+const BEFORE: [&str; 14] = [
+    "zzz%'",
+    "x' and 1 in ()",
+    "x') ",
+    "x'/**/or/**/1",
+    "x' collate nocase",
+    "x' escape '!'",
+    "x' is not null or id between 1 and 2",
+    "x' group by id having count(*)>0",
+    "x' or case when 1 then 2 else 3 end",
+    "x' or exists(select 1 from b join c using(id)) ",
+    "x' is distinct from array[[1,2],[3,4]]",
+    "x' or # path '((1,0))'>1",
+    "x\" || name",
+    "x'\n--%0a\n",
+];
+
+/// One union for each shop that shows what it finds. `@` is the tail.
+const UNIONS: [&str; 9] = [
+    " union select email,password_hash,email,id,id from customers@",
+    " union all select email e,password_hash p,email,c.id,c.id from customers c@",
+    " union distinct (select id,user_pass from wp_users@)",
+    " union select wp_users.id,user_pass from wp_users@",
+    " union select [].email,[].password_hash,[].email,[].id,[].id from customers []@",
+    " union select # path '((1,0),(0,1))',user_pass from wp_users@",
+    " union select id and,user_pass from wp_users@",
+    " union select . wp_users.id,user_pass from wp_users@",
+    " union select id,user_pass as distinct from wp_users@",
+];
+
+const AFTER: [&str; 24] = [
+    "",
+    " a",
+    " as a",
+    " natural join b",
+    " join (select 1) on 1,(select 1) q,(select 1) r,(select 1) s",
+    " join (select 1) x on 1,(select 1) q,(select 1) r,(select 1) s",
+    " join products b join products d join products e join products f on 1=1 on 1=1 on 1=1 on 1=1",
+    " left join b using(id),c c,d d,e e,f f",
+    " cross join b on true,lateral (select 1) c,d d,e e",
+    " where id in (1,2) and email like '%a%' or not deleted is null",
+    " where 1=1 group by id having count(*)>0 order by 1 desc nulls last limit 1 offset 2",
+    " window w as (partition by id order by id rows between 1 preceding and current row), like as ()",
+    " order by id collate nocase asc",
+    " limit 1,2",
+    " fetch first 1 rows only for update of c skip locked",
+    " tablesample system(9) repeatable (1)",
+    " partition (p0,p1) use index for join (a,b)",
+    " indexed by i",
+    " not indexed",
+    " /* a */ b /*! c */",
+    " words that nobody knows, and more words of them and more on and on",
+    " on on on using using window order limit join join",
+    " a on b c d e f g",
+    ") x y z, ((",
+];
+
+#[test]
+fn no_tail_and_no_beginning_takes_a_union_back() {
+    for before in BEFORE {
+        for union in UNIONS {
+            for after in AFTER {
+                for end in ["-- ", "#", " or 'a'='a"] {
+                    // No database has it for both.
+                    let is_sign = before.contains('#') || union.contains('#');
+                    if is_sign && end == "#" {
+                        continue;
+                    }
+                    let quote = if before.contains('"') { end.replace('\'', "\"") } else { end.to_owned() };
+                    let attack = format!("{before}{}{quote}", union.replace('@', after));
+                    assert!(detect(attack.as_bytes()).is_some(), "{attack}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn nor_where_a_number_stands() {
+    for union in UNIONS.iter().filter(|union| !union.contains("[]")) {
+        for after in AFTER {
+            let attack = format!("0{}", union.replace('@', after));
+            assert!(detect(attack.as_bytes()).is_some(), "{attack}");
+        }
+    }
+}
+
+/// The grammar's own words in any order, as many as one likes.
+#[test]
+fn no_row_of_the_grammars_own_words_takes_a_union_back() {
+    const WORDS: [&str; 44] = [
+        "a", "b.c", "as", "join", "on", "using", "(", ")", ",", "1", "'a'", "=", "and", "or", "not",
+        "window", "order", "by", "limit", "offset", "where", "having", "group", "natural", "left", "cross",
+        "lateral", "/**/", "::int", "[1:2]", "collate", "is", "null", "in", "like", "between", "case", "end",
+        "with", "values", "for", "update", "fetch", "*",
+    ];
+    // xorshift: the same rows each time
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut draw = |most: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        usize::try_from(state % u64::try_from(most).expect("small")).expect("small")
+    };
+    for _ in 0..3_000 {
+        let tail: Vec<&str> = (0..draw(12)).map(|_| WORDS[draw(WORDS.len())]).collect();
+        let union = UNIONS[draw(UNIONS.len())].replace('@', &format!(" {}", tail.join(" ")));
+        let attack = format!("{}{union}-- ", BEFORE[draw(BEFORE.len())]);
+        assert!(detect(attack.as_bytes()).is_some(), "{attack}");
+    }
+}
+
+/// Where the grammar stops before a table, or a statement was begun.
+#[test]
+fn operators_and_arrays_of_postgresql_are_read() {
+    for attack in [
+        "x' union select id+(lseg '((0,0),(1,1))' ?# lseg '((0,1),(1,0))')::int,user_pass from wp_users-- ",
+        "x' union select id,((array[']',user_pass])[1:2])::text from wp_users-- ",
+        "x' union select (array[[1,2],[3,4]])[1][1],user_pass from wp_users-- ",
+        "x' or # path '((1,0),(2,2))'>1-- ",
+        "0 or # path '((1,0),(2,2))'>1-- ",
+        "x' or (select # path '((1,0))' from wp_users where user_pass like 'H%')>0-- ",
+        "x'; copy (select # path '((1,0))') to '/tmp/x'-- ",
+        "x'; update only wp_users set user_pass='HASH' where # path '((1,0))'>0-- ",
+        "x' union select \\,user_pass from wp_users-- ",
+    ] {
+        assert!(detect(attack.as_bytes()).is_some(), "{attack}");
+    }
+}
+
+#[test]
+fn unions_of_people_and_of_banks_stay_prose() {
+    for prose in [
+        "l'Union select, 75 cl, from France -- a promotion",
+        "l'Union select. Vins de France, 75cl",
+        "the workers' union select committee members",
+        "our credit union select account, from 12 to 20 euros, for students, families and friends",
+        "Smith's box (select the colour) from 5, 6 or 7 -- it doesn't matter, thanks",
+        "it's the European Union select committee on the sale of goods and services to the people from Ireland -- well",
+        "a boys' club #blue and #red",
+    ] {
+        assert_eq!(detect(prose.as_bytes()), None, "{prose}");
+    }
+}
