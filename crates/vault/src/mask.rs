@@ -30,7 +30,7 @@ fn part(rule: Rule, value: &str) -> String {
             let tail: String = value.chars().skip(count.saturating_sub(2).max(3)).collect();
             format!("{head} {DOTS} {tail}")
         }
-        Rule::Date => format!("{}-••-••", value.get(..4).unwrap_or(DOTS)),
+        Rule::Date => format!("{}-•••-•••", value.get(..4).unwrap_or(DOTS)),
         Rule::Line(_) => {
             let words: Vec<&str> = value.split_whitespace().collect();
             let shown: Vec<String> = words.iter().take(3).map(|word| begun(word)).collect();
@@ -61,7 +61,7 @@ mod tests {
             (Rule::Email, "ab@x.de", "•••@x•••.de"),
             (Rule::Phone, "+442079460001", "+44 ••• 01"),
             (Rule::Phone, "+4912", "+49 ••• 12"),
-            (Rule::Date, "1815-12-10", "1815-••-••"),
+            (Rule::Date, "1815-12-10", "1815-•••-•••"),
             (Rule::Line(200), "Ada King Countess of Lovelace", "A••• K••• C•••"),
             (Rule::Line(200), "12 St James's Square", "••• ••• J•••"),
             (Rule::Line(64), "A-1001", "A•••"),

@@ -7,10 +7,12 @@
 
 mod answers;
 mod crossing;
+mod dots;
 mod find;
 mod guest;
 mod html;
 mod json;
+mod kinds;
 mod pages;
 mod record;
 mod watch;
@@ -102,7 +104,19 @@ impl Office {
 impl SessionStage for Office {
     fn enter(&self, head: &RequestHead<'_>) -> Option<Box<dyn SessionExchange>> {
         let pages = self.0.pages.read().map(|pages| Arc::clone(&pages)).ok()?;
-        let place = pages.place(head.path, head.query.unwrap_or_default())?;
+        let place = pages.place(head.path, head.query.unwrap_or_default());
+        let may_lead = pages.reads_forms() && !head.method.is_safe() && is_form(head.headers);
+        if place.is_none() && !may_lead {
+            return None;
+        }
         Some(Box::new(Crossing::new(self.clone(), pages, place, head)))
     }
+}
+
+/// Whether a body is one that shops read parameters from.
+fn is_form(headers: &http::HeaderMap) -> bool {
+    headers.get_all(http::header::CONTENT_TYPE).iter().any(|value| {
+        let kind = String::from_utf8_lossy(value.as_bytes()).to_ascii_lowercase();
+        kind.contains("form")
+    })
 }

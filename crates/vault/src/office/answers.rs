@@ -8,6 +8,8 @@ use storeward_web::axum::body::Bytes;
 pub(crate) enum Held {
     /// A form bears masks.
     Masks,
+    /// A form that is longer than what is read of it.
+    Long,
     TooLarge,
     Encoded,
     Broken,
@@ -21,6 +23,7 @@ impl Held {
     pub(crate) const fn code(self) -> &'static str {
         match self {
             Held::Masks => "masks",
+            Held::Long => "long",
             Held::TooLarge => "too_large",
             Held::Encoded => "encoded",
             Held::Broken => "broken",
@@ -33,6 +36,7 @@ impl Held {
         match self {
             Held::Masks => StatusCode::CONFLICT,
             Held::Export => StatusCode::FORBIDDEN,
+            Held::Long => StatusCode::PAYLOAD_TOO_LARGE,
             Held::TooLarge | Held::Encoded | Held::Broken => StatusCode::BAD_GATEWAY,
             Held::NotRecorded => StatusCode::SERVICE_UNAVAILABLE,
         }
@@ -44,6 +48,10 @@ impl Held {
                 "Nothing was saved",
                 "This form holds values that are hidden from you (•••). Saving it would put the dots in the place of the customer's \
                  data. Ask somebody who sees these values to make the change, or send only what you changed.",
+            ),
+            Held::Long => (
+                "Nothing was saved",
+                "This form is too long to be looked through for values that are hidden from you (•••). Send less of it at once.",
             ),
             Held::TooLarge => (
                 "This page is held back",

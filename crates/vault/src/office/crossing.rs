@@ -1,6 +1,5 @@
 //! One request for a staff page on its way to the shop, and the answer on its way back.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,22 +12,39 @@ use storeward_web::axum::body::Bytes;
 use super::answers::Held;
 use super::find::{self, Form};
 use super::guest::Guest;
+use super::kinds;
 use super::pages::{Flag, Page, ShopPages};
-use super::{DOTS, Inner, Office};
+use super::{Inner, Office, dots};
 use crate::catalogue::Field;
 use crate::error::Error;
 
-/// A form that is longer is looked at as far as that.
-const REQUEST_BYTES: usize = 64 * 1024;
+/// A form for a staff page that is longer goes no further; files in forms may.
+const REQUEST_BYTES: usize = 1024 * 1024;
+/// As far as a form for any other page is looked at for whether it leads to one of the staff's.
+const ELSEWHERE_BYTES: usize = 64 * 1024;
 /// The largest page.
 const PAGE_BYTES: usize = 4 * 1024 * 1024;
 /// How long a page may pause.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// Where a request goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Staff,
+    /// The form says.
+    Unread,
+    /// The form was not read to its end: answers that a program reads are looked through.
+    Unsure,
+    Elsewhere,
+}
+
 pub(crate) struct Crossing {
     office: Office,
     pages: Arc<ShopPages>,
-    path: String,
+    place: Place,
+    page: Option<Page>,
+    /// Programs and styles from here are files.
+    is_fixed: bool,
     query: String,
     method: Method,
     id: RequestId,
@@ -38,17 +54,41 @@ pub(crate) struct Crossing {
 }
 
 impl Crossing {
-    pub(crate) fn new(office: Office, pages: Arc<ShopPages>, path: String, head: &RequestHead<'_>) -> Self {
-        Crossing {
+    /// With the path that counts, or none for a form that may lead anywhere.
+    pub(crate) fn new(
+        office: Office,
+        pages: Arc<ShopPages>,
+        path: Option<String>,
+        head: &RequestHead<'_>,
+    ) -> Self {
+        let place = if path.is_some() { Place::Staff } else { Place::Unread };
+        let path = path.unwrap_or_else(|| head.path.to_owned());
+        let is_fixed = pages.is_fixed(&path);
+        let mut crossing = Crossing {
             office,
+            page: pages.page(&path),
             pages,
-            path,
+            place,
+            is_fixed,
             query: head.query.unwrap_or_default().to_owned(),
             method: head.method.clone(),
             id: head.id,
             client: head.client,
             guest: None,
+        };
+        if let Some(led) = crossing.pages.led(&crossing.query) {
+            crossing.lead(&led);
         }
+        crossing
+    }
+
+    /// Where the query or the form names a page: it may be that one or the path's, as there is such a file in the shop or not.
+    fn lead(&mut self, path: &str) {
+        self.is_fixed = false;
+        self.page = match (self.page.take(), self.pages.page(path)) {
+            (Some(page), Some(other)) => Some(page.with(&other)),
+            (page, other) => page.or(other).map(Page::unassigned),
+        };
     }
 
     fn house(&self) -> &Inner {
@@ -56,7 +96,7 @@ impl Crossing {
     }
 
     fn page(&self) -> Option<&Page> {
-        self.pages.page(&self.path)
+        self.page.as_ref()
     }
 
     fn page_name(&self) -> String {
@@ -124,21 +164,24 @@ impl Crossing {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
         headers.remove(header::ETAG);
         headers.remove(header::LAST_MODIFIED);
-        let is_export = self.page().is_some_and(|page| page.export == Flag::Yes) || is_file(headers);
-        if is_export && status.is_success() {
+        let kind = kinds::of(headers, self.is_fixed).ok_or(Held::Encoded)?;
+        self.clean_fields(guest, headers);
+        let is_page_export = self.page().is_some_and(|page| page.export == Flag::Yes) && status.is_success();
+        let is_export = is_page_export || kind.is_file();
+        if is_export {
             let email = Field::find("contact.email").map_err(|_| Held::Broken)?;
             if self.mask(guest, Act::Export, email) != Mask::Whole {
                 return Err(Held::Export);
             }
         }
-        let Some(form) = form_of(headers) else { return Ok(Passage::On) };
+        let Some(form) = kind.form() else { return Ok(Passage::On) };
         if !body.complete {
             return Err(if body.bytes.len() >= PAGE_BYTES { Held::TooLarge } else { Held::Broken });
         }
         if body.bytes.is_empty() {
             return Ok(Passage::On);
         }
-        if headers.contains_key(header::CONTENT_ENCODING) || !is_utf8(headers) {
+        if headers.contains_key(header::CONTENT_ENCODING) || !kinds::is_utf8(headers) {
             return Err(Held::Encoded);
         }
         let text = std::str::from_utf8(body.bytes).map_err(|_| Held::Encoded)?;
@@ -169,13 +212,69 @@ impl Crossing {
     }
 }
 
+impl Crossing {
+    /// Answers' fields carry addresses, too: where to go next, most of all. Cookies are left: they are the person's own.
+    fn clean_fields(&self, guest: &Guest, headers: &mut HeaderMap) {
+        let asked = find::plain(&self.query, Form::Text).to_lowercase();
+        for (name, value) in headers.iter_mut() {
+            if *name == header::SET_COOKIE {
+                continue;
+            }
+            let text = String::from_utf8_lossy(value.as_bytes()).into_owned();
+            let is_known = |address: &str| {
+                asked.contains(address)
+                    || guest.email.as_deref() == Some(address)
+                    || self.house().parts.own.iter().any(|own| own == address)
+            };
+            let cleaned = find::without_addresses(&text, is_known, |field| {
+                self.mask(guest, Act::Open, field) == Mask::Whole
+            });
+            if let Some(cleaned) = cleaned {
+                *value =
+                    HeaderValue::from_str(&cleaned).unwrap_or_else(|_| HeaderValue::from_static("hidden"));
+            }
+        }
+    }
+
+    /// Tells where a form leads, once it is read.
+    fn settle(&mut self, body: Seen<'_>) {
+        let is_unread = self.place == Place::Unread;
+        if !self.pages.reads_forms() || self.method.is_safe() {
+            return;
+        }
+        match self.pages.place_of_form(body.bytes) {
+            Some(path) => {
+                self.lead(&path);
+                self.place = Place::Staff;
+            }
+            None if !is_unread => {}
+            None if body.complete => self.place = Place::Elsewhere,
+            None => self.place = Place::Unsure,
+        }
+    }
+
+    /// Whether an answer is looked at.
+    fn looks_at(&self, headers: &HeaderMap) -> bool {
+        match self.place {
+            Place::Staff => true,
+            Place::Unsure => kinds::is_for_programs(headers),
+            Place::Unread | Place::Elsewhere => false,
+        }
+    }
+}
+
 impl SessionExchange for Crossing {
     fn request_body_bytes(&self) -> Option<usize> {
-        (!self.method.is_safe()).then_some(REQUEST_BYTES)
+        let most = if self.place == Place::Staff { REQUEST_BYTES } else { ELSEWHERE_BYTES };
+        (!self.method.is_safe()).then_some(most)
     }
 
     fn request<'a>(&'a mut self, headers: &'a mut HeaderMap, body: Seen<'a>) -> Later<'a, Passage> {
         Box::pin(async move {
+            self.settle(body);
+            if self.place == Place::Elsewhere {
+                return Passage::On;
+            }
             // The shop answers plainly and wholly, so that it can be looked through.
             headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
             for name in [header::RANGE, header::IF_RANGE, header::IF_NONE_MATCH, header::IF_MODIFIED_SINCE] {
@@ -184,15 +283,22 @@ impl SessionExchange for Crossing {
             let client = self.house().parts.vault.0.db.client_ref(self.client);
             let guest = Guest::of(headers, client);
             self.guest = Some(guest.clone());
-            if bears_masks(body.bytes) || bears_masks(self.query.as_bytes()) {
-                return self.hold(&guest, Held::Masks).await;
+            if self.place == Place::Staff {
+                if dots::are_in(body.bytes) || dots::are_in(self.query.as_bytes()) {
+                    return self.hold(&guest, Held::Masks).await;
+                }
+                let is_read = body.complete || self.method.is_safe();
+                if !is_read && !dots::ends_in_a_file(body.bytes) {
+                    return self.hold(&guest, Held::Long).await;
+                }
             }
             Passage::On
         })
     }
 
     fn response_body_bytes(&self, _: StatusCode, headers: &HeaderMap) -> Option<usize> {
-        form_of(headers).map(|_| PAGE_BYTES)
+        let kind = kinds::of(headers, self.is_fixed).filter(|_| self.looks_at(headers))?;
+        kind.form().map(|_| PAGE_BYTES)
     }
 
     fn patience(&self) -> Duration {
@@ -206,69 +312,13 @@ impl SessionExchange for Crossing {
         body: Seen<'a>,
     ) -> Later<'a, Passage> {
         Box::pin(async move {
-            let Some(guest) = self.guest.clone() else { return Passage::On };
+            let Some(guest) = self.guest.clone().filter(|_| self.looks_at(headers)) else {
+                return Passage::On;
+            };
             match self.look_through(&guest, status, headers, body).await {
                 Ok(passage) => passage,
                 Err(held) => self.hold(&guest, held).await,
             }
         })
     }
-}
-
-/// A list or an archive to be saved, whatever page gives it out. Invoices (PDF) are for those who see the order.
-fn is_file(headers: &HeaderMap) -> bool {
-    const FILES: [&str; 7] = [
-        "text/csv",
-        "text/tab-separated-values",
-        "application/csv",
-        "application/octet-stream",
-        "application/force-download",
-        "application/x-download",
-        "application/zip",
-    ];
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    FILES.contains(&kind.as_str())
-        || ["application/vnd.ms-", "application/vnd.openxml", "application/vnd.oasis"]
-            .iter()
-            .any(|start| kind.starts_with(start))
-}
-
-/// How an answer is written; `None` where nothing of it can be read as text, such as a picture.
-fn form_of(headers: &HeaderMap) -> Option<Form> {
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("text/html");
-    let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    match kind.as_str() {
-        "text/html" | "application/xhtml+xml" => Some(Form::Html),
-        "text/css" | "text/javascript" | "application/javascript" => None,
-        "application/xml" => Some(Form::Text),
-        _ if kind.ends_with("json") => Some(Form::Json),
-        _ if kind.ends_with("+xml") && kind != "image/svg+xml" => Some(Form::Text),
-        _ if kind.starts_with("text/") => Some(Form::Text),
-        _ => None,
-    }
-}
-
-fn is_utf8(headers: &HeaderMap) -> bool {
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let charset = kind.to_ascii_lowercase();
-    match charset.split_once("charset=") {
-        Some((_, rest)) => {
-            let name = rest.trim_start_matches(['"', '\'']);
-            name.starts_with("utf-8") || name.starts_with("utf8") || name.starts_with("us-ascii")
-        }
-        None => true,
-    }
-}
-
-/// Whether a form or a query holds the dots of a mask, as they stand or as URLs, JSON and HTML write them.
-fn bears_masks(bytes: &[u8]) -> bool {
-    let text: Cow<'_, str> = String::from_utf8_lossy(bytes);
-    if text.contains(DOTS) {
-        return true;
-    }
-    let lower = text.to_ascii_lowercase();
-    ["%e2%80%a2", "\\u2022", "&bull;", "&#8226;", "&#x2022;", "%2526bull%253b", "%26bull%3b"]
-        .iter()
-        .any(|sign| lower.contains(&sign.repeat(3)))
 }

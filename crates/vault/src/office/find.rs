@@ -40,7 +40,7 @@ pub(crate) fn values(body: &str, form: Form, shop: &ShopPages, page: Option<&Pag
         Form::Json => json::values(body, shop, &mut found),
         Form::Text => {}
     }
-    emails(body, &mut found);
+    emails(body, form, &mut found);
     phones(body, &mut found);
     found.sort_by_key(|one| (one.range.start, std::cmp::Reverse(one.range.end)));
     let mut end = 0;
@@ -57,33 +57,141 @@ pub(crate) fn values(body: &str, form: Form, shop: &ShopPages, page: Option<&Pag
 /// What files end with, such as `icon@2x.png`; no domain does.
 const FILES: [&str; 9] = ["avif", "css", "gif", "jpeg", "jpg", "js", "png", "svg", "webp"];
 
-/// Addresses anywhere, in scripts and attributes, too. `@` may be written as HTML, a URL or JSON writes it.
-fn emails(body: &str, found: &mut Vec<Found>) {
-    for sign in ["@", "&#64;", "&#x40;", "&commat;", "%40", "\\u0040"] {
-        let mut from = 0;
-        while let Some(at) = body.get(from..).and_then(|rest| rest.find(sign)).map(|offset| from + offset) {
-            from = at + sign.len();
-            let before = body.get(..at).unwrap_or_default();
-            let mut local = before.bytes().rev().take(64).take_while(|byte| is_local(*byte)).count();
-            while !before.is_char_boundary(at - local) {
-                local -= 1;
-            }
-            let behind = body.get(from..).unwrap_or_default();
-            let mut domain = behind.bytes().take(253).take_while(|byte| is_domain(*byte)).count();
-            while !behind.is_char_boundary(domain) {
-                domain -= 1;
-            }
-            let domain = behind.get(..domain).unwrap_or_default().trim_end_matches(['.', '-']);
-            let is_one = local > 0
-                && domain.rsplit_once('.').is_some_and(|(name, end)| {
-                    let is_end = end.len() >= 2 && end.chars().all(char::is_alphabetic);
-                    !name.is_empty() && is_end && !FILES.contains(&end.to_ascii_lowercase().as_str())
-                });
-            if is_one {
-                found.push(Found { range: at - local..from + domain.len(), field: *EMAIL });
-            }
+/// Addresses anywhere, in scripts and attributes, too, each of their signs as it stands or as HTML, a URL or JSON writes it.
+fn emails(body: &str, form: Form, found: &mut Vec<Found>) {
+    let Read { text, starts, lengths } = Read::of(body, form);
+    let mut from = 0;
+    while let Some(at) = text.get(from..).and_then(|rest| rest.find('@')).map(|offset| from + offset) {
+        from = at + 1;
+        let before = text.get(..at).unwrap_or_default();
+        let mut local = before.bytes().rev().take(64).take_while(|byte| is_local(*byte)).count();
+        while !before.is_char_boundary(at - local) {
+            local -= 1;
+        }
+        let behind = text.get(from..).unwrap_or_default();
+        let mut domain = behind.bytes().take(253).take_while(|byte| is_domain(*byte)).count();
+        while !behind.is_char_boundary(domain) {
+            domain -= 1;
+        }
+        let domain = behind.get(..domain).unwrap_or_default().trim_end_matches(['.', '-']);
+        let is_one = local > 0
+            && domain.rsplit_once('.').is_some_and(|(name, end)| {
+                let is_end = end.len() >= 2 && end.chars().all(char::is_alphabetic);
+                !name.is_empty() && is_end && !FILES.contains(&end.to_ascii_lowercase().as_str())
+            });
+        let last = from + domain.len().saturating_sub(1);
+        let place = (starts.get(at - local), starts.get(last), lengths.get(last));
+        if let (true, (Some(start), Some(end), Some(length))) = (is_one, place) {
+            found.push(Found { range: *start..*end + usize::from(*length), field: *EMAIL });
         }
     }
+}
+
+/// A field of an answer without its addresses, where it has any that are not to be seen.
+pub(crate) fn without_addresses(
+    text: &str,
+    is_known: impl Fn(&str) -> bool,
+    is_seen: impl Fn(&'static Field) -> bool,
+) -> Option<String> {
+    let mut found = Vec::new();
+    emails(text, Form::Text, &mut found);
+    let value =
+        |one: &Found| plain(text.get(one.range.clone()).unwrap_or_default(), Form::Text).to_lowercase();
+    found.retain(|one| !is_known(&value(one)) && !is_seen(one.field));
+    found.sort_by_key(|one| one.range.start);
+    let (mut out, mut at) = (String::new(), 0);
+    for one in &found {
+        out.push_str(text.get(at..one.range.start).unwrap_or_default());
+        out.push_str("hidden");
+        at = one.range.end;
+    }
+    out.push_str(text.get(at..).unwrap_or_default());
+    (!found.is_empty()).then_some(out)
+}
+
+/// A body as it is read, and where each byte of it stands.
+struct Read {
+    text: String,
+    starts: Vec<usize>,
+    /// In bytes, of what stands for it.
+    lengths: Vec<u8>,
+}
+
+impl Read {
+    fn of(body: &str, form: Form) -> Self {
+        let bytes = body.as_bytes();
+        let (mut text, mut starts, mut lengths) = (Vec::new(), Vec::new(), Vec::new());
+        let mut at = 0;
+        while let Some(byte) = bytes.get(at) {
+            let rest = bytes.get(at..).unwrap_or_default();
+            if *byte == b'<' && form == Form::Html {
+                let skipped = tag_within(rest);
+                if skipped > 0 {
+                    at += skipped;
+                    continue;
+                }
+            }
+            let sign = match byte {
+                b'&' => html_sign(rest),
+                b'%' => hex(rest, 1, 2).map(|sign| (sign, 3)),
+                b'\\' => match rest.get(1) {
+                    Some(b'u') => hex(rest, 2, 4).map(|sign| (sign, 6)),
+                    Some(b'x') => hex(rest, 2, 2).map(|sign| (sign, 4)),
+                    _ => None,
+                },
+                _ => None,
+            };
+            // A byte of a URL beyond ASCII is no sign by itself.
+            let sign = sign.filter(|(sign, _)| *byte != b'%' || sign.is_ascii());
+            let length = sign.map_or(1, |(_, length)| length);
+            match sign {
+                Some((sign, _)) => text.extend_from_slice(sign.encode_utf8(&mut [0; 4]).as_bytes()),
+                None => text.push(*byte),
+            }
+            starts.resize(text.len(), at);
+            lengths.resize(text.len(), u8::try_from(length).unwrap_or(u8::MAX));
+            at += length;
+        }
+        Read { text: String::from_utf8(text).unwrap_or_default(), starts, lengths }
+    }
+}
+
+fn hex(bytes: &[u8], from: usize, count: usize) -> Option<char> {
+    let digits = bytes.get(from..from + count)?;
+    let digits = std::str::from_utf8(digits).ok().filter(|_| digits.iter().all(u8::is_ascii_hexdigit))?;
+    u32::from_str_radix(digits, 16).ok().and_then(char::from_u32)
+}
+
+/// A character reference and its length; numbers need no `;`, and may have zeros before them.
+fn html_sign(bytes: &[u8]) -> Option<(char, usize)> {
+    let is_part = |byte: &&u8| byte.is_ascii_alphanumeric() || **byte == b'#';
+    let mut length = bytes.iter().skip(1).take(60).take_while(is_part).count();
+    let is_closed = bytes.get(length + 1) == Some(&b';');
+    if !is_closed && bytes.get(1) == Some(&b'#') {
+        let is_hex = matches!(bytes.get(2), Some(b'x' | b'X'));
+        let skip = if is_hex { 3 } else { 2 };
+        let digits = bytes.iter().skip(skip).take(57);
+        let is_digit = |byte: &&u8| if is_hex { byte.is_ascii_hexdigit() } else { byte.is_ascii_digit() };
+        length = skip - 1 + digits.take_while(is_digit).count();
+    } else if !is_closed {
+        return None;
+    }
+    let name = std::str::from_utf8(bytes.get(1..length + 1)?).ok()?;
+    Some((reference(name)?, length + 1 + usize::from(is_closed)))
+}
+
+/// How long a tag is that may stand within a word, or an empty comment; 0 where there is none.
+fn tag_within(bytes: &[u8]) -> usize {
+    const WITHIN: [&str; 13] =
+        ["mark", "b", "strong", "em", "i", "span", "wbr", "u", "font", "bdi", "small", "s", "code"];
+    let Some(end) = bytes.iter().take(200).position(|byte| *byte == b'>') else { return 0 };
+    let inner = bytes.get(1..end).and_then(|inner| std::str::from_utf8(inner).ok()).unwrap_or_default();
+    let is_empty = inner.starts_with("!--") && inner.chars().all(|sign| matches!(sign, '!' | '-' | ' '));
+    let name = inner.trim_start_matches('/');
+    // One with attributes may bear an address itself.
+    let is_bare = !name.contains(['@', '&', '%', '\\']);
+    let name = name.split([' ', '\t', '\n', '\r', '/']).next().unwrap_or_default().to_ascii_lowercase();
+    if is_empty || (is_bare && WITHIN.contains(&name.as_str())) { end + 1 } else { 0 }
 }
 
 fn is_local(byte: u8) -> bool {
@@ -120,32 +228,12 @@ fn phones(body: &str, found: &mut Vec<Found>) {
 /// The value as a person reads it.
 pub(crate) fn plain(text: &str, form: Form) -> String {
     match form {
-        Form::Json => serde_json::from_str(&format!("\"{text}\"")).unwrap_or_else(|_| text.to_owned()),
-        Form::Html | Form::Text => decode(&text.replace("%40", "@").replace("\\u0040", "@")),
-    }
-}
-
-/// HTML's character references, as far as shops write them in values.
-fn decode(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, behind)) = rest.split_once('&') {
-        out.push_str(before);
-        let end = behind.find(';').filter(|end| *end <= 8);
-        let sign = end.and_then(|end| behind.get(..end)).and_then(reference);
-        match (sign, end) {
-            (Some(sign), Some(end)) => {
-                out.push(sign);
-                rest = behind.get(end + 1..).unwrap_or_default();
-            }
-            _ => {
-                out.push('&');
-                rest = behind;
-            }
+        Form::Json => {
+            let text = serde_json::from_str(&format!("\"{text}\"")).unwrap_or_else(|_| text.to_owned());
+            Read::of(&text, Form::Text).text
         }
+        Form::Html | Form::Text => Read::of(text, form).text,
     }
-    out.push_str(rest);
-    out
 }
 
 fn reference(name: &str) -> Option<char> {
@@ -158,6 +246,8 @@ fn reference(name: &str) -> Option<char> {
         "apos" => Some('\''),
         "nbsp" => Some('\u{a0}'),
         "commat" => Some('@'),
+        "period" => Some('.'),
+        "bull" | "bullet" => Some('•'),
         _ => match name.strip_prefix("#x").or_else(|| name.strip_prefix("#X")) {
             Some(digits) => number(digits, 16),
             None => name.strip_prefix('#').and_then(|digits| number(digits, 10)),
@@ -198,13 +288,41 @@ pub(crate) fn masked(
             continue;
         }
         out.push_str(body.get(at..one.range.start).unwrap_or_default());
-        let value = Secret::new(plain(body.get(one.range.clone()).unwrap_or_default(), form));
-        out.push_str(&written(mask::apply(mask, one.field.rule, value).expose(), form));
+        let stood = body.get(one.range.clone()).unwrap_or_default();
+        let value = Secret::new(plain(stood, form));
+        let mask = written(mask::apply(mask, one.field.rule, value).expose(), form);
+        if is_bare_number(body, one, form) {
+            out.push_str(&format!("\"{mask}\""));
+        } else {
+            out.push_str(&mask);
+        }
+        if form == Form::Html && one.field == *EMAIL {
+            out.push_str(&tags_of(stood));
+        }
         at = one.range.end;
         count += 1;
     }
     out.push_str(body.get(at..).unwrap_or_default());
     (out, count)
+}
+
+/// A number of JSON has no quotes, and its mask needs them.
+fn is_bare_number(body: &str, one: &Found, form: Form) -> bool {
+    let before = one.range.start.checked_sub(1).and_then(|at| body.as_bytes().get(at));
+    let first = body.as_bytes().get(one.range.start);
+    let is_number = first.is_some_and(|byte| byte.is_ascii_digit() || *byte == b'-');
+    form == Form::Json && is_number && before != Some(&b'"') && one.field != *EMAIL
+}
+
+/// The tags within a value, which stay: what they began goes on behind it, or ends there.
+fn tags_of(text: &str) -> String {
+    let mut tags = String::new();
+    for part in text.split('<').skip(1) {
+        if let Some((tag, _)) = part.split_once('>') {
+            tags.push_str(&format!("<{tag}>"));
+        }
+    }
+    tags
 }
 
 #[cfg(test)]

@@ -1,28 +1,80 @@
 //! JSON read as a row of tokens, so that what is not masked stays byte for byte as the shop wrote it.
 
+use std::ops::Range;
+
 use super::find::Found;
 use super::pages::ShopPages;
 use crate::catalogue::Field;
 
-/// Notes every string that stands behind a name that the file knows, in lists, too.
+/// What is open: an object or a list.
+#[derive(Clone, Default)]
+struct Level {
+    /// What the value is that comes next.
+    field: Option<&'static Field>,
+    name: String,
+    /// Of a pair (`"key": …, "value": …`): what its key says the value is, or where the value stands that came before its key.
+    told: Option<&'static Field>,
+    waiting: Option<Range<usize>>,
+}
+
+impl Level {
+    fn named(&mut self, name: &str, shop: &ShopPages) {
+        self.field = field(name, shop);
+        if matches!(name, "value" | "display_value") {
+            self.field = self.field.or(self.told);
+        }
+        name.clone_into(&mut self.name);
+    }
+
+    /// A string or a number, without its quotes.
+    fn value(&mut self, json: &str, range: Range<usize>, shop: &ShopPages, found: &mut Vec<Found>) {
+        let text = json.get(range.clone()).unwrap_or_default();
+        if text.is_empty() {
+            return;
+        }
+        if self.name == "key" {
+            self.told = field(text, shop);
+            if let (Some(field), Some(range)) = (self.told, self.waiting.take()) {
+                found.push(Found { range, field });
+            }
+        }
+        // WooCommerce's search for customers answers `"12": "Name (#12 – address)"`.
+        let is_number = !self.name.is_empty() && self.name.bytes().all(|byte| byte.is_ascii_digit());
+        if is_number && text.contains(&format!("(#{} ", self.name)) {
+            self.field = self.field.or_else(|| Field::find("contact.name").ok());
+        }
+        match self.field {
+            Some(field) => found.push(Found { range, field }),
+            None if self.name == "value" => self.waiting = Some(range),
+            None => {}
+        }
+    }
+}
+
+fn field(name: &str, shop: &ShopPages) -> Option<&'static Field> {
+    shop.json.get(name).or_else(|| shop.fields.get(name)).copied()
+}
+
+/// Notes every string and number that stands behind a name that the file knows, in lists, too.
 pub(crate) fn values(json: &str, shop: &ShopPages, found: &mut Vec<Found>) {
     let bytes = json.as_bytes();
-    let mut names: Vec<Option<&'static Field>> = vec![None];
+    let mut levels: Vec<Level> = vec![Level::default()];
     let (mut at, mut is_name) = (0, false);
     while let Some(byte) = bytes.get(at) {
         match byte {
             b'{' => {
-                names.push(None);
+                levels.push(Level::default());
                 is_name = true;
             }
             b'[' => {
                 // What a list holds is what its name says.
-                names.push(names.last().copied().flatten());
+                let field = levels.last().and_then(|level| level.field);
+                levels.push(Level { field, ..Level::default() });
                 is_name = false;
             }
             b'}' | b']' => {
-                if names.len() > 1 {
-                    names.pop();
+                if levels.len() > 1 {
+                    levels.pop();
                 }
                 is_name = false;
             }
@@ -30,20 +82,35 @@ pub(crate) fn values(json: &str, shop: &ShopPages, found: &mut Vec<Found>) {
             b'"' => {
                 let end = string_end(bytes, at + 1);
                 let colon = json.get(end + 1..).is_some_and(|rest| rest.trim_start().starts_with(':'));
-                if is_name || colon {
-                    if let Some(last) = names.last_mut() {
-                        *last = json.get(at + 1..end).and_then(|name| shop.json.get(name).copied());
+                if let Some(level) = levels.last_mut() {
+                    if is_name || colon {
+                        level.named(json.get(at + 1..end).unwrap_or_default(), shop);
+                    } else {
+                        level.value(json, at + 1..end, shop, found);
                     }
-                    is_name = false;
-                } else if let Some(field) = names.last().copied().flatten().filter(|_| end > at + 1) {
-                    found.push(Found { range: at + 1..end, field });
                 }
+                is_name &= !colon;
                 at = end;
+            }
+            b'0'..=b'9' | b'-' if is_value(bytes, at) => {
+                let is_part =
+                    |byte: &&u8| byte.is_ascii_digit() || matches!(byte, b'-' | b'+' | b'.' | b'e' | b'E');
+                let length = bytes.iter().skip(at).take_while(is_part).count();
+                if let Some(level) = levels.last_mut() {
+                    level.value(json, at..at + length, shop, found);
+                }
+                at += length - 1;
             }
             _ => {}
         }
         at += 1;
     }
+}
+
+/// Whether what stands here is a value by itself.
+fn is_value(bytes: &[u8], at: usize) -> bool {
+    let before = bytes.get(..at).unwrap_or_default().iter().rev().find(|byte| !byte.is_ascii_whitespace());
+    matches!(before, Some(b':' | b',' | b'['))
 }
 
 /// Whether a name follows a comma: then a string and a colon stand behind it.

@@ -25,6 +25,9 @@ struct Written {
     /// Parameters of the query that lead to such pages from any path: what stands before their value is the path that counts.
     #[serde(default)]
     queries: BTreeMap<String, String>,
+    /// Scripts that give out programs and styles, and nothing else.
+    #[serde(default)]
+    fixed: Vec<String>,
     #[serde(default, rename = "page")]
     pages: Vec<WrittenPage>,
     #[serde(default)]
@@ -102,6 +105,7 @@ pub struct ShopPages {
     name: String,
     area: Vec<String>,
     queries: BTreeMap<String, String>,
+    fixed: Vec<String>,
     pages: Vec<Page>,
     /// Names of form fields.
     pub(crate) fields: Named,
@@ -134,6 +138,7 @@ impl ShopPages {
             name: written.name,
             area: written.area,
             queries: written.queries,
+            fixed: written.fixed,
             pages: written.pages.into_iter().map(page).collect::<Result<_, _>>()?,
             fields: named(written.fields)?,
             json: named(written.json)?,
@@ -149,9 +154,33 @@ impl ShopPages {
         if self.covers(path) {
             return Some(path.to_owned());
         }
+        self.led(query)
+    }
+
+    /// Whether a form, too, can lead to such pages from any path.
+    pub(crate) fn reads_forms(&self) -> bool {
+        !self.queries.is_empty()
+    }
+
+    /// The path that a form leads to, which shops read before the query.
+    pub(crate) fn place_of_form(&self, body: &[u8]) -> Option<String> {
+        let text = String::from_utf8_lossy(body);
+        if let Some(path) = self.led(&text) {
+            return Some(path);
+        }
+        // A form in parts: whoever names the parameter there at all is taken to use it.
+        let in_parts = text.contains("\r\n") || text.contains('\n');
+        let named = in_parts.then(|| php_name(&text.to_ascii_lowercase()))?;
+        self.queries.iter().find(|(name, _)| named.contains(name.as_str())).map(|(_, before)| before.clone())
+    }
+
+    /// The staff page that a query leads to, whatever the path.
+    pub(crate) fn led(&self, query: &str) -> Option<String> {
         let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
         let mut led = pairs.filter_map(|(name, value)| {
-            let before = self.queries.get(&decoded(name).to_ascii_lowercase())?;
+            let name = decoded(name).to_ascii_lowercase();
+            let name = name.split('\0').next().unwrap_or_default().trim_start_matches(' ');
+            let before = self.queries.get(&php_name(name))?;
             Some(format!("{before}/{}", decoded(value)))
         });
         led.find(|path| self.covers(path))
@@ -159,15 +188,56 @@ impl ShopPages {
 
     /// Whether a canonical path lies among the staff's pages.
     pub fn covers(&self, path: &str) -> bool {
-        self.area.iter().any(|area| below(area, path))
+        self.area.iter().any(|area| found_at(area, &segments(path)).is_some())
     }
 
-    /// The page at a path: the one whose path is the longest of those that fit, and of equals the first.
-    pub(crate) fn page(&self, path: &str) -> Option<&Page> {
-        let paths = self.pages.iter().flat_map(|page| page.paths.iter().map(move |wanted| (page, wanted)));
-        let fitting = paths.filter(|(_, wanted)| below(wanted, path));
+    /// Whether programs and styles at a path are files, which hold nobody's data.
+    pub(crate) fn is_fixed(&self, path: &str) -> bool {
+        let parts = script(path);
+        let is_file =
+            parts.last().is_some_and(|last| [".js", ".mjs", ".css"].iter().any(|end| last.ends_with(end)));
+        is_file || self.fixed.iter().any(|wanted| found_at(wanted, &parts).is_some())
+    }
+
+    /// The page at a path, told by the first script in it: what stands behind that is the script's own and may be anything. Of those
+    /// that fit counts the earliest, then the longest; of equals all that any of them names, and the strictest of what they allow.
+    pub(crate) fn page(&self, path: &str) -> Option<Page> {
+        let parts = script(path);
         let depth = |wanted: &str| wanted.split('/').filter(|part| !part.is_empty() && *part != "**").count();
-        fitting.min_by_key(|(_, wanted)| std::cmp::Reverse(depth(wanted))).map(|(page, _)| page)
+        let fitting = self.pages.iter().flat_map(|page| page.paths.iter().map(move |wanted| (page, wanted)));
+        let fitting: Vec<_> = fitting
+            .filter_map(|(page, wanted)| {
+                found_at(wanted, &parts).map(|at| ((at, std::cmp::Reverse(depth(wanted))), page))
+            })
+            .collect();
+        let best = fitting.iter().map(|(rank, _)| *rank).min()?;
+        let mut equals = fitting.into_iter().filter(|(rank, _)| *rank == best).map(|(_, page)| page);
+        let first = equals.next()?.clone();
+        Some(equals.fold(first, Page::with))
+    }
+}
+
+impl Page {
+    /// Not one order's.
+    pub(crate) fn unassigned(mut self) -> Self {
+        self.assigned = Flag::No;
+        self.purpose = None;
+        self
+    }
+
+    /// All that either names, and the strictest of what they allow.
+    pub(crate) fn with(mut self, other: &Page) -> Self {
+        if other.assigned == Flag::No {
+            self.assigned = Flag::No;
+            self.purpose = self.purpose.filter(|purpose| other.purpose == Some(*purpose));
+        }
+        if other.export == Flag::Yes {
+            self.export = Flag::Yes;
+        }
+        self.columns.extend(other.columns.iter().map(|(name, field)| (name.clone(), *field)));
+        self.labels.extend(other.labels.iter().map(|(name, field)| (name.clone(), *field)));
+        self.elements.extend(other.elements.iter().cloned());
+        self
     }
 }
 
@@ -205,7 +275,7 @@ fn named(written: BTreeMap<String, String>) -> Result<Named, PagesFault> {
 }
 
 /// A part of a query as the shop reads it.
-fn decoded(text: &str) -> String {
+pub(crate) fn decoded(text: &str) -> String {
     let (mut out, mut rest) = (Vec::with_capacity(text.len()), text.as_bytes());
     while let Some((byte, behind)) = rest.split_first() {
         let digits = behind.get(..2).and_then(|two| std::str::from_utf8(two).ok());
@@ -216,28 +286,44 @@ fn decoded(text: &str) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
-/// Whether a path is, or lies below, a wanted one: segment by segment whatever their case, `*` for any one segment and `/**` at the
-/// beginning for any folder. What PHP and Java read as the path's end (`;…`) is cut off.
-fn below(wanted: &str, path: &str) -> bool {
-    let path = path.to_ascii_lowercase();
-    let found: Vec<&str> = path
-        .split('/')
-        .map(|part| part.split(';').next().unwrap_or_default())
-        .filter(|part| !part.is_empty())
-        .collect();
+/// As PHP reads the names of parameters: these signs are lines to it.
+fn php_name(name: &str) -> String {
+    name.replace(['.', ' ', '['], "_")
+}
+
+/// The parts of a path in lower case. What PHP and Java read as a part's end (`;…`) is cut off.
+fn segments(path: &str) -> Vec<String> {
+    let parts = path.split('/').map(|part| part.split(';').next().unwrap_or_default().to_ascii_lowercase());
+    parts.filter(|part| !part.is_empty()).collect()
+}
+
+/// The parts of a path up to its first script.
+fn script(path: &str) -> Vec<String> {
+    let mut parts = segments(path);
+    if let Some(at) = parts.iter().position(|part| part.ends_with(".php")) {
+        parts.truncate(at + 1);
+    }
+    parts
+}
+
+/// Where a path is, or begins to lie below, a wanted one: part by part, `*` for any one or at the end of one for its rest, and `/**` at
+/// the beginning for any folder.
+fn found_at(wanted: &str, found: &[String]) -> Option<usize> {
     let (anywhere, wanted) = match wanted.strip_prefix("/**") {
         Some(rest) => (true, rest),
         None => (false, wanted),
     };
-    let wanted: Vec<String> =
-        wanted.split('/').filter(|part| !part.is_empty()).map(str::to_ascii_lowercase).collect();
+    let wanted = segments(wanted);
     let last = if anywhere { found.len() } else { 0 };
-    let fits_at = |at: usize| {
-        let rest = found.get(at..).unwrap_or_default();
-        rest.len() >= wanted.len()
-            && wanted.iter().zip(rest).all(|(wanted, part)| wanted == "*" || wanted == part)
+    let fits = |wanted: &str, part: &str| match wanted.strip_suffix('*') {
+        Some(start) => part.starts_with(start),
+        None => wanted == part,
     };
-    (0..=last).any(fits_at)
+    let fits_at = |at: &usize| {
+        let rest = found.get(*at..).unwrap_or_default();
+        rest.len() >= wanted.len() && wanted.iter().zip(rest).all(|(wanted, part)| fits(wanted, part))
+    };
+    (0..=last).find(fits_at)
 }
 
 #[cfg(test)]
@@ -261,10 +347,10 @@ mod tests {
         for path in ["/", "/administrator", "/product/admin"] {
             assert!(!shop.covers(path), "{path}");
         }
-        let name = |path: &str| shop.page(path).map(|page| page.name.as_str());
-        assert_eq!(name("/admin/orders/LM-1"), Some("order"));
-        assert_eq!(name("/admin/orders"), Some("orders"));
-        assert_eq!(name("/admin/customers"), Some("customers"));
+        let name = |path: &str| shop.page(path).map(|page| page.name);
+        assert_eq!(name("/admin/orders/LM-1").as_deref(), Some("order"));
+        assert_eq!(name("/admin/orders").as_deref(), Some("orders"));
+        assert_eq!(name("/admin/customers").as_deref(), Some("customers"));
         let wordpress = ShopPages::built_in("wordpress").unwrap();
         assert!(wordpress.covers("/shop/wp-admin/users.php") && wordpress.covers("/wp-json/wc/v3/orders"));
         assert!(!wordpress.covers("/wp-content/uploads/a.png"));
@@ -273,11 +359,59 @@ mod tests {
             "a=1&rest_route=%2Fwc%2fv3/orders&b",
             "REST_ROUTE=wc/v3",
             "%72est_route=/wp/v2/users/1",
+            "rest.route=/wc-analytics/customers",
+            "+rest%5broute=/wc/v3/orders",
+            "rest_route%00x=/wc/v3/orders",
         ] {
             assert!(wordpress.place("/", query).is_some(), "{query}");
         }
         for query in ["", "rest_route=/wp/v2/posts", "q=rest_route=/wc", "rest_route"] {
             assert_eq!(wordpress.place("/", query), None, "{query}");
+        }
+    }
+
+    /// Web servers run the first script of a path and give it the rest, which the person chooses.
+    #[test]
+    fn what_stands_behind_a_script_chooses_no_page() {
+        let shop = ShopPages::built_in("wordpress").unwrap();
+        let page = |path: &str| shop.page(path);
+        for path in
+            ["/wp-admin/users.php", "/wp-admin/users.php/wp-admin/post.php", "/x/wp-admin/Users.PHP/post.php"]
+        {
+            let page = page(path).unwrap();
+            assert_eq!((page.name.as_str(), page.assigned), ("users", Flag::No), "{path}");
+            assert!(!page.elements.is_empty());
+        }
+        assert!(page("/index.php/wp-admin/post.php").is_none());
+        assert_eq!(page("/wp-admin/post.php/wp-admin/users.php").unwrap().name, "order");
+        let both = "format = 1\nname = 'a'\narea = ['/a']\n[[page]]\nname = 'p'\npaths = ['/a/*']\nassigned = true\nelements = { b = 'contact.name' }\n\
+                    [[page]]\nname = 'q'\npaths = ['/a/x']\nexport = true\nelements = { i = 'contact.name' }";
+        let page = ShopPages::parse(both).unwrap().page("/a/x").unwrap();
+        assert_eq!((page.assigned, page.export, page.elements.len()), (Flag::No, Flag::Yes, 2));
+    }
+
+    #[test]
+    fn forms_lead_to_pages_and_customers_own_interface_is_none() {
+        let shop = ShopPages::built_in("wordpress").unwrap();
+        for form in [
+            "a=1&rest_route=/wc/v3/orders",
+            "--b\r\nContent-Disposition: form-data; name=\"rest_route\"\r\n\r\n/wc/v3/orders\r\n--b--",
+            "--b\r\ncontent-disposition: form-data; name=Rest.Route\r\n\r\n/wc/v3/orders\r\n--b--",
+        ] {
+            assert!(shop.place_of_form(form.as_bytes()).is_some(), "{form}");
+        }
+        assert_eq!(shop.place_of_form(b"quantity=1&add-to-cart=7"), None);
+        for path in ["/wp-json/wc/v3/x", "/wp-json/wc-analytics/customers", "/index.php/wp-json/wc-admin/x"] {
+            assert!(shop.covers(path), "{path}");
+        }
+        assert!(!shop.covers("/wp-json/wc/store/v1/cart"), "customers see their own cart whole");
+        for (path, is) in [
+            ("/wp-admin/load-scripts.php", true),
+            ("/wp-admin/js/a.js", true),
+            ("/wp-admin/admin-ajax.php/a.js", false),
+            ("/index.php/wp-admin/load-scripts.php", false),
+        ] {
+            assert_eq!(shop.is_fixed(path), is, "{path}");
         }
     }
 

@@ -28,11 +28,13 @@ const MOST_NAMED: usize = 200;
 pub(crate) struct Subjects {
     pub customers: BTreeSet<CustomerId>,
     pub others: BTreeSet<String>,
+    /// Names, who may be the same people: there is no telling which name belongs to which address.
+    pub names: BTreeSet<String>,
 }
 
 impl Subjects {
     pub(crate) fn is_empty(&self) -> bool {
-        self.customers.is_empty() && self.others.is_empty()
+        self.customers.is_empty() && self.others.is_empty() && self.names.is_empty()
     }
 }
 
@@ -60,8 +62,8 @@ pub struct ShownFilter {
 }
 
 impl Inner {
-    /// The people that values name: by address and number, joined with the records that are kept; where a page has neither, by
-    /// name.
+    /// The people that values name: by address and number, joined with the records that are kept, and by name. An
+    /// address may stand there for another reason, such as a search for it, and must take nobody's name off the record.
     pub(crate) async fn subjects(
         &self,
         body: &str,
@@ -89,12 +91,16 @@ impl Inner {
             }
             subjects.customers.extend(customers);
         }
-        if subjects.is_empty() {
-            for one in found.iter().filter(|one| matches!(one.field.rule, Rule::Line(_))) {
-                let value = plain(body.get(one.range.clone()).unwrap_or_default(), form);
-                subjects.others.insert(self.mark("name", &value.trim().to_lowercase()));
-            }
-        }
+        let has_names = found.iter().any(|one| one.field.name == "name");
+        let by_line = |one: &&Found| match has_names || !subjects.is_empty() {
+            true => one.field.name == "name",
+            false => matches!(one.field.rule, Rule::Line(_)),
+        };
+        let names = found.iter().filter(by_line).map(|one| {
+            let value = plain(body.get(one.range.clone()).unwrap_or_default(), form);
+            self.mark("name", &value.trim().to_lowercase())
+        });
+        subjects.names = names.collect();
         Ok(subjects)
     }
 
@@ -115,18 +121,22 @@ impl Inner {
         let page = page.to_owned();
         let write = self.parts.vault.0.db.write(move |tx| -> Result<(), Error> {
             let customers: Vec<CustomerId> = subjects.customers.iter().copied().take(MOST_NAMED).collect();
-            let others: Vec<String> = subjects.others.iter().take(MOST_NAMED).cloned().collect();
-            let all = subjects.customers.len() + subjects.others.len();
+            let others = subjects.others.iter().chain(&subjects.names);
+            let others: Vec<String> = others.take(MOST_NAMED).cloned().collect();
+            let all = subjects.customers.len() + subjects.others.len() + subjects.names.len();
             let more = u64::try_from(all - customers.len() - others.len()).unwrap_or(u64::MAX);
             let fact = CustomersShown { page: page.clone(), customers, others, more, shown, masked };
             let record = tx.append(actor, Some(request), fact)?;
             let customers = subjects.customers.iter().map(ToString::to_string);
-            for subject in customers.chain(subjects.others.iter().cloned()) {
-                let unmasked = i64::try_from(shown).unwrap_or(i64::MAX);
-                tx.execute(
-                    INSERT,
-                    params![record.id, subject, record.at, actor.to_string(), &page, unmasked],
-                )?;
+            let by_address: Vec<String> = customers.chain(subjects.others.iter().cloned()).collect();
+            // Whoever counts readers counts the longer of the two lists, which may be the same people.
+            let unmasked = i64::try_from(shown).unwrap_or(i64::MAX);
+            let (by_address_counts, names_count) =
+                if subjects.names.len() > by_address.len() { (0, unmasked) } else { (unmasked, 0) };
+            let rows = by_address.into_iter().map(|subject| (subject, by_address_counts));
+            for (subject, counts) in rows.chain(subjects.names.iter().map(|name| (name.clone(), names_count)))
+            {
+                tx.execute(INSERT, params![record.id, subject, record.at, actor.to_string(), &page, counts])?;
             }
             Ok(())
         });

@@ -26,9 +26,13 @@ const CUSTOMERS: &str = "<!doctype html><html><body><table><thead><tr><th>Name</
     <tr><td>Bob Bobson</td><td>bob@shop.example</td><td>020 7946 0019</td></tr></tbody></table></body></html>";
 
 fn office(vault: &Vault, db: &TestDb) -> Office {
+    office_of("larkmoor", vault, db)
+}
+
+fn office_of(shop: &str, vault: &Vault, db: &TestDb) -> Office {
     Office::new(OfficeParts {
         vault: vault.clone(),
-        pages: ShopPages::built_in("larkmoor").unwrap(),
+        pages: ShopPages::built_in(shop).unwrap(),
         purpose: Purpose::Support,
         own: vec!["service@shop.example".to_owned()],
         marks: PseudonymKey::from_bytes(Secret::new([7; 32])).mark_key("office"),
@@ -64,12 +68,28 @@ struct Way<'a> {
     kind: &'a str,
     body: &'a [u8],
     complete: bool,
+    /// Fields of the request and of the answer.
+    sent: &'a [(&'static str, &'static str)],
+    fields: &'a [(&'static str, &'static str)],
+    form_complete: bool,
 }
 
 impl<'a> Way<'a> {
     fn get(path: &'a str, groups: Option<&'a [&'a str]>, body: &'a str) -> Self {
         let (method, kind) = (Method::GET, "text/html; charset=utf-8");
-        Way { method, path, query: None, form: "", groups, kind, body: body.as_bytes(), complete: true }
+        Way {
+            method,
+            path,
+            query: None,
+            form: "",
+            groups,
+            kind,
+            body: body.as_bytes(),
+            complete: true,
+            sent: &[],
+            fields: &[],
+            form_complete: true,
+        }
     }
 
     fn post(path: &'a str, form: &'a str) -> Self {
@@ -80,6 +100,9 @@ impl<'a> Way<'a> {
         let mut asked = assertion(self.groups);
         asked.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip, br"));
         asked.insert(header::RANGE, HeaderValue::from_static("bytes=0-10"));
+        for (name, value) in self.sent {
+            asked.insert(*name, HeaderValue::from_static(value));
+        }
         let shown = asked.clone();
         let head = RequestHead {
             id: RequestId::from_bits(1),
@@ -96,7 +119,7 @@ impl<'a> Way<'a> {
         };
         let mut exchange = office.enter(&head)?;
         let seen = match exchange.request_body_bytes() {
-            Some(_) => Seen { bytes: self.form.as_bytes(), complete: true },
+            Some(_) => Seen { bytes: self.form.as_bytes(), complete: self.form_complete },
             None => Seen::default(),
         };
         if let Passage::Instead(answer) = exchange.request(&mut asked, seen).await {
@@ -107,6 +130,9 @@ impl<'a> Way<'a> {
         let mut headers = HeaderMap::new();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_str(self.kind).unwrap());
         headers.insert(header::ETAG, HeaderValue::from_static("\"1\""));
+        for (name, value) in self.fields {
+            headers.insert(*name, HeaderValue::from_static(value));
+        }
         let seen = match exchange.response_body_bytes(StatusCode::OK, &headers) {
             Some(_) => Seen { bytes: self.body, complete: self.complete },
             None => Seen::default(),
@@ -165,7 +191,11 @@ both_engines!(whose_data_went_to_whom_is_on_record_without_a_name, &tables(), as
     let told = events(&db).await;
     let (Actor::Staff { id }, Event::CustomersShown(fact)) = &told[0] else { panic!("{told:?}") };
     assert_eq!(*id, StaffId::from_bits(7));
-    assert_eq!((fact.customers.as_slice(), fact.others.len()), (&[ada()][..], 1), "Bob's record is not kept");
+    assert_eq!(
+        (fact.customers.as_slice(), fact.others.len()),
+        (&[ada()][..], 3),
+        "Bob's record is not kept; names stand beside"
+    );
     assert_eq!((fact.page.as_str(), fact.masked), ("customers", 6));
     assert!(matches!(told[1].0, Actor::Client { .. }));
     let text = serde_json::to_string(&told.iter().map(|(_, event)| event).collect::<Vec<_>>()).unwrap();
@@ -196,6 +226,11 @@ both_engines!(a_form_with_masks_is_held_back, &tables(), async |db| {
         "name=%e2%80%a2%E2%80%a2%e2%80%A2",
         "--b\r\nContent-Disposition: form-data; name=\"n\"\r\n\r\na•••@s•••.example\r\n--b--",
         "name=&bull;&bull;&bull;",
+        "data=%7B%22name%22%3A%22A%5Cu2022%5Cu2022%5Cu2022%22%7D",
+        "data=%7B%22name%22%3A%22A%5C%5Cu2022%5C%5Cu2022%5C%5Cu2022%22%7D",
+        "data=A%25e2%2580%25a2%25e2%2580%25a2%25e2%2580%25a2",
+        "name=A%26%238226%3B%26%2308226%3B%26%23x2022%3B",
+        "birthday=1815-%E2%80%A2%E2%80%A2%E2%80%A2-%E2%80%A2%E2%80%A2%E2%80%A2",
     ] {
         let went = Way::post("/admin/products/x", form).go(&office).await.unwrap();
         assert_eq!(went.status, StatusCode::CONFLICT, "{form}");
@@ -208,6 +243,94 @@ both_engines!(a_form_with_masks_is_held_back, &tables(), async |db| {
     for form in ["name=Ada&stock=4", "text=one%20%E2%80%A2%20two", "text=%E2%80%A2%E2%80%A2"] {
         assert_eq!(Way::post("/admin/products/x", form).go(&office).await.unwrap().body, "saved", "{form}");
     }
+});
+
+both_engines!(a_form_too_long_to_be_read_goes_no_further_but_a_file_does, &tables(), async |db| {
+    let (_keys, vault) = both(&db).await;
+    let office = office(&vault, &db);
+    let long = |form| Way { form_complete: false, ..Way::post("/admin/products/x", form) };
+    assert_eq!(long("name=Ada").go(&office).await.unwrap().status, StatusCode::PAYLOAD_TOO_LARGE);
+    let upload = "--b\r\nContent-Disposition: form-data; name=\"a\"; filename=\"a.png\"\r\n\r\nPNG";
+    assert_eq!(long(upload).go(&office).await.unwrap().body, "saved");
+    let field = "--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nfilename=";
+    assert_eq!(long(field).go(&office).await.unwrap().status, StatusCode::PAYLOAD_TOO_LARGE);
+});
+
+// WordPress takes the place from a form before it takes it from the query.
+both_engines!(a_form_leads_to_no_page_past_the_masks, &tables(), async |db| {
+    let (_keys, vault) = both(&db).await;
+    let office = office_of("wordpress", &vault, &db);
+    let json = "{\"first_name\":\"Ada\",\"email\":\"ada@shop.example\"}";
+    let sent = &[("content-type", "application/x-www-form-urlencoded")][..];
+    let post = |form, kind| Way { sent, kind, groups: None, body: json.as_bytes(), ..Way::post("/", form) };
+    for kind in ["application/json", "application/javascript", "text/html"] {
+        let went = post("rest_route=/wc/v3/orders", kind).go(&office).await.unwrap();
+        assert!(!went.body.contains("ada@"), "{kind}: {}", went.body);
+        assert!(kind == "text/html" || !went.body.contains("Ada"), "{kind}: {}", went.body);
+    }
+    let long = Way { form_complete: false, ..post("a=1", "application/json") };
+    assert!(!long.go(&office).await.unwrap().body.contains("Ada"), "what was not read may lead there");
+    let honest = post("quantity=1", "application/json").go(&office).await.unwrap();
+    assert_eq!(honest.body, json, "a customer's own form");
+    assert_eq!(honest.asked[header::ACCEPT_ENCODING], "gzip, br");
+    // A path that is no file is WordPress's own, and it reads the parameter there, too: as a program's, or as one order.
+    let (body, groups) = (json.as_bytes(), Some(&["support"][..]));
+    let one = || Way {
+        sent,
+        groups,
+        body,
+        kind: "application/javascript",
+        ..Way::get("/x/wp-admin/post.php", None, "")
+    };
+    let as_order = Way { kind: "application/json", ..one() }.go(&office).await.unwrap().body;
+    let as_list = Way { path: "/wp-json/wc/v3/orders", ..one() }.go(&office).await.unwrap().body;
+    for path in ["/wp-admin/no.js", "/x/wp-admin/post.php"] {
+        let by_query = Way { path, query: Some("rest_route=/wc/v3/orders&_jsonp=x"), ..one() }
+            .go(&office)
+            .await
+            .unwrap();
+        let form = "rest_route=/wc/v3/orders&_jsonp=x";
+        let by_form = Way { path, method: Method::POST, form, ..one() }.go(&office).await.unwrap();
+        assert_eq!(
+            (by_query.body.as_str(), by_form.body.as_str()),
+            (as_list.as_str(), as_list.as_str()),
+            "{path}"
+        );
+    }
+    assert!(as_list.contains("A•••") && !as_list.contains("ada@"), "{as_list} {as_order}");
+    let told = events(&db).await;
+    assert!(told.len() >= 3 && matches!(told[0].1, Event::CustomersShown(_)), "{told:?}");
+});
+
+// The address that was searched for stands on the page, and takes nobody off the record.
+both_engines!(an_address_on_the_page_takes_no_name_off_the_record, &tables(), async |db| {
+    let (_keys, vault) = both(&db).await;
+    let office = office(&vault, &db);
+    let page = "<input name=s value='x@y.example'><table><tr><th>Customer</th></tr><tr><td>Ada Lovelace</td></tr>\
+                <tr><td>Bob Bobson</td></tr></table>";
+    Way::get("/admin/orders", None, page).go(&office).await.unwrap();
+    let told = events(&db).await;
+    let (_, Event::CustomersShown(fact)) = &told[0] else { panic!("{told:?}") };
+    assert_eq!(fact.others.len(), 3);
+});
+
+both_engines!(fields_of_answers_show_no_address, &tables(), async |db| {
+    let (_keys, vault) = both(&db).await;
+    let office = office(&vault, &db);
+    let fields = &[
+        ("location", "/admin/customers?mail=ada%40shop.example&n=1"),
+        ("x-customer", "ada@shop.example"),
+    ][..];
+    let went = Way { fields, ..Way::get("/admin/customers", None, "") }.go(&office).await.unwrap();
+    assert_eq!(went.headers[header::LOCATION], "/admin/customers?mail=hidden&n=1");
+    assert_eq!(went.headers["x-customer"], "hidden");
+    let mut searched = Way { fields, ..Way::get("/admin/customers", None, "") };
+    searched.query = Some("s=ada%40shop.example");
+    assert_eq!(
+        searched.go(&office).await.unwrap().headers["x-customer"],
+        "ada@shop.example",
+        "they wrote it themselves"
+    );
 });
 
 both_engines!(what_cannot_be_looked_through_is_held_back, &tables(), async |db| {
@@ -235,6 +358,20 @@ both_engines!(what_cannot_be_looked_through_is_held_back, &tables(), async |db| 
     check(Way { body: &wide, ..page("text/html") }, 502, "encoded").await;
     let owner = Way { path: "/admin/export.csv", groups: Some(&["owner"]), ..page("text/csv") };
     assert_eq!(owner.go(&office).await.unwrap().body, CUSTOMERS);
+    // What is not known as harmless is a file, by whatever name; so is a page that is to be saved.
+    for kind in [
+        "application/gzip",
+        "application/msexcel",
+        "application/x-sql",
+        "application/pdf",
+        "binary/octet-stream",
+        "multipart/mixed",
+        "x",
+    ] {
+        check(page(kind), 403, "export").await;
+    }
+    let saved = &[("content-disposition", "attachment; filename=customers.csv")][..];
+    check(Way { fields: saved, ..page("text/plain") }, 403, "export").await;
     // A picture is none of this.
     let picture = Way { body: b"ada@shop.example", ..page("image/png") };
     assert_eq!(picture.go(&office).await.unwrap().status, StatusCode::OK);
