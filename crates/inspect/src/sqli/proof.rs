@@ -53,6 +53,8 @@ pub(super) struct Proof {
     begins_with_value: bool,
     /// Queries that name a table or cannot be words.
     queries: u32,
+    /// One of them names a table, or its rows.
+    has_table: bool,
     unites: u32,
     /// Signs of SQL in queries.
     score: u32,
@@ -123,6 +125,7 @@ impl Proof {
             begins_with_count: false,
             begins_with_value: false,
             queries: 0,
+            has_table: false,
             unites: 0,
             score: 0,
             has_listed: false,
@@ -148,14 +151,16 @@ impl Proof {
         self.queries > 0 || self.unites > 0 || self.joints > 0
     }
 
+    /// No doubt takes back what was read up to its table, or united. "use the mouse to select text while 'a' contains 'b'" names none.
     pub fn has_queried(&self) -> bool {
-        self.queries > 0
+        let most = if self.is_bare { 1 } else { 2 };
+        self.queries > 0 && (self.has_table || self.unites > 0 || self.doubts <= most)
     }
 
     pub fn has_firmly_queried(&self) -> bool {
         // "1001;table lamp;12.50"
         let listed = self.is_bare && (self.statement.is_some() || self.is_divided);
-        self.queries > 0 && self.score >= self.least_score.unwrap_or(ENOUGH) && !listed
+        self.has_queried() && self.score >= self.least_score.unwrap_or(ENOUGH) && !listed
     }
 
     /// The string that the value closes.
@@ -202,6 +207,7 @@ impl Proof {
         let said = self.begins_with_count && self.is_plain(table) && !words::is_prey(table.text);
         self.score += if said { 0 } else { ENOUGH };
         self.queries += 1;
+        self.has_table = true;
         self.object();
     }
 
@@ -322,6 +328,7 @@ impl Proof {
         self.is_in_query = true;
         self.score += ENOUGH;
         self.queries += 1;
+        self.has_table = true;
         self.object();
     }
 
@@ -329,6 +336,7 @@ impl Proof {
         self.score += u32::from(matches!(token.kind, Kind::Text { .. }));
         self.score += if self.names_queries { ENOUGH } else { 0 };
         self.queries += 1;
+        self.has_table = true;
     }
 
     /// Something was selected from no table: names alone are no query.
@@ -401,13 +409,13 @@ impl Proof {
         }
     }
 
-    /// A query was read up to its table. No doubt that stands before it or behind it takes that back.
+    /// A query was read up to its table.
     fn asks(&self, end: End) -> bool {
         let is_cut = matches!(end, End::Cut | End::CutByHash | End::CutByWords | End::Semicolon);
         // "Earrings; table runner": what stands behind a semicolon must be cut off.
         let is_firm = self.score >= ENOUGH && self.statement.is_none();
         let is_cut_off = self.begins_with_value && matches!(end, End::Cut | End::CutByWords);
-        self.queries > 0
+        self.has_queried()
             && match self.is_bare {
                 true => (is_firm || is_cut_off) && end != End::Wanting,
                 false => is_cut || matches!(end, End::Open | End::Wanting) || self.score > 0,

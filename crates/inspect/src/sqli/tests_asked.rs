@@ -142,6 +142,7 @@ fn unions_of_people_and_of_banks_stay_prose() {
         "our credit union select account, from 12 to 20 euros, for students, families and friends",
         "Smith's box (select the colour) from 5, 6 or 7 -- it doesn't matter, thanks",
         "it's the European Union select committee on the sale of goods and services to the people from Ireland -- well",
+        "use the mouse to select text while 'selectmode' contains \"mouse\"",
         "a boys' club #blue and #red",
     ] {
         assert_eq!(detect(prose.as_bytes()), None, "{prose}");
