@@ -8,6 +8,9 @@ pub(crate) fn xml(source: &[u8], values: &mut Values) {
         values.fact(Fact::OddCharset);
     }
     values.push(Collection::XmlDocument, b"", source);
+    if memchr::memmem::find(source, b"<!--").or_else(|| memchr::memmem::rfind(source, b"<?")).is_some() {
+        joined(source, values);
+    }
     let mut rest = source;
     while !rest.is_empty() {
         if values.is_full() {
@@ -29,6 +32,44 @@ pub(crate) fn xml(source: &[u8], values: &mut Values) {
             None => tag(markup, values),
         };
     }
+}
+
+/// Text that comments and instructions split is one to whoever reads it: `uni<!-- x -->on`.
+fn joined(source: &[u8], values: &mut Values) {
+    let (mut text, mut is_split) = (Vec::new(), false);
+    let mut rest = source;
+    while !rest.is_empty() && !values.is_full() {
+        let open = memchr::memchr(b'<', rest).unwrap_or(rest.len());
+        let (before, markup) = rest.split_at(open);
+        html_decode(before, &mut text);
+        let behind = |inside: usize, end: &[u8]| {
+            let inside = markup.get(inside..).unwrap_or_default();
+            let length = memchr::memmem::find(inside, end).unwrap_or(inside.len());
+            (inside.get(..length).unwrap_or_default(), inside.get(length + end.len()..).unwrap_or_default())
+        };
+        rest = if markup.starts_with(b"<![CDATA[") {
+            let (inside, rest) = behind(9, b"]]>");
+            text.extend_from_slice(inside);
+            rest
+        } else if markup.starts_with(b"<!--") {
+            is_split = true;
+            behind(4, b"-->").1
+        } else if markup.starts_with(b"<?") {
+            is_split = true;
+            behind(2, b"?>").1
+        } else {
+            flush(&mut text, &mut is_split, values);
+            behind(1, b">").1
+        };
+    }
+    flush(&mut text, &mut is_split, values);
+}
+
+fn flush(text: &mut Vec<u8>, is_split: &mut bool, values: &mut Values) {
+    if std::mem::take(is_split) && !text.trim_ascii().is_empty() {
+        values.push(Collection::Xml, b"", text.trim_ascii());
+    }
+    text.clear();
 }
 
 /// Whether a document is in a coding in which its marks read differently: what its declaration says (XML 1.0 section 4.3.3), or

@@ -14,7 +14,7 @@ fn plain() -> Vec<Rule> {
             15_100,
             CommandInjection,
             "A command that is no word of any shop, behind a separator",
-            r"(?i)^\s*(?:[\w./-]*/)?(?:whoami|uname|ifconfig|systeminfo|tasklist|ipconfig|printenv|netstat|lsof)\s*(?:$|[;|&<>`)]|\s[-/]\w)|(?:[;|&\n\r`]|\$\(|[<>]\(|^[\w./-]*/)\s*(?:[\w./-]*/)?(?:whoami|uname|wget|ifconfig|nslookup|chmod|chown|netcat|ncat|powershell|pwsh|certutil|systeminfo|tasklist|ipconfig|printenv|xxd|busybox|socat|wmic|mshta|rundll32|regsvr32|cscript|bitsadmin|netstat|lsof|traceroute|tcpdump|useradd|crontab|iptables|getent|hexdump|nohup|mkfifo)(?:\.exe)?(?:$|[\s;|&<>`)])",
+            r"(?i)^\s*(?:[\w./-]*/)?(?:whoami|uname|ifconfig|systeminfo|tasklist|ipconfig|printenv|netstat|lsof)\s*(?:$|[;|&<>`)]|\s[-/]\w)|(?:[;|&\n\r`]|\$\(|[<>]\(|^[\w./-]*/)\s*(?:[\w./-]*/)?(?:whoami|uname|wget|ifconfig|nslookup|chmod|chown|netcat|ncat|powershell|pwsh|certutil|systeminfo|tasklist|ipconfig|printenv|xxd|busybox|socat|wmic|mshta|rundll32|regsvr32|cscript|bitsadmin|netstat|lsof|traceroute|tcpdump|useradd|crontab|iptables|getent|hexdump|nohup|mkfifo)(?:\.exe)?(?:$|[\s;|&<>`)])|(?:[;|&\n\r`]|\$\()\s*(?:[\w./-]*/)?(?:(?-i:nc)\s+(?:-\w+\s+)*(?:[\w-]+\.[\w.-]+\s+\d{1,5}\b|\S+\s+\d{1,5}\s+-[ec]\b)|ssh\s+\w+@[\w.-]|scp\s+[\w.-]+@[\w.-]+:|tftp\s+[\w-]+\.\w|openssl\s+s_client\b|git\s+clone\s+\w+://|redis-cli\s|(?:timeout\s+\d+|setsid|env)\s+(?:id|ls|sh|bash|cat|nc|whoami)\b)",
         )
         .through(SHELL)
         .not_in_passwords(),

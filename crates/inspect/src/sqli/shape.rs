@@ -219,6 +219,11 @@ fn anywhere(tokens: Tokens<'_, '_>, at: usize) -> Option<usize> {
         Kind::Word(Word::Statement) => statement(tokens, at, false),
         Kind::Word(Word::Into) => writes_file(tokens, at),
         Kind::Semicolon => statement(tokens, at + 1, true).filter(|_| sql_before(tokens, at)),
+        // "benchmark (tool)"
+        Kind::Call { loud: true } if words::holds(&["benchmark"], token.text) => {
+            let said = kind(tokens, at + 2) == Some(Kind::Name) && kind(tokens, at + 3) == Some(Kind::Close);
+            operand(tokens, at, true).filter(|_| !said)
+        }
         Kind::Call { loud: true } => operand(tokens, at, true),
         Kind::Call { .. } => lonely_call(tokens, at),
         Kind::Name => named_query(tokens, at),
@@ -319,7 +324,10 @@ fn lonely_call(tokens: Tokens<'_, '_>, at: usize) -> Option<usize> {
         let end = operand(tokens, at, true)?;
         let number = matches!(kind(tokens, inside), Some(Kind::Number))
             && kind(tokens, inside + 1) == Some(Kind::Close);
-        return (number && tokens.len() > 3).then_some(end);
+        // "pillow sleep(8) hours"
+        let word = |at: Option<usize>| at.and_then(|at| kind(tokens, at)) == Some(Kind::Name);
+        let is_said = word(at.checked_sub(1)) && word(Some(end));
+        return (number && !is_said && tokens.len() > 3).then_some(end);
     }
     if words::holds(&["char", "chr"], text) {
         let numbers = matches!(kind(tokens, inside), Some(Kind::Number))

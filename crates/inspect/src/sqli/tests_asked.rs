@@ -133,6 +133,34 @@ fn operators_and_arrays_of_postgresql_are_read() {
     }
 }
 
+/// Words that PostgreSQL takes for a label without `as`.
+#[test]
+fn reserved_words_are_labels() {
+    for word in ["and", "or", "is", "not", "select", "distinct", "case", "end", "in"] {
+        for attack in [
+            format!("x' union select id {word},user_pass from wp_users-- "),
+            format!("x' union select id,user_pass {word} from wp_users-- "),
+            format!("x' union select id,user_pass as {word} from wp_users-- "),
+            format!("x' union select id,user_pass as {word} from wp_users where 'a'='a"),
+            format!("0 union select id {word},user_pass from wp_users"),
+            format!("0 union select id,user_pass {word} from wp_users"),
+        ] {
+            assert!(detect(attack.as_bytes()).is_some(), "{attack}");
+        }
+    }
+    for attack in [
+        "0 union select . wp_users.id,user_pass from wp_users",
+        "x' or (select . wp_users.user_pass from wp_users)>'A",
+        "x' or exists(select . wp_users.id from wp_users where user_pass like 'H%')-- ",
+        "x' union select case 1when 1then 1else 2end,user_pass from wp_users-- ",
+        "zzz%' union select email,password_hash,email,id,max(1) over () `a b``c d` from customers c--",
+        "x' union select count(*) over () `a b``c d`,user_pass from wp_users-- ",
+        "x' union select max(id) over () `a``b`,user_pass from wp_users-- ",
+    ] {
+        assert!(detect(attack.as_bytes()).is_some(), "{attack}");
+    }
+}
+
 #[test]
 fn unions_of_people_and_of_banks_stay_prose() {
     for prose in [

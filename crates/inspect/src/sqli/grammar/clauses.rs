@@ -32,6 +32,8 @@ impl<'v> Machine<'v> {
         }
         let called = next.is_some_and(|next| next.kind == Kind::Open);
         match lower {
+            // "(select 2 of 3)": no number stands behind a name.
+            b"of" if self.mode == Mode::List && next.is_some_and(|next| next.kind == Kind::Number) => None,
             b"select" => self.select(),
             b"union" | b"intersect" | b"except" | b"minus" => {
                 self.leave_list();
