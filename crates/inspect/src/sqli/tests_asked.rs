@@ -156,6 +156,8 @@ fn reserved_words_are_labels() {
         "zzz%' union select email,password_hash,email,id,max(1) over () `a b``c d` from customers c--",
         "x' union select count(*) over () `a b``c d`,user_pass from wp_users-- ",
         "x' union select max(id) over () `a``b`,user_pass from wp_users-- ",
+        "x' or max(1) over () `a b``c d`=1-- ",
+        "zzz%' or (select 1 as `a b``c d` from customers where password_hash>'$')-- ",
     ] {
         assert!(detect(attack.as_bytes()).is_some(), "{attack}");
     }

@@ -300,16 +300,16 @@ impl<'v> Reader<'v> {
     }
 
     fn back_quoted(&mut self, start: usize) -> Token<'v> {
-        match self.find(b'`', start + 1) {
-            Some(length) => {
-                self.at = start + length + 2;
-                self.token(Kind::Name, start)
-            }
-            None => {
-                self.at = start + 1;
-                self.token(Kind::Other, start)
-            }
+        let mut length = self.find(b'`', start + 1);
+        // Doubled, it is a sign of the name; "``code``" is none.
+        while let Some(end) = length.filter(|length| *length > 0)
+            && self.value.get(start + end + 2) == Some(&b'`')
+            && let Some(more) = self.find(b'`', start + end + 3)
+        {
+            length = Some(end + 2 + more);
         }
+        self.at = start + length.map_or(1, |length| length + 2);
+        self.token(if length.is_some() { Kind::Name } else { Kind::Other }, start)
     }
 
     /// A name as SQLite and SQL Server quote it. Empty brackets hold none.
