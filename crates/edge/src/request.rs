@@ -75,7 +75,7 @@ pub fn is_dropped(name: &HeaderName) -> bool {
         return true;
     }
     match name.as_bytes().first() {
-        Some(b'x' | b'f' | b'c' | b't' | b'p' | b'w' | b'r' | b's' | b'o') => {
+        Some(b'x' | b'f' | b'c' | b't' | b'p' | b'w' | b'r' | b's' | b'o' | b'i' | b'd') => {
             is_ours(name) || FAMILIES.iter().any(|start| name.starts_with(start)) || is_kin(name)
         }
         _ => is_kin(name),
@@ -86,7 +86,7 @@ pub fn is_dropped(name: &HeaderName) -> bool {
 /// whatever stands behind, from a client it is a lie. Of RFC 7239's older kin, SSL offloaders, oauth2-proxy, Authelia,
 /// authentik, Vouch, Pomerium, mod_auth_openidc, SiteMinder, Kong, and of the identity-aware proxies of Google, Amazon,
 /// Microsoft, Cloudflare and Tailscale.
-const FAMILIES: [&str; 27] = [
+const FAMILIES: [&str; 37] = [
     "x-storeward-",
     "x-forwarded-",
     "x-original-",
@@ -114,16 +114,37 @@ const FAMILIES: [&str; 27] = [
     "cf-access-",
     "tailscale-",
     "oidc-",
+    "oam-",
+    "iv-",
+    "client-cert",
+    "x-arr-",
+    "x-webauth-",
+    "x-vercel-forwarded",
+    "x-script-name",
+    "x-rewrite-",
+    "x-override-",
+    "do-connecting-ip",
 ];
 
 fn is_kin(name: &str) -> bool {
-    matches!(name.as_bytes().last(), Some(b'p' | b't' | b'n' | b'r'))
+    matches!(name.as_bytes().last(), Some(b'p' | b't' | b'n' | b'r' | b'd' | b'e' | b'i'))
         && KINDS.iter().any(|end| name.ends_with(end))
 }
 
 /// Ends of such names, whosever they are.
-const KINDS: [&str; 6] =
-    ["-client-ip", "-client-cert", "-client-dn", "proxy-user", "-verified-user", "sm-user"];
+const KINDS: [&str; 11] = [
+    "-client-ip",
+    "-client-cert",
+    "-client-dn",
+    "-remote-user",
+    "proxy-user",
+    "-verified-user",
+    "sm-user",
+    "smuser",
+    "sm-universalid",
+    "script-name",
+    "request-uri",
+];
 
 /// Fields by which we tell the shop who somebody is begin so (`Storeward-Assertion`).
 const CLAIMS: &[u8] = b"storeward";
@@ -461,6 +482,17 @@ mod tests {
             "X-Consumer-Username",
             "X-Forwarded-Client-Cert",
             "X-Original-Anything",
+            "X-Arr-ClientCert",
+            "Client-Cert",
+            "Client-Cert-Chain",
+            "Iv-User",
+            "Oam-Remote-User",
+            "Smuser",
+            "Sm-Universalid",
+            "X-Script-Name",
+            "X-Override-Url",
+            "X-Request-Uri",
+            "Do-Connecting-Ip",
             "Any-Client-Ip",
         ] {
             let text = written(&[(name, "203.0.113.99")]);

@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 
 use aho_corasick::AhoCorasick;
 
+use masker::still_shows;
 pub use masker::{KeyMasker, masked_copy};
 
 /// The rule that stops an answer with a private key in it.
@@ -30,12 +31,17 @@ pub fn named_in(body: &[u8]) -> bool {
     NAMES.is_match(body)
 }
 
-/// Whether a body is a key, rather than a page or a document that shows one: files are stopped, pages masked. Text with zeros
-/// in it is none that the mask can read.
+/// Whether a body is a key, rather than a page or a document that shows one: files are stopped, pages masked.
 pub fn is_file_of_key(body: &[u8]) -> bool {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body).trim_ascii_start();
     let begins = [b"-----BEGIN".as_slice(), b"---- BEGIN", b"PuTTY-User-Key-File", b"LS0tLS1CRUdJTiB"];
-    begins.iter().any(|start| body.starts_with(start)) || memchr::memchr(0, body).is_some()
+    begins.iter().any(|start| body.starts_with(start))
+}
+
+/// Whether the mask takes every key out of a body. It reads no text with zeros in it.
+pub fn are_masked_in(body: &[u8]) -> bool {
+    let masked = masked_copy(body).map(|(copy, _)| copy);
+    memchr::memchr(0, body).is_none() && !still_shows(masked.as_deref().unwrap_or(body))
 }
 
 /// A body that names a private key and has zeros in it, without them: text in UTF-16 or UTF-32 reads as plain then,

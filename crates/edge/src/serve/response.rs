@@ -60,7 +60,7 @@ impl Exchange<'_> {
             let judged = inspection.response_body(&seen, end);
             // Whoever may write on a page, in a review or a question, could take it down with the first lines of a key.
             let shows_key = matches!(&judged, Ok(Verdict::Block(reason)) if reason.rule_id == keys::RULE);
-            if !(shows_key && masks_keys) {
+            if !(shows_key && masks_keys && keys::are_masked_in(&seen)) {
                 self.judge(inspection, judged)?;
                 self.note_leak(inspection);
             }

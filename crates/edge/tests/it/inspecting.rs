@@ -225,6 +225,11 @@ async fn a_key_on_a_page_is_masked_and_no_switch_for_it() {
             &serde_json::json!([{ "text": KEY, "stars": 5 }]).to_string(),
         ),
         "/file" => Reply::with("Content-Type: text/plain\r\n", KEY),
+        "/log" => {
+            let line = format!("<p>10:00 ERROR {}</p>", "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEA");
+            let text = format!("<h1>Log</h1>-----BEGIN PRIVATE KEY-----{}", line.repeat(20));
+            Reply::with("Content-Type: text/html\r\n", &format!("{text}-----END PRIVATE KEY-----"))
+        }
         _ => Reply::with("Content-Type: text/html; charset=utf-8\r\n", &page),
     })
     .await;
@@ -240,6 +245,8 @@ async fn a_key_on_a_page_is_masked_and_no_switch_for_it() {
     edge.access.flush();
     let told = edge.emitted.of_kind("edge.response_leaked");
     assert!(!told.is_empty() && edge.emitted.of_kind("edge.request_blocked").is_empty());
+    // What the mask does not read is stopped as before: lines with something before them.
+    assert_eq!(edge.get("/log").await.status, 403);
     // A file is stopped, and whoever asks for it again and again is nobody's attacker.
     for _ in 0..60 {
         let answer = edge.get("/file").await;

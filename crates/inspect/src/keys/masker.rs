@@ -23,12 +23,45 @@ static MARKER: LazyLock<Regex> = LazyLock::new(|| {
 const LONGEST_MARKER: usize = 160;
 /// So far behind its marker a key may begin: lines say before it how it is encrypted.
 const BEFORE_A_KEY: usize = 300;
-/// So much may stand between two lines of a key: line ends, escapes, short tags, quotes.
-const BETWEEN_LINES: usize = 24;
+/// So much may stand between two lines of a key, tags aside: line ends, escapes, quotes.
+const BETWEEN_LINES: usize = 64;
+/// The longest tag and the longest reference between lines.
+const LONGEST_TAG: usize = 400;
+const LONGEST_REFERENCE: usize = 10;
 /// A run of base64 with letters of both cases that is as long is a line of a key; shorter ones are words and addresses.
 const SHORTEST_LINE: usize = 16;
+/// As long is a first line that does not begin as keys do.
+const PLAIN_LINE: usize = 40;
 /// No key is longer (RSA of 16,384 bits has some 13,000 signs).
 const LONGEST_KEY: usize = 16 * 1024;
+
+/// Whether a text that was masked still shows a key: its lines stand there in a way that the mask does not read, up to the
+/// line that ends it.
+pub fn still_shows(text: &[u8]) -> bool {
+    const LINES: usize = 3;
+    let is_sign = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+    MARKER.find_iter(text).any(|marker| {
+        let behind = text.get(marker.end()..text.len().min(marker.end() + LONGEST_KEY)).unwrap_or_default();
+        let Some(end) = memchr::memmem::find(behind, b"END") else { return false };
+        let within = behind.get(..end).unwrap_or_default();
+        let lines =
+            within.split(|byte| !is_sign(byte)).filter(|run| run.len() >= PLAIN_LINE && is_mixed(run));
+        lines.count() >= LINES
+    })
+}
+
+fn is_mixed(run: &[u8]) -> bool {
+    let has = |class: fn(&u8) -> bool| run.iter().any(class);
+    has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase)
+}
+
+/// How keys begin in base64: DER's sequence with a version or an algorithm behind it, OpenSSH's own word, OpenPGP's packet.
+fn begins_as_key(run: &[u8]) -> bool {
+    let der = matches!(run, [b'M', b'A'..=b'P', ..]);
+    der || run.starts_with(b"b3BlbnNzaC1")
+        || matches!(run, [b'l', b'A'..=b'Z', ..])
+        || run.starts_with(b"P2/5")
+}
 
 /// The same for a text that is at hand as a whole: `None` where nothing is masked. Says how many keys there were.
 pub fn masked_copy(text: &[u8]) -> Option<(Vec<u8>, usize)> {
@@ -133,20 +166,39 @@ impl KeyMasker {
 /// A key under way.
 #[derive(Debug, Default)]
 struct Key {
-    /// A run of base64 that may be a line, held back until that is clear.
-    run: Vec<u8>,
+    /// A run of base64 that may be a line, held back until that is clear, with what escapes stand in it; and how many of its
+    /// bytes are signs of base64.
+    run: Vec<(u8, Sort)>,
+    signs: usize,
     /// The run is a line: what comes of it is masked as it comes.
     in_line: bool,
     /// A line was masked.
     begun: bool,
-    /// Bytes since the marker or the last line that belong to no line.
+    /// Bytes since the marker or the last line that belong to no line and no tag.
     others: usize,
     seen: usize,
-    /// The byte before, where it makes letters behind it an escape: `\`, `%`.
-    before: u8,
-    /// Letters of an escape that are still to come.
-    escape: usize,
+    within: Within,
     over: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sort {
+    Sign,
+    Escape,
+}
+
+/// What the next byte stands in; all but a tag are passed over within a line, too.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Within {
+    #[default]
+    Text,
+    /// Behind a `\`.
+    Escape,
+    /// Digits of `%2B`, `\u002B` that are still to come.
+    Digits(usize),
+    /// Bytes of `&#43;` so far.
+    Reference(usize),
+    Tag(usize),
 }
 
 impl Key {
@@ -154,7 +206,10 @@ impl Key {
     fn push(&mut self, piece: &[u8], out: &mut Vec<u8>) -> usize {
         for (at, byte) in piece.iter().enumerate() {
             self.step(*byte, out);
+            self.seen += 1;
+            self.over |= self.seen > LONGEST_KEY;
             if self.over {
+                self.end_run(out);
                 return at + 1;
             }
         }
@@ -162,37 +217,69 @@ impl Key {
     }
 
     fn step(&mut self, byte: u8, out: &mut Vec<u8>) {
-        let before = std::mem::replace(&mut self.before, byte);
-        self.seen += 1;
-        let escaped = self.escape > 0 || (before == b'\\' && byte != b'+');
-        if self.escape > 0 {
-            self.escape -= 1;
-        } else if before == b'\\' && byte == b'u' {
-            self.escape = 4;
-        } else if byte == b'%' {
-            self.escape = 2;
+        self.within = match self.within {
+            Within::Tag(bytes) => {
+                out.push(byte);
+                self.over |= bytes > LONGEST_TAG;
+                if byte == b'>' { Within::Text } else { Within::Tag(bytes + 1) }
+            }
+            Within::Reference(bytes) => {
+                self.escape(byte, out);
+                self.over |= bytes > LONGEST_REFERENCE;
+                if byte == b';' { Within::Text } else { Within::Reference(bytes + 1) }
+            }
+            Within::Digits(left) => {
+                self.escape(byte, out);
+                if left > 1 { Within::Digits(left - 1) } else { Within::Text }
+            }
+            Within::Escape => {
+                self.escape(byte, out);
+                if byte == b'u' { Within::Digits(4) } else { Within::Text }
+            }
+            Within::Text => self.text(byte, out),
+        };
+    }
+
+    fn text(&mut self, byte: u8, out: &mut Vec<u8>) -> Within {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'+' | b'/' => {
+                self.sign(byte, out);
+                Within::Text
+            }
+            b'\\' | b'&' | b'%' => {
+                self.escape(byte, out);
+                match byte {
+                    b'\\' => Within::Escape,
+                    b'&' => Within::Reference(0),
+                    _ => Within::Digits(2),
+                }
+            }
+            b'<' => {
+                self.end_line(byte, out);
+                out.push(byte);
+                Within::Tag(0)
+            }
+            _ => {
+                let padding = byte == b'=' && (self.in_line || self.signs > 0 || self.others == 0);
+                self.end_line(byte, out);
+                out.push(byte);
+                self.others += 1;
+                let between = byte.is_ascii_whitespace()
+                    || matches!(byte, b'"' | b'\'' | b',' | b'-' | b'.' | b'(' | b')');
+                // An attribute or an assignment of the page's own, or words.
+                self.over |= (byte == b'=' && !padding) || (self.begun && !between && !padding);
+                let room = if self.begun { BETWEEN_LINES } else { BEFORE_A_KEY };
+                self.over |= self.others > room;
+                Within::Text
+            }
         }
-        let padding = byte == b'=' && (self.in_line || before == b'=');
-        if !escaped && (byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/')) {
-            self.sign(byte, out);
-        } else if escaped && byte == b'/' && self.in_line {
-            // JSON may write a slash so: the line goes on.
-            out.push(byte);
-        } else if byte == b'\\' && self.in_line {
-            out.push(byte);
-        } else {
-            self.end_run(out);
-            self.in_line = false;
-            out.push(byte);
-            self.others += usize::from(!padding);
-            // An attribute of the page's own.
-            let foreign = byte == b'=' && !padding;
-            let room = if self.begun { BETWEEN_LINES } else { BEFORE_A_KEY };
-            self.over |= foreign || self.others > room;
-        }
-        self.over |= self.seen > LONGEST_KEY;
-        if self.over {
-            self.end_run(out);
+    }
+
+    /// A byte of an escape: it stands as it is, and ends no line.
+    fn escape(&mut self, byte: u8, out: &mut Vec<u8>) {
+        match self.in_line || self.run.is_empty() {
+            true => out.push(byte),
+            false => self.run.push((byte, Sort::Escape)),
         }
     }
 
@@ -201,23 +288,63 @@ impl Key {
             out.push(b'*');
             return;
         }
-        self.run.push(byte);
-        let has = |class: fn(&u8) -> bool| self.run.iter().any(class);
-        if self.run.len() >= SHORTEST_LINE && has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase) {
-            out.resize(out.len() + self.run.len(), b'*');
-            self.run.clear();
+        self.run.push((byte, Sort::Sign));
+        self.signs += 1;
+        if self.signs < SHORTEST_LINE {
+            return;
+        }
+        let signs: Vec<u8> =
+            self.run.iter().filter(|(_, sort)| *sort == Sort::Sign).map(|(byte, _)| *byte).collect();
+        let long = self.begun || begins_as_key(&signs) || self.signs >= PLAIN_LINE;
+        if long && is_mixed(&signs) {
+            self.mask_run(out);
             self.in_line = true;
-            self.begun = true;
-            self.others = 0;
-        } else if self.run.len() >= 4 * SHORTEST_LINE {
+        } else if self.signs >= 4 * SHORTEST_LINE {
+            self.over |= self.begun;
+            self.others += self.run.len();
             self.end_run(out);
         }
     }
 
+    fn mask_run(&mut self, out: &mut Vec<u8>) {
+        out.extend(self.run.drain(..).map(|(byte, sort)| if sort == Sort::Sign { b'*' } else { byte }));
+        self.signs = 0;
+        self.begun = true;
+        self.others = 0;
+    }
+
+    /// What is no sign and no escape came: a line is over, and a run that is none.
+    fn end_line(&mut self, byte: u8, out: &mut Vec<u8>) {
+        self.in_line = false;
+        if self.run.is_empty() {
+            return;
+        }
+        let signs = || self.run.iter().filter(|(_, sort)| *sort == Sort::Sign).map(|(byte, _)| *byte);
+        if self.begun {
+            let joins = signs().all(|sign| matches!(sign, b'+' | b'/'));
+            let mixed =
+                is_mixed(&signs().collect::<Vec<_>>()) && signs().any(|sign| !sign.is_ascii_alphabetic());
+            if joins {
+                // `"…" + "…"` of a program.
+                self.others += self.run.len();
+                self.end_run(out);
+            } else if byte == b'=' || mixed {
+                // A key's last line is as short as it comes.
+                self.mask_run(out);
+            } else {
+                self.end_run(out);
+                self.over = true;
+            }
+            return;
+        }
+        self.others += self.run.len();
+        self.end_run(out);
+    }
+
     /// A run that was too short for a line, as it was.
     fn end_run(&mut self, out: &mut Vec<u8>) {
-        self.others += self.run.len();
-        out.append(&mut self.run);
+        out.extend(self.run.drain(..).map(|(byte, _)| byte));
+        self.signs = 0;
     }
 }
 
@@ -252,8 +379,17 @@ mod tests {
             ),
             ("Private-Lines: 14\r\n", "\r\nPrivate-MAC: 12"),
             ("\"-----BEGIN PRIVATE KEY-----\\u000a", "\\u000a-----END PRIVATE KEY-----\""),
+            (
+                "<span class=\"line\">-----BEGIN PRIVATE KEY-----</span>\n<span class=\"line\">",
+                "</span>\n<span class=\"l\">-----END",
+            ),
+            (
+                "<td class=\"n\" title=\"1704 characters\">-----BEGIN PRIVATE KEY-----</td></tr><tr><td>",
+                "</td></tr>",
+            ),
         ] {
             let text = format!("<p>Before</p>{begin}{LINE}\n{LINE}{end}<p>Behind it</p>");
+            assert!(!still_shows(&masked(&text, 9).0.into_bytes()), "{text}");
             for step in [1, 2, 3, 7, 16, 17, 64, 4096] {
                 let (out, count) = masked(&text, step);
                 assert_eq!(count, 1, "{step}: {out}");
@@ -262,6 +398,49 @@ mod tests {
                 assert_eq!(out, text.replace(LINE, &stars), "{step}");
             }
         }
+    }
+
+    #[test]
+    fn escapes_within_lines_and_last_lines_are_masked() {
+        for (slash, plus) in [("\\/", "&#43;"), ("&#x2F;", "\\u002B"), ("%2F", "%2B")] {
+            let line = format!("MIIEvQIB{plus}DANBgkq{slash}hkiG9w0BA{slash}QEF{plus}Ab{plus}cd{slash}E");
+            let text = format!(
+                "-----BEGIN PRIVATE KEY-----\n{line}\n{line}\nA1b2{plus}c==\n-----END PRIVATE KEY-----"
+            );
+            for step in [1, 5, 64, 999] {
+                let (out, count) = masked(&text, step);
+                assert_eq!(count, 1);
+                for part in ["MIIE", "DANB", "hkiG", "QEF", "Ab", "cd", "A1b2", "c=="] {
+                    assert!(!out.contains(part), "{part}: {out}");
+                }
+                assert!(out.contains("-----END PRIVATE KEY"), "{out}");
+            }
+        }
+    }
+
+    /// Others' words and numbers stand behind a stranger's first line of a key, in JSON without a line end between them.
+    #[test]
+    fn what_stands_behind_the_first_line_of_a_key_in_json_stays() {
+        let id = "UHJvZHVjdFJldmlldzoxMjM0";
+        for key in ["-----BEGIN PRIVATE KEY-----", &format!("-----BEGIN PRIVATE KEY-----\\n{LINE}")] {
+            let others = format!(
+                "\",\"id\":\"{id}\",\"image\":\"/Media/Catalog/Product/AutumnMug\"}},{{\"text\":\"Nice\",\"id\":\"{id}\",\"token\":\"q83vEjRWeJCrze8SNFZ4\"}}]}}"
+            );
+            let (out, _) = masked(&format!("{{\"reviews\":[{{\"text\":\"{key}{others}"), 11);
+            assert!(out.ends_with(&others), "{out}");
+        }
+    }
+
+    #[test]
+    fn lines_that_the_mask_does_not_read_are_told() {
+        let lines = format!(
+            "private.pem:1:-----BEGIN PRIVATE KEY-----\n{}",
+            format!("private.pem:7:{LINE}\n").repeat(6)
+        );
+        let (out, _) = masked(&format!("{lines}private.pem:9:-----END PRIVATE KEY-----"), 64);
+        assert!(still_shows(out.as_bytes()), "{out}");
+        let (out, _) = masked("-----BEGIN PRIVATE KEY----- is what END stands behind", 64);
+        assert!(!still_shows(out.as_bytes()));
     }
 
     #[test]
