@@ -22,8 +22,16 @@ const MOST_RULES: usize = 200;
 const MOST_BYTES: usize = 256 * 1024;
 
 /// Reasons that guards may name. A code is part of the ledger's words, so it is one of ours.
-const REASONS: [&str; 7] =
-    ["not_own", "purpose", "factor_too_old", "restricted", "too_many", "no_consent", "objected"];
+const REASONS: [&str; 8] = [
+    "not_own",
+    "purpose",
+    "factor_too_old",
+    "restricted",
+    "too_many",
+    "no_consent",
+    "objected",
+    "owner_only",
+];
 /// Said where nothing allows it.
 const NO_RULE: &str = "no_rule";
 /// Said where a rule of the shop forbids it.

@@ -17,10 +17,12 @@ pub struct CellChange<'a> {
 
 /// Something beside opening that a role may do now, or may no longer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ActChange {
+pub struct ActChange<'a> {
     pub role: Role,
     pub purpose: Purpose,
     pub act: Act,
+    /// Class and name, where the act is decided field by field.
+    pub field: Option<(&'a str, &'a str)>,
     pub is_allowed: bool,
 }
 
@@ -28,7 +30,7 @@ pub struct ActChange {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changes<'a> {
     pub cells: Vec<CellChange<'a>>,
-    pub acts: Vec<ActChange>,
+    pub acts: Vec<ActChange<'a>>,
 }
 
 /// What other rules would change for whom, under the same circumstances as [`table`].
@@ -41,13 +43,21 @@ pub fn changes<'a>(before: &Policies, after: &Policies, fields: &[(&'a str, &'a 
                 changes.cells.push(CellChange { role, purpose, field: *field, before, after });
             }
         }
+        let (role, purpose) = (old.role, old.purpose);
         let acts =
-            [Act::Export, Act::Find, Act::Correct, Act::Erase, Act::Restrict, Act::Approve, Act::BreakGlass];
+            [Act::Export, Act::Find, Act::Answer, Act::Erase, Act::Restrict, Act::Approve, Act::BreakGlass];
         for act in acts {
-            let (role, purpose) = (old.role, old.purpose);
             let is_allowed = may(after, role, purpose, act, fields);
             if may(before, role, purpose, act, fields) != is_allowed {
-                changes.acts.push(ActChange { role, purpose, act, is_allowed });
+                changes.acts.push(ActChange { role, purpose, act, field: None, is_allowed });
+            }
+        }
+        for field in fields {
+            let one = std::slice::from_ref(field);
+            let is_allowed = may(after, role, purpose, Act::Correct, one);
+            if may(before, role, purpose, Act::Correct, one) != is_allowed {
+                let (act, field) = (Act::Correct, Some(*field));
+                changes.acts.push(ActChange { role, purpose, act, field, is_allowed });
             }
         }
     }
@@ -68,7 +78,7 @@ fn may(policies: &Policies, role: Role, purpose: Purpose, act: Act, fields: &[(&
     };
     match act {
         // One field of each class: enough to tell whether there is a copy to be had.
-        Act::Open | Act::Export => {
+        Act::Open | Act::Export | Act::Correct => {
             let mut asked: Vec<&str> = Vec::new();
             fields.iter().any(|(class, name)| {
                 let is_first = !asked.contains(class);
@@ -76,7 +86,7 @@ fn may(policies: &Policies, role: Role, purpose: Purpose, act: Act, fields: &[(&
                 is_first && ask(Thing::Field { class, name })
             })
         }
-        Act::Find | Act::Correct | Act::Erase | Act::Restrict | Act::Approve | Act::BreakGlass => {
+        Act::Find | Act::Answer | Act::Erase | Act::Restrict | Act::Approve | Act::BreakGlass => {
             ask(Thing::Record)
         }
     }

@@ -117,6 +117,8 @@ pub enum Act {
     Export,
     Find,
     Correct,
+    /// To take a customer's requests down, extend and close them.
+    Answer,
     Erase,
     Restrict,
     /// To let somebody else see what the rules keep from them.
@@ -132,6 +134,7 @@ impl Act {
             Act::Export => "export",
             Act::Find => "find",
             Act::Correct => "correct",
+            Act::Answer => "answer",
             Act::Erase => "erase",
             Act::Restrict => "restrict",
             Act::Approve => "approve",
@@ -143,7 +146,7 @@ impl Act {
 /// About what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Thing<'a> {
-    /// For [`Act::Open`] and [`Act::Export`].
+    /// For [`Act::Open`], [`Act::Export`] and [`Act::Correct`].
     Field { class: &'a str, name: &'a str },
     /// All that is kept of a customer: for the other acts.
     Record,

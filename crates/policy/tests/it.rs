@@ -108,7 +108,16 @@ fn no_rule_of_a_shop_gets_past_the_guards() {
         (Who::Customer { id: "cust_ada".to_owned() }, Who::Customer { id: "cust_eve".to_owned() });
     check(&eve, "contact.email", now(Purpose::OwnData), "not_own");
     check(&ada, "contact.email", now(Purpose::Support), "not_own");
-    for act in [Act::Correct, Act::Erase, Act::Restrict] {
+    let stale = Circumstances { factor_age_seconds: Some(3_600), ..now(Purpose::RightsRequest) };
+    assert_eq!(shown(&ask(&rules, &owner, Act::Correct, "address.city", &stale)), "factor_too_old");
+    assert_eq!(shown(&ask(&rules, &eve, Act::Correct, "address.city", &now(Purpose::OwnData))), "not_own");
+    // Whose a record is, and what they said, is the owner's to put right, whatever a shop's rules say.
+    for full in ["contact.email", "contact.shop_id", "consent.given_at", "consent.objected_at"] {
+        let told = now(Purpose::RightsRequest);
+        assert_eq!(shown(&ask(&rules, &staff(&["support"]), Act::Correct, full, &told)), "owner_only");
+        assert_eq!(shown(&ask(&rules, &owner, Act::Correct, full, &told)), "whole all");
+    }
+    for act in [Act::Answer, Act::Erase, Act::Restrict] {
         assert_eq!(shown(&ask(&rules, &eve, act, "record", &now(Purpose::OwnData))), "not_own");
         let stale = Circumstances { factor_age_seconds: Some(3_600), ..now(Purpose::RightsRequest) };
         assert_eq!(shown(&ask(&rules, &owner, act, "record", &stale)), "factor_too_old");
@@ -126,8 +135,11 @@ fn no_rule_of_a_shop_takes_a_customers_rights_away() {
             "whole guard_own_data"
         );
     }
-    for act in [Act::Correct, Act::Erase, Act::Restrict] {
+    for act in [Act::Answer, Act::Erase, Act::Restrict] {
         assert_eq!(shown(&ask(&rules, &ada, act, "record", &restricted)), "whole guard_own_data");
+    }
+    for full in ["contact.email", "consent.withdrawn_at"] {
+        assert_eq!(shown(&ask(&rules, &ada, Act::Correct, full, &restricted)), "whole guard_own_data");
     }
     assert_eq!(
         shown(&ask(&rules, &staff(&["owner"]), Act::Open, "contact.email", &now(Purpose::Support))),

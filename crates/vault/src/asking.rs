@@ -1,6 +1,6 @@
 //! Who asks for what, and for which purpose: the question that the policy answers before anything is opened.
 
-use storeward_base::{Actor, CustomerId};
+use storeward_base::{Actor, CustomerId, Secret};
 use storeward_policy::{Purpose, Who};
 
 /// Who asks, with what the policy goes by. Whoever makes one has made sure of each word.
@@ -44,11 +44,20 @@ pub struct Ask {
     pub purpose: Purpose,
     /// The number of an order that they name: data is opened further where it is one of this customer's.
     pub order: Option<String>,
+    /// Why, in their own words: staff say so where they put right what a customer agreed or objected to.
+    pub reason: Option<Secret<String>>,
 }
 
 impl Ask {
     pub fn new(asker: Asker, customer: CustomerId, purpose: Purpose) -> Self {
-        Ask { asker, customer, purpose, order: None }
+        Ask { asker, customer, purpose, order: None, reason: None }
+    }
+
+    #[must_use]
+    pub fn because(mut self, reason: &str) -> Self {
+        let reason = reason.trim();
+        self.reason = (!reason.is_empty()).then(|| Secret::new(reason.to_owned()));
+        self
     }
 
     #[must_use]

@@ -260,6 +260,15 @@ impl Vault {
         matches!(self.policies().decide(&asked), Answer::Allow { .. })
     }
 
+    /// Whether somebody may put this field right, as far as role and factor tell; nothing is recorded. For what a page offers.
+    pub fn may_correct(&self, asker: &Asker, customer: CustomerId, field: &'static Field) -> bool {
+        let circumstances = Circumstances::new(Purpose::RightsRequest, asker.factor_age_seconds);
+        let (who, act, owner) = (&asker.who, Act::Correct, &customer.to_string());
+        let thing = Thing::Field { class: field.class.name(), name: field.name };
+        let asked = Asked { who, act, owner, thing, circumstances: &circumstances };
+        matches!(self.policies().decide(&asked), Answer::Allow { .. })
+    }
+
     /// Why somebody asked, for whoever answers; nothing once the customer is erased.
     pub async fn reason(&self, request: &Request) -> Result<Option<Secret<String>>, Error> {
         let Some(held) = self.0.keys.held(request.customer).await? else { return Ok(None) };

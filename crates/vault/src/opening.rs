@@ -320,6 +320,18 @@ pub(crate) fn decide_record(
     ask: &Ask,
     facts: &Facts,
 ) -> Result<Outcome, Error> {
+    decide_fields(tx, policies, act, ask, facts, &[])
+}
+
+/// Decides about fields, each by itself: one that is refused refuses all. About the record as a whole where there are none.
+pub(crate) fn decide_fields(
+    tx: &mut Tx<'_>,
+    policies: &Arc<Policies>,
+    act: Act,
+    ask: &Ask,
+    facts: &Facts,
+    fields: &[&'static Field],
+) -> Result<Outcome, Error> {
     let row = sql::customer(tx, ask.customer)?.ok_or(Error::NoCustomer)?;
     // Whoever is at a shell on the machine has the keys anyway.
     if matches!(ask.asker.actor, Actor::Operator | Actor::System) {
@@ -328,26 +340,33 @@ pub(crate) fn decide_record(
     let rows = sql::fields(tx, ask.customer)?;
     let kept = facts.held.as_ref().map(|held| (rows.as_slice(), &held.key));
     let told = circumstances(tx, act, ask, &facts.order_marks, &row, kept)?;
-    let asked = Asked {
-        who: &ask.asker.who,
-        act,
-        owner: &ask.customer.to_string(),
-        thing: Thing::Record,
-        circumstances: &told,
+    let owner = ask.customer.to_string();
+    let of_record = || {
+        let (thing, circumstances) = (Thing::Record, &told);
+        policies.decide(&Asked { who: &ask.asker.who, act, owner: &owner, thing, circumstances })
     };
-    match policies.decide(&asked) {
-        Answer::Allow { rules, .. } => Ok(Ok(rules)),
-        Answer::Deny(refusal) => {
-            let denied = OpeningDenied {
-                customer: ask.customer,
-                collection: "record".to_owned(),
-                fields: vec![act.name().to_owned()],
-                purpose: ask.purpose.name().to_owned(),
-                reason: refusal.reason.to_owned(),
-            };
-            let record = tx.append(ask.asker.actor, None, denied)?;
-            sights::insert(tx, &record, ask.customer, ask.purpose, false)?;
-            Ok(Err(refusal.reason))
+    let answers: Vec<Answer> = match fields {
+        [] => vec![of_record()],
+        some => some.iter().map(|field| decide(policies, act, ask, field, &told)).collect(),
+    };
+    let mut allowed = Vec::new();
+    for answer in answers {
+        match answer {
+            Answer::Allow { rules, .. } => allowed.extend(rules),
+            Answer::Deny(refusal) => {
+                let names = fields.iter().map(|field| field.full_name());
+                let denied = OpeningDenied {
+                    customer: ask.customer,
+                    collection: "record".to_owned(),
+                    fields: std::iter::once(act.name().to_owned()).chain(names).collect(),
+                    purpose: ask.purpose.name().to_owned(),
+                    reason: refusal.reason.to_owned(),
+                };
+                let record = tx.append(ask.asker.actor, None, denied)?;
+                sights::insert(tx, &record, ask.customer, ask.purpose, false)?;
+                return Ok(Err(refusal.reason));
+            }
         }
     }
+    Ok(Ok(allowed))
 }

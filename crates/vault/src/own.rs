@@ -75,15 +75,7 @@ impl OwnData {
         else {
             return Ok(Whose::Unconfirmed);
         };
-        let field = Field::find("contact.email").expect("the catalogue has it");
-        let mut found = Vec::new();
-        for customer in self.vault.find(field, &email).await? {
-            // The index only leads there: what is sealed says whose it is.
-            if self.vault.has_email(customer, &email).await? {
-                found.push(customer);
-            }
-        }
-        Ok(match found.as_slice() {
+        Ok(match self.vault.of_email(&email).await?.as_slice() {
             [] => Whose::Nobody,
             [one] => Whose::Theirs(*one),
             _ => Whose::Several,

@@ -138,7 +138,7 @@ impl Vault {
         let facts = Facts::new(self, ask, Some(held.clone()));
         let (policies, asked, entropy) = (self.policies(), ask.clone(), Arc::clone(&self.0.entropy));
         let written = self.0.db.write(move |tx| -> Result<_, Error> {
-            if let Err(why) = decide_record(tx, &policies, Act::Correct, &asked, &facts)? {
+            if let Err(why) = decide_record(tx, &policies, Act::Answer, &asked, &facts)? {
                 return Ok(Err(why));
             }
             let customer = asked.customer;
@@ -278,7 +278,7 @@ fn may_answer(
         tx.commit_silent("nobody but staff answers requests");
         return Ok(Err("no_rule"));
     }
-    Ok(decide_record(tx, policies, Act::Correct, ask, facts)?.map(drop))
+    Ok(decide_record(tx, policies, Act::Answer, ask, facts)?.map(drop))
 }
 
 fn text(given: &str) -> Result<Option<Secret<String>>, Error> {

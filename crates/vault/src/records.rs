@@ -23,6 +23,8 @@ use crate::sql::{self, CustomerRow, FieldRow};
 pub enum Provenance {
     Customer,
     Staff,
+    /// By staff, where only the owner may: it may say whose a record is.
+    Owner,
     Import,
     Shop,
 }
@@ -32,6 +34,7 @@ impl Provenance {
         match self {
             Provenance::Customer => "customer",
             Provenance::Staff => "staff",
+            Provenance::Owner => "owner",
             Provenance::Import => "import",
             Provenance::Shop => "shop",
         }
@@ -238,9 +241,22 @@ impl Vault {
         result
     }
 
+    /// Whose records bear this e-mail address, for the own page of whoever confirmed it.
+    pub async fn of_email(&self, email: &str) -> Result<Vec<CustomerId>, Error> {
+        let field = Field::find("contact.email").expect("the catalogue has it");
+        let mut found = Vec::new();
+        for customer in self.find(field, email).await? {
+            // The index only leads there: what is sealed says whose it is.
+            if self.has_email(customer, email).await? {
+                found.push(customer);
+            }
+        }
+        Ok(found)
+    }
+
     /// Whether this is the customer of this e-mail address, by the values that are sealed: an index that somebody changed
     /// leads nobody to another's record.
-    pub(crate) async fn has_email(&self, customer: CustomerId, email: &str) -> Result<bool, Error> {
+    async fn has_email(&self, customer: CustomerId, email: &str) -> Result<bool, Error> {
         let field = Field::find("contact.email").expect("the catalogue has it");
         let Ok(wanted) = field.take(email) else { return Ok(false) };
         let rows = self.rows(customer).await;
@@ -249,7 +265,11 @@ impl Vault {
             Err(Error::NoCustomer) => return Ok(false),
             Err(other) => return Err(other),
         };
-        for row in rows.iter().filter(|row| row.collection == "contact" && row.field == "email") {
+        // What staff wrote says nothing of whose it is, unless the owner did: else whoever corrects reads.
+        let counts = |row: &&FieldRow| row.provenance != Provenance::Staff.name();
+        for row in
+            rows.iter().filter(|row| row.collection == "contact" && row.field == "email").filter(counts)
+        {
             let kept = open_row(&key, customer, row)?;
             if field.normal(kept.expose()) == field.normal(&wanted) {
                 return Ok(true);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use storeward_base::{Actor, CustomerId};
+use storeward_base::{Actor, CustomerId, Secret};
 use storeward_events::vault::{
     CustomerErased, CustomerExported, ErasureBegun, FieldsForgotten, RestrictionChanged,
 };
@@ -11,10 +11,10 @@ use storeward_policy::Act;
 
 use crate::Error;
 use crate::asking::Ask;
-use crate::catalogue::{FIELDS, Field};
+use crate::catalogue::{Class, FIELDS, Field};
 use crate::grants::{self, Facts};
-use crate::opening::{Opening, decide_record};
-use crate::records::{Item, Vault, manifest_for};
+use crate::opening::{Opening, decide_fields, decide_record};
+use crate::records::{Item, Provenance, Vault, manifest_for};
 use crate::{pleas, retention, sights, sql};
 
 /// The ledger forgets facts of this kind after thirteen months; the index over them before that is of no use to keep.
@@ -27,6 +27,11 @@ const AT_ONCE: u32 = 500;
 pub enum Use {
     Restricted,
     Allowed,
+}
+
+/// What an own page, or an import, tells by whose a record is.
+fn says_whose(field: &Field) -> bool {
+    field.class == Class::Contact && matches!(field.name, "email" | "shop_id")
 }
 
 /// What is known of an erasure, for the person who asked for it.
@@ -54,15 +59,22 @@ impl Vault {
         Ok(opening)
     }
 
-    /// Writes values in the place of others, for somebody whom the policy lets correct them.
-    pub async fn correct(&self, ask: &Ask, item: Item) -> Result<(), Error> {
-        self.allowed(Act::Correct, ask).await?;
+    /// Writes values in the place of others, for somebody whom the policy lets correct each of these fields. Staff give a reason
+    /// ([`Ask::because`]) for what a customer agreed or objected to.
+    pub async fn correct(&self, ask: &Ask, mut item: Item) -> Result<(), Error> {
+        let fields: Vec<&'static Field> = item.values.iter().map(|(field, _)| *field).collect();
+        self.may_put_right(ask, &fields).await?;
+        if ask.asker.staff_id().is_some() {
+            // A guard lets nobody but the owner change what tells whose a record is.
+            let is_owners = fields.iter().any(|field| says_whose(field));
+            item.provenance = if is_owners { Provenance::Owner } else { Provenance::Staff };
+        }
         self.write(ask.asker.actor, ask.customer, item).await
     }
 
-    /// Takes values of one item away, for somebody whom the policy lets correct them; how many there were.
+    /// Takes values of one item away, for somebody whom the policy lets correct each of them; how many there were.
     pub async fn take_away(&self, ask: &Ask, item: &str, fields: &[&'static Field]) -> Result<u64, Error> {
-        self.allowed(Act::Correct, ask).await?;
+        self.may_put_right(ask, fields).await?;
         self.remove(ask.asker.actor, ask.customer, item, fields).await
     }
 
@@ -269,11 +281,39 @@ impl Vault {
         Ok(count)
     }
 
+    /// Asks the policy about each field; for what a customer said, staff's reason is kept first, as a note of the customer's.
+    pub(crate) async fn may_put_right(&self, ask: &Ask, fields: &[&'static Field]) -> Result<(), Error> {
+        if fields.is_empty() {
+            return Err(Error::Value { field: "item", why: "has no values" });
+        }
+        self.allowed_fields(Act::Correct, ask, fields).await?;
+        let is_said = fields.iter().any(|field| field.class == Class::Consent);
+        if ask.asker.staff_id().is_none() || !is_said {
+            return Ok(());
+        }
+        const MISSING: Error =
+            Error::Value { field: "reason", why: "is missing: say who asked for it, and how" };
+        let reason = ask.reason.as_ref().ok_or(MISSING)?;
+        let names: Vec<String> = fields.iter().map(|field| field.full_name()).collect();
+        let words = format!("Why {} was put right: {}", names.join(", "), reason.expose());
+        let note = Item {
+            id: format!("reason-{}", self.0.db.now().micros()),
+            values: vec![(Field::find("note.text")?, Secret::new(words))],
+            provenance: Provenance::Staff,
+            keep_until: None,
+        };
+        self.write(ask.asker.actor, ask.customer, note).await
+    }
+
     pub(crate) async fn allowed(&self, act: Act, ask: &Ask) -> Result<(), Error> {
+        self.allowed_fields(act, ask, &[]).await
+    }
+
+    async fn allowed_fields(&self, act: Act, ask: &Ask, fields: &[&'static Field]) -> Result<(), Error> {
         let facts = self.facts(ask).await;
-        let (policies, asked) = (self.policies(), ask.clone());
+        let (policies, asked, fields) = (self.policies(), ask.clone(), fields.to_vec());
         let written = self.0.db.write(move |tx| -> Result<_, Error> {
-            let decided = decide_record(tx, &policies, act, &asked, &facts)?;
+            let decided = decide_fields(tx, &policies, act, &asked, &facts, &fields)?;
             if decided.is_ok() {
                 tx.commit_silent("the act itself is told where it is done");
             }

@@ -58,7 +58,7 @@ pub struct SaidOnce {
 impl Vault {
     /// Takes a word down, for the customer or for staff who may correct their data.
     pub async fn say(&self, ask: &Ask, purpose: Purpose, word: Word) -> Result<(), Error> {
-        self.allowed(Act::Correct, ask).await?;
+        self.may_put_right(ask, &[Field::find("consent.purpose")?, Field::find(word.field())?]).await?;
         let now = self.0.db.now();
         let value = |name: &str, text: String| Ok::<_, Error>((Field::find(name)?, Secret::new(text)));
         let is_customer = ask.asker.staff_id().is_none();
@@ -92,7 +92,7 @@ impl Vault {
 
     /// Everything that the customer said, the oldest first, for whoever may have a copy of it.
     pub async fn said_before(&self, ask: &Ask) -> Result<Vec<SaidOnce>, Error> {
-        self.allowed(Act::Correct, ask).await?;
+        self.allowed(Act::Answer, ask).await?;
         let found = self.rows(ask.customer).await;
         let (key, rows) = self.alarm(ask.asker.actor, found).await?;
         let mut history = Vec::new();

@@ -143,6 +143,9 @@ struct Line {
     item: String,
     value: String,
     badge: Option<Badge>,
+    /// Whether the reader may put it right, and is asked why.
+    is_correctable: bool,
+    is_said: bool,
     /// The rules that allowed it, in words.
     why: Vec<String>,
     provenance: String,
@@ -171,6 +174,7 @@ pub fn reason_words(reason: &str) -> &'static str {
         "too_many" => "you opened the data of 200 customers within an hour; wait, or ask the owner",
         "no_consent" => "the customer did not agree to marketing",
         "objected" => "the customer objects to this purpose",
+        "owner_only" => "only the owner puts this right; customers do so on their own page",
         "own_request" => "nobody answers their own request: a second person does",
         "too_many_requests" => "twenty requests of yours wait already",
         "rules_file" => {
@@ -322,7 +326,8 @@ pub async fn customer(
 
 async fn customer_page<'a>(app: &App, view: &'a View, id: CustomerId) -> Result<CustomerPage<'a>, Failure> {
     let is_restricted = vault(app)?.is_restricted(id).await?;
-    let (_, roles) = asker(app, view).await?;
+    let (asker, roles) = asker(app, view).await?;
+    let vault = vault(app)?;
     let mut content = CustomerPage {
         csrf: view.csrf(),
         id: id.to_string(),
@@ -340,6 +345,7 @@ async fn customer_page<'a>(app: &App, view: &'a View, id: CustomerId) -> Result<
         more: None,
         correctable: FIELDS
             .iter()
+            .filter(|field| vault.may_correct(&asker, id, field))
             .map(|field| (field.full_name(), field.full_name().replace(['.', '_'], " ")))
             .collect(),
         rights: Right::ALL.map(|right| (right.name(), pleas::right_words(right))).to_vec(),
@@ -461,6 +467,8 @@ fn show(content: &mut CustomerPage<'_>, opening: Opening, says: impl Fn(&str) ->
         let at = items.iter().position(|(known, item)| *known == class && *item == value.item);
         let line = Line {
             name: value.field.name.replace('_', " "),
+            is_correctable: content.correctable.iter().any(|(name, _)| *name == value.field.full_name()),
+            is_said: class == Class::Consent,
             full: value.field.full_name(),
             item: value.item.clone(),
             badge: (value.mask != storeward_policy::Mask::Whole)

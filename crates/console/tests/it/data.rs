@@ -469,6 +469,43 @@ both_engines!(a_value_is_put_right_or_taken_away_at_the_console, &TABLES, async 
     assert!(refused.status == 422 && refused.body.contains("Nothing was changed"), "{}", refused.body);
 });
 
+// Whoever may put an address right forges no consent, and makes nobody's record their own.
+both_engines!(support_is_offered_and_may_put_right_contact_and_address_only, &TABLES, async |db| {
+    let (bench, _place, _folder) = Bench::with_vault(db).await;
+    keep_ada(&bench).await;
+    let (mut browser, _) = bench.enrolled().await;
+    let csrf = browser.get("/data").await.csrf();
+    let (page, path) = (format!("/data/{}", ada()), format!("/data/{}/correct", ada()));
+    let given = "field=consent.given_at&item=c&value=2026-11-26T10:00:00Z";
+    // The owner says why.
+    assert!(browser.get(&page).await.body.contains("value=\"consent.given_at\""));
+    let silent = browser.post(&path, &format!("csrf={csrf}&{given}")).await;
+    assert!(silent.status == 422 && silent.body.contains("reason is missing"), "{}", silent.body);
+    let told = browser.post(&path, &format!("csrf={csrf}&{given}&reason=by+letter")).await;
+    assert_eq!(told.location(), format!("{page}?done=corrected"));
+    let _second = owner(&bench).await;
+    set_groups(&bench, &["support"]).await;
+    let offered = browser.get(&page).await.body;
+    assert!(offered.contains("value=\"address.city\"") && offered.contains("value=\"contact.phone\""));
+    for field in ["consent.given_at", "contact.email", "contact.shop_id", "order.total", "note.text"] {
+        assert!(!offered.contains(&format!("value=\"{field}\"")), "{field} is offered");
+    }
+    for form in [
+        given,
+        "field=consent.given_at&item=c&value=&reason=x",
+        "field=contact.email&item=own&value=sue@shop.example",
+        "field=contact.email&item=second&value=sue@shop.example",
+        "field=order.total&item=a1&value=1",
+        "field=payment.last_4&item=p&value=1234",
+        "field=identity_document.number&item=i&value=X1",
+    ] {
+        let refused = browser.post(&path, &format!("csrf={csrf}&{form}")).await;
+        assert!(refused.status == 422 && refused.body.contains("Nothing was changed"), "{form}");
+    }
+    let done = browser.post(&path, &format!("csrf={csrf}&field=address.city&item=home&value=Ockham")).await;
+    assert_eq!(done.location(), format!("{page}?done=corrected"));
+});
+
 both_engines!(what_a_customer_asked_for_has_a_clock_at_the_console, &TABLES, async |db| {
     let (bench, _place, _folder) = Bench::with_vault(db).await;
     keep_ada(&bench).await;

@@ -2,11 +2,13 @@
 
 use storeward_base::{Actor, CustomerId, StaffId};
 use storeward_events::Event;
-use storeward_policy::{Mask, Policies, Purpose, table};
+use storeward_policy::{Act, Answer, Asked, Circumstances, Mask, Policies, Purpose, Role, Thing, Who, table};
 use storeward_store::{both_engines, ledger};
 use storeward_vault::catalogue::{Class, FIELDS};
 use storeward_vault::sights::Filter;
-use storeward_vault::{Ask, Asker, Error, Item, MIGRATIONS, PleaOutcome, Right, Use, Vault, Word, fields_of};
+use storeward_vault::{
+    Ask, Asker, Error, Field, Item, MIGRATIONS, PleaOutcome, Right, Use, Vault, Word, fields_of,
+};
 
 use crate::support::{ada, asks, bob, both, field, in_group, item, open, own, owner, staff};
 
@@ -61,7 +63,28 @@ fn who_sees_what() {
         let what = if shown.is_empty() { "  nothing".to_owned() } else { shown.join("\n") };
         out.push_str(&format!("{} for {}\n{what}\n", row.role.name(), row.purpose.name()));
     }
+    out.push_str(&corrections());
     insta::assert_snapshot!(out);
+}
+
+/// What each role may put right for a customer's request.
+fn corrections() -> String {
+    let rules = Policies::default_rules();
+    let told = Circumstances::new(Purpose::RightsRequest, Some(0));
+    let mut out = String::new();
+    for role in Role::ALL {
+        let who = Who::Staff { id: "somebody".to_owned(), groups: vec![role.name().to_owned()] };
+        let may = |field: &&Field| {
+            let thing = Thing::Field { class: field.class.name(), name: field.name };
+            let asked =
+                Asked { who: &who, act: Act::Correct, owner: "customer", thing, circumstances: &told };
+            matches!(rules.decide(&asked), Answer::Allow { .. })
+        };
+        let names: Vec<String> = FIELDS.iter().filter(may).map(|field| field.full_name()).collect();
+        let names = if names.is_empty() { "nothing".to_owned() } else { names.join(" ") };
+        out.push_str(&format!("{} puts right\n  {names}\n", role.name()));
+    }
+    out
 }
 
 both_engines!(each_role_sees_its_part_and_is_told_why, MIGRATIONS, async |db| {
@@ -361,7 +384,7 @@ both_engines!(the_last_word_about_a_purpose_counts_whichever_item_it_stands_in, 
     let marketing = Ask::new(in_group("marketing"), ada(), Purpose::RightsRequest);
     assert_eq!(
         vault.say(&marketing, Purpose::Marketing, Word::Agree).await.unwrap_err(),
-        Error::Denied("no_rule")
+        Error::Denied("owner_only")
     );
 });
 

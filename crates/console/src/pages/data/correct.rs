@@ -19,6 +19,9 @@ pub struct Correction {
     /// Nothing: the value is taken away.
     #[serde(default)]
     value: String,
+    /// Asked for where it is what the customer agreed or objected to.
+    #[serde(default)]
+    reason: String,
 }
 
 pub async fn correct(
@@ -34,7 +37,7 @@ pub async fn correct(
     let item = if item.is_empty() { "own" } else { item };
     let vault = vault(&app)?;
     let (asker, _) = asker(&app, &view).await?;
-    let ask = Ask::new(asker, id, Purpose::RightsRequest);
+    let ask = Ask::new(asker, id, Purpose::RightsRequest).because(&given.reason);
     let done = if given.value.trim().is_empty() {
         vault.take_away(&ask, item, &[field]).await.map(|count| if count > 0 { "taken" } else { "nothing" })
     } else {

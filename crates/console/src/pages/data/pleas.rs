@@ -60,7 +60,7 @@ pub const fn right_words(right: Right) -> &'static str {
 }
 
 async fn line(app: &App, vault: &Vault, asker: &Asker, names: &Names, plea: Plea) -> Line {
-    let may_answer = vault.may(asker, Act::Correct, plea.customer, Purpose::RightsRequest);
+    let may_answer = vault.may(asker, Act::Answer, plea.customer, Purpose::RightsRequest);
     // What does not open any more is left out: the request is answered all the same.
     let texts = match may_answer {
         true => vault.plea_texts(&plea).await.unwrap_or_default(),

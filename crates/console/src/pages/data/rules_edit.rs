@@ -196,7 +196,8 @@ const fn act_words(act: Act) -> &'static str {
         Act::Open => "open",
         Act::Export => "take a copy along",
         Act::Find => "find customers",
-        Act::Correct => "correct",
+        Act::Correct => "put right",
+        Act::Answer => "answer customers' requests",
         Act::Erase => "erase",
         Act::Restrict => "restrict the use",
         Act::Approve => "answer requests of others",
@@ -211,7 +212,8 @@ fn differing(before: &Policies, after: &Policies) -> (Vec<String>, usize) {
     let mut words: Vec<String> = Vec::new();
     for one in &found.acts {
         let may = if one.is_allowed { "may now" } else { "may no longer" };
-        words.push(format!("{} {may} {} ({})", one.role.name(), act_words(one.act), one.purpose.words()));
+        let of = one.field.map_or_else(String::new, |(class, name)| format!(" {class}.{name}"));
+        words.push(format!("{} {may} {}{of} ({})", one.role.name(), act_words(one.act), one.purpose.words()));
     }
     for one in &found.cells {
         let (class, name) = one.field;
