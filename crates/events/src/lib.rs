@@ -239,7 +239,7 @@ vocabulary! {
     PleaClosed(vault::PleaClosed) = "vault.plea_closed", Low, Security;
     ConsentChanged(vault::ConsentChanged) = "vault.consent_changed", Low, Security;
     ObjectionChanged(vault::ObjectionChanged) = "vault.objection_changed", Low, Security;
-    RetentionChanged(vault::RetentionChanged) = "vault.retention_changed", Medium, Security;
+    RetentionChanged(vault::RetentionChanged) = "vault.retention_changed", Medium, Ledger;
     FieldsRemoved(vault::FieldsRemoved) = "vault.fields_removed", Low, Security;
     SearchDenied(vault::SearchDenied) = "vault.search_denied", Low, Security;
     BackupMade(backup::BackupMade) = "backup.made", Informational, Security;

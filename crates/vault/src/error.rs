@@ -4,7 +4,7 @@ use std::fmt;
 
 use storeward_base::{Blame, Fault, FaultKind};
 
-use crate::manifest::Flaw;
+use crate::manifest::{Flaw, Harm};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Error {
@@ -59,6 +59,14 @@ impl fmt::Display for Error {
                 "a customer's key was wrapped in epoch {epoch}, whose key is not here; if the key store was restored \
                  from a backup that is older than the epoch's end, what it held is gone on purpose"
             ),
+            Error::Harmed(flaw) if flaw.harm == Harm::Retention => {
+                write!(
+                    f,
+                    "{}: {}; nothing was erased. `storeward vault retention CLASS DAYS` (or `never`) sets it anew",
+                    flaw.place,
+                    flaw.harm.words()
+                )
+            }
             Error::Harmed(flaw) if flaw.place.is_empty() => {
                 write!(f, "the record of {}: {}", flaw.customer, flaw.harm.words())
             }

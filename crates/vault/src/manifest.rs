@@ -49,6 +49,10 @@ pub enum Harm {
     OlderData,
     /// There is no key for the record, or it does not open: keys of another time, or somebody was at them.
     NoKey,
+    /// The row says that an erasure began, and the ledger knows of none.
+    Unasked,
+    /// How long a class is kept is not what the ledger says last; nobody's record, so the customer is `cust_` and noughts.
+    Retention,
 }
 
 impl Harm {
@@ -63,6 +67,8 @@ impl Harm {
             Harm::Manifest => "manifest",
             Harm::OlderData => "older_data",
             Harm::NoKey => "no_key",
+            Harm::Unasked => "unasked",
+            Harm::Retention => "retention",
         }
     }
 
@@ -78,6 +84,10 @@ impl Harm {
             Harm::Manifest => "what was written last cannot be told: its own record is gone or was changed",
             Harm::OlderData => "older data: the record is older than its key (a restored backup?)",
             Harm::NoKey => "there is no key that opens the record: keys of another time?",
+            Harm::Unasked => {
+                "an erasure was begun past Storeward: the ledger knows of none, and nothing was destroyed"
+            }
+            Harm::Retention => "for how long it is kept is not what the ledger says last",
         }
     }
 }

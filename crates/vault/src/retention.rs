@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use storeward_base::{Actor, CustomerId, Timestamp};
+use storeward_base::{Actor, CustomerId, PageSize, Timestamp};
+use storeward_events::Event;
 use storeward_events::vault::RetentionChanged;
-use storeward_store::{Reader, params, statements};
+use storeward_store::{Reader, ledger, params, statements};
 
 use crate::Error;
 use crate::catalogue::Class;
+use crate::manifest::{Flaw, Harm};
 use crate::records::Vault;
 
 const DAY: u64 = 24 * 3_600;
@@ -57,7 +59,7 @@ const fn goes_by_customer(class: Class) -> bool {
 type FieldKey = (CustomerId, String, String, String);
 
 impl Vault {
-    /// For how long each class is kept; those that are not here are kept until they are erased.
+    /// For how long each class is kept, if that is what the ledger says was set last; those that are not here are kept until they are erased.
     pub async fn retention(&self) -> Result<Vec<(Class, u32)>, Error> {
         self.0.db.read(|reader| -> Result<_, Error> { all(reader) }).await
     }
@@ -78,7 +80,7 @@ impl Vault {
         written.await
     }
 
-    /// What the next sweep would erase.
+    /// What the next sweep would erase. [`Error::Harmed`] where the periods are not what the ledger says.
     pub async fn due(&self) -> Result<Due, Error> {
         let now = self.0.db.now();
         let found = self.0.db.read(move |reader| -> Result<Due, Error> {
@@ -101,10 +103,55 @@ fn before(now: Timestamp, days: u32) -> Timestamp {
     now.minus(Duration::from_secs(u64::from(days) * DAY))
 }
 
-fn all(reader: &mut Reader<'_>) -> Result<Vec<(Class, u32)>, Error> {
-    let rows: Vec<(String, u32)> = reader.query_many(ALL, &[], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let class = |name: &str| Class::ALL.into_iter().find(|class| class.name() == name);
-    Ok(rows.iter().filter_map(|(name, days)| class(name).map(|class| (class, *days))).collect())
+/// The periods in force. They count only while they are what the ledger says was set last: whoever writes into the data must not
+/// get everybody's values erased by it.
+pub(crate) fn all(reader: &mut Reader<'_>) -> Result<Vec<(Class, u32)>, Error> {
+    let rows: Vec<(String, i64)> = reader.query_many(ALL, &[], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let told = told(reader)?;
+    let harmed = |name: &str| {
+        let (customer, place) = (CustomerId::from_bits(0), format!("retention.{name}"));
+        Error::Harmed(Box::new(Flaw { customer, place, harm: Harm::Retention }))
+    };
+    let is_class = |name: &str| Class::ALL.iter().any(|class| class.name() == name);
+    if rows.iter().any(|(name, _)| !is_class(name)) {
+        // In words that are not ours: they stand in no ledger.
+        return Err(harmed("unknown"));
+    }
+    let mut set = Vec::new();
+    for class in Class::ALL {
+        let kept = rows.iter().find(|(name, _)| name == class.name()).map(|(_, days)| *days);
+        let said = told.iter().find(|(name, _)| name == class.name()).and_then(|(_, days)| *days);
+        if kept != said.map(i64::from) {
+            return Err(harmed(class.name()));
+        }
+        match said {
+            Some(days) if (1..=MOST_DAYS).contains(&days) => set.push((class, days)),
+            Some(_) => return Err(harmed(class.name())),
+            None => {}
+        }
+    }
+    Ok(set)
+}
+
+/// What the ledger says was set last, class by class; it forgets none of it.
+fn told(reader: &mut Reader<'_>) -> Result<Vec<(String, Option<u32>)>, Error> {
+    let kind_prefix = Some("vault.retention_changed".to_owned());
+    let mut filter = ledger::Filter { kind_prefix, ..ledger::Filter::default() };
+    let mut last: Vec<(String, Option<u32>)> = Vec::new();
+    loop {
+        let page = ledger::search(reader, &filter, PageSize::new(PageSize::MAX))?;
+        for (_, record) in page.rows {
+            if let Event::RetentionChanged(RetentionChanged { class, days }) = record.event
+                && !last.iter().any(|(known, _)| *known == class)
+            {
+                last.push((class, days));
+            }
+        }
+        match page.next {
+            Some(_) if last.len() < Class::ALL.len() => filter.before = page.next,
+            _ => return Ok(last),
+        }
+    }
 }
 
 /// Some of what the classes' times are over for.

@@ -3,16 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use storeward_base::{Actor, CustomerId, Secret};
+use storeward_base::{Actor, CustomerId, PageSize, Secret};
 use storeward_events::vault::{
     CustomerErased, CustomerExported, ErasureBegun, FieldsForgotten, RestrictionChanged,
 };
+use storeward_events::{Event, Record};
 use storeward_policy::Act;
+use storeward_store::{Reader, ledger};
 
 use crate::Error;
 use crate::asking::Ask;
 use crate::catalogue::{Class, FIELDS, Field};
 use crate::grants::{self, Facts};
+use crate::manifest::{Flaw, Harm};
 use crate::opening::{Opening, decide_fields, decide_record};
 use crate::records::{Item, Provenance, Vault, manifest_for};
 use crate::{pleas, retention, sights, sql};
@@ -32,6 +35,23 @@ pub enum Use {
 /// What an own page, or an import, tells by whose a record is.
 fn says_whose(field: &Field) -> bool {
     field.class == Class::Contact && matches!(field.name, "email" | "shop_id")
+}
+
+/// Whether the ledger has the beginning of a customer's erasure.
+fn is_erasure_told(reader: &mut Reader<'_>, customer: CustomerId) -> Result<bool, Error> {
+    let kind_prefix = Some("vault.erasure_begun".to_owned());
+    let mut filter = ledger::Filter { kind_prefix, ..ledger::Filter::default() };
+    loop {
+        let page = ledger::search(reader, &filter, PageSize::new(PageSize::MAX))?;
+        let is_it = |(_, record): &(u64, Record)| matches!(&record.event, Event::ErasureBegun(fact) if fact.customer == customer);
+        if page.rows.iter().any(is_it) {
+            return Ok(true);
+        }
+        match page.next {
+            None => return Ok(false),
+            next => filter.before = next,
+        }
+    }
 }
 
 /// What is known of an erasure, for the person who asked for it.
@@ -125,8 +145,11 @@ impl Vault {
             }
             if sql::begin_erasure(tx, customer)? {
                 tx.append(asked.asker.actor, None, ErasureBegun { customer })?;
-            } else {
+            } else if is_erasure_told(tx, customer)? {
                 tx.commit_silent("the erasure was begun before");
+            } else {
+                // Begun past Storeward, and asked for now.
+                tx.append(asked.asker.actor, None, ErasureBegun { customer })?;
             }
             Ok(Ok(()))
         });
@@ -157,17 +180,43 @@ impl Vault {
     /// were.
     pub async fn finish_erasures(&self) -> Result<usize, Error> {
         self.begin_again().await?;
-        let mut count = 0;
+        let (mut count, mut last) = (0, String::new());
         loop {
-            let open = self.0.db.read(|reader| -> Result<_, Error> { Ok(sql::unfinished(reader)?) }).await?;
-            if open.is_empty() {
-                return Ok(count);
+            let after = last.clone();
+            let open =
+                self.0.db.read(move |reader| -> Result<_, Error> { Ok(sql::unfinished(reader, &after)?) });
+            let open = open.await?;
+            let Some(end) = open.last() else { return Ok(count) };
+            last = end.to_string();
+            for customer in open {
+                if self.is_unasked(customer).await? {
+                    let flaw = Box::new(Flaw::whole(customer, Harm::Unasked));
+                    // Named in the ledger; the others' erasures go on.
+                    match self.alarm::<()>(Actor::System, Err(Error::Harmed(flaw))).await {
+                        Ok(()) | Err(Error::Harmed(_)) => continue,
+                        Err(other) => return Err(other),
+                    }
+                }
+                self.finish_erasure(Actor::System, customer).await?;
+                count += 1;
             }
-            for customer in &open {
-                self.finish_erasure(Actor::System, *customer).await?;
-            }
-            count += open.len();
         }
+    }
+
+    /// Whether only the row says that an erasure began: the key is there, and the ledger has no beginning. Whoever writes into
+    /// the data must not get a key destroyed by it.
+    pub(crate) async fn is_unasked(&self, customer: CustomerId) -> Result<bool, Error> {
+        match self.0.keys.held_in_store(customer).await {
+            Ok(None) => return Ok(false),
+            Err(Error::Store(why)) => return Err(Error::Store(why)),
+            Ok(Some(_)) | Err(_) => {}
+        }
+        let found = self.0.db.read(move |reader| -> Result<bool, Error> {
+            let row = sql::customer(reader, customer)?;
+            let is_begun = row.is_some_and(|row| row.erasure_begun_at.is_some());
+            Ok(is_begun && !is_erasure_told(reader, customer)?)
+        });
+        found.await
     }
 
     /// The key store knows whose key it destroyed, also where the data was restored from before that.
@@ -228,7 +277,8 @@ impl Vault {
                 over.extend(retention::over(reader, now, AT_ONCE)?);
                 Ok(over)
             });
-            let over = over.await?;
+            // Periods that somebody changed past Storeward erase nothing: the sweep stops, and the ledger has it.
+            let over = self.alarm(Actor::System, over.await).await?;
             let mut by_customer: BTreeMap<CustomerId, BTreeSet<(String, String, String)>> = BTreeMap::new();
             for (customer, collection, item, field) in over {
                 by_customer.entry(customer).or_default().insert((collection, item, field));

@@ -10,7 +10,7 @@ statements! {
     BEGIN_ERASURE = "UPDATE vault_customer SET erasure_begun_at = $2 WHERE id = $1 AND erasure_begun_at IS NULL";
     END_ERASURE = "UPDATE vault_customer SET erased_at = $2 WHERE id = $1 AND erased_at IS NULL";
     RESTRICT = "UPDATE vault_customer SET restricted_at = $2 WHERE id = $1";
-    UNFINISHED = "SELECT id FROM vault_customer WHERE erasure_begun_at IS NOT NULL AND erased_at IS NULL \
+    UNFINISHED = "SELECT id FROM vault_customer WHERE erasure_begun_at IS NOT NULL AND erased_at IS NULL AND id > $1 \
                   ORDER BY id LIMIT 500";
 
     HOLD = "UPDATE vault_customer SET created_at = created_at WHERE id = $1";
@@ -116,8 +116,8 @@ pub fn restrict(tx: &mut Tx<'_>, id: CustomerId, since: Option<Timestamp>) -> Re
 }
 
 /// Erasures that were begun and not ended.
-pub fn unfinished(reader: &mut Reader<'_>) -> Result<Vec<CustomerId>, Error> {
-    reader.query_many(UNFINISHED, &[], |row| row.get(0))
+pub fn unfinished(reader: &mut Reader<'_>, after: &str) -> Result<Vec<CustomerId>, Error> {
+    reader.query_many(UNFINISHED, params![after], |row| row.get(0))
 }
 
 /// Nobody else changes the customer's record until the transaction ends, also from another machine.

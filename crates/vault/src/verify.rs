@@ -84,6 +84,11 @@ impl Vault {
             });
         }
         self.verify_keys(&mut verified).await?;
+        match self.0.db.read(crate::retention::all).await {
+            Ok(_) => {}
+            Err(Error::Harmed(flaw)) => verified.add(*flaw),
+            Err(other) => return Err(other),
+        }
         let strays = self.0.db.read(|reader| -> Result<_, Error> { Ok(sql::strays(reader)?) }).await?;
         strays.into_iter().for_each(|customer| verified.add(Flaw::whole(customer, Harm::Unknown)));
         self.tell(actor, &verified).await?;
@@ -105,7 +110,13 @@ impl Vault {
             .0
             .db
             .read(move |reader| -> Result<_, Error> { look(reader, customer, known.as_ref(), &indexes) });
-        let Found::Record { flaws, values, revision, is_new } = found.await? else { return Ok(()) };
+        let Found::Record { flaws, values, revision, is_new } = found.await? else {
+            if held.is_some() && self.is_unasked(customer).await? {
+                verified.customers += 1;
+                verified.add(Flaw::whole(customer, Harm::Unasked));
+            }
+            return Ok(());
+        };
         verified.customers += 1;
         verified.values += u64::try_from(values).unwrap_or(0);
         let is_whole = flaws.is_empty();

@@ -5,7 +5,7 @@ use storeward_events::Event;
 use storeward_policy::Purpose;
 use storeward_store::testing::{TestDb, blocking, options};
 use storeward_store::{Db, Engine, both_engines, ledger};
-use storeward_vault::{Flaw, Harm, KEY_MIGRATIONS, KeyFault, MIGRATIONS, Use, Vault, Verified};
+use storeward_vault::{Class, Flaw, Harm, KEY_MIGRATIONS, KeyFault, MIGRATIONS, Use, Vault, Verified};
 
 use crate::support::{Keys, ada, asks, bob, both, field, harmed, item, open, own, shown, staff, vault};
 
@@ -355,4 +355,94 @@ both_engines!(a_note_that_was_lost_is_no_harm_and_is_made_up_for, MIGRATIONS, as
         db.tamper(&format!("DELETE FROM {table}; INSERT INTO {table} SELECT * FROM kept_{table}"));
     }
     assert_eq!(look(&again).await.flaws, [flaw(ada(), "", Harm::OlderData)]);
+});
+
+// One row that says that an erasure began destroys nobody's key: the ledger has no beginning of it.
+both_engines!(an_erasure_that_nobody_asked_for_destroys_nothing, MIGRATIONS, async |db| {
+    let (keys, vault) = both(&db).await;
+    people(&vault).await;
+    vault.keys().write_notes().await.unwrap();
+    db.tamper(&format!("UPDATE vault_customer SET erasure_begun_at = created_at WHERE id = '{}'", ada()));
+    let again = crate::support::vault(&db, keys.open().await);
+    assert_eq!(again.finish_erasures().await.unwrap(), 0);
+    assert_eq!(look(&again).await.flaws, [flaw(ada(), "", Harm::Unasked)]);
+    assert_eq!(again.keys().destroyed(None).await.unwrap(), []);
+    let kind_prefix = Some("vault.record_harmed".to_owned());
+    let filter = ledger::Filter { kind_prefix, ..ledger::Filter::default() };
+    let told = db.read(move |reader| ledger::search(reader, &filter, storeward_base::PageSize::new(50)));
+    let told = told.await.unwrap().rows;
+    assert!(
+        told.iter()
+            .all(|(_, record)| matches!(&record.event, Event::RecordHarmed(fact) if fact.harm == "unasked"))
+    );
+    assert_eq!(told.len(), 2, "by what goes on by itself, and by the look");
+    // An erasure of somebody else that a crash left half-way goes on all the same.
+    let bobs = bob();
+    db.write(move |tx| -> Result<(), storeward_store::Error> {
+        let fact = storeward_events::vault::ErasureBegun { customer: bobs };
+        tx.append(Actor::Customer { id: bobs }, None, fact)?;
+        Ok(())
+    })
+    .await
+    .unwrap();
+    db.tamper(&format!("UPDATE vault_customer SET erasure_begun_at = created_at WHERE id = '{bobs}'"));
+    assert_eq!(again.finish_erasures().await.unwrap(), 1);
+    assert_eq!(again.keys().destroyed(None).await.unwrap(), [bobs]);
+    // The row as it was: nothing is lost.
+    db.tamper(&format!("UPDATE vault_customer SET erasure_begun_at = NULL WHERE id = '{}'", ada()));
+    assert_eq!(shown(&again, ada(), &["address.city"]).await, ["home city London"]);
+    assert_eq!(look(&again).await.faults, 0);
+    again.erase(&own(ada())).await.unwrap();
+    assert_eq!(look(&again).await.faults, 0);
+});
+
+// Periods that somebody wrote into the database erase nothing, whatever they say.
+both_engines!(periods_that_the_ledger_does_not_have_erase_nothing, MIGRATIONS, async |db| {
+    let (_keys, vault) = both(&db).await;
+    people(&vault).await;
+    vault.set_retention(staff(), Class::Order, Some(30)).await.unwrap();
+    db.clock.advance(std::time::Duration::from_secs(24 * 3_600));
+    for (change, class, back) in [
+        (
+            "INSERT INTO vault_retention (class, days, set_at) VALUES ('contact', 0, 0)",
+            "contact",
+            "DELETE FROM vault_retention WHERE class = 'contact'",
+        ),
+        (
+            "INSERT INTO vault_retention (class, days, set_at) VALUES ('address', -1, 0)",
+            "address",
+            "DELETE FROM vault_retention WHERE class = 'address'",
+        ),
+        (
+            "UPDATE vault_retention SET days = 1 WHERE class = 'order'",
+            "order",
+            "UPDATE vault_retention SET days = 30 WHERE class = 'order'",
+        ),
+        (
+            "DELETE FROM vault_retention WHERE class = 'order'",
+            "order",
+            "INSERT INTO vault_retention (class, days, set_at) VALUES ('order', 30, 0)",
+        ),
+        (
+            "INSERT INTO vault_retention (class, days, set_at) VALUES ('x', 1, 0)",
+            "unknown",
+            "DELETE FROM vault_retention WHERE class = 'x'",
+        ),
+    ] {
+        db.tamper(change);
+        let nobody = CustomerId::from_bits(0);
+        let place = format!("retention.{class}");
+        let expected = harmed(nobody, &place, Harm::Retention);
+        assert_eq!(vault.forget().await.unwrap_err(), expected, "{change}");
+        assert_eq!(vault.due().await.unwrap_err(), expected, "{change}");
+        assert_eq!(look(&vault).await.flaws, [flaw(nobody, &place, Harm::Retention)], "{change}");
+        db.tamper(back);
+        assert_eq!(vault.forget().await.unwrap(), 0);
+    }
+    // Said anew it counts again.
+    db.tamper("UPDATE vault_retention SET days = 1 WHERE class = 'order'");
+    vault.set_retention(staff(), Class::Order, Some(60)).await.unwrap();
+    assert_eq!(vault.retention().await.unwrap(), [(Class::Order, 60)]);
+    assert_eq!(look(&vault).await.faults, 0);
+    assert_eq!(shown(&vault, ada(), &["contact.email"]).await, ["own email ada@shop.example"]);
 });
