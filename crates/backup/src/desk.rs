@@ -59,10 +59,10 @@ impl Desk {
         let (mut facts, runs, rows) = read.await?;
         let drills: Vec<Drilled> = rows.into_iter().map(|row| self.drilled(row)).collect();
         // A drill that somebody wrote into the table has not passed.
-        if drills.first().is_some_and(|drilled| drilled.report.is_none()) {
-            if let Some(last) = &mut facts.last_drill {
-                "backup.report_changed".clone_into(&mut last.code);
-            }
+        if drills.first().is_some_and(|drilled| drilled.report.is_none())
+            && let Some(last) = &mut facts.last_drill
+        {
+            "backup.report_changed".clone_into(&mut last.code);
         }
         let genuine = |row: &DrillRow| (self.read)(&row.report, &row.signature).is_some();
         facts.last_passed = facts.last_passed.filter(genuine);

@@ -51,7 +51,8 @@ pub(crate) fn keeps_a_repository(place: Arc<dyn Place>) {
     assert!(matches!(open(Missing::Refuse), Err(Error::NoRepository { .. })));
     let repo = open(Missing::Make).unwrap();
     let moment = (BackupId::from_bits(7), Timestamp::from_seconds(1_700_000_000));
-    let first = repo.keep("storeward", moment, &[from.clone()], Some(staging::ROOT.as_ref())).unwrap();
+    let first =
+        repo.keep("storeward", moment, std::slice::from_ref(&from), Some(staging::ROOT.as_ref())).unwrap();
     assert_eq!((first.files, first.run), (2, Some(moment.0)));
     // Again, from another hand: nothing is added but the snapshot.
     let again = open(Missing::Refuse).unwrap();
