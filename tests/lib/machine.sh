@@ -24,7 +24,7 @@ machine_install() {
         command -v node >/dev/null 2>&1 || missing+=(nodejs)
         command -v npm >/dev/null 2>&1 || missing+=(npm)
     fi
-    if [ "${real_shops:-no}" = yes ]; then
+    if [ "${quick:-no}" = no ] || [ "${real_shops:-no}" = yes ]; then
         python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3 python3-venv)
     fi
     if [ ${#missing[@]} -gt 0 ]; then

@@ -42,7 +42,9 @@ pub fn names(config: &Config) -> Done<Vec<String>> {
         Source::Acme(_) | Source::Files(_) => Vec::new(),
     };
     names.extend(crate::console::names(config));
-    names.dedup();
+    names.extend(crate::api::names(config));
+    let mut known = std::collections::BTreeSet::new();
+    names.retain(|name| known.insert(name.clone()));
     Ok(names)
 }
 

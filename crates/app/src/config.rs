@@ -70,6 +70,8 @@ pub struct Config {
     pub vault: Option<crate::vault::VaultSection>,
     #[serde(default)]
     pub backup: Option<crate::backup::BackupSection>,
+    #[serde(default)]
+    pub api: Option<crate::api::ApiSection>,
     #[serde(default, rename = "gate")]
     pub gates: Vec<storeward_gate::GateSection>,
     #[serde(default)]
@@ -269,6 +271,7 @@ impl Config {
         crate::anchor::check(self)?;
         crate::office::check(self)?;
         crate::backup::check(self)?;
+        crate::api::check(self)?;
         crate::gate::check(self)
     }
 }

@@ -48,12 +48,18 @@ pub struct Parts<'a> {
 /// The console's listener at work.
 pub struct ConsoleServer {
     origin: String,
+    /// Where programs call the REST interface, which is served beside it.
+    programs: Option<String>,
 }
 
 impl ConsoleServer {
     /// `https://name:port`, without a slash at the end.
     pub fn origin(&self) -> &str {
         &self.origin
+    }
+
+    pub fn programs(&self) -> Option<&str> {
+        self.programs.as_deref()
     }
 }
 
@@ -95,6 +101,7 @@ pub fn start(parts: Parts<'_>) -> Done<ConsoleServer> {
     let tls = tls::server_config(parts.local_ca.clone()).context("the console's TLS")?;
     let stop = parts.stop.clone();
     let runtime = parts.runtime;
+    let programs = crate::api::start(parts.opened, parts.serving, parts.local_ca.clone(), runtime, &stop)?;
     let service = Console::service(console_parts(parts, &config, port)?)
         .map_err(|e| Failure::new(format!("console.names: {e}")))?;
     runtime.spawn(async move {
@@ -103,7 +110,7 @@ pub fn start(parts: Parts<'_>) -> Done<ConsoleServer> {
             crate::run::log("error", "the console ended", &[("reason", &error.to_string())]);
         }
     });
-    Ok(ConsoleServer { origin: origin_at(&config, port) })
+    Ok(ConsoleServer { origin: origin_at(&config, port), programs })
 }
 
 fn console_parts(parts: Parts<'_>, config: &Config, port: u16) -> Done<ConsoleParts> {

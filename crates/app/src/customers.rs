@@ -115,6 +115,7 @@ impl Serving {
         handlers.extend(self.provider.iter().flat_map(Provider::handlers));
         handlers.extend(self.gate.iter().flat_map(|standing| standing.gate.handlers()));
         handlers.extend(self.vault.iter().flat_map(crate::vault::Standing::handlers));
+        handlers.extend(crate::api::keys(opened).handlers());
         handlers.extend(self.guide.iter().flat_map(crate::guide::Guidance::handlers));
         handlers
     }

@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod anchor;
+mod api;
 mod audit;
 mod backup;
 mod breach_list;
@@ -92,6 +93,10 @@ enum Word {
     Vault(vault::Options),
     /// Backups: make, list, verify, restore, and restore on trial.
     Backup(backup::Options),
+    /// Keys with which programs call the REST interface.
+    ApiKey(api::KeyOptions),
+    /// What the REST interface answers: its OpenAPI document and its reference.
+    Api(api::Options),
     /// The offline list of breached passwords.
     BreachList(breach_list::Options),
 }
@@ -123,6 +128,8 @@ fn main() -> ExitCode {
         Word::Oidc(options) => oidc::oidc(&options),
         Word::Vault(options) => vault::vault(&options),
         Word::Backup(options) => backup::backup(&options),
+        Word::ApiKey(options) => api::api_key(&options),
+        Word::Api(options) => api::api(&options),
         Word::BreachList(options) => breach_list::breach_list(&options),
     };
     match done {

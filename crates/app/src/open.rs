@@ -21,7 +21,7 @@ const NO_ROOM: &str = "make room (`df -h` shows how much there is; `du -sh` of t
                        deleted), then start again: nothing that was written is lost";
 
 /// Every domain's tables.
-const MIGRATIONS: [&[Migration]; 9] = [
+const MIGRATIONS: [&[Migration]; 10] = [
     storeward_console::MIGRATIONS,
     storeward_post::MIGRATIONS,
     storeward_identity::MIGRATIONS,
@@ -31,6 +31,7 @@ const MIGRATIONS: [&[Migration]; 9] = [
     storeward_vault::office::MIGRATIONS,
     storeward_anchor::MIGRATIONS,
     storeward_backup::MIGRATIONS,
+    storeward_api::MIGRATIONS,
 ];
 
 /// A data directory with its config read and its database open.

@@ -50,7 +50,7 @@ pub struct Options {
 pub fn run(options: &Options) -> Done {
     let mut running = Running::start(&options.at.dir)?;
     if let Some(path) = &options.ready_file {
-        let ready = serde_json::json!({ "shop": running.shop_url(), "console": running.console_url() });
+        let ready = running.ready();
         crate::data::write_atomically(path, ready.to_string().as_bytes())?;
     }
     log("info", "serving", &[("shop", &running.shop_url()), ("console", &running.console_url())]);
@@ -194,6 +194,15 @@ impl Running {
 
     pub fn console_url(&self) -> String {
         format!("{}/", self.console.origin())
+    }
+
+    /// Where everything is called, for whoever waits for the start.
+    fn ready(&self) -> serde_json::Value {
+        let (shop, console) = (self.shop_url(), self.console_url());
+        match self.console.programs() {
+            Some(api) => serde_json::json!({ "shop": shop, "console": console, "api": api }),
+            None => serde_json::json!({ "shop": shop, "console": console }),
+        }
     }
 
     /// A one-time enrolment link for the first member of staff; `None` once somebody has enrolled.
@@ -367,6 +376,7 @@ fn fixed_parts(before: &Config, after: &Config) -> Done {
         ("office", before.office == after.office),
         ("anchor", crate::anchor::is_same(&before.anchors, &after.anchors)),
         ("backup", before.backup == after.backup),
+        ("api", before.api == after.api),
         ("mail", before.mail == after.mail),
         ("sms", before.sms == after.sms),
     ];

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::entropy::hex;
-use crate::{CustomerId, IdError, StaffId};
+use crate::{ApiKeyId, CustomerId, IdError, StaffId};
 
 /// Whoever caused an event. Holds ids and fingerprints only: no name, no address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +26,10 @@ pub enum Actor {
     Customer {
         id: CustomerId,
     },
+    /// A program that holds a key of the REST interface.
+    Key {
+        id: ApiKeyId,
+    },
 }
 
 impl fmt::Display for Actor {
@@ -36,6 +40,7 @@ impl fmt::Display for Actor {
             Actor::Client { client } => write!(f, "{client}"),
             Actor::Staff { id } => write!(f, "{id}"),
             Actor::Customer { id } => write!(f, "{id}"),
+            Actor::Key { id } => write!(f, "{id}"),
         }
     }
 }

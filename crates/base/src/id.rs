@@ -264,6 +264,14 @@ pub type PleaId = Id<Plea>;
 
 /// One job of the queue in `store`.
 #[derive(Debug)]
+pub enum ApiKey {}
+impl Tagged for ApiKey {
+    const PREFIX: &'static str = "key";
+}
+/// A key of the REST interface.
+pub type ApiKeyId = Id<ApiKey>;
+
+#[derive(Debug)]
 pub enum Job {}
 impl Tagged for Job {
     const PREFIX: &'static str = "job";

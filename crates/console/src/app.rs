@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use storeward_api::{Keys, KeysParts};
 use storeward_backup::desk::Desk as Backups;
 use storeward_base::{Actor, Clock, Entropy, Secret, StaffId};
 use storeward_edge::access::AccessReader;
@@ -91,6 +92,8 @@ pub(crate) struct Shared {
     pub registry: Option<Registry>,
     pub vault: Option<Vault>,
     pub backups: Option<Backups>,
+    /// Of the REST interface.
+    pub keys: Keys,
     pub entrance: Option<Entrance>,
     pub teach: Option<Teach>,
     pub status: StatusSource,
@@ -119,6 +122,11 @@ impl Console {
 
     fn build(parts: ConsoleParts) -> (Routes<App, StaffGate>, App) {
         let status = Arc::clone(&parts.status);
+        let keys = Keys::new(KeysParts {
+            db: parts.db.clone(),
+            clock: Arc::clone(&parts.clock),
+            entropy: Arc::clone(&parts.entropy),
+        });
         let accounts = Arc::new(Accounts::new(
             parts.db.clone(),
             Arc::clone(&parts.clock),
@@ -145,6 +153,7 @@ impl Console {
             registry: parts.registry,
             vault: parts.vault,
             backups: parts.backups,
+            keys,
             entrance: parts.entrance,
             teach: parts.teach,
             status: parts.status,

@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 pub mod anchor;
+pub mod api;
 pub mod backup;
 pub mod detection;
 pub mod edge;
@@ -250,6 +251,10 @@ vocabulary! {
     DrillFailed(backup::DrillFailed) = "backup.drill_failed", High, Security;
     RetentionFrozen(backup::RetentionFrozen) = "backup.retention_frozen", High, Security;
     RetentionReleased(backup::RetentionReleased) = "backup.retention_released", Medium, Security;
+    ApiKeyMade(api::ApiKeyMade) = "api.key_made", Medium, Security;
+    ApiKeyRevoked(api::ApiKeyRevoked) = "api.key_revoked", Medium, Security;
+    ApiCalled(api::ApiCalled) = "api.called", Informational, Security;
+    ApiRefused(api::ApiRefused) = "api.refused", Low, Security;
     Started(system::Started) = "system.started", Informational, Security;
     Stopped(system::Stopped) = "system.stopped", Informational, Security;
     ConfigReloaded(system::ConfigReloaded) = "system.config_reloaded", Low, Security;

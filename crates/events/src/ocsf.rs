@@ -132,6 +132,9 @@ fn class_of_records(event: &Event) -> Option<Class> {
         | Event::CustomerErased(_)
         | Event::FieldsForgotten(_)
         | Event::CustomerKeyDestroyed(_) => datastore(7, 1),
+        Event::ApiCalled(e) => datastore(99, if e.status < 400 { 1 } else { 2 }),
+        Event::ApiKeyMade(_) | Event::ApiKeyRevoked(_) => account(99),
+        Event::ApiRefused(_) => authentication(1, 2),
         Event::CustomerKeyMade(_)
         | Event::KeysRewrapped(_)
         | Event::EpochBegun(_)
@@ -254,6 +257,7 @@ fn actor(actor: &Actor) -> Value {
         Actor::Client { client } => json!({ "user": { "type_id": 0, "uid": client.to_string() } }),
         Actor::Staff { id } => json!({ "user": { "type_id": 1, "uid": id.to_string() } }),
         Actor::Customer { id } => json!({ "user": { "type_id": 1, "uid": id.to_string() } }),
+        Actor::Key { id } => json!({ "user": { "type_id": 4, "uid": id.to_string() } }),
     }
 }
 

@@ -2,6 +2,21 @@
 
 use crate::{Event, words};
 
+/// The domains' own sentences; each knows its events only.
+const DOMAINS: [fn(&Event) -> Option<String>; 11] = [
+    of_the_program,
+    of_the_office,
+    of_clients,
+    of_customers,
+    of_accounts,
+    of_guidance,
+    of_the_vault,
+    of_the_interface,
+    of_the_provider,
+    of_the_gate,
+    of_backups,
+];
+
 impl Event {
     /// What happened, for a person who does not know the code.
     pub fn sentence(&self) -> String {
@@ -71,17 +86,10 @@ impl Event {
             Event::StaffPasskeyRemoved(e) => format!("{} removed a passkey", e.staff),
             Event::StaffPasswordChanged(e) => format!("{} chose another password", e.staff),
             Event::StaffSessionsEnded(e) => format!("{} ended {} session(s) of their own", e.staff, e.count),
-            other => of_the_program(other)
-                .or_else(|| of_the_office(other))
-                .or_else(|| of_clients(other))
-                .or_else(|| of_customers(other))
-                .or_else(|| of_accounts(other))
-                .or_else(|| of_guidance(other))
-                .or_else(|| of_the_vault(other))
-                .or_else(|| of_the_provider(other))
-                .or_else(|| of_the_gate(other))
-                .or_else(|| of_backups(other))
-                .unwrap_or_else(|| other.kind().to_owned()),
+            other => {
+                let told = DOMAINS.iter().find_map(|domain| domain(other));
+                told.unwrap_or_else(|| other.kind().to_owned())
+            }
         }
     }
 }
@@ -425,6 +433,24 @@ fn of_custody(event: &Event) -> Option<String> {
             format!("Took {} of {} away ({})", e.collection, e.customer, e.fields.join(", "))
         }
         Event::SearchDenied(e) => format!("Refused to look a customer up by {}: {}", e.field, e.reason),
+        _ => return None,
+    })
+}
+
+/// What programs did by the REST interface, and what became of their keys.
+fn of_the_interface(event: &Event) -> Option<String> {
+    Some(match event {
+        Event::ApiKeyMade(e) => {
+            let acts = e.acts.join(", ");
+            format!("Made {}: it may {acts} as {} for {}", e.key, e.roles.join(", "), e.purposes.join(", "))
+        }
+        Event::ApiKeyRevoked(e) => format!("Revoked {}", e.key),
+        Event::ApiCalled(e) => format!("Called {} of the REST interface ({})", e.operation, e.status),
+        Event::ApiRefused(e) => {
+            let whose = e.key.map_or_else(|| "no key that is known".to_owned(), |key| key.to_string());
+            let calls = words::counted(e.count, "call");
+            format!("Refused {calls} of the REST interface with {whose}: {}", words::plain(&e.reason))
+        }
         _ => return None,
     })
 }

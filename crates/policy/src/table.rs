@@ -44,8 +44,16 @@ pub fn changes<'a>(before: &Policies, after: &Policies, fields: &[(&'a str, &'a 
             }
         }
         let (role, purpose) = (old.role, old.purpose);
-        let acts =
-            [Act::Export, Act::Find, Act::Answer, Act::Erase, Act::Restrict, Act::Approve, Act::BreakGlass];
+        let acts = [
+            Act::Export,
+            Act::Find,
+            Act::Answer,
+            Act::Write,
+            Act::Erase,
+            Act::Restrict,
+            Act::Approve,
+            Act::BreakGlass,
+        ];
         for act in acts {
             let is_allowed = may(after, role, purpose, act, fields);
             if may(before, role, purpose, act, fields) != is_allowed {
@@ -86,9 +94,13 @@ fn may(policies: &Policies, role: Role, purpose: Purpose, act: Act, fields: &[(&
                 is_first && ask(Thing::Field { class, name })
             })
         }
-        Act::Find | Act::Answer | Act::Erase | Act::Restrict | Act::Approve | Act::BreakGlass => {
-            ask(Thing::Record)
-        }
+        Act::Find
+        | Act::Answer
+        | Act::Write
+        | Act::Erase
+        | Act::Restrict
+        | Act::Approve
+        | Act::BreakGlass => ask(Thing::Record),
     }
 }
 

@@ -116,6 +116,8 @@ pub enum Act {
     Open,
     Export,
     Find,
+    /// Keep what a customer gave the shop, as the shop's own system does.
+    Write,
     Correct,
     /// To take a customer's requests down, extend and close them.
     Answer,
@@ -133,6 +135,7 @@ impl Act {
             Act::Open => "open",
             Act::Export => "export",
             Act::Find => "find",
+            Act::Write => "write",
             Act::Correct => "correct",
             Act::Answer => "answer",
             Act::Erase => "erase",

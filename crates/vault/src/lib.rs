@@ -23,7 +23,9 @@ pub mod office;
 mod opening;
 mod own;
 mod pleas;
+mod programs;
 mod records;
+pub mod rest;
 mod retention;
 mod rights;
 pub mod rules;
@@ -34,7 +36,7 @@ mod values;
 mod verify;
 
 pub use asking::{Ask, Asker};
-pub use catalogue::{Class, Field};
+pub use catalogue::{Class, FIELDS, Field};
 pub use error::Error;
 pub use grants::{
     APPROVED_FOR, Decision, EMERGENCY_FOR, Request, Requests, STATEMENTS as GRANT_STATEMENTS, Verdict,
@@ -48,6 +50,7 @@ pub use manifest::{Flaw, Harm, MOST_VALUES};
 pub use opening::{Opened, Opening, Refused, fields_of};
 pub use own::{OwnData, PREFIX as OWN_DATA};
 pub use pleas::{Plea, PleaOutcome, PleaTexts, Right, STATEMENTS as PLEA_STATEMENTS};
+pub use programs::{Inventory, Listed, STATEMENTS as PROGRAM_STATEMENTS};
 pub use records::{Item, Provenance, Size, Vault, VaultParts};
 pub use retention::{Due, STATEMENTS as RETENTION_STATEMENTS};
 pub use rights::{Erasure, Use};

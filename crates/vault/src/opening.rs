@@ -103,7 +103,7 @@ impl Vault {
             let verdicts: Vec<(&'static Field, Answer)> = judged.iter().map(judge).collect();
             record(tx, &asked, &verdicts)?;
             let is_open = verdicts.iter().any(|(_, answer)| matches!(answer, Answer::Allow { .. }));
-            let is_staff = matches!(asked.asker.actor, Actor::Staff { .. });
+            let is_staff = matches!(asked.asker.actor, Actor::Staff { .. } | Actor::Key { .. });
             if is_open && is_staff && told.opened_lately + 1 == VOLUME_LIMIT {
                 tx.append(asked.asker.actor, None, ReadingLimitReached { customers: VOLUME_LIMIT })?;
             }

@@ -39,6 +39,11 @@ impl HostNames {
         names.iter().map(one).collect::<Result<_, _>>().map(HostNames)
     }
 
+    /// Whether a request names one of ours, and nothing else beside it.
+    pub fn are_named_by(&self, head: &http::request::Parts) -> bool {
+        self.own_authority(&head.uri, &head.headers).is_some()
+    }
+
     /// The one authority that the request names, if it is one of ours.
     pub(crate) fn own_authority(&self, uri: &Uri, headers: &http::HeaderMap) -> Option<Authority> {
         let mut lines = headers.get_all(header::HOST).iter();

@@ -4,7 +4,7 @@
 use super::metadata::{Dependency, Package};
 use super::{File, Finding, source};
 
-const FLOORS: [(&str, u8); 25] = [
+const FLOORS: [(&str, u8); 26] = [
     ("storeward-base", 1),
     ("storeward-events", 1),
     ("storeward-inspect", 2),
@@ -19,6 +19,7 @@ const FLOORS: [(&str, u8); 25] = [
     ("storeward-puzzle", 2),
     ("storeward-host", 3),
     ("storeward-post", 3),
+    ("storeward-api", 3),
     ("storeward-edge", 4),
     ("storeward-console", 4),
     ("storeward-identity", 4),

@@ -213,7 +213,7 @@ pub fn ban_words(ban: &Ban) -> String {
     let by = match ban.by {
         Actor::Staff { .. } => "by staff",
         Actor::Operator => "on the command line",
-        Actor::System | Actor::Client { .. } | Actor::Customer { .. } => "by itself",
+        Actor::System | Actor::Client { .. } | Actor::Customer { .. } | Actor::Key { .. } => "by itself",
     };
     let turned_away = counted(ban.turned_away, "request", "requests");
     format!(

@@ -3,6 +3,7 @@
 //! A page shows values only as the answer to a form: no address leads to them, so no history, no link and no other site does.
 
 mod correct;
+pub mod keys;
 mod pleas;
 mod requests;
 mod rights;

@@ -10,5 +10,6 @@ mod import;
 mod keys;
 mod office;
 mod records;
+mod rest;
 mod support;
 mod watch;

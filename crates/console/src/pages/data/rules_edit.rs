@@ -196,6 +196,7 @@ const fn act_words(act: Act) -> &'static str {
         Act::Open => "open",
         Act::Export => "take a copy along",
         Act::Find => "find customers",
+        Act::Write => "keep what customers gave the shop",
         Act::Correct => "put right",
         Act::Answer => "answer customers' requests",
         Act::Erase => "erase",

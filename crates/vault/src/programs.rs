@@ -1,0 +1,153 @@
+//! What programs do with a key of the REST interface, beyond what staff do at the console: they keep what the shop's customers
+//! gave it, and list who is there.
+
+use storeward_base::{Actor, ApiKeyId, CustomerId, Timestamp};
+use storeward_policy::{Act, Answer, Asked, Circumstances, Purpose, Thing, Who};
+use storeward_seal::fingerprint::sha256_hex;
+use storeward_store::{Reader, params, statements};
+
+use crate::Error;
+use crate::asking::{Ask, Asker};
+use crate::records::{Item, Vault};
+use crate::sql;
+
+statements! {
+    // By the id, so that a page begins where the one before ended, whatever was made meanwhile.
+    PAGE = "SELECT id, created_at, restricted_at FROM vault_customer WHERE id > $1 AND erasure_begun_at IS NULL \
+            ORDER BY id LIMIT $2";
+}
+
+/// A customer of a list; nothing that says who it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listed {
+    pub id: CustomerId,
+    pub created_at: Timestamp,
+    pub is_restricted: bool,
+}
+
+/// Which fields of an item are kept, and which state they are in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inventory {
+    pub collection: String,
+    pub item: String,
+    pub fields: Vec<String>,
+    /// Another one after each change.
+    pub tag: String,
+    pub written_at: Timestamp,
+}
+
+impl Asker {
+    /// A program with a key: the policy sees it as staff in the key's roles. Holding the key is its factor; what the key may be
+    /// used for at all was looked at before.
+    pub fn program(id: ApiKeyId, roles: Vec<String>) -> Self {
+        let who = Who::Staff { id: id.to_string(), groups: roles };
+        Asker { actor: Actor::Key { id }, who, factor_age_seconds: Some(0) }
+    }
+}
+
+impl Vault {
+    /// Whether the asker may find customers at all.
+    pub fn may_find(&self, asker: &Asker) -> Result<(), Error> {
+        self.decided(Act::Find, asker, None)
+    }
+
+    /// Customers by their ids, from behind `after` on.
+    pub async fn list(&self, after: Option<CustomerId>, limit: u32) -> Result<Vec<Listed>, Error> {
+        let after = after.map(|id| id.to_string()).unwrap_or_default();
+        let found = self.0.db.read(move |reader: &mut Reader<'_>| -> Result<_, Error> {
+            Ok(reader.query_many(PAGE, params![after, limit], |row| {
+                let restricted_at: Option<Timestamp> = row.get(2)?;
+                Ok(Listed {
+                    id: row.get(0)?,
+                    created_at: row.get(1)?,
+                    is_restricted: restricted_at.is_some(),
+                })
+            })?)
+        });
+        found.await
+    }
+
+    /// A customer, and which items are kept of them. No value is opened for it.
+    pub async fn inventory(&self, customer: CustomerId) -> Result<(Listed, Vec<Inventory>), Error> {
+        let row = self.standing(customer).await?;
+        let rows = self.0.db.read(move |reader| -> Result<_, Error> { Ok(sql::fields(reader, customer)?) });
+        let mut items: Vec<(Inventory, String)> = Vec::new();
+        for row in rows.await? {
+            let state = format!("{}:{};", row.field, row.version);
+            let of_item = |(one, _): &&mut (Inventory, String)| {
+                one.collection == row.collection && one.item == row.item
+            };
+            if let Some((one, states)) = items.iter_mut().find(of_item) {
+                one.fields.push(row.field);
+                one.written_at = one.written_at.max(row.written_at);
+                states.push_str(&state);
+                continue;
+            }
+            let one = Inventory {
+                collection: row.collection,
+                item: row.item,
+                fields: vec![row.field],
+                tag: String::new(),
+                written_at: row.written_at,
+            };
+            items.push((one, state));
+        }
+        let tagged = |(mut one, states): (Inventory, String)| {
+            one.tag = tag_of(&states);
+            one
+        };
+        let listed =
+            Listed { id: customer, created_at: row.created_at, is_restricted: row.restricted_at.is_some() };
+        Ok((listed, items.into_iter().map(tagged).collect()))
+    }
+
+    /// Whether these items can be written: each value fits its field. The place of what does not: item, field, why.
+    pub fn check(&self, items: &[Item]) -> Vec<(usize, &'static str, &'static str)> {
+        let mut faults = Vec::new();
+        for (at, item) in items.iter().enumerate() {
+            for (field, value) in &item.values {
+                if let Err(Error::Value { why, .. }) = field.take(value.expose()) {
+                    faults.push((at, field.name, why));
+                }
+            }
+        }
+        faults
+    }
+
+    /// Keeps what a customer gave the shop, for a program that the policy lets write.
+    pub async fn keep(&self, ask: &Ask, items: Vec<Item>) -> Result<(), Error> {
+        match self.standing(ask.customer).await {
+            Ok(_) => self.allowed(Act::Write, ask).await?,
+            // Nobody yet, or erased: the write itself tells the two apart.
+            Err(Error::NoCustomer) => self.decided(Act::Write, &ask.asker, Some(ask))?,
+            Err(other) => return Err(other),
+        }
+        for item in items {
+            self.write(ask.asker.actor(), ask.customer, item).await?;
+        }
+        Ok(())
+    }
+
+    /// Decides about somebody of whom nothing is kept yet, or about nobody in particular.
+    fn decided(&self, act: Act, asker: &Asker, about: Option<&Ask>) -> Result<(), Error> {
+        let purpose = about.map_or(Purpose::Support, |ask| ask.purpose);
+        let circumstances = Circumstances::new(purpose, asker.factor_age_seconds);
+        let owner = about.map_or_else(|| "nobody".to_owned(), |ask| ask.customer.to_string());
+        let asked = Asked {
+            who: &asker.who,
+            act,
+            owner: &owner,
+            thing: Thing::Record,
+            circumstances: &circumstances,
+        };
+        match self.policies().decide(&asked) {
+            Answer::Allow { .. } => Ok(()),
+            Answer::Deny(refusal) => Err(Error::Denied(refusal.reason)),
+        }
+    }
+}
+
+/// A tag that tells one state of an item from another, and nothing of what it holds.
+fn tag_of(states: &str) -> String {
+    sha256_hex(states.as_bytes()).chars().take(24).collect()
+}

@@ -1,0 +1,113 @@
+//! Customers' records for programs: the operations of the REST interface.
+
+mod bulk;
+mod customers;
+mod messages;
+mod rights;
+mod words;
+
+use std::future::Future;
+use std::pin::Pin;
+
+use storeward_api::{Answer, Call, FieldFault, Operation, Problem};
+use storeward_base::{CustomerId, Secret};
+use storeward_policy::Purpose;
+
+use crate::asking::{Ask, Asker};
+use crate::catalogue::{Class, Field};
+use crate::records::{Item, Provenance, Vault};
+use crate::{Error, FIELDS};
+
+use messages::NewItem;
+
+/// All of them. Without a vault they are there to be described.
+pub fn operations(vault: Option<&Vault>) -> Vec<Operation> {
+    let mut all = customers::operations(vault);
+    all.extend(rights::operations(vault));
+    all.extend(bulk::operations(vault));
+    all
+}
+
+/// What an operation does, with the vault that it does it with.
+fn with<W, F>(
+    vault: Option<&Vault>,
+    work: W,
+) -> impl Fn(Call) -> Pin<Box<dyn Future<Output = Result<Answer, Problem>> + Send>> + Send + Sync + 'static
+where
+    W: Fn(Vault, Call) -> F + Send + Sync + 'static,
+    F: Future<Output = Result<Answer, Problem>> + Send + 'static,
+{
+    let vault = vault.cloned();
+    move |call| match &vault {
+        Some(vault) => Box::pin(work(vault.clone(), call)),
+        None => Box::pin(async {
+            Err(Problem::missing("api.no_such_address", "Customers' data is not kept here."))
+        }),
+    }
+}
+
+/// Whose call it is, as the policy knows them.
+fn asker(call: &Call) -> Asker {
+    Asker::program(call.caller.key.id, call.caller.key.roles.clone())
+}
+
+/// A question about one customer, for a purpose that the key is for.
+fn ask(call: &Call, customer: CustomerId, purpose: Purpose) -> Result<Ask, Problem> {
+    Ok(Ask::new(asker(call), customer, call.caller.for_purpose(purpose)?))
+}
+
+/// What programs write is what the shop's customers gave it: there is no purpose to choose. The policy sees the key's first.
+fn writing(call: &Call, customer: CustomerId) -> Ask {
+    let purpose = call.caller.key.purposes.first().copied().unwrap_or(Purpose::Support);
+    Ask::new(asker(call), customer, purpose)
+}
+
+/// Items as they are kept, or where in the body they do not fit. `at` is the place of the list.
+fn items_of(vault: &Vault, list: Vec<NewItem>, at: &str) -> Result<Vec<Item>, Problem> {
+    let mut faults = Vec::new();
+    let mut items = Vec::new();
+    for (index, new) in list.into_iter().enumerate() {
+        let id = new.item.map_or_else(|| "own".to_owned(), |name| name.0);
+        let place = format!("{at}/{index}/values");
+        let values = values_of(new.collection.0, new.values.0, &place, &mut faults);
+        let keep_until = new.keep_until.map(|moment| moment.0);
+        items.push(Item { id, values, provenance: Provenance::Shop, keep_until });
+    }
+    for (index, field, why) in vault.check(&items) {
+        faults.push(FieldFault { pointer: format!("{at}/{index}/values/{field}"), detail: why.to_owned() });
+    }
+    if faults.is_empty() { Ok(items) } else { Err(Problem::misfit(faults)) }
+}
+
+/// Values of one collection; what the collection has no field for is told.
+fn values_of(
+    class: Class,
+    given: std::collections::BTreeMap<String, Secret<String>>,
+    at: &str,
+    faults: &mut Vec<FieldFault>,
+) -> Vec<(&'static Field, Secret<String>)> {
+    let mut values = Vec::new();
+    for (name, value) in given {
+        match FIELDS.iter().find(|field| field.class == class && field.name == name) {
+            Some(field) => values.push((field, value)),
+            None => {
+                let detail = format!("{} has no such field; GET /api/v1/fields lists them", class.name());
+                // The name is the program's own; what is long or strange is not repeated.
+                let plain = name.len() <= 40 && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+                let name = if plain { name } else { "?".to_owned() };
+                faults.push(FieldFault { pointer: format!("{at}/{name}"), detail });
+            }
+        }
+    }
+    values
+}
+
+/// What a value's fault is in the interface's words: the body could be read, and does not fit.
+fn problem(error: Error) -> Problem {
+    match error {
+        Error::Value { field, why } => {
+            Problem::misfit(vec![FieldFault { pointer: format!("/{field}"), detail: why.to_owned() }])
+        }
+        other => other.into(),
+    }
+}

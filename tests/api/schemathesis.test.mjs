@@ -1,0 +1,48 @@
+// schemathesis calls every operation of the OpenAPI document with what it allows and with what it does not: no server error, and
+// no answer that the document does not have. The seed is fixed and the number of examples bounded.
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+import { root } from '../browser/lib/paths.mjs';
+import { output } from '../browser/lib/processes.mjs';
+import { interfaceAtWork, PURPOSES } from './lib.mjs';
+
+const REQUIREMENTS = path.join(path.dirname(fileURLToPath(import.meta.url)), 'requirements.txt');
+const VENV = path.join(root, 'target/api/venv');
+const EXAMPLES = process.env.STOREWARD_TEST_EXAMPLES ?? '30';
+
+let stand;
+
+before(async () => {
+  stand = await interfaceAtWork(10_000);
+});
+
+after(() => stand?.stop());
+
+test('no server error, and nothing that the document does not say', async () => {
+  const python = path.join(VENV, 'bin/python');
+  if (!existsSync(python)) await output('python3', ['-m', 'venv', VENV], { log: stand.log });
+  const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', REQUIREMENTS];
+  await output(python, pip, { log: stand.log });
+  const every = (name, words) => words.flatMap((word) => [name, word]);
+  const key = await stand.key([
+    ...every('--act', ['read', 'write', 'erase', 'export']),
+    ...every('--role', ['owner', 'shop']),
+    ...every('--purpose', PURPOSES),
+  ]);
+  const report = path.join(stand.dir, 'schemathesis.txt');
+  const words = [
+    'run', `${stand.api}/openapi.json`, '--tls-verify', stand.ready.ca, '--seed', '1', '--max-examples', EXAMPLES,
+    '--checks', 'all', '--header', `Authorization: Bearer ${key}`, '--no-color', '--continue-on-failure',
+    // Examples are judged as they come: hypothesis's own wall clock would make a slow machine fail.
+    '--suppress-health-check', 'all', '--generation-database', 'none',
+  ];
+  const said = await output(path.join(VENV, 'bin/st'), words, { cwd: stand.dir, log: report }).catch((fault) => fault.message);
+  const text = await readFile(report, 'utf8');
+  assert.ok(!/Server error/i.test(text), text.slice(-8000));
+  assert.match(said, /No issues found|✅/, text.slice(-8000));
+});
