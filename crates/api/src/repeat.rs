@@ -7,7 +7,7 @@ use storeward_seal::MarkKey;
 use storeward_seal::encoding::decode_hex;
 use storeward_store::Db;
 use storeward_web::http::request::Parts;
-use storeward_web::http::{HeaderName, HeaderValue, StatusCode};
+use storeward_web::http::{HeaderName, HeaderValue, StatusCode, header};
 
 use crate::call::Answer;
 use crate::error::Error;
@@ -56,7 +56,10 @@ impl Named {
         let target = head.uri.path_and_query().map_or("", |whole| whole.as_str());
         // The body's own hash first: marks are of text.
         let body = storeward_seal::fingerprint::sha256_hex(body);
-        let fingerprint = marks.mark(&format!("request\n{}\n{target}\n{body}", head.method));
+        // With another `If-Match` it is another request.
+        let condition =
+            head.headers.get(header::IF_MATCH).map_or("", |line| line.to_str().unwrap_or_default());
+        let fingerprint = marks.mark(&format!("request\n{}\n{target}\n{body}\n{condition}", head.method));
         Named { key, mark: marks.mark(&format!("name\n{key}\n{name}")), fingerprint }
     }
 

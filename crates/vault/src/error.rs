@@ -29,6 +29,8 @@ pub enum Error {
     NoRequest,
     /// Somebody decided it already, or its time is over.
     Decided,
+    /// It is not in the state any more that whoever writes it had read.
+    Changed,
     /// The catalogue has no such field.
     NoField(String),
     /// A value does not fit its field; the words say why, without the value.
@@ -74,6 +76,7 @@ impl fmt::Display for Error {
             Error::NoCustomer => f.write_str("there is no such customer"),
             Error::NoRequest => f.write_str("there is no such request"),
             Error::Decided => f.write_str("it was decided already, or its time is over"),
+            Error::Changed => f.write_str("it was changed meanwhile; read it again"),
             Error::NoField(field) => write!(f, "there is no field {field}; docs/vault.md lists them"),
             Error::Value { field, why } => write!(f, "{field}: {why}"),
             Error::Denied(reason) => write!(f, "not allowed ({reason})"),
@@ -103,7 +106,7 @@ impl Fault for Error {
             Error::Shelf(_) | Error::OtherRoot { .. } | Error::NoEpoch(_) | Error::Harmed(_) => {
                 FaultKind::Broken
             }
-            Error::ShelfHeld | Error::Decided => FaultKind::Conflict,
+            Error::ShelfHeld | Error::Decided | Error::Changed => FaultKind::Conflict,
             Error::NoCustomer | Error::NoRequest | Error::NoField(_) => FaultKind::Missing,
             Error::Value { .. } => FaultKind::Invalid,
             Error::Denied(_) => FaultKind::Denied,
@@ -119,6 +122,7 @@ impl Fault for Error {
             | Error::NoCustomer
             | Error::NoRequest
             | Error::Decided
+            | Error::Changed
             | Error::NoField(_)
             | Error::Value { .. }
             | Error::Denied(_) => Blame::Caller,
@@ -137,6 +141,7 @@ impl Fault for Error {
             Error::NoCustomer => "vault.no_customer",
             Error::NoRequest => "vault.no_request",
             Error::Decided => "vault.decided",
+            Error::Changed => "vault.changed",
             Error::NoField(_) => "vault.no_field",
             Error::Value { .. } => "vault.value",
             Error::Denied(_) => "vault.denied",

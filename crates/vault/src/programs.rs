@@ -4,12 +4,12 @@
 use storeward_base::{Actor, ApiKeyId, CustomerId, Timestamp};
 use storeward_policy::{Act, Answer, Asked, Circumstances, Purpose, Thing, Who};
 use storeward_seal::fingerprint::sha256_hex;
-use storeward_store::{Reader, params, statements};
+use storeward_store::{Reader, Tx, params, statements};
 
 use crate::Error;
 use crate::asking::{Ask, Asker};
 use crate::records::{Item, Vault};
-use crate::sql;
+use crate::sql::{self, FieldRow};
 
 statements! {
     // By the id, so that a page begins where the one before ended, whatever was made meanwhile.
@@ -34,6 +34,27 @@ pub struct Inventory {
     /// Another one after each change.
     pub tag: String,
     pub written_at: Timestamp,
+}
+
+/// In which state an item must be, so that it is written over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Expected {
+    /// In any, or it is not there yet.
+    Any,
+    /// It is there.
+    Kept,
+    /// In the one with this tag.
+    Tag(String),
+}
+
+impl Expected {
+    pub(crate) fn is_met(&self, found: Option<&str>) -> bool {
+        match self {
+            Expected::Any => true,
+            Expected::Kept => found.is_some(),
+            Expected::Tag(tag) => found == Some(tag.as_str()),
+        }
+    }
 }
 
 impl Asker {
@@ -71,16 +92,16 @@ impl Vault {
     pub async fn inventory(&self, customer: CustomerId) -> Result<(Listed, Vec<Inventory>), Error> {
         let row = self.standing(customer).await?;
         let rows = self.0.db.read(move |reader| -> Result<_, Error> { Ok(sql::fields(reader, customer)?) });
-        let mut items: Vec<(Inventory, String)> = Vec::new();
+        let mut items: Vec<(Inventory, Vec<String>)> = Vec::new();
         for row in rows.await? {
-            let state = format!("{}:{};", row.field, row.version);
-            let of_item = |(one, _): &&mut (Inventory, String)| {
+            let state = state_of(&row);
+            let of_item = |(one, _): &&mut (Inventory, Vec<String>)| {
                 one.collection == row.collection && one.item == row.item
             };
             if let Some((one, states)) = items.iter_mut().find(of_item) {
                 one.fields.push(row.field);
                 one.written_at = one.written_at.max(row.written_at);
-                states.push_str(&state);
+                states.push(state);
                 continue;
             }
             let one = Inventory {
@@ -90,10 +111,10 @@ impl Vault {
                 tag: String::new(),
                 written_at: row.written_at,
             };
-            items.push((one, state));
+            items.push((one, vec![state]));
         }
-        let tagged = |(mut one, states): (Inventory, String)| {
-            one.tag = tag_of(&states);
+        let tagged = |(mut one, states): (Inventory, Vec<String>)| {
+            one.tag = tag_of(states);
             one
         };
         let listed =
@@ -116,16 +137,26 @@ impl Vault {
 
     /// Keeps what a customer gave the shop, for a program that the policy lets write.
     pub async fn keep(&self, ask: &Ask, items: Vec<Item>) -> Result<(), Error> {
-        match self.standing(ask.customer).await {
-            Ok(_) => self.allowed(Act::Write, ask).await?,
-            // Nobody yet, or erased: the write itself tells the two apart.
-            Err(Error::NoCustomer) => self.decided(Act::Write, &ask.asker, Some(ask))?,
-            Err(other) => return Err(other),
-        }
+        self.may_keep(ask).await?;
         for item in items {
             self.write(ask.asker.actor(), ask.customer, item).await?;
         }
         Ok(())
+    }
+
+    /// [`Vault::keep`] of one item that is in the state that the program thinks it is; its tag from then on.
+    pub async fn keep_expecting(&self, ask: &Ask, item: Item, expected: Expected) -> Result<String, Error> {
+        self.may_keep(ask).await?;
+        self.write_expecting(ask.asker.actor(), ask.customer, item, expected).await
+    }
+
+    async fn may_keep(&self, ask: &Ask) -> Result<(), Error> {
+        match self.standing(ask.customer).await {
+            Ok(_) => self.allowed(Act::Write, ask).await,
+            // Nobody yet, or erased: the write itself tells the two apart.
+            Err(Error::NoCustomer) => self.decided(Act::Write, &ask.asker, Some(ask)),
+            Err(other) => Err(other),
+        }
     }
 
     /// Decides about somebody of whom nothing is kept yet, or about nobody in particular.
@@ -147,7 +178,26 @@ impl Vault {
     }
 }
 
-/// A tag that tells one state of an item from another, and nothing of what it holds.
-fn tag_of(states: &str) -> String {
-    sha256_hex(states.as_bytes()).chars().take(24).collect()
+/// The tag of an item as it is now; nothing where there is none.
+pub(crate) fn tag_in(
+    tx: &mut Tx<'_>,
+    customer: CustomerId,
+    collection: &str,
+    item: &str,
+) -> Result<Option<String>, Error> {
+    let rows = sql::fields(tx, customer)?;
+    let of_item = rows.iter().filter(|row| row.collection == collection && row.item == item);
+    let states: Vec<String> = of_item.map(state_of).collect();
+    Ok((!states.is_empty()).then(|| tag_of(states)))
+}
+
+/// Sealed twice, the same value is another text: a value that was taken away and came back has another state, too.
+fn state_of(row: &FieldRow) -> String {
+    format!("{}:{}:{};", row.field, row.version, sha256_hex(&row.sealed))
+}
+
+/// A tag that tells one state of an item from another, and nothing of what it holds. Databases sort in their own ways.
+fn tag_of(mut states: Vec<String>) -> String {
+    states.sort_unstable();
+    sha256_hex(states.concat().as_bytes()).chars().take(24).collect()
 }

@@ -14,6 +14,7 @@ use crate::catalogue::Field;
 use crate::keys::{Held, KeyStore};
 use crate::manifest::{Manifest, refuse_cut};
 use crate::opening::open_row;
+use crate::programs::{Expected, tag_in};
 use crate::rules::RulesFrom;
 use crate::sights::{self, Sight};
 use crate::sql::{self, CustomerRow, FieldRow};
@@ -133,20 +134,45 @@ impl Vault {
     /// Writes values of one item: all of them or, where one does not fit, none.
     pub async fn write(&self, actor: Actor, customer: CustomerId, item: Item) -> Result<(), Error> {
         let taken = Taken::new(item)?;
-        let written = self.write_taken(actor, customer, taken).await;
+        let written = self.write_taken(actor, customer, taken, None).await;
+        self.alarm(actor, written).await.map(drop)
+    }
+
+    /// Writes where the item is in the state that is expected, looked at in the same transaction; its tag from then on.
+    pub(crate) async fn write_expecting(
+        &self,
+        actor: Actor,
+        customer: CustomerId,
+        item: Item,
+        expected: Expected,
+    ) -> Result<String, Error> {
+        let taken = Taken::new(item)?;
+        let written = self.write_taken(actor, customer, taken, Some(expected)).await;
         self.alarm(actor, written).await
     }
 
-    async fn write_taken(&self, actor: Actor, customer: CustomerId, taken: Taken) -> Result<(), Error> {
+    async fn write_taken(
+        &self,
+        actor: Actor,
+        customer: CustomerId,
+        taken: Taken,
+        expected: Option<Expected>,
+    ) -> Result<String, Error> {
         self.refuse_erased(customer).await?;
         let held = self.0.keys.held_or_new(customer, actor).await?;
         let (indexes, entropy) = (self.0.keys.indexes(), Arc::clone(&self.0.entropy));
         let key = held.key.clone();
-        let written = self.0.db.write(move |tx| -> Result<u64, Error> {
+        let written = self.0.db.write(move |tx| -> Result<(u64, String), Error> {
             sql::insert_customer(tx, customer)?;
             let mut manifest = manifest_for(tx, customer, &held)?;
             let key = &held.key;
             manifest.load(tx, key, taken.collection, &taken.id)?;
+            if let Some(expected) = &expected {
+                let found = tag_in(tx, customer, taken.collection, &taken.id)?;
+                if !expected.is_met(found.as_deref()) {
+                    return Err(Error::Changed);
+                }
+            }
             for (field, value) in &taken.values {
                 let row = seal_one(tx, customer, &taken, field, value, &manifest, &held, entropy.as_ref())?;
                 manifest.put(key, &row);
@@ -159,6 +185,10 @@ impl Vault {
                     sql::replace_marks(tx, customer, &name, &taken.id, &marks)?;
                 }
             }
+            let tag = match &expected {
+                Some(_) => tag_in(tx, customer, taken.collection, &taken.id)?.unwrap_or_default(),
+                None => String::new(),
+            };
             let revision = manifest.save(tx, key, entropy.as_ref(), 0)?;
             tx.append(
                 actor,
@@ -170,10 +200,11 @@ impl Vault {
                     provenance: taken.provenance.name().to_owned(),
                 },
             )?;
-            Ok(revision)
+            Ok((revision, tag))
         });
-        let revision = written.await?;
-        self.0.keys.note(customer, &key, revision).await
+        let (revision, tag) = written.await?;
+        self.0.keys.note(customer, &key, revision).await?;
+        Ok(tag)
     }
 
     /// Takes values of one item away, with what they are found by; how many there were.

@@ -12,6 +12,7 @@ use std::pin::Pin;
 use storeward_api::{Answer, Call, FieldFault, Operation, Problem};
 use storeward_base::{CustomerId, Secret};
 use storeward_policy::Purpose;
+use storeward_web::http::StatusCode;
 
 use crate::asking::{Ask, Asker};
 use crate::catalogue::{Class, Field};
@@ -107,6 +108,10 @@ fn problem(error: Error) -> Problem {
     match error {
         Error::Value { field, why } => {
             Problem::misfit(vec![FieldFault { pointer: format!("/{field}"), detail: why.to_owned() }])
+        }
+        Error::Changed => {
+            let detail = "It was changed since this ETag was read. Read it again.";
+            Problem::new(StatusCode::PRECONDITION_FAILED, "vault.changed", detail)
         }
         other => other.into(),
     }

@@ -13,8 +13,9 @@ use super::words::{
     Collection, CustomerWord, FieldWord, ItemName, Moment, collection_schema, customer_schema, item_schema,
 };
 use super::{ask, asker, items_of, problem, values_of, with, writing};
-use crate::catalogue::{Class, Lookup};
+use crate::catalogue::Lookup;
 use crate::opening::{self, Opened};
+use crate::programs::Expected;
 use crate::records::{Item, Provenance, Vault};
 use crate::values::Rule;
 use crate::{Error, FIELDS, Field};
@@ -243,17 +244,24 @@ async fn put(vault: Vault, call: Call) -> Result<Answer, Problem> {
     }
     // A customer that nobody made is not made by a slip of the pen in an address.
     vault.inventory(customer.0).await.map_err(problem)?;
-    vault.keep(&writing(&call, customer.0), vec![new]).await.map_err(problem)?;
-    let etag = tag(&vault, customer.0, collection.0, &item.0).await?;
+    let expected = expected(call.if_match.as_deref())?;
+    let kept = vault.keep_expecting(&writing(&call, customer.0), new, expected).await;
+    let etag = kept.map_err(problem)?;
     let quoted = format!("\"{etag}\"");
     Ok(Answer::of(200, &KeptItem { id: customer, collection, item, etag }).with(header::ETAG, &quoted))
 }
 
-/// The state of an item.
-async fn tag(vault: &Vault, customer: CustomerId, class: Class, item: &str) -> Result<String, Problem> {
-    let (_, items) = vault.inventory(customer).await.map_err(problem)?;
-    let found = items.into_iter().find(|one| one.collection == class.name() && one.item == item);
-    Ok(found.map(|one| one.tag).unwrap_or_default())
+/// RFC 9110 section 13.1.1: `*`, or one tag in quotes. A list of tags is not taken: an item has one.
+fn expected(line: Option<&str>) -> Result<Expected, Problem> {
+    let Some(line) = line.map(str::trim) else { return Ok(Expected::Any) };
+    if line == "*" {
+        return Ok(Expected::Kept);
+    }
+    let tag = line.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    let fits =
+        |tag: &&str| (1..=98).contains(&tag.len()) && tag.bytes().all(|b| b.is_ascii_graphic() && b != b'"');
+    let tag = tag.filter(fits).ok_or_else(|| Problem::malformed("If-Match is `*` or one ETag in quotes."))?;
+    Ok(Expected::Tag(tag.to_owned()))
 }
 
 fn catalogue() -> Catalogue {

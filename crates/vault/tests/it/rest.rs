@@ -20,6 +20,8 @@ use tower::ServiceExt;
 
 use crate::support::{self, item, staff};
 
+mod writers;
+
 fn migrations() -> Vec<storeward_store::Migration> {
     [storeward_vault::MIGRATIONS, storeward_api::MIGRATIONS].concat()
 }
@@ -344,55 +346,6 @@ both_engines!(no_key_can_be_read_from_the_database, &migrations(), async |db| {
     assert_eq!(stand.get(&forged, "/key").await.status, 401);
     let told = told(&db, "api.key_made").await;
     assert!(!told[0].to_string().contains(&key[4..20]), "{told:?}");
-});
-
-both_engines!(a_request_under_one_name_is_done_once, &migrations(), async |db| {
-    let stand = stand(&db).await;
-    let key = stand.master().await;
-    let other_key = stand.master().await;
-    let body = json!({ "items": [{ "collection": "contact", "values": { "name": "Ada" } }] });
-    let create = |key: &str, name: &str, body: &Value| {
-        let name = [("idempotency-key", name)];
-        request("POST", "/customers", key, &name, Some(body))
-    };
-    let first = stand.send(create(&key, "one", &body)).await;
-    let again = stand.send(create(&key, "\"one\"", &body)).await;
-    assert_eq!((first.status, &first.text), (again.status, &again.text));
-    assert_eq!(first.header("location"), again.header("location"));
-    assert_eq!((first.header("idempotency-replayed"), again.header("idempotency-replayed")), ("", "true"));
-    assert_eq!(stand.vault.list(None, 10).await.unwrap().len(), 1);
-    // Another body under the same name, or another place.
-    let changed = json!({ "items": [{ "collection": "contact", "values": { "name": "Bob" } }] });
-    let refused = stand.send(create(&key, "one", &changed)).await;
-    assert_eq!((refused.status, refused.json()["code"].as_str()), (422, Some("api.key_reused")));
-    // Somebody else's name is theirs.
-    assert_eq!(stand.send(create(&other_key, "one", &body)).await.header("idempotency-replayed"), "");
-    assert_eq!(stand.vault.list(None, 10).await.unwrap().len(), 2);
-    // What did not fit is answered alike, too.
-    let misfit = json!({ "items": [{ "collection": "contact", "values": { "email": "no address" } }] });
-    let (one, two) =
-        (stand.send(create(&key, "two", &misfit)).await, stand.send(create(&key, "two", &misfit)).await);
-    assert_eq!((one.status, two.status, two.header("idempotency-replayed")), (422, 422, "true"));
-    // One that is under way is not begun again; one whose program died is, and makes the same customer.
-    db.tamper("UPDATE api_answer SET status = NULL, body = NULL WHERE status = 201");
-    assert_eq!(stand.send(create(&key, "one", &body)).await.status, 409);
-    db.clock.advance(Duration::from_secs(61));
-    let resumed = stand.send(create(&key, "one", &body)).await;
-    assert_eq!((resumed.status, &resumed.text), (201, &first.text));
-    assert_eq!(stand.vault.list(None, 10).await.unwrap().len(), 2);
-    for wrong in ["", "two words", &"x".repeat(201)] {
-        assert_eq!(stand.send(create(&key, wrong, &body)).await.status, 400, "{wrong}");
-    }
-    // Neither the name nor the body stands in the database.
-    let kept: Vec<(String, String)> = db
-        .read(|reader| -> Result<_, storeward_store::Error> {
-            reader.query_many("SELECT mark, fingerprint FROM api_answer", &[], |row| {
-                Ok((row.get(0)?, row.get(1)?))
-            })
-        })
-        .await
-        .unwrap();
-    assert!(kept.iter().all(|(mark, fingerprint)| mark.len() == 64 && fingerprint.len() == 64));
 });
 
 both_engines!(pages_are_whole_and_cursors_are_ours, &migrations(), async |db| {

@@ -1,0 +1,108 @@
+//! Requests that are sent twice, and writers who do not know of each other.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use storeward_store::both_engines;
+
+use super::{migrations, request, stand};
+
+both_engines!(a_request_under_one_name_is_done_once, &migrations(), async |db| {
+    let stand = stand(&db).await;
+    let key = stand.master().await;
+    let other_key = stand.master().await;
+    let body = json!({ "items": [{ "collection": "contact", "values": { "name": "Ada" } }] });
+    let create = |key: &str, name: &str, body: &Value| {
+        let name = [("idempotency-key", name)];
+        request("POST", "/customers", key, &name, Some(body))
+    };
+    let first = stand.send(create(&key, "one", &body)).await;
+    let again = stand.send(create(&key, "\"one\"", &body)).await;
+    assert_eq!((first.status, &first.text), (again.status, &again.text));
+    assert_eq!(first.header("location"), again.header("location"));
+    assert_eq!((first.header("idempotency-replayed"), again.header("idempotency-replayed")), ("", "true"));
+    assert_eq!(stand.vault.list(None, 10).await.unwrap().len(), 1);
+    // Another body under the same name, or another place.
+    let changed = json!({ "items": [{ "collection": "contact", "values": { "name": "Bob" } }] });
+    let refused = stand.send(create(&key, "one", &changed)).await;
+    assert_eq!((refused.status, refused.json()["code"].as_str()), (422, Some("api.key_reused")));
+    // Somebody else's name is theirs.
+    assert_eq!(stand.send(create(&other_key, "one", &body)).await.header("idempotency-replayed"), "");
+    assert_eq!(stand.vault.list(None, 10).await.unwrap().len(), 2);
+    // What did not fit is answered alike, too.
+    let misfit = json!({ "items": [{ "collection": "contact", "values": { "email": "no address" } }] });
+    let (one, two) =
+        (stand.send(create(&key, "two", &misfit)).await, stand.send(create(&key, "two", &misfit)).await);
+    assert_eq!((one.status, two.status, two.header("idempotency-replayed")), (422, 422, "true"));
+    // One that is under way is not begun again; one whose program died is, and makes the same customer.
+    db.tamper("UPDATE api_answer SET status = NULL, body = NULL WHERE status = 201");
+    assert_eq!(stand.send(create(&key, "one", &body)).await.status, 409);
+    db.clock.advance(Duration::from_secs(61));
+    let resumed = stand.send(create(&key, "one", &body)).await;
+    assert_eq!((resumed.status, &resumed.text), (201, &first.text));
+    assert_eq!(stand.vault.list(None, 10).await.unwrap().len(), 2);
+    for wrong in ["", "two words", &"x".repeat(201)] {
+        assert_eq!(stand.send(create(&key, wrong, &body)).await.status, 400, "{wrong}");
+    }
+    // Neither the name nor the body stands in the database.
+    let kept: Vec<(String, String)> = db
+        .read(|reader| -> Result<_, storeward_store::Error> {
+            reader.query_many("SELECT mark, fingerprint FROM api_answer", &[], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })
+        })
+        .await
+        .unwrap();
+    assert!(kept.iter().all(|(mark, fingerprint)| mark.len() == 64 && fingerprint.len() == 64));
+});
+
+both_engines!(of_two_writers_with_one_tag_one_writes, &migrations(), async |db| {
+    let stand = stand(&db).await;
+    let key = stand.master().await;
+    let id = stand.ada(&key).await;
+    let place = format!("/customers/{id}/items/address/shipping");
+    let write = |tag: &str, city: &str, more: &[(&str, &str)]| {
+        let mut headers = vec![("if-match", tag)];
+        headers.extend_from_slice(more);
+        request("PUT", &place, &key, &headers, Some(&json!({ "values": { "city": city } })))
+    };
+    let city = async || {
+        let open = json!({ "purpose": "support", "fields": ["address.city"] });
+        let opened = stand.post(&key, &format!("/customers/{id}/open"), open).await.json();
+        opened["values"][0]["value"].as_str().unwrap().to_owned()
+    };
+    let read = stand.get(&key, &format!("/customers/{id}")).await.json();
+    let first = format!("\"{}\"", read["items"][0]["etag"].as_str().unwrap());
+    // Both read the same, and both write at the same moment.
+    let (one, two) =
+        tokio::join!(stand.send(write(&first, "London", &[])), stand.send(write(&first, "Paris", &[])));
+    let (won, lost, kept) = if one.status == 200 { (one, two, "London") } else { (two, one, "Paris") };
+    assert_eq!((won.status, lost.status), (200, 412), "{} {}", won.text, lost.text);
+    assert_eq!(lost.json()["code"], "vault.changed");
+    assert_eq!(city().await, kept);
+    // The tag that was answered is of what was written: it is good once more, and another one each time.
+    let next = won.header("etag").to_owned();
+    assert_ne!(next, first);
+    let state = stand.get(&key, &format!("/customers/{id}")).await.json();
+    assert_eq!(format!("\"{}\"", state["items"][0]["etag"].as_str().unwrap()), next);
+    // Whoever lost may not have their refusal for another tag under the same name, nor write by it.
+    let named = [("idempotency-key", "a-name")];
+    assert_eq!(stand.send(write(&first, "Rome", &named)).await.status, 412);
+    assert_eq!(stand.send(write(&next, "Rome", &named)).await.json()["code"], "api.key_reused");
+    assert_eq!(stand.send(write(&next, kept, &[])).await.status, 200);
+    assert_eq!(stand.send(write(&next, "Rome", &[])).await.status, 412, "the same value is a new state");
+    assert_eq!(stand.send(write("*", "Rome", &[])).await.status, 200);
+    for wrong in ["", "x", "\"\"", "W/\"x\"", "\"a\", \"b\"", "\"a b\""] {
+        assert_eq!(stand.send(write(wrong, "Oslo", &[])).await.status, 400, "{wrong}");
+    }
+    assert_eq!(city().await, "Rome");
+    // What is not there has no state.
+    for tag in ["*", first.as_str()] {
+        let nowhere = format!("/customers/{id}/items/address/other");
+        let body = json!({ "values": { "city": "Oslo" } });
+        let got = stand.send(request("PUT", &nowhere, &key, &[("if-match", tag)], Some(&body))).await;
+        assert_eq!(got.status, 412, "{tag}: {}", got.text);
+    }
+    let state = stand.get(&key, &format!("/customers/{id}")).await.json();
+    assert_eq!(state["items"].as_array().unwrap().len(), 3, "a refused write made an item");
+});
