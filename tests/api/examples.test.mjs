@@ -42,7 +42,7 @@ for (const [language, ending, program] of [['php', 'php', 'php'], ['python', 'py
 }
 
 test('what the examples did is in the ledger, by the key, and no value is', async () => {
-  const told = await stand.say(['events', '--limit', '200', '--json']);
+  const told = await stand.say(['events', '--last', '200', '--json']);
   assert.match(told, /"type":"key"/);
   for (const secret of ['ada@shop.example', 'Lovelace', 'James', env.STOREWARD_KEY.slice(0, 30)]) {
     assert.ok(!told.includes(secret), `${secret} stands in the ledger`);

@@ -1,5 +1,6 @@
 // schemathesis calls every operation of the OpenAPI document with what it allows and with what it does not: no server error, and
-// no answer that the document does not have. The seed is fixed and the number of examples bounded.
+// no answer that the document does not have. Schemathesis comes from PyPI, so this stands beside the real shops.
+// The seed is fixed and the number of examples bounded.
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
@@ -9,9 +10,9 @@ import { fileURLToPath } from 'node:url';
 
 import { root } from '../browser/lib/paths.mjs';
 import { output } from '../browser/lib/processes.mjs';
-import { interfaceAtWork, PURPOSES } from './lib.mjs';
+import { interfaceAtWork, PURPOSES } from '../api/lib.mjs';
 
-const REQUIREMENTS = path.join(path.dirname(fileURLToPath(import.meta.url)), 'requirements.txt');
+const REQUIREMENTS = path.join(path.dirname(fileURLToPath(import.meta.url)), 'interface/requirements.txt');
 const VENV = path.join(root, 'target/api/venv');
 const EXAMPLES = process.env.STOREWARD_TEST_EXAMPLES ?? '30';
 
