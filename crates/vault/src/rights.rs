@@ -331,14 +331,16 @@ impl Vault {
         Ok(count)
     }
 
-    /// Asks the policy about each field; for what a customer said, staff's reason is kept first, as a note of the customer's.
+    /// Asks the policy about each field; for what a customer said, the reason that staff or their program
+    /// gives is kept first, as a note of the customer's.
     pub(crate) async fn may_put_right(&self, ask: &Ask, fields: &[&'static Field]) -> Result<(), Error> {
         if fields.is_empty() {
             return Err(Error::Value { field: "item", why: "has no values" });
         }
         self.allowed_fields(Act::Correct, ask, fields).await?;
         let is_said = fields.iter().any(|field| field.class == Class::Consent);
-        if ask.asker.staff_id().is_none() || !is_said {
+        let is_told = ask.asker.staff_id().is_some() || matches!(ask.asker.actor, Actor::Key { .. });
+        if !is_told || !is_said {
             return Ok(());
         }
         const MISSING: Error =

@@ -53,6 +53,8 @@ message! {
         item: Option<ItemName>,
         /// The values by their fields' names.
         values: Values,
+        /// Who asked for it, and how: what a customer agreed or objected to is put right with a reason only. It is kept as a note.
+        reason: Option<Text>,
     }
 }
 

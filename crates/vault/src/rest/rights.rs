@@ -56,7 +56,7 @@ pub fn operations(vault: Option<&Vault>) -> Vec<Operation> {
 
 async fn correct(vault: Vault, call: Call) -> Result<Answer, Problem> {
     let customer: CustomerWord = call.part("customer")?;
-    let Correction { purpose, collection, item, values } = call.body()?;
+    let Correction { purpose, collection, item, values, reason } = call.body()?;
     let mut faults: Vec<FieldFault> = Vec::new();
     let values = values_of(collection.0, values.0, "/values", &mut faults);
     let id = item.map_or_else(|| "own".to_owned(), |name| name.0);
@@ -67,7 +67,11 @@ async fn correct(vault: Vault, call: Call) -> Result<Answer, Problem> {
     if !faults.is_empty() {
         return Err(Problem::misfit(faults));
     }
-    vault.correct(&ask(&call, customer.0, purpose.0)?, item).await.map_err(problem)?;
+    let mut asked = ask(&call, customer.0, purpose.0)?;
+    if let Some(reason) = reason {
+        asked = asked.because(reason.0.expose());
+    }
+    vault.correct(&asked, item).await.map_err(problem)?;
     Ok(Answer::of(200, &KeptCustomer { id: customer }))
 }
 

@@ -106,3 +106,26 @@ both_engines!(of_two_writers_with_one_tag_one_writes, &migrations(), async |db| 
     let state = stand.get(&key, &format!("/customers/{id}")).await.json();
     assert_eq!(state["items"].as_array().unwrap().len(), 3, "a refused write made an item");
 });
+
+both_engines!(a_program_puts_right_what_a_customer_said_with_a_reason_only, &migrations(), async |db| {
+    let stand = stand(&db).await;
+    let key = stand.master().await;
+    let id = stand.ada(&key).await;
+    let place = format!("/customers/{id}/corrections");
+    let correct = |reason: Option<&str>| {
+        json!({
+            "purpose": "rights_request", "collection": "consent", "item": "newsletter",
+            "values": { "purpose": "marketing" }, "reason": reason
+        })
+    };
+    for missing in [None, Some("  ")] {
+        let got = stand.post(&key, &place, correct(missing)).await;
+        assert_eq!(got.status, 422, "{}", got.text);
+        assert_eq!(got.json()["errors"][0]["pointer"], "/reason");
+    }
+    let got = stand.post(&key, &place, correct(Some("she wrote a letter"))).await;
+    assert_eq!(got.status, 200, "{}", got.text);
+    let open = json!({ "purpose": "support", "fields": ["note.text"] });
+    let notes = stand.post(&key, &format!("/customers/{id}/open"), open).await;
+    assert!(notes.text.contains("she wrote a letter"), "{}", notes.text);
+});
