@@ -38,7 +38,10 @@ test('no server error, and nothing that the document does not say', async () => 
   const report = path.join(stand.dir, 'schemathesis.txt');
   const words = [
     'run', `${stand.api}/openapi.json`, '--tls-verify', stand.ready.ca, '--seed', '1', '--max-examples', EXAMPLES,
-    '--checks', 'all', '--header', `Authorization: Bearer ${key}`, '--no-color', '--continue-on-failure',
+    // What fits the schema may still be refused: no schema says whether a text is an e-mail address, a cursor ours, a name used.
+    '--checks', 'all', '--exclude-checks', 'positive_data_acceptance', '--header', `Authorization: Bearer ${key}`,
+    // Where a body is refused unread the connection ends: a pool that uses it again at that moment asks once more.
+    '--request-retries', '2', '--no-color', '--continue-on-failure',
     // Examples are judged as they come: hypothesis's own wall clock would make a slow machine fail.
     '--suppress-health-check', 'all', '--generation-database', 'none',
   ];
