@@ -45,8 +45,9 @@ test('no server error, and nothing that the document does not say', async () => 
     // Examples are judged as they come: hypothesis's own wall clock would make a slow machine fail.
     '--suppress-health-check', 'all', '--generation-database', 'none',
   ];
-  const said = await output(path.join(VENV, 'bin/st'), words, { cwd: stand.dir, log: report }).catch((fault) => fault.message);
-  const text = await readFile(report, 'utf8');
-  assert.ok(!/Server error/i.test(text), text.slice(-8000));
-  assert.match(said, /No issues found|✅/, text.slice(-8000));
+  // It ends with another code than 0 where anything is found.
+  await output(path.join(VENV, 'bin/st'), words, { cwd: stand.dir, log: report }).catch(async () => {
+    const text = await readFile(report, 'utf8');
+    assert.fail(text.slice(-8000).replaceAll(key, 'the key'));
+  });
 });
