@@ -107,7 +107,19 @@ impl<'v> Tag<'v> {
         found
     }
 
+    /// Passes over the rest of the tag, as a browser does.
+    fn read_to_end(&mut self) {
+        self.take_while(|byte| !is_space(byte) && !matches!(byte, b'>' | b'/'));
+        self.any_attribute(Names::OfBrowsers, |_, _, _| false);
+        self.at = (self.at + 1).min(self.value.len());
+    }
+
     fn attributes_run_script(&mut self, wanted: &[&str], names: Names) -> bool {
+        self.any_attribute(names, |name, value, _| attribute_runs_script(name, value) || is_in(wanted, name))
+    }
+
+    /// Reads the tag's attributes up to the first that is looked for: its name, its value, and whether its quote stays open.
+    fn any_attribute(&mut self, names: Names, is_it: impl Fn(&[u8], &[u8], bool) -> bool) -> bool {
         loop {
             self.take_while(|byte| is_space(byte) || byte == b'/' || names.passes_over(byte));
             if matches!(self.peek(), None | Some(b'>')) {
@@ -124,7 +136,7 @@ impl<'v> Tag<'v> {
             }
             self.at += 1;
             let value = self.attribute_value();
-            if attribute_runs_script(name, value) || is_in(wanted, name) {
+            if is_it(name, value, self.is_open) {
                 return true;
             }
         }
@@ -431,6 +443,12 @@ mod tests {
             "\" formaction=javascript:x() type=image src=x \"",
             "\" xlink:href=java&#115;cript:x() ",
             "' x='<' href=javascript:x() y='",
+            "' x='</' href=javascript:x() y='",
+            "<b>\" href=javascript:name x=\"",
+            "<b>hi</b>' href=javascript:name x='",
+            "<b title='a'>\" href=//e.x/ x=\"",
+            "<b>\" http-equiv=refresh content=0;url=//e.x x=\"",
+            "<i><b>\" style=\"width:expression(x)",
             "Lovely. <a x='",
             "Lovely. <meta x='",
             "Lovely. <base x=\"and so on",
@@ -442,6 +460,8 @@ mod tests {
             "<a href=\"/size\" title='guide'>Size guide</a> for \"href\" fans",
             "I <b>love</b> it, 5\" wide = fine",
             "a 'quote' with src=/images/mug.jpg",
+            "<p>5\" tall</p><a title=\"a > b\" href=\"https://a.example/\">x</a>",
+            "<p>\"Peat\" is <a href='https://a.example/'>here</a></p> and it's 5\" wide",
             "x <y and it's z",
         ] {
             assert_eq!(detect(text.as_bytes()), None, "{text}");

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::names::URL_ATTRIBUTES;
-use super::{Names, Tag, decoded, has_script_scheme, is_in, is_space, script_url, style_runs_script};
+use super::{Names, Tag, decoded, has_script_scheme, is_in, script_url, style_runs_script};
 
 /// How far behind a quote attributes are read.
 const READ: usize = 4 * 1024;
@@ -13,50 +13,54 @@ const LEADING: [&str; 5] = ["href", "src", "action", "formaction", "xlink:href"]
 
 /// Attributes that run script, or lead elsewhere, of a value that began in a tag.
 pub(super) fn attributes(value: &[u8]) -> Option<Range<usize>> {
+    memchr::memchr(b'=', value)?;
     // The shop's markup stands before the value; a tag of its own is read as one. A `<` that opens none stands in an attribute.
-    let opens = |at: &usize| value.get(at + 1).is_some_and(u8::is_ascii_alphabetic);
-    let tag = memchr::memchr_iter(b'<', value).find(opens).unwrap_or(value.len());
-    let begins = value.get(..tag).unwrap_or_default();
-    memchr::memchr(b'=', begins)?;
+    let opens = |at: &usize| {
+        let next = value.get(at + 1..).map(|rest| rest.strip_prefix(b"/").unwrap_or(rest));
+        next.and_then(<[u8]>::first).is_some_and(u8::is_ascii_alphabetic)
+    };
+    let mut from = 0;
+    loop {
+        let rest = value.get(from..).unwrap_or_default();
+        let tag = memchr::memchr_iter(b'<', rest).map(|at| from + at).find(opens);
+        // In an attribute a tag is text, and what ends the attribute may stand behind it.
+        let found = between_tags(value, from..tag.unwrap_or(value.len()));
+        let Some(tag) = tag.filter(|_| found.is_none()) else { return found };
+        let mut reader = Tag::at(value, tag + 1);
+        reader.read_to_end();
+        from = reader.at;
+    }
+}
+
+/// Behind the first quote of either kind further attributes begin, and at the very beginning.
+fn between_tags(value: &[u8], part: Range<usize>) -> Option<Range<usize>> {
+    let text = value.get(part.clone())?;
+    memchr::memchr(b'=', text)?;
     let quotes = [b'"', b'\''].into_iter().filter_map(|quote| {
-        let at = memchr::memchr(quote, begins)?;
+        let at = memchr::memchr(quote, text)?;
         Some((at + 1, true))
     });
-    std::iter::once((0, false)).chain(quotes).find_map(|(start, left_string)| {
-        let end = begins.len().min(start + READ);
-        let mut reader = Tag::at(begins.get(..end)?, start);
-        leads_away(&mut reader, left_string).then(|| start..end.min(start + 64))
+    let begins = (part.start == 0).then_some((0, false));
+    begins.into_iter().chain(quotes).find_map(|(start, left_string)| {
+        let end = text.len().min(start + READ);
+        let mut reader = Tag::at(text.get(..end)?, start);
+        let start = part.start + start;
+        leads_away(&mut reader, left_string).then(|| start..value.len().min(start + 64))
     })
 }
 
 /// `left_string`: a quote was closed first, so that an address alone tells.
 fn leads_away(reader: &mut Tag<'_>, left_string: bool) -> bool {
-    loop {
-        reader.take_while(|byte| is_space(byte) || byte == b'/');
-        if matches!(reader.peek(), None | Some(b'>')) {
-            return false;
-        }
-        let name = reader.attribute_name(Names::OfBrowsers);
-        if name.is_empty() {
-            reader.at += 1;
-            continue;
-        }
-        reader.take_while(is_space);
-        if reader.peek() != Some(b'=') {
-            continue;
-        }
-        reader.at += 1;
+    reader.any_attribute(Names::OfBrowsers, |name, value, is_open| {
         let mut room = Vec::new();
-        let value = decoded(reader.attribute_value(), &mut room);
+        let value = decoded(value, &mut room);
         let address = is_in(&URL_ATTRIBUTES, name);
         let runs = address && (script_url(value).is_some() || has_script_scheme(value));
-        let leads = is_in(&LEADING, name) && left_string && is_foreign(value) && !reader.is_open;
-        let acts = ["srcdoc", "http-equiv"].iter().any(|known| known.as_bytes().eq_ignore_ascii_case(name));
+        let leads = is_in(&LEADING, name) && left_string && is_foreign(value) && !is_open;
+        let acts = is_in(&["srcdoc", "http-equiv"], name);
         let style = name.eq_ignore_ascii_case(b"style") && style_runs_script(value);
-        if runs || leads || style || (acts && !value.is_empty()) {
-            return true;
-        }
-    }
+        runs || leads || style || (acts && !value.is_empty())
+    })
 }
 
 /// `//evil.example/`, `https:\\evil.example`.
