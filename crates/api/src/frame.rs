@@ -168,7 +168,12 @@ impl Frame {
         (head, body): (&Parts, Body),
         id: RequestId,
     ) -> Result<Answer, Problem> {
-        self.screen(head)?;
+        if let Err(problem) = self.screen(head) {
+            if problem.code == "api.key_in_address" {
+                self.tell(None, client_of(head), "key_in_address", self.clock.now()).await;
+            }
+            return Err(problem);
+        }
         if operation.is_public {
             let call =
                 self.call(operation, (nobody(self.clock.now()), id), parts, BTreeMap::new(), Bytes::new());
@@ -196,7 +201,11 @@ impl Frame {
             caller.may(act)?;
         }
         let query = query_of(operation, head.uri.query().unwrap_or_default())?;
-        let body = read_body(operation, head, body).await?;
+        let body = tokio::time::timeout(PATIENCE, read_body(operation, head, body)).await;
+        let body = body.unwrap_or_else(|_| {
+            let detail = "The body did not arrive within 30 seconds.";
+            Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "api.body_too_slow", detail))
+        })?;
         let mut call = self.call(operation, (caller.clone(), id), parts, query, body);
         if operation.is_conditional {
             call.if_match = one_line(&head.headers, &header::IF_MATCH)?;
@@ -337,8 +346,9 @@ impl Frame {
                 Some((named, headers, body)) if status < 500 && status != 429 => {
                     sql::answered(tx, (named.key, &named.mark), status, headers, body)?;
                 }
-                // What failed for our own fault may be tried again under the same name.
-                Some((named, ..)) => sql::drop_answer(tx, named.key, &named.mark)?,
+                // What failed for our own fault may be tried again under the same name, and is the same request then: what it
+                // made half-way has an id that follows from when it began.
+                Some((named, ..)) => sql::give_back(tx, named.key, &named.mark)?,
                 None => {}
             }
             Ok(())

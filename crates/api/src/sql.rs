@@ -23,7 +23,7 @@ statements! {
     FIND = "SELECT fingerprint, begun_at, claimed_at, status, headers, body FROM api_answer WHERE api_key = $1 AND mark = $2";
     CLAIM = "UPDATE api_answer SET claimed_at = $3 WHERE api_key = $1 AND mark = $2 AND status IS NULL";
     ANSWERED = "UPDATE api_answer SET status = $3, headers = $4, body = $5 WHERE api_key = $1 AND mark = $2";
-    DROP_ANSWER = "DELETE FROM api_answer WHERE api_key = $1 AND mark = $2 AND status IS NULL";
+    GIVE_BACK = "UPDATE api_answer SET claimed_at = 0 WHERE api_key = $1 AND mark = $2 AND status IS NULL";
     FORGET_ANSWERS = "DELETE FROM api_answer WHERE begun_at < $1";
 }
 
@@ -146,8 +146,8 @@ pub fn answered(
     tx.execute(ANSWERED, params![key, mark, status, headers, body]).map(drop)
 }
 
-pub fn drop_answer(tx: &mut Tx<'_>, key: ApiKeyId, mark: &str) -> Result<(), Error> {
-    tx.execute(DROP_ANSWER, params![key, mark]).map(drop)
+pub fn give_back(tx: &mut Tx<'_>, key: ApiKeyId, mark: &str) -> Result<(), Error> {
+    tx.execute(GIVE_BACK, params![key, mark]).map(drop)
 }
 
 pub fn forget_answers(tx: &mut Tx<'_>, before: Timestamp) -> Result<u64, Error> {

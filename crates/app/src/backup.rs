@@ -270,9 +270,11 @@ pub fn now(opened: &Opened, backups: &Backups, alone: &Alone) -> Done<(Begin, Ma
                 sql::end(tx, run, "", &sums)?;
                 tx.append(Actor::System, None, fact.clone()).map(drop)
             })?;
-            copy_epochs(opened)?;
-            look_for_an_attack(opened, run)?;
+            // A copy that cannot be made keeps nothing from being looked at, and no key longer than it may be kept.
+            let copied = copy_epochs(opened);
+            let looked = look_for_an_attack(opened, run);
             thin_out(opened, backups, alone)?;
+            looked.and(copied)?;
             Ok((begin, made))
         }
         Err((code, failure)) => {
@@ -281,6 +283,8 @@ pub fn now(opened: &Opened, backups: &Backups, alone: &Alone) -> Done<(Begin, Ma
                 sql::end(tx, run, code, &Made::default())?;
                 tx.append(Actor::System, None, fact.clone()).map(drop)
             })?;
+            // Customers' keys are kept no longer for a backup that fails; all else is.
+            let _ = backups.thin_out(alone, opened.clock.now(), Frozen::Yes);
             Err(failure)
         }
     }
@@ -295,8 +299,10 @@ fn look_for_an_attack(opened: &Opened, run: BackupId) -> Done {
     let before: freeze::Sights =
         fs::read(&file).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
     let now = freeze::look(paths, &before);
-    write_atomically(&file, &serde_json::to_vec(&now).context("the shop's files")?)?;
-    let Some(Alarm { code, changed, of_files }) = freeze::compare(&before, &now) else { return Ok(()) };
+    let sights = serde_json::to_vec(&now).context("the shop's files")?;
+    let Some(Alarm { code, changed, of_files }) = freeze::compare(&before, &now) else {
+        return write_atomically(&file, &sights);
+    };
     let row = FreezeRow { frozen_at: opened.clock.now(), run, code: code.to_owned(), changed, of_files };
     write(opened, move |tx| {
         if sql::frozen(tx)?.is_some() {
@@ -306,7 +312,9 @@ fn look_for_an_attack(opened: &Opened, run: BackupId) -> Done {
         sql::freeze(tx, &row)?;
         let fact = RetentionFrozen { run, code: row.code.clone(), changed, of_files };
         tx.append(Actor::System, None, fact).map(drop)
-    })
+    })?;
+    // Last: what was compared with is forgotten only once the alarm is kept.
+    write_atomically(&file, &sights)
 }
 
 fn thin_out(opened: &Opened, backups: &Backups, alone: &Alone) -> Done {

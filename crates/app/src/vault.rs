@@ -145,13 +145,18 @@ pub fn policies(section: &VaultSection, data: &DataDir) -> Done<Policies> {
     })
 }
 
-/// The rules that were saved at the console, or those that a shop begins with.
+/// The rules that were saved at the console, or those that a shop begins with. Saved ones that somebody was at let the owner in
+/// and nobody else.
 fn saved(vault: &Vault) -> Done<(Policies, RulesFrom)> {
-    let found = finished(vault.saved_rules())?.context("the saved rules")?;
-    Ok(found.map_or_else(
-        || (Policies::default_rules(), RulesFrom::Start),
-        |(saved, rules)| (rules, RulesFrom::Console(saved.version)),
-    ))
+    Ok(match finished(vault.saved_rules())? {
+        Ok(None) => (Policies::default_rules(), RulesFrom::Start),
+        Ok(Some((saved, rules))) => (rules, RulesFrom::Console(saved.version)),
+        Err(storeward_vault::Error::Harmed(_)) => (Policies::owner_only(), RulesFrom::Harmed),
+        other @ Err(_) => {
+            other.context("the saved rules")?;
+            (Policies::owner_only(), RulesFrom::Harmed)
+        }
+    })
 }
 
 /// The vault; nothing without the section.

@@ -213,10 +213,12 @@ impl Repo {
         let nodes = repo.ls(&root, &all).map_err(|why| self.told(why))?;
         let progress = self.bars.progress(rustic_core::ProgressType::Bytes, "reading out");
         let mut folders: Vec<(PathBuf, u32)> = Vec::new();
+        let mut links: Vec<(PathBuf, PathBuf)> = Vec::new();
         let mut count = 0;
         for node in nodes {
             let (path, node) = node.map_err(|why| self.told(why))?;
             let target = below(to, &path)?;
+            leads_nowhere_else(to, &target)?;
             let mode = node.meta.mode.unwrap_or(0o600) & 0o777;
             match &node.node_type {
                 NodeType::Dir => {
@@ -233,8 +235,7 @@ impl Repo {
                     each(&ReadOut { path: relative(&path), size, sha256 });
                 }
                 NodeType::Symlink { .. } => {
-                    let link = node.node_type.to_link();
-                    std::os::unix::fs::symlink(link, &target).map_err(|why| Error::at(&target, &why))?;
+                    links.push((node.node_type.to_link().to_path_buf(), target));
                 }
                 // Devices, pipes and sockets are made by whoever uses them.
                 NodeType::Dev { .. } | NodeType::Chardev { .. } | NodeType::Fifo | NodeType::Socket => {}
@@ -244,6 +245,15 @@ impl Repo {
         for (folder, mode) in folders.iter().rev() {
             let set = fs::set_permissions(folder, fs::Permissions::from_mode(*mode | 0o700));
             set.map_err(|why| Error::at(folder, &why))?;
+        }
+        // Behind all else: through a link that is there, whatever comes next would be written where it leads.
+        for (link, target) in links {
+            leads_nowhere_else(to, &target)?;
+            match std::os::unix::fs::symlink(link, &target) {
+                // A folder that the shop reaches by a link is there as a folder.
+                Err(why) if why.kind() == std::io::ErrorKind::AlreadyExists && target.is_dir() => {}
+                made => made.map_err(|why| Error::at(&target, &why))?,
+            }
         }
         progress.finish();
         Ok(count)
@@ -325,6 +335,18 @@ fn below(folder: &Path, path: &Path) -> Result<PathBuf, Error> {
         return Err(Error::Damaged("a name in it leads out of the folder".to_owned()));
     }
     Ok(folder.join(relative(path)))
+}
+
+/// Refuses what lies behind a link in the folder: it would be written to somewhere else.
+fn leads_nowhere_else(folder: &Path, target: &Path) -> Result<(), Error> {
+    let between =
+        target.ancestors().skip(1).take_while(|place| place.starts_with(folder) && *place != folder);
+    for place in between {
+        if fs::symlink_metadata(place).is_ok_and(|facts| facts.is_symlink()) {
+            return Err(Error::Damaged(format!("{} lies behind a link", target.display())));
+        }
+    }
+    Ok(())
 }
 
 /// A new file that is hashed while it is written.

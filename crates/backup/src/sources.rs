@@ -56,22 +56,38 @@ impl Sources {
                 return refused(format!("{} stands in no backup: erasures rest on it", path.display()));
             }
         }
-        for path in &self.shop_paths {
-            if !path.exists() {
+        for (at, path) in self.shop_paths.iter().enumerate() {
+            let Ok(real) = path.canonicalize() else {
                 return refused(format!("shop_paths: {} is not there", path.display()));
+            };
+            if std::fs::symlink_metadata(path).is_ok_and(|facts| facts.is_symlink()) {
+                let words = "is a link; name the folder that it leads to, or the one that the link is in";
+                return refused(format!("shop_paths: {} {words}", path.display()));
             }
-            let mut inside: Vec<&Path> = vec![&plan.scratch];
-            if let Some(data) = plan.scratch.parent() {
-                inside.push(data);
+            let overlaps = |other: &Path| {
+                let other = other.canonicalize().unwrap_or_else(|_| other.to_path_buf());
+                other.starts_with(&real) || real.starts_with(&other)
+            };
+            let mut apart: Vec<&Path> = vec![&plan.scratch];
+            apart.extend(plan.scratch.parent());
+            for target in [Some(&plan.target), plan.keys_target.as_ref()].into_iter().flatten() {
+                if let Target::Local(target) = target {
+                    apart.push(target);
+                }
             }
-            if let Target::Local(target) = &plan.target {
-                inside.push(target);
-            }
-            if let Some(inner) = inside.iter().find(|inner| inner.starts_with(path)) {
+            if let Some(inner) = apart.into_iter().find(|inner| overlaps(inner)) {
                 let words = format!(
-                    "shop_paths: {} holds {}, which is backed up otherwise or is the backup itself; name the folders in it instead",
+                    "shop_paths: {} and {} are one in the other: that one is backed up otherwise, or is the backup itself",
                     path.display(),
                     inner.display()
+                );
+                return refused(words);
+            }
+            if let Some(other) = self.shop_paths.iter().skip(at + 1).find(|other| overlaps(other)) {
+                let words = format!(
+                    "shop_paths: {} and {} are one in the other; name the outer one",
+                    path.display(),
+                    other.display()
                 );
                 return refused(words);
             }

@@ -19,6 +19,8 @@ pub enum Error {
     TooManyPasskeys,
     /// Only members of the group `admin` change others, and nobody changes themselves.
     NotAdmin,
+    /// Taking the group `owner` from its last member would make somebody else the owner.
+    LastOwner,
     Customers(storeward_identity::staff::Error),
 }
 
@@ -38,6 +40,9 @@ impl fmt::Display for Error {
             Error::TooManyPasskeys => f.write_str("You have 10 passkeys already. Remove one first."),
             Error::NotAdmin => f.write_str(
                 "Only members of the group admin change others, and nobody changes themselves. On the machine: storeward staff.",
+            ),
+            Error::LastOwner => f.write_str(
+                "Nobody else is in the group owner. Put somebody else into it first. On the machine: storeward staff.",
             ),
             Error::Customers(error) => error.fmt(f),
         }
@@ -78,7 +83,7 @@ impl Fault for Error {
             Error::Passwords(error) => error.kind(),
             Error::LinkSpent | Error::NoSuchMember => FaultKind::Missing,
             Error::TooManyViews | Error::TooManyPasskeys => FaultKind::Conflict,
-            Error::NotAdmin => FaultKind::Denied,
+            Error::NotAdmin | Error::LastOwner => FaultKind::Denied,
             Error::Customers(error) => error.kind(),
         }
     }
@@ -92,7 +97,8 @@ impl Fault for Error {
             | Error::NoSuchMember
             | Error::TooManyViews
             | Error::TooManyPasskeys
-            | Error::NotAdmin => Blame::Caller,
+            | Error::NotAdmin
+            | Error::LastOwner => Blame::Caller,
             Error::Customers(error) => error.blame(),
         }
     }
@@ -107,6 +113,7 @@ impl Fault for Error {
             Error::TooManyViews => "console.too_many_views",
             Error::TooManyPasskeys => "console.too_many_passkeys",
             Error::NotAdmin => "console.not_admin",
+            Error::LastOwner => "console.last_owner",
             Error::Customers(error) => error.code(),
         }
     }

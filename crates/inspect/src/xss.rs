@@ -432,42 +432,6 @@ fn is_space(byte: u8) -> bool {
 mod tests {
     use super::detect;
 
-    /// Two reviews made one tag of the page between them: the second opened it and a quote, the first closed that.
-    #[test]
-    fn no_two_values_make_a_tag_between_them() {
-        for text in [
-            "' href=javascript:import('http://e.x/x.js') style=position:fixed;inset:0>Our size guide</a>",
-            "' http-equiv=refresh content=0;url=//e.x/cart>",
-            "' href=javascript:x()",
-            "' srcdoc='x'",
-            "\" formaction=javascript:x() type=image src=x \"",
-            "\" xlink:href=java&#115;cript:x() ",
-            "' x='<' href=javascript:x() y='",
-            "' x='</' href=javascript:x() y='",
-            "<b>\" href=javascript:name x=\"",
-            "<b>hi</b>' href=javascript:name x='",
-            "<b title='a'>\" href=//e.x/ x=\"",
-            "<b>\" http-equiv=refresh content=0;url=//e.x x=\"",
-            "<i><b>\" style=\"width:expression(x)",
-            "Lovely. <a x='",
-            "Lovely. <meta x='",
-            "Lovely. <base x=\"and so on",
-        ] {
-            assert!(detect(text.as_bytes()).is_some(), "{text}");
-        }
-        for text in [
-            "Mugs 'Peat' for 5 < 6 and it's \"good\"",
-            "<a href=\"/size\" title='guide'>Size guide</a> for \"href\" fans",
-            "I <b>love</b> it, 5\" wide = fine",
-            "a 'quote' with src=/images/mug.jpg",
-            "<p>5\" tall</p><a title=\"a > b\" href=\"https://a.example/\">x</a>",
-            "<p>\"Peat\" is <a href='https://a.example/'>here</a></p> and it's 5\" wide",
-            "x <y and it's z",
-        ] {
-            assert_eq!(detect(text.as_bytes()), None, "{text}");
-        }
-    }
-
     /// Quotes and a leading `=` are parts of a name (HTML 13.2.5.32 and 33): a `>` behind them in quotes ends no tag.
     #[test]
     fn no_quote_in_a_name_hides_an_attribute() {

@@ -53,6 +53,25 @@ fn what_a_shop_begins_with() {
 }
 
 #[test]
+fn while_rules_cannot_be_told_only_the_owner_sees_anything() {
+    let rules = Policies::owner_only();
+    let check = |group: &str, purpose: Purpose, full: &str, expected: &str| {
+        let answer = ask(&rules, &staff(&[group]), Act::Open, full, &now(purpose));
+        assert_eq!(shown(&answer), expected, "{group} {purpose:?} {full}");
+    };
+    check("owner", Purpose::Support, "contact.email", "whole owner_works");
+    check("support", Purpose::Support, "contact.email", "no_rule");
+    check("accountant", Purpose::Invoicing, "address.street", "no_rule");
+    let answer =
+        ask(&rules, &staff(&["support"]), Act::Export, "contact.email", &now(Purpose::RightsRequest));
+    assert_eq!(shown(&answer), "no_rule");
+    assert!(
+        rules.rules().all(|rule| !rule.allows || rule.id.starts_with("owner_")),
+        "no emergency, no grant"
+    );
+}
+
+#[test]
 fn an_order_of_the_customer_opens_more() {
     let rules = Policies::default_rules();
     let with_order = |purpose| Circumstances { is_assigned: true, ..now(purpose) };

@@ -53,6 +53,8 @@ pub enum Harm {
     Unasked,
     /// How long a class is kept is not what the ledger says last; nobody's record, so the customer is `cust_` and noughts.
     Retention,
+    /// The rules that were saved at the console are not what the ledger says last; nobody's record, either.
+    Rules,
 }
 
 impl Harm {
@@ -69,6 +71,7 @@ impl Harm {
             Harm::NoKey => "no_key",
             Harm::Unasked => "unasked",
             Harm::Retention => "retention",
+            Harm::Rules => "rules",
         }
     }
 
@@ -88,6 +91,7 @@ impl Harm {
                 "an erasure was begun past Storeward: the ledger knows of none, and nothing was destroyed"
             }
             Harm::Retention => "for how long it is kept is not what the ledger says last",
+            Harm::Rules => "the rules are not what the ledger says was saved last: only the owner is let in",
         }
     }
 }

@@ -18,7 +18,7 @@ mod record;
 mod watch;
 
 use std::fmt;
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use storeward_base::Clock;
@@ -66,8 +66,7 @@ pub struct Office(pub(crate) Arc<Inner>);
 
 pub(crate) struct Inner {
     pub parts: OfficeParts,
-    /// Swapped whole by a reload.
-    pub pages: RwLock<Arc<ShopPages>>,
+    pub pages: Arc<ShopPages>,
 }
 
 impl fmt::Debug for Office {
@@ -96,14 +95,14 @@ impl Office {
     }
 
     pub fn new(parts: OfficeParts) -> Self {
-        let pages = RwLock::new(Arc::new(parts.pages.clone()));
+        let pages = Arc::new(parts.pages.clone());
         Office(Arc::new(Inner { parts, pages }))
     }
 }
 
 impl SessionStage for Office {
     fn enter(&self, head: &RequestHead<'_>) -> Option<Box<dyn SessionExchange>> {
-        let pages = self.0.pages.read().map(|pages| Arc::clone(&pages)).ok()?;
+        let pages = Arc::clone(&self.0.pages);
         let place = pages.place(head.path, head.query.unwrap_or_default());
         let may_lead = pages.reads_forms() && !head.method.is_safe() && is_form(head.headers);
         if place.is_none() && !may_lead {

@@ -1,6 +1,6 @@
 //! Rules that are saved at the console: every version is kept, the last is in force, and a text that does not fit never is.
 
-use storeward_base::{Actor, PageSize, StaffId, Timestamp};
+use storeward_base::{Actor, CustomerId, PageSize, StaffId, Timestamp};
 use storeward_events::vault::RulesChanged;
 use storeward_events::{Event, Record};
 use storeward_policy::{Fault, Policies, Who};
@@ -9,6 +9,7 @@ use storeward_store::{Reader, Row, ledger, params, statements};
 
 use crate::Error;
 use crate::asking::Asker;
+use crate::manifest::{Flaw, Harm};
 use crate::records::Vault;
 
 /// The group whose members change rules. No rule gives or takes this: a shop cannot lock itself out.
@@ -32,6 +33,8 @@ pub enum RulesFrom {
     File,
     /// Saved at the console, in this version.
     Console(u64),
+    /// What was saved at the console is not what the ledger says: the owner alone sees anything.
+    Harmed,
 }
 
 /// One version.
@@ -70,19 +73,25 @@ pub fn hash(text: &str) -> String {
 }
 
 impl Vault {
-    /// The last version that was saved at the console and its rules. Nothing where there is none, or where it is not what the
-    /// ledger says was saved: then the rules that a shop begins with hold.
+    /// The last version that was saved at the console and its rules; nothing where none ever was. Where it is not what the
+    /// ledger says was saved, or does not fit any more, it is harmed: no other rules take its place, for they might allow more.
     pub async fn saved_rules(&self) -> Result<Option<(SavedRules, Policies)>, Error> {
         let found = self.0.db.read(|reader| -> Result<_, Error> {
-            let last = reader.query_optional(LAST, &[], saved)?;
-            last.map(|last| Ok::<_, Error>((told(reader)?, last))).transpose()
+            Ok((told(reader)?, reader.query_optional(LAST, &[], saved)?))
         });
-        let Some((told, last)) = found.await? else { return Ok(None) };
-        let is_told = told.is_some_and(|told| told.version == last.version && told.hash == last.hash);
-        if !is_told || hash(&last.text) != last.hash {
-            return Ok(None);
+        let harmed = || {
+            let (customer, place) = (CustomerId::from_bits(0), "rules".to_owned());
+            Error::Harmed(Box::new(Flaw { customer, place, harm: Harm::Rules }))
+        };
+        let (told, last) = match found.await? {
+            (None, None) => return Ok(None),
+            (told, last) => (told.ok_or_else(harmed)?, last.ok_or_else(harmed)?),
+        };
+        if told.version != last.version || told.hash != last.hash || hash(&last.text) != last.hash {
+            return Err(harmed());
         }
-        Ok(Policies::parse(&last.text).ok().map(|rules| (last, rules)))
+        let rules = Policies::parse(&last.text).map_err(|_| harmed())?;
+        Ok(Some((last, rules)))
     }
 
     /// The last fifty, the newest first.
@@ -109,7 +118,7 @@ impl Vault {
         let rules = Policies::parse(text).map_err(NotSaved::Fault)?;
         let count = u64::try_from(rules.rules().count()).unwrap_or(u64::MAX);
         let (text, hash, actor) = (text.to_owned(), hash(text), by.actor());
-        let version = begun_from + 1;
+        let version = begun_from.saturating_add(1);
         let written = self.0.db.write(move |tx| -> Result<bool, Error> {
             let last: Option<SavedRules> = tx.query_optional(LAST, &[], saved)?;
             let column = i64::try_from(version).unwrap_or(i64::MAX);

@@ -89,6 +89,11 @@ impl Vault {
             Err(Error::Harmed(flaw)) => verified.add(*flaw),
             Err(other) => return Err(other),
         }
+        match self.saved_rules().await {
+            Ok(_) => {}
+            Err(Error::Harmed(flaw)) => verified.add(*flaw),
+            Err(other) => return Err(other),
+        }
         let strays = self.0.db.read(|reader| -> Result<_, Error> { Ok(sql::strays(reader)?) }).await?;
         strays.into_iter().for_each(|customer| verified.add(Flaw::whole(customer, Harm::Unknown)));
         self.tell(actor, &verified).await?;

@@ -552,3 +552,44 @@ fn files_that_turn_into_noise_stop_retention_until_somebody_has_looked() {
     assert_eq!(runs(&house).len(), 1);
     assert!(house.drill().has_passed());
 }
+
+/// A restore wrote through a link of the shop's into the shop that runs.
+#[test]
+fn a_restore_follows_no_link_and_what_holds_the_backup_is_no_part_of_it() {
+    let shop = tempfile::tempdir().unwrap();
+    let releases = shop.path().join("releases");
+    std::fs::create_dir_all(releases.join("one")).unwrap();
+    std::fs::write(releases.join("one/index.php"), "one").unwrap();
+    std::os::unix::fs::symlink(releases.join("one"), shop.path().join("current")).unwrap();
+    let house_of =
+        |path: &Path| House::new(Engine::Sqlite, &format!("[backup.shop]\npaths = ['{}']\n", path.display()));
+    let house = house_of(shop.path());
+    house.vault(|_| ());
+    house.backup();
+    std::fs::remove_file(releases.join("one/index.php")).unwrap();
+    house.with(|opened| {
+        let backups = backups(&opened.data, section(&opened.loaded.config).unwrap(), Bars::none()).unwrap();
+        let alone = backups.alone().unwrap();
+        let shop_to = Some(house.at("shop"));
+        let wanted = Wanted { run: None, to: house.at("own"), shop_to, keys_from: None };
+        restore(&Beside::Opened(opened), &backups, &alone, &wanted).unwrap();
+    });
+    let restored = files_below(&house.at("shop"));
+    assert!(restored.iter().any(|path| path.ends_with("releases/one/index.php")), "{restored:?}");
+    assert!(!releases.join("one/index.php").exists(), "written through the link");
+    // A link by its own name, a folder in Storeward's, and one in another: refused with words.
+    let refused = |house: &House| format!("{:?}", house.try_backup().unwrap_err());
+    let linked = house_of(&shop.path().join("current"));
+    assert!(refused(&linked).contains("is a link"), "{}", refused(&linked));
+    let twice = house_of(shop.path());
+    let config = twice.dir().join(crate::config::FILE);
+    let text = std::fs::read_to_string(&config).unwrap();
+    let both = format!("paths = ['{}', '{}']", shop.path().display(), releases.display());
+    let one = format!("paths = ['{}']", shop.path().display());
+    std::fs::write(&config, text.replace(&one, &both)).unwrap();
+    assert!(refused(&twice).contains("name the outer one"), "{}", refused(&twice));
+    let vault = format!("paths = ['{}']", twice.dir().join("vault").display());
+    twice.vault(|_| ());
+    std::fs::write(&config, text.replace(&one, &vault)).unwrap();
+    assert!(refused(&twice).contains("one in the other"), "{}", refused(&twice));
+}

@@ -6,7 +6,7 @@ use storeward_base::{Actor, StaffId};
 use storeward_events::staff::{StaffGroupsChanged, StaffLocked, StaffSessionsRevoked, StaffUnlocked};
 use storeward_store::{Db, Tx};
 
-use super::members::find;
+use super::members::{OWNER, find};
 use super::{Accounts, sql, sql_entrance};
 use crate::error::Error;
 
@@ -77,7 +77,14 @@ impl Change {
             }
             Change::EndSessions => end_all(tx, actor, staff)?,
             Change::Groups(Groups(groups)) => {
-                let differs = sql_entrance::groups(tx, staff)? != *groups;
+                let before = sql_entrance::groups(tx, staff)?;
+                let differs = before != *groups;
+                let owns = |groups: &[String]| groups.iter().any(|group| group == OWNER);
+                // While nobody is in it, whoever enrolled first is the owner: no admin may come to be so by this. Whoever is at
+                // the machine owns it all.
+                if owns(&before) && !owns(groups) && actor != Actor::Operator && !others_own(tx, staff)? {
+                    return Err(Error::LastOwner);
+                }
                 if differs {
                     sql_entrance::set_groups(tx, staff, groups)?;
                     tx.append(actor, None, StaffGroupsChanged { staff, groups: groups.clone() })?;
@@ -90,6 +97,11 @@ impl Change {
         }
         Ok(if changed { Changed::Yes } else { Changed::WasSo })
     }
+}
+
+fn others_own(tx: &mut Tx<'_>, staff: StaffId) -> Result<bool, Error> {
+    let all = sql_entrance::all_groups(tx)?;
+    Ok(all.into_iter().any(|(member, group)| member != staff && group == OWNER))
 }
 
 /// Sessions at the console and at the gates, and what was about to become one.

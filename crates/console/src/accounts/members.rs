@@ -73,7 +73,7 @@ pub fn all(reader: &mut Reader<'_>) -> Result<Vec<Member>, storeward_store::Erro
 /// Said where somebody has no role.
 pub const NO_ROLE: &str = "none: ask whoever owns the shop for a group on the page Staff";
 /// The role of whoever owns the shop, and the group that gives it.
-const OWNER: &str = "owner";
+pub(super) const OWNER: &str = "owner";
 
 /// Who owns the shop: the group of that name, or whoever enrolled first while nobody is in it.
 pub fn owners(reader: &mut Reader<'_>) -> Result<Vec<StaffId>, storeward_store::Error> {

@@ -445,7 +445,34 @@ both_engines!(the_owner_changes_the_rules_looks_first_and_takes_an_older_version
     let vault = bench.vault.as_ref().unwrap();
     assert_eq!(vault.saved_rules().await.unwrap().unwrap().0.version, 2);
     bench.db.tamper("UPDATE vault_rules SET text = '@id(\"all\") permit (principal, action, resource);' WHERE version = 2");
-    assert_eq!(vault.saved_rules().await.unwrap().map(|(saved, _)| saved.version), None);
+    // Neither do those that a shop begins with, which may allow more: the owner alone is let in, and the look names it.
+    let harmed = async || matches!(vault.saved_rules().await, Err(storeward_vault::Error::Harmed(flaw)) if flaw.place == "rules");
+    assert!(harmed().await);
+    let looked = vault.verify(Actor::Operator, |_| ()).await.unwrap();
+    assert!(looked.flaws.iter().any(|flaw| flaw.place == "rules"), "{:?}", looked.flaws);
+    bench.db.tamper("DELETE FROM vault_rules");
+    assert!(harmed().await, "nor is it as if nothing had ever been saved");
+});
+
+// An admin who enrolled first made themselves the owner by taking the group away from whoever had it.
+both_engines!(nobody_becomes_the_owner_by_emptying_the_group, &TABLES, async |db| {
+    let (bench, _place, _folder) = Bench::with_vault(db).await;
+    keep_ada(&bench).await;
+    let (mut first, _) = bench.enrolled().await;
+    set_groups(&bench, &["admin"]).await;
+    let mut grace = owner(&bench).await;
+    assert!(grace.get("/data").await.body.contains("owner"));
+    let db = (*bench.db).clone();
+    let members = storeward_store::testing::blocking(move || Console::members_blocking(&db)).await.unwrap();
+    let of = |email: &str| members.iter().find(|member| member.email == email).unwrap().id;
+    let csrf = first.get("/staff").await.csrf();
+    let take = format!("csrf={csrf}&act=groups&groups=support");
+    let told = first.post(&format!("/staff/{}/act", of("grace@staff.example")), &take).await;
+    assert!(told.status == 403 && told.body.contains("Nobody else is in the group owner"), "{}", told.body);
+    assert!(!first.get("/data").await.body.contains("admin, owner"));
+    // With a second owner it is an ordinary change.
+    let _other = another(&bench, "ida@staff.example", "owner").await;
+    assert_eq!(first.post(&format!("/staff/{}/act", of("grace@staff.example")), &take).await.status, 303);
 });
 
 both_engines!(a_value_is_put_right_or_taken_away_at_the_console, &TABLES, async |db| {

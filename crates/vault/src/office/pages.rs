@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Deserialize;
+use storeward_base::percent_decode;
 use storeward_policy::Purpose;
 
 use super::html::Selector;
@@ -276,14 +277,7 @@ fn named(written: BTreeMap<String, String>) -> Result<Named, PagesFault> {
 
 /// A part of a query as the shop reads it.
 pub(crate) fn decoded(text: &str) -> String {
-    let (mut out, mut rest) = (Vec::with_capacity(text.len()), text.as_bytes());
-    while let Some((byte, behind)) = rest.split_first() {
-        let digits = behind.get(..2).and_then(|two| std::str::from_utf8(two).ok());
-        let value = digits.and_then(|two| u8::from_str_radix(two, 16).ok()).filter(|_| *byte == b'%');
-        out.push(value.unwrap_or(if *byte == b'+' { b' ' } else { *byte }));
-        rest = if value.is_some() { behind.get(2..).unwrap_or_default() } else { behind };
-    }
-    String::from_utf8_lossy(&out).into_owned()
+    String::from_utf8_lossy(&percent_decode(text.as_bytes(), b' ')).into_owned()
 }
 
 /// As PHP reads the names of parameters: these signs are lines to it.

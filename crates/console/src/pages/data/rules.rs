@@ -75,6 +75,9 @@ pub async fn page(
         from: match vault(&app)?.rules_from() {
             RulesFrom::Start => "These are the rules that a shop begins with.".to_owned(),
             RulesFrom::File => "They come from the file that vault.policy_file names.".to_owned(),
+            RulesFrom::Harmed => "The rules that were saved here are not what the ledger says: somebody was at the database. Until the owner \
+                                  saves rules again, nobody else sees anything."
+                .to_owned(),
             RulesFrom::Console(version) => format!("This is version {version} of the rules saved here."),
         },
         icons: icons(),

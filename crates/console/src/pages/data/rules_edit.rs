@@ -77,7 +77,7 @@ async fn in_force(app: &App) -> Result<String, Failure> {
     let vault = vault(app)?;
     let saved = match vault.rules_from() {
         RulesFrom::Console(version) => vault.rule_version(version).await?,
-        RulesFrom::Start | RulesFrom::File => None,
+        RulesFrom::Start | RulesFrom::File | RulesFrom::Harmed => None,
     };
     Ok(saved.map_or_else(|| Policies::default_text().to_owned(), |one| one.text))
 }
@@ -95,7 +95,7 @@ async fn start<'a>(app: &App, view: &'a View) -> Result<EditPage<'a>, Failure> {
             confirm = Some(confirm_link(PLACE));
         }
         (_, Err(_)) => instead = Some("Only the owner changes the rules.".to_owned()),
-        (RulesFrom::Start | RulesFrom::Console(_), Ok(())) => {}
+        (RulesFrom::Start | RulesFrom::Console(_) | RulesFrom::Harmed, Ok(())) => {}
     }
     let versions = if instead.is_some() { Vec::new() } else { vault.rule_versions().await? };
     let names = app.db.read(|reader| Ok::<_, Error>(accounts::names(reader)?)).await?;

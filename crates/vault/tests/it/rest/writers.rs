@@ -56,6 +56,30 @@ both_engines!(a_request_under_one_name_is_done_once, &migrations(), async |db| {
     assert!(kept.iter().all(|(mark, fingerprint)| mark.len() == 64 && fingerprint.len() == 64));
 });
 
+// What failed for our own fault was another request when it came again, and made a second customer beside what was half written.
+both_engines!(what_failed_is_the_same_request_when_it_comes_again, &migrations(), async |db| {
+    let stand = stand(&db).await;
+    let key = stand.master().await;
+    let body = json!({ "items": [{ "collection": "contact", "values": { "name": "Ada" } }] });
+    let create = || request("POST", "/customers", &key, &[("idempotency-key", "one")], Some(&body));
+    let began = async || -> Vec<storeward_base::Timestamp> {
+        db.read(|reader| reader.query_many("SELECT begun_at FROM api_answer", &[], |row| row.get(0)))
+            .await
+            .unwrap()
+    };
+    db.tamper("ALTER TABLE vault_manifest RENAME TO vault_manifest_away");
+    let failed = stand.send(create()).await;
+    assert!(failed.status >= 500, "{}", failed.text);
+    let first = began().await;
+    assert_eq!(first.len(), 1);
+    db.tamper("ALTER TABLE vault_manifest_away RENAME TO vault_manifest");
+    db.clock.advance(Duration::from_secs(2));
+    let again = stand.send(create()).await;
+    assert_eq!(again.status, 201, "{}", again.text);
+    assert_eq!(began().await, first, "its customer has the id that follows from when it began");
+    assert_eq!(stand.vault.list(None, 10).await.unwrap().len(), 1);
+});
+
 both_engines!(of_two_writers_with_one_tag_one_writes, &migrations(), async |db| {
     let stand = stand(&db).await;
     let key = stand.master().await;
