@@ -8,5 +8,6 @@ mod conformance;
 mod keys;
 mod limits;
 mod logout;
+mod modules;
 mod pages;
 mod registry;
