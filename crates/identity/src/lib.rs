@@ -47,7 +47,7 @@ pub use pace::{HoldBack, Quanta};
 pub use pages::{Around, CHANGE_PASSWORD, Logo, Standpoint};
 pub use shield::{
     CanaryAccount, CanarySection, HANDLE_COOKIE, OfficeGuard, Shield, ShieldFault, ShieldParts,
-    ShieldSection, StaffPolicy, WhenUnclear,
+    ShieldSection, StaffPolicy, WhenUnclear, WhenUnsaid,
 };
 pub use sql::STATEMENTS;
 pub use state::{Door, Purpose, ReturnTo};

@@ -41,7 +41,7 @@ use shop::SignedOut;
 pub(crate) use canary::Fault;
 pub use canary::{CanaryAccount, Fault as ShieldFault};
 pub use handles::HANDLE_COOKIE;
-pub use section::{CanarySection, OfficeGuard, ShieldSection, StaffPolicy, WhenUnclear};
+pub use section::{CanarySection, OfficeGuard, ShieldSection, StaffPolicy, WhenUnclear, WhenUnsaid};
 pub(crate) use shop::{Asker, question};
 
 /// A sign-in at the shop waits for its second factor no longer than this.

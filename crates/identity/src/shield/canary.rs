@@ -6,7 +6,9 @@ use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use storeward_adapter::{Answer, BodyKind, CookieLine, Door, DoorKind, ProbeAnswer, Rights, SignOut, Signal};
+use storeward_adapter::{
+    Answer, BodyKind, CookieLine, Door, DoorKind, ProbeAnswer, Rights, SignOut, Signal, StaffProbe,
+};
 use storeward_base::{Actor, ClientIp, RequestId, Secret, Timestamp};
 use storeward_events::identity::{ShopSignInBroken, ShopSignInMended};
 use storeward_host::{NoAnswer, Stop};
@@ -15,7 +17,7 @@ use storeward_web::http::{HeaderMap, Response, header};
 
 use super::jar::Jar;
 use super::shop::{Asker, question, shown};
-use super::{Guard, Shield, StaffPolicy, WhenUnclear};
+use super::{Guard, Shield, StaffPolicy, WhenUnclear, WhenUnsaid};
 use crate::error::Error;
 
 /// The account that the owner gives. `Debug` shows neither.
@@ -382,21 +384,28 @@ impl<'g> Stranger<'g> {
         if guard.section.staff == StaffPolicy::AsCustomers {
             return Ok(false);
         }
+        Ok(match self.told_rights(probe).await? {
+            Rights::Customer => false,
+            Rights::Staff => true,
+            // As it is asked of everybody.
+            Rights::Unsaid => guard.section.rights_unsaid == WhenUnsaid::Staff,
+        })
+    }
+
+    async fn told_rights(&mut self, probe: &StaffProbe) -> Result<Rights, NoAnswer> {
         let answer = self.ask("GET", &probe.path, &[], String::new()).await?;
-        if guard.rights_in(probe, &answer, &self.asker).await? != Rights::Customer {
-            return Ok(true);
-        }
-        let Some(told) = &probe.told else { return Ok(false) };
+        let rights = self.guard.rights_in(probe, &answer, &self.asker).await?;
+        let (Rights::Customer, Some(told)) = (rights, &probe.told) else { return Ok(rights) };
         let mut bears = None;
         if let Some(nonce) = &told.nonce {
             let answer = self.ask("GET", &nonce.target(), &[], String::new()).await?;
             let given = nonce.read(shown(&answer, &self.asker)?.status, answer.body());
-            let Some(given) = given else { return Ok(true) };
+            let Some(given) = given else { return Ok(Rights::Unsaid) };
             bears = Some((nonce.header.as_str(), given));
         }
         let more: Vec<_> = bears.iter().map(|(header, given)| (*header, given.as_str())).collect();
         let answer = self.ask("GET", &told.target(), &more, String::new()).await?;
-        Ok(told.read(shown(&answer, &self.asker)?.status, answer.body()) != Rights::Customer)
+        Ok(told.read(shown(&answer, &self.asker)?.status, answer.body()))
     }
 
     async fn leave(&mut self) -> Result<(), NoAnswer> {

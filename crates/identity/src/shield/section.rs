@@ -27,6 +27,17 @@ pub enum StaffPolicy {
     AsCustomers,
 }
 
+/// Who somebody is of whom the shop does not say what rights they have: a plugin shut the address where it would.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum WhenUnsaid {
+    /// Asked for what staff are asked.
+    #[default]
+    Staff,
+    /// Asked for what customers are. The back office's own paths and acts take what they always take.
+    Customers,
+}
+
 /// Whether the back office is shut where nobody can be shown to be in it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -52,6 +63,7 @@ pub struct ShieldSection {
     pub staff: StaffPolicy,
     /// Rights of the shop's that customers have besides those that the adapter names, such as a forum's.
     pub customer_rights: Vec<String>,
+    pub rights_unsaid: WhenUnsaid,
     /// Who says that the first app or passkey of a member of staff is theirs.
     pub staff_first_factor: FirstFactor,
     /// A second factor is good for the back office for so long.
@@ -89,6 +101,7 @@ impl Default for ShieldSection {
             back_office_guard: OfficeGuard::default(),
             staff: StaffPolicy::default(),
             customer_rights: Vec::new(),
+            rights_unsaid: WhenUnsaid::default(),
             staff_first_factor: FirstFactor::default(),
             staff_minutes: 480,
             lanes: AddressList::default(),

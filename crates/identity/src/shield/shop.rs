@@ -12,7 +12,7 @@ use storeward_web::http::{HeaderMap, HeaderName, HeaderValue, Request, Response,
 
 use super::handles::Entry;
 use super::jar::Rights;
-use super::{Alarm, Guard, StaffPolicy};
+use super::{Alarm, Guard, StaffPolicy, WhenUnsaid};
 
 /// In whose place a question is asked: the shop sees the browser's own words, in case it binds sessions to them.
 #[derive(Clone, Debug)]
@@ -141,6 +141,7 @@ impl Guard {
             self.alarm(Alarm::StaffUnclear, asker.client).await;
         }
         Ok(match rights {
+            Told::Unsaid if self.section.rights_unsaid == WhenUnsaid::Customers => Rights::Customer,
             Told::Customer => Rights::Customer,
             Told::Staff | Told::Unsaid => Rights::Staff,
         })

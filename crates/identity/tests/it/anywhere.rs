@@ -1,6 +1,6 @@
 //! Doors on any page, shops in folders, people with rights, and a shop that nobody knows yet, on both engines.
 
-use storeward_identity::{LetterKind, MIGRATIONS, SecondFactor};
+use storeward_identity::{LetterKind, MIGRATIONS, SecondFactor, ShieldSection, WhenUnsaid};
 use storeward_store::both_engines;
 
 use super::behind::{ADDRESS, Behind, Elevation, OfficeGuard, SECRET, SHOP_PASSWORD, Visitor};
@@ -18,6 +18,13 @@ fn everywhere(file: &str) -> String {
 
 fn with_office(file: &str) -> String {
     format!("{file}\n[staff.probe]\npath = \"/office\"\n")
+}
+
+/// It says itself what rights somebody has.
+fn with_told(file: &str) -> String {
+    let told = "customer_page = [\"not for customers\"]\n[staff.probe.told]\npath = \"/rights\"\nrights = \"/rights\"\n\
+                customer = [\"read\"]\n[staff.probe.told.nonce]\npath = \"/nonce\"\nheader = \"X-Nonce\"\n";
+    format!("{}{told}", with_office(file))
 }
 
 async fn statuses(visitor: &mut Visitor<'_>, path: &str, body: &str, times: usize) -> Vec<u16> {
@@ -121,11 +128,7 @@ both_engines!(who_has_rights_shows_more_on_every_page, MIGRATIONS, async |db| {
 // A plugin's refusal at the page that was asked for, within the shop and with its mark, made the owner a customer; and so did a role
 // without the one right that this page takes.
 both_engines!(a_customer_is_who_the_shop_says_has_a_customers_rights, MIGRATIONS, async |db| {
-    let behind = Behind::with_file(db, SecondFactor::Offered, |file| {
-        let told = "customer_page = [\"not for customers\"]\n[staff.probe.told]\npath = \"/rights\"\nrights = \"/rights\"\n\
-                    customer = [\"read\"]\n[staff.probe.told.nonce]\npath = \"/nonce\"\nheader = \"X-Nonce\"\n";
-        format!("{}{told}", with_office(file))
-    });
+    let behind = Behind::with_file(db, SecondFactor::Offered, with_told);
     for guard in [OfficeGuard::RefusesInside, OfficeGuard::None] {
         behind.shop.guard_office(guard);
         let mut thief = behind.browser();
@@ -148,6 +151,32 @@ both_engines!(a_customer_is_who_the_shop_says_has_a_customers_rights, MIGRATIONS
     customer.sign_in("ella").await.leads_to("/.storeward/challenge");
     assert_eq!(behind.shield.try_canary().await.unwrap().map(|fault| fault.code()), Some("seems_staff"));
     assert!(behind.bench.reasons("identity.sign_in_failed").await.contains(&"staff_unclear".to_owned()));
+});
+
+// A plugin shut the address where the shop says who somebody is, and the owner wants customers to shop on.
+both_engines!(who_is_not_spoken_of_is_a_customer_where_the_owner_says_so, MIGRATIONS, async |db| {
+    let section = ShieldSection { rights_unsaid: WhenUnsaid::Customers, ..ShieldSection::default() };
+    let behind = Behind::with_both(db, SecondFactor::Offered, section, with_told);
+    behind.shop.guard_office(OfficeGuard::TellsNothing);
+    let mut customer = behind.browser();
+    customer.get("/").await;
+    customer.sign_in("ella").await.leads_to("/account");
+    assert!(customer.sees_account().await);
+    assert!(behind.bench.reasons("identity.sign_in_failed").await.contains(&"staff_unclear".to_owned()));
+    assert_eq!(behind.shield.try_canary().await.unwrap(), None);
+    // The back office is what it always is.
+    let mut member = behind.browser();
+    member.get("/").await;
+    member.post("/login.php", &MALLORY).await.leads_to("/account");
+    for path in ["/admin", "/admin/orders"] {
+        let told = member.get(path).await;
+        assert!(told.location().starts_with(ENROL), "{path}: {told:?}");
+    }
+    // Whom the shop does call something else is staff all the same.
+    behind.shop.guard_office(OfficeGuard::RefusesInside);
+    let mut thief = behind.browser();
+    thief.get("/").await;
+    thief.post("/login.php", &MALLORY).await.leads_to("/.storeward/challenge");
 });
 
 // The program did not start while the shop was down.

@@ -105,10 +105,20 @@ impl Behind {
 
     /// With more in the adapter's file, under this policy.
     pub fn with_file(db: TestDb, customers: SecondFactor, change: impl Fn(&str) -> String) -> Self {
+        Self::with_both(db, customers, ShieldSection::default(), change)
+    }
+
+    /// The same with this section.
+    pub fn with_both(
+        db: TestDb,
+        customers: SecondFactor,
+        section: ShieldSection,
+        change: impl Fn(&str) -> String,
+    ) -> Self {
         let bench = Bench::with_policy(db, Policy { customers, ..Policy::default() });
         let shop = Shop::new(Elevation::Same, "sid");
         let adapter = Adapter::parse(&change(ADAPTER)).unwrap();
-        let shield = shield_of(&bench, &shop, ShieldSection::default(), Some(adapter));
+        let shield = shield_of(&bench, &shop, section, Some(adapter));
         Behind { bench, shop, shield }
     }
 
