@@ -34,8 +34,14 @@ const FLOORS: [(&str, u8); 26] = [
     ("storeward-testkit", 5),
 ];
 
-/// Beside the house: none of ours may be named there, and only the one named here may name it.
-const BESIDE: [(&str, &str); 2] = [("storeward-demo-shop", "storeward-app"), ("xtask", "")];
+/// Beside the house: none of ours may be named there, and only the ones named here may name it: first who uses it, then
+/// whose tests do.
+const BESIDE: [(&str, &str, &[&str]); 3] = [
+    ("storeward-demo-shop", "storeward-app", &[]),
+    // Payments are tried against stand-ins for the providers; a production build names none.
+    ("storeward-emulators", "storeward-app", &["storeward-payments"]),
+    ("xtask", "", &[]),
+];
 
 const TESTKIT: &str = "storeward-testkit";
 
@@ -156,7 +162,8 @@ const OWNERS: [(&str, &[&str]); 27] = [
     // Whose certificates a time stamp leads to.
     ("rustls-webpki", &["storeward-seal"]),
     ("instant-acme", &["storeward-edge"]),
-    ("rcgen", &["storeward-edge"]),
+    // The stand-in for PayPal signs its webhooks with a certificate of its own.
+    ("rcgen", &["storeward-edge", "storeward-emulators"]),
     // The sample shop hashes its own customers' passwords.
     (
         "aws-lc-rs",
@@ -166,6 +173,8 @@ const OWNERS: [(&str, &[&str]); 27] = [
             "storeward-puzzle",
             "storeward-edge",
             "storeward-demo-shop",
+            // As the providers do, beside the house.
+            "storeward-emulators",
         ],
     ),
     ("rustic_core", &["storeward-backup"]),
@@ -208,15 +217,16 @@ fn floor(name: &str) -> Option<u8> {
     FLOORS.iter().find(|(known, _)| *known == name).map(|(_, floor)| *floor)
 }
 
-fn beside(name: &str) -> Option<&'static str> {
-    BESIDE.iter().find(|(known, _)| *known == name).map(|(_, user)| *user)
+fn beside(name: &str) -> Option<(&'static str, &'static [&'static str])> {
+    BESIDE.iter().find(|(known, ..)| *known == name).map(|(_, user, tests)| (*user, *tests))
 }
 
 /// Why `from` must not name `dependency`; nothing if it may.
 fn refuse(from: &str, dependency: &Dependency) -> Option<String> {
     let to = dependency.name.as_str();
-    if let Some(user) = beside(to) {
-        return (from != user && from != to)
+    if let Some((user, tests)) = beside(to) {
+        let is_tried = dependency.is_dev && tests.contains(&from);
+        return (from != user && from != to && !is_tried)
             .then(|| format!("must not use {to}, which stands beside the house"));
     }
     let below = floor(to)?;
@@ -299,6 +309,8 @@ mod tests {
             ("storeward-app", "storeward-demo-shop", ""),
             ("storeward-inspect", "regex", ""),
             ("storeward-app", "rustls", "dev"),
+            ("storeward-app", "storeward-emulators", ""),
+            ("storeward-payments", "storeward-emulators", "dev"),
             ("xtask", "serde_json", ""),
         ] {
             assert_eq!(findings(from, to, kind), Vec::<String>::new(), "{from} -> {to}");
@@ -317,6 +329,8 @@ mod tests {
             ("storeward-app", "xtask", "", "beside"),
             ("xtask", "storeward-base", "", "beside"),
             ("storeward-demo-shop", "storeward-base", "", "beside"),
+            ("storeward-payments", "storeward-emulators", "", "beside"),
+            ("storeward-edge", "storeward-emulators", "dev", "beside"),
             ("storeward-edge", "rusqlite", "", "only storeward-store"),
             ("storeward-nowhere", "serde", "", "no floor"),
         ] {

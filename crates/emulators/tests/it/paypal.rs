@@ -1,0 +1,215 @@
+//! PayPal: orders, captures, authorizations, refunds, request ids and their windows, faults.
+
+use serde_json::{Value, json};
+use storeward_emulators::{Fault, Provider, Settled, Source, What};
+
+use crate::stand::{Stand, call};
+
+fn order(intent: &str, value: &str) -> Value {
+    json!({
+        "intent": intent,
+        "purchase_units": [{ "custom_id": "A1", "amount": { "currency_code": "EUR", "value": value } }],
+        "payment_source": { "paypal": { "experience_context": {
+            "return_url": "http://shop.test/ok", "cancel_url": "http://shop.test/no" } } },
+    })
+}
+
+fn issue(value: &Value) -> &str {
+    value["details"][0]["issue"].as_str().unwrap_or("")
+}
+
+async fn post(stand: &Stand, path: &str, body: &Value, key: &str) -> (u16, Value) {
+    let got = stand.paypal("POST", path, body, key).await.unwrap();
+    (got.status, got.json())
+}
+
+/// An order that the buyer approved; its path.
+async fn approved(stand: &Stand, intent: &str, key: &str) -> String {
+    let (status, made) = post(stand, "/v2/checkout/orders", &order(intent, "19.99"), key).await;
+    assert_eq!(status, 201, "{made}");
+    let id = made["id"].as_str().unwrap();
+    stand.emulators.control.approve_order(id, Source::Pays).unwrap();
+    format!("/v2/checkout/orders/{id}")
+}
+
+#[tokio::test]
+async fn an_order_is_approved_on_its_page_and_captured_once() {
+    let stand = Stand::start().await;
+    let (_, made) = post(&stand, "/v2/checkout/orders", &order("CAPTURE", "19.99"), "k1").await;
+    assert_eq!(made["status"], "PAYER_ACTION_REQUIRED");
+    let path = format!("/v2/checkout/orders/{}", made["id"].as_str().unwrap());
+    let (status, early) = post(&stand, &format!("{path}/capture"), &json!({}), "c0").await;
+    assert_eq!((status, issue(&early)), (422, "PAYER_ACTION_REQUIRED"));
+    let link = made["links"].as_array().unwrap().iter().find(|link| link["rel"] == "payer-action").unwrap();
+    let page = link["href"].as_str().unwrap();
+    assert!(call("GET", page, &[], "").await.unwrap().text.contains("19.99 EUR"));
+    let got = call("POST", page, &[], "answer=pay").await.unwrap();
+    assert!(got.header("location").starts_with("http://shop.test/ok?token="), "{}", got.header("location"));
+    assert!(got.header("location").contains("&PayerID="));
+
+    let (status, done) = post(&stand, &format!("{path}/capture"), &json!({}), "c1").await;
+    assert_eq!((status, done["status"].as_str()), (201, Some("COMPLETED")), "{done}");
+    let capture = &done["purchase_units"][0]["payments"]["captures"][0];
+    assert_eq!((capture["status"].as_str(), capture["custom_id"].as_str()), (Some("COMPLETED"), Some("A1")));
+    let (status, again) = post(&stand, &format!("{path}/capture"), &json!({}), "c1").await;
+    assert_eq!((status, &again["id"]), (200, &done["id"]), "the same call again");
+    let (status, other) = post(&stand, &format!("{path}/capture"), &json!({}), "c2").await;
+    assert_eq!((status, issue(&other)), (422, "ORDER_ALREADY_CAPTURED"));
+    assert_eq!(stand.effects("capture"), 1);
+}
+
+#[tokio::test]
+async fn a_capture_is_refunded_up_to_its_amount() {
+    let stand = Stand::start().await;
+    let path = approved(&stand, "CAPTURE", "k").await;
+    let (_, done) = post(&stand, &format!("{path}/capture"), &json!({}), "c").await;
+    let id = done["purchase_units"][0]["payments"]["captures"][0]["id"].as_str().unwrap().to_owned();
+    let path = format!("/v2/payments/captures/{id}/refund");
+    let part =
+        |value: &str, currency: &str| json!({ "amount": { "currency_code": currency, "value": value } });
+    for (body, key, status, word) in [
+        (part("5.00", "EUR"), "r1", 201, ""),
+        (part("5.00", "EUR"), "r1", 200, ""),
+        (part("15.00", "EUR"), "r2", 422, "REFUND_AMOUNT_EXCEEDED"),
+        (part("1.00", "USD"), "r3", 422, "REFUND_CAPTURE_CURRENCY_MISMATCH"),
+        (part("1.001", "EUR"), "r4", 422, "DECIMAL_PRECISION"),
+        (part("0.00", "EUR"), "r5", 422, "CANNOT_BE_ZERO_OR_NEGATIVE"),
+        (json!({ "amount": { "currency_code": "EUR", "value": 1 } }), "r6", 400, "INVALID_PARAMETER_SYNTAX"),
+        (json!({}), "r7", 201, ""),
+        (json!({}), "r8", 422, "CAPTURE_FULLY_REFUNDED"),
+    ] {
+        let (got, answer) = post(&stand, &path, &body, key).await;
+        assert_eq!((got, issue(&answer)), (status, word), "{key}: {answer}");
+    }
+    let effects = stand.emulators.control.effects();
+    let refunded: i64 = effects.iter().filter(|one| one.kind == "refund").map(|one| one.amount).sum();
+    assert_eq!(refunded, 1999);
+    let capture =
+        stand.paypal("GET", &format!("/v2/payments/captures/{id}"), &Value::Null, "").await.unwrap();
+    assert_eq!(capture.json()["status"], "REFUNDED");
+}
+
+#[tokio::test]
+async fn an_authorization_is_captured_in_parts_or_voided() {
+    let stand = Stand::start().await;
+    let path = approved(&stand, "AUTHORIZE", "k").await;
+    let (status, wrong) = post(&stand, &format!("{path}/capture"), &json!({}), "w").await;
+    assert_eq!((status, issue(&wrong)), (422, "ACTION_DOES_NOT_MATCH_INTENT"));
+    let (_, done) = post(&stand, &format!("{path}/authorize"), &json!({}), "a").await;
+    let id = done["purchase_units"][0]["payments"]["authorizations"][0]["id"].as_str().unwrap().to_owned();
+    let path = format!("/v2/payments/authorizations/{id}");
+    let part = |value: &str| json!({ "amount": { "currency_code": "EUR", "value": value } });
+    let capture = format!("{path}/capture");
+    assert_eq!(post(&stand, &capture, &part("10.00"), "p1").await.0, 201);
+    let (status, over) = post(&stand, &capture, &part("13.00"), "p2").await;
+    assert_eq!((status, issue(&over)), (422, "MAX_CAPTURE_AMOUNT_EXCEEDED"));
+    assert_eq!(post(&stand, &capture, &part("9.99"), "p3").await.0, 201);
+    let (_, gone) = post(&stand, &capture, &part("1.00"), "p4").await;
+    assert_eq!(issue(&gone), "AUTHORIZATION_ALREADY_CAPTURED");
+    let (_, late) = post(&stand, &format!("{path}/void"), &Value::Null, "v0").await;
+    assert_eq!(issue(&late), "PREVIOUSLY_CAPTURED");
+
+    let path = approved(&stand, "AUTHORIZE", "k2").await;
+    let (_, done) = post(&stand, &format!("{path}/authorize"), &json!({}), "a2").await;
+    let id = done["purchase_units"][0]["payments"]["authorizations"][0]["id"].as_str().unwrap().to_owned();
+    let path = format!("/v2/payments/authorizations/{id}");
+    assert_eq!(post(&stand, &format!("{path}/void"), &Value::Null, "v").await.0, 204);
+    assert_eq!(post(&stand, &format!("{path}/void"), &Value::Null, "v").await.0, 204, "the same call again");
+    assert_eq!(
+        issue(&post(&stand, &format!("{path}/void"), &Value::Null, "v2").await.1),
+        "PREVIOUSLY_VOIDED"
+    );
+    assert_eq!(
+        issue(&post(&stand, &format!("{path}/capture"), &json!({}), "x").await.1),
+        "AUTHORIZATION_VOIDED"
+    );
+    assert_eq!((stand.effects("authorize"), stand.effects("capture"), stand.effects("void")), (2, 2, 1));
+}
+
+#[tokio::test]
+async fn request_ids_hold_for_their_interface_s_window() {
+    let stand = Stand::start().await;
+    let body = order("CAPTURE", "19.99");
+    let (first, made) = post(&stand, "/v2/checkout/orders", &body, "k").await;
+    let (second, again) = post(&stand, "/v2/checkout/orders", &body, "k").await;
+    assert_eq!((first, second, &made["id"]), (201, 200, &again["id"]));
+    stand.emulators.control.advance_s(6 * 3600);
+    let (third, fresh) = post(&stand, "/v2/checkout/orders", &body, "k").await;
+    assert_eq!(third, 201);
+    assert_ne!(fresh["id"], made["id"], "behind six hours a second order is made");
+    let (status, needed) = post(&stand, "/v2/checkout/orders", &body, "").await;
+    assert_eq!((status, issue(&needed)), (400, "PAYPAL_REQUEST_ID_REQUIRED"));
+}
+
+#[tokio::test]
+async fn faults_strike_before_or_after_the_effect() {
+    let stand = Stand::start().await;
+    for (number, (what, answered, effects)) in [
+        (What::DropBefore, None, 0),
+        (What::DropAfter, None, 1),
+        (What::ErrorBefore, Some(500), 0),
+        (What::ErrorAfter, Some(500), 1),
+        (What::Unavailable, Some(503), 0),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let before = stand.effects("capture");
+        let path = approved(&stand, "CAPTURE", &format!("k{number}")).await + "/capture";
+        let key = format!("c{number}");
+        stand.emulators.control.fault(Fault::once(Provider::Paypal, what.clone(), "/capture"));
+        let got = stand.paypal("POST", &path, &json!({}), &key).await;
+        assert_eq!(got.map(|got| got.status), answered, "{what:?}");
+        assert_eq!(stand.effects("capture") - before, effects, "{what:?}");
+        let again = stand.paypal("POST", &path, &json!({}), &key).await.unwrap();
+        assert_eq!(again.json()["status"], "COMPLETED", "{what:?}: {}", again.text);
+        assert_eq!(stand.effects("capture") - before, 1, "{what:?}: a second call with the key");
+    }
+}
+
+#[tokio::test]
+async fn declined_and_pending_money_is_not_there() {
+    let stand = Stand::start().await;
+    let control = &stand.emulators.control;
+    let (_, made) = post(&stand, "/v2/checkout/orders", &order("CAPTURE", "19.99"), "k").await;
+    let id = made["id"].as_str().unwrap();
+    control.approve_order(id, Source::Declines).unwrap();
+    let path = format!("/v2/checkout/orders/{id}/capture");
+    let (status, declined) = post(&stand, &path, &json!({}), "c1").await;
+    assert_eq!((status, issue(&declined)), (422, "INSTRUMENT_DECLINED"));
+    control.approve_order(id, Source::Pays).unwrap();
+    control.fault(Fault::once(Provider::Paypal, What::Pend("ECHECK".to_owned()), ""));
+    let (status, done) = post(&stand, &path, &json!({}), "c2").await;
+    let capture = &done["purchase_units"][0]["payments"]["captures"][0];
+    assert_eq!((status, capture["status"].as_str()), (201, Some("PENDING")), "{done}");
+    assert_eq!(capture["status_details"]["reason"], "ECHECK");
+    let capture = capture["id"].as_str().unwrap();
+    let refund = format!("/v2/payments/captures/{capture}/refund");
+    assert_eq!(issue(&post(&stand, &refund, &json!({}), "r").await.1), "PENDING_CAPTURE");
+    control.settle_capture(capture, Settled::Paid).unwrap();
+    let order =
+        stand.paypal("GET", &format!("/v2/checkout/orders/{id}"), &Value::Null, "").await.unwrap().json();
+    assert_eq!(order["purchase_units"][0]["payments"]["captures"][0]["status"], "COMPLETED");
+}
+
+#[tokio::test]
+async fn a_token_is_needed_and_ends() {
+    let stand = Stand::start().await;
+    let side = &stand.emulators.paypal;
+    let url = format!("{}/v2/checkout/orders/X", side.address);
+    for bearer in ["", "Bearer nothing", "Basic abc"] {
+        let headers: Vec<(&str, &str)> =
+            if bearer.is_empty() { vec![] } else { vec![("authorization", bearer)] };
+        assert_eq!(call("GET", &url, &headers, "").await.unwrap().status, 401, "{bearer}");
+    }
+    let get = || stand.paypal("GET", "/v2/checkout/orders/X", &Value::Null, "");
+    assert_eq!(get().await.unwrap().status, 404);
+    stand.emulators.control.advance_s(32_400);
+    assert_eq!(get().await.unwrap().status, 401, "behind nine hours");
+    let wrong = crate::stand::base64(b"a:b");
+    let headers = [("authorization", format!("Basic {wrong}"))];
+    let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let url = format!("{}/v1/oauth2/token", side.address);
+    let got = call("POST", &url, &headers, "grant_type=client_credentials").await.unwrap();
+    assert_eq!(got.status, 401);
+}
