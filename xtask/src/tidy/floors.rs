@@ -310,7 +310,6 @@ mod tests {
             ("storeward-inspect", "regex", ""),
             ("storeward-app", "rustls", "dev"),
             ("storeward-app", "storeward-emulators", ""),
-            ("storeward-payments", "storeward-emulators", "dev"),
             ("xtask", "serde_json", ""),
         ] {
             assert_eq!(findings(from, to, kind), Vec::<String>::new(), "{from} -> {to}");
@@ -337,6 +336,16 @@ mod tests {
             let found = findings(from, to, kind);
             assert!(found.iter().any(|what| what.contains(word)), "{from} -> {to}: {found:?}");
         }
+    }
+
+    #[test]
+    fn tests_may_use_what_stands_beside_where_it_says_so() {
+        let is_refused = |kind: &str| {
+            let found = findings("storeward-payments", "storeward-emulators", kind);
+            found.iter().any(|what| what.contains("beside the house"))
+        };
+        assert!(!is_refused("dev"));
+        assert!(is_refused("") && is_refused("build"));
     }
 
     #[test]
