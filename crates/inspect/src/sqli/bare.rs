@@ -87,9 +87,12 @@ fn always_true(tokens: Tokens<'_, '_>) -> Option<usize> {
         && kind(tokens, end) == Some(Kind::Compare)
         && tokens.get(end + 1).is_some_and(|token| token.text.eq_ignore_ascii_case(operand_token.text));
     let is_number = operand_token.kind == Kind::Number;
+    // `1||price`, `0 or true-- and words`
+    let is_odd = (is_sign && is_name && words::is_number_column(operand_token.text))
+        || matches!(operand_token.kind, Kind::Word(Word::Constant)) && kind(tokens, end).is_some();
     let same =
         is_number && !text_is(tokens, 1, &["and"]) && operand_token.text == first.text && end == start + 1;
-    let tells = is_column || same || (is_number && (is_sign || stripped || never_said));
+    let tells = is_column || is_odd || same || (is_number && (is_sign || stripped || never_said));
     (compares || same_name || (closed && tells)).then_some((end + minus).min(tokens.len() + minus))
 }
 

@@ -14,7 +14,7 @@ mod signs;
 use std::ops::Range;
 
 use super::keywords::{self, LONGEST, lowered};
-use super::proof::Proof;
+use super::proof::{End, Proof};
 use super::reading::Reading;
 use super::token::{self, Context, Kind, Token};
 use super::words;
@@ -226,10 +226,16 @@ impl<'v> Machine<'v> {
         {
             return Some(Read::On);
         }
+        let before = self.last.map_or(token.start, |last| last.end);
+        let is_parted = memchr::memmem::find(self.value.get(before..token.start).unwrap_or_default(), b"/*");
+        // No sentence has `/**/` for a blank.
+        if is_parted.is_some() && self.context == Context::Bare {
+            self.proof.joins_at_once();
+        }
         self.proof.weigh(&token);
         let read = match token.kind {
             Kind::Comment { .. } => return self.cut(&token),
-            Kind::Semicolon => self.semicolon(),
+            Kind::Semicolon => self.semicolon(next),
             Kind::Open => self.open(),
             Kind::Close => self.close(),
             Kind::Comma => self.comma(),
@@ -266,17 +272,33 @@ impl<'v> Machine<'v> {
         Some(Read::On)
     }
 
-    fn semicolon(&mut self) -> Option<Read> {
+    fn semicolon(&mut self, next: Option<Token<'v>>) -> Option<Read> {
+        let is_last = next.is_none_or(|next| matches!(next.kind, Kind::Comment { .. }));
+        // `;;`
+        if self.frames.is_empty() && self.state == State::Statement {
+            return Some(Read::On);
+        }
+        if self.is_ended_at_once(next) {
+            return Some(Read::Attack);
+        }
         if !self.frames.is_empty() || !self.follows() {
             return None;
         }
         self.leave_list();
-        if self.proof.tells(super::proof::End::Semicolon, true) {
+        if self.proof.tells(if is_last { End::LastSemicolon } else { End::Semicolon }, true) {
             return Some(Read::Attack);
         }
         self.proof.next_statement(self.state == State::Start);
         self.mode = Mode::Loose;
         self.then(State::Statement)
+    }
+
+    /// `x';`, `';;`, and no more: no word with a semicolon glued to its quote is a sentence.
+    fn is_ended_at_once(&self, next: Option<Token<'v>>) -> bool {
+        let closes = self.context != Context::Bare && self.last.is_some_and(|last| last.start == 0);
+        let first = self.value.get(..self.first_end).unwrap_or_default();
+        let is_word = !first.iter().any(u8::is_ascii_whitespace);
+        closes && is_word && next.is_none_or(|next| next.kind == Kind::Semicolon)
     }
 
     /// "a gift box (select", "use the table (select": no query stands in what a plain word calls.
@@ -312,6 +334,9 @@ impl<'v> Machine<'v> {
             _ => false,
         };
         let is_of_word = called && self.is_behind_word();
+        if self.state == State::Start {
+            self.proof.begins_with_bracket();
+        }
         self.proof.firms_statement();
         self.frames.push(Frame { mode: self.mode, names: if called { self.names } else { 1 }, is_of_word });
         self.mode = match self.mode {
@@ -395,7 +420,9 @@ impl<'v> Machine<'v> {
         if (self.names > 2 && self.mode != Mode::Type) || numbered {
             return None;
         }
-        if self.state == State::Start {
+        // `-1`
+        let is_signed = self.prior.is_none() && self.last.is_some_and(|last| last.kind == Kind::Sign);
+        if self.state == State::Start || is_signed {
             self.proof.begins_with(token);
         }
         if self.mode == Mode::Tables && self.asks_table {
@@ -412,6 +439,13 @@ impl<'v> Machine<'v> {
             self.proof.lists();
         }
         self.proof.operand(token);
+        let is_quoted = matches!(token.text.first(), Some(b'[' | b'`'));
+        let is_constant = token.kind == Kind::Word(words::Word::Constant);
+        self.proof.is_odd(is_text || is_quoted || is_constant || self.is_behind_dot());
+        let is_marked = self.last.is_some_and(|last| last.end == token.start && is_mark(last.text));
+        if is_marked && token.kind == (Kind::Text { closed: true }) {
+            self.proof.marks();
+        }
         // SQL Server's `top 1 a`.
         self.state = if std::mem::take(&mut self.tops) { State::Any } else { State::After };
         Some(Read::On)

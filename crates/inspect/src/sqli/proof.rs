@@ -1,5 +1,7 @@
 //! What the reader of [`super::grammar`] has seen that asks for something, and whether it is enough where the value ends so.
 
+mod tells;
+
 use super::keywords;
 use super::token::{Context, Kind, Token};
 use super::words;
@@ -19,6 +21,15 @@ pub(super) enum End {
     Wanting,
     Value,
     Semicolon,
+    /// The same, and nothing behind it.
+    LastSemicolon,
+}
+
+impl End {
+    /// What the shop's query goes on with does not count.
+    fn is_cut(self) -> bool {
+        matches!(self, End::Cut | End::CutByHash | End::CutByWords | End::Semicolon | End::LastSemicolon)
+    }
 }
 
 /// Two signs that a sentence has seldom, or one that it never has.
@@ -41,6 +52,10 @@ pub(super) struct Proof {
     has_compared: bool,
     /// Brackets that the value did not open.
     closed: u32,
+    /// An operator or a clause stands behind one.
+    goes_on_behind_close: bool,
+    /// A string of digits or a variable was joined: "1 or 2" is a sentence, `0 or '1'` is none.
+    joins_value: bool,
     /// Operands that are more than a word, and those that are no names.
     literals: u32,
     values: u32,
@@ -51,6 +66,7 @@ pub(super) struct Proof {
     begins_with_count: bool,
     /// Begins with a number, a string or a bracket: what most sentences do not.
     begins_with_value: bool,
+    begins_with_column: bool,
     /// Queries that name a table or cannot be words.
     queries: u32,
     /// One of them names a table, or its rows.
@@ -58,6 +74,10 @@ pub(super) struct Proof {
     unites: u32,
     /// Signs of SQL in queries.
     score: u32,
+    /// Behind a joint an operator stands.
+    operates_joined: bool,
+    /// The operand before is one that no sentence has: a string, `true`, `products.id`.
+    last_is_odd: bool,
     /// Whether more than names were selected.
     has_listed: bool,
     is_in_query: bool,
@@ -67,6 +87,8 @@ pub(super) struct Proof {
     joined: u32,
     /// One of these operands was more than a word.
     firm: bool,
+    /// And no number either: a column, a sign before it.
+    firm_name: bool,
     /// Behind a joint.
     comparisons: u32,
     /// The same with a sign or a value.
@@ -116,6 +138,8 @@ impl Proof {
             operators: 0,
             commas: 0,
             closed: 0,
+            goes_on_behind_close: false,
+            joins_value: false,
             loose: 0,
             has_compared: false,
             literals: 0,
@@ -124,16 +148,20 @@ impl Proof {
             has_spaces: false,
             begins_with_count: false,
             begins_with_value: false,
+            begins_with_column: false,
             queries: 0,
             has_table: false,
             unites: 0,
             score: 0,
+            operates_joined: false,
+            last_is_odd: false,
             has_listed: false,
             is_in_query: false,
             joints: 0,
             is_joined: false,
             joined: 0,
             firm: false,
+            firm_name: false,
             comparisons: 0,
             firm_comparisons: 0,
             compares_with_next: false,
@@ -192,9 +220,17 @@ impl Proof {
     }
 
     pub fn begins_with(&mut self, token: &Token<'_>) {
-        self.begins_with_value = matches!(token.kind, Kind::Number | Kind::Variable);
+        self.begins_with_value = matches!(token.kind, Kind::Number | Kind::Variable)
+            || is_text_of_digits(token)
+            || token.text.eq_ignore_ascii_case(b"null");
+        self.begins_with_column = token.kind == Kind::Name && words::is_column(token.text);
         let number = std::str::from_utf8(token.text).ok().and_then(|text| text.parse::<u8>().ok());
         self.begins_with_count = self.is_bare && number.is_some_and(|number| (1..=12).contains(&number));
+    }
+
+    /// `(1) or @a`
+    pub fn begins_with_bracket(&mut self) {
+        self.begins_with_value = true;
     }
 
     /// `select top 5`
@@ -213,13 +249,41 @@ impl Proof {
 
     pub fn joins(&mut self, is_start: bool) {
         self.begins_with_value |= is_start;
+        self.goes_on_behind_close |= self.closed > 0;
         self.joints += 1;
         self.is_joined = true;
+        (self.operates_joined, self.last_is_odd) = (false, false);
+    }
+
+    /// `||`, which is an operator, too.
+    pub fn joins_by_sign(&mut self, is_start: bool) {
+        self.joins_value |= self.joints > 0 && self.last_is_odd;
+        self.joins(is_start);
+        self.operates_joined = self.joints > 1;
     }
 
     /// `+`, `=`, `like`, ... behind an operand.
     pub fn operates(&mut self) {
+        self.operates_joined |= self.joints > 0;
+        self.joins_value |= self.operates_joined && self.last_is_odd;
+        self.goes_on_behind_close |= self.closed > 0;
         self.operators += 1;
+    }
+
+    /// `or ~x''`, `or !'a'`: no sentence has these signs before a word.
+    pub fn negates(&mut self) {
+        self.firm |= self.is_joined;
+        self.firm_name |= self.is_joined;
+    }
+
+    /// `or N'a'`
+    pub fn marks(&mut self) {
+        self.firm |= self.joints > 0;
+    }
+
+    /// `1 or(2)`, `1 or-1`, `1 or"id"`: nobody writes so.
+    pub fn joins_at_once(&mut self) {
+        self.joins_value = true;
     }
 
     pub fn lists_on(&mut self) {
@@ -243,6 +307,7 @@ impl Proof {
     }
 
     pub fn clause(&mut self) {
+        self.goes_on_behind_close |= self.closed > 0;
         self.clauses += 1;
         self.score += u32::from(self.is_in_query);
     }
@@ -262,12 +327,23 @@ impl Proof {
             u32::from(self.compares_with_next && !(is_plain && token.kind == Kind::Name));
         self.compares_with_next = false;
         self.firm |= self.is_joined && !is_plain;
+        self.firm_name |= self.is_joined && !is_plain && token.kind == Kind::Name;
+        self.joins_value |= self.is_joined
+            && (is_text_of_digits(token)
+                || token.kind == Kind::Variable
+                || matches!(token.text.first(), Some(b'[' | b'`')));
         self.complete();
         if let Some(statement) = &mut self.statement {
             statement.is_firm |= !is_plain || token.kind != Kind::Name;
             statement.is_of_prose |= statement.objects == 0 && keywords::is_pronoun(token.text);
         }
         self.object();
+    }
+
+    /// `or products.id-1`, `or 1||true`: "1 or 1/2" and "7 or example.com" are sentences.
+    pub fn is_odd(&mut self, is_odd: bool) {
+        self.joins_value |= self.operates_joined && is_odd && self.loose == 0;
+        self.last_is_odd = is_odd;
     }
 
     /// What a sentence may have there: a word that names no usual column, an inch more, a quoted word.
@@ -379,129 +455,10 @@ impl Proof {
     pub fn is_untouched(&self) -> bool {
         self.operators + self.joints + self.commas + self.clauses + self.queries + self.literals == 0
     }
+}
 
-    /// Whether a query can end so: a string of another quote stays open, and nothing but a comparison wants an operand only where
-    /// the value is put in more than once, which those who join conditions count on. `The "is" stamp and the "like" stamp` are
-    /// strings of words with words of SQL between.
-    pub fn can_end(&self, end: End, is_own_quote: bool) -> bool {
-        if self.joints > 0 || self.queries > 0 || self.unites > 0 {
-            return true;
-        }
-        match end {
-            End::Wanting => false,
-            End::Open => is_own_quote && !(self.is_double && self.has_only_texts && self.has_spaces),
-            End::Value | End::Cut | End::CutByHash | End::CutByWords | End::Semicolon => true,
-        }
-    }
-
-    /// `is_flat`: no bracket of the value's own is open.
-    pub fn tells(&self, end: End, is_flat: bool) -> bool {
-        if self.least_score.is_some() {
-            let is_closed = self.is_bare || !matches!(end, End::Wanting | End::Value);
-            return is_closed && self.has_firmly_queried();
-        }
-        if self.asks(end) {
-            return true;
-        }
-        match self.is_bare {
-            true => self.tells_bare(end, is_flat),
-            false => self.tells_quoted(end, is_flat),
-        }
-    }
-
-    /// A query was read up to its table.
-    fn asks(&self, end: End) -> bool {
-        let is_cut = matches!(end, End::Cut | End::CutByHash | End::CutByWords | End::Semicolon);
-        // "Earrings; table runner": what stands behind a semicolon must be cut off.
-        let is_firm = self.score >= ENOUGH && self.statement.is_none();
-        let is_cut_off = self.begins_with_value && matches!(end, End::Cut | End::CutByWords);
-        self.has_queried()
-            && match self.is_bare {
-                true => (is_firm || is_cut_off) && end != End::Wanting,
-                false => is_cut || matches!(end, End::Open | End::Wanting) || self.score > 0,
-            }
-    }
-
-    fn acts(&self, end: End) -> bool {
-        self.statement.as_ref().is_some_and(|statement| {
-            let acts = match statement.needs {
-                keywords::Needs::Nothing => statement.objects == 0 || statement.is_firm,
-                keywords::Needs::Name => statement.objects > 0 && !statement.is_of_prose,
-                // Nobody glues a dash to a word.
-                keywords::Needs::More => {
-                    let named = end == End::Cut && statement.objects > 0;
-                    (statement.is_firm || named) && !statement.is_of_prose
-                }
-            };
-            !statement.is_query && acts && (!statement.is_update || self.sets)
-        })
-    }
-
-    fn tells_quoted(&self, end: End, is_flat: bool) -> bool {
-        let is_cut = matches!(end, End::Cut | End::CutByHash | End::CutByWords | End::Semicolon);
-        if self.acts(end) && is_cut && self.doubts <= 2 && is_flat {
-            return true;
-        }
-        self.joins_quoted(end) || self.goes_on_quoted(end)
-    }
-
-    /// `' or 1--`, `' or 'a'='a`.
-    fn joins_quoted(&self, end: End) -> bool {
-        let is_firm = self.firm || self.firm_comparisons > 0;
-        let joined = match end {
-            End::CutByHash | End::CutByWords if !is_firm => false,
-            // `"or any later version" applies`
-            End::Cut | End::Open if self.loose > 0 && !is_firm => false,
-            End::Cut | End::CutByHash | End::CutByWords | End::Open => {
-                self.doubts == 0 || (self.comparisons > 0 && self.doubts < 2)
-            }
-            End::Wanting | End::Semicolon => self.comparisons > 0 && self.doubts == 0,
-            // `' or 1=1`
-            End::Value => self.firm_comparisons > 0 && self.values > 1 && self.doubts == 0,
-        };
-        joined && self.joined > 0
-    }
-
-    /// `'-'`, `'=0#`, `' order by 3--`, `', role='admin`.
-    fn goes_on_quoted(&self, end: End) -> bool {
-        // "the 'update-ca-certificates' tool", "in the '/etc/xml' directory"
-        if self.doubts > 0
-            || (self.statement.is_some() && !self.is_divided)
-            || (self.loose > 0 && end == End::Open && !self.has_compared)
-        {
-            return false;
-        }
-        let operators = self.operators + self.joints + self.clauses;
-        let lists = self.commas > 0 && (self.closed > 0 || self.literals > 1 || self.operators > 0);
-        let goes_on = if self.commas > 0 { lists } else { operators > 0 };
-        let is_firm = self.literals > 0;
-        goes_on
-            && match end {
-                End::Cut => true,
-                End::CutByHash | End::CutByWords => is_firm,
-                End::Semicolon => self.values > 0,
-                End::Open => self.joints == 0,
-                End::Wanting | End::Value => false,
-            }
-    }
-
-    fn tells_bare(&self, end: End, is_flat: bool) -> bool {
-        let is_cut = matches!(end, End::Cut | End::CutByWords);
-        if self.acts(end) && is_cut && self.begins_with_value && self.doubts <= 1 && is_flat {
-            return true;
-        }
-        let unseparated = self.statement.as_ref().filter(|statement| !statement.is_separated);
-        if unseparated
-            .is_some_and(|statement| statement.truncates && statement.objects > 1 && statement.is_firm)
-            && self.doubts == 0
-        {
-            return true;
-        }
-        is_cut
-            && unseparated.is_none()
-            && self.begins_with_value
-            && self.joined > 0
-            && self.firm_comparisons > 0
-            && self.doubts == 0
-    }
+/// `'1'`, `"20"`
+fn is_text_of_digits(token: &Token<'_>) -> bool {
+    let inside = token.text.get(1..token.text.len().saturating_sub(1)).unwrap_or_default();
+    token.kind == (Kind::Text { closed: true }) && !inside.is_empty() && inside.iter().all(u8::is_ascii_digit)
 }

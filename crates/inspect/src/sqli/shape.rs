@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::brackets::{bracketed_query, is_aside, named_query};
 use super::continuation::continues;
-use super::statement::statement;
+use super::statement::{is_loud, statement};
 use super::token::Kind;
 use super::walk::{
     Tokens, ends_cleanly, is_constant, is_function, is_literal, kind, operand, skip_arithmetic, skip_open,
@@ -218,7 +218,8 @@ fn anywhere(tokens: Tokens<'_, '_>, at: usize) -> Option<usize> {
         }
         Kind::Word(Word::Statement) => statement(tokens, at, false),
         Kind::Word(Word::Into) => writes_file(tokens, at),
-        Kind::Semicolon => statement(tokens, at + 1, true).filter(|_| sql_before(tokens, at)),
+        Kind::Semicolon => statement(tokens, at + 1, true)
+            .filter(|_| sql_before(tokens, at) || (lists_before(tokens, at) && is_loud(tokens, at + 1))),
         // "benchmark (tool)"
         Kind::Call { loud: true } if words::holds(&["benchmark"], token.text) => {
             let said = kind(tokens, at + 2) == Some(Kind::Name) && kind(tokens, at + 3) == Some(Kind::Close);
@@ -286,10 +287,14 @@ pub(super) fn selects(tokens: Tokens<'_, '_>, at: usize) -> Option<usize> {
             usize::from(tokens.iter().skip(table + 2).take(4).any(|token| token.kind == Kind::Compare)) * 2
         }
         Some(Kind::Word(Word::Clause | Word::Sorting)) => 1,
+        Some(Kind::Name) if kind(tokens, table + 2).is_none() => 0,
+        Some(_) if words::holds(&JOINS, tokens.get(table + 1).map_or(b"", |next| next.text)) => 0,
         Some(_) => return None,
     };
     (evidence >= 2).then_some(table + 1)
 }
+
+const JOINS: [&str; 6] = ["join", "natural", "inner", "left", "right", "cross"];
 
 /// `select version()` and nothing else.
 fn selects_call(tokens: Tokens<'_, '_>, at: usize) -> Option<usize> {
@@ -347,20 +352,40 @@ fn lonely_call(tokens: Tokens<'_, '_>, at: usize) -> Option<usize> {
 }
 
 /// Whether what stands before a semicolon can end a piece of SQL that the value broke out of.
-fn sql_before(tokens: Tokens<'_, '_>, at: usize) -> bool {
+fn sql_before(tokens: Tokens<'_, '_>, mut at: usize) -> bool {
+    // `;;`
+    while at > 0 && kind(tokens, at - 1) == Some(Kind::Semicolon) {
+        at -= 1;
+    }
     match at.checked_sub(1).and_then(|before| kind(tokens, before)) {
-        None | Some(Kind::Text { .. } | Kind::Close) => true,
+        None | Some(Kind::Text { .. } | Kind::Close | Kind::Word(Word::Select)) => true,
         Some(Kind::Number) => at == 1,
-        // `id;drop table x`: one word and a semicolon glued to it. Prose has more words, or a space behind.
+        // `id;drop table x`: one word and a semicolon glued to what follows. Prose has more words, or a space behind.
         Some(Kind::Name) => {
-            let glued = |before: usize| match (tokens.get(before), tokens.get(before + 1)) {
-                (Some(before), Some(next)) => before.end == next.start,
-                _ => false,
-            };
-            at == 1 && glued(0) && glued(1)
+            let next = tokens.get(at).zip(tokens.get(at + 1));
+            at == 1 && next.is_some_and(|(semicolon, next)| semicolon.end == next.start)
         }
         _ => false,
     }
+}
+
+/// Whether all before a semicolon is what the shop sorts by or compares with: `price desc,id`, `(products).id`, `[name]`.
+fn lists_before(tokens: Tokens<'_, '_>, at: usize) -> bool {
+    let is_name = |token: usize| kind(tokens, token) == Some(Kind::Name);
+    at <= 16
+        && (0..at).all(|token| match kind(tokens, token) {
+            Some(Kind::Name) => {
+                let falls = |at: usize| {
+                    words::holds(&["asc", "desc", "collate"], tokens.get(at).map_or(b"", |token| token.text))
+                };
+                token.checked_sub(1).is_none_or(|before| falls(token) || falls(before) || !is_name(before))
+            }
+            Some(
+                Kind::Number | Kind::Comma | Kind::Dot | Kind::Open | Kind::Close | Kind::Word(Word::Sorting),
+            ) => true,
+            Some(Kind::Call { .. } | Kind::Sign | Kind::Compare | Kind::Text { closed: true }) => true,
+            _ => false,
+        })
 }
 
 /// `1-- -` and the like; the number must stand alone.

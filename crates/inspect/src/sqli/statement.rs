@@ -17,12 +17,9 @@ pub(super) fn statement(tokens: Tokens<'_, '_>, at: usize, detached: bool) -> Op
         b"waitfor" => is(tokens, at + 1, &["delay", "time"]).then_some(at + 2),
         b"declare" => (kind(tokens, at + 1) == Some(Kind::Variable)).then_some(at + 2),
         b"exec" | b"execute" => executes(tokens, at, detached),
-        b"insert" | b"replace" | b"merge" => inserts(tokens, at),
+        b"insert" | b"replace" | b"merge" => inserts(tokens, at, detached),
         b"delete" => deletes(tokens, at, detached),
-        b"update" => {
-            let sets = is(tokens, at + 2, &["set"]) && kind(tokens, at + 4) == Some(Kind::Compare);
-            (is_named(tokens, at + 1) && sets).then_some(at + 5)
-        }
+        b"update" => updates(tokens, at),
         b"drop" | b"create" | b"alter" | b"truncate" | b"rename" => defines(tokens, at, detached),
         _ if detached => acts(tokens, at, &verb),
         _ => None,
@@ -39,6 +36,16 @@ fn acts(tokens: Tokens<'_, '_>, at: usize, verb: &[u8]) -> Option<usize> {
             let goes_on = (at + 2..at + 8)
                 .any(|place| kind(tokens, place) == Some(Kind::Open) || is(tokens, place, &["from", "to"]));
             (named && goes_on).then_some(at + 2)
+        }
+        b"explain" => (at + 1..at + 8).find_map(|inner| statement(tokens, inner, true)),
+        b"do" => matches!(kind(tokens, at + 1), Some(Kind::Text { .. })).then_some(at + 2),
+        b"handler" => is(tokens, at + 2, &["open", "read"]).then_some(at + 3),
+        b"table" => {
+            let table = tokens.get(at + 1)?;
+            let is_text = matches!(table.kind, Kind::Text { closed: true });
+            let inside = if is_text { table.text.get(1..table.text.len() - 1)? } else { table.text };
+            let told = words::is_prey(inside) || inside.contains(&b'_');
+            (told && is_named(tokens, at + 1) && is_closed(tokens, at + 2)).then_some(at + 2)
         }
         b"set" => (kind(tokens, at + 1) == Some(Kind::Variable)).then_some(at + 2),
         // Each is a word of prose, too: the rest of the query must be cut off behind it.
@@ -77,23 +84,69 @@ fn executes(tokens: Tokens<'_, '_>, at: usize, detached: bool) -> Option<usize> 
     (loud || calls || (detached && is_named(tokens, at + 1))).then_some(at + 2)
 }
 
-fn inserts(tokens: Tokens<'_, '_>, at: usize) -> Option<usize> {
-    let target = is(tokens, at + 1, &["into"]) && is_named(tokens, at + 2);
-    let follows = is(tokens, at + 3, &["values", "select", "set"])
-        || kind(tokens, at + 3) == Some(Kind::Open)
-        || matches!(kind(tokens, at + 2), Some(Kind::Call { .. }));
-    (target && follows).then_some(at + 3)
+fn inserts(tokens: Tokens<'_, '_>, at: usize, detached: bool) -> Option<usize> {
+    let is_short = detached && !is(tokens, at + 1, &["into"]);
+    let at = if is_short { at } else { at + 1 };
+    let target = is_short || is(tokens, at, &["into"]);
+    let renamed = if is(tokens, at + 2, &["as"]) { 2 } else { 0 };
+    let follows = is(tokens, at + 2 + renamed, &["values", "select", "set"])
+        || (!is_short && kind(tokens, at + 2) == Some(Kind::Open))
+        || (!is_short && matches!(kind(tokens, at + 1), Some(Kind::Call { .. })));
+    (target && is_named(tokens, at + 1) && follows).then_some(at + 2)
+}
+
+/// `update a set b=`, `update(a)set b=`.
+fn updates(tokens: Tokens<'_, '_>, at: usize) -> Option<usize> {
+    let open = usize::from(kind(tokens, at + 1) == Some(Kind::Open));
+    let behind = at + 2 + 2 * open;
+    // `update a as b set`
+    let set = (behind..behind + 3).find(|set| is(tokens, *set, &["set"]))?;
+    let sets = kind(tokens, set + 1) == Some(Kind::Open) || kind(tokens, set + 2) == Some(Kind::Compare);
+    (is_named(tokens, at + 1 + open) && sets).then_some(set + 3)
+}
+
+/// What no list of goods has behind a semicolon: "lamp; drop table" is one.
+pub(super) fn is_loud(tokens: Tokens<'_, '_>, at: usize) -> bool {
+    creates(tokens, at)
+        || (is(tokens, at, &["select"]) && selects(tokens, at).is_some())
+        || is(
+            tokens,
+            at,
+            &[
+                "delete", "insert", "replace", "update", "explain", "do", "handler", "table", "merge",
+                "copy", "exec", "execute", "truncate",
+            ],
+        )
+}
+
+/// `create table a(`, `create table a as select`
+fn creates(tokens: Tokens<'_, '_>, at: usize) -> bool {
+    const BEGIN: [&str; 4] = ["select", "table", "values", "with"];
+    let opens = |at: usize| kind(tokens, at) == Some(Kind::Open);
+    let filled = is(tokens, at + 3, &["as"]) && (opens(at + 4) || is(tokens, at + 4, &BEGIN));
+    is(tokens, at, &["create"])
+        && (matches!(kind(tokens, at + 2), Some(Kind::Call { .. })) || opens(at + 3) || filled)
 }
 
 fn deletes(tokens: Tokens<'_, '_>, at: usize, detached: bool) -> Option<usize> {
     let target = is(tokens, at + 1, &["from"]) && is_named(tokens, at + 2);
     let chosen = kind(tokens, at + 3) == Some(Kind::Word(Word::Where));
+    // `;delete from a b`: glued to the semicolon, no sentence goes on so.
+    let glued = at.checked_sub(1).and_then(|before| tokens.get(before)).map(|before| before.end)
+        == tokens.get(at).map(|verb| verb.start);
+    let behind_name = at + 4 + usize::from(is(tokens, at + 3, &["as"]));
+    if detached && glued && target && is_closed(tokens, behind_name) {
+        return Some(behind_name);
+    }
     (target && (chosen || (detached && is_closed(tokens, at + 3)))).then_some(at + 3)
 }
 
 fn defines(tokens: Tokens<'_, '_>, at: usize, detached: bool) -> Option<usize> {
     const THINGS: [&str; 8] =
         ["table", "database", "schema", "view", "user", "procedure", "function", "login"];
+    if detached && is(tokens, at, &["truncate"]) && is_named(tokens, at + 1) && is_closed(tokens, at + 2) {
+        return Some(at + 2);
+    }
     if !is(tokens, at + 1, &THINGS) {
         return None;
     }
@@ -104,7 +157,7 @@ fn defines(tokens: Tokens<'_, '_>, at: usize, detached: bool) -> Option<usize> {
         None | Some(Kind::Dot | Kind::Comment { .. }) => detached,
         Some(_) => false,
     };
-    let created = is(tokens, at, &["create"]) && matches!(kind(tokens, at + 2), Some(Kind::Call { .. }));
+    let created = creates(tokens, at);
     let altered =
         detached && is(tokens, at, &["alter"]) && is(tokens, at + 3, &["add", "drop", "modify", "rename"]);
     (guarded || (named && ended) || created || (named && altered)).then_some(at + 3)

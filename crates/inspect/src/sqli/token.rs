@@ -385,6 +385,18 @@ impl<'v> Reader<'v> {
         self.token(Kind::Number, start)
     }
 
+    /// MySQL's `@a.b`: a dot is a sign of the name.
+    fn variable_length(&self, named: &[u8], signs: usize) -> usize {
+        let mut length = name_length(named, self.reading.wide);
+        while signs == 1 && length > 0 && named.get(length) == Some(&b'.') {
+            match name_length(named.get(length + 1..).unwrap_or_default(), self.reading.wide) {
+                0 => break,
+                more => length += 1 + more,
+            }
+        }
+        length
+    }
+
     fn variable(&mut self, start: usize) -> Token<'v> {
         let rest = self.value.get(start..).unwrap_or_default();
         let signs = rest.iter().take(2).take_while(|byte| **byte == b'@').count();
@@ -393,7 +405,7 @@ impl<'v> Reader<'v> {
         let quoted =
             named.first().filter(|byte| **byte == b'`' || (matches!(byte, b'\'' | b'"') && signs == 1));
         let closing = quoted.and_then(|quote| self.find(*quote, start + signs + 1));
-        let length = closing.map_or_else(|| name_length(named, self.reading.wide), |length| length + 2);
+        let length = closing.map_or_else(|| self.variable_length(named, signs), |length| length + 2);
         self.at = start + signs + length;
         if length > 0 {
             return self.token(Kind::Variable, start);

@@ -5,6 +5,7 @@ mod bounds;
 mod corpus;
 mod exchange;
 mod fields;
+mod oracle;
 mod policy;
 mod response;
 mod secrets;

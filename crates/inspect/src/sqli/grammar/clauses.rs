@@ -28,7 +28,7 @@ impl<'v> Machine<'v> {
             return self.then(State::After);
         }
         if self.names_something(lower, next) {
-            return self.plain_word(token, lower);
+            return self.plain_word(token, lower, next);
         }
         let called = next.is_some_and(|next| next.kind == Kind::Open);
         match lower {
@@ -45,6 +45,9 @@ impl<'v> Machine<'v> {
                     return None;
                 }
                 self.proof.joins(self.state == State::Start);
+                if next.is_some_and(|next| next.start == token.end) {
+                    self.proof.joins_at_once();
+                }
                 self.then(State::Want)
             }
             b"not" => self.not(next),
@@ -183,11 +186,11 @@ impl<'v> Machine<'v> {
                 self.operand(token)
             }
             b"case" | b"when" | b"then" | b"else" if self.state != State::Start => self.then(State::Any),
-            _ => self.plain_word(token, lower),
+            _ => self.plain_word(token, lower, next),
         }
     }
 
-    fn plain_word(&mut self, token: &Token<'v>, lower: &[u8]) -> Option<Read> {
+    fn plain_word(&mut self, token: &Token<'v>, lower: &[u8], next: Option<Token<'v>>) -> Option<Read> {
         let behind_value = self.last.is_some_and(|last| {
             matches!(
                 last.kind,
@@ -216,7 +219,12 @@ impl<'v> Machine<'v> {
             self.proof.sets = true;
         }
         self.proof.known_object(lower);
-        self.proof.loose += 1;
+        // `'|name+'`: an operand as any other.
+        let is_operand = matches!(self.state, State::Want | State::Open)
+            && next.is_none_or(|next| {
+                matches!(next.kind, Kind::Sign | Kind::Compare | Kind::Logic | Kind::Close | Kind::Comma)
+            });
+        self.proof.loose += u32::from(!is_operand);
         self.small_change(lower);
         if self.state == State::After || self.state == State::Any {
             return self.then(State::Any);

@@ -15,8 +15,7 @@ impl<'v> Machine<'v> {
             (_, State::Any) if self.context == Context::Bare => End::Value,
             _ => End::Wanting,
         };
-        let own = last.text.first().copied() == self.context.quote();
-        if self.context != Context::Bare && !self.proof.can_end(end, own) {
+        if self.context != Context::Bare && !self.proof.can_end(end, &last, self.context.quote()) {
             return None;
         }
         self.leave_list();
@@ -32,7 +31,9 @@ impl<'v> Machine<'v> {
 
     pub(super) fn cut(&mut self, comment: &Token<'v>) -> Option<Read> {
         self.ended = true;
-        if !matches!(self.state, State::After | State::Any | State::Start | State::Statement) {
+        // PostgreSQL selects nothing at all, too.
+        let is_empty = self.is_behind_select() && self.proof.is_statement();
+        if !matches!(self.state, State::After | State::Any | State::Start | State::Statement) && !is_empty {
             return None;
         }
         self.leave_list();
@@ -55,6 +56,10 @@ impl<'v> Machine<'v> {
         let Some(last) = self.last.filter(|_| self.context != Context::Bare) else { return false };
         let closes = last.start == 0 && matches!(last.kind, Kind::Text { .. });
         let ends = last.kind == Kind::Semicolon && self.proof.is_untouched();
+        // `x';--`
+        if ends && comment.start == last.end && comment.text.starts_with(b"--") {
+            return true;
+        }
         let clean = comment.kind == Kind::Comment { clean: true };
         let first = self.value.get(..self.first_end).unwrap_or_default();
         let word = first.get(..first.len().saturating_sub(1)).unwrap_or_default();

@@ -44,7 +44,7 @@ impl Net {
             (_, Kind::Word(Word::Union)) => {
                 (self.stage, self.is_united, self.depth) = (Stage::United, true, 0)
             }
-            (Stage::Outside | Stage::Reads, Kind::Open) if next.is_some_and(selects) => {
+            (Stage::Outside | Stage::Reads, Kind::Open | Kind::Semicolon) if next.is_some_and(selects) => {
                 (self.stage, self.is_united, self.depth) = (Stage::United, false, 0);
             }
             (Stage::United, Kind::Open | Kind::Word(Word::Quantity)) => {}

@@ -11,7 +11,7 @@ impl<'v> Machine<'v> {
             return None;
         }
         if self.follows() {
-            self.proof.joins(self.state == State::Start);
+            self.proof.joins_by_sign(self.state == State::Start);
             return self.then(State::Want);
         }
         // PostgreSQL's cube root.
@@ -65,6 +65,10 @@ impl<'v> Machine<'v> {
                 || glued_sign
                 || matches!(token.text, b"+" | b"-" | b"~" | b"!" | b"|" | b"*")
                 || counts_points(token, next);
+            let is_glued = next.is_some_and(|next| next.start == token.end);
+            if matches!(token.text, b"~" | b"!") || (is_glued && matches!(token.text, b"+" | b"-")) {
+                self.proof.negates();
+            }
             return is_prefix.then(|| self.then(State::Want))?;
         }
         if self.mode == Mode::Tables {
