@@ -1,5 +1,6 @@
 //! `storeward demo`: a sample shop, Storeward in front of it, the staff console; one word, everything real.
 
+mod house;
 mod outside;
 
 use std::net::SocketAddr;
@@ -59,7 +60,10 @@ pub fn demo(options: &Options) -> Done {
     let upstream =
         options.upstream.clone().or_else(|| shop.as_ref().map(|s| s.url.clone())).unwrap_or_default();
     let outside = Outside::start(&data, if shop.is_some() { SAMPLE } else { "The shop" })?;
-    let text = config_text(options, &upstream, &outside);
+    let mut text = config_text(options, &upstream, &outside);
+    if shop.is_some() {
+        text += &house::sections(&data)?;
+    }
     Config::parse(&text).map_err(Failure::new)?.validate()?;
     data::write_atomically(&data.join(FILE), text.as_bytes())?;
     let running = Running::start(&options.dir)?;
@@ -198,6 +202,8 @@ fn announce(running: &Running, enrolment: Option<&Secret<String>>, options: &Opt
             "  Customers' data   sealed in the vault, opened for a purpose: {}data",
             running.console_url()
         );
+        println!("  The shop's admin  {shop}admin: through the console's sign-in, masked by role");
+        println!("  Backups           made and restored on trial: {}backups", running.console_url());
     }
     println!(
         "\n  Mails and short messages go to nobody: they are shown here, and lie in {}",
