@@ -19,7 +19,7 @@ use storeward_store::{Db, Reader, Tx};
 use storeward_web::CsrfToken;
 
 pub use crate::accounts::is_group_name;
-use crate::accounts::{StaffSessionId, sql_entrance as sql, touch_session};
+use crate::accounts::{StaffSessionId, roles_of, sql_entrance as sql, touch_session};
 pub use crate::error::Error;
 
 /// A session at the shop's host is over after this in any case; a gate may ask for less.
@@ -138,6 +138,7 @@ pub struct Guest {
     pub staff: StaffId,
     pub name: String,
     pub email: String,
+    /// With `owner` for whoever owns the shop because nobody is in that group.
     pub groups: Vec<String>,
     pub began_at: Timestamp,
     pub seen_at: Timestamp,
@@ -292,7 +293,7 @@ impl Entrance {
         let (hash, now) = (token.hash(), self.0.clock.now());
         let read = move |reader: &mut Reader<'_>| {
             let Some(row) = sql::at_gate(reader, &hash, now)? else { return Ok(None) };
-            let groups = sql::groups(reader, row.staff)?;
+            let groups = roles_of(reader, row.staff)?;
             Ok::<_, storeward_store::Error>(Some((row, groups)))
         };
         Ok(self.0.db.read(read).await?.map(|(row, groups)| Guest {

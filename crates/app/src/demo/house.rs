@@ -1,5 +1,5 @@
 //! What a shop that takes care would switch on beside the front door, for the sample shop: a gate before its staff pages, masks in
-//! them, backups with drills, and the ledger's checkpoint by mail.
+//! them, backups with drills.
 
 use std::fs;
 
@@ -10,8 +10,7 @@ use crate::data::{self, DataDir};
 use crate::failure::Context;
 
 const GATE: &str = "\n# Staff sign in at the console before the shop's own admin; who they are decides what is masked there.\n\
-                    [[gate]]\nname = \"back-office\"\npaths = [\"/admin\"]\n\n[office]\npages = \"larkmoor\"\n\n\
-                    [[anchor]]\nname = \"owner\"\nkind = \"mail\"\nto = \"owner@larkmoor.example\"\n\n";
+                    [[gate]]\nname = \"back-office\"\npaths = [\"/admin\"]\n\n[office]\npages = \"larkmoor\"\n\n";
 
 /// The sections. What they need lies in the data directory afterwards.
 ///

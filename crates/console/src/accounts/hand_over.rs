@@ -9,7 +9,7 @@ use storeward_events::gate::GateRefused;
 use storeward_seal::fingerprint::token_hash;
 
 use super::sessions::{FRESH, SessionToken};
-use super::{Accounts, sql_entrance};
+use super::{Accounts, roles_of, sql_entrance};
 use crate::entrance::{Asked, Door, Refusal, Wants};
 use crate::error::Error;
 
@@ -67,7 +67,7 @@ impl Accounts {
         let hash = token.hash();
         let found = self.db.read(move |reader| {
             let standing = sql_entrance::standing(reader, &hash, staff)?;
-            Ok::<_, storeward_store::Error>((standing, sql_entrance::groups(reader, staff)?))
+            Ok::<_, storeward_store::Error>((standing, roles_of(reader, staff)?))
         });
         let (Some(standing), groups) = found.await? else { return Ok(HandOver::Confirm) };
         match door.refuses(&groups, standing.factor.as_deref()) {
