@@ -50,6 +50,7 @@ pub fn document(operations: &[Operation]) -> Value {
         "security": [{ "key": [] }],
         "tags": [
             { "name": "customers", "description": "Customers and what is kept of them" },
+            { "name": "payments", "description": "Payments of orders" },
             { "name": "rights", "description": "What customers may ask for by law" },
             { "name": "bulk", "description": "Many at once" },
             { "name": "key", "description": "The key, and this document" }

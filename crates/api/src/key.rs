@@ -38,10 +38,14 @@ pub enum Act {
     Erase,
     /// Take along all that is kept of somebody.
     Export,
+    /// Have orders paid: create, read, capture and void payments.
+    Pay,
+    /// Give money back.
+    Refund,
 }
 
 impl Act {
-    pub const ALL: [Act; 4] = [Act::Read, Act::Write, Act::Erase, Act::Export];
+    pub const ALL: [Act; 6] = [Act::Read, Act::Write, Act::Erase, Act::Export, Act::Pay, Act::Refund];
 
     pub const fn name(self) -> &'static str {
         match self {
@@ -49,6 +53,8 @@ impl Act {
             Act::Write => "write",
             Act::Erase => "erase",
             Act::Export => "export",
+            Act::Pay => "pay",
+            Act::Refund => "refund",
         }
     }
 
@@ -120,7 +126,7 @@ impl Draft {
             return Err("A key needs a name of one line and at most 80 characters.");
         }
         if self.acts.is_empty() {
-            return Err("A key needs at least one of: read, write, erase, export.");
+            return Err("A key needs at least one of: read, write, erase, export, pay, refund.");
         }
         if self.purposes.is_empty() || self.purposes.contains(&Purpose::OwnData) {
             return Err("A key needs at least one purpose that staff have, too.");

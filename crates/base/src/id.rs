@@ -286,6 +286,14 @@ impl Tagged for Backup {
 }
 pub type BackupId = Id<Backup>;
 
+/// One payment of an order.
+#[derive(Debug)]
+pub enum Payment {}
+impl Tagged for Payment {
+    const PREFIX: &'static str = "pay";
+}
+pub type PaymentId = Id<Payment>;
+
 /// One trial of a restore.
 #[derive(Debug)]
 pub enum Drill {}

@@ -114,6 +114,7 @@ fn class_of(event: &Event) -> Class {
         other => class_of_records(other)
             .or_else(|| class_of_backups(other))
             .or_else(|| class_of_gate(other))
+            .or_else(|| class_of_payments(other))
             .unwrap_or_else(|| class_of_provider(other)),
     }
 }
@@ -177,6 +178,34 @@ fn class_of_backups(event: &Event) -> Option<Class> {
         Event::BackupFailed(_) | Event::DrillFailed(_) => lifecycle(99, 2),
         Event::BackupRestored(_) => datastore(1, 1),
         Event::RetentionFrozen(_) => finding(),
+        _ => return None,
+    })
+}
+
+/// Payments: rows that change; what does not add up is a finding.
+fn class_of_payments(event: &Event) -> Option<Class> {
+    Some(match event {
+        Event::PaymentCreated(_)
+        | Event::PaymentBegun(_)
+        | Event::PaymentAsked(_)
+        | Event::PaymentAuthorized(_)
+        | Event::PaymentCaptured(_)
+        | Event::PaymentRefunded(_)
+        | Event::PaymentVoided(_)
+        | Event::PaymentExpired(_)
+        | Event::PaymentResolved(_)
+        | Event::DisputeClosed(_) => datastore(2, 1),
+        Event::PaymentDeclined(_)
+        | Event::PaymentRefused(_)
+        | Event::PaymentUnsure(_)
+        | Event::RefundFailed(_)
+        | Event::ShopNotTold(_) => datastore(2, 2),
+        Event::DayReconciled(_) => datastore(1, 1),
+        Event::PaymentMismatch(_)
+        | Event::PaidTwice(_)
+        | Event::DisputeOpened(_)
+        | Event::WebhookRefused(_)
+        | Event::DifferenceFound(_) => finding(),
         _ => return None,
     })
 }
@@ -278,7 +307,8 @@ fn of_class(record: &Record, class: u32) -> Vec<(&'static str, Value)> {
         )],
         3001 | 3002 => vec![("user", user_of(record)), ("is_mfa", json!(class == 3002))],
         6005 => {
-            let name = if record.event.kind().starts_with("backup.") { "backup" } else { "vault" };
+            let kind = record.event.kind();
+            let name = ["backup", "payment"].into_iter().find(|name| kind.starts_with(name)).unwrap_or("vault");
             vec![("database", json!({ "name": name, "type_id": 1 }))]
         }
         _ => vec![("app", json!({ "name": "Storeward", "version": env!("CARGO_PKG_VERSION") }))],

@@ -37,3 +37,4 @@ pub use error::{OutboundError, Phase};
 pub use names::{FixedNames, Names, SystemNames};
 pub use request::{Limits, Reply, Request};
 pub use settings::{SettingError, read_private};
+pub use tls::system_roots;

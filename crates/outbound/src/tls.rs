@@ -17,6 +17,11 @@ pub(crate) fn read_pem(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Outbo
     Ok(certificates)
 }
 
+/// The certificates of the authorities that this machine trusts, in DER: for signatures that are no connection's.
+pub fn system_roots() -> Vec<Vec<u8>> {
+    rustls_native_certs::load_native_certs().certs.into_iter().map(|one| one.as_ref().to_vec()).collect()
+}
+
 /// What is spoken inside of TLS.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Inside {

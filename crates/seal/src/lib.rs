@@ -1,7 +1,7 @@
 //! Ciphers and proofs: everything that is secret, signed or hashed is made here.
 //!
 //! **Owns** Merkle trees and their proofs ([`merkle`]), signed checkpoints ([`checkpoint`]), a log as tiles and
-//! proofs in files ([`tlog`]), time stamps of others ([`timestamp`]), one-time
+//! proofs in files ([`tlog`]), time stamps of others ([`timestamp`]), signatures by certificates ([`certificate`]), one-time
 //! codes ([`totp`]), passkeys' signatures ([`webauthn`]), keyed fingerprints
 //! ([`fingerprint`]), keys that sign mail ([`dkim`]), signed tokens ([`jws`]), signed statements ([`statement`]), small sealed values ([`sealed`]), the key tree
 //! under which customers' data is sealed ([`envelope`]) and the blind indexes by which it is found ([`index`]).
@@ -12,6 +12,7 @@
 //! **Emits** nothing.
 #![forbid(unsafe_code)]
 
+pub mod certificate;
 pub mod checkpoint;
 pub mod dkim;
 pub mod encoding;

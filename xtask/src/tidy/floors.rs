@@ -4,7 +4,7 @@
 use super::metadata::{Dependency, Package};
 use super::{File, Finding, source};
 
-const FLOORS: [(&str, u8); 26] = [
+const FLOORS: [(&str, u8); 27] = [
     ("storeward-base", 1),
     ("storeward-events", 1),
     ("storeward-inspect", 2),
@@ -29,6 +29,7 @@ const FLOORS: [(&str, u8); 26] = [
     ("storeward-gate", 4),
     ("storeward-anchor", 4),
     ("storeward-backup", 4),
+    ("storeward-payments", 4),
     ("storeward-app", 5),
     // For tests: sees everything below the app.
     ("storeward-testkit", 5),

@@ -29,7 +29,7 @@ enum KeyWord {
         /// What it is for, in your words.
         #[arg(long)]
         name: String,
-        /// What it may do: read, write, erase, export. Several times for several.
+        /// What it may do: read, write, erase, export, pay, refund. Several times for several.
         #[arg(long = "act", value_name = "ACT", required = true)]
         acts: Vec<String>,
         /// In which role the rules see it: shop, fulfilment, support, accountant, marketing, owner.

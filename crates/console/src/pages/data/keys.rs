@@ -82,6 +82,8 @@ const fn act_words(act: Act) -> &'static str {
         Act::Write => "Keep, correct and restrict",
         Act::Erase => "Erase customers",
         Act::Export => "Hand out copies of all that is kept",
+        Act::Pay => "Have orders paid: create, read, capture and void payments",
+        Act::Refund => "Give money back",
     }
 }
 

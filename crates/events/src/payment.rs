@@ -1,0 +1,263 @@
+//! Facts of payments. They name a payment by its id and say amounts in minor units; never who paid, with what, or for what.
+
+use serde::{Deserialize, Serialize};
+use storeward_base::{PaymentId, Timestamp};
+
+use crate::{Event, words};
+
+/// An order is to be paid.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaymentCreated {
+    pub payment: PaymentId,
+    /// In minor units of the currency (ISO 4217).
+    pub amount: u64,
+    pub currency: String,
+}
+
+/// The buyer was led to a provider.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaymentBegun {
+    pub payment: PaymentId,
+    /// `stripe`, `paypal`.
+    pub provider: String,
+    /// Which try it is.
+    pub attempt: u32,
+}
+
+/// Somebody wants money taken, given back, or set free: the actor. What comes of it is told by other facts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaymentAsked {
+    pub payment: PaymentId,
+    /// `capture`, `refund`, `void`.
+    pub operation: String,
+    /// None for `void`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub amount: Option<u64>,
+    pub currency: String,
+}
+
+/// Money was moved or set aside.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MoneyMoved {
+    pub payment: PaymentId,
+    pub provider: String,
+    pub amount: u64,
+    pub currency: String,
+    /// All of this kind for the payment.
+    pub total: u64,
+}
+
+/// The buyer's money is set aside.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PaymentAuthorized(pub MoneyMoved);
+
+/// Money was taken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PaymentCaptured(pub MoneyMoved);
+
+/// Money was given back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PaymentRefunded(pub MoneyMoved);
+
+/// A refund that was under way, or done, did not reach the buyer: the shop has the money again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RefundFailed(pub MoneyMoved);
+
+/// Nothing will be taken any more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaymentVoided {
+    pub payment: PaymentId,
+}
+
+/// The provider declined the buyer's means of payment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaymentDeclined {
+    pub payment: PaymentId,
+    pub provider: String,
+}
+
+/// The time to pay is over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaymentExpired {
+    pub payment: PaymentId,
+}
+
+/// A call to the provider has no answer that says what it did; the provider will be asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaymentUnsure {
+    pub payment: PaymentId,
+    pub provider: String,
+    /// `open`, `authorize`, `capture`, `refund`, `void`, `close`.
+    pub operation: String,
+    /// The stable code of what happened.
+    pub code: String,
+}
+
+/// What a call did is known now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaymentResolved {
+    pub payment: PaymentId,
+    pub provider: String,
+    pub operation: String,
+    /// `done`, `refused`.
+    pub outcome: String,
+}
+
+/// The provider refused what was asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaymentRefused {
+    pub payment: PaymentId,
+    pub provider: String,
+    pub operation: String,
+    /// The provider's own code, cut to letters, digits, `_` and `.`.
+    pub code: String,
+}
+
+/// What the provider has is not what was asked for: nothing follows from it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaymentMismatch {
+    pub payment: PaymentId,
+    pub provider: String,
+    /// `amount`, `currency`, `mode`, `payment`, `account`, `refunds`.
+    pub what: String,
+}
+
+/// Money was taken for a payment that was paid already.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaidTwice {
+    pub payment: PaymentId,
+    pub provider: String,
+    pub amount: u64,
+    pub currency: String,
+}
+
+/// The buyer, or their bank, wants the money back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DisputeOpened {
+    pub payment: PaymentId,
+    pub provider: String,
+    pub amount: u64,
+    pub currency: String,
+    /// The provider's word for it.
+    pub reason: String,
+    /// Until when evidence is taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due_at: Option<Timestamp>,
+}
+
+/// A dispute is over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DisputeClosed {
+    pub payment: PaymentId,
+    pub provider: String,
+    /// `won`, `lost`.
+    pub outcome: String,
+}
+
+/// Messages in a provider's name that cannot be believed. Told once a minute at most.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WebhookRefused {
+    pub provider: String,
+    /// The stable code of the first one's reason.
+    pub reason: String,
+    pub count: u64,
+}
+
+/// A day of a provider was compared with the books.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DayReconciled {
+    pub provider: String,
+    /// `YYYY-MM-DD`, UTC.
+    pub day: String,
+    pub compared: u64,
+    pub differences: u64,
+}
+
+/// The provider's list, the books and the shop's orders do not say the same.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DifferenceFound {
+    pub provider: String,
+    pub day: String,
+    /// `missing_here`, `missing_there`, `amount`, `shop_not_told`.
+    pub what: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payment: Option<PaymentId>,
+}
+
+/// The shop could not be told what became of a payment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShopNotTold {
+    pub payment: PaymentId,
+    /// The address's name in the configuration.
+    pub hook: String,
+    pub code: String,
+}
+
+/// One line of plain words for each.
+pub(crate) fn sentence(event: &Event) -> Option<String> {
+    let minor = |amount: u64, currency: &str| format!("{amount} {currency} (minor units)");
+    let moved = |verb: &str, fact: &MoneyMoved| {
+        format!("{verb} {} for {} by {}", minor(fact.amount, &fact.currency), fact.payment, fact.provider)
+    };
+    Some(match event {
+        Event::PaymentCreated(p) => format!("{} is to bring {}", p.payment, minor(p.amount, &p.currency)),
+        Event::PaymentBegun(p) => {
+            format!("The buyer of {} was led to {} (try {})", p.payment, p.provider, p.attempt)
+        }
+        Event::PaymentAsked(p) => match p.amount {
+            Some(amount) => format!("Asked to {} {} of {}", p.operation, minor(amount, &p.currency), p.payment),
+            None => format!("Asked to {} {}", p.operation, p.payment),
+        },
+        Event::PaymentAuthorized(PaymentAuthorized(fact)) => moved("Set aside", fact),
+        Event::PaymentCaptured(PaymentCaptured(fact)) => moved("Took", fact),
+        Event::PaymentRefunded(PaymentRefunded(fact)) => moved("Gave back", fact),
+        Event::RefundFailed(RefundFailed(fact)) => moved("Could not give back", fact),
+        Event::PaymentVoided(p) => format!("{} is void: nothing will be taken", p.payment),
+        Event::PaymentDeclined(p) => format!("{} declined the means of payment of {}", p.provider, p.payment),
+        Event::PaymentExpired(p) => format!("The time to pay {} is over", p.payment),
+        Event::PaymentUnsure(p) => format!(
+            "{} did not say what became of {} ({}): {}; it will be asked",
+            p.provider, p.payment, p.operation, p.code
+        ),
+        Event::PaymentResolved(p) => {
+            format!("What became of {} at {} is known ({}): {}", p.payment, p.provider, p.operation, p.outcome)
+        }
+        Event::PaymentRefused(p) => {
+            format!("{} refused to {} {}: {}", p.provider, p.operation, p.payment, p.code)
+        }
+        Event::PaymentMismatch(p) => {
+            format!("What {} has of {} is not what was asked for: {}", p.provider, p.payment, p.what)
+        }
+        Event::PaidTwice(p) => {
+            format!("{} was paid once more by {}: {}", p.payment, p.provider, minor(p.amount, &p.currency))
+        }
+        Event::DisputeOpened(p) => {
+            let amount = minor(p.amount, &p.currency);
+            format!("{amount} of {} are disputed at {} ({})", p.payment, p.provider, words::plain(&p.reason))
+        }
+        Event::DisputeClosed(p) => {
+            format!("The dispute about {} at {} is over: {}", p.payment, p.provider, p.outcome)
+        }
+        Event::WebhookRefused(p) => {
+            let count = words::counted(p.count, "message");
+            format!("{count} in {}'s name could not be believed: {}", p.provider, p.reason)
+        }
+        Event::DayReconciled(p) => {
+            let compared = words::counted(p.compared, "entry");
+            let differences = words::counted(p.differences, "difference");
+            format!("Compared {compared} of {} for {}: {differences}", p.provider, p.day)
+        }
+        Event::DifferenceFound(p) => {
+            let whose = p.payment.map_or_else(String::new, |payment| format!(" ({payment})"));
+            format!("{} and the books differ for {}: {}{whose}", p.provider, p.day, words::plain(&p.what))
+        }
+        Event::ShopNotTold(p) => {
+            format!("The shop ({}) could not be told what became of {}: {}", p.hook, p.payment, p.code)
+        }
+        _ => return None,
+    })
+}

@@ -1,0 +1,147 @@
+//! What can go wrong with a payment.
+
+use std::fmt;
+
+use storeward_base::{Blame, Fault, FaultKind};
+
+use crate::money::MoneyFault;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Error {
+    Store(storeward_store::Error),
+    Seal(storeward_seal::Error),
+    Money(MoneyFault),
+    /// A value does not fit; the first word is its place.
+    Misfit { field: &'static str, why: &'static str },
+    NoPayment,
+    /// The order has a payment of another amount, or one that is paid.
+    OrderHasPayment,
+    /// It stands where this cannot be done; the word says where.
+    State(&'static str),
+    /// More than is left to be taken or given back.
+    TooMuch { left: i64 },
+    /// A call is under way of which nobody knows what it did: first it is asked.
+    Unsure,
+    /// This way to pay is not set up, or does not take this currency.
+    NoProvider,
+    /// The provider did not do it; nothing was moved.
+    Refused { code: String },
+    /// The provider cannot be reached, and nothing was sent.
+    NotReached { code: String },
+    /// Others changed it at the same moment, too often in a row.
+    Raced,
+    /// More refunds on one day than the config allows.
+    RefundLimit,
+    /// Kept data that this program cannot read.
+    Form(&'static str),
+    /// Lines of the books that do not sum to zero. Nothing was written.
+    Unbalanced,
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Store(error) => error.fmt(f),
+            Error::Seal(error) => error.fmt(f),
+            Error::Money(fault) => fault.fmt(f),
+            Error::Misfit { field, why } => write!(f, "{field}: {why}"),
+            Error::NoPayment => f.write_str("there is no such payment"),
+            Error::OrderHasPayment => {
+                f.write_str("the order has another payment already; void it first, or use that one")
+            }
+            Error::State(state) => write!(f, "the payment is {state}: this cannot be done with it"),
+            Error::TooMuch { left } => write!(f, "no more than {left} minor units are left for this"),
+            Error::Unsure => f.write_str(
+                "it is not known yet what became of the last call to the provider; it is being asked, try again in a few minutes",
+            ),
+            Error::NoProvider => f.write_str("this way to pay is not available for this payment"),
+            Error::Refused { code } => write!(f, "the provider refused it ({code}); nothing was moved"),
+            Error::NotReached { code } => {
+                write!(f, "the provider cannot be reached ({code}); nothing was sent, try again later")
+            }
+            Error::Raced => f.write_str("others changed the payment at the same moment; read it and try again"),
+            Error::RefundLimit => {
+                f.write_str("today's limit of refunds is reached; an owner can raise it in [payments]")
+            }
+            Error::Form(what) => write!(f, "a payment cannot be read: {what}"),
+            Error::Unbalanced => f.write_str("an entry of the books does not sum to zero; nothing was written"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<storeward_store::Error> for Error {
+    fn from(error: storeward_store::Error) -> Self {
+        Error::Store(error)
+    }
+}
+
+impl From<storeward_seal::Error> for Error {
+    fn from(error: storeward_seal::Error) -> Self {
+        Error::Seal(error)
+    }
+}
+
+impl From<MoneyFault> for Error {
+    fn from(fault: MoneyFault) -> Self {
+        Error::Money(fault)
+    }
+}
+
+impl Fault for Error {
+    fn kind(&self) -> FaultKind {
+        match self {
+            Error::Store(error) => error.kind(),
+            Error::Money(_) | Error::Misfit { .. } | Error::TooMuch { .. } => FaultKind::Invalid,
+            Error::NoPayment => FaultKind::Missing,
+            Error::OrderHasPayment
+            | Error::State(_)
+            | Error::Unsure
+            | Error::NoProvider
+            | Error::Refused { .. }
+            | Error::Raced => FaultKind::Conflict,
+            Error::NotReached { .. } => FaultKind::Busy,
+            Error::RefundLimit => FaultKind::Denied,
+            Error::Seal(_) | Error::Form(_) | Error::Unbalanced => FaultKind::Broken,
+        }
+    }
+
+    fn blame(&self) -> Blame {
+        match self {
+            Error::Store(error) => error.blame(),
+            Error::Money(_)
+            | Error::Misfit { .. }
+            | Error::TooMuch { .. }
+            | Error::NoPayment
+            | Error::OrderHasPayment
+            | Error::State(_)
+            | Error::NoProvider
+            | Error::RefundLimit
+            | Error::Raced => Blame::Caller,
+            Error::Unsure | Error::Refused { .. } | Error::NotReached { .. } => Blame::Upstream,
+            Error::Seal(_) | Error::Form(_) | Error::Unbalanced => Blame::Us,
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Error::Store(error) => error.code(),
+            Error::Seal(_) => "payments.seal",
+            Error::Money(_) => "payments.money",
+            Error::Misfit { .. } => "payments.misfit",
+            Error::NoPayment => "payments.no_payment",
+            Error::OrderHasPayment => "payments.order_has_payment",
+            Error::State(_) => "payments.state",
+            Error::TooMuch { .. } => "payments.too_much",
+            Error::Unsure => "payments.unsure",
+            Error::NoProvider => "payments.no_provider",
+            Error::Refused { .. } => "payments.refused",
+            Error::NotReached { .. } => "payments.not_reached",
+            Error::Raced => "payments.raced",
+            Error::RefundLimit => "payments.refund_limit",
+            Error::Form(_) => "payments.form",
+            Error::Unbalanced => "payments.unbalanced",
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! Payments: what an order costs is taken once, whatever fails, and the books say so.
+//!
+//! **Owns** [`Money`], payments and what may follow on what ([`machine`]), the log of calls, the books ([`ledger`]), thin clients of
+//! Stripe and PayPal, their messages ([`webhooks`]), the janitor, the daily comparison, news for the shop, and the operations for
+//! programs ([`rest`]).
+//! **Holds** a call that moves something is durable before it goes out, under a key that follows from what it is; what came of
+//! it is read from the provider; while nobody knows, nothing else is begun; the sum of what is taken and given back is
+//! guarded by the database; a message is believed only when signed and then only as a hint; an entry of the books sums to zero or is
+//! not written.
+//! **Never** a card number; a key, a token or a buyer's name in an event, an error or a log; a second payment because the first
+//! did not answer; money of a live account in test mode, or the other way round.
+//! **Emits** `payment.*`.
+#![forbid(unsafe_code)]
+
+mod apply;
+mod config;
+pub mod disputes;
+mod error;
+mod inbox;
+mod janitor;
+mod jobs;
+pub mod ledger;
+pub mod machine;
+mod model;
+pub mod money;
+pub mod news;
+mod payments;
+mod paypal;
+mod provider;
+mod reconcile;
+mod refusals;
+pub mod rest;
+mod sql;
+mod stripe;
+mod verbs;
+pub mod webhooks;
+
+pub use config::{
+    CaptureWord, ConfigFault, HookSection, Mode, PayPalSection, PaymentsSection, Settings, StripeSection,
+};
+pub use error::Error;
+pub use janitor::Round;
+pub use model::{
+    Call, CallState, Capture, CaptureMode, Line, NewPayment, Operation, Payment, Piece, Provider, Refund,
+    State, Strength,
+};
+pub use money::{Currency, Money, MoneyFault};
+pub use payments::{PAGES, Pace, Payments, PaymentsParts, Whole};
+pub use reconcile::{Compared, Difference};
+pub use stripe::VERSION as STRIPE_VERSION;
+pub use verbs::{Begun, Wish};
+
+/// The tables of payments.
+pub const MIGRATIONS: &[storeward_store::Migration] = &[storeward_store::Migration {
+    domain: "payments",
+    number: 1,
+    sql: include_str!("../migrations/0001_payments.sql"),
+}];

@@ -1,0 +1,283 @@
+//! What a payment is, for others and in the database.
+
+use std::fmt;
+
+use storeward_base::{PaymentId, Timestamp};
+
+use crate::money::{Currency, Money};
+
+/// An enum whose values have one stable word each.
+macro_rules! words {
+    ($(#[doc = $about:literal])+ $name:ident { $($(#[doc = $says:literal])* $variant:ident = $word:literal,)+ }) => {
+        $(#[doc = $about])+
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum $name { $($(#[doc = $says])* $variant,)+ }
+
+        impl $name {
+            pub const ALL: &'static [$name] = &[$($name::$variant),+];
+
+            pub const fn word(self) -> &'static str {
+                match self { $($name::$variant => $word,)+ }
+            }
+
+            pub fn of_word(word: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|one| one.word() == word)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.word())
+            }
+        }
+    };
+}
+
+words! {
+    /// Who takes the money.
+    Provider {
+        Stripe = "stripe",
+        PayPal = "paypal",
+    }
+}
+
+words! {
+    /// When money is taken from a buyer who agreed.
+    CaptureMode {
+        /// As soon as the buyer has agreed.
+        AtOnce = "at_once",
+        /// When the shop says so, within the days for which the provider sets it aside.
+        Later = "later",
+    }
+}
+
+words! {
+    /// Where a payment stands. See [`crate::machine`] for what may follow on what.
+    State {
+        Created = "created",
+        /// The buyer has to do something at the provider.
+        RequiresAction = "requires_action",
+        /// The provider is at it: nothing is paid yet.
+        Processing = "processing",
+        Declined = "declined",
+        Authorized = "authorized",
+        PartiallyCaptured = "partially_captured",
+        Captured = "captured",
+        PartiallyRefunded = "partially_refunded",
+        Refunded = "refunded",
+        Voided = "voided",
+        /// The time to pay is over.
+        Failed = "failed",
+    }
+}
+
+words! {
+    /// How sure the buyer's bank shall be that it is them.
+    Strength {
+        /// As the provider and the bank see fit.
+        Usual = "usual",
+        /// 3-D Secure is asked for, where the means of payment knows it.
+        Challenge = "challenge",
+    }
+}
+
+words! {
+    /// A call that moves something at the provider.
+    Operation {
+        Open = "open",
+        Authorize = "authorize",
+        Capture = "capture",
+        Refund = "refund",
+        Void = "void",
+        Close = "close",
+    }
+}
+
+words! {
+    /// Where a call stands.
+    CallState {
+        Sent = "sent",
+        /// Nobody knows what it did.
+        Unsure = "unsure",
+        Done = "done",
+        Refused = "refused",
+    }
+}
+
+words! {
+    /// How far a capture or a refund is.
+    Piece {
+        Pending = "pending",
+        Done = "done",
+        Failed = "failed",
+    }
+}
+
+/// One thing that is bought.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Line {
+    /// As the buyer reads it at the provider.
+    pub name: String,
+    pub quantity: u32,
+    /// Of one, in minor units of the payment's currency.
+    pub unit_amount: i64,
+}
+
+/// What the shop wants paid. The shop's server says it, never a browser.
+#[derive(Clone, Debug)]
+pub struct NewPayment {
+    /// The same request has the same id; `None` draws one.
+    pub id: Option<PaymentId>,
+    /// The shop's order number: 1 to 64 visible signs.
+    pub order: String,
+    pub amount: Money,
+    /// The setting's where it is left out.
+    pub capture: Option<CaptureMode>,
+    /// The shop's number of the customer.
+    pub customer: Option<String>,
+    /// For the provider's form and receipt.
+    pub email: Option<String>,
+    /// Where the buyer goes when it is over: on one of the shop's hosts.
+    pub return_address: String,
+    /// None, or such that they sum to the amount.
+    pub lines: Vec<Line>,
+}
+
+/// What is sealed of a payment.
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+pub(crate) struct Details {
+    pub email: Option<String>,
+    pub return_address: String,
+    pub lines: Vec<Line>,
+}
+
+/// A payment as it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Payment {
+    pub id: PaymentId,
+    pub order: String,
+    pub amount: Money,
+    pub state: State,
+    /// A call is under way of which nobody knows what it did. Whatever `state` says, more may have happened.
+    pub is_unsure: bool,
+    /// Minor units set aside, taken, given back; each is at most the one before.
+    pub authorized: i64,
+    pub captured: i64,
+    pub refunded: i64,
+    /// Minor units that calls under way may still take or give back.
+    pub capturing: i64,
+    pub refunding: i64,
+    pub capture: CaptureMode,
+    /// The provider takes no further capture, whatever is left of what was set aside.
+    pub captures_ended: bool,
+    pub provider: Option<Provider>,
+    /// How often a way to pay was begun.
+    pub attempt: u32,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    /// Until when it can be begun.
+    pub expires_at: Timestamp,
+    pub(crate) version: i64,
+    pub(crate) unsure: u32,
+    pub(crate) looks: u32,
+    pub(crate) look_at: Option<Timestamp>,
+}
+
+impl Payment {
+    pub fn currency(&self) -> Currency {
+        self.amount.currency
+    }
+
+    /// The word for others: `unknown` while a call is under way of which nobody knows what it did.
+    pub fn shown_state(&self) -> &'static str {
+        if self.is_unsure { "unknown" } else { self.state.word() }
+    }
+
+    /// What can still be taken.
+    pub fn capturable(&self) -> i64 {
+        if self.captures_ended || matches!(self.state, State::Voided | State::Failed) {
+            return 0;
+        }
+        self.authorized - self.captured - self.capturing
+    }
+
+    /// What can still be given back.
+    pub fn refundable(&self) -> i64 {
+        self.captured - self.refunded - self.refunding
+    }
+
+    /// Whether the order may not have another payment beside it.
+    pub(crate) fn is_open(&self) -> bool {
+        !matches!(self.state, State::Voided | State::Failed | State::Refunded) || self.is_unsure
+    }
+
+    /// Whether the provider may change it without being asked by us.
+    pub(crate) fn is_underway(&self) -> bool {
+        self.attempt > 0
+            && matches!(
+                self.state,
+                State::Created | State::RequiresAction | State::Processing | State::Declined | State::Authorized
+            )
+    }
+}
+
+/// A try to pay with one provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Attempt {
+    pub payment: PaymentId,
+    pub number: u32,
+    pub provider: Provider,
+    pub reference: Option<String>,
+    pub inner: Option<String>,
+    pub is_open: bool,
+    pub address: Option<Vec<u8>>,
+    pub mismatch: Option<String>,
+    pub created_at: Timestamp,
+    pub expires_at: Timestamp,
+    pub strength: Strength,
+}
+
+/// A call in the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Call {
+    pub key: String,
+    pub payment: PaymentId,
+    pub attempt: u32,
+    pub operation: Operation,
+    pub provider: Provider,
+    pub amount: Option<i64>,
+    pub target: Option<String>,
+    pub state: CallState,
+    pub sends: u32,
+    pub code: Option<String>,
+    pub outcome: Option<String>,
+    pub first_sent_at: Timestamp,
+    pub last_sent_at: Timestamp,
+    pub settled_at: Option<Timestamp>,
+}
+
+/// Money that was taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Capture {
+    pub provider: Provider,
+    pub reference: String,
+    pub payment: PaymentId,
+    pub attempt: u32,
+    pub amount: i64,
+    pub fee: Option<i64>,
+    pub state: Piece,
+    pub is_extra: bool,
+    pub at: Timestamp,
+}
+
+/// Money that was given back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refund {
+    pub provider: Provider,
+    pub reference: String,
+    pub payment: PaymentId,
+    pub amount: i64,
+    pub state: Piece,
+    pub at: Timestamp,
+}

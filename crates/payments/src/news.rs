@@ -1,0 +1,177 @@
+//! News for the shop: what becomes of payments, signed (Standard Webhooks 1.0), tried until they are taken, with a log of it.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde_json::json;
+use storeward_base::{Actor, PaymentId, Secret, Timestamp};
+use storeward_events::payment as facts;
+use storeward_outbound::{Client, Request};
+use storeward_seal::encoding::base64;
+use storeward_seal::fingerprint::hmac_sha256;
+use storeward_store::jobs::{Failed, Job, NewJob, enqueue};
+use storeward_store::{Reader, Tx, params, statements};
+
+use crate::error::Error;
+use crate::model::Payment;
+use crate::payments::{Payments, Shared};
+
+statements! {
+    INSERT_NEWS = "INSERT INTO payment_news (id, payment, hook, kind, body, made_at, tries, last_code, last_at, taken_at) \
+                   VALUES ($1, $2, $3, $4, $5, $6, 0, NULL, NULL, NULL)";
+    FIND_NEWS = "SELECT payment, hook, body, tries, taken_at FROM payment_news WHERE id = $1";
+    NEWS_OF = "SELECT id, hook, kind, made_at, tries, last_code, last_at, taken_at FROM payment_news WHERE payment = $1 ORDER BY made_at, id LIMIT 200";
+    NEWS_TRIED = "UPDATE payment_news SET tries = tries + 1, last_code = $2, last_at = $3, taken_at = $4 WHERE id = $1";
+    FORGET_NEWS = "DELETE FROM payment_news WHERE made_at < $1";
+}
+
+pub(crate) const JOB: &str = "payments.news";
+/// With the waits of the job queue, some three days.
+pub(crate) const ATTEMPTS: u32 = 24;
+const KEPT: Duration = Duration::from_secs(400 * 24 * 3600);
+const PREFIX: &str = "msg_";
+
+/// An address of the shop.
+#[derive(Clone)]
+pub struct Hook {
+    pub name: String,
+    pub(crate) url: String,
+    pub(crate) client: Client,
+    pub(crate) key: Secret<Vec<u8>>,
+}
+
+impl fmt::Debug for Hook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hook").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// How a piece of news was taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    pub id: String,
+    pub hook: String,
+    pub kind: String,
+    pub made_at: Timestamp,
+    pub tries: u32,
+    /// Of the last try: `http.500`, `outbound.timeout`, or `taken`.
+    pub last_code: Option<String>,
+    pub last_at: Option<Timestamp>,
+    pub taken_at: Option<Timestamp>,
+}
+
+/// The log of one payment's news.
+pub(crate) fn of(reader: &mut Reader<'_>, payment: PaymentId) -> Result<Vec<Delivery>, Error> {
+    let rows = reader.query_many(NEWS_OF, params![payment], |row| {
+        Ok(Delivery {
+            id: row.get(0)?,
+            hook: row.get(1)?,
+            kind: row.get(2)?,
+            made_at: row.get(3)?,
+            tries: row.get(4)?,
+            last_code: row.get(5)?,
+            last_at: row.get(6)?,
+            taken_at: row.get(7)?,
+        })
+    });
+    Ok(rows?)
+}
+
+/// What the shop is told: where the payment stands now, and no word of who pays. Whoever gets news late or out of order asks, or
+/// goes by `version`.
+fn body(payment: &Payment, kind: &str, at: Timestamp) -> String {
+    json!({
+        "type": kind,
+        "timestamp": at.rfc3339(),
+        "data": {
+            "id": payment.id.text(),
+            "order": payment.order,
+            "state": payment.shown_state(),
+            "currency": payment.currency().code(),
+            "amount": payment.amount.minor,
+            "authorized": payment.authorized,
+            "captured": payment.captured,
+            "refunded": payment.refunded,
+            "version": payment.version + 1,
+        },
+    })
+    .to_string()
+}
+
+/// Promises the news in the write of what it tells.
+pub(crate) fn promise(tx: &mut Tx<'_>, shared: &Shared, payment: &Payment) -> Result<(), Error> {
+    for hook in &shared.settings.hooks {
+        let (now, id) = (tx.now(), tx.event_id().to_string());
+        // Ids of events begin with their own word; this one is of a message.
+        let id = format!("{PREFIX}{}", id.rsplit('_').next().unwrap_or_default());
+        let kind = format!("payment.{}", payment.state.word());
+        let values = params![&id, payment.id, &hook.name, &kind, body(payment, &kind, now), now];
+        tx.execute(INSERT_NEWS, values)?;
+        enqueue(tx, &NewJob::new(JOB, id.as_bytes()).unique(&id))?;
+    }
+    Ok(())
+}
+
+/// The three headers of Standard Webhooks: id, moment, and `v1,` with base 64 of HMAC-SHA-256 over `id.moment.body`.
+fn sign(key: &[u8], id: &str, seconds: i64, body: &str) -> String {
+    format!("v1,{}", base64(&hmac_sha256(key, format!("{id}.{seconds}.{body}").as_bytes())))
+}
+
+impl Payments {
+    pub(crate) async fn deliver(&self, job: Job) -> Result<(), Failed> {
+        let id = String::from_utf8(job.payload().to_vec()).map_err(|_| Failed::for_good("payments.form"))?;
+        let held = id.clone();
+        let found = self.0.db.read(move |reader| {
+            reader.query_optional(FIND_NEWS, params![&held], |row| {
+                Ok((row.get::<PaymentId>(0)?, row.get::<String>(1)?, row.get::<String>(2)?, row.get::<Option<Timestamp>>(4)?))
+            })
+        });
+        let Some((payment, name, body, taken)) = found.await? else { return Ok(()) };
+        let hook = self.0.settings.hooks.iter().find(|hook| hook.name == name);
+        // It was taken, or the address is no longer in the config.
+        let Some(hook) = hook.filter(|_| taken.is_none()) else { return Ok(()) };
+        let code = self.hand(hook, &id, &body).await;
+        let is_taken = code == "taken";
+        let is_last = job.attempt() >= ATTEMPTS;
+        let claim = job.claim();
+        let told = facts::ShopNotTold { payment, hook: name, code: code.clone() };
+        let written = self.0.db.write(move |tx| -> Result<(), storeward_store::Error> {
+            let now = tx.now();
+            tx.execute(NEWS_TRIED, params![&id, &code, now, is_taken.then_some(now)])?;
+            if is_last && !is_taken {
+                tx.append(Actor::System, None, told.clone())?;
+            } else {
+                tx.commit_silent("that the shop was told stands in the log of deliveries");
+            }
+            if is_taken || is_last { claim.finish(tx) } else { Ok(()) }
+        });
+        written.await?;
+        if is_taken || is_last { Ok(()) } else { Err(Failed::later("payments.hook_refused")) }
+    }
+
+    async fn hand(&self, hook: &Hook, id: &str, body: &str) -> String {
+        let seconds = self.0.now().seconds();
+        let mark = sign(hook.key.expose(), id, seconds, body);
+        let request = Request::post(&hook.url, "application/json", body.to_owned())
+            .and_then(|request| request.header("webhook-id", id))
+            .and_then(|request| request.header("webhook-timestamp", &seconds.to_string()))
+            .and_then(|request| request.header("webhook-signature", &mark));
+        let sent = match request {
+            Ok(request) => hook.client.send(request.cut_body()).await,
+            Err(why) => Err(why),
+        };
+        match sent {
+            Ok(reply) if reply.status.is_success() => "taken".to_owned(),
+            Ok(reply) => format!("http.{}", reply.status.as_u16()),
+            Err(why) => storeward_base::Fault::code(&why).to_owned(),
+        }
+    }
+}
+
+impl Shared {
+    pub(crate) fn forget_news(&self, tx: &mut Tx<'_>) -> Result<(), Error> {
+        let before = tx.now().minus(KEPT);
+        tx.execute(FORGET_NEWS, params![before])?;
+        Ok(())
+    }
+}

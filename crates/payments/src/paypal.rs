@@ -1,0 +1,262 @@
+//! PayPal's Orders v2 and Payments v2, as far as a shop needs them.
+
+mod read;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use storeward_base::{Secret, Timestamp};
+use storeward_outbound::{Client, Request};
+use storeward_seal::encoding::base64;
+use tokio::sync::Mutex;
+
+use crate::config::PayPalSection;
+use crate::machine::{Seen, short};
+use crate::model::{Attempt, Call, Operation, Payment};
+use crate::money::Money;
+use crate::provider::{Movement, Opened, Opening, Trouble, exchange, is_later, list, read as read_reply, text};
+use crate::webhooks::Certificates;
+
+/// Orders: six hours (Orders v2, `PayPal-Request-Id`). With a margin.
+const ORDERS_REMEMBER: Duration = Duration::from_secs(5 * 3600);
+/// Payments: 45 days.
+const PAYMENTS_REMEMBER: Duration = Duration::from_secs(40 * 24 * 3600);
+/// A token is not used in its last minute.
+const TOKEN_MARGIN: Duration = Duration::from_secs(60);
+const MOST_PAGES: u64 = 100;
+
+/// The account of one shop at PayPal.
+#[derive(Clone)]
+pub struct PayPal(Arc<Inner>);
+
+struct Inner {
+    client: Client,
+    base: String,
+    client_id: String,
+    secret: Secret<String>,
+    webhook_id: String,
+    merchant_id: Option<String>,
+    certificates: Certificates,
+    /// The token, and until when it is good. Asked for by one at a time.
+    token: Mutex<Option<(Secret<String>, Instant)>>,
+}
+
+impl fmt::Debug for PayPal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PayPal").field("base", &self.0.base).finish_non_exhaustive()
+    }
+}
+
+pub(crate) fn remembers(call: &Call) -> Duration {
+    match call.operation {
+        Operation::Open | Operation::Authorize => ORDERS_REMEMBER,
+        // Of an order or of an authorization: the shorter of the two.
+        Operation::Capture => ORDERS_REMEMBER,
+        Operation::Refund | Operation::Void | Operation::Close => PAYMENTS_REMEMBER,
+    }
+}
+
+fn code_of(body: &Value) -> Option<&str> {
+    text(body, "/details/0/issue").or_else(|| text(body, "/name")).or_else(|| text(body, "/error"))
+}
+
+fn unreadable() -> Trouble {
+    Trouble::Unsure("payments.unreadable".to_owned())
+}
+
+fn safe(id: &str) -> Result<&str, Trouble> {
+    if crate::stripe::is_id(id) { Ok(id) } else { Err(unreadable()) }
+}
+
+impl PayPal {
+    pub(crate) fn new(
+        client: Client,
+        base: String,
+        section: &PayPalSection,
+        secret: Secret<String>,
+        certificates: Certificates,
+    ) -> Self {
+        PayPal(Arc::new(Inner {
+            client,
+            base,
+            client_id: section.client_id.clone(),
+            secret,
+            webhook_id: section.webhook_id.clone(),
+            merchant_id: section.merchant_id.clone(),
+            certificates,
+            token: Mutex::new(None),
+        }))
+    }
+
+    pub(crate) fn merchant_id(&self) -> Option<&str> {
+        self.0.merchant_id.as_deref()
+    }
+
+    pub(crate) fn webhook_id(&self) -> &str {
+        &self.0.webhook_id
+    }
+
+    pub(crate) fn certificates(&self) -> &Certificates {
+        &self.0.certificates
+    }
+
+    /// `POST /v1/oauth2/token`.
+    async fn token(&self) -> Result<Secret<String>, Trouble> {
+        let mut held = self.0.token.lock().await;
+        if let Some((token, until)) = held.as_ref()
+            && Instant::now() < *until
+        {
+            return Ok(token.clone());
+        }
+        let pair = Secret::new(format!("{}:{}", self.0.client_id, self.0.secret.expose()));
+        let basic = Secret::new(format!("Basic {}", base64(pair.expose().as_bytes())));
+        let request = Request::post(
+            &format!("{}/v1/oauth2/token", self.0.base),
+            "application/x-www-form-urlencoded",
+            "grant_type=client_credentials",
+        )?
+        .header("authorization", basic.expose())?;
+        // Whatever goes wrong here, the call itself was not sent.
+        let body = exchange(&self.0.client, request, code_of).await;
+        let body = body.map_err(|why| Trouble::NotSent(why.code().to_owned()))?;
+        let none = || Trouble::NotSent("payments.no_token".to_owned());
+        let token = Secret::new(text(&body, "/access_token").ok_or_else(none)?.to_owned());
+        let seconds = body.pointer("/expires_in").and_then(Value::as_u64).unwrap_or(0).min(24 * 3600);
+        let life = Duration::from_secs(seconds).saturating_sub(TOKEN_MARGIN);
+        *held = Instant::now().checked_add(life).map(|until| (token.clone(), until));
+        Ok(token)
+    }
+
+    /// One call. A token that is not taken any more is exchanged once: a call without a good one does nothing.
+    async fn call(&self, method: Method, path: &str, key: Option<&str>, body: Option<&Value>) -> Result<Value, Trouble> {
+        let url = format!("{}{path}", self.0.base);
+        for _ in 0..2 {
+            let token = self.token().await?;
+            let bearer = Secret::new(format!("Bearer {}", token.expose()));
+            let request = match method {
+                Method::Get => Request::get(&url)?,
+                Method::Post => {
+                    let body = body.map_or_else(|| "{}".to_owned(), Value::to_string);
+                    Request::post(&url, "application/json", body)?.header("prefer", "return=representation")?
+                }
+            };
+            let mut request = request.header("authorization", bearer.expose())?;
+            if let Some(key) = key {
+                request = request.header("paypal-request-id", key)?;
+            }
+            let reply = self.0.client.send(request).await?;
+            if reply.status.as_u16() != 401 {
+                return read_reply(&reply, code_of);
+            }
+            *self.0.token.lock().await = None;
+        }
+        Err(Trouble::Refused("payments.credentials".to_owned()))
+    }
+
+    async fn get(&self, path: &str) -> Result<Value, Trouble> {
+        self.call(Method::Get, path, None, None).await
+    }
+
+    /// An order that the buyer agrees to on PayPal's page.
+    pub(crate) async fn open(&self, opening: &Opening<'_>) -> Result<Opened, Trouble> {
+        let Opening { payment, key, back, gave_up, .. } = opening;
+        let money = |why| match why {
+            crate::money::MoneyFault::Currency
+            | crate::money::MoneyFault::Currencies
+            | crate::money::MoneyFault::Range
+            | crate::money::MoneyFault::Form => Trouble::Refused("payments.money".to_owned()),
+        };
+        let id = payment.id.text();
+        let body = json!({
+            "intent": if is_later(payment) { "AUTHORIZE" } else { "CAPTURE" },
+            "purchase_units": [{
+                "reference_id": "default",
+                "custom_id": id,
+                // PayPal takes no second payment for one invoice: a guard that is not ours.
+                "invoice_id": id,
+                "description": format!("Order {}", payment.order),
+                "amount": {
+                    "currency_code": payment.currency().code(),
+                    "value": payment.amount.to_paypal().map_err(money)?,
+                },
+            }],
+            "payment_source": { "paypal": { "experience_context": {
+                "user_action": "PAY_NOW",
+                "shipping_preference": "NO_SHIPPING",
+                "payment_method_preference": "IMMEDIATE_PAYMENT_REQUIRED",
+                "return_url": back,
+                "cancel_url": gave_up,
+            } } },
+        });
+        let order = self.call(Method::Post, "/v2/checkout/orders", Some(key), Some(&body)).await?;
+        let reference = text(&order, "/id").filter(|id| crate::stripe::is_id(id)).ok_or_else(unreadable)?;
+        let wanted = |link: &&Value| matches!(text(link, "/rel"), Some("payer-action" | "approve"));
+        let address = list(&order, "/links").iter().find(wanted).and_then(|link| text(link, "/href"));
+        Ok(Opened { reference: reference.to_owned(), address: address.unwrap_or_default().to_owned() })
+    }
+
+    pub(crate) async fn fetch(&self, attempt: &Attempt) -> Result<Seen, Trouble> {
+        let reference = attempt.reference.as_deref().ok_or_else(unreadable)?;
+        let order = self.get(&format!("/v2/checkout/orders/{}", safe(reference)?)).await?;
+        read::seen(&order).ok_or_else(unreadable)
+    }
+
+    pub(crate) async fn act(&self, payment: &Payment, attempt: &Attempt, call: &Call) -> Result<(), Trouble> {
+        let target = safe(call.target.as_deref().unwrap_or_default())?;
+        let is_order = attempt.reference.as_deref() == Some(target);
+        let amount = match call.amount {
+            Some(minor) => {
+                let value = Money { minor, ..payment.amount }.to_paypal();
+                let value = value.map_err(|_| Trouble::Refused("payments.money".to_owned()))?;
+                Some(json!({ "currency_code": payment.currency().code(), "value": value }))
+            }
+            None => None,
+        };
+        let (path, body) = match call.operation {
+            Operation::Authorize => (format!("/v2/checkout/orders/{target}/authorize"), json!({})),
+            Operation::Capture if is_order => (format!("/v2/checkout/orders/{target}/capture"), json!({})),
+            Operation::Capture => (
+                format!("/v2/payments/authorizations/{target}/capture"),
+                json!({ "amount": amount, "invoice_id": short(&call.key), "final_capture": false }),
+            ),
+            Operation::Void => (format!("/v2/payments/authorizations/{target}/void"), json!({})),
+            Operation::Refund => (
+                format!("/v2/payments/captures/{target}/refund"),
+                json!({ "amount": amount, "custom_id": short(&call.key) }),
+            ),
+            Operation::Open | Operation::Close => return Err(Trouble::NotSent("payments.form".to_owned())),
+        };
+        self.call(Method::Post, &path, Some(&call.key), Some(&body)).await.map(drop)
+    }
+
+    /// `GET /v1/reporting/transactions`: at most 31 days at a time, 500 a page.
+    pub(crate) async fn movements(&self, from: Timestamp, to: Timestamp) -> Result<Vec<Movement>, Trouble> {
+        let mut found = Vec::new();
+        let (from, to) = (from.rfc3339().replace(':', "%3A"), to.rfc3339().replace(':', "%3A"));
+        for page in 1..=MOST_PAGES {
+            let path = format!(
+                "/v1/reporting/transactions?start_date={from}&end_date={to}&fields=transaction_info&page_size=500&page={page}"
+            );
+            let body = self.get(&path).await?;
+            for one in list(&body, "/transaction_details") {
+                found.push(read::movement(one).ok_or_else(unreadable)?);
+            }
+            if body.pointer("/total_pages").and_then(Value::as_u64).unwrap_or(1) <= page {
+                return Ok(found);
+            }
+        }
+        Err(Trouble::Unsure("payments.too_long".to_owned()))
+    }
+
+    pub(crate) async fn dispute(&self, id: &str) -> Result<Value, Trouble> {
+        self.get(&format!("/v1/customer/disputes/{}", safe(id)?)).await
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Method {
+    Get,
+    Post,
+}

@@ -1,0 +1,126 @@
+//! What PayPal's objects say. Pure.
+
+use serde_json::Value;
+
+use crate::machine::{Seen, SeenCapture, SeenRefund, Stage};
+use crate::model::Piece;
+use crate::money::Money;
+use crate::provider::{Movement, MovementKind, list, text};
+
+fn money(value: &Value, pointer: &str) -> Option<Money> {
+    let amount = value.pointer(pointer)?;
+    Money::from_paypal(text(amount, "/value")?, text(amount, "/currency_code")?).ok()
+}
+
+/// An order with everything that became of it.
+pub(super) fn seen(order: &Value) -> Option<Seen> {
+    let [unit] = list(order, "/purchase_units") else { return None };
+    let status = text(order, "/status")?;
+    let authorizations = list(unit, "/payments/authorizations");
+    let is_authorized = text(order, "/intent") == Some("AUTHORIZE");
+    let captures = list(unit, "/payments/captures")
+        .iter()
+        .map(|one| capture(one, is_authorized))
+        .collect::<Option<Vec<_>>>()?;
+    let refunds = list(unit, "/payments/refunds").iter().map(refund).collect::<Option<Vec<_>>>()?;
+    let held = authorizations.first();
+    let held_status = held.and_then(|one| text(one, "/status"));
+    let set_aside = match held_status {
+        Some("CREATED" | "CAPTURED" | "PARTIALLY_CAPTURED") => money(held?, "/amount")?.minor,
+        // What was taken before it was voided stays taken.
+        _ => captures.iter().filter(|one| one.state == Piece::Done).map(|one| one.amount.minor).sum(),
+    };
+    Some(Seen {
+        stage: stage(status, held_status, &captures)?,
+        asked: money(unit, "/amount")?,
+        payment: text(unit, "/custom_id").map(str::to_owned),
+        is_live: None,
+        account: text(unit, "/payee/merchant_id").map(str::to_owned),
+        inner: held.and_then(|one| text(one, "/id")).map(str::to_owned),
+        authorized: set_aside,
+        captures_ended: !is_authorized || matches!(held_status, Some("CAPTURED" | "VOIDED")),
+        captures,
+        refunds,
+    })
+}
+
+fn stage(status: &str, held: Option<&str>, captures: &[SeenCapture]) -> Option<Stage> {
+    if let Some(last) = captures.last() {
+        return Some(match last.state {
+            Piece::Done => Stage::Captured,
+            Piece::Pending => Stage::Processing,
+            Piece::Failed => Stage::Declined,
+        });
+    }
+    if let Some(held) = held {
+        return Some(match held {
+            "CREATED" | "PARTIALLY_CAPTURED" | "CAPTURED" => Stage::Authorized,
+            "PENDING" => Stage::Processing,
+            "DENIED" => Stage::Declined,
+            "VOIDED" | "EXPIRED" => Stage::Voided,
+            _ => return None,
+        });
+    }
+    Some(match status {
+        "CREATED" | "SAVED" => Stage::Waiting,
+        "PAYER_ACTION_REQUIRED" => Stage::Action,
+        "APPROVED" => Stage::Approved,
+        "VOIDED" => Stage::Expired,
+        // Its captures come with the next look.
+        "COMPLETED" => Stage::Processing,
+        _ => return None,
+    })
+}
+
+fn capture(one: &Value, is_authorized: bool) -> Option<SeenCapture> {
+    let fee = money(one, "/seller_receivable_breakdown/paypal_fee");
+    let amount = money(one, "/amount")?;
+    Some(SeenCapture {
+        reference: text(one, "/id")?.to_owned(),
+        amount,
+        fee: fee.filter(|fee| fee.currency == amount.currency).map(|fee| fee.minor),
+        state: match text(one, "/status")? {
+            "COMPLETED" | "PARTIALLY_REFUNDED" | "REFUNDED" => Piece::Done,
+            "PENDING" => Piece::Pending,
+            "DECLINED" | "FAILED" => Piece::Failed,
+            _ => return None,
+        },
+        // An order is captured once; parts of an authorization bear the name of the call as their invoice.
+        mark: is_authorized.then(|| text(one, "/invoice_id").unwrap_or_default().to_owned()),
+    })
+}
+
+fn refund(one: &Value) -> Option<SeenRefund> {
+    Some(SeenRefund {
+        reference: text(one, "/id")?.to_owned(),
+        amount: money(one, "/amount")?,
+        state: match text(one, "/status")? {
+            "COMPLETED" => Piece::Done,
+            "PENDING" => Piece::Pending,
+            "FAILED" | "CANCELLED" => Piece::Failed,
+            _ => return None,
+        },
+        mark: text(one, "/custom_id").map(str::to_owned),
+    })
+}
+
+/// A line of the transaction search. Codes: T00xx are payments, T11xx reversals of which T1107 is a refund (PayPal,
+/// "Transaction event codes").
+pub(super) fn movement(one: &Value) -> Option<Movement> {
+    let info = one.pointer("/transaction_info")?;
+    let code = text(info, "/transaction_event_code").unwrap_or_default();
+    let kind = match code {
+        "T1107" => MovementKind::Refund,
+        _ if code.starts_with("T00") => MovementKind::Capture,
+        _ => MovementKind::Other,
+    };
+    let amount = money(info, "/transaction_amount")?;
+    let fee = money(info, "/fee_amount").map(|fee| fee.minor.saturating_abs());
+    Some(Movement {
+        reference: text(info, "/transaction_id")?.to_owned(),
+        kind,
+        amount: Money { minor: amount.minor.checked_abs()?, ..amount },
+        fee,
+        payment: text(info, "/custom_field").map(str::to_owned),
+    })
+}

@@ -1,0 +1,209 @@
+//! What both providers have in common: how a call ends, and what is opened at one.
+
+use serde_json::Value;
+use storeward_base::Timestamp;
+use storeward_outbound::{Client, OutboundError, Phase, Reply, Request};
+
+use crate::machine::Seen;
+use crate::model::{Attempt, Call, CaptureMode, Details, Payment, Provider};
+use crate::paypal::PayPal;
+use crate::stripe::Stripe;
+
+/// How a call ended that did not do what it should, as far as is known. Codes are stable words or the provider's own, cut.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// It was not sent.
+    NotSent(String),
+    /// The provider said no, and so did nothing.
+    Refused(String),
+    /// It may have been done.
+    Unsure(String),
+}
+
+impl Trouble {
+    pub(crate) fn code(&self) -> &str {
+        match self {
+            Trouble::NotSent(code) | Trouble::Refused(code) | Trouble::Unsure(code) => code,
+        }
+    }
+}
+
+impl From<OutboundError> for Trouble {
+    fn from(why: OutboundError) -> Self {
+        let code = storeward_base::Fault::code(&why).to_owned();
+        match why {
+            OutboundError::Url { .. }
+            | OutboundError::NotListed { .. }
+            | OutboundError::Address { .. }
+            | OutboundError::Name { .. }
+            | OutboundError::Connect { .. }
+            | OutboundError::Tls { .. }
+            | OutboundError::Header { .. }
+            | OutboundError::Roots { .. }
+            | OutboundError::Timeout { phase: Phase::Connect, .. } => Trouble::NotSent(code),
+            OutboundError::Timeout { phase: Phase::Head | Phase::Body, .. }
+            | OutboundError::Answer { .. }
+            | OutboundError::TooLarge { .. }
+            | OutboundError::Redirect { .. } => Trouble::Unsure(code),
+        }
+    }
+}
+
+/// A provider's own word, without signs that no such word has.
+pub(crate) fn clean(word: &str) -> String {
+    let is_plain = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
+    word.chars().filter(is_plain).take(60).collect()
+}
+
+/// Sends, and tells the three kinds of endings apart (mistake 5: 4xx, time-outs and 5xx are handled apart).
+pub(crate) async fn exchange(
+    client: &Client,
+    request: Request,
+    code_of: fn(&Value) -> Option<&str>,
+) -> Result<Value, Trouble> {
+    let reply = client.send(request).await?;
+    read(&reply, code_of)
+}
+
+pub(crate) fn read(reply: &Reply, code_of: fn(&Value) -> Option<&str>) -> Result<Value, Trouble> {
+    let status = reply.status.as_u16();
+    let body = serde_json::from_slice::<Value>(&reply.body).unwrap_or(Value::Null);
+    let code = || code_of(&body).map_or_else(|| format!("http.{status}"), clean);
+    match status {
+        204 => Ok(Value::Null),
+        // What cannot be read may have been done.
+        200..=299 if body.is_null() => Err(Trouble::Unsure("payments.unreadable".to_owned())),
+        200..=299 => Ok(body),
+        // Another request under the same key is under way; too many at once.
+        409 | 429 => Err(Trouble::Unsure(code())),
+        400..=499 => Err(Trouble::Refused(code())),
+        // Stripe keeps what it answered first, a 500, too: that request is over, and the same answer comes for ever. Whoever gets
+        // this asks what is there before believing it.
+        500..=599 if reply.header("idempotent-replayed") == Some("true") => Err(Trouble::Refused(code())),
+        _ => Err(Trouble::Unsure(code())),
+    }
+}
+
+pub(crate) fn text<'a>(value: &'a Value, pointer: &str) -> Option<&'a str> {
+    value.pointer(pointer).and_then(Value::as_str)
+}
+
+pub(crate) fn list<'a>(value: &'a Value, pointer: &str) -> &'a [Value] {
+    value.pointer(pointer).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+}
+
+/// What a page at a provider is made of. The same for the same attempt: a provider compares what comes twice under one key.
+pub(crate) struct Opening<'a> {
+    pub payment: &'a Payment,
+    pub attempt: &'a Attempt,
+    pub details: &'a Details,
+    pub key: &'a str,
+    /// Where the buyer comes back to, when they are done and when they gave up.
+    pub back: &'a str,
+    pub gave_up: &'a str,
+}
+
+/// A page at a provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Opened {
+    pub reference: String,
+    pub address: String,
+}
+
+/// One line of a provider's own list of movements.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Movement {
+    /// Of the capture, refund or dispute.
+    pub reference: String,
+    pub kind: MovementKind,
+    /// Above zero, whichever way it went.
+    pub amount: crate::money::Money,
+    pub fee: Option<i64>,
+    /// Our payment's id, where the list has it.
+    pub payment: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum MovementKind {
+    Capture,
+    Refund,
+    /// Neither: fees, payouts, disputes. Not compared.
+    Other,
+}
+
+/// One of the two.
+#[derive(Clone, Debug)]
+pub(crate) enum Gateway {
+    Stripe(Stripe),
+    PayPal(PayPal),
+}
+
+impl Gateway {
+    pub(crate) fn provider(&self) -> Provider {
+        match self {
+            Gateway::Stripe(_) => Provider::Stripe,
+            Gateway::PayPal(_) => Provider::PayPal,
+        }
+    }
+
+    /// The account that gets the money, where it is known.
+    pub(crate) fn account(&self) -> Option<&str> {
+        match self {
+            Gateway::Stripe(_) => None,
+            Gateway::PayPal(paypal) => paypal.merchant_id(),
+        }
+    }
+
+    /// Makes the page where the buyer pays.
+    pub(crate) async fn open(&self, opening: &Opening<'_>) -> Result<Opened, Trouble> {
+        match self {
+            Gateway::Stripe(stripe) => stripe.open(opening).await,
+            Gateway::PayPal(paypal) => paypal.open(opening).await,
+        }
+    }
+
+    /// Reads everything of an attempt. Changes nothing.
+    pub(crate) async fn fetch(&self, attempt: &Attempt) -> Result<Seen, Trouble> {
+        match self {
+            Gateway::Stripe(stripe) => stripe.fetch(attempt).await,
+            Gateway::PayPal(paypal) => paypal.fetch(attempt).await,
+        }
+    }
+
+    /// Looks for a page whose id never arrived.
+    pub(crate) async fn find(&self, attempt: &Attempt) -> Result<Option<Opened>, Trouble> {
+        match self {
+            Gateway::Stripe(stripe) => stripe.find(attempt).await,
+            Gateway::PayPal(_) => Ok(None),
+        }
+    }
+
+    /// Does what the log says; everything but opening.
+    pub(crate) async fn act(&self, payment: &Payment, attempt: &Attempt, call: &Call) -> Result<(), Trouble> {
+        match self {
+            Gateway::Stripe(stripe) => stripe.act(payment, call).await,
+            Gateway::PayPal(paypal) => paypal.act(payment, attempt, call).await,
+        }
+    }
+
+    /// For how long a provider remembers a key, with a margin: from then on the same call could be done twice.
+    pub(crate) fn remembers(&self, call: &Call) -> std::time::Duration {
+        match self {
+            Gateway::Stripe(_) => crate::stripe::REMEMBERS,
+            Gateway::PayPal(_) => crate::paypal::remembers(call),
+        }
+    }
+
+    /// What moved on one day, UTC.
+    pub(crate) async fn movements(&self, from: Timestamp, to: Timestamp) -> Result<Vec<Movement>, Trouble> {
+        match self {
+            Gateway::Stripe(stripe) => stripe.movements(from, to).await,
+            Gateway::PayPal(paypal) => paypal.movements(from, to).await,
+        }
+    }
+}
+
+/// What a payment asks the provider to do with the buyer's agreement.
+pub(crate) fn is_later(payment: &Payment) -> bool {
+    payment.capture == CaptureMode::Later
+}

@@ -1,0 +1,273 @@
+//! Once a day: the provider's own list of movements against the books, and the books against what the shop was told.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use storeward_base::{Actor, PaymentId, Timestamp};
+use storeward_events::payment as facts;
+use storeward_store::{Reader, Tx, params, statements};
+
+use crate::error::Error;
+use crate::model::{Piece, Provider};
+use crate::payments::{Payments, Shared};
+use crate::provider::{Gateway, Movement, MovementKind};
+use crate::{ledger, money, sql};
+
+statements! {
+    CAPTURES_BETWEEN = "SELECT reference, payment, amount FROM payment_capture WHERE provider = $1 AND at >= $2 AND at < $3 AND state = 'done' \
+                        ORDER BY at, reference LIMIT 100000";
+    REFUNDS_BETWEEN = "SELECT reference, payment, amount FROM payment_refund WHERE provider = $1 AND at >= $2 AND at < $3 AND state = 'done' \
+                       ORDER BY at, reference LIMIT 100000";
+    UNTOLD_BETWEEN = "SELECT n.id, n.payment FROM payment_news n JOIN payment p ON p.id = n.payment \
+                      WHERE n.made_at >= $1 AND n.made_at < $2 AND n.taken_at IS NULL AND p.captured > 0 AND p.provider = $3 ORDER BY n.id LIMIT 10000";
+    INSERT_DIFFERENCE = "INSERT INTO payment_difference (id, provider, day, what, reference, payment, there, here, currency, found_at, settled_at) \
+                         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, NULL) ON CONFLICT (provider, what, reference) DO NOTHING";
+    LIST_DIFFERENCES = "SELECT provider, day, what, reference, payment, there, here, currency, found_at FROM payment_difference \
+                        WHERE settled_at IS NULL ORDER BY found_at DESC, id LIMIT 500";
+    SETTLE_DIFFERENCES = "UPDATE payment_difference SET settled_at = $3 WHERE provider = $1 AND reference = $2 AND settled_at IS NULL";
+}
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+/// Clocks, and a list that is made at night: a movement may stand in the list of the day beside.
+const MARGIN: Duration = Duration::from_secs(6 * 3600);
+
+/// Where the lists do not say the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    pub provider: String,
+    /// `YYYY-MM-DD`, UTC.
+    pub day: String,
+    /// `missing_here`, `missing_there`, `amount`, `shop_not_told`.
+    pub what: String,
+    /// The provider's object, or the piece of news.
+    pub reference: String,
+    pub payment: Option<PaymentId>,
+    /// Minor units.
+    pub there: Option<i64>,
+    pub here: Option<i64>,
+    pub currency: Option<String>,
+    pub found_at: Timestamp,
+}
+
+/// What a day came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Compared {
+    pub compared: u64,
+    /// Those that were not known before.
+    pub differences: u64,
+}
+
+struct Found {
+    what: &'static str,
+    reference: String,
+    payment: Option<PaymentId>,
+    there: Option<i64>,
+    here: Option<i64>,
+    currency: Option<String>,
+}
+
+impl Payments {
+    /// Compares the day that holds `at` (UTC) with every provider.
+    pub async fn reconcile(&self, at: Timestamp) -> Result<Compared, Error> {
+        let mut all = Compared::default();
+        for gateway in &self.0.gateways {
+            let one = self.reconcile_one(gateway, at).await?;
+            all.compared += one.compared;
+            all.differences += one.differences;
+        }
+        Ok(all)
+    }
+
+    /// Differences that nobody has settled, the newest first.
+    pub async fn differences(&self) -> Result<Vec<Difference>, Error> {
+        let rows = self.0.db.read(|reader| {
+            reader.query_many(LIST_DIFFERENCES, &[], |row| {
+                Ok(Difference {
+                    provider: row.get(0)?,
+                    day: row.get(1)?,
+                    what: row.get(2)?,
+                    reference: row.get(3)?,
+                    payment: row.get(4)?,
+                    there: row.get(5)?,
+                    here: row.get(6)?,
+                    currency: row.get(7)?,
+                    found_at: row.get(8)?,
+                })
+            })
+        });
+        rows.await.map_err(|why: storeward_store::Error| why.into())
+    }
+
+    async fn reconcile_one(&self, gateway: &Gateway, at: Timestamp) -> Result<Compared, Error> {
+        let start = Timestamp::from_seconds(at.seconds().div_euclid(86_400) * 86_400);
+        let end = start.plus(DAY);
+        let provider = gateway.provider();
+        let listed = gateway.movements(start.minus(MARGIN), end.plus(MARGIN)).await;
+        let listed = listed.map_err(|why| Error::NotReached { code: why.code().to_owned() })?;
+        // What a lost message kept from us is read before it is called a difference.
+        for movement in listed.iter().filter(|one| one.kind != MovementKind::Other) {
+            self.catch_up(provider, movement).await?;
+        }
+        let shared = Arc::clone(&self.0);
+        let listed = Arc::new(listed);
+        self.0.db.write(move |tx| shared.compare(tx, provider, (start, end), &listed)).await
+    }
+
+    async fn catch_up(&self, provider: Provider, movement: &Movement) -> Result<(), Error> {
+        let reference = movement.reference.clone();
+        let kind = movement.kind;
+        let is_known = self.0.db.read(move |reader| is_known(reader, provider, kind, &reference)).await?;
+        let payment = movement.payment.as_deref().and_then(|id| id.parse::<PaymentId>().ok());
+        let Some(payment) = payment.filter(|_| !is_known) else { return Ok(()) };
+        match self.look(payment).await {
+            Ok(_) | Err(Error::NoPayment | Error::NotReached { .. } | Error::Refused { .. }) => Ok(()),
+            Err(other) => Err(other),
+        }
+    }
+}
+
+fn is_known(
+    reader: &mut Reader<'_>,
+    provider: Provider,
+    kind: MovementKind,
+    reference: &str,
+) -> Result<bool, Error> {
+    Ok(match kind {
+        MovementKind::Capture => {
+            sql::find_capture(reader, provider, reference)?.is_some_and(|one| one.state == Piece::Done)
+        }
+        MovementKind::Refund => {
+            sql::find_refund(reader, provider, reference)?.is_some_and(|one| one.state == Piece::Done)
+        }
+        MovementKind::Other => true,
+    })
+}
+
+impl Shared {
+    fn compare(
+        &self,
+        tx: &mut Tx<'_>,
+        provider: Provider,
+        (start, end): (Timestamp, Timestamp),
+        listed: &[Movement],
+    ) -> Result<Compared, Error> {
+        let mut found = Vec::new();
+        let mut there = BTreeSet::new();
+        for movement in listed.iter().filter(|one| one.kind != MovementKind::Other) {
+            there.insert(movement.reference.as_str());
+            if let Some(difference) = against_the_books(tx, provider, movement)? {
+                found.push(difference);
+            } else {
+                settle(tx, provider, &movement.reference)?;
+            }
+        }
+        let mut compared = u64::try_from(there.len()).unwrap_or(u64::MAX);
+        for statement in [CAPTURES_BETWEEN, REFUNDS_BETWEEN] {
+            let rows = tx.query_many(statement, params![provider.word(), start, end], |row| {
+                Ok((row.get::<String>(0)?, row.get::<PaymentId>(1)?, row.get::<i64>(2)?))
+            })?;
+            for (reference, payment, amount) in rows {
+                if there.contains(reference.as_str()) {
+                    continue;
+                }
+                compared += 1;
+                found.push(Found {
+                    what: "missing_there",
+                    reference,
+                    payment: Some(payment),
+                    there: None,
+                    here: Some(amount),
+                    currency: None,
+                });
+            }
+        }
+        let untold = tx.query_many(UNTOLD_BETWEEN, params![start, end, provider.word()], |row| {
+            Ok((row.get::<String>(0)?, row.get::<PaymentId>(1)?))
+        })?;
+        found.extend(untold.into_iter().map(|(reference, payment)| Found {
+            what: "shop_not_told",
+            reference,
+            payment: Some(payment),
+            there: None,
+            here: None,
+            currency: None,
+        }));
+        let day: String = start.rfc3339().chars().take(10).collect();
+        let mut differences = 0;
+        for one in &found {
+            differences += u64::from(write_down(tx, provider, &day, one)?);
+        }
+        let provider = provider.word().to_owned();
+        tx.append(Actor::System, None, facts::DayReconciled { provider, day, compared, differences })?;
+        Ok(Compared { compared, differences })
+    }
+}
+
+/// One of the provider's movements against ours; and its fee, where it was not known.
+fn against_the_books(tx: &mut Tx<'_>, provider: Provider, movement: &Movement) -> Result<Option<Found>, Error> {
+    let reference = movement.reference.as_str();
+    let ours = match movement.kind {
+        MovementKind::Capture => sql::find_capture(tx, provider, reference)?
+            .filter(|one| one.state == Piece::Done)
+            .map(|one| (one.payment, one.amount)),
+        _ => sql::find_refund(tx, provider, reference)?
+            .filter(|one| one.state == Piece::Done)
+            .map(|one| (one.payment, one.amount)),
+    };
+    let currency = Some(movement.amount.currency.to_string());
+    let (there, reference) = (Some(movement.amount.minor), movement.reference.clone());
+    let Some((payment, amount)) = ours else {
+        let payment = movement.payment.as_deref().and_then(|id| id.parse().ok());
+        return Ok(Some(Found { what: "missing_here", reference, payment, there, here: None, currency }));
+    };
+    let row = sql::get(tx, payment)?;
+    if row.currency() != movement.amount.currency || amount != movement.amount.minor {
+        let (payment, here) = (Some(payment), Some(amount));
+        return Ok(Some(Found { what: "amount", reference, payment, there, here, currency }));
+    }
+    if let (MovementKind::Capture, Some(fee)) = (movement.kind, movement.fee)
+        && let Some(capture) = sql::find_capture(tx, provider, &reference)?
+        && sql::capture_fee(tx, &capture, fee)?
+        && fee != 0
+    {
+        let money = money::Money { minor: fee, ..movement.amount };
+        let accounts = (ledger::Account::Clearing(provider), ledger::Account::Fees);
+        ledger::moved(tx, payment, accounts, money, &reference)?;
+    }
+    Ok(None)
+}
+
+fn settle(tx: &mut Tx<'_>, provider: Provider, reference: &str) -> Result<(), Error> {
+    let now = tx.now();
+    tx.execute(SETTLE_DIFFERENCES, params![provider.word(), reference, now])?;
+    Ok(())
+}
+
+/// True when it was not known.
+fn write_down(tx: &mut Tx<'_>, provider: Provider, day: &str, one: &Found) -> Result<bool, Error> {
+    let (id, now) = (tx.event_id().to_string(), tx.now());
+    let values = params![
+        id,
+        provider.word(),
+        day,
+        one.what,
+        &one.reference,
+        one.payment,
+        one.there,
+        one.here,
+        one.currency.clone(),
+        now
+    ];
+    if tx.execute(INSERT_DIFFERENCE, values)? == 0 {
+        return Ok(false);
+    }
+    let fact = facts::DifferenceFound {
+        provider: provider.word().to_owned(),
+        day: day.to_owned(),
+        what: one.what.to_owned(),
+        payment: one.payment,
+    };
+    tx.append(Actor::System, None, fact)?;
+    Ok(true)
+}

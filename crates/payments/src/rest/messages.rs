@@ -1,0 +1,102 @@
+//! What is sent and answered.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use storeward_api::{Book, Shape, message};
+
+/// An amount that may be below zero, such as a discount.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Signed(pub i64);
+
+impl Shape for Signed {
+    fn schema(_: &mut Book) -> Value {
+        json!({ "type": "integer" })
+    }
+}
+
+message! {
+    /// An order that is to be paid.
+    request CreatePayment {
+        /// The shop's number of the order: 1 to 64 visible signs.
+        order: String,
+        /// In minor units: 1999 of EUR are 19.99, 1999 of JPY are 1999.
+        amount: u64,
+        /// ISO 4217, in capitals.
+        currency: String,
+        /// Where the buyer goes when it is over: on one of the shop's own hosts.
+        return_address: String,
+        /// `at_once` or `later`; the setting's where it is left out.
+        capture: Option<String>,
+        /// The shop's number of the customer. Kept as a keyed mark.
+        customer: Option<String>,
+        /// For the provider's form and receipt. Kept sealed.
+        email: Option<String>,
+        /// What is bought, as the buyer reads it at the provider. Their sum is the amount.
+        lines: Option<Vec<PaymentLine>>,
+    }
+}
+
+message! {
+    /// One thing that is bought.
+    request PaymentLine {
+        /// Its name.
+        name: String,
+        /// How many.
+        quantity: u16,
+        /// Of one, in minor units.
+        unit_amount: Signed,
+    }
+}
+
+message! {
+    /// How much.
+    request Part {
+        /// In minor units; all that is left where it is left out.
+        amount: Option<u64>,
+    }
+}
+
+message! {
+    /// A payment as it stands.
+    answer PaymentMessage {
+        /// Its id.
+        id: String,
+        /// The shop's number of the order.
+        order: String,
+        /// `created`, `requires_action`, `processing`, `declined`, `authorized`, `partially_captured`, `captured`, `partially_refunded`, `refunded`, `voided`, `failed`; `unknown` while the provider has not said what a call did.
+        state: String,
+        /// ISO 4217.
+        currency: String,
+        /// What it is to bring, in minor units, as all amounts here.
+        amount: u64,
+        /// What was set aside.
+        authorized: u64,
+        /// What was taken.
+        captured: u64,
+        /// What was given back.
+        refunded: u64,
+        /// What can still be taken.
+        capturable: u64,
+        /// What can still be given back.
+        refundable: u64,
+        /// `stripe` or `paypal`, once the buyer has chosen.
+        provider: Option<String>,
+        /// Where the buyer pays.
+        page: String,
+        /// When it was created (RFC 3339).
+        created_at: String,
+        /// Until when it can be begun.
+        expires_at: String,
+    }
+}
+
+message! {
+    /// A page of payments.
+    answer PaymentPage {
+        /// The newest first.
+        payments: Vec<PaymentMessage>,
+        /// For `after` of the next page; null on the last one.
+        next: Option<String>,
+    }
+}

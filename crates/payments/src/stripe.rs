@@ -1,0 +1,351 @@
+//! Stripe, as far as a shop needs it. The version of its interface is pinned: what it answers is what was read when this was
+//! written.
+
+mod form;
+
+use std::fmt;
+use std::time::Duration;
+
+use serde_json::Value;
+use storeward_base::{Secret, Timestamp};
+use storeward_outbound::{Client, Request};
+
+use crate::machine::{Seen, SeenCapture, SeenRefund, Stage, short};
+use crate::model::{Attempt, Call, Operation, Payment, Piece, Strength};
+use crate::money::Money;
+use crate::provider::{
+    Movement, MovementKind, Opened, Opening, Trouble, exchange, is_later, list, text,
+};
+
+use form::Form;
+
+/// The version that npm `stripe` 23.1.0 pins.
+pub const VERSION: &str = "2026-10-28.endive";
+/// Stripe remembers keys for at least 24 hours.
+pub(crate) const REMEMBERS: Duration = Duration::from_secs(23 * 3600);
+/// Entries of a list at a time, and lists at most.
+const PAGE: usize = 100;
+const MOST_PAGES: usize = 100;
+
+/// The account of one shop at Stripe.
+#[derive(Clone)]
+pub struct Stripe {
+    client: Client,
+    base: String,
+    key: Secret<String>,
+    /// Of the endpoint: one, or two while one is exchanged.
+    pub(crate) secrets: Vec<Secret<String>>,
+}
+
+impl fmt::Debug for Stripe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stripe").field("base", &self.base).finish_non_exhaustive()
+    }
+}
+
+fn unreadable() -> Trouble {
+    Trouble::Unsure("payments.unreadable".to_owned())
+}
+
+fn code_of(body: &Value) -> Option<&str> {
+    text(body, "/error/code").or_else(|| text(body, "/error/type"))
+}
+
+/// An id of an object, whether it was expanded or not.
+fn id_of<'a>(value: &'a Value, pointer: &str) -> Option<&'a str> {
+    text(value, pointer).or_else(|| text(value, &format!("{pointer}/id")))
+}
+
+/// Ids go into addresses.
+pub(crate) fn is_id(text: &str) -> bool {
+    (1..=255).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
+}
+
+fn safe(id: &str) -> Result<&str, Trouble> {
+    if is_id(id) { Ok(id) } else { Err(unreadable()) }
+}
+
+impl Stripe {
+    pub(crate) fn new(client: Client, base: String, key: Secret<String>, secrets: Vec<Secret<String>>) -> Self {
+        Stripe { client, base, key, secrets }
+    }
+
+    fn signed(&self, request: Request) -> Result<Request, Trouble> {
+        let bearer = Secret::new(format!("Bearer {}", self.key.expose()));
+        Ok(request.header("authorization", bearer.expose())?.header("stripe-version", VERSION)?)
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Result<Value, Trouble> {
+        let request = self.signed(Request::get(&format!("{}{path}", self.base))?)?;
+        exchange(&self.client, request, code_of).await
+    }
+
+    async fn post(&self, path: &str, key: &str, form: Form) -> Result<Value, Trouble> {
+        let url = format!("{}{path}", self.base);
+        let request = Request::post(&url, "application/x-www-form-urlencoded", form.text())?;
+        let request = self.signed(request)?.header("idempotency-key", key)?;
+        exchange(&self.client, request, code_of).await
+    }
+
+    /// A hosted checkout page.
+    pub(crate) async fn open(&self, opening: &Opening<'_>) -> Result<Opened, Trouble> {
+        let Opening { payment, attempt, details, key, back, gave_up } = opening;
+        let id = payment.id.text();
+        let mut form = Form::default();
+        form.put("mode", "payment");
+        form.put("client_reference_id", &id);
+        form.put("metadata[storeward_payment]", &id);
+        form.put("metadata[storeward_attempt]", &attempt.number.to_string());
+        form.put("payment_intent_data[metadata][storeward_payment]", &id);
+        form.put("payment_intent_data[capture_method]", if is_later(payment) { "manual" } else { "automatic" });
+        form.put("success_url", back);
+        form.put("cancel_url", gave_up);
+        form.put("expires_at", &attempt.expires_at.seconds().to_string());
+        if let Some(email) = &details.email {
+            form.put("customer_email", email);
+        }
+        if attempt.strength == Strength::Challenge {
+            form.put("payment_method_options[card][request_three_d_secure]", "any");
+        }
+        lines(&mut form, payment, details).map_err(|_| Trouble::Refused("payments.money".to_owned()))?;
+        let session = self.post("/v1/checkout/sessions", key, form).await?;
+        opened(&session).ok_or_else(unreadable)
+    }
+
+    pub(crate) async fn fetch(&self, attempt: &Attempt) -> Result<Seen, Trouble> {
+        let reference = attempt.reference.as_deref().ok_or_else(unreadable)?;
+        let session = self.get(&format!("/v1/checkout/sessions/{}", safe(reference)?)).await?;
+        let Some(intent) = id_of(&session, "/payment_intent") else { return bare(&session).ok_or_else(unreadable) };
+        let path = format!("/v1/payment_intents/{}?expand[]=latest_charge.balance_transaction", safe(intent)?);
+        let intent = self.get(&path).await?;
+        let refunds = match intent.pointer("/latest_charge").is_some_and(|charge| !charge.is_null()) {
+            true => self.refunds(text(&intent, "/id").unwrap_or_default()).await?,
+            false => Vec::new(),
+        };
+        seen(&session, &intent, &refunds).ok_or_else(unreadable)
+    }
+
+    async fn refunds(&self, intent: &str) -> Result<Vec<Value>, Trouble> {
+        self.all(&format!("/v1/refunds?payment_intent={}", safe(intent)?)).await
+    }
+
+    /// Every entry of a list. One that has no end is given up, never cut in silence.
+    async fn all(&self, path: &str) -> Result<Vec<Value>, Trouble> {
+        let mut found: Vec<Value> = Vec::new();
+        let sign = if path.contains('?') { '&' } else { '?' };
+        for _ in 0..MOST_PAGES {
+            let behind = match found.last().and_then(|last| text(last, "/id")) {
+                Some(last) => format!("&starting_after={}", safe(last)?),
+                None => String::new(),
+            };
+            let page = self.get(&format!("{path}{sign}limit={PAGE}{behind}")).await?;
+            let data = list(&page, "/data");
+            found.extend_from_slice(data);
+            if page.pointer("/has_more") != Some(&Value::Bool(true)) || data.is_empty() {
+                return Ok(found);
+            }
+        }
+        Err(Trouble::Unsure("payments.too_long".to_owned()))
+    }
+
+    /// A session whose id never came: the one that bears our id and this attempt's number.
+    pub(crate) async fn find(&self, attempt: &Attempt) -> Result<Option<Opened>, Trouble> {
+        let from = attempt.created_at.seconds() - 60;
+        let sessions = self.all(&format!("/v1/checkout/sessions?created[gte]={from}")).await?;
+        let (id, number) = (attempt.payment.text(), attempt.number.to_string());
+        let ours = sessions.iter().find(|session| {
+            text(session, "/client_reference_id") == Some(&id)
+                && text(session, "/metadata/storeward_attempt") == Some(&number)
+        });
+        Ok(ours.and_then(opened))
+    }
+
+    pub(crate) async fn act(&self, payment: &Payment, call: &Call) -> Result<(), Trouble> {
+        let target = safe(call.target.as_deref().unwrap_or_default())?;
+        let money = |amount: i64| Money { minor: amount, ..payment.amount }.to_stripe();
+        let amount = call.amount.map(money).transpose().map_err(|_| Trouble::Refused("payments.money".to_owned()))?;
+        let amount = amount.map(|amount| amount.to_string());
+        let mut form = Form::default();
+        let path = match call.operation {
+            Operation::Capture => {
+                if let Some(amount) = &amount {
+                    form.put("amount_to_capture", amount);
+                }
+                format!("/v1/payment_intents/{target}/capture")
+            }
+            Operation::Void => format!("/v1/payment_intents/{target}/cancel"),
+            Operation::Close => format!("/v1/checkout/sessions/{target}/expire"),
+            Operation::Refund => {
+                form.put("payment_intent", target);
+                if let Some(amount) = &amount {
+                    form.put("amount", amount);
+                }
+                form.put("metadata[storeward_payment]", &payment.id.text());
+                form.put("metadata[storeward_call]", short(&call.key));
+                "/v1/refunds".to_owned()
+            }
+            // The first is [`Stripe::open`]; the other happens at Stripe by itself.
+            Operation::Open | Operation::Authorize => return Err(Trouble::NotSent("payments.form".to_owned())),
+        };
+        self.post(&path, &call.key, form).await.map(drop)
+    }
+
+    /// Balance transactions of some hours (`GET /v1/balance_transactions`).
+    pub(crate) async fn movements(&self, from: Timestamp, to: Timestamp) -> Result<Vec<Movement>, Trouble> {
+        let (from, to) = (from.seconds(), to.seconds());
+        let path = format!("/v1/balance_transactions?created[gte]={from}&created[lt]={to}&expand[]=data.source");
+        let found = self.all(&path).await?;
+        found.iter().map(|one| movement(one).ok_or_else(unreadable)).collect()
+    }
+
+    /// Events of some hours, for what webhooks lost (`GET /v1/events`).
+    pub(crate) async fn events(&self, from: Timestamp) -> Result<Vec<Value>, Trouble> {
+        self.all(&format!("/v1/events?created[gte]={}", from.seconds())).await
+    }
+
+    pub(crate) async fn dispute(&self, id: &str) -> Result<Value, Trouble> {
+        self.get(&format!("/v1/disputes/{}", safe(id)?)).await
+    }
+}
+
+fn movement(one: &Value) -> Option<Movement> {
+    let payment = text(one, "/source/metadata/storeward_payment").map(str::to_owned);
+    // Charges that others make on the same account are not ours to compare.
+    let is_others = one.pointer("/source").is_some_and(serde_json::Value::is_object) && payment.is_none();
+    let kind = match text(one, "/type")? {
+        _ if is_others => MovementKind::Other,
+        "charge" | "payment" => MovementKind::Capture,
+        "refund" | "payment_refund" => MovementKind::Refund,
+        _ => MovementKind::Other,
+    };
+    let amount = one.pointer("/amount")?.as_i64()?;
+    Some(Movement {
+        reference: id_of(one, "/source").unwrap_or_default().to_owned(),
+        kind,
+        amount: Money::from_stripe(amount.checked_abs()?, text(one, "/currency")?).ok()?,
+        fee: one.pointer("/fee").and_then(Value::as_i64),
+        payment,
+    })
+}
+
+/// What is bought, line by line, or the whole order in one where the shop said no lines.
+fn lines(
+    form: &mut Form,
+    payment: &Payment,
+    details: &crate::model::Details,
+) -> Result<(), crate::money::MoneyFault> {
+    let currency = payment.currency().code().to_ascii_lowercase();
+    let whole = crate::model::Line {
+        name: format!("Order {}", payment.order),
+        quantity: 1,
+        unit_amount: payment.amount.minor,
+    };
+    let one = [whole];
+    // Stripe takes no line below zero, such as a discount.
+    let told = !details.lines.is_empty() && details.lines.iter().all(|line| line.unit_amount >= 0);
+    for (at, line) in (if told { details.lines.as_slice() } else { &one }).iter().enumerate() {
+        let amount = Money { minor: line.unit_amount, ..payment.amount }.to_stripe()?;
+        form.put(&format!("line_items[{at}][quantity]"), &line.quantity.to_string());
+        form.put(&format!("line_items[{at}][price_data][currency]"), &currency);
+        form.put(&format!("line_items[{at}][price_data][unit_amount]"), &amount.to_string());
+        form.put(&format!("line_items[{at}][price_data][product_data][name]"), &line.name);
+    }
+    Ok(())
+}
+
+fn opened(session: &Value) -> Option<Opened> {
+    let reference = text(session, "/id").filter(|id| is_id(id))?.to_owned();
+    // A session that is over has no address any more.
+    let address = text(session, "/url").unwrap_or_default().to_owned();
+    Some(Opened { reference, address })
+}
+
+/// A session to which nobody came yet.
+fn bare(session: &Value) -> Option<Seen> {
+    let stage = match text(session, "/status")? {
+        "open" => Stage::Waiting,
+        "expired" => Stage::Expired,
+        _ => return None,
+    };
+    let asked = session.pointer("/amount_total")?.as_i64()?;
+    Some(Seen {
+        stage,
+        asked: Money::from_stripe(asked, text(session, "/currency")?).ok()?,
+        payment: text(session, "/client_reference_id").map(str::to_owned),
+        is_live: session.pointer("/livemode").and_then(Value::as_bool),
+        account: None,
+        inner: None,
+        authorized: 0,
+        captures_ended: false,
+        captures: Vec::new(),
+        refunds: Vec::new(),
+    })
+}
+
+fn seen(session: &Value, intent: &Value, refunds: &[Value]) -> Option<Seen> {
+    let currency = text(intent, "/currency")?;
+    let number = |pointer: &str| intent.pointer(pointer).and_then(Value::as_i64);
+    let money = |amount: i64| Money::from_stripe(amount, currency).ok();
+    let status = text(intent, "/status")?;
+    let has_error = intent.pointer("/last_payment_error").is_some_and(|error| !error.is_null());
+    let is_expired = text(session, "/status") == Some("expired");
+    let stage = match status {
+        "succeeded" => Stage::Captured,
+        "requires_capture" => Stage::Authorized,
+        "processing" => Stage::Processing,
+        "canceled" if is_expired => Stage::Expired,
+        "canceled" => Stage::Voided,
+        _ if is_expired => Stage::Expired,
+        "requires_action" | "requires_confirmation" => Stage::Action,
+        "requires_payment_method" if has_error => Stage::Declined,
+        "requires_payment_method" => Stage::Waiting,
+        _ => return None,
+    };
+    let asked = money(number("/amount")?)?;
+    let received = money(number("/amount_received").unwrap_or(0))?;
+    let is_taken = stage == Stage::Captured;
+    let holds = is_taken || stage == Stage::Authorized;
+    let mut captures = Vec::new();
+    if is_taken {
+        let balance = intent.pointer("/latest_charge/balance_transaction");
+        let fee = balance.filter(|one| text(one, "/currency") == Some(currency));
+        let fee = fee.and_then(|one| one.pointer("/fee")).and_then(Value::as_i64).and_then(money);
+        captures.push(SeenCapture {
+            reference: id_of(intent, "/latest_charge")?.to_owned(),
+            amount: received,
+            fee: fee.map(|fee| fee.minor),
+            state: Piece::Done,
+            mark: None,
+        });
+    }
+    // Both say whose it is; where they differ, neither is believed.
+    let (outer, inner) = (text(session, "/client_reference_id"), text(intent, "/metadata/storeward_payment"));
+    let [live, live_inside] = [session, intent].map(|one| one.pointer("/livemode").and_then(Value::as_bool));
+    let agree = inner.is_none_or(|inner| Some(inner) == outer) && (live == live_inside || live_inside.is_none());
+    Some(Seen {
+        stage,
+        asked,
+        payment: outer.filter(|_| agree).map(str::to_owned),
+        is_live: live,
+        account: None,
+        inner: Some(text(intent, "/id")?.to_owned()),
+        authorized: if holds { asked.minor } else { 0 },
+        captures_ended: is_taken,
+        captures,
+        refunds: refunds.iter().map(refund).collect::<Option<Vec<_>>>()?,
+    })
+}
+
+fn refund(one: &Value) -> Option<SeenRefund> {
+    let amount = one.pointer("/amount")?.as_i64()?;
+    Some(SeenRefund {
+        reference: text(one, "/id")?.to_owned(),
+        amount: Money::from_stripe(amount, text(one, "/currency")?).ok()?,
+        state: match text(one, "/status").unwrap_or("pending") {
+            "succeeded" => Piece::Done,
+            "failed" | "canceled" => Piece::Failed,
+            _ => Piece::Pending,
+        },
+        mark: text(one, "/metadata/storeward_call").map(str::to_owned),
+    })
+}

@@ -1,0 +1,10 @@
+//! What can be done with a payment, one file each.
+
+mod begin;
+mod create;
+mod look;
+mod perform;
+mod take;
+
+pub use begin::Begun;
+pub use take::Wish;

@@ -1,0 +1,184 @@
+//! The buyer chose how to pay: a page at the provider is made, or the one that is there is given again.
+
+use storeward_base::{Actor, PaymentId, Timestamp};
+use storeward_events::payment as facts;
+use storeward_store::Tx;
+
+use crate::error::Error;
+use crate::model::{Attempt, Call, CallState, Operation, Payment, Provider, State, Strength};
+use crate::payments::{Payments, Shared};
+use crate::sql;
+
+/// A provider keeps a page open for half an hour at least.
+const SHORTEST: std::time::Duration = std::time::Duration::from_secs(31 * 60);
+/// Most tries of one payment: whoever needs more is no buyer.
+const MOST_ATTEMPTS: u32 = 20;
+
+/// Where the buyer goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Begun {
+    pub provider: Provider,
+    /// At the provider. Not kept by us in readable form, and not to be logged: whoever has it may pay.
+    pub address: String,
+}
+
+/// What has to be done first.
+enum Plan {
+    Go(String),
+    Close(Call, Attempt),
+    Open(Call, Attempt),
+}
+
+impl Payments {
+    /// Makes the page at the provider. Only one page is open at a time: another one is closed first, and where it is not known
+    /// whether that worked, none is made ([`Error::Unsure`]).
+    pub async fn begin(&self, id: PaymentId, provider: Provider, strength: Strength) -> Result<Begun, Error> {
+        self.0.gateway(provider)?;
+        // Two that are open would be closed one after the other.
+        for _ in 0..4 {
+            match self.plan(id, provider, strength).await? {
+                Plan::Go(address) => return Ok(Begun { provider, address }),
+                Plan::Open(call, attempt) => self.open_page(&call, &attempt).await?,
+                Plan::Close(call, _) => {
+                    self.perform(&call).await?;
+                }
+            }
+        }
+        Err(Error::Raced)
+    }
+
+    async fn plan(&self, id: PaymentId, provider: Provider, strength: Strength) -> Result<Plan, Error> {
+        let shared = std::sync::Arc::clone(&self.0);
+        let ways = self.ways(&self.find(id).await?.ok_or(Error::NoPayment)?);
+        if !ways.contains(&provider) {
+            return Err(Error::NoProvider);
+        }
+        self.0.db.write(move |tx| shared.plan(tx, id, provider, strength)).await
+    }
+}
+
+impl Shared {
+    fn plan(
+        &self,
+        tx: &mut Tx<'_>,
+        id: PaymentId,
+        provider: Provider,
+        strength: Strength,
+    ) -> Result<Plan, Error> {
+        let before = sql::get(tx, id)?;
+        may_begin(&before, tx.now())?;
+        for attempt in sql::attempts_of(tx, id)?.into_iter().filter(|attempt| attempt.is_open) {
+            let is_wanted = attempt.provider == provider && attempt.strength == strength;
+            let is_good = attempt.expires_at > tx.now().plus(std::time::Duration::from_secs(60));
+            if is_wanted
+                && is_good
+                && let Some(address) = self.address_of(&attempt)?
+            {
+                tx.commit_silent("the buyer is led to the page that is there");
+                return Ok(Plan::Go(address));
+            }
+            let Some(reference) = attempt.reference.clone() else {
+                // Its page was never made, or it is still being made: that is settled by its call.
+                if sql::unsettled_of(tx, id)?.iter().any(|call| call.attempt == attempt.number) {
+                    return Err(Error::Unsure);
+                }
+                sql::attempt_closed(tx, (id, attempt.number))?;
+                continue;
+            };
+            if provider_closes_itself(attempt.provider) {
+                // PayPal takes nothing that we do not ask for: who agrees on a page that we gave up pays nothing.
+                sql::attempt_closed(tx, (id, attempt.number))?;
+                continue;
+            }
+            let call = self.call(&before, &attempt, Operation::Close, None, Some(reference), &attempt.number.to_string());
+            if let Some(known) = sql::find_call(tx, &call.key)? {
+                return if known.settled_at.is_none() { Err(Error::Unsure) } else { Err(Error::Raced) };
+            }
+            tx.commit_silent("a page that is to be closed is told by what comes of it");
+            sql::insert_call(tx, &call)?;
+            return Ok(Plan::Close(call, attempt));
+        }
+        self.new_attempt(tx, &before, provider, strength)
+    }
+
+    fn new_attempt(
+        &self,
+        tx: &mut Tx<'_>,
+        before: &Payment,
+        provider: Provider,
+        strength: Strength,
+    ) -> Result<Plan, Error> {
+        let number = before.attempt.saturating_add(1);
+        if number > MOST_ATTEMPTS {
+            return Err(Error::State("tried too often"));
+        }
+        let expires_at = before.expires_at.max(tx.now().plus(SHORTEST));
+        sql::insert_attempt(tx, before.id, number, (provider, strength), expires_at)?;
+        let attempt = sql::find_attempt(tx, before.id, number)?.ok_or(Error::Form("an attempt"))?;
+        let call = self.call(before, &attempt, Operation::Open, None, None, &number.to_string());
+        sql::insert_call(tx, &call)?;
+        let after = Payment {
+            attempt: number,
+            provider: Some(provider),
+            looks: 0,
+            look_at: Some(tx.now().plus(self.pace.first_look)),
+            ..before.clone()
+        };
+        sql::save(tx, &after)?;
+        let fact =
+            facts::PaymentBegun { payment: before.id, provider: provider.word().to_owned(), attempt: number };
+        tx.append(Actor::System, None, fact)?;
+        Ok(Plan::Open(call, attempt))
+    }
+
+    /// A call as it is written down before it goes out.
+    pub(crate) fn call(
+        &self,
+        payment: &Payment,
+        attempt: &Attempt,
+        operation: Operation,
+        amount: Option<i64>,
+        target: Option<String>,
+        which: &str,
+    ) -> Call {
+        Call {
+            key: self.call_key(payment, operation, which),
+            payment: payment.id,
+            attempt: attempt.number,
+            operation,
+            provider: attempt.provider,
+            amount,
+            target,
+            state: CallState::Sent,
+            sends: 1,
+            code: None,
+            outcome: None,
+            first_sent_at: Timestamp::EPOCH,
+            last_sent_at: Timestamp::EPOCH,
+            settled_at: None,
+        }
+    }
+}
+
+/// Whether closing a page needs no call.
+fn provider_closes_itself(provider: Provider) -> bool {
+    match provider {
+        Provider::Stripe => false,
+        Provider::PayPal => true,
+    }
+}
+
+fn may_begin(payment: &Payment, now: Timestamp) -> Result<(), Error> {
+    // Never to another provider, nor once more to the same, while nobody knows what the last call did.
+    if payment.is_unsure {
+        return Err(Error::Unsure);
+    }
+    match payment.state {
+        State::Created | State::RequiresAction | State::Declined => {}
+        other => return Err(Error::State(other.word())),
+    }
+    if payment.expires_at <= now {
+        return Err(Error::State("too old"));
+    }
+    Ok(())
+}

@@ -1,0 +1,145 @@
+//! An order is to be paid: the shop's server says what it costs (mistake 3: never a browser).
+
+use storeward_base::{Actor, PaymentId};
+use storeward_events::payment as facts;
+
+use crate::apply::amount;
+use crate::error::Error;
+use crate::model::{Details, Line, NewPayment, Payment, State};
+use crate::money::{Money, MOST_MINOR};
+use crate::payments::Payments;
+use crate::sql::{self, NewRow};
+
+const MOST_LINES: usize = 100;
+
+fn misfit(field: &'static str, why: &'static str) -> Error {
+    Error::Misfit { field, why }
+}
+
+/// Visible signs of ASCII, as orders and customers are numbered.
+fn is_number(text: &str) -> bool {
+    (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic())
+}
+
+impl Payments {
+    /// Creates the payment of an order. The same request gives the same payment; so does another one for the same order and
+    /// amount, as long as it is not paid: a form that was sent twice makes no second payment.
+    pub async fn create(&self, actor: Actor, new: NewPayment) -> Result<Payment, Error> {
+        self.check(&new)?;
+        let shared = &self.0;
+        let (now, entropy) = (shared.now(), shared.entropy.as_ref());
+        let id = new.id.unwrap_or_else(|| PaymentId::at(now, entropy));
+        let details = Details {
+            email: new.email.clone(),
+            return_address: new.return_address.clone(),
+            lines: new.lines.clone(),
+        };
+        let sealed = shared.seal(id, &details);
+        let (customer, email) = (
+            new.customer.as_deref().map(|customer| shared.customers.mark(customer)),
+            new.email.as_deref().map(|email| shared.emails.mark(&email.to_ascii_lowercase())),
+        );
+        let capture = new.capture.unwrap_or(shared.settings.capture);
+        let expires_at = now.plus(shared.settings.pay_within);
+        let shared = std::sync::Arc::clone(shared);
+        self.0
+            .db
+            .write(move |tx| -> Result<Payment, Error> {
+                if let Some(same) = sql::find(tx, id)? {
+                    tx.commit_silent("the same request made this payment before");
+                    let is_same = same.order == new.order && same.amount == new.amount;
+                    return if is_same { Ok(same) } else { Err(Error::OrderHasPayment) };
+                }
+                if let Some(other) = sql::open_of_order(tx, &new.order)? {
+                    let is_unpaid = other.captured == 0 && other.authorized == 0 && !other.is_unsure;
+                    let is_fresh = other.expires_at > tx.now();
+                    if is_unpaid && is_fresh && other.amount == new.amount && other.capture == capture {
+                        tx.commit_silent("the order had this payment already");
+                        return Ok(other);
+                    }
+                    // Nobody has begun to pay it, so nobody can be half-way through.
+                    if !is_unpaid || other.attempt > 0 {
+                        return Err(Error::OrderHasPayment);
+                    }
+                    let provider = crate::model::Provider::Stripe;
+                    let after = Payment { state: State::Voided, ..other.clone() };
+                    shared.finish(tx, &other, after, provider)?;
+                }
+                let row = NewRow {
+                    id,
+                    order: &new.order,
+                    amount: new.amount,
+                    capture,
+                    customer: customer.clone(),
+                    email: email.clone(),
+                    details: sealed.clone(),
+                    expires_at,
+                };
+                sql::insert(tx, row)?;
+                let fact = facts::PaymentCreated {
+                    payment: id,
+                    amount: amount(new.amount.minor),
+                    currency: new.amount.currency.to_string(),
+                };
+                tx.append(actor, None, fact)?;
+                sql::get(tx, id)
+            })
+            .await
+    }
+
+    fn check(&self, new: &NewPayment) -> Result<(), Error> {
+        Money::new(new.amount.minor, new.amount.currency)?;
+        if !is_number(&new.order) {
+            return Err(misfit("order", "an order's number has 1 to 64 visible signs"));
+        }
+        if new.customer.as_deref().is_some_and(|customer| !is_number(customer)) {
+            return Err(misfit("customer", "a customer's number has 1 to 64 visible signs"));
+        }
+        let is_mail = |text: &str| {
+            (3..=254).contains(&text.len())
+                && text.split('@').count() == 2
+                && text.bytes().all(|b| b.is_ascii_graphic())
+        };
+        if new.email.as_deref().is_some_and(|email| !is_mail(email)) {
+            return Err(misfit("email", "this is no e-mail address"));
+        }
+        if !self.is_shops(&new.return_address) {
+            return Err(misfit("return_address", "it begins with https:// and one of the shop's own hosts"));
+        }
+        check_lines(new)?;
+        if self.0.gateways.is_empty() {
+            return Err(Error::NoProvider);
+        }
+        Ok(())
+    }
+
+    /// Whether an address is on one of the shop's hosts: nobody is led elsewhere in the shop's name.
+    fn is_shops(&self, address: &str) -> bool {
+        let Ok(place) = storeward_outbound::Destination::of_url(address) else { return false };
+        let is_secure = place.is_https() || place.ip().is_some_and(|ip| ip.is_loopback()) || place.host() == "localhost";
+        let plain = address.len() <= 1000 && address.bytes().all(|b| b.is_ascii_graphic() && b != b'\\');
+        // With the port where the shop's own address has one.
+        let is_known = self.0.hosts.iter().any(|host| host == place.host());
+        is_secure && plain && is_known
+    }
+}
+
+fn check_lines(new: &NewPayment) -> Result<(), Error> {
+    if new.lines.is_empty() {
+        return Ok(());
+    }
+    if new.lines.len() > MOST_LINES {
+        return Err(misfit("lines", "there are at most 100 lines"));
+    }
+    let mut sum: i64 = 0;
+    for Line { name, quantity, unit_amount } in &new.lines {
+        if name.is_empty() || name.chars().count() > 200 || name.chars().any(char::is_control) {
+            return Err(misfit("lines", "a line's name has 1 to 200 signs"));
+        }
+        let fits = (1..=1_000_000).contains(quantity) && unit_amount.unsigned_abs() <= MOST_MINOR.unsigned_abs();
+        let part = unit_amount.checked_mul(i64::from(*quantity)).filter(|_| fits);
+        let added = part.and_then(|part| sum.checked_add(part));
+        sum = added.ok_or_else(|| misfit("lines", "a line's quantity or amount does not fit"))?;
+    }
+    if sum == new.amount.minor { Ok(()) } else { Err(misfit("lines", "the lines do not sum to the amount")) }
+}

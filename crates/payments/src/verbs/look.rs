@@ -1,0 +1,136 @@
+//! Asking the provider, and going on from what it says: the one thing that webhooks, the buyer's return, the janitor and staff
+//! all do (mistake 1: nothing is done for the buyer's return alone).
+
+use std::sync::Arc;
+
+use storeward_base::PaymentId;
+
+use crate::error::Error;
+use crate::machine::{Seen, Stage};
+use crate::model::{Attempt, CallState, CaptureMode, Operation, Payment, State};
+use crate::payments::{Payments, Shared};
+use crate::provider::Trouble;
+use crate::sql;
+
+impl Payments {
+    /// Reads what the provider has of a payment, writes it down, and takes the money of a buyer who agreed. May be called at any
+    /// time and as often as anybody likes.
+    pub async fn look(&self, id: PaymentId) -> Result<Payment, Error> {
+        let shared = Arc::clone(&self.0);
+        let (payment, attempts) = self
+            .0
+            .db
+            .read(move |reader| Ok::<_, Error>((sql::get(reader, id)?, sql::attempts_of(reader, id)?)))
+            .await?;
+        let is_asked = |attempt: &&Attempt| {
+            attempt.reference.is_some() && (attempt.is_open || attempt.number == payment.attempt)
+        };
+        let mut trouble = None;
+        for attempt in attempts.iter().filter(is_asked) {
+            match self.read_attempt(attempt).await {
+                Ok((after, seen)) => self.go_on(&after, attempt, &seen).await?,
+                Err(why) => trouble = Some(why),
+            }
+        }
+        self.0.db.write(move |tx| shared.close_if_over(tx, id)).await?;
+        match trouble {
+            Some(why) => Err(why),
+            None => self.find(id).await?.ok_or(Error::NoPayment),
+        }
+    }
+
+    /// Reads one attempt and writes it down.
+    pub(crate) async fn read_attempt(&self, attempt: &Attempt) -> Result<(Payment, Seen), Error> {
+        let seen = self.0.gateway(attempt.provider)?.fetch(attempt).await;
+        let seen = seen.map_err(|why| match why {
+            // A question that was not answered moved nothing, whatever became of it.
+            Trouble::NotSent(code) | Trouble::Unsure(code) => Error::NotReached { code },
+            Trouble::Refused(code) => Error::Refused { code },
+        })?;
+        let (shared, attempt, held) = (Arc::clone(&self.0), attempt.clone(), seen.clone());
+        let payment = self.0.db.write(move |tx| {
+            // As it stands now: it may have been closed while we asked.
+            let attempt = sql::find_attempt(tx, attempt.payment, attempt.number)?.ok_or(Error::Form("an attempt"))?;
+            shared.apply(tx, &attempt, &held)
+        });
+        Ok((payment.await?, seen))
+    }
+
+    /// PayPal takes nothing by itself: once the buyer agreed, and the order is what it should be (which was held against it just
+    /// now, before any money moves: mistake 3), it is asked to.
+    async fn go_on(&self, payment: &Payment, attempt: &Attempt, seen: &Seen) -> Result<(), Error> {
+        if seen.stage != Stage::Approved || payment.is_unsure {
+            return Ok(());
+        }
+        let (shared, id, number) = (Arc::clone(&self.0), attempt.payment, attempt.number);
+        let call = self.0.db.write(move |tx| shared.plan_taking(tx, id, number)).await?;
+        let Some(call) = call else { return Ok(()) };
+        match self.perform(&call).await {
+            // That it was refused stands in the log; the buyer may try again.
+            Ok(_) | Err(Error::Refused { .. } | Error::NotReached { .. }) => Ok(()),
+            Err(other) => Err(other),
+        }
+    }
+}
+
+impl Shared {
+    fn plan_taking(
+        &self,
+        tx: &mut storeward_store::Tx<'_>,
+        id: PaymentId,
+        number: u32,
+    ) -> Result<Option<crate::model::Call>, Error> {
+        tx.commit_silent("that money of a buyer who agreed is taken is told by what comes of it");
+        let payment = sql::get(tx, id)?;
+        let attempt = sql::find_attempt(tx, id, number)?.ok_or(Error::Form("an attempt"))?;
+        let fits = attempt.is_open
+            && attempt.number == payment.attempt
+            && attempt.mismatch.is_none()
+            && matches!(
+                payment.state,
+                State::Created | State::RequiresAction | State::Processing | State::Declined
+            );
+        let (operation, target) = match payment.capture {
+            CaptureMode::AtOnce => (Operation::Capture, attempt.reference.clone()),
+            CaptureMode::Later => (Operation::Authorize, attempt.reference.clone()),
+        };
+        let calls = sql::calls_of(tx, id)?;
+        let mut tries = calls.iter().filter(|call| call.operation == operation && call.attempt == number);
+        let is_under_way = tries.clone().any(|call| call.settled_at.is_none());
+        let is_done = tries.any(|call| call.state == CallState::Done);
+        let count = calls.iter().filter(|call| call.operation == operation && call.attempt == number).count();
+        // Whoever is refused three times chooses another means of payment on PayPal's page, or gives up.
+        if !fits || is_under_way || is_done || count >= 3 {
+            return Ok(None);
+        }
+        // Not of what is set aside: nothing is, yet. So no amount is reserved; the order is taken whole, once.
+        let call = self.call(&payment, &attempt, operation, None, target, &format!("{number}/{count}"));
+        sql::insert_call(tx, &call)?;
+        Ok(Some(call))
+    }
+
+    /// Closes what nobody paid in time.
+    fn close_if_over(&self, tx: &mut storeward_store::Tx<'_>, id: PaymentId) -> Result<(), Error> {
+        tx.commit_silent("a payment whose time is over is told where it is closed");
+        let before = sql::get(tx, id)?;
+        let now = tx.now();
+        let is_waiting = matches!(before.state, State::Created | State::RequiresAction | State::Declined);
+        if before.expires_at > now || !is_waiting || before.is_unsure {
+            return Ok(());
+        }
+        for attempt in sql::attempts_of(tx, id)?.into_iter().filter(|attempt| attempt.is_open) {
+            // Stripe says itself when a page has ended; at PayPal nothing happens without us.
+            let ends_here = attempt.provider == crate::model::Provider::PayPal || attempt.reference.is_none();
+            if attempt.expires_at > now || !ends_here {
+                return Ok(());
+            }
+            sql::attempt_closed(tx, (id, attempt.number))?;
+        }
+        if !sql::unsettled_of(tx, id)?.is_empty() {
+            return Ok(());
+        }
+        let after = Payment { state: State::Failed, ..before.clone() };
+        let provider = before.provider.unwrap_or(crate::model::Provider::Stripe);
+        self.finish(tx, &before, after, provider).map(drop)
+    }
+}

@@ -1,0 +1,200 @@
+//! A call goes out: it stands in the log already. What it did is read from the provider, not from its answer.
+
+use std::sync::Arc;
+
+use storeward_base::PaymentId;
+use storeward_events::payment as facts;
+
+use crate::apply::tell;
+use crate::error::Error;
+use crate::model::{Attempt, Call, CallState, Operation, Payment, State};
+use crate::payments::Payments;
+use crate::provider::{Opened, Opening, Trouble};
+use crate::sql;
+
+impl Payments {
+    /// Sends a call and reads what came of it. `Ok` with `is_unsure` where nobody knows.
+    pub(crate) async fn perform(&self, call: &Call) -> Result<Payment, Error> {
+        let (payment, attempt) = self.of_call(call).await?;
+        let gateway = self.0.gateway(call.provider)?;
+        let done = gateway.act(&payment, &attempt, call).await;
+        // Success, or a refusal such as "captured already", is what the provider's objects say (mistake 6).
+        let looked = match &done {
+            Ok(()) | Err(Trouble::Refused(_)) => self.read_attempt(&attempt).await.map(Some),
+            Err(Trouble::NotSent(_) | Trouble::Unsure(_)) => Ok(None),
+        };
+        let held = self.call_now(&call.key).await?;
+        if held.settled_at.is_some() {
+            return self.find(call.payment).await?.ok_or(Error::NoPayment);
+        }
+        match (done, looked) {
+            (Ok(()), Ok(_)) => self.unsure(call, "payments.not_seen_yet").await,
+            (Ok(()), Err(_)) => self.unsure(call, "payments.not_looked").await,
+            (Err(Trouble::Refused(code)), Ok(_)) => {
+                self.refused(call, &code).await?;
+                Err(Error::Refused { code })
+            }
+            // It was refused, but whether because it was done before is not known yet.
+            (Err(Trouble::Refused(code)), Err(_)) => self.unsure(call, &code).await,
+            (Err(Trouble::NotSent(code)), _) if held.sends <= 1 => {
+                self.refused(call, &code).await?;
+                Err(Error::NotReached { code })
+            }
+            (Err(Trouble::NotSent(code) | Trouble::Unsure(code)), _) => self.unsure(call, &code).await,
+        }
+    }
+
+    /// Makes the page of a fresh attempt.
+    pub(crate) async fn open_page(&self, call: &Call, attempt: &Attempt) -> Result<(), Error> {
+        let shared = &self.0;
+        let payment = self.find(call.payment).await?.ok_or(Error::NoPayment)?;
+        let details = shared.details(call.payment).await?;
+        let page = self.page(call.payment);
+        let (back, gave_up) = (format!("{page}/back"), format!("{page}/gave-up"));
+        let opening = Opening {
+            payment: &payment,
+            attempt,
+            details: &details,
+            key: &call.key,
+            back: &back,
+            gave_up: &gave_up,
+        };
+        match shared.gateway(call.provider)?.open(&opening).await {
+            Ok(opened) => self.opened(call, attempt, opened).await,
+            Err(Trouble::Refused(code)) => {
+                self.refused(call, &code).await?;
+                Err(Error::Refused { code })
+            }
+            Err(Trouble::NotSent(code)) if call.sends <= 1 => {
+                self.refused(call, &code).await?;
+                Err(Error::NotReached { code })
+            }
+            Err(Trouble::NotSent(code) | Trouble::Unsure(code)) => {
+                self.unsure(call, &code).await?;
+                Err(Error::Unsure)
+            }
+        }
+    }
+
+    pub(crate) async fn opened(&self, call: &Call, attempt: &Attempt, opened: Opened) -> Result<(), Error> {
+        let shared = Arc::clone(&self.0);
+        let of = (attempt.payment, attempt.number);
+        let sealed = (!opened.address.is_empty()).then(|| shared.seal_address(of, &opened.address));
+        let call = call.clone();
+        self.0
+            .db
+            .write(move |tx| {
+                tx.commit_silent("that the buyer was led away was told before the page was made");
+                sql::attempt_opened(tx, of, &opened.reference, sealed.clone())?;
+                let held = sql::find_call(tx, &call.key)?.ok_or(Error::Form("a call"))?;
+                if sql::call_settled(tx, &call.key, CallState::Done, None, Some(&opened.reference))? {
+                    resolve(tx, &held, CallState::Done)?;
+                }
+                Ok(())
+            })
+            .await
+    }
+
+    /// Nobody knows what it did: so it says, until the provider was asked.
+    pub(crate) async fn unsure(&self, call: &Call, code: &str) -> Result<Payment, Error> {
+        let (key, id, code) = (call.key.clone(), call.payment, code.to_owned());
+        let (provider, operation) = (call.provider.word().to_owned(), call.operation.word().to_owned());
+        self.0
+            .db
+            .write(move |tx| {
+                tx.commit_silent("that a call is unsure was told before");
+                if sql::call_unsure(tx, &key, &code)? {
+                    let mut payment = sql::get(tx, id)?;
+                    payment.unsure = payment.unsure.saturating_add(1);
+                    payment.is_unsure = true;
+                    sql::save(tx, &payment)?;
+                    tell(
+                        tx,
+                        facts::PaymentUnsure {
+                            payment: id,
+                            provider: provider.clone(),
+                            operation: operation.clone(),
+                            code: code.clone(),
+                        },
+                    )?;
+                }
+                sql::get(tx, id)
+            })
+            .await
+    }
+
+    /// It did nothing: what it had set aside is free again.
+    pub(crate) async fn refused(&self, call: &Call, code: &str) -> Result<Payment, Error> {
+        let (key, code) = (call.key.clone(), code.to_owned());
+        self.0
+            .db
+            .write(move |tx| {
+                tx.commit_silent("the call was settled before");
+                let held = sql::find_call(tx, &key)?.ok_or(Error::Form("a call"))?;
+                if sql::call_settled(tx, &key, CallState::Refused, Some(&code), None)? {
+                    resolve(tx, &held, CallState::Refused)?;
+                    if held.operation == Operation::Open {
+                        sql::attempt_closed(tx, (held.payment, held.attempt))?;
+                    }
+                    let fact = facts::PaymentRefused {
+                        payment: held.payment,
+                        provider: held.provider.word().to_owned(),
+                        operation: held.operation.word().to_owned(),
+                        code: crate::provider::clean(&code),
+                    };
+                    tell(tx, fact)?;
+                }
+                sql::get(tx, held.payment)
+            })
+            .await
+    }
+
+    pub(crate) async fn of_call(&self, call: &Call) -> Result<(Payment, Attempt), Error> {
+        self.of_attempt(call.payment, call.attempt).await
+    }
+
+    pub(crate) async fn of_attempt(&self, id: PaymentId, number: u32) -> Result<(Payment, Attempt), Error> {
+        self.0
+            .db
+            .read(move |reader| {
+                let attempt = sql::find_attempt(reader, id, number)?.ok_or(Error::Form("an attempt"))?;
+                Ok((sql::get(reader, id)?, attempt))
+            })
+            .await
+    }
+
+    pub(crate) async fn call_now(&self, key: &str) -> Result<Call, Error> {
+        let key = key.to_owned();
+        self.0.db.read(move |reader| sql::find_call(reader, &key)?.ok_or(Error::Form("a call"))).await
+    }
+}
+
+/// What a settled call changes at its payment beside what the provider says.
+fn resolve(tx: &mut storeward_store::Tx<'_>, held: &Call, outcome: CallState) -> Result<(), Error> {
+    let mut payment = sql::get(tx, held.payment)?;
+    if held.state == CallState::Unsure {
+        payment.unsure = payment.unsure.saturating_sub(1);
+        payment.is_unsure = payment.unsure > 0;
+        tell(
+            tx,
+            facts::PaymentResolved {
+                payment: held.payment,
+                provider: held.provider.word().to_owned(),
+                operation: held.operation.word().to_owned(),
+                outcome: outcome.word().to_owned(),
+            },
+        )?;
+    }
+    if outcome == CallState::Refused {
+        let amount = held.amount.unwrap_or(0);
+        match held.operation {
+            Operation::Capture => payment.capturing = (payment.capturing - amount).max(0),
+            Operation::Refund => payment.refunding = (payment.refunding - amount).max(0),
+            Operation::Open | Operation::Authorize | Operation::Void | Operation::Close => {}
+        }
+        if held.operation == Operation::Open && payment.state == State::RequiresAction {
+            payment.state = State::Declined;
+        }
+    }
+    sql::save(tx, &payment)
+}

@@ -1,0 +1,292 @@
+//! Taking what is set aside, giving back what was taken, and setting free.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use storeward_base::{Actor, PaymentId};
+use storeward_events::payment as facts;
+use storeward_store::Tx;
+
+use crate::apply::amount as counted;
+use crate::error::Error;
+use crate::model::{Attempt, Call, CallState, CaptureMode, Operation, Payment, Piece, Provider, State};
+use crate::payments::{Payments, Shared};
+use crate::sql;
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// Who wants what.
+#[derive(Clone, Debug)]
+pub struct Wish {
+    pub actor: Actor,
+    /// Minor units; all that is left where it is `None`.
+    pub amount: Option<i64>,
+    /// The same wish has the same name: repeated, it is done once. `None`: each is a new one.
+    pub name: Option<String>,
+}
+
+enum Plan {
+    /// It stands in the log, and goes out.
+    Send(Call),
+    /// It was done before, or needs no call.
+    Nothing,
+    /// Pages that are to be closed first.
+    Close(Call),
+}
+
+impl Payments {
+    /// Takes an amount that is set aside. The sum of what is taken and what calls under way may take is held against it in the
+    /// database, before anything goes out.
+    pub async fn capture(&self, id: PaymentId, wish: Wish) -> Result<Payment, Error> {
+        self.wish(id, wish, Operation::Capture).await
+    }
+
+    /// Gives an amount back, held against what was taken in the same way.
+    pub async fn refund(&self, id: PaymentId, wish: Wish) -> Result<Payment, Error> {
+        self.wish(id, wish, Operation::Refund).await
+    }
+
+    /// Sets free what was set aside, or ends what nobody has paid yet.
+    pub async fn void(&self, id: PaymentId, wish: Wish) -> Result<Payment, Error> {
+        self.wish(id, wish, Operation::Void).await
+    }
+
+    async fn wish(&self, id: PaymentId, wish: Wish, operation: Operation) -> Result<Payment, Error> {
+        for _ in 0..4 {
+            let (shared, held) = (Arc::clone(&self.0), wish.clone());
+            let plan = self.0.db.write(move |tx| match operation {
+                Operation::Capture => shared.plan_capture(tx, id, &held),
+                Operation::Refund => shared.plan_refund(tx, id, &held),
+                _ => shared.plan_void(tx, id, &held),
+            });
+            match plan.await? {
+                Plan::Send(call) => return self.perform(&call).await,
+                Plan::Nothing => return self.find(id).await?.ok_or(Error::NoPayment),
+                Plan::Close(call) => {
+                    let after = self.perform(&call).await?;
+                    if after.is_unsure {
+                        return Err(Error::Unsure);
+                    }
+                }
+            }
+        }
+        Err(Error::Raced)
+    }
+}
+
+impl Shared {
+    /// The call that this wish made before, and what came of it.
+    fn before(&self, tx: &mut Tx<'_>, key: &str) -> Result<Option<Plan>, Error> {
+        let Some(known) = sql::find_call(tx, key)? else { return Ok(None) };
+        match known.state {
+            CallState::Done => Ok(Some(Plan::Nothing)),
+            CallState::Refused => Err(Error::Refused { code: known.code.unwrap_or_default() }),
+            // The program that sent it may have died: it is asked about in a moment.
+            CallState::Sent | CallState::Unsure => Err(Error::Unsure),
+        }
+    }
+
+    /// The name of a wish: the caller's, or one behind those that were.
+    fn which(&self, tx: &mut Tx<'_>, id: PaymentId, wish: &Wish, operation: Operation) -> Result<String, Error> {
+        match &wish.name {
+            Some(name) => Ok(format!("named/{name}")),
+            None => Ok(format!("counted/{}", sql::count_calls(tx, id, operation)?)),
+        }
+    }
+
+    fn plan_capture(&self, tx: &mut Tx<'_>, id: PaymentId, wish: &Wish) -> Result<Plan, Error> {
+        let payment = sql::get(tx, id)?;
+        let which = self.which(tx, id, wish, Operation::Capture)?;
+        if let Some(plan) = self.known(tx, &payment, Operation::Capture, &which)? {
+            return Ok(plan);
+        }
+        if payment.is_unsure {
+            return Err(Error::Unsure);
+        }
+        if payment.capture != CaptureMode::Later {
+            return Err(Error::State("captured at once"));
+        }
+        if !matches!(payment.state, State::Authorized | State::PartiallyCaptured) {
+            return Err(Error::State(payment.state.word()));
+        }
+        let left = payment.capturable();
+        let amount = wish.amount.unwrap_or(left);
+        let attempt = self.paid_attempt(tx, &payment)?;
+        let target = attempt.inner.clone().ok_or(Error::Form("what is set aside"))?;
+        let call = self.call(&payment, &attempt, Operation::Capture, Some(amount), Some(target), &which);
+        self.send(tx, &payment, call, amount, left, wish)
+    }
+
+    fn plan_refund(&self, tx: &mut Tx<'_>, id: PaymentId, wish: &Wish) -> Result<Plan, Error> {
+        let payment = sql::get(tx, id)?;
+        let which = self.which(tx, id, wish, Operation::Refund)?;
+        if let Some(plan) = self.known(tx, &payment, Operation::Refund, &which)? {
+            return Ok(plan);
+        }
+        if payment.is_unsure {
+            return Err(Error::Unsure);
+        }
+        if payment.captured == 0 {
+            return Err(Error::State(payment.state.word()));
+        }
+        let left = payment.refundable();
+        let amount = wish.amount.unwrap_or(left);
+        let attempt = self.paid_attempt(tx, &payment)?;
+        let (target, left) = match attempt.provider {
+            Provider::Stripe => (attempt.inner.clone().ok_or(Error::Form("what was taken"))?, left),
+            Provider::PayPal => refundable_capture(tx, &payment, amount)?,
+        };
+        if let Some(most) = self.settings.refunds_per_day {
+            let since = tx.now().minus(DAY);
+            let given = sql::refunds_since(tx, since, payment.currency())?;
+            if given.checked_add(amount).is_none_or(|sum| sum > most) {
+                return Err(Error::RefundLimit);
+            }
+        }
+        let call = self.call(&payment, &attempt, Operation::Refund, Some(amount), Some(target), &which);
+        self.send(tx, &payment, call, amount, left, wish)
+    }
+
+    fn plan_void(&self, tx: &mut Tx<'_>, id: PaymentId, wish: &Wish) -> Result<Plan, Error> {
+        let payment = sql::get(tx, id)?;
+        if payment.state == State::Voided {
+            tx.commit_silent("it was void before");
+            return Ok(Plan::Nothing);
+        }
+        if payment.is_unsure {
+            return Err(Error::Unsure);
+        }
+        match payment.state {
+            State::Authorized => {
+                let which = self.which(tx, id, wish, Operation::Void)?;
+                let attempt = self.paid_attempt(tx, &payment)?;
+                let target = attempt.inner.clone().ok_or(Error::Form("what is set aside"))?;
+                let call = self.call(&payment, &attempt, Operation::Void, None, Some(target), &which);
+                if let Some(plan) = self.before(tx, &call.key)? {
+                    return Ok(plan);
+                }
+                // A capture that is under way is not overtaken (mistake 6).
+                if payment.capturing > 0 {
+                    return Err(Error::Unsure);
+                }
+                self.send(tx, &payment, call, 0, 0, wish)
+            }
+            State::Created | State::Declined | State::RequiresAction => self.void_unpaid(tx, &payment, wish),
+            other => Err(Error::State(other.word())),
+        }
+    }
+
+    fn void_unpaid(&self, tx: &mut Tx<'_>, payment: &Payment, wish: &Wish) -> Result<Plan, Error> {
+        for attempt in sql::attempts_of(tx, payment.id)?.into_iter().filter(|attempt| attempt.is_open) {
+            let of = (payment.id, attempt.number);
+            let Some(reference) = attempt.reference.clone().filter(|_| attempt.provider == Provider::Stripe) else {
+                if sql::unsettled_of(tx, payment.id)?.iter().any(|call| call.attempt == attempt.number) {
+                    return Err(Error::Unsure);
+                }
+                sql::attempt_closed(tx, of)?;
+                continue;
+            };
+            let which = attempt.number.to_string();
+            let call = self.call(payment, &attempt, Operation::Close, None, Some(reference), &which);
+            if let Some(plan) = self.before(tx, &call.key)? {
+                return Ok(plan);
+            }
+            tx.commit_silent("a page that is to be closed is told by what comes of it");
+            sql::insert_call(tx, &call)?;
+            return Ok(Plan::Close(call));
+        }
+        tell_asked(tx, payment, Operation::Void, None, wish)?;
+        let after = Payment { state: State::Voided, ..payment.clone() };
+        self.finish(tx, payment, after, payment.provider.unwrap_or(Provider::Stripe))?;
+        Ok(Plan::Nothing)
+    }
+
+    fn known(
+        &self,
+        tx: &mut Tx<'_>,
+        payment: &Payment,
+        operation: Operation,
+        which: &str,
+    ) -> Result<Option<Plan>, Error> {
+        let key = self.call_key(payment, operation, which);
+        let found = self.before(tx, &key)?;
+        if found.is_some() {
+            tx.commit_silent("the same wish was carried out before");
+        }
+        Ok(found)
+    }
+
+    /// Sets the amount aside and writes the call down; nothing goes out before this is durable.
+    fn send(
+        &self,
+        tx: &mut Tx<'_>,
+        payment: &Payment,
+        call: Call,
+        amount: i64,
+        left: i64,
+        wish: &Wish,
+    ) -> Result<Plan, Error> {
+        let moves = call.operation != Operation::Void;
+        if moves && (amount <= 0 || amount > left) {
+            return Err(Error::TooMuch { left: left.max(0) });
+        }
+        if !sql::reserve(tx, payment, call.operation, amount)? {
+            // The row is as it was read, so what does not fit is the sum.
+            return Err(Error::TooMuch { left: left.max(0) });
+        }
+        sql::insert_call(tx, &call)?;
+        sql::look_no_later(tx, payment.id, tx.now().plus(self.pace.first_look))?;
+        tell_asked(tx, payment, call.operation, moves.then_some(amount), wish)?;
+        Ok(Plan::Send(call))
+    }
+
+    /// The attempt whose money it is.
+    fn paid_attempt(&self, tx: &mut Tx<'_>, payment: &Payment) -> Result<Attempt, Error> {
+        let captures = sql::captures_of(tx, payment.id)?;
+        let paid = captures.iter().find(|one| !one.is_extra && one.state == Piece::Done);
+        let number = paid.map_or(payment.attempt, |one| one.attempt);
+        sql::find_attempt(tx, payment.id, number)?.ok_or(Error::Form("an attempt"))
+    }
+}
+
+fn tell_asked(
+    tx: &mut Tx<'_>,
+    payment: &Payment,
+    operation: Operation,
+    amount: Option<i64>,
+    wish: &Wish,
+) -> Result<(), Error> {
+    let fact = facts::PaymentAsked {
+        payment: payment.id,
+        operation: operation.word().to_owned(),
+        amount: amount.map(counted),
+        currency: payment.currency().to_string(),
+    };
+    tx.append(wish.actor, None, fact)?;
+    Ok(())
+}
+
+/// PayPal gives back from one capture: the first one that has so much left, or else how much the fullest one has.
+fn refundable_capture(tx: &mut Tx<'_>, payment: &Payment, amount: i64) -> Result<(String, i64), Error> {
+    let calls = sql::calls_of(tx, payment.id)?;
+    let mut fullest: Option<(String, i64)> = None;
+    for capture in sql::captures_of(tx, payment.id)? {
+        if capture.is_extra || capture.state != Piece::Done {
+            continue;
+        }
+        let is_of = |call: &&Call| {
+            call.operation == Operation::Refund
+                && call.state != CallState::Refused
+                && call.target.as_deref() == Some(capture.reference.as_str())
+        };
+        let given: i64 = calls.iter().filter(is_of).filter_map(|call| call.amount).sum();
+        let left = (capture.amount - given).min(payment.refundable());
+        if left >= amount {
+            return Ok((capture.reference, left));
+        }
+        if fullest.as_ref().is_none_or(|(_, most)| left > *most) {
+            fullest = Some((capture.reference, left));
+        }
+    }
+    fullest.ok_or(Error::TooMuch { left: 0 })
+}

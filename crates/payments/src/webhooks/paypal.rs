@@ -1,0 +1,169 @@
+//! PayPal's signature: RSA with SHA-256 over `transmission id|time|webhook id|CRC-32 of the body`, by a certificate that its
+//! own header names. So where that certificate may lie is decided here and not there.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use storeward_base::Timestamp;
+use storeward_outbound::{Client, Limits, Request};
+use storeward_seal::certificate::{self, Roots};
+use storeward_seal::encoding::decode_base64;
+
+use super::{Refusal, crc32};
+
+const ALGORITHM: &str = "SHA256withRSA";
+const FOLDER: &str = "/v1/notifications/certs/";
+/// PayPal sends again for three days, under the same signature. Twice does not matter: each transmission is taken once.
+const OLDEST: Duration = Duration::from_secs(4 * 24 * 3600);
+const AHEAD: Duration = Duration::from_secs(300);
+const MOST_KEPT: usize = 16;
+/// Whoever invents certificates makes us ask for this many a minute at most.
+const MOST_ASKED: usize = 10;
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// The certificates of one host, once they were fetched.
+#[derive(Clone)]
+pub struct Certificates(Arc<Inner>);
+
+struct Inner {
+    client: Client,
+    /// Scheme and host (and port, for a stand-in).
+    origin: String,
+    roots: Roots,
+    kept: Mutex<Kept>,
+}
+
+#[derive(Default)]
+struct Kept {
+    chains: BTreeMap<String, Vec<u8>>,
+    asked: VecDeque<Timestamp>,
+}
+
+impl fmt::Debug for Certificates {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Certificates").field("origin", &self.0.origin).finish_non_exhaustive()
+    }
+}
+
+impl Certificates {
+    pub(crate) fn new(client: Client, origin: String, roots: Roots) -> Self {
+        Certificates(Arc::new(Inner { client, origin, roots, kept: Mutex::default() }))
+    }
+
+    /// Whether a certificate may lie there: the one host, its folder, a plain name, nothing behind it.
+    fn is_ours(&self, url: &str) -> bool {
+        let name = url.strip_prefix(&self.0.origin).and_then(|rest| rest.strip_prefix(FOLDER));
+        let is_plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
+        name.is_some_and(|name| (1..=128).contains(&name.len()) && name.bytes().all(is_plain))
+    }
+
+    /// The chain at an address that is ours. No redirect is followed.
+    async fn chain(&self, url: &str, now: Timestamp) -> Result<Vec<u8>, Refusal> {
+        {
+            let mut kept = self.kept();
+            if let Some(chain) = kept.chains.get(url) {
+                return Ok(chain.clone());
+            }
+            while kept.asked.front().is_some_and(|at| now.since(*at) >= MINUTE) {
+                kept.asked.pop_front();
+            }
+            if kept.asked.len() >= MOST_ASKED {
+                return Err(Refusal::CertificateLater);
+            }
+            kept.asked.push_back(now);
+        }
+        let limits = Limits { body_bytes: certificate::MAX_CHAIN_BYTES, ..Limits::default() };
+        let request = Request::get(url).map_err(|_| Refusal::Certificate)?.limits(limits);
+        let reply = self.0.client.send(request).await.map_err(|_| Refusal::CertificateLater)?;
+        match reply.status.as_u16() {
+            200 => Ok(reply.body.to_vec()),
+            500..=599 => Err(Refusal::CertificateLater),
+            _ => Err(Refusal::Certificate),
+        }
+    }
+
+    /// Only a chain that was believed once is kept, so that nobody fills this.
+    fn keep(&self, url: &str, chain: Vec<u8>) {
+        let mut kept = self.kept();
+        if kept.chains.len() >= MOST_KEPT {
+            kept.chains.clear();
+        }
+        kept.chains.insert(url.to_owned(), chain);
+    }
+
+    fn kept(&self) -> std::sync::MutexGuard<'_, Kept> {
+        self.0.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// `messageverificationcerts.paypal.com`, `messageverificationcerts.sandbox.paypal.com`.
+fn is_signer(name: &str) -> bool {
+    let middle = name.strip_prefix("messageverificationcerts").and_then(|rest| rest.strip_suffix(".paypal.com"));
+    middle.is_some_and(|middle| {
+        middle.is_empty()
+            || (middle.starts_with('.') && middle.bytes().all(|b| b.is_ascii_lowercase() || b == b'.'))
+    })
+}
+
+/// What the headers say.
+pub(crate) struct Signed {
+    transmission: String,
+    time: String,
+    signature: Vec<u8>,
+    url: String,
+}
+
+impl Signed {
+    pub(crate) fn read<'a>(header: impl Fn(&str) -> Option<&'a str>) -> Result<Self, Refusal> {
+        let get = |name: &str| header(name).ok_or(Refusal::NoSignature);
+        if get("paypal-auth-algo")? != ALGORITHM {
+            return Err(Refusal::Algorithm);
+        }
+        let transmission = get("paypal-transmission-id")?;
+        // The bar parts what is signed.
+        if !crate::stripe::is_id(transmission) {
+            return Err(Refusal::NoSignature);
+        }
+        let signature = decode_base64(get("paypal-transmission-sig")?).ok_or(Refusal::NoSignature)?;
+        Ok(Signed {
+            transmission: transmission.to_owned(),
+            time: get("paypal-transmission-time")?.to_owned(),
+            signature,
+            url: get("paypal-cert-url")?.to_owned(),
+        })
+    }
+
+    pub(crate) fn transmission(&self) -> &str {
+        &self.transmission
+    }
+
+    pub(crate) async fn verify(
+        &self,
+        certificates: &Certificates,
+        webhook_id: &str,
+        body: &[u8],
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
+        let at = Timestamp::parse_rfc3339(&self.time).ok_or(Refusal::NoSignature)?;
+        if now.since(at) > OLDEST || at.since(now) > AHEAD {
+            return Err(Refusal::Time);
+        }
+        if !certificates.is_ours(&self.url) {
+            return Err(Refusal::Certificate);
+        }
+        let chain = certificates.chain(&self.url, now).await?;
+        // The id of the webhook as it is configured, never one that the message brings.
+        let message = format!("{}|{}|{webhook_id}|{}", self.transmission, self.time, crc32(body));
+        let roots = &certificates.0.roots;
+        certificate::verify(&chain, roots, is_signer, now, message.as_bytes(), &self.signature).map_err(
+            |why| match why {
+                storeward_seal::Error::Signature => Refusal::Signature,
+                _ => Refusal::Certificate,
+            },
+        )?;
+        certificates.keep(&self.url, chain);
+        Ok(())
+    }
+}
