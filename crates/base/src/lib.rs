@@ -28,8 +28,8 @@ pub use clock::{Clock, FixedClock, SystemClock, Timestamp};
 pub use entropy::{Entropy, SeededEntropy, SystemEntropy};
 pub use fault::{Blame, Fault, FaultKind};
 pub use id::{
-    ApiKeyId, BackupId, CustomerId, DrillId, EventId, GrantId, Id, IdError, JobId, PaymentId, PleaId, PostId, RelyingId,
-    ReminderId, ReportId, RequestId, StaffId, Tagged,
+    ApiKeyId, BackupId, CustomerId, DrillId, EventId, GrantId, Id, IdError, JobId, PaymentId, PleaId, PostId,
+    RelyingId, ReminderId, ReportId, RequestId, StaffId, Tagged,
 };
 pub use language::Language;
 pub use page::{Page, PageSize};

@@ -308,7 +308,8 @@ fn of_class(record: &Record, class: u32) -> Vec<(&'static str, Value)> {
         3001 | 3002 => vec![("user", user_of(record)), ("is_mfa", json!(class == 3002))],
         6005 => {
             let kind = record.event.kind();
-            let name = ["backup", "payment"].into_iter().find(|name| kind.starts_with(name)).unwrap_or("vault");
+            let name =
+                ["backup", "payment"].into_iter().find(|name| kind.starts_with(name)).unwrap_or("vault");
             vec![("database", json!({ "name": name, "type_id": 1 }))]
         }
         _ => vec![("app", json!({ "name": "Storeward", "version": env!("CARGO_PKG_VERSION") }))],

@@ -209,7 +209,9 @@ pub(crate) fn sentence(event: &Event) -> Option<String> {
             format!("The buyer of {} was led to {} (try {})", p.payment, p.provider, p.attempt)
         }
         Event::PaymentAsked(p) => match p.amount {
-            Some(amount) => format!("Asked to {} {} of {}", p.operation, minor(amount, &p.currency), p.payment),
+            Some(amount) => {
+                format!("Asked to {} {} of {}", p.operation, minor(amount, &p.currency), p.payment)
+            }
             None => format!("Asked to {} {}", p.operation, p.payment),
         },
         Event::PaymentAuthorized(PaymentAuthorized(fact)) => moved("Set aside", fact),
@@ -224,7 +226,10 @@ pub(crate) fn sentence(event: &Event) -> Option<String> {
             p.provider, p.payment, p.operation, p.code
         ),
         Event::PaymentResolved(p) => {
-            format!("What became of {} at {} is known ({}): {}", p.payment, p.provider, p.operation, p.outcome)
+            format!(
+                "What became of {} at {} is known ({}): {}",
+                p.payment, p.provider, p.operation, p.outcome
+            )
         }
         Event::PaymentRefused(p) => {
             format!("{} refused to {} {}: {}", p.provider, p.operation, p.payment, p.code)

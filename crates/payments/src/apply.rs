@@ -10,9 +10,7 @@ use storeward_store::{Reader, Tx};
 use crate::error::Error;
 use crate::ledger::{Account, moved};
 use crate::machine::{Seen, SeenCapture, SeenRefund, Stage, Sums, misfit, next, outcome_of};
-use crate::model::{
-    Attempt, CallState, Capture, Operation, Payment, Piece, Provider, Refund, State,
-};
+use crate::model::{Attempt, CallState, Capture, Operation, Payment, Piece, Provider, Refund, State};
 use crate::money::Money;
 use crate::payments::Shared;
 use crate::sql;
@@ -29,12 +27,7 @@ pub(crate) fn tell(tx: &mut Tx<'_>, fact: impl Into<storeward_events::Event>) ->
 
 impl Shared {
     /// Makes the books say what `seen` says of this attempt. What does not fit is told once, and changes nothing.
-    pub(crate) fn apply(
-        &self,
-        tx: &mut Tx<'_>,
-        attempt: &Attempt,
-        seen: &Seen,
-    ) -> Result<Payment, Error> {
+    pub(crate) fn apply(&self, tx: &mut Tx<'_>, attempt: &Attempt, seen: &Seen) -> Result<Payment, Error> {
         let before = sql::get(tx, attempt.payment)?;
         let gateway = self.gateway(attempt.provider)?;
         if let Some(what) = misfit(&self.wanted(&before, gateway), seen) {
@@ -145,9 +138,9 @@ impl Shared {
             Some(known) => known,
             None => {
                 let others = sql::captures_of(tx, payment.id)?;
-                let is_extra = others
-                    .iter()
-                    .any(|other| other.attempt != attempt.number && other.state == Piece::Done && !other.is_extra);
+                let is_extra = others.iter().any(|other| {
+                    other.attempt != attempt.number && other.state == Piece::Done && !other.is_extra
+                });
                 let fresh = Capture {
                     provider,
                     reference: one.reference.clone(),
@@ -196,7 +189,12 @@ impl Shared {
     }
 }
 
-fn apply_refund(tx: &mut Tx<'_>, payment: &Payment, provider: Provider, one: &SeenRefund) -> Result<(), Error> {
+fn apply_refund(
+    tx: &mut Tx<'_>,
+    payment: &Payment,
+    provider: Provider,
+    one: &SeenRefund,
+) -> Result<(), Error> {
     let known = sql::find_refund(tx, provider, &one.reference)?;
     let known = match known {
         Some(known) if known.payment != payment.id || known.amount != one.amount.minor => {

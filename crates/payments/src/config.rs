@@ -189,7 +189,9 @@ fn place(given: Option<&str>, own: &str, mode: Mode, key: &str) -> Result<Where,
         return Err(fault(format!("{key} is on this machine: that is for mode = \"test\"")));
     }
     if !is_stand_in && base != own {
-        return Err(fault(format!("{key} is {own} in this mode, or a stand-in on a loopback address in test mode")));
+        return Err(fault(format!(
+            "{key} is {own} in this mode, or a stand-in on a loopback address in test mode"
+        )));
     }
     Ok(Where { base, destination, is_stand_in })
 }
@@ -218,10 +220,14 @@ impl StripeSection {
         let starts = |starts: [&str; 2]| starts.iter().any(|start| key.expose().starts_with(start));
         match mode {
             Mode::Live if starts(["sk_test_", "rk_test_"]) => {
-                return Err(fault("stripe.secret_key_file holds a test key: with it nobody pays; mode is live"));
+                return Err(fault(
+                    "stripe.secret_key_file holds a test key: with it nobody pays; mode is live",
+                ));
             }
             Mode::Test if starts(["sk_live_", "rk_live_"]) => {
-                return Err(fault("stripe.secret_key_file holds a live key: with it money moves; mode is test"));
+                return Err(fault(
+                    "stripe.secret_key_file holds a live key: with it money moves; mode is test",
+                ));
             }
             Mode::Live if starts(["sk_live_", "rk_live_"]) => {}
             Mode::Test if starts(["sk_test_", "rk_test_"]) => {}
@@ -230,7 +236,9 @@ impl StripeSection {
             }
         }
         if !(1..=2).contains(&self.webhook_secret_files.len()) {
-            return Err(fault("stripe.webhook_secret_files names one file, or two while a secret is exchanged"));
+            return Err(fault(
+                "stripe.webhook_secret_files names one file, or two while a secret is exchanged",
+            ));
         }
         let files = self.webhook_secret_files.iter();
         let secrets = files.map(|file| secret("stripe.webhook_secret_files", folder, file));
@@ -251,7 +259,8 @@ impl PayPalSection {
             Mode::Test => (PAYPAL_SANDBOX, CERTIFICATES_SANDBOX),
         };
         let at = place(self.address.as_deref(), own, mode, "paypal.address")?;
-        let is_word = |text: &str| !text.is_empty() && text.len() <= 200 && text.bytes().all(|b| b.is_ascii_graphic());
+        let is_word =
+            |text: &str| !text.is_empty() && text.len() <= 200 && text.bytes().all(|b| b.is_ascii_graphic());
         if !is_word(&self.client_id) || self.client_id.contains(':') || !is_word(&self.webhook_id) {
             return Err(fault("paypal.client_id and paypal.webhook_id are words of visible signs"));
         }

@@ -118,7 +118,8 @@ fn of_paypal(one: &Value) -> Option<Told> {
         amount: Money::from_paypal(text(value, "/value")?, text(value, "/currency_code")?).ok()?,
         reason: crate::provider::clean(text(one, "/reason").unwrap_or("OTHER")),
         state,
-        is_withdrawn: state == "lost" || text(one, "/dispute_life_cycle_stage") == Some("CHARGEBACK") && state == "open",
+        is_withdrawn: state == "lost"
+            || text(one, "/dispute_life_cycle_stage") == Some("CHARGEBACK") && state == "open",
         due_at: text(one, "/seller_response_due_date").and_then(Timestamp::parse_rfc3339),
         about: about.collect(),
     })

@@ -12,22 +12,31 @@ pub enum Error {
     Seal(storeward_seal::Error),
     Money(MoneyFault),
     /// A value does not fit; the first word is its place.
-    Misfit { field: &'static str, why: &'static str },
+    Misfit {
+        field: &'static str,
+        why: &'static str,
+    },
     NoPayment,
     /// The order has a payment of another amount, or one that is paid.
     OrderHasPayment,
     /// It stands where this cannot be done; the word says where.
     State(&'static str),
     /// More than is left to be taken or given back.
-    TooMuch { left: i64 },
+    TooMuch {
+        left: i64,
+    },
     /// A call is under way of which nobody knows what it did: first it is asked.
     Unsure,
     /// This way to pay is not set up, or does not take this currency.
     NoProvider,
     /// The provider did not do it; nothing was moved.
-    Refused { code: String },
+    Refused {
+        code: String,
+    },
     /// The provider cannot be reached, and nothing was sent.
-    NotReached { code: String },
+    NotReached {
+        code: String,
+    },
     /// Others changed it at the same moment, too often in a row.
     Raced,
     /// More refunds on one day than the config allows.

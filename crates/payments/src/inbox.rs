@@ -102,7 +102,8 @@ impl Payments {
         };
         let provider = Provider::of_word(&note.provider).ok_or(Failed::for_good("payments.form"))?;
         let found = {
-            let (objects, payment) = ([vec![note.object.clone()], note.others.clone()].concat(), note.payment);
+            let (objects, payment) =
+                ([vec![note.object.clone()], note.others.clone()].concat(), note.payment);
             self.0.db.read(move |reader| find_attempt(reader, provider, &objects, payment)).await?
         };
         let payment = match found {

@@ -89,8 +89,10 @@ pub(crate) fn misfit(wanted: &Wanted<'_>, seen: &Seen) -> Option<&'static str> {
     if std::iter::once(seen.asked).chain(pieces).any(|money| money.currency != amount.currency) {
         return Some("currency");
     }
-    let captured = sum(seen.captures.iter().filter(|one| one.state == Piece::Done).map(|one| one.amount.minor));
-    let refunded = sum(seen.refunds.iter().filter(|one| one.state == Piece::Done).map(|one| one.amount.minor));
+    let captured =
+        sum(seen.captures.iter().filter(|one| one.state == Piece::Done).map(|one| one.amount.minor));
+    let refunded =
+        sum(seen.refunds.iter().filter(|one| one.state == Piece::Done).map(|one| one.amount.minor));
     let authorized = seen.authorized;
     let (Some(captured), Some(refunded)) = (captured, refunded) else { return Some("amount") };
     if seen.asked.minor != amount.minor || authorized > amount.minor || captured > authorized {
@@ -172,7 +174,10 @@ impl State {
             (State::Declined, State::RequiresAction | State::Processing) => true,
             (_, State::Created) => false,
             // A refund that fails later: the money is the shop's again.
-            (State::Refunded | State::PartiallyRefunded, State::Captured | State::PartiallyRefunded | State::PartiallyCaptured) => true,
+            (
+                State::Refunded | State::PartiallyRefunded,
+                State::Captured | State::PartiallyRefunded | State::PartiallyCaptured,
+            ) => true,
             (State::PartiallyRefunded, State::Refunded) => true,
             // Over before money was taken.
             (State::Voided | State::Failed, next) => has_money(next),

@@ -217,7 +217,11 @@ impl Payment {
         self.attempt > 0
             && matches!(
                 self.state,
-                State::Created | State::RequiresAction | State::Processing | State::Declined | State::Authorized
+                State::Created
+                    | State::RequiresAction
+                    | State::Processing
+                    | State::Declined
+                    | State::Authorized
             )
     }
 }

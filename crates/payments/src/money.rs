@@ -12,8 +12,7 @@ use std::str::FromStr;
 pub struct Currency([u8; 3]);
 
 /// Codes with no decimals, in ISO 4217.
-const NONE: &str =
-    "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF";
+const NONE: &str = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF";
 /// Codes with three.
 const THREE: &str = "BHD IQD JOD KWD LYD OMR TND";
 /// Codes with two.
@@ -25,7 +24,8 @@ const TWO: &str = "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BMD BND BOB B
                    XCD YER ZAR ZMW ZWG";
 
 /// What PayPal takes (its reference "Currency codes").
-const PAYPAL: &str = "AUD BRL CAD CHF CNY CZK DKK EUR GBP HKD HUF ILS JPY MXN MYR NOK NZD PHP PLN SEK SGD THB TWD USD";
+const PAYPAL: &str =
+    "AUD BRL CAD CHF CNY CZK DKK EUR GBP HKD HUF ILS JPY MXN MYR NOK NZD PHP PLN SEK SGD THB TWD USD";
 
 fn is_in(list: &str, code: &str) -> bool {
     list.split_ascii_whitespace().any(|one| one == code)

@@ -123,7 +123,12 @@ impl Payments {
         let held = id.clone();
         let found = self.0.db.read(move |reader| {
             reader.query_optional(FIND_NEWS, params![&held], |row| {
-                Ok((row.get::<PaymentId>(0)?, row.get::<String>(1)?, row.get::<String>(2)?, row.get::<Option<Timestamp>>(4)?))
+                Ok((
+                    row.get::<PaymentId>(0)?,
+                    row.get::<String>(1)?,
+                    row.get::<String>(2)?,
+                    row.get::<Option<Timestamp>>(4)?,
+                ))
             })
         });
         let Some((payment, name, body, taken)) = found.await? else { return Ok(()) };

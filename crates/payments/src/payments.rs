@@ -96,8 +96,7 @@ impl Payments {
         let mut gateways = Vec::new();
         gateways.extend(parts.settings.stripe.clone().map(Gateway::Stripe));
         gateways.extend(parts.settings.paypal.clone().map(Gateway::PayPal));
-        let merchant =
-            parts.settings.merchant.clone().unwrap_or_else(|| parts.db.ledger_name().to_string());
+        let merchant = parts.settings.merchant.clone().unwrap_or_else(|| parts.db.ledger_name().to_string());
         Payments(Arc::new(Shared {
             customers: parts.pseudonym_key.mark_key("payments.customer"),
             emails: parts.pseudonym_key.mark_key("payments.email"),

@@ -16,7 +16,9 @@ use crate::config::PayPalSection;
 use crate::machine::{Seen, short};
 use crate::model::{Attempt, Call, Operation, Payment};
 use crate::money::Money;
-use crate::provider::{Movement, Opened, Opening, Trouble, exchange, is_later, list, read as read_reply, text};
+use crate::provider::{
+    Movement, Opened, Opening, Trouble, exchange, is_later, list, read as read_reply, text,
+};
 use crate::webhooks::Certificates;
 
 /// Orders: six hours (Orders v2, `PayPal-Request-Id`). With a margin.
@@ -130,7 +132,13 @@ impl PayPal {
     }
 
     /// One call. A token that is not taken any more is exchanged once: a call without a good one does nothing.
-    async fn call(&self, method: Method, path: &str, key: Option<&str>, body: Option<&Value>) -> Result<Value, Trouble> {
+    async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        key: Option<&str>,
+        body: Option<&Value>,
+    ) -> Result<Value, Trouble> {
         let url = format!("{}{path}", self.0.base);
         for _ in 0..2 {
             let token = self.token().await?;
@@ -139,7 +147,8 @@ impl PayPal {
                 Method::Get => Request::get(&url)?,
                 Method::Post => {
                     let body = body.map_or_else(|| "{}".to_owned(), Value::to_string);
-                    Request::post(&url, "application/json", body)?.header("prefer", "return=representation")?
+                    Request::post(&url, "application/json", body)?
+                        .header("prefer", "return=representation")?
                 }
             };
             let mut request = request.header("authorization", bearer.expose())?;

@@ -205,7 +205,11 @@ impl Shared {
 }
 
 /// One of the provider's movements against ours; and its fee, where it was not known.
-fn against_the_books(tx: &mut Tx<'_>, provider: Provider, movement: &Movement) -> Result<Option<Found>, Error> {
+fn against_the_books(
+    tx: &mut Tx<'_>,
+    provider: Provider,
+    movement: &Movement,
+) -> Result<Option<Found>, Error> {
     let reference = movement.reference.as_str();
     let ours = match movement.kind {
         MovementKind::Capture => sql::find_capture(tx, provider, reference)?

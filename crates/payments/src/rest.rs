@@ -16,13 +16,17 @@ use crate::money::{Currency, Money};
 use crate::payments::Payments;
 use crate::verbs::Wish;
 
-use messages::{CreatePayment, PaymentMessage, PaymentPage, Part};
+use messages::{CreatePayment, Part, PaymentMessage, PaymentPage};
 
 /// All of them. Without payments they are there to be described.
 pub fn operations(payments: Option<&Payments>) -> Vec<Operation> {
     let one = |operation: Operation| {
         operation
-            .part("payment", "The payment's id.", json!({ "type": "string", "pattern": "^pay_[0-9a-z]{26}$" }))
+            .part(
+                "payment",
+                "The payment's id.",
+                json!({ "type": "string", "pattern": "^pay_[0-9a-z]{26}$" }),
+            )
             .about("payments")
             .fails(404, "There is no such payment.")
     };
@@ -105,9 +109,9 @@ where
     let payments = payments.cloned();
     move |call| match &payments {
         Some(payments) => Box::pin(work(payments.clone(), call)),
-        None => Box::pin(async {
-            Err(Problem::missing("api.no_such_address", "Payments are not taken here."))
-        }),
+        None => {
+            Box::pin(async { Err(Problem::missing("api.no_such_address", "Payments are not taken here.")) })
+        }
     }
 }
 

@@ -5,7 +5,8 @@ use storeward_store::{Error as StoreError, Reader, Row, Tx, params, statements};
 
 use crate::error::Error;
 use crate::model::{
-    Attempt, Call, CallState, Capture, CaptureMode, Operation, Payment, Piece, Provider, Refund, State, Strength,
+    Attempt, Call, CallState, Capture, CaptureMode, Operation, Payment, Piece, Provider, Refund, State,
+    Strength,
 };
 use crate::money::{Currency, Money};
 
@@ -80,7 +81,6 @@ statements! {
     CALL_UNSURE = "UPDATE payment_call SET state = 'unsure', code = $2 WHERE key = $1 AND state = 'sent'";
     CALL_SETTLED = "UPDATE payment_call SET state = $2, code = $3, outcome = $4, settled_at = $5 WHERE key = $1 AND settled_at IS NULL";
     SEND_AGAIN = "UPDATE payment_call SET sends = sends + 1, last_sent_at = $3 WHERE key = $1 AND sends = $2 AND settled_at IS NULL";
-    CALL_TARGET = "UPDATE payment_call SET target = $2 WHERE key = $1";
     REFUNDS_SINCE = "SELECT CAST(COALESCE(SUM(amount), 0) AS BIGINT) FROM payment_call WHERE operation = 'refund' AND state <> 'refused' \
         AND first_sent_at >= $1 AND payment IN (SELECT id FROM payment WHERE currency = $2)";
 
@@ -287,14 +287,21 @@ fn raced(changed: u64) -> Result<(), Error> {
 }
 
 /// Sets an amount aside for a call that takes or gives back; false where it is more than is left. The database decides.
-pub(crate) fn reserve(tx: &mut Tx<'_>, of: &Payment, operation: Operation, amount: i64) -> Result<bool, StoreError> {
+pub(crate) fn reserve(
+    tx: &mut Tx<'_>,
+    of: &Payment,
+    operation: Operation,
+    amount: i64,
+) -> Result<bool, StoreError> {
     let statement = match operation {
         Operation::Capture => RESERVE_CAPTURE,
         Operation::Refund => RESERVE_REFUND,
         Operation::Open | Operation::Authorize | Operation::Void | Operation::Close => TOUCH,
     };
     let changed = match operation {
-        Operation::Capture | Operation::Refund => tx.execute(statement, params![of.id, of.version, amount])?,
+        Operation::Capture | Operation::Refund => {
+            tx.execute(statement, params![of.id, of.version, amount])?
+        }
         Operation::Open | Operation::Authorize | Operation::Void | Operation::Close => {
             tx.execute(statement, params![of.id, of.version])?
         }
@@ -426,10 +433,6 @@ pub(crate) fn call_settled(
 pub(crate) fn send_again(tx: &mut Tx<'_>, one: &Call) -> Result<bool, StoreError> {
     let now = tx.now();
     Ok(tx.execute(SEND_AGAIN, params![&one.key, one.sends, now])? == 1)
-}
-
-pub(crate) fn call_target(tx: &mut Tx<'_>, key: &str, target: &str) -> Result<(), StoreError> {
-    tx.execute(CALL_TARGET, params![key, target]).map(drop)
 }
 
 /// What was given back, or is under way to be, in one currency since a moment.

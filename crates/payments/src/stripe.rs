@@ -13,9 +13,7 @@ use storeward_outbound::{Client, Request};
 use crate::machine::{Seen, SeenCapture, SeenRefund, Stage, short};
 use crate::model::{Attempt, Call, Operation, Payment, Piece, Strength};
 use crate::money::Money;
-use crate::provider::{
-    Movement, MovementKind, Opened, Opening, Trouble, exchange, is_later, list, text,
-};
+use crate::provider::{Movement, MovementKind, Opened, Opening, Trouble, exchange, is_later, list, text};
 
 use form::Form;
 
@@ -58,7 +56,8 @@ fn id_of<'a>(value: &'a Value, pointer: &str) -> Option<&'a str> {
 
 /// Ids go into addresses.
 pub(crate) fn is_id(text: &str) -> bool {
-    (1..=255).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
+    (1..=255).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
 }
 
 fn safe(id: &str) -> Result<&str, Trouble> {
@@ -66,7 +65,12 @@ fn safe(id: &str) -> Result<&str, Trouble> {
 }
 
 impl Stripe {
-    pub(crate) fn new(client: Client, base: String, key: Secret<String>, secrets: Vec<Secret<String>>) -> Self {
+    pub(crate) fn new(
+        client: Client,
+        base: String,
+        key: Secret<String>,
+        secrets: Vec<Secret<String>>,
+    ) -> Self {
         Stripe { client, base, key, secrets }
     }
 
@@ -97,7 +101,10 @@ impl Stripe {
         form.put("metadata[storeward_payment]", &id);
         form.put("metadata[storeward_attempt]", &attempt.number.to_string());
         form.put("payment_intent_data[metadata][storeward_payment]", &id);
-        form.put("payment_intent_data[capture_method]", if is_later(payment) { "manual" } else { "automatic" });
+        form.put(
+            "payment_intent_data[capture_method]",
+            if is_later(payment) { "manual" } else { "automatic" },
+        );
         form.put("success_url", back);
         form.put("cancel_url", gave_up);
         form.put("expires_at", &attempt.expires_at.seconds().to_string());
@@ -115,8 +122,11 @@ impl Stripe {
     pub(crate) async fn fetch(&self, attempt: &Attempt) -> Result<Seen, Trouble> {
         let reference = attempt.reference.as_deref().ok_or_else(unreadable)?;
         let session = self.get(&format!("/v1/checkout/sessions/{}", safe(reference)?)).await?;
-        let Some(intent) = id_of(&session, "/payment_intent") else { return bare(&session).ok_or_else(unreadable) };
-        let path = format!("/v1/payment_intents/{}?expand[]=latest_charge.balance_transaction", safe(intent)?);
+        let Some(intent) = id_of(&session, "/payment_intent") else {
+            return bare(&session).ok_or_else(unreadable);
+        };
+        let path =
+            format!("/v1/payment_intents/{}?expand[]=latest_charge.balance_transaction", safe(intent)?);
         let intent = self.get(&path).await?;
         let refunds = match intent.pointer("/latest_charge").is_some_and(|charge| !charge.is_null()) {
             true => self.refunds(text(&intent, "/id").unwrap_or_default()).await?,
@@ -163,7 +173,8 @@ impl Stripe {
     pub(crate) async fn act(&self, payment: &Payment, call: &Call) -> Result<(), Trouble> {
         let target = safe(call.target.as_deref().unwrap_or_default())?;
         let money = |amount: i64| Money { minor: amount, ..payment.amount }.to_stripe();
-        let amount = call.amount.map(money).transpose().map_err(|_| Trouble::Refused("payments.money".to_owned()))?;
+        let amount =
+            call.amount.map(money).transpose().map_err(|_| Trouble::Refused("payments.money".to_owned()))?;
         let amount = amount.map(|amount| amount.to_string());
         let mut form = Form::default();
         let path = match call.operation {
@@ -185,7 +196,9 @@ impl Stripe {
                 "/v1/refunds".to_owned()
             }
             // The first is [`Stripe::open`]; the other happens at Stripe by itself.
-            Operation::Open | Operation::Authorize => return Err(Trouble::NotSent("payments.form".to_owned())),
+            Operation::Open | Operation::Authorize => {
+                return Err(Trouble::NotSent("payments.form".to_owned()));
+            }
         };
         self.post(&path, &call.key, form).await.map(drop)
     }
@@ -193,7 +206,8 @@ impl Stripe {
     /// Balance transactions of some hours (`GET /v1/balance_transactions`).
     pub(crate) async fn movements(&self, from: Timestamp, to: Timestamp) -> Result<Vec<Movement>, Trouble> {
         let (from, to) = (from.seconds(), to.seconds());
-        let path = format!("/v1/balance_transactions?created[gte]={from}&created[lt]={to}&expand[]=data.source");
+        let path =
+            format!("/v1/balance_transactions?created[gte]={from}&created[lt]={to}&expand[]=data.source");
         let found = self.all(&path).await?;
         found.iter().map(|one| movement(one).ok_or_else(unreadable)).collect()
     }
@@ -321,7 +335,8 @@ fn seen(session: &Value, intent: &Value, refunds: &[Value]) -> Option<Seen> {
     // Both say whose it is; where they differ, neither is believed.
     let (outer, inner) = (text(session, "/client_reference_id"), text(intent, "/metadata/storeward_payment"));
     let [live, live_inside] = [session, intent].map(|one| one.pointer("/livemode").and_then(Value::as_bool));
-    let agree = inner.is_none_or(|inner| Some(inner) == outer) && (live == live_inside || live_inside.is_none());
+    let agree =
+        inner.is_none_or(|inner| Some(inner) == outer) && (live == live_inside || live_inside.is_none());
     Some(Seen {
         stage,
         asked,

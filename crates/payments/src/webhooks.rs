@@ -164,7 +164,8 @@ fn stripe_message(body: &[u8]) -> Option<Message> {
 /// Also of an event that was listed and not sent.
 pub(crate) fn stripe_event(event: &Value) -> Option<Message> {
     let object = event.pointer("/data/object")?;
-    let payment = text(object, "/metadata/storeward_payment").or_else(|| text(object, "/client_reference_id"));
+    let payment =
+        text(object, "/metadata/storeward_payment").or_else(|| text(object, "/client_reference_id"));
     Some(Message {
         provider: Provider::Stripe,
         event: id(event, "/id")?,

@@ -8,7 +8,9 @@ fn money(minor: i64, code: &str) -> Money {
 
 #[test]
 fn decimals_are_those_of_the_standard() {
-    for (code, decimals) in [("EUR", 2), ("JPY", 0), ("KRW", 0), ("ISK", 0), ("KWD", 3), ("BHD", 3), ("TND", 3), ("HUF", 2)] {
+    for (code, decimals) in
+        [("EUR", 2), ("JPY", 0), ("KRW", 0), ("ISK", 0), ("KWD", 3), ("BHD", 3), ("TND", 3), ("HUF", 2)]
+    {
         assert_eq!(code.parse::<Currency>().unwrap().decimals(), decimals, "{code}");
     }
     for bad in ["eur", "EU", "EURO", "XXX", "XAU", "", "E R", "€"] {
@@ -59,12 +61,33 @@ fn the_providers_exceptions() {
 
 #[test]
 fn paypals_text_is_read_strictly() {
-    for (text, code, minor) in
-        [("19.99", "EUR", 1999), ("19.9", "EUR", 1990), ("19", "EUR", 1900), ("-3.10", "EUR", -310), ("500.00", "JPY", 500), ("1500", "HUF", 150_000)]
-    {
+    for (text, code, minor) in [
+        ("19.99", "EUR", 1999),
+        ("19.9", "EUR", 1990),
+        ("19", "EUR", 1900),
+        ("-3.10", "EUR", -310),
+        ("500.00", "JPY", 500),
+        ("1500", "HUF", 150_000),
+    ] {
         assert_eq!(Money::from_paypal(text, code), Ok(money(minor, code)), "{text}");
     }
-    for bad in ["", ".", "19.", ".99", "1,99", "1e3", "+1", "19.999", "19.990x", " 1", "--1", "1.2.3", "99999999999999999", "NaN", "٣"] {
+    for bad in [
+        "",
+        ".",
+        "19.",
+        ".99",
+        "1,99",
+        "1e3",
+        "+1",
+        "19.999",
+        "19.990x",
+        " 1",
+        "--1",
+        "1.2.3",
+        "99999999999999999",
+        "NaN",
+        "٣",
+    ] {
         assert!(Money::from_paypal(bad, "EUR").is_err(), "{bad}");
     }
 }

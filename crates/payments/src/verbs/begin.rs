@@ -25,7 +25,7 @@ pub struct Begun {
 /// What has to be done first.
 enum Plan {
     Go(String),
-    Close(Call, Attempt),
+    Close(Call),
     Open(Call, Attempt),
 }
 
@@ -39,7 +39,7 @@ impl Payments {
             match self.plan(id, provider, strength).await? {
                 Plan::Go(address) => return Ok(Begun { provider, address }),
                 Plan::Open(call, attempt) => self.open_page(&call, &attempt).await?,
-                Plan::Close(call, _) => {
+                Plan::Close(call) => {
                     self.perform(&call).await?;
                 }
             }
@@ -90,13 +90,20 @@ impl Shared {
                 sql::attempt_closed(tx, (id, attempt.number))?;
                 continue;
             }
-            let call = self.call(&before, &attempt, Operation::Close, None, Some(reference), &attempt.number.to_string());
+            let call = self.call(
+                &before,
+                &attempt,
+                Operation::Close,
+                None,
+                Some(reference),
+                &attempt.number.to_string(),
+            );
             if let Some(known) = sql::find_call(tx, &call.key)? {
                 return if known.settled_at.is_none() { Err(Error::Unsure) } else { Err(Error::Raced) };
             }
             tx.commit_silent("a page that is to be closed is told by what comes of it");
             sql::insert_call(tx, &call)?;
-            return Ok(Plan::Close(call, attempt));
+            return Ok(Plan::Close(call));
         }
         self.new_attempt(tx, &before, provider, strength)
     }

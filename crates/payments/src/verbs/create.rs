@@ -6,7 +6,7 @@ use storeward_events::payment as facts;
 use crate::apply::amount;
 use crate::error::Error;
 use crate::model::{Details, Line, NewPayment, Payment, State};
-use crate::money::{Money, MOST_MINOR};
+use crate::money::{MOST_MINOR, Money};
 use crate::payments::Payments;
 use crate::sql::{self, NewRow};
 
@@ -116,7 +116,8 @@ impl Payments {
     /// Whether an address is on one of the shop's hosts: nobody is led elsewhere in the shop's name.
     fn is_shops(&self, address: &str) -> bool {
         let Ok(place) = storeward_outbound::Destination::of_url(address) else { return false };
-        let is_secure = place.is_https() || place.ip().is_some_and(|ip| ip.is_loopback()) || place.host() == "localhost";
+        let is_secure =
+            place.is_https() || place.ip().is_some_and(|ip| ip.is_loopback()) || place.host() == "localhost";
         let plain = address.len() <= 1000 && address.bytes().all(|b| b.is_ascii_graphic() && b != b'\\');
         // With the port where the shop's own address has one.
         let is_known = self.0.hosts.iter().any(|host| host == place.host());
@@ -136,7 +137,8 @@ fn check_lines(new: &NewPayment) -> Result<(), Error> {
         if name.is_empty() || name.chars().count() > 200 || name.chars().any(char::is_control) {
             return Err(misfit("lines", "a line's name has 1 to 200 signs"));
         }
-        let fits = (1..=1_000_000).contains(quantity) && unit_amount.unsigned_abs() <= MOST_MINOR.unsigned_abs();
+        let fits =
+            (1..=1_000_000).contains(quantity) && unit_amount.unsigned_abs() <= MOST_MINOR.unsigned_abs();
         let part = unit_amount.checked_mul(i64::from(*quantity)).filter(|_| fits);
         let added = part.and_then(|part| sum.checked_add(part));
         sum = added.ok_or_else(|| misfit("lines", "a line's quantity or amount does not fit"))?;

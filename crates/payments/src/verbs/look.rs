@@ -50,7 +50,8 @@ impl Payments {
         let (shared, attempt, held) = (Arc::clone(&self.0), attempt.clone(), seen.clone());
         let payment = self.0.db.write(move |tx| {
             // As it stands now: it may have been closed while we asked.
-            let attempt = sql::find_attempt(tx, attempt.payment, attempt.number)?.ok_or(Error::Form("an attempt"))?;
+            let attempt =
+                sql::find_attempt(tx, attempt.payment, attempt.number)?.ok_or(Error::Form("an attempt"))?;
             shared.apply(tx, &attempt, &held)
         });
         Ok((payment.await?, seen))

@@ -87,7 +87,13 @@ impl Shared {
     }
 
     /// The name of a wish: the caller's, or one behind those that were.
-    fn which(&self, tx: &mut Tx<'_>, id: PaymentId, wish: &Wish, operation: Operation) -> Result<String, Error> {
+    fn which(
+        &self,
+        tx: &mut Tx<'_>,
+        id: PaymentId,
+        wish: &Wish,
+        operation: Operation,
+    ) -> Result<String, Error> {
         match &wish.name {
             Some(name) => Ok(format!("named/{name}")),
             None => Ok(format!("counted/{}", sql::count_calls(tx, id, operation)?)),
@@ -179,7 +185,8 @@ impl Shared {
     fn void_unpaid(&self, tx: &mut Tx<'_>, payment: &Payment, wish: &Wish) -> Result<Plan, Error> {
         for attempt in sql::attempts_of(tx, payment.id)?.into_iter().filter(|attempt| attempt.is_open) {
             let of = (payment.id, attempt.number);
-            let Some(reference) = attempt.reference.clone().filter(|_| attempt.provider == Provider::Stripe) else {
+            let Some(reference) = attempt.reference.clone().filter(|_| attempt.provider == Provider::Stripe)
+            else {
                 if sql::unsettled_of(tx, payment.id)?.iter().any(|call| call.attempt == attempt.number) {
                     return Err(Error::Unsure);
                 }

@@ -100,7 +100,8 @@ impl Certificates {
 
 /// `messageverificationcerts.paypal.com`, `messageverificationcerts.sandbox.paypal.com`.
 fn is_signer(name: &str) -> bool {
-    let middle = name.strip_prefix("messageverificationcerts").and_then(|rest| rest.strip_suffix(".paypal.com"));
+    let middle =
+        name.strip_prefix("messageverificationcerts").and_then(|rest| rest.strip_suffix(".paypal.com"));
     middle.is_some_and(|middle| {
         middle.is_empty()
             || (middle.starts_with('.') && middle.bytes().all(|b| b.is_ascii_lowercase() || b == b'.'))

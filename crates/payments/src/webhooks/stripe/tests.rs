@@ -36,7 +36,10 @@ fn good_ones() {
     // An older scheme beside it is passed over; of two marks one is enough.
     let good = mark(SECRET, NOW, BODY);
     assert_eq!(check(&format!("t={NOW},v0={good},v1={good}"), BODY), Ok(()));
-    assert_eq!(check(&format!("t={NOW},v1={},v1={good}", mark("whsec_other_secret", NOW, BODY)), BODY), Ok(()));
+    assert_eq!(
+        check(&format!("t={NOW},v1={},v1={good}", mark("whsec_other_secret", NOW, BODY)), BODY),
+        Ok(())
+    );
 }
 
 #[test]

@@ -1,0 +1,6 @@
+//! Payments against the stand-ins of Stripe and PayPal, on both databases.
+#![allow(clippy::unwrap_used)] // a test fails by panicking, in its helpers too
+
+mod flows;
+mod mistakes;
+mod support;
