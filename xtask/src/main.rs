@@ -26,6 +26,8 @@ usage: cargo xtask tidy                what breaks the rules of ARCHITECTURE.md 
            --customers N     10000 unless given, generated
            --seed N          2026 unless given
            --write FILE      the sign-ins in that form
+       cargo xtask bench fraud --data DIR [--quick]   our scorers beside the Fraud Detection Handbook's figures
+           DIR holds the daily files of github.com/Fraud-Detection-Handbook/simulated-data-raw, which you download
        cargo xtask bench passwords [--rounds N]   our Argon2id beside Debian's argon2, in CPU time
        cargo xtask bench sign-ins [options]   what a flood of bad sign-ins costs those who look at the shop
            --rounds N        5 unless given
@@ -43,6 +45,7 @@ fn main() -> ExitCode {
             bench::Options::parse(options).and_then(|options| bench::edge(&root(), &options))
         }
         ["bench", "risk", options @ ..] => bench::risk(&root(), options),
+        ["bench", "fraud", options @ ..] => bench::fraud(&root(), options),
         ["bench", "passwords", options @ ..] => bench::passwords::Options::parse(options)
             .and_then(|options| bench::passwords::passwords(&root(), &options)),
         ["bench", "sign-ins", options @ ..] => bench::sign_ins::Options::parse(options)

@@ -1,4 +1,4 @@
-//! `cargo xtask bench edge` and, at the bottom, `bench risk`; the others have files of their own.
+//! `cargo xtask bench edge` and, at the bottom, `bench risk` and `bench fraud`; the others have files of their own.
 //!
 //! Edge: Storeward beside Debian's nginx, in one interleaved run on loopback.
 //!
@@ -91,15 +91,24 @@ pub fn edge(root: &Path, options: &Options) -> Result<(), String> {
 /// Runs the example `sign_in_risk` of `detect`, which writes `target/bench/risk.md` and `risk.svg`. A program of its own,
 /// because this one stands beside the house and uses none of its crates.
 pub fn risk(root: &Path, options: &[&str]) -> Result<(), String> {
+    example(root, "storeward-detect", "sign_in_risk", options)
+}
+
+/// Runs the example `handbook` of `fraud`, which writes `target/bench/fraud.md`.
+pub fn fraud(root: &Path, options: &[&str]) -> Result<(), String> {
+    example(root, "storeward-fraud", "handbook", options)
+}
+
+fn example(root: &Path, package: &str, name: &str, options: &[&str]) -> Result<(), String> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let ended = std::process::Command::new(cargo)
-        .args(["run", "--release", "--quiet", "-p", "storeward-detect", "--example", "sign_in_risk", "--"])
+        .args(["run", "--release", "--quiet", "-p", package, "--example", name, "--"])
         .arg("--out")
         .arg(target(root).join("bench"))
         .args(options)
         .status()
         .map_err(|e| format!("cargo could not be started: {e}"))?;
-    if ended.success() { Ok(()) } else { Err("bench risk failed".to_owned()) }
+    if ended.success() { Ok(()) } else { Err(format!("{name} failed")) }
 }
 
 fn target(root: &Path) -> PathBuf {

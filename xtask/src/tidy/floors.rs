@@ -4,11 +4,12 @@
 use super::metadata::{Dependency, Package};
 use super::{File, Finding, source};
 
-const FLOORS: [(&str, u8); 27] = [
+const FLOORS: [(&str, u8); 28] = [
     ("storeward-base", 1),
     ("storeward-events", 1),
     ("storeward-inspect", 2),
     ("storeward-detect", 2),
+    ("storeward-fraud", 2),
     ("storeward-adapter", 2),
     ("storeward-policy", 2),
     ("storeward-seal", 2),

@@ -1,0 +1,141 @@
+//! What the engine remembers: a table for each kind of key and the shop's own figures. It can be stored, and it can be
+//! built anew from the attempts, their outcomes and their labels in the order in which they came.
+
+use crate::attempt::{Attempt, Kind, Label, Mark, Marks, Outcome, Truth};
+use crate::codec::{Malformed, Reader, Writer};
+use crate::profile::Profile;
+use crate::shop::Shop;
+use crate::table::Table;
+
+/// The version of the stored form.
+pub const STATE_VERSION: u64 = 1;
+
+/// How much is remembered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Keys of each kind. A key takes about half a KiB.
+    pub keys_per_kind: usize,
+}
+
+impl Default for Limits {
+    /// Eleven kinds with as many keys take some 100 MiB when all are in use.
+    fn default() -> Self {
+        Limits { keys_per_kind: 16_384 }
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct State {
+    limits: Limits,
+    tables: [Table; Kind::ALL.len()],
+    pub(crate) shop: Shop,
+}
+
+/// How full the tables are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fill {
+    pub keys: usize,
+    /// Keys that were let go because all places were in use.
+    pub let_go: u64,
+}
+
+impl State {
+    pub fn new(limits: Limits) -> Self {
+        State { limits, tables: Kind::ALL.map(|_| Table::new(limits.keys_per_kind)), shop: Shop::default() }
+    }
+
+    /// Counts an attempt. Its features are to be read before.
+    pub fn record(&mut self, attempt: &Attempt) {
+        let seconds = attempt.at.seconds();
+        let amount = minor(attempt.amount_minor);
+        for (kind, mark) in attempt.marks.iter() {
+            let profile = self.table_mut(kind).visit(mark, seconds);
+            profile.count(seconds, other(kind, &attempt.marks));
+            profile.pay(amount, seconds);
+        }
+        self.shop.record(attempt);
+    }
+
+    /// What became of an attempt that was counted.
+    pub fn settle(&mut self, attempt: &Attempt, outcome: Outcome) {
+        match outcome {
+            Outcome::Approved => {}
+            Outcome::Declined | Outcome::Blocked => {
+                for (kind, mark) in attempt.marks.iter() {
+                    if let Some(profile) = self.table_mut(kind).get_mut(mark) {
+                        profile.refuse(attempt.at.seconds());
+                    }
+                }
+            }
+        }
+        self.shop.settle(attempt, outcome);
+    }
+
+    /// What an attempt turned out to be. Good ones are told as well, when silence has lasted long enough: rates are of what
+    /// is known. Keys that were let go meanwhile stay so.
+    pub fn label(&mut self, attempt: &Attempt, label: Label) {
+        let seconds = attempt.at.seconds();
+        for (kind, mark) in attempt.marks.iter() {
+            let Some(profile) = self.table_mut(kind).get_mut(mark) else { continue };
+            match label.truth {
+                Truth::Good => profile.good(seconds),
+                Truth::Fraud => profile.fraud(seconds),
+            }
+        }
+    }
+
+    pub fn fill(&self, kind: Kind) -> Fill {
+        let table = &self.tables[kind as usize];
+        Fill { keys: table.len(), let_go: table.let_go }
+    }
+
+    pub(crate) fn profile(&self, kind: Kind, mark: Mark) -> Option<&Profile> {
+        self.tables[kind as usize].get(mark)
+    }
+
+    fn table_mut(&mut self, kind: Kind) -> &mut Table {
+        &mut self.tables[kind as usize]
+    }
+
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut to = Writer::default();
+        to.number(STATE_VERSION);
+        to.length(self.tables.len());
+        for table in &self.tables {
+            table.write(&mut to);
+        }
+        self.shop.write(&mut to);
+        to.0
+    }
+
+    /// Fails when it is damaged, of another version, or holds more keys than the limits allow.
+    pub fn from_bytes(bytes: &[u8], limits: Limits) -> Result<Self, Malformed> {
+        let mut from = Reader(bytes);
+        let mut state = State::new(limits);
+        if from.number()? != STATE_VERSION || from.length(Kind::ALL.len())? != Kind::ALL.len() {
+            return Err(Malformed);
+        }
+        for table in &mut state.tables {
+            *table = Table::read(limits.keys_per_kind, &mut from)?;
+        }
+        state.shop = Shop::read(&mut from)?;
+        if from.0.is_empty() { Ok(state) } else { Err(Malformed) }
+    }
+
+    pub fn limits(&self) -> Limits {
+        self.limits
+    }
+}
+
+/// Who is counted beside a key: the cards of anything, the customers (or else mail addresses) of a card.
+pub(crate) fn other(kind: Kind, marks: &Marks) -> Option<Mark> {
+    match kind {
+        Kind::Card => marks.get(Kind::Customer).or(marks.get(Kind::Email)),
+        _ => marks.get(Kind::Card),
+    }
+}
+
+/// An amount as a figure. Above 2^24 minor units an f32 rounds, which changes no feature.
+pub(crate) fn minor(amount: i64) -> f32 {
+    amount.max(0) as f32
+}
