@@ -162,6 +162,11 @@ impl Control {
         self.at_paypal(|counter| counter.approve(order, source))
     }
 
+    /// Says yes to a setup token as a buyer would. Returns where the buyer is sent.
+    pub fn approve_setup_token(&self, token: &str) -> Option<String> {
+        self.at_paypal(|counter| counter.approve_setup(token))
+    }
+
     /// Ends a pending capture. Nothing where it does not pend.
     pub fn settle_capture(&self, capture: &str, settled: Settled) -> Option<()> {
         self.at_paypal(|counter| counter.settle_capture(capture, settled == Settled::Paid))
@@ -184,13 +189,17 @@ impl Control {
                 .at_stripe(|desk| desk.open_dispute(payment, reason, amount))
                 .map(|dispute| text(&dispute, "id").to_owned())
                 .map_err(|error| error.message()),
-            Provider::Paypal => Err("disputes at PayPal are not there yet".to_owned()),
+            Provider::Paypal => self.at_paypal(|counter| counter.open_dispute(payment, reason, amount)),
         }
     }
 
     pub fn close_dispute(&self, dispute: &str, verdict: Verdict) {
-        let word = if verdict == Verdict::Won { "won" } else { "lost" };
+        let (word, outcome) = match verdict {
+            Verdict::Won => ("won", "RESOLVED_SELLER_FAVOUR"),
+            Verdict::Lost => ("lost", "RESOLVED_BUYER_FAVOUR"),
+        };
         self.at_stripe(|desk| desk.close_dispute(dispute, word));
+        self.at_paypal(|counter| counter.resolve(dispute, outcome));
     }
 
     /// An object as the provider has it. Kinds at Stripe are the objects' names (`payment_intent`, `checkout.session`), at PayPal

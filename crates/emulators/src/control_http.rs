@@ -124,6 +124,10 @@ fn at_paypal(control: &Control, method: &str, rest: &[&str], body: &Value) -> Ou
                 .map(|to| json!({ "location": to }))
                 .ok_or_else(|| refused("no open order".to_owned()))
         }
+        ("POST", ["agree"]) => control
+            .approve_setup_token(text(body, "token"))
+            .map(|to| json!({ "location": to }))
+            .ok_or_else(|| refused("no open setup token".to_owned())),
         ("POST", ["settle"]) => {
             let settled = match text(body, "outcome") {
                 "paid" => Settled::Paid,

@@ -2,6 +2,7 @@
 //! Prints one line of JSON with the addresses and keys, and ends with Ctrl-C.
 #![forbid(unsafe_code)]
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use storeward_emulators::{Emulators, Mode, Options};
@@ -17,10 +18,9 @@ async fn main() -> ExitCode {
     match Emulators::start(options).await {
         Ok(emulators) => {
             let addresses = emulators.control.addresses();
-            println!(
-                "{}",
-                serde_json::json!({ "control": emulators.control_address, "providers": addresses })
-            );
+            let line = serde_json::json!({ "control": emulators.control_address, "providers": addresses });
+            // Whoever reads no further than this line may be gone.
+            let _unread = writeln!(std::io::stdout(), "{line}");
             let _cannot_listen = tokio::signal::ctrl_c().await;
             emulators.stop().await;
             ExitCode::SUCCESS

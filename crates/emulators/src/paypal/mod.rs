@@ -2,6 +2,7 @@
 
 pub mod certificates;
 mod checks;
+mod disputes;
 mod error;
 mod hooks;
 mod keys;
@@ -10,6 +11,8 @@ pub mod orders;
 mod pages;
 mod payments;
 mod refunds;
+mod reports;
+mod vault;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -100,7 +103,11 @@ impl Counter<'_> {
 
     pub fn put(&mut self, kind: &'static str, item: Value) {
         let id = text(&item, "id").to_owned();
-        self.state.shelves.entry(kind).or_default().put(&id, item);
+        self.put_as(kind, &id, item);
+    }
+
+    pub fn put_as(&mut self, kind: &'static str, id: &str, item: Value) {
+        self.state.shelves.entry(kind).or_default().put(id, item);
     }
 
     pub fn find(&self, kind: &str, id: &str) -> Option<Value> {
@@ -118,7 +125,9 @@ impl Counter<'_> {
         let now = self.world.clock.now_text();
         if let Some(item) = self.state.shelves.get_mut(kind).and_then(|shelf| shelf.get_mut(id)) {
             change(item);
-            set(item, "update_time", now);
+            if item.get("create_time").is_some() {
+                set(item, "update_time", now);
+            }
         }
     }
 
@@ -312,6 +321,9 @@ impl Counter<'_> {
         let parts = call.parts();
         let want = prefer(call);
         let has_key = call.header("paypal-request-id").is_some();
+        if let Some(done) = self.beside_orders(call, &parts, body) {
+            return done;
+        }
         match (call.method.as_str(), parts.as_slice()) {
             ("POST", ["v2", "checkout", "orders"]) => self.create_order(body, want, has_key),
             ("GET", ["v2", "checkout", "orders", id]) => self.fetch("order", id).map(Reply::read),
@@ -345,9 +357,32 @@ impl Counter<'_> {
         }
     }
 
+    /// Disputes, the vault and reports. Nothing where the call is for none of them.
+    fn beside_orders(&mut self, call: &Call, parts: &[&str], body: &Value) -> Option<Outcome<Reply>> {
+        Some(match (call.method.as_str(), parts) {
+            ("GET", ["v1", "customer", "disputes"]) => self.list_disputes(&call.query),
+            ("GET", ["v1", "customer", "disputes", id]) => self.fetch("dispute", id).map(Reply::read),
+            ("POST", ["v1", "customer", "disputes", id, "accept-claim"]) => self.accept_claim(id),
+            ("POST", ["v1", "customer", "disputes", id, "provide-evidence"]) => {
+                self.provide_evidence(id, call)
+            }
+            ("GET", ["v1", "reporting", "transactions"]) => self.transactions(&call.query),
+            ("POST", ["v3", "vault", "setup-tokens"]) => self.create_setup_token(body),
+            ("GET", ["v3", "vault", "setup-tokens", id]) => self.fetch("setup-token", id).map(Reply::read),
+            ("POST", ["v3", "vault", "payment-tokens"]) => self.create_payment_token(body),
+            ("GET", ["v3", "vault", "payment-tokens"]) => self.payment_tokens(&call.query),
+            ("GET", ["v3", "vault", "payment-tokens", id]) => {
+                self.fetch("payment-token", id).map(Reply::read)
+            }
+            ("DELETE", ["v3", "vault", "payment-tokens", id]) => self.delete_payment_token(id),
+            _ => return None,
+        })
+    }
+
     /// An object as it is answered to this caller.
     pub fn dressed(&self, kind: &str, object: &Value, want: Prefer) -> Value {
-        if want == Prefer::Representation {
+        let is_always_whole = ["setup-token", "payment-token"].contains(&kind);
+        if want == Prefer::Representation || is_always_whole {
             return object.clone();
         }
         let mut names = vec!["id", "status", "links"];

@@ -37,9 +37,36 @@ impl Counter<'_> {
             .or_else(|| body.get("application_context"))
             .cloned()
             .unwrap_or(Value::Null);
-        let order = self.new_order(body, source.is_some(), &context);
+        let wallet = source.map_or(Value::Null, |source| source["paypal"].clone());
+        let vaulted = text(&wallet, "vault_id");
+        if !vaulted.is_empty() {
+            self.fetch("payment-token", vaulted).map_err(|_missing| {
+                let description = "The vault_id is not known, or was deleted.";
+                PaypalError::unprocessable(vec![fault(
+                    "INVALID_RESOURCE_ID",
+                    "/payment_source/paypal/vault_id",
+                    description,
+                )])
+            })?;
+        }
+        let mut order = self.new_order(body, source.is_some(), &context);
+        let keeps = wallet["attributes"]["vault"]["store_in_vault"] == "ON_SUCCESS";
+        set(
+            &mut order,
+            "_keeps_for",
+            if keeps { super::vault::customer(&wallet["attributes"]) } else { String::new() },
+        );
         let id = text(&order, "id").to_owned();
-        self.put("order", order.clone());
+        self.put("order", order);
+        if !vaulted.is_empty() {
+            // Who was remembered said yes already: the order is done at once.
+            self.approve(&id, Source::Pays);
+            return match text(body, "intent") {
+                "CAPTURE" => self.capture_order(&id, want),
+                _ => self.authorize_order(&id, want),
+            };
+        }
+        let order = self.fetch("order", &id)?;
         Ok(Reply::made(201, "order", &id, self.dressed("order", &order, want)))
     }
 
@@ -222,6 +249,17 @@ impl Counter<'_> {
             set(order, "status", "COMPLETED");
             set(order, "links", links);
         });
+        let customer =
+            self.find("order", id).map(|order| text(&order, "_keeps_for").to_owned()).unwrap_or_default();
+        if !customer.is_empty() {
+            let token = self.keep_wallet(&customer);
+            self.change("order", id, |order| {
+                let vault = json!({
+                    "id": token["id"], "status": "VAULTED", "customer": { "id": customer }, "links": token["links"],
+                });
+                set(&mut order["payment_source"]["paypal"], "attributes", json!({ "vault": vault }));
+            });
+        }
         if let Some(order) = self.find("order", id) {
             self.event("CHECKOUT.ORDER.COMPLETED", "checkout-order", &order, "Checkout Order Completed");
         }

@@ -15,6 +15,8 @@ pub fn handle(counter: &mut Counter<'_>, call: &Call) -> Answer {
     match (call.method.as_str(), call.path.as_str()) {
         ("GET", "/checkoutnow") => counter.approve_page(call),
         ("POST", "/checkoutnow") => counter.approved_page(call),
+        ("GET", "/agreements/approve") => counter.agreement_page(call),
+        ("POST", "/agreements/approve") => counter.agreed_page(call),
         ("GET", "/done") => page(200, "Done", PAYPAL, "<p>You can close this page.</p>"),
         _ => page(404, "No such page", PAYPAL, "<p>Nothing is kept here.</p>"),
     }
@@ -56,6 +58,38 @@ impl Counter<'_> {
             "cancel" => {
                 let back = text(&order, "_cancel_url");
                 Some(joined(back, &format!("token={id}"), &self.world.paypal_address))
+            }
+            _ => None,
+        };
+        to.map_or_else(gone, |to| Answer::see_other(&to))
+    }
+}
+
+impl Counter<'_> {
+    fn open_agreement(&self, call: &Call) -> Option<Value> {
+        let id = form::value(&call.query, "approval_session_id")?;
+        self.find("setup-token", &id).filter(|token| self.is_fresh(token))
+    }
+
+    fn agreement_page(&self, call: &Call) -> Answer {
+        if self.open_agreement(call).is_none() {
+            return gone();
+        }
+        let body = "<p>Signed in as buyer@example.com</p><p>The shop may take payments from your PayPal account later.</p>\
+                    <form method=\"post\"><button name=\"answer\" value=\"pay\">Agree and continue</button>\
+                    <button class=\"second\" name=\"answer\" value=\"cancel\">Cancel and return to the shop</button></form>";
+        page(200, "Remember PayPal at this shop", PAYPAL, body)
+    }
+
+    fn agreed_page(&mut self, call: &Call) -> Answer {
+        let Some(token) = self.open_agreement(call) else { return gone() };
+        let answer = call.body_text().and_then(|body| form::value(body, "answer")).unwrap_or_default();
+        let to = match answer.as_str() {
+            "pay" => self.approve_setup(text(&token, "id")),
+            "cancel" => {
+                let id = text(&token, "id");
+                let back = text(&token, "_cancel_url");
+                Some(joined(back, &format!("approval_token_id={id}"), &self.world.paypal_address))
             }
             _ => None,
         };

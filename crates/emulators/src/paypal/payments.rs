@@ -69,6 +69,9 @@ impl Counter<'_> {
         self.put("capture", capture.clone());
         self.effect("capture", &id, money, &reference(unit, order));
         let kind = if text(&capture, "status") == "PENDING" { "PENDING" } else { "COMPLETED" };
+        if kind == "COMPLETED" {
+            self.moved("T0006", &id, money.minor, money, &capture);
+        }
         self.event(
             &format!("PAYMENT.CAPTURE.{kind}"),
             "capture",
@@ -93,6 +96,9 @@ impl Counter<'_> {
         });
         let capture = self.find("capture", id)?;
         self.mirror(text(&capture, "_order"), "captures", &capture);
+        if is_paid {
+            self.moved("T0006", id, money.minor, &money, &capture);
+        }
         let kind = if is_paid { "PAYMENT.CAPTURE.COMPLETED" } else { "PAYMENT.CAPTURE.DENIED" };
         self.event(kind, "capture", &capture, "The pending payment came to its end");
         Some(())

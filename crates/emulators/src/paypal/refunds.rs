@@ -39,6 +39,7 @@ impl Counter<'_> {
         set(&mut mirrored, "_unit", capture["_unit"].clone());
         self.mirror(&order, "refunds", &mirrored);
         self.effect("refund", &id, &money, &reference(&capture, &order));
+        self.moved("T1107", capture_id, -money.minor, &money, &refund);
         let summary = format!("A {} {} capture payment was refunded", money.currency, money.text());
         self.event("PAYMENT.CAPTURE.REFUNDED", "refund", &refund, &summary);
         Ok(Reply::made(201, "refund", &id, self.dressed("refund", &refund, want)))

@@ -1,7 +1,7 @@
 //! PayPal: orders, captures, authorizations, refunds, request ids and their windows, faults.
 
 use serde_json::{Value, json};
-use storeward_emulators::{Fault, Provider, Settled, Source, What};
+use storeward_emulators::{Fault, Provider, Settled, Source, Verdict, What};
 
 use crate::stand::{Stand, call};
 
@@ -212,4 +212,120 @@ async fn a_token_is_needed_and_ends() {
     let url = format!("{}/v1/oauth2/token", side.address);
     let got = call("POST", &url, &headers, "grant_type=client_credentials").await.unwrap();
     assert_eq!(got.status, 401);
+}
+
+#[tokio::test]
+async fn a_dispute_holds_the_money_until_it_is_decided() {
+    let stand = Stand::start().await;
+    let control = &stand.emulators.control;
+    for (number, (verdict, status, refunded)) in
+        [(Verdict::Won, "COMPLETED", 0), (Verdict::Lost, "REFUNDED", 1)].into_iter().enumerate()
+    {
+        let path = approved(&stand, "CAPTURE", &format!("k{number}")).await + "/capture";
+        let (_, done) = post(&stand, &path, &json!({}), &format!("c{number}")).await;
+        let capture = done["purchase_units"][0]["payments"]["captures"][0]["id"].as_str().unwrap().to_owned();
+        assert!(control.open_dispute(Provider::Paypal, &capture, "because", None).is_err());
+        let id = control.open_dispute(Provider::Paypal, &capture, "UNAUTHORISED", None).unwrap();
+        let list = format!("/v1/customer/disputes?disputed_transaction_id={capture}");
+        let listed = stand.paypal("GET", &list, &Value::Null, "").await.unwrap().json();
+        assert_eq!(listed["items"][0]["dispute_id"], id.as_str());
+        let refund = format!("/v2/payments/captures/{capture}/refund");
+        assert_eq!(issue(&post(&stand, &refund, &json!({}), "r").await.1), "TRANSACTION_DISPUTED");
+        control.close_dispute(&id, verdict);
+        let after =
+            stand.paypal("GET", &format!("/v2/payments/captures/{capture}"), &Value::Null, "").await.unwrap();
+        assert_eq!(after.json()["status"], status);
+        let found =
+            stand.paypal("GET", &format!("/v1/customer/disputes/{id}"), &Value::Null, "").await.unwrap();
+        assert_eq!(found.json()["status"], "RESOLVED");
+        assert!(found.json().get("id").is_none(), "PayPal calls it dispute_id");
+        let now = control.now_s();
+        let report = format!(
+            "/v1/reporting/transactions?start_date={}&end_date={}&transaction_id={capture}",
+            text(now - 3600),
+            text(now + 3600)
+        );
+        let report = stand.paypal("GET", &report, &Value::Null, "").await.unwrap().json();
+        let codes: Vec<&str> = report["transaction_details"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| one["transaction_info"]["transaction_event_code"].as_str().unwrap())
+            .collect();
+        assert_eq!(codes.iter().filter(|code| **code == "T1106").count(), refunded, "{codes:?}");
+        assert!(codes.contains(&"T0006"));
+    }
+}
+
+fn text(seconds: i64) -> String {
+    let moment = time::OffsetDateTime::from_unix_timestamp(seconds).unwrap();
+    moment.format(&time::format_description::well_known::Rfc3339).unwrap()
+}
+
+#[tokio::test]
+async fn a_report_is_bounded_and_adds_up() {
+    let stand = Stand::start().await;
+    let path = approved(&stand, "CAPTURE", "k").await + "/capture";
+    let (_, done) = post(&stand, &path, &json!({}), "c").await;
+    let capture = done["purchase_units"][0]["payments"]["captures"][0]["id"].as_str().unwrap().to_owned();
+    let part = json!({ "amount": { "currency_code": "EUR", "value": "5.00" } });
+    post(&stand, &format!("/v2/payments/captures/{capture}/refund"), &part, "r").await;
+    let now = stand.emulators.control.now_s();
+    let report = |from: i64, to: i64| {
+        format!("/v1/reporting/transactions?start_date={}&end_date={}&fields=all", text(from), text(to))
+    };
+    let long = stand.paypal("GET", &report(now - 32 * 24 * 3600, now), &Value::Null, "").await.unwrap();
+    assert_eq!(long.status, 400);
+    let found = stand.paypal("GET", &report(now - 60, now + 60), &Value::Null, "").await.unwrap().json();
+    let amounts: Vec<&str> = found["transaction_details"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["transaction_info"]["transaction_amount"]["value"].as_str().unwrap())
+        .collect();
+    assert_eq!(amounts, ["19.99", "-5.00"], "{found}");
+    assert_eq!(found["transaction_details"][0]["transaction_info"]["custom_field"], "A1");
+}
+
+#[tokio::test]
+async fn a_buyer_who_is_remembered_pays_without_a_page() {
+    let stand = Stand::start().await;
+    let source = json!({ "payment_source": { "paypal": { "usage_type": "MERCHANT", "experience_context": {
+        "return_url": "http://shop.test/saved", "cancel_url": "http://shop.test/no" } } }, "customer": { "id": "C1" } });
+    let (status, setup) = post(&stand, "/v3/vault/setup-tokens", &source, "s").await;
+    assert_eq!((status, setup["status"].as_str()), (201, Some("PAYER_ACTION_REQUIRED")));
+    let token = json!({ "payment_source": { "token": { "id": setup["id"], "type": "SETUP_TOKEN" } } });
+    assert_eq!(post(&stand, "/v3/vault/payment-tokens", &token, "p0").await.0, 422, "nobody said yes yet");
+    let page = setup["links"][0]["href"].as_str().unwrap();
+    assert_eq!(call("GET", page, &[], "").await.unwrap().status, 200);
+    let back = call("POST", page, &[], "answer=pay").await.unwrap();
+    assert!(back.header("location").starts_with("http://shop.test/saved?approval_token_id="));
+    let (status, kept) = post(&stand, "/v3/vault/payment-tokens", &token, "p1").await;
+    assert_eq!((status, kept["customer"]["id"].as_str()), (201, Some("C1")));
+    assert_eq!(post(&stand, "/v3/vault/payment-tokens", &token, "p2").await.0, 422, "once only");
+
+    let mut body = order("CAPTURE", "19.99");
+    body["payment_source"] = json!({ "paypal": { "vault_id": kept["id"] } });
+    let (status, done) = post(&stand, "/v2/checkout/orders", &body, "o").await;
+    assert_eq!((status, done["status"].as_str()), (201, Some("COMPLETED")), "{done}");
+    assert_eq!(post(&stand, "/v2/checkout/orders", &body, "o").await.0, 200, "the same call again");
+    assert_eq!(stand.effects("capture"), 1);
+    let one = format!("/v3/vault/payment-tokens/{}", kept["id"].as_str().unwrap());
+    assert_eq!(stand.paypal("DELETE", &one, &Value::Null, "").await.unwrap().status, 204);
+    assert_eq!(post(&stand, "/v2/checkout/orders", &body, "o2").await.0, 422, "a token that was deleted");
+
+    let mut body = order("CAPTURE", "19.99");
+    body["payment_source"]["paypal"]["attributes"] =
+        json!({ "customer": { "id": "C2" }, "vault": { "store_in_vault": "ON_SUCCESS" } });
+    let (_, made) = post(&stand, "/v2/checkout/orders", &body, "o3").await;
+    let id = made["id"].as_str().unwrap();
+    stand.emulators.control.approve_order(id, Source::Pays).unwrap();
+    let (_, done) = post(&stand, &format!("/v2/checkout/orders/{id}/capture"), &json!({}), "c3").await;
+    assert_eq!(done["payment_source"]["paypal"]["attributes"]["vault"]["status"], "VAULTED", "{done}");
+    let list = stand
+        .paypal("GET", "/v3/vault/payment-tokens?customer_id=C2", &Value::Null, "")
+        .await
+        .unwrap()
+        .json();
+    assert_eq!(list["payment_tokens"].as_array().unwrap().len(), 1);
 }

@@ -1,0 +1,218 @@
+//! Disputes v1: opened by a buyer (the control interface), answered or accepted by the merchant, decided by PayPal.
+
+use serde_json::{Value, json};
+
+use super::error::{Outcome, PaypalError};
+use super::money::Money;
+use super::orders::ends;
+use super::payments::reference;
+use super::{Counter, Reply};
+use crate::chance;
+use crate::clock;
+use crate::form;
+use crate::message::Call;
+use crate::shelf::{flag, set, text};
+
+/// How long a merchant has to answer.
+const DUE_S: i64 = 10 * 24 * 3600;
+
+const REASONS: [&str; 10] = [
+    "MERCHANDISE_OR_SERVICE_NOT_RECEIVED",
+    "MERCHANDISE_OR_SERVICE_NOT_AS_DESCRIBED",
+    "UNAUTHORISED",
+    "CREDIT_NOT_PROCESSED",
+    "DUPLICATE_TRANSACTION",
+    "INCORRECT_AMOUNT",
+    "PAYMENT_BY_OTHER_MEANS",
+    "CANCELED_RECURRING_BILLING",
+    "PROBLEM_WITH_REMITTANCE",
+    "OTHER",
+];
+
+impl Counter<'_> {
+    /// The buyer opens a dispute; PayPal holds the money. Returns its id.
+    ///
+    /// # Errors
+    /// In plain words, for whoever controls the stand-in.
+    pub fn open_dispute(
+        &mut self,
+        capture_id: &str,
+        reason: &str,
+        amount: Option<i64>,
+    ) -> Result<String, String> {
+        if !REASONS.contains(&reason) {
+            return Err(format!("reason: one of {}", REASONS.join(", ")));
+        }
+        let capture = self.find("capture", capture_id).ok_or("no such capture")?;
+        let whole = Money::read(&capture["amount"]).map_err(str::to_owned)?;
+        let left = whole.minor - capture["_refunded"].as_i64().unwrap_or(0);
+        let minor = amount.unwrap_or(left);
+        let is_open = ["COMPLETED", "PARTIALLY_REFUNDED"].contains(&text(&capture, "status"));
+        if !is_open || flag(&capture, "_disputed") || minor < 1 || minor > left {
+            return Err("this capture cannot be disputed so".to_owned());
+        }
+        let money = Money::new(minor, &whole.currency);
+        let id = format!("PP-D-{}", chance::capitals(12));
+        let now = self.world.clock.now_text();
+        let path = format!("/v1/customer/disputes/{id}");
+        let dispute = json!({
+            "dispute_id": id, "create_time": now, "update_time": now,
+            "disputed_transactions": [{
+                "seller_transaction_id": capture_id, "create_time": capture["create_time"],
+                "transaction_status": "COMPLETED", "gross_amount": whole.to_json(),
+                "invoice_number": capture.get("invoice_id"), "custom": capture.get("custom_id"),
+                "buyer": { "name": "Test Buyer" }, "seller": { "name": "The merchant" },
+            }],
+            "reason": reason, "status": "WAITING_FOR_SELLER_RESPONSE", "dispute_state": "REQUIRED_ACTION",
+            "dispute_amount": money.to_json(), "dispute_life_cycle_stage": "CHARGEBACK", "dispute_channel": "INTERNAL",
+            "seller_response_due_date": ends(self.now_s(), DUE_S),
+            "links": [
+                self.link(&path, "self", "GET"),
+                self.link(&format!("{path}/accept-claim"), "accept_claim", "POST"),
+                self.link(&format!("{path}/provide-evidence"), "provide_evidence", "POST"),
+            ],
+            "_capture": capture_id,
+        });
+        let dispute = without_nulls(dispute);
+        self.put_as("dispute", &id, dispute.clone());
+        self.change("capture", capture_id, |capture| set(capture, "_disputed", true));
+        self.effect("dispute", &id, &money, &reference(&capture, text(&capture, "_order")));
+        self.moved("T1110", &id, -money.minor, &money, &capture);
+        self.event("CUSTOMER.DISPUTE.CREATED", "dispute", &dispute, "A new dispute opened with Case");
+        Ok(id)
+    }
+
+    pub fn list_disputes(&self, query: &str) -> Outcome<Reply> {
+        let state = form::value(query, "dispute_state");
+        let transaction = form::value(query, "disputed_transaction_id");
+        let from = form::value(query, "start_time").and_then(|time| clock::seconds(&time));
+        let size: usize = form::value(query, "page_size").and_then(|size| size.parse().ok()).unwrap_or(10);
+        let items: Vec<Value> = self
+            .list("dispute")
+            .into_iter()
+            .filter(|one| state.as_deref().is_none_or(|state| text(one, "dispute_state") == state))
+            .filter(|one| transaction.as_deref().is_none_or(|id| text(one, "_capture") == id))
+            .filter(|one| {
+                from.is_none_or(|from| clock::seconds(text(one, "create_time")).unwrap_or(0) >= from)
+            })
+            .take(size.min(50))
+            .map(|one| {
+                let mut small = json!({});
+                for name in [
+                    "dispute_id",
+                    "create_time",
+                    "update_time",
+                    "reason",
+                    "status",
+                    "dispute_state",
+                    "dispute_amount",
+                    "dispute_life_cycle_stage",
+                    "dispute_channel",
+                    "seller_response_due_date",
+                    "links",
+                ] {
+                    if let Some(value) = one.get(name) {
+                        set(&mut small, name, value.clone());
+                    }
+                }
+                small
+            })
+            .collect();
+        Ok(Reply::read(
+            json!({ "items": items, "links": [self.link("/v1/customer/disputes", "self", "GET")] }),
+        ))
+    }
+
+    pub fn provide_evidence(&mut self, id: &str, call: &Call) -> Outcome<Reply> {
+        self.waits_for_seller(id)?;
+        let kind = call.header("content-type").unwrap_or("");
+        if !kind.starts_with("multipart/form-data") {
+            return Err(PaypalError::media());
+        }
+        self.change("dispute", id, |dispute| {
+            set(dispute, "status", "UNDER_REVIEW");
+            set(dispute, "dispute_state", "UNDER_PAYPAL_REVIEW");
+        });
+        self.told(id, "CUSTOMER.DISPUTE.UPDATED");
+        Ok(self.to_dispute(id))
+    }
+
+    /// The merchant gives in: the money goes to the buyer.
+    pub fn accept_claim(&mut self, id: &str) -> Outcome<Reply> {
+        self.waits_for_seller(id)?;
+        self.resolve(id, "RESOLVED_BUYER_FAVOUR");
+        Ok(self.to_dispute(id))
+    }
+
+    fn waits_for_seller(&self, id: &str) -> Outcome<()> {
+        let dispute = self.fetch("dispute", id)?;
+        if text(&dispute, "status") == "WAITING_FOR_SELLER_RESPONSE" {
+            return Ok(());
+        }
+        Err(PaypalError::refused(
+            "ACTION_NOT_ALLOWED_IN_CURRENT_DISPUTE_STATE",
+            "The dispute does not wait for the seller.",
+        ))
+    }
+
+    fn to_dispute(&self, id: &str) -> Reply {
+        Reply::read(json!({ "links": [self.link(&format!("/v1/customer/disputes/{id}"), "self", "GET")] }))
+    }
+
+    fn told(&mut self, id: &str, kind: &str) {
+        if let Some(dispute) = self.find("dispute", id) {
+            self.event(kind, "dispute", &dispute, "A dispute changed");
+        }
+    }
+
+    /// PayPal's decision. Nothing where there is none to make.
+    pub fn resolve(&mut self, id: &str, outcome: &str) -> Option<()> {
+        let dispute = self.find("dispute", id).filter(|one| text(one, "status") != "RESOLVED")?;
+        let money = Money::read(&dispute["dispute_amount"]).ok()?;
+        let capture = self.find("capture", text(&dispute, "_capture"))?;
+        self.change("dispute", id, |dispute| {
+            set(dispute, "status", "RESOLVED");
+            set(dispute, "dispute_state", "RESOLVED");
+            set(
+                dispute,
+                "dispute_outcome",
+                json!({ "outcome_code": outcome, "amount_refunded": money.to_json() }),
+            );
+        });
+        let capture_id = text(&capture, "id").to_owned();
+        self.moved("T1111", id, money.minor, &money, &capture);
+        self.change("capture", &capture_id, |capture| set(capture, "_disputed", false));
+        if outcome == "RESOLVED_BUYER_FAVOUR" {
+            self.moved("T1106", &capture_id, -money.minor, &money, &capture);
+            self.reverse(&capture_id, &money);
+        }
+        self.told(id, "CUSTOMER.DISPUTE.RESOLVED");
+        Some(())
+    }
+
+    /// A capture that PayPal took back.
+    fn reverse(&mut self, id: &str, money: &Money) {
+        self.change("capture", id, |capture| {
+            let all = capture["_refunded"].as_i64().unwrap_or(0) + money.minor;
+            let whole = Money::read(&capture["amount"]).map_or(all, |whole| whole.minor);
+            set(capture, "_refunded", all);
+            set(capture, "status", if all >= whole { "REFUNDED" } else { "PARTIALLY_REFUNDED" });
+        });
+        let Some(capture) = self.find("capture", id) else { return };
+        self.mirror(text(&capture, "_order"), "captures", &capture);
+        self.event("PAYMENT.CAPTURE.REVERSED", "capture", &capture, "A payment was reversed");
+    }
+}
+
+fn without_nulls(value: Value) -> Value {
+    match value {
+        Value::Object(map) => Value::Object(
+            map.into_iter()
+                .filter(|(_, value)| !value.is_null())
+                .map(|(name, value)| (name, without_nulls(value)))
+                .collect(),
+        ),
+        Value::Array(items) => Value::Array(items.into_iter().map(without_nulls).collect()),
+        other => other,
+    }
+}

@@ -1,0 +1,111 @@
+//! Transaction search: what moved on the merchant's account. PayPal shows a movement up to three hours late; the stand-in at once.
+
+use serde_json::{Value, json};
+
+use super::Counter;
+use super::Reply;
+use super::error::{Outcome, PaypalError, fault};
+use super::money::Money;
+use crate::chance;
+use crate::clock;
+use crate::form;
+use crate::shelf::{text, whole};
+
+/// "The maximum supported range is 31 days."
+const RANGE_S: i64 = 31 * 24 * 3600;
+const MOST: usize = 500;
+
+impl Counter<'_> {
+    /// Notes a movement of `minor` under PayPal's event code. `subject` is the capture or dispute that moved; `holder` has the
+    /// merchant's words.
+    pub fn moved(&mut self, code: &str, subject: &str, minor: i64, like: &Money, holder: &Value) {
+        let is_payment = code == "T0006";
+        let id = if is_payment { subject.to_owned() } else { chance::capitals(17) };
+        let fee = if is_payment { -like.fee().minor } else { 0 };
+        let mut movement = json!({
+            "id": id, "_code": code, "_minor": minor, "_fee": fee, "_currency": like.currency, "_at_s": self.now_s(),
+            "_subject": subject, "_status": "S",
+        });
+        for name in ["custom_id", "invoice_id"] {
+            if let Some(value) = holder.get(name) {
+                crate::shelf::set(&mut movement, name, value.clone());
+            }
+        }
+        self.put("movement", movement);
+    }
+
+    pub fn transactions(&self, query: &str) -> Outcome<Reply> {
+        let moment = |name: &'static str| {
+            form::value(query, name).and_then(|time| clock::seconds(&time)).ok_or_else(|| {
+                PaypalError::invalid(vec![fault(
+                    "INVALID_PARAMETER_SYNTAX",
+                    name,
+                    "An RFC 3339 time is needed.",
+                )])
+            })
+        };
+        let (from, to) = (moment("start_date")?, moment("end_date")?);
+        if to < from || to - from > RANGE_S {
+            let description =
+                "The range between start_date and end_date is more than 31 days, or less than nothing.";
+            return Err(PaypalError::invalid(vec![fault(
+                "INVALID_PARAMETER_VALUE",
+                "end_date",
+                description,
+            )]));
+        }
+        let number = |name: &str, otherwise: usize| {
+            form::value(query, name).and_then(|text| text.parse().ok()).unwrap_or(otherwise)
+        };
+        let (size, page) = (number("page_size", 100).clamp(1, MOST), number("page", 1).max(1));
+        let id = form::value(query, "transaction_id");
+        let all: Vec<Value> = self
+            .list("movement")
+            .into_iter()
+            .filter(|one| (from..=to).contains(&whole(one, "_at_s")))
+            .filter(|one| {
+                id.as_deref().is_none_or(|id| [text(one, "id"), text(one, "_subject")].contains(&id))
+            })
+            .collect();
+        let (total, pages) = (all.len(), all.len().div_ceil(size));
+        let details: Vec<Value> = all
+            .iter()
+            .rev()
+            .skip((page - 1) * size)
+            .take(size)
+            .map(|one| json!({ "transaction_info": info(one) }))
+            .collect();
+        Ok(Reply::read(json!({
+            "transaction_details": details, "account_number": "C7CYMKZDG8D6E", "start_date": clock::text(from),
+            "end_date": clock::text(to), "last_refreshed_datetime": self.world.clock.now_text(), "page": page,
+            "total_items": total, "total_pages": pages,
+            "links": [self.link("/v1/reporting/transactions", "self", "GET")],
+        })))
+    }
+}
+
+fn info(movement: &Value) -> Value {
+    let currency = text(movement, "_currency");
+    let at = clock::text(whole(movement, "_at_s"));
+    let mut info = json!({
+        "transaction_id": movement["id"], "transaction_event_code": movement["_code"],
+        "transaction_initiation_date": at, "transaction_updated_date": at,
+        "transaction_amount": Money::new(whole(movement, "_minor"), currency).to_json(),
+        "transaction_status": movement["_status"],
+    });
+    if movement["id"] != movement["_subject"] {
+        let subject = text(movement, "_subject").replace('-', "");
+        crate::shelf::set(&mut info, "paypal_reference_id", subject);
+        crate::shelf::set(&mut info, "paypal_reference_id_type", "TXN");
+    }
+    if whole(movement, "_fee") != 0 {
+        let fee = Money::new(whole(movement, "_fee"), currency);
+        crate::shelf::set(&mut info, "fee_amount", fee.to_json());
+    }
+    for (from, to) in [("custom_id", "custom_field"), ("invoice_id", "invoice_id")] {
+        if let Some(value) = movement.get(from) {
+            crate::shelf::set(&mut info, to, value.clone());
+        }
+    }
+    info
+}
