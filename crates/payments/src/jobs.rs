@@ -54,11 +54,7 @@ impl Payments {
             Handler::new("payments.reconcile", move |job| {
                 let payments = day.clone();
                 async move {
-                    // Yesterday, and the day before it: what was late then is there now.
-                    for days in [2, 1] {
-                        let at = payments.0.now().minus(DAY * days);
-                        payments.reconcile(at).await?;
-                    }
+                    payments.reconcile_all().await?;
                     Ok(payments.finish_job(job.claim()).await?)
                 }
             })

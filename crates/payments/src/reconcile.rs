@@ -68,15 +68,24 @@ struct Found {
 }
 
 impl Payments {
-    /// Compares the day that holds `at` (UTC) with every provider.
-    pub async fn reconcile(&self, at: Timestamp) -> Result<Compared, Error> {
-        let mut all = Compared::default();
+    /// Compares the day that holds `at` (UTC) with one provider's list.
+    pub async fn reconcile(&self, provider: Provider, at: Timestamp) -> Result<Compared, Error> {
+        self.reconcile_one(self.0.gateway(provider)?, at).await
+    }
+
+    /// The two days before now with every provider: what was late the first time is there the second. One that does not answer
+    /// holds the others up no longer than it takes to say so.
+    pub(crate) async fn reconcile_all(&self) -> Result<(), Error> {
+        let mut trouble = None;
         for gateway in &self.0.gateways {
-            let one = self.reconcile_one(gateway, at).await?;
-            all.compared += one.compared;
-            all.differences += one.differences;
+            for days in [2, 1] {
+                let at = self.0.now().minus(DAY * days);
+                if let Err(why) = self.reconcile_one(gateway, at).await {
+                    trouble = Some(why);
+                }
+            }
         }
-        Ok(all)
+        trouble.map_or(Ok(()), Err)
     }
 
     /// Differences that nobody has settled, the newest first.

@@ -3,6 +3,8 @@
 mod crc;
 mod paypal;
 mod stripe;
+#[cfg(test)]
+mod vectors;
 
 pub use crc::crc32;
 pub use paypal::Certificates;

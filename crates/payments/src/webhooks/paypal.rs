@@ -147,24 +147,54 @@ impl Signed {
         body: &[u8],
         now: Timestamp,
     ) -> Result<(), Refusal> {
+        self.look(certificates, now)?;
+        let chain = certificates.chain(&self.url, now).await?;
+        self.judge(&certificates.0.roots, &chain, webhook_id, body, now)?;
+        certificates.keep(&self.url, chain);
+        Ok(())
+    }
+
+    /// All of it over a chain that is at hand.
+    #[cfg(test)]
+    pub(super) fn judged(
+        &self,
+        certificates: &Certificates,
+        chain: &[u8],
+        webhook_id: &str,
+        body: &[u8],
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
+        self.look(certificates, now)?;
+        self.judge(&certificates.0.roots, chain, webhook_id, body, now)
+    }
+
+    /// What can be said before anything is fetched.
+    fn look(&self, certificates: &Certificates, now: Timestamp) -> Result<(), Refusal> {
         let at = Timestamp::parse_rfc3339(&self.time).ok_or(Refusal::NoSignature)?;
         if now.since(at) > OLDEST || at.since(now) > AHEAD {
             return Err(Refusal::Time);
         }
-        if !certificates.is_ours(&self.url) {
-            return Err(Refusal::Certificate);
-        }
-        let chain = certificates.chain(&self.url, now).await?;
+        if certificates.is_ours(&self.url) { Ok(()) } else { Err(Refusal::Certificate) }
+    }
+
+    fn judge(
+        &self,
+        roots: &Roots,
+        chain: &[u8],
+        webhook_id: &str,
+        body: &[u8],
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
         // The id of the webhook as it is configured, never one that the message brings.
         let message = format!("{}|{}|{webhook_id}|{}", self.transmission, self.time, crc32(body));
-        let roots = &certificates.0.roots;
-        certificate::verify(&chain, roots, is_signer, now, message.as_bytes(), &self.signature).map_err(
+        certificate::verify(chain, roots, is_signer, now, message.as_bytes(), &self.signature).map_err(
             |why| match why {
                 storeward_seal::Error::Signature => Refusal::Signature,
                 _ => Refusal::Certificate,
             },
-        )?;
-        certificates.keep(&self.url, chain);
-        Ok(())
+        )
     }
 }
+
+#[cfg(test)]
+mod tests;

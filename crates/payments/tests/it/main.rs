@@ -1,6 +1,11 @@
 //! Payments against the stand-ins of Stripe and PayPal, on both databases.
 #![allow(clippy::unwrap_used)] // a test fails by panicking, in its helpers too
 
+mod beside;
+mod chaos;
+mod config;
 mod flows;
+mod messages;
 mod mistakes;
 mod support;
+mod till;

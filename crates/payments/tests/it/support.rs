@@ -42,17 +42,26 @@ pub fn section(
     more: &str,
     hooks: &str,
 ) -> PaymentsSection {
+    toml::from_str(&section_text(emulators, folder, webhook_id, more, hooks)).unwrap()
+}
+
+pub fn section_text(
+    emulators: &Emulators,
+    folder: &Path,
+    webhook_id: &str,
+    more: &str,
+    hooks: &str,
+) -> String {
     private(folder, "stripe", &emulators.stripe.secret_key);
     private(folder, "paypal", &emulators.paypal.client_secret);
     std::fs::write(folder.join("authority.pem"), &emulators.paypal.authority).unwrap();
-    let text = format!(
+    format!(
         "mode = 'test'\nmerchant = 'test-shop'\n{more}\n\
          [stripe]\naddress = '{}'\nsecret_key_file = 'stripe'\nwebhook_secret_files = ['whsec']\n\
          [paypal]\naddress = '{}'\nclient_id = '{}'\nsecret_file = 'paypal'\nwebhook_id = '{webhook_id}'\n\
          certificate_roots_file = 'authority.pem'\n{hooks}",
         emulators.stripe.address, emulators.paypal.address, emulators.paypal.client_id,
-    );
-    toml::from_str(&text).unwrap()
+    )
 }
 
 pub fn parts(db: &TestDb, settings: Settings) -> PaymentsParts {
