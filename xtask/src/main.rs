@@ -1,13 +1,15 @@
 //! The workspace's own chores.
 //!
 //! **Owns** `cargo xtask tidy` (the rules of ARCHITECTURE.md and STYLE.md that a program can check) and
-//! `cargo xtask bench` (comparisons with other programs and with published figures, in one run).
+//! `cargo xtask bench` (comparisons with other programs and with published figures, in one run) and `cargo xtask chaos`
+//! (the tests that take too long for each run).
 //! **Holds** a rule that has an exception names it in a table, with the reason.
 //! **Never** part of what runs in front of a shop; changes a file that git tracks.
 //! **Emits** nothing.
 #![forbid(unsafe_code)]
 
 mod bench;
+mod chaos;
 mod tidy;
 
 use std::path::{Path, PathBuf};
@@ -34,6 +36,9 @@ usage: cargo xtask tidy                what breaks the rules of ARCHITECTURE.md 
            --seconds S       8 unless given, of each condition in each round
            --per-second N    500 unless given
            --storeward PATH  another binary than target/release/storeward
+       cargo xtask chaos payments [options]   payments while calls fail, messages are lost and the program is killed
+           --payments N      10000 unless given
+           --kills N         50 unless given
 ";
 
 fn main() -> ExitCode {
@@ -50,6 +55,7 @@ fn main() -> ExitCode {
             .and_then(|options| bench::passwords::passwords(&root(), &options)),
         ["bench", "sign-ins", options @ ..] => bench::sign_ins::Options::parse(options)
             .and_then(|options| bench::sign_ins::sign_ins(&root(), &options)),
+        ["chaos", "payments", options @ ..] => chaos::payments(&root(), options),
         _ => Err(USAGE.to_owned()),
     };
     match done {

@@ -200,7 +200,7 @@ fn client(list: AllowList) -> Result<Client, ConfigFault> {
     // An answer that comes later than this is asked for by the janitor.
     let limits = Limits {
         connect: Duration::from_secs(5),
-        head: Duration::from_secs(30),
+        head: Duration::from_secs(15),
         body: Duration::from_secs(15),
         body_bytes: 4 * 1024 * 1024,
     };

@@ -2,7 +2,7 @@
 //! all calls fails before or after it did something, and while the program is killed again and again. In the end nothing was done
 //! twice, nothing is lost, the books sum to zero and every call's outcome is known.
 //!
-//! A few payments in each run; `cargo xtask payments-chaos` asks for the ten thousand payments and fifty kills of the goal.
+//! A few payments in each run; `cargo xtask chaos payments` asks for the ten thousand payments and fifty kills of the goal.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
@@ -93,7 +93,9 @@ fn check(engine: Engine) {
     let mut killed = 0;
     loop {
         let is_last = killed >= kills;
-        if run(&plan, !is_last) {
+        // Spread over the whole: a payment takes some three steps.
+        let span = (payments * 3 / (kills + 1)).max(20);
+        if run(&plan, (!is_last).then_some(span)) {
             break;
         }
         killed += 1;
@@ -125,7 +127,7 @@ fn stand() -> (std::sync::mpsc::Sender<Emulators>, Emulators) {
 }
 
 /// Starts the program. Kills it after a while (SIGKILL), or lets it run to its end. True when it came to its end.
-fn run(plan: &Value, kill: bool) -> bool {
+fn run(plan: &Value, span: Option<u64>) -> bool {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "chaos::child", "--nocapture"])
         .env(PLAN, plan.to_string())
@@ -148,19 +150,19 @@ fn run(plan: &Value, kill: bool) -> bool {
     let mut steps = 0;
     let entropy: &dyn Entropy = &SystemEntropy;
     // After so many steps of buyers: each kill finds it at something else.
-    let [random] = entropy.bytes::<1>();
-    let most = 5 + u64::from(random) % 60;
+    let random = u64::from_le_bytes(entropy.bytes::<8>());
+    let most = span.map_or(u64::MAX, |span| 5 + random % (2 * span));
     while let Ok(line) = came.recv_timeout(Duration::from_secs(600)) {
         ended |= line == "all is done";
         steps += u64::from(line == "step");
-        if ended || (kill && steps >= most) {
+        if ended || steps >= most {
             break;
         }
     }
     child.kill().ok();
     child.wait().unwrap();
     reader.join().unwrap();
-    assert!(ended || kill, "the program came to no end");
+    assert!(ended || span.is_some(), "the program came to no end");
     ended
 }
 
@@ -226,6 +228,12 @@ fn child() {
     });
 }
 
+/// Whether an order came to its end.
+fn is_done(order: u64, payment: &Payment) -> bool {
+    let wanted = if gives_back(order) > 0 { State::PartiallyRefunded } else { State::Captured };
+    !payment.is_unsure && payment.state == wanted
+}
+
 struct Buyer {
     payments: Payments,
     client: Client,
@@ -243,10 +251,10 @@ impl Buyer {
                 Some(payment) => payment,
                 None => self.payments.create(Actor::System, wanted.clone()).await.unwrap(),
             };
-            if self.step(order, &payment).await {
-                eprintln!("step");
+            if is_done(order, &payment) {
                 return;
             }
+            self.step(order, &payment).await;
             eprintln!("step");
             // A buyer is patient: the rest is done by messages and by the janitor.
             tokio::time::sleep(Duration::from_millis(if turn < 5 { 20 } else { 200 })).await;
@@ -254,10 +262,9 @@ impl Buyer {
         panic!("order {order} came to no end: {:?}", self.payments.of_order(&name_of(order)).await);
     }
 
-    /// True when there is nothing more to do.
-    async fn step(&self, order: u64, payment: &Payment) -> bool {
+    async fn step(&self, order: u64, payment: &Payment) {
         if payment.is_unsure {
-            return false;
+            return;
         }
         let whole = self.payments.whole(payment.id).await.unwrap().unwrap();
         // What was refused for good (a 500 that Stripe keeps) is wished for anew, under another name; everything else under the same.
@@ -272,21 +279,20 @@ impl Buyer {
                 return self.pay(order, payment).await;
             }
             State::Authorized => self.payments.capture(payment.id, wish(None, "capture")).await,
-            State::Captured | State::PartiallyCaptured if gives_back(order) > 0 => {
+            State::Captured => {
                 self.payments.refund(payment.id, wish(Some(gives_back(order)), "refund")).await
             }
-            State::Captured | State::PartiallyRefunded => return true,
-            _ => return false,
+            _ => return,
         };
         match done {
-            Ok(_) | Err(Error::Unsure | Error::NotReached { .. } | Error::Raced | Error::State(_)) => false,
+            Ok(_) | Err(Error::Unsure | Error::NotReached { .. } | Error::Raced | Error::State(_)) => {}
             // A 500 that was kept: it was not done, and the next wish has another name.
-            Err(Error::Refused { .. } | Error::TooMuch { .. }) => false,
+            Err(Error::Refused { .. } | Error::TooMuch { .. }) => {}
             Err(other) => panic!("order {order}: {other:?}"),
         }
     }
 
-    async fn pay(&self, order: u64, payment: &Payment) -> bool {
+    async fn pay(&self, order: u64, payment: &Payment) {
         let provider = provider_of(order);
         let begun = match self.payments.begin(payment.id, provider, Strength::Usual).await {
             Ok(begun) => begun,
@@ -296,7 +302,7 @@ impl Buyer {
                 | Error::Refused { .. }
                 | Error::State(_)
                 | Error::Raced,
-            ) => return false,
+            ) => return,
             Err(other) => panic!("order {order}: {other:?}"),
         };
         let page = reference(provider, &begun.address);
@@ -308,7 +314,6 @@ impl Buyer {
         let reply =
             self.client.post(&format!("{}{path}", self.control), "application/json", body.to_string()).await;
         assert!(reply.is_ok(), "the stand-in's control interface answers");
-        false
     }
 }
 

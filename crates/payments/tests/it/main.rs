@@ -7,5 +7,6 @@ mod config;
 mod flows;
 mod messages;
 mod mistakes;
+mod programs;
 mod support;
 mod till;

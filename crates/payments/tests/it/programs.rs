@@ -1,0 +1,187 @@
+//! The operations for programs, called as programs call them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http_body_util::BodyExt;
+use serde_json::{Value, json};
+use storeward_api::{Act, Draft, Interface, InterfaceParts, Keys, KeysParts};
+use storeward_base::{Actor, SeededEntropy, SystemEntropy};
+use storeward_emulators::{Fault, Provider as At, What};
+use storeward_payments::{Provider, rest};
+use storeward_policy::Purpose;
+use storeward_seal::PseudonymKey;
+use storeward_store::both_engines;
+use storeward_store::testing::TestDb;
+use storeward_web::HostNames;
+use storeward_web::axum::Router;
+use storeward_web::axum::body::Body;
+use storeward_web::http::Request;
+use tower::ServiceExt;
+
+use crate::support::{Shop, books};
+
+fn migrations() -> Vec<storeward_store::Migration> {
+    [storeward_payments::MIGRATIONS, storeward_api::MIGRATIONS].concat()
+}
+
+struct Stand {
+    shop: Shop,
+    keys: Keys,
+    router: Router,
+}
+
+struct Got {
+    status: u16,
+    body: Value,
+}
+
+async fn stand(db: &TestDb) -> Stand {
+    let shop = Shop::new(db).await;
+    let keys = Keys::new(KeysParts {
+        db: (**db).clone(),
+        clock: db.clock.clone(),
+        entropy: Arc::new(SystemEntropy),
+    });
+    let parts = InterfaceParts {
+        db: (**db).clone(),
+        clock: db.clock.clone(),
+        entropy: Arc::new(SystemEntropy),
+        keys: keys.clone(),
+        pseudonym_key: PseudonymKey::generate(&SeededEntropy::new(1)),
+        names: HostNames::parse(&["api.shop.example"]).unwrap(),
+        requests_per_second: 1000,
+    };
+    let router = Interface::new(parts, rest::operations(Some(&shop.payments))).router();
+    Stand { shop, keys, router }
+}
+
+impl Stand {
+    async fn key(&self, acts: &[Act]) -> String {
+        let draft = Draft {
+            name: "the shop".to_owned(),
+            acts: acts.to_vec(),
+            roles: vec!["shop".to_owned()],
+            purposes: vec![Purpose::Support],
+            ..Draft::default()
+        };
+        self.keys.make(draft, Actor::Operator).await.unwrap().text.expose().clone()
+    }
+
+    async fn call(&self, key: &str, method: &str, path: &str, name: &str, body: Option<Value>) -> Got {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(format!("/api/v1{path}"))
+            .header("host", "api.shop.example:9444")
+            .header("authorization", format!("Bearer {key}"));
+        if !name.is_empty() {
+            request = request.header("idempotency-key", name);
+        }
+        let body = match body {
+            Some(body) => {
+                request = request.header("content-type", "application/json");
+                Body::from(body.to_string())
+            }
+            None => Body::empty(),
+        };
+        let response = self.router.clone().oneshot(request.body(body).unwrap()).await.unwrap();
+        let status = response.status().as_u16();
+        let bytes = response.into_body().collect().await.unwrap().to_bytes();
+        Got { status, body: serde_json::from_slice(&bytes).unwrap_or(Value::Null) }
+    }
+}
+
+fn order(number: &str) -> Value {
+    json!({
+        "order": number, "amount": 1999, "currency": "EUR", "return_address": "https://shop.example/orders/1",
+        "customer": "4711", "lines": [{ "name": "A book", "quantity": 1, "unit_amount": 1999 }]
+    })
+}
+
+both_engines!(a_shop_has_an_order_paid_and_gives_back, &migrations(), async |db| {
+    let stand = stand(&db).await;
+    let key = stand.key(&[Act::Pay, Act::Refund]).await;
+    let made = stand.call(&key, "POST", "/payments", "a-1", Some(order("A-1"))).await;
+    assert_eq!((made.status, &made.body["state"]), (201, &"created".into()), "{}", made.body);
+    let again = stand.call(&key, "POST", "/payments", "a-1", Some(order("A-1"))).await;
+    assert_eq!(again.body["id"], made.body["id"]);
+    let id = made.body["id"].as_str().unwrap().to_owned();
+    let page = made.body["page"].as_str().unwrap();
+    let part = page.rsplit('/').next().unwrap();
+    let own = stand.shop.payments.of_page(part).unwrap();
+    assert_eq!(own.to_string(), id);
+    // Whoever knows an id has no page.
+    let (_, tag) = part.split_once('.').unwrap();
+    for wrong in [
+        id.clone(),
+        format!("{id}."),
+        format!("{id}.{}", "0".repeat(32)),
+        format!("pay_{}.{tag}", "0".repeat(26)),
+    ] {
+        assert!(stand.shop.payments.of_page(&wrong).is_none(), "{wrong}");
+    }
+    let payment = stand.shop.payments.find(own).await.unwrap().unwrap();
+    let session = stand.shop.begin(&payment, Provider::Stripe).await;
+    stand.shop.pay(Provider::Stripe, &session).await;
+    stand.shop.payments.look(own).await.unwrap();
+    let got = stand.call(&key, "GET", &format!("/payments/{id}"), "", None).await;
+    assert_eq!((&got.body["state"], &got.body["refundable"]), (&"captured".into(), &1999.into()));
+    // The provider did it and did not answer; the shop asks again under the same name: it is done once.
+    let mut fault = Fault::once(At::Stripe, What::DropAfter, "/v1/refunds");
+    fault.method = "POST".to_owned();
+    stand.shop.emulators.control.fault(fault);
+    let refund = format!("/payments/{id}/refund");
+    let first = stand.call(&key, "POST", &refund, "r-1", Some(json!({ "amount": 500 }))).await;
+    assert_eq!((first.status, &first.body["state"]), (200, &"unknown".into()));
+    for _ in 0..2 {
+        stand.call(&key, "POST", &refund, "r-1", Some(json!({ "amount": 500 }))).await;
+        db.clock.advance(Duration::from_secs(120));
+        stand.shop.payments.round().await.unwrap();
+    }
+    let got = stand.call(&key, "GET", &format!("/payments/{id}"), "", None).await;
+    assert_eq!((&got.body["state"], &got.body["refunded"]), (&"partially_refunded".into(), &500.into()));
+    assert_eq!(stand.shop.effects("refund").len(), 1);
+    let list = stand.call(&key, "GET", "/payments?order=A-1", "", None).await;
+    assert_eq!(list.body["payments"].as_array().map(Vec::len), Some(1));
+    books(&db).await;
+});
+
+both_engines!(what_does_not_fit_or_may_not_be_is_refused, &migrations(), async |db| {
+    let stand = stand(&db).await;
+    let (key, pays) = (stand.key(&[Act::Pay, Act::Refund]).await, stand.key(&[Act::Pay]).await);
+    let reads = stand.key(&[Act::Read, Act::Write, Act::Erase, Act::Export]).await;
+    let denied = stand.call(&reads, "POST", "/payments", "", Some(order("A-1"))).await;
+    assert_eq!(denied.status, 403, "a key for customers' data takes no money");
+    let with = |name: &str, value: Value| {
+        let mut body = order("A-2");
+        body[name] = value;
+        body
+    };
+    for (body, status) in [
+        (with("amount", 0.into()), 422),
+        (with("amount", 19.99.into()), 400),
+        (with("amount", (-5).into()), 400),
+        (with("amount", u64::MAX.into()), 422),
+        (with("currency", "eur".into()), 422),
+        (with("currency", "XAU".into()), 422),
+        (with("order", "".into()), 422),
+        (with("order", "a b".into()), 422),
+        (with("return_address", "https://evil.example/".into()), 422),
+        (with("capture", "never".into()), 422),
+        (with("lines", json!([{ "name": "A book", "quantity": 2, "unit_amount": 1999 }])), 422),
+        (with("card", "4242424242424242".into()), 400),
+    ] {
+        let got = stand.call(&key, "POST", "/payments", "", Some(body.clone())).await;
+        assert_eq!(got.status, status, "{body}: {}", got.body);
+    }
+    let paid = stand.shop.paid("A-3", 1000, Provider::Stripe).await;
+    let refund = format!("/payments/{}/refund", paid.id);
+    assert_eq!(stand.call(&pays, "POST", &refund, "", Some(json!({}))).await.status, 403);
+    assert_eq!(stand.call(&key, "POST", &refund, "", Some(json!({ "amount": 1001 }))).await.status, 422);
+    assert_eq!(stand.call(&key, "POST", &refund, "", Some(json!({ "amount": 0 }))).await.status, 422);
+    let void = stand.call(&key, "POST", &format!("/payments/{}/void", paid.id), "", None).await;
+    assert_eq!((void.status, &void.body["code"]), (409, &"payments.state".into()));
+    let nothing = format!("/payments/pay_{}", "0".repeat(26));
+    assert_eq!(stand.call(&key, "GET", &nothing, "", None).await.status, 404);
+    assert!(stand.shop.effects("refund").is_empty());
+});
