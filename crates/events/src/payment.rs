@@ -182,7 +182,7 @@ pub struct DayReconciled {
 pub struct DifferenceFound {
     pub provider: String,
     pub day: String,
-    /// `missing_here`, `missing_there`, `amount`, `shop_not_told`.
+    /// `missing_here`, `missing_there`, `amount`, `not_in_the_books`, `shop_not_told`.
     pub what: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payment: Option<PaymentId>,

@@ -73,6 +73,13 @@ impl Shared {
         after.is_unsure = after.unsure > 0;
         self.plan_look(tx, &mut after)?;
         tell_changes(tx, before, &after, provider)?;
+        // Money that came late, for an order that has another payment by now.
+        if !before.is_open()
+            && after.captured > before.captured
+            && sql::open_of_order(tx, &after.order)?.is_some_and(|other| other.id != after.id)
+        {
+            tell_twice(tx, &after, provider, after.captured - before.captured)?;
+        }
         let is_changed = (before.state, before.captured, before.refunded, before.authorized)
             != (after.state, after.captured, after.refunded, after.authorized);
         sql::save(tx, &after)?;
@@ -155,15 +162,7 @@ impl Shared {
                 };
                 sql::insert_capture(tx, &fresh)?;
                 if is_extra && one.state == Piece::Done {
-                    tell(
-                        tx,
-                        facts::PaidTwice {
-                            payment: payment.id,
-                            provider: provider.word().to_owned(),
-                            amount: amount(one.amount.minor),
-                            currency: payment.currency().to_string(),
-                        },
-                    )?;
+                    tell_twice(tx, payment, provider, one.amount.minor)?;
                 }
                 fresh
             }
@@ -187,6 +186,16 @@ impl Shared {
         }
         Ok(())
     }
+}
+
+fn tell_twice(tx: &mut Tx<'_>, payment: &Payment, provider: Provider, minor: i64) -> Result<(), Error> {
+    let fact = facts::PaidTwice {
+        payment: payment.id,
+        provider: provider.word().to_owned(),
+        amount: amount(minor),
+        currency: payment.currency().to_string(),
+    };
+    tell(tx, fact)
 }
 
 fn apply_refund(

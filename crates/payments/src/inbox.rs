@@ -111,7 +111,7 @@ impl Payments {
                 if note.kind.contains("dispute") || note.kind.contains("DISPUTE") {
                     self.look_at_dispute(provider, &note.object, attempt.payment).await?;
                 }
-                self.look(attempt.payment).await?;
+                self.look_with(attempt.payment, Some(attempt.number)).await?;
                 Some(attempt.payment)
             }
             // The answer that brings the object's id is still on its way (mistake 1: a message may come before it).

@@ -19,6 +19,9 @@ statements! {
                         ORDER BY at, reference LIMIT 100000";
     REFUNDS_BETWEEN = "SELECT reference, payment, amount FROM payment_refund WHERE provider = $1 AND at >= $2 AND at < $3 AND state = 'done' \
                        ORDER BY at, reference LIMIT 100000";
+    UNBOOKED_BETWEEN = "SELECT c.reference, c.payment, c.amount FROM payment_capture c WHERE c.provider = $1 AND c.at >= $2 AND c.at < $3 AND c.state = 'done' \
+                        AND NOT EXISTS (SELECT 1 FROM payment_posting p WHERE p.payment = c.payment AND p.reference = c.reference \
+                        AND p.account = 'customer_receivable' AND p.amount = 0 - c.amount) ORDER BY c.reference LIMIT 10000";
     UNTOLD_BETWEEN = "SELECT n.id, n.payment FROM payment_news n JOIN payment p ON p.id = n.payment \
                       WHERE n.made_at >= $1 AND n.made_at < $2 AND n.taken_at IS NULL AND p.captured > 0 AND p.provider = $3 ORDER BY n.id LIMIT 10000";
     INSERT_DIFFERENCE = "INSERT INTO payment_difference (id, provider, day, what, reference, payment, there, here, currency, found_at, settled_at) \
@@ -38,7 +41,7 @@ pub struct Difference {
     pub provider: String,
     /// `YYYY-MM-DD`, UTC.
     pub day: String,
-    /// `missing_here`, `missing_there`, `amount`, `shop_not_told`.
+    /// `missing_here`, `missing_there`, `amount`, `not_in_the_books`, `shop_not_told`.
     pub what: String,
     /// The provider's object, or the piece of news.
     pub reference: String,
@@ -191,6 +194,18 @@ impl Shared {
                 });
             }
         }
+        // The rows against the books, which nobody can change.
+        let unbooked = tx.query_many(UNBOOKED_BETWEEN, params![provider.word(), start, end], |row| {
+            Ok((row.get::<String>(0)?, row.get::<PaymentId>(1)?, row.get::<i64>(2)?))
+        })?;
+        found.extend(unbooked.into_iter().map(|(reference, payment, amount)| Found {
+            what: "not_in_the_books",
+            reference,
+            payment: Some(payment),
+            there: None,
+            here: Some(amount),
+            currency: None,
+        }));
         let untold = tx.query_many(UNTOLD_BETWEEN, params![start, end, provider.word()], |row| {
             Ok((row.get::<String>(0)?, row.get::<PaymentId>(1)?))
         })?;

@@ -51,7 +51,8 @@ statements! {
     LIST_OF_ORDER = payment_columns!("WHERE order_id = $1 ORDER BY id DESC LIMIT $2");
     FIND_DETAILS = "SELECT details FROM payment WHERE id = $1";
     DUE_FOR_A_LOOK = "SELECT id FROM payment WHERE look_at <= $1 ORDER BY look_at LIMIT $2";
-    SAVE_PAYMENT = "UPDATE payment SET version = version + 1, is_open = $3, state = $4, authorized = $5, captured = $6, refunded = $7, \
+    SAVE_PAYMENT = "UPDATE payment SET version = version + 1, is_open = CASE WHEN EXISTS (SELECT 1 FROM payment o WHERE \
+        o.order_id = payment.order_id AND o.is_open = 1 AND o.id <> payment.id) THEN 0 ELSE $3 END, state = $4, authorized = $5, captured = $6, refunded = $7, \
         capturing = $8, refunding = $9, captures_ended = $10, unsure = $11, provider = $12, attempt = $13, look_at = $14, looks = $15, \
         updated_at = $16 WHERE id = $1 AND version = $2";
     RESERVE_CAPTURE = "UPDATE payment SET version = version + 1, capturing = capturing + $3 WHERE id = $1 AND version = $2 \

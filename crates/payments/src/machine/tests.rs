@@ -99,3 +99,99 @@ proptest! {
         }
     }
 }
+
+mod fits {
+    use storeward_base::{PaymentId, Timestamp};
+
+    use super::*;
+    use crate::model::CaptureMode;
+
+    fn money(minor: i64, code: &str) -> Money {
+        Money { minor, currency: code.parse().unwrap() }
+    }
+
+    fn payment() -> Payment {
+        Payment {
+            id: PaymentId::from_bits(7),
+            order: "A-1".to_owned(),
+            amount: money(1999, "EUR"),
+            state: State::Created,
+            is_unsure: false,
+            authorized: 0,
+            captured: 0,
+            refunded: 0,
+            capturing: 0,
+            refunding: 0,
+            capture: CaptureMode::AtOnce,
+            captures_ended: false,
+            provider: None,
+            attempt: 1,
+            created_at: Timestamp::EPOCH,
+            updated_at: Timestamp::EPOCH,
+            expires_at: Timestamp::EPOCH,
+            version: 1,
+            unsure: 0,
+            looks: 0,
+            look_at: None,
+        }
+    }
+
+    fn good() -> Seen {
+        let capture = SeenCapture {
+            reference: "ch_1".to_owned(),
+            amount: money(1999, "EUR"),
+            fee: None,
+            state: Piece::Done,
+            mark: None,
+        };
+        Seen {
+            stage: Stage::Captured,
+            asked: money(1999, "EUR"),
+            payment: Some(PaymentId::from_bits(7).text()),
+            is_live: Some(false),
+            account: Some("M1".to_owned()),
+            inner: None,
+            authorized: 1999,
+            captures_ended: true,
+            captures: vec![capture],
+            refunds: Vec::new(),
+        }
+    }
+
+    fn refund(minor: i64) -> SeenRefund {
+        SeenRefund {
+            reference: "re_1".to_owned(),
+            amount: money(minor, "EUR"),
+            state: Piece::Done,
+            mark: None,
+        }
+    }
+
+    /// Mistakes 2 and 3: amount, currency, mode, account and our own id are held against what was asked for.
+    #[test]
+    fn what_is_not_what_was_asked_for_is_nothing() {
+        let check = |expected: Option<&str>, change: fn(&mut Seen)| {
+            let (payment, mut seen) = (payment(), good());
+            change(&mut seen);
+            let wanted = Wanted { payment: &payment, is_live: false, account: Some("M1") };
+            assert_eq!(misfit(&wanted, &seen), expected, "{seen:?}");
+        };
+        check(None, |_| {});
+        check(None, |seen| seen.refunds = vec![refund(1999)]);
+        check(None, |seen| seen.is_live = None);
+        check(Some("payment"), |seen| seen.payment = None);
+        check(Some("payment"), |seen| seen.payment = Some(PaymentId::from_bits(8).text()));
+        check(Some("mode"), |seen| seen.is_live = Some(true));
+        check(Some("account"), |seen| seen.account = Some("M2".to_owned()));
+        check(Some("currency"), |seen| seen.asked = money(1999, "USD"));
+        check(Some("currency"), |seen| seen.captures[0].amount = money(1999, "JPY"));
+        check(Some("amount"), |seen| seen.asked = money(1, "EUR"));
+        check(Some("amount"), |seen| seen.authorized = 2000);
+        check(Some("amount"), |seen| seen.captures[0].amount = money(2000, "EUR"));
+        check(Some("amount"), |seen| seen.captures[0].amount = money(-5, "EUR"));
+        check(Some("amount"), |seen| seen.captures.push(seen.captures[0].clone()));
+        check(Some("amount"), |seen| seen.captures[0].amount = money(i64::MAX, "EUR"));
+        check(Some("refunds"), |seen| seen.refunds = vec![refund(2000)]);
+        check(Some("refunds"), |seen| seen.refunds = vec![refund(1000), refund(1000)]);
+    }
+}

@@ -14,6 +14,9 @@ const SHORTEST: std::time::Duration = std::time::Duration::from_secs(31 * 60);
 /// Most tries of one payment: whoever needs more is no buyer.
 const MOST_ATTEMPTS: u32 = 20;
 
+const MOST_TURNS: u32 = 16;
+const TURN: std::time::Duration = std::time::Duration::from_millis(250);
+
 /// Where the buyer goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Begun {
@@ -27,6 +30,8 @@ enum Plan {
     Go(String),
     Close(Call),
     Open(Call, Attempt),
+    /// Somebody else is at it at this moment.
+    Wait,
 }
 
 impl Payments {
@@ -34,11 +39,12 @@ impl Payments {
     /// whether that worked, none is made ([`Error::Unsure`]).
     pub async fn begin(&self, id: PaymentId, provider: Provider, strength: Strength) -> Result<Begun, Error> {
         self.0.gateway(provider)?;
-        // Two that are open would be closed one after the other.
-        for _ in 0..4 {
+        // Two that are open would be closed one after the other; a second click waits for the first one's page.
+        for _ in 0..MOST_TURNS {
             match self.plan(id, provider, strength).await? {
                 Plan::Go(address) => return Ok(Begun { provider, address }),
                 Plan::Open(call, attempt) => self.open_page(&call, &attempt).await?,
+                Plan::Wait => tokio::time::sleep(TURN).await,
                 Plan::Close(call) => {
                     self.perform(&call).await?;
                 }
@@ -80,7 +86,8 @@ impl Shared {
             let Some(reference) = attempt.reference.clone() else {
                 // Its page was never made, or it is still being made: that is settled by its call.
                 if sql::unsettled_of(tx, id)?.iter().any(|call| call.attempt == attempt.number) {
-                    return Err(Error::Unsure);
+                    tx.commit_silent("another request is at it");
+                    return Ok(Plan::Wait);
                 }
                 sql::attempt_closed(tx, (id, attempt.number))?;
                 continue;
@@ -99,7 +106,8 @@ impl Shared {
                 &attempt.number.to_string(),
             );
             if let Some(known) = sql::find_call(tx, &call.key)? {
-                return if known.settled_at.is_none() { Err(Error::Unsure) } else { Err(Error::Raced) };
+                tx.commit_silent("another request is at it");
+                return if known.settled_at.is_none() { Ok(Plan::Wait) } else { Err(Error::Raced) };
             }
             tx.commit_silent("a page that is to be closed is told by what comes of it");
             sql::insert_call(tx, &call)?;

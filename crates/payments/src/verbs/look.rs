@@ -16,6 +16,11 @@ impl Payments {
     /// Reads what the provider has of a payment, writes it down, and takes the money of a buyer who agreed. May be called at any
     /// time and as often as anybody likes.
     pub async fn look(&self, id: PaymentId) -> Result<Payment, Error> {
+        self.look_with(id, None).await
+    }
+
+    /// The same, and at one attempt more: one that was given up, and of which the provider says something.
+    pub(crate) async fn look_with(&self, id: PaymentId, number: Option<u32>) -> Result<Payment, Error> {
         let shared = Arc::clone(&self.0);
         let (payment, attempts) = self
             .0
@@ -23,7 +28,8 @@ impl Payments {
             .read(move |reader| Ok::<_, Error>((sql::get(reader, id)?, sql::attempts_of(reader, id)?)))
             .await?;
         let is_asked = |attempt: &&Attempt| {
-            attempt.reference.is_some() && (attempt.is_open || attempt.number == payment.attempt)
+            let is_meant = attempt.number == payment.attempt || Some(attempt.number) == number;
+            attempt.reference.is_some() && (attempt.is_open || is_meant)
         };
         let mut trouble = None;
         for attempt in attempts.iter().filter(is_asked) {

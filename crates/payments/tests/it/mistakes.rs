@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use storeward_base::Actor;
-use storeward_emulators::{Fault, Provider as At, What};
+use storeward_emulators::{Answered, Emulators, Fault, Options, Provider as At, Settled, Weather, What};
 use storeward_payments::{Error, MIGRATIONS, NewPayment, Provider, State, Strength};
 use storeward_store::both_engines;
 
 use crate::support::{Shop, books, order_of, told, wish};
+use crate::till::{Till, free_address};
 
 // Mistake 3: the amount is the shop's, once and for all.
 both_engines!(an_order_has_one_payment, MIGRATIONS, async |db| {
@@ -154,3 +155,147 @@ async fn futures_join<F: Future>(all: Vec<F>) -> Vec<F::Output> {
     })
     .await
 }
+
+// Mistake 3: the order is held against what was asked for before any money is taken.
+both_engines!(an_order_of_another_amount_is_not_taken, MIGRATIONS, async |db| {
+    let shop = Shop::new(&db).await;
+    for provider in [Provider::PayPal, Provider::Stripe] {
+        let payment = shop.create(provider.word(), 1999).await;
+        let page = shop.begin(&payment, provider).await;
+        shop.pay(provider, &page).await;
+        // As if the shop's price were another than the one that the buyer agreed to.
+        db.raw(&format!("UPDATE payment SET amount = 5000 WHERE id = '{}'", payment.id));
+        for _ in 0..3 {
+            let after = shop.payments.look(payment.id).await.unwrap();
+            assert_eq!((after.captured, after.state), (0, State::Created), "{after:?}");
+        }
+    }
+    // Stripe took it by itself; PayPal was never asked to.
+    assert_eq!(shop.effects("capture").len(), 1);
+    let mismatches = told(&db).await.iter().filter(|kind| **kind == "payment.mismatch").count();
+    assert_eq!(mismatches, 2, "told once each");
+    books(&db).await;
+});
+
+// Mistake 7: what pends is not paid.
+both_engines!(a_capture_that_pends_is_paid_when_it_is, MIGRATIONS, async |db| {
+    let shop = Shop::new(&db).await;
+    for (name, settled, expected) in
+        [("E-1", Settled::Paid, State::Captured), ("E-2", Settled::Denied, State::Declined)]
+    {
+        let payment = shop.create(name, 1000).await;
+        let order = shop.begin(&payment, Provider::PayPal).await;
+        shop.emulators.control.fault(Fault::once(At::Paypal, What::Pend("ECHECK".to_owned()), ""));
+        shop.pay(Provider::PayPal, &order).await;
+        shop.payments.look(payment.id).await.unwrap();
+        let pending = shop.payments.look(payment.id).await.unwrap();
+        assert_eq!((pending.state, pending.captured), (State::Processing, 0), "{pending:?}");
+        assert_eq!(
+            shop.payments.refund(payment.id, wish(None)).await.unwrap_err(),
+            Error::State("processing")
+        );
+        let elsewhere = shop.payments.begin(payment.id, Provider::Stripe, Strength::Usual).await;
+        assert_eq!(
+            elsewhere.unwrap_err(),
+            Error::State("processing"),
+            "no second way while money is under way"
+        );
+        let whole = shop.payments.whole(payment.id).await.unwrap().unwrap();
+        shop.emulators.control.settle_capture(&whole.captures[0].reference, settled).unwrap();
+        let after = shop.payments.look(payment.id).await.unwrap();
+        assert_eq!(after.state, expected, "{after:?}");
+    }
+    books(&db).await;
+});
+
+both_engines!(a_card_that_is_declined_and_one_that_asks_for_more, MIGRATIONS, async |db| {
+    let shop = Shop::new(&db).await;
+    let payment = shop.create("D-1", 1999).await;
+    let session = shop.begin(&payment, Provider::Stripe).await;
+    let control = &shop.emulators.control;
+    assert!(control.pay_session(&session, "4000000000000002").is_err());
+    let declined = shop.payments.look(payment.id).await.unwrap();
+    assert_eq!((declined.state, declined.captured), (State::Declined, 0));
+    // The same page takes another card, which asks the bank first.
+    let bank = control.pay_session(&session, "4000002500003155").unwrap();
+    let waiting = shop.payments.look(payment.id).await.unwrap();
+    assert_eq!((waiting.state, waiting.captured), (State::RequiresAction, 0));
+    control.answer_challenge(&bank, Answered::Completed).unwrap();
+    let paid = shop.payments.look(payment.id).await.unwrap();
+    assert_eq!((paid.state, paid.captured), (State::Captured, 1999));
+    books(&db).await;
+});
+
+// Mistake 9: what no message brought is found in the provider's own list.
+both_engines!(a_refund_at_the_dashboard_is_found_though_no_message_came, MIGRATIONS, async |db| {
+    let at = free_address();
+    let emulators = Emulators::start(Options::default()).await.unwrap();
+    let shop = Shop::at(&db, emulators, "", "", &format!("http://{at}")).await;
+    shop.emulators.control.weather(Weather { lose_percent: 100, ..Weather::default() });
+    let paid = shop.paid("G-1", 1000, Provider::Stripe).await;
+    let intent = shop.payments.whole(paid.id).await.unwrap().unwrap();
+    let charge = intent.captures[0].reference.clone();
+    // Somebody gives back in Stripe's own pages.
+    let address = shop.emulators.stripe.address.clone();
+    let list = storeward_outbound::AllowList::new().internal(&address).unwrap();
+    let client = storeward_outbound::Client::new(list, storeward_outbound::Options::default()).unwrap();
+    let form = format!("charge={charge}&amount=250");
+    let request = storeward_outbound::Request::post(
+        &format!("{address}/v1/refunds"),
+        "application/x-www-form-urlencoded",
+        form,
+    );
+    let bearer = format!("Bearer {}", shop.emulators.stripe.secret_key);
+    let version = storeward_payments::STRIPE_VERSION;
+    let request = request.unwrap().header("authorization", &bearer).unwrap();
+    let reply = client.send(request.header("stripe-version", version).unwrap()).await.unwrap();
+    assert!(reply.status.is_success(), "{:?}", reply.body);
+    let till = Till::open(at, &shop.payments, &db).await;
+    shop.payments.fill_gaps().await.unwrap();
+    let mut after = shop.payments.find(paid.id).await.unwrap().unwrap();
+    for _ in 0..200 {
+        if after.refunded > 0 {
+            break;
+        }
+        db.clock.advance(Duration::from_secs(5));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        after = shop.payments.find(paid.id).await.unwrap().unwrap();
+    }
+    assert_eq!((after.state, after.refunded), (State::PartiallyRefunded, 250));
+    assert_eq!(
+        shop.payments.refund(paid.id, wish(Some(751))).await.unwrap_err(),
+        Error::TooMuch { left: 750 }
+    );
+    books(&db).await;
+    drop(till);
+});
+
+// Late money for an order that was paid anew: nothing of it is lost, and somebody is told.
+both_engines!(money_that_comes_late_is_told_and_booked, MIGRATIONS, async |db| {
+    let shop = Shop::new(&db).await;
+    let first = shop.create("T-1", 1000).await;
+    let page = shop.begin(&first, Provider::Stripe).await;
+    // As if the janitor had given it up while the buyer was still at it.
+    db.raw(&format!("UPDATE payment SET state = 'failed', is_open = 0 WHERE id = '{}'", first.id));
+    let second = shop.paid("T-1", 1000, Provider::Stripe).await;
+    assert_ne!(second.id, first.id);
+    shop.pay(Provider::Stripe, &page).await;
+    let late = shop.payments.look(first.id).await.unwrap();
+    assert_eq!((late.state, late.captured), (State::Captured, 1000));
+    assert!(told(&db).await.contains(&"payment.paid_twice"));
+    let back = shop.payments.refund(first.id, wish(None)).await.unwrap();
+    assert_eq!(back.state, State::Refunded);
+    books(&db).await;
+});
+
+// A second click while the first one's page is being made leads to the same page.
+both_engines!(clicks_at_the_same_moment_make_one_page, MIGRATIONS, async |db| {
+    let shop = Shop::new(&db).await;
+    let payment = shop.create("K-1", 1000).await;
+    let all = (0..5).map(|_| shop.payments.begin(payment.id, Provider::Stripe, Strength::Usual));
+    let pages = futures_join(all.collect()).await;
+    let mut addresses: Vec<String> = pages.into_iter().map(|page| page.unwrap().address).collect();
+    addresses.dedup();
+    assert_eq!(addresses.len(), 1);
+    assert_eq!(shop.payments.find(payment.id).await.unwrap().unwrap().attempt, 1);
+});
