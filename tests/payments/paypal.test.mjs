@@ -5,7 +5,7 @@ import https from 'node:https';
 import net from 'node:net';
 import { after, before, test } from 'node:test';
 
-import { ApiError, CheckoutPaymentIntent, Client, Environment, OrdersController, PaymentsController } from '@paypal/paypal-server-sdk';
+import { ApiError, CheckoutPaymentIntent, Client, Environment, OrdersController, PaymentsController, TransactionSearchController, VaultController, VaultTokenRequestType } from '@paypal/paypal-server-sdk';
 
 import { emulators } from './lib/emulators.mjs';
 
@@ -14,6 +14,8 @@ const RETURN = { returnUrl: 'http://shop.test/ok', cancelUrl: 'http://shop.test/
 let at;
 let orders;
 let payments;
+let vault;
+let search;
 
 /** Connections that end up at the stand-in, in the clear. */
 class Led extends https.Agent {
@@ -39,6 +41,8 @@ function connect() {
   });
   orders = new OrdersController(client);
   payments = new PaymentsController(client);
+  vault = new VaultController(client);
+  search = new TransactionSearchController(client);
 }
 
 function body(intent, value = '19.99', currencyCode = 'EUR') {
@@ -120,7 +124,7 @@ test('what PayPal refuses is refused', async () => {
   await fails(create(body(CheckoutPaymentIntent.Capture, '0.00'), 'f3'), 422, 'CANNOT_BE_ZERO_OR_NEGATIVE');
   await fails(create(body(CheckoutPaymentIntent.Capture)), 400, 'PAYPAL_REQUEST_ID_REQUIRED');
   const { result } = await create(body(CheckoutPaymentIntent.Capture), 'f4');
-  await fails(orders.captureOrder({ id: result.id, paypalRequestId: 'f5' }), 422, 'PAYER_ACTION_REQUIRED');
+  await fails(orders.captureOrder({ id: result.id, paypalRequestId: 'f5' }), 422, 'ORDER_NOT_APPROVED');
   await at.control('POST', '/paypal/approve', { order: result.id, declines: true });
   await fails(orders.captureOrder({ id: result.id, paypalRequestId: 'f6' }), 422, 'INSTRUMENT_DECLINED');
   await fails(orders.getOrder({ id: 'NOTHING' }), 404, 'INVALID_RESOURCE_ID');
@@ -130,4 +134,34 @@ test('an order is changed before it is approved', async () => {
   const { result } = await orders.createOrder({ body: { ...body(CheckoutPaymentIntent.Capture), paymentSource: undefined } });
   await orders.patchOrder({ id: result.id, body: [{ op: 'replace', path: "/purchase_units/@reference_id=='default'/amount", value: { currency_code: 'EUR', value: '9.99' } }] });
   assert.equal((await orders.getOrder({ id: result.id })).result.purchaseUnits[0].amount.value, '9.99');
+});
+
+test('a buyer is remembered, pays without a page and is forgotten', async () => {
+  const { result: setup } = await vault.createSetupToken({
+    paypalRequestId: 's1',
+    body: { customer: { id: 'CUSTOMER1' }, paymentSource: { paypal: { usageType: 'MERCHANT', experienceContext: RETURN } } },
+  });
+  const body = { paymentSource: { token: { id: setup.id, type: VaultTokenRequestType.SetupToken } } };
+  await assert.rejects(vault.createPaymentToken({ paypalRequestId: 't0', body }));
+  await at.control('POST', '/paypal/agree', { token: setup.id });
+  const { result: token } = await vault.createPaymentToken({ paypalRequestId: 't1', body });
+  const { result: list } = await vault.listCustomerPaymentTokens({ customerId: 'CUSTOMER1' });
+  assert.deepEqual(list.paymentTokens.map((one) => one.id), [token.id]);
+  const order = {
+    intent: CheckoutPaymentIntent.Capture,
+    purchaseUnits: [{ amount: { currencyCode: 'EUR', value: '7.50' } }],
+    paymentSource: { paypal: { vaultId: token.id } },
+  };
+  const { result } = await orders.createOrder({ body: order, paypalRequestId: 'v1' });
+  assert.equal(result.status, 'COMPLETED');
+  await vault.deletePaymentToken(token.id);
+  await assert.rejects(vault.getPaymentToken(token.id));
+});
+
+test('what moved can be searched', async () => {
+  const { now_s: now } = await at.control('GET', '/clock');
+  const text = (seconds) => new Date(seconds * 1000).toISOString();
+  const { result } = await search.searchTransactions({ startDate: text(now - 10 * 24 * 3600), endDate: text(now + 60), fields: 'all' });
+  const codes = new Set(result.transactionDetails.map((one) => one.transactionInfo.transactionEventCode));
+  assert.ok(codes.has('T0006') && codes.has('T1107'), [...codes].join());
 });

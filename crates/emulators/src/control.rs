@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::contract::Violation;
 use crate::deliver::{Delivery, Weather};
 use crate::effects::{Effect, Provider};
 use crate::emulators::{PaypalSide, StripeSide};
@@ -58,6 +59,12 @@ impl Control {
     /// Every change of money so far, in order.
     pub fn effects(&self) -> Vec<Effect> {
         self.world.effects.list()
+    }
+
+    /// Whatever a call or an answer had that the provider's published document does not allow. Empty, too, where no documents
+    /// were given: see [`crate::Options::contracts`].
+    pub fn violations(&self) -> Vec<Violation> {
+        self.world.contracts.found()
     }
 
     /// From now on.

@@ -36,6 +36,10 @@ fn operation(control: &Control, call: &Call, body: &Value) -> Outcome {
         ("GET", ["effects"]) => Ok(
             json!({ "effects": control.effects().iter().map(|effect| effect.to_json()).collect::<Vec<_>>() }),
         ),
+        ("GET", ["violations"]) => {
+            let found: Vec<Value> = control.violations().iter().map(|one| one.to_json()).collect();
+            Ok(json!({ "violations": found }))
+        }
         ("GET", ["deliveries"]) => {
             let tries: Vec<Value> = control.deliveries().iter().map(|delivery| delivery.to_json()).collect();
             Ok(json!({ "deliveries": tries, "waiting": control.waiting() }))

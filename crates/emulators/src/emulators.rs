@@ -1,6 +1,7 @@
 //! Starting both stand-ins, their control interface and what goes on by itself; and ending all of it.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,9 +9,11 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::contract::{self, Contracts};
 use crate::control::Control;
+use crate::effects::Provider;
 use crate::error::Error;
-use crate::message::Call;
+use crate::message::{Answer, Call, Leaves};
 use crate::paypal::certificates::Signer;
 use crate::paypal::{self, Paypal};
 use crate::serve::{self, Handler};
@@ -32,12 +35,22 @@ pub struct Options {
     pub mode: Mode,
     /// The same faults and losses for the same seed.
     pub seed: u64,
+    /// A folder with the providers' published documents, against which calls and answers are held. By default whatever
+    /// `STOREWARD_PROVIDER_CONTRACTS` names.
+    pub contracts: Option<PathBuf>,
 }
 
 impl Default for Options {
     fn default() -> Self {
         let any = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
-        Options { stripe: any, paypal: any, control: any, mode: Mode::Test, seed: 1 }
+        Options {
+            stripe: any,
+            paypal: any,
+            control: any,
+            mode: Mode::Test,
+            seed: 1,
+            contracts: std::env::var_os(contract::FOLDER).map(PathBuf::from),
+        }
     }
 }
 
@@ -85,6 +98,7 @@ impl Emulators {
         ];
         let [stripe_address, paypal_address, control_address] =
             [address(&listeners[0])?, address(&listeners[1])?, address(&listeners[2])?];
+        let contracts = Contracts::load(options.contracts.as_deref())?;
         let now_s = crate::clock::Clock::default().now_s();
         let (account, merchant) = (Stripe::new(options.mode), Paypal::new(Signer::new(now_s)?));
         let stripe = StripeSide {
@@ -98,7 +112,13 @@ impl Emulators {
             client_secret: merchant.client_secret.clone(),
             authority: merchant.signer.authority.clone(),
         };
-        let world = Arc::new(World::new(options.seed, [stripe_address, paypal_address], account, merchant));
+        let world = Arc::new(World::new(
+            options.seed,
+            [stripe_address, paypal_address],
+            contracts,
+            account,
+            merchant,
+        ));
         let control = Control::new(Arc::clone(&world), stripe.clone(), paypal.clone());
         let (stop, stopped) = watch::channel(false);
         let handlers = [stripe_handler(&world), paypal_handler(&world), control_handler(&control)];
@@ -145,12 +165,36 @@ fn address(listener: &TcpListener) -> Result<String, Error> {
 
 fn stripe_handler(world: &Arc<World>) -> Handler {
     let world = Arc::clone(world);
-    Arc::new(move |call: Call| Box::pin(stripe::handle(Arc::clone(&world), call)))
+    Arc::new(move |call: Call| {
+        let world = Arc::clone(&world);
+        Box::pin(held(Arc::clone(&world), Provider::Stripe, call.clone(), stripe::handle(world, call)))
+    })
 }
 
 fn paypal_handler(world: &Arc<World>) -> Handler {
     let world = Arc::clone(world);
-    Arc::new(move |call: Call| Box::pin(paypal::handle(Arc::clone(&world), call)))
+    Arc::new(move |call: Call| {
+        let world = Arc::clone(&world);
+        Box::pin(held(Arc::clone(&world), Provider::Paypal, call.clone(), paypal::handle(world, call)))
+    })
+}
+
+/// Answers, and holds call and answer against the provider's document where there is one.
+async fn held(
+    world: Arc<World>,
+    provider: Provider,
+    call: Call,
+    answering: impl Future<Output = Answer>,
+) -> Answer {
+    let answer = answering.await;
+    // Tokens and pages are in no document.
+    let is_spoken = call.path.starts_with("/v")
+        && !call.path.starts_with("/v1/oauth2/")
+        && !call.path.contains("/certs/");
+    if is_spoken && answer.leaves == Leaves::Whole && !world.contracts.is_empty() {
+        world.contracts.check(provider, &call, &answer);
+    }
+    answer
 }
 
 fn control_handler(control: &Control) -> Handler {

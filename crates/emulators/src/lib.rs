@@ -18,6 +18,7 @@
 mod chance;
 mod client;
 mod clock;
+mod contract;
 mod control;
 mod control_http;
 mod deliver;
@@ -34,6 +35,7 @@ mod shelf;
 mod stripe;
 mod world;
 
+pub use contract::Violation;
 pub use control::{Control, Settled, Verdict};
 pub use deliver::{Delivery, Hold, Weather};
 pub use effects::{Effect, Provider};

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::chance::Dice;
 use crate::clock::Clock;
+use crate::contract::Contracts;
 use crate::deliver::Deliveries;
 use crate::effects::Effects;
 use crate::faults::Faults;
@@ -17,6 +18,7 @@ pub struct World {
     pub effects: Effects,
     pub faults: Faults,
     pub deliveries: Arc<Deliveries>,
+    pub contracts: Contracts,
     /// `http://127.0.0.1:port`, without a slash at the end.
     pub stripe_address: String,
     pub paypal_address: String,
@@ -25,7 +27,13 @@ pub struct World {
 }
 
 impl World {
-    pub fn new(seed: u64, addresses: [String; 2], stripe: Stripe, paypal: Paypal) -> World {
+    pub fn new(
+        seed: u64,
+        addresses: [String; 2],
+        contracts: Contracts,
+        stripe: Stripe,
+        paypal: Paypal,
+    ) -> World {
         let [stripe_address, paypal_address] = addresses;
         World {
             clock: Arc::default(),
@@ -33,6 +41,7 @@ impl World {
             effects: Effects::default(),
             faults: Faults::default(),
             deliveries: Arc::default(),
+            contracts,
             stripe_address,
             paypal_address,
             stripe: Mutex::new(stripe),

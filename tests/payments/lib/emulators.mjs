@@ -1,4 +1,5 @@
 // The stand-ins as a program, their control interface, and a merchant's end point for webhooks.
+import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import http from 'node:http';
 import { tmpdir } from 'node:os';
@@ -24,7 +25,11 @@ export async function emulators(words = []) {
   };
   const effects = async (kind) => (await control('GET', '/effects')).effects.filter((one) => !kind || one.kind === kind);
   const stop = async () => {
+    // Where the providers' published documents are (STOREWARD_PROVIDER_CONTRACTS), calls and answers were held against them.
+    const { violations } = await control('GET', '/violations');
     await program.stop();
+    const told = violations.filter((one) => one.side === 'answer' || one.status < 300);
+    assert.deepEqual([...new Set(told.map((one) => `${one.side} ${one.place} ${one.status} ${one.fault}`))], []);
     await rm(dir, { recursive: true, force: true });
   };
   return { ...providers, address, control, effects, log, dir, stop };

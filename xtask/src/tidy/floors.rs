@@ -192,7 +192,8 @@ const OWNERS: [(&str, &[&str]); 27] = [
     ("xorf", &["storeward-passwords"]),
     ("thread-priority", &["storeward-passwords"]),
     ("zxcvbn", &["storeward-passwords"]),
-    ("regex", &["storeward-inspect"]),
+    // Patterns of the providers' published documents.
+    ("regex", &["storeward-inspect", "storeward-emulators"]),
     ("flate2", &["storeward-edge"]),
 ];
 

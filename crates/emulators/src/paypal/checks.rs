@@ -26,21 +26,17 @@ fn shape(body: &Value) -> Vec<Value> {
     match body.get("intent").and_then(Value::as_str) {
         None => faults.push(missing("/intent")),
         Some("CAPTURE" | "AUTHORIZE") => {}
-        Some(_) => {
-            faults.push(fault("INVALID_PARAMETER_VALUE", "/intent", "The value of a field is invalid."))
-        }
+        Some(_) => faults.push(fault("INVALID_PARAMETER_VALUE", "/intent")),
     }
     let Some(units) = body.get("purchase_units").and_then(Value::as_array) else {
         faults.push(missing("/purchase_units"));
         return faults;
     };
     if units.is_empty() {
-        let description = "The number of items in an array parameter is too small.";
-        faults.push(fault("INVALID_ARRAY_MIN_ITEMS", "/purchase_units", description));
+        faults.push(fault("INVALID_ARRAY_MIN_ITEMS", "/purchase_units"));
     }
     if units.len() > UNITS {
-        let description = "The number of items in an array parameter is too large.";
-        faults.push(fault("INVALID_ARRAY_MAX_ITEMS", "/purchase_units", description));
+        faults.push(fault("INVALID_ARRAY_MAX_ITEMS", "/purchase_units"));
     }
     for (index, unit) in units.iter().enumerate() {
         let place = format!("/purchase_units/{index}");
@@ -98,8 +94,7 @@ pub fn money(amount: &Value, place: &str, faults: &mut Vec<Value>) {
     }
     let code = text(amount, "currency_code");
     if amount.get("currency_code").is_some_and(Value::is_string) && code.len() != 3 {
-        let description = "The value of a field is either too short or too long.";
-        faults.push(fault("INVALID_STRING_LENGTH", &format!("{place}/currency_code"), description));
+        faults.push(fault("INVALID_STRING_LENGTH", &format!("{place}/currency_code")));
     }
     for (name, part) in amount.get("breakdown").and_then(Value::as_object).into_iter().flatten() {
         money(part, &format!("{place}/breakdown/{name}"), faults);
@@ -118,8 +113,7 @@ fn string(holder: &Value, name: &str, limit: usize, place: &str, faults: &mut Ve
         None => {}
         Some(Value::String(text)) if (1..=limit).contains(&text.chars().count()) => {}
         Some(Value::String(_)) => {
-            let description = "The value of a field is either too short or too long.";
-            faults.push(fault("INVALID_STRING_LENGTH", &format!("{place}/{name}"), description));
+            faults.push(fault("INVALID_STRING_LENGTH", &format!("{place}/{name}")));
         }
         Some(_) => faults.push(syntax(&format!("{place}/{name}"))),
     }
@@ -130,19 +124,15 @@ fn sense(body: &Value) -> Vec<Value> {
     let units = body.get("purchase_units").and_then(Value::as_array).cloned().unwrap_or_default();
     if units.len() > 1 {
         if text(body, "intent") == "AUTHORIZE" {
-            let description = "`intent=AUTHORIZE` is not supported for multiple purchase units.";
-            faults.push(fault("UNSUPPORTED_INTENT", "/intent", description));
+            faults.push(fault("UNSUPPORTED_INTENT", "/intent"));
         }
         let mut seen = Vec::new();
         for (index, unit) in units.iter().enumerate() {
             let (id, place) = (text(unit, "reference_id"), format!("/purchase_units/{index}/reference_id"));
             if id.is_empty() {
-                let description =
-                    "'reference_id' is required for each 'purchase_unit' if multiple are provided.";
-                faults.push(fault("REFERENCE_ID_REQUIRED", &place, description));
+                faults.push(fault("REFERENCE_ID_REQUIRED", &place));
             } else if seen.contains(&id) {
-                let description = "`reference_id` must be unique if multiple `purchase_unit` are provided.";
-                faults.push(fault("DUPLICATE_REFERENCE_ID", &place, description));
+                faults.push(fault("DUPLICATE_REFERENCE_ID", &place));
             }
             seen.push(id);
         }
@@ -151,28 +141,27 @@ fn sense(body: &Value) -> Vec<Value> {
     for (index, unit) in units.iter().enumerate() {
         let place = format!("/purchase_units/{index}/amount/value");
         match Money::read(&unit["amount"]) {
-            Err(issue) => faults.push(fault(issue, &place, "The amount does not fit its currency.")),
+            Err(issue) => faults.push(fault(issue, &place)),
             Ok(total) if total.minor <= 0 => {
-                faults.push(fault("CANNOT_BE_ZERO_OR_NEGATIVE", &place, "Must be greater than zero."));
+                faults.push(fault("CANNOT_BE_ZERO_OR_NEGATIVE", &place));
             }
             Ok(total) => {
                 currencies.push(total.currency.clone());
-                if let Some((issue, description)) = sums(unit, &total) {
-                    faults.push(fault(issue, &place, description));
+                if let Some(issue) = sums(unit, &total) {
+                    faults.push(fault(issue, &place));
                 }
             }
         }
     }
     currencies.dedup();
     if currencies.len() > 1 {
-        let description = "Multiple differing values of currency_code are not supported.";
-        faults.push(fault("MULTI_CURRENCY_ORDER", "/purchase_units", description));
+        faults.push(fault("MULTI_CURRENCY_ORDER", "/purchase_units"));
     }
     faults
 }
 
 /// Whether items and breakdown add up to the total.
-fn sums(unit: &Value, total: &Money) -> Option<(&'static str, &'static str)> {
+fn sums(unit: &Value, total: &Money) -> Option<&'static str> {
     let breakdown = unit["amount"].get("breakdown");
     let part = |name: &str| -> Result<i64, &'static str> {
         let Some(part) = breakdown.and_then(|breakdown| breakdown.get(name)) else { return Ok(0) };
@@ -188,47 +177,37 @@ fn sums(unit: &Value, total: &Money) -> Option<(&'static str, &'static str)> {
     for (place, name) in parts.iter_mut().zip(names) {
         match part(name) {
             Ok(minor) => *place = minor,
-            Err(issue) => return Some((issue, "A part of the breakdown is invalid.")),
+            Err(issue) => return Some(issue),
         }
     }
     let [items, tax, shipping, handling, insurance, shipping_discount, discount] = parts;
     if breakdown.is_some()
         && items + tax + shipping + handling + insurance - shipping_discount - discount != total.minor
     {
-        return Some((
-            "AMOUNT_MISMATCH",
-            "Should equal item_total + tax_total + shipping + handling + insurance - shipping_discount - discount.",
-        ));
+        return Some("AMOUNT_MISMATCH");
     }
     let listed = unit.get("items").and_then(Value::as_array).filter(|items| !items.is_empty())?;
     if breakdown.and_then(|breakdown| breakdown.get("item_total")).is_none() {
-        return Some((
-            "ITEM_TOTAL_REQUIRED",
-            "If item details are specified (items.unit_amount and items.quantity) corresponding amount.breakdown.item_total is \
-             required.",
-        ));
+        return Some("ITEM_TOTAL_REQUIRED");
     }
     let mut sum = 0_i64;
     for item in listed {
         let unit_amount = match Money::read(&item["unit_amount"]) {
             Ok(money) => money.minor,
-            Err(issue) => return Some((issue, "An item's amount is invalid.")),
+            Err(issue) => return Some(issue),
         };
         let quantity: i64 = text(item, "quantity").parse().unwrap_or(0);
         sum = sum.saturating_add(unit_amount.saturating_mul(quantity));
     }
-    (sum != items).then_some((
-        "ITEM_TOTAL_MISMATCH",
-        "Should equal sum of (unit_amount * quantity) across all items for a given purchase_unit.",
-    ))
+    (sum != items).then_some("ITEM_TOTAL_MISMATCH")
 }
 
 pub fn missing(field: &str) -> Value {
-    fault("MISSING_REQUIRED_PARAMETER", field, "A required field is missing.")
+    fault("MISSING_REQUIRED_PARAMETER", field)
 }
 
 pub fn syntax(field: &str) -> Value {
-    fault("INVALID_PARAMETER_SYNTAX", field, "The value of a field does not conform to the expected format.")
+    fault("INVALID_PARAMETER_SYNTAX", field)
 }
 
 #[cfg(test)]

@@ -63,7 +63,7 @@ impl Counter<'_> {
                 "invoice_number": capture.get("invoice_id"), "custom": capture.get("custom_id"),
                 "buyer": { "name": "Test Buyer" }, "seller": { "name": "The merchant" },
             }],
-            "reason": reason, "status": "WAITING_FOR_SELLER_RESPONSE", "dispute_state": "REQUIRED_ACTION",
+            "reason": reason, "status": "WAITING_FOR_SELLER_RESPONSE", "_state": "REQUIRED_ACTION",
             "dispute_amount": money.to_json(), "dispute_life_cycle_stage": "CHARGEBACK", "dispute_channel": "INTERNAL",
             "seller_response_due_date": ends(self.now_s(), DUE_S),
             "links": [
@@ -90,7 +90,7 @@ impl Counter<'_> {
         let items: Vec<Value> = self
             .list("dispute")
             .into_iter()
-            .filter(|one| state.as_deref().is_none_or(|state| text(one, "dispute_state") == state))
+            .filter(|one| state.as_deref().is_none_or(|state| text(one, "_state") == state))
             .filter(|one| transaction.as_deref().is_none_or(|id| text(one, "_capture") == id))
             .filter(|one| {
                 from.is_none_or(|from| clock::seconds(text(one, "create_time")).unwrap_or(0) >= from)
@@ -104,7 +104,6 @@ impl Counter<'_> {
                     "update_time",
                     "reason",
                     "status",
-                    "dispute_state",
                     "dispute_amount",
                     "dispute_life_cycle_stage",
                     "dispute_channel",
@@ -115,6 +114,8 @@ impl Counter<'_> {
                         set(&mut small, name, value.clone());
                     }
                 }
+                // The list tells it, the single dispute does not.
+                set(&mut small, "dispute_state", one["_state"].clone());
                 small
             })
             .collect();
@@ -131,7 +132,7 @@ impl Counter<'_> {
         }
         self.change("dispute", id, |dispute| {
             set(dispute, "status", "UNDER_REVIEW");
-            set(dispute, "dispute_state", "UNDER_PAYPAL_REVIEW");
+            set(dispute, "_state", "UNDER_PAYPAL_REVIEW");
         });
         self.told(id, "CUSTOMER.DISPUTE.UPDATED");
         Ok(self.to_dispute(id))
@@ -149,10 +150,7 @@ impl Counter<'_> {
         if text(&dispute, "status") == "WAITING_FOR_SELLER_RESPONSE" {
             return Ok(());
         }
-        Err(PaypalError::refused(
-            "ACTION_NOT_ALLOWED_IN_CURRENT_DISPUTE_STATE",
-            "The dispute does not wait for the seller.",
-        ))
+        Err(PaypalError::refused("ACTION_NOT_ALLOWED_IN_CURRENT_DISPUTE_STATE"))
     }
 
     fn to_dispute(&self, id: &str) -> Reply {
@@ -172,7 +170,7 @@ impl Counter<'_> {
         let capture = self.find("capture", text(&dispute, "_capture"))?;
         self.change("dispute", id, |dispute| {
             set(dispute, "status", "RESOLVED");
-            set(dispute, "dispute_state", "RESOLVED");
+            set(dispute, "_state", "RESOLVED");
             set(
                 dispute,
                 "dispute_outcome",

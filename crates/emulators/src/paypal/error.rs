@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::issues::words;
 use crate::chance;
 use crate::message::Answer;
 
@@ -28,8 +29,8 @@ impl PaypalError {
     }
 
     /// 422: the request makes sense and cannot be done.
-    pub fn refused(issue: &str, description: &str) -> PaypalError {
-        PaypalError::unprocessable(vec![json!({ "issue": issue, "description": description })])
+    pub fn refused(issue: &str) -> PaypalError {
+        PaypalError::unprocessable(vec![json!({ "issue": issue, "description": words(issue) })])
     }
 
     pub fn unprocessable(details: Vec<Value>) -> PaypalError {
@@ -38,9 +39,10 @@ impl PaypalError {
     }
 
     pub fn missing() -> PaypalError {
-        let description = "Specified resource ID does not exist. Please check the resource ID and try again.";
         PaypalError {
-            details: vec![json!({ "issue": "INVALID_RESOURCE_ID", "description": description })],
+            details: vec![
+                json!({ "issue": "INVALID_RESOURCE_ID", "description": words("INVALID_RESOURCE_ID") }),
+            ],
             ..PaypalError::new(404, "RESOURCE_NOT_FOUND", "The specified resource does not exist.")
         }
     }
@@ -57,9 +59,10 @@ impl PaypalError {
     }
 
     pub fn in_progress() -> PaypalError {
-        let description = "A previous request on this resource is currently in progress. Please wait for some time and try again.";
         PaypalError {
-            details: vec![json!({ "issue": "PREVIOUS_REQUEST_IN_PROGRESS", "description": description })],
+            details: vec![
+                json!({ "issue": "PREVIOUS_REQUEST_IN_PROGRESS", "description": words("PREVIOUS_REQUEST_IN_PROGRESS") }),
+            ],
             ..PaypalError::new(
                 409,
                 "RESOURCE_CONFLICT",
@@ -69,7 +72,7 @@ impl PaypalError {
     }
 
     pub fn server() -> PaypalError {
-        PaypalError::new(500, "INTERNAL_SERVER_ERROR", "An internal server error has occurred.")
+        PaypalError::new(500, "INTERNAL_SERVER_ERROR", "An internal server error occurred.")
     }
 
     pub fn unavailable() -> PaypalError {
@@ -107,6 +110,6 @@ impl PaypalError {
 }
 
 /// One fault of a request's body.
-pub fn fault(issue: &str, field: &str, description: &str) -> Value {
-    json!({ "issue": issue, "field": field, "location": "body", "description": description })
+pub fn fault(issue: &str, field: &str) -> Value {
+    json!({ "issue": issue, "field": field, "location": "body", "description": words(issue) })
 }

@@ -26,7 +26,7 @@ impl Counter<'_> {
         let (true, Some(types)) = (is_address, types) else {
             let mut faults = Vec::new();
             if !is_address {
-                faults.push(fault("INVALID_PARAMETER_SYNTAX", "/url", "Not a valid webhook URL"));
+                faults.push(fault("INVALID_PARAMETER_SYNTAX", "/url"));
             }
             if types.is_none() {
                 faults.push(checks::missing("/event_types"));
@@ -35,13 +35,10 @@ impl Counter<'_> {
         };
         let known = self.list("webhook");
         if known.iter().any(|webhook| text(webhook, "url") == url) {
-            return Err(PaypalError::refused("WEBHOOK_URL_ALREADY_EXISTS", "Webhook url already exists"));
+            return Err(PaypalError::refused("WEBHOOK_URL_ALREADY_EXISTS"));
         }
         if known.len() >= WEBHOOKS {
-            return Err(PaypalError::refused(
-                "WEBHOOK_NUMBER_LIMIT_EXCEEDED",
-                "Webhook number limit exceeded",
-            ));
+            return Err(PaypalError::refused("WEBHOOK_NUMBER_LIMIT_EXCEEDED"));
         }
         let id = chance::capitals(17);
         let path = format!("/v1/notifications/webhooks/{id}");
@@ -129,11 +126,7 @@ impl Counter<'_> {
         let size: usize = match form::value(query, "page_size") {
             None => 10,
             Some(text) => text.parse().map_err(|_not_whole| {
-                PaypalError::invalid(vec![fault(
-                    "INVALID_PARAMETER_SYNTAX",
-                    "page_size",
-                    "A whole number is needed.",
-                )])
+                PaypalError::invalid(vec![fault("INVALID_PARAMETER_SYNTAX", "page_size")])
             })?,
         };
         let kind = form::value(query, "event_type");

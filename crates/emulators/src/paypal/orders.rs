@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::checks;
 use super::error::{Outcome, PaypalError, fault};
+use super::issues::words;
 use super::money::Money;
 use super::{Counter, Prefer, Reply};
 use crate::chance;
@@ -22,11 +23,10 @@ impl Counter<'_> {
         let source = body.get("payment_source").filter(|source| source.is_object());
         if let Some(source) = source {
             if !has_key {
-                return Err(PaypalError::invalid(vec![json!({
-                    "issue": "PAYPAL_REQUEST_ID_REQUIRED",
-                    "description": "A PayPal-Request-Id is required if you are trying to process payment for an Order. Please \
-                                    specify a PayPal-Request-Id or Create the Order without a 'payment_source' specified.",
-                })]));
+                let issue = "PAYPAL_REQUEST_ID_REQUIRED";
+                return Err(PaypalError::invalid(vec![
+                    json!({ "issue": issue, "description": words(issue) }),
+                ]));
             }
             if source.get("paypal").is_none() {
                 return Err(PaypalError::beyond("payment sources other than paypal"));
@@ -41,11 +41,9 @@ impl Counter<'_> {
         let vaulted = text(&wallet, "vault_id");
         if !vaulted.is_empty() {
             self.fetch("payment-token", vaulted).map_err(|_missing| {
-                let description = "The vault_id is not known, or was deleted.";
                 PaypalError::unprocessable(vec![fault(
-                    "INVALID_RESOURCE_ID",
+                    "PAYMENT_SOURCE_CANNOT_BE_USED",
                     "/payment_source/paypal/vault_id",
-                    description,
                 )])
             })?;
         }
@@ -123,8 +121,7 @@ impl Counter<'_> {
     pub fn patch_order(&mut self, id: &str, body: &Value) -> Outcome<Reply> {
         let order = self.fetch("order", id)?;
         if text(&order, "status") == "COMPLETED" {
-            let description = "The order cannot be patched after it is completed.";
-            return Err(PaypalError::refused("ORDER_ALREADY_COMPLETED", description));
+            return Err(PaypalError::refused("ORDER_ALREADY_COMPLETED"));
         }
         let steps = body.as_array().filter(|steps| !steps.is_empty());
         let steps = steps.ok_or_else(|| PaypalError::invalid(vec![checks::syntax("/")]))?;
@@ -138,29 +135,15 @@ impl Counter<'_> {
             let rest =
                 path.strip_prefix("/purchase_units/@reference_id=='").and_then(|rest| rest.split_once("'/"));
             let Some((reference, name)) = rest else {
-                return Err(PaypalError::unprocessable(vec![fault(
-                    "FIELD_NOT_PATCHABLE",
-                    path,
-                    "Field cannot be patched.",
-                )]));
+                return Err(PaypalError::unprocessable(vec![fault("FIELD_NOT_PATCHABLE", path)]));
             };
             if !["amount", "custom_id", "invoice_id", "description"].contains(&name) {
-                return Err(PaypalError::unprocessable(vec![fault(
-                    "FIELD_NOT_PATCHABLE",
-                    path,
-                    "Field cannot be patched.",
-                )]));
+                return Err(PaypalError::unprocessable(vec![fault("FIELD_NOT_PATCHABLE", path)]));
             }
             let unit = changed["purchase_units"]
                 .as_array_mut()
                 .and_then(|units| units.iter_mut().find(|unit| text(unit, "reference_id") == reference))
-                .ok_or_else(|| {
-                    PaypalError::unprocessable(vec![fault(
-                        "INVALID_PATCH_OPERATION",
-                        path,
-                        "The operation cannot be completed.",
-                    )])
-                })?;
+                .ok_or_else(|| PaypalError::unprocessable(vec![fault("INVALID_PATCH_OPERATION", path)]))?;
             set(unit, name, step["value"].clone());
         }
         checks::order(&changed)?;
@@ -175,29 +158,13 @@ impl Counter<'_> {
             return Err(PaypalError::missing());
         }
         if text(&order, "intent") != intent {
-            let issue = "ACTION_DOES_NOT_MATCH_INTENT";
-            let description = "Order was created with an intent to 'CAPTURE' or 'AUTHORIZE'; use the action that matches it.";
-            return Err(PaypalError::refused(issue, description));
+            return Err(PaypalError::refused("ACTION_DOES_NOT_MATCH_INTENT"));
         }
         match text(&order, "status") {
             "APPROVED" => Ok(order),
-            "COMPLETED" if intent == "CAPTURE" => Err(PaypalError::refused(
-                "ORDER_ALREADY_CAPTURED",
-                "Order already captured. If 'intent=CAPTURE' only one capture per order is allowed.",
-            )),
-            "COMPLETED" => Err(PaypalError::refused(
-                "ORDER_ALREADY_AUTHORIZED",
-                "Order already authorized. If 'intent=AUTHORIZE' only one authorization per order is allowed.",
-            )),
-            "PAYER_ACTION_REQUIRED" => Err(PaypalError::refused(
-                "PAYER_ACTION_REQUIRED",
-                "Payer needs to perform the following action before proceeding with payment.",
-            )
-            .link("payer-action", &format!("{}/checkoutnow?token={id}", self.world.paypal_address))),
-            _ => Err(PaypalError::refused(
-                "ORDER_NOT_APPROVED",
-                "Payer has not yet approved the Order for payment.",
-            )),
+            "COMPLETED" if intent == "CAPTURE" => Err(PaypalError::refused("ORDER_ALREADY_CAPTURED")),
+            "COMPLETED" => Err(PaypalError::refused("ORDER_ALREADY_AUTHORIZED")),
+            _ => Err(PaypalError::refused("ORDER_NOT_APPROVED")),
         }
     }
 
@@ -208,8 +175,7 @@ impl Counter<'_> {
             return Ok(());
         }
         let issue = forced.unwrap_or_else(|| "INSTRUMENT_DECLINED".to_owned());
-        let description = "The instrument presented was either declined by the processor or bank, or it can't be used for this payment.";
-        let error = PaypalError::refused(&issue, description);
+        let error = PaypalError::refused(&issue);
         let href = format!("{}/checkoutnow?token={}", self.world.paypal_address, text(order, "id"));
         Err(error.link("redirect", &href))
     }
@@ -299,7 +265,7 @@ impl Counter<'_> {
     /// The buyer said yes. `declines` stands for a source of money that will give none.
     pub fn approve(&mut self, id: &str, source: Source) -> Option<String> {
         let order = self.find("order", id).filter(|order| self.is_open(order))?;
-        let payer_id = chance::capitals(13);
+        let payer_id = chance::payer();
         let payer = json!({
             "name": { "given_name": "Test", "surname": "Buyer" }, "email_address": "buyer@example.com",
             "payer_id": payer_id, "address": { "country_code": "DE" },

@@ -158,9 +158,7 @@ impl Counter<'_> {
         let scale = 10_i64.pow(super::money::digits(&whole.currency));
         let most = (whole.minor + whole.minor * 15 / 100).min(whole.minor + 75 * scale);
         if captured + money.minor > most {
-            let description = "Capture amount exceeds allowable limit. Please contact customer service or your account manager to \
-                               request the change to your overage limit.";
-            return Err(PaypalError::refused("MAX_CAPTURE_AMOUNT_EXCEEDED", description));
+            return Err(PaypalError::refused("MAX_CAPTURE_AMOUNT_EXCEEDED"));
         }
         let is_final = body.get("final_capture").and_then(Value::as_bool).unwrap_or(false);
         let order = text(&authorization, "_order").to_owned();
@@ -185,23 +183,10 @@ impl Counter<'_> {
 
     fn capturable(&self, authorization: &Value) -> Outcome<()> {
         match text(authorization, "status") {
-            "CAPTURED" => Err(PaypalError::refused(
-                "AUTHORIZATION_ALREADY_CAPTURED",
-                "Authorization has already been captured. If 'final_capture' is set to to true, additional captures are not \
-                 possible against the authorization.",
-            )),
-            "VOIDED" => Err(PaypalError::refused(
-                "AUTHORIZATION_VOIDED",
-                "A voided authorization cannot be captured or reauthorized.",
-            )),
-            "DENIED" => Err(PaypalError::refused(
-                "AUTHORIZATION_DENIED",
-                "A denied authorization cannot be captured.",
-            )),
-            _ if self.is_expired(authorization) => Err(PaypalError::refused(
-                "AUTHORIZATION_EXPIRED",
-                "An expired authorization cannot be captured.",
-            )),
+            "CAPTURED" => Err(PaypalError::refused("AUTHORIZATION_ALREADY_CAPTURED")),
+            "VOIDED" => Err(PaypalError::refused("AUTHORIZATION_VOIDED")),
+            "DENIED" => Err(PaypalError::refused("AUTHORIZATION_DENIED")),
+            _ if self.is_expired(authorization) => Err(PaypalError::refused("AUTHORIZATION_EXPIRED")),
             _ => Ok(()),
         }
     }
@@ -218,26 +203,16 @@ impl Counter<'_> {
 
     pub fn void_authorization(&mut self, id: &str, want: Prefer) -> Outcome<Reply> {
         let authorization = self.fetch("authorization", id)?;
-        let refused = |issue: &str, description: &str| Err(PaypalError::refused(issue, description));
+        let refused = |issue: &str| Err(PaypalError::refused(issue));
         match text(&authorization, "status") {
             "VOIDED" => {
-                return refused(
-                    "PREVIOUSLY_VOIDED",
-                    "Authorization has been previously voided and hence cannot be voided again.",
-                );
+                return refused("PREVIOUSLY_VOIDED");
             }
             "CAPTURED" => {
-                return refused(
-                    "PREVIOUSLY_CAPTURED",
-                    "Authorization has been previously captured and hence cannot be voided.",
-                );
+                return refused("PREVIOUSLY_CAPTURED");
             }
             _ if self.is_expired(&authorization) => {
-                return refused(
-                    "CANNOT_BE_VOIDED",
-                    "A reauthorization cannot be voided. Please void the original parent \
-                                                    authorization.",
-                );
+                return refused("CANNOT_BE_VOIDED");
             }
             _ => {}
         }
@@ -265,10 +240,7 @@ impl Counter<'_> {
         self.capturable(&authorization)?;
         let age_s = self.now_s() - authorization["_since_s"].as_i64().unwrap_or(0);
         if age_s < HONOR_S || authorization["_again"].as_bool().unwrap_or(false) {
-            let description = "A reauthorize cannot be attempted on an authorization_id that is the result of a prior \
-                               reauthorization or on an authorization made on an Order saved using the v2/orders/id/save API, nor \
-                               before its honor period of three days is over.";
-            return Err(PaypalError::refused("REAUTHORIZATION_NOT_SUPPORTED", description));
+            return Err(PaypalError::refused("REAUTHORIZATION_NOT_SUPPORTED"));
         }
         let whole = Money::read(&authorization["amount"]).map_err(|_broken| PaypalError::server())?;
         let money = asked(body, &whole, whole.minor, "AUTH_CURRENCY_MISMATCH")?;
@@ -293,13 +265,12 @@ pub fn asked(body: &Value, whole: &Money, left: i64, mismatch: &str) -> Outcome<
     if !faults.is_empty() {
         return Err(PaypalError::invalid(faults));
     }
-    let money = Money::read(amount)
-        .map_err(|issue| PaypalError::refused(issue, "The amount does not fit its currency."))?;
+    let money = Money::read(amount).map_err(PaypalError::refused)?;
     if money.currency != whole.currency {
-        return Err(PaypalError::refused(mismatch, "The currency differs from the payment's."));
+        return Err(PaypalError::refused(mismatch));
     }
     if money.minor <= 0 {
-        return Err(PaypalError::refused("CANNOT_BE_ZERO_OR_NEGATIVE", "Must be greater than zero."));
+        return Err(PaypalError::refused("CANNOT_BE_ZERO_OR_NEGATIVE"));
     }
     Ok(money)
 }

@@ -20,8 +20,7 @@ impl Counter<'_> {
         self.refundable(&capture)?;
         let money = asked(body, &whole, whole.minor - refunded, "REFUND_CAPTURE_CURRENCY_MISMATCH")?;
         if refunded + money.minor > whole.minor {
-            let description = "The refund amount must be less than or equal to the capture amount that has not yet been refunded.";
-            return Err(PaypalError::refused("REFUND_AMOUNT_EXCEEDED", description));
+            return Err(PaypalError::refused("REFUND_AMOUNT_EXCEEDED"));
         }
         let refund = self.new_refund(&capture, &money, refunded, body);
         let id = text(&refund, "id").to_owned();
@@ -47,21 +46,19 @@ impl Counter<'_> {
 
     fn refundable(&self, capture: &Value) -> Outcome<()> {
         let made = crate::clock::seconds(text(capture, "create_time")).unwrap_or(0);
-        let (issue, description) = match text(capture, "status") {
-            "REFUNDED" => ("CAPTURE_FULLY_REFUNDED", "The capture has already been fully refunded."),
-            "PENDING" => ("PENDING_CAPTURE", "Cannot initiate a refund as the capture is pending."),
-            "COMPLETED" | "PARTIALLY_REFUNDED" if capture["_disputed"].as_bool().unwrap_or(false) => (
-                "TRANSACTION_DISPUTED",
-                "Partial refunds cannot be offered at this time because there is an open case on this transaction.",
-            ),
-            "COMPLETED" | "PARTIALLY_REFUNDED" if self.now_s() - made > WINDOW_S => (
-                "REFUND_TIME_LIMIT_EXCEEDED",
-                "You are over the time limit to perform a refund on this capture. The refund cannot be issued at this time.",
-            ),
+        let issue = match text(capture, "status") {
+            "REFUNDED" => "CAPTURE_FULLY_REFUNDED",
+            "PENDING" => "PENDING_CAPTURE",
+            "COMPLETED" | "PARTIALLY_REFUNDED" if capture["_disputed"].as_bool().unwrap_or(false) => {
+                "TRANSACTION_DISPUTED"
+            }
+            "COMPLETED" | "PARTIALLY_REFUNDED" if self.now_s() - made > WINDOW_S => {
+                "REFUND_TIME_LIMIT_EXCEEDED"
+            }
             "COMPLETED" | "PARTIALLY_REFUNDED" => return Ok(()),
-            _ => ("REFUND_NOT_ALLOWED", "The capture cannot be refunded in its state."),
+            _ => "REFUND_NOT_ALLOWED",
         };
-        Err(PaypalError::refused(issue, description))
+        Err(PaypalError::refused(issue))
     }
 
     fn new_refund(&self, capture: &Value, money: &Money, refunded: i64, body: &Value) -> Value {

@@ -36,23 +36,13 @@ impl Counter<'_> {
 
     pub fn transactions(&self, query: &str) -> Outcome<Reply> {
         let moment = |name: &'static str| {
-            form::value(query, name).and_then(|time| clock::seconds(&time)).ok_or_else(|| {
-                PaypalError::invalid(vec![fault(
-                    "INVALID_PARAMETER_SYNTAX",
-                    name,
-                    "An RFC 3339 time is needed.",
-                )])
-            })
+            form::value(query, name)
+                .and_then(|time| clock::seconds(&time))
+                .ok_or_else(|| PaypalError::invalid(vec![fault("INVALID_PARAMETER_SYNTAX", name)]))
         };
         let (from, to) = (moment("start_date")?, moment("end_date")?);
         if to < from || to - from > RANGE_S {
-            let description =
-                "The range between start_date and end_date is more than 31 days, or less than nothing.";
-            return Err(PaypalError::invalid(vec![fault(
-                "INVALID_PARAMETER_VALUE",
-                "end_date",
-                description,
-            )]));
+            return Err(PaypalError::invalid(vec![fault("INVALID_PARAMETER_VALUE", "end_date")]));
         }
         let number = |name: &str, otherwise: usize| {
             form::value(query, name).and_then(|text| text.parse().ok()).unwrap_or(otherwise)

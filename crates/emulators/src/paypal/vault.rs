@@ -64,8 +64,7 @@ impl Counter<'_> {
         }
         let setup = self.fetch("setup-token", text(given, "id"))?;
         if text(&setup, "status") != "APPROVED" {
-            let description = "Payer has not yet approved the setup token.";
-            return Err(PaypalError::refused("TOKEN_NOT_APPROVED", description));
+            return Err(PaypalError::refused("TOKEN_NOT_APPROVED"));
         }
         self.change("setup-token", text(&setup, "id"), |setup| set(setup, "status", "VAULTED"));
         let token = self.keep_wallet(text(&setup["customer"], "id"));
