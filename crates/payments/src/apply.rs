@@ -41,7 +41,7 @@ impl Shared {
             self.apply_capture(tx, &before, attempt, one)?;
         }
         for one in &seen.refunds {
-            apply_refund(tx, &before, attempt.provider, one)?;
+            apply_refund(tx, &before, attempt, one)?;
         }
         let is_over = matches!(seen.stage, Stage::Expired | Stage::Voided);
         if attempt.is_open && is_over {
@@ -201,9 +201,10 @@ fn tell_twice(tx: &mut Tx<'_>, payment: &Payment, provider: Provider, minor: i64
 fn apply_refund(
     tx: &mut Tx<'_>,
     payment: &Payment,
-    provider: Provider,
+    attempt: &Attempt,
     one: &SeenRefund,
 ) -> Result<(), Error> {
+    let provider = attempt.provider;
     let known = sql::find_refund(tx, provider, &one.reference)?;
     let known = match known {
         Some(known) if known.payment != payment.id || known.amount != one.amount.minor => {
@@ -215,6 +216,7 @@ fn apply_refund(
                 provider,
                 reference: one.reference.clone(),
                 payment: payment.id,
+                attempt: attempt.number,
                 amount: one.amount.minor,
                 state: Piece::Pending,
                 at: tx.now(),
@@ -292,13 +294,19 @@ fn tally(tx: &mut Tx<'_>, after: &mut Payment, seen: &Seen) -> Result<(), Error>
     let captures = sql::captures_of(tx, after.id)?;
     let counted = captures.iter().filter(|one| !one.is_extra);
     after.captured = sum(counted.filter(|one| one.state == Piece::Done).map(|one| one.amount).collect())?;
+    // What comes back of money that was taken twice is no refund of this payment.
+    let extra: Vec<u32> = captures.iter().filter(|one| one.is_extra).map(|one| one.attempt).collect();
     let refunds = sql::refunds_of(tx, after.id)?;
-    let of = |state: Piece| refunds.iter().filter(move |one| one.state == state).map(|one| one.amount);
-    // What came back of money that was taken twice is no refund of this payment.
-    after.refunded = sum(of(Piece::Done).collect())?.min(after.captured);
+    let ours = || refunds.iter().filter(|one| !extra.contains(&one.attempt));
+    let of = |state: Piece| ours().filter(move |one| one.state == state).map(|one| one.amount);
+    after.refunded = sum(of(Piece::Done).collect())?;
     let open = sql::unsettled_of(tx, after.id)?;
     let under_way = |operation: Operation| {
-        open.iter().filter(move |call| call.operation == operation).filter_map(|call| call.amount)
+        let is_ours = |call: &&crate::model::Call| !extra.contains(&call.attempt);
+        open.iter()
+            .filter(is_ours)
+            .filter(move |call| call.operation == operation)
+            .filter_map(|call| call.amount)
     };
     after.refunding = sum(under_way(Operation::Refund).chain(of(Piece::Pending)).collect())?;
     let captures_pending = captures.iter().filter(|one| one.state == Piece::Pending && !one.is_extra);

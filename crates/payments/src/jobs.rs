@@ -98,14 +98,16 @@ impl Payments {
         Ok(taken)
     }
 
+    /// Forgets what was kept long enough.
     async fn forget(&self, claim: Claim) -> Result<(), Error> {
         let shared = std::sync::Arc::clone(&self.0);
         self.0
             .db
             .write(move |tx| {
-                tx.commit_silent("messages and deliveries that were kept long enough");
+                tx.commit_silent("messages, deliveries and addresses that were kept long enough");
                 shared.forget_messages(tx)?;
                 shared.forget_news(tx)?;
+                shared.forget_emails(tx)?;
                 Ok(claim.finish(tx)?)
             })
             .await

@@ -51,8 +51,15 @@ pub use stripe::VERSION as STRIPE_VERSION;
 pub use verbs::{Begun, Wish};
 
 /// The tables of payments.
-pub const MIGRATIONS: &[storeward_store::Migration] = &[storeward_store::Migration {
-    domain: "payments",
-    number: 1,
-    sql: include_str!("../migrations/0001_payments.sql"),
-}];
+pub const MIGRATIONS: &[storeward_store::Migration] = &[
+    storeward_store::Migration {
+        domain: "payments",
+        number: 1,
+        sql: include_str!("../migrations/0001_payments.sql"),
+    },
+    storeward_store::Migration {
+        domain: "payments",
+        number: 2,
+        sql: include_str!("../migrations/0002_refunds_of_attempts.sql"),
+    },
+];

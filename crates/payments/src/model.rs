@@ -281,6 +281,7 @@ pub struct Refund {
     pub provider: Provider,
     pub reference: String,
     pub payment: PaymentId,
+    pub attempt: u32,
     pub amount: i64,
     pub state: Piece,
     pub at: Timestamp,

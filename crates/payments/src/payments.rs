@@ -20,6 +20,9 @@ use crate::sql;
 /// Below it, on the shop's own host, are the pages where buyers choose how to pay.
 pub const PAGES: &str = "/.storeward/pay";
 
+/// Days after the last change of a payment.
+const EMAIL_KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
+
 /// What the handle needs.
 pub struct PaymentsParts {
     pub db: Db,
@@ -237,8 +240,22 @@ impl Shared {
 
     pub async fn details(&self, id: PaymentId) -> Result<Details, Error> {
         let sealed = self.db.read(move |reader| sql::details(reader, id)).await?;
-        let plain = self.data_key.open(&sealed, &format!("payment.details/{id}"))?;
+        self.unseal(id, &sealed)
+    }
+
+    fn unseal(&self, id: PaymentId, sealed: &[u8]) -> Result<Details, Error> {
+        let plain = self.data_key.open(sealed, &format!("payment.details/{id}"))?;
         serde_json::from_slice(plain.expose()).map_err(|_| Error::Form("its details"))
+    }
+
+    /// An address is for the provider's form; once nobody fills that in any more it is not kept.
+    pub fn forget_emails(&self, tx: &mut storeward_store::Tx<'_>) -> Result<(), Error> {
+        let before = tx.now().minus(EMAIL_KEPT);
+        for (id, sealed) in sql::with_email(tx, before)? {
+            let details = Details { email: None, ..self.unseal(id, &sealed)? };
+            sql::without_email(tx, id, self.seal(id, &details))?;
+        }
+        Ok(())
     }
 
     pub fn seal_address(&self, attempt: (PaymentId, u32), address: &str) -> Vec<u8> {

@@ -50,6 +50,8 @@ statements! {
     LIST_PAYMENTS = payment_columns!("WHERE id < $1 ORDER BY id DESC LIMIT $2");
     LIST_OF_ORDER = payment_columns!("WHERE order_id = $1 ORDER BY id DESC LIMIT $2");
     FIND_DETAILS = "SELECT details FROM payment WHERE id = $1";
+    WITH_EMAIL = "SELECT id, details FROM payment WHERE email IS NOT NULL AND updated_at < $1 ORDER BY updated_at LIMIT 500";
+    WITHOUT_EMAIL = "UPDATE payment SET email = NULL, details = $2 WHERE id = $1";
     DUE_FOR_A_LOOK = "SELECT id FROM payment WHERE look_at <= $1 ORDER BY look_at LIMIT $2";
     SAVE_PAYMENT = "UPDATE payment SET version = version + 1, is_open = CASE WHEN EXISTS (SELECT 1 FROM payment o WHERE \
         o.order_id = payment.order_id AND o.is_open = 1 AND o.id <> payment.id) THEN 0 ELSE $3 END, state = $4, authorized = $5, captured = $6, refunded = $7, \
@@ -93,9 +95,9 @@ statements! {
         WHERE payment = $1 ORDER BY at, reference LIMIT 100";
     CAPTURE_STATE = "UPDATE payment_capture SET state = $3, at = $4 WHERE provider = $1 AND reference = $2";
     CAPTURE_FEE = "UPDATE payment_capture SET fee = $3 WHERE provider = $1 AND reference = $2 AND fee IS NULL";
-    INSERT_REFUND = "INSERT INTO payment_refund (provider, reference, payment, amount, state, at) VALUES ($1, $2, $3, $4, $5, $6)";
-    FIND_REFUND = "SELECT provider, reference, payment, amount, state, at FROM payment_refund WHERE provider = $1 AND reference = $2";
-    REFUNDS_OF = "SELECT provider, reference, payment, amount, state, at FROM payment_refund WHERE payment = $1 ORDER BY at, reference LIMIT 500";
+    INSERT_REFUND = "INSERT INTO payment_refund (provider, reference, payment, amount, state, at, attempt) VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    FIND_REFUND = "SELECT provider, reference, payment, amount, state, at, attempt FROM payment_refund WHERE provider = $1 AND reference = $2";
+    REFUNDS_OF = "SELECT provider, reference, payment, amount, state, at, attempt FROM payment_refund WHERE payment = $1 ORDER BY at, reference LIMIT 500";
     REFUND_STATE = "UPDATE payment_refund SET state = $3, at = $4 WHERE provider = $1 AND reference = $2";
 }
 
@@ -193,6 +195,7 @@ fn refund(row: &Row<'_>) -> Result<Refund, StoreError> {
         amount: row.get(3)?,
         state: word(row, 4, Piece::of_word)?,
         at: row.get(5)?,
+        attempt: row.get(6)?,
     })
 }
 
@@ -249,6 +252,18 @@ pub(crate) fn of_order(reader: &mut Reader<'_>, order: &str, limit: u32) -> Resu
 
 pub(crate) fn details(reader: &mut Reader<'_>, id: PaymentId) -> Result<Vec<u8>, Error> {
     reader.query_optional(FIND_DETAILS, params![id], |row| row.get(0))?.ok_or(Error::NoPayment)
+}
+
+/// Sealed details of payments that nobody changed since a moment and that still hold an address.
+pub(crate) fn with_email(
+    reader: &mut Reader<'_>,
+    before: Timestamp,
+) -> Result<Vec<(PaymentId, Vec<u8>)>, StoreError> {
+    reader.query_many(WITH_EMAIL, params![before], |row| Ok((row.get(0)?, row.get(1)?)))
+}
+
+pub(crate) fn without_email(tx: &mut Tx<'_>, id: PaymentId, details: Vec<u8>) -> Result<(), StoreError> {
+    tx.execute(WITHOUT_EMAIL, params![id, details]).map(drop)
 }
 
 pub(crate) fn due_for_a_look(
@@ -482,8 +497,15 @@ pub(crate) fn capture_fee(tx: &mut Tx<'_>, one: &Capture, fee: i64) -> Result<bo
 }
 
 pub(crate) fn insert_refund(tx: &mut Tx<'_>, one: &Refund) -> Result<(), StoreError> {
-    let values =
-        params![one.provider.word(), &one.reference, one.payment, one.amount, one.state.word(), one.at];
+    let values = params![
+        one.provider.word(),
+        &one.reference,
+        one.payment,
+        one.amount,
+        one.state.word(),
+        one.at,
+        one.attempt
+    ];
     tx.execute(INSERT_REFUND, values).map(drop)
 }
 

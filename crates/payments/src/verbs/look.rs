@@ -7,7 +7,7 @@ use storeward_base::PaymentId;
 
 use crate::error::Error;
 use crate::machine::{Seen, Stage};
-use crate::model::{Attempt, CallState, CaptureMode, Operation, Payment, State};
+use crate::model::{Attempt, CallState, Capture, CaptureMode, Operation, Payment, Piece, Provider, State};
 use crate::payments::{Payments, Shared};
 use crate::provider::Trouble;
 use crate::sql;
@@ -38,11 +38,32 @@ impl Payments {
                 Err(why) => trouble = Some(why),
             }
         }
+        self.give_back_extra(id).await?;
         self.0.db.write(move |tx| shared.close_if_over(tx, id)).await?;
         match trouble {
             Some(why) => Err(why),
             None => self.find(id).await?.ok_or(Error::NoPayment),
         }
+    }
+
+    /// Money that was taken for what was paid already goes back, whole and once: its call has a name that follows from the capture.
+    async fn give_back_extra(&self, id: PaymentId) -> Result<(), Error> {
+        let extra = self.0.db.read(move |reader| {
+            let all = sql::captures_of(reader, id)?;
+            Ok::<_, Error>(
+                all.into_iter().filter(|one| one.is_extra && one.state == Piece::Done).collect::<Vec<_>>(),
+            )
+        });
+        for capture in extra.await? {
+            let shared = Arc::clone(&self.0);
+            let call = self.0.db.write(move |tx| shared.plan_giving_back(tx, &capture)).await?;
+            let Some(call) = call else { continue };
+            match self.perform(&call).await {
+                Ok(_) | Err(Error::Refused { .. } | Error::NotReached { .. }) => {}
+                Err(other) => return Err(other),
+            }
+        }
+        Ok(())
     }
 
     /// Reads one attempt and writes it down.
@@ -116,6 +137,29 @@ impl Shared {
         Ok(Some(call))
     }
 
+    fn plan_giving_back(
+        &self,
+        tx: &mut storeward_store::Tx<'_>,
+        capture: &Capture,
+    ) -> Result<Option<crate::model::Call>, Error> {
+        tx.commit_silent("that money was taken twice is told, and so is what comes back of it");
+        let payment = sql::get(tx, capture.payment)?;
+        let attempt =
+            sql::find_attempt(tx, capture.payment, capture.attempt)?.ok_or(Error::Form("an attempt"))?;
+        let target = match capture.provider {
+            Provider::Stripe => attempt.inner.clone(),
+            Provider::PayPal => Some(capture.reference.clone()),
+        };
+        let which = format!("extra/{}", capture.reference);
+        let call = self.call(&payment, &attempt, Operation::Refund, Some(capture.amount), target, &which);
+        if sql::find_call(tx, &call.key)?.is_some() {
+            return Ok(None);
+        }
+        sql::insert_call(tx, &call)?;
+        sql::look_no_later(tx, payment.id, tx.now().plus(self.pace.first_look))?;
+        Ok(Some(call))
+    }
+
     /// Closes what nobody paid in time.
     fn close_if_over(&self, tx: &mut storeward_store::Tx<'_>, id: PaymentId) -> Result<(), Error> {
         tx.commit_silent("a payment whose time is over is told where it is closed");
@@ -127,7 +171,7 @@ impl Shared {
         }
         for attempt in sql::attempts_of(tx, id)?.into_iter().filter(|attempt| attempt.is_open) {
             // Stripe says itself when a page has ended; at PayPal nothing happens without us.
-            let ends_here = attempt.provider == crate::model::Provider::PayPal || attempt.reference.is_none();
+            let ends_here = attempt.provider == Provider::PayPal || attempt.reference.is_none();
             if attempt.expires_at > now || !ends_here {
                 return Ok(());
             }
@@ -137,7 +181,7 @@ impl Shared {
             return Ok(());
         }
         let after = Payment { state: State::Failed, ..before.clone() };
-        let provider = before.provider.unwrap_or(crate::model::Provider::Stripe);
+        let provider = before.provider.unwrap_or(Provider::Stripe);
         self.finish(tx, &before, after, provider).map(drop)
     }
 }

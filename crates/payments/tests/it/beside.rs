@@ -165,3 +165,32 @@ both_engines!(a_day_has_a_limit_of_refunds, MIGRATIONS, async |db| {
     db.clock.advance(DAY + Duration::from_secs(1));
     shop.payments.refund(paid.id, wish(Some(101))).await.unwrap();
 });
+
+// A buyer's address is for the provider's form; a month after the last change nothing of it is kept.
+both_engines!(an_address_is_forgotten, MIGRATIONS, async |db| {
+    let shop = Shop::new(&db).await;
+    let paid = shop.paid("F-1", 1000, Provider::Stripe).await;
+    let held = || async {
+        let id = paid.id;
+        let read = db.read(move |reader| {
+            let sql = "SELECT email, details FROM payment WHERE id = $1";
+            reader.query_one(sql, storeward_store::params![id], |row| {
+                Ok((row.get::<Option<String>>(0)?, row.get::<Vec<u8>>(1)?))
+            })
+        });
+        read.await.unwrap_or_else(|why: storeward_store::Error| panic!("{why}"))
+    };
+    let (mark, sealed) = held().await;
+    assert!(mark.is_some_and(|mark| !mark.contains('@')), "a mark and no address");
+    assert!(!sealed.windows(4).any(|four| four == b"ada@"), "sealed");
+    let till = Till::open(free_address(), &shop.payments, &db).await;
+    db.clock.advance(DAY * 32);
+    shop.emulators.control.advance_s(32 * 86_400);
+    while held().await.0.is_some() {
+        db.clock.advance(Duration::from_secs(60));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    drop(till);
+    // What the page needs is still there.
+    assert_eq!(shop.payments.told(paid.id).await.unwrap().0, "https://shop.example/orders");
+});

@@ -299,3 +299,62 @@ both_engines!(clicks_at_the_same_moment_make_one_page, MIGRATIONS, async |db| {
     assert_eq!(addresses.len(), 1);
     assert_eq!(shop.payments.find(payment.id).await.unwrap().unwrap().attempt, 1);
 });
+
+// A provider takes money for what another one took already. It is told, booked, and goes back by itself, once.
+both_engines!(money_that_is_taken_twice_goes_back, MIGRATIONS, async |db| {
+    let at = free_address();
+    let emulators = Emulators::start(Options::default()).await.unwrap();
+    let shop = Shop::at(&db, emulators, "", "", &format!("http://{at}")).await;
+    let payment = shop.create("W-1", 1000).await;
+    let order = shop.begin(&payment, Provider::PayPal).await;
+    let session = shop.begin(&payment, Provider::Stripe).await;
+    shop.pay(Provider::PayPal, &order).await;
+    shop.pay(Provider::Stripe, &session).await;
+    let paid = shop.payments.look(payment.id).await.unwrap();
+    assert_eq!((paid.state, paid.captured), (State::Captured, 1000));
+    // Somebody else with the shop's keys captures the order that we gave up.
+    let till = Till::open(at, &shop.payments, &db).await;
+    capture_past_us(&shop, &order).await;
+    let mut whole = shop.payments.whole(payment.id).await.unwrap().unwrap();
+    for _ in 0..200 {
+        if !whole.refunds.is_empty() {
+            break;
+        }
+        db.clock.advance(Duration::from_secs(5));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        whole = shop.payments.whole(payment.id).await.unwrap().unwrap();
+    }
+    for _ in 0..3 {
+        shop.payments.look(payment.id).await.unwrap();
+    }
+    let (captures, refunds) = (shop.effects("capture"), shop.effects("refund"));
+    assert_eq!((captures.len(), refunds.len()), (2, 1));
+    assert_eq!(refunds[0].provider, At::Paypal);
+    let after = shop.payments.find(payment.id).await.unwrap().unwrap();
+    assert_eq!((after.state, after.captured, after.refunded), (State::Captured, 1000, 0), "{after:?}");
+    assert_eq!(after.refundable(), 1000);
+    assert_eq!(told(&db).await.iter().filter(|kind| **kind == "payment.paid_twice").count(), 1);
+    books(&db).await;
+    drop(till);
+});
+
+async fn capture_past_us(shop: &Shop, order: &str) {
+    use storeward_outbound::{AllowList, Client, Options, Request};
+    use storeward_seal::encoding::base64;
+    let address = &shop.emulators.paypal.address;
+    let client = Client::new(AllowList::new().internal(address).unwrap(), Options::default()).unwrap();
+    let pair = format!("{}:{}", shop.emulators.paypal.client_id, shop.emulators.paypal.client_secret);
+    let form = "application/x-www-form-urlencoded";
+    let ask =
+        Request::post(&format!("{address}/v1/oauth2/token"), form, "grant_type=client_credentials").unwrap();
+    let ask = ask.header("authorization", &format!("Basic {}", base64(pair.as_bytes()))).unwrap();
+    let reply = client.send(ask).await.unwrap();
+    let token: serde_json::Value = serde_json::from_slice(&reply.body).unwrap();
+    let url = format!("{address}/v2/checkout/orders/{order}/capture");
+    let take = Request::post(&url, "application/json", "{}").unwrap();
+    let bearer = format!("Bearer {}", token["access_token"].as_str().unwrap());
+    let take =
+        take.header("authorization", &bearer).unwrap().header("paypal-request-id", "somebody-else").unwrap();
+    let reply = client.send(take).await.unwrap();
+    assert!(reply.status.is_success(), "{:?}", reply.body);
+}
