@@ -16,6 +16,7 @@ use crate::Done;
 use crate::config::Config;
 use crate::data::DataDir;
 use crate::open::Opened;
+use crate::page_threads::PageThreads;
 use crate::passwords::Passwords;
 
 /// Put together, before anything serves.
@@ -48,7 +49,10 @@ pub fn start(opened: &Opened, certificates: &Arc<CertificateStore>) -> Done<Cust
     let anchors = crate::anchor::start(opened, &outbox)?;
     let office = crate::office::start(opened, vault.as_ref())?;
     let watch = vault.as_ref().map(|_| Watch::new(opened.db.clone(), opened.clock.clone()));
-    let serving = Serving { anchors, office, watch, outbox, identity, guide, provider, gate, vault, teach };
+    let pages = PageThreads::start()?;
+    let own = own.map(|own| own.beside(pages.handle()));
+    let serving =
+        Serving { anchors, office, watch, outbox, identity, guide, provider, gate, vault, teach, pages };
     Ok(Customers { passwords, puzzles, own, shield, serving })
 }
 
@@ -66,6 +70,7 @@ pub struct Serving {
     /// Their records.
     pub vault: Option<crate::vault::Standing>,
     pub teach: Option<crate::teach::Standing>,
+    pages: PageThreads,
 }
 
 /// What a changed config needs, made before any of it is in force.
@@ -148,10 +153,11 @@ impl Serving {
     }
 
     /// After the last request.
-    pub fn finish(&self) {
+    pub fn finish(&mut self) {
         if let Some(standing) = &self.teach {
             standing.finish();
         }
+        self.pages.end();
     }
 
     /// Everything else has stopped.

@@ -30,6 +30,7 @@ mod mail;
 mod office;
 mod oidc;
 mod open;
+mod page_threads;
 mod passwords;
 mod platform;
 mod reload;

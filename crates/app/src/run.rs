@@ -299,7 +299,7 @@ impl Running {
     }
 
     /// Ends in order: no new connections, requests finish, facts are written, files are closed.
-    pub fn shut_down(self) -> Done {
+    pub fn shut_down(mut self) -> Done {
         self.stopper.stop();
         self.edge.join();
         if let Some(shield) = self.shield {

@@ -7,6 +7,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -15,6 +16,8 @@ use http_body_util::{BodyExt, Limited};
 use storeward_base::{ClientIp, RequestId, Timestamp};
 use storeward_web::axum::Router;
 use storeward_web::axum::body::Body;
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
 use tower::ServiceExt;
 
 /// Everything of ours on the shop's host lies below this path, which no shop uses.
@@ -56,6 +59,8 @@ impl fmt::Debug for Stages {
 pub struct OwnPages {
     hosts: Arc<[String]>,
     rooms: Arc<[Room]>,
+    /// Where answers are made; on the thread that asks without it.
+    beside: Option<Handle>,
 }
 
 /// What one domain answers.
@@ -70,7 +75,7 @@ impl OwnPages {
     /// places of the shop's host, such as `/.well-known/security.txt`; `hosts` are sibling hosts that are ours
     /// altogether, in lower case, where `router` also answers what nobody else does.
     pub fn new(router: Router, paths: &[&str], hosts: &[String]) -> Self {
-        let none = OwnPages { hosts: hosts.into(), rooms: Arc::default() };
+        let none = OwnPages { hosts: hosts.into(), rooms: Arc::default(), beside: None };
         none.with(&[&[OWN_PREFIX], paths].concat(), router)
     }
 
@@ -80,6 +85,13 @@ impl OwnPages {
     pub fn with(self, paths: &[&str], router: Router) -> Self {
         let further = paths.iter().map(|path| Room { path: (*path).to_owned(), router: router.clone() });
         OwnPages { rooms: self.rooms.iter().cloned().chain(further).collect(), ..self }
+    }
+
+    /// Makes the answers on this runtime's threads, so that none of ours keeps one of the shop's waiting: a page of ours is made in
+    /// one go, and whatever else the thread serves waits as long.
+    #[must_use]
+    pub fn beside(self, runtime: Handle) -> Self {
+        OwnPages { beside: Some(runtime), ..self }
     }
 
     /// Whether a request for this host and canonical path is ours to answer.
@@ -97,12 +109,38 @@ impl OwnPages {
         let Some(room) = self.room(request.uri().path()).or_else(|| self.rooms.first()) else {
             return bare(StatusCode::NOT_FOUND);
         };
-        let answered = room.router.clone().oneshot(request.map(Body::from)).await;
-        let (parts, body) = answered.unwrap_or_else(|never| match never {}).into_parts();
-        match Limited::new(body, OWN_ANSWER_BYTES).collect().await {
-            Ok(whole) => Response::from_parts(parts, whole.to_bytes()),
-            Err(_) => bare(StatusCode::INTERNAL_SERVER_ERROR),
+        let answering = whole(room.router.clone(), request);
+        match &self.beside {
+            None => answering.await,
+            Some(runtime) => Errand(runtime.spawn(answering)).await,
         }
+    }
+}
+
+async fn whole(router: Router, request: Request<Bytes>) -> Response<Bytes> {
+    let answered = router.oneshot(request.map(Body::from)).await;
+    let (parts, body) = answered.unwrap_or_else(|never| match never {}).into_parts();
+    match Limited::new(body, OWN_ANSWER_BYTES).collect().await {
+        Ok(whole) => Response::from_parts(parts, whole.to_bytes()),
+        Err(_) => bare(StatusCode::INTERNAL_SERVER_ERROR),
+    }
+}
+
+/// An answer that is made elsewhere, for as long as somebody waits for it: whoever leaves gives their place in every queue back.
+struct Errand(JoinHandle<Response<Bytes>>);
+
+impl Future for Errand {
+    type Output = Response<Bytes>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let done = Pin::new(&mut self.0).poll(cx);
+        done.map(|answer| answer.unwrap_or_else(|_| bare(StatusCode::INTERNAL_SERVER_ERROR)))
+    }
+}
+
+impl Drop for Errand {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 
@@ -152,7 +190,7 @@ pub type Later<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 /// One request and its response on their way through the [`SessionStage`].
 pub trait SessionExchange {
     /// How many bytes of the request's body the stage has to see; `None` when it needs none. It is shown more where more
-    /// was read already. More than 64 KiB is for nobody.
+    /// was read already. All of it is in memory until the request has gone on, so whoever asks for much counts it.
     fn request_body_bytes(&self) -> Option<usize> {
         None
     }
@@ -250,6 +288,54 @@ mod tests {
         let found = pages().answer(ask("/.storeward/hello")).await;
         assert_eq!((found.status(), found.body().as_ref()), (StatusCode::OK, &b"hello"[..]));
         assert_eq!(pages().answer(ask("/.storeward/other")).await.status(), StatusCode::NOT_FOUND);
+    }
+
+    // A page that is made where the shop's pages are served keeps them waiting.
+    #[test]
+    fn answers_are_made_on_the_threads_that_were_given_for_it() {
+        let mut threads = tokio::runtime::Builder::new_multi_thread();
+        let threads = threads.worker_threads(1).thread_name("pages").build().expect("a runtime");
+        let where_made = || async { std::thread::current().name().unwrap_or_default().to_owned() };
+        let (left, seen) = std::sync::mpsc::channel();
+        let waits = move || {
+            let left = left.clone();
+            async move {
+                // Told when it is dropped.
+                let _told = Told(left);
+                std::future::pending::<()>().await;
+            }
+        };
+        let router = Router::new()
+            .route("/.storeward/hello", get(where_made))
+            .route("/.storeward/broken", get(|| async { panic!("a page's fault") as String }))
+            .route("/.storeward/waits", get(waits));
+        let pages = OwnPages::new(router, &[], &[]).beside(threads.handle().clone());
+        let ask = |path: &str| Request::get(path).body(Bytes::new()).expect("a plain path is a request");
+        let here = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+        here.block_on(async {
+            let made = pages.answer(ask("/.storeward/hello")).await;
+            assert_eq!(made.body().as_ref(), b"pages");
+            assert_eq!(
+                pages.answer(ask("/.storeward/broken")).await.status(),
+                StatusCode::INTERNAL_SERVER_ERROR
+            );
+            assert_eq!(pages.answer(ask("/.storeward/hello")).await.status(), StatusCode::OK, "it goes on");
+            let given_up = pages.answer(ask("/.storeward/waits"));
+            assert!(tokio::time::timeout(Duration::from_millis(50), given_up).await.is_err());
+        });
+        assert_eq!(
+            seen.recv_timeout(Duration::from_secs(60)),
+            Ok(()),
+            "whoever left is waited for no longer"
+        );
+    }
+
+    struct Told(std::sync::mpsc::Sender<()>);
+
+    impl Drop for Told {
+        fn drop(&mut self) {
+            let _ = self.0.send(());
+        }
     }
 
     #[tokio::test]

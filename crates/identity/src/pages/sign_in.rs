@@ -62,11 +62,11 @@ struct SignInPage {
     next_encoded: String,
 }
 
-fn sign_in_page(app: &App, view: &View, next: &str, email: &str) -> SignInPage {
+fn sign_in_page(app: &App, view: &View, next: &str, email: &str, puzzle: Option<String>) -> SignInPage {
     let t = view.texts();
     let mut page = view.page(app, t.f("sign_in.title", "shop", app.identity.0.shop_name()));
     page.script = true;
-    page.puzzle = app.identity.puzzle(Purpose::SignIn, &view.visit, email);
+    page.puzzle = puzzle;
     let next = ReturnTo::parse(next).map_or_else(String::new, String::from);
     SignInPage { page, email: email.to_owned(), next_encoded: encode(&next), next }
 }
@@ -77,7 +77,8 @@ pub async fn page(
     Query(asked): Query<Asked>,
 ) -> Result<Response, Failure> {
     let hint: String = asked.hint.chars().take(254).collect();
-    let mut page = sign_in_page(&app, &view, &asked.next, &hint);
+    let puzzle = app.identity.puzzle(Purpose::SignIn, &view.visit, &hint);
+    let mut page = sign_in_page(&app, &view, &asked.next, &hint, puzzle);
     let t = view.texts();
     page.page.notice = match asked.done.as_str() {
         "out" => Some(t.s("sign_in.done_out")),
@@ -122,13 +123,14 @@ fn refused(
         SignInFault::Throttled { seconds } => Some(Later::too_often(seconds)),
         SignInFault::Failed(error) => Some(Later::of(error)?),
     };
-    let mut page = sign_in_page(app, view, next, email);
+    let puzzle = match later {
+        Some(_) => Some(app.identity.puzzle_now(Purpose::SignIn, &view.visit, email)),
+        None => app.identity.puzzle(Purpose::SignIn, &view.visit, email),
+    };
+    let mut page = sign_in_page(app, view, next, email, puzzle);
     page.page.fault = Some(later.map_or_else(|| t.s(refusal), |later| later.words(t)));
     match later {
-        Some(later) => {
-            page.page.puzzle = Some(app.identity.puzzle_now(Purpose::SignIn, &view.visit, email));
-            show_later(&page, view.language, later)
-        }
+        Some(later) => show_later(&page, view.language, later),
         None => show_again(&page, view.language, StatusCode::FORBIDDEN),
     }
 }
