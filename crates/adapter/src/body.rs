@@ -38,6 +38,14 @@ pub fn is_doubtful(content_type: &str, body: &[u8], is_whole: bool) -> bool {
     }
 }
 
+/// A whole form in parts without what its files hold, where that is beyond doubt and not longer than `most`: it has the same fields.
+pub fn outline(content_type: &str, body: &[u8], most: usize) -> Option<Vec<u8>> {
+    match Kind::of(content_type) {
+        Kind::Parts(boundary) => multipart::outline(boundary, body, most),
+        Kind::Pairs | Kind::Other | Kind::Doubtful => None,
+    }
+}
+
 /// The fields of a form, of which the end may be missing; nothing where it is in doubt. Frameworks that take JSON for a form find
 /// its fields there, too.
 pub(crate) fn fields(content_type: &str, body: &[u8]) -> Option<Vec<(String, String)>> {

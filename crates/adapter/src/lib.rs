@@ -27,7 +27,7 @@ mod rights;
 mod text;
 
 pub use answer::{Answer, ProbeAnswer, Signal};
-pub use body::{Credentials, Unreadable, is_doubtful};
+pub use body::{Credentials, Unreadable, is_doubtful, outline};
 pub use cookie::{CookieLine, cookie_pairs};
 pub use door::{Asked, Login};
 pub use error::AdapterError;

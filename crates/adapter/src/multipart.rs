@@ -3,6 +3,8 @@
 //! PHP ends a boundary at a comma, takes names in single quotes and the last of two; Django finds the boundary anywhere in a line;
 //! others ignore `filename*`. Whatever they could differ on is no form to us: what browsers and the usual libraries write is.
 
+use memchr::memmem;
+
 use crate::kind::is_token;
 use crate::text::MOST_FIELDS;
 
@@ -48,6 +50,44 @@ pub(crate) fn fields(boundary: &str, body: &[u8]) -> Fields {
         rest = behind;
     }
     None
+}
+
+/// A whole body without what its files hold, of at most so many bytes: to [`fields`] it says what the body says. Nothing where
+/// the form is not beyond doubt.
+pub(crate) fn outline(boundary: &str, body: &[u8], most: usize) -> Option<Vec<u8>> {
+    const HEAD_END: &[u8] = b"\r\n\r\n";
+    let delimiter = format!("--{boundary}");
+    let begin = delimiter.len() + b"\r\n".len();
+    let finder = memmem::Finder::new(delimiter.as_bytes());
+    let places: Vec<usize> = finder.find_iter(body).take(MOST_FIELDS).collect();
+    if places.first() != Some(&0) || places.len() == MOST_FIELDS {
+        return None;
+    }
+    let mut out = Vec::new();
+    let ends = places.iter().skip(1).copied().chain([body.len()]);
+    for (from, to) in places.iter().copied().zip(ends) {
+        // Some readers look for it anywhere.
+        if from > 0 && !body.get(..from)?.ends_with(b"\r\n") {
+            return None;
+        }
+        let piece = body.get(from..to)?;
+        let kept = match memmem::find(piece, HEAD_END) {
+            Some(end) => {
+                let head = std::str::from_utf8(piece.get(begin..end)?).ok()?;
+                let is_file = named(head)?.file.is_some_and(|file| !file.is_empty());
+                if is_file { piece.get(..end + HEAD_END.len())? } else { piece }
+            }
+            None => piece,
+        };
+        out.extend_from_slice(kept);
+        if kept.len() < piece.len() && to < body.len() {
+            out.extend_from_slice(b"\r\n");
+        }
+        if out.len() > most {
+            return None;
+        }
+    }
+    Some(out)
 }
 
 /// Whether a whole body has its end as well.

@@ -16,6 +16,9 @@ use crate::guard::Connection;
 use crate::guard::connection::Wanted;
 use crate::watched::Watch;
 
+/// What was read ahead goes on in pieces, so that nobody who judges it keeps the thread for as long as all of it takes.
+const PIECE: usize = 64 * 1024;
+
 /// Why a request body ended early.
 #[derive(Debug)]
 pub enum BodyError {
@@ -108,7 +111,11 @@ impl ClientBody {
 
     fn poll_raw(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         match self.inspected.take() {
-            Some(bytes) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
+            Some(mut bytes) => {
+                let piece = bytes.split_to(bytes.len().min(PIECE));
+                self.inspected = (!bytes.is_empty()).then_some(bytes);
+                Poll::Ready(Some(Ok(Frame::data(piece))))
+            }
             None => self.poll_inner(cx),
         }
     }

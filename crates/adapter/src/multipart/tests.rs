@@ -122,3 +122,101 @@ fn a_body_that_is_cut_off_is_read_so_far() {
     }
     assert!(is_closed("b", body.as_bytes()) && !is_closed("b", b"--b\r\n"));
 }
+
+fn outlined(body: &str, most: usize) -> Option<String> {
+    crate::body::outline(KIND, body.as_bytes(), most).map(|bytes| String::from_utf8(bytes).unwrap())
+}
+
+#[test]
+fn an_outline_has_the_fields_of_the_form_and_nothing_of_its_files() {
+    let field = |name: &str, value: &str| {
+        format!("--b\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+    };
+    let file = |name: &str, value: &str| {
+        format!(
+            "--b\r\nContent-Disposition: form-data; name=\"picture\"; filename=\"{name}\"\r\nContent-Type: image/jpeg\r\n\r\n{value}\r\n"
+        )
+    };
+    let picture = "\0x\r\n\r\n-\r\n--\r\n".repeat(10_000);
+    let body = format!(
+        "{}{}{}{}--b--\r\n",
+        field("text", "a fine mug"),
+        file("a.jpg", &picture),
+        file("", "of no name"),
+        field("action", "save"),
+    );
+    let outline = outlined(&body, 1_000).unwrap();
+    assert_eq!(read(KIND, &outline), read(KIND, &body));
+    assert_eq!(
+        read(KIND, &outline),
+        pairs(&[("text", "a fine mug"), ("picture", "of no name"), ("action", "save")])
+    );
+    assert!(
+        crate::body::is_doubtful(KIND, body.as_bytes(), true)
+            == crate::body::is_doubtful(KIND, outline.as_bytes(), true)
+    );
+    assert!(is_closed("b", outline.as_bytes()) && outline.len() < 600, "{outline}");
+    // The end may be missing, and then it is missing in the outline.
+    let cut = body.strip_suffix("--b--\r\n").unwrap();
+    assert!(!is_closed("b", outlined(cut, 1_000).unwrap().as_bytes()));
+}
+
+#[test]
+fn what_could_be_read_in_two_ways_has_no_outline() {
+    let file = |value: &str| {
+        format!(
+            "--b\r\nContent-Disposition: form-data; name=\"p\"; filename=\"a\"\r\n\r\n{value}\r\n--b--\r\n"
+        )
+    };
+    assert!(outlined(&file("plain"), 1_000).is_some());
+    for body in [
+        // A delimiter within a line, or behind another line end.
+        file("x--b\r\nContent-Disposition: form-data; name=\"log\"\r\n\r\nella"),
+        file("x\n--b\r\nContent-Disposition: form-data; name=\"log\"\r\n\r\nella"),
+        format!("x{}", file("plain")),
+        String::new(),
+        one("Content-Disposition: form-data; name=\"a\"; name=\"b\"", "x"),
+        one("Content-Disposition: form-data; name=\"a\"; filename=\"b\"; filename*=UTF-8''", "x"),
+        one("X: form-data", "x"),
+        format!("--b\n{}", one("Content-Disposition: form-data; name=\"a\"", "x")),
+    ] {
+        assert!(
+            outlined(&body, 1_000).is_none_or(|outline| read(KIND, &outline) == read(KIND, &body)),
+            "{body}"
+        );
+    }
+    // A field's own text is as long as it is.
+    assert_eq!(outlined(&one("Content-Disposition: form-data; name=\"a\"", &"x".repeat(2_000)), 1_000), None);
+    assert!(crate::body::outline("application/x-www-form-urlencoded", b"a=b", 1_000).is_none());
+    assert!(crate::body::outline("multipart/form-data; boundary=b, boundary=c", b"--b--", 1_000).is_none());
+}
+
+// Whatever the bytes are: where there is an outline, it says what the form says.
+proptest::proptest! {
+    #[test]
+    fn an_outline_never_says_something_else(picks in proptest::collection::vec(0_usize..PIECES.len(), 0..24)) {
+        let body: Vec<u8> = picks.iter().flat_map(|pick| PIECES[*pick].bytes()).collect();
+        if let Some(outline) = crate::body::outline(KIND, &body, 10_000) {
+            let (of_outline, of_body) =
+                (crate::body::fields(KIND, &outline), crate::body::fields(KIND, &body));
+            proptest::prop_assert_eq!(of_outline, of_body);
+            let is_doubtful = |bytes: &[u8]| crate::body::is_doubtful(KIND, bytes, true);
+            proptest::prop_assert_eq!(is_doubtful(&outline), is_doubtful(&body));
+        }
+    }
+}
+
+const PIECES: [&str; 12] = [
+    "--b\r\n",
+    "--b",
+    "--b--\r\n",
+    "\r\n",
+    "\r\n\r\n",
+    "Content-Disposition: form-data; name=\"a\"",
+    "Content-Disposition: form-data; name=\"p\"; filename=\"f\"",
+    "Content-Disposition: form-data; name=\"p\"; filename=\"\"",
+    "Content-Type: image/png",
+    "x",
+    "--",
+    "\r\n--b\r\nContent-Disposition: form-data; name=\"p\"; filename=\"f\"\r\n\r\nx\r\n--b\r\n",
+];

@@ -21,26 +21,30 @@ struct Swap;
 
 struct Swapping {
     reads_body: bool,
+    /// Sees a long body whole.
+    reads_long: bool,
     sees_page: bool,
 }
 
 impl SessionStage for Swap {
     fn enter(&self, head: &RequestHead<'_>) -> Option<Box<dyn SessionExchange>> {
         let (reads_body, sees_page) = (head.path == "/login", head.path == "/page");
-        (head.path != "/static").then(|| Box::new(Swapping { reads_body, sees_page }) as Box<_>)
+        let reads_long = head.path == "/upload";
+        (head.path != "/static").then(|| Box::new(Swapping { reads_body, reads_long, sees_page }) as Box<_>)
     }
 }
 
 impl SessionExchange for Swapping {
     fn request_body_bytes(&self) -> Option<usize> {
-        self.reads_body.then_some(64)
+        self.reads_body.then_some(64).or(self.reads_long.then_some(4 << 20))
     }
 
     fn request<'a>(&'a mut self, headers: &'a mut HeaderMap, body: Seen<'a>) -> Later<'a, Passage> {
         Box::pin(async move {
             tokio::task::yield_now().await;
             let bytes = body.bytes;
-            if bytes.windows(6).any(|w| w == b"stolen") || (self.reads_body && !body.complete) {
+            let reads = self.reads_body || self.reads_long;
+            if bytes.windows(6).any(|w| w == b"stolen") || (reads && !body.complete) {
                 return instead(StatusCode::FORBIDDEN, "not with that");
             }
             if let Some(answer) = headers.get("x-storeward-puzzle") {
@@ -142,6 +146,30 @@ async fn the_session_step_reads_a_body_that_the_shop_gets_all_the_same() {
     assert_eq!(edge.ask(&post(&"x".repeat(2 << 20))).await.status, 403);
     let many = format!("x={}", "y".repeat(60));
     assert_eq!(edge.ask(&post(&many)).await.text(), format!("/login  {many}"));
+    edge.stop();
+}
+
+// It goes on in pieces, each judged before it goes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_body_that_the_step_saw_whole_reaches_the_shop_byte_for_byte() {
+    let shop = shop().await;
+    let edge = TestEdge::staged(session(), &[shop.url()], "");
+    let post = |body: &str| {
+        let length = body.len();
+        let kind = "Content-Type: application/x-www-form-urlencoded";
+        format!(
+            "POST /upload HTTP/1.1\r\nHost: shop.test\r\n{kind}\r\nContent-Length: {length}\r\n\r\n{body}"
+        )
+    };
+    // Of no period that a piece could be taken for another by.
+    let text: String = (0..150_000_u32).map(|n| format!("{n:06}word")).collect();
+    let long = format!("x={text}");
+    let told = edge.ask(&post(&long)).await;
+    assert_eq!(told.status, 200);
+    assert!(told.text() == format!("/upload  {long}"), "{} bytes of {}", told.text().len(), long.len());
+    assert_eq!(edge.ask(&post(&format!("{long}&p=stolen"))).await.status, 403, "the step saw its end");
+    let attack = format!("{long}&q=1+UNION+SELECT+email,password+FROM+customers--");
+    assert_ne!(edge.ask(&post(&attack)).await.status, 200, "so did the rules");
     edge.stop();
 }
 

@@ -3,6 +3,7 @@
 mod acts;
 mod cookies;
 mod knock;
+mod long;
 mod outward;
 mod paced;
 mod socket;
@@ -18,6 +19,7 @@ use storeward_host::{Later, Minder, Passage, RequestHead, Seen, SessionExchange}
 use storeward_seal::fingerprint::token_hash;
 use storeward_web::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 
+use self::long::Room;
 use self::socket::Socket;
 use super::Guard;
 use super::answers::{Refusal, Wants, uncached};
@@ -65,6 +67,8 @@ pub struct Crossing {
     reads_body: bool,
     /// A form may say that the request is another one.
     reads_fields: bool,
+    /// The form is read beyond that, files and all.
+    room: Option<Room>,
     /// A form that may sign somebody in is longer than what is read of it.
     is_unread: bool,
     /// There is more of a form than what is read of it.
@@ -129,6 +133,8 @@ impl Crossing {
         let is_form = !head.method.is_safe() && storeward_adapter::is_form(asked.content_type);
         let is_read = guard.adapter.reads_forms() || guard.adapter.has_doors_everywhere();
         let reads_fields = !is_static && is_form && is_read;
+        // Whoever comes without a session has none that a field could act with.
+        let has_handle = HANDLE_COOKIE.read(head.headers).is_some_and(is_token);
         let parts = ["image", "style", "script", "font", "audio", "video", "manifest"];
         Crossing {
             is_risky,
@@ -142,6 +148,7 @@ impl Crossing {
             wants: if head.wants_problem { Wants::Problem } else { Wants::Page },
             is_static,
             reads_body,
+            room: (reads_fields && !reads_body && has_handle).then(|| Room::for_form(head.headers)).flatten(),
             reads_fields,
             is_unread: false,
             is_cut_off: false,
@@ -464,14 +471,19 @@ impl SessionExchange for Crossing {
     fn request_body_bytes(&self) -> Option<usize> {
         match (self.reads_body, self.reads_fields) {
             (true, _) => Some(FORM_BYTES),
-            (false, true) => Some(FIELDS_BYTES),
+            (false, true) => Some(self.room.as_ref().map_or(FIELDS_BYTES, Room::bytes)),
             (false, false) => None,
         }
     }
 
     fn request<'a>(&'a mut self, headers: &'a mut HeaderMap, body: Seen<'a>) -> Later<'a, Passage> {
         Box::pin(async move {
-            match self.inward(headers, body).await {
+            // A door's own form is refused beyond its size.
+            let (bytes, complete) = match self.reads_body {
+                true => (body.bytes.into(), body.complete),
+                false => long::read(headers, body),
+            };
+            match self.inward(headers, Seen { bytes: &bytes, complete }).await {
                 Ok(passage) => passage,
                 Err(error) => self.broken(&error),
             }

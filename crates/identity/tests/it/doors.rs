@@ -3,7 +3,7 @@
 use storeward_identity::{LetterKind, MIGRATIONS, SecondFactor};
 use storeward_store::both_engines;
 
-use super::behind::{ADDRESS, Behind, Elevation, SHOP_PASSWORD};
+use super::behind::{ADDRESS, Behind, Elevation, SHOP_PASSWORD, Visitor};
 
 const PROBLEM_FORM: [(&str, &str); 2] =
     [("accept", "application/json"), ("content-type", "application/x-www-form-urlencoded")];
@@ -212,6 +212,64 @@ both_engines!(a_long_upload_is_asked_about_where_a_field_could_lead_elsewhere, M
             told.body
         );
     }
+});
+
+// A picture with a review asked its customer for a fresh factor, since a field behind it could lead elsewhere. All fields are read now.
+both_engines!(a_form_with_a_large_picture_is_what_its_fields_say, MIGRATIONS, async |db| {
+    let behind = Behind::with_file(db, SecondFactor::Required, |file| {
+        let routed = "[[routed]]\nparameter = \"rest_route\"\npath = \"/api\"\n";
+        if file.contains("[[routed]]") { file.to_owned() } else { format!("{file}\n{routed}") }
+    });
+    let mut owner = behind.browser();
+    owner.sign_in_with_code("").await;
+    assert!(owner.sees_account().await);
+    behind.bench.advance(3_600);
+    assert!(owner.sees_account().await);
+    let field = |name: &str, value: &str| {
+        format!("--b\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+    };
+    let picture = |bytes: usize| {
+        let head = "--b\r\nContent-Disposition: form-data; name=\"picture\"; filename=\"mug.jpg\"\r\nContent-Type: image/jpeg";
+        format!("{head}\r\n\r\n{}\r\n", "\u{ff}x\0\r".repeat(bytes / 5))
+    };
+    let form = |behind: &str, bytes| format!("{}{}{behind}--b--\r\n", field("text", "fine"), picture(bytes));
+    let whole = |body: &str| {
+        let length = body.len().to_string();
+        [("accept", "application/json"), ("content-type", "multipart/form-data; boundary=b")]
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .chain([("content-length".to_owned(), length)])
+            .collect::<Vec<_>>()
+    };
+    let review = form("", 3 * 1024 * 1024);
+    let asks = async |owner: &mut Visitor<'_>, body: &str, lines: &[(String, String)]| {
+        let lines: Vec<_> = lines.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let told = owner.send("POST", "/cart", &lines, body).await;
+        (told.status.as_u16(), told.body.contains("identity.second_factor"))
+    };
+    assert_eq!(asks(&mut owner, &review, &whole(&review)).await, (200, false));
+    // What stands behind the picture counts, in whatever spelling the shop would take it.
+    for behind in [
+        field("rest_route", "/users/me"),
+        field(" rest.route", "/users/me"),
+        field("_method", "PUT") + &field("rest_route", "/users/me"),
+    ] {
+        let body = form(&behind, 1024 * 1024);
+        assert_eq!(asks(&mut owner, &body, &whole(&body)).await, (403, true), "{behind}");
+    }
+    // A form that shops could read in two ways, that is longer than there is room for, or that does not say how long it is.
+    let forged =
+        form("x--b\r\nContent-Disposition: form-data; name=\"rest_route\"\r\n\r\n/users/me\r\n", 1024 * 1024);
+    assert_ne!(asks(&mut owner, &forged, &whole(&forged)).await.0, 200);
+    let endless = form("", 13 * 1024 * 1024);
+    assert_eq!(asks(&mut owner, &endless, &whole(&endless)).await, (403, true));
+    assert_eq!(asks(&mut owner, &review, &whole(&review)[..2]).await, (403, true));
+    let packed = [whole(&review), vec![("content-encoding".to_owned(), "gzip".to_owned())]].concat();
+    assert_ne!(asks(&mut owner, &review, &packed).await.0, 200);
+    // Its own size is no stranger's: without a session nothing more is read.
+    let mut guest = behind.browser();
+    guest.get("/").await;
+    assert_eq!(asks(&mut guest, &review, &whole(&review)).await, (200, false));
 });
 
 // A method in the query, in a form or in a header, and a script before the path, changed an address without a fresh factor.
