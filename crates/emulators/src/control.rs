@@ -85,6 +85,11 @@ impl Control {
         self.world.deliveries.weather(weather);
     }
 
+    /// Believes the certificates in `pem` when webhooks are delivered over TLS. Returns how many there were.
+    pub fn trust(&self, pem: &str) -> usize {
+        self.world.deliveries.client.trust(pem)
+    }
+
     /// Every try to deliver a webhook so far.
     pub fn deliveries(&self) -> Vec<Delivery> {
         self.world.deliveries.log()

@@ -53,6 +53,7 @@ fn operation(control: &Control, call: &Call, body: &Value) -> Outcome {
             Ok(json!({}))
         }
         ("GET", ["faults"]) => Ok(json!({ "count": control.faults() })),
+        ("POST", ["trust"]) => Ok(json!({ "count": control.trust(text(body, "pem")) })),
         ("PUT", ["weather"]) => {
             control.weather(weather(body)?);
             Ok(json!({}))

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::sync::{Notify, Semaphore};
 
 use crate::chance::Dice;
-use crate::client;
+use crate::client::Client;
 use crate::clock::Clock;
 use crate::effects::Provider;
 
@@ -94,6 +94,7 @@ pub struct Deliveries {
     log: Mutex<Vec<Delivery>>,
     weather: Mutex<Weather>,
     wake: Notify,
+    pub client: Client,
 }
 
 impl Deliveries {
@@ -171,7 +172,7 @@ impl Deliveries {
 
     async fn deliver(&self, one: Waiting, clock: &Clock) {
         let headers = (one.letter.sign)(clock.now_s(), &one.letter.body);
-        let status = client::post(&one.letter.url, &headers, one.letter.body.clone()).await.unwrap_or(0);
+        let status = self.client.post(&one.letter.url, &headers, one.letter.body.clone()).await.unwrap_or(0);
         self.note(&one.letter, one.attempt, status, Fate::Sent);
         if (200..300).contains(&status) {
             return;

@@ -7,7 +7,7 @@
 //! **Holds** what the providers hold: a key is answered once and replayed; nobody refunds or captures more than there is; an
 //! unknown parameter is refused; each change of money is an [`Effect`], counted when it happens and not when it is answered.
 //!
-//! **Never** names a crate of the house, listens beyond loopback, keeps anything on disk, or moves money. Cards are the published
+//! **Never** names a crate of the house, listens or calls beyond loopback, keeps anything on disk, or moves money. Cards are the published
 //! test cards alone; every page says that it is a stand-in.
 //!
 //! **Emits** webhooks to the addresses that were given to it; nothing else.

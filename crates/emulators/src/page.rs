@@ -31,7 +31,7 @@ input{width:100%;min-height:2.75rem;padding:.5rem .75rem;font:inherit;color:inhe
 button{width:100%;min-height:2.75rem;margin-top:1rem;font:inherit;font-weight:600;color:var(--on);background:var(--act);border:1px solid var(--act);border-radius:8px;cursor:pointer}\
 button.second{color:var(--act);background:transparent}\
 a{color:var(--act)}:focus-visible{outline:3px solid var(--act);outline-offset:2px}\
-.bad{color:var(--bad);font-weight:600}ul{padding-left:1.25rem}";
+details{margin-top:1rem;font-size:.875rem}.bad{color:var(--bad);font-weight:600}ul{padding-left:1.25rem}";
 
 /// A whole page. `title` is text, `body` is HTML.
 pub fn page(status: u16, title: &str, provider: &str, body: &str) -> Answer {

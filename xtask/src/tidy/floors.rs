@@ -159,8 +159,9 @@ const OWNERS: [(&str, &[&str]); 27] = [
     ("qrcodegen", &["storeward-web"]),
     ("askama", &["storeward-web", "storeward-demo-shop"]),
     // The store speaks TLS to PostgreSQL.
-    ("rustls", &["storeward-edge", "storeward-outbound", "storeward-store"]),
-    ("tokio-rustls", &["storeward-edge", "storeward-outbound", "storeward-store"]),
+    // The stand-ins deliver their webhooks over TLS.
+    ("rustls", &["storeward-edge", "storeward-outbound", "storeward-store", "storeward-emulators"]),
+    ("tokio-rustls", &["storeward-edge", "storeward-outbound", "storeward-store", "storeward-emulators"]),
     // Whose certificates a time stamp leads to.
     ("rustls-webpki", &["storeward-seal"]),
     ("instant-acme", &["storeward-edge"]),

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 const HOUR_S: i64 = 3600;
+const PRUNED: usize = 512;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Made {
@@ -44,9 +45,12 @@ pub fn window_s(path: &str) -> i64 {
 
 impl Keys {
     pub fn begin(&mut self, key: &str, path: &str, now_s: i64) -> Said {
-        self.0.retain(|_key, entry| now_s - entry.at_s < entry.window_s);
+        // What is over is thrown out now and then: looking through all at each call would be slow for tens of thousands.
+        if self.0.len().is_multiple_of(PRUNED) {
+            self.0.retain(|_key, entry| now_s - entry.at_s < entry.window_s);
+        }
         let place = (key.to_owned(), path.to_owned());
-        if let Some(entry) = self.0.get(&place) {
+        if let Some(entry) = self.0.get(&place).filter(|entry| now_s - entry.at_s < entry.window_s) {
             return entry.made.clone().map_or(Said::InProgress, Said::Replay);
         }
         self.0.insert(place, Entry { at_s: now_s, window_s: window_s(path), made: None });

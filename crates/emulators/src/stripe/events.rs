@@ -87,10 +87,13 @@ impl Desk<'_> {
             .filter(|event| text_of(&given, "type").is_none_or(|kind| is_of(text(event, "type"), kind)))
             .filter(|event| types.is_empty() || types.contains(&text(event, "type")))
             .filter(|event| in_range(whole(event, "created"), given.get("created")))
-            .map(|event| self.with_pending(event))
-            .filter(|event| delivered.is_none_or(|all| (whole(event, "pending_webhooks") == 0) == all))
+            .filter(|event| delivered.is_none_or(|all| (self.pending(event) == 0) == all))
             .collect();
-        page(items, &given, "/v1/events")
+        let mut page = page(items, &given, "/v1/events")?;
+        for event in page["data"].as_array_mut().into_iter().flatten() {
+            *event = self.with_pending(event.take());
+        }
+        Ok(page)
     }
 
     pub fn one_event(&mut self, id: &str, tree: &Map<String, Value>) -> Outcome<Value> {
@@ -103,9 +106,13 @@ impl Desk<'_> {
     }
 
     fn with_pending(&self, mut event: Value) -> Value {
-        let pending = self.world.deliveries.pending(text(&event, "id"));
+        let pending = self.pending(&event);
         set(&mut event, "pending_webhooks", pending);
         event
+    }
+
+    fn pending(&self, event: &Value) -> usize {
+        self.world.deliveries.pending(text(event, "id"))
     }
 }
 

@@ -11,6 +11,12 @@ use crate::shelf::{text, whole};
 
 const STRIPE: &str = "Stripe's payment page";
 
+/// So that nobody looks for a card. A few of `cards::CARDS`.
+const HINT: &str = "<details><summary>Test cards</summary><ul>\
+    <li>4242 4242 4242 4242: approved</li><li>4000 0000 0000 0002: declined</li>\
+    <li>4000 0000 0000 9995: insufficient funds</li><li>4000 0027 6000 3184: 3-D Secure</li>\
+    <li>4000 0000 0000 0259: approved, disputed later</li></ul><p>Any date to come, any three digits.</p></details>";
+
 /// What the buyer typed.
 #[derive(Default)]
 struct Typed {
@@ -170,7 +176,7 @@ fn payment_page(session: &Value, typed: &Typed, fault: Option<&str>, status: u16
     };
     let body = format!(
         "<p class=\"sum\">{}</p><ul>{lines}</ul>{fault}<form method=\"post\">{}{}<div class=\"two\">{}{}</div>{}{}\
-         <div class=\"two\">{}{}</div><button>{}</button></form>{back}",
+         <div class=\"two\">{}{}</div><button>{}</button></form>{HINT}{back}",
         escaped(&sum),
         field("email", "Email", email, "type=\"email\" autocomplete=\"email\" required"),
         field("cardNumber", "Card number", "", "inputmode=\"numeric\" autocomplete=\"cc-number\" required"),

@@ -1,6 +1,8 @@
 //! Webhooks: signed as the providers sign, sent again until taken, and lost, tripled or shuffled where a test asks for it.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use aws_lc_rs::{hmac, signature};
@@ -185,4 +187,65 @@ fn from_base64(text: &str) -> Vec<u8> {
         }
     }
     bytes
+}
+
+/// An end point with a certificate for `localhost` of its own authority; its address and the authority.
+async fn tls_mailbox() -> (String, String, Arc<AtomicUsize>) {
+    let authority_key = rcgen::KeyPair::generate().unwrap();
+    let mut authority = rcgen::CertificateParams::new(Vec::new()).unwrap();
+    authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let pem = authority.self_signed(&authority_key).unwrap().pem();
+    let issuer = rcgen::Issuer::new(authority, authority_key);
+    let key = rcgen::KeyPair::generate().unwrap();
+    let leaf = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    let leaf = leaf.signed_by(&key, &issuer).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let key = rustls::pki_types::PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![leaf.der().clone()], key)
+        .unwrap();
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://localhost:{}/hook", listener.local_addr().unwrap().port());
+    let taken: Arc<AtomicUsize> = Arc::default();
+    let count = Arc::clone(&taken);
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let (acceptor, count) = (acceptor.clone(), Arc::clone(&count));
+            tokio::spawn(async move {
+                let Ok(stream) = acceptor.accept(stream).await else { return };
+                let service = hyper::service::service_fn(move |_request| {
+                    count.fetch_add(1, Ordering::SeqCst);
+                    async { Ok::<_, std::io::Error>(http::Response::new(String::new())) }
+                });
+                let stream = hyper_util::rt::TokioIo::new(stream);
+                let _ended =
+                    hyper::server::conn::http1::Builder::new().serve_connection(stream, service).await;
+            });
+        }
+    });
+    (url, pem, taken)
+}
+
+#[tokio::test]
+async fn over_tls_only_a_certificate_of_a_named_authority_is_believed() {
+    let stand = Stand::start().await;
+    let control = &stand.emulators.control;
+    let (url, authority, taken) = tls_mailbox().await;
+    control.stripe_webhook(&url).unwrap();
+    stand.post("/v1/customers", "email=a%40b.test").await;
+    wait_until(|| control.deliveries().len() == 1).await;
+    assert_eq!(
+        (control.deliveries()[0].status, taken.load(Ordering::SeqCst)),
+        (0, 0),
+        "an unknown authority"
+    );
+    assert_eq!(control.trust(&authority), 1);
+    wait_until(|| control.waiting() == 1).await;
+    control.advance_s(5);
+    wait_until(|| control.deliveries().len() == 2).await;
+    assert_eq!((control.deliveries()[1].status, taken.load(Ordering::SeqCst)), (200, 1));
 }
