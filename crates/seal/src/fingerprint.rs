@@ -114,6 +114,11 @@ pub fn hmac_sha256(key: &[u8], message: &[u8]) -> Hash {
     out
 }
 
+/// SHA-1 (FIPS 180-4), for a protocol that knows nothing better, such as MariaDB's `mysql_native_password`: of no use as a fingerprint.
+pub fn sha1(bytes: &[u8]) -> [u8; 20] {
+    hashed(&digest::SHA1_FOR_LEGACY_USE_ONLY, bytes)
+}
+
 /// SHA-256 in lower-case hexadecimal.
 pub fn sha256_hex(bytes: &[u8]) -> String {
     hex(&sha256(bytes))

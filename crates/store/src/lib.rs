@@ -1,6 +1,6 @@
 //! One database behind one door: SQLite in a file, or a PostgreSQL server that several nodes share.
 //!
-//! **Owns** every SQL driver, [`Db`], transactions, migrations, the [`ledger`], subscribers' cursors, [`jobs`], the
+//! **Owns** every SQL driver, [`Db`], how others' databases are read ([`foreign`]), transactions, migrations, the [`ledger`], subscribers' cursors, [`jobs`], the
 //! batcher of events and the book of client addresses.
 //! **Holds** a write is acknowledged after it is durable; it commits together with at least one event, or says why
 //! not ([`Tx::commit_silent`]); the ledger is gap-free, append-only and hashed into a signed tree; every queue has a
@@ -17,6 +17,7 @@ pub mod copies;
 mod db;
 mod dialect;
 mod error;
+pub mod foreign;
 pub mod jobs;
 pub mod ledger;
 mod migrations;

@@ -24,20 +24,26 @@ pub(crate) struct Tls(Arc<ClientConfig>);
 impl Tls {
     /// Reads the roots.
     pub(crate) fn new(roots: &Roots) -> Result<Self, Error> {
-        let roots = match roots {
-            Roots::OfTheMachine => of_the_machine()?,
-            Roots::File(path) => of_file(path)?,
-        };
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let mut config = ClientConfig::builder_with_provider(provider)
-            .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
-            .map_err(|why| Error::Open(format!("TLS cannot be set up: {why}")))?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+        let mut config = verifying(roots)?;
         // So that a server of another protocol does not take the connection for one of its own (PostgreSQL 17, 53.2.10).
         config.alpn_protocols = vec![b"postgresql".to_vec()];
         Ok(Tls(Arc::new(config)))
     }
+}
+
+/// What a server is verified by: its certificate comes from one of the roots, and bears its name.
+pub(crate) fn verifying(roots: &Roots) -> Result<ClientConfig, Error> {
+    let roots = match roots {
+        Roots::OfTheMachine => of_the_machine()?,
+        Roots::File(path) => of_file(path)?,
+    };
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
+        .map_err(|why| Error::Open(format!("TLS cannot be set up: {why}")))?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(config)
 }
 
 fn of_the_machine() -> Result<RootCertStore, Error> {

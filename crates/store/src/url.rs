@@ -208,7 +208,7 @@ fn is_local(config: &postgres::Config) -> bool {
 }
 
 /// RFC 3986, section 2.1; `None` when it has a mistake.
-fn percent_decoded(text: &str) -> Option<String> {
+pub(crate) fn percent_decoded(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, behind)) = rest.split_once('%') {

@@ -3,6 +3,7 @@
 
 mod batcher;
 mod crash;
+mod foreign;
 mod forgetting;
 mod full;
 mod jobs;
