@@ -21,7 +21,7 @@ const NO_ROOM: &str = "make room (`df -h` shows how much there is; `du -sh` of t
                        deleted), then start again: nothing that was written is lost";
 
 /// Every domain's tables.
-const MIGRATIONS: [&[Migration]; 10] = [
+const MIGRATIONS: [&[Migration]; 11] = [
     storeward_console::MIGRATIONS,
     storeward_post::MIGRATIONS,
     storeward_identity::MIGRATIONS,
@@ -29,6 +29,7 @@ const MIGRATIONS: [&[Migration]; 10] = [
     storeward_oidc::MIGRATIONS,
     storeward_vault::MIGRATIONS,
     storeward_vault::office::MIGRATIONS,
+    storeward_vault::import::MIGRATIONS,
     storeward_anchor::MIGRATIONS,
     storeward_backup::MIGRATIONS,
     storeward_api::MIGRATIONS,

@@ -5,6 +5,7 @@ mod csv;
 mod duties;
 mod import;
 mod sample;
+mod shops;
 mod verify;
 mod words;
 
@@ -61,13 +62,21 @@ pub struct VaultSection {
     pub policy_file: Option<PathBuf>,
     /// Epochs end after so many days: an erasure reaches every backup of the keys within that time.
     pub rotate_days: u32,
+    /// A shop's database that is read from time to time.
+    pub import: Option<shops::ImportSection>,
     /// Another database for the keys than the file in the data directory.
     pub key_store: Option<Secret<String>>,
 }
 
 impl Default for VaultSection {
     fn default() -> Self {
-        VaultSection { passphrase_file: None, policy_file: None, rotate_days: 30, key_store: None }
+        VaultSection {
+            passphrase_file: None,
+            policy_file: None,
+            rotate_days: 30,
+            import: None,
+            key_store: None,
+        }
     }
 }
 
@@ -93,7 +102,7 @@ pub fn is_same(before: Option<&VaultSection>, after: Option<&VaultSection>) -> b
     let fixed = |section: Option<&VaultSection>| {
         section.map(|section| {
             let keys = section.key_store.as_ref().map(|url| url.expose().clone());
-            (section.passphrase_file.clone(), section.rotate_days, keys)
+            (section.passphrase_file.clone(), section.rotate_days, keys, section.import.clone())
         })
     };
     fixed(before) == fixed(after)
@@ -105,11 +114,15 @@ pub struct Standing {
     pub vault: Vault,
     keys: Db,
     life: Duration,
+    import: Option<shops::ImportSection>,
+    dir: PathBuf,
 }
 
 impl Standing {
     pub fn handlers(&self) -> Vec<Handler> {
-        self.vault.handlers(self.life)
+        let mut all = self.vault.handlers(self.life);
+        all.extend(self.import.iter().map(|section| shops::handler(&self.vault, section, &self.dir)));
+        all
     }
 
     /// The rules that a changed config asks for. Nothing is in force before [`Standing::take`].
@@ -192,7 +205,8 @@ pub fn start(opened: &Opened) -> Done<Option<Standing>> {
     // What a crash left half-way is ended before anything serves: nobody is half erased.
     finished(vault.finish_erasures())?.context("erasures that were begun")?;
     let life = Duration::from_secs(u64::from(section.rotate_days) * 24 * 3_600);
-    Ok(Some(Standing { vault, keys, life }))
+    let (import, dir) = (section.import.clone(), data.path().to_owned());
+    Ok(Some(Standing { vault, keys, life, import, dir }))
 }
 
 /// The customers' pages with that of their own data among them; as they were where there is none.

@@ -215,6 +215,8 @@ vocabulary! {
     ErasureBegun(vault::ErasureBegun) = "vault.erasure_begun", Medium, Security;
     CustomerErased(vault::CustomerErased) = "vault.customer_erased", Medium, Security;
     CustomersFound(vault::CustomersFound) = "vault.customers_found", Informational, Security;
+    ShopImported(vault::ShopImported) = "vault.shop_imported", Informational, Security;
+    CustomersGone(vault::CustomersGone) = "vault.customers_gone", Medium, Security;
     CustomerExported(vault::CustomerExported) = "vault.customer_exported", Medium, Security;
     RestrictionChanged(vault::RestrictionChanged) = "vault.restriction_changed", Low, Security;
     ReadingLimitReached(vault::ReadingLimitReached) = "vault.reading_limit_reached", High, Security;

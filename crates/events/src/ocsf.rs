@@ -128,7 +128,8 @@ fn class_of_records(event: &Event) -> Option<Class> {
         Event::CustomersShown(_) => datastore(1, 1),
         Event::MaskRefused(_) | Event::PageWithheld(_) => datastore(1, 2),
         Event::UnusualReading(_) => finding(),
-        Event::FieldsWritten(_) | Event::RestrictionChanged(_) => datastore(2, 1),
+        Event::FieldsWritten(_) | Event::RestrictionChanged(_) | Event::ShopImported(_) => datastore(2, 1),
+        Event::CustomersGone(_) => datastore(99, 1),
         Event::ErasureBegun(_)
         | Event::CustomerErased(_)
         | Event::FieldsForgotten(_)

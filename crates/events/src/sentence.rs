@@ -362,6 +362,16 @@ fn of_the_vault(event: &Event) -> Option<String> {
         Event::CustomersFound(e) => {
             format!("Looked customers up by {}: {} found", e.field, e.count)
         }
+        Event::ShopImported(e) => format!(
+            "Read the {} shop's database: {} rows of new customers, {} of known ones, {} values or rows left out",
+            e.shop, e.new, e.known, e.left_out
+        ),
+        Event::CustomersGone(e) => {
+            format!(
+                "{} customers are not in the {} shop any more; what is kept of them stays",
+                e.count, e.shop
+            )
+        }
         Event::CustomerExported(e) => {
             format!("Handed out what is kept of {} ({} values, {})", e.customer, e.fields, e.form)
         }

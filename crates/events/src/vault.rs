@@ -93,6 +93,34 @@ pub struct CustomersFound {
     pub count: u64,
 }
 
+/// What a shop's database has was read, and written where it was new or other than before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShopImported {
+    /// The kind of shop, such as `woocommerce`.
+    pub shop: String,
+    /// Rows of customers who were new.
+    pub new: u64,
+    /// Rows of customers who were known.
+    pub known: u64,
+    /// Rows of customers who were erased, and stayed so.
+    pub erased: u64,
+    /// Values and rows that did not fit.
+    pub left_out: u64,
+    /// How many customers the shop has, where that was looked at.
+    pub present: Option<u64>,
+    /// How many it has no more since the last look.
+    pub gone: u64,
+}
+
+/// Customers are not in the shop's database any more. What is kept of them stays.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CustomersGone {
+    pub shop: String,
+    pub count: u64,
+    /// A hundred of them at most.
+    pub customers: Vec<CustomerId>,
+}
+
 /// All that is kept of a customer was handed out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CustomerExported {

@@ -38,6 +38,8 @@ pub enum Error {
         field: &'static str,
         why: &'static str,
     },
+    /// The file with the questions to a shop's database does not fit what it answers; the words say how.
+    Shop(String),
     /// The policy does not allow it; the word is the reason's code.
     Denied(&'static str),
 }
@@ -79,6 +81,7 @@ impl fmt::Display for Error {
             Error::Changed => f.write_str("it was changed meanwhile; read it again"),
             Error::NoField(field) => write!(f, "there is no field {field}; docs/vault.md lists them"),
             Error::Value { field, why } => write!(f, "{field}: {why}"),
+            Error::Shop(why) => write!(f, "the shop's database: {why}"),
             Error::Denied(reason) => write!(f, "not allowed ({reason})"),
         }
     }
@@ -108,7 +111,7 @@ impl Fault for Error {
             }
             Error::ShelfHeld | Error::Decided | Error::Changed => FaultKind::Conflict,
             Error::NoCustomer | Error::NoRequest | Error::NoField(_) => FaultKind::Missing,
-            Error::Value { .. } => FaultKind::Invalid,
+            Error::Value { .. } | Error::Shop(_) => FaultKind::Invalid,
             Error::Denied(_) => FaultKind::Denied,
         }
     }
@@ -125,6 +128,7 @@ impl Fault for Error {
             | Error::Changed
             | Error::NoField(_)
             | Error::Value { .. }
+            | Error::Shop(_)
             | Error::Denied(_) => Blame::Caller,
         }
     }
@@ -144,6 +148,7 @@ impl Fault for Error {
             Error::Changed => "vault.changed",
             Error::NoField(_) => "vault.no_field",
             Error::Value { .. } => "vault.value",
+            Error::Shop(_) => "vault.shop",
             Error::Denied(_) => "vault.denied",
         }
     }

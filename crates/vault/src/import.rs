@@ -1,9 +1,17 @@
-//! Customers of an existing shop, from a table: which column is which field, what fits and what does not, one row at a time.
+//! Customers of an existing shop, from a table: which column is which field, what fits and what does not, one row at a time; and
+//! from a shop's database ([`ShopImport`]).
 //!
 //! Whose a row is follows from the shop's own number for the customer ([`Mapping::key`]): a second run of the same file writes
 //! what changed and nothing else.
 
+mod forms;
+mod report;
+mod run;
+mod shop;
+mod state;
+
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::Deserialize;
 use storeward_base::{Actor, CustomerId, Secret};
@@ -15,6 +23,19 @@ use crate::opening::open_row;
 use crate::records::{Item, Provenance, Vault};
 use crate::sql;
 
+pub use forms::Form;
+pub use report::{Report, Run};
+pub use run::{Ended, PartEnded, ShopImport, Step};
+pub use shop::ShopFile;
+pub use state::{Gone, STATEMENTS};
+
+/// The tables of imports from shops' databases.
+pub const MIGRATIONS: &[storeward_store::Migration] = &[storeward_store::Migration {
+    domain: "import",
+    number: 1,
+    sql: include_str!("../migrations/import_0001_state.sql"),
+}];
+
 /// How a file is read.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -22,10 +43,50 @@ pub struct Mapping {
     /// The column with the shop's number of the customer.
     pub key: String,
     /// Field by column, such as `contact.email = "user_email"`. An item can be named: `address.street@billing`.
-    pub fields: BTreeMap<String, String>,
+    pub fields: BTreeMap<String, Source>,
     /// The column with what names the item of a collection, such as the order's number; `own` where it is left out.
     #[serde(default)]
     pub items: BTreeMap<String, String>,
+    /// A column with another number of the same customer: who was erased under it stays erased, too.
+    #[serde(default)]
+    pub also: Option<String>,
+    #[serde(default)]
+    pub empty: Empty,
+}
+
+/// Where a field's value stands.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum Source {
+    Column(String),
+    Formed(Formed),
+}
+
+/// A column whose values are written in another form than the field takes.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Formed {
+    pub column: String,
+    pub form: Form,
+    /// The column that the form needs beside it, such as the currency.
+    pub with: Option<String>,
+}
+
+impl From<&str> for Source {
+    fn from(column: &str) -> Self {
+        Source::Column(column.to_owned())
+    }
+}
+
+/// What an empty cell says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Empty {
+    /// Nothing: what was taken before stays.
+    #[default]
+    Keeps,
+    /// That the shop has no such value any more: what an import wrote there is taken away, what others wrote stays.
+    Removes,
 }
 
 /// Why a mapping does not fit its file.
@@ -43,6 +104,8 @@ struct Column {
     field: &'static Field,
     item: ItemName,
     at: usize,
+    /// Another form, and the column beside it.
+    form: Option<(Form, Option<usize>)>,
 }
 
 enum ItemName {
@@ -68,13 +131,17 @@ enum PartName {
 /// A mapping against the header of a file.
 pub struct Plan {
     key: usize,
+    also: Option<usize>,
     columns: Vec<Column>,
+    empty: Empty,
 }
 
 /// What becomes of one row.
 #[derive(Debug, Default)]
 pub struct Row {
     parts: Vec<Part>,
+    /// Where the shop has nothing any more.
+    gone: Vec<(PartName, &'static Field)>,
     /// Field by field why a value is left out; never the value.
     pub left_out: Vec<(String, &'static str)>,
 }
@@ -99,7 +166,7 @@ impl Plan {
             })
         };
         let mut columns = Vec::new();
-        for (name, column) in &mapping.fields {
+        for (name, source) in &mapping.fields {
             let (full, fixed) = name.split_once('@').map_or((name.as_str(), None), |(a, b)| (a, Some(b)));
             let field = Field::find(full).map_err(|why| Misfit(why.to_string()))?;
             if fixed.is_some_and(|name| !Item::is_name(name)) {
@@ -112,9 +179,17 @@ impl Plan {
                 (None, Some(column)) => ItemName::Of(of(column)?),
                 (None, None) => ItemName::Fixed("own".to_owned()),
             };
-            columns.push(Column { field, item, at: of(column)? });
+            let (at, form) = match source {
+                Source::Column(column) => (of(column)?, None),
+                Source::Formed(formed) => {
+                    let with = formed.with.as_deref().map(&of).transpose()?;
+                    (of(&formed.column)?, Some((formed.form, with)))
+                }
+            };
+            columns.push(Column { field, item, at, form });
         }
-        Ok(Plan { key: of(&mapping.key)?, columns })
+        let also = mapping.also.as_deref().map(&of).transpose()?;
+        Ok(Plan { key: of(&mapping.key)?, also, columns, empty: mapping.empty })
     }
 
     /// Sorts the values of a row into items; what does not fit its field is left out and told.
@@ -125,19 +200,28 @@ impl Plan {
             let shop_id = Field::find("contact.shop_id").expect("the catalogue has it");
             row.put(shop_id, PartName::Fixed("own".to_owned()), &key);
         }
+        let cell = |at: usize| cells.get(at).map_or("", |cell| cell.trim());
         for column in &self.columns {
-            let value = unguarded(cells.get(column.at).map_or("", |cell| cell.trim()));
-            if value.is_empty() {
-                continue;
-            }
             let name = match &column.item {
                 ItemName::Fixed(name) => PartName::Fixed(name.clone()),
-                ItemName::Of(at) => match cells.get(*at).map_or("", |cell| cell.trim()) {
+                ItemName::Of(at) => match cell(*at) {
                     "" => PartName::Fixed("own".to_owned()),
                     cell => PartName::Cell(cell.to_owned()),
                 },
             };
-            row.put(column.field, name, value);
+            let value = unguarded(cell(column.at));
+            let value = match column.form {
+                Some((form, other)) if !value.is_empty() => form.take(value, other.map_or("", cell)),
+                _ => Ok(value.to_owned()),
+            };
+            match value {
+                Ok(value) if value.is_empty() && self.empty == Empty::Removes => {
+                    row.gone.push((name, column.field))
+                }
+                Ok(value) if value.is_empty() => {}
+                Ok(value) => row.put(column.field, name, &value),
+                Err(why) => row.left_out.push((column.field.full_name(), why)),
+            }
         }
         row
     }
@@ -147,6 +231,12 @@ impl Plan {
         let is_empty =
             row.parts.iter().flat_map(|part| &part.values).all(|(field, _)| field.name == "shop_id");
         self.key_of(cells).is_empty() || is_empty
+    }
+
+    /// The other number of the row's customer, where the shop has one.
+    fn other_key_of<'a>(&self, cells: &'a [String]) -> Option<&'a str> {
+        let other = self.also.and_then(|at| cells.get(at)).map(|cell| cell.trim());
+        other.filter(|other| !other.is_empty())
     }
 
     /// The shop's number in a row; empty where there is none.
@@ -215,6 +305,16 @@ impl Vault {
         })
     }
 
+    /// [`Vault::known`] of a row, which may bear two numbers.
+    pub async fn known_row(&self, plan: &Plan, cells: &[String]) -> Result<Taken, Error> {
+        if let Some(other) = plan.other_key_of(cells)
+            && self.known(other).await? == Taken::Erased
+        {
+            return Ok(Taken::Erased);
+        }
+        self.known(plan.key_of(cells)).await
+    }
+
     /// Takes one row. The same row again changes nothing, and what changed in the shop takes the place of what was there.
     pub async fn take(&self, plan: &Plan, cells: &[String], row: Row) -> Result<Taken, Error> {
         let number = plan.key_of(cells).to_owned();
@@ -222,15 +322,12 @@ impl Vault {
             return Ok(Taken::Nothing);
         }
         let customer = self.customer_of_shop(&number);
-        let taken = self.known(&number).await?;
+        let taken = self.known_row(plan, cells).await?;
         if taken == Taken::Erased {
             return Ok(taken);
         }
         for Part { name, values } in row.parts {
-            let id = match name {
-                PartName::Fixed(name) => name,
-                PartName::Cell(cell) => self.item_of_shop(values[0].0.class, &cell),
-            };
+            let id = self.item_name(name, values[0].0.class);
             let item = Item { id, values, provenance: Provenance::Import, keep_until: None };
             if taken == Taken::Known && self.has(customer, &item).await? {
                 continue;
@@ -241,7 +338,77 @@ impl Vault {
                 Err(other) => return Err(other),
             }
         }
+        if taken == Taken::Known && !row.gone.is_empty() {
+            self.take_gone(customer, row.gone).await?;
+        }
         Ok(taken)
+    }
+
+    /// Takes rows, as many at once as there are customers among them, so that they share commits; what became of each.
+    pub async fn take_all(
+        &self,
+        plan: &Arc<Plan>,
+        rows: Vec<(u64, Vec<String>)>,
+    ) -> Result<Vec<(u64, Taken)>, Error> {
+        // Rows of one customer one after the other: two at once would each find the other's item missing.
+        let mut by_customer: BTreeMap<String, Vec<(u64, Vec<String>)>> = BTreeMap::new();
+        for (number, cells) in rows {
+            by_customer.entry(plan.key_of(&cells).to_owned()).or_default().push((number, cells));
+        }
+        let mut under_way = tokio::task::JoinSet::new();
+        for rows in by_customer.into_values() {
+            let (vault, plan) = (self.clone(), Arc::clone(plan));
+            under_way.spawn(async move {
+                let mut taken = Vec::new();
+                for (number, cells) in rows {
+                    let row = plan.read(&cells);
+                    taken.push((number, vault.take(&plan, &cells, row).await?));
+                }
+                Ok::<_, Error>(taken)
+            });
+        }
+        let mut all = Vec::new();
+        for taken in under_way.join_all().await {
+            all.extend(taken?);
+        }
+        Ok(all)
+    }
+
+    fn item_name(&self, name: PartName, class: Class) -> String {
+        match name {
+            PartName::Fixed(name) => name,
+            PartName::Cell(cell) => self.item_of_shop(class, &cell),
+        }
+    }
+
+    /// Takes away what an import wrote where the shop has nothing any more.
+    async fn take_gone(
+        &self,
+        customer: CustomerId,
+        gone: Vec<(PartName, &'static Field)>,
+    ) -> Result<(), Error> {
+        let rows = self.0.db.read(move |reader| -> Result<_, Error> { Ok(sql::fields(reader, customer)?) });
+        let rows = rows.await?;
+        let mut by_item: BTreeMap<(&str, String), Vec<&'static Field>> = BTreeMap::new();
+        for (name, field) in gone {
+            let id = self.item_name(name, field.class);
+            let is_ours = |row: &&sql::FieldRow| {
+                row.collection == field.class.name()
+                    && row.item == id
+                    && row.field == field.name
+                    && row.provenance == Provenance::Import.name()
+            };
+            if rows.iter().any(|row| is_ours(&row)) {
+                by_item.entry((field.class.name(), id)).or_default().push(field);
+            }
+        }
+        for ((_, item), fields) in by_item {
+            match self.remove(Actor::Operator, customer, &item, &fields).await {
+                Ok(_) | Err(Error::NoCustomer) => {}
+                Err(other) => return Err(other),
+            }
+        }
+        Ok(())
     }
 
     /// Whether exactly these values are kept already. Nothing of them leaves the vault.

@@ -1,14 +1,14 @@
 //! `storeward vault import FILE`: an existing shop's customers from CSV, by a mapping; with a dry run, resumed where it
 //! stopped, and a report of what did not fit and why.
 
-use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::BufReader;
 use std::path::Path;
 use std::sync::Arc;
 
-use storeward_vault::import::{Mapping, Plan, Taken};
-use storeward_vault::{Error, Vault};
+use storeward_vault::Vault;
+pub use storeward_vault::import::Run;
+use storeward_vault::import::{Mapping, Plan, Report, Taken};
 
 use super::csv::Records;
 use super::{FOLDER, shelf};
@@ -19,66 +19,8 @@ use crate::failure::{Context, Failure};
 use crate::oidc::finished;
 use crate::open::Opened;
 
-/// Line numbers that are printed of each reason.
-const SHOWN: usize = 10;
 /// Rows that are under way at once: as many share one commit.
 const AT_ONCE: usize = 128;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Run {
-    Dry,
-    Real,
-}
-
-/// What came of it, by line number and field, never with a value.
-#[derive(Debug, Default)]
-pub struct Report {
-    pub new: u64,
-    pub known: u64,
-    pub erased: u64,
-    pub resumed_after: u64,
-    left_out: BTreeMap<String, (u64, Vec<u64>)>,
-}
-
-impl Report {
-    fn leave_out(&mut self, why: String, line: u64) {
-        let (count, lines) = self.left_out.entry(why).or_default();
-        *count += 1;
-        if lines.len() < SHOWN {
-            lines.push(line);
-        }
-    }
-
-    fn take(&mut self, taken: Taken, line: u64) {
-        match taken {
-            Taken::New => self.new += 1,
-            Taken::Known => self.known += 1,
-            Taken::Erased => self.erased += 1,
-            Taken::Nothing => {
-                self.leave_out("the line names no customer, or nothing of it fits".to_owned(), line);
-            }
-        }
-    }
-
-    pub fn told(&self, run: Run) -> String {
-        let mut out = match run {
-            Run::Dry => format!("{} rows fit. Nothing was written.\n", self.new + self.known),
-            Run::Real => format!("{} customers new, {} known before\n", self.new, self.known),
-        };
-        if self.resumed_after > 0 {
-            out.push_str(&format!("resumed after line {}\n", self.resumed_after));
-        }
-        if self.erased > 0 {
-            out.push_str(&format!("{} rows of customers who were erased were left out\n", self.erased));
-        }
-        for (why, (count, lines)) in &self.left_out {
-            let shown: Vec<String> = lines.iter().map(u64::to_string).collect();
-            let more = if *count > u64::try_from(lines.len()).unwrap_or(u64::MAX) { ", …" } else { "" };
-            out.push_str(&format!("{count} left out: {why} (line {}{more})\n", shown.join(", ")));
-        }
-        out
-    }
-}
 
 /// How far a run came: the file and the mapping by their fingerprint, the last line that is written.
 struct Mark {
@@ -146,7 +88,7 @@ pub fn import_with(
         Run::Real => Some(shelf(&opened.data).hold().context("the vault's keys")?),
         Run::Dry => None,
     };
-    let mut report = Report::default();
+    let mut report = Report::new("line");
     if run == Run::Real {
         report.resumed_after = mark.read();
     }
@@ -216,7 +158,7 @@ async fn try_out(
         let row = plan.read(&cells);
         let taken = match vault {
             _ if plan.is_nothing(&cells, &row) => Taken::Nothing,
-            Some(vault) => vault.known(plan.key_of(&cells)).await.context("the records")?,
+            Some(vault) => vault.known_row(plan, &cells).await.context("the records")?,
             None => Taken::New,
         };
         report.take(taken, line);
@@ -225,27 +167,8 @@ async fn try_out(
 }
 
 async fn write(vault: &Vault, plan: &Arc<Plan>, rows: Vec<(u64, Vec<String>)>, report: &mut Report) -> Done {
-    // Rows of one customer one after the other: two at once would each find the other's item missing.
-    let mut by_customer: BTreeMap<String, Vec<(u64, Vec<String>)>> = BTreeMap::new();
-    for (line, cells) in rows {
-        by_customer.entry(plan.key_of(&cells).to_owned()).or_default().push((line, cells));
-    }
-    let mut under_way = tokio::task::JoinSet::new();
-    for rows in by_customer.into_values() {
-        let (vault, plan) = (vault.clone(), Arc::clone(plan));
-        under_way.spawn(async move {
-            let mut taken = Vec::new();
-            for (line, cells) in rows {
-                let row = plan.read(&cells);
-                taken.push((line, vault.take(&plan, &cells, row).await?));
-            }
-            Ok::<_, Error>(taken)
-        });
-    }
-    for taken in under_way.join_all().await {
-        for (line, taken) in taken.context("the records")? {
-            report.take(taken, line);
-        }
+    for (line, taken) in vault.take_all(plan, rows).await.context("the records")? {
+        report.take(taken, line);
     }
     Ok(())
 }

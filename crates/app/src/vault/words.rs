@@ -4,9 +4,10 @@ use std::io::Write as _;
 
 use storeward_policy::Grant;
 use storeward_store::jobs;
-use storeward_vault::{Request, rotate_now};
+use storeward_vault::{Request, Vault, rotate_now};
 
 use super::import::{Run, import};
+use super::shops::{self, Wanted};
 use super::{Source, Standing, source};
 use crate::failure::{Context, Failure};
 use crate::oidc::finished;
@@ -51,18 +52,10 @@ enum Word {
     },
     /// Wrap every customer's key anew and destroy the epoch before: erasures hold for all backups of the keys at once.
     Rotate(Directory),
-    /// Take an existing shop's customers over from a CSV file. A run that was stopped goes on where it was.
-    Import {
-        file: std::path::PathBuf,
-        /// Which column is which field: docs/vault.md, "Import".
-        #[arg(long, value_name = "FILE")]
-        mapping: std::path::PathBuf,
-        /// Only tell what would be taken and what does not fit.
-        #[arg(long)]
-        dry_run: bool,
-        #[command(flatten)]
-        at: Directory,
-    },
+    /// Take an existing shop's customers over, from a CSV file or from its database. A run that was stopped goes on where it was.
+    Import(Import),
+    /// Customers who are in a shop's database no more; what is kept of them stays until somebody erases it.
+    Gone(Directory),
     /// Put the root key under the passphrase in a file; name that file in vault.passphrase_file then.
     Passphrase {
         file: std::path::PathBuf,
@@ -74,6 +67,64 @@ enum Word {
         /// A file of rules in Cedar.
         file: Option<std::path::PathBuf>,
     },
+}
+
+#[derive(Debug, clap::Args)]
+struct Import {
+    /// A file of CSV.
+    #[arg(required_unless_present = "from", conflicts_with = "from", requires = "mapping")]
+    file: Option<std::path::PathBuf>,
+    /// Which column is which field: docs/vault.md, "Import".
+    #[arg(long, value_name = "FILE", requires = "file")]
+    mapping: Option<std::path::PathBuf>,
+    /// Which kind of shop's database: woocommerce, django-oscar, or a file of questions that ends in .toml.
+    #[arg(long, value_name = "SHOP")]
+    from: Option<String>,
+    /// A file (mode 0600) with the database's address; without it STOREWARD_SHOP_DATABASE holds the address.
+    #[arg(long, value_name = "FILE", requires = "from")]
+    database: Option<std::path::PathBuf>,
+    /// What is otherwise in this shop, such as prefix=shop_.
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = place, requires = "from")]
+    places: Vec<(String, String)>,
+    /// Only tell what would be taken and what does not fit.
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    at: Directory,
+}
+
+fn place(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("it is NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+impl Import {
+    fn told(&self, opened: &Opened, vault: Option<&Vault>, run: Run) -> Done<String> {
+        if let Some(from) = &self.from {
+            let places = self.places.iter().cloned().collect();
+            let here = std::env::current_dir().context("the current directory")?;
+            let wanted = Wanted { from, database: self.database.as_deref(), places: &places, dir: &here };
+            return shops::import(opened, vault, &wanted, run);
+        }
+        let (Some(file), Some(mapping)) = (&self.file, &self.mapping) else {
+            return Err(Failure::new("name a file with its --mapping, or a shop with --from"));
+        };
+        Ok(import(opened, vault, file, mapping, run)?.told(run).trim_end().to_owned())
+    }
+
+    fn run(&self) -> Done {
+        let opened = open::open(&self.at.dir)?;
+        if !self.dry_run {
+            return with(&opened, |standing| self.told(&opened, Some(&standing.vault), Run::Real));
+        }
+        // A dry run makes no keys; without any nobody is known or erased.
+        let standing = if super::exists(&opened.data) { super::start(&opened)? } else { None };
+        let told = self.told(&opened, standing.as_ref().map(|standing| &standing.vault), Run::Dry);
+        if let Some(standing) = &standing {
+            standing.close();
+        }
+        say(&told?)
+    }
 }
 
 pub fn vault(options: &Options) -> Done {
@@ -96,24 +147,8 @@ pub fn vault(options: &Options) -> Done {
         Word::Sweep { dry_run: true, at } => with_keys(at, super::duties::due),
         Word::Sweep { dry_run: false, at } => with_keys(at, super::duties::sweep),
         Word::Rotate(at) => rotate(&open::open(&at.dir)?),
-        Word::Import { file, mapping, dry_run: true, at } => {
-            let opened = open::open(&at.dir)?;
-            // A dry run makes no keys; without any nobody is known or erased.
-            let standing = if super::exists(&opened.data) { super::start(&opened)? } else { None };
-            let vault = standing.as_ref().map(|standing| &standing.vault);
-            let report = import(&opened, vault, file, mapping, Run::Dry);
-            if let Some(standing) = &standing {
-                standing.close();
-            }
-            say(report?.told(Run::Dry).trim_end())
-        }
-        Word::Import { file, mapping, dry_run: false, at } => {
-            let opened = open::open(&at.dir)?;
-            with(&opened, |standing| {
-                let report = import(&opened, Some(&standing.vault), file, mapping, Run::Real)?;
-                Ok(report.told(Run::Real).trim_end().to_owned())
-            })
-        }
+        Word::Import(words) => words.run(),
+        Word::Gone(at) => with_keys(at, shops::gone),
         Word::Passphrase { file, at } => {
             let opened = open::open(&at.dir)?;
             super::change_passphrase(&opened, file)?;

@@ -109,9 +109,9 @@ fn a_mapping_that_does_not_fit_its_file_is_refused() {
         assert!(told.contains(says), "{told}");
     };
     check(&|mapping| mapping.key = "nr".to_owned(), "no column `nr`");
-    check(&|mapping| drop(mapping.fields.insert("contact.shoe".to_owned(), "tel".to_owned())), "no field");
+    check(&|mapping| drop(mapping.fields.insert("contact.shoe".to_owned(), "tel".into())), "no field");
     check(
-        &|mapping| drop(mapping.fields.insert("note.text".to_owned(), "notes".to_owned())),
+        &|mapping| drop(mapping.fields.insert("note.text".to_owned(), "notes".into())),
         "no column `notes`",
     );
     check(&|mapping| drop(mapping.items.insert("order".to_owned(), "nr".to_owned())), "no column `nr`");

@@ -11,5 +11,6 @@ mod keys;
 mod office;
 mod records;
 mod rest;
+mod shops;
 mod support;
 mod watch;

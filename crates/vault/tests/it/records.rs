@@ -11,7 +11,7 @@ use crate::support::{ada, asks, bob, both, field, harmed, item, open, shown, sta
 #[test]
 fn every_statement_prepares_on_both_engines() {
     for engine in [storeward_store::Engine::Sqlite, storeward_store::Engine::Postgres] {
-        let all = [MIGRATIONS, storeward_vault::KEY_MIGRATIONS].concat();
+        let all = [MIGRATIONS, storeward_vault::KEY_MIGRATIONS, storeward_vault::import::MIGRATIONS].concat();
         storeward_store::testing::run(engine, &all, async |db| {
             let statements = [
                 storeward_vault::STATEMENTS,
@@ -21,6 +21,7 @@ fn every_statement_prepares_on_both_engines() {
                 storeward_vault::RULE_STATEMENTS,
                 storeward_vault::PLEA_STATEMENTS,
                 storeward_vault::RETENTION_STATEMENTS,
+                storeward_vault::import::STATEMENTS,
             ]
             .concat();
             for statement in statements {

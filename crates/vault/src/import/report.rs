@@ -1,0 +1,83 @@
+//! What came of an import, by number of the row and by field, never with a value.
+
+use std::collections::BTreeMap;
+
+use super::Taken;
+
+/// Numbers of rows that are told of each reason.
+const SHOWN: usize = 10;
+
+/// Whether anything is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Run {
+    Dry,
+    Real,
+}
+
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// What rows are told by: `line` or `id`.
+    row: &'static str,
+    pub new: u64,
+    pub known: u64,
+    pub erased: u64,
+    pub resumed_after: u64,
+    left_out: BTreeMap<String, (u64, Vec<u64>)>,
+}
+
+impl Report {
+    pub fn new(row: &'static str) -> Self {
+        Report { row, new: 0, known: 0, erased: 0, resumed_after: 0, left_out: BTreeMap::new() }
+    }
+
+    pub fn leave_out(&mut self, why: String, row: u64) {
+        let (count, rows) = self.left_out.entry(why).or_default();
+        *count += 1;
+        if rows.len() < SHOWN {
+            rows.push(row);
+        }
+    }
+
+    /// How many values and rows were left out.
+    pub fn left_out(&self) -> u64 {
+        self.left_out.values().map(|(count, _)| count).sum()
+    }
+
+    pub fn take(&mut self, taken: Taken, row: u64) {
+        match taken {
+            Taken::New => self.new += 1,
+            Taken::Known => self.known += 1,
+            Taken::Erased => self.erased += 1,
+            Taken::Nothing => {
+                self.leave_out(format!("the {} names no customer, or nothing of it fits", self.named()), row);
+            }
+        }
+    }
+
+    fn named(&self) -> &'static str {
+        if self.row == "line" { "line" } else { "row" }
+    }
+
+    pub fn told(&self, run: Run) -> String {
+        let mut out = match run {
+            Run::Dry => format!("{} rows fit. Nothing was written.\n", self.new + self.known),
+            Run::Real if self.row == "line" => {
+                format!("{} customers new, {} known before\n", self.new, self.known)
+            }
+            // A customer has several rows in a shop's database.
+            Run::Real => format!("{} rows of new customers, {} of known ones\n", self.new, self.known),
+        };
+        if self.resumed_after > 0 {
+            out.push_str(&format!("resumed after {} {}\n", self.row, self.resumed_after));
+        }
+        if self.erased > 0 {
+            out.push_str(&format!("{} rows of customers who were erased were left out\n", self.erased));
+        }
+        for (why, (count, rows)) in &self.left_out {
+            let shown: Vec<String> = rows.iter().map(u64::to_string).collect();
+            let more = if *count > u64::try_from(rows.len()).unwrap_or(u64::MAX) { ", …" } else { "" };
+            out.push_str(&format!("{count} left out: {why} ({} {}{more})\n", self.row, shown.join(", ")));
+        }
+        out
+    }
+}

@@ -1,0 +1,295 @@
+//! Shops' databases, read as they are: WooCommerce's tables in a MariaDB of the test's own.
+
+use std::collections::BTreeMap;
+
+use storeward_base::Actor;
+use storeward_events::Event;
+use storeward_store::foreign::ForeignUrl;
+use storeward_store::foreign::testing::MariaDb;
+use storeward_store::testing::{TestDb, run};
+use storeward_store::{Engine, Migration};
+use storeward_vault::import::{Ended, Run, ShopFile, ShopImport, Taken};
+use storeward_vault::{Class, MIGRATIONS, Vault};
+
+use crate::support::{both, field, own, shown};
+
+fn migrations() -> Vec<Migration> {
+    [MIGRATIONS, storeward_vault::import::MIGRATIONS].concat()
+}
+
+/// Of the same shop on both of our engines, one after the other; each begins with a shop made anew.
+fn on_both(shop: &MariaDb, sql: &[&str], test: impl AsyncFn(TestDb, &MariaDb)) {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        shop.run("", "DROP DATABASE IF EXISTS shop; CREATE DATABASE shop CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_520_ci");
+        sql.iter().for_each(|sql| shop.run("shop", sql));
+        run(engine, &migrations(), async |db| test(db, shop).await);
+    }
+}
+
+fn import(shop: &MariaDb, run: Run) -> ShopImport {
+    let url = format!("mysql://root@/shop?socket={}", shop.socket().display());
+    let url = ForeignUrl::parse(&url).unwrap();
+    let text = ShopFile::built_in("woocommerce").unwrap();
+    let file = ShopFile::parse(text, url.engine(), &BTreeMap::new()).unwrap();
+    ShopImport { shop: file, url, run, actor: Actor::Operator }
+}
+
+async fn taken(vault: &Vault, shop: &MariaDb) -> Ended {
+    import(shop, Run::Real).run(Some(vault), &mut |_| {}).await.unwrap()
+}
+
+fn told(ended: &Ended) -> String {
+    let run = Run::Real;
+    ended.parts.iter().map(|part| format!("{}: {}", part.name, part.report.told(run))).collect()
+}
+
+async fn head(db: &TestDb) -> u64 {
+    db.read(storeward_store::ledger::head).await.unwrap().size
+}
+
+const TABLES: &str = include_str!("../shops/woocommerce.sql");
+const HPOS: &str = include_str!("../shops/woocommerce-hpos.sql");
+
+#[test]
+fn woocommerces_accounts_guests_and_orders_are_taken_and_taken_once() {
+    let shop = MariaDb::start(&[]);
+    on_both(&shop, &[TABLES, HPOS], async |db, shop| {
+        let (_keys, vault) = both(&db).await;
+        let dry = import(shop, Run::Dry).run(Some(&vault), &mut |_| {}).await.unwrap();
+        assert_eq!(vault.known("2").await.unwrap(), Taken::New, "a dry run writes nothing");
+        let mut steps = Vec::new();
+        let real = import(shop, Run::Real);
+        let first = real
+            .run(Some(&vault), &mut |step| steps.push((step.part.to_owned(), step.rows, step.total)))
+            .await;
+        let first = first.unwrap();
+        assert!(steps.contains(&("orders".to_owned(), 4, Some(4))), "{steps:?}");
+        assert_eq!((first.present, first.gone), (Some(8), 0));
+        let report = told(&first);
+        for says in [
+            "contact.email is no e-mail address (id 4)",
+            "address.country is no country",
+            "note.text holds a card number",
+            "(id 103)",
+        ] {
+            assert!(report.contains(says), "{says}: {report}");
+            assert!(says.starts_with('(') || told(&dry).contains(says));
+        }
+        for value in ["no address)", "4111", "Germany", "gus@"] {
+            assert!(!report.contains(value), "{report}");
+        }
+        ada_is_there(&vault).await;
+        gus_is_there(&vault).await;
+        // The owner of the shop is no customer; a basket that was not sent off is no order.
+        for nobody in ["una@shop.example", "draft@guests.example"] {
+            assert_eq!(vault.find(field("contact.email"), nobody).await.unwrap(), []);
+        }
+        // Bob ordered without his account: it is his order all the same.
+        let bob = vault.customer_of_shop("3");
+        assert_eq!(shown(&vault, bob, &["order.status"]).await.len(), 1);
+        let before = head(&db).await;
+        let again = taken(&vault, shop).await;
+        assert_eq!(head(&db).await, before + 1, "only that it was read is new: {}", told(&again));
+    });
+}
+
+async fn ada_is_there(vault: &Vault) {
+    let ada = vault.customer_of_shop("2");
+    let order = vault.item_of_shop(Class::Order, "101");
+    let names = [
+        "contact.email",
+        "contact.name",
+        "contact.phone",
+        "contact.language",
+        "address.city",
+        "order.total",
+        "order.placed_at",
+        "order.items",
+        "order.shipping",
+        "order.status",
+    ];
+    let mut kept = shown(vault, ada, &names).await;
+    let mut wanted = [
+        "own email ada@people.example".to_owned(),
+        "own name Ada Łovelace".to_owned(),
+        "own phone +49301234567".to_owned(),
+        "own language de_DE".to_owned(),
+        "billing city Thornbeck".to_owned(),
+        format!("{order} total 4250"),
+        format!("{order} placed_at 2026-03-01T10:00:00.000Z"),
+        format!("{order} items 2 x Peat mug\n1 x Salt bowl"),
+        format!("{order} shipping Ada Łovelace\nMill Lane 1\nN12 9ET Ockham\nGB"),
+        format!("{order} status completed"),
+    ];
+    kept.sort();
+    wanted.sort();
+    assert_eq!(kept, wanted);
+}
+
+async fn gus_is_there(vault: &Vault) {
+    let gus = vault.customer_of_shop(&Vault::guest_number("Gus@guests.example"));
+    assert_eq!(vault.find(field("contact.email"), "gus@guests.example").await.unwrap(), [gus]);
+    let kept = shown(vault, gus, &["contact.name", "address.street", "contact.phone", "order.total"]).await;
+    for says in ["own name Gus Guest", "billing street New Road 2", "own phone +33472000001"] {
+        assert!(kept.iter().any(|one| one == says), "{says}: {kept:?}");
+    }
+    // Yen have no smaller coin.
+    assert!(
+        kept.iter().any(|one| one.ends_with(" total 1800"))
+            && kept.iter().any(|one| one.ends_with(" total 999"))
+    );
+}
+
+#[test]
+fn later_runs_ask_for_changes_and_tell_who_is_gone() {
+    let shop = MariaDb::start(&[]);
+    on_both(&shop, &[TABLES, HPOS], async |db, shop| {
+        let (_keys, vault) = both(&db).await;
+        taken(&vault, shop).await;
+        let ada = vault.customer_of_shop("2");
+        // An order is paid, another is old; a telephone number is taken back; Bob goes, and Ada's newest order with him.
+        shop.run(
+            "shop",
+            "UPDATE wp_wc_orders SET status = 'wc-completed', date_updated_gmt = UTC_TIMESTAMP() WHERE id = 103;
+             UPDATE wp_wc_orders SET status = 'wc-old' WHERE id = 102;
+             UPDATE wp_usermeta SET meta_value = '' WHERE user_id = 2 AND meta_key = 'billing_phone';
+             UPDATE wp_users SET user_email = 'ada@new.example' WHERE ID = 2;
+             DELETE FROM wp_usermeta WHERE user_id = 3; DELETE FROM wp_users WHERE ID = 3; DELETE FROM wp_wc_orders WHERE id = 104;",
+        );
+        let second = taken(&vault, shop).await;
+        let of = |name: &str| second.parts.iter().find(|part| part.name == name).unwrap();
+        assert!(of("orders").since.is_some() && of("accounts").since.is_none());
+        assert_eq!(of("orders").report.new + of("orders").report.known, 1, "{}", told(&second));
+        let kept =
+            shown(&vault, ada, &["contact.email", "contact.phone", "address.phone", "contact.name"]).await;
+        assert_eq!(kept.len(), 2, "what the shop has no more is gone: {kept:?}");
+        assert!(kept.contains(&"own email ada@new.example".to_owned()), "{kept:?}");
+        let gus = vault.customer_of_shop(&Vault::guest_number("gus@guests.example"));
+        let states = shown(&vault, gus, &["order.status"]).await;
+        assert!(states.iter().any(|one| one.ends_with(" completed")), "{states:?}");
+        assert!(
+            !states.iter().any(|one| one.ends_with(" old")),
+            "it was not changed for the shop's clock: {states:?}"
+        );
+        // Bob is told, and stays.
+        let bob = vault.customer_of_shop("3");
+        assert_eq!(second.gone, 1);
+        assert_eq!(shown(&vault, bob, &["contact.email"]).await, ["own email bob@people.example"]);
+        let gone = vault.gone_from_shops(10).await.unwrap();
+        assert_eq!(gone.iter().map(|gone| gone.customer).collect::<Vec<_>>(), [bob]);
+        let events = db.read(|reader| storeward_store::ledger::read_after(reader, 0, 1_000)).await.unwrap();
+        let events: Vec<Event> = events.into_iter().map(|(_, record)| record.event).collect();
+        let is_told = |event: &Event| matches!(event, Event::CustomersGone(fact) if fact.customers == [bob] && fact.count == 1);
+        assert_eq!(events.iter().filter(|event| is_told(event)).count(), 1);
+        assert_eq!(taken(&vault, shop).await.gone, 0, "told once");
+        shop.run("shop", "INSERT INTO wp_users (ID, user_email) VALUES (3, 'bob@people.example'); INSERT INTO wp_usermeta (user_id, meta_key, meta_value) VALUES (3, 'wp_capabilities', 'a:1:{s:8:\"customer\";b:1;}')");
+        taken(&vault, shop).await;
+        assert_eq!(vault.gone_from_shops(10).await.unwrap(), [], "back again");
+    });
+}
+
+// A shop that takes an account away goes on having its orders, as a guest's: neither brings an erased customer back.
+#[test]
+fn the_erased_stay_erased_under_every_number_of_theirs() {
+    let shop = MariaDb::start(&[]);
+    on_both(&shop, &[TABLES, HPOS], async |db, shop| {
+        let (_keys, vault) = both(&db).await;
+        taken(&vault, shop).await;
+        let gus = vault.customer_of_shop(&Vault::guest_number("gus@guests.example"));
+        for customer in [vault.customer_of_shop("2"), gus] {
+            vault.erase(&own(customer)).await.unwrap();
+        }
+        let again = taken(&vault, shop).await;
+        assert_eq!(again.parts[0].report.erased, 1, "{}", told(&again));
+        // Ada's account goes, as WooCommerce does it: her orders are a guest's now. Gus signs up, and his old orders become his account's.
+        shop.run(
+            "shop",
+            "DELETE FROM wp_usermeta WHERE user_id = 2; DELETE FROM wp_users WHERE ID = 2;
+             UPDATE wp_wc_orders SET customer_id = 0, date_updated_gmt = UTC_TIMESTAMP() WHERE customer_id = 2;
+             INSERT INTO wp_users (ID, user_email) VALUES (9, 'gus@guests.example');
+             INSERT INTO wp_usermeta (user_id, meta_key, meta_value) VALUES (9, 'wp_capabilities', 'a:1:{s:8:\"customer\";b:1;}');
+             UPDATE wp_wc_orders SET date_updated_gmt = UTC_TIMESTAMP() WHERE id IN (102, 103);",
+        );
+        taken(&vault, shop).await;
+        assert_eq!(vault.find(field("contact.email"), "ada@people.example").await.unwrap(), []);
+        assert_eq!(vault.find(field("order.number"), "101").await.unwrap(), []);
+        assert_eq!(
+            vault.find(field("order.number"), "103").await.unwrap(),
+            [],
+            "what he had erased does not come back"
+        );
+        assert_eq!(vault.keys().verify().await.unwrap(), []);
+        let whole = vault.verify(Actor::System, |_| {}).await.unwrap();
+        assert_eq!(whole.flaws, []);
+    });
+}
+
+#[test]
+fn a_run_that_was_stopped_goes_on_where_it_was() {
+    let shop = MariaDb::start(&[]);
+    let many: String = (1_000..1_450)
+        .map(|id| {
+            format!(
+                "INSERT INTO wp_users (ID, user_email) VALUES ({id}, 'c{id}@people.example'); \
+                 INSERT INTO wp_usermeta (user_id, meta_key, meta_value) VALUES ({id}, 'wp_capabilities', '\"customer\"');"
+            )
+        })
+        .collect();
+    on_both(&shop, &[TABLES, HPOS, &many], async |db, shop| {
+        let (_keys, vault) = both(&db).await;
+        // The shop's server goes away after the first page.
+        let import = import(shop, Run::Real);
+        let mut seen = 0;
+        let mut stop = |step: storeward_vault::import::Step<'_>| {
+            seen = seen.max(step.rows);
+            if step.rows == 200 {
+                shop.run("shop", "RENAME TABLE wp_usermeta TO away");
+            }
+        };
+        let stopped = import.run(Some(&vault), &mut stop).await;
+        assert!(stopped.unwrap_err().to_string().contains("wp_usermeta"));
+        shop.run("shop", "RENAME TABLE away TO wp_usermeta");
+        let ended = taken(&vault, shop).await;
+        assert!(ended.parts[0].report.resumed_after >= 1_190, "{}", told(&ended));
+        assert_eq!(ended.parts[0].report.new, 253, "{}", told(&ended));
+        assert_eq!(ended.present, Some(458));
+        assert_eq!(vault.find(field("contact.email"), "c1000@people.example").await.unwrap().len(), 1);
+        assert_eq!(vault.find(field("contact.email"), "c1449@people.example").await.unwrap().len(), 1);
+    });
+}
+
+#[test]
+fn a_question_that_does_not_fit_the_shop_is_told() {
+    let shop = MariaDb::start(&[]);
+    on_both(&shop, &[TABLES], async |db, shop| {
+        let (_keys, vault) = both(&db).await;
+        let text = |sql: &str| {
+            format!(
+                "format = 1\nname = 'own'\nengines = ['mysql']\n[[part]]\nname = 'people'\nid = 'id'\nkey = 'id'\nsql = \"{sql}\"\n[part.fields]\n'contact.email' = 'mail'\n"
+            )
+        };
+        let good =
+            "SELECT ID AS id, user_email AS mail FROM wp_users WHERE ID > {after} ORDER BY ID LIMIT {limit}";
+        for (from, to, says) in [
+            ("AS mail", "AS post", "no column `mail`"),
+            ("AS id", "AS nr", "no column `id`"),
+            ("ID AS id", "user_email AS id", "no whole numbers"),
+            ("ORDER BY ID", "ORDER BY ID DESC", "grow from row to row"),
+            ("ID > {after}", "ID > 0 OR {after} = 0", "grow from row to row"),
+            ("wp_users", "wp_persons", "wp_persons"),
+            ("ID AS id", "ID AS id, SLEEP('ada@shop.example' + 0) AS x", ""),
+        ] {
+            let mut import = import(shop, Run::Real);
+            let changed = text(&good.replace(from, to));
+            import.shop = ShopFile::parse(&changed, import.url.engine(), &BTreeMap::new()).unwrap();
+            let ended = import.run(Some(&vault), &mut |_| {}).await;
+            match ended {
+                Err(why) => assert!(
+                    why.to_string().contains(says) && !why.to_string().contains("ada@"),
+                    "{to}: {why}"
+                ),
+                Ok(ended) => assert!(says.is_empty() && ended.parts.len() == 1, "{to}"),
+            }
+        }
+    });
+}
