@@ -16,6 +16,7 @@ mod kinds;
 mod pages;
 mod record;
 mod watch;
+mod xml;
 
 use std::fmt;
 use std::sync::Arc;

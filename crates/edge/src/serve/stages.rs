@@ -116,9 +116,13 @@ pub(super) async fn tell(
     let Some(session) = session.as_mut() else { return Told::On };
     match session.response(status, headers, seen).await {
         Passage::On => Told::On,
-        // What was not seen whole cannot be put in the place of it.
         Passage::Body(bytes) if seen.complete => Told::Body(bytes),
-        Passage::Body(_) => Told::On,
+        // What was not seen whole cannot be put in the place of it, and the shop's own must not go where a stage wanted another.
+        Passage::Body(_) => {
+            let mut refused = Response::new(Bytes::new());
+            *refused.status_mut() = StatusCode::BAD_GATEWAY;
+            Told::Instead(Box::new(whole(refused)))
+        }
         Passage::Instead(response) => Told::Instead(Box::new(whole(*response))),
     }
 }

@@ -1,12 +1,13 @@
 //! One request for a staff page on its way to the shop, and the answer on its way back.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use storeward_base::{ClientIp, RequestId};
 use storeward_host::{Later, Passage, RequestHead, Seen, SessionExchange};
-use storeward_policy::{Act, Answer, Asked, Circumstances, Mask, Purpose, Thing};
+use storeward_policy::{Act, Answer, Asked, Circumstances, Mask, Policies, Purpose, Thing};
 use storeward_web::axum::body::Bytes;
 
 use super::answers::Held;
@@ -24,6 +25,8 @@ const REQUEST_BYTES: usize = 1024 * 1024;
 const ELSEWHERE_BYTES: usize = 64 * 1024;
 /// The largest page.
 const PAGE_BYTES: usize = 4 * 1024 * 1024;
+/// Values of one page: each person of them is a look into the records, and a row.
+const MOST_FOUND: usize = 20_000;
 /// How long a page may pause.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -117,29 +120,31 @@ impl Crossing {
         } else {
             vec![purpose]
         };
+        let assigned = page.map_or(Flag::No, |page| page.assigned);
         let policies = house.parts.vault.policies();
-        let look = |purpose: Purpose| {
-            // The gate has let them in by a factor, and says itself how fresh it must be.
-            let mut told = Circumstances::new(purpose, Some(0));
-            told.is_assigned = page.is_some_and(|page| page.assigned == Flag::Yes);
-            let asked = Asked {
-                who: &guest.who,
-                act,
-                owner: "shop",
-                thing: Thing::Field { class: field.class.name(), name: field.name },
-                circumstances: &told,
-            };
-            match policies.decide(&asked) {
-                Answer::Allow { mask, .. } => mask,
-                Answer::Deny(_) => Mask::Hidden,
-            }
-        };
+        let look = |purpose: Purpose| seen(&policies, guest, act, field, purpose, assigned);
         let rank = |mask: &Mask| match mask {
             Mask::Whole => 2,
             Mask::Part => 1,
             Mask::Hidden => 0,
         };
         purposes.into_iter().map(look).max_by_key(rank).unwrap_or(Mask::Hidden)
+    }
+
+    /// Whether the person sees every value of these pages whole, whatever the page: then no dots that they send are of a mask.
+    fn sees_all(&self, guest: &Guest) -> bool {
+        let house = self.house();
+        let policies = house.parts.vault.policies();
+        let own = ["contact.email", "contact.phone"].into_iter().filter_map(|name| Field::find(name).ok());
+        let mut fields: Vec<&'static Field> = self.pages.all_fields().chain(own).collect();
+        fields.sort_unstable_by_key(|field| field.full_name());
+        fields.dedup();
+        let mut purposes: Vec<Purpose> = self.pages.purposes().chain([house.parts.purpose]).collect();
+        purposes.dedup();
+        let is_whole = |field: &&'static Field, purpose: Purpose| {
+            seen(&policies, guest, Act::Open, field, purpose, Flag::No) == Mask::Whole
+        };
+        fields.iter().all(|field| purposes.iter().all(|purpose| is_whole(field, *purpose)))
     }
 
     async fn hold(&self, guest: &Guest, held: Held) -> Passage {
@@ -193,9 +198,12 @@ impl Crossing {
         if found.is_empty() {
             return Ok(Passage::On);
         }
+        if found.len() > MOST_FOUND {
+            return Err(Held::TooLarge);
+        }
         let own = guest.email.as_deref();
         let act = if is_export { Act::Export } else { Act::Open };
-        let (masked, count) = find::masked(text, form, &found, |field| self.mask(guest, act, field));
+        let (masked, count) = self.masked(guest, act, text, form, &found);
         let house = self.house();
         let subjects = house.subjects(text, form, &found, own).await.map_err(|_| Held::NotRecorded)?;
         if !subjects.is_empty() {
@@ -212,7 +220,52 @@ impl Crossing {
     }
 }
 
+/// What the rules show somebody of a field.
+fn seen(
+    policies: &Policies,
+    guest: &Guest,
+    act: Act,
+    field: &'static Field,
+    purpose: Purpose,
+    assigned: Flag,
+) -> Mask {
+    // The gate has let them in by a factor, and says itself how fresh it must be.
+    let mut told = Circumstances::new(purpose, Some(0));
+    told.is_assigned = assigned == Flag::Yes;
+    let asked = Asked {
+        who: &guest.who,
+        act,
+        owner: "shop",
+        thing: Thing::Field { class: field.class.name(), name: field.name },
+        circumstances: &told,
+    };
+    match policies.decide(&asked) {
+        Answer::Allow { mask, .. } => mask,
+        Answer::Deny(_) => Mask::Hidden,
+    }
+}
+
 impl Crossing {
+    /// The body with its masks, and how many. The rules are asked once for each field, not for each value.
+    fn masked(
+        &self,
+        guest: &Guest,
+        act: Act,
+        text: &str,
+        form: Form,
+        found: &[find::Found],
+    ) -> (String, u64) {
+        let asked: RefCell<Vec<(&'static Field, Mask)>> = RefCell::new(Vec::new());
+        find::masked(text, form, found, |field| {
+            let known = asked.borrow().iter().find(|(one, _)| *one == field).map(|(_, mask)| *mask);
+            known.unwrap_or_else(|| {
+                let mask = self.mask(guest, act, field);
+                asked.borrow_mut().push((field, mask));
+                mask
+            })
+        })
+    }
+
     /// Answers' fields carry addresses, too: where to go next, most of all. Cookies are left: they are the person's own.
     fn clean_fields(&self, guest: &Guest, headers: &mut HeaderMap) {
         let asked = find::plain(&self.query, Form::Text).to_lowercase();
@@ -284,7 +337,8 @@ impl SessionExchange for Crossing {
             let guest = Guest::of(headers, client);
             self.guest = Some(guest.clone());
             if self.place == Place::Staff {
-                if dots::are_in(body.bytes) || dots::are_in(self.query.as_bytes()) {
+                let bears_dots = dots::are_in(body.bytes) || dots::are_in(self.query.as_bytes());
+                if bears_dots && !self.sees_all(&guest) {
                     return self.hold(&guest, Held::Masks).await;
                 }
                 let is_read = body.complete || self.method.is_safe();

@@ -7,7 +7,7 @@ use storeward_base::Secret;
 use storeward_policy::Mask;
 
 use super::pages::{Page, ShopPages};
-use super::{html, json};
+use super::{html, json, xml};
 use crate::catalogue::Field;
 use crate::mask;
 
@@ -23,7 +23,7 @@ pub(crate) struct Found {
 pub(crate) enum Form {
     Html,
     Json,
-    /// Searched for addresses and numbers only.
+    /// Searched for addresses and numbers, and for the members of XML-RPC.
     Text,
 }
 
@@ -38,7 +38,7 @@ pub(crate) fn values(body: &str, form: Form, shop: &ShopPages, page: Option<&Pag
     match form {
         Form::Html => html::values(body, shop, page, &mut found),
         Form::Json => json::values(body, shop, &mut found),
-        Form::Text => {}
+        Form::Text => xml::values(body, shop, &mut found),
     }
     emails(body, form, &mut found);
     phones(body, &mut found);

@@ -12,9 +12,13 @@ const DEEPEST: usize = 256;
 /// Columns of a table at most.
 const MOST_COLUMNS: usize = 200;
 
-/// `tag.class` with any number of classes, and before it such parts of elements around it.
+/// `tag.class` with any number of classes, and before it such parts of elements around it; `@name` behind it for an attribute's value
+/// in the place of the text.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Selector(Vec<Part>);
+pub(crate) struct Selector {
+    parts: Vec<Part>,
+    attribute: Option<String>,
+}
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Part {
@@ -25,6 +29,10 @@ struct Part {
 
 impl Selector {
     pub(crate) fn parse(text: &str) -> Option<Self> {
+        let (text, attribute) = match text.split_once('@') {
+            Some((text, name)) => (text, Some(name.to_ascii_lowercase())),
+            None => (text, None),
+        };
         let parts: Vec<Part> = text
             .split_whitespace()
             .map(|part| {
@@ -33,11 +41,11 @@ impl Selector {
                 Part { tag, classes: words.map(str::to_owned).collect() }
             })
             .collect();
-        (!parts.is_empty()).then_some(Selector(parts))
+        (!parts.is_empty()).then_some(Selector { parts, attribute })
     }
 
     fn fits(&self, element: &Open, around: &[Open]) -> bool {
-        let Some((last, before)) = self.0.split_last() else { return false };
+        let Some((last, before)) = self.parts.split_last() else { return false };
         if !last.fits(element) {
             return false;
         }
@@ -72,14 +80,49 @@ struct Table {
 
 /// Reads the page; `found` gets every value that stands where the file says.
 pub(crate) fn values(html: &str, shop: &ShopPages, page: Option<&Page>, found: &mut Vec<Found>) {
-    let mut reader =
-        Reader { html, shop, page, open: Vec::new(), tables: Vec::new(), label: None, field: None, found };
+    let mut reader = Reader {
+        html,
+        shop,
+        page,
+        open: Vec::new(),
+        tables: Vec::new(),
+        label: None,
+        field: None,
+        found,
+        rest: Vec::new(),
+    };
     let mut at = 0;
     while let Some(start) = html.get(at..).and_then(|rest| rest.find('<')).map(|offset| at + offset) {
         reader.text(at..start);
         at = reader.markup(start);
     }
     reader.text(at..html.len());
+    let rest = reader.rest;
+    again(html, &rest, found);
+}
+
+/// A name that stands at its place stands elsewhere, too: in the page's title, in what is read aloud, in a sentence. Names of one word
+/// are left, because they are words of the page as well; and nothing within a script or a style is, whatever somebody calls himself.
+fn again(html: &str, rest: &[Range<usize>], found: &mut Vec<Found>) {
+    let mut names: Vec<(&str, &'static Field)> = found
+        .iter()
+        .filter(|one| one.field.name == "name")
+        .filter_map(|one| html.get(one.range.clone()).map(|text| (text, one.field)))
+        .filter(|(text, _)| text.contains(' ') && text.len() >= 5)
+        .collect();
+    names.sort_unstable_by_key(|(text, _)| *text);
+    names.dedup_by_key(|(text, _)| *text);
+    let all = aho_corasick::AhoCorasick::builder()
+        .match_kind(aho_corasick::MatchKind::LeftmostLongest)
+        .build(names.iter().map(|(text, _)| text));
+    let Ok(all) = all else { return };
+    for range in rest {
+        for one in all.find_iter(html.get(range.clone()).unwrap_or_default()) {
+            if let Some((_, field)) = names.get(one.pattern().as_usize()) {
+                found.push(Found { range: range.start + one.start()..range.start + one.end(), field });
+            }
+        }
+    }
 }
 
 struct Reader<'a, 'f> {
@@ -92,6 +135,8 @@ struct Reader<'a, 'f> {
     label: Option<String>,
     field: Option<&'static Field>,
     found: &'f mut Vec<Found>,
+    /// Text and words of attributes that stand at no place of the file.
+    rest: Vec<Range<usize>>,
 }
 
 impl<'a> Reader<'a, '_> {
@@ -149,6 +194,8 @@ impl<'a> Reader<'a, '_> {
     }
 
     fn begin(&mut self, tag: &Tag<'_>) {
+        let spoken = ["aria-label", "title", "alt", "placeholder"];
+        self.rest.extend(spoken.iter().filter_map(|name| tag.attribute(name)).map(|(_, range)| range));
         if tag.name == "input" {
             let name = tag.attribute("name").map(|(name, _)| name);
             let value = tag.attribute("value").map(|(_, range)| range);
@@ -161,6 +208,10 @@ impl<'a> Reader<'a, '_> {
             return;
         }
         let mut is = self.cell(tag);
+        if tag.name == "select" {
+            let name = tag.attribute("name").map(|(name, _)| name);
+            is = name.and_then(|name| self.shop.fields.get(&name).copied());
+        }
         if matches!(tag.name.as_str(), "dt" | "th") {
             self.label = Some(String::new());
         } else if matches!(tag.name.as_str(), "dd" | "td") {
@@ -170,8 +221,19 @@ impl<'a> Reader<'a, '_> {
         let classes = classes.split_whitespace().map(str::to_owned).collect();
         let mut element = Open { tag: tag.name.clone(), classes, is };
         if let Some(page) = self.page {
-            let chosen = page.elements.iter().find(|(selector, _)| selector.fits(&element, &self.open));
-            element.is = element.is.or(chosen.map(|(_, field)| *field));
+            let (mut text, mut attribute) = (None, None);
+            for (selector, field) in page.elements.iter().filter(|(one, _)| one.fits(&element, &self.open)) {
+                match &selector.attribute {
+                    None => text = text.or(Some(*field)),
+                    Some(name) => {
+                        attribute = attribute.or(tag.attribute(name).map(|(_, range)| (range, *field)))
+                    }
+                }
+            }
+            element.is = element.is.or(text);
+            if let Some((range, field)) = attribute {
+                self.note(range, field);
+            }
         }
         if self.open.len() < DEEPEST {
             self.open.push(element);
@@ -237,8 +299,9 @@ impl<'a> Reader<'a, '_> {
             head.push_str(text);
             return;
         }
-        if let Some(field) = self.open.iter().rev().find_map(|element| element.is) {
-            self.note(range, field);
+        match self.open.iter().rev().find_map(|element| element.is) {
+            Some(field) => self.note(range, field),
+            None => self.rest.push(range),
         }
     }
 

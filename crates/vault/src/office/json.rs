@@ -51,7 +51,8 @@ impl Level {
     }
 }
 
-fn field(name: &str, shop: &ShopPages) -> Option<&'static Field> {
+/// What a name of the file says of the value beside it.
+pub(crate) fn field(name: &str, shop: &ShopPages) -> Option<&'static Field> {
     shop.json.get(name).or_else(|| shop.fields.get(name)).copied()
 }
 

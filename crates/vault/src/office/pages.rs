@@ -35,6 +35,8 @@ struct Written {
     fields: BTreeMap<String, String>,
     #[serde(default)]
     json: BTreeMap<String, String>,
+    #[serde(default)]
+    xml: BTreeMap<String, String>,
 }
 
 #[derive(Deserialize)]
@@ -112,6 +114,8 @@ pub struct ShopPages {
     pub(crate) fields: Named,
     /// Names in JSON.
     pub(crate) json: Named,
+    /// Names in XML-RPC, beside those in JSON.
+    pub(crate) xml: Named,
 }
 
 impl ShopPages {
@@ -143,6 +147,7 @@ impl ShopPages {
             pages: written.pages.into_iter().map(page).collect::<Result<_, _>>()?,
             fields: named(written.fields)?,
             json: named(written.json)?,
+            xml: named(written.xml)?,
         })
     }
 
@@ -185,6 +190,20 @@ impl ShopPages {
             Some(format!("{before}/{}", decoded(value)))
         });
         led.find(|path| self.covers(path))
+    }
+
+    /// Every field that the file names.
+    pub(crate) fn all_fields(&self) -> impl Iterator<Item = &'static Field> {
+        let of_pages = self.pages.iter().flat_map(|page| {
+            let elements = page.elements.iter().map(|(_, field)| *field);
+            page.columns.values().chain(page.labels.values()).copied().chain(elements)
+        });
+        self.fields.values().chain(self.json.values()).copied().chain(of_pages)
+    }
+
+    /// What the file says that its pages are looked at for.
+    pub(crate) fn purposes(&self) -> impl Iterator<Item = Purpose> {
+        self.pages.iter().filter_map(|page| page.purpose)
     }
 
     /// Whether a canonical path lies among the staff's pages.
@@ -356,6 +375,7 @@ mod tests {
             "rest.route=/wc-analytics/customers",
             "+rest%5broute=/wc/v3/orders",
             "rest_route%00x=/wc/v3/orders",
+            "rest_route=/batch/v1",
         ] {
             assert!(wordpress.place("/", query).is_some(), "{query}");
         }
@@ -395,7 +415,13 @@ mod tests {
             assert!(shop.place_of_form(form.as_bytes()).is_some(), "{form}");
         }
         assert_eq!(shop.place_of_form(b"quantity=1&add-to-cart=7"), None);
-        for path in ["/wp-json/wc/v3/x", "/wp-json/wc-analytics/customers", "/index.php/wp-json/wc-admin/x"] {
+        for path in [
+            "/wp-json/wc/v3/x",
+            "/wp-json/wc-analytics/customers",
+            "/index.php/wp-json/wc-admin/x",
+            "/blog/wp-json/batch/v1",
+            "/xmlrpc.php",
+        ] {
             assert!(shop.covers(path), "{path}");
         }
         assert!(!shop.covers("/wp-json/wc/store/v1/cart"), "customers see their own cart whole");

@@ -403,3 +403,77 @@ both_engines!(nothing_of_the_vault_opens_where_that_cannot_be_written_down, &tab
     let of_all = vault.open(&crate::support::own(ada()), &[crate::support::field("contact.name")]).await;
     assert!(of_all.is_err(), "not even for the customer");
 });
+
+// No dots of ours were ever shown to whoever sees everything: a product's text with dots in it is theirs.
+both_engines!(whoever_sees_everything_may_save_dots, &tables(), async |db| {
+    let (_keys, vault) = both(&db).await;
+    for shop in ["larkmoor", "wordpress", "django-oscar"] {
+        let office = office_of(shop, &vault, &db);
+        let path = match shop {
+            "larkmoor" => "/admin/products/x",
+            "wordpress" => "/wp-admin/options.php",
+            _ => "/dashboard/catalogue/products/1/",
+        };
+        let form = "key=%E2%80%A2%E2%80%A2%E2%80%A2%E2%80%A21234";
+        for (groups, status) in [
+            (Some(&["owner"][..]), StatusCode::OK),
+            (Some(&["support"]), StatusCode::CONFLICT),
+            (Some(&["fulfilment", "accountant"]), StatusCode::CONFLICT),
+            (Some(&[]), StatusCode::CONFLICT),
+            (None, StatusCode::CONFLICT),
+        ] {
+            let mut way = Way::post(path, form);
+            way.groups = groups;
+            assert_eq!(way.go(&office).await.unwrap().status, status, "{shop} {groups:?}");
+        }
+    }
+});
+
+// WordPress runs other routes in one (batch/v1) and has an older interface beside (xmlrpc.php): both answer with people.
+both_engines!(wordpresss_other_interfaces_are_masked_and_on_record, &tables(), async |db| {
+    let (_keys, vault) = both(&db).await;
+    let office = office_of("wordpress", &vault, &db);
+    let json =
+        r#"{"responses":[{"body":{"id":12,"first_name":"Ada","email":"ada@shop.example"},"status":200}]}"#;
+    let xml = "<?xml version=\"1.0\"?><methodResponse><params><param><value><array><data><value><struct>\
+               <member><name>user_id</name><value><string>12</string></value></member>\
+               <member><name>first_name</name><value><string>Ada</string></value></member>\
+               <member><name>email</name><value><string>ada@shop.example</string></value></member>\
+               </struct></value></data></array></value></param></params></methodResponse>";
+    for (path, query, kind, body) in [
+        ("/wp-json/batch/v1", None, "application/json", json),
+        ("/blog/index.php/wp-json/batch/v1", None, "application/json", json),
+        ("/", Some("rest_route=/batch/v1"), "application/json", json),
+        ("/xmlrpc.php", None, "text/xml; charset=UTF-8", xml),
+        ("/blog/xmlrpc.php", Some("rsd"), "text/xml", xml),
+    ] {
+        let before = events(&db).await.len();
+        let went =
+            Way { query, kind, body: body.as_bytes(), ..Way::post(path, "{}") }.go(&office).await.unwrap();
+        assert!(
+            !went.body.contains("ada@") && !went.body.contains("Ada<") && !went.body.contains("\"Ada\""),
+            "{path}: {}",
+            went.body
+        );
+        assert!(went.body.contains("12") && went.body.contains("•••"), "{}", went.body);
+        let told = events(&db).await;
+        assert!(matches!(told[before].1, Event::CustomersShown(_)), "{path}");
+    }
+    // Customers' own basket goes by another batch.
+    let own = Way {
+        kind: "application/json",
+        body: json.as_bytes(),
+        ..Way::post("/wp-json/wc/store/v1/batch", "{}")
+    };
+    assert!(own.go(&office).await.is_none());
+});
+
+both_engines!(a_page_with_more_people_than_can_be_written_down_is_held_back, &tables(), async |db| {
+    let (_keys, vault) = both(&db).await;
+    let office = office(&vault, &db);
+    let body: String = (0..20_001).map(|number| format!("a{number}@x.de ")).collect();
+    let went = Way::get("/admin/customers", Some(&["owner"]), &body).go(&office).await.unwrap();
+    assert_eq!(went.status, StatusCode::BAD_GATEWAY);
+    assert!(!went.body.contains("@x.de"));
+    assert!(matches!(&events(&db).await[0].1, Event::PageWithheld(fact) if fact.reason == "too_large"));
+});

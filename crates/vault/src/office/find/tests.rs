@@ -185,3 +185,24 @@ proptest::proptest! {
         }
     }
 }
+
+/// What WordPress 6's own pages showed past the masks: names in what is read aloud, in the title, in a choice.
+#[test]
+fn a_name_that_is_known_is_found_again_where_people_read_and_never_in_a_script() {
+    let shop = ShopPages::built_in("wordpress").unwrap();
+    let read = |path: &str, html: &str| -> Vec<String> {
+        let found = values(html, Form::Html, &shop, shop.page(path).as_ref());
+        found.iter().map(|one| html[one.range.clone()].to_owned()).collect()
+    };
+    let table = "<title>Ada Lovelace at the shop</title><script>var x = 'Ada Lovelace';</script><style>Ada Lovelace</style>\
+                 <td class='name column-name'>Ada Lovelace</td><p title=\"See Ada Lovelace's orders\">of Ada Lovelace, and ada</p>\
+                 <span class='view'><a href='/author/ida/' aria-label='View posts by Ida of Salt Lane'>View</a></span>";
+    assert_eq!(
+        read("/wp-admin/users.php", table),
+        ["Ada Lovelace", "Ada Lovelace", "Ada Lovelace", "Ada Lovelace", "View posts by Ida of Salt Lane"]
+    );
+    // One word may be any word of the page.
+    assert_eq!(read("/wp-admin/users.php", "<td class='column-name'>View</td><p>View</p>"), ["View"]);
+    let choice = "<title>Edit User Ada Lovelace</title><select name=\"display_name\"><option>ada</option><option>Ada Lovelace</option></select>";
+    assert_eq!(read("/wp-admin/user-edit.php", choice), ["Ada Lovelace", "ada", "Ada Lovelace"]);
+}
