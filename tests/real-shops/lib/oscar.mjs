@@ -20,6 +20,7 @@ export class Oscar {
     shop.folder = await mkdtemp(path.join(os.tmpdir(), 'storeward-oscar-'));
     const env = { OSCAR_DATA: shop.folder, PYTHONDONTWRITEBYTECODE: '1' };
     const log = path.join(shop.folder, 'set-up.log');
+    Object.assign(shop, { env, log });
     await install(log);
     await output(path.join(VENV, 'bin/python'), ['fill.py'], { cwd: SOURCE, env, log });
     const port = await freePort();
@@ -28,6 +29,17 @@ export class Oscar {
     shop.server = new Program(path.join(VENV, 'bin/gunicorn'), words, { cwd: SOURCE, env, log: path.join(shop.folder, 'shop.log') });
     await shop.server.until('first page', () => answers(`${shop.url}/catalogue/`), 120);
     return shop;
+  }
+
+  /** Fills the shop with people, whose ids it gives. */
+  async people() {
+    const told = await output(path.join(VENV, 'bin/python'), ['people.py'], { cwd: SOURCE, env: this.env, log: this.log });
+    return JSON.parse(/\{.*\}\s*$/.exec(told)[0]);
+  }
+
+  /** The file of its database. */
+  get file() {
+    return path.join(this.folder, 'oscar.sqlite');
   }
 
   async stop() {
