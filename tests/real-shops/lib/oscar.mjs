@@ -15,14 +15,21 @@ export const CUSTOMER = { email: 'ida@shop.example', password: 'blue harbour lan
 export const STAFF = { email: 'una@shop.example', password: 'green copper weather vane' };
 
 export class Oscar {
-  static async start() {
+  /** Its tables and what fills them, without a server. */
+  static async made(more = {}) {
     const shop = new Oscar();
     shop.folder = await mkdtemp(path.join(os.tmpdir(), 'storeward-oscar-'));
-    const env = { OSCAR_DATA: shop.folder, PYTHONDONTWRITEBYTECODE: '1' };
+    const env = { OSCAR_DATA: shop.folder, PYTHONDONTWRITEBYTECODE: '1', ...more };
     const log = path.join(shop.folder, 'set-up.log');
     Object.assign(shop, { env, log });
     await install(log);
     await output(path.join(VENV, 'bin/python'), ['fill.py'], { cwd: SOURCE, env, log });
+    return shop;
+  }
+
+  static async start() {
+    const shop = await Oscar.made();
+    const { env } = shop;
     const port = await freePort();
     shop.url = `http://127.0.0.1:${port}`;
     const words = ['--no-control-socket', '-b', `127.0.0.1:${port}`, '-w', '1', '--threads', '4', 'wsgi'];

@@ -32,6 +32,16 @@ DATABASES = {
     }
 }
 
+# Another database for the tests that read it from outside.
+if os.environ.get("OSCAR_POSTGRES"):
+    from urllib.parse import unquote, urlparse
+
+    server = urlparse(os.environ["OSCAR_POSTGRES"])
+    DATABASES["default"] = {
+        "ENGINE": "django.db.backends.postgresql", "NAME": server.path.lstrip("/"), "HOST": server.hostname, "PORT": server.port,
+        "USER": unquote(server.username or ""), "PASSWORD": unquote(server.password or ""), "ATOMIC_REQUESTS": True,
+    }
+
 INSTALLED_APPS = [
     "django.contrib.admin",
     "django.contrib.auth",
