@@ -7,6 +7,7 @@ mod erasure;
 mod grants;
 mod harm;
 mod import;
+mod indexes;
 mod keys;
 mod office;
 mod records;
