@@ -3,6 +3,7 @@
 
 mod access;
 mod corrections;
+mod crash;
 mod erasure;
 mod grants;
 mod harm;
@@ -14,4 +15,5 @@ mod records;
 mod rest;
 mod shops;
 mod support;
+mod sweep;
 mod watch;
