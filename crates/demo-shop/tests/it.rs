@@ -426,7 +426,7 @@ async fn the_data_outlives_the_shop() {
     browser.sign_in(demo_credentials().customer).await;
     let cookie = browser.cookie.clone();
     let database = shop.folder.path().join("shop.sqlite");
-    let options = storeward_demo_shop::ShopOptions { database, holes: Holes::Off };
+    let options = storeward_demo_shop::ShopOptions { database, holes: Holes::Off, pay: None };
     let again = storeward_demo_shop::Shop::open(options).unwrap();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut visitor = Browser { address: listener.local_addr().unwrap(), cookie };
