@@ -57,7 +57,7 @@ struct Window {
     reason: &'static str,
 }
 
-const WINDOWS: [Window; 16] = [
+const WINDOWS: [Window; 17] = [
     Window {
         from: "storeward-events",
         to: "storeward-base",
@@ -129,6 +129,12 @@ const WINDOWS: [Window; 16] = [
         to: "storeward-backup",
         modules: &["desk"],
         reason: "staff see whether what was put away can be had back; repositories and passwords stay out of sight",
+    },
+    Window {
+        from: "storeward-console",
+        to: "storeward-payments",
+        modules: &["desk"],
+        reason: "staff see how payments stand and give money back; keys and clients of providers stay out of sight",
     },
     Window {
         from: "storeward-vault",

@@ -4,7 +4,6 @@
 
 mod card_testing;
 mod engine;
-mod learning;
 mod model;
 mod rules;
 mod state;
