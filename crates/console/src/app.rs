@@ -14,7 +14,6 @@ use storeward_identity::teach::Teach;
 use storeward_oidc::registry::Registry;
 use storeward_passwords::breach::Breaches;
 use storeward_passwords::{Gauge, Pool};
-use storeward_payments::desk::Payments;
 use storeward_post::Outbox;
 use storeward_seal::DataKey;
 use storeward_store::Db;
@@ -60,8 +59,6 @@ pub struct ConsoleParts {
     pub vault: Option<Vault>,
     /// How backups stand; none where none are made.
     pub backups: Option<Backups>,
-    /// Payments; none where none are taken.
-    pub payments: Option<Payments>,
     /// Looks on at a sign-in at the shop; `None` where customers have no accounts.
     pub teach: Option<Teach>,
     pub status: StatusSource,
@@ -95,7 +92,6 @@ pub(crate) struct Shared {
     pub registry: Option<Registry>,
     pub vault: Option<Vault>,
     pub backups: Option<Backups>,
-    pub payments: Option<Payments>,
     /// Of the REST interface.
     pub keys: Keys,
     pub entrance: Option<Entrance>,
@@ -157,7 +153,6 @@ impl Console {
             registry: parts.registry,
             vault: parts.vault,
             backups: parts.backups,
-            payments: parts.payments,
             keys,
             entrance: parts.entrance,
             teach: parts.teach,

@@ -14,7 +14,6 @@
 
 mod apply;
 mod config;
-pub mod desk;
 pub mod disputes;
 mod error;
 mod inbox;
@@ -25,7 +24,6 @@ pub mod machine;
 mod model;
 pub mod money;
 pub mod news;
-pub mod pages;
 mod payments;
 mod paypal;
 mod provider;

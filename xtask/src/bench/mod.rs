@@ -15,7 +15,6 @@ mod servers;
 pub mod sign_ins;
 mod stage;
 mod usage;
-pub mod vault;
 
 use std::path::{Path, PathBuf};
 

@@ -221,7 +221,6 @@ impl Bench {
             registry: registry.clone(),
             vault: vault.clone(),
             backups: None,
-            payments: None,
             entrance: None,
             teach: None,
             status: Arc::new(|| SystemStatus {

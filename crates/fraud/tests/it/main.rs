@@ -2,10 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-mod card_testing;
-mod engine;
 mod model;
-mod rules;
 mod state;
 mod training;
 mod world;

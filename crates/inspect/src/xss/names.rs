@@ -1,8 +1,7 @@
 //! The names that make markup run script.
 
 /// Elements that run script, load it, or change where a page's addresses lead, by their mere presence.
-pub(super) const ELEMENTS: [&str; 23] = [
-    "fencedframe",
+pub(super) const ELEMENTS: [&str; 22] = [
     "script",
     "iframe",
     "object",
@@ -29,7 +28,7 @@ pub(super) const ELEMENTS: [&str; 23] = [
 
 /// Elements that do so with certain attributes only; the words are those of prose in angle brackets.
 pub(super) const ELEMENTS_WITH: [(&str, &[&str]); 13] = [
-    ("base", &["href", "target"]),
+    ("base", &["href"]),
     ("link", &["href"]),
     ("meta", &["http-equiv", "content"]),
     ("form", &["action", "onsubmit"]),
@@ -42,12 +41,6 @@ pub(super) const ELEMENTS_WITH: [(&str, &[&str]); 13] = [
     ("template", &["shadowrootmode"]),
     ("style", &["media", "type", "nonce", "title", "id", "class", "lang"]),
     ("image", &["href", "xlink:href"]),
-];
-
-/// Elements that a browser shows nothing, or no markup, of (HTML 13.1.2, 15.3.1): left open, they take the page below with them.
-pub(super) const HIDING: [&str; 13] = [
-    "textarea", "title", "xmp", "noembed", "noframes", "select", "template", "datalist", "dialog", "canvas",
-    "video", "audio", "rp",
 ];
 
 /// Attributes from which a shop's own framework makes script, whoever wrote them: Alpine (Hyvä), Vue, Angular, htmx, Magento's
