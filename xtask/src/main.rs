@@ -39,6 +39,11 @@ usage: cargo xtask tidy                what breaks the rules of ARCHITECTURE.md 
        cargo xtask chaos payments [options]   payments while calls fail, messages are lost and the program is killed
            --payments N      10000 unless given
            --kills N         50 unless given
+       cargo xtask bench vault [options]   customers' records: writes beside PostgreSQL, growth, what sealing costs
+           --rounds N        5 unless given
+           --seconds S       4 unless given, of each in each round
+           --customers A,B   10000,100000,1000000 unless given: look-ups and openings with so many
+           --rates PATH      another binary than target/release/examples/vault_rates
 ";
 
 fn main() -> ExitCode {
@@ -56,6 +61,9 @@ fn main() -> ExitCode {
         ["bench", "sign-ins", options @ ..] => bench::sign_ins::Options::parse(options)
             .and_then(|options| bench::sign_ins::sign_ins(&root(), &options)),
         ["chaos", "payments", options @ ..] => chaos::payments(&root(), options),
+        ["bench", "vault", options @ ..] => {
+            bench::vault::Options::parse(options).and_then(|options| bench::vault::vault(&root(), &options))
+        }
         _ => Err(USAGE.to_owned()),
     };
     match done {

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use serde::Deserialize;
-use storeward_api::{HostNames, Interface, InterfaceParts, Keys, KeysParts};
+use storeward_api::{HostNames, Interface, InterfaceParts, Keys, KeysParts, Operation};
 use storeward_edge::certificates::{CertificateStore, tls};
 use storeward_edge::{listener, private};
 use storeward_host::Stop;
@@ -49,9 +49,9 @@ impl Default for ApiSection {
 /// Refuses a section that does not fit.
 pub fn check(config: &Config) -> Done {
     let Some(section) = &config.api else { return Ok(()) };
-    if config.vault.is_none() {
-        return Err(Failure::new("[api] needs [vault]: that is what programs are served")
-            .hint("add the section: docs/vault.md"));
+    if config.vault.is_none() && config.payments.is_none() {
+        return Err(Failure::new("[api] needs [vault] or [payments]: that is what programs are served")
+            .hint("add the section: docs/vault.md, docs/payments.md"));
     }
     if !(1..=MOST_PER_SECOND).contains(&section.requests_per_second) {
         return Err(Failure::new(format!("api.requests_per_second: 1 to {MOST_PER_SECOND}")));
@@ -63,6 +63,18 @@ pub fn check(config: &Config) -> Done {
             .hint("the interface has a port of its own, so that a firewall can tell programs from people"));
     }
     HostNames::parse(&section.names).map(drop).context("api.names")
+}
+
+/// What programs are served, of what there is.
+fn operations(serving: &Serving) -> Vec<Operation> {
+    let mut operations = Vec::new();
+    if let Some(standing) = &serving.vault {
+        operations.extend(rest::operations(Some(&standing.vault)));
+    }
+    if let Some(payments) = &serving.payments {
+        operations.extend(storeward_payments::rest::operations(Some(payments)));
+    }
+    operations
 }
 
 /// Names under which it answers.
@@ -95,7 +107,7 @@ pub fn start(
     stop: &Stop,
 ) -> Done<Option<String>> {
     let config = &opened.loaded.config;
-    let (Some(section), Some(standing)) = (&config.api, &serving.vault) else { return Ok(None) };
+    let Some(section) = &config.api else { return Ok(None) };
     let parts = InterfaceParts {
         db: opened.db.clone(),
         clock: opened.clock.clone(),
@@ -105,7 +117,7 @@ pub fn start(
         names: HostNames::parse(&names(config)).context("api.names")?,
         requests_per_second: section.requests_per_second,
     };
-    let router = Interface::new(parts, rest::operations(Some(&standing.vault))).router();
+    let router = Interface::new(parts, operations(serving)).router();
     let bound = listener::bind(section.listen).doing("the REST interface")?;
     let port = bound.local_addr().context("the REST interface")?.port();
     let tls = tls::server_config(certificates).context("the REST interface's TLS")?;
@@ -131,7 +143,7 @@ mod tests {
         let told = |more: &str| Config::parse(&format!("{LEAST}{more}")).unwrap().validate();
         assert!(told("[vault]\n[api]\nnames = ['api.shop.internal']\n").is_ok());
         for (more, says) in [
-            ("[api]\n", "[api] needs [vault]"),
+            ("[api]\n", "[api] needs [vault] or [payments]"),
             ("[vault]\n[api]\nrequests_per_second = 0\n", "api.requests_per_second"),
             ("[vault]\n[api]\nlisten = '0.0.0.0:8443'\n", "api.listen"),
             ("[vault]\n[api]\nlisten = '127.0.0.1:9443'\n", "api.listen"),

@@ -76,6 +76,7 @@ pub struct Config {
     pub gates: Vec<storeward_gate::GateSection>,
     #[serde(default)]
     pub office: Option<crate::office::OfficeSection>,
+    pub payments: Option<storeward_payments::PaymentsSection>,
     #[serde(default, rename = "anchor")]
     pub anchors: Vec<storeward_anchor::AnchorSection>,
 }
@@ -269,6 +270,7 @@ impl Config {
         crate::oidc::check(self)?;
         crate::vault::check(self)?;
         crate::anchor::check(self)?;
+        crate::payments::check(self)?;
         crate::office::check(self)?;
         crate::backup::check(self)?;
         crate::api::check(self)?;

@@ -166,6 +166,7 @@ fn console_parts(parts: Parts<'_>, config: &Config, port: u16) -> Done<ConsolePa
         entrance: serving.gate.as_ref().map(|standing| standing.entrance.clone()),
         vault: serving.vault.as_ref().map(|standing| standing.vault.clone()),
         backups: crate::backup::desk(opened)?,
+        payments: serving.payments.clone(),
         registry: config.oidc.is_some().then(|| crate::oidc::registry(opened)),
         teach: serving.teach.as_ref().map(|standing| standing.teach.clone()),
         status,

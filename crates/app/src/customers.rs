@@ -46,13 +46,26 @@ pub fn start(opened: &Opened, certificates: &Arc<CertificateStore>) -> Done<Cust
     let vault = crate::vault::start(opened)?;
     let own = crate::vault::answer(vault.as_ref(), identity.as_ref(), own)?;
     let (teach, own) = crate::teach::start(opened, identity.as_ref(), own)?;
+    let (payments, own) = crate::payments::start(opened, own)?;
     let anchors = crate::anchor::start(opened, &outbox)?;
     let office = crate::office::start(opened, vault.as_ref())?;
     let watch = vault.as_ref().map(|_| Watch::new(opened.db.clone(), opened.clock.clone()));
     let pages = PageThreads::start()?;
     let own = own.map(|own| own.beside(pages.handle()));
-    let serving =
-        Serving { anchors, office, watch, outbox, identity, guide, provider, gate, vault, teach, pages };
+    let serving = Serving {
+        anchors,
+        office,
+        watch,
+        outbox,
+        identity,
+        guide,
+        provider,
+        gate,
+        vault,
+        teach,
+        payments,
+        pages,
+    };
     Ok(Customers { passwords, puzzles, own, shield, serving })
 }
 
@@ -70,6 +83,7 @@ pub struct Serving {
     /// Their records.
     pub vault: Option<crate::vault::Standing>,
     pub teach: Option<crate::teach::Standing>,
+    pub payments: Option<storeward_payments::Payments>,
     pages: PageThreads,
 }
 
@@ -120,6 +134,7 @@ impl Serving {
         handlers.extend(self.provider.iter().flat_map(Provider::handlers));
         handlers.extend(self.gate.iter().flat_map(|standing| standing.gate.handlers()));
         handlers.extend(self.vault.iter().flat_map(crate::vault::Standing::handlers));
+        handlers.extend(self.payments.iter().flat_map(storeward_payments::Payments::handlers));
         handlers.extend(crate::api::keys(opened).handlers());
         handlers.extend(self.guide.iter().flat_map(crate::guide::Guidance::handlers));
         handlers

@@ -1,13 +1,14 @@
 //! `storeward demo`: a sample shop, Storeward in front of it, the staff console; one word, everything real.
 
 mod house;
+mod money;
 mod outside;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use storeward_base::{Secret, SystemEntropy};
-use storeward_demo_shop::{Holes, Shop, ShopOptions, demo_credentials};
+use storeward_demo_shop::{Holes, PayAt, Shop, ShopOptions, demo_credentials};
 use storeward_host::Stopper;
 
 use crate::config::{Config, FILE};
@@ -15,6 +16,7 @@ use crate::data::{self, DataDir};
 use crate::failure::{Context, Failure};
 use crate::run::Running;
 use crate::{Done, ca, platform};
+use money::Money;
 use outside::Outside;
 
 /// What the sample shop is called.
@@ -53,16 +55,21 @@ fn secret(text: &str) -> Result<Secret<String>, std::convert::Infallible> {
 pub fn demo(options: &Options) -> Done {
     let data = DataDir::create(&options.dir)?;
     data.ensure_keys(&SystemEntropy)?;
-    let shop = match &options.upstream {
+    let money = match &options.upstream {
         Some(_) => None,
-        None => Some(SampleShop::start(&data)?),
+        None => Some(Money::start(&data, &format!("https://localhost:{}", options.listen.port()))?),
+    };
+    let shop = match &money {
+        None => None,
+        Some(money) => Some(SampleShop::start(&data, Some(money.shop.clone()))?),
     };
     let upstream =
         options.upstream.clone().or_else(|| shop.as_ref().map(|s| s.url.clone())).unwrap_or_default();
     let outside = Outside::start(&data, if shop.is_some() { SAMPLE } else { "The shop" })?;
     let mut text = config_text(options, &upstream, &outside);
-    if shop.is_some() {
+    if let Some(money) = &money {
         text += &house::sections(&data)?;
+        text += &money.config(&upstream);
     }
     Config::parse(&text).map_err(Failure::new)?.validate()?;
     data::write_atomically(&data.join(FILE), text.as_bytes())?;
@@ -72,6 +79,9 @@ pub fn demo(options: &Options) -> Done {
     }
     let enrolment = running.first_enrolment()?;
     let root = write_root(&data)?;
+    if let Some(money) = &money {
+        money.trust(&root)?;
+    }
     if let Some(path) = &options.ready_file {
         let places = Places { upstream: &upstream, root: &root, messages: outside.folder() };
         write_ready(path, &running, enrolment.as_ref(), &places, shop.is_some())?;
@@ -87,6 +97,9 @@ pub fn demo(options: &Options) -> Done {
         shop.stop();
     }
     outside.stop();
+    if let Some(money) = money {
+        money.stop();
+    }
     println!("Stopped.");
     done
 }
@@ -203,6 +216,10 @@ fn announce(running: &Running, enrolment: Option<&Secret<String>>, options: &Opt
             running.console_url()
         );
         println!("  The shop's admin  {shop}admin: through the console's sign-in, masked by role");
+        println!(
+            "  Payments          check out with \"Online\"; test card 4242 4242 4242 4242, or PayPal: {}payments",
+            running.console_url()
+        );
         println!("  Backups           made and restored on trial: {}backups", running.console_url());
     }
     println!(
@@ -224,9 +241,9 @@ pub(crate) struct SampleShop {
 }
 
 impl SampleShop {
-    pub(crate) fn start(data: &DataDir) -> Done<Self> {
-        let shop = Shop::open(ShopOptions { database: data.join("sample-shop.sqlite"), holes: Holes::On })
-            .context("the sample shop")?;
+    pub(crate) fn start(data: &DataDir, pay: Option<PayAt>) -> Done<Self> {
+        let database = data.join("sample-shop.sqlite");
+        let shop = Shop::open(ShopOptions { database, holes: Holes::On, pay }).context("the sample shop")?;
         let listener = std::net::TcpListener::bind("127.0.0.1:0").context("the sample shop")?;
         listener.set_nonblocking(true).context("the sample shop")?;
         let url = format!("http://{}", listener.local_addr().context("the sample shop")?);

@@ -32,6 +32,7 @@ mod oidc;
 mod open;
 mod page_threads;
 mod passwords;
+mod payments;
 mod platform;
 mod reload;
 mod run;

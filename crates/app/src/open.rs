@@ -21,7 +21,7 @@ const NO_ROOM: &str = "make room (`df -h` shows how much there is; `du -sh` of t
                        deleted), then start again: nothing that was written is lost";
 
 /// Every domain's tables.
-const MIGRATIONS: [&[Migration]; 11] = [
+const MIGRATIONS: [&[Migration]; 12] = [
     storeward_console::MIGRATIONS,
     storeward_post::MIGRATIONS,
     storeward_identity::MIGRATIONS,
@@ -33,6 +33,7 @@ const MIGRATIONS: [&[Migration]; 11] = [
     storeward_anchor::MIGRATIONS,
     storeward_backup::MIGRATIONS,
     storeward_api::MIGRATIONS,
+    storeward_payments::MIGRATIONS,
 ];
 
 /// A data directory with its config read and its database open.

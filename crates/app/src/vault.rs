@@ -4,6 +4,8 @@ pub mod copies;
 mod csv;
 mod duties;
 mod import;
+mod indexes;
+mod root;
 mod sample;
 mod shops;
 mod verify;
@@ -12,16 +14,13 @@ mod words;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
-use storeward_base::{Entropy, Secret};
+use storeward_base::Secret;
 use storeward_host::OwnPages;
 use storeward_identity::Identity;
-use storeward_passwords::{Cost, stretch};
 use storeward_policy::Policies;
-use storeward_seal::envelope::{Kdf, RootFile, SecretRoot};
 use storeward_seal::{LogKey, Origin, PseudonymKey};
 use storeward_store::jobs::Handler;
 use storeward_store::{DatabaseUrl, Db, OpenOptions};
@@ -31,11 +30,12 @@ use storeward_vault::{
 
 use crate::Done;
 use crate::config::Config;
-use crate::data::{DataDir, write_atomically};
+use crate::data::DataDir;
 use crate::failure::{Context, Failure, IoContext};
 use crate::oidc::finished;
 use crate::open::Opened;
 
+pub use root::{Source, TokenSection, change_passphrase, source};
 pub use sample::take_over;
 pub use words::{Options, status, vault};
 
@@ -44,13 +44,6 @@ const FOLDER: &str = "vault";
 const ROOT: &str = "vault/root.json";
 const SHELF: &str = "vault/epochs.json";
 const KEYS: &str = "vault/keys.sqlite";
-/// Made where nobody gave a passphrase: better than none for a copy of `vault/`, and no more.
-const OWN_PASSPHRASE: &str = "keys/vault-passphrase";
-const ENVIRONMENT: &str = "STOREWARD_VAULT_PASSPHRASE";
-/// Shorter ones fall to guessing, however slow a guess is made.
-const LEAST_PASSPHRASE: usize = 16;
-/// A passphrase of our own making has 256 bits: nobody guesses it, so nothing needs to be slow.
-const OWN_COST: (u32, u32) = (19_456, 2);
 
 /// `[vault]`.
 #[derive(Clone, Debug, Deserialize)]
@@ -66,6 +59,10 @@ pub struct VaultSection {
     pub import: Option<shops::ImportSection>,
     /// Another database for the keys than the file in the data directory.
     pub key_store: Option<Secret<String>>,
+    /// The root key on a token, in the place of one under a passphrase.
+    pub token: Option<TokenSection>,
+    /// Fields that are found by parts, too, such as `contact.name`; docs/vault.md says what that leaks.
+    pub find_by_part: Vec<String>,
 }
 
 impl Default for VaultSection {
@@ -76,6 +73,8 @@ impl Default for VaultSection {
             rotate_days: 30,
             import: None,
             key_store: None,
+            token: None,
+            find_by_part: Vec::new(),
         }
     }
 }
@@ -88,6 +87,7 @@ pub fn check(config: &Config) -> Done {
             "vault.rotate_days: 1 to 30; an erasure holds for backups of the keys only then",
         ));
     }
+    indexes::by_part(section)?;
     if let Some(url) = &section.key_store {
         DatabaseUrl::parse(url.expose()).context("vault.key_store")?;
         if url.expose() == config.database.url.expose() {
@@ -102,7 +102,8 @@ pub fn is_same(before: Option<&VaultSection>, after: Option<&VaultSection>) -> b
     let fixed = |section: Option<&VaultSection>| {
         section.map(|section| {
             let keys = section.key_store.as_ref().map(|url| url.expose().clone());
-            (section.passphrase_file.clone(), section.rotate_days, keys, section.import.clone())
+            let root = (section.passphrase_file.clone(), section.token.clone());
+            (root, section.rotate_days, keys, section.find_by_part.clone(), section.import.clone())
         })
     };
     fixed(before) == fixed(after)
@@ -182,12 +183,12 @@ pub fn start(opened: &Opened) -> Done<Option<Standing>> {
     fs::create_dir_all(&folder).doing(format!("cannot make {}", folder.display()))?;
     fs::set_permissions(&folder, fs::Permissions::from_mode(0o700))
         .doing(format!("cannot protect {}", folder.display()))?;
-    let root = root(section, data, opened.entropy.as_ref())?;
+    let root = root::root(section, data, opened.entropy.as_ref())?;
     let keys = key_database(section, opened)?;
     let store = KeyStore::open(KeyStoreParts {
         db: keys.clone(),
         shelf: shelf(data),
-        root: Arc::new(root),
+        root,
         entropy: opened.entropy.clone(),
     });
     let store = finished(store)?.context("the vault's keys")?;
@@ -204,6 +205,7 @@ pub fn start(opened: &Opened) -> Done<Option<Standing>> {
     vault.set_rules(rules.0, rules.1);
     // What a crash left half-way is ended before anything serves: nobody is half erased.
     finished(vault.finish_erasures())?.context("erasures that were begun")?;
+    indexes::settle(&vault, section)?;
     let life = Duration::from_secs(u64::from(section.rotate_days) * 24 * 3_600);
     let (import, dir) = (section.import.clone(), data.path().to_owned());
     Ok(Some(Standing { vault, keys, life, import, dir }))
@@ -257,127 +259,9 @@ fn key_database(section: &VaultSection, opened: &Opened) -> Done<Db> {
     .map_err(|error| Failure::new(format!("the vault's key store: {error}")))
 }
 
-/// Whether there is one.
+/// Whether there are keys. With a token there is no root key in a file.
 pub fn exists(data: &DataDir) -> bool {
-    data.join(ROOT).exists()
-}
-
-/// Puts the root key under another passphrase. What it protects stays as it is, and so do copies of the old file: they
-/// open with the old passphrase for ever.
-pub fn change_passphrase(opened: &Opened, file: &std::path::Path) -> Done {
-    let section = opened.loaded.config.vault.clone().unwrap_or_default();
-    if !exists(&opened.data) {
-        return Err(Failure::new("there is no root key yet: it is made at the first start"));
-    }
-    let root = root(&section, &opened.data, opened.entropy.as_ref())?;
-    let new =
-        VaultSection { passphrase_file: Some(std::path::absolute(file).context(file.display())?), ..section };
-    let passphrase = of_file(&new, &opened.data)?;
-    let kdf = Kdf::new(opened.entropy.as_ref());
-    let sealed = RootFile::seal(&root, kdf.clone(), &derive(&passphrase, &kdf)?, opened.entropy.as_ref());
-    write_atomically(&opened.data.join(ROOT), sealed.to_text().as_bytes())
-}
-
-/// Where the passphrase comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
-    Environment,
-    File,
-    /// Made here, beside what it protects.
-    Own,
-}
-
-pub fn source(section: &VaultSection) -> Source {
-    match (std::env::var_os(ENVIRONMENT), &section.passphrase_file) {
-        (Some(_), _) => Source::Environment,
-        (None, Some(_)) => Source::File,
-        (None, None) => Source::Own,
-    }
-}
-
-/// The root key, made at the first start.
-fn root(section: &VaultSection, data: &DataDir, entropy: &dyn Entropy) -> Done<SecretRoot> {
-    let path = data.join(ROOT);
-    let shown = path.display();
-    let is_new = !path.exists();
-    if is_new && data.join(SHELF).exists() {
-        return Err(Failure::new(format!("{shown} is not there, but the keys that it protects are"))
-            .hint("restore it from its backup: without it nothing of the customers' data can be opened"));
-    }
-    let passphrase = passphrase(section, data, is_new, entropy)?;
-    if is_new {
-        let kdf = match source(section) {
-            Source::Own => Kdf::with(OWN_COST.0, OWN_COST.1, entropy),
-            Source::Environment | Source::File => Kdf::new(entropy),
-        };
-        let root = SecretRoot::generate(entropy);
-        let derived = derive(&passphrase, &kdf)?;
-        let file = RootFile::seal(&root, kdf, &derived, entropy);
-        write_atomically(&path, file.to_text().as_bytes())?;
-        return Ok(root);
-    }
-    let text = fs::read_to_string(&path).context(&shown)?;
-    let file = RootFile::parse(&text)
-        .map_err(|_| Failure::new(format!("{shown} is damaged")).hint("restore it from its backup"))?;
-    let derived = derive(&passphrase, &file.kdf)?;
-    file.open(&derived).map_err(|_| {
-        Failure::new(format!("the passphrase does not open {shown}"))
-            .hint(format!("give the one it was made with, by vault.passphrase_file or {ENVIRONMENT}"))
-    })
-}
-
-fn derive(passphrase: &Secret<String>, kdf: &Kdf) -> Done<Secret<[u8; 32]>> {
-    let salt = kdf.salt().context("the root key's file")?;
-    let cost = Cost { memory_kib: kdf.memory_kib, passes: kdf.passes, lanes: kdf.lanes };
-    stretch(passphrase, &salt, cost).context("the root key's passphrase")
-}
-
-fn passphrase(
-    section: &VaultSection,
-    data: &DataDir,
-    is_new: bool,
-    entropy: &dyn Entropy,
-) -> Done<Secret<String>> {
-    match source(section) {
-        Source::Environment => {
-            let given = std::env::var(ENVIRONMENT)
-                .map_err(|_| Failure::new(format!("{ENVIRONMENT} is no text of UTF-8")))?;
-            long_enough(Secret::new(given), ENVIRONMENT)
-        }
-        Source::File => of_file(section, data),
-        Source::Own => {
-            let path = data.join(OWN_PASSPHRASE);
-            if is_new && !path.exists() {
-                write_atomically(&path, entropy.token::<32>().as_bytes())?;
-            }
-            private_text(&path, OWN_PASSPHRASE)
-        }
-    }
-}
-
-fn of_file(section: &VaultSection, data: &DataDir) -> Done<Secret<String>> {
-    let path = section.passphrase_file.clone().unwrap_or_default();
-    private_text(&data.path().join(path), "vault.passphrase_file")
-}
-
-/// What stands in a file that nobody else can read.
-fn private_text(path: &std::path::Path, named: &str) -> Done<Secret<String>> {
-    let shown = path.display();
-    let mode = fs::metadata(path).context(format!("{named} {shown}"))?.permissions().mode();
-    if mode & 0o077 != 0 {
-        return Err(Failure::new(format!("{named} {shown} can be read by others on this machine"))
-            .hint(format!("chmod 600 {shown}")));
-    }
-    let text = fs::read_to_string(path).context(format!("{named} {shown}"))?;
-    long_enough(Secret::new(text.trim_end_matches(['\r', '\n']).to_owned()), named)
-}
-
-fn long_enough(passphrase: Secret<String>, named: &str) -> Done<Secret<String>> {
-    if passphrase.expose().chars().count() < LEAST_PASSPHRASE {
-        return Err(Failure::new(format!("{named}: fewer than {LEAST_PASSPHRASE} characters"))
-            .hint("take six or more words by dice, or `openssl rand -base64 32`"));
-    }
-    Ok(passphrase)
+    data.join(ROOT).exists() || data.join(SHELF).exists()
 }
 
 #[cfg(test)]

@@ -57,6 +57,7 @@ async fn main() {
         registry: None,
         vault: None,
         backups: None,
+        payments: None,
         entrance: None,
         teach: None,
         passwords: Pool::start(PoolOptions::new(Arc::clone(&clock), Arc::clone(&entropy))).unwrap(),

@@ -14,6 +14,7 @@ use storeward_identity::teach::Teach;
 use storeward_oidc::registry::Registry;
 use storeward_passwords::breach::Breaches;
 use storeward_passwords::{Gauge, Pool};
+use storeward_payments::desk::Payments;
 use storeward_post::Outbox;
 use storeward_seal::DataKey;
 use storeward_store::Db;
@@ -59,6 +60,8 @@ pub struct ConsoleParts {
     pub vault: Option<Vault>,
     /// How backups stand; none where none are made.
     pub backups: Option<Backups>,
+    /// Payments; none where none are taken.
+    pub payments: Option<Payments>,
     /// Looks on at a sign-in at the shop; `None` where customers have no accounts.
     pub teach: Option<Teach>,
     pub status: StatusSource,
@@ -92,6 +95,7 @@ pub(crate) struct Shared {
     pub registry: Option<Registry>,
     pub vault: Option<Vault>,
     pub backups: Option<Backups>,
+    pub payments: Option<Payments>,
     /// Of the REST interface.
     pub keys: Keys,
     pub entrance: Option<Entrance>,
@@ -153,6 +157,7 @@ impl Console {
             registry: parts.registry,
             vault: parts.vault,
             backups: parts.backups,
+            payments: parts.payments,
             keys,
             entrance: parts.entrance,
             teach: parts.teach,

@@ -16,6 +16,7 @@ pub mod next;
 mod now;
 mod pass;
 mod password;
+mod payments;
 mod request;
 mod sign_in;
 mod staff;
@@ -56,6 +57,10 @@ pub fn routes(routes: Routes<App, StaffGate>) -> Routes<App, StaffGate> {
         .get("/ledger", STAFF, ledger::page)
         .get("/backups", STAFF, backups::page)
         .post("/backups/release", FRESH, backups::release)
+        .get("/payments", STAFF, payments::page)
+        .get("/payments/state", WATCHING, payments::state)
+        .get("/payments/{id}", STAFF, payments::show)
+        .post("/payments/{id}/act", FRESH, payments::act)
         .get("/you", STAFF, you::page)
         .post("/you/sessions/end", FRESH, you::end_session)
         .post("/you/sessions/end-others", FRESH, you::end_others)

@@ -6,7 +6,7 @@
 //! **Holds** prices come from the products table and never from a form; stock never falls below zero; a
 //! form is acted on only with its session's CSRF token; an order is seen by its owner and the back office.
 //!
-//! **Never** takes real payments, keeps a card number, sends mail or calls out. It carries three holes on
+//! **Never** takes a payment itself (where [`PayAt`] says so, orders are paid at a page elsewhere), keeps a card number, sends mail or calls out. It carries three holes on
 //! purpose (search for `DELIBERATE HOLE`), which [`Holes::Off`] closes: do not put it on the internet.
 //!
 //! **Emits** "stock changed" notices to whoever listens at `/events`; nothing else.
@@ -29,4 +29,4 @@ mod words;
 
 pub use error::Error;
 pub use seed::{DemoAccount, DemoCredentials, demo_credentials};
-pub use shop::{Holes, Shop, ShopOptions};
+pub use shop::{Holes, PayAt, Shop, ShopOptions};

@@ -27,6 +27,27 @@ pub struct ShopOptions {
     /// folder of the same name ending in `-pictures`.
     pub database: PathBuf,
     pub holes: Holes,
+    /// Where orders are paid online; nowhere without it.
+    pub pay: Option<PayAt>,
+}
+
+/// A payment page elsewhere, reached by a link that the shop signs; and how its news are signed.
+#[derive(Clone)]
+pub struct PayAt {
+    /// The page.
+    pub page: String,
+    /// Where this shop is in browsers, without a slash at the end.
+    pub shop: String,
+    /// Signs the link.
+    pub secret: String,
+    /// Signs the news (Standard Webhooks), as bytes.
+    pub news_secret: Vec<u8>,
+}
+
+impl std::fmt::Debug for PayAt {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PayAt").field("page", &self.page).finish_non_exhaustive()
+    }
 }
 
 /// An opened shop, ready to serve.
@@ -53,6 +74,7 @@ impl Shop {
         let app = App {
             db,
             holes: options.holes,
+            pay: options.pay,
             csrf_key,
             categories: Arc::new(categories),
             pictures,
@@ -80,6 +102,7 @@ impl Shop {
 pub struct App {
     pub db: Db,
     pub holes: Holes,
+    pub pay: Option<PayAt>,
     pub csrf_key: String,
     /// For every page's menu; they never change while the shop is open.
     pub categories: Arc<Vec<store::catalogue::Category>>,

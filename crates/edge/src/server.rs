@@ -119,15 +119,18 @@ impl Snapshot {
         known.cloned().unwrap_or_else(|| storeward_inspect::cards::mask_record(host).into())
     }
 
-    /// The host as the shop hears it: as the client wrote it, but for a port that is not ours. Shops make links of it, and
-    /// whoever sends a request for somebody else would choose where those lead.
+    /// The host as the shop hears it: in its one form (lower case, no dot at its end), and with the client's port where that is
+    /// ours. Shops make links of it, and whoever sends a request for somebody else would choose where those lead.
     pub fn heard<'h>(&self, given: &'h [u8], host: &str) -> Cow<'h, [u8]> {
-        let behind = memrchr(b']', given).and_then(|at| given.get(at..)).unwrap_or(given);
-        let port = memrchr(b':', behind).and_then(|at| behind.get(at + 1..));
-        match port.map(|digits| std::str::from_utf8(digits).unwrap_or_default().parse::<u16>()) {
+        let address_end = memrchr(b']', given).unwrap_or(0);
+        let colon = memrchr(b':', given).filter(|colon| *colon >= address_end);
+        let (name, port) = given.split_at(colon.unwrap_or(given.len()));
+        let digits = port.get(1..).map(|digits| std::str::from_utf8(digits).unwrap_or_default());
+        match digits.map(str::parse::<u16>) {
             Some(Ok(port)) if self.public_port != 0 && port != self.public_port => {
                 Cow::Owned(self.authority(host).into_bytes())
             }
+            _ if name != host.as_bytes() => Cow::Owned([host.as_bytes(), port].concat()),
             _ => Cow::Borrowed(given),
         }
     }

@@ -207,6 +207,10 @@ vocabulary! {
     EpochBegun(vault::EpochBegun) = "vault.epoch_begun", Informational, Security;
     EpochDestroyed(vault::EpochDestroyed) = "vault.epoch_destroyed", Medium, Security;
     KeysRewrapped(vault::KeysRewrapped) = "vault.keys_rewrapped", Informational, Operations;
+    RootKeyMoved(vault::RootKeyMoved) = "vault.root_key_moved", High, Ledger;
+    IndexBegun(vault::IndexBegun) = "vault.index_begun", Informational, Security;
+    IndexEnded(vault::IndexEnded) = "vault.index_ended", Medium, Security;
+    IndexMade(vault::IndexMade) = "vault.index_made", Informational, Security;
     CustomerKeyMade(vault::CustomerKeyMade) = "vault.customer_key_made", Informational, Ledger;
     CustomerKeyDestroyed(vault::CustomerKeyDestroyed) = "vault.customer_key_destroyed", Medium, Ledger;
     FieldsWritten(vault::FieldsWritten) = "vault.fields_written", Informational, Security;

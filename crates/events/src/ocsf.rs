@@ -139,6 +139,10 @@ fn class_of_records(event: &Event) -> Option<Class> {
         Event::ApiRefused(_) => authentication(1, 2),
         Event::CustomerKeyMade(_)
         | Event::KeysRewrapped(_)
+        | Event::RootKeyMoved(_)
+        | Event::IndexBegun(_)
+        | Event::IndexEnded(_)
+        | Event::IndexMade(_)
         | Event::EpochBegun(_)
         | Event::EpochDestroyed(_) => lifecycle(99, 1),
         other => return class_of_custody(other),

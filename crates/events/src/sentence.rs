@@ -328,6 +328,23 @@ fn of_accounts(event: &Event) -> Option<String> {
     })
 }
 
+/// What happened to the keys at the top, and to those by which customers are found.
+fn of_roots(event: &Event) -> Option<String> {
+    Some(match event {
+        Event::RootKeyMoved(e) => {
+            format!("The customers' keys went from the root key {} to {}", e.from, e.to)
+        }
+        Event::IndexBegun(e) => format!("Root {} of the blind indexes began", e.version),
+        Event::IndexEnded(e) => format!("Root {} of the blind indexes was destroyed", e.version),
+        Event::IndexMade(e) => {
+            let what = if e.field.is_empty() { "The blind indexes" } else { "The index over parts of " };
+            let (field, version, count, out) = (&e.field, e.version, e.customers, e.left_out);
+            format!("{what}{field} were made with root {version}: {count} customers, {out} left out")
+        }
+        _ => return None,
+    })
+}
+
 /// What happened to customers' records and their keys.
 fn of_the_vault(event: &Event) -> Option<String> {
     Some(match event {
@@ -335,6 +352,9 @@ fn of_the_vault(event: &Event) -> Option<String> {
         Event::EpochDestroyed(e) => format!("The key of epoch {} was destroyed", e.epoch),
         Event::KeysRewrapped(e) => {
             format!("{} customers' keys were wrapped anew for epoch {}", e.count, e.epoch)
+        }
+        Event::RootKeyMoved(_) | Event::IndexBegun(_) | Event::IndexEnded(_) | Event::IndexMade(_) => {
+            return of_roots(event);
         }
         Event::CustomerKeyMade(e) => format!("{} got a key", e.customer),
         Event::CustomerKeyDestroyed(e) => format!("The key of {} was destroyed", e.customer),

@@ -22,6 +22,37 @@ pub struct KeysRewrapped {
     pub count: u64,
 }
 
+/// The epochs' keys were wrapped with another root key. Both are called by what says nothing of them, such as `secret:…` for one under
+/// a passphrase and `pkcs11:…` for one on a token.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RootKeyMoved {
+    pub from: String,
+    pub to: String,
+}
+
+/// Another root of the blind indexes began: all marks are made anew with it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IndexBegun {
+    pub version: u32,
+}
+
+/// A root of the blind indexes was destroyed. Marks that it made, also those in backups, say nothing to anybody any more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IndexEnded {
+    pub version: u32,
+}
+
+/// By what customers are found was made anew: with another root, after a restore, or for a field that is found by parts from now on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IndexMade {
+    pub version: u32,
+    /// The field that is found by parts; empty for those that are found by whole values.
+    pub field: String,
+    pub customers: u64,
+    /// Whose values could not be read: they are not found until their records are mended.
+    pub left_out: u64,
+}
+
 /// A customer got a key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CustomerKeyMade {

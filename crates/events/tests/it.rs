@@ -54,8 +54,12 @@ const LIFECYCLE: &[&str] = &[
     "vault.customer_key_made",
     "vault.epoch_begun",
     "vault.epoch_destroyed",
+    "vault.index_begun",
+    "vault.index_ended",
+    "vault.index_made",
     "vault.keys_rewrapped",
     "vault.revisions_noted",
+    "vault.root_key_moved",
 ];
 
 #[test]

@@ -147,6 +147,8 @@ pub struct Signals {
     pub session_age: Option<Duration>,
     /// Whether the account never paid from this device.
     pub device_new: Known,
+    /// Payment pages that were opened from this address within a minute.
+    pub pages_opened: u32,
     /// Requests of this client that were blocked within a day.
     pub blocked_requests: u32,
     /// Card entries that were begun in this session.

@@ -4,7 +4,7 @@
 //! Every figure is read before the attempt itself is counted, and takes what is kept of a key in constant time.
 
 use crate::attempt::{Attempt, Buyer, Funding, Kind};
-use crate::profile::{DAY_SECONDS, Profile, Story, day_of, minute_of};
+use crate::profile::{DAY_SECONDS, Profile, Run, day_of, minute_of};
 use crate::ring::figure;
 use crate::state::{State, minor, other};
 
@@ -35,7 +35,7 @@ const CONTEXT: [&str; 19] = [
 const PAYER: [&str; 6] = ["usual", "deviation", "ratio", "z", "over_most", "spikes_14d"];
 
 /// What is read of each kind of key.
-const KEY: [&str; 17] = [
+const KEY: [&str; 20] = [
     "attempts_1h",
     "attempts_1d",
     "attempts_7d",
@@ -49,9 +49,12 @@ const KEY: [&str; 17] = [
     "fraud_rate_7d",
     "frauds_28d",
     "fraud_rate_28d",
+    "plain_frauds_7d",
+    "plain_fraud_rate_7d",
     "recent_fraud_rate",
-    "first_fraud_days",
+    "run_days",
     "last_fraud_days",
+    "run_frauds",
     "good_since_fraud",
 ];
 
@@ -104,7 +107,9 @@ impl Feature {
     pub fn group(self) -> Group {
         match self.part() {
             Part::Payer("spikes_14d")
-            | Part::Key(_, "first_fraud_days" | "last_fraud_days" | "good_since_fraud") => Group::Course,
+            | Part::Key(_, "run_days" | "last_fraud_days" | "run_frauds" | "good_since_fraud") => {
+                Group::Course
+            }
             Part::Context(_) | Part::Payer(_) | Part::Key(..) => Group::Generic,
         }
     }
@@ -297,6 +302,9 @@ fn of_key(kind: Kind, profile: &Profile, attempt: &Attempt, delay: Delay) -> [f3
         0.0,
         0.0,
         0.0,
+        0.0,
+        0.0,
+        f32::NAN,
         f32::NAN,
         f32::NAN,
         f32::NAN,
@@ -310,11 +318,14 @@ fn of_key(kind: Kind, profile: &Profile, attempt: &Attempt, delay: Delay) -> [f3
         // Of the attempts of which it is known what they were: silence of a few days means nothing yet.
         figures[place + 1] = figure(frauds) / figure(profile.known.sum(first, day).max(1));
     }
-    figures[13] = bad.recent;
-    if let Some(Story { first, last, good_since }) = bad.story {
-        figures[14] = since(Some(first), 86_400.0);
-        figures[15] = since(Some(last), 86_400.0);
-        figures[16] = figure(good_since);
+    let (first, known) = (day - delay.0 - 7, profile.known.sum(day - delay.0 - 7, day));
+    let plain = figure(bad.plain.sum(first, day));
+    (figures[13], figures[14], figures[15]) = (plain, plain / figure(known.max(1)), bad.recent);
+    if let Some(Run { first, last, frauds, good_since }) = bad.run {
+        figures[16] = since(Some(first), 86_400.0);
+        figures[17] = since(Some(last), 86_400.0);
+        figures[18] = figure(frauds);
+        figures[19] = figure(good_since);
     }
     figures
 }

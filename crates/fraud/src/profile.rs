@@ -25,8 +25,15 @@ const USUAL_AFTER: f32 = 3.0;
 /// How many outcomes the recent share of frauds leans on.
 const RECENT: f32 = 4.0;
 
-/// Frauds that lie further apart are two stories.
-const STORY_SECONDS: i64 = 28 * DAY_SECONDS;
+/// Frauds that lie further apart are not in a row, even if nothing came between them.
+const RUN_SECONDS: i64 = 28 * DAY_SECONDS;
+
+/// Whether an amount was one that its payer usually pays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Usual {
+    Yes,
+    No,
+}
 
 /// A day of a moment in seconds, and how much of it has passed (0 to 1).
 pub(crate) fn day_of(seconds: i64) -> (i64, f32) {
@@ -108,20 +115,25 @@ impl Others {
 pub(crate) struct Bad {
     /// Known frauds, by the day of the attempt.
     pub frauds: Ring<DAYS>,
+    /// Those of a usual amount: nothing about who paid explains them, so that the other keys have to.
+    pub plain: Ring<DAYS>,
     pub refused_minutes: Ring<60>,
     pub refused_days: Ring<DAYS>,
     /// Amounts far above the usual one.
     pub spikes: Ring<DAYS>,
-    pub story: Option<Story>,
+    pub run: Option<Run>,
+    /// Coupons for first orders that came with it.
+    pub first_order_coupons: u16,
     /// The share of frauds among what is known (0 to 1), the latest outcome weighing a quarter.
     pub recent: f32,
 }
 
-/// Known frauds that belong together, by the moments of their attempts in seconds.
+/// The latest frauds in a row, by the moments of their attempts in seconds: nothing between them is known to be good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Story {
+pub(crate) struct Run {
     pub first: i64,
     pub last: i64,
+    pub frauds: u32,
     /// Attempts after the last one that are known to be good.
     pub good_since: u32,
 }
@@ -166,19 +178,23 @@ impl Profile {
     }
 
     /// An attempt of that moment turned out to be fraud.
-    pub fn fraud(&mut self, seconds: i64) {
+    pub fn fraud(&mut self, seconds: i64, amount: Usual) {
         self.known.add(day_of(seconds).0);
         let bad = self.bad_mut();
         bad.frauds.add(day_of(seconds).0);
-        let story = match bad.story {
-            Some(story) if seconds <= story.last => Story { first: story.first.min(seconds), ..story },
-            Some(story) if seconds - story.last <= STORY_SECONDS => {
-                Story { last: seconds, good_since: 0, ..story }
-            }
-            _ => Story { first: seconds, last: seconds, good_since: 0 },
-        };
-        bad.story = Some(story);
+        match amount {
+            Usual::No => return,
+            Usual::Yes => bad.plain.add(day_of(seconds).0),
+        }
         bad.recent += (1.0 - bad.recent) / RECENT;
+        let run = match bad.run {
+            Some(run) if seconds < run.last => Run { first: run.first.min(seconds), ..run },
+            Some(run) if run.good_since == 0 && seconds - run.last <= RUN_SECONDS => {
+                Run { last: seconds, ..run }
+            }
+            _ => Run { first: seconds, last: seconds, frauds: 0, good_since: 0 },
+        };
+        bad.run = Some(Run { frauds: run.frauds.saturating_add(1), ..run });
     }
 
     /// An attempt of that moment is taken to be good.
@@ -186,8 +202,8 @@ impl Profile {
         self.known.add(day_of(seconds).0);
         let Some(bad) = &mut self.bad else { return };
         bad.recent -= bad.recent / RECENT;
-        if let Some(story) = bad.story.as_mut().filter(|story| seconds > story.last) {
-            story.good_since = story.good_since.saturating_add(1);
+        if let Some(run) = bad.run.as_mut().filter(|run| seconds > run.last) {
+            run.good_since = run.good_since.saturating_add(1);
         }
     }
 
@@ -199,9 +215,19 @@ impl Profile {
         self.seen.map(|(_, last)| last)
     }
 
+    pub fn first_order_coupon(&mut self) {
+        let bad = self.bad_mut();
+        bad.first_order_coupons = bad.first_order_coupons.saturating_add(1);
+    }
+
+    /// Whether it was seen on an earlier day.
+    pub fn is_old(&self, now_seconds: i64) -> bool {
+        self.first_at().is_some_and(|first| day_of(first).0 < day_of(now_seconds).0)
+    }
+
     /// Whether it was seen on an earlier day, or something bad is known.
     pub fn is_regular(&self, now_seconds: i64) -> bool {
-        self.bad.is_some() || self.first_at().is_some_and(|first| day_of(first).0 < day_of(now_seconds).0)
+        self.bad.is_some() || self.is_old(now_seconds)
     }
 
     fn bad_mut(&mut self) -> &mut Bad {
@@ -229,14 +255,17 @@ impl Profile {
         }
         let Some(bad) = &self.bad else { return };
         bad.frauds.write(to);
+        bad.plain.write(to);
         bad.refused_minutes.write(to);
         bad.refused_days.write(to);
         bad.spikes.write(to);
         to.single(bad.recent);
-        to.number(u64::from(bad.story.is_some()));
-        if let Some(Story { first, last, good_since }) = bad.story {
+        to.number(u64::from(bad.first_order_coupons));
+        to.number(u64::from(bad.run.is_some()));
+        if let Some(Run { first, last, frauds, good_since }) = bad.run {
             to.signed(first);
             to.signed(last - first);
+            to.number(u64::from(frauds));
             to.number(u64::from(good_since));
         }
     }
@@ -261,16 +290,18 @@ impl Profile {
         if flags & 2 != 0 {
             let mut read = Bad {
                 frauds: Ring::read(from)?,
+                plain: Ring::read(from)?,
                 refused_minutes: Ring::read(from)?,
                 refused_days: Ring::read(from)?,
                 spikes: Ring::read(from)?,
                 recent: from.single()?,
-                story: None,
+                first_order_coupons: u16::try_from(from.number()?).map_err(|_| Malformed)?,
+                run: None,
             };
             if from.length(1)? == 1 {
                 let (first, last) = span(from)?;
-                let good_since = u32::try_from(from.number()?).map_err(|_| Malformed)?;
-                read.story = Some(Story { first, last, good_since });
+                let mut count = || u32::try_from(from.number()?).map_err(|_| Malformed);
+                read.run = Some(Run { first, last, frauds: count()?, good_since: count()? });
             }
             bad = Some(Box::new(read));
         }
@@ -310,19 +341,22 @@ mod tests {
     }
 
     #[test]
-    fn frauds_far_apart_are_two_stories() {
+    fn a_run_of_frauds_ends_with_what_is_good() {
         let mut profile = Profile::default();
-        let story = |profile: &Profile| profile.bad.as_ref().and_then(|bad| bad.story).unwrap();
+        let run = |profile: &Profile| profile.bad.as_ref().and_then(|bad| bad.run).unwrap();
+        profile.fraud(9 * DAY_SECONDS, Usual::No);
         for day in [10, 8, 12] {
-            profile.fraud(day * DAY_SECONDS);
+            profile.fraud(day * DAY_SECONDS, Usual::Yes);
         }
         for day in [11, 13, 14] {
             profile.good(day * DAY_SECONDS);
         }
-        let first = Story { first: 8 * DAY_SECONDS, last: 12 * DAY_SECONDS, good_since: 2 };
-        assert_eq!(story(&profile), first);
-        profile.fraud(60 * DAY_SECONDS);
-        let second = Story { first: 60 * DAY_SECONDS, last: 60 * DAY_SECONDS, good_since: 0 };
-        assert_eq!((story(&profile), profile.known.sum(8, 60)), (second, 7));
+        let first = Run { first: 8 * DAY_SECONDS, last: 12 * DAY_SECONDS, frauds: 3, good_since: 2 };
+        assert_eq!(run(&profile), first);
+        profile.fraud(15 * DAY_SECONDS, Usual::Yes);
+        let second = Run { first: 15 * DAY_SECONDS, last: 15 * DAY_SECONDS, frauds: 1, good_since: 0 };
+        assert_eq!((run(&profile), profile.known.sum(8, 60)), (second, 8));
+        profile.fraud(60 * DAY_SECONDS, Usual::Yes);
+        assert_eq!(run(&profile).first, 60 * DAY_SECONDS);
     }
 }

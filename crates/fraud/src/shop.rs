@@ -1,7 +1,11 @@
-//! The shop's own figures: how large its orders are.
+//! The shop's own figures: how large its orders are, how many come, and whether somebody tries cards out.
 
-use crate::attempt::{Attempt, Outcome};
+use crate::attempt::Attempt;
+use crate::card_testing::CardTesting;
 use crate::codec::{Malformed, Reader, Writer};
+use crate::firing::of_minute;
+use crate::profile::minute_of;
+use crate::ring::Ring;
 use crate::state::minor;
 
 /// Eight steps to a doubling, from 1 minor unit up to 2^32.
@@ -15,16 +19,20 @@ const FADE_AT: u32 = 100_000;
 pub(crate) struct Shop {
     orders: [u32; STEPS],
     total: u32,
+    minutes: Ring<60>,
+    pub card_testing: CardTesting,
 }
 
 impl Default for Shop {
     fn default() -> Self {
-        Shop { orders: [0; STEPS], total: 0 }
+        Shop { orders: [0; STEPS], total: 0, minutes: Ring::default(), card_testing: CardTesting::default() }
     }
 }
 
 impl Shop {
-    pub fn record(&mut self, attempt: &Attempt) {
+    pub fn record(&mut self, attempt: &Attempt, unknown: bool) {
+        self.minutes.add(minute_of(attempt.at.seconds()));
+        self.card_testing.record(attempt, unknown);
         if let Some(count) = self.orders.get_mut(step(minor(attempt.amount_minor))) {
             *count += 1;
             self.total += 1;
@@ -37,7 +45,15 @@ impl Shop {
         }
     }
 
-    pub fn settle(&mut self, _attempt: &Attempt, _outcome: Outcome) {}
+    /// Orders that are counted.
+    pub fn orders(&self) -> u32 {
+        self.total
+    }
+
+    /// Attempts within a minute.
+    pub fn lately(&self, now: i64) -> f64 {
+        of_minute(&self.minutes, now)
+    }
 
     /// The share of orders (0 to 1) that were smaller; `None` before the first.
     pub fn rank(&self, amount: f32) -> Option<f32> {
@@ -51,6 +67,8 @@ impl Shop {
         for count in self.orders {
             to.number(u64::from(count));
         }
+        self.minutes.write(to);
+        self.card_testing.write(to);
     }
 
     pub fn read(from: &mut Reader<'_>) -> Result<Self, Malformed> {
@@ -61,6 +79,8 @@ impl Shop {
         }
         let total: u64 = shop.orders.iter().copied().map(u64::from).sum();
         shop.total = u32::try_from(total).ok().filter(|total| *total < FADE_AT).ok_or(Malformed)?;
+        shop.minutes = Ring::read(from)?;
+        shop.card_testing = CardTesting::read(from)?;
         Ok(shop)
     }
 }

@@ -1,14 +1,18 @@
 //! What the engine remembers: a table for each kind of key and the shop's own figures. It can be stored, and it can be
 //! built anew from the attempts, their outcomes and their labels in the order in which they came.
 
-use crate::attempt::{Attempt, Kind, Label, Mark, Marks, Outcome, Truth};
+use crate::attempt::{Attempt, Kind, Known, Label, Mark, Marks, Outcome, Truth};
 use crate::codec::{Malformed, Reader, Writer};
-use crate::profile::Profile;
+
+use crate::profile::{Profile, Usual};
 use crate::shop::Shop;
 use crate::table::Table;
 
 /// The version of the stored form.
 pub const STATE_VERSION: u64 = 1;
+
+/// An amount so many times the payer's mean explains a fraud by itself.
+const UNUSUAL: f32 = 2.2;
 
 /// How much is remembered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,12 +52,16 @@ impl State {
     pub fn record(&mut self, attempt: &Attempt) {
         let seconds = attempt.at.seconds();
         let amount = minor(attempt.amount_minor);
+        let unknown = self.is_unknown(attempt);
         for (kind, mark) in attempt.marks.iter() {
             let profile = self.table_mut(kind).visit(mark, seconds);
             profile.count(seconds, other(kind, &attempt.marks));
             profile.pay(amount, seconds);
+            if attempt.signals.first_order_coupon == Known::Yes {
+                profile.first_order_coupon();
+            }
         }
-        self.shop.record(attempt);
+        self.shop.record(attempt, unknown);
     }
 
     /// What became of an attempt that was counted.
@@ -68,19 +76,31 @@ impl State {
                 }
             }
         }
-        self.shop.settle(attempt, outcome);
+        let unknown = self.is_unknown(attempt);
+        self.shop.card_testing.settle(attempt, outcome, unknown);
     }
 
     /// What an attempt turned out to be. Good ones are told as well, when silence has lasted long enough: rates are of what
     /// is known. Keys that were let go meanwhile stay so.
     pub fn label(&mut self, attempt: &Attempt, label: Label) {
         let seconds = attempt.at.seconds();
+        let amount = self.usual(attempt);
         for (kind, mark) in attempt.marks.iter() {
             let Some(profile) = self.table_mut(kind).get_mut(mark) else { continue };
             match label.truth {
                 Truth::Good => profile.good(seconds),
-                Truth::Fraud => profile.fraud(seconds),
+                Truth::Fraud => profile.fraud(seconds, amount),
             }
+        }
+    }
+
+    /// Whether who paid usually pays such amounts, as far as is known today; who is not known explains nothing.
+    fn usual(&self, attempt: &Attempt) -> Usual {
+        let payer = attempt.marks.payer().and_then(|(kind, mark)| self.profile(kind, mark));
+        let mean = payer.and_then(|profile| profile.amounts.mean());
+        match mean {
+            Some(mean) if minor(attempt.amount_minor) > UNUSUAL * mean => Usual::No,
+            _ => Usual::Yes,
         }
     }
 

@@ -4,6 +4,7 @@
 //! not: dangerous elements, event handlers, script URLs, style expressions. Our own reading of the HTML standard,
 //! section 13.2.5.
 
+mod hiding;
 mod inside;
 mod names;
 
@@ -11,6 +12,9 @@ use std::ops::Range;
 
 use crate::transform::ByteMask;
 use names::{ELEMENTS, ELEMENTS_WITH, EVENTS, OF_FRAMEWORKS, URL_ATTRIBUTES};
+
+/// Longer values are read in windows, which end anywhere.
+const WHOLE: usize = 32 * 1024;
 
 pub(crate) fn trigger() -> ByteMask {
     ByteMask::from_bytes(b"<=:")
@@ -31,6 +35,9 @@ fn tags(value: &[u8]) -> Option<Range<usize>> {
     let mut budget = value.len().saturating_mul(8).saturating_add(8_192);
     while let Some(place) = value.get(at..).and_then(|rest| memchr::memchr(b'<', rest)) {
         let start = at + place;
+        if hiding::hides_what_follows(value, start) {
+            return Some(start..value.len().min(start + 64));
+        }
         let mut reader = Tag::at(value, start + 1);
         if budget == 0 || reader.runs_script() || reader.takes_what_follows() {
             return Some(start..reader.at.min(value.len()));
@@ -70,7 +77,6 @@ impl<'v> Tag<'v> {
 
     /// `<a x='` and the end: what the page has behind it becomes a part of the tag. Of a long value only a window may end so.
     fn takes_what_follows(&self) -> bool {
-        const WHOLE: usize = 32 * 1024;
         self.is_open && self.value.len() < WHOLE
     }
 
@@ -485,6 +491,17 @@ mod tests {
             "x href=javascript:x()",
             "x\" style=\"width:expression(x)",
             "' a=b c d='e' formaction=//evil.example/>",
+            // What stands behind it on the page is gone.
+            "Nice <!--",
+            "Nice <!-- and more",
+            "Nice <textarea>",
+            "<TITLE>",
+            "<xmp>x",
+            "Lovely <select >",
+            "<template><b>x</b>",
+            "<dialog",
+            "<base target=x>",
+            "<fencedframe src=//e.x>",
             // A value that stands in a tag already, and events that no list has.
             "x onsomethingnew=PWN='N'",
             "x onsomethingnew=a(1)",
@@ -537,6 +554,13 @@ mod tests {
             "<img src=\"/media/a.png\" alt=\"one = two\">",
             "JavaScript: The Good Parts",
             "a <- b",
+            "a <!b",
+            "<-- see here",
+            "<!-- a note --> Mug",
+            "<!--> Mug",
+            "<select><option>S</option></select>",
+            "<title>Mug</title>",
+            "<selected works>",
             "i <3 you",
             "JavaScript: The Definitive Guide (7th Edition)",
             "price<base price",

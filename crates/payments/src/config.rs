@@ -41,6 +41,9 @@ pub struct PaymentsSection {
     pub pay_within_minutes: Option<u32>,
     /// Most minor units that are given back in 24 hours, in each currency. No limit where it is left out.
     pub refunds_per_day: Option<i64>,
+    /// Secrets of signed links: none, one, or two while it is exchanged. 32 to 200 signs, mode 0600.
+    #[serde(default)]
+    pub link_secret_files: Vec<PathBuf>,
     pub stripe: Option<StripeSection>,
     pub paypal: Option<PayPalSection>,
     /// Whom in the shop to tell.
@@ -130,6 +133,7 @@ pub struct Settings {
     pub(crate) capture: CaptureMode,
     pub(crate) pay_within: Duration,
     pub(crate) refunds_per_day: Option<i64>,
+    pub(crate) links: Vec<Secret<String>>,
     pub(crate) stripe: Option<Stripe>,
     pub(crate) paypal: Option<PayPal>,
     pub(crate) hooks: Vec<Hook>,
@@ -167,10 +171,28 @@ impl PaymentsSection {
             },
             pay_within: Duration::from_secs(u64::from(minutes) * 60),
             refunds_per_day: self.refunds_per_day,
+            links: self.links(folder)?,
             stripe: self.stripe.as_ref().map(|stripe| stripe.client(self.mode, folder)).transpose()?,
             paypal: self.paypal.as_ref().map(|paypal| paypal.client(self.mode, folder)).transpose()?,
             hooks,
         })
+    }
+}
+
+impl PaymentsSection {
+    fn links(&self, folder: &Path) -> Result<Vec<Secret<String>>, ConfigFault> {
+        if self.link_secret_files.len() > 2 {
+            return Err(fault("link_secret_files names one file, or two while the secret is exchanged"));
+        }
+        let files = self.link_secret_files.iter();
+        let secrets = files.map(|file| secret("link_secret_files", folder, file));
+        let secrets = secrets.collect::<Result<Vec<_>, _>>()?;
+        if secrets.iter().any(|secret| !(32..=200).contains(&secret.expose().len())) {
+            return Err(fault(
+                "link_secret_files: a secret has 32 to 200 signs; `openssl rand -hex 32` makes one",
+            ));
+        }
+        Ok(secrets)
     }
 }
 

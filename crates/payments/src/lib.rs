@@ -14,6 +14,7 @@
 
 mod apply;
 mod config;
+pub mod desk;
 pub mod disputes;
 mod error;
 mod inbox;
@@ -24,6 +25,7 @@ pub mod machine;
 mod model;
 pub mod money;
 pub mod news;
+pub mod pages;
 mod payments;
 mod paypal;
 mod provider;

@@ -208,7 +208,7 @@ impl Payment {
     }
 
     /// Whether the order may not have another payment beside it.
-    pub(crate) fn is_open(&self) -> bool {
+    pub fn is_open(&self) -> bool {
         !matches!(self.state, State::Voided | State::Failed | State::Refunded) || self.is_unsure
     }
 

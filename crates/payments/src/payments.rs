@@ -120,9 +120,14 @@ impl Payments {
 
     /// Which ways to pay a payment has: those that are set up and take its currency and amount.
     pub fn ways(&self, payment: &Payment) -> Vec<Provider> {
+        self.ways_for(payment.amount)
+    }
+
+    /// Which ways to pay an amount has.
+    pub fn ways_for(&self, amount: crate::money::Money) -> Vec<Provider> {
         let takes = |gateway: &&Gateway| match gateway {
-            Gateway::Stripe(_) => payment.amount.to_stripe().is_ok(),
-            Gateway::PayPal(_) => payment.amount.to_paypal().is_ok(),
+            Gateway::Stripe(_) => amount.to_stripe().is_ok(),
+            Gateway::PayPal(_) => amount.to_paypal().is_ok(),
         };
         self.0.gateways.iter().filter(takes).map(Gateway::provider).collect()
     }

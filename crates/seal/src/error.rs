@@ -19,6 +19,8 @@ pub enum Error {
     Proof,
     /// A sealed value was changed, belongs elsewhere, or was sealed with another key.
     Sealed,
+    /// What holds the root key cannot be reached, or refuses; the words say why.
+    Away(String),
 }
 
 impl fmt::Display for Error {
@@ -34,6 +36,7 @@ impl fmt::Display for Error {
             Error::Sealed => f.write_str(
                 "a sealed value cannot be opened: it was changed, or the key file does not belong to this database",
             ),
+            Error::Away(why) => write!(f, "the root key is out of reach: {why}"),
         }
     }
 }
@@ -47,13 +50,19 @@ impl Fault for Error {
             Error::Key | Error::Signature | Error::UnknownSigner | Error::Proof | Error::Sealed => {
                 FaultKind::Broken
             }
+            Error::Away(_) => FaultKind::Broken,
         }
     }
 
     fn blame(&self) -> Blame {
         match self {
             Error::Form(_) => Blame::Caller,
-            Error::Key | Error::Signature | Error::UnknownSigner | Error::Proof | Error::Sealed => Blame::Us,
+            Error::Key
+            | Error::Signature
+            | Error::UnknownSigner
+            | Error::Proof
+            | Error::Sealed
+            | Error::Away(_) => Blame::Us,
         }
     }
 
@@ -65,6 +74,7 @@ impl Fault for Error {
             Error::UnknownSigner => "seal.unknown_signer",
             Error::Proof => "seal.proof",
             Error::Sealed => "seal.sealed",
+            Error::Away(_) => "seal.root_away",
         }
     }
 }

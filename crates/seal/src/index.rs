@@ -60,6 +60,15 @@ impl KeyType for ThirtyTwo {
 pub struct FieldIndex(Secret<[u8; KEY_BYTES]>);
 
 impl FieldIndex {
+    /// One that an epoch key wrapped by itself.
+    pub fn from_bytes(bytes: Secret<[u8; KEY_BYTES]>) -> Self {
+        FieldIndex(bytes)
+    }
+
+    pub fn bytes(&self) -> &Secret<[u8; KEY_BYTES]> {
+        &self.0
+    }
+
     /// The mark of a whole value, which the caller has normalised: HMAC-SHA-256 cut to [`MARK_BYTES`].
     pub fn mark(&self, value: &str) -> [u8; MARK_BYTES] {
         let mut out = [0; MARK_BYTES];
@@ -71,8 +80,17 @@ impl FieldIndex {
     /// less; whoever looks up opens what was found and compares. The value's ends count as blanks, so a word's beginning
     /// can be looked for.
     pub fn trigrams(&self, value: &str) -> Vec<u32> {
-        let padded: Vec<char> = std::iter::once(' ').chain(value.chars()).chain([' ']).collect();
-        let mut marks: Vec<u32> = padded
+        self.threes(&std::iter::once(' ').chain(value.chars()).chain([' ']).collect::<Vec<char>>())
+    }
+
+    /// Marks of the trigrams within a part of a value, whose ends are not the value's: all are among those of each value that has it
+    /// in it. None for fewer than three letters.
+    pub fn trigrams_within(&self, part: &str) -> Vec<u32> {
+        self.threes(&part.chars().collect::<Vec<char>>())
+    }
+
+    fn threes(&self, letters: &[char]) -> Vec<u32> {
+        let mut marks: Vec<u32> = letters
             .windows(3)
             .map(|three| {
                 let tag = self.tag(b't', &three.iter().collect::<String>());
@@ -136,6 +154,9 @@ mod tests {
         let shared = part.iter().filter(|mark| whole.contains(mark)).count();
         assert_eq!(shared, part.len());
         assert!(index.trigrams("babbage").iter().filter(|mark| whole.contains(mark)).count() < 2);
+        assert!(index.trigrams_within("velac").len() == 3, "three threes");
+        assert!(index.trigrams_within("love").iter().all(|mark| whole.contains(mark)));
+        assert!(index.trigrams_within("lo").is_empty());
         assert_eq!(index.trigrams("").len(), 0);
         assert_eq!(index.trigrams("é").len(), 1);
         // A trigram is no whole value, though both are three letters.

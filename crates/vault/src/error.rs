@@ -21,6 +21,8 @@ pub enum Error {
     },
     /// The epoch of a customer's key is not on the shelf: destroyed, or the shelf is of another time.
     NoEpoch(u32),
+    /// The data names a root of the indexes that the key store does not have.
+    OtherRoots(u32),
     /// A record is not as it was written last.
     Harmed(Box<Flaw>),
     /// There is no such customer, or they were erased. From outside the two look the same.
@@ -62,6 +64,11 @@ impl fmt::Display for Error {
                 f,
                 "a customer's key was wrapped in epoch {epoch}, whose key is not here; if the key store was restored \
                  from a backup that is older than the epoch's end, what it held is gone on purpose"
+            ),
+            Error::OtherRoots(root) => write!(
+                f,
+                "the data has marks of root {root} of the blind indexes, which the key store does not have; \
+                 start Storeward anew: they are made again"
             ),
             Error::Harmed(flaw) if flaw.harm == Harm::Retention => {
                 write!(
@@ -106,9 +113,11 @@ impl Fault for Error {
         match self {
             Error::Store(error) => error.kind(),
             Error::Seal(error) => error.kind(),
-            Error::Shelf(_) | Error::OtherRoot { .. } | Error::NoEpoch(_) | Error::Harmed(_) => {
-                FaultKind::Broken
-            }
+            Error::Shelf(_)
+            | Error::OtherRoot { .. }
+            | Error::NoEpoch(_)
+            | Error::OtherRoots(_)
+            | Error::Harmed(_) => FaultKind::Broken,
             Error::ShelfHeld | Error::Decided | Error::Changed => FaultKind::Conflict,
             Error::NoCustomer | Error::NoRequest | Error::NoField(_) => FaultKind::Missing,
             Error::Value { .. } | Error::Shop(_) => FaultKind::Invalid,
@@ -120,7 +129,11 @@ impl Fault for Error {
         match self {
             Error::Store(error) => error.blame(),
             Error::Seal(error) => error.blame(),
-            Error::Shelf(_) | Error::OtherRoot { .. } | Error::NoEpoch(_) | Error::Harmed(_) => Blame::Us,
+            Error::Shelf(_)
+            | Error::OtherRoot { .. }
+            | Error::NoEpoch(_)
+            | Error::OtherRoots(_)
+            | Error::Harmed(_) => Blame::Us,
             Error::ShelfHeld
             | Error::NoCustomer
             | Error::NoRequest
@@ -141,6 +154,7 @@ impl Fault for Error {
             Error::ShelfHeld => "vault.shelf_held",
             Error::OtherRoot { .. } => "vault.other_root",
             Error::NoEpoch(_) => "vault.no_epoch",
+            Error::OtherRoots(_) => "vault.other_roots",
             Error::Harmed(_) => "vault.record_harmed",
             Error::NoCustomer => "vault.no_customer",
             Error::NoRequest => "vault.no_request",

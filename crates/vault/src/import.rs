@@ -273,22 +273,16 @@ impl Row {
 
 impl Vault {
     /// The id of the shop's customer of this number: the same each time, and it says nothing of the number without the
-    /// index's root. So a customer who was erased stays erased, whatever a shop's file says later.
+    /// key of names. So a customer who was erased stays erased, whatever a shop's file says later.
     pub fn customer_of_shop(&self, number: &str) -> CustomerId {
-        let indexes = self.0.keys.indexes();
-        let (version, root) =
-            indexes.first().expect("a key store has a root of its indexes from its first start on");
-        let mark = root.field("import.customer", *version).mark(number);
+        let mark = self.0.keys.name_key("import.customer").mark(number);
         CustomerId::from_bits(u128::from_be_bytes(mark))
     }
 
     /// The name of an item that a shop's file names by a value, such as an order by its number: a mark, so that no cell
     /// of a file stands in the database as it is, whatever people typed there.
     pub fn item_of_shop(&self, class: Class, cell: &str) -> String {
-        let indexes = self.0.keys.indexes();
-        let (version, root) =
-            indexes.first().expect("a key store has a root of its indexes from its first start on");
-        let mark = root.field(&format!("import.item.{}", class.name()), *version).mark(cell);
+        let mark = self.0.keys.name_key(&format!("import.item.{}", class.name())).mark(cell);
         format!("{}{}", Item::MARKED, hex(&mark))
     }
 

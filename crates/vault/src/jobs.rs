@@ -18,6 +18,14 @@ pub fn rotate_now() -> NewJob {
     NewJob::new(ROTATE_NOW, Vec::new()).unique("one")
 }
 
+/// The kind of a renewal of the blind indexes that an operator asks of a running program.
+pub const RENEW_INDEX: &str = "vault.renew_index";
+
+/// Another root of the blind indexes, by the program that serves.
+pub fn renew_index() -> NewJob {
+    NewJob::new(RENEW_INDEX, Vec::new()).unique("one")
+}
+
 impl Vault {
     /// The jobs. Epochs end after `life`: an erasure reaches every backup of the keys within that time.
     pub fn handlers(&self, life: Duration) -> Vec<Handler> {
@@ -44,7 +52,20 @@ impl Vault {
             let vault = verify.clone();
             async move { Ok(vault.verify(Actor::System, |_| {}).await.map(drop)?) }
         };
+        let renew = self.clone();
+        let renew = move |_| {
+            let vault = renew.clone();
+            async move { Ok(vault.renew_index(|_| {}).await?) }
+        };
+        let make = self.clone();
+        let make = move |_| {
+            let vault = make.clone();
+            async move { Ok(vault.make_indexes(|_| {}).await?) }
+        };
         vec![
+            Handler::new(RENEW_INDEX, renew).time_limit(12 * HOUR),
+            // What was begun and interrupted.
+            Handler::new("vault.make_indexes", make).every(HOUR).time_limit(12 * HOUR),
             Handler::new("vault.verify", verify).every(DAY).time_limit(4 * HOUR),
             Handler::new("vault.finish_erasures", finish).every(HOUR).time_limit(HOUR),
             rotate("vault.rotate", life).every(DAY),

@@ -6,7 +6,9 @@
 //! epoch before is destroyed.
 
 mod cache;
+mod indexes;
 mod notes;
+mod root;
 mod shelf;
 mod sql;
 mod verify;
@@ -36,15 +38,14 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { domain: "vault_keys", number: 1, sql: include_str!("../migrations/keys_0001.sql") },
     Migration { domain: "vault_keys", number: 2, sql: include_str!("../migrations/keys_0002.sql") },
     Migration { domain: "vault_keys", number: 3, sql: include_str!("../migrations/keys_0003.sql") },
+    Migration { domain: "vault_keys", number: 4, sql: include_str!("../migrations/keys_0004.sql") },
 ];
 
 /// Keys that one write of a rotation wraps anew: a few milliseconds.
 const REWRAPPED_AT_ONCE: u32 = 500;
 
-/// The purpose under which an epoch wraps the root of the indexes.
-fn index_purpose(version: u32) -> String {
-    format!("index-root/{version}")
-}
+/// How often somebody who reads is let be overtaken by rotations: each takes far longer than a look.
+const OVERTAKEN: usize = 3;
 
 /// What a key store is opened with.
 pub struct KeyStoreParts {
@@ -66,6 +67,7 @@ struct Inner {
     entropy: Arc<dyn Entropy>,
     epochs: RwLock<Epochs>,
     indexes: RwLock<Vec<(u32, IndexRoot)>>,
+    names: RwLock<indexes::Names>,
     cache: Mutex<Cache>,
     notes: Mutex<Notes>,
 }
@@ -87,7 +89,7 @@ pub struct Progress {
 }
 
 impl KeyStore {
-    /// Reads the epochs and the roots of the indexes; begins the first epoch where there is none.
+    /// Reads the epochs, the roots of the indexes and the keys of names; begins the first epoch where there is none.
     pub async fn open(parts: KeyStoreParts) -> Result<Self, Error> {
         let KeyStoreParts { db, shelf, root, entropy } = parts;
         // Not while another program is at it: it tidies up itself.
@@ -104,6 +106,7 @@ impl KeyStore {
             entropy,
             epochs: RwLock::new(epochs),
             indexes: RwLock::default(),
+            names: RwLock::default(),
             cache: Mutex::default(),
             notes: Mutex::default(),
         };
@@ -114,6 +117,8 @@ impl KeyStore {
             store.refuse_an_empty_store().await?;
         }
         store.begin_first_index().await?;
+        store.read_indexes().await?;
+        store.begin_names().await?;
         store.read_indexes().await?;
         Ok(store)
     }
@@ -162,6 +167,18 @@ impl KeyStore {
 
     /// As the store has it at this moment.
     pub(crate) async fn held_in_store(&self, customer: CustomerId) -> Result<Option<Held>, Error> {
+        let mut last = Ok(None);
+        for _ in 0..OVERTAKEN {
+            last = self.held_once(customer).await;
+            // The row was read, and its epoch ended before it was unwrapped: it lies under the next one by now.
+            if !matches!(last, Err(Error::NoEpoch(_))) {
+                break;
+            }
+        }
+        last
+    }
+
+    async fn held_once(&self, customer: CustomerId) -> Result<Option<Held>, Error> {
         let now = self.0.db.now();
         let found = self.0.db.read(move |reader| -> Result<_, Error> { Ok(sql::find(reader, customer)?) });
         let Some(row) = found.await? else { return Ok(None) };
@@ -263,12 +280,6 @@ impl KeyStore {
         self.epochs().current().map_or(EpochId(0), storeward_seal::envelope::EpochKey::id)
     }
 
-    /// The roots of the blind indexes with their versions, the newest last. Marks are written and looked
-    /// up with all of them.
-    pub fn indexes(&self) -> Vec<(u32, IndexRoot)> {
-        self.0.indexes.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
     /// Begins an epoch: whatever is wrapped from now on is wrapped in it. Nothing stops working meanwhile.
     pub async fn begin_epoch(&self) -> Result<EpochId, Error> {
         let now = self.0.db.now();
@@ -308,7 +319,9 @@ impl KeyStore {
         // A write: it stands in line behind every key that was wrapped before this epoch was the current one.
         let left = self.0.db.write(move |tx| -> Result<u64, Error> {
             tx.commit_silent("it only counts what is left");
-            Ok(sql::count_before(tx, current)? + sql::indexes_before(tx, current)?)
+            Ok(sql::count_before(tx, current)?
+                + sql::indexes_before(tx, current)?
+                + sql::names_before(tx, current)?)
         });
         if left.await? > 0 || older.is_empty() {
             return Ok(Vec::new());
@@ -324,35 +337,6 @@ impl KeyStore {
         });
         written.await?;
         Ok(older)
-    }
-
-    async fn begin_first_index(&self) -> Result<(), Error> {
-        let index = IndexRoot::generate(self.0.entropy.as_ref());
-        let (epoch, wrapped) = {
-            let epochs = self.epochs();
-            let epoch = epochs.current().ok_or(Error::NoEpoch(0))?;
-            (epoch.id(), epoch.wrap_other(index.bytes(), &index_purpose(1), self.0.entropy.as_ref()))
-        };
-        let written = self.0.db.write(move |tx| -> Result<(), Error> {
-            if sql::no_index(tx)? {
-                sql::insert_index(tx, 1, epoch, &wrapped)?;
-            }
-            tx.commit_silent("the indexes' root is made with the store, which its first epoch tells");
-            Ok(())
-        });
-        written.await
-    }
-
-    async fn read_indexes(&self) -> Result<(), Error> {
-        let rows = self.0.db.read(|reader| -> Result<_, Error> { Ok(sql::indexes(reader)?) }).await?;
-        let epochs = self.epochs().clone();
-        let mut found = Vec::new();
-        for (version, epoch, wrapped) in rows {
-            let bytes = epochs.get(epoch)?.unwrap_other(&wrapped, &index_purpose(version))?;
-            found.push((version, IndexRoot::from_bytes(bytes)));
-        }
-        *self.0.indexes.write().unwrap_or_else(PoisonError::into_inner) = found;
-        Ok(())
     }
 
     fn unwrap(&self, row: &KeyRow) -> Result<Held, Error> {
@@ -402,7 +386,7 @@ async fn seal_shelf(db: &Db, shelf: &Shelf, root: &dyn RootKey, entropy: &dyn En
     shelf.seal(root, entropy)
 }
 
-/// Keys first, then the roots of the indexes, of which there are one or two.
+/// Keys first, then the roots of the indexes and the keys of names, of which there are a few.
 fn rewrap_some(
     tx: &mut Tx<'_>,
     epochs: &Epochs,
@@ -418,13 +402,6 @@ fn rewrap_some(
         sql::rewrap(tx, row.customer, row.epoch, current, to.wrap(&key, &name, entropy))?;
         count += 1;
     }
-    for (version, epoch, wrapped) in sql::indexes(tx)? {
-        if epoch < current {
-            let purpose = index_purpose(version);
-            let root = epochs.get(epoch)?.unwrap_other(&wrapped, &purpose)?;
-            sql::rewrap_index(tx, version, current, to.wrap_other(&root, &purpose, entropy))?;
-            count += 1;
-        }
-    }
+    count += indexes::rewrap(tx, epochs, to, entropy)?;
     Ok(count)
 }

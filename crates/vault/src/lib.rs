@@ -15,6 +15,7 @@ pub mod copy;
 mod error;
 mod grants;
 pub mod import;
+mod indexes;
 mod jobs;
 mod keys;
 mod manifest;
@@ -41,7 +42,8 @@ pub use error::Error;
 pub use grants::{
     APPROVED_FOR, Decision, EMERGENCY_FOR, Request, Requests, STATEMENTS as GRANT_STATEMENTS, Verdict,
 };
-pub use jobs::{ROTATE_NOW, rotate_now};
+pub use indexes::{Making, STATEMENTS as INDEX_STATEMENTS, by_part};
+pub use jobs::{RENEW_INDEX, ROTATE_NOW, renew_index, rotate_now};
 pub use keys::{
     Epochs, KeyFault, KeyStore, KeyStoreParts, MIGRATIONS as KEY_MIGRATIONS, Progress,
     STATEMENTS as KEY_STATEMENTS, Shelf,
@@ -110,5 +112,10 @@ pub const MIGRATIONS: &[storeward_store::Migration] = &[
         domain: "vault",
         number: 6,
         sql: include_str!("../migrations/0006_pleas.sql"),
+    },
+    storeward_store::Migration {
+        domain: "vault_index",
+        number: 1,
+        sql: include_str!("../migrations/index_0001.sql"),
     },
 ];

@@ -10,7 +10,8 @@ use storeward_store::{Db, Reader, Tx};
 
 use crate::Error;
 use crate::asking::Asker;
-use crate::catalogue::Field;
+use crate::catalogue::{Field, Lookup};
+use crate::indexes::Plan;
 use crate::keys::{Held, KeyStore};
 use crate::manifest::{Manifest, refuse_cut};
 use crate::opening::open_row;
@@ -133,7 +134,7 @@ impl Vault {
 
     /// Writes values of one item: all of them or, where one does not fit, none.
     pub async fn write(&self, actor: Actor, customer: CustomerId, item: Item) -> Result<(), Error> {
-        let taken = Taken::new(item)?;
+        let taken = Arc::new(Taken::new(item)?);
         let written = self.write_taken(actor, customer, taken, None).await;
         self.alarm(actor, written).await.map(drop)
     }
@@ -146,7 +147,7 @@ impl Vault {
         item: Item,
         expected: Expected,
     ) -> Result<String, Error> {
-        let taken = Taken::new(item)?;
+        let taken = Arc::new(Taken::new(item)?);
         let written = self.write_taken(actor, customer, taken, Some(expected)).await;
         self.alarm(actor, written).await
     }
@@ -155,7 +156,24 @@ impl Vault {
         &self,
         actor: Actor,
         customer: CustomerId,
-        taken: Taken,
+        taken: Arc<Taken>,
+        expected: Option<Expected>,
+    ) -> Result<String, Error> {
+        match self.write_once(actor, customer, Arc::clone(&taken), expected.clone()).await {
+            // Another program began a root of the indexes since we looked.
+            Err(Error::OtherRoots(_)) => {
+                self.0.keys.read_indexes().await?;
+                self.write_once(actor, customer, taken, expected).await
+            }
+            other => other,
+        }
+    }
+
+    async fn write_once(
+        &self,
+        actor: Actor,
+        customer: CustomerId,
+        taken: Arc<Taken>,
         expected: Option<Expected>,
     ) -> Result<String, Error> {
         self.refuse_erased(customer).await?;
@@ -173,16 +191,13 @@ impl Vault {
                     return Err(Error::Changed);
                 }
             }
+            let plan = Plan::read(tx, &indexes)?;
             for (field, value) in &taken.values {
                 let row = seal_one(tx, customer, &taken, field, value, &manifest, &held, entropy.as_ref())?;
                 manifest.put(key, &row);
-                if let Some(normal) = field.normal(value) {
-                    let name = field.full_name();
-                    let marks: Vec<_> = indexes
-                        .iter()
-                        .map(|(version, root)| (*version, root.field(&name, *version).mark(&normal)))
-                        .collect();
-                    sql::replace_marks(tx, customer, &name, &taken.id, &marks)?;
+                let marks = plan.of_value(field, value);
+                if !marks.is_empty() {
+                    sql::replace_marks(tx, customer, &field.full_name(), &taken.id, &marks)?;
                 }
             }
             let tag = match &expected {
@@ -321,24 +336,7 @@ impl Vault {
         Ok((key, found.await?))
     }
 
-    /// The customers, at most 100 for each root of the indexes, with exactly this value in the field, as far as normal forms tell. They are found
-    /// without opening anything. Empty for a field that cannot be looked up.
-    pub async fn find(&self, field: &'static Field, value: &str) -> Result<Vec<CustomerId>, Error> {
-        let Some(marks) = self.marks(field, value) else { return Ok(Vec::new()) };
-        let name = field.full_name();
-        let found = self.0.db.read(move |reader| -> Result<_, Error> {
-            let mut all = Vec::new();
-            for (version, mark) in marks {
-                all.extend(sql::by_mark(reader, &name, version, mark)?);
-            }
-            all.sort_unstable();
-            all.dedup();
-            Ok(all)
-        });
-        found.await
-    }
-
-    /// [`Vault::find`] for somebody whom the policy lets find customers. That they looked, and how many there were, is on
+    /// [`Vault::find`], or [`Vault::find_by_part`] where the field is not found by whole values, for somebody whom the policy lets find customers. That they looked, and how many there were, is on
     /// record.
     pub async fn look_up(
         &self,
@@ -370,7 +368,10 @@ impl Vault {
             told.await?;
             return Err(Error::Denied(reason));
         }
-        let found = self.find(field, value).await?;
+        let found = match field.lookup {
+            Lookup::Whole => self.find(field, value).await?,
+            Lookup::None => self.find_by_part(field, value).await?,
+        };
         let (actor, field) = (asker.actor, field.full_name());
         let count = u64::try_from(found.len()).unwrap_or(u64::MAX);
         let written = self.0.db.write(move |tx| -> Result<(), Error> {

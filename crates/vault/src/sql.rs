@@ -1,5 +1,6 @@
 //! All SQL of customers' records.
 
+use crate::indexes::parts_name;
 use crate::records::Size;
 use storeward_base::{CustomerId, Timestamp};
 use storeward_store::{Error, Reader, Row, Tx, params, statements};
@@ -33,7 +34,7 @@ statements! {
 
     INSERT_MARK = "INSERT INTO vault_mark (field, root, mark, customer, item) VALUES ($1, $2, $3, $4, $5) \
                    ON CONFLICT (field, root, mark, customer, item) DO NOTHING";
-    DELETE_MARKS_OF_FIELD = "DELETE FROM vault_mark WHERE customer = $1 AND field = $2 AND item = $3";
+    DELETE_MARKS_OF_FIELD = "DELETE FROM vault_mark WHERE customer = $1 AND (field = $2 OR field = $4) AND item = $3";
     DELETE_MARKS = "DELETE FROM vault_mark WHERE customer = $1";
     HAS_MARK = "SELECT customer FROM vault_mark WHERE field = $1 AND root = $2 AND mark = $3 AND customer = $4 LIMIT 1";
     OVER = "SELECT customer, collection, item, field FROM vault_field WHERE keep_until <= $1 ORDER BY keep_until LIMIT $2";
@@ -194,17 +195,17 @@ pub fn delete_fields(tx: &mut Tx<'_>, customer: CustomerId) -> Result<u64, Error
     tx.execute(DELETE_FIELDS, params![customer])
 }
 
-/// The marks of one value, one for each root, in the place of those that it had.
+/// The marks of one value, of each root and of its parts, in the place of those that it had.
 pub fn replace_marks(
     tx: &mut Tx<'_>,
     customer: CustomerId,
     field: &str,
     item: &str,
-    marks: &[(u32, [u8; 16])],
+    marks: &[crate::indexes::Mark],
 ) -> Result<(), Error> {
-    tx.execute(DELETE_MARKS_OF_FIELD, params![customer, field, item])?;
-    for (root, mark) in marks {
-        tx.execute(INSERT_MARK, params![field, *root, *mark, customer, item])?;
+    tx.execute(DELETE_MARKS_OF_FIELD, params![customer, field, item, parts_name(field)])?;
+    for (name, root, mark) in marks {
+        tx.execute(INSERT_MARK, params![name, *root, mark, customer, item])?;
     }
     Ok(())
 }
@@ -213,7 +214,7 @@ pub fn by_mark(
     reader: &mut Reader<'_>,
     field: &str,
     root: u32,
-    mark: [u8; 16],
+    mark: &[u8],
 ) -> Result<Vec<CustomerId>, Error> {
     reader.query_many(BY_MARK, params![field, root, mark], |row| row.get(0))
 }
@@ -246,7 +247,8 @@ pub fn delete_field(
     item: &str,
     field: &str,
 ) -> Result<(), Error> {
-    tx.execute(DELETE_MARKS_OF_FIELD, params![customer, format!("{collection}.{field}"), item])?;
+    let name = format!("{collection}.{field}");
+    tx.execute(DELETE_MARKS_OF_FIELD, params![customer, &name, item, parts_name(&name)])?;
     tx.execute(DELETE_FIELD, params![customer, collection, item, field]).map(drop)
 }
 

@@ -7,6 +7,7 @@ use storeward_store::{Reader, ledger};
 
 use crate::Error;
 use crate::catalogue::Field;
+use crate::indexes::Plan;
 use crate::keys::Held;
 use crate::manifest::{Flaw, Harm, Manifest};
 use crate::opening::open_row;
@@ -65,6 +66,7 @@ impl Vault {
     pub async fn verify(&self, actor: Actor, mut progress: impl FnMut(Walk)) -> Result<Verified, Error> {
         // Whoever is not noted yet is not older than the note.
         self.keys().write_notes().await?;
+        self.keys().read_indexes().await?;
         let size = self.0.db.read(|reader| -> Result<_, Error> { Ok(sql::size(reader)?) }).await?;
         let mut verified = Verified::default();
         let mut last = String::new();
@@ -285,17 +287,15 @@ fn look(
         let place = format!("{}.{}.{}", row.collection, row.item, row.field);
         flaws.iter().any(|flaw| flaw.place == place)
     };
+    let plan = Plan::read(reader, indexes)?;
+    let marks = marks.into_iter().filter(|(name, root, ..)| plan.is_judged(name, *root)).collect();
     let mut expected: Vec<MarkRow> = Vec::new();
     for row in &rows {
         match open_row(&held.key, customer, row) {
             Ok(value) => {
                 let Ok(field) = Field::find(&format!("{}.{}", row.collection, row.field)) else { continue };
-                let Some(normal) = field.normal(value.expose()) else { continue };
-                let name = field.full_name();
-                expected.extend(indexes.iter().map(|(version, root)| {
-                    let mark = root.field(&name, *version).mark(&normal).to_vec();
-                    (name.clone(), *version, mark, row.item.clone())
-                }));
+                let due = plan.due(field, value.expose()).into_iter();
+                expected.extend(due.map(|(name, root, mark)| (name, root, mark, row.item.clone())));
             }
             Err(Error::Harmed(flaw)) if !is_flawed(&flaws, row) => flaws.push(*flaw),
             Err(Error::Harmed(_)) => {}
@@ -303,7 +303,8 @@ fn look(
         }
     }
     for (name, _, _, item) in differing(marks, expected) {
-        let (class, field) = name.split_once('.').unwrap_or((&name, ""));
+        let name = crate::indexes::field_of(&name);
+        let (class, field) = name.split_once('.').unwrap_or((name, ""));
         let flaw = Flaw { customer, place: format!("{class}.{item}.{field}"), harm: Harm::Found };
         if !flaws.iter().any(|known| known.place == flaw.place) {
             flaws.push(flaw);

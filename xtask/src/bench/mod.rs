@@ -15,6 +15,7 @@ mod servers;
 pub mod sign_ins;
 mod stage;
 mod usage;
+pub mod vault;
 
 use std::path::{Path, PathBuf};
 

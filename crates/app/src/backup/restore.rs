@@ -110,7 +110,8 @@ fn advise(data: &DataDir, wanted: &Wanted, restored: &Restored, lines: &mut Vec<
     if !data.join("keys/ledger").exists() {
         step(format!("lay keys/ into {}: it is in no backup (your own copy of it)", data.path().display()));
     }
-    let has_vault = data.join(copies::ROOT_FILE).exists();
+    // With a token there is no root key in a file.
+    let has_vault = data.join(copies::ROOT_FILE).exists() || data.join(copies::KEY_FILE).exists();
     if has_vault && !data.join(copies::SHELF_FILE).exists() {
         step(format!(
             "lay epochs.json into {}/vault: your one copy (backup.epochs_copy)",

@@ -218,7 +218,7 @@ impl Demo {
         };
         let data = DataDir::create(&options.dir).unwrap();
         data.ensure_keys(&storeward_base::SystemEntropy).unwrap();
-        let shop = SampleShop::start(&data).unwrap();
+        let shop = SampleShop::start(&data, None).unwrap();
         let outside = Outside::start(&data, SAMPLE).unwrap();
         let text = config_text(&options, &shop.url, &outside) + sections;
         data::write_atomically(&data.join(FILE), text.as_bytes()).unwrap();

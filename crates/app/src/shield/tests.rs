@@ -126,7 +126,7 @@ fn the_sample_shop_asks_for_a_second_step_and_a_stolen_password_opens_nothing() 
     let folder = tempfile::tempdir().unwrap();
     let data = DataDir::create(folder.path()).unwrap();
     data.ensure_keys(&SystemEntropy).unwrap();
-    let shop = SampleShop::start(&data).unwrap();
+    let shop = SampleShop::start(&data, None).unwrap();
     let text = format!(
         "domain = ['localhost']\n[listen]\nhttps = '127.0.0.1:0'\n[console]\nlisten = '127.0.0.1:0'\n[upstream]\nservers \
          = ['{}']\n[certificates]\nsource = 'local'\n[mail]\nserver = '127.0.0.1'\nport = {}\nsecurity = 'none'\nfrom = \

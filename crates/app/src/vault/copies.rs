@@ -1,13 +1,12 @@
 //! A restored copy of the vault: opened by its own folder, and told of what was erased since.
 
-use std::sync::Arc;
-
 use storeward_base::{Actor, CustomerId};
 use storeward_seal::{LogKey, Origin, PseudonymKey};
 use storeward_store::{DatabaseUrl, Db, OpenOptions};
 use storeward_vault::{KEY_MIGRATIONS, KeyStore, KeyStoreParts};
 
-use super::{KEYS, VaultSection, root, shelf};
+use super::root::root;
+use super::{KEYS, VaultSection, shelf};
 use crate::Done;
 use crate::config::Config;
 use crate::data::DataDir;
@@ -38,12 +37,7 @@ fn key_store(opened: &Opened, data: &DataDir, section: &VaultSection) -> Done<(K
     })
     .map_err(|error| Failure::new(format!("the vault's key store: {error}")))?;
     let root = root(section, data, opened.entropy.as_ref())?;
-    let parts = KeyStoreParts {
-        db: db.clone(),
-        shelf: shelf(data),
-        root: Arc::new(root),
-        entropy: opened.entropy.clone(),
-    };
+    let parts = KeyStoreParts { db: db.clone(), shelf: shelf(data), root, entropy: opened.entropy.clone() };
     match finished(KeyStore::open(parts))?.context("the vault's keys") {
         Ok(store) => Ok((store, db)),
         Err(failure) => {
@@ -61,6 +55,9 @@ pub fn from_elsewhere(config: &Config, original: &DataDir) -> Config {
         section.passphrase_file = section.passphrase_file.as_ref().map(absolute);
         section.policy_file = section.policy_file.as_ref().map(absolute);
         section.key_store = None;
+        if let Some(token) = &mut section.token {
+            token.pin_file = token.pin_file.as_ref().map(absolute);
+        }
     }
     config
 }

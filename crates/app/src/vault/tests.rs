@@ -5,6 +5,7 @@ use std::path::Path;
 use storeward_base::{Actor, CustomerId, SystemEntropy};
 use storeward_vault::{Ask, Asker, Field, Item, Provenance};
 
+use super::root::{OWN_PASSPHRASE, To, move_to};
 use super::*;
 use crate::open;
 
@@ -278,4 +279,81 @@ fn the_look_over_all_records_and_the_duties_are_told_in_words() {
         assert!(duties::asked(standing).unwrap().starts_with("0 wait, 0 of them overdue"));
     })
     .unwrap();
+}
+
+/// SoftHSM reads its place from the environment and keeps its state for the process, so this runs in a process of its own.
+#[test]
+fn the_keys_go_to_a_token_and_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let tokens = folder.path().join("tokens");
+    fs::create_dir(&tokens).unwrap();
+    let config = folder.path().join("softhsm2.conf");
+    fs::write(&config, format!("directories.tokendir = {}\nlog.level = ERROR\n", tokens.display())).unwrap();
+    let words = ["--init-token", "--free", "--label", "shop", "--so-pin", "so-pin-1", "--pin", "1234-5678"];
+    let made = std::process::Command::new("softhsm2-util").env("SOFTHSM2_CONF", &config).args(words).output();
+    let made = made.expect("SoftHSM 2 is missing: apt-get install softhsm2");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let ended = std::process::Command::new(std::env::current_exe().unwrap())
+        .env("SOFTHSM2_CONF", &config)
+        .env("STOREWARD_TOKEN_INSIDE", "1")
+        .args(["--exact", "vault::tests::inside_with_a_token", "--nocapture"])
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&ended.stdout);
+    assert!(
+        ended.status.success() && told.contains("1 passed"),
+        "{told}{}",
+        String::from_utf8_lossy(&ended.stderr)
+    );
+}
+
+/// What the test above runs; by itself it has no token and does nothing.
+#[test]
+fn inside_with_a_token() {
+    if std::env::var_os("STOREWARD_TOKEN_INSIDE").is_none() {
+        return;
+    }
+    let folder = directory("");
+    with(folder.path(), |_, standing| write_ada(standing)).unwrap();
+    let pin = |text: &str| {
+        let path = folder.path().join("keys/token-pin");
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    };
+    pin("1234-5678\n");
+    let token = "[vault.token]\nmodule = '/usr/lib/softhsm/libsofthsm2.so'\ntoken = 'shop'\npin_file = 'keys/token-pin'\n";
+    let go = |to: To| {
+        let opened = open::open(folder.path()).unwrap();
+        let told = move_to(&opened, to);
+        opened.db.close();
+        told
+    };
+    let refused = |more: &str, wanted: &str| {
+        write_config(folder.path(), more);
+        let told = with(folder.path(), |_, _| ()).unwrap_err().to_string();
+        assert!(told.contains(wanted), "{told}");
+    };
+    assert!(go(To::Token).unwrap_err().to_string().contains("names no token"));
+    // Nothing is made or moved by a start.
+    refused(token, "under a passphrase");
+    let told = go(To::Token).unwrap();
+    assert!(told.contains("Epoch 2 holds now, under pkcs11:"), "{told}");
+    assert!(!folder.path().join(ROOT).exists());
+    let shelf = fs::read_to_string(folder.path().join(SHELF)).unwrap();
+    assert!(!shelf.contains("secret:"), "{shelf}");
+    assert_eq!(with(folder.path(), |_, standing| email_of_ada(standing)).unwrap(), "ada@shop.example");
+    let status = with(folder.path(), |opened, standing| words::status(opened, standing).unwrap()).unwrap();
+    assert!(status.contains("root key: on a token"), "{status}");
+    // Once more: nothing is to be done but a new epoch.
+    assert!(go(To::Token).unwrap().contains("Epoch 3"));
+    pin("9999-9999\n");
+    refused(token, "refuses the PIN");
+    pin("1234-5678\n");
+    refused("", "storeward.toml names none");
+    refused(&token.replace("'shop'", "'other'"), "no token is labelled other");
+    write_config(folder.path(), token);
+    assert!(go(To::Passphrase).unwrap().contains("Epoch 4 holds now, under secret:"));
+    refused(token, "under a passphrase");
+    write_config(folder.path(), "");
+    assert_eq!(with(folder.path(), |_, standing| email_of_ada(standing)).unwrap(), "ada@shop.example");
 }

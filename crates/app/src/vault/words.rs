@@ -52,6 +52,16 @@ enum Word {
     },
     /// Wrap every customer's key anew and destroy the epoch before: erasures hold for all backups of the keys at once.
     Rotate(Directory),
+    /// Make all marks by which customers are found anew with another root, and destroy the one before: what stands in old backups of the
+    /// data answers nobody any more. Everything works meanwhile.
+    RenewIndex(Directory),
+    /// Move the customers' keys to a token that holds the root key, or back under a passphrase. Storeward has to stand still. A run that
+    /// was stopped goes on where it was.
+    Root {
+        to: super::root::To,
+        #[command(flatten)]
+        at: Directory,
+    },
     /// Take an existing shop's customers over, from a CSV file or from its database. A run that was stopped goes on where it was.
     Import(Import),
     /// Customers who are in a shop's database no more; what is kept of them stays until somebody erases it.
@@ -147,6 +157,15 @@ pub fn vault(options: &Options) -> Done {
         Word::Sweep { dry_run: true, at } => with_keys(at, super::duties::due),
         Word::Sweep { dry_run: false, at } => with_keys(at, super::duties::sweep),
         Word::Rotate(at) => rotate(&open::open(&at.dir)?),
+        Word::RenewIndex(at) => {
+            let opened = open::open(&at.dir)?;
+            say(&super::indexes::renew(&opened, || standing(&opened))?)
+        }
+        Word::Root { to, at } => {
+            let opened = open::open(&at.dir)?;
+            let _lock = opened.data.lock()?;
+            say(&super::root::move_to(&opened, *to)?)
+        }
         Word::Import(words) => words.run(),
         Word::Gone(at) => with_keys(at, shops::gone),
         Word::Passphrase { file, at } => {
@@ -243,6 +262,7 @@ pub fn status(opened: &Opened, standing: &Standing) -> Done<String> {
     if size.unfinished_erasures > 0 {
         out.push_str(&format!("{} erasures are under way\n", size.unfinished_erasures));
     }
+    out.push_str(&super::indexes::under_way(vault)?);
     let section = opened.loaded.config.vault.clone().unwrap_or_default();
     out.push_str(match source(&section) {
         Source::Environment => "passphrase: from the environment\n",
@@ -250,6 +270,7 @@ pub fn status(opened: &Opened, standing: &Standing) -> Done<String> {
         Source::Own => {
             "passphrase: one of its own, beside what it protects (docs/vault.md, \"The passphrase\")\n"
         }
+        Source::Token => "root key: on a token\n",
     });
     match faults.as_slice() {
         [] => out.push_str("key store: as its ledger says"),

@@ -221,6 +221,7 @@ impl Bench {
             registry: registry.clone(),
             vault: vault.clone(),
             backups: None,
+            payments: None,
             entrance: None,
             teach: None,
             status: Arc::new(|| SystemStatus {

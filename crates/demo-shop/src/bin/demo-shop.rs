@@ -26,7 +26,7 @@ async fn main() -> ExitCode {
 
 fn arguments() -> Option<(SocketAddr, ShopOptions)> {
     let mut listen = SocketAddr::from(([127, 0, 0, 1], 8080));
-    let mut options = ShopOptions { database: PathBuf::from("shop.sqlite"), holes: Holes::On };
+    let mut options = ShopOptions { database: PathBuf::from("shop.sqlite"), holes: Holes::On, pay: None };
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {

@@ -164,10 +164,19 @@ pub fn search(db: &Connection, words: &str, holes: Holes) -> Result<Vec<Hit>, Er
     match holes {
         // Words that make no statement are an honest apostrophe (`men's socks`), or an attack that failed.
         Holes::On => search_concatenated(db, words).or_else(|why| match why {
-            Error::Database(rusqlite::Error::SqlInputError { .. }) => search_bound(db, words),
+            Error::Database(why) if is_no_statement(&why) => search_bound(db, words),
             other => Err(other),
         }),
         Holes::Off => search_bound(db, words),
+    }
+}
+
+/// SQLite cannot read or run it; what is cut short (`d' or -- bague`) has no place where it went wrong.
+fn is_no_statement(why: &rusqlite::Error) -> bool {
+    match why {
+        rusqlite::Error::SqlInputError { .. } => true,
+        rusqlite::Error::SqliteFailure(failure, _) => failure.extended_code == rusqlite::ffi::SQLITE_ERROR,
+        _ => false,
     }
 }
 

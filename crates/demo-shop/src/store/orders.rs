@@ -108,6 +108,32 @@ pub struct NewOrder {
     pub delivery_price: Cents,
     pub payment: String,
     pub card_last4: Option<String>,
+    pub awaits_payment: bool,
+}
+
+/// The state of an order until its payment is there.
+pub const AWAITS: &str = "awaiting payment";
+
+/// Notes what the payment page told of an order's money. Whether the order is known; told twice, it is noted once.
+pub fn note_payment(db: &Connection, number: &str, total: Cents, state: &str) -> Result<bool, Error> {
+    let known: Option<String> = db
+        .query_row(
+            "SELECT state FROM orders WHERE number = ?1 AND total_cents = ?2",
+            params![number, total],
+            |row| row.get(0),
+        )
+        .optional()?;
+    let Some(known) = known else { return Ok(false) };
+    let is_new = match state {
+        "captured" | "authorized" => known == AWAITS,
+        "refunded" => known != "refunded",
+        _ => false,
+    };
+    if is_new {
+        let word = if state == "refunded" { "refunded" } else { "paid" };
+        db.execute("UPDATE orders SET state = ?2 WHERE number = ?1", params![number, word])?;
+    }
+    Ok(true)
 }
 
 pub enum Placed {
@@ -151,7 +177,7 @@ fn insert(db: &Connection, new: &NewOrder, total: Cents, now_s: i64) -> Result<(
     db.execute(
         "INSERT INTO orders (number, customer_id, placed_at, state, recipient, street, city, postcode, country, phone,
                              delivery, delivery_cents, payment, card_last4, total_cents)
-         VALUES (?1, ?2, ?3, 'received', ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+         VALUES (?1, ?2, ?3, ?15, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
         params![
             number,
             new.customer,
@@ -166,7 +192,8 @@ fn insert(db: &Connection, new: &NewOrder, total: Cents, now_s: i64) -> Result<(
             new.delivery_price,
             new.payment,
             new.card_last4,
-            total
+            total,
+            if new.awaits_payment { AWAITS } else { "received" }
         ],
     )?;
     Ok((db.last_insert_rowid(), number))

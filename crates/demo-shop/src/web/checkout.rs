@@ -37,6 +37,9 @@ const DELIVERIES: [Delivery; 3] = [
 /// nobody can leave a real one here.
 const TEST_CARDS: [&str; 4] = ["4242424242424242", "4111111111111111", "5555555555554444", "378282246310005"];
 
+/// How an order is marked that is paid at a page elsewhere.
+pub const ONLINE: &str = "Online";
+
 #[derive(Template)]
 #[template(path = "checkout.html")]
 struct CheckoutPage {
@@ -49,6 +52,7 @@ struct CheckoutPage {
     address: Address,
     delivery: String,
     payment: String,
+    is_online: bool,
     error: &'static str,
 }
 
@@ -77,6 +81,7 @@ async fn form(app: &App, visitor: &Visitor, typed: Option<&Fields>, error: &'sta
         address: typed.map(book::typed).unwrap_or_default(),
         delivery: chosen("delivery", "standard"),
         payment: chosen("payment", "invoice"),
+        is_online: app.pay.is_some(),
         error,
     };
     let mut answer = html(&checkout)?;
@@ -99,7 +104,7 @@ pub async fn place(State(app): State<Arc<App>>, posted: Posted) -> Answer {
     let Some(delivery) = delivery else {
         return form(&app, visitor, Some(&posted.fields), "Please choose how we should deliver.").await;
     };
-    let (payment, card_last4) = match pay(&posted.fields) {
+    let (payment, card_last4) = match pay(&app, &posted.fields) {
         Ok(paid) => paid,
         Err(error) => return form(&app, visitor, Some(&posted.fields), error).await,
     };
@@ -111,13 +116,18 @@ pub async fn place(State(app): State<Arc<App>>, posted: Posted) -> Answer {
         delivery_price: delivery.price,
         payment: payment.to_owned(),
         card_last4,
+        awaits_payment: payment == ONLINE,
     };
     match app.db.write(move |tx| orders::place(tx, &new, now_s())).await? {
         Placed::Order { number, stock } => {
             for change in stock {
                 let _nobody_listens = app.stock.send(change);
             }
-            Ok(Redirect::to(&format!("/checkout/done/{number}")).into_response())
+            let to = match (app.pay.is_some(), payment) {
+                (true, ONLINE) => format!("/checkout/pay/{number}"),
+                _ => format!("/checkout/done/{number}"),
+            };
+            Ok(Redirect::to(&to).into_response())
         }
         Placed::EmptyCart | Placed::OutOfStock => Ok(Redirect::to("/cart").into_response()),
     }
@@ -131,10 +141,11 @@ async fn address(app: &App, customer: i64, fields: &Fields) -> Result<Option<Add
 }
 
 /// How the order is paid, and the last four digits of a card: all of it that is kept.
-fn pay(fields: &Fields) -> Result<(&'static str, Option<String>), &'static str> {
+fn pay(app: &App, fields: &Fields) -> Result<(&'static str, Option<String>), &'static str> {
     match fields.get("payment") {
         "invoice" => Ok(("Invoice", None)),
         "cash" => Ok(("Cash on delivery", None)),
+        "online" if app.pay.is_some() => Ok((ONLINE, None)),
         "card" => pay_by_card(fields).map(|last4| ("Card", Some(last4))),
         _ => Err("Please choose how you would like to pay."),
     }

@@ -13,6 +13,7 @@ mod files;
 mod form;
 mod office;
 mod page;
+mod pay;
 mod picture;
 mod visitor;
 
@@ -35,6 +36,7 @@ pub fn router(app: Arc<App>) -> Router {
     pages()
         .layer(from_fn_with_state(Arc::clone(&app), visitor::recognise))
         .merge(files::routes())
+        .route("/payments/news", post(pay::news))
         .layer(DefaultBodyLimit::max(FORM_LIMIT))
         .layer(from_fn(banners))
         .with_state(app)
@@ -53,6 +55,7 @@ fn pages() -> Router<Arc<App>> {
         .route("/cart/remove", post(cart::remove))
         .route("/checkout", get(checkout::show).post(checkout::place))
         .route("/checkout/done/{number}", get(checkout::done))
+        .route("/checkout/pay/{number}", get(pay::again))
         .route("/contact", get(contact::show).post(contact::send))
         .route("/events", get(events::listen))
         .route("/api/products", get(api::products))

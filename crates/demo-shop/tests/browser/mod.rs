@@ -19,7 +19,8 @@ pub struct TestShop {
 impl TestShop {
     pub async fn open(holes: Holes) -> TestShop {
         let folder = tempfile::tempdir().unwrap();
-        let shop = Shop::open(ShopOptions { database: folder.path().join("shop.sqlite"), holes }).unwrap();
+        let shop = Shop::open(ShopOptions { database: folder.path().join("shop.sqlite"), holes, pay: None })
+            .unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();

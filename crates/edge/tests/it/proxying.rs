@@ -198,7 +198,7 @@ async fn a_tunnel_opens_for_one_exact_answer_and_its_cookies_get_their_flags() {
     edge.stop();
 }
 
-/// Shops make links of the Host they hear: the port in it was the client's to choose.
+/// Shops make links of the Host they hear: the port in it was the client's to choose, and so were capitals and a last dot.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_port_that_is_not_ours_does_not_reach_the_shop() {
     let shop = FakeShop::start(|_| Reply::ok("x")).await;
@@ -206,7 +206,9 @@ async fn a_port_that_is_not_ours_does_not_reach_the_shop() {
     for (given, heard) in [
         ("shop.test", "shop.test"),
         ("shop.test:8443", "shop.test:8443"),
-        ("SHOP.test.:8443", "SHOP.test.:8443"),
+        ("SHOP.test.:8443", "shop.test:8443"),
+        ("shop.test.", "shop.test"),
+        ("Shop.test", "shop.test"),
         ("shop.test:1337", "shop.test:8443"),
         ("Shop.Test:443", "shop.test:8443"),
     ] {

@@ -216,7 +216,7 @@ impl Desk<'_> {
             StripeError::invalid("Amount must be no more than $999,999.99").code("amount_too_large")
         })?;
         Ok(json!({
-            "id": format!("li_1{}", chance::word(23)), "object": "item", "amount_discount": 0, "amount_subtotal": total,
+            "id": format!("li_1{}", chance::word(23)), "object": "item", "adjustable_quantity": null, "amount_discount": 0, "amount_subtotal": total,
             "amount_tax": 0, "amount_total": total, "currency": currency, "description": text(product, "name"),
             "metadata": item.get("metadata").cloned().unwrap_or_else(|| json!({})),
             "price": {

@@ -83,13 +83,14 @@ impl Desk<'_> {
             "created": now, "currency": currency, "enhanced_eligibility_types": [], "evidence": empty_evidence(),
             "evidence_details": {
                 "due_by": now + DUE_S, "enhanced_eligibility": {}, "has_evidence": false, "past_due": false,
-                "submission_count": 0, "submission_method": null,
+                "submission_count": 0, "submission_method": "not_submitted",
             },
             "intended_submission_method": null, "is_charge_refundable": false, "livemode": self.live(), "metadata": {},
             "payment_intent": charge["payment_intent"],
             "payment_method_details": {
                 "card": {
-                    "brand": brand, "case_type": "chargeback", "network_reason_code": if is_visa { "10.4" } else { "4837" },
+                    "brand": brand, "case_type": "chargeback", "network": brand,
+                    "network_reason_code": if is_visa { "10.4" } else { "4837" },
                 },
                 "type": "card",
             },

@@ -59,12 +59,10 @@ impl Desk<'_> {
         let metadata = params::merged_metadata(&intent["metadata"], &wanted);
         let charge = text(&intent, "latest_charge").to_owned();
         self.change("charge", &charge, |charge| {
-            let released = whole(charge, "amount") - amount;
             set(charge, "amount_captured", amount);
-            // What is not captured goes back: Stripe shows it as refunded.
-            set(charge, "amount_refunded", released);
             set(charge, "captured", true);
         });
+        self.release_rest(&charge, held - amount);
         self.settle_charge(&charge);
         self.change("payment_intent", id, |intent| {
             set(intent, "amount_capturable", 0);
@@ -127,13 +125,10 @@ impl Desk<'_> {
     }
 
     fn release(&mut self, charge: &str, kind: &str) {
-        self.change("charge", charge, |charge| {
-            let amount = whole(charge, "amount");
-            set(charge, "amount_refunded", amount);
-            set(charge, "refunded", true);
-        });
+        let amount = self.find("charge", charge).map_or(0, |charge| whole(&charge, "amount"));
+        self.release_rest(charge, amount);
         let Some(charge) = self.find("charge", charge) else { return };
-        let (amount, currency) = (whole(&charge, "amount"), text(&charge, "currency"));
+        let currency = text(&charge, "currency");
         self.effect("void", text(&charge, "id"), amount, currency, &charge["metadata"]);
         self.event(kind, &charge, None);
     }

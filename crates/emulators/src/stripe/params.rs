@@ -17,6 +17,8 @@ pub enum Kind {
     Metadata,
     Texts,
     Object(&'static [Field]),
+    /// An object that is answered with all of its fields, those not given as null.
+    Whole(&'static [Field]),
     Objects(&'static [Field]),
     /// A time, or an object of gt, gte, lt and lte.
     Range,
@@ -49,7 +51,7 @@ pub const fn must(name: &'static str, kind: Kind) -> Field {
 
 pub const EXPAND: Field = may("expand", Kind::Texts);
 pub const METADATA: Field = may("metadata", Kind::Metadata);
-pub const ADDRESS: Kind = Kind::Object(&[
+pub const ADDRESS: Kind = Kind::Whole(&[
     may("city", Kind::Emptiable(5000)),
     may("country", Kind::Emptiable(2)),
     may("line1", Kind::Emptiable(5000)),
@@ -57,7 +59,7 @@ pub const ADDRESS: Kind = Kind::Object(&[
     may("postal_code", Kind::Emptiable(5000)),
     may("state", Kind::Emptiable(5000)),
 ]);
-pub const SHIPPING: Kind = Kind::Object(&[
+pub const SHIPPING: Kind = Kind::Whole(&[
     must("address", ADDRESS),
     must("name", Kind::Text(5000)),
     may("carrier", Kind::Emptiable(5000)),
@@ -128,6 +130,15 @@ fn one(kind: Kind, value: &Value, path: &str) -> Outcome<Value> {
             Value::String(text) if text.is_empty() => Ok(Value::Null),
             _ => Err(StripeError::invalid("Invalid object").param(path)),
         },
+        Kind::Whole(fields) => {
+            let mut whole = one(Kind::Object(fields), value, path)?;
+            if let Some(map) = whole.as_object_mut() {
+                for field in fields {
+                    map.entry(field.name).or_insert(Value::Null);
+                }
+            }
+            Ok(whole)
+        }
         Kind::Objects(fields) => list(value, path, |item, place| match item {
             Value::Object(tree) => object(fields, tree, place).map(Value::Object),
             _ => Err(StripeError::invalid("Invalid object").param(place)),

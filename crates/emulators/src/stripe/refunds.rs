@@ -43,32 +43,10 @@ impl Desk<'_> {
             .map(|card| card.does);
         let is_pending = does == Some(Does::RefundPends);
         let transaction = self.transaction("refund", -amount, 0, &currency, &id);
-        let refund = json!({
-            "id": id,
-            "object": "refund",
-            "amount": amount,
-            "balance_transaction": transaction,
-            "charge": charge_id,
-            "created": self.now_s(),
-            "currency": currency,
-            "customer": charge["customer"],
-            "customer_account": null,
-            "destination_details": {
-                "card": {
-                    "reference": chance::capitals(12), "reference_status": "available",
-                    "reference_type": "acquirer_reference_number", "type": "refund",
-                },
-                "type": "card",
-            },
-            "metadata": params::merged_metadata(&Value::Null, &wanted),
-            "payment_intent": charge["payment_intent"],
-            "payment_method": charge["payment_method"],
-            "reason": given(&wanted, "reason"),
-            "receipt_number": null,
-            "source_transfer_reversal": null,
-            "status": if is_pending { "pending" } else { "succeeded" },
-            "transfer_reversal": null,
-        });
+        let mut refund = new_refund(&id, amount, &charge, self.now_s(), Value::from(transaction));
+        set(&mut refund, "metadata", params::merged_metadata(&Value::Null, &wanted));
+        set(&mut refund, "reason", given(&wanted, "reason"));
+        set(&mut refund, "status", if is_pending { "pending" } else { "succeeded" });
         self.put("refund", refund.clone());
         self.change("charge", &charge_id, |charge| {
             let all = whole(charge, "amount_refunded") + amount;
@@ -86,6 +64,23 @@ impl Desk<'_> {
             self.event("charge.refunded", &charge, None);
         }
         Ok(refund)
+    }
+
+    /// What was held and is not captured goes back as a refund that no call asked for and that moves no money: it is in the list,
+    /// and on the charge (woocommerce-gateway-stripe #1073 and solidus_stripe #268 show Stripe's answers).
+    pub fn release_rest(&mut self, charge_id: &str, amount: i64) {
+        let Some(charge) = self.find("charge", charge_id) else { return };
+        if amount < 1 {
+            return;
+        }
+        let id = format!("re_3{}", chance::word(23));
+        let refund = new_refund(&id, amount, &charge, self.now_s(), Value::Null);
+        self.put("refund", refund);
+        self.change("charge", charge_id, |charge| {
+            let all = whole(charge, "amount_refunded") + amount;
+            set(charge, "amount_refunded", all);
+            set(charge, "refunded", all == whole(charge, "amount"));
+        });
     }
 
     fn refunded_charge(&self, wanted: &Map<String, Value>) -> Outcome<Value> {
@@ -139,6 +134,35 @@ impl Desk<'_> {
         self.event(if status == "failed" { "refund.failed" } else { "refund.updated" }, &refund, None);
         self.event("charge.refund.updated", &refund, None);
     }
+}
+
+fn new_refund(id: &str, amount: i64, charge: &Value, now_s: i64, transaction: Value) -> Value {
+    json!({
+        "id": id,
+        "object": "refund",
+        "amount": amount,
+        "balance_transaction": transaction,
+        "charge": charge["id"],
+        "created": now_s,
+        "currency": charge["currency"],
+        "customer": charge["customer"],
+        "customer_account": null,
+        "destination_details": {
+            "card": {
+                "reference": chance::capitals(12), "reference_status": "available",
+                "reference_type": "acquirer_reference_number", "type": "refund",
+            },
+            "type": "card",
+        },
+        "metadata": {},
+        "payment_intent": charge["payment_intent"],
+        "payment_method": charge["payment_method"],
+        "reason": null,
+        "receipt_number": null,
+        "source_transfer_reversal": null,
+        "status": "succeeded",
+        "transfer_reversal": null,
+    })
 }
 
 /// How much of a charge goes back: what is asked for, or all that is left.

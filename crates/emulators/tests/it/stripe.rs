@@ -56,6 +56,16 @@ async fn what_is_held_is_captured_once_in_part_or_released() {
         (Some("succeeded"), Some(1500))
     );
     assert_eq!(code(&stand.post(&path, "").await.json()), "payment_intent_unexpected_state");
+    // The rest went back as a refund that nobody asked for, without an entry in the balance.
+    let id = held["id"].as_str().unwrap();
+    let refunds = stand.get(&format!("/v1/refunds?payment_intent={id}")).await;
+    assert_eq!(
+        (refunds["data"][0]["amount"].as_i64(), &refunds["data"][0]["balance_transaction"]),
+        (Some(499), &Value::Null)
+    );
+    let charge = stand.get(&format!("/v1/charges/{}", held["latest_charge"].as_str().unwrap())).await;
+    assert_eq!((charge["amount_refunded"].as_i64(), charge["refunded"].as_bool()), (Some(499), Some(false)));
+    assert_eq!(stand.effects("refund"), 0);
     let over = format!("payment_intent={}&amount=1501", held["id"].as_str().unwrap());
     assert_eq!(stand.post("/v1/refunds", &over).await.status, 400, "more than was captured");
 

@@ -1,10 +1,10 @@
-//! How long a decision takes: figures, score with reasons, and counting the attempt, over a week of transactions in a
-//! state that has seen the months before.
+//! How long a decision takes: all rules, figures, score with reasons, and counting the attempt, over a week of transactions
+//! in a state that has seen the months before.
 
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use storeward_fraud::{Delay, Limits, Model, State};
+use storeward_fraud::{Delay, Engine, Limits, Mode, Model, Placed, State};
 
 use crate::rows::{DAY, Row};
 use crate::{DELAY_DAYS, START, tell_labels};
@@ -18,6 +18,11 @@ pub struct Latency {
 }
 
 pub fn measure(rows: &[Row], model: &Model) -> Latency {
+    let engine = Engine {
+        delay: Delay::days(DELAY_DAYS),
+        champion: Some(Placed { model: model.clone(), mode: Mode::Active }),
+        ..Engine::default()
+    };
     let mut state = State::new(Limits::default());
     let mut waiting = VecDeque::new();
     let mut spans: Vec<f64> = Vec::new();
@@ -26,9 +31,7 @@ pub fn measure(rows: &[Row], model: &Model) -> Latency {
         waiting.push_back(*row);
         let attempt = row.attempt();
         let began = Instant::now();
-        let vector = state.features(&attempt, Delay::days(DELAY_DAYS));
-        let told = model.explain(&vector, 5);
-        state.record(&attempt);
+        let told = engine.decide(&mut state, &attempt);
         let span = began.elapsed();
         std::hint::black_box(told);
         if row.at >= START + 14 * DAY {

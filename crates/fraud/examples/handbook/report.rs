@@ -59,7 +59,7 @@ pub fn write(folder: &Path, lines: &[Line], latency: &Latency) -> Result<(), Str
     }
     let _ = writeln!(
         text,
-        "\nA decision (figures, score, reasons, counting): p50 {:.1} µs, p99 {:.1} µs, p99.9 {:.1} µs over {} of them; {:.0} a second on one core.",
+        "\nA decision (rules, figures, score with reasons, counting): p50 {:.1} µs, p99 {:.1} µs, p99.9 {:.1} µs over {} of them; {:.0} a second on one core.",
         latency.p50_us, latency.p99_us, latency.p999_us, latency.decisions, latency.per_second
     );
     println!("{text}");

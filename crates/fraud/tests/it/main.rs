@@ -2,7 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod card_testing;
+mod engine;
 mod model;
+mod rules;
 mod state;
 mod training;
 mod world;

@@ -80,7 +80,7 @@ fn a_fraud_counts_from_when_it_is_known() {
     fraud(&mut state, &bad);
     assert_eq!(figure(&state, &week_later, "shipping.frauds_28d"), 1.0);
     assert_eq!(figure(&state, &week_later, "shipping.fraud_rate_28d"), 1.0);
-    assert_eq!(figure(&state, &week_later, "shipping.first_fraud_days"), 7.0);
+    assert_eq!(figure(&state, &week_later, "shipping.run_days"), 7.0);
     let much_later = attempt(40 * DAY, 100, &[(Kind::Shipping, 5)]);
     assert_eq!(figure(&state, &much_later, "shipping.frauds_28d"), 0.0);
 }
@@ -143,7 +143,7 @@ fn amounts_and_moments_at_the_ends_of_their_scales_do_no_harm() {
         fraud(&mut state, &odd);
     }
     let again = State::from_bytes(&state.to_bytes(), Limits { keys_per_kind: 8 }).unwrap();
-    assert_eq!(again.to_bytes(), state.to_bytes());
+    assert!(again.to_bytes() == state.to_bytes());
 }
 
 #[test]
@@ -163,7 +163,7 @@ fn a_stored_state_goes_on_as_if_nothing_had_happened() {
             state.label(&one.attempt, one.label());
         }
     }
-    assert_eq!(state.to_bytes(), again.to_bytes());
+    assert!(state.to_bytes() == again.to_bytes());
     assert!(State::from_bytes(&state.to_bytes(), Limits { keys_per_kind: 16 }).is_err());
 }
 
@@ -173,7 +173,7 @@ fn the_sample_of_version_one_is_read() {
     let sample = include_bytes!("../samples/state_v1.bin");
     let limits = Limits { keys_per_kind: 64 };
     let state = State::from_bytes(sample, limits).unwrap();
-    assert_eq!(state.to_bytes(), sample);
+    assert!(state.to_bytes() == sample);
     let now = attempt(3 * DAY, 1_000, &[(Kind::Card, 1), (Kind::Device, 7)]);
     assert_eq!(figure(&state, &now, "card.frauds_7d"), 1.0);
     assert_eq!(figure(&state, &now, "device.others_7d"), 4.0);
@@ -198,7 +198,7 @@ fn sample() -> State {
 
 #[test]
 fn the_sample_is_what_it_was_made_of() {
-    assert_eq!(sample().to_bytes(), include_bytes!("../samples/state_v1.bin"));
+    assert!(sample().to_bytes() == include_bytes!("../samples/state_v1.bin"));
 }
 
 proptest! {

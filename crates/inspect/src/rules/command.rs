@@ -5,7 +5,7 @@ use crate::rule::Rule;
 use crate::verdict::Category::CommandInjection;
 
 pub(super) fn rules() -> Vec<Rule> {
-    [plain(), elsewhere()].concat()
+    [plain(), elsewhere(), formulas()].concat()
 }
 
 fn plain() -> Vec<Rule> {
@@ -48,7 +48,7 @@ fn plain() -> Vec<Rule> {
             15_130,
             CommandInjection,
             "Tricks of a shell",
-            r"(?i)\$\{?ifs\b|\$\{?(?:path|home|pwd|shell)(?::\d|\})|\$\(\(|\{(?:(?:cat|ls|curl|wget|ping|echo|nc|bash|sh|rm|nslookup),|id,-)[^}]{1,80}\}|/\?{2,}/[\w?*]+|/[?*\w]{0,3}[?*][?*\w]{0,3}/[?*\w]*[?*][?*\w]*\s+/|\(\)\s*\{\s*(?::|_|\w+)?[^}]{0,40}\}\s*;|/dev/(?:tcp|udp)/|/bin/(?:ba|z|k|c|da)?sh\b|\bbash\s+-[ic]\b|\bnc(?:at)?\s+(?:-\w+\s+)*-[ec]\b|\b(?:python[23]?|perl|ruby|php|node)\s+-[cer]\s+\S|\|\s*(?:ba|z|k|da)?sh\b(?:\s*$|\s+-|\s*[;&|])|<<<\s*\S|\$\(\s*<\s*/|\$\{?[a-z]\w?\}?/\$|[a-z]\$[@*1-9]\{?[a-z/]|\$\([a-z]+(?:\s+[-/$~.]|<)|\b(?:find|ls|du)\s+/\s+-\w|[;|&`]\s*/[\w?*]+/[\w?*/]*[?*]|[;|&`]\s*tar\s+-?[cxtzvj]+f\b|(?:[;|]|&&)\s*\.\s+/|>\s*/(?:dev/null|tmp/|var/www)",
+            r"(?i)\$\{?ifs\b|\$\{?(?:path|home|pwd|shell)(?::\d|\})|\$\(\(|\{(?:(?:cat|ls|curl|wget|ping|echo|nc|bash|sh|rm|nslookup),|id,-)[^}]{1,80}\}|/\?{2,}/[\w?*]+|/[?*\w]{0,3}[?*][?*\w]{0,3}/[?*\w]*[?*][?*\w]*\s+/|\(\)\s*\{\s*(?::|_|\w+)?[^}]{0,40}\}\s*;|/dev/(?:tcp|udp)/|/bin/(?:ba|z|k|c|da)?sh\b|\bbash\s+-[ic]\b|\bnc(?:at)?\s+(?:-\w+\s+)*-[ec]\b|\b(?:python[23]?|perl|ruby|php|node)\s+-[cer]\s+\S|\|\s*(?:ba|z|k|da)?sh\b(?:\s*$|\s+-|\s*[;&|])|<<<\s*\S|\$\(\s*<\s*/|\$\{?[a-z]\w?\}?/\$|[a-z]\$[@*1-9]\{?[a-z/]|\$\([a-z]+(?:\s+[-/$~.]|<)|\b(?:find|ls|du)\s+/\s+-\w|[;|&`]\s*/[\w?*]+/[\w?*/]*[?*]|[;|&`]\s*tar\s+-?[cxtzvj]+(?:f\b|\s+[/~.*$-])|(?:[;|`]|&&|\$\()\s*(?:\./[\w-]|/(?:tmp|var|dev/shm|home|usr|bin|sbin|opt|root)/[\w-])[\w./-]*\s*(?:$|[;|&`)#])|(?:[;|`]|&&|\$\()(?:(?-i:\s*(?:sh|zsh|ksh))|(?:ba|da)sh)\s+[\w./~-]+\s*(?:$|[;|&`)#])|(?:[;|]|&&)\s*\.\s+/|>\s*/(?:dev/null|tmp/|var/www)",
         )
         .through(SHELL)
         .not_in_passwords(),
@@ -131,6 +131,21 @@ fn elsewhere() -> Vec<Rule> {
             r"(?i)(?:[;|&`]|\$\()(?:(?:cp|mv|rm|dd|eval|xargs|tee|chgrp)\s+[\w./=$-]+(?:\s|$)|find\s+[./]|\{\s*(?:id|ls|ps|pwd|env|cat|curl|wget|nc|sh|bash|rm|cp|uname|whoami|sleep|ping|echo|printf)\b)",
         )
         .through(SHELL)
+        .not_in_passwords(),
+    ]
+}
+
+fn formulas() -> Vec<Rule> {
+    vec![
+        // Orders and customers leave shops as tables, which staff open.
+        rx(
+            15_180,
+            CommandInjection,
+            "A formula that a spreadsheet would run",
+            r"(?i)^\s*[=+@-][\w\s+*/().,:-]{0,40}?\b(?:cmd|powershell|pwsh|mshta|rundll32|regsvr32|certutil|msexcel|excel|dde)\s*\|\s*['\x22]|^\s*[=+@-]\s*(?:\w{1,12}\()?(?:hyperlink|webservice|importxml|importdata|importhtml|importfeed|importrange|dde|rtd|register\.id)\s*\(\s*\S",
+        )
+        .on(&[C::ArgsGet, C::ArgsPost])
+        .through(DECODED)
         .not_in_passwords(),
     ]
 }

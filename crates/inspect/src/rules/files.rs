@@ -95,6 +95,9 @@ fn uploads() -> Vec<Rule> {
     ]
 }
 
+/// Names and numbers of this machine, in the spellings that browsers and clients take.
+const LOCAL: &str = r"(?i)^\s*(?:(?:[a-z]+:)?[/\\]{2,}|(?:https?|ftp|wss?):[/\\]*)(?:[^/\\@\s]*@)?(?:localhost|localtest\.me|127(?:\.\d{1,3}){1,3}|0x7f[\da-fx.]*|2130706433|017700000001|0177(?:\.[\dx]+){0,3}|0(?:\.0){0,3}|\[(?:::1?|[0:]+(?:ffff:)?127\.[^\]]+|0{1,4}(?::0{1,4}){6}:0{0,3}1|::ffff:[^\]]+)\]|[\w.-]+\.(?:nip|sslip|xip)\.io)(?:[:/?#]|$)";
+
 fn forgery() -> Vec<Rule> {
     vec![
         rx(
@@ -108,10 +111,29 @@ fn forgery() -> Vec<Rule> {
             19_110,
             ServerSideRequestForgery,
             "An address of the server itself",
-            r"(?i)^\s*(?:[a-z]+:)?//(?:[^/@\s]*@)?(?:localhost|localtest\.me|127(?:\.\d{1,3}){1,3}|0x7f[\da-fx.]*|2130706433|017700000001|0177(?:\.[\dx]+){0,3}|0(?:\.0){0,3}|\[(?:::1?|[0:]+(?:ffff:)?127\.[^\]]+|0{1,4}(?::0{1,4}){6}:0{0,3}1|::ffff:[^\]]+)\]|[\w.-]+\.(?:nip|sslip|xip)\.io)(?:[:/?#]|$)",
+            LOCAL,
         )
         .on(&[C::ArgsGet, C::ArgsPost, C::Xml, C::XmlAttributes])
         .through(DECODED),
+        // A backslash is the beginning of a sign to those who decode it.
+        rx(
+            19_111,
+            ServerSideRequestForgery,
+            "An address of the server itself, as written",
+            LOCAL,
+        )
+        .on(&[C::ArgsGet, C::ArgsPost, C::Xml, C::XmlAttributes])
+        .through(&[]),
+        // Windows signs in there, and shows who runs the shop.
+        rx(
+            19_130,
+            ServerSideRequestForgery,
+            "A share of another machine",
+            r"(?i)^\s*\\\\(?:[\w-]+\.[\w.-]+|[\w.-]+@(?:ssl|\d{1,5}))(?:@\w{1,5})*\\[\w$.-]+",
+        )
+        .on(&[C::ArgsGet, C::ArgsPost])
+        .through(&[])
+        .not_in_passwords(),
         rx(
             19_120,
             ServerSideRequestForgery,

@@ -177,6 +177,8 @@ struct Machine<'v> {
     is_smiley: bool,
     /// ODBC's `{d '2020-01-01'}` was begun.
     is_braced: bool,
+    /// Behind `between 9`, whose `and` joins nothing.
+    is_between: bool,
     /// Behind SQL Server's `top`.
     tops: bool,
     proof: Proof,
@@ -208,6 +210,7 @@ impl<'v> Machine<'v> {
             ended: false,
             is_smiley: false,
             is_braced: false,
+            is_between: false,
             tops: false,
             proof,
         }
@@ -390,6 +393,9 @@ impl<'v> Machine<'v> {
         let doubled = self.last.is_some_and(|last| last.kind == Kind::Dot);
         // MySQL's `.products.id` is of its own database.
         let is_first = self.wants() && self.state != State::Any;
+        if is_first && next.is_some_and(|next| next.kind == Kind::Name) {
+            self.proof.joins_at_once();
+        }
         if !(self.follows() || doubled || is_first) {
             return None;
         }
@@ -408,6 +414,10 @@ impl<'v> Machine<'v> {
         match self.state {
             State::United | State::Statement | State::Values => return None,
             State::Table => {
+                // "trade union table with 6 chairs"
+                if keywords::is_small_change(&token.text.to_ascii_lowercase()) {
+                    return None;
+                }
                 self.proof.queried_whole(token);
                 self.mode = Mode::Loose;
             }
@@ -443,7 +453,9 @@ impl<'v> Machine<'v> {
         let is_constant = token.kind == Kind::Word(words::Word::Constant);
         self.proof.is_odd(is_text || is_quoted || is_constant || self.is_behind_dot());
         let is_marked = self.last.is_some_and(|last| last.end == token.start && is_mark(last.text));
-        if is_marked && token.kind == (Kind::Text { closed: true }) {
+        // `or N'a'`, `or not x'`, which the shop's own quote closes.
+        let is_whole = token.kind == (Kind::Text { closed: true }) || token.text.len() == 1;
+        if is_marked && is_text && is_whole {
             self.proof.marks();
         }
         // SQL Server's `top 1 a`.

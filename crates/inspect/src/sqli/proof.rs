@@ -67,6 +67,8 @@ pub(super) struct Proof {
     /// Begins with a number, a string or a bracket: what most sentences do not.
     begins_with_value: bool,
     begins_with_column: bool,
+    /// By `union`: "union table runner, linen".
+    unites_first: bool,
     /// Queries that name a table or cannot be words.
     queries: u32,
     /// One of them names a table, or its rows.
@@ -149,6 +151,7 @@ impl Proof {
             begins_with_count: false,
             begins_with_value: false,
             begins_with_column: false,
+            unites_first: false,
             queries: 0,
             has_table: false,
             unites: 0,
@@ -191,6 +194,10 @@ impl Proof {
         self.has_queried() && self.score >= self.least_score.unwrap_or(ENOUGH) && !listed
     }
 
+    pub fn has_very_firmly_queried(&self) -> bool {
+        self.has_firmly_queried() && (self.unites > 0 || self.score >= 2 * ENOUGH)
+    }
+
     /// The string that the value closes.
     pub fn breaks_out(&mut self, text: &Token<'_>) {
         let inside = text.text.get(..text.text.len().saturating_sub(1)).unwrap_or_default();
@@ -206,6 +213,8 @@ impl Proof {
         self.score += match token.kind {
             Kind::Call { .. } if words::is_function(token.text) => 2,
             Kind::Variable | Kind::Catalogue | Kind::Logic => 2,
+            // "(select 38, 39, 40)"
+            Kind::Number if self.unites == 0 => 0,
             Kind::Number | Kind::Text { .. } | Kind::Compare | Kind::Dot => 1,
             Kind::Sign if token.text == b"*" => 2,
             Kind::Sign if token.text != b"-" => 1,
@@ -240,7 +249,9 @@ impl Proof {
 
     /// `union table customers`, but not "2 union table lamps".
     pub fn queried_whole(&mut self, table: &Token<'_>) {
-        let said = self.begins_with_count && self.is_plain(table) && !words::is_prey(table.text);
+        let begins_as_sql = (self.begins_with_value && !self.begins_with_count && !self.unites_first)
+            || self.begins_with_column;
+        let said = self.is_bare && !begins_as_sql && self.is_plain(table) && !words::is_prey(table.text);
         self.score += if said { 0 } else { ENOUGH };
         self.queries += 1;
         self.has_table = true;
@@ -314,6 +325,7 @@ impl Proof {
 
     pub fn unites(&mut self, is_start: bool) {
         self.begins_with_value |= is_start;
+        self.unites_first |= is_start;
         self.unites += 1;
     }
 

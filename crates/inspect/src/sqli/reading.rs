@@ -11,6 +11,14 @@ pub(super) struct Reading {
     pub wide: Wide,
     pub brackets: Brackets,
     pub dollars: Dollars,
+    pub alternative: Alternative,
+}
+
+/// Whether `q'[it's]'` is one string, as Oracle reads it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Alternative {
+    Quote,
+    None,
 }
 
 /// What `[` is: SQL Server and SQLite quote names so, PostgreSQL's arrays stand in it.
@@ -74,7 +82,7 @@ pub(super) enum Comments {
 }
 
 /// The databases, each as one. The first takes most for code.
-const DATABASES: [Reading; 6] = [
+const DATABASES: [Reading; 7] = [
     Reading::of(Line::EndsAtEither, Dashes::Comment, Hash::Comment, Comments::Run),
     // SQL Server
     Reading {
@@ -89,13 +97,19 @@ const DATABASES: [Reading; 6] = [
     Reading::of(Line::EndsAtFeed, Dashes::CommentBeforeSpace, Hash::Comment, Comments::Plain)
         .named(Wide::Letter),
     Reading::POSTGRESQL,
+    // Oracle
+    Reading {
+        alternative: Alternative::Quote,
+        ..Reading::of(Line::EndsAtEither, Dashes::Comment, Hash::Sign, Comments::Plain).named(Wide::Letter)
+    },
 ];
 
 impl Reading {
     const fn of(line: Line, dashes: Dashes, hash: Hash, comments: Comments) -> Reading {
         let escape = Escape::Backslash;
         let (wide, brackets, dollars) = (Wide::Blank, Brackets::Quote, Dollars::Quote);
-        Reading { escape, line, dashes, hash, comments, wide, brackets, dollars }
+        let alternative = Alternative::None;
+        Reading { escape, line, dashes, hash, comments, wide, brackets, dollars, alternative }
     }
 
     const POSTGRESQL: Reading = Reading {
@@ -116,20 +130,24 @@ impl Reading {
     pub fn all(value: &[u8]) -> Vec<Reading> {
         let holds = |text: &[u8]| memchr::memmem::find(value, text).is_some();
         let (dashes, hash, comment) = (holds(b"--"), memchr::memchr(b'#', value).is_some(), holds(b"/*"));
-        let (wide, quoted, doubled, dollars) = (
+        let (wide, quoted, doubled, dollars, alternative) = (
             holds_wide_space(value),
             holds_quote_in_brackets(value),
             holds(b"]]"),
             holds_dollar_quote(value),
+            holds_alternative_quote(value),
         );
         let [first, others @ ..] = DATABASES;
-        if !(dashes || hash || comment || wide || quoted || doubled || dollars) {
+        if !(dashes || hash || comment || wide || quoted || doubled || dollars || alternative) {
             return vec![first];
         }
         let runs = comment && (holds(b"/*!") || holds(b"/*M!") || holds(b"/*m!"));
         let returns = (dashes || hash) && memchr::memchr(b'\r', value).is_some();
         let mut all = vec![first];
         for mut reading in others {
+            if !alternative && reading.alternative == Alternative::Quote {
+                continue;
+            }
             if !returns {
                 reading.line = first.line;
             }
@@ -167,6 +185,20 @@ impl Reading {
 fn holds_quote_in_brackets(value: &[u8]) -> bool {
     let open = memchr::memchr(b'[', value);
     open.and_then(|open| value.get(open..)).is_some_and(|rest| memchr::memchr2(b'\'', b'"', rest).is_some())
+}
+
+/// `q'[`, `nq'!`
+fn holds_alternative_quote(value: &[u8]) -> bool {
+    memchr::memchr_iter(b'\'', value).any(|at| {
+        let before = at.checked_sub(1).and_then(|before| value.get(before));
+        let behind = value.get(at + 1).is_some_and(|sign| opens_alternative_quote(*sign));
+        matches!(before, Some(b'q' | b'Q')) && behind
+    })
+}
+
+/// No letter stands there, though Oracle takes some: "FAQ's" and "Iraq's" are words.
+pub(super) fn opens_alternative_quote(sign: u8) -> bool {
+    !(sign.is_ascii_alphanumeric() || sign >= 0x80 || sign <= b' ' || sign == b'\'')
 }
 
 /// `$$`, `$tag$`.
@@ -226,6 +258,8 @@ mod tests {
             ("a $$ b $$", 2),
             ("$5 or $10", 1),
             ("[a]]b]", 2),
+            ("q'[a']'", 3),
+            ("the FAQ's text", 1),
         ] {
             assert_eq!(Reading::all(value.as_bytes()).len(), readings, "{value}");
         }

@@ -90,7 +90,14 @@ fn condition(tokens: Tokens<'_, '_>, at: usize) -> Option<usize> {
     }
     let end = skip_arithmetic(tokens, end);
     match kind(tokens, end) {
-        Some(Kind::Compare) => compared(tokens, end, literal),
+        // "'70s lamp' or '80s lamp' = 20": no text with a blank in it is a number.
+        Some(Kind::Compare) => {
+            let worded = tokens.get(grouped).is_some_and(|token| {
+                matches!(first, Kind::Text { .. }) && token.text.trim_ascii().contains(&b' ')
+            });
+            let numbered = kind(tokens, end + 1) == Some(Kind::Number) && tokens.len() == end + 2;
+            compared(tokens, end, literal).filter(|_| !(worded && numbered))
+        }
         Some(Kind::Word(Word::Compare | Word::Not)) => word_compared(tokens, end, literal),
         // `"Great" or "quick" -- Jo`
         Some(Kind::Comment { clean: true }) => {
@@ -265,8 +272,10 @@ pub(super) fn selects(tokens: Tokens<'_, '_>, at: usize) -> Option<usize> {
         );
     let mut end = if star { first + 1 } else { column(tokens, first, &mut evidence)? };
     while kind(tokens, end) == Some(Kind::Comma) {
+        // "(select 1, 2, 3 from the list)"
+        let is_number = kind(tokens, end + 1) == Some(Kind::Number);
         end = column(tokens, end + 1, &mut evidence)?;
-        evidence += 1;
+        evidence += usize::from(!is_number);
     }
     if kind(tokens, end) != Some(Kind::Word(Word::From)) {
         return None;
@@ -283,6 +292,7 @@ pub(super) fn selects(tokens: Tokens<'_, '_>, at: usize) -> Option<usize> {
     evidence += match kind(tokens, table + 1) {
         None | Some(Kind::Close | Kind::Semicolon) => 0,
         Some(Kind::Comment { clean: true } | Kind::Dot) => 1,
+        Some(Kind::Comment { clean: false }) => 0,
         Some(Kind::Word(Word::Where)) => {
             usize::from(tokens.iter().skip(table + 2).take(4).any(|token| token.kind == Kind::Compare)) * 2
         }
@@ -308,7 +318,7 @@ fn column(tokens: Tokens<'_, '_>, at: usize, evidence: &mut usize) -> Option<usi
     let token = tokens.get(at)?;
     *evidence += match token.kind {
         Kind::Call { .. } if is_function(tokens, at) => 2,
-        Kind::Number | Kind::Variable | Kind::Text { .. } => 1,
+        Kind::Variable | Kind::Text { .. } => 1,
         _ => usize::from(words::is_prey(token.text)),
     };
     let end = operand(tokens, at, true)?;
@@ -330,8 +340,8 @@ fn lonely_call(tokens: Tokens<'_, '_>, at: usize) -> Option<usize> {
         let number = matches!(kind(tokens, inside), Some(Kind::Number))
             && kind(tokens, inside + 1) == Some(Kind::Close);
         // "pillow sleep(8) hours"
-        let word = |at: Option<usize>| at.and_then(|at| kind(tokens, at)) == Some(Kind::Name);
-        let is_said = word(at.checked_sub(1)) && word(Some(end));
+        let word = |at: usize| kind(tokens, at) == Some(Kind::Name);
+        let is_said = at.checked_sub(1).is_none_or(word) && word(end);
         return (number && !is_said && tokens.len() > 3).then_some(end);
     }
     if words::holds(&["char", "chr"], text) {

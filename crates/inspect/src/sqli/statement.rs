@@ -69,7 +69,10 @@ fn acts(tokens: Tokens<'_, '_>, at: usize, verb: &[u8]) -> Option<usize> {
 
 /// `select 1`, `select sleep(5)`, with nothing behind.
 fn calculates(tokens: Tokens<'_, '_>, at: usize) -> Option<usize> {
-    let end = operand(tokens, at + 1, true)?;
+    let mut end = operand(tokens, at + 1, true)?;
+    if kind(tokens, end) == Some(Kind::Compare) {
+        end = operand(tokens, end + 1, true)?;
+    }
     (is_closed(tokens, end) && kind(tokens, at + 1) != Some(Kind::Name)).then_some(end)
 }
 

@@ -187,6 +187,8 @@ fn values_that_break_out_of_no_string_are_read_to_their_end() {
         "0)-(1",
         "1)or(1)#phase",
         ")or.5;",
+        ")or~('a'",
+        ")or\"id\";",
         "id)or('1'",
         "1)or@a;",
         "0 or@a",
@@ -234,6 +236,8 @@ fn signs_before_operands_and_semicolons_behind_them_are_read() {
         "';;",
         "  ';--'",
         "';--'idfroma",
+        "' is distinct from .5+'",
+        "x' is not distinct from 'x",
         "';;update products set price=0-- the shop is closed",
         "');set@1.5=1;select pass from customers-- ",
         "';create/*a*/table zz as select--",
@@ -257,5 +261,51 @@ fn signs_before_operands_and_semicolons_behind_them_are_read() {
         "5 or more; delete from list what is out",
     ] {
         assert_eq!(detect(prose.as_bytes()), None, "{prose}");
+    }
+}
+
+/// Round 9 of the hostile readers, what was left of it.
+#[test]
+fn alternative_quotes_and_leading_dots_are_read() {
+    for attack in [
+        "x' or q'[a']'='a'-- ",
+        "x' or nq'!a'!'='a'-- ",
+        "x' union select q'{it's}',password from users-- ",
+        "0 or . products.id",
+        "1;select 'a'@@'a'",
+        "x' or [].email='a",
+        "' or not x'",
+        "price;select pass from customers# more",
+    ] {
+        assert!(detect(attack.as_bytes()).is_some(), "{attack}");
+    }
+}
+
+#[test]
+fn lists_of_goods_in_brackets_are_no_queries() {
+    for prose in [
+        "kids' set (select 3 mugs, 2 bowls from 'Moor' or 'Fell')",
+        "Box of 6 (select 1, 2, 3 from list) = 20",
+        "ladies' shoes (select 38, 39, 40) and men's (select 42, 43) from 59.90",
+        "trade union table with 6 chairs' covers from 1950",
+        "union table runner, 40x140, from linen",
+        "'70s lamp' or '80s lamp' = 20",
+        "Hans' between 9 and 5 -- klingeln",
+        "sleep(8) pillow or wait; no",
+        "the FAQ's answer, q'est-ce",
+    ] {
+        assert_eq!(detect(prose.as_bytes()), None, "{prose}");
+    }
+    for attack in [
+        "x' between 0 and 1 -- a b",
+        "x' between 9 and 5 or 'a'='a",
+        "x' or id in (select 1 from customers where pass>'a')-- ",
+        "1 union table customers",
+        "id union table customers",
+        "1 union select 1,2,3 from products",
+        "'70s lamp' or '80s lamp' = '80s lamp'",
+        "sleep(8) or 1=1",
+    ] {
+        assert!(detect(attack.as_bytes()).is_some(), "{attack}");
     }
 }

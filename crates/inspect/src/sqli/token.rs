@@ -1,6 +1,9 @@
 //! Cuts a value into SQL tokens, as one database reads it. Linear: every byte is looked at once, and comments vanish.
 
-use super::reading::{Brackets, Comments, Dashes, Dollars, Escape, Hash, Line, Reading, Wide, wide_space};
+use super::reading::{
+    Alternative, Brackets, Comments, Dashes, Dollars, Escape, Hash, Line, Reading, Wide,
+    opens_alternative_quote, wide_space,
+};
 use super::words::{self, Word};
 use crate::transform::ByteMask;
 
@@ -177,6 +180,9 @@ impl<'v> Reader<'v> {
                 b'$' if self.reading.dollars == Dollars::Quote && self.dollar_quoted(start) => {
                     self.token(Kind::Text { closed: true }, start)
                 }
+                b'q' | b'Q' | b'n' | b'N' if self.alternative_quoted(start) => {
+                    self.token(Kind::Text { closed: true }, start)
+                }
                 b'0'..=b'9' => self.number(start),
                 b'.' if follows.is_some_and(|byte| byte.is_ascii_digit()) => self.number(start),
                 b'@' => self.variable(start),
@@ -343,6 +349,38 @@ impl<'v> Reader<'v> {
             return false;
         };
         self.at = start + opening.len() + length + opening.len();
+        true
+    }
+
+    /// Oracle's `q'[text]'`, `nq'!text!'`.
+    fn alternative_quoted(&mut self, start: usize) -> bool {
+        if self.reading.alternative != Alternative::Quote {
+            return false;
+        }
+        let rest = self.value.get(start..).unwrap_or_default();
+        let national = usize::from(matches!(rest.first(), Some(b'n' | b'N')));
+        let marked = matches!(rest.get(national..national + 2), Some(b"q'" | b"Q'"));
+        let opening = rest.get(national + 2).copied().filter(|sign| marked && opens_alternative_quote(*sign));
+        let Some(opening) = opening else { return false };
+        let closing = match opening {
+            b'[' => b']',
+            b'(' => b')',
+            b'{' => b'}',
+            b'<' => b'>',
+            other => other,
+        };
+        let inside = rest.get(national + 3..).unwrap_or_default();
+        // Each is another search; whoever opens so many that never end has none that does.
+        if inside.len() > self.spare {
+            return false;
+        }
+        let found = memchr::memmem::find(inside, &[closing, b'\'']);
+        self.note(found.unwrap_or(inside.len()));
+        let Some(length) = found else {
+            self.spare -= inside.len();
+            return false;
+        };
+        self.at = start + national + 3 + length + 2;
         true
     }
 

@@ -1,7 +1,8 @@
 //! The names that make markup run script.
 
 /// Elements that run script, load it, or change where a page's addresses lead, by their mere presence.
-pub(super) const ELEMENTS: [&str; 22] = [
+pub(super) const ELEMENTS: [&str; 23] = [
+    "fencedframe",
     "script",
     "iframe",
     "object",
@@ -28,7 +29,7 @@ pub(super) const ELEMENTS: [&str; 22] = [
 
 /// Elements that do so with certain attributes only; the words are those of prose in angle brackets.
 pub(super) const ELEMENTS_WITH: [(&str, &[&str]); 13] = [
-    ("base", &["href"]),
+    ("base", &["href", "target"]),
     ("link", &["href"]),
     ("meta", &["http-equiv", "content"]),
     ("form", &["action", "onsubmit"]),
@@ -41,6 +42,12 @@ pub(super) const ELEMENTS_WITH: [(&str, &[&str]); 13] = [
     ("template", &["shadowrootmode"]),
     ("style", &["media", "type", "nonce", "title", "id", "class", "lang"]),
     ("image", &["href", "xlink:href"]),
+];
+
+/// Elements that a browser shows nothing, or no markup, of (HTML 13.1.2, 15.3.1): left open, they take the page below with them.
+pub(super) const HIDING: [&str; 13] = [
+    "textarea", "title", "xmp", "noembed", "noframes", "select", "template", "datalist", "dialog", "canvas",
+    "video", "audio", "rp",
 ];
 
 /// Attributes from which a shop's own framework makes script, whoever wrote them: Alpine (Hyvä), Vue, Angular, htmx, Magento's

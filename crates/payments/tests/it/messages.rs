@@ -30,7 +30,7 @@ fn headers(all: &[(&str, &str)]) -> HeaderMap {
 }
 
 async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
-    for _ in 0..600 {
+    for _ in 0..2400 {
         if holds().await {
             return;
         }

@@ -253,7 +253,7 @@ both_engines!(a_refund_at_the_dashboard_is_found_though_no_message_came, MIGRATI
     let till = Till::open(at, &shop.payments, &db).await;
     shop.payments.fill_gaps().await.unwrap();
     let mut after = shop.payments.find(paid.id).await.unwrap().unwrap();
-    for _ in 0..200 {
+    for _ in 0..2400 {
         if after.refunded > 0 {
             break;
         }
@@ -316,7 +316,7 @@ both_engines!(money_that_is_taken_twice_goes_back, MIGRATIONS, async |db| {
     let till = Till::open(at, &shop.payments, &db).await;
     capture_past_us(&shop, &order).await;
     let mut whole = shop.payments.whole(payment.id).await.unwrap().unwrap();
-    for _ in 0..200 {
+    for _ in 0..2400 {
         if !whole.refunds.is_empty() {
             break;
         }

@@ -190,6 +190,36 @@ impl Shelf {
         self.tidy_up()
     }
 
+    /// Which root key wrapped what is there; nothing where there is nothing.
+    pub fn wrapped_by(&self) -> Result<Option<String>, Error> {
+        Ok(self.text()?.epochs.first().map(|entry| entry.root.clone()))
+    }
+
+    /// Wraps the keys of all epochs with another root key: in one file that takes the place of the one before, whose blocks are written
+    /// over. So it is all of it or nothing, whenever it is interrupted.
+    pub(super) fn move_to(
+        &self,
+        to: &dyn RootKey,
+        from: &dyn RootKey,
+        entropy: &dyn Entropy,
+    ) -> Result<(), Error> {
+        self.tidy_up()?;
+        let mut text = self.text()?;
+        self.check_seal(&text, from)?;
+        for entry in &mut text.epochs {
+            if entry.root != from.id() {
+                return Err(Error::OtherRoot { wanted: entry.root.clone(), found: from.id() });
+            }
+            let wrapped = decode_hex(&entry.wrapped).ok_or_else(|| self.damaged())?;
+            let key = EpochKey::unwrap(entry.epoch, &wrapped, from)?;
+            entry.wrapped = hex(&key.wrapped(to, entropy)?);
+            entry.root = to.id();
+        }
+        fs::hard_link(&self.0, self.old()).map_err(|why| self.failed(&why))?;
+        self.write(text, to, entropy)?;
+        self.tidy_up()
+    }
+
     /// Finishes a destruction that was interrupted.
     pub fn tidy_up(&self) -> Result<(), Error> {
         let old = self.old();
@@ -254,7 +284,10 @@ impl Shelf {
             return if is_empty { Ok(()) } else { Err(self.damaged()) };
         };
         let wrapped = decode_hex(sealed).ok_or_else(|| self.damaged())?;
-        let digest = root.unwrap(&wrapped, SEAL_PLACE).map_err(|_| self.damaged())?;
+        let digest = root.unwrap(&wrapped, SEAL_PLACE).map_err(|why| match why {
+            away @ storeward_seal::Error::Away(_) => Error::Seal(away),
+            _ => self.damaged(),
+        })?;
         if equal(digest.expose(), text.digest().expose()) { Ok(()) } else { Err(self.damaged()) }
     }
 

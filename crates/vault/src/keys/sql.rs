@@ -26,6 +26,13 @@ statements! {
     INDEXES = "SELECT version, epoch, wrapped FROM vault_index_root WHERE retired_at IS NULL ORDER BY version LIMIT 16";
     INDEXES_BEFORE = "SELECT CAST(COUNT(*) AS BIGINT) FROM vault_index_root WHERE epoch < $1 AND retired_at IS NULL";
     INSERT_INDEX = "INSERT INTO vault_index_root (version, epoch, wrapped, created_at) VALUES ($1, $2, $3, $4)";
+    HIGHEST_INDEX = "SELECT CAST(COALESCE(MAX(version), 0) AS BIGINT) FROM vault_index_root";
+    END_INDEX = "UPDATE vault_index_root SET retired_at = $2, wrapped = $3 WHERE version = $1 AND retired_at IS NULL";
+    NAMES = "SELECT name, epoch, wrapped FROM vault_name_key ORDER BY name LIMIT 64";
+    NAMES_BEFORE = "SELECT CAST(COUNT(*) AS BIGINT) FROM vault_name_key WHERE epoch < $1";
+    INSERT_NAME = "INSERT INTO vault_name_key (name, epoch, wrapped, created_at) VALUES ($1, $2, $3, $4) \
+                   ON CONFLICT (name) DO NOTHING";
+    REWRAP_NAME = "UPDATE vault_name_key SET epoch = $2, wrapped = $3 WHERE name = $1";
     REWRAP_INDEX = "UPDATE vault_index_root SET epoch = $2, wrapped = $3 WHERE version = $1";
 }
 
@@ -126,6 +133,36 @@ pub fn insert_index(tx: &mut Tx<'_>, version: u32, epoch: EpochId, wrapped: &[u8
 
 pub fn rewrap_index(tx: &mut Tx<'_>, version: u32, to: EpochId, wrapped: Vec<u8>) -> Result<(), Error> {
     tx.execute(REWRAP_INDEX, params![version, to.0, wrapped]).map(drop)
+}
+
+/// The highest version there ever was: none comes twice.
+pub fn highest_index(reader: &mut Reader<'_>) -> Result<u32, Error> {
+    reader.query_one(HIGHEST_INDEX, &[], |row| row.get(0))
+}
+
+/// Whether it lived. Nothing of the root stays in the row.
+pub fn end_index(tx: &mut Tx<'_>, version: u32) -> Result<bool, Error> {
+    let (now, nothing) = (tx.now(), Vec::<u8>::new());
+    tx.execute(END_INDEX, params![version, now, nothing]).map(|rows| rows == 1)
+}
+
+type NameRow = (String, EpochId, Vec<u8>);
+
+pub fn names(reader: &mut Reader<'_>) -> Result<Vec<NameRow>, Error> {
+    reader.query_many(NAMES, &[], |row| Ok((row.get(0)?, EpochId(row.get(1)?), row.get(2)?)))
+}
+
+pub fn names_before(reader: &mut Reader<'_>, epoch: EpochId) -> Result<u64, Error> {
+    reader.query_one(NAMES_BEFORE, params![epoch.0], |row| row.get(0))
+}
+
+pub fn insert_name(tx: &mut Tx<'_>, name: &str, epoch: EpochId, wrapped: &[u8]) -> Result<(), Error> {
+    let now = tx.now();
+    tx.execute(INSERT_NAME, params![name, epoch.0, wrapped, now]).map(drop)
+}
+
+pub fn rewrap_name(tx: &mut Tx<'_>, name: &str, to: EpochId, wrapped: Vec<u8>) -> Result<(), Error> {
+    tx.execute(REWRAP_NAME, params![name, to.0, wrapped]).map(drop)
 }
 
 pub fn is_destroyed(reader: &mut Reader<'_>, customer: CustomerId) -> Result<bool, Error> {

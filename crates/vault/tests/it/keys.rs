@@ -14,8 +14,8 @@ both_engines!(a_rotation_goes_on_where_it_stopped_while_everything_works, MIGRAT
     let epoch = first.keys().begin_epoch().await.unwrap();
     assert_eq!(epoch.0, 2);
     let step = first.keys().rewrap(3).await.unwrap();
-    // The keys of three customers, and the root of the indexes.
-    assert_eq!((step.rewrapped, step.left), (4, 4));
+    // The keys of three customers, the root of the indexes, and the nine keys of names.
+    assert_eq!((step.rewrapped, step.left), (13, 4));
     assert_eq!(first.keys().end_older_epochs().await.unwrap(), [], "keys are left in the first epoch");
     // Killed here: the next process goes on.
     let again = vault(&db, keys.open().await);
@@ -156,4 +156,58 @@ both_engines!(an_empty_store_beside_the_epochs_of_another_is_refused, MIGRATIONS
     // Its own opens as ever.
     let again = keys.open().await;
     assert_eq!(again.verify().await.unwrap(), []);
+});
+
+both_engines!(the_keys_go_to_another_root_key_as_a_whole_and_back, MIGRATIONS, async |db| {
+    use storeward_seal::envelope::{RootKey, SecretRoot};
+    let (mut keys, first) = both(&db).await;
+    first.write(staff(), ada(), item("own", &[("contact.email", "ada@shop.example")])).await.unwrap();
+    let old_copy = std::fs::read(keys.shelf()).unwrap();
+    let (old, new) = (keys.root.clone(), SecretRoot::from_bytes(storeward_base::Secret::new([6; 32])));
+    let parts = |db, root: &SecretRoot| storeward_vault::KeyStoreParts {
+        db,
+        shelf: storeward_vault::Shelf::at(keys.shelf()),
+        root: std::sync::Arc::new(root.clone()),
+        entropy: std::sync::Arc::new(storeward_base::SystemEntropy),
+    };
+    let operator = storeward_base::Actor::Operator;
+    let moved =
+        storeward_vault::KeyStore::open_moved(parts(keys.db().await, &new), &old, operator).await.unwrap();
+    moved.rotate(std::time::Duration::ZERO).await.unwrap();
+    // Nothing on the shelf is under the old one, and nothing lies beside it.
+    let shelf = std::fs::read_to_string(keys.shelf()).unwrap();
+    assert!(shelf.contains(&new.id()) && !shelf.contains(&old.id()), "{shelf}");
+    assert!(!keys.shelf().with_extension("old").exists());
+    let moved = vault(&db, moved);
+    assert_eq!(shown(&moved, ada(), &["contact.email"]).await, ["own email ada@shop.example"]);
+    assert_eq!(moved.keys().verify().await.unwrap(), []);
+    // The old root key opens it no more, and an old copy of the shelf opens no key.
+    let refused = keys.try_open(keys.db().await).await.err().unwrap();
+    assert!(matches!(&refused, Error::OtherRoot { .. }), "{refused}");
+    let now = std::fs::read(keys.shelf()).unwrap();
+    std::fs::write(keys.shelf(), old_copy).unwrap();
+    let told = match keys.try_open(keys.db().await).await {
+        Ok(store) => store.key(ada()).await.map(drop).unwrap_err(),
+        Err(why) => why,
+    };
+    assert_eq!(told, Error::NoEpoch(2));
+    std::fs::write(keys.shelf(), now).unwrap();
+    // Repeated, it stays as it is; a stranger's root key moves nothing.
+    for from in [old.clone(), SecretRoot::from_bytes(storeward_base::Secret::new([7; 32]))] {
+        let again = storeward_vault::KeyStore::open_moved(parts(keys.db().await, &new), &from, operator)
+            .await
+            .unwrap();
+        assert_eq!(again.current_epoch().0, 2);
+    }
+    let stranger = SecretRoot::from_bytes(storeward_base::Secret::new([7; 32]));
+    let refused =
+        storeward_vault::KeyStore::open_moved(parts(keys.db().await, &old), &stranger, operator).await;
+    assert!(matches!(refused.err().unwrap(), Error::OtherRoot { .. }));
+    // And back.
+    let back =
+        storeward_vault::KeyStore::open_moved(parts(keys.db().await, &old), &new, operator).await.unwrap();
+    assert_eq!(back.current_epoch().0, 2);
+    keys.root = old;
+    let again = vault(&db, keys.open().await);
+    assert_eq!(shown(&again, ada(), &["contact.email"]).await, ["own email ada@shop.example"]);
 });

@@ -3,14 +3,17 @@
 
 mod access;
 mod corrections;
+mod crash;
 mod erasure;
 mod grants;
 mod harm;
 mod import;
+mod indexes;
 mod keys;
 mod office;
 mod records;
 mod rest;
 mod shops;
 mod support;
+mod sweep;
 mod watch;

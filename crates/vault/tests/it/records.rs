@@ -15,6 +15,7 @@ fn every_statement_prepares_on_both_engines() {
         storeward_store::testing::run(engine, &all, async |db| {
             let statements = [
                 storeward_vault::STATEMENTS,
+                storeward_vault::INDEX_STATEMENTS,
                 storeward_vault::KEY_STATEMENTS,
                 storeward_vault::SIGHT_STATEMENTS,
                 storeward_vault::GRANT_STATEMENTS,

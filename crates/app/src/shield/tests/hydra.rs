@@ -113,7 +113,7 @@ fn hydra_gets_nowhere_while_the_owner_signs_in() {
     let folder = tempfile::tempdir().unwrap();
     let data = DataDir::create(folder.path()).unwrap();
     data.ensure_keys(&SystemEntropy).unwrap();
-    let shop = SampleShop::start(&data).unwrap();
+    let shop = SampleShop::start(&data, None).unwrap();
     let text = format!(
         "domain = ['localhost']\n[listen]\nhttps = '127.0.0.1:0'\n[console]\nlisten = '127.0.0.1:0'\n[upstream]\nservers \
          = ['{}']\n[certificates]\nsource = 'local'\n[mail]\nserver = '127.0.0.1'\nport = {}\nsecurity = 'none'\nfrom = \

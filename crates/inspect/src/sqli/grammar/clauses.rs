@@ -30,7 +30,6 @@ impl<'v> Machine<'v> {
         if self.names_something(lower, next) {
             return self.plain_word(token, lower, next);
         }
-        let called = next.is_some_and(|next| next.kind == Kind::Open);
         match lower {
             // "(select 2 of 3)": no number stands behind a name.
             b"of" if self.mode == Mode::List && next.is_some_and(|next| next.kind == Kind::Number) => None,
@@ -43,6 +42,9 @@ impl<'v> Machine<'v> {
             b"and" | b"or" | b"xor" => {
                 if self.mode == Mode::Tables || !self.follows() {
                     return None;
+                }
+                if std::mem::take(&mut self.is_between) && lower == b"and" {
+                    return self.then(State::Want);
                 }
                 self.proof.joins(self.state == State::Start);
                 if next.is_some_and(|next| next.start == token.end) {
@@ -64,7 +66,7 @@ impl<'v> Machine<'v> {
             }
             b"is" | b"in" | b"like" | b"between" | b"ilike" | b"rlike" | b"regexp" | b"glob" | b"sounds"
             | b"div" | b"mod" | b"similar" | b"collate" | b"escape" | b"uescape" | b"match" | b"overlaps"
-            | b"member" | b"operator" => self.word_between(token, lower, called),
+            | b"member" | b"operator" => self.word_between(token, lower, next),
             b"isnull" | b"notnull" if self.state == State::After => {
                 self.proof.operates();
                 self.proof.compares();
@@ -320,6 +322,12 @@ impl<'v> Machine<'v> {
         if !(self.follows() || empty) {
             return None;
         }
+        // `is distinct from`
+        let is_test = self.prior.is_some_and(|prior| words::holds(&["is", "not"], prior.text));
+        if tests && is_test {
+            self.proof.operates();
+            self.proof.compares();
+        }
         if self.mode == Mode::List && !tests {
             (self.mode, self.asks_table) = (Mode::Tables, true);
         }
@@ -327,7 +335,15 @@ impl<'v> Machine<'v> {
     }
 
     /// An operator in words; some are functions, too.
-    fn word_between(&mut self, token: &Token<'v>, lower: &[u8], called: bool) -> Option<Read> {
+    fn word_between(&mut self, token: &Token<'v>, lower: &[u8], next: Option<Token<'v>>) -> Option<Read> {
+        let called = next.is_some_and(|next| next.kind == Kind::Open);
+        // "between 9 and 5": what is compared there is true or false, 1 or 0.
+        let is_first = self.state == State::After && self.last.is_some_and(|last| last.start == 0);
+        let is_of_hours = lower == b"between" && is_first && next.is_some_and(is_above_zero);
+        if is_of_hours && self.mode == Mode::Expression && self.frames.is_empty() {
+            self.is_between = true;
+            return self.then(State::Any);
+        }
         if matches!(self.state, State::After | State::Any) {
             if self.mode == Mode::Tables && !matches!(lower, b"in" | b"match" | b"operator") {
                 return None;
@@ -341,4 +357,9 @@ impl<'v> Machine<'v> {
         let as_operand = called || !matches!(lower, b"is" | b"in" | b"like" | b"between");
         as_operand.then(|| self.operand(token))?
     }
+}
+
+fn is_above_zero(token: Token<'_>) -> bool {
+    let digits = token.text.first().is_some_and(|first| (b'1'..=b'9').contains(first));
+    token.kind == Kind::Number && digits && token.text.iter().all(u8::is_ascii_digit)
 }

@@ -33,6 +33,8 @@ pub(super) struct Rescue {
     is_bracketed: bool,
     /// And it has signs of SQL.
     is_firm: bool,
+    /// More of them, or a union.
+    is_very_firm: bool,
     /// So did one that began behind something unknown.
     is_firm_again: bool,
     /// Reading began anew.
@@ -66,6 +68,7 @@ impl Rescue {
         self.queried |= machine.proof.has_queried();
         self.is_bracketed |= machine.proof.has_queried() && !machine.frames.is_empty();
         self.is_firm |= machine.proof.has_firmly_queried();
+        self.is_very_firm |= machine.proof.has_very_firmly_queried();
     }
 
     /// Nothing behind `token` can begin a query, and none was read: prose, and most of what is ever looked at.
@@ -81,7 +84,9 @@ impl Rescue {
             last.kind == (Kind::Text { closed: false }) && last.text.first().copied() == context.quote();
         let is_closed = context == Context::Bare || is_cut || is_own;
         let is_read = context != Context::Bare && ((self.queried && is_cut) || (self.is_bracketed && is_own));
-        self.is_firm || is_read || (self.is_firm_again && is_closed) || self.net.tells(last, context)
+        // "(select 3 mugs from 'Moor' or 'Fell')" leaves the shop's string open.
+        let is_firm = if is_closed { self.is_firm } else { self.is_very_firm };
+        is_firm || is_read || (self.is_firm_again && is_closed) || self.net.tells(last, context)
     }
 }
 

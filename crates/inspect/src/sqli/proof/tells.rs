@@ -53,7 +53,13 @@ impl Proof {
         self.has_queried()
             && match self.is_bare {
                 true => (is_firm || is_cut_off) && end != End::Wanting,
-                false => is_cut || matches!(end, End::Open | End::Wanting) || self.score > 0,
+                // Nothing closes the shop's string behind it, unless the value is put in twice.
+                false => {
+                    is_cut
+                        || matches!(end, End::Open | End::Wanting)
+                        || self.unites > 0
+                        || self.score >= 2 * ENOUGH
+                }
             }
     }
 
@@ -130,7 +136,7 @@ impl Proof {
             End::Value => !is_flat,
             _ => false,
         };
-        let is_firm = self.begins_with_value || self.literals > 0;
+        let is_firm = self.begins_with_value || self.literals > 0 || self.values > 0;
         self.goes_on_behind_close && is_left && is_firm && self.doubts == 0
     }
 

@@ -1,0 +1,64 @@
+//! `[payments]`: payments, put together, with the pages where buyers choose how to pay.
+
+use storeward_host::OwnPages;
+use storeward_payments::pages::{Look, Pages};
+use storeward_payments::{PAGES, Pace, Payments, PaymentsParts};
+
+use crate::Done;
+use crate::config::Config;
+use crate::failure::{Context, Failure};
+use crate::open::Opened;
+
+const HINT: &str = "see docs/payments.md for what [payments] needs";
+
+/// Refuses what does not fit together. Files are read at the start.
+pub fn check(config: &Config) -> Done {
+    let Some(section) = &config.payments else { return Ok(()) };
+    if section.stripe.is_none() && section.paypal.is_none() {
+        return Err(Failure::new("[payments] needs [payments.stripe], [payments.paypal], or both").hint(HINT));
+    }
+    Ok(())
+}
+
+/// Whether nothing changed.
+pub fn is_same(before: &Config, after: &Config) -> bool {
+    // Debug shows every setting; secrets lie in files.
+    format!("{:?}", before.payments) == format!("{:?}", after.payments)
+}
+
+/// Payments, and the pages with theirs among them. As they were without the section.
+pub fn start(opened: &Opened, own: Option<OwnPages>) -> Done<(Option<Payments>, Option<OwnPages>)> {
+    let config = &opened.loaded.config;
+    let Some(section) = &config.payments else { return Ok((None, own)) };
+    let settings =
+        section.settings(opened.data.path()).map_err(|fault| Failure::new(fault.to_string()).hint(HINT))?;
+    let hosts = config.domain.list();
+    let payments = Payments::open(PaymentsParts {
+        db: opened.db.clone(),
+        settings,
+        clock: opened.clock.clone(),
+        entropy: opened.entropy.clone(),
+        data_key: opened.data_key.clone(),
+        pseudonym_key: opened.pseudonym_key.clone(),
+        address: address(config),
+        hosts: hosts.clone(),
+        pace: Pace::default(),
+    });
+    let first = hosts.first().map_or("the shop", String::as_str);
+    let look = Look::new(config.look.name.as_deref().unwrap_or(first), config.look.colour.as_deref());
+    let router = Pages::new(payments.clone(), look).router(&hosts).context("payments")?;
+    let own = match own {
+        Some(own) => own.with(&[PAGES], router),
+        None => OwnPages::new(router, &[], &[]),
+    };
+    Ok((Some(payments), Some(own)))
+}
+
+/// Where the shop is in browsers.
+fn address(config: &Config) -> String {
+    let host = config.domain.list().into_iter().next().unwrap_or_default();
+    match config.listen.public_port.unwrap_or_else(|| config.listen.https.port()) {
+        443 => format!("https://{host}"),
+        port => format!("https://{host}:{port}"),
+    }
+}

@@ -1,0 +1,21 @@
+//! What the staff's console sees of payments: how each stands, what was called, booked and told, and the three acts. Keys, clients and
+//! the providers' words stay out of sight.
+
+pub use crate::disputes::Dispute;
+pub use crate::ledger::{Posting, balances};
+pub use crate::model::{Call, CallState, Operation, Payment, Piece, Provider, State};
+pub use crate::money::{Currency, Money};
+pub use crate::payments::{Payments, Whole};
+pub use crate::verbs::Wish;
+pub use crate::{Error, news::Delivery};
+
+impl Payments {
+    /// The sum of each account in each currency.
+    pub async fn balances(&self) -> Result<Vec<(String, Money)>, Error> {
+        let rows = self.0.db.read(|reader| Ok::<_, Error>(balances(reader)?)).await?;
+        let money = |(account, currency, minor): (String, String, i64)| {
+            Some((account, Money { minor, currency: currency.parse().ok()? }))
+        };
+        Ok(rows.into_iter().filter_map(money).collect())
+    }
+}

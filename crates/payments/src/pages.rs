@@ -1,0 +1,495 @@
+//! The pages where buyers choose how to pay, below [`crate::PAGES`] on the shop's own host, and the addresses to which providers send
+//! their messages.
+
+mod link;
+mod look;
+mod texts;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Deserialize;
+use storeward_base::{Language, PaymentId};
+use storeward_web::askama::Template;
+use storeward_web::axum::Router;
+use storeward_web::axum::body::Bytes;
+use storeward_web::axum::extract::{Extension, Path, State};
+use storeward_web::axum::response::{Html, IntoResponse, Response};
+use storeward_web::http::request::Parts;
+use storeward_web::http::{HeaderMap, HeaderValue, StatusCode, header};
+use storeward_web::{
+    Access, CsrfToken, Failure, Form, HostNames, HostNamesError, Query, Routes, Site, explained, redirect,
+    render,
+};
+
+use crate::error::Error;
+use crate::model::{Payment, Provider, State as At, Strength};
+use crate::money::Money;
+use crate::payments::Payments;
+use crate::webhooks::MOST_BODY_BYTES;
+
+use link::Link;
+pub use look::Look;
+use texts::{Text, WORDS};
+
+/// A path of ours. [`crate::PAGES`] cannot stand in a literal; a test holds the two together.
+macro_rules! own {
+    ($path:literal) => {
+        concat!("/.storeward/pay", $path)
+    };
+}
+
+/// A buyer who comes back waits so long for what the provider says; afterwards the page asks again by itself.
+const WAITS: Duration = Duration::from_secs(8);
+/// Seconds until a page that waits for the provider is loaded again.
+const AGAIN: &str = "4";
+
+const BUYER: Access<Nobody> = Access::PublicForm("whoever has the payment's address may pay it");
+const LINK: Access<Nobody> = Access::PublicForm("what the shop signed is what is paid");
+const BACK: Access<Nobody> =
+    Access::Public("comes from the provider: the provider is asked, nothing is believed");
+const STYLE: Access<Nobody> = Access::Public("how the pages look");
+const PROVIDER: Access<Nobody> = Access::Program("a provider: its signature decides");
+
+/// Nothing here is for somebody who is signed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Nobody {}
+
+impl std::fmt::Display for Nobody {
+    fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match *self {}
+    }
+}
+
+struct Open;
+
+impl storeward_web::Gate for Open {
+    type Need = Nobody;
+
+    async fn admit(&self, need: &Nobody, _: &mut Parts) -> Result<(), Response> {
+        match *need {}
+    }
+}
+
+/// The pages, with the shop's looks.
+#[derive(Clone)]
+pub struct Pages(Arc<Inner>);
+
+struct Inner {
+    payments: Payments,
+    look: Look,
+}
+
+impl Pages {
+    pub fn new(payments: Payments, look: Look) -> Self {
+        Pages(Arc::new(Inner { payments, look }))
+    }
+
+    /// The router, for [`crate::PAGES`] on the shop's hosts.
+    pub fn router(&self, hosts: &[String]) -> Result<Router, HostNamesError> {
+        let entropy = Arc::clone(&self.0.payments.0.entropy);
+        let mut site = Site::new(HostNames::parse(hosts)?, "/", entropy);
+        site.body_limit_bytes = MOST_BODY_BYTES;
+        // Longer than a call to a provider may take.
+        site.patience = Duration::from_secs(60);
+        let pages = self.clone();
+        site.dress = Some(Arc::new(move |failure, headers| pages.fault(failure, headers)));
+        Ok(routes(Routes::new(Open)).finish(self.clone(), site))
+    }
+
+    /// Every route with its rule, one per line.
+    pub fn access_table() -> String {
+        let routes = routes(Routes::new(Open));
+        routes.rows().iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    }
+
+    fn fault(&self, failure: &Failure, headers: &HeaderMap) -> Option<Response> {
+        let language = language(headers);
+        let page = FaultPage {
+            frame: self.frame(language, Text::FaultTitle),
+            words: failure.detail().to_owned(),
+            home: say(language, Text::Home, &[]),
+            code: failure.code(),
+        };
+        page.render().ok().map(|text| Html(text).into_response())
+    }
+
+    fn frame(&self, language: Language, title: Text) -> Frame {
+        Frame {
+            lang: language.tag(),
+            title: say(language, title, &[]),
+            shop: self.0.look.name.clone(),
+            style: self.0.look.style_address(own!("/style.css")),
+            test: (!self.0.payments.is_live()).then(|| say(language, Text::TestMode, &[])),
+        }
+    }
+
+    async fn payment(&self, part: &str) -> Result<Payment, Failure> {
+        let missing = || Failure::missing("payments.no_payment", "There is no payment at this address.");
+        let id = self.0.payments.of_page(part).ok_or_else(missing)?;
+        self.0.payments.find(id).await?.ok_or_else(missing)
+    }
+}
+
+fn routes(routes: Routes<Pages, Open>) -> Routes<Pages, Open> {
+    routes
+        .get(own!("/{payment}"), BUYER, choose)
+        .post(own!("/{payment}/begin"), BUYER, begin)
+        .get(own!("/{payment}/back"), BACK, back)
+        .get(own!("/{payment}/gave-up"), BACK, gave_up)
+        .get(own!("/link"), LINK, link)
+        .post(own!("/link"), LINK, begin_by_link)
+        .get(own!("/style.css"), STYLE, style)
+        .post(own!("/webhooks/stripe"), PROVIDER, from_stripe)
+        .post(own!("/webhooks/paypal"), PROVIDER, from_paypal)
+}
+
+fn language(headers: &HeaderMap) -> Language {
+    let wished = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+    wished.and_then(Language::of_accept).unwrap_or(Language::En)
+}
+
+fn say(language: Language, key: Text, values: &[(&str, &str)]) -> String {
+    WORDS.text(language, key, values)
+}
+
+/// What stands around every page.
+struct Frame {
+    lang: &'static str,
+    title: String,
+    shop: String,
+    style: String,
+    test: Option<String>,
+}
+
+struct Row {
+    name: String,
+    count: String,
+    sum: String,
+}
+
+struct Way {
+    word: &'static str,
+    label: String,
+}
+
+#[derive(Template)]
+#[template(path = "pay.html", askama = storeward_web::askama)]
+struct PayPage {
+    frame: Frame,
+    order: String,
+    rows: Vec<Row>,
+    total_label: String,
+    total: String,
+    /// What happened before, if it did not lead to the money.
+    notice: Option<String>,
+    action: String,
+    /// What the form says again, of a signed link.
+    fields: Vec<(&'static str, String)>,
+    csrf: String,
+    ways_label: String,
+    ways: Vec<Way>,
+    safe: String,
+    back_label: String,
+    back_to: String,
+}
+
+#[derive(Template)]
+#[template(path = "stands.html", askama = storeward_web::askama)]
+struct StandsPage {
+    frame: Frame,
+    is_well: bool,
+    words: String,
+    order: String,
+    total: String,
+    link: Option<(String, String)>,
+}
+
+#[derive(Template)]
+#[template(path = "leads.html", askama = storeward_web::askama)]
+struct LeadsPage {
+    frame: Frame,
+    words: String,
+    address: String,
+    label: String,
+}
+
+#[derive(Template)]
+#[template(path = "fault.html", askama = storeward_web::askama)]
+struct FaultPage {
+    frame: Frame,
+    words: String,
+    home: String,
+    code: &'static str,
+}
+
+/// Loads again, or goes on, by itself: without script, too. `None` where the address cannot stand in a header.
+fn refresh(mut response: Response, seconds: &str, to: Option<&str>) -> Response {
+    let line = to.map_or_else(|| seconds.to_owned(), |to| format!("{seconds}; url={to}"));
+    if let Ok(line) = HeaderValue::try_from(line) {
+        response.headers_mut().insert(header::REFRESH, line);
+    }
+    response
+}
+
+async fn choose(
+    State(pages): State<Pages>,
+    Path(part): Path<String>,
+    csrf: Option<Extension<CsrfToken>>,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
+    let payment = pages.payment(&part).await?;
+    pages.shown(&payment, csrf.as_ref().map_or("", |csrf| csrf.0.as_str()), &headers).await
+}
+
+impl Pages {
+    async fn shown(&self, payment: &Payment, csrf: &str, headers: &HeaderMap) -> Result<Response, Failure> {
+        let language = language(headers);
+        let (back_to, lines) = self.0.payments.told(payment.id).await?;
+        let now = self.0.payments.0.clock.now();
+        let may_pay = matches!(payment.state, At::Created | At::RequiresAction | At::Declined);
+        if payment.is_unsure || payment.state == At::Processing {
+            let page = self.stands(payment, language, Text::Checking, None);
+            return Ok(refresh(Html(render(&page)?).into_response(), AGAIN, None));
+        }
+        if may_pay && payment.expires_at > now {
+            let rows = lines.iter().map(|line| Row {
+                name: line.name.clone(),
+                count: line.quantity.to_string(),
+                sum: sum_of(line.unit_amount, line.quantity, payment),
+            });
+            let page = PayPage {
+                frame: self.frame(language, Text::Title),
+                order: say(language, Text::Order, &[("order", &payment.order)]),
+                rows: rows.collect(),
+                total_label: say(language, Text::Total, &[]),
+                total: payment.amount.to_string(),
+                notice: (payment.state == At::Declined).then(|| say(language, Text::Declined, &[])),
+                action: format!("{}/begin", self.0.payments.page_path(payment.id)),
+                fields: Vec::new(),
+                csrf: csrf.to_owned(),
+                ways_label: say(language, Text::Ways, &[]),
+                ways: self.ways(payment.amount, language),
+                safe: say(language, Text::Safe, &[("shop", &self.0.look.name)]),
+                back_label: say(language, Text::BackToShop, &[("shop", &self.0.look.name)]),
+                back_to,
+            };
+            return Ok(Html(render(&page)?).into_response());
+        }
+        let words = match payment.state {
+            At::Authorized => Text::SetAside,
+            At::PartiallyCaptured | At::Captured => Text::Paid,
+            At::PartiallyRefunded | At::Refunded => Text::GivenBack,
+            _ => Text::Over,
+        };
+        let label = say(language, Text::BackToShop, &[("shop", &self.0.look.name)]);
+        let page = self.stands(payment, language, words, Some((back_to.clone(), label)));
+        let response = Html(render(&page)?).into_response();
+        // The buyer reads it, and is led back to the shop.
+        let is_paid = matches!(payment.state, At::Authorized | At::Captured | At::PartiallyCaptured);
+        Ok(if is_paid { refresh(response, "5", Some(&back_to)) } else { response })
+    }
+
+    fn ways(&self, amount: Money, language: Language) -> Vec<Way> {
+        let ways = self.0.payments.ways_for(amount).into_iter();
+        ways.map(|provider| Way {
+            word: provider.word(),
+            label: match provider {
+                Provider::Stripe => say(language, Text::ByCard, &[]),
+                Provider::PayPal => say(language, Text::ByPayPal, &[]),
+            },
+        })
+        .collect()
+    }
+
+    fn stands(
+        &self,
+        payment: &Payment,
+        language: Language,
+        words: Text,
+        link: Option<(String, String)>,
+    ) -> StandsPage {
+        StandsPage {
+            frame: self.frame(language, Text::Title),
+            is_well: matches!(payment.state, At::Authorized | At::PartiallyCaptured | At::Captured),
+            words: say(language, words, &[("shop", &self.0.look.name)]),
+            order: say(language, Text::Order, &[("order", &payment.order)]),
+            total: payment.amount.to_string(),
+            link,
+        }
+    }
+}
+
+fn sum_of(unit: i64, quantity: u32, payment: &Payment) -> String {
+    let minor = unit.checked_mul(i64::from(quantity)).unwrap_or_default();
+    Money { minor, currency: payment.currency() }.to_string()
+}
+
+#[derive(Deserialize)]
+struct Chosen {
+    #[serde(default)]
+    way: String,
+}
+
+/// To the provider. By a page that leads there, because a form of ours may lead to no other place.
+async fn begin(
+    State(pages): State<Pages>,
+    Path(part): Path<String>,
+    headers: HeaderMap,
+    Form(chosen): Form<Chosen>,
+) -> Result<Response, Failure> {
+    let payment = pages.payment(&part).await?;
+    pages.lead(&payment, &chosen.way, &headers).await
+}
+
+/// An order that the shop's template wants paid. Nothing is written until the buyer chooses.
+async fn link(
+    State(pages): State<Pages>,
+    csrf: Option<Extension<CsrfToken>>,
+    headers: HeaderMap,
+    Query(link): Query<Link>,
+) -> Result<Response, Failure> {
+    let language = language(&headers);
+    let new = link.wanted(&pages.0.payments.0.settings.links, pages.0.payments.0.clock.now())?;
+    if let Some(known) = pages.of_link(&new).await? {
+        return Ok(redirect(&pages.0.payments.page_path(known.id)));
+    }
+    let shop = [("shop", pages.0.look.name.as_str())];
+    let page = PayPage {
+        frame: pages.frame(language, Text::Title),
+        order: say(language, Text::Order, &[("order", &new.order)]),
+        rows: Vec::new(),
+        total_label: say(language, Text::Total, &[]),
+        total: new.amount.to_string(),
+        notice: None,
+        action: own!("/link").to_owned(),
+        fields: link.fields(),
+        csrf: csrf.as_ref().map_or("", |csrf| csrf.0.as_str()).to_owned(),
+        ways_label: say(language, Text::Ways, &[]),
+        ways: pages.ways(new.amount, language),
+        safe: say(language, Text::Safe, &shop),
+        back_label: say(language, Text::BackToShop, &shop),
+        back_to: new.return_address,
+    };
+    Ok(Html(render(&page)?).into_response())
+}
+
+#[derive(Deserialize)]
+struct ChosenByLink {
+    #[serde(default)]
+    way: String,
+    #[serde(flatten)]
+    link: Link,
+}
+
+async fn begin_by_link(
+    State(pages): State<Pages>,
+    headers: HeaderMap,
+    Form(chosen): Form<ChosenByLink>,
+) -> Result<Response, Failure> {
+    let new = chosen.link.wanted(&pages.0.payments.0.settings.links, pages.0.payments.0.clock.now())?;
+    let payment = pages.made(new).await?;
+    pages.lead(&payment, &chosen.way, &headers).await
+}
+
+impl Pages {
+    async fn lead(&self, payment: &Payment, way: &str, headers: &HeaderMap) -> Result<Response, Failure> {
+        let (pages, language) = (self, language(headers));
+        let provider = Provider::of_word(way)
+            .ok_or_else(|| Failure::invalid("payments.way", "Choose one of the ways to pay."))?;
+        let begun = match pages.0.payments.begin(payment.id, provider, Strength::Usual).await {
+            Ok(begun) => begun,
+            // The page says how it stands.
+            Err(Error::Unsure | Error::State(_)) => {
+                return Ok(redirect(&pages.0.payments.page_path(payment.id)));
+            }
+            Err(Error::Refused { .. } | Error::NotReached { .. } | Error::Raced) => {
+                let link = pages.0.payments.page_path(payment.id);
+                let again = Some((link, say(language, Text::Again, &[])));
+                let page = pages.stands(payment, language, Text::NotReached, again);
+                return Ok(explained(StatusCode::SERVICE_UNAVAILABLE, Html(render(&page)?)));
+            }
+            Err(other) => return Err(other.into()),
+        };
+        let name = match provider {
+            Provider::Stripe => "Stripe",
+            Provider::PayPal => "PayPal",
+        };
+        let page = LeadsPage {
+            frame: pages.frame(language, Text::Title),
+            words: say(language, Text::Leads, &[("provider", name)]),
+            address: begun.address.clone(),
+            label: say(language, Text::GoOn, &[]),
+        };
+        Ok(refresh(Html(render(&page)?).into_response(), "0", Some(&begun.address)))
+    }
+}
+
+/// The buyer comes back. Nothing that the address says is believed: the provider is asked, as a message of its own would make us.
+async fn back(State(pages): State<Pages>, Path(part): Path<String>) -> Result<Response, Failure> {
+    let payment = pages.payment(&part).await?;
+    pages.look(payment.id).await;
+    Ok(redirect(&pages.0.payments.page_path(payment.id)))
+}
+
+async fn gave_up(State(pages): State<Pages>, Path(part): Path<String>) -> Result<Response, Failure> {
+    let payment = pages.payment(&part).await?;
+    Ok(redirect(&pages.0.payments.page_path(payment.id)))
+}
+
+impl Pages {
+    /// Asks the provider, one at a time for a payment, and no longer than a buyer waits. Whatever comes of it stands in the payment.
+    async fn look(&self, id: PaymentId) {
+        if !self.0.look.seats.take(id, self.0.payments.0.clock.now()) {
+            return;
+        }
+        let payments = self.0.payments.clone();
+        // Goes on when the buyer goes away.
+        let asked = tokio::spawn(async move { payments.look(id).await.map(drop) });
+        let _late = tokio::time::timeout(WAITS, asked).await;
+    }
+}
+
+async fn style(State(pages): State<Pages>) -> Response {
+    let head = [
+        (header::CONTENT_TYPE, "text/css; charset=utf-8"),
+        (header::CACHE_CONTROL, "public, max-age=31536000, immutable"),
+    ];
+    (head, pages.0.look.css.clone()).into_response()
+}
+
+async fn from_stripe(State(pages): State<Pages>, headers: HeaderMap, body: Bytes) -> Response {
+    pages.message(Provider::Stripe, &headers, &body).await
+}
+
+async fn from_paypal(State(pages): State<Pages>, headers: HeaderMap, body: Bytes) -> Response {
+    pages.message(Provider::PayPal, &headers, &body).await
+}
+
+impl Pages {
+    /// 200 once it is durable.
+    async fn message(&self, provider: Provider, headers: &HeaderMap, body: &[u8]) -> Response {
+        let status = match self.0.payments.receive(provider, headers, body).await {
+            Ok(()) => StatusCode::OK,
+            Err(why) => StatusCode::from_u16(why.status()).unwrap_or(StatusCode::BAD_REQUEST),
+        };
+        explained(status, "")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_prefix_is_one() {
+        assert_eq!(own!(""), crate::PAGES);
+    }
+
+    #[test]
+    fn every_route_says_why_it_is_open() {
+        let table = Pages::access_table();
+        assert_eq!(table.lines().count(), 9, "{table}");
+        assert!(table.lines().all(|line| line.contains("public") || line.contains("program")), "{table}");
+    }
+}

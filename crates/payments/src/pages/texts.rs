@@ -1,0 +1,52 @@
+//! What buyers read.
+
+use std::sync::LazyLock;
+
+use storeward_base::{Language, Words, text_keys};
+
+text_keys! {
+    /// What the pages say.
+    pub enum Text {
+        Title = "title" {},
+        TestMode = "test_mode" {},
+        Order = "order" { order },
+        Total = "total" {},
+        Ways = "ways" {},
+        ByCard = "by_card" {},
+        ByPayPal = "by_paypal" {},
+        Safe = "safe" { shop },
+        BackToShop = "back_to_shop" { shop },
+        Declined = "declined" {},
+        Checking = "checking" {},
+        SetAside = "set_aside" { shop },
+        Paid = "paid" {},
+        GivenBack = "given_back" {},
+        Over = "over" {},
+        NotReached = "not_reached" {},
+        Again = "again" {},
+        Leads = "leads" { provider },
+        GoOn = "go_on" {},
+        FaultTitle = "fault_title" {},
+        Home = "home" {},
+    }
+}
+
+pub static WORDS: LazyLock<Words<Text>> = LazyLock::new(|| {
+    Words::load([
+        (Language::En, include_str!("../../texts/en.txt")),
+        (Language::De, include_str!("../../texts/de.txt")),
+        (Language::Fr, include_str!("../../texts/fr.txt")),
+        (Language::Es, include_str!("../../texts/es.txt")),
+    ])
+    .expect("the texts are part of the program, and a test reads them")
+});
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_language_says_everything() {
+        assert!(WORDS.text(Language::De, Text::Total, &[]).contains("Summe"));
+    }
+}

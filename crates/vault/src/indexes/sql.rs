@@ -1,0 +1,83 @@
+//! SQL of the indexes' own table, and of what is found by parts.
+
+use storeward_base::CustomerId;
+use storeward_store::{Error, Reader, Tx, params, statements};
+
+use super::{ASKED, Mark, Row, State};
+
+statements! {
+    INDEXES = "SELECT root, field, state, position, done, left_out FROM vault_index ORDER BY root, field LIMIT 256";
+    PUT_INDEX = "INSERT INTO vault_index (root, field, state, position, done, left_out, begun_at) \
+                 VALUES ($1, $2, $3, '', 0, 0, $4) ON CONFLICT (root, field) DO NOTHING";
+    STEP = "UPDATE vault_index SET position = $3, done = done + $4, left_out = left_out + $5 WHERE root = $1 AND field = $2";
+    SET_STATE = "UPDATE vault_index SET state = $3, position = '' WHERE root = $1 AND field = $2";
+    DROP_INDEX = "DELETE FROM vault_index WHERE root = $1 AND (field = $2 OR $2 = '')";
+    ADD_MARK = "INSERT INTO vault_mark (field, root, mark, customer, item) VALUES ($1, $2, $3, $4, $5) \
+                ON CONFLICT (field, root, mark, customer, item) DO NOTHING";
+    DELETE_OF_ROOT = "DELETE FROM vault_mark WHERE customer = $1 AND root = $2 AND (field = $3 OR $3 = '')";
+    BY_THREES = "SELECT customer FROM vault_mark WHERE field = $1 AND root = $2 \
+                 AND mark IN ($3, $4, $5, $6, $7, $8, $9, $10) \
+                 GROUP BY customer HAVING COUNT(DISTINCT mark) = $11 ORDER BY customer LIMIT 500";
+}
+
+pub fn all(reader: &mut Reader<'_>) -> Result<Vec<Row>, Error> {
+    reader.query_many(INDEXES, &[], |row| {
+        let state: String = row.get(2)?;
+        // A word that is none of ours says that somebody was at it: it is made anew.
+        let state = State::ALL.into_iter().find(|known| known.name() == state).unwrap_or(State::Making);
+        Ok(Row {
+            root: row.get(0)?,
+            field: row.get(1)?,
+            state,
+            position: row.get(3)?,
+            done: row.get(4)?,
+            left_out: row.get(5)?,
+        })
+    })
+}
+
+pub fn put(tx: &mut Tx<'_>, root: u32, field: &str, state: State) -> Result<(), Error> {
+    let now = tx.now();
+    tx.execute(PUT_INDEX, params![root, field, state.name(), now]).map(drop)
+}
+
+pub fn step(tx: &mut Tx<'_>, row: &Row, position: &str, done: u64, left_out: u64) -> Result<(), Error> {
+    let [done, left_out] = [done, left_out].map(|count| i64::try_from(count).unwrap_or(i64::MAX));
+    tx.execute(STEP, params![row.root, &row.field, position, done, left_out]).map(drop)
+}
+
+pub fn set_state(tx: &mut Tx<'_>, root: u32, field: &str, state: State) -> Result<(), Error> {
+    tx.execute(SET_STATE, params![root, field, state.name()]).map(drop)
+}
+
+/// One row, or all of a root's where it is of whole values.
+pub fn drop_row(tx: &mut Tx<'_>, row: &Row) -> Result<(), Error> {
+    tx.execute(DROP_INDEX, params![row.root, &row.field]).map(drop)
+}
+
+pub fn add_mark(tx: &mut Tx<'_>, customer: CustomerId, item: &str, mark: &Mark) -> Result<(), Error> {
+    let (name, root, bytes) = mark;
+    tx.execute(ADD_MARK, params![name, *root, bytes, customer, item]).map(drop)
+}
+
+/// The customer's marks that a row stands for.
+pub fn delete_marks(tx: &mut Tx<'_>, customer: CustomerId, row: &Row) -> Result<(), Error> {
+    let name = if row.field.is_empty() { String::new() } else { row.mark_name() };
+    tx.execute(DELETE_OF_ROOT, params![customer, row.root, name]).map(drop)
+}
+
+/// Who has all of these marks; none for no marks.
+pub fn by_threes(
+    reader: &mut Reader<'_>,
+    name: &str,
+    root: u32,
+    threes: &[u32],
+) -> Result<Vec<CustomerId>, Error> {
+    let Some(last) = threes.last() else { return Ok(Vec::new()) };
+    // The statement takes eight: the last one stands for those that are not there.
+    let at = |place: usize| threes.get(place).unwrap_or(last).to_be_bytes().to_vec();
+    let marks: [Vec<u8>; ASKED] = std::array::from_fn(at);
+    let [a, b, c, d, e, f, g, h] = marks;
+    let count = i64::try_from(threes.len()).unwrap_or(i64::MAX);
+    reader.query_many(BY_THREES, params![name, root, a, b, c, d, e, f, g, h, count], |row| row.get(0))
+}

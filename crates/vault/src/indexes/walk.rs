@@ -1,0 +1,291 @@
+//! The walk over all customers that makes marks anew, and the one that takes old marks away.
+
+use std::sync::Arc;
+
+use storeward_base::{Actor, CustomerId};
+use storeward_events::vault::IndexMade;
+use storeward_store::Tx;
+
+use super::{Plan, Row, State, sql};
+use crate::Error;
+use crate::catalogue::Field;
+use crate::keys::Held;
+use crate::opening::open_row;
+use crate::records::Vault;
+
+/// How far marks are that are being made or taken away.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Making {
+    pub root: u32,
+    /// Empty: of whole values.
+    pub field: String,
+    pub is_ending: bool,
+    pub done: u64,
+    pub of: u64,
+}
+
+impl Vault {
+    /// Brings what the data says of its marks in line with the roots that there are, and with the fields that are to be found by parts.
+    /// After a restore this is where it shows that marks are of a root that is gone. What has to be made is made by
+    /// [`Vault::make_indexes`].
+    pub async fn settle_indexes(&self, by_part: &[&'static Field]) -> Result<(), Error> {
+        self.keys().read_indexes().await?;
+        let live: Vec<u32> = self.keys().indexes().iter().map(|(version, _)| *version).collect();
+        let wanted: Vec<String> = by_part.iter().map(|field| field.full_name()).collect();
+        let written = self.0.db.write(move |tx| -> Result<(), Error> {
+            tx.commit_silent("that marks are made is told when they are");
+            settle(tx, &live, &wanted)
+        });
+        written.await
+    }
+
+    /// Whether customers can be found: false where all marks have yet to be made, as after a restore beside newer keys.
+    pub async fn can_find(&self) -> Result<bool, Error> {
+        let rows = self.0.db.read(|reader| -> Result<_, Error> { Ok(sql::all(reader)?) }).await?;
+        Ok(rows.is_empty() || rows.iter().any(|row| row.field.is_empty() && row.state == State::Made))
+    }
+
+    /// What is under way.
+    pub async fn indexes_under_way(&self) -> Result<Vec<Making>, Error> {
+        let found = self.0.db.read(|reader| -> Result<_, Error> {
+            Ok((sql::all(reader)?, crate::sql::size(reader)?.customers))
+        });
+        let (rows, of) = found.await?;
+        let under_way = rows.into_iter().filter(|row| row.state != State::Made);
+        Ok(under_way
+            .map(|Row { root, field, state, done, .. }| Making {
+                root,
+                field,
+                is_ending: state == State::Ending,
+                done,
+                of,
+            })
+            .collect())
+    }
+
+    /// Replaces the root of the indexes: begins another one, unless one was begun already, makes all marks anew, and destroys the one
+    /// before. Everything works meanwhile; what was interrupted is gone on with by [`Vault::make_indexes`].
+    pub async fn renew_index(&self, progress: impl FnMut(Making) + Send) -> Result<(), Error> {
+        if self.keys().indexes().len() < 2 {
+            self.keys().begin_index().await?;
+        }
+        let by_part = self.found_by_parts().await?;
+        self.settle_indexes(&by_part).await?;
+        self.make_indexes(progress).await
+    }
+
+    /// Makes all marks anew with the root that is there, as after a restore.
+    pub async fn remake_index(&self, progress: impl FnMut(Making) + Send) -> Result<(), Error> {
+        let written = self.0.db.write(move |tx| -> Result<(), Error> {
+            tx.commit_silent("that marks are made is told when they are");
+            for row in sql::all(tx)? {
+                if row.state == State::Made {
+                    sql::set_state(tx, row.root, &row.field, State::Making)?;
+                }
+            }
+            Ok(())
+        });
+        written.await?;
+        self.make_indexes(progress).await
+    }
+
+    /// Goes on until all marks are made, and those of roots that are over are gone with them.
+    pub async fn make_indexes(&self, mut progress: impl FnMut(Making) + Send) -> Result<(), Error> {
+        self.keys().read_indexes().await?;
+        loop {
+            let rows = self.0.db.read(|reader| -> Result<_, Error> { Ok(sql::all(reader)?) }).await?;
+            // Those that are equally far are made in one walk.
+            let making = rows.iter().filter(|row| row.state == State::Making);
+            if let Some(position) = making.clone().map(|row| row.position.clone()).min() {
+                let group = making.filter(|row| row.position == position).cloned().collect();
+                self.make_some(group, &position, &mut progress).await?;
+            } else if let Some(row) = rows.iter().find(|row| row.state == State::Ending) {
+                self.end_some(row.clone(), &mut progress).await?;
+            } else if !self.end_older(&rows).await? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// One page of customers, or the end of the walk.
+    async fn make_some(
+        &self,
+        group: Vec<Row>,
+        position: &str,
+        progress: &mut (impl FnMut(Making) + Send),
+    ) -> Result<(), Error> {
+        let after = position.to_owned();
+        let (page, of) = self.page_of(after).await?;
+        let Some(last) = page.last().map(ToString::to_string) else { return self.end_walk(group).await };
+        let mut held: Vec<(CustomerId, Option<Held>)> = Vec::new();
+        for customer in page {
+            let key = match self.keys().held_in_store(customer).await {
+                Ok(key) => key,
+                Err(Error::Store(why)) => return Err(Error::Store(why)),
+                // Named by the look over all records; nobody is kept from being found by it.
+                Err(_) => None,
+            };
+            held.push((customer, key));
+        }
+        let (roots, some, to) = (self.keys().indexes(), group.clone(), last.clone());
+        let held = Arc::new(held);
+        let written = self.0.db.write(move |tx| -> Result<(), Error> {
+            tx.commit_silent("how far the walk is stands in its row; its end is told");
+            // Of a root that ended meanwhile nothing is made.
+            Plan::read(tx, &roots)?;
+            let mut left_out = 0;
+            for (customer, key) in held.iter() {
+                left_out += u64::from(!make_of(tx, *customer, key.as_ref(), &some, &roots)?);
+            }
+            let done = u64::try_from(held.len()).unwrap_or(0);
+            some.iter().try_for_each(|row| sql::step(tx, row, &to, done, left_out)).map_err(Error::from)
+        });
+        written.await?;
+        if let Some(row) = group.first() {
+            progress(Making {
+                root: row.root,
+                field: row.field.clone(),
+                is_ending: false,
+                done: row.done,
+                of,
+            });
+        }
+        Ok(())
+    }
+
+    /// The next customers, and how many there are.
+    async fn page_of(&self, after: String) -> Result<(Vec<CustomerId>, u64), Error> {
+        let found = self.0.db.read(move |reader| -> Result<_, Error> {
+            Ok((crate::sql::page(reader, &after)?, crate::sql::size(reader)?.customers))
+        });
+        found.await
+    }
+
+    async fn end_walk(&self, group: Vec<Row>) -> Result<(), Error> {
+        let written = self.0.db.write(move |tx| -> Result<(), Error> {
+            for row in &group {
+                sql::set_state(tx, row.root, &row.field, State::Made)?;
+                let (version, field) = (row.root, row.field.clone());
+                tx.append(
+                    Actor::System,
+                    None,
+                    IndexMade { version, field, customers: row.done, left_out: row.left_out },
+                )?;
+            }
+            Ok(())
+        });
+        written.await
+    }
+
+    /// Once all of the newest root is made, the roots before it are over. Whether there were any.
+    async fn end_older(&self, rows: &[Row]) -> Result<bool, Error> {
+        let newest = rows.iter().map(|row| row.root).max().unwrap_or(0);
+        let older: Vec<Row> = rows.iter().filter(|row| row.root < newest).cloned().collect();
+        if older.is_empty() {
+            return Ok(false);
+        }
+        let written = self.0.db.write(move |tx| -> Result<(), Error> {
+            tx.commit_silent("the end of a root is told when it is destroyed");
+            older
+                .iter()
+                .try_for_each(|row| sql::set_state(tx, row.root, &row.field, State::Ending))
+                .map_err(Error::from)
+        });
+        written.await.map(|()| true)
+    }
+
+    async fn end_some(&self, row: Row, progress: &mut (impl FnMut(Making) + Send)) -> Result<(), Error> {
+        let after = row.position.clone();
+        let (page, of) = self.page_of(after).await?;
+        let Some(last) = page.last().map(ToString::to_string) else {
+            if row.field.is_empty() {
+                self.keys().end_index(row.root).await?;
+            }
+            let written = self.0.db.write(move |tx| -> Result<(), Error> {
+                tx.commit_silent("the key store's ledger tells of a root's end");
+                Ok(sql::drop_row(tx, &row)?)
+            });
+            return written.await;
+        };
+        progress(Making { root: row.root, field: row.field.clone(), is_ending: true, done: row.done, of });
+        let written = self.0.db.write(move |tx| -> Result<(), Error> {
+            tx.commit_silent("how far the walk is stands in its row");
+            for customer in &page {
+                sql::delete_marks(tx, *customer, &row)?;
+            }
+            Ok(sql::step(tx, &row, &last, u64::try_from(page.len()).unwrap_or(0), 0)?)
+        });
+        written.await
+    }
+}
+
+fn settle(tx: &mut Tx<'_>, live: &[u32], wanted: &[String]) -> Result<(), Error> {
+    let rows = sql::all(tx)?;
+    let is_first = rows.is_empty();
+    for row in &rows {
+        let is_over = !live.contains(&row.root) || !(row.field.is_empty() || wanted.contains(&row.field));
+        if is_over && row.state != State::Ending {
+            sql::set_state(tx, row.root, &row.field, State::Ending)?;
+        }
+    }
+    let of = |root: u32, field: &str| rows.iter().find(|row| row.root == root && row.field == field);
+    for root in live {
+        let whole = of(*root, "").map(|row| row.state);
+        if whole.is_none() {
+            // The first root's marks were there before this table was.
+            let state = if is_first && *root == 1 { State::Made } else { State::Making };
+            sql::put(tx, *root, "", state)?;
+        }
+        if whole == Some(State::Ending) {
+            continue;
+        }
+        for field in wanted {
+            match of(*root, field).map(|row| row.state) {
+                None => sql::put(tx, *root, field, State::Making)?,
+                // Wanted again before all of it was gone.
+                Some(State::Ending) => sql::set_state(tx, *root, field, State::Making)?,
+                Some(State::Making | State::Made) => {}
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Makes the marks of one customer; false where a value could not be read.
+fn make_of(
+    tx: &mut Tx<'_>,
+    customer: CustomerId,
+    held: Option<&Held>,
+    group: &[Row],
+    roots: &[(u32, storeward_seal::IndexRoot)],
+) -> Result<bool, Error> {
+    crate::sql::hold(tx, customer)?;
+    let row = crate::sql::customer(tx, customer)?;
+    if row.is_none_or(|row| row.erasure_begun_at.is_some()) {
+        return Ok(true);
+    }
+    let Some(held) = held else { return Ok(false) };
+    for one in group {
+        sql::delete_marks(tx, customer, one)?;
+    }
+    let mut is_whole = true;
+    for row in crate::sql::fields(tx, customer)? {
+        let Ok(field) = Field::find(&format!("{}.{}", row.collection, row.field)) else { continue };
+        let is_found = field.lookup == crate::catalogue::Lookup::Whole
+            || group.iter().any(|one| one.field == field.full_name());
+        if !is_found {
+            continue;
+        }
+        let Ok(value) = open_row(&held.key, customer, &row) else {
+            is_whole = false;
+            continue;
+        };
+        for one in group {
+            let Some((_, root)) = roots.iter().find(|(version, _)| *version == one.root) else { continue };
+            for mark in one.marks(root, field, value.expose()) {
+                sql::add_mark(tx, customer, &row.item, &mark)?;
+            }
+        }
+    }
+    Ok(is_whole)
+}

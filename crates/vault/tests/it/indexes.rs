@@ -1,0 +1,246 @@
+//! By what customers are found: another root while everything works, parts of names on request, and marks made anew after a restore.
+
+use std::sync::Arc;
+
+use storeward_base::{Actor, CustomerId};
+use storeward_store::testing::{TestDb, blocking, options};
+use storeward_store::{Db, Engine, both_engines};
+use storeward_vault::{Class, Error, KEY_MIGRATIONS, MIGRATIONS, Vault, by_part};
+
+use crate::support::{ada, bob, both, field, item, own, staff, vault};
+
+fn person(number: u128) -> CustomerId {
+    CustomerId::from_bits(number << 64)
+}
+
+fn address(number: u128) -> String {
+    format!("p{number}@shop.example")
+}
+
+async fn people(vault: &Vault, count: u128) {
+    for number in 1..=count {
+        vault
+            .write(staff(), person(number), item("own", &[("contact.email", &address(number))]))
+            .await
+            .unwrap();
+    }
+}
+
+async fn all_are_found(vault: &Vault, count: u128) {
+    for number in 1..=count {
+        let found = vault.find(field("contact.email"), &address(number)).await.unwrap();
+        assert_eq!(found, [person(number)], "{number}");
+    }
+}
+
+async fn is_clean(vault: &Vault) {
+    let verified = vault.verify(Actor::Operator, |_| {}).await.unwrap();
+    assert_eq!(verified.flaws, []);
+    assert_eq!(vault.keys().verify().await.unwrap(), []);
+}
+
+fn versions(vault: &Vault) -> Vec<u32> {
+    vault.keys().indexes().iter().map(|(version, _)| *version).collect()
+}
+
+/// How many marks of a root there are: told by what a delete of them would say.
+async fn roots_with_marks(db: &TestDb) -> Vec<u32> {
+    let found = db.read(|reader| -> Result<Vec<u32>, storeward_store::Error> {
+        reader.query_many("SELECT DISTINCT root FROM vault_mark ORDER BY root", &[], |row| row.get(0))
+    });
+    found.await.unwrap()
+}
+
+both_engines!(a_root_is_replaced_while_everything_works_and_after_a_kill, MIGRATIONS, async |db| {
+    let (keys, first) = both(&db).await;
+    first.settle_indexes(&[]).await.unwrap();
+    people(&first, 250).await;
+    // Another program of the same data, which knows of the first root only.
+    let second = vault(&db, keys.open().await);
+    let number = first.item_of_shop(Class::Order, "1001");
+    let (customer, ended) = (first.customer_of_shop("77"), first.customer_of_shop("78"));
+
+    // Stopped in the middle: after its first two pages.
+    let (running, (say, mut said)) = (first.clone(), tokio::sync::mpsc::unbounded_channel());
+    let task = tokio::spawn(async move {
+        running.renew_index(|making| drop(say.send(making))).await.unwrap();
+    });
+    let begun = said.recv().await.unwrap();
+    assert_eq!((begun.root, begun.is_ending, begun.of), (2, false, 250));
+    task.abort();
+    drop(task.await);
+
+    let third = vault(&db, keys.open().await);
+    assert_eq!(versions(&third), [1, 2]);
+    let under_way = third.indexes_under_way().await.unwrap();
+    assert_eq!(under_way.len(), 1);
+    assert!(under_way[0].done < 250, "{under_way:?}");
+    all_are_found(&third, 250).await;
+    is_clean(&third).await;
+    // Whoever knows of one root only writes both marks, and finds.
+    assert_eq!(versions(&second), [1]);
+    second.write(staff(), ada(), item("own", &[("contact.email", "ada@shop.example")])).await.unwrap();
+    third.write(staff(), person(3), item("own", &[("contact.email", "other@shop.example")])).await.unwrap();
+    second.erase(&own(person(5))).await.unwrap();
+
+    third.make_indexes(|_| {}).await.unwrap();
+    assert_eq!(versions(&third), [2]);
+    assert_eq!(roots_with_marks(&db).await, [2]);
+    for vault in [&third, &second] {
+        let found = vault.find(field("contact.email"), "ada@shop.example").await.unwrap();
+        assert_eq!(found, [ada()]);
+        assert_eq!(vault.find(field("contact.email"), "other@shop.example").await.unwrap(), [person(3)]);
+        for gone in [3, 5] {
+            assert_eq!(vault.find(field("contact.email"), &address(gone)).await.unwrap(), []);
+        }
+        assert_eq!(vault.find(field("contact.email"), &address(249)).await.unwrap(), [person(249)]);
+    }
+    assert_eq!(third.indexes_under_way().await.unwrap(), []);
+    is_clean(&third).await;
+    // What the first root named is called so for ever.
+    let again = vault(&db, keys.open().await);
+    for one in [&third, &again] {
+        assert_eq!(one.item_of_shop(Class::Order, "1001"), number);
+        assert_eq!((one.customer_of_shop("77"), one.customer_of_shop("78")), (customer, ended));
+    }
+    // Nothing of the root is left, and a rotation of epochs goes on with what is.
+    let key_db = TestDb::at(keys.place.clone(), KEY_MIGRATIONS, db.clock.clone());
+    let left = key_db.read(|reader| -> Result<Vec<Vec<u8>>, storeward_store::Error> {
+        reader.query_many("SELECT wrapped FROM vault_index_root WHERE version = 1", &[], |row| row.get(0))
+    });
+    assert_eq!(left.await.unwrap(), [Vec::<u8>::new()]);
+    assert_eq!(again.keys().rotate(std::time::Duration::ZERO).await.unwrap().len(), 1);
+    let after = vault(&db, keys.open().await);
+    assert_eq!(after.find(field("contact.email"), "ada@shop.example").await.unwrap(), [ada()]);
+    // No version comes twice.
+    after.renew_index(|_| {}).await.unwrap();
+    assert_eq!(versions(&after), [3]);
+    blocking(move || drop(key_db)).await;
+});
+
+both_engines!(names_are_found_by_parts_where_that_is_asked_for, MIGRATIONS, async |db| {
+    let (_keys, vault) = both(&db).await;
+    let name = by_part("contact.name").unwrap();
+    for (who, called) in [(ada(), "Ada Lovelace"), (bob(), "Bob Loveday")] {
+        vault.write(staff(), who, item("own", &[("contact.name", called)])).await.unwrap();
+    }
+    vault.settle_indexes(&[]).await.unwrap();
+    let refused = vault.find_by_part(name, "love").await.unwrap_err();
+    assert!(matches!(refused, Error::Value { why: "is not found by parts here", .. }), "{refused}");
+    vault.settle_indexes(&[name]).await.unwrap();
+    vault.make_indexes(|_| {}).await.unwrap();
+    assert_eq!(vault.found_by_parts().await.unwrap(), [name]);
+    let find = async |part: &str| {
+        let mut found = vault.find_by_part(name, part).await.unwrap();
+        found.sort_unstable();
+        found
+    };
+    assert_eq!(find("LOVE").await, [ada(), bob()]);
+    assert_eq!(find("lovelace").await, [ada()]);
+    assert_eq!(find("ada  love").await, [ada()]);
+    assert_eq!(find("da l").await, [ada()]);
+    // All threes are in one name, but not one behind the other.
+    assert_eq!(find("lacelove").await, []);
+    assert_eq!(find("babbage").await, []);
+    for short in ["lo", "", "  a"] {
+        assert!(matches!(vault.find_by_part(name, short).await, Err(Error::Value { .. })), "{short:?}");
+    }
+    is_clean(&vault).await;
+    // Written since, changed, taken away, erased.
+    let carol = person(9);
+    vault.write(staff(), carol, item("own", &[("contact.name", "Carol Lovett")])).await.unwrap();
+    assert_eq!(find("lovett").await, [carol]);
+    vault.write(staff(), carol, item("own", &[("contact.name", "Carol King")])).await.unwrap();
+    assert_eq!(find("lovett").await, []);
+    vault.erase(&own(ada())).await.unwrap();
+    assert_eq!(find("love").await, [bob()]);
+    is_clean(&vault).await;
+    // A new root makes the parts' marks, too.
+    vault.renew_index(|_| {}).await.unwrap();
+    assert_eq!(find("love").await, [bob()]);
+    assert_eq!(roots_with_marks(&db).await, [2]);
+    is_clean(&vault).await;
+    // And where it is not asked for any more, they go.
+    vault.settle_indexes(&[]).await.unwrap();
+    vault.make_indexes(|_| {}).await.unwrap();
+    assert!(vault.find_by_part(name, "love").await.is_err());
+    assert_eq!(roots_with_marks(&db).await, [] as [u32; 0], "marks of parts are left");
+    is_clean(&vault).await;
+});
+
+both_engines!(
+    a_mark_of_a_part_that_somebody_put_there_is_named_and_leads_to_nobody,
+    MIGRATIONS,
+    async |db| {
+        let (_keys, vault) = both(&db).await;
+        let name = by_part("contact.name").unwrap();
+        vault.settle_indexes(&[name]).await.unwrap();
+        vault.make_indexes(|_| {}).await.unwrap();
+        for (who, called) in [(ada(), "Ada Lovelace"), (bob(), "Charles Babbage")] {
+            vault.write(staff(), who, item("own", &[("contact.name", called)])).await.unwrap();
+        }
+        db.tamper(&format!("UPDATE vault_mark SET customer = '{}' WHERE customer = '{}'", bob(), ada()));
+        assert_eq!(vault.find_by_part(name, "lovelace").await.unwrap(), []);
+        let verified = vault.verify(Actor::Operator, |_| {}).await.unwrap();
+        let named: Vec<_> = verified.flaws.iter().map(|flaw| (flaw.customer, flaw.place.as_str())).collect();
+        assert_eq!(named, [(ada(), "contact.own.name"), (bob(), "contact.own.name")]);
+    }
+);
+
+#[test]
+fn nothing_is_found_by_parts_that_everybody_shares() {
+    for wrong in ["contact.email", "contact.birthday", "address.country", "note.text", "contact.nobody"] {
+        assert!(by_part(wrong).is_err(), "{wrong}");
+    }
+}
+
+/// Data of before a renewal beside keys of after it, as a restore of yesterday's backup has them.
+#[test]
+fn marks_of_a_root_that_is_gone_are_made_anew_after_a_restore() {
+    storeward_store::testing::run(Engine::Sqlite, MIGRATIONS, async |db| {
+        let (keys, first) = both(&db).await;
+        first.settle_indexes(&[]).await.unwrap();
+        people(&first, 300).await;
+        first.keys().write_notes().await.unwrap();
+        let backup = keys.folder.path().join("backup.sqlite");
+        let (source, to) = ((*db).clone(), backup.clone());
+        blocking(move || source.snapshot_to(&to).unwrap()).await;
+        first.renew_index(|_| {}).await.unwrap();
+
+        let restored = options(&format!("sqlite:{}", backup.display()), MIGRATIONS, Arc::clone(&keys.clock));
+        let restored = blocking(move || Db::open(restored).unwrap()).await;
+        let again = vault(&restored, keys.open().await);
+        let unknown = again.find(field("contact.email"), &address(1)).await.unwrap_err();
+        assert_eq!(unknown, Error::OtherRoots(1));
+        again.settle_indexes(&[]).await.unwrap();
+        assert!(!again.can_find().await.unwrap());
+        again.make_indexes(|_| {}).await.unwrap();
+        assert!(again.can_find().await.unwrap());
+        all_are_found(&again, 300).await;
+        is_clean(&again).await;
+        assert_eq!(versions(&again), [2]);
+        // By hand, too: what somebody did to the marks is gone.
+        let at = TestDbAt(&restored);
+        at.run("DELETE FROM vault_mark");
+        assert_eq!(again.find(field("contact.email"), &address(7)).await.unwrap(), []);
+        again.remake_index(|_| {}).await.unwrap();
+        all_are_found(&again, 300).await;
+        blocking(move || restored.close()).await;
+    });
+}
+
+/// Statements past the vault on a database that no test database owns.
+struct TestDbAt<'a>(&'a Db);
+
+impl TestDbAt<'_> {
+    fn run(&self, sql: &'static str) {
+        let db = self.0.clone();
+        let work = move || {
+            db.write_blocking(|tx| -> Result<(), storeward_store::Error> {
+                tx.commit_silent("harm that a test does");
+                tx.execute(sql, &[]).map(drop)
+            })
+        };
+        std::thread::spawn(work).join().unwrap().unwrap();
+    }
+}
