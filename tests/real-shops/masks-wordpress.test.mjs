@@ -11,7 +11,7 @@ import { config, fetched, leaked, missing, twoOfStaff } from './lib/masks.mjs';
 import { OWNER, WordPress } from './lib/wordpress.mjs';
 
 let [shop, stand, browser, staff] = [];
-const SECRETS = ['ella@people.example', 'Ella of Kiln Yard', 'Slate Roof Lane', '1632 960 123', 'greta@guests.example', 'Greta Gast', 'ida@people.example', 'Ida of Salt Lane'];
+const SECRETS = ['ella@people.example', 'Ella of Kiln Yard', '1632 960 123', 'greta@guests.example', 'Greta Gast', 'ida@people.example', 'Ida of Salt Lane'];
 let paths;
 
 async function signIn(page) {
@@ -26,8 +26,8 @@ async function signIn(page) {
 before(async () => {
   shop = await WordPress.start();
   const ella = "(SELECT ID FROM wp_users WHERE user_login = 'ella')";
-  const meta = { first_name: 'Ella', last_name: 'of Kiln Yard', billing_first_name: 'Ella', billing_last_name: 'of Kiln Yard', billing_address_1: '4 Slate Roof Lane', billing_phone: '+44 1632 960 123', description: 'Reach me at ella@people.example' };
-  for (const [key, value] of Object.entries(meta)) await shop.ask(`INSERT INTO wp_usermeta (user_id, meta_key, meta_value) SELECT ${ella}, '${key}', '${value}'`);
+  const meta = { first_name: 'Ella', last_name: 'of Kiln Yard', description: 'Reach me at ella@people.example or +44 1632 960 123' };
+  for (const [key, value] of Object.entries(meta)) await shop.ask(`UPDATE wp_usermeta SET meta_value = '${value}' WHERE user_id = ${ella} AND meta_key = '${key}'`);
   const post = "(SELECT ID FROM wp_posts WHERE post_name = 'peat-mug' LIMIT 1)";
   await shop.ask(`INSERT INTO wp_comments (comment_post_ID, comment_author, comment_author_email, comment_author_url, comment_author_IP, comment_date, comment_date_gmt, comment_content, comment_approved, comment_type) VALUES (${post}, 'Greta Gast', 'greta@guests.example', '', '192.0.2.77', NOW(), NOW(), 'Where is my parcel? Write to greta@guests.example', '0', 'comment')`);
   const id = await shop.ask(`SELECT ID FROM wp_users WHERE user_login = 'ella'`);

@@ -12,7 +12,7 @@ const DEEPEST: usize = 256;
 /// Columns of a table at most.
 const MOST_COLUMNS: usize = 200;
 
-/// `tag.class` with any number of classes, and before it such parts of elements around it; `@name` behind it for an attribute's value
+/// `tag#id.class` with any number of classes, and before it such parts of elements around it; `@name` behind it for an attribute's value
 /// in the place of the text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Selector {
@@ -24,6 +24,7 @@ pub(crate) struct Selector {
 struct Part {
     /// Lower case; any where empty.
     tag: String,
+    id: Option<String>,
     classes: Vec<String>,
 }
 
@@ -37,8 +38,10 @@ impl Selector {
             .split_whitespace()
             .map(|part| {
                 let mut words = part.split('.');
-                let tag = words.next().unwrap_or_default().to_ascii_lowercase();
-                Part { tag, classes: words.map(str::to_owned).collect() }
+                let first = words.next().unwrap_or_default();
+                let (tag, id) = first.split_once('#').map_or((first, None), |(tag, id)| (tag, Some(id)));
+                let (tag, id) = (tag.to_ascii_lowercase(), id.map(str::to_owned));
+                Part { tag, id, classes: words.map(str::to_owned).collect() }
             })
             .collect();
         (!parts.is_empty()).then_some(Selector { parts, attribute })
@@ -57,6 +60,7 @@ impl Selector {
 impl Part {
     fn fits(&self, element: &Open) -> bool {
         (self.tag.is_empty() || self.tag == element.tag)
+            && (self.id.is_none() || self.id == element.id)
             && self.classes.iter().all(|class| element.classes.iter().any(|known| known == class))
     }
 }
@@ -65,6 +69,7 @@ impl Part {
 #[derive(Clone, Debug)]
 struct Open {
     tag: String,
+    id: Option<String>,
     classes: Vec<String>,
     /// What its text is.
     is: Option<&'static Field>,
@@ -219,7 +224,8 @@ impl<'a> Reader<'a, '_> {
         }
         let classes = tag.attribute("class").map(|(text, _)| text).unwrap_or_default();
         let classes = classes.split_whitespace().map(str::to_owned).collect();
-        let mut element = Open { tag: tag.name.clone(), classes, is };
+        let id = tag.attribute("id").map(|(text, _)| text);
+        let mut element = Open { tag: tag.name.clone(), id, classes, is };
         if let Some(page) = self.page {
             let (mut text, mut attribute) = (None, None);
             for (selector, field) in page.elements.iter().filter(|(one, _)| one.fits(&element, &self.open)) {

@@ -206,3 +206,27 @@ fn a_name_that_is_known_is_found_again_where_people_read_and_never_in_a_script()
     let choice = "<title>Edit User Ada Lovelace</title><select name=\"display_name\"><option>ada</option><option>Ada Lovelace</option></select>";
     assert_eq!(read("/wp-admin/user-edit.php", choice), ["Ada Lovelace", "ada", "Ada Lovelace"]);
 }
+
+/// django-oscar 4's own pages, as they stand: addresses line by line beside a head, within a tab, in a box.
+#[test]
+fn oscars_addresses_notes_and_reviewers_are_found() {
+    let address = "Ella Kiln<br/>4 Slate Roof Lane<br/>Thornbeck<br/>";
+    let order = format!(
+        "<table><tbody><tr><th>Charge</th><td>£0.00</td></tr><tr><th>Address</th><td>{address}</td></tr>\
+         <tr><th>Instructions</th><td><p>Ring twice</p></td></tr></tbody></table>\
+         <div class=\"tab-pane\" id=\"payment\"><h3>Billing address</h3><p>{address}</p></div>\
+         <div id=\"notes\"><table><thead><tr><th>Date</th><th>Message</th></tr></thead><tr><td>today</td><td><p>She rang</p></td></tr></table></div>"
+    );
+    let read = shown("django-oscar", "/dashboard/orders/100021/", Form::Html, &order);
+    let street = ["address.street Ella Kiln", "address.street 4 Slate Roof Lane", "address.street Thornbeck"];
+    let wanted: Vec<&str> =
+        [&street[..], &["note.text Ring twice"], &street[..], &["note.text She rang"]].concat();
+    assert_eq!(read, wanted);
+    let user = format!("<div class=\"card card-body bg-info\">{address}</div>");
+    assert_eq!(shown("django-oscar", "/dashboard/users/4/", Form::Html, &user), street);
+    let reviews = "<table><thead><tr><th>Title</th><th>User</th></tr></thead><tr><td>Warm</td><td>Greta Gast</td></tr></table>";
+    assert_eq!(
+        shown("django-oscar", "/dashboard/reviews/", Form::Html, reviews),
+        ["contact.name Greta Gast"]
+    );
+}
