@@ -184,6 +184,7 @@ impl Bench {
             registry: None,
             vault: None,
             backups: None,
+            payments: None,
             teach: None,
             entrance: Some(entrance),
             status: Arc::new(SystemStatus::default),
