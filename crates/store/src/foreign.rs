@@ -41,6 +41,17 @@ enum Session {
     MySql(Box<mysql::Session>),
     Postgres(Box<postgres::Client>),
     Sqlite(rusqlite::Connection),
+    /// At its end only.
+    Closed,
+}
+
+impl Drop for Foreign {
+    fn drop(&mut self) {
+        // PostgreSQL's driver waits for its own goodbye, which a runtime's thread must not: it panicked there.
+        if let Session::Postgres(client) = std::mem::replace(&mut self.0, Session::Closed) {
+            drop(std::thread::spawn(move || drop(client)));
+        }
+    }
 }
 
 impl Foreign {
@@ -65,6 +76,7 @@ impl Foreign {
             Session::MySql(session) => session.query(&text),
             Session::Postgres(client) => others::ask_postgres(client, &text),
             Session::Sqlite(conn) => others::ask_sqlite(conn, &text),
+            Session::Closed => Err(Error::Closed),
         }
     }
 }
