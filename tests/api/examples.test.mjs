@@ -13,9 +13,9 @@ let env;
 
 before(async () => {
   stand = await interfaceAtWork();
-  const words = ['--act', 'read', '--act', 'write', '--role', 'shop', '--role', 'fulfilment', '--purpose', 'shipping'];
-  const key = await stand.key(words);
-  env = { STOREWARD_API: stand.api, STOREWARD_KEY: key, STOREWARD_CA: stand.ready.ca, NODE_EXTRA_CA_CERTS: stand.ready.ca };
+  const key = await stand.key(['--act', 'read', '--act', 'write', '--role', 'shop', '--purpose', 'shipping']);
+  const packs = await stand.key(['--act', 'read', '--role', 'fulfilment', '--purpose', 'shipping']);
+  env = { STOREWARD_API: stand.api, STOREWARD_KEY: key, STOREWARD_PACKING_KEY: packs, STOREWARD_CA: stand.ready.ca, NODE_EXTRA_CA_CERTS: stand.ready.ca };
 });
 
 after(() => stand?.stop());

@@ -108,11 +108,26 @@ fn words_of(fault: &serde_json::Error) -> String {
     let words = words.split(" at line ").next().unwrap_or_default();
     let telling = ["missing field", "unknown field", "duplicate field", "this ", "an item"];
     match telling.iter().any(|start| words.starts_with(start)) {
-        true => format!("The body does not fit: {} ({place}).", words.chars().take(200).collect::<String>()),
+        true => format!("The body does not fit: {} ({place}).", plain(words)),
         false => {
             format!("The body does not fit: a value is of another type than the document says ({place}).")
         }
     }
+}
+
+/// The name of a field that nobody knows is the program's own text, and may be a value in the wrong place.
+fn plain(words: &str) -> String {
+    let is_name = |name: &str| {
+        name.len() <= 40 && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+    };
+    let parts = words.splitn(3, '`').collect::<Vec<_>>();
+    let words = match parts.as_slice() {
+        [before, name, rest] if before.starts_with("unknown field") && !is_name(name) => {
+            format!("{before}`?`{rest}")
+        }
+        _ => words.to_owned(),
+    };
+    words.chars().take(200).collect()
 }
 
 /// What is answered.

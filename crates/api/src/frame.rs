@@ -10,8 +10,9 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use storeward_base::{Actor, ApiKeyId, ClientIp, Clock, Entropy, RequestId, Timestamp};
 use storeward_detect::pace::Throttle;
 use storeward_events::api::{ApiCalled, ApiRefused};
+use storeward_events::system::RowHarmed;
 use storeward_seal::{MarkKey, PseudonymKey};
-use storeward_store::Db;
+use storeward_store::{Db, harmed};
 use storeward_web::HostNames;
 use storeward_web::axum::Router;
 use storeward_web::axum::body::Body;
@@ -30,6 +31,7 @@ use crate::keys::Keys;
 use crate::limits::{Buckets, Network, Refusals, failures};
 use crate::operation::{Operation, PREFIX, Repeat, own_operations};
 use crate::problem::Problem;
+use crate::proof::TABLE;
 use crate::repeat::{self, Named, Standing};
 use crate::sql;
 
@@ -133,11 +135,6 @@ impl Interface {
     }
 }
 
-/// A caller before the operation is reached.
-struct Admitted {
-    key: Key,
-}
-
 impl Frame {
     async fn serve(
         &self,
@@ -175,12 +172,13 @@ impl Frame {
             return Err(problem);
         }
         if operation.is_public {
+            // One bucket for everybody: what needs no key costs no more than one that asks too much.
+            self.buckets.take(ApiKeyId::from_bits(0), self.clock.now()).map_err(Problem::busy)?;
             let call =
                 self.call(operation, (nobody(self.clock.now()), id), parts, BTreeMap::new(), Bytes::new());
             return (operation.work)(call).await;
         }
-        let Admitted { key } = self.admit(head).await?;
-        let caller = Caller { key };
+        let caller = Caller { key: self.admit(head).await? };
         let mut named = None;
         let done = self.work(operation, parts, (head, body), (&caller, id), &mut named).await;
         let answer = done.unwrap_or_else(|problem| problem.answer());
@@ -268,7 +266,7 @@ impl Frame {
         Ok(())
     }
 
-    async fn admit(&self, head: &Parts) -> Result<Admitted, Problem> {
+    async fn admit(&self, head: &Parts) -> Result<Key, Problem> {
         let now = self.clock.now();
         let client = client_of(head);
         let network: Vec<Network> = client.map(Network::of).into_iter().collect();
@@ -280,12 +278,7 @@ impl Frame {
             Some(text) => match self.keys.of_text(text).await? {
                 None => (None, Some("unknown_key")),
                 Some(key) => {
-                    let reason = match key.sort(now, client) {
-                        Sort::Good => None,
-                        Sort::Expired => Some("expired"),
-                        Sort::Revoked => Some("revoked"),
-                        Sort::Elsewhere => Some("network"),
-                    };
+                    let reason = key.sort(now, client).reason();
                     (Some(key), reason)
                 }
             },
@@ -293,7 +286,7 @@ impl Frame {
         match (key, reason) {
             (Some(key), None) => {
                 self.buckets.take(key.id, now).map_err(Problem::busy)?;
-                Ok(Admitted { key })
+                Ok(key)
             }
             (key, reason) => {
                 // Whoever shows a key that was one does not guess.
@@ -321,8 +314,13 @@ impl Frame {
         let Some(count) = self.refusals.count((key, client, reason), now) else { return };
         let fact = ApiRefused { key, client, reason: reason.to_owned(), count };
         let actor = client.map_or(Actor::System, |client| Actor::Client { client });
+        let changed = key.filter(|_| Some(reason) == Sort::Changed.reason());
         let written = self.db.write(move |tx| -> Result<(), Error> {
             tx.append(actor, None, fact.clone())?;
+            if let Some(key) = changed {
+                let (table, row, harm) = (TABLE.to_owned(), key.to_string(), "changed".to_owned());
+                harmed::tell(tx, &[RowHarmed { table, row, harm }])?;
+            }
             Ok(())
         });
         drop(written.await);
@@ -378,6 +376,7 @@ fn nobody(now: Timestamp) -> Caller {
             expires_at: None,
             revoked_at: None,
             last_used_at: None,
+            doubt: None,
         },
     }
 }

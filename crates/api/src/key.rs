@@ -80,6 +80,8 @@ pub struct Key {
     pub expires_at: Option<Timestamp>,
     pub revoked_at: Option<Timestamp>,
     pub last_used_at: Option<Timestamp>,
+    /// Why it is good for nothing, whatever its row says: [`Sort::Changed`] or [`Sort::Orphaned`].
+    pub doubt: Option<Sort>,
 }
 
 /// Whether a key is good, and why not.
@@ -90,11 +92,32 @@ pub enum Sort {
     Revoked,
     /// Used from where it may not be.
     Elsewhere,
+    /// The row is not the one that Storeward wrote: somebody was at the database.
+    Changed,
+    /// Whoever made it may not make keys any more.
+    Orphaned,
+}
+
+impl Sort {
+    /// Stands in events; nothing for a good one.
+    pub const fn reason(self) -> Option<&'static str> {
+        match self {
+            Sort::Good => None,
+            Sort::Expired => Some("expired"),
+            Sort::Revoked => Some("revoked"),
+            Sort::Elsewhere => Some("network"),
+            Sort::Changed => Some("changed"),
+            Sort::Orphaned => Some("maker"),
+        }
+    }
 }
 
 impl Key {
     /// Whether it is good now, from there.
     pub fn sort(&self, now: Timestamp, client: Option<ClientIp>) -> Sort {
+        if let Some(doubt) = self.doubt {
+            return doubt;
+        }
         if self.revoked_at.is_some() {
             return Sort::Revoked;
         }
@@ -135,6 +158,14 @@ impl Draft {
         if self.roles.is_empty() || !self.roles.iter().all(known) {
             return Err(
                 "A key needs at least one role: owner, support, fulfilment, accountant, marketing, shop.",
+            );
+        }
+        // Whoever writes an order, or that somebody agreed, must not be who is let see more by it.
+        let is_shop = self.roles.iter().any(|role| role == "shop");
+        if is_shop && self.roles.iter().any(|role| role != "shop" && role != "owner") {
+            return Err(
+                "The shop's own system (shop) keeps what others are let open by: give it a key of its own, and another one to \
+                 whoever opens.",
             );
         }
         if self.expires_at.is_some_and(|end| end <= now) {

@@ -3,14 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use storeward_base::{Actor, ApiKeyId, Clock, Entropy, Secret};
-use storeward_events::api::{ApiKeyMade, ApiKeyRevoked};
+use storeward_base::{Actor, ApiKeyId, Clock, Entropy, Secret, StaffId};
+use storeward_events::api::ApiKeyRevoked;
+use storeward_events::system::RowHarmed;
+use storeward_seal::DataKey;
 use storeward_seal::fingerprint::equal;
 use storeward_store::jobs::Handler;
-use storeward_store::{Db, Reader, Tx};
+use storeward_store::{Db, Reader, Tx, harmed};
 
 use crate::error::Error;
-use crate::key::{Act, Draft, Key, KeyText};
+use crate::key::{Draft, Key, KeyText};
+use crate::proof::{KeyRow, Proof, Revoked, TABLE, told};
 use crate::sql;
 
 /// As many as one shop will ever have.
@@ -21,11 +24,19 @@ const REVOKED_KEPT: Duration = Duration::from_secs(400 * 24 * 3_600);
 pub(crate) const ANSWERS_KEPT: Duration = Duration::from_secs(24 * 3_600);
 const HOUR: Duration = Duration::from_secs(3_600);
 
+/// Whether somebody of the staff may make keys.
+pub type MayMake =
+    Arc<dyn Fn(&mut Reader<'_>, StaffId) -> Result<bool, storeward_store::Error> + Send + Sync>;
+
 /// What the registry of keys is made of.
 pub struct KeysParts {
     pub db: Db,
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
+    /// Binds the rows.
+    pub data_key: DataKey,
+    /// Asked at each call with a key that staff made: a right that is taken away holds at once.
+    pub may_make: MayMake,
 }
 
 /// The registry of keys. Clones are cheap.
@@ -34,6 +45,7 @@ pub struct Keys {
     db: Db,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
+    proof: Proof,
 }
 
 /// A key that has just come into being. Its text is not told again.
@@ -45,8 +57,22 @@ pub struct Made {
 
 impl Keys {
     pub fn new(parts: KeysParts) -> Self {
-        let KeysParts { db, clock, entropy } = parts;
-        Keys { db, clock, entropy }
+        let KeysParts { db, clock, entropy, data_key, may_make } = parts;
+        let proof = Proof { by: data_key.row_key(TABLE), may_make, revoked: Arc::new(Revoked::default()) };
+        Keys { db, clock, entropy, proof }
+    }
+
+    /// Gives keys of a version that had no tags theirs, once. Before the first call is served.
+    pub fn bind_old_blocking(&self) -> Result<(), Error> {
+        let unbound = |reader: &mut Reader<'_>| -> Result<bool, storeward_store::Error> {
+            Ok(!sql::unbound(reader)?.is_empty())
+        };
+        if !self.db.read_blocking(unbound)? {
+            return Ok(());
+        }
+        let proof = self.proof.clone();
+        self.db.write_blocking(move |tx| -> Result<(), storeward_store::Error> { proof.bind(tx) })?;
+        Ok(())
     }
 
     pub async fn make(&self, draft: Draft, actor: Actor) -> Result<Made, Error> {
@@ -73,14 +99,15 @@ impl Keys {
             expires_at,
             revoked_at: None,
             last_used_at: None,
+            doubt: None,
         };
-        let (kept, hash) = (key.clone(), parts.hash);
+        let row = KeyRow::new(key.clone(), parts.hash, &self.proof.by);
         let written = self.db.write(move |tx| -> Result<(), Error> {
             if sql::count(tx)? >= MOST_KEYS {
                 return Err(Error::TooMany);
             }
-            sql::insert(tx, &kept, &hash)?;
-            tx.append(actor, None, made(&kept))?;
+            sql::insert(tx, &row)?;
+            tx.append(actor, None, told(&row.key, row.tag.as_deref().unwrap_or_default()))?;
             Ok(())
         });
         written.await?;
@@ -89,15 +116,43 @@ impl Keys {
 
     /// All of them, the newest first; those that were revoked stay for as long as the ledger tells what was done with them.
     pub async fn list(&self) -> Result<Vec<Key>, Error> {
-        self.db.read(|reader: &mut Reader<'_>| -> Result<_, Error> { Ok(sql::all(reader)?) }).await
+        let proof = self.proof.clone();
+        let found =
+            self.db.read(move |reader: &mut Reader<'_>| -> Result<Vec<Key>, storeward_store::Error> {
+                proof.revoked.refresh(reader)?;
+                sql::all(reader)?.into_iter().map(|row| proof.judged(reader, row)).collect()
+            });
+        Ok(found.await?)
+    }
+
+    /// What does not fit: rows that Storeward did not write so, and keys whose rows are gone. It is told to the ledger, once a day.
+    pub async fn look(&self) -> Result<Vec<RowHarmed>, Error> {
+        let proof = self.proof.clone();
+        let found = self.db.read(move |reader: &mut Reader<'_>| proof.look(reader)).await?;
+        if found.is_empty() {
+            return Ok(found);
+        }
+        let facts = found.clone();
+        let written = self.db.write(move |tx| -> Result<(), Error> { Ok(harmed::tell(tx, &facts)?) });
+        written.await?;
+        Ok(found)
     }
 
     /// From the next call on it is good for nothing.
     pub async fn revoke(&self, id: ApiKeyId, actor: Actor) -> Result<(), Error> {
+        let proof = self.proof.clone();
         let written = self.db.write(move |tx| -> Result<(), Error> {
-            if !sql::revoke(tx, id)? {
+            let now = tx.now();
+            proof.revoked.refresh(tx)?;
+            let row = sql::by_id(tx, id)?.ok_or(Error::NoKey)?;
+            let was_ours = row.fits(&proof.by);
+            if row.key.revoked_at.is_some() && was_ours {
                 return Err(Error::NoKey);
             }
+            let row = KeyRow { key: Key { revoked_at: Some(now), ..row.key }, ..row };
+            // One that somebody wrote stays theirs: it is told by the ledger that it was revoked, and fits no tag.
+            let tag = was_ours.then(|| row.tag_by(&proof.by).to_vec());
+            sql::revoke(tx, id, now, tag)?;
             tx.append(actor, None, ApiKeyRevoked { key: id })?;
             Ok(())
         });
@@ -107,11 +162,16 @@ impl Keys {
     /// The key of this text, good or not; nothing where there is none.
     pub(crate) async fn of_text(&self, text: &str) -> Result<Option<Key>, Error> {
         let Some(KeyText { handle, hash }) = KeyText::parse(text) else { return Ok(None) };
-        let found = self.db.read(move |reader: &mut Reader<'_>| -> Result<_, Error> {
-            Ok(sql::by_handle(reader, &handle)?)
+        let proof = self.proof.clone();
+        let found = self.db.read(move |reader: &mut Reader<'_>| -> Result<_, storeward_store::Error> {
+            let found = sql::by_handle(reader, &handle)?;
+            let Some(row) = found.filter(|row| equal(row.hash.as_bytes(), hash.as_bytes())) else {
+                return Ok(None);
+            };
+            proof.revoked.refresh(reader)?;
+            proof.judged(reader, row).map(Some)
         });
-        let found = found.await?;
-        Ok(found.filter(|(_, kept)| equal(kept.as_bytes(), hash.as_bytes())).map(|(key, _)| key))
+        Ok(found.await?)
     }
 
     /// Deletes answers that nobody asks for again, and keys that were revoked long ago.
@@ -130,19 +190,11 @@ impl Keys {
         let keys = self.clone();
         let work = move |_| {
             let keys = keys.clone();
-            async move { Ok(keys.forget().await?) }
+            async move {
+                keys.forget().await?;
+                Ok(keys.look().await.map(drop)?)
+            }
         };
         vec![Handler::new("api.forget", work).every(HOUR)]
-    }
-}
-
-fn made(key: &Key) -> ApiKeyMade {
-    ApiKeyMade {
-        key: key.id,
-        acts: key.acts.iter().map(|act: &Act| act.name().to_owned()).collect(),
-        roles: key.roles.clone(),
-        purposes: key.purposes.iter().map(|purpose| purpose.name().to_owned()).collect(),
-        networks: u32::try_from(key.networks.entries().count()).unwrap_or(u32::MAX),
-        expires_at: key.expires_at,
     }
 }

@@ -5,16 +5,22 @@ use storeward_policy::Purpose;
 use storeward_store::{Error, Reader, Row, Tx, params, statements};
 
 use crate::key::{Act, Key};
+use crate::proof::KeyRow;
 
 statements! {
     INSERT_KEY = "INSERT INTO api_key (id, name, handle, secret_hash, acts, roles, purposes, networks, made_by, created_at, \
-                  expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+                  expires_at, tag) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
     BY_HANDLE = "SELECT id, name, handle, acts, roles, purposes, networks, made_by, created_at, expires_at, revoked_at, \
-                 last_used_at, secret_hash FROM api_key WHERE handle = $1";
+                 last_used_at, secret_hash, tag FROM api_key WHERE handle = $1";
     ALL = "SELECT id, name, handle, acts, roles, purposes, networks, made_by, created_at, expires_at, revoked_at, \
-           last_used_at, secret_hash FROM api_key ORDER BY id DESC LIMIT 500";
+           last_used_at, secret_hash, tag FROM api_key ORDER BY id DESC LIMIT 500";
     COUNT = "SELECT CAST(COUNT(*) AS BIGINT) FROM api_key WHERE revoked_at IS NULL";
-    REVOKE = "UPDATE api_key SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL";
+    BY_ID = "SELECT id, name, handle, acts, roles, purposes, networks, made_by, created_at, expires_at, revoked_at, \
+             last_used_at, secret_hash, tag FROM api_key WHERE id = $1";
+    UNBOUND = "SELECT id, name, handle, acts, roles, purposes, networks, made_by, created_at, expires_at, revoked_at, \
+               last_used_at, secret_hash, tag FROM api_key WHERE tag IS NULL ORDER BY id LIMIT 500";
+    BIND = "UPDATE api_key SET tag = $2 WHERE id = $1 AND tag IS NULL";
+    REVOKE = "UPDATE api_key SET revoked_at = $2, tag = $3 WHERE id = $1";
     USED = "UPDATE api_key SET last_used_at = $2 WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < $3)";
     FORGET_KEYS = "DELETE FROM api_key WHERE revoked_at < $1";
 
@@ -31,63 +37,75 @@ fn list(text: &str) -> Vec<String> {
     text.lines().map(str::to_owned).collect()
 }
 
-/// A key, and the hash of its text.
-fn key(row: &Row<'_>) -> Result<(Key, String), Error> {
-    let words = |index: usize| -> Result<Vec<String>, Error> { Ok(list(&row.get::<String>(index)?)) };
-    let networks = AddressList::parse(&words(6)?)
-        .map_err(|_| Error::Column { index: 6, wanted: "networks, one a line" })?;
+/// The row as it lies there: what of it is no word of ours is left out of the key, and fits no tag.
+fn key(row: &Row<'_>) -> Result<KeyRow, Error> {
+    let texts: [String; 4] = [row.get(3)?, row.get(4)?, row.get(5)?, row.get(6)?];
+    let [acts, roles, purposes, networks] = texts.each_ref().map(|text| list(text));
     let key = Key {
         id: row.get(0)?,
         name: row.get(1)?,
         handle: row.get(2)?,
-        acts: words(3)?.iter().filter_map(|name| Act::of_name(name)).collect(),
-        roles: words(4)?,
-        purposes: words(5)?.iter().filter_map(|name| Purpose::of_name(name)).collect(),
-        networks,
+        acts: acts.iter().filter_map(|name| Act::of_name(name)).collect(),
+        roles,
+        purposes: purposes.iter().filter_map(|name| Purpose::of_name(name)).collect(),
+        networks: AddressList::parse(&networks).unwrap_or_default(),
         made_by: row.get(7)?,
         created_at: row.get(8)?,
         expires_at: row.get(9)?,
         revoked_at: row.get(10)?,
         last_used_at: row.get(11)?,
+        doubt: None,
     };
-    Ok((key, row.get(12)?))
+    Ok(KeyRow { key, texts, hash: row.get(12)?, tag: row.get(13)? })
 }
 
-pub fn insert(tx: &mut Tx<'_>, key: &Key, hash: &str) -> Result<(), Error> {
-    let lines = |words: Vec<&str>| words.join("\n");
-    let networks: Vec<String> = key.networks.entries().collect();
+pub fn insert(tx: &mut Tx<'_>, row: &KeyRow) -> Result<(), Error> {
+    let (key, [acts, roles, purposes, networks]) = (&row.key, &row.texts);
     let values = params![
         key.id,
         &key.name,
         &key.handle,
-        hash,
-        lines(key.acts.iter().map(|act| act.name()).collect()),
-        key.roles.join("\n"),
-        lines(key.purposes.iter().map(|purpose| purpose.name()).collect()),
-        networks.join("\n"),
+        &row.hash,
+        acts,
+        roles,
+        purposes,
+        networks,
         &key.made_by,
         key.created_at,
         key.expires_at,
+        row.tag.clone(),
     ];
     tx.execute(INSERT_KEY, values).map(drop)
 }
 
-pub fn by_handle(reader: &mut Reader<'_>, handle: &str) -> Result<Option<(Key, String)>, Error> {
+pub fn by_handle(reader: &mut Reader<'_>, handle: &str) -> Result<Option<KeyRow>, Error> {
     reader.query_optional(BY_HANDLE, params![handle], key)
 }
 
+pub fn by_id(reader: &mut Reader<'_>, id: ApiKeyId) -> Result<Option<KeyRow>, Error> {
+    reader.query_optional(BY_ID, params![id], key)
+}
+
 /// The newest first.
-pub fn all(reader: &mut Reader<'_>) -> Result<Vec<Key>, Error> {
-    Ok(reader.query_many(ALL, &[], key)?.into_iter().map(|(key, _)| key).collect())
+pub fn all(reader: &mut Reader<'_>) -> Result<Vec<KeyRow>, Error> {
+    reader.query_many(ALL, &[], key)
+}
+
+/// Rows without a tag.
+pub fn unbound(reader: &mut Reader<'_>) -> Result<Vec<KeyRow>, Error> {
+    reader.query_many(UNBOUND, &[], key)
+}
+
+pub fn bind(tx: &mut Tx<'_>, id: ApiKeyId, tag: &[u8]) -> Result<(), Error> {
+    tx.execute(BIND, params![id, tag]).map(drop)
 }
 
 pub fn count(reader: &mut Reader<'_>) -> Result<u64, Error> {
     reader.query_one(COUNT, &[], |row| row.get(0))
 }
 
-pub fn revoke(tx: &mut Tx<'_>, id: ApiKeyId) -> Result<bool, Error> {
-    let now = tx.now();
-    tx.execute(REVOKE, params![id, now]).map(|rows| rows == 1)
+pub fn revoke(tx: &mut Tx<'_>, id: ApiKeyId, at: Timestamp, tag: Option<Vec<u8>>) -> Result<(), Error> {
+    tx.execute(REVOKE, params![id, at, tag]).map(drop)
 }
 
 /// Written once a minute at most: it says whether somebody uses the key, not how often.

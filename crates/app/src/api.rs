@@ -95,6 +95,8 @@ pub fn keys(opened: &Opened) -> Keys {
         db: opened.db.clone(),
         clock: opened.clock.clone(),
         entropy: opened.entropy.clone(),
+        data_key: opened.data_key.clone(),
+        may_make: Arc::new(storeward_console::is_owner),
     })
 }
 
@@ -108,11 +110,13 @@ pub fn start(
 ) -> Done<Option<String>> {
     let config = &opened.loaded.config;
     let Some(section) = &config.api else { return Ok(None) };
+    let keys = keys(opened);
+    keys.bind_old_blocking().context("the interface's keys")?;
     let parts = InterfaceParts {
         db: opened.db.clone(),
         clock: opened.clock.clone(),
         entropy: opened.entropy.clone(),
-        keys: keys(opened),
+        keys,
         pseudonym_key: opened.pseudonym_key.clone(),
         names: HostNames::parse(&names(config)).context("api.names")?,
         requests_per_second: section.requests_per_second,

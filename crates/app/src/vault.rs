@@ -242,10 +242,15 @@ fn key_database(section: &VaultSection, opened: &Opened) -> Done<Db> {
             format!("sqlite:{}", path.display())
         }
     };
+    open_keys(opened, data, &url)
+}
+
+/// Opens the key store's database at `url`, with the keys that lie in `data`.
+fn open_keys(opened: &Opened, data: &DataDir, url: &str) -> Done<Db> {
     let keys = data.keys()?;
     let name = opened.loaded.config.domain.list().first().cloned().unwrap_or_default();
     Db::open(OpenOptions {
-        url: DatabaseUrl::parse(&url).context("vault.key_store")?,
+        url: DatabaseUrl::parse(url).context("vault.key_store")?,
         node: "storeward-vault".to_owned(),
         log_key: LogKey::from_seed(&keys.ledger),
         trusted: Vec::new(),

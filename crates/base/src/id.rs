@@ -262,15 +262,15 @@ impl Tagged for Plea {
 }
 pub type PleaId = Id<Plea>;
 
-/// One job of the queue in `store`.
+/// A key of the REST interface.
 #[derive(Debug)]
 pub enum ApiKey {}
 impl Tagged for ApiKey {
     const PREFIX: &'static str = "key";
 }
-/// A key of the REST interface.
 pub type ApiKeyId = Id<ApiKey>;
 
+/// One job of the queue in `store`.
 #[derive(Debug)]
 pub enum Job {}
 impl Tagged for Job {

@@ -17,7 +17,7 @@ use storeward_passwords::{Gauge, Pool};
 use storeward_payments::desk::Payments;
 use storeward_post::Outbox;
 use storeward_seal::DataKey;
-use storeward_store::Db;
+use storeward_store::{Db, Reader};
 use storeward_vault::desk::Vault;
 use storeward_web::axum::Router;
 use storeward_web::{Failure, HostNames, HostNamesError, Routes, Site};
@@ -130,6 +130,8 @@ impl Console {
             db: parts.db.clone(),
             clock: Arc::clone(&parts.clock),
             entropy: Arc::clone(&parts.entropy),
+            data_key: parts.data_key.clone(),
+            may_make: Arc::new(is_owner),
         });
         let accounts = Arc::new(Accounts::new(
             parts.db.clone(),
@@ -246,4 +248,9 @@ impl Shared {
             Err(_) => Err(Failure::broken("console.thread")),
         }
     }
+}
+
+/// Whether somebody owns the shop, at this moment.
+pub fn is_owner(reader: &mut Reader<'_>, staff: StaffId) -> Result<bool, storeward_store::Error> {
+    Ok(accounts::roles_of(reader, staff)?.iter().any(|role| role == storeward_policy::Role::Owner.name()))
 }

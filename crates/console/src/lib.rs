@@ -26,7 +26,7 @@ mod rows;
 mod status;
 
 pub use accounts::{Change, Changed, Groups, Member, Offer, STATEMENTS};
-pub use app::{Console, ConsoleParts};
+pub use app::{Console, ConsoleParts, is_owner};
 pub use error::Error;
 pub use metrics::MetricsText;
 pub use status::{

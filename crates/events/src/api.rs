@@ -14,6 +14,16 @@ pub struct ApiKeyMade {
     /// How many networks it is good from; 0: from everywhere.
     pub networks: u32,
     pub expires_at: Option<Timestamp>,
+    /// The tag that binds its row; keys of an earlier version have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tag: Option<String>,
+}
+
+/// Keys of an earlier version, which had no tag, were held against the ledger and have one now. It happens once: a row without a
+/// tag is good for nothing from here on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApiKeysBound {
+    pub keys: Vec<ApiKeyId>,
 }
 
 /// A key was revoked: it is good for nothing from now on.

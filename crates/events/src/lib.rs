@@ -239,12 +239,13 @@ vocabulary! {
     AccessRequested(vault::AccessRequested) = "vault.access_requested", Low, Security;
     AccessApproved(vault::AccessApproved) = "vault.access_approved", Medium, Security;
     AccessRefused(vault::AccessRefused) = "vault.access_refused", Low, Security;
-    GlassBroken(vault::GlassBroken) = "vault.glass_broken", High, Security;
-    GlassReviewed(vault::GlassReviewed) = "vault.glass_reviewed", Medium, Security;
+    AccessWithdrawn(vault::AccessWithdrawn) = "vault.access_withdrawn", Medium, Security;
+    GlassBroken(vault::GlassBroken) = "vault.glass_broken", High, Ledger;
+    GlassReviewed(vault::GlassReviewed) = "vault.glass_reviewed", Medium, Ledger;
     RulesChanged(vault::RulesChanged) = "vault.rules_changed", High, Ledger;
-    PleaReceived(vault::PleaReceived) = "vault.plea_received", Low, Security;
-    PleaExtended(vault::PleaExtended) = "vault.plea_extended", Low, Security;
-    PleaClosed(vault::PleaClosed) = "vault.plea_closed", Low, Security;
+    PleaReceived(vault::PleaReceived) = "vault.plea_received", Low, Ledger;
+    PleaExtended(vault::PleaExtended) = "vault.plea_extended", Low, Ledger;
+    PleaClosed(vault::PleaClosed) = "vault.plea_closed", Low, Ledger;
     ConsentChanged(vault::ConsentChanged) = "vault.consent_changed", Low, Security;
     ObjectionChanged(vault::ObjectionChanged) = "vault.objection_changed", Low, Security;
     RetentionChanged(vault::RetentionChanged) = "vault.retention_changed", Medium, Ledger;
@@ -279,8 +280,9 @@ vocabulary! {
     DayReconciled(payment::DayReconciled) = "payment.reconciled", Informational, Security;
     DifferenceFound(payment::DifferenceFound) = "payment.difference", High, Security;
     ShopNotTold(payment::ShopNotTold) = "payment.shop_not_told", High, Operations;
-    ApiKeyMade(api::ApiKeyMade) = "api.key_made", Medium, Security;
-    ApiKeyRevoked(api::ApiKeyRevoked) = "api.key_revoked", Medium, Security;
+    ApiKeyMade(api::ApiKeyMade) = "api.key_made", Medium, Ledger;
+    ApiKeyRevoked(api::ApiKeyRevoked) = "api.key_revoked", Medium, Ledger;
+    ApiKeysBound(api::ApiKeysBound) = "api.keys_bound", Medium, Ledger;
     ApiCalled(api::ApiCalled) = "api.called", Informational, Security;
     ApiRefused(api::ApiRefused) = "api.refused", Low, Security;
     Started(system::Started) = "system.started", Informational, Security;
@@ -293,6 +295,7 @@ vocabulary! {
     WritesResumed(system::WritesResumed) = "system.writes_resumed", High, Security;
     BreachServiceSilent(system::BreachServiceSilent) = "system.breach_service_silent", Medium, Security;
     BreachServiceAnswers(system::BreachServiceAnswers) = "system.breach_service_answers", Informational, Security;
+    RowHarmed(system::RowHarmed) = "system.row_harmed", High, Security;
     JobFailed(system::JobFailed) = "system.job_failed", High, Operations;
     EntriesForgotten(system::EntriesForgotten) = "system.entries_forgotten", Informational, Ledger;
 }

@@ -135,7 +135,7 @@ fn class_of_records(event: &Event) -> Option<Class> {
         | Event::FieldsForgotten(_)
         | Event::CustomerKeyDestroyed(_) => datastore(7, 1),
         Event::ApiCalled(e) => datastore(99, if e.status < 400 { 1 } else { 2 }),
-        Event::ApiKeyMade(_) | Event::ApiKeyRevoked(_) => account(99),
+        Event::ApiKeyMade(_) | Event::ApiKeyRevoked(_) | Event::ApiKeysBound(_) => account(99),
         Event::ApiRefused(_) => authentication(1, 2),
         Event::CustomerKeyMade(_)
         | Event::KeysRewrapped(_)
@@ -152,13 +152,13 @@ fn class_of_records(event: &Event) -> Option<Class> {
 /// Who was let see more, what customers asked for, and whether records are as they were written.
 fn class_of_custody(event: &Event) -> Option<Class> {
     Some(match event {
-        Event::RecordHarmed(_) => finding(),
+        Event::RecordHarmed(_) | Event::RowHarmed(_) => finding(),
         Event::RecordsVerified(_)
         | Event::AccessRequested(_)
         | Event::AccessApproved(_)
         | Event::GlassBroken(_)
         | Event::GlassReviewed(_) => datastore(1, 1),
-        Event::AccessRefused(_) | Event::SearchDenied(_) => datastore(1, 2),
+        Event::AccessRefused(_) | Event::AccessWithdrawn(_) | Event::SearchDenied(_) => datastore(1, 2),
         Event::OlderDataAccepted(_)
         | Event::RulesChanged(_)
         | Event::PleaReceived(_)

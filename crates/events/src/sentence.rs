@@ -416,6 +416,9 @@ fn of_custody(event: &Event) -> Option<String> {
         Event::RecordHarmed(e) => {
             format!("{} of {} is not as it was written last: {}", e.place, e.customer, words::plain(&e.harm))
         }
+        Event::RowHarmed(e) => {
+            format!("Row {} of {} is not what Storeward wrote: {}", e.row, e.table, words::plain(&e.harm))
+        }
         Event::RecordsVerified(e) => format!(
             "Held {} values of {} customers against what was written last: {} faults",
             e.values, e.customers, e.faults
@@ -433,6 +436,9 @@ fn of_custody(event: &Event) -> Option<String> {
             e.purpose,
             e.until
         ),
+        Event::AccessWithdrawn(e) => {
+            format!("Took back what {} was let see of {}", e.staff, e.customer)
+        }
         Event::AccessRefused(e) => format!("Did not let {} see data of {}", e.staff, e.customer),
         Event::GlassBroken(e) => format!(
             "Opened {} of {} for {} in an emergency, without a second person",
@@ -476,6 +482,10 @@ fn of_the_interface(event: &Event) -> Option<String> {
             format!("Made {}: it may {acts} as {} for {}", e.key, e.roles.join(", "), e.purposes.join(", "))
         }
         Event::ApiKeyRevoked(e) => format!("Revoked {}", e.key),
+        Event::ApiKeysBound(e) => {
+            let keys = u64::try_from(e.keys.len()).unwrap_or(u64::MAX);
+            format!("Held {} of an earlier version against the ledger", words::counted(keys, "key"))
+        }
         Event::ApiCalled(e) => format!("Called {} of the REST interface ({})", e.operation, e.status),
         Event::ApiRefused(e) => {
             let whose = e.key.map_or_else(|| "no key that is known".to_owned(), |key| key.to_string());

@@ -72,6 +72,17 @@ pub struct BreachServiceSilent {}
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BreachServiceAnswers {}
 
+/// A row of the database is not what Storeward wrote there, or one is gone: somebody was at the database. It counts for nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RowHarmed {
+    /// Such as `api_key`, `vault_grant`, `backup_freeze`.
+    pub table: String,
+    /// Its id, or what tells it from others; never personal data.
+    pub row: String,
+    /// `changed`, `missing`, `unknown` (nobody wrote it), `future` (a moment that has not come).
+    pub harm: String,
+}
+
 /// A job was tried as often as it may be, and is given up. What it carried is deleted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobFailed {

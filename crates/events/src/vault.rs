@@ -261,6 +261,15 @@ pub struct GlassBroken {
     pub until: Timestamp,
 }
 
+/// What somebody was let see, or saw in an emergency, was taken back before its time was over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccessWithdrawn {
+    pub request: GrantId,
+    pub customer: CustomerId,
+    /// Who sees nothing by it any more.
+    pub staff: StaffId,
+}
+
 /// A second person looked into an opening in an emergency.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GlassReviewed {

@@ -29,7 +29,7 @@ pub use root::{RootKey, SecretRoot};
 pub use root_file::{Kdf, RootFile};
 
 /// Puts parts into one byte string from which they can be told apart again: each with its length before it.
-fn framed(label: &str, parts: &[&[u8]]) -> Vec<u8> {
+pub(crate) fn framed(label: &str, parts: &[&[u8]]) -> Vec<u8> {
     let mut out = label.as_bytes().to_vec();
     out.push(b'\n');
     for part in parts {

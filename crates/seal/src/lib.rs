@@ -3,7 +3,7 @@
 //! **Owns** Merkle trees and their proofs ([`merkle`]), signed checkpoints ([`checkpoint`]), a log as tiles and
 //! proofs in files ([`tlog`]), time stamps of others ([`timestamp`]), signatures by certificates ([`certificate`]), one-time
 //! codes ([`totp`]), passkeys' signatures ([`webauthn`]), keyed fingerprints
-//! ([`fingerprint`]), keys that sign mail ([`dkim`]), signed tokens ([`jws`]), signed statements ([`statement`]), small sealed values ([`sealed`]), the key tree
+//! ([`fingerprint`]), keys that sign mail ([`dkim`]), signed tokens ([`jws`]), signed statements ([`statement`]), small sealed values ([`sealed`]), tags over rows ([`row`]), the key tree
 //! under which customers' data is sealed ([`envelope`]) and the blind indexes by which it is found ([`index`]).
 //! **Holds** it is pure: the same input gives the same output; time comes in as a [`storeward_base::Timestamp`] and
 //! chance through [`storeward_base::Entropy`]. No key prints itself; whatever is secret is compared in constant time.
@@ -24,6 +24,7 @@ mod hashing;
 pub mod index;
 pub mod jws;
 pub mod merkle;
+pub mod row;
 pub mod sealed;
 pub mod statement;
 pub mod timestamp;
@@ -37,4 +38,5 @@ pub use fingerprint::{MarkKey, PseudonymKey};
 pub use hashing::Sha256;
 pub use index::{FieldIndex, IndexRoot};
 pub use merkle::{CompactRange, Hash};
+pub use row::RowKey;
 pub use sealed::DataKey;

@@ -7,7 +7,7 @@
 //! bound, and [`Error::Full`] is what happens at it; the same SQL text runs on both engines; a job that was promised is
 //! done at least once or given up aloud.
 //! **Never** a word of any domain, and no SQL of theirs: they hand it in as texts and closures.
-//! **Emits** `edge.events_dropped`, when the batcher had to drop events; `system.job_failed`.
+//! **Emits** `edge.events_dropped`, when the batcher had to drop events; `system.job_failed`; `system.row_harmed`, for domains.
 #![forbid(unsafe_code)]
 
 pub mod addresses;
@@ -18,6 +18,7 @@ mod db;
 mod dialect;
 mod error;
 pub mod foreign;
+pub mod harmed;
 pub mod jobs;
 pub mod ledger;
 mod migrations;

@@ -37,6 +37,10 @@ statements! {
     FIND_ENTRY = "SELECT seq, body FROM ledger_entry WHERE id = $1 AND LENGTH(body) > 0";
     FIND_ENTRIES_AFTER = "SELECT seq, body FROM ledger_entry WHERE seq > $1 AND LENGTH(body) > 0 ORDER BY seq LIMIT $2";
     FIND_ENTRIES_OF_REQUEST = "SELECT seq, body FROM ledger_entry WHERE request = $1 ORDER BY seq LIMIT $2";
+    FIRST_SINCE = "SELECT seq FROM ledger_entry WHERE at >= $1 ORDER BY at LIMIT 1";
+    // `|| ''` keeps the index of actors out of it: a program makes entries of many kinds.
+    COUNT_OF_KIND = "SELECT CAST(COUNT(*) AS BIGINT) FROM ledger_entry WHERE kind = $1 AND seq >= $2 AND LENGTH(body) > 0 \
+                     AND ($3 = '' OR actor || '' = $3)";
     FIND_WHOLE_ENTRIES = "SELECT seq, id, at, kind, severity, actor, request, body, tree FROM ledger_entry \
                           WHERE seq > $1 ORDER BY seq LIMIT $2";
 

@@ -1,12 +1,15 @@
 //! Seeing more than the rules let one see: with the approval of a second person, or at once in an emergency, which a second
 //! person looks into afterwards. Either holds for one person, one customer, one purpose, named fields, and a while.
 
+mod emergency;
+pub(crate) mod told;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use storeward_base::{Actor, CustomerId, GrantId, Secret, StaffId, Timestamp};
 use storeward_events::Event;
-use storeward_events::vault::{AccessApproved, AccessRefused, AccessRequested, GlassBroken, GlassReviewed};
+use storeward_events::vault::{AccessApproved, AccessRefused, AccessRequested, AccessWithdrawn};
 use storeward_policy::{Act, Answer, Asked, Circumstances, Grant, Purpose, Thing};
 use storeward_seal::envelope::{CustomerKey, FieldPlace};
 use storeward_seal::fingerprint::equal;
@@ -16,8 +19,10 @@ use crate::Error;
 use crate::asking::{Ask, Asker};
 use crate::catalogue::Field;
 use crate::keys::Held;
+use crate::manifest::{Flaw, Harm};
 use crate::opening::decide_record;
 use crate::records::Vault;
+use crate::sights;
 
 /// How long an approval lasts.
 pub const APPROVED_FOR: Duration = Duration::from_secs(30 * 60);
@@ -38,13 +43,13 @@ statements! {
             reviewed_at, reviewed_by, verdict FROM vault_grant WHERE id = $1";
     WAITING = "SELECT CAST(COUNT(*) AS BIGINT) FROM vault_grant WHERE staff = $1 AND emergency = 0 AND decided_at IS NULL AND asked_at > $2";
     DECIDE = "UPDATE vault_grant SET decided_at = $2, decided_by = $3, until = $4, tag = $5 WHERE id = $1 AND decided_at IS NULL";
-    REVIEW = "UPDATE vault_grant SET reviewed_at = $2, reviewed_by = $3, verdict = $4 WHERE id = $1 AND reviewed_at IS NULL";
+    REVIEW = "UPDATE vault_grant SET reviewed_at = $2, reviewed_by = $3, verdict = $4 WHERE id = $1";
     ACTIVE = "SELECT id, emergency, customer, staff, purpose, fields, reason, asked_at, decided_at, decided_by, until, tag, \
               reviewed_at, reviewed_by, verdict FROM vault_grant \
               WHERE staff = $1 AND customer = $2 AND purpose = $3 AND until > $4 ORDER BY id LIMIT 100";
-    UNREVIEWED = "SELECT id, emergency, customer, staff, purpose, fields, reason, asked_at, decided_at, decided_by, until, tag, \
-                  reviewed_at, reviewed_by, verdict FROM vault_grant \
-                  WHERE emergency = 1 AND reviewed_at IS NULL ORDER BY id LIMIT 200";
+    PAST_AND_OPEN = "SELECT id, emergency, customer, staff, purpose, fields, reason, asked_at, decided_at, decided_by, until, tag, \
+                     reviewed_at, reviewed_by, verdict FROM vault_grant WHERE asked_at > $1 ORDER BY id DESC LIMIT 10000";
+    WITHDRAW = "UPDATE vault_grant SET until = $2, tag = NULL WHERE id = $1";
     UNDECIDED = "SELECT id, emergency, customer, staff, purpose, fields, reason, asked_at, decided_at, decided_by, until, tag, \
                  reviewed_at, reviewed_by, verdict FROM vault_grant \
                  WHERE emergency = 0 AND decided_at IS NULL AND asked_at > $1 ORDER BY id LIMIT 200";
@@ -140,51 +145,29 @@ impl Vault {
         written.await?.map_err(Error::Denied)
     }
 
-    /// Lets the asker see fields at once, because it cannot wait. The owner is told, and a second person looks into it.
-    pub async fn break_glass(
-        &self,
-        ask: &Ask,
-        fields: &[&'static Field],
-        reason: &str,
-    ) -> Result<GrantId, Error> {
-        let draft = self.draft(ask, fields, reason).await?;
-        let (policies, asked) = (self.policies(), ask.clone());
-        let written = self.0.db.write(move |tx| -> Result<_, Error> {
-            if let Err(why) = decide_record(tx, &policies, Act::BreakGlass, &asked, &draft.facts)? {
-                return Ok(Err(why));
-            }
-            let id = tx.fresh_id();
-            let until = tx.now().plus(EMERGENCY_FOR);
-            draft.insert(tx, id, Grant::BreakGlass, Some(until))?;
-            let (customer, purpose, fields) = draft.told();
-            let fact = GlassBroken { request: id, customer, purpose, fields, until };
-            tx.append(asked.asker.actor, None, fact)?;
-            Ok(Ok(id))
-        });
-        written.await?.map_err(Error::Denied)
-    }
-
     /// The second person's answer. Never by whoever asked; of two answers the first counts.
     pub async fn decide_access(&self, by: &Asker, id: GrantId, decision: Decision) -> Result<(), Error> {
         let request = self.request(id).await?;
         let held = self.0.keys.held(request.customer).await?.ok_or(Error::NoCustomer)?;
         let staff = by.staff_id().ok_or(Error::Denied("no_rule"))?;
         let ask = Ask::new(by.clone(), request.customer, request.purpose);
-        let facts = Facts::new(self, &ask, Some(held.clone()));
+        let facts = Facts { held: Some(held.clone()) };
         let policies = self.policies();
+        let (actor, customer) = (by.actor, request.customer);
         let written = self.0.db.write(move |tx| -> Result<_, Error> {
             let request = find(tx, id)?.ok_or(Error::NoRequest)?;
-            if request.staff == staff {
-                tx.append(ask.asker.actor, None, denied(&request, Act::Approve, "own_request"))?;
-                return Ok(Err("own_request"));
-            }
-            if let Err(why) = decide_record(tx, &policies, Act::Approve, &ask, &facts)? {
+            if let Err(why) = may_decide(tx, &request, staff, &ask, &policies, &facts)? {
                 return Ok(Err(why));
             }
             let now = tx.now();
             let is_over = now.since(request.asked_at) > ASKED_FOR;
             if is_over || request.kind == Grant::BreakGlass || request.decided_at.is_some() {
                 return Err(Error::Decided);
+            }
+            // Who asked, for what and why, as it was asked: what somebody made of the row is nobody's to approve.
+            if request.customer != customer || !request.is_as_asked(&held.key) {
+                let place = format!("request.{id}");
+                return Err(Error::Harmed(Box::new(Flaw { customer, place, harm: Harm::Row })));
             }
             let until = (decision == Decision::Approve).then(|| now.plus(APPROVED_FOR));
             let tag = until.map(|until| request.tag_until(&held.key, until));
@@ -195,37 +178,31 @@ impl Vault {
             tx.append(ask.asker.actor, None, answered(&request, until))?;
             Ok(Ok(()))
         });
-        written.await?.map_err(Error::Denied)
+        let written = written.await;
+        self.alarm(actor, written).await?.map_err(Error::Denied)
     }
 
-    /// A second person says what they found about an opening in an emergency.
-    pub async fn review(&self, by: &Asker, id: GrantId, verdict: Verdict) -> Result<(), Error> {
+    /// Takes back what somebody may see: by whoever may approve, or by themselves.
+    pub async fn withdraw(&self, by: &Asker, id: GrantId) -> Result<(), Error> {
         let request = self.request(id).await?;
         let staff = by.staff_id().ok_or(Error::Denied("no_rule"))?;
         let ask = Ask::new(by.clone(), request.customer, request.purpose);
-        // Whoever was erased meanwhile has no key, and it is looked into all the same.
-        let held = self.0.keys.held(request.customer).await?;
-        let facts = Facts::new(self, &ask, held);
+        let facts = Facts { held: self.0.keys.held(request.customer).await? };
         let policies = self.policies();
         let written = self.0.db.write(move |tx| -> Result<_, Error> {
             let request = find(tx, id)?.ok_or(Error::NoRequest)?;
-            if request.staff == staff {
-                tx.append(ask.asker.actor, None, denied(&request, Act::Approve, "own_request"))?;
-                return Ok(Err("own_request"));
-            }
-            if let Err(why) = decide_record(tx, &policies, Act::Approve, &ask, &facts)? {
+            if request.staff != staff
+                && let Err(why) = decide_record(tx, &policies, Act::Approve, &ask, &facts)?
+            {
                 return Ok(Err(why));
             }
-            let is_one = request.kind == Grant::BreakGlass;
-            if !is_one || tx.execute(REVIEW, params![id, tx.now(), staff, verdict.name()])? != 1 {
+            let now = tx.now();
+            if request.until.is_none_or(|until| until <= now) {
                 return Err(Error::Decided);
             }
-            let (customer, verdict) = (request.customer, verdict.name().to_owned());
-            tx.append(
-                ask.asker.actor,
-                None,
-                GlassReviewed { request: id, customer, staff: request.staff, verdict },
-            )?;
+            tx.execute(WITHDRAW, params![id, now])?;
+            let (customer, staff) = (request.customer, request.staff);
+            tx.append(ask.asker.actor, None, AccessWithdrawn { request: id, customer, staff })?;
             Ok(Ok(()))
         });
         written.await?.map_err(Error::Denied)
@@ -237,42 +214,58 @@ impl Vault {
         let before = before.map_or_else(String::new, |id| id.to_string());
         let found = self.0.db.read(move |reader| -> Result<_, Error> {
             Ok(Requests {
-                unreviewed: flat(reader.query_many(UNREVIEWED, &[], request)?),
+                unreviewed: told::unreviewed(reader)?,
                 undecided: flat(reader.query_many(UNDECIDED, params![since], request)?),
                 past: flat(reader.query_many(PAST, params![&before, limit.clamp(1, 200)], request)?),
             })
         });
-        found.await
+        let mut found = found.await?;
+        // What somebody made of a row is shown to nobody as a request; `verify` names it.
+        let mut whole = Vec::new();
+        for request in found.undecided {
+            let held = self.0.keys.held(request.customer).await?;
+            if held.is_some_and(|held| request.is_as_asked(&held.key)) {
+                whole.push(request);
+            }
+        }
+        found.undecided = whole;
+        Ok(found)
     }
 
     /// Whether somebody may do this with a customer's record, as far as role, purpose and factor tell; nothing is recorded. Who may
     /// answer requests reads what was written beside them.
     pub fn may(&self, asker: &Asker, act: Act, customer: CustomerId, purpose: Purpose) -> bool {
-        let circumstances = Circumstances::new(purpose, asker.factor_age_seconds);
-        let owner = customer.to_string();
-        let asked = Asked {
-            who: &asker.who,
-            act,
-            owner: &owner,
-            thing: Thing::Record,
-            circumstances: &circumstances,
-        };
-        matches!(self.policies().decide(&asked), Answer::Allow { .. })
+        let answer = self.judged(asker, act, &customer.to_string(), Thing::Record, purpose);
+        matches!(answer, Answer::Allow { .. })
     }
 
     /// Whether somebody may put this field right, as far as role and factor tell; nothing is recorded. For what a page offers.
     pub fn may_correct(&self, asker: &Asker, customer: CustomerId, field: &'static Field) -> bool {
-        let circumstances = Circumstances::new(Purpose::RightsRequest, asker.factor_age_seconds);
-        let (who, act, owner) = (&asker.who, Act::Correct, &customer.to_string());
         let thing = Thing::Field { class: field.class.name(), name: field.name };
-        let asked = Asked { who, act, owner, thing, circumstances: &circumstances };
-        matches!(self.policies().decide(&asked), Answer::Allow { .. })
+        let answer = self.judged(asker, Act::Correct, &customer.to_string(), thing, Purpose::RightsRequest);
+        matches!(answer, Answer::Allow { .. })
+    }
+
+    /// What the rules say by role, purpose and factor alone.
+    pub(crate) fn judged(
+        &self,
+        asker: &Asker,
+        act: Act,
+        owner: &str,
+        thing: Thing<'_>,
+        purpose: Purpose,
+    ) -> Answer {
+        let circumstances = &Circumstances::new(purpose, asker.factor_age_seconds);
+        self.policies().decide(&Asked { who: &asker.who, act, owner, thing, circumstances })
     }
 
     /// Why somebody asked, for whoever answers; nothing once the customer is erased.
     pub async fn reason(&self, request: &Request) -> Result<Option<Secret<String>>, Error> {
         let Some(held) = self.0.keys.held(request.customer).await? else { return Ok(None) };
         let (owner, id) = (request.customer.to_string(), request.id.to_string());
+        if request.reason.is_empty() {
+            return Ok(None);
+        }
         let opened = held.key.open(&request.reason, &place(&owner, &id))?;
         let text = std::str::from_utf8(opened.expose()).map_err(|_| storeward_seal::Error::Sealed)?;
         Ok(Some(Secret::new(text.to_owned())))
@@ -294,7 +287,7 @@ impl Vault {
         if fields.is_empty() {
             return Err(Error::Value { field: "fields", why: "are none" });
         }
-        let facts = Facts::new(self, ask, Some(held.clone()));
+        let facts = Facts { held: Some(held.clone()) };
         Ok(Draft {
             customer: ask.customer,
             staff,
@@ -310,14 +303,7 @@ impl Vault {
 
 /// What the policy needs beside the question, for acts on a record as a whole.
 pub struct Facts {
-    pub order_marks: Vec<(u32, [u8; 16])>,
     pub held: Option<Held>,
-}
-
-impl Facts {
-    pub fn new(vault: &Vault, ask: &Ask, held: Option<Held>) -> Self {
-        Facts { order_marks: vault.order_marks(ask), held }
-    }
 }
 
 struct Draft {
@@ -347,7 +333,10 @@ impl Draft {
         let (owner, name, now) = (self.customer.to_string(), id.to_string(), tx.now());
         let reason =
             self.key.seal(self.reason.expose().as_bytes(), &place(&owner, &name), self.entropy.as_ref());
-        let tag = until.map(|until| tag(&self.key, id, kind, self.staff, self.purpose, &self.fields, until));
+        let tag = match until {
+            Some(until) => tag(&self.key, id, kind, self.staff, self.purpose, &self.fields, until),
+            None => tag_asked(&self.key, (id, self.staff, self.purpose, &self.fields), now, &reason),
+        };
         let fields = names(&self.fields);
         let values = params![
             id,
@@ -360,13 +349,20 @@ impl Draft {
             now,
             until.map(|_| now),
             until,
-            tag,
+            Some(tag),
         ];
         Ok(tx.execute(INSERT, values).map(drop)?)
     }
 }
 
 impl Request {
+    /// Whether it waits as it was asked.
+    fn is_as_asked(&self, key: &CustomerKey) -> bool {
+        let asked = (self.id, self.staff, self.purpose, self.fields.as_slice());
+        let own = tag_asked(key, asked, self.asked_at, &self.reason);
+        self.kind != Grant::BreakGlass && self.tag.as_ref().is_some_and(|tag| equal(tag, &own))
+    }
+
     fn tag_until(&self, key: &CustomerKey, until: Timestamp) -> [u8; 16] {
         tag(key, self.id, self.kind, self.staff, self.purpose, &self.fields, until)
     }
@@ -390,8 +386,13 @@ pub fn active(
     let Some(staff) = ask.asker.staff_id() else { return Ok(Vec::new()) };
     let values = params![staff, ask.customer, ask.purpose.name(), now];
     let mut granted = Vec::new();
-    for one in flat(reader.query_many(ACTIVE, values, request)?) {
-        if one.is_ours(key) {
+    let found = flat(reader.query_many(ACTIVE, values, request)?);
+    if found.is_empty() {
+        return Ok(granted);
+    }
+    let withdrawn = told::withdrawn(reader, now)?;
+    for one in found {
+        if one.is_ours(key) && !withdrawn.contains(&one.id) {
             let kind = if one.kind == Grant::BreakGlass { Grant::BreakGlass } else { Grant::Approved };
             granted.extend(one.fields.iter().map(|field| (*field, kind)));
         }
@@ -425,12 +426,35 @@ fn answered(request: &Request, until: Option<Timestamp>) -> Event {
     }
 }
 
-fn denied(request: &Request, act: Act, reason: &str) -> storeward_events::vault::OpeningDenied {
+/// Nobody answers for themselves, and nobody without the right; either refusal is on record.
+fn may_decide(
+    tx: &mut Tx<'_>,
+    request: &Request,
+    staff: StaffId,
+    ask: &Ask,
+    policies: &Arc<storeward_policy::Policies>,
+    facts: &Facts,
+) -> Result<Result<(), &'static str>, Error> {
+    if request.staff != staff {
+        return Ok(decide_record(tx, policies, Act::Approve, ask, facts)?.map(drop));
+    }
+    let fact = refused(request.customer, request.purpose, Act::Approve, "own_request");
+    let record = tx.append(ask.asker.actor, None, fact)?;
+    sights::insert(tx, &record, request.customer, request.purpose, false)?;
+    Ok(Err("own_request"))
+}
+
+fn refused(
+    customer: CustomerId,
+    purpose: Purpose,
+    act: Act,
+    reason: &str,
+) -> storeward_events::vault::OpeningDenied {
     storeward_events::vault::OpeningDenied {
-        customer: request.customer,
+        customer,
         collection: "record".to_owned(),
         fields: vec![act.name().to_owned()],
-        purpose: request.purpose.name().to_owned(),
+        purpose: purpose.name().to_owned(),
         reason: reason.to_owned(),
     }
 }
@@ -462,6 +486,26 @@ fn tag(
             purpose.name().as_bytes(),
             names(fields).as_bytes(),
             &until.micros().to_be_bytes(),
+        ],
+    )
+}
+
+/// Over all that somebody is asked to approve.
+fn tag_asked(
+    key: &CustomerKey,
+    (id, staff, purpose, fields): (GrantId, StaffId, Purpose, &[&'static Field]),
+    asked_at: Timestamp,
+    reason: &[u8],
+) -> [u8; 16] {
+    key.tag(
+        "storeward.request/1",
+        &[
+            id.to_string().as_bytes(),
+            staff.to_string().as_bytes(),
+            purpose.name().as_bytes(),
+            names(fields).as_bytes(),
+            &asked_at.micros().to_be_bytes(),
+            reason,
         ],
     )
 }

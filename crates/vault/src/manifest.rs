@@ -55,6 +55,8 @@ pub enum Harm {
     Retention,
     /// The rules that were saved at the console are not what the ledger says last; nobody's record, either.
     Rules,
+    /// A row beside the records (a request, an emergency, a customer's request, who saw whom) is not what the ledger says, or gone.
+    Row,
 }
 
 impl Harm {
@@ -72,6 +74,7 @@ impl Harm {
             Harm::Unasked => "unasked",
             Harm::Retention => "retention",
             Harm::Rules => "rules",
+            Harm::Row => "row",
         }
     }
 
@@ -91,6 +94,7 @@ impl Harm {
                 "an erasure was begun past Storeward: the ledger knows of none, and nothing was destroyed"
             }
             Harm::Retention => "for how long it is kept is not what the ledger says last",
+            Harm::Row => "the row is not what the ledger says: it was changed, added, or taken away",
             Harm::Rules => "the rules are not what the ledger says was saved last: only the owner is let in",
         }
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use storeward_base::{Actor, CustomerId, Secret, Timestamp};
 use storeward_events::Event;
 use storeward_events::vault::{FieldsOpened, OpeningDenied, ReadingLimitReached};
-use storeward_policy::{Act, Answer, Asked, Circumstances, Mask, Policies, Thing, VOLUME_LIMIT};
+use storeward_policy::{Act, Answer, Asked, Circumstances, Grant, Mask, Policies, Thing, VOLUME_LIMIT};
 use storeward_seal::envelope::{CustomerKey, FieldPlace};
 use storeward_store::Tx;
 
@@ -14,7 +14,7 @@ use crate::asking::Ask;
 use crate::catalogue::{Class, FIELDS, Field};
 use crate::grants::{self, Facts};
 use crate::manifest::{Flaw, Harm};
-use crate::records::{Vault, whole};
+use crate::records::{Provenance, Vault, whole};
 use crate::sql::{self, CustomerRow, FieldRow};
 use crate::{Error, mask, sights};
 
@@ -72,7 +72,7 @@ impl Vault {
         let customer = ask.customer;
         self.standing(customer).await?;
         let held = self.0.keys.held(customer).await?.ok_or(Error::NoCustomer)?;
-        let (policies, order_marks) = (self.policies(), self.order_marks(ask));
+        let policies = self.policies();
         let (asked, wanted, key) = (ask.clone(), fields.to_vec(), held.key.clone());
         let written = self.0.db.write(move |tx| -> Result<_, Error> {
             let row = sql::customer(tx, customer)?.filter(|row| row.erasure_begun_at.is_none());
@@ -81,14 +81,20 @@ impl Vault {
             let counts = |class: &str| {
                 class.is_empty()
                     || class == Class::Consent.name()
+                    || (asked.order.is_some() && class == Class::Order.name())
                     || wanted.iter().any(|field| field.class.name() == class)
             };
             let rows = whole(tx, customer, &held, &row, counts)?;
             // Decided in the write itself: of many that ask at once, none slips in before another counts.
-            let told = circumstances(tx, act, &asked, &order_marks, &row, Some((&rows, &held.key)))?;
+            let told = circumstances(tx, act, &asked, &row, Some((&rows, &held.key)))?;
             let now = tx.now();
             let granted = match act {
-                Act::Open => grants::active(tx, &asked, &held.key, now)?,
+                Act::Open => {
+                    let mut granted = grants::active(tx, &asked, &held.key, now)?;
+                    // It ends with the right to ask for it: whoever lost their role sees nothing by what they were let see.
+                    granted.retain(|(_, grant)| may_still(&policies, &asked, *grant, &told));
+                    granted
+                }
                 _ => Vec::new(),
             };
             let present = |field: &&'static Field| rows.iter().any(|row| is_of(row, field));
@@ -119,12 +125,6 @@ impl Vault {
             self.0.db.read(move |reader| -> Result<_, Error> { Ok(sql::customer(reader, customer)?) });
         found.await?.filter(|row| row.erasure_begun_at.is_none()).ok_or(Error::NoCustomer)
     }
-
-    /// The marks by which the order that was named is found.
-    pub(crate) fn order_marks(&self, ask: &Ask) -> Vec<(u32, [u8; 16])> {
-        let number = Field::find("order.number").expect("the catalogue has it");
-        ask.order.as_deref().map_or_else(Vec::new, |order| self.marks(number, order).unwrap_or_default())
-    }
 }
 
 fn is_of(row: &FieldRow, field: &Field) -> bool {
@@ -137,14 +137,14 @@ fn circumstances(
     tx: &mut Tx<'_>,
     act: Act,
     ask: &Ask,
-    order_marks: &[(u32, [u8; 16])],
     row: &CustomerRow,
     kept: Option<(&[FieldRow], &CustomerKey)>,
 ) -> Result<Circumstances, Error> {
-    let mut is_assigned = false;
-    for (root, mark) in order_marks {
-        is_assigned = is_assigned || sql::has_mark(tx, "order.number", *root, *mark, ask.customer)?;
-    }
+    let is_assigned = kept.map_or(Ok(false), |(rows, key)| is_assigned(rows, key, ask));
+    let is_assigned = match is_assigned {
+        Err(_) if act == Act::Erase => false,
+        other => other?,
+    };
     let since = tx.now().minus(VOLUME_WINDOW);
     let opened_lately = sights::others_opened(tx, ask.asker.actor, ask.customer, since)?;
     let said = kept.map_or_else(|| Ok(Said::default()), |(rows, key)| said(rows, key, ask.customer));
@@ -163,12 +163,39 @@ fn circumstances(
     })
 }
 
+/// Whether the order that was named is one of the customer's, by the values that are sealed: an index that somebody changed
+/// names nobody's order. One that the asking key wrote itself says nothing: who asks must not be who proves.
+fn is_assigned(rows: &[FieldRow], key: &CustomerKey, ask: &Ask) -> Result<bool, Error> {
+    let number = Field::find("order.number").expect("the catalogue has it");
+    let named = ask.order.as_deref().and_then(|order| number.take(order).ok());
+    let Some(named) = named.and_then(|kept| number.normal(&kept)) else { return Ok(false) };
+    let own = Provenance::Shop.kept_by(ask.asker.actor);
+    for row in rows.iter().filter(|row| is_of(row, number)) {
+        let is_own = matches!(ask.asker.actor, Actor::Key { .. }) && row.provenance == own;
+        if !is_own && number.normal(open_row(key, ask.customer, row)?.expose()).as_ref() == Some(&named) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// What a customer said about purposes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Said {
     /// What they agreed to and did not withdraw.
     pub consents: Vec<String>,
     pub objections: Vec<String>,
+}
+
+/// Whether somebody agrees to a purpose, and whether they object to it: the last word counts, and whoever agreed after they objected
+/// objects no more.
+pub(crate) fn weighed(
+    given: Option<Timestamp>,
+    withdrawn: Option<Timestamp>,
+    objected: Option<Timestamp>,
+) -> (bool, bool) {
+    let agrees = given.is_some() && given > withdrawn && given > objected;
+    (agrees, objected.is_some() && objected >= given)
 }
 
 /// Of a purpose the last word counts, whichever item it stands in: who withdraws, withdraws every consent to it.
@@ -192,15 +219,23 @@ pub(crate) fn said(rows: &[FieldRow], key: &CustomerKey, customer: CustomerId) -
     }
     let mut said = Said::default();
     for (name, [given, withdrawn, objected]) in last {
-        if given.is_some() && given > withdrawn && given > objected {
+        let (agrees, objects) = weighed(given, withdrawn, objected);
+        if agrees {
             said.consents.push(name.clone());
         }
-        // Whoever agreed after they objected objects no more.
-        if objected.is_some() && objected >= given {
+        if objects {
             said.objections.push(name);
         }
     }
     Ok(said)
+}
+
+/// Whether the asker may still ask for what they were let see.
+fn may_still(policies: &Policies, ask: &Ask, grant: Grant, told: &Circumstances) -> bool {
+    let act = if grant == Grant::BreakGlass { Act::BreakGlass } else { Act::Find };
+    let (owner, thing) = (&ask.customer.to_string(), Thing::Record);
+    let asked = Asked { who: &ask.asker.who, act, owner, thing, circumstances: told };
+    matches!(policies.decide(&asked), Answer::Allow { .. })
 }
 
 fn decide(policies: &Policies, act: Act, ask: &Ask, field: &'static Field, told: &Circumstances) -> Answer {
@@ -277,7 +312,7 @@ fn hand_out(
             value,
             mask: *mask,
             rules: rules.clone(),
-            provenance: row.provenance,
+            provenance: Provenance::spoken(&row.provenance).to_owned(),
             written_at: row.written_at,
         });
     }
@@ -337,9 +372,15 @@ pub(crate) fn decide_fields(
     if matches!(ask.asker.actor, Actor::Operator | Actor::System) {
         return Ok(Ok(vec!["operator".to_owned()]));
     }
-    let rows = sql::fields(tx, ask.customer)?;
+    let rows = match &facts.held {
+        // Nothing that somebody broke keeps a customer from being erased.
+        Some(held) if ask.order.is_some() && act != Act::Erase => {
+            whole(tx, ask.customer, held, &row, |class| class == Class::Order.name())?
+        }
+        _ => sql::fields(tx, ask.customer)?,
+    };
     let kept = facts.held.as_ref().map(|held| (rows.as_slice(), &held.key));
-    let told = circumstances(tx, act, ask, &facts.order_marks, &row, kept)?;
+    let told = circumstances(tx, act, ask, &row, kept)?;
     let owner = ask.customer.to_string();
     let of_record = || {
         let (thing, circumstances) = (Thing::Record, &told);

@@ -1,6 +1,8 @@
 //! What customers ask for about their data, and until when it must be answered: within one month of its receipt, which may be
 //! extended by two further months where that is necessary, with the reason (GDPR article 12(3)).
 
+mod told;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +19,9 @@ use crate::opening::decide_record;
 use crate::records::Vault;
 
 const LONGEST: usize = 2_000;
+/// Of a list.
+const MOST_SHOWN: usize = 200;
+const MOST_OF_CUSTOMER: usize = 50;
 /// Of one customer that are not answered.
 const MOST_OPEN: u64 = 10;
 /// As long as somebody may complain about how it was answered.
@@ -26,15 +31,13 @@ statements! {
     INSERT = "INSERT INTO vault_plea (id, customer, kind, said, received_at, due_at) VALUES ($1, $2, $3, $4, $5, $6)";
     FIND = "SELECT id, customer, kind, said, extended, proof, received_at, due_at, extended_at, closed_at, closed_by, outcome \
             FROM vault_plea WHERE id = $1";
-    OPEN = "SELECT id, customer, kind, said, extended, proof, received_at, due_at, extended_at, closed_at, closed_by, outcome \
-            FROM vault_plea WHERE closed_at IS NULL ORDER BY due_at, id LIMIT 200";
+    ALL = "SELECT id, customer, kind, said, extended, proof, received_at, due_at, extended_at, closed_at, closed_by, outcome \
+           FROM vault_plea ORDER BY id LIMIT 100000";
+    MEND = "UPDATE vault_plea SET customer = $2, kind = $3, received_at = $4, due_at = $5, extended_at = $6, closed_at = $7, \
+            closed_by = $8, outcome = $9 WHERE id = $1";
     CLOSED = "SELECT id, customer, kind, said, extended, proof, received_at, due_at, extended_at, closed_at, closed_by, outcome \
               FROM vault_plea WHERE closed_at IS NOT NULL AND ($1 = '' OR id < $1) ORDER BY id DESC LIMIT $2";
-    OF_CUSTOMER = "SELECT id, customer, kind, said, extended, proof, received_at, due_at, extended_at, closed_at, closed_by, outcome \
-                   FROM vault_plea WHERE customer = $1 ORDER BY id DESC LIMIT 50";
     COUNT_OPEN = "SELECT CAST(COUNT(*) AS BIGINT) FROM vault_plea WHERE customer = $1 AND closed_at IS NULL";
-    COUNT_DUE = "SELECT CAST(COUNT(*) AS BIGINT), \
-                 CAST(COALESCE(SUM(CASE WHEN due_at <= $1 THEN 1 ELSE 0 END), 0) AS BIGINT) FROM vault_plea WHERE closed_at IS NULL";
     EXTEND = "UPDATE vault_plea SET due_at = $2, extended_at = $3, extended = $4 WHERE id = $1 AND closed_at IS NULL AND extended_at IS NULL";
     CLOSE = "UPDATE vault_plea SET closed_at = $2, closed_by = $3, outcome = $4, proof = $5 WHERE id = $1 AND closed_at IS NULL";
     FORGET = "DELETE FROM vault_plea WHERE closed_at IS NOT NULL AND closed_at < $1";
@@ -130,12 +133,12 @@ pub struct PleaTexts {
 }
 
 impl Vault {
-    /// Takes a request down: the customer's own, or by staff who may correct their data.
+    /// Takes a request down: the customer's own, or by staff who may answer for them.
     pub async fn receive_plea(&self, ask: &Ask, right: Right, said: &str) -> Result<PleaId, Error> {
         let said = text(said)?;
         self.standing(ask.customer).await?;
         let held = self.0.keys.held(ask.customer).await?.ok_or(Error::NoCustomer)?;
-        let facts = Facts::new(self, ask, Some(held.clone()));
+        let facts = Facts { held: Some(held.clone()) };
         let (policies, asked, entropy) = (self.policies(), ask.clone(), Arc::clone(&self.0.entropy));
         let written = self.0.db.write(move |tx| -> Result<_, Error> {
             if let Err(why) = decide_record(tx, &policies, Act::Answer, &asked, &facts)? {
@@ -164,10 +167,10 @@ impl Vault {
         const NONE: Error = Error::Value { field: "reason", why: "is missing" };
         let reason = text(reason)?.ok_or(NONE)?;
         let held = self.0.keys.held(ask.customer).await?.ok_or(Error::NoCustomer)?;
-        let facts = Facts::new(self, ask, Some(held.clone()));
+        let facts = Facts { held: Some(held.clone()) };
         let (policies, asked, entropy) = (self.policies(), ask.clone(), Arc::clone(&self.0.entropy));
         let written = self.0.db.write(move |tx| -> Result<_, Error> {
-            let plea = of_customer(tx, id, asked.customer)?;
+            let plea = told::mended(tx, id, asked.customer)?;
             if let Err(why) = may_answer(tx, &policies, &asked, &facts)? {
                 return Ok(Err(why));
             }
@@ -195,10 +198,10 @@ impl Vault {
         let proof = text(proof)?.ok_or(NONE)?;
         // Whoever is erased has no key any more: then the ledger alone says what was done.
         let held = self.0.keys.held(ask.customer).await?;
-        let facts = Facts::new(self, ask, held.clone());
+        let facts = Facts { held: held.clone() };
         let (policies, asked, entropy) = (self.policies(), ask.clone(), Arc::clone(&self.0.entropy));
         let written = self.0.db.write(move |tx| -> Result<_, Error> {
-            let plea = of_customer(tx, id, asked.customer)?;
+            let plea = told::mended(tx, id, asked.customer)?;
             if let Err(why) = may_answer(tx, &policies, &asked, &facts)? {
                 return Ok(Err(why));
             }
@@ -218,7 +221,14 @@ impl Vault {
 
     /// Those that are not answered, the one that is due first at the top; at most 200.
     pub async fn open_pleas(&self) -> Result<Vec<Plea>, Error> {
-        self.0.db.read(|reader| -> Result<_, Error> { Ok(flat(reader.query_many(OPEN, &[], plea)?)) }).await
+        let found = self.0.db.read(|reader| -> Result<_, Error> {
+            let told = told::all(reader)?.into_values();
+            let mut open: Vec<Plea> = told.filter(|plea| plea.closed_at.is_none()).collect();
+            open.sort_by_key(|plea| (plea.due_at, plea.id));
+            open.truncate(MOST_SHOWN);
+            open.into_iter().map(|plea| told::with_words(reader, plea)).collect()
+        });
+        found.await
     }
 
     /// Those that were answered, the newest first.
@@ -233,7 +243,9 @@ impl Vault {
     /// Those of one customer, the newest first; at most fifty.
     pub async fn pleas_of(&self, customer: CustomerId) -> Result<Vec<Plea>, Error> {
         let found = self.0.db.read(move |reader| -> Result<_, Error> {
-            Ok(flat(reader.query_many(OF_CUSTOMER, params![customer], plea)?))
+            let told = told::all(reader)?.into_values().rev();
+            let own = told.filter(|plea| plea.customer == customer).take(MOST_OF_CUSTOMER);
+            own.map(|plea| told::with_words(reader, plea)).collect()
         });
         found.await
     }
@@ -242,13 +254,20 @@ impl Vault {
     pub async fn pleas_waiting(&self) -> Result<(u64, u64), Error> {
         let now = self.0.db.now();
         let found = self.0.db.read(move |reader| -> Result<_, Error> {
-            Ok(reader.query_one(COUNT_DUE, params![now], |row| Ok((row.get(0)?, row.get(1)?)))?)
+            let told = told::all(reader)?;
+            let open: Vec<&Plea> = told.values().filter(|plea| plea.closed_at.is_none()).collect();
+            let count = |some: usize| u64::try_from(some).unwrap_or(u64::MAX);
+            let due = open.iter().filter(|plea| plea.due_at <= now).count();
+            Ok((count(open.len()), count(due)))
         });
         found.await
     }
 
     pub async fn plea(&self, id: PleaId) -> Result<Plea, Error> {
-        let found = self.0.db.read(move |reader| -> Result<_, Error> { find(reader, id) });
+        let found = self.0.db.read(move |reader| -> Result<_, Error> {
+            let told = told::all(reader)?.remove(&id);
+            told.map(|plea| told::with_words(reader, plea)).transpose()
+        });
         found.await?.ok_or(Error::NoRequest)
     }
 
@@ -335,6 +354,8 @@ fn months_after(at: Timestamp, months: u32) -> Timestamp {
     at.plus(Duration::from_secs(28 * 24 * 3_600))
 }
 
+pub(crate) use told::harms;
+
 pub(crate) fn forget(tx: &mut Tx<'_>) -> Result<(), Error> {
     let before = tx.now().minus(KEPT);
     Ok(tx.execute(FORGET, params![before]).map(drop)?)
@@ -342,11 +363,6 @@ pub(crate) fn forget(tx: &mut Tx<'_>) -> Result<(), Error> {
 
 fn find(reader: &mut Reader<'_>, id: PleaId) -> Result<Option<Plea>, Error> {
     Ok(reader.query_optional(FIND, params![id], plea)?.flatten())
-}
-
-/// The request, where it is this customer's.
-fn of_customer(reader: &mut Reader<'_>, id: PleaId, customer: CustomerId) -> Result<Plea, Error> {
-    find(reader, id)?.filter(|plea| plea.customer == customer).ok_or(Error::NoRequest)
 }
 
 fn flat(rows: Vec<Option<Plea>>) -> Vec<Plea> {

@@ -2,7 +2,7 @@
 //! gave it, and list who is there.
 
 use storeward_base::{Actor, ApiKeyId, CustomerId, Timestamp};
-use storeward_policy::{Act, Answer, Asked, Circumstances, Purpose, Thing, Who};
+use storeward_policy::{Act, Answer, Purpose, Thing, Who};
 use storeward_seal::fingerprint::sha256_hex;
 use storeward_store::{Reader, Tx, params, statements};
 
@@ -162,16 +162,8 @@ impl Vault {
     /// Decides about somebody of whom nothing is kept yet, or about nobody in particular.
     fn decided(&self, act: Act, asker: &Asker, about: Option<&Ask>) -> Result<(), Error> {
         let purpose = about.map_or(Purpose::Support, |ask| ask.purpose);
-        let circumstances = Circumstances::new(purpose, asker.factor_age_seconds);
         let owner = about.map_or_else(|| "nobody".to_owned(), |ask| ask.customer.to_string());
-        let asked = Asked {
-            who: &asker.who,
-            act,
-            owner: &owner,
-            thing: Thing::Record,
-            circumstances: &circumstances,
-        };
-        match self.policies().decide(&asked) {
+        match self.judged(asker, act, &owner, Thing::Record, purpose) {
             Answer::Allow { .. } => Ok(()),
             Answer::Deny(refusal) => Err(Error::Denied(refusal.reason)),
         }

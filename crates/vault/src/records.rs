@@ -41,6 +41,19 @@ impl Provenance {
             Provenance::Shop => "shop",
         }
     }
+
+    /// As it is kept: what a program wrote says by which key, so that no key proves anything to itself.
+    pub(crate) fn kept_by(self, actor: Actor) -> String {
+        match (self, actor) {
+            (Provenance::Shop, Actor::Key { id }) => format!("{}/{id}", self.name()),
+            _ => self.name().to_owned(),
+        }
+    }
+
+    /// In words, for people and programs.
+    pub(crate) fn spoken(kept: &str) -> &str {
+        kept.split_once('/').map_or(kept, |(name, _)| name)
+    }
 }
 
 /// Values of one item, such as an address.
@@ -193,7 +206,8 @@ impl Vault {
             }
             let plan = Plan::read(tx, &indexes)?;
             for (field, value) in &taken.values {
-                let row = seal_one(tx, customer, &taken, field, value, &manifest, &held, entropy.as_ref())?;
+                let place = (customer, actor);
+                let row = seal_one(tx, place, &taken, field, value, &manifest, &held, entropy.as_ref())?;
                 manifest.put(key, &row);
                 let marks = plan.of_value(field, value);
                 if !marks.is_empty() {
@@ -465,7 +479,7 @@ pub(crate) fn whole(
 #[expect(clippy::too_many_arguments, reason = "one value, and all that it is bound to")]
 fn seal_one(
     tx: &mut Tx<'_>,
-    customer: CustomerId,
+    (customer, actor): (CustomerId, Actor),
     taken: &Taken,
     field: &'static Field,
     value: &str,
@@ -491,7 +505,7 @@ fn seal_one(
         form: field.form,
         version,
         sealed: held.key.seal(value.as_bytes(), &place, entropy),
-        provenance: taken.provenance.name().to_owned(),
+        provenance: taken.provenance.kept_by(actor),
         written_at: tx.now(),
         keep_until: taken.keep_until,
     };

@@ -80,6 +80,24 @@ fn items_of(vault: &Vault, list: Vec<NewItem>, at: &str) -> Result<Vec<Item>, Pr
     if faults.is_empty() { Ok(items) } else { Err(Problem::misfit(faults)) }
 }
 
+/// One item as it is kept, or where in the body it does not fit. `at` is the place of its values.
+fn item_of(
+    vault: &Vault,
+    class: Class,
+    id: String,
+    given: std::collections::BTreeMap<String, Secret<String>>,
+    provenance: Provenance,
+    at: &str,
+) -> Result<Item, Problem> {
+    let mut faults = Vec::new();
+    let values = values_of(class, given, at, &mut faults);
+    let item = Item { id, values, provenance, keep_until: None };
+    for (_, field, why) in vault.check(std::slice::from_ref(&item)) {
+        faults.push(FieldFault { pointer: format!("{at}/{field}"), detail: why.to_owned() });
+    }
+    if faults.is_empty() { Ok(item) } else { Err(Problem::misfit(faults)) }
+}
+
 /// Values of one collection; what the collection has no field for is told.
 fn values_of(
     class: Class,

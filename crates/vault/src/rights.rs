@@ -108,7 +108,7 @@ impl Vault {
         let customer = ask.customer;
         self.standing(customer).await?;
         let held = self.0.keys.held(customer).await?.ok_or(Error::NoCustomer)?;
-        let facts = Facts::new(self, ask, Some(held.clone()));
+        let facts = Facts { held: Some(held.clone()) };
         let (policies, asked, entropy) = (self.policies(), ask.clone(), Arc::clone(&self.0.entropy));
         let key = held.key.clone();
         let written = self.0.db.write(move |tx| -> Result<_, Error> {
@@ -381,7 +381,7 @@ impl Vault {
 
     /// Without a key nothing that the customer said is known; whoever was erased has none.
     pub(crate) async fn facts(&self, ask: &Ask) -> Facts {
-        Facts::new(self, ask, self.0.keys.held(ask.customer).await.unwrap_or_default())
+        Facts { held: self.0.keys.held(ask.customer).await.unwrap_or_default() }
     }
 
     /// The rules in force.

@@ -36,7 +36,6 @@ statements! {
                    ON CONFLICT (field, root, mark, customer, item) DO NOTHING";
     DELETE_MARKS_OF_FIELD = "DELETE FROM vault_mark WHERE customer = $1 AND (field = $2 OR field = $4) AND item = $3";
     DELETE_MARKS = "DELETE FROM vault_mark WHERE customer = $1";
-    HAS_MARK = "SELECT customer FROM vault_mark WHERE field = $1 AND root = $2 AND mark = $3 AND customer = $4 LIMIT 1";
     OVER = "SELECT customer, collection, item, field FROM vault_field WHERE keep_until <= $1 ORDER BY keep_until LIMIT $2";
     DELETE_FIELD = "DELETE FROM vault_field WHERE customer = $1 AND collection = $2 AND item = $3 AND field = $4";
     COUNTS = "SELECT CAST(COUNT(*) AS BIGINT), \
@@ -217,18 +216,6 @@ pub fn by_mark(
     mark: &[u8],
 ) -> Result<Vec<CustomerId>, Error> {
     reader.query_many(BY_MARK, params![field, root, mark], |row| row.get(0))
-}
-
-pub fn has_mark(
-    reader: &mut Reader<'_>,
-    field: &str,
-    root: u32,
-    mark: [u8; 16],
-    customer: CustomerId,
-) -> Result<bool, Error> {
-    let found: Option<CustomerId> =
-        reader.query_optional(HAS_MARK, params![field, root, mark, customer], |row| row.get(0))?;
-    Ok(found.is_some())
 }
 
 type FieldKey = (CustomerId, String, String, String);

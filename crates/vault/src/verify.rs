@@ -1,5 +1,7 @@
 //! A look over all records: whether each value is what was written last, opens, and is found by itself and by nothing else.
 
+use std::time::Duration;
+
 use storeward_base::{Actor, CustomerId, PageSize, Timestamp};
 use storeward_events::Event;
 use storeward_events::vault::{OlderDataAccepted, RecordHarmed, RecordsVerified};
@@ -14,6 +16,8 @@ use crate::opening::open_row;
 use crate::records::{Vault, manifest_for};
 use crate::sql::{self, FieldRow, MarkRow};
 
+/// Rows beside the records are held against the ledger for so long: a little less than it keeps what they say.
+const ROWS_KEPT: Duration = Duration::from_secs(390 * 24 * 3_600);
 /// Flaws that are kept for the report; all are counted.
 const MOST_NAMED: usize = 1_000;
 /// Flaws that are told to the ledger one by one.
@@ -96,6 +100,15 @@ impl Vault {
             Err(Error::Harmed(flaw)) => verified.add(*flaw),
             Err(other) => return Err(other),
         }
+        let now = self.0.db.now();
+        let rows = self.0.db.read(move |reader| -> Result<_, Error> {
+            let since = now.minus(ROWS_KEPT);
+            let mut flaws = crate::grants::told::harms(reader, since)?;
+            flaws.extend(crate::pleas::harms(reader, now)?);
+            flaws.extend(crate::sights::harms(reader, since)?);
+            Ok(flaws)
+        });
+        rows.await?.into_iter().for_each(|flaw| verified.add(flaw));
         let strays = self.0.db.read(|reader| -> Result<_, Error> { Ok(sql::strays(reader)?) }).await?;
         strays.into_iter().for_each(|customer| verified.add(Flaw::whole(customer, Harm::Unknown)));
         self.tell(actor, &verified).await?;

@@ -3,8 +3,9 @@
 use std::io::Write as _;
 use std::time::Duration;
 
-use storeward_api::{Act, Draft, Key, document, own_operations, reference};
+use storeward_api::{Act, Draft, Key, Sort, document, own_operations, reference};
 use storeward_base::{Actor, AddressList, ApiKeyId};
+use storeward_events::system::RowHarmed;
 use storeward_policy::Purpose;
 use storeward_vault::rest;
 
@@ -93,12 +94,14 @@ pub fn api_key(options: &KeyOptions) -> Done {
         }
         KeyWord::List(at) => {
             let opened = open::open(&at.dir)?;
+            keys(&opened).bind_old_blocking().context("the keys")?;
             let all = finished(keys(&opened).list())?.context("the keys")?;
-            if all.is_empty() {
-                return say("There are no keys.");
-            }
             let lines: Vec<String> = all.iter().map(|key| line(key, opened.clock.now())).collect();
-            say(&lines.join("\n"))
+            match all.is_empty() {
+                true => say("There are no keys.")?,
+                false => say(&lines.join("\n"))?,
+            }
+            harmed(finished(keys(&opened).look())?.context("the keys")?)
         }
         KeyWord::Revoke { key, at } => {
             let id: ApiKeyId = key.parse().context("the key's id")?;
@@ -107,6 +110,17 @@ pub fn api_key(options: &KeyOptions) -> Done {
             say("Revoked: from its next call on it is good for nothing.")
         }
     }
+}
+
+/// Names what is not as Storeward wrote it, and ends with status 1 then.
+fn harmed(found: Vec<RowHarmed>) -> Done {
+    if found.is_empty() {
+        return Ok(());
+    }
+    let rows: Vec<String> = found.iter().map(|one| format!("{}: {}", one.row, one.harm)).collect();
+    Err(Failure::new(format!("rows of keys are not what Storeward wrote: {}", rows.join(", "))).hint(
+        "somebody was at the database: such a key is good for nothing. Revoke it, make another one, and see who may write there",
+    ))
 }
 
 fn each<T>(words: &[String], what: &str, of_name: impl Fn(&str) -> Option<T>) -> Done<Vec<T>> {
@@ -122,11 +136,13 @@ fn each<T>(words: &[String], what: &str, of_name: impl Fn(&str) -> Option<T>) ->
 
 fn line(key: &Key, now: storeward_base::Timestamp) -> String {
     let names = |words: Vec<&str>| words.join(",");
-    let state = match (key.revoked_at, key.expires_at) {
-        (Some(at), _) => format!("revoked {at}"),
-        (None, Some(end)) if end <= now => format!("expired {end}"),
-        (None, Some(end)) => format!("good until {end}"),
-        (None, None) => "good".to_owned(),
+    let state = match (key.doubt, key.revoked_at, key.expires_at) {
+        (Some(Sort::Orphaned), ..) => "good for nothing: its maker may not make keys any more".to_owned(),
+        (Some(_), ..) => "good for nothing: CHANGED in the database past Storeward".to_owned(),
+        (None, Some(at), _) => format!("revoked {at}"),
+        (None, None, Some(end)) if end <= now => format!("expired {end}"),
+        (None, None, Some(end)) => format!("good until {end}"),
+        (None, None, None) => "good".to_owned(),
     };
     let networks: Vec<String> = key.networks.entries().collect();
     format!(

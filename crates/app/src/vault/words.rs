@@ -241,7 +241,9 @@ fn requests(standing: &Standing) -> Done<String> {
         found.undecided.len()
     )];
     out.extend(found.unreviewed.iter().chain(&found.undecided).map(line));
-    let waits = |one: &&Request| !found.unreviewed.contains(one) && !found.undecided.contains(one);
+    let open =
+        |one: &Request| found.unreviewed.iter().chain(&found.undecided).any(|known| known.id == one.id);
+    let waits = |one: &&Request| !open(one);
     out.extend(found.past.iter().filter(waits).map(line));
     Ok(out.join("\n"))
 }

@@ -177,6 +177,9 @@ pub fn reason_words(reason: &str) -> &'static str {
         "objected" => "the customer objects to this purpose",
         "owner_only" => "only the owner puts this right; customers do so on their own page",
         "own_request" => "nobody answers their own request: a second person does",
+        "too_many_emergencies" => {
+            "you opened in five emergencies within an hour: ask somebody to let you see it"
+        }
         "too_many_requests" => "twenty requests of yours wait already",
         "rules_file" => {
             "the rules come from the file that vault.policy_file names; take that line out to change them here"
@@ -285,6 +288,15 @@ pub async fn find(
             view.refused(TITLE, HERE, &content)
         }
     }
+}
+
+/// Of a list: behind which line, and what was just done.
+#[derive(Default, Deserialize)]
+pub struct Asked {
+    #[serde(default)]
+    before: String,
+    #[serde(default)]
+    done: String,
 }
 
 #[derive(Deserialize)]

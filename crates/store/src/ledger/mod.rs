@@ -15,7 +15,7 @@ pub(crate) use append::{Appender, Signer, begin, begun_as, is_written};
 pub use forget::{Runs, forget};
 pub use leaves::{Leaf, checkpoint_at, checkpoint_before, leaves_after, number_of};
 pub use prove::{Inclusion, prove_consistency, prove_inclusion, prove_inclusion_in};
-pub use query::{Filter, Head, by_id, by_request, head, read_after, search};
+pub use query::{Filter, Head, by_id, by_request, count_of, head, read_after, search};
 pub use standing::{Standing, head_after, standing};
 pub use verify::{LedgerFault, Report, VerifyOptions, What, verify};
 

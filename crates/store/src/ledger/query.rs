@@ -7,7 +7,8 @@ use storeward_seal::{Checkpoint, CompactRange, Hash, VerifierKey};
 use super::to_column;
 use crate::conn::Row;
 use crate::statements::{
-    FIND_CHECKPOINTS, FIND_ENTRIES_AFTER, FIND_ENTRIES_OF_REQUEST, FIND_ENTRY, FIND_HEAD,
+    COUNT_OF_KIND, FIND_CHECKPOINTS, FIND_ENTRIES_AFTER, FIND_ENTRIES_OF_REQUEST, FIND_ENTRY, FIND_HEAD,
+    FIRST_SINCE,
 };
 use crate::{Error, Reader, Value, params};
 
@@ -104,6 +105,20 @@ pub fn search(
     rows.truncate(size.get().into());
     let next = rows.last().map(|(seq, _)| *seq).filter(|_| full);
     Ok(Page { rows, next })
+}
+
+/// How many entries of one kind there are from a moment on, of somebody or of all. It goes by the index of kinds: whatever else they
+/// did costs nothing.
+pub fn count_of(
+    reader: &mut Reader<'_>,
+    kind: &str,
+    actor: Option<Actor>,
+    from: Timestamp,
+) -> Result<u64, Error> {
+    let first: Option<u64> = reader.query_optional(FIRST_SINCE, params![from], |row| row.get(0))?;
+    let Some(first) = first else { return Ok(0) };
+    let actor = actor.map_or_else(String::new, |actor| actor.to_string());
+    reader.query_one(COUNT_OF_KIND, params![kind, to_column(first), actor], |row| row.get(0))
 }
 
 /// One text for each combination of conditions: 64 in all, so that each can use its index.

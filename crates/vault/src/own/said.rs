@@ -5,6 +5,7 @@ use storeward_policy::Purpose;
 use storeward_web::{Local, Woven};
 
 use super::texts::{Text, WORDS, of_purpose, of_right};
+use crate::opening::weighed;
 use crate::pleas::{Plea, PleaOutcome};
 use crate::said::{SaidOnce, Word};
 
@@ -14,9 +15,7 @@ pub fn stands(said: &[SaidOnce]) -> (bool, bool) {
         let of_word = |one: &&SaidOnce| one.word == word && one.purpose == Purpose::Marketing.name();
         said.iter().filter(of_word).map(|one| one.at).max()
     };
-    let (agreed, withdrawn, objected) = (last(Word::Agree), last(Word::Withdraw), last(Word::Object));
-    let agrees = agreed.is_some() && agreed > withdrawn && agreed > objected;
-    (agrees, objected.is_some() && objected >= agreed)
+    weighed(last(Word::Agree), last(Word::Withdraw), last(Word::Object))
 }
 
 pub fn lines(said: &[SaidOnce], language: Language) -> Vec<Woven> {

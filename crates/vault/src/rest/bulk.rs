@@ -3,12 +3,12 @@
 use serde_json::json;
 use storeward_api::{Act, Answer, Call, Operation, Problem, Repeat};
 
-use super::customers::{kept_items, numbered, once, shown};
+use super::customers::{numbered, once, shown};
 use super::messages::{
     BulkAsked, BulkCustomer, BulkOpened, BulkOpenedResult, BulkOpening, BulkResult, BulkWriting, BulkWritten,
 };
 use super::words::CustomerWord;
-use super::{ask, problem, with, writing};
+use super::{ask, items_of, problem, with, writing};
 use crate::Field;
 use crate::records::Vault;
 
@@ -65,7 +65,7 @@ async fn write_one(
     index: usize,
 ) -> Result<CustomerWord, Refused> {
     let at = format!("/customers/{index}/items");
-    let mut items = kept_items(vault, one.items, &at).map_err(|problem| (one.id.clone(), problem))?;
+    let mut items = items_of(vault, one.items.0, &at).map_err(|problem| (one.id.clone(), problem))?;
     let customer = match (one.id, one.shop_id) {
         (Some(id), None) => {
             // Whoever is named by an id is there.

@@ -1,18 +1,18 @@
 //! Customers: kept, listed, found, opened, written.
 
 use serde_json::json;
-use storeward_api::{Act, Answer, Call, FieldFault, Operation, Problem, Repeat, UpTo};
+use storeward_api::{Act, Answer, Call, Operation, Problem, Repeat, UpTo};
 use storeward_base::CustomerId;
 use storeward_web::http::header;
 
 use super::messages::{
     Catalogue, CatalogueField, CustomerLine, CustomerPage, CustomerState, Found, ItemState, ItemValues,
-    KeptCustomer, KeptItem, NewCustomer, NewItem, OpenedCustomer, OpenedValue, Opening, RefusedField, Wanted,
+    KeptCustomer, KeptItem, NewCustomer, OpenedCustomer, OpenedValue, Opening, RefusedField, Wanted,
 };
 use super::words::{
     Collection, CustomerWord, FieldWord, ItemName, Moment, collection_schema, customer_schema, item_schema,
 };
-use super::{ask, asker, items_of, problem, values_of, with, writing};
+use super::{ask, asker, item_of, items_of, problem, with, writing};
 use crate::catalogue::Lookup;
 use crate::opening::{self, Opened};
 use crate::programs::Expected;
@@ -232,16 +232,8 @@ async fn put(vault: Vault, call: Call) -> Result<Answer, Problem> {
     let customer: CustomerWord = call.part("customer")?;
     let (collection, item): (Collection, ItemName) = (call.part("collection")?, call.part("item")?);
     let ItemValues { values, keep_until } = call.body()?;
-    let mut faults: Vec<FieldFault> = Vec::new();
-    let values = values_of(collection.0, values.0, "/values", &mut faults);
-    let (id, keep_until) = (item.0.clone(), keep_until.map(|moment| moment.0));
-    let new = Item { id, values, provenance: Provenance::Shop, keep_until };
-    for (_, field, why) in vault.check(std::slice::from_ref(&new)) {
-        faults.push(FieldFault { pointer: format!("/values/{field}"), detail: why.to_owned() });
-    }
-    if !faults.is_empty() {
-        return Err(Problem::misfit(faults));
-    }
+    let new = item_of(&vault, collection.0, item.0.clone(), values.0, Provenance::Shop, "/values")?;
+    let new = Item { keep_until: keep_until.map(|moment| moment.0), ..new };
     // A customer that nobody made is not made by a slip of the pen in an address.
     vault.inventory(customer.0).await.map_err(problem)?;
     let expected = expected(call.if_match.as_deref())?;
@@ -287,9 +279,4 @@ fn takes(rule: Rule) -> String {
         Rule::Amount => "a whole number of minor units".to_owned(),
         Rule::LastFour => "four digits".to_owned(),
     }
-}
-
-/// Whether a list of new items is one of a customer by a number: bulk calls read the same.
-pub fn kept_items(vault: &Vault, items: UpTo<NewItem, 1, 50>, at: &str) -> Result<Vec<Item>, Problem> {
-    items_of(vault, items.0, at)
 }

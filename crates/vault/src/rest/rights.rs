@@ -1,15 +1,15 @@
 //! What customers may ask for by law: a correction, a restriction, a copy, an erasure.
 
 use serde_json::json;
-use storeward_api::{Act, Answer, Call, FieldFault, Operation, Problem, Repeat};
+use storeward_api::{Act, Answer, Call, Operation, Problem, Repeat};
 
 use super::customers::{CUSTOMER, shown};
 use super::messages::{
     CopiedCustomer, Copy, Correction, ErasureState, KeptCustomer, Reason, Restriction, RestrictionState,
 };
 use super::words::{CustomerWord, Moment, customer_schema};
-use super::{ask, asker, problem, values_of, with};
-use crate::records::{Item, Provenance, Vault};
+use super::{ask, asker, item_of, problem, with};
+use crate::records::{Provenance, Vault};
 use crate::{Error, Use, copy};
 
 pub fn operations(vault: Option<&Vault>) -> Vec<Operation> {
@@ -57,16 +57,8 @@ pub fn operations(vault: Option<&Vault>) -> Vec<Operation> {
 async fn correct(vault: Vault, call: Call) -> Result<Answer, Problem> {
     let customer: CustomerWord = call.part("customer")?;
     let Correction { purpose, collection, item, values, reason } = call.body()?;
-    let mut faults: Vec<FieldFault> = Vec::new();
-    let values = values_of(collection.0, values.0, "/values", &mut faults);
     let id = item.map_or_else(|| "own".to_owned(), |name| name.0);
-    let item = Item { id, values, provenance: Provenance::Staff, keep_until: None };
-    for (_, field, why) in vault.check(std::slice::from_ref(&item)) {
-        faults.push(FieldFault { pointer: format!("/values/{field}"), detail: why.to_owned() });
-    }
-    if !faults.is_empty() {
-        return Err(Problem::misfit(faults));
-    }
+    let item = item_of(&vault, collection.0, id, values.0, Provenance::Staff, "/values")?;
     let mut asked = ask(&call, customer.0, purpose.0)?;
     if let Some(reason) = reason {
         asked = asked.because(reason.0.expose());

@@ -16,4 +16,5 @@ mod rest;
 mod shops;
 mod support;
 mod sweep;
+mod told;
 mod watch;

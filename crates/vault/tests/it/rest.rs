@@ -1,6 +1,7 @@
 //! The REST interface, called as programs call it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http_body_util::BodyExt;
@@ -8,7 +9,7 @@ use serde_json::{Value, json};
 use storeward_api::{Act, Draft, Interface, InterfaceParts, Keys, KeysParts, document, own_operations};
 use storeward_base::{AddressList, ClientIp, SeededEntropy, SystemEntropy};
 use storeward_policy::Purpose;
-use storeward_seal::PseudonymKey;
+use storeward_seal::{DataKey, PseudonymKey};
 use storeward_store::both_engines;
 use storeward_store::testing::TestDb;
 use storeward_vault::{Vault, rest};
@@ -20,6 +21,7 @@ use tower::ServiceExt;
 
 use crate::support::{self, item, staff};
 
+mod proofs;
 mod writers;
 
 fn migrations() -> Vec<storeward_store::Migration> {
@@ -29,6 +31,8 @@ fn migrations() -> Vec<storeward_store::Migration> {
 /// The interface, and what stands behind it.
 struct Stand {
     keys: Keys,
+    /// Whoever made keys left.
+    maker_left: Arc<AtomicBool>,
     vault: Vault,
     router: Router,
     served: Vec<(storeward_web::http::Method, String)>,
@@ -59,10 +63,14 @@ async fn stand(db: &TestDb) -> Stand {
 
 async fn stand_at(db: &TestDb, requests_per_second: u32) -> Stand {
     let (own, vault) = support::both(db).await;
+    let maker_left = Arc::new(AtomicBool::new(false));
+    let left = Arc::clone(&maker_left);
     let keys = Keys::new(KeysParts {
         db: (**db).clone(),
         clock: db.clock.clone(),
         entropy: Arc::new(SystemEntropy),
+        data_key: DataKey::from_bytes(storeward_base::Secret::new([9; 32])),
+        may_make: Arc::new(move |_, _| Ok(!left.load(Ordering::SeqCst))),
     });
     let interface = Interface::new(
         InterfaceParts {
@@ -76,7 +84,7 @@ async fn stand_at(db: &TestDb, requests_per_second: u32) -> Stand {
         },
         rest::operations(Some(&vault)),
     );
-    Stand { keys, vault, served: interface.served(), router: interface.router(), _own: own }
+    Stand { keys, maker_left, vault, served: interface.served(), router: interface.router(), _own: own }
 }
 
 fn draft(roles: &[&str], purposes: &[Purpose]) -> Draft {
@@ -468,7 +476,16 @@ both_engines!(what_does_not_fit_is_told_without_the_value, &migrations(), async 
             "/items/0/values/phone",
         ),
         (r#"{"items":[{"collection":"contact","values":{"street":"hunter2"}}]}"#, 422, "no such field"),
-        (r#"{"items":[{"collection":"contact","values":{"name":"x"}}],"more":1}"#, 400, "unknown field"),
+        (
+            r#"{"items":[{"collection":"contact","values":{"name":"x"}}],"more":1}"#,
+            400,
+            "unknown field `more`",
+        ),
+        (
+            r#"{"items":[{"collection":"contact","values":{"name":"x"}}],"hunter2@x":1}"#,
+            400,
+            "unknown field `?`",
+        ),
         (r#"{"items":[{"collection":"contact","item":"a b","values":{"name":"x"}}]}"#, 400, "no name"),
     ] {
         let got = send(body, "application/json").await;

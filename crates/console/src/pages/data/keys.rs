@@ -3,16 +3,15 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use storeward_api::{Act, Draft, Key, Made, roles_and_words};
+use storeward_api::{Act, Draft, Key, Made, Sort, roles_and_words};
 use storeward_base::{Actor, AddressList, Timestamp};
-use storeward_policy::{Purpose, Role};
+use storeward_policy::Purpose;
 use storeward_web::askama::Template;
 use storeward_web::axum::extract::State;
 use storeward_web::axum::response::Response;
 use storeward_web::{Failure, Form, Moment, Query, redirect};
 
 use super::{HERE, vault};
-use crate::accounts;
 use crate::app::App;
 use crate::error::Error;
 use crate::level::{Badge, Level};
@@ -27,7 +26,6 @@ const DAY: Duration = Duration::from_secs(24 * 3_600);
 struct KeysPage<'a> {
     csrf: &'a str,
     rows: Vec<Row>,
-    is_owner: bool,
     done: Option<&'static str>,
     icons: &'static str,
 }
@@ -37,7 +35,8 @@ struct Row {
     name: String,
     handle: String,
     badge: Badge,
-    is_good: bool,
+    /// May be revoked.
+    is_open: bool,
     may: String,
     purposes: String,
     from: String,
@@ -93,10 +92,13 @@ const LIVES: [(&str, &str); 4] =
 
 impl Row {
     fn new(key: Key, now: Timestamp) -> Self {
-        let (badge, is_good) = match (key.revoked_at, key.expires_at) {
-            (Some(_), _) => (Badge::new(Level::Plain, "revoked"), false),
-            (None, Some(end)) if end <= now => (Badge::new(Level::Warn, "expired"), false),
-            (None, _) => (Badge::new(Level::Ok, "good"), true),
+        // From where it is used counts at the call; here it is good from somewhere.
+        let (badge, is_open) = match key.sort(now, None) {
+            Sort::Changed => (Badge::new(Level::Bad, "changed in the database"), true),
+            Sort::Orphaned => (Badge::new(Level::Warn, "its maker may not any more"), true),
+            Sort::Revoked => (Badge::new(Level::Plain, "revoked"), false),
+            Sort::Expired => (Badge::new(Level::Warn, "expired"), false),
+            Sort::Good | Sort::Elsewhere => (Badge::new(Level::Ok, "good"), true),
         };
         let acts: Vec<&str> = key.acts.iter().map(|act| act.name()).collect();
         let purposes: Vec<String> = key.purposes.iter().map(|one| one.name().replace('_', " ")).collect();
@@ -106,7 +108,7 @@ impl Row {
             name: key.name,
             handle: key.handle,
             badge,
-            is_good,
+            is_open,
             may: format!("{} as {}", acts.join(", "), key.roles.join(", ")),
             purposes: purposes.join(", "),
             from: if networks.is_empty() { "everywhere".to_owned() } else { networks.join(", ") },
@@ -117,18 +119,16 @@ impl Row {
     }
 }
 
-/// A key sees what its roles see: only the owner, who sees all of it, makes one.
-async fn is_owner(app: &App, view: &View) -> Result<bool, Failure> {
-    let staff = view.visitor.staff;
-    let roles = app.db.read(move |reader| accounts::roles_of(reader, staff)).await.map_err(Error::from)?;
-    Ok(roles.iter().any(|role| role == Role::Owner.name()))
-}
-
+/// A key sees what its roles see: only the owner, who sees all of it, makes one, and sees which there are.
 async fn owner_only(app: &App, view: &View) -> Result<(), Failure> {
-    if is_owner(app, view).await? {
+    let staff = view.visitor.staff;
+    if app.db.read(move |reader| crate::app::is_owner(reader, staff)).await.map_err(Error::from)? {
         return Ok(());
     }
-    Err(Failure::denied("console.owner_only", "Keys are made and revoked by whoever is in the group owner."))
+    Err(Failure::denied(
+        "console.owner_only",
+        "Keys are seen, made and revoked by whoever is in the group owner.",
+    ))
 }
 
 pub async fn page(
@@ -137,11 +137,11 @@ pub async fn page(
     Query(asked): Query<super::Done>,
 ) -> Result<Response, Failure> {
     vault(&app)?;
+    owner_only(&app, &view).await?;
     let now = app.clock.now();
     let rows = app.keys.list().await?.into_iter().map(|key| Row::new(key, now)).collect();
     let done = (asked.done == "revoked").then_some("Revoked: from its next call on it is good for nothing.");
-    let is_owner = is_owner(&app, &view).await?;
-    view.page(TITLE, HERE, &KeysPage { csrf: view.csrf(), rows, is_owner, done, icons: icons() })
+    view.page(TITLE, HERE, &KeysPage { csrf: view.csrf(), rows, done, icons: icons() })
 }
 
 pub async fn new_form(State(app): State<App>, view: View) -> Result<Response, Failure> {

@@ -9,7 +9,7 @@ use storeward_web::axum::extract::{Path, State};
 use storeward_web::axum::response::Response;
 use storeward_web::{Failure, Form, Moment, Query, redirect};
 
-use super::{HERE, asker, read_id, reason_words, vault};
+use super::{Asked, HERE, asker, read_id, reason_words, vault};
 use crate::accounts::{self, Names};
 use crate::app::App;
 use crate::error::Error;
@@ -43,6 +43,8 @@ struct Line {
     due: Moment,
     may_answer: bool,
     is_extended: bool,
+    /// Why the time was extended.
+    extended: Option<String>,
     said: Option<String>,
     proof: Option<String>,
     closed: Option<(Moment, String)>,
@@ -82,21 +84,14 @@ async fn line(app: &App, vault: &Vault, asker: &Asker, names: &Names, plea: Plea
         due: Moment(plea.due_at),
         may_answer,
         is_extended: plea.extended_at.is_some(),
+        extended: text(texts.extended),
         said: text(texts.said),
         proof: text(texts.proof),
         closed: plea.closed_at.map(|at| {
             let by = plea.closed_by.as_deref().unwrap_or_default();
-            (Moment(at), names.in_words(by.strip_prefix("staff:").unwrap_or(by)))
+            (Moment(at), names.in_words(by))
         }),
     }
-}
-
-#[derive(Deserialize)]
-pub struct Asked {
-    #[serde(default)]
-    before: String,
-    #[serde(default)]
-    done: String,
 }
 
 pub async fn page(
@@ -171,8 +166,7 @@ pub async fn answer(
         Err(VaultError::Decided) => "It was closed or extended already.".to_owned(),
         Err(other) => return Err(other.into()),
     };
-    let asked = Asked { before: String::new(), done: String::new() };
-    let content = content(&app, &view, &asked, Some(fault)).await?;
+    let content = content(&app, &view, &Asked::default(), Some(fault)).await?;
     view.refused(TITLE, HERE, &content)
 }
 
@@ -202,7 +196,6 @@ pub async fn receive(
         Err(VaultError::Value { .. }) => "The text is longer than 2,000 characters.".to_owned(),
         Err(other) => return Err(other.into()),
     };
-    let asked = Asked { before: String::new(), done: String::new() };
-    let content = content(&app, &view, &asked, Some(fault)).await?;
+    let content = content(&app, &view, &Asked::default(), Some(fault)).await?;
     view.refused(TITLE, HERE, &content)
 }

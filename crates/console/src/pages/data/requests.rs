@@ -2,7 +2,7 @@
 //! for a second person to look into.
 
 use serde::Deserialize;
-use storeward_base::GrantId;
+use storeward_base::{GrantId, Timestamp};
 use storeward_policy::{Act, Grant, Purpose};
 use storeward_vault::desk::{Ask, Asker, Decision, Error as VaultError, Field, Request, Vault, Verdict};
 use storeward_web::askama::Template;
@@ -10,7 +10,7 @@ use storeward_web::axum::extract::{Path, State};
 use storeward_web::axum::response::Response;
 use storeward_web::{Failure, Form, Moment, Query, redirect};
 
-use super::{HERE, asker, customer_page, read_id, reason_words, show, vault};
+use super::{Asked, HERE, asker, customer_page, read_id, reason_words, show, vault};
 use crate::accounts::{self, Names};
 use crate::app::App;
 use crate::error::Error;
@@ -56,6 +56,8 @@ struct Line {
     badge: Badge,
     by: Option<String>,
     until: Option<Moment>,
+    /// It holds, and the reader may take it back.
+    may_end: bool,
 }
 
 fn badge(request: &Request) -> Badge {
@@ -71,7 +73,13 @@ fn badge(request: &Request) -> Badge {
     }
 }
 
-async fn line(vault: &Vault, asker: &Asker, view: &View, names: &Names, request: Request) -> Line {
+async fn line(
+    vault: &Vault,
+    asker: &Asker,
+    (view, now): (&View, Timestamp),
+    names: &Names,
+    request: Request,
+) -> Line {
     let is_own = request.staff == view.visitor.staff;
     let may_answer = !is_own && vault.may(asker, Act::Approve, request.customer, request.purpose);
     // What cannot be opened any more is left out: the request is answered all the same.
@@ -94,15 +102,8 @@ async fn line(vault: &Vault, asker: &Asker, view: &View, names: &Names, request:
         badge: badge(&request),
         by: by.map(|staff| names.in_words(&staff.to_string())),
         until: request.until.map(Moment),
+        may_end: (is_own || may_answer) && request.until.is_some_and(|until| until > now),
     }
-}
-
-#[derive(Deserialize)]
-pub struct Asked {
-    #[serde(default)]
-    before: String,
-    #[serde(default)]
-    done: String,
 }
 
 pub async fn page(
@@ -129,7 +130,7 @@ async fn content<'a>(
     let mut lists = [Vec::new(), Vec::new(), Vec::new()];
     for (list, requests) in lists.iter_mut().zip([found.unreviewed, found.undecided, found.past]) {
         for request in requests {
-            list.push(line(vault, &asker, view, &names, request).await);
+            list.push(line(vault, &asker, (view, app.clock.now()), &names, request).await);
         }
     }
     let [unreviewed, undecided, past] = lists;
@@ -137,6 +138,7 @@ async fn content<'a>(
         "approve" => Some("They may see it for 30 minutes."),
         "refuse" => Some("Refused."),
         "justified" | "unjustified" => Some("What you found is on record."),
+        "withdraw" => Some("Taken back: nothing is seen by it any more."),
         _ => None,
     };
     let confirm = (!view.visitor.is_fresh).then(|| confirm_link(PLACE));
@@ -174,6 +176,7 @@ pub async fn answer(
         "refuse" => vault.decide_access(&asker, id, Decision::Refuse).await,
         "justified" => vault.review(&asker, id, Verdict::Justified).await,
         "unjustified" => vault.review(&asker, id, Verdict::Unjustified).await,
+        "withdraw" => vault.withdraw(&asker, id).await,
         _ => return Err(Failure::invalid("console.act", "The form does not fit this page.")),
     };
     let fault = match done {
@@ -182,8 +185,7 @@ pub async fn answer(
         Err(VaultError::Decided) => "Somebody answered it already, or its time is over.".to_owned(),
         Err(other) => return Err(other.into()),
     };
-    let asked = Asked { before: String::new(), done: String::new() };
-    let content = content(&app, &view, &asked, Some(fault)).await?;
+    let content = content(&app, &view, &Asked::default(), Some(fault)).await?;
     view.refused(TITLE, HERE, &content)
 }
 

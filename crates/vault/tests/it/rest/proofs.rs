@@ -1,0 +1,257 @@
+//! Whoever writes the database, and holds no key file, against the keys of programs.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use storeward_api::{Act, Draft, Keys, Sort};
+use storeward_base::{ApiKeyId, CustomerId};
+use storeward_policy::Purpose;
+use storeward_store::testing::TestDb;
+use storeward_store::{Engine, both_engines};
+use storeward_vault::{Ask, Asker, Error, Item, Provenance};
+
+use super::{Stand, draft, migrations, stand, told};
+use crate::support::{field, item, staff};
+
+/// A key that the shop's own system writes with: it opens nothing.
+async fn shops_own(stand: &Stand) -> (ApiKeyId, String) {
+    let draft = Draft { acts: vec![Act::Read, Act::Write], ..draft(&["shop"], &[Purpose::Shipping]) };
+    let made = stand.keys.make(draft, staff()).await.unwrap();
+    (made.key.id, made.text.expose().clone())
+}
+
+/// The row as it is, to be put back.
+async fn row(db: &TestDb, id: ApiKeyId) -> Vec<(String, String)> {
+    let columns = [
+        "name",
+        "handle",
+        "secret_hash",
+        "acts",
+        "roles",
+        "purposes",
+        "networks",
+        "made_by",
+        "created_at",
+        "expires_at",
+        "revoked_at",
+    ];
+    let mut found = Vec::new();
+    for column in columns {
+        let sql = format!("SELECT CAST({column} AS TEXT) FROM api_key WHERE id = '{id}'");
+        let read = db.read(move |reader| reader.query_one(&sql, &[], |row| row.get::<Option<String>>(0)));
+        let value = read.await.unwrap();
+        let literal = value.map_or_else(|| "NULL".to_owned(), |text| format!("'{text}'"));
+        found.push((column.to_owned(), literal));
+    }
+    found
+}
+
+fn put_back(db: &TestDb, id: ApiKeyId, row: &[(String, String)]) {
+    let is_number = |column: &str| column.ends_with("_at");
+    let set: Vec<String> = row
+        .iter()
+        .map(|(column, literal)| match is_number(column) {
+            true => format!("{column} = CAST({literal} AS BIGINT)"),
+            false => format!("{column} = {literal}"),
+        })
+        .collect();
+    db.tamper(&format!("UPDATE api_key SET {} WHERE id = '{id}'", set.join(", ")));
+}
+
+async fn harmed(db: &TestDb) -> Vec<(String, String)> {
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    told(db, "system.row_harmed")
+        .await
+        .iter()
+        .map(|one| (text(&one["data"]["row"]), text(&one["data"]["harm"])))
+        .collect()
+}
+
+both_engines!(a_row_that_somebody_changed_opens_nothing_and_is_told, &migrations(), async |db| {
+    let stand = stand(&db).await;
+    let (id, key) = shops_own(&stand).await;
+    assert_eq!(stand.get(&key, "/key").await.status, 200);
+    let whole = row(&db, id).await;
+    for change in [
+        "roles = 'owner'",
+        "roles = 'owner', acts = 'read\nwrite\nerase\nexport', purposes = 'support\nrights_request'",
+        "networks = '10.0.0.0/8'",
+        "expires_at = 9000000000000000",
+        "name = 'harmless'",
+        "made_by = 'operator'",
+        "handle = 'ffffffffffffffff'",
+        "tag = NULL",
+    ] {
+        db.tamper(&format!("UPDATE api_key SET {change} WHERE id = '{id}'"));
+        let got = stand.get(&key, "/key").await;
+        assert_eq!((got.status, got.json()["code"].as_str()), (401, Some("api.key")), "{change}");
+        assert!(
+            stand.keys.list().await.unwrap().iter().all(|key| key.doubt == Some(Sort::Changed)),
+            "{change}"
+        );
+        let found = stand.keys.look().await.unwrap();
+        assert_eq!(found.len(), 1, "{change}: {found:?}");
+        if change == "tag = NULL" {
+            break;
+        }
+        put_back(&db, id, &whole);
+        assert_eq!(stand.get(&key, "/key").await.status, 200, "{change}");
+        assert_eq!(stand.keys.look().await.unwrap(), []);
+    }
+    // High, and once a day, however often it is tried.
+    assert_eq!(harmed(&db).await, [(id.to_string(), "changed".to_owned())]);
+    db.clock.advance(Duration::from_secs(25 * 3_600));
+    stand.keys.look().await.unwrap();
+    assert_eq!(harmed(&db).await.len(), 2);
+});
+
+both_engines!(a_key_from_nothing_and_one_that_was_deleted_are_named, &migrations(), async |db| {
+    let stand = stand(&db).await;
+    let (id, key) = shops_own(&stand).await;
+    db.tamper(&format!(
+        "INSERT INTO api_key (id, name, handle, secret_hash, acts, roles, purposes, networks, made_by, created_at, tag) \
+         SELECT 'key_00000000000000000000000077', name, '0000000000000000', secret_hash, acts, 'owner', purposes, networks, \
+         made_by, created_at, tag FROM api_key WHERE id = '{id}'"
+    ));
+    let found = stand.keys.look().await.unwrap();
+    assert_eq!(found.iter().map(|one| one.harm.as_str()).collect::<Vec<_>>(), ["unknown"]);
+    db.tamper(&format!("DELETE FROM api_key WHERE id = '{id}'"));
+    assert_eq!(stand.get(&key, "/key").await.status, 401);
+    let mut harms: Vec<String> = stand.keys.look().await.unwrap().into_iter().map(|one| one.harm).collect();
+    harms.sort();
+    assert_eq!(harms, ["missing", "unknown"]);
+});
+
+both_engines!(what_was_revoked_stays_so_by_the_ledger, &migrations(), async |db| {
+    let stand = stand(&db).await;
+    let (id, key) = shops_own(&stand).await;
+    let whole = row(&db, id).await;
+    db.tamper("CREATE TABLE kept AS SELECT id, tag FROM api_key");
+    stand.keys.revoke(id, staff()).await.unwrap();
+    assert_eq!(stand.keys.look().await.unwrap(), []);
+    // The row of before, with the tag of before: it fits itself.
+    put_back(&db, id, &whole);
+    db.tamper("UPDATE api_key SET tag = (SELECT kept.tag FROM kept WHERE kept.id = api_key.id)");
+    assert_eq!(stand.get(&key, "/key").await.status, 401);
+    let reasons = told(&db, "api.refused").await;
+    assert_eq!(reasons.last().unwrap()["data"]["reason"], "changed");
+    // Also for a program that starts then.
+    let after: Keys = super::stand(&db).await.keys;
+    assert_eq!(after.list().await.unwrap()[0].doubt, Some(Sort::Changed));
+    // Revoked once more, it is what it says again.
+    stand.keys.revoke(id, staff()).await.unwrap();
+    assert_eq!(stand.keys.list().await.unwrap()[0].doubt, None);
+});
+
+both_engines!(
+    keys_of_an_earlier_version_are_bound_once_and_only_as_the_ledger_says,
+    &migrations(),
+    async |db| {
+        let stand = stand(&db).await;
+        let (old, old_text) = shops_own(&stand).await;
+        let (wider, wider_text) = shops_own(&stand).await;
+        // As an earlier version left them: no tag in the row, none in the ledger.
+        db.drop_guards();
+        db.tamper("UPDATE api_key SET tag = NULL");
+        strip_tags(&db).await;
+        db.tamper(&format!("UPDATE api_key SET roles = 'owner' WHERE id = '{wider}'"));
+        for text in [&old_text, &wider_text] {
+            assert_eq!(stand.get(text, "/key").await.status, 401);
+        }
+        let keys = stand.keys.clone();
+        storeward_store::testing::blocking(move || keys.bind_old_blocking().unwrap()).await;
+        assert_eq!(stand.get(&old_text, "/key").await.status, 200);
+        assert_eq!(stand.get(&wider_text, "/key").await.status, 401);
+        assert_eq!(told(&db, "api.keys_bound").await[0]["data"]["keys"], json!([old.to_string()]));
+        // Once: another row without a tag, though it is what the ledger says, stays what it is.
+        db.tamper(&format!("UPDATE api_key SET tag = NULL WHERE id = '{old}'"));
+        let keys = stand.keys.clone();
+        storeward_store::testing::blocking(move || keys.bind_old_blocking().unwrap()).await;
+        assert_eq!(stand.get(&old_text, "/key").await.status, 401);
+    }
+);
+
+/// The ledger's entries as an earlier version wrote them.
+async fn strip_tags(db: &TestDb) {
+    for mut entry in told(db, "api.key_made").await {
+        entry["data"].as_object_mut().unwrap().remove("tag");
+        let hex: String = entry.to_string().bytes().map(|byte| format!("{byte:02x}")).collect();
+        let body = match db.engine() {
+            Engine::Sqlite => format!("X'{hex}'"),
+            Engine::Postgres => format!("'\\x{hex}'::bytea"),
+        };
+        let id = entry["id"].as_str().unwrap();
+        db.tamper(&format!("UPDATE ledger_entry SET body = {body} WHERE id = '{id}'"));
+    }
+}
+
+both_engines!(a_new_key_without_its_tag_is_never_bound, &migrations(), async |db| {
+    let stand = stand(&db).await;
+    let (id, text) = shops_own(&stand).await;
+    db.tamper(&format!("UPDATE api_key SET tag = NULL WHERE id = '{id}'"));
+    let keys = stand.keys.clone();
+    storeward_store::testing::blocking(move || keys.bind_old_blocking().unwrap()).await;
+    assert_eq!(stand.get(&text, "/key").await.status, 401);
+});
+
+both_engines!(a_key_ends_with_the_right_of_whoever_made_it, &migrations(), async |db| {
+    let stand = stand(&db).await;
+    let (_, by_staff) = shops_own(&stand).await;
+    let made = stand.keys.make(draft(&["owner"], &[Purpose::Support]), storeward_base::Actor::Operator).await;
+    let by_operator = made.unwrap().text.expose().clone();
+    stand.maker_left.store(true, Ordering::SeqCst);
+    assert_eq!(stand.get(&by_staff, "/key").await.status, 401);
+    assert_eq!(stand.get(&by_operator, "/key").await.status, 200);
+    assert_eq!(told(&db, "api.refused").await[0]["data"]["reason"], "maker");
+    stand.maker_left.store(false, Ordering::SeqCst);
+    assert_eq!(stand.get(&by_staff, "/key").await.status, 200);
+});
+
+both_engines!(who_writes_orders_opens_nothing_by_them, &migrations(), async |db| {
+    let stand = stand(&db).await;
+    for role in ["fulfilment", "support", "accountant", "marketing"] {
+        let made = stand.keys.make(draft(&["shop", role], &[Purpose::Shipping]), staff()).await;
+        assert!(matches!(made, Err(storeward_api::Error::Misfit(_))), "{role}");
+    }
+    let (_, shop) = shops_own(&stand).await;
+    let id = stand.ada(&shop).await;
+    let made = stand.keys.make(draft(&["fulfilment"], &[Purpose::Shipping]), staff()).await.unwrap();
+    let packs = made.text.expose().clone();
+    let place = format!("/customers/{id}/open");
+    let open = |order: &str| json!({ "purpose": "shipping", "fields": ["address.street"], "order": order });
+    // Of the shop's own key it counts, and of nobody whom the index leads to another's order.
+    assert_eq!(stand.post(&packs, &place, open("A-1001")).await.status, 200);
+    assert_eq!(stand.post(&packs, &place, open("B-2002")).await.status, 403);
+    let bob = json!({ "shop_id": "4712", "items": [
+        { "collection": "address", "item": "shipping", "values": { "street": "Elsewhere 1" } },
+        { "collection": "order", "item": "b-2", "values": { "number": "B-2002" } } ] });
+    let made = stand.post(&shop, "/customers", bob).await;
+    assert_eq!(made.status, 201, "{}", made.text);
+    db.tamper(&format!(
+        "INSERT INTO vault_mark (field, root, mark, customer, item) SELECT field, root, mark, '{id}', 'a-1' FROM vault_mark \
+         WHERE field = 'order.number' AND item = 'b-2'"
+    ));
+    assert_eq!(stand.post(&packs, &place, open("B-2002")).await.status, 403);
+});
+
+both_engines!(an_order_that_the_asking_key_wrote_gives_no_more, &migrations(), async |db| {
+    let stand = stand(&db).await;
+    let (_, shop) = shops_own(&stand).await;
+    let id: CustomerId = stand.ada(&shop).await.parse().unwrap();
+    // A key of before such keys were refused: it writes and packs.
+    let both = ApiKeyId::from_bits(0xB07);
+    let roles = vec!["shop".to_owned(), "fulfilment".to_owned()];
+    let asker = Asker::program(both, roles);
+    let fields = [field("address.street")];
+    let ask = |order: &str| Ask::new(asker.clone(), id, Purpose::Shipping).about_order(order);
+    let order = Item { provenance: Provenance::Shop, ..item("made-up", &[("order.number", "MADE-UP-1")]) };
+    stand.vault.keep(&ask(""), vec![order]).await.unwrap();
+    let opened = stand.vault.open(&ask("MADE-UP-1"), &fields).await;
+    assert!(matches!(opened, Err(Error::Denied("no_rule"))), "{opened:?}");
+    assert!(stand.vault.open(&ask("A-1001"), &fields).await.is_ok());
+    // Whoever lets the row say that another wrote it is found.
+    db.tamper("UPDATE vault_field SET provenance = 'shop' WHERE item = 'made-up'");
+    let opened = stand.vault.open(&ask("MADE-UP-1"), &fields).await;
+    assert!(matches!(opened, Err(Error::Harmed(_))), "{opened:?}");
+});
