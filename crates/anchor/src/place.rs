@@ -50,7 +50,7 @@ pub(crate) struct Handed {
     pub nonce: u64,
 }
 
-/// Why a place did not take it: a stable code, and what to say of it.
+/// Why a place did not take it, as a stable code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Trouble {
     pub code: &'static str,

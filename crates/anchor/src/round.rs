@@ -11,15 +11,18 @@ use storeward_post::Outbox;
 use storeward_seal::fingerprint::sha256_hex;
 use storeward_store::jobs::{Failed, Handler, Job};
 use storeward_store::ledger::{self, Filter};
-use storeward_store::{Db, Error};
+use storeward_store::{Db, Error, harmed};
 
 use crate::mailing;
 use crate::place::{Handed, Place, Trouble, Way};
 use crate::sql::{self, Receipt, State};
+use crate::told;
 
 const ROUND: &str = "anchor.round";
 /// How often places are looked after: what fails is tried again so often.
 const EVERY: Duration = Duration::from_secs(300);
+/// Entries of receipts that each round looks for; the verification looks for all.
+const LOOKED_AT: usize = 50;
 /// A place that fails is told of so often.
 const TELL_AGAIN: Duration = Duration::from_secs(24 * 3600);
 
@@ -112,25 +115,31 @@ impl Anchors {
             });
         }
         *self.0.standings.lock().unwrap_or_else(PoisonError::into_inner) = standings;
-        Ok(())
+        let missing = self.0.parts.db.read(|reader| told::look(reader, Some(LOOKED_AT))).await?;
+        if missing.is_empty() {
+            return Ok(());
+        }
+        self.0.parts.db.write(move |tx| harmed::tell(tx, &missing)).await
     }
 
     /// How it stands; a place that is new to us is written down, so that it can become overdue.
     async fn known(&self, place: &Place) -> Result<State, Error> {
         let name = place.name.clone();
-        let found = self.0.parts.db.read({
-            let name = name.clone();
-            move |reader| sql::state(reader, &name)
-        });
-        if let Some(state) = found.await? {
+        let (now, read) = (self.now(), name.clone());
+        let found = self.0.parts.db.read(move |reader| told::state(reader, &read, now));
+        if let Some((state, harmed)) = found.await? {
+            if let Some(fact) = harmed {
+                let write = self.0.parts.db.write(move |tx| harmed::tell(tx, std::slice::from_ref(&fact)));
+                write.await?;
+            }
             return Ok(state);
         }
         let write = self.0.parts.db.write(move |tx| {
             tx.commit_silent("a place of the anchors is new");
             sql::know(tx, &name)?;
-            sql::state(tx, &name)
+            told::state(tx, &name, now)
         });
-        write.await.map(Option::unwrap_or_default)
+        write.await.map(|found| found.map(|(state, _)| state).unwrap_or_default())
     }
 
     fn now(&self) -> Timestamp {
@@ -168,7 +177,7 @@ impl Anchors {
             let mut receipt = receipt.clone();
             if let Way::Mail(to) = &place.way {
                 match outbox.mail(tx, &mailing::letter(to, &handed)) {
-                    Ok(posted) => receipt = format!("{posted:?}").into_bytes(),
+                    Ok(posted) => receipt = mailing::receipt(posted),
                     Err(storeward_post::PostError::Store(why)) => return Err(why),
                     Err(_) => {
                         tx.commit_silent("no mail can be promised");
@@ -208,9 +217,8 @@ impl Anchors {
                 ..Filter::default()
             };
             let found = ledger::search(reader, &filter, storeward_base::PageSize::new(50))?;
-            let said = String::from_utf8_lossy(&last.receipt).into_owned();
             Ok::<_, Error>(found.rows.iter().any(|(_, record)| match &record.event {
-                Event::PostFailed(fact) => said.contains(&fact.post.to_string()),
+                Event::PostFailed(fact) => mailing::is_of(&last.receipt, fact.post),
                 _ => false,
             }))
         });
@@ -222,8 +230,8 @@ impl Anchors {
         let (before, every) = (before.clone(), place.every);
         let write = self.0.parts.db.write(move |tx| {
             let now = tx.now();
-            let is_told = before.told_at.is_some_and(|at| now.since(at) < TELL_AGAIN);
-            if is_told && before.reason.as_deref() == Some(code) {
+            // By the ledger: a row that says it was told keeps nobody from hearing of it.
+            if told::is_told(tx, &name, code, now.minus(TELL_AGAIN))? {
                 tx.commit_silent("a place of the anchors still fails, and that was told");
                 return sql::failed(tx, &name, code, None);
             }

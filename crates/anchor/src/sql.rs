@@ -6,6 +6,7 @@ use storeward_store::{Error, Reader, Tx, params, statements};
 statements! {
     INSERT_RECEIPT = "INSERT INTO anchor_receipt (id, place, way, at, size, note, receipt) VALUES ($1, $2, $3, $4, $5, $6, $7)";
     LIST_RECEIPTS = "SELECT id, place, way, at, size, note, receipt FROM anchor_receipt WHERE id > $1 ORDER BY id LIMIT $2";
+    FIND_RECEIPT = "SELECT id, place, way, at, size, note, receipt FROM anchor_receipt WHERE id = $1";
     LAST_RECEIPT = "SELECT id, place, way, at, size, note, receipt FROM anchor_receipt WHERE place = $1 ORDER BY at DESC LIMIT 1";
     KNOW_PLACE = "INSERT INTO anchor_place (place, since, size) VALUES ($1, $2, 0) ON CONFLICT (place) DO NOTHING";
     FIND_PLACE = "SELECT since, placed_at, size, failing_at, reason, told_at FROM anchor_place WHERE place = $1";
@@ -52,6 +53,10 @@ fn receipt(row: &storeward_store::Row<'_>) -> Result<Receipt, Error> {
 /// A page of receipts behind the one with id `after`, oldest first, at most 200.
 pub fn receipts(reader: &mut Reader<'_>, after: &str) -> Result<Vec<Receipt>, Error> {
     reader.query_many(LIST_RECEIPTS, params![after, 200], receipt)
+}
+
+pub(crate) fn find(reader: &mut Reader<'_>, id: &str) -> Result<Option<Receipt>, Error> {
+    reader.query_optional(FIND_RECEIPT, params![id], receipt)
 }
 
 pub(crate) fn last(reader: &mut Reader<'_>, place: &str) -> Result<Option<Receipt>, Error> {

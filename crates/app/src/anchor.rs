@@ -78,6 +78,25 @@ pub fn receipts(db: &Db) -> Done<Vec<Receipt>> {
     }
 }
 
+/// Names receipts that the ledger tells of and that are gone or were changed.
+pub fn look_for_receipts(opened: &Opened) -> Done {
+    let harmed = opened
+        .db
+        .read_blocking(|reader| storeward_anchor::look(reader, None))
+        .context("the receipts of checkpoints")?;
+    let Some(first) = harmed.first() else { return Ok(()) };
+    let words = format!(
+        "the ledger holds, and {} receipts of places that took its checkpoint are gone or were changed; the newest is that of entry {}",
+        harmed.len(),
+        first.row
+    );
+    let write = opened.db.write_blocking(move |tx| storeward_store::harmed::tell(tx, &harmed));
+    write.context("it could not be written down")?;
+    Err(Failure::new(words).hint(
+        "somebody was at the database: ask the places themselves for what they took, and hold the ledger against it with --anchor",
+    ))
+}
+
 /// Holds the time stamps among the receipts against the roots of their places, as far as those still stand in the config. Returns
 /// how many were good.
 pub fn check_stamps(opened: &Opened, receipts: &[Receipt]) -> Done<u64> {

@@ -1,6 +1,7 @@
 //! Backups from `[backup]`: what is put away and where, and `storeward backup`.
 
 mod bars;
+mod newest;
 mod restore;
 mod schedule;
 mod sources;
@@ -13,6 +14,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use storeward_backup::freeze::{self, Alarm};
+use storeward_backup::frozen;
 use storeward_backup::sql::FreezeRow;
 use storeward_backup::{Alone, Backups, Bars, Begin, Frozen, Keep, Made, Plan, S3Account, Target, sql};
 use storeward_base::{Actor, BackupId, Fault as _, Id, Secret};
@@ -271,7 +273,7 @@ pub fn now(opened: &Opened, backups: &Backups, alone: &Alone) -> Done<(Begin, Ma
                 tx.append(Actor::System, None, fact.clone()).map(drop)
             })?;
             // A copy that cannot be made keeps nothing from being looked at, and no key longer than it may be kept.
-            let copied = copy_epochs(opened);
+            let copied = copy_epochs(opened, &begin);
             let looked = look_for_an_attack(opened, run);
             thin_out(opened, backups, alone)?;
             looked.and(copied)?;
@@ -305,7 +307,7 @@ fn look_for_an_attack(opened: &Opened, run: BackupId) -> Done {
     };
     let row = FreezeRow { frozen_at: opened.clock.now(), run, code: code.to_owned(), changed, of_files };
     write(opened, move |tx| {
-        if sql::frozen(tx)?.is_some() {
+        if frozen(tx)?.is_some() {
             tx.commit_silent("retention stands still already");
             return Ok(());
         }
@@ -318,7 +320,7 @@ fn look_for_an_attack(opened: &Opened, run: BackupId) -> Done {
 }
 
 fn thin_out(opened: &Opened, backups: &Backups, alone: &Alone) -> Done {
-    let frozen = opened.db.read_blocking(sql::frozen).context("the database")?;
+    let frozen = opened.db.read_blocking(frozen).context("the database")?;
     let frozen = if frozen.is_some() { Frozen::Yes } else { Frozen::No };
     let gone = backups.thin_out(alone, opened.clock.now(), frozen).map_err(|error| told(&error))?;
     if gone == 0 {
@@ -329,11 +331,12 @@ fn thin_out(opened: &Opened, backups: &Backups, alone: &Alone) -> Done {
 }
 
 /// The one copy of the epochs' keys, where one is wanted: replaced, never kept beside an older one.
-fn copy_epochs(opened: &Opened) -> Done {
+fn copy_epochs(opened: &Opened, begin: &Begin) -> Done {
     let Some(copy) = opened.loaded.config.backup.as_ref().and_then(|section| section.epochs_copy.as_ref())
     else {
         return Ok(());
     };
+    newest::note(copy, &newest::Newest { run: begin.run, made_at: begin.at }, &begin.key)?;
     let shelf = opened.data.join(copies::SHELF_FILE);
     if !shelf.exists() {
         return Ok(());

@@ -9,7 +9,7 @@ use storeward_store::Db;
 use crate::drill::Report;
 use crate::sql::{self, DrillRow, FreezeRow};
 use crate::standing::{Facts, Rhythm, Trouble, troubles};
-use crate::{Error, drill};
+use crate::{Error, drill, told};
 
 pub use crate::drill::Finding;
 pub use crate::sql::RunRow;
@@ -53,8 +53,8 @@ impl Desk {
     }
 
     pub async fn standing(&self, now: Timestamp) -> Result<Standing, Error> {
-        let read = self.db.read(|reader| -> Result<_, storeward_store::Error> {
-            Ok((Facts::read(reader)?, sql::runs(reader, ROWS)?, sql::drills(reader, ROWS)?))
+        let read = self.db.read(move |reader| -> Result<_, storeward_store::Error> {
+            Ok((Facts::read(reader, now)?, sql::runs(reader, ROWS)?, sql::drills(reader, ROWS)?))
         });
         let (mut facts, runs, rows) = read.await?;
         let drills: Vec<Drilled> = rows.into_iter().map(|row| self.drilled(row)).collect();
@@ -64,8 +64,6 @@ impl Desk {
         {
             "backup.report_changed".clone_into(&mut last.code);
         }
-        let genuine = |row: &DrillRow| (self.read)(&row.report, &row.signature).is_some();
-        facts.last_passed = facts.last_passed.filter(genuine);
         Ok(Standing { troubles: troubles(&facts, self.rhythm, now), facts, runs, drills })
     }
 
@@ -84,7 +82,7 @@ impl Desk {
 /// The same for whoever may.
 pub async fn release(db: &Db, actor: Actor) -> Result<bool, Error> {
     let written = db.write(move |tx| -> Result<bool, storeward_store::Error> {
-        let Some(FreezeRow { run, .. }) = sql::frozen(tx)? else {
+        let Some(FreezeRow { run, .. }) = told::frozen(tx)? else {
             tx.commit_silent("nothing was frozen");
             return Ok(false);
         };
@@ -93,4 +91,13 @@ pub async fn release(db: &Db, actor: Actor) -> Result<bool, Error> {
         Ok(true)
     });
     Ok(written.await?)
+}
+
+/// Names in the ledger what the tables say otherwise, once a day; nothing where all is well.
+pub async fn tell(db: &Db, facts: &Facts) -> Result<(), Error> {
+    if facts.harmed.is_empty() {
+        return Ok(());
+    }
+    let harmed = facts.harmed.clone();
+    Ok(db.write(move |tx| storeward_store::harmed::tell(tx, &harmed)).await?)
 }

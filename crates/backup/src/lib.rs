@@ -6,7 +6,7 @@
 //! read out is held against it, file by file; customers' keys lie in a repository of their own for 30 days at most, and come
 //! back newest whatever else is restored; passwords go by files and the environment, never by arguments.
 //! **Never** the keys of epochs or a passphrase in a backup; a cipher of its own; an act on the shop.
-//! **Emits** `backup.*`.
+//! **Emits** `backup.*`, `system.row_harmed`.
 #![forbid(unsafe_code)]
 
 mod backend;
@@ -27,6 +27,7 @@ pub mod sql;
 mod staging;
 pub mod standing;
 mod target;
+mod told;
 
 pub use dump::Server;
 pub use engine::{Alone, Backups, Begin, Frozen, Made, Plan, Restored, Run};
@@ -38,6 +39,7 @@ pub use repository::{Part, Reading, Snapshot};
 pub use retention::Keep;
 pub use sources::{Database, Environment, OwnFile, Sources};
 pub use target::Target;
+pub use told::frozen;
 
 /// The tables of runs, drills and the freeze.
 pub const MIGRATIONS: &[storeward_store::Migration] = &[storeward_store::Migration {

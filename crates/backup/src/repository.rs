@@ -194,8 +194,9 @@ impl Repo {
             .read_data(reading == Reading::All)
             .read_data_subset(ReadSubsetOption::All);
         let found = self.repository()?.check(options).map_err(|why| self.told(why))?;
-        // The level's type is not shown to us; what is a warning only, such as a pack that a killed backup left, is no fault.
-        let is_fault = |level: &dyn std::fmt::Debug| format!("{level:?}") == "Error";
+        // The level's type is not shown to us; what is a warning only, such as a pack that a killed backup left, is no fault. What is
+        // called otherwise one day is one.
+        let is_fault = |level: &dyn std::fmt::Debug| format!("{level:?}") != "Warn";
         Ok(found.0.iter().filter(|(level, _)| is_fault(level)).map(|(_, fault)| fault.to_string()).collect())
     }
 

@@ -1,52 +1,35 @@
 //! The tables of runs, drills and the freeze.
 
 use storeward_base::{BackupId, DrillId, Timestamp};
-use storeward_store::{Error, Reader, Tx, params};
+use storeward_store::{Error, Reader, Tx, params, statements};
 
-const BEAT: &str = "UPDATE backup_heartbeat SET value = $1, at = $2 WHERE one = 1";
-const HEARTBEAT: &str = "SELECT value FROM backup_heartbeat WHERE one = 1";
-const BEGIN: &str = "INSERT INTO backup_run (run, begun_at, ended_at, code, read_bytes, added_bytes, files, unread) \
-                     VALUES ($1, $2, NULL, NULL, 0, 0, 0, 0)";
-const END: &str = "UPDATE backup_run SET ended_at = $2, code = $3, read_bytes = $4, added_bytes = $5, files = $6, \
-                   unread = $7 WHERE run = $1 AND ended_at IS NULL";
-const ABANDON: &str =
-    "UPDATE backup_run SET ended_at = $1, code = 'backup.cut_off' WHERE ended_at IS NULL AND run <> $2";
-const RUNS: &str = "SELECT run, begun_at, ended_at, code, read_bytes, added_bytes, files, unread FROM backup_run \
+statements! {
+    BEAT = "UPDATE backup_heartbeat SET value = $1, at = $2 WHERE one = 1";
+    HEARTBEAT = "SELECT value FROM backup_heartbeat WHERE one = 1";
+    BEGIN = "INSERT INTO backup_run (run, begun_at, ended_at, code, read_bytes, added_bytes, files, unread) \
+                    VALUES ($1, $2, NULL, NULL, 0, 0, 0, 0)";
+    END = "UPDATE backup_run SET ended_at = $2, code = $3, read_bytes = $4, added_bytes = $5, files = $6, \
+                    unread = $7 WHERE run = $1 AND ended_at IS NULL";
+    ABANDON = "UPDATE backup_run SET ended_at = $1, code = 'backup.cut_off' WHERE ended_at IS NULL AND run <> $2";
+    RUNS = "SELECT run, begun_at, ended_at, code, read_bytes, added_bytes, files, unread FROM backup_run \
                     ORDER BY begun_at DESC LIMIT $1";
-const LAST_GOOD: &str = "SELECT run, begun_at, ended_at, code, read_bytes, added_bytes, files, unread FROM backup_run \
-                         WHERE code = '' ORDER BY begun_at DESC LIMIT 1";
-const DRILLED: &str = "INSERT INTO backup_drill (drill, begun_at, ended_at, run, code, recovery_ms, age_ms, report, signature) \
-                       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
-const DRILLS: &str = "SELECT drill, begun_at, ended_at, run, code, recovery_ms, age_ms, report, signature FROM backup_drill \
-                      ORDER BY begun_at DESC LIMIT $1";
-const LAST_PASSED: &str = "SELECT drill, begun_at, ended_at, run, code, recovery_ms, age_ms, report, signature \
-                           FROM backup_drill WHERE code = '' ORDER BY begun_at DESC LIMIT 1";
-const FREEZE: &str = "INSERT INTO backup_freeze (frozen_at, run, code, changed, of_files, released_at, released_by) \
-                      VALUES ($1, $2, $3, $4, $5, NULL, NULL)";
-const FROZEN: &str = "SELECT frozen_at, run, code, changed, of_files FROM backup_freeze WHERE released_at IS NULL \
-                      ORDER BY frozen_at LIMIT 1";
-const RELEASE: &str = "UPDATE backup_freeze SET released_at = $1, released_by = $2 WHERE released_at IS NULL";
-const FORGET_RUNS: &str = "DELETE FROM backup_run WHERE begun_at < $1 AND ended_at IS NOT NULL";
-const FORGET_DRILLS: &str = "DELETE FROM backup_drill WHERE begun_at < $1";
-
-/// For the test that prepares every statement on both engines.
-pub const STATEMENTS: &[&str] = &[
-    BEAT,
-    HEARTBEAT,
-    BEGIN,
-    END,
-    ABANDON,
-    RUNS,
-    LAST_GOOD,
-    DRILLED,
-    DRILLS,
-    LAST_PASSED,
-    FREEZE,
-    FROZEN,
-    RELEASE,
-    FORGET_RUNS,
-    FORGET_DRILLS,
-];
+    DRILLED = "INSERT INTO backup_drill (drill, begun_at, ended_at, run, code, recovery_ms, age_ms, report, signature) \
+                    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+    DRILLS = "SELECT drill, begun_at, ended_at, run, code, recovery_ms, age_ms, report, signature FROM backup_drill \
+                    ORDER BY begun_at DESC LIMIT $1";
+    FREEZE = "INSERT INTO backup_freeze (frozen_at, run, code, changed, of_files, released_at, released_by) \
+                    VALUES ($1, $2, $3, $4, $5, NULL, NULL)";
+    FROZEN = "SELECT frozen_at, run, code, changed, of_files FROM backup_freeze WHERE released_at IS NULL \
+                    ORDER BY frozen_at LIMIT 1";
+    RELEASE = "UPDATE backup_freeze SET released_at = $1, released_by = $2 WHERE released_at IS NULL";
+    FORGET_RUNS = "DELETE FROM backup_run WHERE begun_at < $1 AND ended_at IS NOT NULL";
+    FORGET_DRILLS = "DELETE FROM backup_drill WHERE begun_at < $1";
+    RUN = "SELECT run, begun_at, ended_at, code, read_bytes, added_bytes, files, unread FROM backup_run WHERE run = $1";
+    DRILL = "SELECT drill, begun_at, ended_at, run, code, recovery_ms, age_ms, report, signature FROM backup_drill \
+                    WHERE drill = $1";
+    RUNS_BEHIND = "SELECT run FROM backup_run WHERE begun_at > $1 OR ended_at > $1 ORDER BY run LIMIT 20";
+    DRILLS_BEHIND = "SELECT drill FROM backup_drill WHERE begun_at > $1 OR ended_at > $1 ORDER BY drill LIMIT 20";
+}
 
 /// A try of a backup.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -141,8 +124,21 @@ pub fn runs(reader: &mut Reader<'_>, most: u16) -> Result<Vec<RunRow>, Error> {
     reader.query_many(RUNS, params![most], run_row)
 }
 
-pub fn last_good_run(reader: &mut Reader<'_>) -> Result<Option<RunRow>, Error> {
-    reader.query_optional(LAST_GOOD, &[], run_row)
+pub fn run(reader: &mut Reader<'_>, run: BackupId) -> Result<Option<RunRow>, Error> {
+    reader.query_optional(RUN, params![run], run_row)
+}
+
+pub fn drill(reader: &mut Reader<'_>, drill: DrillId) -> Result<Option<DrillRow>, Error> {
+    reader.query_optional(DRILL, params![drill], drill_row)
+}
+
+/// Of later than `moment`: nobody made them yet.
+pub fn runs_behind(reader: &mut Reader<'_>, moment: Timestamp) -> Result<Vec<BackupId>, Error> {
+    reader.query_many(RUNS_BEHIND, params![moment], |row| row.get(0))
+}
+
+pub fn drills_behind(reader: &mut Reader<'_>, moment: Timestamp) -> Result<Vec<DrillId>, Error> {
+    reader.query_many(DRILLS_BEHIND, params![moment], |row| row.get(0))
 }
 
 pub fn drilled(tx: &mut Tx<'_>, row: &DrillRow) -> Result<(), Error> {
@@ -177,10 +173,6 @@ fn drill_row(row: &storeward_store::Row<'_>) -> Result<DrillRow, Error> {
 /// The newest first.
 pub fn drills(reader: &mut Reader<'_>, most: u16) -> Result<Vec<DrillRow>, Error> {
     reader.query_many(DRILLS, params![most], drill_row)
-}
-
-pub fn last_passed_drill(reader: &mut Reader<'_>) -> Result<Option<DrillRow>, Error> {
-    reader.query_optional(LAST_PASSED, &[], drill_row)
 }
 
 pub fn freeze(tx: &mut Tx<'_>, row: &FreezeRow) -> Result<(), Error> {

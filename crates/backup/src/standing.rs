@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use storeward_base::Timestamp;
+use storeward_events::system::RowHarmed;
 use storeward_store::{Error, Reader};
 
 use crate::sql::{self, DrillRow, FreezeRow, RunRow};
+use crate::told::Told;
 
 const HOUR: Duration = Duration::from_secs(3_600);
 const DAY: Duration = Duration::from_secs(24 * 3_600);
@@ -17,7 +19,7 @@ pub struct Rhythm {
     pub drill: Duration,
 }
 
-/// What the database knows.
+/// What is known: by the ledger, but for tries that did not end.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
     pub last: Option<RunRow>,
@@ -25,16 +27,28 @@ pub struct Facts {
     pub last_drill: Option<DrillRow>,
     pub last_passed: Option<DrillRow>,
     pub frozen: Option<FreezeRow>,
+    /// Where the tables say something else than the ledger: somebody was at the database.
+    pub harmed: Vec<RowHarmed>,
 }
 
+/// Rows that are looked at for the last try.
+const TRIES: u16 = 30;
+
 impl Facts {
-    pub fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
+    pub fn read(reader: &mut Reader<'_>, now: Timestamp) -> Result<Self, Error> {
+        let told = Told::read(reader)?;
+        let tries = sql::runs(reader, TRIES)?;
         Ok(Facts {
-            last: sql::runs(reader, 1)?.into_iter().next(),
-            last_good: sql::last_good_run(reader)?,
-            last_drill: sql::drills(reader, 1)?.into_iter().next(),
-            last_passed: sql::last_passed_drill(reader)?,
-            frozen: sql::frozen(reader)?,
+            // What has not come counts as never tried.
+            last: tries.into_iter().find(|run| run.begun_at <= now),
+            harmed: told.look(reader, now)?,
+            last_drill: told.drill().cloned(),
+            frozen: match told.frozen {
+                Some(frozen) => Some(frozen),
+                None => sql::frozen(reader)?,
+            },
+            last_good: told.made,
+            last_passed: told.passed,
         })
     }
 }
@@ -42,6 +56,8 @@ impl Facts {
 /// What is wrong; the order is that of their weight.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Trouble {
+    /// Somebody wrote the tables of backups past Storeward: what comes before an attack.
+    Harmed { rows: usize },
     /// What is put away cannot be had back.
     DrillFailed { code: String },
     /// Nobody knows whether it can be had back.
@@ -62,7 +78,8 @@ impl Trouble {
     /// Whether somebody has to see to it now.
     pub fn is_grave(&self) -> bool {
         match self {
-            Trouble::DrillFailed { .. }
+            Trouble::Harmed { .. }
+            | Trouble::DrillFailed { .. }
             | Trouble::DrillOverdue { .. }
             | Trouble::Frozen { .. }
             | Trouble::NeverMade
@@ -74,6 +91,11 @@ impl Trouble {
     /// What is wrong, and what to do.
     pub fn words(&self) -> (String, &'static str) {
         match self {
+            Trouble::Harmed { rows } => (
+                format!("{rows} rows about backups in the database are not what Storeward wrote"),
+                "Somebody was at the database. storeward backup list names them; what holds is what the ledger says. Look at who may \
+                 write the database, and keep a backup where they cannot reach it",
+            ),
             Trouble::DrillFailed { code } => (
                 format!("The last drill failed ({code}): what is put away could not be had back"),
                 "Make another backup and drill again: storeward backup now, storeward backup drill. docs/backup.md, “When a drill fails”",
@@ -115,13 +137,16 @@ impl Trouble {
 /// What is wrong, the worst first.
 pub fn troubles(facts: &Facts, rhythm: Rhythm, now: Timestamp) -> Vec<Trouble> {
     let mut found = Vec::new();
+    if !facts.harmed.is_empty() {
+        found.push(Trouble::Harmed { rows: facts.harmed.len() });
+    }
     if let Some(drill) = facts.last_drill.as_ref().filter(|drill| !drill.code.is_empty()) {
         found.push(Trouble::DrillFailed { code: drill.code.clone() });
     }
     let passed = facts.last_passed.as_ref().map(|drill| drill.begun_at);
     // Before the first passed, the time runs from the first backup that could have been tried.
     let runs_from = passed.or_else(|| facts.last_good.as_ref().map(|run| run.begun_at));
-    if runs_from.is_some_and(|from| now.since(from) > rhythm.drill + DAY) {
+    if runs_from.is_some_and(|from| now.since(from) > rhythm.drill + DAY || from > now.plus(DAY)) {
         found.push(Trouble::DrillOverdue { since: passed });
     }
     if let Some(FreezeRow { code, changed, of_files, .. }) = facts.frozen.clone() {
@@ -129,7 +154,7 @@ pub fn troubles(facts: &Facts, rhythm: Rhythm, now: Timestamp) -> Vec<Trouble> {
     }
     match &facts.last_good {
         None => found.push(Trouble::NeverMade),
-        Some(good) if now.since(good.begun_at) > rhythm.backup * 2 => {
+        Some(good) if now.since(good.begun_at) > rhythm.backup * 2 || good.begun_at > now.plus(DAY) => {
             found.push(Trouble::Overdue { since: good.begun_at });
         }
         Some(_) => {}
@@ -208,7 +233,13 @@ mod tests {
 
     fn facts(made: i64, drilled: i64) -> Facts {
         let (last, last_drill) = (run(made, Some("")), drill(drilled, ""));
-        Facts { last_good: last.clone(), last, last_passed: last_drill.clone(), last_drill, frozen: None }
+        Facts {
+            last_good: last.clone(),
+            last,
+            last_passed: last_drill.clone(),
+            last_drill,
+            ..Facts::default()
+        }
     }
 
     #[test]

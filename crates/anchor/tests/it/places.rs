@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use storeward_anchor::MIGRATIONS;
+use storeward_anchor::{MIGRATIONS, look};
 use storeward_base::Clock;
 use storeward_outbound::recorder::{Answer, Recorder};
 use storeward_seal::encoding::hex;
@@ -76,6 +76,50 @@ both_engines!(a_place_that_fails_is_told_once_a_day_becomes_overdue_and_is_mende
     anchors.round().await.unwrap();
     assert_eq!(anchors.standings()[0].problem, None);
     assert_eq!(told(&db).await.last().unwrap(), "placed bad webhook");
+});
+
+// Two changed rows silenced a place for ten years, and a deleted receipt was missed by nobody.
+both_engines!(rows_that_somebody_wrote_silence_no_place_and_hide_no_receipt, MIGRATIONS, async |db| {
+    let folder = tempfile::tempdir().unwrap();
+    let hook = Recorder::start().unwrap();
+    secret(folder.path(), "s");
+    let one = section(&format!(
+        "name = 'hook'\nkind = 'webhook'\nurl = '{}/in'\ninternal = true\nsecret_file = 'secret'",
+        hook.url()
+    ));
+    let anchors = anchors(&db, outbox(None), &[one], folder.path());
+    anchors.round().await.unwrap();
+    assert_eq!(db.read(|reader| look(reader, None)).await.unwrap(), []);
+    db.tamper("UPDATE anchor_place SET placed_at = 2082758400000000, since = 2082758400000000, told_at = 2082758400000000");
+    db.tamper("DELETE FROM anchor_receipt");
+    hook.answer_otherwise(Answer::new(500, "no"));
+    db.clock.advance(DAY * 2 + Duration::from_secs(3600));
+    for _ in 0..3 {
+        anchors.round().await.unwrap();
+    }
+    assert_eq!(told(&db).await, ["placed hook webhook", "failed hook anchor.refused", "overdue hook 49"]);
+    assert_eq!(anchors.standings()[0].problem.as_deref(), Some("anchor.refused"));
+    let missing = db.read(|reader| look(reader, None)).await.unwrap();
+    assert_eq!(missing.iter().map(|one| one.harm.as_str()).collect::<Vec<_>>(), ["missing"]);
+    let all = db
+        .read(|reader| ledger::read_after(reader, 0, 100))
+        .await
+        .unwrap_or_else(|why: Error| panic!("{why}"));
+    let mut named: Vec<String> = all
+        .into_iter()
+        .filter_map(|(_, record)| match record.event {
+            storeward_events::Event::RowHarmed(fact) => Some(format!("{} {}", fact.table, fact.harm)),
+            _ => None,
+        })
+        .collect();
+    named.sort();
+    assert_eq!(named, ["anchor_place future", "anchor_receipt missing"], "each once");
+    // A receipt that says something else is no better than none.
+    hook.answer_otherwise(Answer::new(204, ""));
+    anchors.round().await.unwrap();
+    db.tamper("UPDATE anchor_receipt SET size = size + 1");
+    let harmed = db.read(|reader| look(reader, None)).await.unwrap();
+    assert_eq!(harmed.iter().map(|one| one.harm.as_str()).collect::<Vec<_>>(), ["changed", "missing"]);
 });
 
 both_engines!(an_object_counts_only_where_its_lock_is_read_back, MIGRATIONS, async |db| {

@@ -32,11 +32,14 @@ enum Held {
 pub fn verify(paths: &[std::path::PathBuf], trust: &Trust) -> Findings {
     let mut findings = Findings::default();
     let mut known: Vec<(String, Checkpoint)> = Vec::new();
+    // Which of them were held against each other, by their place in the list.
+    let mut linked: Vec<(usize, usize)> = Vec::new();
     for path in paths.iter().flat_map(|path| with_anchors(path)) {
         let name = path.display().to_string();
         match file(&path, trust) {
             Ok((words, checkpoints)) => {
                 findings.good.push(format!("{name}: {words}"));
+                linked.extend((1..checkpoints.len()).map(|at| (known.len(), known.len() + at)));
                 known.extend(checkpoints.into_iter().map(|one| (name.clone(), one)));
             }
             Err(why) => findings.bad.push(format!("{name}: {why}")),
@@ -47,13 +50,44 @@ pub fn verify(paths: &[std::path::PathBuf], trust: &Trust) -> Findings {
         match self::folder(folder, trust, &known) {
             Ok((words, checkpoint)) => {
                 findings.good.push(format!("{name}: {words}"));
+                linked.extend((0..known.len()).map(|at| (at, known.len())));
                 known.push((name, checkpoint));
             }
             Err(why) => findings.bad.push(format!("{name}: {why}")),
         }
     }
     findings.bad.extend(forks(&known));
+    if findings.bad.is_empty() {
+        findings.bad.extend(apart(&known, &linked));
+    }
     findings
+}
+
+/// Checkpoints that nothing held against each other may be of two histories: that is said, and is no "all holds".
+fn apart(known: &[(String, Checkpoint)], linked: &[(usize, usize)]) -> Option<String> {
+    let is_same = |one: &Checkpoint, other: &Checkpoint| (one.size, one.root) == (other.size, other.root);
+    let mut reached = vec![0];
+    let mut next = 0;
+    while let Some(&at) = reached.get(next) {
+        next += 1;
+        for other in 0..known.len() {
+            let alike = match (known.get(at), known.get(other)) {
+                (Some((_, one)), Some((_, other))) => is_same(one, other),
+                _ => false,
+            };
+            let is_linked = alike || linked.contains(&(at, other)) || linked.contains(&(other, at));
+            if is_linked && !reached.contains(&other) {
+                reached.push(other);
+            }
+        }
+    }
+    let (name, first) = known.first()?;
+    let (other_name, other) = known.iter().enumerate().find(|(at, _)| !reached.contains(at))?.1;
+    Some(format!(
+        "{name} (over {} entries) and {other_name} (over {}) are each signed, and were NOT compared: nothing here says that one goes on \
+         from the other. Give a consistency proof (`storeward audit prove --consistency`) or an export beside them",
+        first.size, other.size
+    ))
 }
 
 /// The file, or the checkpoints that places took, which an export brings along.
@@ -106,7 +140,10 @@ fn file(path: &Path, trust: &Trust) -> Result<(String, Vec<Checkpoint>), String>
                 format!("the proof does not lead from this entry to the signed checkpoint over {} entries: the entry, its number or a hash was changed", checkpoint.size)
             })?;
             let says = match (&proof.leaf, Record::from_bytes(&proof.entry)) {
-                (Some(_), _) => "what it said was forgotten, its hash is there".to_owned(),
+                // Whoever hands the file out can leave the words away; that they were forgotten is in no proof of this entry alone.
+                (Some(_), _) => "its words are NOT in this file, only their hash. Whether they were forgotten in time, an export tells, \
+                                 or a proof of the entry `system.entries_forgotten` that names it"
+                    .to_owned(),
                 (None, Ok(record)) => format!(
                     "{}  {}  {}  [{}]",
                     record.at,

@@ -29,6 +29,7 @@ mod elsewhere {
     use storeward_base::{CustomerId, SeededEntropy};
     use storeward_events::system::Started;
     use storeward_events::vault::FieldsOpened;
+    use storeward_seal::encoding::decode_base64;
     use storeward_store::testing::{TestDb, blocking, fresh};
     use storeward_store::{Db, Error, both_engines};
 
@@ -252,6 +253,23 @@ mod elsewhere {
         let found = offline::verify(&paths, &public());
         assert_eq!(found.bad, [""; 0]);
         assert!(found.good[0].contains("entry 1 of 11") && found.good[0].contains("vault.fields_opened"));
+        // Two that nothing compares are not called good together.
+        let apart = bad(&[&at("first"), &at("last")]);
+        assert!(apart.len() == 1 && apart[0].contains("NOT compared"), "{apart:?}");
+        assert_eq!(bad(&[&at("first"), &at("old")]), [""; 0], "of one tree");
+        // Whoever hands a proof out can leave its words away; the tool does not say in its own name that they were forgotten.
+        let text = std::fs::read_to_string(at("first")).unwrap();
+        let (line, entry) = text
+            .lines()
+            .find_map(|line| line.strip_prefix("extra ").map(|entry| (line, decode_base64(entry).unwrap())))
+            .unwrap();
+        let mut empty = b"forgotten ".to_vec();
+        empty.extend_from_slice(&storeward_seal::merkle::leaf_hash(&entry));
+        let text = text.replace(line, &format!("extra {}", storeward_seal::encoding::base64(&empty)));
+        std::fs::write(at("emptied"), text).unwrap();
+        let found = offline::verify(&[at("emptied")], &public());
+        assert!(found.bad.is_empty() && found.good[0].contains("NOT in this file"), "{found:?}");
+        assert!(!found.good[0].contains("was forgotten"), "{found:?}");
         let stranger = Trust::Own(Box::new(LogKey::generate(&SeededEntropy::new(8))));
         assert_eq!(offline::verify(&paths, &stranger).bad.len(), 4);
     });

@@ -2,13 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use storeward_backup::sql;
-use storeward_backup::{Alone, Backups, Restored};
+use storeward_backup::standing::Facts;
+use storeward_backup::{Alone, Backups, Restored, Run};
 use storeward_base::{Actor, BackupId};
 use storeward_events::backup::BackupRestored;
 use storeward_seal::LogKey;
 use storeward_store::Engine;
 
+use super::newest;
 use super::sources::OWN_DUMP;
 use super::told;
 use super::trial::take_keys;
@@ -44,6 +45,12 @@ pub fn restore(beside: &Beside<'_>, backups: &Backups, alone: &Alone, wanted: &W
         (Beside::Nothing, None) => None,
     };
     let run = backups.find(wanted.run).map_err(|error| told(&error))?.run;
+    let runs = backups.list().map_err(|error| told(&error))?;
+    let behind = match (beside, &wanted.keys_from, &key) {
+        (Beside::Opened(opened), ..) => newest::held(opened, &runs)?,
+        (Beside::Nothing, Some(from), Some(key)) => newest::missing(newest::noted(from, key).as_ref(), &runs),
+        _ => None,
+    };
     let data = DataDir::create(&wanted.to)?;
     let restored = backups
         .restore(alone, run, &wanted.to, wanted.shop_to.as_deref(), key.as_ref())
@@ -57,6 +64,9 @@ pub fn restore(beside: &Beside<'_>, backups: &Backups, alone: &Alone, wanted: &W
     )];
     if key.is_none() {
         lines.push("its signature was not checked: that takes keys/ledger (--keys-from)".to_owned());
+    }
+    if let Some(words) = behind {
+        lines.push(format!("BAD   {words}. Whoever was erased since may be in this copy"));
     }
     keys(beside, &data, wanted, &restored, &mut lines)?;
     advise(&data, wanted, &restored, &mut lines);
@@ -153,13 +163,34 @@ pub fn standing(opened: &Opened) -> Done<String> {
         Engine::Sqlite => "SQLite",
         Engine::Postgres => "PostgreSQL",
     };
-    let last = opened.db.read_blocking(sql::last_good_run).context("the database")?;
-    let drill = opened.db.read_blocking(|reader| sql::drills(reader, 1)).context("the database")?;
-    let last = last.map_or_else(|| "none yet".to_owned(), |row| row.begun_at.to_string());
-    let drill = match drill.first() {
+    let facts = facts(opened)?;
+    let last = facts.last_good.map_or_else(|| "none yet".to_owned(), |row| row.begun_at.to_string());
+    let drill = match facts.last_drill {
         None => "no drill yet".to_owned(),
         Some(row) if row.code.is_empty() => format!("the last drill passed at {}", row.begun_at),
         Some(row) => format!("the last drill FAILED at {} ({})", row.begun_at, row.code),
     };
-    Ok(format!("{engine}; last good backup: {last}; {drill}"))
+    let frozen = if facts.frozen.is_some() {
+        "; no old backup is deleted: something looked like an attack"
+    } else {
+        ""
+    };
+    Ok(format!("{engine}; last good backup: {last}; {drill}{frozen}"))
+}
+
+fn facts(opened: &Opened) -> Done<Facts> {
+    let now = opened.clock.now();
+    opened.db.read_blocking(move |reader| Facts::read(reader, now)).context("the database")
+}
+
+/// What the tables of backups say otherwise than the ledger, and what is missing at the target, in words; told to the ledger, too.
+pub fn harmed(opened: &Opened, runs: &[Run]) -> Done<Vec<String>> {
+    let facts = facts(opened)?;
+    crate::oidc::finished(storeward_backup::desk::tell(&opened.db, &facts))?.map_err(|error| told(&error))?;
+    let line = |row: &storeward_events::system::RowHarmed| {
+        format!("the row {} of {} is {}", row.row, row.table, row.harm)
+    };
+    let mut lines: Vec<String> = facts.harmed.iter().map(line).collect();
+    lines.extend(newest::held(opened, runs)?);
+    Ok(lines)
 }

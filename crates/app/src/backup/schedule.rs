@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use storeward_backup::Target;
-use storeward_backup::desk::Desk;
+use storeward_backup::desk::{Desk, tell};
 use storeward_backup::standing::{Due, Facts, Rhythm, due, troubles};
 use storeward_console::BackupProblem;
 use storeward_seal::LogKey;
@@ -90,8 +90,15 @@ struct Ticker {
 }
 
 impl Ticker {
+    async fn facts(&self) -> Result<Facts, Failed> {
+        let now = self.db.now();
+        let facts = self.db.read(move |reader| Facts::read(reader, now)).await?;
+        tell(&self.db, &facts).await?;
+        Ok(facts)
+    }
+
     async fn tick(&self) -> Result<(), Failed> {
-        let facts = self.db.read(Facts::read).await?;
+        let facts = self.facts().await?;
         self.watched.set(&facts, self.rhythm, &self.db);
         if due(&facts, self.rhythm, self.db.now()).is_none() {
             return Ok(());
@@ -102,7 +109,7 @@ impl Ticker {
         if let Ok(Err(why)) = done {
             log("error", "a scheduled backup or drill did not succeed", &[("reason", &why)]);
         }
-        let facts = self.db.read(Facts::read).await?;
+        let facts = self.facts().await?;
         self.watched.set(&facts, self.rhythm, &self.db);
         Ok(())
     }
@@ -161,7 +168,10 @@ pub fn scheduled(dir: &Path) -> Done {
     let rhythm = rhythm(section);
     let backups = backups(&opened.data, section, super::bars::bars())?;
     let alone = backups.alone().map_err(|error| told(&error))?;
-    let facts = || opened.db.read_blocking(Facts::read).context("the database");
+    let facts = || {
+        let now = opened.clock.now();
+        opened.db.read_blocking(move |reader| Facts::read(reader, now)).context("the database")
+    };
     let next = |facts: &Facts| due(facts, rhythm, opened.clock.now());
     if next(&facts()?) == Some(Due::Backup) {
         super::now(&opened, &backups, &alone)?;

@@ -593,3 +593,5 @@ fn a_restore_follows_no_link_and_what_holds_the_backup_is_no_part_of_it() {
     std::fs::write(&config, text.replace(&one, &vault)).unwrap();
     assert!(refused(&twice).contains("one in the other"), "{}", refused(&twice));
 }
+
+mod rows;

@@ -14,6 +14,7 @@ use storeward_seal::LogKey;
 use storeward_store::copies::{self, count_rows};
 use storeward_store::ledger::{self, VerifyOptions};
 
+use super::newest;
 use super::sources::{OWN_DUMP, OWN_SQLITE};
 use crate::config::{Config, Loaded};
 use crate::data::{DataDir, write_atomically};
@@ -28,7 +29,19 @@ pub fn drill(opened: &Opened, backups: &Backups, alone: &Alone, run: Option<Back
     let key = LogKey::from_seed(&opened.data.keys()?.ledger);
     let trial =
         Trial { drill: Id::new(opened.clock.as_ref(), opened.entropy.as_ref()), at: opened.clock.now() };
-    let report = backups.drill(alone, trial, run, &key, |to, manifest| look(opened, to, manifest));
+    // Before it: what the drill finds in itself is whole also where the target was put back.
+    let newest = newest::told(opened)?.filter(|_| run.is_none());
+    let report = backups.drill(alone, trial, run, &key, |to, manifest| {
+        let mut looked = look(opened, to, manifest)?;
+        looked.findings.extend(newest.map(|newest| match newest.run == manifest.run {
+            true => Finding::held("newest", "it is the newest that was made, as the ledger has it"),
+            false => Finding::failed(
+                "newest",
+                format!("{} of {} was made later and is not at the target", newest.run, newest.made_at),
+            ),
+        }));
+        Ok(looked)
+    });
     let (text, signature) = report.sign(&key).context("the drill's report")?;
     let row = DrillRow {
         drill: report.drill,

@@ -145,10 +145,21 @@ fn list(at: &Directory, json: bool) -> Done {
     if runs.is_empty() {
         say("There is none yet: storeward backup now")?;
     }
-    match open::open(&at.dir) {
-        Ok(opened) => say(&restore::standing(&opened)?),
-        // The target was read without the database; that it does not open is told by `check`.
-        Err(_) => Ok(()),
+    // The target was read without the database; that it does not open is told by `check`.
+    let Ok(opened) = open::open(&at.dir) else { return Ok(()) };
+    say(&restore::standing(&opened)?)?;
+    named(&restore::harmed(&opened, &runs)?)
+}
+
+/// Says what is not as it was written, and ends with status 1 then.
+fn named(lines: &[String]) -> Done {
+    for line in lines {
+        say(&format!("BAD   {line}"))?;
+    }
+    match lines.len() {
+        0 => Ok(()),
+        count => Err(Failure::new(format!("{count} things about the backups are not what the ledger says"))
+            .hint("somebody was at the database or at the target: docs/backup.md, \"When rows or runs are missing\"")),
     }
 }
 
@@ -168,12 +179,16 @@ fn verify(at: &Directory, reading: Reading) -> Done {
         say(&format!("BAD   {fault}"))?;
     }
     match (faults.len(), reading) {
-        (0, Reading::All) => say(&format!("Every byte at {} was read and holds.", backups.plan().target)),
+        (0, Reading::All) => say(&format!("Every byte at {} was read and holds.", backups.plan().target))?,
         (0, Reading::Structure) => {
-            say(&format!("Everything is there at {}; what is in it was not read.", backups.plan().target))
+            say(&format!("Everything is there at {}; what is in it was not read.", backups.plan().target))?;
         }
-        (count, _) => Err(told(&storeward_backup::Error::Damaged(format!("{count} faults")))),
+        (count, _) => return Err(told(&storeward_backup::Error::Damaged(format!("{count} faults")))),
     }
+    let Ok(opened) = open::open(&at.dir) else {
+        return say("Whether the newest is there was not looked at: the database does not open.");
+    };
+    named(&restore::harmed(&opened, &backups.list().map_err(|error| told(&error))?)?)
 }
 
 fn read_out(options: &RestoreOptions) -> Done {
