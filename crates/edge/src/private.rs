@@ -1,8 +1,9 @@
 //! A listener for our own pages (the staff console): TLS and strict framing, no pipeline, no shop.
 
+use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http::{Request, Response};
@@ -10,7 +11,7 @@ use http_body::Body;
 use hyper::body::Incoming;
 use hyper::service::Service;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use storeward_base::ClientIp;
+use storeward_base::{AddressBlock, ClientIp};
 use storeward_host::Stop;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -20,6 +21,8 @@ use crate::guard::{Connection, FrameLimits, GuardedIo, HeadLimits};
 
 /// Connections at a time: a team and its browsers.
 const CONNECTIONS: usize = 512;
+/// Of one address (a block of them in IPv6): whoever takes all seats needs as many addresses. On loopback everybody has the same one.
+const OF_ONE_ADDRESS: usize = 64;
 const HANDSHAKE: Duration = Duration::from_secs(10);
 const HEAD: Duration = Duration::from_secs(30);
 const HEAD_LIMITS: HeadLimits = HeadLimits { size_bytes: 32 * 1024, headers: 100 };
@@ -44,6 +47,7 @@ where
     let listener = TcpListener::from_std(listener)?;
     let acceptor = TlsAcceptor::from(tls);
     let seats = Arc::new(Semaphore::new(CONNECTIONS));
+    let addresses = Addresses::default();
     loop {
         let accepted = tokio::select! {
             () = stop.stopping() => break,
@@ -53,18 +57,55 @@ where
             tokio::time::sleep(Duration::from_millis(50)).await;
             continue;
         };
+        let Some(own) = addresses.take(ClientIp::new(address.ip())) else { continue };
         let Ok(seat) = seats.clone().try_acquire_owned() else { continue };
         let (acceptor, service, stop) = (acceptor.clone(), service.clone(), stop.clone());
         tokio::spawn(async move {
             // How a client ends its connection is its own business.
             let _ = serve_one(tcp, address, acceptor, service, stop).await;
-            drop(seat);
+            drop((seat, own));
         });
     }
     let everyone = u32::try_from(CONNECTIONS).unwrap_or(u32::MAX);
     // Late ones are cut: the process is about to end.
     let _ = tokio::time::timeout(LAST_REQUESTS, seats.acquire_many(everyone)).await;
     Ok(())
+}
+
+/// How many seats each address has.
+#[derive(Clone, Default)]
+struct Addresses(Arc<Mutex<HashMap<AddressBlock, usize>>>);
+
+/// One of them, given back when it is dropped; nothing is counted on loopback.
+struct OwnSeat(Option<(Addresses, AddressBlock)>);
+
+impl Addresses {
+    fn take(&self, client: ClientIp) -> Option<OwnSeat> {
+        if client.get().is_loopback() {
+            return Some(OwnSeat(None));
+        }
+        let block = client.block();
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = counts.entry(block).or_insert(0);
+        if *count >= OF_ONE_ADDRESS {
+            return None;
+        }
+        *count += 1;
+        Some(OwnSeat(Some((self.clone(), block))))
+    }
+}
+
+impl Drop for OwnSeat {
+    fn drop(&mut self) {
+        let Some((addresses, block)) = self.0.take() else { return };
+        let mut counts = addresses.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = counts.get_mut(&block) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                counts.remove(&block);
+            }
+        }
+    }
 }
 
 /// Adds the client's address to each request.
@@ -131,5 +172,30 @@ where
             () = stop.stopping() => served.as_mut().graceful_shutdown(),
         }
         served.await.map_err(io::Error::other)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One stranger without a key took all of the interface's and the console's seats.
+    #[test]
+    fn one_address_has_its_seats_and_leaves_the_others() {
+        let addresses = Addresses::default();
+        let at = |text: &str| text.parse::<ClientIp>().unwrap();
+        let mut held: Vec<OwnSeat> =
+            (0..OF_ONE_ADDRESS).map(|_| addresses.take(at("203.0.113.7")).unwrap()).collect();
+        assert!(addresses.take(at("203.0.113.7")).is_none());
+        assert!(addresses.take(at("203.0.113.8")).is_some());
+        // One customer's whole network in IPv6 is one.
+        let six: Vec<OwnSeat> =
+            (0..OF_ONE_ADDRESS).map(|n| addresses.take(at(&format!("2001:db8::{n:x}"))).unwrap()).collect();
+        assert!(addresses.take(at("2001:db8::ffff")).is_none());
+        held.pop();
+        assert!(addresses.take(at("203.0.113.7")).is_some());
+        drop((held, six));
+        assert!(addresses.0.lock().unwrap().is_empty());
+        assert!((0..600).all(|_| addresses.take(at("127.0.0.1")).is_some()));
     }
 }
