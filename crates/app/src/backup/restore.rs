@@ -157,7 +157,7 @@ fn advise(data: &DataDir, wanted: &Wanted, restored: &Restored, lines: &mut Vec<
     ));
 }
 
-/// For the console and `list`: how the last ones went.
+/// For `list`: how the last ones went.
 pub fn standing(opened: &Opened) -> Done<String> {
     let engine = match opened.db.engine() {
         Engine::Sqlite => "SQLite",
