@@ -10,7 +10,7 @@ use storeward_base::{Actor, SeededEntropy, SystemEntropy};
 use storeward_emulators::{Fault, Provider as At, What};
 use storeward_payments::{Provider, rest};
 use storeward_policy::Purpose;
-use storeward_seal::PseudonymKey;
+use storeward_seal::{DataKey, PseudonymKey};
 use storeward_store::both_engines;
 use storeward_store::testing::TestDb;
 use storeward_web::HostNames;
@@ -42,6 +42,8 @@ async fn stand(db: &TestDb) -> Stand {
         db: (**db).clone(),
         clock: db.clock.clone(),
         entropy: Arc::new(SystemEntropy),
+        data_key: DataKey::generate(&SeededEntropy::new(2)),
+        may_make: Arc::new(|_, _| Ok(true)),
     });
     let parts = InterfaceParts {
         db: (**db).clone(),

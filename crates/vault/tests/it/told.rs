@@ -6,9 +6,7 @@ use storeward_base::{GrantId, StaffId};
 use storeward_policy::Purpose;
 use storeward_store::testing::TestDb;
 use storeward_store::{both_engines, ledger};
-use storeward_vault::{
-    Ask, Asker, Decision, Error, Harm, MIGRATIONS, PleaOutcome, Right, Vault, Verdict,
-};
+use storeward_vault::{Ask, Asker, Decision, Error, Harm, MIGRATIONS, PleaOutcome, Right, Vault, Verdict};
 
 use crate::support::{ada, asks, bob, both, field, item, staff};
 
