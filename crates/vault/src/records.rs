@@ -401,19 +401,6 @@ impl Vault {
         self.0.db.read(move |reader| sights::list(reader, &filter, limit)).await
     }
 
-    /// The marks by which a value is found; nothing for a field that cannot be looked up, and for what fits no field.
-    pub(crate) fn marks(&self, field: &'static Field, value: &str) -> Option<Vec<(u32, [u8; 16])>> {
-        let normal = field.take(value).ok().and_then(|kept| field.normal(&kept))?;
-        let name = field.full_name();
-        let indexes = self.0.keys.indexes();
-        Some(
-            indexes
-                .iter()
-                .map(|(version, root)| (*version, root.field(&name, *version).mark(&normal)))
-                .collect(),
-        )
-    }
-
     async fn refuse_erased(&self, customer: CustomerId) -> Result<(), Error> {
         let found =
             self.0.db.read(move |reader| -> Result<_, Error> { Ok(sql::customer(reader, customer)?) });
