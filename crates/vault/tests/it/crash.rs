@@ -20,7 +20,7 @@ use storeward_store::testing::{blocking, options};
 use storeward_store::{Db, Migration};
 use storeward_vault::{Error, KEY_MIGRATIONS, KeyStore, KeyStoreParts, MIGRATIONS, Shelf, Vault, VaultParts};
 
-use crate::support::{field, item, open, own, staff};
+use crate::support::{field, item, own, staff};
 
 /// Tells the child where its files are.
 const FOLDER: &str = "STOREWARD_CRASH_FOLDER";
@@ -72,7 +72,9 @@ impl House {
     async fn holds(&self, acknowledged: &Acknowledged) {
         for (number, told) in &acknowledged.0 {
             let who = customer(*number);
-            let opened = open(&self.vault, who, &["address.city", "contact.email"]).await;
+            // By themselves: of staff nobody opens more than two hundred customers in an hour.
+            let wanted = ["address.city", "contact.email"].map(field);
+            let opened = self.vault.open(&own(who), &wanted).await.map(|opening| opening.values);
             let found = self.vault.find(field("contact.email"), &email(*number)).await.unwrap();
             match opened {
                 Ok(opened) => {
@@ -283,7 +285,7 @@ async fn write_on(vault: Vault, first: u128) {
         }
         count += 1;
         let who = customer(number);
-        if count > 20 && below(25) == 0 {
+        if count > 8 && below(12) == 0 {
             println!("erases {number}");
             match vault.erase(&own(who)).await {
                 Ok(()) => println!("erased {number}"),
@@ -306,7 +308,7 @@ fn a_kill_at_any_moment_loses_nothing_and_leaves_nobody_half_erased() {
     let mut acknowledged = Acknowledged::default();
     for round in 0..rounds(6) {
         let child = Running::start(folder.path(), round);
-        child.until(&mut acknowledged, 10 + below(120));
+        child.until(&mut acknowledged, 60 + below(120));
         std::thread::sleep(Duration::from_micros(below(20_000)));
         child.kill(&mut acknowledged);
         in_runtime(async {
