@@ -18,7 +18,7 @@ async fn a_request_and_its_answer_pass() {
     assert_eq!(response.header("x-content-type-options"), Some("nosniff"));
     let asked = shop.asked();
     assert_eq!(asked[0].target(), "/a%20b?q=1&r");
-    assert_eq!(asked[0].header("host"), ["Shop.TEST:8443"]);
+    assert_eq!(asked[0].header("host"), ["shop.test:8443"]);
     assert_eq!(asked[0].header("x-forwarded-for"), ["127.0.0.1"]);
     assert_eq!(asked[0].header("x-forwarded-proto"), ["https"]);
     assert_eq!((asked[0].header("cookie"), asked[0].header("x-own")), (vec!["a=1"], vec!["1"]));
