@@ -10,10 +10,15 @@ pub fn reference(document: &Value) -> String {
     let empty = Map::new();
     let paths = document["paths"].as_object().unwrap_or(&empty);
     for tag in document["tags"].as_array().into_iter().flatten() {
+        let is_its = |one: &Value| one["tags"][0] == tag["name"];
+        // A chapter without operations is none.
+        if !paths.values().filter_map(Value::as_object).flat_map(Map::values).any(is_its) {
+            continue;
+        }
         let _ = write!(out, "\n### {}\n", text(&tag["description"]));
         for (path, methods) in paths {
             for (method, one) in methods.as_object().into_iter().flatten() {
-                if one["tags"][0] == tag["name"] {
+                if is_its(one) {
                     operation(&mut out, method, path, one);
                 }
             }

@@ -15,6 +15,15 @@ use crate::money::Money;
 use crate::payments::Shared;
 use crate::sql;
 
+/// Whether the provider was asked to take what the buyer agreed to, and said no each time.
+fn is_taking_refused(tx: &mut Tx<'_>, attempt: &Attempt) -> Result<bool, Error> {
+    let calls = sql::calls_of(tx, attempt.payment)?;
+    let is_taking = |operation| matches!(operation, Operation::Capture | Operation::Authorize);
+    let mut tries =
+        calls.iter().filter(|call| call.attempt == attempt.number && is_taking(call.operation)).peekable();
+    Ok(tries.peek().is_some() && tries.all(|call| call.state == CallState::Refused))
+}
+
 /// Minor units for a fact.
 pub(crate) fn amount(minor: i64) -> u64 {
     u64::try_from(minor).unwrap_or(0)
@@ -57,7 +66,12 @@ impl Shared {
         };
         // An attempt that was given up says nothing more of the buyer, but what it took counts.
         let is_current = attempt.number == before.attempt;
-        let stage = if is_current { seen.stage } else { Stage::Waiting };
+        let stage = match (is_current, seen.stage) {
+            (false, _) => Stage::Waiting,
+            // The buyer agreed, and the provider took nothing of it: another means has to be chosen.
+            (true, Stage::Approved) if is_taking_refused(tx, attempt)? => Stage::Declined,
+            (true, stage) => stage,
+        };
         after.state = next(before.state, stage, &sums);
         self.finish(tx, &before, after, attempt.provider)
     }

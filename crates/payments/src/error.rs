@@ -39,6 +39,8 @@ pub enum Error {
     },
     /// Others changed it at the same moment, too often in a row.
     Raced,
+    /// Something else was wished under the same name.
+    OtherWish,
     /// More refunds on one day than the config allows.
     RefundLimit,
     /// Kept data that this program cannot read.
@@ -69,6 +71,9 @@ impl fmt::Display for Error {
                 write!(f, "the provider cannot be reached ({code}); nothing was sent, try again later")
             }
             Error::Raced => f.write_str("others changed the payment at the same moment; read it and try again"),
+            Error::OtherWish => f.write_str(
+                "another amount was ordered under this name before; nothing was done now: load the page again",
+            ),
             Error::RefundLimit => {
                 f.write_str("today's limit of refunds is reached; an owner can raise it in [payments]")
             }
@@ -109,6 +114,7 @@ impl Fault for Error {
             | Error::Unsure
             | Error::NoProvider
             | Error::Refused { .. }
+            | Error::OtherWish
             | Error::Raced => FaultKind::Conflict,
             Error::NotReached { .. } => FaultKind::Busy,
             Error::RefundLimit => FaultKind::Denied,
@@ -127,6 +133,7 @@ impl Fault for Error {
             | Error::State(_)
             | Error::NoProvider
             | Error::RefundLimit
+            | Error::OtherWish
             | Error::Raced => Blame::Caller,
             Error::Unsure | Error::Refused { .. } | Error::NotReached { .. } => Blame::Upstream,
             Error::Seal(_) | Error::Form(_) | Error::Unbalanced => Blame::Us,
@@ -148,6 +155,7 @@ impl Fault for Error {
             Error::Refused { .. } => "payments.refused",
             Error::NotReached { .. } => "payments.not_reached",
             Error::Raced => "payments.raced",
+            Error::OtherWish => "payments.other_wish",
             Error::RefundLimit => "payments.refund_limit",
             Error::Form(_) => "payments.form",
             Error::Unbalanced => "payments.unbalanced",

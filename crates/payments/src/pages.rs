@@ -351,6 +351,7 @@ async fn link(
 ) -> Result<Response, Failure> {
     let language = language(&headers);
     let new = link.wanted(&pages.0.payments.0.settings.links, pages.0.payments.0.clock.now())?;
+    pages.0.payments.check(&new)?;
     if let Some(known) = pages.of_link(&new).await? {
         return Ok(redirect(&pages.0.payments.page_path(known.id)));
     }
@@ -388,7 +389,10 @@ async fn begin_by_link(
     Form(chosen): Form<ChosenByLink>,
 ) -> Result<Response, Failure> {
     let new = chosen.link.wanted(&pages.0.payments.0.settings.links, pages.0.payments.0.clock.now())?;
-    let payment = pages.made(new).await?;
+    let payment = match pages.of_link(&new).await? {
+        Some(known) => known,
+        None => pages.made(new).await?,
+    };
     pages.lead(&payment, &chosen.way, &headers).await
 }
 

@@ -347,8 +347,16 @@ fn seen(session: &Value, intent: &Value, refunds: &[Value]) -> Option<Seen> {
         authorized: if holds { asked.minor } else { 0 },
         captures_ended: is_taken,
         captures,
-        refunds: refunds.iter().map(refund).collect::<Option<Vec<_>>>()?,
+        refunds: refunds.iter().filter(|one| moved_money(one)).map(refund).collect::<Option<Vec<_>>>()?,
     })
+}
+
+/// What was set aside and is not taken stands in Stripe's list as a refund, too, that nobody asked for and that moved nothing.
+fn moved_money(refund: &Value) -> bool {
+    let has = |pointer: &str| refund.pointer(pointer).is_some_and(|value| !value.is_null());
+    has("/balance_transaction")
+        || has("/metadata/storeward_call")
+        || text(refund, "/status") != Some("succeeded")
 }
 
 fn refund(one: &Value) -> Option<SeenRefund> {

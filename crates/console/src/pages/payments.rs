@@ -1,7 +1,7 @@
 //! Payments: how each stands, what was called, booked and told; and giving back, taking, setting free by whoever may.
 
 use serde::Deserialize;
-use storeward_base::{Actor, PaymentId};
+use storeward_base::{Actor, Entropy, PaymentId, SystemEntropy};
 use storeward_events::words;
 use storeward_payments::desk::{
     Call, CallState, Delivery, Dispute, Error as PayError, Money, Operation, Payment, Payments, Posting,
@@ -255,6 +255,7 @@ async fn content<'a>(
     let missing = || Failure::missing("payments.no_payment", "There is no such payment.");
     let Whole { payment, calls, postings, disputes, news, .. } =
         payments(app)?.whole(read_id(id)?).await?.ok_or_else(missing)?;
+    let entropy: &dyn Entropy = &SystemEntropy;
     let money = |minor: i64| Money { minor, currency: payment.currency() }.to_string();
     let some = |minor: i64| (minor > 0 && !payment.is_unsure).then(|| money(minor));
     Ok(PaymentPage {
@@ -280,7 +281,7 @@ async fn content<'a>(
         may_void: payment.captured == 0
             && !payment.is_unsure
             && !matches!(payment.state, At::Voided | At::Failed | At::Refunded),
-        name: format!("console-{}", calls.len()),
+        name: entropy.token::<16>(),
         calls: calls.iter().map(|call| call_line(call, &money)).collect(),
         postings: postings.iter().filter_map(posting_line).collect(),
         disputes: disputes.iter().map(|dispute| dispute_line(dispute, &money)).collect(),

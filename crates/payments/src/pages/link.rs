@@ -7,7 +7,7 @@ use storeward_seal::fingerprint::{equal, hmac_sha256};
 use storeward_web::Failure;
 
 use crate::error::Error;
-use crate::model::{NewPayment, Payment};
+use crate::model::{NewPayment, Payment, State};
 use crate::money::{Currency, Money};
 
 use super::Pages;
@@ -107,10 +107,11 @@ impl Link {
 }
 
 impl Pages {
-    /// The payment that the order has for this amount, if there is one that is not over.
+    /// The payment that the order has for this amount, unless nobody paid it in time: what was paid, given back or set free is not
+    /// paid once more by an old link.
     pub(super) async fn of_link(&self, new: &NewPayment) -> Result<Option<Payment>, Failure> {
         let known = self.0.payments.of_order(&new.order).await?;
-        Ok(known.into_iter().find(|payment| payment.amount == new.amount && payment.is_open()))
+        Ok(known.into_iter().find(|payment| payment.amount == new.amount && payment.state != State::Failed))
     }
 
     pub(super) async fn made(&self, new: NewPayment) -> Result<Payment, Failure> {

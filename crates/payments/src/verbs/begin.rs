@@ -97,14 +97,8 @@ impl Shared {
                 sql::attempt_closed(tx, (id, attempt.number))?;
                 continue;
             }
-            let call = self.call(
-                &before,
-                &attempt,
-                Operation::Close,
-                None,
-                Some(reference),
-                &attempt.number.to_string(),
-            );
+            let which = closing(tx, &attempt)?;
+            let call = self.call(&before, &attempt, Operation::Close, None, Some(reference), &which);
             if let Some(known) = sql::find_call(tx, &call.key)? {
                 tx.commit_silent("another request is at it");
                 return if known.settled_at.is_none() { Ok(Plan::Wait) } else { Err(Error::Raced) };
@@ -173,6 +167,23 @@ impl Shared {
             settled_at: None,
         }
     }
+}
+
+/// Most tries to close one page by a call of its own each; it closes by itself in the end.
+const MOST_CLOSES: usize = 6;
+
+/// Which call closes the page of an attempt: another one where the last was refused, or never went out.
+pub(crate) fn closing(tx: &mut Tx<'_>, attempt: &Attempt) -> Result<String, Error> {
+    let calls = sql::calls_of(tx, attempt.payment)?;
+    let is_refused = |call: &&Call| {
+        call.operation == Operation::Close
+            && call.attempt == attempt.number
+            && call.state == CallState::Refused
+    };
+    Ok(match calls.iter().filter(is_refused).count().min(MOST_CLOSES) {
+        0 => attempt.number.to_string(),
+        before => format!("{}/{before}", attempt.number),
+    })
 }
 
 /// Whether closing a page needs no call.

@@ -87,7 +87,8 @@ impl Payments {
             .await
     }
 
-    fn check(&self, new: &NewPayment) -> Result<(), Error> {
+    /// Refuses what does not fit, before anything is written.
+    pub(crate) fn check(&self, new: &NewPayment) -> Result<(), Error> {
         Money::new(new.amount.minor, new.amount.currency)?;
         if !is_number(&new.order) {
             return Err(misfit("order", "an order's number has 1 to 64 visible signs"));

@@ -127,8 +127,12 @@ impl Shared {
         let is_under_way = tries.clone().any(|call| call.settled_at.is_none());
         let is_done = tries.any(|call| call.state == CallState::Done);
         let count = calls.iter().filter(|call| call.operation == operation && call.attempt == number).count();
-        // Whoever is refused three times chooses another means of payment on PayPal's page, or gives up.
-        if !fits || is_under_way || is_done || count >= 3 {
+        // Whoever is refused three times begins anew, here or elsewhere.
+        if fits && !is_under_way && !is_done && count >= 3 {
+            sql::attempt_closed(tx, (id, number))?;
+            return Ok(None);
+        }
+        if !fits || is_under_way || is_done {
             return Ok(None);
         }
         // Not of what is set aside: nothing is, yet. So no amount is reserved; the order is taken whole, once.

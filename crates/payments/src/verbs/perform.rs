@@ -126,6 +126,7 @@ impl Payments {
     /// It did nothing: what it had set aside is free again.
     pub(crate) async fn refused(&self, call: &Call, code: &str) -> Result<Payment, Error> {
         let (key, code) = (call.key.clone(), code.to_owned());
+        let shared = Arc::clone(&self.0);
         self.0
             .db
             .write(move |tx| {
@@ -143,6 +144,13 @@ impl Payments {
                         code: crate::provider::clean(&code),
                     };
                     tell(tx, fact)?;
+                    let before = sql::get(tx, held.payment)?;
+                    // What the buyer agreed to was not taken: the page offers the ways to pay again.
+                    let is_taking = matches!(held.operation, Operation::Capture | Operation::Authorize);
+                    if is_taking && before.state == State::Processing && before.attempt == held.attempt {
+                        let after = Payment { state: State::Declined, ..before.clone() };
+                        return shared.finish(tx, &before, after, held.provider);
+                    }
                 }
                 sql::get(tx, held.payment)
             })

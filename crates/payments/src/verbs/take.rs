@@ -103,7 +103,7 @@ impl Shared {
     fn plan_capture(&self, tx: &mut Tx<'_>, id: PaymentId, wish: &Wish) -> Result<Plan, Error> {
         let payment = sql::get(tx, id)?;
         let which = self.which(tx, id, wish, Operation::Capture)?;
-        if let Some(plan) = self.known(tx, &payment, Operation::Capture, &which)? {
+        if let Some(plan) = self.known(tx, &payment, Operation::Capture, &which, wish.amount)? {
             return Ok(plan);
         }
         if payment.is_unsure {
@@ -126,7 +126,7 @@ impl Shared {
     fn plan_refund(&self, tx: &mut Tx<'_>, id: PaymentId, wish: &Wish) -> Result<Plan, Error> {
         let payment = sql::get(tx, id)?;
         let which = self.which(tx, id, wish, Operation::Refund)?;
-        if let Some(plan) = self.known(tx, &payment, Operation::Refund, &which)? {
+        if let Some(plan) = self.known(tx, &payment, Operation::Refund, &which, wish.amount)? {
             return Ok(plan);
         }
         if payment.is_unsure {
@@ -193,7 +193,7 @@ impl Shared {
                 sql::attempt_closed(tx, of)?;
                 continue;
             };
-            let which = attempt.number.to_string();
+            let which = super::begin::closing(tx, &attempt)?;
             let call = self.call(payment, &attempt, Operation::Close, None, Some(reference), &which);
             if let Some(plan) = self.before(tx, &call.key)? {
                 return Ok(plan);
@@ -214,8 +214,15 @@ impl Shared {
         payment: &Payment,
         operation: Operation,
         which: &str,
+        amount: Option<i64>,
     ) -> Result<Option<Plan>, Error> {
         let key = self.call_key(payment, operation, which);
+        // Another amount under the same name is another wish: whoever has it must not read that it was done.
+        if let (Some(wished), Some(known)) = (amount, sql::find_call(tx, &key)?)
+            && known.amount != Some(wished)
+        {
+            return Err(Error::OtherWish);
+        }
         let found = self.before(tx, &key)?;
         if found.is_some() {
             tx.commit_silent("the same wish was carried out before");

@@ -133,3 +133,21 @@ both_engines!(a_buyer_who_changes_their_mind_pays_once, MIGRATIONS, async |db| {
     assert_eq!(again.unwrap_err(), Error::State("captured"));
     assert_eq!(reference(Provider::PayPal, "http://127.0.0.1:1/checkoutnow?token=ABC"), "ABC");
 });
+
+both_engines!(a_buyer_whose_source_is_declined_pays_otherwise, MIGRATIONS, async |db| {
+    let shop = Shop::new(&db).await;
+    let payment = shop.create("S-declined", 1500).await;
+    let order = shop.begin(&payment, Provider::PayPal).await;
+    shop.emulators.control.approve_order(&order, storeward_emulators::Source::Declines).unwrap();
+    // However often the buyer's page is loaded, it never says for good that it is being checked.
+    for _ in 0..5 {
+        let after = shop.payments.look(payment.id).await.unwrap();
+        assert!(!after.is_unsure && after.state == State::Declined, "{after:?}");
+    }
+    let page = shop.begin(&payment, Provider::Stripe).await;
+    shop.pay(Provider::Stripe, &page).await;
+    let paid = shop.payments.look(payment.id).await.unwrap();
+    assert_eq!((paid.state, paid.captured), (State::Captured, 1500), "{paid:?}");
+    assert_eq!(shop.effects("capture").len(), 1);
+    books(&db).await;
+});
