@@ -147,6 +147,7 @@ pub fn check(options: &Options) -> Done {
         findings.extend(vault(dir, &loaded.config));
     }
     findings.push(backup(dir, &loaded.config));
+    findings.extend(payments(dir, &loaded.config));
     told(&findings)?;
     let bad = findings.iter().filter(|f| f.grade == Grade::Bad).count();
     match bad {
@@ -303,6 +304,15 @@ fn vault(dir: &Path, config: &Config) -> Vec<Finding> {
         ));
     }
     findings
+}
+
+/// Whether the secrets of payments can be read; nothing where none are taken.
+fn payments(dir: &Path, config: &Config) -> Option<Finding> {
+    config.payments.as_ref()?;
+    Some(match crate::payments::look(dir, config) {
+        Ok(says) => Finding::good("payments", says),
+        Err(failure) => Finding::of("payments", failure, "see docs/payments.md"),
+    })
 }
 
 /// Whether there are backups, and whether their target can be opened.

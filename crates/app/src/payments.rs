@@ -1,8 +1,10 @@
 //! `[payments]`: payments, put together, with the pages where buyers choose how to pay.
 
+use std::path::Path;
+
 use storeward_host::OwnPages;
 use storeward_payments::pages::{Look, Pages};
-use storeward_payments::{PAGES, Pace, Payments, PaymentsParts};
+use storeward_payments::{Mode, PAGES, Pace, Payments, PaymentsParts};
 
 use crate::Done;
 use crate::config::Config;
@@ -18,6 +20,16 @@ pub fn check(config: &Config) -> Done {
         return Err(Failure::new("[payments] needs [payments.stripe], [payments.paypal], or both").hint(HINT));
     }
     Ok(())
+}
+
+/// For `storeward check`: reads the files that the section names.
+pub fn look(dir: &Path, config: &Config) -> Done<String> {
+    let Some(section) = &config.payments else { return Ok("none are taken".to_owned()) };
+    section.settings(dir).map_err(|fault| Failure::new(fault.to_string()).hint(HINT))?;
+    let ways = [("Stripe", section.stripe.is_some()), ("PayPal", section.paypal.is_some())];
+    let ways: Vec<&str> = ways.into_iter().filter(|(_, is_there)| *is_there).map(|(name, _)| name).collect();
+    let mode = if section.mode == Mode::Live { "money moves" } else { "test payments, no money moves" };
+    Ok(format!("{}: the keys can be read; {mode}", ways.join(" and ")))
 }
 
 /// Whether nothing changed.
