@@ -108,13 +108,13 @@ pub fn back_test(engine: &Engine, past: &[Past], from: Timestamp, limits: Limits
 
 /// Something that became known of an attempt.
 #[derive(Clone, Copy, Debug)]
-enum Later {
+pub(crate) enum Later {
     Outcome(usize, Outcome),
     Label(usize, Label),
 }
 
 impl Later {
-    fn tell(self, past: &[Past], state: &mut State) {
+    pub fn tell(self, past: &[Past], state: &mut State) {
         match self {
             Later::Outcome(at, outcome) => {
                 if let Some(one) = past.get(at) {
@@ -131,7 +131,7 @@ impl Later {
 }
 
 /// Outcomes and labels in the order in which they came.
-fn later(past: &[Past]) -> Vec<(Timestamp, Later)> {
+pub(crate) fn later(past: &[Past]) -> Vec<(Timestamp, Later)> {
     let mut later = Vec::new();
     for (at, one) in past.iter().enumerate() {
         later.extend(one.outcome.map(|(outcome, moment)| (moment, Later::Outcome(at, outcome))));

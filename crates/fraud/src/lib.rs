@@ -3,7 +3,8 @@
 //!
 //! **Owns** [`Attempt`] (an attempt to pay in fingerprints and figures), [`State`] (what is remembered) and [`Feature`];
 //! [`logistic`] and [`boost`] (scorers of our own), [`Model`] (how they are kept), [`evaluate`], [`split`] and [`drift`];
-//! [`Rule`], what each would have done ([`backtest`]), and the [`Engine`] that joins rules and scorer.
+//! [`Rule`], what each would have done ([`backtest`]), the [`Engine`] that joins rules
+//! and scorer, and the way from a shop's past to a scorer that acts ([`learning`]).
 //! **Holds** the same attempts, outcomes and labels in the same order give the same state, and the same examples and seed
 //! the same model; the state is bounded whatever comes, and what it lets go is counted; a figure is read before its own
 //! attempt is counted, and a fraud counts from the moment at which it became known; a scorer only ever asks for more, and a
@@ -24,6 +25,7 @@ mod engine;
 pub mod evaluate;
 mod features;
 mod firing;
+pub mod learning;
 pub mod logistic;
 mod matrix;
 mod model;

@@ -4,6 +4,7 @@
 
 mod card_testing;
 mod engine;
+mod learning;
 mod model;
 mod rules;
 mod state;

@@ -1,0 +1,172 @@
+//! From a shop's own past to a scorer that may act: silence becomes a label, figures are read as they were at their moment,
+//! the last weeks are kept for the trial, and a challenger takes the champion's place only when it is better there.
+
+use std::fmt;
+
+use storeward_base::Timestamp;
+
+use crate::attempt::{Kind, Label, Mark, Marks, Outcome, Source, Truth};
+use crate::backtest::{Later, Past, later};
+use crate::engine::{Engine, Placed};
+use crate::evaluate::{Comparison, Figures, Standing, compare};
+use crate::features::{Delay, Feature};
+use crate::model::Model;
+use crate::profile::DAY_SECONDS;
+use crate::rules::Mode;
+use crate::split::{Example, Plan, judge, split};
+use crate::state::{Limits, State};
+use crate::train::{Method, TooFew, train};
+
+/// How a scorer is learned and tried.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Course {
+    pub method: Method,
+    /// Days of attempts that are learned of, at most.
+    pub train_days: i64,
+    /// Days kept for the trial.
+    pub test_days: i64,
+    /// How long silence has to last, in days (1 to 35).
+    pub delay_days: u8,
+    pub limits: Limits,
+}
+
+impl Default for Course {
+    /// Three months are learned of, two weeks are for the trial, and a month without a complaint is a good sign.
+    fn default() -> Self {
+        Course {
+            method: Method::Boosted(crate::boost::Growth::default()),
+            train_days: 90,
+            test_days: 14,
+            delay_days: 30,
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// Gives a label to approved attempts that nobody complained about for so long; what was declined or blocked has none.
+pub fn with_silence(past: &[Past], now: Timestamp, delay_days: u8) -> Vec<Past> {
+    let span = i64::from(delay_days) * DAY_SECONDS;
+    let silent = |one: &Past| {
+        let known_at = Timestamp::from_seconds(one.attempt.at.seconds().saturating_add(span));
+        let approved = matches!(one.outcome, Some((Outcome::Approved, _)));
+        (approved && known_at <= now).then_some(Label {
+            truth: Truth::Good,
+            known_at,
+            source: Source::Silence,
+        })
+    };
+    past.iter().map(|one| Past { label: one.label.or_else(|| silent(one)), ..*one }).collect()
+}
+
+/// The figures of each attempt as they were at its moment: outcomes and labels are told when they came. The past is in the
+/// order of time.
+pub fn examples(past: &[Past], delay_days: u8, limits: Limits) -> Vec<Example> {
+    let mut state = State::new(limits);
+    let mut later: Vec<(Timestamp, Later)> = later(past);
+    later.reverse();
+    let mut examples = Vec::with_capacity(past.len());
+    for one in past {
+        while let Some((_, what)) = later.pop_if(|(at, _)| *at <= one.attempt.at) {
+            what.tell(past, &mut state);
+        }
+        examples.push(Example {
+            at: one.attempt.at,
+            card: whose(&one.attempt.marks),
+            vector: state.features(&one.attempt, Delay::days(delay_days)),
+            label: one.label,
+        });
+        state.record(&one.attempt);
+    }
+    examples
+}
+
+/// Under which key attempts count as one buyer's.
+fn whose(marks: &Marks) -> Mark {
+    let keys = [Kind::Card, Kind::Customer, Kind::Email, Kind::Device, Kind::Address];
+    keys.into_iter().find_map(|kind| marks.get(kind)).unwrap_or(Mark(0))
+}
+
+/// A challenger and how it did on weeks that it had not seen.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Trial {
+    pub model: Model,
+    pub figures: Figures,
+    /// Beside the champion, on the same attempts.
+    pub against: Option<Comparison>,
+    pub plan: Plan,
+}
+
+/// Learns a challenger and tries it. The trial ends so long before the past's end that its labels have come.
+pub fn try_out(past: &[Past], champion: Option<&Model>, course: &Course, seed: u64) -> Result<Trial, TooFew> {
+    let now = past.last().map(|one| one.attempt.at).unwrap_or_default();
+    let delay = i64::from(course.delay_days);
+    let past = with_silence(past, now, course.delay_days);
+    let examples = examples(&past, course.delay_days, course.limits);
+    let back = course.train_days + delay + course.test_days + delay;
+    let start = Timestamp::from_seconds(now.seconds().saturating_sub(back * DAY_SECONDS));
+    let plan = Plan { start, train_days: course.train_days, delay_days: delay, test_days: course.test_days };
+    let parts = split(&examples, &plan);
+    let all = |_: Feature| true;
+    let model = train(&examples, &parts.train, course.method, all, course.delay_days)?;
+    let judged = judge(&examples, &parts.test, |vector| model.score(vector));
+    let against = champion.map(|champion| {
+        let before = judge(&examples, &parts.test, |vector| champion.score(vector));
+        let scores: Vec<f64> = judged.iter().map(|one| one.score).collect();
+        compare(&before, &scores, seed)
+    });
+    Ok(Trial { figures: Figures::of(&judged), model, against, plan })
+}
+
+/// Frauds in the trial below which it says nothing.
+pub const LEAST_TRIED: usize = 20;
+
+/// Why a challenger stays one.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum NotBetter {
+    /// Fewer than [`LEAST_TRIED`] frauds in the trial.
+    TooFewTried { frauds: usize },
+    /// It found hardly more than whoever draws lots.
+    NoUse { average_precision: f64 },
+    /// It is not better than the champion in more than 97.5 % of the drawings.
+    Open,
+}
+
+impl fmt::Display for NotBetter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NotBetter::TooFewTried { frauds } => {
+                write!(f, "{frauds} frauds in the trial's weeks; fewer than {LEAST_TRIED} say nothing")
+            }
+            NotBetter::NoUse { average_precision } => {
+                write!(
+                    f,
+                    "an average precision of {average_precision:.3} is hardly more than lots would have"
+                )
+            }
+            NotBetter::Open => {
+                f.write_str("it is not better than the scorer in place, as far as the trial shows")
+            }
+        }
+    }
+}
+
+impl std::error::Error for NotBetter {}
+
+/// Puts a challenger in the champion's place, in the same mode; the first one is only watched.
+pub fn place(engine: &mut Engine, trial: &Trial) -> Result<(), NotBetter> {
+    let Figures { average_precision, attempts, frauds, .. } = trial.figures;
+    if frauds < LEAST_TRIED {
+        return Err(NotBetter::TooFewTried { frauds });
+    }
+    // Lots have an average precision of the share of frauds.
+    if average_precision < 5.0 * frauds as f64 / attempts.max(1) as f64 {
+        return Err(NotBetter::NoUse { average_precision });
+    }
+    match &trial.against {
+        Some(against) if against.standing != Standing::Better => return Err(NotBetter::Open),
+        Some(_) | None => {}
+    }
+    let mode = engine.champion.as_ref().map_or(Mode::Observe, |placed| placed.mode);
+    engine.champion = Some(Placed { model: trial.model.clone(), mode });
+    Ok(())
+}
