@@ -1,5 +1,6 @@
 -- Requests at a steady rate, whatever the answers take; with a form's token, sign-ins: each for another account, from
--- another address. wrk's own words come first, then: requests a second [token, cookies, origin].
+-- another address. wrk's own words come first, then: requests a second, 0 for as fast as they come
+-- [token, cookies, origin | "spread": pages, each for another address].
 local ffi = require("ffi")
 ffi.cdef [[
   typedef struct { long tv_sec; long tv_nsec; } storeward_time;
@@ -14,14 +15,17 @@ end
 
 local interval, next_ms, made
 local form
+local spread = false
 -- Seen by `done` through thread:get.
 counts = ""
 local by_status = {}
 
 function init(words)
-  interval = 1000 / tonumber(words[1])
+  local rate = tonumber(words[1])
+  interval = rate > 0 and 1000 / rate or 0
   next_ms, made = now_ms(), 0
-  if words[2] then form = { csrf = words[2], cookies = words[3], origin = words[4] } end
+  spread = words[2] == "spread"
+  if words[2] and not spread then form = { csrf = words[2], cookies = words[3], origin = words[4] } end
   math.randomseed(next_ms)
   made = math.random(0, 4000000)
 end
@@ -35,21 +39,25 @@ function delay()
   return math.floor(wait + 0.5)
 end
 
-function request()
-  if not form then return wrk.format("GET") end
-  made = made + 1
-  -- Spread over the whole space, so that no network around an address counts for many.
+-- Spread over the whole space, so that no network around an address counts for many.
+local function address()
   local high, low = made * 40503 % 65536, made * 25173 % 65536
-  local address = string.format("2001:%x:%x:%x::1", high, low, made % 65536)
   if made % 2 == 0 then
-    address = string.format("%d.%d.%d.%d", 11 + high % 100, math.floor(high / 256), low % 256, math.floor(low / 256))
+    return string.format("%d.%d.%d.%d", 11 + high % 100, math.floor(high / 256), low % 256, math.floor(low / 256))
   end
+  return string.format("2001:%x:%x:%x::1", high, low, made % 65536)
+end
+
+function request()
+  made = made + 1
+  if spread then return wrk.format("GET", nil, { ["X-Forwarded-For"] = address() }) end
+  if not form then return wrk.format("GET") end
   return wrk.format("POST", nil, {
     ["Content-Type"] = "application/x-www-form-urlencoded",
     ["Cookie"] = form.cookies,
     ["Origin"] = form.origin,
     ["Sec-Fetch-Site"] = "same-origin",
-    ["X-Forwarded-For"] = address,
+    ["X-Forwarded-For"] = address(),
   }, "csrf=" .. form.csrf .. "&email=nobody-" .. made .. "%40people.example&password=not-this-one-" .. made .. "&next=")
 end
 

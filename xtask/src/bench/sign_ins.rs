@@ -20,8 +20,8 @@ const PACED: &str = include_str!("paced.lua");
 const PAGES: (u32, u32) = (400, 32);
 /// Sign-ins wait for their turn: with few connections the tool would wait with them.
 const CONNECTIONS: u32 = 384;
-/// Requests that fill the access record in memory (100,000 records), however few a second come in: it fills on any busy day, and
-/// so it belongs to the base and not to the flood.
+/// Requests that fill the access record in memory (100,000 records) and, each from another address, the detector's notes (50,000
+/// addresses), however few a second come in: they fill on any busy day, and so belong to the base and not to the flood.
 const RECORD: f64 = 110_000.0;
 /// Until all connections of the tool are there.
 const LEAD: Duration = Duration::from_secs(4);
@@ -215,7 +215,8 @@ impl Bench<'_> {
         let mut done = 0.0;
         while done < RECORD {
             let mut wrk = Command::new("wrk");
-            let told = run(wrk.args(["-t1", "-c32", "-d3s", "--latency", &url]))?;
+            wrk.args(["-t1", "-c32", "-d3s", "--latency", "-s"]).arg(self.script).arg(&url);
+            let told = run(wrk.args(["--", "0", "spread"]).current_dir(&self.stage.folder))?;
             let fresh = loads::read_wrk(&told)?.done;
             if fresh < 1.0 {
                 return Err(format!("no page came while the record was filled:\n{told}"));
