@@ -310,10 +310,9 @@ impl Buyer {
             Provider::Stripe => ("/stripe/pay", json!({ "session": page, "number": CARD })),
             Provider::PayPal => ("/paypal/approve", json!({ "order": page })),
         };
-        // Who has paid already is told so; both are fine.
-        let reply =
-            self.client.post(&format!("{}{path}", self.control), "application/json", body.to_string()).await;
-        assert!(reply.is_ok(), "the stand-in's control interface answers");
+        // Who has paid already is told so, and whose click is lost clicks again: both are fine.
+        let url = format!("{}{path}", self.control);
+        drop(self.client.post(&url, "application/json", body.to_string()).await);
     }
 }
 

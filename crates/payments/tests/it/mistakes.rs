@@ -4,10 +4,13 @@ use std::time::Duration;
 
 use storeward_base::Actor;
 use storeward_emulators::{Answered, Emulators, Fault, Options, Provider as At, Settled, Weather, What};
-use storeward_payments::{Error, MIGRATIONS, NewPayment, Provider, State, Strength};
+use storeward_outbound::recorder::{Answer, Recorder};
+use storeward_payments::{
+    Error, MIGRATIONS, NewPayment, Payments, PaymentsSection, Provider, State, Strength,
+};
 use storeward_store::both_engines;
 
-use crate::support::{Shop, books, order_of, told, wish};
+use crate::support::{Shop, books, order_of, parts, private, told, wish};
 use crate::till::{Till, free_address};
 
 // Mistake 3: the amount is the shop's, once and for all.
@@ -358,3 +361,48 @@ async fn capture_past_us(shop: &Shop, order: &str) {
     let reply = client.send(take).await.unwrap();
     assert!(reply.status.is_success(), "{:?}", reply.body);
 }
+
+// Mistake 5: sent again, a call bears the same key and says the same; beyond the time for which the provider remembers keys it is
+// not sent at all.
+both_engines!(a_call_that_is_sent_again_is_the_same_call, MIGRATIONS, async |db| {
+    let stripe = Recorder::start().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    private(folder.path(), "stripe", "sk_test_0123456789");
+    private(folder.path(), "whsec", "whsec_0123456789abcdef");
+    let section: PaymentsSection = toml::from_str(&format!(
+        "mode = 'test'\n[stripe]\naddress = '{}'\nsecret_key_file = 'stripe'\nwebhook_secret_files = ['whsec']",
+        stripe.url()
+    ))
+    .unwrap();
+    let payments = Payments::open(parts(&db, section.settings(folder.path()).unwrap()));
+    let broken = Answer::new(500, r#"{"error":{"type":"api_error"}}"#);
+    let nothing = Answer::new(200, r#"{"object":"list","data":[],"has_more":false}"#);
+    let payment = payments.create(Actor::System, order_of("A-1", 1000, "EUR")).await.unwrap();
+    stripe.answer_next(broken.clone());
+    let lost = payments.begin(payment.id, Provider::Stripe, Strength::Usual).await;
+    assert_eq!(lost.unwrap_err(), Error::Unsure);
+    for _ in 0..3 {
+        db.clock.advance(Duration::from_secs(120));
+        stripe.answer_next(nothing.clone());
+        stripe.answer_next(broken.clone());
+        payments.round().await.unwrap();
+    }
+    let asked: Vec<_> = stripe.requests();
+    let sent: Vec<_> = asked.iter().filter(|one| one.method.as_str() == "POST").collect();
+    assert_eq!(sent.len(), 4);
+    for one in &sent {
+        assert_eq!(one.header("idempotency-key"), sent[0].header("idempotency-key"));
+        assert_eq!(one.body, sent[0].body);
+        assert_eq!(one.header("stripe-version"), Some(storeward_payments::STRIPE_VERSION));
+    }
+    // Each was asked about before it was sent once more.
+    let methods: Vec<_> = asked.iter().map(|one| one.method.as_str()).collect();
+    assert_eq!(methods, ["POST", "GET", "POST", "GET", "POST", "GET", "POST"]);
+    db.clock.advance(Duration::from_secs(24 * 3600));
+    stripe.answer_next(nothing);
+    payments.round().await.unwrap();
+    let after = payments.find(payment.id).await.unwrap().unwrap();
+    assert!(!after.is_unsure, "{after:?}");
+    let posts = stripe.requests().iter().filter(|one| one.method.as_str() == "POST").count();
+    assert_eq!(posts, 4, "not beyond the window");
+});
