@@ -144,11 +144,25 @@ impl Emulators {
 }
 
 impl Drop for Emulators {
+    /// # Panics
+    /// Where the providers' documents were given ([`Options::contracts`]) and a call that was answered with a success, or an
+    /// answer, was not allowed by them: so that every test that uses the stand-ins holds its calls against the documents. What was
+    /// refused may well have broken them on purpose.
     fn drop(&mut self) {
         self.stop.send_replace(true);
         for errand in &self.errands {
             errand.abort();
         }
+        if std::thread::panicking() {
+            return;
+        }
+        let found = self.control.violations();
+        let told: Vec<String> = found
+            .iter()
+            .filter(|one| one.side == "answer" || one.status < 300)
+            .map(|one| format!("{} {} {} {}", one.side, one.place, one.status, one.fault))
+            .collect();
+        assert!(told.is_empty(), "the providers' documents do not allow: {told:#?}");
     }
 }
 

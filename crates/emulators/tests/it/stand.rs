@@ -127,25 +127,6 @@ impl Stand {
     }
 }
 
-impl Drop for Stand {
-    /// Where the providers' published documents are given (STOREWARD_PROVIDER_CONTRACTS), every test holds its calls and the
-    /// stand-in's answers against them. What was refused on purpose breaks them on purpose.
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            return;
-        }
-        let found: Vec<String> = self
-            .emulators
-            .control
-            .violations()
-            .iter()
-            .filter(|one| one.side == "answer" || one.status < 300)
-            .map(|one| format!("{} {} {} {}", one.side, one.place, one.status, one.fault))
-            .collect();
-        assert!(found.is_empty(), "{found:#?}");
-    }
-}
-
 /// Whatever a merchant's end point was sent.
 #[derive(Clone)]
 pub struct Mail {
