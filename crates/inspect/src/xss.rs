@@ -35,7 +35,7 @@ fn tags(value: &[u8]) -> Option<Range<usize>> {
     let mut budget = value.len().saturating_mul(8).saturating_add(8_192);
     while let Some(place) = value.get(at..).and_then(|rest| memchr::memchr(b'<', rest)) {
         let start = at + place;
-        if hiding::hides_what_follows(value, start) {
+        if hiding::hides_what_follows(value, start, &mut budget) {
             return Some(start..value.len().min(start + 64));
         }
         let mut reader = Tag::at(value, start + 1);
@@ -516,6 +516,9 @@ mod tests {
     #[test]
     fn no_padding_hides_script() {
         let cases = [
+            // Each looks for the one end at the end.
+            format!("{}</rp>", "<rp></".repeat(5_000)),
+            format!("{}</title>", "<title></ ".repeat(3_000)),
             format!("<a {} href=javascript:a>x</a>", "a ".repeat(100)),
             format!("<b {}onclick=a>x", "x=1 ".repeat(5_000)),
             format!("<img{}src=x onerror=a>", " ".repeat(50_000)),

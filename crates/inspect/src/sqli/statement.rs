@@ -38,6 +38,10 @@ fn acts(tokens: Tokens<'_, '_>, at: usize, verb: &[u8]) -> Option<usize> {
             (named && goes_on).then_some(at + 2)
         }
         b"explain" => (at + 1..at + 8).find_map(|inner| statement(tokens, inner, true)),
+        // `values((select ...))`: a query in brackets within a few signs.
+        b"values" => (at + 1..at + 24)
+            .find(|open| kind(tokens, *open) == Some(Kind::Open) && is(tokens, open + 1, &["select"]))
+            .map(|open| open + 2),
         b"do" => matches!(kind(tokens, at + 1), Some(Kind::Text { .. })).then_some(at + 2),
         b"handler" => is(tokens, at + 2, &["open", "read"]).then_some(at + 3),
         b"table" => {
@@ -117,7 +121,7 @@ pub(super) fn is_loud(tokens: Tokens<'_, '_>, at: usize) -> bool {
             at,
             &[
                 "delete", "insert", "replace", "update", "explain", "do", "handler", "table", "merge",
-                "copy", "exec", "execute", "truncate",
+                "values", "copy", "exec", "execute", "truncate",
             ],
         )
 }

@@ -217,6 +217,8 @@ fn values_that_break_out_of_no_string_are_read_to_their_end() {
         "price;select--\npass\u{b}from\tcustomers",
         "id;select pass from customers join products group by 1",
         "price ;drop table notes",
+        "1;values((select(pass)from(customers)))",
+        "(1);values((select(pass)from(customers a)))",
     ] {
         assert!(detect(attack.as_bytes()).is_some(), "{attack}");
     }
