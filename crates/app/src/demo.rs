@@ -54,6 +54,11 @@ fn secret(text: &str) -> Result<Secret<String>, std::convert::Infallible> {
 
 pub fn demo(options: &Options) -> Done {
     let data = DataDir::create(&options.dir)?;
+    // Before anything of the one that runs is written anew.
+    if data.running_pid()?.is_some() {
+        return Err(Failure::new(format!("another Storeward already serves from {}", options.dir.display()))
+            .hint("stop it first, or name another folder with --dir"));
+    }
     data.ensure_keys(&SystemEntropy)?;
     let money = match &options.upstream {
         Some(_) => None,

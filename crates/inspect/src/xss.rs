@@ -97,8 +97,8 @@ impl<'v> Tag<'v> {
             return true;
         }
         let wanted = ELEMENTS_WITH.iter().find(|(element, _)| element.as_bytes().eq_ignore_ascii_case(local));
-        let style = local.eq_ignore_ascii_case(b"style");
-        if style && self.peek() == Some(b'>') {
+        // Whatever stands in it: what follows is a style sheet for the whole page, and may load one from elsewhere.
+        if local.eq_ignore_ascii_case(b"style") {
             return true;
         }
         let wanted = wanted.map_or([].as_slice(), |(_, attributes)| attributes);
@@ -476,6 +476,11 @@ mod tests {
             "<math><mi xlink:href=\"javascript:alert(1)\">",
             "<base href=//evil>",
             "<style>@import 'x'</style>",
+            "<style x>@import '//e.example/a.css';",
+            "<style x=`>*{color:red}",
+            "<style x",
+            "nice <style ",
+            "<STYLE/x>",
             "<details open ontoggle=confirm(1)>",
             "<body/onpageshow=x()>",
             "<meta http-equiv=refresh content=0>",

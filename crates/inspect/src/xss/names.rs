@@ -28,7 +28,7 @@ pub(super) const ELEMENTS: [&str; 23] = [
 ];
 
 /// Elements that do so with certain attributes only; the words are those of prose in angle brackets.
-pub(super) const ELEMENTS_WITH: [(&str, &[&str]); 13] = [
+pub(super) const ELEMENTS_WITH: [(&str, &[&str]); 12] = [
     ("base", &["href", "target"]),
     ("link", &["href"]),
     ("meta", &["http-equiv", "content"]),
@@ -40,7 +40,6 @@ pub(super) const ELEMENTS_WITH: [(&str, &[&str]); 13] = [
     ("button", &["formaction"]),
     ("use", &["href", "xlink:href"]),
     ("template", &["shadowrootmode"]),
-    ("style", &["media", "type", "nonce", "title", "id", "class", "lang"]),
     ("image", &["href", "xlink:href"]),
 ];
 
