@@ -20,7 +20,7 @@ statements! {
     TAKE_IN = "INSERT INTO payment_inbox (provider, event, transmission, kind, object, payment, received_at, done_at) \
                VALUES ($1, $2, $3, $4, $5, $6, $7, NULL) ON CONFLICT DO NOTHING";
     MESSAGE_DONE = "UPDATE payment_inbox SET done_at = $3, payment = COALESCE($4, payment) WHERE provider = $1 AND event = $2 AND done_at IS NULL";
-    FORGET_MESSAGES = "DELETE FROM payment_inbox WHERE received_at < $1 AND done_at IS NOT NULL";
+    FORGET_MESSAGES = "DELETE FROM payment_inbox WHERE received_at < $1";
     COUNT_WAITING = "SELECT COUNT(*) FROM payment_inbox WHERE done_at IS NULL";
 }
 

@@ -256,11 +256,21 @@ impl Shared {
     /// An address is for the provider's form; once nobody fills that in any more it is not kept.
     pub fn forget_emails(&self, tx: &mut storeward_store::Tx<'_>) -> Result<(), Error> {
         let before = tx.now().minus(EMAIL_KEPT);
-        for (id, sealed) in sql::with_email(tx, before)? {
-            let details = Details { email: None, ..self.unseal(id, &sealed)? };
-            sql::without_email(tx, id, self.seal(id, &details))?;
+        loop {
+            let rows = sql::with_email(tx, before)?;
+            let was_full = rows.len() >= sql::EMAILS_AT_ONCE;
+            for (id, sealed) in rows {
+                // Where they do not open the address is gone as well; the rest stays for whoever looks into it.
+                let details = match self.unseal(id, &sealed) {
+                    Ok(details) => self.seal(id, &Details { email: None, ..details }),
+                    Err(_) => sealed,
+                };
+                sql::without_email(tx, id, details)?;
+            }
+            if !was_full {
+                return Ok(());
+            }
         }
-        Ok(())
     }
 
     pub fn seal_address(&self, attempt: (PaymentId, u32), address: &str) -> Vec<u8> {

@@ -255,6 +255,9 @@ pub(crate) fn details(reader: &mut Reader<'_>, id: PaymentId) -> Result<Vec<u8>,
 }
 
 /// Sealed details of payments that nobody changed since a moment and that still hold an address.
+/// As many as [`with_email`] gives.
+pub(crate) const EMAILS_AT_ONCE: usize = 500;
+
 pub(crate) fn with_email(
     reader: &mut Reader<'_>,
     before: Timestamp,

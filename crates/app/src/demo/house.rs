@@ -21,8 +21,7 @@ pub fn sections(data: &DataDir) -> Done<String> {
     if !password.exists() {
         let mut bytes = [0; 24];
         SystemEntropy.fill(&mut bytes);
-        let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        data::write_atomically(&password, text.as_bytes())?;
+        data::write_atomically(&password, storeward_seal::encoding::hex(&bytes).as_bytes())?;
     }
     let folder = fs::canonicalize(data.path()).context(data.path().display())?;
     let path = |name: &str| toml::Value::from(folder.join(name).display().to_string());

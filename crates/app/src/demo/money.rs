@@ -64,7 +64,7 @@ impl Money {
         let mut bytes = [0_u8; 56];
         SystemEntropy.fill(&mut bytes);
         let (link, news) = bytes.split_at(32);
-        let link: String = link.iter().map(|byte| format!("{byte:02x}")).collect();
+        let link = storeward_seal::encoding::hex(link);
         key("demo-link-secret", &link)?;
         key("demo-news-secret", &format!("whsec_{}", storeward_seal::encoding::base64(news)))?;
         let config = format!(

@@ -278,9 +278,8 @@ async fn content<'a>(
         refunded: money(payment.refunded),
         capturable: some(payment.capturable()),
         refundable: some(payment.refundable()),
-        may_void: payment.captured == 0
-            && !payment.is_unsure
-            && !matches!(payment.state, At::Voided | At::Failed | At::Refunded),
+        may_void: !payment.is_unsure
+            && matches!(payment.state, At::Created | At::RequiresAction | At::Declined | At::Authorized),
         name: entropy.token::<16>(),
         calls: calls.iter().map(|call| call_line(call, &money)).collect(),
         postings: postings.iter().filter_map(posting_line).collect(),

@@ -3,6 +3,7 @@
 
 use serde::Deserialize;
 use storeward_base::{Actor, Timestamp};
+use storeward_seal::encoding::hex;
 use storeward_seal::fingerprint::{equal, hmac_sha256};
 use storeward_web::Failure;
 
@@ -79,8 +80,7 @@ impl Link {
         let given = self.signature.to_ascii_lowercase();
         let signed = |key: &storeward_base::Secret<String>| {
             let mark = hmac_sha256(key.expose().as_bytes(), text.as_bytes());
-            let mark: String = mark.iter().map(|byte| format!("{byte:02x}")).collect();
-            equal(mark.as_bytes(), given.as_bytes())
+            equal(hex(&mark).as_bytes(), given.as_bytes())
         };
         // Each is looked at, whichever fits.
         if !keys.iter().fold(false, |found, key| signed(key) | found) {

@@ -177,6 +177,12 @@ impl Payments {
     }
 }
 
+/// Whether a call gives back what an attempt took beside the payment's own.
+fn is_extra(tx: &mut storeward_store::Tx<'_>, held: &Call) -> Result<bool, Error> {
+    let captures = sql::captures_of(tx, held.payment)?;
+    Ok(captures.iter().any(|one| one.is_extra && one.attempt == held.attempt))
+}
+
 /// What a settled call changes at its payment beside what the provider says.
 fn resolve(tx: &mut storeward_store::Tx<'_>, held: &Call, outcome: CallState) -> Result<(), Error> {
     let mut payment = sql::get(tx, held.payment)?;
@@ -197,6 +203,8 @@ fn resolve(tx: &mut storeward_store::Tx<'_>, held: &Call, outcome: CallState) ->
         let amount = held.amount.unwrap_or(0);
         match held.operation {
             Operation::Capture => payment.capturing = (payment.capturing - amount).max(0),
+            // Money that was taken twice goes back without a reservation.
+            Operation::Refund if is_extra(tx, held)? => {}
             Operation::Refund => payment.refunding = (payment.refunding - amount).max(0),
             Operation::Open | Operation::Authorize | Operation::Void | Operation::Close => {}
         }

@@ -79,7 +79,10 @@ impl Shared {
     fn before(&self, tx: &mut Tx<'_>, key: &str) -> Result<Option<Plan>, Error> {
         let Some(known) = sql::find_call(tx, key)? else { return Ok(None) };
         match known.state {
-            CallState::Done => Ok(Some(Plan::Nothing)),
+            CallState::Done => {
+                tx.commit_silent("the same wish was carried out before");
+                Ok(Some(Plan::Nothing))
+            }
             CallState::Refused => Err(Error::Refused { code: known.code.unwrap_or_default() }),
             // The program that sent it may have died: it is asked about in a moment.
             CallState::Sent | CallState::Unsure => Err(Error::Unsure),
@@ -223,11 +226,7 @@ impl Shared {
         {
             return Err(Error::OtherWish);
         }
-        let found = self.before(tx, &key)?;
-        if found.is_some() {
-            tx.commit_silent("the same wish was carried out before");
-        }
-        Ok(found)
+        self.before(tx, &key)
     }
 
     /// Sets the amount aside and writes the call down; nothing goes out before this is durable.

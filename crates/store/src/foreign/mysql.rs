@@ -25,6 +25,8 @@ const CONNECT_WAIT: Duration = Duration::from_secs(10);
 /// How long one read or write may take: a slow question of a large shop, not a server that is gone.
 const WAIT: Duration = Duration::from_secs(120);
 const MOST_COLUMNS: u64 = 1_000;
+/// Of a column's name: MySQL's have 256 signs at most.
+const MOST_NAME_BYTES: usize = 1024;
 
 // Capabilities of the protocol.
 const LONG_PASSWORD: u32 = 1;
@@ -109,26 +111,28 @@ impl Session {
             Some(0xfb) => return Err(refused("the server asks for a file")),
             _ => {}
         }
-        let count = packet.length().filter(|count| *count <= MOST_COLUMNS).ok_or_else(lost)?;
-        let mut table = Table::default();
+        let count = packet.length().filter(|count| (1..=MOST_COLUMNS).contains(count)).ok_or_else(lost)?;
+        let (mut table, mut room) = (Table::default(), Room::default());
         for _ in 0..count {
             let definition = self.wire.read()?;
+            room.take(definition.len())?;
             let mut definition = Packet::new(&definition);
             // Catalogue, schema, table, its own name, and then the column's.
             for _ in 0..4 {
                 definition.text().ok_or_else(lost)?;
             }
             let name = definition.text().ok_or_else(lost)?.ok_or_else(lost)?;
+            // No server has longer ones.
+            let name = name.get(..MOST_NAME_BYTES).unwrap_or(name);
             table.columns.push(String::from_utf8_lossy(name).into_owned());
         }
         if !is_end(&self.wire.read()?) {
             return Err(lost());
         }
-        self.rows(table)
+        self.rows(table, room)
     }
 
-    fn rows(&mut self, mut table: Table) -> Result<Table, Error> {
-        let mut room = Room::default();
+    fn rows(&mut self, mut table: Table, mut room: Room) -> Result<Table, Error> {
         loop {
             let row = self.wire.read()?;
             if is_end(&row) {
@@ -137,7 +141,8 @@ impl Session {
             if row.first() == Some(&0xff) {
                 return Err(refused(&said(&row)));
             }
-            room.take(row.len())?;
+            // With what it costs to keep: rows of nothing fill the memory, too.
+            room.take(row.len() + table.columns.len() * size_of::<Option<String>>())?;
             let mut packet = Packet::new(&row);
             let mut cells = Vec::with_capacity(table.columns.len());
             for _ in 0..table.columns.len() {

@@ -413,7 +413,11 @@ impl<'a> Pages<'a> {
 fn column(table: &Table, name: &str) -> Result<usize, Error> {
     let at = table.columns.iter().position(|column| column == name);
     at.ok_or_else(|| {
-        Error::Shop(format!("the answer has no column `{name}`; it has {}", table.columns.join(", ")))
+        // What another server says, on a terminal: short, and without signs that move its cursor.
+        let plain =
+            |name: &String| name.chars().filter(|sign| !sign.is_control()).take(64).collect::<String>();
+        let known: Vec<String> = table.columns.iter().take(40).map(plain).collect();
+        Error::Shop(format!("the answer has no column `{name}`; it has {}", known.join(", ")))
     })
 }
 

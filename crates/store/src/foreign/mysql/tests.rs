@@ -85,6 +85,31 @@ fn what_is_no_server_or_breaks_off_is_an_error() {
 }
 
 #[test]
+fn a_server_fills_no_memory() {
+    let native = || vec![hello("mysql_native_password"), packet(2, &[0, 0, 0])];
+    // The session's own question is answered with this many columns, or with rows of none.
+    // In one go: nobody asks in between.
+    let with = |count: &[u8], more: &[u8]| [native(), vec![[&packet(1, count), more].concat()]].concat();
+    assert!(
+        told(with(&[0xfc, 0, 0], &[packet(2, &[0xfe, 0, 0, 0, 0]), packet(3, &[])].concat()))
+            .contains("does not answer")
+    );
+    assert!(told(with(&[0xfc, 0xff, 0xff], &[])).contains("does not answer"));
+    // Definitions of columns count as much as rows do: sixteen mebibytes at a time.
+    let mut big = vec![0xfe, 0xff, 0xff, 2];
+    // Four texts of nothing, and a name as long as what is left.
+    big.extend([0, 0, 0, 0, 0xfd, 0xf0, 0xff, 0xff]);
+    big.resize(4 + 0xff_fffe, b'n');
+    let definitions: Vec<u8> = (0_u8..5)
+        .flat_map(|at| {
+            big[3] = 2 + at;
+            big.clone()
+        })
+        .collect();
+    assert!(told(with(&[200], &definitions)).contains("64 MiB"));
+}
+
+#[test]
 fn passwords_are_proved_as_the_servers_reckon() {
     use crate::foreign::mysql::proof;
     use storeward_base::Secret;
