@@ -313,7 +313,12 @@ pub fn mask_fields(headers: &mut HeaderMap) -> CardsInFields {
 
 /// Whether the body is a stream of events, which nobody may hold back.
 pub fn is_event_stream(headers: &HeaderMap) -> bool {
-    headers.get(header::CONTENT_TYPE).is_some_and(|v| v.as_bytes().starts_with(b"text/event-stream"))
+    const KIND: &[u8] = b"text/event-stream";
+    headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).is_some_and(|kind| {
+        let (kind, more) = kind.split_at(KIND.len().min(kind.len()));
+        kind.eq_ignore_ascii_case(KIND)
+            && !more.first().is_some_and(|byte| !matches!(byte, b';' | b' ' | b'\t'))
+    })
 }
 
 /// Whether the body is compressed, so that its text cannot be read.

@@ -72,6 +72,9 @@ impl Default for Timeouts {
 /// In place of a moment.
 const NOT_HTTP2: u64 = u64::MAX;
 
+/// In place of a count of bytes.
+const UNKNOWN: u64 = u64::MAX;
+
 /// Shared by the connection's task, its requests and the watch.
 #[derive(Debug)]
 pub struct Connection {
@@ -86,6 +89,10 @@ pub struct Connection {
     read_waiting: AtomicBool,
     write_blocked: AtomicBool,
     in_flight: AtomicU32,
+    /// Requests that were handed to us so far.
+    begun: AtomicU64,
+    /// Bytes that had been written when the newest of them began; [`UNKNOWN`] where an earlier answer was not out.
+    begun_written: AtomicU64,
     /// Held by each tunnel of an HTTP/2 connection.
     tunnels: std::sync::Arc<()>,
     /// Request bodies that the shop or we wait for.
@@ -117,6 +124,8 @@ impl Connection {
             read_waiting: AtomicBool::new(false),
             write_blocked: AtomicBool::new(false),
             in_flight: AtomicU32::new(0),
+            begun: AtomicU64::new(0),
+            begun_written: AtomicU64::new(UNKNOWN),
             tunnels: std::sync::Arc::default(),
             bodies_wanted: AtomicU32::new(0),
             bodies_stalled: AtomicU32::new(0),
@@ -175,9 +184,19 @@ impl Connection {
         self.refused_request.get().map(|(method, target)| (method.as_str(), target.as_str()))
     }
 
-    /// Bytes written so far, where all of them have left us.
-    pub(super) fn written_out(&self) -> Option<u64> {
-        self.flushed.load(Relaxed).then(|| self.written_bytes.load(Relaxed))
+    /// Whether all that was written has left us.
+    pub(super) fn is_flushed(&self) -> bool {
+        self.flushed.load(Relaxed)
+    }
+
+    /// Requests that were handed to us so far.
+    pub(super) fn begun(&self) -> u64 {
+        self.begun.load(Relaxed)
+    }
+
+    /// Whether nothing was written since the newest request began.
+    pub(super) fn is_unanswered(&self) -> bool {
+        self.is_flushed() && self.begun_written.load(Relaxed) == self.written_bytes.load(Relaxed)
     }
 
     /// Status and code with which the connection was refused, if it was.
@@ -213,7 +232,10 @@ impl Connection {
                 self.tunnel_moves();
             }
             Poll::Ready(Err(_)) => {}
-            Poll::Pending => self.write_blocked.store(true, Relaxed),
+            Poll::Pending => {
+                self.write_blocked.store(true, Relaxed);
+                self.flushed.store(false, Relaxed);
+            }
         }
     }
 
@@ -243,6 +265,9 @@ impl Connection {
     /// A request begins; dropping the guard ends it.
     pub fn begin_request(self: &std::sync::Arc<Self>) -> InFlight {
         self.in_flight.fetch_add(1, Relaxed);
+        self.begun.fetch_add(1, Relaxed);
+        let written = if self.is_flushed() { self.written_bytes.load(Relaxed) } else { UNKNOWN };
+        self.begun_written.store(written, Relaxed);
         InFlight(self.clone())
     }
 

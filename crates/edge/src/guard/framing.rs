@@ -121,6 +121,8 @@ pub struct Framing {
     begun: Begun,
     /// The beginning of a line that the last read cut.
     line: Vec<u8>,
+    /// Heads that were read to their end and found sound.
+    heads: u64,
 }
 
 /// The start of a request line, kept without an allocation.
@@ -162,6 +164,7 @@ impl Framing {
             },
             begun: Begun::NONE,
             line: Vec::new(),
+            heads: 0,
         }
     }
 
@@ -170,6 +173,11 @@ impl Framing {
         let line = self.begun.bytes.get(..self.begun.length)?;
         let mut parts = std::str::from_utf8(line).ok()?.split(' ');
         Some((parts.next()?, parts.next()?))
+    }
+
+    /// How many sound heads were read: as many requests are served, in time.
+    pub const fn heads(&self) -> u64 {
+        self.heads
     }
 
     pub const fn phase(&self) -> Phase {
@@ -342,6 +350,7 @@ impl Framing {
             return Err(Refusal::HostMissing);
         }
         self.head.bytes = 0;
+        self.heads += 1;
         self.state = match (head.chunked, head.content_length) {
             (true, _) => State::ChunkSize,
             (false, None | Some(0)) => State::Idle,

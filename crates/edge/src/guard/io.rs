@@ -25,17 +25,36 @@ enum Reader {
 #[derive(Debug)]
 enum Refusing {
     No,
-    /// As long as nothing of another answer went out, and no more requests are served than the refused one itself.
+    /// Once the requests before it are answered, and as long as nothing of its own request's answer went out.
     Write {
         answer: Vec<u8>,
         written: usize,
-        before: u64,
-        in_flight: u32,
+        /// Sound heads that were read before.
+        heads: u64,
+        of: Of,
     },
     Shutdown,
     Linger {
         read: usize,
     },
+}
+
+/// What is broken, and so how many requests may be under way when it is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Of {
+    /// A head: no request was made of it.
+    Head,
+    /// A body, whose request is being served.
+    Body,
+}
+
+/// When a refusal may be answered.
+enum Turn {
+    Now,
+    /// Requests before it are under way, or their answers are.
+    Later,
+    /// Its own request's answer has begun: another would be taken for a part of it.
+    Never,
 }
 
 /// A client connection under guard. After an upgrade (101) the bytes pass unread.
@@ -45,8 +64,6 @@ pub struct GuardedIo<S> {
     shared: Arc<Connection>,
     reader: Reader,
     refusing: Refusing,
-    /// Bytes that had been written when the request under way began; `None` where an earlier answer was not done.
-    begun_at: Option<u64>,
     /// An interim response on its way out, and how much of it is written.
     interim: Option<(Vec<u8>, usize)>,
 }
@@ -59,7 +76,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> GuardedIo<S> {
             shared,
             reader: Reader::Http1(Framing::new(limits)),
             refusing: Refusing::No,
-            begun_at: None,
             interim: None,
         }
     }
@@ -72,7 +88,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> GuardedIo<S> {
             shared,
             reader: Reader::Http2(Frames::new(limits)),
             refusing: Refusing::No,
-            begun_at: None,
             interim: None,
         }
     }
@@ -90,9 +105,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> GuardedIo<S> {
     fn inspect(&mut self, bytes: &[u8]) -> Result<(), usize> {
         match &mut self.reader {
             Reader::Http1(framing) => {
-                if framing.phase() != Phase::Body {
-                    self.begun_at = self.shared.written_out().filter(|_| self.shared.in_flight() == 0);
-                }
                 let result = framing.read(bytes);
                 self.shared.enter(match framing.phase() {
                     Phase::Idle => Stage::Idle,
@@ -104,16 +116,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> GuardedIo<S> {
                     if let Some((method, target)) = framing.begun() {
                         self.shared.refuse_request(method, target);
                     }
-                    // From here on the clock for refused clients runs, whatever they read or send.
-                    self.shared.enter(Stage::Linger);
-                    // A broken body belongs to a request that is being served; a broken head to none yet.
-                    let in_flight = u32::from(framing.phase() == Phase::Body);
-                    self.refusing = match self.begun_at {
-                        Some(before) => {
-                            let answer = answer(refusal.status(), refusal.code());
-                            Refusing::Write { answer, written: 0, before, in_flight }
-                        }
-                        None => Refusing::Shutdown,
+                    // Requests before it are served as any: the clock for refused clients does not run yet.
+                    self.shared.enter(Stage::Idle);
+                    self.refusing = Refusing::Write {
+                        answer: answer(refusal.status(), refusal.code()),
+                        written: 0,
+                        heads: framing.heads(),
+                        of: if framing.phase() == Phase::Body { Of::Body } else { Of::Head },
                     };
                     sound
                 })
@@ -166,17 +175,32 @@ impl<S: AsyncRead + AsyncWrite + Unpin> GuardedIo<S> {
         Poll::Ready(Ok(()))
     }
 
+    /// Whether a refusal behind so many sound heads may be answered.
+    fn turn(&self, heads: u64, of: Of) -> Turn {
+        let served = self.shared.begun() >= heads;
+        match of {
+            Of::Head if served && self.shared.in_flight() == 0 && self.shared.is_flushed() => Turn::Now,
+            Of::Body if served && self.shared.in_flight() <= 1 && self.shared.is_unanswered() => Turn::Now,
+            Of::Body if served => Turn::Never,
+            _ => Turn::Later,
+        }
+    }
+
     /// Answers, shuts the writing side and reads on for a while; ends in an error, which ends the connection.
     fn poll_refusing(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        if let Refusing::Write { written: 0, heads, of, .. } = self.refusing {
+            match self.turn(heads, of) {
+                Turn::Now => {}
+                // Whatever ends the wait is done by this very task, which reads again.
+                Turn::Later => return Poll::Pending,
+                Turn::Never => self.refusing = Refusing::Shutdown,
+            }
+            // From here on the clock for refused clients runs, whatever they read or send.
+            self.shared.enter(Stage::Linger);
+        }
         loop {
             match &mut self.refusing {
                 Refusing::No => return Poll::Ready(io::ErrorKind::InvalidData.into()),
-                // Another answer is due or has begun: this one would be taken for it.
-                Refusing::Write { written: 0, before, in_flight, .. }
-                    if self.shared.in_flight() > *in_flight || self.shared.written_out() != Some(*before) =>
-                {
-                    self.refusing = Refusing::Shutdown;
-                }
                 Refusing::Write { answer, written, .. } => {
                     let rest = answer.get(*written..).unwrap_or_default();
                     if rest.is_empty() {
@@ -296,6 +320,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for GuardedIo<S> {
         ready!(self.poll_interim(cx))?;
         let result = Pin::new(&mut self.inner).poll_flush(cx);
         self.shared.has_flushed(result.is_ready());
+        // An answer is out, and a refusal may wait for that: whoever reads is to look again.
+        if result.is_ready() && matches!(self.refusing, Refusing::Write { written: 0, .. }) {
+            cx.waker().wake_by_ref();
+        }
         result
     }
 

@@ -207,3 +207,36 @@ async fn answers_in_utf_16_show_no_number_and_no_private_key() {
     }
     edge.stop();
 }
+
+/// Nobody may hold an event stream back, nor the head of a picture: what shows a key in them is masked on its way.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_held_back_shows_no_private_key() {
+    const LINE: &str = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj";
+    let shop = FakeShop::start(|asked| {
+        let (kind, before) = match asked.target() {
+            "/events" => ("text/event-stream", "data: "),
+            "/nearly" => ("text/event-streamx", ""),
+            "/script" => ("text/event-stream; charset=utf-8", ""),
+            _ => ("image/png", ""),
+        };
+        let lines = ["-----BEGIN PRIVATE KEY-----", LINE, LINE, "AbC9+w==", "-----END PRIVATE KEY-----", ""];
+        let body: Vec<_> = lines.iter().map(|line| format!("{before}{line}\n").into_bytes()).collect();
+        let length: usize = body.iter().map(Vec::len).sum();
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\r\n");
+        Reply::Pieces([vec![head.into_bytes()], body].concat(), 30)
+    })
+    .await;
+    let edge = TestEdge::start(&[shop.url()], "");
+    for target in ["/events", "/script", "/picture"] {
+        let answer = edge.get(target).await;
+        let text = answer.text();
+        assert_eq!(answer.status, 200, "{target}");
+        assert!(text.contains("BEGIN PRIVATE KEY-----") && text.contains("END PRIVATE"), "{target}: {text}");
+        assert!(
+            !text.contains("MIIE") && !text.contains("8cKj") && !text.contains("AbC9"),
+            "{target}: {text}"
+        );
+    }
+    assert_eq!(edge.get("/nearly").await.status, 403);
+    edge.stop();
+}

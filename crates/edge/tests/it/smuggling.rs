@@ -180,22 +180,61 @@ async fn an_upgrade_to_anything_but_a_websocket_is_no_way_around_us() {
     edge.stop();
 }
 
+/// In one write with good requests before it: those are answered, each with its own answer, then it gets its refusal.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_bad_request_behind_a_good_one_gets_no_answer_of_its_own() {
-    let shop = FakeShop::start(|_| {
-        Reply::Pieces(vec![Vec::new(), b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx".to_vec()], 200)
+async fn a_bad_request_behind_good_ones_is_refused_in_its_turn() {
+    // Slow, and without a byte at first: the refusal must wait, and be told when the answers are out.
+    let shop = FakeShop::start(|asked| {
+        let body = asked.target().to_owned();
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
+        Reply::Pieces(vec![Vec::new(), head.into_bytes(), body.into_bytes()], 100)
     })
     .await;
     let edge = TestEdge::start(&[shop.url()], "");
+    let good = |target: &str| format!("GET {target} HTTP/1.1\r\nHost: shop.test\r\n\r\n");
+    let post = |rest: &str| format!("POST /bad HTTP/1.1\r\nHost: shop.test\r\nX: a\r\n{rest}");
+    for (bad, status) in [
+        ("GET /bad HTTP/1.1\nHost: shop.test\n\n".to_owned(), 400),
+        ("\r\n".to_owned(), 400),
+        ("GET /bad HTTP/1.1\r\nHost: shop.test\r\nX: a\0b\r\n\r\n".to_owned(), 400),
+        ("GET /bad HTTP/1.1\r\n\r\n".to_owned(), 400),
+        ("GET /bad HTTP/3.0\r\nHost: shop.test\r\n\r\n".to_owned(), 505),
+        (post("Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"), 400),
+        // Its head is sound, its body is not.
+        (post("Transfer-Encoding: chunked\r\n\r\nzz\r\n"), 400),
+    ] {
+        for before in [1, 3] {
+            let mut client = edge.connect().await;
+            let targets: Vec<_> = (0..before).map(|at| format!("/{at}")).collect();
+            let sent: String = targets.iter().map(|target| good(target)).collect();
+            client.send(sent + &bad).await;
+            for target in &targets {
+                let answer = client.response(false).await;
+                assert_eq!((answer.status, answer.text().as_str()), (200, target.as_str()), "{bad:?}");
+            }
+            let refused = client.response(false).await;
+            assert_eq!(refused.status, status, "{before} before {bad:?}\n{}", refused.head);
+            assert!(client.is_closed().await, "{bad:?}");
+        }
+    }
+    assert!(shop.asked().iter().all(|a| a.target() != "/bad"));
+    edge.stop();
+}
+
+/// Whoever waits behind a shop that takes its time waits no longer than the answer; and whoever does not read it, not at all.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_that_waits_keeps_no_connection_open() {
+    let shop = FakeShop::start(|_| Reply::ok("x")).await;
+    let edge = TestEdge::start(&[shop.url()], "");
     let mut client = edge.connect().await;
-    client.send("GET /1 HTTP/1.1\r\nHost: shop.test\r\n\r\nGET /2 HTTP/1.1\nHost: shop.test\n\n").await;
-    let first = client.response(false).await;
-    assert!(
-        first.none || first.status == 200,
-        "the refusal of the second was taken for the answer of the first"
-    );
+    // The client asks for the end itself: nothing comes behind the first answer.
+    client
+        .send("GET /1 HTTP/1.1\r\nHost: shop.test\r\nConnection: close\r\n\r\nGET /2 HTTP/1.1\nX: 1\n\n")
+        .await;
+    assert_eq!(client.response(false).await.status, 200);
     assert!(client.is_closed().await);
     assert!(shop.asked().iter().all(|a| a.target() == "/1"));
+    wait_for(|| (edge.in_flight() == 0).then_some(())).await;
     edge.stop();
 }
 

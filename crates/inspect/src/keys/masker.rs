@@ -261,13 +261,19 @@ impl Key {
             }
             _ => {
                 let padding = byte == b'=' && (self.in_line || self.signs > 0 || self.others == 0);
+                // Each line of an event of a stream begins with it.
+                let field = byte == b':' && self.run.iter().map(|(byte, _)| *byte).eq(*b"data");
+                if field {
+                    self.others += self.run.len();
+                    self.end_run(out);
+                }
                 self.end_line(byte, out);
                 out.push(byte);
                 self.others += 1;
                 let between = byte.is_ascii_whitespace()
                     || matches!(byte, b'"' | b'\'' | b',' | b'-' | b'.' | b'(' | b')');
                 // An attribute or an assignment of the page's own, or words.
-                self.over |= (byte == b'=' && !padding) || (self.begun && !between && !padding);
+                self.over |= (byte == b'=' && !padding) || (self.begun && !between && !padding && !field);
                 let room = if self.begun { BETWEEN_LINES } else { BEFORE_A_KEY };
                 self.over |= self.others > room;
                 Within::Text
@@ -366,10 +372,24 @@ mod tests {
     }
 
     #[test]
+    fn lines_of_an_event_are_lines_of_its_key() {
+        let text = format!(
+            "id: 7\ndata: -----BEGIN PRIVATE KEY-----\ndata: {LINE}\ndata:{LINE}\ndata: AbC9+w==\ndata: -----END"
+        );
+        for step in [1, 5, 4096] {
+            let (out, count) = masked(&text, step);
+            let stars = "*".repeat(LINE.len());
+            assert_eq!(out, text.replace(LINE, &stars).replace("AbC9+w", "******"), "{step}");
+            assert_eq!(count, 1);
+        }
+    }
+
+    #[test]
     fn keys_are_masked_in_every_dress_and_however_they_arrive() {
         for (begin, end) in [
             ("-----BEGIN PRIVATE KEY-----\n", "\n-----END PRIVATE KEY-----"),
             ("{\"k\":\"-----BEGIN RSA PRIVATE KEY-----\\n", "\\n-----END RSA PRIVATE KEY-----\"}"),
+            ("data: -----BEGIN PRIVATE KEY-----\ndata: ", "\ndata: -----END PRIVATE KEY-----\n\n"),
             ("-----BEGIN PRIVATE KEY-----<br />\n", "<br />\n-----END PRIVATE KEY-----"),
             ("-----BEGIN EC PRIVATE KEY-----&#10;", "&#10;-----END EC PRIVATE KEY-----"),
             ("k=-----BEGIN+PRIVATE+KEY-----%0A", "%0A-----END"),
