@@ -54,10 +54,8 @@ impl Exchange<'_> {
             (None, None) => (Bytes::new(), BodyEnd::Truncated),
         };
         // What nobody may hold back to be looked at is masked on its way.
-        let in_passing = events || reads == Reads::NotYet;
-        let masks_keys = route.mask_cards
-            && (in_passing || is_page(dress, &headers, &seen))
-            && inspection.withholds_keys(&target.path);
+        let may_mask = events || reads == Reads::NotYet || is_page(dress, &headers, &seen);
+        let masks_keys = route.mask_cards && may_mask && inspection.withholds_keys(&target.path);
         if inspected.is_some() && is_worth_a_look(reads, &seen) {
             let judged = inspection.response_body(&seen, end);
             // Whoever may write on a page, in a review or a question, could take it down with the first lines of a key.
