@@ -104,7 +104,7 @@ test('a lesson from the first page to the file, live, and tried by the test acco
   await stranger.context.close();
   // The page renews itself.
   await page.getByRole('row', { name: /^Sign-out seen/ }).waitFor();
-  for (const what of ['Sign-in form', 'Right password', 'Session', 'Who it is', 'Wrong password', 'Sign-out']) {
+  for (const what of ['Sign-in', 'Right password', 'Session', 'Who it is', 'Wrong password', 'Sign-out']) {
     await page.getByRole('row', { name: new RegExp(`^${what} seen`) }).waitFor();
   }
   const shown = await page.locator('main').innerText();

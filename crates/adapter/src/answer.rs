@@ -175,7 +175,8 @@ impl Door {
         });
         let fields = [(self.user.first(), user), (self.password.first(), password)];
         let named = fields.into_iter().filter_map(|(name, value)| Some((name?.as_str(), value)));
-        for (name, value) in named.chain(marker.map(|marker| (marker, "1"))) {
+        let marker = marker.map(|marker| (marker.trim_end_matches('*'), "1"));
+        for (name, value) in named.chain(marker) {
             form.push_str(if form.is_empty() { "" } else { "&" });
             form.push_str(&format!("{}={}", text::encode(name), text::encode(value)));
         }

@@ -4,6 +4,7 @@ use serde_json::Value;
 use storeward_base::Secret;
 
 use crate::door::Asked;
+use crate::json::Tree;
 use crate::kind::Kind;
 use crate::model::{BodyKind, Door};
 use crate::{multipart, text};
@@ -88,7 +89,7 @@ impl Typed {
     }
 
     fn has(&self, name: &str) -> bool {
-        self.body.iter().chain(&self.query).any(|(known, _)| text::is_field(known, name))
+        self.body.iter().chain(&self.query).any(|(known, _)| text::is_mark(known, name))
     }
 }
 
@@ -118,8 +119,8 @@ impl Door {
                     [_] | [] => Err(Unreadable::Fields),
                 }
             }
-            BodyKind::Json => self.json(&parsed(body)?),
-            BodyKind::Graphql => self.graphql(&parsed(body)?),
+            BodyKind::Json => Tree::parse(body)?.credentials(self),
+            BodyKind::Graphql => self.graphql(&Tree::parse(body)?),
             BodyKind::XmlRpc => xml_rpc(body),
             BodyKind::Basic => basic(asked.authorization.ok_or(Unreadable::Fields)?),
         }
@@ -149,7 +150,7 @@ impl Door {
     /// Whether the field that tells this form from others of the same address is there.
     pub(crate) fn has_marker(&self, content_type: &str, body: &[u8]) -> bool {
         let Some(marker) = &self.marker else { return true };
-        has_field(content_type, body, |name| text::is_field(name, marker))
+        has_field(content_type, body, |name| text::is_mark(name, marker))
     }
 
     /// Whether the form has the field of this door's password.
@@ -157,22 +158,19 @@ impl Door {
         has_field(content_type, body, |name| self.password.iter().any(|wanted| text::is_field(name, wanted)))
     }
 
-    fn json(&self, body: &Value) -> Result<Credentials, Unreadable> {
-        let at = |pointers: &[String]| {
-            let found = pointers.iter().find_map(|p| body.pointer(p)).and_then(Value::as_str);
-            found.filter(|t| !t.is_empty()).map(|t| Secret::new(t.to_owned())).ok_or(Unreadable::Fields)
-        };
-        Ok(Credentials { user: at(&self.user)?, password: at(&self.password)? })
-    }
-
     /// Variables first, by the pointers; else the string arguments of the operation, by their names (the last part of
     /// each pointer).
-    fn graphql(&self, body: &Value) -> Result<Credentials, Unreadable> {
-        let body = body.as_array().and_then(|batch| batch.first()).unwrap_or(body);
-        if let Ok(found) = self.json(body) {
-            return Ok(found);
+    fn graphql(&self, body: &Tree) -> Result<Credentials, Unreadable> {
+        let body = match body {
+            Tree::List(batch) => batch.first().ok_or(Unreadable::Form)?,
+            call => call,
+        };
+        match body.credentials(self) {
+            Err(Unreadable::Fields) => {}
+            read => return read,
         }
-        let query = body.get("query").and_then(Value::as_str).ok_or(Unreadable::Form)?;
+        let documents = documents(body);
+        let [query] = documents.as_slice() else { return Err(Unreadable::Form) };
         let argument = |pointers: &[String]| {
             let names = pointers.iter().filter_map(|p| p.rsplit('/').next());
             names.filter_map(|name| graphql_argument(query, name)).next().ok_or(Unreadable::Fields)
@@ -182,6 +180,17 @@ impl Door {
             password: Secret::new(argument(&self.password)?),
         })
     }
+
+    /// Whether a JSON body has what tells this door from others of the same address. What cannot be read may have it.
+    pub(crate) fn has_pointed(&self, body: &[u8]) -> bool {
+        let Some(marker) = &self.marker else { return true };
+        Tree::parse(body).map_or(true, |tree| !tree.all_at(marker).is_empty())
+    }
+}
+
+/// The documents of one GraphQL call: of two fields `query` a shop may take either.
+fn documents(call: &Tree) -> Vec<&str> {
+    call.all_at("/query").into_iter().filter_map(Tree::text).collect()
 }
 
 fn has_field(content_type: &str, body: &[u8], is_one: impl Fn(&str) -> bool) -> bool {
@@ -194,17 +203,17 @@ fn parsed(body: &[u8]) -> Result<Value, Unreadable> {
 
 /// Whether a GraphQL body calls one of these fields.
 pub(crate) fn calls_operation(body: &[u8], operations: &[String]) -> bool {
-    let Ok(body) = parsed(body) else {
+    let Ok(body) = Tree::parse(body) else {
         // Deeper than we read, or in an encoding that only the shop knows: the words decide, and escapes count as one.
         let text = String::from_utf8_lossy(body);
         return text.contains("\\u") || operations.iter().any(|operation| text.contains(operation.as_str()));
     };
-    let one = |call: &Value| {
-        let query = call.get("query").and_then(Value::as_str).unwrap_or_default();
-        operations.iter().any(|operation| has_word(query, operation))
+    let one = |call: &Tree| {
+        let documents = documents(call);
+        documents.iter().any(|query| operations.iter().any(|operation| has_word(query, operation)))
     };
     match &body {
-        Value::Array(batch) => batch.iter().any(one),
+        Tree::List(batch) => batch.iter().any(one),
         call => one(call),
     }
 }
@@ -212,8 +221,9 @@ pub(crate) fn calls_operation(body: &[u8], operations: &[String]) -> bool {
 /// Whether it is one call of one of these fields, under its own name: a second one, or another name, could hand out a token
 /// that is looked for in the first one's place.
 pub(crate) fn calls_once(body: &[u8], operations: &[String]) -> bool {
-    let Ok(body) = parsed(body) else { return false };
-    let Some(query) = body.get("query").and_then(Value::as_str) else { return false };
+    let Ok(body) = Tree::parse(body) else { return false };
+    let documents = documents(&body);
+    let [query] = documents.as_slice() else { return false };
     let words = operations.iter().flat_map(|operation| query.match_indices(operation.as_str()));
     let mut places = words.map(|(at, _)| at).collect::<Vec<_>>();
     places.dedup();

@@ -141,7 +141,8 @@ impl Door {
         match self.body {
             BodyKind::Graphql => calls_operation(body, &self.operation),
             BodyKind::Form => self.has_marker(asked.content_type, body),
-            BodyKind::Json | BodyKind::XmlRpc | BodyKind::Basic => true,
+            BodyKind::Json => self.has_pointed(body),
+            BodyKind::XmlRpc | BodyKind::Basic => true,
         }
     }
 

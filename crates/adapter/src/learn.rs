@@ -1,7 +1,9 @@
 //! An adapter for a shop that no file knows, made by watching: what its owner's browser and the shop said to each other while
 //! the owner signed in once, and what a visitor sees at the same places. What is not plain is not guessed, but told.
 
+mod door;
 mod doubt;
+mod script;
 mod write;
 
 use std::collections::BTreeSet;
@@ -16,7 +18,12 @@ pub use crate::model::Probe;
 use crate::model::{Adapter, SignOut, Subject};
 use crate::text::{self, Form};
 
+pub use door::{DoorFound, Sent};
 pub use doubt::Doubt;
+pub use script::{Script, SentJson};
+
+use door::{Attempt, attempts, door, signed_in};
+use script::Token;
 use write::file;
 
 /// Words in the addresses of sign-outs.
@@ -60,6 +67,8 @@ pub struct Sight<'a> {
     pub status: u16,
     pub cookies: &'a [CookieSet],
     pub body: &'a str,
+    /// Where a script may have sent it.
+    pub script: Option<Script<'a>>,
 }
 
 /// What is kept of it. Nothing that was typed, and of what a customer was shown only where their name stands in it.
@@ -75,6 +84,12 @@ pub struct Watched {
     outs: Vec<Out>,
     /// How the page says whose it is.
     names: Option<Probe>,
+    /// What a script sent.
+    json: Option<SentJson>,
+    /// Texts of the answer to it that may be tokens.
+    tokens: Vec<Token>,
+    /// The mark of the token that came along.
+    bearer: Option<String>,
     /// What a visitor sees here, as everybody does.
     shown: Option<String>,
 }
@@ -85,7 +100,10 @@ const MOST_FORMS: usize = 12;
 impl Watched {
     /// `user` is the account's name as it is typed, best an e-mail address.
     pub fn new(sight: &Sight<'_>, user: &str) -> Self {
-        let Sight { by, method, path, fields, status, cookies, body } = *sight;
+        let Sight { by, method, path, fields, status, cookies, body, script } = *sight;
+        let json = script.and_then(|script| script.sent.cloned()).filter(|_| by == By::Owner);
+        let is_answered = json.as_ref().is_some_and(|json| json.typed().is_some());
+        let tokens = script.filter(|_| is_answered).map(|script| script::tokens(body, script.mark));
         let is_page = by == By::Owner && method == "GET" && status == 200;
         Watched {
             by,
@@ -97,6 +115,9 @@ impl Watched {
             forms: text::forms(body, path).take(MOST_FORMS).collect(),
             outs: outs(body, path).into_iter().take(MOST_FORMS).collect(),
             names: if is_page { probe_of(body, path, user) } else { None },
+            json,
+            tokens: tokens.unwrap_or_default(),
+            bearer: script.and_then(|script| script.bearer.map(str::to_owned)),
             shown: (by == By::Nobody).then(|| body.to_owned()),
         }
     }
@@ -185,6 +206,7 @@ pub fn least_telling(watched: &[Watched]) -> usize {
         let is_sign_in = sign_ins.contains(seen.path.as_str())
             || seen.forms.iter().any(|form| !form.passwords().is_empty());
         let went_out = seen.method != "GET" && is_out(&seen.path);
+        let is_sign_in = is_sign_in || seen.json.as_ref().is_some_and(|json| json.typed().is_some());
         seen.by == By::Nobody || named.contains(seen.path.as_str()) || is_sign_in || went_out
     };
     let plain = watched.iter().position(|seen| !tells(seen) && seen.outs.is_empty() && !is_out(&seen.path));
@@ -239,24 +261,25 @@ pub struct CookieSeen {
 
 impl Learnt {
     pub fn of(watched: &[Watched]) -> Self {
-        let Some((at, form)) = signed_in(watched) else { return Learnt::default() };
-        let (door, door_doubt) = match door(watched, at, &form) {
+        let Some(attempt) = signed_in(watched) else { return Learnt::default() };
+        let at = attempt.at;
+        let (door, door_doubt) = match door(watched, &attempt) {
             Ok(door) => (Some(door), None),
             Err(doubt) => (None, Some(doubt)),
         };
-        let (probes, probe_doubt) = probes(watched, at, &form);
+        let (probes, probe_doubt) = probes(watched, &attempt);
         let outs = ways_out(watched, at);
         let answered = |seen: &Watched| Answered {
             status: seen.status,
             cookies: seen.cookies.iter().map(|cookie| cookie.name.clone()).collect(),
         };
-        let wrong = attempts(watched).into_iter().find(|(other, _)| *other != at);
-        let went_out = went_out(watched, at, &probes);
+        let wrong = attempts(watched).into_iter().find(|other| other.at != at);
+        let went_out = went_out(watched, at, &probes, &outs);
         Learnt {
             door,
             door_doubt,
             right: watched.get(at).filter(|_| !probes.is_empty()).map(answered),
-            wrong: wrong.and_then(|(at, _)| watched.get(at)).map(answered),
+            wrong: wrong.and_then(|wrong| watched.get(wrong.at)).map(answered),
             cookies: cookies(watched, at),
             probes,
             probe_doubt,
@@ -271,7 +294,8 @@ impl Learnt {
             return vec![Doubt::NoSignIn];
         }
         let readable = self.cookies.iter().find(|cookie| cookie.at_sign_in && !cookie.is_http_only);
-        let none = || self.session().is_empty().then_some(Doubt::NoCookie);
+        let has_token = self.door.as_ref().is_some_and(|door| door.token.is_some());
+        let none = || (self.session().is_empty() && !has_token).then_some(Doubt::NoCookie);
         let cookie = readable.map(|cookie| Doubt::ReadableCookie(cookie.name.clone())).or_else(none);
         let probe = self.probe_doubt.clone().filter(|_| self.probes.is_empty());
         [cookie, self.door_doubt.clone(), probe].into_iter().flatten().collect()
@@ -320,33 +344,6 @@ impl Choice {
     }
 }
 
-/// Requests that were sign-ins by form, and the forms.
-fn attempts(watched: &[Watched]) -> Vec<(usize, Form)> {
-    let sent = watched.iter().enumerate().filter(|(_, seen)| seen.by == By::Owner && seen.method == "POST");
-    sent.filter_map(|(at, seen)| {
-        let pages = watched.get(..at)?.iter().rev();
-        let mut forms = pages.flat_map(|page| page.forms.iter()).filter(|form| form.path == seen.path);
-        let is_sent = |form: &&Form| {
-            let secrets = form.passwords();
-            secrets.len() == 1 && secrets.iter().all(|name| seen.fields.contains(name))
-        };
-        forms.find(is_sent).map(|form| (at, form.clone()))
-    })
-    .collect()
-}
-
-/// The request that signed in, and the form that it was: the last one behind which a page named the account, or else the first.
-fn signed_in(watched: &[Watched]) -> Option<(usize, Form)> {
-    let all = attempts(watched);
-    let end_of = |place: usize| all.get(place + 1).map_or(watched.len(), |(at, _)| *at);
-    let is_right = |(place, (at, form)): &(usize, &(usize, Form))| {
-        let after = watched.get(at + 1..end_of(*place)).unwrap_or_default();
-        after.iter().any(|seen| seen.names.is_some() && !seen.forms.contains(form))
-    };
-    let right = all.iter().enumerate().filter(is_right).map(|(_, found)| found.clone()).next_back();
-    right.or_else(|| all.first().cloned())
-}
-
 fn cookies(watched: &[Watched], at: usize) -> Vec<CookieSeen> {
     let mut found: Vec<CookieSeen> = Vec::new();
     for (place, seen) in watched.iter().enumerate() {
@@ -368,42 +365,11 @@ fn cookies(watched: &[Watched], at: usize) -> Vec<CookieSeen> {
     found
 }
 
-/// The form to sign in by.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DoorFound {
-    pub path: String,
-    pub user: String,
-    pub password: String,
-    /// Names of all that the form sends.
-    pub fields: Vec<String>,
-    marker: Option<String>,
-    sign_up: Option<(String, String)>,
-}
-
-fn door(watched: &[Watched], at: usize, form: &Form) -> Result<DoorFound, Doubt> {
-    let password = form.passwords().into_iter().next().ok_or(Doubt::NoSignIn)?;
-    let user = form.name_before(&password).ok_or(Doubt::NoUserField)?;
-    let before = watched.get(..at).unwrap_or_default();
-    let forms = || before.iter().flat_map(|page| page.forms.iter());
-    let others: Vec<&Form> =
-        forms().filter(|other| other.path == form.path && other.names() != form.names()).collect();
-    let is_twin = |name: &String| others.iter().any(|other| other.names().contains(name));
-    let marker = if others.is_empty() {
-        None
-    } else {
-        let own = [&user, &password].into_iter().find(|name| !is_twin(name));
-        Some(own.ok_or(Doubt::TwinForms)?.clone())
-    };
-    let sign_up = forms().find(|other| other.passwords().len() == 2);
-    let sign_up = sign_up.and_then(|other| Some((other.path.clone(), other.passwords().into_iter().next()?)));
-    Ok(DoorFound { path: form.path.clone(), user, password, fields: form.names(), marker, sign_up })
-}
-
 /// Pages that show the name to the owner, and to a visitor not. A page that shows the sign-in is none: it may repeat what was typed.
-fn probes(watched: &[Watched], at: usize, form: &Form) -> (Vec<Probe>, Option<Doubt>) {
+fn probes(watched: &[Watched], attempt: &Attempt) -> (Vec<Probe>, Option<Doubt>) {
     let (mut found, mut doubt): (Vec<Probe>, _) = (Vec::new(), Some(Doubt::NoProbe));
-    for seen in watched.get(at + 1..).unwrap_or_default() {
-        let Some(probe) = seen.names.as_ref().filter(|_| !seen.forms.contains(form)) else { continue };
+    for seen in watched.get(attempt.at + 1..).unwrap_or_default() {
+        let Some(probe) = seen.names.as_ref().filter(|_| !attempt.is_at(seen)) else { continue };
         if found.contains(probe) {
             continue;
         }
@@ -422,9 +388,11 @@ fn probes(watched: &[Watched], at: usize, form: &Form) -> (Vec<Probe>, Option<Do
 }
 
 /// Whether the owner left, and a page that had named them did so no more.
-fn went_out(watched: &[Watched], at: usize, probes: &[Probe]) -> bool {
+fn went_out(watched: &[Watched], at: usize, probes: &[Probe], outs: &[Out]) -> bool {
     let after = watched.get(at + 1..).unwrap_or_default();
-    let left = after.iter().position(|seen| seen.by == By::Owner && is_out(&seen.path));
+    let is_way =
+        |seen: &Watched| outs.iter().any(|out| out.path == seen.path && out.method == seen.method.as_str());
+    let left = after.iter().position(|seen| seen.by == By::Owner && (is_out(&seen.path) || is_way(seen)));
     let after = left.and_then(|left| after.get(left + 1..)).unwrap_or_default();
     let is_known =
         |seen: &&Watched| seen.by == By::Owner && probes.iter().any(|probe| probe.path == seen.path);
@@ -510,7 +478,7 @@ fn pointer_to(value: &Value, user: &str) -> Option<String> {
 pub struct Out {
     pub method: &'static str,
     pub path: String,
-    /// The page that leads there.
+    /// The page that leads there; empty where a script went.
     pub page: String,
     /// The owner went this way.
     pub was_used: bool,
@@ -542,8 +510,31 @@ fn ways_out(watched: &[Watched], at: usize) -> Vec<Out> {
             found.push(Out { was_used: after.iter().any(used), ..out.clone() });
         }
     }
+    for out in by_script(watched, at).into_iter() {
+        let is_known = |other: &Out| other.path == out.path && other.method == out.method;
+        if !found.iter().any(is_known) {
+            found.push(out);
+        }
+    }
     found.sort_by_key(|out| !out.was_used);
     found
+}
+
+/// Ways out that no page shows: a script asked for them. Where it ends the very thing that the sign-in made, it is one by whatever
+/// name.
+fn by_script(watched: &[Watched], at: usize) -> Vec<Out> {
+    let Some(door) = watched.get(at) else { return Vec::new() };
+    let after = watched.get(at + 1..).unwrap_or_default();
+    let asked = after.iter().filter(|seen| seen.by == By::Owner && seen.status < 400);
+    let out = |seen: &Watched| {
+        let method = match seen.method.as_str() {
+            "POST" if is_out(&seen.path) => "POST",
+            "DELETE" if is_out(&seen.path) || seen.path == door.path => "DELETE",
+            _ => return None,
+        };
+        Some(Out { method, path: seen.path.clone(), page: String::new(), was_used: true })
+    };
+    asked.filter_map(out).collect()
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ mod cookie;
 mod door;
 mod error;
 mod folder;
+mod json;
 mod kind;
 mod known;
 pub mod learn;

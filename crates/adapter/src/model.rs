@@ -118,9 +118,13 @@ pub struct Door {
     /// shop's scripts, and the token waits for the second factor.
     #[serde(default)]
     pub bearer: Option<Probe>,
-    /// A form field that must be there for the request to be this door: one page may hold several forms.
+    /// A form field, or a JSON pointer, that must be there for the request to be this door: one page may hold several forms, and
+    /// one address take several calls.
     #[serde(default)]
     pub marker: Option<String>,
+    /// The GraphQL document by which the canary signs in, the name and the password being its variables.
+    #[serde(default)]
+    pub document: Option<String>,
 }
 
 /// Where a door is. `paths` stands beside the door's other fields.
@@ -372,7 +376,9 @@ impl Adapter {
         if self.name == crate::known::STAND_IN {
             return Err(AdapterError::new("name", "this is how the shop is asked what it is: take another"));
         }
-        if self.cookies.session.is_empty() {
+        // A shop whose sign-in hands out a token may have no session besides.
+        let has_token = self.doors.iter().any(|door| door.bearer.is_some());
+        if self.cookies.session.is_empty() && !has_token {
             return Err(AdapterError::new(
                 "cookies.session",
                 "name the cookie that holds the shop's session",
@@ -494,6 +500,12 @@ impl Door {
         let fields = self.user.iter().chain(&self.password);
         if pointers && fields.chain(&self.token).any(|p| !p.starts_with('/')) {
             return Err(AdapterError::new("user", "a JSON pointer begins with /"));
+        }
+        if self.body == BodyKind::Json && self.marker.as_ref().is_some_and(|p| !p.starts_with('/')) {
+            return Err(AdapterError::new("marker", "a JSON pointer begins with /"));
+        }
+        if self.document.is_some() && self.body != BodyKind::Graphql {
+            return Err(AdapterError::new("document", "goes with `body = \"graphql\"`"));
         }
         Ok(())
     }

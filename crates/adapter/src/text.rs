@@ -41,6 +41,15 @@ pub(crate) fn is_field(name: &str, wanted: &str) -> bool {
     name == wanted || (!wanted.contains('[') && base == wanted)
 }
 
+/// Whether a field is the mark of a form; `*` at the mark's end is any ending. A button that is a picture sends its name with `.x` and
+/// `.y` behind it, and PrestaShop takes both for the button.
+pub(crate) fn is_mark(name: &str, mark: &str) -> bool {
+    match mark.strip_suffix('*') {
+        Some(start) => field_name(name).starts_with(&field_name(start)),
+        None => is_field(name, mark),
+    }
+}
+
 /// The widest form of a field's name.
 fn field_name(raw: &str) -> String {
     let raw = raw.split('\0').next().unwrap_or_default().trim();
@@ -265,6 +274,20 @@ mod tests {
             ("x_log", "log", false),
         ] {
             assert_eq!(is_field(name, wanted), expected, "{name:?} {wanted}");
+        }
+    }
+
+    #[test]
+    fn a_mark_may_have_any_ending() {
+        for (name, mark, expected) in [
+            ("submitLogin", "submitLogin*", true),
+            ("submitLogin_x", "submitLogin*", true),
+            (" submitLogin.y", "submitLogin*", true),
+            ("submitlogin[0]", "submitLogin*", true),
+            ("submitLogi", "submitLogin*", false),
+            ("submitLogin_x", "submitLogin", false),
+        ] {
+            assert_eq!(is_mark(name, mark), expected, "{name} {mark}");
         }
     }
 

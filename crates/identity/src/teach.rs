@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use storeward_adapter::learn::{Learnt, Sight};
+use storeward_adapter::learn::{Learnt, SentJson, Sight};
 use storeward_base::{Actor, Secret, StaffId, Timestamp};
 use storeward_events::identity::{AdapterSaved, ShopWatchBegun};
 use storeward_host::AskShop;
@@ -26,7 +26,7 @@ use storeward_web::{Cookie, SameSite};
 pub use crate::error::Error;
 pub use lesson::{Chosen, Step, spelled};
 pub use pages::PREFIX;
-pub use storeward_adapter::learn::{Answered, Choice, CookieSeen, DoorFound, Doubt, Out, Proposal};
+pub use storeward_adapter::learn::{Answered, Choice, CookieSeen, DoorFound, Doubt, Out, Proposal, Sent};
 pub use tried::Tried;
 pub use words::Learning;
 
@@ -246,6 +246,13 @@ impl Teach {
             return None;
         }
         self.lesson().as_ref().filter(|lesson| lesson.watches(secret)).map(|lesson| lesson.number)
+    }
+
+    /// What a body in JSON says of a sign-in: where its texts stand, and which of them is the test account's name.
+    fn read_json(&self, number: u64, content_type: &str, bytes: &[u8]) -> Option<SentJson> {
+        let lesson = self.lesson();
+        let own = lesson.as_ref().filter(|lesson| lesson.number == number)?;
+        SentJson::read(content_type, bytes, own.user.expose())
     }
 
     /// What passed in this lesson, while it is the one under way.

@@ -24,6 +24,14 @@ pub enum Doubt {
     NotCompared(String),
     /// This page shows it to everybody, or the same to a visitor.
     ShownToAll(String),
+    /// A GraphQL call at this address that names the values itself, or does several things in one.
+    UnplainCall(String),
+    /// The answer to the sign-in holds what looks like a token here, and nothing was asked for with it.
+    TokenUnused(String),
+    /// Something was asked for with the token, and no page that names the account.
+    TokenOpensNothing,
+    /// A wrong password is answered as well as a right one, so a token under another name could not be told from a refusal.
+    RefusalLooksRight,
     /// What came out is no adapter.
     Misfit(AdapterError),
 }
@@ -32,7 +40,7 @@ impl fmt::Display for Doubt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Doubt::NoSignIn => {
-                f.write_str("no form with a password was sent: sign in by the shop's own page")
+                f.write_str("no name with a password was sent: sign in by the shop's own page")
             }
             Doubt::NoUserField => {
                 f.write_str("the form has no field for the account's name before the password")
@@ -55,6 +63,24 @@ impl fmt::Display for Doubt {
             Doubt::ShownToAll(path) => {
                 write!(f, "{path} does not tell a customer from a visitor: open another page of the account")
             }
+            Doubt::UnplainCall(path) => write!(
+                f,
+                "the sign-in at {path} is a GraphQL call that names its values itself, or does several things at once: write \
+                 its door by hand"
+            ),
+            Doubt::TokenUnused(pointer) => write!(
+                f,
+                "the answer to the sign-in holds what looks like a token, at {pointer}: open the account's page by the shop's \
+                 own links, so that it is seen what the token opens"
+            ),
+            Doubt::TokenOpensNothing => f.write_str(
+                "the sign-in hands out a token, and nothing that was asked for with it named the account: open the account's own \
+                 data",
+            ),
+            Doubt::RefusalLooksRight => f.write_str(
+                "the sign-in hands out a token, and answers a wrong password as it answers a right one: only the shop's makers \
+                 can change that (401 is the answer that scripts expect)",
+            ),
             Doubt::Misfit(error) => write!(f, "what came out is no adapter: {error}"),
         }
     }

@@ -25,7 +25,10 @@ struct Scene {
 fn seen(scenes: &[Scene]) -> Vec<Watched> {
     let sight = |scene: &Scene| {
         let Scene { by, method, path, fields, status, cookies, body } = scene;
-        Watched::new(&Sight { by: *by, method, path, fields, status: *status, cookies, body }, USER)
+        Watched::new(
+            &Sight { by: *by, method, path, fields, status: *status, cookies, body, script: None },
+            USER,
+        )
     };
     scenes.iter().map(sight).collect()
 }
@@ -197,4 +200,114 @@ fn a_list_with_many_labels_and_a_sentence_are_read_too() {
             "{own}"
         );
     }
+}
+
+/// A request of a script, as the stage hands it over.
+fn sent(path: &str, body: &str, status: u16, answer: &str, bearer: Option<&str>) -> Watched {
+    let json = SentJson::read("application/json", body.as_bytes(), USER);
+    fn mark(text: &str) -> String {
+        format!("mark of {}", text.len())
+    }
+    let bearer = bearer.map(mark);
+    let script = Some(Script { sent: json.as_ref(), bearer: bearer.as_deref(), mark });
+    let method = if body.is_empty() { "GET" } else { "POST" };
+    let fields = json.as_ref().map(|json| json.texts.clone()).unwrap_or_default();
+    let (by, cookies) = (By::Owner, [cookie("besuch", true)]);
+    Watched::new(
+        &Sight { by, method, path, fields: &fields, status, cookies: &cookies, body: answer, script },
+        USER,
+    )
+}
+
+const CALL: &str = r#"{"mail":"mira@people.example","losung":"x"}"#;
+const ME: &str = r#"{"id":7,"mail":"mira@people.example"}"#;
+
+fn nobody() -> Watched {
+    seen(&[page(By::Nobody, "/me", 401, "{}")]).remove(0)
+}
+
+#[test]
+fn one_address_for_several_calls_gets_a_mark() {
+    let (other, plain) = (
+        r#"{"method":"basket","item":"mug"}"#,
+        [sent("/rpc", CALL, 200, "{}", None), sent("/me", "", 200, ME, None)],
+    );
+    let alone = propose("kiln", &[&plain[..], &[nobody()]].concat()).unwrap();
+    assert_eq!(alone.adapter.doors[0].marker, None);
+    let among = [&[sent("/rpc", other, 200, "{}", None)][..], &plain, &[nobody()]].concat();
+    let adapter = propose("kiln", &among).unwrap().adapter;
+    assert_eq!(adapter.doors[0].marker.as_deref(), Some("/losung"));
+    let asked = Asked {
+        method: "POST",
+        path: "/rpc",
+        query: None,
+        content_type: "application/json",
+        authorization: None,
+    };
+    for (body, is_one) in
+        [(CALL, true), (other, false), (r#"{"MAIL":"a","Losung":"x"}"#, true), ("{", true), ("[]", false)]
+    {
+        assert_eq!(adapter.door(&asked, body.as_bytes()).is_some(), is_one, "{body}");
+    }
+}
+
+#[test]
+fn of_several_bodies_with_the_name_the_sign_in_is_the_one_with_a_secret() {
+    let look = r#"{"mail":"mira@people.example","locale":"de"}"#;
+    let all = [
+        sent("/who", look, 200, "{}", None),
+        sent("/in", CALL, 200, "{}", None),
+        sent("/me", "", 200, ME, None),
+        sent("/news", look, 200, "{}", None),
+        nobody(),
+    ];
+    let door = propose("kiln", &all).unwrap().adapter.doors.remove(0);
+    assert_eq!(door.place.paths, ["/in"]);
+    assert_eq!(door.body, crate::BodyKind::Json);
+    let typed = door.typed_json("a", &Secret::new("b".to_owned())).unwrap();
+    let typed: Value = serde_json::from_str(typed.expose()).unwrap();
+    assert_eq!(typed, serde_json::json!({"mail": "a", "losung": "b"}));
+}
+
+#[test]
+fn what_is_not_plain_in_a_call_is_not_guessed() {
+    let token = r#"{"token":"0123456789abcdef0123"}"#;
+    let other = r#"{"token":"0123456789abcdef0123456789"}"#;
+    let inline =
+        r#"{"query":"mutation{login(p:\"x\")}","variables":{"mail":"mira@people.example","losung":"x"}}"#;
+    let check = |all: &[Watched], expected: Doubt| {
+        let found = propose("kiln", &[all, &[nobody()]].concat()).unwrap_err();
+        assert!(found.contains(&expected), "{expected:?}: {found:?}");
+    };
+    let me = |bearer| sent("/me", "", 200, ME, bearer);
+    check(&[sent("/g", inline, 200, "{}", None), me(None)], Doubt::UnplainCall("/g".into()));
+    check(&[sent("/in", CALL, 200, token, None), me(None)], Doubt::TokenUnused("/token".into()));
+    let plain = Some("0123456789abcdef0123");
+    let shown = sent("/news", "", 200, "[]", plain);
+    check(&[sent("/in", CALL, 200, token, None), shown, me(None)], Doubt::TokenOpensNothing);
+    let wrong = sent("/in", CALL, 200, r#"{"ok":false}"#, None);
+    check(&[wrong, sent("/in", CALL, 200, token, None), me(plain)], Doubt::RefusalLooksRight);
+    let wrong = sent("/in", CALL, 401, r#"{"ok":false}"#, None);
+    let all = [wrong, sent("/in", CALL, 200, other, None), me(Some("0123456789abcdef0123456789")), nobody()];
+    let door = propose("kiln", &all).unwrap().adapter.doors.remove(0);
+    assert_eq!(door.token, ["/token"]);
+    assert_eq!(door.bearer.unwrap().path, "/me");
+}
+
+#[test]
+fn a_script_that_ends_what_it_made_signs_out() {
+    let mut out = sent("/in", "{}", 204, "", None);
+    out.method = "DELETE".to_owned();
+    let all = [
+        sent("/in", CALL, 200, "{}", None),
+        sent("/me", "", 200, ME, None),
+        out,
+        sent("/me", "", 401, "{}", None),
+        nobody(),
+    ];
+    let learnt = Learnt::of(&all);
+    assert!(learnt.went_out);
+    let adapter = learnt.choice().unwrap().write("kiln").unwrap().adapter;
+    let out = adapter.sign_out.unwrap();
+    assert_eq!((out.method.as_str(), out.path.as_str(), out.form_page), ("DELETE", "/in", None));
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use super::{DoorFound, Out};
+use super::{DoorFound, Out, Sent};
 use crate::model::{Probe, Subject};
 
 fn quoted(text: &str) -> String {
@@ -26,35 +26,8 @@ pub(super) fn file(
         names.join(", "),
         quoted(&probe.path)
     );
-    let subject = |subject: &Subject| match subject {
-        Subject { json: Some(pointer), .. } => format!("{{ json = {} }}", quoted(pointer)),
-        Subject { field: Some(name), .. } => format!("{{ field = {} }}", quoted(name)),
-        Subject { between: Some([before, after]), .. } => {
-            format!("{{ between = [{}, {}] }}", quoted(before), quoted(after))
-        }
-        Subject { split, .. } => format!("{{ split = {} }}", quoted(split.as_deref().unwrap_or_default())),
-    };
-    // Writing to a String cannot fail.
-    let mut line = |key: &str, value: String| {
-        let _ = writeln!(text, "{key} = {value}");
-    };
-    if let Some(contains) = &probe.contains {
-        line("contains", quoted(contains));
-    }
-    line("subject", subject(&probe.subject));
-    if let Some(email) = &probe.email {
-        line("email", subject(email));
-    }
-    let _ = write!(
-        text,
-        "\n[[door]]\nname = \"sign-in\"\nkind = \"sign-in\"\npaths = [{}]\nuser = [{}]\npassword = [{}]\n",
-        quoted(&door.path),
-        quoted(&door.user),
-        quoted(&door.password)
-    );
-    if let Some(marker) = &door.marker {
-        let _ = writeln!(text, "marker = {}", quoted(marker));
-    }
+    text.push_str(&told(probe));
+    text.push_str(&sign_in(door));
     if let Some((path, marker)) = &door.sign_up {
         let _ = write!(
             text,
@@ -65,7 +38,7 @@ pub(super) fn file(
     }
     if let Some(out) = out {
         let _ = write!(text, "\n[sign_out]\nmethod = \"{}\"\npath = {}\n", out.method, quoted(&out.path));
-        if out.method == "POST" {
+        if out.method == "POST" && !out.page.is_empty() {
             let _ = writeln!(text, "form_page = {}", quoted(&out.page));
         }
     }
@@ -74,4 +47,48 @@ pub(super) fn file(
          [\"/admin\"]\n# [[sensitive]]\n# methods = [\"POST\"]\n# path = \"/account/email\"\n",
     );
     text
+}
+
+/// Where a page names the account.
+fn told(probe: &Probe) -> String {
+    let subject = |subject: &Subject| match subject {
+        Subject { json: Some(pointer), .. } => format!("{{ json = {} }}", quoted(pointer)),
+        Subject { field: Some(name), .. } => format!("{{ field = {} }}", quoted(name)),
+        Subject { between: Some([before, after]), .. } => {
+            format!("{{ between = [{}, {}] }}", quoted(before), quoted(after))
+        }
+        Subject { split, .. } => format!("{{ split = {} }}", quoted(split.as_deref().unwrap_or_default())),
+    };
+    let contains = probe.contains.as_ref().map(|contains| ("contains", quoted(contains)));
+    let email = probe.email.as_ref().map(|email| ("email", subject(email)));
+    let lines = contains.into_iter().chain([("subject", subject(&probe.subject))]).chain(email);
+    lines.map(|(key, value)| format!("{key} = {value}\n")).collect()
+}
+
+/// The door, and the question whose the token is.
+fn sign_in(door: &DoorFound) -> String {
+    let DoorFound { path, sent, user, password, token, marker, .. } = door;
+    let mut lines = vec![
+        "\n[[door]]".to_owned(),
+        "name = \"sign-in\"".to_owned(),
+        "kind = \"sign-in\"".to_owned(),
+        format!("paths = [{}]", quoted(path)),
+    ];
+    match sent {
+        Sent::Form => {}
+        Sent::Json => lines.push("body = \"json\"".to_owned()),
+        Sent::Graphql { operation, document } => {
+            lines.push("body = \"graphql\"".to_owned());
+            lines.push(format!("operation = [{}]", quoted(operation)));
+            lines.push(format!("document = {}", quoted(document)));
+        }
+    }
+    lines.push(format!("user = [{}]", quoted(user)));
+    lines.push(format!("password = [{}]", quoted(password)));
+    lines.extend(marker.as_ref().map(|marker| format!("marker = {}", quoted(marker))));
+    if let Some((pointer, probe)) = token {
+        lines.push(format!("token = [{}]\n\n[door.bearer]\npath = {}", quoted(pointer), quoted(&probe.path)));
+        lines.push(told(probe).trim_end().to_owned());
+    }
+    lines.join("\n") + "\n"
 }

@@ -223,6 +223,7 @@ impl Watch {
             status: reply.status.as_u16(),
             cookies: &set,
             body: &body,
+            script: None,
         };
         self.seen.push(Watched::new(&sight, &self.user));
         let is_redirect = reply.status.is_redirection();

@@ -7,7 +7,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use storeward_adapter::{
-    Answer, BodyKind, CookieLine, Door, DoorKind, ProbeAnswer, Rights, SignOut, Signal, StaffProbe,
+    Answer, BodyKind, CookieLine, Door, DoorKind, Probe, ProbeAnswer, Rights, SignOut, Signal, StaffProbe,
+    TokenAnswer,
 };
 use storeward_base::{Actor, ClientIp, RequestId, Secret, Timestamp};
 use storeward_events::identity::{ShopSignInBroken, ShopSignInMended};
@@ -31,7 +32,7 @@ pub struct CanaryAccount {
 /// What went wrong with the canary. The words are for the owner; they name nothing of the account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// The adapter names no form to sign in at.
+    /// The adapter names no door that the account could sign in by.
     NoForm,
     /// The sign-in page is not where the adapter says.
     NoPage,
@@ -82,7 +83,7 @@ impl Fault {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Fault::NoForm => "the adapter names no form that the test account could sign in with",
+            Fault::NoForm => "the adapter names no form or call that the test account could sign in by",
             Fault::NoPage => "the shop's sign-in page is not where the adapter says",
             Fault::Refused => "the shop refuses the test account: its name or password is wrong",
             Fault::Unseen => "the shop signs the test account in and the adapter does not see it",
@@ -214,9 +215,19 @@ impl Guard {
         }
     }
 
+    /// The door that a person would take: a form, or else what a script sends.
+    fn canary_door(&self) -> Option<&Door> {
+        let people = || self.adapter.doors.iter().filter(|door| door.kind == DoorKind::SignIn);
+        let by_script = |door: &&Door| match door.body {
+            BodyKind::Json => !door.user.is_empty() && !door.password.is_empty(),
+            BodyKind::Graphql => door.document.is_some(),
+            BodyKind::Form | BodyKind::XmlRpc | BodyKind::Basic => false,
+        };
+        people().find(|door| door.body == BodyKind::Form).or_else(|| people().find(by_script))
+    }
+
     async fn try_account(&self, account: &CanaryAccount) -> Tried {
-        let forms = |door: &&Door| door.kind == DoorKind::SignIn && door.body == BodyKind::Form;
-        let Some(door) = self.adapter.doors.iter().find(forms) else { return Ok(Err(Fault::NoForm)) };
+        let Some(door) = self.canary_door() else { return Ok(Err(Fault::NoForm)) };
         let mut visitor = Stranger::new(self);
         let entered = match visitor.enter(door, account, &account.password).await? {
             Ok(entered) => entered,
@@ -256,6 +267,8 @@ struct Stranger<'g> {
     guard: &'g Guard,
     asker: Asker,
     jar: Jar,
+    /// What its sign-in handed out, and the question that it answers.
+    token: Option<(Probe, Secret<String>)>,
 }
 
 /// What an answer to the form looks like from outside.
@@ -265,6 +278,8 @@ struct Entered {
     location: String,
     /// Names of the session's cookies that it set.
     set: Vec<String>,
+    /// It handed out a token.
+    has_token: bool,
     /// The adapter saw that something may have happened.
     is_signal: bool,
 }
@@ -276,7 +291,7 @@ impl<'g> Stranger<'g> {
         let here = ClientIp::new(std::net::Ipv4Addr::LOCALHOST.into());
         let host = shared.shop_names.first().cloned().unwrap_or_default();
         let asker = Asker::of(here, RequestId::at(now, &*shared.entropy), &host, &HeaderMap::new());
-        Stranger { guard, asker, jar: Jar::new(now) }
+        Stranger { guard, asker, jar: Jar::new(now), token: None }
     }
 
     async fn ask(
@@ -300,14 +315,58 @@ impl<'g> Stranger<'g> {
         Ok(answer)
     }
 
-    /// The page with the form, and the form.
+    /// Signs in as a browser would.
     async fn enter(
         &mut self,
         door: &Door,
         account: &CanaryAccount,
         password: &Secret<String>,
     ) -> Result<Result<Entered, Fault>, NoAnswer> {
-        let Some(mut path) = door.page() else { return Ok(Err(Fault::NoForm)) };
+        let Some(path) = door.page() else { return Ok(Err(Fault::NoForm)) };
+        let (path, kind, body) = if door.body == BodyKind::Form {
+            let (path, page) = match self.form_page(door, path).await? {
+                Ok(found) => found,
+                Err(fault) => return Ok(Err(fault)),
+            };
+            let form = door.filled(&page, account.user.expose(), password.expose());
+            (path, "application/x-www-form-urlencoded", form)
+        } else {
+            // The shop's front page, where visitors get their session.
+            self.ask("GET", "/", &[], String::new()).await?;
+            let body = door.typed_json(account.user.expose(), password);
+            let Some(body) = body else { return Ok(Err(Fault::NoForm)) };
+            (path, "application/json", body.expose().clone())
+        };
+        // Without an account shown: whoever sees somebody here sees somebody everywhere.
+        if matches!(self.who().await?, ProbeAnswer::SignedIn { .. }) {
+            return Ok(Err(Fault::Anybody));
+        }
+        let host = self.asker.headers.get(header::HOST).and_then(|h| h.to_str().ok()).unwrap_or_default();
+        let (origin, referer) = (format!("https://{host}"), format!("https://{host}{path}"));
+        let accept = if door.body == BodyKind::Form { "text/html,*/*;q=0.8" } else { "application/json" };
+        let more = [
+            ("content-type", kind),
+            ("accept", accept),
+            ("origin", origin.as_str()),
+            ("referer", referer.as_str()),
+        ];
+        let answer = self.ask("POST", &path, &more, body).await?;
+        if answer.status().is_server_error() {
+            return Err(NoAnswer("canary.shop"));
+        }
+        // A page that is looked for tells so by itself.
+        if door.body != BodyKind::Form && matches!(answer.status().as_u16(), 404 | 405 | 410) {
+            return Ok(Err(Fault::NoPage));
+        }
+        Ok(Ok(self.entered(door, &answer)))
+    }
+
+    /// The page with the form: where it is, and what stands there.
+    async fn form_page(
+        &mut self,
+        door: &Door,
+        mut path: String,
+    ) -> Result<Result<(String, String), Fault>, NoAnswer> {
         let mut page = self.ask("GET", &path, &[], String::new()).await?;
         // Some shops want another slash at the end, and say so.
         if page.status().is_redirection() && !path.ends_with('/') {
@@ -321,47 +380,45 @@ impl<'g> Stranger<'g> {
         if !page.status().is_success() || door.password.iter().all(|name| !text.contains(name.as_str())) {
             return Ok(Err(Fault::NoPage));
         }
-        // Without an account shown: whoever sees somebody here sees somebody everywhere.
-        if matches!(self.who().await?, ProbeAnswer::SignedIn { .. }) {
-            return Ok(Err(Fault::Anybody));
-        }
-        let form = door.filled(&text, account.user.expose(), password.expose());
-        let host = self.asker.headers.get(header::HOST).and_then(|h| h.to_str().ok()).unwrap_or_default();
-        let (origin, referer) = (format!("https://{host}"), format!("https://{host}{path}"));
-        let more = [
-            ("content-type", "application/x-www-form-urlencoded"),
-            ("origin", origin.as_str()),
-            ("referer", referer.as_str()),
-        ];
-        let answer = self.ask("POST", &path, &more, form).await?;
-        if answer.status().is_server_error() {
-            return Err(NoAnswer("canary.shop"));
-        }
-        let lines: Vec<String> = answer
-            .headers()
-            .get_all(header::SET_COOKIE)
-            .iter()
-            .map(|line| String::from_utf8_lossy(line.as_bytes()).into_owned())
-            .collect();
+        Ok(Ok((path, text)))
+    }
+
+    fn entered(&mut self, door: &Door, answer: &Response<Bytes>) -> Entered {
+        let lines = answer.headers().get_all(header::SET_COOKIE).iter();
+        let lines: Vec<String> =
+            lines.map(|line| String::from_utf8_lossy(line.as_bytes()).into_owned()).collect();
         let lines: Vec<_> = lines.iter().filter_map(|line| CookieLine::parse(line)).collect();
         let adapter = &self.guard.adapter;
         let signal = Answer { adapter, lines: &lines }.signal();
         let kept = lines.iter().filter(|line| adapter.cookies.are_kept(line.name) && !line.is_removal);
         let names = adapter.signed_in.cookie.as_ref().is_some_and(|rule| rule.subject.is_some());
-        Ok(Ok(Entered {
+        if let (Some(probe), TokenAnswer::HandsOut(token)) =
+            (&door.bearer, door.token_answer(answer.status().as_u16(), answer.body(), true))
+        {
+            self.token = Some((probe.clone(), token));
+        }
+        Entered {
             status: answer.status().as_u16(),
             location: answer
                 .headers()
                 .get(header::LOCATION)
                 .map_or_else(String::new, |place| String::from_utf8_lossy(place.as_bytes()).into_owned()),
             set: kept.map(|line| line.name.to_owned()).collect(),
+            has_token: self.token.is_some(),
             // Without such a cookie every form that is sent is asked about.
             is_signal: !names || matches!(signal, Signal::SignedIn(_)),
-        }))
+        }
     }
 
     /// Whose session it is, by the adapter's rules and none of the shield's short cuts.
     async fn who(&mut self) -> Result<ProbeAnswer, NoAnswer> {
+        if let Some((probe, token)) = &self.token {
+            let (probe, line) = (probe.clone(), Secret::new(format!("Bearer {}", token.expose())));
+            let mut more = probe.questions();
+            more.push(("authorization", line.expose()));
+            let answer = self.ask("GET", &probe.path, &more, String::new()).await?;
+            return Ok(probe.read(answer.status().as_u16(), answer.body()));
+        }
         let adapter = &self.guard.adapter;
         let pairs = self.jar.cookies.iter().map(|kept| (kept.name.as_str(), kept.value.as_str()));
         let told = adapter.signed_in.of_cookies(pairs);
@@ -409,6 +466,8 @@ impl<'g> Stranger<'g> {
     }
 
     async fn leave(&mut self) -> Result<(), NoAnswer> {
+        // What a token opens is the shop's to end; a browser forgets it.
+        self.token = None;
         let Some(out) = &self.guard.adapter.sign_out else { return Ok(()) };
         let form = match &out.form_page {
             Some(page) => {

@@ -161,7 +161,9 @@ impl Chosen {
                 wanted => Some(learnt.outs.iter().find(|seen| spelled(seen) == wanted)?.clone()),
             };
         }
-        (!choice.session.is_empty()).then_some(choice)
+        // A shop whose sign-in hands out a token may have no session besides.
+        let is_kept = !choice.session.is_empty() || choice.door.token.is_some();
+        is_kept.then_some(choice)
     }
 }
 

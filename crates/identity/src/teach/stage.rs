@@ -2,8 +2,9 @@
 //! hide a page: a browser's copy, and compression.
 
 use storeward_adapter::CookieLine;
-use storeward_adapter::learn::{By, CookieSet, Sight, field_names};
+use storeward_adapter::learn::{By, CookieSet, Script, SentJson, Sight, field_names};
 use storeward_host::{Later, Passage, RequestHead, Seen, SessionExchange, SessionStage};
+use storeward_seal::fingerprint::token_hash;
 use storeward_web::http::{HeaderMap, StatusCode, header};
 
 use super::{TEACH_COOKIE, Teach};
@@ -32,6 +33,8 @@ impl SessionStage for Teach {
             path: head.path.to_owned(),
             content_type: text("content-type").to_owned(),
             fields: Vec::new(),
+            json: None,
+            bearer: bearer(head.headers).map(token_hash),
         }))
     }
 }
@@ -44,6 +47,10 @@ struct Watcher {
     path: String,
     content_type: String,
     fields: Vec<String>,
+    /// Where the texts of a body in JSON stand.
+    json: Option<SentJson>,
+    /// A token that came along, as a hash.
+    bearer: Option<String>,
 }
 
 impl SessionExchange for Watcher {
@@ -57,7 +64,11 @@ impl SessionExchange for Watcher {
             headers.remove(name);
         }
         if body.complete {
-            self.fields = field_names(&self.content_type, body.bytes);
+            self.json = self.teach.read_json(self.number, &self.content_type, body.bytes);
+            self.fields = match &self.json {
+                Some(json) => json.texts.clone(),
+                None => field_names(&self.content_type, body.bytes),
+            };
         }
         Box::pin(async { Passage::On })
     }
@@ -76,7 +87,8 @@ impl SessionExchange for Watcher {
     ) -> Later<'a, Passage> {
         let is_page = self.response_body_bytes(status, headers).is_some();
         let cookies = cookies(headers);
-        if is_page || self.method != "GET" || status.is_redirection() || !cookies.is_empty() {
+        let tells = status.is_redirection() || status.is_client_error() || !cookies.is_empty();
+        if is_page || self.method != "GET" || tells {
             let sight = Sight {
                 by: By::Owner,
                 method: &self.method,
@@ -85,11 +97,23 @@ impl SessionExchange for Watcher {
                 status: status.as_u16(),
                 cookies: &cookies,
                 body: &String::from_utf8_lossy(body.bytes),
+                script: Some(Script {
+                    sent: self.json.as_ref(),
+                    bearer: self.bearer.as_deref(),
+                    mark: token_hash,
+                }),
             };
             self.teach.note(self.number, &sight);
         }
         Box::pin(async { Passage::On })
     }
+}
+
+/// The token of an `Authorization: Bearer` line.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let line = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = line.trim().split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
 /// Names of the cookies that an answer sets, and whether scripts read them.

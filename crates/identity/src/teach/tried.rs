@@ -58,6 +58,7 @@ impl Teach {
                 status: answer.status().as_u16(),
                 cookies: &[],
                 body: &String::from_utf8_lossy(answer.body()),
+                script: None,
             };
             self.note(number, &sight);
         }

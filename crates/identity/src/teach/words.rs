@@ -1,7 +1,7 @@
 //! What was recognised, in words for the console's page. Names of fields, cookies and paths stand in them, and nothing that was
 //! typed.
 
-use storeward_adapter::learn::{Answered, Doubt, Probe};
+use storeward_adapter::learn::{Answered, DoorFound, Doubt, Probe, Sent};
 
 use super::Standing;
 
@@ -22,10 +22,11 @@ impl Standing {
             is_seen: seen.is_some(),
             words: seen.unwrap_or_else(|| todo.to_owned()),
         };
-        let door = learnt.door.as_ref().map(|door| {
-            format!("sent to {}: the name in `{}`, the password in `{}`", door.path, door.user, door.password)
-        });
+        let door = learnt.door.as_ref().map(sent_to);
         let kept: Vec<_> = learnt.session().into_iter().collect();
+        let token = learnt.door.as_ref().and_then(|door| door.token.as_ref());
+        let token =
+            token.map(|(pointer, _)| format!("a token of the shop's scripts, at {pointer} of the answer"));
         let session = (!kept.is_empty()).then(|| {
             let open = learnt.cookies.iter().filter(|cookie| !cookie.is_http_only);
             let open: Vec<_> = open.map(|cookie| cookie.name.as_str()).collect();
@@ -41,13 +42,13 @@ impl Standing {
             format!("{} {}{end}", out.method, out.path)
         });
         vec![
-            of("Sign-in form", door, "sign in by the shop's own page"),
+            of("Sign-in", door, "sign in by the shop's own page"),
             of(
                 "Right password",
                 learnt.right.as_ref().map(answered),
                 "sign in, then open the account's page",
             ),
-            of("Session", session, "the cookies that only a server reads: none was seen yet"),
+            of("Session", token.or(session), "the cookies that only a server reads: none was seen yet"),
             of(
                 "Who it is",
                 learnt.probes.first().map(named),
@@ -67,6 +68,16 @@ impl Standing {
             .map(ToString::to_string)
             .collect()
     }
+}
+
+fn sent_to(door: &DoorFound) -> String {
+    let DoorFound { path, user, password, .. } = door;
+    let how = match &door.sent {
+        Sent::Form => "as a form".to_owned(),
+        Sent::Json => "as JSON by a script".to_owned(),
+        Sent::Graphql { operation, .. } => format!("as GraphQL by a script, which calls {operation}"),
+    };
+    format!("sent to {path} {how}: the name in `{user}`, the password in `{password}`")
 }
 
 fn answered(answer: &Answered) -> String {

@@ -13,6 +13,7 @@ use storeward_web::axum::body::Bytes;
 use storeward_web::http::{HeaderMap, HeaderName, HeaderValue, Method, Response};
 
 use super::bench::{Answer, Bench, Browser, HOST, encode};
+use super::class::Serves;
 pub use super::fake_shop::{Elevation, OfficeGuard, Shop};
 
 pub const ADDRESS: &str = "ella@people.example";
@@ -87,6 +88,8 @@ fn line_of(text: &str) -> HeaderValue {
 pub struct Behind {
     pub bench: Bench,
     pub shop: Arc<Shop>,
+    /// Another shop that stands there instead.
+    pub other: Option<Arc<dyn Serves>>,
     pub shield: Shield,
 }
 
@@ -100,7 +103,7 @@ impl Behind {
         let bench = Bench::with_policy(db, policy);
         let shop = Shop::new(elevation, "sid");
         let shield = shield(&bench, &shop, section);
-        Behind { bench, shop, shield }
+        Behind { bench, shop, other: None, shield }
     }
 
     /// With more in the adapter's file, under this policy.
@@ -119,7 +122,7 @@ impl Behind {
         let shop = Shop::new(Elevation::Same, "sid");
         let adapter = Adapter::parse(&change(ADAPTER)).unwrap();
         let shield = shield_of(&bench, &shop, section, Some(adapter));
-        Behind { bench, shop, shield }
+        Behind { bench, shop, other: None, shield }
     }
 
     /// The shop was down when the program started, so nobody knows what it is.
@@ -127,7 +130,19 @@ impl Behind {
         let bench = Bench::with_policy(db, Policy { customers: SecondFactor::Required, ..Policy::default() });
         let shop = Shop::new(Elevation::Fresh, LATE_COOKIE);
         let shield = shield_of(&bench, &shop, ShieldSection::default(), None);
-        Behind { bench, shop, shield }
+        Behind { bench, shop, other: None, shield }
+    }
+
+    /// A shop of another kind, with the file that was made for it.
+    pub fn taught(bench: Bench, other: Arc<impl Serves + 'static>, file: &str) -> Self {
+        let shield = Shield::new(ShieldParts {
+            identity: bench.identity.clone(),
+            adapter: Some(Adapter::parse(file).unwrap()),
+            section: ShieldSection::default(),
+            shop: other.clone(),
+            canary: None,
+        });
+        Behind { bench, shop: Shop::new(Elevation::Fresh, "sid"), other: Some(other), shield }
     }
 
     /// The adapter of the shop.
@@ -157,7 +172,7 @@ impl Behind {
             shop: shop.clone(),
             canary: None,
         });
-        Behind { bench, shop, shield }
+        Behind { bench, shop, other: None, shield }
     }
 
     pub fn browser(&self) -> Visitor<'_> {
@@ -298,7 +313,11 @@ impl Visitor<'_> {
         match exchange.request(&mut headers, Seen { bytes: shown, complete }).await {
             Passage::Instead(answer) => Err(self.taken(*answer)),
             Passage::On | Passage::Body(_) => {
-                let answer = self.behind.shop.answer(&method, target, &headers, body.as_bytes());
+                let shop: &dyn Serves = match &self.behind.other {
+                    Some(other) => &**other,
+                    None => &*self.behind.shop,
+                };
+                let answer = shop.answer(&method, target, &headers, body.as_bytes());
                 Ok(UnderWay { exchange, answer })
             }
         }

@@ -8,6 +8,7 @@ use storeward_web::axum::body::Bytes;
 use storeward_web::http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 
 use super::behind::{ADDRESS, OFFICE, OTHER_OFFICE, SECRET, SHOP_PASSWORD, STAFF_PASSWORD};
+use super::class::Serves;
 
 const OFFICE_SESSION: &str = "admin=shop-session-of-staff; Path=/; HttpOnly";
 
@@ -118,7 +119,7 @@ impl Shop {
         inside.sessions.iter().find(|(_, who)| who.is_some()).unwrap().0.clone()
     }
 
-    pub fn answer(&self, method: &Method, target: &str, headers: &HeaderMap, body: &[u8]) -> Response<Bytes> {
+    fn at_once(&self, method: &Method, target: &str, headers: &HeaderMap, body: &[u8]) -> Response<Bytes> {
         let mut inside = self.inside.lock().unwrap();
         let line = headers.get("cookie").map_or(&b""[..], HeaderValue::as_bytes);
         let line = String::from_utf8_lossy(line).into_owned();
@@ -343,6 +344,12 @@ fn form(body: &[u8]) -> HashMap<String, String> {
         .filter_map(|pair| pair.split_once('='))
         .map(|(n, v)| (n.to_owned(), v.to_owned()))
         .collect()
+}
+
+impl Serves for Shop {
+    fn answer(&self, method: &Method, target: &str, headers: &HeaderMap, body: &[u8]) -> Response<Bytes> {
+        self.at_once(method, target, headers, body)
+    }
 }
 
 impl AskShop for Shop {

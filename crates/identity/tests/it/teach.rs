@@ -1,21 +1,19 @@
 //! Teaching Storeward a shop's sign-in, and whoever would use it to look at others or to get in.
 
-use std::collections::HashMap;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use storeward_base::{Clock, RequestId, Secret, StaffId, SystemEntropy};
-use storeward_host::{AskShop, Asking, OwnPages, Passage, Question, RequestHead, Seen, SessionStage};
-use storeward_identity::teach::{Chosen, Keep, PREFIX, Saved, TEACH_COOKIE, Teach, TeachParts, Tried, Unfit};
+use storeward_base::{Secret, StaffId};
+use storeward_host::{AskShop, Asking, Question};
+use storeward_identity::teach::{Chosen, PREFIX, Saved, TEACH_COOKIE, Teach, Tried, Unfit};
 use storeward_identity::{MIGRATIONS, ShieldFault};
 use storeward_store::both_engines;
 use storeward_store::testing::TestDb;
-use storeward_web::axum::Router;
 use storeward_web::axum::body::Bytes;
-use storeward_web::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use storeward_web::http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 
-use super::bench::{Bench, HOST};
+use super::class::{Class, Serves};
 
 const USER: &str = "mira@people.example";
 const PASSWORD: &str = "grey slate roof";
@@ -36,7 +34,7 @@ struct Kiln {
     meanwhile: Mutex<Option<Teach>>,
 }
 
-impl Kiln {
+impl Serves for Kiln {
     fn answer(&self, method: &Method, path: &str, headers: &HeaderMap, body: &[u8]) -> Response<Bytes> {
         let cookies = headers.get("cookie").map_or("", |line| line.to_str().unwrap());
         let is_in = cookies.contains("visit=in") && *self.is_in.lock().unwrap();
@@ -85,119 +83,9 @@ impl AskShop for Kiln {
     }
 }
 
-struct Class {
-    bench: Bench,
-    shop: Arc<Kiln>,
-    teach: Teach,
-    pages: OwnPages,
-    files: Arc<Mutex<HashMap<String, String>>>,
-    /// What lies beside its place.
-    laid: Arc<Mutex<HashMap<String, String>>>,
-}
-
-impl Class {
+impl Class<Kiln> {
     fn new(db: TestDb) -> Self {
         Self::at(db, Kiln::default())
-    }
-
-    fn at(db: TestDb, shop: Kiln) -> Self {
-        let bench = Bench::new(db);
-        let (shop, files) = (Arc::new(shop), Arc::new(Mutex::new(HashMap::new())));
-        let laid: Arc<Mutex<HashMap<String, String>>> = Arc::default();
-        let (kept, placed): (Arc<Mutex<HashMap<String, String>>>, _) = (files.clone(), files.clone());
-        let (beside, from) = (laid.clone(), laid.clone());
-        let teach = Teach::new(TeachParts {
-            identity: bench.identity.clone(),
-            shop: shop.clone(),
-            keep: Keep {
-                lay: Arc::new(move |name, text| {
-                    beside.lock().unwrap().insert(name.to_owned(), text.to_owned());
-                    Ok(!kept.lock().unwrap().contains_key(name))
-                }),
-                place: Arc::new(move |name| {
-                    let text = from.lock().unwrap().remove(name).unwrap();
-                    Ok(placed.lock().unwrap().insert(name.to_owned(), text).is_none())
-                }),
-            },
-            in_force: Arc::new(|| None),
-        });
-        teach.began(443, "https://console.example:9443");
-        let pages = teach.answer(OwnPages::new(Router::new(), &[], &[])).unwrap();
-        Class { bench, shop, teach, pages, files, laid }
-    }
-
-    async fn own(&self, method: &str, path: &str, cookie: &str) -> Response<Bytes> {
-        let request =
-            Request::builder().method(method).uri(path).header("host", HOST).header("cookie", cookie);
-        self.pages.answer(request.body(Bytes::new()).unwrap()).await
-    }
-
-    /// A browser's first step: its secret, and what the console is shown of it.
-    async fn start(&self) -> (String, String) {
-        let answer = self.own("GET", &format!("{PREFIX}/start"), "").await;
-        assert_eq!(answer.status(), 303);
-        let location = answer.headers()["location"].to_str().unwrap().to_owned();
-        let line = answer.headers()["set-cookie"].to_str().unwrap().to_owned();
-        for flag in ["Secure", "HttpOnly", "SameSite=Lax", "Path=/"] {
-            assert!(line.contains(flag), "{line}");
-        }
-        let secret = line.split(['=', ';']).nth(1).unwrap().to_owned();
-        let shown = location.split_once("browser=").unwrap().1.to_owned();
-        assert!(!location.contains(&secret), "the secret stays in the browser");
-        (secret, shown)
-    }
-
-    async fn takes(&self, secret: &str, code: &str) -> bool {
-        let path = format!("{PREFIX}/take?code={code}");
-        let answer = self.own("GET", &path, &format!("{}={secret}", TEACH_COOKIE.name)).await;
-        answer.status() == 303
-    }
-
-    /// A browser that is watched.
-    async fn watched(&self, staff: StaffId) -> String {
-        self.teach.begin(staff, USER).await.unwrap().unwrap();
-        let (secret, shown) = self.start().await;
-        let code = self.teach.join(staff, &shown).unwrap();
-        assert!(self.takes(&secret, code.expose()).await);
-        secret
-    }
-
-    /// One request as the edge leads it; the answer's status.
-    async fn pass(&self, secret: &str, method: &str, path: &str, more: &str, body: &str) -> bool {
-        let mut headers = HeaderMap::new();
-        let cookies = format!("{}={secret}; {more}", TEACH_COOKIE.name);
-        headers.insert("cookie", cookies.parse().unwrap());
-        headers.insert("accept-encoding", HeaderValue::from_static("br"));
-        if !body.is_empty() {
-            headers.insert("content-type", HeaderValue::from_static("application/x-www-form-urlencoded"));
-        }
-        let method: Method = method.parse().unwrap();
-        let at = self.bench.clock.now();
-        let head = RequestHead {
-            id: RequestId::at(at, &SystemEntropy),
-            at,
-            client: "198.51.100.7".parse().unwrap(),
-            method: &method,
-            path,
-            written: path,
-            query: None,
-            host: HOST,
-            authority: HOST,
-            wants_problem: false,
-            headers: &headers,
-        };
-        let Some(mut exchange) = self.teach.enter(&head) else { return false };
-        let seen = Seen { bytes: body.as_bytes(), complete: true };
-        assert!(matches!(exchange.request(&mut headers, seen).await, Passage::On));
-        assert!(!headers.contains_key("accept-encoding"), "compressed pages cannot be read");
-        let (mut head, body) = self.shop.answer(&method, path, &headers, body.as_bytes()).into_parts();
-        let bytes: &[u8] =
-            if exchange.response_body_bytes(head.status, &head.headers).is_some() { &body } else { b"" };
-        let before = head.headers.clone();
-        let seen = Seen { bytes, complete: true };
-        assert!(matches!(exchange.response(head.status, &mut head.headers, seen).await, Passage::On));
-        assert_eq!(head.headers, before, "nothing of the answer is changed");
-        true
     }
 
     /// Wrong, right, the account's page, out.
@@ -226,7 +114,7 @@ fn password(text: &str) -> Secret<String> {
 both_engines!(a_lesson_from_beginning_to_file, MIGRATIONS, async |db| {
     let class = Class::new(db);
     let ada = staff(1);
-    let secret = class.watched(ada).await;
+    let secret = class.watched(ada, USER).await;
     class.lesson(&secret).await;
     let standing = class.teach.standing(staff(1)).unwrap();
     let words: Vec<_> = standing.in_words().into_iter().map(|said| (said.what, said.is_seen)).collect();
@@ -266,7 +154,7 @@ both_engines!(a_lesson_from_beginning_to_file, MIGRATIONS, async |db| {
 
 both_engines!(nothing_that_is_typed_and_no_cookie_is_kept, MIGRATIONS, async |db| {
     let class = Class::new(db);
-    let secret = class.watched(staff(1)).await;
+    let secret = class.watched(staff(1), USER).await;
     class.lesson(&secret).await;
     let mut kept = format!("{:?}", class.teach.standing(staff(1)).unwrap());
     class.teach.try_it(staff(1), &Chosen::default(), password(PASSWORD)).await;
@@ -282,7 +170,7 @@ both_engines!(nobody_else_is_looked_at, MIGRATIONS, async |db| {
     let class = Class::new(db);
     assert!(!class.pass(&"a".repeat(64), "GET", "/own", "", "").await, "nobody teaches");
     assert_eq!(class.own("GET", &format!("{PREFIX}/start"), "").await.status(), 404);
-    let secret = class.watched(staff(1)).await;
+    let secret = class.watched(staff(1), USER).await;
     assert!(class.pass(&secret, "GET", "/entry", "", "").await);
     for other in [
         "a".repeat(64),
@@ -297,7 +185,7 @@ both_engines!(nobody_else_is_looked_at, MIGRATIONS, async |db| {
     class.bench.clock.advance(Duration::from_secs(30 * 60));
     assert!(!class.pass(&secret, "GET", "/entry", "", "").await);
     assert!(class.teach.standing(staff(1)).is_none());
-    let secret = class.watched(staff(1)).await;
+    let secret = class.watched(staff(1), USER).await;
     assert!(class.teach.end(staff(1)));
     assert!(!class.pass(&secret, "GET", "/entry", "", "").await);
 });
@@ -332,12 +220,12 @@ both_engines!(one_lesson_at_a_time_and_a_name_that_can_be_one, MIGRATIONS, async
     for name in ["", "  ", &"x".repeat(201), "a\r\nb"] {
         assert_eq!(class.teach.begin(ada, name).await.unwrap(), Err(Unfit::Name), "{name:?}");
     }
-    class.watched(ada).await;
+    class.watched(ada, USER).await;
     assert_eq!(class.teach.begin(grace, USER).await.unwrap(), Err(Unfit::Taken(ada)));
     // Nobody ends another one's, or sees what passes in it: something may have been typed into an address.
     assert!(!class.teach.end(grace) && class.teach.standing(grace).is_none());
     assert_eq!(class.teach.under_way().unwrap().0, ada);
-    let secret = class.watched(ada).await;
+    let secret = class.watched(ada, USER).await;
     assert!(class.teach.standing(staff(1)).unwrap().steps.is_empty(), "begun anew");
     assert!(class.teach.end(staff(1)));
     assert!(!class.pass(&secret, "GET", "/entry", "", "").await);
@@ -346,7 +234,7 @@ both_engines!(one_lesson_at_a_time_and_a_name_that_can_be_one, MIGRATIONS, async
 
 both_engines!(a_page_that_everybody_sees_proves_nothing, MIGRATIONS, async |db| {
     let class = Class::at(db, Kiln { shows_all: true, ..Kiln::default() });
-    let secret = class.watched(staff(1)).await;
+    let secret = class.watched(staff(1), USER).await;
     class.lesson(&secret).await;
     let standing = class.teach.standing(staff(1)).unwrap();
     assert!(
@@ -363,7 +251,7 @@ both_engines!(what_an_ended_lesson_asked_for_is_none_of_the_next_ones, MIGRATION
     let class = Class::new(db);
     let ada = staff(1);
     // A try that is under way.
-    let secret = class.watched(ada).await;
+    let secret = class.watched(ada, USER).await;
     class.lesson(&secret).await;
     *class.shop.meanwhile.lock().unwrap() = Some(class.teach.clone());
     let tried = class.teach.try_it(ada, &Chosen::default(), password(PASSWORD)).await;
@@ -371,7 +259,7 @@ both_engines!(what_an_ended_lesson_asked_for_is_none_of_the_next_ones, MIGRATION
     assert_eq!(class.teach.works(ada), None, "another lesson's file");
     assert_eq!(class.teach.save(ada, "kiln").await.unwrap(), Saved::Refused);
     // A page that a visitor is asked for: the next lesson asks for it itself, and sees what is shown then.
-    let secret = class.watched(ada).await;
+    let secret = class.watched(ada, USER).await;
     class.pass(&secret, "GET", "/entry", "", "").await;
     let typed = format!("seal=9&who=mira%40people.example&word={}", PASSWORD.replace(' ', "+"));
     class.pass(&secret, "POST", "/entry", "visit=new", &typed).await;
@@ -390,7 +278,7 @@ both_engines!(what_an_ended_lesson_asked_for_is_none_of_the_next_ones, MIGRATION
 // A mistyped password was tried twice, with another wrong one behind each: four of the five that shops give.
 both_engines!(a_mistyped_password_is_not_doubled, MIGRATIONS, async |db| {
     let class = Class::new(db);
-    let secret = class.watched(staff(1)).await;
+    let secret = class.watched(staff(1), USER).await;
     class.lesson(&secret).await;
     let before = class.shop.tries.load(Ordering::SeqCst);
     let tried = class.teach.try_it(staff(1), &Chosen::default(), password("gray slate roof")).await;
@@ -402,7 +290,7 @@ both_engines!(a_mistyped_password_is_not_doubled, MIGRATIONS, async |db| {
 // Whoever looked around first taught nothing: after 200 requests the lesson was blind.
 both_engines!(a_lesson_that_looks_around_for_long_sees_the_sign_in, MIGRATIONS, async |db| {
     let class = Class::new(db);
-    let secret = class.watched(staff(1)).await;
+    let secret = class.watched(staff(1), USER).await;
     for _ in 0..260 {
         assert!(class.pass(&secret, "GET", "/elsewhere", "", "").await);
     }
@@ -421,7 +309,7 @@ both_engines!(a_lesson_that_looks_around_for_long_sees_the_sign_in, MIGRATIONS, 
 both_engines!(no_file_lies_there_that_the_ledger_does_not_know, MIGRATIONS, async |db| {
     let class = Class::new(db);
     let ada = staff(1);
-    let secret = class.watched(ada).await;
+    let secret = class.watched(ada, USER).await;
     class.lesson(&secret).await;
     class.teach.try_it(ada, &Chosen::default(), password(PASSWORD)).await;
     let db = (*class.bench.db).clone();
