@@ -54,7 +54,7 @@ impl Adapter {
         let all: Vec<(String, String)> = in_query.chain(fields).collect();
         let is_named = |wanted: &String| all.iter().any(|(name, _)| text::is_field(name, wanted));
         let signs_in = |door: &Door| match &door.marker {
-            Some(marker) => is_named(marker),
+            Some(marker) => all.iter().any(|(name, _)| text::is_mark(name, marker)),
             None => door.user.iter().any(is_named) && door.password.iter().any(is_named),
         };
         let mut doors = self.doors.iter().filter(|door| door.kind == DoorKind::SignIn);

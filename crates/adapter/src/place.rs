@@ -18,7 +18,13 @@ pub struct Place {
     /// Parameters of the query that must be there with this value, with `*` at its end for any ending.
     #[serde(default)]
     pub query: BTreeMap<String, String>,
+    /// GraphQL fields of which one must be called: one address takes all of them.
+    #[serde(default)]
+    pub operation: Vec<String>,
 }
+
+/// The name under which a call stands among a request's fields. No field of a form is called so.
+pub(crate) const CALL: &str = "\0call";
 
 impl Place {
     /// Whether a request goes there by one of these methods.
@@ -38,7 +44,9 @@ impl Place {
     }
 
     fn takes(&self, methods: &[String], fields: &[(String, String)]) -> bool {
+        let is_called = |wanted: &String| fields.iter().any(|(name, value)| name == CALL && value == wanted);
         methods.iter().any(|method| takes_method(&self.methods, method.trim()))
+            && (self.operation.is_empty() || self.operation.iter().any(is_called))
             && self.query.iter().all(|(name, value)| fields.iter().any(|(n, v)| n == name && fits(value, v)))
     }
 }
@@ -266,6 +274,7 @@ mod tests {
             methods: vec!["POST".into()],
             path: "/index.php".into(),
             query: BTreeMap::from([("controller".into(), "authentication*".into())]),
+            operation: Vec::new(),
         };
         let covers = |method: &str, raw: &str| {
             let fields: Vec<_> = text::form_fields(raw.as_bytes()).collect();

@@ -3,7 +3,7 @@
 //! WordPress takes a path of its REST interface from a parameter, of the query or of a form, on any page, and a method from
 //! `_method`; Symfony, Laravel and Rails do the like. Whatever a shop could make of it counts.
 
-use crate::body::fields;
+use crate::body::{calls_operation, fields};
 use crate::door::Asked;
 use crate::model::Adapter;
 use crate::{place, text};
@@ -87,6 +87,22 @@ impl Adapter {
         match fields(content_type, bytes) {
             Some(fields) => self.note_fields(reading, fields.into_iter()),
             None => reading.is_partial = true,
+        }
+    }
+
+    /// Whether it has to be read which GraphQL field is called here: an act that is confirmed again may be among them.
+    pub fn names_calls(&self, asked: &Asked<'_>) -> bool {
+        let is_here =
+            |rule: &place::Place| !rule.operation.is_empty() && place::below(&rule.path, asked.path);
+        asked.method.eq_ignore_ascii_case("POST") && self.rules().any(is_here)
+    }
+
+    /// Looks for calls that a rule names. What is not whole, or cannot be read, may call any of them.
+    pub fn read_calls(&self, reading: &mut Reading, bytes: &[u8], is_whole: bool) {
+        for operation in self.rules().flat_map(|rule| &rule.operation) {
+            if !is_whole || calls_operation(bytes, std::slice::from_ref(operation)) {
+                reading.fields.push((place::CALL.to_owned(), operation.clone()));
+            }
         }
     }
 

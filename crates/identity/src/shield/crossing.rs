@@ -129,7 +129,8 @@ impl Crossing {
         let is_program = is_lane && guard.adapter.is_for_programs_only(&asked);
         let is_looked_at =
             !matches!(guard.adapter.knock(&asked), Login::None) || guard.adapter.is_address_form(&asked);
-        let reads_body = !is_static && !is_program && is_looked_at;
+        let names_calls = guard.adapter.names_calls(&asked);
+        let reads_body = !is_static && !is_program && (is_looked_at || names_calls);
         let is_form = !head.method.is_safe() && storeward_adapter::is_form(asked.content_type);
         let is_read = guard.adapter.reads_forms() || guard.adapter.has_doors_everywhere();
         let reads_fields = !is_static && is_form && is_read;
@@ -148,7 +149,9 @@ impl Crossing {
             wants: if head.wants_problem { Wants::Problem } else { Wants::Page },
             is_static,
             reads_body,
-            room: (reads_fields && !reads_body && has_handle).then(|| Room::for_form(head.headers)).flatten(),
+            room: (reads_fields && !reads_body && has_handle)
+                .then(|| Room::for_form(head.client, head.headers))
+                .flatten(),
             reads_fields,
             is_unread: false,
             is_cut_off: false,

@@ -43,6 +43,10 @@ both_engines!(prestashops_sign_in_is_counted_at_whatever_address, MIGRATIONS, as
     asked.push(("POST", &half, "submitLogin=1&password=wrong"));
     let login = format!("/login?email={ADDRESS}");
     asked.push(("POST", &login, "submitLogin=1&password=wrong"));
+    // A button that is a picture: the shop takes its place for its name (`Tools::isSubmit`).
+    let pictures = ["submitLogin_x", "submitLogin.y", "submitLogin_y"]
+        .map(|button| format!("{button}=7&email={ADDRESS}&password=wrong"));
+    asked.extend(pictures.iter().map(|body| ("POST", "/fr/connexion", body.as_str())));
     assert_eq!(reach(&behind, &asked.repeat(2)).await, 5);
     for one in asked {
         assert_eq!(reach(&behind, &[one]).await, 0, "{one:?}");
@@ -56,6 +60,29 @@ both_engines!(prestashops_sign_in_is_counted_at_whatever_address, MIGRATIONS, as
     for one in others {
         assert_eq!(reach(&behind, &[one; 12]).await, 12);
     }
+});
+
+// The button's other names changed the address in a session that had shown nothing of late.
+both_engines!(prestashops_form_of_ones_data_is_one_by_whatever_button, MIGRATIONS, async |db| {
+    let behind = Behind::speaking(db, "prestashop", ShieldSection::default());
+    let adapter = storeward_adapter::by_name("prestashop").unwrap();
+    let kind = "application/x-www-form-urlencoded";
+    for (target, body) in [
+        ("/fr/identite", "submitCreate=1&email=x%40people.example"),
+        ("/fr/identite", "submitCreate_x=1&email=x%40people.example"),
+        ("/commande", "submitCreate.y=1&email=x%40people.example"),
+        ("/commande", "%20submitCreate.x=1&email=x%40people.example"),
+        ("/?submitCreate_y=1", "email=x%40people.example"),
+    ] {
+        let (path, query) =
+            target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
+        let asked =
+            storeward_adapter::Asked { method: "POST", path, query, content_type: kind, authorization: None };
+        let mut reading = adapter.reading(&asked, &[]);
+        adapter.read_form(&mut reading, kind, body.as_bytes(), true);
+        assert!(adapter.is_sensitive(&reading), "{target} {body}");
+    }
+    assert!(behind.browser().get("/fr/identite").await.status != 403, "looking at it is none");
 });
 
 // django-oscar signs in within the checkout, too.

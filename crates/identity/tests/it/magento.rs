@@ -181,3 +181,55 @@ both_engines!(guesses_are_counted_at_whatever_address, MIGRATIONS, async |db| {
     }
     assert_eq!(reached, 5);
 });
+
+// By the REST interface it took a fresh second factor; by GraphQL, in the same session, it did not.
+both_engines!(what_changes_an_account_by_graphql_takes_a_fresh_factor, MIGRATIONS, async |db| {
+    let behind = Behind::magento(db);
+    let mut owner = behind.browser();
+    is_held(&graphql(&mut owner, ADDRESS, SHOP_PASSWORD).await);
+    let code = behind.bench.code(LetterKind::SignInCode);
+    assert_eq!(owner.browser.prove("mail", &code).await.status, 303);
+    owner.get("/").await;
+    let answer = graphql(&mut owner, ADDRESS, SHOP_PASSWORD).await;
+    assert!(answer.body.contains("token-of-42"), "{}", answer.body);
+    behind.bench.advance(3_600);
+    let change = "mutation { updateCustomerEmail(email: \"thief@people.example\", password: \"x\") { customer { email } } }";
+    let named = serde_json::json!({ "operationName": "A", "query": format!("query B {{ a }} {}", change.replacen("mutation", "mutation A", 1)) });
+    let twice = format!(r#"{{"query":"{{ a }}","query":{}}}"#, serde_json::Value::from(change));
+    let deep = format!(
+        r#"{{"x":{}{},"query":{}}}"#,
+        "[".repeat(300),
+        "]".repeat(300),
+        serde_json::Value::from(change)
+    );
+    for (path, body) in [
+        ("/graphql", document(change, "", "")),
+        ("/de/graphql/x", document(change, "", "")),
+        ("/index.php/graphql", document("mutation { a: changeCustomerPassword(x: 1) { id } }", "", "")),
+        (
+            "/graphql",
+            document(
+                "mutation($i: CustomerInput!) { updateCustomerV2(input: $i) { customer { id } } }",
+                "",
+                "",
+            ),
+        ),
+        ("/graphql", format!("[{}]", document(change, "", ""))),
+        ("/graphql", named.to_string()),
+        ("/graphql", twice),
+        ("/graphql", deep),
+        ("/graphql", document(change, "", "").replace("updateCustomerEmail", "update\\u0043ustomerEmail")),
+    ] {
+        let answer = owner.send("POST", path, &JSON, &body).await;
+        assert_eq!(answer.status, 403, "{path} {body}: {}", answer.body);
+        assert!(
+            answer.body.contains("second_factor") || answer.body.contains("door_closed"),
+            "{}",
+            answer.body
+        );
+    }
+    for query in ["{ customer { email } }", "mutation { addProductsToCart(x: 1) { cart { id } } }"] {
+        let answer = owner.send("POST", "/graphql", &JSON, &document(query, "", "")).await;
+        assert_eq!(answer.status, 200, "{query}: {}", answer.body);
+    }
+});

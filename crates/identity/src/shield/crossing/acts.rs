@@ -23,6 +23,12 @@ impl Crossing {
             let is_whole = body.complete && !is_encoded;
             self.guard.adapter.read_form(&mut self.reading, &content_type, body.bytes, is_whole);
         }
+        let lines = Lines::of(headers);
+        let asked = lines.asked(&self.method, &self.path, self.query.as_deref());
+        if self.reads_body && self.guard.adapter.names_calls(&asked) {
+            let is_whole = body.complete && !lines.is_encoded;
+            self.guard.adapter.read_calls(&mut self.reading, body.bytes, is_whole);
+        }
         // Programs and scripts read it, whatever they say that they accept.
         if self.reading.is_routed() {
             self.wants = Wants::Problem;
