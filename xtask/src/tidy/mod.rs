@@ -1,5 +1,6 @@
 //! `cargo xtask tidy`: every broken rule on a line of its own, with the place.
 
+mod asvs;
 mod floors;
 mod metadata;
 mod places;
@@ -53,6 +54,7 @@ pub fn tidy(root: &Path) -> Result<(), String> {
     findings.extend(shares::check(&files));
     findings.extend(rules::check_packages(&files));
     findings.extend(proofs::check(&files));
+    findings.extend(asvs::check(&files));
     for file in &files {
         findings.extend(places::check(file));
         if file.is_rust() {
