@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use storeward_host::Rewrite;
 use storeward_inspect::cards::{self, StreamMasker};
 use storeward_inspect::keys::{self, KeyMasker};
 use tokio::time::{Instant, Sleep};
@@ -43,12 +44,23 @@ enum Masking {
     WhereText,
 }
 
+/// What a stage does to the body.
+#[derive(Debug)]
+enum Rewriting {
+    None,
+    By(Box<dyn Rewrite>),
+    /// The last byte was taken from it.
+    Over,
+}
+
 /// A response body as hyper takes it.
 #[derive(Debug)]
 pub struct EdgeBody {
     source: Source,
     masking: Masking,
     keys: Option<KeyMasker>,
+    /// Behind the masks, so that it sees what the client gets.
+    rewriting: Rewriting,
     gzip: Option<Gzip>,
     stall: Option<Stall>,
     held_trailers: Option<Frame<Bytes>>,
@@ -77,7 +89,7 @@ impl EdgeBody {
     }
 
     pub fn stream(flow: Flow, connection: Arc<Connection>, in_flight: InFlight, ending: Box<Ending>) -> Self {
-        let Flow { ahead, rest, mask, masks_keys, gzip, stall } = flow;
+        let Flow { ahead, rest, mask, masks_keys, rewrite, gzip, stall } = flow;
         let masking = match mask {
             Mask::Nothing => Masking::None,
             Mask::WhereText => Masking::WhereText,
@@ -87,11 +99,12 @@ impl EdgeBody {
         let mut body = EdgeBody::new(Source::Stream { ahead, rest }, masking, connection, in_flight, ending);
         body.stall = stall.map(Stall::new);
         body.keys = masks_keys.then(KeyMasker::default);
-        if gzip.is_some() {
+        if gzip.is_some() || rewrite.is_some() {
             // What was announced is the length of the other form.
             body.left = None;
-            body.gzip = gzip;
         }
+        body.gzip = gzip;
+        body.rewriting = rewrite.map_or(Rewriting::None, Rewriting::By);
         body
     }
 
@@ -101,6 +114,7 @@ impl EdgeBody {
             source: Source::Whole(None),
             masking: Masking::None,
             keys: None,
+            rewriting: Rewriting::None,
             gzip: None,
             stall: None,
             held_trailers: None,
@@ -131,6 +145,7 @@ impl EdgeBody {
             source,
             masking,
             keys: None,
+            rewriting: Rewriting::None,
             gzip: None,
             stall: None,
             held_trailers: None,
@@ -229,6 +244,41 @@ impl EdgeBody {
         }
     }
 
+    /// The next frame as a stage wants it; `None` at the end.
+    fn poll_rewritten(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        let mut rewrite = match std::mem::replace(&mut self.rewriting, Rewriting::Over) {
+            Rewriting::None => {
+                self.rewriting = Rewriting::None;
+                return self.poll_masked(cx);
+            }
+            Rewriting::Over => return Poll::Ready(self.held_trailers.take().map(Ok)),
+            Rewriting::By(rewrite) => rewrite,
+        };
+        let mut out = Vec::new();
+        while out.is_empty() {
+            let frame = match self.poll_masked(cx) {
+                Poll::Ready(frame) => frame.transpose()?,
+                Poll::Pending => {
+                    self.rewriting = Rewriting::By(rewrite);
+                    return Poll::Pending;
+                }
+            };
+            match frame.map(Frame::into_data) {
+                Some(Ok(data)) => rewrite.push(&data, &mut out)?,
+                end => {
+                    rewrite.finish(&mut out)?;
+                    self.held_trailers = end.and_then(Result::err).or(self.held_trailers.take());
+                    return match out.is_empty() {
+                        true => Poll::Ready(self.held_trailers.take().map(Ok)),
+                        false => Poll::Ready(Some(Ok(Frame::data(Bytes::from(out))))),
+                    };
+                }
+            }
+        }
+        self.rewriting = Rewriting::By(rewrite);
+        Poll::Ready(Some(Ok(Frame::data(Bytes::from(out)))))
+    }
+
     /// Trailers show no card number either, whatever the body is. One that cannot be masked is left out.
     fn masked_trailers(&mut self, frame: Frame<Bytes>) -> Frame<Bytes> {
         match frame.into_trailers() {
@@ -250,7 +300,7 @@ impl EdgeBody {
 
     /// The next frame as it goes out: compressed, where that was promised.
     fn poll_coded(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        let Some(mut gzip) = self.gzip.take() else { return self.poll_masked(cx) };
+        let Some(mut gzip) = self.gzip.take() else { return self.poll_rewritten(cx) };
         let polled = self.poll_gzip(&mut gzip, cx);
         self.gzip = Some(gzip);
         polled
@@ -262,7 +312,7 @@ impl EdgeBody {
         }
         let mut out = Vec::new();
         while out.is_empty() {
-            match self.poll_masked(cx) {
+            match self.poll_rewritten(cx) {
                 // A shop that pauses has shown something that the client shall see meanwhile.
                 Poll::Pending if gzip.is_unflushed() => gzip.flush(&mut out)?,
                 Poll::Pending => return Poll::Pending,
@@ -336,6 +386,8 @@ pub struct Flow {
     pub mask: Mask,
     /// Whether private keys are masked, too, where card numbers are.
     pub masks_keys: bool,
+    /// What a stage does to it then.
+    pub rewrite: Option<Box<dyn Rewrite>>,
     pub gzip: Option<Gzip>,
     /// How long the shop may pause.
     pub stall: Option<Duration>,
@@ -417,6 +469,11 @@ impl Body for EdgeBody {
     fn is_end_stream(&self) -> bool {
         if let Some(gzip) = &self.gzip {
             return gzip.is_finished() && self.held_trailers.is_none();
+        }
+        match &self.rewriting {
+            Rewriting::None => {}
+            Rewriting::By(_) => return false,
+            Rewriting::Over => return self.held_trailers.is_none(),
         }
         if self.ended {
             return self.held_trailers.is_none();

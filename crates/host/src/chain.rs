@@ -1,11 +1,15 @@
 //! Two session stages one behind the other.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, StatusCode};
+use bytes::Bytes;
+use http::{HeaderMap, Response, StatusCode};
 
-use crate::pipeline::{Later, Minder, Passage, RequestHead, Seen, SessionExchange, SessionStage};
+use crate::pipeline::{
+    Later, Minder, Passage, RequestHead, Rewrite, Seen, SessionExchange, SessionStage, rewritten,
+};
 
 /// What the first stage holds back the second never sees; what comes back passes them the other way round.
 pub struct Chain {
@@ -82,6 +86,13 @@ impl SessionExchange for Both {
                             *answer.body_mut() = bytes;
                             Passage::Instead(answer)
                         }
+                        Passage::Through(rewrite) => match rewritten(rewrite, &bytes) {
+                            Ok(bytes) => {
+                                *answer.body_mut() = bytes;
+                                Passage::Instead(answer)
+                            }
+                            Err(_) => broken(),
+                        },
                         other @ Passage::Instead(_) => other,
                     }
                 }
@@ -89,9 +100,18 @@ impl SessionExchange for Both {
                     let seen = Seen { bytes: &bytes, complete: true };
                     match self.first.response(status, headers, seen).await {
                         Passage::On => Passage::Body(bytes),
+                        Passage::Through(rewrite) => {
+                            rewritten(rewrite, &bytes).map_or_else(|_| broken(), Passage::Body)
+                        }
                         other => other,
                     }
                 }
+                // What it makes of the body is not there yet: the first one sees the shop's.
+                Passage::Through(inner) => match self.first.response(status, headers, body).await {
+                    Passage::On => Passage::Through(inner),
+                    Passage::Through(outer) => Passage::Through(Box::new(Twice { inner, outer })),
+                    other => other,
+                },
             }
         })
     }
@@ -101,6 +121,35 @@ impl SessionExchange for Both {
             (Some(first), Some(then)) => Some(Box::new(BothMind { first, then })),
             (one, other) => one.or(other),
         }
+    }
+}
+
+/// The body could not be changed as a stage wants it, and as it is it must not go.
+fn broken() -> Passage {
+    let mut refused = Response::new(Bytes::new());
+    *refused.status_mut() = StatusCode::BAD_GATEWAY;
+    Passage::Instead(Box::new(refused))
+}
+
+/// One rewriting behind the other.
+#[derive(Debug)]
+struct Twice {
+    inner: Box<dyn Rewrite>,
+    outer: Box<dyn Rewrite>,
+}
+
+impl Rewrite for Twice {
+    fn push(&mut self, data: &[u8], out: &mut Vec<u8>) -> io::Result<()> {
+        let mut between = Vec::new();
+        self.inner.push(data, &mut between)?;
+        self.outer.push(&between, out)
+    }
+
+    fn finish(&mut self, out: &mut Vec<u8>) -> io::Result<()> {
+        let mut between = Vec::new();
+        self.inner.finish(&mut between)?;
+        self.outer.push(&between, out)?;
+        self.outer.finish(out)
     }
 }
 
@@ -123,8 +172,7 @@ impl Minder for BothMind {
 mod tests {
     use std::net::Ipv4Addr;
 
-    use bytes::Bytes;
-    use http::{HeaderValue, Method, Response};
+    use http::{HeaderValue, Method};
     use storeward_base::{ClientIp, RequestId, Timestamp};
 
     use super::*;

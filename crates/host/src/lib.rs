@@ -19,6 +19,6 @@ pub use chain::Chain;
 pub use emit::{Acknowledgement, Emission, Emit, RecordedEmissions};
 pub use pipeline::{
     ASSERTION, Later, Minder, OWN_COOKIES, OWN_PREFIX, OWN_REQUEST_BYTES, OwnPages, PATIENCE, Passage,
-    RequestHead, Seen, SessionExchange, SessionStage, Stages,
+    RequestHead, Rewrite, Seen, SessionExchange, SessionStage, Stages, rewritten,
 };
 pub use stop::{Stop, Stopper};

@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -253,6 +254,26 @@ pub enum Passage {
     Instead(Box<Response<Bytes>>),
     /// To the next step, with this in the place of the shop's body. Only of a response whose body was seen whole.
     Body(Bytes),
+    /// To the next step, with the body changed on its way. It sees what the client would have got, but for the compression.
+    /// Of a request it means [`Passage::On`].
+    Through(Box<dyn Rewrite>),
+}
+
+/// Changes a body while it streams to the client.
+pub trait Rewrite: fmt::Debug {
+    /// Takes the next piece and appends what can go on. A failure ends the answer where it is.
+    fn push(&mut self, data: &[u8], out: &mut Vec<u8>) -> io::Result<()>;
+
+    /// The body is over: appends what was held back.
+    fn finish(&mut self, out: &mut Vec<u8>) -> io::Result<()>;
+}
+
+/// A body that is at hand as a whole, rewritten.
+pub fn rewritten(mut rewrite: Box<dyn Rewrite>, body: &[u8]) -> io::Result<Bytes> {
+    let mut out = Vec::with_capacity(body.len() + 512);
+    rewrite.push(body, &mut out)?;
+    rewrite.finish(&mut out)?;
+    Ok(Bytes::from(out))
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, header};
 use http_body::{Body as _, Frame};
-use storeward_host::{PATIENCE, Seen};
+use storeward_host::{PATIENCE, Rewrite, Seen, rewritten};
 use storeward_inspect::{BodyEnd, Verdict, keys};
 
 use super::{Answer, Answering, Exchange, Stopped, parts, stages};
@@ -66,10 +66,12 @@ impl Exchange<'_> {
             }
         }
         let seen = Seen { bytes: &seen, complete: end == BodyEnd::Complete };
+        let mut rewrite = None;
         match stages::tell(&mut session, head.status, &mut headers, seen).await {
             stages::Told::On => {}
             stages::Told::Instead(answer) => return Ok(*answer),
             stages::Told::Body(bytes) => whole = Some(instead_of(&mut ahead, &mut headers, bytes)),
+            stages::Told::Through(one) => rewrite = Some(one),
         }
         if route.mask_cards {
             self.mask_fields(&mut headers);
@@ -82,24 +84,30 @@ impl Exchange<'_> {
         let compressors = &self.core.compressors;
         let mask = if route.mask_cards { mask(dress, reads, events) } else { Mask::Nothing };
         if let Some(bytes) = whole {
-            let (bytes, masked) =
-                if mask != Mask::Nothing { edge_body::mask_bytes(bytes) } else { (bytes, 0) };
-            self.ending.masked_cards += masked;
-            let (bytes, masked) = if masks_keys { edge_body::mask_keys(bytes) } else { (bytes, 0) };
-            self.ending.masked_keys += masked;
+            let bytes = self.masked(bytes, mask, masks_keys);
+            let bytes = changed(rewrite, bytes, &mut headers)?;
             let gzip = coding.choose(compressors, head.status, &mut headers, Some(bytes.len()));
             let bytes = coded(gzip, bytes, &mut headers)?;
             return Ok(Answer::Whole(parts(head.status, headers), bytes));
         }
         let length = body.size_hint().exact().and_then(|rest| usize::try_from(rest).ok());
-        let length = length.map(|rest| rest + data_length(&ahead));
+        let length = length.map(|rest| rest + data_length(&ahead)).filter(|_| rewrite.is_none());
         let gzip = coding.choose(compressors, head.status, &mut headers, length);
         let stall = self.live.stall(route, events);
         if self.connection.in_flight() > FEW {
             body.read_small();
         }
-        let flow = Flow { ahead, rest: Box::new(body), mask, masks_keys, gzip, stall };
+        let flow = Flow { ahead, rest: Box::new(body), mask, masks_keys, rewrite, gzip, stall };
         Ok(Answer::Stream(parts(head.status, headers), flow))
+    }
+
+    /// A body that is at hand as a whole, without what nobody may read.
+    fn masked(&mut self, bytes: Bytes, mask: Mask, masks_keys: bool) -> Bytes {
+        let (bytes, masked) = if mask != Mask::Nothing { edge_body::mask_bytes(bytes) } else { (bytes, 0) };
+        self.ending.masked_cards += masked;
+        let (bytes, masked) = if masks_keys { edge_body::mask_keys(bytes) } else { (bytes, 0) };
+        self.ending.masked_keys += masked;
+        bytes
     }
 }
 
@@ -109,6 +117,18 @@ fn coded(gzip: Option<Gzip>, bytes: Bytes, headers: &mut HeaderMap) -> Result<By
     let coded = gzip.whole(&bytes).map_err(broken)?;
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(coded.len()));
     Ok(coded)
+}
+
+/// The whole body as a stage wants it.
+fn changed(
+    rewrite: Option<Box<dyn Rewrite>>,
+    bytes: Bytes,
+    headers: &mut HeaderMap,
+) -> Result<Bytes, Stopped> {
+    let Some(rewrite) = rewrite else { return Ok(bytes) };
+    let bytes = rewritten(rewrite, &bytes).map_err(broken)?;
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(bytes.len()));
+    Ok(bytes)
 }
 
 /// What a stage made of a body takes its place.

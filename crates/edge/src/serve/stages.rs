@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderMap, Request, Response, StatusCode};
-use storeward_host::{OWN_REQUEST_BYTES, PATIENCE, Passage, RequestHead, Seen, SessionExchange};
+use http::{HeaderMap, Request, Response, StatusCode, header};
+use storeward_host::{OWN_REQUEST_BYTES, PATIENCE, Passage, RequestHead, Rewrite, Seen, SessionExchange};
 
 use super::puzzle::{self, OwnPlace};
 use super::{Answer, Exchange, Stopped};
@@ -76,7 +76,7 @@ impl Exchange<'_> {
         self.minder = session.as_mut().and_then(|session| session.mind());
         match told {
             Told::Instead(answer) => Some(*answer),
-            Told::On | Told::Body(_) => None,
+            Told::On | Told::Body(_) | Told::Through(_) => None,
         }
     }
 }
@@ -97,7 +97,7 @@ pub(super) async fn ask(
     };
     match session.request(headers, Seen { bytes: &bytes, complete }).await {
         // A request's body goes on as it came.
-        Passage::On | Passage::Body(_) => Ok(None),
+        Passage::On | Passage::Body(_) | Passage::Through(_) => Ok(None),
         Passage::Instead(response) => Ok(Some(whole(*response))),
     }
 }
@@ -112,6 +112,7 @@ pub(super) enum Told {
     On,
     Instead(Box<Answer>),
     Body(Bytes),
+    Through(Box<dyn Rewrite>),
 }
 
 /// Shows a response to the session step.
@@ -124,6 +125,10 @@ pub(super) async fn tell(
     let Some(session) = session.as_mut() else { return Told::On };
     match session.response(status, headers, seen).await {
         Passage::On => Told::On,
+        Passage::Through(rewrite) => {
+            headers.remove(header::CONTENT_LENGTH);
+            Told::Through(rewrite)
+        }
         Passage::Body(bytes) if seen.complete => Told::Body(bytes),
         // What was not seen whole cannot be put in the place of it, and the shop's own must not go where a stage wanted another.
         Passage::Body(_) => {

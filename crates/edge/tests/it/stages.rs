@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response as HttpResponse, StatusCode, header};
 use storeward_host::{
-    Later, Minder, OwnPages, Passage, RequestHead, Seen, SessionExchange, SessionStage, Stages,
+    Later, Minder, OwnPages, Passage, RequestHead, Rewrite, Seen, SessionExchange, SessionStage, Stages,
 };
 use storeward_testkit::{FakeShop, Reply};
 use storeward_web::axum::Router;
@@ -306,5 +306,80 @@ async fn a_tunnel_ends_with_the_session_behind_it() {
     stands.store(false, Ordering::SeqCst);
     assert!(client.is_closed().await);
     assert_eq!(edge.record_of("session.over").await.status, 101);
+    edge.stop();
+}
+
+/// Puts a word in front of the page and one behind it, and holds each piece back until the next has come.
+#[derive(Debug, Default)]
+struct Framed {
+    held: Vec<u8>,
+    began: bool,
+}
+
+impl Rewrite for Framed {
+    fn push(&mut self, data: &[u8], out: &mut Vec<u8>) -> std::io::Result<()> {
+        if data.windows(6).any(|w| w == b"poison") {
+            return Err(std::io::ErrorKind::InvalidData.into());
+        }
+        if !std::mem::replace(&mut self.began, true) {
+            out.extend_from_slice(b"[");
+        }
+        out.append(&mut self.held);
+        self.held = data.to_vec();
+        Ok(())
+    }
+
+    fn finish(&mut self, out: &mut Vec<u8>) -> std::io::Result<()> {
+        out.append(&mut self.held);
+        out.extend_from_slice(b"]");
+        Ok(())
+    }
+}
+
+struct Framing;
+
+impl SessionStage for Framing {
+    fn enter(&self, _: &RequestHead<'_>) -> Option<Box<dyn SessionExchange>> {
+        Some(Box::new(Framing))
+    }
+}
+
+impl SessionExchange for Framing {
+    fn request<'a>(&'a mut self, _: &'a mut HeaderMap, _: Seen<'a>) -> Later<'a, Passage> {
+        Box::pin(async { Passage::On })
+    }
+
+    fn response<'a>(&'a mut self, _: StatusCode, _: &'a mut HeaderMap, _: Seen<'a>) -> Later<'a, Passage> {
+        Box::pin(async { Passage::Through(Box::new(Framed::default())) })
+    }
+}
+
+// What the stage makes of a page is what is masked already; lengths, chunks and trailers stay right.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stage_changes_a_body_while_it_streams() {
+    let shop = FakeShop::start(|asked| match asked.target() {
+        "/whole" => Reply::with("Content-Type: text/html\r\n", "card 4111 1111 1111 1111."),
+        "/long" => Reply::with("Content-Type: text/html\r\n", &"a long page ".repeat(40_000)),
+        "/chunks" => Reply::Bytes(
+            b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n2\r\ncd\r\n0\r\nX-Sum: 4\r\n\r\n"
+                .to_vec(),
+        ),
+        _ => Reply::with("Content-Type: text/html\r\n", &format!("{}poison", "x".repeat(500_000))),
+    })
+    .await;
+    let stages = Stages { own: None, session: Some(Arc::new(Framing)) };
+    let edge = TestEdge::staged(stages, &[shop.url()], "");
+    let whole = edge.ask(&asking("/whole", "a=1")).await;
+    assert_eq!(whole.text(), "[card **** **** **** 1111.]");
+    assert!(whole.head.to_ascii_lowercase().contains("content-length: 27"), "{}", whole.head);
+    let long = edge.ask(&asking("/long", "a=1")).await;
+    assert_eq!(long.text(), format!("[{}]", "a long page ".repeat(40_000)));
+    assert!(!long.head.to_ascii_lowercase().contains("content-length"), "{}", long.head);
+    assert_eq!(edge.ask(&asking("/chunks", "a=1")).await.text(), "[abcd]");
+    // A stage that gives up ends the answer: nothing goes on as if it were whole.
+    let mut client = edge.connect().await;
+    client.send(&asking("/broken", "a=1")).await;
+    assert!(client.head().await.is_some());
+    assert!(client.is_closed().await);
     edge.stop();
 }

@@ -395,7 +395,7 @@ impl<'a> Browser<'a> {
             return (Outcome::Passed(headers), None);
         };
         let outcome = match exchange.request(&mut headers, Seen::default()).await {
-            Passage::On | Passage::Body(_) => Outcome::Passed(headers),
+            Passage::On | Passage::Body(_) | Passage::Through(_) => Outcome::Passed(headers),
             Passage::Instead(answer) => {
                 let (head, body) = answer.into_parts();
                 let body = String::from_utf8_lossy(&body).into_owned();

@@ -312,7 +312,7 @@ impl Visitor<'_> {
         let complete = cap.is_some_and(|cap| body.len() <= cap);
         match exchange.request(&mut headers, Seen { bytes: shown, complete }).await {
             Passage::Instead(answer) => Err(self.taken(*answer)),
-            Passage::On | Passage::Body(_) => {
+            Passage::On | Passage::Body(_) | Passage::Through(_) => {
                 let shop: &dyn Serves = match &self.behind.other {
                     Some(other) => &**other,
                     None => &*self.behind.shop,
@@ -335,6 +335,7 @@ impl Visitor<'_> {
             Passage::On => self.taken(Response::from_parts(head, body)),
             Passage::Body(bytes) => self.taken(Response::from_parts(head, bytes)),
             Passage::Instead(answer) => self.taken(*answer),
+            Passage::Through(_) => unreachable!("no stage here changes a body on its way"),
         }
     }
 

@@ -163,7 +163,7 @@ fn standing(entry: &Entry) -> Option<String> {
 
 fn with_lines(passage: Passage, headers: &HeaderMap) -> Passage {
     match passage {
-        as_it_is @ (Passage::On | Passage::Body(_)) => as_it_is,
+        as_it_is @ (Passage::On | Passage::Body(_) | Passage::Through(_)) => as_it_is,
         Passage::Instead(mut answer) => {
             for line in headers.get_all(header::SET_COOKIE) {
                 answer.headers_mut().append(header::SET_COOKIE, line.clone());
