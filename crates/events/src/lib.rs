@@ -10,6 +10,7 @@
 pub mod anchor;
 pub mod api;
 pub mod backup;
+pub mod checkout;
 pub mod detection;
 pub mod edge;
 pub mod gate;
@@ -280,6 +281,17 @@ vocabulary! {
     DayReconciled(payment::DayReconciled) = "payment.reconciled", Informational, Security;
     DifferenceFound(payment::DifferenceFound) = "payment.difference", High, Security;
     ShopNotTold(payment::ShopNotTold) = "payment.shop_not_told", High, Operations;
+    ScriptNew(checkout::ScriptNew) = "checkout.script_new", Medium, Security;
+    ScriptChanged(checkout::ScriptChanged) = "checkout.script_changed", High, Security;
+    ScriptApproved(checkout::ScriptApproved) = "checkout.script_approved", Medium, Security;
+    ScriptRevoked(checkout::ScriptRevoked) = "checkout.script_revoked", Medium, Security;
+    HeaderChanged(checkout::HeaderChanged) = "checkout.header_changed", High, Security;
+    HeadersApproved(checkout::HeadersApproved) = "checkout.headers_approved", Medium, Security;
+    CheckoutBlocked(checkout::Blocked) = "checkout.blocked", Medium, Security;
+    GuardTampered(checkout::GuardTampered) = "checkout.guard_tampered", High, Security;
+    CheckoutUnguarded(checkout::Unguarded) = "checkout.unguarded", High, Security;
+    ReportsFlooded(checkout::ReportsFlooded) = "checkout.reports_flooded", Medium, Operations;
+    LastGood(checkout::LastGood) = "checkout.last_good", High, Security;
     ApiKeyMade(api::ApiKeyMade) = "api.key_made", Medium, Ledger;
     ApiKeyRevoked(api::ApiKeyRevoked) = "api.key_revoked", Medium, Ledger;
     ApiKeysBound(api::ApiKeysBound) = "api.keys_bound", Medium, Ledger;

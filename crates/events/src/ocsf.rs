@@ -115,6 +115,7 @@ fn class_of(event: &Event) -> Class {
             .or_else(|| class_of_backups(other))
             .or_else(|| class_of_gate(other))
             .or_else(|| class_of_payments(other))
+            .or_else(|| class_of_checkout(other))
             .unwrap_or_else(|| class_of_provider(other)),
     }
 }
@@ -284,6 +285,22 @@ fn metadata(record: &Record) -> Value {
     })
 }
 
+/// Scripts of paying pages: an inventory that staff keep, and findings.
+fn class_of_checkout(event: &Event) -> Option<Class> {
+    Some(match event {
+        Event::ScriptApproved(_) | Event::ScriptRevoked(_) | Event::HeadersApproved(_) => datastore(2, 1),
+        Event::ScriptNew(_)
+        | Event::ScriptChanged(_)
+        | Event::HeaderChanged(_)
+        | Event::CheckoutBlocked(_)
+        | Event::GuardTampered(_)
+        | Event::CheckoutUnguarded(_)
+        | Event::ReportsFlooded(_)
+        | Event::LastGood(_) => finding(),
+        _ => return None,
+    })
+}
+
 fn actor(actor: &Actor) -> Value {
     match actor {
         Actor::System => json!({ "app_name": "storeward" }),
@@ -313,8 +330,10 @@ fn of_class(record: &Record, class: u32) -> Vec<(&'static str, Value)> {
         3001 | 3002 => vec![("user", user_of(record)), ("is_mfa", json!(class == 3002))],
         6005 => {
             let kind = record.event.kind();
-            let name =
-                ["backup", "payment"].into_iter().find(|name| kind.starts_with(name)).unwrap_or("vault");
+            let name = ["backup", "payment", "checkout"]
+                .into_iter()
+                .find(|name| kind.starts_with(name))
+                .unwrap_or("vault");
             vec![("database", json!({ "name": name, "type_id": 1 }))]
         }
         _ => vec![("app", json!({ "name": "Storeward", "version": env!("CARGO_PKG_VERSION") }))],

@@ -1,0 +1,151 @@
+//! Facts of the checkout guard: which scripts paying pages have, and what changed. Addresses stand without their queries; nothing of a
+//! person or of a form.
+
+use serde::{Deserialize, Serialize};
+use storeward_base::Timestamp;
+
+use crate::{Event, words};
+
+/// Something runs, or is spoken to, on a paying page that was not known.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScriptNew {
+    /// The row in the inventory.
+    pub script: String,
+    /// `script`, `inline`, `handler`, or what else a page loads or speaks to: `connect`, `image`, `frame`, `form` …
+    pub what: String,
+    /// Without a query; `inline` for code in the page itself.
+    pub address: String,
+    pub page: String,
+    /// Who saw it: `page`, `report`, `fetch`, `guard`.
+    pub source: String,
+}
+
+/// An approved script is no longer what was approved.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScriptChanged {
+    pub script: String,
+    pub address: String,
+    /// SHA-256 in base64, as browsers write it.
+    pub approved: String,
+    pub found: String,
+    pub source: String,
+}
+
+/// Staff approved a script. Who, is the actor.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScriptApproved {
+    pub script: String,
+    pub address: String,
+    /// `exact`, `shape`, `address`.
+    pub scope: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hash: Option<String>,
+    pub until: Timestamp,
+    /// SHA-256 of owner and justification, which stand in the inventory.
+    pub reasons: String,
+}
+
+/// An approval was taken back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScriptRevoked {
+    pub script: String,
+    pub address: String,
+}
+
+/// A header that a paying page's security leans on is not as approved.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeaderChanged {
+    pub page: String,
+    pub header: String,
+    /// `added`, `removed`, `changed`.
+    pub how: String,
+}
+
+/// Staff approved the headers of a paying page as they are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeadersApproved {
+    pub page: String,
+    pub headers: u32,
+}
+
+/// A browser stopped something on a paying page, or would have.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Blocked {
+    /// `blocked`; `seen` while the guard only looks on.
+    pub how: String,
+    /// What it would have gone by: `script`, `connect`, `navigate`, `webrtc` …
+    pub channel: String,
+    /// Empty for code in the page itself.
+    pub host: String,
+    pub path: String,
+}
+
+/// A script tried to undo the guard in the page.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GuardTampered {
+    pub channel: String,
+    pub host: String,
+}
+
+/// A paying page went out without the guard in it. The policy in its head stands all the same.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unguarded {
+    pub page: String,
+    /// `encoding`, `charset`, `too_large_tag`.
+    pub reason: String,
+}
+
+/// More reports came than can be looked at; the rest were counted and dropped.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReportsFlooded {
+    pub dropped: u64,
+}
+
+/// Paying pages are served with the last approved scripts only, until staff have looked; or as before again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastGood {
+    /// `begun`, `ended`.
+    pub state: String,
+    pub reason: String,
+}
+
+/// In plain words.
+pub(crate) fn sentence(event: &Event) -> Option<String> {
+    Some(match event {
+        Event::ScriptNew(e) if e.what == "inline" => {
+            format!("A script that was not known stands in {}", words::plain(&e.page))
+        }
+        Event::ScriptNew(e) => format!("{} on {}: {} was not known", e.what, e.page, e.address),
+        Event::ScriptChanged(e) => {
+            format!("{} on a paying page is not what was approved", e.address)
+        }
+        Event::ScriptApproved(e) => {
+            format!("Approved {} on paying pages until {}", e.address, e.until.rfc3339())
+        }
+        Event::ScriptRevoked(e) => format!("{} is not approved on paying pages any more", e.address),
+        Event::HeaderChanged(e) => format!("The header {} of {} was {}", e.header, e.page, e.how),
+        Event::HeadersApproved(e) => {
+            format!("Approved {} of {}", words::counted(e.headers.into(), "header"), e.page)
+        }
+        Event::CheckoutBlocked(e) if e.host.is_empty() => {
+            format!("On a paying page {} was {} ({})", words::plain(&e.channel), e.how, e.path)
+        }
+        Event::CheckoutBlocked(e) => {
+            format!("On a paying page {} to {}{} was {}", words::plain(&e.channel), e.host, e.path, e.how)
+        }
+        Event::GuardTampered(e) => {
+            format!("A script on a paying page tried to undo the guard ({})", words::plain(&e.channel))
+        }
+        Event::CheckoutUnguarded(e) => {
+            format!("{} went out without the guard in it: {}", e.page, words::plain(&e.reason))
+        }
+        Event::ReportsFlooded(e) => {
+            format!("{} of paying pages were dropped: too many came", words::counted(e.dropped, "report"))
+        }
+        Event::LastGood(e) if e.state == "begun" => {
+            format!("Paying pages run their last approved scripts only: {}", words::plain(&e.reason))
+        }
+        Event::LastGood(_) => "Paying pages run as before again".to_owned(),
+        _ => return None,
+    })
+}
