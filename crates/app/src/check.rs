@@ -148,6 +148,7 @@ pub fn check(options: &Options) -> Done {
     }
     findings.push(backup(dir, &loaded.config));
     findings.extend(payments(dir, &loaded.config));
+    findings.extend(checkout(&loaded.config));
     told(&findings)?;
     let bad = findings.iter().filter(|f| f.grade == Grade::Bad).count();
     match bad {
@@ -312,6 +313,14 @@ fn payments(dir: &Path, config: &Config) -> Option<Finding> {
     Some(match crate::payments::look(dir, config) {
         Ok(says) => Finding::good("payments", says),
         Err(failure) => Finding::of("payments", failure, "see docs/payments.md"),
+    })
+}
+
+/// Which paying pages are guarded; nothing where none are.
+fn checkout(config: &Config) -> Option<Finding> {
+    Some(match crate::checkout::in_words(config)? {
+        Ok(says) => Finding::good("checkout", says),
+        Err((says, todo)) => Finding::look("checkout", says, todo),
     })
 }
 

@@ -77,6 +77,8 @@ pub struct Config {
     #[serde(default)]
     pub office: Option<crate::office::OfficeSection>,
     pub payments: Option<storeward_payments::PaymentsSection>,
+    #[serde(default)]
+    pub checkout: Option<storeward_checkout::CheckoutSection>,
     #[serde(default, rename = "anchor")]
     pub anchors: Vec<storeward_anchor::AnchorSection>,
 }
@@ -271,6 +273,7 @@ impl Config {
         crate::vault::check(self)?;
         crate::anchor::check(self)?;
         crate::payments::check(self)?;
+        crate::checkout::check(self)?;
         crate::office::check(self)?;
         crate::backup::check(self)?;
         crate::api::check(self)?;

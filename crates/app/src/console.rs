@@ -135,6 +135,7 @@ fn console_parts(parts: Parts<'_>, config: &Config, port: u16) -> Done<ConsolePa
         let (shared, certificates, emit) = (shared.clone(), certificates.clone(), emit.clone());
         let (db, ledger, backup) = (opened.db.clone(), ledger.clone(), opened.backup.clone());
         let (anchors, watch) = (serving.anchors.clone(), serving.watch.clone());
+        let checkout = serving.checkout.clone();
         Arc::new(move || {
             let mut status = status_of(&shared, &certificates);
             status.started_at = started_at;
@@ -142,6 +143,7 @@ fn console_parts(parts: Parts<'_>, config: &Config, port: u16) -> Done<ConsolePa
             status.events_dropped = emit.dropped();
             status.concerns = crate::office::concerns(watch.as_ref());
             status.concerns.extend(crate::anchor::concerns(anchors.as_ref()));
+            status.concerns.extend(crate::checkout::concerns(checkout.as_ref()));
             status.shield_problem = shield.as_ref().and_then(crate::shield::problem);
             status.backup_problem = backup.problem();
             status.writes_problem = db.stuck().map(|why| why.what());

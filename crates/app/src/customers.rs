@@ -47,6 +47,7 @@ pub fn start(opened: &Opened, certificates: &Arc<CertificateStore>) -> Done<Cust
     let own = crate::vault::answer(vault.as_ref(), identity.as_ref(), own)?;
     let (teach, own) = crate::teach::start(opened, identity.as_ref(), own)?;
     let (payments, own) = crate::payments::start(opened, own)?;
+    let (checkout, own) = crate::checkout::start(opened, own)?;
     let anchors = crate::anchor::start(opened, &outbox)?;
     let office = crate::office::start(opened, vault.as_ref())?;
     let watch = vault.as_ref().map(|_| Watch::new(opened.db.clone(), opened.clock.clone()));
@@ -64,6 +65,7 @@ pub fn start(opened: &Opened, certificates: &Arc<CertificateStore>) -> Done<Cust
         vault,
         teach,
         payments,
+        checkout,
         pages,
     };
     Ok(Customers { passwords, puzzles, own, shield, serving })
@@ -84,6 +86,7 @@ pub struct Serving {
     pub vault: Option<crate::vault::Standing>,
     pub teach: Option<crate::teach::Standing>,
     pub payments: Option<storeward_payments::Payments>,
+    pub checkout: Option<storeward_checkout::Checkout>,
     pages: PageThreads,
 }
 
@@ -98,7 +101,9 @@ impl Serving {
         // Who looks on sees what the shop says, before the shield keeps any of it back.
         let learns = self.teach.as_ref().map(crate::teach::Standing::stage);
         let shield = storeward_host::Chain::of(shield.map(crate::shield::Prepared::stage), learns);
-        crate::office::behind(crate::gate::stage(self.gate.as_ref(), shield), self.office.as_ref())
+        let stages =
+            crate::office::behind(crate::gate::stage(self.gate.as_ref(), shield), self.office.as_ref());
+        crate::checkout::before(stages, self.checkout.as_ref())
     }
 
     /// Everything serves, and where is known: the shop's port, the console's origin.
@@ -121,6 +126,10 @@ impl Serving {
         if let Some(guide) = &self.guide {
             guide.began(runtime, stop);
         }
+        if let Some(checkout) = self.checkout.clone() {
+            let stop = stop.clone();
+            runtime.spawn(async move { checkout.keep(stop).await });
+        }
     }
 
     /// The jobs of what customers get.
@@ -135,6 +144,7 @@ impl Serving {
         handlers.extend(self.gate.iter().flat_map(|standing| standing.gate.handlers()));
         handlers.extend(self.vault.iter().flat_map(crate::vault::Standing::handlers));
         handlers.extend(self.payments.iter().flat_map(storeward_payments::Payments::handlers));
+        handlers.extend(self.checkout.iter().flat_map(storeward_checkout::Checkout::handlers));
         handlers.extend(crate::api::keys(opened).handlers());
         handlers.extend(self.guide.iter().flat_map(crate::guide::Guidance::handlers));
         handlers
@@ -147,6 +157,7 @@ impl Serving {
             vault.take(prepared.rules);
         }
         crate::identity::reload(self.identity.as_ref(), config, data);
+        crate::checkout::reload(self.checkout.as_ref(), config);
         if let Some(guide) = &self.guide {
             guide.reload(config);
         }

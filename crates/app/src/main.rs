@@ -13,6 +13,7 @@ mod backup;
 mod breach_list;
 mod ca;
 mod check;
+mod checkout;
 mod config;
 mod console;
 mod customers;

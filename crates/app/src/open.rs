@@ -21,7 +21,7 @@ const NO_ROOM: &str = "make room (`df -h` shows how much there is; `du -sh` of t
                        deleted), then start again: nothing that was written is lost";
 
 /// Every domain's tables.
-const MIGRATIONS: [&[Migration]; 12] = [
+const MIGRATIONS: [&[Migration]; 13] = [
     storeward_console::MIGRATIONS,
     storeward_post::MIGRATIONS,
     storeward_identity::MIGRATIONS,
@@ -34,6 +34,7 @@ const MIGRATIONS: [&[Migration]; 12] = [
     storeward_backup::MIGRATIONS,
     storeward_api::MIGRATIONS,
     storeward_payments::MIGRATIONS,
+    storeward_checkout::MIGRATIONS,
 ];
 
 /// A data directory with its config read and its database open.

@@ -375,6 +375,7 @@ fn fixed_parts(before: &Config, after: &Config) -> Done {
         ("vault", crate::vault::is_same(before.vault.as_ref(), after.vault.as_ref())),
         ("office", before.office == after.office),
         ("payments", crate::payments::is_same(before, after)),
+        ("checkout", crate::checkout::is_same(before, after)),
         ("anchor", crate::anchor::is_same(&before.anchors, &after.anchors)),
         ("backup", before.backup == after.backup),
         ("api", before.api == after.api),

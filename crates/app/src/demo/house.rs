@@ -10,7 +10,9 @@ use crate::data::{self, DataDir};
 use crate::failure::Context;
 
 const GATE: &str = "\n# Staff sign in at the console before the shop's own admin; who they are decides what is masked there.\n\
-                    [[gate]]\nname = \"back-office\"\npaths = [\"/admin\"]\n\n[office]\npages = \"larkmoor\"\n\n";
+                    [[gate]]\nname = \"back-office\"\npaths = [\"/admin\"]\n\n[office]\npages = \"larkmoor\"\n\n\
+                    # What runs on the checkout is learnt: approve it at the console, then set enforce.\n\
+                    [checkout]\nproviders = [\"stripe\", \"paypal\"]\n\n";
 
 /// The sections. What they need lies in the data directory afterwards.
 ///

@@ -1,0 +1,8 @@
+//! What the staff's console and the evidence report see: the inventory, its approvals, alerts, headers, and what browsers said.
+
+pub use crate::config::{Mode, OnChange};
+pub use crate::error::Error;
+pub use crate::guard::Checkout;
+pub use crate::model::{
+    Alert, Approval, Counted, HeaderLine, Kind, NewApproval, Scope, Script, ScriptId, Status, Version, Whole,
+};

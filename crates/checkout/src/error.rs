@@ -1,0 +1,71 @@
+//! What can go wrong.
+
+use std::fmt;
+
+use storeward_base::{Blame, Fault, FaultKind};
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Error {
+    Store(storeward_store::Error),
+    /// Nothing in the inventory has this id.
+    NoScript,
+    /// There is no such alert.
+    NoAlert,
+    /// Somebody else changed it at the same moment.
+    Raced,
+    /// A value does not fit; the first word is its place.
+    Misfit {
+        field: &'static str,
+        why: &'static str,
+    },
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Store(error) => error.fmt(f),
+            Error::NoScript => f.write_str("there is no such script in the inventory"),
+            Error::NoAlert => f.write_str("there is no such alert"),
+            Error::Raced => {
+                f.write_str("somebody else changed this script at the same moment; look at it and try again")
+            }
+            Error::Misfit { field, why } => write!(f, "{field}: {why}"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<storeward_store::Error> for Error {
+    fn from(error: storeward_store::Error) -> Self {
+        Error::Store(error)
+    }
+}
+
+impl Fault for Error {
+    fn kind(&self) -> FaultKind {
+        match self {
+            Error::Store(error) => error.kind(),
+            Error::NoScript | Error::NoAlert => FaultKind::Missing,
+            Error::Raced => FaultKind::Conflict,
+            Error::Misfit { .. } => FaultKind::Invalid,
+        }
+    }
+
+    fn blame(&self) -> Blame {
+        match self {
+            Error::Store(error) => error.blame(),
+            Error::NoScript | Error::NoAlert | Error::Raced | Error::Misfit { .. } => Blame::Caller,
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Error::Store(error) => error.code(),
+            Error::NoScript => "checkout.no_script",
+            Error::NoAlert => "checkout.no_alert",
+            Error::Raced => "checkout.raced",
+            Error::Misfit { .. } => "checkout.form",
+        }
+    }
+}

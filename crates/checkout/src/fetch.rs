@@ -1,0 +1,113 @@
+//! Bodies of scripts, fetched as a browser would get them, and hashed.
+
+use std::time::Duration;
+
+use storeward_base::Fault;
+use storeward_inspect::cards;
+use storeward_outbound::{AllowList, Client, Destination, Limits, Options, OutboundError, Reach, Request};
+use storeward_seal::encoding::base64;
+use storeward_seal::fingerprint::sha256;
+
+use crate::address;
+use crate::error::Error;
+use crate::guard::{Checkout, Shared};
+use crate::keep::{self, Body, Fetched};
+use crate::model::Script;
+use crate::sql;
+
+/// Of one round; the next comes within a minute.
+const MOST_AT_ONCE: u32 = 20;
+const REDIRECTS: u8 = 2;
+const LIMITS: Limits = Limits {
+    connect: Duration::from_secs(5),
+    head: Duration::from_secs(10),
+    body: Duration::from_secs(20),
+    body_bytes: 4 * 1024 * 1024,
+};
+
+/// Where a script is fetched.
+struct Way {
+    url: String,
+    host: Option<String>,
+    reach: Reach,
+    /// What the edge does to the body on its way to a browser is done to it, too.
+    is_own: bool,
+}
+
+impl Checkout {
+    /// Fetches what is due; how many bodies came.
+    pub async fn fetch_due(&self) -> Result<u32, Error> {
+        let now = self.0.clock.now();
+        let hours = u64::from(self.0.section.load().fetch_hours);
+        let before = now.minus(Duration::from_secs(hours * 3_600));
+        let due = self.0.db.read(move |reader| sql::due(reader, before, MOST_AT_ONCE, now)).await?;
+        let mut all = Vec::new();
+        for row in &due {
+            let outcome = self.0.body(row).await.map_err(|code| code.chars().take(60).collect());
+            all.push(Fetched { id: row.id.clone(), outcome });
+        }
+        let came = all.iter().filter(|one| one.outcome.is_ok()).count();
+        if !all.is_empty() {
+            self.0.db.write(move |tx| keep::write_fetched(tx, &all)).await?;
+            self.refresh().await?;
+        }
+        Ok(u32::try_from(came).unwrap_or(u32::MAX))
+    }
+}
+
+impl Shared {
+    async fn body(&self, row: &Script) -> Result<Body, String> {
+        let way = self.way(&row.address)?;
+        let code = |why: OutboundError| why.code().to_owned();
+        let client = self.client(&way).map_err(code)?;
+        let mut request = Request::get(&way.url).map_err(code)?.follow_redirects(REDIRECTS);
+        if let Some(host) = &way.host {
+            request = request.as_host(host).map_err(code)?;
+        }
+        let origin = self.hosts.first().map(|host| format!("https://{host}")).unwrap_or_default();
+        if !way.is_own {
+            // Whether it may be read by a page of ours is said only to whoever asks as one.
+            request = request.header("origin", &origin).map_err(code)?;
+        }
+        let reply = client.send(request).await.map_err(code)?;
+        if !reply.status.is_success() {
+            return Err(format!("status_{}", reply.status.as_u16()));
+        }
+        let allowed = reply.header("access-control-allow-origin");
+        let is_shared = way.is_own || allowed.is_some_and(|who| who == "*" || who == origin);
+        let masked = if way.is_own { cards::masked_copy(&reply.body) } else { None };
+        let hash = base64(&sha256(masked.as_ref().map_or(&reply.body[..], |(copy, _)| copy.as_slice())));
+        let bytes = u64::try_from(reply.body.len()).unwrap_or(u64::MAX);
+        Ok(Body { hash, bytes, is_shared })
+    }
+
+    fn way(&self, written: &str) -> Result<Way, String> {
+        let host = address::host(written);
+        let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+        if let Some(shop) = self.shop.as_ref().filter(|_| self.hosts.iter().any(|own| own == name)) {
+            return Ok(Way {
+                url: format!("{}{}", shop.url, address::path(written)),
+                host: Some(name.to_owned()),
+                reach: Reach::Internal,
+                is_own: true,
+            });
+        }
+        let destination = Destination::of_url(written).map_err(|why| why.code().to_owned())?;
+        let section = self.section.load();
+        let named = section.internal.iter().filter_map(|place| Destination::parse(place).ok());
+        let is_named = named.into_iter().any(|own| own == destination);
+        if !is_named && !destination.is_https() {
+            return Err("not_https".to_owned());
+        }
+        let reach = if is_named { Reach::Internal } else { Reach::Public };
+        Ok(Way { url: written.to_owned(), host: None, reach, is_own: false })
+    }
+
+    fn client(&self, way: &Way) -> Result<Client, OutboundError> {
+        let mut options = Options::default().limits(LIMITS);
+        if let Some(pem) = self.shop.as_ref().filter(|_| way.is_own).and_then(|shop| shop.ca_pem.as_ref()) {
+            options = options.trust_pem(pem)?;
+        }
+        Client::new(AllowList::new().with(Destination::of_url(&way.url)?, way.reach), options)
+    }
+}

@@ -1,0 +1,230 @@
+//! What was seen and heard, until it is written: in memory, each thing once with its count, and no more than fits.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+use crate::model::{Kind, ScriptId, Source};
+use crate::policy::Known;
+use crate::report::{Heard, Said};
+use crate::rewrite::Noted;
+use crate::shape;
+use crate::sql::Counting;
+
+/// Things that wait to be written. What Storeward saw itself has its own room, so that nobody's reports push it out.
+const MOST_OWN: usize = 600;
+const MOST_HEARD: usize = 200;
+const MOST_COUNTS: usize = 500;
+const MOST_PAGES: usize = 50;
+
+#[derive(Debug, Default)]
+pub(crate) struct Intake {
+    state: Mutex<Waiting>,
+    /// Something that nobody knew has come.
+    pub wake: Notify,
+}
+
+/// What waits.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Waiting {
+    pub own: HashMap<ScriptId, Seen>,
+    pub heard: HashMap<ScriptId, Seen>,
+    /// Hashes that browsers reported, by the file's row.
+    pub hashes: HashMap<(ScriptId, String), i64>,
+    pub counts: HashMap<Counting, i64>,
+    pub headers: HashMap<String, Vec<(&'static str, Option<String>)>>,
+    pub unguarded: HashMap<(String, &'static str), i64>,
+    /// Reports that found no room.
+    pub dropped: u64,
+    pub noise: u64,
+}
+
+/// Something of a page.
+#[derive(Clone, Debug)]
+pub(crate) struct Seen {
+    pub kind: Kind,
+    pub address: String,
+    pub sample: String,
+    pub hash: Option<String>,
+    pub page: String,
+    pub initiator: Option<String>,
+    pub source: Source,
+    pub count: i64,
+}
+
+impl Waiting {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.own.is_empty()
+            && self.heard.is_empty()
+            && self.hashes.is_empty()
+            && self.counts.is_empty()
+            && self.headers.is_empty()
+            && self.unguarded.is_empty()
+            && self.dropped == 0
+    }
+}
+
+impl Intake {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Everything that waits.
+    pub(crate) fn take(&self) -> Waiting {
+        std::mem::take(&mut *self.lock())
+    }
+
+    /// What ran in a page as it went out.
+    pub(crate) fn page(&self, page: &str, noted: Vec<Noted>, known: &Known) {
+        let mut is_new = false;
+        let mut waiting = self.lock();
+        for one in noted {
+            let what = match (&one.shape, &one.hash) {
+                (Some(shape), _) => shape.as_str(),
+                (None, Some(hash)) => hash.as_str(),
+                (None, None) => one.address.as_str(),
+            };
+            let id = ScriptId::of(one.kind, what);
+            is_new |= match known.rows.get(&id) {
+                None => true,
+                // A file's hash is found by fetching it.
+                Some(hash) => one.hash.is_some() && *hash != one.hash && one.shape.is_none(),
+            };
+            if let Some(seen) = waiting.own.get_mut(&id) {
+                seen.count += 1;
+                seen.hash = one.hash.or(seen.hash.take());
+            } else if waiting.own.len() < MOST_OWN {
+                let sample = one.shape.as_deref().map(shape::sample).unwrap_or_default();
+                let seen = Seen {
+                    kind: one.kind,
+                    address: one.address,
+                    sample,
+                    hash: one.hash,
+                    page: page.to_owned(),
+                    initiator: None,
+                    source: Source::Page,
+                    count: 1,
+                };
+                waiting.own.insert(id, seen);
+            } else {
+                waiting.dropped += 1;
+            }
+        }
+        drop(waiting);
+        if is_new {
+            self.wake.notify_one();
+        }
+    }
+
+    /// A file that asks to run beside all pages of the shop.
+    pub(crate) fn worker(&self, page: &str, address: String, known: &Known) {
+        let id = ScriptId::of(Kind::Worker, &address);
+        let is_new = !known.rows.contains_key(&id);
+        let mut waiting = self.lock();
+        waiting.hear(id, Kind::Worker, address, (page, None));
+        drop(waiting);
+        if is_new {
+            self.wake.notify_one();
+        }
+    }
+
+    pub(crate) fn headers(&self, page: &str, found: Vec<(&'static str, Option<String>)>) {
+        let mut waiting = self.lock();
+        if waiting.headers.len() < MOST_PAGES || waiting.headers.contains_key(page) {
+            waiting.headers.insert(page.to_owned(), found);
+        }
+    }
+
+    pub(crate) fn unguarded(&self, page: &str, reason: &'static str) {
+        let mut waiting = self.lock();
+        if waiting.unguarded.len() < MOST_PAGES {
+            *waiting.unguarded.entry((page.to_owned(), reason)).or_default() += 1;
+        }
+    }
+
+    /// Messages that were not read: too many came.
+    pub(crate) fn dropped(&self, count: u64) {
+        self.lock().dropped += count;
+    }
+
+    /// What a message said about a page.
+    pub(crate) fn heard(&self, page: &str, heard: Heard, known: &Known) {
+        let mut is_new = false;
+        let mut waiting = self.lock();
+        waiting.noise += heard.noise;
+        for said in heard.said {
+            match said {
+                Said::Violation { kind, address, initiator, is_enforced } => {
+                    let how = if is_enforced { "blocked" } else { "seen" };
+                    let (host, path) = (crate::address::host(&address), crate::address::path(&address));
+                    let path = if host.is_empty() { &address } else { path };
+                    waiting.count(Counting {
+                        how,
+                        channel: kind.word().to_owned(),
+                        host: host.to_owned(),
+                        path: crate::report::plain_path(path),
+                    });
+                    // Which code in the page it was the page itself tells.
+                    if address == "inline" {
+                        continue;
+                    }
+                    let id = ScriptId::of(kind, &address);
+                    is_new |= !known.rows.contains_key(&id);
+                    waiting.hear(id, kind, address, (page, initiator));
+                }
+                Said::Hash { address, hash } => {
+                    let id = ScriptId::of(Kind::Script, &address);
+                    let is_other = known.rows.get(&id).is_none_or(|known| known.as_deref() != Some(&hash));
+                    if !known.rows.contains_key(&id) {
+                        is_new = true;
+                        waiting.hear(id, Kind::Script, address, (page, None));
+                    } else if is_other && waiting.hashes.len() < MOST_HEARD {
+                        is_new = true;
+                        *waiting.hashes.entry((id, hash)).or_default() += 1;
+                    }
+                }
+                Said::Guard { how, channel, host, path } => {
+                    is_new = true;
+                    waiting.count(Counting { how: how.word(), channel: channel.to_owned(), host, path });
+                }
+            }
+        }
+        drop(waiting);
+        if is_new {
+            self.wake.notify_one();
+        }
+    }
+}
+
+impl Waiting {
+    fn count(&mut self, what: Counting) {
+        if let Some(count) = self.counts.get_mut(&what) {
+            *count += 1;
+        } else if self.counts.len() < MOST_COUNTS {
+            self.counts.insert(what, 1);
+        } else {
+            self.dropped += 1;
+        }
+    }
+
+    fn hear(&mut self, id: ScriptId, kind: Kind, address: String, (page, initiator): (&str, Option<String>)) {
+        if let Some(seen) = self.heard.get_mut(&id) {
+            seen.count += 1;
+        } else if self.heard.len() < MOST_HEARD {
+            let seen = Seen {
+                kind,
+                address,
+                sample: String::new(),
+                hash: None,
+                page: page.to_owned(),
+                initiator,
+                source: Source::Report,
+                count: 1,
+            };
+            self.heard.insert(id, seen);
+        } else {
+            self.dropped += 1;
+        }
+    }
+}

@@ -1,0 +1,369 @@
+//! What was seen becomes rows, alerts and events; and what has to be done beside serving.
+
+use std::time::Duration;
+
+use storeward_base::{Actor, Timestamp};
+use storeward_events::{Event, checkout as facts};
+use storeward_host::Stop;
+use storeward_seal::fingerprint::sha256_hex;
+use storeward_store::jobs::{Failed, Handler};
+use storeward_store::{Error as StoreError, Tx};
+
+use crate::error::Error;
+use crate::guard::Checkout;
+use crate::intake::{Seen, Waiting};
+use crate::model::{Scope, Script, ScriptId, Source};
+use crate::sql::{self, Counting, NewAlert, NewRow};
+
+/// What is new is written after this; what is known waits longer.
+const SOON: Duration = Duration::from_secs(2);
+const ROUND: Duration = Duration::from_secs(30);
+const MINUTE: Duration = Duration::from_secs(60);
+const DAY: Duration = Duration::from_secs(24 * 3_600);
+/// Rows without an approval: those that stood in pages, and those that were only reported.
+const MOST_OWN: u64 = 1_500;
+const MOST_HEARD: u64 = 400;
+/// Kinds of things that are counted on one day, and those of them that become events.
+const MOST_COUNTED: u64 = 1_000;
+const MOST_TOLD: usize = 20;
+/// What nobody approved is forgotten when it was not seen for so long; closed alerts as long as events are kept.
+const SCRIPTS_KEPT: Duration = Duration::from_secs(90 * 24 * 3_600);
+const ALERTS_KEPT: Duration = Duration::from_secs(396 * 24 * 3_600);
+
+impl Checkout {
+    /// Writes what comes until the stop.
+    pub async fn keep(&self, stop: Stop) {
+        loop {
+            let stopped = tokio::select! {
+                () = stop.stopping() => true,
+                () = tokio::time::sleep(ROUND) => false,
+                () = async {
+                    self.0.intake.wake.notified().await;
+                    tokio::time::sleep(SOON).await;
+                } => false,
+            };
+            // What could not be written is seen again with the next page; the store tells of itself.
+            let _ = self.settle().await;
+            if stopped {
+                return;
+            }
+        }
+    }
+
+    /// Writes what waits, and takes up what was approved or ended meanwhile.
+    pub async fn settle(&self) -> Result<(), Error> {
+        let waiting = self.0.intake.take();
+        if !waiting.is_empty() {
+            self.0.db.write(move |tx| Ok::<_, Error>(write(tx, &waiting)?)).await?;
+        }
+        self.refresh().await
+    }
+
+    /// The jobs.
+    pub fn handlers(&self) -> Vec<Handler> {
+        let [fetches, forgets] = std::array::from_fn(|_| self.clone());
+        vec![
+            Handler::new("checkout.fetch", move |job| {
+                let checkout = fetches.clone();
+                async move {
+                    checkout.fetch_due().await?;
+                    let claim = job.claim();
+                    let done = checkout.0.db.write(move |tx| {
+                        tx.commit_silent("a round of fetching; what changed is told by other facts");
+                        claim.finish(tx)
+                    });
+                    Ok::<(), Failed>(done.await?)
+                }
+            })
+            .every(MINUTE)
+            .time_limit(20 * MINUTE),
+            Handler::new("checkout.forget", move |job| {
+                let checkout = forgets.clone();
+                async move {
+                    let claim = job.claim();
+                    let done = checkout.0.db.write(move |tx| {
+                        tx.commit_silent("what was kept long enough");
+                        let now = tx.now();
+                        let day = day_of(now.minus(SCRIPTS_KEPT));
+                        sql::forget(tx, (now.minus(SCRIPTS_KEPT), now.minus(ALERTS_KEPT)), &day)?;
+                        claim.finish(tx)
+                    });
+                    Ok::<(), Failed>(done.await?)
+                }
+            })
+            .every(DAY),
+        ]
+    }
+}
+
+fn day_of(at: Timestamp) -> String {
+    at.rfc3339().chars().take(10).collect()
+}
+
+/// A write under way: what it tells.
+struct Telling<'t, 'a> {
+    tx: &'t mut Tx<'a>,
+    told: usize,
+}
+
+impl Telling<'_, '_> {
+    fn tell(&mut self, fact: impl Into<Event>) -> Result<(), StoreError> {
+        self.told += 1;
+        self.tx.append(Actor::System, None, fact).map(drop)
+    }
+
+    /// An alert about something; whether it is new.
+    fn alert(
+        &mut self,
+        kind: &str,
+        (script, source): (Option<&ScriptId>, Source),
+        about: &str,
+        (what, seen): (&str, i64),
+    ) -> Result<bool, StoreError> {
+        let id: String = sha256_hex(format!("{kind}\n{about}").as_bytes()).chars().take(32).collect();
+        sql::alert(self.tx, &NewAlert { id: &id, kind, script, source, what, seen })
+    }
+}
+
+pub(crate) fn write(tx: &mut Tx<'_>, waiting: &Waiting) -> Result<(), StoreError> {
+    let mut telling = Telling { tx, told: 0 };
+    // The same order each time, so that two writers never wait for each other.
+    let mut scripts: Vec<(&ScriptId, &Seen)> = waiting.own.iter().collect();
+    scripts.sort_unstable_by_key(|(id, _)| *id);
+    let mut heard: Vec<(&ScriptId, &Seen)> = waiting.heard.iter().collect();
+    heard.sort_unstable_by_key(|(id, _)| *id);
+    let mut left_out = waiting.dropped;
+    for (id, seen) in scripts.into_iter().chain(heard) {
+        left_out += u64::from(!telling.script(id, seen)?);
+    }
+    for ((id, hash), seen) in &waiting.hashes {
+        telling.reported_hash(id, hash, *seen)?;
+    }
+    for (what, seen) in &waiting.counts {
+        left_out += u64::from(!telling.counted(what, *seen)?);
+    }
+    for (page, found) in &waiting.headers {
+        telling.headers(page, found)?;
+    }
+    for ((page, reason), seen) in &waiting.unguarded {
+        let what = format!("{page} went out without the guard in it: {reason}");
+        if telling.alert("unguarded", (None, Source::Page), &format!("{page}\n{reason}"), (&what, *seen))? {
+            telling.tell(facts::Unguarded { page: page.clone(), reason: (*reason).to_owned() })?;
+        }
+    }
+    if left_out > 0 {
+        telling.flooded(left_out)?;
+    }
+    if telling.told == 0 {
+        telling.tx.commit_silent("what is known was seen again");
+    }
+    Ok(())
+}
+
+impl Telling<'_, '_> {
+    /// False where there was no room for another row.
+    fn script(&mut self, id: &ScriptId, seen: &Seen) -> Result<bool, StoreError> {
+        let now = self.tx.now();
+        if let Some(row) = sql::find(self.tx, id, now)? {
+            sql::touch(self.tx, id, seen.count, seen.initiator.as_deref())?;
+            if seen.source.is_own() && !row.source.is_own() {
+                sql::seen_by_us(self.tx, id, &seen.page)?;
+            }
+            if let Some(hash) = &seen.hash {
+                self.hash(&row, hash, seen.source, None)?;
+            }
+            return Ok(true);
+        }
+        let most = if seen.source.is_own() { MOST_OWN } else { MOST_HEARD };
+        if sql::count_open(self.tx, seen.source)? >= most {
+            return Ok(false);
+        }
+        let row = NewRow {
+            id,
+            kind: seen.kind,
+            address: &seen.address,
+            sample: &seen.sample,
+            hash: seen.hash.as_deref(),
+            page: &seen.page,
+            initiator: seen.initiator.as_deref(),
+            source: seen.source,
+            seen: seen.count,
+        };
+        sql::insert(self.tx, &row)?;
+        if let Some(hash) = &seen.hash {
+            sql::add_version(self.tx, id, hash, seen.source, None)?;
+        }
+        let what = format!("{} on {}: {}", seen.kind.word(), seen.page, seen.address);
+        self.alert("script_new", (Some(id), seen.source), id.as_str(), (&what, seen.count))?;
+        self.tell(facts::ScriptNew {
+            script: id.to_string(),
+            what: seen.kind.word().to_owned(),
+            address: seen.address.clone(),
+            page: seen.page.clone(),
+            source: seen.source.word().to_owned(),
+        })?;
+        Ok(true)
+    }
+
+    /// A hash that Storeward found itself.
+    fn hash(
+        &mut self,
+        row: &Script,
+        hash: &str,
+        source: Source,
+        bytes: Option<u64>,
+    ) -> Result<(), StoreError> {
+        let is_shaped = row.approval.as_ref().is_some_and(|approval| approval.scope == Scope::Shape);
+        if row.hash.as_deref() == Some(hash) || is_shaped {
+            return Ok(());
+        }
+        sql::new_hash(self.tx, &row.id, hash)?;
+        sql::add_version(self.tx, &row.id, hash, source, bytes)?;
+        self.changed(row, hash, source)
+    }
+
+    /// Where a very hash was approved, another one is told, once.
+    fn changed(&mut self, row: &Script, hash: &str, source: Source) -> Result<(), StoreError> {
+        let Some(approval) = row.approval.as_ref().filter(|approval| approval.scope == Scope::Exact) else {
+            return Ok(());
+        };
+        let Some(approved) = approval.hash.as_ref().filter(|approved| *approved != hash) else {
+            return Ok(());
+        };
+        let what = format!("{} is not what was approved", row.address);
+        let about = format!("{}\n{hash}", row.id);
+        if self.alert("script_changed", (Some(&row.id), source), &about, (&what, 1))? {
+            self.tell(facts::ScriptChanged {
+                script: row.id.to_string(),
+                address: row.address.clone(),
+                approved: approved.clone(),
+                found: hash.to_owned(),
+                source: source.word().to_owned(),
+            })?;
+        }
+        Ok(())
+    }
+
+    /// A browser got something else than we did: that is told, and looked at; it takes nothing away.
+    fn reported_hash(&mut self, id: &ScriptId, hash: &str, _seen: i64) -> Result<(), StoreError> {
+        let now = self.tx.now();
+        let Some(row) = sql::find(self.tx, id, now)? else { return Ok(()) };
+        if row.hash.as_deref() == Some(hash) {
+            return Ok(());
+        }
+        sql::add_version(self.tx, id, hash, Source::Report, None)?;
+        if row.approval.is_some() {
+            sql::fetch_soon(self.tx, id, now.minus(MINUTE))?;
+        }
+        self.changed(&row, hash, Source::Report)
+    }
+
+    /// False where the day has no room for another kind.
+    fn counted(&mut self, what: &Counting, seen: i64) -> Result<bool, StoreError> {
+        let day = day_of(self.tx.now());
+        let Some(is_first) = sql::add_count(self.tx, &day, what, seen, MOST_COUNTED)? else {
+            return Ok(false);
+        };
+        let about = format!("{}\n{}\n{}\n{}", what.how, what.channel, what.host, what.path);
+        let words = format!("{} {} {}{}", what.channel, what.how, what.host, what.path);
+        match what.how {
+            "tampered" => self.tampered(what, (&about, &words), seen)?,
+            "blocked" if is_first && self.told < MOST_TOLD => {
+                self.alert("blocked", (None, Source::Guard), &about, (&words, seen))?;
+                self.tell(facts::Blocked {
+                    how: what.how.to_owned(),
+                    channel: what.channel.clone(),
+                    host: what.host.clone(),
+                    path: what.path.clone(),
+                })?;
+            }
+            _ => {}
+        }
+        Ok(true)
+    }
+
+    fn tampered(
+        &mut self,
+        what: &Counting,
+        (about, words): (&str, &str),
+        seen: i64,
+    ) -> Result<(), StoreError> {
+        if self.alert("tampered", (None, Source::Guard), about, (words, seen))? {
+            self.tell(facts::GuardTampered { channel: what.channel.clone(), host: what.host.clone() })?;
+        }
+        Ok(())
+    }
+
+    fn headers(&mut self, page: &str, found: &[(&'static str, Option<String>)]) -> Result<(), StoreError> {
+        let known = sql::headers_of(self.tx, page)?;
+        let has_baseline = known.iter().any(|line| line.approved_at.is_some());
+        for (name, value) in found {
+            let line = known.iter().find(|line| line.name == *name);
+            if line.is_none_or(|line| line.value != *value) {
+                sql::put_header(self.tx, page, name, value.as_deref())?;
+            }
+            let approved = line.and_then(|line| line.approved.clone());
+            if !has_baseline || approved == *value {
+                continue;
+            }
+            let how = match (&approved, value) {
+                (None, _) => "added",
+                (Some(_), None) => "removed",
+                (Some(_), Some(_)) => "changed",
+            };
+            let about = format!("{page}\n{name}\n{}", value.as_deref().unwrap_or("-"));
+            let what = format!("{name} of {page} was {how}");
+            if self.alert("header_changed", (None, Source::Page), &about, (&what, 1))? {
+                self.tell(facts::HeaderChanged {
+                    page: page.to_owned(),
+                    header: (*name).to_owned(),
+                    how: how.to_owned(),
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Told once an hour.
+    fn flooded(&mut self, dropped: u64) -> Result<(), StoreError> {
+        let hour: String = self.tx.now().rfc3339().chars().take(13).collect();
+        let seen = i64::try_from(dropped).unwrap_or(i64::MAX);
+        let what = "more was reported of paying pages than can be looked at";
+        if self.alert("reports_flooded", (None, Source::Report), &hour, (what, seen))? {
+            self.tell(facts::ReportsFlooded { dropped })?;
+        }
+        Ok(())
+    }
+}
+
+/// What came of fetching a script.
+pub(crate) struct Fetched {
+    pub id: ScriptId,
+    pub outcome: Result<Body, String>,
+}
+
+/// A body that was fetched.
+pub(crate) struct Body {
+    pub hash: String,
+    pub bytes: u64,
+    pub is_shared: bool,
+}
+
+pub(crate) fn write_fetched(tx: &mut Tx<'_>, all: &[Fetched]) -> Result<(), StoreError> {
+    let mut telling = Telling { tx, told: 0 };
+    for one in all {
+        let now = telling.tx.now();
+        let Some(row) = sql::find(telling.tx, &one.id, now)? else { continue };
+        match &one.outcome {
+            Ok(body) => {
+                sql::fetched(telling.tx, &one.id, None, body.is_shared)?;
+                telling.hash(&row, &body.hash, Source::Fetch, Some(body.bytes))?;
+            }
+            Err(code) => sql::fetched(telling.tx, &one.id, Some(code), row.is_shared)?,
+        }
+    }
+    if telling.told == 0 {
+        telling.tx.commit_silent("scripts are what they were");
+    }
+    Ok(())
+}

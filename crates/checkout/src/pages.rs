@@ -1,0 +1,177 @@
+//! The guard script and the address where browsers report, below [`crate::PAGES`] on the shop's own host.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use storeward_base::ClientIp;
+use storeward_web::axum::Router;
+use storeward_web::axum::body::Bytes;
+use storeward_web::axum::extract::{Extension, State};
+use storeward_web::axum::response::{IntoResponse, Response};
+use storeward_web::http::request::Parts;
+use storeward_web::http::{HeaderMap, StatusCode, Uri, header};
+use storeward_web::{Access, HostNames, HostNamesError, Routes, Site};
+
+use crate::address::Base;
+use crate::guard::{Checkout, GUARD};
+use crate::report;
+
+/// A path of ours. [`crate::PAGES`] cannot stand in a literal; a test holds the two together.
+macro_rules! own {
+    ($path:literal) => {
+        concat!("/.storeward/checkout", $path)
+    };
+}
+
+/// The largest message.
+const MOST_BYTES: usize = 64 * 1024;
+/// Messages of one client, and of all, within a minute.
+const MOST_OF_ONE: u32 = 60;
+const MOST_OF_ALL: u32 = 3_000;
+/// Clients that are remembered for it.
+const MOST_CLIENTS: usize = 4_096;
+
+const SCRIPT: Access<Nobody> = Access::Public("the guard of paying pages");
+const REPORT: Access<Nobody> = Access::Program(
+    "a browser tells what a page tried: counted, believed in nothing, and the same answer for all",
+);
+
+/// Nothing here is for somebody who is signed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Nobody {}
+
+impl std::fmt::Display for Nobody {
+    fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match *self {}
+    }
+}
+
+struct Open;
+
+impl storeward_web::Gate for Open {
+    type Need = Nobody;
+
+    async fn admit(&self, need: &Nobody, _: &mut Parts) -> Result<(), Response> {
+        match *need {}
+    }
+}
+
+#[derive(Clone)]
+struct Desk {
+    checkout: Checkout,
+    pace: Arc<Mutex<Pace>>,
+}
+
+/// Who reported how often within this minute.
+#[derive(Debug, Default)]
+struct Pace {
+    minute: i64,
+    all: u32,
+    clients: HashMap<ClientIp, u32>,
+}
+
+impl Pace {
+    fn takes(&mut self, client: ClientIp, minute: i64) -> bool {
+        if self.minute != minute {
+            *self = Pace { minute, ..Pace::default() };
+        }
+        self.all += 1;
+        if self.clients.len() >= MOST_CLIENTS && !self.clients.contains_key(&client) {
+            return false;
+        }
+        let own = self.clients.entry(client).or_default();
+        *own += 1;
+        *own <= MOST_OF_ONE && self.all <= MOST_OF_ALL
+    }
+}
+
+impl Checkout {
+    /// The router, for [`crate::PAGES`] on the shop's hosts.
+    pub fn router(&self, hosts: &[String]) -> Result<Router, HostNamesError> {
+        let entropy = Arc::clone(&self.0.entropy);
+        let mut site = Site::new(HostNames::parse(hosts)?, "/", entropy);
+        site.body_limit_bytes = MOST_BYTES;
+        let desk = Desk { checkout: self.clone(), pace: Arc::default() };
+        Ok(routes(Routes::new(Open)).finish(desk, site))
+    }
+
+    /// Every route with its rule, one per line.
+    pub fn access_table() -> String {
+        let routes = routes(Routes::new(Open));
+        routes.rows().iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    }
+}
+
+fn routes(routes: Routes<Desk, Open>) -> Routes<Desk, Open> {
+    routes.get(own!("/guard.js"), SCRIPT, guard).post(own!("/report"), REPORT, report)
+}
+
+/// Its address changes with its text.
+async fn guard() -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, "text/javascript; charset=utf-8"),
+        (header::CACHE_CONTROL, "public, max-age=31536000, immutable"),
+    ];
+    (headers, GUARD).into_response()
+}
+
+/// The same answer whatever came, so that nobody learns what counts.
+async fn report(
+    State(desk): State<Desk>,
+    client: Option<Extension<ClientIp>>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> StatusCode {
+    desk.hear(client.map(|Extension(client)| client), &uri, &headers, &body);
+    StatusCode::NO_CONTENT
+}
+
+impl Desk {
+    fn hear(&self, client: Option<ClientIp>, uri: &Uri, headers: &HeaderMap, body: &[u8]) {
+        let shared = &self.checkout.0;
+        let minute = shared.clock.now().seconds().div_euclid(60);
+        let client = client.unwrap_or_else(|| ClientIp::new(std::net::Ipv4Addr::UNSPECIFIED.into()));
+        let takes = self.pace.lock().unwrap_or_else(PoisonError::into_inner).takes(client, minute);
+        if !takes {
+            return shared.intake.dropped(1);
+        }
+        let query = uri.query().unwrap_or_default();
+        let key = query.split('&').find_map(|pair| pair.strip_prefix("k="));
+        // Without a page of ours behind it it is nobody's report.
+        let Some(page) = key.and_then(|key| shared.page_of_report(key)) else { return };
+        let named = headers.get(header::HOST).and_then(|line| line.to_str().ok());
+        let authority = uri.authority().map(|own| own.as_str()).or(named).unwrap_or_default();
+        let heard = report::read(body, Base { authority, path: &page });
+        shared.intake.heard(&page, heard, &shared.known.load());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_prefix_is_one() {
+        assert_eq!(own!(""), crate::PAGES);
+    }
+
+    #[test]
+    fn every_route_says_why_it_is_open() {
+        let table = Checkout::access_table();
+        assert_eq!(table.lines().count(), 2, "{table}");
+        assert!(table.lines().all(|line| line.contains("public") || line.contains("program")), "{table}");
+    }
+
+    #[test]
+    fn reports_have_a_pace() {
+        let client = |n: u32| ClientIp::new(std::net::Ipv4Addr::from(n).into());
+        let mut pace = Pace::default();
+        let taken = (0..100).filter(|_| pace.takes(client(1), 7)).count();
+        assert_eq!(taken, 60);
+        let taken = (0..100_000).filter(|n| pace.takes(client(*n + 2), 7)).count();
+        assert!(taken < 3_000, "{taken}");
+        assert!(pace.clients.len() <= MOST_CLIENTS);
+        assert!(pace.takes(client(1), 8));
+    }
+}

@@ -1,0 +1,235 @@
+//! What a paying page may run and speak to: made of what was approved, and the same for every answer until that changes.
+
+use std::collections::{HashMap, HashSet};
+
+use storeward_base::Timestamp;
+
+use crate::address;
+use crate::config::{Mode, OnChange, Provider};
+use crate::model::{Kind, Scope, Script, ScriptId, Status};
+
+/// A policy that is longer does not fit into a head that every server and browser takes.
+const MOST_BYTES: usize = 12 * 1024;
+
+/// What goes by approvals, swapped whole.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    /// How pages are served now.
+    pub acts_as: Mode,
+    /// Every row, with the hash that Storeward saw last.
+    pub rows: HashMap<ScriptId, Option<String>>,
+    shapes: HashSet<ScriptId>,
+    workers: HashSet<String>,
+    pins: HashMap<String, String>,
+    /// The policy behind `script-src` and its nonce.
+    scripts: String,
+    rest: String,
+    /// Origins to which a page may lead away.
+    pub leads_to: String,
+    pub has_approvals: bool,
+    /// Approved rows that found no room in the policy.
+    pub left_out: usize,
+    /// How many alerts of each kind wait for staff.
+    pub open: Vec<(String, u64)>,
+}
+
+/// What approvals are read with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Settings<'a> {
+    pub now: Timestamp,
+    pub acts_as: Mode,
+    pub on_change: OnChange,
+    pub providers: &'a [Provider],
+}
+
+/// What a provider publishes that its pages need.
+struct Hosts {
+    scripts: &'static [&'static str],
+    connect: &'static [&'static str],
+    frames: &'static [&'static str],
+    images: &'static [&'static str],
+    leads_to: &'static [&'static str],
+}
+
+/// docs.stripe.com/security/guide, "Content Security Policy": Stripe.js, Elements and Checkout.
+const STRIPE: Hosts = Hosts {
+    scripts: &["https://js.stripe.com", "https://*.js.stripe.com", "https://checkout.stripe.com"],
+    connect: &["https://api.stripe.com", "https://checkout.stripe.com"],
+    frames: &[
+        "https://js.stripe.com",
+        "https://*.js.stripe.com",
+        "https://hooks.stripe.com",
+        "https://checkout.stripe.com",
+    ],
+    images: &["https://*.stripe.com"],
+    leads_to: &["https://checkout.stripe.com", "https://hooks.stripe.com"],
+};
+
+/// developer.paypal.com, JavaScript SDK, "Content Security Policy".
+const PAYPAL: Hosts = Hosts {
+    scripts: &["https://*.paypal.com", "https://*.paypalobjects.com", "https://*.venmo.com"],
+    connect: &["https://*.paypal.com", "https://*.paypalobjects.com", "https://*.venmo.com"],
+    frames: &["https://*.paypal.com", "https://*.paypalobjects.com", "https://*.venmo.com"],
+    images: &["https://*.paypal.com", "https://*.paypalobjects.com", "https://*.venmo.com"],
+    leads_to: &["https://www.paypal.com", "https://www.sandbox.paypal.com"],
+};
+
+impl Provider {
+    const fn hosts(self) -> &'static Hosts {
+        match self {
+            Provider::Stripe => &STRIPE,
+            Provider::PayPal => &PAYPAL,
+        }
+    }
+}
+
+/// Whether a row may run now.
+fn may_run(row: &Script, settings: &Settings<'_>) -> bool {
+    match row.status_at(settings.now) {
+        Status::Approved => true,
+        // A file that changed goes on while staff are only told; code in the page is held to its hash anyhow.
+        // Where a browser holds the file to the approved hash, its address may stay: what changed does not run.
+        Status::Changed => row.kind != Kind::Script || settings.on_change == OnChange::Alert || row.is_shared,
+        Status::New | Status::Expired | Status::Revoked => false,
+    }
+}
+
+impl Known {
+    pub(crate) fn of(rows: &[Script], settings: Settings<'_>) -> Known {
+        let mut known = Known { acts_as: settings.acts_as, ..Known::default() };
+        known.rows = rows.iter().map(|row| (row.id.clone(), row.hash.clone())).collect();
+        let providers: Vec<&Hosts> = settings.providers.iter().map(|one| one.hosts()).collect();
+        let of = |pick: fn(&Hosts) -> &'static [&'static str]| {
+            providers.iter().flat_map(|one| pick(one)).map(|host| (*host).to_owned()).collect::<Vec<String>>()
+        };
+        let mut scripts = of(|hosts| hosts.scripts);
+        let mut places: HashMap<Kind, Vec<String>> = HashMap::from([
+            (Kind::Connect, of(|hosts| hosts.connect)),
+            (Kind::Frame, of(|hosts| hosts.frames)),
+            (Kind::Image, of(|hosts| hosts.images)),
+            (Kind::Form, of(|hosts| hosts.leads_to)),
+            (Kind::Navigate, of(|hosts| hosts.leads_to)),
+        ]);
+        let mut handlers = Vec::new();
+        let mut length = 1_024;
+        for row in rows.iter().filter(|row| may_run(row, &settings)) {
+            known.has_approvals = true;
+            let source = known.admit(row, &settings);
+            length += source.len() + 1;
+            if length > MOST_BYTES {
+                known.left_out += 1;
+            } else if !source.is_empty() {
+                match row.kind {
+                    Kind::Script | Kind::Inline => scripts.push(source),
+                    Kind::Handler => handlers.push(source),
+                    other => places.entry(other).or_default().push(source),
+                }
+            }
+        }
+        known.leads_to = leads_to(&places);
+        known.scripts = scripts.join(" ");
+        known.rest = rest(&handlers, &places);
+        known
+    }
+
+    /// What stands in the policy for an approved row; shapes and pins are kept beside.
+    fn admit(&mut self, row: &Script, settings: &Settings<'_>) -> String {
+        let approval = row.approval.as_ref();
+        let hash = approval.and_then(|approval| approval.hash.clone());
+        let scope = approval.map(|approval| approval.scope);
+        match (row.kind, scope) {
+            (Kind::Inline, Some(Scope::Shape)) => {
+                self.shapes.insert(row.id.clone());
+                String::new()
+            }
+            (Kind::Inline | Kind::Handler, _) => {
+                hash.map(|hash| format!("'sha256-{hash}'")).unwrap_or_default()
+            }
+            (Kind::Script, scope) => {
+                let is_held = settings.on_change != OnChange::Alert && scope == Some(Scope::Exact);
+                if let Some(hash) = hash.filter(|_| is_held && row.is_shared) {
+                    self.pins.insert(row.address.clone(), hash);
+                }
+                match row.address.as_str() {
+                    // Code made from text in the page; a file made there has no address to be approved by.
+                    "eval" => "'unsafe-eval'".to_owned(),
+                    "wasm-eval" => "'wasm-unsafe-eval'".to_owned(),
+                    address => address.to_owned(),
+                }
+            }
+            (Kind::Worker, _) => {
+                self.workers.insert(row.address.clone());
+                row.address.clone()
+            }
+            _ => address::origin(&row.address).unwrap_or(&row.address).to_owned(),
+        }
+    }
+
+    pub(crate) fn allows_shape(&self, id: &ScriptId) -> bool {
+        self.shapes.contains(id)
+    }
+
+    /// Whether a file may run beside the pages.
+    pub(crate) fn allows_worker(&self, address: &str) -> bool {
+        self.workers.contains(address)
+    }
+
+    /// The hash that browsers hold a file to.
+    pub(crate) fn pinned(&self, address: &str) -> Option<&str> {
+        self.pins.get(address).map(String::as_str)
+    }
+
+    /// The policy of one answer. `guard` is the address of the guard script, `report` that of the reports.
+    pub(crate) fn policy(&self, nonce: &str, guard: &str, report: &str) -> String {
+        format!(
+            "default-src 'none'; script-src 'report-sha256' 'nonce-{nonce}' {guard} {}{}; report-uri {report}; report-to storeward",
+            self.scripts, self.rest
+        )
+    }
+}
+
+fn rest(handlers: &[String], places: &HashMap<Kind, Vec<String>>) -> String {
+    let of = |kind: Kind| {
+        places
+            .get(&kind)
+            .map(|list| list.iter().fold(String::new(), |all, one| all + " " + one))
+            .unwrap_or_default()
+    };
+    let handlers = match handlers.is_empty() {
+        true => "'none'".to_owned(),
+        false => format!("'unsafe-hashes' {}", handlers.join(" ")),
+    };
+    // A frame of the shop's own is a place where no guard is: not without an approval.
+    let named = |kind: Kind| match of(kind) {
+        none if none.is_empty() => " 'none'".to_owned(),
+        some => some,
+    };
+    format!(
+        "; script-src-attr {handlers}; connect-src 'self'{}; img-src 'self' data:{}; style-src 'self' 'unsafe-inline'{}; \
+         font-src 'self' data:{}; media-src 'self'{}; worker-src{}; frame-src{}; form-action 'self'{}; \
+         manifest-src 'self'; object-src 'none'; base-uri 'self'",
+        of(Kind::Connect),
+        of(Kind::Image),
+        of(Kind::Style),
+        of(Kind::Font),
+        of(Kind::Media),
+        named(Kind::Worker),
+        named(Kind::Frame),
+        of(Kind::Form),
+    )
+}
+
+fn leads_to(places: &HashMap<Kind, Vec<String>>) -> String {
+    let mut all: Vec<&str> = [Kind::Form, Kind::Navigate]
+        .iter()
+        .flat_map(|kind| places.get(kind))
+        .flatten()
+        .map(String::as_str)
+        .collect();
+    all.sort_unstable();
+    all.dedup();
+    all.join(" ")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,138 @@
+use super::*;
+use crate::model::{Approval, Source};
+
+fn row(kind: Kind, address: &str, scope: Option<Scope>) -> Script {
+    let at = Timestamp::from_seconds(1_000);
+    Script {
+        id: ScriptId::of(kind, address),
+        kind,
+        address: address.to_owned(),
+        sample: String::new(),
+        hash: Some("bmV3".to_owned()),
+        status: Status::New,
+        first_seen: at,
+        last_seen: at,
+        seen: 1,
+        page: "/checkout".to_owned(),
+        initiator: None,
+        source: Source::Page,
+        approval: scope.map(|scope| Approval {
+            scope,
+            hash: Some("bmV3".to_owned()),
+            owner: "shop".to_owned(),
+            justification: "it pays".to_owned(),
+            by: "staff_1".to_owned(),
+            at,
+            until: Timestamp::from_seconds(2_000),
+        }),
+        fetched_at: None,
+        fetch_code: None,
+        is_shared: true,
+        revoked_at: None,
+        version: 1,
+    }
+}
+
+const NOW: Timestamp = Timestamp::from_seconds(1_500);
+
+fn known(rows: &[Script], on_change: OnChange, providers: &[Provider]) -> Known {
+    Known::of(rows, Settings { now: NOW, acts_as: Mode::Enforce, on_change, providers })
+}
+
+fn policy(rows: &[Script]) -> String {
+    known(rows, OnChange::Alert, &[]).policy(
+        "bm8=",
+        "https://shop.example/.storeward/checkout/guard.js",
+        "/r?k=1",
+    )
+}
+
+#[test]
+fn only_what_was_approved_stands_in_the_policy() {
+    let rows = [
+        row(Kind::Script, "https://shop.example/a.js", Some(Scope::Exact)),
+        row(Kind::Script, "https://evil.example/new.js", None),
+        row(Kind::Inline, "inline", Some(Scope::Exact)),
+        row(Kind::Connect, "https://api.example", Some(Scope::Address)),
+        row(Kind::Connect, "https://evil.example", None),
+        row(Kind::Form, "https://pay.example", Some(Scope::Address)),
+    ];
+    let text = policy(&rows);
+    assert_eq!(
+        text,
+        "default-src 'none'; script-src 'report-sha256' 'nonce-bm8=' https://shop.example/.storeward/checkout/guard.js \
+         https://shop.example/a.js 'sha256-bmV3'; script-src-attr 'none'; connect-src 'self' https://api.example; img-src 'self' data:; \
+         style-src 'self' 'unsafe-inline'; font-src 'self' data:; media-src 'self'; worker-src 'none'; frame-src 'none'; \
+         form-action 'self' https://pay.example; manifest-src 'self'; object-src 'none'; base-uri 'self'; report-uri /r?k=1; \
+         report-to storeward"
+    );
+    assert!(!text.contains("evil"));
+}
+
+#[test]
+fn an_approval_ends() {
+    let mut late = row(Kind::Script, "https://shop.example/a.js", Some(Scope::Exact));
+    late.approval.as_mut().unwrap().until = NOW;
+    assert!(!policy(&[late]).contains("a.js"));
+    let mut revoked = row(Kind::Script, "https://shop.example/a.js", None);
+    revoked.revoked_at = Some(NOW);
+    assert!(!policy(&[revoked]).contains("a.js"));
+}
+
+#[test]
+fn a_changed_file_goes_by_the_policy_of_changes() {
+    let mut changed = row(Kind::Script, "https://cdn.example/a.js", Some(Scope::Exact));
+    changed.hash = Some("b3RoZXI=".to_owned());
+    let runs = |row: &Script, on_change| {
+        let known = known(std::slice::from_ref(row), on_change, &[]);
+        (known.scripts.contains("a.js"), known.pinned("https://cdn.example/a.js").map(str::to_owned))
+    };
+    assert_eq!(runs(&changed, OnChange::Alert), (true, None));
+    // A browser that can check the hash runs what was approved, and nothing else.
+    assert_eq!(runs(&changed, OnChange::Block), (true, Some("bmV3".to_owned())));
+    assert_eq!(runs(&changed, OnChange::LastGood), (true, Some("bmV3".to_owned())));
+    changed.is_shared = false;
+    assert_eq!(runs(&changed, OnChange::Block), (false, None));
+    // Whatever the address serves was approved: it cannot change.
+    changed.approval.as_mut().unwrap().scope = Scope::Address;
+    assert_eq!(runs(&changed, OnChange::Block), (true, None));
+}
+
+#[test]
+fn a_shape_is_allowed_by_nonce_and_stands_in_no_policy() {
+    let shaped = row(Kind::Inline, "inline", Some(Scope::Shape));
+    let known = known(std::slice::from_ref(&shaped), OnChange::Alert, &[]);
+    assert!(known.allows_shape(&shaped.id) && !known.scripts.contains("sha256"));
+    let exact = row(Kind::Inline, "inline", Some(Scope::Exact));
+    assert!(!self::known(std::slice::from_ref(&exact), OnChange::Alert, &[]).allows_shape(&exact.id));
+}
+
+#[test]
+fn providers_bring_their_hosts() {
+    let known = known(&[], OnChange::Alert, &[Provider::Stripe, Provider::PayPal]);
+    let text = known.policy("x", "g", "r");
+    for part in [
+        "https://js.stripe.com",
+        "https://api.stripe.com",
+        "https://*.paypal.com",
+        "https://hooks.stripe.com",
+    ] {
+        assert!(text.contains(part), "{part}");
+    }
+    assert_eq!(
+        known.leads_to,
+        "https://checkout.stripe.com https://hooks.stripe.com https://www.paypal.com https://www.sandbox.paypal.com"
+    );
+    assert!(!known.has_approvals);
+}
+
+// Whoever gets thousands of rows approved gets no head that no server takes.
+#[test]
+fn the_policy_has_an_end() {
+    let rows: Vec<Script> = (0..2_000)
+        .map(|n| row(Kind::Script, &format!("https://cdn.example/{n}/script.js"), Some(Scope::Address)))
+        .collect();
+    let known = known(&rows, OnChange::Alert, &[]);
+    assert!(known.policy("x", "g", "r").len() < MOST_BYTES + 2_048);
+    assert!(known.left_out > 0);
+}

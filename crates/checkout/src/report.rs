@@ -1,0 +1,319 @@
+//! What browsers and the guard say: read, stripped of what nobody needs, and noise left out.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::address::{self, Base};
+use crate::model::Kind;
+
+/// Reports in one message.
+const MOST_REPORTS: usize = 20;
+const MOST_PATH: usize = 300;
+
+/// One thing that a report says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Said {
+    /// A browser stopped something, or would have.
+    Violation {
+        kind: Kind,
+        /// As the inventory has it; `inline`, `eval`.
+        address: String,
+        initiator: Option<String>,
+        is_enforced: bool,
+    },
+    /// The hash of a file as a browser received it (`report-sha256`), in base64.
+    Hash { address: String, hash: String },
+    /// The guard's word.
+    Guard { how: How, channel: &'static str, host: String, path: String },
+}
+
+/// What the guard did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum How {
+    Blocked,
+    Seen,
+    Tampered,
+}
+
+impl How {
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            How::Blocked => "blocked",
+            How::Seen => "seen",
+            How::Tampered => "tampered",
+        }
+    }
+}
+
+/// What comes of one message.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Heard {
+    pub said: Vec<Said>,
+    /// What was none of ours: extensions, translators, shapes that nobody knows.
+    pub noise: u64,
+}
+
+/// Reads a message of any of the three forms.
+pub(crate) fn read(body: &[u8], base: Base<'_>) -> Heard {
+    let mut heard = Heard::default();
+    let Ok(value) = serde_json::from_slice::<Value>(body) else {
+        heard.noise = 1;
+        return heard;
+    };
+    let all = match value {
+        Value::Array(all) => all,
+        one => vec![one],
+    };
+    for (count, one) in all.into_iter().enumerate() {
+        match said(&one, base).filter(|_| count < MOST_REPORTS) {
+            Some(said) => heard.said.push(said),
+            None => heard.noise += 1,
+        }
+    }
+    heard
+}
+
+fn said(one: &Value, base: Base<'_>) -> Option<Said> {
+    if let Some(report) = one.get("csp-report") {
+        let violation: OldReport = serde_json::from_value(report.clone()).ok()?;
+        return violation.said(base);
+    }
+    match (one.get("type").and_then(Value::as_str), one.get("body")) {
+        (Some("csp-violation"), Some(body)) => {
+            let violation: NewReport = serde_json::from_value(body.clone()).ok()?;
+            violation.into_old().said(base)
+        }
+        (Some("csp-hash"), Some(body)) => {
+            let report: HashReport = serde_json::from_value(body.clone()).ok()?;
+            report.said(base)
+        }
+        (Some(_), _) => None,
+        (None, _) => {
+            let word: GuardWord = serde_json::from_value(one.clone()).ok()?;
+            word.said()
+        }
+    }
+}
+
+/// `application/csp-report` (CSP Level 2). What stands in samples, in referrers and in the page's address is not read.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+struct OldReport {
+    blocked_uri: String,
+    effective_directive: String,
+    violated_directive: String,
+    source_file: String,
+    disposition: String,
+}
+
+/// `application/reports+json`, type `csp-violation` (CSP Level 3).
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct NewReport {
+    #[serde(rename = "blockedURL")]
+    blocked_url: Option<String>,
+    effective_directive: String,
+    source_file: Option<String>,
+    disposition: String,
+}
+
+impl NewReport {
+    fn into_old(self) -> OldReport {
+        OldReport {
+            blocked_uri: self.blocked_url.unwrap_or_default(),
+            effective_directive: self.effective_directive,
+            violated_directive: String::new(),
+            source_file: self.source_file.unwrap_or_default(),
+            disposition: self.disposition,
+        }
+    }
+}
+
+impl OldReport {
+    fn said(&self, base: Base<'_>) -> Option<Said> {
+        if is_noise(&self.blocked_uri) || is_noise(&self.source_file) {
+            return None;
+        }
+        let directive = match self.effective_directive.as_str() {
+            "" => self.violated_directive.as_str(),
+            named => named,
+        };
+        let directive = directive.split_whitespace().next().unwrap_or_default();
+        let (kind, address) = match self.blocked_uri.as_str() {
+            "inline" if directive == "script-src-attr" => (Kind::Handler, "inline".to_owned()),
+            // Styles may stand in the page.
+            "inline" if directive.starts_with("script-src") => (Kind::Inline, "inline".to_owned()),
+            word @ ("eval" | "wasm-eval") => (Kind::Script, word.to_owned()),
+            "trusted-types-policy" | "trusted-types-sink" | "inline" | "" => return None,
+            "self" => return None,
+            word @ ("data" | "blob") => (kind_of(directive)?, format!("{word}:")),
+            url => {
+                let kind = kind_of(directive)?;
+                let address = address::resolve(base, url)?;
+                match kind {
+                    Kind::Script | Kind::Worker => (kind, address),
+                    other => (other, address::origin(&address).unwrap_or(&address).to_owned()),
+                }
+            }
+        };
+        let initiator = Some(self.source_file.as_str()).filter(|file| file.contains("://"));
+        let initiator = initiator.and_then(|file| address::resolve(base, file));
+        Some(Said::Violation { kind, address, initiator, is_enforced: self.disposition == "enforce" })
+    }
+}
+
+/// What a directive is about; the policy has no other that a page could break.
+fn kind_of(directive: &str) -> Option<Kind> {
+    Some(match directive {
+        "script-src" | "script-src-elem" | "prefetch-src" => Kind::Script,
+        "script-src-attr" => Kind::Handler,
+        "connect-src" => Kind::Connect,
+        "img-src" => Kind::Image,
+        "style-src" | "style-src-elem" | "style-src-attr" => Kind::Style,
+        "font-src" => Kind::Font,
+        "media-src" => Kind::Media,
+        "object-src" | "default-src" | "manifest-src" => Kind::Object,
+        "worker-src" => Kind::Worker,
+        "frame-src" | "child-src" => Kind::Frame,
+        "form-action" => Kind::Form,
+        "base-uri" | "navigate-to" => Kind::Navigate,
+        _ => return None,
+    })
+}
+
+/// Type `csp-hash` of the Reporting API.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct HashReport {
+    #[serde(rename = "subresourceURL")]
+    address: String,
+    hash: String,
+    destination: String,
+}
+
+impl HashReport {
+    fn said(&self, base: Base<'_>) -> Option<Said> {
+        if is_noise(&self.address) || !matches!(self.destination.as_str(), "script" | "") {
+            return None;
+        }
+        let hash = self.hash.strip_prefix("sha256-")?;
+        let is_base64 = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'=' | b'-' | b'_');
+        if hash.len() != 44 || !hash.bytes().all(is_base64) {
+            return None;
+        }
+        let hash = hash.replace('-', "+").replace('_', "/");
+        Some(Said::Hash { address: address::resolve(base, &self.address)?, hash })
+    }
+}
+
+/// What the guard script posts (docs/checkout.md).
+#[derive(Debug, Deserialize)]
+struct GuardWord {
+    kind: String,
+    channel: String,
+    #[serde(default)]
+    host: String,
+    #[serde(default)]
+    path: String,
+}
+
+/// By what a page could give something away.
+const CHANNELS: [&str; 26] = [
+    "script",
+    "inline",
+    "handler",
+    "connect",
+    "websocket",
+    "image",
+    "style",
+    "font",
+    "media",
+    "object",
+    "worker",
+    "frame",
+    "form",
+    "navigate",
+    "window_open",
+    "webrtc",
+    "meta_refresh",
+    "preconnect",
+    "prefetch",
+    "beacon",
+    "popup",
+    "clipboard",
+    "listener",
+    "message",
+    "click",
+    "other",
+];
+
+impl GuardWord {
+    fn said(&self) -> Option<Said> {
+        let how = [How::Blocked, How::Seen, How::Tampered].into_iter().find(|how| how.word() == self.kind)?;
+        let channel = CHANNELS.iter().find(|known| **known == self.channel)?;
+        let is_host =
+            |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b':' | b'[' | b']' | b'_');
+        if self.host.len() > 260 || !self.host.bytes().all(is_host) || is_known_noise(&self.host) {
+            return None;
+        }
+        Some(Said::Guard { how, channel, host: self.host.to_ascii_lowercase(), path: plain_path(&self.path) })
+    }
+}
+
+/// A path as it may be kept: without what looks like somebody's (numbers, long words, addresses of mails).
+pub(crate) fn plain_path(path: &str) -> String {
+    let path = path.split(['?', '#']).next().unwrap_or_default();
+    let parts = path.split('/').map(|part| {
+        let is_plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
+        let digits = part.bytes().filter(u8::is_ascii_digit).count();
+        if part.len() <= 40 && digits <= 4 && part.bytes().all(is_plain) { part } else { "*" }
+    });
+    parts.collect::<Vec<_>>().join("/").chars().take(MOST_PATH).collect()
+}
+
+/// What comes from the browser's own additions, not from the page.
+fn is_noise(address: &str) -> bool {
+    const SCHEMES: [&str; 14] = [
+        "chrome-extension",
+        "moz-extension",
+        "safari-extension",
+        "safari-web-extension",
+        "ms-browser-extension",
+        "webkit-masked-url",
+        "chrome",
+        "resource",
+        "about",
+        "file",
+        "mbinit",
+        "ms-appx-web",
+        "sandbox-eval-code",
+        "user-script",
+    ];
+    let scheme = address.split(':').next().unwrap_or_default();
+    if SCHEMES.iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
+        return true;
+    }
+    let rest = address.split_once("://").map_or("", |(_, rest)| rest);
+    is_known_noise(rest.split(['/', ':', '?']).next().unwrap_or_default())
+}
+
+/// Hosts of translators and virus scanners that write into every page.
+fn is_known_noise(host: &str) -> bool {
+    const HOSTS: [&str; 8] = [
+        "translate.googleapis.com",
+        "translate.google.com",
+        "translate-pa.googleapis.com",
+        "api.microsofttranslator.com",
+        "kaspersky-labs.com",
+        "local.adguard.org",
+        "injections.adguard.org",
+        "superfish.com",
+    ];
+    let host = host.to_ascii_lowercase();
+    HOSTS
+        .iter()
+        .any(|known| host.strip_suffix(known).is_some_and(|rest| rest.is_empty() || rest.ends_with('.')))
+}
+
+#[cfg(test)]
+mod tests;

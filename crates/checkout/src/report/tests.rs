@@ -1,0 +1,117 @@
+use super::*;
+
+const BASE: Base<'_> = Base { authority: "shop.example", path: "/checkout" };
+
+fn heard(text: &str) -> Heard {
+    read(text.as_bytes(), BASE)
+}
+
+fn violation(kind: Kind, address: &str) -> Said {
+    Said::Violation { kind, address: address.to_owned(), initiator: None, is_enforced: false }
+}
+
+#[test]
+fn both_forms_say_the_same() {
+    let old = r#"{"csp-report":{"document-uri":"https://shop.example/checkout?email=ann@example.com","referrer":"https://shop.example/?q=x",
+        "violated-directive":"script-src-elem","effective-directive":"script-src-elem","original-policy":"…","disposition":"report",
+        "blocked-uri":"https://cdn.example/a.js?customer=ann@example.com","status-code":200,"script-sample":"card = 4111"}}"#;
+    let new = r#"[{"age":1,"type":"csp-violation","url":"https://shop.example/checkout?email=ann@example.com","user_agent":"x","body":{
+        "blockedURL":"https://cdn.example/a.js?customer=ann@example.com","disposition":"report","documentURL":"https://shop.example/checkout",
+        "effectiveDirective":"script-src-elem","sample":"card = 4111","lineNumber":4}}]"#;
+    for text in [old, new] {
+        let heard = heard(text);
+        assert_eq!(heard.said, [violation(Kind::Script, "https://cdn.example/a.js")]);
+        assert!(!format!("{heard:?}").contains("ann"));
+    }
+}
+
+#[test]
+fn what_a_page_loads_is_told_by_its_origin() {
+    let of = |directive: &str, url: &str| {
+        heard(&format!(r#"{{"csp-report":{{"effective-directive":"{directive}","blocked-uri":"{url}"}}}}"#))
+            .said
+    };
+    for (directive, url, kind, address) in [
+        ("connect-src", "https://evil.example/c?d=4111111111111111", Kind::Connect, "https://evil.example"),
+        ("img-src", "https://evil.example:8443/i/4111.gif", Kind::Image, "https://evil.example:8443"),
+        ("frame-src", "https://a.example", Kind::Frame, "https://a.example"),
+        ("form-action", "http://evil.example/x", Kind::Form, "http://evil.example"),
+        ("script-src-elem", "inline", Kind::Inline, "inline"),
+        ("script-src-attr", "inline", Kind::Handler, "inline"),
+        ("script-src", "eval", Kind::Script, "eval"),
+        ("script-src-elem", "data", Kind::Script, "data:"),
+    ] {
+        assert_eq!(of(directive, url), [violation(kind, address)], "{directive} {url}");
+    }
+}
+
+#[test]
+fn noise_is_counted_and_nothing_else() {
+    for text in [
+        "",
+        "{",
+        "null",
+        "7",
+        "{}",
+        r#"{"csp-report":{"effective-directive":"script-src","blocked-uri":"chrome-extension://abc/x.js"}}"#,
+        r#"{"csp-report":{"effective-directive":"script-src","blocked-uri":"inline","source-file":"moz-extension"}}"#,
+        r#"{"csp-report":{"effective-directive":"connect-src","blocked-uri":"https://translate.googleapis.com/element"}}"#,
+        r#"{"csp-report":{"effective-directive":"script-src","blocked-uri":"https://gc.kis.v2.scr.kaspersky-labs.com/x"}}"#,
+        r#"{"csp-report":{"effective-directive":"img-src","blocked-uri":"about"}}"#,
+        r#"{"csp-report":{"effective-directive":"style-src-elem","blocked-uri":"inline"}}"#,
+        r#"{"csp-report":{"effective-directive":"x-src","blocked-uri":"https://a.example"}}"#,
+        r#"{"csp-report":{"effective-directive":7}}"#,
+        r#"[{"type":"deprecation","body":{"id":"x"}}]"#,
+        r#"[{"type":"csp-hash","body":{"subresourceURL":"https://a.example/x.js","hash":"sha256-short","destination":"script"}}]"#,
+        r#"{"kind":"blocked","channel":"telepathy","host":"evil.example"}"#,
+        r#"{"kind":"loved","channel":"form","host":"evil.example"}"#,
+        r#"{"kind":"blocked","channel":"form","host":"evil.example/?card=4111"}"#,
+    ] {
+        let heard = heard(text);
+        assert_eq!((heard.said.len(), heard.noise), (0, 1), "{text}");
+    }
+    // A name that only ends alike is no translator.
+    let evil = heard(
+        r#"{"csp-report":{"effective-directive":"connect-src","blocked-uri":"https://eviltranslate.google.com.evil.example/"}}"#,
+    );
+    assert_eq!(evil.said.len(), 1);
+}
+
+#[test]
+fn a_hash_is_read_in_both_spellings() {
+    let of = |hash: &str| {
+        let text = format!(
+            r#"[{{"type":"csp-hash","body":{{"documentURL":"x","subresourceURL":"https://cdn.example/a.js?k=1","hash":"sha256-{hash}","type":"subresource","destination":"script"}}}}]"#
+        );
+        heard(&text).said
+    };
+    let hash = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
+    let expected = Said::Hash { address: "https://cdn.example/a.js".to_owned(), hash: hash.to_owned() };
+    assert_eq!(of(hash), std::slice::from_ref(&expected));
+    assert_eq!(of("47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU="), [expected]);
+}
+
+#[test]
+fn the_guard_s_word_is_kept_without_what_is_anybody_s() {
+    let text = r#"[{"kind":"blocked","channel":"webrtc","host":"EVIL.example:3478","path":"/c/ann@example.com/4111111111111111/step?x=1","sample_hash":"ab"},
+        {"kind":"tampered","channel":"listener"}]"#;
+    assert_eq!(
+        heard(text).said,
+        [
+            Said::Guard {
+                how: How::Blocked,
+                channel: "webrtc",
+                host: "evil.example:3478".to_owned(),
+                path: "/c/*/*/step".to_owned(),
+            },
+            Said::Guard { how: How::Tampered, channel: "listener", host: String::new(), path: String::new() },
+        ]
+    );
+}
+
+#[test]
+fn a_message_says_twenty_things() {
+    let one = r#"{"kind":"seen","channel":"form","host":"a.example"}"#;
+    let heard = heard(&format!("[{}]", vec![one; 50].join(",")));
+    assert_eq!((heard.said.len(), heard.noise), (20, 30));
+}

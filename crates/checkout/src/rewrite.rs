@@ -1,0 +1,331 @@
+//! A paying page on its way: the guard goes in first, approved code gets its nonce, and what runs there is noted.
+//!
+//! `lol_html` is asked for positions only. The bytes that go out are the bytes that came, with pieces between them: it never writes a
+//! tag anew, so nothing else can change.
+
+mod inflate;
+pub(crate) mod notes;
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::io;
+use std::rc::Rc;
+
+use encoding_rs::Encoding;
+use lol_html::{AsciiCompatibleEncoding, HtmlRewriter, MemorySettings, Settings};
+use storeward_host::Rewrite;
+
+pub(crate) use inflate::{Coding, Inflate};
+use notes::{Mark, Notes};
+
+use crate::model::Kind;
+use crate::shape;
+
+/// What the reader may remember: one tag, one attribute.
+const READER_BYTES: usize = 2 * 1024 * 1024;
+/// Code in a page that is longer gets no nonce.
+const CODE_BYTES: usize = 512 * 1024;
+/// Scripts of one page that are noted.
+const MOST_NOTED: usize = 300;
+
+/// What is put into a page.
+#[derive(Clone, Debug)]
+pub(crate) struct Inserts {
+    /// The guard's tag, whole.
+    pub guard: String,
+    pub nonce: String,
+}
+
+/// What approvals say of the scripts of a page; asked while it streams.
+pub(crate) trait Approvals {
+    /// Whether code of this shape may run under a nonce.
+    fn allows_shape(&self, shape: &str) -> bool;
+
+    /// The hash that a script of this address is held to, and whether its tag has to ask for it as one of another site.
+    fn pinned(&self, address: &str) -> Option<Pin>;
+
+    /// A script's address as the inventory has it; nothing for one that is none.
+    fn address(&self, source: &str) -> Option<String>;
+}
+
+/// A script that is held to its hash.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Pin {
+    /// SHA-256 in base64.
+    pub hash: String,
+    pub is_elsewhere: bool,
+}
+
+/// A script that stood in a page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Noted {
+    pub kind: Kind,
+    /// Of a file.
+    pub address: String,
+    /// Of code in the page, SHA-256 in base64.
+    pub hash: Option<String>,
+    pub shape: Option<String>,
+}
+
+/// How it ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Read {
+    pub noted: Vec<Noted>,
+    /// Why the guard is not in the page.
+    pub without_guard: Option<&'static str>,
+}
+
+/// Takes what was read of a page.
+pub(crate) trait Reader {
+    fn read(&self, read: Read);
+}
+
+/// The page under way.
+pub(crate) struct PageRewrite<A, R: Reader> {
+    parser: Option<HtmlRewriter<'static, Sink>>,
+    notes: Rc<RefCell<Notes>>,
+    /// Bytes that the parser has let go.
+    passed: Rc<Cell<usize>>,
+    /// Bytes that came and have not gone; the first stands at `at` of the page.
+    held: Vec<u8>,
+    at: usize,
+    inflate: Option<Inflate>,
+    encoding: Option<&'static Encoding>,
+    inserts: Inserts,
+    approvals: A,
+    reader: R,
+    read: Read,
+    has_guard: bool,
+    began: bool,
+}
+
+type Sink = Box<dyn FnMut(&[u8])>;
+
+impl<A, R: Reader> fmt::Debug for PageRewrite<A, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PageRewrite").field("at", &self.at).finish_non_exhaustive()
+    }
+}
+
+impl<A: Approvals, R: Reader> PageRewrite<A, R> {
+    /// `encoding` is what the head of the answer says.
+    pub(crate) fn new(
+        inserts: Inserts,
+        encoding: Option<&'static Encoding>,
+        inflate: Option<Inflate>,
+        approvals: A,
+        reader: R,
+    ) -> Self {
+        let notes = Rc::new(RefCell::new(Notes::default()));
+        let passed = Rc::new(Cell::new(0));
+        let counter = Rc::clone(&passed);
+        let sink: Sink = Box::new(move |piece: &[u8]| counter.set(counter.get() + piece.len()));
+        let named = encoding.unwrap_or(encoding_rs::UTF_8);
+        let reads = AsciiCompatibleEncoding::new(named);
+        let parser = reads.map(|encoding| parser(&notes, encoding, sink));
+        let mut rewrite = PageRewrite {
+            parser,
+            notes,
+            passed,
+            held: Vec::new(),
+            at: 0,
+            inflate,
+            encoding,
+            inserts,
+            approvals,
+            reader,
+            read: Read::default(),
+            has_guard: false,
+            began: false,
+        };
+        if rewrite.parser.is_none() {
+            rewrite.give_up("charset");
+        }
+        rewrite
+    }
+
+    /// From here on the page goes as it comes.
+    fn give_up(&mut self, why: &'static str) {
+        self.parser = None;
+        if !self.has_guard {
+            self.read.without_guard.get_or_insert(why);
+        }
+    }
+
+    fn take(&mut self, data: &[u8], out: &mut Vec<u8>) {
+        self.held.extend_from_slice(data);
+        if !self.began {
+            // A byte order mark counts more than what the head says (Encoding Standard, section 6.1).
+            if self.held.len() < 3 {
+                return;
+            }
+            self.begin();
+            let first = self.held.clone();
+            self.parse(&first);
+        } else {
+            self.parse(data);
+        }
+        self.advance(out);
+    }
+
+    fn begin(&mut self) {
+        self.began = true;
+        if self.held.starts_with(&[0xFE, 0xFF]) || self.held.starts_with(&[0xFF, 0xFE]) {
+            self.give_up("charset");
+        } else if self.held.starts_with(&[0xEF, 0xBB, 0xBF]) {
+            self.encoding = Some(encoding_rs::UTF_8);
+        }
+    }
+
+    fn parse(&mut self, data: &[u8]) {
+        let Some(parser) = &mut self.parser else { return };
+        if parser.write(data).is_err() {
+            self.give_up("unreadable");
+        }
+        let declared = self.notes.borrow_mut().charset.take();
+        match declared.map(|label| Encoding::for_label(label.as_bytes())) {
+            // Other bytes than these could mean `<` there.
+            Some(Some(encoding)) if !encoding.is_ascii_compatible() => {
+                self.notes.borrow_mut().keep_first();
+                self.give_up("charset");
+            }
+            Some(Some(encoding)) => {
+                self.encoding.get_or_insert(encoding);
+            }
+            Some(None) | None => {}
+        }
+    }
+
+    /// Lets go what is certain, with what belongs between.
+    fn advance(&mut self, out: &mut Vec<u8>) {
+        loop {
+            let mark = self.notes.borrow_mut().marks.pop_front();
+            match mark {
+                Some(Mark::First(at)) => {
+                    self.let_go(at, out);
+                    out.extend_from_slice(self.inserts.guard.as_bytes());
+                    self.has_guard = true;
+                }
+                Some(Mark::File { tag_end, source, has_integrity, is_elsewhere_asked }) => {
+                    self.file(tag_end, &source, (has_integrity, is_elsewhere_asked), out);
+                }
+                Some(Mark::Code { tag_end, end, has_nonce }) => self.code(tag_end, end, has_nonce, out),
+                None => break,
+            }
+        }
+        let open = self.notes.borrow().open_code();
+        let certain = if self.parser.is_some() { self.passed.get() } else { self.at + self.held.len() };
+        match open.filter(|_| self.parser.is_some()) {
+            // Code whose end is awaited goes as a whole, unless it is too long for a nonce.
+            Some(tag_end) if certain.saturating_sub(tag_end) <= CODE_BYTES => {
+                self.let_go(tag_end.saturating_sub(1), out);
+            }
+            Some(_) => {
+                self.notes.borrow_mut().forget_code();
+                self.let_go(certain, out);
+            }
+            None => self.let_go(certain, out),
+        }
+    }
+
+    /// The bytes before `to`.
+    fn let_go(&mut self, to: usize, out: &mut Vec<u8>) {
+        let count = to.saturating_sub(self.at).min(self.held.len());
+        out.extend(self.held.drain(..count));
+        self.at += count;
+    }
+
+    fn note(&mut self, noted: Noted) {
+        if self.read.noted.len() < MOST_NOTED && !self.read.noted.contains(&noted) {
+            self.read.noted.push(noted);
+        }
+    }
+
+    fn file(&mut self, tag_end: usize, source: &str, has: (bool, bool), out: &mut Vec<u8>) {
+        let Some(address) = self.approvals.address(source) else { return };
+        let pin = self.approvals.pinned(&address).filter(|_| !has.0);
+        if let Some(pin) = pin {
+            self.let_go(tag_end.saturating_sub(1), out);
+            out.extend_from_slice(format!(" integrity=\"sha256-{}\"", pin.hash).as_bytes());
+            if pin.is_elsewhere && !has.1 {
+                out.extend_from_slice(b" crossorigin=\"anonymous\"");
+            }
+        }
+        self.note(Noted { kind: Kind::Script, address, hash: None, shape: None });
+    }
+
+    fn code(&mut self, tag_end: usize, end: usize, has_nonce: bool, out: &mut Vec<u8>) {
+        let (from, to) = (tag_end.saturating_sub(self.at), end.saturating_sub(self.at));
+        let Some(bytes) = self.held.get(from..to) else { return };
+        let code = notes::decoded(bytes, self.encoding);
+        let hash = notes::hash_of(&code);
+        let shape = shape::of(&code);
+        let is_allowed = shape.as_deref().is_some_and(|shape| self.approvals.allows_shape(shape));
+        // A tag has one nonce: where the shop gave it its own, the shop's policy needs that one.
+        if is_allowed && !has_nonce {
+            self.let_go(tag_end.saturating_sub(1), out);
+            out.extend_from_slice(format!(" nonce=\"{}\"", self.inserts.nonce).as_bytes());
+        }
+        self.note(Noted { kind: Kind::Inline, address: "inline".to_owned(), hash: Some(hash), shape });
+    }
+
+    fn end(&mut self, out: &mut Vec<u8>) {
+        if !self.began {
+            self.begin();
+            let first = self.held.clone();
+            self.parse(&first);
+            self.advance(out);
+        }
+        if let Some(parser) = self.parser.take() {
+            // What it still held is let go below, whether it could be read or not.
+            let _ = parser.end();
+            self.advance(out);
+        }
+        self.let_go(self.at + self.held.len(), out);
+        self.reader.read(std::mem::take(&mut self.read));
+    }
+}
+
+impl<A: Approvals, R: Reader> Rewrite for PageRewrite<A, R> {
+    fn push(&mut self, data: &[u8], out: &mut Vec<u8>) -> io::Result<()> {
+        let Some(mut inflate) = self.inflate.take() else {
+            self.take(data, out);
+            return Ok(());
+        };
+        let done = inflate.push(data, |piece| self.take(piece, out));
+        self.inflate = Some(inflate);
+        done
+    }
+
+    fn finish(&mut self, out: &mut Vec<u8>) -> io::Result<()> {
+        if let Some(inflate) = self.inflate.take() {
+            inflate.finish(|piece| self.take(piece, out))?;
+        }
+        self.end(out);
+        Ok(())
+    }
+}
+
+fn parser(
+    notes: &Rc<RefCell<Notes>>,
+    encoding: AsciiCompatibleEncoding,
+    sink: Sink,
+) -> HtmlRewriter<'static, Sink> {
+    let notes = Rc::clone(notes);
+    let settings = Settings::new()
+        .append_element_content_handler(lol_html::element!("*", move |element| {
+            notes::take(&notes, element);
+            Ok(())
+        }))
+        .with_memory_settings(
+            MemorySettings::new()
+                .with_preallocated_parsing_buffer_size(1024)
+                .with_max_allowed_memory_usage(READER_BYTES),
+        )
+        .with_encoding(encoding)
+        .with_strict(true);
+    HtmlRewriter::new(settings, sink)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,225 @@
+//! What the reader of a page notes: where the guard goes, where scripts stand.
+
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use encoding_rs::Encoding;
+use lol_html::html_content::{Element, EndTag};
+use storeward_seal::encoding::base64;
+use storeward_seal::fingerprint::sha256;
+
+/// A place in the page. Positions count the page's bytes.
+#[derive(Debug)]
+pub(super) enum Mark {
+    /// The guard stands here.
+    First(usize),
+    /// A script's file, by its tag.
+    File { tag_end: usize, source: String, has_integrity: bool, is_elsewhere_asked: bool },
+    /// Code in the page, with its end.
+    Code { tag_end: usize, end: usize, has_nonce: bool },
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Notes {
+    pub marks: VecDeque<Mark>,
+    /// What a `meta` says of the encoding.
+    pub charset: Option<String>,
+    is_placed: bool,
+    open: Option<usize>,
+}
+
+impl Notes {
+    /// Where the tag ends whose code is still to come.
+    pub(super) fn open_code(&self) -> Option<usize> {
+        self.open
+    }
+
+    /// Nothing that was noted of scripts counts.
+    pub(super) fn keep_first(&mut self) {
+        self.marks.retain(|mark| matches!(mark, Mark::First(_)));
+    }
+
+    pub(super) fn forget_code(&mut self) {
+        self.open = None;
+    }
+}
+
+/// Looks at an element as its tag passes.
+pub(super) fn take(notes: &Rc<RefCell<Notes>>, element: &mut Element<'_, '_>) {
+    let at = element.source_location().bytes();
+    let name = element.tag_name();
+    let mut own = notes.borrow_mut();
+    if !own.is_placed && name != "html" {
+        let place = if name == "head" { at.end } else { at.start };
+        own.is_placed = true;
+        own.marks.push_back(Mark::First(place));
+    }
+    match name.as_str() {
+        "meta" => {
+            if let Some(label) = charset_of(element) {
+                own.charset.get_or_insert(label);
+            }
+        }
+        "script" => {
+            // Data runs nowhere.
+            if element.get_attribute("type").is_some_and(|kind| !runs(&kind)) {
+                return;
+            }
+            if let Some(source) = source_of(element) {
+                own.marks.push_back(Mark::File {
+                    tag_end: at.end,
+                    source: plain(&source),
+                    has_integrity: element.has_attribute("integrity"),
+                    is_elsewhere_asked: element.has_attribute("crossorigin"),
+                });
+                return;
+            }
+            let has_nonce = element.has_attribute("nonce");
+            let later = Rc::clone(notes);
+            let handler = move |end: &mut EndTag<'_>| {
+                let mut notes = later.borrow_mut();
+                if notes.open == Some(at.end) {
+                    notes.open = None;
+                    let end = end.source_location().bytes().start;
+                    notes.marks.push_back(Mark::Code { tag_end: at.end, end, has_nonce });
+                }
+                Ok(())
+            };
+            // A tag that closes itself, in a drawing, holds no code.
+            if element.on_end_tag(Box::new(handler)).is_ok() {
+                own.open = Some(at.end);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Where a script's file is. In drawings it stands in `href`.
+fn source_of(element: &Element<'_, '_>) -> Option<String> {
+    if element.namespace_uri() == "http://www.w3.org/2000/svg" {
+        return element.get_attribute("href").or_else(|| element.get_attribute("xlink:href"));
+    }
+    element.get_attribute("src")
+}
+
+/// Whether a browser runs a script of this type (HTML, "prepare the script element").
+fn runs(kind: &str) -> bool {
+    const TYPES: [&str; 19] = [
+        "",
+        "module",
+        "importmap",
+        "speculationrules",
+        "application/ecmascript",
+        "application/javascript",
+        "application/x-ecmascript",
+        "application/x-javascript",
+        "text/ecmascript",
+        "text/javascript",
+        "text/javascript1.0",
+        "text/javascript1.1",
+        "text/javascript1.2",
+        "text/javascript1.3",
+        "text/javascript1.4",
+        "text/javascript1.5",
+        "text/jscript",
+        "text/livescript",
+        "text/x-javascript",
+    ];
+    let kind = plain(kind);
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    TYPES.iter().any(|known| kind.eq_ignore_ascii_case(known))
+        || kind.eq_ignore_ascii_case("text/x-ecmascript")
+}
+
+fn charset_of(element: &Element<'_, '_>) -> Option<String> {
+    if let Some(label) = element.get_attribute("charset") {
+        return Some(plain(&label));
+    }
+    let says = element.get_attribute("http-equiv")?;
+    if !says.eq_ignore_ascii_case("content-type") {
+        return None;
+    }
+    charset_in(&plain(&element.get_attribute("content")?))
+}
+
+/// The charset of a content type.
+pub(crate) fn charset_in(kind: &str) -> Option<String> {
+    let at = kind.to_ascii_lowercase().find("charset=")?;
+    let label = kind.get(at + "charset=".len()..)?.trim_start();
+    let end = |sign: char| matches!(sign, ';' | '"' | '\'') || sign.is_whitespace();
+    let label = label.trim_start_matches(['"', '\'']).split(end).next()?;
+    (!label.is_empty()).then(|| label.to_owned())
+}
+
+/// An attribute's value, its references replaced: those that stand in addresses.
+pub(super) fn plain(value: &str) -> String {
+    let mut out = String::with_capacity(value.len());
+    let mut rest = value;
+    while let Some(at) = rest.find('&') {
+        out.push_str(&rest[..at]);
+        rest = &rest[at..];
+        match reference(rest) {
+            Some((sign, length)) => {
+                out.push(sign);
+                rest = &rest[length..];
+            }
+            None => {
+                out.push('&');
+                rest = &rest[1..];
+            }
+        }
+    }
+    out.push_str(rest);
+    out
+}
+
+fn reference(text: &str) -> Option<(char, usize)> {
+    const NAMED: [(&str, char); 14] = [
+        ("&amp;", '&'),
+        ("&quot;", '"'),
+        ("&apos;", '\''),
+        ("&lt;", '<'),
+        ("&gt;", '>'),
+        ("&colon;", ':'),
+        ("&sol;", '/'),
+        ("&period;", '.'),
+        ("&bsol;", '\\'),
+        ("&Tab;", '\t'),
+        ("&NewLine;", '\n'),
+        ("&quest;", '?'),
+        ("&num;", '#'),
+        ("&amp", '&'),
+    ];
+    if let Some((name, sign)) = NAMED.iter().find(|(name, _)| text.starts_with(name)) {
+        return Some((*sign, name.len()));
+    }
+    let digits = text.strip_prefix("&#")?;
+    let (digits, radix, skipped) = match digits.strip_prefix(['x', 'X']) {
+        Some(digits) => (digits, 16, 3),
+        None => (digits, 10, 2),
+    };
+    let count = digits.bytes().take_while(|b| char::from(*b).is_digit(radix)).count();
+    let number = u32::from_str_radix(digits.get(..count)?, radix).ok()?;
+    let ends = usize::from(digits.as_bytes().get(count) == Some(&b';'));
+    Some((char::from_u32(number)?, skipped + count + ends))
+}
+
+/// Code as a browser reads it: decoded, with its line ends made one (HTML, "preprocessing the input stream").
+pub(super) fn decoded(bytes: &[u8], encoding: Option<&'static Encoding>) -> String {
+    let text: Cow<'_, str> = match (encoding, std::str::from_utf8(bytes)) {
+        (Some(encoding), _) => encoding.decode_without_bom_handling(bytes).0,
+        (None, Ok(text)) => Cow::Borrowed(text),
+        (None, Err(_)) => encoding_rs::WINDOWS_1252.decode_without_bom_handling(bytes).0,
+    };
+    match text.contains(['\r', '\0']) {
+        true => text.replace("\r\n", "\n").replace('\r', "\n").replace('\0', "\u{fffd}"),
+        false => text.into_owned(),
+    }
+}
+
+/// As it stands in a policy behind `sha256-`.
+pub(super) fn hash_of(code: &str) -> String {
+    base64(&sha256(code.as_bytes()))
+}

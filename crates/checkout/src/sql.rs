@@ -1,0 +1,457 @@
+//! The inventory in the database.
+
+use storeward_base::Timestamp;
+use storeward_store::{Error as StoreError, Reader, Row, Tx, params, statements};
+
+use crate::model::{
+    Alert, Approval, Counted, HeaderLine, Kind, Scope, Script, ScriptId, Source, Status, Version,
+};
+
+/// Rows that are read at once, and that there can be.
+pub(crate) const MOST_ROWS: u32 = 4_000;
+/// Hashes of one script.
+const MOST_VERSIONS: u32 = 60;
+/// Alerts that wait for staff.
+const MOST_ALERTS: u64 = 1_000;
+
+/// The columns of a row, in the order in which [`script`] reads them.
+macro_rules! columns {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, version, kind, address, sample, hash, page, initiator, source, seen, first_seen, last_seen, scope, approved_hash, \
+             owner, justification, approved_by, approved_at, approved_until, revoked_at, fetched_at, fetch_code, is_shared FROM checkout_script ",
+            $rest
+        )
+    };
+}
+
+statements! {
+    FIND = columns!("WHERE id = $1");
+    ALL = columns!("ORDER BY first_seen, id LIMIT $1");
+    PAGE = columns!("WHERE id > $1 ORDER BY id LIMIT $2");
+    DUE = columns!("WHERE kind = 'script' AND COALESCE(fetched_at, 0) <= $1 AND (scope IS NOT NULL OR source = 'page') \
+        AND address LIKE 'http%' ORDER BY COALESCE(fetched_at, 0), id LIMIT $2");
+    COUNT_OPEN = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_script WHERE scope IS NULL AND source IN ($1, $2)";
+    COUNT_APPROVED = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_script WHERE scope IS NOT NULL";
+    INSERT = "INSERT INTO checkout_script (id, version, kind, address, sample, hash, page, initiator, source, seen, first_seen, \
+        last_seen, is_shared) VALUES ($1, 1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, 0)";
+    TOUCH = "UPDATE checkout_script SET seen = seen + $2, last_seen = $3, initiator = COALESCE(initiator, $4) WHERE id = $1";
+    SEEN_BY_US = "UPDATE checkout_script SET source = 'page', page = $2 WHERE id = $1 AND source IN ('report', 'guard')";
+    NEW_HASH = "UPDATE checkout_script SET version = version + 1, hash = $2 WHERE id = $1";
+    FETCHED = "UPDATE checkout_script SET fetched_at = $2, fetch_code = $3, is_shared = $4 WHERE id = $1";
+    FETCH_SOON = "UPDATE checkout_script SET fetched_at = NULL WHERE id = $1 AND fetched_at < $2";
+    APPROVE = "UPDATE checkout_script SET version = version + 1, scope = $3, approved_hash = $4, owner = $5, justification = $6, \
+        approved_by = $7, approved_at = $8, approved_until = $9, revoked_at = NULL WHERE id = $1 AND version = $2";
+    REVOKE = "UPDATE checkout_script SET version = version + 1, scope = NULL, approved_hash = NULL, approved_until = NULL, \
+        revoked_at = $3 WHERE id = $1 AND version = $2";
+    FORGET_SCRIPTS = "DELETE FROM checkout_script WHERE scope IS NULL AND revoked_at IS NULL AND last_seen < $1";
+    FORGET_VERSIONS = "DELETE FROM checkout_version WHERE script NOT IN (SELECT id FROM checkout_script)";
+
+    ADD_VERSION = "INSERT INTO checkout_version (script, hash, source, bytes, first_seen, last_seen) VALUES ($1, $2, $3, $4, $5, $5) \
+        ON CONFLICT (script, hash) DO UPDATE SET last_seen = excluded.last_seen, bytes = COALESCE(excluded.bytes, checkout_version.bytes)";
+    HAS_VERSION = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_version WHERE script = $1 AND hash = $2";
+    DROP_OLDEST = "DELETE FROM checkout_version WHERE script = $1 AND hash NOT IN (SELECT hash FROM checkout_version WHERE script = $1 \
+        ORDER BY last_seen DESC LIMIT $2)";
+    VERSIONS = "SELECT hash, first_seen, last_seen, bytes, source FROM checkout_version WHERE script = $1 ORDER BY last_seen DESC, hash LIMIT $2";
+
+    FIND_ALERT = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_alert WHERE id = $1";
+    COUNT_ALERTS = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_alert WHERE closed_at IS NULL";
+    INSERT_ALERT = "INSERT INTO checkout_alert (id, kind, script, source, what, seen, is_armed, at, last_at, closed_at, closed_by) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, NULL, NULL)";
+    ALERT_AGAIN = "UPDATE checkout_alert SET seen = seen + $2, last_at = $3 WHERE id = $1";
+    ALERTS = "SELECT id, kind, script, source, what, at, last_at, seen, closed_at FROM checkout_alert \
+        ORDER BY CASE WHEN closed_at IS NULL THEN 0 ELSE 1 END, last_at DESC, id LIMIT $1";
+    OPEN_ALERTS = "SELECT kind, CAST(COUNT(*) AS BIGINT) FROM checkout_alert WHERE closed_at IS NULL GROUP BY kind ORDER BY kind";
+    TRIGGERS = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_alert WHERE closed_at IS NULL AND is_armed = 1 AND source IN ('page', 'fetch') \
+        AND kind IN ('script_new', 'script_changed')";
+    CLOSE_ALERT = "UPDATE checkout_alert SET closed_at = $2, closed_by = $3 WHERE id = $1 AND closed_at IS NULL";
+    CLOSE_ALERTS_OF = "UPDATE checkout_alert SET closed_at = $2, closed_by = $3 WHERE script = $1 AND closed_at IS NULL";
+    CLOSE_HEADER_ALERTS = "UPDATE checkout_alert SET closed_at = $1, closed_by = $2 WHERE kind = 'header_changed' AND closed_at IS NULL";
+    FORGET_ALERTS = "DELETE FROM checkout_alert WHERE closed_at IS NOT NULL AND closed_at < $1";
+
+    PUT_HEADER = "INSERT INTO checkout_header (page, name, value, seen_at) VALUES ($1, $2, $3, $4) \
+        ON CONFLICT (page, name) DO UPDATE SET value = excluded.value, seen_at = excluded.seen_at";
+    HEADERS = "SELECT page, name, value, approved, seen_at, approved_at, approved_by FROM checkout_header ORDER BY page, name LIMIT 2000";
+    HEADERS_OF = "SELECT page, name, value, approved, seen_at, approved_at, approved_by FROM checkout_header WHERE page = $1 ORDER BY name";
+    APPROVE_HEADERS = "UPDATE checkout_header SET approved = value, approved_at = $2, approved_by = $3 WHERE page = $1";
+
+    COUNT_DAY = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_count WHERE day = $1";
+    HAS_COUNT = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_count WHERE day = $1 AND how = $2 AND channel = $3 AND host = $4 AND path = $5";
+    ADD_COUNT = "INSERT INTO checkout_count (day, how, channel, host, path, seen) VALUES ($1, $2, $3, $4, $5, $6) \
+        ON CONFLICT (day, how, channel, host, path) DO UPDATE SET seen = checkout_count.seen + excluded.seen";
+    COUNTED = "SELECT day, how, channel, host, path, seen FROM checkout_count ORDER BY day DESC, seen DESC, channel, host, path LIMIT $1";
+    FORGET_COUNTS = "DELETE FROM checkout_count WHERE day < $1";
+}
+
+fn read<T>(found: Option<T>, index: usize) -> Result<T, StoreError> {
+    found.ok_or(StoreError::Column { index, wanted: "a word that is known" })
+}
+
+fn id(row: &Row<'_>, index: usize) -> Result<ScriptId, StoreError> {
+    read(row.get::<String>(index)?.parse().ok(), index)
+}
+
+fn script(row: &Row<'_>) -> Result<Script, StoreError> {
+    let scope: Option<String> = row.get(12)?;
+    let approval = match scope {
+        None => None,
+        Some(scope) => Some(Approval {
+            scope: read(Scope::of_word(&scope), 12)?,
+            hash: row.get(13)?,
+            owner: row.get::<Option<String>>(14)?.unwrap_or_default(),
+            justification: row.get::<Option<String>>(15)?.unwrap_or_default(),
+            by: row.get::<Option<String>>(16)?.unwrap_or_default(),
+            at: row.get::<Option<Timestamp>>(17)?.unwrap_or_default(),
+            // An approval without an end is over.
+            until: row.get::<Option<Timestamp>>(18)?.unwrap_or_default(),
+        }),
+    };
+    Ok(Script {
+        id: id(row, 0)?,
+        version: row.get(1)?,
+        kind: read(Kind::of_word(&row.get::<String>(2)?), 2)?,
+        address: row.get(3)?,
+        sample: row.get(4)?,
+        hash: row.get(5)?,
+        page: row.get(6)?,
+        initiator: row.get(7)?,
+        source: read(Source::of_word(&row.get::<String>(8)?), 8)?,
+        seen: row.get(9)?,
+        first_seen: row.get(10)?,
+        last_seen: row.get(11)?,
+        status: Status::New,
+        approval,
+        revoked_at: row.get(19)?,
+        fetched_at: row.get(20)?,
+        fetch_code: row.get(21)?,
+        is_shared: row.get(22)?,
+    })
+}
+
+/// With its status at a moment.
+fn at(now: Timestamp) -> impl Fn(Script) -> Script {
+    move |mut row| {
+        row.status = row.status_at(now);
+        row
+    }
+}
+
+pub(crate) fn find(
+    reader: &mut Reader<'_>,
+    id: &ScriptId,
+    now: Timestamp,
+) -> Result<Option<Script>, StoreError> {
+    Ok(reader.query_optional(FIND, params![id.as_str()], script)?.map(at(now)))
+}
+
+/// The oldest come first, so that nobody can push them out.
+pub(crate) fn all(reader: &mut Reader<'_>, now: Timestamp) -> Result<Vec<Script>, StoreError> {
+    Ok(reader.query_many(ALL, params![MOST_ROWS], script)?.into_iter().map(at(now)).collect())
+}
+
+pub(crate) fn page(
+    reader: &mut Reader<'_>,
+    after: &str,
+    most: u32,
+    now: Timestamp,
+) -> Result<Vec<Script>, StoreError> {
+    Ok(reader.query_many(PAGE, params![after, most], script)?.into_iter().map(at(now)).collect())
+}
+
+/// Scripts whose body was not fetched since.
+pub(crate) fn due(
+    reader: &mut Reader<'_>,
+    before: Timestamp,
+    most: u32,
+    now: Timestamp,
+) -> Result<Vec<Script>, StoreError> {
+    Ok(reader.query_many(DUE, params![before, most], script)?.into_iter().map(at(now)).collect())
+}
+
+fn count(reader: &mut Reader<'_>, sql: &str, values: &[storeward_store::Value]) -> Result<u64, StoreError> {
+    reader.query_one(sql, values, |row| row.get(0))
+}
+
+/// Rows without an approval that this kind of source brought.
+pub(crate) fn count_open(reader: &mut Reader<'_>, source: Source) -> Result<u64, StoreError> {
+    let (one, other) =
+        if source.is_own() { (Source::Page, Source::Fetch) } else { (Source::Report, Source::Guard) };
+    count(reader, COUNT_OPEN, params![one.word(), other.word()])
+}
+
+pub(crate) fn has_approvals(reader: &mut Reader<'_>) -> Result<bool, StoreError> {
+    Ok(count(reader, COUNT_APPROVED, &[])? > 0)
+}
+
+/// What a new row has.
+pub(crate) struct NewRow<'a> {
+    pub id: &'a ScriptId,
+    pub kind: Kind,
+    pub address: &'a str,
+    pub sample: &'a str,
+    pub hash: Option<&'a str>,
+    pub page: &'a str,
+    pub initiator: Option<&'a str>,
+    pub source: Source,
+    pub seen: i64,
+}
+
+fn text(value: Option<&str>) -> Option<String> {
+    value.map(str::to_owned)
+}
+
+pub(crate) fn insert(tx: &mut Tx<'_>, row: &NewRow<'_>) -> Result<(), StoreError> {
+    let now = tx.now();
+    let values = params![
+        row.id.as_str(),
+        row.kind.word(),
+        row.address,
+        row.sample,
+        text(row.hash),
+        row.page,
+        text(row.initiator),
+        row.source.word(),
+        row.seen,
+        now
+    ];
+    tx.execute(INSERT, values).map(drop)
+}
+
+pub(crate) fn touch(
+    tx: &mut Tx<'_>,
+    id: &ScriptId,
+    seen: i64,
+    initiator: Option<&str>,
+) -> Result<(), StoreError> {
+    let now = tx.now();
+    tx.execute(TOUCH, params![id.as_str(), seen, now, text(initiator)]).map(drop)
+}
+
+/// What was only hearsay stood in a page.
+pub(crate) fn seen_by_us(tx: &mut Tx<'_>, id: &ScriptId, page: &str) -> Result<(), StoreError> {
+    tx.execute(SEEN_BY_US, params![id.as_str(), page]).map(drop)
+}
+
+pub(crate) fn new_hash(tx: &mut Tx<'_>, id: &ScriptId, hash: &str) -> Result<(), StoreError> {
+    tx.execute(NEW_HASH, params![id.as_str(), hash]).map(drop)
+}
+
+/// Notes a hash; whether it is new for this script.
+pub(crate) fn add_version(
+    tx: &mut Tx<'_>,
+    id: &ScriptId,
+    hash: &str,
+    source: Source,
+    bytes: Option<u64>,
+) -> Result<bool, StoreError> {
+    let is_new = count(tx, HAS_VERSION, params![id.as_str(), hash])? == 0;
+    let bytes = bytes.and_then(|bytes| i64::try_from(bytes).ok());
+    let now = tx.now();
+    tx.execute(ADD_VERSION, params![id.as_str(), hash, source.word(), bytes, now])?;
+    if is_new {
+        tx.execute(DROP_OLDEST, params![id.as_str(), MOST_VERSIONS])?;
+    }
+    Ok(is_new)
+}
+
+pub(crate) fn versions(reader: &mut Reader<'_>, id: &ScriptId) -> Result<Vec<Version>, StoreError> {
+    reader.query_many(VERSIONS, params![id.as_str(), MOST_VERSIONS], |row| {
+        Ok(Version {
+            hash: row.get(0)?,
+            first_seen: row.get(1)?,
+            last_seen: row.get(2)?,
+            bytes: row.get(3)?,
+            source: row.get(4)?,
+        })
+    })
+}
+
+pub(crate) fn fetched(
+    tx: &mut Tx<'_>,
+    id: &ScriptId,
+    code: Option<&str>,
+    is_shared: bool,
+) -> Result<(), StoreError> {
+    let now = tx.now();
+    tx.execute(FETCHED, params![id.as_str(), now, text(code), is_shared]).map(drop)
+}
+
+/// It is fetched again at once, unless that was done since `before`.
+pub(crate) fn fetch_soon(tx: &mut Tx<'_>, id: &ScriptId, before: Timestamp) -> Result<(), StoreError> {
+    tx.execute(FETCH_SOON, params![id.as_str(), before]).map(drop)
+}
+
+/// Whether the row was still the one that was read.
+pub(crate) fn approve(tx: &mut Tx<'_>, row: &Script, approval: &Approval) -> Result<bool, StoreError> {
+    let values = params![
+        row.id.as_str(),
+        i64::try_from(row.version).unwrap_or(i64::MAX),
+        approval.scope.word(),
+        approval.hash.clone(),
+        &approval.owner,
+        &approval.justification,
+        &approval.by,
+        approval.at,
+        approval.until
+    ];
+    Ok(tx.execute(APPROVE, values)? == 1)
+}
+
+pub(crate) fn revoke(tx: &mut Tx<'_>, row: &Script) -> Result<bool, StoreError> {
+    let now = tx.now();
+    let version = i64::try_from(row.version).unwrap_or(i64::MAX);
+    Ok(tx.execute(REVOKE, params![row.id.as_str(), version, now])? == 1)
+}
+
+/// An alert, by what it is about.
+pub(crate) struct NewAlert<'a> {
+    pub id: &'a str,
+    pub kind: &'a str,
+    pub script: Option<&'a ScriptId>,
+    pub source: Source,
+    pub what: &'a str,
+    pub seen: i64,
+}
+
+/// Whether it is new; one that staff have closed, or for which there is no room, is not.
+pub(crate) fn alert(tx: &mut Tx<'_>, alert: &NewAlert<'_>) -> Result<bool, StoreError> {
+    let now = tx.now();
+    if count(tx, FIND_ALERT, params![alert.id])? > 0 {
+        tx.execute(ALERT_AGAIN, params![alert.id, alert.seen, now])?;
+        return Ok(false);
+    }
+    if count(tx, COUNT_ALERTS, &[])? >= MOST_ALERTS {
+        return Ok(false);
+    }
+    let is_armed = has_approvals(tx)?;
+    let script = alert.script.map(|id| id.as_str().to_owned());
+    let values =
+        params![alert.id, alert.kind, script, alert.source.word(), alert.what, alert.seen, is_armed, now];
+    tx.execute(INSERT_ALERT, values)?;
+    Ok(true)
+}
+
+pub(crate) fn alerts(reader: &mut Reader<'_>, most: u32) -> Result<Vec<Alert>, StoreError> {
+    reader.query_many(ALERTS, params![most], |row| {
+        let script: Option<String> = row.get(2)?;
+        Ok(Alert {
+            id: row.get(0)?,
+            kind: row.get(1)?,
+            script: script.and_then(|id| id.parse().ok()),
+            source: read(Source::of_word(&row.get::<String>(3)?), 3)?,
+            what: row.get(4)?,
+            at: row.get(5)?,
+            last_at: row.get(6)?,
+            count: row.get(7)?,
+            closed_at: row.get(8)?,
+        })
+    })
+}
+
+/// How many alerts of each kind wait for staff.
+pub(crate) fn open_alerts(reader: &mut Reader<'_>) -> Result<Vec<(String, u64)>, StoreError> {
+    reader.query_many(OPEN_ALERTS, &[], |row| Ok((row.get(0)?, row.get(1)?)))
+}
+
+/// Whether something that Storeward saw itself waits for staff, found after the first look.
+pub(crate) fn is_triggered(reader: &mut Reader<'_>) -> Result<bool, StoreError> {
+    Ok(count(reader, TRIGGERS, &[])? > 0)
+}
+
+pub(crate) fn close_alert(tx: &mut Tx<'_>, id: &str, by: &str) -> Result<bool, StoreError> {
+    let now = tx.now();
+    Ok(tx.execute(CLOSE_ALERT, params![id, now, by])? == 1)
+}
+
+pub(crate) fn close_alerts_of(tx: &mut Tx<'_>, script: &ScriptId, by: &str) -> Result<(), StoreError> {
+    let now = tx.now();
+    tx.execute(CLOSE_ALERTS_OF, params![script.as_str(), now, by]).map(drop)
+}
+
+fn header(row: &Row<'_>) -> Result<HeaderLine, StoreError> {
+    Ok(HeaderLine {
+        page: row.get(0)?,
+        name: row.get(1)?,
+        value: row.get(2)?,
+        approved: row.get(3)?,
+        seen_at: row.get(4)?,
+        approved_at: row.get(5)?,
+        approved_by: row.get(6)?,
+    })
+}
+
+pub(crate) fn headers(reader: &mut Reader<'_>) -> Result<Vec<HeaderLine>, StoreError> {
+    reader.query_many(HEADERS, &[], header)
+}
+
+pub(crate) fn headers_of(reader: &mut Reader<'_>, page: &str) -> Result<Vec<HeaderLine>, StoreError> {
+    reader.query_many(HEADERS_OF, params![page], header)
+}
+
+pub(crate) fn put_header(
+    tx: &mut Tx<'_>,
+    page: &str,
+    name: &str,
+    value: Option<&str>,
+) -> Result<(), StoreError> {
+    let now = tx.now();
+    tx.execute(PUT_HEADER, params![page, name, text(value), now]).map(drop)
+}
+
+/// How many there are.
+pub(crate) fn approve_headers(tx: &mut Tx<'_>, page: &str, by: &str) -> Result<u64, StoreError> {
+    let now = tx.now();
+    let count = tx.execute(APPROVE_HEADERS, params![page, now, by])?;
+    tx.execute(CLOSE_HEADER_ALERTS, params![now, by])?;
+    Ok(count)
+}
+
+/// What is counted.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Counting {
+    pub how: &'static str,
+    pub channel: String,
+    pub host: String,
+    pub path: String,
+}
+
+/// Counts on a day. Whether this is the first of its kind there; `None` where the day has no room for another kind.
+pub(crate) fn add_count(
+    tx: &mut Tx<'_>,
+    day: &str,
+    what: &Counting,
+    seen: i64,
+    most: u64,
+) -> Result<Option<bool>, StoreError> {
+    let known = count(tx, HAS_COUNT, params![day, what.how, &what.channel, &what.host, &what.path])? > 0;
+    if !known && count(tx, COUNT_DAY, params![day])? >= most {
+        return Ok(None);
+    }
+    tx.execute(ADD_COUNT, params![day, what.how, &what.channel, &what.host, &what.path, seen])?;
+    Ok(Some(!known))
+}
+
+pub(crate) fn counted(reader: &mut Reader<'_>, most: u32) -> Result<Vec<Counted>, StoreError> {
+    reader.query_many(COUNTED, params![most], |row| {
+        Ok(Counted {
+            day: row.get(0)?,
+            how: row.get(1)?,
+            channel: row.get(2)?,
+            host: row.get(3)?,
+            path: row.get(4)?,
+            count: row.get(5)?,
+        })
+    })
+}
+
+/// Forgets what was kept long enough.
+pub(crate) fn forget(
+    tx: &mut Tx<'_>,
+    (scripts, alerts): (Timestamp, Timestamp),
+    day: &str,
+) -> Result<(), StoreError> {
+    tx.execute(FORGET_SCRIPTS, params![scripts])?;
+    tx.execute(FORGET_VERSIONS, &[])?;
+    tx.execute(FORGET_ALERTS, params![alerts])?;
+    tx.execute(FORGET_COUNTS, params![day]).map(drop)
+}

@@ -1,0 +1,276 @@
+//! Where the guard stands in the way of a page: between the shop's answer and the client.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use encoding_rs::Encoding;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
+use storeward_host::{Later, Passage, RequestHead, Seen, SessionExchange, SessionStage};
+
+use crate::address::{self, Base};
+use crate::config::Mode;
+use crate::guard::{Checkout, PAGES, Shared};
+use crate::headers;
+use crate::model::{Kind, ScriptId};
+use crate::policy::Known;
+use crate::rewrite::{Approvals, Coding, Inflate, Inserts, PageRewrite, Pin, Read, Reader, notes};
+
+/// What is true of the shop's bytes only, or lets a browser keep a page whose policy names another nonce.
+const NOT_OURS: [HeaderName; 4] =
+    [header::ETAG, header::LAST_MODIFIED, header::ACCEPT_RANGES, HeaderName::from_static("content-digest")];
+
+impl Checkout {
+    /// Stands before every other stage: it sees a page as the client would get it.
+    pub fn stage(&self) -> Arc<dyn SessionStage> {
+        Arc::new(self.clone())
+    }
+}
+
+impl SessionStage for Checkout {
+    fn enter(&self, head: &RequestHead<'_>) -> Option<Box<dyn SessionExchange>> {
+        if self.0.section.load().mode == Mode::Off {
+            return None;
+        }
+        if head.headers.get("service-worker").is_some_and(|value| value == "script") {
+            return Some(Box::new(Beside::new(&self.0, head)));
+        }
+        let (number, page) = self.0.page_of(head.path)?;
+        Some(Box::new(Crossing {
+            shared: Arc::clone(&self.0),
+            number,
+            page,
+            method: head.method.clone(),
+            is_document: is_document(head.headers),
+            authority: head.authority.to_owned(),
+            path: head.path.to_owned(),
+        }))
+    }
+}
+
+/// Whether the browser shows the answer. One that does not say may.
+fn is_document(headers: &HeaderMap) -> bool {
+    let shown = ["document", "iframe", "frame", "embed", "object"];
+    let says = headers.get("sec-fetch-dest").and_then(|value| value.to_str().ok());
+    says.is_none_or(|says| shown.contains(&says))
+}
+
+/// A browser asks for a file that would run beside all pages of the shop and may answer for each of them, the paying ones too.
+struct Beside {
+    shared: Arc<Shared>,
+    address: Option<String>,
+}
+
+impl Beside {
+    fn new(shared: &Arc<Shared>, head: &RequestHead<'_>) -> Self {
+        let base = Base { authority: head.authority, path: head.path };
+        Beside { shared: Arc::clone(shared), address: address::resolve(base, head.path) }
+    }
+}
+
+impl SessionExchange for Beside {
+    fn request<'a>(&'a mut self, _: &'a mut HeaderMap, _: Seen<'a>) -> Later<'a, Passage> {
+        Box::pin(async move {
+            let known = self.shared.known.load_full();
+            let Some(address) = self.address.take() else { return Passage::On };
+            if known.allows_worker(&address) {
+                return Passage::On;
+            }
+            let pages = self.shared.section.load().paths();
+            self.shared.intake.worker(pages.first().map_or("/", String::as_str), address, &known);
+            match known.acts_as {
+                Mode::Enforce => {
+                    let mut answer = Response::new(Bytes::from_static(b"not approved beside paying pages"));
+                    *answer.status_mut() = StatusCode::FORBIDDEN;
+                    Passage::Instead(Box::new(answer))
+                }
+                Mode::Learn | Mode::Off => Passage::On,
+            }
+        })
+    }
+
+    fn response<'a>(&'a mut self, _: StatusCode, _: &'a mut HeaderMap, _: Seen<'a>) -> Later<'a, Passage> {
+        Box::pin(async { Passage::On })
+    }
+}
+
+struct Crossing {
+    shared: Arc<Shared>,
+    number: usize,
+    page: String,
+    method: Method,
+    is_document: bool,
+    authority: String,
+    path: String,
+}
+
+impl SessionExchange for Crossing {
+    fn request<'a>(&'a mut self, headers: &'a mut HeaderMap, _: Seen<'a>) -> Later<'a, Passage> {
+        Box::pin(async move {
+            if self.is_document {
+                // The page comes whole and plain, so that it can be read.
+                headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+                for name in
+                    [header::RANGE, header::IF_RANGE, header::IF_NONE_MATCH, header::IF_MODIFIED_SINCE]
+                {
+                    headers.remove(name);
+                }
+            }
+            Passage::On
+        })
+    }
+
+    fn response<'a>(
+        &'a mut self,
+        status: StatusCode,
+        headers: &'a mut HeaderMap,
+        _: Seen<'a>,
+    ) -> Later<'a, Passage> {
+        Box::pin(async move { self.answer(status, headers) })
+    }
+}
+
+impl Crossing {
+    fn answer(&self, status: StatusCode, headers: &mut HeaderMap) -> Passage {
+        let known = self.shared.known.load_full();
+        let is_shown = self.is_document && !status.is_informational() && !status.is_redirection();
+        if known.acts_as == Mode::Off || !is_shown {
+            return Passage::On;
+        }
+        let is_page = is_html(headers);
+        if is_page && status.is_success() && self.method == Method::GET {
+            self.shared.intake.headers(&self.page, headers::of_page(headers));
+        }
+        let shop_nonce = headers::shop_nonce(headers);
+        let nonce = self.shared.entropy.token::<16>();
+        let report = self.shared.report_address(self.number);
+        self.add_policy(headers, &known, (&nonce, &report));
+        if !is_page {
+            return Passage::On;
+        }
+        for name in NOT_OURS {
+            headers.remove(name);
+        }
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
+        if self.method == Method::HEAD {
+            headers.remove(header::CONTENT_LENGTH);
+            return Passage::On;
+        }
+        if matches!(status, StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::PARTIAL_CONTENT)
+        {
+            return Passage::On;
+        }
+        let guard = self.guard(&known, shop_nonce.as_deref().unwrap_or(&nonce), &report);
+        self.rewrite(headers, known, Inserts { guard, nonce })
+    }
+
+    fn add_policy(&self, headers: &mut HeaderMap, known: &Known, (nonce, report): (&str, &str)) {
+        let guard = format!("https://{}{PAGES}/guard.js", self.authority);
+        let name = match known.acts_as {
+            Mode::Enforce => header::CONTENT_SECURITY_POLICY,
+            Mode::Learn | Mode::Off => header::CONTENT_SECURITY_POLICY_REPORT_ONLY,
+        };
+        // Everything in it was made or spelt by us, in ASCII.
+        if let Ok(value) = HeaderValue::try_from(known.policy(nonce, &guard, report)) {
+            headers.append(name, value);
+        }
+        if known.acts_as == Mode::Enforce {
+            // Looking up a name gives away what stands in it (Chromium, Firefox).
+            headers
+                .insert(HeaderName::from_static("x-dns-prefetch-control"), HeaderValue::from_static("off"));
+        }
+        if let Ok(value) = HeaderValue::try_from(format!("storeward=\"{report}\"")) {
+            headers.append(HeaderName::from_static("reporting-endpoints"), value);
+        }
+    }
+
+    /// The tag of the guard. Where the shop has a policy of its own, that one wants its own nonce.
+    fn guard(&self, known: &Known, nonce: &str, report: &str) -> String {
+        let script = &self.shared.script;
+        let mode = known.acts_as.word();
+        let to = match known.leads_to.as_str() {
+            "" => String::new(),
+            origins => format!(" data-to=\"{origins}\""),
+        };
+        format!(
+            "<script src=\"{}\" integrity=\"sha384-{}\" nonce=\"{nonce}\" data-mode=\"{mode}\" data-report=\"{report}\"{to}></script>",
+            script.address, script.integrity
+        )
+    }
+
+    fn rewrite(&self, headers: &mut HeaderMap, known: Arc<Known>, inserts: Inserts) -> Passage {
+        let coding =
+            headers.get(header::CONTENT_ENCODING).map_or("", |line| line.to_str().unwrap_or("unreadable"));
+        let Ok(coding) = Coding::of(coding) else {
+            self.shared.intake.unguarded(&self.page, "encoding");
+            return Passage::On;
+        };
+        if coding.is_some() {
+            headers.remove(header::CONTENT_ENCODING);
+        }
+        let says =
+            headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let label = notes::charset_in(says);
+        let encoding = label.and_then(|label| Encoding::for_label(label.as_bytes()));
+        let asked = Asked { known, authority: self.authority.clone(), path: self.path.clone() };
+        let noting = Noting {
+            shared: Arc::clone(&self.shared),
+            page: self.page.clone(),
+            known: Arc::clone(&asked.known),
+        };
+        Passage::Through(Box::new(PageRewrite::new(
+            inserts,
+            encoding,
+            coding.map(Inflate::new),
+            asked,
+            noting,
+        )))
+    }
+}
+
+/// A page of HTML that is shown and not saved.
+fn is_html(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    let saved = headers.get(header::CONTENT_DISPOSITION).map(HeaderValue::as_bytes).unwrap_or_default();
+    let is_saved = saved.get(..10).is_some_and(|start| start.eq_ignore_ascii_case(b"attachment"));
+    kind.eq_ignore_ascii_case("text/html") && !is_saved
+}
+
+/// What approvals say, for one page.
+struct Asked {
+    known: Arc<Known>,
+    authority: String,
+    path: String,
+}
+
+impl Approvals for Asked {
+    fn allows_shape(&self, shape: &str) -> bool {
+        self.known.allows_shape(&ScriptId::of(Kind::Inline, shape))
+    }
+
+    fn pinned(&self, address: &str) -> Option<Pin> {
+        let hash = self.known.pinned(address)?.to_owned();
+        let is_elsewhere = address::host(address) != address::host(&format!("https://{}/", self.authority));
+        Some(Pin { hash, is_elsewhere })
+    }
+
+    fn address(&self, source: &str) -> Option<String> {
+        address::resolve(Base { authority: &self.authority, path: &self.path }, source)
+    }
+}
+
+/// Hands on what was read.
+struct Noting {
+    shared: Arc<Shared>,
+    page: String,
+    known: Arc<Known>,
+}
+
+impl Reader for Noting {
+    fn read(&self, read: Read) {
+        self.shared.intake.page(&self.page, read.noted, &self.known);
+        if let Some(reason) = read.without_guard {
+            self.shared.intake.unguarded(&self.page, reason);
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! From what was seen to what may run.
+
+use std::time::Duration;
+
+use storeward_checkout::desk::{Error, Kind, NewApproval, Scope, ScriptId, Status};
+use storeward_checkout::{MIGRATIONS, STATEMENTS};
+use storeward_events::Event;
+use storeward_store::both_engines;
+
+use crate::bench::{Bench, STAFF, because};
+
+/// Two of the shop's own, and what somebody wrote into a review.
+const PAGE: &str = "<head><script src=/assets/shop.js?v=7 defer></script><script>var total = \"12.50\";</script></head>\
+                    <body><script src=https://evil.example/skim.js></script><script>steal(card)</script></body>";
+
+both_engines!(statements_fit_both_engines, MIGRATIONS, async |db| {
+    let checked = db.write(|tx| {
+        tx.commit_silent("a test");
+        for statement in STATEMENTS {
+            tx.check_statement(statement)?;
+        }
+        Ok::<_, storeward_store::Error>(())
+    });
+    checked.await.unwrap();
+});
+
+both_engines!(what_ran_is_in_the_inventory, MIGRATIONS, async |db| {
+    let bench = Bench::new(db, "").await;
+    bench.settled(PAGE).await;
+    let rows = bench.scripts().await;
+    let mut found: Vec<(Kind, &str, Status)> =
+        rows.iter().map(|row| (row.kind, row.address.as_str(), row.status)).collect();
+    found.sort_unstable();
+    assert_eq!(
+        found,
+        [
+            (Kind::Script, "https://evil.example/skim.js", Status::New),
+            (Kind::Script, "https://shop.example/assets/shop.js", Status::New),
+            (Kind::Inline, "inline", Status::New),
+            (Kind::Inline, "inline", Status::New),
+        ]
+    );
+    assert!(rows.iter().any(|row| row.sample == "var total = \"\";"));
+    assert_eq!(bench.told("checkout.script_new").await.len(), 4);
+    assert_eq!(bench.checkout.alerts(10).await.unwrap().len(), 4);
+    // Seen again it is counted, and told no more. The data in the page is another one, the script the same.
+    bench.settled(&PAGE.replace("12.50", "99.99")).await;
+    let rows = bench.scripts().await;
+    assert!(rows.len() == 4 && rows.iter().all(|row| row.seen == 2), "{rows:?}");
+    assert_eq!(bench.told("checkout.script_new").await.len(), 4);
+    let shaped = rows.iter().find(|row| row.sample == "var total = \"\";").unwrap();
+    let whole = bench.checkout.script(&shaped.id).await.unwrap().unwrap();
+    assert_eq!(whole.versions.len(), 2, "each hash that it had");
+});
+
+// What nobody approved has neither a nonce nor a hash nor its address in the policy: a browser does not run it.
+both_engines!(a_script_that_was_put_into_the_page_does_not_run, MIGRATIONS, async |db| {
+    let bench = Bench::new(db, "mode = 'enforce'").await;
+    bench.settled(PAGE).await;
+    bench.checkout.settle().await.unwrap();
+    let own = bench.row("https://shop.example/assets/shop.js").await;
+    bench.approve(&own, Scope::Address).await;
+    let rows = bench.scripts().await;
+    let shaped = rows.iter().find(|row| row.sample == "var total = \"\";").unwrap();
+    bench.approve(shaped, Scope::Shape).await;
+    let went = bench.page(&PAGE.replace("12.50", "13.00")).await;
+    let (policy, text, nonce) = (went.policy("content-security-policy"), went.text(), went.nonce());
+    let scripts = policy.split(';').find(|part| part.trim().starts_with("script-src ")).unwrap();
+    assert_eq!(
+        scripts.trim(),
+        format!(
+            "script-src 'report-sha256' 'nonce-{nonce}' https://shop.example/.storeward/checkout/guard.js https://shop.example/assets/shop.js"
+        )
+    );
+    assert!(text.contains(&format!("<script nonce=\"{nonce}\">var total = \"13.00\";")), "{text}");
+    assert!(
+        text.contains("<script>steal(card)</script>")
+            && text.contains("<script src=https://evil.example/skim.js>")
+    );
+    assert_eq!(
+        text.matches(&format!("nonce=\"{nonce}\"")).count(),
+        2,
+        "the guard and the one that was approved"
+    );
+    // Not even when it looks like the one that was approved but for one call.
+    let close = bench.page("<head><script>var total = steal(\"13.00\");</script>").await;
+    assert_eq!(close.text().matches("nonce=").count(), 1);
+});
+
+both_engines!(an_approval_names_who_why_and_until_when, MIGRATIONS, async |db| {
+    let bench = Bench::new(db, "mode = 'enforce'").await;
+    bench.settled("<head><script>go()</script>").await;
+    let row = bench.row("inline").await;
+    let bad = |owner: &str, justification: &str, days| NewApproval {
+        owner: owner.to_owned(),
+        justification: justification.to_owned(),
+        days,
+        ..because(Scope::Exact)
+    };
+    for what in [
+        bad("", "because", 1),
+        bad("me", "", 1),
+        bad("me", "because", 0),
+        bad("me", "because", 367),
+        bad("two\nlines", "because", 1),
+        because(Scope::Address),
+    ] {
+        let refused = bench.checkout.approve(&row.id, what, STAFF).await;
+        assert!(matches!(refused, Err(Error::Misfit { .. })), "{refused:?}");
+    }
+    let nobody = ScriptId::of(Kind::Script, "https://nowhere.example/");
+    assert_eq!(bench.checkout.approve(&nobody, because(Scope::Address), STAFF).await, Err(Error::NoScript));
+    let runs = async || {
+        let hash = row.hash.clone().unwrap();
+        bench.page("<head>").await.policy("content-security-policy").contains(&format!("'sha256-{hash}'"))
+    };
+    assert!(!runs().await);
+    bench.approve(&row, Scope::Exact).await;
+    assert!(runs().await);
+    assert!(bench.checkout.alerts(10).await.unwrap().iter().all(|alert| alert.closed_at.is_some()));
+    let approval = bench.row("inline").await.approval.unwrap();
+    assert_eq!((approval.owner.as_str(), approval.by.as_str()), ("Web team", STAFF.to_string().as_str()));
+    match &bench.told("checkout.script_approved").await[..] {
+        [Event::ScriptApproved(fact)] => {
+            assert_eq!((fact.scope.as_str(), fact.until), ("exact", approval.until));
+            assert!(!format!("{fact:?}").contains("prices"), "why stands in the inventory");
+        }
+        other => panic!("{other:?}"),
+    }
+    // It ends by itself.
+    bench.db.clock.advance(Duration::from_secs(31 * 24 * 3_600));
+    bench.checkout.refresh().await.unwrap();
+    assert!(!runs().await);
+    assert_eq!(bench.row("inline").await.status, Status::Expired);
+    bench.approve(&bench.row("inline").await, Scope::Exact).await;
+    assert!(runs().await);
+    bench.checkout.revoke(&row.id, STAFF).await.unwrap();
+    assert!(!runs().await);
+    assert_eq!(bench.row("inline").await.status, Status::Revoked);
+    assert_eq!(bench.told("checkout.script_revoked").await.len(), 1);
+});
+
+both_engines!(another_node_takes_it_up, MIGRATIONS, async |db| {
+    let other = db.open_again();
+    let bench = Bench::new(db, "mode = 'enforce'").await;
+    bench.settled("<head><script>go()</script>").await;
+    let row = bench.row("inline").await;
+    let second = bench.beside(other);
+    second.approve(&row.id, because(Scope::Exact), STAFF).await.unwrap();
+    let policy = async || bench.page("<head>").await.policy("content-security-policy");
+    assert!(!policy().await.contains("'sha256-"));
+    bench.checkout.settle().await.unwrap();
+    assert!(policy().await.contains("'sha256-"));
+});
+
+// In learning mode with `last_good`, what Storeward itself saw new closes the page to what was approved; hearsay does not.
+both_engines!(the_last_good_state, MIGRATIONS, async |db| {
+    let bench = Bench::new(db, "on_change = 'last_good'").await;
+    let mode = async |body: &str| {
+        let went = bench.settled(body).await;
+        let again = bench.page(body).await;
+        assert!(went.text().contains("guard.js"));
+        again.headers.contains_key("content-security-policy")
+    };
+    // The first look is no change.
+    assert!(!mode("<head><script>go()</script>").await);
+    bench.approve(&bench.row("inline").await, Scope::Exact).await;
+    assert!(!mode("<head><script>go()</script>").await);
+    let key = bench.page("<head>").await.report_key();
+    let report = "{\"csp-report\":{\"effective-directive\":\"script-src-elem\",\"blocked-uri\":\"https://rumour.example/x.js\"}}";
+    bench.post(&key, 1, report.to_owned()).await;
+    assert!(!mode("<head><script>go()</script>").await, "anybody can report");
+    assert!(mode("<head><script>go()</script><script>steal()</script>").await);
+    let facts = bench.told("checkout.last_good").await;
+    assert_eq!(facts.len(), 1, "{facts:?}");
+    // Staff look at it: as before again.
+    for alert in bench.checkout.alerts(100).await.unwrap() {
+        if alert.closed_at.is_none() {
+            bench.checkout.close_alert(&alert.id, STAFF).await.unwrap();
+        }
+    }
+    assert!(!mode("<head><script>go()</script>").await);
+    assert_eq!(bench.told("checkout.last_good").await.len(), 2);
+});

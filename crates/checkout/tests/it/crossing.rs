@@ -1,0 +1,163 @@
+//! What the guard does to answers, and what it leaves alone.
+
+use http::{Method, StatusCode};
+use storeward_checkout::MIGRATIONS;
+use storeward_checkout::desk::{Kind, Scope};
+use storeward_store::both_engines;
+
+use crate::bench::{Bench, Visit};
+
+const PAGE: &str = "<!doctype html><html><head><title>Pay</title></head><body><form></form></body></html>";
+
+both_engines!(a_page_gets_the_guard_first_and_a_policy_beside_its_own, MIGRATIONS, async |db| {
+    let bench = Bench::new(db, "providers = ['stripe']").await;
+    let answered = [
+        ("content-type", "text/html"),
+        ("content-security-policy", "script-src 'self' 'nonce-own'"),
+        ("etag", "\"1\""),
+    ];
+    let went = bench.visit(Visit { answered: &answered, ..Visit::page(PAGE) }).await.unwrap();
+    // Learning stops nothing: the policy only reports.
+    let policies: Vec<_> = went.headers.get_all("content-security-policy").iter().collect();
+    assert_eq!(policies, ["script-src 'self' 'nonce-own'"]);
+    let policy = went.policy("content-security-policy-report-only");
+    assert!(policy.starts_with("default-src 'none'; script-src 'report-sha256' 'nonce-"), "{policy}");
+    assert!(policy.contains("https://js.stripe.com") && policy.contains("report-to storeward"), "{policy}");
+    let text = went.text();
+    // The shop's own policy wants its own nonce.
+    let guard = "<head><script src=\"/.storeward/checkout/guard.js?v=";
+    assert!(text.contains(guard) && text.contains("nonce=\"own\" data-mode=\"learn\""), "{text}");
+    assert!(text.contains("data-to=\"https://checkout.stripe.com https://hooks.stripe.com\""), "{text}");
+    let report = format!("/.storeward/checkout/report?k={}", went.report_key());
+    assert_eq!(went.headers["reporting-endpoints"], format!("storeward=\"{report}\""));
+    assert!(policy.contains(&format!("report-uri {report};")), "{policy}");
+    // Nobody keeps a page whose policy names another nonce.
+    assert!(!went.headers.contains_key("etag"));
+    assert_eq!(went.headers["cache-control"], "private, no-store");
+    let (start, rest) = text.split_once("<script src=\"/.storeward").unwrap();
+    assert_eq!(format!("{start}{}", rest.split_once("</script>").unwrap().1), PAGE);
+});
+
+both_engines!(enforcing_is_a_second_policy, MIGRATIONS, async |db| {
+    let bench = Bench::new(db, "mode = 'enforce'").await;
+    let answered = [("content-type", "text/html"), ("content-security-policy", "script-src 'self'")];
+    let went = bench.visit(Visit { answered: &answered, ..Visit::page(PAGE) }).await.unwrap();
+    assert_eq!(went.headers.get_all("content-security-policy").iter().count(), 2);
+    assert!(!went.headers.contains_key("content-security-policy-report-only"));
+    assert!(went.text().contains("data-mode=\"enforce\""));
+    let (policy, nonce) = (went.policy("content-security-policy"), went.nonce());
+    assert!(policy.contains(&format!("'nonce-{nonce}'")), "{policy}");
+    // Another one each time.
+    assert_ne!(bench.page(PAGE).await.nonce(), nonce);
+});
+
+both_engines!(what_is_no_shown_page_stays_as_it_is, MIGRATIONS, async |db| {
+    let bench = Bench::new(db, "mode = 'enforce'").await;
+    let html = [("content-type", "text/html"), ("content-length", "3")];
+    let json = [("content-type", "application/json")];
+    let saved = [("content-type", "text/html"), ("content-disposition", "attachment; filename=a.html")];
+    for (visit, why) in [
+        (Visit { answered: &json, ..Visit::page(PAGE) }, "no page"),
+        (Visit { answered: &[], ..Visit::page(PAGE) }, "nobody says that it is a page"),
+        (Visit { answered: &saved, ..Visit::page(PAGE) }, "it is saved"),
+        (Visit { status: StatusCode::FOUND, answered: &html, ..Visit::page(PAGE) }, "it leads elsewhere"),
+        (
+            Visit { status: StatusCode::NOT_MODIFIED, answered: &html, ..Visit::page("") },
+            "the browser has it",
+        ),
+        (Visit { status: StatusCode::PARTIAL_CONTENT, answered: &html, ..Visit::page(PAGE) }, "a piece"),
+        (Visit { method: Method::HEAD, answered: &html, ..Visit::page("") }, "nothing comes"),
+        (
+            Visit { asked: &[("sec-fetch-dest", "empty")], answered: &html, ..Visit::page(PAGE) },
+            "a script asked for it",
+        ),
+    ] {
+        let body = visit.body.to_vec();
+        let went = bench.visit(visit).await.unwrap();
+        assert_eq!(went.body, body, "{why}");
+    }
+    // Of a head alone the policy is told, and a length that would be another one is not.
+    let head = Visit { method: Method::HEAD, answered: &html, ..Visit::page("") };
+    let went = bench.visit(head).await.unwrap();
+    assert!(
+        went.headers.contains_key("content-security-policy") && !went.headers.contains_key("content-length")
+    );
+    let unchanged = Visit { status: StatusCode::NOT_MODIFIED, answered: &html, ..Visit::page("") };
+    assert!(!bench.visit(unchanged).await.unwrap().headers.contains_key("content-security-policy"));
+    // Faults and answers to forms are pages.
+    for (method, status) in
+        [(Method::POST, StatusCode::UNPROCESSABLE_ENTITY), (Method::GET, StatusCode::NOT_FOUND)]
+    {
+        let went = bench.visit(Visit { method, status, answered: &html, ..Visit::page(PAGE) }).await.unwrap();
+        assert!(went.text().contains("guard.js"));
+    }
+    for path in ["/", "/checkouts", "/cart", "/a/checkout"] {
+        assert!(bench.visit(Visit { path, ..Visit::page(PAGE) }).await.is_none(), "{path}");
+    }
+    assert!(bench.visit(Visit { path: "/checkout/step/2", ..Visit::page(PAGE) }).await.is_some());
+});
+
+both_engines!(the_shop_is_asked_for_the_whole_page_as_it_is, MIGRATIONS, async |db| {
+    let bench = Bench::new(db, "").await;
+    let asked = [
+        ("accept-encoding", "br, gzip"),
+        ("range", "bytes=0-1"),
+        ("if-none-match", "\"1\""),
+        ("accept", "*/*"),
+    ];
+    let went = bench.visit(Visit { asked: &asked, ..Visit::page(PAGE) }).await.unwrap();
+    assert_eq!(went.asked["accept-encoding"], "identity");
+    assert!(!went.asked.contains_key("range") && !went.asked.contains_key("if-none-match"));
+    assert_eq!(went.asked["accept"], "*/*");
+});
+
+both_engines!(a_page_that_cannot_be_read_is_told_of, MIGRATIONS, async |db| {
+    let bench = Bench::new(db, "mode = 'enforce'").await;
+    let packed = [("content-type", "text/html"), ("content-encoding", "br")];
+    for _ in 0..3 {
+        let went = bench.visit(Visit { answered: &packed, ..Visit::page("\u{b}\u{2}") }).await.unwrap();
+        assert_eq!(went.body, b"\x0b\x02");
+        assert_eq!(went.headers["content-encoding"], "br");
+        // What runs in it is held to the policy all the same.
+        assert!(went.headers.contains_key("content-security-policy"));
+        bench.checkout.settle().await.unwrap();
+    }
+    let wide = [("content-type", "text/html; charset=utf-16le")];
+    bench.visit(Visit { answered: &wide, ..Visit::page("<\0p\0>\0") }).await.unwrap();
+    bench.checkout.settle().await.unwrap();
+    assert_eq!(bench.told("checkout.unguarded").await.len(), 2, "each once");
+    let alerts = bench.checkout.alerts(10).await.unwrap();
+    assert!(alerts.iter().all(|alert| alert.kind == "unguarded") && alerts.len() == 2, "{alerts:?}");
+});
+
+both_engines!(off_is_off, MIGRATIONS, async |db| {
+    let bench = Bench::new(db, "mode = 'off'").await;
+    assert!(bench.visit(Visit::page(PAGE)).await.is_none());
+});
+
+// A worker that another page of the shop registers answers for the paying page: written into a review, it would be the paying page.
+both_engines!(no_worker_runs_beside_unapproved, MIGRATIONS, async |db| {
+    let bench = Bench::new(db, "mode = 'enforce'").await;
+    let worker = Visit {
+        path: "/uploads/worker.js",
+        asked: &[("service-worker", "script")],
+        answered: &[("content-type", "text/javascript")],
+        ..Visit::page("answer()")
+    };
+    assert!(bench.is_refused(&worker).await);
+    bench.checkout.settle().await.unwrap();
+    let row = bench.row("https://shop.example/uploads/worker.js").await;
+    assert_eq!(row.kind, Kind::Worker);
+    bench.approve(&row, Scope::Address).await;
+    assert!(!bench.is_refused(&worker).await);
+    let plain = Visit { asked: &[], ..Visit::page("answer()") };
+    assert!(bench.visit(Visit { path: "/uploads/worker.js", ..plain }).await.is_none());
+});
+
+both_engines!(a_worker_is_told_of_while_learning, MIGRATIONS, async |db| {
+    let bench = Bench::new(db, "").await;
+    let worker = Visit { path: "/sw.js", asked: &[("service-worker", "script")], ..Visit::page("answer()") };
+    assert!(!bench.is_refused(&worker).await);
+    bench.checkout.settle().await.unwrap();
+    assert_eq!(bench.told("checkout.script_new").await.len(), 1);
+});

@@ -1,0 +1,9 @@
+//! The guard of paying pages, on both databases.
+#![allow(clippy::unwrap_used)] // a test fails by panicking, in its helpers too
+
+mod approvals;
+mod bench;
+mod crossing;
+mod fetching;
+mod reports;
+mod watching;

@@ -1,0 +1,153 @@
+//! What browsers say: hints, bounded.
+
+use std::time::Duration;
+
+use http::StatusCode;
+use storeward_checkout::MIGRATIONS;
+use storeward_checkout::desk::{Kind, Scope, Status};
+use storeward_events::Event;
+use storeward_store::both_engines;
+
+use crate::bench::{Bench, post};
+
+fn violation(directive: &str, url: &str) -> String {
+    format!(
+        "{{\"csp-report\":{{\"effective-directive\":\"{directive}\",\"blocked-uri\":\"{url}\",\"disposition\":\"enforce\",\
+         \"source-file\":\"https://shop.example/assets/shop.js?customer=7\",\"document-uri\":\"https://shop.example/checkout?email=ann@example.com\"}}}}"
+    )
+}
+
+both_engines!(a_report_becomes_a_row_a_count_and_an_alert, MIGRATIONS, async |db| {
+    let bench = Bench::new(db, "mode = 'enforce'").await;
+    let key = bench.page("<head>").await.report_key();
+    for _ in 0..3 {
+        let text = violation("connect-src", "https://evil.example/c?card=4111111111111111");
+        assert_eq!(bench.post(&key, 1, text).await, StatusCode::NO_CONTENT);
+    }
+    bench.checkout.settle().await.unwrap();
+    let row = bench.row("https://evil.example").await;
+    assert_eq!((row.kind, row.seen, row.status), (Kind::Connect, 3, Status::New));
+    assert_eq!(row.initiator.as_deref(), Some("https://shop.example/assets/shop.js"));
+    let counted = bench.checkout.counted(10).await.unwrap();
+    assert_eq!((counted.len(), counted[0].count, counted[0].host.as_str()), (1, 3, "evil.example"));
+    assert_eq!(bench.told("checkout.blocked").await.len(), 1);
+    let alerts = bench.checkout.alerts(10).await.unwrap();
+    let kinds: Vec<&str> = alerts.iter().map(|alert| alert.kind.as_str()).collect();
+    assert!(kinds.contains(&"script_new") && kinds.contains(&"blocked"), "{kinds:?}");
+    // Nothing of a person, a form or a query is anywhere.
+    let kept = format!("{row:?}{counted:?}{alerts:?}{:?}", bench.told("checkout").await);
+    for secret in ["4111", "ann@", "customer=7", "?"] {
+        assert!(!kept.contains(secret), "{secret}: {kept}");
+    }
+});
+
+both_engines!(a_report_without_a_page_behind_it_is_nobody_s, MIGRATIONS, async |db| {
+    let bench = Bench::new(db, "").await;
+    let key = bench.page("<head>").await.report_key();
+    let forged = [
+        "".to_owned(),
+        "0.0.0".to_owned(),
+        key.replace('.', ""),
+        format!("{key}0"),
+        format!("1{}", &key[1..]),
+        format!("{key}.1"),
+    ];
+    for key in forged {
+        let text = violation("script-src-elem", "https://evil.example/x.js");
+        assert_eq!(bench.post(&key, 1, text).await, StatusCode::NO_CONTENT, "the same answer");
+    }
+    bench.checkout.settle().await.unwrap();
+    assert!(bench.scripts().await.is_empty() && bench.checkout.counted(10).await.unwrap().is_empty());
+    // A page that went out long ago reports no more.
+    bench.db.clock.advance(Duration::from_secs(13 * 3_600));
+    bench.post(&key, 1, violation("script-src-elem", "https://evil.example/x.js")).await;
+    bench.checkout.settle().await.unwrap();
+    assert!(bench.scripts().await.is_empty());
+});
+
+// 12,000 messages from 200 clients, each about another host: what it costs has an end, and what the page itself showed keeps its room.
+both_engines!(a_flood_costs_bounded_rows, MIGRATIONS, async |db| {
+    let bench = Bench::new(db, "").await;
+    let key = bench.page("<head>").await.report_key();
+    for round in 0..6 {
+        let router = bench.checkout.router(&["shop.example".to_owned()]).unwrap();
+        for number in 0..2_000u32 {
+            let host = format!("https://h{round}-{number}.example/x.js");
+            let status = post(router.clone(), &key, number % 200, violation("script-src-elem", &host)).await;
+            assert_eq!(status, StatusCode::NO_CONTENT);
+        }
+        bench.checkout.settle().await.unwrap();
+        bench.db.clock.advance(Duration::from_secs(61));
+    }
+    let rows = bench.scripts().await;
+    assert!((100..=400).contains(&rows.len()), "{}", rows.len());
+    let counted = bench.checkout.counted(500).await.unwrap();
+    assert!(counted.len() <= 500);
+    assert!(bench.told("checkout.script_new").await.len() <= 400);
+    assert!(bench.told("checkout.blocked").await.len() <= 6 * 20);
+    assert_eq!(bench.told("checkout.reports_flooded").await.len(), 1, "told once an hour");
+    bench.settled("<head><script>go()</script>").await;
+    assert!(bench.scripts().await.iter().any(|row| row.kind == Kind::Inline));
+});
+
+both_engines!(a_message_has_a_size_and_a_form, MIGRATIONS, async |db| {
+    let bench = Bench::new(db, "").await;
+    let key = bench.page("<head>").await.report_key();
+    assert_eq!(bench.post(&key, 1, "x".repeat(70_000)).await, StatusCode::PAYLOAD_TOO_LARGE);
+    for text in ["", "{", "[[[[[[", "\u{0}", "{\"csp-report\":null}"] {
+        assert_eq!(bench.post(&key, 1, text.to_owned()).await, StatusCode::NO_CONTENT);
+    }
+    assert_eq!(bench.post(&key, 1, "[".repeat(60_000)).await, StatusCode::NO_CONTENT);
+    bench.checkout.settle().await.unwrap();
+    assert!(bench.scripts().await.is_empty());
+});
+
+both_engines!(the_guard_s_word_is_told, MIGRATIONS, async |db| {
+    let bench = Bench::new(db, "mode = 'enforce'").await;
+    let key = bench.page("<head>").await.report_key();
+    let text = "[{\"kind\":\"blocked\",\"channel\":\"webrtc\",\"host\":\"evil.example:3478\",\"path\":\"\"},\
+                {\"kind\":\"tampered\",\"channel\":\"listener\",\"host\":\"\"}]";
+    bench.post(&key, 1, text.to_owned()).await;
+    bench.checkout.settle().await.unwrap();
+    match (&bench.told("checkout.blocked").await[..], &bench.told("checkout.guard_tampered").await[..]) {
+        ([Event::CheckoutBlocked(blocked)], [Event::GuardTampered(tampered)]) => {
+            assert_eq!((blocked.channel.as_str(), blocked.host.as_str()), ("webrtc", "evil.example:3478"));
+            assert_eq!(tampered.channel, "listener");
+        }
+        other => panic!("{other:?}"),
+    }
+});
+
+// A browser that received another file than we did: told and looked at, and nobody's script is taken away by it.
+both_engines!(a_reported_hash_alerts_and_takes_nothing_away, MIGRATIONS, async |db| {
+    let bench = Bench::new(db, "mode = 'enforce'\non_change = 'block'").await;
+    let went =
+        bench.settled("<head><script>go()</script><script src=https://cdn.example/a.js></script>").await;
+    let row = bench.row("https://cdn.example/a.js").await;
+    bench.give_hash(&row, "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=").await;
+    bench.approve(&bench.row("https://cdn.example/a.js").await, Scope::Exact).await;
+    let says = |hash: &str| {
+        format!(
+            "[{{\"type\":\"csp-hash\",\"url\":\"https://shop.example/checkout\",\"body\":{{\"documentURL\":\"https://shop.example/checkout\",\
+             \"subresourceURL\":\"https://cdn.example/a.js?v=1\",\"hash\":\"sha256-{hash}\",\"type\":\"subresource\",\"destination\":\"script\"}}}}]"
+        )
+    };
+    let key = went.report_key();
+    bench.post(&key, 1, says("47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=")).await;
+    bench.checkout.settle().await.unwrap();
+    assert!(bench.told("checkout.script_changed").await.is_empty());
+    for _ in 0..5 {
+        bench.post(&key, 1, says("uU0nuZNNPgilLlLX2n2r+sSE7+N6U4DukIj3rOLvzek=")).await;
+        bench.checkout.settle().await.unwrap();
+    }
+    match &bench.told("checkout.script_changed").await[..] {
+        [Event::ScriptChanged(fact)] => {
+            assert_eq!((fact.source.as_str(), &fact.found[..4]), ("report", "uU0n"));
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(bench.row("https://cdn.example/a.js").await.status, Status::Approved);
+    assert!(
+        bench.page("<head>").await.policy("content-security-policy").contains("https://cdn.example/a.js")
+    );
+});
