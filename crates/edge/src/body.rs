@@ -109,6 +109,19 @@ impl ClientBody {
         Ok((bytes, complete))
     }
 
+    /// Masks the card numbers in what was read ahead and says how many there were. Files between fields stay as they are.
+    pub(crate) fn mask_cards(&mut self) -> usize {
+        let Some(bytes) = self.inspected.take() else { return 0 };
+        if memchr::memmem::find(&bytes, b"filename").is_some() {
+            self.inspected = Some(bytes);
+            return 0;
+        }
+        let mut copy = bytes.to_vec();
+        let masked = storeward_inspect::cards::mask_in_place(&mut copy);
+        self.inspected = Some(if masked > 0 { copy.into() } else { bytes });
+        masked
+    }
+
     fn poll_raw(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         match self.inspected.take() {
             Some(mut bytes) => {

@@ -182,6 +182,20 @@ pub enum InspectMode {
 pub struct InspectSection {
     pub mode: InspectMode,
     pub exceptions: Vec<ExceptionEntry>,
+    /// What becomes of card numbers that somebody sends to the shop …
+    pub card_numbers: CardNumbers,
+    /// … but here, where a request with one is refused. As written in `storeward_inspect::CardPlace`.
+    pub refuse_card_numbers_at: Option<Vec<String>>,
+}
+
+/// `mask`, `report` or `refuse`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CardNumbers {
+    #[default]
+    Mask,
+    Report,
+    Refuse,
 }
 
 /// What a rule shall not look at. At least one of the three must be given.
@@ -244,6 +258,9 @@ pub struct RouteEntry {
     pub body_bytes: Option<u64>,
     #[serde(default)]
     pub mask_cards: Option<bool>,
+    /// Here, whatever `[inspect]` says.
+    #[serde(default)]
+    pub card_numbers: Option<CardNumbers>,
     /// Unless it is given: wherever `mask_cards` is on.
     #[serde(default)]
     pub compress: Option<bool>,

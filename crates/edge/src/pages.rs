@@ -22,6 +22,8 @@ pub enum Notice {
     Blocked,
     /// The shop's answer shows what must not leave.
     Withheld,
+    /// Somebody typed a card number into a page of the shop.
+    CardNumber,
     Banned,
     /// Too many requests; the next is welcome after so many seconds.
     Limited(u32),
@@ -41,6 +43,8 @@ text_keys! {
         BlockedText = "blocked.text" {},
         WithheldTitle = "withheld.title" {},
         WithheldText = "withheld.text" {},
+        CardTitle = "card.title" {},
+        CardText = "card.text" {},
         BannedTitle = "banned.title" {},
         BannedText = "banned.text" {},
         LimitedTitle = "limited.title" {},
@@ -92,6 +96,7 @@ impl Notice {
         let (status, title, text, retry_seconds) = match self {
             Notice::Blocked => (StatusCode::FORBIDDEN, Line::BlockedTitle, Line::BlockedText, None),
             Notice::Withheld => (StatusCode::FORBIDDEN, Line::WithheldTitle, Line::WithheldText, None),
+            Notice::CardNumber => (StatusCode::UNPROCESSABLE_ENTITY, Line::CardTitle, Line::CardText, None),
             Notice::Banned => (StatusCode::FORBIDDEN, Line::BannedTitle, Line::BannedText, None),
             Notice::Limited(seconds) => {
                 (StatusCode::TOO_MANY_REQUESTS, Line::LimitedTitle, Line::LimitedText, Some(seconds))

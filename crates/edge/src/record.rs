@@ -25,6 +25,8 @@ const REFUSED_PATH_BYTES: usize = 512;
 pub struct Ending {
     pub record: AccessRecord,
     pub masked_cards: usize,
+    /// In the request, before the shop heard it.
+    pub masked_in_request: usize,
     /// Private keys on a page.
     pub masked_keys: usize,
     /// Grows as the request's body comes in.
@@ -45,6 +47,7 @@ impl Ending {
         Ending {
             record,
             masked_cards: 0,
+            masked_in_request: 0,
             masked_keys: 0,
             received: Rc::default(),
             written: false,
@@ -156,23 +159,29 @@ impl Ending {
         });
     }
 
+    fn tell_masked_cards(&self, place: &str, count: usize) {
+        if count == 0 {
+            return;
+        }
+        self.shared.emit.emit(Emission {
+            at: self.record.at,
+            request: Some(self.record.id),
+            client: Some(self.record.client),
+            event: CardNumberMasked {
+                path: self.record.path.to_string(),
+                place: place.to_owned(),
+                count: u32::try_from(count).unwrap_or(u32::MAX),
+            }
+            .into(),
+        });
+    }
+
     fn hand_over(&mut self) {
         self.written = true;
         self.record.duration_us = self.elapsed_us();
         self.record.request_bytes += self.received.get();
-        if self.masked_cards > 0 {
-            self.shared.emit.emit(Emission {
-                at: self.record.at,
-                request: Some(self.record.id),
-                client: Some(self.record.client),
-                event: CardNumberMasked {
-                    path: self.record.path.to_string(),
-                    place: "response".to_owned(),
-                    count: u32::try_from(self.masked_cards).unwrap_or(u32::MAX),
-                }
-                .into(),
-            });
-        }
+        self.tell_masked_cards("request", self.masked_in_request);
+        self.tell_masked_cards("response", self.masked_cards);
         self.tell_masked_keys();
         let empty = AccessRecord::new(self.record.id, self.record.at, self.record.client, Method::default());
         self.shared.access.push(std::mem::replace(&mut self.record, empty));

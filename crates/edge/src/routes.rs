@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use storeward_base::{AddressList, ClientIp};
-use storeward_inspect::{Exception, Mode, Policy, RuleSelector};
+use storeward_inspect::{CardAction, Cards, Exception, Mode, Policy, RuleSelector};
 
 use crate::config::{
-    ConfigError, ExceptionEntry, HeadersSection, InspectMode, InspectSection, LimitsSection, RouteEntry,
+    CardNumbers, ConfigError, ExceptionEntry, HeadersSection, InspectMode, InspectSection, LimitsSection,
+    RouteEntry,
 };
 use crate::paths::{covers, is_plain};
 use crate::rates::Rate;
@@ -100,6 +101,7 @@ impl Routes {
             policy: Arc::new(Policy {
                 mode: mode(inspect.mode),
                 exceptions: exceptions("inspect.exceptions", &inspect.exceptions)?,
+                cards: cards(inspect)?,
                 ..Policy::default()
             }),
             body_bytes: limits.body_bytes,
@@ -167,6 +169,9 @@ fn overlay(default: &Route, entry: &RouteEntry) -> Result<Route, ConfigError> {
         policy.mode = mode(wanted);
     }
     policy.exceptions.extend(exceptions("route.exceptions", &entry.exceptions)?);
+    if let Some(wanted) = entry.card_numbers {
+        policy.cards = Cards { refused_at: Vec::new(), elsewhere: card_action(wanted) };
+    }
     route.body_bytes = entry.body_bytes.unwrap_or(route.body_bytes);
     route.mask_cards = entry.mask_cards.unwrap_or(route.mask_cards);
     // Where we read the answers we asked for plain text and owe the compression; where not, the shop chose for itself.
@@ -235,6 +240,30 @@ fn header_policy(section: &HeadersSection) -> HeaderPolicy {
         cookies: section.cookies,
         hide_banners: section.hide_banners,
     }
+}
+
+const fn card_action(word: CardNumbers) -> CardAction {
+    match word {
+        CardNumbers::Mask => CardAction::Mask,
+        CardNumbers::Report => CardAction::Report,
+        CardNumbers::Refuse => CardAction::Refuse,
+    }
+}
+
+fn cards(inspect: &InspectSection) -> Result<Cards, ConfigError> {
+    let refused_at = match &inspect.refuse_card_numbers_at {
+        None => Cards::default().refused_at,
+        Some(places) => {
+            let read = |place: &String| {
+                place.parse().map_err(|_| {
+                    let wanted = "/checkout (a path and what is below it), */payment (a part of any path) or ?wc-ajax=checkout";
+                    ConfigError::new("inspect.refuse_card_numbers_at", format!("`{place}` is none of {wanted}"))
+                })
+            };
+            places.iter().map(read).collect::<Result<_, _>>()?
+        }
+    };
+    Ok(Cards { refused_at, elsewhere: card_action(inspect.card_numbers) })
 }
 
 fn exceptions(key: &str, entries: &[ExceptionEntry]) -> Result<Vec<Exception>, ConfigError> {

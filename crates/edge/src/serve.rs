@@ -23,7 +23,7 @@ use hyper::body::Incoming;
 use storeward_base::{ClientIp, RequestId};
 use storeward_events::edge::RequestRefused;
 use storeward_host::{Emission, Minder};
-use storeward_inspect::RuleMatch;
+use storeward_inspect::{Category, RuleMatch};
 
 use crate::access::{AccessRecord, Protocol, TlsVersion, Verdict};
 use crate::asked_with::AskedWith;
@@ -73,6 +73,8 @@ struct Exchange<'a> {
     minder: Option<Box<dyn Minder>>,
     /// What the rules find in a body on its way.
     late: Option<Late>,
+    /// The shop hears the query without card numbers.
+    masks_query: bool,
 }
 
 /// Serves one request. Never fails: whatever goes wrong becomes an answer.
@@ -110,6 +112,7 @@ pub async fn serve(
         websocket,
         minder: None,
         late: None,
+        masks_query: false,
     };
     Ok(exchange.run(request).await)
 }
@@ -173,7 +176,7 @@ impl<'a> Exchange<'a> {
         let host = self.live.heard(authority.unwrap_or(host), &target.host);
         let around = Surroundings {
             method: &parts.method,
-            forward: &target.forward,
+            forward: &self.forwarded(&target),
             host: &host,
             client: self.client,
             request: self.id,
@@ -293,9 +296,10 @@ impl<'a> Exchange<'a> {
             }
             Stopped::Blocked(found) => {
                 self.tell_block(found).await;
-                match self.ending.record.is_withheld() {
-                    true => (Notice::Withheld, "withheld"),
-                    false => (Notice::Blocked, "blocked"),
+                match found.category {
+                    Category::CardNumber => (Notice::CardNumber, "card_number"),
+                    _ if self.ending.record.is_withheld() => (Notice::Withheld, "withheld"),
+                    _ => (Notice::Blocked, "blocked"),
                 }
             }
             Stopped::Banned => {

@@ -63,11 +63,11 @@ pub struct ResponseLeaked {
     pub matched: String,
 }
 
-/// Card numbers were masked before they left.
+/// Card numbers were masked before they left, or before the shop heard them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CardNumberMasked {
     pub path: String,
-    /// Where: `response`.
+    /// Where: `response` or `request`.
     pub place: String,
     pub count: u32,
 }

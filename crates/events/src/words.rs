@@ -101,6 +101,7 @@ pub fn category(code: &str) -> &str {
         "protocol" => "broken protocol",
         "upload" => "dangerous upload",
         "leak" => "leak in the answer",
+        "card_number" => "card number sent to the shop",
         "closed_route" | "route.closed" => "closed page",
         other => other,
     }

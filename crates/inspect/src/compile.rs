@@ -64,6 +64,7 @@ pub(crate) enum CompiledOperator {
     DetectSqliAsWritten,
     DetectXssAsWritten,
     InvalidUtf8,
+    CardNumber,
     Always,
 }
 
@@ -252,6 +253,9 @@ fn rarity(byte: u8) -> u8 {
     }
 }
 
+/// Digits of the shortest card number that is looked for (Maestro has fewer, as too much else has).
+const SHORTEST_CARD: usize = 13;
+
 /// The bytes without which an operator that has no literals cannot match.
 fn mask_of(operator: &Operator) -> ByteMask {
     match operator {
@@ -268,6 +272,7 @@ fn mask_of(operator: &Operator) -> ByteMask {
             (0x80..=0xff).for_each(|byte| mask.insert(byte));
             mask
         }
+        Operator::CardNumber => ByteMask::from_bytes(b"0123456789"),
         _ => ByteMask::all(),
     }
 }
@@ -296,6 +301,7 @@ fn needs_of(rule: &Rule) -> Result<Needs, LoadError> {
         | Operator::DetectXss
         | Operator::DetectSqliAsWritten
         | Operator::DetectXssAsWritten => Ok(Needs { literals: None, least_length: 3 }),
+        Operator::CardNumber => Ok(Needs { literals: None, least_length: SHORTEST_CARD }),
         Operator::InvalidUtf8 | Operator::Always => Ok(nothing),
     }
 }
@@ -320,6 +326,7 @@ fn compile_condition(rule_id: u32, condition: Condition) -> Result<CompiledCondi
         Operator::DetectXss => CompiledOperator::DetectXss,
         Operator::DetectXssAsWritten => CompiledOperator::DetectXssAsWritten,
         Operator::InvalidUtf8 => CompiledOperator::InvalidUtf8,
+        Operator::CardNumber => CompiledOperator::CardNumber,
         Operator::Always => CompiledOperator::Always,
     };
     Ok(CompiledCondition {
@@ -356,6 +363,9 @@ impl CompiledCondition {
             }
             CompiledOperator::InvalidUtf8 => {
                 std::str::from_utf8(value).err().map(|error| error.valid_up_to()..value.len())
+            }
+            CompiledOperator::CardNumber => {
+                crate::cards::find(value).first().map(|span| span.start..span.end)
             }
             CompiledOperator::Always => Some(0..value.len()),
         };

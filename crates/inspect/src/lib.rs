@@ -39,7 +39,7 @@ mod xss;
 pub use engine::Engine;
 pub use head::{BodyEnd, BodyPlan, HeaderSource, HttpVersion, RequestHead, ResponseHead};
 pub use known::Known;
-pub use policy::{Exception, Mode, Policy, RuleSelector};
+pub use policy::{CardAction, CardPlace, Cards, Exception, Mode, Policy, RuleSelector};
 pub use rule::{LoadError, Rule, RuleInfo};
 pub use stream::BodyRest;
 pub use transaction::Transaction;

@@ -50,11 +50,108 @@ pub struct Policy {
     /// From this score on a request is blocked; one critical match scores 5.
     pub block_score: u32,
     pub exceptions: Vec<Exception>,
+    pub cards: Cards,
+}
+
+/// What becomes of card numbers that somebody sends to the shop. An exception for the rule of category `card_number` goes
+/// before either.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cards {
+    /// Where a request with one is refused, …
+    pub refused_at: Vec<CardPlace>,
+    /// … and what happens elsewhere.
+    pub elsewhere: CardAction,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CardAction {
+    /// It is refused, too.
+    Refuse,
+    /// The shop hears all but the last four digits as `*`, and staff are told.
+    Mask,
+    /// Staff are told.
+    Report,
+}
+
+/// A place where people pay.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CardPlace {
+    /// `/checkout`: a canonical path from its beginning, by whole segments, in letters of either case.
+    Path(String),
+    /// `*/payment-information`: a segment anywhere in the path.
+    Segment(String),
+    /// `?wc-ajax=checkout`: a parameter of the query with this value.
+    Query(String, String),
+}
+
+impl FromStr for CardPlace {
+    type Err = UnknownWord;
+
+    fn from_str(text: &str) -> Result<CardPlace, UnknownWord> {
+        let place = if let Some(segment) = text.strip_prefix("*/") {
+            (!segment.is_empty() && !segment.contains('/')).then(|| CardPlace::Segment(segment.to_owned()))
+        } else if let Some((name, value)) = text.strip_prefix('?').and_then(|pair| pair.split_once('=')) {
+            (!name.is_empty()).then(|| CardPlace::Query(name.to_owned(), value.to_owned()))
+        } else {
+            let path = text.trim_end_matches('/');
+            path.starts_with('/').then(|| CardPlace::Path(path.to_owned()))
+        };
+        place.ok_or_else(|| UnknownWord(text.to_owned()))
+    }
+}
+
+impl CardPlace {
+    /// `holds` says whether the query has a parameter with a value.
+    fn covers(&self, path: &str, holds: &dyn Fn(&str, &str) -> bool) -> bool {
+        match self {
+            CardPlace::Path(prefix) => {
+                let begins = path.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
+                begins && matches!(path.as_bytes().get(prefix.len()), None | Some(b'/' | b';'))
+            }
+            CardPlace::Segment(wanted) => path.split('/').any(|segment| segment.eq_ignore_ascii_case(wanted)),
+            CardPlace::Query(name, value) => holds(name, value),
+        }
+    }
+}
+
+impl Cards {
+    /// Where the shops that we know take an order, whichever their settings.
+    pub const PAYING: [&str; 8] = [
+        "/checkout",
+        "/onepagecheckout",
+        "/onestepcheckout",
+        "/kasse",
+        "/wp-json/wc/store",
+        "*/payment-information",
+        "*/set-payment-information",
+        "?wc-ajax=checkout",
+    ];
+
+    /// What becomes of a number here.
+    pub(crate) fn action(&self, path: &str, holds: &dyn Fn(&str, &str) -> bool) -> CardAction {
+        match self.refused_at.iter().any(|place| place.covers(path, holds)) {
+            true => CardAction::Refuse,
+            false => self.elsewhere,
+        }
+    }
+}
+
+impl Default for Cards {
+    fn default() -> Cards {
+        let places = Cards::PAYING.iter().filter_map(|place| place.parse().ok());
+        Cards { refused_at: places.collect(), elsewhere: CardAction::Mask }
+    }
 }
 
 impl Default for Policy {
     fn default() -> Policy {
-        Policy { mode: Mode::Block, body_cap_bytes: 128 * 1024, block_score: 5, exceptions: Vec::new() }
+        Policy {
+            mode: Mode::Block,
+            body_cap_bytes: 128 * 1024,
+            block_score: 5,
+            exceptions: Vec::new(),
+            cards: Cards::default(),
+        }
     }
 }
 

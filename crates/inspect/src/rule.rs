@@ -139,6 +139,8 @@ pub enum Operator {
     DetectXssAsWritten,
     /// Bytes that are not UTF-8.
     InvalidUtf8,
+    /// A payment card's number (see the `cards` module).
+    CardNumber,
     /// Any value at all.
     Always,
 }

@@ -1,6 +1,7 @@
 //! The rules that come with Storeward, written by us. Ids are below 100,000, the range that SecLang leaves to a site's
 //! own rules, so that they never clash with the Core Rule Set.
 
+mod card;
 mod command;
 mod files;
 mod leak;
@@ -28,6 +29,7 @@ pub(crate) fn own() -> Vec<Rule> {
         scanner::rules(),
         protocol::rules(),
         leak::rules(),
+        card::rules(),
     ];
     families.into_iter().flatten().collect()
 }

@@ -9,14 +9,14 @@ use crate::keys;
 use crate::known::{Known, Looked};
 use crate::lists;
 use crate::mask;
-use crate::policy::{Mode, Place, Policy};
+use crate::policy::{CardAction, Mode, Place, Policy};
 use crate::rule::{Action, Collection};
 use crate::scan::{Hit, Scratch};
 use crate::stream::BodyRest;
 use crate::tokens;
 use crate::transform;
 use crate::values::{Fact, Value, Values, View};
-use crate::verdict::{Reason, RuleMatch, Verdict};
+use crate::verdict::{Category, Reason, RuleMatch, Verdict};
 
 /// Matches kept per exchange, and of one rule: enough to see every field that needs an exception.
 const MAX_MATCHES: usize = 48;
@@ -391,6 +391,12 @@ impl<'e> Transaction<'e> {
                 self.seen.denied.get_or_insert(self.seen.matches.len());
             }
             Action::Challenge => self.seen.challenged = true,
+            // Somebody types their number where a shop should not have it.
+            Action::Report if rule.info.category == Category::CardNumber => {
+                if self.card_action(values) == CardAction::Refuse {
+                    self.seen.denied.get_or_insert(self.seen.matches.len());
+                }
+            }
             Action::Score | Action::Report => {}
         }
         let collection = value.collection.as_str();
@@ -410,13 +416,27 @@ impl<'e> Transaction<'e> {
         });
     }
 
+    fn card_action(&self, values: &Values) -> CardAction {
+        let holds = |name: &str, wanted: &str| {
+            values.iter().any(|value| {
+                value.collection == Collection::ArgsGet
+                    && values.name(value) == name.as_bytes()
+                    && values.bytes(value) == wanted.as_bytes()
+            })
+        };
+        self.policy.cards.action(&self.seen.path, &holds)
+    }
+
     fn verdict(&self) -> Verdict {
         if self.policy.mode != Mode::Block {
             return Verdict::Pass;
         }
         let over = self.seen.score > 0 && self.seen.score >= self.policy.block_score;
         let gravest = || self.seen.matches.iter().rev().max_by_key(|found| found.score).filter(|_| over);
-        match self.seen.denied.and_then(|index| self.seen.matches.get(index)).or_else(gravest) {
+        let denied = self.seen.denied.and_then(|index| self.seen.matches.get(index));
+        // An attack stays one, whatever number stands beside it.
+        let attack = || denied.filter(|found| found.category == Category::CardNumber).and_then(|_| gravest());
+        match attack().or(denied).or_else(gravest) {
             Some(found) => Verdict::Block(Reason {
                 rule_id: found.rule_id,
                 category: found.category,

@@ -65,11 +65,12 @@ pub enum Category {
     Protocol,
     Upload,
     Leak,
+    CardNumber,
 }
 
 impl Category {
     /// Every category, in the order of the rule files.
-    pub const ALL: [Category; 17] = [
+    pub const ALL: [Category; 18] = [
         Category::SqlInjection,
         Category::CrossSiteScripting,
         Category::PathTraversal,
@@ -87,6 +88,7 @@ impl Category {
         Category::Protocol,
         Category::Upload,
         Category::Leak,
+        Category::CardNumber,
     ];
 
     /// The stable code, as configuration and events spell it.
@@ -109,6 +111,7 @@ impl Category {
             Category::Protocol => "protocol",
             Category::Upload => "upload",
             Category::Leak => "leak",
+            Category::CardNumber => "card_number",
         }
     }
 }

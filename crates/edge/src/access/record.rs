@@ -210,6 +210,12 @@ impl AccessRecord {
         self.verdict == Verdict::Blocked && self.category == Category::Leak.as_str()
     }
 
+    /// It was stopped for something that is no attack: what the shop's answer shows, or a card number that a buyer typed.
+    fn accuses_nobody(&self) -> bool {
+        self.is_withheld()
+            || self.verdict == Verdict::Blocked && self.category == Category::CardNumber.as_str()
+    }
+
     /// What the detector is told: seen when the answer was done.
     pub(crate) fn observation(&self) -> Observation<'_> {
         Observation {
@@ -219,12 +225,12 @@ impl AccessRecord {
             host: &self.host,
             method: self.method.as_str(),
             path: &self.path,
-            status: if self.is_withheld() { 200 } else { self.status },
+            status: if self.accuses_nobody() { 200 } else { self.status },
             user_agent: &self.user_agent,
             outcome: match self.verdict {
                 Verdict::Blocked if self.reason == Self::ROUTE_CLOSED => Outcome::Closed,
                 // What the shop would have shown is nobody's attack.
-                Verdict::Blocked if self.is_withheld() => Outcome::Passed,
+                Verdict::Blocked if self.accuses_nobody() => Outcome::Passed,
                 verdict => verdict.outcome(),
             },
             rule_id: self.rule_id,

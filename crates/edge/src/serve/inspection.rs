@@ -6,8 +6,8 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, header};
 use storeward_inspect::{
-    BodyEnd, BodyPlan, BodyRest, Category, HeaderSource, HttpVersion, Mode, Policy, Reason, RequestHead,
-    ResponseHead, RuleMatch, Severity, Transaction, Verdict,
+    BodyEnd, BodyPlan, BodyRest, CardAction, Category, HeaderSource, HttpVersion, Mode, Policy, Reason,
+    RequestHead, ResponseHead, RuleMatch, Severity, Transaction, Verdict,
 };
 
 use crate::body::{BodyError, ClientBody};
@@ -155,6 +155,17 @@ impl<'e> Inspection<'e> {
     pub(super) fn leak(&self) -> Option<RuleMatch> {
         let matches = self.transaction.as_ref()?.matches();
         matches.iter().find(|m| m.category == Category::Leak && m.score == 0).cloned()
+    }
+
+    /// A card number that somebody sends to the shop, and what becomes of it, where the request was not refused for it.
+    pub(super) fn card_number(&self) -> Option<(RuleMatch, CardAction)> {
+        let found =
+            self.transaction.as_ref()?.matches().iter().find(|m| m.category == Category::CardNumber)?;
+        let action = match self.policy.mode {
+            Mode::Block => self.policy.cards.elsewhere,
+            Mode::Detect | Mode::Off => CardAction::Report,
+        };
+        Some((found.clone(), action))
     }
 
     /// In detect mode: the match that would have led to a block.

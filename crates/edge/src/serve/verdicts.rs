@@ -1,5 +1,6 @@
 //! What becomes of a request that is not ordinary: banned, too fast, blocked, flagged; and of an answer that tells too much.
 
+use std::borrow::Cow;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use storeward_detect::Initiator;
 use storeward_events::edge::{
     InspectionFailed, RequestBlocked, RequestFlagged, RequestLimited, ResponseLeaked,
 };
-use storeward_inspect::{RuleMatch, Verdict as Judgement};
+use storeward_inspect::{CardAction, Category, RuleMatch, Verdict as Judgement, cards};
 
 use super::{Exchange, Stopped, inspection};
 use crate::access::{AccessRecord, Verdict};
@@ -138,7 +139,45 @@ impl Exchange<'_> {
             self.judge_request(inspection, judged, &parts.headers)?;
         }
         self.flag(inspection.would_block(), &parts.method);
+        let query = target.query().unwrap_or_default();
+        self.note_card_number(inspection, (&parts.method, query), body);
         Ok(())
+    }
+
+    /// Somebody sends a card number where no order is taken: the shop does not hear it.
+    fn note_card_number(
+        &mut self,
+        inspection: &inspection::Inspection<'_>,
+        (method, query): (&Method, &str),
+        body: &mut ClientBody,
+    ) {
+        let Some((found, action)) = inspection.card_number() else { return };
+        if action == CardAction::Mask {
+            self.masks_query = true;
+            self.ending.masked_in_request = body.mask_cards() + cards::find(query.as_bytes()).len();
+        }
+        if self.ending.masked_in_request > 0 {
+            return;
+        }
+        // Beside a file, or written so that it cannot be masked where it stands: staff are told.
+        let (told, now) = (Bucket::ToldOfRule(found.rule_id), self.ending.started());
+        if self.ending.record.verdict == Verdict::Pass
+            && self.core.shared.rates.may_tell(told, Duration::from_secs(60), 5, now)
+        {
+            self.flag(Some(found), method);
+        }
+    }
+
+    /// The path and query as the shop hears them.
+    pub(super) fn forwarded<'t>(&self, target: &'t Target) -> Cow<'t, str> {
+        let Some(query) = target.query().filter(|_| self.masks_query) else {
+            return Cow::from(&target.forward);
+        };
+        let mut masked = query.as_bytes().to_vec();
+        cards::mask_in_place(&mut masked);
+        // Only digits were changed, into signs of ASCII.
+        let masked = String::from_utf8_lossy(&masked);
+        Cow::from(format!("{}?{masked}", target.written()))
     }
 
     /// What became of a body that was judged on its way, in mode `detect`.
@@ -196,7 +235,9 @@ impl Exchange<'_> {
                 None => Ok(()),
             },
             Ok(Judgement::Block(reason)) => {
-                let found = inspection.heaviest().unwrap_or_else(|| inspection::from_reason(&reason));
+                // The one that weighs most is not what it was stopped for where that weighs nothing.
+                let heaviest = inspection.heaviest().filter(|_| reason.category != Category::CardNumber);
+                let found = heaviest.unwrap_or_else(|| inspection::from_reason(&reason));
                 Err(self.block(found))
             }
             Err(inspection::EngineFault) => {

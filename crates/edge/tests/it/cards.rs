@@ -240,3 +240,119 @@ async fn what_is_not_held_back_shows_no_private_key() {
     assert_eq!(edge.get("/nearly").await.status, 403);
     edge.stop();
 }
+
+/// Where people pay, nobody's card number goes to the shop: they are told where it belongs, and nobody is accused.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_card_number_is_refused_where_an_order_is_taken() {
+    let shop = FakeShop::start(|_| Reply::ok("ok")).await;
+    let edge = TestEdge::start(&[shop.url()], "[bans]\nnever_block = []\n");
+    let form = "Content-Type: application/x-www-form-urlencoded\r\n";
+    let json = "Content-Type: application/json\r\n";
+    let number = card(1);
+    let parts = format!(
+        "--b\r\nContent-Disposition: form-data; name=\"pan\"\r\n\r\n{}\r\n--b--\r\n",
+        spelt(&number, "-")
+    );
+    let page = "Accept: text/html\r\nAccept-Language: de\r\n";
+    let html = request("POST /checkout", &format!("{form}{page}"), &format!("card={number}"));
+    let answer = edge.ask(&html).await;
+    assert_eq!(answer.status, 422);
+    assert!(answer.text().contains("Kartennummer"), "{}", answer.text());
+    for (line, headers, body) in [
+        ("POST /checkout", form, format!("a=b&card%5Bno%5D={}", spelt(&number, "+"))),
+        ("POST /Checkout/payment/?x=1", form, format!("note={}", spelt(&number, "%20"))),
+        ("POST /checkout/", json, format!("{{\"pay\":{{\"number\":\"{number}\"}}}}")),
+        ("POST /checkout", json, format!("{{\"number\":{number}}}")),
+        ("POST /checkout", "Content-Type: multipart/form-data; boundary=b\r\n", parts),
+        ("POST /?wc-ajax=checkout", form, format!("payment_method=x&card={number}")),
+        ("POST /rest/default/V1/carts/mine/payment-information", json, format!("{{\"cc\":\"{number}\"}}")),
+        ("POST /wp-json/wc/store/v1/checkout", json, format!("[\"{number}\"]")),
+        ("POST /checkout", "Content-Type: text/plain\r\n", number.clone()),
+    ] {
+        let answer = edge.ask(&request(line, headers, &body)).await;
+        assert_eq!(answer.status, 422, "{line} {headers}");
+        assert!(!answer.text().contains(&number[..8]), "{line}");
+    }
+    let query = edge.ask(&request(&format!("GET /checkout?card={number}"), "", "")).await;
+    assert_eq!(query.status, 422);
+    assert!(shop.asked().is_empty(), "the shop heard of it");
+    // Of those who only mistook the page nobody is banned, however often they try.
+    for _ in 0..40 {
+        edge.ask(&request("POST /checkout", form, &format!("card={number}"))).await;
+    }
+    assert_eq!(edge.get("/").await.status, 200);
+    // An attack stays one, whatever stands beside it.
+    let attack = request("POST /checkout", form, &format!("card={number}&q='+UNION+SELECT+a,b+FROM+users--"));
+    assert_eq!(edge.ask(&attack).await.status, 403);
+    assert!(!edge.emitted.of_kind("edge.request_blocked").is_empty());
+    edge.stop();
+}
+
+/// Elsewhere the shop hears all but the last digits as stars, in a request of the same length, and staff are told.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_card_number_is_masked_where_no_order_is_taken() {
+    let shop = FakeShop::start(|_| Reply::ok("ok")).await;
+    let edge = TestEdge::start(&[shop.url()], "");
+    let form = "Content-Type: application/x-www-form-urlencoded\r\n";
+    let json = "Content-Type: application/json\r\n";
+    let number = card(2);
+    let last = &number[12..];
+    for (line, headers, body, heard) in [
+        (
+            "POST /contact",
+            form,
+            format!("m=My+card+is+{number}&n=1"),
+            format!("m=My+card+is+************{last}&n=1"),
+        ),
+        ("POST /a", form, format!("m={}", spelt(&number, "%20")), format!("m=****%20****%20****%20{last}")),
+        ("POST /a", json, format!("{{\"m\":\"{number}\"}}"), format!("{{\"m\":\"************{last}\"}}")),
+        ("POST /a", json, format!("{{\"m\":{number}}}"), format!("{{\"m\":100000000000{last}}}")),
+    ] {
+        assert_eq!(edge.ask(&request(line, headers, &body)).await.status, 200, "{line}");
+        let asked = shop.asked();
+        assert_eq!(String::from_utf8_lossy(&asked.last().unwrap().body), heard);
+    }
+    edge.ask(&request(&format!("GET /search?q={number}&page=2"), "", "")).await;
+    assert_eq!(shop.asked().last().unwrap().target(), format!("/search?q=************{last}&page=2"));
+    assert_eq!(edge.emitted.of_kind("edge.card_number_masked").len(), 5);
+    // What is none passes as it is: an order's number, an IMEI, a time, a telephone number; and a file stays as it is.
+    let others = "o=1234567812345678&imei=490154203237518&t=1795541880123456&p=4915112345678";
+    edge.ask(&request("POST /a", form, others)).await;
+    assert_eq!(shop.asked().last().unwrap().body, others.as_bytes());
+    let file = format!(
+        "--b\r\nContent-Disposition: form-data; name=\"f\"; filename=\"x.bin\"\r\n\r\n{number}\r\n--b\r\n\
+         Content-Disposition: form-data; name=\"n\"\r\n\r\n{number}\r\n--b--\r\n"
+    );
+    edge.ask(&request("POST /a", "Content-Type: multipart/form-data; boundary=b\r\n", &file)).await;
+    assert_eq!(shop.asked().last().unwrap().body, file.as_bytes());
+    assert_eq!(edge.emitted.of_kind("edge.request_flagged").len(), 1, "it is told all the same");
+    edge.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_becomes_of_card_numbers_is_the_owner_s_choice() {
+    let shop = FakeShop::start(|_| Reply::ok("ok")).await;
+    let config = "[inspect]\ncard_numbers = 'report'\nrefuse_card_numbers_at = ['/pay', '*/buy', '?do=order']\n\
+        [[inspect.exceptions]]\nrule = 28100\nparameter = 'voucher'\n\
+        [[route]]\npath = '/own'\ncard_numbers = 'refuse'\n";
+    let edge = TestEdge::start(&[shop.url()], config);
+    let form = "Content-Type: application/x-www-form-urlencoded\r\n";
+    let body = format!("x={}", card(3));
+    for (line, body, status) in [
+        ("POST /checkout", &body, 200),
+        ("POST /payment", &body, 200),
+        ("POST /pay", &body, 422),
+        ("POST /a/Buy/b", &body, 422),
+        ("POST /a?do=order", &body, 422),
+        ("POST /a?do=orders", &body, 200),
+        ("POST /own/x", &body, 422),
+        ("POST /pay", &format!("voucher={}", card(3)), 200),
+    ] {
+        assert_eq!(edge.ask(&request(line, form, body)).await.status, status, "{line}");
+        if status == 200 {
+            assert_eq!(shop.asked().last().unwrap().body, body.as_bytes(), "{line}: told, and not touched");
+        }
+    }
+    assert!(!edge.emitted.of_kind("edge.request_flagged").is_empty());
+    edge.stop();
+}
