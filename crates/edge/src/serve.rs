@@ -355,7 +355,7 @@ impl<'a> Exchange<'a> {
             }
             Answer::Stream(parts, flow) => {
                 self.ending.note_response(parts.status.as_u16(), &parts.headers);
-                let body = EdgeBody::stream(flow, self.connection.clone(), self.in_flight, self.ending);
+                let body = EdgeBody::stream(*flow, self.connection.clone(), self.in_flight, self.ending);
                 Response::from_parts(parts, body)
             }
             Answer::Switched(parts, client, wire) => {
@@ -505,7 +505,7 @@ impl Forward<'_> {
 /// What the answer is made of.
 enum Answer {
     Whole(http::response::Parts, Bytes),
-    Stream(http::response::Parts, Flow),
+    Stream(http::response::Parts, Box<Flow>),
     Switched(http::response::Parts, hyper::upgrade::OnUpgrade, Box<upstream::wire::Wire>),
 }
 

@@ -98,7 +98,7 @@ impl Exchange<'_> {
             body.read_small();
         }
         let flow = Flow { ahead, rest: Box::new(body), mask, masks_keys, rewrite, gzip, stall };
-        Ok(Answer::Stream(parts(head.status, headers), flow))
+        Ok(Answer::Stream(parts(head.status, headers), Box::new(flow)))
     }
 
     /// A body that is at hand as a whole, without what nobody may read.
