@@ -1,5 +1,6 @@
 //! The keys: made, listed, revoked, found by their text.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use storeward_store::jobs::Handler;
 use storeward_store::{Db, Reader, Tx, harmed};
 
 use crate::error::Error;
+use crate::gone::Gone;
 use crate::key::{Draft, Key, KeyText};
 use crate::proof::{KeyRow, Proof, Revoked, TABLE, told};
 use crate::sql;
@@ -35,6 +37,8 @@ pub struct KeysParts {
     pub entropy: Arc<dyn Entropy>,
     /// Binds the rows.
     pub data_key: DataKey,
+    /// The file of those that were revoked: beside the key files, never in the database. It is made where it is missing.
+    pub gone: PathBuf,
     /// Asked at each call with a key that staff made: a right that is taken away holds at once.
     pub may_make: MayMake,
 }
@@ -57,8 +61,10 @@ pub struct Made {
 
 impl Keys {
     pub fn new(parts: KeysParts) -> Self {
-        let KeysParts { db, clock, entropy, data_key, may_make } = parts;
-        let proof = Proof { by: data_key.row_key(TABLE), may_make, revoked: Arc::new(Revoked::default()) };
+        let KeysParts { db, clock, entropy, data_key, gone, may_make } = parts;
+        let by = data_key.row_key(TABLE);
+        let gone = Arc::new(Gone::at(gone, by.clone()));
+        let proof = Proof { by, may_make, revoked: Arc::new(Revoked::default()), gone };
         Keys { db, clock, entropy, proof }
     }
 
@@ -67,11 +73,12 @@ impl Keys {
         let unbound = |reader: &mut Reader<'_>| -> Result<bool, storeward_store::Error> {
             Ok(!sql::unbound(reader)?.is_empty())
         };
-        if !self.db.read_blocking(unbound)? {
-            return Ok(());
+        if self.db.read_blocking(unbound)? {
+            let proof = self.proof.clone();
+            self.db.write_blocking(move |tx| -> Result<(), storeward_store::Error> { proof.bind(tx) })?;
         }
-        let proof = self.proof.clone();
-        self.db.write_blocking(move |tx| -> Result<(), storeward_store::Error> { proof.bind(tx) })?;
+        // From now on none is, whatever the ledger's columns say; where `keys/` cannot be written, those say it alone.
+        drop(self.proof.gone.set_bound());
         Ok(())
     }
 
@@ -119,7 +126,7 @@ impl Keys {
         let proof = self.proof.clone();
         let found =
             self.db.read(move |reader: &mut Reader<'_>| -> Result<Vec<Key>, storeward_store::Error> {
-                proof.revoked.refresh(reader)?;
+                proof.refresh(reader)?;
                 sql::all(reader)?.into_iter().map(|row| proof.judged(reader, row)).collect()
             });
         Ok(found.await?)
@@ -143,7 +150,7 @@ impl Keys {
         let proof = self.proof.clone();
         let written = self.db.write(move |tx| -> Result<(), Error> {
             let now = tx.now();
-            proof.revoked.refresh(tx)?;
+            proof.refresh(tx)?;
             let row = sql::by_id(tx, id)?.ok_or(Error::NoKey)?;
             let was_ours = row.fits(&proof.by);
             if row.key.revoked_at.is_some() && was_ours {
@@ -154,6 +161,8 @@ impl Keys {
             let tag = was_ours.then(|| row.tag_by(&proof.by).to_vec());
             sql::revoke(tx, id, now, tag)?;
             tx.append(actor, None, ApiKeyRevoked { key: id })?;
+            // Before it is committed: where that fails, it is one revocation too many, and never one too few.
+            proof.gone.add(&[id])?;
             Ok(())
         });
         written.await
@@ -168,7 +177,7 @@ impl Keys {
             let Some(row) = found.filter(|row| equal(row.hash.as_bytes(), hash.as_bytes())) else {
                 return Ok(None);
             };
-            proof.revoked.refresh(reader)?;
+            proof.refresh(reader)?;
             proof.judged(reader, row).map(Some)
         });
         Ok(found.await?)

@@ -3,7 +3,8 @@
 //! **Owns** keys and what each may do ([`Keys`]), operations ([`Operation`]), their one table from which both the service and the
 //! OpenAPI document are made ([`Interface`], [`document`]), answers to requests that are sent again, cursors, problems (RFC 9457).
 //! **Holds** no operation is served without a key that is good, from where it may be used, for what it may do; a key is kept as a hash
-//! and shown once; its row is bound by a key that is not in the database, and what was revoked stays so by the ledger; each call is in the ledger before it is answered, and where it cannot be, nothing is answered; what is served
+//! and shown once; its row is bound by a key that is not in the
+//! database, and what was revoked stays so by the ledger and by a file beside the keys; each call is in the ledger before it is answered, and where it cannot be, nothing is answered; what is served
 //! and what the document says is one table; a request under one idempotency key is done once.
 //! **Never** a word of a domain: those bring their operations; a key in an address; a cookie; an answer on the shop's host.
 //! **Emits** `api.*`, `system.row_harmed`.
@@ -17,6 +18,7 @@ mod cursor;
 mod document;
 mod error;
 mod frame;
+mod gone;
 mod key;
 mod keys;
 mod limits;

@@ -1,7 +1,8 @@
-//! What a key's row is held against: its tag, and the ledger. A row that somebody wrote into the database opens nothing.
+//! What a key's row is held against: its tag, the ledger, and the file of those that were revoked. A row that somebody wrote into the
+//! database opens nothing.
 
 use std::collections::HashSet;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use storeward_base::{Actor, ApiKeyId, PageSize, StaffId};
 use storeward_events::Event;
@@ -12,6 +13,7 @@ use storeward_seal::encoding::hex;
 use storeward_store::ledger::{self, Filter};
 use storeward_store::{Error, Reader, Tx};
 
+use crate::gone::Gone;
 use crate::key::{Key, Sort};
 use crate::keys::MayMake;
 use crate::sql;
@@ -80,8 +82,8 @@ impl KeyRow {
 pub struct Revoked(Mutex<(u64, HashSet<ApiKeyId>)>);
 
 impl Revoked {
-    /// Takes what came since the last look. One look at an index where nothing did.
-    pub fn refresh(&self, reader: &mut Reader<'_>) -> Result<(), Error> {
+    /// Takes what came since the last look, and writes it where it stays. One look at an index where nothing did.
+    fn refresh(&self, reader: &mut Reader<'_>, gone: &Gone) -> Result<(), Error> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).0;
         let (mut newest, mut before, mut size) = (known, None, PageSize::new(1));
         let mut found = Vec::new();
@@ -100,6 +102,9 @@ impl Revoked {
                 break;
             }
         }
+        // By `kind`, which whoever writes the database can change: what was seen once is kept where they cannot. Where `keys/` cannot be
+        // written, this program knows it until its end, and the next one looks again.
+        drop(gone.add(&found));
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         kept.0 = kept.0.max(newest);
         kept.1.extend(found);
@@ -116,13 +121,23 @@ impl Revoked {
 pub struct Proof {
     pub by: RowKey,
     pub may_make: MayMake,
-    pub revoked: std::sync::Arc<Revoked>,
+    pub revoked: Arc<Revoked>,
+    pub gone: Arc<Gone>,
 }
 
 impl Proof {
+    /// Looks up what was revoked.
+    pub fn refresh(&self, reader: &mut Reader<'_>) -> Result<(), Error> {
+        self.revoked.refresh(reader, &self.gone)
+    }
+
+    fn is_revoked(&self, id: ApiKeyId) -> Result<bool, Error> {
+        Ok(self.revoked.has(id) || self.gone.has(id)?)
+    }
+
     /// The key of a row, with what speaks against it. What was revoked was looked up before.
     pub fn judged(&self, reader: &mut Reader<'_>, row: KeyRow) -> Result<Key, Error> {
-        let is_back = row.key.revoked_at.is_none() && self.revoked.has(row.key.id);
+        let is_back = row.key.revoked_at.is_none() && self.is_revoked(row.key.id)?;
         let is_ours = row.fits(&self.by) && !is_back;
         let mut key = row.key;
         key.doubt = if !is_ours {
@@ -145,7 +160,7 @@ impl Proof {
 
     /// Everything that does not fit: rows that are not what was written, and keys that were made and whose rows are gone.
     pub fn look(&self, reader: &mut Reader<'_>) -> Result<Vec<RowHarmed>, Error> {
-        self.revoked.refresh(reader)?;
+        self.refresh(reader)?;
         let rows = sql::all(reader)?;
         let there: HashSet<ApiKeyId> = rows.iter().map(|row| row.key.id).collect();
         let harmed = |id: ApiKeyId, harm: &str| RowHarmed {
@@ -162,8 +177,11 @@ impl Proof {
                 found.push(harmed(id, if is_known { "changed" } else { "unknown" }));
             }
         }
-        let gone = told.iter().filter(|(_, fact)| !there.contains(&fact.key) && !self.revoked.has(fact.key));
-        found.extend(gone.map(|(_, fact)| harmed(fact.key, "missing")));
+        for (_, fact) in told.iter().filter(|(_, fact)| !there.contains(&fact.key)) {
+            if !self.is_revoked(fact.key)? {
+                found.push(harmed(fact.key, "missing"));
+            }
+        }
         Ok(found)
     }
 
@@ -172,16 +190,16 @@ impl Proof {
     pub fn bind(&self, tx: &mut Tx<'_>) -> Result<(), Error> {
         tx.commit_silent("no key of an earlier version is to be bound");
         let rows = sql::unbound(tx)?;
-        if rows.is_empty() || is_bound(tx)? {
+        if rows.is_empty() || self.gone.is_bound()? || is_bound(tx)? {
             return Ok(());
         }
-        self.revoked.refresh(tx)?;
+        self.refresh(tx)?;
         let told = made(tx)?;
         let mut keys = Vec::new();
         for row in rows {
             let is_old =
                 told.iter().any(|(actor, fact)| fact.tag.is_none() && agrees(&row.key, *actor, fact));
-            if is_old && self.revoked.has(row.key.id) == row.key.revoked_at.is_some() {
+            if is_old && self.is_revoked(row.key.id)? == row.key.revoked_at.is_some() {
                 sql::bind(tx, row.key.id, &row.tag_by(&self.by))?;
                 keys.push(row.key.id);
             }

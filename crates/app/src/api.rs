@@ -21,6 +21,8 @@ use crate::open::Opened;
 
 pub use words::{KeyOptions, Options, api, api_key};
 
+/// Keys that were revoked: beside the key files, so that no database brings them back.
+pub const REVOKED: &str = "keys/revoked-api-keys";
 /// More is a fault of whoever calls.
 const MOST_PER_SECOND: u32 = 10_000;
 
@@ -96,6 +98,7 @@ pub fn keys(opened: &Opened) -> Keys {
         clock: opened.clock.clone(),
         entropy: opened.entropy.clone(),
         data_key: opened.data_key.clone(),
+        gone: opened.data.join(REVOKED),
         may_make: Arc::new(storeward_console::is_owner),
     })
 }

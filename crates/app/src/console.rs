@@ -162,6 +162,7 @@ fn console_parts(parts: Parts<'_>, config: &Config, port: u16) -> Done<ConsolePa
         clock: opened.clock.clone(),
         entropy: opened.entropy.clone(),
         data_key: opened.data_key.clone(),
+        revoked_keys: opened.data.join(crate::api::REVOKED),
         outbox: Some(serving.outbox.clone()),
         customers: serving.identity.as_ref().map(Identity::customers),
         port,

@@ -52,6 +52,7 @@ async fn main() {
         clock: Arc::clone(&clock),
         entropy: Arc::clone(&entropy),
         data_key: data_key.clone(),
+        revoked_keys: dir.path().join("revoked-api-keys"),
         breaches: Breaches::default(),
         outbox: None,
         registry: None,

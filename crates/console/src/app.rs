@@ -40,6 +40,8 @@ pub struct ConsoleParts {
     pub entropy: Arc<dyn Entropy>,
     /// Seals the secrets of one-time codes.
     pub data_key: DataKey,
+    /// The file of the programs' keys that were revoked.
+    pub revoked_keys: std::path::PathBuf,
     /// Hashes and checks passwords; the program has one for everybody.
     pub passwords: Pool,
     /// Passwords that nobody may choose, as far as the operator has a list or a service that knows them.
@@ -131,6 +133,7 @@ impl Console {
             clock: Arc::clone(&parts.clock),
             entropy: Arc::clone(&parts.entropy),
             data_key: parts.data_key.clone(),
+            gone: parts.revoked_keys,
             may_make: Arc::new(is_owner),
         });
         let accounts = Arc::new(Accounts::new(

@@ -38,5 +38,5 @@ pub use fingerprint::{MarkKey, PseudonymKey};
 pub use hashing::Sha256;
 pub use index::{FieldIndex, IndexRoot};
 pub use merkle::{CompactRange, Hash};
-pub use row::RowKey;
+pub use row::{RowKey, TAG_BYTES};
 pub use sealed::DataKey;

@@ -26,7 +26,7 @@ const KEYS_DUMP: &str = "vault/keys.sql";
 const FILES: [&str; 4] = [ledger_head::FILE, config::FILE, copies::ROOT_FILE, "bans.json"];
 const FOLDERS: [&str; 2] = ["certificates", "local-certificates"];
 /// Put away only where they have a password of their own; never the passphrase.
-const KEY_FILES: [&str; 3] = ["keys/ledger", "keys/pseudonym", "keys/data"];
+const KEY_FILES: [&str; 4] = ["keys/ledger", "keys/pseudonym", "keys/data", crate::api::REVOKED];
 
 /// Everything that `[backup]` asks for, or the code of why it cannot be had.
 pub fn all(opened: &Opened) -> Result<Sources, (&'static str, Failure)> {

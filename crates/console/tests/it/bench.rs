@@ -215,6 +215,7 @@ impl Bench {
             clock: Arc::clone(&shared),
             entropy: Arc::new(SystemEntropy),
             data_key: key.clone(),
+            revoked_keys: dir.path().join("revoked-api-keys"),
             outbox: outbox.clone(),
             customers: Some(identity.customers()),
             port: 443,

@@ -178,6 +178,7 @@ impl Bench {
             clock: shared,
             entropy: Arc::new(SystemEntropy),
             data_key: data_key.clone(),
+            revoked_keys: dir.path().join("revoked-api-keys"),
             customers: None,
             outbox: None,
             port: 443,

@@ -43,6 +43,7 @@ async fn stand(db: &TestDb) -> Stand {
         clock: db.clock.clone(),
         entropy: Arc::new(SystemEntropy),
         data_key: DataKey::generate(&SeededEntropy::new(2)),
+        gone: shop.folder.path().join("revoked-api-keys"),
         may_make: Arc::new(|_, _| Ok(true)),
     });
     let parts = InterfaceParts {

@@ -4,14 +4,14 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use storeward_api::{Act, Draft, Keys, Sort};
+use storeward_api::{Act, Draft, Sort};
 use storeward_base::{ApiKeyId, CustomerId};
 use storeward_policy::Purpose;
 use storeward_store::testing::TestDb;
 use storeward_store::{Engine, both_engines};
 use storeward_vault::{Ask, Asker, Error, Item, Provenance};
 
-use super::{Stand, draft, migrations, stand, told};
+use super::{Stand, draft, migrations, stand, started_again, told};
 use crate::support::{field, item, staff};
 
 /// A key that the shop's own system writes with: it opens nothing.
@@ -137,11 +137,56 @@ both_engines!(what_was_revoked_stays_so_by_the_ledger, &migrations(), async |db|
     let reasons = told(&db, "api.refused").await;
     assert_eq!(reasons.last().unwrap()["data"]["reason"], "changed");
     // Also for a program that starts then.
-    let after: Keys = super::stand(&db).await.keys;
-    assert_eq!(after.list().await.unwrap()[0].doubt, Some(Sort::Changed));
+    let after = super::stand(&db).await;
+    assert_eq!(after.keys.list().await.unwrap()[0].doubt, Some(Sort::Changed));
     // Revoked once more, it is what it says again.
     stand.keys.revoke(id, staff()).await.unwrap();
     assert_eq!(stand.keys.list().await.unwrap()[0].doubt, None);
+});
+
+both_engines!(what_was_revoked_stays_so_where_the_ledger_is_made_to_hide_it, &migrations(), async |db| {
+    let before = stand(&db).await;
+    let (id, key) = shops_own(&before).await;
+    let (_, other) = shops_own(&before).await;
+    let whole = row(&db, id).await;
+    db.tamper("CREATE TABLE kept AS SELECT id, tag FROM api_key");
+    before.keys.revoke(id, staff()).await.unwrap();
+    // The row and its tag of before; and no look for revocations finds the one there was.
+    put_back(&db, id, &whole);
+    db.tamper("UPDATE api_key SET tag = (SELECT kept.tag FROM kept WHERE kept.id = api_key.id)");
+    db.drop_guards();
+    db.tamper("UPDATE ledger_entry SET kind = 'api.called' WHERE kind = 'api.key_revoked'");
+    let after = started_again(&db, &before).await;
+    for stand in [&before, &after] {
+        assert_eq!(stand.get(&key, "/key").await.status, 401);
+        assert_eq!(stand.get(&other, "/key").await.status, 200);
+        let found = stand.keys.look().await.unwrap();
+        assert_eq!(found.iter().map(|one| one.harm.as_str()).collect::<Vec<_>>(), ["changed"]);
+    }
+    // Nor where the ledger was put back with the row, to the letter.
+    db.tamper("DELETE FROM ledger_entry WHERE seq > 2");
+    assert_eq!(started_again(&db, &before).await.get(&key, "/key").await.status, 401);
+    // A file that says something else lets no key in, rather than the wrong one.
+    std::fs::write(&before.gone, "key_00000000000000000000000077 00\n").unwrap();
+    let harmed = started_again(&db, &before).await;
+    for text in [&key, &other] {
+        assert_eq!(harmed.get(text, "/key").await.status, 500);
+    }
+});
+
+both_engines!(what_another_version_revoked_is_kept_at_the_first_look, &migrations(), async |db| {
+    let before = stand(&db).await;
+    let (id, key) = shops_own(&before).await;
+    let whole = row(&db, id).await;
+    db.tamper("CREATE TABLE kept AS SELECT id, tag FROM api_key");
+    before.keys.revoke(id, staff()).await.unwrap();
+    std::fs::remove_file(&before.gone).unwrap();
+    started_again(&db, &before).await.keys.list().await.unwrap();
+    put_back(&db, id, &whole);
+    db.tamper("UPDATE api_key SET tag = (SELECT kept.tag FROM kept WHERE kept.id = api_key.id)");
+    db.drop_guards();
+    db.tamper("UPDATE ledger_entry SET kind = 'api.called' WHERE kind = 'api.key_revoked'");
+    assert_eq!(started_again(&db, &before).await.get(&key, "/key").await.status, 401);
 });
 
 both_engines!(
@@ -167,6 +212,11 @@ both_engines!(
         // Once: another row without a tag, though it is what the ledger says, stays what it is.
         db.tamper(&format!("UPDATE api_key SET tag = NULL WHERE id = '{old}'"));
         let keys = stand.keys.clone();
+        storeward_store::testing::blocking(move || keys.bind_old_blocking().unwrap()).await;
+        assert_eq!(stand.get(&old_text, "/key").await.status, 401);
+        // Nor where the ledger is made to hide that it was done.
+        db.tamper("UPDATE ledger_entry SET kind = 'api.called' WHERE kind = 'api.keys_bound'");
+        let keys = started_again(&db, &stand).await.keys;
         storeward_store::testing::blocking(move || keys.bind_old_blocking().unwrap()).await;
         assert_eq!(stand.get(&old_text, "/key").await.status, 401);
     }
