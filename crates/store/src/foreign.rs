@@ -4,10 +4,13 @@
 //! that people wrote ever stands in one. Each session is told that it may not write; an account that may only read is better still.
 
 mod mysql;
-mod others;
+mod postgres;
+mod sqlite;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod url;
+
+use std::time::Duration;
 
 use storeward_base::Timestamp;
 
@@ -18,6 +21,12 @@ use crate::url::Target;
 
 /// Bytes of one answer; more is a mistake in the question.
 const MOST_BYTES: usize = 64 * 1024 * 1024;
+const CONNECT_WAIT: Duration = Duration::from_secs(10);
+/// How long a question may take, to the end of its answer: a slow one of a large shop, not a server that is gone, or that says a byte
+/// a minute.
+const WAIT: Duration = Duration::from_secs(120);
+/// Of a column's name: MySQL's have 256 bytes at most.
+const MOST_NAME_BYTES: usize = 1024;
 
 /// An answer as a table of texts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -39,7 +48,7 @@ pub struct Foreign(Session);
 
 enum Session {
     MySql(Box<mysql::Session>),
-    Postgres(Box<postgres::Client>),
+    Postgres(Box<postgres::Session>),
     Sqlite(rusqlite::Connection),
     /// At its end only.
     Closed,
@@ -47,9 +56,9 @@ enum Session {
 
 impl Drop for Foreign {
     fn drop(&mut self) {
-        // PostgreSQL's driver waits for its own goodbye, which a runtime's thread must not: it panicked there.
-        if let Session::Postgres(client) = std::mem::replace(&mut self.0, Session::Closed) {
-            drop(std::thread::spawn(move || drop(client)));
+        // The goodbye waits for the server, which a runtime's thread must not: it panicked there.
+        if let Session::Postgres(session) = std::mem::replace(&mut self.0, Session::Closed) {
+            drop(std::thread::spawn(move || session.close()));
         }
     }
 }
@@ -60,9 +69,9 @@ impl Foreign {
         Ok(Foreign(match &url.0 {
             url::Place::MySql(server) => Session::MySql(Box::new(mysql::Session::open(server)?)),
             url::Place::Ours(Target::Postgres(server)) => {
-                Session::Postgres(Box::new(others::postgres(server)?))
+                Session::Postgres(Box::new(postgres::Session::open(server)?))
             }
-            url::Place::Ours(Target::Sqlite(path)) => Session::Sqlite(others::sqlite(path)?),
+            url::Place::Ours(Target::Sqlite(path)) => Session::Sqlite(sqlite::open(path)?),
         }))
     }
 
@@ -74,8 +83,8 @@ impl Foreign {
         }
         match &mut self.0 {
             Session::MySql(session) => session.query(&text),
-            Session::Postgres(client) => others::ask_postgres(client, &text),
-            Session::Sqlite(conn) => others::ask_sqlite(conn, &text),
+            Session::Postgres(session) => session.query(&text),
+            Session::Sqlite(conn) => sqlite::ask(conn, &text),
             Session::Closed => Err(Error::Closed),
         }
     }
@@ -106,6 +115,21 @@ impl Room {
         }
         Ok(())
     }
+
+    /// What a row costs to keep beside its values: rows of nothing fill the memory, too.
+    fn take_row(&mut self, columns: usize) -> Result<(), Error> {
+        self.take(size_of::<Vec<Option<String>>>() + columns.saturating_mul(size_of::<Option<String>>()))
+    }
+}
+
+/// A column's name, no longer than there are.
+fn name_of(name: &str) -> String {
+    name.get(..name.floor_char_boundary(MOST_NAME_BYTES)).unwrap_or_default().to_owned()
+}
+
+/// What another server says, for a terminal or a log: short, and without signs that move a cursor.
+fn words_of(text: &str) -> String {
+    text.chars().filter(|sign| !sign.is_control()).take(200).collect()
 }
 
 fn refused(why: &str) -> Error {

@@ -15,18 +15,13 @@ use std::time::Duration;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConnection, StreamOwned};
 
-use self::wire::{Packet, Stream, Wire};
+use self::wire::{Packet, Stream, Timed, Wire};
 use super::url::Server;
-use super::{Room, Table, refused};
+use super::{CONNECT_WAIT, Room, Table, WAIT, name_of, refused, words_of};
 use crate::Error;
 use crate::url::Encryption;
 
-const CONNECT_WAIT: Duration = Duration::from_secs(10);
-/// How long one read or write may take: a slow question of a large shop, not a server that is gone.
-const WAIT: Duration = Duration::from_secs(120);
 const MOST_COLUMNS: u64 = 1_000;
-/// Of a column's name: MySQL's have 256 signs at most.
-const MOST_NAME_BYTES: usize = 1024;
 
 // Capabilities of the protocol.
 const LONG_PASSWORD: u32 = 1;
@@ -66,7 +61,11 @@ fn lost() -> Error {
 
 impl Session {
     pub(super) fn open(server: &Server) -> Result<Self, Error> {
-        let mut wire = Wire::new(connect(server)?);
+        Self::open_within(server, WAIT)
+    }
+
+    fn open_within(server: &Server, wait: Duration) -> Result<Self, Error> {
+        let mut wire = Wire::new(connect(server, wait)?, wait);
         let hello = Hello::read(&wire.read()?)?;
         let mut wanted = WANTED;
         if let Encryption::Tls(roots) = &server.encryption {
@@ -122,9 +121,7 @@ impl Session {
                 definition.text().ok_or_else(lost)?;
             }
             let name = definition.text().ok_or_else(lost)?.ok_or_else(lost)?;
-            // No server has longer ones.
-            let name = name.get(..MOST_NAME_BYTES).unwrap_or(name);
-            table.columns.push(String::from_utf8_lossy(name).into_owned());
+            table.columns.push(name_of(&String::from_utf8_lossy(name)));
         }
         if !is_end(&self.wire.read()?) {
             return Err(lost());
@@ -141,8 +138,8 @@ impl Session {
             if row.first() == Some(&0xff) {
                 return Err(refused(&said(&row)));
             }
-            // With what it costs to keep: rows of nothing fill the memory, too.
-            room.take(row.len() + table.columns.len() * size_of::<Option<String>>())?;
+            room.take_row(table.columns.len())?;
+            room.take(row.len())?;
             let mut packet = Packet::new(&row);
             let mut cells = Vec::with_capacity(table.columns.len());
             for _ in 0..table.columns.len() {
@@ -154,15 +151,11 @@ impl Session {
     }
 }
 
-fn connect(server: &Server) -> Result<Stream, Error> {
+fn connect(server: &Server, wait: Duration) -> Result<Stream, Error> {
     if let Some(path) = &server.socket {
         let stream =
             UnixStream::connect(path).map_err(|why| Error::Open(format!("{}: {why}", path.display())))?;
-        stream
-            .set_read_timeout(Some(WAIT))
-            .and_then(|()| stream.set_write_timeout(Some(WAIT)))
-            .map_err(|_| lost())?;
-        return Ok(Stream::Socket(stream));
+        return Ok(Stream::Socket(Timed::new(stream, wait)));
     }
     let cannot = |why: &dyn std::fmt::Display| Error::Open(format!("{}:{}: {why}", server.host, server.port));
     let mut last = None;
@@ -170,10 +163,8 @@ fn connect(server: &Server) -> Result<Stream, Error> {
     for address in addresses {
         match TcpStream::connect_timeout(&address, CONNECT_WAIT) {
             Ok(stream) => {
-                let set =
-                    stream.set_read_timeout(Some(WAIT)).and_then(|()| stream.set_write_timeout(Some(WAIT)));
-                set.and_then(|()| stream.set_nodelay(true)).map_err(|why| cannot(&why))?;
-                return Ok(Stream::Plain(stream));
+                stream.set_nodelay(true).map_err(|why| cannot(&why))?;
+                return Ok(Stream::Plain(Timed::new(stream, wait)));
             }
             Err(why) => last = Some(why),
         }
@@ -299,9 +290,7 @@ fn said(packet: &[u8]) -> String {
     // Who may not, which database, table, column or function there is not, and what may not be written.
     let is_plain = [1044, 1045, 1049, 1054, 1064, 1129, 1130, 1142, 1143, 1146, 1305, 1792].contains(&number);
     if is_plain {
-        let words: String =
-            String::from_utf8_lossy(words).chars().filter(|sign| !sign.is_control()).take(200).collect();
-        format!("{words} ({number})")
+        format!("{} ({number})", words_of(&String::from_utf8_lossy(words)))
     } else {
         format!("the server says {number}")
     }

@@ -110,6 +110,39 @@ fn a_server_fills_no_memory() {
 }
 
 #[test]
+fn a_server_that_says_a_byte_now_and_then_is_left() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (said, heard) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let hear = |stream: &mut TcpStream| assert!(stream.read(&mut [0; 4096]).unwrap() > 0);
+        stream.write_all(&hello("mysql_native_password")).unwrap();
+        // The proof, and the four settings.
+        for order in [2, 1, 1, 1, 1] {
+            hear(&mut stream);
+            stream.write_all(&packet(order, &[0, 0, 0])).unwrap();
+        }
+        hear(&mut stream);
+        // A packet of 16 MiB, byte by byte: each of them comes in time.
+        let mut count = 0;
+        stream.write_all(&[0xfe, 0xff, 0xff, 1]).unwrap();
+        while stream.write_all(b"x").is_ok() {
+            count += 1;
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        said.send(count).unwrap();
+    });
+    let url = ForeignUrl::parse(&format!("mysql://u:hunter2@127.0.0.1:{port}/d")).unwrap();
+    let super::super::url::Place::MySql(server) = &url.0 else { panic!() };
+    let mut session = Session::open_within(server, Duration::from_millis(600)).unwrap();
+    let told = session.query("SELECT 1").unwrap_err().to_string();
+    assert!(told.contains("does not answer"), "{told}");
+    drop(session);
+    assert!(heard.recv().unwrap() > 1, "it was heard more than once before it was left");
+}
+
+#[test]
 fn passwords_are_proved_as_the_servers_reckon() {
     use crate::foreign::mysql::proof;
     use storeward_base::Secret;

@@ -1,8 +1,9 @@
 //! Packets: three bytes of length, one of order, and what they carry.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
 
 use rustls::{ClientConnection, StreamOwned};
 
@@ -14,25 +15,87 @@ use crate::Error;
 const FULL: usize = 0xff_ffff;
 
 pub(super) enum Stream {
-    Plain(TcpStream),
-    Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
-    Socket(UnixStream),
+    Plain(Timed<TcpStream>),
+    Tls(Box<StreamOwned<ClientConnection, Timed<TcpStream>>>),
+    Socket(Timed<UnixStream>),
+}
+
+/// What can be told how long a read or a write may take.
+pub(super) trait Patient: Read + Write {
+    fn patience(&self, left: Duration) -> io::Result<()>;
+}
+
+impl Patient for TcpStream {
+    fn patience(&self, left: Duration) -> io::Result<()> {
+        self.set_read_timeout(Some(left)).and_then(|()| self.set_write_timeout(Some(left)))
+    }
+}
+
+impl Patient for UnixStream {
+    fn patience(&self, left: Duration) -> io::Result<()> {
+        self.set_read_timeout(Some(left)).and_then(|()| self.set_write_timeout(Some(left)))
+    }
+}
+
+/// A stream that ends at a moment, however many reads there are before it: a time for each read alone lets a server that says a byte
+/// now and then hold the session for hours.
+pub(super) struct Timed<S> {
+    stream: S,
+    until: Instant,
+}
+
+impl<S: Patient> Timed<S> {
+    pub(super) fn new(stream: S, wait: Duration) -> Self {
+        Timed { stream, until: Instant::now() + wait }
+    }
+
+    fn look_at_the_clock(&self) -> io::Result<()> {
+        let left = self.until.saturating_duration_since(Instant::now());
+        if left.is_zero() { Err(io::ErrorKind::TimedOut.into()) } else { self.stream.patience(left) }
+    }
+}
+
+impl<S: Patient> Read for Timed<S> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.look_at_the_clock()?;
+        self.stream.read(into)
+    }
+}
+
+impl<S: Patient> Write for Timed<S> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.look_at_the_clock()?;
+        self.stream.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stream.flush()
+    }
 }
 
 pub(super) struct Wire {
     /// Nothing while it is being encrypted, and after that failed.
     stream: Option<Stream>,
     order: u8,
+    /// For a question and its answer.
+    wait: Duration,
 }
 
 impl Wire {
-    pub(super) fn new(stream: Stream) -> Self {
-        Wire { stream: Some(stream), order: 0 }
+    pub(super) fn new(stream: Stream, wait: Duration) -> Self {
+        Wire { stream: Some(stream), order: 0, wait }
     }
 
-    /// A new command counts from 0.
+    /// A new command counts from 0, and has its own time.
     pub(super) fn begin(&mut self) {
         self.order = 0;
+        let until = Instant::now() + self.wait;
+        match &mut self.stream {
+            Some(Stream::Plain(stream)) => stream.until = until,
+            Some(Stream::Tls(stream)) => stream.sock.until = until,
+            Some(Stream::Socket(stream)) => stream.until = until,
+            None => {}
+        }
     }
 
     /// Whether nobody else hears what is said.
@@ -94,7 +157,7 @@ impl Wire {
 }
 
 /// A certificate that does not hold is told as such.
-fn failed(why: &std::io::Error) -> Error {
+fn failed(why: &io::Error) -> Error {
     match why.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
         Some(tls) => Error::Open(format!("TLS to the other database: {tls}")),
         None => lost(),
