@@ -181,7 +181,7 @@ impl Work<'_> {
             ended.present = Some(self.look_who_is_there(vault, run, tell).await?);
             ended.gone = self.tell_gone(vault, run).await?;
         }
-        self.end(vault, &ended).await?;
+        self.end(vault, run, &ended).await?;
         Ok(ended)
     }
 
@@ -297,30 +297,29 @@ impl Work<'_> {
     async fn tell_gone(&self, vault: &Vault, run: u64) -> Result<u64, Error> {
         let mut count = 0;
         loop {
-            let source = self.source.clone();
-            let gone = vault
-                .0
-                .db
-                .read(move |reader| -> Result<_, Error> { Ok(state::newly_gone(reader, &source, run)?) });
-            let gone = gone.await?;
-            if gone.is_empty() {
-                return Ok(count);
-            }
-            let here = u64::try_from(gone.len()).unwrap_or(0);
-            count += here;
             let (source, actor, shop) =
                 (self.source.clone(), self.import.actor, self.import.shop.name.clone());
-            let written = vault.0.db.write(move |tx| -> Result<(), Error> {
+            // Found and noted in one write: two imports at once tell each of them once.
+            let written = vault.0.db.write(move |tx| -> Result<u64, Error> {
+                let gone = state::newly_gone(tx, &source, run)?;
+                let here = u64::try_from(gone.len()).unwrap_or(0);
+                if gone.is_empty() {
+                    tx.commit_silent("everybody who was there is there");
+                    return Ok(0);
+                }
                 gone.iter().try_for_each(|customer| state::set_gone(tx, &source, *customer))?;
                 let customers = gone.iter().take(NAMED).copied().collect();
                 tx.append(actor, None, CustomersGone { shop: shop.clone(), count: here, customers })?;
-                Ok(())
+                Ok(here)
             });
-            written.await?;
+            match written.await? {
+                0 => return Ok(count),
+                here => count += here,
+            }
         }
     }
 
-    async fn end(&self, vault: &Vault, ended: &Ended) -> Result<(), Error> {
+    async fn end(&self, vault: &Vault, run: u64, ended: &Ended) -> Result<(), Error> {
         let sum = |of: fn(&Report) -> u64| ended.parts.iter().map(|part| of(&part.report)).sum();
         let fact = ShopImported {
             shop: self.import.shop.name.clone(),
@@ -333,9 +332,9 @@ impl Work<'_> {
         };
         let (source, actor, is_swept) = (self.source.clone(), self.import.actor, ended.present.is_some());
         let written = vault.0.db.write(move |tx| -> Result<(), Error> {
-            state::end(tx, &source)?;
+            state::end(tx, &source, run)?;
             if is_swept {
-                state::swept(tx, &source)?;
+                state::swept(tx, &source, run)?;
             }
             tx.append(actor, None, fact.clone())?;
             Ok(())

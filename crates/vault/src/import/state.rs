@@ -7,14 +7,15 @@ statements! {
     SHOP = "SELECT run, ended_at, swept_at FROM import_shop WHERE source = $1";
     BEGIN = "INSERT INTO import_shop (source, run, begun_at) VALUES ($1, $2, $3) \
              ON CONFLICT (source) DO UPDATE SET run = EXCLUDED.run, begun_at = EXCLUDED.begun_at, ended_at = NULL";
-    END = "UPDATE import_shop SET ended_at = $2 WHERE source = $1";
-    SWEPT = "UPDATE import_shop SET swept_at = $2 WHERE source = $1";
+    END = "UPDATE import_shop SET ended_at = $2 WHERE source = $1 AND run = $3";
+    SWEPT = "UPDATE import_shop SET swept_at = $2 WHERE source = $1 AND run = $3";
     PART = "SELECT file, run, after, since, next FROM import_part WHERE source = $1 AND part = $2";
     PUT_PART = "INSERT INTO import_part (source, part, file, run, after, since, next) VALUES ($1, $2, $3, $4, $5, $6, $7) \
                 ON CONFLICT (source, part) DO UPDATE SET file = EXCLUDED.file, run = EXCLUDED.run, after = EXCLUDED.after, \
-                since = EXCLUDED.since, next = EXCLUDED.next";
+                since = EXCLUDED.since, next = EXCLUDED.next WHERE import_part.run <= EXCLUDED.run";
     PRESENT = "INSERT INTO import_present (source, customer, run) VALUES ($1, $2, $3) \
-               ON CONFLICT (source, customer) DO UPDATE SET run = EXCLUDED.run, gone_at = NULL";
+               ON CONFLICT (source, customer) DO UPDATE SET run = EXCLUDED.run, gone_at = NULL \
+               WHERE import_present.run <= EXCLUDED.run";
     NEWLY_GONE = "SELECT p.customer FROM import_present p JOIN vault_customer c ON c.id = p.customer \
                   WHERE p.source = $1 AND p.run < $2 AND p.gone_at IS NULL AND c.erasure_begun_at IS NULL \
                   ORDER BY p.customer LIMIT 500";
@@ -60,14 +61,15 @@ pub(crate) fn begin(tx: &mut Tx<'_>, source: &str, run: u64) -> Result<(), Error
     tx.execute(BEGIN, params![source, number(run), now]).map(drop)
 }
 
-pub(crate) fn end(tx: &mut Tx<'_>, source: &str) -> Result<(), Error> {
+/// Of this run: where another one began meanwhile, it is not ended by this.
+pub(crate) fn end(tx: &mut Tx<'_>, source: &str, run: u64) -> Result<(), Error> {
     let now = tx.now();
-    tx.execute(END, params![source, now]).map(drop)
+    tx.execute(END, params![source, now, number(run)]).map(drop)
 }
 
-pub(crate) fn swept(tx: &mut Tx<'_>, source: &str) -> Result<(), Error> {
+pub(crate) fn swept(tx: &mut Tx<'_>, source: &str, run: u64) -> Result<(), Error> {
     let now = tx.now();
-    tx.execute(SWEPT, params![source, now]).map(drop)
+    tx.execute(SWEPT, params![source, now, number(run)]).map(drop)
 }
 
 pub(crate) fn part(reader: &mut Reader<'_>, source: &str, part: &str) -> Result<Option<PartRow>, Error> {
@@ -87,6 +89,7 @@ pub(crate) fn put_part(tx: &mut Tx<'_>, source: &str, part: &str, row: &PartRow)
     tx.execute(PUT_PART, params![source, part, file, number(*run), *after, *since, *next]).map(drop)
 }
 
+/// Two imports of one shop at once, the job's and an operator's, may be of different runs: the later one's word stays.
 pub(crate) fn present(tx: &mut Tx<'_>, source: &str, customer: CustomerId, run: u64) -> Result<(), Error> {
     tx.execute(PRESENT, params![source, customer, number(run)]).map(drop)
 }
@@ -110,4 +113,46 @@ pub(crate) fn gone(reader: &mut Reader<'_>, limit: u32) -> Result<Vec<Gone>, Err
 
 fn number(run: u64) -> i64 {
     i64::try_from(run).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use storeward_store::both_engines;
+
+    use super::*;
+
+    // The job's import and an operator's at once: the slower one made people look gone whom the other had just seen.
+    both_engines!(a_slower_run_takes_nothing_back, crate::import::MIGRATIONS, async |db| {
+        let ada = CustomerId::from_bits(1);
+        let row = |run: u64, after: Option<i64>| PartRow {
+            file: "f".to_owned(),
+            run,
+            after,
+            since: None,
+            next: Timestamp::from_seconds(1),
+        };
+        let written = db.write(move |tx| -> Result<(), Error> {
+            tx.commit_silent("a test");
+            begin(tx, "shop", 1)?;
+            present(tx, "shop", ada, 1)?;
+            end(tx, "shop", 1)?;
+            begin(tx, "shop", 2)?;
+            present(tx, "shop", ada, 2)?;
+            put_part(tx, "shop", "people", &row(2, Some(7)))?;
+            // What the first one says late.
+            present(tx, "shop", ada, 1)?;
+            put_part(tx, "shop", "people", &row(1, None))?;
+            end(tx, "shop", 1)?;
+            swept(tx, "shop", 1)
+        });
+        written.await.unwrap();
+        let read = db.read(|reader| -> Result<_, Error> {
+            let run: u64 = reader.query_one("SELECT run FROM import_present", &[], |row| row.get(0))?;
+            Ok((run, shop(reader, "shop")?, part(reader, "shop", "people")?))
+        });
+        let (run, shop, part) = read.await.unwrap();
+        assert_eq!(run, 2);
+        assert_eq!(shop, Some(ShopRow { run: 2, ended_at: None, swept_at: None }));
+        assert_eq!(part, Some(row(2, Some(7))));
+    });
 }

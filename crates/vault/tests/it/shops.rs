@@ -49,6 +49,7 @@ async fn head(db: &TestDb) -> u64 {
 
 const TABLES: &str = include_str!("../shops/woocommerce.sql");
 const HPOS: &str = include_str!("../shops/woocommerce-hpos.sql");
+const POSTS: &str = include_str!("../shops/woocommerce-posts.sql");
 
 #[test]
 fn woocommerces_accounts_guests_and_orders_are_taken_and_taken_once() {
@@ -90,6 +91,52 @@ fn woocommerces_accounts_guests_and_orders_are_taken_and_taken_once() {
         let before = head(&db).await;
         let again = taken(&vault, shop).await;
         assert_eq!(head(&db).await, before + 1, "only that it was read is new: {}", told(&again));
+    });
+}
+
+#[test]
+fn orders_that_are_posts_are_taken_as_well() {
+    let shop = MariaDb::start(&[]);
+    on_both(&shop, &[TABLES, POSTS], async |db, shop| {
+        let (_keys, vault) = both(&db).await;
+        let first = taken(&vault, shop).await;
+        let names: Vec<&str> = first.parts.iter().map(|part| part.name.as_str()).collect();
+        assert_eq!(names, ["accounts", "guests-of-posts", "orders-of-posts", "payment-tokens"]);
+        // Four accounts, and two who ordered without one.
+        assert_eq!((first.present, first.gone), (Some(6), 0));
+        let report = told(&first);
+        assert!(report.contains("note.text holds a card number") && !report.contains("4111"), "{report}");
+        ada_is_there(&vault).await;
+        gus_is_there(&vault).await;
+        for nobody in ["una@shop.example", "draft@guests.example", "bin@guests.example"] {
+            assert_eq!(vault.find(field("contact.email"), nobody).await.unwrap(), [], "{nobody}");
+        }
+        let bob = vault.customer_of_shop("3");
+        assert_eq!(shown(&vault, bob, &["order.status"]).await.len(), 1);
+        let before = head(&db).await;
+        taken(&vault, shop).await;
+        assert_eq!(head(&db).await, before + 1, "only that it was read is new");
+        // What changed since is read, and the erased stay erased: Ada by her number, Gus by his address.
+        let gus = vault.customer_of_shop(&Vault::guest_number("gus@guests.example"));
+        for customer in [vault.customer_of_shop("2"), gus] {
+            vault.erase(&own(customer)).await.unwrap();
+        }
+        shop.run(
+            "shop",
+            "UPDATE wp_posts SET post_status = 'wc-completed', post_modified_gmt = UTC_TIMESTAMP() WHERE ID IN (101, 103, 104);
+             DELETE FROM wp_usermeta WHERE user_id = 2; DELETE FROM wp_users WHERE ID = 2;
+             UPDATE wp_postmeta SET meta_value = '0' WHERE meta_key = '_customer_user' AND post_id = 101;
+             UPDATE wp_wc_customer_lookup SET user_id = NULL WHERE customer_id = 1;",
+        );
+        let third = taken(&vault, shop).await;
+        let of = |name: &str| third.parts.iter().find(|part| part.name == name).unwrap();
+        assert!(of("orders-of-posts").since.is_some());
+        assert_eq!(of("orders-of-posts").report.erased, 2, "{}", told(&third));
+        for number in ["101", "102", "103"] {
+            assert_eq!(vault.find(field("order.number"), number).await.unwrap(), [], "{number}");
+        }
+        assert_eq!(vault.find(field("contact.email"), "ada@people.example").await.unwrap(), []);
+        assert_eq!(vault.verify(Actor::System, |_| {}).await.unwrap().flaws, []);
     });
 }
 
