@@ -50,7 +50,9 @@ pub fn start(opened: &Opened, certificates: &Arc<CertificateStore>) -> Done<Cust
     let (checkout, own) = crate::checkout::start(opened, own)?;
     let anchors = crate::anchor::start(opened, &outbox)?;
     let office = crate::office::start(opened, vault.as_ref())?;
-    let watch = vault.as_ref().map(|_| Watch::new(opened.db.clone(), opened.clock.clone()));
+    let watch = vault
+        .as_ref()
+        .map(|standing| Watch::new(opened.db.clone(), opened.clock.clone(), standing.vault.walks().clone()));
     let pages = PageThreads::start()?;
     let own = own.map(|own| own.beside(pages.handle()));
     let serving = Serving {

@@ -35,6 +35,7 @@ pub mod sights;
 mod sql;
 mod values;
 mod verify;
+mod walks;
 
 pub use asking::{Ask, Asker};
 pub use catalogue::{Class, FIELDS, Field};
@@ -62,6 +63,7 @@ pub use sights::STATEMENTS as SIGHT_STATEMENTS;
 pub use sql::STATEMENTS;
 pub use values::Rule;
 pub use verify::{Verified, Walk};
+pub use walks::{IN_A_ROW, Steps, Walked, Walks};
 
 /// What the staff's console sees of all this.
 pub mod desk {

@@ -19,6 +19,7 @@ use crate::programs::{Expected, tag_in};
 use crate::rules::RulesFrom;
 use crate::sights::{self, Sight};
 use crate::sql::{self, CustomerRow, FieldRow};
+use crate::walks::{Steps, Walks};
 
 /// Where values come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,6 +97,7 @@ pub(crate) struct Inner {
     pub keys: KeyStore,
     pub policies: RwLock<(Arc<Policies>, RulesFrom)>,
     pub entropy: Arc<dyn Entropy>,
+    pub walks: Walks,
 }
 
 /// How much there is.
@@ -119,7 +121,13 @@ impl Vault {
             keys,
             policies: RwLock::new((Arc::new(policies), RulesFrom::Start)),
             entropy,
+            walks: Walks::default(),
         }))
+    }
+
+    /// Who goes through the shop's numbers one after the other.
+    pub fn walks(&self) -> &Walks {
+        &self.0.walks
     }
 
     /// Other rules from the next question on.
@@ -350,8 +358,8 @@ impl Vault {
         Ok((key, found.await?))
     }
 
-    /// [`Vault::find`], or [`Vault::find_by_part`] where the field is not found by whole values, for somebody whom the policy lets find customers. That they looked, and how many there were, is on
-    /// record.
+    /// [`Vault::find`], or [`Vault::find_by_part`] where the field is not found by whole values, for somebody whom the policy lets find
+    /// customers. That they looked, and how many there were, is on record.
     pub async fn look_up(
         &self,
         asker: &Asker,
@@ -381,6 +389,11 @@ impl Vault {
             });
             told.await?;
             return Err(Error::Denied(reason));
+        }
+        match field.full_name().as_str() {
+            "contact.shop_id" => self.0.walks.step(actor, Steps::Customers, value, now),
+            "order.number" => self.0.walks.step(actor, Steps::Orders, value, now),
+            _ => {}
         }
         let found = match field.lookup {
             Lookup::Whole => self.find(field, value).await?,

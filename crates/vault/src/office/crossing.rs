@@ -18,6 +18,7 @@ use super::pages::{Flag, Page, ShopPages};
 use super::{Inner, Office, dots};
 use crate::catalogue::Field;
 use crate::error::Error;
+use crate::walks::Steps;
 
 /// A form for a staff page that is longer goes no further; files in forms may.
 const REQUEST_BYTES: usize = 1024 * 1024;
@@ -49,6 +50,8 @@ pub(crate) struct Crossing {
     /// Programs and styles from here are files.
     is_fixed: bool,
     query: String,
+    /// With its query: who is shown is often a number in it.
+    address: String,
     method: Method,
     id: RequestId,
     client: ClientIp,
@@ -74,6 +77,7 @@ impl Crossing {
             place,
             is_fixed,
             query: head.query.unwrap_or_default().to_owned(),
+            address: address(head),
             method: head.method.clone(),
             id: head.id,
             client: head.client,
@@ -207,6 +211,7 @@ impl Crossing {
         let house = self.house();
         let subjects = house.subjects(text, form, &found, own).await.map_err(|_| Held::NotRecorded)?;
         if !subjects.is_empty() {
+            house.parts.vault.walks().step(guest.actor, Steps::Pages, &self.address, house.parts.clock.now());
             let all = u64::try_from(found.len()).unwrap_or(u64::MAX);
             let counts = (all.saturating_sub(count), count);
             let noted: Result<(), Error> =
@@ -218,6 +223,23 @@ impl Crossing {
         }
         Ok(Passage::Body(Bytes::from(masked)))
     }
+}
+
+/// An address up to the end of its last number, such as `/wp-admin/user-edit.php?user_id=12` of what has a token behind that.
+fn address(head: &RequestHead<'_>) -> String {
+    let whole = head.query.map_or_else(|| head.path.to_owned(), |query| format!("{}?{query}", head.path));
+    let parts = whole.split_inclusive(['/', '?', '&']);
+    let mut out = String::new();
+    let mut numbered = 0;
+    for part in parts {
+        out.push_str(part.trim_end_matches(['/', '&']));
+        if part.trim_end_matches(['/', '&']).ends_with(|sign: char| sign.is_ascii_digit()) {
+            numbered = out.len();
+        }
+        out.push('/');
+    }
+    out.truncate(numbered);
+    out
 }
 
 /// What the rules show somebody of a field.

@@ -12,6 +12,8 @@ use storeward_events::office::UnusualReading;
 use storeward_store::jobs::{Failed, Handler, Job};
 use storeward_store::{Db, Error, Reader, params, statements};
 
+use crate::walks::{IN_A_ROW, Walked, Walks};
+
 statements! {
     READERS = "SELECT actor, CAST(COUNT(DISTINCT customer) AS BIGINT) FROM vault_sight WHERE at > $1 AND opened = 1 \
                AND SUBSTR(actor, 1, 6) = 'staff_' GROUP BY actor";
@@ -25,8 +27,6 @@ statements! {
     WITHOUT = "SELECT CAST(COUNT(DISTINCT s.customer) AS BIGINT) FROM vault_sight s WHERE s.actor = $1 AND s.at > $2 AND s.opened = 1 \
                AND NOT EXISTS (SELECT 1 FROM vault_field f WHERE f.customer = s.customer AND f.collection = 'order')";
     ORDERS = "SELECT CAST(COUNT(*) AS BIGINT) FROM (SELECT DISTINCT customer FROM vault_field WHERE collection = 'order' LIMIT 100) AS o";
-    LATEST = "SELECT customer FROM vault_sight WHERE actor = $1 AND at > $2 AND opened = 1 ORDER BY event DESC LIMIT 60";
-    BETWEEN = "SELECT CAST(COUNT(*) AS BIGINT) FROM vault_customer WHERE id > $1 AND id < $2";
     TOLD = "SELECT at FROM office_finding WHERE actor = $1 AND reason = $2 AND at > $3";
     TELL = "INSERT INTO office_finding (actor, reason, at, customers) VALUES ($1, $2, $3, $4)";
     STANDING = "SELECT actor, reason, customers, at FROM office_finding WHERE at > $1 ORDER BY at DESC LIMIT 20";
@@ -57,8 +57,6 @@ const HOUR_CUSTOMERS: u64 = 5;
 const WITHOUT_ORDER: u64 = 20;
 /// Customers with an order from which on the shop is one that keeps them here.
 const ORDERS_KEPT: u64 = 100;
-/// Neighbours by number in a row, as a program goes through them; people come to customers by their questions.
-const IN_A_ROW: u64 = 15;
 
 /// Something that stands on the console.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,6 +76,8 @@ pub struct Watch(Arc<Inner>);
 struct Inner {
     db: Db,
     clock: Arc<dyn Clock>,
+    /// Who goes through the shop's numbers.
+    walks: Walks,
     findings: Mutex<Vec<Finding>>,
 }
 
@@ -97,8 +97,8 @@ struct Unusual {
 }
 
 impl Watch {
-    pub fn new(db: Db, clock: Arc<dyn Clock>) -> Self {
-        Watch(Arc::new(Inner { db, clock, findings: Mutex::default() }))
+    pub fn new(db: Db, clock: Arc<dyn Clock>, walks: Walks) -> Self {
+        Watch(Arc::new(Inner { db, clock, walks, findings: Mutex::default() }))
     }
 
     /// What was found within a day. Never waits.
@@ -126,7 +126,16 @@ impl Watch {
     /// One look.
     pub async fn round(&self) -> Result<(), Error> {
         let now = self.0.clock.now();
-        let found = self.0.db.read(move |reader| look(reader, now)).await?;
+        let mut found = self.0.db.read(move |reader| look(reader, now)).await?;
+        let limit = u64::try_from(IN_A_ROW).unwrap_or(u64::MAX);
+        found.extend(self.0.walks.found(now.minus(HOUR)).into_iter().map(|Walked { staff, numbers }| {
+            Unusual {
+                actor: Actor::Staff { id: staff }.to_string(),
+                reason: "in_a_row",
+                customers: numbers,
+                limit,
+            }
+        }));
         for unusual in found {
             self.tell(unusual, now).await?;
         }
@@ -194,10 +203,6 @@ fn look(reader: &mut Reader<'_>, now: Timestamp) -> Result<Vec<Unusual>, Error> 
         if without >= WITHOUT_ORDER && without * 5 >= customers * 4 && keeps_orders(reader)? {
             note("without_order", without, WITHOUT_ORDER);
         }
-        let in_a_row = neighbours(reader, &actor, since)?;
-        if in_a_row >= IN_A_ROW {
-            note("in_a_row", in_a_row, IN_A_ROW);
-        }
     }
     Ok(found)
 }
@@ -234,19 +239,4 @@ fn is_new_hour(reader: &mut Reader<'_>, actor: &str, now: Timestamp) -> Result<b
         }
     }
     Ok(true)
-}
-
-/// The longest row of customers, one after the other, between whom nobody stands.
-fn neighbours(reader: &mut Reader<'_>, actor: &str, since: Timestamp) -> Result<u64, Error> {
-    let mut latest: Vec<String> = reader.query_many(LATEST, params![actor, since], |row| row.get(0))?;
-    latest.dedup();
-    let (mut run, mut longest) = (1, 0);
-    for pair in latest.windows(2) {
-        let [one, other] = pair else { continue };
-        let (low, high) = if one < other { (one, other) } else { (other, one) };
-        let between: u64 = reader.query_one(BETWEEN, params![low, high], |row| row.get(0))?;
-        run = if between == 0 && one != other { run + 1 } else { 1 };
-        longest = longest.max(run);
-    }
-    Ok(longest)
 }

@@ -11,7 +11,7 @@ use storeward_store::{Error, Migration, both_engines, ledger};
 use storeward_vault::office::{self, FLOOR_OPENED, Watch};
 use storeward_vault::{Class, MIGRATIONS, Vault, fields_of};
 
-use crate::support::{asks, both, item, staff};
+use crate::support::{asks, both, field, item, staff};
 
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -66,14 +66,14 @@ async fn reasons(db: &TestDb) -> Vec<String> {
     }
 }
 
-fn watch(db: &TestDb) -> Watch {
-    Watch::new((**db).clone(), Arc::clone(&db.clock) as _)
+fn watch(db: &TestDb, vault: &Vault) -> Watch {
+    Watch::new((**db).clone(), Arc::clone(&db.clock) as _, vault.walks().clone())
 }
 
 both_engines!(the_first_day_and_a_busy_hour_raise_nothing, &tables(), async |db| {
     let (_keys, vault) = both(&db).await;
     customers(&vault, FLOOR_OPENED, false).await;
-    let watch = watch(&db);
+    let watch = watch(&db, &vault);
     watch.round().await.unwrap();
     read(&db, &vault, scattered(FLOOR_OPENED)).await;
     watch.round().await.unwrap();
@@ -84,7 +84,7 @@ both_engines!(the_first_day_and_a_busy_hour_raise_nothing, &tables(), async |db|
 both_engines!(far_more_than_usual_is_told_once_and_stands_for_a_day, &tables(), async |db| {
     let (_keys, vault) = both(&db).await;
     customers(&vault, FLOOR_OPENED + 4, false).await;
-    let watch = watch(&db);
+    let watch = watch(&db, &vault);
     read(&db, &vault, scattered(FLOOR_OPENED + 4)).await;
     for _ in 0..3 {
         watch.round().await.unwrap();
@@ -97,22 +97,40 @@ both_engines!(far_more_than_usual_is_told_once_and_stands_for_a_day, &tables(), 
     assert!(watch.findings().is_empty());
 });
 
-both_engines!(a_walk_through_neighbours_is_told, &tables(), async |db| {
+/// Looks customers up by numbers, some of which nobody has.
+async fn look_up(db: &TestDb, vault: &Vault, by: &str, numbers: impl Iterator<Item = u64>, seconds: u64) {
+    let asker = asks(id(1), Purpose::Support).asker;
+    for number in numbers {
+        db.clock.advance(Duration::from_secs(seconds));
+        vault.look_up(&asker, field(by), &number.to_string()).await.unwrap();
+    }
+}
+
+both_engines!(who_goes_through_the_shops_numbers_is_told, &tables(), async |db| {
     let (_keys, vault) = both(&db).await;
-    customers(&vault, 24, false).await;
-    let watch = watch(&db);
-    read(&db, &vault, 1..=14).await;
+    customers(&vault, 3, false).await;
+    let watch = watch(&db, &vault);
+    // In an order that no program has; and as somebody packs, a parcel each half a minute.
+    look_up(&db, &vault, "contact.shop_id", scattered(40), 2).await;
+    look_up(&db, &vault, "order.number", 2_000..2_060, 30).await;
+    look_up(&db, &vault, "contact.shop_id", 10..24, 2).await;
     watch.round().await.unwrap();
     assert_eq!(reasons(&db).await, [""; 0], "fourteen may be chance");
-    read(&db, &vault, 15..=16).await;
+    look_up(&db, &vault, "contact.shop_id", 24..30, 2).await;
     watch.round().await.unwrap();
     assert_eq!(reasons(&db).await, ["in_a_row"]);
+    assert_eq!(watch.findings()[0].customers, 20);
+    // Once a day, and orders as fast as no hands are.
+    db.clock.advance(DAY + HOUR);
+    look_up(&db, &vault, "order.number", 3_000..3_020, 2).await;
+    watch.round().await.unwrap();
+    assert_eq!(reasons(&db).await, ["in_a_row"; 2]);
 });
 
 both_engines!(customers_without_an_order_count_where_orders_are_kept, &tables(), async |db| {
     let (_keys, vault) = both(&db).await;
     customers(&vault, 25, false).await;
-    let watch = watch(&db);
+    let watch = watch(&db, &vault);
     read(&db, &vault, scattered(25)).await;
     watch.round().await.unwrap();
     assert_eq!(reasons(&db).await, [""; 0], "nobody has an order here");
@@ -127,7 +145,7 @@ both_engines!(customers_without_an_order_count_where_orders_are_kept, &tables(),
 both_engines!(an_hour_that_was_never_used_is_told_of_who_has_a_past, &tables(), async |db| {
     let (_keys, vault) = both(&db).await;
     customers(&vault, 12, false).await;
-    let watch = watch(&db);
+    let watch = watch(&db, &vault);
     for _ in 0..11 {
         read(&db, &vault, [1, 8].into_iter()).await;
         watch.round().await.unwrap();
