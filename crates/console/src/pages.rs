@@ -135,4 +135,5 @@ fn of_data(routes: Routes<App, StaffGate>) -> Routes<App, StaffGate> {
         .post("/data/{id}/ask", FRESH, data::ask)
         .post("/data/{id}/asked", FRESH, data::receive)
         .post("/data/{id}/correct", FRESH, data::correct)
+        .post("/data/{id}/said", FRESH, data::take_down)
 }

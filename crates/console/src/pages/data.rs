@@ -9,6 +9,7 @@ mod requests;
 mod rights;
 mod rules;
 mod rules_edit;
+mod said;
 mod seen;
 
 pub use correct::correct;
@@ -17,13 +18,14 @@ pub use requests::{answer, ask, page as requests};
 pub use rights::act;
 pub use rules::page as rules;
 pub use rules_edit::{edit as edit_rules, write as write_rules};
+pub use said::take_down;
 pub use seen::{file as seen_file, page as seen};
 
 use serde::Deserialize;
 use storeward_base::CustomerId;
 use storeward_policy::Purpose;
 use storeward_vault::desk::{
-    Ask, Asker, Class, Error as VaultError, FIELDS, Field, Item, Opening, Right, Vault, fields_of,
+    Ask, Asker, Class, Error as VaultError, FIELDS, Field, Item, Opening, Right, Vault, Word, fields_of,
 };
 use storeward_web::askama::Template;
 use storeward_web::axum::extract::{Path, State};
@@ -46,13 +48,22 @@ const NO_RULE: &str = "no_rule";
 /// No epoch may be longer.
 const LONGEST_EPOCH_DAYS: u32 = 30;
 
-/// What customers are found by.
+/// What customers are found by, as a whole.
 const BY: [(&str, &str); 4] = [
     ("contact.email", "E-mail address"),
     ("contact.phone", "Telephone, with its country"),
     ("order.number", "Order number"),
     ("contact.shop_id", "Number in the shop"),
 ];
+/// And by parts of it, where `vault.find_by_part` names it.
+const BY_PART: [(&str, &str); 4] = [
+    ("contact.name", "Part of a name"),
+    ("contact.company", "Part of a company's name"),
+    ("address.name", "Part of a name in an address"),
+    ("address.company", "Part of a company's name in an address"),
+];
+/// No more are told.
+const MOST_BY_PART: usize = 100;
 
 #[derive(Template)]
 #[template(path = "data.html", askama = storeward_web::askama)]
@@ -61,7 +72,9 @@ struct DataPage<'a> {
     is_set_up: bool,
     done: Option<&'static str>,
     fault: Option<&'a str>,
-    by: [(&'static str, &'static str); 4],
+    by: Vec<(&'static str, &'static str)>,
+    /// Whether some are found by parts.
+    has_parts: bool,
     several: Vec<String>,
     roles: Roles,
     /// Emergencies that nobody looked into, and requests that nobody answered.
@@ -97,6 +110,8 @@ struct CustomerPage<'a> {
     /// What may be added or put right, by its full name.
     correctable: Vec<(String, String)>,
     rights: Vec<(&'static str, &'static str)>,
+    /// What a customer may say of a purpose; nothing where the reader may not take it down.
+    words: Vec<(&'static str, &'static str)>,
     icons: &'static str,
 }
 
@@ -228,7 +243,9 @@ async fn start<'a>(app: &App, view: &'a View, fault: Option<&'a str>) -> Result<
     let is_set_up = app.vault.is_some();
     let several = Vec::new();
     let (mut waiting, mut asked, mut verified) = ((0, 0), (0, 0), None);
+    let mut by = BY.to_vec();
     if let Some(vault) = &app.vault {
+        by.extend(by_part(vault).await?);
         let requests = vault.requests(None, 1).await?;
         waiting = (requests.unreviewed.len(), requests.undecided.len());
         asked = vault.pleas_waiting().await?;
@@ -239,7 +256,8 @@ async fn start<'a>(app: &App, view: &'a View, fault: Option<&'a str>) -> Result<
         is_set_up,
         done: None,
         fault,
-        by: BY,
+        has_parts: by.len() > BY.len(),
+        by,
         several,
         roles,
         waiting,
@@ -247,6 +265,13 @@ async fn start<'a>(app: &App, view: &'a View, fault: Option<&'a str>) -> Result<
         verified,
         icons: icons(),
     })
+}
+
+/// What is found by parts here.
+async fn by_part(vault: &Vault) -> Result<Vec<(&'static str, &'static str)>, VaultError> {
+    let fields = vault.found_by_parts().await?;
+    let is_found = |name: &str| fields.iter().any(|field| field.full_name() == name);
+    Ok(BY_PART.into_iter().filter(|(name, _)| is_found(name)).collect())
 }
 
 #[derive(Deserialize)]
@@ -261,8 +286,9 @@ pub async fn find(
     view: View,
     Form(wanted): Form<Wanted>,
 ) -> Result<Response, Failure> {
-    let known = BY.iter().any(|(name, _)| *name == wanted.by);
-    let field = Field::find(&wanted.by).ok().filter(|_| known);
+    let is_whole = BY.iter().any(|(name, _)| *name == wanted.by);
+    let is_known = is_whole || by_part(vault(&app)?).await?.iter().any(|(name, _)| *name == wanted.by);
+    let field = Field::find(&wanted.by).ok().filter(|_| is_known);
     let field = field.ok_or_else(|| Failure::invalid("console.act", "The form does not fit this page."))?;
     let (asker, _) = asker(&app, &view).await?;
     let found = match vault(&app)?.look_up(&asker, field, &wanted.value).await {
@@ -272,18 +298,29 @@ pub async fn find(
             let content = start(&app, &view, Some(&words)).await?;
             return view.refused(TITLE, HERE, &content);
         }
+        Err(VaultError::Value { why, .. }) if !is_whole => {
+            let words = format!("Not looked for: a part {why}.");
+            let content = start(&app, &view, Some(&words)).await?;
+            return view.refused(TITLE, HERE, &content);
+        }
         Err(other) => return Err(other.into()),
     };
     match found.as_slice() {
         [only] => Ok(redirect(&format!("{HERE}/{only}"))),
         [_, _, ..] => {
-            let mut content = start(&app, &view, None).await?;
+            let words = "These are the first hundred. Type more of it, and there are fewer.";
+            let is_cut = !is_whole && found.len() >= MOST_BY_PART;
+            let mut content = start(&app, &view, is_cut.then_some(words)).await?;
             content.several = found.iter().map(ToString::to_string).collect();
             view.page(TITLE, HERE, &content)
         }
         [] => {
-            let words =
-                "Nobody has exactly this value. It is compared as a whole: there is no search by parts.";
+            let words = match is_whole {
+                true => {
+                    "Nobody has exactly this value. It is compared as a whole: there is no search by parts of it."
+                }
+                false => "Nobody has these letters in a row in it.",
+            };
             let content = start(&app, &view, Some(words)).await?;
             view.refused(TITLE, HERE, &content)
         }
@@ -331,6 +368,7 @@ pub async fn customer(
         }
         "corrected" => Some("The value is put right."),
         "taken" => Some("The value is taken away."),
+        "said" => Some("It is taken down. Of each purpose the last word counts."),
         "nothing" => Some("There was no such value, so nothing changed."),
         _ => None,
     };
@@ -362,6 +400,11 @@ async fn customer_page<'a>(app: &App, view: &'a View, id: CustomerId) -> Result<
             .map(|field| (field.full_name(), field.full_name().replace(['.', '_'], " ")))
             .collect(),
         rights: Right::ALL.map(|right| (right.name(), pleas::right_words(right))).to_vec(),
+        words: if vault.may_correct(&asker, id, Field::find("consent.given_at")?) {
+            Word::ALL.map(|word| (word.name(), said::word_words(word))).to_vec()
+        } else {
+            Vec::new()
+        },
         icons: icons(),
     };
     content.choose(None, &[Class::Contact]);

@@ -10,6 +10,8 @@ use storeward_vault::{Field, Item, Provenance};
 use super::bench::{Answer, Bench, Browser, EMAIL};
 use super::letters::Letterbox;
 
+mod words;
+
 static TABLES: LazyLock<Vec<Migration>> = LazyLock::new(|| {
     let office = storeward_vault::office::MIGRATIONS;
     [storeward_console::MIGRATIONS, storeward_identity::MIGRATIONS, storeward_vault::MIGRATIONS, office]

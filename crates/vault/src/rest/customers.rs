@@ -1,7 +1,7 @@
 //! Customers: kept, listed, found, opened, written.
 
 use serde_json::json;
-use storeward_api::{Act, Answer, Call, Operation, Problem, Repeat, UpTo};
+use storeward_api::{Act, Answer, Call, FieldFault, Operation, Problem, Repeat, UpTo};
 use storeward_base::CustomerId;
 use storeward_web::http::header;
 
@@ -146,7 +146,12 @@ pub fn numbered(number: String) -> Item {
 
 async fn find(vault: Vault, call: Call) -> Result<Answer, Problem> {
     let Wanted { field, value } = call.body()?;
-    let found = vault.look_up(&asker(&call), field.0, value.0.expose()).await.map_err(problem)?;
+    let found = vault.look_up(&asker(&call), field.0, value.0.expose()).await.map_err(|why| match why {
+        Error::Value { why, .. } => {
+            Problem::misfit(vec![FieldFault { pointer: "/value".to_owned(), detail: why.to_owned() }])
+        }
+        other => problem(other),
+    })?;
     Ok(Answer::of(200, &Found { customers: found.into_iter().map(CustomerWord).collect() }))
 }
 

@@ -133,11 +133,11 @@ message! {
 }
 
 message! {
-    /// A question for whoever has exactly this value.
+    /// A question for whoever has exactly this value, or these letters in it.
     request Wanted {
-        /// By which field.
+        /// By which field; names and companies by parts, where `vault.find_by_part` has them.
         field: LookupWord,
-        /// The whole value. It is compared in normal form, by a keyed mark: nothing is opened.
+        /// The whole value, compared in normal form by a keyed mark; of what goes by parts, three letters or more.
         value: Text,
     }
 }
@@ -145,7 +145,7 @@ message! {
 message! {
     /// Who has it.
     answer Found {
-        /// Their ids; at most 200.
+        /// Their ids; at most 200, by parts 100.
         customers: Vec<CustomerWord>,
     }
 }
@@ -373,7 +373,7 @@ message! {
         field: String,
         /// What it takes, in words.
         takes: String,
-        /// Whether customers are found by it.
+        /// Whether customers are found by it as a whole.
         found_by: bool,
     }
 }

@@ -90,10 +90,10 @@ word! {
 }
 
 word! {
-    /// A field by whose value customers are found.
+    /// A field by whose value, or by parts of whose value, customers are found.
     LookupWord(&'static Field),
     "this is no field by which customers are found",
-    |text| Field::find(text).ok().filter(|field| field.lookup == Lookup::Whole),
+    |text| Field::find(text).ok().filter(|field| is_found_by(field)),
     |word| word.0.full_name(),
     json!({ "type": "string", "enum": names(&found_by()) })
 }
@@ -139,7 +139,11 @@ fn names(fields: &[&'static Field]) -> Vec<String> {
 }
 
 fn found_by() -> Vec<&'static Field> {
-    FIELDS.iter().filter(|field| field.lookup == Lookup::Whole).collect()
+    FIELDS.iter().filter(|field| is_found_by(field)).collect()
+}
+
+fn is_found_by(field: &Field) -> bool {
+    field.lookup == Lookup::Whole || crate::by_part(&field.full_name()).is_ok()
 }
 
 fn is_item(text: &str) -> bool {
