@@ -105,7 +105,10 @@ impl Payments {
             return Err(misfit("email", "this is no e-mail address"));
         }
         if !self.is_shops(&new.return_address) {
-            return Err(misfit("return_address", "it begins with https:// and one of the shop's own hosts"));
+            return Err(misfit(
+                "return_address",
+                "it begins with https:// and one of the shop's own hosts, with the shop's port",
+            ));
         }
         check_lines(new)?;
         if self.0.gateways.is_empty() {
@@ -120,8 +123,10 @@ impl Payments {
         let is_secure =
             place.is_https() || place.ip().is_some_and(|ip| ip.is_loopback()) || place.host() == "localhost";
         let plain = address.len() <= 1000 && address.bytes().all(|b| b.is_ascii_graphic() && b != b'\\');
-        // On whatever port: it is the shop's machine.
-        let is_known = self.0.hosts.iter().any(|host| host == place.host());
+        // On the shop's port, too: what else listens on its machine need not be the shop's.
+        let own = storeward_outbound::Destination::of_url(&self.0.address);
+        let is_known = self.0.hosts.iter().any(|host| host == place.host())
+            && own.is_ok_and(|own| own.port() == place.port());
         is_secure && plain && is_known
     }
 }

@@ -37,6 +37,8 @@ both_engines!(an_order_has_one_payment, MIGRATIONS, async |db| {
         },
         NewPayment { return_address: "javascript:alert(1)".to_owned(), ..order_of("B", 1, "EUR") },
         NewPayment { return_address: "http://shop.example/".to_owned(), ..order_of("B", 1, "EUR") },
+        NewPayment { return_address: "https://shop.example:9/".to_owned(), ..order_of("B", 1, "EUR") },
+        NewPayment { return_address: "https://shop.example:8443/x".to_owned(), ..order_of("B", 1, "EUR") },
     ] {
         let refused = shop.payments.create(Actor::System, wrong).await.unwrap_err();
         assert!(matches!(refused, Error::Misfit { field: "return_address", .. }), "{refused:?}");
