@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use storeward_base::Timestamp;
+use storeward_events::system::RowHarmed;
 use storeward_store::jobs::{self, Failed, Handler, Job, Runner, RunnerOptions, Trouble};
-use storeward_store::{Db, Error, Tx, addresses, ledger};
+use storeward_store::ledger::{VerifyOptions, What};
+use storeward_store::{Db, Error, Tx, addresses, harmed, ledger};
 
 use super::log;
 use crate::Done;
@@ -44,6 +46,12 @@ fn own(db: &Db) -> Vec<Handler> {
         })
         .every(DAY)
         .time_limit(Duration::from_secs(3600)),
+        Handler::new("store.verify_ledger", {
+            let db = db.clone();
+            move |job| verify_ledger(db.clone(), job)
+        })
+        .every(DAY)
+        .time_limit(Duration::from_secs(4 * 3600)),
         daily("store.forget_dead_jobs", Forget { what: jobs::forget_dead_before, kept: DEAD_JOBS_KEPT }),
     ]
 }
@@ -82,6 +90,30 @@ async fn forget_events(db: Db, job: Job) -> Result<(), Failed> {
     Ok(())
 }
 
+/// Looks through the whole ledger, as `storeward audit verify` does: whatever goes by an entry's column goes by one that says what the
+/// entry says.
+async fn verify_ledger(db: Db, job: Job) -> Result<(), Failed> {
+    let harms = harms_of_the_ledger(&db).await?;
+    let claim = job.claim();
+    let told = db.write(move |tx| {
+        harmed::tell(tx, &harms)?;
+        claim.finish(tx)
+    });
+    Ok(told.await?)
+}
+
+async fn harms_of_the_ledger(db: &Db) -> Result<Vec<RowHarmed>, Error> {
+    let db = db.clone();
+    let look = move || ledger::verify(&db, &VerifyOptions::default(), |_, _| {});
+    let report = tokio::task::spawn_blocking(look).await.map_err(|_| Error::Panicked)??;
+    Ok(report.first_fault.map_or_else(Vec::new, |fault| {
+        log("error", "the ledger does not hold together", &[("reason", &fault.to_string())]);
+        let (table, row) = ("ledger_entry".to_owned(), fault.seq.to_string());
+        let is_gone = matches!(fault.what, What::Missing | What::CheckpointMissing);
+        vec![RowHarmed { table, row, harm: if is_gone { "missing" } else { "changed" }.to_owned() }]
+    }))
+}
+
 fn note_trouble(trouble: Trouble<'_>) {
     match trouble {
         Trouble::Store(error) => {
@@ -93,4 +125,28 @@ fn note_trouble(trouble: Trouble<'_>) {
             log("error", "an attempt at a job failed", &fields);
         }
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use storeward_base::Actor;
+    use storeward_events::api::ApiKeyRevoked;
+    use storeward_store::both_engines;
+
+    use super::*;
+
+    // A revocation that was hidden by its column was found by `storeward audit verify` alone, which somebody had to say.
+    both_engines!(an_entry_that_is_made_to_look_like_another_is_found_within_a_day, &[], async |db| {
+        for bits in 1..4 {
+            let fact = ApiKeyRevoked { key: storeward_base::ApiKeyId::from_bits(bits) };
+            let write = db.write(move |tx| tx.append(Actor::Operator, None, fact.clone()).map(drop));
+            write.await.unwrap();
+        }
+        assert_eq!(harms_of_the_ledger(&db).await.unwrap(), []);
+        db.drop_guards();
+        db.tamper("UPDATE ledger_entry SET kind = 'api.called' WHERE seq = 2");
+        let found = harms_of_the_ledger(&db).await.unwrap();
+        let found: Vec<_> = found.iter().map(|one| (one.table.as_str(), one.row.as_str())).collect();
+        assert_eq!(found, [("ledger_entry", "2")]);
+    });
 }
