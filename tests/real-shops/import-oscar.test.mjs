@@ -1,4 +1,4 @@
-// Customers taken over from django-oscar's own tables, as its migrations make them, in SQLite and in PostgreSQL.
+// Customers taken over from django-oscar's own tables, as its migrations make them, in SQLite, in PostgreSQL and in MariaDB.
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { appendFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -8,6 +8,7 @@ import { after, before, test } from 'node:test';
 
 import { storewardBinary } from '../browser/lib/paths.mjs';
 import { output } from '../browser/lib/processes.mjs';
+import { MariaDb } from './lib/mariadb.mjs';
 import { Oscar } from './lib/oscar.mjs';
 
 let dir;
@@ -85,5 +86,20 @@ test('from PostgreSQL', async () => {
   } finally {
     await shop.stop();
     await output('psql', ['-q', '-d', process.env.STOREWARD_TEST_POSTGRES, '-c', `DROP DATABASE ${name}`], { log: log() });
+  }
+});
+
+test('from MariaDB', async () => {
+  const server = await MariaDb.start('oscar');
+  try {
+    const shop = await Oscar.made({ OSCAR_MYSQL: server.socket });
+    try {
+      await shop.people();
+      await takenOver('mariadb', `mysql://root@/oscar?socket=${server.socket}`);
+    } finally {
+      await shop.stop();
+    }
+  } finally {
+    await server.stop();
   }
 });
