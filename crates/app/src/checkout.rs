@@ -79,7 +79,7 @@ pub fn before(
     stage: Option<Arc<dyn SessionStage>>,
     checkout: Option<&Checkout>,
 ) -> Option<Arc<dyn SessionStage>> {
-    Chain::of(checkout.map(Checkout::stage), stage)
+    Chain::before_the_shop_s(checkout.map(Checkout::stage), stage)
 }
 
 /// Takes a changed section.

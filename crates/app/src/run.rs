@@ -234,6 +234,11 @@ impl Running {
     }
 
     #[cfg(test)]
+    pub fn checkout(&self) -> Option<storeward_checkout::Checkout> {
+        self.customers.checkout.clone()
+    }
+
+    #[cfg(test)]
     pub fn runtime_handle(&self) -> &tokio::runtime::Handle {
         self.runtime.handle()
     }

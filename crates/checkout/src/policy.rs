@@ -146,7 +146,9 @@ impl Known {
                 hash.map(|hash| format!("'sha256-{hash}'")).unwrap_or_default()
             }
             (Kind::Script, scope) => {
-                let is_held = settings.on_change != OnChange::Alert && scope == Some(Scope::Exact);
+                let is_held = settings.acts_as == Mode::Enforce
+                    && settings.on_change != OnChange::Alert
+                    && scope == Some(Scope::Exact);
                 if let Some(hash) = hash.filter(|_| is_held && row.is_shared) {
                     self.pins.insert(row.address.clone(), hash);
                 }

@@ -15,6 +15,15 @@ use crate::pipeline::{
 pub struct Chain {
     first: Arc<dyn SessionStage>,
     then: Arc<dyn SessionStage>,
+    shows: Shows,
+}
+
+/// What of answers comes to the first stage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shows {
+    All,
+    /// The shop's, and not what the other put in their place.
+    Shop,
 }
 
 impl Chain {
@@ -23,8 +32,24 @@ impl Chain {
         first: Option<Arc<dyn SessionStage>>,
         then: Option<Arc<dyn SessionStage>>,
     ) -> Option<Arc<dyn SessionStage>> {
+        Chain::joined(first, then, Shows::All)
+    }
+
+    /// As [`Chain::of`], and the first has nothing to say of pages of ours that the other puts in the shop's place.
+    pub fn before_the_shop_s(
+        first: Option<Arc<dyn SessionStage>>,
+        then: Option<Arc<dyn SessionStage>>,
+    ) -> Option<Arc<dyn SessionStage>> {
+        Chain::joined(first, then, Shows::Shop)
+    }
+
+    fn joined(
+        first: Option<Arc<dyn SessionStage>>,
+        then: Option<Arc<dyn SessionStage>>,
+        shows: Shows,
+    ) -> Option<Arc<dyn SessionStage>> {
         match (first, then) {
-            (Some(first), Some(then)) => Some(Arc::new(Chain { first, then })),
+            (Some(first), Some(then)) => Some(Arc::new(Chain { first, then, shows })),
             (one, other) => one.or(other),
         }
     }
@@ -33,7 +58,7 @@ impl Chain {
 impl SessionStage for Chain {
     fn enter(&self, head: &RequestHead<'_>) -> Option<Box<dyn SessionExchange>> {
         match (self.first.enter(head), self.then.enter(head)) {
-            (Some(first), Some(then)) => Some(Box::new(Both { first, then })),
+            (Some(first), Some(then)) => Some(Box::new(Both { first, then, shows: self.shows })),
             (one, other) => one.or(other),
         }
     }
@@ -42,6 +67,7 @@ impl SessionStage for Chain {
 struct Both {
     first: Box<dyn SessionExchange>,
     then: Box<dyn SessionExchange>,
+    shows: Shows,
 }
 
 impl SessionExchange for Both {
@@ -76,6 +102,7 @@ impl SessionExchange for Both {
         Box::pin(async move {
             match self.then.response(status, headers, body).await {
                 Passage::On => self.first.response(status, headers, body).await,
+                Passage::Instead(answer) if self.shows == Shows::Shop => Passage::Instead(answer),
                 Passage::Instead(mut answer) => {
                     // The first one may still have something to say of whatever leaves.
                     let (status, bytes) = (answer.status(), answer.body().clone());
@@ -253,5 +280,91 @@ mod tests {
     async fn what_the_first_holds_the_second_does_not_see() {
         let (there, _, held) = pass("/", true).await;
         assert_eq!((there.as_str(), held), ("a", true));
+    }
+
+    /// Answers in the shop's place, or lets the shop's answer through in brackets.
+    #[derive(Clone, Copy)]
+    enum Back {
+        Instead,
+        Brackets(&'static str),
+    }
+
+    impl SessionStage for Back {
+        fn enter(&self, _: &RequestHead<'_>) -> Option<Box<dyn SessionExchange>> {
+            Some(Box::new(*self))
+        }
+    }
+
+    impl SessionExchange for Back {
+        fn request<'a>(&'a mut self, _: &'a mut HeaderMap, _: Seen<'a>) -> Later<'a, Passage> {
+            Box::pin(async { Passage::On })
+        }
+
+        fn response<'a>(
+            &'a mut self,
+            _: StatusCode,
+            _: &'a mut HeaderMap,
+            _: Seen<'a>,
+        ) -> Later<'a, Passage> {
+            let passage = match self {
+                Back::Instead => Passage::Instead(Box::new(Response::new(Bytes::from_static(b"ours")))),
+                Back::Brackets(pair) => Passage::Through(Box::new(Brackets(pair, Vec::new()))),
+            };
+            Box::pin(async move { passage })
+        }
+    }
+
+    #[derive(Debug)]
+    struct Brackets(&'static str, Vec<u8>);
+
+    impl Rewrite for Brackets {
+        fn push(&mut self, data: &[u8], _: &mut Vec<u8>) -> io::Result<()> {
+            self.1.extend_from_slice(data);
+            Ok(())
+        }
+
+        fn finish(&mut self, out: &mut Vec<u8>) -> io::Result<()> {
+            out.extend(self.0.bytes().take(1));
+            out.append(&mut self.1);
+            out.extend(self.0.bytes().skip(1));
+            Ok(())
+        }
+    }
+
+    async fn back(stage: Option<Arc<dyn SessionStage>>) -> String {
+        let (method, headers) = (Method::GET, HeaderMap::new());
+        let head = RequestHead {
+            id: RequestId::from_bits(1),
+            at: Timestamp::from_seconds(1),
+            client: ClientIp::new(Ipv4Addr::LOCALHOST.into()),
+            method: &method,
+            path: "/",
+            written: "/",
+            query: None,
+            host: "shop.example",
+            authority: "shop.example",
+            wants_problem: false,
+            headers: &headers,
+        };
+        let mut exchange = stage.unwrap().enter(&head).unwrap();
+        let passage = exchange.response(StatusCode::OK, &mut HeaderMap::new(), Seen::default()).await;
+        let bytes = match passage {
+            Passage::Through(rewrite) => rewritten(rewrite, b"shop").unwrap(),
+            Passage::Instead(answer) => answer.into_body(),
+            Passage::On | Passage::Body(_) => Bytes::new(),
+        };
+        String::from_utf8(bytes.to_vec()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn bodies_are_changed_from_the_shop_outwards() {
+        let stage = |back: Back| Some(Arc::new(back) as Arc<dyn SessionStage>);
+        let (round, square) = (Back::Brackets("()"), Back::Brackets("[]"));
+        assert_eq!(back(Chain::of(stage(round), stage(square))).await, "([shop])");
+        assert_eq!(back(Chain::of(stage(round), stage(Back::Instead))).await, "(ours)");
+        assert_eq!(back(Chain::of(stage(Back::Instead), stage(square))).await, "ours");
+        // Pages of ours are none of the first one's business there.
+        assert_eq!(back(Chain::before_the_shop_s(stage(round), stage(Back::Instead))).await, "ours");
+        assert_eq!(back(Chain::before_the_shop_s(stage(round), stage(square))).await, "([shop])");
     }
 }

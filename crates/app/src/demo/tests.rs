@@ -2,6 +2,7 @@
 
 mod full_disk;
 mod grammar;
+mod guard;
 mod masks;
 
 use std::io::{Read, Write};

@@ -126,6 +126,14 @@ fn providers_bring_their_hosts() {
     assert!(!known.has_approvals);
 }
 
+// Looking on stops nothing, not even a file that changed.
+#[test]
+fn learning_holds_nothing_to_its_hash() {
+    let changed = row(Kind::Script, "https://cdn.example/a.js", Some(Scope::Exact));
+    let settings = Settings { now: NOW, acts_as: Mode::Learn, on_change: OnChange::Block, providers: &[] };
+    assert_eq!(Known::of(&[changed], settings).pinned("https://cdn.example/a.js"), None);
+}
+
 // Whoever gets thousands of rows approved gets no head that no server takes.
 #[test]
 fn the_policy_has_an_end() {
