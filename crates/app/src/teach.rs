@@ -1,6 +1,7 @@
 //! Looking on while a member of staff signs in at the shop: put together, served, ended.
 
 use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -17,6 +18,9 @@ use crate::config::Config;
 use crate::data;
 use crate::failure::Context;
 use crate::open::Opened;
+
+/// Of a file, when it is looked for what it is.
+const FIRST_LINE_BYTES: u64 = 256;
 
 /// At work, where customers have accounts.
 pub struct Standing {
@@ -58,8 +62,17 @@ pub fn start(
 /// Files of adapters in the data directory. What was laid down and never placed is written over by the next of that name.
 fn keep_in(dir: PathBuf) -> Keep {
     let laid = |dir: &Path, file: &str| dir.join(format!("{file}.laid"));
-    let beside = dir.clone();
+    let (beside, shelf, bin) = (dir.clone(), dir.clone(), dir.clone());
     Keep {
+        list: Arc::new(move || adapters_in(&shelf)),
+        take: Arc::new(move |file| {
+            match std::fs::remove_file(bin.join(file)) {
+                Err(why) if why.kind() == std::io::ErrorKind::NotFound => return Ok(false),
+                done => done?,
+            }
+            File::open(&bin)?.sync_all()?;
+            Ok(true)
+        }),
         lay: Arc::new(move |file, text| {
             if beside.join(file).exists() {
                 return Ok(false);
@@ -79,6 +92,24 @@ fn keep_in(dir: PathBuf) -> Keep {
             Ok(placed)
         }),
     }
+}
+
+/// Names and first lines of the directory's TOML files, at most a hundred. What cannot be read is left out.
+fn adapters_in(dir: &Path) -> std::io::Result<Vec<(String, String)>> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(dir)?.flatten() {
+        let Ok(name) = entry.file_name().into_string() else { continue };
+        // The config itself holds what is nobody's business here, and is none.
+        if !name.ends_with(".toml") || name == "storeward.toml" || found.len() >= 100 {
+            continue;
+        }
+        let Ok(file) = File::open(entry.path()) else { continue };
+        let mut first = Vec::new();
+        if BufReader::new(file.take(FIRST_LINE_BYTES)).read_until(b'\n', &mut first).is_ok() {
+            found.push((name, String::from_utf8_lossy(&first).into_owned()));
+        }
+    }
+    Ok(found)
 }
 
 fn adapter_of(config: &Config) -> Option<String> {
@@ -135,5 +166,14 @@ mod tests {
         assert!(!(keep.place)("own.toml").unwrap());
         assert_eq!(std::fs::read_to_string(dir.path().join("own.toml")).unwrap(), "another's");
         assert!((keep.place)("none.toml").is_err());
+        std::fs::remove_file(dir.path().join("own.toml.laid")).ok();
+        std::fs::write(dir.path().join("storeward.toml"), "# [mail] password").unwrap();
+        std::fs::write(dir.path().join("long.toml"), "x".repeat(9_000)).unwrap();
+        let mut listed = (keep.list)().unwrap();
+        listed.sort();
+        let names: Vec<_> = listed.iter().map(|(name, first)| (name.as_str(), first.len())).collect();
+        assert_eq!(names, [("kiln.toml", 3), ("long.toml", 256), ("own.toml", 9)]);
+        assert!((keep.take)("kiln.toml").unwrap() && !file.exists());
+        assert!(!(keep.take)("kiln.toml").unwrap(), "once");
     }
 }

@@ -91,6 +91,7 @@ pub fn routes(routes: Routes<App, StaffGate>) -> Routes<App, StaffGate> {
         .get("/adapter/check", STAFF, adapter::check)
         .post("/adapter/try", FRESH, adapter::try_it)
         .post("/adapter/save", FRESH, adapter::save)
+        .post("/adapter/withdraw", FRESH, adapter::withdraw)
         .get("/sign-in", Access::PublicForm("whoever wants to sign in"), sign_in::page)
         .post("/sign-in", Access::PublicForm("whoever wants to sign in"), sign_in::sign_in)
         .post(

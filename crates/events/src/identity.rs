@@ -212,6 +212,13 @@ pub struct AdapterSaved {
     pub adapter: String,
 }
 
+/// A file of what was learnt was taken back. It was not the one in force.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AdapterWithdrawn {
+    /// The adapter's name.
+    pub adapter: String,
+}
+
 /// An account of the shop's own got its place here.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ShopAccountLinked {

@@ -175,6 +175,7 @@ vocabulary! {
     ShopSignInMended(identity::ShopSignInMended) = "identity.shop_sign_in_mended", Informational, Security;
     ShopWatchBegun(identity::ShopWatchBegun) = "identity.shop_watch_begun", Low, Security;
     AdapterSaved(identity::AdapterSaved) = "identity.adapter_saved", Medium, Security;
+    AdapterWithdrawn(identity::AdapterWithdrawn) = "identity.adapter_withdrawn", Medium, Security;
     ReminderSent(guide::ReminderSent) = "guide.reminder_sent", Informational, Security;
     ReminderHeldBack(guide::ReminderHeldBack) = "guide.reminder_held_back", Informational, Security;
     ReminderFollowed(guide::ReminderFollowed) = "guide.reminder_followed", Informational, Security;

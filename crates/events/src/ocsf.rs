@@ -237,7 +237,7 @@ fn class_of_provider(event: &Event) -> Class {
             authentication(2, 1)
         }
         Event::OidcClientRefused(_) => authentication(1, 2),
-        Event::ShopWatchBegun(_) | Event::AdapterSaved(_) => lifecycle(99, 1),
+        Event::ShopWatchBegun(_) | Event::AdapterSaved(_) | Event::AdapterWithdrawn(_) => lifecycle(99, 1),
         Event::BreachServiceSilent(_) => lifecycle(99, 2),
         Event::OidcConsentGiven(_) | Event::OidcAccessWithdrawn(_) => account(99),
         Event::OidcCodeReused(_) | Event::OidcRefreshTokenReused(_) => finding(),

@@ -323,6 +323,9 @@ fn of_accounts(event: &Event) -> Option<String> {
             format!("The test account signs in at the shop as before (adapter {})", e.adapter)
         }
         Event::ShopWatchBegun(_) => "Lets Storeward look on at a sign-in at the shop".to_owned(),
+        Event::AdapterWithdrawn(e) => {
+            format!("Took back what was learnt of the shop's sign-in as {}", e.adapter)
+        }
         Event::AdapterSaved(e) => format!("Saved what was learnt of the shop's sign-in as {}", e.adapter),
         Event::ShopAccountLinked(e) => format!("The shop's account is known as {}", e.customer),
         _ => return None,

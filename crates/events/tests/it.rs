@@ -30,6 +30,7 @@ const LIFECYCLE: &[&str] = &[
     "guide.reminder_sent",
     "guide.report_closed",
     "identity.adapter_saved",
+    "identity.adapter_withdrawn",
     "identity.shop_sign_in_mended",
     "identity.shop_watch_begun",
     "oidc.client_added",

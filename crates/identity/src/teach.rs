@@ -6,6 +6,7 @@
 //! account): nothing that is typed, no value of a cookie, no page of the account's (of what a visitor sees, a
 //! copy). All of it is in memory, for half an hour at most.
 
+mod kept;
 mod lesson;
 mod pages;
 mod stage;
@@ -24,6 +25,7 @@ use storeward_host::AskShop;
 use storeward_web::{Cookie, SameSite};
 
 pub use crate::error::Error;
+pub use kept::{KeptFile, Withdrawn};
 pub use lesson::{Chosen, Step, spelled};
 pub use pages::PREFIX;
 pub use storeward_adapter::learn::{Answered, Choice, CookieSeen, DoorFound, Doubt, Out, Proposal, Sent};
@@ -47,10 +49,15 @@ const CODE_LIFE: Duration = Duration::from_secs(60);
 pub struct Keep {
     pub lay: Arc<Lay>,
     pub place: Arc<Place>,
+    /// Names and first lines of the files that lie there.
+    pub list: Arc<List>,
+    /// Deletes one; `false` when there is none of that name.
+    pub take: Arc<Place>,
 }
 
 /// A file's name and its text.
 pub type Lay = dyn Fn(&str, &str) -> std::io::Result<bool> + Send + Sync;
+pub type List = dyn Fn() -> std::io::Result<Vec<(String, String)>> + Send + Sync;
 /// A file's name.
 pub type Place = dyn Fn(&str) -> std::io::Result<bool> + Send + Sync;
 
@@ -266,7 +273,8 @@ impl Teach {
     pub async fn save(&self, staff: StaffId, name: &str) -> Result<Saved, Error> {
         let Some(text) = self.works(staff).filter(|_| is_file_name(name)) else { return Ok(Saved::Refused) };
         let keep = self.0.keep.clone();
-        let (file, named) = (format!("{name}.toml"), lesson::renamed(&text, name));
+        let head = kept::head(self.0.lessons.load(Ordering::SeqCst), self.now());
+        let (file, named) = (format!("{name}.toml"), kept::headed(&lesson::renamed(&text, name), &head));
         let (lay, laid) = (keep.lay.clone(), file.clone());
         if !on_disk(move || lay(&laid, &named)).await? {
             return Ok(Saved::There);
@@ -298,7 +306,9 @@ impl Teach {
     }
 }
 
-async fn on_disk(work: impl FnOnce() -> std::io::Result<bool> + Send + 'static) -> Result<bool, Error> {
+async fn on_disk<T: Send + 'static>(
+    work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
+) -> Result<T, Error> {
     match tokio::task::spawn_blocking(work).await {
         Ok(Ok(done)) => Ok(done),
         Ok(Err(_)) | Err(_) => Err(Error::Form("the file could not be written")),

@@ -4,7 +4,7 @@
 use serde::Deserialize;
 use storeward_base::Secret;
 use storeward_identity::teach::{
-    Chosen, Learning, Saved, Standing, Teach, Tried, Unfit, is_file_name, spelled,
+    Chosen, KeptFile, Learning, Saved, Standing, Teach, Tried, Unfit, Withdrawn, is_file_name, spelled,
 };
 use storeward_web::askama::Template;
 use storeward_web::axum::extract::{Path, State};
@@ -32,6 +32,8 @@ struct AdapterPage<'a> {
     in_force: Option<String>,
     lesson: Option<LessonLine>,
     state: Option<StatePart>,
+    /// What earlier lessons left.
+    kept: Vec<KeptFile>,
     fault: Option<&'static str>,
     user: String,
     icons: &'static str,
@@ -140,6 +142,10 @@ async fn show(
         is_set_up: app.teach.is_some(),
         in_force: app.teach.as_ref().and_then(Teach::in_force),
         lesson,
+        kept: match &app.teach {
+            Some(teach) => teach.kept().await?,
+            None => Vec::new(),
+        },
         state: standing.as_ref().map(StatePart::of),
         fault,
         user,
@@ -394,6 +400,27 @@ pub async fn try_it(
         },
     };
     check_page(&app, &view, &choosing, outcome)
+}
+
+#[derive(Deserialize)]
+pub struct Withdrawing {
+    name: String,
+}
+
+/// A file that a lesson left is deleted.
+pub async fn withdraw(
+    State(app): State<App>,
+    view: View,
+    Form(withdrawing): Form<Withdrawing>,
+) -> Result<Response, Failure> {
+    let fault = match teach(&app)?.withdraw(view.visitor.staff, &withdrawing.name).await? {
+        Withdrawn::Gone => return Ok(redirect(PAGE)),
+        Withdrawn::InForce => {
+            "It guards the shop now. Name another one under [shield] and reload, then take it back."
+        }
+        Withdrawn::Nothing => "There is no such file of a lesson any more.",
+    };
+    show(&app, &view, Some(fault), String::new()).await
 }
 
 #[derive(Deserialize)]

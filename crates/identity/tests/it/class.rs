@@ -26,6 +26,8 @@ pub struct Class<S> {
     pub files: Arc<Mutex<HashMap<String, String>>>,
     /// What lies beside its place.
     pub laid: Arc<Mutex<HashMap<String, String>>>,
+    /// The adapter that the config names.
+    pub in_force: Arc<Mutex<Option<String>>>,
 }
 
 impl<S: Serves + 'static> Class<S> {
@@ -38,6 +40,9 @@ impl<S: Serves + 'static> Class<S> {
         let laid: Arc<Mutex<HashMap<String, String>>> = Arc::default();
         let (kept, placed): (Arc<Mutex<HashMap<String, String>>>, _) = (files.clone(), files.clone());
         let (beside, from) = (laid.clone(), laid.clone());
+        let (shelf, bin): (Arc<Mutex<HashMap<String, String>>>, _) = (files.clone(), files.clone());
+        let in_force: Arc<Mutex<Option<String>>> = Arc::default();
+        let told = in_force.clone();
         let teach = Teach::new(TeachParts {
             identity: bench.identity.clone(),
             shop: shop.clone(),
@@ -46,16 +51,22 @@ impl<S: Serves + 'static> Class<S> {
                     beside.lock().unwrap().insert(name.to_owned(), text.to_owned());
                     Ok(!kept.lock().unwrap().contains_key(name))
                 }),
+                list: Arc::new(move || {
+                    let all = shelf.lock().unwrap();
+                    let first = |text: &String| text.lines().next().unwrap_or_default().to_owned();
+                    Ok(all.iter().map(|(name, text)| (name.clone(), first(text))).collect())
+                }),
+                take: Arc::new(move |name| Ok(bin.lock().unwrap().remove(name).is_some())),
                 place: Arc::new(move |name| {
                     let text = from.lock().unwrap().remove(name).unwrap();
                     Ok(placed.lock().unwrap().insert(name.to_owned(), text).is_none())
                 }),
             },
-            in_force: Arc::new(|| None),
+            in_force: Arc::new(move || told.lock().unwrap().clone()),
         });
         teach.began(443, "https://console.example:9443");
         let pages = teach.answer(OwnPages::new(Router::new(), &[], &[])).unwrap();
-        Class { bench, shop, teach, pages, files, laid }
+        Class { bench, shop, teach, pages, files, laid, in_force }
     }
 
     pub async fn own(&self, method: &str, path: &str, cookie: &str) -> Response<Bytes> {

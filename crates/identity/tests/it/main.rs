@@ -25,6 +25,7 @@ mod new_password;
 mod pages;
 mod pitfalls;
 mod places;
+mod risk;
 mod shield;
 mod sign_up;
 mod sms;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use storeward_base::{Secret, StaffId};
 use storeward_host::{AskShop, Asking, Question};
-use storeward_identity::teach::{Chosen, PREFIX, Saved, TEACH_COOKIE, Teach, Tried, Unfit};
+use storeward_identity::teach::{Chosen, PREFIX, Saved, TEACH_COOKIE, Teach, Tried, Unfit, Withdrawn};
 use storeward_identity::{MIGRATIONS, ShieldFault};
 use storeward_store::both_engines;
 use storeward_store::testing::TestDb;
@@ -317,4 +317,42 @@ both_engines!(no_file_lies_there_that_the_ledger_does_not_know, MIGRATIONS, asyn
     assert!(class.teach.save(ada, "kiln").await.is_err(), "nothing can be written down");
     assert!(class.files.lock().unwrap().is_empty());
     assert!(class.laid.lock().unwrap().contains_key("kiln.toml"), "it had come that far");
+});
+
+// What was saved could be taken back by a shell only; and not the one that guards the shop, or a file of somebody's own.
+both_engines!(what_was_saved_is_numbered_and_can_be_taken_back, MIGRATIONS, async |db| {
+    let class = Class::new(db);
+    let ada = staff(1);
+    for name in ["kiln", "kiln-2"] {
+        let secret = class.watched(ada, USER).await;
+        class.lesson(&secret).await;
+        class.teach.try_it(ada, &Chosen::default(), password(PASSWORD)).await;
+        assert_eq!(class.teach.save(ada, name).await.unwrap(), Saved::Written);
+    }
+    class.files.lock().unwrap().insert("by-hand.toml".to_owned(), "# mine".to_owned());
+    let kept = class.teach.kept().await.unwrap();
+    let said: Vec<_> =
+        kept.iter().map(|file| (file.name.as_str(), file.lesson.split(',').next().unwrap())).collect();
+    assert_eq!(said, [("kiln", "lesson 1"), ("kiln-2", "lesson 2")]);
+    assert!(kept.iter().all(|file| file.lesson.contains(", saved 20") && !file.is_in_force), "{kept:?}");
+    for named in ["kiln.toml", "/var/lib/storeward/kiln.toml"] {
+        *class.in_force.lock().unwrap() = Some(named.to_owned());
+        assert_eq!(class.teach.withdraw(ada, "kiln").await.unwrap(), Withdrawn::InForce);
+    }
+    for name in ["by-hand", "storeward", "../kiln", "none", "", "kiln-2.toml"] {
+        assert_eq!(class.teach.withdraw(ada, name).await.unwrap(), Withdrawn::Nothing, "{name}");
+    }
+    assert!(class.bench.events("identity.adapter_withdrawn").await.is_empty());
+    // Another member may: it is the shop's, not theirs.
+    assert_eq!(class.teach.withdraw(staff(2), "kiln-2").await.unwrap(), Withdrawn::Gone);
+    assert_eq!(class.teach.withdraw(ada, "kiln-2").await.unwrap(), Withdrawn::Nothing);
+    assert_eq!(class.bench.events("identity.adapter_withdrawn").await.len(), 1);
+    let names: std::collections::BTreeSet<_> = class.files.lock().unwrap().keys().cloned().collect();
+    assert_eq!(names.into_iter().collect::<Vec<_>>(), ["by-hand.toml", "kiln.toml"]);
+    // Nothing is deleted of which the ledger knows nothing.
+    *class.in_force.lock().unwrap() = None;
+    let db = (*class.bench.db).clone();
+    tokio::task::spawn_blocking(move || db.close()).await.unwrap();
+    assert!(class.teach.withdraw(ada, "kiln").await.is_err());
+    assert!(class.files.lock().unwrap().contains_key("kiln.toml"));
 });
