@@ -8,6 +8,7 @@ mod challenge;
 mod change;
 mod door;
 mod factors;
+mod leave;
 mod lost;
 mod message;
 mod meter;
@@ -110,6 +111,7 @@ fn routes(routes: Routes<App, CustomerGate>) -> Routes<App, CustomerGate> {
         .post(own!("/new-password/meter"), FLOW, meter::flow)
         .post(own!("/challenge/send-sms"), FLOW, challenge::send_sms)
         .post(own!("/challenge/lost"), FLOW, lost::begin)
+        .post(own!("/challenge/leave"), FLOW, leave::leave)
         .get(own!("/new-factor"), FLOW, lost::page)
         .post(own!("/new-factor/totp"), FLOW, lost::begin_totp)
         .post(own!("/new-factor/totp/confirm"), FLOW, lost::confirm_totp)

@@ -54,6 +54,8 @@ struct ChallengePage {
     may_be_lost: bool,
     /// Whether that can be said on the way back only, to which a link leads.
     lost_elsewhere: bool,
+    /// Whether the shop may be gone on in without signing in.
+    may_leave: bool,
     ask_mail: bool,
     ask_recovery: bool,
     may_trust: bool,
@@ -126,7 +128,8 @@ async fn challenge_page(
         ask_sms: offers.contains(&Offer::Sms),
         number,
         may_be_lost: pending.purpose == Purpose::Recovery && !offers.contains(&Offer::Mail),
-        lost_elsewhere: pending.purpose == Purpose::SignIn && has_better,
+        lost_elsewhere: matches!(pending.purpose, Purpose::SignIn | Purpose::Shield) && has_better,
+        may_leave: pending.purpose == Purpose::Shield,
         ask_mail: offers.contains(&Offer::Mail),
         ask_recovery: offers.contains(&Offer::Recovery),
         may_trust: days > 0 && matches!(pending.purpose, Purpose::SignIn | Purpose::Shield),

@@ -449,3 +449,47 @@ both_engines!(pictures_come_without_a_session_while_it_waits, MIGRATIONS, async 
     waiting.post("/logout", &[]).await.leads_to("/");
     assert_eq!(behind.shop.signed_in(), 0);
 });
+
+// The whole shop was shut for ten minutes to whoever could not meet the challenge, and nobody was told of the way back.
+both_engines!(not_now_goes_on_without_signing_in, MIGRATIONS, async |db| {
+    let behind = Behind::new(db, Elevation::Fresh);
+    let mut owner = behind.browser();
+    owner.get("/").await;
+    owner.sign_in("ella").await.leads_to("/.storeward/challenge");
+    owner.get("/").await.leads_to("/.storeward/challenge");
+    let (challenge, leave) = ("/.storeward/challenge", "/.storeward/challenge/leave");
+    // Another site's form does nothing.
+    assert_eq!(owner.browser.post(leave, &"0".repeat(64), &[]).await.status, 403);
+    owner.get("/").await.leads_to(challenge);
+    let mut kept = behind.browser();
+    kept.browser.cookies = owner.browser.cookies.clone();
+    let code = behind.bench.code(LetterKind::SignInCode);
+    let page = owner.browser.get(challenge).await;
+    assert!(page.body.contains(leave) && page.body.contains("Not now"), "{}", page.body);
+    owner.browser.post(leave, &page.csrf(), &[]).await.leads_to("/");
+    assert_eq!(owner.get("/").await.status, 200, "the shop is open");
+    assert!(!owner.sees_account().await);
+    assert_eq!(behind.shop.signed_in(), 0, "signed out there");
+    // What was given up leads nowhere, whatever a browser kept of it.
+    let late = kept.browser.post(challenge, &page.csrf(), &[("method", "mail"), ("secret", &code)]).await;
+    assert_ne!(late.location(), "/account");
+    assert!(!kept.sees_account().await);
+    // And the next try is one as any other.
+    owner.sign_in_with_code("").await;
+    assert!(owner.sees_account().await);
+});
+
+both_engines!(whoever_lost_the_app_is_shown_the_way_back, MIGRATIONS, async |db| {
+    let behind = Behind::new(db, Elevation::Fresh);
+    let mut owner = behind.browser();
+    owner.sign_in_with_code("").await;
+    assert!(owner.sees_account().await);
+    owner.browser.add_totp().await;
+    let mut lost = behind.browser();
+    lost.browser = lost.browser.elsewhere();
+    lost.get("/").await;
+    lost.sign_in("ella").await.leads_to("/.storeward/challenge");
+    let page = lost.browser.get("/.storeward/challenge").await;
+    assert!(page.body.contains("id=\"totp\"") && page.body.contains("href=\"/.storeward/recover\""));
+    assert_eq!(lost.browser.get("/.storeward/recover").await.status, 200);
+});
