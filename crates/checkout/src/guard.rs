@@ -112,6 +112,11 @@ impl Checkout {
         self.0.section.load().on_change
     }
 
+    /// How long an approval holds that names no end, in days.
+    pub fn approve_days(&self) -> u32 {
+        self.0.section.load().approve_days
+    }
+
     /// The guarded paths.
     pub fn pages(&self) -> Vec<String> {
         self.0.section.load().paths()

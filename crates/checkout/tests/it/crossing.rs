@@ -161,3 +161,21 @@ both_engines!(a_worker_is_told_of_while_learning, MIGRATIONS, async |db| {
     bench.checkout.settle().await.unwrap();
     assert_eq!(bench.told("checkout.script_new").await.len(), 1);
 });
+
+both_engines!(a_changed_section_is_in_force_with_the_next_page, MIGRATIONS, async |db| {
+    let bench = Bench::new(db, "").await;
+    assert!(bench.page(PAGE).await.text().contains("data-mode=\"learn\""));
+    let set = async |text: &str| {
+        bench.checkout.set_section(toml::from_str(text).unwrap());
+        bench.checkout.refresh().await.unwrap();
+    };
+    set("mode = 'enforce'\npages = ['/pay']\napprove_days = 7").await;
+    assert_eq!(bench.checkout.approve_days(), 7);
+    assert!(bench.visit(Visit::page(PAGE)).await.is_none());
+    let went = bench.visit(Visit { path: "/pay", ..Visit::page(PAGE) }).await.unwrap();
+    assert!(
+        went.text().contains("data-mode=\"enforce\"") && went.headers.contains_key("content-security-policy")
+    );
+    set("mode = 'off'").await;
+    assert!(bench.visit(Visit { path: "/pay", ..Visit::page(PAGE) }).await.is_none());
+});
