@@ -67,7 +67,7 @@ ${more}`;
 }
 
 /** A new database on the server of this test run. */
-async function freshDatabase(dir) {
+export async function freshDatabase(dir) {
   const server = process.env.STOREWARD_TEST_POSTGRES;
   if (!server) throw new Error('STOREWARD_TEST_POSTGRES names no server; ./test starts one');
   const name = `browser_${randomBytes(6).toString('hex')}`;
