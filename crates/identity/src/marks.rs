@@ -7,7 +7,7 @@ use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
 use crate::error::Error;
-use crate::model::Email;
+use crate::model::{DeviceId, Email};
 
 /// Keyed marks, each kind under a key of its own.
 #[derive(Clone, Debug)]
@@ -21,6 +21,7 @@ pub struct Marks {
     recovery: MarkKey,
     number: MarkKey,
     office: MarkKey,
+    device: MarkKey,
 }
 
 impl Marks {
@@ -35,6 +36,7 @@ impl Marks {
             recovery: key.mark_key("identity.recovery_code"),
             number: key.mark_key("identity.number"),
             office: key.mark_key("identity.office"),
+            device: key.mark_key("identity.device_token"),
         }
     }
 
@@ -69,6 +71,13 @@ impl Marks {
     /// Of what a member of staff has added, for two people to compare.
     pub fn office(&self, what: &str) -> String {
         self.office.mark(what)
+    }
+
+    /// What the second half of a device's token is, by its first: 128 bits in hexadecimal.
+    pub fn device(&self, id: DeviceId, random: &str) -> String {
+        let mut mark = self.device.mark(&format!("{id}\n{random}"));
+        mark.truncate(32);
+        mark
     }
 
     pub fn number(&self, number: &PhoneNumber) -> String {

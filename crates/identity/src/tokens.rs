@@ -1,9 +1,10 @@
 //! What browsers hold of us: cookies, each a random token but the answer to a puzzle. At rest there are only hashes.
 
 use storeward_base::{Entropy, Secret};
-use storeward_seal::fingerprint::{sha256_hex, token_hash};
+use storeward_seal::fingerprint::{equal, sha256_hex, token_hash};
 use storeward_web::{Cookie, CsrfToken, SameSite};
 
+use crate::marks::Marks;
 use crate::model::DeviceId;
 
 /// Lax: customers come from letters and search engines by links, and are still signed in then. What changes anything
@@ -61,7 +62,8 @@ fn is_token(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
 }
 
-/// Of a device: its id, so that a copy is known as one, and 256 random bits that change with each sign-in.
+/// Of a device: its id, and a secret that changes with each sign-in: 128 random bits, signed with 128 of a key of ours. So one
+/// that was given out once is told from one that was made up, also when its hash is kept no more: it was copied.
 #[derive(Clone, Debug)]
 pub struct DeviceToken {
     pub id: DeviceId,
@@ -69,8 +71,17 @@ pub struct DeviceToken {
 }
 
 impl DeviceToken {
-    pub fn generate(id: DeviceId, entropy: &dyn Entropy) -> Self {
-        DeviceToken { id, secret: Secret::new(entropy.token::<32>()) }
+    pub fn generate(id: DeviceId, marks: &Marks, entropy: &dyn Entropy) -> Self {
+        let random = entropy.token::<16>();
+        let secret = format!("{random}{}", marks.device(id, &random));
+        DeviceToken { id, secret: Secret::new(secret) }
+    }
+
+    /// Whether it was given out by us, be it long ago.
+    pub fn is_genuine(&self, marks: &Marks) -> bool {
+        self.secret.expose().split_at_checked(32).is_some_and(|(random, signature)| {
+            equal(signature.as_bytes(), marks.device(self.id, random).as_bytes())
+        })
     }
 
     pub fn parse(text: &str) -> Option<Self> {
@@ -154,11 +165,21 @@ pub enum TypedRecoveryCode {
 mod tests {
     use super::*;
     use storeward_base::{SeededEntropy, SystemEntropy, Timestamp};
+    use storeward_seal::PseudonymKey;
 
     #[test]
     fn tokens_round_trip() {
-        let device =
-            DeviceToken::generate(DeviceId::at(Timestamp::from_seconds(1), &SystemEntropy), &SystemEntropy);
+        let marks = Marks::new(&PseudonymKey::generate(&SystemEntropy));
+        let device = DeviceToken::generate(
+            DeviceId::at(Timestamp::from_seconds(1), &SystemEntropy),
+            &marks,
+            &SystemEntropy,
+        );
+        assert!(device.is_genuine(&marks));
+        let made_up = format!("{}-{}", device.id, "0".repeat(64));
+        assert!(!DeviceToken::parse(&made_up).unwrap().is_genuine(&marks));
+        let other = Marks::new(&PseudonymKey::generate(&SystemEntropy));
+        assert!(!device.is_genuine(&other));
         let value = device.cookie_value();
         let read = DeviceToken::parse(value.expose()).unwrap();
         assert_eq!((read.id, read.hash()), (device.id, device.hash()));

@@ -11,7 +11,7 @@ mod names;
 use std::ops::Range;
 
 use crate::transform::ByteMask;
-use names::{ELEMENTS, ELEMENTS_WITH, EVENTS, OF_FRAMEWORKS, URL_ATTRIBUTES};
+use names::{ELEMENTS, ELEMENTS_WITH, EVENTS, OF_FRAMEWORKS, OF_THE_PAGE, URL_ATTRIBUTES};
 
 /// Longer values are read in windows, which end anywhere.
 const WHOLE: usize = 32 * 1024;
@@ -101,6 +101,9 @@ impl<'v> Tag<'v> {
         if local.eq_ignore_ascii_case(b"style") {
             return true;
         }
+        if !closing && is_in(&OF_THE_PAGE, local) && self.has_attribute() {
+            return true;
+        }
         let wanted = wanted.map_or([].as_slice(), |(_, attributes)| attributes);
         // As a browser reads it, and as filters do that take quotes and signs in a name for its end.
         let begin = self.at;
@@ -111,6 +114,13 @@ impl<'v> Tag<'v> {
         let found = self.attributes_run_script(wanted, Names::OfFilters);
         (self.at, self.is_open) = (self.at.max(end), is_open);
         found
+    }
+
+    /// Whether anything is said of the element, with a value or without. Reads nothing.
+    fn has_attribute(&self) -> bool {
+        let rest = self.value.get(self.at..).unwrap_or_default();
+        let first = rest.iter().find(|byte| !is_space(**byte) && **byte != b'/');
+        first.is_some_and(|byte| *byte != b'>')
     }
 
     /// Passes over the rest of the tag, as a browser does.
@@ -208,8 +218,20 @@ fn attribute_runs_script(name: &[u8], value: &[u8]) -> bool {
     event
         || is_of_a_framework(name) && !value.is_empty()
         || name.eq_ignore_ascii_case(b"srcdoc")
+        || (name.eq_ignore_ascii_case(b"type") && asks_for_password(value))
+        || (name.eq_ignore_ascii_case(b"referrerpolicy") && tells_the_address(value))
         || (name.eq_ignore_ascii_case(b"style") && style_runs_script(value))
         || (is_in(&URL_ATTRIBUTES, name) && (script_url(value).is_some() || has_script_scheme(value)))
+}
+
+/// No text of a customer's has a field for passwords, nor a picture that sends a form.
+fn asks_for_password(value: &[u8]) -> bool {
+    is_in(&["password", "image"], value.trim_ascii())
+}
+
+/// The whole address of the page, with what stands in its query, goes to whoever serves the picture (Referrer Policy 3).
+fn tells_the_address(value: &[u8]) -> bool {
+    is_in(&["unsafe-url", "no-referrer-when-downgrade"], value.trim_ascii())
 }
 
 fn is_of_a_framework(name: &[u8]) -> bool {
@@ -477,6 +499,17 @@ mod tests {
             "<base href=//evil>",
             "<style>@import 'x'</style>",
             "<style x>@import '//e.example/a.css';",
+            "<img referrerpolicy=unsafe-url src=//e.example/x.png>",
+            "Nice. <form method=get>",
+            "Nice. <form><p>Sign in again",
+            "</div><form",
+            "<input name=p type = 'Password'>",
+            "<input type=image src=x>",
+            "<button form=f1>more</button>",
+            "Lovely.<html hidden>",
+            "Lovely.<body inert>",
+            "<BODY/class=x>",
+            "<head dir=rtl>",
             "<style x=`>*{color:red}",
             "<style x",
             "nice <style ",

@@ -194,6 +194,15 @@ impl Connection {
         self.begun.load(Relaxed)
     }
 
+    /// An interim answer of hyper's is out: its request's own answer has not begun.
+    pub(super) fn has_continued(&self, count: usize) {
+        let count = u64::try_from(count).unwrap_or(0);
+        let written = self.written_bytes.load(Relaxed);
+        if self.begun_written.load(Relaxed) == written.wrapping_sub(count) {
+            self.begun_written.store(written, Relaxed);
+        }
+    }
+
     /// Whether nothing was written since the newest request began.
     pub(super) fn is_unanswered(&self) -> bool {
         self.is_flushed() && self.begun_written.load(Relaxed) == self.written_bytes.load(Relaxed)

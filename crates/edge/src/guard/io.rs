@@ -14,6 +14,9 @@ use super::framing::{Framing, HeadLimits, Phase};
 /// Bytes read and thrown away after a refusal, so that the client sees the answer instead of a reset.
 const LINGER_BYTES: usize = 64 * 1024;
 
+/// What hyper writes when a body that waits for it is wanted.
+const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+
 /// Which reader follows the inbound bytes.
 #[derive(Debug)]
 enum Reader {
@@ -151,6 +154,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> GuardedIo<S> {
                     0
                 })
             }
+        }
+    }
+
+    /// Notes what went out; `bytes` are all that were to go, or nothing where that is not known.
+    fn has_written(&self, result: &Poll<io::Result<usize>>, bytes: &[u8]) {
+        self.shared.has_written(result);
+        if bytes == CONTINUE && matches!(result, Poll::Ready(Ok(count)) if *count == CONTINUE.len()) {
+            self.shared.has_continued(CONTINUE.len());
         }
     }
 
@@ -294,7 +305,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for GuardedIo<S> {
         }
         ready!(self.poll_interim(cx))?;
         let result = Pin::new(&mut self.inner).poll_write(cx, bytes);
-        self.shared.has_written(&result);
+        self.has_written(&result, bytes);
         result
     }
 
@@ -308,7 +319,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for GuardedIo<S> {
         }
         ready!(self.poll_interim(cx))?;
         let result = Pin::new(&mut self.inner).poll_write_vectored(cx, parts);
-        self.shared.has_written(&result);
+        let mut filled = parts.iter().filter(|part| !part.is_empty());
+        let only = filled.next().filter(|_| filled.next().is_none());
+        self.has_written(&result, only.map_or(&[], |part| part));
         result
     }
 

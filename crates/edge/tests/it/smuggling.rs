@@ -200,7 +200,8 @@ async fn a_bad_request_behind_good_ones_is_refused_in_its_turn() {
         ("GET /bad HTTP/1.1\r\n\r\n".to_owned(), 400),
         ("GET /bad HTTP/3.0\r\nHost: shop.test\r\n\r\n".to_owned(), 505),
         (post("Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"), 400),
-        // Its head is sound, its body is not.
+        // Its head is sound, its body is not; the last is told to go on first.
+        (post("Expect: 100-continue\r\nTransfer-Encoding: chunked\r\n\r\n3\r\na=b\r\nzz\r\n"), 400),
         (post("Transfer-Encoding: chunked\r\n\r\nzz\r\n"), 400),
     ] {
         for before in [1, 3] {
@@ -212,7 +213,10 @@ async fn a_bad_request_behind_good_ones_is_refused_in_its_turn() {
                 let answer = client.response(false).await;
                 assert_eq!((answer.status, answer.text().as_str()), (200, target.as_str()), "{bad:?}");
             }
-            let refused = client.response(false).await;
+            let mut refused = client.response(false).await;
+            if refused.status == 100 {
+                refused = client.response(false).await;
+            }
             assert_eq!(refused.status, status, "{before} before {bad:?}\n{}", refused.head);
             assert!(client.is_closed().await, "{bad:?}");
         }

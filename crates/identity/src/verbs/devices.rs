@@ -23,6 +23,8 @@ pub enum Known {
     Yes(DeviceRow),
     /// Its token changed a moment ago: a form that was sent twice.
     JustNow(DeviceRow),
+    /// It was given out once and replaced since: somebody holds a copy. Everything is ended already.
+    Copied,
     No,
 }
 
@@ -30,7 +32,7 @@ impl Known {
     pub fn row(&self) -> Option<&DeviceRow> {
         match self {
             Known::Yes(row) | Known::JustNow(row) => Some(row),
-            Known::No => None,
+            Known::Copied | Known::No => None,
         }
     }
 
@@ -76,8 +78,12 @@ impl Shared {
         if is_previous && now.since(row.seen_at) < TWICE {
             return Ok(Known::JustNow(row));
         }
+        // A secret that nobody was given proves no copy: whoever knows the name of a device could end its owner's sessions.
+        if !is_previous && !token.is_genuine(&self.marks) {
+            return Ok(Known::No);
+        }
         self.contain_theft(visit, account, &row).await?;
-        Ok(Known::No)
+        Ok(Known::Copied)
     }
 
     /// Ends the device and every session, asks for a second factor next time, and tells the person.

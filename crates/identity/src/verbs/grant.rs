@@ -178,7 +178,7 @@ impl Shared {
         let expires_at = now.plus(std::time::Duration::from_secs(DEVICE_KEPT_DAYS * 86_400));
         match &grant.device {
             Known::Yes(known) => {
-                let token = DeviceToken::generate(known.id, &*self.entropy);
+                let token = DeviceToken::generate(known.id, &self.marks, &*self.entropy);
                 let next = DeviceRow {
                     token_hash: token.hash(),
                     seen_at: now,
@@ -189,9 +189,9 @@ impl Shared {
                 (DeviceDraft::Next { known: known.clone(), next }, Some(token), Some(known.id))
             }
             Known::JustNow(known) => (DeviceDraft::Keep, None, Some(known.id)),
-            Known::No => {
+            Known::No | Known::Copied => {
                 let id = DeviceId::at(now, &*self.entropy);
-                let token = DeviceToken::generate(id, &*self.entropy);
+                let token = DeviceToken::generate(id, &self.marks, &*self.entropy);
                 let row = DeviceRow {
                     id,
                     customer: grant.account.id,

@@ -190,7 +190,11 @@ impl Shared {
             pressure.around(account, &features)
         };
         let evidence = Evidence {
-            device: if device.row().is_some() { DeviceToken::Valid } else { DeviceToken::Absent },
+            device: match device {
+                Known::Yes(_) | Known::JustNow(_) => DeviceToken::Valid,
+                Known::Copied => DeviceToken::Stolen,
+                Known::No => DeviceToken::Absent,
+            },
             passkey: if means.has(FactorKind::Passkey) { Passkey::PassedOver } else { Passkey::None },
             second_factor: if means.has_added() { Factor::Enrolled } else { Factor::None },
             password,

@@ -17,6 +17,7 @@ use storeward_seal::fingerprint::{equal, token_hash};
 use storeward_store::{Constraint, Reader};
 use storeward_web::http::HeaderValue;
 
+use super::devices::Known;
 use super::grant::{Grant, Granted, Trust};
 use super::risk::Ask;
 use super::{Identity, Shared};
@@ -154,7 +155,7 @@ impl Identity {
         let shared = &self.0;
         let customer = self.account_of_shop(shop).await?;
         self.learn_address(customer, shop).await?;
-        let means = shared.means(customer).await?;
+        let mut means = shared.means(customer).await?;
         if means.account.locked_at.is_some() {
             return shared.refuse_shield(visit, customer, "locked").await;
         }
@@ -163,6 +164,10 @@ impl Identity {
             return shared.refuse_shield(visit, customer, "nothing_to_show").await;
         }
         let device = shared.known_device(visit, &means.account).await?;
+        if matches!(device, Known::Copied) {
+            // What was just contained counts at once, for whoever showed the copy.
+            means = shared.means(customer).await?;
+        }
         let mut reasons = signals.reasons;
         let mut passkey_only = false;
         match shared.ask(visit, &means, &device, signals.password).await? {

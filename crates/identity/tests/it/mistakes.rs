@@ -446,6 +446,16 @@ both_engines!(mistake_10_a_copied_device_token_is_theft, MIGRATIONS, async |db| 
     assert_eq!(bench.letter(LetterKind::DeviceCopied).to.expose(), EMAIL);
     assert_eq!(bench.events("identity.device_token_reused").await.len(), 1);
     owner.sign_in(EMAIL, PASSWORD).await.leads_to("/.storeward/challenge");
+    // The name of a device is no secret: with a made-up one behind it nobody's sessions end.
+    owner.prove("totp", &bench.next_totp(&secret)).await;
+    assert!(owner.is_signed_in().await);
+    let known = owner.cookie("__Host-storeward-device").unwrap();
+    let mut stranger = bench.browser().elsewhere();
+    let made_up = format!("{}-{}", known.rsplit_once('-').unwrap().0, "0".repeat(64));
+    stranger.cookies.push(("__Host-storeward-device".to_owned(), made_up));
+    stranger.sign_in(EMAIL, "not her password at all").await;
+    assert!(owner.is_signed_in().await, "a stranger signed the owner out");
+    assert_eq!(bench.events("identity.device_token_reused").await.len(), 1);
     // A guessed token is worth nothing, and says nothing.
     let mut guesser = bench.browser().elsewhere();
     let guess = format!("cdev_{}-{}", "0".repeat(26), "a".repeat(64));

@@ -3,7 +3,7 @@
 //! says of relays is documented.
 
 use storeward_base::AddressList;
-use storeward_identity::{LetterKind, MIGRATIONS, ShieldFault, ShieldSection, WhenUnclear};
+use storeward_identity::{LetterKind, MIGRATIONS, SecondFactor, ShieldFault, ShieldSection, WhenUnclear};
 use storeward_store::both_engines;
 
 use super::behind::{ADDRESS, Behind, Elevation, SECRET, SHOP_PASSWORD};
@@ -26,6 +26,30 @@ both_engines!(one_step_more_and_none_on_a_trusted_device, MIGRATIONS, async |db|
     owner.sign_in("ella").await.leads_to("/account");
     assert!(owner.sees_account().await);
     assert_eq!(behind.bench.kinds().iter().filter(|k| **k == LetterKind::SignInCode).count(), 1);
+});
+
+// Who shows a copy of a device is asked at once, whatever the policy; the owner's sessions end, and so the thief's.
+both_engines!(a_copied_device_is_theft_behind_the_shield, MIGRATIONS, async |db| {
+    let behind = Behind::with_file(db, SecondFactor::Offered, str::to_owned);
+    const DEVICE: &str = "__Host-storeward-device";
+    let mut owner = behind.browser();
+    owner.get("/").await;
+    owner.sign_in("ella").await.leads_to("/account");
+    let copied = owner.browser.cookie(DEVICE).unwrap();
+    for _ in 0..2 {
+        behind.bench.advance(3_600);
+        owner.post("/logout", &[]).await;
+        owner.sign_in("ella").await.leads_to("/account");
+    }
+    assert!(owner.sees_account().await);
+    assert_ne!(owner.browser.cookie(DEVICE).unwrap(), copied);
+    // Two sign-ins old: its hash is kept no more, and it is known all the same.
+    let mut thief = behind.browser();
+    thief.browser.cookies.push((DEVICE.to_owned(), copied));
+    thief.get("/").await;
+    thief.sign_in("ella").await.leads_to("/.storeward/challenge");
+    assert!(!thief.sees_account().await);
+    assert_eq!(behind.bench.events("identity.device_token_reused").await.len(), 1);
 });
 
 both_engines!(a_stolen_password_alone_opens_nothing, MIGRATIONS, async |db| {

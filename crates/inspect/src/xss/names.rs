@@ -1,7 +1,7 @@
 //! The names that make markup run script.
 
 /// Elements that run script, load it, or change where a page's addresses lead, by their mere presence.
-pub(super) const ELEMENTS: [&str; 23] = [
+pub(super) const ELEMENTS: [&str; 24] = [
     "fencedframe",
     "script",
     "iframe",
@@ -25,23 +25,28 @@ pub(super) const ELEMENTS: [&str; 23] = [
     "plaintext",
     "xss",
     "comment",
+    // Takes what readers type into it, and the page's own forms below it, wherever its author likes; without an `action` into the
+    // page's address, which a picture beside it is told.
+    "form",
 ];
 
 /// Elements that do so with certain attributes only; the words are those of prose in angle brackets.
-pub(super) const ELEMENTS_WITH: [(&str, &[&str]); 12] = [
+pub(super) const ELEMENTS_WITH: [(&str, &[&str]); 11] = [
     ("base", &["href", "target"]),
     ("link", &["href"]),
     ("meta", &["http-equiv", "content"]),
-    ("form", &["action", "onsubmit"]),
     ("set", &["attributename", "to"]),
     ("animate", &["attributename", "values", "to", "from"]),
     ("animatetransform", &["attributename"]),
-    ("input", &["formaction"]),
-    ("button", &["formaction"]),
+    ("input", &["formaction", "form", "formmethod", "formtarget"]),
+    ("button", &["formaction", "form", "formmethod", "formtarget"]),
     ("use", &["href", "xlink:href"]),
     ("template", &["shadowrootmode"]),
     ("image", &["href", "xlink:href"]),
 ];
+
+/// Elements that are there once: what a second one says is said of the page's own (HTML 13.2.6.4.7), `hidden` and `inert` too.
+pub(super) const OF_THE_PAGE: [&str; 3] = ["html", "head", "body"];
 
 /// Elements that a browser shows nothing, or no markup, of (HTML 13.1.2, 15.3.1): left open, they take the page below with them.
 pub(super) const HIDING: [&str; 13] = [
