@@ -41,12 +41,12 @@
   const FRAMES = "iframe,frame,object,embed";
   const nothing = () => {};
 
-  // At most twenty facts a page, each once; of an address no more than its host, of that no more than four parts.
+  // At most twenty facts a page, each once; of an address no more than its host, of that its last two parts: those before may be what was stolen.
   const told = { __proto__: null };
   let count = 0;
   const tell = (kind, channel, host = "") => {
     let at = host.length;
-    for (let part = 0; part < 4 && at > 0; part += 1) at = apply(lastIndexOf, host, [".", at - 1]);
+    for (let part = 0; part < 2 && at > 0; part += 1) at = apply(lastIndexOf, host, [".", at - 1]);
     host = apply(slice, host, [at + 1]);
     const key = `${kind} ${channel} ${host}`;
     if (told[key] || count === 20) return;
