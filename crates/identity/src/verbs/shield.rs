@@ -18,6 +18,7 @@ use storeward_store::{Constraint, Reader};
 use storeward_web::http::HeaderValue;
 
 use super::devices::Known;
+use super::flows::Means;
 use super::grant::{Grant, Granted, Trust};
 use super::risk::Ask;
 use super::{Identity, Shared};
@@ -155,7 +156,7 @@ impl Identity {
         let shared = &self.0;
         let customer = self.account_of_shop(shop).await?;
         self.learn_address(customer, shop).await?;
-        let mut means = shared.means(customer).await?;
+        let means = shared.means(customer).await?;
         if means.account.locked_at.is_some() {
             return shared.refuse_shield(visit, customer, "locked").await;
         }
@@ -163,11 +164,7 @@ impl Identity {
         if asks && signals.unprovable == Unprovable::Refuse && means.offers().is_empty() {
             return shared.refuse_shield(visit, customer, "nothing_to_show").await;
         }
-        let device = shared.known_device(visit, &means.account).await?;
-        if matches!(device, Known::Copied) {
-            // What was just contained counts at once, for whoever showed the copy.
-            means = shared.means(customer).await?;
-        }
+        let (means, device) = shared.known_now(visit, means).await?;
         let mut reasons = signals.reasons;
         let mut passkey_only = false;
         match shared.ask(visit, &means, &device, signals.password).await? {
@@ -387,6 +384,16 @@ impl Identity {
 }
 
 impl Shared {
+    /// Whether the browser is known; what was contained just now, because it showed a copy, counts at once.
+    async fn known_now(&self, visit: &Visit, means: Means) -> Result<(Means, Known), Error> {
+        let device = self.known_device(visit, &means.account).await?;
+        let means = match device {
+            Known::Copied => self.means(means.account.id).await?,
+            _ => means,
+        };
+        Ok((means, device))
+    }
+
     async fn refuse_shield(
         &self,
         visit: &Visit,
