@@ -109,6 +109,8 @@ pub struct State {
     pub passkey_only: bool,
     /// The shield's handle that waits for this.
     pub handle: Option<String>,
+    /// Of a letter's link: when that happened which the letter tells of.
+    pub since: Option<Timestamp>,
     pub door: Option<Door>,
 }
 

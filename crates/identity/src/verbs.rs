@@ -56,6 +56,7 @@ pub use grant::{Granted, Trust};
 pub(crate) use heat::Way;
 pub use mailed::{Mailed, Sent};
 pub use meter::Whose;
+pub use not_me::Contained;
 pub use passkeys::PasskeyAnswer;
 pub use prove::{Given, ProveFault};
 pub use recover::NewPasswordFault;

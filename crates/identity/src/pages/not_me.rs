@@ -11,6 +11,7 @@ use super::view::{Page, View, show, with_cookies};
 use crate::error::Error;
 use crate::gate::own;
 use crate::tokens::{FLOW_COOKIE, FlowToken, SESSION_COOKIE};
+use crate::verbs::Contained;
 
 #[derive(Deserialize)]
 pub struct Link {
@@ -48,18 +49,22 @@ fn shown(app: &App, view: &View, token: Option<FlowToken>) -> Result<Response, F
 pub async fn act(State(app): State<App>, view: View, Form(link): Form<Link>) -> Result<Response, Failure> {
     let Some(token) = FlowToken::parse(&link.t) else { return shown(&app, &view, None) };
     match app.identity.was_not_me(&view.visit, &token).await {
-        Ok(()) => Ok(contained()),
+        Ok(done) => Ok(contained(done)),
         Err(Error::FlowOver) => shown(&app, &view, None),
         Err(error) => Err(error.into()),
     }
 }
 
 pub async fn inside(State(app): State<App>, view: View) -> Result<Response, Failure> {
-    app.identity.was_not_me_inside(&view.visit, view.customer()?).await?;
-    Ok(contained())
+    Ok(contained(app.identity.was_not_me_inside(&view.visit, view.customer()?).await?))
 }
 
-fn contained() -> Response {
+fn contained(done: Contained) -> Response {
+    let next = match done {
+        Contained::Ended => "/sign-in?done=not-me",
+        // Whoever added something may have changed the password, too: by the way back the mail decides.
+        Contained::TakenOut => "/recover?done=not-me",
+    };
     let cookies = [SESSION_COOKIE.clear(), FLOW_COOKIE.clear()].into_iter().flatten().collect();
-    with_cookies(redirect(&own("/sign-in?done=not-me")), cookies)
+    with_cookies(redirect(&own(next)), cookies)
 }

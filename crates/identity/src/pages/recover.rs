@@ -77,7 +77,9 @@ pub async fn page(
         let button = t.s("failure.home");
         return show(&MessagePage { page, words, href, button, code: String::new() }, view.language);
     }
-    show(&recover_page(&app, &view, String::new()), view.language)
+    let mut page = recover_page(&app, &view, String::new());
+    page.page.notice = (asked.done == "not-me").then(|| view.texts().s("recover.done_not_me"));
+    show(&page, view.language)
 }
 
 pub async fn begin(

@@ -21,10 +21,13 @@ statements! {
     TAKE_COUNT = "UPDATE customer_factor SET counter = $2, used_at = $3 WHERE id = $1 AND counter = $4";
     DELETE = "DELETE FROM customer_factor WHERE id = $1 AND customer = $2";
 
+    ADDED_SINCE = "SELECT kind FROM customer_factor WHERE customer = $1 AND created_at >= $2 ORDER BY created_at, id";
+    DELETE_SINCE = "DELETE FROM customer_factor WHERE customer = $1 AND created_at >= $2";
     DELETE_ALL = "DELETE FROM customer_factor WHERE customer = $1";
 
     INSERT_CODE = "INSERT INTO customer_recovery_code (code_hash, customer, created_at) VALUES ($1, $2, $3)";
     DELETE_CODES = "DELETE FROM customer_recovery_code WHERE customer = $1";
+    DELETE_CODES_SINCE = "DELETE FROM customer_recovery_code WHERE customer = $1 AND created_at >= $2";
     USE_CODE = "UPDATE customer_recovery_code SET used_at = $3 WHERE code_hash = $1 AND customer = $2 AND used_at IS NULL";
     CODES_LEFT = "SELECT CAST(COUNT(*) AS BIGINT) FROM customer_recovery_code WHERE customer = $1 AND used_at IS NULL";
 }
@@ -120,6 +123,22 @@ pub fn replace_codes(
 
 pub fn delete_codes(tx: &mut Tx<'_>, customer: CustomerId) -> Result<(), Error> {
     tx.execute(DELETE_CODES, params![customer]).map(drop)
+}
+
+/// Takes out what was added from that moment on; returns what it was.
+pub fn delete_since(
+    tx: &mut Tx<'_>,
+    customer: CustomerId,
+    since: Timestamp,
+) -> Result<Vec<FactorKind>, Error> {
+    let added = tx.query_many(ADDED_SINCE, params![customer, since], |row| row.get(0))?;
+    tx.execute(DELETE_SINCE, params![customer, since])?;
+    Ok(added)
+}
+
+/// The same for recovery codes; returns how many there were.
+pub fn delete_codes_since(tx: &mut Tx<'_>, customer: CustomerId, since: Timestamp) -> Result<u64, Error> {
+    tx.execute(DELETE_CODES_SINCE, params![customer, since])
 }
 
 /// Whether the code was the account's and not used until now.

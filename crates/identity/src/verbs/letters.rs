@@ -44,7 +44,7 @@ impl Shared {
         }
     }
 
-    /// A letter that tells of something; `None` for an account without an address.
+    /// A letter that tells of something that happened `now`; `None` for an account without an address.
     pub fn notice(
         &self,
         kind: LetterKind,
@@ -53,7 +53,8 @@ impl Shared {
         now: Timestamp,
     ) -> Option<Notice> {
         let email = account.email.as_ref()?;
-        let flow = self.draft_flow_for(Purpose::NotMe, Some(account.id), State::default(), NOT_ME_LIFE, now);
+        let state = State { since: Some(now), ..State::default() };
+        let flow = self.draft_flow_for(Purpose::NotMe, Some(account.id), state, NOT_ME_LIFE, now);
         let link = format!("{}{OWN_PREFIX}/not-me?t={}", self.origin(), flow.token.secret().expose());
         let mut parameters = vec![("shop", Secret::new(self.shop_name())), ("link", Secret::new(link))];
         parameters.extend(more.iter().map(|(name, value)| (*name, Secret::new((*value).to_owned()))));

@@ -9,6 +9,7 @@ mod back_office;
 mod behind;
 mod bench;
 mod class;
+mod contained;
 mod doors;
 mod elsewhere;
 mod fake_shop;
