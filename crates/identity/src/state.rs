@@ -111,6 +111,8 @@ pub struct State {
     pub handle: Option<String>,
     /// Of a letter's link: when that happened which the letter tells of.
     pub since: Option<Timestamp>,
+    /// And the address that it was written to: the account's, before whatever happened.
+    pub written_to: Option<String>,
     pub door: Option<Door>,
 }
 

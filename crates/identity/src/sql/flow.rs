@@ -29,6 +29,8 @@ statements! {
     USE = "UPDATE customer_challenge SET used_at = $2 WHERE token_hash = $1 AND used_at IS NULL AND expires_at > $2";
     FORGET = "DELETE FROM customer_challenge WHERE expires_at <= $1";
     END_ALL = "DELETE FROM customer_challenge WHERE customer = $1 AND purpose NOT IN ('not_me', 'stop_recovery')";
+    END_LINKS_SINCE = "DELETE FROM customer_challenge WHERE customer = $1 AND created_at >= $2 \
+                       AND purpose IN ('not_me', 'stop_recovery')";
     END_PASSWORD_LINKS = "DELETE FROM customer_challenge WHERE customer = $1 AND purpose = 'password_link'";
     END_RECOVERIES = "DELETE FROM customer_challenge WHERE customer = $1 AND purpose = 'recovery'";
 }
@@ -144,6 +146,11 @@ pub fn forget(tx: &mut Tx<'_>, now: Timestamp) -> Result<(), Error> {
 /// Whoever was on their way back into this account begins anew.
 pub fn end_recoveries(tx: &mut Tx<'_>, customer: CustomerId) -> Result<(), Error> {
     tx.execute(END_RECOVERIES, params![customer]).map(drop)
+}
+
+/// The links of letters that were sent from that moment on.
+pub fn end_links_since(tx: &mut Tx<'_>, customer: CustomerId, since: Timestamp) -> Result<(), Error> {
+    tx.execute(END_LINKS_SINCE, params![customer, since]).map(drop)
 }
 
 /// Links to a new password that were sent before.

@@ -14,6 +14,9 @@ use crate::state::{Purpose, State};
 /// How long the link of a letter is good.
 const NOT_ME_LIFE: Duration = Duration::from_secs(7 * 86_400);
 
+/// The same of the letter to an address that was changed: nothing goes there any more, so it may be read late.
+const ADDRESS_BACK_LIFE: Duration = Duration::from_secs(30 * 86_400);
+
 /// A letter with the link that contains, and the flow behind the link. Written in one transaction.
 #[derive(Clone, Debug)]
 pub struct Notice {
@@ -53,8 +56,14 @@ impl Shared {
         now: Timestamp,
     ) -> Option<Notice> {
         let email = account.email.as_ref()?;
-        let state = State { since: Some(now), ..State::default() };
-        let flow = self.draft_flow_for(Purpose::NotMe, Some(account.id), state, NOT_ME_LIFE, now);
+        let (own, life) = match kind {
+            LetterKind::AddressChanged => (true, ADDRESS_BACK_LIFE),
+            // The address of a shop's account is the shop's to change.
+            _ => (account.password_hash.is_some(), NOT_ME_LIFE),
+        };
+        let written_to = own.then(|| email.as_str().to_owned());
+        let state = State { since: Some(now), written_to, ..State::default() };
+        let flow = self.draft_flow_for(Purpose::NotMe, Some(account.id), state, life, now);
         let link = format!("{}{OWN_PREFIX}/not-me?t={}", self.origin(), flow.token.secret().expose());
         let mut parameters = vec![("shop", Secret::new(self.shop_name())), ("link", Secret::new(link))];
         parameters.extend(more.iter().map(|(name, value)| (*name, Secret::new((*value).to_owned()))));

@@ -1,15 +1,18 @@
 //! "This wasn't me": from the link of a letter, without signing in, or from inside. It contains: sessions and devices
 //! end, the password must change, and the next sign-in shows a second factor. A letter's link takes out, too, what was added
-//! since that happened which the letter tells of: else the factor of whoever added it would be the one that is asked for.
+//! since that happened which the letter tells of: else the factor of whoever added it would be the one that is asked for. And it
+//! puts the address back that the letter was written to: else the mail of whoever changed it would decide.
 
 use storeward_base::{Actor, CustomerId, Timestamp};
-use storeward_events::identity::{FactorRemoved, StepUpForced, ThisWasNotMe};
+use storeward_events::identity::{CustomerAddressChanged, FactorRemoved, StepUpForced, ThisWasNotMe};
 use storeward_store::Tx;
 
 use super::devices::end_everything;
 use super::{Identity, note_activity};
 use crate::error::Error;
-use crate::model::FactorKind;
+use crate::letter::{Letter, LetterKind, Post};
+use crate::marks::Field;
+use crate::model::{Email, FactorKind};
 use crate::sql;
 use crate::state::Purpose;
 use crate::tokens::FlowToken;
@@ -20,7 +23,7 @@ use crate::visit::Visit;
 pub enum Contained {
     /// Everything ended.
     Ended,
-    /// And what was added is taken out again.
+    /// And what was added is taken out again, or the address put back.
     TakenOut,
 }
 
@@ -29,6 +32,16 @@ pub enum Contained {
 struct Followed {
     hash: String,
     since: Option<Timestamp>,
+    back: Option<Back>,
+}
+
+/// The address that a letter was written to, ready to be put back.
+#[derive(Clone)]
+struct Back {
+    mark: String,
+    sealed: Vec<u8>,
+    /// To the address that is on file until then.
+    letter: Option<Letter>,
 }
 
 impl Identity {
@@ -47,7 +60,12 @@ impl Identity {
         let (Purpose::NotMe, Some(customer)) = (flow.purpose, flow.customer) else {
             return Err(Error::FlowOver);
         };
-        let link = Followed { hash: flow.hash, since: flow.state.since };
+        let written_to = flow.state.written_to.as_deref().and_then(|text| Email::parse(text).ok());
+        let back = match written_to {
+            Some(email) => Some(self.back_to(customer, &email).await?),
+            None => None,
+        };
+        let link = Followed { hash: flow.hash, since: flow.state.since, back };
         self.contain(visit, customer, Some(link)).await
     }
 
@@ -60,6 +78,16 @@ impl Identity {
         self.contain(visit, session.customer, None).await
     }
 
+    async fn back_to(&self, customer: CustomerId, email: &Email) -> Result<Back, Error> {
+        let shared = &self.0;
+        let account = shared.account(customer).await?.ok_or(Error::NoAccount)?;
+        Ok(Back {
+            mark: shared.marks.email(email),
+            sealed: shared.vault.seal_of_account(email.as_str(), customer, Field::Email, &*shared.entropy),
+            letter: shared.plain_notice(LetterKind::AddressChanged, &account),
+        })
+    }
+
     async fn contain(
         &self,
         visit: &Visit,
@@ -67,7 +95,7 @@ impl Identity {
         link: Option<Followed>,
     ) -> Result<Contained, Error> {
         let now = self.0.now();
-        let activity = self.0.activity_of("not_me", visit);
+        let (activity, post) = (self.0.activity_of("not_me", visit), self.0.post.clone());
         let written = self.0.db.write(move |tx| -> Result<Contained, Error> {
             if let Some(link) = &link
                 && !sql::flow::finish(tx, &link.hash, now)?
@@ -77,8 +105,8 @@ impl Identity {
             let actor = Actor::Customer { id: customer };
             tx.append(actor, None, ThisWasNotMe { customer })?;
             end_everything(tx, actor, customer, "not_me")?;
-            let contained = match link.as_ref().and_then(|link| link.since) {
-                Some(since) => take_out(tx, customer, since)?,
+            let contained = match &link {
+                Some(link) => take_back(tx, &*post, customer, link)?,
                 None => Contained::Ended,
             };
             sql::history::forget(tx, customer)?;
@@ -90,6 +118,45 @@ impl Identity {
         });
         written.await
     }
+}
+
+/// What a letter's link takes back beyond ending everything.
+fn take_back(
+    tx: &mut Tx<'_>,
+    post: &dyn Post,
+    customer: CustomerId,
+    link: &Followed,
+) -> Result<Contained, Error> {
+    let Some(since) = link.since else { return Ok(Contained::Ended) };
+    let taken_out = take_out(tx, customer, since)?;
+    match &link.back {
+        Some(back) if put_back(tx, post, customer, back, since)? => Ok(Contained::TakenOut),
+        _ => Ok(taken_out),
+    }
+}
+
+/// Puts the address back; false where it is the account's already.
+fn put_back(
+    tx: &mut Tx<'_>,
+    post: &dyn Post,
+    customer: CustomerId,
+    back: &Back,
+    since: Timestamp,
+) -> Result<bool, Error> {
+    let now = tx.now();
+    match sql::account::id_by_email(tx, &back.mark)? {
+        Some(owner) if owner == customer => return Ok(false),
+        // Somebody has it for another account meanwhile: this one's mail goes there and staff find it by it, but nobody signs in by it.
+        Some(_) => sql::account::refresh_email(tx, customer, &back.sealed, &back.mark)?,
+        None => sql::account::set_email(tx, customer, &back.mark, &back.sealed, now)?,
+    }
+    // The letters since then went to whoever changed it: their links would put that address back.
+    sql::flow::end_links_since(tx, customer, since)?;
+    if let Some(letter) = &back.letter {
+        post.post(tx, letter)?;
+    }
+    tx.append(Actor::Customer { id: customer }, None, CustomerAddressChanged { customer })?;
+    Ok(true)
 }
 
 /// Takes out every factor and recovery code that was added from that moment on.

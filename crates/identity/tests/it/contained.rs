@@ -57,7 +57,7 @@ both_engines!(an_app_that_a_thief_added_is_taken_out, MIGRATIONS, async |db| {
     press(&bench, &first(&bench, LetterKind::FactorAdded)).await.leads_to("/.storeward/recover?done=not-me");
     assert!(!thief.is_signed_in().await && !owner.is_signed_in().await);
     let page = bench.browser().get("/.storeward/recover?done=not-me").await;
-    assert!(page.body.contains("what was added is taken out"), "{}", page.body);
+    assert!(page.body.contains("what was changed is taken back"), "{}", page.body);
     // The stolen password, with what the thief added.
     let mut thief = bench.browser().elsewhere();
     thief.sign_in(EMAIL, PASSWORD).await.leads_to(CHALLENGE);
@@ -126,3 +126,127 @@ both_engines!(each_letter_takes_out_what_came_after_it, MIGRATIONS, async |db| {
     let seen = bench.identity.customers().view(customer).await.unwrap();
     assert_eq!(seen.map(|seen| seen.factors.len()), Some(1), "the owner's own app");
 });
+
+const ADDRESS: &str = "/.storeward/account/address";
+const THIEF: &str = "thief@evil.example";
+const THIEFS_PASSWORD: &str = "nine red foxes swim";
+
+/// Gives the account an address that whoever holds the session reads.
+async fn move_address(bench: &Bench, browser: &mut Browser<'_>, address: &str) {
+    browser.post_from(ADDRESS, ADDRESS, &[("email", address)]).await.leads_to(CHALLENGE);
+    browser
+        .prove("mail", &bench.code(LetterKind::AddressCode))
+        .await
+        .leads_to("/.storeward/account?done=address");
+}
+
+/// Whether the way back for an address sends a letter there.
+async fn is_written_to(bench: &Bench, address: &str) -> bool {
+    let count = || bench.kinds().iter().filter(|kind| **kind == LetterKind::RecoveryCode).count();
+    let before = count();
+    let mut browser = bench.browser().elsewhere();
+    browser.post_from(RECOVER, RECOVER, &[("email", address)]).await.leads_to(CHALLENGE);
+    count() > before
+}
+
+// The button in "your address was changed" shut the owner out, whose address was nobody's, and the thief chose the new password.
+both_engines!(an_address_that_a_thief_changed_is_put_back, MIGRATIONS, async |db| {
+    let bench = Bench::new(db);
+    let owner = bench.signed_up().await;
+    bench.advance(60);
+    let mut thief = copy_of(&owner);
+    move_address(&bench, &mut thief, THIEF).await;
+    bench.advance(30);
+    let app = thief.add_totp().await;
+    let path = "/.storeward/account/password";
+    let fields = [("current", PASSWORD), ("password", THIEFS_PASSWORD)];
+    thief.post_from(path, path, &fields).await.leads_to("/.storeward/account?done=password");
+    let thiefs_letter = bench.letter(LetterKind::PasswordChanged);
+    assert_eq!(thiefs_letter.to.expose(), THIEF);
+    let letter = first(&bench, LetterKind::AddressChanged);
+    assert_eq!(letter.to.expose(), EMAIL);
+    bench.advance(29 * 86_400);
+    press(&bench, &letter).await.leads_to("/.storeward/recover?done=not-me");
+    assert!(!thief.is_signed_in().await);
+    // Neither the thief's mailbox nor the thief's letters are worth anything.
+    assert_eq!(bench.browser().elsewhere().sign_in(THIEF, THIEFS_PASSWORD).await.status, 403);
+    assert!(!is_written_to(&bench, THIEF).await);
+    let link = thiefs_letter.parameter("link").strip_prefix(ORIGIN).unwrap().to_owned();
+    assert!(
+        !bench.browser().get(&link).await.body.contains("name=\"t\""),
+        "its link would put the address back"
+    );
+    let mut thief = bench.browser().elsewhere();
+    thief.sign_in(EMAIL, THIEFS_PASSWORD).await.leads_to(CHALLENGE);
+    assert_eq!(bench.letter(LetterKind::SignInCode).to.expose(), EMAIL);
+    let code = bench.next_totp(&app);
+    thief.prove("totp", &code).await.leads_to(CHALLENGE);
+    assert!(!thief.is_signed_in().await);
+    // The old mailbox chooses the password.
+    let (mut owner, shown) = recover(&bench, EMAIL).await;
+    shown.leads_to(NEW_PASSWORD);
+    choose_password(&bench, &mut owner).await;
+    owner.prove("mail", &bench.code(LetterKind::SignInCode)).await.leads_to("/.storeward/account");
+    assert_eq!(bench.browser().elsewhere().sign_in(EMAIL, THIEFS_PASSWORD).await.status, 403);
+    let told = bench.letter(LetterKind::AddressChanged);
+    assert_eq!(
+        (told.to.expose().as_str(), told.parameter("link")),
+        (THIEF, ""),
+        "told, with nothing to press"
+    );
+});
+
+both_engines!(the_earlier_address_is_kept_for_thirty_days, MIGRATIONS, async |db| {
+    let bench = Bench::new(db);
+    let mut owner = bench.signed_up().await;
+    move_address(&bench, &mut owner, "new@people.example").await;
+    bench.advance(30 * 86_400 + 1);
+    let link = bench.letter(LetterKind::AddressChanged);
+    let link = link.parameter("link").strip_prefix(ORIGIN).unwrap().to_owned();
+    assert!(!bench.browser().get(&link).await.body.contains("name=\"t\""));
+    bench.browser().sign_in("new@people.example", PASSWORD).await.leads_to("/.storeward/account");
+});
+
+// The letter about the thief's own sign-in is older than the change, and as good. A chain of addresses leads back to the first.
+both_engines!(the_first_address_comes_back_however_often_it_was_changed, MIGRATIONS, async |db| {
+    let bench = Bench::new(db);
+    drop(bench.signed_up().await);
+    bench.advance(60);
+    let mut thief = bench.browser().elsewhere();
+    thief.sign_in(EMAIL, PASSWORD).await.leads_to("/.storeward/account");
+    let letter = bench.letter(LetterKind::NewDevice);
+    thief.step_up_by_mail().await;
+    move_address(&bench, &mut thief, "one@evil.example").await;
+    bench.advance(60);
+    move_address(&bench, &mut thief, THIEF).await;
+    // The thief tries to make the one before the last the last word.
+    press(&bench, &bench.letter(LetterKind::AddressChanged))
+        .await
+        .leads_to("/.storeward/recover?done=not-me");
+    press(&bench, &letter).await.leads_to("/.storeward/recover?done=not-me");
+    assert!(!is_written_to(&bench, THIEF).await && !is_written_to(&bench, "one@evil.example").await);
+    assert!(is_written_to(&bench, EMAIL).await);
+});
+
+// Whoever lost the address and signed up with it anew is not robbed of that account, and the thief has neither.
+both_engines!(
+    an_address_that_has_another_account_meanwhile_is_no_way_in_for_the_thief,
+    MIGRATIONS,
+    async |db| {
+        let bench = Bench::new(db);
+        let owner = bench.signed_up().await;
+        let mut thief = copy_of(&owner);
+        move_address(&bench, &mut thief, THIEF).await;
+        let letter = bench.letter(LetterKind::AddressChanged);
+        let mut anew = bench.browser();
+        anew.sign_up(EMAIL, OTHER_PASSWORD).await.leads_to(CHALLENGE);
+        anew.prove("mail", &bench.code(LetterKind::SignUpCode)).await.leads_to("/.storeward/account");
+        let second = bench.customer(EMAIL).await;
+        press(&bench, &letter).await.leads_to("/.storeward/recover?done=not-me");
+        assert_eq!(bench.browser().sign_in(THIEF, PASSWORD).await.status, 403);
+        assert!(!is_written_to(&bench, THIEF).await);
+        assert_eq!(bench.browser().sign_in(EMAIL, PASSWORD).await.status, 403);
+        assert!(anew.is_signed_in().await);
+        assert_eq!(bench.customer(EMAIL).await, second);
+    }
+);
