@@ -36,6 +36,8 @@ pub enum Key {
     /// The same, asked for by a device that signed in to the account before, or by a network that did behind the right
     /// password: apart from what strangers can use up.
     MailKnown(String),
+    /// Codes to new addresses that one account asks for: whoever is signed in writes to few strangers.
+    NewAddress(String),
     /// Letters with a link to a new password that staff had sent for one account: apart from what strangers can use up.
     ByStaff(String),
     /// Short messages to one number, or for one account.
@@ -93,7 +95,7 @@ impl Paced for Key {
             Key::Network(_) => NETWORK,
             Key::Factor(_) => Pace { free: 10, longest: Duration::from_secs(10 * 60) },
             Key::Sms(_) => Pace { free: 3, longest: Duration::from_secs(30 * 60) },
-            Key::Mail(_) | Key::MailKnown(_) | Key::ByStaff(_) => {
+            Key::Mail(_) | Key::MailKnown(_) | Key::NewAddress(_) | Key::ByStaff(_) => {
                 Pace { free: 4, longest: Duration::from_secs(30 * 60) }
             }
             Key::Begun(_) | Key::Unread(_) => BEGUN,
@@ -112,6 +114,7 @@ impl Paced for Key {
             Key::Stranger(_) | Key::KnownDevice(_) | Key::Factor(_) => OnSuccess::Clear,
             Key::Network(_) | Key::NetworkAround(_) | Key::BegunAround(_) => OnSuccess::GiveBack,
             Key::Mail(_) | Key::MailKnown(_) | Key::ByStaff(_) | Key::Sms(_) => OnSuccess::GiveBack,
+            Key::NewAddress(_) => OnSuccess::GiveBack,
             Key::Begun(_) | Key::Unread(_) | Key::Rewritten => OnSuccess::GiveBack,
             Key::SolvedFor(_) | Key::Typed(_) | Key::TypedAround(_) => OnSuccess::GiveBack,
             Key::Solved(key) | Key::SolvedAt(key, _) => key.on_success(),
@@ -144,7 +147,7 @@ impl Paced for Key {
         match self {
             // A device that signed in, a password that was right, a puzzle that was solved.
             Key::KnownDevice(_) | Key::Factor(_) | Key::Sms(_) => Vouched::Yes,
-            Key::MailKnown(_) | Key::ByStaff(_) => Vouched::Yes,
+            Key::MailKnown(_) | Key::NewAddress(_) | Key::ByStaff(_) => Vouched::Yes,
             Key::Solved(_) | Key::SolvedAt(..) | Key::SolvedFor(_) => Vouched::Yes,
             _ => Vouched::No,
         }
@@ -184,9 +187,13 @@ mod tests {
                 Key::MailKnown(String::new()),
                 "letters that a device, or behind the right password a network, asks for that signed in before",
             ),
+            (Key::NewAddress(String::new()), "codes to new addresses that one account asks for"),
             (Key::ByStaff(String::new()), "links to a new password that staff send for one account"),
             (Key::Sms(String::new()), "short messages to one number, or for one account"),
-            (Key::Begun(block), "sign-ups, ways back and passkey challenges begun from one network"),
+            (
+                Key::Begun(block),
+                "sign-ups, ways back, changes of address and passkey challenges begun from one network",
+            ),
         ] {
             let pace = key.pace();
             let minutes = pace.longest.as_secs() / 60;

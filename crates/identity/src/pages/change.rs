@@ -83,7 +83,7 @@ pub async fn address(
     view: View,
     Form(fields): Form<AddressFields>,
 ) -> Result<Response, Failure> {
-    match app.identity.begin_change_address(view.customer()?, &fields.email).await {
+    match app.identity.begin_change_address(&view.visit, view.customer()?, &fields.email).await {
         Ok(flow) => Ok(follow(Step::Challenge(Some(flow)))),
         Err(EnrolFault::Misfit(misfit)) => {
             let mut page = address_form(&app, &view, fields.email);

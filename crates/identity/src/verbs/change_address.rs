@@ -23,14 +23,20 @@ impl Identity {
     /// Sends a code to the new address. Whether somebody else has it already shows nowhere.
     pub async fn begin_change_address(
         &self,
+        visit: &Visit,
         session: &CurrentSession,
         typed: &str,
     ) -> Result<FlowToken, EnrolFault> {
         self.require_fresh(session)?;
         let shared = &self.0;
         let email = Email::parse(typed).map_err(EnrolFault::Misfit)?;
-        let key = Key::Mail(shared.marks.email(&email));
-        if let Leave::Wait { .. } = shared.throttle.attempt(std::slice::from_ref(&key), shared.now()) {
+        // The address alone would let one account write to as many people as it likes, in the shop's name.
+        let keys = [
+            Key::Begun(visit.client.block()),
+            Key::NewAddress(session.customer.to_string()),
+            Key::Mail(shared.marks.email(&email)),
+        ];
+        if let Leave::Wait { .. } = shared.throttle.attempt(&keys, shared.now()) {
             return Err(EnrolFault::Misfit(Misfit { field: "email", key: "misfit.too_often" }));
         }
         let taken = shared.account_by_email(&email).await?.is_some();

@@ -209,3 +209,50 @@ both_engines!(a_step_up_by_mail_sends_its_code_with_the_password, MIGRATIONS, as
     assert!(owner.get(CHALLENGE).await.body.contains("on its way"));
     owner.prove("mail", &bench.code(LetterKind::SignInCode)).await.leads_to("/");
 });
+
+const ADDRESS: &str = "/.storeward/account/address";
+
+async fn ask_for_address(browser: &mut Browser<'_>, email: &str) -> u16 {
+    browser.post_from(ADDRESS, ADDRESS, &[("email", email)]).await.status.as_u16()
+}
+
+fn address_codes(bench: &Bench) -> usize {
+    bench.kinds().iter().filter(|kind| **kind == LetterKind::AddressCode).count()
+}
+
+// One account had the shop write to 143 strangers in a minute.
+both_engines!(whoever_is_signed_in_writes_to_few_new_addresses, MIGRATIONS, async |db| {
+    let bench = Bench::new(db);
+    let mut one = bench.signed_up().await;
+    for n in 0..20 {
+        let expected = if n < 4 { 303 } else { 422 };
+        assert_eq!(ask_for_address(&mut one, &format!("p{n}@people.example")).await, expected, "{n}");
+    }
+    assert_eq!(address_codes(&bench), 4);
+    // From another network, and with a session that is new: it is the account that waits.
+    one.address = "203.0.113.77".parse().unwrap();
+    assert_eq!(ask_for_address(&mut one, "q@people.example").await, 422);
+    // The one who is written to is counted over all accounts.
+    let mut sent = 0;
+    for n in 0..3 {
+        let mut other = from_network(&bench, n);
+        other.sign_up(&format!("other{n}@people.example"), PASSWORD).await.leads_to(CHALLENGE);
+        other.prove("mail", &bench.code(LetterKind::SignUpCode)).await.leads_to("/.storeward/account");
+        for _ in 0..3 {
+            sent += usize::from(ask_for_address(&mut other, "victim@people.example").await == 303);
+        }
+    }
+    assert_eq!(sent, 4);
+    // And the network, for whoever has many accounts there.
+    let mut last = from_network(&bench, 9);
+    last.sign_up("last@people.example", PASSWORD).await.leads_to(CHALLENGE);
+    last.prove("mail", &bench.code(LetterKind::SignUpCode)).await.leads_to("/.storeward/account");
+    let mut crowd = from_network(&bench, 9);
+    let csrf = crowd.get("/.storeward/sign-in").await.csrf();
+    for _ in 0..130 {
+        crowd.post("/.storeward/passkey/options", &csrf, &[]).await;
+    }
+    let before = address_codes(&bench);
+    assert_eq!(ask_for_address(&mut last, "somebody@people.example").await, 422);
+    assert_eq!(address_codes(&bench), before);
+});
