@@ -33,8 +33,8 @@ pub enum Key {
     Factor(String),
     /// Letters and messages to one address.
     Mail(String),
-    /// The same, asked for by a device that signed in to the account before, or by a network that did behind the right
-    /// password: apart from what strangers can use up.
+    /// The same, asked for by a device that signed in to the account before, or behind the right password, by each network that
+    /// did and by all others together: apart from what strangers can use up, and from what they can see.
     MailKnown(String),
     /// Codes to new addresses that one account asks for: whoever is signed in writes to few strangers.
     NewAddress(String),
@@ -185,7 +185,7 @@ mod tests {
             (Key::Mail(String::new()), "letters to one address"),
             (
                 Key::MailKnown(String::new()),
-                "letters that a device, or behind the right password a network, asks for that signed in before",
+                "letters that a device asks for that signed in before, or, behind the right password, each network that did and all others together",
             ),
             (Key::NewAddress(String::new()), "codes to new addresses that one account asks for"),
             (Key::ByStaff(String::new()), "links to a new password that staff send for one account"),

@@ -2,7 +2,8 @@
 //!
 //! Whoever knows the password, or just the address, can ask for letters until strangers have to wait. Its owner is asked for
 //! none of that: a device that signed in before has a count of its own, and, behind the right password, so has a network that
-//! did. Elsewhere a solved puzzle has one. Where none goes out, the page says so.
+//! did, and all others together have one more: what is asked for with a password there is an account for, and it must not show
+//! in the count of those who have none. Elsewhere a solved puzzle has one. Where none goes out, the page says so.
 
 use storeward_base::CustomerId;
 use storeward_puzzle::Purpose as Puzzle;
@@ -98,9 +99,12 @@ impl Shared {
         if let Known::Yes(row) | Known::JustNow(row) = self.known_device(visit, account).await? {
             return Ok(way.key(Key::MailKnown(format!("device {}", row.id)), block));
         }
-        if asks == Asks::WithPassword && self.knows_network(visit, account.id).await? {
-            let network = self.marks.network(visit.client);
-            return Ok(way.key(Key::MailKnown(format!("{} from {network}", account.id)), block));
+        if asks == Asks::WithPassword {
+            let from = match self.knows_network(visit, account.id).await? {
+                true => self.marks.network(visit.client),
+                false => "elsewhere".to_owned(),
+            };
+            return Ok(way.key(Key::MailKnown(format!("{} from {from}", account.id)), block));
         }
         Ok(strangers)
     }
@@ -165,13 +169,8 @@ impl Shared {
         let Some(to) = flow.address(means) else { return Ok(()) };
         let account = means.map(|means| &means.account);
         let own = self.letter_key(visit, &to, account, Asks::of(flow.purpose), Way::Plain).await?;
-        let mail = Key::Mail(self.marks.email(&to));
-        let block = visit.client.block();
-        let mut keys = vec![mail.clone().solved(block), mail];
-        if !keys.contains(&own) {
-            keys.extend([own.clone().solved(block), own]);
-        }
-        self.throttle.succeeded(&keys);
+        // No other count: one that strangers see would go down when somebody reads letters there.
+        self.throttle.succeeded(&[own.clone().solved(visit.client.block()), own]);
         Ok(())
     }
 }
