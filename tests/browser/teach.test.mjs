@@ -127,6 +127,10 @@ test('a lesson from the first page to the file, live, and tried by the test acco
   await page.getByRole('button', { name: 'Save' }).click();
   await page.getByRole('heading', { name: 'Saved as kiln.toml' }).waitFor();
   await looks(page, 'teach-saved');
+  // It says which lesson it is from, and can be taken back.
+  await page.goto(console_('/adapter'));
+  await page.getByRole('row', { name: /^kiln\.toml lesson 1, saved/ }).getByRole('button', { name: 'Take it back: kiln.toml' }).waitFor();
+  await looks(page, 'teach-kept');
   const file = await readFile(path.join(stand.dir, 'data', 'kiln.toml'), 'utf8');
   assert.match(file, /^name = "kiln"$/m);
   assert.ok(!file.includes(shop.ready.customer.email) && !file.includes(shop.ready.customer.password));

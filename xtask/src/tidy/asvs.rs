@@ -71,7 +71,7 @@ fn is_one(id: &str) -> bool {
     let [chapter, section, number] = numbers.as_slice() else { return false };
     let is_here =
         |(a, b, most): &(u32, u32, u32)| a == chapter && b == section && (1..=*most).contains(number);
-    SECTIONS.iter().any(|known| is_here(known))
+    SECTIONS.iter().any(is_here)
 }
 
 /// `| 6.1.1 | 1 | yes | words | proof |`
