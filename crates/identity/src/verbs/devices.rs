@@ -28,6 +28,13 @@ pub enum Known {
     No,
 }
 
+/// The same, with what only counts behind a password.
+enum Seen {
+    Known(Known),
+    /// What it held before: a copy, or an old one that somebody found.
+    Copied(DeviceRow),
+}
+
 impl Known {
     pub fn row(&self) -> Option<&DeviceRow> {
         match self {
@@ -63,27 +70,46 @@ impl Shared {
         email.is_some() && account.email == email
     }
 
-    /// Whether the browser signed in to this account before. A copied token is dealt with here, whatever password
-    /// comes with it.
+    /// Whether the browser signed in to this account before. For whoever has shown nothing yet: an old token says nothing
+    /// there, or whoever found a sold device or an old backup of one would sign its owner out.
+    pub async fn seen_device(&self, visit: &Visit, account: &Account) -> Result<Known, Error> {
+        Ok(match self.look_at_device(visit, account).await? {
+            Seen::Known(known) => known,
+            Seen::Copied(_) => Known::No,
+        })
+    }
+
+    /// The same behind a right password or more: there, an old token is a copy, and is dealt with.
     pub async fn known_device(&self, visit: &Visit, account: &Account) -> Result<Known, Error> {
-        let Some(token) = &visit.device else { return Ok(Known::No) };
+        Ok(match self.look_at_device(visit, account).await? {
+            Seen::Known(known) => known,
+            Seen::Copied(row) => {
+                self.contain_theft(visit, account, &row).await?;
+                Known::Copied
+            }
+        })
+    }
+
+    async fn look_at_device(&self, visit: &Visit, account: &Account) -> Result<Seen, Error> {
+        let Some(token) = &visit.device else { return Ok(Seen::Known(Known::No)) };
         let (id, now) = (token.id, self.now());
         let found = self.db.read(move |reader| sql::device::by_id(reader, id, now)).await?;
-        let Some(row) = found.filter(|row| row.customer == account.id) else { return Ok(Known::No) };
+        let Some(row) = found.filter(|row| row.customer == account.id) else {
+            return Ok(Seen::Known(Known::No));
+        };
         let same = |hash: &str| storeward_seal::fingerprint::equal(hash.as_bytes(), token.hash().as_bytes());
         if same(&row.token_hash) {
-            return Ok(Known::Yes(row));
+            return Ok(Seen::Known(Known::Yes(row)));
         }
         let is_previous = row.previous_hash.as_deref().is_some_and(same);
         if is_previous && now.since(row.seen_at) < TWICE {
-            return Ok(Known::JustNow(row));
+            return Ok(Seen::Known(Known::JustNow(row)));
         }
         // A secret that nobody was given proves no copy: whoever knows the name of a device could end its owner's sessions.
         if !is_previous && !token.is_genuine(&self.marks) {
-            return Ok(Known::No);
+            return Ok(Seen::Known(Known::No));
         }
-        self.contain_theft(visit, account, &row).await?;
-        Ok(Known::Copied)
+        Ok(Seen::Copied(row))
     }
 
     /// Ends the device and every session, asks for a second factor next time, and tells the person.

@@ -47,7 +47,7 @@ impl Shared {
     /// A count that nobody who only knows the password can reach.
     async fn own_guesses_key(&self, visit: &Visit, flow: &Flow, means: &Means) -> Result<Option<Key>, Error> {
         let customer = means.account.id;
-        if let Some(row) = self.known_device(visit, &means.account).await?.row() {
+        if let Some(row) = self.seen_device(visit, &means.account).await?.row() {
             return Ok(Some(Key::KnownDevice(format!("factor {}", row.id))));
         }
         if let (Purpose::StepUp, Some(session)) = (flow.purpose, flow.state.session) {

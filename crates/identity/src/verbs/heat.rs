@@ -129,7 +129,7 @@ impl Shared {
             None => None,
         };
         let device = match &account {
-            Some(account) => self.known_device(visit, account).await?,
+            Some(account) => self.seen_device(visit, account).await?,
             None => Known::No,
         };
         Ok((account, device))

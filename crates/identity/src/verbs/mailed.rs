@@ -96,7 +96,7 @@ impl Shared {
         let Some(account) = account.filter(|account| account.email.as_ref() == Some(to)) else {
             return Ok(strangers);
         };
-        if let Known::Yes(row) | Known::JustNow(row) = self.known_device(visit, account).await? {
+        if let Known::Yes(row) | Known::JustNow(row) = self.seen_device(visit, account).await? {
             return Ok(way.key(Key::MailKnown(format!("device {}", row.id)), block));
         }
         if asks == Asks::WithPassword {

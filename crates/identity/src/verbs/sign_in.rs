@@ -123,6 +123,11 @@ impl Identity {
         // Only here: where nobody gets in anyway, its time must not tell that the password fitted.
         let standing = shared.passwords.standing(&form.password).await;
         shared.throttle.succeeded(&[key, network]);
+        // Behind the right password only, and before anything of the account is read: a copy ends everything.
+        let device = match device {
+            Known::No => shared.known_device(visit, &account).await?,
+            known => known,
+        };
         let right = Right { customer: account.id, device, standing };
         self.after_password(visit, right, form.return_to).await
     }

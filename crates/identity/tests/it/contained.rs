@@ -250,3 +250,30 @@ both_engines!(
         assert_eq!(bench.customer(EMAIL).await, second);
     }
 );
+
+// The name of a device, which stands in a page, and no password: the owner was signed out everywhere.
+both_engines!(a_devices_name_signs_nobody_out, MIGRATIONS, async |db| {
+    let bench = Bench::new(db);
+    let mut owner = bench.signed_up().await;
+    let old = owner.cookie("__Host-storeward-device").unwrap();
+    bench.advance(3_600);
+    owner.sign_in(EMAIL, PASSWORD).await.leads_to("/.storeward/account");
+    bench.advance(3_600);
+    let name = old.split('-').next().unwrap();
+    for cookie in [format!("{name}-{}", "0".repeat(64)), old.clone()] {
+        let mut stranger = bench.browser().elsewhere();
+        stranger.cookies.push(("__Host-storeward-device".to_owned(), cookie));
+        assert_eq!(stranger.sign_in(EMAIL, OTHER_PASSWORD).await.status, 403);
+        stranger.post_from(RECOVER, RECOVER, &[("email", EMAIL)]).await.leads_to(CHALLENGE);
+        stranger.prove("mail", "00000000").await;
+    }
+    assert!(owner.is_signed_in().await);
+    assert_eq!(bench.events("identity.device_token_reused").await.len(), 0);
+    assert!(!bench.kinds().contains(&LetterKind::DeviceCopied));
+    // With the right password it is a copy.
+    let mut thief = bench.browser().elsewhere();
+    thief.cookies.push(("__Host-storeward-device".to_owned(), old));
+    thief.sign_in(EMAIL, PASSWORD).await.leads_to(CHALLENGE);
+    assert!(!owner.is_signed_in().await);
+    assert_eq!(bench.events("identity.device_token_reused").await.len(), 1);
+});
