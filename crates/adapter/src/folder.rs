@@ -28,6 +28,7 @@ impl Adapter {
         }
         self.signed_in.address.iter_mut().for_each(|page| lay(&mut page.path));
         self.signed_in.renamed.iter_mut().for_each(|form| lay(&mut form.path));
+        self.password.paths().for_each(lay);
         if let Some(out) = &mut self.sign_out {
             lay(&mut out.path);
             out.form_page.iter_mut().for_each(lay);

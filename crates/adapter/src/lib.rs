@@ -22,6 +22,7 @@ pub mod learn;
 mod model;
 mod multipart;
 mod office;
+mod password;
 mod place;
 mod reading;
 mod rights;
@@ -38,5 +39,6 @@ pub use model::{
     Adapter, AddressForm, AddressPage, BodyKind, Cookies, Door, DoorKind, FORMAT, Probe, Rights, Routed,
     Shown, SignOut, SignedIn, Staff, StaffProbe, StaffSessions, Subject, TokenAnswer,
 };
+pub use password::{Password, PasswordForm};
 pub use reading::Reading;
 pub use rights::{Nonce, ToldRights};

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use storeward_base::Secret;
 
 use crate::error::AdapterError;
+use crate::password::Password;
 use crate::place::{ANYWHERE, Place};
 use crate::rights::ToldRights;
 
@@ -34,6 +35,9 @@ pub struct Adapter {
     pub sign_out: Option<SignOut>,
     #[serde(default)]
     pub staff: Staff,
+    /// Where the shop's own password is changed.
+    #[serde(default)]
+    pub password: Password,
     /// Acts of a signed-in person that must be confirmed again: change of address, of password, of payment.
     #[serde(default, rename = "sensitive")]
     pub sensitive: Vec<Place>,
@@ -389,6 +393,7 @@ impl Adapter {
             return Err(AdapterError::new("signed_in", what));
         }
         self.check_subjects()?;
+        self.password.check()?;
         if let Some(form) = &self.signed_in.renamed {
             check_path(&form.path).map_err(|what| AdapterError::new("signed_in.renamed.path", what))?;
         }

@@ -76,7 +76,7 @@ pub struct RecoveryCodesMade {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CustomerPasswordChanged {
     pub customer: CustomerId,
-    /// `change`, `forced` or `recovery`.
+    /// `change`, `forced` or `recovery`; `shop`: the shop took another one of its own; `staff`: they say that it did.
     pub reason: String,
 }
 

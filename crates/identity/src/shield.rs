@@ -32,6 +32,7 @@ use storeward_web::http::HeaderMap;
 
 use crate::error::Error;
 use crate::verbs::Identity;
+use crate::verbs::shop_password::Known;
 use canary::Health;
 use crossing::Crossing;
 use handles::Handles;
@@ -98,6 +99,8 @@ impl Shield {
     pub fn new(parts: ShieldParts) -> Self {
         let ShieldParts { identity, adapter, section, shop, canary } = parts;
         identity.set_first_factor(section.staff_first_factor);
+        let page = adapter.as_ref().and_then(Adapter::password_page);
+        identity.know_shop_password(page, Known::UnlessKnown);
         let handles = Arc::new(Handles::new(identity.clone()));
         let is_blind = AtomicBool::new(adapter.is_none());
         let (refused_told_at, unclear_told_at) = (AtomicI64::new(0), AtomicI64::new(0));
@@ -139,6 +142,7 @@ impl Shield {
         let health = before.health.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let was_waiting = before.is_waiting();
         let is_blind = AtomicBool::new(before.is_blind());
+        before.identity.know_shop_password(adapter.password_page(), Known::FromNowOn);
         self.0.store(Arc::new(Guard {
             identity: before.identity.clone(),
             adapter,

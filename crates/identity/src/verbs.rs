@@ -26,6 +26,7 @@ mod remove;
 mod risk;
 pub mod sessions;
 pub mod shield;
+pub(crate) mod shop_password;
 mod sign_in;
 mod sign_up;
 mod sms;
@@ -131,6 +132,8 @@ pub(crate) struct Shared {
     /// Whether staff of the shop are let into its back office by somebody.
     pub asks_approval: AtomicBool,
     pub companion: OnceLock<Arc<dyn Companion>>,
+    /// Where the shop's own password is changed, where the shield stands before its sign-in.
+    pub shop_password: RwLock<Option<String>>,
     pub tabs: RwLock<Vec<MakesTab>>,
 }
 
@@ -154,6 +157,7 @@ impl Identity {
             asks_approval: AtomicBool::new(false),
             holds: ArcSwap::from_pointee(Holds(Arc::new(Quanta(parts.quantum)))),
             companion: OnceLock::new(),
+            shop_password: RwLock::default(),
             tabs: RwLock::default(),
         }))
     }

@@ -250,6 +250,7 @@ fn done_words(done: &str) -> Option<&'static str> {
         "begin_new_password" => {
             "A mail with a link went to the address on file. The person chooses the new password; nobody here sees it."
         }
+        "shop_password_changed" => "From now on sign-ins are asked for what the policy asks.",
         "too_often" => {
             "Nothing was sent: the person had several such mails of late. Try again in half an hour."
         }
@@ -349,7 +350,7 @@ fn state_badges(account: &AccountView) -> Vec<Badge> {
 fn facts(account: &AccountView) -> Vec<(&'static str, String)> {
     let password = match account.password_set_at {
         Some(at) => format!("set on {}", crate::outlook::day(at)),
-        None => "none".to_owned(),
+        None => "none here: it is the shop's own, and changed there".to_owned(),
     };
     let mut facts = vec![
         ("Password", password),
@@ -383,7 +384,13 @@ fn act_forms(account: &AccountView) -> Vec<ActForm> {
         form(Act::EndSessions, "End all sessions", end, false),
         lock,
     ];
-    if account.state.locked_at.is_none() {
+    let of_shop = account.password_set_at.is_none();
+    if of_shop && account.state.must_change_at.is_some() {
+        let hint = "For somebody who said that a sign-in was not theirs, and who told you themself that they have a new password at the shop. Until then each sign-in asks for a second factor.";
+        forms.insert(1, form(Act::ShopPasswordChanged, "The shop's password was changed", hint, true));
+    }
+    // Where the password is the shop's own there is none to be chosen here.
+    if account.state.locked_at.is_none() && !of_shop {
         let hint = "The person gets a mail with a link that is good for ten minutes, and chooses it themself, behind their second factor if they have one. Nothing changes until then.";
         forms.insert(1, form(Act::BeginNewPassword, "Begin a new password", hint, false));
     }
@@ -430,6 +437,7 @@ fn act_words(word: &str) -> &'static str {
         Some(Act::EndSessions) => "ended all sessions",
         Some(Act::ForceStepUp) => "asked for a second factor",
         Some(Act::BeginNewPassword) => "began a new password",
+        Some(Act::ShopPasswordChanged) => "said that the shop's password was changed",
         Some(Act::BeginWayBack) => "began the way back",
         Some(Act::StopWayBack) => "stopped the way back",
         Some(Act::LetIntoOffice) => "let them into the back office",

@@ -9,6 +9,7 @@ use storeward_web::http::StatusCode;
 use storeward_web::{Failure, Form, redirect};
 
 use super::App;
+use super::message::MessagePage;
 use super::recover::{Asks, NewPasswordPage};
 use super::view::{Page, View, follow, show, show_again, with_cookies};
 use crate::error::Error;
@@ -40,11 +41,35 @@ fn new_password(app: &App, view: &View) -> NewPasswordPage {
     NewPasswordPage { page, action: "/account/password", asks: Asks::CurrentPassword }
 }
 
-pub async fn well_known() -> Response {
-    redirect(&own("/account/password"))
+/// To the page where this browser's password is changed: ours, or the shop's own. Of whoever is not signed in it is the shop's where
+/// the shield stands before its sign-in.
+pub async fn well_known(State(app): State<App>, view: View) -> Result<Response, Failure> {
+    let session = match &view.visit.session {
+        Some(token) => app.identity.current(token).await?,
+        None => None,
+    };
+    let is_shops = match session {
+        Some(session) => app.identity.is_password_of_shop(session.customer).await?,
+        None => app.identity.0.shop_password_page().is_some(),
+    };
+    Ok(redirect(&match is_shops {
+        true => app.identity.shop_password_address(),
+        false => own("/account/password"),
+    }))
+}
+
+/// What is said where the password is the shop's own: one sentence, and the way there.
+pub fn at_shop(app: &App, view: &View, title: String, words: String) -> Result<Response, Failure> {
+    let page = view.page(app, title);
+    let (href, button) = (app.identity.shop_password_address(), view.texts().s("shop_password.button"));
+    show(&MessagePage { page, words, href, button, code: String::new() }, view.language)
 }
 
 pub async fn password_page(State(app): State<App>, view: View) -> Result<Response, Failure> {
+    if app.identity.is_password_of_shop(view.customer()?.customer).await? {
+        let t = view.texts();
+        return at_shop(&app, &view, t.s("shop_password.title"), t.s("shop_password.words"));
+    }
     show(&new_password(&app, &view), view.language)
 }
 

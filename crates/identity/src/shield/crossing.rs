@@ -6,6 +6,7 @@ mod knock;
 mod long;
 mod outward;
 mod paced;
+mod password;
 mod socket;
 mod token;
 
@@ -102,6 +103,7 @@ pub struct Crossing {
     may_follow: bool,
     /// The form by which the shop's name for somebody changes.
     renamed: Option<Renamed>,
+    new_password: Option<password::Chosen>,
     is_decided: bool,
     underway: Option<tokio::sync::OwnedRwLockWriteGuard<()>>,
     /// For the answer to the browser.
@@ -133,6 +135,7 @@ impl Crossing {
         let reads_body = !is_static && !is_program && (is_looked_at || names_calls);
         let is_form = !head.method.is_safe() && storeward_adapter::is_form(asked.content_type);
         let is_read = guard.adapter.reads_forms() || guard.adapter.has_doors_everywhere();
+        let is_read = is_read || guard.adapter.is_password_form(&asked);
         let reads_fields = !is_static && is_form && is_read;
         // Whoever comes without a session has none that a field could act with.
         let has_handle = HANDLE_COOKIE.read(head.headers).is_some_and(is_token);
@@ -173,6 +176,7 @@ impl Crossing {
             is_attached: false,
             may_follow: false,
             renamed: None,
+            new_password: None,
             is_decided: false,
             underway: None,
             cookies: Vec::new(),
@@ -237,6 +241,7 @@ impl Crossing {
             let cookies = handle.entry.lock().jar.pairs_for(&probe.path);
             self.renamed = Some(Renamed { to, cookies });
         }
+        self.note_new_password(&handle.entry, headers, body);
         let pairs = handle.entry.lock().jar.pairs_for(&self.path);
         let between: &[u8] = if others.is_empty() || pairs.is_empty() { b"" } else { b"; " };
         let line = [others.as_slice(), between, pairs.as_bytes()].concat();

@@ -27,7 +27,10 @@ statements! {
                       WHERE id = $1 AND password_failures > 0";
     DISABLE_PASSWORD = "UPDATE customer_account SET password_disabled_at = $2 \
                         WHERE id = $1 AND password_disabled_at IS NULL";
-    MUST_CHANGE = "UPDATE customer_account SET must_change_at = $2 WHERE id = $1 AND password_hash IS NOT NULL";
+    MUST_CHANGE = "UPDATE customer_account SET must_change_at = $2 WHERE id = $1 \
+                   AND (password_hash IS NOT NULL OR shop_mark IS NOT NULL)";
+    SHOP_PASSWORD = "UPDATE customer_account SET must_change_at = NULL \
+                     WHERE id = $1 AND must_change_at IS NOT NULL AND password_hash IS NULL";
     FORCE_STEP_UP = "UPDATE customer_account SET step_up_forced_at = $2 WHERE id = $1";
     CLEAR_STEP_UP = "UPDATE customer_account SET step_up_forced_at = NULL \
                      WHERE id = $1 AND step_up_forced_at IS NOT NULL";
@@ -173,6 +176,11 @@ pub fn disable_password(tx: &mut Tx<'_>, id: CustomerId, at: Timestamp) -> Resul
 
 pub fn must_change(tx: &mut Tx<'_>, id: CustomerId, at: Timestamp) -> Result<(), Error> {
     tx.execute(MUST_CHANGE, params![id, at]).map(drop)
+}
+
+/// The password is the shop's own and another one now. False where none had to be chosen.
+pub fn shop_password_changed(tx: &mut Tx<'_>, id: CustomerId) -> Result<bool, Error> {
+    tx.execute(SHOP_PASSWORD, params![id]).map(|rows| rows == 1)
 }
 
 pub fn force_step_up(tx: &mut Tx<'_>, id: CustomerId, at: Timestamp) -> Result<(), Error> {

@@ -3,7 +3,8 @@
 
 use storeward_base::{Actor, CustomerId, StaffId};
 use storeward_events::identity::{
-    AccountLocked, AccountLookedUp, AccountUnlocked, BackOfficeAllowed, SessionsRevoked, StepUpForced,
+    AccountLocked, AccountLookedUp, AccountUnlocked, BackOfficeAllowed, CustomerPasswordChanged,
+    SessionsRevoked, StepUpForced,
 };
 use storeward_seal::fingerprint::equal;
 use storeward_store::{Reader, Tx};
@@ -26,6 +27,8 @@ pub enum Act {
     ForceStepUp,
     /// A letter with a link to a new password goes to the address on file. Who reads it there chooses.
     BeginNewPassword,
+    /// The person chose a new password at the shop, whose own it is: no second step for that any more.
+    ShopPasswordChanged,
     /// The person says that every factor is lost: the waiting time begins. What comes at its end is theirs alone.
     BeginWayBack,
     StopWayBack,
@@ -52,12 +55,13 @@ pub enum Done {
 }
 
 impl Act {
-    pub const ALL: [Act; 9] = [
+    pub const ALL: [Act; 10] = [
         Act::Lock,
         Act::Unlock,
         Act::EndSessions,
         Act::ForceStepUp,
         Act::BeginNewPassword,
+        Act::ShopPasswordChanged,
         Act::BeginWayBack,
         Act::StopWayBack,
         Act::ShortenWayBack,
@@ -72,6 +76,7 @@ impl Act {
             Act::EndSessions => "end_sessions",
             Act::ForceStepUp => "force_step_up",
             Act::BeginNewPassword => "begin_new_password",
+            Act::ShopPasswordChanged => "shop_password_changed",
             Act::BeginWayBack => "begin_way_back",
             Act::StopWayBack => "stop_way_back",
             Act::ShortenWayBack => "shorten_way_back",
@@ -91,6 +96,7 @@ impl Act {
             Act::EndSessions => "sessions_ended_by_shop",
             Act::ForceStepUp => "step_up_by_shop",
             Act::BeginNewPassword => "password_link_by_shop",
+            Act::ShopPasswordChanged => "shop_password",
             Act::BeginWayBack => "recovery_wait_begun",
             Act::StopWayBack => "recovery_wait_stopped",
             Act::ShortenWayBack => "recovery_wait_shortened",
@@ -105,6 +111,8 @@ impl Act {
             Act::EndSessions => Some(LetterKind::SessionsEnded),
             // They see it at their next sign-in, and nothing was taken from them.
             Act::ForceStepUp => None,
+            // They said so themselves.
+            Act::ShopPasswordChanged => None,
             // They were told when it was added.
             Act::LetIntoOffice => None,
             // Its letter bears the link, as those of the way back bear the one that stops it.
@@ -139,6 +147,12 @@ impl Act {
             Act::ForceStepUp => {
                 sql::account::force_step_up(tx, customer, now)?;
                 tx.append(actor, None, StepUpForced { customer, reason: reason() })?;
+            }
+            Act::ShopPasswordChanged => {
+                if !sql::account::shop_password_changed(tx, customer)? {
+                    return Ok(false);
+                }
+                tx.append(actor, None, CustomerPasswordChanged { customer, reason: reason() })?;
             }
             Act::StopWayBack => {
                 if !wait::cancel(tx, actor, customer, "staff")? {
@@ -233,7 +247,12 @@ impl Customers {
             Act::BeginWayBack => return self.begin_way_back(by, &account).await,
             Act::ShortenWayBack => return self.shorten_way_back(by, &account).await,
             Act::LetIntoOffice => return Ok(Done::OtherCode),
-            Act::Lock | Act::Unlock | Act::EndSessions | Act::ForceStepUp | Act::StopWayBack => {}
+            Act::Lock
+            | Act::Unlock
+            | Act::EndSessions
+            | Act::ForceStepUp
+            | Act::ShopPasswordChanged
+            | Act::StopWayBack => {}
         }
         let row = shared.act_row(by, act.word(), shared.now());
         let activity = shared.activity(act.activity(), "");

@@ -389,7 +389,7 @@ fn need_of(flow: &Flow, means: Option<&Means>) -> Need {
                 let mut offers = means.offers();
                 offers.retain(|offer| !flow.state.passkey_only || *offer == Offer::Passkey);
                 Need::Factor(offers)
-            } else if means.account.must_change_at.is_some() && flow.purpose == Purpose::SignIn {
+            } else if means.account.must_choose_here() && flow.purpose == Purpose::SignIn {
                 Need::NewPassword
             } else {
                 Need::Nothing

@@ -33,7 +33,7 @@ both_engines!(after_this_was_not_me_the_shops_session_is_signed_out, MIGRATIONS,
     let page = visitor.get(&link).await;
     let token = page.attribute("name=\"t\" value=\"");
     let done = visitor.post("/.storeward/not-me", &page.csrf(), &[("t", &token)]).await;
-    done.leads_to("/.storeward/sign-in?done=not-me");
+    done.leads_to("/.storeward/not-me?done=shop");
     assert_eq!(behind.shop.signed_in(), 1, "the shop does not know yet");
     swept(&behind.shield, &behind, 0).await;
 });

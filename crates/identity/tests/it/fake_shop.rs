@@ -162,6 +162,7 @@ impl Shop {
                 }
                 say(200, "bye")
             }
+            ("POST", "/account/password") => choose_password(&mut inside, who, &fields),
             // Also where no adapter knows of it: a checkout, a link in a mail.
             ("POST", _) if fields.contains_key("password") => return self.sign_in(&mut inside, sid, &fields),
             ("GET", "/magic") => {
@@ -220,6 +221,30 @@ impl Shop {
             }
         }
         answer
+    }
+}
+
+/// The form for a new password.
+fn choose_password(
+    inside: &mut Inside,
+    who: Option<usize>,
+    fields: &HashMap<String, String>,
+) -> Response<Bytes> {
+    let leads = |to: &'static str| {
+        let mut answer = say(303, "");
+        answer.headers_mut().insert("location", HeaderValue::from_static(to));
+        answer
+    };
+    match who {
+        Some(at) if fields["old"] == inside.accounts[at].password => {
+            if let Some(chosen) = fields.get("new_password") {
+                inside.accounts[at].password = chosen.clone().leak();
+            }
+            leads("/account")
+        }
+        // The form again.
+        Some(_) => say(200, "that is not your password"),
+        None => leads("/login.php"),
     }
 }
 

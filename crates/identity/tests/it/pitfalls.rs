@@ -2,12 +2,14 @@
 //! shop's own, and pages that look like the shop's.
 
 use storeward_base::AddressList;
-use storeward_identity::{HANDLE_COOKIE, LetterKind, MIGRATIONS, ShieldSection};
+use storeward_identity::staff::{Act, Done};
+use storeward_identity::{HANDLE_COOKIE, LetterKind, MIGRATIONS, SecondFactor, ShieldSection};
 use storeward_store::both_engines;
 
 use super::behind::{ADDRESS, Behind, Elevation, SECRET, SHOP_PASSWORD};
-use super::bench::{Answer, assertion};
+use super::bench::{Answer, STAFF, assertion};
 
+const WELL_KNOWN: &str = "/.well-known/change-password";
 const JSON: [(&str, &str); 2] = [("accept", "application/json"), ("content-type", "application/json")];
 
 both_engines!(pitfall_09_what_the_shop_did_before_is_shown_to_nobody, MIGRATIONS, async |db| {
@@ -109,4 +111,123 @@ both_engines!(pitfall_14_a_relayed_passkey_opens_nothing, MIGRATIONS, async |db|
     own.sign_in("ella").await.leads_to(challenge);
     assert_eq!(own.browser.prove_with(&mut key).await.status, 303);
     assert!(own.sees_account().await);
+});
+
+/// The shop's own password form, and what it answers.
+const PASSWORD_FORM: &str = "[password]\npage = \"/account/password\"\n[[password.form]]\npath = \"/account/password\"\n\
+                             field = \"new_password\"\n[[sensitive]]\nmethods = [\"POST\"]\npath = \"/account/password\"\n";
+
+// A new password was promised, and none was asked for: the shop's own is not ours, and the stolen one went on working as soon as the owner
+// had signed in once.
+both_engines!(this_was_not_me_holds_until_the_shop_has_another_password, MIGRATIONS, async |db| {
+    let with_form = |file: &str| format!("{file}\n{PASSWORD_FORM}");
+    let behind = Behind::with_file(db, SecondFactor::Offered, with_form);
+    let bench = &behind.bench;
+    // The thief has the password, and nothing is asked for.
+    let mut thief = behind.browser();
+    thief.browser = thief.browser.elsewhere();
+    thief.get("/").await;
+    thief.sign_in("ella").await.leads_to("/account");
+    assert!(thief.sees_account().await);
+    // The owner says so, and is led to the shop's own page, with words that fit.
+    let link = bench.letter(LetterKind::NewDevice).parameter("link").to_owned();
+    let link = link.strip_prefix("https://shop.example").unwrap().to_owned();
+    let mut owner = behind.browser();
+    let page = owner.browser.get(&link).await;
+    assert!(page.body.contains("You choose that at the shop"), "{}", page.body);
+    let token = page.attribute("name=\"t\" value=\"");
+    let done = owner.browser.post("/.storeward/not-me", &page.csrf(), &[("t", &token)]).await;
+    done.leads_to("/.storeward/not-me?done=shop");
+    let done = owner.browser.get("/.storeward/not-me?done=shop").await;
+    assert!(done.body.contains("href=\"/account/password\""), "{}", done.body);
+    assert!(!done.body.contains("name=\"password\""), "no form of ours that cannot take the shop's password");
+    bench.advance(11);
+    assert!(!thief.sees_account().await);
+    // The owner signs in once, with a code, and trusts the device.
+    owner.get("/").await;
+    owner.sign_in("ella").await.leads_to("/.storeward/challenge");
+    owner.show_code("yes").await;
+    assert!(owner.sees_account().await);
+    // The password is still the stolen one: so neither a new browser nor the trusted device is excused.
+    for _ in 0..2 {
+        let mut thief = behind.browser();
+        thief.browser = thief.browser.elsewhere();
+        thief.get("/").await;
+        thief.sign_in("ella").await.leads_to("/.storeward/challenge");
+        assert!(!thief.sees_account().await);
+    }
+    owner.post("/logout", &[]).await;
+    owner.sign_in("ella").await.leads_to("/.storeward/challenge");
+    owner.show_code("").await;
+    assert!(owner.sees_account().await);
+    // What the shop did not take changes nothing, whatever was sent.
+    for fields in
+        [[("old", "a guess"), ("new_password", "x")], [("old", SHOP_PASSWORD), ("new_passwort", "x")]]
+    {
+        let _ = owner.post("/account/password", &fields).await;
+    }
+    let customer = bench.customer(ADDRESS).await;
+    let view = || async { bench.identity.customers().view(customer).await.unwrap().unwrap() };
+    assert!(view().await.state.must_change_at.is_some());
+    // Nor does a form that comes without a fresh second factor.
+    bench.advance(3_600);
+    let change = [("old", SHOP_PASSWORD), ("new_password", "slate on a grey roof")];
+    let asked = owner.post("/account/password", &change).await;
+    assert!(asked.location().starts_with("/.storeward/step-up"), "{asked:?}");
+    assert!(view().await.state.must_change_at.is_some());
+    let next = asked.location().to_owned();
+    owner.browser.post_from(&next, "/.storeward/step-up", &[("next", "/account")]).await;
+    let code = bench.code(LetterKind::SignInCode);
+    owner.browser.prove("mail", &code).await.leads_to("/account");
+    owner.post("/account/password", &change).await.leads_to("/account");
+    assert!(view().await.state.must_change_at.is_none());
+    assert_eq!(bench.reasons("identity.password_changed").await, ["shop"]);
+    // From now on what the policy asks, which is nothing.
+    let mut again = behind.browser();
+    again.get("/").await;
+    again.post("/login.php", &[("user", "ella"), ("password", change[1].1)]).await.leads_to("/account");
+});
+
+// Where nobody sees the shop take it, staff say so; and no more than that.
+both_engines!(staff_say_that_the_shop_has_another_password, MIGRATIONS, async |db| {
+    let behind = Behind::with_file(db, SecondFactor::Offered, str::to_owned);
+    let bench = &behind.bench;
+    let mut owner = behind.browser();
+    owner.get("/").await;
+    owner.sign_in("ella").await.leads_to("/account");
+    assert!(owner.sees_account().await);
+    let customer = bench.customer(ADDRESS).await;
+    let said = async |act| bench.identity.customers().act(&bench.by(STAFF), customer, act).await;
+    assert_eq!(said(Act::ShopPasswordChanged).await.unwrap(), Done::Already);
+    let page = owner.browser.get("/.storeward/account").await;
+    let done = owner.browser.post("/.storeward/account/not-me", &page.csrf(), &[]).await;
+    done.leads_to("/.storeward/not-me?done=shop");
+    for _ in 0..2 {
+        bench.advance(11);
+        owner.get("/").await;
+        owner.sign_in("ella").await.leads_to("/.storeward/challenge");
+        owner.show_code("").await;
+        assert!(owner.sees_account().await);
+        owner.post("/logout", &[]).await;
+    }
+    assert_eq!(said(Act::ShopPasswordChanged).await.unwrap(), Done::Changed);
+    owner.sign_in("ella").await.leads_to("/account");
+});
+
+// Password managers were led to a form of ours that could never be right.
+both_engines!(change_password_leads_to_the_shops_own_page, MIGRATIONS, async |db| {
+    let with_form = |file: &str| format!("{file}\n{PASSWORD_FORM}");
+    let behind = Behind::with_file(db, SecondFactor::Required, with_form);
+    let mut owner = behind.browser();
+    owner.browser.get(WELL_KNOWN).await.leads_to("/account/password");
+    owner.sign_in_with_code("").await;
+    assert!(owner.sees_account().await);
+    owner.browser.get(WELL_KNOWN).await.leads_to("/account/password");
+    let page = owner.browser.get("/.storeward/account/password").await;
+    assert_eq!(page.status, 200);
+    assert!(page.body.contains("href=\"/account/password\"") && !page.body.contains("type=\"password\""));
+    // Whoever has a password of ours is led to ours, also behind the shield.
+    let mut own = behind.bench.signed_up().await;
+    own.get(WELL_KNOWN).await.leads_to("/.storeward/account/password");
+    assert!(own.get("/.storeward/account/password").await.body.contains("type=\"password\""));
 });

@@ -20,6 +20,7 @@ impl Crossing {
         headers: &mut HeaderMap,
         body: Seen<'_>,
     ) -> Result<Passage, Error> {
+        self.see_new_password(status, headers).await?;
         let kept = self.take_lines(headers);
         if let Some(door) = self.token_door()
             && let Some(passage) = self.weigh_token(&door, status, body).await?
