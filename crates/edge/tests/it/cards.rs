@@ -315,6 +315,10 @@ async fn a_card_number_is_masked_where_no_order_is_taken() {
     edge.ask(&request(&format!("GET /search?q={number}&page=2"), "", "")).await;
     assert_eq!(shop.asked().last().unwrap().target(), format!("/search?q=************{last}&page=2"));
     assert_eq!(edge.emitted.of_kind("edge.card_number_masked").len(), 5);
+    // A password may look like one.
+    let password = format!("user=ella&password={number}");
+    edge.ask(&request("POST /a", form, &password)).await;
+    assert_eq!(shop.asked().last().unwrap().body, password.as_bytes());
     // What is none passes as it is: an order's number, an IMEI, a time, a telephone number; and a file stays as it is.
     let others = "o=1234567812345678&imei=490154203237518&t=1795541880123456&p=4915112345678";
     edge.ask(&request("POST /a", form, others)).await;

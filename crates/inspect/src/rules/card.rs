@@ -13,6 +13,8 @@ pub(super) fn rules() -> Vec<Rule> {
             .on(ARGUMENTS)
             .through(&[])
             .severity(Severity::Warning)
-            .action(Action::Report),
+            .action(Action::Report)
+            // Somebody's password may be sixteen digits; with stars in it nobody would get in.
+            .not_in_passwords(),
     ]
 }
