@@ -99,8 +99,7 @@ pub fn concerns(checkout: Option<&Checkout>) -> Vec<Concern> {
         .into_iter()
         .map(|what| Concern {
             what,
-            todo: "Look at the page Scripts: approve it with a reason, or take it out of the shop."
-                .to_owned(),
+            todo: "Look at the event that names it, and take out of the shop what is not yours.".to_owned(),
         })
         .collect()
 }

@@ -56,6 +56,7 @@ pub(crate) struct Shared {
     pub db: Db,
     pub section: ArcSwap<CheckoutSection>,
     pub known: ArcSwap<Known>,
+    pub reading: tokio::sync::Mutex<()>,
     pub intake: Intake,
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
@@ -85,6 +86,7 @@ impl Checkout {
         Checkout(Arc::new(Shared {
             db: parts.db,
             known: ArcSwap::from_pointee(Known::default()),
+            reading: tokio::sync::Mutex::default(),
             section: ArcSwap::from_pointee(parts.section),
             intake: Intake::default(),
             clock: parts.clock,
@@ -157,6 +159,8 @@ impl Checkout {
 
     /// Takes up what was approved, here or by another node, and what has ended meanwhile.
     pub async fn refresh(&self) -> Result<(), Error> {
+        // One after the other: an older reading must not take the place of a newer one, in which something was revoked.
+        let _turn = self.0.reading.lock().await;
         let (section, now) = (self.0.section.load_full(), self.0.clock.now());
         let read = Arc::clone(&section);
         let known = self.0.db.read(move |reader| Ok::<_, Error>(known(reader, &read, now)?)).await?;
@@ -212,10 +216,9 @@ impl Shared {
     pub(crate) fn page_of(&self, path: &str) -> Option<(usize, String)> {
         let section = self.section.load();
         let covers = |own: &String| {
-            own == "/"
-                || path
-                    .strip_prefix(own.as_str())
-                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            // In letters of either case, and before parameters of a segment: shops serve the same page there.
+            let begins = path.get(..own.len()).is_some_and(|start| start.eq_ignore_ascii_case(own));
+            own == "/" || begins && matches!(path.as_bytes().get(own.len()), None | Some(b'/' | b';'))
         };
         let paths = section.paths();
         let (number, page) =

@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::guard::Checkout;
 use crate::intake::{Seen, Waiting};
 use crate::model::{Scope, Script, ScriptId, Source};
-use crate::sql::{self, Counting, NewAlert, NewRow};
+use crate::sql::{self, Counting, Happens, NewAlert, NewRow};
 
 /// What is new is written after this; what is known waits longer.
 const SOON: Duration = Duration::from_secs(2);
@@ -120,8 +120,20 @@ impl Telling<'_, '_> {
         about: &str,
         (what, seen): (&str, i64),
     ) -> Result<bool, StoreError> {
+        self.alert_of(Happens::Still, kind, (script, source), about, (what, seen))
+    }
+
+    /// The same of what became so now.
+    fn alert_of(
+        &mut self,
+        happens: Happens,
+        kind: &str,
+        (script, source): (Option<&ScriptId>, Source),
+        about: &str,
+        (what, seen): (&str, i64),
+    ) -> Result<bool, StoreError> {
         let id: String = sha256_hex(format!("{kind}\n{about}").as_bytes()).chars().take(32).collect();
-        sql::alert(self.tx, &NewAlert { id: &id, kind, script, source, what, seen })
+        sql::alert(self.tx, &NewAlert { id: &id, kind, script, source, what, seen, happens })
     }
 }
 
@@ -168,6 +180,9 @@ impl Telling<'_, '_> {
             sql::touch(self.tx, id, seen.count, seen.initiator.as_deref())?;
             if seen.source.is_own() && !row.source.is_own() {
                 sql::seen_by_us(self.tx, id, &seen.page)?;
+                if row.approval.is_none() {
+                    self.tell_new(id, seen)?;
+                }
             }
             if let Some(hash) = &seen.hash {
                 self.hash(&row, hash, seen.source, None)?;
@@ -193,6 +208,12 @@ impl Telling<'_, '_> {
         if let Some(hash) = &seen.hash {
             sql::add_version(self.tx, id, hash, seen.source, None)?;
         }
+        self.tell_new(id, seen)?;
+        Ok(true)
+    }
+
+    /// Also of what was hearsay until it stood in a page.
+    fn tell_new(&mut self, id: &ScriptId, seen: &Seen) -> Result<(), StoreError> {
         let what = format!("{} on {}: {}", seen.kind.word(), seen.page, seen.address);
         self.alert("script_new", (Some(id), seen.source), id.as_str(), (&what, seen.count))?;
         self.tell(facts::ScriptNew {
@@ -201,8 +222,7 @@ impl Telling<'_, '_> {
             address: seen.address.clone(),
             page: seen.page.clone(),
             source: seen.source.word().to_owned(),
-        })?;
-        Ok(true)
+        })
     }
 
     /// A hash that Storeward found itself.
@@ -232,7 +252,8 @@ impl Telling<'_, '_> {
         };
         let what = format!("{} is not what was approved", row.address);
         let about = format!("{}\n{hash}", row.id);
-        if self.alert("script_changed", (Some(&row.id), source), &about, (&what, 1))? {
+        // `hash` comes here when it changed, and not when it is so still.
+        if self.alert_of(Happens::Now, "script_changed", (Some(&row.id), source), &about, (&what, 1))? {
             self.tell(facts::ScriptChanged {
                 script: row.id.to_string(),
                 address: row.address.clone(),
@@ -267,7 +288,7 @@ impl Telling<'_, '_> {
         let about = format!("{}\n{}\n{}\n{}", what.how, what.channel, what.host, what.path);
         let words = format!("{} {} {}{}", what.channel, what.how, what.host, what.path);
         match what.how {
-            "tampered" => self.tampered(what, (&about, &words), seen)?,
+            "tampered" if self.told < MOST_TOLD => self.tampered(what, (&about, &words), seen)?,
             "blocked" if is_first && self.told < MOST_TOLD => {
                 self.alert("blocked", (None, Source::Guard), &about, (&words, seen))?;
                 self.tell(facts::Blocked {
@@ -299,9 +320,11 @@ impl Telling<'_, '_> {
         let has_baseline = known.iter().any(|line| line.approved_at.is_some());
         for (name, value) in found {
             let line = known.iter().find(|line| line.name == *name);
-            if line.is_none_or(|line| line.value != *value) {
+            let has_changed = line.is_none_or(|line| line.value != *value);
+            if has_changed {
                 sql::put_header(self.tx, page, name, value.as_deref())?;
             }
+            let happens = if has_changed { Happens::Now } else { Happens::Still };
             let approved = line.and_then(|line| line.approved.clone());
             if !has_baseline || approved == *value {
                 continue;
@@ -313,7 +336,7 @@ impl Telling<'_, '_> {
             };
             let about = format!("{page}\n{name}\n{}", value.as_deref().unwrap_or("-"));
             let what = format!("{name} of {page} was {how}");
-            if self.alert("header_changed", (None, Source::Page), &about, (&what, 1))? {
+            if self.alert_of(happens, "header_changed", (None, Source::Page), &about, (&what, 1))? {
                 self.tell(facts::HeaderChanged {
                     page: page.to_owned(),
                     header: (*name).to_owned(),

@@ -75,13 +75,17 @@ impl Pace {
         if self.minute != minute {
             *self = Pace { minute, ..Pace::default() };
         }
-        self.all += 1;
         if self.clients.len() >= MOST_CLIENTS && !self.clients.contains_key(&client) {
             return false;
         }
         let own = self.clients.entry(client).or_default();
-        *own += 1;
-        *own <= MOST_OF_ONE && self.all <= MOST_OF_ALL
+        *own = own.saturating_add(1);
+        // What one sends beyond its own room takes none of the others'.
+        if *own > MOST_OF_ONE {
+            return false;
+        }
+        self.all = self.all.saturating_add(1);
+        self.all <= MOST_OF_ALL
     }
 }
 

@@ -115,10 +115,14 @@ impl Known {
         for row in rows.iter().filter(|row| may_run(row, &settings)) {
             known.has_approvals = true;
             let source = known.admit(row, &settings);
-            length += source.len() + 1;
-            if length > MOST_BYTES {
+            if source.is_empty() {
+                continue;
+            }
+            // One that does not fit leaves its room to those behind it.
+            if length + source.len() >= MOST_BYTES {
                 known.left_out += 1;
-            } else if !source.is_empty() {
+            } else {
+                length += source.len() + 1;
                 match row.kind {
                     Kind::Script | Kind::Inline => scripts.push(source),
                     Kind::Handler => handlers.push(source),

@@ -55,10 +55,15 @@ statements! {
     VERSIONS = "SELECT hash, first_seen, last_seen, bytes, source FROM checkout_version WHERE script = $1 ORDER BY last_seen DESC, hash LIMIT $2";
 
     FIND_ALERT = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_alert WHERE id = $1";
-    COUNT_ALERTS = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_alert WHERE closed_at IS NULL";
+    COUNT_OWN_ALERTS = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_alert WHERE closed_at IS NULL AND source IN ('page', 'fetch')";
+    COUNT_HEARD_ALERTS = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_alert WHERE closed_at IS NULL AND source NOT IN ('page', 'fetch')";
     INSERT_ALERT = "INSERT INTO checkout_alert (id, kind, script, source, what, seen, is_armed, at, last_at, closed_at, closed_by) \
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, NULL, NULL)";
     ALERT_AGAIN = "UPDATE checkout_alert SET seen = seen + $2, last_at = $3 WHERE id = $1";
+    ALERT_ANEW = "UPDATE checkout_alert SET source = $2, seen = seen + $3, is_armed = $4, last_at = $5, closed_at = NULL, closed_by = NULL \
+        WHERE id = $1 AND (closed_at IS NOT NULL OR source NOT IN ('page', 'fetch'))";
+    ALERT_OURS = "UPDATE checkout_alert SET source = $2, seen = seen + $3, is_armed = $4, last_at = $5, closed_at = NULL, closed_by = NULL \
+        WHERE id = $1 AND source NOT IN ('page', 'fetch')";
     ALERTS = "SELECT id, kind, script, source, what, at, last_at, seen, closed_at FROM checkout_alert \
         ORDER BY CASE WHEN closed_at IS NULL THEN 0 ELSE 1 END, last_at DESC, id LIMIT $1";
     OPEN_ALERTS = "SELECT kind, CAST(COUNT(*) AS BIGINT) FROM checkout_alert WHERE closed_at IS NULL GROUP BY kind ORDER BY kind";
@@ -66,7 +71,7 @@ statements! {
         AND kind IN ('script_new', 'script_changed')";
     CLOSE_ALERT = "UPDATE checkout_alert SET closed_at = $2, closed_by = $3 WHERE id = $1 AND closed_at IS NULL";
     CLOSE_ALERTS_OF = "UPDATE checkout_alert SET closed_at = $2, closed_by = $3 WHERE script = $1 AND closed_at IS NULL";
-    CLOSE_HEADER_ALERTS = "UPDATE checkout_alert SET closed_at = $1, closed_by = $2 WHERE kind = 'header_changed' AND closed_at IS NULL";
+    HEADER_ALERTS = "SELECT id, what FROM checkout_alert WHERE kind = 'header_changed' AND closed_at IS NULL";
     FORGET_ALERTS = "DELETE FROM checkout_alert WHERE closed_at IS NOT NULL AND closed_at < $1";
 
     PUT_HEADER = "INSERT INTO checkout_header (page, name, value, seen_at) VALUES ($1, $2, $3, $4) \
@@ -311,19 +316,41 @@ pub(crate) struct NewAlert<'a> {
     pub source: Source,
     pub what: &'a str,
     pub seen: i64,
+    pub happens: Happens,
 }
 
-/// Whether it is new; one that staff have closed, or for which there is no room, is not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Happens {
+    /// It is so, as it may have been before: one that staff have closed stays closed.
+    Still,
+    /// It became so now: they are told again.
+    Now,
+}
+
+/// Whether it is news: never told, told by others only and now seen by Storeward itself, or happening again. One for which there is no
+/// room is none; what is only heard has a room of its own.
+
 pub(crate) fn alert(tx: &mut Tx<'_>, alert: &NewAlert<'_>) -> Result<bool, StoreError> {
     let now = tx.now();
+    let is_armed = has_approvals(tx)?;
     if count(tx, FIND_ALERT, params![alert.id])? > 0 {
+        if alert.source.is_own() {
+            let renewed = match alert.happens {
+                Happens::Now => ALERT_ANEW,
+                Happens::Still => ALERT_OURS,
+            };
+            let values = params![alert.id, alert.source.word(), alert.seen, is_armed, now];
+            if tx.execute(renewed, values)? == 1 {
+                return Ok(true);
+            }
+        }
         tx.execute(ALERT_AGAIN, params![alert.id, alert.seen, now])?;
         return Ok(false);
     }
-    if count(tx, COUNT_ALERTS, &[])? >= MOST_ALERTS {
+    let others = if alert.source.is_own() { COUNT_OWN_ALERTS } else { COUNT_HEARD_ALERTS };
+    if count(tx, others, &[])? >= MOST_ALERTS {
         return Ok(false);
     }
-    let is_armed = has_approvals(tx)?;
     let script = alert.script.map(|id| id.as_str().to_owned());
     let values =
         params![alert.id, alert.kind, script, alert.source.word(), alert.what, alert.seen, is_armed, now];
@@ -402,7 +429,11 @@ pub(crate) fn put_header(
 pub(crate) fn approve_headers(tx: &mut Tx<'_>, page: &str, by: &str) -> Result<u64, StoreError> {
     let now = tx.now();
     let count = tx.execute(APPROVE_HEADERS, params![page, now, by])?;
-    tx.execute(CLOSE_HEADER_ALERTS, params![now, by])?;
+    let open = tx.query_many(HEADER_ALERTS, &[], |row| Ok((row.get::<String>(0)?, row.get::<String>(1)?)))?;
+    let about = format!(" of {page} was ");
+    for (id, _) in open.iter().filter(|(_, what)| what.contains(&about)) {
+        close_alert(tx, id, by)?;
+    }
     Ok(count)
 }
 

@@ -63,7 +63,8 @@ impl Checkout {
         self.refresh().await
     }
 
-    /// Takes an approval back, or says of something new that it shall not run.
+    /// Takes an approval back, or says of something new that it shall not run. Its alerts stay until somebody closes them: with them a page
+    /// that was taken to its last good state would go back to one in which the script runs.
     pub async fn revoke(&self, id: &ScriptId, by: Actor) -> Result<(), Error> {
         let id = id.clone();
         let write = self.0.db.write(move |tx| {
@@ -72,7 +73,6 @@ impl Checkout {
             if !sql::revoke(tx, &row)? {
                 return Err(Error::Raced);
             }
-            sql::close_alerts_of(tx, &id, &by.to_string())?;
             let fact = facts::ScriptRevoked { script: id.to_string(), address: row.address };
             tx.append(by, None, fact)?;
             Ok(())
@@ -117,7 +117,8 @@ impl Checkout {
             tx.append(by, None, facts::HeadersApproved { page: page.clone(), headers })?;
             Ok(())
         });
-        write.await
+        write.await?;
+        self.refresh().await
     }
 
     /// What browsers and the guard said, the newest day first.

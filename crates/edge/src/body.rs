@@ -112,7 +112,8 @@ impl ClientBody {
     /// Masks the card numbers in what was read ahead and says how many there were. Files between fields stay as they are.
     pub(crate) fn mask_cards(&mut self) -> usize {
         let Some(bytes) = self.inspected.take() else { return 0 };
-        if memchr::memmem::find(&bytes, b"filename").is_some() {
+        // A body of parts begins so; what a field says of itself elsewhere is its words.
+        if bytes.starts_with(b"--") && memchr::memmem::find(&bytes, b"filename").is_some() {
             self.inspected = Some(bytes);
             return 0;
         }

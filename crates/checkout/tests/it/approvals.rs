@@ -7,7 +7,7 @@ use storeward_checkout::{MIGRATIONS, STATEMENTS};
 use storeward_events::Event;
 use storeward_store::both_engines;
 
-use crate::bench::{Bench, STAFF, because};
+use crate::bench::{Bench, STAFF, because, post};
 
 /// Two of the shop's own, and what somebody wrote into a review.
 const PAGE: &str = "<head><script src=/assets/shop.js?v=7 defer></script><script>var total = \"12.50\";</script></head>\
@@ -181,4 +181,51 @@ both_engines!(the_last_good_state, MIGRATIONS, async |db| {
     }
     assert!(!mode("<head><script>go()</script>").await);
     assert_eq!(bench.told("checkout.last_good").await.len(), 2);
+});
+
+// Whoever reports a script before it is put in makes no way around being told: hearsay takes the place of nothing that was seen.
+both_engines!(hearsay_hides_nothing_that_is_seen, MIGRATIONS, async |db| {
+    let bench = Bench::new(db, "on_change = 'last_good'").await;
+    bench.settled("<head><script>go()</script>").await;
+    bench.approve(&bench.row("inline").await, Scope::Exact).await;
+    let key = bench.page("<head>").await.report_key();
+    let report = "{\"csp-report\":{\"effective-directive\":\"script-src-elem\",\"blocked-uri\":\"https://evil.example/x.js\"}}";
+    bench.post(&key, 1, report.to_owned()).await;
+    bench.checkout.settle().await.unwrap();
+    for alert in bench.checkout.alerts(100).await.unwrap().iter().filter(|alert| alert.closed_at.is_none()) {
+        bench.checkout.close_alert(&alert.id, STAFF).await.unwrap();
+    }
+    let before = bench.told("checkout.script_new").await.len();
+    let body = "<head><script>go()</script><script src=https://evil.example/x.js></script>";
+    bench.settled(body).await;
+    assert_eq!(bench.told("checkout.script_new").await.len(), before + 1);
+    assert!(bench.page(body).await.headers.contains_key("content-security-policy"), "the last good state");
+    // Said to be none of ours: the page does not go back to one in which it runs.
+    bench.checkout.revoke(&bench.row("https://evil.example/x.js").await.id, STAFF).await.unwrap();
+    assert!(bench.page(body).await.headers.contains_key("content-security-policy"));
+});
+
+// A stranger with a page's key fills a room of their own.
+both_engines!(a_flood_of_reports_leaves_room_for_what_is_seen, MIGRATIONS, async |db| {
+    let bench = Bench::new(db, "").await;
+    bench.settled("<head><script>go()</script>").await;
+    bench.approve(&bench.row("inline").await, Scope::Exact).await;
+    let key = bench.page("<head>").await.report_key();
+    for round in 0..12u32 {
+        let router = bench.checkout.router(&["shop.example".to_owned()]).unwrap();
+        for number in 0..150u32 {
+            let words: Vec<_> = (0..20)
+                .map(|word| format!("{{\"kind\":\"tampered\",\"channel\":\"other\",\"host\":\"h{round}-{number}-{word}.example\"}}"))
+                .collect();
+            post(router.clone(), &key, number, format!("[{}]", words.join(","))).await;
+        }
+        bench.checkout.settle().await.unwrap();
+        bench.db.clock.advance(std::time::Duration::from_secs(61));
+    }
+    assert!(bench.told("checkout.guard_tampered").await.len() <= 12 * 20);
+    let before = bench.told("checkout.script_new").await.len();
+    bench.settled("<head><script>go()</script><script>steal()</script>").await;
+    assert_eq!(bench.told("checkout.script_new").await.len(), before + 1);
+    let alerts = bench.checkout.alerts(500).await.unwrap();
+    assert!(alerts.iter().any(|alert| alert.kind == "script_new" && alert.closed_at.is_none()));
 });

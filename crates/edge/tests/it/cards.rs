@@ -315,6 +315,10 @@ async fn a_card_number_is_masked_where_no_order_is_taken() {
     edge.ask(&request(&format!("GET /search?q={number}&page=2"), "", "")).await;
     assert_eq!(shop.asked().last().unwrap().target(), format!("/search?q=************{last}&page=2"));
     assert_eq!(edge.emitted.of_kind("edge.card_number_masked").len(), 5);
+    // No word in a text switches it off.
+    edge.ask(&request("POST /a", form, &format!("m=my+filename+{number}"))).await;
+    let heard = shop.asked().last().unwrap().body.clone();
+    assert_eq!(String::from_utf8_lossy(&heard), format!("m=my+filename+************{last}"));
     // A password may look like one.
     let password = format!("user=ella&password={number}");
     edge.ask(&request("POST /a", form, &password)).await;
