@@ -329,7 +329,6 @@ pub(crate) enum Happens {
 
 /// Whether it is news: never told, told by others only and now seen by Storeward itself, or happening again. One for which there is no
 /// room is none; what is only heard has a room of its own.
-
 pub(crate) fn alert(tx: &mut Tx<'_>, alert: &NewAlert<'_>) -> Result<bool, StoreError> {
     let now = tx.now();
     let is_armed = has_approvals(tx)?;
