@@ -134,7 +134,7 @@ attribute() {
 count_doc_tests() {
     local title=$1 log=$temp/doc-tests status crate packages=()
     for crate in crates/*/; do
-        if grep -rqE '^[[:space:]]*//[/!] *```' "${crate}src" 2>/dev/null; then
+        if has_doc_tests "$crate"; then
             packages+=(-p "storeward-$(basename "$crate")")
         fi
     done
@@ -143,6 +143,18 @@ count_doc_tests() {
     status=$?
     count "$title" "$(sum 's/^test result: .* \([0-9]*\) passed;.*/\1/p' "$log")" \
         "$(sum 's/^test result: .* \([0-9]*\) failed;.*/\1/p' "$log")" "$status"
+}
+
+# Whether a comment of the crate in folder $1 has a block that rustdoc compiles: one without a word behind its fence, or with a word of Rust's.
+has_doc_tests() {
+    find "$1/src" -name '*.rs' -exec awk '
+        FNR == 1 { inside = 0 }
+        /^[[:space:]]*\/\/[\/!] *```/ {
+            inside = !inside
+            sub(/^[^`]*```/, "")
+            if (inside && /^(rust|no_run|should_panic|compile_fail|)(,.*)?$/) { found = 1 }
+        }
+        END { exit !found }' {} + 2>/dev/null
 }
 
 log_to() {
@@ -156,28 +168,71 @@ sum() {
 }
 
 count_node() {
-    local title=$1 folder=$2 report status name
-    report=$temp/$(basename "$folder")-$RANDOM.tap
-    timed "$title" node_tests "$folder" "$report"
+    local title=$1 folder=$2 reports status
+    reports=$temp/$(basename "$folder")-$RANDOM
+    timed "$title" node_folder "$folder" "$reports"
     status=$?
-    if [ "$status" != 0 ]; then
-        # As nextest does it: once more, and whatever passes then is named at the end.
-        local -a first=()
-        while IFS= read -r name; do
-            first+=("$name")
-        done < <(sed -n 's/^ *not ok [0-9]* - //p' "$report" 2>/dev/null)
-        timed "$title, once more" node_tests "$folder" "$report"
-        status=$?
-        [ "$status" != 0 ] || flaky+=(${first[@]+"${first[@]}"})
-    fi
-    count "$title" "$(sum 's/^# pass \([0-9]*\)$/\1/p' "$report")" \
-        $(($(sum 's/^# fail \([0-9]*\)$/\1/p' "$report") + $(sum 's/^# cancelled \([0-9]*\)$/\1/p' "$report"))) "$status"
+    count_reports "$title" "$reports" "$status"
 }
 
-node_tests() {
+# The same files on both databases, side by side: a browser waits more than it works. What PostgreSQL's run says is shown when SQLite's has ended.
+count_node_on_both() {
+    local title=$1 folder=$2 reports status
+    reports=$temp/$(basename "$folder")-$RANDOM
+    timed "$title, on SQLite and PostgreSQL" node_on_both "$folder" "$reports"
+    status=$?
+    count_reports "$title, on SQLite" "$reports-sqlite" "$((status & 1))"
+    count_reports "$title, on PostgreSQL" "$reports-postgres" "$((status & 2))"
+}
+
+node_on_both() {
+    local other status=0
+    STOREWARD_TEST_DATABASE=postgres node_folder "$1" "$2-postgres" >"$2-postgres.log" 2>&1 &
+    other=$!
+    STOREWARD_TEST_DATABASE=sqlite node_folder "$1" "$2-sqlite" || status=1
+    wait "$other" || status=$((status | 2))
+    say "== $1, on PostgreSQL"
+    cat "$2-postgres.log"
+    return "$status"
+}
+
+# $1 title, $2 folder of reports, $3 status.
+count_reports() {
+    local name
+    while IFS= read -r name; do
+        flaky+=("$name")
+    done < <(cat "$2"/*.flaky 2>/dev/null)
+    count "$1" "$(sum_of 's/^# pass \([0-9]*\)$/\1/p' "$2")" \
+        $(($(sum_of 's/^# fail \([0-9]*\)$/\1/p' "$2") + $(sum_of 's/^# cancelled \([0-9]*\)$/\1/p' "$2"))) "$3"
+}
+
+sum_of() {
+    cat "$2"/*.tap 2>/dev/null | sed -n "$1" | awk '{ all += $1 } END { print all + 0 }'
+}
+
+# Every file of the folder $1, one after the other, its report under $2. As nextest does it, a file with a fault is tried once more, and what
+# passes then is named at the end.
+node_folder() {
+    local file name status=0
+    mkdir -p "$2" || return 1
+    for file in "$1"/*.test.mjs; do
+        name=$2/$(basename "$file" .test.mjs)
+        node_file "$file" "$name.tap" && continue
+        sed -n 's/^ *not ok [0-9]* - //p' "$name.tap" >"$name.failed" 2>/dev/null
+        say "   once more: $file"
+        if node_file "$file" "$name.tap"; then
+            mv "$name.failed" "$name.flaky"
+        else
+            status=1
+        fi
+    done
+    return "$status"
+}
+
+node_file() {
     rm -f "$2"
     node --test --test-concurrency=1 --test-reporter=spec --test-reporter-destination=stdout \
-        --test-reporter=tap --test-reporter-destination="$2" "$1"/*.test.mjs
+        --test-reporter=tap --test-reporter-destination="$2" "$1"
 }
 
 npm_ci() {
