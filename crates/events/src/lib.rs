@@ -277,6 +277,9 @@ vocabulary! {
     PaymentMismatch(payment::PaymentMismatch) = "payment.mismatch", High, Security;
     PaidTwice(payment::PaidTwice) = "payment.paid_twice", High, Security;
     DisputeOpened(payment::DisputeOpened) = "payment.dispute_opened", High, Security;
+    DisputeDue(payment::DisputeDue) = "payment.dispute_due", High, Security;
+    DisputeAnswered(payment::DisputeAnswered) = "payment.dispute_answered", Medium, Security;
+    DisputeNoted(payment::DisputeNoted) = "payment.dispute_noted", Low, Security;
     DisputeClosed(payment::DisputeClosed) = "payment.dispute_closed", Medium, Security;
     WebhookRefused(payment::WebhookRefused) = "payment.webhook_refused", Medium, Security;
     DayReconciled(payment::DayReconciled) = "payment.reconciled", Informational, Security;

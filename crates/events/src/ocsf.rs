@@ -200,6 +200,8 @@ fn class_of_payments(event: &Event) -> Option<Class> {
         | Event::PaymentVoided(_)
         | Event::PaymentExpired(_)
         | Event::PaymentResolved(_)
+        | Event::DisputeAnswered(_)
+        | Event::DisputeNoted(_)
         | Event::DisputeClosed(_) => datastore(2, 1),
         Event::PaymentDeclined(_)
         | Event::PaymentRefused(_)
@@ -210,6 +212,7 @@ fn class_of_payments(event: &Event) -> Option<Class> {
         Event::PaymentMismatch(_)
         | Event::PaidTwice(_)
         | Event::DisputeOpened(_)
+        | Event::DisputeDue(_)
         | Event::WebhookRefused(_)
         | Event::DifferenceFound(_) => finding(),
         _ => return None,

@@ -149,6 +149,44 @@ pub struct DisputeOpened {
     pub due_at: Option<Timestamp>,
 }
 
+/// The time to answer a dispute ends, and nobody has answered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DisputeDue {
+    pub payment: PaymentId,
+    pub provider: String,
+    /// The provider's id of the dispute.
+    pub dispute: String,
+    pub due_at: Timestamp,
+    /// Whole hours that are left; 0 when it is over.
+    pub hours: u32,
+}
+
+/// The actor answers a dispute. What comes of it is told by `payment.refused` and `payment.dispute_closed`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DisputeAnswered {
+    pub payment: PaymentId,
+    pub provider: String,
+    pub dispute: String,
+    /// `evidence`, `concede`.
+    pub answer: String,
+    /// SHA-256 of the evidence that goes out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+}
+
+/// The actor added something to the evidence of a dispute, or took it away.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DisputeNoted {
+    pub payment: PaymentId,
+    pub provider: String,
+    pub dispute: String,
+    /// What it is about: `carrier`, `tracking_number`, `shipped_on`, `delivered_on`, `shipped_to`, `communication`, `terms`, `sign_in`,
+    /// `explanation`.
+    pub about: String,
+    /// `added`, `removed`.
+    pub how: String,
+}
+
 /// A dispute is over.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DisputeClosed {
@@ -243,6 +281,23 @@ pub(crate) fn sentence(event: &Event) -> Option<String> {
         Event::DisputeOpened(p) => {
             let amount = minor(p.amount, &p.currency);
             format!("{amount} of {} are disputed at {} ({})", p.payment, p.provider, words::plain(&p.reason))
+        }
+        Event::DisputeDue(p) if p.hours == 0 => {
+            format!("Nobody answered the dispute about {} at {} in time", p.payment, p.provider)
+        }
+        Event::DisputeDue(p) => {
+            let hours = words::counted(u64::from(p.hours), "hour");
+            format!("{hours} are left to answer the dispute about {} at {}", p.payment, p.provider)
+        }
+        Event::DisputeAnswered(p) if p.answer == "concede" => {
+            format!("Gave in to the dispute about {} at {}", p.payment, p.provider)
+        }
+        Event::DisputeAnswered(p) => {
+            format!("Sent evidence about {} to {}", p.payment, p.provider)
+        }
+        Event::DisputeNoted(p) => {
+            let about = words::plain(&p.about);
+            format!("Evidence about {} was {}: {about}", p.payment, p.how)
         }
         Event::DisputeClosed(p) => {
             format!("The dispute about {} at {} is over: {}", p.payment, p.provider, p.outcome)

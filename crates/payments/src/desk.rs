@@ -1,7 +1,7 @@
 //! What the staff's console sees of payments: how each stands, what was called, booked and told, and the three acts. Keys, clients and
 //! the providers' words stay out of sight.
 
-pub use crate::disputes::Dispute;
+pub use crate::disputes::{Checks, Dispute, Fact, FactKind, Pack, Reply};
 pub use crate::ledger::{Posting, balances};
 pub use crate::model::{Call, CallState, Operation, Payment, Piece, Provider, State};
 pub use crate::money::{Currency, Money};

@@ -1,29 +1,59 @@
-//! Disputes: what the provider says of them, and the money that it holds back meanwhile.
+//! Disputes: what the provider says of them, the money that it holds back meanwhile, how long there is to answer, and the answer.
+
+mod answer;
+mod facts;
+mod pack;
+mod told;
+mod watch;
 
 use std::sync::Arc;
 
-use serde_json::Value;
 use storeward_base::{PaymentId, Timestamp};
-use storeward_events::payment as facts;
+use storeward_events::payment as told_facts;
 use storeward_store::{Reader, Row, Tx, params, statements};
 
 use crate::apply::{amount, tell};
 use crate::error::Error;
 use crate::ledger::{Account, moved};
 use crate::model::Provider;
-use crate::money::Money;
+use crate::money::{Currency, Money};
 use crate::payments::{Payments, Shared};
-use crate::provider::{Gateway, Trouble, list, text};
+use crate::provider::{Gateway, Trouble};
 use crate::sql;
 
+pub use answer::Reply;
+pub use facts::{Fact, FactKind};
+pub use pack::Pack;
+pub use told::Checks;
+use told::Told;
+
+/// The columns of a dispute, in the order in which [`dispute`] reads them.
+macro_rules! dispute_columns {
+    ($rest:literal) => {
+        concat!(
+            "SELECT provider, reference, payment, amount, currency, reason, state, status, withdrawn, fee, movements, due_at, opened_at, \
+             closed_at, answer, answered_at, digest, code, checks, warned FROM payment_dispute ",
+            $rest
+        )
+    };
+}
+use dispute_columns;
+
 statements! {
-    INSERT_DISPUTE = "INSERT INTO payment_dispute (provider, reference, payment, amount, currency, reason, state, is_withdrawn, due_at, opened_at, closed_at) \
-                      VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8, $9, NULL)";
-    FIND_DISPUTE = "SELECT provider, reference, payment, amount, currency, reason, state, is_withdrawn, due_at, opened_at, closed_at \
-                    FROM payment_dispute WHERE provider = $1 AND reference = $2";
-    DISPUTES_OF = "SELECT provider, reference, payment, amount, currency, reason, state, is_withdrawn, due_at, opened_at, closed_at \
-                   FROM payment_dispute WHERE payment = $1 ORDER BY opened_at, reference LIMIT 50";
-    DISPUTE_STATE = "UPDATE payment_dispute SET state = $3, is_withdrawn = $4, due_at = $5, closed_at = $6 WHERE provider = $1 AND reference = $2";
+    INSERT_DISPUTE = "INSERT INTO payment_dispute (provider, reference, payment, amount, currency, reason, state, status, is_withdrawn, due_at, opened_at, closed_at, look_at) \
+                      VALUES ($1, $2, $3, $4, $5, $6, 'open', '', 0, $7, $8, NULL, $8)";
+    FIND_DISPUTE = dispute_columns!("WHERE provider = $1 AND reference = $2");
+    DISPUTES_OF = dispute_columns!("WHERE payment = $1 ORDER BY opened_at, reference LIMIT 50");
+    OPEN_DISPUTES = dispute_columns!("WHERE state = 'open' ORDER BY COALESCE(due_at, opened_at), reference LIMIT $1");
+    LIST_DISPUTES = dispute_columns!("WHERE (opened_at, reference) < ($1, $2) ORDER BY opened_at DESC, reference DESC LIMIT $3");
+    DISPUTE_STANDS = "UPDATE payment_dispute SET state = $3, status = $4, is_withdrawn = $5, withdrawn = $6, fee = $7, movements = $8, due_at = $9, \
+                      closed_at = $10, look_at = $11 WHERE provider = $1 AND reference = $2";
+    DISPUTE_CHECKS = "UPDATE payment_dispute SET checks = $3 WHERE provider = $1 AND reference = $2 AND checks IS NULL";
+}
+
+/// The statements of disputes, for the tests that prepare them.
+pub(crate) fn statements() -> Vec<&'static str> {
+    [STATEMENTS, answer::STATEMENTS, facts::STATEMENTS, watch::STATEMENTS].concat()
 }
 
 /// A dispute as it stands.
@@ -32,46 +62,85 @@ pub struct Dispute {
     pub provider: Provider,
     pub reference: String,
     pub payment: PaymentId,
+    /// Minor units, as all amounts here.
     pub amount: i64,
     pub currency: String,
     /// The provider's word.
     pub reason: String,
     /// `open`, `won`, `lost`.
     pub state: String,
-    /// The provider holds the money back.
-    pub is_withdrawn: bool,
+    /// The provider's word for where it stands.
+    pub status: String,
+    /// What the provider holds back, or took.
+    pub withdrawn: i64,
+    /// What it takes for its trouble.
+    pub fee: i64,
+    pub(crate) movements: i64,
     /// Until when it takes evidence.
     pub due_at: Option<Timestamp>,
     pub opened_at: Timestamp,
     pub closed_at: Option<Timestamp>,
+    /// What staff answered.
+    pub answer: Reply,
+    pub answered_at: Option<Timestamp>,
+    /// SHA-256 in hexadecimal of the evidence that was sent.
+    pub digest: Option<String>,
+    /// Why the provider did not take the last answer.
+    pub code: Option<String>,
+    pub checks: Option<Checks>,
+    pub(crate) warned: u32,
 }
 
-/// What a provider says of a dispute.
-pub(crate) struct Told {
-    reference: String,
-    amount: Money,
-    reason: String,
-    state: &'static str,
-    is_withdrawn: bool,
-    due_at: Option<Timestamp>,
-    /// The provider's object that is disputed.
-    about: Vec<String>,
+impl Dispute {
+    /// By which it is known here: the provider's word and its own id.
+    pub fn id(&self) -> String {
+        format!("{}.{}", self.provider.word(), self.reference)
+    }
+
+    /// Whether staff may still answer it at a moment.
+    pub fn may_answer(&self, now: Timestamp) -> bool {
+        self.state == "open" && self.answer == Reply::None && self.due_at.is_none_or(|due| due > now)
+    }
+
+    pub fn money(&self) -> Option<Money> {
+        Some(Money { minor: self.amount, currency: self.currency.parse().ok()? })
+    }
+}
+
+/// The provider and its id of a dispute, as [`Dispute::id`] writes them.
+pub(crate) fn of_id(id: &str) -> Result<(Provider, String), Error> {
+    let (provider, reference) = id.split_once('.').ok_or(Error::NoDispute)?;
+    let provider = Provider::of_word(provider).ok_or(Error::NoDispute)?;
+    if !crate::stripe::is_id(reference) {
+        return Err(Error::NoDispute);
+    }
+    Ok((provider, reference.to_owned()))
 }
 
 fn dispute(row: &Row<'_>) -> Result<Dispute, storeward_store::Error> {
-    let provider = Provider::of_word(&row.get::<String>(0)?);
+    let word = |index: usize, wanted: &'static str| storeward_store::Error::Column { index, wanted };
+    let checks: Option<String> = row.get(18)?;
     Ok(Dispute {
-        provider: provider.ok_or(storeward_store::Error::Column { index: 0, wanted: "a provider" })?,
+        provider: Provider::of_word(&row.get::<String>(0)?).ok_or(word(0, "a provider"))?,
         reference: row.get(1)?,
         payment: row.get(2)?,
         amount: row.get(3)?,
         currency: row.get(4)?,
         reason: row.get(5)?,
         state: row.get(6)?,
-        is_withdrawn: row.get(7)?,
-        due_at: row.get(8)?,
-        opened_at: row.get(9)?,
-        closed_at: row.get(10)?,
+        status: row.get(7)?,
+        withdrawn: row.get(8)?,
+        fee: row.get(9)?,
+        movements: row.get(10)?,
+        due_at: row.get(11)?,
+        opened_at: row.get(12)?,
+        closed_at: row.get(13)?,
+        answer: Reply::of_word(&row.get::<String>(14)?).ok_or(word(14, "an answer"))?,
+        answered_at: row.get(15)?,
+        digest: row.get(16)?,
+        code: row.get(17)?,
+        checks: checks.and_then(|text| serde_json::from_str(&text).ok()),
+        warned: row.get(19)?,
     })
 }
 
@@ -79,53 +148,45 @@ pub(crate) fn of(reader: &mut Reader<'_>, payment: PaymentId) -> Result<Vec<Disp
     Ok(reader.query_many(DISPUTES_OF, params![payment], dispute)?)
 }
 
-/// Stripe's dispute object.
-fn of_stripe(one: &Value) -> Option<Told> {
-    let status = text(one, "/status")?;
-    let state = match status {
-        "won" | "warning_closed" | "prevented" => "won",
-        "lost" => "lost",
-        _ => "open",
-    };
-    let due = one.pointer("/evidence_details/due_by").and_then(Value::as_i64);
-    let about = ["/charge", "/payment_intent"].into_iter().filter_map(|at| text(one, at)).map(str::to_owned);
-    Some(Told {
-        reference: text(one, "/id")?.to_owned(),
-        amount: Money::from_stripe(one.pointer("/amount")?.as_i64()?, text(one, "/currency")?).ok()?,
-        reason: crate::provider::clean(text(one, "/reason").unwrap_or("general")),
-        state,
-        // An inquiry moves nothing yet.
-        is_withdrawn: !status.starts_with("warning") && state != "won",
-        due_at: due.map(Timestamp::from_seconds),
-        about: about.collect(),
-    })
+fn find(reader: &mut Reader<'_>, provider: Provider, reference: &str) -> Result<Option<Dispute>, Error> {
+    Ok(reader.query_optional(FIND_DISPUTE, params![provider.word(), reference], dispute)?)
 }
 
-/// PayPal's dispute object.
-fn of_paypal(one: &Value) -> Option<Told> {
-    let status = text(one, "/status")?;
-    let outcome = text(one, "/dispute_outcome/outcome_code").unwrap_or_default();
-    let state = match (status, outcome) {
-        ("RESOLVED", "RESOLVED_SELLER_FAVOUR" | "CANCELED_BY_BUYER" | "DENIED" | "NONE") => "won",
-        ("RESOLVED", _) => "lost",
-        _ => "open",
-    };
-    let value = one.pointer("/dispute_amount")?;
-    let transactions = list(one, "/disputed_transactions").iter();
-    let about = transactions.filter_map(|t| text(t, "/seller_transaction_id")).map(str::to_owned);
-    Some(Told {
-        reference: text(one, "/dispute_id")?.to_owned(),
-        amount: Money::from_paypal(text(value, "/value")?, text(value, "/currency_code")?).ok()?,
-        reason: crate::provider::clean(text(one, "/reason").unwrap_or("OTHER")),
-        state,
-        is_withdrawn: state == "lost"
-            || text(one, "/dispute_life_cycle_stage") == Some("CHARGEBACK") && state == "open",
-        due_at: text(one, "/seller_response_due_date").and_then(Timestamp::parse_rfc3339),
-        about: about.collect(),
-    })
+fn get(reader: &mut Reader<'_>, provider: Provider, reference: &str) -> Result<Dispute, Error> {
+    find(reader, provider, reference)?.ok_or(Error::NoDispute)
 }
 
 impl Payments {
+    /// Disputes that are open, those whose time ends first in front.
+    pub async fn open_disputes(&self, most: u32) -> Result<Vec<Dispute>, Error> {
+        self.0
+            .db
+            .read(move |reader| Ok(reader.query_many(OPEN_DISPUTES, params![most.min(500)], dispute)?))
+            .await
+    }
+
+    /// All of them, the newest first, behind the one that was opened at a moment and has this reference.
+    pub async fn disputes(
+        &self,
+        before: Option<(Timestamp, String)>,
+        limit: u32,
+    ) -> Result<Vec<Dispute>, Error> {
+        // No reference is behind this in the order of bytes.
+        let (at, reference) = before.unwrap_or_else(|| (Timestamp::from_micros(i64::MAX), "~".to_owned()));
+        self.0
+            .db
+            .read(move |reader| {
+                Ok(reader.query_many(LIST_DISPUTES, params![at, &reference, limit.min(500)], dispute)?)
+            })
+            .await
+    }
+
+    /// A dispute by [`Dispute::id`].
+    pub async fn dispute(&self, id: &str) -> Result<Dispute, Error> {
+        let (provider, reference) = of_id(id)?;
+        self.0.db.read(move |reader| get(reader, provider, &reference)).await
+    }
+
     /// Reads a dispute and writes it down.
     pub(crate) async fn look_at_dispute(
         &self,
@@ -134,8 +195,8 @@ impl Payments {
         payment: PaymentId,
     ) -> Result<(), Error> {
         let read = match self.0.gateway(provider)? {
-            Gateway::Stripe(stripe) => stripe.dispute(reference).await.map(|one| of_stripe(&one)),
-            Gateway::PayPal(paypal) => paypal.dispute(reference).await.map(|one| of_paypal(&one)),
+            Gateway::Stripe(stripe) => stripe.dispute(reference).await.map(|one| told::of_stripe(&one)),
+            Gateway::PayPal(paypal) => paypal.dispute(reference).await.map(|one| told::of_paypal(&one)),
         };
         let told = match read {
             Ok(told) => told.ok_or(Error::Form("a dispute"))?,
@@ -144,71 +205,150 @@ impl Payments {
             Err(why) => return Err(Error::NotReached { code: why.code().to_owned() }),
         };
         let (shared, told) = (Arc::clone(&self.0), Arc::new(told));
-        self.0.db.write(move |tx| shared.dispute(tx, provider, payment, &told)).await
+        let known = self.0.db.write(move |tx| shared.dispute(tx, provider, payment, &told)).await?;
+        match known {
+            Some(known) if known.checks.is_none() => self.keep_checks(&known).await,
+            _ => Ok(()),
+        }
+    }
+
+    /// What the provider's checks said when the money was taken. Asked once; without an answer it is asked with the next look.
+    async fn keep_checks(&self, of: &Dispute) -> Result<(), Error> {
+        let id = of.payment;
+        let attempts = self.0.db.read(move |reader| Ok::<_, Error>(sql::attempts_of(reader, id)?)).await?;
+        let is_of =
+            |attempt: &&crate::model::Attempt| attempt.provider == of.provider && attempt.reference.is_some();
+        let Some(attempt) = attempts.iter().rfind(is_of) else { return Ok(()) };
+        let read = match self.0.gateway(of.provider)? {
+            Gateway::Stripe(stripe) => stripe.intent(attempt).await.map(|one| told::checks_of_stripe(&one)),
+            Gateway::PayPal(paypal) => paypal.order(attempt).await.map(|one| told::checks_of_paypal(&one)),
+        };
+        let Ok(checks) = read else { return Ok(()) };
+        let text = serde_json::to_string(&checks).unwrap_or_default();
+        let (provider, reference) = (of.provider, of.reference.clone());
+        self.0
+            .db
+            .write(move |tx| {
+                tx.commit_silent("what a provider's checks said of a disputed payment");
+                tx.execute(DISPUTE_CHECKS, params![provider.word(), &reference, &text])?;
+                Ok(())
+            })
+            .await
     }
 }
 
 impl Shared {
-    fn dispute(&self, tx: &mut Tx<'_>, provider: Provider, id: PaymentId, told: &Told) -> Result<(), Error> {
+    /// Writes down what the provider says. Nothing where the dispute is not about this payment.
+    fn dispute(
+        &self,
+        tx: &mut Tx<'_>,
+        provider: Provider,
+        id: PaymentId,
+        told: &Told,
+    ) -> Result<Option<Dispute>, Error> {
         tx.commit_silent("a dispute was asked about and nothing is new");
         let payment = sql::get(tx, id)?;
         let captures = sql::captures_of(tx, id)?;
         let attempts = sql::attempts_of(tx, id)?;
         let is_about = |reference: &String| {
-            captures.iter().any(|one| &one.reference == reference)
-                || attempts.iter().any(|one| one.inner.as_ref() == Some(reference))
+            captures.iter().any(|one| one.provider == provider && &one.reference == reference)
+                || attempts
+                    .iter()
+                    .any(|one| one.provider == provider && one.inner.as_ref() == Some(reference))
         };
         if !told.about.iter().any(is_about) || told.amount.currency != payment.currency() {
-            return Ok(());
+            return Ok(None);
         }
-        let key = params![provider.word(), &told.reference];
-        let known = match tx.query_optional(FIND_DISPUTE, key, dispute)? {
+        let known = match find(tx, provider, &told.reference)? {
+            Some(known) if known.payment != id => return Ok(None),
             Some(known) => known,
-            None => {
-                let now = tx.now();
-                let values = params![
-                    provider.word(),
-                    &told.reference,
-                    id,
-                    told.amount.minor,
-                    told.amount.currency.code(),
-                    &told.reason,
-                    "open",
-                    told.due_at,
-                    now
-                ];
-                tx.execute(INSERT_DISPUTE, values)?;
-                let fact = facts::DisputeOpened {
-                    payment: id,
-                    provider: provider.word().to_owned(),
-                    amount: amount(told.amount.minor),
-                    currency: told.amount.currency.to_string(),
-                    reason: told.reason.clone(),
-                    due_at: told.due_at,
-                };
-                tell(tx, fact)?;
-                tx.query_one(FIND_DISPUTE, key, dispute)?
-            }
+            None => opened(tx, provider, id, told)?,
         };
-        // What is over stays over: an older picture changes nothing.
-        if known.state != "open" {
-            return Ok(());
+        self.stands(tx, &known, told).map(Some)
+    }
+
+    fn stands(&self, tx: &mut Tx<'_>, known: &Dispute, told: &Told) -> Result<Dispute, Error> {
+        let (provider, id) = (known.provider, known.payment);
+        // What is over stays over: an older picture changes nothing. A bank may still find for the shop.
+        let is_older = told.movements < known.movements
+            || rank(told.state) < rank(&known.state)
+            || told.amount.currency.code() != known.currency;
+        if is_older {
+            return Ok(known.clone());
         }
-        let money = Money { minor: known.amount, ..told.amount };
-        let (held, clearing) = (Account::Disputes, Account::Clearing(provider));
-        match (known.is_withdrawn, told.is_withdrawn) {
-            (false, true) => moved(tx, id, (clearing, held), money, &told.reference)?,
-            (true, false) => moved(tx, id, (held, clearing), money, &told.reference)?,
+        book(tx, known, told)?;
+        let now = tx.now();
+        let closed = known.closed_at.or((told.state != "open").then_some(now));
+        let values = params![
+            provider.word(),
+            &told.reference,
+            told.state,
+            &told.status,
+            told.withdrawn > 0,
+            told.withdrawn,
+            told.fee,
+            told.movements,
+            told.due_at,
+            closed,
+            watch::next_look(told, now)
+        ];
+        tx.execute(DISPUTE_STANDS, values)?;
+        answer::settle(tx, known, told)?;
+        if known.state != told.state {
+            let provider = provider.word().to_owned();
+            tell(tx, told_facts::DisputeClosed { payment: id, provider, outcome: told.state.to_owned() })?;
+        }
+        get(tx, provider, &told.reference)
+    }
+}
+
+fn rank(state: &str) -> u8 {
+    match state {
+        "won" => 2,
+        "lost" => 1,
+        _ => 0,
+    }
+}
+
+/// A dispute of which nobody has heard.
+fn opened(tx: &mut Tx<'_>, provider: Provider, id: PaymentId, told: &Told) -> Result<Dispute, Error> {
+    let now = tx.now();
+    let values = params![
+        provider.word(),
+        &told.reference,
+        id,
+        told.amount.minor,
+        told.amount.currency.code(),
+        &told.reason,
+        told.due_at,
+        now
+    ];
+    tx.execute(INSERT_DISPUTE, values)?;
+    let fact = told_facts::DisputeOpened {
+        payment: id,
+        provider: provider.word().to_owned(),
+        amount: amount(told.amount.minor),
+        currency: told.amount.currency.to_string(),
+        reason: told.reason.clone(),
+        due_at: told.due_at,
+    };
+    tell(tx, fact)?;
+    get(tx, provider, &told.reference)
+}
+
+/// Makes the books say what is held back, and what the provider takes for its trouble: the difference to what they said before.
+fn book(tx: &mut Tx<'_>, known: &Dispute, told: &Told) -> Result<(), Error> {
+    let currency: Currency = known.currency.parse()?;
+    let clearing = Account::Clearing(known.provider);
+    let both = [(told.withdrawn, known.withdrawn, Account::Disputes), (told.fee, known.fee, Account::Fees)];
+    for (now, before, account) in both {
+        let difference = now.checked_sub(before).ok_or(Error::Unbalanced)?;
+        let money = Money { minor: difference.checked_abs().ok_or(Error::Unbalanced)?, currency };
+        match difference.signum() {
+            1 => moved(tx, known.payment, (clearing, account), money, &known.reference)?,
+            -1 => moved(tx, known.payment, (account, clearing), money, &known.reference)?,
             _ => {}
         }
-        let closed = (told.state != "open").then(|| tx.now());
-        let values =
-            params![provider.word(), &told.reference, told.state, told.is_withdrawn, told.due_at, closed];
-        tx.execute(DISPUTE_STATE, values)?;
-        if closed.is_some() {
-            let provider = provider.word().to_owned();
-            tell(tx, facts::DisputeClosed { payment: id, provider, outcome: told.state.to_owned() })?;
-        }
-        Ok(())
     }
+    Ok(())
 }

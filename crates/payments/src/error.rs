@@ -43,6 +43,12 @@ pub enum Error {
     OtherWish,
     /// More refunds on one day than the config allows.
     RefundLimit,
+    /// There is no such dispute.
+    NoDispute,
+    /// A dispute stands where this cannot be done; the words say why.
+    Dispute(&'static str),
+    /// The evidence is another than the one that was looked at.
+    OtherPack,
     /// Kept data that this program cannot read.
     Form(&'static str),
     /// Lines of the books that do not sum to zero. Nothing was written.
@@ -77,6 +83,11 @@ impl fmt::Display for Error {
             Error::RefundLimit => {
                 f.write_str("today's limit of refunds is reached; an owner can raise it in [payments]")
             }
+            Error::NoDispute => f.write_str("there is no such dispute"),
+            Error::Dispute(why) => write!(f, "the dispute {why}"),
+            Error::OtherPack => f.write_str(
+                "the evidence has changed since you looked at it; nothing was sent: look at it again",
+            ),
             Error::Form(what) => write!(f, "a payment cannot be read: {what}"),
             Error::Unbalanced => f.write_str("an entry of the books does not sum to zero; nothing was written"),
         }
@@ -108,13 +119,15 @@ impl Fault for Error {
         match self {
             Error::Store(error) => error.kind(),
             Error::Money(_) | Error::Misfit { .. } | Error::TooMuch { .. } => FaultKind::Invalid,
-            Error::NoPayment => FaultKind::Missing,
+            Error::NoPayment | Error::NoDispute => FaultKind::Missing,
             Error::OrderHasPayment
             | Error::State(_)
             | Error::Unsure
             | Error::NoProvider
             | Error::Refused { .. }
             | Error::OtherWish
+            | Error::Dispute(_)
+            | Error::OtherPack
             | Error::Raced => FaultKind::Conflict,
             Error::NotReached { .. } => FaultKind::Busy,
             Error::RefundLimit => FaultKind::Denied,
@@ -134,6 +147,9 @@ impl Fault for Error {
             | Error::NoProvider
             | Error::RefundLimit
             | Error::OtherWish
+            | Error::NoDispute
+            | Error::Dispute(_)
+            | Error::OtherPack
             | Error::Raced => Blame::Caller,
             Error::Unsure | Error::Refused { .. } | Error::NotReached { .. } => Blame::Upstream,
             Error::Seal(_) | Error::Form(_) | Error::Unbalanced => Blame::Us,
@@ -157,6 +173,9 @@ impl Fault for Error {
             Error::Raced => "payments.raced",
             Error::OtherWish => "payments.other_wish",
             Error::RefundLimit => "payments.refund_limit",
+            Error::NoDispute => "payments.no_dispute",
+            Error::Dispute(_) => "payments.dispute",
+            Error::OtherPack => "payments.other_pack",
             Error::Form(_) => "payments.form",
             Error::Unbalanced => "payments.unbalanced",
         }

@@ -49,6 +49,9 @@ impl Payments {
                 }
             }
         }
+        let (looked, failed) = self.watch_disputes().await?;
+        round.looked += looked;
+        round.failed += failed;
         Ok(round)
     }
 

@@ -78,7 +78,7 @@ impl Payments {
             .await
     }
 
-    /// Takes in what Stripe's own list of events has and no message brought.
+    /// Takes in what Stripe's own list of events, and PayPal's of disputes, have and no message brought.
     pub async fn fill_gaps(&self) -> Result<u32, Error> {
         let mut taken = 0;
         for gateway in &self.0.gateways {
@@ -93,6 +93,11 @@ impl Payments {
                 if self.take_in(message).await.is_ok() {
                     taken += 1;
                 }
+            }
+        }
+        for message in self.listed_disputes(self.0.now().minus(GAP)).await? {
+            if self.take_in(message).await.is_ok() {
+                taken += 1;
             }
         }
         Ok(taken)

@@ -64,4 +64,9 @@ pub const MIGRATIONS: &[storeward_store::Migration] = &[
         number: 2,
         sql: include_str!("../migrations/0002_refunds_of_attempts.sql"),
     },
+    storeward_store::Migration {
+        domain: "payments",
+        number: 3,
+        sql: include_str!("../migrations/0003_disputes.sql"),
+    },
 ];

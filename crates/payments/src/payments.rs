@@ -204,8 +204,8 @@ impl Payments {
             crate::ledger::STATEMENTS,
             crate::inbox::STATEMENTS,
             crate::news::STATEMENTS,
-            crate::disputes::STATEMENTS,
             crate::reconcile::STATEMENTS,
+            &crate::disputes::statements(),
         ]
         .concat()
     }

@@ -150,6 +150,10 @@ impl PayPal {
                     Request::post(&url, "application/json", body)?
                         .header("prefer", "return=representation")?
                 }
+                Method::PostParts => {
+                    let (kind, body) = parts(&body.map_or_else(|| "{}".to_owned(), Value::to_string));
+                    Request::post(&url, &kind, body)?
+                }
             };
             let mut request = request.header("authorization", bearer.expose())?;
             if let Some(key) = key {
@@ -262,10 +266,46 @@ impl PayPal {
     pub(crate) async fn dispute(&self, id: &str) -> Result<Value, Trouble> {
         self.get(&format!("/v1/customer/disputes/{}", safe(id)?)).await
     }
+
+    /// Disputes that changed since a moment, the newest fifty.
+    pub(crate) async fn disputes_since(&self, from: Timestamp) -> Result<Value, Trouble> {
+        let from = from.rfc3339().replace(':', "%3A");
+        self.get(&format!("/v1/customer/disputes?update_time_after={from}&page_size=50")).await
+    }
+
+    /// Hands evidence to PayPal (`POST /v1/customer/disputes/{id}/provide-evidence`, in parts: the evidence is the part `input`).
+    pub(crate) async fn send_evidence(&self, id: &str, key: &str, evidence: &Value) -> Result<(), Trouble> {
+        let path = format!("/v1/customer/disputes/{}/provide-evidence", safe(id)?);
+        self.call(Method::PostParts, &path, Some(key), Some(evidence)).await.map(drop)
+    }
+
+    /// Gives in (`POST /v1/customer/disputes/{id}/accept-claim`): PayPal gives the money back.
+    pub(crate) async fn concede(&self, id: &str, key: &str) -> Result<(), Trouble> {
+        let body = json!({ "note": "The seller accepts the claim.", "accept_claim_type": "REFUND" });
+        let path = format!("/v1/customer/disputes/{}/accept-claim", safe(id)?);
+        self.call(Method::PostParts, &path, Some(key), Some(&body)).await.map(drop)
+    }
+
+    /// The order of an attempt.
+    pub(crate) async fn order(&self, attempt: &Attempt) -> Result<Value, Trouble> {
+        let reference = attempt.reference.as_deref().ok_or_else(unreadable)?;
+        self.get(&format!("/v2/checkout/orders/{}", safe(reference)?)).await
+    }
+}
+
+/// A body in parts (RFC 7578) with one part, `input`, and its content type. The line between follows from the content, so that the
+/// same call is the same bytes; a digest of the content cannot stand in it.
+fn parts(input: &str) -> (String, String) {
+    let line: String = storeward_seal::fingerprint::sha256_hex(input.as_bytes());
+    let body = format!(
+        "--{line}\r\nContent-Disposition: form-data; name=\"input\"\r\nContent-Type: application/json\r\n\r\n{input}\r\n--{line}--\r\n"
+    );
+    (format!("multipart/form-data; boundary={line}"), body)
 }
 
 #[derive(Clone, Copy)]
 enum Method {
     Get,
     Post,
+    PostParts,
 }

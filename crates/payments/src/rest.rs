@@ -1,5 +1,6 @@
 //! Payments for programs: the operations of the REST interface.
 
+mod disputes;
 mod messages;
 
 use std::future::Future;
@@ -42,7 +43,8 @@ pub fn operations(payments: Option<&Payments>) -> Vec<Operation> {
             .fails(422, "More than is left.")
             .repeats(Repeat::ByKey)
     };
-    vec![
+    let mut all = disputes::operations(payments);
+    all.extend(vec![
         Operation::post("createPayment", "/payments", "Have an order paid")
             .about("payments")
             .says(
@@ -94,7 +96,8 @@ pub fn operations(payments: Option<&Payments>) -> Vec<Operation> {
             .fails(409, "Money was taken already: give it back instead.")
             .repeats(Repeat::ByKey)
             .does(with(payments, void)),
-    ]
+    ]);
+    all
 }
 
 /// What an operation does, with the payments that it does it with.

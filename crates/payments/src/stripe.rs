@@ -220,6 +220,27 @@ impl Stripe {
     pub(crate) async fn dispute(&self, id: &str) -> Result<Value, Trouble> {
         self.get(&format!("/v1/disputes/{}", safe(id)?)).await
     }
+
+    /// Hands the evidence to the bank (`POST /v1/disputes/{id}` with `submit`): once, for good.
+    pub(crate) async fn send_evidence(&self, id: &str, key: &str, evidence: &Value) -> Result<(), Trouble> {
+        let mut form = Form::default();
+        for (name, value) in evidence.as_object().into_iter().flatten() {
+            form.put(&format!("evidence[{name}]"), value.as_str().unwrap_or_default());
+        }
+        form.put("submit", "true");
+        self.post(&format!("/v1/disputes/{}", safe(id)?), key, form).await.map(drop)
+    }
+
+    /// Gives in (`POST /v1/disputes/{id}/close`).
+    pub(crate) async fn concede(&self, id: &str, key: &str) -> Result<(), Trouble> {
+        self.post(&format!("/v1/disputes/{}/close", safe(id)?), key, Form::default()).await.map(drop)
+    }
+
+    /// The payment intent of an attempt with its charge.
+    pub(crate) async fn intent(&self, attempt: &Attempt) -> Result<Value, Trouble> {
+        let inner = attempt.inner.as_deref().ok_or_else(unreadable)?;
+        self.get(&format!("/v1/payment_intents/{}?expand[]=latest_charge", safe(inner)?)).await
+    }
 }
 
 fn movement(one: &Value) -> Option<Movement> {

@@ -1,11 +1,13 @@
 //! Payments: how each stands, what was called, booked and told; and giving back, taking, setting free by whoever may.
 
+pub mod disputes;
+
 use serde::Deserialize;
 use storeward_base::{Actor, Entropy, PaymentId, SystemEntropy};
 use storeward_events::words;
 use storeward_payments::desk::{
-    Call, CallState, Delivery, Dispute, Error as PayError, Money, Operation, Payment, Payments, Posting,
-    Provider, State as At, Whole, Wish,
+    Call, CallState, Delivery, Error as PayError, Money, Operation, Payment, Payments, Posting, Provider,
+    State as At, Whole, Wish,
 };
 use storeward_web::askama::Template;
 use storeward_web::axum::extract::{Path, State};
@@ -41,6 +43,7 @@ struct StateOf {
     older: Option<String>,
     balances: Vec<(String, String)>,
     waiting: u64,
+    disputes: Vec<disputes::Line>,
     icons: &'static str,
 }
 
@@ -66,7 +69,7 @@ pub async fn page(
     Query(asked): Query<Asked>,
 ) -> Result<Response, Failure> {
     let state = match &app.payments {
-        Some(payments) => render(&state_of(payments, asked.before.parse().ok()).await?)?,
+        Some(payments) => render(&state_of(&app, payments, asked.before.parse().ok()).await?)?,
         None => String::new(),
     };
     let content = PaymentsPage {
@@ -80,7 +83,7 @@ pub async fn page(
 
 /// The newest, for a page that stays open.
 pub async fn state(State(app): State<App>) -> Result<Response, Failure> {
-    Ok(Html(render(&state_of(payments(&app)?, None).await?)?).into_response())
+    Ok(Html(render(&state_of(&app, payments(&app)?, None).await?)?).into_response())
 }
 
 fn payments(app: &App) -> Result<&Payments, Failure> {
@@ -89,7 +92,8 @@ fn payments(app: &App) -> Result<&Payments, Failure> {
         .ok_or_else(|| Failure::missing("console.no_payments", "Storeward takes no payments here."))
 }
 
-async fn state_of(payments: &Payments, before: Option<PaymentId>) -> Result<StateOf, Failure> {
+async fn state_of(app: &App, payments: &Payments, before: Option<PaymentId>) -> Result<StateOf, Failure> {
+    let now = app.clock.now();
     let found = payments.list(before, LINES).await?;
     let is_full = u32::try_from(found.len()).is_ok_and(|count| count == LINES);
     let older = found.last().filter(|_| is_full).map(|last| format!("{HERE}?before={}", last.id));
@@ -102,6 +106,7 @@ async fn state_of(payments: &Payments, before: Option<PaymentId>) -> Result<Stat
             .map(|(account, money)| (account_words(&account), money.to_string()))
             .collect(),
         waiting: payments.waiting().await?,
+        disputes: payments.open_disputes(5).await?.iter().map(|one| disputes::line(one, now)).collect(),
         icons: icons(),
     })
 }
@@ -182,7 +187,7 @@ struct PaymentPage<'a> {
     name: String,
     calls: Vec<CallLine>,
     postings: Vec<PostingLine>,
-    disputes: Vec<DisputeLine>,
+    disputes: Vec<disputes::Line>,
     news: Vec<NewsLine>,
     icons: &'static str,
 }
@@ -201,14 +206,6 @@ struct PostingLine {
     account: String,
     amount: String,
     reference: String,
-}
-
-struct DisputeLine {
-    opened: Moment,
-    due: Option<Moment>,
-    amount: String,
-    reason: String,
-    badge: Badge,
 }
 
 struct NewsLine {
@@ -283,7 +280,7 @@ async fn content<'a>(
         name: entropy.token::<16>(),
         calls: calls.iter().map(|call| call_line(call, &money)).collect(),
         postings: postings.iter().filter_map(posting_line).collect(),
-        disputes: disputes.iter().map(|dispute| dispute_line(dispute, &money)).collect(),
+        disputes: disputes.iter().map(|one| disputes::line(one, app.clock.now())).collect(),
         news: news.iter().map(news_line).collect(),
         row: row(&payment),
         icons: icons(),
@@ -321,20 +318,6 @@ fn posting_line(posting: &Posting) -> Option<PostingLine> {
         amount: amount.to_string(),
         reference: posting.reference.clone(),
     })
-}
-
-fn dispute_line(dispute: &Dispute, money: &impl Fn(i64) -> String) -> DisputeLine {
-    DisputeLine {
-        opened: Moment(dispute.opened_at),
-        due: dispute.due_at.filter(|_| dispute.closed_at.is_none()).map(Moment),
-        amount: money(dispute.amount),
-        reason: dispute.reason.replace('_', " "),
-        badge: match dispute.state.as_str() {
-            "won" => Badge::new(Level::Ok, "won"),
-            "lost" => Badge::new(Level::Bad, "lost"),
-            _ => Badge::new(Level::Warn, "open"),
-        },
-    }
 }
 
 fn news_line(news: &Delivery) -> NewsLine {
@@ -400,12 +383,17 @@ pub async fn act(
 }
 
 async fn refused(app: &App, view: &View, id: &str, why: String) -> Result<Response, Failure> {
-    let mut why = why;
+    let content = content(app, view, id, &Done::default(), Some(sentence(&why))).await?;
+    view.refused(TITLE, HERE, &content)
+}
+
+/// A fault as a sentence.
+fn sentence(why: &str) -> String {
+    let mut why = why.to_owned();
     if let Some(first) = why.get_mut(0..1) {
         first.make_ascii_uppercase();
     }
-    let content = content(app, view, id, &Done::default(), Some(format!("{why}."))).await?;
-    view.refused(TITLE, HERE, &content)
+    format!("{why}.")
 }
 
 /// Minor units of `12.50`, exactly; `None` where nothing is written.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::error::{Outcome, PaypalError};
+use super::error::{Outcome, PaypalError, fault};
 use super::money::Money;
 use super::orders::ends;
 use super::payments::reference;
@@ -86,6 +86,7 @@ impl Counter<'_> {
         let state = form::value(query, "dispute_state");
         let transaction = form::value(query, "disputed_transaction_id");
         let from = form::value(query, "start_time").and_then(|time| clock::seconds(&time));
+        let changed = form::value(query, "update_time_after").and_then(|time| clock::seconds(&time));
         let size: usize = form::value(query, "page_size").and_then(|size| size.parse().ok()).unwrap_or(10);
         let items: Vec<Value> = self
             .list("dispute")
@@ -94,6 +95,9 @@ impl Counter<'_> {
             .filter(|one| transaction.as_deref().is_none_or(|id| text(one, "_capture") == id))
             .filter(|one| {
                 from.is_none_or(|from| clock::seconds(text(one, "create_time")).unwrap_or(0) >= from)
+            })
+            .filter(|one| {
+                changed.is_none_or(|from| clock::seconds(text(one, "update_time")).unwrap_or(0) >= from)
             })
             .take(size.min(50))
             .map(|one| {
@@ -126,13 +130,21 @@ impl Counter<'_> {
 
     pub fn provide_evidence(&mut self, id: &str, call: &Call) -> Outcome<Reply> {
         self.waits_for_seller(id)?;
-        let kind = call.header("content-type").unwrap_or("");
-        if !kind.starts_with("multipart/form-data") {
-            return Err(PaypalError::media());
+        let mut given = evidences(call)?;
+        let dispute = self.fetch("dispute", id)?;
+        // PayPal decides without the seller once the day is over.
+        if clock::seconds(text(&dispute, "seller_response_due_date")).is_some_and(|due| due < self.now_s()) {
+            return Err(PaypalError::refused("ACTION_NOT_ALLOWED_IN_CURRENT_DISPUTE_STATE"));
+        }
+        let now = self.world.clock.now_text();
+        for one in &mut given {
+            set(one, "source", "SUBMITTED_BY_SELLER");
+            set(one, "date", now.clone());
         }
         self.change("dispute", id, |dispute| {
             set(dispute, "status", "UNDER_REVIEW");
             set(dispute, "_state", "UNDER_PAYPAL_REVIEW");
+            set(dispute, "evidences", given);
         });
         self.told(id, "CUSTOMER.DISPUTE.UPDATED");
         Ok(self.to_dispute(id))
@@ -158,6 +170,8 @@ impl Counter<'_> {
     }
 
     fn told(&mut self, id: &str, kind: &str) {
+        let now = self.world.clock.now_text();
+        self.change("dispute", id, |dispute| set(dispute, "update_time", now));
         if let Some(dispute) = self.find("dispute", id) {
             self.event(kind, "dispute", &dispute, "A dispute changed");
         }
@@ -200,6 +214,36 @@ impl Counter<'_> {
         self.mirror(text(&capture, "_order"), "captures", &capture);
         self.event("PAYMENT.CAPTURE.REVERSED", "capture", &capture, "A payment was reversed");
     }
+}
+
+/// The evidence in the part `input`, held against `evidence` of Disputes v1.
+fn evidences(call: &Call) -> Outcome<Vec<Value>> {
+    let kind = call.header("content-type").unwrap_or("");
+    let line = kind.strip_prefix("multipart/form-data; boundary=").ok_or_else(PaypalError::media)?;
+    let body = call.body_text().ok_or_else(PaypalError::malformed)?;
+    let parts = body.strip_suffix(&format!("\r\n--{line}--\r\n")).ok_or_else(PaypalError::malformed)?;
+    let input = parts.split(&format!("--{line}\r\n")).find_map(|part| {
+        let (head, content) = part.split_once("\r\n\r\n")?;
+        head.contains("name=\"input\"").then(|| content.trim_end_matches("\r\n"))
+    });
+    let input: Value =
+        input.and_then(|text| serde_json::from_str(text).ok()).ok_or_else(PaypalError::malformed)?;
+    let list = input.get("evidences").and_then(Value::as_array).cloned().unwrap_or_default();
+    if list.is_empty() || list.len() > 100 {
+        return Err(PaypalError::invalid(vec![fault("INVALID_ARRAY_MIN_ITEMS", "/evidences")]));
+    }
+    for one in &list {
+        let notes = one.get("notes").map(|notes| notes.as_str().unwrap_or("").chars().count());
+        let is_info = matches!(text(one, "evidence_type"), "PROOF_OF_FULFILLMENT" | "PROOF_OF_REFUND");
+        let has_info = one.get("evidence_info").is_some_and(Value::is_object);
+        if text(one, "evidence_type").is_empty() || is_info && !has_info || !is_info && notes.is_none() {
+            return Err(PaypalError::invalid(vec![fault("MISSING_REQUIRED_PARAMETER", "/evidences")]));
+        }
+        if notes.is_some_and(|signs| !(1..=2000).contains(&signs)) {
+            return Err(PaypalError::invalid(vec![fault("INVALID_STRING_LENGTH", "/evidences/notes")]));
+        }
+    }
+    Ok(list)
 }
 
 fn without_nulls(value: Value) -> Value {

@@ -101,6 +101,7 @@ impl Desk<'_> {
         self.effect("dispute", &id, amount, &currency, &charge["metadata"]);
         self.event("charge.dispute.created", &dispute, None);
         self.event("charge.dispute.funds_withdrawn", &dispute, None);
+        self.later(DUE_S + 1, What::Lapse(text(&dispute, "id").to_owned()));
         Ok(dispute)
     }
 
@@ -157,6 +158,14 @@ impl Desk<'_> {
         if text(&dispute, "status") == "under_review" {
             let wins = text(&dispute["evidence"], "uncategorized_text") == "winning_evidence";
             self.close_dispute(id, if wins { "won" } else { "lost" });
+        }
+    }
+
+    /// Whoever says nothing loses.
+    pub fn lapse_dispute(&mut self, id: &str) {
+        if self.find("dispute", id).is_some_and(|dispute| text(&dispute, "status") == "needs_response") {
+            self.change("dispute", id, |dispute| set(&mut dispute["evidence_details"], "past_due", true));
+            self.close_dispute(id, "lost");
         }
     }
 

@@ -21,6 +21,8 @@ pub enum What {
     Dispute(String, &'static str),
     /// The bank answers on a dispute.
     Decide(String),
+    /// Nobody answered a dispute in time.
+    Lapse(String),
 }
 
 impl Desk<'_> {
@@ -52,6 +54,7 @@ impl Desk<'_> {
                     let _gone = self.open_dispute(&id, reason, None);
                 }
                 What::Decide(id) => self.decide_dispute(&id),
+                What::Lapse(id) => self.lapse_dispute(&id),
             }
         }
     }

@@ -100,3 +100,71 @@ message! {
         next: Option<String>,
     }
 }
+
+message! {
+    /// A dispute as it stands.
+    answer DisputeMessage {
+        /// Its id: the provider's word, a point, and the provider's own id.
+        id: String,
+        /// The payment that it is about.
+        payment: String,
+        /// `stripe` or `paypal`.
+        provider: String,
+        /// The provider's word for why.
+        reason: String,
+        /// `open`, `won`, `lost`.
+        state: String,
+        /// The provider's word for where it stands.
+        status: String,
+        /// ISO 4217.
+        currency: String,
+        /// What is disputed, in minor units, as all amounts here.
+        amount: u64,
+        /// What the provider holds back, or took.
+        withdrawn: u64,
+        /// What the provider takes for its trouble.
+        fee: u64,
+        /// `none`, `sending`, `sent`, `conceding`, `conceded`.
+        answer: String,
+        /// Until when the provider takes an answer (RFC 3339).
+        due_at: Option<String>,
+        /// When Storeward heard of it.
+        opened_at: String,
+        /// When it was over.
+        closed_at: Option<String>,
+    }
+}
+
+message! {
+    /// A page of disputes.
+    answer DisputePage {
+        /// The newest first.
+        disputes: Vec<DisputeMessage>,
+        /// For `after` of the next page; null on the last one.
+        next: Option<String>,
+    }
+}
+
+message! {
+    /// What the shop knows of a disputed order.
+    request AddFact {
+        /// `carrier`, `tracking_number`, `shipped_on`, `delivered_on`, `shipped_to`, `communication`, `terms`, `sign_in` or `explanation`.
+        about: String,
+        /// 1 to 5,000 signs of plain text. Kept sealed.
+        text: String,
+    }
+}
+
+message! {
+    /// Something that the shop knows of a disputed order.
+    answer DisputeFact {
+        /// Its id.
+        id: String,
+        /// What it is about.
+        about: String,
+        /// As it was given.
+        text: String,
+        /// When.
+        at: String,
+    }
+}

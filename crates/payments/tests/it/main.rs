@@ -4,6 +4,7 @@
 mod beside;
 mod chaos;
 mod config;
+mod disputes;
 mod flows;
 mod messages;
 mod mistakes;

@@ -1,0 +1,344 @@
+//! The evidence: what Storeward knows of a disputed payment, gathered by itself, and what goes out of it when a person says so.
+
+use serde_json::{Map, Value, json};
+use storeward_base::Timestamp;
+use storeward_seal::fingerprint::sha256_hex;
+
+use crate::error::Error;
+use crate::model::{
+    Attempt, Call, CallState, Capture, Details, Line, Operation, Payment, Piece, Provider, Refund,
+};
+use crate::money::Money;
+use crate::news::Delivery;
+use crate::payments::Payments;
+use crate::sql;
+
+use super::{Dispute, Fact, FactKind, get, of_id};
+
+/// Signs of one note at PayPal (Disputes v1, `evidence.notes`).
+const NOTE_SIGNS: usize = 2_000;
+const MOST_NOTES: usize = 20;
+/// Signs of all of Stripe's texts together are 150,000 (`evidence`); this much of ours at most.
+const TEXT_SIGNS: usize = 100_000;
+
+/// What is known of a disputed payment.
+#[derive(Clone, Debug)]
+pub struct Pack {
+    pub dispute: Dispute,
+    pub payment: Payment,
+    pub lines: Vec<Line>,
+    /// While it is kept.
+    pub email: Option<String>,
+    pub captures: Vec<Capture>,
+    pub refunds: Vec<Refund>,
+    pub facts: Vec<Fact>,
+    /// What happened when, the oldest first.
+    pub course: Vec<(Timestamp, String)>,
+}
+
+struct Known {
+    dispute: Dispute,
+    payment: Payment,
+    attempts: Vec<Attempt>,
+    calls: Vec<Call>,
+    captures: Vec<Capture>,
+    refunds: Vec<Refund>,
+    news: Vec<Delivery>,
+    facts: Vec<Fact>,
+}
+
+impl Payments {
+    /// Gathers the evidence about a dispute. Asks nobody and sends nothing.
+    pub async fn pack(&self, id: &str) -> Result<Pack, Error> {
+        let (provider, reference) = of_id(id)?;
+        let shared = std::sync::Arc::clone(&self.0);
+        let known = self.0.db.read(move |reader| {
+            let dispute = get(reader, provider, &reference)?;
+            let of = dispute.payment;
+            Ok::<_, Error>(Known {
+                payment: sql::get(reader, of)?,
+                attempts: sql::attempts_of(reader, of)?,
+                calls: sql::calls_of(reader, of)?,
+                captures: sql::captures_of(reader, of)?,
+                refunds: sql::refunds_of(reader, of)?,
+                news: crate::news::of(reader, of)?,
+                facts: shared.facts_of(reader, provider, &reference)?,
+                dispute,
+            })
+        });
+        let known = known.await?;
+        let details = self.0.details(known.payment.id).await?;
+        Ok(gathered(known, details))
+    }
+}
+
+fn gathered(known: Known, details: Details) -> Pack {
+    let course = course(&known);
+    Pack {
+        dispute: known.dispute,
+        payment: known.payment,
+        lines: details.lines,
+        email: details.email,
+        captures: known.captures,
+        refunds: known.refunds,
+        facts: known.facts,
+        course,
+    }
+}
+
+fn course(known: &Known) -> Vec<(Timestamp, String)> {
+    let payment = &known.payment;
+    let money = |minor: i64| Money { minor, currency: payment.currency() }.to_string();
+    let mut course = vec![(
+        payment.created_at,
+        format!("The shop asked for the payment of order {}: {}.", payment.order, payment.amount),
+    )];
+    for attempt in &known.attempts {
+        let said = format!("The buyer went to {} to pay (try {}).", name(attempt.provider), attempt.number);
+        course.push((attempt.created_at, said));
+    }
+    for capture in known.captures.iter().filter(|one| one.state == Piece::Done) {
+        let said =
+            format!("{} took {} ({}).", name(capture.provider), money(capture.amount), capture.reference);
+        course.push((capture.at, said));
+    }
+    for refund in known.refunds.iter().filter(|one| one.state == Piece::Done) {
+        let said = format!("{} were given back ({}).", money(refund.amount), refund.reference);
+        course.push((refund.at, said));
+    }
+    let refused = known.calls.iter().filter(|call| call.state == CallState::Refused);
+    for call in refused.filter(|call| matches!(call.operation, Operation::Capture | Operation::Refund)) {
+        let said = format!("{} refused to {}.", name(call.provider), call.operation.word());
+        course.push((call.settled_at.unwrap_or(call.last_sent_at), said));
+    }
+    for news in &known.news {
+        if let Some(at) = news.taken_at {
+            course.push((at, format!("The shop was told: {}.", news.kind.replace(['.', '_'], " "))));
+        }
+    }
+    course.push((
+        known.dispute.opened_at,
+        format!("The dispute was opened: {}.", plain(&known.dispute.reason)),
+    ));
+    course.sort_by_key(|(at, _)| *at);
+    course
+}
+
+const fn name(provider: Provider) -> &'static str {
+    match provider {
+        Provider::Stripe => "Stripe",
+        Provider::PayPal => "PayPal",
+    }
+}
+
+fn plain(word: &str) -> String {
+    word.replace('_', " ").to_lowercase()
+}
+
+fn cut(text: &str, most: usize) -> String {
+    text.chars().take(most).collect()
+}
+
+impl Pack {
+    fn money(&self, minor: i64) -> String {
+        Money { minor, currency: self.payment.currency() }.to_string()
+    }
+
+    /// All facts of a kind, a line each.
+    fn told(&self, kind: FactKind) -> Option<String> {
+        let all: Vec<&str> =
+            self.facts.iter().filter(|fact| fact.kind == kind).map(|fact| fact.text.as_str()).collect();
+        (!all.is_empty()).then(|| all.join("\n"))
+    }
+
+    /// What the provider's own checks said, in sentences.
+    pub fn checked(&self) -> Vec<String> {
+        let Some(checks) = &self.dispute.checks else { return Vec::new() };
+        let mut said = Vec::new();
+        if let (Some(brand), Some(four)) = (&checks.brand, &checks.last_four) {
+            said.push(format!("Paid with {brand} ending in {four}."));
+        }
+        match (&checks.three_d_secure, &checks.three_d_secure_version) {
+            (Some(result), Some(version)) => said.push(format!("3-D Secure {version}: {}.", plain(result))),
+            (Some(result), None) => said.push(format!("3-D Secure: {}.", plain(result))),
+            _ => {}
+        }
+        let checks = [
+            ("The card's security code", &checks.security_code),
+            ("The postal code", &checks.postal_code),
+            ("The street", &checks.street),
+            ("The provider's own view", &checks.provider_says),
+        ];
+        said.extend(
+            checks.into_iter().filter_map(|(what, word)| Some(format!("{what}: {}.", plain(word.as_ref()?)))),
+        );
+        said
+    }
+
+    /// What was bought.
+    pub fn bought(&self) -> String {
+        if self.lines.is_empty() {
+            return format!("Order {}: {}", self.payment.order, self.payment.amount);
+        }
+        let line =
+            |line: &Line| format!("{} x {} at {}", line.quantity, line.name, self.money(line.unit_amount));
+        self.lines.iter().map(line).collect::<Vec<_>>().join("\n")
+    }
+
+    /// The whole of it as text.
+    pub fn text(&self) -> String {
+        let mut parts = vec![format!(
+            "Order {}, payment {}: {}, of which {} are disputed ({}).",
+            self.payment.order,
+            self.payment.id,
+            self.payment.amount,
+            self.money(self.dispute.amount),
+            plain(&self.dispute.reason)
+        )];
+        if let Some(why) = self.told(FactKind::Explanation) {
+            parts.push(why);
+        }
+        parts.push(format!("What was bought:\n{}", self.bought()));
+        let checked = self.checked();
+        if !checked.is_empty() {
+            parts.push(checked.join("\n"));
+        }
+        let course = self.course.iter().map(|(at, said)| format!("{}  {said}", at.rfc3339()));
+        parts.push(format!("What happened (UTC):\n{}", course.collect::<Vec<_>>().join("\n")));
+        for (title, kind) in [
+            ("Shipped on", FactKind::ShippedOn),
+            ("Carrier", FactKind::Carrier),
+            ("Tracking number", FactKind::TrackingNumber),
+            ("Shipped to", FactKind::ShippedTo),
+            ("Delivered on", FactKind::DeliveredOn),
+            ("How the buyer was signed in", FactKind::SignIn),
+            ("What was written", FactKind::Communication),
+            ("Terms", FactKind::Terms),
+        ] {
+            if let Some(text) = self.told(kind) {
+                parts.push(format!("{title}: {text}"));
+            }
+        }
+        cut(&parts.join("\n\n"), TEXT_SIGNS)
+    }
+
+    /// What goes out, in the provider's own words: Stripe's `evidence`, PayPal's `evidences`.
+    pub fn sent(&self) -> Value {
+        match self.dispute.provider {
+            Provider::Stripe => self.for_stripe(),
+            Provider::PayPal => self.for_paypal(),
+        }
+    }
+
+    fn for_stripe(&self) -> Value {
+        let mut out = Map::new();
+        let mut put = |name: &str, text: Option<String>| {
+            if let Some(text) = text {
+                out.insert(name.to_owned(), Value::String(cut(&text, 20_000)));
+            }
+        };
+        put("product_description", Some(self.bought()));
+        put("customer_email_address", self.email.clone());
+        put("shipping_carrier", self.told(FactKind::Carrier));
+        put("shipping_tracking_number", self.told(FactKind::TrackingNumber));
+        put("shipping_date", self.told(FactKind::ShippedOn));
+        put("shipping_address", self.told(FactKind::ShippedTo));
+        put("access_activity_log", self.told(FactKind::SignIn));
+        put("refund_policy_disclosure", self.told(FactKind::Terms));
+        put("uncategorized_text", Some(self.text()));
+        Value::Object(out)
+    }
+
+    fn for_paypal(&self) -> Value {
+        let mut all = Vec::new();
+        let tracking: Vec<Value> = self
+            .facts
+            .iter()
+            .filter(|fact| fact.kind == FactKind::TrackingNumber)
+            .take(10)
+            .map(|fact| {
+                let carrier = self.told(FactKind::Carrier).unwrap_or_else(|| "not named".to_owned());
+                json!({
+                    "carrier_name": "OTHER", "carrier_name_other": cut(&carrier.replace('\n', ", "), 2_000),
+                    "tracking_number": cut(&fact.text, 255),
+                })
+            })
+            .collect();
+        if !tracking.is_empty() {
+            all.push(json!({ "evidence_type": "PROOF_OF_FULFILLMENT", "evidence_info": { "tracking_info": tracking } }));
+        }
+        let refunds: Vec<&str> = self
+            .refunds
+            .iter()
+            .filter(|one| one.state == Piece::Done && one.provider == Provider::PayPal)
+            .map(|one| one.reference.as_str())
+            .take(100)
+            .collect();
+        if !refunds.is_empty() {
+            all.push(
+                json!({ "evidence_type": "PROOF_OF_REFUND", "evidence_info": { "refund_ids": refunds } }),
+            );
+        }
+        let signs: Vec<char> = self.text().chars().collect();
+        for part in signs.chunks(NOTE_SIGNS).take(MOST_NOTES) {
+            all.push(json!({ "evidence_type": "OTHER", "notes": part.iter().collect::<String>() }));
+        }
+        json!({ "evidences": all })
+    }
+
+    /// Each field that goes out, with its text.
+    pub fn goes_out(&self) -> Vec<(String, String)> {
+        let sent = self.sent();
+        let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        if let Some(all) = sent.get("evidences").and_then(Value::as_array) {
+            let one = |one: &Value| {
+                let name = one.get("evidence_type").map(text).unwrap_or_default();
+                let told = one.get("notes").or_else(|| one.get("evidence_info"));
+                (name, told.map(text).unwrap_or_default())
+            };
+            return all.iter().map(one).collect();
+        }
+        sent.as_object().into_iter().flatten().map(|(name, value)| (name.clone(), text(value))).collect()
+    }
+
+    /// All of it as a file of JSON.
+    pub fn file(&self) -> String {
+        serde_json::to_string_pretty(&self.json()).unwrap_or_default()
+    }
+
+    /// SHA-256 in hexadecimal of what goes out.
+    pub fn digest(&self) -> String {
+        sha256_hex(format!("{}\n{}", self.dispute.id(), self.sent()).as_bytes())
+    }
+
+    /// All of it, for whoever keeps it or reads it elsewhere.
+    pub fn json(&self) -> Value {
+        let dispute = &self.dispute;
+        let at = |at: Option<Timestamp>| at.map(Timestamp::rfc3339);
+        let facts = self
+            .facts
+            .iter()
+            .map(|fact| json!({ "about": fact.kind.word(), "text": fact.text, "at": fact.at.rfc3339() }));
+        let pieces = |amount: i64, reference: &str, state: Piece, when: Timestamp| json!({ "amount": amount, "reference": reference, "state": state.word(), "at": when.rfc3339() });
+        let captures = self.captures.iter().map(|one| pieces(one.amount, &one.reference, one.state, one.at));
+        let refunds = self.refunds.iter().map(|one| pieces(one.amount, &one.reference, one.state, one.at));
+        let course = self.course.iter().map(|(at, said)| json!({ "at": at.rfc3339(), "what": said }));
+        json!({
+            "form": "storeward.dispute/1",
+            "dispute": {
+                "id": dispute.id(), "reason": dispute.reason, "state": dispute.state, "status": dispute.status,
+                "amount": dispute.amount, "currency": dispute.currency, "withdrawn": dispute.withdrawn, "fee": dispute.fee,
+                "opened_at": dispute.opened_at.rfc3339(), "due_at": at(dispute.due_at), "closed_at": at(dispute.closed_at),
+                "answer": dispute.answer.word(), "answered_at": at(dispute.answered_at), "sent_digest": dispute.digest,
+            },
+            "payment": {
+                "id": self.payment.id.text(), "order": self.payment.order, "state": self.payment.shown_state(),
+                "amount": self.payment.amount.minor, "captured": self.payment.captured, "refunded": self.payment.refunded,
+                "created_at": self.payment.created_at.rfc3339(),
+            },
+            "lines": self.lines, "email": self.email, "checks": dispute.checks, "captures": captures.collect::<Vec<_>>(),
+            "refunds": refunds.collect::<Vec<_>>(), "course": course.collect::<Vec<_>>(), "facts": facts.collect::<Vec<_>>(),
+            "goes_out": self.sent(), "digest": self.digest(),
+        })
+    }
+}

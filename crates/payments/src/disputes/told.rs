@@ -1,0 +1,209 @@
+//! What a provider's objects say of a dispute. Pure.
+
+use serde_json::Value;
+use storeward_base::Timestamp;
+
+use crate::money::Money;
+use crate::provider::{clean, list, text};
+
+/// A dispute as a provider shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Told {
+    pub reference: String,
+    pub amount: Money,
+    pub reason: String,
+    /// The provider's word.
+    pub status: String,
+    /// `open`, `won`, `lost`.
+    pub state: &'static str,
+    /// It waits for the shop's answer.
+    pub waits: bool,
+    /// It has the shop's evidence.
+    pub has_evidence: bool,
+    /// Minor units held back, and the provider's fee.
+    pub withdrawn: i64,
+    pub fee: i64,
+    /// How many movements of money these two were read from.
+    pub movements: i64,
+    pub due_at: Option<Timestamp>,
+    /// The provider's objects that are disputed.
+    pub about: Vec<String>,
+}
+
+/// Stripe's dispute object.
+pub(super) fn of_stripe(one: &Value) -> Option<Told> {
+    let status = text(one, "/status")?;
+    let state = match status {
+        "won" | "warning_closed" | "prevented" => "won",
+        "lost" => "lost",
+        _ => "open",
+    };
+    let due = one.pointer("/evidence_details/due_by").and_then(Value::as_i64);
+    let count = one.pointer("/evidence_details/submission_count").and_then(Value::as_i64);
+    let about = ["/charge", "/payment_intent"].into_iter().filter_map(|at| text(one, at)).map(str::to_owned);
+    let amount = Money::from_stripe(one.pointer("/amount")?.as_i64()?, text(one, "/currency")?).ok()?;
+    // An inquiry moves nothing yet.
+    let is_held = !status.starts_with("warning") && state != "won";
+    let (withdrawn, fee, movements) =
+        movements_of(one).unwrap_or((if is_held { amount.minor } else { 0 }, 0, 0));
+    Some(Told {
+        reference: text(one, "/id")?.to_owned(),
+        amount,
+        reason: clean(text(one, "/reason").unwrap_or("general")),
+        status: clean(status),
+        state,
+        waits: matches!(status, "needs_response" | "warning_needs_response"),
+        has_evidence: count.is_some_and(|count| count > 0),
+        withdrawn,
+        fee,
+        movements,
+        due_at: due.map(Timestamp::from_seconds),
+        about: about.collect(),
+    })
+}
+
+/// What Stripe withdrew and gave back, by its own list. Nothing where an entry is in another currency (the account's), or where
+/// there is none: then the status says it.
+fn movements_of(one: &Value) -> Option<(i64, i64, i64)> {
+    let currency = text(one, "/currency")?;
+    let entries = list(one, "/balance_transactions");
+    if entries.is_empty() || entries.iter().any(|entry| text(entry, "/currency") != Some(currency)) {
+        return None;
+    }
+    let (mut withdrawn, mut fee) = (0_i64, 0_i64);
+    for entry in entries {
+        let money = |name: &str| {
+            let minor = entry.pointer(name)?.as_i64()?;
+            let size = Money::from_stripe(minor.checked_abs()?, currency).ok()?.minor;
+            size.checked_mul(minor.signum())
+        };
+        withdrawn = withdrawn.checked_sub(money("/amount")?)?;
+        fee = fee.checked_add(money("/fee")?)?;
+    }
+    Some((withdrawn.max(0), fee.max(0), i64::try_from(entries.len()).ok()?))
+}
+
+/// PayPal's dispute object.
+pub(super) fn of_paypal(one: &Value) -> Option<Told> {
+    let status = text(one, "/status")?;
+    let outcome = text(one, "/dispute_outcome/outcome_code").unwrap_or_default();
+    let state = match (status, outcome) {
+        ("RESOLVED", "RESOLVED_SELLER_FAVOUR" | "CANCELED_BY_BUYER" | "DENIED" | "NONE") => "won",
+        ("RESOLVED", _) => "lost",
+        _ => "open",
+    };
+    let value = one.pointer("/dispute_amount")?;
+    let amount = Money::from_paypal(text(value, "/value")?, text(value, "/currency_code")?).ok()?;
+    let transactions = list(one, "/disputed_transactions").iter();
+    let about = transactions.filter_map(|t| text(t, "/seller_transaction_id")).map(str::to_owned);
+    let is_held =
+        state == "lost" || text(one, "/dispute_life_cycle_stage") == Some("CHARGEBACK") && state == "open";
+    let is_sellers = |evidence: &&Value| text(evidence, "/source") == Some("SUBMITTED_BY_SELLER");
+    Some(Told {
+        reference: text(one, "/dispute_id")?.to_owned(),
+        amount,
+        reason: clean(text(one, "/reason").unwrap_or("OTHER")),
+        status: clean(status),
+        state,
+        waits: status == "WAITING_FOR_SELLER_RESPONSE",
+        has_evidence: list(one, "/evidences").iter().find(is_sellers).is_some(),
+        withdrawn: if is_held { amount.minor } else { 0 },
+        fee: 0,
+        movements: 0,
+        due_at: text(one, "/seller_response_due_date").and_then(Timestamp::parse_rfc3339),
+        about: about.collect(),
+    })
+}
+
+/// What a provider's own checks said of who paid: kept as words.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
+pub struct Checks {
+    /// Such as `visa`.
+    pub brand: Option<String>,
+    pub last_four: Option<String>,
+    /// `authenticated`, `attempt_acknowledged`, `exempted`, `failed`, `not_supported`; nothing where it was not asked for.
+    pub three_d_secure: Option<String>,
+    /// Of the protocol, such as `2.2.0`.
+    pub three_d_secure_version: Option<String>,
+    /// `pass`, `fail`, `unavailable`, `unchecked`.
+    pub security_code: Option<String>,
+    pub postal_code: Option<String>,
+    pub street: Option<String>,
+    /// Stripe's risk level, or PayPal's protection of the seller.
+    pub provider_says: Option<String>,
+}
+
+/// Of a charge, or of a payment intent with its charge.
+pub(super) fn checks_of_stripe(intent: &Value) -> Checks {
+    let charge = intent.pointer("/latest_charge").unwrap_or(intent);
+    let word = |at: &str| text(charge, at).map(clean).filter(|word| !word.is_empty());
+    let card = |name: &str| word(&format!("/payment_method_details/card/{name}"));
+    Checks {
+        brand: card("brand"),
+        last_four: card("last4").filter(|four| four.len() == 4 && four.bytes().all(|b| b.is_ascii_digit())),
+        three_d_secure: card("three_d_secure/result"),
+        three_d_secure_version: card("three_d_secure/version"),
+        security_code: card("checks/cvc_check"),
+        postal_code: card("checks/address_postal_code_check"),
+        street: card("checks/address_line1_check"),
+        provider_says: word("/outcome/risk_level"),
+    }
+}
+
+/// Of an order.
+pub(super) fn checks_of_paypal(order: &Value) -> Checks {
+    let captures = list(order, "/purchase_units/0/payments/captures");
+    let protection = captures.first().and_then(|one| text(one, "/seller_protection/status"));
+    Checks { provider_says: protection.map(clean), ..Checks::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn stripe(status: &str, entries: &Value) -> Told {
+        let one = json!({
+            "id": "du_1", "amount": 1999, "currency": "eur", "status": status, "reason": "fraudulent", "charge": "ch_1",
+            "payment_intent": "pi_1", "balance_transactions": entries,
+            "evidence_details": { "due_by": 1_800_000_000, "submission_count": 0 },
+        });
+        of_stripe(&one).unwrap()
+    }
+
+    #[test]
+    fn what_is_held_back_is_what_stripe_booked() {
+        let out = json!({ "amount": -1999, "fee": 1500, "currency": "eur" });
+        let back = json!({ "amount": 1999, "fee": -1500, "currency": "eur" });
+        let other = json!({ "amount": -2200, "fee": 1500, "currency": "usd" });
+        for (status, entries, expected) in [
+            ("warning_needs_response", json!([]), (0, 0, 0)),
+            ("needs_response", json!([]), (1999, 0, 0)),
+            ("needs_response", json!([out]), (1999, 1500, 1)),
+            // Decided, and the money is not back yet.
+            ("won", json!([out]), (1999, 1500, 1)),
+            ("won", json!([out, back]), (0, 0, 2)),
+            ("lost", json!([out]), (1999, 1500, 1)),
+            ("lost", json!([other]), (1999, 0, 0)),
+        ] {
+            let told = stripe(status, &entries);
+            assert_eq!((told.withdrawn, told.fee, told.movements), expected, "{status} {entries}");
+        }
+    }
+
+    #[test]
+    fn what_waits_for_the_shop() {
+        for (status, waits, state) in [
+            ("needs_response", true, "open"),
+            ("warning_needs_response", true, "open"),
+            ("under_review", false, "open"),
+            ("a_word_that_comes_later", false, "open"),
+            ("lost", false, "lost"),
+            ("warning_closed", false, "won"),
+        ] {
+            let told = stripe(status, &json!([]));
+            assert_eq!((told.waits, told.state), (waits, state), "{status}");
+        }
+    }
+}
