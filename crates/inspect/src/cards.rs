@@ -3,6 +3,7 @@
 //! Every step is local: whether a number starts at a byte depends on at most [`LOOK_BACK`] bytes before it and
 //! [`HOLD`] bytes from it on, which is what lets [`StreamMasker`] hold back only a short tail.
 
+mod iban;
 mod query;
 mod runs;
 mod scan;
@@ -15,8 +16,9 @@ use std::borrow::Cow;
 pub use query::mask_query;
 pub use stream::StreamMasker;
 
-/// Bytes before a number that decide whether it starts there (white space back to a JSON delimiter).
-pub(crate) const LOOK_BACK: usize = 16;
+/// Bytes before a number that decide whether it starts there (white space back to a JSON delimiter, an IBAN back to its country).
+pub(crate) const LOOK_BACK: usize = 32;
+const _: () = assert!(iban::BEFORE <= LOOK_BACK);
 /// Bytes of the longest separator between two groups: `%E2%80%89`, or three blanks, two of them spelt out.
 const WIDEST_SEPARATOR: usize = 18;
 /// Bytes from a number's first digit that decide whether it is one: 19 digits, 4 separators, 10 bytes after.

@@ -344,8 +344,8 @@ impl CompiledCondition {
             && !self.exclusions.iter().any(|variable| variable.selects(collection, name))
     }
 
-    /// Where the transformed value meets the condition.
-    pub fn matched(&self, value: &[u8]) -> Option<std::ops::Range<usize>> {
+    /// Where the transformed value meets the condition. `goes_on`: it is a piece that was cut at its end.
+    pub fn matched(&self, value: &[u8], goes_on: bool) -> Option<std::ops::Range<usize>> {
         let found = match &self.operator {
             CompiledOperator::Rx(regex) => regex.find(value).map(|found| found.range()),
             CompiledOperator::Phrases(phrases) => phrases.find(value).map(|found| found.range()),
@@ -353,13 +353,13 @@ impl CompiledCondition {
                 texts.iter().any(|text| value.eq_ignore_ascii_case(text)).then_some(0..value.len())
             }
             CompiledOperator::DetectSqli => crate::sqli::detect(value),
-            CompiledOperator::DetectXss => crate::xss::detect(value),
+            CompiledOperator::DetectXss => crate::xss::detect(value, goes_on),
             CompiledOperator::DetectSqliAsWritten => {
                 let differs = holds_encoding(value) || crate::sqli::holds_wide_space(value);
                 differs.then(|| crate::sqli::detect(value))?
             }
             CompiledOperator::DetectXssAsWritten => {
-                holds_encoding(value).then(|| crate::xss::detect(value))?
+                holds_encoding(value).then(|| crate::xss::detect(value, goes_on))?
             }
             CompiledOperator::InvalidUtf8 => {
                 std::str::from_utf8(value).err().map(|error| error.valid_up_to()..value.len())
@@ -414,7 +414,7 @@ mod tests {
             let passed = candidates.contains(&index) && rule.may_match(text, &mask);
             let id = rule.info.id;
             assert!(
-                passed || rule.condition.matched(text).is_none(),
+                passed || rule.condition.matched(text, false).is_none(),
                 "{id} hides {:?}",
                 text.escape_ascii().to_string()
             );

@@ -152,7 +152,7 @@ mod tests {
     use super::*;
 
     fn value<'v>(collection: Collection, name: &'v str, bytes: &'v str) -> View<'v> {
-        View { collection, secret: false, name: name.as_bytes(), bytes: bytes.as_bytes() }
+        View { collection, secret: false, goes_on: false, name: name.as_bytes(), bytes: bytes.as_bytes() }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! An attack spread over a list is in none of its parts. The comma between them stands where SQL wants one, or is commented
 //! out; some shops set a blank, or nothing. Lists of plain words, which most are, are not joined.
 
-use crate::values::{Collection, Values};
+use crate::values::{Collection, Value, Values};
 
 /// Lists of one transaction that are joined.
 const MAX_LISTS: usize = 16;
@@ -24,19 +24,25 @@ pub(crate) fn join(first: usize, values: &mut Values) {
         }
     }
     for (collection, name) in lists {
-        let parts: Vec<&[u8]> = values
-            .iter()
-            .skip(first)
-            .filter(|value| value.collection == collection && list_name(values.name(value)) == name)
-            .map(|value| values.bytes(value))
-            .collect();
+        let listed = || {
+            let of_list =
+                |value: &&Value| value.collection == collection && list_name(values.name(value)) == name;
+            values.iter().skip(first).filter(of_list)
+        };
+        let parts: Vec<&[u8]> = listed().map(|value| values.bytes(value)).collect();
+        let goes_on = listed().any(|value| value.goes_on);
         if parts.len() > 1 {
             let between: &[&[u8]] = match parts.len() <= MOST_GLUED {
                 true => &[b",", b" ", b""],
                 false => &[b",", b" "],
             };
             let joined: Vec<Vec<u8>> = between.iter().map(|between| parts.join(*between)).collect();
-            joined.iter().for_each(|joined| values.push(collection, &name, joined));
+            for joined in &joined {
+                values.push(collection, &name, joined);
+                if goes_on {
+                    values.last_goes_on();
+                }
+            }
         }
     }
 }

@@ -139,7 +139,7 @@ impl Scratch {
                 continue;
             }
             self.work += text.len();
-            if let Some(range) = rule.condition.matched(text) {
+            if let Some(range) = rule.condition.matched(text, value.goes_on) {
                 hit(Hit { rule, matched: excerpt(text, range) });
             }
         }

@@ -195,10 +195,13 @@ impl<'e> Transaction<'e> {
         self.seen.values.push(Collection::ResponseStatus, b"", head.status.to_string().as_bytes());
         let values = &mut self.seen.values;
         let mut text = true;
+        let mut typed = false;
         let mut encoded = false;
         head.headers.for_each(&mut |name, value| {
             if name.eq_ignore_ascii_case("content-type") {
-                text = is_text(value);
+                // Of several fields each reader takes another one.
+                text = is_text(value) || (typed && text);
+                typed = true;
             } else if name.eq_ignore_ascii_case("content-encoding") {
                 encoded = !value.eq_ignore_ascii_case(b"identity");
             }
@@ -228,7 +231,13 @@ impl<'e> Transaction<'e> {
         let side = &self.engine.response;
         // Looked at where it lies; copied only for what a match needs.
         let mut found = false;
-        let view = View { collection: Collection::ResponseBody, secret: false, name: b"", bytes: body };
+        let view = View {
+            collection: Collection::ResponseBody,
+            secret: false,
+            goes_on: false,
+            name: b"",
+            bytes: body,
+        };
         self.scratch.scan(side, &side.all, &view, &mut |_| found = true);
         if found {
             let before = self.seen.values.len();
@@ -478,7 +487,9 @@ fn chain_holds(rule: &CompiledRule, values: &Values) -> bool {
     rule.chain.iter().all(|link| {
         values.iter().any(|value| {
             link.covers(value.collection, values.name(value))
-                && link.matched(&transform::run(&link.transformations, values.bytes(value))).is_some()
+                && link
+                    .matched(&transform::run(&link.transformations, values.bytes(value)), value.goes_on)
+                    .is_some()
         })
     })
 }
@@ -513,9 +524,13 @@ fn capped(body: &[u8], end: BodyEnd, cap_bytes: usize) -> (&[u8], BodyEnd) {
     }
 }
 
+/// Whether a browser may show it as text: also where no media type can be read in the field, which is then guessed from the bytes
+/// (MIME Sniffing standard, section 7).
 fn is_text(content_type: &[u8]) -> bool {
     let lower = content_type.to_ascii_lowercase();
-    lower.starts_with(b"text/")
+    let essence = lower.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+    !memchr::memchr(b'/', essence).is_some_and(|slash| slash > 0 && slash + 1 < essence.len())
+        || essence.starts_with(b"text/")
         || [b"json".as_slice(), b"xml", b"javascript", b"x-www-form-urlencoded"]
             .iter()
             .any(|kind| memchr::memmem::find(&lower, kind).is_some())

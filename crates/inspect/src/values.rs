@@ -107,6 +107,8 @@ pub(crate) struct Value {
     pub collection: Collection,
     /// Whether the name says that a password stands here.
     pub secret: bool,
+    /// Whether it is a piece of a longer one that was cut at its end.
+    pub goes_on: bool,
     name: Range<usize>,
     bytes: Range<usize>,
 }
@@ -116,6 +118,7 @@ pub(crate) struct Value {
 pub(crate) struct View<'v> {
     pub collection: Collection,
     pub secret: bool,
+    pub goes_on: bool,
     pub name: &'v [u8],
     pub bytes: &'v [u8],
 }
@@ -154,6 +157,7 @@ impl Values {
         View {
             collection: value.collection,
             secret: value.secret,
+            goes_on: value.goes_on,
             name: self.name(value),
             bytes: self.bytes(value),
         }
@@ -180,7 +184,13 @@ impl Values {
         decode(&mut self.buffer);
         // A password comes in a body. In an address or a cookie the word would only switch detectors off.
         let secret = collection == Collection::ArgsPost && is_secret_name(name);
-        self.list.push(Value { collection, secret, name: start..middle, bytes: middle..self.buffer.len() });
+        self.list.push(Value {
+            collection,
+            secret,
+            goes_on: false,
+            name: start..middle,
+            bytes: middle..self.buffer.len(),
+        });
     }
 
     /// Values of a browser's report that quote the page's own script, from the value `first` on: no arguments of the shop's,
@@ -195,6 +205,13 @@ impl Values {
             if let Some(value) = self.list.get_mut(index).filter(|_| sample && short) {
                 value.collection = Collection::FilesContent;
             }
+        }
+    }
+
+    /// The value that was pushed last is a piece: the rest of it comes with the next window.
+    pub fn last_goes_on(&mut self) {
+        if let Some(last) = self.list.last_mut() {
+            last.goes_on = true;
         }
     }
 

@@ -13,33 +13,31 @@ use std::ops::Range;
 use crate::transform::ByteMask;
 use names::{ELEMENTS, ELEMENTS_WITH, EVENTS, OF_FRAMEWORKS, OF_THE_PAGE, URL_ATTRIBUTES};
 
-/// Longer values are read in windows, which end anywhere.
-const WHOLE: usize = 32 * 1024;
-
 pub(crate) fn trigger() -> ByteMask {
     ByteMask::from_bytes(b"<=:")
 }
 
-/// Where script stands in the value, if anywhere.
-pub(crate) fn detect(value: &[u8]) -> Option<Range<usize>> {
-    tags(value)
+/// Where script stands in the value, if anywhere. `goes_on`: it was cut where it is too long to be read at once, and what is open at its
+/// end may be closed behind it.
+pub(crate) fn detect(value: &[u8], goes_on: bool) -> Option<Range<usize>> {
+    tags(value, goes_on)
         .or_else(|| lone_event(value))
         .or_else(|| inside::attributes(value))
         .or_else(|| script_url(value).map(|end| 0..end))
 }
 
-fn tags(value: &[u8]) -> Option<Range<usize>> {
+fn tags(value: &[u8], goes_on: bool) -> Option<Range<usize>> {
     let mut at = 0;
     // Tags inside tags are read again. Nobody types so many of them that eight readings are not enough, and the work
     // stays linear: whoever spends this much has something to hide.
     let mut budget = value.len().saturating_mul(8).saturating_add(8_192);
     while let Some(place) = value.get(at..).and_then(|rest| memchr::memchr(b'<', rest)) {
         let start = at + place;
-        if hiding::hides_what_follows(value, start, &mut budget) {
+        if !goes_on && hiding::hides_what_follows(value, start, &mut budget) {
             return Some(start..value.len().min(start + 64));
         }
         let mut reader = Tag::at(value, start + 1);
-        if budget == 0 || reader.runs_script() || reader.takes_what_follows() {
+        if budget == 0 || reader.runs_script() || (!goes_on && reader.takes_what_follows()) {
             return Some(start..reader.at.min(value.len()));
         }
         budget = budget.saturating_sub(reader.at - start);
@@ -75,9 +73,9 @@ impl<'v> Tag<'v> {
         Tag { value, at, is_open: false }
     }
 
-    /// `<a x='` and the end: what the page has behind it becomes a part of the tag. Of a long value only a window may end so.
+    /// `<a x='` and the end: what the page has behind it becomes a part of the tag.
     fn takes_what_follows(&self) -> bool {
-        self.is_open && self.value.len() < WHOLE
+        self.is_open
     }
 
     fn runs_script(&mut self) -> bool {

@@ -106,6 +106,9 @@ pub struct Connection {
     /// Method and target of the refused request, where they were read.
     refused_request: OnceLock<(String, String)>,
     waker: std::sync::Mutex<Option<Waker>>,
+    /// Who reads, while a refusal waits for the answers to requests before it.
+    refusal: std::sync::Mutex<Option<Waker>>,
+    refusal_waits: AtomicBool,
     /// Interim responses (103) that go out before the next bytes of hyper's.
     interim: std::sync::Mutex<Vec<u8>>,
     has_interim: AtomicBool,
@@ -135,6 +138,8 @@ impl Connection {
             refused: OnceLock::new(),
             refused_request: OnceLock::new(),
             waker: std::sync::Mutex::new(None),
+            refusal: std::sync::Mutex::new(None),
+            refusal_waits: AtomicBool::new(false),
             interim: std::sync::Mutex::new(Vec::new()),
             has_interim: AtomicBool::new(false),
             flushed: AtomicBool::new(true),
@@ -314,6 +319,23 @@ impl Connection {
         }
     }
 
+    /// A refusal's turn has not come: `waker` is called when a request ends.
+    pub(super) fn refusal_waits(&self, waker: &Waker) {
+        if let Ok(mut slot) = self.refusal.lock() {
+            *slot = Some(waker.clone());
+            self.refusal_waits.store(true, Relaxed);
+        }
+    }
+
+    fn wake_refusal(&self) {
+        if self.refusal_waits.swap(false, Relaxed)
+            && let Ok(mut slot) = self.refusal.lock()
+            && let Some(waker) = slot.take()
+        {
+            waker.wake();
+        }
+    }
+
     /// Notes why the watch closes the connection.
     pub fn close_for(&self, code: &'static str) {
         self.refuse(0, code);
@@ -402,6 +424,7 @@ pub struct InFlight(std::sync::Arc<Connection>);
 impl Drop for InFlight {
     fn drop(&mut self) {
         self.0.in_flight.fetch_sub(1, Relaxed);
+        self.0.wake_refusal();
         // An idle time begins when the last answer is out, not when the last request came in.
         let now_ms = self.0.now_ms();
         self.0.stage_since_ms.store(now_ms, Relaxed);

@@ -202,8 +202,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> GuardedIo<S> {
         if let Refusing::Write { written: 0, heads, of, .. } = self.refusing {
             match self.turn(heads, of) {
                 Turn::Now => {}
-                // Whatever ends the wait is done by this very task, which reads again.
-                Turn::Later => return Poll::Pending,
+                // A request's end looks again, and so does what flushes its answer.
+                Turn::Later => {
+                    self.shared.refusal_waits(cx.waker());
+                    return Poll::Pending;
+                }
                 Turn::Never => self.refusing = Refusing::Shutdown,
             }
             // From here on the clock for refused clients runs, whatever they read or send.
@@ -333,8 +336,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for GuardedIo<S> {
         ready!(self.poll_interim(cx))?;
         let result = Pin::new(&mut self.inner).poll_flush(cx);
         self.shared.has_flushed(result.is_ready());
-        // An answer is out, and a refusal may wait for that: whoever reads is to look again.
-        if result.is_ready() && matches!(self.refusing, Refusing::Write { written: 0, .. }) {
+        // An answer is out, and a refusal may have waited for that: whoever reads is to look again. While requests before it are under way,
+        // there is nothing to look at, and hyper flushes at each turn.
+        if let Refusing::Write { written: 0, heads, of, .. } = self.refusing
+            && result.is_ready()
+            && !matches!(self.turn(heads, of), Turn::Later)
+        {
             cx.waker().wake_by_ref();
         }
         result
@@ -342,5 +349,82 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for GuardedIo<S> {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.inner).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::{Wake, Waker};
+
+    use super::*;
+
+    /// Has sent these bytes, and takes whatever is written.
+    struct Client(Vec<u8>);
+
+    impl AsyncRead for Client {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            buffer: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            if self.0.is_empty() {
+                return Poll::Pending;
+            }
+            buffer.put_slice(&std::mem::take(&mut self.0));
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    impl AsyncWrite for Client {
+        fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+            Poll::Ready(Ok(bytes.len()))
+        }
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[derive(Default)]
+    struct Calls(AtomicUsize);
+
+    impl Wake for Calls {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn a_refusal_that_waits_for_an_answer_costs_nothing_meanwhile() {
+        let sent = b"GET /slow HTTP/1.1\r\nHost: shop.test\r\n\r\nGET /bad HTTP/1.1\nX: 1\n\n".to_vec();
+        let connection = Arc::new(Connection::new());
+        let mut io =
+            GuardedIo::http1(Client(sent), connection.clone(), HeadLimits { size_bytes: 8_192, headers: 64 });
+        let calls = Arc::new(Calls::default());
+        let waker = Waker::from(calls.clone());
+        let mut cx = Context::from_waker(&waker);
+        let mut room = [0; 256];
+        let mut buffer = ReadBuf::new(&mut room);
+        assert!(Pin::new(&mut io).poll_read(&mut cx, &mut buffer).is_ready());
+        assert!(
+            buffer.filled().starts_with(b"GET /slow")
+                && !buffer.filled().windows(4).any(|bytes| bytes == b"/bad")
+        );
+        let under_way = connection.begin_request();
+        // hyper asks at each turn, and each turn would call the next.
+        for _ in 0..100 {
+            let mut nothing = ReadBuf::new(&mut []);
+            assert!(Pin::new(&mut io).poll_read(&mut cx, &mut nothing).is_pending());
+            assert!(Pin::new(&mut io).poll_flush(&mut cx).is_ready());
+        }
+        assert_eq!(calls.0.load(Ordering::Relaxed), 0);
+        drop(under_way);
+        assert_eq!(calls.0.load(Ordering::Relaxed), 1);
+        let mut rest = ReadBuf::new(&mut []);
+        assert!(Pin::new(&mut io).poll_read(&mut cx, &mut rest).is_pending());
+        assert!(matches!(io.refusing, Refusing::Linger { .. }));
     }
 }

@@ -1,6 +1,6 @@
 //! What a number is: its groups, boundaries, brand and check digit.
 
-use super::CardSpan;
+use super::{CardSpan, iban};
 
 /// The shortest card number (Diners Club) in digits.
 const MIN_DIGITS: usize = 14;
@@ -68,7 +68,8 @@ fn number_at(bytes: &[u8], start: usize, digits_end: usize) -> Option<usize> {
     }
     GROUPINGS.iter().find_map(|groups| {
         let end = grouped_end(bytes, start, run, groups)?;
-        (ends_cleanly(bytes, end) && is_card(bytes.get(start..end)?)).then_some(end)
+        let card = ends_cleanly(bytes, end) && is_card(bytes.get(start..end)?);
+        (card && !iban::holds(bytes, start, end)).then_some(end)
     })
 }
 

@@ -6,7 +6,7 @@
 
 use super::runs;
 use super::scan::{self, GROUPINGS, MAX_DIGITS};
-use super::{CardSpan, WIDEST_SEPARATOR};
+use super::{CardSpan, WIDEST_SEPARATOR, iban};
 
 /// What a separator is, however it is spelt. Between each two groups it may be another one: digits in such groups that
 /// pass the check digit and belong to a brand are no accident.
@@ -198,7 +198,7 @@ fn number_at(bytes: &[u8], start: usize) -> Option<CardSpan> {
             at += group.len();
         }
         let card = scan::ends_cleanly(bytes, at) && scan::is_card_number(digits.get(..count)?);
-        card.then_some(CardSpan { start, end: at, json_number: false })
+        (card && !iban::holds(bytes, start, at)).then_some(CardSpan { start, end: at, json_number: false })
     })
 }
 

@@ -117,6 +117,7 @@ impl Parts {
             self.place = Place::File;
             return Step { passed: region.len() - self.kept(), read: true };
         }
+        values.last_goes_on();
         values.fact(Fact::Truncated);
         let head = memchr::memmem::find(inside, b"\r\n\r\n").map_or(0, |place| place + 4);
         let again = match inside.get(..head).filter(|head| !head.is_empty() && head.len() < OVERLAP) {
@@ -146,10 +147,14 @@ impl Parts {
         if here.len() > *again || next.is_some() {
             let piece = [front.as_slice(), here].concat();
             multipart(&piece, &self.boundary, last && next.is_none(), values);
+            if next.is_none() && !last {
+                values.last_goes_on();
+            }
         }
         if let Some(whole) = whole {
             whole.push(here.get(*again..).unwrap_or_default());
             values.push(Collection::ArgsPost, b"", &whole.text());
+            values.last_goes_on();
         }
         let passed = match next {
             Some(next) => {

@@ -98,20 +98,26 @@ impl Windows {
         let cut = self.shape.cut(region, self.again, last);
         let last = last && cut.next == region.len();
         let window = region.get(..cut.end).unwrap_or_default();
+        let cuts = cut.next < cut.end;
         if self.as_it_is {
             values.push(Collection::RequestBody, b"", window);
+            if !last {
+                values.last_goes_on();
+            }
         }
-        if cut.next < cut.end {
+        if cuts {
             values.fact(Fact::Truncated);
         }
         let fresh = window.get(self.again..).unwrap_or_default();
-        let cuts = cut.next < cut.end;
         if cuts || self.stretch.is_some() {
             let before = window.get(..self.again).unwrap_or_default();
             let pieces = self.shape.pieces(before, fresh, self.stretch.is_some(), cuts);
             follow(&mut self.stretch, &mut self.half, &pieces, &self.shape, values);
         }
         self.shape.read(window, &cut, last, values);
+        if cuts {
+            values.last_goes_on();
+        }
         self.again = cut.end.saturating_sub(cut.next);
         self.pass(cut.next);
         true
@@ -281,6 +287,8 @@ fn follow(
             _ => Collection::RequestBody,
         };
         values.push(collection, name, &element.text());
+        // What was taken out of its middle may have closed what it shows as open. Its end as it is stands in the last window.
+        values.last_goes_on();
     }
     if pieces.ends {
         *stretch = None;

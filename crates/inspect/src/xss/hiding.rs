@@ -1,15 +1,12 @@
 //! Elements and comments that take what stands behind them with them.
 
 use super::names::HIDING;
-use super::{WHOLE, is_in, is_space};
+use super::{is_in, is_space};
 
-/// `<!--`, `<textarea>` without an end: the rest of the page is no page any more. Of a long value only a window may end so.
+/// `<!--`, `<textarea>` without an end: the rest of the page is no page any more.
 /// `budget`: bytes that may be looked at for ends; whoever spends it has something to hide.
 pub(super) fn hides_what_follows(value: &[u8], start: usize, budget: &mut usize) -> bool {
     let rest = value.get(start..).unwrap_or_default();
-    if value.len() >= WHOLE {
-        return false;
-    }
     let looked = if let Some(inside) = rest.strip_prefix(b"<!--") {
         // `<!-->` and `<!--->` are whole (HTML 13.2.5.43 and 44).
         let is_whole = inside.starts_with(b">") || inside.starts_with(b"->");

@@ -3,7 +3,9 @@
 use std::ops::Range;
 
 use super::names::URL_ATTRIBUTES;
-use super::{Names, Tag, decoded, has_script_scheme, is_in, script_url, style_runs_script};
+use super::{
+    Names, Tag, decoded, has_script_scheme, is_in, script_url, style_runs_script, tells_the_address,
+};
 
 /// How far behind a quote attributes are read.
 const READ: usize = 4 * 1024;
@@ -59,7 +61,9 @@ fn leads_away(reader: &mut Tag<'_>, left_string: bool) -> bool {
         let leads = is_in(&LEADING, name) && left_string && is_foreign(value) && !is_open;
         let acts = is_in(&["srcdoc", "http-equiv"], name);
         let style = name.eq_ignore_ascii_case(b"style") && style_runs_script(value);
-        runs || leads || style || (acts && !value.is_empty())
+        // What a page's address holds goes to whoever serves the picture (Referrer Policy, section 3.8).
+        let tells = left_string && name.eq_ignore_ascii_case(b"referrerpolicy") && tells_the_address(value);
+        runs || leads || style || tells || (acts && !value.is_empty())
     })
 }
 
@@ -76,7 +80,11 @@ fn is_foreign(value: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use crate::xss::detect;
+    use crate::xss::detect as detect_in;
+
+    fn detect(value: &[u8]) -> Option<std::ops::Range<usize>> {
+        detect_in(value, false)
+    }
 
     /// Two reviews made one tag of the page between them: the second opened it and a quote, the first closed that.
     #[test]
@@ -96,6 +104,7 @@ mod tests {
             "<b>\" http-equiv=refresh content=0;url=//e.x x=\"",
             "<i><b>\" style=\"width:expression(x)",
             "Lovely. <a x='",
+            "\" referrerpolicy=unsafe-url srcset=/x.png x=\"",
             "Lovely. <meta x='",
             "Lovely. <base x=\"and so on",
         ] {

@@ -31,7 +31,7 @@ pub(super) const ELEMENTS: [&str; 24] = [
 ];
 
 /// Elements that do so with certain attributes only; the words are those of prose in angle brackets.
-pub(super) const ELEMENTS_WITH: [(&str, &[&str]); 11] = [
+pub(super) const ELEMENTS_WITH: [(&str, &[&str]); 15] = [
     ("base", &["href", "target"]),
     ("link", &["href"]),
     ("meta", &["http-equiv", "content"]),
@@ -40,6 +40,11 @@ pub(super) const ELEMENTS_WITH: [(&str, &[&str]); 11] = [
     ("animatetransform", &["attributename"]),
     ("input", &["formaction", "form", "formmethod", "formtarget"]),
     ("button", &["formaction", "form", "formmethod", "formtarget"]),
+    // Fields that go with a form of the page's.
+    ("textarea", &["form"]),
+    ("select", &["form"]),
+    ("fieldset", &["form"]),
+    ("output", &["form"]),
     ("use", &["href", "xlink:href"]),
     ("template", &["shadowrootmode"]),
     ("image", &["href", "xlink:href"]),

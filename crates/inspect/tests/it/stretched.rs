@@ -94,3 +94,29 @@ fn long_texts_of_people_pass() {
         }
     }
 }
+
+#[test]
+fn what_is_left_open_at_a_long_value_s_end_is_seen() {
+    let words = "We have drunk from it every morning. ";
+    for length in [31_000, 33_000, 60_000, 66_000, 126_000, 200_000, 400_000] {
+        for open in ["<!--", "<textarea>", "<img src='//e.example/?"] {
+            let value = format!("{}{open}", words.repeat(length / words.len()));
+            for (kind, body) in bodies(&value) {
+                assert!(verdict(kind, &body).is_block(), "{open} behind {length} bytes of {kind}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_closed_behind_a_window_s_end_is_whole() {
+    // However the windows fall: a comment, a text field and a tag that are open where one ends.
+    let unit = "<p>Our mugs are made by hand in a small town near the sea.</p><!-- the second paragraph comes here -->\
+                <img src='/mugs/blue.jpg' alt='a blue mug'>";
+    for length in [60_000, 131_000, 260_000] {
+        let value = unit.repeat(length / unit.len());
+        for (kind, body) in bodies(&value) {
+            assert_eq!(verdict(kind, &body), Verdict::Pass, "{length} bytes of {kind}");
+        }
+    }
+}
