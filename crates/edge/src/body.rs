@@ -109,16 +109,11 @@ impl ClientBody {
         Ok((bytes, complete))
     }
 
-    /// Masks the card numbers in what was read ahead and says how many there were. Files between fields stay as they are.
-    pub(crate) fn mask_cards(&mut self) -> usize {
+    /// Masks the card numbers in what was read ahead and says how many there were. Files stay as they are, and fields that `keeps` names.
+    pub(crate) fn mask_cards(&mut self, content_type: &[u8], keeps: &dyn Fn(&[u8]) -> bool) -> usize {
         let Some(bytes) = self.inspected.take() else { return 0 };
-        // A body of parts begins so; what a field says of itself elsewhere is its words.
-        if bytes.starts_with(b"--") && memchr::memmem::find(&bytes, b"filename").is_some() {
-            self.inspected = Some(bytes);
-            return 0;
-        }
         let mut copy = bytes.to_vec();
-        let masked = storeward_inspect::cards::mask_in_place(&mut copy);
+        let masked = storeward_inspect::cards::mask_fields(&mut copy, content_type, keeps);
         self.inspected = Some(if masked > 0 { copy.into() } else { bytes });
         masked
     }

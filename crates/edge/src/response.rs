@@ -225,11 +225,14 @@ const SCRIPTS: [&str; 14] = [
 
 /// Reads the content type.
 pub fn dress(headers: &HeaderMap) -> Dress {
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    let mut kinds = headers.get_all(header::CONTENT_TYPE).iter();
+    let kind = kinds.next().and_then(|v| v.to_str().ok()).unwrap_or_default();
     if kind == "text/html" {
         return Dress::Text;
     }
     let kind = kind.split(';').next().unwrap_or_default().trim();
+    // Of several fields each reader takes another one.
+    let kind = if kinds.next().is_some() { "" } else { kind };
     let is = |word: &str| kind.eq_ignore_ascii_case(word);
     let bytes = kind.as_bytes();
     let begins =

@@ -74,7 +74,7 @@ struct Exchange<'a> {
     /// What the rules find in a body on its way.
     late: Option<Late>,
     /// The shop hears the query without card numbers.
-    masks_query: bool,
+    masked_query: Option<String>,
 }
 
 /// Serves one request. Never fails: whatever goes wrong becomes an answer.
@@ -112,7 +112,7 @@ pub async fn serve(
         websocket,
         minder: None,
         late: None,
-        masks_query: false,
+        masked_query: None,
     };
     Ok(exchange.run(request).await)
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use bytes::Bytes;
-use storeward_inspect::{BodyRest, Mode, Policy, RuleMatch, Verdict};
+use storeward_inspect::{BodyRest, Category, Mode, Policy, RuleMatch, Verdict};
 
 use crate::server::Core;
 
@@ -123,6 +123,11 @@ impl Watch {
             }
             Verdict::Challenge if self.challenge == Challenge::Solved => Ok(()),
             // There is no puzzle in the middle of a body: closed, not open.
+            // The one that weighs most is not what it was stopped for where that weighs nothing.
+            Verdict::Block(reason) if reason.category == Category::CardNumber => {
+                let named = rest.matches().iter().find(|found| found.category == Category::CardNumber);
+                named.cloned().map_or(Ok(()), |found| Err(Box::new(found)))
+            }
             Verdict::Challenge | Verdict::Block(_) => heaviest().map_or(Ok(()), |found| Err(Box::new(found))),
         }
     }

@@ -3,6 +3,7 @@
 //! Every step is local: whether a number starts at a byte depends on at most [`LOOK_BACK`] bytes before it and
 //! [`HOLD`] bytes from it on, which is what lets [`StreamMasker`] hold back only a short tail.
 
+mod fields;
 mod iban;
 mod query;
 mod runs;
@@ -13,6 +14,7 @@ mod wide;
 
 use std::borrow::Cow;
 
+pub use fields::mask_fields;
 pub use query::mask_query;
 pub use stream::StreamMasker;
 

@@ -18,7 +18,7 @@ pub(crate) use escape::{css_decode, fold_confusables, js_decode};
 pub(crate) use form::{cookies, form, looks_like_form};
 pub(crate) use html::html_decode;
 pub(crate) use json::{json, looks_like_json};
-pub(crate) use multipart::{boundary_of, multipart};
+pub(crate) use multipart::{boundary_of, multipart, part_head};
 pub(crate) use path::normalize_path;
 pub(crate) use tidy::{command_line, compress_white_space, remove_white_space, replace_comments};
 pub(crate) use url::{base64_decode, basic_user, hex_value, percent_at, percent_decode, url_decode_into};

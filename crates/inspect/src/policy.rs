@@ -196,6 +196,18 @@ impl Policy {
         self.mode == Mode::Block && !self.excepts(&place)
     }
 
+    /// Whether a number in this field goes to the shop as it is: it is a password, or the owner made an exception of it.
+    pub fn keeps_card_numbers_in(&self, path: &str, name: &[u8]) -> bool {
+        let place = Place {
+            rule_id: crate::rules::card::RULE,
+            category: Category::CardNumber,
+            path,
+            collection: Collection::ArgsPost.as_str(),
+            name,
+        };
+        crate::values::is_secret_name(name) || self.excepts(&place)
+    }
+
     pub(crate) fn excepts(&self, place: &Place<'_>) -> bool {
         self.exceptions.iter().any(|exception| exception.covers(place))
     }

@@ -1,7 +1,7 @@
 //! The rules that come with Storeward, written by us. Ids are below 100,000, the range that SecLang leaves to a site's
 //! own rules, so that they never clash with the Core Rule Set.
 
-mod card;
+pub(crate) mod card;
 mod command;
 mod files;
 mod leak;

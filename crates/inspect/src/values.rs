@@ -250,7 +250,7 @@ fn own_name(name: &[u8]) -> &[u8] {
 }
 
 /// Names of fields that hold a password: people may use any characters there, so text detectors stay away.
-fn is_secret_name(name: &[u8]) -> bool {
+pub(crate) fn is_secret_name(name: &[u8]) -> bool {
     const WORDS: [&[u8]; 8] =
         [b"password", b"passwd", b"passphrase", b"pass", b"pwd", b"passwort", b"haslo", b"sifre"];
     let last = own_name(name);

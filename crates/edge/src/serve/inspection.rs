@@ -168,6 +168,10 @@ impl<'e> Inspection<'e> {
         Some((found.clone(), action))
     }
 
+    pub(super) fn keeps_card_numbers_in(&self, path: &str, name: &[u8]) -> bool {
+        self.policy.keeps_card_numbers_in(path, name)
+    }
+
     /// In detect mode: the match that would have led to a block.
     pub(super) fn would_block(&self) -> Option<RuleMatch> {
         let transaction = self.transaction.as_ref()?;

@@ -199,8 +199,8 @@ fn is_worth_a_look(reads: Reads, seen: &[u8]) -> bool {
 /// Whether an answer is a page or a document, in which others' words may stand, and no file of a key.
 fn is_page(dress: Dress, headers: &HeaderMap, seen: &[u8]) -> bool {
     let kind = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
-    let is_plain =
-        kind.is_empty() || kind.get(..10).is_some_and(|start| start.eq_ignore_ascii_case(b"text/plain"));
+    let is_plain = !kind.contains(&b'/')
+        || kind.get(..10).is_some_and(|start| start.eq_ignore_ascii_case(b"text/plain"));
     dress == Dress::Text && !is_plain && !keys::is_file_of_key(seen)
 }
 

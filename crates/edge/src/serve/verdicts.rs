@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use http::request::Parts;
-use http::{HeaderMap, Method, Request};
+use http::{HeaderMap, HeaderValue, Method, Request, header};
 use storeward_detect::Initiator;
 use storeward_events::edge::{
     InspectionFailed, RequestBlocked, RequestFlagged, RequestLimited, ResponseLeaked,
@@ -21,6 +21,9 @@ use crate::rates::{Bucket, Cost, Rate};
 use crate::routes::{Pace, Route};
 use crate::upstream::UpstreamError;
 use crate::watched::{Challenge, Watch};
+
+/// What a query is written as.
+const FORM: &[u8] = b"application/x-www-form-urlencoded";
 
 /// Which limit a request went over.
 pub(super) struct Limited {
@@ -139,8 +142,7 @@ impl Exchange<'_> {
             self.judge_request(inspection, judged, &parts.headers)?;
         }
         self.flag(inspection.would_block(), &parts.method);
-        let query = target.query().unwrap_or_default();
-        self.note_card_number(inspection, (&parts.method, query), body);
+        self.note_card_number(inspection, (parts, target), body);
         Ok(())
     }
 
@@ -148,13 +150,18 @@ impl Exchange<'_> {
     fn note_card_number(
         &mut self,
         inspection: &inspection::Inspection<'_>,
-        (method, query): (&Method, &str),
+        (parts, target): (&Parts, &Target),
         body: &mut ClientBody,
     ) {
         let Some((found, action)) = inspection.card_number() else { return };
         if action == CardAction::Mask {
-            self.masks_query = true;
-            self.ending.masked_in_request = body.mask_cards() + cards::find(query.as_bytes()).len();
+            let keeps = |name: &[u8]| inspection.keeps_card_numbers_in(&target.path, name);
+            let kind = parts.headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+            let mut query = target.query().unwrap_or_default().as_bytes().to_vec();
+            let in_query = cards::mask_fields(&mut query, FORM, &keeps);
+            // Only digits were changed, into signs of ASCII.
+            self.masked_query = (in_query > 0).then(|| String::from_utf8_lossy(&query).into_owned());
+            self.ending.masked_in_request = body.mask_cards(kind, &keeps) + in_query;
         }
         if self.ending.masked_in_request > 0 {
             return;
@@ -164,20 +171,16 @@ impl Exchange<'_> {
         if self.ending.record.verdict == Verdict::Pass
             && self.core.shared.rates.may_tell(told, Duration::from_secs(60), 5, now)
         {
-            self.flag(Some(found), method);
+            self.flag(Some(found), &parts.method);
         }
     }
 
     /// The path and query as the shop hears them.
     pub(super) fn forwarded<'t>(&self, target: &'t Target) -> Cow<'t, str> {
-        let Some(query) = target.query().filter(|_| self.masks_query) else {
-            return Cow::from(&target.forward);
-        };
-        let mut masked = query.as_bytes().to_vec();
-        cards::mask_in_place(&mut masked);
-        // Only digits were changed, into signs of ASCII.
-        let masked = String::from_utf8_lossy(&masked);
-        Cow::from(format!("{}?{masked}", target.written()))
+        match &self.masked_query {
+            Some(masked) => Cow::from(format!("{}?{masked}", target.written())),
+            None => Cow::from(&target.forward),
+        }
     }
 
     /// What became of a body that was judged on its way, in mode `detect`.

@@ -203,6 +203,18 @@ async fn a_private_key_does_not_leave_in_any_dress() {
             assert_eq!(answer.status, 403, "{target} as {kind}");
         }
     }
+    // What is no type is guessed, and of two each reader takes another one.
+    for lines in [
+        "Content-Type: ",
+        "Content-Type: ;",
+        "Content-Type: ;charset=utf-8",
+        "Content-Type: text",
+        "Content-Type: text/html|Content-Type: image/png",
+        "Content-Type: image/png|Content-Type: text/html",
+    ] {
+        let answer = edge.ask(&ask("/key", lines)).await;
+        assert!(answer.status == 403 || !answer.text().contains("MIIEow"), "{lines}: {}", answer.status);
+    }
     assert_eq!(edge.get("/pieces").await.status, 403);
     // What is no text is not looked at, and a library that knows the words is no key.
     assert_eq!(edge.ask(&ask("/binary", "Content-Type: application/octet-stream")).await.status, 200);

@@ -130,6 +130,12 @@ pub(super) fn is_file_part(source: &[u8]) -> bool {
     head.file_name.is_some() && head.file == FileFor::All
 }
 
+/// A part's name, and whether it is a file to every reader.
+pub(crate) fn part_head(head: &[u8]) -> (Vec<u8>, bool) {
+    let read = read_head(head, &mut Values::default());
+    (read.name, read.file_name.is_some() && read.file == FileFor::All)
+}
+
 /// What the head of a part says.
 struct PartHead {
     name: Vec<u8>,
