@@ -281,6 +281,8 @@ vocabulary! {
     DisputeAnswered(payment::DisputeAnswered) = "payment.dispute_answered", Medium, Security;
     DisputeNoted(payment::DisputeNoted) = "payment.dispute_noted", Low, Security;
     DisputeClosed(payment::DisputeClosed) = "payment.dispute_closed", Medium, Security;
+    MethodKept(payment::MethodKept) = "payment.method_kept", Low, Security;
+    MethodRemoved(payment::MethodRemoved) = "payment.method_removed", Low, Security;
     WebhookRefused(payment::WebhookRefused) = "payment.webhook_refused", Medium, Security;
     DayReconciled(payment::DayReconciled) = "payment.reconciled", Informational, Security;
     DifferenceFound(payment::DifferenceFound) = "payment.difference", High, Security;

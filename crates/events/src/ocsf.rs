@@ -202,6 +202,8 @@ fn class_of_payments(event: &Event) -> Option<Class> {
         | Event::PaymentResolved(_)
         | Event::DisputeAnswered(_)
         | Event::DisputeNoted(_)
+        | Event::MethodKept(_)
+        | Event::MethodRemoved(_)
         | Event::DisputeClosed(_) => datastore(2, 1),
         Event::PaymentDeclined(_)
         | Event::PaymentRefused(_)

@@ -196,6 +196,24 @@ pub struct DisputeClosed {
     pub outcome: String,
 }
 
+/// A buyer let the shop keep what they paid with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MethodKept {
+    /// Our id of it. The provider's token is told nowhere.
+    pub method: String,
+    pub payment: PaymentId,
+    pub provider: String,
+}
+
+/// A kept means of payment is taken away; the provider forgets it, too.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MethodRemoved {
+    pub method: String,
+    pub provider: String,
+    /// `asked`; `erased`: its customer is.
+    pub why: String,
+}
+
 /// Messages in a provider's name that cannot be believed. Told once a minute at most.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WebhookRefused {
@@ -302,6 +320,13 @@ pub(crate) fn sentence(event: &Event) -> Option<String> {
         Event::DisputeClosed(p) => {
             format!("The dispute about {} at {} is over: {}", p.payment, p.provider, p.outcome)
         }
+        Event::MethodKept(p) => {
+            format!("What {} was paid with at {} is kept for its customer", p.payment, p.provider)
+        }
+        Event::MethodRemoved(p) if p.why == "erased" => {
+            format!("A means of payment at {} is taken away: its customer is erased", p.provider)
+        }
+        Event::MethodRemoved(p) => format!("A means of payment at {} is taken away", p.provider),
         Event::WebhookRefused(p) => {
             let count = words::counted(p.count, "message");
             format!("{count} in {}'s name could not be believed: {}", p.provider, p.reason)

@@ -69,7 +69,7 @@ impl Shared {
         let stage = match (is_current, seen.stage) {
             (false, _) => Stage::Waiting,
             // The buyer agreed, and the provider took nothing of it: another means has to be chosen.
-            (true, Stage::Approved) if is_taking_refused(tx, attempt)? => Stage::Declined,
+            (true, Stage::Approved | Stage::Ready) if is_taking_refused(tx, attempt)? => Stage::Declined,
             (true, stage) => stage,
         };
         after.state = next(before.state, stage, &sums);

@@ -43,6 +43,8 @@ pub enum Error {
     OtherWish,
     /// More refunds on one day than the config allows.
     RefundLimit,
+    /// This customer has no such means of payment.
+    NoMethod,
     /// There is no such dispute.
     NoDispute,
     /// A dispute stands where this cannot be done; the words say why.
@@ -83,6 +85,7 @@ impl fmt::Display for Error {
             Error::RefundLimit => {
                 f.write_str("today's limit of refunds is reached; an owner can raise it in [payments]")
             }
+            Error::NoMethod => f.write_str("this customer has no such means of payment"),
             Error::NoDispute => f.write_str("there is no such dispute"),
             Error::Dispute(why) => write!(f, "the dispute {why}"),
             Error::OtherPack => f.write_str(
@@ -119,7 +122,7 @@ impl Fault for Error {
         match self {
             Error::Store(error) => error.kind(),
             Error::Money(_) | Error::Misfit { .. } | Error::TooMuch { .. } => FaultKind::Invalid,
-            Error::NoPayment | Error::NoDispute => FaultKind::Missing,
+            Error::NoPayment | Error::NoDispute | Error::NoMethod => FaultKind::Missing,
             Error::OrderHasPayment
             | Error::State(_)
             | Error::Unsure
@@ -148,6 +151,7 @@ impl Fault for Error {
             | Error::RefundLimit
             | Error::OtherWish
             | Error::NoDispute
+            | Error::NoMethod
             | Error::Dispute(_)
             | Error::OtherPack
             | Error::Raced => Blame::Caller,
@@ -173,6 +177,7 @@ impl Fault for Error {
             Error::Raced => "payments.raced",
             Error::OtherWish => "payments.other_wish",
             Error::RefundLimit => "payments.refund_limit",
+            Error::NoMethod => "payments.no_method",
             Error::NoDispute => "payments.no_dispute",
             Error::Dispute(_) => "payments.dispute",
             Error::OtherPack => "payments.other_pack",

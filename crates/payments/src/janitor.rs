@@ -49,6 +49,9 @@ impl Payments {
                 }
             }
         }
+        let (removed, kept) = self.remove_methods().await?;
+        round.settled += removed;
+        round.failed += kept;
         let (looked, failed) = self.watch_disputes().await?;
         round.looked += looked;
         round.failed += failed;

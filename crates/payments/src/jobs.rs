@@ -18,7 +18,7 @@ const GAP: Duration = Duration::from_secs(3 * 3600);
 
 impl Payments {
     pub fn handlers(&self) -> Vec<Handler> {
-        let [message, news, round, gaps, day, forget] = std::array::from_fn(|_| self.clone());
+        let [message, news, round, erasures, gaps, day, forget] = std::array::from_fn(|_| self.clone());
         vec![
             Handler::new(inbox::JOB, move |job| {
                 let payments = message.clone();
@@ -42,6 +42,15 @@ impl Payments {
             })
             .every(MINUTE)
             .time_limit(20 * MINUTE),
+            Handler::new("payments.erasures", move |job| {
+                let payments = erasures.clone();
+                async move {
+                    payments.follow_erasures().await?;
+                    Ok(payments.finish_job(job.claim()).await?)
+                }
+            })
+            .every(MINUTE)
+            .time_limit(10 * MINUTE),
             Handler::new("payments.gaps", move |job| {
                 let payments = gaps.clone();
                 async move {

@@ -22,6 +22,7 @@ mod janitor;
 mod jobs;
 pub mod ledger;
 pub mod machine;
+pub mod methods;
 mod model;
 pub mod money;
 pub mod news;
@@ -44,7 +45,7 @@ pub use error::Error;
 pub use janitor::Round;
 pub use model::{
     Call, CallState, Capture, CaptureMode, Line, NewPayment, Operation, Payment, Piece, Provider, Refund,
-    State, Strength,
+    Saving, State, Strength, Terms,
 };
 pub use money::{Currency, Money, MoneyFault};
 pub use payments::{PAGES, Pace, Payments, PaymentsParts, Whole};
@@ -68,5 +69,10 @@ pub const MIGRATIONS: &[storeward_store::Migration] = &[
         domain: "payments",
         number: 3,
         sql: include_str!("../migrations/0003_disputes.sql"),
+    },
+    storeward_store::Migration {
+        domain: "payments",
+        number: 4,
+        sql: include_str!("../migrations/0004_methods.sql"),
     },
 ];

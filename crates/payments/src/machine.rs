@@ -18,6 +18,8 @@ pub(crate) enum Stage {
     Action,
     /// The buyer agreed (PayPal): nothing is taken until we say so.
     Approved,
+    /// Made with what is kept of the buyer: nothing is taken until we say so.
+    Ready,
     Processing,
     Declined,
     Authorized,
@@ -131,7 +133,7 @@ fn wished(before: State, stage: Stage, sums: &Sums) -> State {
         };
     }
     match stage {
-        Stage::Waiting => before,
+        Stage::Waiting | Stage::Ready => before,
         Stage::Action => State::RequiresAction,
         // Nothing is paid while somebody is at it.
         Stage::Approved | Stage::Processing | Stage::Captured => State::Processing,
@@ -191,6 +193,14 @@ impl State {
 /// Whether what was seen shows that a call did what it should; and the provider's object that came of it.
 pub(crate) fn outcome_of(call: &Call, seen: &Seen) -> Option<String> {
     let is_closed = matches!(seen.stage, Stage::Expired | Stage::Voided);
+    // Confirmed, and the bank asks the buyer: it did what it could.
+    let is_confirmed = matches!(call.operation, Operation::Capture | Operation::Authorize)
+        && seen.stage == Stage::Action
+        && call.target.is_some()
+        && call.target == seen.inner;
+    if is_confirmed {
+        return seen.inner.clone();
+    }
     match call.operation {
         Operation::Open => call.target.clone(),
         Operation::Authorize => (seen.authorized > 0).then(|| seen.inner.clone()).flatten(),

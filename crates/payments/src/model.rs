@@ -82,6 +82,37 @@ words! {
 }
 
 words! {
+    /// Whether what the buyer pays with is kept for later.
+    Saving {
+        No = "no",
+        /// The page asks the buyer.
+        Ask = "ask",
+        /// The shop has the buyer's word for it.
+        Yes = "yes",
+    }
+}
+
+/// How a way to pay is begun.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Terms {
+    pub provider: Provider,
+    pub strength: Strength,
+    /// What the buyer pays with is kept where it succeeds.
+    pub saves: bool,
+    /// The kept means of payment that it is paid with.
+    pub method: Option<String>,
+    /// Nobody is there who could answer their bank.
+    pub unattended: bool,
+}
+
+impl Terms {
+    /// On the provider's page, and nothing is kept.
+    pub fn of(provider: Provider, strength: Strength) -> Self {
+        Terms { provider, strength, saves: false, method: None, unattended: false }
+    }
+}
+
+words! {
     /// A call that moves something at the provider.
     Operation {
         Open = "open",
@@ -142,6 +173,8 @@ pub struct NewPayment {
     pub return_address: String,
     /// None, or such that they sum to the amount.
     pub lines: Vec<Line>,
+    /// Whether what the buyer pays with is kept. Needs a customer.
+    pub saving: Saving,
 }
 
 /// What is sealed of a payment.
@@ -150,6 +183,9 @@ pub(crate) struct Details {
     pub email: Option<String>,
     pub return_address: String,
     pub lines: Vec<Line>,
+    /// `no` where it is not there.
+    #[serde(default)]
+    pub saving: String,
 }
 
 /// A payment as it stands.
@@ -240,6 +276,9 @@ pub(crate) struct Attempt {
     pub created_at: Timestamp,
     pub expires_at: Timestamp,
     pub strength: Strength,
+    pub saves: bool,
+    pub method: Option<String>,
+    pub unattended: bool,
 }
 
 /// A call in the log.

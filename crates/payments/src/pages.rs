@@ -23,7 +23,7 @@ use storeward_web::{
 };
 
 use crate::error::Error;
-use crate::model::{Payment, Provider, State as At, Strength};
+use crate::model::{Payment, Provider, Saving, State as At, Strength, Terms};
 use crate::money::Money;
 use crate::payments::Payments;
 use crate::webhooks::MOST_BODY_BYTES;
@@ -189,6 +189,8 @@ struct PayPage {
     csrf: String,
     ways_label: String,
     ways: Vec<Way>,
+    /// The buyer is asked whether it is kept.
+    keep: Option<String>,
     safe: String,
     back_label: String,
     back_to: String,
@@ -246,6 +248,7 @@ impl Pages {
     async fn shown(&self, payment: &Payment, csrf: &str, headers: &HeaderMap) -> Result<Response, Failure> {
         let language = language(headers);
         let (back_to, lines) = self.0.payments.told(payment.id).await?;
+        let saving = self.0.payments.saving(payment.id).await?;
         let now = self.0.payments.0.clock.now();
         let may_pay = matches!(payment.state, At::Created | At::RequiresAction | At::Declined);
         if payment.is_unsure || payment.state == At::Processing {
@@ -270,6 +273,8 @@ impl Pages {
                 csrf: csrf.to_owned(),
                 ways_label: say(language, Text::Ways, &[]),
                 ways: self.ways(payment.amount, language),
+                keep: (saving == Saving::Ask)
+                    .then(|| say(language, Text::Keep, &[("shop", &self.0.look.name)])),
                 safe: say(language, Text::Safe, &[("shop", &self.0.look.name)]),
                 back_label: say(language, Text::BackToShop, &[("shop", &self.0.look.name)]),
                 back_to,
@@ -329,6 +334,9 @@ fn sum_of(unit: i64, quantity: u32, payment: &Payment) -> String {
 struct Chosen {
     #[serde(default)]
     way: String,
+    /// The buyer's word that it may be kept.
+    #[serde(default)]
+    keep: String,
 }
 
 /// To the provider. By a page that leads there, because a form of ours may lead to no other place.
@@ -339,7 +347,7 @@ async fn begin(
     Form(chosen): Form<Chosen>,
 ) -> Result<Response, Failure> {
     let payment = pages.payment(&part).await?;
-    pages.lead(&payment, &chosen.way, &headers).await
+    pages.lead(&payment, &chosen.way, chosen.keep == "1", &headers).await
 }
 
 /// An order that the shop's template wants paid. Nothing is written until the buyer chooses.
@@ -368,6 +376,7 @@ async fn link(
         csrf: csrf.as_ref().map_or("", |csrf| csrf.0.as_str()).to_owned(),
         ways_label: say(language, Text::Ways, &[]),
         ways: pages.ways(new.amount, language),
+        keep: None,
         safe: say(language, Text::Safe, &shop),
         back_label: say(language, Text::BackToShop, &shop),
         back_to: new.return_address,
@@ -393,15 +402,28 @@ async fn begin_by_link(
         Some(known) => known,
         None => pages.made(new).await?,
     };
-    pages.lead(&payment, &chosen.way, &headers).await
+    pages.lead(&payment, &chosen.way, false, &headers).await
 }
 
 impl Pages {
-    async fn lead(&self, payment: &Payment, way: &str, headers: &HeaderMap) -> Result<Response, Failure> {
+    async fn lead(
+        &self,
+        payment: &Payment,
+        way: &str,
+        agrees: bool,
+        headers: &HeaderMap,
+    ) -> Result<Response, Failure> {
         let (pages, language) = (self, language(headers));
         let provider = Provider::of_word(way)
             .ok_or_else(|| Failure::invalid("payments.way", "Choose one of the ways to pay."))?;
-        let begun = match pages.0.payments.begin(payment.id, provider, Strength::Usual).await {
+        // What the form says counts only where the shop wanted the buyer to be asked.
+        let saves = match pages.0.payments.saving(payment.id).await? {
+            Saving::No => false,
+            Saving::Ask => agrees,
+            Saving::Yes => true,
+        };
+        let terms = Terms { saves, ..Terms::of(provider, Strength::Usual) };
+        let begun = match pages.0.payments.begin_on(payment.id, terms).await {
             Ok(begun) => begun,
             // The page says how it stands.
             Err(Error::Unsure | Error::State(_)) => {

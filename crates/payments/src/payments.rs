@@ -68,6 +68,7 @@ pub(crate) struct Shared {
     pub customers: MarkKey,
     pub emails: MarkKey,
     pub pages: MarkKey,
+    pub tokens: MarkKey,
     pub merchant: String,
     pub address: String,
     pub hosts: Vec<String>,
@@ -104,6 +105,7 @@ impl Payments {
             customers: parts.pseudonym_key.mark_key("payments.customer"),
             emails: parts.pseudonym_key.mark_key("payments.email"),
             pages: parts.pseudonym_key.mark_key("payments.page"),
+            tokens: parts.pseudonym_key.mark_key("payments.token"),
             db: parts.db,
             settings: parts.settings,
             clock: parts.clock,
@@ -197,6 +199,12 @@ impl Payments {
         Ok((details.return_address, details.lines))
     }
 
+    /// Whether what the buyer pays with is kept.
+    pub async fn saving(&self, id: PaymentId) -> Result<crate::model::Saving, Error> {
+        let details = self.0.details(id).await?;
+        Ok(crate::model::Saving::of_word(&details.saving).unwrap_or(crate::model::Saving::No))
+    }
+
     /// The statements of this crate, for the tests that prepare them.
     pub fn statements() -> Vec<&'static str> {
         [
@@ -205,6 +213,7 @@ impl Payments {
             crate::inbox::STATEMENTS,
             crate::news::STATEMENTS,
             crate::reconcile::STATEMENTS,
+            crate::methods::STATEMENTS,
             &crate::disputes::statements(),
         ]
         .concat()

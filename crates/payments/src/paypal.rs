@@ -17,7 +17,7 @@ use crate::machine::{Seen, short};
 use crate::model::{Attempt, Call, Operation, Payment};
 use crate::money::Money;
 use crate::provider::{
-    Movement, Opened, Opening, Trouble, exchange, is_later, list, read as read_reply, text,
+    Movement, Opened, Opening, Saved, Trouble, exchange, is_later, list, read as read_reply, text,
 };
 use crate::webhooks::Certificates;
 
@@ -145,6 +145,7 @@ impl PayPal {
             let bearer = Secret::new(format!("Bearer {}", token.expose()));
             let request = match method {
                 Method::Get => Request::get(&url)?,
+                Method::Delete => Request::delete(&url)?,
                 Method::Post => {
                     let body = body.map_or_else(|| "{}".to_owned(), Value::to_string);
                     Request::post(&url, "application/json", body)?
@@ -182,6 +183,21 @@ impl PayPal {
             | crate::money::MoneyFault::Form => Trouble::Refused("payments.money".to_owned()),
         };
         let id = payment.id.text();
+        let mut wallet = json!({ "experience_context": {
+            "user_action": "PAY_NOW",
+            "shipping_preference": "NO_SHIPPING",
+            "payment_method_preference": "IMMEDIATE_PAYMENT_REQUIRED",
+            "return_url": back,
+            "cancel_url": gave_up,
+        } });
+        if let (Some(token), Some(wallet)) = (opening.token, wallet.as_object_mut()) {
+            // Who was kept said yes when they were: PayPal takes the money as it makes the order.
+            *wallet =
+                serde_json::Map::from_iter([("vault_id".to_owned(), token.token.expose().as_str().into())]);
+        } else if let (true, Some(wallet)) = (opening.attempt.saves, wallet.as_object_mut()) {
+            let vault = json!({ "vault": { "store_in_vault": "ON_SUCCESS", "usage_type": "MERCHANT" } });
+            wallet.insert("attributes".to_owned(), vault);
+        }
         let body = json!({
             "intent": if is_later(payment) { "AUTHORIZE" } else { "CAPTURE" },
             "purchase_units": [{
@@ -195,13 +211,7 @@ impl PayPal {
                     "value": payment.amount.to_paypal().map_err(money)?,
                 },
             }],
-            "payment_source": { "paypal": { "experience_context": {
-                "user_action": "PAY_NOW",
-                "shipping_preference": "NO_SHIPPING",
-                "payment_method_preference": "IMMEDIATE_PAYMENT_REQUIRED",
-                "return_url": back,
-                "cancel_url": gave_up,
-            } } },
+            "payment_source": { "paypal": wallet },
         });
         let order = self.call(Method::Post, "/v2/checkout/orders", Some(key), Some(&body)).await?;
         let reference = text(&order, "/id").filter(|id| crate::stripe::is_id(id)).ok_or_else(unreadable)?;
@@ -286,6 +296,17 @@ impl PayPal {
         self.call(Method::PostParts, &path, Some(key), Some(&body)).await.map(drop)
     }
 
+    /// What the buyer of an attempt paid with, where PayPal keeps it for them.
+    pub(crate) async fn saved(&self, attempt: &Attempt) -> Result<Option<Saved>, Trouble> {
+        Ok(read::saved(&self.order(attempt).await?))
+    }
+
+    /// PayPal forgets it (`DELETE /v3/vault/payment-tokens/{id}`).
+    pub(crate) async fn delete_token(&self, token: &str) -> Result<(), Trouble> {
+        let path = format!("/v3/vault/payment-tokens/{}", safe(token)?);
+        self.call(Method::Delete, &path, None, None).await.map(drop)
+    }
+
     /// The order of an attempt.
     pub(crate) async fn order(&self, attempt: &Attempt) -> Result<Value, Trouble> {
         let reference = attempt.reference.as_deref().ok_or_else(unreadable)?;
@@ -308,4 +329,5 @@ enum Method {
     Get,
     Post,
     PostParts,
+    Delete,
 }

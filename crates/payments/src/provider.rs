@@ -1,7 +1,7 @@
 //! What both providers have in common: how a call ends, and what is opened at one.
 
 use serde_json::Value;
-use storeward_base::Timestamp;
+use storeward_base::{Secret, Timestamp};
 use storeward_outbound::{Client, OutboundError, Phase, Reply, Request};
 
 use crate::machine::Seen;
@@ -94,6 +94,8 @@ pub(crate) fn list<'a>(value: &'a Value, pointer: &str) -> &'a [Value] {
 
 /// What a page at a provider is made of. The same for the same attempt: a provider compares what comes twice under one key.
 pub(crate) struct Opening<'a> {
+    /// What it is paid with, where that is kept.
+    pub token: Option<&'a Token>,
     pub payment: &'a Payment,
     pub attempt: &'a Attempt,
     pub details: &'a Details,
@@ -108,6 +110,22 @@ pub(crate) struct Opening<'a> {
 pub(crate) struct Opened {
     pub reference: String,
     pub address: String,
+}
+
+/// What a provider kept of a buyer for the shop. Neither is ever told.
+pub(crate) struct Token {
+    pub token: Secret<String>,
+    /// The provider's own id of the buyer.
+    pub holder: Option<Secret<String>>,
+}
+
+/// A token, and what a person knows it by.
+pub(crate) struct Saved {
+    pub token: Token,
+    pub brand: String,
+    pub last_four: Option<String>,
+    /// `YYYY-MM`.
+    pub expires: Option<String>,
 }
 
 /// One line of a provider's own list of movements.
@@ -179,9 +197,15 @@ impl Gateway {
     }
 
     /// Does what the log says; everything but opening.
-    pub(crate) async fn act(&self, payment: &Payment, attempt: &Attempt, call: &Call) -> Result<(), Trouble> {
+    pub(crate) async fn act(
+        &self,
+        payment: &Payment,
+        attempt: &Attempt,
+        call: &Call,
+        back: &str,
+    ) -> Result<(), Trouble> {
         match self {
-            Gateway::Stripe(stripe) => stripe.act(payment, call).await,
+            Gateway::Stripe(stripe) => stripe.act(payment, attempt, call, back).await,
             Gateway::PayPal(paypal) => paypal.act(payment, attempt, call).await,
         }
     }

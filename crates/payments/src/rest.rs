@@ -1,6 +1,7 @@
 //! Payments for programs: the operations of the REST interface.
 
 mod disputes;
+mod kept;
 mod messages;
 
 use std::future::Future;
@@ -12,7 +13,8 @@ use storeward_base::PaymentId;
 use storeward_web::http::{StatusCode, header};
 
 use crate::error::Error;
-use crate::model::{CaptureMode, Line, NewPayment, Payment};
+use crate::methods::Attendance;
+use crate::model::{CaptureMode, Line, NewPayment, Payment, Saving};
 use crate::money::{Currency, Money};
 use crate::payments::Payments;
 use crate::verbs::Wish;
@@ -44,12 +46,14 @@ pub fn operations(payments: Option<&Payments>) -> Vec<Operation> {
             .repeats(Repeat::ByKey)
     };
     let mut all = disputes::operations(payments);
+    all.extend(kept::operations(payments));
     all.extend(vec![
         Operation::post("createPayment", "/payments", "Have an order paid")
             .about("payments")
             .says(
                 "Answers with the address of a page on the shop's own host where the buyer chooses how to pay. Lead the buyer there. \
-                 For an order that has an unpaid payment of the same amount, that one is answered.",
+                 For an order that has an unpaid payment of the same amount, that one is answered. With `method` it is paid at once with what \
+                 is kept of this customer: where the state is `requires_action` lead the buyer to the page, their bank asks them there.",
             )
             .needs(Act::Pay)
             .takes::<CreatePayment>(json!({
@@ -124,6 +128,7 @@ fn problem(error: Error) -> Problem {
     match error {
         Error::Misfit { field, why } => misfit(format!("/{field}"), why.to_owned()),
         Error::Money(fault) => misfit("/amount".to_owned(), fault.to_string()),
+        Error::NoMethod => misfit("/method".to_owned(), error.to_string()),
         Error::TooMuch { left } => misfit("/amount".to_owned(), Error::TooMuch { left }.to_string()),
         Error::Refused { .. } => Problem::new(StatusCode::CONFLICT, "payments.refused", error.to_string()),
         other => other.into(),
@@ -162,6 +167,13 @@ async fn create(payments: Payments, call: Call) -> Result<Answer, Problem> {
             return Err(problem(Error::Misfit { field: "capture", why: "this is `at_once` or `later`" }));
         }
     };
+    let saving = match wanted.save_method.as_deref().map(Saving::of_word) {
+        None => Saving::No,
+        Some(Some(saving)) => saving,
+        Some(None) => {
+            return Err(problem(Error::Misfit { field: "save_method", why: "this is `no`, `ask` or `yes`" }));
+        }
+    };
     let lines = wanted.lines.unwrap_or_default().into_iter().map(|line| Line {
         name: line.name,
         quantity: u32::from(line.quantity),
@@ -176,8 +188,24 @@ async fn create(payments: Payments, call: Call) -> Result<Answer, Problem> {
         email: wanted.email,
         return_address: wanted.return_address,
         lines: lines.collect(),
+        saving,
     };
-    let payment = payments.create(call.caller.actor(), new).await.map_err(problem)?;
+    if wanted.method.is_some() && new.customer.is_none() {
+        return Err(problem(Error::Misfit { field: "customer", why: "whose means of payment is it?" }));
+    }
+    let mut payment = payments.create(call.caller.actor(), new).await.map_err(problem)?;
+    if let Some(method) = wanted.method {
+        let attendance =
+            if wanted.off_session == Some(true) { Attendance::Away } else { Attendance::Present };
+        payment = match payments.pay_with(payment.id, &method, attendance).await {
+            Ok(after) => after,
+            // How it stands says it; the buyer may pay on its page.
+            Err(Error::Unsure | Error::Refused { .. } | Error::NotReached { .. }) => {
+                payments.find(payment.id).await.map_err(problem)?.unwrap_or(payment)
+            }
+            Err(other) => return Err(problem(other)),
+        };
+    }
     let place = format!("{}/payments/{}", storeward_api::PREFIX, payment.id);
     Ok(Answer::of(201, &message(&payments, &payment)).with(header::LOCATION, &place))
 }

@@ -6,7 +6,7 @@ use storeward_store::{Error as StoreError, Reader, Row, Tx, params, statements};
 use crate::error::Error;
 use crate::model::{
     Attempt, Call, CallState, Capture, CaptureMode, Operation, Payment, Piece, Provider, Refund, State,
-    Strength,
+    Strength, Terms,
 };
 use crate::money::{Currency, Money};
 
@@ -34,7 +34,7 @@ macro_rules! call_columns {
 macro_rules! attempt_columns {
     ($rest:literal) => {
         concat!(
-            "SELECT payment, number, provider, reference, inner_reference, state, address, mismatch, created_at, expires_at, strength \
+            "SELECT payment, number, provider, reference, inner_reference, state, address, mismatch, created_at, expires_at, strength, saves, method, unattended \
              FROM payment_attempt ",
             $rest
         )
@@ -65,7 +65,7 @@ statements! {
     PUT_LOOK = "UPDATE payment SET look_at = $2 WHERE id = $1 AND (look_at IS NULL OR look_at > $2)";
 
     INSERT_ATTEMPT = "INSERT INTO payment_attempt (payment, number, provider, reference, inner_reference, state, address, mismatch, \
-        created_at, expires_at, strength) VALUES ($1, $2, $3, NULL, NULL, 'open', NULL, NULL, $4, $5, $6)";
+        created_at, expires_at, strength, saves, method, unattended) VALUES ($1, $2, $3, NULL, NULL, 'open', NULL, NULL, $4, $5, $6, $7, $8, $9)";
     FIND_ATTEMPT = attempt_columns!("WHERE payment = $1 AND number = $2");
     ATTEMPTS_OF = attempt_columns!("WHERE payment = $1 ORDER BY number LIMIT 100");
     ATTEMPT_BY_REFERENCE = attempt_columns!("WHERE provider = $1 AND (reference = $2 OR inner_reference = $2) LIMIT 1");
@@ -151,6 +151,9 @@ fn attempt(row: &Row<'_>) -> Result<Attempt, StoreError> {
         created_at: row.get(8)?,
         expires_at: row.get(9)?,
         strength: word(row, 10, Strength::of_word)?,
+        saves: row.get(11)?,
+        method: row.get(12)?,
+        unattended: row.get(13)?,
     })
 }
 
@@ -336,11 +339,21 @@ pub(crate) fn insert_attempt(
     tx: &mut Tx<'_>,
     payment: PaymentId,
     number: u32,
-    (provider, strength): (Provider, Strength),
+    terms: &Terms,
     expires_at: Timestamp,
 ) -> Result<(), StoreError> {
     let now = tx.now();
-    let values = params![payment, number, provider.word(), now, expires_at, strength.word()];
+    let values = params![
+        payment,
+        number,
+        terms.provider.word(),
+        now,
+        expires_at,
+        terms.strength.word(),
+        terms.saves,
+        terms.method.clone(),
+        terms.unattended
+    ];
     tx.execute(INSERT_ATTEMPT, values).map(drop)
 }
 

@@ -2,6 +2,7 @@
 //! written.
 
 mod form;
+mod kept;
 
 use std::fmt;
 use std::time::Duration;
@@ -16,6 +17,7 @@ use crate::money::Money;
 use crate::provider::{Movement, MovementKind, Opened, Opening, Trouble, exchange, is_later, list, text};
 
 use form::Form;
+use kept::{confirming, is_confirming};
 
 /// The version that npm `stripe` 23.1.0 pins.
 pub const VERSION: &str = "2026-10-28.endive";
@@ -93,7 +95,10 @@ impl Stripe {
 
     /// A hosted checkout page.
     pub(crate) async fn open(&self, opening: &Opening<'_>) -> Result<Opened, Trouble> {
-        let Opening { payment, attempt, details, key, back, gave_up } = opening;
+        let Opening { payment, attempt, details, key, back, gave_up, .. } = opening;
+        if let Some(token) = opening.token {
+            return self.open_with(opening, token).await;
+        }
         let id = payment.id.text();
         let mut form = Form::default();
         form.put("mode", "payment");
@@ -111,6 +116,10 @@ impl Stripe {
         if let Some(email) = &details.email {
             form.put("customer_email", email);
         }
+        if attempt.saves {
+            // Stripe makes a customer of the buyer, and binds what they pay with to them.
+            form.put("payment_intent_data[setup_future_usage]", "off_session");
+        }
         if attempt.strength == Strength::Challenge {
             form.put("payment_method_options[card][request_three_d_secure]", "any");
         }
@@ -121,6 +130,9 @@ impl Stripe {
 
     pub(crate) async fn fetch(&self, attempt: &Attempt) -> Result<Seen, Trouble> {
         let reference = attempt.reference.as_deref().ok_or_else(unreadable)?;
+        if attempt.method.is_some() {
+            return self.fetch_intent(reference).await;
+        }
         let session = self.get(&format!("/v1/checkout/sessions/{}", safe(reference)?)).await?;
         let Some(intent) = id_of(&session, "/payment_intent") else {
             return bare(&session).ok_or_else(unreadable);
@@ -161,6 +173,9 @@ impl Stripe {
     /// A session whose id never came: the one that bears our id and this attempt's number.
     pub(crate) async fn find(&self, attempt: &Attempt) -> Result<Option<Opened>, Trouble> {
         let from = attempt.created_at.seconds() - 60;
+        if attempt.method.is_some() {
+            return self.find_intent(attempt, from).await;
+        }
         let sessions = self.all(&format!("/v1/checkout/sessions?created[gte]={from}")).await?;
         let (id, number) = (attempt.payment.text(), attempt.number.to_string());
         let ours = sessions.iter().find(|session| {
@@ -170,7 +185,13 @@ impl Stripe {
         Ok(ours.and_then(opened))
     }
 
-    pub(crate) async fn act(&self, payment: &Payment, call: &Call) -> Result<(), Trouble> {
+    pub(crate) async fn act(
+        &self,
+        payment: &Payment,
+        attempt: &Attempt,
+        call: &Call,
+        back: &str,
+    ) -> Result<(), Trouble> {
         let target = safe(call.target.as_deref().unwrap_or_default())?;
         let money = |amount: i64| Money { minor: amount, ..payment.amount }.to_stripe();
         let amount =
@@ -178,6 +199,10 @@ impl Stripe {
         let amount = amount.map(|amount| amount.to_string());
         let mut form = Form::default();
         let path = match call.operation {
+            Operation::Capture | Operation::Authorize if is_confirming(attempt, call) => {
+                confirming(&mut form, attempt, back);
+                format!("/v1/payment_intents/{target}/confirm")
+            }
             Operation::Capture => {
                 if let Some(amount) = &amount {
                     form.put("amount_to_capture", amount);
@@ -185,6 +210,7 @@ impl Stripe {
                 format!("/v1/payment_intents/{target}/capture")
             }
             Operation::Void => format!("/v1/payment_intents/{target}/cancel"),
+            Operation::Close if attempt.method.is_some() => format!("/v1/payment_intents/{target}/cancel"),
             Operation::Close => format!("/v1/checkout/sessions/{target}/expire"),
             Operation::Refund => {
                 form.put("payment_intent", target);

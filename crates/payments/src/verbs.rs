@@ -7,4 +7,5 @@ mod perform;
 mod take;
 
 pub use begin::Begun;
+pub(crate) use begin::may_begin;
 pub use take::Wish;

@@ -64,6 +64,10 @@ impl Desk<'_> {
         if let Some(id) = place.as_str() {
             *place = self.named(id).ok_or_else(cannot)?;
         }
+        // Not there yet, such as the charge of an intent that nobody has confirmed: what would be in it is not missed.
+        if place.is_null() {
+            return Ok(());
+        }
         self.expand(place, rest, path)
     }
 

@@ -8,7 +8,7 @@ use storeward_seal::fingerprint::{equal, hmac_sha256};
 use storeward_web::Failure;
 
 use crate::error::Error;
-use crate::model::{NewPayment, Payment, State};
+use crate::model::{NewPayment, Payment, Saving, State};
 use crate::money::{Currency, Money};
 
 use super::Pages;
@@ -102,6 +102,7 @@ impl Link {
             email: None,
             return_address: self.return_address.clone(),
             lines: Vec::new(),
+            saving: Saving::No,
         })
     }
 }

@@ -14,6 +14,7 @@ text_keys! {
         Ways = "ways" {},
         ByCard = "by_card" {},
         ByPayPal = "by_paypal" {},
+        Keep = "keep" { shop },
         Safe = "safe" { shop },
         BackToShop = "back_to_shop" { shop },
         Declined = "declined" {},

@@ -1,11 +1,12 @@
 //! What PayPal's objects say. Pure.
 
 use serde_json::Value;
+use storeward_base::Secret;
 
 use crate::machine::{Seen, SeenCapture, SeenRefund, Stage};
 use crate::model::Piece;
 use crate::money::Money;
-use crate::provider::{Movement, MovementKind, list, text};
+use crate::provider::{Movement, MovementKind, Saved, Token, list, text};
 
 fn money(value: &Value, pointer: &str) -> Option<Money> {
     let amount = value.pointer(pointer)?;
@@ -102,6 +103,16 @@ fn refund(one: &Value) -> Option<SeenRefund> {
         },
         mark: text(one, "/custom_id").map(str::to_owned),
     })
+}
+
+/// What PayPal keeps of the buyer, once it says that it does.
+pub(super) fn saved(order: &Value) -> Option<Saved> {
+    let vault = order.pointer("/payment_source/paypal/attributes/vault")?;
+    let token = text(vault, "/id")
+        .filter(|id| text(vault, "/status") == Some("VAULTED") && crate::stripe::is_id(id))?;
+    let holder = text(vault, "/customer/id").map(|id| Secret::new(id.to_owned()));
+    let token = Token { token: Secret::new(token.to_owned()), holder };
+    Some(Saved { token, brand: "paypal".to_owned(), last_four: None, expires: None })
 }
 
 /// A line of the transaction search. Codes: T00xx are payments, T11xx reversals of which T1107 is a refund (PayPal,

@@ -34,6 +34,12 @@ message! {
         email: Option<String>,
         /// What is bought, as the buyer reads it at the provider. Their sum is the amount.
         lines: Option<Vec<PaymentLine>>,
+        /// Whether what the buyer pays with is kept for this customer: `no` (where it is left out), `ask` (the page asks), `yes` (the shop has the buyer's word).
+        save_method: Option<String>,
+        /// A means of payment that is kept of this customer: it is paid with at once.
+        method: Option<String>,
+        /// True where the buyer is not there: what their bank would ask is declined.
+        off_session: Option<bool>,
     }
 }
 
@@ -166,5 +172,47 @@ message! {
         text: String,
         /// When.
         at: String,
+    }
+}
+
+message! {
+    /// A means of payment that a buyer let the shop keep.
+    answer MethodMessage {
+        /// Its id.
+        id: String,
+        /// `stripe` or `paypal`.
+        provider: String,
+        /// Such as `visa`, or `paypal`.
+        brand: String,
+        /// The last four digits of a card.
+        last_four: Option<String>,
+        /// Year and month, `2029-12`.
+        expires: Option<String>,
+        /// Since when (RFC 3339).
+        created_at: String,
+    }
+}
+
+message! {
+    /// What is kept of a customer, all of it: there are at most fifty.
+    answer MethodList {
+        /// The oldest first.
+        methods: Vec<MethodMessage>,
+    }
+}
+
+message! {
+    /// Whose it is.
+    request OfCustomer {
+        /// The shop's number of the customer.
+        customer: String,
+    }
+}
+
+message! {
+    /// What went.
+    answer Forgotten {
+        /// How many means of payment.
+        methods: u64,
     }
 }

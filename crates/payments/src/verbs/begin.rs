@@ -5,7 +5,7 @@ use storeward_events::payment as facts;
 use storeward_store::Tx;
 
 use crate::error::Error;
-use crate::model::{Attempt, Call, CallState, Operation, Payment, Provider, State, Strength};
+use crate::model::{Attempt, Call, CallState, Operation, Payment, Provider, State, Strength, Terms};
 use crate::payments::{Payments, Shared};
 use crate::sql;
 
@@ -38,10 +38,16 @@ impl Payments {
     /// Makes the page at the provider. Only one page is open at a time: another one is closed first, and where it is not known
     /// whether that worked, none is made ([`Error::Unsure`]).
     pub async fn begin(&self, id: PaymentId, provider: Provider, strength: Strength) -> Result<Begun, Error> {
+        self.begin_on(id, Terms::of(provider, strength)).await
+    }
+
+    /// The same, and what the buyer pays with may be kept.
+    pub async fn begin_on(&self, id: PaymentId, terms: Terms) -> Result<Begun, Error> {
+        let provider = terms.provider;
         self.0.gateway(provider)?;
         // Two that are open would be closed one after the other; a second click waits for the first one's page.
         for _ in 0..MOST_TURNS {
-            match self.plan(id, provider, strength).await? {
+            match self.plan(id, &terms).await? {
                 Plan::Go(address) => return Ok(Begun { provider, address }),
                 Plan::Open(call, attempt) => self.open_page(&call, &attempt).await?,
                 Plan::Wait => tokio::time::sleep(TURN).await,
@@ -53,28 +59,28 @@ impl Payments {
         Err(Error::Raced)
     }
 
-    async fn plan(&self, id: PaymentId, provider: Provider, strength: Strength) -> Result<Plan, Error> {
+    async fn plan(&self, id: PaymentId, terms: &Terms) -> Result<Plan, Error> {
+        let terms = terms.clone();
         let shared = std::sync::Arc::clone(&self.0);
         let ways = self.ways(&self.find(id).await?.ok_or(Error::NoPayment)?);
-        if !ways.contains(&provider) {
+        if !ways.contains(&terms.provider) {
             return Err(Error::NoProvider);
         }
-        self.0.db.write(move |tx| shared.plan(tx, id, provider, strength)).await
+        self.0.db.write(move |tx| shared.plan(tx, id, &terms)).await
     }
 }
 
 impl Shared {
-    fn plan(
-        &self,
-        tx: &mut Tx<'_>,
-        id: PaymentId,
-        provider: Provider,
-        strength: Strength,
-    ) -> Result<Plan, Error> {
+    fn plan(&self, tx: &mut Tx<'_>, id: PaymentId, terms: &Terms) -> Result<Plan, Error> {
         let before = sql::get(tx, id)?;
         may_begin(&before, tx.now())?;
         for attempt in sql::attempts_of(tx, id)?.into_iter().filter(|attempt| attempt.is_open) {
-            let is_wanted = attempt.provider == provider && attempt.strength == strength;
+            // Of one that was begun with what is kept, only the bank's question is left for the buyer.
+            let is_asked = attempt.method.is_some() && before.state == State::RequiresAction;
+            let is_same = attempt.method.is_none()
+                && attempt.strength == terms.strength
+                && attempt.saves == terms.saves;
+            let is_wanted = attempt.provider == terms.provider && (is_asked || is_same);
             let is_good = attempt.expires_at > tx.now().plus(std::time::Duration::from_secs(60));
             if is_wanted
                 && is_good
@@ -107,22 +113,24 @@ impl Shared {
             sql::insert_call(tx, &call)?;
             return Ok(Plan::Close(call));
         }
-        self.new_attempt(tx, &before, provider, strength)
+        let (call, attempt) = self.begun_anew(tx, &before, terms.clone())?;
+        Ok(Plan::Open(call, attempt))
     }
 
-    fn new_attempt(
+    /// A further try, and the call that makes its page, as they are written down before it goes out.
+    pub(crate) fn begun_anew(
         &self,
         tx: &mut Tx<'_>,
         before: &Payment,
-        provider: Provider,
-        strength: Strength,
-    ) -> Result<Plan, Error> {
+        terms: Terms,
+    ) -> Result<(Call, Attempt), Error> {
+        let provider = terms.provider;
         let number = before.attempt.saturating_add(1);
         if number > MOST_ATTEMPTS {
             return Err(Error::State("tried too often"));
         }
         let expires_at = before.expires_at.max(tx.now().plus(SHORTEST));
-        sql::insert_attempt(tx, before.id, number, (provider, strength), expires_at)?;
+        sql::insert_attempt(tx, before.id, number, &terms, expires_at)?;
         let attempt = sql::find_attempt(tx, before.id, number)?.ok_or(Error::Form("an attempt"))?;
         let call = self.call(before, &attempt, Operation::Open, None, None, &number.to_string());
         sql::insert_call(tx, &call)?;
@@ -137,7 +145,7 @@ impl Shared {
         let fact =
             facts::PaymentBegun { payment: before.id, provider: provider.word().to_owned(), attempt: number };
         tx.append(Actor::System, None, fact)?;
-        Ok(Plan::Open(call, attempt))
+        Ok((call, attempt))
     }
 
     /// A call as it is written down before it goes out.
@@ -194,7 +202,7 @@ fn provider_closes_itself(provider: Provider) -> bool {
     }
 }
 
-fn may_begin(payment: &Payment, now: Timestamp) -> Result<(), Error> {
+pub(crate) fn may_begin(payment: &Payment, now: Timestamp) -> Result<(), Error> {
     // Never to another provider, nor once more to the same, while nobody knows what the last call did.
     if payment.is_unsure {
         return Err(Error::Unsure);

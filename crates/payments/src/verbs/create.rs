@@ -5,7 +5,7 @@ use storeward_events::payment as facts;
 
 use crate::apply::amount;
 use crate::error::Error;
-use crate::model::{Details, Line, NewPayment, Payment, State};
+use crate::model::{Details, Line, NewPayment, Payment, Saving, State};
 use crate::money::{MOST_MINOR, Money};
 use crate::payments::Payments;
 use crate::sql::{self, NewRow};
@@ -33,6 +33,7 @@ impl Payments {
             email: new.email.clone(),
             return_address: new.return_address.clone(),
             lines: new.lines.clone(),
+            saving: new.saving.word().to_owned(),
         };
         let sealed = shared.seal(id, &details);
         let (customer, email) = (
@@ -108,6 +109,12 @@ impl Payments {
             return Err(misfit(
                 "return_address",
                 "it begins with https:// and one of the shop's own hosts, with the shop's port",
+            ));
+        }
+        if new.saving != Saving::No && new.customer.is_none() {
+            return Err(misfit(
+                "save_method",
+                "only a customer's means of payment is kept: name the customer",
             ));
         }
         check_lines(new)?;

@@ -34,7 +34,14 @@ impl Payments {
         let mut trouble = None;
         for attempt in attempts.iter().filter(is_asked) {
             match self.read_attempt(attempt).await {
-                Ok((after, seen)) => self.go_on(&after, attempt, &seen).await?,
+                Ok((after, seen)) => {
+                    self.go_on(&after, attempt, &seen).await?;
+                    if attempt.saves {
+                        // As it stands now: what it was paid with is known by what was read just now.
+                        let (now, attempt) = self.of_attempt(id, attempt.number).await?;
+                        self.keep_method(&now, &attempt).await?;
+                    }
+                }
                 Err(why) => trouble = Some(why),
             }
         }
@@ -87,7 +94,7 @@ impl Payments {
     /// PayPal takes nothing by itself: once the buyer agreed, and the order is what it should be (which was held against it just
     /// now, before any money moves: mistake 3), it is asked to.
     async fn go_on(&self, payment: &Payment, attempt: &Attempt, seen: &Seen) -> Result<(), Error> {
-        if seen.stage != Stage::Approved || payment.is_unsure {
+        if !matches!(seen.stage, Stage::Approved | Stage::Ready) || payment.is_unsure {
             return Ok(());
         }
         let (shared, id, number) = (Arc::clone(&self.0), attempt.payment, attempt.number);
@@ -175,7 +182,9 @@ impl Shared {
         }
         for attempt in sql::attempts_of(tx, id)?.into_iter().filter(|attempt| attempt.is_open) {
             // Stripe says itself when a page has ended; at PayPal nothing happens without us.
-            let ends_here = attempt.provider == Provider::PayPal || attempt.reference.is_none();
+            let ends_here = attempt.provider == Provider::PayPal
+                || attempt.reference.is_none()
+                || attempt.method.is_some();
             if attempt.expires_at > now || !ends_here {
                 return Ok(());
             }

@@ -17,7 +17,8 @@ impl Payments {
     pub(crate) async fn perform(&self, call: &Call) -> Result<Payment, Error> {
         let (payment, attempt) = self.of_call(call).await?;
         let gateway = self.0.gateway(call.provider)?;
-        let done = gateway.act(&payment, &attempt, call).await;
+        let back = format!("{}/back", self.page(call.payment));
+        let done = gateway.act(&payment, &attempt, call, &back).await;
         // Success, or a refusal such as "captured already", is what the provider's objects say (mistake 6).
         let looked = match &done {
             Ok(()) | Err(Trouble::Refused(_)) => self.read_attempt(&attempt).await.map(Some),
@@ -51,7 +52,16 @@ impl Payments {
         let details = shared.details(call.payment).await?;
         let page = self.page(call.payment);
         let (back, gave_up) = (format!("{page}/back"), format!("{page}/gave-up"));
+        let held = attempt.clone();
+        let token = self.0.clone();
+        let token = shared.db.read(move |reader| token.token_for(reader, &held)).await?;
+        // It was taken away meanwhile: nothing is paid with it.
+        if attempt.method.is_some() && token.is_none() {
+            self.refused(call, "payments.no_method").await?;
+            return Err(Error::NoMethod);
+        }
         let opening = Opening {
+            token: token.as_ref(),
             payment: &payment,
             attempt,
             details: &details,

@@ -188,3 +188,52 @@ both_engines!(what_does_not_fit_or_may_not_be_is_refused, &migrations(), async |
     assert_eq!(stand.call(&key, "GET", &nothing, "", None).await.status, 404);
     assert!(stand.shop.effects("refund").is_empty());
 });
+
+// What is kept is used, listed and taken away by the shop's programs; no answer holds a token, and another customer's is none.
+both_engines!(what_is_kept_is_used_by_programs, &migrations(), async |db| {
+    let stand = stand(&db).await;
+    let key = stand.key(&[Act::Pay]).await;
+    let with = |number: &str, customer: &str, name: &str, value: Value| {
+        let mut body = order(number);
+        body["customer"] = customer.into();
+        body[name] = value;
+        body
+    };
+    let first = with("K-1", "4711", "save_method", "yes".into());
+    let made = stand.call(&key, "POST", "/payments", "k-1", Some(first)).await;
+    let id = made.body["id"].as_str().unwrap().parse().unwrap();
+    let terms = storeward_payments::Terms {
+        saves: true,
+        ..storeward_payments::Terms::of(Provider::Stripe, storeward_payments::Strength::Usual)
+    };
+    let begun = stand.shop.payments.begin_on(id, terms).await.unwrap();
+    stand.shop.pay(Provider::Stripe, &crate::support::reference(Provider::Stripe, &begun.address)).await;
+    stand.shop.payments.look(id).await.unwrap();
+    let list = stand.call(&key, "GET", "/payment-methods?customer=4711", "", None).await;
+    let method = list.body["methods"][0]["id"].as_str().unwrap().to_owned();
+    assert_eq!(&list.body["methods"][0]["last_four"], &Value::from("4242"), "{}", list.body);
+    assert!(!list.body.to_string().contains("pm_1") && !list.body.to_string().contains("cus_"));
+    let used = with("K-2", "4711", "method", method.clone().into());
+    let paid = stand.call(&key, "POST", "/payments", "k-2", Some(used.clone())).await;
+    assert_eq!((paid.status, &paid.body["state"]), (201, &"captured".into()), "{}", paid.body);
+    assert!(!paid.body.to_string().contains("pm_1"));
+    let again = stand.call(&key, "POST", "/payments", "k-2", Some(used)).await;
+    assert_eq!(again.body["id"], paid.body["id"]);
+    let before = stand.shop.effects("capture").len();
+    let foreign = with("K-3", "4712", "method", method.clone().into());
+    let refused = stand.call(&key, "POST", "/payments", "k-3", Some(foreign)).await;
+    assert_eq!((refused.status, stand.shop.effects("capture").len()), (422, before), "{}", refused.body);
+    assert_eq!(stand.call(&key, "GET", "/payment-methods", "", None).await.status, 422);
+    let remove = format!("/payment-methods/{method}/remove");
+    let wrong = stand.call(&key, "POST", &remove, "", Some(json!({ "customer": "4712" }))).await;
+    assert_eq!(wrong.status, 422, "{}", wrong.body);
+    let gone = stand.call(&key, "POST", &remove, "", Some(json!({ "customer": "4711" }))).await;
+    assert_eq!((gone.status, gone.body["methods"].as_array().map(Vec::len)), (200, Some(0)), "{}", gone.body);
+    let forget =
+        stand.call(&key, "POST", "/payment-methods/forget", "", Some(json!({ "customer": "4711" }))).await;
+    assert_eq!((forget.status, &forget.body["methods"]), (200, &0.into()), "{}", forget.body);
+    // Disputes: nothing there is nothing.
+    let none = stand.call(&key, "GET", "/disputes", "", None).await;
+    assert_eq!((none.status, none.body["disputes"].as_array().map(Vec::len)), (200, Some(0)));
+    assert_eq!(stand.call(&key, "GET", "/disputes/stripe.du_1", "", None).await.status, 404);
+});

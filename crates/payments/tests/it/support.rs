@@ -160,6 +160,7 @@ pub fn order_of(order: &str, minor: i64, currency: &str) -> NewPayment {
         email: Some("ada@shop.example".to_owned()),
         return_address: "https://shop.example/orders".to_owned(),
         lines: Vec::new(),
+        saving: storeward_payments::Saving::No,
     }
 }
 

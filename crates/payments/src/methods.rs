@@ -1,0 +1,398 @@
+//! Means of payment that a buyer let the shop keep: a provider's token, sealed, with what a person knows it by. They belong to one
+//! customer of the shop, pay for that one alone, and are gone at the provider once they are gone here.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use storeward_base::{Actor, PaymentId, Timestamp};
+use storeward_events::vault::{CustomerErased, ErasureBegun};
+use storeward_events::{Event, payment as facts};
+use storeward_store::{Reader, Row, Tx, params, statements};
+
+use crate::apply::tell;
+use crate::error::Error;
+use crate::model::{Attempt, Operation, Payment, Provider, State, Strength, Terms};
+use crate::payments::{Payments, Shared};
+use crate::provider::{Gateway, Saved, Token, Trouble};
+use crate::sql;
+
+/// The columns of a method, in the order in which [`method`] reads them.
+macro_rules! method_columns {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, customer, provider, token, holder, brand, last_four, expires, state, created_at FROM payment_method ",
+            $rest
+        )
+    };
+}
+
+statements! {
+    INSERT_METHOD = "INSERT INTO payment_method (id, customer, provider, token, holder, mark, brand, last_four, expires, state, payment, created_at) \
+                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'kept', $10, $11) ON CONFLICT (provider, mark) DO NOTHING";
+    FIND_METHOD = method_columns!("WHERE id = $1");
+    METHODS_OF = method_columns!("WHERE customer = $1 ORDER BY created_at, id LIMIT 100");
+    METHODS_REMOVING = method_columns!("WHERE state = 'removing' ORDER BY id LIMIT 100");
+    METHOD_OF_PAYMENT = method_columns!("WHERE payment = $1 AND provider = $2 LIMIT 1");
+    METHOD_REMOVING = "UPDATE payment_method SET state = 'removing' WHERE id = $1 AND state = 'kept'";
+    REMOVE_METHOD = "DELETE FROM payment_method WHERE id = $1";
+    CUSTOMER_OF = "SELECT customer FROM payment WHERE id = $1";
+}
+
+/// Of a thousand entries of the ledger each, in one round.
+const MOST_BATCHES: u32 = 50;
+const NOTHING_NEW: Duration = Duration::from_millis(200);
+/// Kept means of payment of one customer at most.
+const MOST: usize = 50;
+
+/// A means of payment that is kept. Its token stays here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Method {
+    pub id: String,
+    pub provider: Provider,
+    /// Such as `visa`, or `paypal`.
+    pub brand: String,
+    pub last_four: Option<String>,
+    /// `YYYY-MM`.
+    pub expires: Option<String>,
+    pub created_at: Timestamp,
+    pub(crate) customer: String,
+    pub(crate) is_kept: bool,
+    token: Vec<u8>,
+    holder: Option<Vec<u8>>,
+}
+
+fn method(row: &Row<'_>) -> Result<Method, storeward_store::Error> {
+    let wrong = storeward_store::Error::Column { index: 2, wanted: "a provider" };
+    Ok(Method {
+        id: row.get(0)?,
+        customer: row.get(1)?,
+        provider: Provider::of_word(&row.get::<String>(2)?).ok_or(wrong)?,
+        token: row.get(3)?,
+        holder: row.get(4)?,
+        brand: row.get(5)?,
+        last_four: row.get(6)?,
+        expires: row.get(7)?,
+        is_kept: row.get::<String>(8)? == "kept",
+        created_at: row.get(9)?,
+    })
+}
+
+fn find(reader: &mut Reader<'_>, id: &str) -> Result<Option<Method>, Error> {
+    Ok(reader.query_optional(FIND_METHOD, params![id], method)?)
+}
+
+fn customer_of(reader: &mut Reader<'_>, payment: PaymentId) -> Result<Option<String>, Error> {
+    Ok(reader.query_optional(CUSTOMER_OF, params![payment], |row| row.get(0))?.flatten())
+}
+
+impl Payments {
+    /// Those of one customer, by the shop's number, the oldest first.
+    pub async fn methods(&self, customer: &str) -> Result<Vec<Method>, Error> {
+        let mark = self.0.customers.mark(customer);
+        let found = self
+            .0
+            .db
+            .read(move |reader| Ok::<_, Error>(reader.query_many(METHODS_OF, params![&mark], method)?));
+        Ok(found.await?.into_iter().filter(|one| one.is_kept).collect())
+    }
+
+    /// Takes one away from its customer. It cannot be used from this moment; the provider forgets it at once, or as soon as it
+    /// answers. Another customer's is none ([`Error::NoMethod`]).
+    pub async fn remove_method(&self, actor: Actor, customer: &str, id: &str) -> Result<(), Error> {
+        let (mark, id) = (self.0.customers.mark(customer), id.to_owned());
+        let held = self.0.db.write(move |tx| {
+            let held =
+                find(tx, &id)?.filter(|one| one.customer == mark && one.is_kept).ok_or(Error::NoMethod)?;
+            removing(tx, actor, &held, "asked")?;
+            Ok::<_, Error>(held)
+        });
+        self.forget_at_the_provider(&held.await?).await
+    }
+
+    /// The customer is erased: whatever is kept of theirs goes, here and at the providers. How many there were.
+    pub async fn forget_customer(&self, actor: Actor, customer: &str) -> Result<u32, Error> {
+        let mark = self.0.customers.mark(customer);
+        let held = self.0.db.write(move |tx| {
+            tx.commit_silent("nothing was kept of a customer who is forgotten");
+            let held = tx.query_many(METHODS_OF, params![&mark], method)?;
+            for one in held.iter().filter(|one| one.is_kept) {
+                removing(tx, actor, one, "erased")?;
+            }
+            Ok::<_, Error>(held)
+        });
+        let held = held.await?;
+        for one in &held {
+            match self.forget_at_the_provider(one).await {
+                // It goes with the next round.
+                Ok(()) | Err(Error::Refused { .. } | Error::NoProvider) => {}
+                Err(other) => return Err(other),
+            }
+        }
+        Ok(u32::try_from(held.len()).unwrap_or(u32::MAX))
+    }
+
+    /// Forgets what is kept of customers whom the vault erased: those whom the shop names by the vault's own id. Goes on where it ended;
+    /// what it read twice is forgotten once. How many customers.
+    pub async fn follow_erasures(&self) -> Result<u32, Error> {
+        let mut ledger = self.0.db.subscribe("payments.erasures");
+        let mut count = 0;
+        for _ in 0..MOST_BATCHES {
+            // Nothing new: the next minute looks again.
+            let Ok(batch) = tokio::time::timeout(NOTHING_NEW, ledger.next_batch(1000)).await else { break };
+            let batch = batch?;
+            for (_, record) in &batch {
+                let (Event::ErasureBegun(ErasureBegun { customer })
+                | Event::CustomerErased(CustomerErased { customer, .. })) = &record.event
+                else {
+                    continue;
+                };
+                self.forget_customer(Actor::System, &customer.to_string()).await?;
+                count += 1;
+            }
+            if let Some((last, _)) = batch.last() {
+                ledger.acknowledge(*last).await?;
+            }
+        }
+        Ok(count)
+    }
+
+    /// Once more for those that the provider was not told of. How many were, and how many could not be.
+    pub(crate) async fn remove_methods(&self) -> Result<(u32, u32), Error> {
+        let held = self
+            .0
+            .db
+            .read(|reader| Ok::<_, Error>(reader.query_many(METHODS_REMOVING, &[], method)?))
+            .await?;
+        let (mut removed, mut failed) = (0, 0);
+        for one in &held {
+            match self.forget_at_the_provider(one).await {
+                Ok(()) => removed += 1,
+                Err(Error::Store(why)) => return Err(Error::Store(why)),
+                Err(_) => failed += 1,
+            }
+        }
+        Ok((removed, failed))
+    }
+
+    async fn forget_at_the_provider(&self, held: &Method) -> Result<(), Error> {
+        let token = self.0.token_of(held)?;
+        let done = match self.0.gateway(held.provider)? {
+            Gateway::Stripe(stripe) => stripe.detach(token.token.expose()).await,
+            Gateway::PayPal(paypal) => paypal.delete_token(token.token.expose()).await,
+        };
+        match done {
+            Err(Trouble::Refused(code)) if !is_gone(&code) => Err(Error::Refused { code }),
+            // Or it has no such token any more.
+            Ok(()) | Err(Trouble::Refused(_)) => {
+                let id = held.id.clone();
+                self.0
+                    .db
+                    .write(move |tx| {
+                        tx.commit_silent("that it goes was told before");
+                        tx.execute(REMOVE_METHOD, params![&id])?;
+                        Ok(())
+                    })
+                    .await
+            }
+            Err(Trouble::NotSent(_) | Trouble::Unsure(_)) => Ok(()),
+        }
+    }
+
+    /// Keeps what a buyer paid with, where they agreed to it and the money was taken or set aside. Once for a payment.
+    pub(crate) async fn keep_method(&self, payment: &Payment, attempt: &Attempt) -> Result<(), Error> {
+        if !attempt.saves || payment.authorized == 0 && payment.captured == 0 {
+            return Ok(());
+        }
+        let (id, provider) = (payment.id, attempt.provider);
+        let known = self.0.db.read(move |reader| {
+            let known = reader.query_optional(METHOD_OF_PAYMENT, params![id, provider.word()], method)?;
+            Ok::<_, Error>((known.is_some(), customer_of(reader, id)?))
+        });
+        let (false, Some(customer)) = known.await? else { return Ok(()) };
+        let saved = match self.0.gateway(provider)? {
+            Gateway::Stripe(stripe) => stripe.saved(attempt).await,
+            Gateway::PayPal(paypal) => paypal.saved(attempt).await,
+        };
+        // Not there yet, or no answer: the next look finds it.
+        let Ok(Some(saved)) = saved else { return Ok(()) };
+        let shared = Arc::clone(&self.0);
+        self.0.db.write(move |tx| shared.keep(tx, id, provider, &customer, &saved)).await
+    }
+
+    /// Pays with a kept means of payment. The payment's customer is whose it has to be. Where the bank wants to hear from the buyer the
+    /// payment `requires_action`: its page leads them there.
+    pub async fn pay_with(
+        &self,
+        id: PaymentId,
+        wanted: &str,
+        attendance: Attendance,
+    ) -> Result<Payment, Error> {
+        let shared = Arc::clone(&self.0);
+        let wanted = wanted.to_owned();
+        let planned = self.0.db.write(move |tx| shared.plan_paying(tx, id, &wanted, attendance)).await?;
+        if let Some((call, attempt)) = planned {
+            self.open_page(&call, &attempt).await?;
+        }
+        let after = self.look(id).await?;
+        self.lead_to_the_bank(&after).await?;
+        Ok(after)
+    }
+
+    /// Keeps where the buyer answers their bank, so that the payment's page leads there.
+    pub(crate) async fn lead_to_the_bank(&self, payment: &Payment) -> Result<(), Error> {
+        if payment.state != State::RequiresAction {
+            return Ok(());
+        }
+        let (_, attempt) = self.of_attempt(payment.id, payment.attempt).await?;
+        let (Gateway::Stripe(stripe), Some(reference)) = (
+            self.0.gateway(attempt.provider)?,
+            attempt.reference.clone().filter(|_| attempt.method.is_some()),
+        ) else {
+            return Ok(());
+        };
+        let Ok(Some(address)) = stripe.next_address(&attempt).await else { return Ok(()) };
+        let of = (attempt.payment, attempt.number);
+        let sealed = self.0.seal_address(of, &address);
+        self.0
+            .db
+            .write(move |tx| {
+                tx.commit_silent("where the buyer answers their bank");
+                Ok(sql::attempt_opened(tx, of, &reference, Some(sealed.clone()))?)
+            })
+            .await
+    }
+}
+
+/// Whether the buyer is there while a kept means of payment is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Attendance {
+    /// They can answer their bank.
+    Present,
+    /// Nobody can: what the bank asks about is declined.
+    Away,
+}
+
+/// Whether a provider's refusal says that it does not have the token (Stripe: unknown, or detached; PayPal: unknown).
+fn is_gone(code: &str) -> bool {
+    matches!(
+        code,
+        "resource_missing"
+            | "payment_method_unexpected_state"
+            | "INVALID_RESOURCE_ID"
+            | "RESOURCE_NOT_FOUND"
+            | "http.404"
+    )
+}
+
+fn removing(tx: &mut Tx<'_>, actor: Actor, held: &Method, why: &'static str) -> Result<(), Error> {
+    tx.execute(METHOD_REMOVING, params![&held.id])?;
+    let fact = facts::MethodRemoved {
+        method: held.id.clone(),
+        provider: held.provider.word().to_owned(),
+        why: why.to_owned(),
+    };
+    tx.append(actor, None, fact)?;
+    Ok(())
+}
+
+impl Shared {
+    fn keep(
+        &self,
+        tx: &mut Tx<'_>,
+        payment: PaymentId,
+        provider: Provider,
+        customer: &str,
+        saved: &Saved,
+    ) -> Result<(), Error> {
+        tx.commit_silent("what a buyer paid with was kept before");
+        let kept = tx.query_many(METHODS_OF, params![customer], method)?;
+        if kept.len() >= MOST {
+            return Ok(());
+        }
+        let id = format!("method_{}", tx.event_id().to_string().rsplit('_').next().unwrap_or_default());
+        let seal = |text: &str, what: &str| {
+            self.data_key.seal(text.as_bytes(), &format!("payment.method/{id}/{what}"), self.entropy.as_ref())
+        };
+        let now = tx.now();
+        let holder = saved.token.holder.as_ref().map(|holder| seal(holder.expose(), "holder"));
+        let values = params![
+            &id,
+            customer,
+            provider.word(),
+            seal(saved.token.token.expose(), "token"),
+            holder,
+            self.tokens.mark(saved.token.token.expose()),
+            &saved.brand,
+            saved.last_four.clone(),
+            saved.expires.clone(),
+            payment,
+            now
+        ];
+        if tx.execute(INSERT_METHOD, values)? == 1 {
+            let provider = provider.word().to_owned();
+            tell(tx, facts::MethodKept { method: id.clone(), payment, provider })?;
+        }
+        Ok(())
+    }
+
+    fn token_of(&self, held: &Method) -> Result<Token, Error> {
+        let open = |sealed: &[u8], what: &str| {
+            let plain = self.data_key.open(sealed, &format!("payment.method/{}/{what}", held.id))?;
+            let text = std::str::from_utf8(plain.expose()).map_err(|_| Error::Form("a token"))?;
+            Ok::<_, Error>(storeward_base::Secret::new(text.to_owned()))
+        };
+        Ok(Token {
+            token: open(&held.token, "token")?,
+            holder: held.holder.as_ref().map(|holder| open(holder, "holder")).transpose()?,
+        })
+    }
+
+    /// The token that an attempt pays with; and whom the provider knows the buyer as, where something of theirs is kept there.
+    pub(crate) fn token_for(
+        &self,
+        reader: &mut Reader<'_>,
+        attempt: &Attempt,
+    ) -> Result<Option<Token>, Error> {
+        let Some(id) = &attempt.method else { return Ok(None) };
+        let customer = customer_of(reader, attempt.payment)?;
+        let held = find(reader, id)?.filter(|one| one.is_kept && Some(&one.customer) == customer.as_ref());
+        held.map(|held| self.token_of(&held)).transpose()
+    }
+
+    fn plan_paying(
+        &self,
+        tx: &mut Tx<'_>,
+        id: PaymentId,
+        wanted: &str,
+        attendance: Attendance,
+    ) -> Result<Option<(crate::model::Call, Attempt)>, Error> {
+        let before = sql::get(tx, id)?;
+        let customer = customer_of(tx, id)?.ok_or(Error::NoMethod)?;
+        let held =
+            find(tx, wanted)?.filter(|one| one.is_kept && one.customer == customer).ok_or(Error::NoMethod)?;
+        self.gateway(held.provider)?;
+        let attempts = sql::attempts_of(tx, id)?;
+        if let Some(same) = attempts.iter().rfind(|one| one.method.as_deref() == Some(wanted)) {
+            tx.commit_silent("the same request began this before");
+            let call = sql::calls_of(tx, id)?
+                .into_iter()
+                .find(|call| call.operation == Operation::Open && call.attempt == same.number);
+            return match call {
+                Some(call) if call.settled_at.is_none() => Err(Error::Unsure),
+                _ => Ok(None),
+            };
+        }
+        super::verbs::may_begin(&before, tx.now())?;
+        if attempts.iter().any(|one| one.is_open) {
+            return Err(Error::State("being paid on its page"));
+        }
+        let terms = Terms {
+            provider: held.provider,
+            strength: Strength::Usual,
+            saves: false,
+            method: Some(held.id),
+            unattended: attendance == Attendance::Away,
+        };
+        self.begun_anew(tx, &before, terms).map(Some)
+    }
+}

@@ -1,0 +1,248 @@
+//! Means of payment that a buyer let the shop keep: kept, used, taken away; and attacked.
+
+use storeward_base::{Actor, CustomerId};
+use storeward_emulators::{Answered, Fault, Provider as At, What};
+use storeward_payments::methods::{Attendance, Method};
+use storeward_payments::{
+    CaptureMode, Error, MIGRATIONS, NewPayment, Payment, Provider, Saving, State, Strength, Terms,
+};
+use storeward_store::both_engines;
+use storeward_store::testing::TestDb;
+
+use crate::support::{Shop, books, ledger_text, order_of, reference, told, wish};
+
+/// An order of a customer who lets the shop keep what they pay with.
+fn of(customer: &str, order: &str) -> NewPayment {
+    NewPayment { customer: Some(customer.to_owned()), saving: Saving::Yes, ..order_of(order, 1999, "EUR") }
+}
+
+async fn kept_with(shop: &Shop, customer: &str, order: &str, provider: Provider, card: &str) -> Method {
+    let payment = shop.payments.create(Actor::System, of(customer, order)).await.unwrap();
+    let terms = Terms { saves: true, ..Terms::of(provider, Strength::Usual) };
+    let begun = shop.payments.begin_on(payment.id, terms).await.unwrap();
+    let page = reference(provider, &begun.address);
+    match provider {
+        Provider::Stripe => {
+            let bank = shop.emulators.control.pay_session(&page, card).unwrap();
+            if bank.contains("/3ds/") {
+                shop.emulators.control.answer_challenge(&bank, Answered::Completed).unwrap();
+            }
+        }
+        Provider::PayPal => shop.pay(provider, &page).await,
+    }
+    for _ in 0..3 {
+        shop.payments.look(payment.id).await.unwrap();
+    }
+    let all = shop.payments.methods(customer).await.unwrap();
+    all.into_iter()
+        .rfind(|one| one.provider == provider)
+        .unwrap_or_else(|| panic!("nothing is kept of {order}"))
+}
+
+async fn kept(shop: &Shop, customer: &str, order: &str, provider: Provider) -> Method {
+    kept_with(shop, customer, order, provider, crate::support::CARD).await
+}
+
+async fn order(shop: &Shop, customer: &str, order: &str) -> Payment {
+    let new = NewPayment { saving: Saving::No, ..of(customer, order) };
+    shop.payments.create(Actor::System, new).await.unwrap()
+}
+
+/// Everything of the payments' tables as text, to look for what must not be in it.
+async fn rows(db: &TestDb) -> String {
+    let found = db.read(|reader| {
+        reader.query_many("SELECT token, holder, mark FROM payment_method", &[], |row| {
+            Ok((row.get::<Vec<u8>>(0)?, row.get::<Option<Vec<u8>>>(1)?, row.get::<String>(2)?))
+        })
+    });
+    let found = found.await.unwrap_or_else(|why: storeward_store::Error| panic!("{why}"));
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    found
+        .iter()
+        .map(|(token, holder, mark)| {
+            format!("{}{}{mark}", text(token), text(holder.as_deref().unwrap_or_default()))
+        })
+        .collect()
+}
+
+both_engines!(what_a_buyer_paid_with_pays_again, MIGRATIONS, async |db| {
+    let shop = Shop::new(&db).await;
+    for provider in [Provider::Stripe, Provider::PayPal] {
+        let name = provider.word();
+        let held = kept(&shop, "4711", &format!("{name}-1"), provider).await;
+        match provider {
+            Provider::Stripe => {
+                assert_eq!((held.brand.as_str(), held.last_four.as_deref()), ("visa", Some("4242")));
+                assert!(held.expires.is_some_and(|at| at.len() == 7));
+            }
+            Provider::PayPal => assert_eq!((held.brand.as_str(), &held.last_four), ("paypal", &None)),
+        }
+        let before = shop.effects("capture").len();
+        let payment = order(&shop, "4711", &format!("{name}-2")).await;
+        let paid = shop.payments.pay_with(payment.id, &held.id, Attendance::Present).await.unwrap();
+        assert_eq!((paid.state, paid.captured), (State::Captured, 1999), "{paid:?}");
+        // Asked twice, it is paid once.
+        for _ in 0..2 {
+            shop.payments.pay_with(payment.id, &held.id, Attendance::Present).await.unwrap();
+        }
+        assert_eq!(shop.effects("capture").len(), before + 1);
+        let after = shop.payments.refund(payment.id, wish(Some(500))).await.unwrap();
+        assert_eq!(after.refunded, 500);
+    }
+    assert_eq!(shop.payments.methods("4711").await.unwrap().len(), 2, "using it keeps no second one");
+    // Set aside, and taken later.
+    let all = shop.payments.methods("4711").await.unwrap();
+    let held = all.into_iter().find(|one| one.provider == Provider::Stripe).unwrap();
+    let later = NewPayment { capture: Some(CaptureMode::Later), saving: Saving::No, ..of("4711", "later") };
+    let payment = shop.payments.create(Actor::System, later).await.unwrap();
+    let set_aside = shop.payments.pay_with(payment.id, &held.id, Attendance::Away).await.unwrap();
+    assert_eq!((set_aside.state, set_aside.capturable()), (State::Authorized, 1999));
+    let taken = shop.payments.capture(payment.id, wish(Some(1000))).await.unwrap();
+    assert_eq!(taken.captured, 1000);
+    books(&db).await;
+    // No token anywhere but sealed.
+    let everything = [ledger_text(&db).await, rows(&db).await].concat();
+    for token in ["pm_1", "cus_"] {
+        assert!(!everything.contains(token), "{token}");
+    }
+    assert_eq!(told(&db).await.iter().filter(|kind| **kind == "payment.method_kept").count(), 2);
+});
+
+both_engines!(the_bank_asks_the_buyer_on_the_payments_page, MIGRATIONS, async |db| {
+    let shop = Shop::new(&db).await;
+    // A card whose bank asks each time.
+    let held = kept_with(&shop, "4711", "C-1", Provider::Stripe, "4000002760003184").await;
+    let payment = order(&shop, "4711", "C-2").await;
+    let asked = shop.payments.pay_with(payment.id, &held.id, Attendance::Present).await.unwrap();
+    assert_eq!(
+        (asked.state, asked.captured, asked.is_unsure),
+        (State::RequiresAction, 0, false),
+        "{asked:?}"
+    );
+    let begun = shop.payments.begin(payment.id, Provider::Stripe, Strength::Usual).await.unwrap();
+    shop.emulators.control.answer_challenge(&begun.address, Answered::Completed).unwrap();
+    let paid = shop.payments.look(payment.id).await.unwrap();
+    assert_eq!((paid.state, paid.captured), (State::Captured, 1999), "{paid:?}");
+    // Nobody is there: declined, and the buyer may pay on the page by other means.
+    let payment = order(&shop, "4711", "C-3").await;
+    let away = shop.payments.pay_with(payment.id, &held.id, Attendance::Away).await;
+    let now = shop.payments.find(payment.id).await.unwrap().unwrap();
+    assert_eq!((now.state, now.captured, now.is_unsure), (State::Declined, 0, false), "{away:?} {now:?}");
+    let page = shop.begin(&payment, Provider::Stripe).await;
+    shop.pay(Provider::Stripe, &page).await;
+    let paid = shop.payments.look(payment.id).await.unwrap();
+    assert_eq!((paid.state, paid.captured), (State::Captured, 1999), "{paid:?}");
+    assert_eq!(shop.effects("capture").len(), 3);
+    books(&db).await;
+});
+
+// Another customer's is none: it is not listed, used or taken away, and the answer does not tell that it exists.
+both_engines!(what_is_kept_of_others_is_nobodys, MIGRATIONS, async |db| {
+    let shop = Shop::new(&db).await;
+    let held = kept(&shop, "4711", "O-1", Provider::Stripe).await;
+    let before = shop.effects("capture").len();
+    assert!(shop.payments.methods("4712").await.unwrap().is_empty());
+    let payment = order(&shop, "4712", "O-2").await;
+    let foreign = shop.payments.pay_with(payment.id, &held.id, Attendance::Present).await.unwrap_err();
+    let unknown = shop.payments.pay_with(payment.id, "method_0", Attendance::Present).await.unwrap_err();
+    assert_eq!((foreign, unknown), (Error::NoMethod, Error::NoMethod));
+    // Nor for an order of nobody.
+    let nobodys = NewPayment { customer: None, ..order_of("O-3", 1999, "EUR") };
+    let nobodys = shop.payments.create(Actor::System, nobodys).await.unwrap();
+    let refused = shop.payments.pay_with(nobodys.id, &held.id, Attendance::Present).await;
+    assert_eq!(refused.unwrap_err(), Error::NoMethod);
+    let refused = shop.payments.remove_method(Actor::Operator, "4712", &held.id).await;
+    assert_eq!(refused.unwrap_err(), Error::NoMethod);
+    assert_eq!(shop.payments.forget_customer(Actor::Operator, "4712").await.unwrap(), 0);
+    assert_eq!(shop.payments.methods("4711").await.unwrap().len(), 1);
+    // Whoever moves the row to another customer gets a token that pays for nobody else at the provider either, and a sealed one that
+    // opens in its own place only.
+    let other = kept(&shop, "4712", "O-4", Provider::Stripe).await;
+    db.raw(&format!(
+        "UPDATE payment_method SET token = (SELECT token FROM payment_method WHERE id = '{}') WHERE id = '{}'",
+        held.id, other.id
+    ));
+    let moved = shop.payments.pay_with(payment.id, &other.id, Attendance::Present).await;
+    assert!(matches!(moved, Err(Error::Seal(_))), "{moved:?}");
+    assert_eq!(shop.effects("capture").len(), before + 1, "of the fourth order alone");
+    let no_customer = NewPayment { customer: None, ..of("", "O-5") };
+    let refused = shop.payments.create(Actor::System, no_customer).await.unwrap_err();
+    assert!(matches!(refused, Error::Misfit { field: "save_method", .. }), "{refused:?}");
+});
+
+both_engines!(what_is_taken_away_is_gone_at_the_provider, MIGRATIONS, async |db| {
+    let shop = Shop::new(&db).await;
+    for (provider, at) in [(Provider::Stripe, At::Stripe), (Provider::PayPal, At::Paypal)] {
+        let name = provider.word();
+        let held = kept(&shop, name, &format!("{name}-1"), provider).await;
+        // The provider does not answer: it cannot be used here from this moment, and goes there with the next round.
+        shop.emulators.control.fault(Fault::once(
+            at,
+            What::DropBefore,
+            if at == At::Stripe { "detach" } else { "payment-tokens" },
+        ));
+        shop.payments.remove_method(Actor::Operator, name, &held.id).await.unwrap();
+        assert!(shop.payments.methods(name).await.unwrap().is_empty());
+        let payment = order(&shop, name, &format!("{name}-2")).await;
+        let refused = shop.payments.pay_with(payment.id, &held.id, Attendance::Present).await;
+        assert_eq!(refused.unwrap_err(), Error::NoMethod);
+        shop.payments.round().await.unwrap();
+        assert_eq!(rows(&db).await, "", "{name}");
+        let twice = shop.payments.remove_method(Actor::Operator, name, &held.id).await;
+        assert_eq!(twice.unwrap_err(), Error::NoMethod);
+    }
+    // An erased customer's go together.
+    kept(&shop, "erased", "E-1", Provider::Stripe).await;
+    kept(&shop, "erased", "E-2", Provider::PayPal).await;
+    assert_eq!(shop.payments.forget_customer(Actor::Operator, "erased").await.unwrap(), 2);
+    assert_eq!(rows(&db).await, "");
+    // So do those of one whom the vault erases, where the shop names them by the vault's own id.
+    let (erased, other) = (CustomerId::from_bits(1), CustomerId::from_bits(2));
+    kept(&shop, &erased.to_string(), "V-1", Provider::Stripe).await;
+    kept(&shop, &other.to_string(), "V-2", Provider::Stripe).await;
+    let written = db.write(move |tx| {
+        let fact = storeward_events::vault::CustomerErased { customer: erased, fields: 1, epoch: 1 };
+        tx.append(Actor::Operator, None, fact).map(drop)
+    });
+    written.await.unwrap_or_else(|why: storeward_store::Error| panic!("{why}"));
+    assert_eq!(shop.payments.follow_erasures().await.unwrap(), 1);
+    assert_eq!(shop.payments.follow_erasures().await.unwrap(), 0, "once");
+    assert!(shop.payments.methods(&erased.to_string()).await.unwrap().is_empty());
+    assert_eq!(shop.payments.methods(&other.to_string()).await.unwrap().len(), 1);
+    let kinds = told(&db).await;
+    assert_eq!(kinds.iter().filter(|kind| **kind == "payment.method_removed").count(), 5);
+});
+
+// Nobody agreed: nothing is kept.
+both_engines!(nothing_is_kept_without_the_buyers_word, MIGRATIONS, async |db| {
+    let shop = Shop::new(&db).await;
+    for provider in [Provider::Stripe, Provider::PayPal] {
+        shop.paid(provider.word(), 1999, provider).await;
+    }
+    assert!(shop.payments.methods("4711").await.unwrap().is_empty());
+    assert_eq!(rows(&db).await, "");
+});
+
+// The confirmation was not answered: nobody knows, and it is not paid twice.
+both_engines!(a_kept_one_is_charged_once_whatever_fails, MIGRATIONS, async |db| {
+    let shop = Shop::new(&db).await;
+    let held = kept(&shop, "4711", "F-1", Provider::Stripe).await;
+    for what in [What::DropAfter, What::ErrorAfter, What::DropBefore, What::ErrorBefore] {
+        let before = shop.effects("capture").len();
+        let payment = order(&shop, "4711", &format!("F-{what:?}")).await;
+        let mut fault = Fault::once(At::Stripe, what, "/confirm");
+        fault.method = "POST".to_owned();
+        shop.emulators.control.fault(fault);
+        let after = shop.payments.pay_with(payment.id, &held.id, Attendance::Present).await.unwrap();
+        assert!(after.is_unsure || after.captured > 0, "{after:?}");
+        for _ in 0..4 {
+            db.clock.advance(std::time::Duration::from_secs(120));
+            shop.emulators.control.advance_s(120);
+            shop.payments.round().await.unwrap();
+        }
+        let settled = shop.payments.find(payment.id).await.unwrap().unwrap();
+        assert!(!settled.is_unsure, "{settled:?}");
+        assert!(shop.effects("capture").len() <= before + 1);
+    }
+    books(&db).await;
+});
