@@ -8,9 +8,8 @@ use storeward_web::axum::Router;
 use storeward_web::axum::body::Bytes;
 use storeward_web::axum::extract::{Extension, State};
 use storeward_web::axum::response::{IntoResponse, Response};
-use storeward_web::http::request::Parts;
 use storeward_web::http::{HeaderMap, StatusCode, Uri, header};
-use storeward_web::{Access, HostNames, HostNamesError, Routes, Site};
+use storeward_web::{Access, HostNames, HostNamesError, NoGate, Nobody, Routes, Site};
 
 use crate::address::Base;
 use crate::guard::{Checkout, GUARD};
@@ -35,26 +34,6 @@ const SCRIPT: Access<Nobody> = Access::Public("the guard of paying pages");
 const REPORT: Access<Nobody> = Access::Program(
     "a browser tells what a page tried: counted, believed in nothing, and the same answer for all",
 );
-
-/// Nothing here is for somebody who is signed in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Nobody {}
-
-impl std::fmt::Display for Nobody {
-    fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match *self {}
-    }
-}
-
-struct Open;
-
-impl storeward_web::Gate for Open {
-    type Need = Nobody;
-
-    async fn admit(&self, need: &Nobody, _: &mut Parts) -> Result<(), Response> {
-        match *need {}
-    }
-}
 
 #[derive(Clone)]
 struct Desk {
@@ -96,17 +75,17 @@ impl Checkout {
         let mut site = Site::new(HostNames::parse(hosts)?, "/", entropy);
         site.body_limit_bytes = MOST_BYTES;
         let desk = Desk { checkout: self.clone(), pace: Arc::default() };
-        Ok(routes(Routes::new(Open)).finish(desk, site))
+        Ok(routes(Routes::new(NoGate)).finish(desk, site))
     }
 
     /// Every route with its rule, one per line.
     pub fn access_table() -> String {
-        let routes = routes(Routes::new(Open));
+        let routes = routes(Routes::new(NoGate));
         routes.rows().iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
     }
 }
 
-fn routes(routes: Routes<Desk, Open>) -> Routes<Desk, Open> {
+fn routes(routes: Routes<Desk, NoGate>) -> Routes<Desk, NoGate> {
     routes.get(own!("/guard.js"), SCRIPT, guard).post(own!("/report"), REPORT, report)
 }
 

@@ -15,11 +15,10 @@ use storeward_web::axum::Router;
 use storeward_web::axum::body::Bytes;
 use storeward_web::axum::extract::{Extension, Path, State};
 use storeward_web::axum::response::{Html, IntoResponse, Response};
-use storeward_web::http::request::Parts;
 use storeward_web::http::{HeaderMap, HeaderValue, StatusCode, header};
 use storeward_web::{
-    Access, CsrfToken, Failure, Form, HostNames, HostNamesError, Query, Routes, Site, explained, redirect,
-    render,
+    Access, CsrfToken, Failure, Form, HostNames, HostNamesError, NoGate, Nobody, Query, Routes, Site,
+    explained, redirect, render,
 };
 
 use crate::error::Error;
@@ -51,26 +50,6 @@ const BACK: Access<Nobody> =
 const STYLE: Access<Nobody> = Access::Public("how the pages look");
 const PROVIDER: Access<Nobody> = Access::Program("a provider: its signature decides");
 
-/// Nothing here is for somebody who is signed in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Nobody {}
-
-impl std::fmt::Display for Nobody {
-    fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match *self {}
-    }
-}
-
-struct Open;
-
-impl storeward_web::Gate for Open {
-    type Need = Nobody;
-
-    async fn admit(&self, need: &Nobody, _: &mut Parts) -> Result<(), Response> {
-        match *need {}
-    }
-}
-
 /// The pages, with the shop's looks.
 #[derive(Clone)]
 pub struct Pages(Arc<Inner>);
@@ -94,12 +73,12 @@ impl Pages {
         site.patience = Duration::from_secs(60);
         let pages = self.clone();
         site.dress = Some(Arc::new(move |failure, headers| pages.fault(failure, headers)));
-        Ok(routes(Routes::new(Open)).finish(self.clone(), site))
+        Ok(routes(Routes::new(NoGate)).finish(self.clone(), site))
     }
 
     /// Every route with its rule, one per line.
     pub fn access_table() -> String {
-        let routes = routes(Routes::new(Open));
+        let routes = routes(Routes::new(NoGate));
         routes.rows().iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
     }
 
@@ -131,7 +110,7 @@ impl Pages {
     }
 }
 
-fn routes(routes: Routes<Pages, Open>) -> Routes<Pages, Open> {
+fn routes(routes: Routes<Pages, NoGate>) -> Routes<Pages, NoGate> {
     routes
         .get(own!("/{payment}"), BUYER, choose)
         .post(own!("/{payment}/begin"), BUYER, begin)

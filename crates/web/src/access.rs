@@ -40,3 +40,25 @@ pub trait Gate: Send + Sync + 'static {
     fn admit(&self, need: &Self::Need, head: &mut Parts)
     -> impl Future<Output = Result<(), Response>> + Send;
 }
+
+/// The need of routes that ask for nobody: there is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Nobody {}
+
+impl fmt::Display for Nobody {
+    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {}
+    }
+}
+
+/// The gate of pages none of which is for somebody who is signed in.
+#[derive(Clone, Copy, Debug)]
+pub struct NoGate;
+
+impl Gate for NoGate {
+    type Need = Nobody;
+
+    async fn admit(&self, need: &Nobody, _: &mut Parts) -> Result<(), Response> {
+        match *need {}
+    }
+}

@@ -26,7 +26,7 @@ mod routes;
 mod shell;
 pub mod sse;
 
-pub use access::{Access, Gate};
+pub use access::{Access, Gate, NoGate, Nobody};
 pub use cookie::{Cookie, SameSite};
 pub use csrf::CsrfToken;
 pub use failure::{Failure, WantsPage};

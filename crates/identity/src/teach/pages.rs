@@ -1,6 +1,5 @@
 //! What is answered below [`PREFIX`] on the shop's host: to the console and back, whether this browser is watched, and the end of it.
 
-use std::fmt;
 use std::sync::{Arc, LazyLock};
 
 use serde::Deserialize;
@@ -9,11 +8,10 @@ use storeward_seal::fingerprint::token_hash;
 use storeward_web::askama::Template;
 use storeward_web::axum::extract::State;
 use storeward_web::axum::response::{Html, IntoResponse, Response};
-use storeward_web::http::request::Parts;
 use storeward_web::http::{HeaderMap, header};
 use storeward_web::{
-    Access, CsrfToken, Failure, Form, HostNames, HostNamesError, Query, Routes, Site, assets, redirect,
-    redirect_away, render,
+    Access, CsrfToken, Failure, Form, HostNames, HostNamesError, NoGate, Nobody, Query, Routes, Site, assets,
+    redirect, redirect_away, render,
 };
 
 use super::{LIFE, TEACH_COOKIE, Teach};
@@ -31,26 +29,6 @@ const WAY: Access<Nobody> =
     Access::Public("leads to the console and back; a code with the browser's secret decides");
 const STYLE: Access<Nobody> = Access::Public("how these pages look");
 const END: Access<Nobody> = Access::PublicForm("whoever is watched may end it");
-
-/// No route here needs anybody.
-#[derive(Clone, Copy, Debug)]
-pub enum Nobody {}
-
-impl fmt::Display for Nobody {
-    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {}
-    }
-}
-
-struct NoGate;
-
-impl storeward_web::Gate for NoGate {
-    type Need = Nobody;
-
-    async fn admit(&self, need: &Nobody, _: &mut Parts) -> Result<(), Response> {
-        match *need {}
-    }
-}
 
 impl Teach {
     /// These pages among those that there are.
