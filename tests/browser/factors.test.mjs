@@ -256,6 +256,7 @@ test('staff: a passkey, a customer found by the whole address, locked with a rea
   const address = 'kim@people.example';
   const customer = await browser.visitor();
   await signUp(customer.page, address);
+  const app = await addApp(customer.page);
   const { page, context, faults } = await browser.visitor();
   const authenticator = await enrol(page, stand.ready);
   await device(page);
@@ -309,10 +310,18 @@ test('staff: a passkey, a customer found by the whole address, locked with a rea
   const plain = await browser.visitor({ javaScriptEnabled: false });
   await plain.page.goto(link);
   await plain.page.getByRole('button', { name: 'Go on to a new password' }).click();
+  await plain.page.getByLabel('Code from your authenticator app').fill(await app.next());
+  await goOn(plain.page);
   await plain.page.getByLabel('New password').fill('umbrella tea lamp post road');
   await plain.page.getByRole('button', { name: 'Set the password' }).click();
   await plain.page.getByText('Your new password is set.').waitFor();
   await plain.context.close();
+
+  // The app is lost, and it is the last one: one member of staff alone takes it away from nobody.
+  await page.getByLabel(/^Take away: authenticator app/).fill('the telephone is lost');
+  await page.getByRole('button', { name: /^Take away/ }).click();
+  await page.getByText('It takes effect when another member of staff asks for the same here.').waitFor();
+  await page.getByText('asked to take the last factor away').waitFor();
 
   // The refused look-up is the one answer that is no page.
   assert.deepEqual(faults.filter((fault) => !fault.includes('422') && !fault.includes('customers/find')), []);

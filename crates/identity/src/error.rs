@@ -11,7 +11,7 @@ pub enum Error {
     Passwords(storeward_passwords::Error),
     /// What was begun is over: used, too old, or begun in another browser.
     FlowOver,
-    /// Two requests of one browser went on with the same thing at once.
+    /// Two requests of one browser went on with the same thing at once, or what it went by changed while it was under way.
     Overtaken,
     /// The account is not there (any more).
     NoAccount,
@@ -30,7 +30,9 @@ impl fmt::Display for Error {
             Error::Seal(error) => error.fmt(f),
             Error::Passwords(error) => error.fmt(f),
             Error::FlowOver => f.write_str("this was begun too long ago, or in another browser; begin again"),
-            Error::Overtaken => f.write_str("the same form was sent twice at once; go back and try again"),
+            Error::Overtaken => f.write_str(
+                "something else happened to the account at the same moment; go back and try again",
+            ),
             Error::NoAccount => f.write_str("there is no such account"),
             Error::TooMany => {
                 f.write_str("there are as many of these as one account may have; remove one first")

@@ -31,6 +31,8 @@ words! {
         FactorAdded = "factor_added",
         /// Parameters: `factor`, `link`.
         FactorRemoved = "factor_removed",
+        /// By the shop's staff. Parameters: `factor`, `link`.
+        FactorTaken = "factor_taken",
         /// Parameters: `link`.
         PasswordChanged = "password_changed",
         /// The password was right, and no more was shown. Parameters: `device`, `when`, `link`.

@@ -242,6 +242,37 @@ pub struct Account {
     pub locked_at: Option<Timestamp>,
 }
 
+/// What closes an account's doors, as somebody read it before they decided by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Doors {
+    pub password_set_at: Option<Timestamp>,
+    pub must_change_at: Option<Timestamp>,
+    pub step_up_forced_at: Option<Timestamp>,
+    pub locked_at: Option<Timestamp>,
+}
+
+impl Doors {
+    /// Whether nothing was closed since `known` was read, and the password is the same. What was opened meanwhile does no harm.
+    pub fn are_as_open_as(&self, known: &Doors) -> bool {
+        let as_open = |now: Option<Timestamp>, then: Option<Timestamp>| now.is_none() || now == then;
+        self.password_set_at == known.password_set_at
+            && as_open(self.must_change_at, known.must_change_at)
+            && as_open(self.step_up_forced_at, known.step_up_forced_at)
+            && as_open(self.locked_at, known.locked_at)
+    }
+}
+
+impl Account {
+    pub const fn doors(&self) -> Doors {
+        Doors {
+            password_set_at: self.password_set_at,
+            must_change_at: self.must_change_at,
+            step_up_forced_at: self.step_up_forced_at,
+            locked_at: self.locked_at,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

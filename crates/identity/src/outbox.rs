@@ -94,7 +94,10 @@ fn facts(letter: &Letter, t: Texts) -> Vec<(Line, Line)> {
     let mut facts = Vec::new();
     if matches!(
         letter.kind,
-        LetterKind::FactorAdded | LetterKind::FactorRemoved | LetterKind::FactorsReplaced
+        LetterKind::FactorAdded
+            | LetterKind::FactorRemoved
+            | LetterKind::FactorTaken
+            | LetterKind::FactorsReplaced
     ) {
         let factor = t.s(&format!("factor.{}", letter.parameter("factor")));
         facts.push((line(&t.s("letter.factor")), line(&factor)));

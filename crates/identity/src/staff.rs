@@ -7,6 +7,7 @@
 mod acts;
 mod look;
 mod new_password;
+mod take_factor;
 mod way_back;
 
 use storeward_base::{CustomerId, StaffId, Timestamp};

@@ -4,7 +4,7 @@ mod back_office;
 mod change_address;
 mod change_password;
 pub mod current;
-mod devices;
+pub(crate) mod devices;
 pub mod ended;
 mod enrol;
 mod flows;

@@ -146,6 +146,12 @@ impl Db {
         self.submit_write(work)?.blocking_recv().unwrap_or_else(|_| Err(Error::Closed.into()))
     }
 
+    /// Writes that wait for the one thread that makes them, without the group that it is at.
+    #[cfg(feature = "testing")]
+    pub(crate) fn waiting(&self) -> usize {
+        self.0.writes.max_capacity() - self.0.writes.capacity()
+    }
+
     /// Runs `work` on one moment of the database.
     pub async fn read<T, E>(
         &self,

@@ -4,8 +4,8 @@
 //! schema of its own there. Without it they fail, unless `STOREWARD_TEST_SQLITE_ONLY=1` says that this is meant.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use storeward_base::{Entropy, FixedClock, Secret, SeededEntropy, SystemEntropy, Timestamp};
 use storeward_seal::{LogKey, Origin, PseudonymKey};
@@ -49,6 +49,41 @@ pub struct TestDb {
     /// Stands still until the test moves it.
     pub clock: Arc<FixedClock>,
     migrations: Vec<Migration>,
+}
+
+/// Writes that are held: see [`TestDb::hold`].
+pub struct Held {
+    release: Mutex<Option<std::sync::mpsc::Sender<()>>>,
+    thread: Option<std::thread::JoinHandle<()>>,
+    db: Db,
+}
+
+impl Held {
+    /// Waits until so many writes wait for it to end. Panics when they do not come.
+    pub async fn waits_for(&self, count: usize) {
+        for _ in 0..20_000 {
+            if self.db.waiting() >= count {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        }
+        panic!("{count} writes should wait, and {} do", self.db.waiting());
+    }
+
+    /// Lets them go, in the order in which they came.
+    pub fn let_go(&self) {
+        drop(self.release.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.let_go();
+        if let Some(thread) = self.thread.take() {
+            // A panic of its own was told already.
+            drop(thread.join());
+        }
+    }
 }
 
 /// Where a test's database is.
@@ -101,6 +136,26 @@ impl TestDb {
     /// Another opening of the same database, as a second process would have it.
     pub fn open_again(&self) -> Db {
         open(&self.place.address, &self.migrations, Arc::clone(&self.clock))
+    }
+
+    /// Holds every write of this opening until the returned [`Held`] is let go. What is read meanwhile is read as it is.
+    pub fn hold(&self) -> Held {
+        let (release, released) = std::sync::mpsc::channel::<()>();
+        let released = Mutex::new(released);
+        let (begun, begins) = std::sync::mpsc::channel();
+        let db = self.db.clone();
+        let thread = std::thread::spawn(move || {
+            let held: Result<(), crate::Error> = db.write_blocking(move |tx| {
+                // Whoever let go, or gave up.
+                let _ = begun.send(());
+                let _ = released.lock().unwrap_or_else(PoisonError::into_inner).recv();
+                tx.commit_silent("a test held the writes");
+                Ok(())
+            });
+            held.expect("nothing is written");
+        });
+        begins.recv().expect("the write begins");
+        Held { release: Mutex::new(Some(release)), thread: Some(thread), db: self.db.clone() }
     }
 
     /// What [`options`] opens the same database with, in another process.

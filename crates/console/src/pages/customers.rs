@@ -69,7 +69,9 @@ struct CustomerPage<'a> {
 
 struct ActForm {
     word: &'static str,
-    label: &'static str,
+    /// Tells the fields of one form from those of another.
+    key: String,
+    label: String,
     hint: &'static str,
     is_grave: bool,
     /// What was shown, and comes back with the form.
@@ -198,7 +200,7 @@ fn no_such() -> Failure {
 pub struct Fields {
     act: String,
     reason: String,
-    /// The code that stood on the page, of the act that goes by it.
+    /// What stood on the page, of the acts that go by it: the code that was compared, or the factor.
     #[serde(default)]
     compared: String,
 }
@@ -219,11 +221,16 @@ pub async fn act(
     let by = By { staff: view.visitor.staff, reason };
     let changed = match act {
         Act::LetIntoOffice => customers.let_into_office(&by, id, &fields.compared).await,
+        Act::TakeFactor => customers.take_factor(&by, id, &fields.compared).await,
         _ => customers.act(&by, id, act).await,
     };
     let done = match changed.map_err(Error::from)? {
         Done::OtherCode => {
             let fault = "What they added is not what you compared: it changed after this page was shown. Nobody was let in. Compare the code anew.";
+            return again(&app, &view, id, fault).await;
+        }
+        Done::NothingElse => {
+            let fault = "Nothing was taken away: it is the last one, and there is no address to send a code to. Lock the account instead.";
             return again(&app, &view, id, fault).await;
         }
         Done::Changed => act.word(),
@@ -258,6 +265,9 @@ fn done_words(done: &str) -> Option<&'static str> {
             "The waiting time has begun. The person was told by mail, with a link that stops it."
         }
         "let_into_office" => "What they added opens the back office from now on.",
+        "take_factor" => {
+            "It is taken away, and everybody is signed out. The next sign-in asks for another factor or a mailed code. The person was told by mail."
+        }
         "stop_way_back" => "The waiting time is stopped.",
         "shorten_way_back" => "The waiting time ends in an hour. The person was told by mail.",
         "waits" => "You asked for it. It takes effect when another member of staff asks for the same here.",
@@ -369,8 +379,14 @@ fn facts(account: &AccountView) -> Vec<(&'static str, String)> {
 }
 
 fn act_forms(account: &AccountView) -> Vec<ActForm> {
-    let form =
-        |act: Act, label, hint, is_grave| ActForm { word: act.word(), label, hint, is_grave, compared: None };
+    let form = |act: Act, label: &str, hint, is_grave| ActForm {
+        word: act.word(),
+        key: act.word().to_owned(),
+        label: label.to_owned(),
+        hint,
+        is_grave,
+        compared: None,
+    };
     let lock = if account.state.locked_at.is_some() {
         form(Act::Unlock, "Unlock the account", "The person can sign in again and is told by mail.", false)
     } else {
@@ -399,6 +415,15 @@ fn act_forms(account: &AccountView) -> Vec<ActForm> {
         let plain = form(Act::LetIntoOffice, "Let into the back office", hint, false);
         forms.push(ActForm { compared: Some(code.clone()), ..plain });
     }
+    forms.extend(account.factors.iter().enumerate().map(|(at, factor)| {
+        let hint = match account.factors.len() {
+            1 => "For somebody who lost it. It is the last one: another member of staff asks for the same within a day. Then everybody is signed out, and the next sign-in asks for a mailed code.",
+            _ => "For somebody who lost it. Everybody is signed out, and the next sign-in asks for another factor or a mailed code; the person is told by mail.",
+        };
+        let label = format!("Take away: {}, added on {}", factor.kind.to_lowercase(), crate::outlook::day(factor.added_at));
+        let key = format!("{}-{at}", Act::TakeFactor.word());
+        ActForm { key, compared: Some(factor.id.clone()), ..form(Act::TakeFactor, &label, hint, true) }
+    }));
     match &account.wait {
         None if !account.factors.is_empty() => {
             let hint = "For somebody who lost every second factor and rings you: they are told by mail, wait, and add a new one themselves.";
@@ -442,6 +467,8 @@ fn act_words(word: &str) -> &'static str {
         Some(Act::StopWayBack) => "stopped the way back",
         Some(Act::LetIntoOffice) => "let them into the back office",
         Some(Act::ShortenWayBack) => "asked to shorten the waiting time",
+        Some(Act::TakeFactor) => "took a factor away",
+        None if word == "ask_take_factor" => "asked to take the last factor away",
         None => "did something that this version does not know",
     }
 }

@@ -154,6 +154,58 @@ both_engines!(attacks_show_without_an_address, MIGRATIONS, async |db| {
     }
 });
 
+/// What the button beside the factor that was added as number `at` sends.
+fn taken(page: &Answer, at: usize) -> String {
+    let forms: Vec<&str> = page.body.split("value=\"take_factor\"").collect();
+    let id = forms[at].split("name=\"compared\" value=\"").nth(1).unwrap().split('"').next().unwrap();
+    format!("csrf={}&act=take_factor&reason=lost+telephone&compared={id}", page.csrf())
+}
+
+// A telephone is lost: staff had no act for it.
+both_engines!(a_lost_factor_is_taken_away_at_the_console, MIGRATIONS, async |db| {
+    let bench = Bench::new(db);
+    let customer = bench.customer(EMAIL).await;
+    let (mut browser, secret) = bench.enrolled().await;
+    let page = format!("/customers/{customer}");
+    for at in [1, 2] {
+        let id = storeward_identity::FactorId::at(Timestamp::from_seconds(at), &SystemEntropy);
+        let write = move |tx: &mut Tx<'_>| -> Result<(), storeward_store::Error> {
+            tx.commit_silent("of a test");
+            tx.execute(ADD_APP, params![id, customer, vec![0_u8; 8], Timestamp::from_seconds(at)]).map(drop)
+        };
+        bench.db.write(write).await.unwrap();
+    }
+    let shown = browser.get(&page).await;
+    assert_eq!(shown.body.matches("value=\"take_factor\"").count(), 2, "{}", shown.body);
+    let first = taken(&shown, 1);
+    bench.clock.advance(std::time::Duration::from_secs(601));
+    let stale = browser.post(&format!("{page}/act"), &first).await;
+    assert!(stale.location().starts_with("/confirm?next=/customers/"), "{}", stale.location());
+    assert!(bench.events("identity.factor_removed").await.is_empty(), "a fresh second factor comes first");
+    let csrf = browser.get(&page).await.csrf();
+    let confirmed = format!("csrf={csrf}&code={}&next={page}", bench.code(&secret));
+    assert_eq!(browser.post("/confirm", &confirmed).await.location(), page);
+    let first = taken(&browser.get(&page).await, 1);
+    let without = first.replace("reason=lost+telephone", "reason=");
+    assert_eq!(browser.post(&format!("{page}/act"), &without).await.status, 422);
+    let done = browser.post(&format!("{page}/act"), &first).await;
+    assert_eq!(done.location(), format!("{page}?done=take_factor"), "{}", done.body);
+    let removed = bench.events("identity.factor_removed").await;
+    assert!(removed.len() == 1 && matches!(removed[0].actor, Actor::Staff { .. }));
+    assert!(bench.post.last(LetterKind::FactorTaken).is_some());
+    // The last one waits for somebody else.
+    let shown = browser.get(&page).await;
+    assert!(
+        shown.body.contains("took a factor away, ") && shown.body.contains("lost telephone"),
+        "{}",
+        shown.body
+    );
+    let done = browser.post(&format!("{page}/act"), &taken(&shown, 1)).await;
+    assert_eq!(done.location(), format!("{page}?done=waits"), "{}", done.body);
+    assert!(browser.get(&page).await.body.contains("asked to take the last factor away"));
+    assert_eq!(bench.events("identity.factor_removed").await.len(), 1);
+});
+
 // Whoever has a first app behind a mailed code opens no back office: somebody at the console says that it is theirs.
 both_engines!(a_member_of_the_shop_is_let_into_its_back_office, MIGRATIONS, async |db| {
     let bench = Bench::new(db);

@@ -48,6 +48,8 @@ struct AccountPage {
     has_places: bool,
     devices: Vec<DeviceRow>,
     activity: Vec<ActivityRow>,
+    /// From when on "it was not me" takes out what was added.
+    not_me_since: Option<Local>,
 }
 
 /// One next thing to do.
@@ -120,6 +122,8 @@ pub async fn page(
     account.may_sms = app.identity.offers_sms();
     account.wait =
         app.identity.open_wait(view.customer()?).await?.map(|ends| Local::minute(ends, view.language));
+    let since = app.identity.not_me_since(view.customer()?);
+    account.not_me_since = Some(Local::minute(since, view.language));
     account.checkup = app.identity.checkup_of(view.customer()?, view.language, &csrf).await?;
     show(&account, view.language)
 }
@@ -133,6 +137,7 @@ fn account_page(page: Page, overview: Overview, may_add: bool) -> AccountPage {
         wait: None,
         may_sms: false,
         checkup: None,
+        not_me_since: None,
         actions,
         has_password: overview.has_password,
         password_set_at: overview.password_set_at.map(day),

@@ -3,12 +3,15 @@
 use storeward_base::{CustomerId, Language, Timestamp};
 use storeward_store::{Error, Reader, Row, Tx, params, statements};
 
+use crate::model::{Doors, SessionId};
+
 statements! {
     INSERT = "INSERT INTO customer_account (id, email_mark, email_sealed, email_confirmed_at, shop_mark, \
               shop_subject_sealed, name_sealed, language, password_hash, password_set_at, password_failures, created_at, \
               shop_email_mark) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, $11, $12)";
     BY_ID = "SELECT id, email_sealed, name_sealed, language, password_hash, password_set_at, password_disabled_at, \
              must_change_at, step_up_forced_at, created_at, locked_at FROM customer_account WHERE id = $1";
+    DOORS = "SELECT password_set_at, must_change_at, step_up_forced_at, locked_at FROM customer_account WHERE id = $1";
     CONFIRMED = "SELECT email_confirmed_at FROM customer_account WHERE id = $1";
     AFTER = "SELECT id FROM customer_account WHERE id > $1 ORDER BY id LIMIT $2";
     ID_BY_EMAIL = "SELECT id FROM customer_account WHERE email_mark = $1";
@@ -31,6 +34,9 @@ statements! {
                    AND (password_hash IS NOT NULL OR shop_mark IS NOT NULL)";
     SHOP_PASSWORD = "UPDATE customer_account SET must_change_at = NULL \
                      WHERE id = $1 AND must_change_at IS NOT NULL AND password_hash IS NULL";
+    SHOP_PASSWORD_IN = "UPDATE customer_account SET must_change_at = NULL \
+                        WHERE id = $1 AND must_change_at IS NOT NULL AND password_hash IS NULL \
+                        AND EXISTS (SELECT 1 FROM customer_session WHERE id = $2 AND customer = $1)";
     FORCE_STEP_UP = "UPDATE customer_account SET step_up_forced_at = $2 WHERE id = $1";
     CLEAR_STEP_UP = "UPDATE customer_account SET step_up_forced_at = NULL \
                      WHERE id = $1 AND step_up_forced_at IS NOT NULL";
@@ -110,6 +116,20 @@ pub fn by_id(reader: &mut Reader<'_>, id: CustomerId) -> Result<Option<Sealed>, 
     reader.query_optional(BY_ID, params![id], sealed)
 }
 
+/// Compare, within the write that decides: whether the account is still as open as it was when the decision was made. All writes come one
+/// after the other, on both engines, so nothing closes between this and the end of the transaction.
+pub fn is_as_open(tx: &mut Tx<'_>, id: CustomerId, known: &Doors) -> Result<bool, Error> {
+    let now = tx.query_optional(DOORS, params![id], |row| {
+        Ok(Doors {
+            password_set_at: row.get(0)?,
+            must_change_at: row.get(1)?,
+            step_up_forced_at: row.get(2)?,
+            locked_at: row.get(3)?,
+        })
+    })?;
+    Ok(now.is_some_and(|now| now.are_as_open_as(known)))
+}
+
 fn sealed(row: &Row<'_>) -> Result<Sealed, Error> {
     let language: String = row.get(3)?;
     Ok(Sealed {
@@ -181,6 +201,12 @@ pub fn must_change(tx: &mut Tx<'_>, id: CustomerId, at: Timestamp) -> Result<(),
 /// The password is the shop's own and another one now. False where none had to be chosen.
 pub fn shop_password_changed(tx: &mut Tx<'_>, id: CustomerId) -> Result<bool, Error> {
     tx.execute(SHOP_PASSWORD, params![id]).map(|rows| rows == 1)
+}
+
+/// The same of a form that was sent in this session. False, too, where the session was ended while the shop answered: by "this wasn't me"
+/// among others, which such an answer does not undo.
+pub fn shop_password_changed_in(tx: &mut Tx<'_>, id: CustomerId, session: SessionId) -> Result<bool, Error> {
+    tx.execute(SHOP_PASSWORD_IN, params![id, session]).map(|rows| rows == 1)
 }
 
 pub fn force_step_up(tx: &mut Tx<'_>, id: CustomerId, at: Timestamp) -> Result<(), Error> {

@@ -27,6 +27,8 @@ statements! {
                 WHERE token_hash = $1 AND code_mark = $2 AND code_expires_at > $3 AND used_at IS NULL";
     PASS = "UPDATE customer_challenge SET passed_at = $2 WHERE token_hash = $1 AND passed_at IS NULL AND used_at IS NULL";
     USE = "UPDATE customer_challenge SET used_at = $2 WHERE token_hash = $1 AND used_at IS NULL AND expires_at > $2";
+    LINKS_SINCE = "SELECT token_hash, state_sealed, created_at FROM customer_challenge WHERE customer = $1 AND created_at >= $2 \
+                   AND expires_at > $3 AND used_at IS NULL AND purpose = 'not_me' ORDER BY created_at, token_hash LIMIT 50";
     FORGET = "DELETE FROM customer_challenge WHERE expires_at <= $1";
     END_ALL = "DELETE FROM customer_challenge WHERE customer = $1 AND purpose NOT IN ('not_me', 'stop_recovery')";
     END_LINKS_SINCE = "DELETE FROM customer_challenge WHERE customer = $1 AND created_at >= $2 \
@@ -151,6 +153,26 @@ pub fn end_recoveries(tx: &mut Tx<'_>, customer: CustomerId) -> Result<(), Error
 /// The links of letters that were sent from that moment on.
 pub fn end_links_since(tx: &mut Tx<'_>, customer: CustomerId, since: Timestamp) -> Result<(), Error> {
     tx.execute(END_LINKS_SINCE, params![customer, since]).map(drop)
+}
+
+/// The link "this wasn't me" of a letter that is good still.
+#[derive(Clone, Debug)]
+pub struct LinkRow {
+    pub hash: String,
+    pub state_sealed: Vec<u8>,
+    pub created_at: Timestamp,
+}
+
+/// Those of letters that were sent from `since` on, the first one first; fifty at most.
+pub fn links_since(
+    reader: &mut Reader<'_>,
+    customer: CustomerId,
+    since: Timestamp,
+    now: Timestamp,
+) -> Result<Vec<LinkRow>, Error> {
+    reader.query_many(LINKS_SINCE, params![customer, since, now], |row| {
+        Ok(LinkRow { hash: row.get(0)?, state_sealed: row.get(1)?, created_at: row.get(2)? })
+    })
 }
 
 /// Links to a new password that were sent before.

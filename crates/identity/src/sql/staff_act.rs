@@ -9,6 +9,7 @@ statements! {
     INSERT = "INSERT INTO customer_staff_act (id, customer, staff, at, what, reason_sealed) VALUES ($1, $2, $3, $4, $5, $6)";
     OF_CUSTOMER = "SELECT id, staff, at, what, reason_sealed FROM customer_staff_act WHERE customer = $1 \
                    ORDER BY at DESC, id DESC LIMIT $2";
+    ASKED = "SELECT id FROM customer_staff_act WHERE customer = $1 AND what = $2 AND staff <> $3 AND at >= $4 LIMIT 1";
     SET_PLACE = "UPDATE customer_session SET place_sealed = $2 WHERE id = $1";
     PLACES = "SELECT id, place_sealed FROM customer_session WHERE customer = $1 AND place_sealed IS NOT NULL LIMIT 200";
 }
@@ -40,6 +41,19 @@ pub fn of_customer(
             reason_sealed: row.get(4)?,
         })
     })
+}
+
+/// Whether another member of staff did this from `since` on.
+pub fn is_asked_by_another(
+    tx: &mut Tx<'_>,
+    customer: CustomerId,
+    what: &str,
+    staff: StaffId,
+    since: Timestamp,
+) -> Result<bool, Error> {
+    let found =
+        tx.query_optional(ASKED, params![customer, what, staff, since], |row| row.get::<StaffActId>(0))?;
+    Ok(found.is_some())
 }
 
 pub fn set_place(tx: &mut Tx<'_>, id: SessionId, sealed: &[u8]) -> Result<(), Error> {

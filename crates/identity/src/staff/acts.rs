@@ -34,6 +34,8 @@ pub enum Act {
     StopWayBack,
     /// What a member of the shop's staff has added opens the back office from now on: whoever says so has compared the code.
     LetIntoOffice,
+    /// A way to sign in is lost, and counts no more: see [`Customers::take_factor`].
+    TakeFactor,
     /// The waiting time ends in an hour, once a second member of staff asks for the same.
     ShortenWayBack,
 }
@@ -52,10 +54,12 @@ pub enum Done {
     WaitsForAnother,
     /// What was added is no longer what was compared.
     OtherCode,
+    /// Without it the person could show nothing but a password.
+    NothingElse,
 }
 
 impl Act {
-    pub const ALL: [Act; 10] = [
+    pub const ALL: [Act; 11] = [
         Act::Lock,
         Act::Unlock,
         Act::EndSessions,
@@ -66,6 +70,7 @@ impl Act {
         Act::StopWayBack,
         Act::ShortenWayBack,
         Act::LetIntoOffice,
+        Act::TakeFactor,
     ];
 
     /// Stable: stands in forms and in the table.
@@ -81,6 +86,7 @@ impl Act {
             Act::StopWayBack => "stop_way_back",
             Act::ShortenWayBack => "shorten_way_back",
             Act::LetIntoOffice => "let_into_office",
+            Act::TakeFactor => "take_factor",
         }
     }
 
@@ -101,6 +107,7 @@ impl Act {
             Act::StopWayBack => "recovery_wait_stopped",
             Act::ShortenWayBack => "recovery_wait_shortened",
             Act::LetIntoOffice => "let_in_by_shop",
+            Act::TakeFactor => "factor_taken_by_shop",
         }
     }
 
@@ -117,6 +124,8 @@ impl Act {
             Act::LetIntoOffice => None,
             // Its letter bears the link, as those of the way back bear the one that stops it.
             Act::BeginNewPassword | Act::BeginWayBack | Act::StopWayBack | Act::ShortenWayBack => None,
+            // Its letter bears the link that contains.
+            Act::TakeFactor => None,
         }
     }
 
@@ -160,10 +169,12 @@ impl Act {
                 }
                 sql::flow::end_recoveries(tx, customer)?;
             }
-            // They need more than a transaction, or more to go by: see `new_password`, `way_back` and `let_into_office`.
-            Act::BeginNewPassword | Act::BeginWayBack | Act::ShortenWayBack | Act::LetIntoOffice => {
-                return Ok(false);
-            }
+            // They need more than a transaction, or more to go by: see `new_password`, `way_back`, `let_into_office` and `take_factor`.
+            Act::BeginNewPassword
+            | Act::BeginWayBack
+            | Act::ShortenWayBack
+            | Act::LetIntoOffice
+            | Act::TakeFactor => return Ok(false),
         }
         Ok(true)
     }
@@ -238,7 +249,8 @@ impl Customers {
         written.await
     }
 
-    /// Does it, if it changes anything. [`Act::LetIntoOffice`] goes by what was compared: see [`Customers::let_into_office`].
+    /// Does it, if it changes anything. [`Act::LetIntoOffice`] goes by what was compared: see [`Customers::let_into_office`]; and
+    /// [`Act::TakeFactor`] by which one: see [`Customers::take_factor`].
     pub async fn act(&self, by: &By, customer: CustomerId, act: Act) -> Result<Done, Error> {
         let shared = &self.0.0;
         let account = shared.account(customer).await?.ok_or(Error::NoAccount)?;
@@ -247,6 +259,7 @@ impl Customers {
             Act::BeginWayBack => return self.begin_way_back(by, &account).await,
             Act::ShortenWayBack => return self.shorten_way_back(by, &account).await,
             Act::LetIntoOffice => return Ok(Done::OtherCode),
+            Act::TakeFactor => return Ok(Done::Already),
             Act::Lock
             | Act::Unlock
             | Act::EndSessions

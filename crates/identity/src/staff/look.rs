@@ -37,6 +37,8 @@ pub struct State {
 
 #[derive(Clone, Debug)]
 pub struct FactorView {
+    /// As [`Customers::take_factor`] takes it.
+    pub id: String,
     pub kind: &'static str,
     pub added_at: Timestamp,
     pub used_at: Option<Timestamp>,
@@ -74,7 +76,7 @@ pub struct HeldView {
 pub struct PastAct {
     pub at: Timestamp,
     pub staff: StaffId,
-    /// As of [`super::Act::word`], and the words of delayed recovery.
+    /// As of [`super::Act::word`], and `ask_take_factor` of whoever asked first that the last factor goes.
     pub what: String,
     pub reason: String,
 }
@@ -223,6 +225,7 @@ impl Customers {
                 .factors
                 .iter()
                 .map(|factor| FactorView {
+                    id: factor.id.to_string(),
                     kind: kind_words(factor.kind),
                     added_at: factor.created_at,
                     used_at: factor.used_at,

@@ -25,6 +25,8 @@ pub struct CurrentSession {
     pub level: Level,
     pub proofs: Vec<Proof>,
     pub door: Door,
+    /// When they signed in: a proof shown anew makes no other session.
+    pub signed_in_at: Timestamp,
     /// `auth_time`: when the person last proved who they are.
     pub authenticated_at: Timestamp,
     /// When they last showed all that the account has.
@@ -105,6 +107,7 @@ impl Identity {
             level: row.level,
             proofs: proofs_of_column(&row.amr),
             door: row.door,
+            signed_in_at: row.created_at,
             authenticated_at: row.authenticated_at,
             stepped_up_at: row.stepped_up_at,
             email: account.email.map(|email| email.as_str().to_owned()),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use storeward_base::{Actor, CustomerId, Timestamp};
 use storeward_events::identity::{DeviceTokenReused, DevicesRevoked, SessionsRevoked, StepUpForced};
 
+use super::flows::Means;
 use super::{Shared, note_activity};
 use crate::error::Error;
 use crate::letter::LetterKind;
@@ -88,6 +89,16 @@ impl Shared {
                 Known::Copied
             }
         })
+    }
+
+    /// [`Shared::known_device`], with what the account has then: what was contained just now, because the browser showed a copy, counts at once.
+    pub async fn known_now(&self, visit: &Visit, means: Means) -> Result<(Means, Known), Error> {
+        let device = self.known_device(visit, &means.account).await?;
+        let means = match device {
+            Known::Copied => self.means(means.account.id).await?,
+            Known::Yes(_) | Known::JustNow(_) | Known::No => means,
+        };
+        Ok((means, device))
     }
 
     async fn look_at_device(&self, visit: &Visit, account: &Account) -> Result<Seen, Error> {

@@ -10,7 +10,7 @@ use super::told::may_tell;
 use super::{Shared, note_activity};
 use crate::error::Error;
 use crate::letter::LetterKind;
-use crate::model::{Account, DeviceId, Level, Proof, SessionId, amr_claim, amr_column};
+use crate::model::{Account, DeviceId, Doors, Level, Proof, SessionId, amr_claim, amr_column};
 use crate::sql::{self, account::NewAccount, device::DeviceRow, session::SessionRow};
 use crate::state::{Door, ReturnTo};
 use crate::tokens::{DeviceToken, SessionToken};
@@ -58,6 +58,8 @@ pub struct Grant<'a> {
 /// The rows that a grant writes.
 #[derive(Clone)]
 struct Draft {
+    /// How the account stood when it was decided that this is enough; nothing of one that comes into being.
+    doors: Option<Doors>,
     session: SessionRow,
     session_hash: String,
     network_mark: String,
@@ -136,6 +138,7 @@ impl Shared {
         let on_file = on_file.filter(|_| grant.opens.is_none());
         let what = if grant.opens.is_some() { "signed_up" } else { "signed_in" };
         let draft = Draft {
+            doors: grant.opens.is_none().then(|| grant.account.doors()),
             session,
             session_hash: token.hash(),
             network_mark: self.marks.network(visit.client),
@@ -227,6 +230,12 @@ impl Draft {
             && !sql::flow::finish(tx, hash, now)?
         {
             return Err(Error::FlowOver);
+        }
+        // "This wasn't me", a lock, a copied device or a new password while this was under way: what was shown is not enough any more.
+        if let Some(doors) = &self.doors
+            && !sql::account::is_as_open(tx, customer, doors)?
+        {
+            return Err(Error::Overtaken);
         }
         if let Some(account) = &self.opens {
             sql::account::insert(tx, account)?;

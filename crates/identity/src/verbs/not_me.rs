@@ -2,11 +2,18 @@
 //! end, the password must change, and the next sign-in shows a second factor. A letter's link takes out, too, what was added
 //! since that happened which the letter tells of: else the factor of whoever added it would be the one that is asked for. And it
 //! puts the address back that the letter was written to: else the mail of whoever changed it would decide.
+//!
+//! From inside it does what the link of the first letter since that sign-in does. What was there before stays: whoever presses may be a
+//! thief with somebody's session, who must not get rid of the owner's factors. Whoever reads the account's mail could do the same by the
+//! links that lie there.
+
+use std::time::Duration;
 
 use storeward_base::{Actor, CustomerId, Timestamp};
 use storeward_events::identity::{CustomerAddressChanged, FactorRemoved, StepUpForced, ThisWasNotMe};
-use storeward_store::Tx;
+use storeward_store::{Reader, Tx};
 
+use super::current::CurrentSession;
 use super::devices::end_everything;
 use super::{Identity, note_activity};
 use crate::error::Error;
@@ -14,7 +21,7 @@ use crate::letter::{Letter, LetterKind, Post};
 use crate::marks::Field;
 use crate::model::{Email, FactorKind};
 use crate::sql;
-use crate::state::Purpose;
+use crate::state::{Purpose, State};
 use crate::tokens::FlowToken;
 use crate::visit::Visit;
 
@@ -27,10 +34,14 @@ pub enum Contained {
     TakenOut,
 }
 
-/// The letter's link that somebody followed.
+/// From inside nothing that is older than this is taken out: as old as a link may be that tells of a factor.
+const INSIDE: Duration = Duration::from_secs(7 * 86_400);
+
+/// What is taken back beyond ending everything.
 #[derive(Clone)]
-struct Followed {
-    hash: String,
+struct Undo {
+    /// The letter's link that somebody followed; it works once. None from inside.
+    link: Option<String>,
     since: Option<Timestamp>,
     back: Option<Back>,
 }
@@ -38,6 +49,8 @@ struct Followed {
 /// The address that a letter was written to, ready to be put back.
 #[derive(Clone)]
 struct Back {
+    /// Of the letter.
+    since: Timestamp,
     mark: String,
     sealed: Vec<u8>,
     /// To the address that is on file until then.
@@ -60,55 +73,76 @@ impl Identity {
         let (Purpose::NotMe, Some(customer)) = (flow.purpose, flow.customer) else {
             return Err(Error::FlowOver);
         };
-        let written_to = flow.state.written_to.as_deref().and_then(|text| Email::parse(text).ok());
-        let back = match written_to {
-            Some(email) => Some(self.back_to(customer, &email).await?),
+        let back = match flow.state.since {
+            Some(since) => self.back_to(customer, &flow.state, since).await?,
             None => None,
         };
-        let link = Followed { hash: flow.hash, since: flow.state.since, back };
-        self.contain(visit, customer, Some(link)).await
+        let undo = Undo { link: Some(flow.hash), since: flow.state.since, back };
+        self.contain(visit, customer, undo).await
     }
 
     /// The same from inside, for the person who is signed in.
     pub async fn was_not_me_inside(
         &self,
         visit: &Visit,
-        session: &super::current::CurrentSession,
+        session: &CurrentSession,
     ) -> Result<Contained, Error> {
-        self.contain(visit, session.customer, None).await
+        let shared = &self.0;
+        let (customer, signed_in_at, now) = (session.customer, session.signed_in_at, shared.now());
+        let read = move |reader: &mut Reader<'_>| sql::flow::links_since(reader, customer, signed_in_at, now);
+        let links = shared.db.read(read).await?;
+        let mut since = self.not_me_since(session);
+        let mut back = None;
+        for link in links {
+            since = since.min(link.created_at);
+            let state = shared.vault.open(&link.state_sealed, &link.hash, Field::State)?;
+            let state = State::from_bytes(state.expose())?;
+            if state.written_to.is_some() {
+                back = self.back_to(customer, &state, link.created_at).await?;
+                break;
+            }
+        }
+        self.contain(visit, customer, Undo { link: None, since: Some(since), back }).await
     }
 
-    async fn back_to(&self, customer: CustomerId, email: &Email) -> Result<Back, Error> {
+    /// Since when what was added is taken out from inside, where no letter tells of something older.
+    pub fn not_me_since(&self, session: &CurrentSession) -> Timestamp {
+        session.signed_in_at.max(self.0.now().minus(INSIDE))
+    }
+
+    /// The address that a letter was written to, where it is the account's to put back.
+    async fn back_to(
+        &self,
+        customer: CustomerId,
+        state: &State,
+        since: Timestamp,
+    ) -> Result<Option<Back>, Error> {
+        let Some(email) = state.written_to.as_deref().and_then(|text| Email::parse(text).ok()) else {
+            return Ok(None);
+        };
         let shared = &self.0;
         let account = shared.account(customer).await?.ok_or(Error::NoAccount)?;
-        Ok(Back {
-            mark: shared.marks.email(email),
+        Ok(Some(Back {
+            since,
+            mark: shared.marks.email(&email),
             sealed: shared.vault.seal_of_account(email.as_str(), customer, Field::Email, &*shared.entropy),
             letter: shared.plain_notice(LetterKind::AddressChanged, &account),
-        })
+        }))
     }
 
-    async fn contain(
-        &self,
-        visit: &Visit,
-        customer: CustomerId,
-        link: Option<Followed>,
-    ) -> Result<Contained, Error> {
+    async fn contain(&self, visit: &Visit, customer: CustomerId, undo: Undo) -> Result<Contained, Error> {
         let now = self.0.now();
         let (activity, post) = (self.0.activity_of("not_me", visit), self.0.post.clone());
         let written = self.0.db.write(move |tx| -> Result<Contained, Error> {
-            if let Some(link) = &link
-                && !sql::flow::finish(tx, &link.hash, now)?
+            if let Some(hash) = &undo.link
+                && !sql::flow::finish(tx, hash, now)?
             {
                 return Err(Error::FlowOver);
             }
             let actor = Actor::Customer { id: customer };
             tx.append(actor, None, ThisWasNotMe { customer })?;
             end_everything(tx, actor, customer, "not_me")?;
-            let contained = match &link {
-                Some(link) => take_back(tx, &*post, customer, link)?,
-                None => Contained::Ended,
-            };
+            let contained = take_back(tx, &*post, customer, &undo)?;
             sql::history::forget(tx, customer)?;
             sql::account::must_change(tx, customer, now)?;
             sql::account::force_step_up(tx, customer, now)?;
@@ -120,29 +154,23 @@ impl Identity {
     }
 }
 
-/// What a letter's link takes back beyond ending everything.
+/// What is taken back beyond ending everything.
 fn take_back(
     tx: &mut Tx<'_>,
     post: &dyn Post,
     customer: CustomerId,
-    link: &Followed,
+    undo: &Undo,
 ) -> Result<Contained, Error> {
-    let Some(since) = link.since else { return Ok(Contained::Ended) };
+    let Some(since) = undo.since else { return Ok(Contained::Ended) };
     let taken_out = take_out(tx, customer, since)?;
-    match &link.back {
-        Some(back) if put_back(tx, post, customer, back, since)? => Ok(Contained::TakenOut),
+    match &undo.back {
+        Some(back) if put_back(tx, post, customer, back)? => Ok(Contained::TakenOut),
         _ => Ok(taken_out),
     }
 }
 
 /// Puts the address back; false where it is the account's already.
-fn put_back(
-    tx: &mut Tx<'_>,
-    post: &dyn Post,
-    customer: CustomerId,
-    back: &Back,
-    since: Timestamp,
-) -> Result<bool, Error> {
+fn put_back(tx: &mut Tx<'_>, post: &dyn Post, customer: CustomerId, back: &Back) -> Result<bool, Error> {
     let now = tx.now();
     match sql::account::id_by_email(tx, &back.mark)? {
         Some(owner) if owner == customer => return Ok(false),
@@ -151,7 +179,7 @@ fn put_back(
         None => sql::account::set_email(tx, customer, &back.mark, &back.sealed, now)?,
     }
     // The letters since then went to whoever changed it: their links would put that address back.
-    sql::flow::end_links_since(tx, customer, since)?;
+    sql::flow::end_links_since(tx, customer, back.since)?;
     if let Some(letter) = &back.letter {
         post.post(tx, letter)?;
     }

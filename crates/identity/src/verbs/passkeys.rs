@@ -77,7 +77,7 @@ impl Identity {
             Err(ProveFault::Failed(error)) => return Err(error.into()),
             Err(_) => return Err(SignInFault::Refused),
         }
-        let device = shared.known_device(visit, &means.account).await?;
+        let (means, device) = shared.known_now(visit, means).await?;
         let grant = Grant {
             account: &means.account,
             proofs: vec![Proof::Passkey],

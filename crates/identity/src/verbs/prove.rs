@@ -166,7 +166,7 @@ impl Identity {
         }
         match (flow.purpose, means) {
             (Purpose::SignUp, None) => self.finish_sign_up(visit, flow).await,
-            (Purpose::SignIn, Some(means)) => self.finish_sign_in(visit, flow, &means).await,
+            (Purpose::SignIn, Some(means)) => self.finish_sign_in(visit, flow, means).await,
             (Purpose::StepUp, Some(_)) => self.finish_step_up(visit, flow).await,
             (Purpose::ChangeAddress, Some(means)) => self.finish_change_address(visit, flow, &means).await,
             (Purpose::Shield, Some(_)) => self.finish_shield(flow).await,
@@ -175,8 +175,8 @@ impl Identity {
         }
     }
 
-    async fn finish_sign_in(&self, visit: &Visit, flow: Flow, means: &Means) -> Result<Step, Error> {
-        let device = self.0.known_device(visit, &means.account).await?;
+    async fn finish_sign_in(&self, visit: &Visit, flow: Flow, means: Means) -> Result<Step, Error> {
+        let (means, device) = self.0.known_now(visit, means).await?;
         let trust = if flow.state.trust_device { Trust::FromNowOn } else { Trust::AsBefore };
         let granted = self.0.grant(
             visit,

@@ -17,8 +17,6 @@ use storeward_seal::fingerprint::{equal, token_hash};
 use storeward_store::{Constraint, Reader};
 use storeward_web::http::HeaderValue;
 
-use super::devices::Known;
-use super::flows::Means;
 use super::grant::{Grant, Granted, Trust};
 use super::risk::Ask;
 use super::{Identity, Shared};
@@ -210,9 +208,12 @@ impl Identity {
         shared.mail_at_once(visit, &mut draft, &means).await?;
         let unmet = shared.unmet(visit, &draft, &device);
         let (token, post) = (draft.token.clone(), shared.post.clone());
-        let actor = shared.stranger(visit.client);
+        let (actor, doors) = (shared.stranger(visit.client), means.account.doors());
         let held = shared.held(customer, What::Asked, Purpose::Shield.word(), &reasons);
         let written = shared.db.write(move |tx| -> Result<(), Error> {
+            if !sql::account::is_as_open(tx, customer, &doors)? {
+                return Err(Error::Overtaken);
+            }
             draft.write(tx, &*post)?;
             if let Some(unmet) = &unmet {
                 unmet.write(tx)?;
@@ -336,8 +337,7 @@ impl Identity {
         else {
             return Ok(None);
         };
-        let means = shared.means(customer).await?;
-        let device = shared.known_device(visit, &means.account).await?;
+        let (means, device) = shared.known_now(visit, shared.means(customer).await?).await?;
         let level = Level::of(&flow.state.proofs);
         let grant = Grant {
             account: &means.account,
@@ -384,16 +384,6 @@ impl Identity {
 }
 
 impl Shared {
-    /// Whether the browser is known; what was contained just now, because it showed a copy, counts at once.
-    async fn known_now(&self, visit: &Visit, means: Means) -> Result<(Means, Known), Error> {
-        let device = self.known_device(visit, &means.account).await?;
-        let means = match device {
-            Known::Copied => self.means(means.account.id).await?,
-            _ => means,
-        };
-        Ok((means, device))
-    }
-
     async fn refuse_shield(
         &self,
         visit: &Visit,

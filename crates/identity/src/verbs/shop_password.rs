@@ -8,7 +8,7 @@ use storeward_events::identity::CustomerPasswordChanged;
 
 use super::{Identity, Shared, note_activity};
 use crate::error::Error;
-use crate::model::Account;
+use crate::model::{Account, SessionId};
 use crate::sql;
 use crate::tokens::FlowToken;
 use crate::visit::Visit;
@@ -67,15 +67,17 @@ impl Identity {
         }
     }
 
-    /// The shop took a new password from whoever had just shown everything that the account has.
+    /// The shop took a new password from whoever had just shown everything that the account has, in this session. It is told in any
+    /// case; where the session was ended meanwhile it excuses nobody: who chose it may be whom "this wasn't me" was about.
     pub(crate) async fn shop_password_changed(
         &self,
         visit: &Visit,
         customer: CustomerId,
+        session: SessionId,
     ) -> Result<(), Error> {
         let activity = self.0.activity_of("shop_password", visit);
         let written = self.0.db.write(move |tx| -> Result<(), Error> {
-            sql::account::shop_password_changed(tx, customer)?;
+            sql::account::shop_password_changed_in(tx, customer, session)?;
             note_activity(tx, customer, &activity)?;
             let fact = CustomerPasswordChanged { customer, reason: "shop".to_owned() };
             tx.append(Actor::Customer { id: customer }, None, fact)?;

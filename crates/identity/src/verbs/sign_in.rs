@@ -186,8 +186,11 @@ impl Identity {
         let unmet = shared.unmet(visit, &draft, &device);
         let (token, post) = (draft.token.clone(), shared.post.clone());
         let held = shared.held(customer, What::Asked, Purpose::SignIn.word(), &reasons);
-        let actor = shared.stranger(visit.client);
+        let (actor, doors) = (shared.stranger(visit.client), means.account.doors());
         let written = shared.db.write(move |tx| -> Result<(), Error> {
+            if !sql::account::is_as_open(tx, customer, &doors)? {
+                return Err(Error::Overtaken);
+            }
             draft.write(tx, &*post)?;
             if let Some(unmet) = &unmet {
                 unmet.write(tx)?;

@@ -277,3 +277,75 @@ both_engines!(a_devices_name_signs_nobody_out, MIGRATIONS, async |db| {
     assert!(!owner.is_signed_in().await);
     assert_eq!(bench.events("identity.device_token_reused").await.len(), 1);
 });
+
+/// Presses the button in the security centre.
+async fn press_inside(browser: &mut Browser<'_>) -> Answer {
+    let page = browser.get("/.storeward/account").await;
+    browser.post("/.storeward/account/not-me", &page.csrf(), &[]).await
+}
+
+// From inside nothing was taken out: the thief's app was what the next sign-in took.
+both_engines!(from_inside_it_takes_out_what_came_since_that_sign_in, MIGRATIONS, async |db| {
+    let bench = Bench::new(db);
+    let mut owner = bench.signed_up().await;
+    bench.advance(60);
+    let mut thief = copy_of(&owner);
+    move_address(&bench, &mut thief, THIEF).await;
+    bench.advance(30);
+    let app = thief.add_totp().await;
+    let thiefs_letter = bench.letter(LetterKind::FactorAdded);
+    assert_eq!(thiefs_letter.to.expose(), THIEF);
+    bench.advance(30);
+    assert!(owner.get("/.storeward/account").await.body.contains("is taken out again"));
+    press_inside(&mut owner).await.leads_to("/.storeward/recover?done=not-me");
+    assert!(!thief.is_signed_in().await && !owner.is_signed_in().await);
+    // Neither the thief's mailbox nor the thief's app nor the links in the thief's letters are worth anything.
+    assert_eq!(bench.browser().elsewhere().sign_in(THIEF, PASSWORD).await.status, 403);
+    assert!(!is_written_to(&bench, THIEF).await);
+    let link = thiefs_letter.parameter("link").strip_prefix(ORIGIN).unwrap().to_owned();
+    assert!(!bench.browser().get(&link).await.body.contains("name=\"t\""));
+    let mut thief = bench.browser().elsewhere();
+    thief.sign_in(EMAIL, PASSWORD).await.leads_to(CHALLENGE);
+    assert_eq!(bench.letter(LetterKind::SignInCode).to.expose(), EMAIL);
+    let code = bench.next_totp(&app);
+    thief.prove("totp", &code).await.leads_to(CHALLENGE);
+    assert!(!thief.is_signed_in().await);
+    let (mut owner, shown) = recover(&bench, EMAIL).await;
+    shown.leads_to(NEW_PASSWORD);
+    choose_password(&bench, &mut owner).await;
+    owner.prove("mail", &bench.code(LetterKind::SignInCode)).await.leads_to("/.storeward/account");
+});
+
+// Whoever presses may be the thief, in a session that was stolen.
+both_engines!(from_inside_what_was_there_before_stays, MIGRATIONS, async |db| {
+    let bench = Bench::new(db);
+    let (mut owner, app) = bench.with_totp().await;
+    let codes = owner.recovery_codes().await;
+    bench.advance(60);
+    let mut thief = bench.browser().elsewhere();
+    thief.sign_in(EMAIL, PASSWORD).await.leads_to(CHALLENGE);
+    let code = bench.next_totp(&app);
+    thief.prove("totp", &code).await.leads_to("/.storeward/account");
+    press_inside(&mut thief).await.leads_to("/.storeward/sign-in?done=not-me");
+    assert_eq!(bench.events("identity.factor_removed").await.len(), 0);
+    let mut thief = bench.browser().elsewhere();
+    thief.sign_in(EMAIL, PASSWORD).await.leads_to(CHALLENGE);
+    assert!(thief.get(CHALLENGE).await.body.contains("id=\"totp\""), "the app is asked for");
+    let customer = bench.customer(EMAIL).await;
+    let view = bench.identity.customers().view(customer).await.unwrap().unwrap();
+    assert_eq!((view.factors.len(), view.codes_left as usize), (1, codes.len()));
+});
+
+// A session may be a month old, and a letter's link is good for a week.
+both_engines!(from_inside_nothing_older_than_a_week_is_taken_out, MIGRATIONS, async |db| {
+    let bench = Bench::new(db);
+    let mut owner = bench.signed_up().await;
+    bench.advance(60);
+    owner.add_totp().await;
+    for _ in 0..8 {
+        bench.advance(86_400);
+        assert!(owner.is_signed_in().await);
+    }
+    press_inside(&mut owner).await.leads_to("/.storeward/sign-in?done=not-me");
+    assert_eq!(bench.events("identity.factor_removed").await.len(), 0);
+});

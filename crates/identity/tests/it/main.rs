@@ -36,4 +36,5 @@ mod teach;
 mod teach_scripts;
 mod timing;
 mod told;
+mod under_way;
 mod ways;

@@ -106,6 +106,76 @@ both_engines!(staff_see_why_and_no_secret, MIGRATIONS, async |db| {
     assert!(desk.view(storeward_base::CustomerId::from_bits(9)).await.unwrap().is_none());
 });
 
+/// The only factor of its kind, as staff see it.
+async fn factor(bench: &Bench, kind: &str) -> String {
+    let view = bench.identity.customers().view(bench.customer(EMAIL).await).await.unwrap().unwrap();
+    view.factors.iter().find(|factor| factor.kind == kind).expect("there is one").id.clone()
+}
+
+both_engines!(a_lost_factor_is_taken_away, MIGRATIONS, async |db| {
+    let bench = Bench::new(db);
+    let (mut owner, app) = bench.with_totp().await;
+    let mut key = owner.add_passkey().await;
+    bench.advance(60);
+    let desk = bench.identity.customers();
+    let customer = bench.customer(EMAIL).await;
+    let lost = factor(&bench, "Authenticator app").await;
+    let take = async |staff, id: &str| desk.take_factor(&bench.by(staff), customer, id).await.unwrap();
+    // Nobody's, and not by the act that says no factor.
+    assert_eq!(take(STAFF, "cfac_00000000000000000000000009").await, Done::Already);
+    assert_eq!(take(STAFF, "no id").await, Done::Already);
+    assert_eq!(desk.act(&bench.by(STAFF), customer, Act::TakeFactor).await.unwrap(), Done::Already);
+    assert!(owner.is_signed_in().await);
+    assert_eq!(take(STAFF, &lost).await, Done::Changed);
+    assert_eq!(take(STAFF, &lost).await, Done::Already);
+    assert!(!owner.is_signed_in().await, "the telephone may be signed in");
+    // Whoever found it gets nowhere; the owner signs in with what is left.
+    let mut thief = bench.browser().elsewhere();
+    thief.sign_in(EMAIL, PASSWORD).await.leads_to("/.storeward/challenge");
+    let code = bench.next_totp(&app);
+    thief.prove("totp", &code).await.leads_to("/.storeward/challenge");
+    assert!(!thief.is_signed_in().await);
+    owner.sign_in(EMAIL, PASSWORD).await.leads_to("/.storeward/challenge");
+    owner.prove_with(&mut key).await.leads_to("/.storeward/account");
+    let letter = bench.letter(LetterKind::FactorTaken);
+    assert_eq!((letter.to.expose().as_str(), letter.parameter("factor")), (EMAIL, "totp"));
+    let removed = bench.events("identity.factor_removed").await;
+    assert_eq!((removed.len(), removed[0].actor), (1, Actor::Staff { id: STAFF }));
+    let view = desk.view(customer).await.unwrap().unwrap();
+    assert_eq!(
+        (view.acts[0].what.as_str(), view.acts[0].reason.as_str()),
+        ("take_factor", "the customer rang")
+    );
+    assert!(view.activity.iter().any(|line| line.what.starts_with("The shop took a way to sign in away")));
+});
+
+// One member of staff who is talked into it would be a way around the waiting time.
+both_engines!(the_last_factor_takes_two, MIGRATIONS, async |db| {
+    let bench = Bench::new(db);
+    let (mut owner, _) = bench.with_totp().await;
+    let codes = owner.recovery_codes().await;
+    bench.advance(60);
+    let desk = bench.identity.customers();
+    let customer = bench.customer(EMAIL).await;
+    let lost = factor(&bench, "Authenticator app").await;
+    let take = async |staff| desk.take_factor(&bench.by(staff), customer, &lost).await.unwrap();
+    let (other, third) = (StaffId::from_bits(2), StaffId::from_bits(3));
+    assert_eq!(take(STAFF).await, Done::WaitsForAnother);
+    assert_eq!(take(STAFF).await, Done::WaitsForAnother, "twice by one is one");
+    bench.advance(86_401);
+    assert_eq!(take(other).await, Done::WaitsForAnother, "what was asked for yesterday is over");
+    assert!(owner.is_signed_in().await);
+    assert_eq!(bench.events("identity.factor_removed").await.len(), 0);
+    assert_eq!(take(third).await, Done::Changed);
+    let mut thief = bench.browser().elsewhere();
+    thief.sign_in(EMAIL, PASSWORD).await.leads_to("/.storeward/challenge");
+    thief.prove("recovery", &codes[0]).await.leads_to("/.storeward/challenge");
+    assert!(!thief.is_signed_in().await, "codes stand in for a factor, and there is none");
+    // A mailed code is what is left.
+    owner.sign_in(EMAIL, PASSWORD).await.leads_to("/.storeward/challenge");
+    owner.prove("mail", &bench.code(LetterKind::SignInCode)).await.leads_to("/.storeward/account");
+});
+
 #[test]
 fn a_reason_is_a_line() {
     for (text, fits) in

@@ -9,6 +9,7 @@ use storeward_web::http::{HeaderMap, StatusCode, header};
 
 use super::{Crossing, Lines};
 use crate::error::Error;
+use crate::model::SessionId;
 use crate::shield::handles::Entry;
 use crate::shield::jar::Phase;
 use crate::state::ReturnTo;
@@ -16,6 +17,7 @@ use crate::state::ReturnTo;
 /// A form on its way to the shop that chooses a new password.
 pub(super) struct Chosen {
     customer: CustomerId,
+    session: SessionId,
     form: PasswordForm,
 }
 
@@ -26,11 +28,11 @@ impl Crossing {
         if !self.may_follow || !body.complete || !self.reading.is_plain() {
             return;
         }
-        let Phase::Active { customer, .. } = entry.lock().jar.phase else { return };
+        let Phase::Active { customer, session, .. } = entry.lock().jar.phase else { return };
         let lines = Lines::of(headers);
         let asked = lines.asked(&self.method, &self.path, self.query.as_deref());
         let form = self.guard.adapter.new_password(&asked, body.bytes).cloned();
-        self.new_password = form.map(|form| Chosen { customer, form });
+        self.new_password = form.map(|form| Chosen { customer, session, form });
     }
 
     /// The shop took it: from now on the account is asked for what the policy asks.
@@ -45,7 +47,7 @@ impl Crossing {
         if self.guard.adapter.took_password(&chosen.form, status.as_u16(), to)
             && let Some(visit) = &self.visit
         {
-            self.guard.identity.shop_password_changed(visit, chosen.customer).await?;
+            self.guard.identity.shop_password_changed(visit, chosen.customer, chosen.session).await?;
         }
         Ok(())
     }

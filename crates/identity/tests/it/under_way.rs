@@ -1,0 +1,115 @@
+//! What is under way while "this wasn't me" is pressed does not undo it: neither a sign-in whose password was looked at before, nor the shop's
+//! answer to a form for a new password. On both engines; the order of the writes is held, not hoped for.
+
+use storeward_identity::staff::Act;
+use storeward_identity::{LetterKind, MIGRATIONS, SecondFactor};
+use storeward_store::both_engines;
+
+use super::behind::{ADDRESS, Behind, SHOP_PASSWORD};
+use super::bench::{Answer, Bench, Browser, EMAIL, ORIGIN, PASSWORD, STAFF};
+
+/// Presses the button behind the newest letter about a new device.
+async fn press(bench: &Bench) -> Answer {
+    let link = bench.letter(LetterKind::NewDevice).parameter("link").strip_prefix(ORIGIN).unwrap().to_owned();
+    let mut reader = bench.browser().elsewhere();
+    let page = reader.get(&link).await;
+    let token = page.attribute("name=\"t\" value=\"");
+    reader.post("/.storeward/not-me", &page.csrf(), &[("t", &token)]).await
+}
+
+/// Whatever `closes` writes comes before what `opens` writes, which has read everything by then.
+async fn between<A, B>(
+    bench: &Bench,
+    closes: impl Future<Output = A>,
+    opens: impl Future<Output = B>,
+) -> (A, B) {
+    let held = bench.db.hold();
+    let opens = async {
+        held.waits_for(1).await;
+        opens.await
+    };
+    let go = async {
+        held.waits_for(2).await;
+        held.let_go();
+    };
+    let (closed, opened, ()) = tokio::join!(closes, opens, go);
+    (closed, opened)
+}
+
+/// Nobody who knows the password alone is in, and the next one who does is asked for more.
+async fn is_closed(thief: &mut Browser<'_>, answer: &Answer) {
+    assert_eq!(answer.status, 409, "{}", answer.body);
+    assert!(answer.body.contains("identity.overtaken"), "{}", answer.body);
+    assert!(!thief.is_signed_in().await);
+    thief.sign_in(EMAIL, PASSWORD).await.leads_to("/.storeward/challenge");
+}
+
+// The thief's password was looked at a moment before the button was pressed: the session came a moment after it, and stayed.
+both_engines!(a_sign_in_does_not_outlive_this_was_not_me, MIGRATIONS, async |db| {
+    let bench = Bench::new(db);
+    let _owner = bench.signed_up().await;
+    bench.browser().elsewhere().sign_in(EMAIL, PASSWORD).await.leads_to("/.storeward/account");
+    let mut thief = bench.browser().elsewhere();
+    let (pressed, answer) = between(&bench, press(&bench), thief.sign_in(EMAIL, PASSWORD)).await;
+    pressed.leads_to("/.storeward/sign-in?done=not-me");
+    is_closed(&mut thief, &answer).await;
+    let customer = bench.customer(EMAIL).await;
+    let view = bench.identity.customers().view(customer).await.unwrap().unwrap();
+    assert!(view.state.must_change_at.is_some() && view.state.step_up_forced_at.is_some());
+    assert!(view.sessions.is_empty() && view.devices == 0, "{view:?}");
+});
+
+both_engines!(nor_a_lock_by_staff, MIGRATIONS, async |db| {
+    let bench = Bench::new(db);
+    let _owner = bench.signed_up().await;
+    let customer = bench.customer(EMAIL).await;
+    let (desk, by) = (bench.identity.customers(), bench.by(STAFF));
+    let mut thief = bench.browser().elsewhere();
+    let (_, answer) =
+        between(&bench, desk.act(&by, customer, Act::Lock), thief.sign_in(EMAIL, PASSWORD)).await;
+    assert_eq!(answer.status, 409, "{}", answer.body);
+    // Nothing waits for the day on which it is opened again.
+    desk.act(&by, customer, Act::Unlock).await.unwrap();
+    assert!(!thief.is_signed_in().await);
+});
+
+both_engines!(nor_does_one_at_the_shop, MIGRATIONS, async |db| {
+    let behind = Behind::with_file(db, SecondFactor::Offered, str::to_owned);
+    let bench = &behind.bench;
+    let mut owner = behind.browser();
+    owner.get("/").await;
+    owner.sign_in("ella").await.leads_to("/account");
+    assert!(owner.sees_account().await);
+    let mut thief = behind.browser();
+    thief.browser = thief.browser.elsewhere();
+    thief.get("/").await;
+    behind.shield.flush().await.unwrap();
+    let (pressed, answer) = between(bench, press(bench), thief.sign_in("ella")).await;
+    pressed.leads_to("/.storeward/not-me?done=shop");
+    assert_ne!(answer.location(), "/account", "{answer:?}");
+    assert!(!thief.sees_account().await);
+});
+
+/// The shop's own password form.
+const PASSWORD_FORM: &str = "[password]\npage = \"/account/password\"\n[[password.form]]\npath = \"/account/password\"\n\
+                             field = \"new_password\"\n[[sensitive]]\nmethods = [\"POST\"]\npath = \"/account/password\"\n";
+
+// Whom the button is about chose a new password at the shop just then: the shop's answer ended what the button had begun.
+both_engines!(an_answer_of_the_shop_does_not_undo_it, MIGRATIONS, async |db| {
+    let with_form = |file: &str| format!("{file}\n{PASSWORD_FORM}");
+    let behind = Behind::with_file(db, SecondFactor::Required, with_form);
+    let bench = &behind.bench;
+    let mut thief = behind.browser();
+    thief.sign_in_with_code("").await;
+    assert!(thief.sees_account().await);
+    let form = format!("old={}&new_password=nine+red+foxes", SHOP_PASSWORD.replace(' ', "+"));
+    let lines = [("accept", "text/html"), ("content-type", "application/x-www-form-urlencoded")];
+    let under_way = thief.begin("POST", "/account/password", &lines, &form).await.ok().unwrap();
+    press(bench).await.leads_to("/.storeward/not-me?done=shop");
+    thief.finish(under_way).await.leads_to("/account");
+    let customer = bench.customer(ADDRESS).await;
+    let view = bench.identity.customers().view(customer).await.unwrap().unwrap();
+    assert!(view.state.must_change_at.is_some(), "the thief's own password is no reason to ask for less");
+    bench.advance(11);
+    assert!(!thief.sees_account().await);
+});
