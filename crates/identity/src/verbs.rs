@@ -332,6 +332,11 @@ impl Shared {
 /// Activity is shown, and kept, for so long.
 pub(crate) const ACTIVITY_KEPT: Duration = Duration::from_secs(180 * 86_400);
 
+/// Goes on where the account is still as open as it was when somebody decided by that: see [`sql::account::is_as_open`].
+fn still_open(tx: &mut Tx<'_>, customer: CustomerId, known: &crate::model::Doors) -> Result<(), Error> {
+    if sql::account::is_as_open(tx, customer, known)? { Ok(()) } else { Err(Error::Overtaken) }
+}
+
 /// Writes a line of activity and forgets the old ones.
 pub(crate) fn note_activity(
     tx: &mut Tx<'_>,

@@ -232,10 +232,8 @@ impl Draft {
             return Err(Error::FlowOver);
         }
         // "This wasn't me", a lock, a copied device or a new password while this was under way: what was shown is not enough any more.
-        if let Some(doors) = &self.doors
-            && !sql::account::is_as_open(tx, customer, doors)?
-        {
-            return Err(Error::Overtaken);
+        if let Some(doors) = &self.doors {
+            super::still_open(tx, customer, doors)?;
         }
         if let Some(account) = &self.opens {
             sql::account::insert(tx, account)?;

@@ -211,9 +211,7 @@ impl Identity {
         let (actor, doors) = (shared.stranger(visit.client), means.account.doors());
         let held = shared.held(customer, What::Asked, Purpose::Shield.word(), &reasons);
         let written = shared.db.write(move |tx| -> Result<(), Error> {
-            if !sql::account::is_as_open(tx, customer, &doors)? {
-                return Err(Error::Overtaken);
-            }
+            super::still_open(tx, customer, &doors)?;
             draft.write(tx, &*post)?;
             if let Some(unmet) = &unmet {
                 unmet.write(tx)?;
