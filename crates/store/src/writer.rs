@@ -191,16 +191,18 @@ impl Writer {
     }
 
     /// `None` when there is nothing to commit. Each closure has a savepoint of its own, so that one that fails takes
-    /// back only what it did itself; a closure that is alone needs none.
+    /// back only what it did itself; a closure that is alone needs none. One ends where the next begins, in one message: on PostgreSQL
+    /// each is a way to the server and back while everybody waits. The last one ends with the transaction.
     fn run_group(&mut self, group: &mut [Box<dyn Job>]) -> Result<Option<Kept>, Error> {
         let Writer { conn, appender, .. } = self;
         appender.load(conn)?;
         let alone = group.len() == 1;
         let mut kept_any: Option<Kept> = None;
-        for job in group {
-            if !alone {
-                conn.batch("SAVEPOINT one")?;
-            }
+        if !alone {
+            conn.batch("SAVEPOINT one")?;
+        }
+        let last = group.len().saturating_sub(1);
+        for (at, job) in group.iter_mut().enumerate() {
             let before = appender.mark();
             let mut tx = Tx::new(conn, appender);
             let kept = job.run(&mut tx);
@@ -214,8 +216,10 @@ impl Writer {
             }
             match (alone, kept) {
                 (true, _) => {}
-                (false, true) => conn.batch("RELEASE SAVEPOINT one")?,
-                (false, false) => conn.batch("ROLLBACK TO SAVEPOINT one; RELEASE SAVEPOINT one")?,
+                // It stands where it was: the next closure goes on from there.
+                (false, false) => conn.batch("ROLLBACK TO SAVEPOINT one")?,
+                (false, true) if at < last => conn.batch("RELEASE SAVEPOINT one; SAVEPOINT one")?,
+                (false, true) => {}
             }
             if kept {
                 kept_any.get_or_insert_default().promised |= promised;
