@@ -99,7 +99,8 @@ pub fn concerns(checkout: Option<&Checkout>) -> Vec<Concern> {
         .into_iter()
         .map(|what| Concern {
             what,
-            todo: "Look at the event that names it, and take out of the shop what is not yours.".to_owned(),
+            todo: "Look at it in the console, Scripts, and take out of the shop what is not yours."
+                .to_owned(),
         })
         .collect()
 }

@@ -170,6 +170,7 @@ fn console_parts(parts: Parts<'_>, config: &Config, port: u16) -> Done<ConsolePa
         vault: serving.vault.as_ref().map(|standing| standing.vault.clone()),
         backups: crate::backup::desk(opened)?,
         payments: serving.payments.clone(),
+        checkout: serving.checkout.clone(),
         registry: config.oidc.is_some().then(|| crate::oidc::registry(opened)),
         teach: serving.teach.as_ref().map(|standing| standing.teach.clone()),
         status,

@@ -43,8 +43,8 @@ impl Default for CheckoutSection {
     }
 }
 
-/// How much is done.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+/// How much is done; the stricter is the greater.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
     Off,

@@ -4,5 +4,6 @@ pub use crate::config::{Mode, OnChange};
 pub use crate::error::Error;
 pub use crate::guard::Checkout;
 pub use crate::model::{
-    Alert, Approval, Counted, HeaderLine, Kind, NewApproval, Scope, Script, ScriptId, Status, Version, Whole,
+    Act, Alert, Approval, Counted, Decision, HeaderLine, Held, Hold, Kind, NewApproval, NoId, Scope, Script,
+    ScriptId, Source, Standing, Status, Version, Wanted, Whole,
 };

@@ -11,6 +11,8 @@ pub enum Error {
     NoScript,
     /// There is no such alert.
     NoAlert,
+    /// It is none of the guarded pages.
+    NoPage,
     /// Somebody else changed it at the same moment.
     Raced,
     /// A value does not fit; the first word is its place.
@@ -26,6 +28,9 @@ impl fmt::Display for Error {
             Error::Store(error) => error.fmt(f),
             Error::NoScript => f.write_str("there is no such script in the inventory"),
             Error::NoAlert => f.write_str("there is no such alert"),
+            Error::NoPage => {
+                f.write_str("this is no guarded page; checkout.pages in storeward.toml names them")
+            }
             Error::Raced => {
                 f.write_str("somebody else changed this script at the same moment; look at it and try again")
             }
@@ -46,7 +51,7 @@ impl Fault for Error {
     fn kind(&self) -> FaultKind {
         match self {
             Error::Store(error) => error.kind(),
-            Error::NoScript | Error::NoAlert => FaultKind::Missing,
+            Error::NoScript | Error::NoAlert | Error::NoPage => FaultKind::Missing,
             Error::Raced => FaultKind::Conflict,
             Error::Misfit { .. } => FaultKind::Invalid,
         }
@@ -55,7 +60,9 @@ impl Fault for Error {
     fn blame(&self) -> Blame {
         match self {
             Error::Store(error) => error.blame(),
-            Error::NoScript | Error::NoAlert | Error::Raced | Error::Misfit { .. } => Blame::Caller,
+            Error::NoScript | Error::NoAlert | Error::NoPage | Error::Raced | Error::Misfit { .. } => {
+                Blame::Caller
+            }
         }
     }
 
@@ -64,6 +71,7 @@ impl Fault for Error {
             Error::Store(error) => error.code(),
             Error::NoScript => "checkout.no_script",
             Error::NoAlert => "checkout.no_alert",
+            Error::NoPage => "checkout.no_page",
             Error::Raced => "checkout.raced",
             Error::Misfit { .. } => "checkout.form",
         }

@@ -14,8 +14,10 @@ use storeward_store::{Db, Error as StoreError, Reader};
 use crate::config::{CheckoutSection, Mode, OnChange};
 use crate::error::Error;
 use crate::intake::Intake;
-use crate::policy::{Known, Settings};
+use crate::model::Hold;
+use crate::policy::{Guarded, Known, Rules, Settings};
 use crate::sql;
+use crate::staff;
 
 /// Below it, on the shop's own host, are the guard script and the address where browsers report.
 pub const PAGES: &str = "/.storeward/checkout";
@@ -105,9 +107,10 @@ impl Checkout {
         self.0.section.load().mode
     }
 
-    /// How pages are served now: with `last_good` a page that only looked on may hold to what was approved.
+    /// The strictest way in which a page is served now: with `last_good` a page that only looked on may hold to what was approved, and
+    /// staff may have said so of one.
     pub fn acts_as(&self) -> Mode {
-        self.0.known.load().acts_as
+        self.0.known.load().acts_as()
     }
 
     pub fn on_change(&self) -> OnChange {
@@ -126,7 +129,7 @@ impl Checkout {
 
     /// Approved rows that found no room in the policy.
     pub fn left_out(&self) -> usize {
-        self.0.known.load().left_out
+        self.0.known.load().left_out()
     }
 
     /// What waits for staff, in plain words.
@@ -134,11 +137,9 @@ impl Checkout {
         let known = self.0.known.load();
         let mut concerns: Vec<String> =
             known.open.iter().filter_map(|(kind, count)| concern(kind, *count)).collect();
-        if known.left_out > 0 {
-            concerns.push(format!(
-                "{} approved scripts of paying pages found no room in the policy",
-                known.left_out
-            ));
+        let left_out = known.left_out();
+        if left_out > 0 {
+            concerns.push(format!("{left_out} approved scripts of paying pages found no room in the policy"));
         }
         concerns
     }
@@ -164,19 +165,18 @@ impl Checkout {
         let (section, now) = (self.0.section.load_full(), self.0.clock.now());
         let read = Arc::clone(&section);
         let known = self.0.db.read(move |reader| Ok::<_, Error>(known(reader, &read, now)?)).await?;
-        let after = known.acts_as;
-        let before = self.0.known.swap(Arc::new(known)).acts_as;
-        let is_held = section.mode == Mode::Learn && section.on_change == OnChange::LastGood;
-        if is_held && before != after {
+        let after = known.is_triggered;
+        let before = self.0.known.swap(Arc::new(known)).is_triggered;
+        if before != after {
             self.tell_last_good(after).await?;
         }
         Ok(())
     }
 
-    async fn tell_last_good(&self, now: Mode) -> Result<(), Error> {
-        let (state, reason) = match now {
-            Mode::Enforce => ("begun", "something that nobody approved runs there"),
-            Mode::Off | Mode::Learn => ("ended", ""),
+    async fn tell_last_good(&self, has_begun: bool) -> Result<(), Error> {
+        let (state, reason) = match has_begun {
+            true => ("begun", "something that nobody approved runs there"),
+            false => ("ended", ""),
         };
         let fact = facts::LastGood { state: state.to_owned(), reason: reason.to_owned() };
         let write =
@@ -202,30 +202,45 @@ fn concern(kind: &str, count: u64) -> Option<String> {
 
 fn known(reader: &mut Reader<'_>, section: &CheckoutSection, now: Timestamp) -> Result<Known, StoreError> {
     let rows = sql::all(reader, now)?;
+    let holds = staff::holds(reader)?;
     let is_triggered =
         section.mode == Mode::Learn && section.on_change == OnChange::LastGood && sql::is_triggered(reader)?;
-    let acts_as = if is_triggered { Mode::Enforce } else { section.mode };
-    let settings = Settings { now, acts_as, on_change: section.on_change, providers: &section.providers };
-    let mut known = Known::of(&rows, settings);
-    known.open = sql::open_alerts(reader)?;
+    let mut known = Known { is_triggered, open: sql::open_alerts(reader)?, ..Known::default() };
+    known.rows = rows.iter().map(|row| (row.id.clone(), row.hash.clone())).collect();
+    if section.mode == Mode::Off {
+        return Ok(known);
+    }
+    // Pages that are served alike share their rules.
+    let mut made: Vec<((Mode, OnChange), Arc<Rules>)> = Vec::new();
+    for page in section.paths() {
+        let hold = holds.iter().find(|held| held.page == page).map(|held| held.hold);
+        let way = way(section, hold, is_triggered);
+        let rules = match made.iter().find(|(other, _)| *other == way) {
+            Some((_, rules)) => Arc::clone(rules),
+            None => {
+                let (acts_as, on_change) = way;
+                let settings = Settings { now, acts_as, on_change, providers: &section.providers };
+                let rules = Arc::new(Rules::of(&rows, settings));
+                made.push((way, Arc::clone(&rules)));
+                rules
+            }
+        };
+        known.pages.push(Guarded { page: page.into(), rules });
+    }
     Ok(known)
 }
 
-impl Shared {
-    /// The guarded page that a path lies on.
-    pub(crate) fn page_of(&self, path: &str) -> Option<(usize, String)> {
-        let section = self.section.load();
-        let covers = |own: &String| {
-            // In letters of either case, and before parameters of a segment: shops serve the same page there.
-            let begins = path.get(..own.len()).is_some_and(|start| start.eq_ignore_ascii_case(own));
-            own == "/" || begins && matches!(path.as_bytes().get(own.len()), None | Some(b'/' | b';'))
-        };
-        let paths = section.paths();
-        let (number, page) =
-            paths.iter().enumerate().filter(|(_, own)| covers(own)).max_by_key(|(_, own)| own.len())?;
-        Some((number, page.clone()))
+/// How a page is served. Staff may make it stricter than the config, and never laxer.
+pub(crate) fn way(section: &CheckoutSection, hold: Option<Hold>, is_triggered: bool) -> (Mode, OnChange) {
+    match hold {
+        Some(Hold::LastGood) => (Mode::Enforce, OnChange::LastGood),
+        Some(Hold::Enforce) => (Mode::Enforce, section.on_change),
+        Some(Hold::Learn) | None if is_triggered => (Mode::Enforce, section.on_change),
+        Some(Hold::Learn) | None => (section.mode, section.on_change),
     }
+}
 
+impl Shared {
     /// Where browsers report about a page that goes out now.
     pub(crate) fn report_address(&self, number: usize) -> String {
         let hour = self.clock.now().seconds().div_euclid(3_600);
@@ -233,14 +248,15 @@ impl Shared {
     }
 
     /// The page that a report's key was made for; nothing for one that we did not make, or long ago.
-    pub(crate) fn page_of_report(&self, key: &str) -> Option<String> {
+    pub(crate) fn page_of_report(&self, key: &str) -> Option<Arc<str>> {
         let mut parts = key.split('.');
         let (number, hour) = (parts.next()?.parse::<usize>().ok()?, parts.next()?.parse::<i64>().ok()?);
         let told = parts.next().filter(|_| parts.next().is_none())?;
         let now = self.clock.now().seconds().div_euclid(3_600);
         let is_fresh = (now - REPORTS_HOURS..=now).contains(&hour);
         let is_ours = equal(told.as_bytes(), self.token(number, hour).as_bytes());
-        (is_fresh && is_ours).then(|| self.section.load().paths().get(number).cloned()).flatten()
+        let known = self.known.load();
+        known.pages.get(number).filter(|_| is_fresh && is_ours).map(|own| Arc::clone(&own.page))
     }
 
     fn token(&self, number: usize, hour: i64) -> String {

@@ -33,11 +33,21 @@ pub(crate) struct Waiting {
     /// Hashes that browsers reported, by the file's row.
     pub hashes: HashMap<(ScriptId, String), i64>,
     pub counts: HashMap<Counting, i64>,
-    pub headers: HashMap<String, Vec<(&'static str, Option<String>)>>,
+    pub headers: HashMap<String, Headers>,
     pub unguarded: HashMap<(String, &'static str), i64>,
     /// Reports that found no room.
     pub dropped: u64,
     pub noise: u64,
+}
+
+/// Each name with its value.
+pub(crate) type Lines = Vec<(&'static str, Option<String>)>;
+
+/// The headers of a page as it went out last, and how often it did.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Headers {
+    pub found: Lines,
+    pub served: i64,
 }
 
 /// Something of a page.
@@ -129,10 +139,11 @@ impl Intake {
         }
     }
 
-    pub(crate) fn headers(&self, page: &str, found: Vec<(&'static str, Option<String>)>) {
+    pub(crate) fn headers(&self, page: &str, found: Lines) {
         let mut waiting = self.lock();
         if waiting.headers.len() < MOST_PAGES || waiting.headers.contains_key(page) {
-            waiting.headers.insert(page.to_owned(), found);
+            let kept = waiting.headers.entry(page.to_owned()).or_default();
+            *kept = Headers { found, served: kept.served + 1 };
         }
     }
 

@@ -12,8 +12,9 @@ use storeward_store::{Error as StoreError, Tx};
 use crate::error::Error;
 use crate::guard::Checkout;
 use crate::intake::{Seen, Waiting};
-use crate::model::{Scope, Script, ScriptId, Source};
+use crate::model::{Kind, Scope, Script, ScriptId, Source};
 use crate::sql::{self, Counting, Happens, NewAlert, NewRow};
+use crate::staff::{self, Check};
 
 /// What is new is written after this; what is known waits longer.
 const SOON: Duration = Duration::from_secs(2);
@@ -23,6 +24,8 @@ const DAY: Duration = Duration::from_secs(24 * 3_600);
 /// Rows without an approval: those that stood in pages, and those that were only reported.
 const MOST_OWN: u64 = 1_500;
 const MOST_HEARD: u64 = 400;
+/// Files that were asked for as if they were to run beside the pages: anybody can ask so for any file of the shop.
+const MOST_WORKERS: u64 = 20;
 /// Kinds of things that are counted on one day, and those of them that become events.
 const MOST_COUNTED: u64 = 1_000;
 const MOST_TOLD: usize = 20;
@@ -86,6 +89,7 @@ impl Checkout {
                         let now = tx.now();
                         let day = day_of(now.minus(SCRIPTS_KEPT));
                         sql::forget(tx, (now.minus(SCRIPTS_KEPT), now.minus(ALERTS_KEPT)), &day)?;
+                        staff::forget(tx, now.minus(ALERTS_KEPT), &day_of(now.minus(ALERTS_KEPT)))?;
                         claim.finish(tx)
                     });
                     Ok::<(), Failed>(done.await?)
@@ -96,7 +100,7 @@ impl Checkout {
     }
 }
 
-fn day_of(at: Timestamp) -> String {
+pub(crate) fn day_of(at: Timestamp) -> String {
     at.rfc3339().chars().take(10).collect()
 }
 
@@ -154,8 +158,10 @@ pub(crate) fn write(tx: &mut Tx<'_>, waiting: &Waiting) -> Result<(), StoreError
     for (what, seen) in &waiting.counts {
         left_out += u64::from(!telling.counted(what, *seen)?);
     }
-    for (page, found) in &waiting.headers {
-        telling.headers(page, found)?;
+    for (page, went) in &waiting.headers {
+        telling.headers(page, &went.found)?;
+        let day = day_of(telling.tx.now());
+        staff::checked(telling.tx, &day, (Check::Page, page), (went.served, 0))?;
     }
     for ((page, reason), seen) in &waiting.unguarded {
         let what = format!("{page} went out without the guard in it: {reason}");
@@ -190,7 +196,9 @@ impl Telling<'_, '_> {
             return Ok(true);
         }
         let most = if seen.source.is_own() { MOST_OWN } else { MOST_HEARD };
-        if sql::count_open(self.tx, seen.source)? >= most {
+        if sql::count_open(self.tx, seen.source)? >= most
+            || seen.kind == Kind::Worker && sql::count_workers(self.tx)? >= MOST_WORKERS
+        {
             return Ok(false);
         }
         let row = NewRow {
@@ -377,6 +385,8 @@ pub(crate) fn write_fetched(tx: &mut Tx<'_>, all: &[Fetched]) -> Result<(), Stor
     for one in all {
         let now = telling.tx.now();
         let Some(row) = sql::find(telling.tx, &one.id, now)? else { continue };
+        let counted = if one.outcome.is_ok() { (1, 0) } else { (0, 1) };
+        staff::checked(telling.tx, &day_of(now), (Check::Fetch, row.id.as_str()), counted)?;
         match &one.outcome {
             Ok(body) => {
                 sql::fetched(telling.tx, &one.id, None, body.is_shared)?;

@@ -26,6 +26,7 @@ mod report;
 mod rewrite;
 mod shape;
 mod sql;
+mod staff;
 mod stage;
 mod verbs;
 
@@ -33,10 +34,18 @@ pub use config::{CheckoutSection, ConfigFault, Mode, OnChange, Provider};
 pub use error::Error;
 pub use guard::{Checkout, CheckoutParts, PAGES, ShopServer};
 pub use sql::STATEMENTS;
+pub use staff::STATEMENTS as STAFF_STATEMENTS;
 
 /// The tables of the guard.
-pub const MIGRATIONS: &[storeward_store::Migration] = &[storeward_store::Migration {
-    domain: "checkout",
-    number: 1,
-    sql: include_str!("../migrations/0001_checkout.sql"),
-}];
+pub const MIGRATIONS: &[storeward_store::Migration] = &[
+    storeward_store::Migration {
+        domain: "checkout",
+        number: 1,
+        sql: include_str!("../migrations/0001_checkout.sql"),
+    },
+    storeward_store::Migration {
+        domain: "checkout",
+        number: 2,
+        sql: include_str!("../migrations/0002_staff.sql"),
+    },
+];

@@ -7,6 +7,8 @@ use storeward_base::Timestamp;
 use storeward_seal::encoding::hex;
 use storeward_seal::fingerprint::sha256;
 
+use crate::config::{Mode, OnChange};
+
 /// Digits of an id.
 const ID_DIGITS: usize = 32;
 
@@ -113,6 +115,29 @@ words! {
 }
 
 words! {
+    /// How staff said that a guarded page is served. It makes a page stricter than the config, never laxer.
+    Hold {
+        /// As the config says.
+        Learn = "learn",
+        /// Only what was approved runs.
+        Enforce = "enforce",
+        /// As `Enforce`, and what changed since it was approved does not run either, whatever `on_change` says.
+        LastGood = "last_good",
+    }
+}
+
+words! {
+    /// What staff decided of a script.
+    Act {
+        Approved = "approved",
+        /// The approval was taken back.
+        Revoked = "revoked",
+        /// It had none, and shall have none.
+        Rejected = "rejected",
+    }
+}
+
+words! {
     /// Who saw it.
     Source {
         /// It stood in the page as it went out.
@@ -205,6 +230,8 @@ pub struct Version {
 pub struct Whole {
     pub script: Script,
     pub versions: Vec<Version>,
+    /// The newest first.
+    pub decisions: Vec<Decision>,
 }
 
 /// What an approval says.
@@ -217,6 +244,75 @@ pub struct NewApproval {
     pub justification: String,
     /// From now; 1 to 366.
     pub days: u32,
+    /// The hash that somebody looked at: `Exact` approves it and no other. `None`: whatever it is now.
+    pub hash: Option<String>,
+}
+
+/// What somebody decided, with the reasons as they were then.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// Of the event that tells of it in the ledger.
+    pub event: String,
+    pub at: Timestamp,
+    /// The actor's id.
+    pub by: String,
+    pub act: Act,
+    pub script: ScriptId,
+    pub kind: Kind,
+    pub address: String,
+    pub page: String,
+    pub scope: Option<Scope>,
+    pub hash: Option<String>,
+    pub owner: String,
+    pub justification: String,
+    pub until: Option<Timestamp>,
+}
+
+/// A page that somebody decided about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    pub page: String,
+    pub hold: Hold,
+    pub at: Timestamp,
+    /// The actor's id.
+    pub by: String,
+}
+
+/// What of the inventory is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// What waits for a person: new, changed, over.
+    Open,
+    Approved,
+    /// Rejected, or taken back.
+    Rejected,
+    All,
+}
+
+impl Wanted {
+    pub const fn takes(self, status: Status) -> bool {
+        match self {
+            Wanted::Open => matches!(status, Status::New | Status::Changed | Status::Expired),
+            Wanted::Approved => matches!(status, Status::Approved),
+            Wanted::Rejected => matches!(status, Status::Revoked),
+            Wanted::All => true,
+        }
+    }
+}
+
+/// How a guarded page is served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    pub page: String,
+    /// What the config says.
+    pub section: Mode,
+    /// What staff said, where they did.
+    pub held: Option<Held>,
+    /// What comes of both, and of alerts.
+    pub acts_as: Mode,
+    pub on_change: OnChange,
+    /// Pages that only learn were taken to their last good state by an alert.
+    pub is_triggered: bool,
 }
 
 /// What staff have to look at.
@@ -232,6 +328,8 @@ pub struct Alert {
     pub last_at: Timestamp,
     pub count: u64,
     pub closed_at: Option<Timestamp>,
+    /// The actor's id.
+    pub closed_by: Option<String>,
 }
 
 /// A header of a paying page that its security leans on.

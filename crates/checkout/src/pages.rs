@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use storeward_base::ClientIp;
+use storeward_base::{AddressBlock, ClientIp};
 use storeward_web::axum::Router;
 use storeward_web::axum::body::Bytes;
 use storeward_web::axum::extract::{Extension, State};
@@ -46,11 +46,12 @@ struct Desk {
 struct Pace {
     minute: i64,
     all: u32,
-    clients: HashMap<ClientIp, u32>,
+    /// By block: whoever has one IPv6 address has 2^64 of them.
+    clients: HashMap<AddressBlock, u32>,
 }
 
 impl Pace {
-    fn takes(&mut self, client: ClientIp, minute: i64) -> bool {
+    fn takes(&mut self, client: AddressBlock, minute: i64) -> bool {
         if self.minute != minute {
             *self = Pace { minute, ..Pace::default() };
         }
@@ -113,16 +114,16 @@ async fn report(
 impl Desk {
     fn hear(&self, client: Option<ClientIp>, uri: &Uri, headers: &HeaderMap, body: &[u8]) {
         let shared = &self.checkout.0;
+        let query = uri.query().unwrap_or_default();
+        let key = query.split('&').find_map(|pair| pair.strip_prefix("k="));
+        // Without a page of ours behind it it is nobody's report, and takes nobody's room.
+        let Some(page) = key.and_then(|key| shared.page_of_report(key)) else { return };
         let minute = shared.clock.now().seconds().div_euclid(60);
         let client = client.unwrap_or_else(|| ClientIp::new(std::net::Ipv4Addr::UNSPECIFIED.into()));
-        let takes = self.pace.lock().unwrap_or_else(PoisonError::into_inner).takes(client, minute);
+        let takes = self.pace.lock().unwrap_or_else(PoisonError::into_inner).takes(client.block(), minute);
         if !takes {
             return shared.intake.dropped(1);
         }
-        let query = uri.query().unwrap_or_default();
-        let key = query.split('&').find_map(|pair| pair.strip_prefix("k="));
-        // Without a page of ours behind it it is nobody's report.
-        let Some(page) = key.and_then(|key| shared.page_of_report(key)) else { return };
         let named = headers.get(header::HOST).and_then(|line| line.to_str().ok());
         let authority = uri.authority().map(|own| own.as_str()).or(named).unwrap_or_default();
         let heard = report::read(body, Base { authority, path: &page });
@@ -148,7 +149,7 @@ mod tests {
 
     #[test]
     fn reports_have_a_pace() {
-        let client = |n: u32| ClientIp::new(std::net::Ipv4Addr::from(n).into());
+        let client = |n: u32| ClientIp::new(std::net::Ipv4Addr::from(n).into()).block();
         let mut pace = Pace::default();
         let taken = (0..100).filter(|_| pace.takes(client(1), 7)).count();
         assert_eq!(taken, 60);
@@ -156,5 +157,15 @@ mod tests {
         assert!(taken < 3_000, "{taken}");
         assert!(pace.clients.len() <= MOST_CLIENTS);
         assert!(pace.takes(client(1), 8));
+    }
+
+    // Whoever has a network of IPv6 has one room, as whoever has one address of IPv4.
+    #[test]
+    fn a_network_has_the_room_of_one() {
+        let client =
+            |n: u128| ClientIp::new(std::net::Ipv6Addr::from((0x2001_0db8_u128 << 96) + n).into()).block();
+        let mut pace = Pace::default();
+        assert_eq!((0..500).filter(|n| pace.takes(client(*n), 7)).count(), 60);
+        assert!(pace.takes(client(1 << 64), 7), "another network");
     }
 }

@@ -1,6 +1,7 @@
 //! What a paying page may run and speak to: made of what was approved, and the same for every answer until that changes.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 use storeward_base::Timestamp;
 
@@ -14,10 +15,56 @@ const MOST_BYTES: usize = 12 * 1024;
 /// What goes by approvals, swapped whole.
 #[derive(Debug, Default)]
 pub(crate) struct Known {
-    /// How pages are served now.
-    pub acts_as: Mode,
     /// Every row, with the hash that Storeward saw last.
     pub rows: HashMap<ScriptId, Option<String>>,
+    /// The guarded pages, in the config's order; none where the guard is off.
+    pub pages: Vec<Guarded>,
+    /// Something that Storeward saw itself took pages that only learn to their last good state.
+    pub is_triggered: bool,
+    /// How many alerts of each kind wait for staff.
+    pub open: Vec<(String, u64)>,
+}
+
+/// A guarded page, and what holds there now.
+#[derive(Clone, Debug)]
+pub(crate) struct Guarded {
+    pub page: Arc<str>,
+    pub rules: Arc<Rules>,
+}
+
+impl Known {
+    /// The guarded page that a path lies on, by its place in the list.
+    pub(crate) fn page_of(&self, path: &str) -> Option<(usize, &Guarded)> {
+        let covers = |own: &str| {
+            // In letters of either case, and before parameters of a segment: shops serve the same page there.
+            let begins = path.get(..own.len()).is_some_and(|start| start.eq_ignore_ascii_case(own));
+            own == "/" || begins && matches!(path.as_bytes().get(own.len()), None | Some(b'/' | b';'))
+        };
+        let found = self.pages.iter().enumerate().filter(|(_, own)| covers(&own.page));
+        found.max_by_key(|(_, own)| own.page.len())
+    }
+
+    /// The strictest way in which a page is served now.
+    pub(crate) fn acts_as(&self) -> Mode {
+        self.pages.iter().map(|own| own.rules.acts_as).max().unwrap_or(Mode::Off)
+    }
+
+    /// Whether a file may run beside the pages, as far as one of them is held to approvals.
+    pub(crate) fn allows_worker(&self, address: &str) -> bool {
+        self.pages.iter().any(|own| own.rules.workers.contains(address))
+    }
+
+    /// Approved rows that found no room in the policy.
+    pub(crate) fn left_out(&self) -> usize {
+        self.pages.iter().map(|own| own.rules.left_out).max().unwrap_or(0)
+    }
+}
+
+/// What a page may run and speak to.
+#[derive(Debug, Default)]
+pub(crate) struct Rules {
+    /// How the page is served now.
+    pub acts_as: Mode,
     shapes: HashSet<ScriptId>,
     workers: HashSet<String>,
     pins: HashMap<String, String>,
@@ -26,11 +73,10 @@ pub(crate) struct Known {
     rest: String,
     /// Origins to which a page may lead away.
     pub leads_to: String,
-    pub has_approvals: bool,
+    /// The header of browsers that hold a page to a list of hosts, whatever the channel (Connection Allowlists, WICG).
+    pub hosts: String,
     /// Approved rows that found no room in the policy.
     pub left_out: usize,
-    /// How many alerts of each kind wait for staff.
-    pub open: Vec<(String, u64)>,
 }
 
 /// What approvals are read with.
@@ -48,6 +94,7 @@ struct Hosts {
     connect: &'static [&'static str],
     frames: &'static [&'static str],
     images: &'static [&'static str],
+    styles: &'static [&'static str],
     leads_to: &'static [&'static str],
 }
 
@@ -62,15 +109,17 @@ const STRIPE: Hosts = Hosts {
         "https://checkout.stripe.com",
     ],
     images: &["https://*.stripe.com"],
+    styles: &[],
     leads_to: &["https://checkout.stripe.com", "https://hooks.stripe.com"],
 };
 
-/// developer.paypal.com, JavaScript SDK, "Content Security Policy".
+/// developer.paypal.com/sdk/js/best-practices, "Content Security Policy". The buttons bring their style sheet from there, too.
 const PAYPAL: Hosts = Hosts {
     scripts: &["https://*.paypal.com", "https://*.paypalobjects.com", "https://*.venmo.com"],
     connect: &["https://*.paypal.com", "https://*.paypalobjects.com", "https://*.venmo.com"],
     frames: &["https://*.paypal.com", "https://*.paypalobjects.com", "https://*.venmo.com"],
     images: &["https://*.paypal.com", "https://*.paypalobjects.com", "https://*.venmo.com"],
+    styles: &["https://*.paypal.com", "https://*.paypalobjects.com", "https://*.venmo.com"],
     leads_to: &["https://www.paypal.com", "https://www.sandbox.paypal.com"],
 };
 
@@ -83,8 +132,40 @@ impl Provider {
     }
 }
 
+impl Hosts {
+    const fn of(&self, kind: Kind) -> &'static [&'static str] {
+        match kind {
+            Kind::Script => self.scripts,
+            Kind::Connect => self.connect,
+            Kind::Frame => self.frames,
+            Kind::Image => self.images,
+            Kind::Style => self.styles,
+            Kind::Form | Kind::Navigate => self.leads_to,
+            Kind::Inline | Kind::Handler | Kind::Font | Kind::Media | Kind::Object | Kind::Worker => &[],
+        }
+    }
+}
+
+/// Whether something runs, or is spoken to, without an approval: it is a provider's, or the policy allows it to every page.
+pub(crate) fn needs_none(row: &Script, providers: &[Provider], hosts: &[String]) -> bool {
+    let origin = address::origin(&row.address).unwrap_or(&row.address);
+    let fits = |pattern: &&str| match pattern.split_once("*.") {
+        Some((scheme, suffix)) => {
+            let host = origin.strip_prefix(scheme).and_then(|host| host.strip_suffix(suffix));
+            host.is_some_and(|host| host.len() > 1 && host.ends_with('.'))
+        }
+        None => origin == *pattern,
+    };
+    let name = address::host(&row.address);
+    let is_own = hosts.iter().any(|own| own == name.split(':').next().unwrap_or_default());
+    let is_plain =
+        matches!(row.kind, Kind::Connect | Kind::Image | Kind::Style | Kind::Font | Kind::Media | Kind::Form);
+    let is_data = row.address == "data:" && matches!(row.kind, Kind::Image | Kind::Font);
+    is_data || is_plain && is_own || providers.iter().any(|one| one.hosts().of(row.kind).iter().any(&fits))
+}
+
 /// Whether a row may run now.
-fn may_run(row: &Script, settings: &Settings<'_>) -> bool {
+pub(crate) fn may_run(row: &Script, settings: &Settings<'_>) -> bool {
     match row.status_at(settings.now) {
         Status::Approved => true,
         // A file that changed goes on while staff are only told; code in the page is held to its hash anyhow.
@@ -94,26 +175,26 @@ fn may_run(row: &Script, settings: &Settings<'_>) -> bool {
     }
 }
 
-impl Known {
-    pub(crate) fn of(rows: &[Script], settings: Settings<'_>) -> Known {
-        let mut known = Known { acts_as: settings.acts_as, ..Known::default() };
-        known.rows = rows.iter().map(|row| (row.id.clone(), row.hash.clone())).collect();
+impl Rules {
+    pub(crate) fn of(rows: &[Script], settings: Settings<'_>) -> Rules {
+        let mut known = Rules { acts_as: settings.acts_as, ..Rules::default() };
         let providers: Vec<&Hosts> = settings.providers.iter().map(|one| one.hosts()).collect();
-        let of = |pick: fn(&Hosts) -> &'static [&'static str]| {
-            providers.iter().flat_map(|one| pick(one)).map(|host| (*host).to_owned()).collect::<Vec<String>>()
+        let of = |kind: Kind| {
+            providers
+                .iter()
+                .flat_map(|one| one.of(kind))
+                .map(|host| (*host).to_owned())
+                .collect::<Vec<String>>()
         };
-        let mut scripts = of(|hosts| hosts.scripts);
-        let mut places: HashMap<Kind, Vec<String>> = HashMap::from([
-            (Kind::Connect, of(|hosts| hosts.connect)),
-            (Kind::Frame, of(|hosts| hosts.frames)),
-            (Kind::Image, of(|hosts| hosts.images)),
-            (Kind::Form, of(|hosts| hosts.leads_to)),
-            (Kind::Navigate, of(|hosts| hosts.leads_to)),
-        ]);
+        let mut scripts = of(Kind::Script);
+        let mut places: HashMap<Kind, Vec<String>> =
+            [Kind::Connect, Kind::Frame, Kind::Image, Kind::Style, Kind::Form, Kind::Navigate]
+                .into_iter()
+                .map(|kind| (kind, of(kind)))
+                .collect();
         let mut handlers = Vec::new();
         let mut length = 1_024;
         for row in rows.iter().filter(|row| may_run(row, &settings)) {
-            known.has_approvals = true;
             let source = known.admit(row, &settings);
             if source.is_empty() {
                 continue;
@@ -131,6 +212,7 @@ impl Known {
             }
         }
         known.leads_to = leads_to(&places);
+        known.hosts = hosts(scripts.iter().chain(places.values().flatten()));
         known.scripts = scripts.join(" ");
         known.rest = rest(&handlers, &places);
         known
@@ -173,11 +255,6 @@ impl Known {
 
     pub(crate) fn allows_shape(&self, id: &ScriptId) -> bool {
         self.shapes.contains(id)
-    }
-
-    /// Whether a file may run beside the pages.
-    pub(crate) fn allows_worker(&self, address: &str) -> bool {
-        self.workers.contains(address)
     }
 
     /// The hash that browsers hold a file to.
@@ -235,6 +312,17 @@ fn leads_to(places: &HashMap<Kind, Vec<String>>) -> String {
     all.sort_unstable();
     all.dedup();
     all.join(" ")
+}
+
+/// `("https://a.example/*" response-origin);redirects=allow`, of all places that stand in the policy. Redirects lead on as in the
+/// policy, which browsers apply beside it.
+fn hosts<'a>(sources: impl Iterator<Item = &'a String>) -> String {
+    let origins: BTreeSet<&str> = sources.filter_map(|source| address::origin(source)).collect();
+    let mut out = String::from("(response-origin");
+    for origin in origins {
+        out.push_str(&format!(" \"{origin}/*\""));
+    }
+    out + ");redirects=allow"
 }
 
 #[cfg(test)]

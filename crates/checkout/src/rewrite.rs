@@ -209,6 +209,7 @@ impl<A: Approvals, R: Reader> PageRewrite<A, R> {
                 Some(Mark::File { tag_end, source, has_integrity, is_elsewhere_asked }) => {
                     self.file(tag_end, &source, (has_integrity, is_elsewhere_asked), out);
                 }
+                Some(Mark::Handler(code)) => self.handler(&code),
                 Some(Mark::Code { tag_end, end, has_nonce }) => self.code(tag_end, end, has_nonce, out),
                 None => break,
             }
@@ -252,6 +253,13 @@ impl<A: Approvals, R: Reader> PageRewrite<A, R> {
             }
         }
         self.note(Noted { kind: Kind::Script, address, hash: None, shape: None });
+    }
+
+    /// Nothing is put in: where its hash was approved, the policy names it.
+    fn handler(&mut self, code: &str) {
+        let code = code.replace("\r\n", "\n").replace('\r', "\n");
+        let (hash, shape) = (notes::hash_of(&code), shape::of(&code));
+        self.note(Noted { kind: Kind::Handler, address: "inline".to_owned(), hash: Some(hash), shape });
     }
 
     fn code(&mut self, tag_end: usize, end: usize, has_nonce: bool, out: &mut Vec<u8>) {

@@ -11,6 +11,8 @@ use crate::model::{
 pub(crate) const MOST_ROWS: u32 = 4_000;
 /// Hashes of one script.
 const MOST_VERSIONS: u32 = 60;
+/// Beside them, those that were only reported.
+const MOST_REPORTED: u32 = 20;
 /// Alerts that wait for staff.
 const MOST_ALERTS: u64 = 1_000;
 
@@ -32,6 +34,7 @@ statements! {
     DUE = columns!("WHERE kind = 'script' AND COALESCE(fetched_at, 0) <= $1 AND (scope IS NOT NULL OR source = 'page') \
         AND address LIKE 'http%' ORDER BY COALESCE(fetched_at, 0), id LIMIT $2");
     COUNT_OPEN = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_script WHERE scope IS NULL AND source IN ($1, $2)";
+    COUNT_WORKERS = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_script WHERE scope IS NULL AND kind = 'worker'";
     COUNT_APPROVED = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_script WHERE scope IS NOT NULL";
     INSERT = "INSERT INTO checkout_script (id, version, kind, address, sample, hash, page, initiator, source, seen, first_seen, \
         last_seen, is_shared) VALUES ($1, 1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, 0)";
@@ -48,10 +51,16 @@ statements! {
     FORGET_VERSIONS = "DELETE FROM checkout_version WHERE script NOT IN (SELECT id FROM checkout_script)";
 
     ADD_VERSION = "INSERT INTO checkout_version (script, hash, source, bytes, first_seen, last_seen) VALUES ($1, $2, $3, $4, $5, $5) \
-        ON CONFLICT (script, hash) DO UPDATE SET last_seen = excluded.last_seen, bytes = COALESCE(excluded.bytes, checkout_version.bytes)";
+        ON CONFLICT (script, hash) DO UPDATE SET \
+        last_seen = CASE WHEN excluded.source IN ('page', 'fetch') OR checkout_version.source NOT IN ('page', 'fetch') \
+        THEN excluded.last_seen ELSE checkout_version.last_seen END, \
+        source = CASE WHEN excluded.source IN ('page', 'fetch') THEN excluded.source ELSE checkout_version.source END, \
+        bytes = COALESCE(excluded.bytes, checkout_version.bytes)";
     HAS_VERSION = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_version WHERE script = $1 AND hash = $2";
-    DROP_OLDEST = "DELETE FROM checkout_version WHERE script = $1 AND hash NOT IN (SELECT hash FROM checkout_version WHERE script = $1 \
-        ORDER BY last_seen DESC LIMIT $2)";
+    DROP_OLDEST_OWN = "DELETE FROM checkout_version WHERE script = $1 AND source IN ('page', 'fetch') AND hash NOT IN \
+        (SELECT hash FROM checkout_version WHERE script = $1 AND source IN ('page', 'fetch') ORDER BY last_seen DESC LIMIT $2)";
+    DROP_OLDEST_HEARD = "DELETE FROM checkout_version WHERE script = $1 AND source NOT IN ('page', 'fetch') AND hash NOT IN \
+        (SELECT hash FROM checkout_version WHERE script = $1 AND source NOT IN ('page', 'fetch') ORDER BY last_seen DESC LIMIT $2)";
     VERSIONS = "SELECT hash, first_seen, last_seen, bytes, source FROM checkout_version WHERE script = $1 ORDER BY last_seen DESC, hash LIMIT $2";
 
     FIND_ALERT = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_alert WHERE id = $1";
@@ -64,8 +73,9 @@ statements! {
         WHERE id = $1 AND (closed_at IS NOT NULL OR source NOT IN ('page', 'fetch'))";
     ALERT_OURS = "UPDATE checkout_alert SET source = $2, seen = seen + $3, is_armed = $4, last_at = $5, closed_at = NULL, closed_by = NULL \
         WHERE id = $1 AND source NOT IN ('page', 'fetch')";
-    ALERTS = "SELECT id, kind, script, source, what, at, last_at, seen, closed_at FROM checkout_alert \
+    ALERTS = "SELECT id, kind, script, source, what, at, last_at, seen, closed_at, closed_by FROM checkout_alert \
         ORDER BY CASE WHEN closed_at IS NULL THEN 0 ELSE 1 END, last_at DESC, id LIMIT $1";
+    ALERT_OF = "SELECT id, kind, script, source, what, at, last_at, seen, closed_at, closed_by FROM checkout_alert WHERE id = $1";
     OPEN_ALERTS = "SELECT kind, CAST(COUNT(*) AS BIGINT) FROM checkout_alert WHERE closed_at IS NULL GROUP BY kind ORDER BY kind";
     TRIGGERS = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_alert WHERE closed_at IS NULL AND is_armed = 1 AND source IN ('page', 'fetch') \
         AND kind IN ('script_new', 'script_changed')";
@@ -88,11 +98,11 @@ statements! {
     FORGET_COUNTS = "DELETE FROM checkout_count WHERE day < $1";
 }
 
-fn read<T>(found: Option<T>, index: usize) -> Result<T, StoreError> {
+pub(crate) fn read<T>(found: Option<T>, index: usize) -> Result<T, StoreError> {
     found.ok_or(StoreError::Column { index, wanted: "a word that is known" })
 }
 
-fn id(row: &Row<'_>, index: usize) -> Result<ScriptId, StoreError> {
+pub(crate) fn id(row: &Row<'_>, index: usize) -> Result<ScriptId, StoreError> {
     read(row.get::<String>(index)?.parse().ok(), index)
 }
 
@@ -184,6 +194,11 @@ pub(crate) fn count_open(reader: &mut Reader<'_>, source: Source) -> Result<u64,
     count(reader, COUNT_OPEN, params![one.word(), other.word()])
 }
 
+/// Workers that nobody approved.
+pub(crate) fn count_workers(reader: &mut Reader<'_>) -> Result<u64, StoreError> {
+    count(reader, COUNT_WORKERS, &[])
+}
+
 pub(crate) fn has_approvals(reader: &mut Reader<'_>) -> Result<bool, StoreError> {
     Ok(count(reader, COUNT_APPROVED, &[])? > 0)
 }
@@ -253,14 +268,19 @@ pub(crate) fn add_version(
     let bytes = bytes.and_then(|bytes| i64::try_from(bytes).ok());
     let now = tx.now();
     tx.execute(ADD_VERSION, params![id.as_str(), hash, source.word(), bytes, now])?;
+    // Whoever reports hashes that nobody sent pushes out other reports, and nothing that was seen.
+    let (oldest, most) = match source.is_own() {
+        true => (DROP_OLDEST_OWN, MOST_VERSIONS),
+        false => (DROP_OLDEST_HEARD, MOST_REPORTED),
+    };
     if is_new {
-        tx.execute(DROP_OLDEST, params![id.as_str(), MOST_VERSIONS])?;
+        tx.execute(oldest, params![id.as_str(), most])?;
     }
     Ok(is_new)
 }
 
 pub(crate) fn versions(reader: &mut Reader<'_>, id: &ScriptId) -> Result<Vec<Version>, StoreError> {
-    reader.query_many(VERSIONS, params![id.as_str(), MOST_VERSIONS], |row| {
+    reader.query_many(VERSIONS, params![id.as_str(), MOST_VERSIONS + MOST_REPORTED], |row| {
         Ok(Version {
             hash: row.get(0)?,
             first_seen: row.get(1)?,
@@ -357,21 +377,28 @@ pub(crate) fn alert(tx: &mut Tx<'_>, alert: &NewAlert<'_>) -> Result<bool, Store
     Ok(true)
 }
 
-pub(crate) fn alerts(reader: &mut Reader<'_>, most: u32) -> Result<Vec<Alert>, StoreError> {
-    reader.query_many(ALERTS, params![most], |row| {
-        let script: Option<String> = row.get(2)?;
-        Ok(Alert {
-            id: row.get(0)?,
-            kind: row.get(1)?,
-            script: script.and_then(|id| id.parse().ok()),
-            source: read(Source::of_word(&row.get::<String>(3)?), 3)?,
-            what: row.get(4)?,
-            at: row.get(5)?,
-            last_at: row.get(6)?,
-            count: row.get(7)?,
-            closed_at: row.get(8)?,
-        })
+pub(crate) fn read_alert(row: &Row<'_>) -> Result<Alert, StoreError> {
+    let script: Option<String> = row.get(2)?;
+    Ok(Alert {
+        id: row.get(0)?,
+        kind: row.get(1)?,
+        script: script.and_then(|id| id.parse().ok()),
+        source: read(Source::of_word(&row.get::<String>(3)?), 3)?,
+        what: row.get(4)?,
+        at: row.get(5)?,
+        last_at: row.get(6)?,
+        count: row.get(7)?,
+        closed_at: row.get(8)?,
+        closed_by: row.get(9)?,
     })
+}
+
+pub(crate) fn alerts(reader: &mut Reader<'_>, most: u32) -> Result<Vec<Alert>, StoreError> {
+    reader.query_many(ALERTS, params![most], read_alert)
+}
+
+pub(crate) fn alert_of(reader: &mut Reader<'_>, id: &str) -> Result<Option<Alert>, StoreError> {
+    reader.query_optional(ALERT_OF, params![id], read_alert)
 }
 
 /// How many alerts of each kind wait for staff.

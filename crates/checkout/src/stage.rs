@@ -12,7 +12,7 @@ use crate::config::Mode;
 use crate::guard::{Checkout, PAGES, Shared};
 use crate::headers;
 use crate::model::{Kind, ScriptId};
-use crate::policy::Known;
+use crate::policy::{Known, Rules};
 use crate::rewrite::{Approvals, Coding, Inflate, Inserts, PageRewrite, Pin, Read, Reader, notes};
 
 /// What is true of the shop's bytes only, or lets a browser keep a page whose policy names another nonce.
@@ -28,17 +28,18 @@ impl Checkout {
 
 impl SessionStage for Checkout {
     fn enter(&self, head: &RequestHead<'_>) -> Option<Box<dyn SessionExchange>> {
-        if self.0.section.load().mode == Mode::Off {
+        let known = self.0.known.load();
+        if known.pages.is_empty() {
             return None;
         }
         if head.headers.get("service-worker").is_some_and(|value| value == "script") {
             return Some(Box::new(Beside::new(&self.0, head)));
         }
-        let (number, page) = self.0.page_of(head.path)?;
+        let (number, own) = known.page_of(head.path)?;
         Some(Box::new(Crossing {
             shared: Arc::clone(&self.0),
             number,
-            page,
+            page: Arc::clone(&own.page),
             method: head.method.clone(),
             is_document: is_document(head.headers),
             authority: head.authority.to_owned(),
@@ -57,6 +58,7 @@ fn is_document(headers: &HeaderMap) -> bool {
 /// A browser asks for a file that would run beside all pages of the shop and may answer for each of them, the paying ones too.
 struct Beside {
     shared: Arc<Shared>,
+    /// Of a file that nobody approved.
     address: Option<String>,
 }
 
@@ -68,16 +70,40 @@ impl Beside {
 }
 
 impl SessionExchange for Beside {
-    fn request<'a>(&'a mut self, _: &'a mut HeaderMap, _: Seen<'a>) -> Later<'a, Passage> {
+    fn request<'a>(&'a mut self, headers: &'a mut HeaderMap, _: Seen<'a>) -> Later<'a, Passage> {
         Box::pin(async move {
-            let known = self.shared.known.load_full();
+            let known = self.shared.known.load();
+            if self.address.as_deref().is_none_or(|address| known.allows_worker(address)) {
+                self.address = None;
+            } else {
+                // The shop says whether there is such a file, not whether it changed.
+                for name in [header::IF_NONE_MATCH, header::IF_MODIFIED_SINCE] {
+                    headers.remove(name);
+                }
+            }
+            Passage::On
+        })
+    }
+
+    /// Whoever asks writes the header and the path: only a file that the shop has, and that browsers would run as a worker, is noted.
+    fn response<'a>(
+        &'a mut self,
+        status: StatusCode,
+        headers: &'a mut HeaderMap,
+        _: Seen<'a>,
+    ) -> Later<'a, Passage> {
+        Box::pin(async move {
             let Some(address) = self.address.take() else { return Passage::On };
-            if known.allows_worker(&address) {
+            let would_run = status.is_success() || status == StatusCode::NOT_MODIFIED;
+            if !would_run {
                 return Passage::On;
             }
-            let pages = self.shared.section.load().paths();
-            self.shared.intake.worker(pages.first().map_or("/", String::as_str), address, &known);
-            match known.acts_as {
+            let known = self.shared.known.load_full();
+            if status == StatusCode::OK && is_script(headers) {
+                let page = known.pages.first().map_or("/", |own| own.page.as_ref());
+                self.shared.intake.worker(page, address, &known);
+            }
+            match known.acts_as() {
                 Mode::Enforce => {
                     let mut answer = Response::new(Bytes::from_static(b"not approved beside paying pages"));
                     *answer.status_mut() = StatusCode::FORBIDDEN;
@@ -87,16 +113,12 @@ impl SessionExchange for Beside {
             }
         })
     }
-
-    fn response<'a>(&'a mut self, _: StatusCode, _: &'a mut HeaderMap, _: Seen<'a>) -> Later<'a, Passage> {
-        Box::pin(async { Passage::On })
-    }
 }
 
 struct Crossing {
     shared: Arc<Shared>,
     number: usize,
-    page: String,
+    page: Arc<str>,
     method: Method,
     is_document: bool,
     authority: String,
@@ -132,10 +154,10 @@ impl SessionExchange for Crossing {
 impl Crossing {
     fn answer(&self, status: StatusCode, headers: &mut HeaderMap) -> Passage {
         let known = self.shared.known.load_full();
-        let is_shown = self.is_document && !status.is_informational() && !status.is_redirection();
-        if known.acts_as == Mode::Off || !is_shown {
-            return Passage::On;
-        }
+        // Browsers show the body of a redirect that leads nowhere; only what they have already comes without one.
+        let is_shown = self.is_document && !status.is_informational() && status != StatusCode::NOT_MODIFIED;
+        let Some(own) = known.pages.get(self.number).filter(|_| is_shown) else { return Passage::On };
+        let rules = Arc::clone(&own.rules);
         let is_page = is_html(headers);
         if is_page && status.is_success() && self.method == Method::GET {
             self.shared.intake.headers(&self.page, headers::of_page(headers));
@@ -143,7 +165,7 @@ impl Crossing {
         let shop_nonce = headers::shop_nonce(headers);
         let nonce = self.shared.entropy.token::<16>();
         let report = self.shared.report_address(self.number);
-        self.add_policy(headers, &known, (&nonce, &report));
+        self.add_policy(headers, &rules, (&nonce, &report));
         if !is_page {
             return Passage::On;
         }
@@ -159,11 +181,11 @@ impl Crossing {
         {
             return Passage::On;
         }
-        let guard = self.guard(&known, shop_nonce.as_deref().unwrap_or(&nonce), &report);
-        self.rewrite(headers, known, Inserts { guard, nonce })
+        let guard = self.guard(&rules, shop_nonce.as_deref().unwrap_or(&nonce), &report);
+        self.rewrite(headers, (known, rules), Inserts { guard, nonce })
     }
 
-    fn add_policy(&self, headers: &mut HeaderMap, known: &Known, (nonce, report): (&str, &str)) {
+    fn add_policy(&self, headers: &mut HeaderMap, known: &Rules, (nonce, report): (&str, &str)) {
         let guard = format!("https://{}{PAGES}/guard.js", self.authority);
         let name = match known.acts_as {
             Mode::Enforce => header::CONTENT_SECURITY_POLICY,
@@ -177,6 +199,13 @@ impl Crossing {
             // Looking up a name gives away what stands in it (Chromium, Firefox).
             headers
                 .insert(HeaderName::from_static("x-dns-prefetch-control"), HeaderValue::from_static("off"));
+            // A shop that sends one of its own keeps it: browsers take one list.
+            let name = HeaderName::from_static("connection-allowlist");
+            if let Ok(value) = HeaderValue::try_from(&known.hosts)
+                && !headers.contains_key(&name)
+            {
+                headers.insert(name, value);
+            }
         }
         if let Ok(value) = HeaderValue::try_from(format!("storeward=\"{report}\"")) {
             headers.append(HeaderName::from_static("reporting-endpoints"), value);
@@ -184,7 +213,7 @@ impl Crossing {
     }
 
     /// The tag of the guard. Where the shop has a policy of its own, that one wants its own nonce.
-    fn guard(&self, known: &Known, nonce: &str, report: &str) -> String {
+    fn guard(&self, known: &Rules, nonce: &str, report: &str) -> String {
         let script = &self.shared.script;
         let mode = known.acts_as.word();
         let to = match known.leads_to.as_str() {
@@ -197,7 +226,12 @@ impl Crossing {
         )
     }
 
-    fn rewrite(&self, headers: &mut HeaderMap, known: Arc<Known>, inserts: Inserts) -> Passage {
+    fn rewrite(
+        &self,
+        headers: &mut HeaderMap,
+        (known, rules): (Arc<Known>, Arc<Rules>),
+        inserts: Inserts,
+    ) -> Passage {
         let coding =
             headers.get(header::CONTENT_ENCODING).map_or("", |line| line.to_str().unwrap_or("unreadable"));
         let Ok(coding) = Coding::of(coding) else {
@@ -211,12 +245,8 @@ impl Crossing {
             headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let label = notes::charset_in(says);
         let encoding = label.and_then(|label| Encoding::for_label(label.as_bytes()));
-        let asked = Asked { known, authority: self.authority.clone(), path: self.path.clone() };
-        let noting = Noting {
-            shared: Arc::clone(&self.shared),
-            page: self.page.clone(),
-            known: Arc::clone(&asked.known),
-        };
+        let asked = Asked { rules, authority: self.authority.clone(), path: self.path.clone() };
+        let noting = Noting { shared: Arc::clone(&self.shared), page: Arc::clone(&self.page), known };
         Passage::Through(Box::new(PageRewrite::new(
             inserts,
             encoding,
@@ -225,6 +255,13 @@ impl Crossing {
             noting,
         )))
     }
+}
+
+/// Whether browsers take it for a script: a worker has to be one (Service Workers, "update").
+fn is_script(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    !kind.is_empty() && notes::runs(kind) && kind.contains('/')
 }
 
 /// A page of HTML that is shown and not saved.
@@ -238,18 +275,18 @@ fn is_html(headers: &HeaderMap) -> bool {
 
 /// What approvals say, for one page.
 struct Asked {
-    known: Arc<Known>,
+    rules: Arc<Rules>,
     authority: String,
     path: String,
 }
 
 impl Approvals for Asked {
     fn allows_shape(&self, shape: &str) -> bool {
-        self.known.allows_shape(&ScriptId::of(Kind::Inline, shape))
+        self.rules.allows_shape(&ScriptId::of(Kind::Inline, shape))
     }
 
     fn pinned(&self, address: &str) -> Option<Pin> {
-        let hash = self.known.pinned(address)?.to_owned();
+        let hash = self.rules.pinned(address)?.to_owned();
         let is_elsewhere = address::host(address) != address::host(&format!("https://{}/", self.authority));
         Some(Pin { hash, is_elsewhere })
     }
@@ -262,7 +299,7 @@ impl Approvals for Asked {
 /// Hands on what was read.
 struct Noting {
     shared: Arc<Shared>,
-    page: String,
+    page: Arc<str>,
     known: Arc<Known>,
 }
 

@@ -5,13 +5,21 @@ use std::time::Duration;
 use storeward_base::{Actor, Timestamp};
 use storeward_events::checkout as facts;
 use storeward_seal::fingerprint::sha256_hex;
+use storeward_store::{Error as StoreError, Reader};
 
+use crate::config::{CheckoutSection, Mode, OnChange};
 use crate::error::Error;
-use crate::guard::Checkout;
-use crate::model::{Alert, Approval, Counted, HeaderLine, Kind, NewApproval, Scope, Script, ScriptId, Whole};
-use crate::sql;
+use crate::guard::{Checkout, way};
+use crate::model::{
+    Act, Alert, Approval, Counted, HeaderLine, Hold, Kind, NewApproval, Scope, Script, ScriptId, Standing,
+    Status, Wanted, Whole,
+};
+use crate::policy::{self, Settings};
+use crate::{sql, staff};
 
 const DAY: Duration = Duration::from_secs(24 * 3_600);
+/// What was not seen for so long does not break when it is stopped.
+const SEEN_DAYS: u32 = 30;
 /// Rows of one answer.
 const MOST: u32 = 500;
 
@@ -23,6 +31,29 @@ impl Checkout {
         self.0.db.read(move |reader| Ok(sql::page(reader, &after, most.clamp(1, MOST), now)?)).await
     }
 
+    /// Rows as staff look at them: the changed first, then what was seen last; from the `from`th on, at most 500; and how many there are.
+    pub async fn inventory(&self, wanted: Wanted, from: u32, most: u32) -> Result<(Vec<Script>, u32), Error> {
+        let now = self.0.clock.now();
+        let mut rows: Vec<Script> =
+            self.0.db.read(move |reader| Ok::<_, Error>(sql::all(reader, now)?)).await?;
+        rows.retain(|row| wanted.takes(row.status));
+        let rank = |row: &Script| match row.status {
+            Status::Changed => 0,
+            Status::Expired => 1,
+            Status::New => 2,
+            Status::Approved => 3,
+            Status::Revoked => 4,
+        };
+        rows.sort_by(|one, other| {
+            let by_time = other.last_seen.cmp(&one.last_seen);
+            rank(one).cmp(&rank(other)).then(by_time).then_with(|| one.id.cmp(&other.id))
+        });
+        let total = u32::try_from(rows.len()).unwrap_or(u32::MAX);
+        let skipped = usize::try_from(from).unwrap_or(usize::MAX);
+        let taken = usize::try_from(most.clamp(1, MOST)).unwrap_or(usize::MAX);
+        Ok((rows.into_iter().skip(skipped).take(taken).collect(), total))
+    }
+
     /// One row with its history.
     pub async fn script(&self, id: &ScriptId) -> Result<Option<Whole>, Error> {
         let (id, now) = (id.clone(), self.0.clock.now());
@@ -30,7 +61,8 @@ impl Checkout {
             .db
             .read(move |reader| {
                 let Some(script) = sql::find(reader, &id, now)? else { return Ok(None) };
-                Ok(Some(Whole { script, versions: sql::versions(reader, &id)? }))
+                let (versions, decisions) = (sql::versions(reader, &id)?, staff::decisions_of(reader, &id)?);
+                Ok(Some(Whole { script, versions, decisions }))
             })
             .await
     }
@@ -56,7 +88,8 @@ impl Checkout {
                 until: approval.until,
                 reasons,
             };
-            tx.append(by, None, fact)?;
+            let told = tx.append(by, None, fact)?;
+            staff::decide(tx, &row, (&told.id.to_string(), Act::Approved, &approval.by), Some(&approval))?;
             Ok(())
         });
         write.await?;
@@ -73,8 +106,10 @@ impl Checkout {
             if !sql::revoke(tx, &row)? {
                 return Err(Error::Raced);
             }
-            let fact = facts::ScriptRevoked { script: id.to_string(), address: row.address };
-            tx.append(by, None, fact)?;
+            let fact = facts::ScriptRevoked { script: id.to_string(), address: row.address.clone() };
+            let told = tx.append(by, None, fact)?;
+            let act = if row.approval.is_some() { Act::Revoked } else { Act::Rejected };
+            staff::decide(tx, &row, (&told.id.to_string(), act, &by.to_string()), row.approval.as_ref())?;
             Ok(())
         });
         write.await?;
@@ -90,10 +125,12 @@ impl Checkout {
     pub async fn close_alert(&self, id: &str, by: Actor) -> Result<(), Error> {
         let id = id.to_owned();
         let write = self.0.db.write(move |tx| {
-            tx.commit_silent("an alert was looked at; what came of it is told by other facts");
+            let alert = sql::alert_of(tx, &id)?.ok_or(Error::NoAlert)?;
             if !sql::close_alert(tx, &id, &by.to_string())? {
                 return Err(Error::NoAlert);
             }
+            let script = alert.script.map(|id| id.to_string());
+            tx.append(by, None, facts::AlertClosed { alert: id.clone(), what: alert.kind, script })?;
             Ok(())
         });
         write.await?;
@@ -121,10 +158,90 @@ impl Checkout {
         self.refresh().await
     }
 
+    /// How the guarded pages are served, in the config's order.
+    pub async fn standings(&self) -> Result<Vec<Standing>, Error> {
+        let holds = self.0.db.read(|reader| Ok::<_, Error>(staff::holds(reader)?)).await?;
+        let section = self.0.section.load_full();
+        let is_triggered = self.0.known.load().is_triggered;
+        let standing = |page: String| {
+            let held = holds.iter().find(|held| held.page == page).cloned();
+            let (acts_as, on_change) = match section.mode {
+                Mode::Off => (Mode::Off, section.on_change),
+                Mode::Learn | Mode::Enforce => {
+                    way(&section, held.as_ref().map(|held| held.hold), is_triggered)
+                }
+            };
+            Standing { page, section: section.mode, held, acts_as, on_change, is_triggered }
+        };
+        Ok(section.paths().into_iter().map(standing).collect())
+    }
+
+    /// What would not run any more if this page ran approved scripts only, that of the page first: everything that was seen within 30 days
+    /// and is neither approved nor a provider's. A row names the page where it was seen first, so those of other pages stand there, too.
+    pub async fn would_stop(&self, page: &str, hold: Hold) -> Result<Vec<Script>, Error> {
+        let (now, section, hosts) = (self.0.clock.now(), self.0.section.load_full(), self.0.hosts.clone());
+        let (page, since) = (page.to_owned(), now.minus(DAY * SEEN_DAYS));
+        self.0
+            .db
+            .read(move |reader| Ok(stopped(reader, (&section, &hosts), (&page, hold), (now, since))?))
+            .await
+    }
+
+    /// Says how a page is served from the next answer on.
+    pub async fn hold(&self, page: &str, hold: Hold, by: Actor) -> Result<(), Error> {
+        let section = self.0.section.load_full();
+        if section.mode == Mode::Off || !section.paths().iter().any(|own| own == page) {
+            return Err(Error::NoPage);
+        }
+        let (page, hosts, triggered) =
+            (page.to_owned(), self.0.hosts.clone(), self.0.known.load().is_triggered);
+        let write = self.0.db.write(move |tx| {
+            let now = tx.now();
+            let before = staff::holds(tx)?.into_iter().find(|held| held.page == page).map(|held| held.hold);
+            let is_strict = way(&section, Some(hold), triggered).0 == Mode::Enforce;
+            let stopped = match is_strict {
+                true => {
+                    stopped(tx, (&section, &hosts), (&page, hold), (now, now.minus(DAY * SEEN_DAYS)))?.len()
+                }
+                false => 0,
+            };
+            staff::hold(tx, &page, hold, &by.to_string())?;
+            let fact = facts::PageModeSet {
+                page: page.clone(),
+                mode: hold.word().to_owned(),
+                before: before.unwrap_or(Hold::Learn).word().to_owned(),
+                stopped: u32::try_from(stopped).unwrap_or(u32::MAX),
+            };
+            tx.append(by, None, fact)?;
+            Ok::<_, Error>(())
+        });
+        write.await?;
+        self.refresh().await
+    }
+
     /// What browsers and the guard said, the newest day first.
     pub async fn counted(&self, most: u32) -> Result<Vec<Counted>, Error> {
         self.0.db.read(move |reader| Ok(sql::counted(reader, most.clamp(1, MOST))?)).await
     }
+}
+
+/// Everything that may not run under a page's rules and was seen since.
+fn stopped(
+    reader: &mut Reader<'_>,
+    (section, hosts): (&CheckoutSection, &[String]),
+    (page, hold): (&str, Hold),
+    (now, since): (Timestamp, Timestamp),
+) -> Result<Vec<Script>, StoreError> {
+    let on_change = if hold == Hold::LastGood { OnChange::LastGood } else { section.on_change };
+    let settings = Settings { now, acts_as: Mode::Enforce, on_change, providers: &section.providers };
+    let mut rows = sql::all(reader, now)?;
+    rows.retain(|row| {
+        row.last_seen >= since
+            && !policy::may_run(row, &settings)
+            && !policy::needs_none(row, &section.providers, hosts)
+    });
+    rows.sort_by_key(|row| row.page != page);
+    Ok(rows)
 }
 
 fn check(what: &NewApproval) -> Result<(), Error> {
@@ -147,6 +264,9 @@ fn check(what: &NewApproval) -> Result<(), Error> {
 
 fn approval(row: &Script, what: &NewApproval, by: Actor, now: Timestamp) -> Result<Approval, Error> {
     let misfit = |why| Err(Error::Misfit { field: "scope", why });
+    if what.scope == Scope::Exact && what.hash.as_ref().is_some_and(|seen| row.hash.as_ref() != Some(seen)) {
+        return Err(Error::Raced);
+    }
     let is_file = row.kind == Kind::Script && row.address.contains("://");
     let hash = match what.scope {
         Scope::Exact if is_file || matches!(row.kind, Kind::Inline | Kind::Handler) => match &row.hash {

@@ -59,6 +59,7 @@ async fn main() {
         vault: None,
         backups: None,
         payments: None,
+        checkout: None,
         entrance: None,
         teach: None,
         passwords: Pool::start(PoolOptions::new(Arc::clone(&clock), Arc::clone(&entropy))).unwrap(),

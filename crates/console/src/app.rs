@@ -5,6 +5,7 @@ use std::sync::Arc;
 use storeward_api::{Keys, KeysParts};
 use storeward_backup::desk::Desk as Backups;
 use storeward_base::{Actor, Clock, Entropy, Secret, StaffId};
+use storeward_checkout::desk::Checkout;
 use storeward_edge::access::AccessReader;
 use storeward_edge::bans::BanBook;
 use storeward_guide::staff::Desk;
@@ -64,6 +65,8 @@ pub struct ConsoleParts {
     pub backups: Option<Backups>,
     /// Payments; none where none are taken.
     pub payments: Option<Payments>,
+    /// The guard of paying pages; none without one.
+    pub checkout: Option<Checkout>,
     /// Looks on at a sign-in at the shop; `None` where customers have no accounts.
     pub teach: Option<Teach>,
     pub status: StatusSource,
@@ -98,6 +101,7 @@ pub(crate) struct Shared {
     pub vault: Option<Vault>,
     pub backups: Option<Backups>,
     pub payments: Option<Payments>,
+    pub checkout: Option<Checkout>,
     /// Of the REST interface.
     pub keys: Keys,
     pub entrance: Option<Entrance>,
@@ -163,6 +167,7 @@ impl Console {
             vault: parts.vault,
             backups: parts.backups,
             payments: parts.payments,
+            checkout: parts.checkout,
             keys,
             entrance: parts.entrance,
             teach: parts.teach,

@@ -18,6 +18,7 @@ mod pass;
 mod password;
 mod payments;
 mod request;
+mod scripts;
 mod sign_in;
 mod staff;
 mod view;
@@ -34,7 +35,7 @@ const WATCHING: Access<Need> = Access::Only(Need::StaffWatching);
 
 /// Every route of the console.
 pub fn routes(routes: Routes<App, StaffGate>) -> Routes<App, StaffGate> {
-    of_data(routes)
+    of_paying(of_data(routes))
         .get("/", STAFF, now::page)
         .get("/now/state", WATCHING, now::state)
         .get("/live", WATCHING, now::live)
@@ -57,14 +58,6 @@ pub fn routes(routes: Routes<App, StaffGate>) -> Routes<App, StaffGate> {
         .get("/ledger", STAFF, ledger::page)
         .get("/backups", STAFF, backups::page)
         .post("/backups/release", FRESH, backups::release)
-        .get("/payments", STAFF, payments::page)
-        .get("/payments/state", WATCHING, payments::state)
-        .get("/payments/disputes", STAFF, payments::disputes::page)
-        .get("/payments/disputes/{id}", STAFF, payments::disputes::show)
-        .get("/payments/disputes/{id}/evidence.json", FRESH, payments::disputes::file)
-        .post("/payments/disputes/{id}/act", FRESH, payments::disputes::act)
-        .get("/payments/{id}", STAFF, payments::show)
-        .post("/payments/{id}/act", FRESH, payments::act)
         .get("/you", STAFF, you::page)
         .post("/you/sessions/end", FRESH, you::end_session)
         .post("/you/sessions/end-others", FRESH, you::end_others)
@@ -141,4 +134,23 @@ fn of_data(routes: Routes<App, StaffGate>) -> Routes<App, StaffGate> {
         .post("/data/{id}/asked", FRESH, data::receive)
         .post("/data/{id}/correct", FRESH, data::correct)
         .post("/data/{id}/said", FRESH, data::take_down)
+}
+
+/// Those of payments, and of the pages where people pay.
+fn of_paying(routes: Routes<App, StaffGate>) -> Routes<App, StaffGate> {
+    routes
+        .get("/payments", STAFF, payments::page)
+        .get("/payments/state", WATCHING, payments::state)
+        .get("/payments/disputes", STAFF, payments::disputes::page)
+        .get("/payments/disputes/{id}", STAFF, payments::disputes::show)
+        .get("/payments/disputes/{id}/evidence.json", FRESH, payments::disputes::file)
+        .post("/payments/disputes/{id}/act", FRESH, payments::disputes::act)
+        .get("/payments/{id}", STAFF, payments::show)
+        .post("/payments/{id}/act", FRESH, payments::act)
+        .get("/scripts", STAFF, scripts::page)
+        .get("/scripts/page", STAFF, scripts::guarded)
+        .post("/scripts/page", FRESH, scripts::page_act)
+        .post("/scripts/alerts/{id}/close", FRESH, scripts::close_alert)
+        .get("/scripts/{id}", STAFF, scripts::show)
+        .post("/scripts/{id}/act", FRESH, scripts::act)
 }

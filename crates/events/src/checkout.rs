@@ -109,6 +109,40 @@ pub struct LastGood {
     pub reason: String,
 }
 
+/// Staff looked at an alert. Who, is the actor.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AlertClosed {
+    /// The row of the alert.
+    pub alert: String,
+    /// `script_new`, `script_changed`, `header_changed`, `blocked`, `tampered`, `unguarded`, `reports_flooded`.
+    pub what: String,
+    /// The script that it was about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub script: Option<String>,
+}
+
+/// Staff said how a paying page is served. Who, is the actor.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PageModeSet {
+    pub page: String,
+    /// `learn`: as the config says; `enforce`; `last_good`.
+    pub mode: String,
+    pub before: String,
+    /// Things of the inventory that the page does without from now on, as they were shown.
+    pub stopped: u32,
+}
+
+/// An evidence report was made. Whoever has it can prove by this that it was not changed since.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EvidenceReported {
+    /// The report's own number.
+    pub report: String,
+    pub from: Timestamp,
+    pub until: Timestamp,
+    /// SHA-256 of the report's JSON, in hexadecimal digits.
+    pub sha256: String,
+}
+
 /// In plain words.
 pub(crate) fn sentence(event: &Event) -> Option<String> {
     Some(match event {
@@ -146,6 +180,21 @@ pub(crate) fn sentence(event: &Event) -> Option<String> {
             format!("Paying pages run their last approved scripts only: {}", words::plain(&e.reason))
         }
         Event::LastGood(_) => "Paying pages run as before again".to_owned(),
+        Event::CheckoutAlertClosed(e) => {
+            format!("Closed an alert about paying pages ({})", words::plain(&e.what))
+        }
+        Event::PageModeSet(e) => match e.mode.as_str() {
+            "enforce" => format!("{} runs approved scripts only", e.page),
+            "last_good" => format!("{} was taken to its last good state", e.page),
+            _ => format!("{} is served as the config says", e.page),
+        },
+        Event::EvidenceReported(e) => {
+            format!(
+                "An evidence report on paying pages was made, from {} until {}",
+                e.from.rfc3339(),
+                e.until.rfc3339()
+            )
+        }
         _ => return None,
     })
 }

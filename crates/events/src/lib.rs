@@ -298,6 +298,9 @@ vocabulary! {
     CheckoutUnguarded(checkout::Unguarded) = "checkout.unguarded", High, Security;
     ReportsFlooded(checkout::ReportsFlooded) = "checkout.reports_flooded", Medium, Operations;
     LastGood(checkout::LastGood) = "checkout.last_good", High, Security;
+    CheckoutAlertClosed(checkout::AlertClosed) = "checkout.alert_closed", Low, Security;
+    PageModeSet(checkout::PageModeSet) = "checkout.page_mode_set", High, Security;
+    EvidenceReported(checkout::EvidenceReported) = "checkout.evidence_reported", Medium, Ledger;
     ApiKeyMade(api::ApiKeyMade) = "api.key_made", Medium, Ledger;
     ApiKeyRevoked(api::ApiKeyRevoked) = "api.key_revoked", Medium, Ledger;
     ApiKeysBound(api::ApiKeysBound) = "api.keys_bound", Medium, Ledger;

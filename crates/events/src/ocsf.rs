@@ -293,7 +293,12 @@ fn metadata(record: &Record) -> Value {
 /// Scripts of paying pages: an inventory that staff keep, and findings.
 fn class_of_checkout(event: &Event) -> Option<Class> {
     Some(match event {
-        Event::ScriptApproved(_) | Event::ScriptRevoked(_) | Event::HeadersApproved(_) => datastore(2, 1),
+        Event::ScriptApproved(_)
+        | Event::ScriptRevoked(_)
+        | Event::HeadersApproved(_)
+        | Event::CheckoutAlertClosed(_)
+        | Event::PageModeSet(_) => datastore(2, 1),
+        Event::EvidenceReported(_) => datastore(1, 1),
         Event::ScriptNew(_)
         | Event::ScriptChanged(_)
         | Event::HeaderChanged(_)

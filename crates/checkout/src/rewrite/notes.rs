@@ -19,6 +19,8 @@ pub(super) enum Mark {
     File { tag_end: usize, source: String, has_integrity: bool, is_elsewhere_asked: bool },
     /// Code in the page, with its end.
     Code { tag_end: usize, end: usize, has_nonce: bool },
+    /// Code in an attribute.
+    Handler(String),
 }
 
 #[derive(Debug, Default)]
@@ -55,6 +57,12 @@ pub(super) fn take(notes: &Rc<RefCell<Notes>>, element: &mut Element<'_, '_>) {
         let place = if name == "head" { at.end } else { at.start };
         own.is_placed = true;
         own.marks.push_back(Mark::First(place));
+    }
+    for attribute in element.attributes() {
+        // `on` and a letter: HTML names no other attribute so.
+        if attribute.name().starts_with("on") {
+            own.marks.push_back(Mark::Handler(plain(&attribute.value())));
+        }
     }
     match name.as_str() {
         "meta" => {
@@ -105,7 +113,7 @@ fn source_of(element: &Element<'_, '_>) -> Option<String> {
 }
 
 /// Whether a browser runs a script of this type (HTML, "prepare the script element").
-fn runs(kind: &str) -> bool {
+pub(crate) fn runs(kind: &str) -> bool {
     const TYPES: [&str; 19] = [
         "",
         "module",

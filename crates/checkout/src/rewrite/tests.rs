@@ -168,6 +168,7 @@ fn what_runs_is_noted() {
             (Kind::Script, "https://a.example/pinned.js", None),
             (Kind::Inline, "inline", Some("var a = \"\";")),
             (Kind::Inline, "inline", Some("steal();")),
+            (Kind::Handler, "inline", Some("x()")),
             (Kind::Inline, "inline", Some("x")),
             (Kind::Inline, "inline", Some("var a = \"\";")),
         ]

@@ -60,7 +60,7 @@ both_engines!(what_is_no_shown_page_stays_as_it_is, MIGRATIONS, async |db| {
         (Visit { answered: &json, ..Visit::page(PAGE) }, "no page"),
         (Visit { answered: &[], ..Visit::page(PAGE) }, "nobody says that it is a page"),
         (Visit { answered: &saved, ..Visit::page(PAGE) }, "it is saved"),
-        (Visit { status: StatusCode::FOUND, answered: &html, ..Visit::page(PAGE) }, "it leads elsewhere"),
+        (Visit { status: StatusCode::NOT_MODIFIED, answered: &html, ..Visit::page(PAGE) }, "nothing new"),
         (
             Visit { status: StatusCode::NOT_MODIFIED, answered: &html, ..Visit::page("") },
             "the browser has it",
@@ -156,10 +156,97 @@ both_engines!(no_worker_runs_beside_unapproved, MIGRATIONS, async |db| {
 
 both_engines!(a_worker_is_told_of_while_learning, MIGRATIONS, async |db| {
     let bench = Bench::new(db, "").await;
-    let worker = Visit { path: "/sw.js", asked: &[("service-worker", "script")], ..Visit::page("answer()") };
+    let worker = Visit {
+        path: "/sw.js",
+        asked: &[("service-worker", "script")],
+        answered: &[("content-type", "application/javascript; charset=utf-8")],
+        ..Visit::page("answer()")
+    };
     assert!(!bench.is_refused(&worker).await);
     bench.checkout.settle().await.unwrap();
     assert_eq!(bench.told("checkout.script_new").await.len(), 1);
+});
+
+// The header that browsers send for a worker anybody can send, for any path.
+both_engines!(nobody_writes_rows_by_asking_for_workers, MIGRATIONS, async |db| {
+    let bench = Bench::new(db, "mode = 'enforce'").await;
+    let asked = [("service-worker", "script"), ("if-none-match", "\"1\"")];
+    let script = [("content-type", "text/javascript")];
+    let paths: Vec<String> = (0..100).map(|number| format!("/made-up/{number}.js")).collect();
+    for path in &paths {
+        let of = |status, answered| Visit { path, asked: &asked, status, answered, ..Visit::page("x()") };
+        // What the shop does not have, and what no browser runs as a worker.
+        assert!(!bench.is_refused(&of(StatusCode::NOT_FOUND, &script)).await);
+        assert!(bench.is_refused(&of(StatusCode::OK, &[("content-type", "text/html")])).await);
+        // One that a browser has already is not let on by an answer without a body.
+        assert!(bench.is_refused(&of(StatusCode::NOT_MODIFIED, &[])).await);
+    }
+    bench.checkout.settle().await.unwrap();
+    assert!(bench.scripts().await.is_empty());
+    // Whatever the shop serves under any name at all.
+    for path in &paths {
+        let visit = Visit { path, asked: &asked, answered: &script, ..Visit::page("x()") };
+        assert!(bench.is_refused(&visit).await);
+    }
+    bench.checkout.settle().await.unwrap();
+    assert_eq!(bench.scripts().await.len(), 20, "of 400 that strangers may fill");
+});
+
+// A browser shows the body of a redirect that leads nowhere.
+both_engines!(a_redirect_that_leads_nowhere_goes_out_guarded, MIGRATIONS, async |db| {
+    let bench = Bench::new(db, "mode = 'enforce'").await;
+    let html = ("content-type", "text/html");
+    for (status, location) in [
+        (StatusCode::FOUND, None),
+        (StatusCode::FOUND, Some("")),
+        (StatusCode::SEE_OTHER, Some("http://[")),
+        (StatusCode::MULTIPLE_CHOICES, None),
+        (StatusCode::from_u16(399).unwrap(), Some("/cart")),
+    ] {
+        let mut answered = vec![html];
+        answered.extend(location.map(|place| ("location", place)));
+        let went = bench.visit(Visit { status, answered: &answered, ..Visit::page(PAGE) }).await.unwrap();
+        assert!(went.text().contains("guard.js"), "{status} {location:?}");
+        assert!(went.headers.contains_key("content-security-policy"), "{status} {location:?}");
+    }
+});
+
+both_engines!(a_browser_that_knows_lists_of_hosts_gets_one, MIGRATIONS, async |db| {
+    let bench = Bench::new(db, "mode = 'enforce'\nproviders = ['stripe']").await;
+    let went = bench.page(PAGE).await;
+    let list = went.headers["connection-allowlist"].to_str().unwrap();
+    assert!(list.starts_with("(response-origin \"https://*.js.stripe.com/*\""), "{list}");
+    let own = [("content-type", "text/html"), ("connection-allowlist", "(response-origin)")];
+    let went = bench.visit(Visit { answered: &own, ..Visit::page(PAGE) }).await.unwrap();
+    assert_eq!(went.headers.get_all("connection-allowlist").iter().count(), 1);
+    assert_eq!(went.headers["connection-allowlist"], "(response-origin)", "the shop's own stays");
+    let learning = Bench::new(bench.db, "").await;
+    assert!(!learning.page(PAGE).await.headers.contains_key("connection-allowlist"));
+});
+
+both_engines!(code_in_attributes_is_noted_and_runs_by_its_hash, MIGRATIONS, async |db| {
+    let bench = Bench::new(db, "mode = 'enforce'").await;
+    const TAG: &str = "<head><body><button onclick=\"pay(&quot;now&quot;)\" id=b>Pay</button>";
+    let went = bench.settled(TAG).await;
+    assert!(
+        went.text().contains("<button onclick=\"pay(&quot;now&quot;)\" id=b>"),
+        "nothing is put into its tag"
+    );
+    let row = bench.row("inline").await;
+    assert_eq!((row.kind, row.sample.as_str()), (Kind::Handler, "pay(\"\")"));
+    assert!(went.policy("content-security-policy").contains("script-src-attr 'none'"));
+    bench.approve(&row, Scope::Exact).await;
+    let policy = bench.page(TAG).await.policy("content-security-policy");
+    // SHA-256 of `pay("now")`, as browsers take it.
+    let expected = "script-src-attr 'unsafe-hashes' 'sha256-JXy54fx0F4rUFSbs2G9H2l1dM4bg/lCY/Tk4o7mZtLU='";
+    assert!(policy.contains(expected), "{policy}");
+    assert!(
+        bench
+            .checkout
+            .approve(&row.id, crate::bench::because(Scope::Shape), crate::bench::STAFF)
+            .await
+            .is_err()
+    );
 });
 
 both_engines!(a_changed_section_is_in_force_with_the_next_page, MIGRATIONS, async |db| {

@@ -151,3 +151,50 @@ both_engines!(a_reported_hash_alerts_and_takes_nothing_away, MIGRATIONS, async |
         bench.page("<head>").await.policy("content-security-policy").contains("https://cdn.example/a.js")
     );
 });
+
+// Whoever has a page's key says of a script what they like: what Storeward itself saw of it stays.
+both_engines!(forged_hashes_push_out_no_version_that_was_seen, MIGRATIONS, async |db| {
+    let bench = Bench::new(db, "").await;
+    let tag = "<head><script src=https://cdn.example/a.js></script>";
+    let key = bench.settled(tag).await.report_key();
+    let row = bench.row("https://cdn.example/a.js").await;
+    const SEEN: &str = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
+    let id = row.id.to_string();
+    let write = bench.db.write(move |tx| {
+        tx.commit_silent("a test");
+        let values = storeward_store::params![&id, SEEN, tx.now()];
+        let sql = "INSERT INTO checkout_version (script, hash, source, bytes, first_seen, last_seen) VALUES ($1, $2, 'fetch', 12, $3, $3)";
+        tx.execute(sql, values).map(drop)
+    });
+    write.await.unwrap();
+    for round in 0..8u32 {
+        bench.db.clock.advance(Duration::from_secs(61));
+        for number in 0..40u32 {
+            let hash = format!("{:0>42}A=", format!("{round}x{number}"));
+            let text = format!(
+                "[{{\"type\":\"csp-hash\",\"body\":{{\"subresourceURL\":\"https://cdn.example/a.js\",\"hash\":\"sha256-{hash}\",\"destination\":\"script\"}}}}]"
+            );
+            bench.post(&key, number, text).await;
+        }
+        bench.checkout.settle().await.unwrap();
+    }
+    let versions = bench.checkout.script(&row.id).await.unwrap().unwrap().versions;
+    assert!(versions.iter().any(|version| version.hash == SEEN && version.source == "fetch"), "{versions:?}");
+    assert!(versions.len() <= 21, "{}", versions.len());
+    assert!(versions.len() > 1, "the reports did come");
+});
+
+both_engines!(who_has_no_key_takes_nobody_s_room, MIGRATIONS, async |db| {
+    let bench = Bench::new(db, "").await;
+    let key = bench.page("<head>").await.report_key();
+    let router = bench.checkout.router(&["shop.example".to_owned()]).unwrap();
+    let word = || "{\"kind\":\"blocked\",\"channel\":\"webrtc\",\"host\":\"evil.example\"}".to_owned();
+    // More than all together may send, from the buyer's own address, too.
+    for number in 0..3_200u32 {
+        post(router.clone(), "0.0.0", number % 60, word()).await;
+    }
+    post(router.clone(), &key, 1, word()).await;
+    bench.checkout.settle().await.unwrap();
+    assert_eq!(bench.checkout.counted(10).await.unwrap().len(), 1);
+    assert!(bench.told("checkout.reports_flooded").await.is_empty());
+});

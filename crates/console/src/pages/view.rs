@@ -10,13 +10,14 @@ use storeward_web::{CsrfToken, Failure, NavItem, Nonce, Shell, SignedIn, assets}
 
 use crate::gate::Visitor;
 
-const NAV: [NavItem; 11] = [
+const NAV: [NavItem; 12] = [
     NavItem { path: "/", label: "Now", icon: "now" },
     NavItem { path: "/explore", label: "Explore", icon: "explore" },
     NavItem { path: "/blocked", label: "Blocked", icon: "blocked" },
     NavItem { path: "/customers", label: "Customers", icon: "person" },
     NavItem { path: "/data", label: "Data", icon: "note" },
     NavItem { path: "/payments", label: "Payments", icon: "shop" },
+    NavItem { path: "/scripts", label: "Scripts", icon: "explore" },
     NavItem { path: "/guidance", label: "Guidance", icon: "flag" },
     NavItem { path: "/ledger", label: "Ledger", icon: "ledger" },
     NavItem { path: "/backups", label: "Backups", icon: "save" },

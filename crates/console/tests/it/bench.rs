@@ -6,6 +6,7 @@ use http_body_util::BodyExt;
 use storeward_base::{
     Actor, ClientIp, Clock, CustomerId, FixedClock, RequestId, Secret, StaffId, SystemEntropy, Timestamp,
 };
+use storeward_checkout::{Checkout, CheckoutParts};
 use storeward_console::{Console, ConsoleParts, SystemStatus};
 use storeward_detect::sign_in::Networks;
 use storeward_edge::access::{AccessLog, AccessOptions, AccessRecord, Label, Verdict};
@@ -30,17 +31,20 @@ use storeward_web::axum::body::Body;
 use storeward_web::http::{HeaderMap, Request, StatusCode};
 use tower::ServiceExt;
 
-/// The console's tables and those of customers' accounts.
+/// The console's tables, those of customers' accounts, and those of paying pages.
 pub static MIGRATIONS: &[Migration] = &TABLES;
 const OWN: usize = storeward_console::MIGRATIONS.len();
-static TABLES: [Migration; OWN + storeward_identity::MIGRATIONS.len()] = {
-    let mut all = [storeward_console::MIGRATIONS[0]; OWN + storeward_identity::MIGRATIONS.len()];
+const WITH_CUSTOMERS: usize = OWN + storeward_identity::MIGRATIONS.len();
+static TABLES: [Migration; WITH_CUSTOMERS + storeward_checkout::MIGRATIONS.len()] = {
+    let mut all = [storeward_console::MIGRATIONS[0]; WITH_CUSTOMERS + storeward_checkout::MIGRATIONS.len()];
     let mut at = 0;
     while at < all.len() {
         all[at] = if at < OWN {
             storeward_console::MIGRATIONS[at]
-        } else {
+        } else if at < WITH_CUSTOMERS {
             storeward_identity::MIGRATIONS[at - OWN]
+        } else {
+            storeward_checkout::MIGRATIONS[at - WITH_CUSTOMERS]
         };
         at += 1;
     }
@@ -144,12 +148,12 @@ pub struct Browser<'a> {
 
 impl Bench {
     pub fn new(db: TestDb) -> Self {
-        Self::build(db, None, None, None)
+        Self::build(db, None, None, None, None)
     }
 
     /// With a way to write to members of staff; its tables the database has to have.
     pub fn with_mail(db: TestDb, outbox: Outbox) -> Self {
-        Self::build(db, None, Some(outbox), None)
+        Self::build(db, None, Some(outbox), None, None)
     }
 
     /// With the provider's registry, whose tables the database has to have.
@@ -161,7 +165,7 @@ impl Bench {
             data_key: DataKey::generate(&SystemEntropy),
             pseudonym_key: PseudonymKey::generate(&SystemEntropy),
         });
-        Self::build(db, Some(registry), None, None)
+        Self::build(db, Some(registry), None, None, None)
     }
 
     /// With customers' records, whose tables the database has to have; their keys lie in a file of their own.
@@ -189,10 +193,31 @@ impl Bench {
             policies: Policies::default_rules(),
             entropy: Arc::new(SystemEntropy),
         });
-        (Self::build(db, None, outbox, Some(vault)), place, folder)
+        (Self::build(db, None, outbox, Some(vault), None), place, folder)
     }
 
-    fn build(db: TestDb, registry: Option<Registry>, outbox: Option<Outbox>, vault: Option<Vault>) -> Self {
+    /// With the guard of paying pages.
+    pub async fn with_checkout(db: TestDb, section: &str) -> (Self, Checkout) {
+        let checkout = Checkout::new(CheckoutParts {
+            db: (*db).clone(),
+            section: toml::from_str(section).unwrap(),
+            clock: db.clock.clone(),
+            entropy: Arc::new(SystemEntropy),
+            pseudonym_key: PseudonymKey::from_bytes(Secret::new([7; 32])),
+            hosts: vec!["bookshop.example".to_owned()],
+            shop: None,
+        });
+        checkout.refresh().await.unwrap();
+        (Self::build(db, None, None, None, Some(checkout.clone())), checkout)
+    }
+
+    fn build(
+        db: TestDb,
+        registry: Option<Registry>,
+        outbox: Option<Outbox>,
+        vault: Option<Vault>,
+        checkout: Option<Checkout>,
+    ) -> Self {
         let clock = Arc::clone(&db.clock);
         let dir = tempfile::tempdir().unwrap();
         let shared: Arc<dyn Clock> = clock.clone();
@@ -223,6 +248,7 @@ impl Bench {
             vault: vault.clone(),
             backups: None,
             payments: None,
+            checkout: checkout.clone(),
             entrance: None,
             teach: None,
             status: Arc::new(|| SystemStatus {

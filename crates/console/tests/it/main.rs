@@ -15,4 +15,5 @@ mod live;
 mod members;
 mod own;
 mod pages;
+mod scripts;
 mod sign_in;

@@ -186,6 +186,7 @@ impl Bench {
             vault: None,
             backups: None,
             payments: None,
+            checkout: None,
             teach: None,
             entrance: Some(entrance),
             status: Arc::new(SystemStatus::default),

@@ -73,6 +73,7 @@ fn a_script_in_a_review_does_not_run_where_the_guard_stands() {
         owner: "the shop".to_owned(),
         justification: "opens and closes the form's parts".to_owned(),
         days: 30,
+        hash: None,
     };
     runtime.block_on(checkout.approve(&own.id, because, Actor::Operator)).unwrap();
     let says = policy(&through.send("GET", "/product/peat-mug", None).head);
