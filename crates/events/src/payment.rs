@@ -296,8 +296,31 @@ pub(crate) fn sentence(event: &Event) -> Option<String> {
         Event::PaidTwice(p) => {
             format!("{} was paid once more by {}: {}", p.payment, p.provider, minor(p.amount, &p.currency))
         }
+        Event::WebhookRefused(p) => {
+            let count = words::counted(p.count, "message");
+            format!("{count} in {}'s name could not be believed: {}", p.provider, p.reason)
+        }
+        Event::DayReconciled(p) => {
+            let compared = words::counted(p.compared, "entry");
+            let differences = words::counted(p.differences, "difference");
+            format!("Compared {compared} of {} for {}: {differences}", p.provider, p.day)
+        }
+        Event::DifferenceFound(p) => {
+            let whose = p.payment.map_or_else(String::new, |payment| format!(" ({payment})"));
+            format!("{} and the books differ for {}: {}{whose}", p.provider, p.day, words::plain(&p.what))
+        }
+        Event::ShopNotTold(p) => {
+            format!("The shop ({}) could not be told what became of {}: {}", p.hook, p.payment, p.code)
+        }
+        other => return of_disputes(other),
+    })
+}
+
+/// Those of disputes, and of what buyers let the shop keep.
+fn of_disputes(event: &Event) -> Option<String> {
+    Some(match event {
         Event::DisputeOpened(p) => {
-            let amount = minor(p.amount, &p.currency);
+            let amount = format!("{} {} (minor units)", p.amount, p.currency);
             format!("{amount} of {} are disputed at {} ({})", p.payment, p.provider, words::plain(&p.reason))
         }
         Event::DisputeDue(p) if p.hours == 0 => {
@@ -327,22 +350,6 @@ pub(crate) fn sentence(event: &Event) -> Option<String> {
             format!("A means of payment at {} is taken away: its customer is erased", p.provider)
         }
         Event::MethodRemoved(p) => format!("A means of payment at {} is taken away", p.provider),
-        Event::WebhookRefused(p) => {
-            let count = words::counted(p.count, "message");
-            format!("{count} in {}'s name could not be believed: {}", p.provider, p.reason)
-        }
-        Event::DayReconciled(p) => {
-            let compared = words::counted(p.compared, "entry");
-            let differences = words::counted(p.differences, "difference");
-            format!("Compared {compared} of {} for {}: {differences}", p.provider, p.day)
-        }
-        Event::DifferenceFound(p) => {
-            let whose = p.payment.map_or_else(String::new, |payment| format!(" ({payment})"));
-            format!("{} and the books differ for {}: {}{whose}", p.provider, p.day, words::plain(&p.what))
-        }
-        Event::ShopNotTold(p) => {
-            format!("The shop ({}) could not be told what became of {}: {}", p.hook, p.payment, p.code)
-        }
         _ => return None,
     })
 }

@@ -47,28 +47,8 @@ pub fn operations(payments: Option<&Payments>) -> Vec<Operation> {
     };
     let mut all = disputes::operations(payments);
     all.extend(kept::operations(payments));
+    all.push(creating(payments));
     all.extend(vec![
-        Operation::post("createPayment", "/payments", "Have an order paid")
-            .about("payments")
-            .says(
-                "Answers with the address of a page on the shop's own host where the buyer chooses how to pay. Lead the buyer there. \
-                 For an order that has an unpaid payment of the same amount, that one is answered. With `method` it is paid at once with what \
-                 is kept of this customer: where the state is `requires_action` lead the buyer to the page, their bank asks them there.",
-            )
-            .needs(Act::Pay)
-            .takes::<CreatePayment>(json!({
-                "order": "A-1001",
-                "amount": 1999,
-                "currency": "EUR",
-                "return_address": "https://shop.example/orders/A-1001",
-                "customer": "4711",
-                "lines": [{ "name": "A book", "quantity": 1, "unit_amount": 1999 }]
-            }))
-            .gives::<PaymentMessage>(201, "Created. `Location` leads there, `page` is for the buyer.")
-            .fails(409, "The order has another payment already.")
-            .fails(422, "A value does not fit; nothing was created.")
-            .repeats(Repeat::ByKey)
-            .does(with(payments, create)),
         Operation::get("listPayments", "/payments", "Payments, the newest first")
             .about("payments")
             .needs(Act::Pay)
@@ -102,6 +82,30 @@ pub fn operations(payments: Option<&Payments>) -> Vec<Operation> {
             .does(with(payments, void)),
     ]);
     all
+}
+
+fn creating(payments: Option<&Payments>) -> Operation {
+    Operation::post("createPayment", "/payments", "Have an order paid")
+            .about("payments")
+            .says(
+                "Answers with the address of a page on the shop's own host where the buyer chooses how to pay. Lead the buyer there. \
+                 For an order that has an unpaid payment of the same amount, that one is answered. With `method` it is paid at once with what \
+                 is kept of this customer: where the state is `requires_action` lead the buyer to the page, their bank asks them there.",
+            )
+            .needs(Act::Pay)
+            .takes::<CreatePayment>(json!({
+                "order": "A-1001",
+                "amount": 1999,
+                "currency": "EUR",
+                "return_address": "https://shop.example/orders/A-1001",
+                "customer": "4711",
+                "lines": [{ "name": "A book", "quantity": 1, "unit_amount": 1999 }]
+            }))
+            .gives::<PaymentMessage>(201, "Created. `Location` leads there, `page` is for the buyer.")
+            .fails(409, "The order has another payment already.")
+            .fails(422, "A value does not fit; nothing was created.")
+            .repeats(Repeat::ByKey)
+            .does(with(payments, create))
 }
 
 /// What an operation does, with the payments that it does it with.
