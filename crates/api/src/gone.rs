@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
@@ -24,10 +24,33 @@ const MOST_BYTES: u64 = 2 * 1024 * 1024;
 /// What the file says, as far as it was read.
 #[derive(Default)]
 struct Said {
-    /// Its length then: lines are only ever added.
-    length: u64,
+    print: Print,
     ids: HashSet<ApiKeyId>,
     is_bound: bool,
+}
+
+/// By what a file that changed is told from one that was read: a copy that was put back, and one that was written over in its place with as
+/// many bytes, are others. All zero for one that is not there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Print {
+    device: u64,
+    inode: u64,
+    length: u64,
+    /// Seconds and nanoseconds of the last write, and of the last change of anything, which nobody sets back.
+    written: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl Print {
+    fn of(found: &fs::Metadata) -> Self {
+        Print {
+            device: found.dev(),
+            inode: found.ino(),
+            length: found.len(),
+            written: (found.mtime(), found.mtime_nsec()),
+            changed: (found.ctime(), found.ctime_nsec()),
+        }
+    }
 }
 
 /// The file. Several programs may have it open: the one that serves, and the operator's words beside it.
@@ -65,20 +88,21 @@ impl Gone {
 
     fn read<T>(&self, look: impl FnOnce(&Said) -> T) -> Result<T, Error> {
         let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
-        let length = match fs::metadata(&self.path) {
-            Ok(found) => found.len(),
-            Err(why) if why.kind() == io::ErrorKind::NotFound => 0,
+        let print = match fs::metadata(&self.path) {
+            Ok(found) => Print::of(&found),
+            Err(why) if why.kind() == io::ErrorKind::NotFound => Print::default(),
             Err(why) => return Err(self.failed(&why)),
         };
-        if length != said.length {
-            *said = self.parse(length)?;
+        if print != said.print {
+            // Of before it is read: what is written meanwhile makes another one.
+            *said = self.parse(print)?;
         }
         Ok(look(&said))
     }
 
-    fn parse(&self, length: u64) -> Result<Said, Error> {
-        if length == 0 {
-            return Ok(Said::default());
+    fn parse(&self, print: Print) -> Result<Said, Error> {
+        if print.length == 0 {
+            return Ok(Said { print, ..Said::default() });
         }
         let mut text = String::new();
         let opened = File::open(&self.path).map_err(|why| self.failed(&why))?;
@@ -86,7 +110,7 @@ impl Gone {
         if u64::try_from(text.len()).map_or(true, |length| length > MOST_BYTES) {
             return Err(self.damaged());
         }
-        let mut said = Said { length, ..Said::default() };
+        let mut said = Said { print, ..Said::default() };
         for line in text.split_inclusive('\n') {
             let whole = line.strip_suffix('\n');
             match self.word_of(whole.unwrap_or(line)) {
@@ -219,5 +243,31 @@ mod tests {
             fs::write(&path, &changed).unwrap();
             assert!(gone(&path).has(id(9)).is_err(), "{at}");
         }
+    }
+
+    // Known by its length alone, a file that was changed in its place, or put back, went on being what it had been.
+    #[test]
+    fn a_file_of_the_same_length_is_read_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, aside) = (folder.path().join("revoked-api-keys"), folder.path().join("aside"));
+        let known = gone(&path);
+        known.add(&[id(1)]).unwrap();
+        assert!(known.has(id(1)).unwrap());
+        gone(&aside).add(&[id(2)]).unwrap();
+        assert_eq!(fs::metadata(&aside).unwrap().len(), fs::metadata(&path).unwrap().len());
+        fs::rename(&aside, &path).unwrap();
+        assert!(known.has(id(2)).unwrap() && !known.has(id(1)).unwrap());
+        // Written over in its place, and its time set back.
+        let mut changed = fs::read(&path).unwrap();
+        let was = fs::metadata(&path).unwrap().modified().unwrap();
+        let last = changed.len() - 2;
+        changed[last] ^= 1;
+        // The clock of the file system moves in steps of some milliseconds.
+        let before = Print::of(&fs::metadata(&path).unwrap());
+        while Print::of(&fs::metadata(&path).unwrap()) == before {
+            fs::write(&path, &changed).unwrap();
+            File::options().write(true).open(&path).unwrap().set_modified(was).unwrap();
+        }
+        assert!(known.has(id(2)).is_err());
     }
 }
