@@ -5,6 +5,7 @@ use std::time::Duration;
 use storeward_base::Actor;
 use storeward_store::jobs::{Handler, NewJob};
 
+use crate::error::Error;
 use crate::records::Vault;
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -26,14 +27,29 @@ pub fn renew_index() -> NewJob {
     NewJob::new(RENEW_INDEX, Vec::new()).unique("one")
 }
 
+/// How long it is waited for another program that makes keys, such as an import at the start: five minutes in all. What lasts longer is told
+/// as a failed attempt, and tried again.
+const PATIENCE_MS: [u64; 9] = [200, 1_000, 2_000, 5_000, 15_000, 30_000, 60_000, 90_000, 97_000];
+
 impl Vault {
+    /// [`crate::KeyStore::rotate`] that waits a while where another program makes keys; then [`Error::ShelfHeld`].
+    pub async fn rotate_patiently(&self, life: Duration) -> Result<(), Error> {
+        for wait_ms in PATIENCE_MS {
+            match self.keys().rotate(life).await {
+                Err(Error::ShelfHeld) => tokio::time::sleep(Duration::from_millis(wait_ms)).await,
+                done => return done.map(drop),
+            }
+        }
+        self.keys().rotate(life).await.map(drop)
+    }
+
     /// The jobs. Epochs end after `life`: an erasure reaches every backup of the keys within that time.
     pub fn handlers(&self, life: Duration) -> Vec<Handler> {
         let rotate = |kind: &'static str, life: Duration| {
             let vault = self.clone();
             let work = move |_| {
                 let vault = vault.clone();
-                async move { Ok(vault.keys().rotate(life).await.map(drop)?) }
+                async move { Ok(vault.rotate_patiently(life).await?) }
             };
             Handler::new(kind, work).time_limit(HOUR)
         };

@@ -145,6 +145,16 @@ both_engines!(a_rotation_waits_while_another_program_makes_keys, MIGRATIONS, asy
     assert_eq!(vault.keys().current_epoch().0, 3);
 });
 
+// The first line that a new user read was an error: the demo takes its customers over while the first rotation is due.
+both_engines!(a_rotation_that_is_due_waits_for_an_import, MIGRATIONS, async |db| {
+    let (keys, vault) = both(&db).await;
+    let importer = storeward_vault::Shelf::at(keys.shelf()).hold().unwrap();
+    // The rotation is polled first, and finds the shelf held.
+    let (done, ()) =
+        tokio::join!(vault.rotate_patiently(std::time::Duration::ZERO), async { drop(importer) });
+    assert_eq!((done, vault.keys().current_epoch().0), (Ok(()), 2));
+});
+
 both_engines!(an_empty_store_beside_the_epochs_of_another_is_refused, MIGRATIONS, async |db| {
     let (keys, vault) = both(&db).await;
     vault.write(staff(), ada(), item("home", &[("address.city", "London")])).await.unwrap();
