@@ -47,6 +47,7 @@ pub fn operations(vault: Option<&Vault>) -> Vec<Operation> {
             .needs(Act::Read)
             .takes::<Wanted>(json!({ "field": "contact.email", "value": "ada@shop.example" }))
             .gives::<Found>(200, "Whoever has it; nobody is an empty list.")
+            .fails(422, "The value is none that is looked for by this field.")
             .does(with(vault, find)),
         one(Operation::get("getCustomer", "/customers/{customer}", "Which items are kept of a customer"))
             .says("Their names and states; nothing is opened for it.")
