@@ -16,7 +16,7 @@ import { CUSTOMER, OTHER, OWNER, WordPress } from './lib/wordpress.mjs';
 
 const CHALLENGE = '/.storeward/challenge';
 // WordPress sends whole addresses of its own along, which is an attack where they name the machine itself.
-const LOCALHOST = '[[inspect.exceptions]]\nrule = 19110\nparameter = "redirect_to"\n';
+const LOCALHOST = [19110, 19111].map((rule) => `[[inspect.exceptions]]\nrule = ${rule}\nparameter = "redirect_to"\n`).join('');
 const LANE = '127.0.0.60';
 
 let shop;

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { enrol, PERSON } from '../../browser/lib/staff.mjs';
 
 // WordPress sends whole addresses of its own along, which is an attack where they name the machine itself.
-const LOCALHOST = '[[inspect.exceptions]]\nrule = 19110\nparameter = "redirect_to"\n';
+const LOCALHOST = [19110, 19111].map((rule) => `[[inspect.exceptions]]\nrule = ${rule}\nparameter = "redirect_to"\n`).join('');
 
 export const config = (pages, paths, own) =>
   `[vault]\n[office]\npages = ${JSON.stringify(pages)}\nown = ${JSON.stringify(own)}\n` +
