@@ -21,6 +21,7 @@ mod data;
 mod demo;
 mod events;
 mod failure;
+mod fraud;
 mod gate;
 mod guide;
 mod identity;
@@ -42,6 +43,7 @@ mod staff;
 mod teach;
 mod telemetry;
 mod vault;
+mod witness;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -94,6 +96,8 @@ enum Word {
     Oidc(oidc::Options),
     /// Customers' records: how they stand, their keys, the rules of who may see what.
     Vault(vault::Options),
+    /// Scorers of attempts to pay: learn them of the shop's own past, try them, put them in place.
+    Fraud(fraud::Options),
     /// Backups: make, list, verify, restore, and restore on trial.
     Backup(backup::Options),
     /// Keys with which programs call the REST interface.
@@ -130,6 +134,7 @@ fn main() -> ExitCode {
         Word::Shield(options) => shield::learn::shield(&options),
         Word::Oidc(options) => oidc::oidc(&options),
         Word::Vault(options) => vault::vault(&options),
+        Word::Fraud(options) => fraud::fraud(&options),
         Word::Backup(options) => backup::backup(&options),
         Word::ApiKey(options) => api::api_key(&options),
         Word::Api(options) => api::api(&options),

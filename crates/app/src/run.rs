@@ -178,6 +178,11 @@ impl Running {
         let (db, clock) = (self.opened.db.clone(), self.opened.clock.clone());
         self.runtime.spawn(writes::watch(db, clock, self.stop.clone(), writes::Line::write));
         let places = (self.edge.https.port(), self.console.origin());
+        if let Some(payments) = &self.customers.payments {
+            let (identity, clock) = (self.customers.identity.clone(), self.opened.clock.clone());
+            let access = self.access.reader();
+            crate::witness::begin(payments, identity, clock, &access, self.runtime.handle(), &self.stop);
+        }
         self.customers.began(places, self.edge.shared(), self.runtime.handle(), &self.stop);
         self.say(system::Started { version: env!("CARGO_PKG_VERSION").to_owned() });
         self

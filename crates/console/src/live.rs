@@ -39,7 +39,7 @@ impl Watched {
     }
 
     /// Resolves when the session is over, or when nobody can say. Safe to drop.
-    async fn over(&mut self) {
+    pub async fn over(&mut self) {
         loop {
             self.ask.tick().await;
             // Watching is no activity.

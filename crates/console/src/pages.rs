@@ -18,6 +18,7 @@ mod pass;
 mod password;
 mod payments;
 mod request;
+mod review;
 mod scripts;
 mod sign_in;
 mod staff;
@@ -141,6 +142,7 @@ fn of_paying(routes: Routes<App, StaffGate>) -> Routes<App, StaffGate> {
     routes
         .get("/payments", STAFF, payments::page)
         .get("/payments/state", WATCHING, payments::state)
+        .get("/payments/live", WATCHING, payments::live::live)
         .get("/payments/disputes", STAFF, payments::disputes::page)
         .get("/payments/disputes/{id}", STAFF, payments::disputes::show)
         .get("/payments/disputes/{id}/evidence.json", FRESH, payments::disputes::file)
@@ -153,4 +155,8 @@ fn of_paying(routes: Routes<App, StaffGate>) -> Routes<App, StaffGate> {
         .post("/scripts/alerts/{id}/close", FRESH, scripts::close_alert)
         .get("/scripts/{id}", STAFF, scripts::show)
         .post("/scripts/{id}/act", FRESH, scripts::act)
+        .get("/review", STAFF, review::page)
+        .post("/review/{id}", FRESH, review::decide)
+        .get("/review/rules", STAFF, review::rules::page)
+        .post("/review/rules/{rule}", FRESH, review::rules::change)
 }

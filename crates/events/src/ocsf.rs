@@ -190,6 +190,9 @@ fn class_of_backups(event: &Event) -> Option<Class> {
 
 /// Payments: rows that change; what does not add up is a finding.
 fn class_of_payments(event: &Event) -> Option<Class> {
+    if let Some(class) = class_of_fraud(event) {
+        return Some(class);
+    }
     Some(match event {
         Event::PaymentCreated(_)
         | Event::PaymentBegun(_)
@@ -217,6 +220,23 @@ fn class_of_payments(event: &Event) -> Option<Class> {
         | Event::DisputeDue(_)
         | Event::WebhookRefused(_)
         | Event::DifferenceFound(_) => finding(),
+        _ => return None,
+    })
+}
+
+/// What was decided about payments: findings, and rows that staff change.
+fn class_of_fraud(event: &Event) -> Option<Class> {
+    Some(match event {
+        Event::FraudJudged(_) => datastore(1, 1),
+        Event::ReviewClosed(_)
+        | Event::FraudLabelled(_)
+        | Event::FraudRuleChanged(_)
+        | Event::ScorerChanged(_) => datastore(2, 1),
+        Event::FraudRefused(_)
+        | Event::ReviewOpened(_)
+        | Event::CardTestingBegan(_)
+        | Event::CardTestingOver(_)
+        | Event::ScorerDrifted(_) => finding(),
         _ => return None,
     })
 }

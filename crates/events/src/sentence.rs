@@ -3,7 +3,7 @@
 use crate::{Event, words};
 
 /// The domains' own sentences; each knows its events only.
-const DOMAINS: [fn(&Event) -> Option<String>; 13] = [
+const DOMAINS: [fn(&Event) -> Option<String>; 14] = [
     of_the_program,
     of_the_office,
     of_clients,
@@ -16,6 +16,7 @@ const DOMAINS: [fn(&Event) -> Option<String>; 13] = [
     of_the_gate,
     of_backups,
     crate::payment::sentence,
+    crate::fraud::sentence,
     crate::checkout::sentence,
 ];
 

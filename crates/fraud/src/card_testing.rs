@@ -121,6 +121,11 @@ impl CardTesting {
         lasting.or(is_on.then_some(Sign::Lately)).or_else(crowded)
     }
 
+    /// When it ends if no further sign comes; nothing where it is not on.
+    pub fn until(&self, now: i64) -> Option<i64> {
+        self.last_sign.map(|last| last.saturating_add(CALM_SECONDS)).filter(|until| now < *until)
+    }
+
     fn lasting_sign(&self, look: Look, sensitivity: &Sensitivity) -> Option<Sign> {
         let lately = || self.settled.iter().rev().filter(|one| look.now - one.at < LOOK_SECONDS);
         let unusual = figure(self.unknown_lately(look.now)) >= self.usual;

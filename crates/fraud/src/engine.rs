@@ -1,12 +1,13 @@
 //! One decision: rules, and a scorer that may only ask for more.
 
 use crate::attempt::{Attempt, Label, Outcome};
+use crate::backtest::{Past, later};
 use crate::card_testing::{Sensitivity, Sign};
 use crate::features::{Delay, Feature};
 use crate::firing::Case;
 use crate::model::{Model, Weighed};
 use crate::rules::{Answer, Category, Mode, Rule, RuleHit, RuleId};
-use crate::state::State;
+use crate::state::{Limits, State};
 
 /// Reasons of the scorer that are told, at most.
 const REASONS: usize = 5;
@@ -95,6 +96,37 @@ impl Engine {
         self.conclude(decision)
     }
 
+    /// Decides once more when the card of an attempt that was counted is known, and counts the card. `before` is the attempt as
+    /// it was counted. Rules about how often somebody tries whose keys were all known then have had their say; that somebody
+    /// tries cards out is noticed, but asks nothing more of a buyer who has paid already.
+    pub fn complete(&self, state: &mut State, before: &Attempt, now: &Attempt) -> Decision {
+        let sign = state.look(now, &self.sensitivity);
+        let mut decision = self.weigh(state, now, None, Counted::Yes);
+        decision.fired.retain(|hit| !had_its_say(hit.rule));
+        decision.card_testing = sign;
+        state.complete(before, now);
+        self.conclude(decision)
+    }
+
+    /// The state as it would be had the attempts come one after the other: signs, outcomes and labels at their own moments,
+    /// those that came after the last attempt as well. The past is in the order of time.
+    pub fn replay(&self, past: &[Past], limits: Limits) -> State {
+        let mut state = State::new(limits);
+        let mut later = later(past);
+        later.reverse();
+        for one in past {
+            while let Some((_, what)) = later.pop_if(|(at, _)| *at <= one.attempt.at) {
+                what.tell(past, &mut state);
+            }
+            state.look(&one.attempt, &self.sensitivity);
+            state.record(&one.attempt);
+        }
+        while let Some((_, what)) = later.pop() {
+            what.tell(past, &mut state);
+        }
+        state
+    }
+
     /// What became of it.
     pub fn settle(&self, state: &mut State, attempt: &Attempt, outcome: Outcome) {
         state.settle(attempt, outcome);
@@ -106,6 +138,10 @@ impl Engine {
     }
 
     fn judge(&self, state: &State, attempt: &Attempt, sign: Option<Sign>) -> Decision {
+        self.weigh(state, attempt, sign, Counted::No)
+    }
+
+    fn weigh(&self, state: &State, attempt: &Attempt, sign: Option<Sign>, counted: Counted) -> Decision {
         let mut decision = Decision {
             answer: Answer::Allow,
             score: None,
@@ -124,6 +160,10 @@ impl Engine {
             decision.challenger = self.challenger.as_ref().map(|model| model.score(&vector));
         }
         let case = Case::new(state, attempt, decision.score, sign);
+        let case = match counted {
+            Counted::No => case,
+            Counted::Yes => case.counted(),
+        };
         decision.fired = self.rules.iter().filter_map(|rule| case.fire(rule)).collect();
         self.conclude(decision)
     }
@@ -157,6 +197,27 @@ impl Engine {
             Answer::Allow
         }
     }
+}
+
+/// Whether an attempt was counted when it is looked at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Counted {
+    No,
+    Yes,
+}
+
+/// Whether a rule knew all that it goes by before the card was known.
+fn had_its_say(rule: RuleId) -> bool {
+    matches!(
+        rule,
+        RuleId::PagesPerAddress
+            | RuleId::AttemptsPerAddress
+            | RuleId::RefusedPerAddress
+            | RuleId::AttemptsOfShop
+            | RuleId::AttemptsPerEmail
+            | RuleId::CardTesting
+            | RuleId::FirstOrderCoupons
+    )
 }
 
 /// Whether a rule is about how often somebody tries.

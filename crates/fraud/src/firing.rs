@@ -17,6 +17,8 @@ pub(crate) struct Case<'a> {
     pub score: Option<f64>,
     pub sign: Option<Sign>,
     now: i64,
+    /// What the attempt itself adds to the counts: nothing where it was counted before.
+    own: f64,
 }
 
 /// A figure that passed a limit.
@@ -28,7 +30,12 @@ struct Passed {
 
 impl<'a> Case<'a> {
     pub fn new(state: &'a State, attempt: &'a Attempt, score: Option<f64>, sign: Option<Sign>) -> Self {
-        Case { state, attempt, score, sign, now: attempt.at.seconds() }
+        Case { state, attempt, score, sign, now: attempt.at.seconds(), own: 1.0 }
+    }
+
+    /// Of an attempt that was counted before its card was known.
+    pub fn counted(self) -> Self {
+        Case { own: 0.0, ..self }
     }
 
     pub fn fire(&self, rule: &Rule) -> Option<RuleHit> {
@@ -55,13 +62,13 @@ impl<'a> Case<'a> {
         match rule.id {
             RuleId::PagesPerAddress => self.above(rule, None, &[f64::from(signals.pages_opened)]),
             RuleId::AttemptsPerAddress => {
-                self.of_kinds(rule, &[Kind::Address], |_, profile| [self.minutes(profile, 1) + 1.0])
+                self.of_kinds(rule, &[Kind::Address], |_, profile| [self.minutes(profile, 1) + self.own])
             }
             RuleId::RefusedPerAddress => {
                 self.of_kinds(rule, &[Kind::Address], |_, profile| [self.refused_minutes(profile, 10)])
             }
             RuleId::AttemptsOfShop => {
-                let count = self.state.shop.lately(self.now) + 1.0;
+                let count = self.state.shop.lately(self.now) + self.own;
                 is_anonymous(self.attempt).then(|| self.above(rule, None, &[count]))?
             }
             RuleId::CardsPerBuyer => {
@@ -80,11 +87,11 @@ impl<'a> Case<'a> {
                 })
             }
             RuleId::AttemptsPerEmail => {
-                self.of_kinds(rule, &[Kind::Email], |_, profile| [self.minutes(profile, 60) + 1.0])
+                self.of_kinds(rule, &[Kind::Email], |_, profile| [self.minutes(profile, 60) + self.own])
             }
             RuleId::DebitPerAddress => match signals.funding {
                 Funding::Debit | Funding::Prepaid => {
-                    self.of_kinds(rule, &[Kind::Address], |_, profile| [self.days(profile, 1) + 1.0])
+                    self.of_kinds(rule, &[Kind::Address], |_, profile| [self.days(profile, 1) + self.own])
                 }
                 Funding::Unknown | Funding::Credit => None,
             },

@@ -13,7 +13,7 @@ use crate::features::{Delay, Feature};
 use crate::model::Model;
 use crate::profile::DAY_SECONDS;
 use crate::rules::Mode;
-use crate::split::{Example, Plan, judge, split};
+use crate::split::{Example, Plan, Split, judge, split};
 use crate::state::{Limits, State};
 use crate::train::{Method, TooFew, train};
 
@@ -96,8 +96,14 @@ pub struct Trial {
     pub plan: Plan,
 }
 
-/// Learns a challenger and tries it. The trial ends so long before the past's end that its labels have come.
-pub fn try_out(past: &[Past], champion: Option<&Model>, course: &Course, seed: u64) -> Result<Trial, TooFew> {
+/// The past as a trial takes it.
+struct Prepared {
+    examples: Vec<Example>,
+    plan: Plan,
+    parts: Split,
+}
+
+fn prepare(past: &[Past], course: &Course) -> Prepared {
     let now = past.last().map(|one| one.attempt.at).unwrap_or_default();
     let delay = i64::from(course.delay_days);
     let past = with_silence(past, now, course.delay_days);
@@ -106,15 +112,33 @@ pub fn try_out(past: &[Past], champion: Option<&Model>, course: &Course, seed: u
     let start = Timestamp::from_seconds(now.seconds().saturating_sub(back * DAY_SECONDS));
     let plan = Plan { start, train_days: course.train_days, delay_days: delay, test_days: course.test_days };
     let parts = split(&examples, &plan);
-    let all = |_: Feature| true;
-    let model = train(&examples, &parts.train, course.method, all, course.delay_days)?;
+    Prepared { examples, plan, parts }
+}
+
+fn trial(prepared: Prepared, model: Model, champion: Option<&Model>, seed: u64) -> Trial {
+    let Prepared { examples, plan, parts } = prepared;
     let judged = judge(&examples, &parts.test, |vector| model.score(vector));
     let against = champion.map(|champion| {
         let before = judge(&examples, &parts.test, |vector| champion.score(vector));
         let scores: Vec<f64> = judged.iter().map(|one| one.score).collect();
         compare(&before, &scores, seed)
     });
-    Ok(Trial { figures: Figures::of(&judged), model, against, plan })
+    Trial { figures: Figures::of(&judged), model, against, plan }
+}
+
+/// Learns a challenger and tries it. The trial ends so long before the past's end that its labels have come.
+pub fn try_out(past: &[Past], champion: Option<&Model>, course: &Course, seed: u64) -> Result<Trial, TooFew> {
+    let prepared = prepare(past, course);
+    let all = |_: Feature| true;
+    let Prepared { examples, parts, .. } = &prepared;
+    let model = train(examples, &parts.train, course.method, all, course.delay_days)?;
+    Ok(trial(prepared, model, champion, seed))
+}
+
+/// Tries a scorer that was learned before on the latest weeks of which the labels have come. They lie behind those that it was
+/// learned of, as long as the course is the same.
+pub fn retry(past: &[Past], model: &Model, champion: Option<&Model>, course: &Course, seed: u64) -> Trial {
+    trial(prepare(past, course), model.clone(), champion, seed)
 }
 
 /// Frauds in the trial below which it says nothing.

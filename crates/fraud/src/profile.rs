@@ -163,6 +163,13 @@ impl Profile {
         }
     }
 
+    /// Who came with it became known later than the attempt was counted.
+    pub fn meet(&mut self, seconds: i64, other: Option<Mark>) {
+        if let Some(other) = other {
+            self.others.see(other, seconds);
+        }
+    }
+
     pub fn pay(&mut self, amount: f32, seconds: i64) {
         if self.amounts.is_spike(amount) {
             self.bad_mut().spikes.add(day_of(seconds).0);

@@ -1,6 +1,8 @@
 //! What the engine remembers: a table for each kind of key and the shop's own figures. It can be stored, and it can be
 //! built anew from the attempts, their outcomes and their labels in the order in which they came.
 
+use storeward_base::Timestamp;
+
 use crate::attempt::{Attempt, Kind, Known, Label, Mark, Marks, Outcome, Truth};
 use crate::codec::{Malformed, Reader, Writer};
 
@@ -62,6 +64,33 @@ impl State {
             }
         }
         self.shop.record(attempt, unknown);
+    }
+
+    /// More became known of an attempt that was counted: the card, once the provider tells it. Keys that are new with it are
+    /// counted as [`State::record`] would have; those that were there only learn who came with them.
+    pub fn complete(&mut self, before: &Attempt, now: &Attempt) {
+        let seconds = now.at.seconds();
+        let amount = minor(now.amount_minor);
+        for (kind, mark) in now.marks.iter() {
+            let other = other(kind, &now.marks);
+            if before.marks.get(kind) == Some(mark) {
+                if let Some(profile) = self.table_mut(kind).get_mut(mark) {
+                    profile.meet(seconds, other);
+                }
+                continue;
+            }
+            let profile = self.table_mut(kind).visit(mark, seconds);
+            profile.count(seconds, other);
+            profile.pay(amount, seconds);
+            if now.signals.first_order_coupon == Known::Yes {
+                profile.first_order_coupon();
+            }
+        }
+    }
+
+    /// Until when anonymous buyers are asked for more because somebody tries cards out; nothing where nobody does.
+    pub fn card_testing_until(&self, now: Timestamp) -> Option<Timestamp> {
+        self.shop.card_testing.until(now.seconds()).map(Timestamp::from_seconds)
     }
 
     /// What became of an attempt that was counted.

@@ -50,6 +50,11 @@ impl Place {
         }
     }
 
+    /// Two letters; nothing where no file knows the network.
+    pub fn country(&self) -> Option<String> {
+        self.country.map(|country| country.to_string())
+    }
+
     /// As it is sealed.
     pub fn to_text(&self) -> String {
         // A map of texts has a JSON form; without one the network alone is kept, as before.

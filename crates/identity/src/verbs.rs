@@ -1,6 +1,7 @@
 //! What can be done with an account: each verb in a file of its own, and what they share.
 
 mod back_office;
+pub mod buyer;
 mod change_address;
 mod change_password;
 pub mod current;

@@ -2,12 +2,18 @@
 //! the providers' words stay out of sight.
 
 pub use crate::disputes::{Checks, Dispute, Fact, FactKind, Pack, Reply};
+pub use crate::judge::{Judgement, Review, RuleWish, Scorer, TrialFigures, Verdict, Weight};
 pub use crate::ledger::{Posting, balances};
 pub use crate::model::{Call, CallState, Operation, Payment, Piece, Provider, State};
 pub use crate::money::{Currency, Money};
 pub use crate::payments::{Payments, Whole};
 pub use crate::verbs::Wish;
 pub use crate::{Error, news::Delivery};
+pub use storeward_fraud::backtest::{BackTest, NotYet, Record};
+pub use storeward_fraud::{
+    Answer, Category, Kind, Mode, Outcome, Rule, RuleHit, RuleId, Sign, Source, Truth,
+};
+pub use storeward_fraud::{Attempt, Buyer, Funding, Known};
 
 impl Payments {
     /// The sum of each account in each currency.

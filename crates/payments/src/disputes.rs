@@ -206,6 +206,7 @@ impl Payments {
         };
         let (shared, told) = (Arc::clone(&self.0), Arc::new(told));
         let known = self.0.db.write(move |tx| shared.dispute(tx, provider, payment, &told)).await?;
+        self.judge_disputed(payment).await?;
         match known {
             Some(known) if known.checks.is_none() => self.keep_checks(&known).await,
             _ => Ok(()),

@@ -51,6 +51,21 @@ pub enum Error {
     Dispute(&'static str),
     /// The evidence is another than the one that was looked at.
     OtherPack,
+    /// What was judged says no; nothing was sent to a provider. The word is what the buyer is told: `too_often`, `other_method`,
+    /// `looked_at`.
+    Stopped {
+        category: &'static str,
+    },
+    /// Nothing is taken before somebody, or the card, was looked at.
+    UnderReview,
+    /// The rule goes on being watched.
+    NotYet(storeward_fraud::backtest::NotYet),
+    /// A scorer that this program did not make.
+    ForeignModel,
+    TooFewFrauds(storeward_fraud::TooFew),
+    /// The challenger stays one; the words say why.
+    NotBetter(String),
+    NoScorer,
     /// Kept data that this program cannot read.
     Form(&'static str),
     /// Lines of the books that do not sum to zero. Nothing was written.
@@ -91,6 +106,19 @@ impl fmt::Display for Error {
             Error::OtherPack => f.write_str(
                 "the evidence has changed since you looked at it; nothing was sent: look at it again",
             ),
+            Error::Stopped { .. } => {
+                f.write_str("this attempt to pay was refused before the provider was asked; the console says why")
+            }
+            Error::UnderReview => {
+                f.write_str("the payment waits for a decision in the console; nothing is taken before")
+            }
+            Error::NotYet(why) => why.fmt(f),
+            Error::ForeignModel => {
+                f.write_str("the scorer was not made by this installation; train one of the shop's own past")
+            }
+            Error::TooFewFrauds(why) => why.fmt(f),
+            Error::NotBetter(why) => f.write_str(why),
+            Error::NoScorer => f.write_str("there is no such scorer yet; `storeward fraud train` makes one"),
             Error::Form(what) => write!(f, "a payment cannot be read: {what}"),
             Error::Unbalanced => f.write_str("an entry of the books does not sum to zero; nothing was written"),
         }
@@ -131,9 +159,14 @@ impl Fault for Error {
             | Error::OtherWish
             | Error::Dispute(_)
             | Error::OtherPack
+            | Error::UnderReview
+            | Error::NotYet(_)
+            | Error::TooFewFrauds(_)
+            | Error::NotBetter(_)
+            | Error::NoScorer
             | Error::Raced => FaultKind::Conflict,
             Error::NotReached { .. } => FaultKind::Busy,
-            Error::RefundLimit => FaultKind::Denied,
+            Error::RefundLimit | Error::Stopped { .. } | Error::ForeignModel => FaultKind::Denied,
             Error::Seal(_) | Error::Form(_) | Error::Unbalanced => FaultKind::Broken,
         }
     }
@@ -154,6 +187,13 @@ impl Fault for Error {
             | Error::NoMethod
             | Error::Dispute(_)
             | Error::OtherPack
+            | Error::Stopped { .. }
+            | Error::UnderReview
+            | Error::NotYet(_)
+            | Error::ForeignModel
+            | Error::TooFewFrauds(_)
+            | Error::NotBetter(_)
+            | Error::NoScorer
             | Error::Raced => Blame::Caller,
             Error::Unsure | Error::Refused { .. } | Error::NotReached { .. } => Blame::Upstream,
             Error::Seal(_) | Error::Form(_) | Error::Unbalanced => Blame::Us,
@@ -181,6 +221,13 @@ impl Fault for Error {
             Error::NoDispute => "payments.no_dispute",
             Error::Dispute(_) => "payments.dispute",
             Error::OtherPack => "payments.other_pack",
+            Error::Stopped { .. } => "payments.stopped",
+            Error::UnderReview => "payments.under_review",
+            Error::NotYet(_) => "payments.rule_not_tried",
+            Error::ForeignModel => "payments.foreign_scorer",
+            Error::TooFewFrauds(_) => "payments.too_few_frauds",
+            Error::NotBetter(_) => "payments.scorer_not_better",
+            Error::NoScorer => "payments.no_scorer",
             Error::Form(_) => "payments.form",
             Error::Unbalanced => "payments.unbalanced",
         }

@@ -55,6 +55,8 @@ impl Payments {
         let (looked, failed) = self.watch_disputes().await?;
         round.looked += looked;
         round.failed += failed;
+        self.judge_round().await?;
+        self.review_round().await?;
         Ok(round)
     }
 

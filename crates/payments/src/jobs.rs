@@ -122,6 +122,7 @@ impl Payments {
                 shared.forget_messages(tx)?;
                 shared.forget_news(tx)?;
                 shared.forget_emails(tx)?;
+                shared.forget_judgements(tx)?;
                 Ok(claim.finish(tx)?)
             })
             .await

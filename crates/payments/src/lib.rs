@@ -20,6 +20,7 @@ mod error;
 mod inbox;
 mod janitor;
 mod jobs;
+mod judge;
 pub mod ledger;
 pub mod machine;
 pub mod methods;
@@ -43,6 +44,9 @@ pub use config::{
 };
 pub use error::Error;
 pub use janitor::Round;
+pub use judge::{
+    Account, Front, Judgement, OrderFacts, Review, RuleWish, Scorer, TrialFigures, Verdict, Weight, Witness,
+};
 pub use model::{
     Call, CallState, Capture, CaptureMode, Line, NewPayment, Operation, Payment, Piece, Provider, Refund,
     Saving, State, Strength, Terms,
@@ -74,5 +78,10 @@ pub const MIGRATIONS: &[storeward_store::Migration] = &[
         domain: "payments",
         number: 4,
         sql: include_str!("../migrations/0004_methods.sql"),
+    },
+    storeward_store::Migration {
+        domain: "payments",
+        number: 5,
+        sql: include_str!("../migrations/0005_risk.sql"),
     },
 ];

@@ -45,6 +45,8 @@ pub(crate) struct Seen {
     pub captures_ended: bool,
     pub captures: Vec<SeenCapture>,
     pub refunds: Vec<SeenRefund>,
+    /// The card or wallet that was used last.
+    pub card: Option<crate::judge::CardSeen>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -11,6 +11,7 @@ use storeward_store::{Reader, Row, Tx, params, statements};
 
 use crate::apply::tell;
 use crate::error::Error;
+use crate::judge::{Front, Hold, Way};
 use crate::model::{Attempt, Operation, Payment, Provider, State, Strength, Terms};
 use crate::payments::{Payments, Shared};
 use crate::provider::{Gateway, Saved, Token, Trouble};
@@ -128,6 +129,8 @@ impl Payments {
                 Err(other) => return Err(other),
             }
         }
+        // What they were judged by goes as well.
+        self.forget_marks(customer).await?;
         Ok(u32::try_from(held.len()).unwrap_or(u32::MAX))
     }
 
@@ -229,13 +232,31 @@ impl Payments {
     ) -> Result<Payment, Error> {
         let shared = Arc::clone(&self.0);
         let wanted = wanted.to_owned();
-        let planned = self.0.db.write(move |tx| shared.plan_paying(tx, id, &wanted, attendance)).await?;
+        let way = self.judge_paying(id, wanted.clone()).await?;
+        let planned =
+            self.0.db.write(move |tx| shared.plan_paying(tx, id, (&wanted, attendance), way)).await?;
         if let Some((call, attempt)) = planned {
             self.open_page(&call, &attempt).await?;
         }
         let after = self.look(id).await?;
         self.lead_to_the_bank(&after).await?;
         Ok(after)
+    }
+
+    /// What is judged before a kept means of payment is used. The shop's own server says so, so that nothing of a browser is known; a
+    /// request that comes again is no second attempt.
+    async fn judge_paying(&self, id: PaymentId, wanted: String) -> Result<Way, Error> {
+        let read = self.0.db.read(move |reader| {
+            let held = find(reader, &wanted)?.filter(|one| one.is_kept);
+            let begun = sql::attempts_of(reader, id)?;
+            let is_new =
+                begun.iter().all(|one| one.method.as_deref() != Some(wanted.as_str()) && !one.is_open);
+            Ok::<_, Error>(held.filter(|_| is_new).map(|held| held.provider))
+        });
+        match read.await? {
+            Some(provider) => self.judge_begin(id, (provider, Strength::Usual), &Front::default()).await,
+            None => Ok(Way { strength: Strength::Usual, hold: Hold::No }),
+        }
     }
 
     /// Keeps where the buyer answers their bank, so that the payment's page leads there.
@@ -363,8 +384,8 @@ impl Shared {
         &self,
         tx: &mut Tx<'_>,
         id: PaymentId,
-        wanted: &str,
-        attendance: Attendance,
+        (wanted, attendance): (&str, Attendance),
+        way: Way,
     ) -> Result<Option<(crate::model::Call, Attempt)>, Error> {
         let before = sql::get(tx, id)?;
         let customer = customer_of(tx, id)?.ok_or(Error::NoMethod)?;
@@ -388,11 +409,11 @@ impl Shared {
         }
         let terms = Terms {
             provider: held.provider,
-            strength: Strength::Usual,
+            strength: way.strength,
             saves: false,
             method: Some(held.id),
             unattended: attendance == Attendance::Away,
         };
-        self.begun_anew(tx, &before, terms).map(Some)
+        self.begun_anew(tx, before, terms, way.hold).map(Some)
     }
 }

@@ -3,13 +3,14 @@
 
 mod link;
 mod look;
+mod stopped;
 mod texts;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
-use storeward_base::{Language, PaymentId};
+use storeward_base::{ClientIp, Language, PaymentId};
 use storeward_web::askama::Template;
 use storeward_web::axum::Router;
 use storeward_web::axum::body::Bytes;
@@ -29,6 +30,7 @@ use crate::webhooks::MOST_BODY_BYTES;
 
 use link::Link;
 pub use look::Look;
+use stopped::Buyer;
 use texts::{Text, WORDS};
 
 /// A path of ours. [`crate::PAGES`] cannot stand in a literal; a test holds the two together.
@@ -184,6 +186,8 @@ struct StandsPage {
     order: String,
     total: String,
     link: Option<(String, String)>,
+    /// How to reach a person, where it was refused.
+    person: Option<String>,
 }
 
 #[derive(Template)]
@@ -217,9 +221,11 @@ async fn choose(
     State(pages): State<Pages>,
     Path(part): Path<String>,
     csrf: Option<Extension<CsrfToken>>,
+    client: Option<Extension<ClientIp>>,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     let payment = pages.payment(&part).await?;
+    pages.opened(client, &payment.order);
     pages.shown(&payment, csrf.as_ref().map_or("", |csrf| csrf.0.as_str()), &headers).await
 }
 
@@ -261,6 +267,7 @@ impl Pages {
             return Ok(Html(render(&page)?).into_response());
         }
         let words = match payment.state {
+            At::Authorized if self.0.payments.is_looked_at(payment.id).await? => Text::LookedAt,
             At::Authorized => Text::SetAside,
             At::PartiallyCaptured | At::Captured => Text::Paid,
             At::PartiallyRefunded | At::Refunded => Text::GivenBack,
@@ -300,6 +307,7 @@ impl Pages {
             order: say(language, Text::Order, &[("order", &payment.order)]),
             total: payment.amount.to_string(),
             link,
+            person: None,
         }
     }
 }
@@ -322,23 +330,25 @@ struct Chosen {
 async fn begin(
     State(pages): State<Pages>,
     Path(part): Path<String>,
-    headers: HeaderMap,
+    buyer: Buyer,
     Form(chosen): Form<Chosen>,
 ) -> Result<Response, Failure> {
     let payment = pages.payment(&part).await?;
-    pages.lead(&payment, &chosen.way, chosen.keep == "1", &headers).await
+    pages.lead(&payment, &chosen.way, chosen.keep == "1", &buyer).await
 }
 
 /// An order that the shop's template wants paid. Nothing is written until the buyer chooses.
 async fn link(
     State(pages): State<Pages>,
     csrf: Option<Extension<CsrfToken>>,
+    client: Option<Extension<ClientIp>>,
     headers: HeaderMap,
     Query(link): Query<Link>,
 ) -> Result<Response, Failure> {
     let language = language(&headers);
     let new = link.wanted(&pages.0.payments.0.settings.links, pages.0.payments.0.clock.now())?;
     pages.0.payments.check(&new)?;
+    pages.opened(client, &new.order);
     if let Some(known) = pages.of_link(&new).await? {
         return Ok(redirect(&pages.0.payments.page_path(known.id)));
     }
@@ -373,7 +383,7 @@ struct ChosenByLink {
 
 async fn begin_by_link(
     State(pages): State<Pages>,
-    headers: HeaderMap,
+    buyer: Buyer,
     Form(chosen): Form<ChosenByLink>,
 ) -> Result<Response, Failure> {
     let new = chosen.link.wanted(&pages.0.payments.0.settings.links, pages.0.payments.0.clock.now())?;
@@ -381,7 +391,7 @@ async fn begin_by_link(
         Some(known) => known,
         None => pages.made(new).await?,
     };
-    pages.lead(&payment, &chosen.way, false, &headers).await
+    pages.lead(&payment, &chosen.way, false, &buyer).await
 }
 
 impl Pages {
@@ -390,9 +400,9 @@ impl Pages {
         payment: &Payment,
         way: &str,
         agrees: bool,
-        headers: &HeaderMap,
+        buyer: &Buyer,
     ) -> Result<Response, Failure> {
-        let (pages, language) = (self, language(headers));
+        let (pages, language) = (self, language(&buyer.headers));
         let provider = Provider::of_word(way)
             .ok_or_else(|| Failure::invalid("payments.way", "Choose one of the ways to pay."))?;
         // What the form says counts only where the shop wanted the buyer to be asked.
@@ -402,8 +412,10 @@ impl Pages {
             Saving::Yes => true,
         };
         let terms = Terms { saves, ..Terms::of(provider, Strength::Usual) };
-        let begun = match pages.0.payments.begin_on(payment.id, terms).await {
+        let front = buyer.front(&self.0.payments).await;
+        let begun = match pages.0.payments.begin_as(payment.id, terms, &front).await {
             Ok(begun) => begun,
+            Err(Error::Stopped { category }) => return pages.stopped(payment, language, category).await,
             // The page says how it stands.
             Err(Error::Unsure | Error::State(_)) => {
                 return Ok(redirect(&pages.0.payments.page_path(payment.id)));

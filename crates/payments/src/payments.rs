@@ -11,6 +11,7 @@ use storeward_store::Db;
 
 use crate::config::{Mode, Settings};
 use crate::error::Error;
+use crate::judge::{Judge, Judgement};
 use crate::machine::Wanted;
 use crate::model::{Attempt, Call, Capture, Details, Operation, Payment, Provider, Refund};
 use crate::provider::Gateway;
@@ -75,6 +76,7 @@ pub(crate) struct Shared {
     pub pace: Pace,
     pub gateways: Vec<Gateway>,
     pub refusals: Refusals,
+    pub judge: Judge,
 }
 
 impl fmt::Debug for Payments {
@@ -93,6 +95,8 @@ pub struct Whole {
     pub postings: Vec<crate::ledger::Posting>,
     pub disputes: Vec<crate::disputes::Dispute>,
     pub news: Vec<crate::news::Delivery>,
+    pub judgements: Vec<Judgement>,
+    pub review: Option<crate::judge::Review>,
 }
 
 impl Payments {
@@ -117,6 +121,7 @@ impl Payments {
             pace: parts.pace,
             gateways,
             refusals: Refusals::default(),
+            judge: Judge::new(&parts.pseudonym_key),
         }))
     }
 
@@ -170,6 +175,8 @@ impl Payments {
                     postings: crate::ledger::postings(reader, id)?,
                     disputes: crate::disputes::of(reader, id)?,
                     news: crate::news::of(reader, id)?,
+                    judgements: crate::judge::of(reader, id)?,
+                    review: crate::judge::review_of(reader, id)?,
                 }))
             })
             .await
@@ -215,6 +222,7 @@ impl Payments {
             crate::reconcile::STATEMENTS,
             crate::methods::STATEMENTS,
             &crate::disputes::statements(),
+            &crate::judge::statements(),
         ]
         .concat()
     }
@@ -257,7 +265,7 @@ impl Shared {
         self.unseal(id, &sealed)
     }
 
-    fn unseal(&self, id: PaymentId, sealed: &[u8]) -> Result<Details, Error> {
+    pub fn unseal(&self, id: PaymentId, sealed: &[u8]) -> Result<Details, Error> {
         let plain = self.data_key.open(sealed, &format!("payment.details/{id}"))?;
         serde_json::from_slice(plain.expose()).map_err(|_| Error::Form("its details"))
     }

@@ -10,16 +10,18 @@ use std::pin::Pin;
 use serde_json::json;
 use storeward_api::{Act, Answer, Call, FieldFault, Operation, Problem, Repeat};
 use storeward_base::PaymentId;
+use storeward_fraud::Mode;
 use storeward_web::http::{StatusCode, header};
 
 use crate::error::Error;
+use crate::judge::OrderFacts;
 use crate::methods::Attendance;
 use crate::model::{CaptureMode, Line, NewPayment, Payment, Saving};
 use crate::money::{Currency, Money};
 use crate::payments::Payments;
 use crate::verbs::Wish;
 
-use messages::{CreatePayment, Part, PaymentMessage, PaymentPage};
+use messages::{CreatePayment, Part, PaymentMessage, PaymentPage, RiskMessage};
 
 /// All of them. Without payments they are there to be described.
 pub fn operations(payments: Option<&Payments>) -> Vec<Operation> {
@@ -139,7 +141,12 @@ fn problem(error: Error) -> Problem {
     }
 }
 
-fn message(payments: &Payments, payment: &Payment) -> PaymentMessage {
+async fn message(payments: &Payments, payment: &Payment) -> Result<PaymentMessage, Problem> {
+    let risk = risk(payments, payment).await.map_err(problem)?;
+    Ok(shown(payments, payment, risk))
+}
+
+fn shown(payments: &Payments, payment: &Payment, risk: Option<RiskMessage>) -> PaymentMessage {
     let count = |minor: i64| u64::try_from(minor).unwrap_or(0);
     PaymentMessage {
         id: payment.id.text(),
@@ -153,10 +160,31 @@ fn message(payments: &Payments, payment: &Payment) -> PaymentMessage {
         capturable: count(payment.capturable()),
         refundable: count(payment.refundable()),
         provider: payment.provider.map(|provider| provider.word().to_owned()),
+        risk,
         page: payments.page(payment.id),
         created_at: payment.created_at.rfc3339(),
         expires_at: payment.expires_at.rfc3339(),
     }
+}
+
+async fn risk(payments: &Payments, payment: &Payment) -> Result<Option<RiskMessage>, Error> {
+    let found = payments.last_judgements(vec![payment.id]).await?;
+    let Some(last) = found.into_iter().next() else { return Ok(None) };
+    let review = payments.review_of(payment.id).await?;
+    let rules = |mode: Mode| {
+        let fired = last.fired.iter().filter(|hit| hit.mode == mode);
+        fired.map(|hit| hit.rule.code().to_owned()).collect::<Vec<_>>()
+    };
+    let weighed = last.weighed.iter().filter(|one| one.points > 0.0);
+    Ok(Some(RiskMessage {
+        answer: crate::judge::answer_word(last.answer).to_owned(),
+        score_permille: crate::judge::permille(last.score),
+        rules: rules(Mode::Active),
+        watched: rules(Mode::Observe),
+        reasons: weighed.map(|one| one.feature.clone()).collect(),
+        review: review.as_ref().map(|one| one.state.clone()),
+        review_due_at: review.and_then(|one| one.due_at).map(|at| at.rfc3339()),
+    }))
 }
 
 async fn create(payments: Payments, call: Call) -> Result<Answer, Problem> {
@@ -197,28 +225,35 @@ async fn create(payments: Payments, call: Call) -> Result<Answer, Problem> {
     if wanted.method.is_some() && new.customer.is_none() {
         return Err(problem(Error::Misfit { field: "customer", why: "whose means of payment is it?" }));
     }
-    let mut payment = payments.create(call.caller.actor(), new).await.map_err(problem)?;
+    let facts = wanted.risk.map_or_else(OrderFacts::default, |risk| OrderFacts {
+        shipping: risk.shipping,
+        product: risk.product,
+        coupon: risk.coupon,
+        express: risk.express,
+        first_order_coupon: risk.first_order_coupon,
+    });
+    let mut payment = payments.create_with(call.caller.actor(), new, &facts).await.map_err(problem)?;
     if let Some(method) = wanted.method {
         let attendance =
             if wanted.off_session == Some(true) { Attendance::Away } else { Attendance::Present };
         payment = match payments.pay_with(payment.id, &method, attendance).await {
             Ok(after) => after,
             // How it stands says it; the buyer may pay on its page.
-            Err(Error::Unsure | Error::Refused { .. } | Error::NotReached { .. }) => {
+            Err(Error::Unsure | Error::Stopped { .. } | Error::Refused { .. } | Error::NotReached { .. }) => {
                 payments.find(payment.id).await.map_err(problem)?.unwrap_or(payment)
             }
             Err(other) => return Err(problem(other)),
         };
     }
     let place = format!("{}/payments/{}", storeward_api::PREFIX, payment.id);
-    Ok(Answer::of(201, &message(&payments, &payment)).with(header::LOCATION, &place))
+    Ok(Answer::of(201, &message(&payments, &payment).await?).with(header::LOCATION, &place))
 }
 
 async fn list(payments: Payments, call: Call) -> Result<Answer, Problem> {
     let limit = call.limit()?;
     if let Some(order) = call.asked("order") {
         let found = payments.of_order(order).await.map_err(problem)?;
-        let all = found.iter().map(|payment| message(&payments, payment)).collect();
+        let all = messages(&payments, &found).await?;
         return Ok(Answer::of(200, &PaymentPage { payments: all, next: None }));
     }
     let wrong = || Problem::malformed("`after` is no cursor of this list.");
@@ -229,14 +264,14 @@ async fn list(payments: Payments, call: Call) -> Result<Answer, Problem> {
     let is_last = found.len() <= shown;
     found.truncate(shown);
     let next = found.last().filter(|_| !is_last).map(|last| call.cursor(&last.id.text()));
-    let all = found.iter().map(|payment| message(&payments, payment)).collect();
+    let all = messages(&payments, &found).await?;
     Ok(Answer::of(200, &PaymentPage { payments: all, next }))
 }
 
 async fn get(payments: Payments, call: Call) -> Result<Answer, Problem> {
     let found = payments.find(call.part("payment")?).await.map_err(problem)?;
     let payment = found.ok_or_else(|| problem(Error::NoPayment))?;
-    Ok(Answer::of(200, &message(&payments, &payment)))
+    Ok(Answer::of(200, &message(&payments, &payment).await?))
 }
 
 /// A wish whose name follows from the request: sent again under its idempotency key it is the same one.
@@ -251,21 +286,29 @@ fn wish(call: &Call, amount: Option<u64>) -> Wish {
 async fn capture(payments: Payments, call: Call) -> Result<Answer, Problem> {
     let part: Part = call.body()?;
     let after = payments.capture(call.part("payment")?, wish(&call, part.amount)).await;
-    told(&payments, after)
+    told(&payments, after).await
 }
 
 async fn refund(payments: Payments, call: Call) -> Result<Answer, Problem> {
     let part: Part = call.body()?;
     let after = payments.refund(call.part("payment")?, wish(&call, part.amount)).await;
-    told(&payments, after)
+    told(&payments, after).await
 }
 
 async fn void(payments: Payments, call: Call) -> Result<Answer, Problem> {
     let after = payments.void(call.part("payment")?, wish(&call, None)).await;
-    told(&payments, after)
+    told(&payments, after).await
 }
 
-fn told(payments: &Payments, after: Result<Payment, Error>) -> Result<Answer, Problem> {
+async fn messages(payments: &Payments, found: &[Payment]) -> Result<Vec<PaymentMessage>, Problem> {
+    let mut all = Vec::with_capacity(found.len());
+    for payment in found {
+        all.push(message(payments, payment).await?);
+    }
+    Ok(all)
+}
+
+async fn told(payments: &Payments, after: Result<Payment, Error>) -> Result<Answer, Problem> {
     let payment = after.map_err(problem)?;
-    Ok(Answer::of(200, &message(payments, &payment)))
+    Ok(Answer::of(200, &message(payments, &payment).await?))
 }

@@ -1,6 +1,7 @@
 //! Stripe, as far as a shop needs it. The version of its interface is pinned: what it answers is what was read when this was
 //! written.
 
+mod card;
 mod form;
 mod kept;
 
@@ -340,6 +341,7 @@ fn bare(session: &Value) -> Option<Seen> {
         captures_ended: false,
         captures: Vec::new(),
         refunds: Vec::new(),
+        card: None,
     })
 }
 
@@ -395,6 +397,7 @@ fn seen(session: &Value, intent: &Value, refunds: &[Value]) -> Option<Seen> {
         captures_ended: is_taken,
         captures,
         refunds: refunds.iter().filter(|one| moved_money(one)).map(refund).collect::<Option<Vec<_>>>()?,
+        card: card::of_charge(intent.pointer("/latest_charge")),
     })
 }
 

@@ -6,6 +6,7 @@ mod look;
 mod perform;
 mod take;
 
-pub use begin::Begun;
 pub(crate) use begin::may_begin;
+
+pub use begin::Begun;
 pub use take::Wish;

@@ -59,6 +59,18 @@
     if (link) { link.focus(); event.preventDefault(); }
   });
 
+  // Rows that are decided about: a key presses the row's own button, and ? shows which keys there are.
+  document.addEventListener('keydown', (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const list = event.target.closest('[data-keys]');
+    if (!list || event.target.closest('input, select, textarea')) return;
+    const help = document.querySelector('[data-keys-help]');
+    if (event.key === '?' && help) { help.open = !help.open; event.preventDefault(); return; }
+    const row = event.target.closest('[data-row]');
+    const button = row && event.key.length === 1 && row.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
+    if (button) { event.preventDefault(); button.click(); }
+  });
+
   // Regions that renew themselves. Not while hidden, and not under somebody's focus.
   for (const region of document.querySelectorAll('[data-refresh]')) {
     const every = Math.max(Number(region.dataset.every) || 15, 5) * 1000;

@@ -1,13 +1,14 @@
 //! Payments: how each stands, what was called, booked and told; and giving back, taking, setting free by whoever may.
 
 pub mod disputes;
+pub mod live;
 
 use serde::Deserialize;
 use storeward_base::{Actor, Entropy, PaymentId, SystemEntropy};
 use storeward_events::words;
 use storeward_payments::desk::{
-    Call, CallState, Delivery, Error as PayError, Money, Operation, Payment, Payments, Posting, Provider,
-    State as At, Whole, Wish,
+    Answer, Call, CallState, Delivery, Error as PayError, Judgement, Money, Operation, Outcome, Payment,
+    Payments, Posting, Provider, State as At, Truth, Whole, Wish,
 };
 use storeward_web::askama::Template;
 use storeward_web::axum::extract::{Path, State};
@@ -33,12 +34,15 @@ struct PaymentsPage {
     is_set_up: bool,
     is_live: bool,
     state: String,
+    facts: Vec<live::FactRow>,
+    after: u64,
     icons: &'static str,
 }
 
 #[derive(Template)]
 #[template(path = "payments_state.html", askama = storeward_web::askama)]
 struct StateOf {
+    to_look_at: usize,
     rows: Vec<Row>,
     older: Option<String>,
     balances: Vec<(String, String)>,
@@ -47,14 +51,17 @@ struct StateOf {
     icons: &'static str,
 }
 
-struct Row {
-    id: String,
+pub(super) struct Row {
+    pub id: String,
     at: Moment,
-    order: String,
-    amount: String,
-    way: &'static str,
-    badge: Badge,
+    pub order: String,
+    pub amount: String,
+    pub way: &'static str,
+    pub badge: Badge,
     taken: String,
+    /// What was judged of the last attempt.
+    judged: Option<Badge>,
+    score: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -72,7 +79,10 @@ pub async fn page(
         Some(payments) => render(&state_of(&app, payments, asked.before.parse().ok()).await?)?,
         None => String::new(),
     };
+    let (facts, after) = live::newest(&app).await?;
     let content = PaymentsPage {
+        facts,
+        after,
         is_set_up: app.payments.is_some(),
         is_live: app.payments.as_ref().is_some_and(Payments::is_live),
         state,
@@ -86,7 +96,7 @@ pub async fn state(State(app): State<App>) -> Result<Response, Failure> {
     Ok(Html(render(&state_of(&app, payments(&app)?, None).await?)?).into_response())
 }
 
-fn payments(app: &App) -> Result<&Payments, Failure> {
+pub(super) fn payments(app: &App) -> Result<&Payments, Failure> {
     app.payments
         .as_ref()
         .ok_or_else(|| Failure::missing("console.no_payments", "Storeward takes no payments here."))
@@ -98,8 +108,11 @@ async fn state_of(app: &App, payments: &Payments, before: Option<PaymentId>) -> 
     let is_full = u32::try_from(found.len()).is_ok_and(|count| count == LINES);
     let older = found.last().filter(|_| is_full).map(|last| format!("{HERE}?before={}", last.id));
     let balances = payments.balances().await?;
+    let judged = payments.last_judgements(found.iter().map(|payment| payment.id).collect()).await?;
+    let of = |payment: &Payment| judged.iter().find(|one| one.payment == payment.id);
     Ok(StateOf {
-        rows: found.iter().map(row).collect(),
+        to_look_at: payments.reviews(LINES).await?.len(),
+        rows: found.iter().map(|payment| judged_row(payment, of(payment))).collect(),
         older,
         balances: balances
             .into_iter()
@@ -150,7 +163,7 @@ fn badge(payment: &Payment) -> Badge {
     }
 }
 
-fn row(payment: &Payment) -> Row {
+pub(super) fn row(payment: &Payment) -> Row {
     let money = |minor: i64| Money { minor, currency: payment.currency() }.to_string();
     Row {
         id: payment.id.to_string(),
@@ -163,6 +176,26 @@ fn row(payment: &Payment) -> Row {
             0 => "–".to_owned(),
             taken => money(taken - payment.refunded),
         },
+        judged: None,
+        score: None,
+    }
+}
+
+/// The same, with what was judged.
+fn judged_row(payment: &Payment, judged: Option<&Judgement>) -> Row {
+    Row {
+        judged: judged.map(|one| answer_badge(one.answer)),
+        score: judged.and_then(|one| one.score).map(|score| format!("{score:.3}")),
+        ..row(payment)
+    }
+}
+
+fn answer_badge(answer: Answer) -> Badge {
+    match answer {
+        Answer::Allow => Badge::new(Level::Ok, "allowed"),
+        Answer::Challenge => Badge::new(Level::Note, "3-D Secure"),
+        Answer::Review => Badge::new(Level::Warn, "to look at"),
+        Answer::Block => Badge::new(Level::Bad, "refused"),
     }
 }
 
@@ -189,7 +222,17 @@ struct PaymentPage<'a> {
     postings: Vec<PostingLine>,
     disputes: Vec<disputes::Line>,
     news: Vec<NewsLine>,
+    judged: Vec<JudgedLine>,
+    waits: bool,
     icons: &'static str,
+}
+
+struct JudgedLine {
+    at: Moment,
+    badge: Badge,
+    score: String,
+    reasons: Vec<String>,
+    became: String,
 }
 
 struct CallLine {
@@ -231,13 +274,13 @@ pub async fn show(
     view.page(TITLE, HERE, &content)
 }
 
-async fn may(app: &App, view: &View) -> Result<bool, Failure> {
+pub(super) async fn may(app: &App, view: &View) -> Result<bool, Failure> {
     let staff = view.visitor.staff;
     let roles = app.db.read(move |reader| accounts::roles_of(reader, staff)).await.map_err(Error::from)?;
     Ok(roles.iter().any(|role| MAY.contains(&role.as_str())))
 }
 
-fn read_id(text: &str) -> Result<PaymentId, Failure> {
+pub(super) fn read_id(text: &str) -> Result<PaymentId, Failure> {
     let missing = || Failure::missing("payments.no_payment", "There is no such payment.");
     text.parse().map_err(|_| missing())
 }
@@ -250,7 +293,7 @@ async fn content<'a>(
     fault: Option<String>,
 ) -> Result<PaymentPage<'a>, Failure> {
     let missing = || Failure::missing("payments.no_payment", "There is no such payment.");
-    let Whole { payment, calls, postings, disputes, news, .. } =
+    let Whole { payment, calls, postings, disputes, news, judgements, review, .. } =
         payments(app)?.whole(read_id(id)?).await?.ok_or_else(missing)?;
     let entropy: &dyn Entropy = &SystemEntropy;
     let money = |minor: i64| Money { minor, currency: payment.currency() }.to_string();
@@ -282,9 +325,32 @@ async fn content<'a>(
         postings: postings.iter().filter_map(posting_line).collect(),
         disputes: disputes.iter().map(|one| disputes::line(one, app.clock.now())).collect(),
         news: news.iter().map(news_line).collect(),
+        waits: review.is_some_and(|one| one.state == "open"),
+        judged: judgements.iter().map(judged_line).collect(),
         row: row(&payment),
         icons: icons(),
     })
+}
+
+fn judged_line(judged: &Judgement) -> JudgedLine {
+    let outcome = match judged.outcome {
+        None => "",
+        Some(Outcome::Approved) => "approved",
+        Some(Outcome::Declined) => "declined by the bank",
+        Some(Outcome::Blocked) => "nothing was sent",
+    };
+    let label = match judged.label.map(|label| label.truth) {
+        None => "",
+        Some(Truth::Good) => "; good, as is known now",
+        Some(Truth::Fraud) => "; fraud, as is known now",
+    };
+    JudgedLine {
+        at: Moment(judged.at),
+        badge: answer_badge(judged.answer),
+        score: judged.score.map_or_else(|| "–".to_owned(), |score| format!("{score:.3}")),
+        reasons: super::review::reasons(judged),
+        became: format!("{outcome}{label}"),
+    }
 }
 
 fn call_line(call: &Call, money: &impl Fn(i64) -> String) -> CallLine {

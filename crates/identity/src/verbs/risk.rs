@@ -175,6 +175,12 @@ impl Shared {
         Ok(Some(Learnt { version, sealed: self.seal_history(&history, &customer.to_string())?, shop: kept }))
     }
 
+    /// How a sign-in from here would be judged now, in points.
+    pub async fn points(&self, visit: &Visit, means: &Means, device: &Known) -> Result<f64, Error> {
+        let (history, _) = self.history(means.account.id).await?;
+        Ok(self.verdict(visit, means, device, &history, Password::Unremarkable).await?.points)
+    }
+
     async fn verdict(
         &self,
         visit: &Visit,

@@ -155,6 +155,7 @@ mod fits {
             captures_ended: true,
             captures: vec![capture],
             refunds: Vec::new(),
+            card: None,
         }
     }
 

@@ -3,6 +3,7 @@
 use serde_json::Value;
 use storeward_base::Secret;
 
+use crate::judge::CardSeen;
 use crate::machine::{Seen, SeenCapture, SeenRefund, Stage};
 use crate::model::Piece;
 use crate::money::Money;
@@ -42,6 +43,17 @@ pub(super) fn seen(order: &Value) -> Option<Seen> {
         captures_ended: !is_authorized || matches!(held_status, Some("CAPTURED" | "VOIDED")),
         captures,
         refunds,
+        card: wallet(order),
+    })
+}
+
+/// Whose wallet it is, once they agreed. PayPal tells no card of it.
+fn wallet(order: &Value) -> Option<CardSeen> {
+    Some(CardSeen {
+        charge: text(order, "/id")?.to_owned(),
+        fingerprint: Some(format!("paypal/{}", text(order, "/payer/payer_id")?)),
+        country: text(order, "/payer/address/country_code").map(str::to_owned),
+        ..CardSeen::default()
     })
 }
 

@@ -40,6 +40,8 @@ message! {
         method: Option<String>,
         /// True where the buyer is not there: what their bank would ask is declined.
         off_session: Option<bool>,
+        /// For those who judge the attempt.
+        risk: Option<OrderRisk>,
     }
 }
 
@@ -88,12 +90,50 @@ message! {
         refundable: u64,
         /// `stripe` or `paypal`, once the buyer has chosen.
         provider: Option<String>,
+        /// What was judged of the last attempt to pay; null before the first one.
+        risk: Option<RiskMessage>,
         /// Where the buyer pays.
         page: String,
         /// When it was created (RFC 3339).
         created_at: String,
         /// Until when it can be begun.
         expires_at: String,
+    }
+}
+
+message! {
+    /// What was judged of an attempt to pay.
+    answer RiskMessage {
+        /// `allow`, `challenge` (3-D Secure is asked for), `review` (somebody looks before anything is taken), `block`.
+        answer: String,
+        /// The scorer's probability of fraud in thousandths, where a scorer is in place.
+        score_permille: Option<u16>,
+        /// Codes of the rules that fired and act.
+        rules: Vec<String>,
+        /// Codes of the rules that fired and are only watched.
+        watched: Vec<String>,
+        /// Figures that spoke most for fraud, where a scorer is in place.
+        reasons: Vec<String>,
+        /// `passing`, `waiting`, `open` while nothing is taken; `passed`, `approved`, `declined`, `expired`, `withdrawn` afterwards.
+        review: Option<String>,
+        /// Until when somebody has to decide.
+        review_due_at: Option<String>,
+    }
+}
+
+message! {
+    /// What is known of an order beside its amount. Kept as keyed marks; the words are not kept.
+    request OrderRisk {
+        /// Where it is sent to, in one line.
+        shipping: Option<String>,
+        /// The number of the dearest product.
+        product: Option<String>,
+        /// The coupon that was used.
+        coupon: Option<String>,
+        /// Whether it is for first orders.
+        first_order_coupon: Option<bool>,
+        /// Whether delivery is express.
+        express: Option<bool>,
     }
 }
 

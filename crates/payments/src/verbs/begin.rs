@@ -5,6 +5,7 @@ use storeward_events::payment as facts;
 use storeward_store::Tx;
 
 use crate::error::Error;
+use crate::judge::{Front, Hold};
 use crate::model::{Attempt, Call, CallState, Operation, Payment, Provider, State, Strength, Terms};
 use crate::payments::{Payments, Shared};
 use crate::sql;
@@ -36,18 +37,29 @@ enum Plan {
 
 impl Payments {
     /// Makes the page at the provider. Only one page is open at a time: another one is closed first, and where it is not known
-    /// whether that worked, none is made ([`Error::Unsure`]).
+    /// whether that worked, none is made ([`Error::Unsure`]). Judged as a buyer of whom nothing is known.
     pub async fn begin(&self, id: PaymentId, provider: Provider, strength: Strength) -> Result<Begun, Error> {
         self.begin_on(id, Terms::of(provider, strength)).await
     }
 
     /// The same, and what the buyer pays with may be kept.
     pub async fn begin_on(&self, id: PaymentId, terms: Terms) -> Result<Begun, Error> {
+        self.begin_as(id, terms, &Front::default()).await
+    }
+
+    /// The same for a buyer of whom the front door knows something. The strength of the terms is the least that is asked for; what is
+    /// judged may ask for more, or refuse ([`Error::Stopped`]).
+    pub async fn begin_as(&self, id: PaymentId, terms: Terms, front: &Front) -> Result<Begun, Error> {
         let provider = terms.provider;
         self.0.gateway(provider)?;
+        if !self.ways(&self.find(id).await?.ok_or(Error::NoPayment)?).contains(&provider) {
+            return Err(Error::NoProvider);
+        }
+        let way = self.judge_begin(id, (provider, terms.strength), front).await?;
+        let terms = Terms { strength: terms.strength.max(way.strength), ..terms };
         // Two that are open would be closed one after the other; a second click waits for the first one's page.
         for _ in 0..MOST_TURNS {
-            match self.plan(id, &terms).await? {
+            match self.plan(id, &terms, way.hold).await? {
                 Plan::Go(address) => return Ok(Begun { provider, address }),
                 Plan::Open(call, attempt) => self.open_page(&call, &attempt).await?,
                 Plan::Wait => tokio::time::sleep(TURN).await,
@@ -59,19 +71,15 @@ impl Payments {
         Err(Error::Raced)
     }
 
-    async fn plan(&self, id: PaymentId, terms: &Terms) -> Result<Plan, Error> {
+    async fn plan(&self, id: PaymentId, terms: &Terms, hold: Hold) -> Result<Plan, Error> {
         let terms = terms.clone();
         let shared = std::sync::Arc::clone(&self.0);
-        let ways = self.ways(&self.find(id).await?.ok_or(Error::NoPayment)?);
-        if !ways.contains(&terms.provider) {
-            return Err(Error::NoProvider);
-        }
-        self.0.db.write(move |tx| shared.plan(tx, id, &terms)).await
+        self.0.db.write(move |tx| shared.plan(tx, id, &terms, hold)).await
     }
 }
 
 impl Shared {
-    fn plan(&self, tx: &mut Tx<'_>, id: PaymentId, terms: &Terms) -> Result<Plan, Error> {
+    fn plan(&self, tx: &mut Tx<'_>, id: PaymentId, terms: &Terms, hold: Hold) -> Result<Plan, Error> {
         let before = sql::get(tx, id)?;
         may_begin(&before, tx.now())?;
         for attempt in sql::attempts_of(tx, id)?.into_iter().filter(|attempt| attempt.is_open) {
@@ -113,7 +121,7 @@ impl Shared {
             sql::insert_call(tx, &call)?;
             return Ok(Plan::Close(call));
         }
-        let (call, attempt) = self.begun_anew(tx, &before, terms.clone())?;
+        let (call, attempt) = self.begun_anew(tx, before, terms.clone(), hold)?;
         Ok(Plan::Open(call, attempt))
     }
 
@@ -121,9 +129,11 @@ impl Shared {
     pub(crate) fn begun_anew(
         &self,
         tx: &mut Tx<'_>,
-        before: &Payment,
+        mut before: Payment,
         terms: Terms,
+        hold: Hold,
     ) -> Result<(Call, Attempt), Error> {
+        self.hold_back(tx, &mut before, hold)?;
         let provider = terms.provider;
         let number = before.attempt.saturating_add(1);
         if number > MOST_ATTEMPTS {
@@ -132,7 +142,7 @@ impl Shared {
         let expires_at = before.expires_at.max(tx.now().plus(SHORTEST));
         sql::insert_attempt(tx, before.id, number, &terms, expires_at)?;
         let attempt = sql::find_attempt(tx, before.id, number)?.ok_or(Error::Form("an attempt"))?;
-        let call = self.call(before, &attempt, Operation::Open, None, None, &number.to_string());
+        let call = self.call(&before, &attempt, Operation::Open, None, None, &number.to_string());
         sql::insert_call(tx, &call)?;
         let after = Payment {
             attempt: number,

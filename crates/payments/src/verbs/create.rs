@@ -5,7 +5,8 @@ use storeward_events::payment as facts;
 
 use crate::apply::amount;
 use crate::error::Error;
-use crate::model::{Details, Line, NewPayment, Payment, Saving, State};
+use crate::judge::OrderFacts;
+use crate::model::{CaptureMode, Details, Line, NewPayment, Payment, Saving, State};
 use crate::money::{MOST_MINOR, Money};
 use crate::payments::Payments;
 use crate::sql::{self, NewRow};
@@ -25,6 +26,17 @@ impl Payments {
     /// Creates the payment of an order. The same request gives the same payment; so does another one for the same order and
     /// amount, as long as it is not paid: a form that was sent twice makes no second payment.
     pub async fn create(&self, actor: Actor, new: NewPayment) -> Result<Payment, Error> {
+        self.create_with(actor, new, &OrderFacts::default()).await
+    }
+
+    /// The same, with what the shop says of the order for those who judge it.
+    pub async fn create_with(
+        &self,
+        actor: Actor,
+        new: NewPayment,
+        facts: &OrderFacts,
+    ) -> Result<Payment, Error> {
+        let told = self.0.judge.told(facts);
         self.check(&new)?;
         let shared = &self.0;
         let (now, entropy) = (shared.now(), shared.entropy.as_ref());
@@ -54,7 +66,12 @@ impl Payments {
                 if let Some(other) = sql::open_of_order(tx, &new.order)? {
                     let is_unpaid = other.captured == 0 && other.authorized == 0 && !other.is_unsure;
                     let is_fresh = other.expires_at > tx.now();
-                    if is_unpaid && is_fresh && other.amount == new.amount && other.capture == capture {
+                    let wanted = match crate::judge::opens_later(tx, other.id)? {
+                        true => CaptureMode::AtOnce,
+                        false => other.capture,
+                    };
+                    let is_same_way = wanted == capture;
+                    if is_unpaid && is_fresh && other.amount == new.amount && is_same_way {
                         tx.commit_silent("the order had this payment already");
                         return Ok(other);
                     }
@@ -77,6 +94,7 @@ impl Payments {
                     expires_at,
                 };
                 sql::insert(tx, row)?;
+                crate::judge::keep_told(tx, id, &told)?;
                 let fact = facts::PaymentCreated {
                     payment: id,
                     amount: amount(new.amount.minor),

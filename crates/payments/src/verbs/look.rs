@@ -81,6 +81,7 @@ impl Payments {
             Trouble::NotSent(code) | Trouble::Unsure(code) => Error::NotReached { code },
             Trouble::Refused(code) => Error::Refused { code },
         })?;
+        let attempt_of_seen = attempt;
         let (shared, attempt, held) = (Arc::clone(&self.0), attempt.clone(), seen.clone());
         let payment = self.0.db.write(move |tx| {
             // As it stands now: it may have been closed while we asked.
@@ -88,7 +89,9 @@ impl Payments {
                 sql::find_attempt(tx, attempt.payment, attempt.number)?.ok_or(Error::Form("an attempt"))?;
             shared.apply(tx, &attempt, &held)
         });
-        Ok((payment.await?, seen))
+        let payment = payment.await?;
+        self.judge_seen(attempt_of_seen, &seen, &payment).await?;
+        Ok((self.find(payment.id).await?.ok_or(Error::NoPayment)?, seen))
     }
 
     /// PayPal takes nothing by itself: once the buyer agreed, and the order is what it should be (which was held against it just

@@ -112,6 +112,9 @@ impl Shared {
         if payment.is_unsure {
             return Err(Error::Unsure);
         }
+        if crate::judge::is_held_back(tx, id)? {
+            return Err(Error::UnderReview);
+        }
         if payment.capture != CaptureMode::Later {
             return Err(Error::State("captured at once"));
         }

@@ -6,6 +6,7 @@ mod chaos;
 mod config;
 mod disputes;
 mod flows;
+mod judge;
 mod kept;
 mod messages;
 mod mistakes;

@@ -1,0 +1,180 @@
+//! Judging attempts to pay: what is known is gathered, the engine (`storeward_fraud`) decides, and the decision acts.
+//!
+//! The engine's state lives in memory and is built anew of the rows when the program starts, so nothing is lost with a process. All
+//! judgements of a program go one after the other: of two attempts at the same moment the second one sees the first.
+
+mod card;
+mod decide;
+mod front;
+mod gather;
+mod heart;
+mod kept;
+mod review;
+mod rules;
+mod scorers;
+mod sql;
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use storeward_base::{Actor, ClientIp, PaymentId, Timestamp};
+use storeward_fraud::{Engine, Source, State, Truth};
+use storeward_seal::{MarkKey, PseudonymKey};
+use storeward_store::{Reader, Tx};
+use storeward_web::http::HeaderMap;
+use tokio::sync::OnceCell;
+
+use crate::error::Error;
+use crate::payments::{Payments, Shared};
+
+pub(crate) use decide::{Hold, Way};
+pub use front::{Account, Front, Witness};
+pub use gather::OrderFacts;
+pub(crate) use kept::{CardSeen, answer_word, permille};
+pub use kept::{Judgement, Weight};
+pub use review::{Review, Verdict};
+pub(crate) use review::{is_held_back, opens_later};
+pub use rules::RuleWish;
+pub use scorers::{Scorer, TrialFigures};
+
+use front::Visits;
+
+/// Training takes a quarter of a year, its labels a month on either side, and what fills the state comes before.
+const KEPT: Duration = Duration::from_secs(400 * 24 * 3600);
+
+/// What judges, in a running program.
+pub(crate) struct Judge {
+    marks: PseudonymKey,
+    /// Tells our own scorers from others'.
+    models: MarkKey,
+    witness: OnceLock<Arc<dyn Witness>>,
+    visits: Mutex<Visits>,
+    /// One judgement at a time, from what is read to what is written.
+    turn: tokio::sync::Mutex<()>,
+    heart: OnceCell<Mutex<Heart>>,
+}
+
+/// The engine with its state.
+pub(crate) struct Heart {
+    pub engine: Engine,
+    pub state: State,
+    /// Which scorers are in place, by id.
+    pub champion: Option<String>,
+    pub challenger: Option<String>,
+    /// Scores of the champion since it was placed or the program began.
+    pub drift: Option<storeward_fraud::drift::Watch>,
+    pub drift_told: bool,
+    /// Whether it was told that somebody tries cards out.
+    pub is_stepped_up: bool,
+}
+
+impl Judge {
+    pub fn new(key: &PseudonymKey) -> Self {
+        Judge {
+            marks: key.clone(),
+            models: key.mark_key("payments.scorer"),
+            witness: OnceLock::new(),
+            visits: Mutex::default(),
+            turn: tokio::sync::Mutex::default(),
+            heart: OnceCell::new(),
+        }
+    }
+}
+
+/// Every judgement of a payment, the first one first.
+pub(crate) fn of(reader: &mut Reader<'_>, payment: PaymentId) -> Result<Vec<Judgement>, Error> {
+    Ok(sql::risks_of(reader, payment)?.iter().map(sql::RiskRow::shown).collect())
+}
+
+pub(crate) fn keep_told(tx: &mut Tx<'_>, payment: PaymentId, told: &sql::ToldRow) -> Result<(), Error> {
+    if told.is_empty() { Ok(()) } else { Ok(sql::insert_told(tx, payment, told)?) }
+}
+
+pub(crate) fn review_of(reader: &mut Reader<'_>, payment: PaymentId) -> Result<Option<Review>, Error> {
+    Ok(review::find(reader, payment)?)
+}
+
+impl Payments {
+    /// Whom to ask what the front door knows of a buyer. Once; before that nothing is known.
+    pub fn set_witness(&self, witness: Arc<dyn Witness>) {
+        // A second one would be a fault of the wiring; the first one stands.
+        let _ = self.0.judge.witness.set(witness);
+    }
+
+    /// What the front door knows of whoever sent this request.
+    pub(crate) async fn front(
+        &self,
+        client: Option<ClientIp>,
+        headers: &HeaderMap,
+        visit: Option<&str>,
+    ) -> Front {
+        let mut front = match self.0.judge.witness.get() {
+            Some(witness) => witness.see(client, headers).await,
+            None => Front::default(),
+        };
+        front.client = client;
+        // Without a mark of its own a browser is known by where it is and how it calls itself.
+        let agent = || {
+            let agent = headers.get(storeward_web::http::header::USER_AGENT)?.to_str().ok()?;
+            Some(format!("{}\n{}", client?.get(), agent.chars().take(512).collect::<String>()))
+        };
+        front.device = front.device.or_else(|| visit.map(str::to_owned)).or_else(agent);
+        front
+    }
+
+    /// Until when anonymous buyers are asked for more because somebody tries cards out; nothing where nobody does.
+    pub async fn card_testing_until(&self) -> Result<Option<Timestamp>, Error> {
+        self.heart().await?;
+        let now = self.0.now();
+        self.0.with_heart(|heart| heart.state.card_testing_until(now))
+    }
+
+    /// Whether a payment waits for somebody's decision.
+    pub async fn is_looked_at(&self, id: PaymentId) -> Result<bool, Error> {
+        Ok(self.review_of(id).await?.is_some_and(|one| one.state == "open"))
+    }
+
+    /// A dispute that says fraud is a label for all attempts of the payment, from now on.
+    pub(crate) async fn judge_disputed(&self, id: PaymentId) -> Result<(), Error> {
+        let all = self.0.db.read(move |reader| crate::disputes::of(reader, id)).await?;
+        let is_fraud = |one: &crate::disputes::Dispute| {
+            let reason = one.reason.to_ascii_lowercase();
+            ["fraud", "unauthori"].iter().any(|word| reason.contains(word))
+        };
+        if !all.iter().any(is_fraud) {
+            return Ok(());
+        }
+        self.label(id, (Truth::Fraud, Source::Dispute), Actor::System).await
+    }
+
+    /// The judgements of some payments, by payment; the last one of each.
+    pub async fn last_judgements(&self, ids: Vec<PaymentId>) -> Result<Vec<Judgement>, Error> {
+        self.0
+            .db
+            .read(move |reader| {
+                let mut found = Vec::new();
+                for id in ids {
+                    found.extend(sql::last_risk(reader, id, u32::MAX)?.map(|row| row.shown()));
+                }
+                Ok(found)
+            })
+            .await
+    }
+}
+
+impl Shared {
+    /// Judgements are kept for as long as scorers learn of them.
+    pub(crate) fn forget_judgements(&self, tx: &mut Tx<'_>) -> Result<(), Error> {
+        Ok(sql::forget_risks(tx, tx.now().minus(KEPT))?)
+    }
+}
+
+/// The statements of this module, for the test that prepares them.
+pub(crate) fn statements() -> Vec<&'static str> {
+    [sql::STATEMENTS, review::STATEMENTS, rules::STATEMENTS, scorers::STATEMENTS].concat()
+}
+
+/// Whoever held it may have been stopped half-way; the state is then as it was, or counted once too often.
+fn held<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

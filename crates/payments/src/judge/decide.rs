@@ -1,0 +1,252 @@
+//! The judgement at the begin of a payment.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use storeward_base::{Actor, PaymentId, Timestamp};
+use storeward_events::fraud as facts;
+use storeward_fraud::{Answer, Category, Decision, Engine, Mode, Outcome, RuleId, Sign};
+use storeward_store::Reader;
+
+use super::front::Front;
+use super::gather::Around;
+use super::heart::Told;
+use super::kept::{StoredDecision, answer_word, category_word, permille};
+use super::sql::{self, NewRisk, RiskRow};
+use crate::error::Error;
+use crate::model::{Attempt as Page, Payment, Provider, Strength};
+use crate::payments::{Payments, Shared};
+
+/// A refusal of an order stands so long, from wherever it is begun anew.
+const REFUSED_FOR: Duration = Duration::from_secs(15 * 60);
+/// What was asked for more of an order is asked for as long.
+const ASKED_FOR: Duration = Duration::from_secs(24 * 3600);
+/// Whoever paid longer ago than this is known.
+const KNOWN_AFTER: Duration = Duration::from_secs(24 * 3600);
+
+/// How a payment may go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Way {
+    pub strength: Strength,
+    pub hold: Hold,
+}
+
+/// Whether the money is only set aside at first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Hold {
+    No,
+    /// Until the card is known: a rule that goes by it acts.
+    Passing,
+    /// Until somebody has looked.
+    Waiting,
+}
+
+/// What is read before a payment is judged.
+struct Case {
+    payment: Payment,
+    pages: Vec<Page>,
+    around: Around,
+    before: Vec<RiskRow>,
+    is_declined: bool,
+    sealed: Vec<u8>,
+}
+
+impl Payments {
+    /// Judges an attempt to pay, counts it, writes it down, and says how it may go on. Fails with [`Error::Stopped`] where it may
+    /// not: nothing goes to a provider then.
+    pub(crate) async fn judge_begin(
+        &self,
+        id: PaymentId,
+        (provider, least): (Provider, Strength),
+        front: &Front,
+    ) -> Result<Way, Error> {
+        self.heart().await?;
+        let _turn = self.0.judge.turn.lock().await;
+        let now = self.0.now();
+        let case = self.0.db.read(move |reader| case(reader, id, now)).await?;
+        crate::verbs::may_begin(&case.payment, now)?;
+        if let Some(known) = self.0.known_way(&case, (provider, least), now) {
+            return Ok(known);
+        }
+        let details = self.0.unseal(id, &case.sealed)?;
+        let attempt = self.0.judge.gather(&case.payment, &details, &case.around, front, now);
+        let country = front.country.as_deref().map(|country| self.0.judge.country(country));
+        let (decision, told, cards) = self.0.with_heart(|heart| {
+            let decision = heart.engine.decide(&mut heart.state, &attempt);
+            (decision.clone(), heart.notice(&decision, now), goes_by_cards(&heart.engine))
+        })?;
+        let (answer, category, is_held) = floor(&case, &decision, now);
+        let stopped = answer == Answer::Block;
+        let row = NewRisk {
+            payment: id,
+            order: case.payment.order.clone(),
+            attempt: case.payment.attempt.saturating_add(1),
+            facts: attempt,
+            country,
+            answer,
+            is_held,
+            score: decision.score,
+            challenger: decision.challenger,
+            decision: StoredDecision::of(&decision).said(category),
+            charge: None,
+            outcome: stopped.then_some(Outcome::Blocked),
+        };
+        self.write_judged(row, decision, told).await?;
+        if stopped {
+            self.0.with_heart(|heart| {
+                heart.engine.settle(&mut heart.state, &attempt, Outcome::Blocked);
+            })?;
+            return Err(Error::Stopped {
+                category: category_word(category.unwrap_or(Category::OtherMethod)),
+            });
+        }
+        Ok(way(answer, cards))
+    }
+
+    async fn write_judged(&self, row: NewRisk, decision: Decision, told: Option<Told>) -> Result<(), Error> {
+        let shared = Arc::clone(&self.0);
+        let (row, decision) = (Arc::new(row), Arc::new(decision));
+        self.0
+            .db
+            .write(move |tx| {
+                let number = sql::insert_risk(tx, &row)?;
+                tx.append(Actor::System, None, judged(&row, number, &decision))?;
+                if row.answer == Answer::Block {
+                    let fact = facts::FraudRefused {
+                        payment: row.payment,
+                        category: category_word(row.decision.category.unwrap_or(Category::OtherMethod))
+                            .to_owned(),
+                        rules: rules(&row.decision, Mode::Active),
+                        held: row.is_held,
+                    };
+                    tx.append(Actor::System, None, fact)?;
+                }
+                shared.tell_card_testing(tx, told)
+            })
+            .await
+    }
+}
+
+impl Shared {
+    /// The page that is there already, or is being made, is no new attempt: what was said of it stands.
+    fn known_way(&self, case: &Case, (provider, least): (Provider, Strength), now: Timestamp) -> Option<Way> {
+        let is_good = |page: &&Page| {
+            page.is_open
+                && page.provider == provider
+                && page.strength >= least
+                && page.number == case.payment.attempt
+                && page.expires_at > now.plus(Duration::from_secs(60))
+        };
+        let page = case.pages.iter().find(is_good)?;
+        let row = case.before.iter().find(|row| {
+            row.payment == case.payment.id && row.attempt == page.number && row.answer < Answer::Block
+        })?;
+        let cards = self.with_heart(|heart| goes_by_cards(&heart.engine)).ok()?;
+        let way = way(row.answer, cards);
+        Some(Way { strength: page.strength, ..way })
+    }
+}
+
+fn case(reader: &mut Reader<'_>, id: PaymentId, now: Timestamp) -> Result<Case, Error> {
+    let payment = crate::sql::get(reader, id)?;
+    let customer = sql::customer_of(reader, id)?;
+    let told = sql::told(reader, id)?;
+    let (mut customer_since, mut was_sent_there) = (None, None);
+    if let Some(customer) = &customer {
+        let since = sql::customer_since(reader, customer, now.minus(KNOWN_AFTER))?;
+        customer_since = since.map(|since| now.since(since));
+        if let Some(shipping) = told.shipping {
+            was_sent_there = Some(sql::was_sent_there(reader, customer, shipping, id)?);
+        }
+    }
+    Ok(Case {
+        pages: crate::sql::attempts_of(reader, id)?,
+        around: Around { customer, customer_since, told, was_sent_there },
+        before: sql::risks_of_order(reader, &payment.order, now.minus(ASKED_FOR))?,
+        is_declined: sql::is_order_declined(reader, &payment.order)?,
+        sealed: crate::sql::details(reader, id)?,
+        payment,
+    })
+}
+
+/// What the order is asked for at least: nobody walks around an answer by beginning anew, from elsewhere or under another
+/// payment of the same order.
+fn floor(case: &Case, decision: &Decision, now: Timestamp) -> (Answer, Option<Category>, bool) {
+    let stands = |row: &&RiskRow| match row.answer {
+        // One that only said an earlier one again does not make it longer.
+        Answer::Block => !row.is_held && now.since(row.judged_at) < REFUSED_FOR,
+        Answer::Allow | Answer::Challenge | Answer::Review => true,
+    };
+    let before = case.before.iter().filter(stands).max_by_key(|row| row.answer);
+    let (mut answer, mut category) = (decision.answer, decision.category);
+    let mut is_held = false;
+    if let Some(before) = before
+        && before.answer > answer
+    {
+        (answer, category) = (before.answer, before.decision.category);
+        is_held = before.answer == Answer::Block;
+    }
+    if case.is_declined && answer < Answer::Block {
+        (answer, category, is_held) = (Answer::Block, Some(Category::OtherMethod), true);
+    }
+    (answer, category, is_held)
+}
+
+/// Whether something that acts has to know the card: then the money is only set aside until it is known.
+fn goes_by_cards(engine: &Engine) -> bool {
+    let is_of_cards = |rule: RuleId| {
+        matches!(
+            rule,
+            RuleId::CardsPerBuyer
+                | RuleId::RefusedPerKey
+                | RuleId::DebitPerAddress
+                | RuleId::CardAgain
+                | RuleId::CvcFailed
+                | RuleId::AvsFailed
+                | RuleId::CountryAndScore
+                | RuleId::ManyCardsOnePlace
+                | RuleId::ManyCardsOneAccount
+        )
+    };
+    engine.rules.iter().any(|rule| rule.mode == Mode::Active && is_of_cards(rule.id))
+        || engine.champion.as_ref().is_some_and(|placed| placed.mode == Mode::Active)
+}
+
+fn way(answer: Answer, goes_by_cards: bool) -> Way {
+    let passing = if goes_by_cards { Hold::Passing } else { Hold::No };
+    let (strength, hold) = match answer {
+        Answer::Allow => (Strength::Usual, passing),
+        Answer::Challenge => (Strength::Challenge, passing),
+        Answer::Review | Answer::Block => (Strength::Challenge, Hold::Waiting),
+    };
+    Way { strength, hold }
+}
+
+pub(super) fn rules(decision: &StoredDecision, mode: Mode) -> Vec<String> {
+    decision.fired.iter().filter(|hit| hit.mode == mode).map(|hit| hit.rule.code().to_owned()).collect()
+}
+
+/// The fact of a judgement.
+pub(super) fn judged(row: &NewRisk, number: u32, decision: &Decision) -> facts::FraudJudged {
+    let weighed = decision.weighed.iter().filter(|one| one.points > 0.0);
+    facts::FraudJudged {
+        payment: row.payment,
+        number,
+        answer: answer_word(row.answer).to_owned(),
+        score_permille: permille(row.score),
+        rules: rules(&row.decision, Mode::Active),
+        watched: rules(&row.decision, Mode::Observe),
+        reasons: weighed.map(|one| one.feature.name()).collect(),
+    }
+}
+
+/// Which sign gave it away, in its stable word.
+pub(super) fn sign_word(sign: Sign) -> &'static str {
+    match sign {
+        Sign::CardsOfBin => "cards_of_bin",
+        Sign::Declined => "declined",
+        Sign::UnknownDeclined => "unknown_declined",
+        Sign::UnderWay => "under_way",
+        Sign::Lately => "lately",
+    }
+}

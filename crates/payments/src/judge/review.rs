@@ -1,0 +1,327 @@
+//! Payments that wait: until the card is known, or until somebody has decided. The row is written before anything follows from it,
+//! and what follows is owed until it is done, so a process that dies half-way leaves no decision without its deed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use storeward_base::{Actor, PaymentId, Timestamp};
+use storeward_events::fraud as facts;
+use storeward_fraud::{Answer, Label, Source, Truth};
+use storeward_store::{Error as StoreError, Reader, Row, Tx, params, statements};
+
+use super::decide::Hold;
+use super::sql;
+use crate::error::Error;
+use crate::model::{CaptureMode, Payment, Provider, State};
+use crate::payments::{Payments, Shared};
+use crate::verbs::Wish;
+
+/// Stripe holds most cards' money for seven days (docs.stripe.com, "Place a hold on a payment method"); a day is left to take it.
+const STRIPE_WAITS: Duration = Duration::from_secs(6 * 24 * 3600);
+/// PayPal honours an authorisation for three days (developer.paypal.com, "Authorize payment"); half a day is left.
+const PAYPAL_WAITS: Duration = Duration::from_secs(60 * 3600);
+const AT_ONCE: u32 = 200;
+
+statements! {
+    INSERT_REVIEW = "INSERT INTO payment_review (payment, state, takes, is_owed, opened_at, due_at, closed_at) VALUES ($1, $2, $3, 0, NULL, NULL, NULL) \
+        ON CONFLICT (payment) DO NOTHING";
+    RAISE_REVIEW = "UPDATE payment_review SET state = 'waiting' WHERE payment = $1 AND state = 'passing'";
+    FIND_REVIEW = "SELECT payment, state, takes, is_owed, opened_at, due_at, closed_at FROM payment_review WHERE payment = $1";
+    OPEN_REVIEWS = "SELECT payment, state, takes, is_owed, opened_at, due_at, closed_at FROM payment_review WHERE state = 'open' ORDER BY due_at, payment LIMIT $1";
+    CLOSED_REVIEWS = "SELECT payment, state, takes, is_owed, opened_at, due_at, closed_at FROM payment_review \
+        WHERE opened_at IS NOT NULL AND closed_at IS NOT NULL ORDER BY closed_at DESC LIMIT $1";
+    DUE_REVIEWS = "SELECT payment, state, takes, is_owed, opened_at, due_at, closed_at FROM payment_review WHERE state = 'open' AND due_at <= $1 ORDER BY due_at LIMIT $2";
+    OWED_REVIEWS = "SELECT payment, state, takes, is_owed, opened_at, due_at, closed_at FROM payment_review WHERE is_owed = 1 LIMIT $1";
+    OPEN_REVIEW = "UPDATE payment_review SET state = 'open', opened_at = $2, due_at = $3 WHERE payment = $1 AND state IN ('passing', 'waiting')";
+    CLOSE_REVIEW = "UPDATE payment_review SET state = $3, closed_at = $4, is_owed = $5 WHERE payment = $1 AND state = $2";
+    REVIEW_DONE = "UPDATE payment_review SET is_owed = 0 WHERE payment = $1";
+    SET_ASIDE_ONLY = "UPDATE payment SET capture = 'later' WHERE id = $1";
+}
+
+/// A payment that waits, or waited.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Review {
+    pub payment: PaymentId,
+    /// `passing`, `waiting`, `open`, `passed`, `approved`, `declined`, `expired`, `withdrawn`.
+    pub state: String,
+    pub(super) takes: bool,
+    /// What follows from the decision is not done yet.
+    pub is_owed: bool,
+    pub opened_at: Option<Timestamp>,
+    /// Until when it has to be decided.
+    pub due_at: Option<Timestamp>,
+    pub closed_at: Option<Timestamp>,
+}
+
+/// What somebody decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    Approve,
+    Decline,
+}
+
+fn review(row: &Row<'_>) -> Result<Review, StoreError> {
+    Ok(Review {
+        payment: row.get(0)?,
+        state: row.get(1)?,
+        takes: row.get(2)?,
+        is_owed: row.get(3)?,
+        opened_at: row.get(4)?,
+        due_at: row.get(5)?,
+        closed_at: row.get(6)?,
+    })
+}
+
+pub(super) fn find(reader: &mut Reader<'_>, payment: PaymentId) -> Result<Option<Review>, StoreError> {
+    reader.query_optional(FIND_REVIEW, params![payment], review)
+}
+
+/// Whether nothing may be taken of it yet, whoever wants it.
+pub(crate) fn is_held_back(reader: &mut Reader<'_>, payment: PaymentId) -> Result<bool, StoreError> {
+    let found = find(reader, payment)?;
+    let is_waiting = |one: &Review| matches!(one.state.as_str(), "passing" | "waiting" | "open");
+    let is_to_be_freed = |one: &Review| one.is_owed && matches!(one.state.as_str(), "declined" | "expired");
+    Ok(found.is_some_and(|one| is_waiting(&one) || is_to_be_freed(&one)))
+}
+
+/// Whether the shop wanted it taken at once, and it is only set aside because of what was judged.
+pub(crate) fn opens_later(reader: &mut Reader<'_>, payment: PaymentId) -> Result<bool, StoreError> {
+    Ok(find(reader, payment)?.is_some_and(|one| one.takes))
+}
+
+impl Shared {
+    /// Has the next page only set the money aside. Before the page is made, in the write that plans it.
+    pub(crate) fn hold_back(&self, tx: &mut Tx<'_>, payment: &mut Payment, hold: Hold) -> Result<(), Error> {
+        let takes = payment.capture == CaptureMode::AtOnce;
+        let state = match hold {
+            Hold::No => return Ok(()),
+            Hold::Passing if !takes => return Ok(()),
+            Hold::Passing => "passing",
+            Hold::Waiting => "waiting",
+        };
+        tx.execute(INSERT_REVIEW, params![payment.id, state, takes])?;
+        if hold == Hold::Waiting {
+            tx.execute(RAISE_REVIEW, params![payment.id])?;
+        }
+        if takes {
+            tx.execute(SET_ASIDE_ONLY, params![payment.id])?;
+            payment.capture = CaptureMode::Later;
+        }
+        Ok(())
+    }
+
+    /// What follows from what was judged, as the payment stands now.
+    fn move_on(&self, tx: &mut Tx<'_>, id: PaymentId) -> Result<(), Error> {
+        tx.commit_silent("a payment that was judged is where it was");
+        let payment = crate::sql::get(tx, id)?;
+        let risks = sql::risks_of(tx, id)?;
+        let Some(last) = risks.last() else { return Ok(()) };
+        // A page that was allowed is what counts, not one that was refused meanwhile.
+        let answer = risks.iter().rfind(|row| row.charge.is_some()).map_or(last.answer, |row| row.answer);
+        let has_money =
+            matches!(payment.state, State::Authorized | State::Captured | State::PartiallyCaptured);
+        let found = find(tx, id)?;
+        let Some(found) = found else {
+            // Nothing was held back, and what the card tells is too bad to let it be.
+            if has_money && answer >= Answer::Review {
+                tx.execute(INSERT_REVIEW, params![id, "waiting", false])?;
+                return self.open_review(tx, &payment);
+            }
+            return Ok(());
+        };
+        if payment.state != State::Authorized && !(has_money && !found.takes) {
+            return Ok(());
+        }
+        match (found.state.as_str(), answer) {
+            // A rule that acts says no, and nothing is taken yet.
+            ("passing", Answer::Block) => close(tx, (id, "passing"), "declined", Actor::System),
+            ("passing", Answer::Allow | Answer::Challenge) => {
+                let now = tx.now();
+                tx.execute(CLOSE_REVIEW, params![id, "passing", "passed", now, true])?;
+                Ok(())
+            }
+            ("passing" | "waiting", _) => self.open_review(tx, &payment),
+            _ => Ok(()),
+        }
+    }
+
+    fn open_review(&self, tx: &mut Tx<'_>, payment: &Payment) -> Result<(), Error> {
+        let now = tx.now();
+        let due_at = now.plus(match payment.provider {
+            Some(Provider::PayPal) => PAYPAL_WAITS,
+            Some(Provider::Stripe) | None => STRIPE_WAITS,
+        });
+        if tx.execute(OPEN_REVIEW, params![payment.id, now, due_at])? == 1 {
+            tx.append(Actor::System, None, facts::ReviewOpened { payment: payment.id, due_at })?;
+        }
+        Ok(())
+    }
+}
+
+/// Ends the wait; what follows from it is owed from now on.
+fn close(
+    tx: &mut Tx<'_>,
+    (payment, from): (PaymentId, &str),
+    outcome: &str,
+    actor: Actor,
+) -> Result<(), Error> {
+    let now = tx.now();
+    let changed = tx.execute(CLOSE_REVIEW, params![payment, from, outcome, now, true])?;
+    if changed == 0 {
+        return Err(Error::State("not waiting"));
+    }
+    tx.append(actor, None, facts::ReviewClosed { payment, outcome: outcome.to_owned() })?;
+    Ok(())
+}
+
+impl Payments {
+    /// Lets what was judged act, as far as it can now.
+    pub(crate) async fn act_on(&self, id: PaymentId) -> Result<(), Error> {
+        let shared = Arc::clone(&self.0);
+        self.0.db.write(move |tx| shared.move_on(tx, id)).await?;
+        let found = self.0.db.read(move |reader| find(reader, id)).await?;
+        match found {
+            // It is tried again by the janitor.
+            // Boxed: what it does is looked at again, and judged.
+            Some(owed) if owed.is_owed => Box::pin(self.pay_off(&owed)).await.or_else(soft),
+            _ => Ok(()),
+        }
+    }
+
+    /// Approves or declines a payment that waits. What is set aside is taken, where the shop wanted it at once, or set free; what was
+    /// taken already is given back. The decision is a label for the scorer.
+    pub async fn decide(&self, id: PaymentId, verdict: Verdict, actor: Actor) -> Result<Payment, Error> {
+        let (outcome, truth) = match verdict {
+            Verdict::Approve => ("approved", Truth::Good),
+            Verdict::Decline => ("declined", Truth::Fraud),
+        };
+        self.0
+            .db
+            .write(move |tx| {
+                let found = find(tx, id)?.ok_or(Error::NoPayment)?;
+                if found.state != "open" {
+                    return Err(Error::State("not waiting"));
+                }
+                close(tx, (id, "open"), outcome, actor)
+            })
+            .await?;
+        self.label(id, (truth, Source::Review), actor).await?;
+        let found = self.0.db.read(move |reader| find(reader, id)).await?.ok_or(Error::NoPayment)?;
+        self.pay_off(&found).await.or_else(soft)?;
+        self.find(id).await?.ok_or(Error::NoPayment)
+    }
+
+    /// Does what follows from a decision, once.
+    async fn pay_off(&self, review: &Review) -> Result<(), Error> {
+        let id = review.payment;
+        let payment = self.find(id).await?.ok_or(Error::NoPayment)?;
+        let wish = |name: &str| Wish { actor: Actor::System, amount: None, name: Some(name.to_owned()) };
+        let is_let_through = matches!(review.state.as_str(), "approved" | "passed");
+        match (is_let_through, payment.state) {
+            (true, State::Authorized) if review.takes => {
+                self.capture(id, wish("judged")).await?;
+            }
+            (false, State::Authorized) => {
+                self.void(id, wish("judged")).await?;
+            }
+            (false, State::Captured | State::PartiallyCaptured | State::PartiallyRefunded)
+                if payment.refundable() > 0 && review.state == "declined" =>
+            {
+                self.refund(id, wish("judged")).await?;
+            }
+            _ => {}
+        }
+        self.0
+            .db
+            .write(move |tx| {
+                tx.commit_silent("what follows from a decision is told by the payment's own facts");
+                tx.execute(REVIEW_DONE, params![id])?;
+                Ok::<_, Error>(())
+            })
+            .await
+    }
+
+    /// What nobody decided in time is set free; what is owed is done.
+    pub(crate) async fn review_round(&self) -> Result<(), Error> {
+        let now = self.0.now();
+        let due = self.0.db.read(move |reader| reader.query_many(DUE_REVIEWS, params![now, AT_ONCE], review));
+        for one in due.await? {
+            let ended = self.0.db.write(move |tx| {
+                let is_open = crate::sql::get(tx, one.payment)?.state == State::Authorized;
+                let outcome = if is_open { "expired" } else { "withdrawn" };
+                close(tx, (one.payment, "open"), outcome, Actor::System)
+            });
+            ended.await?;
+        }
+        let owed = self.0.db.read(|reader| reader.query_many(OWED_REVIEWS, params![AT_ONCE], review));
+        for one in owed.await? {
+            self.pay_off(&one).await.or_else(soft)?;
+        }
+        Ok(())
+    }
+
+    /// What waits for a decision, the most urgent first.
+    pub async fn reviews(&self, most: u32) -> Result<Vec<Review>, Error> {
+        let most = most.min(500);
+        Ok(self.0.db.read(move |reader| reader.query_many(OPEN_REVIEWS, params![most], review)).await?)
+    }
+
+    /// What was decided, the newest first.
+    pub async fn reviewed(&self, most: u32) -> Result<Vec<Review>, Error> {
+        let most = most.min(500);
+        Ok(self.0.db.read(move |reader| reader.query_many(CLOSED_REVIEWS, params![most], review)).await?)
+    }
+
+    pub async fn review_of(&self, id: PaymentId) -> Result<Option<Review>, Error> {
+        Ok(self.0.db.read(move |reader| find(reader, id)).await?)
+    }
+
+    /// Says what a payment turned out to be, once for each truth.
+    pub async fn label(
+        &self,
+        id: PaymentId,
+        (truth, source): (Truth, Source),
+        actor: Actor,
+    ) -> Result<(), Error> {
+        self.heart().await?;
+        let _turn = self.0.judge.turn.lock().await;
+        let label = Label { truth, known_at: self.0.now(), source };
+        let is_new = self.0.db.write(move |tx| {
+            tx.commit_silent("a label that was known");
+            let count = sql::label(tx, id, &label)?;
+            if count > 0 {
+                let fact = facts::FraudLabelled {
+                    payment: id,
+                    truth: super::kept::truth_word(truth).to_owned(),
+                    source: super::kept::source_word(source).to_owned(),
+                };
+                tx.append(actor, None, fact)?;
+            }
+            Ok::<_, Error>(count > 0)
+        });
+        if !is_new.await? {
+            return Ok(());
+        }
+        let rows = self.0.db.read(move |reader| sql::risks_of(reader, id)).await?;
+        self.0.with_heart(|heart| {
+            for row in rows.iter().filter(|row| row.label == Some(label)) {
+                if let Some(facts) = &row.facts {
+                    heart.engine.label(&mut heart.state, facts, label);
+                }
+            }
+        })
+    }
+}
+
+/// What the provider did not do now is owed; what it can never do is over.
+fn soft(why: Error) -> Result<(), Error> {
+    match why {
+        Error::Unsure
+        | Error::NotReached { .. }
+        | Error::Refused { .. }
+        | Error::Raced
+        | Error::State(_)
+        | Error::RefundLimit => Ok(()),
+        other => Err(other),
+    }
+}
