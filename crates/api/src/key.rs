@@ -42,10 +42,15 @@ pub enum Act {
     Pay,
     /// Give money back.
     Refund,
+    /// Look at what runs on paying pages.
+    Scripts,
+    /// Approve what runs there, and take approvals back.
+    Approve,
 }
 
 impl Act {
-    pub const ALL: [Act; 6] = [Act::Read, Act::Write, Act::Erase, Act::Export, Act::Pay, Act::Refund];
+    pub const ALL: [Act; 8] =
+        [Act::Read, Act::Write, Act::Erase, Act::Export, Act::Pay, Act::Refund, Act::Scripts, Act::Approve];
 
     pub const fn name(self) -> &'static str {
         match self {
@@ -55,6 +60,8 @@ impl Act {
             Act::Export => "export",
             Act::Pay => "pay",
             Act::Refund => "refund",
+            Act::Scripts => "scripts",
+            Act::Approve => "approve",
         }
     }
 
@@ -149,7 +156,9 @@ impl Draft {
             return Err("A key needs a name of one line and at most 80 characters.");
         }
         if self.acts.is_empty() {
-            return Err("A key needs at least one of: read, write, erase, export, pay, refund.");
+            return Err(
+                "A key needs at least one of: read, write, erase, export, pay, refund, scripts, approve.",
+            );
         }
         if self.purposes.is_empty() || self.purposes.contains(&Purpose::OwnData) {
             return Err("A key needs at least one purpose that staff have, too.");

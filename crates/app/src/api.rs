@@ -51,9 +51,11 @@ impl Default for ApiSection {
 /// Refuses a section that does not fit.
 pub fn check(config: &Config) -> Done {
     let Some(section) = &config.api else { return Ok(()) };
-    if config.vault.is_none() && config.payments.is_none() {
-        return Err(Failure::new("[api] needs [vault] or [payments]: that is what programs are served")
-            .hint("add the section: docs/vault.md, docs/payments.md"));
+    if config.vault.is_none() && config.payments.is_none() && config.checkout.is_none() {
+        return Err(Failure::new(
+            "[api] needs [vault], [payments] or [checkout]: that is what programs are served",
+        )
+        .hint("add the section: docs/vault.md, docs/payments.md, docs/checkout.md"));
     }
     if !(1..=MOST_PER_SECOND).contains(&section.requests_per_second) {
         return Err(Failure::new(format!("api.requests_per_second: 1 to {MOST_PER_SECOND}")));
@@ -75,6 +77,9 @@ fn operations(serving: &Serving) -> Vec<Operation> {
     }
     if let Some(payments) = &serving.payments {
         operations.extend(storeward_payments::rest::operations(Some(payments)));
+    }
+    if let Some(checkout) = &serving.checkout {
+        operations.extend(storeward_checkout::rest::operations(Some(checkout)));
     }
     operations
 }
@@ -150,7 +155,7 @@ mod tests {
         let told = |more: &str| Config::parse(&format!("{LEAST}{more}")).unwrap().validate();
         assert!(told("[vault]\n[api]\nnames = ['api.shop.internal']\n").is_ok());
         for (more, says) in [
-            ("[api]\n", "[api] needs [vault] or [payments]"),
+            ("[api]\n", "[api] needs [vault], [payments] or [checkout]"),
             ("[vault]\n[api]\nrequests_per_second = 0\n", "api.requests_per_second"),
             ("[vault]\n[api]\nlisten = '0.0.0.0:8443'\n", "api.listen"),
             ("[vault]\n[api]\nlisten = '127.0.0.1:9443'\n", "api.listen"),

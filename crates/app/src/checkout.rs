@@ -1,11 +1,15 @@
 //! `[checkout]`: the guard of paying pages, put together.
 
+mod words;
+
 use std::sync::Arc;
 
 use storeward_checkout::{Checkout, CheckoutParts, Mode, PAGES, ShopServer};
 use storeward_console::Concern;
 use storeward_edge::config::ServerEntry;
 use storeward_host::{Chain, OwnPages, SessionStage};
+
+pub use words::{Options, checkout};
 
 use crate::Done;
 use crate::config::Config;
@@ -40,18 +44,10 @@ pub fn in_words(config: &Config) -> Option<Result<String, (String, &'static str)
 
 /// The guard, and the pages with its own among them. As they were without the section.
 pub fn start(opened: &Opened, own: Option<OwnPages>) -> Done<(Option<Checkout>, Option<OwnPages>)> {
-    let config = &opened.loaded.config;
-    let Some(section) = &config.checkout else { return Ok((None, own)) };
-    let hosts = config.domain.list();
-    let checkout = Checkout::new(CheckoutParts {
-        db: opened.db.clone(),
-        section: section.clone(),
-        clock: opened.clock.clone(),
-        entropy: opened.entropy.clone(),
-        pseudonym_key: opened.pseudonym_key.clone(),
-        hosts: hosts.clone(),
-        shop: shop(config)?,
-    });
+    if opened.loaded.config.checkout.is_none() {
+        return Ok((None, own));
+    }
+    let (checkout, hosts) = (guard(opened)?, opened.loaded.config.domain.list());
     // Before the first page goes out: without its approvals nothing would run.
     checkout.load_blocking().map_err(|fault| Failure::new(format!("[checkout]: {fault}")))?;
     let router = checkout.router(&hosts).context("[checkout]")?;
@@ -60,6 +56,22 @@ pub fn start(opened: &Opened, own: Option<OwnPages>) -> Done<(Option<Checkout>, 
         None => OwnPages::new(router, &[], &[]),
     };
     Ok((Some(checkout), Some(own)))
+}
+
+/// The guard; nothing is known to it yet.
+fn guard(opened: &Opened) -> Done<Checkout> {
+    let config = &opened.loaded.config;
+    let none =
+        || Failure::new("paying pages are not guarded").hint("add the section [checkout] to storeward.toml");
+    Ok(Checkout::new(CheckoutParts {
+        db: opened.db.clone(),
+        section: config.checkout.clone().ok_or_else(none)?,
+        clock: opened.clock.clone(),
+        entropy: opened.entropy.clone(),
+        pseudonym_key: opened.pseudonym_key.clone(),
+        hosts: config.domain.list(),
+        shop: shop(config)?,
+    }))
 }
 
 /// Where the shop's own scripts are fetched: where its pages come from.

@@ -98,6 +98,8 @@ enum Word {
     Vault(vault::Options),
     /// Scorers of attempts to pay: learn them of the shop's own past, try them, put them in place.
     Fraud(fraud::Options),
+    /// What runs on paying pages: the inventory, approvals, alerts, the evidence of it.
+    Checkout(Box<checkout::Options>),
     /// Backups: make, list, verify, restore, and restore on trial.
     Backup(backup::Options),
     /// Keys with which programs call the REST interface.
@@ -135,6 +137,7 @@ fn main() -> ExitCode {
         Word::Oidc(options) => oidc::oidc(&options),
         Word::Vault(options) => vault::vault(&options),
         Word::Fraud(options) => fraud::fraud(&options),
+        Word::Checkout(options) => checkout::checkout(&options),
         Word::Backup(options) => backup::backup(&options),
         Word::ApiKey(options) => api::api_key(&options),
         Word::Api(options) => api::api(&options),

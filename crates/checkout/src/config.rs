@@ -96,6 +96,15 @@ pub enum Provider {
     PayPal,
 }
 
+impl Provider {
+    pub const fn word(self) -> &'static str {
+        match self {
+            Provider::Stripe => "stripe",
+            Provider::PayPal => "paypal",
+        }
+    }
+}
+
 /// What is wrong with the section.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigFault {

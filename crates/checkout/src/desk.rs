@@ -2,6 +2,7 @@
 
 pub use crate::config::{Mode, OnChange};
 pub use crate::error::Error;
+pub use crate::evidence::{Evidence, Names, Period};
 pub use crate::guard::Checkout;
 pub use crate::model::{
     Act, Alert, Approval, Counted, Decision, HeaderLine, Held, Hold, Kind, NewApproval, NoId, Scope, Script,

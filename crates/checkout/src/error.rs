@@ -13,6 +13,8 @@ pub enum Error {
     NoAlert,
     /// It is none of the guarded pages.
     NoPage,
+    /// A report could not be put into words. It is made of text and numbers only: a fault of ours.
+    Unwritable,
     /// Somebody else changed it at the same moment.
     Raced,
     /// A value does not fit; the first word is its place.
@@ -27,6 +29,7 @@ impl fmt::Display for Error {
         match self {
             Error::Store(error) => error.fmt(f),
             Error::NoScript => f.write_str("there is no such script in the inventory"),
+            Error::Unwritable => f.write_str("the report could not be written"),
             Error::NoAlert => f.write_str("there is no such alert"),
             Error::NoPage => {
                 f.write_str("this is no guarded page; checkout.pages in storeward.toml names them")
@@ -52,6 +55,7 @@ impl Fault for Error {
         match self {
             Error::Store(error) => error.kind(),
             Error::NoScript | Error::NoAlert | Error::NoPage => FaultKind::Missing,
+            Error::Unwritable => FaultKind::Broken,
             Error::Raced => FaultKind::Conflict,
             Error::Misfit { .. } => FaultKind::Invalid,
         }
@@ -60,6 +64,7 @@ impl Fault for Error {
     fn blame(&self) -> Blame {
         match self {
             Error::Store(error) => error.blame(),
+            Error::Unwritable => Blame::Us,
             Error::NoScript | Error::NoAlert | Error::NoPage | Error::Raced | Error::Misfit { .. } => {
                 Blame::Caller
             }
@@ -72,6 +77,7 @@ impl Fault for Error {
             Error::NoScript => "checkout.no_script",
             Error::NoAlert => "checkout.no_alert",
             Error::NoPage => "checkout.no_page",
+            Error::Unwritable => "checkout.unwritable",
             Error::Raced => "checkout.raced",
             Error::Misfit { .. } => "checkout.form",
         }

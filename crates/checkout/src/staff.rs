@@ -1,13 +1,16 @@
 //! What staff decided, in the database: pages, approvals with their reasons, and how often something was checked.
 
-use storeward_base::Timestamp;
-use storeward_store::{Error as StoreError, Reader, Row, Tx, params, statements};
+use storeward_base::{PageSize, Timestamp};
+use storeward_events::Event;
+use storeward_store::{Error as StoreError, Reader, Row, Tx, ledger, params, statements};
 
-use crate::model::{Act, Decision, Held, Hold, Kind, Scope, Script, ScriptId};
+use crate::model::{Act, Alert, Counted, Decision, Held, Hold, Kind, Scope, Script, ScriptId};
 use crate::sql::{self, read};
 
 /// Decisions of one script that are shown.
 const MOST_SHOWN: u32 = 50;
+/// Rows of a kind in one report.
+const MOST_REPORTED: u32 = 20_000;
 
 statements! {
     HOLDS = "SELECT page, hold, set_at, set_by FROM checkout_page ORDER BY page LIMIT 200";
@@ -21,6 +24,14 @@ statements! {
     CHECKED = "INSERT INTO checkout_check (day, what, target, done, failed, last_at) VALUES ($1, $2, $3, $4, $5, $6) \
         ON CONFLICT (day, what, target) DO UPDATE SET done = checkout_check.done + excluded.done, \
         failed = checkout_check.failed + excluded.failed, last_at = excluded.last_at";
+    DECISIONS_WITHIN = "SELECT event, at, decided_by, act, script, kind, address, page, scope, hash, owner, justification, until \
+        FROM checkout_decision WHERE at >= $1 AND at < $2 ORDER BY at, event LIMIT $3";
+    ALERTS_WITHIN = "SELECT id, kind, script, source, what, at, last_at, seen, closed_at, closed_by FROM checkout_alert \
+        WHERE at < $2 AND (last_at >= $1 OR closed_at IS NULL OR closed_at >= $1) ORDER BY at, id LIMIT $3";
+    CHECKS_WITHIN = "SELECT day, what, target, done, failed, last_at FROM checkout_check WHERE day >= $1 AND day <= $2 \
+        ORDER BY day, what, target LIMIT $3";
+    COUNTS_WITHIN = "SELECT day, how, channel, host, path, seen FROM checkout_count WHERE day >= $1 AND day <= $2 \
+        ORDER BY day, how, channel, host, path LIMIT $3";
     FORGET_CHECKS = "DELETE FROM checkout_check WHERE day < $1";
 }
 
@@ -118,6 +129,88 @@ pub(crate) fn checked(
 ) -> Result<(), StoreError> {
     let now = tx.now();
     tx.execute(CHECKED, params![day, what.word(), target, done, failed, now]).map(drop)
+}
+
+/// How often something was checked on a day.
+#[derive(Clone, Debug)]
+pub(crate) struct Checked {
+    pub day: String,
+    pub what: String,
+    pub target: String,
+    pub done: u64,
+    pub failed: u64,
+    pub last_at: Timestamp,
+}
+
+pub(crate) fn decisions_within(
+    reader: &mut Reader<'_>,
+    from: Timestamp,
+    until: Timestamp,
+) -> Result<Vec<Decision>, StoreError> {
+    reader.query_many(DECISIONS_WITHIN, params![from, until, MOST_REPORTED], decision)
+}
+
+pub(crate) fn alerts_within(
+    reader: &mut Reader<'_>,
+    from: Timestamp,
+    until: Timestamp,
+) -> Result<Vec<Alert>, StoreError> {
+    reader.query_many(ALERTS_WITHIN, params![from, until, MOST_REPORTED], sql::read_alert)
+}
+
+pub(crate) fn checks_within(
+    reader: &mut Reader<'_>,
+    from: &str,
+    until: &str,
+) -> Result<Vec<Checked>, StoreError> {
+    reader.query_many(CHECKS_WITHIN, params![from, until, MOST_REPORTED], |row| {
+        Ok(Checked {
+            day: row.get(0)?,
+            what: row.get(1)?,
+            target: row.get(2)?,
+            done: row.get(3)?,
+            failed: row.get(4)?,
+            last_at: row.get(5)?,
+        })
+    })
+}
+
+pub(crate) fn counts_within(
+    reader: &mut Reader<'_>,
+    from: &str,
+    until: &str,
+) -> Result<Vec<Counted>, StoreError> {
+    reader.query_many(COUNTS_WITHIN, params![from, until, MOST_REPORTED], |row| {
+        Ok(Counted {
+            day: row.get(0)?,
+            how: row.get(1)?,
+            channel: row.get(2)?,
+            host: row.get(3)?,
+            path: row.get(4)?,
+            count: row.get(5)?,
+        })
+    })
+}
+
+/// The event that holds a report's digest. Reports are few.
+pub(crate) fn evidence_event(reader: &mut Reader<'_>, sha256: &str) -> Result<Option<String>, StoreError> {
+    let mut filter = ledger::Filter {
+        kind_prefix: Some("checkout.evidence_reported".to_owned()),
+        ..ledger::Filter::default()
+    };
+    loop {
+        let page = ledger::search(reader, &filter, PageSize::new(PageSize::MAX))?;
+        let found = page.rows.into_iter().find(
+            |(_, record)| matches!(&record.event, Event::EvidenceReported(fact) if fact.sha256 == sha256),
+        );
+        if let Some((_, record)) = found {
+            return Ok(Some(record.id.to_string()));
+        }
+        match page.next {
+            Some(next) => filter.before = Some(next),
+            None => return Ok(None),
+        }
+    }
 }
 
 pub(crate) fn forget(tx: &mut Tx<'_>, before: Timestamp, day: &str) -> Result<(), StoreError> {

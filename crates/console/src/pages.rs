@@ -152,6 +152,7 @@ fn of_paying(routes: Routes<App, StaffGate>) -> Routes<App, StaffGate> {
         .get("/scripts", STAFF, scripts::page)
         .get("/scripts/page", STAFF, scripts::guarded)
         .post("/scripts/page", FRESH, scripts::page_act)
+        .post("/scripts/report", FRESH, scripts::report)
         .post("/scripts/alerts/{id}/close", FRESH, scripts::close_alert)
         .get("/scripts/{id}", STAFF, scripts::show)
         .post("/scripts/{id}/act", FRESH, scripts::act)

@@ -30,7 +30,7 @@ enum KeyWord {
         /// What it is for, in your words.
         #[arg(long)]
         name: String,
-        /// What it may do: read, write, erase, export, pay, refund. Several times for several.
+        /// What it may do: read, write, erase, export, pay, refund, scripts, approve. Several times for several.
         #[arg(long = "act", value_name = "ACT", required = true)]
         acts: Vec<String>,
         /// In which role the rules see it: shop, fulfilment, support, accountant, marketing, owner.
@@ -162,10 +162,13 @@ fn line(key: &Key, now: storeward_base::Timestamp) -> String {
 pub fn api(options: &Options) -> Done {
     let mut operations = own_operations();
     operations.extend(rest::operations(None));
-    let document = document(&operations);
     match &options.word {
-        Word::Openapi => say(&serde_json::to_string_pretty(&document).context("the document")?),
-        Word::Reference => say(reference(&document).trim_end()),
+        Word::Openapi => {
+            operations.extend(storeward_payments::rest::operations(None));
+            operations.extend(storeward_checkout::rest::operations(None));
+            say(&serde_json::to_string_pretty(&document(&operations)).context("the document")?)
+        }
+        Word::Reference => say(reference(&document(&operations)).trim_end()),
     }
 }
 

@@ -4,6 +4,7 @@
 mod approvals;
 mod bench;
 mod crossing;
+mod evidence;
 mod fetching;
 mod reports;
 mod watching;

@@ -21,7 +21,7 @@ use crate::error::Error;
 use crate::level::Badge;
 use crate::outlook::counted;
 
-pub use forms::{act, close_alert, page_act};
+pub use forms::{act, close_alert, page_act, report};
 
 const HERE: &str = "/scripts";
 const TITLE: &str = "Scripts";
@@ -46,6 +46,8 @@ struct ScriptsPage<'a> {
     total: String,
     newer: Option<String>,
     older: Option<String>,
+    /// What stands in the form for a report.
+    days: (String, String),
     icons: &'static str,
 }
 
@@ -116,6 +118,7 @@ pub async fn page(
             total: String::new(),
             newer: None,
             older: None,
+            days: (String::new(), String::new()),
             icons: icons(),
         },
     };
@@ -154,6 +157,7 @@ async fn inventory<'a>(
         total: counted(total.into(), "row", "rows"),
         newer: (asked.from > 0).then(|| link(asked.from.saturating_sub(LINES))),
         older: (next < total).then(|| link(next)),
+        days: forms::usual_days(app.clock.now()),
         icons: icons(),
     })
 }
@@ -177,6 +181,10 @@ async fn may(app: &App, view: &View) -> Result<bool, Failure> {
 struct Names(HashMap<String, String>);
 
 impl Names {
+    pub fn into_map(self) -> HashMap<String, String> {
+        self.0
+    }
+
     async fn of(app: &App) -> Result<Self, Failure> {
         let members = app.accounts.members().await?;
         Ok(Names(members.into_iter().map(|member| (member.id.to_string(), member.name)).collect()))

@@ -83,6 +83,8 @@ const fn act_words(act: Act) -> &'static str {
         Act::Export => "Hand out copies of all that is kept",
         Act::Pay => "Have orders paid: create, read, capture and void payments",
         Act::Refund => "Give money back",
+        Act::Scripts => "Look at what runs on paying pages",
+        Act::Approve => "Approve what runs on paying pages, and take approvals back",
     }
 }
 

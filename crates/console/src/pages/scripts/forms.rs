@@ -1,16 +1,21 @@
 //! What staff decide of scripts and pages.
 
+use std::time::Duration;
+
 use serde::Deserialize;
-use storeward_base::Actor;
-use storeward_checkout::desk::{Error as GuardError, Hold, NewApproval, Scope};
+use storeward_base::{Actor, Timestamp};
+use storeward_checkout::desk::{Error as GuardError, Hold, NewApproval, Period, Scope};
 use storeward_web::axum::extract::{Path, State};
-use storeward_web::axum::response::Response;
+use storeward_web::axum::response::{IntoResponse, Response};
+use storeward_web::http::header;
 use storeward_web::{Failure, Form, redirect};
 
-use super::{HERE, Refused, TITLE, checkout, content, digest, may, page_content, read_id};
+use super::{HERE, Names, Refused, TITLE, checkout, content, digest, may, page_content, read_id};
 use crate::app::App;
 use crate::pages::next::encode;
 use crate::pages::view::View;
+
+const DAY: Duration = Duration::from_secs(24 * 3_600);
 
 async fn want_owner(app: &App, view: &View) -> Result<Actor, Failure> {
     match may(app, view).await? {
@@ -144,4 +149,49 @@ pub async fn page_act(
         }
         Err(other) => Err(other.into()),
     }
+}
+
+#[derive(Deserialize)]
+pub struct Wanted {
+    #[serde(default)]
+    from: String,
+    #[serde(default)]
+    until: String,
+    /// `html` or `json`.
+    #[serde(default)]
+    form: String,
+}
+
+/// The last ninety days, as a form has them.
+pub fn usual_days(now: Timestamp) -> (String, String) {
+    let day = |at: Timestamp| at.rfc3339().chars().take(10).collect();
+    (day(now.minus(DAY * 90)), day(now))
+}
+
+/// Makes an evidence report; it goes to whoever asked as a file, and its digest into the ledger.
+pub async fn report(
+    State(app): State<App>,
+    view: View,
+    Form(wanted): Form<Wanted>,
+) -> Result<Response, Failure> {
+    let by = want_owner(&app, &view).await?;
+    let unfit = || {
+        Failure::invalid("console.report_days", "A report is from one day to a later one, at most 396 days.")
+    };
+    let day = |text: &str| Timestamp::parse_rfc3339(&format!("{text}T00:00:00Z")).ok_or_else(unfit);
+    let (from, last) = (day(&wanted.from)?, day(&wanted.until)?);
+    // To the end of the last day, or to now.
+    let until = last.plus(DAY).min(app.clock.now());
+    let names = Names::of(&app).await?.into_map();
+    let made = match checkout(&app)?.evidence(Period { from, until }, by, names).await {
+        Ok(made) => made,
+        Err(GuardError::Misfit { .. }) => return Err(unfit()),
+        Err(other) => return Err(other.into()),
+    };
+    let (kind, end, body) = match wanted.form.as_str() {
+        "json" => ("application/json", "json", made.json),
+        _ => ("text/html; charset=utf-8", "html", made.html.into_bytes()),
+    };
+    let name = format!("attachment; filename=\"paying-pages-{}-{}.{end}\"", wanted.from, wanted.until);
+    Ok(([(header::CONTENT_TYPE, kind.to_owned()), (header::CONTENT_DISPOSITION, name)], body).into_response())
 }
