@@ -146,6 +146,8 @@ impl Serving {
         handlers.extend(self.gate.iter().flat_map(|standing| standing.gate.handlers()));
         handlers.extend(self.vault.iter().flat_map(crate::vault::Standing::handlers));
         handlers.extend(self.payments.iter().flat_map(storeward_payments::Payments::handlers));
+        handlers
+            .extend(self.payments.iter().filter_map(|payments| crate::payments::orders(opened, payments)));
         handlers.extend(self.checkout.iter().flat_map(storeward_checkout::Checkout::handlers));
         handlers.extend(crate::api::keys(opened).handlers());
         handlers.extend(self.guide.iter().flat_map(crate::guide::Guidance::handlers));

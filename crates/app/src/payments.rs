@@ -1,10 +1,13 @@
 //! `[payments]`: payments, put together, with the pages where buyers choose how to pay.
 
 use std::path::Path;
+use std::time::Duration;
 
 use storeward_host::OwnPages;
+use storeward_payments::orders::{OrdersFile, OrdersSource};
 use storeward_payments::pages::{Look, Pages};
-use storeward_payments::{Mode, PAGES, Pace, Payments, PaymentsParts};
+use storeward_payments::{Mode, PAGES, Pace, Payments, PaymentsParts, WEBHOOKS};
+use storeward_store::jobs::Handler;
 
 use crate::Done;
 use crate::config::Config;
@@ -63,7 +66,25 @@ pub fn start(opened: &Opened, own: Option<OwnPages>) -> Done<(Option<Payments>, 
         Some(own) => own.with(&[PAGES], router),
         None => OwnPages::new(router, &[], &[]),
     };
+    let own = own.with_inboxes(&WEBHOOKS);
     Ok((Some(payments), Some(own)))
+}
+
+/// The job that reads the shop's orders from the database that `[vault.import]` names; nothing where there are no questions for
+/// that kind of shop.
+pub fn orders(opened: &Opened, payments: &Payments) -> Option<Handler> {
+    let import = opened.loaded.config.vault.as_ref()?.import.clone()?;
+    let every = Duration::from_secs(u64::from(import.every_minutes.max(1)) * 60);
+    let dir = opened.data.path().to_owned();
+    OrdersFile::is_known(&import.from).then(|| {
+        // Read anew each time, as the import does: a password that was changed needs no restart.
+        let from = move || {
+            let url = crate::vault::shop_database(&import, &dir).ok()?;
+            let file = OrdersFile::built_in(&import.from, url.engine(), &import.places)?;
+            Some(OrdersSource { file, url })
+        };
+        payments.orders_handler(from, every)
+    })
 }
 
 /// Where the shop is in browsers.

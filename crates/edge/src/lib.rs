@@ -33,6 +33,7 @@ mod record;
 pub mod request;
 pub mod response;
 pub mod routes;
+pub mod senders;
 mod serve;
 pub mod server;
 mod sharing;

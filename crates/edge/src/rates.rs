@@ -12,6 +12,8 @@ use http::Method;
 
 use storeward_base::AddressBlock;
 
+use crate::senders::Senders;
+
 /// Sets of eight buckets: 65,536 buckets in 512 KiB.
 const SETS: usize = 8_192;
 /// The upper bits of a bucket tell whose it is, the lower ones when it will be empty, in units since the start.
@@ -63,6 +65,10 @@ pub enum Bucket {
     /// How often an event may be told.
     Told(AddressBlock),
     ToldOfRule(u32),
+    /// Who sends messages to an inbox; true where one was taken from there.
+    Sender(AddressBlock, bool),
+    /// All senders from whom none was taken.
+    Strangers,
 }
 
 #[derive(Debug, Default)]
@@ -72,6 +78,8 @@ struct Set([AtomicU64; 8]);
 /// The buckets of all clients.
 #[derive(Debug)]
 pub struct Rates {
+    /// Of places that have room of their own.
+    pub senders: Senders,
     began: Instant,
     hashing: RandomState,
     sets: Box<[Set]>,
@@ -80,6 +88,7 @@ pub struct Rates {
 impl Default for Rates {
     fn default() -> Self {
         Rates {
+            senders: Senders::default(),
             began: Instant::now(),
             hashing: RandomState::new(),
             sets: (0..SETS).map(|_| Set::default()).collect(),

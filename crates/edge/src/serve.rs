@@ -1,11 +1,12 @@
 //! One request, from its head to the last byte of its answer. The order of the steps is the security of the house:
 //!
-//! canonical → ban → rate → closed routes → puzzle → limits → own → inspect head → inspect body → session → upstream →
+//! canonical → ban → rate → closed routes → puzzle (or, for messages of providers, room of their own) → limits → own → inspect head → inspect body → session → upstream →
 //! inspect response → session →
 //! headers → leak → written down.
 //!
 //! Each step says whether it fails open or closed.
 
+mod inbox;
 mod inspection;
 mod puzzle;
 mod response;
@@ -75,6 +76,8 @@ struct Exchange<'a> {
     late: Option<Late>,
     /// The shop hears the query without card numbers.
     masked_query: Option<String>,
+    /// Who sends a message to a place that has room of its own.
+    sender: Option<inbox::Sender>,
 }
 
 /// Serves one request. Never fails: whatever goes wrong becomes an answer.
@@ -113,6 +116,7 @@ pub async fn serve(
         minder: None,
         late: None,
         masked_query: None,
+        sender: None,
     };
     Ok(exchange.run(request).await)
 }

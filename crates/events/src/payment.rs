@@ -236,9 +236,11 @@ pub struct DayReconciled {
 /// The provider's list, the books and the shop's orders do not say the same.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DifferenceFound {
+    /// `stripe`, `paypal`; `shop` where an order of the shop is held against its payments.
     pub provider: String,
     pub day: String,
-    /// `missing_here`, `missing_there`, `amount`, `not_in_the_books`, `shop_not_told`.
+    /// `missing_here`, `missing_there`, `amount`, `not_in_the_books`, `shop_not_told`; of orders `order_missing`, `order_unpaid`,
+    /// `order_cancelled`, `order_without_payment`, `order_amount`, `order_currency`, `order_not_refunded`, `payment_not_refunded`.
     pub what: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payment: Option<PaymentId>,
@@ -307,7 +309,14 @@ pub(crate) fn sentence(event: &Event) -> Option<String> {
         }
         Event::DifferenceFound(p) => {
             let whose = p.payment.map_or_else(String::new, |payment| format!(" ({payment})"));
-            format!("{} and the books differ for {}: {}{whose}", p.provider, p.day, words::plain(&p.what))
+            match p.provider.as_str() {
+                "shop" => {
+                    format!("An order of the shop and its payment differ: {}{whose}", words::plain(&p.what))
+                }
+                provider => {
+                    format!("{provider} and the books differ for {}: {}{whose}", p.day, words::plain(&p.what))
+                }
+            }
         }
         Event::ShopNotTold(p) => {
             format!("The shop ({}) could not be told what became of {}: {}", p.hook, p.payment, p.code)

@@ -60,6 +60,8 @@ impl fmt::Debug for Stages {
 pub struct OwnPages {
     hosts: Arc<[String]>,
     rooms: Arc<[Room]>,
+    /// Where messages arrive whose signature decides.
+    inboxes: Arc<[String]>,
     /// Where answers are made; on the thread that asks without it.
     beside: Option<Handle>,
 }
@@ -76,7 +78,8 @@ impl OwnPages {
     /// places of the shop's host, such as `/.well-known/security.txt`; `hosts` are sibling hosts that are ours
     /// altogether, in lower case, where `router` also answers what nobody else does.
     pub fn new(router: Router, paths: &[&str], hosts: &[String]) -> Self {
-        let none = OwnPages { hosts: hosts.into(), rooms: Arc::default(), beside: None };
+        let none =
+            OwnPages { hosts: hosts.into(), rooms: Arc::default(), inboxes: Arc::default(), beside: None };
         none.with(&[&[OWN_PREFIX], paths].concat(), router)
     }
 
@@ -86,6 +89,20 @@ impl OwnPages {
     pub fn with(self, paths: &[&str], router: Router) -> Self {
         let further = paths.iter().map(|path| Room { path: (*path).to_owned(), router: router.clone() });
         OwnPages { rooms: self.rooms.iter().cloned().chain(further).collect(), ..self }
+    }
+
+    /// At these paths of its own programs send messages that bear a signature, such as a payment provider's. A `POST` there is held
+    /// up by no ban and by no client's pace, but has room of its own; what it says is believed by its signature alone, and 200 says
+    /// that it was good.
+    #[must_use]
+    pub fn with_inboxes(self, paths: &[&str]) -> Self {
+        let further = paths.iter().map(|path| (*path).to_owned());
+        OwnPages { inboxes: self.inboxes.iter().cloned().chain(further).collect(), ..self }
+    }
+
+    /// Whether such messages arrive at this canonical path.
+    pub fn is_inbox(&self, path: &str) -> bool {
+        self.inboxes.iter().any(|inbox| inbox == path)
     }
 
     /// Makes the answers on this runtime's threads, so that none of ours keeps one of the shop's waiting: a page of ours is made in

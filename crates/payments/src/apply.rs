@@ -98,6 +98,7 @@ impl Shared {
             != (after.state, after.captured, after.refunded, after.authorized);
         sql::save(tx, &after)?;
         if is_changed {
+            crate::orders::look_again(tx, &after.order)?;
             crate::news::promise(tx, self, &after)?;
         }
         sql::get(tx, after.id)

@@ -7,6 +7,7 @@ pub use crate::ledger::{Posting, balances};
 pub use crate::model::{Call, CallState, Operation, Payment, Piece, Provider, State};
 pub use crate::money::{Currency, Money};
 pub use crate::payments::{Payments, Whole};
+pub use crate::reconcile::Difference;
 pub use crate::verbs::Wish;
 pub use crate::{Error, news::Delivery};
 pub use storeward_fraud::backtest::{BackTest, NotYet, Record};

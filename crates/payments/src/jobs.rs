@@ -5,6 +5,7 @@ use std::time::Duration;
 use storeward_store::jobs::{Claim, Failed, Handler};
 
 use crate::error::Error;
+use crate::orders::OrdersSource;
 use crate::payments::Payments;
 use crate::provider::Gateway;
 use crate::webhooks::stripe_event;
@@ -18,7 +19,7 @@ const GAP: Duration = Duration::from_secs(3 * 3600);
 
 impl Payments {
     pub fn handlers(&self) -> Vec<Handler> {
-        let [message, news, round, erasures, gaps, day, forget] = std::array::from_fn(|_| self.clone());
+        let [message, news, round, erasures, gaps, day, orders, forget] = std::array::from_fn(|_| self.clone());
         vec![
             Handler::new(inbox::JOB, move |job| {
                 let payments = message.clone();
@@ -69,12 +70,40 @@ impl Payments {
             })
             .every(DAY)
             .time_limit(30 * MINUTE),
+            Handler::new("payments.orders", move |job| {
+                let payments = orders.clone();
+                async move {
+                    payments.compare_orders().await?;
+                    Ok(payments.finish_job(job.claim()).await?)
+                }
+            })
+            .every(15 * MINUTE)
+            .time_limit(20 * MINUTE),
             Handler::new("payments.forget", move |job| {
                 let payments = forget.clone();
                 async move { Ok::<(), Failed>(payments.forget(job.claim()).await?) }
             })
             .every(DAY),
         ]
+    }
+
+    /// Reads the orders of a shop's database from time to time. `from` is asked each time; nothing where it cannot say.
+    pub fn orders_handler(
+        &self,
+        from: impl Fn() -> Option<OrdersSource> + Send + Sync + 'static,
+        every: Duration,
+    ) -> Handler {
+        let payments = self.clone();
+        Handler::new("payments.read_orders", move |job| {
+            let (payments, from) = (payments.clone(), from());
+            async move {
+                let from = from.ok_or(Error::Form("where the shop's database is"))?;
+                payments.read_orders(&from).await?;
+                Ok(payments.finish_job(job.claim()).await?)
+            }
+        })
+        .every(every)
+        .time_limit(HOUR)
     }
 
     async fn finish_job(&self, claim: Claim) -> Result<(), Error> {

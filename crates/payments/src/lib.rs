@@ -1,7 +1,7 @@
 //! Payments: what an order costs is taken once, whatever fails, and the books say so.
 //!
 //! **Owns** [`Money`], payments and what may follow on what ([`machine`]), the log of calls, the books ([`ledger`]), thin clients of
-//! Stripe and PayPal, their messages ([`webhooks`]), the janitor, the daily comparison, news for the shop, and the operations for
+//! Stripe and PayPal, their messages ([`webhooks`]), the janitor, the daily comparison, the shop's [`orders`], news for the shop, and the operations for
 //! programs ([`rest`]).
 //! **Holds** a call that moves something is durable before it goes out, under a key that follows from what it is; what came of
 //! it is read from the provider; while nobody knows, nothing else is begun; the sum of what is taken and given back is
@@ -27,6 +27,7 @@ pub mod methods;
 mod model;
 pub mod money;
 pub mod news;
+pub mod orders;
 pub mod pages;
 mod payments;
 mod paypal;
@@ -52,7 +53,7 @@ pub use model::{
     Saving, State, Strength, Terms,
 };
 pub use money::{Currency, Money, MoneyFault};
-pub use payments::{PAGES, Pace, Payments, PaymentsParts, Whole};
+pub use payments::{PAGES, Pace, Payments, PaymentsParts, WEBHOOKS, Whole};
 pub use reconcile::{Compared, Difference};
 pub use stripe::VERSION as STRIPE_VERSION;
 pub use verbs::{Begun, Wish};
@@ -83,5 +84,10 @@ pub const MIGRATIONS: &[storeward_store::Migration] = &[
         domain: "payments",
         number: 5,
         sql: include_str!("../migrations/0005_risk.sql"),
+    },
+    storeward_store::Migration {
+        domain: "payments",
+        number: 6,
+        sql: include_str!("../migrations/0006_orders.sql"),
     },
 ];

@@ -28,7 +28,7 @@ use crate::money::Money;
 use crate::payments::Payments;
 use crate::webhooks::MOST_BODY_BYTES;
 
-use link::Link;
+use link::{Link, Made};
 pub use look::Look;
 use stopped::Buyer;
 use texts::{Text, WORDS};
@@ -389,7 +389,10 @@ async fn begin_by_link(
     let new = chosen.link.wanted(&pages.0.payments.0.settings.links, pages.0.payments.0.clock.now())?;
     let payment = match pages.of_link(&new).await? {
         Some(known) => known,
-        None => pages.made(new).await?,
+        None => match pages.made(new).await? {
+            Made::Payment(payment) => payment,
+            Made::Beside(other) => return pages.beside(&other, &headers),
+        },
     };
     pages.lead(&payment, &chosen.way, false, &buyer).await
 }
@@ -457,12 +460,13 @@ async fn gave_up(State(pages): State<Pages>, Path(part): Path<String>) -> Result
 impl Pages {
     /// Asks the provider, one at a time for a payment, and no longer than a buyer waits. Whatever comes of it stands in the payment.
     async fn look(&self, id: PaymentId) {
-        if !self.0.look.seats.take(id, self.0.payments.0.clock.now()) {
-            return;
-        }
+        let Some(seat) = self.0.look.seats.take(id, self.0.payments.0.clock.now()) else { return };
         let payments = self.0.payments.clone();
         // Goes on when the buyer goes away.
-        let asked = tokio::spawn(async move { payments.look(id).await.map(drop) });
+        let asked = tokio::spawn(async move {
+            let _seat = seat;
+            payments.look(id).await.map(drop)
+        });
         let _late = tokio::time::timeout(WAITS, asked).await;
     }
 }
@@ -501,6 +505,7 @@ mod tests {
     #[test]
     fn the_prefix_is_one() {
         assert_eq!(own!(""), crate::PAGES);
+        assert_eq!([own!("/webhooks/stripe"), own!("/webhooks/paypal")], crate::WEBHOOKS);
     }
 
     #[test]

@@ -21,6 +21,9 @@ use crate::sql;
 /// Below it, on the shop's own host, are the pages where buyers choose how to pay.
 pub const PAGES: &str = "/.storeward/pay";
 
+/// Where the providers' messages arrive, below [`PAGES`].
+pub const WEBHOOKS: [&str; 2] = ["/.storeward/pay/webhooks/stripe", "/.storeward/pay/webhooks/paypal"];
+
 /// Days after the last change of a payment.
 const EMAIL_KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
 
@@ -223,6 +226,7 @@ impl Payments {
             crate::methods::STATEMENTS,
             &crate::disputes::statements(),
             &crate::judge::statements(),
+            crate::orders::STATEMENTS,
         ]
         .concat()
     }

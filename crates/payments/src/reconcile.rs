@@ -25,12 +25,19 @@ statements! {
     UNTOLD_BETWEEN = "SELECT n.id, n.payment FROM payment_news n JOIN payment p ON p.id = n.payment \
                       WHERE n.made_at >= $1 AND n.made_at < $2 AND n.taken_at IS NULL AND p.captured > 0 AND p.provider = $3 ORDER BY n.id LIMIT 10000";
     INSERT_DIFFERENCE = "INSERT INTO payment_difference (id, provider, day, what, reference, payment, there, here, currency, found_at, settled_at) \
-                         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, NULL) ON CONFLICT (provider, what, reference) DO NOTHING";
-    LIST_DIFFERENCES = "SELECT provider, day, what, reference, payment, there, here, currency, found_at FROM payment_difference \
-                        WHERE settled_at IS NULL ORDER BY found_at DESC, id LIMIT 500";
+                         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, NULL) ON CONFLICT (provider, what, reference) DO UPDATE SET day = excluded.day, \
+                         payment = excluded.payment, there = excluded.there, here = excluded.here, currency = excluded.currency, \
+                         found_at = excluded.found_at, settled_at = NULL WHERE payment_difference.settled_at IS NOT NULL";
+    LIST_DIFFERENCES = "SELECT provider, day, what, reference, payment, there, here, currency, found_at, id FROM payment_difference \
+                        WHERE settled_at IS NULL AND id < $1 ORDER BY id DESC LIMIT $2";
+    COUNT_DIFFERENCES = "SELECT COUNT(*) FROM payment_difference WHERE settled_at IS NULL";
+    OPEN_OF_ORDER = "SELECT what FROM payment_difference WHERE provider = 'shop' AND reference = $1 AND settled_at IS NULL LIMIT 20";
+    SETTLE_ONE = "UPDATE payment_difference SET settled_at = $3 WHERE provider = 'shop' AND reference = $1 AND what = $2";
     SETTLE_DIFFERENCES = "UPDATE payment_difference SET settled_at = $3 WHERE provider = $1 AND reference = $2 AND settled_at IS NULL";
 }
 
+/// In the place of a provider, where an order of the shop is held against payments.
+const SHOP: &str = "shop";
 const DAY: Duration = Duration::from_secs(24 * 3600);
 /// Clocks, and a list that is made at night: a movement may stand in the list of the day beside.
 const MARGIN: Duration = Duration::from_secs(6 * 3600);
@@ -38,15 +45,18 @@ const MARGIN: Duration = Duration::from_secs(6 * 3600);
 /// Where the lists do not say the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
+    pub id: String,
+    /// `stripe`, `paypal`; `shop` where an order of the shop is held against payments.
     pub provider: String,
     /// `YYYY-MM-DD`, UTC.
     pub day: String,
-    /// `missing_here`, `missing_there`, `amount`, `not_in_the_books`, `shop_not_told`.
+    /// `missing_here`, `missing_there`, `amount`, `not_in_the_books`, `shop_not_told`; of orders `order_missing`, `order_unpaid`,
+    /// `order_cancelled`, `order_without_payment`, `order_amount`, `order_currency`, `order_not_refunded`, `payment_not_refunded`.
     pub what: String,
-    /// The provider's object, or the piece of news.
+    /// The provider's object, the piece of news, or the shop's order.
     pub reference: String,
     pub payment: Option<PaymentId>,
-    /// Minor units.
+    /// Minor units, at the provider and here; of orders at the payment and in the shop.
     pub there: Option<i64>,
     pub here: Option<i64>,
     pub currency: Option<String>,
@@ -61,13 +71,13 @@ pub struct Compared {
     pub differences: u64,
 }
 
-struct Found {
-    what: &'static str,
-    reference: String,
-    payment: Option<PaymentId>,
-    there: Option<i64>,
-    here: Option<i64>,
-    currency: Option<String>,
+pub(crate) struct Found {
+    pub what: &'static str,
+    pub reference: String,
+    pub payment: Option<PaymentId>,
+    pub there: Option<i64>,
+    pub here: Option<i64>,
+    pub currency: Option<String>,
 }
 
 impl Payments {
@@ -91,11 +101,28 @@ impl Payments {
         trouble.map_or(Ok(()), Err)
     }
 
-    /// Differences that nobody has settled, the newest first.
+    /// Differences that are still there, the newest 500.
     pub async fn differences(&self) -> Result<Vec<Difference>, Error> {
-        let rows = self.0.db.read(|reader| {
-            reader.query_many(LIST_DIFFERENCES, &[], |row| {
+        self.differences_before(None, 500).await
+    }
+
+    /// How many there are.
+    pub async fn count_differences(&self) -> Result<u64, Error> {
+        self.0.db.read(|reader| Ok(reader.query_one(COUNT_DIFFERENCES, &[], |row| row.get(0))?)).await
+    }
+
+    /// A page of them, newest first, behind the one with id `before`.
+    pub async fn differences_before(
+        &self,
+        before: Option<String>,
+        limit: u32,
+    ) -> Result<Vec<Difference>, Error> {
+        // No id is behind this in the order of bytes.
+        let before = before.unwrap_or_else(|| "~".to_owned());
+        let rows = self.0.db.read(move |reader| {
+            reader.query_many(LIST_DIFFERENCES, params![before, limit.min(501)], |row| {
                 Ok(Difference {
+                    id: row.get(9)?,
                     provider: row.get(0)?,
                     day: row.get(1)?,
                     what: row.get(2)?,
@@ -275,10 +302,14 @@ fn settle(tx: &mut Tx<'_>, provider: Provider, reference: &str) -> Result<(), Er
 
 /// True when it was not known.
 fn write_down(tx: &mut Tx<'_>, provider: Provider, day: &str, one: &Found) -> Result<bool, Error> {
+    write_down_at(tx, provider.word(), day, one)
+}
+
+fn write_down_at(tx: &mut Tx<'_>, provider: &str, day: &str, one: &Found) -> Result<bool, Error> {
     let (id, now) = (tx.event_id().to_string(), tx.now());
     let values = params![
         id,
-        provider.word(),
+        provider,
         day,
         one.what,
         &one.reference,
@@ -292,11 +323,27 @@ fn write_down(tx: &mut Tx<'_>, provider: Provider, day: &str, one: &Found) -> Re
         return Ok(false);
     }
     let fact = facts::DifferenceFound {
-        provider: provider.word().to_owned(),
+        provider: provider.to_owned(),
         day: day.to_owned(),
         what: one.what.to_owned(),
         payment: one.payment,
     };
     tx.append(Actor::System, None, fact)?;
     Ok(true)
+}
+
+/// Of an order only these are left; whatever else was told of it is settled.
+pub(crate) fn settle_but(tx: &mut Tx<'_>, order: &str, left: &[&str]) -> Result<(), Error> {
+    let open: Vec<String> = tx.query_many(OPEN_OF_ORDER, params![order], |row| row.get(0))?;
+    let now = tx.now();
+    for what in open.into_iter().filter(|what| !left.contains(&what.as_str())) {
+        tx.execute(SETTLE_ONE, params![order, &what, now])?;
+    }
+    Ok(())
+}
+
+/// The same as for a provider's list, of the shop's orders.
+pub(crate) fn write_down_of_order(tx: &mut Tx<'_>, one: &Found) -> Result<bool, Error> {
+    let day: String = tx.now().rfc3339().chars().take(10).collect();
+    write_down_at(tx, SHOP, &day, one)
 }

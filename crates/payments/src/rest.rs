@@ -3,6 +3,7 @@
 mod disputes;
 mod kept;
 mod messages;
+mod orders;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -82,6 +83,8 @@ pub fn operations(payments: Option<&Payments>) -> Vec<Operation> {
             .fails(409, "Money was taken already: give it back instead.")
             .repeats(Repeat::ByKey)
             .does(with(payments, void)),
+        orders::tell(payments),
+        orders::differences(payments),
     ]);
     all
 }

@@ -41,6 +41,13 @@ fn hourly() -> u32 {
     60
 }
 
+/// Where the shop's database is, as its file says now.
+pub fn database(section: &ImportSection, dir: &Path) -> Done<ForeignUrl> {
+    let wanted =
+        Wanted { from: &section.from, database: Some(&section.database_file), places: &section.places, dir };
+    ForeignUrl::parse(wanted.address()?.expose()).context("the shop's database")
+}
+
 /// What is asked of which shop.
 pub struct Wanted<'a> {
     pub from: &'a str,

@@ -1,5 +1,6 @@
 //! Payments: how each stands, what was called, booked and told; and giving back, taking, setting free by whoever may.
 
+mod differences;
 pub mod disputes;
 pub mod live;
 
@@ -25,6 +26,7 @@ use crate::level::{Badge, Level};
 const HERE: &str = "/payments";
 const TITLE: &str = "Payments";
 const LINES: u32 = 50;
+const DIFFERENCES: u32 = 20;
 /// Who may move money: whoever owns the shop, and whoever keeps its books.
 const MAY: [&str; 2] = ["owner", "accountant"];
 
@@ -46,6 +48,9 @@ struct StateOf {
     rows: Vec<Row>,
     older: Option<String>,
     balances: Vec<(String, String)>,
+    differences: Vec<differences::Line>,
+    /// How many more there are than are shown.
+    further: u64,
     waiting: u64,
     disputes: Vec<disputes::Line>,
     icons: &'static str,
@@ -110,6 +115,8 @@ async fn state_of(app: &App, payments: &Payments, before: Option<PaymentId>) -> 
     let balances = payments.balances().await?;
     let judged = payments.last_judgements(found.iter().map(|payment| payment.id).collect()).await?;
     let of = |payment: &Payment| judged.iter().find(|one| one.payment == payment.id);
+    let differences = payments.differences_before(None, DIFFERENCES).await?;
+    let shown = u64::try_from(differences.len()).unwrap_or(0);
     Ok(StateOf {
         to_look_at: payments.reviews(LINES).await?.len(),
         rows: found.iter().map(|payment| judged_row(payment, of(payment))).collect(),
@@ -118,6 +125,8 @@ async fn state_of(app: &App, payments: &Payments, before: Option<PaymentId>) -> 
             .into_iter()
             .map(|(account, money)| (account_words(&account), money.to_string()))
             .collect(),
+        further: payments.count_differences().await?.saturating_sub(shown),
+        differences: differences.into_iter().map(differences::line).collect(),
         waiting: payments.waiting().await?,
         disputes: payments.open_disputes(5).await?.iter().map(|one| disputes::line(one, now)).collect(),
         icons: icons(),

@@ -22,6 +22,7 @@ impl Exchange<'_> {
         body: &mut ClientBody,
     ) -> Result<Answer, Stopped> {
         self.ending.record.route = "own".into();
+        let _seat = self.sender.map(|sender| self.seat(sender)).transpose()?;
         let read = body.read_ahead(OWN_REQUEST_BYTES).await;
         let (bytes, complete) = read.map_err(|error| self.stopped_by_body(error))?;
         if !complete {
@@ -43,6 +44,9 @@ impl Exchange<'_> {
         let (parts, body) = own.answer(request).await.into_parts();
         if yields {
             tokio::task::yield_now().await;
+        }
+        if self.sender.is_some() {
+            self.took_message(parts.status);
         }
         Ok(Answer::Whole(parts, body))
     }

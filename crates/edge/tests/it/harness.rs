@@ -92,6 +92,11 @@ impl TestEdge {
         TestEdge::built(stages, "", &format!("servers = {servers:?}"), more)
     }
 
+    /// With stages, and with further TOML inside of `[listen]`.
+    pub fn built_with(stages: Stages, listen: &str, servers: &[String], more: &str) -> TestEdge {
+        TestEdge::built(stages, listen, &format!("servers = {servers:?}"), more)
+    }
+
     /// `upstream` is what stands inside of `[upstream]`.
     pub fn with_upstream(upstream: &str, more: &str) -> TestEdge {
         TestEdge::configured("", upstream, more)

@@ -10,6 +10,7 @@ mod foreign;
 mod frames;
 mod harness;
 mod http2;
+mod inbox;
 mod inspecting;
 mod limits;
 mod long_bodies;

@@ -5,13 +5,23 @@ use serde::Deserialize;
 use storeward_base::{Actor, Timestamp};
 use storeward_seal::encoding::hex;
 use storeward_seal::fingerprint::{equal, hmac_sha256};
-use storeward_web::Failure;
+use storeward_web::axum::response::{Html, Response};
+use storeward_web::http::{HeaderMap, StatusCode};
+use storeward_web::{Failure, explained, render};
 
 use crate::error::Error;
 use crate::model::{NewPayment, Payment, Saving, State};
 use crate::money::{Currency, Money};
 
 use super::Pages;
+use super::texts::Text;
+
+/// What became of a link.
+pub(super) enum Made {
+    Payment(Payment),
+    /// The order has another payment, which nobody may end.
+    Beside(Payment),
+}
 
 /// A link is good for no longer than this, whatever it says.
 const LONGEST_S: i64 = 7 * 24 * 3600;
@@ -115,7 +125,38 @@ impl Pages {
         Ok(known.into_iter().find(|payment| payment.amount == new.amount && payment.state != State::Failed))
     }
 
-    pub(super) async fn made(&self, new: NewPayment) -> Result<Payment, Failure> {
-        Ok(self.0.payments.create(Actor::System, new).await?)
+    /// The payment of a link. The order may have another one, of the amount that it cost when the buyer began: what nobody paid of
+    /// it is ended, since the shop signed what it costs now; what was paid, or may have been, stays as it is.
+    pub(super) async fn made(&self, new: NewPayment) -> Result<Made, Failure> {
+        let payments = &self.0.payments;
+        let order = new.order.clone();
+        match payments.create(Actor::System, new.clone()).await {
+            Ok(made) => return Ok(Made::Payment(made)),
+            Err(Error::OrderHasPayment) => {}
+            Err(other) => return Err(other.into()),
+        }
+        let open = payments.of_order(&order).await?.into_iter().find(Payment::is_open);
+        let Some(other) = open else { return Err(Error::OrderHasPayment.into()) };
+        let is_unpaid = other.captured == 0 && other.authorized == 0;
+        let wish = crate::verbs::Wish { actor: Actor::System, amount: None, name: None };
+        if !is_unpaid || payments.void(other.id, wish).await.is_err() {
+            return Ok(Made::Beside(other));
+        }
+        match payments.create(Actor::System, new).await {
+            Ok(made) => Ok(Made::Payment(made)),
+            Err(Error::OrderHasPayment) => Ok(Made::Beside(other)),
+            Err(other) => Err(other.into()),
+        }
+    }
+
+    /// The order has another payment: that is said, and where it stands.
+    pub(super) fn beside(&self, other: &Payment, headers: &HeaderMap) -> Result<Response, Failure> {
+        let language = super::language(headers);
+        let words =
+            if other.captured > 0 || other.authorized > 0 { Text::PaidOtherwise } else { Text::Changed };
+        let link = self.0.payments.page_path(other.id);
+        let label = super::say(language, Text::SeePayment, &[]);
+        let page = self.stands(other, language, words, Some((link, label)));
+        Ok(explained(StatusCode::CONFLICT, Html(render(&page)?)))
     }
 }

@@ -1,7 +1,8 @@
 //! How the pages look: the shop's name and colour; and who was asked about lately.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use storeward_base::{PaymentId, Timestamp};
@@ -9,8 +10,14 @@ use storeward_seal::fingerprint::sha256_hex;
 
 /// A buyer's page asks the provider about one payment no more often than this.
 const ASKS_EVERY: Duration = Duration::from_secs(2);
+/// The first so many times; afterwards [`ASKS_THEN_EVERY`], until nobody asked for [`ASKS_REMEMBERED`].
+const ASKS_FIRST: u32 = 15;
+const ASKS_THEN_EVERY: Duration = Duration::from_secs(20);
+const ASKS_REMEMBERED: Duration = Duration::from_secs(600);
 /// Payments that are remembered for it.
 const MOST: usize = 2_000;
+/// Payments about which buyers' pages have a provider asked at the same time.
+const MOST_AT_ONCE: u32 = 16;
 /// Where the config names no colour.
 const COLOUR: &str = "#1f5f7a";
 
@@ -55,23 +62,43 @@ fn ink_on(colour: &str) -> &'static str {
     if 1.05 / (light + 0.05) >= (light + 0.05) / 0.05 { "#fff" } else { "#101418" }
 }
 
-/// When which payment was asked about.
+/// When which payment was asked about, and how many are at this moment.
 #[derive(Default)]
-pub(super) struct Seats(Mutex<HashMap<PaymentId, Timestamp>>);
+pub(super) struct Seats {
+    asked: Mutex<HashMap<PaymentId, (Timestamp, u32)>>,
+    taken: Arc<AtomicU32>,
+}
+
+/// One question under way. Dropping it makes room.
+pub(super) struct Seat(Arc<AtomicU32>);
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
 
 impl Seats {
-    /// Whether it may be asked about now.
-    pub(super) fn take(&self, id: PaymentId, now: Timestamp) -> bool {
-        let mut seats = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if seats.len() >= MOST {
-            seats.retain(|_, at| now.since(*at) < ASKS_EVERY);
+    /// Room for a question about a payment; nothing where it was asked about just now, or where as many are under way as may be.
+    pub(super) fn take(&self, id: PaymentId, now: Timestamp) -> Option<Seat> {
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        if asked.len() >= MOST {
+            asked.retain(|_, (at, _)| now.since(*at) < ASKS_REMEMBERED);
         }
+        let before = asked.get(&id).copied().filter(|(at, _)| now.since(*at) < ASKS_REMEMBERED);
+        let is_early = before.is_some_and(|(at, times)| {
+            now.since(at) < if times < ASKS_FIRST { ASKS_EVERY } else { ASKS_THEN_EVERY }
+        });
         // So many at once are no buyers: messages and the janitor see to theirs.
-        if seats.len() >= MOST || seats.get(&id).is_some_and(|at| now.since(*at) < ASKS_EVERY) {
-            return false;
+        if is_early || (asked.len() >= MOST && before.is_none()) {
+            return None;
         }
-        seats.insert(id, now);
-        true
+        let seat = Seat(Arc::clone(&self.taken));
+        if self.taken.fetch_add(1, Ordering::Relaxed) >= MOST_AT_ONCE {
+            return None;
+        }
+        asked.insert(id, (now, before.map_or(1, |(_, times)| times.saturating_add(1))));
+        Some(seat)
     }
 }
 
@@ -96,7 +123,33 @@ mod tests {
     fn a_page_that_is_loaded_again_and_again_asks_the_provider_once() {
         let (seats, at) = (Seats::default(), Timestamp::from_seconds(1_800_000_000));
         let id = PaymentId::at(at, &SystemEntropy);
-        assert!(seats.take(id, at) && !seats.take(id, at.plus(Duration::from_secs(1))));
-        assert!(seats.take(id, at.plus(ASKS_EVERY)));
+        assert!(seats.take(id, at).is_some() && seats.take(id, at.plus(Duration::from_secs(1))).is_none());
+        assert!(seats.take(id, at.plus(ASKS_EVERY)).is_some());
+        // Loaded for an hour: some ten seconds apart are enough for whoever waits that long.
+        let second = Duration::from_secs(1);
+        let asked = (10..3_610).filter(|after| seats.take(id, at.plus(second * *after)).is_some()).count();
+        assert!((150..220).contains(&asked), "{asked} times in an hour");
+    }
+
+    #[test]
+    fn many_payments_at_once_are_bounded_and_one_that_ended_makes_room() {
+        let (seats, at) = (Seats::default(), Timestamp::from_seconds(1_800_000_000));
+        let ask = || seats.take(PaymentId::at(at, &SystemEntropy), at);
+        let held: Vec<_> = (0..100).filter_map(|_| ask()).collect();
+        assert_eq!(held.len(), 16);
+        drop(held);
+        assert!(ask().is_some());
+    }
+
+    #[test]
+    fn a_flood_of_payments_takes_no_memory_without_end() {
+        let (seats, at) = (Seats::default(), Timestamp::from_seconds(1_800_000_000));
+        let known = PaymentId::at(at, &SystemEntropy);
+        assert!(seats.take(known, at).is_some());
+        for _ in 0..3_000 {
+            drop(seats.take(PaymentId::at(at, &SystemEntropy), at));
+        }
+        assert!(seats.asked.lock().unwrap().len() <= MOST);
+        assert!(seats.take(known, at.plus(ASKS_EVERY)).is_some(), "who was there goes on");
     }
 }

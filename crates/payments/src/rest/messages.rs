@@ -256,3 +256,75 @@ message! {
         methods: u64,
     }
 }
+
+message! {
+    /// How the shop has its orders.
+    request OrdersToTell {
+        /// 1 to 500 of them.
+        orders: Vec<OrderToTell>,
+    }
+}
+
+message! {
+    /// One order, as the shop has it.
+    request OrderToTell {
+        /// The shop's number of the order, as it was named when the payment was asked for.
+        order: String,
+        /// What it costs, in minor units.
+        amount: u64,
+        /// ISO 4217, in capitals.
+        currency: String,
+        /// `open` (not paid), `paid`, `refunded` (all of it) or `cancelled`.
+        state: String,
+        /// What was given back of it, in minor units, where the shop knows.
+        refunded: Option<u64>,
+        /// It is paid in another way, such as by bank transfer; false where it is left out.
+        elsewhere: Option<bool>,
+        /// Since when it is so (RFC 3339); now where it is left out.
+        at: Option<String>,
+    }
+}
+
+message! {
+    /// What became of the orders of a call.
+    answer OrdersTold {
+        /// Written, or the same as before.
+        taken: u64,
+        /// Older than what is known, and so left as they are.
+        older: u64,
+    }
+}
+
+message! {
+    /// Where provider, books and shop do not say the same.
+    answer DifferenceMessage {
+        /// `missing_here`, `missing_there`, `amount`, `not_in_the_books`, `shop_not_told`; of orders `order_missing`, `order_unpaid`, `order_cancelled`, `order_without_payment`, `order_amount`, `order_currency`, `order_not_refunded`, `payment_not_refunded`.
+        what: String,
+        /// `stripe` or `paypal`; `shop` where an order is held against payments.
+        provider: String,
+        /// Of which day (UTC).
+        day: String,
+        /// The provider's object, the piece of news, or the order.
+        reference: String,
+        /// The payment's id.
+        payment: Option<String>,
+        /// What the provider has, or the payment; minor units.
+        there: Option<u64>,
+        /// What the books have, or the shop; minor units.
+        here: Option<u64>,
+        /// ISO 4217.
+        currency: Option<String>,
+        /// When it was found (RFC 3339).
+        found_at: String,
+    }
+}
+
+message! {
+    /// A page of differences.
+    answer DifferencePage {
+        /// The newest first.
+        differences: Vec<DifferenceMessage>,
+        /// For `after` of the next page; null on the last one.
+        next: Option<String>,
+    }
+}

@@ -19,8 +19,12 @@ const FOLDER: &str = "/v1/notifications/certs/";
 const OLDEST: Duration = Duration::from_secs(4 * 24 * 3600);
 const AHEAD: Duration = Duration::from_secs(300);
 const MOST_KEPT: usize = 16;
-/// Whoever invents certificates makes us ask for this many a minute at most.
+/// Whoever invents certificates makes us ask for this many a minute at most,
 const MOST_ASKED: usize = 10;
+/// and for this many once one is at hand: PayPal changes its own seldom, and sends again what waits for the new one.
+const MOST_ASKED_BESIDE: usize = 2;
+/// RSA of 2048 to 4096 bits: what is shorter or longer fits no certificate, and none is fetched for it.
+const SIGNATURE_BYTES: std::ops::RangeInclusive<usize> = 256..=512;
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// The certificates of one host, once they were fetched.
@@ -69,7 +73,8 @@ impl Certificates {
             while kept.asked.front().is_some_and(|at| now.since(*at) >= MINUTE) {
                 kept.asked.pop_front();
             }
-            if kept.asked.len() >= MOST_ASKED {
+            let most = if kept.chains.is_empty() { MOST_ASKED } else { MOST_ASKED_BESIDE };
+            if kept.asked.len() >= most {
                 return Err(Refusal::CertificateLater);
             }
             kept.asked.push_back(now);
@@ -128,6 +133,9 @@ impl Signed {
             return Err(Refusal::NoSignature);
         }
         let signature = decode_base64(get("paypal-transmission-sig")?).ok_or(Refusal::NoSignature)?;
+        if !SIGNATURE_BYTES.contains(&signature.len()) {
+            return Err(Refusal::Signature);
+        }
         Ok(Signed {
             transmission: transmission.to_owned(),
             time: get("paypal-transmission-time")?.to_owned(),

@@ -292,7 +292,7 @@ both_engines!(what_is_not_paypals_is_refused, MIGRATIONS, async |db| {
     }
     assert!(elsewhere.requests().is_empty(), "nobody is asked whom a message names");
     assert_eq!(payments.waiting().await.unwrap(), 1);
-    // Whoever invents certificates makes us ask for ten a minute.
+    // Whoever invents certificates makes us ask for two a minute once there is a good one.
     db.clock.advance(Duration::from_secs(61));
     let before = certificates.requests().len();
     let names: Vec<String> = (0..40).map(|number| format!("invented-{number}")).collect();
@@ -300,7 +300,33 @@ both_engines!(what_is_not_paypals_is_refused, MIGRATIONS, async |db| {
         let refused = Sent { url: at(name), ..sent("t-17") }.to(&payments).await;
         assert!(matches!(refused, Err(Refusal::Certificate | Refusal::CertificateLater)), "{refused:?}");
     }
-    assert_eq!(certificates.requests().len() - before, 10);
+    assert_eq!(certificates.requests().len() - before, 2);
+    // Nothing at all for a signature that no certificate could have made, or for an address that is none of theirs.
+    db.clock.advance(Duration::from_secs(61));
+    let before = certificates.requests().len();
+    let now = db.clock.now();
+    for (length, url) in
+        [(64, at("invented-41")), (1024, at("invented-42")), (256, format!("{}/x", elsewhere.url()))]
+    {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            ("paypal-auth-algo", "SHA256withRSA".to_owned()),
+            ("paypal-transmission-id", "t-18".to_owned()),
+            ("paypal-transmission-time", now.rfc3339()),
+            ("paypal-transmission-sig", storeward_seal::encoding::base64(&vec![7; length])),
+            ("paypal-cert-url", url),
+        ] {
+            headers.insert(name, value.parse().unwrap());
+        }
+        let refused = payments.receive(Provider::PayPal, &headers, BODY.as_bytes()).await;
+        assert!(matches!(refused, Err(Refusal::Signature | Refusal::Certificate)), "{refused:?}");
+    }
+    assert_eq!((certificates.requests().len(), elsewhere.requests().len()), (before, 0));
+    // And PayPal's own messages go on through all of it.
+    for name in &names {
+        assert!(Sent { url: at(name), ..sent("t-17") }.to(&payments).await.is_err());
+    }
+    assert_eq!(Sent { time: now.rfc3339(), ..sent("t-19") }.to(&payments).await, Ok(()));
 });
 
 // PayPal signs a check sum. A body of the same sum passes, and nothing follows from it.

@@ -237,3 +237,54 @@ both_engines!(what_is_kept_is_used_by_programs, &migrations(), async |db| {
     assert_eq!((none.status, none.body["disputes"].as_array().map(Vec::len)), (200, Some(0)));
     assert_eq!(stand.call(&key, "GET", "/disputes/stripe.du_1", "", None).await.status, 404);
 });
+
+// The shop's own program tells its orders and reads what does not agree; whoever may not pay does neither.
+both_engines!(a_shop_tells_its_orders_and_reads_what_does_not_agree, &migrations(), async |db| {
+    let stand = stand(&db).await;
+    let key = stand.key(&[Act::Pay]).await;
+    stand.shop.paid("A-1", 1999, Provider::Stripe).await;
+    stand.shop.paid("A-2", 1999, Provider::PayPal).await;
+    let one = |order: &str, state: &str| json!({ "order": order, "amount": 1999, "currency": "EUR", "state": state });
+    let tell = async |orders: Value| {
+        stand.call(&key, "POST", "/payments/orders", "", Some(json!({ "orders": orders }))).await
+    };
+    let told = tell(json!([one("A-1", "open"), one("A-2", "cancelled"), one("A-3", "open")])).await;
+    assert_eq!((told.status, &told.body), (200, &json!({ "taken": 3, "older": 0 })));
+    let mut old = one("A-1", "paid");
+    old["at"] = "2020-01-01T00:00:00Z".into();
+    assert_eq!(tell(json!([old])).await.body, json!({ "taken": 0, "older": 1 }));
+    for (wrong, pointer) in [
+        (json!([]), "/orders"),
+        (json!([one("A-4", "paid"), one("A-5", "shipped")]), "/orders/1/state"),
+        (json!([{ "order": "A-4", "amount": 1, "currency": "eur", "state": "paid" }]), "/orders/0/currency"),
+        (
+            json!([{ "order": "A-4", "amount": 1, "currency": "EUR", "state": "paid", "at": "today" }]),
+            "/orders/0/at",
+        ),
+        (json!([one("A 4", "paid")]), "/orders"),
+    ] {
+        let refused = tell(wrong).await;
+        assert_eq!(
+            (refused.status, &refused.body["errors"][0]["pointer"]),
+            (422, &pointer.into()),
+            "{}",
+            refused.body
+        );
+    }
+    assert_eq!(stand.shop.payments.shop_order("A-4").await.unwrap(), None, "all or none");
+    db.clock.advance(Duration::from_secs(31 * 60));
+    stand.shop.payments.compare_orders().await.unwrap();
+    let first = stand.call(&key, "GET", "/payments/differences?limit=1", "", None).await;
+    let next = first.body["next"].as_str().unwrap().to_owned();
+    let second =
+        stand.call(&key, "GET", &format!("/payments/differences?limit=1&after={next}"), "", None).await;
+    let mut whats = vec![&first.body["differences"][0]["what"], &second.body["differences"][0]["what"]];
+    whats.sort_by_key(|what| what.to_string());
+    assert_eq!(whats, ["order_cancelled", "order_unpaid"], "{} {}", first.body, second.body);
+    assert_eq!((&second.body["next"], &second.body["differences"][0]["there"]), (&Value::Null, &1999.into()));
+    let other = stand.key(&[Act::Read]).await;
+    for (method, path) in [("GET", "/payments/differences"), ("POST", "/payments/orders")] {
+        let body = (method == "POST").then(|| json!({ "orders": [one("A-1", "paid")] }));
+        assert_eq!(stand.call(&other, method, path, "", body).await.status, 403, "{method} {path}");
+    }
+});

@@ -89,11 +89,28 @@ impl Shop {
         Shop::at(db, emulators, more, hooks, "http://127.0.0.1:9/nobody").await
     }
 
+    /// With files of its own in the folder.
+    pub async fn prepared(db: &TestDb, more: &str, prepare: impl FnOnce(&Path)) -> Shop {
+        let emulators = Emulators::start(Options::default()).await.unwrap();
+        Shop::made(db, emulators, (more, ""), "http://127.0.0.1:9/nobody", prepare).await
+    }
+
     pub async fn at(db: &TestDb, emulators: Emulators, more: &str, hooks: &str, hook: &str) -> Shop {
+        Shop::made(db, emulators, (more, hooks), hook, |_| {}).await
+    }
+
+    async fn made(
+        db: &TestDb,
+        emulators: Emulators,
+        (more, hooks): (&str, &str),
+        hook: &str,
+        prepare: impl FnOnce(&Path),
+    ) -> Shop {
         // Both clocks say the same.
         let ahead = emulators.control.now_s() - db.clock.now().seconds();
         db.clock.advance(Duration::from_secs(u64::try_from(ahead).unwrap()));
         let folder = tempfile::tempdir().unwrap();
+        prepare(folder.path());
         let (_, stripe_secret) = emulators.control.stripe_webhook(&format!("{hook}/stripe")).unwrap();
         let webhook_id = emulators.control.paypal_webhook(&format!("{hook}/paypal")).unwrap();
         private(folder.path(), "whsec", &stripe_secret);

@@ -1,0 +1,130 @@
+//! What provider, books and the shop's orders do not agree on, and what whoever reads it does about it.
+
+use storeward_payments::desk::{Difference, Money};
+use storeward_web::Moment;
+
+/// One line of the list.
+pub struct Line {
+    pub at: Moment,
+    pub what: &'static str,
+    pub todo: &'static str,
+    /// The order or the provider's object.
+    pub reference: String,
+    /// The payment's id, where there is one.
+    pub payment: Option<String>,
+    pub whose: &'static str,
+    pub there: String,
+    pub here: String,
+}
+
+pub fn line(one: Difference) -> Line {
+    let (what, todo) = words(&one.what);
+    let currency = one.currency.as_deref().and_then(|code| code.parse().ok());
+    let money = |minor: Option<i64>| match (minor, currency) {
+        (Some(minor), Some(currency)) => Money { minor, currency }.to_string(),
+        (Some(minor), None) => format!("{minor} minor units"),
+        (None, _) => "–".to_owned(),
+    };
+    Line {
+        at: Moment(one.found_at),
+        what,
+        todo,
+        whose: match one.provider.as_str() {
+            "stripe" => "Stripe",
+            "paypal" => "PayPal",
+            _ => "your shop",
+        },
+        there: money(one.there),
+        here: money(one.here),
+        payment: one.payment.map(|id| id.to_string()),
+        reference: one.reference,
+    }
+}
+
+/// What it is, and what to do.
+fn words(what: &str) -> (&'static str, &'static str) {
+    match what {
+        "missing_here" => (
+            "The provider moved money that Storeward does not know",
+            "Look it up in the provider's dashboard: somebody may have taken or given it back there by hand.",
+        ),
+        "missing_there" => (
+            "Storeward has a movement that the provider does not list",
+            "Look it up in the provider's dashboard. If it is not there, the row here was not made by Storeward: run storeward audit verify.",
+        ),
+        "amount" => (
+            "Provider and books have another amount",
+            "Compare with the provider's dashboard; what stands there is what was moved.",
+        ),
+        "not_in_the_books" => (
+            "Money was taken, and the books have no entry of it",
+            "Run storeward audit verify: somebody may have changed the database.",
+        ),
+        "shop_not_told" => (
+            "Your shop did not take the news of a payment",
+            "Look at the address in [[payments.hook]], and set the order to what the payment says.",
+        ),
+        "order_missing" => (
+            "Money was taken for an order that your shop does not have",
+            "Find the buyer's order in the shop; if there is none, give the money back.",
+        ),
+        "order_unpaid" => (
+            "The payment is there, the order is not paid",
+            "Set the order to paid, and look why the shop missed the news.",
+        ),
+        "order_cancelled" => {
+            ("The order is cancelled, the money was kept", "Give it back, or set the order to paid.")
+        }
+        "order_without_payment" => (
+            "The order is paid, and no payment brought it",
+            "Do not send anything yet. Whoever set it to paid says why; if nobody did, the shop was tampered with.",
+        ),
+        "order_amount" => (
+            "Order and payment have another amount",
+            "Do not send anything yet. If the order was changed after it was paid, take or give back the rest.",
+        ),
+        "order_currency" => (
+            "Order and payment have another currency",
+            "Do not send anything yet. Compare the order with what the buyer saw.",
+        ),
+        "order_not_refunded" => (
+            "More was given back than the order says",
+            "Enter the refund in the shop, or find out who gave it back.",
+        ),
+        "payment_not_refunded" => (
+            "The order says that money went back, and it did not",
+            "Give it back on the payment's page: the buyer waits for it.",
+        ),
+        _ => ("They do not agree", "Compare the provider's dashboard, the books and the order."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::words;
+
+    #[test]
+    fn each_word_has_its_own_lines() {
+        let all = [
+            "missing_here",
+            "missing_there",
+            "amount",
+            "not_in_the_books",
+            "shop_not_told",
+            "order_missing",
+            "order_unpaid",
+            "order_cancelled",
+            "order_without_payment",
+            "order_amount",
+            "order_currency",
+            "order_not_refunded",
+            "payment_not_refunded",
+        ];
+        let mut lines: Vec<_> = all.into_iter().map(words).collect();
+        lines.push(words("else"));
+        let count = lines.len();
+        lines.sort_unstable();
+        lines.dedup();
+        assert_eq!(lines.len(), count);
+    }
+}

@@ -1,0 +1,325 @@
+//! One order against the payments that it has.
+
+use std::sync::Arc;
+
+use storeward_base::{PaymentId, Timestamp};
+use storeward_store::{Reader, Tx, params};
+
+use super::{
+    CHECK_ORDER, DUE_ORDERS, FIRST_TOLD, GRACE, Kept, LAST_READ, OrderState, PROGRAM, READ_AT,
+    UNKNOWN_ORDERS, kept,
+};
+use crate::error::Error;
+use crate::model::{Payment, State};
+use crate::payments::{Payments, Shared};
+use crate::reconcile::{Found, settle_but, write_down_of_order};
+use crate::sql;
+
+/// So many orders in one transaction, and so many transactions in one round.
+const PAGE: u32 = 200;
+const PAGES: u32 = 50;
+/// A difference is looked at again, so that it is gone from the list once it is gone.
+const AGAIN: std::time::Duration = std::time::Duration::from_secs(3600);
+/// An order of which nobody has told is missed after a day: some shops tell theirs at night.
+const MISSED_AFTER: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
+/// Payments that are older are missed no more.
+const MISSED_UNTIL: std::time::Duration = std::time::Duration::from_secs(90 * 24 * 3600);
+
+/// What a round did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Round {
+    pub compared: u32,
+    /// Those that were not known before.
+    pub differences: u32,
+    /// Orders whose payments have not come to rest, or that were not read since: they are looked at later.
+    pub later: u32,
+}
+
+/// Everything that money did for an order.
+#[derive(Default)]
+struct Paid {
+    taken: i64,
+    back: i64,
+    is_set_aside: bool,
+    /// The payment that was meant to bring it, and of what amount that is.
+    payment: Option<Payment>,
+}
+
+impl Paid {
+    fn of(payments: &[Payment]) -> Paid {
+        let mut paid = Paid::default();
+        for one in payments {
+            paid.taken = paid.taken.saturating_add(one.captured);
+            paid.back = paid.back.saturating_add(one.refunded);
+            paid.is_set_aside |= one.state == State::Authorized;
+            // The newest first: the first that brought something.
+            if paid.payment.is_none() && (one.captured > 0 || one.state == State::Authorized) {
+                paid.payment = Some(one.clone());
+            }
+        }
+        paid
+    }
+}
+
+/// What does not agree. Pure.
+fn differences(order: &Kept, paid: &Paid) -> Vec<Found> {
+    let (order, id) = (&order.order, paid.payment.as_ref().map(|payment| payment.id));
+    let found = |what: &'static str, there: Option<i64>, here: Option<i64>| Found {
+        what,
+        reference: order.order.clone(),
+        payment: id,
+        there,
+        here,
+        currency: Some(order.amount.currency.to_string()),
+    };
+    let mut all = Vec::new();
+    if let Some(payment) = &paid.payment
+        && payment.amount != order.amount
+    {
+        let what =
+            if payment.currency() == order.amount.currency { "order_amount" } else { "order_currency" };
+        all.push(found(what, Some(payment.amount.minor), Some(order.amount.minor)));
+        // Sums of two currencies say nothing of each other.
+        if what == "order_currency" {
+            return all;
+        }
+    }
+    let left = paid.taken - paid.back;
+    match order.state {
+        OrderState::Open if left > 0 => all.push(found("order_unpaid", Some(left), Some(0))),
+        OrderState::Cancelled if left > 0 => all.push(found("order_cancelled", Some(left), Some(0))),
+        OrderState::Paid
+            if order.amount.minor > 0 && paid.taken == 0 && !paid.is_set_aside && !order.is_elsewhere =>
+        {
+            all.push(found("order_without_payment", Some(0), Some(order.amount.minor)));
+        }
+        _ => {}
+    }
+    if paid.taken > 0 {
+        let said = match (order.state, order.refunded) {
+            // Whole, also where less was taken than it cost.
+            (OrderState::Refunded, _) => Some(paid.taken),
+            (OrderState::Paid, Some(back)) => Some(back),
+            // It does not say: only that all is gone cannot be right.
+            (OrderState::Paid, None) => Some(if left > 0 { paid.back } else { 0 }),
+            (OrderState::Open | OrderState::Cancelled, _) => None,
+        };
+        match said {
+            Some(said) if said < paid.back => {
+                all.push(found("order_not_refunded", Some(paid.back), Some(said)));
+            }
+            Some(said) if said > paid.back => {
+                all.push(found("payment_not_refunded", Some(paid.back), Some(said)));
+            }
+            _ => {}
+        }
+    }
+    all
+}
+
+/// Until when what the shop says is how it was there: a program tells what changes, a database is read from time to time.
+fn as_of(reader: &mut Reader<'_>, order: &Kept, now: Timestamp) -> Result<Timestamp, Error> {
+    if order.source == PROGRAM {
+        return Ok(now);
+    }
+    let read: Option<Timestamp> = reader.query_optional(READ_AT, params![&order.source], |row| row.get(0))?;
+    Ok(read.map_or(order.told_at, |read| read.max(order.told_at)))
+}
+
+impl Payments {
+    /// Compares the orders that are due, and looks for payments of which the shop knows no order. A round that is cut short goes on
+    /// where it stopped.
+    pub async fn compare_orders(&self) -> Result<Round, Error> {
+        let mut round = Round::default();
+        for _ in 0..PAGES {
+            let shared = Arc::clone(&self.0);
+            let (page, count) = self.0.db.write(move |tx| shared.compare_page(tx)).await?;
+            round.compared += page.compared;
+            round.differences += page.differences;
+            round.later += page.later;
+            if count < PAGE {
+                break;
+            }
+        }
+        let mut after = PaymentId::of(self.0.now().minus(MISSED_UNTIL), [0; 10]).text();
+        for _ in 0..PAGES {
+            let (shared, from) = (Arc::clone(&self.0), after);
+            let (found, last) = self.0.db.write(move |tx| shared.missed(tx, &from)).await?;
+            round.differences += found;
+            let Some(last) = last else { break };
+            after = last;
+        }
+        Ok(round)
+    }
+}
+
+impl Shared {
+    fn compare_page(&self, tx: &mut Tx<'_>) -> Result<(Round, u32), Error> {
+        tx.commit_silent("orders were compared with payments; differences are told");
+        let now = tx.now();
+        let due = tx.query_many(DUE_ORDERS, params![now, PAGE], kept)?;
+        let mut round = Round::default();
+        for order in &due {
+            let next = match self.compare_order(tx, order, now)? {
+                None => {
+                    round.later += 1;
+                    Some(now.plus(GRACE))
+                }
+                Some((found, fresh)) => {
+                    round.compared += 1;
+                    round.differences += fresh;
+                    (found > 0).then(|| now.plus(AGAIN))
+                }
+            };
+            tx.execute(CHECK_ORDER, params![&order.order.order, next])?;
+        }
+        Ok((round, u32::try_from(due.len()).unwrap_or(PAGE)))
+    }
+
+    /// How many differences there are, and how many of them are new; nothing where it is too early to say.
+    fn compare_order(
+        &self,
+        tx: &mut Tx<'_>,
+        order: &Kept,
+        now: Timestamp,
+    ) -> Result<Option<(usize, u32)>, Error> {
+        let payments = sql::of_order(tx, &order.order.order, 100)?;
+        let until = as_of(tx, order, now)?;
+        let is_at_rest = |payment: &Payment| {
+            let moved = payment.captured > 0 || payment.authorized > 0;
+            !payment.is_unsure && (!moved || payment.updated_at.plus(GRACE) <= until)
+        };
+        if !payments.iter().all(is_at_rest) {
+            return Ok(None);
+        }
+        let found = differences(order, &Paid::of(&payments));
+        let whats: Vec<&str> = found.iter().map(|one| one.what).collect();
+        settle_but(tx, &order.order.order, &whats)?;
+        let mut fresh = 0;
+        for one in &found {
+            fresh += u32::from(write_down_of_order(tx, one)?);
+        }
+        Ok(Some((found.len(), fresh)))
+    }
+
+    /// Payments that brought money for an order of which the shop, which tells its orders, said nothing.
+    fn missed(&self, tx: &mut Tx<'_>, after: &str) -> Result<(u32, Option<String>), Error> {
+        tx.commit_silent("payments were held against the shop's orders; differences are told");
+        let first: Option<Timestamp> = tx.query_one(FIRST_TOLD, &[], |row| row.get(0))?;
+        let Some(first) = first else { return Ok((0, None)) };
+        let read: Option<Timestamp> = tx.query_one(LAST_READ, &[], |row| row.get(0))?;
+        let until = read.unwrap_or_else(|| tx.now()).minus(MISSED_AFTER);
+        let rows = tx.query_many(UNKNOWN_ORDERS, params![after, first, until, PAGE], |row| {
+            Ok((row.get::<PaymentId>(0)?, row.get::<String>(1)?, row.get::<i64>(2)?, row.get::<String>(3)?))
+        })?;
+        let (mut fresh, mut last) = (0, None);
+        let is_full = u32::try_from(rows.len()).is_ok_and(|count| count == PAGE);
+        for (id, order, left, currency) in rows {
+            let one = Found {
+                what: "order_missing",
+                reference: order,
+                payment: Some(id),
+                there: Some(left),
+                here: None,
+                currency: Some(currency),
+            };
+            fresh += u32::from(write_down_of_order(tx, &one)?);
+            last = Some(id.text());
+        }
+        Ok((fresh, last.filter(|_| is_full)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use storeward_base::SystemEntropy;
+
+    use super::*;
+    use crate::model::{CaptureMode, Provider};
+    use crate::money::Money;
+    use crate::orders::ShopOrder;
+
+    fn eur(minor: i64) -> Money {
+        Money { minor, currency: "EUR".parse().unwrap() }
+    }
+
+    fn order(state: OrderState, amount: Money, refunded: Option<i64>) -> Kept {
+        let order = ShopOrder {
+            order: "A-1".to_owned(),
+            amount,
+            state,
+            refunded,
+            is_elsewhere: false,
+            at: Timestamp::EPOCH,
+        };
+        Kept { order, source: PROGRAM.to_owned(), told_at: Timestamp::EPOCH }
+    }
+
+    fn payment(state: State, amount: i64, captured: i64, refunded: i64) -> Payment {
+        Payment {
+            id: PaymentId::at(Timestamp::EPOCH, &SystemEntropy),
+            order: "A-1".to_owned(),
+            amount: eur(amount),
+            state,
+            is_unsure: false,
+            authorized: captured.max(if state == State::Authorized { amount } else { 0 }),
+            captured,
+            refunded,
+            capturing: 0,
+            refunding: 0,
+            capture: CaptureMode::AtOnce,
+            captures_ended: false,
+            provider: Some(Provider::Stripe),
+            attempt: 1,
+            created_at: Timestamp::EPOCH,
+            updated_at: Timestamp::EPOCH,
+            expires_at: Timestamp::EPOCH,
+            version: 1,
+            unsure: 0,
+            looks: 0,
+            look_at: None,
+        }
+    }
+
+    #[test]
+    fn what_does_not_agree_has_one_word_each() {
+        use OrderState::{Cancelled, Open, Paid as PaidFor, Refunded};
+        let check = |order: &Kept, payments: &[Payment], expected: &[&str]| {
+            let found = differences(order, &Paid::of(payments));
+            let whats: Vec<&str> = found.iter().map(|one| one.what).collect();
+            assert_eq!(whats, expected, "{order:?} {payments:?}");
+        };
+        let taken = [payment(State::Captured, 1999, 1999, 0)];
+        let back = [payment(State::Refunded, 1999, 1999, 1999)];
+        let part = [payment(State::PartiallyRefunded, 1999, 1999, 500)];
+        let aside = [payment(State::Authorized, 1999, 0, 0)];
+        check(&order(PaidFor, eur(1999), None), &taken, &[]);
+        check(&order(PaidFor, eur(1999), Some(0)), &taken, &[]);
+        check(&order(PaidFor, eur(1999), None), &aside, &[]);
+        check(&order(PaidFor, eur(0), None), &[], &[]);
+        check(&order(Open, eur(1999), None), &[], &[]);
+        check(&order(Cancelled, eur(1999), None), &back, &[]);
+        check(&order(Refunded, eur(1999), None), &back, &[]);
+        check(&order(PaidFor, eur(1999), None), &part, &[]);
+        check(&order(PaidFor, eur(1999), Some(500)), &part, &[]);
+        check(&order(Open, eur(1999), None), &taken, &["order_unpaid"]);
+        check(&order(Cancelled, eur(1999), None), &part, &["order_cancelled"]);
+        check(&order(PaidFor, eur(1999), None), &[], &["order_without_payment"]);
+        let other = [payment(State::Failed, 1999, 0, 0)];
+        check(&order(PaidFor, eur(1999), None), &other, &["order_without_payment"]);
+        check(&order(PaidFor, eur(2000), None), &taken, &["order_amount"]);
+        let usd = Money { minor: 1999, currency: "USD".parse().unwrap() };
+        check(&order(PaidFor, usd, None), &taken, &["order_currency"]);
+        check(&order(PaidFor, eur(1999), None), &back, &["order_not_refunded"]);
+        check(&order(PaidFor, eur(1999), Some(0)), &part, &["order_not_refunded"]);
+        check(&order(PaidFor, eur(1999), Some(700)), &part, &["payment_not_refunded"]);
+        check(&order(Refunded, eur(1999), None), &part, &["payment_not_refunded"]);
+        // One that nobody paid in time, and the one behind it that was: together they are what money did.
+        let both = [payment(State::Captured, 1999, 1999, 0), payment(State::Failed, 1999, 0, 0)];
+        check(&order(PaidFor, eur(1999), None), &both, &[]);
+        let mut elsewhere = order(PaidFor, eur(1999), None);
+        elsewhere.order.is_elsewhere = true;
+        check(&elsewhere, &[], &[]);
+        check(&elsewhere, &taken, &[]);
+    }
+}

@@ -1,0 +1,142 @@
+//! The signed link, as a browser goes through it: what the shop signed is what is paid, also where the order changes on the way.
+
+use http_body_util::BodyExt;
+use storeward_base::Clock;
+use storeward_payments::pages::{Look, Pages};
+use storeward_payments::{MIGRATIONS, Provider, State};
+use storeward_seal::encoding::hex;
+use storeward_seal::fingerprint::hmac_sha256;
+use storeward_store::both_engines;
+use storeward_store::testing::TestDb;
+use storeward_web::axum::Router;
+use storeward_web::axum::body::Body;
+use storeward_web::http::Request;
+use tower::ServiceExt;
+
+use crate::support::{Shop, private};
+
+const SECRET: &str = "0123456789abcdef0123456789abcdef";
+
+struct Stand {
+    shop: Shop,
+    router: Router,
+}
+
+struct Page {
+    status: u16,
+    location: String,
+    cookie: String,
+    text: String,
+}
+
+async fn stand(db: &TestDb) -> Stand {
+    let shop =
+        Shop::prepared(db, "link_secret_files = ['link']", |folder| private(folder, "link", SECRET)).await;
+    let look = Look::new("The shop", None);
+    let router = Pages::new(shop.payments.clone(), look).router(&["shop.example".to_owned()]).unwrap();
+    Stand { shop, router }
+}
+
+fn link(db: &TestDb, order: &str, amount: i64) -> String {
+    let expires = (db.clock.now().seconds() + 3600).to_string();
+    let (amount, back) = (amount.to_string(), "https://shop.example/orders");
+    let text = ["storeward-pay-1", order, &amount, "EUR", back, &expires, ""].join("\n");
+    let mark = hex(&hmac_sha256(SECRET.as_bytes(), text.as_bytes()));
+    format!(
+        "order={order}&amount={amount}&currency=EUR&return=https%3A%2F%2Fshop.example%2Forders&expires={expires}&customer=&signature={mark}"
+    )
+}
+
+impl Stand {
+    async fn ask(&self, method: &str, path: &str, cookie: &str, form: Option<String>) -> Page {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("host", "shop.example")
+            .header("accept-language", "en");
+        if !cookie.is_empty() {
+            request = request.header("cookie", cookie);
+        }
+        let body = match form {
+            Some(form) => {
+                request = request
+                    .header("content-type", "application/x-www-form-urlencoded")
+                    .header("origin", "https://shop.example")
+                    .header("sec-fetch-site", "same-origin");
+                Body::from(form)
+            }
+            None => Body::empty(),
+        };
+        let answer = self.router.clone().oneshot(request.body(body).unwrap()).await.unwrap();
+        let line = |name: &str| {
+            answer.headers().get(name).map_or_else(String::new, |value| value.to_str().unwrap().to_owned())
+        };
+        let cookie = line("set-cookie").split(';').next().unwrap_or_default().to_owned();
+        let (status, location) = (answer.status().as_u16(), line("location"));
+        let bytes = answer.into_body().collect().await.unwrap().to_bytes();
+        Page { status, location, cookie, text: String::from_utf8(bytes.to_vec()).unwrap() }
+    }
+
+    /// Opens the link and chooses.
+    async fn chooses(&self, link: &str, way: &str) -> Page {
+        let page = self.ask("GET", &format!("/.storeward/pay/link?{link}"), "", None).await;
+        assert_eq!(page.status, 200, "{}", page.text);
+        let csrf = page.text.split("name=\"csrf\" value=\"").nth(1).unwrap().split('"').next().unwrap();
+        let form = format!("csrf={csrf}&way={way}&{link}");
+        self.ask("POST", "/.storeward/pay/link", &page.cookie, Some(form)).await
+    }
+}
+
+both_engines!(an_order_that_changed_after_the_click_is_paid_as_it_is_now, MIGRATIONS, async |db| {
+    let stand = stand(&db).await;
+    let first = stand.chooses(&link(&db, "L-1", 1999), "stripe").await;
+    assert_eq!(first.status, 200, "{}", first.text);
+    // The buyer comes back with more in the basket: what nobody paid is ended, what the shop signed now is asked for.
+    let second = stand.chooses(&link(&db, "L-1", 2500), "paypal").await;
+    assert_eq!(second.status, 200, "{}", second.text);
+    let all = stand.shop.payments.of_order("L-1").await.unwrap();
+    let mut states: Vec<_> = all.iter().map(|one| (one.amount.minor, one.state)).collect();
+    states.sort_unstable_by_key(|(minor, _)| *minor);
+    assert_eq!(states[0], (1999, State::Voided));
+    assert!(states[1].0 == 2500 && states.len() == 2, "{states:?}");
+});
+
+both_engines!(an_order_that_is_paid_with_another_amount_is_a_page, MIGRATIONS, async |db| {
+    let stand = stand(&db).await;
+    let paid = stand.shop.paid("L-2", 1999, Provider::Stripe).await;
+    let page = stand.chooses(&link(&db, "L-2", 2500), "stripe").await;
+    assert_eq!(page.status, 409);
+    assert!(page.text.contains("has been paid already, with another amount"), "{}", page.text);
+    assert!(page.text.contains(&stand.shop.payments.page_path(paid.id)), "and where it stands");
+    assert_eq!(stand.shop.payments.of_order("L-2").await.unwrap().len(), 1, "nothing else was made");
+    assert_eq!(stand.shop.effects("capture").len(), 1);
+});
+
+// Nobody knows what became of the first one: it is not ended, and none is made beside it.
+both_engines!(an_order_whose_payment_is_unknown_waits, MIGRATIONS, async |db| {
+    use storeward_emulators::{Fault, Provider as At, What};
+    let stand = stand(&db).await;
+    stand.shop.emulators.control.fault(Fault::once(At::Stripe, What::DropAfter, "/v1/checkout/sessions"));
+    stand.chooses(&link(&db, "L-3", 1999), "stripe").await;
+    assert!(stand.shop.payments.of_order("L-3").await.unwrap()[0].is_unsure);
+    let page = stand.chooses(&link(&db, "L-3", 2500), "stripe").await;
+    assert_eq!(page.status, 409);
+    assert!(page.text.contains("has changed since you began to pay"), "{}", page.text);
+    assert_eq!(stand.shop.payments.of_order("L-3").await.unwrap().len(), 1);
+});
+
+// How a link may be bent on its way: nothing is shown, and nothing is made.
+both_engines!(a_link_that_was_changed_leads_nowhere, MIGRATIONS, async |db| {
+    let stand = stand(&db).await;
+    let good = link(&db, "L-4", 1999);
+    for (from, to) in
+        [("amount=1999", "amount=1"), ("order=L-4", "order=L-5"), ("EUR", "JPY"), ("expires=1", "expires=2")]
+    {
+        let bent = good.replace(from, to);
+        assert_ne!(bent, good);
+        let page = stand.ask("GET", &format!("/.storeward/pay/link?{bent}"), "", None).await;
+        assert_eq!(page.status, 403, "{to}: {}", page.text);
+        assert!(page.location.is_empty());
+    }
+    assert_eq!(stand.shop.payments.of_order("L-4").await.unwrap().len(), 0);
+});
