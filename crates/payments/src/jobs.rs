@@ -19,7 +19,8 @@ const GAP: Duration = Duration::from_secs(3 * 3600);
 
 impl Payments {
     pub fn handlers(&self) -> Vec<Handler> {
-        let [message, news, round, erasures, gaps, day, orders, forget] = std::array::from_fn(|_| self.clone());
+        let [message, news, round, erasures, gaps, day, orders, forget] =
+            std::array::from_fn(|_| self.clone());
         vec![
             Handler::new(inbox::JOB, move |job| {
                 let payments = message.clone();

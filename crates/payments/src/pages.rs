@@ -391,7 +391,7 @@ async fn begin_by_link(
         Some(known) => known,
         None => match pages.made(new).await? {
             Made::Payment(payment) => payment,
-            Made::Beside(other) => return pages.beside(&other, &headers),
+            Made::Beside(other) => return pages.beside(&other, &buyer.headers),
         },
     };
     pages.lead(&payment, &chosen.way, false, &buyer).await
