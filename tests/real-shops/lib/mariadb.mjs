@@ -13,11 +13,13 @@ export class MariaDb {
     server.socket = path.join(server.folder, 's');
     const user = process.getuid() === 0 ? ['--user=root'] : [];
     const make = ['--no-defaults', `--datadir=${data}`, '--auth-root-authentication-method=normal', '--skip-test-db', ...user];
-    await output('mariadb-install-db', make, { log });
+    // One that starts clears the folder for temporary files, of whichever server they are.
+    const env = { TMPDIR: server.folder };
+    await output('mariadb-install-db', make, { log, env });
     const words = ['--no-defaults', `--datadir=${data}`, `--socket=${server.socket}`, '--skip-networking', '--innodb-buffer-pool-size=64M'];
     // A crash of this server loses nothing that anybody wants.
     words.push('--innodb-flush-log-at-trx-commit=0', `--pid-file=${path.join(server.folder, 'pid')}`, '--innodb-use-native-aio=0', ...user);
-    server.program = new Program('mariadbd', words, { log });
+    server.program = new Program('mariadbd', words, { log, env });
     const says = async (text) => {
       const ask = new Program('mariadb', ['--no-defaults', `--socket=${server.socket}`, '-u', 'root', '-e', text], { log });
       return (await ask.ended).code === 0;

@@ -38,11 +38,13 @@ export class WordPress {
     const log = path.join(this.folder, 'mysql.log');
     const user = process.getuid() === 0 ? ['--user=root'] : [];
     const make = ['--no-defaults', `--datadir=${data}`, '--auth-root-authentication-method=normal', '--skip-test-db', ...user];
-    await output('mariadb-install-db', make, { log });
+    // One that starts clears the folder for temporary files, of whichever server they are.
+    const env = { TMPDIR: this.folder };
+    await output('mariadb-install-db', make, { log, env });
     const words = ['--no-defaults', `--datadir=${data}`, `--socket=${socket}`, '--skip-networking', '--innodb-buffer-pool-size=64M'];
     // A crash of this server loses nothing that anybody wants.
     words.push('--innodb-flush-log-at-trx-commit=0', `--pid-file=${path.join(this.folder, 'mysql.pid')}`, ...user);
-    this.mariadb = new Program('mariadbd', words, { log });
+    this.mariadb = new Program('mariadbd', words, { log, env });
     const says = async (text) => {
       const ask = new Program('mariadb', ['--no-defaults', `--socket=${socket}`, '-u', 'root', '-e', text], { log });
       return (await ask.ended).code === 0;
