@@ -62,11 +62,11 @@ impl Judge {
 /// What is new of an attempt.
 enum News {
     /// The card of an attempt that was judged before.
-    Card(RiskRow, Attempt),
+    Card(Box<(RiskRow, Attempt)>),
     /// Another card on the same page.
     Another(Box<NewRisk>),
     /// How it ended, and no card.
-    Ended(RiskRow),
+    Ended(Box<RiskRow>),
 }
 
 impl Payments {
@@ -112,7 +112,7 @@ impl Payments {
                 }
                 Ok(())
             }
-            News::Card(row, after) => self.complete(row, after, outcome, page, payment).await,
+            News::Card(card) => self.complete(*card, outcome, page, payment).await,
             News::Another(new) => {
                 let mut new = *new;
                 let attempt = new.facts;
@@ -143,8 +143,7 @@ impl Payments {
 
     async fn complete(
         &self,
-        mut row: RiskRow,
-        after: Attempt,
+        (mut row, after): (RiskRow, Attempt),
         outcome: Option<Outcome>,
         page: &Page,
         payment: &Payment,
@@ -218,16 +217,16 @@ impl Judge {
     ) -> Option<News> {
         let before = row.facts?;
         let Some(card) = &seen.card else {
-            return (row.outcome.is_none() && outcome.is_some()).then_some(News::Ended(row));
+            return (row.outcome.is_none() && outcome.is_some()).then(|| News::Ended(Box::new(row)));
         };
         match row.charge.as_deref() {
             None => {
                 let after = self.with_card(&before, row.country, card);
                 row.charge = Some(card.charge.clone());
-                Some(News::Card(row, after))
+                Some(News::Card(Box::new((row, after))))
             }
             Some(charge) if charge == card.charge => {
-                (row.outcome.is_none() && outcome.is_some()).then_some(News::Ended(row))
+                (row.outcome.is_none() && outcome.is_some()).then(|| News::Ended(Box::new(row)))
             }
             // The buyer, or whoever it is, tried once more on the page that was open.
             Some(_) => Some(News::Another(Box::new(NewRisk {

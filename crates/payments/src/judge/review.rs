@@ -129,7 +129,9 @@ impl Shared {
             }
             return Ok(());
         };
-        if payment.state != State::Authorized && !(has_money && !found.takes) {
+        // What the shop takes itself may be taken already.
+        let is_due = payment.state == State::Authorized || (has_money && !found.takes);
+        if !is_due {
             return Ok(());
         }
         match (found.state.as_str(), answer) {
