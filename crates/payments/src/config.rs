@@ -13,10 +13,19 @@ use storeward_seal::encoding::decode_base64;
 use crate::model::CaptureMode;
 use crate::news::Hook;
 use crate::paypal::PayPal;
-use crate::stripe::Stripe;
+use crate::stripe::{Framed, Stripe};
 use crate::webhooks::Certificates;
 
 const STRIPE: &str = "https://api.stripe.com";
+/// Stripe's script for pages: the release of the pinned version, and whom it speaks to (docs.stripe.com/security/guide, "Content Security
+/// Policy": Checkout).
+const SCRIPT: &str = "https://js.stripe.com/endive/stripe.js";
+const FORM_ORIGINS: [&str; 4] = [
+    "https://js.stripe.com",
+    "https://checkout.stripe.com",
+    "https://api.stripe.com",
+    "https://*.stripe.com",
+];
 const PAYPAL_LIVE: &str = "https://api-m.paypal.com";
 const PAYPAL_SANDBOX: &str = "https://api-m.sandbox.paypal.com";
 /// Whose certificates sign PayPal's messages: these hosts and no others.
@@ -76,6 +85,8 @@ pub struct StripeSection {
     pub address: Option<String>,
     /// The secret or restricted key. One line, mode 0600.
     pub secret_key_file: PathBuf,
+    /// Stripe's key for pages (`pk_…`), for forms in a frame: no secret. Without it buyers are led to Stripe's page.
+    pub publishable_key: Option<String>,
     /// Secrets of the endpoint's signature: two while one is exchanged.
     pub webhook_secret_files: Vec<PathBuf>,
 }
@@ -268,9 +279,31 @@ impl StripeSection {
         if secrets.iter().any(|secret| secret.expose().len() < 16) {
             return Err(fault("stripe.webhook_secret_files: a secret is shorter than 16 signs"));
         }
+        let form = self.form(mode, &at)?;
         let reach = if at.is_stand_in { Reach::Internal } else { Reach::Public };
         let client = client(AllowList::new().with(at.destination, reach))?;
-        Ok(Stripe::new(client, at.base, key, secrets))
+        Ok(Stripe::new(client, at.base, key, secrets).with_form(form))
+    }
+}
+
+impl StripeSection {
+    /// Stripe's form in a frame: which script makes it, and whom that speaks to. Fixed for Stripe itself; a stand-in has its own.
+    fn form(&self, mode: Mode, at: &Where) -> Result<Option<Framed>, ConfigFault> {
+        let Some(key) = &self.publishable_key else { return Ok(None) };
+        let start = match mode {
+            Mode::Live => "pk_live_",
+            Mode::Test => "pk_test_",
+        };
+        let is_plain = key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+        if !key.starts_with(start) || key.len() > 255 || !is_plain {
+            return Err(fault(format!("stripe.publishable_key begins with {start} in this mode")));
+        }
+        let (script, origins) = if at.is_stand_in {
+            (format!("{}/endive/stripe.js", at.base), vec![at.base.clone()])
+        } else {
+            (SCRIPT.to_owned(), FORM_ORIGINS.iter().map(|one| (*one).to_owned()).collect())
+        };
+        Ok(Some(Framed { key: key.clone(), script, origins }))
     }
 }
 

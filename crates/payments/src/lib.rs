@@ -49,8 +49,8 @@ pub use judge::{
     Account, Front, Judgement, OrderFacts, Review, RuleWish, Scorer, TrialFigures, Verdict, Weight, Witness,
 };
 pub use model::{
-    Call, CallState, Capture, CaptureMode, Line, NewPayment, Operation, Payment, Piece, Provider, Refund,
-    Saving, State, Strength, Terms,
+    Call, CallState, Capture, CaptureMode, Line, NewPayment, Operation, Payment, Piece, Presentation,
+    Provider, Refund, Saving, State, Strength, Terms,
 };
 pub use money::{Currency, Money, MoneyFault};
 pub use payments::{PAGES, Pace, Payments, PaymentsParts, WEBHOOKS, Whole};
@@ -89,5 +89,10 @@ pub const MIGRATIONS: &[storeward_store::Migration] = &[
         domain: "payments",
         number: 6,
         sql: include_str!("../migrations/0006_orders.sql"),
+    },
+    storeward_store::Migration {
+        domain: "payments",
+        number: 7,
+        sql: include_str!("../migrations/0007_embedded.sql"),
     },
 ];

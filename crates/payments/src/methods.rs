@@ -413,6 +413,7 @@ impl Shared {
             saves: false,
             method: Some(held.id),
             unattended: attendance == Attendance::Away,
+            embedded: false,
         };
         self.begun_anew(tx, before, terms, way.hold).map(Some)
     }

@@ -94,6 +94,16 @@ words! {
     }
 }
 
+words! {
+    /// Where the buyer types.
+    Presentation {
+        /// On the provider's own page.
+        Redirect = "redirect",
+        /// In the provider's frame on a page of ours, where the provider has one; on its own page elsewhere.
+        Embedded = "embedded",
+    }
+}
+
 /// How a way to pay is begun.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Terms {
@@ -105,12 +115,14 @@ pub struct Terms {
     pub method: Option<String>,
     /// Nobody is there who could answer their bank.
     pub unattended: bool,
+    /// In the provider's frame on our own page.
+    pub embedded: bool,
 }
 
 impl Terms {
     /// On the provider's page, and nothing is kept.
     pub fn of(provider: Provider, strength: Strength) -> Self {
-        Terms { provider, strength, saves: false, method: None, unattended: false }
+        Terms { provider, strength, saves: false, method: None, unattended: false, embedded: false }
     }
 }
 
@@ -177,6 +189,7 @@ pub struct NewPayment {
     pub lines: Vec<Line>,
     /// Whether what the buyer pays with is kept. Needs a customer.
     pub saving: Saving,
+    pub presentation: Presentation,
 }
 
 /// What is sealed of a payment.
@@ -188,6 +201,9 @@ pub(crate) struct Details {
     /// `no` where it is not there.
     #[serde(default)]
     pub saving: String,
+    /// `redirect` where it is not there.
+    #[serde(default)]
+    pub presentation: String,
 }
 
 /// A payment as it stands.
@@ -281,6 +297,7 @@ pub(crate) struct Attempt {
     pub saves: bool,
     pub method: Option<String>,
     pub unattended: bool,
+    pub embedded: bool,
 }
 
 /// A call in the log.

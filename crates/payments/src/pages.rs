@@ -1,6 +1,7 @@
 //! The pages where buyers choose how to pay, below [`crate::PAGES`] on the shop's own host, and the addresses to which providers send
 //! their messages.
 
+mod form;
 mod link;
 mod look;
 mod stopped;
@@ -120,6 +121,9 @@ fn routes(routes: Routes<Pages, NoGate>) -> Routes<Pages, NoGate> {
         .get(own!("/{payment}/gave-up"), BACK, gave_up)
         .get(own!("/link"), LINK, link)
         .post(own!("/link"), LINK, begin_by_link)
+        .get(own!("/{payment}/form"), BUYER, form::show)
+        .get(own!("/{payment}/form-keep"), BUYER, form::show_keeping)
+        .get(own!("/form.js"), STYLE, form::script)
         .get(own!("/style.css"), STYLE, style)
         .post(own!("/webhooks/stripe"), PROVIDER, from_stripe)
         .post(own!("/webhooks/paypal"), PROVIDER, from_paypal)
@@ -324,6 +328,9 @@ struct Chosen {
     /// The buyer's word that it may be kept.
     #[serde(default)]
     keep: String,
+    /// On the provider's own page, whatever the shop wants.
+    #[serde(default)]
+    elsewhere: String,
 }
 
 /// To the provider. By a page that leads there, because a form of ours may lead to no other place.
@@ -334,6 +341,15 @@ async fn begin(
     Form(chosen): Form<Chosen>,
 ) -> Result<Response, Failure> {
     let payment = pages.payment(&part).await?;
+    let is_ours = chosen.elsewhere.is_empty();
+    if let Some(provider) = Provider::of_word(&chosen.way)
+        && is_ours
+        && pages.is_embedded(&payment, provider).await?
+    {
+        let saving = pages.0.payments.saving(payment.id).await?;
+        let saves = saving == Saving::Yes || saving == Saving::Ask && chosen.keep == "1";
+        return Ok(redirect(&pages.form_path(&payment, saves)));
+    }
     pages.lead(&payment, &chosen.way, chosen.keep == "1", &buyer).await
 }
 
@@ -511,7 +527,7 @@ mod tests {
     #[test]
     fn every_route_says_why_it_is_open() {
         let table = Pages::access_table();
-        assert_eq!(table.lines().count(), 9, "{table}");
+        assert_eq!(table.lines().count(), 12, "{table}");
         assert!(table.lines().all(|line| line.contains("public") || line.contains("program")), "{table}");
     }
 }

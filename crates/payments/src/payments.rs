@@ -215,6 +215,16 @@ impl Payments {
         Ok(crate::model::Saving::of_word(&details.saving).unwrap_or(crate::model::Saving::No))
     }
 
+    /// How the buyer types what they pay with: embedded where the shop wants it and Stripe's key for pages is in the config.
+    pub async fn presentation(&self, id: PaymentId) -> Result<crate::model::Presentation, Error> {
+        let details = self.0.details(id).await?;
+        let wanted = crate::model::Presentation::of_word(&details.presentation)
+            .unwrap_or(crate::model::Presentation::Redirect);
+        let can =
+            self.0.gateways.iter().any(|one| matches!(one, Gateway::Stripe(one) if one.form().is_some()));
+        Ok(if can { wanted } else { crate::model::Presentation::Redirect })
+    }
+
     /// The statements of this crate, for the tests that prepare them.
     pub fn statements() -> Vec<&'static str> {
         [

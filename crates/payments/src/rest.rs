@@ -17,7 +17,7 @@ use storeward_web::http::{StatusCode, header};
 use crate::error::Error;
 use crate::judge::OrderFacts;
 use crate::methods::Attendance;
-use crate::model::{CaptureMode, Line, NewPayment, Payment, Saving};
+use crate::model::{CaptureMode, Line, NewPayment, Payment, Presentation, Saving};
 use crate::money::{Currency, Money};
 use crate::payments::Payments;
 use crate::verbs::Wish;
@@ -209,6 +209,14 @@ async fn create(payments: Payments, call: Call) -> Result<Answer, Problem> {
             return Err(problem(Error::Misfit { field: "save_method", why: "this is `no`, `ask` or `yes`" }));
         }
     };
+    let presentation = match wanted.presentation.as_deref().map(Presentation::of_word) {
+        None => Presentation::Redirect,
+        Some(Some(presentation)) => presentation,
+        Some(None) => {
+            let why = "this is `redirect` or `embedded`";
+            return Err(problem(Error::Misfit { field: "presentation", why }));
+        }
+    };
     let lines = wanted.lines.unwrap_or_default().into_iter().map(|line| Line {
         name: line.name,
         quantity: u32::from(line.quantity),
@@ -224,6 +232,7 @@ async fn create(payments: Payments, call: Call) -> Result<Answer, Problem> {
         return_address: wanted.return_address,
         lines: lines.collect(),
         saving,
+        presentation,
     };
     if wanted.method.is_some() && new.customer.is_none() {
         return Err(problem(Error::Misfit { field: "customer", why: "whose means of payment is it?" }));

@@ -34,7 +34,7 @@ macro_rules! call_columns {
 macro_rules! attempt_columns {
     ($rest:literal) => {
         concat!(
-            "SELECT payment, number, provider, reference, inner_reference, state, address, mismatch, created_at, expires_at, strength, saves, method, unattended \
+            "SELECT payment, number, provider, reference, inner_reference, state, address, mismatch, created_at, expires_at, strength, saves, method, unattended, embedded \
              FROM payment_attempt ",
             $rest
         )
@@ -65,7 +65,7 @@ statements! {
     PUT_LOOK = "UPDATE payment SET look_at = $2 WHERE id = $1 AND (look_at IS NULL OR look_at > $2)";
 
     INSERT_ATTEMPT = "INSERT INTO payment_attempt (payment, number, provider, reference, inner_reference, state, address, mismatch, \
-        created_at, expires_at, strength, saves, method, unattended) VALUES ($1, $2, $3, NULL, NULL, 'open', NULL, NULL, $4, $5, $6, $7, $8, $9)";
+        created_at, expires_at, strength, saves, method, unattended, embedded) VALUES ($1, $2, $3, NULL, NULL, 'open', NULL, NULL, $4, $5, $6, $7, $8, $9, $10)";
     FIND_ATTEMPT = attempt_columns!("WHERE payment = $1 AND number = $2");
     ATTEMPTS_OF = attempt_columns!("WHERE payment = $1 ORDER BY number LIMIT 100");
     ATTEMPT_BY_REFERENCE = attempt_columns!("WHERE provider = $1 AND (reference = $2 OR inner_reference = $2) LIMIT 1");
@@ -154,6 +154,7 @@ fn attempt(row: &Row<'_>) -> Result<Attempt, StoreError> {
         saves: row.get(11)?,
         method: row.get(12)?,
         unattended: row.get(13)?,
+        embedded: row.get(14)?,
     })
 }
 
@@ -352,7 +353,8 @@ pub(crate) fn insert_attempt(
         terms.strength.word(),
         terms.saves,
         terms.method.clone(),
-        terms.unattended
+        terms.unattended,
+        terms.embedded
     ];
     tx.execute(INSERT_ATTEMPT, values).map(drop)
 }

@@ -6,6 +6,7 @@ mod form;
 mod kept;
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -28,12 +29,25 @@ pub(crate) const REMEMBERS: Duration = Duration::from_secs(23 * 3600);
 const PAGE: usize = 100;
 const MOST_PAGES: usize = 100;
 
+/// What a page needs for Stripe's form in a frame.
+#[derive(Debug)]
+pub(crate) struct Framed {
+    /// Stripe's key for pages: no secret.
+    pub key: String,
+    /// The script's address.
+    pub script: String,
+    /// Whom it speaks to, itself among them.
+    pub origins: Vec<String>,
+}
+
 /// The account of one shop at Stripe.
 #[derive(Clone)]
 pub struct Stripe {
     client: Client,
     base: String,
     key: Secret<String>,
+    /// For forms in a frame.
+    form: Option<Arc<Framed>>,
     /// Of the endpoint: one, or two while one is exchanged.
     pub(crate) secrets: Vec<Secret<String>>,
 }
@@ -74,7 +88,16 @@ impl Stripe {
         key: Secret<String>,
         secrets: Vec<Secret<String>>,
     ) -> Self {
-        Stripe { client, base, key, secrets }
+        Stripe { client, base, key, form: None, secrets }
+    }
+
+    pub(crate) fn with_form(self, form: Option<Framed>) -> Self {
+        Stripe { form: form.map(Arc::new), ..self }
+    }
+
+    /// What a page needs for Stripe's form in a frame.
+    pub(crate) fn form(&self) -> Option<&Framed> {
+        self.form.as_deref()
     }
 
     fn signed(&self, request: Request) -> Result<Request, Trouble> {
@@ -111,8 +134,13 @@ impl Stripe {
             "payment_intent_data[capture_method]",
             if is_later(payment) { "manual" } else { "automatic" },
         );
-        form.put("success_url", back);
-        form.put("cancel_url", gave_up);
+        if attempt.embedded {
+            form.put("ui_mode", "embedded_page");
+            form.put("return_url", back);
+        } else {
+            form.put("success_url", back);
+            form.put("cancel_url", gave_up);
+        }
         form.put("expires_at", &attempt.expires_at.seconds().to_string());
         if let Some(email) = &details.email {
             form.put("customer_email", email);
@@ -318,7 +346,8 @@ fn lines(
 fn opened(session: &Value) -> Option<Opened> {
     let reference = text(session, "/id").filter(|id| is_id(id))?.to_owned();
     // A session that is over has no address any more.
-    let address = text(session, "/url").unwrap_or_default().to_owned();
+    let address = text(session, "/url").or_else(|| text(session, "/client_secret"));
+    let address = address.unwrap_or_default().to_owned();
     Some(Opened { reference, address })
 }
 

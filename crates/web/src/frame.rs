@@ -13,7 +13,7 @@ use storeward_base::Entropy;
 
 use crate::csrf;
 use crate::failure::{Failure, WantsPage};
-use crate::headers::{self, LeadsTo, Nonce};
+use crate::headers::{self, Hosts, LeadsTo, Marks, Nonce};
 use crate::origin::HostNames;
 
 /// A failure in the looks of the pages it happens among, for a person with such headers. `None`: the plain page.
@@ -82,9 +82,11 @@ pub(crate) async fn around(State(site): State<Arc<Site>>, mut request: Request, 
         head.headers.extend(written_head.headers);
         response = Response::from_parts(head, body);
     }
-    let leads_to = response.extensions_mut().remove::<LeadsTo>();
+    let (leads_to, hosts) =
+        (response.extensions_mut().remove::<LeadsTo>(), response.extensions_mut().remove::<Hosts>());
+    let marks = Marks { leads_to, hosts };
     let host = authority.as_ref().map(Authority::host);
-    headers::secure(response.headers_mut(), &nonce, host, leads_to.as_ref());
+    headers::secure(response.headers_mut(), &nonce, host, &marks);
     response
 }
 

@@ -59,6 +59,62 @@ impl LeadsTo {
     }
 }
 
+/// Marks a page that holds a form of another site's in a frame, such as a payment provider's: its policy lets that site's script, frames,
+/// calls and pictures in, and nobody else's. Such a script speaks to its own frame by means that trusted types would stop, so this page
+/// has none; and it may ask the browser's wallet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hosts {
+    scripts: String,
+    origins: String,
+}
+
+impl Hosts {
+    /// `script` is the address of the one script, `origins` are whom it speaks to: `https://` and a host, perhaps with `*.` in front of it,
+    /// or `http://` and an address of this machine (a stand-in). `None` where one is anything else.
+    pub fn new(script: &str, origins: &[&str]) -> Option<Self> {
+        let plain = |text: &str| text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.:/*_".contains(&b));
+        let is_local =
+            |text: &str| text.starts_with("http://127.0.0.1:") || text.starts_with("http://[::1]:");
+        let fits = |text: &str| plain(text) && (text.starts_with("https://") || is_local(text));
+        let all = std::iter::once(script).chain(origins.iter().copied()).all(fits);
+        (all && !origins.is_empty()).then(|| Hosts { scripts: script.to_owned(), origins: origins.join(" ") })
+    }
+
+    /// Marks the page.
+    pub fn mark(self, mut response: axum::response::Response) -> axum::response::Response {
+        response.extensions_mut().insert(self);
+        response
+    }
+
+    fn policy(&self, nonce: &str) -> String {
+        let Hosts { scripts, origins } = self;
+        format!(
+            "default-src 'none'; script-src 'nonce-{nonce}' {scripts}; frame-src {origins}; connect-src {origins}; style-src 'self'; \
+             img-src 'self' {origins}; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+        )
+    }
+
+    fn permissions(&self) -> String {
+        let origins: Vec<String> = self
+            .origins
+            .split(' ')
+            .filter(|one| !one.contains('*'))
+            .map(|one| format!("\"{one}\""))
+            .collect();
+        format!(
+            "camera=(), microphone=(), geolocation=(), payment=(self {}), usb=(), browsing-topics=()",
+            origins.join(" ")
+        )
+    }
+}
+
+/// What a page is marked with.
+#[derive(Default)]
+pub(crate) struct Marks {
+    pub leads_to: Option<LeadsTo>,
+    pub hosts: Option<Hosts>,
+}
+
 const FIXED: [(&str, &str); 8] = [
     ("x-content-type-options", "nosniff"),
     ("x-frame-options", "DENY"),
@@ -74,14 +130,29 @@ const FIXED: [(&str, &str); 8] = [
 ];
 
 /// Sets them all. What is not marked as cacheable by its handler is not stored anywhere.
-pub(crate) fn secure(headers: &mut HeaderMap, nonce: &Nonce, host: Option<&str>, leads_to: Option<&LeadsTo>) {
+pub(crate) fn secure(headers: &mut HeaderMap, nonce: &Nonce, host: Option<&str>, marks: &Marks) {
     if host.is_some_and(may_pin) {
         headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=63072000"));
     }
     for (name, value) in FIXED {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
-    let policy = policy(nonce.as_str(), leads_to);
+    let policy = match &marks.hosts {
+        Some(hosts) => {
+            let permissions = HeaderValue::try_from(hosts.permissions());
+            headers.insert(
+                HeaderName::from_static("permissions-policy"),
+                permissions.expect("places of visible ASCII are legal here"),
+            );
+            // A bank's or a wallet's window that the guest opens speaks back to it.
+            headers.insert(
+                HeaderName::from_static("cross-origin-opener-policy"),
+                HeaderValue::from_static("same-origin-allow-popups"),
+            );
+            hosts.policy(nonce.as_str())
+        }
+        None => policy(nonce.as_str(), marks.leads_to.as_ref()),
+    };
     let policy = HeaderValue::try_from(policy).expect("a nonce and a place of visible ASCII are legal here");
     headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
@@ -130,10 +201,11 @@ mod tests {
         }
         let mut headers = HeaderMap::new();
         let nonce = Nonce("00".to_owned());
-        secure(&mut headers, &nonce, None, LeadsTo::new("https://rp.example/cb").as_ref());
+        let marks = Marks { leads_to: LeadsTo::new("https://rp.example/cb"), hosts: None };
+        secure(&mut headers, &nonce, None, &marks);
         let policy = headers[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
         assert!(policy.contains("form-action 'self' https://rp.example/cb;"), "{policy}");
-        secure(&mut headers, &nonce, None, None);
+        secure(&mut headers, &nonce, None, &Marks::default());
         let policy = headers[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
         assert!(policy.contains("form-action 'self';"), "{policy}");
     }
@@ -144,5 +216,33 @@ mod tests {
             assert!(!may_pin(host), "{host}");
         }
         assert!(may_pin("console.shop.example"));
+    }
+
+    #[test]
+    fn a_page_hosts_one_guest_and_nobody_else() {
+        for (script, origins, fits) in [
+            ("https://js.example/a.js", &["https://js.example", "https://*.example"][..], true),
+            ("http://127.0.0.1:5/a.js", &["http://127.0.0.1:5"][..], true),
+            ("http://js.example/a.js", &["https://js.example"][..], false),
+            ("https://js.example/a.js; script-src *", &["https://js.example"][..], false),
+            ("https://js.example/a.js", &["https://js.example 'unsafe-inline'"][..], false),
+            ("https://js.example/a.js", &["*"][..], false),
+            ("https://js.example/a.js", &[][..], false),
+        ] {
+            assert_eq!(Hosts::new(script, origins).is_some(), fits, "{script} {origins:?}");
+        }
+        let mut headers = HeaderMap::new();
+        let marks = Marks {
+            hosts: Hosts::new("https://js.example/a.js", &["https://js.example"]),
+            ..Marks::default()
+        };
+        secure(&mut headers, &Nonce("00".to_owned()), None, &marks);
+        let policy = headers[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
+        let scripts = "script-src 'nonce-00' https://js.example/a.js;";
+        assert!(policy.contains(scripts) && !policy.contains("strict-dynamic"), "{policy}");
+        assert!(policy.contains("frame-ancestors 'none'") && !policy.contains("unsafe"), "{policy}");
+        let permissions = headers["permissions-policy"].to_str().unwrap();
+        assert!(permissions.contains("payment=(self \"https://js.example\")"), "{permissions}");
+        assert_eq!(headers["x-frame-options"], "DENY");
     }
 }

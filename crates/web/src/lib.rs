@@ -32,7 +32,7 @@ pub use csrf::CsrfToken;
 pub use failure::{Failure, WantsPage};
 pub use form::{Form, Query};
 pub use frame::{Dress, Site, explained};
-pub use headers::{LeadsTo, Nonce, page_policy};
+pub use headers::{Hosts, LeadsTo, Nonce, page_policy};
 pub use moment::{Local, Moment, Woven};
 pub use origin::{HostNames, HostNamesError, host_of_request};
 pub use routes::{AccessRow, Routes};

@@ -114,8 +114,8 @@ impl Desk<'_> {
         if mode == "subscription" {
             return Err(StripeError::beyond("subscriptions"));
         }
-        if text_of(&wanted, "ui_mode").is_some_and(|mode| mode != "hosted_page") {
-            return Err(StripeError::beyond("pages other than hosted_page"));
+        if text_of(&wanted, "ui_mode").is_some_and(|mode| !["hosted_page", "embedded_page"].contains(&mode)) {
+            return Err(StripeError::beyond("pages other than hosted_page and embedded_page"));
         }
         self.consistent(&wanted, &mode)?;
         let now = self.now_s();
@@ -133,12 +133,20 @@ impl Desk<'_> {
     }
 
     fn consistent(&self, wanted: &Map<String, Value>, mode: &str) -> Outcome<()> {
-        let Some(success) = text_of(wanted, "success_url") else {
-            return Err(StripeError::invalid("Missing required param: success_url.")
-                .code("parameter_missing")
-                .param("success_url"));
+        let (needed, others): (_, &[&str]) = match text_of(wanted, "ui_mode") {
+            Some("embedded_page") => ("return_url", &["success_url", "cancel_url"]),
+            _ => ("success_url", &["return_url"]),
         };
-        super::endpoints::is_return(&success.replace("{CHECKOUT_SESSION_ID}", "x"), "success_url")?;
+        let Some(to) = text_of(wanted, needed) else {
+            return Err(StripeError::invalid(format!("Missing required param: {needed}."))
+                .code("parameter_missing")
+                .param(needed));
+        };
+        super::endpoints::is_return(&to.replace("{CHECKOUT_SESSION_ID}", "x"), needed)?;
+        if let Some(other) = others.iter().find(|name| wanted.contains_key(**name)) {
+            let message = format!("`{other}` can not be passed with this `ui_mode`.");
+            return Err(StripeError::invalid(message).param(other));
+        }
         if let Some(cancel) = text_of(wanted, "cancel_url") {
             super::endpoints::is_return(cancel, "cancel_url")?;
         }
@@ -242,6 +250,7 @@ impl Desk<'_> {
     ) -> Value {
         let id = format!("cs_{}_a1{}", self.state.mode.word(), chance::word(56));
         let is_payment = mode == "payment";
+        let is_embedded = text_of(wanted, "ui_mode") == Some("embedded_page");
         let sum = if is_payment { Value::from(total) } else { Value::Null };
         let email = given(wanted, "customer_email");
         let details = if email.is_null() { Value::Null } else { details(&json!({ "email": email })) };
@@ -253,7 +262,7 @@ impl Desk<'_> {
             "automatic_tax": { "enabled": false, "liability": null, "provider": null, "status": null },
             "billing_address_collection": given(wanted, "billing_address_collection"),
             "cancel_url": given(wanted, "cancel_url"), "client_reference_id": given(wanted, "client_reference_id"),
-            "client_secret": null, "collected_information": null, "consent": null, "consent_collection": null,
+            "client_secret": is_embedded.then(|| format!("{id}_secret_{}", chance::word(40))), "collected_information": null, "consent": null, "consent_collection": null,
             "created": self.now_s(), "currency": currency, "currency_conversion": null, "custom_fields": [],
             "custom_text": {
                 "after_submit": null, "shipping_address": null, "submit": null, "terms_of_service_acceptance": null,
@@ -285,7 +294,9 @@ impl Desk<'_> {
             "total_details": if is_payment {
                 json!({ "amount_discount": 0, "amount_shipping": 0, "amount_tax": 0 })
             } else { Value::Null },
-            "ui_mode": "hosted_page", "url": format!("{}/c/pay/{id}", self.world.stripe_address), "wallet_options": null,
+            "return_url": given(wanted, "return_url"), "redirect_on_completion": is_embedded.then_some("always"),
+            "ui_mode": if is_embedded { "embedded_page" } else { "hosted_page" },
+            "url": (!is_embedded).then(|| format!("{}/c/pay/{id}", self.world.stripe_address)), "wallet_options": null,
             "_line_items": {
                 "object": "list", "data": lines, "has_more": false, "url": format!("/v1/checkout/sessions/{id}/line_items"),
             },
@@ -421,7 +432,11 @@ impl Desk<'_> {
         if is_paid {
             return Some(self.complete_session(session));
         }
-        Some(format!("{}/c/pay/{session}?declined=1", self.world.stripe_address))
+        let is_embedded = self
+            .find("checkout.session", session)
+            .is_some_and(|session| text(&session, "ui_mode") == "embedded_page");
+        let place = if is_embedded { "embed" } else { "pay" };
+        Some(format!("{}/c/{place}/{session}?declined=1", self.world.stripe_address))
     }
 
     /// Closes a session that was paid. Returns the merchant's success address.
@@ -438,6 +453,10 @@ impl Desk<'_> {
         });
         let session = self.find("checkout.session", id).unwrap_or(session);
         self.event("checkout.session.completed", &shown(&session), None);
+        if text(&session, "ui_mode") == "embedded_page" {
+            // In the frame, whose script tells the page around it.
+            return format!("{}/c/embed/{id}/done", self.world.stripe_address);
+        }
         text(&session, "success_url").replace("{CHECKOUT_SESSION_ID}", id)
     }
 }

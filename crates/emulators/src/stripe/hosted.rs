@@ -33,6 +33,9 @@ struct Typed {
 pub fn handle(desk: &mut Desk<'_>, call: &Call) -> Answer {
     match (call.method.as_str(), call.parts().as_slice()) {
         ("GET" | "POST", ["c", "pay", id]) => desk.session_page(id, call),
+        ("GET" | "POST", ["c", "embed", id]) => framed(desk.framed_page(id, call)),
+        ("GET", ["c", "embed", id, "done"]) => desk.framed_end(id),
+        ("GET", ["endive", "stripe.js"]) => script(),
         ("GET" | "POST", ["3ds", id]) => desk.challenge_page(id, call),
         ("GET", ["receipts", id]) => desk.receipt(id),
         ("GET", ["done"]) => page(200, "Done", STRIPE, "<p>You can close this page.</p>"),
@@ -77,6 +80,39 @@ impl Desk<'_> {
         }
     }
 
+    /// The form in a frame: opened by the session's secret, which stands in the query; afterwards by the session's own id.
+    fn framed_page(&mut self, id: &str, call: &Call) -> Answer {
+        let session = self.find("checkout.session", id).filter(|one| text(one, "ui_mode") == "embedded_page");
+        let secret = form::value(&call.query, "secret");
+        let opens = session.as_ref().is_some_and(|session| {
+            secret.as_deref() == Some(text(session, "client_secret"))
+                || secret.is_none() && call.query == "declined=1"
+        });
+        if !opens {
+            return page(
+                403,
+                "No such form",
+                STRIPE,
+                "<p>The client secret provided does not match any session.</p>",
+            );
+        }
+        self.session_page(id, call)
+    }
+
+    /// Tells the page around the frame where to go.
+    fn framed_end(&self, id: &str) -> Answer {
+        let session = self.find("checkout.session", id).filter(|one| text(one, "status") == "complete");
+        let Some(session) = session else {
+            return page(404, "No such form", STRIPE, "<p>Nothing is kept here.</p>");
+        };
+        let to = text(&session, "return_url").replace("{CHECKOUT_SESSION_ID}", id);
+        let body = format!(
+            "<p data-to=\"{}\" id=\"done\">Paid.</p><script src=\"/endive/stripe.js\"></script>",
+            escaped(&to)
+        );
+        framed(page(200, "Paid", STRIPE, &body))
+    }
+
     fn receipt(&self, id: &str) -> Answer {
         let Some(charge) = self.find("charge", id) else {
             return page(404, "No such receipt", STRIPE, "<p>Nothing is kept here.</p>");
@@ -84,6 +120,24 @@ impl Desk<'_> {
         let sum = escaped(&amount(whole(&charge, "amount"), text(&charge, "currency")));
         page(200, "Receipt", STRIPE, &format!("<p class=\"sum\">{sum}</p><p>Charge {}</p>", escaped(id)))
     }
+}
+
+/// As a frame on a merchant's page.
+fn framed(mut answer: Answer) -> Answer {
+    for (name, value) in &mut answer.headers {
+        if *name == "content-security-policy" {
+            *value = "default-src 'none'; style-src 'unsafe-inline'; script-src 'self'; base-uri 'none'"
+                .to_owned();
+        }
+    }
+    answer
+}
+
+/// What stands in for Stripe.js: the few calls of it that a page with an embedded form makes.
+fn script() -> Answer {
+    Answer { status: 200, body: include_str!("stripe.js").to_owned(), ..Answer::empty(200) }
+        .with("content-type", "text/javascript; charset=utf-8")
+        .with("cache-control", "no-store")
 }
 
 impl Typed {

@@ -10,7 +10,7 @@ use storeward_web::http::{HeaderMap, StatusCode};
 use storeward_web::{Failure, explained, render};
 
 use crate::error::Error;
-use crate::model::{NewPayment, Payment, Saving, State};
+use crate::model::{NewPayment, Payment, Presentation, Saving, State};
 use crate::money::{Currency, Money};
 
 use super::Pages;
@@ -113,6 +113,7 @@ impl Link {
             return_address: self.return_address.clone(),
             lines: Vec::new(),
             saving: Saving::No,
+            presentation: Presentation::Redirect,
         })
     }
 }

@@ -35,6 +35,10 @@ text_keys! {
         SeePayment = "see_payment" {},
         Leads = "leads" { provider },
         GoOn = "go_on" {},
+        FormLoads = "form_loads" {},
+        FormFailed = "form_failed" {},
+        OnTheirPage = "on_their_page" {},
+        OtherWay = "other_way" {},
         FaultTitle = "fault_title" {},
         Home = "home" {},
     }

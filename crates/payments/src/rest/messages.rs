@@ -36,6 +36,8 @@ message! {
         lines: Option<Vec<PaymentLine>>,
         /// Whether what the buyer pays with is kept for this customer: `no` (where it is left out), `ask` (the page asks), `yes` (the shop has the buyer's word).
         save_method: Option<String>,
+        /// `redirect` (where it is left out): the buyer types at the provider; `embedded`: in Stripe's frame on Storeward's page.
+        presentation: Option<String>,
         /// A means of payment that is kept of this customer: it is paid with at once.
         method: Option<String>,
         /// True where the buyer is not there: what their bank would ask is declined.

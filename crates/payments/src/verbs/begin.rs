@@ -22,7 +22,8 @@ const TURN: std::time::Duration = std::time::Duration::from_millis(250);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Begun {
     pub provider: Provider,
-    /// At the provider. Not kept by us in readable form, and not to be logged: whoever has it may pay.
+    /// At the provider; of an embedded one, what opens the form. Not kept by us in readable form, and not to be logged: whoever has it
+    /// may pay.
     pub address: String,
 }
 
@@ -87,7 +88,8 @@ impl Shared {
             let is_asked = attempt.method.is_some() && before.state == State::RequiresAction;
             let is_same = attempt.method.is_none()
                 && attempt.strength == terms.strength
-                && attempt.saves == terms.saves;
+                && attempt.saves == terms.saves
+                && attempt.embedded == terms.embedded;
             let is_wanted = attempt.provider == terms.provider && (is_asked || is_same);
             let is_good = attempt.expires_at > tx.now().plus(std::time::Duration::from_secs(60));
             if is_wanted

@@ -46,6 +46,7 @@ impl Payments {
             return_address: new.return_address.clone(),
             lines: new.lines.clone(),
             saving: new.saving.word().to_owned(),
+            presentation: new.presentation.word().to_owned(),
         };
         let sealed = shared.seal(id, &details);
         let (customer, email) = (

@@ -246,3 +246,35 @@ both_engines!(a_kept_one_is_charged_once_whatever_fails, MIGRATIONS, async |db| 
     }
     books(&db).await;
 });
+
+// The form in a frame: its secret is one payment's, whatever page it is put on, and the page is led back by asking the provider.
+both_engines!(a_form_in_a_frame_is_of_one_payment, MIGRATIONS, async |db| {
+    let shop = Shop::new(&db).await;
+    let mut secrets = Vec::new();
+    for name in ["F-1", "F-2"] {
+        let payment = order(&shop, "4711", name).await;
+        let terms = Terms { embedded: true, ..Terms::of(Provider::Stripe, Strength::Usual) };
+        let begun = shop.payments.begin_on(payment.id, terms.clone()).await.unwrap();
+        assert!(begun.address.starts_with("cs_test_") && begun.address.contains("_secret_"));
+        // Loaded again it is the same one.
+        assert_eq!(shop.payments.begin_on(payment.id, terms).await.unwrap().address, begun.address);
+        secrets.push((payment.id, begun.address));
+    }
+    let (first, secret) = &secrets[0];
+    let session = secret.split("_secret_").next().unwrap();
+    shop.emulators.control.pay_session(session, crate::support::CARD).unwrap();
+    let paid = shop.payments.look(*first).await.unwrap();
+    assert_eq!((paid.state, paid.captured), (State::Captured, 1999));
+    let other = shop.payments.look(secrets[1].0).await.unwrap();
+    assert_eq!((other.state, other.captured), (State::Created, 0));
+    assert_eq!(shop.effects("capture").len(), 1);
+    // On the provider's own page after all: the form is closed first.
+    let page = shop.begin(&other, Provider::Stripe).await;
+    let closed = secrets[1].1.split("_secret_").next().unwrap();
+    assert!(shop.emulators.control.pay_session(closed, crate::support::CARD).is_err());
+    shop.pay(Provider::Stripe, &page).await;
+    assert_eq!(shop.payments.look(other.id).await.unwrap().state, State::Captured);
+    let ledger = ledger_text(&db).await;
+    assert!(!ledger.contains("_secret_"));
+    books(&db).await;
+});

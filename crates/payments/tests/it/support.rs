@@ -57,10 +57,13 @@ pub fn section_text(
     std::fs::write(folder.join("authority.pem"), &emulators.paypal.authority).unwrap();
     format!(
         "mode = 'test'\nmerchant = 'test-shop'\n{more}\n\
-         [stripe]\naddress = '{}'\nsecret_key_file = 'stripe'\nwebhook_secret_files = ['whsec']\n\
+         [stripe]\naddress = '{}'\nsecret_key_file = 'stripe'\npublishable_key = '{}'\nwebhook_secret_files = ['whsec']\n\
          [paypal]\naddress = '{}'\nclient_id = '{}'\nsecret_file = 'paypal'\nwebhook_id = '{webhook_id}'\n\
          certificate_roots_file = 'authority.pem'\n{hooks}",
-        emulators.stripe.address, emulators.paypal.address, emulators.paypal.client_id,
+        emulators.stripe.address,
+        emulators.stripe.publishable_key,
+        emulators.paypal.address,
+        emulators.paypal.client_id,
     )
 }
 
@@ -178,6 +181,7 @@ pub fn order_of(order: &str, minor: i64, currency: &str) -> NewPayment {
         return_address: "https://shop.example/orders".to_owned(),
         lines: Vec::new(),
         saving: storeward_payments::Saving::No,
+        presentation: storeward_payments::Presentation::Redirect,
     }
 }
 
