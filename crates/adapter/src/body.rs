@@ -188,7 +188,7 @@ impl Door {
     }
 }
 
-/// The documents of one GraphQL call: of two fields `query` a shop may take either.
+/// The documents of one GraphQL call in JSON: of two fields `query` a shop may take either.
 fn documents(call: &Tree) -> Vec<&str> {
     call.all_at("/query").into_iter().filter_map(Tree::text).collect()
 }
@@ -199,45 +199,6 @@ fn has_field(content_type: &str, body: &[u8], is_one: impl Fn(&str) -> bool) -> 
 
 fn parsed(body: &[u8]) -> Result<Value, Unreadable> {
     serde_json::from_slice(body).map_err(|_| Unreadable::Form)
-}
-
-/// Whether a GraphQL body calls one of these fields.
-pub(crate) fn calls_operation(body: &[u8], operations: &[String]) -> bool {
-    let Ok(body) = Tree::parse(body) else {
-        // Deeper than we read, or in an encoding that only the shop knows: the words decide, and escapes count as one.
-        let text = String::from_utf8_lossy(body);
-        return text.contains("\\u") || operations.iter().any(|operation| text.contains(operation.as_str()));
-    };
-    let one = |call: &Tree| {
-        let documents = documents(call);
-        documents.iter().any(|query| operations.iter().any(|operation| has_word(query, operation)))
-    };
-    match &body {
-        Tree::List(batch) => batch.iter().any(one),
-        call => one(call),
-    }
-}
-
-/// Whether it is one call of one of these fields, under its own name: a second one, or another name, could hand out a token
-/// that is looked for in the first one's place.
-pub(crate) fn calls_once(body: &[u8], operations: &[String]) -> bool {
-    let Ok(body) = Tree::parse(body) else { return false };
-    let documents = documents(&body);
-    let [query] = documents.as_slice() else { return false };
-    let words = operations.iter().flat_map(|operation| query.match_indices(operation.as_str()));
-    let mut places = words.map(|(at, _)| at).collect::<Vec<_>>();
-    places.dedup();
-    let is_renamed = |at: &usize| query.get(..*at).is_none_or(|before| before.trim_end().ends_with(':'));
-    matches!(places.as_slice(), [only] if !is_renamed(only))
-}
-
-fn has_word(text: &str, word: &str) -> bool {
-    let part = |c: char| c.is_alphanumeric() || c == '_';
-    text.match_indices(word).any(|(at, _)| {
-        let before = text.get(..at).and_then(|t| t.chars().next_back());
-        let after = text.get(at + word.len()..).and_then(|t| t.chars().next());
-        !before.is_some_and(part) && !after.is_some_and(part)
-    })
 }
 
 /// The string behind `name:` in a GraphQL document.

@@ -11,6 +11,8 @@ pub struct CookieLine<'l> {
     pub path: &'l str,
     /// The line takes the cookie back: an empty value, `Max-Age` of zero or less, or a date of the last century.
     pub is_removal: bool,
+    /// Scripts cannot read it.
+    pub is_http_only: bool,
 }
 
 impl<'l> CookieLine<'l> {
@@ -22,7 +24,8 @@ impl<'l> CookieLine<'l> {
         if name.is_empty() {
             return None;
         }
-        let mut found = CookieLine { name, value, path: "/", is_removal: is_void(value) };
+        let mut found =
+            CookieLine { name, value, path: "/", is_removal: is_void(value), is_http_only: false };
         for part in parts {
             let (key, text) = part.split_once('=').unwrap_or((part, ""));
             let (key, text) = (key.trim(), text.trim());
@@ -30,6 +33,8 @@ impl<'l> CookieLine<'l> {
                 found.is_removal |= text.parse::<i64>().is_ok_and(|seconds| seconds <= 0);
             } else if key.eq_ignore_ascii_case("expires") {
                 found.is_removal |= text.contains("1970");
+            } else if key.eq_ignore_ascii_case("httponly") {
+                found.is_http_only = true;
             } else if key.eq_ignore_ascii_case("path") && text.starts_with('/') {
                 found.path = text;
             }
@@ -51,7 +56,12 @@ pub fn cookie_pairs(line: &str) -> impl Iterator<Item = (&str, &str)> {
 impl Cookies {
     /// Whether the browser never gets to see a cookie of this name.
     pub fn are_kept(&self, name: &str) -> bool {
-        self.session.iter().any(|p| name_fits(p, name)) && !self.except.iter().any(|p| name_fits(p, name))
+        self.session.iter().any(|p| name_fits(p, name)) && !self.are_let_through(name)
+    }
+
+    /// Whether the file says that a cookie of this name is the browser's.
+    pub fn are_let_through(&self, name: &str) -> bool {
+        self.except.iter().any(|p| name_fits(p, name))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Which door a request knocks at.
 
-use crate::body::{Credentials, Unreadable, calls_once, calls_operation};
+use crate::body::{Credentials, Unreadable};
+use crate::call::calls_operation;
 use crate::model::{Adapter, BodyKind, Door, DoorKind};
 use crate::place;
 
@@ -103,7 +104,7 @@ impl Adapter {
 }
 
 impl Door {
-    fn is_at(&self, asked: &Asked<'_>) -> bool {
+    pub(crate) fn is_at(&self, asked: &Asked<'_>) -> bool {
         if self.body == BodyKind::Basic {
             // Some shops take any white space behind the scheme, and whatever their base64 passes over behind that.
             let scheme = asked.authorization.and_then(|line| line.split_whitespace().next());
@@ -111,7 +112,10 @@ impl Door {
             return signs_in && self.place.paths.iter().any(|p| place::below(p, asked.path));
         }
         let methods = &self.place.methods;
-        let method = if methods.is_empty() {
+        let method = if methods.is_empty() && self.body == BodyKind::Graphql {
+            // Servers take calls by several.
+            true
+        } else if methods.is_empty() {
             asked.method.eq_ignore_ascii_case("POST")
         } else {
             place::takes_method(methods, asked.method)
@@ -139,16 +143,11 @@ impl Door {
 
     fn takes(&self, asked: &Asked<'_>, body: &[u8]) -> bool {
         match self.body {
-            BodyKind::Graphql => calls_operation(body, &self.operation),
+            BodyKind::Graphql => calls_operation(asked, body, &self.operation),
             BodyKind::Form => self.has_marker(asked.content_type, body),
             BodyKind::Json => self.has_pointed(body),
             BodyKind::XmlRpc | BodyKind::Basic => true,
         }
-    }
-
-    /// Whether the answer can be read as this door's, and as nothing else's.
-    pub fn is_plain(&self, body: &[u8]) -> bool {
-        self.body != BodyKind::Graphql || calls_once(body, &self.operation)
     }
 
     /// The page of the form, at its plainest address.

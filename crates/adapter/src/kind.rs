@@ -52,8 +52,8 @@ fn parameters(line: &str) -> Option<Vec<(&str, &str)>> {
     line.split(';').skip(1).map(parameter).collect()
 }
 
-/// Whether nothing stands behind the type but a charset, once, that changes no field's name.
-fn has_plain_charset(line: &str) -> bool {
+/// Whether nothing stands behind the type but a charset, once, that changes no field's name and no ASCII text.
+pub(crate) fn has_plain_charset(line: &str) -> bool {
     // Some libraries end the line so.
     let line = line.strip_suffix(';').unwrap_or(line);
     match parameters(line).as_deref() {

@@ -22,7 +22,7 @@ pub use door::{DoorFound, Sent};
 pub use doubt::Doubt;
 pub use script::{Script, SentJson};
 
-use door::{Attempt, attempts, door, signed_in};
+use door::{Attempt, attempts, door, signed_in, unticked};
 use script::Token;
 use write::file;
 
@@ -150,9 +150,14 @@ pub fn fill(page: &str, path: &str, user: &str, password: &Secret<String>) -> Op
     let secret = form.passwords().into_iter().next()?;
     let name = form.name_before(&secret)?;
     let hidden = SignOut::form(page);
-    let typed = [(name.as_str(), user), (secret.as_str(), password.expose())];
-    let typed =
-        typed.map(|(name, value)| format!("{}={}", text::encode(name), text::encode(value))).join("&");
+    // "Stay signed in" is ticked, so that the cookie for it is seen.
+    let boxes = text::boxes(page).into_iter().filter(|(name, _)| form.names().contains(name));
+    let boxes: Vec<_> = boxes.collect();
+    let ticked = boxes.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let typed = [(name.as_str(), user), (secret.as_str(), password.expose())].into_iter().chain(ticked);
+    let typed: Vec<_> =
+        typed.map(|(name, value)| format!("{}={}", text::encode(name), text::encode(value))).collect();
+    let typed = typed.join("&");
     let body = if hidden.is_empty() { typed } else { format!("{hidden}&{typed}") };
     Some(Filled { path: form.path.clone(), fields: form.names(), body: Secret::new(body) })
 }
@@ -228,6 +233,7 @@ pub fn propose(name: &str, watched: &[Watched]) -> Result<Proposal, Vec<Doubt>> 
 pub struct Learnt {
     pub door: Option<DoorFound>,
     door_doubt: Option<Doubt>,
+    unticked: Option<Doubt>,
     /// What the sign-in that succeeded was answered with.
     pub right: Option<Answered>,
     /// The same of one that did not.
@@ -278,6 +284,7 @@ impl Learnt {
         Learnt {
             door,
             door_doubt,
+            unticked: unticked(watched, &attempt),
             right: watched.get(at).filter(|_| !probes.is_empty()).map(answered),
             wrong: wrong.and_then(|wrong| watched.get(wrong.at)).map(answered),
             cookies: cookies(watched, at),
@@ -298,7 +305,7 @@ impl Learnt {
         let none = || (self.session().is_empty() && !has_token).then_some(Doubt::NoCookie);
         let cookie = readable.map(|cookie| Doubt::ReadableCookie(cookie.name.clone())).or_else(none);
         let probe = self.probe_doubt.clone().filter(|_| self.probes.is_empty());
-        [cookie, self.door_doubt.clone(), probe].into_iter().flatten().collect()
+        [cookie, self.door_doubt.clone(), self.unticked.clone(), probe].into_iter().flatten().collect()
     }
 
     /// The cookies that scripts cannot read.

@@ -11,6 +11,7 @@
 
 mod answer;
 mod body;
+mod call;
 mod cookie;
 mod door;
 mod error;

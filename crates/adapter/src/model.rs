@@ -126,6 +126,10 @@ pub struct Door {
     /// one address take several calls.
     #[serde(default)]
     pub marker: Option<String>,
+    /// Names by which the shop's scripts call GraphQL documents that are not sent along, and that sign nobody in: hashes of persisted
+    /// queries, numbers of documents that the shop's build laid down. Other names are refused at this address.
+    #[serde(default)]
+    pub harmless: Vec<String>,
     /// The GraphQL document by which the canary signs in, the name and the password being its variables.
     #[serde(default)]
     pub document: Option<String>,
@@ -508,6 +512,9 @@ impl Door {
         }
         if self.body == BodyKind::Json && self.marker.as_ref().is_some_and(|p| !p.starts_with('/')) {
             return Err(AdapterError::new("marker", "a JSON pointer begins with /"));
+        }
+        if !self.harmless.is_empty() && self.body != BodyKind::Graphql {
+            return Err(AdapterError::new("harmless", "goes with `body = \"graphql\"`"));
         }
         if self.document.is_some() && self.body != BodyKind::Graphql {
             return Err(AdapterError::new("document", "goes with `body = \"graphql\"`"));

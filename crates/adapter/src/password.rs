@@ -28,6 +28,9 @@ pub struct PasswordForm {
     pub path: String,
     /// The field of the new password.
     pub field: String,
+    /// A field without which the shop passes over the new password: a box to tick.
+    #[serde(default)]
+    pub ticked: Option<String>,
     /// Where the shop leads when it took it, if it leads on when it did not, too. Never counted: where people sign in.
     #[serde(default)]
     pub leads_to: Vec<String>,
@@ -78,6 +81,13 @@ impl Adapter {
         let form = self.password_form(asked)?;
         let fields = body::fields(asked.content_type, body)
             .filter(|_| !is_doubtful(asked.content_type, body, true))?;
+        // PHP takes an empty text and `0` for no.
+        let is_yes = |value: &String| !matches!(value.as_str(), "" | "0");
+        let is_ticked =
+            |field: &String| fields.iter().any(|(name, value)| text::is_field(name, field) && is_yes(value));
+        if !form.ticked.iter().all(is_ticked) {
+            return None;
+        }
         let mut values = fields.iter().filter(|(name, _)| text::is_field(name, &form.field));
         match (values.next(), values.next()) {
             (Some((_, value)), None) if !value.is_empty() => Some(form),
@@ -135,8 +145,13 @@ mod tests {
         assert_eq!(took("wordpress", woo, details, 302, Some("/wp-login.php")), Some(false));
         // Magento leads on in any case.
         let edit = "/customer/account/editPost/";
-        assert_eq!(took("magento", edit, "password=new", 302, Some("/customer/account/")), Some(true));
-        assert_eq!(took("magento", edit, "password=new", 302, Some("/customer/account/edit/")), Some(false));
+        let new = "change_password=1&password=new";
+        assert_eq!(took("magento", edit, new, 302, Some("/customer/account/")), Some(true));
+        assert_eq!(took("magento", edit, new, 302, Some("/customer/account/edit/")), Some(false));
+        // A browser fills the field in by itself, and Magento passes over it: the stolen password was taken for a new one.
+        for body in ["password=new", "change_password=0&password=new", "change_password=&password=new"] {
+            assert_eq!(took("magento", edit, body, 302, Some("/customer/account/")), None, "{body}");
+        }
     }
 
     #[test]

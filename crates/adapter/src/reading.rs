@@ -3,7 +3,8 @@
 //! WordPress takes a path of its REST interface from a parameter, of the query or of a form, on any page, and a method from
 //! `_method`; Symfony, Laravel and Rails do the like. Whatever a shop could make of it counts.
 
-use crate::body::{calls_operation, fields};
+use crate::body::fields;
+use crate::call::calls_operation;
 use crate::door::Asked;
 use crate::model::Adapter;
 use crate::{place, text};
@@ -98,9 +99,9 @@ impl Adapter {
     }
 
     /// Looks for calls that a rule names. What is not whole, or cannot be read, may call any of them.
-    pub fn read_calls(&self, reading: &mut Reading, bytes: &[u8], is_whole: bool) {
+    pub fn read_calls(&self, reading: &mut Reading, asked: &Asked<'_>, bytes: &[u8], is_whole: bool) {
         for operation in self.rules().flat_map(|rule| &rule.operation) {
-            if !is_whole || calls_operation(bytes, std::slice::from_ref(operation)) {
+            if !is_whole || calls_operation(asked, bytes, std::slice::from_ref(operation)) {
                 reading.fields.push((place::CALL.to_owned(), operation.clone()));
             }
         }

@@ -134,6 +134,22 @@ pub(crate) fn inputs(page: &str) -> impl Iterator<Item = Vec<(String, String)>> 
     })
 }
 
+/// The boxes to tick of a page, each once, and what is sent when they are.
+pub(crate) fn boxes(page: &str) -> Vec<(String, String)> {
+    let mut found: Vec<(String, String)> = Vec::new();
+    for input in inputs(page).take(200) {
+        let of =
+            |wanted: &str| input.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_str());
+        let is_box = of("type").is_some_and(|kind| kind.eq_ignore_ascii_case("checkbox"));
+        let Some(name) = of("name").filter(|name| is_box && found.iter().all(|(known, _)| known != name))
+        else {
+            continue;
+        };
+        found.push((name.to_owned(), of("value").unwrap_or("on").to_owned()));
+    }
+    found
+}
+
 /// A form of a page, as far as a sign-in is concerned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Form {
@@ -155,6 +171,19 @@ impl Form {
         let before = self.fields.iter().take_while(|(name, _)| name != other);
         let typed = before.filter(|(_, kind)| matches!(kind.as_str(), "" | "text" | "email" | "tel"));
         typed.last().map(|(name, _)| name.clone())
+    }
+
+    /// Names of the boxes to tick of which none came along: of a box and the hidden field beside it that says that it is not
+    /// ticked, both come when it is.
+    pub fn unticked(&self, sent: &[String]) -> Vec<String> {
+        let count =
+            |name: &str, all: &mut dyn Iterator<Item = &String>| all.filter(|one| *one == name).count();
+        let boxes = self.fields.iter().filter(|(_, kind)| kind == "checkbox").map(|(name, _)| name);
+        let is_less = |name: &&String| {
+            let here = count(name, &mut self.fields.iter().map(|(name, _)| name));
+            count(name, &mut sent.iter()) < here
+        };
+        boxes.filter(is_less).cloned().collect()
     }
 
     pub fn names(&self) -> Vec<String> {

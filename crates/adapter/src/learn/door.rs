@@ -94,14 +94,34 @@ fn by_script(seen: &Watched) -> Option<How> {
 
 /// The request that signed in: the last one behind which a page named the account, or else the first.
 pub(super) fn signed_in(watched: &[Watched]) -> Option<Attempt> {
+    right(watched).pop().or_else(|| attempts(watched).into_iter().next())
+}
+
+/// Requests behind which a page named the account, in order.
+fn right(watched: &[Watched]) -> Vec<Attempt> {
     let all = attempts(watched);
     let end_of = |place: usize| all.get(place + 1).map_or(watched.len(), |next| next.at);
     let is_right = |(place, attempt): &(usize, &Attempt)| {
         let after = watched.get(attempt.at + 1..end_of(*place)).unwrap_or_default();
         after.iter().any(|seen| seen.names.is_some() && !attempt.is_at(seen))
     };
-    let right = all.iter().enumerate().filter(is_right).map(|(_, found)| found.clone()).next_back();
-    right.or_else(|| all.first().cloned())
+    all.iter().enumerate().filter(is_right).map(|(_, found)| found.clone()).collect()
+}
+
+/// A box of the form that signed in which was ticked at no sign-in that went through: the shop may have another cookie for whoever
+/// ticks it.
+pub(super) fn unticked(watched: &[Watched], attempt: &Attempt) -> Option<Doubt> {
+    let How::Form(form) = &attempt.how else { return None };
+    let mut left: Vec<String> = Vec::new();
+    for (round, seen) in right(watched).iter().filter_map(|one| watched.get(one.at)).enumerate() {
+        let without = form.unticked(&seen.fields);
+        if round == 0 {
+            left = without;
+        } else {
+            left.retain(|name| without.contains(name));
+        }
+    }
+    left.into_iter().next().map(Doubt::Unticked)
 }
 
 pub(super) fn door(watched: &[Watched], attempt: &Attempt) -> Result<DoorFound, Doubt> {

@@ -15,6 +15,9 @@ pub enum Doubt {
     TwinForms,
     /// The sign-in set no cookie, and there was none before that scripts cannot read.
     NoCookie,
+    /// The form has a box to tick, such as "stay signed in", and no sign-in with it was seen: what the shop sets then may be as good
+    /// as its session.
+    Unticked(String),
     /// The sign-in set a cookie that the shop's scripts can read. Kept away from them it may break the shop; left to them it may
     /// be the session.
     ReadableCookie(String),
@@ -51,6 +54,11 @@ impl fmt::Display for Doubt {
             Doubt::NoCookie => {
                 f.write_str("the shop set no cookie that could be its session: is it a token of its scripts?")
             }
+            Doubt::Unticked(name) => write!(
+                f,
+                "the sign-in has a box to tick, `{name}`: sign in once more with it ticked, so that it is seen by what the shop \
+                 keeps people signed in"
+            ),
             Doubt::ReadableCookie(name) => write!(
                 f,
                 "the sign-in set the cookie {name}, which scripts can read: whether it is the session only the shop's makers \

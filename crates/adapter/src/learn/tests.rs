@@ -116,6 +116,42 @@ fn what_is_not_plain_is_not_guessed() {
     check(&|seen| seen[0].body.push_str(twin), Doubt::TwinForms);
 }
 
+// The owner did not tick "stay signed in": the cookie by which the shop then knows people was in no adapter, and it opened the account
+// by itself. Devise sends a hidden field of the same name, so that the name alone says nothing.
+#[test]
+fn a_box_is_ticked_once_before_anything_is_proposed() {
+    for hidden in ["", r#"<input type=hidden name="stay" value="0">"#] {
+        let form = ENTRY.replace(
+            "<button>",
+            &format!(r#"{hidden}<input type="checkbox" name="stay" value="1"><button>"#),
+        );
+        let mut all = scenes();
+        all[0].body = form.clone();
+        let unticked = if hidden.is_empty() { 0 } else { 1 };
+        all[1].fields.extend(std::iter::repeat_n("stay".to_owned(), unticked));
+        assert_eq!(propose("kiln", &seen(&all)).unwrap_err(), [Doubt::Unticked("stay".into())]);
+        // Ticked at a sign-in that was refused: nothing was set.
+        let mut refused = all[1].clone();
+        refused.fields.push("stay".to_owned());
+        let mut early = all.clone();
+        early.insert(1, refused.clone());
+        assert_eq!(propose("kiln", &seen(&early)).unwrap_err(), [Doubt::Unticked("stay".into())]);
+        // Once more, with it.
+        let mut again = refused;
+        again.cookies.push(cookie("bleib", true));
+        let later = [again, all[2].clone()];
+        let mut both = all.clone();
+        both.splice(3..3, later);
+        let found = propose("kiln", &seen(&both)).unwrap();
+        assert_eq!(found.adapter.cookies.session, ["besuch", "bleib"]);
+        // And the program that signs in by itself ticks it.
+        let filled = fill(&form, "/", USER, &Secret::new("x y".to_owned())).unwrap();
+        assert!(filled.body.expose().ends_with("&stay=1"), "{}", filled.body.expose());
+        all[1].fields = filled.fields;
+        propose("kiln", &seen(&all)).unwrap();
+    }
+}
+
 #[test]
 fn names_in_fields_and_in_json_are_found_too() {
     for (own, nobody, status) in [

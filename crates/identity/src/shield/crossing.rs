@@ -3,6 +3,7 @@
 mod acts;
 mod cookies;
 mod knock;
+mod lines;
 mod long;
 mod outward;
 mod paced;
@@ -20,6 +21,8 @@ use storeward_host::{Later, Minder, Passage, RequestHead, Seen, SessionExchange}
 use storeward_seal::fingerprint::token_hash;
 use storeward_web::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 
+use self::cookies::CameWith;
+use self::lines::Lines;
 use self::long::Room;
 use self::socket::Socket;
 use super::Guard;
@@ -100,6 +103,7 @@ pub struct Crossing {
     is_without: bool,
     /// The shop's session went along.
     is_attached: bool,
+    came_with: CameWith,
     may_follow: bool,
     /// The form by which the shop's name for somebody changes.
     renamed: Option<Renamed>,
@@ -174,6 +178,7 @@ impl Crossing {
             is_by_gate: false,
             is_without: false,
             is_attached: false,
+            came_with: CameWith::default(),
             may_follow: false,
             renamed: None,
             new_password: None,
@@ -191,6 +196,8 @@ impl Crossing {
         self.referer = headers.get(header::REFERER).and_then(|v| self.place(v.to_str().ok()?));
         self.take_solved(headers);
         let others = self.strip(headers);
+        let authorization = headers.contains_key(header::AUTHORIZATION);
+        self.came_with = CameWith { cookies: !others.is_empty(), authorization };
         if self.is_static {
             self.is_without = true;
             return Ok(Passage::On);
@@ -230,24 +237,32 @@ impl Crossing {
         {
             return Ok(self.instead(&refusal));
         }
-        let Some(handle) = self.held.clone() else { return Ok(Passage::On) };
-        if let Some(passage) = self.admit(&handle.entry).await? {
+        let handle = self.held.clone();
+        if let Some(handle) = &handle
+            && let Some(passage) = self.admit(&handle.entry).await?
+        {
             return Ok(passage);
         }
-        if self.is_without || self.held.is_none() {
-            return Ok(Passage::On);
+        if let Some(passage) = self.leads_from_acts() {
+            return Ok(passage);
         }
+        let handle = match handle {
+            _ if self.is_without => return Ok(Self::on_without(headers)),
+            Some(handle) if self.held.is_some() => handle,
+            Some(_) | None => return Ok(Passage::On),
+        };
         if let (Some(to), Some(probe)) = (self.new_name(headers, body), &guard.adapter.signed_in.probe) {
             let cookies = handle.entry.lock().jar.pairs_for(&probe.path);
             self.renamed = Some(Renamed { to, cookies });
         }
         self.note_new_password(&handle.entry, headers, body);
         let pairs = handle.entry.lock().jar.pairs_for(&self.path);
+        let others = self.beside(&others, &handle.entry);
         let between: &[u8] = if others.is_empty() || pairs.is_empty() { b"" } else { b"; " };
         let line = [others.as_slice(), between, pairs.as_bytes()].concat();
         match HeaderValue::from_bytes(&line) {
             Ok(line) if !line.is_empty() => headers.insert(header::COOKIE, line),
-            _ => None,
+            _ => headers.remove(header::COOKIE),
         };
         self.is_attached = true;
         Ok(Passage::On)
@@ -543,49 +558,6 @@ impl Drop for Crossing {
 fn closed() -> Refusal {
     let title = "Signing in is closed for the moment";
     Refusal::of(StatusCode::SERVICE_UNAVAILABLE, "identity.adapter_broken", title)
-}
-
-/// The lines of a head that say where a password is.
-struct Lines {
-    authorization: Option<String>,
-    content_type: String,
-    /// The body is packed: some servers unpack it before the shop reads it.
-    is_encoded: bool,
-}
-
-impl Lines {
-    fn of(headers: &HeaderMap) -> Self {
-        let codings = headers.get_all(header::CONTENT_ENCODING).iter();
-        let mut is_one = codings.map(|line| !line.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity"));
-        Lines {
-            authorization: authorization(headers),
-            content_type: content_type(headers),
-            is_encoded: is_one.any(|is_one| is_one),
-        }
-    }
-
-    fn asked<'a>(&'a self, method: &'a Method, path: &'a str, query: Option<&'a str>) -> Asked<'a> {
-        let authorization = self.authorization.as_deref();
-        Asked { method: method.as_str(), path, query, content_type: &self.content_type, authorization }
-    }
-}
-
-/// All that says what the body is. What nobody can read is not left out: it says that the body is in doubt, and so do two lines.
-fn content_type(headers: &HeaderMap) -> String {
-    let lines = headers.get_all(header::CONTENT_TYPE).iter();
-    let texts: Vec<_> = lines.map(|line| String::from_utf8_lossy(line.as_bytes()).into_owned()).collect();
-    texts.join("\n")
-}
-
-/// The line that may hold a password. Shops decode what stands around strange bytes, and read whichever of two lines they
-/// like: all of it counts here.
-fn authorization(headers: &HeaderMap) -> Option<String> {
-    let lines = headers.get_all(header::AUTHORIZATION).iter();
-    let texts: Vec<_> = lines.map(|line| String::from_utf8_lossy(line.as_bytes()).into_owned()).collect();
-    let is_basic = |line: &&String| {
-        line.split_whitespace().next().is_some_and(|scheme| scheme.eq_ignore_ascii_case("basic"))
-    };
-    texts.iter().find(is_basic).or(texts.first()).cloned()
 }
 
 fn is_token(text: &str) -> bool {

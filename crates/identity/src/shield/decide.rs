@@ -190,6 +190,7 @@ impl Guard {
         {
             let mut inner = entry.lock();
             inner.jar.phase = Phase::Anonymous;
+            inner.jar.waiting.clear();
             inner.jar.by_token = false;
             inner.jar.rights = Rights::Unknown;
             inner.jar.is_known = true;
@@ -216,8 +217,12 @@ impl Guard {
         shop: ShopAccount,
     ) -> Result<Verdict, Error> {
         // Whatever fails from here on: nobody goes on with the session until it is decided.
-        entry.lock().jar.is_known = false;
-        entry.lock().jar.rights = Rights::Unknown;
+        {
+            let mut inner = entry.lock();
+            inner.jar.is_known = false;
+            inner.jar.rights = Rights::Unknown;
+            inner.jar.waiting.clear();
+        }
         let Ok(rights) = self.rights(entry, cause.asker).await else {
             return Ok(self.unclear(entry, cause).await);
         };
@@ -263,16 +268,18 @@ impl Guard {
 
     /// The session is the browser's now, under another handle.
     async fn activate(&self, entry: &Arc<Entry>, passed: Passed, subject: String) -> Result<Verdict, Error> {
-        {
+        let waited = {
             let mut inner = entry.lock();
             let (customer, session) = (passed.customer, passed.session);
             inner.jar.phase = Phase::Active { customer, session, subject };
             inner.jar.is_known = true;
             inner.jar.made_at = self.identity.0.now();
-        }
+            std::mem::take(&mut inner.jar.waiting)
+        };
         entry.verified_at.store(self.identity.0.now().micros(), Ordering::SeqCst);
         let token = self.handles.rotate(entry).await?;
         let mut cookies = passed.cookies();
+        cookies.extend(waited.iter().filter_map(|line| HeaderValue::from_bytes(line.as_bytes()).ok()));
         cookies.extend(self.handle_cookie(&token));
         Ok(Verdict::Go { token: Some(token), cookies })
     }

@@ -65,6 +65,10 @@ pub struct Jar {
     /// the names of before: `rights`, when any 403 was taken for the shop's word, and `told_rights`, when a page that stayed shut was.
     #[serde(default, rename = "said_rights")]
     pub rights: Rights,
+    /// Lines of the shop's that came with a sign-in which is held: whole `Set-Cookie` headers. The browser gets them when it shows
+    /// the second factor.
+    #[serde(default)]
+    pub waiting: Vec<String>,
     pub made_at: Timestamp,
     pub seen_at: Timestamp,
 }
@@ -78,6 +82,7 @@ impl Jar {
             is_known: true,
             by_token: false,
             rights: Rights::Unknown,
+            waiting: Vec::new(),
             made_at: now,
             seen_at: now,
         }
@@ -116,6 +121,18 @@ impl Jar {
                 fits
             }
         }
+    }
+
+    /// Keeps a line back until the second factor was shown. More lines, or longer ones, than any shop sets are dropped.
+    pub fn wait_with(&mut self, line: &str) {
+        if self.waiting.len() < COOKIES_MOST && line.len() <= COOKIE_BYTES {
+            self.waiting.push(line.to_owned());
+        }
+    }
+
+    /// Whether a cookie of this name is here, and so with no browser.
+    pub fn has(&self, name: &str) -> bool {
+        self.cookies.iter().any(|kept| kept.name == name)
     }
 
     /// The pairs that go to the shop with a request for `path`, longest path first (RFC 6265 section 5.4).

@@ -27,6 +27,18 @@ pub enum Speech {
     Graphql,
     /// JSON that hands out a token; there is no session.
     Token,
+    /// GraphQL that does so. It takes the document from wherever Apollo Server and express-graphql do.
+    GraphqlToken,
+}
+
+impl Speech {
+    fn is_by_token(self) -> bool {
+        matches!(self, Speech::Token | Speech::GraphqlToken)
+    }
+
+    fn is_graphql(self) -> bool {
+        matches!(self, Speech::Graphql | Speech::GraphqlToken)
+    }
 }
 
 #[derive(Default)]
@@ -35,6 +47,8 @@ struct Inside {
     made: u32,
     /// Names and passwords that reached it.
     tries: Vec<String>,
+    /// Documents that somebody registered, by their hash.
+    persisted: HashMap<String, String>,
 }
 
 pub struct Reed {
@@ -51,7 +65,7 @@ impl Reed {
     pub fn door(&self) -> &'static str {
         match self.speech {
             Speech::Json | Speech::Token => "/api/v2/enter",
-            Speech::Graphql => "/graphql",
+            Speech::Graphql | Speech::GraphqlToken => "/graphql",
         }
     }
 
@@ -61,7 +75,7 @@ impl Reed {
             Speech::Json | Speech::Token => {
                 json!({"login": {"mail": mail, "passwort": code}, "remember": true})
             }
-            Speech::Graphql => {
+            Speech::Graphql | Speech::GraphqlToken => {
                 json!({"operationName": "SignIn", "query": DOCUMENT, "variables": {"mail": mail, "passwort": code}})
             }
         };
@@ -78,13 +92,16 @@ impl Reed {
     }
 
     fn enter(&self, inside: &mut Inside, sid: Option<String>, body: &Value) -> Response<Bytes> {
-        let place = if self.speech == Speech::Graphql { &body["variables"] } else { &body["login"] };
+        let place = if self.speech.is_graphql() { &body["variables"] } else { &body["login"] };
         let (mail, code) = (place["mail"].as_str().unwrap_or(""), place["passwort"].as_str().unwrap_or(""));
         inside.tries.push(format!("{mail} {code}"));
         let who = [(MIRA, MIRAS), (PAUL, PAULS)].into_iter().find(|known| *known == (mail, code));
         let Some((who, _)) = who else {
             return match self.speech {
                 Speech::Graphql => say(200, &json!({"data": {"enter": {"ok": false}}})),
+                Speech::GraphqlToken => {
+                    say(200, &json!({"data": {"enter": null}, "errors": [{"message": "no"}]}))
+                }
                 Speech::Json | Speech::Token => say(401, &json!({"problem": "wrong"})),
             };
         };
@@ -93,6 +110,9 @@ impl Reed {
                 200,
                 &json!({"access": {"token": token_of(who)}, "greeting": format!("Hello {who}")}),
             );
+        }
+        if self.speech == Speech::GraphqlToken {
+            return say(200, &json!({"data": {"enter": {"token": token_of(who)}}}));
         }
         if let Some(sid) = sid {
             inside.sessions.remove(&sid);
@@ -103,6 +123,37 @@ impl Reed {
         set(&mut answer, &sid);
         answer
     }
+}
+
+/// A call as lenient servers read it: the document of the address first, then the one of the body, in JSON or a form, or else the one
+/// that was registered under the hash.
+fn call(inside: &mut Inside, target: &str, body: &[u8]) -> Value {
+    let fields = |text: &[u8]| -> HashMap<String, String> {
+        let decode =
+            |text: &[u8]| String::from_utf8_lossy(&storeward_base::percent_decode(text, b' ')).into_owned();
+        let pairs = text.split(|byte| *byte == b'&').filter_map(|pair| {
+            let at = pair.iter().position(|byte| *byte == b'=')?;
+            Some((decode(&pair[..at]), decode(&pair[at + 1..])))
+        });
+        pairs.collect()
+    };
+    let in_url = fields(target.split_once('?').map_or("", |(_, query)| query).as_bytes());
+    let sent: Value = serde_json::from_slice(body).unwrap_or_else(|_| {
+        let typed = fields(body);
+        let parsed = |name: &str| typed.get(name).and_then(|text| serde_json::from_str(text).ok());
+        json!({"query": typed.get("query"), "variables": parsed("variables").unwrap_or(Value::Null)})
+    });
+    let hash = sent["extensions"]["persistedQuery"]["sha256Hash"].as_str().map(str::to_owned);
+    let own = in_url.get("query").cloned().or_else(|| sent["query"].as_str().map(str::to_owned));
+    if let (Some(hash), Some(own)) = (&hash, &own) {
+        inside.persisted.insert(hash.clone(), own.clone());
+    }
+    let document = own.or_else(|| hash.and_then(|hash| inside.persisted.get(&hash).cloned()));
+    let variables = match in_url.get("variables") {
+        Some(text) => serde_json::from_str(text).unwrap_or_default(),
+        None => sent["variables"].clone(),
+    };
+    json!({"query": document, "variables": variables})
 }
 
 fn token_of(who: &str) -> String {
@@ -136,11 +187,16 @@ impl Serves for Reed {
         let by_cookie = sid.as_ref().and_then(|sid| inside.sessions.get(sid).copied().flatten());
         let bearer = headers.get("authorization").map_or("", |line| line.to_str().unwrap());
         let by_token = [MIRA, PAUL].into_iter().find(|who| bearer == format!("Bearer {}", token_of(who)));
-        let who = if self.speech == Speech::Token { by_token } else { by_cookie };
+        let who = if self.speech.is_by_token() { by_token } else { by_cookie };
         let path = target.split('?').next().unwrap();
-        let body: Value = serde_json::from_slice(body).unwrap_or_default();
+        let body = match self.speech {
+            Speech::GraphqlToken => call(&mut inside, target, body),
+            Speech::Json | Speech::Graphql | Speech::Token => {
+                serde_json::from_slice(body).unwrap_or_default()
+            }
+        };
         let mut answer = match (method.as_str(), path) {
-            ("POST", "/graphql") => {
+            ("POST", "/graphql") | ("GET", "/graphql") => {
                 let query = body["query"].as_str().unwrap_or_default();
                 if query.contains("enter(") {
                     return self.enter(&mut inside, sid, &body);
@@ -161,7 +217,7 @@ impl Serves for Reed {
             }
             _ => say(200, &json!("a page that scripts fill")),
         };
-        if self.speech != Speech::Token && !sid.is_some_and(|sid| inside.sessions.contains_key(&sid)) {
+        if !self.speech.is_by_token() && !sid.is_some_and(|sid| inside.sessions.contains_key(&sid)) {
             let sid = open(&mut inside, None);
             set(&mut answer, &sid);
         }

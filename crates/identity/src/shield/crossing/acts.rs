@@ -10,7 +10,7 @@ use crate::model::SessionId;
 use crate::shield::answers::{Refusal, Wants};
 use crate::shield::decide::Act;
 use crate::shield::jar::Rights;
-use crate::shield::section::OfficeGuard;
+use crate::shield::section::{OfficeGuard, WhenUnclear};
 use crate::state::ReturnTo;
 
 impl Crossing {
@@ -27,7 +27,7 @@ impl Crossing {
         let asked = lines.asked(&self.method, &self.path, self.query.as_deref());
         if self.reads_body && self.guard.adapter.names_calls(&asked) {
             let is_whole = body.complete && !lines.is_encoded;
-            self.guard.adapter.read_calls(&mut self.reading, body.bytes, is_whole);
+            self.guard.adapter.read_calls(&mut self.reading, &asked, body.bytes, is_whole);
         }
         // Programs and scripts read it, whatever they say that they accept.
         if self.reading.is_routed() {
@@ -82,6 +82,24 @@ impl Crossing {
         // anything: that is no reason to lead a guest away.
         let is_free = guard.adapter.is_sign_in_page(&self.path) || self.is_cut_off;
         if !is_guarded || !has_session || !is_office || is_free || self.is_by_gate {
+            return None;
+        }
+        let title = "Sign in at the shop first";
+        let mut refusal = Refusal::of(StatusCode::FORBIDDEN, "identity.sign_in_first", title);
+        refusal.challenge = guard.adapter.sign_in_page();
+        Some(self.instead(&refusal))
+    }
+
+    /// What takes a fresh second factor takes somebody who is signed in through here: whatever else the shop may know them by is no
+    /// reason to let it act first and be asked then who it was. New accounts and the shop's own programs are none of that.
+    pub(super) fn leads_from_acts(&mut self) -> Option<Passage> {
+        let guard = self.guard.clone();
+        let is_free = self.is_by_gate || self.door.is_some() || self.is_cut_off || !self.came_with.is_any();
+        let is_lane = guard.section.lanes.contains(self.client.get());
+        // The owner chose that customers are let through while nobody can tell who is signed in.
+        let is_unknown = self.held.as_ref().is_some_and(|held| !held.entry.lock().jar.is_known);
+        let is_open = (is_unknown || guard.is_blind()) && guard.section.when_unclear == WhenUnclear::Open;
+        if self.is_active() || is_free || is_lane || is_open || !guard.adapter.is_sensitive(&self.reading) {
             return None;
         }
         let title = "Sign in at the shop first";

@@ -1,9 +1,14 @@
 //! Which cookies pass: of ours and of the shop's session none, in neither direction.
 
-use storeward_host::OWN_COOKIES;
+use std::sync::Arc;
+
+use storeward_adapter::CookieLine;
+use storeward_host::{OWN_COOKIES, Passage};
 use storeward_web::http::{HeaderMap, HeaderValue, header};
 
 use super::Crossing;
+use crate::shield::handles::Entry;
+use crate::shield::jar::Phase;
 
 impl Crossing {
     /// Takes our cookies and the browser's own copies of the shop's session out of the request. What is left is
@@ -37,13 +42,60 @@ impl Crossing {
         is_ours || is_kept(name) || is_kept(&plain) || is_kept(&folded)
     }
 
-    /// Takes the shop's session cookies out of the answer.
+    /// What is left goes to the shop beside the jar's: nothing that the jar has itself.
+    pub(super) fn beside(&self, left: &[u8], entry: &Entry) -> Vec<u8> {
+        let inner = entry.lock();
+        let is_free = |pair: &&[u8]| {
+            let name = pair.split(|byte| *byte == b'=').next().unwrap_or_default();
+            let name = String::from_utf8_lossy(name);
+            !inner.jar.has(name.trim()) && !inner.jar.has(&decoded(&name))
+        };
+        let pairs: Vec<_> =
+            left.split(|byte| *byte == b';').map(<[u8]>::trim_ascii).filter(is_free).collect();
+        pairs.join(&b"; "[..])
+    }
+
+    /// On, and nobody looks who the shop takes it for: then nothing goes along by which the shop could.
+    pub(super) fn on_without(headers: &mut HeaderMap) -> Passage {
+        headers.remove(header::COOKIE);
+        Passage::On
+    }
+
+    /// Somebody signs in with this answer, and the file may not know all that the shop gives them: a cookie that keeps people
+    /// signed in is as good as the session. What no script can read stays here for good, and goes to the shop from here; anything
+    /// else waits for the second factor, where that is asked for.
+    pub(super) fn hold_lines_back(&self, entry: &Arc<Entry>, headers: &mut HeaderMap, is_held: bool) {
+        let lines: Vec<HeaderValue> = headers.get_all(header::SET_COOKIE).iter().cloned().collect();
+        headers.remove(header::SET_COOKIE);
+        for line in lines {
+            let text = String::from_utf8_lossy(line.as_bytes()).into_owned();
+            let cookie = CookieLine::parse(&text);
+            let is_free = cookie.as_ref().is_some_and(|cookie| {
+                cookie.is_removal || self.guard.adapter.cookies.are_let_through(cookie.name)
+            });
+            match cookie {
+                Some(cookie) if !is_free && cookie.is_http_only => {
+                    entry.lock().jar.take(&cookie);
+                }
+                _ if !is_free && is_held => entry.lock().jar.wait_with(&text),
+                _ => {
+                    headers.append(header::SET_COOKIE, line);
+                }
+            }
+        }
+        if !matches!(entry.lock().jar.phase, Phase::Ended) {
+            self.guard.handles.note_change(entry);
+        }
+    }
+
+    /// Takes the shop's session cookies out of the answer, and those that came with a sign-in.
     pub(super) fn take_lines(&self, headers: &mut HeaderMap) -> Vec<String> {
         let (mut kept, mut others) = (Vec::new(), Vec::new());
         for line in headers.get_all(header::SET_COOKIE) {
             let text = String::from_utf8_lossy(line.as_bytes()).into_owned();
             let name = text.split(['=', ';']).next().unwrap_or("").trim().to_owned();
-            if self.guard.adapter.cookies.are_kept(&name) {
+            let is_here = || self.held.as_ref().is_some_and(|held| held.entry.lock().jar.has(&name));
+            if self.guard.adapter.cookies.are_kept(&name) || is_here() {
                 kept.push(text);
             } else if !name.starts_with(OWN_COOKIES) {
                 others.push(line.clone());
@@ -54,6 +106,19 @@ impl Crossing {
             headers.append(header::SET_COOKIE, line);
         }
         kept
+    }
+}
+
+/// What came along by which a shop may know somebody, past what was taken out.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct CameWith {
+    pub cookies: bool,
+    pub authorization: bool,
+}
+
+impl CameWith {
+    pub(super) const fn is_any(self) -> bool {
+        self.cookies || self.authorization
     }
 }
 

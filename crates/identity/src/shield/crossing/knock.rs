@@ -26,6 +26,11 @@ impl Crossing {
         if reads && !is_lane && is_doubtful {
             return Some(unreadable());
         }
+        if reads && !is_lane && guard.adapter.is_unclear_call(&asked, bytes) {
+            self.wants = Wants::Problem;
+            let title = "A GraphQL call has to carry its document here, as JSON or in the query";
+            return Some(Refusal::of(StatusCode::BAD_REQUEST, "identity.call_unreadable", title));
+        }
         let known = if reads { guard.adapter.door(&asked, bytes) } else { None };
         let (found, elsewhere) = match guard.adapter.elsewhere(&asked, bytes, known) {
             Some((door, read)) => (Some(door), Some(read)),
@@ -53,7 +58,7 @@ impl Crossing {
         }
         if door.bearer.is_some() && !is_lane {
             self.wants = Wants::Problem;
-            if !door.is_plain(bytes) {
+            if !door.is_plain(&asked, bytes) {
                 let title = "One sign-in at a time, under its own name";
                 return Some(Refusal::of(StatusCode::FORBIDDEN, "identity.door_closed", title));
             }

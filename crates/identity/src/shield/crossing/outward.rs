@@ -73,10 +73,11 @@ impl Crossing {
         if !self.elevates() {
             return has_changed;
         }
-        let is_first = has_changed && was_empty && !self.is_risky && status.is_success();
+        let is_first =
+            has_changed && was_empty && !self.is_risky && !self.came_with.is_any() && status.is_success();
         if is_first {
             // A visitor's first session. Most of them never come back: whether it is a signed-in one is asked when it
-            // does, before it goes to the shop.
+            // does, before it goes to the shop. Not where anything came along that may have opened it ("stay signed in").
             entry.lock().jar.is_known = false;
             return false;
         }
@@ -91,12 +92,12 @@ impl Crossing {
         self.guard.adapter.signed_in.cookie.as_ref().is_none_or(|rule| rule.subject.is_none())
     }
 
-    fn is_active(&self) -> bool {
+    pub(super) fn is_active(&self) -> bool {
         let phase = self.held.as_ref().map(|held| held.entry.lock().jar.phase.clone());
         matches!(phase, Some(Phase::Active { .. }))
     }
 
-    async fn weigh(&mut self, entry: &Arc<Entry>, headers: &HeaderMap) -> Result<Option<Passage>, Error> {
+    async fn weigh(&mut self, entry: &Arc<Entry>, headers: &mut HeaderMap) -> Result<Option<Passage>, Error> {
         let guard = self.guard.clone();
         let _deciding = entry.deciding.lock().await;
         if self.has_moved(entry) {
@@ -132,7 +133,10 @@ impl Crossing {
             let refusal = Refusal::of(StatusCode::SERVICE_UNAVAILABLE, "identity.unclear", title);
             return Ok(Some(self.instead(&refusal)));
         }
-        // What the shop sets for its scripts goes along.
+        // A sign-in, and whatever is not shown.
+        if passage.is_some() || (after.is_some() && after != before) {
+            self.hold_lines_back(entry, headers, passage.is_some());
+        }
         Ok(passage.map(|passage| with_lines(passage, headers)))
     }
 

@@ -1,0 +1,360 @@
+//! GraphQL calls: which fields they call, wherever a server looks for the document. It may stand in the body's JSON, in the query
+//! of the address (express-graphql takes that one first), in a form, or be the whole body; or it is named only, by its hash or its
+//! number, and what it says stays between the shop and whoever registered it.
+
+use std::borrow::Cow;
+
+use crate::body::fields;
+use crate::door::Asked;
+use crate::json::Tree;
+use crate::kind::{Kind, has_plain_charset};
+use crate::model::{Adapter, BodyKind, Door};
+use crate::text;
+
+/// What names a document without saying it: automatic persisted queries, and the documents that a shop's build laid down.
+const NAMES: [&str; 8] =
+    ["documentId", "doc_id", "docId", "queryId", "query_id", "persistedQueryId", "hash", "id"];
+/// Of those, what a call may have beside its document: clients number the calls of a batch with it.
+const NUMBER: &str = "id";
+
+/// One call of a request.
+#[derive(Default)]
+struct Call<'a> {
+    documents: Vec<Cow<'a, str>>,
+    /// Names of documents that are not here.
+    names: Vec<String>,
+    /// It has a name that a server may go by although a document is here.
+    is_named_besides: bool,
+    /// What it says is in doubt.
+    is_garbled: bool,
+}
+
+impl Call<'_> {
+    /// Whether a server could do something with it that is not read here. `known` are documents that sign nobody in.
+    fn is_unclear(&self, known: &[String]) -> bool {
+        let is_known = |name: &String| known.contains(name);
+        let is_harmless = !self.names.is_empty() && self.names.iter().all(is_known);
+        let is_here = !self.documents.is_empty() && self.documents.iter().all(|text| text.contains('{'));
+        self.is_garbled || (!is_harmless && (!is_here || self.is_named_besides))
+    }
+}
+
+/// The calls of a request, from all the places that a server reads.
+fn calls<'a>(asked: &'a Asked<'_>, body: &'a [u8]) -> Vec<Call<'a>> {
+    let mut found = Vec::new();
+    let typed: Vec<_> = text::form_fields(asked.query.unwrap_or_default().as_bytes()).collect();
+    let of_query = of_fields(typed);
+    if !of_query.documents.is_empty() || !of_query.names.is_empty() || of_query.is_garbled {
+        found.push(of_query);
+    }
+    if body.iter().all(u8::is_ascii_whitespace) {
+        return found;
+    }
+    let tree = Tree::parse(body).ok();
+    match Kind::of(asked.content_type) {
+        Kind::Doubtful => found.push(Call { is_garbled: true, ..Call::default() }),
+        Kind::Pairs | Kind::Parts(_) => {
+            let Some(typed) = fields(asked.content_type, body) else {
+                found.push(Call { is_garbled: true, ..Call::default() });
+                return found;
+            };
+            // The form of a call that carries files: the call is JSON in a field.
+            for (_, inner) in typed.iter().filter(|(name, _)| text::is_field(name, "operations")) {
+                match Tree::parse(inner.as_bytes()) {
+                    Ok(tree) => of_tree(&tree, &mut found),
+                    Err(_) => found.push(Call { is_garbled: true, ..Call::default() }),
+                }
+            }
+            let is_carried = typed.iter().any(|(name, _)| text::is_field(name, "operations"));
+            let own = of_fields(typed);
+            if !is_carried || !own.documents.is_empty() || !own.names.is_empty() {
+                found.push(own);
+            }
+            // Nothing said of a body, or the wrong thing: some servers look at it.
+            if let Some(tree) = &tree {
+                of_tree(tree, &mut found);
+            }
+        }
+        Kind::Other => match &tree {
+            _ if !has_plain_charset(asked.content_type) => {
+                found.push(Call { is_garbled: true, ..Call::default() });
+            }
+            Some(tree) => of_tree(tree, &mut found),
+            // The document is the body, or deeper than we read: then the words decide, and escapes count as any.
+            None => {
+                let text = String::from_utf8_lossy(body);
+                let is_garbled = text.contains(['\0', '\u{fffd}']) || text.contains("\\u");
+                found.push(Call { documents: vec![text], is_garbled, ..Call::default() });
+            }
+        },
+    }
+    found
+}
+
+fn of_fields<'a>(typed: Vec<(String, String)>) -> Call<'a> {
+    let mut call = Call::default();
+    for (name, value) in typed {
+        if text::is_field(&name, "query") {
+            call.documents.push(Cow::Owned(value));
+        } else if text::is_field(&name, "extensions") {
+            match Tree::parse(value.as_bytes()) {
+                Ok(tree) => name_of(&mut call, &tree, "/persistedQuery"),
+                Err(_) => call.is_garbled = true,
+            }
+        } else if let Some(kind) = NAMES.into_iter().find(|kind| text::is_field(&name, kind)) {
+            call.is_named_besides |= kind != NUMBER;
+            call.names.push(value);
+        }
+    }
+    call
+}
+
+fn of_tree<'a>(tree: &Tree, found: &mut Vec<Call<'a>>) {
+    match tree {
+        Tree::List(batch) => batch.iter().for_each(|one| found.push(of_call(one))),
+        one => found.push(of_call(one)),
+    }
+}
+
+fn of_call<'a>(tree: &Tree) -> Call<'a> {
+    let mut call = Call::default();
+    for found in tree.all_at("/query") {
+        match found.text() {
+            Some(text) => call.documents.push(Cow::Owned(text.to_owned())),
+            None => call.is_garbled |= !matches!(found, Tree::Plain),
+        }
+    }
+    name_of(&mut call, tree, "/extensions/persistedQuery");
+    for kind in NAMES {
+        for named in tree.all_at(&format!("/{kind}")) {
+            if let Some(text) = named.text() {
+                call.is_named_besides |= kind != NUMBER;
+                call.names.push(text.to_owned());
+            }
+        }
+    }
+    call
+}
+
+/// The hash of an automatic persisted query. Beside its document it is how a client registers it, and a server compares the two.
+fn name_of(call: &mut Call<'_>, tree: &Tree, place: &str) {
+    let hashes = tree.all_at(&format!("{place}/sha256Hash"));
+    call.names.extend(hashes.into_iter().filter_map(|hash| hash.text().map(str::to_owned)));
+}
+
+/// Whether a request calls one of these fields.
+pub(crate) fn calls_operation(asked: &Asked<'_>, body: &[u8], operations: &[String]) -> bool {
+    let is_called = |text: &str| operations.iter().any(|operation| has_word(text, operation));
+    calls(asked, body).iter().any(|call| call.is_garbled || call.documents.iter().any(|text| is_called(text)))
+}
+
+/// Whether it is one call of one of these fields in a body of JSON, under its own name: a second one, or another name, could hand out
+/// a token that is looked for in the first one's place.
+fn calls_once(asked: &Asked<'_>, body: &[u8], operations: &[String]) -> bool {
+    let (Ok(_), Kind::Other) = (Tree::parse(body), Kind::of(asked.content_type)) else { return false };
+    let all = calls(asked, body);
+    let [call] = all.as_slice() else { return false };
+    let [query] = call.documents.as_slice() else { return false };
+    let words = operations.iter().flat_map(|operation| query.match_indices(operation.as_str()));
+    let mut places = words.map(|(at, _)| at).collect::<Vec<_>>();
+    places.dedup();
+    let is_renamed = |at: &usize| query.get(..*at).is_none_or(|before| before.trim_end().ends_with(':'));
+    !call.is_garbled && matches!(places.as_slice(), [only] if !is_renamed(only))
+}
+
+fn has_word(text: &str, word: &str) -> bool {
+    let part = |c: char| c.is_alphanumeric() || c == '_';
+    text.match_indices(word).any(|(at, _)| {
+        let before = text.get(..at).and_then(|t| t.chars().next_back());
+        let after = text.get(at + word.len()..).and_then(|t| t.chars().next());
+        !before.is_some_and(part) && !after.is_some_and(part)
+    })
+}
+
+impl Adapter {
+    /// Whether, at an address of GraphQL calls by which people sign in, what is called cannot be read: it is named by a hash or a
+    /// number that the file does not know, or is written in a way that only the shop reads. It could sign in, under a name that
+    /// nobody counts, and its answer hold a token.
+    pub fn is_unclear_call(&self, asked: &Asked<'_>, body: &[u8]) -> bool {
+        let doors = self.doors.iter().filter(|door| door.body == BodyKind::Graphql && door.is_at(asked));
+        let mut doors = doors.peekable();
+        if doors.peek().is_none() || ["OPTIONS", "HEAD"].contains(&asked.method) {
+            return false;
+        }
+        let known: Vec<_> = doors.flat_map(|door| door.harmless.iter().cloned()).collect();
+        calls(asked, body).iter().any(|call| call.is_unclear(&known))
+    }
+}
+
+impl Door {
+    /// Whether the answer can be read as this door's, and as nothing else's.
+    pub fn is_plain(&self, asked: &Asked<'_>, body: &[u8]) -> bool {
+        self.body != BodyKind::Graphql || calls_once(asked, body, &self.operation)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Adapter;
+
+    const FILE: &str = r#"
+format = 1
+name = "reed"
+title = "reed"
+[cookies]
+session = []
+[signed_in.probe]
+path = "/me"
+subject = { json = "/mail" }
+[[door]]
+name = "sign-in"
+kind = "sign-in"
+paths = ["/graphql"]
+body = "graphql"
+operation = ["enter"]
+user = ["/variables/mail"]
+password = ["/variables/code"]
+token = ["/data/enter/token"]
+harmless = ["5fa2", "shelf"]
+[door.bearer]
+path = "/me"
+subject = { json = "/mail" }
+"#;
+    const JSON: &str = "application/json";
+    const FORM: &str = "application/x-www-form-urlencoded";
+
+    /// Whether it is refused, or else whether it is a sign-in.
+    #[derive(Debug, PartialEq, Eq)]
+    enum Taken {
+        Unclear,
+        SignIn { is_plain: bool },
+        Other,
+    }
+
+    fn take(method: &str, target: &str, content_type: &str, body: &[u8]) -> Taken {
+        let adapter = Adapter::parse(FILE).unwrap();
+        let (path, query) =
+            target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
+        let asked = Asked { method, path, query, content_type, authorization: None };
+        match adapter.door(&asked, body) {
+            _ if adapter.is_unclear_call(&asked, body) => Taken::Unclear,
+            Some(door) => Taken::SignIn { is_plain: door.is_plain(&asked, body) },
+            None => Taken::Other,
+        }
+    }
+
+    // Apollo's persisted queries, express-graphql's query in the address and its forms: each handed the token out, and no guess
+    // was counted.
+    #[test]
+    fn a_document_is_read_wherever_a_server_looks_for_it() {
+        let sign_in = |is_plain| Taken::SignIn { is_plain };
+        let plain = r#"{"query":"mutation { enter(mail: $m) { token } }","variables":{}}"#;
+        let hash = r#"{"variables":{},"extensions":{"persistedQuery":{"version":1,"sha256Hash":"9c"}}}"#;
+        let registered = r#"{"query":"mutation{enter}","extensions":{"persistedQuery":{"sha256Hash":"9c"}}}"#;
+        let in_url = "/graphql?query=mutation%7B%65nter%7D";
+        let utf16: Vec<u8> = plain.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        for (target, kind, body, expected) in [
+            ("/graphql", JSON, plain.as_bytes(), sign_in(true)),
+            ("/graphql", JSON, registered.as_bytes(), sign_in(true)),
+            ("/graphql", "application/json; charset=utf-8", plain.as_bytes(), sign_in(true)),
+            ("/graphql", JSON, hash.as_bytes(), Taken::Unclear),
+            ("/graphql", JSON, format!("[{hash}]").as_bytes(), Taken::Unclear),
+            ("/graphql", JSON, br#"[{"query":"{hello}"},{"variables":{}}]"#, Taken::Unclear),
+            ("/graphql", JSON, br#"{"documentId":"enter-1"}"#, Taken::Unclear),
+            ("/graphql", JSON, br#"{"id":"enter-1"}"#, Taken::Unclear),
+            ("/graphql", JSON, br#"{"query":"{hello}","documentId":"enter-1"}"#, Taken::Unclear),
+            (
+                "/graphql",
+                JSON,
+                br#"{"query":null,"extensions":{"persistedQuery":{"sha256Hash":"9c"}}}"#,
+                Taken::Unclear,
+            ),
+            ("/graphql", JSON, br#"{"query":["{hello}"]}"#, Taken::Unclear),
+            ("/graphql", JSON, br#"{"query":" "}"#, Taken::Unclear),
+            ("/graphql", JSON, &utf16, Taken::Unclear),
+            // Servers read UTF-7, too: these words mean another thing there.
+            (
+                "/graphql",
+                "application/json; charset=utf-7",
+                br#"{"query":"mutation{+AGU-nter}"}"#,
+                Taken::Unclear,
+            ),
+            (
+                "/graphql?extensions=%7B%22persistedQuery%22%3A%7B%22sha256Hash%22%3A%229c%22%7D%7D",
+                JSON,
+                b"",
+                Taken::Unclear,
+            ),
+            ("/graphql?extensions=x", JSON, b"", Taken::Unclear),
+            (in_url, JSON, b"", sign_in(false)),
+            (in_url, JSON, br#"{"query":"{hello}"}"#, sign_in(false)),
+            (in_url, JSON, br#"{"variables":{}}"#, Taken::Unclear),
+            (in_url, FORM, b"query=%7Bhello%7D", sign_in(false)),
+            ("/graphql", FORM, b"query=mutation%7B%65nter%7D&variables=%7B%7D", sign_in(false)),
+            ("/graphql", FORM, b"variables=%7B%7D", Taken::Unclear),
+            ("/graphql", "", plain.as_bytes(), Taken::Unclear),
+            // Both a form and JSON.
+            ("/graphql", FORM, br#"{"query":"{hello}","a":"&query=mutation{enter}&b="}"#, sign_in(false)),
+            ("/graphql", "application/graphql", b"mutation { enter }", sign_in(false)),
+            ("/graphql", "application/graphql", br#"{ hello(x: "\u0065") }"#, Taken::Unclear),
+        ] {
+            let said = String::from_utf8_lossy(body);
+            assert_eq!(take("POST", target, kind, body), expected, "{target} {kind} {said}");
+        }
+        assert_eq!(take("GET", in_url, "", b""), sign_in(false));
+        assert_eq!(take("PUT", "/graphql", JSON, plain.as_bytes()), sign_in(true));
+    }
+
+    #[test]
+    fn words_are_whole() {
+        let asked = Asked { method: "POST", path: "/", query: None, content_type: JSON, authorization: None };
+        let calls = |body: &str| calls_operation(&asked, body.as_bytes(), &["enter".to_owned()]);
+        assert!(calls(r#"{"query":"{ enter }"}"#) && calls(r#"[{"query":"{ x:enter(a:1) }"}]"#));
+        assert!(!calls(r#"{"query":"{ enters }"}"#) && !calls(r#"{"query":"{ re_enter }"}"#));
+    }
+
+    #[test]
+    fn a_file_in_a_form_carries_its_call() {
+        let form = |operations: &str| {
+            format!(
+                "--x\r\nContent-Disposition: form-data; name=\"operations\"\r\n\r\n{operations}\r\n--x--\r\n"
+            )
+        };
+        let kind = "multipart/form-data; boundary=x";
+        for (operations, expected) in [
+            (r#"{"query":"mutation($f: F) { photo(f: $f) { id } }","variables":{"f":null}}"#, Taken::Other),
+            (r#"{"query":"mutation{enter}"}"#, Taken::SignIn { is_plain: false }),
+            (r#"{"variables":{}}"#, Taken::Unclear),
+            ("{", Taken::Unclear),
+        ] {
+            assert_eq!(take("POST", "/graphql", kind, form(operations).as_bytes()), expected, "{operations}");
+        }
+    }
+
+    #[test]
+    fn what_a_storefront_sends_all_day_goes_on() {
+        let hello = br#"{"operationName":"A","query":"query A { products { id } }","variables":{"id":"7"}}"#;
+        let numbered = br#"[{"id":"1","query":"{ a }"},{"id":"2","query":"{ b }"}]"#;
+        let known = br#"{"extensions":{"persistedQuery":{"sha256Hash":"5fa2"}}}"#;
+        let registered =
+            br#"{"query":"{ a }","extensions":{"persistedQuery":{"version":1,"sha256Hash":"77"}}}"#;
+        for (method, target, body) in [
+            ("POST", "/graphql", &hello[..]),
+            ("POST", "/graphql?operationName=A", hello),
+            ("POST", "/graphql", numbered),
+            ("POST", "/graphql", known),
+            ("POST", "/graphql", br#"{"documentId":"shelf","variables":{}}"#),
+            ("POST", "/graphql", registered),
+            ("POST", "/graphql", b""),
+            ("GET", "/graphql", b""),
+            ("GET", "/graphql?query=%7Bproducts%7Bid%7D%7D&variables=%7B%7D", b""),
+            ("GET", "/graphql?documentId=shelf", b""),
+            ("OPTIONS", "/graphql", b""),
+            ("POST", "/elsewhere", br#"{"variables":{}}"#),
+        ] {
+            let said = String::from_utf8_lossy(body);
+            assert_eq!(take(method, target, JSON, body), Taken::Other, "{method} {target} {said}");
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! "Stay signed in": a cookie of the shop's that the adapter's file does not know, and that opens the account by itself. What is
+//! learnt of a shop by watching one sign-in without the box ticked is such a file.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use storeward_host::{AskShop, Asking, NoAnswer, Question};
+use storeward_identity::{LetterKind, MIGRATIONS, Policy, SecondFactor};
+use storeward_store::both_engines;
+use storeward_store::testing::TestDb;
+use storeward_web::axum::body::Bytes;
+use storeward_web::http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
+
+use super::behind::{ADDRESS, Behind, SHOP_PASSWORD, Visitor};
+use super::bench::Bench;
+use super::class::Serves;
+
+const FILE: &str = r#"
+format = 1
+name = "heath"
+title = "heath"
+[cookies]
+session = ["sid"]
+[signed_in.probe]
+path = "/account"
+contains = "<dd>"
+subject = { between = ["<dd>", "</dd>"] }
+email = { between = ["<dd>", "</dd>"] }
+[[door]]
+name = "sign-in"
+kind = "sign-in"
+paths = ["/login"]
+user = ["user"]
+password = ["pass"]
+[sign_out]
+path = "/logout"
+[[sensitive]]
+methods = ["POST"]
+path = "/account/email"
+"#;
+
+/// As Symfony, Laravel, Devise and Spring do it: a second cookie, which opens a session at the next request.
+#[derive(Default)]
+struct Heath {
+    inside: Mutex<Inside>,
+}
+
+#[derive(Default)]
+struct Inside {
+    sessions: HashMap<String, bool>,
+    kept: Vec<String>,
+    changed: Vec<String>,
+    made: u32,
+}
+
+impl Inside {
+    fn open(&mut self, is_in: bool) -> String {
+        self.made += 1;
+        let sid = format!("shop-session-{}", self.made);
+        self.sessions.insert(sid.clone(), is_in);
+        sid
+    }
+}
+
+fn say(status: u16, body: &str) -> Response<Bytes> {
+    let mut answer = Response::new(Bytes::from(body.to_owned()));
+    *answer.status_mut() = StatusCode::from_u16(status).unwrap();
+    answer
+}
+
+fn set(answer: &mut Response<Bytes>, line: &str) {
+    answer.headers_mut().append("set-cookie", line.parse().unwrap());
+}
+
+impl Serves for Heath {
+    fn answer(&self, method: &Method, target: &str, headers: &HeaderMap, body: &[u8]) -> Response<Bytes> {
+        let mut inside = self.inside.lock().unwrap();
+        let line = headers.get("cookie").map_or("", |line| line.to_str().unwrap()).to_owned();
+        let of = |name: &str| line.split("; ").find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
+        let mut is_in = of("sid").and_then(|sid| inside.sessions.get(sid).copied()).unwrap_or(false);
+        let mut fresh = None;
+        if !is_in && of("REMEMBERME").is_some_and(|kept| inside.kept.iter().any(|known| known == kept)) {
+            is_in = true;
+            fresh = Some(inside.open(true));
+        }
+        let body = String::from_utf8_lossy(body).into_owned();
+        let mut answer = match (method.as_str(), target.split('?').next().unwrap()) {
+            ("POST", "/login")
+                if body.contains("pass=grey+slate+roof") || body.contains("pass=grey%20slate%20roof") =>
+            {
+                let mut answer = say(302, "");
+                answer.headers_mut().insert("location", HeaderValue::from_static("/account"));
+                fresh = Some(inside.open(true));
+                if body.contains("remember=1") {
+                    let kept = format!("shop-session-kept-{}", inside.kept.len());
+                    set(&mut answer, &format!("REMEMBERME={kept}; Path=/; HttpOnly; Max-Age=999999"));
+                    inside.kept.push(kept);
+                }
+                set(&mut answer, "jwt=read-by-scripts; Path=/");
+                answer
+            }
+            ("POST", "/logout") => {
+                let mut answer = say(200, "bye");
+                inside.kept.clear();
+                inside.sessions.clear();
+                set(&mut answer, "REMEMBERME=; Path=/; Max-Age=0");
+                return answer;
+            }
+            ("POST", "/account/email") if is_in => {
+                inside.changed.push(body);
+                say(200, "changed")
+            }
+            (_, "/account") if is_in => say(200, &format!("<dd>{ADDRESS}</dd> the orders")),
+            (_, "/account" | "/account/email" | "/login") => say(401, "sign in first"),
+            _ => say(200, if is_in { "welcome back" } else { "welcome" }),
+        };
+        if let Some(sid) = fresh {
+            set(&mut answer, &format!("sid={sid}; Path=/; HttpOnly"));
+        }
+        answer
+    }
+}
+
+impl AskShop for Heath {
+    fn ask(&self, question: Question) -> Asking<'_> {
+        Box::pin(async move {
+            let (head, body) = question.request.into_parts();
+            let target = head.uri.path_and_query().ok_or(NoAnswer("test"))?.to_string();
+            Ok(self.answer(&head.method, &target, &head.headers, &body))
+        })
+    }
+}
+
+fn heath(db: TestDb, customers: SecondFactor) -> (Behind, Arc<Heath>) {
+    let bench = Bench::with_policy(db, Policy { customers, ..Policy::default() });
+    let shop = Arc::new(Heath::default());
+    (Behind::taught(bench, shop.clone(), FILE), shop)
+}
+
+async fn sign_in(visitor: &mut Visitor<'_>) -> super::bench::Answer {
+    let fields = [("user", ADDRESS), ("pass", SHOP_PASSWORD), ("remember", "1")];
+    visitor.post("/login", &fields).await
+}
+
+// The sign-in was held, and its answer handed the cookie out all the same; with it alone the account's page came back unweighed.
+both_engines!(no_cookie_of_a_held_sign_in_reaches_the_browser, MIGRATIONS, async |db| {
+    let (behind, shop) = heath(db, SecondFactor::Required);
+    let mut thief = behind.browser();
+    thief.get("/").await;
+    sign_in(&mut thief).await.leads_to("/.storeward/challenge");
+    assert_eq!(shop.inside.lock().unwrap().kept.len(), 1);
+    for name in ["REMEMBERME", "jwt", "sid"] {
+        assert_eq!(thief.browser.cookie(name), None, "{name}");
+    }
+    // The owner does the same, shows the code, and is kept signed in: the cookie goes to the shop from here, and what scripts
+    // read is the browser's.
+    let mut owner = behind.browser();
+    sign_in(&mut owner).await.leads_to("/.storeward/challenge");
+    let code = behind.bench.code(LetterKind::SignInCode);
+    let path = "/.storeward/challenge";
+    let fields = [("method", "mail"), ("secret", code.as_str()), ("trust", "no")];
+    owner.browser.post_from(path, path, &fields).await.leads_to("/account");
+    assert!(owner.get("/account").await.body.contains("the orders"));
+    assert_eq!(owner.browser.cookie("REMEMBERME"), None);
+    assert_eq!(owner.browser.cookie("jwt").as_deref(), Some("read-by-scripts"));
+    shop.inside.lock().unwrap().sessions.clear();
+    assert!(
+        owner.get("/account").await.body.contains("the orders"),
+        "the shop knows them by the other cookie"
+    );
+    owner.post("/logout", &[]).await;
+    assert!(!owner.get("/account").await.body.contains("the orders"));
+});
+
+// Signed in before they had a second factor: the cookie is not the browser's either, so that it outlives nothing here.
+both_engines!(nor_one_that_scripts_cannot_read_at_all, MIGRATIONS, async |db| {
+    let (behind, shop) = heath(db, SecondFactor::Offered);
+    let mut owner = behind.browser();
+    sign_in(&mut owner).await.leads_to("/account");
+    assert!(owner.get("/account").await.body.contains("the orders"));
+    assert_eq!((owner.browser.cookie("REMEMBERME"), shop.inside.lock().unwrap().kept.len()), (None, 1));
+    assert!(owner.browser.cookie("jwt").is_some(), "nothing is held");
+});
+
+// Whoever has such a cookie from elsewhere: from the time before Storeward, or from the owner's computer.
+both_engines!(such_a_cookie_alone_opens_nothing, MIGRATIONS, async |db| {
+    let (behind, shop) = heath(db, SecondFactor::Required);
+    shop.inside.lock().unwrap().kept.push("shop-session-old".to_owned());
+    let thief = || {
+        let mut thief = behind.browser();
+        thief.browser.cookies.push(("REMEMBERME".to_owned(), "shop-session-old".to_owned()));
+        thief
+    };
+    for path in ["/account", "/"] {
+        let mut thief = thief();
+        let page = thief.get(path).await;
+        page.leads_to("/.storeward/challenge");
+        for again in [path, "/account"] {
+            let page = thief.get(again).await;
+            assert!(!page.body.contains("orders") && !page.body.contains("back"), "{again}: {}", page.body);
+        }
+        // A picture of the page that shows the challenge goes to the shop, and takes nobody along.
+        let part = [("sec-fetch-dest", "image"), ("accept", "image/*")];
+        let page = thief.send("GET", "/account", &part, "").await;
+        assert_eq!((page.status.as_u16(), page.body.as_str()), (401, "sign in first"));
+    }
+    // An act that takes a second factor reaches the shop with nobody's handle, with a visitor's and with one whose sign-in waits
+    // no more than it did with a wrong password.
+    let change = [("email", "thief@people.example")];
+    let mut plain = thief();
+    plain.post("/account/email", &change).await.leads_to("/login");
+    let told = thief().send("POST", "/account/email", &[("accept", "application/json")], "email=thief").await;
+    assert!(told.status == 403 && told.body.contains("identity.sign_in_first"), "{}", told.body);
+    let mut held = thief();
+    held.get("/account").await.leads_to("/.storeward/challenge");
+    held.post("/account/email", &change).await.leads_to("/.storeward/challenge");
+    let mut visitor = behind.browser();
+    visitor.get("/").await;
+    visitor.browser.cookies.push(("REMEMBERME".to_owned(), "shop-session-old".to_owned()));
+    visitor.post("/account/email", &change).await.leads_to("/login");
+    let bearer = [("accept", "application/json"), ("authorization", "Bearer some-token")];
+    let told = behind.browser().send("POST", "/account/email", &bearer, "email=thief").await;
+    assert!(told.body.contains("identity.sign_in_first"), "{}", told.body);
+    assert!(shop.inside.lock().unwrap().changed.is_empty(), "{:?}", shop.inside.lock().unwrap().changed);
+});
