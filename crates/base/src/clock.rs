@@ -100,23 +100,33 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that stands still until a test moves it.
+/// A clock that stands still until a test moves it, or moves on a little whenever somebody looks.
 #[derive(Debug)]
-pub struct FixedClock(AtomicI64);
+pub struct FixedClock {
+    now: AtomicI64,
+    /// Microseconds that each look takes.
+    tick: AtomicI64,
+}
 
 impl FixedClock {
     pub fn at(moment: Timestamp) -> Self {
-        FixedClock(AtomicI64::new(moment.micros()))
+        FixedClock { now: AtomicI64::new(moment.micros()), tick: AtomicI64::new(0) }
     }
 
     pub fn advance(&self, span: Duration) {
-        self.0.store(self.now().plus(span).micros(), Ordering::SeqCst);
+        let micros = i64::try_from(span.as_micros()).unwrap_or(i64::MAX);
+        self.now.fetch_add(micros, Ordering::SeqCst);
+    }
+
+    /// From now on no two looks see the same moment, as with a real clock: each takes so many microseconds.
+    pub fn tick(&self, micros: u32) {
+        self.tick.store(i64::from(micros), Ordering::SeqCst);
     }
 }
 
 impl Clock for FixedClock {
     fn now(&self) -> Timestamp {
-        Timestamp(self.0.load(Ordering::SeqCst))
+        Timestamp(self.now.fetch_add(self.tick.load(Ordering::SeqCst), Ordering::SeqCst))
     }
 }
 
@@ -130,6 +140,15 @@ mod tests {
         assert_eq!(t.to_string(), "2026-11-24T17:38:00.123Z");
         assert_eq!(Timestamp::parse_rfc3339(&t.to_string()), Some(t));
         assert_eq!(Timestamp::parse_rfc3339("yesterday"), None);
+    }
+
+    #[test]
+    fn a_clock_that_ticks_shows_no_moment_twice() {
+        let clock = FixedClock::at(Timestamp::EPOCH);
+        assert_eq!((clock.now(), clock.now()), (Timestamp(0), Timestamp(0)));
+        clock.tick(3);
+        clock.advance(Duration::from_micros(10));
+        assert_eq!((clock.now(), clock.now()), (Timestamp(10), Timestamp(13)));
     }
 
     #[test]

@@ -89,6 +89,8 @@ pub struct State {
     pub reasons: Vec<String>,
     /// Where codes of this flow go, when it is not the account's own address: a new account's, a changed one.
     pub address: Option<String>,
+    /// Somebody else has that address: nobody is written to there.
+    pub is_taken: bool,
     pub name: Option<String>,
     pub language: Option<Language>,
     /// Of a new account.

@@ -1,4 +1,4 @@
-//! The tables of what a customer is told of attempts at the account.
+//! The tables of what a customer is told of attempts at the account, and of what they said to it.
 
 use storeward_base::{CustomerId, Timestamp};
 use storeward_store::{Error, Reader, Tx, params, statements};
@@ -7,6 +7,10 @@ statements! {
     // Compare and set: of two at once, one tells.
     CLAIM = "INSERT INTO customer_told (customer, kind, at) VALUES ($1, $2, $3) \
              ON CONFLICT (customer, kind) DO UPDATE SET at = EXCLUDED.at WHERE customer_told.at <= $4";
+    NOTE = "INSERT INTO customer_told (customer, kind, at) VALUES ($1, $2, $3) \
+            ON CONFLICT (customer, kind) DO UPDATE SET at = EXCLUDED.at";
+    NOTED = "SELECT at FROM customer_told WHERE customer = $1 AND kind = $2";
+    UNNOTE = "DELETE FROM customer_told WHERE customer = $1 AND kind = $2";
     INSERT_UNMET = "INSERT INTO customer_unmet (flow_hash, customer, network_mark, label_sealed, at) \
                     VALUES ($1, $2, $3, $4, $5)";
     UNMET = "SELECT customer, label_sealed, at FROM customer_unmet WHERE flow_hash = $1";
@@ -33,6 +37,43 @@ pub fn claim(
     before: Timestamp,
 ) -> Result<bool, Error> {
     tx.execute(CLAIM, params![customer, kind, now, before]).map(|rows| rows == 1)
+}
+
+/// The kind under which it stands that a letter's link took out what somebody may have added to be safe.
+const TAKEN_OUT: &str = "taken_out";
+
+/// The kind under which an address stands that was put away.
+fn away(mark: &str) -> String {
+    format!("put_away:{mark}")
+}
+
+/// Notes that a letter's link put this address away: the person says that it is not theirs.
+pub fn put_away(tx: &mut Tx<'_>, customer: CustomerId, mark: &str, now: Timestamp) -> Result<(), Error> {
+    tx.execute(NOTE, params![customer, away(mark), now]).map(drop)
+}
+
+/// When an address was put away, if it was.
+pub fn put_away_at(
+    reader: &mut Reader<'_>,
+    customer: CustomerId,
+    mark: &str,
+) -> Result<Option<Timestamp>, Error> {
+    reader.query_optional(NOTED, params![customer, away(mark)], |row| row.get(0))
+}
+
+/// Notes that a letter's link took out a way to sign in, with nothing to show for it but the letter.
+pub fn took_out(tx: &mut Tx<'_>, customer: CustomerId, now: Timestamp) -> Result<(), Error> {
+    tx.execute(NOTE, params![customer, TAKEN_OUT, now]).map(drop)
+}
+
+pub fn was_taken_out(reader: &mut Reader<'_>, customer: CustomerId) -> Result<bool, Error> {
+    let noted = reader.query_optional(NOTED, params![customer, TAKEN_OUT], |row| row.get::<Timestamp>(0));
+    noted.map(|at| at.is_some())
+}
+
+/// Somebody has shown more than the mail since then.
+pub fn forget_taken_out(tx: &mut Tx<'_>, customer: CustomerId) -> Result<(), Error> {
+    tx.execute(UNNOTE, params![customer, TAKEN_OUT]).map(drop)
 }
 
 pub fn insert_unmet(tx: &mut Tx<'_>, row: &UnmetRow) -> Result<(), Error> {

@@ -40,8 +40,12 @@ impl Identity {
             return Err(EnrolFault::Misfit(Misfit { field: "email", key: "misfit.too_often" }));
         }
         let taken = shared.account_by_email(&email).await?.is_some();
-        let state =
-            State { address: Some(email.as_str().to_owned()), session: Some(session.id), ..State::default() };
+        let state = State {
+            address: Some(email.as_str().to_owned()),
+            is_taken: taken,
+            session: Some(session.id),
+            ..State::default()
+        };
         let mut draft = shared.draft_flow(Purpose::ChangeAddress, Some(session.customer), state);
         shared.with_code(&mut draft, LetterKind::AddressCode, &email, session.language);
         if taken {

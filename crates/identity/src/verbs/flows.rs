@@ -187,15 +187,17 @@ impl Shared {
             let account = sql::account::by_id(reader, customer)?;
             let factors = sql::factor::of_customer(reader, customer)?;
             let wait = sql::wait::of_customer(reader, customer)?;
-            Ok((account, factors, sql::factor::codes_left(reader, customer)?, wait))
+            let was_taken_out = sql::told::was_taken_out(reader, customer)?;
+            Ok((account, factors, sql::factor::codes_left(reader, customer)?, wait, was_taken_out))
         });
-        let (account, factors, codes_left, wait) = found.await?;
+        let (account, factors, codes_left, wait, was_taken_out) = found.await?;
         let account = self.open_account(account.ok_or(Error::NoAccount)?)?;
         Ok(Means {
             account,
             factors,
             codes_left: u32::try_from(codes_left).unwrap_or(0),
             sends_texts: self.offers_sms(),
+            was_taken_out,
             wait_is_over: wait.is_some_and(|row| row.is_over(self.now())),
         })
     }
@@ -260,6 +262,8 @@ pub struct Means {
     pub codes_left: u32,
     /// Whether a code can be sent to a telephone.
     pub sends_texts: bool,
+    /// A letter's link took out what it had, and nobody has shown more than its mail since.
+    pub was_taken_out: bool,
     /// Whether the waiting time of an account whose factors were lost is over.
     pub wait_is_over: bool,
 }
@@ -287,6 +291,12 @@ impl Means {
         } else {
             !self.has_added() || shown(&[Proof::Sms, Proof::Passkey, Proof::Totp, Proof::Recovery])
         }
+    }
+
+    /// The same for a way back, which begins with the mail: where that is all there is, it is enough, unless something better was
+    /// taken out by a letter alone.
+    fn is_way_back(&self, proofs: &[Proof]) -> bool {
+        self.is_all(proofs) && (self.has_added() || !self.was_taken_out)
     }
 
     /// What a sensitive act and a way back take: never less than the best that the account has.
@@ -372,10 +382,12 @@ fn need_of(flow: &Flow, means: Option<&Means>) -> Need {
         Purpose::Recovery => {
             if !shown(Proof::Mail) {
                 code()
-            } else if !means.is_all(proofs) && means.wait_is_over {
+            } else if !means.is_way_back(proofs) && means.wait_is_over {
                 Need::NewFactor
-            } else if !means.is_all(proofs) {
-                Need::Factor(means.best_offers())
+            } else if !means.is_way_back(proofs) {
+                let mut offers = means.best_offers();
+                offers.retain(|offer| *offer != Offer::Mail);
+                Need::Factor(offers)
             } else if means.account.password_hash.is_none() {
                 // The password is the shop's own, and chosen there.
                 Need::Nothing

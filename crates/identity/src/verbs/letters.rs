@@ -15,7 +15,7 @@ use crate::state::{Purpose, State};
 const NOT_ME_LIFE: Duration = Duration::from_secs(7 * 86_400);
 
 /// The same of the letter to an address that was changed: nothing goes there any more, so it may be read late.
-const ADDRESS_BACK_LIFE: Duration = Duration::from_secs(30 * 86_400);
+pub(super) const ADDRESS_BACK_LIFE: Duration = Duration::from_secs(30 * 86_400);
 
 /// A letter with the link that contains, and the flow behind the link. Written in one transaction.
 #[derive(Clone, Debug)]
@@ -56,12 +56,12 @@ impl Shared {
         now: Timestamp,
     ) -> Option<Notice> {
         let email = account.email.as_ref()?;
-        let (own, life) = match kind {
-            LetterKind::AddressChanged => (true, ADDRESS_BACK_LIFE),
-            // The address of a shop's account is the shop's to change.
-            _ => (account.password_hash.is_some(), NOT_ME_LIFE),
+        let life = match kind {
+            LetterKind::AddressChanged => ADDRESS_BACK_LIFE,
+            _ => NOT_ME_LIFE,
         };
-        let written_to = own.then(|| email.as_str().to_owned());
+        // Also of an account of the shop's: what the shop keeps is its own, but our codes go where we say.
+        let written_to = Some(email.as_str().to_owned());
         let state = State { since: Some(now), written_to, ..State::default() };
         let flow = self.draft_flow_for(Purpose::NotMe, Some(account.id), state, life, now);
         let link = format!("{}{OWN_PREFIX}/not-me?t={}", self.origin(), flow.token.secret().expose());

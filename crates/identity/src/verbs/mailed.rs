@@ -222,8 +222,9 @@ impl Identity {
         let kind = flow.letter_kind();
         let mut letter = shared.code_letter(kind, &to, language, &code, CODE_LIFE.as_secs() / 60);
         letter.customer = flow.customer;
-        // Nobody is written to who has no account; it looks the same.
-        let real = flow.customer.is_some() || flow.state.password_hash.is_some();
+        // Nobody is written to who has no account, nor by somebody else's; it looks the same.
+        let has_one = flow.customer.is_some() || flow.state.password_hash.is_some();
+        let real = has_one && !flow.state.is_taken;
         let (mark, now, post) =
             (shared.marks.code(&flow.hash, &to, code.expose()), shared.now(), shared.post.clone());
         let sent = shared.db.write(move |tx| -> Result<bool, Error> {

@@ -5,7 +5,9 @@
 //!
 //! From inside it does what the link of the first letter since that sign-in does. What was there before stays: whoever presses may be a
 //! thief with somebody's session, who must not get rid of the owner's factors. Whoever reads the account's mail could do the same by the
-//! links that lie there.
+//! links that lie there. So where something was taken out, and not on a device that the person used before, a way back by mail alone waits
+//! as it does where every factor is lost; the password with the mailed code opens the account at once, and what was added earlier
+//! still has to be shown.
 
 use std::time::Duration;
 
@@ -44,6 +46,8 @@ struct Undo {
     link: Option<String>,
     since: Option<Timestamp>,
     back: Option<Back>,
+    /// On a device that had signed in before that.
+    is_on_known: bool,
 }
 
 /// The address that a letter was written to, ready to be put back.
@@ -53,6 +57,10 @@ struct Back {
     since: Timestamp,
     mark: String,
     sealed: Vec<u8>,
+    /// The mark of the address that is on file until then.
+    from: Option<String>,
+    /// The address is the shop's word, and nobody has shown here to read its mail.
+    is_shops: bool,
     /// To the address that is on file until then.
     letter: Option<Letter>,
 }
@@ -77,7 +85,8 @@ impl Identity {
             Some(since) => self.back_to(customer, &flow.state, since).await?,
             None => None,
         };
-        let undo = Undo { link: Some(flow.hash), since: flow.state.since, back };
+        let is_on_known = self.is_on_known(visit, customer, flow.state.since).await?;
+        let undo = Undo { link: Some(flow.hash), since: flow.state.since, back, is_on_known };
         self.contain(visit, customer, undo).await
     }
 
@@ -102,7 +111,21 @@ impl Identity {
                 break;
             }
         }
-        self.contain(visit, customer, Undo { link: None, since: Some(since), back }).await
+        let is_on_known = self.is_on_known(visit, customer, Some(since)).await?;
+        self.contain(visit, customer, Undo { link: None, since: Some(since), back, is_on_known }).await
+    }
+
+    /// Whether the browser has signed in before that.
+    async fn is_on_known(
+        &self,
+        visit: &Visit,
+        customer: CustomerId,
+        since: Option<Timestamp>,
+    ) -> Result<bool, Error> {
+        let account = self.0.account(customer).await?.ok_or(Error::NoAccount)?;
+        let device = self.0.known_device(visit, &account).await?;
+        let is_older = |seen: Timestamp| since.is_some_and(|since| seen < since);
+        Ok(device.row().is_some_and(|row| is_older(row.created_at)))
     }
 
     /// Since when what was added is taken out from inside, where no letter tells of something older.
@@ -126,6 +149,8 @@ impl Identity {
             since,
             mark: shared.marks.email(&email),
             sealed: shared.vault.seal_of_account(email.as_str(), customer, Field::Email, &*shared.entropy),
+            from: account.email.as_ref().map(|email| shared.marks.email(email)),
+            is_shops: account.password_hash.is_none(),
             letter: shared.plain_notice(LetterKind::AddressChanged, &account),
         }))
     }
@@ -163,6 +188,11 @@ fn take_back(
 ) -> Result<Contained, Error> {
     let Some(since) = undo.since else { return Ok(Contained::Ended) };
     let taken_out = take_out(tx, customer, since)?;
+    // What was taken out may be the owner's, and whoever reads their mail the thief: the mail alone is no way back then.
+    if taken_out == Contained::TakenOut && !undo.is_on_known {
+        let now = tx.now();
+        sql::told::took_out(tx, customer, now)?;
+    }
     match &undo.back {
         Some(back) if put_back(tx, post, customer, back)? => Ok(Contained::TakenOut),
         _ => Ok(taken_out),
@@ -172,11 +202,18 @@ fn take_back(
 /// Puts the address back; false where it is the account's already.
 fn put_back(tx: &mut Tx<'_>, post: &dyn Post, customer: CustomerId, back: &Back) -> Result<bool, Error> {
     let now = tx.now();
+    if sql::account::all_by_address(tx, &back.mark)?.contains(&customer) {
+        return Ok(false);
+    }
     match sql::account::id_by_email(tx, &back.mark)? {
-        Some(owner) if owner == customer => return Ok(false),
         // Somebody has it for another account meanwhile: this one's mail goes there and staff find it by it, but nobody signs in by it.
         Some(_) => sql::account::refresh_email(tx, customer, &back.sealed, &back.mark)?,
+        None if back.is_shops => sql::account::refresh_email(tx, customer, &back.sealed, &back.mark)?,
         None => sql::account::set_email(tx, customer, &back.mark, &back.sealed, now)?,
+    }
+    // The shop may go on saying it for as long as its own record says so.
+    if let Some(from) = &back.from {
+        sql::told::put_away(tx, customer, from, now)?;
     }
     // The letters since then went to whoever changed it: their links would put that address back.
     sql::flow::end_links_since(tx, customer, back.since)?;

@@ -139,6 +139,7 @@ impl Identity {
             // A sign-in that had to choose a new one showed all else before.
             sql::told::met(tx, &flow.hash)?;
             sql::account::set_password(tx, customer, &hash, now)?;
+            sql::told::forget_taken_out(tx, customer)?;
             let actor = Actor::Customer { id: customer };
             end_everything(tx, actor, customer, reason)?;
             note_activity(tx, customer, &activity)?;

@@ -278,6 +278,7 @@ pub fn means_of(account: &Account) -> Means {
         factors: Vec::new(),
         codes_left: 0,
         sends_texts: false,
+        was_taken_out: false,
         wait_is_over: false,
     }
 }

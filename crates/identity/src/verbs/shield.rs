@@ -18,11 +18,13 @@ use storeward_store::{Constraint, Reader};
 use storeward_web::http::HeaderValue;
 
 use super::grant::{Grant, Granted, Trust};
+use super::letters::{ADDRESS_BACK_LIFE, Notice};
 use super::risk::Ask;
 use super::{Identity, Shared};
 use crate::config::SecondFactor;
 use crate::error::Error;
 use crate::held::What;
+use crate::letter::LetterKind;
 use crate::marks::Field;
 use crate::model::{Email, Level, Proof, SessionId};
 use crate::sql::{self, account::NewAccount};
@@ -232,14 +234,27 @@ impl Identity {
         let email = shop.email.as_deref().and_then(|text| Email::parse(text).ok());
         let known = shared.account(customer).await?.ok_or(Error::NoAccount)?.email;
         let (Some(email), None) = (email, known) else { return Ok(()) };
-        self.set_shop_address(customer, &email).await
+        self.set_shop_address(customer, &email, None).await
     }
 
     /// The person changed their address in the shop, in a session that had just proved everything.
     pub async fn follow_shop_address(&self, customer: CustomerId, address: &str) -> Result<(), Error> {
         let Ok(email) = Email::parse(address) else { return Ok(()) };
-        let known = self.0.account(customer).await?.ok_or(Error::NoAccount)?.email;
-        if known.as_ref() == Some(&email) { Ok(()) } else { self.set_shop_address(customer, &email).await }
+        let shared = &self.0;
+        let account = shared.account(customer).await?.ok_or(Error::NoAccount)?;
+        // Somebody said "this wasn't me", and whoever it was still knows the shop's password.
+        if account.email.as_ref() == Some(&email) || account.must_change_at.is_some() {
+            return Ok(());
+        }
+        let mark = shared.marks.email(&email);
+        let read = move |reader: &mut Reader<'_>| sql::told::put_away_at(reader, customer, &mark);
+        let since = shared.now().minus(ADDRESS_BACK_LIFE);
+        if shared.db.read(read).await?.is_some_and(|at| at > since) {
+            return Ok(());
+        }
+        // To the address that was: whoever took the account over at the shop does not read that one.
+        let notice = shared.notice(LetterKind::AddressChanged, &account, &[], shared.now());
+        self.set_shop_address(customer, &email, notice).await
     }
 
     /// The shop calls the same person by another name now. False when that name is somebody else's already.
@@ -287,12 +302,20 @@ impl Identity {
         written.await
     }
 
-    async fn set_shop_address(&self, customer: CustomerId, email: &Email) -> Result<(), Error> {
+    async fn set_shop_address(
+        &self,
+        customer: CustomerId,
+        email: &Email,
+        notice: Option<Notice>,
+    ) -> Result<(), Error> {
         let shared = &self.0;
         let sealed = shared.vault.seal_of_account(email.as_str(), customer, Field::Email, &*shared.entropy);
-        let mark = shared.marks.email(email);
+        let (mark, post) = (shared.marks.email(email), shared.post.clone());
         let written = shared.db.write(move |tx| -> Result<(), Error> {
             sql::account::refresh_email(tx, customer, &sealed, &mark)?;
+            if let Some(notice) = &notice {
+                notice.write(tx, &*post)?;
+            }
             let fact = storeward_events::identity::CustomerAddressChanged { customer };
             tx.append(Actor::System, None, fact)?;
             Ok(())

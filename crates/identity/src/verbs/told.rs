@@ -77,7 +77,7 @@ impl Shared {
         let near =
             place.and_then(|place| place.shown(account.language)).map_or_else(String::new, |near| near.words);
         let more = [("device", device.as_str()), ("when", &when), ("place", &near)];
-        self.notice(LetterKind::FactorMissed, account, &more, self.now())
+        self.notice(LetterKind::FactorMissed, account, &more, at)
     }
 
     /// The password was right, and the sign-in was refused all the same.

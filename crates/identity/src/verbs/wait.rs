@@ -305,7 +305,8 @@ impl Identity {
         credential_mark: Option<String>,
     ) -> Result<Step, Error> {
         let shared = &self.0;
-        let (customer, now, hash) = (means.account.id, shared.now(), flow_hash.to_owned());
+        // One moment for all of it: the letter's link takes out what was added since then, and this is it.
+        let (customer, now, hash) = (means.account.id, row.created_at, flow_hash.to_owned());
         let lost: Vec<&'static str> = means.factors.iter().map(|factor| factor.kind.word()).collect();
         let word = row.kind.word();
         let notice = shared.notice(LetterKind::FactorsReplaced, &means.account, &[("factor", word)], now);
@@ -319,6 +320,7 @@ impl Identity {
             sql::wait::delete(tx, customer)?;
             sql::factor::delete_all(tx, customer)?;
             sql::factor::delete_codes(tx, customer)?;
+            sql::told::forget_taken_out(tx, customer)?;
             // Whoever waited may be somebody else: they are let in anew.
             sql::office::forget(tx, customer)?;
             sql::factor::insert(tx, &row, credential_mark.as_ref())?;

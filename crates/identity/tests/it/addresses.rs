@@ -4,8 +4,9 @@ use storeward_identity::staff::{Act, Done};
 use storeward_identity::{LetterKind, MIGRATIONS, Policy, SecondFactor};
 use storeward_store::both_engines;
 
-use super::behind::{ADDRESS, Behind, Elevation, SHOP_PASSWORD};
+use super::behind::{ADDRESS, Behind, Elevation, SHOP_PASSWORD, Visitor};
 use super::bench::{Browser, PASSWORD, STAFF};
+use super::pitfalls::PASSWORD_FORM;
 
 const RECOVER: &str = "/.storeward/recover";
 
@@ -170,4 +171,95 @@ both_engines!(a_code_shows_the_address_it_went_to, MIGRATIONS, async |db| {
     let mut victim = behind.bench.browser().elsewhere();
     victim.sign_up("victim@people.example", PASSWORD).await.leads_to("/.storeward/challenge");
     assert_eq!(behind.bench.letter(LetterKind::AlreadyCustomer).to.expose(), "victim@people.example");
+});
+
+const THIEF: &str = "thief@evil.example";
+
+/// Presses the button behind a letter's link.
+async fn press(behind: &Behind, kind: LetterKind) {
+    let link = behind.bench.letter(kind).parameter("link").to_owned();
+    let link = link.strip_prefix("https://shop.example").unwrap().to_owned();
+    let mut reader = behind.bench.browser().elsewhere();
+    let page = reader.get(&link).await;
+    let token = page.attribute("name=\"t\" value=\"");
+    let done = reader.post("/.storeward/not-me", &page.csrf(), &[("t", &token)]).await;
+    done.leads_to("/.storeward/not-me?done=shop");
+}
+
+async fn change_at_shop(browser: &mut Visitor<'_>, to: &str) {
+    assert_eq!(browser.post("/account/email", &[("email", to)]).await.status, 200);
+}
+
+/// Whose mail the code of a sign-in at the shop goes to.
+async fn code_goes_to(behind: &Behind) -> String {
+    let mut browser = behind.browser();
+    browser.browser = browser.browser.elsewhere();
+    browser.get("/").await;
+    browser.sign_in("ella").await.leads_to("/.storeward/challenge");
+    behind.bench.letter(LetterKind::SignInCode).to.expose().clone()
+}
+
+// Whoever had the password and one code changed the address at the shop. Nobody was told, "this wasn't me" left it in force, and the
+// codes that keep the account shut went to the thief from then on.
+both_engines!(an_address_that_was_changed_at_the_shop_is_told_and_put_back, MIGRATIONS, async |db| {
+    let behind = Behind::new(db, Elevation::Fresh);
+    let mut thief = behind.browser();
+    thief.sign_in_with_code("").await;
+    assert!(thief.sees_account().await);
+    behind.bench.advance(60);
+    change_at_shop(&mut thief, THIEF).await;
+    let letter = behind.bench.letter(LetterKind::AddressChanged);
+    assert_eq!(letter.to.expose(), ADDRESS, "the earlier one is told");
+    assert_eq!(code_goes_to(&behind).await, THIEF);
+    press(&behind, LetterKind::AddressChanged).await;
+    assert_eq!(behind.shop.email_of("42"), THIEF, "what the shop keeps is the shop's");
+    assert_eq!(code_goes_to(&behind).await, ADDRESS);
+    // The thief gets one more code out of the owner, and tries again: the shop is not followed while its password is the old one.
+    let mut again = behind.browser();
+    again.sign_in_with_code("").await;
+    assert!(again.sees_account().await);
+    change_at_shop(&mut again, "other@evil.example").await;
+    assert_eq!(code_goes_to(&behind).await, ADDRESS);
+});
+
+// What was put away does not come back because the shop still says it, also when the password is another one. A new one is followed.
+both_engines!(an_address_that_was_put_away_stays_away, MIGRATIONS, async |db| {
+    let with_form = |file: &str| format!("{file}\n{}", PASSWORD_FORM);
+    let behind = Behind::with_file(db, SecondFactor::Required, with_form);
+    let mut thief = behind.browser();
+    thief.sign_in_with_code("").await;
+    assert!(thief.sees_account().await);
+    let post = |to: &'static str| [("email", to)];
+    assert_eq!(thief.post("/account/email", &post(THIEF)).await.status, 200);
+    assert_eq!(code_goes_to(&behind).await, THIEF);
+    press(&behind, LetterKind::AddressChanged).await;
+    behind.bench.advance(11);
+    let mut owner = behind.browser();
+    owner.sign_in_with_code("").await;
+    assert!(owner.sees_account().await);
+    let fields = [("old", SHOP_PASSWORD), ("new_password", SHOP_PASSWORD)];
+    assert_eq!(owner.post("/account/password", &fields).await.status, 303);
+    assert_eq!(behind.shop.email_of("42"), THIEF, "the shop still says so");
+    assert_eq!(code_goes_to(&behind).await, ADDRESS);
+    assert_eq!(owner.post("/account/email", &post("new@people.example")).await.status, 200);
+    assert_eq!(code_goes_to(&behind).await, "new@people.example");
+});
+
+// The first letter was kept from an address that somebody else has; "send again" wrote there.
+both_engines!(nobody_elses_address_is_written_to_by_asking_twice, MIGRATIONS, async |db| {
+    let behind = Behind::new(db, Elevation::Fresh);
+    let bench = &behind.bench;
+    let mut other = bench.browser();
+    other.sign_up("other@people.example", PASSWORD).await.leads_to("/.storeward/challenge");
+    let code = bench.code(LetterKind::SignUpCode);
+    other.prove("mail", &code).await.leads_to("/.storeward/account");
+    let mut owner = bench.signed_up().await;
+    let path = "/.storeward/account/address";
+    let challenge = "/.storeward/challenge";
+    for (address, letters_sent) in [("other@people.example", 0), ("free@people.example", 2)] {
+        owner.post_from(path, path, &[("email", address)]).await.leads_to(challenge);
+        let page = owner.get(challenge).await;
+        assert!(owner.post("/.storeward/challenge/send", &page.csrf(), &[]).await.status.as_u16() < 400);
+        assert_eq!(letters(&behind, LetterKind::AddressCode), letters_sent, "{address}");
+    }
 });

@@ -1,6 +1,7 @@
 //! "This wasn't me" takes back what somebody else did to an account: what they added is no way in for them, and keeps nobody out.
 
 use storeward_identity::{Letter, LetterKind, MIGRATIONS};
+use storeward_seal::totp::TotpSecret;
 use storeward_store::both_engines;
 
 use super::bench::{Answer, Bench, Browser, EMAIL, ORIGIN, OTHER_PASSWORD, PASSWORD};
@@ -21,8 +22,11 @@ fn first(bench: &Bench, kind: LetterKind) -> Letter {
 
 /// Presses the button behind a letter's link, signed out, on another device.
 async fn press(bench: &Bench, letter: &Letter) -> Answer {
+    press_in(&mut bench.browser().elsewhere(), letter).await
+}
+
+async fn press_in(reader: &mut Browser<'_>, letter: &Letter) -> Answer {
     let link = letter.parameter("link").strip_prefix(ORIGIN).unwrap().to_owned();
-    let mut reader = bench.browser().elsewhere();
     let page = reader.get(&link).await;
     let token = page.attribute("name=\"t\" value=\"");
     reader.post("/.storeward/not-me", &page.csrf(), &[("t", &token)]).await
@@ -54,7 +58,9 @@ both_engines!(an_app_that_a_thief_added_is_taken_out, MIGRATIONS, async |db| {
     let app = thief.add_totp().await;
     bench.advance(30);
     let codes = thief.recovery_codes().await;
-    press(&bench, &first(&bench, LetterKind::FactorAdded)).await.leads_to("/.storeward/recover?done=not-me");
+    // The owner presses it on the computer that they have always used.
+    let letter = first(&bench, LetterKind::FactorAdded);
+    press_in(&mut owner, &letter).await.leads_to("/.storeward/recover?done=not-me");
     assert!(!thief.is_signed_in().await && !owner.is_signed_in().await);
     let page = bench.browser().get("/.storeward/recover?done=not-me").await;
     assert!(page.body.contains("what was changed is taken back"), "{}", page.body);
@@ -80,6 +86,89 @@ both_engines!(an_app_that_a_thief_added_is_taken_out, MIGRATIONS, async |db| {
         })
         .collect();
     assert_eq!(words, ["totp", "recovery_codes"]);
+});
+
+// For seven days after an app was added, whoever read the account's mail had a link that took it out, and was then let in by a mailed
+// code: the mail alone was worth more than the app.
+both_engines!(a_letter_alone_takes_nobodys_app_and_then_the_account, MIGRATIONS, async |db| {
+    let bench = Bench::new(db);
+    let (owner, _) = bench.with_totp().await;
+    drop(owner);
+    // A mailbox, and nothing else.
+    press(&bench, &bench.letter(LetterKind::FactorAdded)).await.leads_to("/.storeward/recover?done=not-me");
+    let (mut thief, shown) = recover(&bench, EMAIL).await;
+    shown.leads_to(CHALLENGE);
+    assert_ne!(thief.get(NEW_PASSWORD).await.status, 200);
+    let page = thief.get(CHALLENGE).await;
+    assert!(page.body.contains("/.storeward/challenge/lost"), "{}", page.body);
+    for (method, secret) in [
+        ("mail", bench.letter(LetterKind::RecoveryCode).parameter("code").to_owned()),
+        ("totp", "000000".into()),
+    ] {
+        thief.prove(method, &secret).await.leads_to(CHALLENGE);
+    }
+    assert_ne!(thief.get(NEW_PASSWORD).await.status, 200);
+    // What is left is the waiting time, which is told and can be stopped.
+    let (mut thief, _) = recover(&bench, EMAIL).await;
+    let begun = thief.post_from(CHALLENGE, "/.storeward/challenge/lost", &[]).await;
+    assert_eq!(begun.status, 200, "{}", begun.body);
+    assert_eq!(bench.events("identity.recovery_wait_begun").await.len(), 1);
+    // Whoever has the password as well is in at once, has to choose another, and with that it is as it always was.
+    let mut owner = bench.browser().elsewhere();
+    owner.sign_in(EMAIL, PASSWORD).await.leads_to(CHALLENGE);
+    owner.prove("mail", &bench.code(LetterKind::SignInCode)).await.leads_to(NEW_PASSWORD);
+    let done = owner.post_from(NEW_PASSWORD, NEW_PASSWORD, &[("password", OTHER_PASSWORD)]).await;
+    done.leads_to("/.storeward/sign-in?done=password");
+    let (_, shown) = recover(&bench, EMAIL).await;
+    shown.leads_to(NEW_PASSWORD);
+});
+
+// Time passed between the factor and the letter that told of it, if only a microsecond: the link took out what was added since then, and
+// that was not.
+both_engines!(a_letter_takes_out_what_it_tells_of_by_a_clock_that_ticks, MIGRATIONS, async |db| {
+    let bench = Bench::new(db);
+    bench.clock.tick(7);
+    drop(bench.with_totp().await);
+    let (mut thief, _) = recover(&bench, EMAIL).await;
+    assert_eq!(thief.post_from(CHALLENGE, "/.storeward/challenge/lost", &[]).await.status, 200);
+    bench.advance(72 * 3_600 + 1);
+    let (mut thief, shown) = recover(&bench, EMAIL).await;
+    shown.leads_to("/.storeward/new-factor");
+    let page = thief.post_from("/.storeward/new-factor", "/.storeward/new-factor/totp", &[]).await;
+    let key = page.body.split("<code class=\"long\">").nth(1).unwrap().split('<').next().unwrap();
+    let app = TotpSecret::from_base32(key).unwrap();
+    let code = bench.totp(&app);
+    let done = thief.post("/.storeward/new-factor/totp/confirm", &page.csrf(), &[("code", &code)]).await;
+    done.leads_to("/.storeward/sign-in?done=factor");
+    press(&bench, &bench.letter(LetterKind::FactorsReplaced))
+        .await
+        .leads_to("/.storeward/recover?done=not-me");
+    let mut thief = bench.browser().elsewhere();
+    thief.sign_in(EMAIL, PASSWORD).await.leads_to(CHALLENGE);
+    let page = thief.get(CHALLENGE).await;
+    assert!(!page.body.contains("id=\"totp\""), "{}", page.body);
+    let code = bench.next_totp(&app);
+    thief.prove("totp", &code).await.leads_to(CHALLENGE);
+    assert!(!thief.is_signed_in().await);
+});
+
+// The letter went out when the challenge was over, and took back only what was added after that.
+both_engines!(a_missed_second_factor_counts_from_when_the_password_was_typed, MIGRATIONS, async |db| {
+    let bench = Bench::new(db);
+    bench.clock.tick(7);
+    let (owner, _) = bench.with_totp().await;
+    let mut guess = bench.browser().elsewhere();
+    guess.sign_in(EMAIL, PASSWORD).await.leads_to(CHALLENGE);
+    bench.advance(60);
+    let mut thief = copy_of(&owner);
+    let mut key = thief.add_passkey().await;
+    bench.advance(601);
+    bench.look().await;
+    press(&bench, &bench.letter(LetterKind::FactorMissed)).await.leads_to("/.storeward/recover?done=not-me");
+    assert_eq!(bench.browser().elsewhere().sign_in_with(&mut key).await.status, 403);
+    let customer = bench.customer(EMAIL).await;
+    let seen = bench.identity.customers().view(customer).await.unwrap();
+    assert_eq!(seen.map(|seen| seen.factors.len()), Some(1), "the owner's own app");
 });
 
 both_engines!(a_factor_that_was_there_before_is_what_the_way_back_takes, MIGRATIONS, async |db| {
@@ -152,7 +241,7 @@ async fn is_written_to(bench: &Bench, address: &str) -> bool {
 // The button in "your address was changed" shut the owner out, whose address was nobody's, and the thief chose the new password.
 both_engines!(an_address_that_a_thief_changed_is_put_back, MIGRATIONS, async |db| {
     let bench = Bench::new(db);
-    let owner = bench.signed_up().await;
+    let mut owner = bench.signed_up().await;
     bench.advance(60);
     let mut thief = copy_of(&owner);
     move_address(&bench, &mut thief, THIEF).await;
@@ -166,7 +255,7 @@ both_engines!(an_address_that_a_thief_changed_is_put_back, MIGRATIONS, async |db
     let letter = first(&bench, LetterKind::AddressChanged);
     assert_eq!(letter.to.expose(), EMAIL);
     bench.advance(29 * 86_400);
-    press(&bench, &letter).await.leads_to("/.storeward/recover?done=not-me");
+    press_in(&mut owner, &letter).await.leads_to("/.storeward/recover?done=not-me");
     assert!(!thief.is_signed_in().await);
     // Neither the thief's mailbox nor the thief's letters are worth anything.
     assert_eq!(bench.browser().elsewhere().sign_in(THIEF, THIEFS_PASSWORD).await.status, 403);

@@ -114,7 +114,7 @@ both_engines!(pitfall_14_a_relayed_passkey_opens_nothing, MIGRATIONS, async |db|
 });
 
 /// The shop's own password form, and what it answers.
-const PASSWORD_FORM: &str = "[password]\npage = \"/account/password\"\n[[password.form]]\npath = \"/account/password\"\n\
+pub const PASSWORD_FORM: &str = "[password]\npage = \"/account/password\"\n[[password.form]]\npath = \"/account/password\"\n\
                              field = \"new_password\"\n[[sensitive]]\nmethods = [\"POST\"]\npath = \"/account/password\"\n";
 
 // A new password was promised, and none was asked for: the shop's own is not ours, and the stolen one went on working as soon as the owner

@@ -88,7 +88,7 @@ impl Serves for Heath {
             ("POST", "/login")
                 if body.contains("pass=grey+slate+roof") || body.contains("pass=grey%20slate%20roof") =>
             {
-                let mut answer = say(302, "");
+                let mut answer = say(303, "");
                 answer.headers_mut().insert("location", HeaderValue::from_static("/account"));
                 fresh = Some(inside.open(true));
                 if body.contains("remember=1") {

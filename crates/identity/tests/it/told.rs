@@ -16,7 +16,7 @@ const DAY: u64 = 86_400;
 
 impl Bench {
     /// Looks after every challenge whose time is over, with the runner of the program.
-    async fn look(&self) {
+    pub async fn look(&self) {
         let now = self.db.now();
         let handle = tokio::runtime::Handle::current();
         let options = RunnerOptions { sweep: Duration::from_millis(20), ..RunnerOptions::default() };
