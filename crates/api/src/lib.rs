@@ -40,7 +40,7 @@ pub use operation::{Operation, PREFIX, Repeat, own_operations};
 pub use problem::{FieldFault, Problem};
 pub use reference::reference;
 pub use shape::{Book, ObjectShape, Shape, UpTo, text_schema};
-pub use sql::STATEMENTS;
+pub use sql::{STATEMENTS, alike};
 
 pub use storeward_web::HostNames;
 

@@ -19,6 +19,7 @@ statements! {
              last_used_at, secret_hash, tag FROM api_key WHERE id = $1";
     UNBOUND = "SELECT id, name, handle, acts, roles, purposes, networks, made_by, created_at, expires_at, revoked_at, \
                last_used_at, secret_hash, tag FROM api_key WHERE tag IS NULL ORDER BY id LIMIT 500";
+    MADE_BY = "SELECT id, roles FROM api_key WHERE made_by = $1 ORDER BY id DESC LIMIT 500";
     BIND = "UPDATE api_key SET tag = $2 WHERE id = $1 AND tag IS NULL";
     REVOKE = "UPDATE api_key SET revoked_at = $2, tag = $3 WHERE id = $1";
     USED = "UPDATE api_key SET last_used_at = $2 WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < $3)";
@@ -94,6 +95,24 @@ pub fn all(reader: &mut Reader<'_>) -> Result<Vec<KeyRow>, Error> {
 /// Rows without a tag.
 pub fn unbound(reader: &mut Reader<'_>) -> Result<Vec<KeyRow>, Error> {
     reader.query_many(UNBOUND, &[], key)
+}
+
+/// The keys that somebody made who made this one, in a role that it has, too; but it. The role `shop` opens nothing.
+pub fn alike(
+    reader: &mut Reader<'_>,
+    id: ApiKeyId,
+    made_by: &str,
+    roles: &[String],
+) -> Result<Vec<ApiKeyId>, Error> {
+    let made: Vec<(ApiKeyId, String)> =
+        reader.query_many(MADE_BY, params![made_by], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let is_alike =
+        |theirs: &str| theirs.lines().any(|role| role != "shop" && roles.iter().any(|own| own == role));
+    Ok(made
+        .into_iter()
+        .filter(|(other, theirs)| *other != id && is_alike(theirs))
+        .map(|(id, _)| id)
+        .collect())
 }
 
 pub fn bind(tx: &mut Tx<'_>, id: ApiKeyId, tag: &[u8]) -> Result<(), Error> {

@@ -188,7 +188,7 @@ pub fn start(opened: &Opened) -> Done<Option<Standing>> {
     let keys = key_database(section, opened)?;
     let store = KeyStore::open(KeyStoreParts {
         db: keys.clone(),
-        shelf: shelf(data),
+        shelf: shelf(data).with_copy(epochs_copy(&opened.loaded.config)),
         root,
         entropy: opened.entropy.clone(),
     });
@@ -223,6 +223,11 @@ pub fn answer(
     };
     let data = OwnData::new(identity.clone(), standing.vault.clone());
     Ok(Some(pages.with(&[OWN_DATA], data.router().context("vault")?)))
+}
+
+/// Where the one copy of the epochs' keys lies.
+fn epochs_copy(config: &Config) -> Option<PathBuf> {
+    config.backup.as_ref().and_then(|section| section.epochs_copy.clone())
 }
 
 fn shelf(data: &DataDir) -> Shelf {

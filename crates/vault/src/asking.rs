@@ -10,25 +10,33 @@ pub struct Asker {
     pub(crate) who: Who,
     /// Seconds since a second factor was shown; `None`: never.
     pub(crate) factor_age_seconds: Option<u64>,
+    /// Who made the key of a program, as an actor; nothing of anybody else.
+    pub(crate) made_by: Option<String>,
 }
 
 impl Asker {
     /// A member of staff, with their groups and the seconds since they showed a second factor.
     pub fn staff(id: storeward_base::StaffId, groups: Vec<String>, factor_age_seconds: Option<u64>) -> Self {
         let who = Who::Staff { id: id.to_string(), groups };
-        Asker { actor: Actor::Staff { id }, who, factor_age_seconds }
+        Asker { actor: Actor::Staff { id }, who, factor_age_seconds, made_by: None }
     }
 
     /// A customer, signed in to their own account.
     pub fn customer(id: CustomerId) -> Self {
         let who = Who::Customer { id: id.to_string() };
-        Asker { actor: Actor::Customer { id }, who, factor_age_seconds: None }
+        Asker { actor: Actor::Customer { id }, who, factor_age_seconds: None, made_by: None }
     }
 
     /// Somebody at a shell on the machine: may import, correct, restrict and erase, and opens nothing.
     pub fn operator() -> Self {
         let who = Who::Staff { id: "operator".to_owned(), groups: Vec::new() };
-        Asker { actor: Actor::Operator, who, factor_age_seconds: None }
+        Asker { actor: Actor::Operator, who, factor_age_seconds: None, made_by: None }
+    }
+
+    /// A program that is the shop and nothing else.
+    pub(crate) fn is_shop(&self) -> bool {
+        let is_shop = |who: &Who| matches!(who, Who::Staff { groups, .. } if groups.as_slice() == ["shop"]);
+        matches!(self.actor, Actor::Key { .. }) && is_shop(&self.who)
     }
 
     pub fn actor(&self) -> Actor {

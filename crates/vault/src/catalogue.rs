@@ -1,6 +1,9 @@
 //! Which fields there are, what class each belongs to, what it takes, and whether it can be found by its value.
 
+use storeward_base::Timestamp;
+
 use crate::Error;
+use crate::records::Provenance;
 use crate::values::{Rule, check};
 
 /// What kind of personal data a field is: policies are written for classes.
@@ -69,6 +72,9 @@ const fn found(class: Class, name: &'static str, rule: Rule) -> Field {
     Field { class, name, form: 1, rule, lookup: Lookup::Whole }
 }
 
+/// Clocks of two machines that ask an NTP server differ by less; so much is no future.
+pub(crate) const CLOCKS: std::time::Duration = std::time::Duration::from_secs(300);
+
 /// All of them. A name is stable for ever: it is sealed in with each value.
 pub const FIELDS: &[Field] = &[
     field(Class::Contact, "name", Rule::Line(200)),
@@ -131,6 +137,18 @@ impl Field {
     /// The value as it is kept, or why it does not fit.
     pub fn take(&self, value: &str) -> Result<String, Error> {
         check(self.rule, value).map_err(|why| Error::Value { field: self.name, why })
+    }
+
+    /// [`Field::take`] at this moment: what customers said lies behind them. A shop's files are taken as they are; there such a word
+    /// counts for nothing ([`crate::opening`]).
+    pub(crate) fn take_at(&self, value: &str, by: Provenance, now: Timestamp) -> Result<String, Error> {
+        let kept = self.take(value)?;
+        let is_said = self.class == Class::Consent && self.rule == Rule::Moment && by != Provenance::Import;
+        let is_ahead = |text: &str| Timestamp::parse_rfc3339(text).is_some_and(|at| at > now.plus(CLOCKS));
+        if is_said && is_ahead(&kept) {
+            return Err(Error::Value { field: self.name, why: "lies in the future" });
+        }
+        Ok(kept)
     }
 
     /// The value as it is looked up; `None` where it cannot be.

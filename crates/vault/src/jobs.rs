@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use storeward_base::Actor;
-use storeward_store::jobs::{Handler, NewJob};
+use storeward_store::jobs::{self, Handler, NewJob};
 
 use crate::error::Error;
 use crate::records::Vault;
@@ -27,6 +27,9 @@ pub fn renew_index() -> NewJob {
     NewJob::new(RENEW_INDEX, Vec::new()).unique("one")
 }
 
+/// Makes what marks are missing, by the program that serves.
+const MAKE_INDEXES_NOW: &str = "vault.make_indexes_now";
+
 /// How long it is waited for another program that makes keys, such as an import at the start: five minutes in all. What lasts longer is told
 /// as a failed attempt, and tried again.
 const PATIENCE_MS: [u64; 9] = [200, 1_000, 2_000, 5_000, 15_000, 30_000, 60_000, 90_000, 97_000];
@@ -41,6 +44,18 @@ impl Vault {
             }
         }
         self.keys().rotate(life).await.map(drop)
+    }
+
+    /// Lets the job that makes missing marks begin at once, where any are missing.
+    pub async fn make_indexes_soon(&self) -> Result<(), Error> {
+        if self.indexes_under_way().await?.is_empty() {
+            return Ok(());
+        }
+        let written = self.0.db.write(|tx| -> Result<(), Error> {
+            tx.commit_silent("what is found by them is told when they are made");
+            Ok(jobs::enqueue(tx, &NewJob::new(MAKE_INDEXES_NOW, Vec::new()).unique("one")).map(drop)?)
+        });
+        written.await
     }
 
     /// The jobs. Epochs end after `life`: an erasure reaches every backup of the keys within that time.
@@ -81,6 +96,7 @@ impl Vault {
         vec![
             Handler::new(RENEW_INDEX, renew).time_limit(12 * HOUR),
             // What was begun and interrupted.
+            Handler::new(MAKE_INDEXES_NOW, make.clone()).time_limit(12 * HOUR),
             Handler::new("vault.make_indexes", make).every(HOUR).time_limit(12 * HOUR),
             Handler::new("vault.verify", verify).every(DAY).time_limit(4 * HOUR),
             Handler::new("vault.finish_erasures", finish).every(HOUR).time_limit(HOUR),

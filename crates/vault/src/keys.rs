@@ -262,6 +262,11 @@ impl KeyStore {
         self.epochs().first_begun_at()
     }
 
+    /// Whether the one copy of the epochs' keys, where there is one, opens nothing that ended.
+    pub fn is_copy_of_now(&self) -> bool {
+        self.0.shelf.is_copy_of_now()
+    }
+
     /// Begins the next epoch where the current one is older than `life`, wraps every key anew, and ends the epochs before.
     /// What an interrupted rotation left is finished first. Returns the epochs that ended. Another program that makes keys
     /// meanwhile holds the shelf ([`Shelf::hold`]); then nothing is done: [`Error::ShelfHeld`].

@@ -36,6 +36,7 @@ mod sql;
 mod values;
 mod verify;
 mod walks;
+mod whose;
 
 pub use asking::{Ask, Asker};
 pub use catalogue::{Class, FIELDS, Field};

@@ -19,7 +19,7 @@ pub fn apply(mask: Mask, rule: Rule, value: Secret<String>) -> Secret<String> {
 fn part(rule: Rule, value: &str) -> String {
     match rule {
         Rule::Email => {
-            let (local, domain) = value.rsplit_once('@').unwrap_or((value, ""));
+            let Some((local, domain)) = value.rsplit_once('@') else { return DOTS.to_owned() };
             let end = domain.rsplit_once('.').map_or("", |(_, end)| end);
             format!("{}@{}.{end}", begun(local), begun(domain))
         }

@@ -1,6 +1,6 @@
 //! Opening: the policy is asked, the ledger is told, then values are handed out, masked as the policy says.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use storeward_base::{Actor, CustomerId, Secret, Timestamp};
@@ -15,6 +15,7 @@ use crate::catalogue::{Class, FIELDS, Field};
 use crate::grants::{self, Facts};
 use crate::manifest::{Flaw, Harm};
 use crate::records::{Provenance, Vault, whole};
+use crate::said::{told, weighed};
 use crate::sql::{self, CustomerRow, FieldRow};
 use crate::{Error, mask, sights};
 
@@ -146,7 +147,8 @@ fn circumstances(
         other => other?,
     };
     let since = tx.now().minus(VOLUME_WINDOW);
-    let opened_lately = sights::others_opened(tx, ask.asker.actor, ask.customer, since)?;
+    let opened_lately = sights::others_opened(tx, ask.asker.actor, ask.customer, since)?
+        + ask.asker.opened_by_others(tx, Some(ask.customer), since)?;
     let said = kept.map_or_else(|| Ok(Said::default()), |(rows, key)| said(rows, key, ask.customer));
     let said = match said {
         // Nothing that somebody broke keeps a customer from being erased.
@@ -187,44 +189,18 @@ pub struct Said {
     pub objections: Vec<String>,
 }
 
-/// Whether somebody agrees to a purpose, and whether they object to it: the last word counts, and whoever agreed after they objected
-/// objects no more.
-pub(crate) fn weighed(
-    given: Option<Timestamp>,
-    withdrawn: Option<Timestamp>,
-    objected: Option<Timestamp>,
-) -> (bool, bool) {
-    let agrees = given.is_some() && given > withdrawn && given > objected;
-    (agrees, objected.is_some() && objected >= given)
-}
-
-/// Of a purpose the last word counts, whichever item it stands in: who withdraws, withdraws every consent to it.
+/// Of each purpose, what was said of it, whichever item it stands in.
 pub(crate) fn said(rows: &[FieldRow], key: &CustomerKey, customer: CustomerId) -> Result<Said, Error> {
-    let mut last: BTreeMap<String, [Option<Timestamp>; 3]> = BTreeMap::new();
-    let items = rows.iter().filter(|row| row.collection == Class::Consent.name() && row.field == "purpose");
-    for purpose in items {
-        let value = |name: &str| -> Result<Option<String>, Error> {
-            let of_item = |row: &&FieldRow| {
-                row.collection == purpose.collection && row.item == purpose.item && row.field == name
-            };
-            let found = rows.iter().find(of_item);
-            found.map(|row| open_row(key, customer, row).map(|text| text.expose().clone())).transpose()
-        };
-        let Some(name) = value("purpose")? else { continue };
-        let known = last.entry(name.to_lowercase()).or_default();
-        for (latest, field) in known.iter_mut().zip(["given_at", "withdrawn_at", "objected_at"]) {
-            let told = value(field)?.and_then(|text| Timestamp::parse_rfc3339(&text));
-            *latest = (*latest).max(told);
-        }
-    }
+    let history = told(rows, key, customer)?;
+    let purposes: BTreeSet<&String> = history.iter().map(|one| &one.purpose).collect();
     let mut said = Said::default();
-    for (name, [given, withdrawn, objected]) in last {
-        let (agrees, objects) = weighed(given, withdrawn, objected);
+    for purpose in purposes {
+        let (agrees, objects) = weighed(history.iter().filter(|one| one.purpose == *purpose));
         if agrees {
-            said.consents.push(name.clone());
+            said.consents.push(purpose.clone());
         }
         if objects {
-            said.objections.push(name);
+            said.objections.push(purpose.clone());
         }
     }
     Ok(said)

@@ -9,6 +9,7 @@ use storeward_store::{Reader, Tx, params, statements};
 use crate::Error;
 use crate::asking::{Ask, Asker};
 use crate::records::{Item, Vault};
+use crate::sights;
 use crate::sql::{self, FieldRow};
 
 statements! {
@@ -62,7 +63,37 @@ impl Asker {
     /// used for at all was looked at before.
     pub fn program(id: ApiKeyId, roles: Vec<String>) -> Self {
         let who = Who::Staff { id: id.to_string(), groups: roles };
-        Asker { actor: Actor::Key { id }, who, factor_age_seconds: Some(0) }
+        Asker { actor: Actor::Key { id }, who, factor_age_seconds: Some(0), made_by: None }
+    }
+
+    /// Whose key a program has: what their other keys of such roles opened counts with it.
+    #[must_use]
+    pub fn made_by(mut self, maker: &str) -> Self {
+        self.made_by = Some(maker.to_owned());
+        self
+    }
+
+    /// How many customers other keys of the same maker and roles opened since then.
+    pub(crate) fn opened_by_others(
+        &self,
+        reader: &mut Reader<'_>,
+        but: Option<CustomerId>,
+        since: Timestamp,
+    ) -> Result<u64, Error> {
+        let (Actor::Key { id }, Some(maker), Who::Staff { groups, .. }) =
+            (self.actor, &self.made_by, &self.who)
+        else {
+            return Ok(0);
+        };
+        let mut count = 0;
+        for other in storeward_api::alike(reader, id, maker, groups)? {
+            let other = Actor::Key { id: other };
+            count += match but {
+                Some(customer) => sights::others_opened(reader, other, customer, since)?,
+                None => sights::opened_since(reader, other, since)?,
+            };
+        }
+        Ok(count)
     }
 }
 
@@ -127,7 +158,9 @@ impl Vault {
         let mut faults = Vec::new();
         for (at, item) in items.iter().enumerate() {
             for (field, value) in &item.values {
-                if let Err(Error::Value { why, .. }) = field.take(value.expose()) {
+                if let Err(Error::Value { why, .. }) =
+                    field.take_at(value.expose(), item.provenance, self.0.db.now())
+                {
                     faults.push((at, field.name, why));
                 }
             }

@@ -3,23 +3,25 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use storeward_base::{Actor, CustomerId, Entropy, Secret, Timestamp};
-use storeward_events::vault::{CustomersFound, FieldsRemoved, FieldsWritten, RecordHarmed, SearchDenied};
-use storeward_policy::{Act, Answer, Asked, Circumstances, Policies, Purpose, Thing};
+use storeward_events::vault::{
+    CustomersFound, FieldsRemoved, FieldsWritten, ReadingLimitReached, RecordHarmed, SearchDenied,
+};
+use storeward_policy::{Act, Answer, Asked, Circumstances, Mask, Policies, Purpose, Thing, VOLUME_LIMIT};
 use storeward_seal::envelope::{CustomerKey, FieldPlace};
 use storeward_store::{Db, Reader, Tx};
 
 use crate::Error;
 use crate::asking::Asker;
-use crate::catalogue::{Field, Lookup};
+use crate::catalogue::{Class, Field, Lookup};
 use crate::indexes::Plan;
 use crate::keys::{Held, KeyStore};
 use crate::manifest::{Manifest, refuse_cut};
-use crate::opening::open_row;
 use crate::programs::{Expected, tag_in};
 use crate::rules::RulesFrom;
 use crate::sights::{self, Sight};
 use crate::sql::{self, CustomerRow, FieldRow};
 use crate::walks::{Steps, Walks};
+use crate::whose;
 
 /// Where values come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -155,7 +157,7 @@ impl Vault {
 
     /// Writes values of one item: all of them or, where one does not fit, none.
     pub async fn write(&self, actor: Actor, customer: CustomerId, item: Item) -> Result<(), Error> {
-        let taken = Arc::new(Taken::new(item)?);
+        let taken = Arc::new(Taken::new(item, self.0.db.now())?);
         let written = self.write_taken(actor, customer, taken, None).await;
         self.alarm(actor, written).await.map(drop)
     }
@@ -168,7 +170,7 @@ impl Vault {
         item: Item,
         expected: Expected,
     ) -> Result<String, Error> {
-        let taken = Arc::new(Taken::new(item)?);
+        let taken = Arc::new(Taken::new(item, self.0.db.now())?);
         let written = self.write_taken(actor, customer, taken, Some(expected)).await;
         self.alarm(actor, written).await
     }
@@ -213,8 +215,17 @@ impl Vault {
                 }
             }
             let plan = Plan::read(tx, &indexes)?;
+            let before = taken.looks_before(tx, customer)?;
             for (field, value) in &taken.values {
-                let place = (customer, actor);
+                let kept_as = match (actor, taken.provenance) {
+                    (Actor::Key { .. }, Provenance::Shop)
+                        if whose::is_email(taken.collection, field.name) =>
+                    {
+                        whose::address_kept_by(actor, &before, key, customer, (&taken.id, value))
+                    }
+                    _ => taken.provenance.kept_by(actor),
+                };
+                let place = (customer, kept_as);
                 let row = seal_one(tx, place, &taken, field, value, &manifest, &held, entropy.as_ref())?;
                 manifest.put(key, &row);
                 let marks = plan.of_value(field, value);
@@ -309,43 +320,6 @@ impl Vault {
         result
     }
 
-    /// Whose records bear this e-mail address, for the own page of whoever confirmed it.
-    pub async fn of_email(&self, email: &str) -> Result<Vec<CustomerId>, Error> {
-        let field = Field::find("contact.email").expect("the catalogue has it");
-        let mut found = Vec::new();
-        for customer in self.find(field, email).await? {
-            // The index only leads there: what is sealed says whose it is.
-            if self.has_email(customer, email).await? {
-                found.push(customer);
-            }
-        }
-        Ok(found)
-    }
-
-    /// Whether this is the customer of this e-mail address, by the values that are sealed: an index that somebody changed
-    /// leads nobody to another's record.
-    async fn has_email(&self, customer: CustomerId, email: &str) -> Result<bool, Error> {
-        let field = Field::find("contact.email").expect("the catalogue has it");
-        let Ok(wanted) = field.take(email) else { return Ok(false) };
-        let rows = self.rows(customer).await;
-        let (key, rows) = match self.alarm(Actor::System, rows).await {
-            Ok(found) => found,
-            Err(Error::NoCustomer) => return Ok(false),
-            Err(other) => return Err(other),
-        };
-        // What staff wrote says nothing of whose it is, unless the owner did: else whoever corrects reads.
-        let counts = |row: &&FieldRow| row.provenance != Provenance::Staff.name();
-        for row in
-            rows.iter().filter(|row| row.collection == "contact" && row.field == "email").filter(counts)
-        {
-            let kept = open_row(&key, customer, row)?;
-            if field.normal(kept.expose()) == field.normal(&wanted) {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
     /// All that is kept of a customer, as it was written last.
     pub(crate) async fn rows(&self, customer: CustomerId) -> Result<(CustomerKey, Vec<FieldRow>), Error> {
         let held = self.0.keys.held(customer).await?.ok_or(Error::NoCustomer)?;
@@ -368,11 +342,17 @@ impl Vault {
     ) -> Result<Vec<CustomerId>, Error> {
         let (actor, now) = (asker.actor, self.0.db.now());
         let since = now.minus(crate::opening::VOLUME_WINDOW);
-        let counted = self.0.db.read(move |reader| sights::opened_since(reader, actor, since));
-        let circumstances = Circumstances {
-            opened_lately: counted.await?,
-            ..Circumstances::new(Purpose::Support, asker.factor_age_seconds)
-        };
+        // Who asks about parts asks many times, and each answer says something: each counts as somebody who was opened.
+        let is_by_part = field.lookup == Lookup::None;
+        let who = asker.clone();
+        let counted = self.0.db.read(move |reader| -> Result<u64, Error> {
+            let opened =
+                sights::opened_since(reader, actor, since)? + who.opened_by_others(reader, None, since)?;
+            Ok(opened + if is_by_part { sights::looked_since(reader, actor, since)? } else { 0 })
+        });
+        let opened_lately = counted.await?;
+        let circumstances =
+            Circumstances { opened_lately, ..Circumstances::new(Purpose::Support, asker.factor_age_seconds) };
         let asked = Asked {
             who: &asker.who,
             act: Act::Find,
@@ -380,8 +360,14 @@ impl Vault {
             thing: Thing::Record,
             circumstances: &circumstances,
         };
-        if let Answer::Deny(refusal) = self.policies().decide(&asked) {
-            let (actor, reason) = (asker.actor, refusal.reason);
+        let refused = match self.policies().decide(&asked) {
+            Answer::Deny(refusal) => Some(refusal.reason),
+            Answer::Allow { .. } if is_by_part && opened_lately >= VOLUME_LIMIT => Some("too_many"),
+            Answer::Allow { .. } if is_by_part && !self.sees_whole(asker, field) => Some("not_seen_whole"),
+            Answer::Allow { .. } => None,
+        };
+        if let Some(reason) = refused {
+            let actor = asker.actor;
             let fact = SearchDenied { field: field.full_name(), reason: reason.to_owned() };
             let told = self.0.db.write(move |tx| -> Result<(), Error> {
                 tx.append(actor, None, fact.clone())?;
@@ -391,6 +377,8 @@ impl Vault {
             return Err(Error::Denied(reason));
         }
         match field.full_name().as_str() {
+            // The shop's own program goes from one to the next each night, and opens nothing.
+            _ if asker.is_shop() => {}
             "contact.shop_id" => self.0.walks.step(actor, Steps::Customers, value, now),
             "order.number" => self.0.walks.step(actor, Steps::Orders, value, now),
             _ => {}
@@ -403,10 +391,24 @@ impl Vault {
         let count = u64::try_from(found.len()).unwrap_or(u64::MAX);
         let written = self.0.db.write(move |tx| -> Result<(), Error> {
             tx.append(actor, None, CustomersFound { field: field.clone(), count })?;
+            if is_by_part && opened_lately + 1 == VOLUME_LIMIT {
+                tx.append(actor, None, ReadingLimitReached { customers: VOLUME_LIMIT })?;
+            }
             Ok(())
         });
         written.await?;
         Ok(found)
+    }
+
+    /// Whether a role sees a field as it is, of whomever, for some purpose: whoever sees a part only would learn the rest by asking.
+    fn sees_whole(&self, asker: &Asker, field: &'static Field) -> bool {
+        // A factor is asked for where something is opened.
+        let asker = Asker { factor_age_seconds: Some(0), ..asker.clone() };
+        let thing = Thing::Field { class: field.class.name(), name: field.name };
+        Purpose::OF_STAFF.into_iter().any(|purpose| {
+            let answer = self.judged(&asker, Act::Open, "nobody", thing, purpose);
+            matches!(answer, Answer::Allow { mask: Mask::Whole, .. })
+        })
     }
 
     /// Who saw whom, newest first.
@@ -434,7 +436,7 @@ struct Taken {
 }
 
 impl Taken {
-    fn new(item: Item) -> Result<Self, Error> {
+    fn new(item: Item, now: Timestamp) -> Result<Self, Error> {
         const WRONG_ID: Error = Error::Value { field: "item", why: "is no name of letters, digits, - and _" };
         if !Item::is_name(&item.id) {
             return Err(WRONG_ID);
@@ -444,11 +446,24 @@ impl Taken {
         if item.values.iter().any(|(field, _)| field.class != class) {
             return Err(Error::Value { field: "item", why: "has fields of two collections" });
         }
-        let take =
-            |(field, value): &(&'static Field, Secret<String>)| Ok((*field, field.take(value.expose())?));
+        let take = |(field, value): &(&'static Field, Secret<String>)| {
+            Ok((*field, field.take_at(value.expose(), item.provenance, now)?))
+        };
         let values = item.values.iter().map(take).collect::<Result<Vec<_>, Error>>()?;
         let Item { id, provenance, keep_until, .. } = item;
         Ok(Taken { id, collection: class.name(), values, provenance, keep_until })
+    }
+
+    /// What is there before the write, where something of it decides: refused where it would take the customer's own word away.
+    fn looks_before(&self, tx: &mut Tx<'_>, customer: CustomerId) -> Result<Vec<FieldRow>, Error> {
+        let is_said = self.collection == Class::Consent.name();
+        let is_address = self.values.iter().any(|(field, _)| whose::is_email(self.collection, field.name));
+        if !is_said && !is_address {
+            return Ok(Vec::new());
+        }
+        let rows = sql::fields(tx, customer)?;
+        whose::refuse_over_own_word(&rows, &self.id, self.provenance)?;
+        Ok(rows)
     }
 }
 
@@ -479,7 +494,7 @@ pub(crate) fn whole(
 #[expect(clippy::too_many_arguments, reason = "one value, and all that it is bound to")]
 fn seal_one(
     tx: &mut Tx<'_>,
-    (customer, actor): (CustomerId, Actor),
+    (customer, provenance): (CustomerId, String),
     taken: &Taken,
     field: &'static Field,
     value: &str,
@@ -505,7 +520,7 @@ fn seal_one(
         form: field.form,
         version,
         sealed: held.key.seal(value.as_bytes(), &place, entropy),
-        provenance: taken.provenance.kept_by(actor),
+        provenance,
         written_at: tx.now(),
         keep_until: taken.keep_until,
     };

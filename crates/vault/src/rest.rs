@@ -49,7 +49,8 @@ where
 
 /// Whose call it is, as the policy knows them.
 fn asker(call: &Call) -> Asker {
-    Asker::program(call.caller.key.id, call.caller.key.roles.clone())
+    let key = &call.caller.key;
+    Asker::program(key.id, key.roles.clone()).made_by(&key.made_by)
 }
 
 /// A question about one customer, for a purpose that the key is for.

@@ -37,6 +37,10 @@ fn says_whose(field: &Field) -> bool {
     field.class == Class::Contact && matches!(field.name, "email" | "shop_id")
 }
 
+fn is_said(fields: &[&'static Field]) -> bool {
+    fields.iter().any(|field| field.class == Class::Consent)
+}
+
 /// Whether the ledger has the beginning of a customer's erasure.
 fn is_erasure_told(reader: &mut Reader<'_>, customer: CustomerId) -> Result<bool, Error> {
     let kind_prefix = Some("vault.erasure_begun".to_owned());
@@ -59,7 +63,8 @@ fn is_erasure_told(reader: &mut Reader<'_>, customer: CustomerId) -> Result<bool
 pub struct Erasure {
     pub begun_at: storeward_base::Timestamp,
     pub erased_at: Option<storeward_base::Timestamp>,
-    /// Whether every epoch in which the key was ever wrapped has ended: then no backup of the keys opens it either.
+    /// Whether every epoch in which the key was ever wrapped has ended, here and in the one copy of the epochs' keys: then no backup of the
+    /// keys opens it either.
     pub beyond_backups: bool,
 }
 
@@ -88,6 +93,9 @@ impl Vault {
             // A guard lets nobody but the owner change what tells whose a record is.
             let is_owners = fields.iter().any(|field| says_whose(field));
             item.provenance = if is_owners { Provenance::Owner } else { Provenance::Staff };
+        } else if matches!(ask.asker.actor, Actor::Key { .. }) && is_said(&fields) {
+            // A program tells what the shop heard; the customer's own word stands beside it.
+            item.provenance = Provenance::Shop;
         }
         self.write(ask.asker.actor, ask.customer, item).await
     }
@@ -168,7 +176,9 @@ impl Vault {
             self.0.db.read(move |reader| -> Result<_, Error> { Ok(sql::customer(reader, customer)?) });
         let row = found.await?.ok_or(Error::NoCustomer)?;
         let first = self.0.keys.first_epoch_begun_at();
-        let beyond_backups = row.erased_at.is_some_and(|erased| first.is_some_and(|first| first > erased));
+        let is_over = row.erased_at.is_some_and(|erased| first.is_some_and(|first| first > erased));
+        // The copy of the epochs' keys opens older backups until the next good one replaces it.
+        let beyond_backups = is_over && self.0.keys.is_copy_of_now();
         Ok(row.erasure_begun_at.map(|begun_at| Erasure {
             begun_at,
             erased_at: row.erased_at,
@@ -343,7 +353,7 @@ impl Vault {
             return Err(Error::Value { field: "item", why: "has no values" });
         }
         self.allowed_fields(Act::Correct, ask, fields).await?;
-        let is_said = fields.iter().any(|field| field.class == Class::Consent);
+        let is_said = is_said(fields);
         let is_told = ask.asker.staff_id().is_some() || matches!(ask.asker.actor, Actor::Key { .. });
         if !is_told || !is_said {
             return Ok(());

@@ -1,15 +1,18 @@
 //! What customers say about purposes: that they agree, that they do no longer, that they object. Each word is an item of its own, so
 //! that the history stays; of each purpose the last word counts.
 
-use storeward_base::{Secret, Timestamp};
+use storeward_base::{Actor, CustomerId, Secret, Timestamp};
 use storeward_events::vault::{ConsentChanged, ObjectionChanged};
 use storeward_policy::{Act, Purpose};
+use storeward_seal::envelope::CustomerKey;
 
 use crate::Error;
 use crate::asking::Ask;
-use crate::catalogue::{Class, Field};
+use crate::catalogue::{CLOCKS, Class, Field};
 use crate::opening::open_row;
 use crate::records::{Item, Provenance, Vault};
+use crate::sql::FieldRow;
+use crate::whose::is_own_word;
 
 /// What somebody says about a purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,9 +53,59 @@ impl Word {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SaidOnce {
     pub at: Timestamp,
+    /// When it was kept here: nobody said it later.
+    pub written_at: Timestamp,
+    /// Said here by the customer, or taken down by the owner; else a program of the shop or a file tells it.
+    pub is_own: bool,
     pub word: Word,
     /// Such as `marketing`; an imported one may have another name than the purposes here.
     pub purpose: String,
+}
+
+/// Every word that is kept of a customer.
+pub(crate) fn told(
+    rows: &[FieldRow],
+    key: &CustomerKey,
+    customer: CustomerId,
+) -> Result<Vec<SaidOnce>, Error> {
+    let mut history = Vec::new();
+    for row in rows.iter().filter(|row| row.collection == Class::Consent.name()) {
+        let full = format!("{}.{}", row.collection, row.field);
+        let Some(word) = Word::ALL.into_iter().find(|word| word.field() == full) else { continue };
+        let of_item = |one: &&FieldRow| {
+            one.collection == row.collection && one.item == row.item && one.field == "purpose"
+        };
+        let Some(named) = rows.iter().find(of_item) else { continue };
+        let purpose = open_row(key, customer, named)?.expose().to_lowercase();
+        let at = Timestamp::parse_rfc3339(open_row(key, customer, row)?.expose());
+        // Of the two the one that proves less says whose word it is.
+        let is_own = is_own_word(&row.provenance) && is_own_word(&named.provenance);
+        let written_at = row.written_at;
+        history.extend(at.map(|at| SaidOnce { at, written_at, is_own, word, purpose }));
+    }
+    Ok(history)
+}
+
+/// Whether somebody agrees to a purpose, and whether they object to it, by what was said of it: the last word counts, and whoever agreed
+/// after they objected objects no more. Nobody said a word after it was written here, so no moment in the future makes it the last; an
+/// agreement that lay there when it was written is none. What a customer ended here, they open here again: no program of the shop
+/// and no file does.
+pub(crate) fn weighed<'a>(said: impl Iterator<Item = &'a SaidOnce> + Clone) -> (bool, bool) {
+    let last = |word: Word, is_own: bool| {
+        let counts = |one: &&SaidOnce| {
+            let is_ahead = word == Word::Agree && one.at > one.written_at.plus(CLOCKS);
+            one.word == word && one.is_own == is_own && !is_ahead
+        };
+        said.clone().filter(counts).map(|one| one.at.min(one.written_at)).max()
+    };
+    let own_end = last(Word::Withdraw, true).max(last(Word::Object, true));
+    let own_given = last(Word::Agree, true);
+    let is_open = own_end.is_none() || own_given > own_end;
+    let given = own_given.max(last(Word::Agree, false).filter(|_| is_open));
+    let withdrawn = last(Word::Withdraw, true).max(last(Word::Withdraw, false));
+    let objected = last(Word::Object, true).max(last(Word::Object, false));
+    // A tie is an end.
+    (given.is_some() && given > withdrawn && given > objected, objected.is_some() && objected >= given)
 }
 
 impl Vault {
@@ -61,14 +114,17 @@ impl Vault {
         self.may_put_right(ask, &[Field::find("consent.purpose")?, Field::find(word.field())?]).await?;
         let now = self.0.db.now();
         let value = |name: &str, text: String| Ok::<_, Error>((Field::find(name)?, Secret::new(text)));
-        let is_customer = ask.asker.staff_id().is_none();
         let item = Item {
             id: format!("said-{}-{}", word.name(), now.micros()),
             values: vec![
                 value("consent.purpose", purpose.name().to_owned())?,
                 value(word.field(), now.rfc3339())?,
             ],
-            provenance: if is_customer { Provenance::Customer } else { Provenance::Staff },
+            provenance: match ask.asker.actor {
+                Actor::Customer { .. } => Provenance::Customer,
+                Actor::Key { .. } => Provenance::Shop,
+                _ => Provenance::Staff,
+            },
             keep_until: None,
         };
         let (actor, customer) = (ask.asker.actor, ask.customer);
@@ -95,18 +151,7 @@ impl Vault {
         self.allowed(Act::Answer, ask).await?;
         let found = self.rows(ask.customer).await;
         let (key, rows) = self.alarm(ask.asker.actor, found).await?;
-        let mut history = Vec::new();
-        for row in rows.iter().filter(|row| row.collection == Class::Consent.name()) {
-            let full = format!("{}.{}", row.collection, row.field);
-            let Some(word) = Word::ALL.into_iter().find(|word| word.field() == full) else { continue };
-            let of_item = |one: &&crate::sql::FieldRow| {
-                one.collection == row.collection && one.item == row.item && one.field == "purpose"
-            };
-            let Some(named) = rows.iter().find(of_item) else { continue };
-            let purpose = open_row(&key, ask.customer, named)?.expose().to_lowercase();
-            let at = Timestamp::parse_rfc3339(open_row(&key, ask.customer, row)?.expose());
-            history.extend(at.map(|at| SaidOnce { at, word, purpose }));
-        }
+        let mut history = told(&rows, &key, ask.customer)?;
         history.sort_by_key(|one| one.at);
         Ok(history)
     }

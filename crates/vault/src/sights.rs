@@ -103,6 +103,11 @@ pub(crate) fn opened_since(reader: &mut Reader<'_>, actor: Actor, since: Timesta
     Ok(reader.query_one(OPENED, params![actor.to_string(), since], |row| row.get(0))?)
 }
 
+/// How often somebody looked customers up since then.
+pub(crate) fn looked_since(reader: &mut Reader<'_>, actor: Actor, since: Timestamp) -> Result<u64, Error> {
+    Ok(ledger::count_of(reader, "vault.customers_found", Some(actor), behind(since))?)
+}
+
 /// Whether the index has at least as many openings of somebody as the ledger: one that was emptied lets nobody read on.
 fn is_whole(reader: &mut Reader<'_>, actor: Actor, since: Timestamp) -> Result<bool, Error> {
     let rows: u64 = reader.query_one(ROWS_OF, params![actor.to_string(), since], |row| row.get(0))?;

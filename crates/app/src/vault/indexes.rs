@@ -26,6 +26,7 @@ pub fn settle(vault: &Vault, section: &VaultSection) -> Done {
         if !vault.can_find().await? {
             vault.make_indexes(told()).await?;
         }
+        vault.make_indexes_soon().await?;
         Ok::<_, storeward_vault::Error>(())
     })?
     .context("the blind indexes")

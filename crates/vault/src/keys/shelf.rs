@@ -27,9 +27,9 @@ const SEAL_PLACE: &str = "shelf/2";
 /// Epochs last a month; a shelf with more than ten years of them is not one of ours.
 const MOST_EPOCHS: usize = 128;
 
-/// A file of wrapped epoch keys. Its writer is one program at a time (the data directory's lock).
+/// A file of wrapped epoch keys, and where its one copy lies. Its writer is one program at a time (the data directory's lock).
 #[derive(Debug)]
-pub struct Shelf(PathBuf);
+pub struct Shelf(PathBuf, Option<PathBuf>);
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -111,7 +111,28 @@ impl Epochs {
 
 impl Shelf {
     pub fn at(path: impl Into<PathBuf>) -> Self {
-        Shelf(path.into())
+        Shelf(path.into(), None)
+    }
+
+    /// Whose one copy lies here, replaced by the next good backup after an epoch ended.
+    #[must_use]
+    pub fn with_copy(self, copy: Option<PathBuf>) -> Self {
+        Shelf(self.0, copy)
+    }
+
+    /// Whether its copy holds no key of an epoch that ended here. A copy that is not there, or cannot be read, may lie on a disk that is
+    /// away, and holds what it held.
+    pub fn is_copy_of_now(&self) -> bool {
+        self.1.as_ref().is_none_or(|copy| self.ended_in(copy).is_ok_and(|ended| ended.is_empty()))
+    }
+
+    /// The epochs that another file has a key of and this one has no more, in order.
+    pub fn ended_in(&self, other: &Path) -> Result<Vec<u32>, Error> {
+        let other = Shelf::at(other);
+        fs::metadata(&other.0).map_err(|why| other.failed(&why))?;
+        let (live, theirs) = (self.text()?.epochs, other.text()?.epochs);
+        let is_live = |entry: &Entry| live.iter().any(|one| one.epoch == entry.epoch);
+        Ok(theirs.iter().filter(|entry| !is_live(entry)).map(|entry| entry.epoch.0).collect())
     }
 
     /// Reads and unwraps what is there; an empty shelf where there is no file.

@@ -51,7 +51,7 @@ pub(crate) struct Crossing {
     is_fixed: bool,
     query: String,
     /// With its query: who is shown is often a number in it.
-    address: String,
+    addresses: Vec<String>,
     method: Method,
     id: RequestId,
     client: ClientIp,
@@ -77,7 +77,7 @@ impl Crossing {
             place,
             is_fixed,
             query: head.query.unwrap_or_default().to_owned(),
-            address: address(head),
+            addresses: addresses(head),
             method: head.method.clone(),
             id: head.id,
             client: head.client,
@@ -211,7 +211,10 @@ impl Crossing {
         let house = self.house();
         let subjects = house.subjects(text, form, &found, own).await.map_err(|_| Held::NotRecorded)?;
         if !subjects.is_empty() {
-            house.parts.vault.walks().step(guest.actor, Steps::Pages, &self.address, house.parts.clock.now());
+            let (walks, now) = (house.parts.vault.walks(), house.parts.clock.now());
+            for address in &self.addresses {
+                walks.step(guest.actor, Steps::Pages, address, now);
+            }
             let all = u64::try_from(found.len()).unwrap_or(u64::MAX);
             let counts = (all.saturating_sub(count), count);
             let noted: Result<(), Error> =
@@ -225,20 +228,25 @@ impl Crossing {
     }
 }
 
-/// An address up to the end of its last number, such as `/wp-admin/user-edit.php?user_id=12` of what has a token behind that.
-fn address(head: &RequestHead<'_>) -> String {
-    let whole = head.query.map_or_else(|| head.path.to_owned(), |query| format!("{}?{query}", head.path));
-    let parts = whole.split_inclusive(['/', '?', '&']);
-    let mut out = String::new();
-    let mut numbered = 0;
-    for part in parts {
-        out.push_str(part.trim_end_matches(['/', '&']));
-        if part.trim_end_matches(['/', '&']).ends_with(|sign: char| sign.is_ascii_digit()) {
-            numbered = out.len();
+/// Numbers of an address that may be a customer's or an order's.
+const MOST_NUMBERS: usize = 8;
+
+/// Each number of an address, and what stands before it: the path up to there, or the path and the parameter. So nothing that the shop
+/// does not read, before or behind, makes two pages of one row another's.
+fn addresses(head: &RequestHead<'_>) -> Vec<String> {
+    let is_numbered = |part: &&str| part.ends_with(|sign: char| sign.is_ascii_digit());
+    let mut path = String::new();
+    let mut out = Vec::new();
+    for part in head.path.split('/').filter(|part| !part.is_empty()) {
+        path.push('/');
+        path.push_str(part);
+        if is_numbered(&part) {
+            out.push(path.clone());
         }
-        out.push('/');
     }
-    out.truncate(numbered);
+    let query = head.query.unwrap_or_default().split('&').filter(is_numbered);
+    out.extend(query.map(|part| format!("{path}?{part}")));
+    out.truncate(MOST_NUMBERS);
     out
 }
 

@@ -59,32 +59,101 @@ const FILES: [&str; 9] = ["avif", "css", "gif", "jpeg", "jpg", "js", "png", "svg
 
 /// Addresses anywhere, in scripts and attributes, too, each of their signs as it stands or as HTML, a URL or JSON writes it.
 fn emails(body: &str, form: Form, found: &mut Vec<Found>) {
-    let Read { text, starts, lengths } = Read::of(body, form);
-    let mut from = 0;
+    let read = Read::of(body, form);
+    let text = read.text.as_str();
+    // Where the address before ended: no other begins within it.
+    let (mut from, mut free) = (0, 0);
     while let Some(at) = text.get(from..).and_then(|rest| rest.find('@')).map(|offset| from + offset) {
         from = at + 1;
-        let before = text.get(..at).unwrap_or_default();
-        let mut local = before.bytes().rev().take(64).take_while(|byte| is_local(*byte)).count();
-        while !before.is_char_boundary(at - local) {
-            local -= 1;
+        let Some(domain) = domain(text.get(from..).unwrap_or_default()) else { continue };
+        let (before, behind) = (text.get(free..at).unwrap_or_default(), text.get(from + domain..));
+        let Some(local) = quoted(before).or_else(|| local(before, behind.unwrap_or_default())) else {
+            continue;
+        };
+        let start = at - local;
+        let Some(range) = read.range(start, from + domain) else { continue };
+        if let Some(lead) = lead(text.get(free..start).unwrap_or_default())
+            && let Some(range) = read.range(start - lead, start)
+        {
+            found.push(Found { range, field: *EMAIL });
         }
-        let behind = text.get(from..).unwrap_or_default();
-        let mut domain = behind.bytes().take(253).take_while(|byte| is_domain(*byte)).count();
-        while !behind.is_char_boundary(domain) {
-            domain -= 1;
-        }
-        let domain = behind.get(..domain).unwrap_or_default().trim_end_matches(['.', '-']);
-        let is_one = local > 0
-            && domain.rsplit_once('.').is_some_and(|(name, end)| {
-                let is_end = end.len() >= 2 && end.chars().all(char::is_alphabetic);
-                !name.is_empty() && is_end && !FILES.contains(&end.to_ascii_lowercase().as_str())
-            });
-        let last = from + domain.len().saturating_sub(1);
-        let place = (starts.get(at - local), starts.get(last), lengths.get(last));
-        if let (true, (Some(start), Some(end), Some(length))) = (is_one, place) {
-            found.push(Found { range: *start..*end + usize::from(*length), field: *EMAIL });
+        found.push(Found { range, field: *EMAIL });
+        free = from + domain;
+        from = free;
+    }
+}
+
+/// How long a domain is that stands here: of names, the last of letters or in Punycode (`xn--…`), or an address of the network in brackets
+/// (RFC 5321 section 4.1.3).
+fn domain(behind: &str) -> Option<usize> {
+    if let Some(rest) = behind.strip_prefix('[') {
+        let is_part = |sign: char| sign.is_ascii_alphanumeric() || matches!(sign, '.' | ':' | '-');
+        let inner = rest.find(|sign| !is_part(sign)).filter(|length| (3..=60).contains(length))?;
+        let is_address =
+            |inner: &str| inner.contains(['.', ':']) && inner.contains(|sign: char| sign.is_ascii_digit());
+        let is_one = rest.get(inner..)?.starts_with(']') && rest.get(..inner).is_some_and(is_address);
+        return is_one.then_some(inner + 2);
+    }
+    let mut length = behind.bytes().take(253).take_while(|byte| is_domain(*byte)).count();
+    while !behind.is_char_boundary(length) {
+        length -= 1;
+    }
+    let domain = behind.get(..length)?.trim_end_matches(['.', '-']);
+    let (name, end) = domain.rsplit_once('.')?;
+    let end = end.to_ascii_lowercase();
+    let is_end = (end.len() >= 2 && end.chars().all(char::is_alphabetic))
+        || (end.len() > 4 && end.starts_with("xn--"));
+    (!name.is_empty() && is_end && !FILES.contains(&end.as_str())).then_some(domain.len())
+}
+
+/// How long the local part is that ends here: letters, digits, `._+-`; and between two of those the other signs of RFC 5322 (3.2.3) that
+/// nothing divides by in addresses of the web. A quote that closes behind the domain is none.
+fn local(before: &str, behind: &str) -> Option<usize> {
+    let bytes = before.as_bytes();
+    let is_within = |at: usize, byte: u8| {
+        let is_sign = matches!(byte, b'!' | b'$' | b'\'' | b'*' | b'^' | b'`' | b'{' | b'|' | b'}' | b'~');
+        let is_quote = matches!(byte, b'\'' | b'`') && behind.as_bytes().first() == Some(&byte);
+        let is_before = at.checked_sub(1).and_then(|at| bytes.get(at)).is_some_and(u8::is_ascii_alphanumeric);
+        is_sign && is_before && !is_quote && at + 1 < bytes.len()
+    };
+    let most = bytes.len().saturating_sub(64);
+    let mut start = bytes.len();
+    while start > most {
+        match bytes.get(start - 1) {
+            Some(byte) if is_local(*byte) || is_within(start - 1, *byte) => start -= 1,
+            _ => break,
         }
     }
+    while !before.is_char_boundary(start) {
+        start += 1;
+    }
+    (start < bytes.len()).then_some(bytes.len() - start)
+}
+
+/// How long a local part in quotes is that ends here, such as `"zed quill"`; with what a script writes before its quotes.
+fn quoted(before: &str) -> Option<usize> {
+    let inner = before.strip_suffix('"')?;
+    let (inner, open) = match inner.strip_suffix('\\') {
+        Some(inner) => (inner, "\\\""),
+        None => (inner, "\""),
+    };
+    let start = inner.rfind(open)?;
+    let name = inner.get(start + open.len()..)?;
+    let is_name = (1..=64).contains(&name.len()) && !name.contains(['\n', '\r', '<', '>', '=']);
+    is_name.then_some(before.len() - start)
+}
+
+/// What stands before an address with a `/` between, as a local part may have it and paths have it, too (`sales/zed@…`): how much of it
+/// goes with the address. A path that begins with `/`, or has more of an address of the web, is none.
+fn lead(before: &str) -> Option<usize> {
+    let is_part = |byte: u8| is_local(byte) || byte == b'/';
+    let mut length = before.bytes().rev().take(64).take_while(|byte| is_part(*byte)).count();
+    while !before.is_char_boundary(before.len() - length) {
+        length -= 1;
+    }
+    let (rest, lead) = before.split_at_checked(before.len() - length)?;
+    let is_web = rest.ends_with([':', '?', '=', '&', '#', '%', '@']);
+    (lead.ends_with('/') && !lead.starts_with(['/', '.']) && !is_web).then_some(length)
 }
 
 /// A field of an answer without its addresses, where it has any that are not to be seen.
@@ -118,6 +187,12 @@ struct Read {
 }
 
 impl Read {
+    /// Where these bytes of the text stand in the body.
+    fn range(&self, start: usize, end: usize) -> Option<Range<usize>> {
+        let last = end.checked_sub(1)?;
+        Some(*self.starts.get(start)?..self.starts.get(last)? + usize::from(*self.lengths.get(last)?))
+    }
+
     fn of(body: &str, form: Form) -> Self {
         let bytes = body.as_bytes();
         let (mut text, mut starts, mut lengths) = (Vec::new(), Vec::new(), Vec::new());
@@ -202,27 +277,40 @@ fn is_domain(byte: u8) -> bool {
     !byte.is_ascii() || byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-')
 }
 
-/// Numbers with a country before them (E.164: 7 to 15 digits). Without one they cannot be told from orders and goods; the file
-/// says where those stand.
+/// Numbers with a country before them (E.164: 7 to 15 digits), with blanks and dashes of whatever kind between. Without one they cannot
+/// be told from orders and goods; the file says where those stand.
 fn phones(body: &str, found: &mut Vec<Found>) {
-    let bytes = body.as_bytes();
+    // Tags divide numbers that stand side by side.
+    let read = Read::of(body, Form::Text);
+    let text = read.text.as_str();
     let mut from = 0;
-    while let Some(at) = body.get(from..).and_then(|rest| rest.find('+')).map(|offset| from + offset) {
+    while let Some(at) = text.get(from..).and_then(|rest| rest.find('+')).map(|offset| from + offset) {
         from = at + 1;
-        let is_apart = at == 0 || !bytes.get(at - 1).is_some_and(u8::is_ascii_alphanumeric);
-        let rest = bytes.get(from..).unwrap_or_default();
-        let is_part =
-            |byte: &&u8| byte.is_ascii_digit() || matches!(byte, b' ' | b'-' | b'(' | b')' | b'.' | b'/');
-        let length = rest.iter().take(24).take_while(is_part).count();
-        let text = rest.get(..length).unwrap_or_default();
-        let length = text.iter().rposition(u8::is_ascii_digit).map_or(0, |last| last + 1);
-        let digits = text.iter().filter(|byte| byte.is_ascii_digit()).count();
-        let begins = rest.first().is_some_and(|byte| matches!(byte, b'1'..=b'9' | b'('));
-        if is_apart && begins && (8..=15).contains(&digits) {
-            found.push(Found { range: at..from + length, field: *PHONE });
+        let is_apart =
+            !at.checked_sub(1).and_then(|at| text.as_bytes().get(at)).is_some_and(u8::is_ascii_alphanumeric);
+        let rest = text.get(from..).unwrap_or_default();
+        let (mut digits, mut length) = (0, 0);
+        for (offset, sign) in rest.char_indices().take(24).take_while(|(_, sign)| is_of_phone(*sign)) {
+            if sign.is_ascii_digit() {
+                (digits, length) = (digits + 1, offset + 1);
+            }
+        }
+        let begins = rest.starts_with(|sign| matches!(sign, '1'..='9' | '('));
+        if is_apart
+            && begins
+            && (8..=15).contains(&digits)
+            && let Some(range) = read.range(at, from + length)
+        {
+            found.push(Found { range, field: *PHONE });
             from += length;
         }
     }
+}
+
+fn is_of_phone(sign: char) -> bool {
+    let is_blank = sign.is_whitespace() && !matches!(sign, '\n' | '\r' | '\t');
+    let is_dash = matches!(sign, '-' | '\u{ad}' | '\u{200b}'..='\u{200d}' | '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{2060}');
+    sign.is_ascii_digit() || is_blank || is_dash || matches!(sign, '(' | ')' | '.' | '/')
 }
 
 /// The value as a person reads it.
@@ -245,6 +333,11 @@ fn reference(name: &str) -> Option<char> {
         "quot" => Some('"'),
         "apos" => Some('\''),
         "nbsp" => Some('\u{a0}'),
+        "shy" => Some('\u{ad}'),
+        "thinsp" => Some('\u{2009}'),
+        "dash" | "hyphen" => Some('\u{2010}'),
+        "ndash" => Some('\u{2013}'),
+        "plus" => Some('+'),
         "commat" => Some('@'),
         "period" => Some('.'),
         "bull" | "bullet" => Some('•'),

@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use storeward_base::{Actor, Clock, StaffId, Timestamp};
+use storeward_base::{Actor, Clock, Timestamp};
 use storeward_events::office::UnusualReading;
 use storeward_store::jobs::{Failed, Handler, Job};
 use storeward_store::{Db, Error, Reader, params, statements};
@@ -128,13 +128,8 @@ impl Watch {
         let now = self.0.clock.now();
         let mut found = self.0.db.read(move |reader| look(reader, now)).await?;
         let limit = u64::try_from(IN_A_ROW).unwrap_or(u64::MAX);
-        found.extend(self.0.walks.found(now.minus(HOUR)).into_iter().map(|Walked { staff, numbers }| {
-            Unusual {
-                actor: Actor::Staff { id: staff }.to_string(),
-                reason: "in_a_row",
-                customers: numbers,
-                limit,
-            }
+        found.extend(self.0.walks.found(now.minus(HOUR)).into_iter().map(|Walked { actor, numbers }| {
+            Unusual { actor: actor.to_string(), reason: "in_a_row", customers: numbers, limit }
         }));
         for unusual in found {
             self.tell(unusual, now).await?;
@@ -164,11 +159,13 @@ impl Watch {
         if told.await?.is_some() {
             return Ok(());
         }
-        let Some(id) = unusual.actor.parse::<StaffId>().ok() else { return Ok(()) };
+        let staff = unusual.actor.parse().ok().map(|id| Actor::Staff { id });
+        let actor = staff.or_else(|| unusual.actor.parse().ok().map(|id| Actor::Key { id }));
+        let Some(actor) = actor else { return Ok(()) };
         let write = self.0.db.write(move |tx| {
             let (customers, limit) = (unusual.customers, unusual.limit);
             let fact = UnusualReading { reason: unusual.reason.to_owned(), customers, limit, minutes: 60 };
-            tx.append(Actor::Staff { id }, None, fact)?;
+            tx.append(actor, None, fact)?;
             let count = i64::try_from(customers).unwrap_or(i64::MAX);
             tx.execute(FORGET, params![now.minus(PAST)])?;
             tx.execute(TELL, params![&unusual.actor, unusual.reason, now, count]).map(drop)

@@ -5,17 +5,12 @@ use storeward_policy::Purpose;
 use storeward_web::{Local, Woven};
 
 use super::texts::{Text, WORDS, of_purpose, of_right};
-use crate::opening::weighed;
 use crate::pleas::{Plea, PleaOutcome};
-use crate::said::{SaidOnce, Word};
+use crate::said::{SaidOnce, Word, weighed};
 
 /// Whether an agreement to marketing stands, and whether it is objected to.
 pub fn stands(said: &[SaidOnce]) -> (bool, bool) {
-    let last = |word: Word| {
-        let of_word = |one: &&SaidOnce| one.word == word && one.purpose == Purpose::Marketing.name();
-        said.iter().filter(of_word).map(|one| one.at).max()
-    };
-    weighed(last(Word::Agree), last(Word::Withdraw), last(Word::Object))
+    weighed(said.iter().filter(|one| one.purpose == Purpose::Marketing.name()))
 }
 
 pub fn lines(said: &[SaidOnce], language: Language) -> Vec<Woven> {

@@ -25,6 +25,7 @@ use crate::support::{self, item, staff};
 mod parts;
 mod proofs;
 mod reference;
+mod whose;
 mod writers;
 
 fn migrations() -> Vec<storeward_store::Migration> {

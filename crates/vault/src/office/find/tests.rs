@@ -119,6 +119,66 @@ fn addresses_are_found_however_they_are_written() {
     }
 }
 
+/// What stood in the clear on a page of a member of staff without a role.
+#[test]
+fn addresses_and_numbers_of_rare_signs_are_found_whole() {
+    for text in [
+        "zed@firma.xn--vermgensberatung-pwb",
+        "zed@[192.0.2.1]",
+        "zed@[IPv6:2001:db8::1]",
+        "\"zed quill\"@firma.example",
+        "&quot;zed quill&quot;@firma.example",
+        "z'zed@firma.example",
+        "z&#39;zed@firma.example",
+        "z!$*^`{|}~zed@firma.example",
+        "z/zed@firma.example",
+        "zed/zed/zed@firma.example",
+        "z|zed@firma.example|z'zed@firma.example",
+    ] {
+        for body in [
+            format!("<p>{text}</p>"),
+            format!("<p>to {text}, and</p>"),
+            format!("<b title=\"{}\">", text.replace('"', "&quot;")),
+        ] {
+            let masked = hidden("larkmoor", "/admin/products", Form::Html, &body);
+            for gone in ["zed", "firma", "192", "2001", "z'", "z&#39;", "z!", "z/", "z|"] {
+                assert!(!masked.contains(gone), "{gone}: {body}: {masked}");
+            }
+        }
+    }
+    let json = "{\"a\":\"\\\"zed quill\\\"@firma.example\",\"b\":\"o'zed@firma.example\",\"c\":1}";
+    let masked = hidden("larkmoor", "/admin/products", Form::Json, json);
+    let read: serde_json::Value =
+        serde_json::from_str(&masked).unwrap_or_else(|why| panic!("{why}: {masked}"));
+    assert_eq!(read["c"], 1);
+    assert!(!masked.contains("zed") && !masked.contains("o'"), "{masked}");
+    for number in [
+        "+44\u{a0}7700\u{a0}900123",
+        "+44\u{2011}7700\u{2011}900123",
+        "+44&nbsp;7700&#160;900123",
+        "+44&#8209;7700&#x2011;900123",
+        "&#43;44 7700\u{202f}900123",
+        "%2B44%207700%20900123",
+        "+44\u{2009}7700\u{2013}900123",
+    ] {
+        let masked = hidden("larkmoor", "/admin/products", Form::Html, &format!("<p>{number}</p>"));
+        assert!(!masked.contains("7700") && !masked.contains("9001"), "{number}: {masked}");
+    }
+    // What a script and an address of the web divide by stays.
+    for (body, kept) in [
+        ("<script>f(x?'a':'ada@shop.example');</script>", "f(x?'a':'a•••@s•••.example');"),
+        ("<script>return'ada@shop.example';</script>", "return'a•••@s•••.example';"),
+        ("<script>a=`ada@shop.example`</script>", "a=`a•••@s•••.example`"),
+        ("<a href='/u/ada@shop.example?x=1'>", "'/u/a•••@s•••.example?x=1'"),
+        ("<a href='/u?mail=ada@shop.example&y=2'>", "'/u?mail=a•••@s•••.example&y=2'"),
+        ("<span>+1</span> <span>2026-11-27 10:00</span>", "<span>+1</span> <span>2026-11-27 10:00</span>"),
+        ("ada@shop.example,bob@shop.example", "a•••@s•••.example,b•••@s•••.example"),
+    ] {
+        let masked = hidden("larkmoor", "/admin/products", Form::Html, body);
+        assert!(masked.contains(kept), "{masked}");
+    }
+}
+
 #[test]
 fn woocommerce_s_analytics_searches_and_pairs() {
     let read = |path: &str, body: &str| hidden("wordpress", path, Form::Json, body);

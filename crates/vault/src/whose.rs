@@ -1,0 +1,109 @@
+//! Whose a record is: which of the addresses in it open the own page of whoever reads their mails; and which words about purposes are
+//! the customer's own.
+//!
+//! Programs write addresses without being let read. So an address of theirs proves nothing in a record that held anything else
+//! before: else whoever has a key that only writes reads everybody, by an account at the shop of their own.
+
+use storeward_base::{Actor, CustomerId};
+use storeward_seal::envelope::CustomerKey;
+
+use crate::Error;
+use crate::catalogue::{Class, Field};
+use crate::opening::open_row;
+use crate::records::{Provenance, Vault};
+use crate::sql::FieldRow;
+
+/// Behind the provenance of an address that a program wrote into a record that was there.
+const LATER: &str = "/later";
+
+fn email() -> &'static Field {
+    Field::find("contact.email").expect("the catalogue has it")
+}
+
+pub(crate) fn is_email(class: &str, field: &str) -> bool {
+    class == Class::Contact.name() && field == "email"
+}
+
+fn emails(rows: &[FieldRow]) -> impl Iterator<Item = &FieldRow> {
+    rows.iter().filter(|row| is_email(&row.collection, &row.field))
+}
+
+/// Whether what is kept so says by itself whose a record is: the customer, the owner and the shop's own accounts do.
+pub(crate) fn is_proven(kept: &str) -> bool {
+    [Provenance::Customer, Provenance::Owner, Provenance::Import].iter().any(|by| by.name() == kept)
+}
+
+/// Whether a word about a purpose is the customer's own, or the owner's who took it down: no program and no file of the shop.
+pub(crate) fn is_own_word(kept: &str) -> bool {
+    [Provenance::Customer, Provenance::Owner, Provenance::Staff].iter().any(|by| by.name() == kept)
+}
+
+/// Refuses a program's or a file's write over an item in which the customer's own word stands.
+pub(crate) fn refuse_over_own_word(rows: &[FieldRow], item: &str, by: Provenance) -> Result<(), Error> {
+    let is_hearsay = matches!(by, Provenance::Shop | Provenance::Import);
+    let is_own = |row: &FieldRow| {
+        row.collection == Class::Consent.name() && row.item == item && is_own_word(&row.provenance)
+    };
+    if is_hearsay && rows.iter().any(is_own) { Err(Error::Denied("own_word")) } else { Ok(()) }
+}
+
+/// As an address is kept that a program writes into a record that holds these: what is there already and the same goes on proving what
+/// it proved; in a record that holds what others wrote, or another address, a new one proves nothing.
+pub(crate) fn address_kept_by(
+    actor: Actor,
+    rows: &[FieldRow],
+    key: &CustomerKey,
+    customer: CustomerId,
+    (item, value): (&str, &str),
+) -> String {
+    let own = Provenance::Shop.kept_by(actor);
+    let is_same = |row: &FieldRow| {
+        open_row(key, customer, row).is_ok_and(|kept| email().normal(kept.expose()) == email().normal(value))
+    };
+    if let Some(row) = emails(rows).find(|row| row.item == item && is_same(row)) {
+        return row.provenance.clone();
+    }
+    let is_first = rows.iter().all(|row| row.provenance == own) && emails(rows).all(is_same);
+    if is_first { own } else { format!("{own}{LATER}") }
+}
+
+impl Vault {
+    /// Whose records bear this e-mail address, for the own page of whoever confirmed it.
+    pub async fn of_email(&self, email: &str) -> Result<Vec<CustomerId>, Error> {
+        let field = self::email();
+        let mut found = Vec::new();
+        for customer in self.find(field, email).await? {
+            // The index only leads there: what is sealed says whose it is.
+            if self.has_email(customer, email).await? {
+                found.push(customer);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Whether this is the customer of this e-mail address, by the values that are sealed: an index that somebody changed
+    /// leads nobody to another's record.
+    async fn has_email(&self, customer: CustomerId, wanted: &str) -> Result<bool, Error> {
+        let field = email();
+        let Ok(wanted) = field.take(wanted) else { return Ok(false) };
+        let wanted = field.normal(&wanted);
+        let rows = self.rows(customer).await;
+        let (key, rows) = match self.alarm(Actor::System, rows).await {
+            Ok(found) => found,
+            Err(Error::NoCustomer) => return Ok(false),
+            Err(other) => return Err(other),
+        };
+        let mut kept = Vec::new();
+        for row in emails(&rows) {
+            let value = open_row(&key, customer, row)?;
+            kept.push((row.provenance.as_str(), field.normal(value.expose()) == wanted));
+        }
+        // What staff wrote says nothing of whose it is, unless the owner did: else whoever corrects reads. What a program wrote says it
+        // while nobody says otherwise: of two addresses either may be a stranger's, who knew the number before its customer came.
+        let is_undisputed = kept.iter().all(|(_, is_wanted)| *is_wanted);
+        let is_first = |by: &str| Provenance::spoken(by) == Provenance::Shop.name() && !by.ends_with(LATER);
+        Ok(kept
+            .iter()
+            .any(|(by, is_wanted)| *is_wanted && (is_proven(by) || (is_undisputed && is_first(by)))))
+    }
+}
