@@ -130,7 +130,7 @@ fn addresses_and_numbers_of_rare_signs_are_found_whole() {
         "&quot;zed quill&quot;@firma.example",
         "z'zed@firma.example",
         "z&#39;zed@firma.example",
-        "z!$*^`{|}~zed@firma.example",
+        "z!z$z*z^z`z{z|z}z~zed@firma.example",
         "z/zed@firma.example",
         "zed/zed/zed@firma.example",
         "z|zed@firma.example|z'zed@firma.example",
