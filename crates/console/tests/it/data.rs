@@ -505,7 +505,7 @@ both_engines!(support_is_offered_and_may_put_right_contact_and_address_only, &TA
     let (mut browser, _) = bench.enrolled().await;
     let csrf = browser.get("/data").await.csrf();
     let (page, path) = (format!("/data/{}", ada()), format!("/data/{}/correct", ada()));
-    let given = "field=consent.given_at&item=c&value=2026-11-26T10:00:00Z";
+    let given = "field=consent.given_at&item=c&value=2026-11-20T10:00:00Z";
     // The owner says why.
     assert!(browser.get(&page).await.body.contains("value=\"consent.given_at\""));
     let silent = browser.post(&path, &format!("csrf={csrf}&{given}")).await;
