@@ -9,6 +9,7 @@ use storeward_seal::{LogKey, Origin, PseudonymKey, VerifierKey};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::conn::Conn;
+use crate::guard::Guard;
 use crate::ledger::{Appender, Signer};
 use crate::postgresql::PgConn;
 use crate::sqlite::{Access, SqliteConn};
@@ -82,6 +83,7 @@ impl Db {
         // A ledger of other keys, or one that somebody wrote into, is said here, not with the first event that is lost.
         appender.load(&mut conn)?;
         let size = appender.size();
+        let guard = Arc::new(Guard::new(signer.verifiers()));
         let committed = Arc::new(watch::Sender::new(size));
         let promised = Arc::new(watch::Sender::new(0));
         let (broken, stuck) = (Arc::new(watch::Sender::new(None)), Arc::new(watch::Sender::new(None)));
@@ -91,6 +93,7 @@ impl Db {
         let writer = writer::Writer {
             conn,
             appender,
+            guard: Arc::clone(&guard),
             queue: write_queue,
             committed: Arc::clone(&committed),
             promised: Arc::clone(&promised),
@@ -101,7 +104,7 @@ impl Db {
         let read_queue = Arc::new(Mutex::new(read_queue));
         for _ in 0..options.readers.max(1) {
             let conn = connect(&options.url, Access::Read, &options.node)?;
-            let worker = readers::Worker { conn, queue: Arc::clone(&read_queue) };
+            let worker = readers::Worker { conn, guard: Arc::clone(&guard), queue: Arc::clone(&read_queue) };
             threads.push(spawn("store-reader", move || worker.run())?);
         }
         Ok(Db(Arc::new(Inner {

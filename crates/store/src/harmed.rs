@@ -23,7 +23,7 @@ pub fn tell(tx: &mut Tx<'_>, facts: &[RowHarmed]) -> Result<(), Error> {
         ..Filter::default()
     };
     loop {
-        let page = ledger::search(tx, &filter, PageSize::new(PageSize::MAX))?;
+        let page = ledger::believed(tx, &filter, PageSize::new(PageSize::MAX))?;
         told.extend(page.rows.into_iter().filter_map(|(_, record)| match record.event {
             Event::RowHarmed(fact) => Some(fact),
             _ => None,
@@ -33,7 +33,7 @@ pub fn tell(tx: &mut Tx<'_>, facts: &[RowHarmed]) -> Result<(), Error> {
             break;
         }
     }
-    for fact in facts.iter().take(MOST_TOLD).filter(|fact| !told.contains(fact)) {
+    for fact in facts.iter().filter(|fact| !told.contains(fact)).take(MOST_TOLD) {
         tx.append(Actor::System, None, fact.clone())?;
     }
     Ok(())

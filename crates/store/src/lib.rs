@@ -18,6 +18,7 @@ mod db;
 mod dialect;
 mod error;
 pub mod foreign;
+mod guard;
 pub mod harmed;
 pub mod jobs;
 pub mod ledger;

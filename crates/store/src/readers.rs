@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::mpsc;
 
 use crate::conn::Conn;
+use crate::guard::Guard;
 use crate::{Error, Reader};
 
 /// Reads that wait at most; behind it, [`Error::Full`].
@@ -22,6 +23,7 @@ pub(crate) enum Message {
 
 pub(crate) struct Worker {
     pub(crate) conn: Conn,
+    pub(crate) guard: Arc<Guard>,
     pub(crate) queue: Arc<Mutex<mpsc::Receiver<Message>>>,
 }
 
@@ -40,7 +42,7 @@ impl Worker {
     fn read(&mut self, job: Job) {
         match self.begin() {
             Ok(()) => {
-                let mut reader = Reader::new(&mut self.conn);
+                let mut reader = Reader::guarded(&mut self.conn, Arc::clone(&self.guard));
                 // A panicking closure drops its answer's sender; the caller then hears of it.
                 drop(catch_unwind(AssertUnwindSafe(|| job(Ok(&mut reader)))));
                 drop(self.conn.batch("ROLLBACK"));

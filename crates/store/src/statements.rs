@@ -70,6 +70,10 @@ statements! {
                    VALUES ($1, $2, $3, $4, $5, $6, 0, 0) ON CONFLICT (kind, unique_key) DO NOTHING";
     FIND_JOB_BY_KEY = "SELECT id FROM job WHERE kind = $1 AND unique_key = $2";
     HASTEN_JOB = "UPDATE job SET run_at = $3 WHERE kind = $1 AND unique_key = $2 AND run_at > $3";
+    // A lease is never longer than $4.
+    BRING_BACK_JOB = "UPDATE job SET run_at = CASE WHEN run_at > $3 THEN $3 ELSE run_at END, died_at = NULL, attempts = 0, \
+                      lease_until = CASE WHEN lease_until > $4 THEN NULL ELSE lease_until END \
+                      WHERE kind = $1 AND unique_key = $2";
     FIND_DUE_JOBS = "SELECT id, claims, attempts FROM job WHERE kind = $1 AND run_at <= $2 AND died_at IS NULL \
                      AND (lease_until IS NULL OR lease_until <= $2) ORDER BY run_at, id LIMIT $3";
     CLAIM_JOB = "UPDATE job SET claims = claims + 1, attempts = attempts + 1, lease_until = $4 WHERE id = $1 \

@@ -1,9 +1,12 @@
 //! What the closures of a read and of a write are given.
 
+use std::sync::Arc;
+
 use storeward_base::{Actor, Entropy, EventId, Id, RequestId, Timestamp};
 use storeward_events::{Event, Record};
 
 use crate::conn::{Conn, Row};
+use crate::guard::Guard;
 use crate::ledger::Appender;
 use crate::{Error, Value};
 
@@ -12,6 +15,9 @@ pub struct Reader<'a> {
     conn: &'a mut Conn,
     /// The first statement that failed. PostgreSQL does nothing more after it, so SQLite must not either.
     failed: Option<Error>,
+    guard: Option<Arc<Guard>>,
+    /// Entries of the ledger that this write counts, its own among them.
+    counted: u64,
 }
 
 /// A write: reads, changes and appends to the ledger, all or nothing. It reads as a [`Reader`] does.
@@ -26,7 +32,20 @@ pub struct Tx<'a> {
 
 impl<'a> Reader<'a> {
     pub(crate) fn new(conn: &'a mut Conn) -> Self {
-        Reader { conn, failed: None }
+        Reader { conn, failed: None, guard: None, counted: 0 }
+    }
+
+    /// One that can hold rows against keys.
+    pub(crate) fn guarded(conn: &'a mut Conn, guard: Arc<Guard>) -> Self {
+        Reader { guard: Some(guard), ..Reader::new(conn) }
+    }
+
+    pub(crate) fn guard(&self) -> Result<Arc<Guard>, Error> {
+        self.guard.clone().ok_or_else(|| Error::Ledger("no keys are at hand to hold it against".to_owned()))
+    }
+
+    pub(crate) fn counted(&self) -> u64 {
+        self.counted
     }
 
     /// The only row of an answer; [`Error::NoRow`] if there is none. Rows behind the first are passed over.
@@ -96,8 +115,9 @@ impl<'a> Reader<'a> {
 }
 
 impl<'a> Tx<'a> {
-    pub(crate) fn new(conn: &'a mut Conn, appender: &'a mut Appender) -> Self {
-        Tx { reader: Reader::new(conn), appender, appended: 0, silent: None, promised: false }
+    pub(crate) fn new(conn: &'a mut Conn, appender: &'a mut Appender, guard: Arc<Guard>) -> Self {
+        let reader = Reader { counted: appender.size(), ..Reader::guarded(conn, guard) };
+        Tx { reader, appender, appended: 0, silent: None, promised: false }
     }
 
     /// Runs an INSERT, UPDATE or DELETE; returns how many rows it changed. A statement that fails dooms the write,
@@ -135,6 +155,7 @@ impl<'a> Tx<'a> {
         appender.append(reader, records, &mut |reader, sql, params| {
             reader.run(|conn| conn.execute(sql, params)).map(drop)
         })?;
+        reader.counted = appender.size();
         *appended += u64::try_from(records.len()).unwrap_or(u64::MAX);
         Ok(())
     }

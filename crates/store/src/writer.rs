@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::conn::Conn;
+use crate::guard::Guard;
 use crate::ledger::Appender;
 use crate::{Engine, Error, Tx};
 
@@ -87,6 +88,7 @@ fn change(state: &watch::Sender<Option<Error>>, now: Option<Error>) {
 pub(crate) struct Writer {
     pub(crate) conn: Conn,
     pub(crate) appender: Appender,
+    pub(crate) guard: Arc<Guard>,
     pub(crate) queue: mpsc::Receiver<Message>,
     pub(crate) committed: Arc<watch::Sender<u64>>,
     /// Counts the groups in which there was a new job.
@@ -194,7 +196,7 @@ impl Writer {
     /// back only what it did itself; a closure that is alone needs none. One ends where the next begins, in one message: on PostgreSQL
     /// each is a way to the server and back while everybody waits. The last one ends with the transaction.
     fn run_group(&mut self, group: &mut [Box<dyn Job>]) -> Result<Option<Kept>, Error> {
-        let Writer { conn, appender, .. } = self;
+        let Writer { conn, appender, guard, .. } = self;
         appender.load(conn)?;
         let alone = group.len() == 1;
         let mut kept_any: Option<Kept> = None;
@@ -204,7 +206,7 @@ impl Writer {
         let last = group.len().saturating_sub(1);
         for (at, job) in group.iter_mut().enumerate() {
             let before = appender.mark();
-            let mut tx = Tx::new(conn, appender);
+            let mut tx = Tx::new(conn, appender, Arc::clone(guard));
             let kept = job.run(&mut tx);
             let promised = tx.has_promised();
             // A database that takes no writes has ended the transaction by itself, savepoints and all.

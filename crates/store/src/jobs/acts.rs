@@ -10,8 +10,8 @@ use super::again::{Again, Failed, backoff};
 use super::handler::{Handler, Job};
 use super::{Enqueued, NewJob, enqueue};
 use crate::statements::{
-    BURY_JOB, CLAIM_JOB, FIND_DUE_JOBS, FIND_PAYLOAD, FINISH_JOB, HASTEN_JOB, RELEASE_JOB, RENEW_JOB,
-    REPEAT_JOB, RETRY_JOB,
+    BRING_BACK_JOB, BURY_JOB, CLAIM_JOB, FIND_DUE_JOBS, FIND_PAYLOAD, FINISH_JOB, HASTEN_JOB, RELEASE_JOB,
+    RENEW_JOB, REPEAT_JOB, RETRY_JOB,
 };
 use crate::{Error, Reader, Tx, params};
 
@@ -141,6 +141,22 @@ pub(super) fn take(tx: &mut Tx<'_>, due: &[Due], lease: Duration) -> Result<Vec<
         taken.push(Job { kind: handler.kind, payload, attempt: attempts.saturating_add(1), claim });
     }
     Ok(taken)
+}
+
+/// Makes the jobs of these kinds due now, whatever their rows say: a row that is gone is written anew, and one that was put off, called
+/// dead, or said to be held for longer than anybody holds one, is taken back.
+pub(super) fn bring_back(
+    tx: &mut Tx<'_>,
+    overdue: &[(Handler, usize)],
+    lease: Duration,
+) -> Result<(), Error> {
+    let now = tx.now();
+    for (Handler { kind, .. }, _) in overdue {
+        if let Enqueued::Already(_) = enqueue(tx, &NewJob::new(kind, Vec::new()).unique(EVERY))? {
+            tx.execute(BRING_BACK_JOB, params![*kind, EVERY, now, now.plus(lease.saturating_mul(2))])?;
+        }
+    }
+    Ok(())
 }
 
 /// Sees to it that each kind that comes again has its one job, due no later than a period from now.

@@ -1,7 +1,7 @@
 //! The runner: looks for what is due, takes it, and stands by while it is done.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use storeward_base::{JobId, Timestamp};
@@ -81,7 +81,15 @@ impl Runner {
             }
         }
         let (phase, heard) = watch::channel(Phase::Taking);
-        let work = Arc::new(Work { db, kinds, options, phase: heard, trouble: Box::new(trouble) });
+        let last = kinds.keys().map(|kind| (*kind, db.now())).collect();
+        let work = Arc::new(Work {
+            db,
+            kinds,
+            options,
+            phase: heard,
+            trouble: Box::new(trouble),
+            last: Mutex::new(last),
+        });
         Ok(Runner { phase, main: runtime.spawn(work.run()) })
     }
 
@@ -112,6 +120,8 @@ struct Work {
     options: RunnerOptions,
     phase: watch::Receiver<Phase>,
     trouble: Box<dyn Fn(Trouble<'_>) + Send + Sync>,
+    /// When this process last took a job of each kind, or began: what comes again does so whatever its row says.
+    last: Mutex<BTreeMap<&'static str, Timestamp>>,
 }
 
 /// How an attempt ended.
@@ -161,18 +171,46 @@ impl Work {
         let free = self.kinds.values().map(|kind| (kind.handler.clone(), kind.free.available_permits()));
         let wanted: Vec<(Handler, usize)> = free.filter(|(_, free)| *free > 0).collect();
         let now = self.db.now();
-        let due = self.db.read(move |reader| acts::find_due(reader, &wanted, now)).await?;
-        if due.is_empty() {
+        let (lease, overdue) = (self.options.lease, self.overdue(&wanted, now));
+        let due = if overdue.is_empty() {
+            self.db.read(move |reader| acts::find_due(reader, &wanted, now)).await?
+        } else {
+            Vec::new()
+        };
+        let taken = if overdue.is_empty() && due.is_empty() {
             return Ok(Vec::new());
-        }
-        let lease = self.options.lease;
-        let taken = self.db.write(move |tx| acts::take(tx, &due, lease)).await?;
+        } else if overdue.is_empty() {
+            self.db.write(move |tx| acts::take(tx, &due, lease)).await?
+        } else {
+            // In one transaction: nobody puts it off again between the two.
+            self.db
+                .write(move |tx| {
+                    acts::bring_back(tx, &overdue, lease)?;
+                    let due = acts::find_due(tx, &overdue, now)?;
+                    acts::take(tx, &due, lease)
+                })
+                .await?
+        };
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        last.extend(taken.iter().map(|job| (job.kind, now)));
+        drop(last);
         // Places only become free meanwhile: this is the one task that fills them.
         let placed = taken.into_iter().filter_map(|job| {
             let place = Arc::clone(&self.kinds.get(job.kind)?.free).try_acquire_owned().ok()?;
             Some((job, place))
         });
         Ok(placed.collect())
+    }
+
+    /// Kinds that come again and that this process has not taken for two periods. Where several nodes share the work, that is
+    /// more often than needed; nobody else may say that it was done.
+    fn overdue(&self, wanted: &[(Handler, usize)], now: Timestamp) -> Vec<(Handler, usize)> {
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_overdue = |handler: &Handler| {
+            let Some(period) = handler.every else { return false };
+            last.get(handler.kind).is_none_or(|at| now.since(*at) >= period.saturating_mul(2))
+        };
+        wanted.iter().filter(|(handler, _)| is_overdue(handler)).cloned().collect()
     }
 
     async fn attempt(self: Arc<Self>, job: Job, _place: OwnedSemaphorePermit) {

@@ -4,6 +4,7 @@
 //! the migration), so that a proof needs O(log n) look-ups and appending needs no further table.
 
 mod append;
+mod believed;
 mod forget;
 mod leaves;
 mod prove;
@@ -12,12 +13,13 @@ mod standing;
 mod verify;
 
 pub(crate) use append::{Appender, Signer, begin, begun_as, is_written};
+pub use believed::believed;
 pub use forget::{Runs, forget};
 pub use leaves::{Leaf, checkpoint_at, checkpoint_before, leaves_after, number_of};
 pub use prove::{Inclusion, prove_consistency, prove_inclusion, prove_inclusion_in};
 pub use query::{Filter, Head, by_id, by_request, count_of, head, read_after, search};
 pub use standing::{Standing, head_after, standing};
-pub use verify::{LedgerFault, Report, VerifyOptions, What, verify};
+pub use verify::{LedgerFault, MOST_FAULTS, Report, VerifyOptions, What, verify};
 
 /// Largest entry, in bytes of its JSON form: what a bundle of C2SP tlog-tiles has room for.
 pub const MAX_EVENT_BYTES: usize = 64 * 1024 - 1;

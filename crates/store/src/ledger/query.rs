@@ -93,6 +93,17 @@ pub struct Filter {
     pub before: Option<u64>,
 }
 
+impl Filter {
+    /// Whether an entry's own words fit, whatever its columns say.
+    pub(crate) fn fits(&self, record: &Record) -> bool {
+        self.kind_prefix.as_ref().is_none_or(|prefix| record.event.kind().starts_with(prefix.as_str()))
+            && self.severity.is_none_or(|least| record.event.severity() as u8 >= least as u8)
+            && self.actor.is_none_or(|actor| record.actor == actor)
+            && self.from.is_none_or(|from| record.at >= from)
+            && self.until.is_none_or(|until| record.at < until)
+    }
+}
+
 /// Entries that fit, newest first; `next` of the page goes into [`Filter::before`] for the page behind it.
 pub fn search(
     reader: &mut Reader<'_>,

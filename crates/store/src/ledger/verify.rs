@@ -35,7 +35,13 @@ pub struct Report {
     pub checkpoints: u64,
     /// The first thing that does not hold; `None` when all does.
     pub first_fault: Option<LedgerFault>,
+    /// All that was found, the first included: an entry whose words or columns were changed hides none of those behind it. At most
+    /// [`MOST_FAULTS`]; where the tree itself is broken off, nothing can be said of what comes after.
+    pub faults: Vec<LedgerFault>,
 }
+
+/// Faults that one verification names.
+pub const MOST_FAULTS: usize = 1000;
 
 /// Something that does not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -135,6 +141,10 @@ struct Pass {
     /// Empty entries, as long as nothing says that they were forgotten.
     empty: Runs,
     forgotten: u64,
+    /// What does not hold and hides nothing behind it.
+    faults: Vec<LedgerFault>,
+    /// How far the ledger was good: where the first of them is.
+    good_until: Option<CompactRange>,
 }
 
 /// An entry as its row has it.
@@ -167,6 +177,7 @@ impl Pass {
                 root: merkle::empty_root(),
                 forgotten: 0,
                 checkpoints: 0,
+                faults: first_fault.iter().cloned().collect(),
                 first_fault,
             }))
         };
@@ -187,9 +198,6 @@ impl Pass {
                 Ok(anchor) => anchors.push((anchor.size, note.clone())),
                 Err(why) => return bad(0, What::Signature(why.to_string())),
             }
-        }
-        if last > head.size {
-            return bad(head.size, What::Uncounted);
         }
         if kept_size > head.size {
             // A kept checkpoint knows of entries that the head does not: the end was cut off.
@@ -216,7 +224,14 @@ impl Pass {
             counted,
             empty,
             forgotten,
+            faults: Vec::new(),
+            good_until: None,
         };
+        if last > pass.head.size {
+            // Nothing goes by them; what is before them is looked through all the same.
+            let grown = pass.range.clone();
+            drop(pass.pass_over(pass.head.size, What::Uncounted, grown));
+        }
         pass.fetch(db)?;
         Ok(match pass.compare(db)? {
             Ok(()) => Ok(pass),
@@ -261,9 +276,17 @@ impl Pass {
             return Ok(());
         }
         if grown.append(merkle::leaf_hash(&entry.body)).concat() != entry.tree {
-            return fault(seq, What::Tree);
+            // Its words were changed, and the hash of what stood there is left: the tree goes on from that.
+            let leaf = entry.tree.first_chunk::<32>();
+            grown = self.range.clone();
+            if leaf.is_none_or(|leaf| grown.append(*leaf).concat() != entry.tree) {
+                return fault(seq, What::Tree);
+            }
+            return self.pass_over(seq, What::Tree, grown);
         }
-        let Ok(record) = Record::from_bytes(&entry.body) else { return fault(seq, What::Body) };
+        let Ok(record) = Record::from_bytes(&entry.body) else {
+            return self.pass_over(seq, What::Body, grown);
+        };
         let columns = [
             ("id", entry.id == Some(record.id)),
             ("at", entry.at == record.at),
@@ -273,7 +296,7 @@ impl Pass {
             ("request", entry.request == Some(record.request)),
         ];
         if let Some((name, _)) = columns.iter().find(|(_, fits)| !fits) {
-            return fault(seq, What::Column(name));
+            return self.pass_over(seq, What::Column(name), grown);
         }
         if let Event::EntriesForgotten(forgotten) = &record.event {
             for (first, last) in &forgotten.entries {
@@ -281,6 +304,18 @@ impl Pass {
             }
         }
         self.range = grown;
+        Ok(())
+    }
+
+    /// Notes a fault behind which the tree can be followed further.
+    fn pass_over(&mut self, seq: u64, what: What, grown: CompactRange) -> Found {
+        let fault = LedgerFault { seq, what };
+        if self.faults.len() + 1 >= MOST_FAULTS {
+            return Err(fault);
+        }
+        self.faults.push(fault);
+        let good = std::mem::replace(&mut self.range, grown);
+        self.good_until.get_or_insert(good);
         Ok(())
     }
 
@@ -365,9 +400,12 @@ impl Pass {
         Ok(())
     }
 
-    fn report(&self, first_fault: Option<LedgerFault>) -> Report {
-        let (entries, root) = (self.range.size(), self.range.root());
-        Report { entries, root, forgotten: self.forgotten, checkpoints: self.good, first_fault }
+    fn report(&self, last: Option<LedgerFault>) -> Report {
+        let good = self.good_until.as_ref().unwrap_or(&self.range);
+        let (entries, root) = (good.size(), good.root());
+        let faults: Vec<LedgerFault> = self.faults.iter().cloned().chain(last).collect();
+        let first_fault = faults.first().cloned();
+        Report { entries, root, forgotten: self.forgotten, checkpoints: self.good, first_fault, faults }
     }
 }
 

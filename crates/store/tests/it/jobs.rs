@@ -493,11 +493,12 @@ both_engines!(what_comes_again_comes_once_for_all_nodes, async |db| {
         rows.await.unwrap_or_else(|why: Error| panic!("{why}"))
     };
     let runners = [start(&db, vec![handler(3600)]), start(&other, vec![handler(3600)])];
-    for n in 1..=3 {
+    // Until one of them has had none for two periods: what the row says of the other is no proof.
+    for n in 1..=2 {
         let next = db.now().plus(Duration::from_secs(3600));
         until(async || row().await == [(next, 0, true)]).await;
         assert_eq!(runs.load(Ordering::SeqCst), n);
-        if n < 3 {
+        if n < 2 {
             db.clock.advance(Duration::from_secs(3600));
         }
     }
@@ -509,7 +510,7 @@ both_engines!(what_comes_again_comes_once_for_all_nodes, async |db| {
     let runner = start(&db, vec![handler(60)]);
     until(async || row().await == [(next, 0, true)]).await;
     runner.stop(GRACE).await;
-    assert_eq!(runs.load(Ordering::SeqCst), 3);
+    assert_eq!(runs.load(Ordering::SeqCst), 2);
     close(other).await;
 });
 

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)] // a test fails by panicking, in its helpers too
 
 mod batcher;
+mod believed;
 mod crash;
 mod foreign;
 mod forgetting;
@@ -11,6 +12,7 @@ mod kept;
 mod ledger;
 mod lost_server;
 mod migrations;
+mod overdue;
 mod reading;
 mod subscribers;
 mod tls;

@@ -1,0 +1,83 @@
+//! Entries as they are acted on: only those that are in the signed tree. Whoever writes the database can add rows behind the head and
+//! change those before it; nobody who holds no key can make one of them fit.
+
+use storeward_base::{Page, PageSize};
+use storeward_events::Record;
+use storeward_seal::{Hash, merkle};
+
+use super::query::{Filter, Head, search_statement};
+use super::{head, prove_inclusion_in};
+use crate::{Error, Reader};
+
+/// As [`super::search`], for whoever does something because the ledger says so: entries that the head does not count, that are not
+/// under its signature, or whose columns say something else than their words are left out. A page may be short and still have a
+/// `next`. [`Error::Ledger`] where the head bears no signature that counts.
+pub fn believed(
+    reader: &mut Reader<'_>,
+    filter: &Filter,
+    size: PageSize,
+) -> Result<Page<(u64, Record), u64>, Error> {
+    let head = head(reader)?;
+    let counted = head.size.max(reader.counted());
+    let before = filter.before.unwrap_or(u64::MAX).min(counted.saturating_add(1));
+    let filter = Filter { before: Some(before), ..filter.clone() };
+    let (sql, values) = search_statement(&filter, size);
+    let mut rows: Vec<(u64, Vec<u8>)> =
+        reader.query_many(&sql, &values, |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let full = rows.len() > usize::from(size.get());
+    rows.truncate(size.get().into());
+    let next = rows.last().map(|(seq, _)| *seq).filter(|_| full);
+    let (mut proof, mut kept) = (Proof { head, is_checked: false }, Vec::with_capacity(rows.len()));
+    for (seq, body) in rows {
+        if !proof.holds(reader, seq, &body)? {
+            continue;
+        }
+        let record = Record::from_bytes(&body)
+            .map_err(|_| Error::Ledger(format!("entry {seq} cannot be read; it was changed")))?;
+        if filter.fits(&record) {
+            kept.push((seq, record));
+        }
+    }
+    Ok(Page { rows: kept, next })
+}
+
+/// What entries are held against.
+struct Proof {
+    head: Head,
+    is_checked: bool,
+}
+
+impl Proof {
+    fn holds(&mut self, reader: &mut Reader<'_>, seq: u64, body: &[u8]) -> Result<bool, Error> {
+        let guard = reader.guard()?;
+        let leaf = merkle::leaf_hash(body);
+        if guard.is_proven(seq, &leaf) {
+            return Ok(true);
+        }
+        if seq > self.head.size {
+            // Written by this very transaction: whoever had put a row there would have stopped it.
+            return Ok(seq <= reader.counted());
+        }
+        if !self.is_checked {
+            self.head.check(guard.verifiers()).map_err(Error::Ledger)?;
+            self.is_checked = true;
+        }
+        let holds = self.includes(reader, seq, &leaf)?;
+        if holds {
+            guard.note_proven(seq, leaf);
+        }
+        Ok(holds)
+    }
+
+    fn includes(&self, reader: &mut Reader<'_>, seq: u64, leaf: &Hash) -> Result<bool, Error> {
+        let Some(index) = seq.checked_sub(1) else { return Ok(false) };
+        match prove_inclusion_in(reader, seq, self.head.size) {
+            Ok(Some((_, path))) => {
+                Ok(merkle::verify_inclusion(leaf, index, self.head.size, &path, &self.head.root).is_ok())
+            }
+            // Nodes that are gone prove nothing.
+            Ok(None) | Err(Error::Ledger(_)) => Ok(false),
+            Err(other) => Err(other),
+        }
+    }
+}
