@@ -216,7 +216,7 @@ impl Anchors {
                 from: Some(last.at),
                 ..Filter::default()
             };
-            let found = ledger::search(reader, &filter, storeward_base::PageSize::new(50))?;
+            let found = ledger::believed(reader, &filter, storeward_base::PageSize::new(50))?;
             Ok::<_, Error>(found.rows.iter().any(|(_, record)| match &record.event {
                 Event::PostFailed(fact) => mailing::is_of(&last.receipt, fact.post),
                 _ => false,

@@ -112,7 +112,7 @@ fn each(
 ) -> Result<(), Error> {
     let mut filter = Filter { kind_prefix: Some(kind.to_owned()), from, ..Filter::default() };
     for _ in 0..pages {
-        let page = ledger::search(reader, &filter, PageSize::new(PageSize::MAX))?;
+        let page = ledger::believed(reader, &filter, PageSize::new(PageSize::MAX))?;
         for (_, record) in page.rows {
             if !take(reader, record)? {
                 return Ok(());

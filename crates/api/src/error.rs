@@ -20,7 +20,7 @@ impl fmt::Display for Error {
             Error::Store(error) => error.fmt(f),
             Error::Misfit(why) => f.write_str(why),
             Error::TooMany => f.write_str("there are 500 keys: revoke those that nobody uses"),
-            Error::NoKey => f.write_str("there is no such key, or it was revoked before"),
+            Error::NoKey => f.write_str("it was revoked before"),
         }
     }
 }

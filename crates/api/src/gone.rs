@@ -18,8 +18,8 @@ use storeward_store::Error;
 /// Names what stands on a line.
 const LABEL: &str = "api_key_gone/1";
 const BOUND: &str = "bound";
-/// Some 30,000 ids. A shop has 500 keys at most at once.
-const MOST_BYTES: u64 = 2 * 1024 * 1024;
+/// Some 250,000 ids. A shop has 500 keys at most at once; nothing that is not signed comes in here.
+const MOST_BYTES: u64 = 16 * 1024 * 1024;
 
 /// What the file says, as far as it was read.
 #[derive(Default)]
@@ -152,11 +152,15 @@ impl Gone {
                 .open(&self.path)?;
             file.lock()?;
             let mut there = String::new();
-            (&mut file).take(MOST_BYTES).read_to_string(&mut there)?;
+            (&mut file).take(MOST_BYTES + 1).read_to_string(&mut there)?;
             // Behind the last whole line: half of one would spoil the next.
             let (whole, rest) = there.split_at(there.rfind('\n').map_or(0, |at| at + 1));
             let kept = if self.word_of(rest).is_some() { format!("{rest}\n") } else { String::new() };
             let (whole, lines) = (whole.len(), format!("{kept}{lines}"));
+            // What could not be read afterwards is not written: those that are there would be worth nothing.
+            if u64::try_from(whole + lines.len()).map_or(true, |length| length > MOST_BYTES) {
+                return Err(io::Error::other("it is full: this many keys were never made here"));
+            }
             file.seek(SeekFrom::Start(u64::try_from(whole).map_err(io::Error::other)?))?;
             file.write_all(lines.as_bytes())?;
             file.set_len(u64::try_from(whole + lines.len()).map_err(io::Error::other)?)?;
@@ -172,7 +176,8 @@ impl Gone {
 
     fn damaged(&self) -> Error {
         Error::Open(format!(
-            "{} was changed or is damaged; put its copy back, or delete it and revoke once more what must stay revoked",
+            "{} was changed or is damaged; put back the copy of it that you keep with the other files of keys/. Until then \
+             no key is good",
             self.path.display()
         ))
     }

@@ -145,13 +145,21 @@ impl Keys {
         Ok(found)
     }
 
-    /// From the next call on it is good for nothing.
+    /// From the next call on it is good for nothing; also where its row is not there, and comes back.
     pub async fn revoke(&self, id: ApiKeyId, actor: Actor) -> Result<(), Error> {
         let proof = self.proof.clone();
         let written = self.db.write(move |tx| -> Result<(), Error> {
             let now = tx.now();
             proof.refresh(tx)?;
-            let row = sql::by_id(tx, id)?.ok_or(Error::NoKey)?;
+            let Some(row) = sql::by_id(tx, id)? else {
+                // A row that is away may come back: the key is as good as revoked before, or it never is.
+                if proof.is_revoked(id)? {
+                    return Err(Error::NoKey);
+                }
+                tx.append(actor, None, ApiKeyRevoked { key: id })?;
+                proof.gone.add(&[id])?;
+                return Ok(());
+            };
             let was_ours = row.fits(&proof.by);
             if row.key.revoked_at.is_some() && was_ours {
                 return Err(Error::NoKey);

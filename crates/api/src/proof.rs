@@ -89,7 +89,7 @@ impl Revoked {
         let mut found = Vec::new();
         loop {
             let kind_prefix = Some("api.key_revoked".to_owned());
-            let page = ledger::search(reader, &Filter { kind_prefix, before, ..Filter::default() }, size)?;
+            let page = ledger::believed(reader, &Filter { kind_prefix, before, ..Filter::default() }, size)?;
             let reached = page.rows.iter().any(|(seq, _)| *seq <= known);
             for (seq, record) in page.rows.into_iter().filter(|(seq, _)| *seq > known) {
                 newest = newest.max(seq);
@@ -131,7 +131,7 @@ impl Proof {
         self.revoked.refresh(reader, &self.gone)
     }
 
-    fn is_revoked(&self, id: ApiKeyId) -> Result<bool, Error> {
+    pub fn is_revoked(&self, id: ApiKeyId) -> Result<bool, Error> {
         Ok(self.revoked.has(id) || self.gone.has(id)?)
     }
 
@@ -215,7 +215,7 @@ fn made(reader: &mut Reader<'_>) -> Result<Vec<(Actor, ApiKeyMade)>, Error> {
     loop {
         let kind_prefix = Some("api.key_made".to_owned());
         let filter = Filter { kind_prefix, before, ..Filter::default() };
-        let page = ledger::search(reader, &filter, PageSize::new(PageSize::MAX))?;
+        let page = ledger::believed(reader, &filter, PageSize::new(PageSize::MAX))?;
         all.extend(page.rows.into_iter().filter_map(|(_, record)| match record.event {
             Event::ApiKeyMade(fact) => Some((record.actor, fact)),
             _ => None,
@@ -230,7 +230,7 @@ fn made(reader: &mut Reader<'_>) -> Result<Vec<(Actor, ApiKeyMade)>, Error> {
 fn is_bound(reader: &mut Reader<'_>) -> Result<bool, Error> {
     let kind_prefix = Some("api.keys_bound".to_owned());
     let filter = Filter { kind_prefix, ..Filter::default() };
-    Ok(!ledger::search(reader, &filter, PageSize::new(1))?.rows.is_empty())
+    Ok(!ledger::believed(reader, &filter, PageSize::new(1))?.rows.is_empty())
 }
 
 fn agrees(key: &Key, actor: Actor, fact: &ApiKeyMade) -> bool {

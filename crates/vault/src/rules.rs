@@ -155,7 +155,7 @@ pub fn may_change(by: &Asker) -> Result<(), &'static str> {
 fn told(reader: &mut Reader<'_>) -> Result<Option<RulesChanged>, Error> {
     let kind_prefix = Some("vault.rules_changed".to_owned());
     let filter = ledger::Filter { kind_prefix, ..ledger::Filter::default() };
-    let page = ledger::search(reader, &filter, PageSize::default())?;
+    let page = ledger::believed(reader, &filter, PageSize::default())?;
     Ok(page.rows.into_iter().next().and_then(|(_, record): (u64, Record)| match record.event {
         Event::RulesChanged(fact) => Some(fact),
         _ => None,

@@ -198,7 +198,7 @@ impl Vault {
     pub async fn last_verified(&self) -> Result<Option<(Timestamp, RecordsVerified)>, Error> {
         let kind_prefix = Some("vault.records_verified".to_owned());
         let filter = ledger::Filter { kind_prefix, ..ledger::Filter::default() };
-        let found = self.0.db.read(move |reader| ledger::search(reader, &filter, PageSize::new(1)));
+        let found = self.0.db.read(move |reader| ledger::believed(reader, &filter, PageSize::new(1)));
         let found = found.await.map_err(Error::Store)?;
         Ok(found.rows.into_iter().next().and_then(|(_, record)| match record.event {
             Event::RecordsVerified(fact) => Some((record.at, fact)),

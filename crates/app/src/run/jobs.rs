@@ -106,12 +106,13 @@ async fn harms_of_the_ledger(db: &Db) -> Result<Vec<RowHarmed>, Error> {
     let db = db.clone();
     let look = move || ledger::verify(&db, &VerifyOptions::default(), |_, _| {});
     let report = tokio::task::spawn_blocking(look).await.map_err(|_| Error::Panicked)??;
-    Ok(report.first_fault.map_or_else(Vec::new, |fault| {
+    let told = report.faults.into_iter().map(|fault| {
         log("error", "the ledger does not hold together", &[("reason", &fault.to_string())]);
         let (table, row) = ("ledger_entry".to_owned(), fault.seq.to_string());
         let is_gone = matches!(fault.what, What::Missing | What::CheckpointMissing);
-        vec![RowHarmed { table, row, harm: if is_gone { "missing" } else { "changed" }.to_owned() }]
-    }))
+        RowHarmed { table, row, harm: if is_gone { "missing" } else { "changed" }.to_owned() }
+    });
+    Ok(told.collect())
 }
 
 fn note_trouble(trouble: Trouble<'_>) {
@@ -148,5 +149,26 @@ mod tests {
         let found = harms_of_the_ledger(&db).await.unwrap();
         let found: Vec<_> = found.iter().map(|one| (one.table.as_str(), one.row.as_str())).collect();
         assert_eq!(found, [("ledger_entry", "2")]);
+    });
+
+    // A harmless change of an early entry, or a row behind the head, hid every other for good.
+    both_engines!(one_fault_hides_no_other, &[], async |db| {
+        for bits in 1..7 {
+            let fact = ApiKeyRevoked { key: storeward_base::ApiKeyId::from_bits(bits) };
+            let write = db.write(move |tx| tx.append(Actor::Operator, None, fact.clone()).map(drop));
+            write.await.unwrap();
+        }
+        db.drop_guards();
+        db.tamper("UPDATE ledger_entry SET severity = severity + 1 WHERE seq = 2");
+        db.tamper(
+            "UPDATE ledger_entry SET body = (SELECT body FROM ledger_entry WHERE seq = 1) WHERE seq = 4",
+        );
+        db.tamper("UPDATE ledger_entry SET actor = 'system' WHERE seq = 5");
+        db.tamper(
+            "INSERT INTO ledger_entry (seq, id, at, kind, severity, actor, request, body, tree) SELECT 1000000000, \
+             'evt_00000000000000000000000009', at, kind, severity, actor, request, body, tree FROM ledger_entry WHERE seq = 1",
+        );
+        let found = harms_of_the_ledger(&db).await.unwrap();
+        assert_eq!(found.iter().map(|one| one.row.as_str()).collect::<Vec<_>>(), ["6", "2", "4", "5"]);
     });
 }

@@ -34,7 +34,7 @@ pub(crate) fn entries(
     let mut filter = Filter { kind_prefix: Some(kind.to_owned()), from, actor, ..Filter::default() };
     let mut all = Vec::new();
     loop {
-        let page = ledger::search(reader, &filter, PageSize::new(PageSize::MAX))?;
+        let page = ledger::believed(reader, &filter, PageSize::new(PageSize::MAX))?;
         all.extend(page.rows.into_iter().map(|(_, record)| record));
         filter.before = page.next;
         if filter.before.is_none() {

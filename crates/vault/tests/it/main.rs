@@ -5,6 +5,7 @@ mod access;
 mod corrections;
 mod crash;
 mod erasure;
+mod forged;
 mod grants;
 mod harm;
 mod import;

@@ -6,12 +6,15 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use storeward_api::{Act, Draft, Sort};
 use storeward_base::{ApiKeyId, CustomerId};
+use storeward_events::api::ApiKeyMade;
+use storeward_events::{Event, Record};
 use storeward_policy::Purpose;
+use storeward_store::both_engines;
 use storeward_store::testing::TestDb;
-use storeward_store::{Engine, both_engines};
 use storeward_vault::{Ask, Asker, Error, Item, Provenance};
 
 use super::{Stand, draft, migrations, stand, started_again, told};
+use crate::forged::behind_the_head;
 use crate::support::{field, item, staff};
 
 /// A key that the shop's own system writes with: it opens nothing.
@@ -222,17 +225,44 @@ both_engines!(
     }
 );
 
+// Unsigned rows ended a key for ever, and enough of them every key.
+both_engines!(revocations_that_nobody_signed_end_no_key, &migrations(), async |db| {
+    let stand = stand(&db).await;
+    let (id, key) = shops_own(&stand).await;
+    behind_the_head(&db, 1, "api.key_revoked", &format!("{{\"key\":\"{id}\"}}"));
+    for number in 2..50 {
+        behind_the_head(&db, number, "api.key_revoked", &format!("{{\"key\":\"key_{number:026}\"}}"));
+    }
+    assert_eq!(stand.get(&key, "/key").await.status, 200);
+    assert!(!stand.gone.exists() || std::fs::read_to_string(&stand.gone).unwrap().lines().count() < 2);
+    // Those that are signed hold beside them, and none is hidden.
+    stand.keys.revoke(id, staff()).await.unwrap();
+    assert_eq!(started_again(&db, &stand).await.get(&key, "/key").await.status, 401);
+});
+
+// It was told that there is no such key; and the key was good again with its row.
+both_engines!(a_key_whose_row_is_away_can_be_revoked, &migrations(), async |db| {
+    let stand = stand(&db).await;
+    let (id, key) = shops_own(&stand).await;
+    db.tamper("CREATE TABLE kept AS SELECT * FROM api_key");
+    db.tamper("DELETE FROM api_key");
+    stand.keys.revoke(id, staff()).await.unwrap();
+    let again = stand.keys.revoke(id, staff()).await;
+    assert!(matches!(again, Err(storeward_api::Error::NoKey)), "{again:?}");
+    db.tamper("INSERT INTO api_key SELECT * FROM kept");
+    for stand in [&started_again(&db, &stand).await, &stand] {
+        assert_eq!(stand.get(&key, "/key").await.status, 401);
+    }
+});
+
 /// The ledger's entries as an earlier version wrote them.
 async fn strip_tags(db: &TestDb) {
-    for mut entry in told(db, "api.key_made").await {
-        entry["data"].as_object_mut().unwrap().remove("tag");
-        let hex: String = entry.to_string().bytes().map(|byte| format!("{byte:02x}")).collect();
-        let body = match db.engine() {
-            Engine::Sqlite => format!("X'{hex}'"),
-            Engine::Postgres => format!("'\\x{hex}'::bytea"),
-        };
-        let id = entry["id"].as_str().unwrap();
-        db.tamper(&format!("UPDATE ledger_entry SET body = {body} WHERE id = '{id}'"));
+    for entry in told(db, "api.key_made").await {
+        let record = Record::from_bytes(entry.to_string().as_bytes()).unwrap();
+        let Event::ApiKeyMade(fact) = record.event else { panic!("{entry}") };
+        let (actor, fact) = (record.actor, ApiKeyMade { tag: None, ..fact });
+        let written = db.write(move |tx| tx.append(actor, None, fact.clone()).map(drop));
+        written.await.unwrap_or_else(|why: storeward_store::Error| panic!("{why}"));
     }
 }
 
