@@ -6,13 +6,17 @@ use std::time::Duration;
 use storeward_host::OwnPages;
 use storeward_payments::orders::{OrdersFile, OrdersSource};
 use storeward_payments::pages::{Look, Pages};
-use storeward_payments::{Mode, PAGES, Pace, Payments, PaymentsParts, WEBHOOKS};
+use storeward_payments::{Mode, PAGES, Pace, Payments, PaymentsParts, Unsealed, WEBHOOKS, harmed_rows};
 use storeward_store::jobs::Handler;
 
 use crate::Done;
 use crate::config::Config;
 use crate::failure::{Context, Failure};
+use crate::oidc::finished;
 use crate::open::Opened;
+
+/// Where it stands that payments without a seal are none of Storeward's: beside the keys, not in the database.
+const BOUND: &str = "keys/payments-bound";
 
 const HINT: &str = "see docs/payments.md for what [payments] needs";
 
@@ -59,6 +63,7 @@ pub fn start(opened: &Opened, own: Option<OwnPages>) -> Done<(Option<Payments>, 
         hosts: hosts.clone(),
         pace: Pace::default(),
     });
+    payments.bind_old_blocking(&opened.data.join(BOUND)).context("payments")?;
     let first = hosts.first().map_or("the shop", String::as_str);
     let look = Look::new(config.look.name.as_deref().unwrap_or(first), config.look.colour.as_deref());
     let router = Pages::new(payments.clone(), look).router(&hosts).context("payments")?;
@@ -68,6 +73,24 @@ pub fn start(opened: &Opened, own: Option<OwnPages>) -> Done<(Option<Payments>, 
     };
     let own = own.with_inboxes(&WEBHOOKS);
     Ok((Some(payments), Some(own)))
+}
+
+/// For `storeward audit verify`: names rows of payments that are not what Storeward wrote.
+pub fn look_at_rows(opened: &Opened) -> Done {
+    let unsealed = match opened.data.join(BOUND).exists() {
+        true => Unsealed::Harmed,
+        false => Unsealed::Waiting,
+    };
+    let found = finished(harmed_rows(&opened.db, &opened.data_key, unsealed))?.context("the payments")?;
+    if found.is_empty() {
+        return Ok(());
+    }
+    let rows: Vec<String> =
+        found.iter().take(20).map(|one| format!("{} {}: {}", one.table, one.row, one.harm)).collect();
+    let more = found.len().saturating_sub(rows.len());
+    let more = if more > 0 { format!(", and {more} more") } else { String::new() };
+    Err(Failure::new(format!("rows of payments are not what Storeward wrote: {}{more}", rows.join(", ")))
+        .hint("nothing is done with such a payment; compare it with the provider's dashboard and a backup, and find out who wrote to the database"))
 }
 
 /// The job that reads the shop's orders from the database that `[vault.import]` names; nothing where there are no questions for

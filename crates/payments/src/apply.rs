@@ -279,7 +279,9 @@ fn settle_calls(
         }
         let Some(outcome) = outcome_of(&call, seen) else { continue };
         let was_unsure = call.state == CallState::Unsure;
-        if sql::call_settled(tx, &call.key, CallState::Done, None, Some(&outcome))? && was_unsure {
+        if sql::call_settled(tx, (call.payment, &call.key), CallState::Done, None, Some(&outcome))?
+            && was_unsure
+        {
             payment.unsure = payment.unsure.saturating_sub(1);
             tell(
                 tx,

@@ -2,6 +2,7 @@
 //! the providers' words stay out of sight.
 
 pub use crate::disputes::{Checks, Dispute, Fact, FactKind, Pack, Reply};
+pub use crate::janitor::Unknown;
 pub use crate::judge::{Judgement, Review, RuleWish, Scorer, TrialFigures, Verdict, Weight};
 pub use crate::ledger::{Posting, balances};
 pub use crate::model::{Call, CallState, Operation, Payment, Piece, Provider, State};
@@ -19,7 +20,7 @@ pub use storeward_fraud::{Attempt, Buyer, Funding, Known};
 impl Payments {
     /// The sum of each account in each currency.
     pub async fn balances(&self) -> Result<Vec<(String, Money)>, Error> {
-        let rows = self.0.db.read(|reader| Ok::<_, Error>(balances(reader)?)).await?;
+        let rows = self.0.read(|reader| Ok::<_, Error>(balances(reader)?)).await?;
         let money = |(account, currency, minor): (String, String, i64)| {
             Some((account, Money { minor, currency: currency.parse().ok()? }))
         };

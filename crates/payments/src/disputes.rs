@@ -160,7 +160,6 @@ impl Payments {
     /// Disputes that are open, those whose time ends first in front.
     pub async fn open_disputes(&self, most: u32) -> Result<Vec<Dispute>, Error> {
         self.0
-            .db
             .read(move |reader| Ok(reader.query_many(OPEN_DISPUTES, params![most.min(500)], dispute)?))
             .await
     }
@@ -174,7 +173,6 @@ impl Payments {
         // No reference is behind this in the order of bytes.
         let (at, reference) = before.unwrap_or_else(|| (Timestamp::from_micros(i64::MAX), "~".to_owned()));
         self.0
-            .db
             .read(move |reader| {
                 Ok(reader.query_many(LIST_DISPUTES, params![at, &reference, limit.min(500)], dispute)?)
             })
@@ -184,7 +182,7 @@ impl Payments {
     /// A dispute by [`Dispute::id`].
     pub async fn dispute(&self, id: &str) -> Result<Dispute, Error> {
         let (provider, reference) = of_id(id)?;
-        self.0.db.read(move |reader| get(reader, provider, &reference)).await
+        self.0.read(move |reader| get(reader, provider, &reference)).await
     }
 
     /// Reads a dispute and writes it down.
@@ -205,7 +203,7 @@ impl Payments {
             Err(why) => return Err(Error::NotReached { code: why.code().to_owned() }),
         };
         let (shared, told) = (Arc::clone(&self.0), Arc::new(told));
-        let known = self.0.db.write(move |tx| shared.dispute(tx, provider, payment, &told)).await?;
+        let known = self.0.write(move |tx| shared.dispute(tx, provider, payment, &told)).await?;
         self.judge_disputed(payment).await?;
         match known {
             Some(known) if known.checks.is_none() => self.keep_checks(&known).await,
@@ -216,7 +214,7 @@ impl Payments {
     /// What the provider's checks said when the money was taken. Asked once; without an answer it is asked with the next look.
     async fn keep_checks(&self, of: &Dispute) -> Result<(), Error> {
         let id = of.payment;
-        let attempts = self.0.db.read(move |reader| Ok::<_, Error>(sql::attempts_of(reader, id)?)).await?;
+        let attempts = self.0.read(move |reader| sql::attempts_of(reader, id)).await?;
         let is_of =
             |attempt: &&crate::model::Attempt| attempt.provider == of.provider && attempt.reference.is_some();
         let Some(attempt) = attempts.iter().rfind(is_of) else { return Ok(()) };
@@ -228,7 +226,6 @@ impl Payments {
         let text = serde_json::to_string(&checks).unwrap_or_default();
         let (provider, reference) = (of.provider, of.reference.clone());
         self.0
-            .db
             .write(move |tx| {
                 tx.commit_silent("what a provider's checks said of a disputed payment");
                 tx.execute(DISPUTE_CHECKS, params![provider.word(), &reference, &text])?;

@@ -66,6 +66,11 @@ pub enum Error {
     /// The challenger stays one; the words say why.
     NotBetter(String),
     NoScorer,
+    /// A row is not what Storeward wrote: somebody was at the database. Nothing is done with it.
+    Harmed {
+        table: &'static str,
+        row: String,
+    },
     /// Kept data that this program cannot read.
     Form(&'static str),
     /// Lines of the books that do not sum to zero. Nothing was written.
@@ -101,6 +106,9 @@ impl fmt::Display for Error {
                 f.write_str("today's limit of refunds is reached; an owner can raise it in [payments]")
             }
             Error::NoMethod => f.write_str("this customer has no such means of payment"),
+            Error::Harmed { .. } => f.write_str(
+                "what the database holds of this payment is not what Storeward wrote; nothing is done with it: run storeward audit verify",
+            ),
             Error::NoDispute => f.write_str("there is no such dispute"),
             Error::Dispute(why) => write!(f, "the dispute {why}"),
             Error::OtherPack => f.write_str(
@@ -167,7 +175,7 @@ impl Fault for Error {
             | Error::Raced => FaultKind::Conflict,
             Error::NotReached { .. } => FaultKind::Busy,
             Error::RefundLimit | Error::Stopped { .. } | Error::ForeignModel => FaultKind::Denied,
-            Error::Seal(_) | Error::Form(_) | Error::Unbalanced => FaultKind::Broken,
+            Error::Seal(_) | Error::Form(_) | Error::Unbalanced | Error::Harmed { .. } => FaultKind::Broken,
         }
     }
 
@@ -196,7 +204,7 @@ impl Fault for Error {
             | Error::NoScorer
             | Error::Raced => Blame::Caller,
             Error::Unsure | Error::Refused { .. } | Error::NotReached { .. } => Blame::Upstream,
-            Error::Seal(_) | Error::Form(_) | Error::Unbalanced => Blame::Us,
+            Error::Seal(_) | Error::Form(_) | Error::Unbalanced | Error::Harmed { .. } => Blame::Us,
         }
     }
 
@@ -228,6 +236,7 @@ impl Fault for Error {
             Error::TooFewFrauds(_) => "payments.too_few_frauds",
             Error::NotBetter(_) => "payments.scorer_not_better",
             Error::NoScorer => "payments.no_scorer",
+            Error::Harmed { .. } => "payments.row_harmed",
             Error::Form(_) => "payments.form",
             Error::Unbalanced => "payments.unbalanced",
         }

@@ -6,8 +6,9 @@ use http::HeaderMap;
 use storeward_base::{Actor, PaymentId, Timestamp};
 use storeward_events::payment as facts;
 use storeward_store::jobs::{Claim, Failed, Job, NewJob, enqueue};
-use storeward_store::{Reader, Tx, params, statements};
+use storeward_store::{Error as StoreError, Reader, Row, Tx, params, statements};
 
+use crate::believed::Keys;
 use crate::config::Mode;
 use crate::error::Error;
 use crate::model::{Attempt, Provider};
@@ -17,8 +18,14 @@ use crate::sql;
 use crate::webhooks::{self, MOST_BODY_BYTES, Message, Refusal};
 
 statements! {
-    TAKE_IN = "INSERT INTO payment_inbox (provider, event, transmission, kind, object, payment, received_at, done_at) \
-               VALUES ($1, $2, $3, $4, $5, $6, $7, NULL) ON CONFLICT DO NOTHING";
+    TAKE_IN = "INSERT INTO payment_inbox (provider, event, transmission, kind, object, payment, received_at, done_at, tag) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, NULL, $8) ON CONFLICT DO NOTHING";
+    KNOWN_MESSAGES = "SELECT provider, event, transmission, kind, object, received_at, tag FROM payment_inbox \
+               WHERE provider = $1 AND (event = $2 OR transmission = $3) LIMIT 10";
+    SOME_MESSAGES = "SELECT provider, event, transmission, kind, object, received_at, tag FROM payment_inbox \
+               WHERE provider = $1 AND event > $2 ORDER BY event LIMIT $3";
+    DROP_MESSAGE = "DELETE FROM payment_inbox WHERE provider = $1 AND event = $2";
+    MESSAGE_BOUND = "UPDATE payment_inbox SET tag = $3 WHERE provider = $1 AND event = $2";
     MESSAGE_DONE = "UPDATE payment_inbox SET done_at = $3, payment = COALESCE($4, payment) WHERE provider = $1 AND event = $2 AND done_at IS NULL";
     FORGET_MESSAGES = "DELETE FROM payment_inbox WHERE received_at < $1";
     COUNT_WAITING = "SELECT COUNT(*) FROM payment_inbox WHERE done_at IS NULL";
@@ -75,8 +82,12 @@ impl Payments {
     }
 
     pub(crate) async fn take_in(&self, message: Message) -> Result<(), Refusal> {
-        let kept = self.0.db.write(move |tx| take_in(tx, &message)).await;
-        kept.map_err(|_: Error| Refusal::Storage)
+        let keys = self.0.keys.clone();
+        let kept = self.0.write(move |tx| take_in(tx, &keys, &message)).await;
+        for event in kept.map_err(|_: Error| Refusal::Storage)? {
+            self.0.tell_harm("payment_inbox", &event).await;
+        }
+        Ok(())
     }
 
     async fn told_refusal(&self, provider: Provider, why: Refusal, now: Timestamp) {
@@ -90,9 +101,9 @@ impl Payments {
             reason: storeward_base::Fault::code(&why).to_owned(),
             count,
         };
-        let told = self.0.db.write(move |tx| tx.append(Actor::System, None, fact.clone()).map(drop));
+        let told = self.0.write(move |tx| Ok(tx.append(Actor::System, None, fact.clone()).map(drop)?));
         // The message is refused all the same.
-        drop::<Result<(), storeward_store::Error>>(told.await);
+        drop(told.await);
     }
 
     /// Works on one message: asks the provider about the payment that it is about.
@@ -104,7 +115,7 @@ impl Payments {
         let found = {
             let (objects, payment) =
                 ([vec![note.object.clone()], note.others.clone()].concat(), note.payment);
-            self.0.db.read(move |reader| find_attempt(reader, provider, &objects, payment)).await?
+            self.0.read(move |reader| find_attempt(reader, provider, &objects, payment)).await?
         };
         let payment = match found {
             Found::Attempt(attempt) => {
@@ -132,7 +143,6 @@ impl Payments {
         claim: Option<Claim>,
     ) -> Result<(), Error> {
         self.0
-            .db
             .write(move |tx| {
                 tx.commit_silent("what a message led to is told by other facts");
                 let now = tx.now();
@@ -147,13 +157,101 @@ impl Payments {
 
     /// How many messages wait to be worked on.
     pub async fn waiting(&self) -> Result<u64, Error> {
-        self.0.db.read(|reader| Ok(reader.query_one(COUNT_WAITING, &[], |row| row.get(0))?)).await
+        self.0.read(|reader| Ok(reader.query_one(COUNT_WAITING, &[], |row| row.get(0))?)).await
     }
 }
 
-fn take_in(tx: &mut Tx<'_>, message: &Message) -> Result<(), Error> {
+/// A message as it is kept.
+struct Kept {
+    provider: String,
+    event: String,
+    parts: Vec<Vec<u8>>,
+    tag: Option<Vec<u8>>,
+}
+
+/// What is sealed of a message. Which payment it turned out to be about, and when it was done, is written later and decides nothing.
+fn sealed(texts: [&str; 4], transmission: Option<&str>, at: Timestamp) -> Vec<Vec<u8>> {
+    let mut parts: Vec<Vec<u8>> = texts.iter().map(|text| text.as_bytes().to_vec()).collect();
+    parts.push(transmission.map_or_else(Vec::new, |text| [b"=", text.as_bytes()].concat()));
+    parts.push(crate::believed::moment(at).to_vec());
+    parts
+}
+
+fn slices(parts: &[Vec<u8>]) -> Vec<&[u8]> {
+    parts.iter().map(Vec::as_slice).collect()
+}
+
+fn kept(row: &Row<'_>) -> Result<Kept, StoreError> {
+    let [provider, event]: [String; 2] = [row.get(0)?, row.get(1)?];
+    let (transmission, kind, object): (Option<String>, String, String) =
+        (row.get(2)?, row.get(3)?, row.get(4)?);
+    let parts = sealed([&provider, &event, &kind, &object], transmission.as_deref(), row.get(5)?);
+    Ok(Kept { provider, event, parts, tag: row.get(6)? })
+}
+
+fn each(reader: &mut Reader<'_>, mut work: impl FnMut(Kept)) -> Result<(), StoreError> {
+    for provider in Provider::ALL {
+        let mut after = String::new();
+        loop {
+            let page = reader.query_many(SOME_MESSAGES, params![provider.word(), &after, 500_u32], kept)?;
+            let Some(last) = page.last() else { break };
+            after.clone_from(&last.event);
+            page.into_iter().for_each(&mut work);
+        }
+    }
+    Ok(())
+}
+
+/// Messages that Storeward did not write so, by the providers' names of them.
+pub(crate) fn harmed(reader: &mut Reader<'_>, keys: &Keys) -> Result<Vec<String>, StoreError> {
+    let mut found = Vec::new();
+    each(reader, |one| {
+        if !keys.fits_message(one.tag.as_deref(), &slices(&one.parts)) {
+            found.push(one.event);
+        }
+    })?;
+    Ok(found)
+}
+
+/// Gives those of an earlier version their tag; see [`Payments::bind_old_blocking`].
+pub(crate) fn bind(tx: &mut Tx<'_>, keys: &Keys) -> Result<(), StoreError> {
+    let mut unbound = Vec::new();
+    each(tx, |one| {
+        if one.tag.is_none() {
+            unbound.push(one);
+        }
+    })?;
+    for one in unbound {
+        let tag = keys.tag_of_message(&slices(&one.parts));
+        tx.execute(MESSAGE_BOUND, params![&one.provider, &one.event, tag])?;
+    }
+    Ok(())
+}
+
+/// Rows that keep a message out and were not written by Storeward go: their names.
+fn drop_harmed(tx: &mut Tx<'_>, keys: &Keys, message: &Message) -> Result<Vec<String>, Error> {
+    let provider = message.provider.word();
+    let known = params![provider, &message.event, message.transmission.clone()];
+    let mut dropped = Vec::new();
+    for one in tx.query_many(KNOWN_MESSAGES, known, kept)? {
+        if !keys.fits_message(one.tag.as_deref(), &slices(&one.parts)) {
+            tx.execute(DROP_MESSAGE, params![provider, &one.event])?;
+            dropped.push(one.event);
+        }
+    }
+    Ok(dropped)
+}
+
+/// Which rows stood in its way that somebody else had written.
+fn take_in(tx: &mut Tx<'_>, keys: &Keys, message: &Message) -> Result<Vec<String>, Error> {
     tx.commit_silent("a message is a hint; what it leads to is told");
     let now = tx.now();
+    let dropped = drop_harmed(tx, keys, message)?;
+    let parts = sealed(
+        [message.provider.word(), &message.event, &message.kind, &message.object],
+        message.transmission.as_deref(),
+        now,
+    );
     let payment = message.payment.as_deref().and_then(|id| id.parse::<PaymentId>().ok());
     let values = params![
         message.provider.word(),
@@ -162,10 +260,11 @@ fn take_in(tx: &mut Tx<'_>, message: &Message) -> Result<(), Error> {
         &message.kind,
         &message.object,
         payment,
-        now
+        now,
+        keys.tag_of_message(&slices(&parts))
     ];
     if tx.execute(TAKE_IN, values)? == 0 {
-        return Ok(());
+        return Ok(dropped);
     }
     let note = Note {
         provider: message.provider.word().to_owned(),
@@ -178,7 +277,7 @@ fn take_in(tx: &mut Tx<'_>, message: &Message) -> Result<(), Error> {
     let payload = serde_json::to_vec(&note).unwrap_or_default();
     let key = format!("{}/{}", note.provider, note.event);
     enqueue(tx, &NewJob::new(JOB, payload).unique(key))?;
-    Ok(())
+    Ok(dropped)
 }
 
 enum Found {

@@ -1,15 +1,42 @@
 //! The janitor: asks about calls of which nobody knows what they did, and about payments of which nothing was heard.
+//!
+//! Each provider has a lane of its own, so that one that is away holds up nothing of the other. A lane takes what is due, the oldest
+//! first, a few at a time; where a provider answers none of them, the lane ends, and what it did not come to stays due and is first in
+//! the next round. Whatever was asked about in vain is asked about again after twice as long, up to an hour.
 
-use std::sync::Arc;
+use std::time::Duration;
+
+use storeward_base::{PaymentId, Timestamp};
+use storeward_store::{Reader, Row, params, statements};
+use tokio::task::JoinSet;
 
 use crate::error::Error;
-use crate::model::{Call, CallState, Operation};
+use crate::model::{Call, CallState, Operation, Provider};
 use crate::payments::Payments;
 use crate::provider::Trouble;
 use crate::sql;
 
-/// So many of each a round; the next round is a minute away.
-const MOST: u32 = 200;
+statements! {
+    DUE_CALLS = "SELECT key FROM payment_call WHERE settled_at IS NULL AND provider = $1 AND last_sent_at <= $2 \
+        AND (ask_at IS NULL OR ask_at <= $3) ORDER BY COALESCE(ask_at, last_sent_at), first_sent_at, key LIMIT $4";
+    ASKED = "UPDATE payment_call SET asks = asks + 1, ask_at = $2 WHERE key = $1 AND settled_at IS NULL";
+    ASKS_OF = "SELECT asks FROM payment_call WHERE key = $1";
+    DUE_PAYMENTS = "SELECT id FROM payment WHERE look_at <= $1 AND provider = $2 ORDER BY look_at, id LIMIT $3";
+    DUE_UNBEGUN = "SELECT id FROM payment WHERE look_at <= $1 AND provider IS NULL ORDER BY look_at, id LIMIT $2";
+    LOOKS_OF = "SELECT looks FROM payment WHERE id = $1";
+    LOOK_LATER = "UPDATE payment SET looks = looks + 1, look_at = $2 WHERE id = $1";
+    UNKNOWN_CALLS = "SELECT c.payment, p.order_id, c.provider, c.operation, c.first_sent_at, c.asks, c.ask_at FROM payment_call c \
+        JOIN payment p ON p.id = c.payment WHERE c.settled_at IS NULL AND c.state = 'unsure' ORDER BY c.first_sent_at, c.key LIMIT $1";
+    COUNT_UNKNOWN = "SELECT COUNT(*) FROM payment_call WHERE settled_at IS NULL AND state = 'unsure'";
+}
+
+/// So many of each in a lane and a round; the next round is a minute away.
+const MOST: u32 = 400;
+/// So many at the same time.
+const AT_ONCE: usize = 8;
+/// Between two questions about the same call.
+const ASK_AGAIN: Duration = Duration::from_secs(60);
+const ASK_AT_LEAST_EVERY: Duration = Duration::from_secs(3600);
 
 /// What a round did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -19,36 +46,91 @@ pub struct Round {
     pub looked: u32,
     /// The provider did not answer.
     pub failed: u32,
+    /// Due, and left to the next round, since the provider answers nothing at the moment.
+    pub left: u32,
+}
+
+impl Round {
+    fn and(self, other: Round) -> Round {
+        Round {
+            asked: self.asked + other.asked,
+            settled: self.settled + other.settled,
+            looked: self.looked + other.looked,
+            failed: self.failed + other.failed,
+            left: self.left + other.left,
+        }
+    }
+}
+
+/// A call of which nobody knows what it did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unknown {
+    pub payment: PaymentId,
+    pub order: String,
+    pub provider: Provider,
+    pub operation: Operation,
+    /// When it was sent first.
+    pub since: Timestamp,
+    /// How often the provider was asked about it in vain, and when it is asked next.
+    pub asks: u32,
+    pub next_at: Option<Timestamp>,
+}
+
+fn unknown(row: &Row<'_>) -> Result<Unknown, storeward_store::Error> {
+    let wrong = |index| storeward_store::Error::Column { index, wanted: "a word that is known" };
+    Ok(Unknown {
+        payment: row.get(0)?,
+        order: row.get(1)?,
+        provider: Provider::of_word(&row.get::<String>(2)?).ok_or(wrong(2))?,
+        operation: Operation::of_word(&row.get::<String>(3)?).ok_or(wrong(3))?,
+        since: row.get(4)?,
+        asks: row.get(5)?,
+        next_at: row.get(6)?,
+    })
+}
+
+/// How one question ended.
+enum Asked {
+    Settled,
+    Open,
+    /// The provider did not answer.
+    Silent,
+    /// It was answered, or not asked, and cannot be gone on with.
+    Failed,
+}
+
+impl Asked {
+    /// What stops the round is the database alone.
+    fn of(done: Result<bool, Error>) -> Result<Asked, Error> {
+        match done {
+            Ok(true) => Ok(Asked::Settled),
+            Ok(false) => Ok(Asked::Open),
+            Err(Error::Store(why)) => Err(Error::Store(why)),
+            Err(Error::NotReached { .. }) => Ok(Asked::Silent),
+            Err(_) => Ok(Asked::Failed),
+        }
+    }
+}
+
+/// Twice as long each time.
+fn wait(first: Duration, times: u32, most: Duration) -> Duration {
+    first.saturating_mul(1 << times.min(12)).min(most)
 }
 
 impl Payments {
     /// Asks about what is open. One that fails holds none of the others up.
     pub async fn round(&self) -> Result<Round, Error> {
-        let mut round = Round::default();
-        let (now, pace) = (self.0.now(), self.0.pace);
-        let until = now.minus(pace.settle_after);
-        let calls = self.0.db.read(move |reader| sql::unsettled_since(reader, until, MOST)).await?;
-        for call in calls {
-            round.asked += 1;
-            match self.resolve(&call).await {
-                Ok(true) => round.settled += 1,
-                Ok(false) => {}
-                Err(Error::Store(why)) => return Err(Error::Store(why)),
-                Err(_) => round.failed += 1,
-            }
-        }
-        let due = self.0.db.read(move |reader| sql::due_for_a_look(reader, now, MOST)).await?;
-        for id in due {
-            round.looked += 1;
-            match self.look(id).await {
-                Ok(_) => {}
-                Err(Error::Store(why)) => return Err(Error::Store(why)),
-                Err(_) => {
-                    round.failed += 1;
-                    self.look_later(id).await?;
-                }
-            }
-        }
+        let lane = |provider| {
+            let payments = self.clone();
+            async move { payments.lane(provider).await }
+        };
+        let unbegun = self.clone();
+        let (stripe, paypal, rest) = tokio::join!(
+            lane(Provider::Stripe),
+            lane(Provider::PayPal),
+            async move { unbegun.unbegun().await }
+        );
+        let mut round = stripe?.and(paypal?).and(rest?);
         let (removed, kept) = self.remove_methods().await?;
         round.settled += removed;
         round.failed += kept;
@@ -60,20 +142,124 @@ impl Payments {
         Ok(round)
     }
 
-    async fn look_later(&self, id: storeward_base::PaymentId) -> Result<(), Error> {
-        let shared = Arc::clone(&self.0);
+    async fn lane(&self, provider: Provider) -> Result<Round, Error> {
+        let mut round = Round::default();
+        if self.0.gateway(provider).is_err() {
+            return Ok(round);
+        }
+        let (now, until) = (self.0.now(), self.0.now().minus(self.0.pace.settle_after));
+        let due = move |reader: &mut Reader<'_>| {
+            let values = params![provider.word(), until, now, MOST];
+            Ok(reader.query_many(DUE_CALLS, values, |row| row.get::<String>(0))?)
+        };
+        let calls = self.0.read(due).await?;
+        let is_away = self.ask_all(calls, &mut round).await?;
+        let due = move |reader: &mut Reader<'_>| {
+            let values = params![now, provider.word(), MOST];
+            Ok(reader.query_many(DUE_PAYMENTS, values, |row| row.get::<PaymentId>(0))?)
+        };
+        let payments = self.0.read(due).await?;
+        if is_away {
+            round.left += u32::try_from(payments.len()).unwrap_or(u32::MAX);
+        } else {
+            self.look_at_all(payments, &mut round).await?;
+        }
+        Ok(round)
+    }
+
+    /// Payments that nobody began to pay: their time may be over.
+    async fn unbegun(&self) -> Result<Round, Error> {
+        let (mut round, now) = (Round::default(), self.0.now());
+        let due = move |reader: &mut Reader<'_>| {
+            Ok(reader.query_many(DUE_UNBEGUN, params![now, MOST], |row| row.get::<PaymentId>(0))?)
+        };
+        let payments = self.0.read(due).await?;
+        self.look_at_all(payments, &mut round).await?;
+        Ok(round)
+    }
+
+    /// True where the provider is away.
+    async fn ask_all(&self, calls: Vec<String>, round: &mut Round) -> Result<bool, Error> {
+        for (at, few) in calls.chunks(AT_ONCE).enumerate() {
+            let mut asking = JoinSet::new();
+            for key in few {
+                let (payments, key) = (self.clone(), key.clone());
+                asking.spawn(async move { payments.ask(&key).await });
+            }
+            let asked = together(asking).await?;
+            round.asked += u32::try_from(asked.len()).unwrap_or(u32::MAX);
+            if counted(&asked, round) {
+                round.left += u32::try_from(calls.len() - (at * AT_ONCE + few.len())).unwrap_or(u32::MAX);
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    async fn look_at_all(&self, due: Vec<PaymentId>, round: &mut Round) -> Result<(), Error> {
+        for (at, few) in due.chunks(AT_ONCE).enumerate() {
+            let mut looking = JoinSet::new();
+            for id in few {
+                let (payments, id) = (self.clone(), *id);
+                looking.spawn(async move {
+                    let looked = Asked::of(payments.look(id).await.map(|_| false))?;
+                    if matches!(looked, Asked::Silent | Asked::Failed) {
+                        payments.look_later(id).await?;
+                    }
+                    Ok(looked)
+                });
+            }
+            let looked = together(looking).await?;
+            round.looked += u32::try_from(looked.len()).unwrap_or(u32::MAX);
+            if counted(&looked, round) {
+                round.left += u32::try_from(due.len() - (at * AT_ONCE + few.len())).unwrap_or(u32::MAX);
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// One call; where nothing is known of it then, it is asked about later.
+    async fn ask(&self, key: &str) -> Result<Asked, Error> {
+        let done = match self.call_now(key).await {
+            Ok(call) => self.resolve(&call).await,
+            Err(why) => Err(why),
+        };
+        let asked = Asked::of(done)?;
+        if !matches!(asked, Asked::Settled) {
+            let key = key.to_owned();
+            let first = ASK_AGAIN.min(self.0.pace.settle_after);
+            let later = self.0.write(move |tx| {
+                tx.commit_silent("a call of which nothing is known yet is asked about later");
+                let asks: Option<u32> = tx.query_optional(ASKS_OF, params![&key], |row| row.get(0))?;
+                let at = tx.now().plus(wait(first, asks.unwrap_or(0), ASK_AT_LEAST_EVERY));
+                tx.execute(ASKED, params![&key, at])?;
+                Ok(())
+            });
+            later.await?;
+        }
+        Ok(asked)
+    }
+
+    /// When a look is due is no part of what is sealed: nothing of the payment has to be believed for it.
+    async fn look_later(&self, id: PaymentId) -> Result<(), Error> {
+        let first = self.0.pace.first_look;
+        let later = self.0.write(move |tx| {
+            tx.commit_silent("a provider that does not answer is asked again later");
+            let looks: Option<u32> = tx.query_optional(LOOKS_OF, params![id], |row| row.get(0))?;
+            let at = tx.now().plus(wait(first, looks.unwrap_or(0).min(6), ASK_AT_LEAST_EVERY * 6));
+            tx.execute(LOOK_LATER, params![id, at])?;
+            Ok(())
+        });
+        later.await
+    }
+
+    /// Calls of which nobody knows what they did, the oldest first; and how many there are.
+    pub async fn unknown(&self, most: u32) -> Result<(Vec<Unknown>, u64), Error> {
         self.0
-            .db
-            .write(move |tx| {
-                tx.commit_silent("a provider that does not answer is asked again later");
-                let before = sql::get(tx, id)?;
-                let wait = shared.pace.first_look.saturating_mul(1 << before.looks.min(6));
-                let after = crate::model::Payment {
-                    looks: before.looks.saturating_add(1),
-                    look_at: Some(tx.now().plus(wait)),
-                    ..before
-                };
-                sql::save(tx, &after)
+            .read(move |reader| {
+                let calls = reader.query_many(UNKNOWN_CALLS, params![most.min(500)], unknown)?;
+                Ok((calls, reader.query_one(COUNT_UNKNOWN, &[], |row| row.get(0))?))
             })
             .await
     }
@@ -149,11 +335,28 @@ impl Payments {
         }
         let held = held.clone();
         self.0
-            .db
             .write(move |tx| {
                 tx.commit_silent("a call goes out once more under the same key");
-                Ok(sql::send_again(tx, &held)?)
+                sql::send_again(tx, &held)
             })
             .await
     }
+}
+
+/// Waits for all of them. What the first failing database says ends the round.
+async fn together(mut tasks: JoinSet<Result<Asked, Error>>) -> Result<Vec<Asked>, Error> {
+    let mut all = Vec::new();
+    while let Some(done) = tasks.join_next().await {
+        all.push(done.unwrap_or(Ok(Asked::Failed))?);
+    }
+    Ok(all)
+}
+
+/// Counts them; true where the provider answered none.
+fn counted(all: &[Asked], round: &mut Round) -> bool {
+    let count =
+        |is: fn(&Asked) -> bool| u32::try_from(all.iter().filter(|one| is(one)).count()).unwrap_or(u32::MAX);
+    round.settled += count(|one| matches!(one, Asked::Settled));
+    round.failed += count(|one| matches!(one, Asked::Silent | Asked::Failed));
+    !all.is_empty() && all.iter().all(|one| matches!(one, Asked::Silent))
 }

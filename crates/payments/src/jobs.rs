@@ -19,7 +19,7 @@ const GAP: Duration = Duration::from_secs(3 * 3600);
 
 impl Payments {
     pub fn handlers(&self) -> Vec<Handler> {
-        let [message, news, round, erasures, gaps, day, orders, forget] =
+        let [message, news, round, erasures, gaps, day, orders, rows, forget] =
             std::array::from_fn(|_| self.clone());
         vec![
             Handler::new(inbox::JOB, move |job| {
@@ -80,6 +80,15 @@ impl Payments {
             })
             .every(15 * MINUTE)
             .time_limit(20 * MINUTE),
+            Handler::new("payments.rows", move |job| {
+                let payments = rows.clone();
+                async move {
+                    payments.look_at_rows().await?;
+                    Ok(payments.finish_job(job.claim()).await?)
+                }
+            })
+            .every(DAY)
+            .time_limit(HOUR),
             Handler::new("payments.forget", move |job| {
                 let payments = forget.clone();
                 async move { Ok::<(), Failed>(payments.forget(job.claim()).await?) }
@@ -109,7 +118,6 @@ impl Payments {
 
     async fn finish_job(&self, claim: Claim) -> Result<(), Error> {
         self.0
-            .db
             .write(move |tx| {
                 tx.commit_silent("a round over payments");
                 Ok(claim.finish(tx)?)
@@ -146,7 +154,6 @@ impl Payments {
     async fn forget(&self, claim: Claim) -> Result<(), Error> {
         let shared = std::sync::Arc::clone(&self.0);
         self.0
-            .db
             .write(move |tx| {
                 tx.commit_silent("messages, deliveries and addresses that were kept long enough");
                 shared.forget_messages(tx)?;

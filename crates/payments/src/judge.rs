@@ -136,7 +136,7 @@ impl Payments {
 
     /// A dispute that says fraud is a label for all attempts of the payment, from now on.
     pub(crate) async fn judge_disputed(&self, id: PaymentId) -> Result<(), Error> {
-        let all = self.0.db.read(move |reader| crate::disputes::of(reader, id)).await?;
+        let all = self.0.read(move |reader| crate::disputes::of(reader, id)).await?;
         let is_fraud = |one: &crate::disputes::Dispute| {
             let reason = one.reason.to_ascii_lowercase();
             ["fraud", "unauthori"].iter().any(|word| reason.contains(word))
@@ -150,7 +150,6 @@ impl Payments {
     /// The judgements of some payments, by payment; the last one of each.
     pub async fn last_judgements(&self, ids: Vec<PaymentId>) -> Result<Vec<Judgement>, Error> {
         self.0
-            .db
             .read(move |reader| {
                 let mut found = Vec::new();
                 for id in ids {

@@ -70,6 +70,7 @@ pub(crate) fn post(
     lines: &[(Account, i64)],
     reference: &str,
 ) -> Result<(), Error> {
+    crate::believed::touched(tx, payment)?;
     let (entry, now) = (tx.event_id().to_string(), tx.now());
     for (account, amount) in lines {
         let id = tx.event_id().to_string();

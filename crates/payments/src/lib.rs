@@ -6,13 +6,15 @@
 //! **Holds** a call that moves something is durable before it goes out, under a key that follows from what it is; what came of
 //! it is read from the provider; while nobody knows, nothing else is begun; the sum of what is taken and given back is
 //! guarded by the database; a message is believed only when signed and then only as a hint; an entry of the books sums to zero or is
-//! not written.
+//! not written; what the database holds of a payment bears a seal, and counts for nothing where it does not fit.
 //! **Never** a card number; a key, a token or a buyer's name in an event, an error or a log; a second payment because the first
 //! did not answer; money of a live account in test mode, or the other way round.
 //! **Emits** `payment.*`.
 #![forbid(unsafe_code)]
 
 mod apply;
+mod believed;
+mod bound;
 mod config;
 pub mod desk;
 pub mod disputes;
@@ -40,11 +42,12 @@ mod stripe;
 mod verbs;
 pub mod webhooks;
 
+pub use bound::{Unsealed, harmed_rows};
 pub use config::{
     CaptureWord, ConfigFault, HookSection, Mode, PayPalSection, PaymentsSection, Settings, StripeSection,
 };
 pub use error::Error;
-pub use janitor::Round;
+pub use janitor::{Round, Unknown};
 pub use judge::{
     Account, Front, Judgement, OrderFacts, Review, RuleWish, Scorer, TrialFigures, Verdict, Weight, Witness,
 };
@@ -94,5 +97,15 @@ pub const MIGRATIONS: &[storeward_store::Migration] = &[
         domain: "payments",
         number: 7,
         sql: include_str!("../migrations/0007_embedded.sql"),
+    },
+    storeward_store::Migration {
+        domain: "payments",
+        number: 8,
+        sql: include_str!("../migrations/0008_seals.sql"),
+    },
+    storeward_store::Migration {
+        domain: "payments",
+        number: 9,
+        sql: include_str!("../migrations/0009_asks.sql"),
     },
 ];

@@ -83,6 +83,7 @@ fn find(reader: &mut Reader<'_>, id: &str) -> Result<Option<Method>, Error> {
 }
 
 fn customer_of(reader: &mut Reader<'_>, payment: PaymentId) -> Result<Option<String>, Error> {
+    crate::believed::seen(reader, payment)?;
     Ok(reader.query_optional(CUSTOMER_OF, params![payment], |row| row.get(0))?.flatten())
 }
 
@@ -92,7 +93,6 @@ impl Payments {
         let mark = self.0.customers.mark(customer);
         let found = self
             .0
-            .db
             .read(move |reader| Ok::<_, Error>(reader.query_many(METHODS_OF, params![&mark], method)?));
         Ok(found.await?.into_iter().filter(|one| one.is_kept).collect())
     }
@@ -101,7 +101,7 @@ impl Payments {
     /// answers. Another customer's is none ([`Error::NoMethod`]).
     pub async fn remove_method(&self, actor: Actor, customer: &str, id: &str) -> Result<(), Error> {
         let (mark, id) = (self.0.customers.mark(customer), id.to_owned());
-        let held = self.0.db.write(move |tx| {
+        let held = self.0.write(move |tx| {
             let held =
                 find(tx, &id)?.filter(|one| one.customer == mark && one.is_kept).ok_or(Error::NoMethod)?;
             removing(tx, actor, &held, "asked")?;
@@ -113,7 +113,7 @@ impl Payments {
     /// The customer is erased: whatever is kept of theirs goes, here and at the providers. How many there were.
     pub async fn forget_customer(&self, actor: Actor, customer: &str) -> Result<u32, Error> {
         let mark = self.0.customers.mark(customer);
-        let held = self.0.db.write(move |tx| {
+        let held = self.0.write(move |tx| {
             tx.commit_silent("nothing was kept of a customer who is forgotten");
             let held = tx.query_many(METHODS_OF, params![&mark], method)?;
             for one in held.iter().filter(|one| one.is_kept) {
@@ -161,11 +161,8 @@ impl Payments {
 
     /// Once more for those that the provider was not told of. How many were, and how many could not be.
     pub(crate) async fn remove_methods(&self) -> Result<(u32, u32), Error> {
-        let held = self
-            .0
-            .db
-            .read(|reader| Ok::<_, Error>(reader.query_many(METHODS_REMOVING, &[], method)?))
-            .await?;
+        let held =
+            self.0.read(|reader| Ok::<_, Error>(reader.query_many(METHODS_REMOVING, &[], method)?)).await?;
         let (mut removed, mut failed) = (0, 0);
         for one in &held {
             match self.forget_at_the_provider(one).await {
@@ -189,7 +186,6 @@ impl Payments {
             Ok(()) | Err(Trouble::Refused(_)) => {
                 let id = held.id.clone();
                 self.0
-                    .db
                     .write(move |tx| {
                         tx.commit_silent("that it goes was told before");
                         tx.execute(REMOVE_METHOD, params![&id])?;
@@ -207,7 +203,7 @@ impl Payments {
             return Ok(());
         }
         let (id, provider) = (payment.id, attempt.provider);
-        let known = self.0.db.read(move |reader| {
+        let known = self.0.read(move |reader| {
             let known = reader.query_optional(METHOD_OF_PAYMENT, params![id, provider.word()], method)?;
             Ok::<_, Error>((known.is_some(), customer_of(reader, id)?))
         });
@@ -219,7 +215,7 @@ impl Payments {
         // Not there yet, or no answer: the next look finds it.
         let Ok(Some(saved)) = saved else { return Ok(()) };
         let shared = Arc::clone(&self.0);
-        self.0.db.write(move |tx| shared.keep(tx, id, provider, &customer, &saved)).await
+        self.0.write(move |tx| shared.keep(tx, id, provider, &customer, &saved)).await
     }
 
     /// Pays with a kept means of payment. The payment's customer is whose it has to be. Where the bank wants to hear from the buyer the
@@ -233,8 +229,7 @@ impl Payments {
         let shared = Arc::clone(&self.0);
         let wanted = wanted.to_owned();
         let way = self.judge_paying(id, wanted.clone()).await?;
-        let planned =
-            self.0.db.write(move |tx| shared.plan_paying(tx, id, (&wanted, attendance), way)).await?;
+        let planned = self.0.write(move |tx| shared.plan_paying(tx, id, (&wanted, attendance), way)).await?;
         if let Some((call, attempt)) = planned {
             self.open_page(&call, &attempt).await?;
         }
@@ -246,7 +241,7 @@ impl Payments {
     /// What is judged before a kept means of payment is used. The shop's own server says so, so that nothing of a browser is known; a
     /// request that comes again is no second attempt.
     async fn judge_paying(&self, id: PaymentId, wanted: String) -> Result<Way, Error> {
-        let read = self.0.db.read(move |reader| {
+        let read = self.0.read(move |reader| {
             let held = find(reader, &wanted)?.filter(|one| one.is_kept);
             let begun = sql::attempts_of(reader, id)?;
             let is_new =
@@ -275,10 +270,9 @@ impl Payments {
         let of = (attempt.payment, attempt.number);
         let sealed = self.0.seal_address(of, &address);
         self.0
-            .db
             .write(move |tx| {
                 tx.commit_silent("where the buyer answers their bank");
-                Ok(sql::attempt_opened(tx, of, &reference, Some(sealed.clone()))?)
+                sql::attempt_opened(tx, of, &reference, Some(sealed.clone()))
             })
             .await
     }

@@ -12,14 +12,17 @@ use storeward_seal::fingerprint::hmac_sha256;
 use storeward_store::jobs::{Failed, Job, NewJob, enqueue};
 use storeward_store::{Reader, Tx, params, statements};
 
+use crate::believed::Keys;
 use crate::error::Error;
 use crate::model::Payment;
 use crate::payments::{Payments, Shared};
 
 statements! {
-    INSERT_NEWS = "INSERT INTO payment_news (id, payment, hook, kind, body, made_at, tries, last_code, last_at, taken_at) \
-                   VALUES ($1, $2, $3, $4, $5, $6, 0, NULL, NULL, NULL)";
-    FIND_NEWS = "SELECT payment, hook, body, tries, taken_at FROM payment_news WHERE id = $1";
+    INSERT_NEWS = "INSERT INTO payment_news (id, payment, hook, kind, body, made_at, tries, last_code, last_at, taken_at, tag) \
+                   VALUES ($1, $2, $3, $4, $5, $6, 0, NULL, NULL, NULL, $7)";
+    FIND_NEWS = "SELECT payment, hook, kind, body, taken_at, tag FROM payment_news WHERE id = $1";
+    SOME_NEWS = "SELECT id, payment, hook, kind, body, tag FROM payment_news WHERE id > $1 ORDER BY id LIMIT $2";
+    NEWS_BOUND = "UPDATE payment_news SET tag = $2 WHERE id = $1";
     NEWS_OF = "SELECT id, hook, kind, made_at, tries, last_code, last_at, taken_at FROM payment_news WHERE payment = $1 ORDER BY made_at, id LIMIT 200";
     NEWS_TRIED = "UPDATE payment_news SET tries = tries + 1, last_code = $2, last_at = $3, taken_at = $4 WHERE id = $1";
     FORGET_NEWS = "DELETE FROM payment_news WHERE made_at < $1";
@@ -98,6 +101,58 @@ fn body(payment: &Payment, kind: &str, at: Timestamp) -> String {
     .to_string()
 }
 
+/// What is sealed of a piece of news: the shop believes it, so nobody but Storeward may write one.
+fn sealed(id: &str, payment: PaymentId, hook: &str, kind: &str, body: &str) -> [String; 5] {
+    [id.to_owned(), payment.text(), hook.to_owned(), kind.to_owned(), body.to_owned()]
+}
+
+/// All news, each with what is sealed of it and its tag.
+fn each(
+    reader: &mut Reader<'_>,
+    mut work: impl FnMut(&mut Reader<'_>, &[String; 5], Option<Vec<u8>>) -> Result<(), storeward_store::Error>,
+) -> Result<(), storeward_store::Error> {
+    let mut after = String::new();
+    loop {
+        let page = reader.query_many(SOME_NEWS, params![&after, 500_u32], |row| {
+            let (id, hook): (String, String) = (row.get(0)?, row.get(2)?);
+            let (kind, body): (String, String) = (row.get(3)?, row.get(4)?);
+            Ok((sealed(&id, row.get(1)?, &hook, &kind, &body), row.get::<Option<Vec<u8>>>(5)?))
+        })?;
+        let Some(([last, ..], _)) = page.last() else { return Ok(()) };
+        after.clone_from(last);
+        for (parts, tag) in page {
+            work(reader, &parts, tag)?;
+        }
+    }
+}
+
+/// Ids of news that Storeward did not write so.
+pub(crate) fn harmed(reader: &mut Reader<'_>, keys: &Keys) -> Result<Vec<String>, storeward_store::Error> {
+    let mut found = Vec::new();
+    each(reader, |_, parts, tag| {
+        if !keys.fits_news(tag.as_deref(), &parts.each_ref().map(String::as_bytes)) {
+            found.push(parts[0].clone());
+        }
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// Gives those of an earlier version their tag; see [`Payments::bind_old_blocking`].
+pub(crate) fn bind(tx: &mut Tx<'_>, keys: &Keys) -> Result<(), storeward_store::Error> {
+    let mut unbound = Vec::new();
+    each(tx, |_, parts, tag| {
+        if tag.is_none() {
+            unbound.push((parts[0].clone(), keys.tag_of_news(&parts.each_ref().map(String::as_bytes))));
+        }
+        Ok(())
+    })?;
+    for (id, tag) in unbound {
+        tx.execute(NEWS_BOUND, params![id, tag])?;
+    }
+    Ok(())
+}
+
 /// Promises the news in the write of what it tells.
 pub(crate) fn promise(tx: &mut Tx<'_>, shared: &Shared, payment: &Payment) -> Result<(), Error> {
     for hook in &shared.settings.hooks {
@@ -105,7 +160,11 @@ pub(crate) fn promise(tx: &mut Tx<'_>, shared: &Shared, payment: &Payment) -> Re
         // Ids of events begin with their own word; this one is of a message.
         let id = format!("{PREFIX}{}", id.rsplit('_').next().unwrap_or_default());
         let kind = format!("payment.{}", payment.state.word());
-        let values = params![&id, payment.id, &hook.name, &kind, body(payment, &kind, now), now];
+        let body = body(payment, &kind, now);
+        let tag = shared
+            .keys
+            .tag_of_news(&sealed(&id, payment.id, &hook.name, &kind, &body).each_ref().map(String::as_bytes));
+        let values = params![&id, payment.id, &hook.name, &kind, body, now, tag];
         tx.execute(INSERT_NEWS, values)?;
         enqueue(tx, &NewJob::new(JOB, id.as_bytes()).unique(&id))?;
     }
@@ -121,17 +180,22 @@ impl Payments {
     pub(crate) async fn deliver(&self, job: Job) -> Result<(), Failed> {
         let id = String::from_utf8(job.payload().to_vec()).map_err(|_| Failed::for_good("payments.form"))?;
         let held = id.clone();
-        let found = self.0.db.read(move |reader| {
-            reader.query_optional(FIND_NEWS, params![&held], |row| {
-                Ok((
-                    row.get::<PaymentId>(0)?,
-                    row.get::<String>(1)?,
-                    row.get::<String>(2)?,
-                    row.get::<Option<Timestamp>>(4)?,
-                ))
-            })
+        let found = self.0.read(move |reader| {
+            Ok(reader.query_optional(FIND_NEWS, params![&held], |row| {
+                let (name, kind): (String, String) = (row.get(1)?, row.get(2)?);
+                let body: String = row.get(3)?;
+                let payment: PaymentId = row.get(0)?;
+                let parts = sealed(&held, payment, &name, &kind, &body);
+                Ok((payment, parts, row.get::<Option<Timestamp>>(4)?, row.get::<Option<Vec<u8>>>(5)?))
+            })?)
         });
-        let Some((payment, name, body, taken)) = found.await? else { return Ok(()) };
+        let Some((payment, parts, taken, tag)) = found.await? else { return Ok(()) };
+        if !self.0.keys.fits_news(tag.as_deref(), &parts.each_ref().map(String::as_bytes)) {
+            // The shop would believe it.
+            self.0.tell_harm("payment_news", &id).await;
+            return Err(Failed::for_good("payments.row_harmed"));
+        }
+        let [_, _, name, _, body] = parts;
         let hook = self.0.settings.hooks.iter().find(|hook| hook.name == name);
         // It was taken, or the address is no longer in the config.
         let Some(hook) = hook.filter(|_| taken.is_none()) else { return Ok(()) };
@@ -140,7 +204,7 @@ impl Payments {
         let is_last = job.attempt() >= ATTEMPTS;
         let claim = job.claim();
         let told = facts::ShopNotTold { payment, hook: name, code: code.clone() };
-        let written = self.0.db.write(move |tx| -> Result<(), storeward_store::Error> {
+        let written = self.0.write(move |tx| -> Result<(), Error> {
             let now = tx.now();
             tx.execute(NEWS_TRIED, params![&id, &code, now, is_taken.then_some(now)])?;
             if is_last && !is_taken {
@@ -148,7 +212,7 @@ impl Payments {
             } else {
                 tx.commit_silent("that the shop was told stands in the log of deliveries");
             }
-            if is_taken || is_last { claim.finish(tx) } else { Ok(()) }
+            if is_taken || is_last { Ok(claim.finish(tx)?) } else { Ok(()) }
         });
         written.await?;
         if is_taken || is_last { Ok(()) } else { Err(Failed::later("payments.hook_refused")) }

@@ -177,7 +177,6 @@ impl Payments {
         }
         orders.iter().try_for_each(|order| check(order, now))?;
         self.0
-            .db
             .write(move |tx| {
                 tx.commit_silent("what the shop says of its orders; where it differs from payments is told");
                 let mut told = OrdersTold::default();
@@ -193,7 +192,7 @@ impl Payments {
     /// How the shop has an order, where it said so.
     pub async fn shop_order(&self, order: &str) -> Result<Option<ShopOrder>, Error> {
         let order = order.to_owned();
-        let found = self.0.db.read(move |reader| Ok::<_, Error>(find(reader, &order)?)).await?;
+        let found = self.0.read(move |reader| Ok::<_, Error>(find(reader, &order)?)).await?;
         Ok(found.map(|kept| kept.order))
     }
 }

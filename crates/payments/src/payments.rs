@@ -80,6 +80,8 @@ pub(crate) struct Shared {
     pub gateways: Vec<Gateway>,
     pub refusals: Refusals,
     pub judge: Judge,
+    pub keys: crate::believed::Keys,
+    pub harms: crate::bound::Told,
 }
 
 impl fmt::Debug for Payments {
@@ -109,6 +111,8 @@ impl Payments {
         gateways.extend(parts.settings.paypal.clone().map(Gateway::PayPal));
         let merchant = parts.settings.merchant.clone().unwrap_or_else(|| parts.db.ledger_name().to_string());
         Payments(Arc::new(Shared {
+            keys: crate::believed::Keys::new(&parts.data_key),
+            harms: crate::bound::Told::default(),
             customers: parts.pseudonym_key.mark_key("payments.customer"),
             emails: parts.pseudonym_key.mark_key("payments.email"),
             pages: parts.pseudonym_key.mark_key("payments.page"),
@@ -148,26 +152,25 @@ impl Payments {
     }
 
     pub async fn find(&self, id: PaymentId) -> Result<Option<Payment>, Error> {
-        self.0.db.read(move |reader| Ok(sql::find(reader, id)?)).await
+        self.0.read(move |reader| sql::find(reader, id)).await
     }
 
     /// A page of payments, newest first, behind the one with id `before`.
     pub async fn list(&self, before: Option<PaymentId>, limit: u32) -> Result<Vec<Payment>, Error> {
         // No id is behind this in the order of bytes.
         let before = before.map_or_else(|| "pay_~".to_owned(), PaymentId::text);
-        self.0.db.read(move |reader| Ok(sql::list(reader, &before, limit.min(500))?)).await
+        self.0.read(move |reader| sql::list(reader, &before, limit.min(500))).await
     }
 
     /// The payments of an order, newest first.
     pub async fn of_order(&self, order: &str) -> Result<Vec<Payment>, Error> {
         let order = order.to_owned();
-        self.0.db.read(move |reader| Ok(sql::of_order(reader, &order, 100)?)).await
+        self.0.read(move |reader| sql::of_order(reader, &order, 100)).await
     }
 
     /// Everything of one payment.
     pub async fn whole(&self, id: PaymentId) -> Result<Option<Whole>, Error> {
         self.0
-            .db
             .read(move |reader| {
                 let Some(payment) = sql::find(reader, id)? else { return Ok(None) };
                 Ok(Some(Whole {
@@ -237,6 +240,9 @@ impl Payments {
             &crate::disputes::statements(),
             &crate::judge::statements(),
             crate::orders::STATEMENTS,
+            crate::believed::STATEMENTS,
+            crate::bound::STATEMENTS,
+            crate::janitor::STATEMENTS,
         ]
         .concat()
     }
@@ -275,7 +281,7 @@ impl Shared {
     }
 
     pub async fn details(&self, id: PaymentId) -> Result<Details, Error> {
-        let sealed = self.db.read(move |reader| sql::details(reader, id)).await?;
+        let sealed = self.read(move |reader| sql::details(reader, id)).await?;
         self.unseal(id, &sealed)
     }
 

@@ -50,7 +50,7 @@ pub struct Difference {
     pub provider: String,
     /// `YYYY-MM-DD`, UTC.
     pub day: String,
-    /// `missing_here`, `missing_there`, `amount`, `not_in_the_books`, `shop_not_told`; of orders `order_missing`, `order_unpaid`,
+    /// `missing_here`, `missing_there`, `amount`, `not_in_the_books`, `row_harmed`, `shop_not_told`; of orders `order_missing`, `order_unpaid`,
     /// `order_cancelled`, `order_without_payment`, `order_amount`, `order_currency`, `order_not_refunded`, `payment_not_refunded`.
     pub what: String,
     /// The provider's object, the piece of news, or the shop's order.
@@ -108,7 +108,7 @@ impl Payments {
 
     /// How many there are.
     pub async fn count_differences(&self) -> Result<u64, Error> {
-        self.0.db.read(|reader| Ok(reader.query_one(COUNT_DIFFERENCES, &[], |row| row.get(0))?)).await
+        self.0.read(|reader| Ok(reader.query_one(COUNT_DIFFERENCES, &[], |row| row.get(0))?)).await
     }
 
     /// A page of them, newest first, behind the one with id `before`.
@@ -119,8 +119,8 @@ impl Payments {
     ) -> Result<Vec<Difference>, Error> {
         // No id is behind this in the order of bytes.
         let before = before.unwrap_or_else(|| "~".to_owned());
-        let rows = self.0.db.read(move |reader| {
-            reader.query_many(LIST_DIFFERENCES, params![before, limit.min(501)], |row| {
+        let rows = self.0.read(move |reader| {
+            let rows = reader.query_many(LIST_DIFFERENCES, params![before, limit.min(501)], |row| {
                 Ok(Difference {
                     id: row.get(9)?,
                     provider: row.get(0)?,
@@ -133,9 +133,10 @@ impl Payments {
                     currency: row.get(7)?,
                     found_at: row.get(8)?,
                 })
-            })
+            });
+            Ok(rows?)
         });
-        rows.await.map_err(|why: storeward_store::Error| why.into())
+        rows.await
     }
 
     async fn reconcile_one(&self, gateway: &Gateway, at: Timestamp) -> Result<Compared, Error> {
@@ -150,13 +151,18 @@ impl Payments {
         }
         let shared = Arc::clone(&self.0);
         let listed = Arc::new(listed);
-        self.0.db.write(move |tx| shared.compare(tx, provider, (start, end), &listed)).await
+        self.0.write(move |tx| shared.compare(tx, provider, (start, end), &listed)).await
     }
 
     async fn catch_up(&self, provider: Provider, movement: &Movement) -> Result<(), Error> {
         let reference = movement.reference.clone();
         let kind = movement.kind;
-        let is_known = self.0.db.read(move |reader| is_known(reader, provider, kind, &reference)).await?;
+        let is_known = self.0.read(move |reader| is_known(reader, provider, kind, &reference)).await;
+        let is_known = match is_known {
+            // It is told, and stands among the day's differences.
+            Err(Error::Harmed { .. }) => return Ok(()),
+            other => other?,
+        };
         let payment = movement.payment.as_deref().and_then(|id| id.parse::<PaymentId>().ok());
         let Some(payment) = payment.filter(|_| !is_known) else { return Ok(()) };
         match self.look(payment).await {
@@ -196,7 +202,7 @@ impl Shared {
         let mut there = BTreeSet::new();
         for movement in listed.iter().filter(|one| one.kind != MovementKind::Other) {
             there.insert(movement.reference.as_str());
-            if let Some(difference) = against_the_books(tx, provider, movement)? {
+            if let Some(difference) = against_or_harmed(tx, provider, movement)? {
                 found.push(difference);
             } else {
                 settle(tx, provider, &movement.reference)?;
@@ -253,6 +259,25 @@ impl Shared {
         let provider = provider.word().to_owned();
         tx.append(Actor::System, None, facts::DayReconciled { provider, day, compared, differences })?;
         Ok(Compared { compared, differences })
+    }
+}
+
+/// The same; a payment that is not what Storeward wrote is a difference of its own, and holds none of the others up.
+fn against_or_harmed(
+    tx: &mut Tx<'_>,
+    provider: Provider,
+    movement: &Movement,
+) -> Result<Option<Found>, Error> {
+    match against_the_books(tx, provider, movement) {
+        Err(Error::Harmed { row, .. }) => Ok(Some(Found {
+            what: "row_harmed",
+            reference: movement.reference.clone(),
+            payment: row.parse().ok(),
+            there: Some(movement.amount.minor),
+            here: None,
+            currency: Some(movement.amount.currency.to_string()),
+        })),
+        other => other,
     }
 }
 

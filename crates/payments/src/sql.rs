@@ -3,6 +3,7 @@
 use storeward_base::{PaymentId, Timestamp};
 use storeward_store::{Error as StoreError, Reader, Row, Tx, params, statements};
 
+use crate::believed::{seen, touched};
 use crate::error::Error;
 use crate::model::{
     Attempt, Call, CallState, Capture, CaptureMode, Operation, Payment, Piece, Provider, Refund, State,
@@ -52,7 +53,6 @@ statements! {
     FIND_DETAILS = "SELECT details FROM payment WHERE id = $1";
     WITH_EMAIL = "SELECT id, details FROM payment WHERE email IS NOT NULL AND updated_at < $1 ORDER BY updated_at LIMIT 500";
     WITHOUT_EMAIL = "UPDATE payment SET email = NULL, details = $2 WHERE id = $1";
-    DUE_FOR_A_LOOK = "SELECT id FROM payment WHERE look_at <= $1 ORDER BY look_at LIMIT $2";
     SAVE_PAYMENT = "UPDATE payment SET version = version + 1, is_open = CASE WHEN EXISTS (SELECT 1 FROM payment o WHERE \
         o.order_id = payment.order_id AND o.is_open = 1 AND o.id <> payment.id) THEN 0 ELSE $3 END, state = $4, authorized = $5, captured = $6, refunded = $7, \
         capturing = $8, refunding = $9, captures_ended = $10, unsure = $11, provider = $12, attempt = $13, look_at = $14, looks = $15, \
@@ -79,7 +79,6 @@ statements! {
     FIND_CALL = call_columns!("WHERE key = $1");
     CALLS_OF = call_columns!("WHERE payment = $1 ORDER BY first_sent_at, key LIMIT 500");
     UNSETTLED_OF = call_columns!("WHERE payment = $1 AND settled_at IS NULL ORDER BY first_sent_at, key LIMIT 100");
-    UNSETTLED_SINCE = call_columns!("WHERE settled_at IS NULL AND last_sent_at <= $1 ORDER BY last_sent_at LIMIT $2");
     COUNT_CALLS = "SELECT COUNT(*) FROM payment_call WHERE payment = $1 AND operation = $2";
     CALL_UNSURE = "UPDATE payment_call SET state = 'unsure', code = $2 WHERE key = $1 AND state = 'sent'";
     CALL_SETTLED = "UPDATE payment_call SET state = $2, code = $3, outcome = $4, settled_at = $5 WHERE key = $1 AND settled_at IS NULL";
@@ -215,7 +214,7 @@ pub(crate) struct NewRow<'a> {
     pub expires_at: Timestamp,
 }
 
-pub(crate) fn insert(tx: &mut Tx<'_>, row: NewRow<'_>) -> Result<(), StoreError> {
+pub(crate) fn insert(tx: &mut Tx<'_>, row: NewRow<'_>) -> Result<(), Error> {
     let now = tx.now();
     let NewRow { id, order, amount, capture, customer, email, details, expires_at } = row;
     let values = params![
@@ -230,28 +229,43 @@ pub(crate) fn insert(tx: &mut Tx<'_>, row: NewRow<'_>) -> Result<(), StoreError>
         expires_at,
         now
     ];
-    tx.execute(INSERT_PAYMENT, values).map(drop)
+    tx.execute(INSERT_PAYMENT, values)?;
+    crate::believed::fresh(id)
 }
 
-pub(crate) fn find(reader: &mut Reader<'_>, id: PaymentId) -> Result<Option<Payment>, StoreError> {
-    reader.query_optional(FIND_PAYMENT, params![id], payment)
+pub(crate) fn find(reader: &mut Reader<'_>, id: PaymentId) -> Result<Option<Payment>, Error> {
+    seen(reader, id)?;
+    Ok(reader.query_optional(FIND_PAYMENT, params![id], payment)?)
 }
 
 pub(crate) fn get(reader: &mut Reader<'_>, id: PaymentId) -> Result<Payment, Error> {
     find(reader, id)?.ok_or(Error::NoPayment)
 }
 
-pub(crate) fn open_of_order(reader: &mut Reader<'_>, order: &str) -> Result<Option<Payment>, StoreError> {
-    reader.query_optional(FIND_OPEN_OF_ORDER, params![order], payment)
+pub(crate) fn open_of_order(reader: &mut Reader<'_>, order: &str) -> Result<Option<Payment>, Error> {
+    let found = reader.query_optional(FIND_OPEN_OF_ORDER, params![order], payment)?;
+    found.map(|found| seen(reader, found.id).map(|()| found)).transpose()
 }
 
-/// A page of payments made before the one with id `before`, newest first.
-pub(crate) fn list(reader: &mut Reader<'_>, before: &str, limit: u32) -> Result<Vec<Payment>, StoreError> {
-    reader.query_many(LIST_PAYMENTS, params![before, limit], payment)
+/// A page of payments made before the one with id `before`, newest first, without those that are not what Storeward wrote.
+pub(crate) fn list(reader: &mut Reader<'_>, before: &str, limit: u32) -> Result<Vec<Payment>, Error> {
+    let mut found = reader.query_many(LIST_PAYMENTS, params![before, limit], payment)?;
+    let mut kept = Vec::with_capacity(found.len());
+    for one in found.drain(..) {
+        match seen(reader, one.id) {
+            Ok(()) => kept.push(one),
+            // One that somebody changed hides none of the others; it is told.
+            Err(Error::Harmed { row, .. }) => crate::believed::left_out(row),
+            Err(other) => return Err(other),
+        }
+    }
+    Ok(kept)
 }
 
-pub(crate) fn of_order(reader: &mut Reader<'_>, order: &str, limit: u32) -> Result<Vec<Payment>, StoreError> {
-    reader.query_many(LIST_OF_ORDER, params![order, limit], payment)
+pub(crate) fn of_order(reader: &mut Reader<'_>, order: &str, limit: u32) -> Result<Vec<Payment>, Error> {
+    let found = reader.query_many(LIST_OF_ORDER, params![order, limit], payment)?;
+    found.iter().try_for_each(|one| seen(reader, one.id))?;
+    Ok(found)
 }
 
 pub(crate) fn details(reader: &mut Reader<'_>, id: PaymentId) -> Result<Vec<u8>, Error> {
@@ -273,16 +287,9 @@ pub(crate) fn without_email(tx: &mut Tx<'_>, id: PaymentId, details: Vec<u8>) ->
     tx.execute(WITHOUT_EMAIL, params![id, details]).map(drop)
 }
 
-pub(crate) fn due_for_a_look(
-    reader: &mut Reader<'_>,
-    now: Timestamp,
-    most: u32,
-) -> Result<Vec<PaymentId>, StoreError> {
-    reader.query_many(DUE_FOR_A_LOOK, params![now, most], |row| row.get(0))
-}
-
 /// Writes `after` in the place of the version that was read. [`Error::Raced`] where that is another by now.
 pub(crate) fn save(tx: &mut Tx<'_>, after: &Payment) -> Result<(), Error> {
+    touched(tx, after.id)?;
     let now = tx.now();
     let values = params![
         after.id,
@@ -315,7 +322,8 @@ pub(crate) fn reserve(
     of: &Payment,
     operation: Operation,
     amount: i64,
-) -> Result<bool, StoreError> {
+) -> Result<bool, Error> {
+    touched(tx, of.id)?;
     let statement = match operation {
         Operation::Capture => RESERVE_CAPTURE,
         Operation::Refund => RESERVE_REFUND,
@@ -342,7 +350,8 @@ pub(crate) fn insert_attempt(
     number: u32,
     terms: &Terms,
     expires_at: Timestamp,
-) -> Result<(), StoreError> {
+) -> Result<(), Error> {
+    touched(tx, payment)?;
     let now = tx.now();
     let values = params![
         payment,
@@ -356,19 +365,21 @@ pub(crate) fn insert_attempt(
         terms.unattended,
         terms.embedded
     ];
-    tx.execute(INSERT_ATTEMPT, values).map(drop)
+    Ok(tx.execute(INSERT_ATTEMPT, values).map(drop)?)
 }
 
 pub(crate) fn find_attempt(
     reader: &mut Reader<'_>,
     payment: PaymentId,
     number: u32,
-) -> Result<Option<Attempt>, StoreError> {
-    reader.query_optional(FIND_ATTEMPT, params![payment, number], attempt)
+) -> Result<Option<Attempt>, Error> {
+    seen(reader, payment)?;
+    Ok(reader.query_optional(FIND_ATTEMPT, params![payment, number], attempt)?)
 }
 
-pub(crate) fn attempts_of(reader: &mut Reader<'_>, payment: PaymentId) -> Result<Vec<Attempt>, StoreError> {
-    reader.query_many(ATTEMPTS_OF, params![payment], attempt)
+pub(crate) fn attempts_of(reader: &mut Reader<'_>, payment: PaymentId) -> Result<Vec<Attempt>, Error> {
+    seen(reader, payment)?;
+    Ok(reader.query_many(ATTEMPTS_OF, params![payment], attempt)?)
 }
 
 /// The attempt that an object of the provider's belongs to.
@@ -376,8 +387,9 @@ pub(crate) fn attempt_of(
     reader: &mut Reader<'_>,
     provider: Provider,
     reference: &str,
-) -> Result<Option<Attempt>, StoreError> {
-    reader.query_optional(ATTEMPT_BY_REFERENCE, params![provider.word(), reference], attempt)
+) -> Result<Option<Attempt>, Error> {
+    let found = reader.query_optional(ATTEMPT_BY_REFERENCE, params![provider.word(), reference], attempt)?;
+    found.map(|found| seen(reader, found.payment).map(|()| found)).transpose()
 }
 
 pub(crate) fn attempt_opened(
@@ -385,24 +397,29 @@ pub(crate) fn attempt_opened(
     of: (PaymentId, u32),
     reference: &str,
     address: Option<Vec<u8>>,
-) -> Result<(), StoreError> {
-    tx.execute(ATTEMPT_OPENED, params![of.0, of.1, reference, address]).map(drop)
+) -> Result<(), Error> {
+    touched(tx, of.0)?;
+    Ok(tx.execute(ATTEMPT_OPENED, params![of.0, of.1, reference, address]).map(drop)?)
 }
 
-pub(crate) fn attempt_inner(tx: &mut Tx<'_>, of: (PaymentId, u32), inner: &str) -> Result<(), StoreError> {
-    tx.execute(ATTEMPT_INNER, params![of.0, of.1, inner]).map(drop)
+pub(crate) fn attempt_inner(tx: &mut Tx<'_>, of: (PaymentId, u32), inner: &str) -> Result<(), Error> {
+    touched(tx, of.0)?;
+    Ok(tx.execute(ATTEMPT_INNER, params![of.0, of.1, inner]).map(drop)?)
 }
 
-pub(crate) fn attempt_closed(tx: &mut Tx<'_>, of: (PaymentId, u32)) -> Result<(), StoreError> {
-    tx.execute(ATTEMPT_CLOSED, params![of.0, of.1]).map(drop)
+pub(crate) fn attempt_closed(tx: &mut Tx<'_>, of: (PaymentId, u32)) -> Result<(), Error> {
+    touched(tx, of.0)?;
+    Ok(tx.execute(ATTEMPT_CLOSED, params![of.0, of.1]).map(drop)?)
 }
 
-pub(crate) fn attempt_mismatch(tx: &mut Tx<'_>, of: (PaymentId, u32), what: &str) -> Result<(), StoreError> {
-    tx.execute(ATTEMPT_MISMATCH, params![of.0, of.1, what]).map(drop)
+pub(crate) fn attempt_mismatch(tx: &mut Tx<'_>, of: (PaymentId, u32), what: &str) -> Result<(), Error> {
+    touched(tx, of.0)?;
+    Ok(tx.execute(ATTEMPT_MISMATCH, params![of.0, of.1, what]).map(drop)?)
 }
 
 /// Writes a call down before it goes out.
-pub(crate) fn insert_call(tx: &mut Tx<'_>, one: &Call) -> Result<(), StoreError> {
+pub(crate) fn insert_call(tx: &mut Tx<'_>, one: &Call) -> Result<(), Error> {
+    touched(tx, one.payment)?;
     let now = tx.now();
     let values = params![
         &one.key,
@@ -414,57 +431,59 @@ pub(crate) fn insert_call(tx: &mut Tx<'_>, one: &Call) -> Result<(), StoreError>
         one.target.clone(),
         now
     ];
-    tx.execute(INSERT_CALL, values).map(drop)
+    Ok(tx.execute(INSERT_CALL, values).map(drop)?)
 }
 
-pub(crate) fn find_call(reader: &mut Reader<'_>, key: &str) -> Result<Option<Call>, StoreError> {
-    reader.query_optional(FIND_CALL, params![key], call)
+pub(crate) fn find_call(reader: &mut Reader<'_>, key: &str) -> Result<Option<Call>, Error> {
+    let found = reader.query_optional(FIND_CALL, params![key], call)?;
+    found.map(|found| seen(reader, found.payment).map(|()| found)).transpose()
 }
 
-pub(crate) fn calls_of(reader: &mut Reader<'_>, payment: PaymentId) -> Result<Vec<Call>, StoreError> {
-    reader.query_many(CALLS_OF, params![payment], call)
+pub(crate) fn calls_of(reader: &mut Reader<'_>, payment: PaymentId) -> Result<Vec<Call>, Error> {
+    seen(reader, payment)?;
+    Ok(reader.query_many(CALLS_OF, params![payment], call)?)
 }
 
-pub(crate) fn unsettled_of(reader: &mut Reader<'_>, payment: PaymentId) -> Result<Vec<Call>, StoreError> {
-    reader.query_many(UNSETTLED_OF, params![payment], call)
-}
-
-/// Calls that went out no later than `until` and have no outcome.
-pub(crate) fn unsettled_since(
-    reader: &mut Reader<'_>,
-    until: Timestamp,
-    most: u32,
-) -> Result<Vec<Call>, StoreError> {
-    reader.query_many(UNSETTLED_SINCE, params![until, most], call)
+pub(crate) fn unsettled_of(reader: &mut Reader<'_>, payment: PaymentId) -> Result<Vec<Call>, Error> {
+    seen(reader, payment)?;
+    Ok(reader.query_many(UNSETTLED_OF, params![payment], call)?)
 }
 
 pub(crate) fn count_calls(
     reader: &mut Reader<'_>,
     payment: PaymentId,
     operation: Operation,
-) -> Result<u32, StoreError> {
-    reader.query_one(COUNT_CALLS, params![payment, operation.word()], |row| row.get(0))
+) -> Result<u32, Error> {
+    seen(reader, payment)?;
+    Ok(reader.query_one(COUNT_CALLS, params![payment, operation.word()], |row| row.get(0))?)
 }
 
 /// True when it was not known to be unsure before.
-pub(crate) fn call_unsure(tx: &mut Tx<'_>, key: &str, code: &str) -> Result<bool, StoreError> {
+pub(crate) fn call_unsure(
+    tx: &mut Tx<'_>,
+    (payment, key): (PaymentId, &str),
+    code: &str,
+) -> Result<bool, Error> {
+    touched(tx, payment)?;
     Ok(tx.execute(CALL_UNSURE, params![key, code])? == 1)
 }
 
 /// True when this settles it.
 pub(crate) fn call_settled(
     tx: &mut Tx<'_>,
-    key: &str,
+    (payment, key): (PaymentId, &str),
     state: CallState,
     code: Option<&str>,
     outcome: Option<&str>,
-) -> Result<bool, StoreError> {
+) -> Result<bool, Error> {
+    touched(tx, payment)?;
     let now = tx.now();
     Ok(tx.execute(CALL_SETTLED, params![key, state.word(), code, outcome, now])? == 1)
 }
 
 /// True when it is ours to send it again.
-pub(crate) fn send_again(tx: &mut Tx<'_>, one: &Call) -> Result<bool, StoreError> {
+pub(crate) fn send_again(tx: &mut Tx<'_>, one: &Call) -> Result<bool, Error> {
+    touched(tx, one.payment)?;
     let now = tx.now();
     Ok(tx.execute(SEND_AGAIN, params![&one.key, one.sends, now])? == 1)
 }
@@ -478,7 +497,8 @@ pub(crate) fn refunds_since(
     reader.query_one(REFUNDS_SINCE, params![since, currency.code()], |row| row.get(0))
 }
 
-pub(crate) fn insert_capture(tx: &mut Tx<'_>, one: &Capture) -> Result<(), StoreError> {
+pub(crate) fn insert_capture(tx: &mut Tx<'_>, one: &Capture) -> Result<(), Error> {
+    touched(tx, one.payment)?;
     let values = params![
         one.provider.word(),
         &one.reference,
@@ -489,32 +509,39 @@ pub(crate) fn insert_capture(tx: &mut Tx<'_>, one: &Capture) -> Result<(), Store
         one.is_extra,
         one.at
     ];
-    tx.execute(INSERT_CAPTURE, values).map(drop)
+    Ok(tx.execute(INSERT_CAPTURE, values).map(drop)?)
 }
 
 pub(crate) fn find_capture(
     reader: &mut Reader<'_>,
     provider: Provider,
     reference: &str,
-) -> Result<Option<Capture>, StoreError> {
-    reader.query_optional(FIND_CAPTURE, params![provider.word(), reference], capture)
+) -> Result<Option<Capture>, Error> {
+    let found = reader.query_optional(FIND_CAPTURE, params![provider.word(), reference], capture)?;
+    found.map(|found| seen(reader, found.payment).map(|()| found)).transpose()
 }
 
-pub(crate) fn captures_of(reader: &mut Reader<'_>, payment: PaymentId) -> Result<Vec<Capture>, StoreError> {
-    reader.query_many(CAPTURES_OF, params![payment], capture)
+pub(crate) fn captures_of(reader: &mut Reader<'_>, payment: PaymentId) -> Result<Vec<Capture>, Error> {
+    seen(reader, payment)?;
+    Ok(reader.query_many(CAPTURES_OF, params![payment], capture)?)
 }
 
-pub(crate) fn capture_state(tx: &mut Tx<'_>, one: &Capture, state: Piece) -> Result<(), StoreError> {
+pub(crate) fn capture_state(tx: &mut Tx<'_>, one: &Capture, state: Piece) -> Result<(), Error> {
+    touched(tx, one.payment)?;
     let now = tx.now();
-    tx.execute(CAPTURE_STATE, params![one.provider.word(), &one.reference, state.word(), now]).map(drop)
+    Ok(tx
+        .execute(CAPTURE_STATE, params![one.provider.word(), &one.reference, state.word(), now])
+        .map(drop)?)
 }
 
 /// True when it was not known.
-pub(crate) fn capture_fee(tx: &mut Tx<'_>, one: &Capture, fee: i64) -> Result<bool, StoreError> {
+pub(crate) fn capture_fee(tx: &mut Tx<'_>, one: &Capture, fee: i64) -> Result<bool, Error> {
+    touched(tx, one.payment)?;
     Ok(tx.execute(CAPTURE_FEE, params![one.provider.word(), &one.reference, fee])? == 1)
 }
 
-pub(crate) fn insert_refund(tx: &mut Tx<'_>, one: &Refund) -> Result<(), StoreError> {
+pub(crate) fn insert_refund(tx: &mut Tx<'_>, one: &Refund) -> Result<(), Error> {
+    touched(tx, one.payment)?;
     let values = params![
         one.provider.word(),
         &one.reference,
@@ -524,22 +551,25 @@ pub(crate) fn insert_refund(tx: &mut Tx<'_>, one: &Refund) -> Result<(), StoreEr
         one.at,
         one.attempt
     ];
-    tx.execute(INSERT_REFUND, values).map(drop)
+    Ok(tx.execute(INSERT_REFUND, values).map(drop)?)
 }
 
 pub(crate) fn find_refund(
     reader: &mut Reader<'_>,
     provider: Provider,
     reference: &str,
-) -> Result<Option<Refund>, StoreError> {
-    reader.query_optional(FIND_REFUND, params![provider.word(), reference], refund)
+) -> Result<Option<Refund>, Error> {
+    let found = reader.query_optional(FIND_REFUND, params![provider.word(), reference], refund)?;
+    found.map(|found| seen(reader, found.payment).map(|()| found)).transpose()
 }
 
-pub(crate) fn refunds_of(reader: &mut Reader<'_>, payment: PaymentId) -> Result<Vec<Refund>, StoreError> {
-    reader.query_many(REFUNDS_OF, params![payment], refund)
+pub(crate) fn refunds_of(reader: &mut Reader<'_>, payment: PaymentId) -> Result<Vec<Refund>, Error> {
+    seen(reader, payment)?;
+    Ok(reader.query_many(REFUNDS_OF, params![payment], refund)?)
 }
 
-pub(crate) fn refund_state(tx: &mut Tx<'_>, one: &Refund, state: Piece) -> Result<(), StoreError> {
+pub(crate) fn refund_state(tx: &mut Tx<'_>, one: &Refund, state: Piece) -> Result<(), Error> {
+    touched(tx, one.payment)?;
     let now = tx.now();
-    tx.execute(REFUND_STATE, params![one.provider.word(), &one.reference, state.word(), now]).map(drop)
+    Ok(tx.execute(REFUND_STATE, params![one.provider.word(), &one.reference, state.word(), now]).map(drop)?)
 }

@@ -3,13 +3,14 @@
 mod differences;
 pub mod disputes;
 pub mod live;
+mod unknown;
 
 use serde::Deserialize;
 use storeward_base::{Actor, Entropy, PaymentId, SystemEntropy};
 use storeward_events::words;
 use storeward_payments::desk::{
-    Answer, Call, CallState, Delivery, Error as PayError, Judgement, Money, Operation, Outcome, Payment,
-    Payments, Posting, Provider, State as At, Truth, Whole, Wish,
+    Answer, Call, CallState, Delivery, Error as PayError, Judgement, Money, Outcome, Payment, Payments,
+    Posting, Provider, State as At, Truth, Whole, Wish,
 };
 use storeward_web::askama::Template;
 use storeward_web::axum::extract::{Path, State};
@@ -48,6 +49,8 @@ struct StateOf {
     rows: Vec<Row>,
     older: Option<String>,
     balances: Vec<(String, String)>,
+    unknown: Vec<unknown::Line>,
+    unknown_count: u64,
     differences: Vec<differences::Line>,
     /// How many more there are than are shown.
     further: u64,
@@ -117,6 +120,7 @@ async fn state_of(app: &App, payments: &Payments, before: Option<PaymentId>) -> 
     let of = |payment: &Payment| judged.iter().find(|one| one.payment == payment.id);
     let differences = payments.differences_before(None, DIFFERENCES).await?;
     let shown = u64::try_from(differences.len()).unwrap_or(0);
+    let (unknown, unknown_count) = payments.unknown(DIFFERENCES).await?;
     Ok(StateOf {
         to_look_at: payments.reviews(LINES).await?.len(),
         rows: found.iter().map(|payment| judged_row(payment, of(payment))).collect(),
@@ -125,6 +129,8 @@ async fn state_of(app: &App, payments: &Payments, before: Option<PaymentId>) -> 
             .into_iter()
             .map(|(account, money)| (account_words(&account), money.to_string()))
             .collect(),
+        unknown: unknown.into_iter().map(unknown::line).collect(),
+        unknown_count,
         further: payments.count_differences().await?.saturating_sub(shown),
         differences: differences.into_iter().map(differences::line).collect(),
         waiting: payments.waiting().await?,
@@ -365,14 +371,7 @@ fn judged_line(judged: &Judgement) -> JudgedLine {
 fn call_line(call: &Call, money: &impl Fn(i64) -> String) -> CallLine {
     CallLine {
         at: Moment(call.first_sent_at),
-        what: match call.operation {
-            Operation::Open => "make a page",
-            Operation::Close => "close the page",
-            Operation::Authorize => "set aside",
-            Operation::Capture => "take",
-            Operation::Refund => "give back",
-            Operation::Void => "set free",
-        },
+        what: unknown::what(call.operation),
         way: way(Some(call.provider)),
         amount: call.amount.map_or_else(|| "–".to_owned(), money),
         badge: match call.state {

@@ -104,7 +104,6 @@ impl Payments {
     ) -> Result<Dispute, Error> {
         let wait = self.0.pace.settle_after;
         self.0
-            .db
             .write(move |tx| {
                 let (now, held) = (tx.now(), get(tx, of.provider, &of.reference)?);
                 if held.state != "open" {
@@ -175,14 +174,14 @@ impl Payments {
             operation: held.answer.act().to_owned(),
             code: code.to_owned(),
         };
-        self.0.db.write(move |tx| tell(tx, fact.clone())).await
+        self.0.write(move |tx| tell(tx, fact.clone())).await
     }
 
     /// The provider did not take it: a person may answer anew.
     pub(super) async fn undone(&self, held: &Dispute, code: &str) -> Result<(), Error> {
         let (held, code) = (held.clone(), clean(code));
         let shared = Arc::clone(&self.0);
-        self.0.db.write(move |tx| shared.undone(tx, &held, &code)).await
+        self.0.write(move |tx| shared.undone(tx, &held, &code)).await
     }
 }
 

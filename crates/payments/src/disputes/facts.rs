@@ -86,7 +86,6 @@ impl Payments {
         }
         let shared = std::sync::Arc::clone(&self.0);
         self.0
-            .db
             .write(move |tx| {
                 let held = get(tx, provider, &reference)?;
                 open_to_change(&held)?;
@@ -109,7 +108,6 @@ impl Payments {
         let (provider, reference) = of_id(id)?;
         let fact = fact.to_owned();
         self.0
-            .db
             .write(move |tx| {
                 let held = get(tx, provider, &reference)?;
                 open_to_change(&held)?;

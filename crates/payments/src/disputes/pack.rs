@@ -52,7 +52,7 @@ impl Payments {
     pub async fn pack(&self, id: &str) -> Result<Pack, Error> {
         let (provider, reference) = of_id(id)?;
         let shared = std::sync::Arc::clone(&self.0);
-        let known = self.0.db.read(move |reader| {
+        let known = self.0.read(move |reader| {
             let dispute = get(reader, provider, &reference)?;
             let of = dispute.payment;
             Ok::<_, Error>(Known {

@@ -44,7 +44,6 @@ impl Payments {
         let now = self.0.now();
         let due = self
             .0
-            .db
             .read(move |reader| {
                 Ok::<_, Error>(reader.query_many(DISPUTES_TO_LOOK_AT, params![now], dispute)?)
             })
@@ -67,7 +66,6 @@ impl Payments {
     async fn look_again(&self, one: &Dispute, at: Timestamp) -> Result<(), Error> {
         let (provider, reference) = (one.provider, one.reference.clone());
         self.0
-            .db
             .write(move |tx| {
                 tx.commit_silent("a dispute is read again later");
                 tx.execute(LOOK_AT_DISPUTE, params![provider.word(), &reference, at])?;
@@ -87,7 +85,7 @@ impl Payments {
     /// Tells of disputes whose time to answer ends: three days before, one day before, and when it is over.
     async fn warn(&self) -> Result<(), Error> {
         let now = self.0.now();
-        let due = self.0.db.read(move |reader| {
+        let due = self.0.read(move |reader| {
             let ends = params![now.plus(EARLY), now.plus(LATE), now];
             Ok::<_, Error>(reader.query_many(DISPUTES_DUE, ends, dispute)?)
         });
@@ -107,7 +105,6 @@ impl Payments {
                 hours: u32::try_from(left.as_secs() / 3600).unwrap_or(u32::MAX),
             };
             self.0
-                .db
                 .write(move |tx| {
                     tx.commit_silent("it was told before");
                     let key = params![one.provider.word(), &one.reference, one.warned, warned];

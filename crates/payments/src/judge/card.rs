@@ -79,7 +79,7 @@ impl Payments {
         self.heart().await?;
         let turn = self.0.judge.turn.lock().await;
         let (id, number) = (page.payment, page.number);
-        let Some(row) = self.0.db.read(move |reader| sql::last_risk(reader, id, number)).await? else {
+        let Some(row) = self.0.read(move |reader| Ok(sql::last_risk(reader, id, number)?)).await? else {
             return Ok(());
         };
         if let Some(news) = self.0.judge.news(row, page, seen, payment, outcome, self.0.now()) {
@@ -101,9 +101,9 @@ impl Payments {
             News::Ended(row) => {
                 let Some(outcome) = outcome else { return Ok(()) };
                 let of = (row.payment, row.number);
-                let write = self.0.db.write(move |tx| {
+                let write = self.0.write(move |tx| {
                     tx.commit_silent("how an attempt ended is told by the payment's own facts");
-                    sql::outcome(tx, of, outcome, now)
+                    Ok(sql::outcome(tx, of, outcome, now)?)
                 });
                 if write.await?
                     && let Some(facts) = row.facts
@@ -130,7 +130,6 @@ impl Payments {
                 new.outcome = outcome;
                 let shared = Arc::clone(&self.0);
                 self.0
-                    .db
                     .write(move |tx| {
                         let number = sql::insert_risk(tx, &new)?;
                         tx.append(Actor::System, None, judged(&new, number, &decision))?;
@@ -166,7 +165,6 @@ impl Payments {
         let order = payment.order.clone();
         let attempt = page.number;
         self.0
-            .db
             .write(move |tx| {
                 sql::card_told(tx, &row, &after)?;
                 if let Some(outcome) = outcome {

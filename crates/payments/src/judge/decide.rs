@@ -63,7 +63,7 @@ impl Payments {
         self.heart().await?;
         let _turn = self.0.judge.turn.lock().await;
         let now = self.0.now();
-        let case = self.0.db.read(move |reader| case(reader, id, now)).await?;
+        let case = self.0.read(move |reader| case(reader, id, now)).await?;
         crate::verbs::may_begin(&case.payment, now)?;
         if let Some(known) = self.0.known_way(&case, (provider, least), now) {
             return Ok(known);
@@ -107,7 +107,6 @@ impl Payments {
         let shared = Arc::clone(&self.0);
         let (row, decision) = (Arc::new(row), Arc::new(decision));
         self.0
-            .db
             .write(move |tx| {
                 let number = sql::insert_risk(tx, &row)?;
                 tx.append(Actor::System, None, judged(&row, number, &decision))?;

@@ -93,7 +93,7 @@ impl Payments {
     async fn built(&self) -> Result<Heart, Error> {
         let shared = Arc::clone(&self.0);
         let (now, models) = (shared.now(), shared.judge.models.clone());
-        let read = shared.db.read(move |reader| {
+        let read = shared.read(move |reader| {
             let engine = Engine { rules: rules::read(reader)?, ..Engine::default() };
             let placed = scorers::placed(reader, &models)?;
             Ok::<_, Error>((engine, placed, past(reader, now.minus(REMEMBERED))?))
@@ -125,11 +125,11 @@ impl Payments {
         self.heart().await?;
         let _turn = self.0.judge.turn.lock().await;
         let mark = self.0.customers.mark(number);
-        let forget = self.0.db.write(move |tx| {
+        let forget = self.0.write(move |tx| {
             tx.commit_silent(
                 "marks of a customer who is erased; the erasure itself is told by whoever erases",
             );
-            sql::forget_customer(tx, &mark)
+            Ok(sql::forget_customer(tx, &mark)?)
         });
         let count = forget.await?;
         // The marks stand in the engine's tables, too, beside those of others: it is built anew of what is left.
@@ -144,8 +144,8 @@ impl Payments {
         let _turn = self.0.judge.turn.lock().await;
         let (shared, now) = (Arc::clone(&self.0), self.0.now());
         let models = shared.judge.models.clone();
-        let placed = self.0.db.read(move |reader| scorers::placed(reader, &models)).await?;
-        let rules = self.0.db.read(rules::read).await?;
+        let placed = self.0.read(move |reader| scorers::placed(reader, &models)).await?;
+        let rules = self.0.read(rules::read).await?;
         let (is_over, drifted) = self.0.with_heart(|heart| {
             heart.engine.rules = rules;
             heart.place(placed);
@@ -160,7 +160,6 @@ impl Payments {
             return Ok(());
         }
         self.0
-            .db
             .write(move |tx| {
                 if is_over {
                     tx.append(Actor::System, None, facts::CardTestingOver {})?;

@@ -104,6 +104,7 @@ impl Shared {
             tx.execute(RAISE_REVIEW, params![payment.id])?;
         }
         if takes {
+            crate::believed::touched(tx, payment.id)?;
             tx.execute(SET_ASIDE_ONLY, params![payment.id])?;
             payment.capture = CaptureMode::Later;
         }
@@ -180,8 +181,8 @@ impl Payments {
     /// Lets what was judged act, as far as it can now.
     pub(crate) async fn act_on(&self, id: PaymentId) -> Result<(), Error> {
         let shared = Arc::clone(&self.0);
-        self.0.db.write(move |tx| shared.move_on(tx, id)).await?;
-        let found = self.0.db.read(move |reader| find(reader, id)).await?;
+        self.0.write(move |tx| shared.move_on(tx, id)).await?;
+        let found = self.0.read(move |reader| Ok(find(reader, id)?)).await?;
         match found {
             // It is tried again by the janitor.
             // Boxed: what it does is looked at again, and judged.
@@ -198,7 +199,6 @@ impl Payments {
             Verdict::Decline => ("declined", Truth::Fraud),
         };
         self.0
-            .db
             .write(move |tx| {
                 let found = find(tx, id)?.ok_or(Error::NoPayment)?;
                 if found.state != "open" {
@@ -208,7 +208,7 @@ impl Payments {
             })
             .await?;
         self.label(id, (truth, Source::Review), actor).await?;
-        let found = self.0.db.read(move |reader| find(reader, id)).await?.ok_or(Error::NoPayment)?;
+        let found = self.0.read(move |reader| Ok(find(reader, id)?)).await?.ok_or(Error::NoPayment)?;
         self.pay_off(&found).await.or_else(soft)?;
         self.find(id).await?.ok_or(Error::NoPayment)
     }
@@ -234,7 +234,6 @@ impl Payments {
             _ => {}
         }
         self.0
-            .db
             .write(move |tx| {
                 tx.commit_silent("what follows from a decision is told by the payment's own facts");
                 tx.execute(REVIEW_DONE, params![id])?;
@@ -246,18 +245,19 @@ impl Payments {
     /// What nobody decided in time is set free; what is owed is done.
     pub(crate) async fn review_round(&self) -> Result<(), Error> {
         let now = self.0.now();
-        let due = self.0.db.read(move |reader| reader.query_many(DUE_REVIEWS, params![now, AT_ONCE], review));
+        let due =
+            self.0.read(move |reader| Ok(reader.query_many(DUE_REVIEWS, params![now, AT_ONCE], review)?));
         for one in due.await? {
-            let ended = self.0.db.write(move |tx| {
+            let ended = self.0.write(move |tx| {
                 let is_open = crate::sql::get(tx, one.payment)?.state == State::Authorized;
                 let outcome = if is_open { "expired" } else { "withdrawn" };
                 close(tx, (one.payment, "open"), outcome, Actor::System)
             });
-            ended.await?;
+            ended.await.map(drop).or_else(beside)?;
         }
-        let owed = self.0.db.read(|reader| reader.query_many(OWED_REVIEWS, params![AT_ONCE], review));
+        let owed = self.0.read(|reader| Ok(reader.query_many(OWED_REVIEWS, params![AT_ONCE], review)?));
         for one in owed.await? {
-            self.pay_off(&one).await.or_else(soft)?;
+            self.pay_off(&one).await.or_else(soft).or_else(beside)?;
         }
         Ok(())
     }
@@ -265,17 +265,17 @@ impl Payments {
     /// What waits for a decision, the most urgent first.
     pub async fn reviews(&self, most: u32) -> Result<Vec<Review>, Error> {
         let most = most.min(500);
-        Ok(self.0.db.read(move |reader| reader.query_many(OPEN_REVIEWS, params![most], review)).await?)
+        self.0.read(move |reader| Ok(reader.query_many(OPEN_REVIEWS, params![most], review)?)).await
     }
 
     /// What was decided, the newest first.
     pub async fn reviewed(&self, most: u32) -> Result<Vec<Review>, Error> {
         let most = most.min(500);
-        Ok(self.0.db.read(move |reader| reader.query_many(CLOSED_REVIEWS, params![most], review)).await?)
+        self.0.read(move |reader| Ok(reader.query_many(CLOSED_REVIEWS, params![most], review)?)).await
     }
 
     pub async fn review_of(&self, id: PaymentId) -> Result<Option<Review>, Error> {
-        Ok(self.0.db.read(move |reader| find(reader, id)).await?)
+        self.0.read(move |reader| Ok(find(reader, id)?)).await
     }
 
     /// Says what a payment turned out to be, once for each truth.
@@ -288,7 +288,7 @@ impl Payments {
         self.heart().await?;
         let _turn = self.0.judge.turn.lock().await;
         let label = Label { truth, known_at: self.0.now(), source };
-        let is_new = self.0.db.write(move |tx| {
+        let is_new = self.0.write(move |tx| {
             tx.commit_silent("a label that was known");
             let count = sql::label(tx, id, &label)?;
             if count > 0 {
@@ -304,7 +304,7 @@ impl Payments {
         if !is_new.await? {
             return Ok(());
         }
-        let rows = self.0.db.read(move |reader| sql::risks_of(reader, id)).await?;
+        let rows = self.0.read(move |reader| Ok(sql::risks_of(reader, id)?)).await?;
         self.0.with_heart(|heart| {
             for row in rows.iter().filter(|row| row.label == Some(label)) {
                 if let Some(facts) = &row.facts {
@@ -313,6 +313,11 @@ impl Payments {
             }
         })
     }
+}
+
+/// A payment that somebody changed is told, and holds none of the others up.
+fn beside(why: Error) -> Result<(), Error> {
+    if matches!(why, Error::Harmed { .. }) { Ok(()) } else { Err(why) }
 }
 
 /// What the provider did not do now is owed; what it can never do is over.

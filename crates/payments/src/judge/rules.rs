@@ -62,7 +62,7 @@ pub struct RuleWish {
 impl Payments {
     /// The rules as they stand.
     pub async fn rules(&self) -> Result<Vec<Rule>, Error> {
-        self.0.db.read(read).await
+        self.0.read(read).await
     }
 
     /// What each rule would have done in the last 30 days of the shop's own past, with the limits it has.
@@ -74,7 +74,7 @@ impl Payments {
     async fn try_on_the_past(&self, rules: Vec<Rule>) -> Result<BackTest, Error> {
         self.heart().await?;
         let now = self.0.now();
-        let all = self.0.db.read(move |reader| past(reader, now.minus(SHOWN).minus(FILLS))).await?;
+        let all = self.0.read(move |reader| past(reader, now.minus(SHOWN).minus(FILLS))).await?;
         let engine = self.0.with_heart(|heart| Engine { rules, ..heart.engine.clone() })?;
         let tried = tokio::task::spawn_blocking(move || {
             backtest::back_test(&engine, &all, now.minus(SHOWN), Limits::default())
@@ -116,7 +116,6 @@ impl Payments {
         };
         let kept = Arc::new(rule.clone());
         self.0
-            .db
             .write(move |tx| {
                 save(tx, &kept)?;
                 tx.append(actor, None, fact.clone())?;

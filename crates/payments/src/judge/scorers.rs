@@ -146,7 +146,7 @@ fn figures(figures: &Figures) -> TrialFigures {
 impl Payments {
     /// Scorers in place.
     pub async fn scorers(&self) -> Result<Vec<Scorer>, Error> {
-        let rows = self.0.db.read(in_place).await?;
+        let rows = self.0.read(in_place).await?;
         let shown = |one: Stored| Scorer {
             id: one.id,
             is_champion: one.is_champion,
@@ -159,7 +159,7 @@ impl Payments {
 
     async fn try_course(&self, course: Course) -> Result<Trial, Error> {
         let (now, models) = (self.0.now(), self.0.judge.models.clone());
-        let read = self.0.db.read(move |reader| {
+        let read = self.0.read(move |reader| {
             Ok::<_, Error>((past(reader, now.minus(LEARNED_OF))?, placed(reader, &models)?))
         });
         let (all, before) = read.await?;
@@ -188,7 +188,6 @@ impl Payments {
         let (tag, kept) = (self.0.judge.models.mark(&model), serde_json::to_string(&shown.trial));
         let kept = kept.unwrap_or_default();
         self.0
-            .db
             .write(move |tx| {
                 tx.execute(RETIRE, params!["challenger"])?;
                 let now = tx.now();
@@ -207,7 +206,7 @@ impl Payments {
     /// Puts the challenger in the champion's place, where it is better there; the first one is only watched.
     pub async fn place_scorer(&self, course: Course, actor: Actor) -> Result<String, Error> {
         let (now, models) = (self.0.now(), self.0.judge.models.clone());
-        let read = self.0.db.read(move |reader| {
+        let read = self.0.read(move |reader| {
             let rows = in_place(reader)?;
             let waiting = rows.iter().find(|one| !one.is_champion).ok_or(Error::NoScorer)?;
             let model = open(waiting, &models)?;
@@ -240,7 +239,6 @@ impl Payments {
         let mode = mode_word(engine.champion.map_or(Mode::Observe, |placed| placed.mode));
         let placed = id.clone();
         self.0
-            .db
             .write(move |tx| {
                 tx.execute(RETIRE, params!["champion"])?;
                 tx.execute(SCORER_PLACE, params![&placed, "champion", mode])?;
@@ -253,11 +251,10 @@ impl Payments {
     /// Lets the champion act, or only watches it.
     pub async fn set_scorer(&self, mode: Mode, actor: Actor) -> Result<(), Error> {
         let shared = Arc::clone(&self.0);
-        let found = self.0.db.read(in_place).await?;
+        let found = self.0.read(in_place).await?;
         let champion = found.into_iter().find(|one| one.is_champion).ok_or(Error::NoScorer)?;
         open(&champion, &shared.judge.models)?;
         self.0
-            .db
             .write(move |tx| {
                 tx.execute(SCORER_MODE, params![mode_word(mode)])?;
                 changed(tx, actor, &champion.id, mode_word(mode))

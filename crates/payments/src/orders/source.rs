@@ -156,7 +156,6 @@ impl Payments {
         let held = source.clone();
         let last: Option<Timestamp> = self
             .0
-            .db
             .read(move |reader| {
                 Ok::<_, Error>(reader.query_optional(READ_AT, params![&held], |row| row.get(0))?)
             })
@@ -168,7 +167,7 @@ impl Payments {
                 self.read_pages(&shop, question, (since, begun), &source, &mut read).await?;
             }
         }
-        let written = self.0.db.write(move |tx| -> Result<(), Error> {
+        let written = self.0.write(move |tx| -> Result<(), Error> {
             tx.commit_silent("a shop's orders were read; where they differ from payments is told");
             tx.execute(SOURCE_READ, params![&source, begun])?;
             Ok(())

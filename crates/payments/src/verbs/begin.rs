@@ -75,7 +75,7 @@ impl Payments {
     async fn plan(&self, id: PaymentId, terms: &Terms, hold: Hold) -> Result<Plan, Error> {
         let terms = terms.clone();
         let shared = std::sync::Arc::clone(&self.0);
-        self.0.db.write(move |tx| shared.plan(tx, id, &terms, hold)).await
+        self.0.write(move |tx| shared.plan(tx, id, &terms, hold)).await
     }
 }
 

@@ -57,7 +57,6 @@ impl Payments {
         let expires_at = now.plus(shared.settings.pay_within);
         let shared = std::sync::Arc::clone(shared);
         self.0
-            .db
             .write(move |tx| -> Result<Payment, Error> {
                 if let Some(same) = sql::find(tx, id)? {
                     tx.commit_silent("the same request made this payment before");

@@ -24,7 +24,6 @@ impl Payments {
         let shared = Arc::clone(&self.0);
         let (payment, attempts) = self
             .0
-            .db
             .read(move |reader| Ok::<_, Error>((sql::get(reader, id)?, sql::attempts_of(reader, id)?)))
             .await?;
         let is_asked = |attempt: &&Attempt| {
@@ -46,7 +45,7 @@ impl Payments {
             }
         }
         self.give_back_extra(id).await?;
-        self.0.db.write(move |tx| shared.close_if_over(tx, id)).await?;
+        self.0.write(move |tx| shared.close_if_over(tx, id)).await?;
         match trouble {
             Some(why) => Err(why),
             None => self.find(id).await?.ok_or(Error::NoPayment),
@@ -55,7 +54,7 @@ impl Payments {
 
     /// Money that was taken for what was paid already goes back, whole and once: its call has a name that follows from the capture.
     async fn give_back_extra(&self, id: PaymentId) -> Result<(), Error> {
-        let extra = self.0.db.read(move |reader| {
+        let extra = self.0.read(move |reader| {
             let all = sql::captures_of(reader, id)?;
             Ok::<_, Error>(
                 all.into_iter().filter(|one| one.is_extra && one.state == Piece::Done).collect::<Vec<_>>(),
@@ -63,7 +62,7 @@ impl Payments {
         });
         for capture in extra.await? {
             let shared = Arc::clone(&self.0);
-            let call = self.0.db.write(move |tx| shared.plan_giving_back(tx, &capture)).await?;
+            let call = self.0.write(move |tx| shared.plan_giving_back(tx, &capture)).await?;
             let Some(call) = call else { continue };
             match self.perform(&call).await {
                 Ok(_) | Err(Error::Refused { .. } | Error::NotReached { .. }) => {}
@@ -83,7 +82,7 @@ impl Payments {
         })?;
         let attempt_of_seen = attempt;
         let (shared, attempt, held) = (Arc::clone(&self.0), attempt.clone(), seen.clone());
-        let payment = self.0.db.write(move |tx| {
+        let payment = self.0.write(move |tx| {
             // As it stands now: it may have been closed while we asked.
             let attempt =
                 sql::find_attempt(tx, attempt.payment, attempt.number)?.ok_or(Error::Form("an attempt"))?;
@@ -101,7 +100,7 @@ impl Payments {
             return Ok(());
         }
         let (shared, id, number) = (Arc::clone(&self.0), attempt.payment, attempt.number);
-        let call = self.0.db.write(move |tx| shared.plan_taking(tx, id, number)).await?;
+        let call = self.0.write(move |tx| shared.plan_taking(tx, id, number)).await?;
         let Some(call) = call else { return Ok(()) };
         match self.perform(&call).await {
             // That it was refused stands in the log; the buyer may try again.

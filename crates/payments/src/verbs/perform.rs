@@ -54,7 +54,7 @@ impl Payments {
         let (back, gave_up) = (format!("{page}/back"), format!("{page}/gave-up"));
         let held = attempt.clone();
         let token = self.0.clone();
-        let token = shared.db.read(move |reader| token.token_for(reader, &held)).await?;
+        let token = shared.read(move |reader| token.token_for(reader, &held)).await?;
         // It was taken away meanwhile: nothing is paid with it.
         if attempt.method.is_some() && token.is_none() {
             self.refused(call, "payments.no_method").await?;
@@ -92,12 +92,17 @@ impl Payments {
         let sealed = (!opened.address.is_empty()).then(|| shared.seal_address(of, &opened.address));
         let call = call.clone();
         self.0
-            .db
             .write(move |tx| {
                 tx.commit_silent("that the buyer was led away was told before the page was made");
                 sql::attempt_opened(tx, of, &opened.reference, sealed.clone())?;
                 let held = sql::find_call(tx, &call.key)?.ok_or(Error::Form("a call"))?;
-                if sql::call_settled(tx, &call.key, CallState::Done, None, Some(&opened.reference))? {
+                if sql::call_settled(
+                    tx,
+                    (call.payment, &call.key),
+                    CallState::Done,
+                    None,
+                    Some(&opened.reference),
+                )? {
                     resolve(tx, &held, CallState::Done)?;
                 }
                 Ok(())
@@ -110,10 +115,9 @@ impl Payments {
         let (key, id, code) = (call.key.clone(), call.payment, code.to_owned());
         let (provider, operation) = (call.provider.word().to_owned(), call.operation.word().to_owned());
         self.0
-            .db
             .write(move |tx| {
                 tx.commit_silent("that a call is unsure was told before");
-                if sql::call_unsure(tx, &key, &code)? {
+                if sql::call_unsure(tx, (id, &key), &code)? {
                     let mut payment = sql::get(tx, id)?;
                     payment.unsure = payment.unsure.saturating_add(1);
                     payment.is_unsure = true;
@@ -138,11 +142,10 @@ impl Payments {
         let (key, code) = (call.key.clone(), code.to_owned());
         let shared = Arc::clone(&self.0);
         self.0
-            .db
             .write(move |tx| {
                 tx.commit_silent("the call was settled before");
                 let held = sql::find_call(tx, &key)?.ok_or(Error::Form("a call"))?;
-                if sql::call_settled(tx, &key, CallState::Refused, Some(&code), None)? {
+                if sql::call_settled(tx, (held.payment, &key), CallState::Refused, Some(&code), None)? {
                     resolve(tx, &held, CallState::Refused)?;
                     if held.operation == Operation::Open {
                         sql::attempt_closed(tx, (held.payment, held.attempt))?;
@@ -173,7 +176,6 @@ impl Payments {
 
     pub(crate) async fn of_attempt(&self, id: PaymentId, number: u32) -> Result<(Payment, Attempt), Error> {
         self.0
-            .db
             .read(move |reader| {
                 let attempt = sql::find_attempt(reader, id, number)?.ok_or(Error::Form("an attempt"))?;
                 Ok((sql::get(reader, id)?, attempt))
@@ -183,7 +185,7 @@ impl Payments {
 
     pub(crate) async fn call_now(&self, key: &str) -> Result<Call, Error> {
         let key = key.to_owned();
-        self.0.db.read(move |reader| sql::find_call(reader, &key)?.ok_or(Error::Form("a call"))).await
+        self.0.read(move |reader| sql::find_call(reader, &key)?.ok_or(Error::Form("a call"))).await
     }
 }
 

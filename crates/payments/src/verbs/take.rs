@@ -54,7 +54,7 @@ impl Payments {
     async fn wish(&self, id: PaymentId, wish: Wish, operation: Operation) -> Result<Payment, Error> {
         for _ in 0..4 {
             let (shared, held) = (Arc::clone(&self.0), wish.clone());
-            let plan = self.0.db.write(move |tx| match operation {
+            let plan = self.0.write(move |tx| match operation {
                 Operation::Capture => shared.plan_capture(tx, id, &held),
                 Operation::Refund => shared.plan_refund(tx, id, &held),
                 _ => shared.plan_void(tx, id, &held),

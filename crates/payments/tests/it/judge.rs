@@ -294,6 +294,9 @@ both_engines!(what_is_declined_or_forgotten_is_set_free, MIGRATIONS, async |db| 
     later(&db, &shop, 3 * 24 * 3600);
     let anew = create(&shop, guest("F-1")).await;
     assert_eq!(stopped(begin(&shop, &anew, &far(200)).await), "other_method");
+    // One that somebody changes in the database: nothing is done with it, and it holds none of the others up.
+    let changed = waiting(&shop, "F-3").await;
+    db.raw(&format!("UPDATE payment SET order_id = 'F-4' WHERE id = '{}'", changed.id));
     let forgotten = waiting(&shop, "F-2").await;
     assert_eq!(forgotten.state, State::Authorized);
     later(&db, &shop, 6 * 24 * 3600 - 60);
@@ -303,7 +306,8 @@ both_engines!(what_is_declined_or_forgotten_is_set_free, MIGRATIONS, async |db| 
     shop.payments.round().await.unwrap();
     assert_eq!(shop.payments.find(forgotten.id).await.unwrap().unwrap().state, State::Voided);
     assert!(ledger_text(&db).await.contains("\"expired\""));
-    assert!(shop.payments.reviews(10).await.unwrap().is_empty());
+    let open = shop.payments.reviews(10).await.unwrap();
+    assert_eq!(open.iter().map(|one| one.payment).collect::<Vec<_>>(), [changed.id]);
     assert!(shop.effects("capture").is_empty());
 });
 

@@ -1,11 +1,13 @@
 //! Payments against the stand-ins of Stripe and PayPal, on both databases.
 #![allow(clippy::unwrap_used)] // a test fails by panicking, in its helpers too
 
+mod believed;
 mod beside;
 mod chaos;
 mod config;
 mod disputes;
 mod flows;
+mod janitor;
 mod judge;
 mod kept;
 mod links;

@@ -78,7 +78,7 @@ both_engines!(messages_that_are_tripled_shuffled_and_lost_change_nothing, MIGRAT
     assert_eq!(captured, 16, "each is told once");
 });
 
-fn stripe_message(shop: &Shop, db: &TestDb, body: &str) -> HeaderMap {
+pub fn stripe_message(shop: &Shop, db: &TestDb, body: &str) -> HeaderMap {
     let seconds = db.clock.now().seconds();
     let mark = hex(&hmac_sha256(shop.stripe_secret.as_bytes(), format!("{seconds}.{body}").as_bytes()));
     headers(&[("stripe-signature", &format!("t={seconds},v1={mark}"))])

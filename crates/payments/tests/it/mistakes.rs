@@ -170,6 +170,14 @@ both_engines!(an_order_of_another_amount_is_not_taken, MIGRATIONS, async |db| {
         shop.pay(provider, &page).await;
         // As if the shop's price were another than the one that the buyer agreed to.
         db.raw(&format!("UPDATE payment SET amount = 5000 WHERE id = '{}'", payment.id));
+        let fact = storeward_events::payment::PaymentCreated {
+            payment: payment.id,
+            amount: 5000,
+            currency: "EUR".to_owned(),
+        };
+        let told = db.write(move |tx| tx.append(storeward_base::Actor::System, None, fact.clone()).map(drop));
+        told.await.unwrap_or_else(|why: storeward_store::Error| panic!("{why}"));
+        shop.seal_anew(&db, payment.id);
         for _ in 0..3 {
             let after = shop.payments.look(payment.id).await.unwrap();
             assert_eq!((after.captured, after.state), (0, State::Created), "{after:?}");
@@ -282,6 +290,7 @@ both_engines!(money_that_comes_late_is_told_and_booked, MIGRATIONS, async |db| {
     let page = shop.begin(&first, Provider::Stripe).await;
     // As if the janitor had given it up while the buyer was still at it.
     db.raw(&format!("UPDATE payment SET state = 'failed', is_open = 0 WHERE id = '{}'", first.id));
+    shop.seal_anew(&db, first.id);
     let second = shop.paid("T-1", 1000, Provider::Stripe).await;
     assert_ne!(second.id, first.id);
     shop.pay(Provider::Stripe, &page).await;

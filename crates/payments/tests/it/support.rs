@@ -123,6 +123,13 @@ impl Shop {
         Shop { emulators, payments, folder, stripe_secret, webhook_id }
     }
 
+    /// For tests that write into a payment: it gets a seal as one of a version without seals does, once the ledger says the same.
+    pub fn seal_anew(&self, db: &TestDb, id: storeward_base::PaymentId) {
+        db.raw(&format!("DELETE FROM payment_seal WHERE payment = '{id}'"));
+        let (payments, marker) = (self.payments.clone(), self.folder.path().join(id.to_string()));
+        std::thread::spawn(move || payments.bind_old_blocking(&marker)).join().unwrap().unwrap();
+    }
+
     pub async fn create(&self, order: &str, minor: i64) -> Payment {
         self.payments.create(Actor::System, order_of(order, minor, "EUR")).await.unwrap()
     }

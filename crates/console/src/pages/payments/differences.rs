@@ -60,6 +60,10 @@ fn words(what: &str) -> (&'static str, &'static str) {
             "Money was taken, and the books have no entry of it",
             "Run storeward audit verify: somebody may have changed the database.",
         ),
+        "row_harmed" => (
+            "The database holds something of this payment that Storeward did not write",
+            "Nothing is done with it. Run storeward audit verify, and find out who can write to the database.",
+        ),
         "shop_not_told" => (
             "Your shop did not take the news of a payment",
             "Look at the address in [[payments.hook]], and set the order to what the payment says.",
@@ -110,6 +114,7 @@ mod tests {
             "missing_there",
             "amount",
             "not_in_the_books",
+            "row_harmed",
             "shop_not_told",
             "order_missing",
             "order_unpaid",
