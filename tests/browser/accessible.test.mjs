@@ -90,6 +90,15 @@ for (const [name, go] of Object.entries(PAGES)) {
     check(t, `console-${name}`, { storageState: signedIn }, (page) => go(new Console(page, stand.ready.console))));
 }
 
+for (const place of ['payments', 'payments/disputes', 'review', 'review/rules', 'scripts']) {
+  test(`the console's ${place}`, (t) =>
+    check(t, `console-${place.replace('/', '-')}`, { storageState: signedIn }, async (page) => {
+      const answer = await page.goto(new URL(`/${place}`, stand.ready.console).href);
+      assert.equal(answer.status(), 200);
+      await page.getByRole('main').waitFor();
+    }));
+}
+
 test('the test reads authenticator keys as RFC 6238 does', async () => {
   const { code } = await import('./lib/totp.mjs');
   assert.equal(code('GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ', 1), '287082');

@@ -151,9 +151,13 @@ pub fn plain(code: &str) -> String {
     code.replace(['_', '.'], " ")
 }
 
-/// `1 card number`, `3 card numbers`.
+/// `1 card number`, `3 card numbers`, `0 entries`.
 pub(crate) fn counted(count: u64, one: &str) -> String {
-    if count == 1 { format!("1 {one}") } else { format!("{count} {one}s") }
+    match one.strip_suffix('y').filter(|stem| !stem.ends_with(['a', 'e', 'o', 'u'])) {
+        _ if count == 1 => format!("1 {one}"),
+        Some(stem) => format!("{count} {stem}ies"),
+        None => format!("{count} {one}s"),
+    }
 }
 
 /// What a reminder is about.
