@@ -73,9 +73,12 @@ struct Walk {
     found_at: Option<Timestamp>,
 }
 
+/// By who walks, and through what.
+type Known = HashMap<(String, Steps), (Actor, Walk)>;
+
 /// The walks. Clones share them.
 #[derive(Clone, Default)]
-pub struct Walks(Arc<Mutex<HashMap<(String, Steps), (Actor, Walk)>>>);
+pub struct Walks(Arc<Mutex<Known>>);
 
 impl fmt::Debug for Walks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
