@@ -66,6 +66,7 @@ pub fn reason(code: &str) -> &str {
         "upstream.timeout" => "the shop took too long",
         "rate.client" => "faster than one client may ask",
         "rate.route" => "faster than one client may ask on this page",
+        "rate.inbox" => "too many messages where the providers of payments send theirs",
         "websocket.version" => "a WebSocket of an unknown version",
         "websocket.too_many" => "too many WebSockets on one connection",
         "response.stalled" => "the shop stopped within its answer",
