@@ -64,9 +64,7 @@ pub fn reason(code: &str) -> &str {
         "upstream.connect" | "upstream.connect_timeout" => "the shop could not be reached",
         "upstream.broken" => "the shop broke off before its answer",
         "upstream.timeout" => "the shop took too long",
-        "rate.client" => "faster than one client may ask",
-        "rate.route" => "faster than one client may ask on this page",
-        "rate.inbox" => "too many messages where the providers of payments send theirs",
+        code if code.starts_with("rate.") => rate(code),
         "websocket.version" => "a WebSocket of an unknown version",
         "websocket.too_many" => "too many WebSockets on one connection",
         "response.stalled" => "the shop stopped within its answer",
@@ -79,6 +77,16 @@ pub fn reason(code: &str) -> &str {
         "health_check" => "the shop did not answer when asked for its health",
         "client.left" => "the client left before the end",
         "request.body" => "the request broke off",
+        other => other,
+    }
+}
+
+/// What the codes of pace mean.
+fn rate(code: &str) -> &str {
+    match code {
+        "rate.client" => "faster than one client may ask",
+        "rate.route" => "faster than one client may ask on this page",
+        "rate.inbox" => "too many messages where the providers of payments send theirs",
         other => other,
     }
 }
