@@ -166,11 +166,17 @@ impl Work {
         self.db.write(move |tx| acts::schedule(tx, &handlers)).await
     }
 
+    fn took(&self, kinds: impl Iterator<Item = &'static str>, now: Timestamp) {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        last.extend(kinds.map(|kind| (kind, now)));
+    }
+
     /// Takes as many of each kind as there are places.
     async fn take(&self) -> Result<Vec<(Job, OwnedSemaphorePermit)>, Error> {
         let free = self.kinds.values().map(|kind| (kind.handler.clone(), kind.free.available_permits()));
         let wanted: Vec<(Handler, usize)> = free.filter(|(_, free)| *free > 0).collect();
         let now = self.db.now();
+        let all = wanted.clone();
         let (lease, overdue) = (self.options.lease, self.overdue(&wanted, now));
         let due = if overdue.is_empty() {
             self.db.read(move |reader| acts::find_due(reader, &wanted, now)).await?
@@ -182,18 +188,18 @@ impl Work {
         } else if overdue.is_empty() {
             self.db.write(move |tx| acts::take(tx, &due, lease)).await?
         } else {
+            // Each is asked about once a period, also where another node has it at this moment; what else is due does not wait for them.
+            self.took(overdue.iter().map(|(handler, _)| handler.kind), now);
             // In one transaction: nobody puts it off again between the two.
             self.db
                 .write(move |tx| {
                     acts::bring_back(tx, &overdue, lease)?;
-                    let due = acts::find_due(tx, &overdue, now)?;
+                    let due = acts::find_due(tx, &all, now)?;
                     acts::take(tx, &due, lease)
                 })
                 .await?
         };
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        last.extend(taken.iter().map(|job| (job.kind, now)));
-        drop(last);
+        self.took(taken.iter().map(|job| job.kind), now);
         // Places only become free meanwhile: this is the one task that fills them.
         let placed = taken.into_iter().filter_map(|job| {
             let place = Arc::clone(&self.kinds.get(job.kind)?.free).try_acquire_owned().ok()?;
