@@ -16,6 +16,8 @@ use crate::rates::Rate;
 
 /// Messages under way at once, of each of the two kinds; each is [`storeward_host::OWN_REQUEST_BYTES`] long at most.
 const SEATS: u32 = 32;
+/// Of the strangers' seats, so many for one network: whoever sends slowly takes no other stranger's.
+const SEATS_OF_ONE: u32 = 4;
 /// Of one network from which a message was taken.
 pub(crate) const KNOWN: Rate = Rate { per_second: 100, burst: 1000 };
 /// Of one network from which none was.
@@ -31,17 +33,30 @@ const MOST: usize = 1024;
 #[derive(Debug, Default)]
 pub struct Senders {
     known: Mutex<HashMap<AddressBlock, Instant>>,
-    strangers_seated: AtomicU32,
+    /// At most as many networks as there are seats.
+    strangers_seated: Mutex<HashMap<AddressBlock, u32>>,
     known_seated: AtomicU32,
 }
 
 /// A message under way. Dropping it makes room.
 #[derive(Debug)]
-pub(crate) struct Seat<'a>(&'a AtomicU32);
+pub(crate) struct Seat<'a> {
+    senders: &'a Senders,
+    /// Of a stranger: from where.
+    stranger: Option<AddressBlock>,
+}
 
 impl Drop for Seat<'_> {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Relaxed);
+        let Some(block) = self.stranger else {
+            self.senders.known_seated.fetch_sub(1, Relaxed);
+            return;
+        };
+        let mut seated = self.senders.strangers_seated.lock().unwrap_or_else(PoisonError::into_inner);
+        match seated.get_mut(&block) {
+            Some(count) if *count > 1 => *count -= 1,
+            _ => drop(seated.remove(&block)),
+        }
     }
 }
 
@@ -63,11 +78,21 @@ impl Senders {
         }
     }
 
-    /// Room for one message; nothing where as many are under way as there may be.
-    pub(crate) fn seat(&self, is_known: bool) -> Option<Seat<'_>> {
-        let taken = if is_known { &self.known_seated } else { &self.strangers_seated };
-        let seat = Seat(taken);
-        (taken.fetch_add(1, Relaxed) < SEATS).then_some(seat)
+    /// Room for one message of a sender who is known; nothing where as many are under way as there may be.
+    pub(crate) fn seat(&self) -> Option<Seat<'_>> {
+        let seat = Seat { senders: self, stranger: None };
+        (self.known_seated.fetch_add(1, Relaxed) < SEATS).then_some(seat)
+    }
+
+    /// The same of a stranger.
+    pub(crate) fn stranger_s_seat(&self, block: AddressBlock) -> Option<Seat<'_>> {
+        let mut seated = self.strangers_seated.lock().unwrap_or_else(PoisonError::into_inner);
+        let all: u32 = seated.values().sum();
+        if all >= SEATS || seated.get(&block).is_some_and(|count| *count >= SEATS_OF_ONE) {
+            return None;
+        }
+        *seated.entry(block).or_default() += 1;
+        Some(Seat { senders: self, stranger: Some(block) })
     }
 }
 
@@ -84,14 +109,19 @@ mod tests {
     #[test]
     fn strangers_take_no_room_of_those_who_are_known() {
         let senders = Senders::default();
-        let taken: Vec<_> = (0..100).filter_map(|_| senders.seat(false)).collect();
-        assert_eq!(taken.len(), 32);
-        assert!(senders.seat(false).is_none() && senders.seat(true).is_some());
-        drop(taken);
-        assert!(
-            senders.seat(false).is_some(),
-            "one that ended, also one that was turned away, leaves no trace"
-        );
+        let of = |last: u32| block(&format!("192.0.2.{last}"));
+        // One of them has four, however often it tries; together they have all.
+        let one: Vec<_> = (0..100).filter_map(|_| senders.stranger_s_seat(of(1))).collect();
+        assert_eq!(one.len(), 4);
+        let others: Vec<_> = (2..100).filter_map(|last| senders.stranger_s_seat(of(last))).collect();
+        assert_eq!(others.len(), 28);
+        assert!(senders.stranger_s_seat(of(200)).is_none() && senders.seat().is_some());
+        drop((one, others));
+        assert!(senders.strangers_seated.lock().unwrap().is_empty(), "one that ended leaves no trace");
+        let known: Vec<_> = (0..100).filter_map(|_| senders.seat()).collect();
+        assert_eq!(known.len(), 32);
+        drop(known);
+        assert!(senders.seat().is_some(), "nor one that was turned away");
     }
 
     #[test]

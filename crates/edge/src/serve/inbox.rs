@@ -43,7 +43,10 @@ impl<'a> Exchange<'a> {
         let wait = std::time::Duration::from_secs(5);
         let rate = if sender.is_known { KNOWN } else { STRANGERS };
         let full = || Stopped::Limited(Limited { code: "rate.inbox", rate, wait });
-        core.shared.rates.senders.seat(sender.is_known).ok_or_else(full)
+        let senders = &core.shared.rates.senders;
+        let seat =
+            if sender.is_known { senders.seat() } else { senders.stranger_s_seat(self.client.block()) };
+        seat.ok_or_else(full)
     }
 
     /// It was taken: its signature was good.
