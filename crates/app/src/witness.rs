@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http::HeaderMap;
-use storeward_base::{ClientIp, Clock, Timestamp};
+use storeward_base::{AddressBlock, ClientIp, Clock, Timestamp};
 use storeward_edge::access::{AccessReader, AccessRecord, Filter, Live};
 use storeward_host::Stop;
 use storeward_identity::Identity;
@@ -28,7 +28,7 @@ struct Stopped {
 }
 
 #[derive(Default)]
-struct Book(Mutex<HashMap<ClientIp, Stopped>>);
+struct Book(Mutex<HashMap<AddressBlock, Stopped>>);
 
 impl Book {
     fn note(&self, record: &AccessRecord) {
@@ -37,14 +37,15 @@ impl Book {
             return;
         }
         let mut book = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if book.len() >= CLIENTS && !book.contains_key(&record.client) {
+        let client = record.client.block();
+        if book.len() >= CLIENTS && !book.contains_key(&client) {
             let mut moments: Vec<Timestamp> = book.values().map(|one| one.since).collect();
             moments.sort_unstable();
             let middle = moments.get(moments.len() / 2).copied().unwrap_or(record.at);
             book.retain(|_, one| one.since > middle);
         }
         let fresh = Stopped { since: record.at, requests: 0, card_numbers: 0 };
-        let one = book.entry(record.client).or_insert(fresh);
+        let one = book.entry(client).or_insert(fresh);
         if record.at.since(one.since) >= KEPT {
             *one = fresh;
         }
@@ -54,7 +55,7 @@ impl Book {
 
     fn of(&self, client: ClientIp, now: Timestamp) -> (u32, u32) {
         let book = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = book.get(&client).filter(|one| now.since(one.since) < KEPT);
+        let found = book.get(&client.block()).filter(|one| now.since(one.since) < KEPT);
         found.map_or((0, 0), |one| (one.requests, one.card_numbers))
     }
 }

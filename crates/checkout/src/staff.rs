@@ -199,7 +199,7 @@ pub(crate) fn evidence_event(reader: &mut Reader<'_>, sha256: &str) -> Result<Op
         ..ledger::Filter::default()
     };
     loop {
-        let page = ledger::search(reader, &filter, PageSize::new(PageSize::MAX))?;
+        let page = ledger::believed(reader, &filter, PageSize::new(PageSize::MAX))?;
         let found = page.rows.into_iter().find(
             |(_, record)| matches!(&record.event, Event::EvidenceReported(fact) if fact.sha256 == sha256),
         );

@@ -212,7 +212,7 @@ fn facts_of(reader: &mut Reader<'_>) -> Result<BTreeMap<PaymentId, Known>, Store
         let mut before = None;
         loop {
             let filter = Filter { kind_prefix: Some(kind.to_owned()), before, ..Filter::default() };
-            let page = ledger::search(reader, &filter, PageSize::new(PageSize::MAX))?;
+            let page = ledger::believed(reader, &filter, PageSize::new(PageSize::MAX))?;
             rows.extend(page.rows);
             before = page.next;
             if before.is_none() {

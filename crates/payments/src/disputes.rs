@@ -174,7 +174,7 @@ impl Payments {
         let (at, reference) = before.unwrap_or_else(|| (Timestamp::from_micros(i64::MAX), "~".to_owned()));
         self.0
             .read(move |reader| {
-                Ok(reader.query_many(LIST_DISPUTES, params![at, &reference, limit.min(500)], dispute)?)
+                Ok(reader.query_many(LIST_DISPUTES, params![at, &reference, limit.min(501)], dispute)?)
             })
             .await
     }

@@ -116,7 +116,7 @@ impl Payments {
         // Without a mark of its own a browser is known by where it is and how it calls itself.
         let agent = || {
             let agent = headers.get(storeward_web::http::header::USER_AGENT)?.to_str().ok()?;
-            Some(format!("{}\n{}", client?.get(), agent.chars().take(512).collect::<String>()))
+            Some(format!("{}\n{}", client?.block(), agent.chars().take(512).collect::<String>()))
         };
         front.device = front.device.or_else(|| visit.map(str::to_owned)).or_else(agent);
         front

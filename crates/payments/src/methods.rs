@@ -249,7 +249,7 @@ impl Payments {
             Ok::<_, Error>(held.filter(|_| is_new).map(|held| held.provider))
         });
         match read.await? {
-            Some(provider) => self.judge_begin(id, (provider, Strength::Usual), &Front::default()).await,
+            Some(_) => self.judge_begin(id, None, &Front::default()).await,
             None => Ok(Way { strength: Strength::Usual, hold: Hold::No }),
         }
     }
@@ -310,6 +310,11 @@ fn removing(tx: &mut Tx<'_>, actor: Actor, held: &Method, why: &'static str) -> 
     Ok(())
 }
 
+/// What a sealed token is bound to: whoever moves its row to another customer has a token that opens for nobody.
+fn place(id: &str, customer: &str, provider: Provider, what: &str) -> String {
+    format!("payment.method/{id}/{customer}/{}/{what}", provider.word())
+}
+
 impl Shared {
     fn keep(
         &self,
@@ -326,7 +331,8 @@ impl Shared {
         }
         let id = format!("method_{}", tx.event_id().to_string().rsplit('_').next().unwrap_or_default());
         let seal = |text: &str, what: &str| {
-            self.data_key.seal(text.as_bytes(), &format!("payment.method/{id}/{what}"), self.entropy.as_ref())
+            let place = place(&id, customer, provider, what);
+            self.data_key.seal(text.as_bytes(), &place, self.entropy.as_ref())
         };
         let now = tx.now();
         let holder = saved.token.holder.as_ref().map(|holder| seal(holder.expose(), "holder"));
@@ -352,7 +358,7 @@ impl Shared {
 
     fn token_of(&self, held: &Method) -> Result<Token, Error> {
         let open = |sealed: &[u8], what: &str| {
-            let plain = self.data_key.open(sealed, &format!("payment.method/{}/{what}", held.id))?;
+            let plain = self.data_key.open(sealed, &place(&held.id, &held.customer, held.provider, what))?;
             let text = std::str::from_utf8(plain.expose()).map_err(|_| Error::Form("a token"))?;
             Ok::<_, Error>(storeward_base::Secret::new(text.to_owned()))
         };

@@ -124,6 +124,14 @@ impl Terms {
     pub fn of(provider: Provider, strength: Strength) -> Self {
         Terms { provider, strength, saves: false, method: None, unattended: false, embedded: false }
     }
+
+    /// Whether a page that is there is what a buyer on these terms would be led to; its strength is the caller's to look at.
+    pub(crate) fn is_met_by(&self, attempt: &Attempt) -> bool {
+        attempt.method.is_none()
+            && attempt.provider == self.provider
+            && attempt.saves == self.saves
+            && attempt.embedded == self.embedded
+    }
 }
 
 words! {

@@ -35,7 +35,7 @@ statements! {
         ORDER BY p.id LIMIT $4";
     SOURCE_READ = "INSERT INTO payment_shop_source (source, read_at) VALUES ($1, $2) ON CONFLICT (source) DO UPDATE SET read_at = excluded.read_at";
     READ_AT = "SELECT read_at FROM payment_shop_source WHERE source = $1";
-    LAST_READ = "SELECT MIN(read_at) FROM payment_shop_source";
+    LAST_READ = "SELECT MAX(read_at) FROM payment_shop_source";
 }
 
 /// Orders of one call.

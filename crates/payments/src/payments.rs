@@ -159,7 +159,7 @@ impl Payments {
     pub async fn list(&self, before: Option<PaymentId>, limit: u32) -> Result<Vec<Payment>, Error> {
         // No id is behind this in the order of bytes.
         let before = before.map_or_else(|| "pay_~".to_owned(), PaymentId::text);
-        self.0.read(move |reader| sql::list(reader, &before, limit.min(500))).await
+        self.0.read(move |reader| sql::list(reader, &before, limit.min(501))).await
     }
 
     /// The payments of an order, newest first.

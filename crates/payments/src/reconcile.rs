@@ -25,7 +25,7 @@ statements! {
     UNTOLD_BETWEEN = "SELECT n.id, n.payment FROM payment_news n JOIN payment p ON p.id = n.payment \
                       WHERE n.made_at >= $1 AND n.made_at < $2 AND n.taken_at IS NULL AND p.captured > 0 AND p.provider = $3 ORDER BY n.id LIMIT 10000";
     INSERT_DIFFERENCE = "INSERT INTO payment_difference (id, provider, day, what, reference, payment, there, here, currency, found_at, settled_at) \
-                         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, NULL) ON CONFLICT (provider, what, reference) DO UPDATE SET day = excluded.day, \
+                         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, NULL) ON CONFLICT (provider, what, reference) DO UPDATE SET id = excluded.id, day = excluded.day, \
                          payment = excluded.payment, there = excluded.there, here = excluded.here, currency = excluded.currency, \
                          found_at = excluded.found_at, settled_at = NULL WHERE payment_difference.settled_at IS NOT NULL";
     LIST_DIFFERENCES = "SELECT provider, day, what, reference, payment, there, here, currency, found_at, id FROM payment_difference \

@@ -249,17 +249,28 @@ pub(crate) fn open_of_order(reader: &mut Reader<'_>, order: &str) -> Result<Opti
 
 /// A page of payments made before the one with id `before`, newest first, without those that are not what Storeward wrote.
 pub(crate) fn list(reader: &mut Reader<'_>, before: &str, limit: u32) -> Result<Vec<Payment>, Error> {
-    let mut found = reader.query_many(LIST_PAYMENTS, params![before, limit], payment)?;
-    let mut kept = Vec::with_capacity(found.len());
-    for one in found.drain(..) {
-        match seen(reader, one.id) {
-            Ok(()) => kept.push(one),
-            // One that somebody changed hides none of the others; it is told.
-            Err(Error::Harmed { row, .. }) => crate::believed::left_out(row),
-            Err(other) => return Err(other),
+    let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
+    let mut before = before.to_owned();
+    let mut kept = Vec::new();
+    loop {
+        let found = reader.query_many(LIST_PAYMENTS, params![&before, limit], payment)?;
+        let is_last = found.len() < wanted;
+        for one in found {
+            before = one.id.text();
+            match seen(reader, one.id) {
+                Ok(()) => kept.push(one),
+                // One that somebody changed hides none of the others; it is told.
+                Err(Error::Harmed { row, .. }) => crate::believed::left_out(row),
+                Err(other) => return Err(other),
+            }
+            if kept.len() >= wanted {
+                return Ok(kept);
+            }
+        }
+        if is_last {
+            return Ok(kept);
         }
     }
-    Ok(kept)
 }
 
 pub(crate) fn of_order(reader: &mut Reader<'_>, order: &str, limit: u32) -> Result<Vec<Payment>, Error> {

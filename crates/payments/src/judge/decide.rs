@@ -14,7 +14,7 @@ use super::heart::Told;
 use super::kept::{StoredDecision, answer_word, category_word, permille};
 use super::sql::{self, NewRisk, RiskRow};
 use crate::error::Error;
-use crate::model::{Attempt as Page, Payment, Provider, Strength};
+use crate::model::{Attempt as Page, Payment, State, Strength, Terms};
 use crate::payments::{Payments, Shared};
 
 /// A refusal of an order stands so long, from wherever it is begun anew.
@@ -57,7 +57,7 @@ impl Payments {
     pub(crate) async fn judge_begin(
         &self,
         id: PaymentId,
-        (provider, least): (Provider, Strength),
+        terms: Option<&Terms>,
         front: &Front,
     ) -> Result<Way, Error> {
         self.heart().await?;
@@ -65,7 +65,7 @@ impl Payments {
         let now = self.0.now();
         let case = self.0.read(move |reader| case(reader, id, now)).await?;
         crate::verbs::may_begin(&case.payment, now)?;
-        if let Some(known) = self.0.known_way(&case, (provider, least), now) {
+        if let Some(known) = terms.and_then(|terms| self.0.known_way(&case, terms, now)) {
             return Ok(known);
         }
         let details = self.0.unseal(id, &case.sealed)?;
@@ -128,11 +128,13 @@ impl Payments {
 
 impl Shared {
     /// The page that is there already, or is being made, is no new attempt: what was said of it stands.
-    fn known_way(&self, case: &Case, (provider, least): (Provider, Strength), now: Timestamp) -> Option<Way> {
+    fn known_way(&self, case: &Case, terms: &Terms, now: Timestamp) -> Option<Way> {
+        // Of one that was begun with what is kept, only the bank's question is left.
+        let is_asked = |page: &Page| page.method.is_some() && case.payment.state == State::RequiresAction;
         let is_good = |page: &&Page| {
             page.is_open
-                && page.provider == provider
-                && page.strength >= least
+                && (terms.is_met_by(page) || (page.provider == terms.provider && is_asked(page)))
+                && page.strength >= terms.strength
                 && page.number == case.payment.attempt
                 && page.expires_at > now.plus(Duration::from_secs(60))
         };

@@ -6,7 +6,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use storeward_base::{ClientIp, Timestamp};
+use storeward_base::{AddressBlock, ClientIp, Timestamp};
 use storeward_web::http::HeaderMap;
 
 /// Pages of a minute that are told apart for one address; the rule's default is five.
@@ -62,11 +62,12 @@ pub trait Witness: Send + Sync {
 
 /// Which payment pages were opened from which address within a minute.
 #[derive(Default)]
-pub(super) struct Visits(HashMap<ClientIp, VecDeque<(Timestamp, u64)>>);
+pub(super) struct Visits(HashMap<AddressBlock, VecDeque<(Timestamp, u64)>>);
 
 impl Visits {
     /// Counts a page; the same page once.
     pub fn open(&mut self, client: ClientIp, page: u64, now: Timestamp) {
+        let client = client.block();
         if self.0.len() >= ADDRESSES && !self.0.contains_key(&client) {
             self.0.retain(|_, pages| pages.back().is_some_and(|(at, _)| now.since(*at) < MINUTE));
             // So many at once are no buyers, and are found by other rules.
@@ -83,7 +84,7 @@ impl Visits {
     }
 
     pub fn count(&self, client: ClientIp, now: Timestamp) -> u32 {
-        let pages = self.0.get(&client).into_iter().flatten();
+        let pages = self.0.get(&client.block()).into_iter().flatten();
         u32::try_from(pages.filter(|(at, _)| now.since(*at) < MINUTE).count()).unwrap_or(u32::MAX)
     }
 }
@@ -100,6 +101,16 @@ mod tests {
             visits.open(client, page, at);
         }
         assert_eq!(visits.count(client, at), 3);
+        // Whoever has a network of IPv6 is one client, whatever address they come from.
+        for (number, page) in [(1_u16, 1), (2, 2), (3, 3)] {
+            visits.open(
+                ClientIp::new(std::net::Ipv6Addr::new(0x2001, 0xdb8, 0, 7, 0, 0, 0, number).into()),
+                page,
+                at,
+            );
+        }
+        let other = ClientIp::new(std::net::Ipv6Addr::new(0x2001, 0xdb8, 0, 7, 9, 9, 9, 9).into());
+        assert_eq!(visits.count(other, at), 3);
         assert_eq!(visits.count(client, at.plus(MINUTE)), 0);
         // However many come, what is kept has an end.
         for page in 0..200 {

@@ -127,7 +127,8 @@ impl Judge {
             put(Kind::EmailDomain, Some(&domain));
         }
         if let Some(client) = front.client {
-            put(Kind::Address, Some(&client.get().to_string()));
+            // An IPv6 address by itself means nothing: its holder has 2^64 of them.
+            put(Kind::Address, Some(&client.block().to_string()));
             put(Kind::Network, Some(&network(client)));
         }
         put(Kind::Device, front.device.as_deref());

@@ -33,6 +33,7 @@ struct FormPage {
     /// The same on Stripe's own page.
     action: String,
     csrf: String,
+    keeps: bool,
     elsewhere: String,
     other: String,
     other_to: String,
@@ -108,6 +109,7 @@ async fn shown(
     let origins: Vec<&str> = form.origins.iter().map(String::as_str).collect();
     let hosts = Hosts::new(&form.script, &origins).ok_or_else(|| Failure::broken("payments.form_origins"))?;
     let page = FormPage {
+        keeps: saves,
         frame: pages.frame(language, Text::Title),
         order: say(language, Text::Order, &[("order", &payment.order)]),
         total: payment.amount.to_string(),

@@ -56,7 +56,7 @@ impl Payments {
         if !self.ways(&self.find(id).await?.ok_or(Error::NoPayment)?).contains(&provider) {
             return Err(Error::NoProvider);
         }
-        let way = self.judge_begin(id, (provider, terms.strength), front).await?;
+        let way = self.judge_begin(id, Some(&terms), front).await?;
         let terms = Terms { strength: terms.strength.max(way.strength), ..terms };
         // Two that are open would be closed one after the other; a second click waits for the first one's page.
         for _ in 0..MOST_TURNS {
@@ -86,11 +86,8 @@ impl Shared {
         for attempt in sql::attempts_of(tx, id)?.into_iter().filter(|attempt| attempt.is_open) {
             // Of one that was begun with what is kept, only the bank's question is left for the buyer.
             let is_asked = attempt.method.is_some() && before.state == State::RequiresAction;
-            let is_same = attempt.method.is_none()
-                && attempt.strength == terms.strength
-                && attempt.saves == terms.saves
-                && attempt.embedded == terms.embedded;
-            let is_wanted = attempt.provider == terms.provider && (is_asked || is_same);
+            let is_same = terms.is_met_by(&attempt) && attempt.strength == terms.strength;
+            let is_wanted = is_same || (is_asked && attempt.provider == terms.provider);
             let is_good = attempt.expires_at > tx.now().plus(std::time::Duration::from_secs(60));
             if is_wanted
                 && is_good

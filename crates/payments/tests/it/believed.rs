@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use storeward_base::Actor;
 use storeward_events::Event;
 use storeward_outbound::recorder::Recorder;
 use storeward_payments::{Error, MIGRATIONS, Payment, Provider, State, Strength, Unsealed, harmed_rows};
@@ -10,7 +11,7 @@ use storeward_store::testing::TestDb;
 use storeward_store::{Engine, both_engines, ledger};
 
 use crate::messages::stripe_message;
-use crate::support::{Shop, wish};
+use crate::support::{Shop, order_of, wish};
 use crate::till::{Till, free_address};
 
 /// Rows that the ledger says were harmed: table, row, how.
@@ -245,4 +246,20 @@ both_engines!(old_payments_are_sealed_once_and_only_as_the_ledger_has_them, MIGR
     db.raw(&format!("DELETE FROM payment_seal WHERE payment = '{}'", old.id));
     bind(&shop.payments);
     assert!(matches!(shop.payments.find(old.id).await, Err(Error::Harmed { .. })));
+});
+
+// One that somebody changed is left out of a list, and the list goes on behind it.
+both_engines!(a_list_goes_on_behind_what_somebody_changed, MIGRATIONS, async |db| {
+    let shop = Shop::new(&db).await;
+    let mut made = Vec::new();
+    for order in ["L-1", "L-2", "L-3"] {
+        made.push(shop.payments.create(Actor::System, order_of(order, 1999, "EUR")).await.unwrap().id);
+    }
+    made.sort_unstable();
+    db.raw(&format!("UPDATE payment SET amount = 1 WHERE id = '{}'", made[2]));
+    let ids = async |limit| -> Vec<_> {
+        shop.payments.list(None, limit).await.unwrap().into_iter().map(|one| one.id).collect()
+    };
+    assert_eq!(ids(1).await, [made[1]]);
+    assert_eq!(ids(2).await, [made[1], made[0]]);
 });

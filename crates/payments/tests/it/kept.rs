@@ -4,10 +4,10 @@ use storeward_base::{Actor, CustomerId};
 use storeward_emulators::{Answered, Fault, Provider as At, What};
 use storeward_payments::methods::{Attendance, Method};
 use storeward_payments::{
-    CaptureMode, Error, MIGRATIONS, NewPayment, Payment, Provider, Saving, State, Strength, Terms,
+    CaptureMode, Error, Front, MIGRATIONS, NewPayment, Payment, Provider, Saving, State, Strength, Terms,
 };
-use storeward_store::both_engines;
 use storeward_store::testing::TestDb;
+use storeward_store::{both_engines, params};
 
 use crate::support::{Shop, books, ledger_text, order_of, reference, told, wish};
 
@@ -164,6 +164,14 @@ both_engines!(what_is_kept_of_others_is_nobodys, MIGRATIONS, async |db| {
     ));
     let moved = shop.payments.pay_with(payment.id, &other.id, Attendance::Present).await;
     assert!(matches!(moved, Err(Error::Seal(_))), "{moved:?}");
+    // Nor does the row's own token, once somebody writes another customer into it.
+    db.raw(&format!(
+        "UPDATE payment_method SET customer = (SELECT customer FROM payment_method WHERE id = '{}') WHERE id = '{}'",
+        other.id, held.id
+    ));
+    let payment = order(&shop, "4712", "O-6").await;
+    let moved = shop.payments.pay_with(payment.id, &held.id, Attendance::Present).await;
+    assert!(matches!(moved, Err(Error::Seal(_))), "{moved:?}");
     assert_eq!(shop.effects("capture").len(), before + 1, "of the fourth order alone");
     let no_customer = NewPayment { customer: None, ..of("", "O-5") };
     let refused = shop.payments.create(Actor::System, no_customer).await.unwrap_err();
@@ -277,4 +285,30 @@ both_engines!(a_form_in_a_frame_is_of_one_payment, MIGRATIONS, async |db| {
     let ledger = ledger_text(&db).await;
     assert!(!ledger.contains("_secret_"));
     books(&db).await;
+});
+
+// Each page that is made is judged: who asks for it with and without keeping the card in turns has no attempt for nothing.
+both_engines!(an_attempt_on_other_terms_is_judged_again, MIGRATIONS, async |db| {
+    let shop = Shop::new(&db).await;
+    let payment = order(&shop, "4711", "T-1").await;
+    let id = payment.id;
+    let judged = async || {
+        let count = db.read(move |reader| {
+            reader.query_optional(
+                "SELECT COUNT(*) FROM payment_risk WHERE payment = $1",
+                params![id],
+                |row| row.get::<i64>(0),
+            )
+        });
+        count.await.unwrap_or_else(|why: storeward_store::Error| panic!("{why}"))
+    };
+    for turn in 1..=6 {
+        let terms = Terms { saves: turn % 2 == 0, ..Terms::of(Provider::Stripe, Strength::Usual) };
+        shop.payments.begin_as(id, terms, &Front::default()).await.unwrap();
+        assert_eq!(judged().await, Some(turn));
+    }
+    // The page that is there already is no further one.
+    let same = Terms { saves: true, ..Terms::of(Provider::Stripe, Strength::Usual) };
+    shop.payments.begin_as(id, same, &Front::default()).await.unwrap();
+    assert_eq!(judged().await, Some(6));
 });
