@@ -4,6 +4,8 @@
 //! first, a few at a time; where a provider answers none of them, the lane ends, and what it did not come to stays due and is first in
 //! the next round. Whatever was asked about in vain is asked about again after twice as long, up to an hour.
 
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use storeward_base::{PaymentId, Timestamp};
@@ -11,6 +13,8 @@ use storeward_store::{Reader, Row, params, statements};
 use tokio::task::JoinSet;
 
 use crate::error::Error;
+use crate::judge::PaidOff;
+use crate::methods::Forgotten;
 use crate::model::{Call, CallState, Operation, Provider};
 use crate::payments::Payments;
 use crate::provider::Trouble;
@@ -48,6 +52,8 @@ pub struct Round {
     pub failed: u32,
     /// Due, and left to the next round, since the provider answers nothing at the moment.
     pub left: u32,
+    /// A provider answered none of those that it was asked at the same time.
+    pub is_away: bool,
 }
 
 impl Round {
@@ -58,6 +64,7 @@ impl Round {
             looked: self.looked + other.looked,
             failed: self.failed + other.failed,
             left: self.left + other.left,
+            is_away: self.is_away || other.is_away,
         }
     }
 }
@@ -113,7 +120,7 @@ impl Asked {
 }
 
 /// Twice as long each time.
-fn wait(first: Duration, times: u32, most: Duration) -> Duration {
+pub(crate) fn wait(first: Duration, times: u32, most: Duration) -> Duration {
     first.saturating_mul(1 << times.min(12)).min(most)
 }
 
@@ -124,6 +131,9 @@ impl Payments {
             let payments = self.clone();
             async move { payments.lane(provider).await }
         };
+        // What somebody decided, or nobody in time, has a clock: nothing that is slow stands before it.
+        self.judge_round().await?;
+        self.close_late_reviews().await?;
         let unbegun = self.clone();
         let (stripe, paypal, rest) = tokio::join!(
             lane(Provider::Stripe),
@@ -131,39 +141,38 @@ impl Payments {
             async move { unbegun.unbegun().await }
         );
         let mut round = stripe?.and(paypal?).and(rest?);
-        let (removed, kept) = self.remove_methods().await?;
-        round.settled += removed;
-        round.failed += kept;
         let (looked, failed) = self.watch_disputes().await?;
         round.looked += looked;
         round.failed += failed;
-        self.judge_round().await?;
-        self.review_round().await?;
         Ok(round)
     }
 
+    /// First what was decided and is owed, then what nobody knows, then what may have changed, then what is to be forgotten. A provider
+    /// that answers none of those that it is asked at the same time is left alone until the next round.
     async fn lane(&self, provider: Provider) -> Result<Round, Error> {
         let mut round = Round::default();
         if self.0.gateway(provider).is_err() {
             return Ok(round);
         }
         let (now, until) = (self.0.now(), self.0.now().minus(self.0.pace.settle_after));
+        self.pay_off_all(provider, &mut round).await?;
         let due = move |reader: &mut Reader<'_>| {
             let values = params![provider.word(), until, now, MOST];
             Ok(reader.query_many(DUE_CALLS, values, |row| row.get::<String>(0))?)
         };
         let calls = self.0.read(due).await?;
-        let is_away = self.ask_all(calls, &mut round).await?;
+        round.asked += few_at_a_time(calls, &mut round, |key| {
+            let payments = self.clone();
+            async move { payments.ask(&key).await }
+        })
+        .await?;
         let due = move |reader: &mut Reader<'_>| {
             let values = params![now, provider.word(), MOST];
             Ok(reader.query_many(DUE_PAYMENTS, values, |row| row.get::<PaymentId>(0))?)
         };
         let payments = self.0.read(due).await?;
-        if is_away {
-            round.left += u32::try_from(payments.len()).unwrap_or(u32::MAX);
-        } else {
-            self.look_at_all(payments, &mut round).await?;
-        }
+        self.look_at_all(payments, &mut round).await?;
+        self.remove_all(provider, &mut round).await?;
         Ok(round)
     }
 
@@ -178,44 +187,58 @@ impl Payments {
         Ok(round)
     }
 
-    /// True where the provider is away.
-    async fn ask_all(&self, calls: Vec<String>, round: &mut Round) -> Result<bool, Error> {
-        for (at, few) in calls.chunks(AT_ONCE).enumerate() {
-            let mut asking = JoinSet::new();
-            for key in few {
-                let (payments, key) = (self.clone(), key.clone());
-                asking.spawn(async move { payments.ask(&key).await });
+    /// What follows from decisions, and is not done yet.
+    async fn pay_off_all(&self, provider: Provider, round: &mut Round) -> Result<(), Error> {
+        let owed = self.owed(provider, self.0.turns.behind(Turn::Owed, provider), MOST).await?;
+        let ids = owed.iter().map(|id| id.text()).collect();
+        let done = few_at_a_time(owed, round, |id| {
+            let payments = self.clone();
+            async move {
+                match payments.pay_off_now(id).await {
+                    Ok(PaidOff::Done) => Ok(Asked::Settled),
+                    // Its call is asked about as any other is.
+                    Ok(PaidOff::Later) | Err(Error::Unsure) => Ok(Asked::Open),
+                    Err(why) => Asked::of(Err(why)),
+                }
             }
-            let asked = together(asking).await?;
-            round.asked += u32::try_from(asked.len()).unwrap_or(u32::MAX);
-            if counted(&asked, round) {
-                round.left += u32::try_from(calls.len() - (at * AT_ONCE + few.len())).unwrap_or(u32::MAX);
-                return Ok(true);
-            }
-        }
-        Ok(false)
+        });
+        let done = done.await?;
+        self.0.turns.end(Turn::Owed, provider, ids, done);
+        Ok(())
     }
 
     async fn look_at_all(&self, due: Vec<PaymentId>, round: &mut Round) -> Result<(), Error> {
-        for (at, few) in due.chunks(AT_ONCE).enumerate() {
-            let mut looking = JoinSet::new();
-            for id in few {
-                let (payments, id) = (self.clone(), *id);
-                looking.spawn(async move {
-                    let looked = Asked::of(payments.look(id).await.map(|_| false))?;
-                    if matches!(looked, Asked::Silent | Asked::Failed) {
-                        payments.look_later(id).await?;
-                    }
-                    Ok(looked)
-                });
+        let looked = few_at_a_time(due, round, |id| {
+            let payments = self.clone();
+            async move {
+                let looked = Asked::of(payments.look(id).await.map(|_| false))?;
+                if matches!(looked, Asked::Silent | Asked::Failed) {
+                    payments.look_later(id).await?;
+                }
+                Ok(looked)
             }
-            let looked = together(looking).await?;
-            round.looked += u32::try_from(looked.len()).unwrap_or(u32::MAX);
-            if counted(&looked, round) {
-                round.left += u32::try_from(due.len() - (at * AT_ONCE + few.len())).unwrap_or(u32::MAX);
-                return Ok(());
+        });
+        round.looked += looked.await?;
+        Ok(())
+    }
+
+    /// Kept means of payment that were taken away, and of which the provider has not said that it forgot them.
+    async fn remove_all(&self, provider: Provider, round: &mut Round) -> Result<(), Error> {
+        let held = self.removing(provider, self.0.turns.behind(Turn::Removing, provider), MOST).await?;
+        let ids = held.iter().map(|one| one.id.clone()).collect();
+        let done = few_at_a_time(held, round, |one| {
+            let payments = self.clone();
+            async move {
+                Ok(match payments.forget_at_the_provider(&one).await {
+                    Ok(Forgotten::There) => Asked::Settled,
+                    Ok(Forgotten::NotYet) => Asked::Silent,
+                    Err(Error::Store(why)) => return Err(Error::Store(why)),
+                    Err(_) => Asked::Failed,
+                })
             }
-        }
+        });
+        let done = done.await?;
+        self.0.turns.end(Turn::Removing, provider, ids, done);
         Ok(())
     }
 
@@ -343,13 +366,70 @@ impl Payments {
     }
 }
 
-/// Waits for all of them. What the first failing database says ends the round.
-async fn together(mut tasks: JoinSet<Result<Asked, Error>>) -> Result<Vec<Asked>, Error> {
-    let mut all = Vec::new();
-    while let Some(done) = tasks.join_next().await {
-        all.push(done.unwrap_or(Ok(Asked::Failed))?);
+/// Lists that are longer than a round go on behind where the round before stopped: what cannot be done at the head of one keeps
+/// nothing behind it waiting for ever. A program that starts begins at the head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Turn {
+    Owed,
+    Removing,
+}
+
+/// Where each list goes on.
+#[derive(Debug, Default)]
+pub(crate) struct Turns(Mutex<BTreeMap<(Turn, Provider), String>>);
+
+impl Turns {
+    fn behind(&self, turn: Turn, provider: Provider) -> String {
+        let turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        turns.get(&(turn, provider)).cloned().unwrap_or_default()
     }
-    Ok(all)
+
+    /// Of those that were read so many were tried. Where all there were came to their turn the next round begins anew.
+    fn end(&self, turn: Turn, provider: Provider, ids: Vec<String>, tried: u32) {
+        let is_more = ids.len() >= usize::try_from(MOST).unwrap_or(usize::MAX);
+        let tried = usize::try_from(tried).unwrap_or(usize::MAX);
+        let is_cut = tried < ids.len();
+        if tried == 0 && is_cut {
+            return;
+        }
+        let next = if is_more || is_cut {
+            tried.checked_sub(1).and_then(|at| ids.into_iter().nth(at))
+        } else {
+            None
+        };
+        let mut turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match next {
+            Some(next) => turns.insert((turn, provider), next),
+            None => turns.remove(&(turn, provider)),
+        };
+    }
+}
+
+/// Works on each, a few at the same time, until the provider answers none of them, now or before in this lane. How many were tried.
+/// What the first failing database says ends the round.
+async fn few_at_a_time<T, W>(all: Vec<T>, round: &mut Round, work: impl Fn(T) -> W) -> Result<u32, Error>
+where
+    W: Future<Output = Result<Asked, Error>> + Send + 'static,
+{
+    let count = |many: usize| u32::try_from(many).unwrap_or(u32::MAX);
+    let (mut tried, mut all) = (0, all.into_iter());
+    while !round.is_away {
+        let mut tasks = JoinSet::new();
+        for one in all.by_ref().take(AT_ONCE) {
+            tasks.spawn(work(one));
+        }
+        if tasks.is_empty() {
+            break;
+        }
+        let mut asked = Vec::new();
+        while let Some(done) = tasks.join_next().await {
+            asked.push(done.unwrap_or(Ok(Asked::Failed))?);
+        }
+        tried += count(asked.len());
+        round.is_away = counted(&asked, round);
+    }
+    round.left += count(all.len());
+    Ok(tried)
 }
 
 /// Counts them; true where the provider answered none.
@@ -359,4 +439,28 @@ fn counted(all: &[Asked], round: &mut Round) -> bool {
     round.settled += count(|one| matches!(one, Asked::Settled));
     round.failed += count(|one| matches!(one, Asked::Silent | Asked::Failed));
     !all.is_empty() && all.iter().all(|one| matches!(one, Asked::Silent))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_that_is_longer_than_a_round_goes_on_where_it_stopped() {
+        let (turns, of) = (Turns::default(), Provider::Stripe);
+        let ids = |from: u32, to: u32| (from..to).map(|at| format!("{at:04}")).collect::<Vec<_>>();
+        let behind = || turns.behind(Turn::Removing, of);
+        assert_eq!(behind(), "");
+        turns.end(Turn::Removing, of, ids(0, MOST), MOST);
+        assert_eq!(behind(), "0399");
+        // The provider went away in the middle; then it was not asked at all.
+        turns.end(Turn::Removing, of, ids(400, 500), 8);
+        assert_eq!(behind(), "0407");
+        turns.end(Turn::Removing, of, ids(408, 500), 0);
+        assert_eq!(behind(), "0407");
+        // The last of them had their turn: from the head again.
+        turns.end(Turn::Removing, of, ids(408, 500), 92);
+        assert_eq!(behind(), "");
+        assert_eq!(turns.behind(Turn::Owed, of), "");
+    }
 }

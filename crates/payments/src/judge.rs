@@ -9,6 +9,7 @@ mod front;
 mod gather;
 mod heart;
 mod kept;
+mod owed;
 mod review;
 mod rules;
 mod scorers;
@@ -32,6 +33,7 @@ pub use front::{Account, Front, Witness};
 pub use gather::OrderFacts;
 pub(crate) use kept::{CardSeen, answer_word, permille};
 pub use kept::{Judgement, Weight};
+pub(crate) use owed::PaidOff;
 pub use review::{Review, Verdict};
 pub(crate) use review::{is_held_back, opens_later};
 pub use rules::RuleWish;
@@ -170,7 +172,7 @@ impl Shared {
 
 /// The statements of this module, for the test that prepares them.
 pub(crate) fn statements() -> Vec<&'static str> {
-    [sql::STATEMENTS, review::STATEMENTS, rules::STATEMENTS, scorers::STATEMENTS].concat()
+    [sql::STATEMENTS, review::STATEMENTS, owed::STATEMENTS, rules::STATEMENTS, scorers::STATEMENTS].concat()
 }
 
 /// Whoever held it may have been stopped half-way; the state is then as it was, or counted once too often.

@@ -217,6 +217,8 @@ pub(crate) fn outcome_of(call: &Call, seen: &Seen) -> Option<String> {
         }
         // Nothing to close where something came of it.
         Operation::Close => (is_closed || !seen.captures.is_empty() || seen.authorized > 0).then(String::new),
+        // The rest of what was taken in parts: nothing more can be taken.
+        Operation::Void if call.amount.is_some() => seen.captures_ended.then(String::new),
         Operation::Void => (seen.stage == Stage::Voided).then(String::new),
     }
 }

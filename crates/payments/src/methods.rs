@@ -32,7 +32,7 @@ statements! {
                      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'kept', $10, $11) ON CONFLICT (provider, mark) DO NOTHING";
     FIND_METHOD = method_columns!("WHERE id = $1");
     METHODS_OF = method_columns!("WHERE customer = $1 ORDER BY created_at, id LIMIT 100");
-    METHODS_REMOVING = method_columns!("WHERE state = 'removing' ORDER BY id LIMIT 100");
+    METHODS_REMOVING = method_columns!("WHERE state = 'removing' AND provider = $1 AND id > $2 ORDER BY id LIMIT $3");
     METHOD_OF_PAYMENT = method_columns!("WHERE payment = $1 AND provider = $2 LIMIT 1");
     METHOD_REMOVING = "UPDATE payment_method SET state = 'removing' WHERE id = $1 AND state = 'kept'";
     REMOVE_METHOD = "DELETE FROM payment_method WHERE id = $1";
@@ -107,7 +107,8 @@ impl Payments {
             removing(tx, actor, &held, "asked")?;
             Ok::<_, Error>(held)
         });
-        self.forget_at_the_provider(&held.await?).await
+        // Where the provider did not say so, it is told again with the next round.
+        self.forget_at_the_provider(&held.await?).await.map(drop)
     }
 
     /// The customer is erased: whatever is kept of theirs goes, here and at the providers. How many there were.
@@ -125,7 +126,7 @@ impl Payments {
         for one in &held {
             match self.forget_at_the_provider(one).await {
                 // It goes with the next round.
-                Ok(()) | Err(Error::Refused { .. } | Error::NoProvider) => {}
+                Ok(_) | Err(Error::Refused { .. } | Error::NoProvider) => {}
                 Err(other) => return Err(other),
             }
         }
@@ -159,22 +160,20 @@ impl Payments {
         Ok(count)
     }
 
-    /// Once more for those that the provider was not told of. How many were, and how many could not be.
-    pub(crate) async fn remove_methods(&self) -> Result<(u32, u32), Error> {
-        let held =
-            self.0.read(|reader| Ok::<_, Error>(reader.query_many(METHODS_REMOVING, &[], method)?)).await?;
-        let (mut removed, mut failed) = (0, 0);
-        for one in &held {
-            match self.forget_at_the_provider(one).await {
-                Ok(()) => removed += 1,
-                Err(Error::Store(why)) => return Err(Error::Store(why)),
-                Err(_) => failed += 1,
-            }
-        }
-        Ok((removed, failed))
+    /// Those of one provider that it was not told of yet, behind the one with this id.
+    pub(crate) async fn removing(
+        &self,
+        provider: Provider,
+        after: String,
+        most: u32,
+    ) -> Result<Vec<Method>, Error> {
+        let held = move |reader: &mut Reader<'_>| {
+            Ok(reader.query_many(METHODS_REMOVING, params![provider.word(), &after, most], method)?)
+        };
+        self.0.read(held).await
     }
 
-    async fn forget_at_the_provider(&self, held: &Method) -> Result<(), Error> {
+    pub(crate) async fn forget_at_the_provider(&self, held: &Method) -> Result<Forgotten, Error> {
         let token = self.0.token_of(held)?;
         let done = match self.0.gateway(held.provider)? {
             Gateway::Stripe(stripe) => stripe.detach(token.token.expose()).await,
@@ -189,11 +188,11 @@ impl Payments {
                     .write(move |tx| {
                         tx.commit_silent("that it goes was told before");
                         tx.execute(REMOVE_METHOD, params![&id])?;
-                        Ok(())
+                        Ok(Forgotten::There)
                     })
                     .await
             }
-            Err(Trouble::NotSent(_) | Trouble::Unsure(_)) => Ok(()),
+            Err(Trouble::NotSent(_) | Trouble::Unsure(_)) => Ok(Forgotten::NotYet),
         }
     }
 
@@ -276,6 +275,14 @@ impl Payments {
             })
             .await
     }
+}
+
+/// Whether the provider, too, has forgotten what was taken away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Forgotten {
+    There,
+    /// It did not say so.
+    NotYet,
 }
 
 /// Whether the buyer is there while a kept means of payment is used.

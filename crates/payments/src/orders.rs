@@ -32,6 +32,8 @@ statements! {
     FIRST_TOLD = "SELECT MIN(told_at) FROM payment_shop_order";
     UNKNOWN_ORDERS = "SELECT p.id, p.order_id, p.captured - p.refunded, p.currency FROM payment p WHERE p.id > $1 AND p.created_at >= $2 \
         AND p.updated_at <= $3 AND p.captured > p.refunded AND NOT EXISTS (SELECT 1 FROM payment_shop_order o WHERE o.order_id = p.order_id) \
+        AND NOT EXISTS (SELECT 1 FROM payment_difference d WHERE d.provider = 'shop' AND d.what = 'order_missing' AND d.reference = p.order_id \
+        AND d.settled_at IS NULL) \
         ORDER BY p.id LIMIT $4";
     SOURCE_READ = "INSERT INTO payment_shop_source (source, read_at) VALUES ($1, $2) ON CONFLICT (source) DO UPDATE SET read_at = excluded.read_at";
     READ_AT = "SELECT read_at FROM payment_shop_source WHERE source = $1";

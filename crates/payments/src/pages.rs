@@ -19,7 +19,7 @@ use storeward_web::axum::extract::{Extension, Path, State};
 use storeward_web::axum::response::{Html, IntoResponse, Response};
 use storeward_web::http::{HeaderMap, HeaderValue, StatusCode, header};
 use storeward_web::{
-    Access, CsrfToken, Failure, Form, HostNames, HostNamesError, NoGate, Nobody, Query, Routes, Site,
+    Access, CsrfToken, Failure, Form, HostNames, HostNamesError, NoGate, Nobody, Nonce, Query, Routes, Site,
     explained, redirect, render,
 };
 
@@ -29,6 +29,7 @@ use crate::money::Money;
 use crate::payments::Payments;
 use crate::webhooks::MOST_BODY_BYTES;
 
+use form::Agreed;
 use link::{Link, Made};
 pub use look::Look;
 use stopped::Buyer;
@@ -122,7 +123,6 @@ fn routes(routes: Routes<Pages, NoGate>) -> Routes<Pages, NoGate> {
         .get(own!("/link"), LINK, link)
         .post(own!("/link"), LINK, begin_by_link)
         .get(own!("/{payment}/form"), BUYER, form::show)
-        .get(own!("/{payment}/form-keep"), BUYER, form::show_keeping)
         .get(own!("/form.js"), STYLE, form::script)
         .get(own!("/style.css"), STYLE, style)
         .post(own!("/webhooks/stripe"), PROVIDER, from_stripe)
@@ -337,6 +337,8 @@ struct Chosen {
 async fn begin(
     State(pages): State<Pages>,
     Path(part): Path<String>,
+    nonce: Nonce,
+    csrf: CsrfToken,
     buyer: Buyer,
     Form(chosen): Form<Chosen>,
 ) -> Result<Response, Failure> {
@@ -346,9 +348,11 @@ async fn begin(
         && is_ours
         && pages.is_embedded(&payment, provider).await?
     {
-        let saving = pages.0.payments.saving(payment.id).await?;
-        let saves = saving == Saving::Yes || saving == Saving::Ask && chosen.keep == "1";
-        return Ok(redirect(&pages.form_path(&payment, saves)));
+        // A buyer's word stands in a form that bears the page's token, and in no address: nobody gives it for them by a link.
+        if chosen.keep == "1" && pages.0.payments.saving(payment.id).await? == Saving::Ask {
+            return form::shown(&pages, &part, Agreed::ByForm, (&nonce, &csrf), &buyer).await;
+        }
+        return Ok(redirect(&pages.form_path(&payment)));
     }
     pages.lead(&payment, &chosen.way, chosen.keep == "1", &buyer).await
 }
@@ -527,7 +531,7 @@ mod tests {
     #[test]
     fn every_route_says_why_it_is_open() {
         let table = Pages::access_table();
-        assert_eq!(table.lines().count(), 12, "{table}");
+        assert_eq!(table.lines().count(), 11, "{table}");
         assert!(table.lines().all(|line| line.contains("public") || line.contains("program")), "{table}");
     }
 }

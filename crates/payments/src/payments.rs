@@ -82,6 +82,7 @@ pub(crate) struct Shared {
     pub judge: Judge,
     pub keys: crate::believed::Keys,
     pub harms: crate::bound::Told,
+    pub turns: crate::janitor::Turns,
 }
 
 impl fmt::Debug for Payments {
@@ -113,6 +114,7 @@ impl Payments {
         Payments(Arc::new(Shared {
             keys: crate::believed::Keys::new(&parts.data_key),
             harms: crate::bound::Told::default(),
+            turns: crate::janitor::Turns::default(),
             customers: parts.pseudonym_key.mark_key("payments.customer"),
             emails: parts.pseudonym_key.mark_key("payments.email"),
             pages: parts.pseudonym_key.mark_key("payments.page"),

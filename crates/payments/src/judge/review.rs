@@ -14,7 +14,6 @@ use super::sql;
 use crate::error::Error;
 use crate::model::{CaptureMode, Payment, Provider, State};
 use crate::payments::{Payments, Shared};
-use crate::verbs::Wish;
 
 /// Stripe holds most cards' money for seven days (docs.stripe.com, "Place a hold on a payment method"); a day is left to take it.
 const STRIPE_WAITS: Duration = Duration::from_secs(6 * 24 * 3600);
@@ -31,10 +30,8 @@ statements! {
     CLOSED_REVIEWS = "SELECT payment, state, takes, is_owed, opened_at, due_at, closed_at FROM payment_review \
         WHERE opened_at IS NOT NULL AND closed_at IS NOT NULL ORDER BY closed_at DESC LIMIT $1";
     DUE_REVIEWS = "SELECT payment, state, takes, is_owed, opened_at, due_at, closed_at FROM payment_review WHERE state = 'open' AND due_at <= $1 ORDER BY due_at LIMIT $2";
-    OWED_REVIEWS = "SELECT payment, state, takes, is_owed, opened_at, due_at, closed_at FROM payment_review WHERE is_owed = 1 LIMIT $1";
     OPEN_REVIEW = "UPDATE payment_review SET state = 'open', opened_at = $2, due_at = $3 WHERE payment = $1 AND state IN ('passing', 'waiting')";
     CLOSE_REVIEW = "UPDATE payment_review SET state = $3, closed_at = $4, is_owed = $5 WHERE payment = $1 AND state = $2";
-    REVIEW_DONE = "UPDATE payment_review SET is_owed = 0 WHERE payment = $1";
     SET_ASIDE_ONLY = "UPDATE payment SET capture = 'later' WHERE id = $1";
 }
 
@@ -186,7 +183,7 @@ impl Payments {
         match found {
             // It is tried again by the janitor.
             // Boxed: what it does is looked at again, and judged.
-            Some(owed) if owed.is_owed => Box::pin(self.pay_off(&owed)).await.or_else(soft),
+            Some(owed) if owed.is_owed => Box::pin(self.pay_off(&owed)).await.map(drop).or_else(soft),
             _ => Ok(()),
         }
     }
@@ -209,55 +206,23 @@ impl Payments {
             .await?;
         self.label(id, (truth, Source::Review), actor).await?;
         let found = self.0.read(move |reader| Ok(find(reader, id)?)).await?.ok_or(Error::NoPayment)?;
-        self.pay_off(&found).await.or_else(soft)?;
+        self.pay_off(&found).await.map(drop).or_else(soft)?;
         self.find(id).await?.ok_or(Error::NoPayment)
     }
 
-    /// Does what follows from a decision, once.
-    async fn pay_off(&self, review: &Review) -> Result<(), Error> {
-        let id = review.payment;
-        let payment = self.find(id).await?.ok_or(Error::NoPayment)?;
-        let wish = |name: &str| Wish { actor: Actor::System, amount: None, name: Some(name.to_owned()) };
-        let is_let_through = matches!(review.state.as_str(), "approved" | "passed");
-        match (is_let_through, payment.state) {
-            (true, State::Authorized) if review.takes => {
-                self.capture(id, wish("judged")).await?;
-            }
-            (false, State::Authorized) => {
-                self.void(id, wish("judged")).await?;
-            }
-            (false, State::Captured | State::PartiallyCaptured | State::PartiallyRefunded)
-                if payment.refundable() > 0 && review.state == "declined" =>
-            {
-                self.refund(id, wish("judged")).await?;
-            }
-            _ => {}
-        }
-        self.0
-            .write(move |tx| {
-                tx.commit_silent("what follows from a decision is told by the payment's own facts");
-                tx.execute(REVIEW_DONE, params![id])?;
-                Ok::<_, Error>(())
-            })
-            .await
-    }
-
-    /// What nobody decided in time is set free; what is owed is done.
-    pub(crate) async fn review_round(&self) -> Result<(), Error> {
+    /// What nobody decided in time is decided now: what follows is owed from then on. No provider is asked.
+    pub(crate) async fn close_late_reviews(&self) -> Result<(), Error> {
         let now = self.0.now();
         let due =
             self.0.read(move |reader| Ok(reader.query_many(DUE_REVIEWS, params![now, AT_ONCE], review)?));
         for one in due.await? {
             let ended = self.0.write(move |tx| {
-                let is_open = crate::sql::get(tx, one.payment)?.state == State::Authorized;
-                let outcome = if is_open { "expired" } else { "withdrawn" };
+                let payment = crate::sql::get(tx, one.payment)?;
+                let is_set_aside = payment.state == State::Authorized || payment.capturable() > 0;
+                let outcome = if is_set_aside { "expired" } else { "withdrawn" };
                 close(tx, (one.payment, "open"), outcome, Actor::System)
             });
             ended.await.map(drop).or_else(beside)?;
-        }
-        let owed = self.0.read(|reader| Ok(reader.query_many(OWED_REVIEWS, params![AT_ONCE], review)?));
-        for one in owed.await? {
-            self.pay_off(&one).await.or_else(soft).or_else(beside)?;
         }
         Ok(())
     }

@@ -207,7 +207,8 @@ impl Shared {
         Ok(Some((found.len(), fresh)))
     }
 
-    /// Payments that brought money for an order of which the shop, which tells its orders, said nothing.
+    /// Payments that brought money for an order of which the shop, which tells its orders, said nothing. Those that stand in the list
+    /// already are left out, so that however many there are each round gets further.
     fn missed(&self, tx: &mut Tx<'_>, after: &str) -> Result<(u32, Option<String>), Error> {
         tx.commit_silent("payments were held against the shop's orders; differences are told");
         let first: Option<Timestamp> = tx.query_one(FIRST_TOLD, &[], |row| row.get(0))?;

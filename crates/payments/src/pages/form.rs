@@ -7,7 +7,7 @@ use storeward_web::http::header;
 use storeward_web::{CsrfToken, Failure, Hosts, Nonce, redirect, render};
 
 use crate::error::Error;
-use crate::model::{Payment, Presentation, Provider, Strength, Terms};
+use crate::model::{Payment, Presentation, Provider, Saving, Strength, Terms};
 use crate::provider::Gateway;
 
 use super::stopped::Buyer;
@@ -46,11 +46,18 @@ impl Pages {
         Ok(provider == Provider::Stripe && wanted == Presentation::Embedded)
     }
 
-    /// What the buyer chose stands in the address, so that the page can be loaded again.
-    pub(super) fn form_path(&self, payment: &Payment, saves: bool) -> String {
-        let path = self.0.payments.page_path(payment.id);
-        if saves { format!("{path}/form-keep") } else { format!("{path}/form") }
+    /// Its address, by which it can be loaded again.
+    pub(super) fn form_path(&self, payment: &Payment) -> String {
+        format!("{}/form", self.0.payments.page_path(payment.id))
     }
+}
+
+/// Whether the buyer said that what they pay with may be kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Agreed {
+    /// In the form on the page before, just now.
+    ByForm,
+    No,
 }
 
 pub(super) async fn show(
@@ -60,24 +67,13 @@ pub(super) async fn show(
     csrf: CsrfToken,
     buyer: Buyer,
 ) -> Result<Response, Failure> {
-    shown(&pages, &part, false, (&nonce, &csrf), &buyer).await
+    shown(&pages, &part, Agreed::No, (&nonce, &csrf), &buyer).await
 }
 
-/// The same, and what the buyer pays with is kept: they said so on the page before, or the shop has their word.
-pub(super) async fn show_keeping(
-    State(pages): State<Pages>,
-    Path(part): Path<String>,
-    nonce: Nonce,
-    csrf: CsrfToken,
-    buyer: Buyer,
-) -> Result<Response, Failure> {
-    shown(&pages, &part, true, (&nonce, &csrf), &buyer).await
-}
-
-async fn shown(
+pub(super) async fn shown(
     pages: &Pages,
     part: &str,
-    keeps: bool,
+    agreed: Agreed,
     (nonce, csrf): (&Nonce, &CsrfToken),
     buyer: &Buyer,
 ) -> Result<Response, Failure> {
@@ -92,7 +88,11 @@ async fn shown(
     if !pages.is_embedded(&payment, Provider::Stripe).await? {
         return Ok(redirect(&back));
     }
-    let saves = keeps && pages.0.payments.saving(payment.id).await? != crate::model::Saving::No;
+    let saves = match pages.0.payments.saving(payment.id).await? {
+        Saving::No => false,
+        Saving::Ask => agreed == Agreed::ByForm,
+        Saving::Yes => true,
+    };
     let terms = Terms { saves, embedded: true, ..Terms::of(Provider::Stripe, Strength::Usual) };
     let front = buyer.front(&pages.0.payments).await;
     let begun = match pages.0.payments.begin_as(payment.id, terms, &front).await {

@@ -40,7 +40,7 @@ pub(super) fn seen(order: &Value) -> Option<Seen> {
         account: text(unit, "/payee/merchant_id").map(str::to_owned),
         inner: held.and_then(|one| text(one, "/id")).map(str::to_owned),
         authorized: set_aside,
-        captures_ended: !is_authorized || matches!(held_status, Some("CAPTURED" | "VOIDED")),
+        captures_ended: !is_authorized || matches!(held_status, Some("CAPTURED" | "VOIDED" | "EXPIRED")),
         captures,
         refunds,
         card: wallet(order),

@@ -46,7 +46,7 @@ impl Payments {
         self.wish(id, wish, Operation::Refund).await
     }
 
-    /// Sets free what was set aside, or ends what nobody has paid yet.
+    /// Sets free what is set aside and not taken, or ends what nobody has paid yet. What was taken stays taken.
     pub async fn void(&self, id: PaymentId, wish: Wish) -> Result<Payment, Error> {
         self.wish(id, wish, Operation::Void).await
     }
@@ -169,11 +169,16 @@ impl Shared {
             return Err(Error::Unsure);
         }
         match payment.state {
-            State::Authorized => {
+            State::Authorized | State::PartiallyCaptured | State::PartiallyRefunded | State::Refunded => {
+                // Of what was taken in parts the rest: its amount says to whoever reads the call that something was taken before.
+                let rest = (payment.captured > 0).then(|| payment.capturable());
+                if rest == Some(0) {
+                    return Err(Error::State(payment.state.word()));
+                }
                 let which = self.which(tx, id, wish, Operation::Void)?;
                 let attempt = self.paid_attempt(tx, &payment)?;
                 let target = attempt.inner.clone().ok_or(Error::Form("what is set aside"))?;
-                let call = self.call(&payment, &attempt, Operation::Void, None, Some(target), &which);
+                let call = self.call(&payment, &attempt, Operation::Void, rest, Some(target), &which);
                 if let Some(plan) = self.before(tx, &call.key)? {
                     return Ok(plan);
                 }

@@ -221,6 +221,37 @@ both_engines!(what_is_taken_away_is_gone_at_the_provider, MIGRATIONS, async |db|
     assert_eq!(kinds.iter().filter(|kind| **kind == "payment.method_removed").count(), 5);
 });
 
+// A provider that is away was told nothing: nothing counts as taken away, the others have their turn, and then it goes.
+both_engines!(what_the_provider_was_not_told_is_told_again, MIGRATIONS, async |db| {
+    let shop = Shop::new(&db).await;
+    for number in 0..10 {
+        kept(&shop, &format!("away-{number}"), &format!("A-{number}"), Provider::Stripe).await;
+    }
+    let other = kept(&shop, "other", "O-1", Provider::PayPal).await;
+    let away = |at| Fault { times: None, ..Fault::once(at, What::Unavailable, "/v") };
+    for at in [At::Stripe, At::Paypal] {
+        shop.emulators.control.fault(away(at));
+    }
+    for number in 0..10 {
+        let customer = format!("away-{number}");
+        let held = shop.payments.methods(&customer).await.unwrap().remove(0);
+        shop.payments.remove_method(Actor::Operator, &customer, &held.id).await.unwrap();
+    }
+    shop.payments.remove_method(Actor::Operator, "other", &other.id).await.unwrap();
+    shop.emulators.control.clear_faults();
+    shop.emulators.control.fault(away(At::Stripe));
+    let round = shop.payments.round().await.unwrap();
+    assert_eq!((round.settled, round.failed, round.left), (1, 8, 2), "{round:?}");
+    assert_eq!(rows(&db).await.is_empty(), false);
+    // Those that had no turn are the next.
+    let round = shop.payments.round().await.unwrap();
+    assert_eq!((round.settled, round.failed), (0, 2), "{round:?}");
+    shop.emulators.control.clear_faults();
+    let round = shop.payments.round().await.unwrap();
+    assert_eq!((round.settled, round.failed), (10, 0), "{round:?}");
+    assert_eq!(rows(&db).await, "");
+});
+
 // Nobody agreed: nothing is kept.
 both_engines!(nothing_is_kept_without_the_buyers_word, MIGRATIONS, async |db| {
     let shop = Shop::new(&db).await;

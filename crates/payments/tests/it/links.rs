@@ -1,13 +1,13 @@
 //! The signed link, as a browser goes through it: what the shop signed is what is paid, also where the order changes on the way.
 
 use http_body_util::BodyExt;
-use storeward_base::Clock;
+use storeward_base::{Actor, Clock};
 use storeward_payments::pages::{Look, Pages};
-use storeward_payments::{MIGRATIONS, Provider, State};
+use storeward_payments::{MIGRATIONS, NewPayment, Presentation, Provider, Saving, State};
 use storeward_seal::encoding::hex;
 use storeward_seal::fingerprint::hmac_sha256;
-use storeward_store::both_engines;
 use storeward_store::testing::TestDb;
+use storeward_store::{both_engines, params};
 use storeward_web::axum::Router;
 use storeward_web::axum::body::Body;
 use storeward_web::http::Request;
@@ -139,4 +139,57 @@ both_engines!(a_link_that_was_changed_leads_nowhere, MIGRATIONS, async |db| {
         assert!(page.location.is_empty());
     }
     assert_eq!(stand.shop.payments.of_order("L-4").await.unwrap().len(), 0);
+});
+
+/// The value of a hidden field.
+fn hidden<'a>(page: &'a Page, name: &str) -> Option<&'a str> {
+    page.text.split(&format!("name=\"{name}\" value=\"")).nth(1)?.split('"').next()
+}
+
+// That it may be kept is the buyer's own word, in a form of ours: no address gives it for them, and no other site's form.
+both_engines!(nobody_agrees_for_the_buyer_by_an_address, MIGRATIONS, async |db| {
+    let stand = stand(&db).await;
+    let new = NewPayment {
+        saving: Saving::Ask,
+        presentation: Presentation::Embedded,
+        ..crate::support::order_of("K-1", 1999, "EUR")
+    };
+    let payment = stand.shop.payments.create(Actor::System, new).await.unwrap();
+    let path = stand.shop.payments.page_path(payment.id);
+    let saves = async || {
+        let id = payment.id.to_string();
+        let found = db.read(move |reader| {
+            let read = "SELECT saves FROM payment_attempt WHERE payment = $1 ORDER BY number";
+            reader.query_many(read, params![&id], |row| row.get::<bool>(0))
+        });
+        found.await.unwrap_or_else(|why: storeward_store::Error| panic!("{why}"))
+    };
+    let gone = stand.ask("GET", &format!("{path}/form-keep"), "", None).await;
+    assert_eq!(gone.status, 404, "{}", gone.text);
+    for query in ["?keep=1", "?agreed=1&keep=1"] {
+        let page = stand.ask("GET", &format!("{path}/form{query}"), "", None).await;
+        assert_eq!(page.status, 200, "{}", page.text);
+        assert_eq!(hidden(&page, "keep"), None);
+    }
+    assert_eq!(saves().await, [false]);
+    let page = stand.ask("GET", &path, "", None).await;
+    assert!(page.text.contains("name=\"keep\""), "the page asks: {}", page.text);
+    let csrf = hidden(&page, "csrf").unwrap().to_owned();
+    for (cookie, token) in [("", csrf.as_str()), (page.cookie.as_str(), "00"), (page.cookie.as_str(), "")] {
+        let form = format!("csrf={token}&way=stripe&keep=1");
+        let refused = stand.ask("POST", &format!("{path}/begin"), cookie, Some(form)).await;
+        assert_eq!(refused.status, 403, "{}", refused.text);
+    }
+    assert_eq!(saves().await, [false]);
+    let form = format!("csrf={csrf}&way=stripe&keep=1");
+    let shown = stand.ask("POST", &format!("{path}/begin"), &page.cookie, Some(form)).await;
+    assert_eq!(shown.status, 200, "{}", shown.text);
+    assert!(shown.text.contains("data-opens=\"cs_test_"), "the form is there: {}", shown.text);
+    // Whoever goes on to Stripe's own page takes their word along.
+    assert_eq!(hidden(&shown, "keep"), Some("1"));
+    assert_eq!(saves().await, [false, true]);
+    // Without the box it is an address, and nothing is kept.
+    let form = format!("csrf={csrf}&way=stripe");
+    let led = stand.ask("POST", &format!("{path}/begin"), &page.cookie, Some(form)).await;
+    assert_eq!((led.status, led.location), (303, format!("{path}/form")));
 });

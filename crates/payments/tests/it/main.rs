@@ -14,6 +14,7 @@ mod links;
 mod messages;
 mod mistakes;
 mod orders;
+mod owed;
 mod programs;
 mod support;
 mod till;

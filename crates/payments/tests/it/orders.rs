@@ -125,6 +125,45 @@ both_engines!(money_for_an_order_that_the_shop_does_not_know_is_told_after_a_day
     assert_eq!(found(&shop.payments).await, []);
 });
 
+// However many there are: what stands behind a long list comes to its turn.
+both_engines!(a_long_list_of_missing_orders_keeps_nothing_behind_it, MIGRATIONS, async |db| {
+    let shop = Shop::new(&db).await;
+    says(&shop, &db, &[("M-1", 1000, OrderState::Open)]).await;
+    db.clock.advance(Duration::from_secs(5));
+    shop.emulators.control.advance_s(5);
+    let first = shop.paid("M-2", 1000, Provider::Stripe).await;
+    // As many as one round looks at, and some more; earlier rounds told them.
+    let id = first.id.to_string();
+    let others = format!(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10050) \
+         INSERT INTO payment (id, version, order_id, is_open, state, currency, amount, authorized, captured, refunded, capturing, refunding, \
+         capture, captures_ended, unsure, provider, attempt, customer, email, details, look_at, looks, created_at, updated_at, expires_at) \
+         SELECT '{}' || (1000000 + n.i), version, 'N-' || n.i, is_open, state, currency, amount, authorized, captured, refunded, capturing, \
+         refunding, capture, captures_ended, unsure, provider, attempt, customer, email, details, NULL, looks, created_at, updated_at, expires_at \
+         FROM payment, n WHERE id = '{id}'",
+        &id[..id.len() - 7]
+    );
+    db.raw(&others);
+    db.raw(
+        "INSERT INTO payment_difference (id, provider, day, what, reference, payment, there, here, currency, found_at, settled_at) \
+         SELECT id, 'shop', '2026-11-27', 'order_missing', order_id, id, captured, NULL, currency, created_at, NULL \
+         FROM payment WHERE order_id LIKE 'N-%'",
+    );
+    db.clock.advance(Duration::from_secs(60));
+    shop.emulators.control.advance_s(60);
+    shop.paid("M-3", 1000, Provider::Stripe).await;
+    db.clock.advance(DAY);
+    let is_told = async || {
+        shop.payments.compare_orders().await.unwrap();
+        let found = db.read(|reader| {
+            let read = "SELECT what FROM payment_difference WHERE reference = 'M-3'";
+            reader.query_optional(read, &[], |row| row.get::<String>(0))
+        });
+        found.await.unwrap_or_else(|why: storeward_store::Error| panic!("{why}")).is_some()
+    };
+    assert!(is_told().await);
+});
+
 // Told late, twice, or wrong: what is known stays.
 both_engines!(what_is_older_or_does_not_fit_changes_nothing, MIGRATIONS, async |db| {
     let shop = Shop::new(&db).await;
