@@ -196,16 +196,18 @@ impl Policy {
         self.mode == Mode::Block && !self.excepts(&place)
     }
 
-    /// Whether a number in this field goes to the shop as it is: it is a password, or the owner made an exception of it.
-    pub fn keeps_card_numbers_in(&self, path: &str, name: &[u8]) -> bool {
+    /// Whether a number in this field goes to the shop as it is: it is a password, which comes in a body, or the owner made an exception of
+    /// it.
+    pub fn keeps_card_numbers_in(&self, path: &str, name: &[u8], in_body: bool) -> bool {
+        let collection = if in_body { Collection::ArgsPost } else { Collection::ArgsGet };
         let place = Place {
             rule_id: crate::rules::card::RULE,
             category: Category::CardNumber,
             path,
-            collection: Collection::ArgsPost.as_str(),
+            collection: collection.as_str(),
             name,
         };
-        crate::values::is_secret_name(name) || self.excepts(&place)
+        (in_body && crate::values::is_secret_name(name)) || self.excepts(&place)
     }
 
     pub(crate) fn excepts(&self, place: &Place<'_>) -> bool {

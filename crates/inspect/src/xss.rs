@@ -12,6 +12,7 @@ use std::ops::Range;
 
 use crate::transform::ByteMask;
 use names::{ELEMENTS, ELEMENTS_WITH, EVENTS, OF_FRAMEWORKS, OF_THE_PAGE, URL_ATTRIBUTES};
+pub(crate) use names::{HIDING, RAW_TEXT};
 
 pub(crate) fn trigger() -> ByteMask {
     ByteMask::from_bytes(b"<=:")

@@ -1,22 +1,25 @@
 //! Masking of a request's body, field by field: what a field is called says whether its number may be changed.
 
-use std::ops::Range;
-
 use super::{CardSpan, find, mask_span};
 use crate::content_type::{BodyKind, body_kind};
-use crate::decode::{part_head, url_decode_into};
+use crate::decode::{JsonNames, looks_like_form, looks_like_json, part_head, url_decode_into};
 use crate::values::Values;
 
 /// Masks the card numbers of a form, a query, JSON or parts in place, of the same length, but for those in fields that `keeps` names and in files;
-/// says how many were masked. `content_type` is the body's, as sent; of any other kind of body every number is masked, and `keeps` is asked
-/// for the empty name.
+/// says how many were masked. `content_type` is the body's, as sent. `keeps` is asked for names as rules say them: `json.order.voucher`,
+/// `user[code]`; of any other kind of body, and of XML, every number is masked, and it is asked for the empty name.
 pub fn mask_fields(bytes: &mut [u8], content_type: &[u8], keeps: &dyn Fn(&[u8]) -> bool) -> usize {
-    let kind = body_kind(content_type, &mut Values::default());
+    // Of what says that it is text, or nothing, the shape that rules read it in.
+    let kind = match body_kind(content_type, &mut Values::default()) {
+        BodyKind::Raw if looks_like_json(bytes) => BodyKind::Json,
+        BodyKind::Raw if looks_like_form(bytes) => BodyKind::Form,
+        kind => kind,
+    };
     let mut spans = find(bytes);
     // In order, and what was read for one number is not read again for the next.
     let mut fields = Fields {
         form: Pairs { bytes, ..Pairs::default() },
-        json: Names { bytes, ..Names::default() },
+        json: JsonNames::of(bytes),
         parts: match &kind {
             BodyKind::Multipart(boundary) => Parts::of(bytes, boundary),
             _ => Parts::default(),
@@ -37,7 +40,7 @@ pub fn mask_fields(bytes: &mut [u8], content_type: &[u8], keeps: &dyn Fn(&[u8]) 
 /// The fields of a body, asked for number by number from its start to its end.
 struct Fields<'b> {
     form: Pairs<'b>,
-    json: Names<'b>,
+    json: JsonNames<'b>,
     parts: Parts<'b>,
     /// Where the field begins that was judged last, and whether it is kept.
     kept: Option<((usize, bool), bool)>,
@@ -47,7 +50,7 @@ impl Fields<'_> {
     fn may_change(&mut self, kind: &BodyKind, span: CardSpan, keeps: &dyn Fn(&[u8]) -> bool) -> bool {
         let place = match kind {
             BodyKind::Form => self.form.pair(span.start),
-            BodyKind::Json => (self.json.name(span.start).start, true),
+            BodyKind::Json => (self.json.begins(span.start), true),
             BodyKind::Multipart(_) => match self.parts.part(span) {
                 Some(part) => (part, true),
                 None => return false,
@@ -62,7 +65,7 @@ impl Fields<'_> {
         }
         let kept = match kind {
             BodyKind::Form => keeps(&self.form.decoded_name(span.start)),
-            BodyKind::Json => keeps(self.json.bytes.get(self.json.name.clone()).unwrap_or_default()),
+            BodyKind::Json => keeps(self.json.name()),
             BodyKind::Multipart(_) => keeps(self.parts.name()),
             BodyKind::Xml | BodyKind::Binary | BodyKind::Raw => keeps(b""),
         };
@@ -103,40 +106,6 @@ impl Pairs<'_> {
         let mut decoded = Vec::with_capacity(name.len());
         url_decode_into(name, &mut decoded);
         decoded
-    }
-}
-
-/// The names in JSON: the nearest one before a value, outside of it; of a list that of the list.
-#[derive(Default)]
-struct Names<'b> {
-    bytes: &'b [u8],
-    at: usize,
-    name: Range<usize>,
-    opened: Option<usize>,
-    escaped: bool,
-}
-
-impl Names<'_> {
-    fn name(&mut self, until: usize) -> Range<usize> {
-        while self.at < until {
-            let at = self.at;
-            self.at += 1;
-            let Some(byte) = self.bytes.get(at) else { break };
-            match (*byte, self.opened) {
-                _ if self.escaped => self.escaped = false,
-                (b'\\', Some(_)) => self.escaped = true,
-                (b'"', None) => self.opened = Some(at + 1),
-                (b'"', Some(start)) => {
-                    let rest = self.bytes.get(at + 1..).unwrap_or_default();
-                    if rest.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b':') {
-                        self.name = start..at;
-                    }
-                    self.opened = None;
-                }
-                _ => {}
-            }
-        }
-        self.name.clone()
     }
 }
 
@@ -202,7 +171,15 @@ mod tests {
 
     fn masked(kind: &str, text: &str) -> (String, usize) {
         let mut bytes = text.as_bytes().to_vec();
-        let keeps = |name: &[u8]| name == b"password" || name == b"voucher";
+        let names: [&[u8]; 6] = [
+            b"password",
+            b"voucher",
+            b"json.password",
+            b"json.voucher.1",
+            b"json.order.voucher",
+            b"json.l.0.voucher",
+        ];
+        let keeps = |name: &[u8]| names.contains(&name);
         let count = mask_fields(&mut bytes, kind.as_bytes(), &keeps);
         (String::from_utf8(bytes).unwrap(), count)
     }
@@ -285,6 +262,19 @@ mod tests {
                     + &format!("--{ONE}--\r\n"),
                 1,
             ),
+            (
+                json,
+                format!(
+                    "{{\"order\":{{\"voucher\":\"{ONE}\"}},\"voucher\":{TWO},\"l\":[{{\"voucher\":{ONE}}},{{\"voucher\":\"{TWO}\"}}]}}"
+                ),
+                format!(
+                    "{{\"order\":{{\"voucher\":\"{ONE}\"}},\"voucher\":1000000000004242,\"l\":[{{\"voucher\":{ONE}}},{{\"voucher\":\"{}\"}}]}}",
+                    star(TWO)
+                ),
+                2,
+            ),
+            ("text/plain", format!("m={TWO}&password={ONE}"), format!("m={}&password={ONE}", star(TWO)), 1),
+            ("text/plain", format!("{{\"password\":\"{ONE}\"}}"), format!("{{\"password\":\"{ONE}\"}}"), 0),
             ("text/plain", format!("it is {TWO}"), format!("it is {}", star(TWO)), 1),
         ] {
             assert_eq!(masked(kind, &text), (expected, count), "{kind}: {text}");

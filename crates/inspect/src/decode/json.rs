@@ -2,7 +2,7 @@
 //! one gave up on. No recursion; depth, count and names are bounded.
 
 use super::hex_value;
-use crate::values::{Collection, Fact, Values};
+use crate::values::{Collection, Fact, Value, Values};
 
 const MAX_DEPTH: usize = 64;
 /// A flattened name longer than this is cut: it would otherwise grow with depth times length.
@@ -71,6 +71,45 @@ impl Json {
         if !self.is_clean() && !self.full {
             values.fact(Fact::BadJson);
         }
+    }
+}
+
+/// What the values of a whole body of JSON are called, asked for from its start to its end.
+pub(crate) struct JsonNames<'s> {
+    reader: Reader<'s>,
+    /// What was read last.
+    read: Values,
+    begins: usize,
+    name: Vec<u8>,
+}
+
+impl<'s> JsonNames<'s> {
+    pub fn of(source: &'s [u8]) -> JsonNames<'s> {
+        let reader = Reader { source, at: 0, state: Json::default().state };
+        JsonNames { reader, read: Values::default(), begins: 0, name: Vec::new() }
+    }
+
+    /// Where the value, or the name, begins that holds `place`.
+    pub fn begins(&mut self, place: usize) -> usize {
+        while self.reader.at <= place {
+            let Some(byte) = self.reader.peek() else { break };
+            let begins = self.reader.at;
+            self.reader.step(byte, &mut self.read);
+            let named =
+                |value: &&Value| matches!(value.collection, Collection::ArgsPost | Collection::ArgsPostNames);
+            if let Some(value) = self.read.iter().find(named) {
+                self.begins = begins;
+                self.name.clear();
+                self.name.extend_from_slice(self.read.name(value));
+            }
+            self.read.truncate(0);
+        }
+        self.begins
+    }
+
+    /// What it is called, as [`json`] says it: `json.order.items.0`.
+    pub fn name(&self) -> &[u8] {
+        &self.name
     }
 }
 

@@ -155,6 +155,9 @@ impl Parts {
             whole.push(here.get(*again..).unwrap_or_default());
             values.push(Collection::ArgsPost, b"", &whole.text());
             values.last_goes_on();
+            if let Some(open) = whole.left_open().filter(|_| next.is_some() || last) {
+                values.push(Collection::ArgsPost, b"", &open);
+            }
         }
         let passed = match next {
             Some(next) => {

@@ -1,8 +1,10 @@
 //! What an element that is longer than a window says as a whole: its text with whatever is only long taken out of the middle,
-//! so that no padding of an attack parts its beginning from its end.
+//! so that no padding of an attack parts its beginning from its end; and what it leaves open at its end.
 //!
 //! White space, comments and words of more than some bytes are none of what databases, shells and browsers go by: of each the
 //! beginning and the end stay. Windows are judged as they are, too; this is one more look.
+
+use super::open::Open;
 
 /// So much of a long run stays at each of its ends.
 const KEPT: usize = 32;
@@ -22,6 +24,7 @@ pub(super) struct Stretch {
     blanks: usize,
     /// The last bytes of a run whose middle goes.
     end: Vec<u8>,
+    open: Open,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +41,7 @@ enum Run {
 
 impl Stretch {
     pub fn push(&mut self, bytes: &[u8]) {
+        self.open.push(bytes);
         bytes.iter().for_each(|byte| self.take(*byte));
         let over = self.text.len().saturating_sub(HEAD + TAIL);
         if over > 0 {
@@ -48,6 +52,11 @@ impl Stretch {
     /// The text, ending with the end of the run under way.
     pub fn text(&self) -> Vec<u8> {
         [self.text.as_slice(), self.end.as_slice()].concat()
+    }
+
+    /// As short a text as leaves open what the whole one does: what was taken out of [`Stretch::text`] does not say.
+    pub fn left_open(&self) -> Option<Vec<u8>> {
+        self.open.what()
     }
 
     fn take(&mut self, byte: u8) {

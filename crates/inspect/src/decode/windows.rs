@@ -91,11 +91,18 @@ impl Windows {
             self.pass(step.passed);
             return step.read;
         }
-        if self.buffer.len() <= self.again || (self.buffer.len() < WINDOW && !complete) {
+        // The end may come when all was read, as what goes on: then it is read once more, as the end.
+        let is_rest = self.buffer.len() <= self.again;
+        let waits =
+            if is_rest { self.again == 0 || !complete } else { self.buffer.len() < WINDOW && !complete };
+        if waits {
             return false;
         }
         let region = self.buffer.get(..WINDOW).unwrap_or(&self.buffer);
-        let cut = self.shape.cut(region, self.again, last);
+        let cut = match is_rest {
+            true => Cut { end: region.len(), next: region.len() },
+            false => self.shape.cut(region, self.again, last),
+        };
         let last = last && cut.next == region.len();
         let window = region.get(..cut.end).unwrap_or_default();
         let cuts = cut.next < cut.end;
@@ -114,8 +121,9 @@ impl Windows {
             let pieces = self.shape.pieces(before, fresh, self.stretch.is_some(), cuts);
             follow(&mut self.stretch, &mut self.half, &pieces, &self.shape, values);
         }
+        let goes_on = cuts && self.shape.goes_on(window);
         self.shape.read(window, &cut, last, values);
-        if cuts {
+        if goes_on {
             values.last_goes_on();
         }
         self.again = cut.end.saturating_sub(cut.next);
@@ -165,30 +173,45 @@ impl Shape {
         Cut { end, next }
     }
 
+    /// Whether the window, which is cut, ends within a value: what follows may also be white space behind one.
+    fn goes_on(&self, window: &[u8]) -> bool {
+        match self {
+            Shape::Json(_, lexer) => {
+                let mut lexer = lexer.clone();
+                lexer.pass(window);
+                lexer.in_string || !window.last().is_some_and(u8::is_ascii_whitespace)
+            }
+            Shape::Xml { .. } => !ends_between_attributes(window),
+            Shape::Form(_) | Shape::Text | Shape::Multipart(_) => true,
+        }
+    }
+
     /// What of the fresh bytes of a window, behind those that were read `before`, belongs to a long element.
     fn pieces<'w>(&self, before: &[u8], fresh: &'w [u8], goes_on: bool, cuts: bool) -> Pieces<'w> {
         let (first, last) = match self {
-            Shape::Form(_) => (memchr::memchr(b'&', fresh), memchr::memrchr(b'&', fresh).map(|at| at + 1)),
+            Shape::Form(_) => {
+                (memchr::memchr(b'&', fresh), Some(memchr::memrchr(b'&', fresh).map_or(0, |at| at + 1)))
+            }
             Shape::Json(_, lexer) => {
                 let mut lexer = lexer.clone();
                 lexer.pass(before);
-                let (mut closed, mut opened) = (None, None);
+                let (mut closed, mut opened) = (None, lexer.in_string.then_some(0));
                 for (at, byte) in fresh.iter().enumerate() {
                     let inside = lexer.in_string;
                     lexer.step(*byte);
                     if inside && !lexer.in_string {
-                        closed = closed.or(Some(at));
+                        (closed, opened) = (closed.or(Some(at)), None);
                     } else if !inside && lexer.in_string {
                         opened = Some(at + 1);
                     }
                 }
                 (closed, opened)
             }
-            Shape::Xml { .. } | Shape::Text | Shape::Multipart(_) => (None, None),
+            Shape::Xml { .. } | Shape::Text | Shape::Multipart(_) => (None, Some(0)),
         };
         let continued = goes_on.then(|| fresh.get(..first.unwrap_or(fresh.len()))).flatten();
         let ends = goes_on && (first.is_some() || !cuts);
-        let begins = (cuts && (ends || !goes_on)).then(|| fresh.get(last.unwrap_or(0)..)).flatten();
+        let begins = last.filter(|_| cuts && (ends || !goes_on)).and_then(|at| fresh.get(at..));
         let begins = match (self, begins) {
             (Shape::Form(_), Some(pair)) => pair.get(memchr::memchr(b'=', pair).map_or(0, |at| at + 1)..),
             (_, begins) => begins,
@@ -287,8 +310,11 @@ fn follow(
             _ => Collection::RequestBody,
         };
         values.push(collection, name, &element.text());
-        // What was taken out of its middle may have closed what it shows as open. Its end as it is stands in the last window.
+        // What was taken out of its middle may have closed what it shows as open.
         values.last_goes_on();
+        if let Some(open) = element.left_open().filter(|_| pieces.ends) {
+            values.push(collection, name, &open);
+        }
     }
     if pieces.ends {
         *stretch = None;
@@ -370,6 +396,21 @@ fn last_of_markup(region: &[u8]) -> (usize, Option<usize>) {
         }
     }
     (count, last)
+}
+
+/// In a tag, outside of what is quoted.
+fn ends_between_attributes(window: &[u8]) -> bool {
+    let Some(tag) = memchr::memrchr(b'<', window).and_then(|at| window.get(at..)) else { return false };
+    let mut quote = None;
+    for byte in tag {
+        match (quote, byte) {
+            (None, b'>') => return false,
+            (None, b'"' | b'\'') => quote = Some(*byte),
+            (Some(open), byte) if open == *byte => quote = None,
+            _ => {}
+        }
+    }
+    quote.is_none()
 }
 
 fn ends_in_cdata(source: &[u8]) -> bool {

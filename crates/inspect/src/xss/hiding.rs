@@ -31,9 +31,12 @@ fn comment_length(inside: &[u8]) -> Option<usize> {
         .find(|at| inside.get(at + 2..).is_some_and(|end| end.starts_with(b">") || end.starts_with(b"!>")))
 }
 
-/// Up to `</name`.
+/// Up to `</name`, and what a name ends with (HTML 13.2.5.11).
 fn length_inside(rest: &[u8], name: &[u8]) -> Option<usize> {
     memchr::memmem::find_iter(rest, b"</").find(|at| {
-        rest.get(at + 2..at + 2 + name.len()).is_some_and(|closed| closed.eq_ignore_ascii_case(name))
+        let (closed, behind) =
+            rest.get(at + 2..).and_then(|end| end.split_at_checked(name.len())).unwrap_or_default();
+        closed.eq_ignore_ascii_case(name)
+            && behind.first().is_some_and(|byte| is_space(*byte) || matches!(byte, b'>' | b'/'))
     })
 }

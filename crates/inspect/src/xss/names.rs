@@ -54,10 +54,13 @@ pub(super) const ELEMENTS_WITH: [(&str, &[&str]); 15] = [
 pub(super) const OF_THE_PAGE: [&str; 3] = ["html", "head", "body"];
 
 /// Elements that a browser shows nothing, or no markup, of (HTML 13.1.2, 15.3.1): left open, they take the page below with them.
-pub(super) const HIDING: [&str; 13] = [
+pub(crate) const HIDING: [&str; 13] = [
     "textarea", "title", "xmp", "noembed", "noframes", "select", "template", "datalist", "dialog", "canvas",
     "video", "audio", "rp",
 ];
+
+/// Those of them in which no element begins (HTML 13.1.2).
+pub(crate) const RAW_TEXT: [&str; 5] = ["textarea", "title", "xmp", "noembed", "noframes"];
 
 /// Attributes from which a shop's own framework makes script, whoever wrote them: Alpine (Hyvä), Vue, Angular, htmx, Magento's
 /// and Knockout's, Livewire, hyperscript. Each a beginning.

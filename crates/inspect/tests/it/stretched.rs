@@ -108,6 +108,64 @@ fn what_is_left_open_at_a_long_value_s_end_is_seen() {
     }
 }
 
+/// What hides the rest of the page stands so far before the text's end that no window holds both.
+#[test]
+fn what_is_left_open_far_before_a_long_value_s_end_is_seen() {
+    let words = "We have drunk from it every morning. ";
+    for (before, behind) in [(0, 140_000), (60_000, 66_000), (126_000, 70_000), (200_000, 200_000)] {
+        for (open, closed) in
+            [("<!--", "-->"), ("<textarea>", "</textarea>"), ("<img src='//e.example/?", "'>")]
+        {
+            let text = |middle: &str| {
+                let of = |length: usize| words.repeat(length / words.len());
+                format!("{}{open}{}{middle}{}", of(before), of(behind), words)
+            };
+            for (kind, body) in bodies(&text("")) {
+                assert!(verdict(kind, &body).is_block(), "{open} {before} and {behind} bytes of {kind}");
+            }
+            for (kind, body) in bodies(&text(closed).replace("//e.example/?", "/mug.jpg")) {
+                assert_eq!(
+                    verdict(kind, &body),
+                    Verdict::Pass,
+                    "{open} {before} and {behind} bytes of {kind}"
+                );
+            }
+        }
+    }
+}
+
+/// The body's end may become known when all of it was read, as what goes on.
+#[test]
+fn an_end_that_comes_late_is_looked_at() {
+    for length in [163_840, 212_992, 262_144, 163_839, 163_841] {
+        for open in ["<!--", "<textarea>", "<img src='//e.example/?"] {
+            for (kind, (front, back)) in
+                [(FORM, ("q=", "")), ("application/json", ("{\"q\":\"", "\"}")), ("text/plain", ("", ""))]
+            {
+                let words = "w".repeat(length - front.len() - back.len() - open.len());
+                let body = format!(
+                    "{front}{words}{}{back}",
+                    open.replace('=', if kind == FORM { "%3d" } else { "=" })
+                );
+                assert!(verdict(kind, &body).is_block(), "{open} at the end of {length} bytes of {kind}");
+            }
+        }
+    }
+}
+
+/// White space behind the value is none of it.
+#[test]
+fn white_space_behind_a_value_does_not_make_it_go_on() {
+    let blanks = " ".repeat(140_000);
+    for (kind, body) in [
+        ("application/json", format!("{{\"text\":\"hello <!--\"{blanks}}}")),
+        ("application/json", format!("{{\"text\":\"hello <!--\"{blanks},\"b\":1}}")),
+        ("application/xml", format!("<a text=\"hello &lt;!--\"{blanks}/>")),
+    ] {
+        assert!(verdict(kind, &body).is_block(), "{kind}: {}", &body[..24]);
+    }
+}
+
 #[test]
 fn what_is_closed_behind_a_window_s_end_is_whole() {
     // However the windows fall: a comment, a text field and a tag that are open where one ends.
