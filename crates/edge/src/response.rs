@@ -226,13 +226,14 @@ const SCRIPTS: [&str; 14] = [
 /// Reads the content type.
 pub fn dress(headers: &HeaderMap) -> Dress {
     let mut kinds = headers.get_all(header::CONTENT_TYPE).iter();
-    let kind = kinds.next().and_then(|v| v.to_str().ok()).unwrap_or_default();
+    let first = kinds.next();
+    let kind = first.and_then(|v| v.to_str().ok()).unwrap_or_default();
     if kind == "text/html" {
         return Dress::Text;
     }
     let kind = kind.split(';').next().unwrap_or_default().trim();
-    // Of several fields each reader takes another one.
-    let kind = if kinds.next().is_some() { "" } else { kind };
+    // Of several that differ each reader takes another one.
+    let kind = if kinds.any(|other| Some(other) != first) { "" } else { kind };
     let is = |word: &str| kind.eq_ignore_ascii_case(word);
     let bytes = kind.as_bytes();
     let begins =
@@ -469,6 +470,13 @@ mod tests {
             check(kind, Dress::Other);
         }
         assert_eq!(dress(&HeaderMap::new()), Dress::Text);
+        // Said twice it is the same; of two that differ nobody knows which is read.
+        for (second, expected) in [("image/png", Dress::Media), ("text/html", Dress::Text)] {
+            let mut headers = HeaderMap::new();
+            headers.append(header::CONTENT_TYPE, "image/png".parse().unwrap());
+            headers.append(header::CONTENT_TYPE, second.parse().unwrap());
+            assert_eq!(dress(&headers), expected, "{second}");
+        }
     }
 
     #[test]

@@ -465,9 +465,10 @@ impl<'a> Exchange<'a> {
             let limit = self.live.response_timeout;
             match upstream::send(wire, &self.core.pool, &server, request, limit).await {
                 Ok(outcome) => {
-                    let took = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+                    let now = std::time::Instant::now();
+                    let took = u64::try_from((now - began).as_micros()).unwrap_or(u64::MAX);
                     self.ending.record.upstream_us = Some(took);
-                    self.core.shared.note_health(&server, server.health.succeeded(), "");
+                    self.core.shared.note_health(&server, server.health.succeeded_at(now), "");
                     return Ok((outcome, server));
                 }
                 // A kept connection may have been closed by the shop just now: once more, on a fresh one, if repeating
@@ -482,7 +483,8 @@ impl<'a> Exchange<'a> {
                 }
                 Err((error, _)) => {
                     if speaks_against(&error, reused) {
-                        self.core.shared.note_health(&server, server.health.failed(), error.code());
+                        let change = server.health.failed_beside(began, std::time::Instant::now());
+                        self.core.shared.note_health(&server, change, error.code());
                     }
                     return Err(error);
                 }
@@ -534,8 +536,8 @@ fn is_idempotent(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS | Method::PUT | Method::DELETE)
 }
 
-/// Whether an error says that the server is in trouble. A request that it answers badly does not (anybody could send
-/// three of those), nor does a kept connection that it closed, which is its right.
+/// Whether an error may say that the server is in trouble. A request that it answers badly does not (anybody could send
+/// three of those), nor does a kept connection that it closed, which is its right; the others where nobody else is answered either.
 fn speaks_against(error: &UpstreamError, reused: bool) -> bool {
     match error {
         UpstreamError::Connect(_) | UpstreamError::ConnectTimeout | UpstreamError::Timeout => true,

@@ -35,6 +35,8 @@ enum Refusing {
         /// Sound heads that were read before.
         heads: u64,
         of: Of,
+        /// Bytes behind what is broken, read and thrown away while it waits.
+        wasted: usize,
     },
     Shutdown,
     Linger {
@@ -126,6 +128,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> GuardedIo<S> {
                         written: 0,
                         heads: framing.heads(),
                         of: if framing.phase() == Phase::Body { Of::Body } else { Of::Head },
+                        wasted: 0,
                     };
                     sound
                 })
@@ -190,11 +193,30 @@ impl<S: AsyncRead + AsyncWrite + Unpin> GuardedIo<S> {
     fn turn(&self, heads: u64, of: Of) -> Turn {
         let served = self.shared.begun() >= heads;
         match of {
+            // The last sound head became a tunnel: there is no answer to give in it.
+            _ if self.shared.is_tunnel() => Turn::Never,
             Of::Head if served && self.shared.in_flight() == 0 && self.shared.is_flushed() => Turn::Now,
             Of::Body if served && self.shared.in_flight() <= 1 && self.shared.is_unanswered() => Turn::Now,
             Of::Body if served => Turn::Never,
             _ => Turn::Later,
         }
+    }
+
+    /// While a refusal waits for its turn: whether the client has left. Nothing of what it sends is of use any more.
+    fn poll_left(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        let Refusing::Write { wasted, .. } = &mut self.refusing else { return Poll::Pending };
+        while *wasted <= LINGER_BYTES {
+            let mut waste = [0u8; 4096];
+            let mut buffer = ReadBuf::new(&mut waste);
+            match ready!(Pin::new(&mut self.inner).poll_read(cx, &mut buffer)) {
+                Ok(()) if buffer.filled().is_empty() => {
+                    return Poll::Ready(io::ErrorKind::UnexpectedEof.into());
+                }
+                Ok(()) => *wasted += buffer.filled().len(),
+                Err(error) => return Poll::Ready(error),
+            }
+        }
+        Poll::Pending
     }
 
     /// Answers, shuts the writing side and reads on for a while; ends in an error, which ends the connection.
@@ -205,7 +227,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> GuardedIo<S> {
                 // A request's end looks again, and so does what flushes its answer.
                 Turn::Later => {
                     self.shared.refusal_waits(cx.waker());
-                    return Poll::Pending;
+                    return self.poll_left(cx);
                 }
                 Turn::Never => self.refusing = Refusing::Shutdown,
             }

@@ -168,8 +168,8 @@ impl<'e> Inspection<'e> {
         Some((found.clone(), action))
     }
 
-    pub(super) fn keeps_card_numbers_in(&self, path: &str, name: &[u8]) -> bool {
-        self.policy.keeps_card_numbers_in(path, name)
+    pub(super) fn keeps_card_numbers_in(&self, path: &str, name: &[u8], in_body: bool) -> bool {
+        self.policy.keeps_card_numbers_in(path, name, in_body)
     }
 
     /// In detect mode: the match that would have led to a block.

@@ -161,10 +161,11 @@ impl Exchange<'_> {
     ) {
         let Some((found, action)) = inspection.card_number() else { return };
         if action == CardAction::Mask {
-            let keeps = |name: &[u8]| inspection.keeps_card_numbers_in(&target.path, name);
+            let keeps = |name: &[u8]| inspection.keeps_card_numbers_in(&target.path, name, true);
+            let keeps_in_query = |name: &[u8]| inspection.keeps_card_numbers_in(&target.path, name, false);
             let kind = parts.headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
             let mut query = target.query().unwrap_or_default().as_bytes().to_vec();
-            let in_query = cards::mask_fields(&mut query, FORM, &keeps);
+            let in_query = cards::mask_fields(&mut query, FORM, &keeps_in_query);
             // Only digits were changed, into signs of ASCII.
             self.masked_query = (in_query > 0).then(|| String::from_utf8_lossy(&query).into_owned());
             self.ending.masked_in_request = body.mask_cards(kind, &keeps) + in_query;

@@ -328,6 +328,9 @@ async fn a_card_number_is_masked_where_no_order_is_taken() {
     let password = format!("user=ella&password={number}");
     edge.ask(&request("POST /a", form, &password)).await;
     assert_eq!(shop.asked().last().unwrap().body, password.as_bytes());
+    // In a query it is none that anybody should write there: the word switches nothing off.
+    edge.ask(&request(&format!("GET /a?pass={number}"), "", "")).await;
+    assert_eq!(shop.asked().last().unwrap().target(), format!("/a?pass=************{last}"));
     // Beside a card, too, wherever that stands.
     let other = card(3);
     let beside = format!("password={number}&m={other}");

@@ -242,6 +242,44 @@ async fn a_refusal_that_waits_keeps_no_connection_open() {
     edge.stop();
 }
 
+/// Went wrong: whoever put a bad line behind a slow request, and left, kept the shop's connection for as long as the shop took.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_leaves_while_a_refusal_waits_is_gone() {
+    let shop = FakeShop::start(|_| Reply::Silence).await;
+    let edge = TestEdge::start(&[shop.url()], "");
+    for behind in ["X\r\n\r\n".to_owned(), format!("X\r\n\r\n{}", "y".repeat(10_000))] {
+        let mut client = edge.connect().await;
+        client.send(format!("GET /slow HTTP/1.1\r\nHost: shop.test\r\n\r\n{behind}")).await;
+        wait_for(|| (edge.in_flight() == 1).then_some(())).await;
+        drop(client);
+        wait_for(|| (edge.in_flight() == 0 && shop.open() == 0).then_some(())).await;
+    }
+    edge.stop();
+}
+
+/// Went wrong: a broken line sent with a WebSocket's request gave a tunnel in which nothing passed, open at the shop for ten minutes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broken_line_behind_a_websocket_s_request_ends_it() {
+    let shop = FakeShop::start(|_| {
+        let head = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+                    Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
+        Reply::Tunnel(head.as_bytes().to_vec())
+    })
+    .await;
+    let edge = TestEdge::start(&[shop.url()], "");
+    let mut client = edge.connect().await;
+    client
+        .send(
+            "GET /ws HTTP/1.1\r\nHost: shop.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\nX\r\n\r\n",
+        )
+        .await;
+    let _ = client.head().await;
+    assert!(client.is_closed().await);
+    wait_for(|| (edge.in_flight() == 0 && shop.open() == 0).then_some(())).await;
+    edge.stop();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn headers_that_pretend_to_be_ours_never_arrive() {
     let shop = FakeShop::start(|_| Reply::ok("x")).await;

@@ -146,6 +146,35 @@ async fn a_shop_that_does_not_answer_in_time() {
     edge.stop();
 }
 
+/// Went wrong: three requests of a stranger for a page that takes too long, and nobody else got one for as long as he went on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_hangs_or_breaks_off_takes_no_other_out() {
+    let shop = FakeShop::start(|asked| match asked.target() {
+        "/hang" => Reply::Silence,
+        "/break" => Reply::Close,
+        _ => Reply::ok("x"),
+    })
+    .await;
+    // Asked after its health once, so that buyers alone tell of it.
+    let edge = TestEdge::with_upstream(
+        &format!(
+            "servers = ['{}']\nresponse_timeout_seconds = 1\nhealth_interval_seconds = 3600",
+            shop.url()
+        ),
+        "",
+    );
+    for _ in 0..3 {
+        let (one, two, three) = tokio::join!(edge.get("/hang"), edge.get("/hang"), edge.get("/hang"));
+        assert_eq!((one.status, two.status, three.status), (504, 504, 504));
+        for _ in 0..3 {
+            assert_eq!(edge.get("/break").await.status, 503);
+        }
+        assert_eq!(edge.get("/").await.status, 200);
+    }
+    assert!(edge.emitted.of_kind("edge.upstream_down").is_empty());
+    edge.stop();
+}
+
 /// Went wrong: the shop's time did not run while a request body was open, not even when it was the shop that had stopped
 /// reading it.
 #[tokio::test(flavor = "multi_thread")]
