@@ -158,39 +158,11 @@ impl Door {
         has_field(content_type, body, |name| self.password.iter().any(|wanted| text::is_field(name, wanted)))
     }
 
-    /// Variables first, by the pointers; else the string arguments of the operation, by their names (the last part of
-    /// each pointer).
-    fn graphql(&self, body: &Tree) -> Result<Credentials, Unreadable> {
-        let body = match body {
-            Tree::List(batch) => batch.first().ok_or(Unreadable::Form)?,
-            call => call,
-        };
-        match body.credentials(self) {
-            Err(Unreadable::Fields) => {}
-            read => return read,
-        }
-        let documents = documents(body);
-        let [query] = documents.as_slice() else { return Err(Unreadable::Form) };
-        let argument = |pointers: &[String]| {
-            let names = pointers.iter().filter_map(|p| p.rsplit('/').next());
-            names.filter_map(|name| graphql_argument(query, name)).next().ok_or(Unreadable::Fields)
-        };
-        Ok(Credentials {
-            user: Secret::new(argument(&self.user)?),
-            password: Secret::new(argument(&self.password)?),
-        })
-    }
-
     /// Whether a JSON body has what tells this door from others of the same address. What cannot be read may have it.
     pub(crate) fn has_pointed(&self, body: &[u8]) -> bool {
         let Some(marker) = &self.marker else { return true };
         Tree::parse(body).map_or(true, |tree| !tree.all_at(marker).is_empty())
     }
-}
-
-/// The documents of one GraphQL call in JSON: of two fields `query` a shop may take either.
-fn documents(call: &Tree) -> Vec<&str> {
-    call.all_at("/query").into_iter().filter_map(Tree::text).collect()
 }
 
 fn has_field(content_type: &str, body: &[u8], is_one: impl Fn(&str) -> bool) -> bool {
@@ -199,26 +171,6 @@ fn has_field(content_type: &str, body: &[u8], is_one: impl Fn(&str) -> bool) -> 
 
 fn parsed(body: &[u8]) -> Result<Value, Unreadable> {
     serde_json::from_slice(body).map_err(|_| Unreadable::Form)
-}
-
-/// The string behind `name:` in a GraphQL document.
-fn graphql_argument(query: &str, name: &str) -> Option<String> {
-    let part = |c: char| c.is_alphanumeric() || c == '_' || c == '$';
-    query.match_indices(name).find_map(|(at, _)| {
-        if query.get(..at)?.chars().next_back().is_some_and(part) {
-            return None;
-        }
-        let rest = query.get(at + name.len()..)?.trim_start().strip_prefix(':')?.trim_start();
-        let rest = rest.strip_prefix('"')?;
-        let mut escaped = false;
-        let end = rest.char_indices().find(|(_, c)| {
-            let ends = *c == '"' && !escaped;
-            escaped = *c == '\\' && !escaped;
-            ends
-        });
-        let literal = format!("\"{}\"", rest.get(..end?.0)?);
-        serde_json::from_str::<String>(&literal).ok().filter(|text| !text.is_empty())
-    })
 }
 
 /// The first two strings among the call's parameters. WordPress puts a blog's number before them in some calls.

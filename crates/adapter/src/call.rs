@@ -2,31 +2,37 @@
 //! of the address (express-graphql takes that one first), in a form, or be the whole body; or it is named only, by its hash or its
 //! number, and what it says stays between the shop and whoever registered it.
 
+mod document;
+
 use std::borrow::Cow;
 
-use crate::body::fields;
+use storeward_base::Secret;
+
+use crate::body::{Credentials, Unreadable, fields};
 use crate::door::Asked;
 use crate::json::Tree;
 use crate::kind::{Kind, has_plain_charset};
 use crate::model::{Adapter, BodyKind, Door};
 use crate::text;
 
+pub(crate) use self::document::{Document, Given};
+
 /// What names a document without saying it: automatic persisted queries, and the documents that a shop's build laid down.
-const NAMES: [&str; 8] =
+pub(crate) const NAMES: [&str; 8] =
     ["documentId", "doc_id", "docId", "queryId", "query_id", "persistedQueryId", "hash", "id"];
 /// Of those, what a call may have beside its document: clients number the calls of a batch with it.
-const NUMBER: &str = "id";
+pub(crate) const NUMBER: &str = "id";
 
 /// One call of a request.
 #[derive(Default)]
-struct Call<'a> {
-    documents: Vec<Cow<'a, str>>,
+pub(crate) struct Call<'a> {
+    pub(crate) documents: Vec<Cow<'a, str>>,
     /// Names of documents that are not here.
-    names: Vec<String>,
+    pub(crate) names: Vec<String>,
     /// It has a name that a server may go by although a document is here.
-    is_named_besides: bool,
+    pub(crate) is_named_besides: bool,
     /// What it says is in doubt.
-    is_garbled: bool,
+    pub(crate) is_garbled: bool,
 }
 
 impl Call<'_> {
@@ -116,7 +122,7 @@ fn of_tree<'a>(tree: &Tree, found: &mut Vec<Call<'a>>) {
     }
 }
 
-fn of_call<'a>(tree: &Tree) -> Call<'a> {
+pub(crate) fn of_call<'a>(tree: &Tree) -> Call<'a> {
     let mut call = Call::default();
     for found in tree.all_at("/query") {
         match found.text() {
@@ -157,17 +163,21 @@ fn calls_once(asked: &Asked<'_>, body: &[u8], operations: &[String]) -> bool {
     let all = calls(asked, body);
     let [call] = all.as_slice() else { return false };
     let [query] = call.documents.as_slice() else { return false };
-    let words = operations.iter().flat_map(|operation| query.match_indices(operation.as_str()));
-    let mut places = words.map(|(at, _)| at).collect::<Vec<_>>();
-    places.dedup();
-    let is_renamed = |at: &usize| query.get(..*at).is_none_or(|before| before.trim_end().ends_with(':'));
-    !call.is_garbled && matches!(places.as_slice(), [only] if !is_renamed(only))
+    // Readers of other kinds of strings and comments than ours find it in no other place either.
+    let is_there_once =
+        operations.iter().map(|operation| words(query, operation).count()).sum::<usize>() == 1;
+    !call.is_garbled && is_there_once && Document::read(query).is_some_and(|read| read.calls_once(operations))
 }
 
-fn has_word(text: &str, word: &str) -> bool {
+pub(crate) fn has_word(text: &str, word: &str) -> bool {
+    words(text, word).next().is_some()
+}
+
+/// Where a word stands as a whole one.
+fn words(text: &str, word: &str) -> impl Iterator<Item = usize> {
     let part = |c: char| c.is_alphanumeric() || c == '_';
-    text.match_indices(word).any(|(at, _)| {
-        let before = text.get(..at).and_then(|t| t.chars().next_back());
+    text.match_indices(word).map(|(at, _)| at).filter(move |at| {
+        let before = text.get(..*at).and_then(|t| t.chars().next_back());
         let after = text.get(at + word.len()..).and_then(|t| t.chars().next());
         !before.is_some_and(part) && !after.is_some_and(part)
     })
@@ -193,6 +203,55 @@ impl Door {
     pub fn is_plain(&self, asked: &Asked<'_>, body: &[u8]) -> bool {
         self.body != BodyKind::Graphql || calls_once(asked, body, &self.operation)
     }
+
+    /// The credentials of a plain call ([`Door::is_plain`]). The name is the one that the call is given, not one that merely stands
+    /// where the storefront's own scripts put it: it is what the guess is counted for.
+    pub(crate) fn graphql(&self, call: &Tree) -> Result<Credentials, Unreadable> {
+        let documents: Vec<_> = call.all_at("/query").into_iter().filter_map(Tree::text).collect();
+        let [text] = documents.as_slice() else { return Err(Unreadable::Form) };
+        let document = Document::read(text).ok_or(Unreadable::Form)?;
+        let user = self.given_at(call, &document, &self.user)?;
+        // No password that is not there makes a guess at the name none.
+        let password = self.given_at(call, &document, &self.password).or_else(|_| call.only(&self.password));
+        Ok(Credentials { user, password: password.unwrap_or_else(|_| Secret::new(String::new())) })
+    }
+
+    /// What the call is given at these pointers: a text in the document, or a variable's.
+    fn given_at(
+        &self,
+        call: &Tree,
+        document: &Document<'_>,
+        pointers: &[String],
+    ) -> Result<Secret<String>, Unreadable> {
+        let fields = &self.operation;
+        let own = self.document.as_deref().and_then(Document::read);
+        let of_variable = |pointer: &String| own.as_ref()?.argument_of(fields, variable(pointer)?);
+        let mut names: Vec<_> = pointers.iter().filter_map(|pointer| pointer.rsplit('/').next()).collect();
+        names.extend(pointers.iter().filter_map(of_variable));
+        let text = match document.given(fields, &names).as_slice() {
+            [_, _, ..] => return Err(Unreadable::Twice),
+            [Given::Other] => return Err(Unreadable::Form),
+            [Given::Text(text)] => text.clone(),
+            [Given::Variable(name)] => match call.all_at(&format!("/variables/{name}")).as_slice() {
+                [_, _, ..] => return Err(Unreadable::Twice),
+                [one] => one.text().ok_or(Unreadable::Form)?.to_owned(),
+                [] => document.default_of(name).unwrap_or_default().to_owned(),
+            },
+            // Within a variable.
+            [] => {
+                let is_taken =
+                    |pointer: &&String| variable(pointer).is_some_and(|name| document.takes(fields, name));
+                let taken: Vec<_> = pointers.iter().filter(is_taken).cloned().collect();
+                return if taken.is_empty() { Err(Unreadable::Form) } else { call.only(&taken) };
+            }
+        };
+        if text.is_empty() { Err(Unreadable::Fields) } else { Ok(Secret::new(text)) }
+    }
+}
+
+/// The variable that a pointer leads into.
+fn variable(pointer: &str) -> Option<&str> {
+    pointer.strip_prefix("/variables/")?.split('/').next()
 }
 
 #[cfg(test)]
@@ -259,6 +318,10 @@ subject = { json = "/mail" }
         for (target, kind, body, expected) in [
             ("/graphql", JSON, plain.as_bytes(), sign_in(true)),
             ("/graphql", JSON, registered.as_bytes(), sign_in(true)),
+            ("/graphql", JSON, br#"{"query":"mutation { x, # no\n:enter }"}"#, sign_in(false)),
+            ("/graphql", JSON, br#"{"query":"mutation { x :#\r,\ufeff enter }"}"#, sign_in(false)),
+            ("/graphql", JSON, br#"{"query":"mutation { enter(a: \"enter\") }"}"#, sign_in(false)),
+            ("/graphql", JSON, br#"{"query":"mutation enterShop { enter }"}"#, sign_in(true)),
             ("/graphql", "application/json; charset=utf-8", plain.as_bytes(), sign_in(true)),
             ("/graphql", JSON, hash.as_bytes(), Taken::Unclear),
             ("/graphql", JSON, format!("[{hash}]").as_bytes(), Taken::Unclear),

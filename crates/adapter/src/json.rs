@@ -54,26 +54,33 @@ impl Tree {
         }
     }
 
-    /// The one text at any of these pointers.
-    fn only(&self, pointers: &[String]) -> Result<Secret<String>, Unreadable> {
+    /// The one text at any of these pointers. What is no text has a reading of its own in each language.
+    pub(crate) fn only(&self, pointers: &[String]) -> Result<Secret<String>, Unreadable> {
         let found: Vec<_> = pointers.iter().flat_map(|pointer| self.all_at(pointer)).collect();
         match found.as_slice() {
             [_, _, ..] => Err(Unreadable::Twice),
-            [one] => {
-                let text = one.text().filter(|text| !text.is_empty()).ok_or(Unreadable::Fields)?;
-                Ok(Secret::new(text.to_owned()))
-            }
+            [one] => match one.text() {
+                None => Err(Unreadable::Form),
+                Some("") => Err(Unreadable::Fields),
+                Some(text) => Ok(Secret::new(text.to_owned())),
+            },
             [] => Err(Unreadable::Fields),
         }
     }
 
+    /// A password that is no text is a guess none the less: some shops make one of it.
     pub(crate) fn credentials(&self, door: &Door) -> Result<crate::body::Credentials, Unreadable> {
-        Ok(crate::body::Credentials { user: self.only(&door.user)?, password: self.only(&door.password)? })
+        let user = self.only(&door.user)?;
+        let password = match self.only(&door.password) {
+            Err(Unreadable::Form) => Secret::new(String::new()),
+            read => read?,
+        };
+        Ok(crate::body::Credentials { user, password })
     }
 }
 
 /// How Go compares names: by simple folding, in which `K` is the sign of Kelvin, too, and `s` a long one.
-fn folded(name: &str) -> String {
+pub(crate) fn folded(name: &str) -> String {
     name.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect()
 }
 

@@ -27,6 +27,7 @@ mod password;
 mod place;
 mod reading;
 mod rights;
+mod socket;
 mod text;
 
 pub use answer::{Answer, ProbeAnswer, Signal};
@@ -43,3 +44,4 @@ pub use model::{
 pub use password::{Password, PasswordForm};
 pub use reading::Reading;
 pub use rights::{Nonce, ToldRights};
+pub use socket::Said;

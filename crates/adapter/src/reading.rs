@@ -129,7 +129,7 @@ impl Adapter {
         }
     }
 
-    fn rules(&self) -> impl Iterator<Item = &place::Place> {
+    pub(crate) fn rules(&self) -> impl Iterator<Item = &place::Place> {
         self.sensitive.iter().chain(&self.staff.acts)
     }
 

@@ -23,7 +23,7 @@ use http_body::Body as _;
 use hyper::body::Incoming;
 use storeward_base::{ClientIp, RequestId};
 use storeward_events::edge::RequestRefused;
-use storeward_host::{Emission, Minder};
+use storeward_host::Emission;
 use storeward_inspect::{Category, RuleMatch};
 
 use crate::access::{AccessRecord, Protocol, TlsVersion, Verdict};
@@ -70,8 +70,7 @@ struct Exchange<'a> {
     in_flight: InFlight,
     /// A WebSocket over HTTP/2, whose opening we translate.
     websocket: Option<Handshake>,
-    /// Minds the session behind a tunnel.
-    minder: Option<Box<dyn Minder>>,
+    attendants: crate::tunnel::Attendants,
     /// What the rules find in a body on its way.
     late: Option<Late>,
     /// The shop hears the query without card numbers.
@@ -113,7 +112,7 @@ pub async fn serve(
         ending: Box::new(Ending::new(record, core.shared.clone())),
         in_flight,
         websocket,
-        minder: None,
+        attendants: crate::tunnel::Attendants::default(),
         late: None,
         masked_query: None,
         sender: None,
@@ -373,13 +372,14 @@ impl<'a> Exchange<'a> {
                         connection: connection.clone(),
                         idle,
                         place: handshake.place,
-                        minder: self.minder,
+                        attendants: self.attendants,
                     };
                     let joined =
                         crate::tunnel::join_watched(client, *wire, self.in_flight, self.ending, watched);
                     tokio::task::spawn_local(joined);
                 } else {
-                    let joined = crate::tunnel::join(client, *wire, self.in_flight, self.ending, self.minder);
+                    let joined =
+                        crate::tunnel::join(client, *wire, self.in_flight, self.ending, self.attendants);
                     self.tunnel.put(joined);
                 }
                 Response::from_parts(parts, EdgeBody::nothing(connection))
@@ -399,6 +399,11 @@ impl<'a> Exchange<'a> {
         crate::response::hide_banners(&mut headers, &route.headers);
         if route.headers.cookies {
             crate::response::secure_cookies(&mut headers);
+        }
+        // Nor may it pack messages that are heard: nobody asked for that (RFC 6455 4.1).
+        let is_packed = headers.contains_key(header::SEC_WEBSOCKET_EXTENSIONS);
+        if self.attendants.listener.is_some() && is_packed {
+            return Err(Stopped::Upstream(UpstreamError::Response("response.websocket")));
         }
         // Whatever else the shop would speak from here on (`h2c`) is nothing that anybody asked for.
         if !head.upgrade.is_some_and(|protocol| protocol.as_bytes().eq_ignore_ascii_case(b"websocket")) {

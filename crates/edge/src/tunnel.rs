@@ -1,5 +1,8 @@
 //! After 101: bytes pass both ways until one side ends or nothing has moved for too long (the watch sees to that).
 
+mod frames;
+mod heard;
+
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::future::Future;
@@ -11,13 +14,15 @@ use std::time::{Duration, Instant};
 
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
-use storeward_host::Minder;
+use storeward_host::{Listener, Minder};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use crate::guard::Connection;
 use crate::guard::connection::{InFlight, TunnelPlace};
 use crate::record::Ending;
 use crate::upstream::wire::Wire;
+
+use frames::Fault;
 
 /// Where a request leaves its tunnel for the connection's task, which runs it once hyper has let go of the bytes. So the
 /// connection stays counted and watched, and closing it closes the tunnel.
@@ -48,28 +53,39 @@ impl Slot {
     }
 }
 
+/// Who minds a tunnel, and who hears what the client says in it.
+#[derive(Default)]
+pub struct Attendants {
+    pub minder: Option<Box<dyn Minder>>,
+    pub listener: Option<Box<dyn Listener>>,
+}
+
 /// Joins the client's upgraded connection with the shop's. `ending` is written when it is over. Both are closed when the session
-/// behind it ends.
+/// behind it ends, or when the client says what may not pass.
 pub async fn join(
     client: OnUpgrade,
-    mut wire: Wire,
+    wire: Wire,
     in_flight: InFlight,
     mut ending: Box<Ending>,
-    minder: Option<Box<dyn Minder>>,
+    attendants: Attendants,
 ) {
-    let moved = tokio::select! {
-        moved = copy(client, &mut wire) => moved,
-        () = session_over(minder.as_deref()) => {
-            ending.record.reason = SESSION_OVER.into();
-            Err(io::ErrorKind::ConnectionAborted.into())
-        }
-    };
-    if let Ok((sent, received)) = moved {
-        ending.record.request_bytes = sent;
-        ending.record.response_bytes = received;
+    let moved = Rc::new(Moved::default());
+    let Attendants { minder, listener } = attendants;
+    tokio::select! {
+        ended = carry(client, wire, moved.clone(), listener) => note_end(&mut ending, ended),
+        () = session_over(minder.as_deref()) => ending.record.reason = SESSION_OVER.into(),
     }
+    ending.record.request_bytes = moved.from_client.get();
+    ending.record.response_bytes = moved.from_shop.get();
     ending.write();
     drop(in_flight);
+}
+
+/// However it ends, it has ended; only what may not pass is told.
+fn note_end(ending: &mut Ending, ended: io::Result<Option<Fault>>) {
+    if let Ok(Some(fault)) = ended {
+        ending.record.reason = fault.code().into();
+    }
 }
 
 /// Why a tunnel ended, in the record.
@@ -93,8 +109,7 @@ pub struct Watched {
     pub idle: Duration,
     /// Free again when the tunnel is over.
     pub place: Option<TunnelPlace>,
-    /// Minds the session behind it.
-    pub minder: Option<Box<dyn Minder>>,
+    pub attendants: Attendants,
 }
 
 /// As [`join`], on a stream of HTTP/2: ends by itself when nothing moves, or when the connection is asked to drain.
@@ -103,15 +118,14 @@ pub async fn join_watched(
     wire: Wire,
     in_flight: InFlight,
     mut ending: Box<Ending>,
-    watched: Watched,
+    mut watched: Watched,
 ) {
     let moved = Rc::new(Moved::default());
-    let joining = copy_counted(client, wire, moved.clone());
+    let joining = carry(client, wire, moved.clone(), watched.attendants.listener.take());
     tokio::select! {
-        // However it ends, it has ended.
-        _ = joining => {}
+        ended = joining => note_end(&mut ending, ended),
         () = over(&watched, &moved) => {}
-        () = session_over(watched.minder.as_deref()) => ending.record.reason = SESSION_OVER.into(),
+        () = session_over(watched.attendants.minder.as_deref()) => ending.record.reason = SESSION_OVER.into(),
     }
     ending.record.request_bytes = moved.from_client.get();
     ending.record.response_bytes = moved.from_shop.get();
@@ -145,15 +159,25 @@ impl Moved {
     }
 }
 
-async fn copy_counted(client: OnUpgrade, mut wire: Wire, moved: Rc<Moved>) -> io::Result<()> {
+async fn carry(
+    client: OnUpgrade,
+    mut wire: Wire,
+    moved: Rc<Moved>,
+    listener: Option<Box<dyn Listener>>,
+) -> io::Result<Option<Fault>> {
     let upgraded = client.await.map_err(io::Error::other)?;
     let (mut from_client, mut to_client) = tokio::io::split(TokioIo::new(upgraded));
+    // The shop may have spoken right behind its 101.
     let early = wire.inbound.split();
-    to_client.write_all(&early).await?;
     let (mut from_shop, mut to_shop) = tokio::io::split(wire.stream);
+    if let Some(mut listener) = listener {
+        let ends = ((from_client, to_client), (from_shop, to_shop));
+        return heard::carry(ends.0, ends.1, &early, &moved, listener.as_mut()).await;
+    }
+    to_client.write_all(&early).await?;
     let up = pass(&mut from_client, &mut to_shop, &moved.from_client);
     let down = pass(&mut from_shop, &mut to_client, &moved.from_shop);
-    tokio::try_join!(up, down).map(|_| ())
+    tokio::try_join!(up, down).map(|_| None)
 }
 
 /// Passes on what comes until its end, and the end itself.
@@ -172,15 +196,4 @@ async fn pass(
         to.flush().await?;
         count.set(count.get().saturating_add(u64::try_from(read).unwrap_or(0)));
     }
-}
-
-async fn copy(client: OnUpgrade, wire: &mut Wire) -> io::Result<(u64, u64)> {
-    let upgraded = client.await.map_err(io::Error::other)?;
-    let mut client = TokioIo::new(upgraded);
-    // The shop may have spoken right behind its 101.
-    if !wire.inbound.is_empty() {
-        let early = wire.inbound.split();
-        client.write_all(&early).await?;
-    }
-    tokio::io::copy_bidirectional(&mut client, &mut wire.stream).await
 }

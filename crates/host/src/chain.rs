@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Response, StatusCode};
 
 use crate::pipeline::{
-    Later, Minder, Passage, RequestHead, Rewrite, Seen, SessionExchange, SessionStage, rewritten,
+    Later, Listener, Minder, Passage, RequestHead, Rewrite, Seen, SessionExchange, SessionStage, rewritten,
 };
 
 /// What the first stage holds back the second never sees; what comes back passes them the other way round.
@@ -149,6 +149,13 @@ impl SessionExchange for Both {
             (one, other) => one.or(other),
         }
     }
+
+    fn listen(&mut self) -> Option<Box<dyn Listener>> {
+        match (self.first.listen(), self.then.listen()) {
+            (Some(first), Some(then)) => Some(Box::new(BothListen { first, then })),
+            (one, other) => one.or(other),
+        }
+    }
 }
 
 /// The body could not be changed as a stage wants it, and as it is it must not go.
@@ -192,6 +199,21 @@ impl Minder for BothMind {
 
     fn stands(&self) -> Later<'_, bool> {
         Box::pin(async move { self.first.stands().await && self.then.stands().await })
+    }
+}
+
+struct BothListen {
+    first: Box<dyn Listener>,
+    then: Box<dyn Listener>,
+}
+
+impl Listener for BothListen {
+    fn most_bytes(&self) -> usize {
+        self.first.most_bytes().min(self.then.most_bytes())
+    }
+
+    fn may_pass<'a>(&'a mut self, message: &'a [u8]) -> Later<'a, bool> {
+        Box::pin(async move { self.first.may_pass(message).await && self.then.may_pass(message).await })
     }
 }
 

@@ -18,7 +18,7 @@ pub use ask::{AskShop, Asking, NoAnswer, Question};
 pub use chain::Chain;
 pub use emit::{Acknowledgement, Emission, Emit, RecordedEmissions};
 pub use pipeline::{
-    ASSERTION, Later, Minder, OWN_COOKIES, OWN_PREFIX, OWN_REQUEST_BYTES, OwnPages, PATIENCE, Passage,
-    RequestHead, Rewrite, Seen, SessionExchange, SessionStage, Stages, rewritten,
+    ASSERTION, Later, Listener, Minder, OWN_COOKIES, OWN_PREFIX, OWN_REQUEST_BYTES, OwnPages, PATIENCE,
+    Passage, RequestHead, Rewrite, Seen, SessionExchange, SessionStage, Stages, rewritten,
 };
 pub use stop::{Stop, Stopper};

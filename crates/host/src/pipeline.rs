@@ -243,6 +243,21 @@ pub trait SessionExchange {
     fn mind(&mut self) -> Option<Box<dyn Minder>> {
         None
     }
+
+    /// Asked once, as [`SessionExchange::mind`]: who hears what the client says on the open connection. Whoever wants to must have
+    /// taken `Sec-WebSocket-Extensions` out of the request, or messages may be packed.
+    fn listen(&mut self) -> Option<Box<dyn Listener>> {
+        None
+    }
+}
+
+/// Hears each message of the client on a WebSocket, before the shop does.
+pub trait Listener {
+    /// How long a message may be, in bytes. A longer one ends the connection.
+    fn most_bytes(&self) -> usize;
+
+    /// Whether a whole message, of text or of bytes, may go on. Otherwise the connection ends.
+    fn may_pass<'a>(&'a mut self, message: &'a [u8]) -> Later<'a, bool>;
 }
 
 /// Minds a session behind a connection that became a tunnel: it ends no later than [`Minder::every`] after the session did.

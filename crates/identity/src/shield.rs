@@ -80,6 +80,7 @@ pub(crate) struct Guard {
     pub health: Mutex<Health>,
     pub is_blind: AtomicBool,
     refused_told_at: AtomicI64,
+    socket_told_at: AtomicI64,
     unclear_told_at: AtomicI64,
     staff_unclear_told_at: AtomicI64,
 }
@@ -89,6 +90,8 @@ pub(crate) struct Guard {
 pub(crate) enum Alarm {
     /// A password, or something like it, at a door for programs.
     DoorForPrograms,
+    /// A GraphQL call that signs in, or is confirmed again, on a connection that stays open.
+    CallInSocket,
     /// The shop's answers do not say who is signed in.
     Unclear,
     /// Something before the shop refuses the question whether somebody is one of the staff: whoever it is counts as such.
@@ -103,8 +106,6 @@ impl Shield {
         identity.know_shop_password(page, Known::UnlessKnown);
         let handles = Arc::new(Handles::new(identity.clone()));
         let is_blind = AtomicBool::new(adapter.is_none());
-        let (refused_told_at, unclear_told_at) = (AtomicI64::new(0), AtomicI64::new(0));
-        let staff_unclear_told_at = AtomicI64::new(0);
         let adapter = adapter.unwrap_or_else(storeward_adapter::stand_in);
         Shield(Arc::new(ArcSwap::from_pointee(Guard {
             identity,
@@ -115,9 +116,10 @@ impl Shield {
             canary,
             health: Mutex::default(),
             is_blind,
-            refused_told_at,
-            unclear_told_at,
-            staff_unclear_told_at,
+            refused_told_at: AtomicI64::new(0),
+            socket_told_at: AtomicI64::new(0),
+            unclear_told_at: AtomicI64::new(0),
+            staff_unclear_told_at: AtomicI64::new(0),
         })))
     }
 
@@ -153,6 +155,7 @@ impl Shield {
             health: Mutex::new(health),
             is_blind,
             refused_told_at: AtomicI64::new(0),
+            socket_told_at: AtomicI64::new(0),
             unclear_told_at: AtomicI64::new(0),
             staff_unclear_told_at: AtomicI64::new(0),
         }));
@@ -247,6 +250,7 @@ impl Guard {
     pub async fn alarm(&self, alarm: Alarm, client: ClientIp) {
         let (told_at, reason) = match alarm {
             Alarm::DoorForPrograms => (&self.refused_told_at, "door_for_programs"),
+            Alarm::CallInSocket => (&self.socket_told_at, "call_in_socket"),
             Alarm::Unclear => (&self.unclear_told_at, "shop_unclear"),
             Alarm::StaffUnclear => (&self.staff_unclear_told_at, "staff_unclear"),
         };

@@ -69,7 +69,11 @@ fn json_and_graphql() {
     let json = door("body = 'json'\nuser = ['/email', '/user/name']\npassword = ['/password']\n");
     assert_eq!(read(&json, "application/json", r#"{"email":"e","password":"p"}"#), pair("e", "p"));
     assert_eq!(read(&json, "application/json", r#"{"user":{"name":"e"},"password":"p"}"#), pair("e", "p"));
-    assert_eq!(read(&json, "application/json", r#"{"email":1,"password":"p"}"#), Err(Unreadable::Fields));
+    assert_eq!(read(&json, "application/json", r#"{"email":1,"password":"p"}"#), Err(Unreadable::Form));
+    // Shops make a text of it, and a guess it was.
+    assert_eq!(read(&json, "application/json", r#"{"email":"e","password":1234}"#), pair("e", ""));
+    assert_eq!(read(&json, "application/json", r#"{"email":"e","password":["p"]}"#), pair("e", ""));
+    assert_eq!(read(&json, "application/json", r#"{"email":"e","password":""}"#), Err(Unreadable::Fields));
     assert_eq!(read(&json, "application/json", "{"), Err(Unreadable::Form));
     let graphql = door(
         "body = 'graphql'\noperation = ['generateCustomerToken']\nuser = ['/variables/email']\npassword = \

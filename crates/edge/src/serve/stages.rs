@@ -11,6 +11,7 @@ use super::puzzle::{self, OwnPlace};
 use super::{Answer, Exchange, Stopped};
 use crate::body::{BodyError, ClientBody};
 use crate::canonical::Target;
+use crate::tunnel::Attendants;
 use crate::upstream::response::Head;
 
 impl Exchange<'_> {
@@ -72,12 +73,14 @@ impl Exchange<'_> {
 }
 
 impl Exchange<'_> {
-    /// Shows the head of a connection that becomes a tunnel, and asks who minds it from then on.
+    /// Shows the head of a connection that becomes a tunnel, and asks who minds and hears it from then on.
     pub(super) async fn tell_switch(&mut self, session: &mut Session, head: &mut Head) -> Option<Answer> {
         crate::own_cookies::refuse(&mut head.headers);
         let seen = Seen { bytes: &[], complete: true };
         let told = tell(session, StatusCode::SWITCHING_PROTOCOLS, &mut head.headers, seen).await;
-        self.minder = session.as_mut().and_then(|session| session.mind());
+        if let Some(session) = session {
+            self.attendants = Attendants { minder: session.mind(), listener: session.listen() };
+        }
         match told {
             Told::Instead(answer) => Some(*answer),
             Told::On | Told::Body(_) | Told::Through(_) => None,

@@ -20,6 +20,7 @@ mod rates;
 mod readers;
 mod slow;
 mod smuggling;
+mod sockets;
 mod stages;
 mod stopping;
 mod trust;

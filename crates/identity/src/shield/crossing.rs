@@ -17,14 +17,14 @@ use std::time::Duration;
 use storeward_adapter::{Asked, DoorKind, Login, Reading};
 use storeward_base::{ClientIp, RequestId, Secret};
 use storeward_detect::sign_in::Password as Standing;
-use storeward_host::{Later, Minder, Passage, RequestHead, Seen, SessionExchange};
+use storeward_host::{Later, Listener, Minder, Passage, RequestHead, Seen, SessionExchange};
 use storeward_seal::fingerprint::token_hash;
 use storeward_web::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 
 use self::cookies::CameWith;
 use self::lines::Lines;
 use self::long::Room;
-use self::socket::Socket;
+use self::socket::{Ear, Socket};
 use super::Guard;
 use super::answers::{Refusal, Wants, uncached};
 use super::decide::{Cause, Renamed, Verdict, no_flow};
@@ -73,6 +73,10 @@ pub struct Crossing {
     reads_fields: bool,
     /// The form is read beyond that, files and all.
     room: Option<Room>,
+    /// The client asks for a connection that stays open (WebSocket).
+    is_socket: bool,
+    /// What is said on it is heard.
+    is_heard: bool,
     /// A form that may sign somebody in is longer than what is read of it.
     is_unread: bool,
     /// There is more of a form than what is read of it.
@@ -141,6 +145,7 @@ impl Crossing {
         let is_read = guard.adapter.reads_forms() || guard.adapter.has_doors_everywhere();
         let is_read = is_read || guard.adapter.is_password_form(&asked);
         let reads_fields = !is_static && is_form && is_read;
+        let is_socket = head.headers.contains_key(header::UPGRADE);
         // Whoever comes without a session has none that a field could act with.
         let has_handle = HANDLE_COOKIE.read(head.headers).is_some_and(is_token);
         let parts = ["image", "style", "script", "font", "audio", "video", "manifest"];
@@ -160,6 +165,8 @@ impl Crossing {
                 .then(|| Room::for_form(head.client, head.headers))
                 .flatten(),
             reads_fields,
+            is_socket,
+            is_heard: is_socket && !is_lane && guard.adapter.hears_sockets(),
             is_unread: false,
             is_cut_off: false,
             reading,
@@ -191,6 +198,13 @@ impl Crossing {
     async fn inward(&mut self, headers: &mut HeaderMap, body: Seen<'_>) -> Result<Passage, Error> {
         let guard = self.guard.clone();
         let token = HANDLE_COOKIE.read(headers).filter(|text| is_token(text)).map(str::to_owned);
+        if self.is_heard {
+            // What is packed (RFC 7692) cannot be heard, and every server can do without.
+            headers.remove(header::SEC_WEBSOCKET_EXTENSIONS);
+        } else if self.is_socket && guard.is_waiting() {
+            // It would stay open beyond the moment in which it is known which calls are to be heard.
+            return Ok(self.instead(&closed()));
+        }
         self.visit = Some(Visit::new(self.client, headers));
         self.asker = Some(Asker::of(self.client, self.id, &self.authority, headers));
         self.referer = headers.get(header::REFERER).and_then(|v| self.place(v.to_str().ok()?));
@@ -534,6 +548,10 @@ impl SessionExchange for Crossing {
     fn mind(&mut self) -> Option<Box<dyn Minder>> {
         let entry = self.held.as_ref().filter(|_| self.is_attached)?.entry.clone();
         Some(Box::new(Socket::new(self.guard.clone(), entry)))
+    }
+
+    fn listen(&mut self) -> Option<Box<dyn Listener>> {
+        self.is_heard.then(|| Box::new(Ear::new(self.guard.clone(), self.client)) as Box<dyn Listener>)
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use storeward_adapter::Adapter;
 use storeward_base::{Clock, RequestId, Secret, SystemEntropy};
-use storeward_host::{Minder, Passage, RequestHead, Seen, SessionExchange, SessionStage};
+use storeward_host::{Listener, Minder, Passage, RequestHead, Seen, SessionExchange, SessionStage};
 use storeward_identity::{
     CanaryAccount, HANDLE_COOKIE, LetterKind, Policy, SecondFactor, Shield, ShieldParts, ShieldSection,
 };
@@ -220,6 +220,8 @@ pub struct Visitor<'b> {
 pub struct UnderWay {
     exchange: Box<dyn SessionExchange>,
     answer: Response<Bytes>,
+    /// The head that the shop got.
+    sent: HeaderMap,
 }
 
 impl Visitor<'_> {
@@ -318,13 +320,13 @@ impl Visitor<'_> {
                     None => &*self.behind.shop,
                 };
                 let answer = shop.answer(&method, target, &headers, body.as_bytes());
-                Ok(UnderWay { exchange, answer })
+                Ok(UnderWay { exchange, answer, sent: headers })
             }
         }
     }
 
     pub async fn finish(&mut self, under_way: UnderWay) -> Answer {
-        let UnderWay { mut exchange, answer } = under_way;
+        let UnderWay { mut exchange, answer, sent: _ } = under_way;
         let (mut head, body) = answer.into_parts();
         let whole = body.clone();
         let seen = match exchange.response_body_bytes(head.status, &head.headers) {
@@ -343,6 +345,16 @@ impl Visitor<'_> {
     pub async fn open_socket(&mut self) -> Option<Box<dyn Minder>> {
         let mut under_way = self.begin("GET", "/socket", &[("upgrade", "websocket")], "").await.ok().unwrap();
         under_way.exchange.mind()
+    }
+
+    /// The same: who hears what is said on it. It was asked for with messages packed.
+    pub async fn listener(&mut self, path: &str) -> Option<Box<dyn Listener>> {
+        let lines = [("upgrade", "websocket"), ("sec-websocket-extensions", "permessage-deflate")];
+        let mut under_way = self.begin("GET", path, &lines, "").await.ok().unwrap();
+        let listener = under_way.exchange.listen();
+        let is_packed = under_way.sent.contains_key("sec-websocket-extensions");
+        assert_eq!(is_packed, listener.is_none(), "what is heard is not packed");
+        listener
     }
 
     fn taken(&mut self, answer: Response<Bytes>) -> Answer {

@@ -56,12 +56,15 @@ impl Crossing {
         if guard.is_closed() {
             return Some(closed());
         }
+        // Of several in one request one would be counted, and one answer looked at.
+        let is_one = is_lane || (door.bearer.is_none() && door.kind != DoorKind::SignIn);
+        if !is_one && !door.is_plain(&asked, bytes) {
+            self.wants = Wants::Problem;
+            let title = "One sign-in at a time, under its own name";
+            return Some(Refusal::of(StatusCode::FORBIDDEN, "identity.door_closed", title));
+        }
         if door.bearer.is_some() && !is_lane {
             self.wants = Wants::Problem;
-            if !door.is_plain(&asked, bytes) {
-                let title = "One sign-in at a time, under its own name";
-                return Some(Refusal::of(StatusCode::FORBIDDEN, "identity.door_closed", title));
-            }
             self.token_door = guard.adapter.doors.iter().position(|known| known.name == door.name);
         }
         if guard.adapter.is_ambiguous(&asked, bytes) {

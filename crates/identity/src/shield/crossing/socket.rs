@@ -3,13 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use storeward_base::Timestamp;
-use storeward_host::{Later, Minder};
+use storeward_adapter::Said;
+use storeward_base::{ClientIp, Timestamp};
+use storeward_host::{Later, Listener, Minder};
 
-use super::super::Guard;
 use super::super::handles::Entry;
 use super::super::jar::Phase;
+use super::super::{Alarm, Guard};
 
+/// Of one message on a connection that is heard. Calls of GraphQL are some hundred bytes long.
+const MESSAGE_BYTES: usize = 256 * 1024;
 /// A sign-in in the same session is seen within this.
 const EVERY: Duration = Duration::from_secs(2);
 /// The account's own session is looked up this often, as for requests.
@@ -48,6 +51,35 @@ impl Minder for Socket {
             self.looked_up_at.set(now);
             let found = self.guard.identity.session_by_id(*session).await;
             found.is_ok_and(|found| found.is_some_and(|found| found.customer == *customer))
+        })
+    }
+}
+
+/// Hears what is said on a connection to a shop that takes GraphQL calls: whoever signs in there, or changes an account, would pass
+/// every door. That is refused, also to whoever has just shown a second factor, for nothing can be asked there and no guess counted.
+pub struct Ear {
+    guard: Arc<Guard>,
+    client: ClientIp,
+}
+
+impl Ear {
+    pub fn new(guard: Arc<Guard>, client: ClientIp) -> Self {
+        Ear { guard, client }
+    }
+}
+
+impl Listener for Ear {
+    fn most_bytes(&self) -> usize {
+        MESSAGE_BYTES
+    }
+
+    fn may_pass<'a>(&'a mut self, message: &'a [u8]) -> Later<'a, bool> {
+        Box::pin(async move {
+            let is_free = self.guard.adapter.said(message) == Said::Nothing;
+            if !is_free {
+                self.guard.alarm(Alarm::CallInSocket, self.client).await;
+            }
+            is_free
         })
     }
 }
