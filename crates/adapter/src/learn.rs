@@ -1,9 +1,10 @@
 //! An adapter for a shop that no file knows, made by watching: what its owner's browser and the shop said to each other while
 //! the owner signed in once, and what a visitor sees at the same places. What is not plain is not guessed, but told.
 
+mod act;
 mod door;
 mod doubt;
-mod script;
+pub(crate) mod script;
 mod write;
 
 use std::collections::BTreeSet;
@@ -18,6 +19,7 @@ pub use crate::model::Probe;
 use crate::model::{Adapter, SignOut, Subject};
 use crate::text::{self, Form};
 
+pub use act::ActSeen;
 pub use door::{DoorFound, Sent};
 pub use doubt::Doubt;
 pub use script::{Script, SentJson};
@@ -246,6 +248,8 @@ pub struct Learnt {
     pub outs: Vec<Out>,
     /// The owner went out, and a page that named them did so no more.
     pub went_out: bool,
+    /// Changes of the address or the password that were done.
+    pub acts: Vec<ActSeen>,
 }
 
 /// How the shop answered a sign-in.
@@ -292,6 +296,7 @@ impl Learnt {
             probe_doubt,
             outs,
             went_out,
+            acts: act::acts(watched),
         }
     }
 
@@ -321,6 +326,7 @@ impl Learnt {
             door: self.door.clone()?,
             probe: self.probes.first()?.clone(),
             out: self.plain_out(),
+            acts: self.acts.clone(),
         })
     }
 
@@ -340,12 +346,13 @@ pub struct Choice {
     pub door: DoorFound,
     pub probe: Probe,
     pub out: Option<Out>,
+    pub acts: Vec<ActSeen>,
 }
 
 impl Choice {
     /// The file, and what it says.
     pub fn write(&self, name: &str) -> Result<Proposal, Doubt> {
-        let text = file(name, &self.session, &self.door, &self.probe, &self.out);
+        let text = file(name, self);
         let adapter = Adapter::parse(&text).map_err(Doubt::Misfit)?;
         Ok(Proposal { text, adapter })
     }

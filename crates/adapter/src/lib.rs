@@ -9,6 +9,7 @@
 //! **Emits** nothing.
 #![forbid(unsafe_code)]
 
+mod acts;
 mod answer;
 mod body;
 mod call;
@@ -30,6 +31,7 @@ mod rights;
 mod socket;
 mod text;
 
+pub use acts::UnnamedActs;
 pub use answer::{Answer, ProbeAnswer, Signal};
 pub use body::{Credentials, Unreadable, is_doubtful, outline};
 pub use cookie::{CookieLine, cookie_pairs};

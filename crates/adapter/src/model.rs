@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use storeward_base::Secret;
 
+use crate::acts::UnnamedActs;
 use crate::error::AdapterError;
 use crate::password::Password;
 use crate::place::{ANYWHERE, Place};
@@ -41,6 +42,9 @@ pub struct Adapter {
     /// Acts of a signed-in person that must be confirmed again: change of address, of password, of payment.
     #[serde(default, rename = "sensitive")]
     pub sensitive: Vec<Place>,
+    /// What becomes of acts that `sensitive` does not name. Without it they are guarded where it names none.
+    #[serde(default)]
+    pub unnamed_acts: Option<UnnamedActs>,
     /// Parameters by which the shop takes a request for one of another path.
     #[serde(default)]
     pub routed: Vec<Routed>,

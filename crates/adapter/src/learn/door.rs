@@ -66,6 +66,7 @@ pub(super) fn attempts(watched: &[Watched]) -> Vec<Attempt> {
             Some(Attempt { at, how })
         })
         .collect();
+    let all: Vec<_> = all.iter().filter(|attempt| !is_act(watched, &all, attempt)).cloned().collect();
     // A text beside the name may be anything; where one is called a password, or a form has one, that is the sign-in.
     let is_plain = |attempt: &&Attempt| match &attempt.how {
         How::Form(_) => true,
@@ -75,6 +76,19 @@ pub(super) fn attempts(watched: &[Watched]) -> Vec<Attempt> {
         return all.into_iter().filter(|attempt| is_plain(&attempt)).collect();
     }
     all
+}
+
+/// Whether it is a form or a call of the account's that wants the password once more: it goes elsewhere than the first sign-in did, and
+/// since then, or since the last sign-out, a page named the account that is not the one to sign in at.
+fn is_act(watched: &[Watched], all: &[Attempt], attempt: &Attempt) -> bool {
+    let path_of = |at: usize| watched.get(at).map(|seen| seen.path.as_str());
+    let Some(first) = all.first().filter(|first| path_of(first.at) != path_of(attempt.at)) else {
+        return false;
+    };
+    let between = watched.get(first.at + 1..attempt.at).unwrap_or_default();
+    let since = between.iter().rposition(|seen| super::is_out(&seen.path)).map_or(0, |at| at + 1);
+    let pages = between.get(since..).unwrap_or_default().iter();
+    pages.filter(|seen| seen.by == By::Owner).any(|seen| seen.names.is_some() && !first.is_at(seen))
 }
 
 fn by_form(watched: &[Watched], at: usize, seen: &Watched) -> Option<Form> {

@@ -13,7 +13,7 @@ const DOCUMENT_BYTES: usize = 4096;
 const TOKEN_SIGNS: usize = 16;
 
 /// Parts of the names that fields for passwords have.
-const SECRETS: [&str; 13] = [
+pub(crate) const SECRETS: [&str; 13] = [
     "passw",
     "passphrase",
     "passcode",
@@ -118,7 +118,7 @@ impl SentJson {
 }
 
 /// Whether a pointer ends in a name that passwords have.
-fn is_secret(pointer: &str) -> bool {
+pub(crate) fn is_secret(pointer: &str) -> bool {
     let last = pointer.rsplit('/').next().unwrap_or_default().to_lowercase();
     let plain: String = last.chars().filter(|sign| sign.is_alphanumeric()).collect();
     SECRETS.iter().any(|word| plain.contains(word))

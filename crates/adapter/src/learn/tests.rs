@@ -347,3 +347,32 @@ fn a_script_that_ends_what_it_made_signs_out() {
     let out = adapter.sign_out.unwrap();
     assert_eq!((out.method.as_str(), out.path.as_str(), out.form_page), ("DELETE", "/in", None));
 }
+
+// What is learnt named no acts: whoever sat down at a browser that was signed in changed the address, and it took nothing.
+#[test]
+fn changes_that_were_done_take_a_fresh_factor() {
+    let change = r#"<p>mira@people.example</p><form method=post action="/kundenbereich/adresse"><input type=email name="email">
+        <input type=password name="losung"></form>"#;
+    let post = |path: &str, fields: &[&str]| Scene {
+        method: "POST",
+        fields: fields.iter().map(|name| (*name).to_owned()).collect(),
+        ..page(By::Owner, path, 302, "")
+    };
+    let mut all = scenes();
+    all.push(page(By::Owner, "/kundenbereich/adresse", 200, change));
+    // As a sign-in is: a name and a password.
+    all.push(post("/kundenbereich/adresse", &["email", "losung"]));
+    all.push(page(By::Owner, "/kundenbereich", 200, OWN));
+    all.push(post("/kunden/4711/losung", &["alt_passwort", "neu"]));
+    all.push(post("/kundenbereich/adresse", &["email", "losung"]));
+    all.push(post("/korb", &["menge"]));
+    all.push(post("/kundenbereich/abmelden", &["email"]));
+    let refused = Scene { status: 422, ..post("/kundenbereich/konto", &["losung"]) };
+    all.push(refused);
+    let found = propose("kiln", &seen(&all)).unwrap();
+    let acts: Vec<_> = found.adapter.sensitive.iter().map(|place| place.path.as_str()).collect();
+    assert_eq!(acts, ["/kundenbereich/adresse", "/kunden/{any}/losung"]);
+    assert_eq!(found.adapter.doors[0].place.paths, ["/kundenbereich/eintritt"], "the change is no sign-in");
+    assert!(found.adapter.guards_unnamed_acts(), "and what was not done is looked at");
+    assert!(propose("kiln", &watched()).unwrap().adapter.guards_unnamed_acts());
+}

@@ -1,9 +1,8 @@
 //! What was learnt, as an adapter file.
 
-use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use super::{DoorFound, Out, Sent};
+use super::{ActSeen, Choice, DoorFound, Sent};
 use crate::model::{Probe, Subject};
 
 fn quoted(text: &str) -> String {
@@ -11,16 +10,12 @@ fn quoted(text: &str) -> String {
 }
 
 /// The adapter as a file.
-pub(super) fn file(
-    name: &str,
-    session: &BTreeSet<String>,
-    door: &DoorFound,
-    probe: &Probe,
-    out: &Option<Out>,
-) -> String {
+pub(super) fn file(name: &str, choice: &Choice) -> String {
+    let Choice { session, door, probe, out, acts } = choice;
     let names: Vec<_> = session.iter().map(|name| quoted(name)).collect();
     let mut text = format!(
-        "# Proposed by watching one sign-in. Look at it before you use it.\nformat = 1\nname = {}\ntitle = {0}\n\n[cookies]\nsession \
+        "# Proposed by watching one sign-in. Look at it before you use it.\nformat = 1\nname = {}\ntitle = {0}\n# Also what is not named below, and holds a password or another \
+         address, takes a fresh second factor.\nunnamed_acts = \"guarded\"\n\n[cookies]\nsession \
          = [{}]\n\n[signed_in.probe]\npath = {}\n",
         quoted(name),
         names.join(", "),
@@ -42,9 +37,15 @@ pub(super) fn file(
             let _ = writeln!(text, "form_page = {}", quoted(&out.page));
         }
     }
+    for ActSeen { method, path, operation } in acts {
+        let _ = write!(text, "\n[[sensitive]]\nmethods = [{}]\npath = {}\n", quoted(method), quoted(path));
+        if let Some(operation) = operation {
+            let _ = writeln!(text, "operation = [{}]", quoted(operation));
+        }
+    }
     text.push_str(
-        "\n# Not seen by watching: name the back office, and acts that should take a fresh second factor.\n# [staff]\n# paths = \
-         [\"/admin\"]\n# [[sensitive]]\n# methods = [\"POST\"]\n# path = \"/account/email\"\n",
+        "\n# Not seen by watching: name the back office, and further acts that should take a fresh second factor.\n# [staff]\n# paths = \
+         [\"/admin\"]\n# [[sensitive]]\n# methods = [\"POST\"]\n# path = \"/account/card\"\n",
     );
     text
 }

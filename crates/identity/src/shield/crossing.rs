@@ -2,6 +2,7 @@
 
 mod acts;
 mod cookies;
+mod first;
 mod knock;
 mod lines;
 mod long;
@@ -71,6 +72,9 @@ pub struct Crossing {
     reads_body: bool,
     /// A form may say that the request is another one.
     reads_fields: bool,
+    /// The file names no acts: what is sent decides whether it is one.
+    guards_acts: bool,
+    is_act: bool,
     /// The form is read beyond that, files and all.
     room: Option<Room>,
     /// The client asks for a connection that stays open (WebSocket).
@@ -144,10 +148,11 @@ impl Crossing {
         let is_form = !head.method.is_safe() && storeward_adapter::is_form(asked.content_type);
         let is_read = guard.adapter.reads_forms() || guard.adapter.has_doors_everywhere();
         let is_read = is_read || guard.adapter.is_password_form(&asked);
-        let reads_fields = !is_static && is_form && is_read;
-        let is_socket = head.headers.contains_key(header::UPGRADE);
         // Whoever comes without a session has none that a field could act with.
         let has_handle = HANDLE_COOKIE.read(head.headers).is_some_and(is_token);
+        let guards_acts = is_risky && has_handle && guard.adapter.guards_unnamed_acts();
+        let reads_fields = !is_static && ((is_form && is_read) || guards_acts);
+        let is_socket = head.headers.contains_key(header::UPGRADE);
         let parts = ["image", "style", "script", "font", "audio", "video", "manifest"];
         Crossing {
             is_risky,
@@ -165,6 +170,8 @@ impl Crossing {
                 .then(|| Room::for_form(head.client, head.headers))
                 .flatten(),
             reads_fields,
+            guards_acts,
+            is_act: false,
             is_socket,
             is_heard: is_socket && !is_lane && guard.adapter.hears_sockets(),
             is_unread: false,
@@ -198,18 +205,16 @@ impl Crossing {
     async fn inward(&mut self, headers: &mut HeaderMap, body: Seen<'_>) -> Result<Passage, Error> {
         let guard = self.guard.clone();
         let token = HANDLE_COOKIE.read(headers).filter(|text| is_token(text)).map(str::to_owned);
-        if self.is_heard {
-            // What is packed (RFC 7692) cannot be heard, and every server can do without.
-            headers.remove(header::SEC_WEBSOCKET_EXTENSIONS);
-        } else if self.is_socket && guard.is_waiting() {
-            // It would stay open beyond the moment in which it is known which calls are to be heard.
-            return Ok(self.instead(&closed()));
+        if self.is_socket
+            && let Some(refusal) = self.open_socket(headers)
+        {
+            return Ok(self.instead(&refusal));
         }
         self.visit = Some(Visit::new(self.client, headers));
         self.asker = Some(Asker::of(self.client, self.id, &self.authority, headers));
         self.referer = headers.get(header::REFERER).and_then(|v| self.place(v.to_str().ok()?));
         self.take_solved(headers);
-        let others = self.strip(headers);
+        let mut others = self.strip(headers);
         let authorization = headers.contains_key(header::AUTHORIZATION);
         self.came_with = CameWith { cookies: !others.is_empty(), authorization };
         if self.is_static {
@@ -251,6 +256,7 @@ impl Crossing {
         {
             return Ok(self.instead(&refusal));
         }
+        self.look_for_act(headers, body);
         let handle = self.held.clone();
         if let Some(handle) = &handle
             && let Some(passage) = self.admit(&handle.entry).await?
@@ -258,6 +264,9 @@ impl Crossing {
             return Ok(passage);
         }
         if let Some(passage) = self.leads_from_acts() {
+            return Ok(passage);
+        }
+        if let Some(passage) = self.weigh_first(headers, &mut others).await {
             return Ok(passage);
         }
         let handle = match handle {
@@ -270,15 +279,7 @@ impl Crossing {
             self.renamed = Some(Renamed { to, cookies });
         }
         self.note_new_password(&handle.entry, headers, body);
-        let pairs = handle.entry.lock().jar.pairs_for(&self.path);
-        let others = self.beside(&others, &handle.entry);
-        let between: &[u8] = if others.is_empty() || pairs.is_empty() { b"" } else { b"; " };
-        let line = [others.as_slice(), between, pairs.as_bytes()].concat();
-        match HeaderValue::from_bytes(&line) {
-            Ok(line) if !line.is_empty() => headers.insert(header::COOKIE, line),
-            _ => headers.remove(header::COOKIE),
-        };
-        self.is_attached = true;
+        self.attach(&handle.entry, headers, &others);
         Ok(Passage::On)
     }
 

@@ -50,12 +50,14 @@ pub struct Entry {
 pub struct Inner {
     pub hash: String,
     pub jar: Jar,
+    /// A mark of the browser's other cookies, by which the shop knew nobody when it was asked.
+    pub harmless: Option<String>,
 }
 
 impl Entry {
     pub fn new(hash: String, jar: Jar) -> Arc<Self> {
         Arc::new(Entry {
-            inner: Mutex::new(Inner { hash, jar }),
+            inner: Mutex::new(Inner { hash, jar, harmless: None }),
             deciding: tokio::sync::Mutex::new(()),
             underway: Arc::default(),
             suspect_until: AtomicI64::new(0),

@@ -1,7 +1,7 @@
 //! What was recognised, in words for the console's page. Names of fields, cookies and paths stand in them, and nothing that was
 //! typed.
 
-use storeward_adapter::learn::{Answered, DoorFound, Doubt, Probe, Sent};
+use storeward_adapter::learn::{ActSeen, Answered, DoorFound, Doubt, Probe, Sent};
 
 use super::Standing;
 
@@ -41,6 +41,9 @@ impl Standing {
             let end = if learnt.went_out { ", and the account was named no more" } else { "" };
             format!("{} {}{end}", out.method, out.path)
         });
+        let acts: Vec<_> = learnt.acts.iter().map(changed).collect();
+        let acts =
+            (!acts.is_empty()).then(|| format!("{}: these take a fresh second factor", acts.join(", ")));
         vec![
             of("Sign-in", door, "sign in by the shop's own page"),
             of(
@@ -55,6 +58,7 @@ impl Standing {
                 "open the page with the account's own name or address",
             ),
             of("Wrong password", learnt.wrong.as_ref().map(wrong), "try a wrong password once"),
+            of("Changes", acts, "change the account's address and its password, to what they are already"),
             of("Sign-out", out.filter(|_| learnt.went_out), "sign out, then open the account's page again"),
         ]
     }
@@ -89,6 +93,13 @@ fn answered(answer: &Answered) -> String {
 
 fn wrong(answer: &Answered) -> String {
     format!("{}; nobody was named afterwards", answered(answer))
+}
+
+fn changed(act: &ActSeen) -> String {
+    match &act.operation {
+        Some(operation) => format!("{operation} at {}", act.path),
+        None => format!("{} {}", act.method, act.path),
+    }
 }
 
 fn named(probe: &Probe) -> String {

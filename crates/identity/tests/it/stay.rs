@@ -34,10 +34,8 @@ user = ["user"]
 password = ["pass"]
 [sign_out]
 path = "/logout"
-[[sensitive]]
-methods = ["POST"]
-path = "/account/email"
 "#;
+const ACT: &str = "[[sensitive]]\nmethods = [\"POST\"]\npath = \"/account/email\"\n";
 
 /// As Symfony, Laravel, Devise and Spring do it: a second cookie, which opens a session at the next request.
 #[derive(Default)]
@@ -50,7 +48,10 @@ struct Inside {
     sessions: HashMap<String, bool>,
     kept: Vec<String>,
     changed: Vec<String>,
+    /// The cookie that each thing was put into a cart with.
+    carts: Vec<String>,
     made: u32,
+    asked: u32,
 }
 
 impl Inside {
@@ -106,9 +107,13 @@ impl Serves for Heath {
                 set(&mut answer, "REMEMBERME=; Path=/; Max-Age=0");
                 return answer;
             }
-            ("POST", "/account/email") if is_in => {
+            ("POST", "/account/email" | "/account/password" | "/account/order") if is_in => {
                 inside.changed.push(body);
                 say(200, "changed")
+            }
+            ("POST", "/cart") => {
+                inside.carts.push(of("cart").unwrap_or("none").to_owned());
+                say(200, "in the cart")
             }
             (_, "/account") if is_in => say(200, &format!("<dd>{ADDRESS}</dd> the orders")),
             (_, "/account" | "/account/email" | "/login") => say(401, "sign in first"),
@@ -125,6 +130,7 @@ impl AskShop for Heath {
     fn ask(&self, question: Question) -> Asking<'_> {
         Box::pin(async move {
             let (head, body) = question.request.into_parts();
+            self.inside.lock().unwrap().asked += 1;
             let target = head.uri.path_and_query().ok_or(NoAnswer("test"))?.to_string();
             Ok(self.answer(&head.method, &target, &head.headers, &body))
         })
@@ -132,9 +138,18 @@ impl AskShop for Heath {
 }
 
 fn heath(db: TestDb, customers: SecondFactor) -> (Behind, Arc<Heath>) {
+    heath_with(db, customers, &format!("{FILE}{ACT}"))
+}
+
+/// With the file as it is learnt, in which no act stands.
+fn learnt(db: TestDb) -> (Behind, Arc<Heath>) {
+    heath_with(db, SecondFactor::Required, FILE)
+}
+
+fn heath_with(db: TestDb, customers: SecondFactor, file: &str) -> (Behind, Arc<Heath>) {
     let bench = Bench::with_policy(db, Policy { customers, ..Policy::default() });
     let shop = Arc::new(Heath::default());
-    (Behind::taught(bench, shop.clone(), FILE), shop)
+    (Behind::taught(bench, shop.clone(), file), shop)
 }
 
 async fn sign_in(visitor: &mut Visitor<'_>) -> super::bench::Answer {
@@ -222,4 +237,86 @@ both_engines!(such_a_cookie_alone_opens_nothing, MIGRATIONS, async |db| {
     let told = behind.browser().send("POST", "/account/email", &bearer, "email=thief").await;
     assert!(told.body.contains("identity.sign_in_first"), "{}", told.body);
     assert!(shop.inside.lock().unwrap().changed.is_empty(), "{:?}", shop.inside.lock().unwrap().changed);
+});
+
+// The file knew neither the cookie nor the act: the shop changed the address, and was asked then who that had been.
+both_engines!(what_no_file_names_is_weighed_before_it_is_done, MIGRATIONS, async |db| {
+    let (behind, shop) = learnt(db);
+    shop.inside.lock().unwrap().kept.push("shop-session-old".to_owned());
+    let old = || ("REMEMBERME".to_owned(), "shop-session-old".to_owned());
+    let change = [("email", "thief@people.example")];
+    // With no handle, and with a visitor's; an order is none of what changes an account, and done in its name all the same.
+    for path in ["/account/email", "/account/password", "/account/order"] {
+        let mut thief = behind.browser();
+        thief.browser.cookies.push(old());
+        thief.post(path, &change).await.leads_to("/login");
+        let mut visitor = behind.browser();
+        visitor.get("/").await;
+        visitor.browser.cookies.push(old());
+        visitor.post(path, &change).await.leads_to("/login");
+    }
+    // A form that signs in at whatever address goes on without the cookie.
+    let mut thief = behind.browser();
+    thief.browser.cookies.push(old());
+    let both = [change[0], ("user", "nobody@people.example"), ("pass", "x")];
+    assert_eq!(thief.post("/account/email", &both).await.body, "sign in first");
+    // Nor does a connection stay open that the shop knows somebody on.
+    let lines = [("upgrade", "websocket"), ("accept", "application/json")];
+    let mut thief = behind.browser();
+    thief.browser.cookies.push(old());
+    let told = thief.send("GET", "/socket", &lines, "").await;
+    assert!(told.body.contains("identity.sign_in_first"), "{}", told.body);
+    assert!(shop.inside.lock().unwrap().changed.is_empty(), "{:?}", shop.inside.lock().unwrap().changed);
+});
+
+// Guests have cookies, too: their cart, and what measures visits.
+both_engines!(a_guest_with_cookies_shops_on, MIGRATIONS, async |db| {
+    let (behind, shop) = learnt(db);
+    let mut guest = behind.browser();
+    guest.get("/").await;
+    let before = shop.inside.lock().unwrap().asked;
+    guest.browser.cookies.push(("_ga_K7".to_owned(), "GS1.1".to_owned()));
+    assert_eq!(guest.post("/cart", &[("mug", "1")]).await.body, "in the cart");
+    assert_eq!(shop.inside.lock().unwrap().asked, before, "nobody asks whose that is");
+    guest.browser.cookies.push(("cart".to_owned(), "7".to_owned()));
+    let fields = [("mug", "1"), ("email", "guest@people.example"), ("password", "for a new account")];
+    assert_eq!(guest.post("/cart", &fields).await.body, "in the cart");
+    assert_eq!(shop.inside.lock().unwrap().carts, ["none", "7"]);
+    assert!(shop.inside.lock().unwrap().asked > before);
+});
+
+// Whoever finds a browser that is signed in: nothing that holds a password, or another address, is done without a fresh factor.
+both_engines!(an_act_that_no_file_names_takes_a_fresh_factor, MIGRATIONS, async |db| {
+    let (behind, shop) = learnt(db);
+    let mut owner = behind.browser();
+    sign_in(&mut owner).await.leads_to("/.storeward/challenge");
+    let code = behind.bench.code(LetterKind::SignInCode);
+    let path = "/.storeward/challenge";
+    let fields = [("method", "mail"), ("secret", code.as_str()), ("trust", "no")];
+    owner.browser.post_from(path, path, &fields).await.leads_to("/account");
+    owner.get("/account").await;
+    behind.bench.advance(3_600);
+    let form = ("content-type", "application/x-www-form-urlencoded");
+    let json = ("content-type", "application/json");
+    let long = format!("note={}&email=thief%40people.example", "x".repeat(300_000));
+    for (path, kind, body) in [
+        ("/account/email", form, "email=thief%40people.example"),
+        ("/account/password", form, "old_password=a&new_password=b"),
+        ("/account/email", json, r#"{"customer":{"email":"thief@people.example"}}"#),
+        ("/account/password?new_password=b", form, ""),
+        ("/account/email", form, long.as_str()),
+        // As a sign-in, which is weighed behind it.
+        ("/account/email", form, "email=thief%40people.example&user=a&pass=b"),
+    ] {
+        let told = owner.send("POST", path, &[kind, ("accept", "application/json")], body).await;
+        assert!(told.status == 403 && told.body.contains("second_factor"), "{path} {kind:?}: {}", told.body);
+    }
+    assert!(shop.inside.lock().unwrap().changed.is_empty(), "{:?}", shop.inside.lock().unwrap().changed);
+    let own = format!("street=1&email={}", ADDRESS.replace('@', "%40"));
+    for (path, kind, body) in
+        [("/cart", form, "mug=1"), ("/account/order", form, own.as_str()), ("/cart", json, r#"{"mug":1}"#)]
+    {
+        let told = owner.send("POST", path, &[kind, ("accept", "application/json")], body).await;
+        assert_eq!(told.status, 200, "{path} {body}: {}", told.body);
+    }
 });

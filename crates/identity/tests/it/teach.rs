@@ -22,6 +22,9 @@ const ENTRY: &str = "<form method=post action=/entry><input type=hidden name=sea
 const OWN: &str =
     "<p>4000 1234 <a href=/leave-logout>out</a> <dl><dt>Address</dt><dd>mira@people.example</dd></dl>";
 
+const CHANGE: &str = "<b>mira@people.example</b><form method=post action=/own/address><input type=email name=mail>\
+                      <input type=password name=word></form>";
+
 /// A shop that no file knows.
 #[derive(Default)]
 struct Kiln {
@@ -60,6 +63,9 @@ impl Serves for Kiln {
             }
             (_, "/entry") => say(200, Some("visit=new; HttpOnly; Path=/"), None, ENTRY),
             (_, "/own") if is_in || self.shows_all => say(200, None, None, OWN),
+            // With the password once more, as a sign-in has it.
+            (_, "/own/address") if is_in && method == Method::GET => say(200, None, None, CHANGE),
+            ("POST", "/own/address") if is_in => say(302, None, Some("/own"), ""),
             (_, "/leave-logout") => {
                 *self.is_in.lock().unwrap() = false;
                 say(302, Some("visit=; Max-Age=0; Path=/"), Some("/"), "")
@@ -98,6 +104,10 @@ impl Class<Kiln> {
         self.pass(secret, "POST", "/entry", "visit=new", &typed).await;
         self.pass(secret, "GET", "/own", "visit=in", "").await;
         self.teach.compare(staff(1)).await;
+        self.pass(secret, "GET", "/own/address", "visit=in", "").await;
+        let typed = format!("mail=mira%40people.example&word={}", PASSWORD.replace(' ', "+"));
+        self.pass(secret, "POST", "/own/address", "visit=in", &typed).await;
+        self.pass(secret, "GET", "/own", "visit=in", "").await;
         self.pass(secret, "GET", "/leave-logout", "visit=in", "").await;
         self.pass(secret, "GET", "/own", "", "").await;
     }

@@ -67,6 +67,7 @@ impl<'c> Pupil<'c> {
         self.send("GET", "/api/v2/me", "").await;
         self.class.teach.compare(ADA).await;
         self.send("POST", "/api/v2/basket", r#"{"item":"mug","note":"for my aunt"}"#).await;
+        self.send("POST", "/api/v2/mail", &serde_json::json!({"mail": MIRA}).to_string()).await;
         self.send("POST", "/api/v2/sign-out", "{}").await;
         self.token.clear();
         self.send("GET", "/api/v2/me", "").await;

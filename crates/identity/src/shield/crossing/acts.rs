@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::model::SessionId;
 use crate::shield::answers::{Refusal, Wants};
 use crate::shield::decide::Act;
-use crate::shield::jar::Rights;
+use crate::shield::jar::{Phase, Rights};
 use crate::shield::section::{OfficeGuard, WhenUnclear};
 use crate::state::ReturnTo;
 
@@ -33,6 +33,22 @@ impl Crossing {
         if self.reading.is_routed() {
             self.wants = Wants::Problem;
         }
+    }
+
+    /// Where the file names no acts: whether what somebody sends who is signed in may be one. What is not there to be read may be
+    /// anything, but for files where the shop takes those.
+    pub(super) fn look_for_act(&mut self, headers: &HeaderMap, body: Seen<'_>) {
+        let subject = self.held.as_ref().and_then(|held| match &held.entry.lock().jar.phase {
+            Phase::Active { subject, .. } => Some(subject.clone()),
+            Phase::Anonymous | Phase::Pending { .. } | Phase::Ended => None,
+        });
+        let Some(subject) = subject.filter(|_| self.guards_acts) else { return };
+        let own = Some(subject.as_str()).filter(|subject| subject.contains('@'));
+        let lines = Lines::of(headers);
+        let asked = lines.asked(&self.method, &self.path, self.query.as_deref());
+        let adapter = &self.guard.adapter;
+        let is_file = !body.complete && adapter.takes_files(&self.reading, &self.path);
+        self.is_act = (!body.complete && !is_file) || adapter.may_be_act(&asked, body.bytes, own);
     }
 
     async fn rights(&self) -> Option<Rights> {
@@ -119,7 +135,7 @@ impl Crossing {
             authorization: None,
         };
         let leaves = self.reading.is_plain() && guard.adapter.is_sign_out(&asked);
-        let is_sensitive = guard.adapter.is_sensitive(&self.reading);
+        let is_sensitive = guard.adapter.is_sensitive(&self.reading) || self.is_act;
         let Some(rights) = self.rights().await else {
             let title = "The shop cannot sign you in at the moment";
             let refusal = Refusal::of(StatusCode::SERVICE_UNAVAILABLE, "identity.unclear", title);

@@ -55,6 +55,19 @@ impl Crossing {
         pairs.join(&b"; "[..])
     }
 
+    /// The shop's session goes along, and what else the browser has of the shop.
+    pub(super) fn attach(&mut self, entry: &Entry, headers: &mut HeaderMap, others: &[u8]) {
+        let pairs = entry.lock().jar.pairs_for(&self.path);
+        let others = self.beside(others, entry);
+        let between: &[u8] = if others.is_empty() || pairs.is_empty() { b"" } else { b"; " };
+        let line = [others.as_slice(), between, pairs.as_bytes()].concat();
+        match HeaderValue::from_bytes(&line) {
+            Ok(line) if !line.is_empty() => headers.insert(header::COOKIE, line),
+            _ => headers.remove(header::COOKIE),
+        };
+        self.is_attached = true;
+    }
+
     /// On, and nobody looks who the shop takes it for: then nothing goes along by which the shop could.
     pub(super) fn on_without(headers: &mut HeaderMap) -> Passage {
         headers.remove(header::COOKIE);

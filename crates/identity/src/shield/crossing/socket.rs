@@ -6,10 +6,13 @@ use std::time::Duration;
 use storeward_adapter::Said;
 use storeward_base::{ClientIp, Timestamp};
 use storeward_host::{Later, Listener, Minder};
+use storeward_web::http::{HeaderMap, header};
 
+use super::super::answers::Refusal;
 use super::super::handles::Entry;
 use super::super::jar::Phase;
 use super::super::{Alarm, Guard};
+use super::{Crossing, closed};
 
 /// Of one message on a connection that is heard. Calls of GraphQL are some hundred bytes long.
 const MESSAGE_BYTES: usize = 256 * 1024;
@@ -17,6 +20,17 @@ const MESSAGE_BYTES: usize = 256 * 1024;
 const EVERY: Duration = Duration::from_secs(2);
 /// The account's own session is looked up this often, as for requests.
 const LOOK_UP: Duration = Duration::from_secs(10);
+
+impl Crossing {
+    /// What is packed (RFC 7692) cannot be heard, and every server can do without. While nobody knows which calls are to be heard, none
+    /// is opened that would stay open beyond that.
+    pub(super) fn open_socket(&self, headers: &mut HeaderMap) -> Option<Refusal> {
+        if self.is_heard {
+            headers.remove(header::SEC_WEBSOCKET_EXTENSIONS);
+        }
+        (!self.is_heard && self.guard.is_waiting()).then(closed)
+    }
+}
 
 /// Minds that the shop's session is still the one that it was when the connection was opened, and the account's own behind it.
 /// Nobody signs a session in and talks on in a connection from before, which no challenge holds back; nobody talks on in one that
