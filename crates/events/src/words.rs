@@ -65,12 +65,7 @@ pub fn reason(code: &str) -> &str {
         "upstream.broken" => "the shop broke off before its answer",
         "upstream.timeout" => "the shop took too long",
         code if code.starts_with("rate.") => rate(code),
-        "websocket.version" => "a WebSocket of an unknown version",
-        "websocket.frames" => "a WebSocket whose messages could be read in two ways",
-        "websocket.too_long" => "a message that is too long to be looked through",
-        "session.over" => "the session behind a WebSocket had ended",
-        "session.refused" => "a sign-in, or an act that is confirmed again, in a WebSocket",
-        "websocket.too_many" => "too many WebSockets on one connection",
+        code if code.starts_with("websocket.") || code.starts_with("session.") => socket(code),
         "response.stalled" => "the shop stopped within its answer",
         "response.websocket" => "the shop did not open the WebSocket",
         "response.broken_off" => "the shop broke off within its answer",
@@ -91,6 +86,19 @@ fn rate(code: &str) -> &str {
         "rate.client" => "faster than one client may ask",
         "rate.route" => "faster than one client may ask on this page",
         "rate.inbox" => "too many messages where the providers of payments send theirs",
+        other => other,
+    }
+}
+
+/// What the codes of connections that stay open mean.
+fn socket(code: &str) -> &str {
+    match code {
+        "websocket.version" => "a WebSocket of an unknown version",
+        "websocket.frames" => "a WebSocket whose messages could be read in two ways",
+        "websocket.too_long" => "a message that is too long to be looked through",
+        "session.over" => "the session behind a WebSocket had ended",
+        "session.refused" => "a sign-in, or an act that is confirmed again, in a WebSocket",
+        "websocket.too_many" => "too many WebSockets on one connection",
         other => other,
     }
 }
