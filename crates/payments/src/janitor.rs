@@ -2,7 +2,7 @@
 //!
 //! Each provider has a lane of its own, so that one that is away holds up nothing of the other. A lane takes what is due, the oldest
 //! first, a few at a time; where a provider answers none of them, the lane ends, and what it did not come to stays due and is first in
-//! the next round. Whatever was asked about in vain is asked about again after twice as long, up to an hour.
+//! the next round. Whatever was asked about in vain is asked about again after twice as long: a call up to an hour, a payment up to two.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -41,6 +41,8 @@ const AT_ONCE: usize = 8;
 /// Between two questions about the same call.
 const ASK_AGAIN: Duration = Duration::from_secs(60);
 const ASK_AT_LEAST_EVERY: Duration = Duration::from_secs(3600);
+/// Between two looks at a payment of which nothing could be read.
+const LOOK_AT_LEAST_EVERY: Duration = Duration::from_secs(2 * 3600);
 
 /// What a round did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -270,7 +272,7 @@ impl Payments {
         let later = self.0.write(move |tx| {
             tx.commit_silent("a provider that does not answer is asked again later");
             let looks: Option<u32> = tx.query_optional(LOOKS_OF, params![id], |row| row.get(0))?;
-            let at = tx.now().plus(wait(first, looks.unwrap_or(0).min(6), ASK_AT_LEAST_EVERY * 6));
+            let at = tx.now().plus(wait(first, looks.unwrap_or(0), LOOK_AT_LEAST_EVERY));
             tx.execute(LOOK_LATER, params![id, at])?;
             Ok(())
         });

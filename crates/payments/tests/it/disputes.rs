@@ -256,9 +256,24 @@ both_engines!(a_fact_is_plain_text_and_no_card, MIGRATIONS, async |db| {
     let (dispute, _) = disputed(&shop, &db, "N-1", Provider::Stripe).await;
     let id = dispute.id();
     let long = "x".repeat(5001);
-    for wrong in ["", "  ", long.as_str(), "a\u{0}b", "card 4242 4242 4242 4242"] {
+    let cards = [
+        "card 4242 4242 4242 4242",
+        "paid with 4242424242424242 12/29",
+        "5555-5555-5555-4444 was it",
+        "4242\u{a0}4242\u{a0}4242\u{a0}4242",
+        "3782 822463 10005, 4111111111111111",
+    ];
+    for wrong in ["", "  ", long.as_str(), "a\u{0}b"].into_iter().chain(cards) {
         let refused = shop.payments.add_fact(Actor::Operator, &id, FactKind::Explanation, wrong).await;
         assert!(matches!(refused, Err(Error::Misfit { field: "text", .. })), "{refused:?}");
+    }
+    // What is no card's number, and a parcel's, which may look like one.
+    for (kind, text) in [
+        (FactKind::Explanation, "order 1001 of 2026-11-27, 19.99; 4242424242424241"),
+        (FactKind::TrackingNumber, "4242424242424242"),
+    ] {
+        let fact = shop.payments.add_fact(Actor::Operator, &id, kind, text).await.unwrap();
+        shop.payments.remove_fact(Actor::Operator, &id, &fact.id).await.unwrap();
     }
     let fact =
         shop.payments.add_fact(Actor::Operator, &id, FactKind::SignIn, "with a passkey").await.unwrap();
