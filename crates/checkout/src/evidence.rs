@@ -247,6 +247,7 @@ impl Checkout {
         let standings = self.standings().await?;
         let hosts = self.0.hosts.clone();
         let found = self.0.db.read(move |reader| Ok::<_, Error>(read::all(reader, period, now)?)).await?;
+        let cut = found.cut.clone();
         let number = sha256_hex(self.0.entropy.token::<16>().as_bytes()).chars().take(32).collect();
         let mut report = Report {
             form: FORM,
@@ -263,7 +264,7 @@ impl Checkout {
             gaps: Vec::new(),
             ..read::parts(found, period, (&section, &hosts), &names)
         };
-        gaps::fill(&mut report, period, now);
+        gaps::fill(&mut report, period, now, &cut);
         self.file(report, period, by).await
     }
 

@@ -9,8 +9,8 @@ use crate::sql::{self, read};
 
 /// Decisions of one script that are shown.
 const MOST_SHOWN: u32 = 50;
-/// Rows of a kind in one report.
-const MOST_REPORTED: u32 = 20_000;
+/// Rows of a kind in one report. One more is read: it tells that there are more.
+pub(crate) const MOST_REPORTED: u32 = 20_000;
 
 statements! {
     HOLDS = "SELECT page, hold, set_at, set_by FROM checkout_page ORDER BY page LIMIT 200";
@@ -147,7 +147,7 @@ pub(crate) fn decisions_within(
     from: Timestamp,
     until: Timestamp,
 ) -> Result<Vec<Decision>, StoreError> {
-    reader.query_many(DECISIONS_WITHIN, params![from, until, MOST_REPORTED], decision)
+    reader.query_many(DECISIONS_WITHIN, params![from, until, MOST_REPORTED + 1], decision)
 }
 
 pub(crate) fn alerts_within(
@@ -155,7 +155,7 @@ pub(crate) fn alerts_within(
     from: Timestamp,
     until: Timestamp,
 ) -> Result<Vec<Alert>, StoreError> {
-    reader.query_many(ALERTS_WITHIN, params![from, until, MOST_REPORTED], sql::read_alert)
+    reader.query_many(ALERTS_WITHIN, params![from, until, MOST_REPORTED + 1], sql::read_alert)
 }
 
 pub(crate) fn checks_within(
@@ -163,7 +163,7 @@ pub(crate) fn checks_within(
     from: &str,
     until: &str,
 ) -> Result<Vec<Checked>, StoreError> {
-    reader.query_many(CHECKS_WITHIN, params![from, until, MOST_REPORTED], |row| {
+    reader.query_many(CHECKS_WITHIN, params![from, until, MOST_REPORTED + 1], |row| {
         Ok(Checked {
             day: row.get(0)?,
             what: row.get(1)?,
@@ -180,7 +180,7 @@ pub(crate) fn counts_within(
     from: &str,
     until: &str,
 ) -> Result<Vec<Counted>, StoreError> {
-    reader.query_many(COUNTS_WITHIN, params![from, until, MOST_REPORTED], |row| {
+    reader.query_many(COUNTS_WITHIN, params![from, until, MOST_REPORTED + 1], |row| {
         Ok(Counted {
             day: row.get(0)?,
             how: row.get(1)?,

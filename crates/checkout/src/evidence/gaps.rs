@@ -3,6 +3,7 @@
 use storeward_base::Timestamp;
 
 use super::{Period, Report, Requirement};
+use crate::staff::MOST_REPORTED;
 
 /// PCI DSS 11.6.1: at least once every seven days, unless a targeted risk analysis (12.3.1) says otherwise.
 const WEEK_DAYS: i64 = 7;
@@ -12,8 +13,14 @@ const CHANGES: &str = "11.6.1";
 const SAQ_A: &str = "SAQ A";
 
 /// Fills in the gaps, and which requirement each bears on.
-pub(super) fn fill(report: &mut Report, period: Period, now: Timestamp) {
+pub(super) fn fill(report: &mut Report, period: Period, now: Timestamp, cut: &[&str]) {
     let mut found: Vec<(String, &[&str])> = Vec::new();
+    for kind in cut {
+        let what = format!(
+            "There are more {kind} within the period than the {MOST_REPORTED} that a report holds: the last ones are missing here. Reports of shorter periods hold them."
+        );
+        found.push((what, &[AUTHORISED, CHANGES, SAQ_A]));
+    }
     inventory(report, &mut found);
     changes(report, &mut found);
     let learns = report.settings.pages.iter().filter(|own| own.serves != "approved scripts only").count();
@@ -34,6 +41,7 @@ pub(super) fn fill(report: &mut Report, period: Period, now: Timestamp) {
         "Scripts that nobody approved and that were not seen for 90 days are forgotten, with their hashes; that they were found stands in the ledger (checkout.script_new).".to_owned(),
         &[AUTHORISED],
     ));
+    found.push(("What browsers stopped is kept for 90 days.".to_owned(), &[CHANGES]));
     found.push((
         "Settings and how pages are served are those of the moment of this report; changes within the period stand in the ledger (checkout.page_mode_set, system.config_reloaded).".to_owned(),
         &[AUTHORISED, CHANGES],

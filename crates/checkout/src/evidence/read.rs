@@ -22,6 +22,18 @@ pub(super) struct Found {
     pub headers: Vec<HeaderLine>,
     pub checks: Vec<Checked>,
     pub counts: Vec<Counted>,
+    /// Kinds of which there is more than a report holds.
+    pub cut: Vec<&'static str>,
+}
+
+/// What a report holds of a kind; whether there is more.
+fn held<T>(mut rows: Vec<T>, kind: &'static str, cut: &mut Vec<&'static str>) -> Vec<T> {
+    let most = usize::try_from(staff::MOST_REPORTED).unwrap_or(usize::MAX);
+    if rows.len() > most {
+        rows.truncate(most);
+        cut.push(kind);
+    }
+    rows
 }
 
 pub(super) fn all(reader: &mut Reader<'_>, period: Period, now: Timestamp) -> Result<Found, StoreError> {
@@ -36,13 +48,15 @@ pub(super) fn all(reader: &mut Reader<'_>, period: Period, now: Timestamp) -> Re
         }
     }
     let (from, until) = (keep::day_of(period.from), keep::day_of(period.until));
+    let mut cut = Vec::new();
     Ok(Found {
         scripts,
-        decisions: staff::decisions_within(reader, period.from, period.until)?,
-        alerts: staff::alerts_within(reader, period.from, period.until)?,
+        decisions: held(staff::decisions_within(reader, period.from, period.until)?, "decisions", &mut cut),
+        alerts: held(staff::alerts_within(reader, period.from, period.until)?, "alerts", &mut cut),
         headers: sql::headers(reader)?,
-        checks: staff::checks_within(reader, &from, &until)?,
-        counts: staff::counts_within(reader, &from, &until)?,
+        checks: held(staff::checks_within(reader, &from, &until)?, "days of checks", &mut cut),
+        counts: held(staff::counts_within(reader, &from, &until)?, "things that browsers stopped", &mut cut),
+        cut,
     })
 }
 

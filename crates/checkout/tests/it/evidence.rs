@@ -100,6 +100,7 @@ both_engines!(a_report_says_who_approved_what_and_why, MIGRATIONS, async |db| {
         "{:?}",
         gaps(&report)
     );
+    assert!(has(&report, "What browsers stopped is kept for 90 days"), "{:?}", gaps(&report));
     // For people, with nobody's mark-up in it.
     assert!(made.html.contains("Shows the prices.") && made.html.contains(&made.sha256));
     assert!(!made.html.contains("<b>B</b>") && made.html.contains("Ada"), "names are text");
@@ -142,4 +143,25 @@ both_engines!(a_report_without_anything_says_so, MIGRATIONS, async |db| {
         assert!(matches!(refused, Err(Error::Misfit { field: "from", .. })), "{refused:?}");
     }
     assert_eq!(bench.told("checkout.evidence_reported").await.len(), 1);
+});
+
+// A long period of a busy shop has more than a report holds: that is said, and not that nothing was done.
+both_engines!(a_report_says_what_it_has_no_room_for, MIGRATIONS, async |db| {
+    let bench = Bench::new(db, "").await;
+    bench.settled("<head>").await;
+    let day: String = bench.db.clock.now().rfc3339().chars().take(10).collect();
+    let filled = bench.db.write(move |tx| {
+        tx.commit_silent("a test");
+        let rows = "INSERT INTO checkout_check (day, what, target, done, failed, last_at) WITH RECURSIVE n(i) AS \
+                    (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20001) \
+                    SELECT CAST($1 AS TEXT), 'fetch', 'x' || i, 1, 0, 1 FROM n";
+        tx.execute(rows, storeward_store::params![&day]).map(drop)
+    });
+    filled.await.unwrap();
+    let report = json(&made(&bench, 30).await);
+    assert!(has(&report, "more days of checks within the period than the 20000"), "{:?}", gaps(&report));
+    assert!(!has(&report, "more alerts within"), "{:?}", gaps(&report));
+    assert_eq!(report["checks"].as_array().unwrap().len(), 20_000);
+    let bears = report["requirements"].as_array().unwrap().iter().map(|one| one["gaps"].as_array().unwrap());
+    assert!(bears.into_iter().all(|gaps| gaps.contains(&1.into())), "{:?}", report["requirements"]);
 });
