@@ -5,10 +5,14 @@ use std::pin::Pin;
 
 use serde_json::json;
 use storeward_api::{Act, Answer, Call, FieldFault, Operation, Problem, Repeat, message};
+use storeward_base::Timestamp;
 
 use crate::error::Error;
+use crate::evidence::{Names, Period};
 use crate::guard::Checkout;
 use crate::model::{Alert, NewApproval, Scope, Script, ScriptId};
+
+const DAY_SECONDS: i64 = 24 * 3_600;
 
 message! {
     /// Something that runs on a paying page, or that the page speaks to.
@@ -71,7 +75,7 @@ message! {
     answer AlertMessage {
         /// Its id.
         id: String,
-        /// `script_new`, `script_changed`, `header_changed`, `blocked`, `tampered`, `unguarded`, `reports_flooded`.
+        /// `script_new`, `script_changed`, `header_changed`, `blocked`, `preconnect`, `tampered`, `unguarded`, `reports_flooded`.
         kind: String,
         /// The script that it is about.
         script: Option<String>,
@@ -95,6 +99,16 @@ message! {
     answer AlertPage {
         /// The alerts.
         alerts: Vec<AlertMessage>,
+    }
+}
+
+message! {
+    /// From when until when.
+    request MakeReport {
+        /// The first day, UTC.
+        from: String,
+        /// The last day; until now where it is left out.
+        until: Option<String>,
     }
 }
 
@@ -143,6 +157,24 @@ pub fn operations(checkout: Option<&Checkout>) -> Vec<Operation> {
             .needs(Act::Scripts)
             .gives::<AlertPage>(200, "The alerts.")
             .does(with(checkout, alerts)),
+        Operation::post("closeScriptAlert", "/checkout/alerts/{alert}/close", "Say that somebody has looked at it")
+            .part("alert", "The alert's id.", json!({ "type": "string", "pattern": "^[0-9a-f]{32}$" }))
+            .about("checkout")
+            .says("It comes back if Storeward sees the same happen again. Closing the last one of scripts takes a page out of its last good state.")
+            .needs(Act::Approve)
+            .gives::<AlertMessage>(200, "The alert as it stands.")
+            .fails(404, "There is no such alert, or it is closed.")
+            .repeats(Repeat::ByKey)
+            .does(with(checkout, close)),
+        Operation::post("makeScriptReport", "/checkout/reports", "The evidence report of a period")
+            .about("checkout")
+            .says("For PCI DSS 4.0.1, 6.4.3 and 11.6.1, and SAQ A. Its SHA-256 goes into the ledger with the first bytes to the last: keep the body as it came. Who did what is named by ids.")
+            .needs(Act::Scripts)
+            .takes::<MakeReport>(json!({ "from": "2026-09-01", "until": "2026-11-30" }))
+            .gives_text(200, "application/json", "The report, of the form `storeward-checkout-evidence/1`.")
+            .fails(422, "The period does not fit.")
+            .repeats(Repeat::ByKey)
+            .does(with(checkout, report)),
     ]
 }
 
@@ -234,9 +266,8 @@ async fn revoke(checkout: Checkout, call: Call) -> Result<Answer, Problem> {
     told(&checkout, &id).await
 }
 
-async fn alerts(checkout: Checkout, _: Call) -> Result<Answer, Problem> {
-    let found = checkout.alerts(500).await.map_err(problem)?;
-    let message = |alert: Alert| AlertMessage {
+fn alert_message(alert: Alert) -> AlertMessage {
+    AlertMessage {
         id: alert.id,
         kind: alert.kind,
         script: alert.script.map(|id| id.to_string()),
@@ -246,6 +277,34 @@ async fn alerts(checkout: Checkout, _: Call) -> Result<Answer, Problem> {
         last_at: alert.last_at.rfc3339(),
         count: alert.count,
         closed_at: alert.closed_at.map(|at| at.rfc3339()),
+    }
+}
+
+async fn alerts(checkout: Checkout, _: Call) -> Result<Answer, Problem> {
+    let found = checkout.alerts(500).await.map_err(problem)?;
+    Ok(Answer::of(200, &AlertPage { alerts: found.into_iter().map(alert_message).collect() }))
+}
+
+async fn close(checkout: Checkout, call: Call) -> Result<Answer, Problem> {
+    let id: String = call.part("alert")?;
+    checkout.close_alert(&id, call.caller.actor()).await.map_err(problem)?;
+    let closed = checkout.alert(&id).await.map_err(problem)?;
+    let closed = closed.ok_or_else(|| problem(Error::NoAlert))?;
+    Ok(Answer::of(200, &alert_message(closed)))
+}
+
+async fn report(checkout: Checkout, call: Call) -> Result<Answer, Problem> {
+    let wanted: MakeReport = call.body()?;
+    let day = |text: &str, field| {
+        let start = Timestamp::parse_rfc3339(&format!("{text}T00:00:00Z")).filter(|_| text.len() == 10);
+        start.ok_or_else(|| problem(Error::Misfit { field, why: "this is a day, such as 2026-11-30" }))
     };
-    Ok(Answer::of(200, &AlertPage { alerts: found.into_iter().map(message).collect() }))
+    let until = match &wanted.until {
+        Some(text) => Timestamp::from_seconds(day(text, "until")?.seconds() + DAY_SECONDS),
+        None => checkout.0.clock.now(),
+    };
+    let period = Period { from: day(&wanted.from, "from")?, until };
+    let made = checkout.evidence(period, call.caller.actor(), Names::new()).await.map_err(problem)?;
+    let text = String::from_utf8(made.json).map_err(|_| problem(Error::Unwritable))?;
+    Ok(Answer::text("application/json", text))
 }

@@ -121,6 +121,12 @@ impl Checkout {
         self.0.db.read(move |reader| Ok(sql::alerts(reader, most.clamp(1, MOST))?)).await
     }
 
+    /// One of them.
+    pub async fn alert(&self, id: &str) -> Result<Option<Alert>, Error> {
+        let id = id.to_owned();
+        self.0.db.read(move |reader| Ok(sql::alert_of(reader, &id)?)).await
+    }
+
     /// Somebody has looked at it.
     pub async fn close_alert(&self, id: &str, by: Actor) -> Result<(), Error> {
         let id = id.to_owned();
