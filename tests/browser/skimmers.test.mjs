@@ -1,57 +1,54 @@
-// Twenty-three inert skimmers of our own, one for each way out of a page (reference/payments.md 4.3), and what tries to undo the guard.
-// The first run is without protection: there they get through, so the others can fail.
+// Twenty-three inert skimmers of our own, one for each way out of a page (reference/payments.md 4.3), and what tries to undo the guard, on a
+// shop's paying page behind Storeward: its policy, its guard script, its reports, its alerts. The script that they stand in was approved, as
+// a shop's own would be that turned bad. The first run is without protection: there they get through, so the others can fail.
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 
-import { guardTag, payingShop, policy, run, sink, victim } from './lib/skimmers.mjs';
+import { sleep } from './lib/processes.mjs';
+import { payingShop, run, sink, victim, withoutGuard } from './lib/skimmers.mjs';
+import { runInFrontOf } from './lib/stand.mjs';
 
 /** What is left open, and who sees it: docs/checkout.md, "What stays open". */
 const WATCHED = {
-  preconnect: 'says a host\'s name; the guard reports it',
+  preconnect: 'says a host\'s name; the guard reports it, and staff are told',
   'same-origin': 'goes through Storeward, which looks for card numbers in it',
 };
 /** Beside them with no guard: what a content policy leaves open by itself, as it was measured. */
 const BY_POLICY_ALONE = ['location', 'meta-refresh', 'preconnect', 'same-origin', 'webrtc', 'webrtc-in-a-frame', 'window-open'];
-/** A browser's own list of hosts, which Chromium has since 152. */
-const HOSTS = '(response-origin);redirects=allow';
 
 let attacker;
-let home;
-let browser;
-const shops = {};
+let shop;
+let stand;
+/** Browsers, each with a profile of its own: as it is, and as one that has no lists of hosts; each as it is and with the guard's tag taken out. */
+const browsers = {};
+const homes = [];
 let ways;
 let tricks;
 
 before(async () => {
   attacker = await sink();
-  const tag = await guardTag('NONCE');
-  const learning = await guardTag('NONCE', 'learn');
-  const dressed = (first, more = {}) => (nonce) => ({
-    headers: { 'content-security-policy': policy(nonce), ...more },
-    first: first.replace('NONCE', nonce),
-  });
-  shops.bare = await payingShop(attacker.port);
-  shops.policy = await payingShop(attacker.port, dressed(''));
-  shops.guard = await payingShop(attacker.port, dressed(tag));
-  shops.hosts = await payingShop(attacker.port, dressed('', { 'connection-allowlist': HOSTS }));
-  shops.whole = await payingShop(attacker.port, dressed(tag, { 'connection-allowlist': HOSTS }));
-  shops.learning = await payingShop(attacker.port, (nonce) => ({ headers: {}, first: learning.replace('NONCE', nonce) }));
-  home = await mkdtemp(path.join(os.tmpdir(), 'storeward-victim-'));
-  browser = await victim(home);
-  const page = await browser.newPage();
-  await page.goto(`${shops.bare.home}/checkout`);
+  shop = await payingShop(attacker.port);
+  stand = await runInFrontOf(shop.upstream, '[checkout]\nmode = "learn"\npages = ["/checkout"]\n');
+  for (const [name, hosts] of [['whole', true], ['old', false], ['bare', true], ['bareOld', false]]) {
+    homes.push(await mkdtemp(path.join(os.tmpdir(), 'storeward-victim-')));
+    browsers[name] = await victim(homes.at(-1), { ca: stand.ready.ca, pin: attacker.pin, hosts });
+  }
+  for (const name of ['bare', 'bareOld']) await withoutGuard(browsers[name], stand.ready.ca);
+  const page = await browsers.old.newPage();
+  await page.goto(`${shop.home}/checkout`);
   ({ ways, tricks } = await page.evaluate(() => globalThis.skimmers));
   await page.close();
 });
 
 after(async () => {
-  await browser?.close();
-  for (const shop of Object.values(shops)) await shop.stop();
+  for (const browser of Object.values(browsers)) await browser.close();
+  await stand?.stop();
+  await shop?.stop();
   await attacker?.stop();
-  if (home) await rm(home, { recursive: true, force: true, maxRetries: 5 });
+  for (const home of homes) await rm(home, { recursive: true, force: true, maxRetries: 5 });
 });
 
 /** Where these get through the page is gone: each has one of its own. */
@@ -59,25 +56,59 @@ const LEAVING = [
   'form', 'location', 'meta-refresh', 'natives-changed', 'frame-with-a-page', 'frame-written-with-a-script', 'own-window-lent',
 ];
 
+const guarded = () => new URL('/checkout', stand.ready.shop).href;
+
 /** Runs those given and gives the names of those by which the marker arrived, in order. */
-async function through(shop, names, { patience = 6000, atOnce = names.length } = {}) {
+async function through(browser, address, names, { patience = 6000, atOnce = names.length } = {}) {
   const staying = names.filter((name) => !LEAVING.includes(name));
   const batches = names.filter((name) => LEAVING.includes(name)).map((name) => [name]);
   while (staying.length > 0) batches.push(staying.splice(0, atOnce));
   const found = [];
-  for (const batch of batches) {
-    found.push(...(await run(browser, `${shop.home}/checkout`, batch, { attacker, notes: shop.notes, patience })));
-  }
+  for (const batch of batches) found.push(...(await run(browser, address, batch, { attacker, notes: shop.notes, patience })));
   return found.sort();
+}
+
+const listed = async (...words) => JSON.parse(await stand.say(['checkout', ...words, '--json']));
+
+/** What `look` gives once it fits; within a minute, as staff are to be told. */
+async function until(what, look, fits) {
+  let found;
+  for (const end = Date.now() + 60_000; Date.now() < end;) {
+    found = await look();
+    if (fits(found)) return found;
+    await sleep(500);
+  }
+  return assert.fail(`not within a minute: ${what}: ${JSON.stringify(found)}`);
 }
 
 test('without protection every one of the twenty-three gets through', async () => {
   assert.equal(ways.length, 23);
-  assert.deepEqual(await through(shops.bare, ways, { patience: 15_000 }), [...ways].sort());
+  assert.deepEqual(await through(browsers.old, `${shop.home}/checkout`, ways, { patience: 15_000 }), [...ways].sort());
 });
 
-test('a strict policy alone leaves seven open', async () => {
-  assert.deepEqual(await through(shops.policy, ways), BY_POLICY_ALONE);
+test('behind a guard that only learns they get through as well, and the inventory names where to', async () => {
+  assert.deepEqual(await through(browsers.whole, guarded(), ways, { patience: 15_000 }), [...ways].sort());
+  const rows = await until('the inventory', () => listed('scripts', '--show', 'all'), (rows) => {
+    const kinds = new Set(rows.filter(({ address }) => address.includes('.evil.test')).map(({ kind }) => kind));
+    return ['script', 'connect', 'image', 'style', 'font', 'media', 'object', 'frame', 'form'].every((kind) => kinds.has(kind));
+  });
+  assert.ok(rows.every(({ status }) => status === 'new'), 'nobody approved anything yet');
+  const alerts = await listed('alerts');
+  for (const { address } of rows) assert.ok(alerts.some(({ kind, what }) => kind === 'script_new' && what.endsWith(` ${address}`)), address);
+});
+
+test('the script is approved, and the page held to what was', async () => {
+  const rows = await listed('scripts', '--show', 'all');
+  const own = rows.find(({ kind, address }) => kind === 'script' && address.endsWith('/skimmers.js'));
+  await stand.say(['checkout', 'approve', own.id, '--scope', 'address', '--owner', 'The shop', '--why', 'It turned bad after this']);
+  await stand.say(['checkout', 'hold', '/checkout', 'enforce', '--yes']);
+  const page = await browsers.whole.newPage();
+  const answer = async () => (await page.goto(guarded())).headers();
+  const headers = await until('the policy', answer, (headers) => headers['content-security-policy'] !== undefined);
+  assert.match(headers['content-security-policy'], /^default-src 'none'; script-src [^;]*\/skimmers\.js/);
+  assert.equal(headers['connection-allowlist'], '(response-origin "https://localhost:PORT/*");redirects=allow'.replace('PORT', new URL(guarded()).port));
+  assert.match(await page.content(), /<head><script src="\/\.storeward\/checkout\/guard\.js/);
+  await page.close();
 });
 
 /** That no more than two got out, each of them known. */
@@ -86,51 +117,61 @@ function isWatched(out) {
   for (const name of out) assert.ok(WATCHED[name], `${name} is open and nobody watches it`);
 }
 
-const facts = (shop) => new Set(shop.reports.map(({ kind, channel }) => `${kind} ${channel}`));
-
-test('behind policy and guard at most two are open, and both are watched', async () => {
-  isWatched(await through(shops.guard, ways));
-  for (const fact of ['seen preconnect', 'blocked webrtc', 'blocked window_open', 'blocked navigate']) {
-    assert.ok(facts(shops.guard).has(fact), `${fact}: ${[...facts(shops.guard)]}`);
-  }
+test('behind policy and guard at most two are open, and staff are told of what was tried', async () => {
+  isWatched(await through(browsers.old, guarded(), ways));
+  const wanted = ['preconnect seen evil.test', 'webrtc blocked', 'window_open blocked evil.test', 'navigate blocked evil.test'];
+  await until('the alerts', () => listed('alerts'), (alerts) => wanted.every((words) => alerts.some(({ what, closed_at: closed }) => what.trim() === words && !closed)));
 });
 
-test('with a list of hosts in the browser, only what goes through Storeward is open', async () => {
-  assert.deepEqual(await through(shops.hosts, ways), ['same-origin']);
-  assert.deepEqual(await through(shops.whole, ways), ['same-origin']);
+test('with the browser’s own list of hosts, only what goes through Storeward is open', async () => {
+  assert.deepEqual(await through(browsers.whole, guarded(), ways), ['same-origin']);
+});
+
+test('what goes through Storeward does not go with a card’s number in it, and is told', async () => {
+  const page = await browsers.whole.newPage();
+  await page.goto(guarded());
+  const sent = (body) => page.evaluate(async (text) => (await fetch('/checkout/note', { method: 'POST', body: text })).status, body);
+  assert.equal(await sent('a word'), 204);
+  assert.equal(await sent('4242 4242 4242 4242'), 422);
+  assert.ok(shop.notes.includes('a word'));
+  assert.ok(!shop.notes.some((note) => /4242/.test(note)), 'the shop was handed a card\'s number');
+  await page.close();
+});
+
+test('the policy of the page alone leaves seven open, with the list of hosts one', async () => {
+  assert.deepEqual(await through(browsers.bareOld, guarded(), ways), BY_POLICY_ALONE);
+  assert.deepEqual(await through(browsers.bare, guarded(), ways), ['same-origin']);
 });
 
 test('nothing undoes the guard: fresh natives, changed natives, links, windows, the nonce', async () => {
-  assert.deepEqual(await through(shops.guard, tricks), []);
-  assert.ok(facts(shops.guard).has('blocked popup'));
+  assert.deepEqual(await through(browsers.old, guarded(), tricks), []);
+  await until('the alert', () => listed('alerts'), (alerts) => alerts.some(({ what }) => what.trim() === 'popup blocked evil.test'));
 });
 
 test('those would get through otherwise', async () => {
-  // A policy refuses these two by itself.
+  // The policy refuses these by itself: frames with pages of nobody's, workers.
   const refused = ['nonce-of-the-policy', 'worker-of-text'];
-  const out = await through(shops.policy, tricks.filter((trick) => !refused.includes(trick)), { patience: 15_000, atOnce: 5 });
-  assert.deepEqual(out, tricks.filter((trick) => !refused.includes(trick)).sort(), 'some do not even work without the guard');
+  const some = tricks.filter((trick) => !refused.includes(trick));
+  const out = await through(browsers.bareOld, guarded(), some, { patience: 15_000, atOnce: 5 });
+  assert.deepEqual(out, some.sort(), 'some do not even work without the guard');
 });
 
-test('what the guard tells names no more than a host', async () => {
-  for (const report of shops.guard.reports) {
-    assert.deepEqual(Object.keys(report), ['kind', 'channel', 'host']);
-    assert.ok(!/card|[/?=]/.test(report.host), 'a report holds what was to be stolen');
-  }
-});
-
-test('a guard that learns tells, and stops nothing', async () => {
-  const some = ['window-open', 'location', 'webrtc-in-a-frame', 'link-by-hand'];
-  assert.deepEqual(await through(shops.learning, some, { patience: 15_000 }), [...some].sort());
-  assert.deepEqual([...facts(shops.learning)].sort(), ['seen navigate', 'seen popup', 'seen webrtc', 'seen window_open']);
+test('what is kept of it names no more than a host', async () => {
+  const report = await stand.say(['checkout', 'report']);
+  const kept = [report, JSON.stringify(await listed('alerts')), JSON.stringify(await listed('scripts', '--show', 'all'))].join('\n');
+  assert.match(kept, /evil\.test/);
+  assert.doesNotMatch(kept, /card[0-9a-f]{12}/, 'it holds what was to be stolen');
+  const log = await readFile(path.join(stand.dir, 'storeward.log'), 'utf8');
+  assert.doesNotMatch(log, /card[0-9a-f]{12}/);
 });
 
 test('a buyer notices nothing: the form is sent, links and windows of the shop open, a frame may be written', async () => {
+  const browser = browsers.whole;
   const page = await browser.newPage();
   const faults = [];
   page.on('console', (message) => ['error', 'warning'].includes(message.type()) && faults.push(message.text()));
   page.on('pageerror', (error) => faults.push(error.message));
-  await page.goto(`${shops.whole.home}/checkout`);
+  await page.goto(guarded());
   const [terms] = await Promise.all([browser.waitForEvent('page'), page.locator('#terms').click()]);
   await terms.waitForURL('**/blank');
   await terms.close();
@@ -153,4 +194,13 @@ test('a buyer notices nothing: the form is sent, links and windows of the shop o
   await page.waitForURL('**/blank');
   assert.deepEqual(faults.filter((fault) => !/404/.test(fault)), []);
   await page.close();
+});
+
+test('a guard that learns again tells, and stops nothing', async () => {
+  await stand.say(['checkout', 'hold', '/checkout', 'learn']);
+  const page = await browsers.whole.newPage();
+  await until('the policy is gone', async () => (await page.goto(guarded())).headers(), (headers) => headers['content-security-policy'] === undefined);
+  await page.close();
+  const some = ['window-open', 'location', 'webrtc-in-a-frame', 'link-by-hand'];
+  assert.deepEqual(await through(browsers.old, guarded(), some, { patience: 15_000 }), [...some].sort());
 });

@@ -192,6 +192,7 @@ fn concern(kind: &str, count: u64) -> Option<String> {
         "script_changed" => "scripts on paying pages are not what was approved",
         "header_changed" => "headers of paying pages are not as approved",
         "blocked" => "things were stopped on paying pages",
+        "preconnect" => "hosts that nobody approved were looked up by paying pages",
         "tampered" => "tries to undo the guard on paying pages",
         "unguarded" => "kinds of paying pages went out without the guard in them",
         "reports_flooded" => "hours in which more was reported of paying pages than can be looked at",

@@ -7,7 +7,7 @@ use tokio::sync::Notify;
 
 use crate::model::{Kind, ScriptId, Source};
 use crate::policy::Known;
-use crate::report::{Heard, Said};
+use crate::report::{Heard, PRECONNECT, Said};
 use crate::rewrite::Noted;
 use crate::shape;
 use crate::sql::Counting;
@@ -196,6 +196,10 @@ impl Intake {
                     }
                 }
                 Said::Guard { how, channel, host, path } => {
+                    // A hint for a host that the page may speak to tells nobody anything.
+                    if channel == PRECONNECT && known.speaks_to(page, &host) {
+                        continue;
+                    }
                     is_new = true;
                     waiting.count(Counting { how: how.word(), channel: channel.to_owned(), host, path });
                 }

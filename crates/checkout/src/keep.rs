@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::guard::Checkout;
 use crate::intake::{Seen, Waiting};
 use crate::model::{Kind, Scope, Script, ScriptId, Source};
+use crate::report::PRECONNECT;
 use crate::sql::{self, Counting, Happens, NewAlert, NewRow};
 use crate::staff::{self, Check};
 
@@ -298,17 +299,31 @@ impl Telling<'_, '_> {
         match what.how {
             "tampered" if self.told < MOST_TOLD => self.tampered(what, (&about, &words), seen)?,
             "blocked" if is_first && self.told < MOST_TOLD => {
-                self.alert("blocked", (None, Source::Guard), &about, (&words, seen))?;
-                self.tell(facts::Blocked {
-                    how: what.how.to_owned(),
-                    channel: what.channel.clone(),
-                    host: what.host.clone(),
-                    path: what.path.clone(),
-                })?;
+                self.stopped("blocked", what, (&about, &words), seen)?;
+            }
+            // What nothing holds back is told, so that somebody looks at what asked for it.
+            "seen" if is_first && what.channel == PRECONNECT && self.told < MOST_TOLD => {
+                self.stopped("preconnect", what, (&about, &words), seen)?;
             }
             _ => {}
         }
         Ok(true)
+    }
+
+    fn stopped(
+        &mut self,
+        kind: &str,
+        what: &Counting,
+        (about, words): (&str, &str),
+        seen: i64,
+    ) -> Result<(), StoreError> {
+        self.alert(kind, (None, Source::Guard), about, (words, seen))?;
+        self.tell(facts::Blocked {
+            how: what.how.to_owned(),
+            channel: what.channel.clone(),
+            host: what.host.clone(),
+            path: what.path.clone(),
+        })
     }
 
     fn tampered(

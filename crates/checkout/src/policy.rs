@@ -54,6 +54,11 @@ impl Known {
         self.pages.iter().any(|own| own.rules.workers.contains(address))
     }
 
+    /// Whether a guarded page may speak to a host.
+    pub(crate) fn speaks_to(&self, page: &str, host: &str) -> bool {
+        self.pages.iter().any(|own| *own.page == *page && own.rules.speaks_to(host))
+    }
+
     /// Approved rows that found no room in the policy.
     pub(crate) fn left_out(&self) -> usize {
         self.pages.iter().map(|own| own.rules.left_out).max().unwrap_or(0)
@@ -251,6 +256,16 @@ impl Rules {
             }
             _ => address::origin(&row.address).unwrap_or(&row.address).to_owned(),
         }
+    }
+
+    /// Whether the policy lets the page speak to a host. The guard tells two parts of a name: beside a shop's own host below
+    /// `cloudfront.net` there is everybody's, so that name is the very host's or a provider's whole.
+    pub(crate) fn speaks_to(&self, told: &str) -> bool {
+        let named = self.hosts.split('"').filter_map(|part| part.strip_suffix("/*"));
+        named.map(|own| address::host(own).split(':').next().unwrap_or_default()).any(|own| {
+            let whole = own.strip_prefix("*.").unwrap_or_default();
+            own == told || whole.strip_suffix(told).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+        })
     }
 
     pub(crate) fn allows_shape(&self, id: &ScriptId) -> bool {

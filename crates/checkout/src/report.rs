@@ -217,6 +217,9 @@ struct GuardWord {
     path: String,
 }
 
+/// The one channel that neither a policy nor the guard closes: a name is looked up.
+pub(crate) const PRECONNECT: &str = "preconnect";
+
 /// By what a page could give something away.
 const CHANNELS: [&str; 26] = [
     "script",
@@ -236,7 +239,7 @@ const CHANNELS: [&str; 26] = [
     "window_open",
     "webrtc",
     "meta_refresh",
-    "preconnect",
+    PRECONNECT,
     "prefetch",
     "beacon",
     "popup",

@@ -1,8 +1,8 @@
 // What skimmers meet: a paying page with a card's field and one skimmer in it, and an attacker's hosts that note all that arrives.
 import { execFileSync } from 'node:child_process';
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash, randomBytes, X509Certificate } from 'node:crypto';
 import dgram from 'node:dgram';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import http from 'node:http';
 import https from 'node:https';
 import os from 'node:os';
@@ -11,10 +11,9 @@ import path from 'node:path';
 import { chromium } from 'playwright-core';
 
 import { chromiumBinary, root } from './paths.mjs';
-import { sleep } from './processes.mjs';
+import { output, sleep } from './processes.mjs';
 
 const PAGE_SCRIPT = path.join(root, 'tests/browser/pages/skimmers.js');
-const GUARD = path.join(root, 'crates/checkout/assets/guard.js');
 
 /** Nobody's card: a word that is drawn anew, and fits into a host's name. */
 export const marker = () => `card${randomBytes(6).toString('hex')}`;
@@ -53,9 +52,12 @@ export async function sink() {
   server.on('tlsClientError', () => {});
   const port = await listening(server);
   const ears = [];
+  const { publicKey } = new X509Certificate(options.cert);
   return {
     arrived,
     port,
+    /** By which a browser takes its certificate for a good one, as an attacker's would be. */
+    pin: createHash('sha256').update(publicKey.export({ type: 'spki', format: 'der' })).digest('base64'),
     /** A port for STUN of one skimmer's own: its messages carry no word, a name server would have had the marker. */
     async ear(card) {
       const ear = dgram.createSocket('udp4');
@@ -80,15 +82,11 @@ function listening(server) {
   });
 }
 
-/**
- * A shop of one paying page. `dress` puts the protection on, where it is not Storeward that does: it is given a nonce and gives
- * `{ headers, first }`, what goes out before the page and what stands first in it.
- */
-export async function payingShop(port, dress = () => ({ headers: {}, first: '' })) {
+/** A shop of one paying page, with a script of its own that turned bad. It protects itself by nothing. */
+export async function payingShop(port) {
   const script = await readFile(PAGE_SCRIPT);
-  const guard = await readFile(GUARD);
+  /** What its own address was told. */
   const notes = [];
-  const reports = [];
   const server = http.createServer((request, response) => {
     const url = new URL(request.url, 'http://localhost');
     let body = '';
@@ -96,11 +94,6 @@ export async function payingShop(port, dress = () => ({ headers: {}, first: '' }
     request.on('end', () => {
       const say = (type, text, headers = {}) => response.writeHead(200, { 'content-type': type, ...headers }).end(text);
       if (url.pathname === '/skimmers.js') return say('text/javascript', script);
-      if (url.pathname === '/guard.js') return say('text/javascript', guard);
-      if (url.pathname === '/report') {
-        reports.push(JSON.parse(body));
-        return response.writeHead(204).end();
-      }
       if (url.pathname === '/checkout/note') {
         notes.push(body);
         return response.writeHead(204).end();
@@ -108,17 +101,14 @@ export async function payingShop(port, dress = () => ({ headers: {}, first: '' }
       if (url.pathname === '/blank') return say('text/html', '<!doctype html><html lang="en"><title>A page like any other</title>');
       if (url.pathname === '/checkout/paid') return response.writeHead(303, { location: '/blank' }).end();
       if (url.pathname !== '/checkout') return response.writeHead(404).end();
-      const nonce = randomBytes(16).toString('base64');
-      const { headers, first } = dress(nonce);
-      return say('text/html; charset=utf-8', page(first, nonce, url.searchParams, port), headers);
+      return say('text/html; charset=utf-8', page(url.searchParams, port));
     });
   });
   const own = await listening(server);
   return {
     notes,
-    reports,
     home: `http://localhost:${own}`,
-    upstream: `127.0.0.1:${own}`,
+    upstream: `http://127.0.0.1:${own}`,
     async stop() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
@@ -127,45 +117,59 @@ export async function payingShop(port, dress = () => ({ headers: {}, first: '' }
 }
 
 // One tag for all skimmers, so that one approval is for all of them: an approved script that turned bad is what is tried.
-function page(first, nonce, asked, port) {
+function page(asked, port) {
   const names = asked.get('run')?.replace(/[^\w:,-]/g, '') ?? '';
   return `<!doctype html>
-<html lang="en"><head>${first}<meta charset="utf-8"><title>Pay</title></head>
+<html lang="en"><head><meta charset="utf-8"><title>Pay</title></head>
 <body><h1>Pay</h1>
 <form method="post" action="/checkout/paid"><label>Card number <input id="card" name="card" autocomplete="cc-number"></label>
 <button id="pay">Pay</button></form>
 <p><a id="terms" href="/blank" target="_blank">Terms</a></p>
-<script nonce="${nonce}" src="/skimmers.js" data-run="${names}" data-https="${port}"></script>
+<script src="/skimmers.js" data-run="${names}" data-https="${port}"></script>
 </body></html>`;
-}
-
-/** A strict policy, as the guarded page gets it: no foreign host for anything. */
-export function policy(nonce) {
-  return [
-    "default-src 'none'", `script-src 'nonce-${nonce}'`, "style-src 'self'", "img-src 'self'", "connect-src 'self'", "font-src 'self'",
-    "media-src 'self'", "form-action 'self'", "base-uri 'none'", "frame-ancestors 'none'", "manifest-src 'self'",
-  ].join('; ');
-}
-
-/** The guard's tag. */
-export async function guardTag(nonce, mode = 'enforce', to = '') {
-  const hash = createHash('sha384').update(await readFile(GUARD)).digest('base64');
-  return `<script src="/guard.js" integrity="sha384-${hash}" nonce="${nonce}" data-mode="${mode}" data-report="/report" data-to="${to}"></script>`;
 }
 
 /**
  * Chromium with a profile of its own, as hints are followed only there, and without what keeps popups back: an attacker waits for a click.
- * It trusts the attacker's certificate.
+ * It trusts Storeward's development CA, and the attacker's certificate. `hosts: false` takes the browser's own lists of hosts
+ * (Connection Allowlists) away, which no other browser has and Chromium only since 152.
  */
-export async function victim(home) {
+export async function victim(home, { ca, pin, hosts = true }) {
+  const store = `sql:${path.join(home, '.pki/nssdb')}`;
+  const log = path.join(home, 'certutil.log');
+  await mkdir(path.join(home, '.pki/nssdb'), { recursive: true });
+  await output('certutil', ['-d', store, '-N', '--empty-password'], { log });
+  await output('certutil', ['-d', store, '-A', '-t', 'C,,', '-n', 'storeward-test', '-i', ca], { log });
   return chromium.launchPersistentContext(path.join(home, 'profile'), {
     executablePath: chromiumBinary,
     ignoreDefaultArgs: ['--disable-background-networking'],
+    env: { ...process.env, HOME: home, XDG_CONFIG_HOME: home, XDG_CACHE_HOME: home },
     args: [
       '--no-sandbox', '--disable-quic', '--no-first-run', '--disable-component-update', '--disable-sync', '--disable-gpu',
-      '--ignore-certificate-errors', '--allow-loopback-in-peer-connection', '--disable-popup-blocking',
+      `--ignore-certificate-errors-spki-list=${pin}`, '--allow-loopback-in-peer-connection', '--disable-popup-blocking',
       '--host-resolver-rules=MAP *.evil.test 127.0.0.1 , MAP * ~NOTFOUND , EXCLUDE localhost , EXCLUDE 127.0.0.1',
+      // The page whose guard is taken out comes from nowhere in the browser's eyes, and this machine's own addresses would be closed to it.
+      ...(hosts ? [] : ['--disable-features=ConnectionAllowlists,LocalNetworkAccessChecks']),
     ],
+  });
+}
+
+/** The page as Storeward sends it, but for the guard's tag: what its policy does alone. Its nonce is the attacker's here. */
+export async function withoutGuard(context, ca) {
+  const trusted = await readFile(ca);
+  const answer = (url) => new Promise((resolve, reject) => {
+    https.get(url, { ca: trusted, headers: { accept: 'text/html', 'sec-fetch-dest': 'document' } }, (response) => {
+      let text = '';
+      response.setEncoding('utf8').on('data', (piece) => (text += piece)).on('end', () => resolve({ headers: response.headers, text }));
+    }).on('error', reject);
+  });
+  await context.route((url) => url.pathname === '/checkout', async (route) => {
+    const { headers, text } = await answer(route.request().url());
+    const nonce = /'nonce-([^']+)'/.exec(headers['content-security-policy'])[1];
+    const body = text.replace(/<script [^>]*data-mode="enforce"[^>]*><\/script>/, '').replace('src="/skimmers.js"', `nonce="${nonce}" src="/skimmers.js"`);
+    if (body.includes('data-mode')) throw new Error('the guard is still in the page');
+    const { 'content-length': _, 'transfer-encoding': __, connection: ___, ...kept } = headers;
+    await route.fulfill({ status: 200, headers: kept, body });
   });
 }
 

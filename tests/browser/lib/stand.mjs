@@ -27,7 +27,7 @@ async function folder() {
   return mkdtemp(path.join(os.tmpdir(), 'storeward-browser-'));
 }
 
-/** `storeward run` in front of any shop that answers at `upstream`, under `names`. */
+/** `storeward run` in front of any shop that answers at `upstream`, under `names`. `more` of the config may be made of the shop's address. */
 export async function runInFrontOf(upstream, more = '', names = ['localhost', '127.0.0.1']) {
   const dir = await folder();
   const data = path.join(dir, 'data');
@@ -36,7 +36,9 @@ export async function runInFrontOf(upstream, more = '', names = ['localhost', '1
     cwd: dir,
     log: path.join(dir, 'init.log'),
   });
-  await writeFile(path.join(data, 'storeward.toml'), config(names, upstream, url, await freePort(), await freePort(), more));
+  const [https, console] = [await freePort(), await freePort()];
+  const sections = typeof more === 'function' ? await more(`https://${names[0]}:${https}`) : more;
+  await writeFile(path.join(data, 'storeward.toml'), config(names, upstream, url, https, console, sections));
   const file = path.join(dir, 'ready.json');
   const words = ['run', '--dir', data, '--ready-file', file];
   const program = new Program(storewardBinary, words, { cwd: dir, log: path.join(dir, 'storeward.log') });
@@ -46,7 +48,7 @@ export async function runInFrontOf(upstream, more = '', names = ['localhost', '1
   await writeFile(ca, await said(['ca', 'print']));
   const invited = await said(['staff', 'invite']);
   const enrolment = /https:\/\/\S+\/enrol\/\S+/.exec(invited)[0];
-  return { ...stand(dir, { ...ready, upstream, ca, enrolment }, [program]), say: said };
+  return { ...stand(dir, { ...ready, upstream, ca, enrolment }, [program]), say: said, url };
 }
 
 function config(names, upstream, url, https, console, more) {

@@ -118,6 +118,42 @@ both_engines!(the_guard_s_word_is_told, MIGRATIONS, async |db| {
     }
 });
 
+// A name is looked up whatever a policy says: what nothing holds back is told, and a host that the page may speak to is not.
+both_engines!(a_host_that_was_looked_up_is_told, MIGRATIONS, async |db| {
+    let bench = Bench::new(db, "mode = 'enforce'\nproviders = ['stripe']").await;
+    bench.settled("<head><script src=https://d1.cdn.example/a.js></script>").await;
+    bench.approve(&bench.row("https://d1.cdn.example/a.js").await, Scope::Address).await;
+    let key = bench.page("<head>").await.report_key();
+    let word = |host: &str| format!("{{\"kind\":\"seen\",\"channel\":\"preconnect\",\"host\":\"{host}\"}}");
+    // Below the host's last two parts there are others' places, too: told.
+    for host in ["stripe.com", "evil.example", "evil.example", "cdn.example", "shop.example", ""] {
+        bench.post(&key, 1, word(host)).await;
+    }
+    // By another channel the guard only looked on.
+    bench
+        .post(&key, 1, "{\"kind\":\"seen\",\"channel\":\"navigate\",\"host\":\"b.example\"}".to_owned())
+        .await;
+    bench.checkout.settle().await.unwrap();
+    let alerts = bench.checkout.alerts(10).await.unwrap();
+    let mut told: Vec<(&str, u64)> = alerts
+        .iter()
+        .filter(|alert| alert.kind == "preconnect")
+        .map(|alert| (alert.what.rsplit(' ').next().unwrap(), alert.count))
+        .collect();
+    told.sort_unstable();
+    assert_eq!(told, [("", 1), ("cdn.example", 1), ("evil.example", 2), ("shop.example", 1)]);
+    assert_eq!(bench.told("checkout.blocked").await.len(), told.len());
+    assert!(bench.checkout.concerns().iter().any(|line| line.contains("looked up")));
+    // Looked at, it does not come again by itself.
+    for alert in alerts.iter().filter(|alert| alert.kind == "preconnect") {
+        bench.checkout.close_alert(&alert.id, crate::bench::STAFF).await.unwrap();
+    }
+    bench.post(&key, 1, word("evil.example")).await;
+    bench.checkout.settle().await.unwrap();
+    let open = bench.checkout.alerts(10).await.unwrap();
+    assert!(open.iter().all(|alert| alert.kind != "preconnect" || alert.closed_at.is_some()));
+});
+
 // A browser that received another file than we did: told and looked at, and nobody's script is taken away by it.
 both_engines!(a_reported_hash_alerts_and_takes_nothing_away, MIGRATIONS, async |db| {
     let bench = Bench::new(db, "mode = 'enforce'\non_change = 'block'").await;

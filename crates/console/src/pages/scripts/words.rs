@@ -163,6 +163,7 @@ pub fn alert(alert: &Alert) -> Badge {
         "script_changed" => "changed",
         "header_changed" => "header",
         "blocked" => "stopped",
+        "preconnect" => "host looked up",
         "tampered" => "guard attacked",
         "unguarded" => "without the guard",
         "reports_flooded" => "too many reports",
