@@ -27,8 +27,8 @@ export class Oscar {
     return shop;
   }
 
-  static async start() {
-    const shop = await Oscar.made();
+  static async start(more = {}) {
+    const shop = await Oscar.made(more);
     const { env } = shop;
     const port = await freePort();
     shop.url = `http://127.0.0.1:${port}`;
@@ -41,6 +41,12 @@ export class Oscar {
   /** Fills the shop with people, whose ids it gives. */
   async people() {
     const told = await output(path.join(VENV, 'bin/python'), ['people.py'], { cwd: SOURCE, env: this.env, log: this.log });
+    return JSON.parse(/\{.*\}\s*$/.exec(told)[0]);
+  }
+
+  /** How one order stands in the shop's own tables. */
+  async order(number) {
+    const told = await output(path.join(VENV, 'bin/python'), ['order.py', number], { cwd: SOURCE, env: this.env, log: this.log });
     return JSON.parse(/\{.*\}\s*$/.exec(told)[0]);
   }
 

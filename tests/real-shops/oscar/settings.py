@@ -146,4 +146,8 @@ MEDIA_ROOT = DATA / "media"
 OSCAR_SHOP_NAME = "Potter's Yard"
 OSCAR_THUMBNAILER = "oscar.core.thumbnails.EasyThumbnails"
 OSCAR_INITIAL_ORDER_STATUS = "Pending"
+# The shop that has its orders paid through Storeward (pay.py).
+if os.environ.get("OSCAR_LINK_SECRET"):
+    OSCAR_ORDER_STATUS_PIPELINE = {"Pending": ("Paid", "Cancelled"), "Paid": (), "Cancelled": ()}
+    TEMPLATES[0]["DIRS"] = [Path(__file__).parent / "templates"]
 EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
