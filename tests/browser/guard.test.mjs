@@ -187,14 +187,17 @@ test('a header that the shop sends no more is told within a minute', async () =>
 test('an approval that is over lets nothing run any more', async () => {
   assert.equal((await visit()).own, 1);
   await overSince(stand, (await row('/own.js')).id, 60);
+  await compareNow(stand);
   const seen = await until('the policy without it', async () => {
     const looked = await visit();
     return !looked.policy.includes('/own.js') && looked;
   });
   assert.deepEqual([seen.own, seen.open], [undefined, 666]);
   assert.equal((await row('/own.js')).status, 'expired');
+  await until('the alert', () => alert('approval_over', '/own.js'));
   await approve('/own.js');
   assert.equal((await visit()).own, 1);
+  assert.equal(await alert('approval_over', '/own.js'), undefined, 'who approves has looked');
 });
 
 test('a page that only learns goes to its last good state when a file changes, until staff have looked', async () => {

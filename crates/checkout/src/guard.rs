@@ -192,6 +192,10 @@ fn concern(kind: &str, count: u64) -> Option<String> {
         "script_changed" => "scripts on paying pages are not what was approved",
         "header_changed" => "headers of paying pages are not as approved",
         "blocked" => "things were stopped on paying pages",
+        "approval_ends" => "approvals of what paying pages run end within two weeks",
+        "approval_over" => {
+            "approvals of what paying pages run are over: it does not run where approved scripts alone do"
+        }
         "preconnect" => "hosts that nobody approved were looked up by paying pages",
         "tampered" => "tries to undo the guard on paying pages",
         "unguarded" => "kinds of paying pages went out without the guard in them",

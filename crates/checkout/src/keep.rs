@@ -7,7 +7,7 @@ use storeward_events::{Event, checkout as facts};
 use storeward_host::Stop;
 use storeward_seal::fingerprint::sha256_hex;
 use storeward_store::jobs::{Failed, Handler};
-use storeward_store::{Error as StoreError, Tx};
+use storeward_store::{Error as StoreError, Reader, Tx};
 
 use crate::error::Error;
 use crate::guard::Checkout;
@@ -32,6 +32,8 @@ const MOST_COUNTED: u64 = 1_000;
 const MOST_TOLD: usize = 20;
 /// What nobody approved is forgotten when it was not seen for so long; closed alerts as long as events are kept.
 const SCRIPTS_KEPT: Duration = Duration::from_secs(90 * 24 * 3_600);
+/// Before the end of an approval, so that there is time to look at what it is for.
+const ENDS_SOON: Duration = Duration::from_secs(14 * 24 * 3_600);
 const ALERTS_KEPT: Duration = Duration::from_secs(396 * 24 * 3_600);
 
 impl Checkout {
@@ -63,6 +65,30 @@ impl Checkout {
         self.refresh().await
     }
 
+    /// Tells of approvals that end within two weeks, and of those that are over: each once. How many it told.
+    pub async fn tell_endings(&self) -> Result<u32, Error> {
+        let now = self.0.clock.now();
+        let read = move |reader: &mut Reader<'_>| {
+            let mut untold = Vec::new();
+            for row in
+                sql::ending(reader, (now.plus(ENDS_SOON), now.minus(SCRIPTS_KEPT)), sql::MOST_ROWS, now)?
+            {
+                let Some(ending) = Ending::of(row, now) else { continue };
+                if sql::alert_of(reader, &alert_id(ending.kind(), &ending.about()))?.is_none() {
+                    untold.push(ending);
+                }
+            }
+            Ok::<_, Error>(untold)
+        };
+        let untold = self.0.db.read(read).await?;
+        let count = u32::try_from(untold.len()).unwrap_or(u32::MAX);
+        if count > 0 {
+            self.0.db.write(move |tx| Ok::<_, Error>(write_endings(tx, &untold)?)).await?;
+            self.refresh().await?;
+        }
+        Ok(count)
+    }
+
     /// The jobs.
     pub fn handlers(&self) -> Vec<Handler> {
         let [fetches, forgets] = std::array::from_fn(|_| self.clone());
@@ -70,6 +96,7 @@ impl Checkout {
             Handler::new("checkout.fetch", move |job| {
                 let checkout = fetches.clone();
                 async move {
+                    checkout.tell_endings().await?;
                     checkout.fetch_due().await?;
                     let claim = job.claim();
                     let done = checkout.0.db.write(move |tx| {
@@ -99,6 +126,65 @@ impl Checkout {
             .every(DAY),
         ]
     }
+}
+
+/// An approval that ends soon, or is over.
+#[derive(Clone, Debug)]
+struct Ending {
+    row: Script,
+    until: Timestamp,
+    is_over: bool,
+}
+
+impl Ending {
+    fn of(row: Script, now: Timestamp) -> Option<Ending> {
+        let until = row.approval.as_ref()?.until;
+        Some(Ending { row, until, is_over: until <= now })
+    }
+
+    fn kind(&self) -> &'static str {
+        if self.is_over { "approval_over" } else { "approval_ends" }
+    }
+
+    /// Another approval ends another time.
+    fn about(&self) -> String {
+        format!("{}\n{}", self.row.id, self.until.seconds())
+    }
+
+    fn words(&self) -> String {
+        let named = match self.row.kind {
+            Kind::Inline | Kind::Handler => format!("code in {}", self.row.page),
+            _ => self.row.address.clone(),
+        };
+        match self.is_over {
+            true => format!("the approval of {named} is over since {}", self.until),
+            false => format!("the approval of {named} ends {}", self.until),
+        }
+    }
+}
+
+fn write_endings(tx: &mut Tx<'_>, untold: &[Ending]) -> Result<(), StoreError> {
+    let mut telling = Telling { tx, told: 0 };
+    for one in untold {
+        let about = (one.about(), one.words());
+        if telling.alert(one.kind(), (Some(&one.row.id), Source::Page), &about.0, (&about.1, 1))? {
+            telling.tell(facts::ApprovalEnds {
+                script: one.row.id.to_string(),
+                address: one.row.address.clone(),
+                until: one.until,
+                state: if one.is_over { "over" } else { "soon" }.to_owned(),
+            })?;
+        }
+    }
+    if telling.told == 0 {
+        telling.tx.commit_silent("another node told it, or there is no room for another alert");
+    }
+    Ok(())
+}
+
+/// An alert about something has one id however often it is told.
+fn alert_id(kind: &str, about: &str) -> String {
+    sha256_hex(format!("{kind}\n{about}").as_bytes()).chars().take(32).collect()
 }
 
 pub(crate) fn day_of(at: Timestamp) -> String {
@@ -137,7 +223,7 @@ impl Telling<'_, '_> {
         about: &str,
         (what, seen): (&str, i64),
     ) -> Result<bool, StoreError> {
-        let id: String = sha256_hex(format!("{kind}\n{about}").as_bytes()).chars().take(32).collect();
+        let id = alert_id(kind, about);
         sql::alert(self.tx, &NewAlert { id: &id, kind, script, source, what, seen, happens })
     }
 }

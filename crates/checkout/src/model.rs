@@ -319,7 +319,7 @@ pub struct Standing {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Alert {
     pub id: String,
-    /// `script_new`, `script_changed`, `header_changed`, `blocked`, `preconnect`, `tampered`, `unguarded`, `reports_flooded`.
+    /// `script_new`, `script_changed`, `header_changed`, `blocked`, `preconnect`, `tampered`, `unguarded`, `reports_flooded`, `approval_ends`, `approval_over`.
     pub kind: String,
     pub script: Option<ScriptId>,
     pub source: Source,

@@ -75,7 +75,7 @@ message! {
     answer AlertMessage {
         /// Its id.
         id: String,
-        /// `script_new`, `script_changed`, `header_changed`, `blocked`, `preconnect`, `tampered`, `unguarded`, `reports_flooded`.
+        /// `script_new`, `script_changed`, `header_changed`, `blocked`, `preconnect`, `tampered`, `unguarded`, `reports_flooded`, `approval_ends`, `approval_over`.
         kind: String,
         /// The script that it is about.
         script: Option<String>,

@@ -33,6 +33,7 @@ statements! {
     PAGE = columns!("WHERE id > $1 ORDER BY id LIMIT $2");
     DUE = columns!("WHERE kind = 'script' AND COALESCE(fetched_at, 0) <= $1 AND (scope IS NOT NULL OR source = 'page') \
         AND address LIKE 'http%' ORDER BY COALESCE(fetched_at, 0), id LIMIT $2");
+    ENDING = columns!("WHERE scope IS NOT NULL AND approved_until <= $1 AND last_seen > $2 ORDER BY approved_until, id LIMIT $3");
     COUNT_OPEN = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_script WHERE scope IS NULL AND source IN ($1, $2)";
     COUNT_WORKERS = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_script WHERE scope IS NULL AND kind = 'worker'";
     COUNT_APPROVED = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_script WHERE scope IS NOT NULL";
@@ -181,6 +182,20 @@ pub(crate) fn due(
     now: Timestamp,
 ) -> Result<Vec<Script>, StoreError> {
     Ok(reader.query_many(DUE, params![before, most], script)?.into_iter().map(at(now)).collect())
+}
+
+/// Approved rows that were seen since, and whose approval ends before a moment.
+pub(crate) fn ending(
+    reader: &mut Reader<'_>,
+    (before, seen_since): (Timestamp, Timestamp),
+    most: u32,
+    now: Timestamp,
+) -> Result<Vec<Script>, StoreError> {
+    Ok(reader
+        .query_many(ENDING, params![before, seen_since, most], script)?
+        .into_iter()
+        .map(at(now))
+        .collect())
 }
 
 fn count(reader: &mut Reader<'_>, sql: &str, values: &[storeward_store::Value]) -> Result<u64, StoreError> {

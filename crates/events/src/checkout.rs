@@ -71,7 +71,7 @@ pub struct HeadersApproved {
 /// A browser stopped something on a paying page, or would have.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Blocked {
-    /// `blocked`; `seen` while the guard only looks on.
+    /// `blocked`; `seen` of a host that was looked up, which nothing holds back.
     pub how: String,
     /// What it would have gone by: `script`, `connect`, `navigate`, `webrtc` …
     pub channel: String,
@@ -114,7 +114,8 @@ pub struct LastGood {
 pub struct AlertClosed {
     /// The row of the alert.
     pub alert: String,
-    /// `script_new`, `script_changed`, `header_changed`, `blocked`, `tampered`, `unguarded`, `reports_flooded`.
+    /// `script_new`, `script_changed`, `header_changed`, `blocked`, `tampered`, `unguarded`, `reports_flooded`, `preconnect`,
+    /// `approval_ends`, `approval_over`.
     pub what: String,
     /// The script that it was about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -141,6 +142,17 @@ pub struct EvidenceReported {
     pub until: Timestamp,
     /// SHA-256 of the report's JSON, in hexadecimal digits.
     pub sha256: String,
+}
+
+/// An approval ends soon, or is over. Where approved scripts alone run, what it was for does not run then.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApprovalEnds {
+    /// The row in the inventory.
+    pub script: String,
+    pub address: String,
+    pub until: Timestamp,
+    /// `soon`, `over`.
+    pub state: String,
 }
 
 /// In plain words.
@@ -194,6 +206,12 @@ pub(crate) fn sentence(event: &Event) -> Option<String> {
                 e.from.rfc3339(),
                 e.until.rfc3339()
             )
+        }
+        Event::ApprovalEnds(e) if e.state == "over" => {
+            format!("The approval of {} on paying pages is over", e.address)
+        }
+        Event::ApprovalEnds(e) => {
+            format!("The approval of {} on paying pages ends {}", e.address, e.until.rfc3339())
         }
         _ => return None,
     })

@@ -312,6 +312,7 @@ vocabulary! {
     CheckoutAlertClosed(checkout::AlertClosed) = "checkout.alert_closed", Low, Security;
     PageModeSet(checkout::PageModeSet) = "checkout.page_mode_set", High, Security;
     EvidenceReported(checkout::EvidenceReported) = "checkout.evidence_reported", Medium, Ledger;
+    ApprovalEnds(checkout::ApprovalEnds) = "checkout.approval_ends", High, Security;
     ApiKeyMade(api::ApiKeyMade) = "api.key_made", Medium, Ledger;
     ApiKeyRevoked(api::ApiKeyRevoked) = "api.key_revoked", Medium, Ledger;
     ApiKeysBound(api::ApiKeysBound) = "api.keys_bound", Medium, Ledger;

@@ -326,7 +326,8 @@ fn class_of_checkout(event: &Event) -> Option<Class> {
         | Event::GuardTampered(_)
         | Event::CheckoutUnguarded(_)
         | Event::ReportsFlooded(_)
-        | Event::LastGood(_) => finding(),
+        | Event::LastGood(_)
+        | Event::ApprovalEnds(_) => finding(),
         _ => return None,
     })
 }

@@ -229,3 +229,46 @@ both_engines!(a_flood_of_reports_leaves_room_for_what_is_seen, MIGRATIONS, async
     let alerts = bench.checkout.alerts(500).await.unwrap();
     assert!(alerts.iter().any(|alert| alert.kind == "script_new" && alert.closed_at.is_none()));
 });
+
+// What runs today does not run tomorrow where approved scripts alone run: told two weeks before, and when it is so, each once.
+both_engines!(an_approval_that_ends_is_told_before_and_then, MIGRATIONS, async |db| {
+    let bench = Bench::new(db, "mode = 'enforce'").await;
+    bench.settled("<head><script>go(1)</script><script src=https://cdn.example/a.js></script>").await;
+    let row = bench.row("https://cdn.example/a.js").await;
+    bench.approve(&row, Scope::Address).await;
+    let days = async |count: u64| {
+        bench.db.clock.advance(Duration::from_secs(count * 24 * 3_600));
+        bench.checkout.tell_endings().await.unwrap()
+    };
+    let open = async || {
+        let alerts = bench.checkout.alerts(50).await.unwrap();
+        let ends =
+            alerts.into_iter().filter(|one| one.kind.starts_with("approval") && one.closed_at.is_none());
+        ends.map(|one| one.kind).collect::<Vec<_>>()
+    };
+    assert_eq!((days(0).await, days(15).await), (0, 0), "thirty days are far");
+    assert_eq!((days(2).await, days(0).await, days(1).await), (1, 0, 0), "told once");
+    assert_eq!(open().await, ["approval_ends"]);
+    assert!(bench.page("<head>").await.policy("content-security-policy").contains("cdn.example"));
+    assert_eq!((days(13).await, days(1).await), (1, 0));
+    assert_eq!(open().await, ["approval_over", "approval_ends"]);
+    bench.checkout.refresh().await.unwrap();
+    assert!(!bench.page("<head>").await.policy("content-security-policy").contains("cdn.example"));
+    let states: Vec<String> = bench
+        .told("checkout.approval_ends")
+        .await
+        .into_iter()
+        .map(|event| match event {
+            Event::ApprovalEnds(fact) if fact.script == row.id.to_string() => fact.state,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(states.len(), 2, "{states:?}");
+    assert!(states.contains(&"soon".to_owned()) && states.contains(&"over".to_owned()), "{states:?}");
+    assert_eq!(bench.checkout.concerns().iter().filter(|line| line.contains("approval")).count(), 2);
+    // Approved anew, nobody has to look any more; the next end is told again.
+    bench.approve(&row, Scope::Address).await;
+    assert_eq!((open().await.len(), days(17).await), (0, 1));
+    // What no page had for long is missed by nobody.
+    assert_eq!(days(90).await, 0);
+});

@@ -163,6 +163,8 @@ pub fn alert(alert: &Alert) -> Badge {
         "script_changed" => "changed",
         "header_changed" => "header",
         "blocked" => "stopped",
+        "approval_ends" => "ends soon",
+        "approval_over" => "approval over",
         "preconnect" => "host looked up",
         "tampered" => "guard attacked",
         "unguarded" => "without the guard",
