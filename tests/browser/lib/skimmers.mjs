@@ -134,7 +134,7 @@ function page(asked, port) {
  * It trusts Storeward's development CA, and the attacker's certificate. `hosts: false` takes the browser's own lists of hosts
  * (Connection Allowlists) away, which no other browser has and Chromium only since 152.
  */
-export async function victim(home, { ca, pin, hosts = true }) {
+export async function victim(home, { ca, attacker, hosts = true }) {
   const store = `sql:${path.join(home, '.pki/nssdb')}`;
   const log = path.join(home, 'certutil.log');
   await mkdir(path.join(home, '.pki/nssdb'), { recursive: true });
@@ -146,13 +146,16 @@ export async function victim(home, { ca, pin, hosts = true }) {
     env: { ...process.env, HOME: home, XDG_CONFIG_HOME: home, XDG_CACHE_HOME: home },
     args: [
       '--no-sandbox', '--disable-quic', '--no-first-run', '--disable-component-update', '--disable-sync', '--disable-gpu',
-      `--ignore-certificate-errors-spki-list=${pin}`, '--allow-loopback-in-peer-connection', '--disable-popup-blocking',
-      '--host-resolver-rules=MAP *.evil.test 127.0.0.1 , MAP * ~NOTFOUND , EXCLUDE localhost , EXCLUDE 127.0.0.1',
+      `--ignore-certificate-errors-spki-list=${attacker.pin}`, '--allow-loopback-in-peer-connection', '--disable-popup-blocking',
+      `--host-resolver-rules=MAP *.evil.test 127.0.0.1 , ${providers(attacker.port)}MAP * ~NOTFOUND , EXCLUDE localhost , EXCLUDE 127.0.0.1`,
       // The page whose guard is taken out comes from nowhere in the browser's eyes, and this machine's own addresses would be closed to it.
       ...(hosts ? [] : ['--disable-features=ConnectionAllowlists,LocalNetworkAccessChecks']),
     ],
   });
 }
+
+/** Payment providers' hosts are the attacker's machine here: whatever gets there is noted. */
+const providers = (port) => ['stripe.com', 'paypal.com'].map((name) => `MAP *.${name} 127.0.0.1:${port} , `).join('');
 
 /** The page as Storeward sends it, but for the guard's tag: what its policy does alone. Its nonce is the attacker's here. */
 export async function withoutGuard(context, ca) {
