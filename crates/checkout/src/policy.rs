@@ -263,8 +263,8 @@ impl Rules {
     pub(crate) fn speaks_to(&self, told: &str) -> bool {
         let named = self.hosts.split('"').filter_map(|part| part.strip_suffix("/*"));
         named.map(|own| address::host(own).split(':').next().unwrap_or_default()).any(|own| {
-            let whole = own.strip_prefix("*.").unwrap_or_default();
-            own == told || whole.strip_suffix(told).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+            let rest = own.strip_prefix("*.").and_then(|whole| whole.strip_suffix(told));
+            own == told || rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
         })
     }
 
