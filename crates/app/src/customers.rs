@@ -47,6 +47,8 @@ pub fn start(opened: &Opened, certificates: &Arc<CertificateStore>) -> Done<Cust
     let own = crate::vault::answer(vault.as_ref(), identity.as_ref(), own)?;
     let (teach, own) = crate::teach::start(opened, identity.as_ref(), own)?;
     let (payments, own) = crate::payments::start(opened, own)?;
+    let records = vault.as_ref().map(|standing| &standing.vault);
+    let own = crate::payments::answer(payments.as_ref(), identity.as_ref(), records, own)?;
     let (checkout, own) = crate::checkout::start(opened, own)?;
     let anchors = crate::anchor::start(opened, &outbox)?;
     let office = crate::office::start(opened, vault.as_ref())?;

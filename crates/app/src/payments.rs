@@ -1,13 +1,19 @@
 //! `[payments]`: payments, put together, with the pages where buyers choose how to pay.
 
+use std::future::Future;
 use std::path::Path;
+use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
+use storeward_base::CustomerId;
 use storeward_host::OwnPages;
+use storeward_identity::Identity;
 use storeward_payments::orders::{OrdersFile, OrdersSource};
-use storeward_payments::pages::{Look, Pages};
+use storeward_payments::pages::{Look, Numbers, OWN_MEANS, OwnMeans, Pages};
 use storeward_payments::{Mode, PAGES, Pace, Payments, PaymentsParts, Unsealed, WEBHOOKS, harmed_rows};
 use storeward_store::jobs::Handler;
+use storeward_vault::Vault;
 
 use crate::Done;
 use crate::config::Config;
@@ -73,6 +79,49 @@ pub fn start(opened: &Opened, own: Option<OwnPages>) -> Done<(Option<Payments>, 
     };
     let own = own.with_inboxes(&WEBHOOKS);
     Ok((Some(payments), Some(own)))
+}
+
+/// By which numbers a shop names whoever is signed in: the id of the account (an identity provider's `sub`), the id of the record that is
+/// kept under their confirmed address, and the shop's number in it, as the shop's own accounts say. A name that customers choose
+/// themselves is none: somebody could call themselves by another's number.
+struct KnownBy {
+    identity: Identity,
+    vault: Option<Vault>,
+}
+
+impl Numbers for KnownBy {
+    fn of(
+        &self,
+        customer: CustomerId,
+    ) -> Pin<Box<dyn Future<Output = Result<Vec<String>, storeward_web::Failure>> + Send + '_>> {
+        Box::pin(async move {
+            let mut numbers = vec![customer.to_string()];
+            let Some(vault) = &self.vault else { return Ok(numbers) };
+            let person = self.identity.person(customer).await?.filter(|person| person.email_verified);
+            if let Some(email) = person.and_then(|person| person.email)
+                && let [one] = vault.of_email(&email).await?.as_slice()
+            {
+                numbers.push(one.to_string());
+                numbers.extend(vault.number_of(*one).await?);
+            }
+            Ok(numbers)
+        })
+    }
+}
+
+/// The customers' pages with that of what is kept of how they pay; as they were where there is none.
+pub fn answer(
+    payments: Option<&Payments>,
+    identity: Option<&Identity>,
+    vault: Option<&Vault>,
+    own: Option<OwnPages>,
+) -> Done<Option<OwnPages>> {
+    let (Some(payments), Some(identity), Some(pages)) = (payments, identity, own.clone()) else {
+        return Ok(own);
+    };
+    let numbers = Arc::new(KnownBy { identity: identity.clone(), vault: vault.cloned() });
+    let means = OwnMeans::new(identity.clone(), payments.clone(), numbers);
+    Ok(Some(pages.with(&[OWN_MEANS], means.router().context("payments")?)))
 }
 
 /// For `storeward audit verify`: names rows of payments that are not what Storeward wrote.

@@ -31,6 +31,8 @@ words! {
         FactorAdded = "factor_added",
         /// Parameters: `factor`, `link`.
         FactorRemoved = "factor_removed",
+        /// A means of payment that the shop kept was taken away on the person's page. Parameters: `means`, `link`.
+        MeansRemoved = "means_removed",
         /// By the shop's staff. Parameters: `factor`, `link`.
         FactorTaken = "factor_taken",
         /// Parameters: `link`.

@@ -56,6 +56,7 @@ pub use verbs::buyer::AtTheTill;
 pub use verbs::current::CurrentSession;
 pub use verbs::ended::{Ended, EndedWhat, SESSIONS_ENDED_JOB};
 pub use verbs::import;
+pub use verbs::means::MeansNotice;
 pub use verbs::person::Person;
 pub use verbs::shield::{Decision, Outcome, Passed, ShopAccount, Signals, Unprovable};
 pub use verbs::standing::Standing;

@@ -102,7 +102,7 @@ fn facts(letter: &Letter, t: Texts) -> Vec<(Line, Line)> {
         let factor = t.s(&format!("factor.{}", letter.parameter("factor")));
         facts.push((line(&t.s("letter.factor")), line(&factor)));
     }
-    for name in ["count", "device", "place", "when", "ends"] {
+    for name in ["means", "count", "device", "place", "when", "ends"] {
         let value = letter.parameter(name);
         if !value.is_empty() {
             facts.push((line(&t.s(&format!("letter.{name}"))), line(value)));
@@ -133,6 +133,7 @@ mod tests {
                         ("when", "2026-11-25 20:00 UTC"),
                         ("factor", "passkey"),
                         ("count", "12"),
+                        ("means", "Visa •••• 4242"),
                         ("link", "https://shop.example/.storeward/not-me?t=00"),
                     ]
                     .map(|(name, value)| (name, Secret::new(value.to_owned())))

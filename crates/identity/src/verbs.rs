@@ -15,6 +15,7 @@ mod heat;
 pub mod import;
 mod letters;
 mod mailed;
+pub mod means;
 mod meter;
 mod new_factor;
 mod not_me;

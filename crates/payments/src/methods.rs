@@ -100,11 +100,22 @@ impl Payments {
     /// Takes one away from its customer. It cannot be used from this moment; the provider forgets it at once, or as soon as it
     /// answers. Another customer's is none ([`Error::NoMethod`]).
     pub async fn remove_method(&self, actor: Actor, customer: &str, id: &str) -> Result<(), Error> {
+        self.remove_method_and(actor, (customer, id), |_| Ok(())).await
+    }
+
+    /// The same; what `and` writes is written with it, or nothing is.
+    pub(crate) async fn remove_method_and(
+        &self,
+        actor: Actor,
+        (customer, id): (&str, &str),
+        and: impl Fn(&mut Tx<'_>) -> Result<(), Error> + Send + 'static,
+    ) -> Result<(), Error> {
         let (mark, id) = (self.0.customers.mark(customer), id.to_owned());
         let held = self.0.write(move |tx| {
             let held =
                 find(tx, &id)?.filter(|one| one.customer == mark && one.is_kept).ok_or(Error::NoMethod)?;
             removing(tx, actor, &held, "asked")?;
+            and(tx)?;
             Ok::<_, Error>(held)
         });
         // Where the provider did not say so, it is told again with the next round.

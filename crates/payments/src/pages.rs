@@ -4,6 +4,7 @@
 mod form;
 mod link;
 mod look;
+mod own;
 mod stopped;
 mod texts;
 
@@ -32,6 +33,7 @@ use crate::webhooks::MOST_BODY_BYTES;
 use form::Agreed;
 use link::{Link, Made};
 pub use look::Look;
+pub use own::{Numbers, OWN_MEANS, OwnMeans};
 use stopped::Buyer;
 use texts::{Text, WORDS};
 

@@ -81,6 +81,28 @@ impl Vault {
         Ok(found)
     }
 
+    /// The shop's number of a customer, where the shop's own accounts or the owner say it, and of nobody else: a program that only
+    /// writes gives nobody another's number.
+    pub async fn number_of(&self, customer: CustomerId) -> Result<Option<String>, Error> {
+        let field = Field::find("contact.shop_id").expect("the catalogue has it");
+        let (key, rows) = match self.alarm(Actor::System, self.rows(customer).await).await {
+            Ok(found) => found,
+            Err(Error::NoCustomer) => return Ok(None),
+            Err(other) => return Err(other),
+        };
+        let is_said = |row: &&FieldRow| {
+            row.collection == field.class.name()
+                && row.field == field.name
+                && [Provenance::Import, Provenance::Owner].iter().any(|by| by.name() == row.provenance)
+        };
+        let mut said: Vec<String> = Vec::new();
+        for row in rows.iter().filter(is_said) {
+            said.push(open_row(&key, customer, row)?.expose().clone());
+        }
+        let [number] = said.as_slice() else { return Ok(None) };
+        Ok((self.find(field, number).await?.as_slice() == [customer]).then(|| number.clone()))
+    }
+
     /// Whether this is the customer of this e-mail address, by the values that are sealed: an index that somebody changed
     /// leads nobody to another's record.
     async fn has_email(&self, customer: CustomerId, wanted: &str) -> Result<bool, Error> {

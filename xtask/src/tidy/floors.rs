@@ -58,7 +58,7 @@ struct Window {
     reason: &'static str,
 }
 
-const WINDOWS: [Window; 18] = [
+const WINDOWS: [Window; 19] = [
     Window {
         from: "storeward-events",
         to: "storeward-base",
@@ -148,6 +148,12 @@ const WINDOWS: [Window; 18] = [
         to: "storeward-identity",
         modules: &[],
         reason: "customers see what is kept of them on the pages where they are signed in",
+    },
+    Window {
+        from: "storeward-payments",
+        to: "storeward-identity",
+        modules: &[],
+        reason: "customers see what is kept of how they pay on the pages where they are signed in",
     },
     Window {
         from: "storeward-gate",

@@ -41,6 +41,15 @@ text_keys! {
         OtherWay = "other_way" {},
         FaultTitle = "fault_title" {},
         Home = "home" {},
+        OwnNav = "own.nav" {},
+        OwnTitle = "own.title" {},
+        OwnLead = "own.lead" { shop },
+        OwnNone = "own.none" { shop },
+        OwnSince = "own.since" { when },
+        OwnUntil = "own.until" { month },
+        OwnRemove = "own.remove" {},
+        OwnRemoved = "own.removed" {},
+        OwnHint = "own.hint" {},
     }
 }
 

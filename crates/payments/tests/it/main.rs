@@ -15,6 +15,7 @@ mod messages;
 mod mistakes;
 mod orders;
 mod owed;
+mod own;
 mod programs;
 mod support;
 mod till;

@@ -57,6 +57,9 @@ both_engines!(who_knows_a_number_before_its_customer_comes_reads_nothing, &migra
     let id = stand.ada(&honest).await;
     assert_eq!(of(&stand, "eve@people.example").await, 0);
     assert_eq!(of(&stand, "ada@shop.example").await, 0, "nobody can tell whose it is");
+    let customer: storeward_base::CustomerId = id.parse().unwrap();
+    // What programs say of a number gives nobody another's.
+    assert_eq!(stand.vault.number_of(customer).await.unwrap(), None);
     // The shop's own accounts prove it.
     let columns: Vec<String> = ["id", "mail"].map(str::to_owned).to_vec();
     let mapping: Mapping = toml::from_str("key = \"id\"\n[fields]\n\"contact.email\" = \"mail\"\n").unwrap();
@@ -66,6 +69,7 @@ both_engines!(who_knows_a_number_before_its_customer_comes_reads_nothing, &migra
     assert_eq!(stand.vault.of_email("ada@shop.example").await.unwrap().len(), 1);
     assert_eq!(stand.vault.of_email("ada@shop.example").await.unwrap()[0].to_string(), id);
     assert_eq!(of(&stand, "eve@people.example").await, 0);
+    assert_eq!(stand.vault.number_of(customer).await.unwrap().as_deref(), Some("4711"));
 });
 
 both_engines!(no_program_speaks_for_a_customer, &migrations(), async |db| {
