@@ -170,6 +170,16 @@ test('staff see payments as they happen, what was called and booked, and give mo
   await staff.page.getByLabel(/^Give back/).fill('1.50');
   await staff.page.getByRole('button', { name: 'Give back' }).click();
   await staff.page.getByText('It is given back.').waitFor();
+  // The rest was for fraud: that it was goes to the judgement, and to whatever learns of it.
+  await staff.page.getByRole('button', { name: 'It went back for fraud' }).waitFor();
+  await staff.page.getByLabel(/^Give back/).fill('1.00');
+  await staff.page.getByLabel('It was fraud').check();
+  await staff.page.getByRole('button', { name: 'Give back' }).click();
+  await staff.page.getByText('It is given back, and noted as fraud.').waitFor();
+  await staff.page.getByText('fraud, as is known now').waitFor();
+  assert.equal(await staff.page.getByRole('button', { name: 'It went back for fraud' }).count(), 0);
+  await picture(staff.page, `console-payment-fraud-${database}`);
+  assert.deepEqual(await violations(staff.page), []);
   await staff.page.getByLabel(/^Give back/).fill('1000000');
   await staff.page.getByRole('button', { name: 'Give back' }).click();
   await staff.page.getByText(/No more than \d+ minor units are left/).waitFor();

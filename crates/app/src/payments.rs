@@ -11,7 +11,9 @@ use storeward_host::OwnPages;
 use storeward_identity::Identity;
 use storeward_payments::orders::{OrdersFile, OrdersSource};
 use storeward_payments::pages::{Look, Numbers, OWN_MEANS, OwnMeans, Pages};
-use storeward_payments::{Mode, PAGES, Pace, Payments, PaymentsParts, Unsealed, WEBHOOKS, harmed_rows};
+use storeward_payments::{
+    Error as PayError, Mode, PAGES, Pace, Payments, PaymentsParts, Unsealed, WEBHOOKS, harmed_rows,
+};
 use storeward_store::jobs::Handler;
 use storeward_vault::Vault;
 
@@ -93,16 +95,20 @@ impl Numbers for KnownBy {
     fn of(
         &self,
         customer: CustomerId,
-    ) -> Pin<Box<dyn Future<Output = Result<Vec<String>, storeward_web::Failure>> + Send + '_>> {
+    ) -> Pin<Box<dyn Future<Output = Result<Vec<String>, PayError>> + Send + '_>> {
         Box::pin(async move {
             let mut numbers = vec![customer.to_string()];
             let Some(vault) = &self.vault else { return Ok(numbers) };
-            let person = self.identity.person(customer).await?.filter(|person| person.email_verified);
-            if let Some(email) = person.and_then(|person| person.email)
-                && let [one] = vault.of_email(&email).await?.as_slice()
-            {
+            let person = self.identity.person(customer).await.map_err(|_| PayError::Form("an account"))?;
+            let Some(email) = person.filter(|person| person.email_verified).and_then(|person| person.email)
+            else {
+                return Ok(numbers);
+            };
+            let found = vault.of_email(&email).await.map_err(|_| PayError::Form("a customer's record"))?;
+            if let [one] = found.as_slice() {
+                let number = vault.number_of(*one).await;
                 numbers.push(one.to_string());
-                numbers.extend(vault.number_of(*one).await?);
+                numbers.extend(number.map_err(|_| PayError::Form("a customer's record"))?);
             }
             Ok(numbers)
         })

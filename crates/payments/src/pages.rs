@@ -4,7 +4,7 @@
 mod form;
 mod link;
 mod look;
-mod own;
+pub(crate) mod own;
 mod stopped;
 mod texts;
 

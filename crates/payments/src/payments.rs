@@ -83,6 +83,8 @@ pub(crate) struct Shared {
     pub keys: crate::believed::Keys,
     pub harms: crate::bound::Told,
     pub turns: crate::janitor::Turns,
+    /// By which numbers the shop names an account.
+    pub numbers: std::sync::OnceLock<Arc<dyn crate::pages::Numbers>>,
 }
 
 impl fmt::Debug for Payments {
@@ -115,6 +117,7 @@ impl Payments {
             keys: crate::believed::Keys::new(&parts.data_key),
             harms: crate::bound::Told::default(),
             turns: crate::janitor::Turns::default(),
+            numbers: std::sync::OnceLock::new(),
             customers: parts.pseudonym_key.mark_key("payments.customer"),
             emails: parts.pseudonym_key.mark_key("payments.email"),
             pages: parts.pseudonym_key.mark_key("payments.page"),

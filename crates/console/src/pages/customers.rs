@@ -7,6 +7,7 @@ use storeward_base::{CustomerId, StaffId};
 use storeward_identity::staff::{
     AccountView, Act, By, Customers, Done, HeldView, OfficeView, Reason, WaitView, parse_id,
 };
+use storeward_payments::desk::{month, name_of as means_name};
 use storeward_web::askama::Template;
 use storeward_web::axum::extract::{Path, State};
 use storeward_web::axum::response::Response;
@@ -64,7 +65,16 @@ struct CustomerPage<'a> {
     held: Vec<HeldLine>,
     activity: Vec<(Moment, String, String)>,
     past: Vec<PastLine>,
+    /// What the shop keeps of how they pay; `None` where the reader's role does not see it.
+    means: Option<Vec<MeansLine>>,
     icons: &'static str,
+}
+
+struct MeansLine {
+    name: String,
+    way: &'static str,
+    until: Option<String>,
+    since: Moment,
 }
 
 struct ActForm {
@@ -188,8 +198,24 @@ pub async fn account(
     // Each look is told, by whatever way somebody came here.
     customers(&app)?.looked_at(view.visitor.staff, id).await.map_err(Error::from)?;
     let names = app.db.read(accounts::names).await.map_err(Error::from)?;
-    let content = account_page(&view, &found, &names, done_words(&asked.done), None);
+    let mut content = account_page(&view, &found, &names, done_words(&asked.done), None);
+    content.means = means(&app, &view, id).await?;
     view.page("A customer", HERE, &content)
+}
+
+/// For those who see payments, of a shop that takes some.
+async fn means(app: &App, view: &View, id: CustomerId) -> Result<Option<Vec<MeansLine>>, Failure> {
+    let Some(payments) = &app.payments else { return Ok(None) };
+    if !super::payments::may(app, view).await? {
+        return Ok(None);
+    }
+    let kept = payments.kept_of_account(id).await?.into_iter().map(|(_, one)| MeansLine {
+        name: means_name(&one),
+        way: super::payments::way(Some(one.provider)),
+        until: one.expires.as_deref().map(month),
+        since: Moment(one.created_at),
+    });
+    Ok(Some(kept.collect()))
 }
 
 fn no_such() -> Failure {
@@ -244,7 +270,8 @@ pub async fn act(
 async fn again(app: &App, view: &View, id: CustomerId, fault: &str) -> Result<Response, Failure> {
     let found = customers(app)?.view(id).await.map_err(Error::from)?.ok_or_else(no_such)?;
     let names = app.db.read(accounts::names).await.map_err(Error::from)?;
-    let content = account_page(view, &found, &names, None, Some(fault));
+    let mut content = account_page(view, &found, &names, None, Some(fault));
+    content.means = means(app, view, id).await?;
     view.refused("A customer", HERE, &content)
 }
 
@@ -328,6 +355,7 @@ fn account_page<'a>(
             })
             .collect(),
         id,
+        means: None,
         icons: icons(),
     }
 }

@@ -10,7 +10,7 @@ use storeward_base::{Actor, Entropy, PaymentId, SystemEntropy};
 use storeward_events::words;
 use storeward_payments::desk::{
     Answer, Call, CallState, Delivery, Error as PayError, Judgement, Money, Outcome, Payment, Payments,
-    Posting, Provider, State as At, Truth, Whole, Wish,
+    Posting, Provider, Source, State as At, Truth, Whole, Wish,
 };
 use storeward_web::askama::Template;
 use storeward_web::axum::extract::{Path, State};
@@ -151,7 +151,7 @@ fn account_words(account: &str) -> String {
     }
 }
 
-const fn way(provider: Option<Provider>) -> &'static str {
+pub(super) const fn way(provider: Option<Provider>) -> &'static str {
     match provider {
         Some(Provider::Stripe) => "Stripe",
         Some(Provider::PayPal) => "PayPal",
@@ -231,6 +231,10 @@ struct PaymentPage<'a> {
     capturable: Option<String>,
     refundable: Option<String>,
     may_void: bool,
+    /// What is set free is the rest.
+    has_taken: bool,
+    /// Something went back, and nobody has said yet that it was for fraud.
+    may_say_fraud: bool,
     /// Of whatever is ordered from this page: sent twice, it is done once.
     name: String,
     calls: Vec<CallLine>,
@@ -318,6 +322,8 @@ async fn content<'a>(
         done: match asked.done.as_str() {
             "capture" => Some("It is taken."),
             "refund" => Some("It is given back."),
+            "refund-fraud" => Some("It is given back, and noted as fraud."),
+            "fraud" => Some("It is noted as fraud."),
             "void" => Some("It is set free."),
             "unsure" => {
                 Some("The provider has not said yet what it did. It is being asked; nothing is done twice.")
@@ -334,7 +340,10 @@ async fn content<'a>(
         capturable: some(payment.capturable()),
         refundable: some(payment.refundable()),
         may_void: !payment.is_unsure
-            && matches!(payment.state, At::Created | At::RequiresAction | At::Declined | At::Authorized),
+            && (matches!(payment.state, At::Created | At::RequiresAction | At::Declined | At::Authorized)
+                || (payment.captured > 0 && payment.capturable() > 0)),
+        has_taken: payment.captured > 0,
+        may_say_fraud: payment.refunded > 0 && !judgements.is_empty() && !is_fraud(&judgements),
         name: entropy.token::<16>(),
         calls: calls.iter().map(|call| call_line(call, &money)).collect(),
         postings: postings.iter().filter_map(posting_line).collect(),
@@ -345,6 +354,10 @@ async fn content<'a>(
         row: row(&payment),
         icons: icons(),
     })
+}
+
+fn is_fraud(judged: &[Judgement]) -> bool {
+    judged.iter().any(|one| one.label.is_some_and(|label| label.truth == Truth::Fraud))
 }
 
 fn judged_line(judged: &Judgement) -> JudgedLine {
@@ -417,6 +430,9 @@ pub struct Ordered {
     /// Drawn with the page, so that a form that is sent twice is done once.
     #[serde(default)]
     name: String,
+    /// It goes back because it was fraud.
+    #[serde(default)]
+    fraud: String,
 }
 
 /// Takes, gives back or sets free.
@@ -443,17 +459,33 @@ pub async fn act(
                 "capture" => payments.capture(payment, wish).await,
                 "refund" => payments.refund(payment, wish).await,
                 "void" => payments.void(payment, wish).await,
+                "fraud" => Ok(held),
                 _ => return Err(Failure::invalid("console.payments_act", "There is no such act.")),
             }
         }
         Err(why) => return refused(&app, &view, &id, why.to_owned()).await,
     };
     match done {
+        Ok(after) if is_for_fraud(&ordered) => {
+            // Whatever became of the money: why it was given back is known. Said twice, it is noted once.
+            let actor = Actor::Staff { id: view.visitor.staff };
+            payments.label(payment, (Truth::Fraud, Source::Refund), actor).await?;
+            let done = match (after.is_unsure, ordered.act.as_str()) {
+                (true, _) => "unsure",
+                (false, "refund") => "refund-fraud",
+                (false, _) => "fraud",
+            };
+            Ok(redirect(&format!("{HERE}/{id}?done={done}")))
+        }
         Ok(after) if after.is_unsure => Ok(redirect(&format!("{HERE}/{id}?done=unsure"))),
         Ok(_) => Ok(redirect(&format!("{HERE}/{id}?done={}", ordered.act))),
         Err(PayError::Store(error)) => Err(error.into()),
         Err(why) => refused(&app, &view, &id, why.to_string()).await,
     }
+}
+
+fn is_for_fraud(ordered: &Ordered) -> bool {
+    ordered.act == "fraud" || (ordered.act == "refund" && ordered.fraud == "yes")
 }
 
 async fn refused(app: &App, view: &View, id: &str, why: String) -> Result<Response, Failure> {

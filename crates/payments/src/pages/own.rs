@@ -38,7 +38,7 @@ pub trait Numbers: Send + Sync + 'static {
     fn of(
         &self,
         customer: CustomerId,
-    ) -> Pin<Box<dyn Future<Output = Result<Vec<String>, Failure>> + Send + '_>>;
+    ) -> Pin<Box<dyn Future<Output = Result<Vec<String>, Error>> + Send + '_>>;
 }
 
 /// The page and what it goes by. Clones are cheap.
@@ -46,13 +46,14 @@ pub trait Numbers: Send + Sync + 'static {
 pub struct OwnMeans {
     identity: Identity,
     payments: Payments,
-    numbers: Arc<dyn Numbers>,
 }
 
 impl OwnMeans {
     pub fn new(identity: Identity, payments: Payments, numbers: Arc<dyn Numbers>) -> Self {
         identity.add_tab(|language| Tab { path: HERE, label: say(language, Text::OwnNav, &[]) });
-        OwnMeans { identity, payments, numbers }
+        // A second one would be a fault of the wiring; the first one stands.
+        let _ = payments.0.numbers.set(numbers);
+        OwnMeans { identity, payments }
     }
 
     pub fn router(&self) -> Result<Router, HostNamesError> {
@@ -70,12 +71,16 @@ impl OwnMeans {
             .get("/.storeward/means", Access::Only(Need::FreshCustomer), page)
             .post("/.storeward/means/remove", Access::Only(Need::FreshCustomer), remove)
     }
+}
 
-    /// Theirs, each with the number that it is kept under.
-    async fn kept(&self, customer: CustomerId) -> Result<Vec<(String, Method)>, Failure> {
+impl Payments {
+    /// What is kept of whoever has this account, each with the number that it is kept under, the oldest first; nothing where nobody
+    /// says which numbers those are.
+    pub async fn kept_of_account(&self, customer: CustomerId) -> Result<Vec<(String, Method)>, Failure> {
         let mut all: Vec<(String, Method)> = Vec::new();
-        for number in self.numbers.of(customer).await? {
-            for one in self.payments.methods(&number).await? {
+        let Some(numbers) = self.0.numbers.get() else { return Ok(all) };
+        for number in numbers.of(customer).await? {
+            for one in self.methods(&number).await? {
                 if all.iter().all(|(_, known)| known.id != one.id) {
                     all.push((number.clone(), one));
                 }
@@ -133,7 +138,7 @@ struct Kept {
 }
 
 /// As a person knows it: `Visa •••• 4242`.
-pub(crate) fn name_of(method: &Method) -> String {
+pub fn name_of(method: &Method) -> String {
     let brand = match method.brand.as_str() {
         "visa" => "Visa",
         "mastercard" => "Mastercard",
@@ -159,7 +164,7 @@ const fn provider_name(provider: Provider) -> &'static str {
 }
 
 /// `2030-04` as people write it.
-fn month(kept: &str) -> String {
+pub fn month(kept: &str) -> String {
     match kept.split_once('-') {
         Some((year, month)) => format!("{month}/{year}"),
         None => kept.to_owned(),
@@ -180,7 +185,7 @@ async fn page(
     let shop = own.identity.shop_name();
     let say = |key, values: &[(&str, &str)]| say(view.language, key, values);
     let place = Woven::PLACE.to_string();
-    let kept = own.kept(view.session.customer).await?.into_iter().map(|(_, one)| Kept {
+    let kept = own.payments.kept_of_account(view.session.customer).await?.into_iter().map(|(_, one)| Kept {
         name: name_of(&one),
         provider: provider_name(one.provider),
         until: one.expires.as_deref().map(|until| say(Text::OwnUntil, &[("month", &month(until))])),
@@ -219,7 +224,7 @@ async fn remove(
     Form(named): Form<Named>,
 ) -> Result<Response, Failure> {
     let customer = view.session.customer;
-    let kept = own.kept(customer).await?;
+    let kept = own.payments.kept_of_account(customer).await?;
     let Some((number, one)) = kept.into_iter().find(|(_, one)| one.id == named.id) else {
         return Ok(redirect(OWN_MEANS));
     };

@@ -18,7 +18,6 @@ use storeward_puzzle::{Difficulty, Puzzles};
 use storeward_seal::{DataKey, PseudonymKey};
 use storeward_store::testing::TestDb;
 use storeward_store::{Migration, both_engines};
-use storeward_web::Failure;
 use storeward_web::http::{HeaderMap, Request};
 
 use crate::support::{Shop, ledger_text, order_of, reference, told};
@@ -36,7 +35,7 @@ impl Numbers for Given {
     fn of(
         &self,
         customer: CustomerId,
-    ) -> Pin<Box<dyn Future<Output = Result<Vec<String>, Failure>> + Send + '_>> {
+    ) -> Pin<Box<dyn Future<Output = Result<Vec<String>, storeward_payments::Error>> + Send + '_>> {
         let given = self.0.lock().unwrap().get(&customer).cloned();
         Box::pin(async move { Ok([customer.to_string()].into_iter().chain(given).collect()) })
     }
