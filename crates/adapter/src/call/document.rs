@@ -115,6 +115,12 @@ impl<'d> Document<'d> {
         })
     }
 
+    /// Whether an argument, or a field of an object, is given anything under such a name.
+    pub(crate) fn gives(&self, is_one: impl Fn(&str) -> bool) -> bool {
+        let mut pairs = self.tokens.windows(2);
+        pairs.any(|pair| matches!(pair, [Token::Name(name), Token::Sign(':')] if is_one(name)))
+    }
+
     /// The text that a variable has where the call gives it none.
     pub(crate) fn default_of(&self, variable: &str) -> Option<&str> {
         let at = self.tokens.windows(2).position(

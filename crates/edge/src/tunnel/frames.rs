@@ -23,7 +23,7 @@ impl Fault {
         match self {
             Fault::Frames => b"\x88\x02\x03\xea",
             Fault::TooLong => b"\x88\x02\x03\xf1",
-            Fault::Refused => b"\x88\x1d\x03\xf0send this as an HTTP request",
+            Fault::Refused => b"\x88\x1e\x03\xf0send this as an HTTP request",
         }
     }
 

@@ -103,7 +103,7 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
-const REFUSED: &[u8] = b"\x88\x1d\x03\xf0send this as an HTTP request";
+const REFUSED: &[u8] = b"\x88\x1e\x03\xf0send this as an HTTP request";
 
 // Tunnels were copied and not read: a password alone, sent as a GraphQL call on a WebSocket, passed by every door.
 #[tokio::test(flavor = "multi_thread")]

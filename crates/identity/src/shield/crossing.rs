@@ -148,8 +148,6 @@ impl Crossing {
         let is_form = !head.method.is_safe() && storeward_adapter::is_form(asked.content_type);
         let is_read = guard.adapter.reads_forms() || guard.adapter.has_doors_everywhere();
         let is_read = is_read || guard.adapter.is_password_form(&asked);
-        let reads_fields = !is_static && is_form && is_read;
-        let is_socket = head.headers.contains_key(header::UPGRADE);
         // Whoever comes without a session has none that a field could act with.
         let has_handle = HANDLE_COOKIE.read(head.headers).is_some_and(is_token);
         let guards_acts = is_risky && has_handle && guard.adapter.guards_unnamed_acts();
@@ -172,6 +170,8 @@ impl Crossing {
                 .then(|| Room::for_form(head.client, head.headers))
                 .flatten(),
             reads_fields,
+            guards_acts,
+            is_act: false,
             is_socket,
             is_heard: is_socket && !is_lane && guard.adapter.hears_sockets(),
             is_unread: false,
@@ -205,12 +205,10 @@ impl Crossing {
     async fn inward(&mut self, headers: &mut HeaderMap, body: Seen<'_>) -> Result<Passage, Error> {
         let guard = self.guard.clone();
         let token = HANDLE_COOKIE.read(headers).filter(|text| is_token(text)).map(str::to_owned);
-        if self.is_heard {
-            // What is packed (RFC 7692) cannot be heard, and every server can do without.
-            headers.remove(header::SEC_WEBSOCKET_EXTENSIONS);
-        } else if self.is_socket && guard.is_waiting() {
-            // It would stay open beyond the moment in which it is known which calls are to be heard.
-            return Ok(self.instead(&closed()));
+        if self.is_socket
+            && let Some(refusal) = self.open_socket(headers)
+        {
+            return Ok(self.instead(&refusal));
         }
         self.visit = Some(Visit::new(self.client, headers));
         self.asker = Some(Asker::of(self.client, self.id, &self.authority, headers));

@@ -6,10 +6,13 @@ use std::time::Duration;
 use storeward_adapter::Said;
 use storeward_base::{ClientIp, Timestamp};
 use storeward_host::{Later, Listener, Minder};
+use storeward_web::http::{HeaderMap, header};
 
+use super::super::answers::Refusal;
 use super::super::handles::Entry;
 use super::super::jar::Phase;
 use super::super::{Alarm, Guard};
+use super::{Crossing, closed};
 
 /// Of one message on a connection that is heard. Calls of GraphQL are some hundred bytes long.
 const MESSAGE_BYTES: usize = 256 * 1024;
