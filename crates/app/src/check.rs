@@ -210,8 +210,12 @@ fn database(dir: &Path) -> Finding {
                 Ok(()) => Finding::good(
                     "database",
                     format!(
-                        "{engine} answers, its tables are up to date; its ledger is {}, as it was begun",
-                        opened.db.ledger_name()
+                        "{engine} answers, its tables are up to date; its ledger is {}, as it was begun, and {}",
+                        opened.db.ledger_name(),
+                        crate::run::Looked::last(dir).map_or_else(
+                            || "was not looked through yet".to_owned(),
+                            crate::run::Looked::in_words
+                        )
                     ),
                 ),
             }

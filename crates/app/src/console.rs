@@ -136,6 +136,7 @@ fn console_parts(parts: Parts<'_>, config: &Config, port: u16) -> Done<ConsolePa
         let (db, ledger, backup) = (opened.db.clone(), ledger.clone(), opened.backup.clone());
         let (anchors, watch) = (serving.anchors.clone(), serving.watch.clone());
         let checkout = serving.checkout.clone();
+        let (folder, clock) = (opened.data.path().to_owned(), opened.clock.clone());
         Arc::new(move || {
             let mut status = status_of(&shared, &certificates);
             status.started_at = started_at;
@@ -144,6 +145,7 @@ fn console_parts(parts: Parts<'_>, config: &Config, port: u16) -> Done<ConsolePa
             status.concerns = crate::office::concerns(watch.as_ref());
             status.concerns.extend(crate::anchor::concerns(anchors.as_ref()));
             status.concerns.extend(crate::checkout::concerns(checkout.as_ref()));
+            status.concerns.extend(crate::run::not_looked_through(&folder, clock.now()));
             status.shield_problem = shield.as_ref().and_then(crate::shield::problem);
             status.backup_problem = backup.problem();
             status.writes_problem = db.stuck().map(|why| why.what());

@@ -1,5 +1,7 @@
 //! Opens what several words need: the config, the keys, the database.
 
+mod rows;
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -68,6 +70,7 @@ pub fn open_as(dir: &Path, loaded: Loaded) -> Done<Opened> {
     let data_key = DataKey::from_bytes(keys.data.clone());
     let pseudonym_key = PseudonymKey::from_bytes(keys.pseudonym.clone());
     let db = database(&data, &loaded.config, keys, clock.clone(), entropy.clone())?;
+    rows::bind_old(&data, &db)?;
     let found_entries = *db.ledger_watch().borrow();
     Ok(Opened {
         data,

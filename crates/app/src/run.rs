@@ -2,6 +2,7 @@
 
 mod follow;
 mod jobs;
+mod looked;
 mod signals;
 mod writes;
 
@@ -37,6 +38,8 @@ use crate::ledger_head::LedgerWatch;
 use crate::open::{self, Opened};
 use crate::telemetry::{self, Telemetry};
 use crate::{Directory, Done, ca};
+
+pub use looked::{Looked, not_looked_through};
 
 #[derive(Debug, clap::Args)]
 pub struct Options {

@@ -1,5 +1,6 @@
 //! Staff's accounts: enrolment, sign-in, sessions.
 
+mod bound;
 mod changes;
 mod enrol;
 mod hand_over;
@@ -16,6 +17,7 @@ pub mod sql_entrance;
 mod sql_letters;
 mod sql_own;
 mod throttle;
+mod told;
 mod views;
 
 use std::sync::Arc;
@@ -26,6 +28,7 @@ use storeward_passwords::{AccountKey, Gauge, Lane, Pool, Ticket};
 use storeward_seal::DataKey;
 use storeward_store::Db;
 
+pub use bound::bind_old_blocking;
 pub use changes::{ADMINS, Change, Changed, Groups, change_blocking, is_group_name};
 pub use enrol::{EnrolError, EnrolForm, Offer, OpenOffer, csrf_of_link, offer, offer_blocking};
 pub use hand_over::{HandOver, NotInGroup};
@@ -45,8 +48,13 @@ pub use views::{SavedView, ViewId, parse_view_name};
 use throttle::{MOST_KEYS, Throttle};
 
 /// Every statement of this crate, for the test that prepares them on both engines.
-pub const STATEMENTS: &[&[&str]] =
-    &[sql::STATEMENTS, sql_entrance::STATEMENTS, sql_letters::STATEMENTS, sql_own::STATEMENTS];
+pub const STATEMENTS: &[&[&str]] = &[
+    bound::STATEMENTS,
+    sql::STATEMENTS,
+    sql_entrance::STATEMENTS,
+    sql_letters::STATEMENTS,
+    sql_own::STATEMENTS,
+];
 
 /// The use cases of accounts.
 pub struct Accounts {

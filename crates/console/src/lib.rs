@@ -43,4 +43,5 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { domain: "console", number: 3, sql: include_str!("../migrations/0003_own.sql") },
     Migration { domain: "console", number: 4, sql: include_str!("../migrations/0004_letters.sql") },
     Migration { domain: "console", number: 5, sql: include_str!("../migrations/0005_gate.sql") },
+    Migration { domain: "console", number: 6, sql: include_str!("../migrations/0006_bound.sql") },
 ];

@@ -115,4 +115,9 @@ pub const MIGRATIONS: &[storeward_store::Migration] = &[
         number: 10,
         sql: include_str!("../migrations/0010_back_office.sql"),
     },
+    storeward_store::Migration {
+        domain: "identity",
+        number: 11,
+        sql: include_str!("../migrations/0011_bound.sql"),
+    },
 ];

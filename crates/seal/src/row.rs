@@ -6,9 +6,9 @@ use std::fmt;
 use aws_lc_rs::hmac;
 use storeward_base::Secret;
 
-use crate::DataKey;
 use crate::envelope::framed;
 use crate::fingerprint::{equal, hmac_sha256};
+use crate::{DataKey, PseudonymKey};
 
 /// Half of HMAC-SHA-256 (RFC 2104 section 5).
 pub const TAG_BYTES: usize = 16;
@@ -19,6 +19,13 @@ pub struct RowKey(Secret<[u8; 32]>);
 
 impl DataKey {
     /// A key of its own for the rows of one table, such as `api_key`: a row of another table never fits.
+    pub fn row_key(&self, table: &str) -> RowKey {
+        RowKey(Secret::new(hmac_sha256(self.bytes().expose(), format!("row-key/1\n{table}").as_bytes())))
+    }
+}
+
+impl PseudonymKey {
+    /// As [`DataKey::row_key`], under another of the key files: for rows that are read wherever the database is.
     pub fn row_key(&self, table: &str) -> RowKey {
         RowKey(Secret::new(hmac_sha256(self.bytes().expose(), format!("row-key/1\n{table}").as_bytes())))
     }

@@ -83,7 +83,7 @@ impl Db {
         // A ledger of other keys, or one that somebody wrote into, is said here, not with the first event that is lost.
         appender.load(&mut conn)?;
         let size = appender.size();
-        let guard = Arc::new(Guard::new(signer.verifiers()));
+        let guard = Arc::new(Guard::new(options.pseudonym_key.clone(), signer.verifiers()));
         let committed = Arc::new(watch::Sender::new(size));
         let promised = Arc::new(watch::Sender::new(0));
         let (broken, stuck) = (Arc::new(watch::Sender::new(None)), Arc::new(watch::Sender::new(None)));

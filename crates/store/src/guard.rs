@@ -1,23 +1,28 @@
-//! What a reader holds the ledger's rows against: keys that are not in the database.
+//! What a reader holds the database's rows against: keys that are not in it.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use storeward_seal::{Hash, VerifierKey};
+use storeward_seal::{Hash, PseudonymKey, RowKey, VerifierKey};
 
 /// Entries of the ledger that are remembered as proven.
 const MOST_PROVEN: usize = 20_000;
 
 /// The keys, and what was proven by them.
 pub(crate) struct Guard {
+    rows: PseudonymKey,
     verifiers: Vec<VerifierKey>,
     /// By number, the leaf that was once under a signed head: it stays there for ever.
     proven: Mutex<HashMap<u64, Hash>>,
 }
 
 impl Guard {
-    pub(crate) fn new(verifiers: Vec<VerifierKey>) -> Self {
-        Guard { verifiers, proven: Mutex::default() }
+    pub(crate) fn new(rows: PseudonymKey, verifiers: Vec<VerifierKey>) -> Self {
+        Guard { rows, verifiers, proven: Mutex::default() }
+    }
+
+    pub(crate) fn row_key(&self, table: &str) -> RowKey {
+        self.rows.row_key(table)
     }
 
     pub(crate) fn verifiers(&self) -> &[VerifierKey] {

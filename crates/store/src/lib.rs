@@ -12,6 +12,7 @@
 
 pub mod addresses;
 pub mod batch;
+mod bound;
 mod conn;
 pub mod copies;
 mod db;
@@ -37,6 +38,7 @@ mod value;
 mod writer;
 
 pub use batch::{Ack, Emission, EventSink, SinkEnd};
+pub use bound::{Bound, Column};
 pub use conn::Row;
 pub use db::{Db, OpenOptions};
 pub use dialect::Engine;

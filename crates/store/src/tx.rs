@@ -5,6 +5,8 @@ use std::sync::Arc;
 use storeward_base::{Actor, Entropy, EventId, Id, RequestId, Timestamp};
 use storeward_events::{Event, Record};
 
+use storeward_seal::RowKey;
+
 use crate::conn::{Conn, Row};
 use crate::guard::Guard;
 use crate::ledger::Appender;
@@ -38,6 +40,11 @@ impl<'a> Reader<'a> {
     /// One that can hold rows against keys.
     pub(crate) fn guarded(conn: &'a mut Conn, guard: Arc<Guard>) -> Self {
         Reader { guard: Some(guard), ..Reader::new(conn) }
+    }
+
+    /// The key that binds the rows of one table. It is made of a key file, and stands nowhere in the database.
+    pub fn row_key(&self, table: &str) -> Result<RowKey, Error> {
+        Ok(self.guard()?.row_key(table))
     }
 
     pub(crate) fn guard(&self) -> Result<Arc<Guard>, Error> {

@@ -1,5 +1,6 @@
 //! The jobs of the program itself, and the runner of all.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use storeward_base::Timestamp;
@@ -9,6 +10,7 @@ use storeward_store::ledger::{VerifyOptions, What};
 use storeward_store::{Db, Error, Tx, addresses, harmed, ledger};
 
 use super::log;
+use super::looked::Looked;
 use crate::Done;
 use crate::failure::Context;
 use crate::open::Opened;
@@ -25,7 +27,7 @@ const ADDRESSES_KEPT: Duration = Duration::from_secs(90 * 24 * 3600);
 const DEAD_JOBS_KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
 
 pub fn start(opened: &Opened, promised: Vec<Handler>, runtime: &tokio::runtime::Runtime) -> Done<Runner> {
-    let mut handlers = own(&opened.db);
+    let mut handlers = own(&opened.db, opened.data.path());
     handlers.extend(promised);
     handlers.extend(crate::backup::handlers(opened));
     let runner =
@@ -33,7 +35,7 @@ pub fn start(opened: &Opened, promised: Vec<Handler>, runtime: &tokio::runtime::
     runner.context("the jobs")
 }
 
-fn own(db: &Db) -> Vec<Handler> {
+fn own(db: &Db, folder: &Path) -> Vec<Handler> {
     let daily = |kind, forget: Forget| {
         let db = db.clone();
         Handler::new(kind, move |job| forget.run(db.clone(), job)).every(DAY)
@@ -47,8 +49,8 @@ fn own(db: &Db) -> Vec<Handler> {
         .every(DAY)
         .time_limit(Duration::from_secs(3600)),
         Handler::new("store.verify_ledger", {
-            let db = db.clone();
-            move |job| verify_ledger(db.clone(), job)
+            let (db, folder) = (db.clone(), folder.to_owned());
+            move |job| verify_ledger(db.clone(), folder.clone(), job)
         })
         .every(DAY)
         .time_limit(Duration::from_secs(4 * 3600)),
@@ -92,8 +94,12 @@ async fn forget_events(db: Db, job: Job) -> Result<(), Failed> {
 
 /// Looks through the whole ledger, as `storeward audit verify` does: whatever goes by an entry's column goes by one that says what the
 /// entry says.
-async fn verify_ledger(db: Db, job: Job) -> Result<(), Failed> {
-    let harms = harms_of_the_ledger(&db).await?;
+async fn verify_ledger(db: Db, folder: PathBuf, job: Job) -> Result<(), Failed> {
+    let (harms, entries) = harms_of_the_ledger(&db).await?;
+    let faults = u64::try_from(harms.len()).unwrap_or(u64::MAX);
+    if let Err(why) = (Looked { at: db.now(), entries, faults }).save(&folder) {
+        log("error", "when the ledger was looked through cannot be kept", &[("reason", &why.to_string())]);
+    }
     let claim = job.claim();
     let told = db.write(move |tx| {
         harmed::tell(tx, &harms)?;
@@ -102,7 +108,7 @@ async fn verify_ledger(db: Db, job: Job) -> Result<(), Failed> {
     Ok(told.await?)
 }
 
-async fn harms_of_the_ledger(db: &Db) -> Result<Vec<RowHarmed>, Error> {
+async fn harms_of_the_ledger(db: &Db) -> Result<(Vec<RowHarmed>, u64), Error> {
     let db = db.clone();
     let look = move || ledger::verify(&db, &VerifyOptions::default(), |_, _| {});
     let report = tokio::task::spawn_blocking(look).await.map_err(|_| Error::Panicked)??;
@@ -112,7 +118,7 @@ async fn harms_of_the_ledger(db: &Db) -> Result<Vec<RowHarmed>, Error> {
         let is_gone = matches!(fault.what, What::Missing | What::CheckpointMissing);
         RowHarmed { table, row, harm: if is_gone { "missing" } else { "changed" }.to_owned() }
     });
-    Ok(told.collect())
+    Ok((told.collect(), report.entries))
 }
 
 fn note_trouble(trouble: Trouble<'_>) {
@@ -143,10 +149,10 @@ mod tests {
             let write = db.write(move |tx| tx.append(Actor::Operator, None, fact.clone()).map(drop));
             write.await.unwrap();
         }
-        assert_eq!(harms_of_the_ledger(&db).await.unwrap(), []);
+        assert_eq!(harms_of_the_ledger(&db).await.unwrap(), (vec![], 3));
         db.drop_guards();
         db.tamper("UPDATE ledger_entry SET kind = 'api.called' WHERE seq = 2");
-        let found = harms_of_the_ledger(&db).await.unwrap();
+        let (found, _) = harms_of_the_ledger(&db).await.unwrap();
         let found: Vec<_> = found.iter().map(|one| (one.table.as_str(), one.row.as_str())).collect();
         assert_eq!(found, [("ledger_entry", "2")]);
     });
@@ -168,7 +174,7 @@ mod tests {
             "INSERT INTO ledger_entry (seq, id, at, kind, severity, actor, request, body, tree) SELECT 1000000000, \
              'evt_00000000000000000000000009', at, kind, severity, actor, request, body, tree FROM ledger_entry WHERE seq = 1",
         );
-        let found = harms_of_the_ledger(&db).await.unwrap();
+        let (found, _) = harms_of_the_ledger(&db).await.unwrap();
         assert_eq!(found.iter().map(|one| one.row.as_str()).collect::<Vec<_>>(), ["6", "2", "4", "5"]);
     });
 }

@@ -7,7 +7,7 @@ use storeward_events::staff::{StaffGroupsChanged, StaffLocked, StaffSessionsRevo
 use storeward_store::{Db, Tx};
 
 use super::members::{OWNER, find};
-use super::{Accounts, sql, sql_entrance};
+use super::{Accounts, sql, sql_entrance, told};
 use crate::error::Error;
 
 /// Members of this group may change others in the console. The command line puts the first one into it.
@@ -77,7 +77,7 @@ impl Change {
             }
             Change::EndSessions => end_all(tx, actor, staff)?,
             Change::Groups(Groups(groups)) => {
-                let before = sql_entrance::groups(tx, staff)?;
+                let before = told::groups_of(tx, staff)?;
                 let differs = before != *groups;
                 let owns = |groups: &[String]| groups.iter().any(|group| group == OWNER);
                 // While nobody is in it, whoever enrolled first is the owner: no admin may come to be so by this. Whoever is at
@@ -86,7 +86,6 @@ impl Change {
                     return Err(Error::LastOwner);
                 }
                 if differs {
-                    sql_entrance::set_groups(tx, staff, groups)?;
                     tx.append(actor, None, StaffGroupsChanged { staff, groups: groups.clone() })?;
                 }
                 differs
@@ -100,8 +99,8 @@ impl Change {
 }
 
 fn others_own(tx: &mut Tx<'_>, staff: StaffId) -> Result<bool, Error> {
-    let all = sql_entrance::all_groups(tx)?;
-    Ok(all.into_iter().any(|(member, group)| member != staff && group == OWNER))
+    let all = told::groups(tx)?;
+    Ok(all.into_iter().any(|(member, groups)| member != staff && groups.iter().any(|group| group == OWNER)))
 }
 
 /// Sessions at the console and at the gates, and what was about to become one.
@@ -125,7 +124,7 @@ impl Accounts {
     pub async fn change(&self, by: StaffId, member: StaffId, change: Change) -> Result<Changed, Error> {
         let changed = self.db.write(move |tx| {
             // Asked where it is done: whoever was taken out of the group a moment ago does nothing more.
-            if by == member || !sql_entrance::groups(tx, by)?.iter().any(|group| group == ADMINS) {
+            if by == member || !told::groups_of(tx, by)?.iter().any(|group| group == ADMINS) {
                 return Err(Error::NotAdmin);
             }
             change.make(tx, Actor::Staff { id: by }, member)

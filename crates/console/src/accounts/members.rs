@@ -9,7 +9,7 @@ use storeward_seal::DataKey;
 use storeward_store::{Db, Reader, Tx};
 
 use super::enrol::{Draft, Offer};
-use super::{sql, sql_entrance, sql_letters, sql_own};
+use super::{sql, sql_entrance, sql_letters, sql_own, told};
 use crate::error::Error;
 
 /// Members of staff that are listed at most; a shop has a few.
@@ -62,10 +62,9 @@ pub fn members_blocking(db: &Db) -> Result<Vec<Member>, Error> {
 /// All members with their groups, by name.
 pub fn all(reader: &mut Reader<'_>) -> Result<Vec<Member>, storeward_store::Error> {
     let mut members = sql::members(reader, MOST)?;
-    for (staff, group) in sql_entrance::all_groups(reader)? {
-        if let Some(member) = members.iter_mut().find(|member| member.id == staff) {
-            member.groups.push(group);
-        }
+    let mut groups = told::groups(reader)?;
+    for member in &mut members {
+        member.groups = groups.remove(&member.id).unwrap_or_default();
     }
     Ok(members)
 }
@@ -77,25 +76,22 @@ pub(super) const OWNER: &str = "owner";
 
 /// Who owns the shop: the group of that name, or whoever enrolled first while nobody is in it.
 pub fn owners(reader: &mut Reader<'_>) -> Result<Vec<StaffId>, storeward_store::Error> {
-    let members = all(reader)?;
-    let named = members.iter().filter(|member| member.groups.iter().any(|group| group == OWNER));
-    let named: Vec<StaffId> = named.map(|member| member.id).collect();
+    let named =
+        told::groups(reader)?.into_iter().filter(|(_, groups)| groups.iter().any(|group| group == OWNER));
+    let named: Vec<StaffId> = named.map(|(staff, _)| staff).collect();
     if !named.is_empty() {
         return Ok(named);
     }
-    let first = members.iter().min_by_key(|member| (member.enrolled_at, member.id));
-    Ok(first.map(|member| member.id).into_iter().collect())
+    Ok(told::first(reader)?.into_iter().collect())
 }
 
 /// The roles of a member towards customers' data: their groups. While nobody is in the group `owner`, whoever enrolled first
 /// is: a shop of one person works from its first day on, and no second person becomes owner unseen.
 pub fn roles_of(reader: &mut Reader<'_>, staff: StaffId) -> Result<Vec<String>, storeward_store::Error> {
-    let members = all(reader)?;
-    let has_owner = members.iter().any(|member| member.groups.iter().any(|group| group == OWNER));
-    let first = members.iter().min_by_key(|member| (member.enrolled_at, member.id)).map(|member| member.id);
-    let own = members.into_iter().find(|member| member.id == staff);
-    let mut roles = own.map(|member| member.groups).unwrap_or_default();
-    if !has_owner && first == Some(staff) {
+    let mut groups = told::groups(reader)?;
+    let has_owner = groups.values().flatten().any(|group| group == OWNER);
+    let mut roles = groups.remove(&staff).unwrap_or_default();
+    if !has_owner && told::first(reader)? == Some(staff) {
         roles.push(OWNER.to_owned());
     }
     Ok(roles)
@@ -130,7 +126,6 @@ pub fn remove_blocking(db: &Db, actor: Actor, who: &str) -> Result<StaffId, Erro
         end_all(tx, member)?;
         sql::delete_views(tx, member)?;
         sql_letters::delete(tx, member)?;
-        sql_entrance::set_groups(tx, member, &[])?;
         if !sql::delete_account(tx, member)? {
             return Err(Error::NoSuchMember);
         }

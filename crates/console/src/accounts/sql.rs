@@ -4,9 +4,11 @@ use storeward_base::{StaffId, Timestamp};
 use storeward_seal::totp::Step;
 use storeward_store::{Error, Reader, Tx, Value, params, statements};
 
+use super::bound::{ACCOUNT, OFFER, SESSION, account_fits};
 use super::members::Member;
 use super::sessions::{IDLE, Session, StaffSessionId};
 use super::sign_in::Credentials;
+use super::told;
 use super::views::{SavedView, ViewId};
 
 statements! {
@@ -72,7 +74,8 @@ pub fn insert_offer(
     totp_sealed: &[u8],
     expires_at: Timestamp,
 ) -> Result<(), Error> {
-    tx.execute(ADD_OFFER, params![token_hash, staff, totp_sealed, expires_at]).map(drop)
+    tx.execute(ADD_OFFER, params![token_hash, staff, totp_sealed, expires_at])?;
+    OFFER.bind(tx, params![token_hash])
 }
 
 pub fn forget_offers(tx: &mut Tx<'_>, now: Timestamp) -> Result<(), Error> {
@@ -84,6 +87,9 @@ pub fn offer(
     token_hash: &str,
     now: Timestamp,
 ) -> Result<Option<(StaffId, Vec<u8>, Timestamp)>, Error> {
+    if !OFFER.fits(reader, params![token_hash])? {
+        return Ok(None);
+    }
     reader.query_optional(FIND_OFFER, params![token_hash, now], |row| {
         Ok((row.get(0)?, row.get(1)?, row.get(2)?))
     })
@@ -95,16 +101,22 @@ pub fn delete_offers(tx: &mut Tx<'_>, staff: StaffId) -> Result<(), Error> {
 
 /// Whether the offer was open until now.
 pub fn use_offer(tx: &mut Tx<'_>, token_hash: &str, now: Timestamp) -> Result<bool, Error> {
-    tx.execute(USE_OFFER, params![token_hash, now]).map(|rows| rows == 1)
+    Ok(OFFER.fits(tx, params![token_hash])? && tx.execute(USE_OFFER, params![token_hash, now])? == 1)
 }
 
 pub fn insert_account(tx: &mut Tx<'_>, account: &NewAccount) -> Result<(), Error> {
-    tx.execute(ADD_ACCOUNT, &account.values()).map(drop)
+    tx.execute(ADD_ACCOUNT, &account.values())?;
+    ACCOUNT.bind(tx, params![account.id])
 }
 
 /// Gives somebody who was reset their account back; whether there is such a one.
 pub fn renew_account(tx: &mut Tx<'_>, account: &NewAccount) -> Result<bool, Error> {
-    tx.execute(RENEW_ACCOUNT, &account.values()).map(|rows| rows == 1)
+    // One that somebody else says was reset is nobody's to renew.
+    let is_renewed = account_fits(tx, account.id)? && tx.execute(RENEW_ACCOUNT, &account.values())? == 1;
+    if is_renewed {
+        ACCOUNT.bind(tx, params![account.id])?;
+    }
+    Ok(is_renewed)
 }
 
 impl NewAccount {
@@ -123,7 +135,12 @@ impl NewAccount {
 
 /// Whether there is such an account; what it signed in with is gone.
 pub fn reset_account(tx: &mut Tx<'_>, staff: StaffId, now: Timestamp) -> Result<bool, Error> {
-    tx.execute(RESET_ACCOUNT, params![staff, now, Vec::new()]).map(|rows| rows == 1)
+    let is_reset = tx.execute(RESET_ACCOUNT, params![staff, now, Vec::new()])? == 1;
+    if is_reset {
+        // By this the operator takes back an account that somebody changed in the database.
+        ACCOUNT.bind(tx, params![staff])?;
+    }
+    Ok(is_reset)
 }
 
 pub fn delete_account(tx: &mut Tx<'_>, staff: StaffId) -> Result<bool, Error> {
@@ -155,9 +172,18 @@ pub fn members(reader: &mut Reader<'_>, most: u32) -> Result<Vec<Member>, Error>
 }
 
 pub fn credentials(reader: &mut Reader<'_>, email: &str) -> Result<Option<Credentials>, Error> {
-    reader.query_optional(FIND_CREDENTIALS, params![email], |row| {
+    let found = reader.query_optional(FIND_CREDENTIALS, params![email], |row| {
         Ok(Credentials { staff: row.get(0)?, password_hash: row.get(1)?, totp_sealed: row.get(2)? })
-    })
+    })?;
+    match found {
+        Some(found) if is_in(reader, found.staff)? => Ok(Some(found)),
+        _ => Ok(None),
+    }
+}
+
+/// Whether an account is as Storeward wrote it, of somebody who is neither removed nor locked.
+pub fn is_in(reader: &mut Reader<'_>, staff: StaffId) -> Result<bool, Error> {
+    Ok(account_fits(reader, staff)? && !told::is_out(reader, staff)?)
 }
 
 /// Compare and set: whether the step is later than every one accepted before.
@@ -197,7 +223,8 @@ impl NewSession {
             self.expires_at,
             self.factor,
         ];
-        tx.execute(ADD_SESSION, values).map(drop)
+        tx.execute(ADD_SESSION, values)?;
+        SESSION.bind(tx, params![&self.token_hash])
     }
 }
 
@@ -208,9 +235,15 @@ pub fn session(
     now: Timestamp,
     idle_since: Timestamp,
 ) -> Result<Option<Session>, Error> {
-    reader.query_optional(FIND_SESSION, params![token_hash, now, idle_since], |row| {
+    let found = reader.query_optional(FIND_SESSION, params![token_hash, now, idle_since], |row| {
         Ok(Session { staff: row.get(0)?, name: row.get(1)?, seen_at: row.get(2)?, confirmed_at: row.get(3)? })
-    })
+    })?;
+    match found {
+        Some(found) if SESSION.fits(reader, params![token_hash])? && is_in(reader, found.staff)? => {
+            Ok(Some(found))
+        }
+        _ => Ok(None),
+    }
 }
 
 pub fn touch_session(tx: &mut Tx<'_>, token_hash: &str, now: Timestamp) -> Result<(), Error> {

@@ -3,14 +3,11 @@
 use storeward_base::{StaffId, Timestamp};
 use storeward_store::{Error, Reader, Tx, params, statements};
 
+use super::bound::{ACCOUNT, HAND_OVER, SESSION, account_fits};
 use super::sessions::StaffSessionId;
+use super::sql::is_in;
 
 statements! {
-    FIND_GROUPS = "SELECT name FROM staff_group WHERE staff = $1 ORDER BY name LIMIT 100";
-    ALL_GROUPS = "SELECT staff, name FROM staff_group ORDER BY staff, name LIMIT 10000";
-    ADD_GROUP = "INSERT INTO staff_group (staff, name) VALUES ($1, $2)";
-    DELETE_GROUPS = "DELETE FROM staff_group WHERE staff = $1";
-
     LOCK = "UPDATE staff_account SET locked_at = $2 WHERE id = $1 AND locked_at IS NULL";
     UNLOCK = "UPDATE staff_account SET locked_at = NULL WHERE id = $1 AND locked_at IS NOT NULL";
 
@@ -26,6 +23,7 @@ statements! {
                       JOIN staff_account a ON a.id = h.staff \
                       WHERE h.code_hash = $1 AND h.expires_at > $2 AND s.place IS NULL AND s.expires_at > $2 \
                       AND a.reset_at IS NULL AND a.locked_at IS NULL";
+    TOKEN_OF = "SELECT token_hash FROM staff_session WHERE id = $1 AND staff = $2 AND place IS NULL";
     USE_HAND_OVER = "DELETE FROM staff_hand_over WHERE code_hash = $1";
 
     ADD_AT_GATE = "INSERT INTO staff_session (token_hash, id, staff, label, address, created_at, seen_at, confirmed_at, \
@@ -39,31 +37,28 @@ statements! {
     END_AT_GATE = "DELETE FROM staff_session WHERE token_hash = $1 AND place = 'gate'";
 }
 
-pub fn groups(reader: &mut Reader<'_>, staff: StaffId) -> Result<Vec<String>, Error> {
-    reader.query_many(FIND_GROUPS, params![staff], |row| row.get(0))
-}
-
-/// Every member's, by member.
-pub fn all_groups(reader: &mut Reader<'_>) -> Result<Vec<(StaffId, String)>, Error> {
-    reader.query_many(ALL_GROUPS, params![], |row| Ok((row.get(0)?, row.get(1)?)))
-}
-
-pub fn set_groups(tx: &mut Tx<'_>, staff: StaffId, groups: &[String]) -> Result<(), Error> {
-    tx.execute(DELETE_GROUPS, params![staff])?;
-    for name in groups {
-        tx.execute(ADD_GROUP, params![staff, name])?;
-    }
-    Ok(())
-}
-
 /// Whether they were not locked before.
 pub fn lock(tx: &mut Tx<'_>, staff: StaffId, now: Timestamp) -> Result<bool, Error> {
-    tx.execute(LOCK, params![staff, now]).map(|rows| rows == 1)
+    changed(tx, staff, |tx| tx.execute(LOCK, params![staff, now]))
 }
 
 /// Whether they were locked before.
 pub fn unlock(tx: &mut Tx<'_>, staff: StaffId) -> Result<bool, Error> {
-    tx.execute(UNLOCK, params![staff]).map(|rows| rows == 1)
+    changed(tx, staff, |tx| tx.execute(UNLOCK, params![staff]))
+}
+
+/// Changes an account; one that is as it was written is bound anew, and no other becomes good by it.
+fn changed(
+    tx: &mut Tx<'_>,
+    staff: StaffId,
+    change: impl FnOnce(&mut Tx<'_>) -> Result<u64, Error>,
+) -> Result<bool, Error> {
+    let was_good = account_fits(tx, staff)?;
+    let is_changed = change(tx)? == 1;
+    if is_changed && was_good {
+        ACCOUNT.bind(tx, params![staff])?;
+    }
+    Ok(is_changed)
 }
 
 /// A session at the console as a hand-over needs it.
@@ -76,6 +71,9 @@ pub struct StandingRow {
 }
 
 pub fn standing(reader: &mut Reader<'_>, token: &str, staff: StaffId) -> Result<Option<StandingRow>, Error> {
+    if !SESSION.fits(reader, params![token])? || !is_in(reader, staff)? {
+        return Ok(None);
+    }
     reader.query_optional(FIND_STANDING, params![token, staff], |row| {
         Ok(StandingRow { id: row.get(0)?, factor: row.get(1)?, confirmed_at: row.get(2)? })
     })
@@ -100,7 +98,8 @@ pub fn insert_hand_over(
 ) -> Result<(), Error> {
     tx.execute(FORGET_HAND_OVERS, params![tx.now()])?;
     let values = params![code, row.session, row.staff, &row.challenge, &row.authority, expires_at];
-    tx.execute(ADD_HAND_OVER, values).map(drop)
+    tx.execute(ADD_HAND_OVER, values)?;
+    HAND_OVER.bind(tx, params![code])
 }
 
 /// Those of a member that were not taken yet.
@@ -111,6 +110,7 @@ pub fn delete_hand_overs(tx: &mut Tx<'_>, staff: StaffId) -> Result<(), Error> {
 /// Takes it, once; nothing where the session that it came from is over.
 pub fn take_hand_over(tx: &mut Tx<'_>, code: &str) -> Result<Option<HandOverRow>, Error> {
     let now = tx.now();
+    let is_ours = HAND_OVER.fits(tx, params![code])?;
     let found = tx.query_optional(FIND_HAND_OVER, params![code, now], |row| {
         Ok(HandOverRow {
             session: row.get(0)?,
@@ -122,7 +122,13 @@ pub fn take_hand_over(tx: &mut Tx<'_>, code: &str) -> Result<Option<HandOverRow>
         })
     })?;
     let taken = tx.execute(USE_HAND_OVER, params![code])? == 1;
-    Ok(found.filter(|_| taken))
+    let Some(found) = found.filter(|_| taken && is_ours) else { return Ok(None) };
+    // What it was shown in is the console's session.
+    let token: Option<String> =
+        tx.query_optional(TOKEN_OF, params![found.session, found.staff], |row| row.get(0))?;
+    let Some(token) = token else { return Ok(None) };
+    let stands = SESSION.fits(tx, params![&token])? && is_in(tx, found.staff)?;
+    Ok(Some(found).filter(|_| stands))
 }
 
 /// A session at the shop's host that is about to begin.
@@ -150,7 +156,8 @@ impl NewAtGate {
             from.factor.as_deref(),
             from.session,
         ];
-        tx.execute(ADD_AT_GATE, values).map(drop)
+        tx.execute(ADD_AT_GATE, values)?;
+        SESSION.bind(tx, params![&self.token_hash])
     }
 }
 
@@ -169,7 +176,7 @@ pub struct AtGateRow {
 }
 
 pub fn at_gate(reader: &mut Reader<'_>, token: &str, now: Timestamp) -> Result<Option<AtGateRow>, Error> {
-    reader.query_optional(FIND_AT_GATE, params![token, now], |row| {
+    let found = reader.query_optional(FIND_AT_GATE, params![token, now], |row| {
         Ok(AtGateRow {
             id: row.get(0)?,
             staff: row.get(1)?,
@@ -181,7 +188,13 @@ pub fn at_gate(reader: &mut Reader<'_>, token: &str, now: Timestamp) -> Result<O
             factor: row.get(7)?,
             told: row.get(8)?,
         })
-    })
+    })?;
+    match found {
+        Some(found) if SESSION.fits(reader, params![token])? && is_in(reader, found.staff)? => {
+            Ok(Some(found))
+        }
+        _ => Ok(None),
+    }
 }
 
 /// Whether nobody else wrote meanwhile.

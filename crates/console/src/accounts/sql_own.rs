@@ -3,8 +3,10 @@
 use storeward_base::{StaffId, Timestamp};
 use storeward_store::{Error, Reader, Row, Tx, params, statements};
 
+use super::bound::{ACCOUNT, PASSKEY, SESSION, account_fits};
 use super::passkeys::{PasskeyId, Purpose};
 use super::sessions::StaffSessionId;
+use super::sql::is_in;
 
 statements! {
     FIND_TOTP = "SELECT totp_sealed FROM staff_account WHERE id = $1 AND reset_at IS NULL";
@@ -42,6 +44,9 @@ statements! {
 }
 
 pub fn totp(reader: &mut Reader<'_>, staff: StaffId) -> Result<Option<Vec<u8>>, Error> {
+    if !is_in(reader, staff)? {
+        return Ok(None);
+    }
     reader.query_optional(FIND_TOTP, params![staff], |row| row.get(0))
 }
 
@@ -53,12 +58,25 @@ pub fn confirm_session(
     now: Timestamp,
     factor: &str,
 ) -> Result<bool, Error> {
-    tx.execute(CONFIRM_SESSION, params![old, new, now, factor]).map(|rows| rows == 1)
+    renewed(tx, (old, new), |tx| tx.execute(CONFIRM_SESSION, params![old, new, now, factor]))
 }
 
 /// The same where nothing was confirmed.
 pub fn move_session(tx: &mut Tx<'_>, old: &str, new: &str, now: Timestamp) -> Result<bool, Error> {
-    tx.execute(MOVE_SESSION, params![old, new, now]).map(|rows| rows == 1)
+    renewed(tx, (old, new), |tx| tx.execute(MOVE_SESSION, params![old, new, now]))
+}
+
+/// Changes a session that is as it was written, and binds it anew.
+fn renewed(
+    tx: &mut Tx<'_>,
+    (old, new): (&str, &str),
+    change: impl FnOnce(&mut Tx<'_>) -> Result<u64, Error>,
+) -> Result<bool, Error> {
+    let is_changed = SESSION.fits(tx, params![old])? && change(tx)? == 1;
+    if is_changed {
+        SESSION.bind(tx, params![new])?;
+    }
+    Ok(is_changed)
 }
 
 /// What a new password is held against.
@@ -70,6 +88,9 @@ pub struct Person {
 }
 
 pub fn person(reader: &mut Reader<'_>, staff: StaffId) -> Result<Option<Person>, Error> {
+    if !is_in(reader, staff)? {
+        return Ok(None);
+    }
     reader.query_optional(FIND_PERSON, params![staff], |row| {
         Ok(Person { name: row.get(0)?, email: row.get(1)?, password_hash: row.get(2)? })
     })
@@ -77,7 +98,11 @@ pub fn person(reader: &mut Reader<'_>, staff: StaffId) -> Result<Option<Person>,
 
 /// Whether the password was still the one that `known` is the hash of.
 pub fn set_password(tx: &mut Tx<'_>, staff: StaffId, hash: &str, known: &str) -> Result<bool, Error> {
-    tx.execute(SET_PASSWORD, params![staff, hash, known]).map(|rows| rows == 1)
+    let is_set = account_fits(tx, staff)? && tx.execute(SET_PASSWORD, params![staff, hash, known])? == 1;
+    if is_set {
+        ACCOUNT.bind(tx, params![staff])?;
+    }
+    Ok(is_set)
 }
 
 /// A session in its owner's list.
@@ -158,7 +183,8 @@ pub fn insert_passkey(tx: &mut Tx<'_>, row: &PasskeyRow, credential: &str) -> Re
         row.counter,
         row.created_at
     ];
-    tx.execute(ADD_PASSKEY, values).map(drop)
+    tx.execute(ADD_PASSKEY, values)?;
+    PASSKEY.bind(tx, params![row.id])
 }
 
 pub fn count_passkeys(reader: &mut Reader<'_>, staff: StaffId) -> Result<i64, Error> {
@@ -171,7 +197,12 @@ pub fn passkeys(reader: &mut Reader<'_>, staff: StaffId) -> Result<Vec<PasskeyRo
 
 /// One of somebody who was not reset.
 pub fn passkey_of(reader: &mut Reader<'_>, credential: &str) -> Result<Option<PasskeyRow>, Error> {
-    reader.query_optional(FIND_PASSKEY, params![credential], passkey)
+    match reader.query_optional(FIND_PASSKEY, params![credential], passkey)? {
+        Some(found) if PASSKEY.fits(reader, params![found.id])? && is_in(reader, found.staff)? => {
+            Ok(Some(found))
+        }
+        _ => Ok(None),
+    }
 }
 
 pub fn take_count(

@@ -8,6 +8,7 @@ mod bench;
 mod customers;
 mod data;
 mod enrolment;
+mod forged_rows;
 mod forgery;
 mod hostile;
 mod letters;

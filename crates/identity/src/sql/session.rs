@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use storeward_base::{CustomerId, Timestamp};
+use storeward_store::Column::{Number, Text};
 use storeward_store::jobs::{self, NewJob};
-use storeward_store::{Error, Reader, Row, Tx, params, statements};
+use storeward_store::{Bound, Error, Reader, Row, Tx, params, statements};
 
 use crate::model::{DeviceId, Level, SessionId};
 use crate::state::Door;
@@ -23,6 +24,9 @@ statements! {
     OF_CUSTOMER = "SELECT id, customer, device, level, amr, door, label_sealed, created_at, authenticated_at, \
                    stepped_up_at, seen_at, expires_at FROM customer_session \
                    WHERE customer = $1 AND expires_at > $2 AND seen_at > $3 ORDER BY seen_at DESC, id LIMIT 50";
+    FIND_BOUND = "SELECT id, token_hash, customer, device, level, amr, door, created_at, authenticated_at, stepped_up_at, \
+                  expires_at, tag FROM customer_session WHERE id = $1";
+    BIND = "UPDATE customer_session SET tag = $2 WHERE id = $1";
     TOUCH = "UPDATE customer_session SET seen_at = $2 WHERE id = $1 AND seen_at < $2";
     // Compare and set on the token: it changes with every change of assurance, once.
     RAISE = "UPDATE customer_session SET token_hash = $3, level = $4, amr = $5, authenticated_at = $6, \
@@ -54,6 +58,15 @@ statements! {
     DELETE_ENDED = "DELETE FROM customer_session_ended WHERE session = $1 AND customer = $2 AND how = $3";
     FORGET_ENDED = "DELETE FROM customer_session_ended WHERE ended_at <= $1";
 }
+
+/// By id: whose it is, by what browser it is held, and what was shown in it. A row that does not fit is as none.
+const SESSION: Bound = Bound {
+    table: "customer_session",
+    label: "customer_session/1",
+    columns: &[Text, Text, Text, Text, Number, Text, Text, Number, Number, Number, Number],
+    find: FIND_BOUND,
+    bind: BIND,
+};
 
 #[derive(Clone, Debug)]
 pub struct SessionRow {
@@ -104,7 +117,8 @@ pub fn insert(tx: &mut Tx<'_>, row: &SessionRow, token_hash: &str, network_mark:
         row.stepped_up_at,
         row.expires_at,
     ];
-    tx.execute(INSERT, values).map(drop)
+    tx.execute(INSERT, values)?;
+    SESSION.bind(tx, params![row.id])
 }
 
 /// A session that has not expired at `now` and was last seen after `idle_since`.
@@ -114,7 +128,8 @@ pub fn by_token(
     now: Timestamp,
     idle_since: Timestamp,
 ) -> Result<Option<SessionRow>, Error> {
-    reader.query_optional(BY_TOKEN, params![token_hash, now, idle_since], session)
+    let found = reader.query_optional(BY_TOKEN, params![token_hash, now, idle_since], session)?;
+    if_bound(reader, found)
 }
 
 pub fn by_id(
@@ -123,7 +138,15 @@ pub fn by_id(
     now: Timestamp,
     idle_since: Timestamp,
 ) -> Result<Option<SessionRow>, Error> {
-    reader.query_optional(BY_ID, params![id, now, idle_since], session)
+    let found = reader.query_optional(BY_ID, params![id, now, idle_since], session)?;
+    if_bound(reader, found)
+}
+
+fn if_bound(reader: &mut Reader<'_>, found: Option<SessionRow>) -> Result<Option<SessionRow>, Error> {
+    match found {
+        Some(found) if SESSION.fits(reader, params![found.id])? => Ok(Some(found)),
+        _ => Ok(None),
+    }
 }
 
 pub fn of_customer(
@@ -152,7 +175,11 @@ pub struct Raise {
 
 pub fn raise(tx: &mut Tx<'_>, raise: &Raise) -> Result<bool, Error> {
     let values = params![raise.id, &raise.old_hash, &raise.new_hash, raise.level, &raise.amr, raise.at];
-    tx.execute(RAISE, values).map(|rows| rows == 1)
+    let is_raised = SESSION.fits(tx, params![raise.id])? && tx.execute(RAISE, values)? == 1;
+    if is_raised {
+        SESSION.bind(tx, params![raise.id])?;
+    }
+    Ok(is_raised)
 }
 
 pub fn delete(tx: &mut Tx<'_>, id: SessionId, customer: CustomerId) -> Result<bool, Error> {

@@ -1,0 +1,34 @@
+//! Rows of a version that bound none get their tags once: a file beside the key files, where whoever writes the database cannot come,
+//! says that it is over with rows without one.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+
+use storeward_console::Console;
+use storeward_store::Db;
+
+use crate::Done;
+use crate::data::DataDir;
+use crate::failure::{Context, IoContext};
+
+const MARK: &str = "keys/rows-bound";
+
+/// Where `keys/` cannot be written, nothing is bound: it could not be said that it is over.
+pub fn bind_old(data: &DataDir, db: &Db) -> Done {
+    let (mark, begun) = (data.join(MARK), data.join(&format!("{MARK}.new")));
+    if mark.exists() {
+        return Ok(());
+    }
+    let made = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&begun);
+    let Ok(file) = made else { return Ok(()) };
+    // On a thread of its own: a word may run inside of a runtime.
+    let bound = std::thread::scope(|scope| scope.spawn(|| Console::bind_old_blocking(db)).join());
+    bound.unwrap_or(Err(storeward_store::Error::Panicked)).context("the staff's rows")?;
+    let keep = || -> io::Result<()> {
+        file.sync_all()?;
+        fs::rename(&begun, &mark)?;
+        mark.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+    };
+    keep().doing("keys/rows-bound")
+}
