@@ -226,12 +226,12 @@ impl Console {
         accounts::change_blocking(db, actor, who, change)
     }
 
-    /// Deletes a member with everything that is theirs; the ledger stays.
     /// Binds accounts and passkeys of a version that bound none ([`accounts::bind_old_blocking`]); how many.
     pub fn bind_old_blocking(db: &Db) -> Result<u64, storeward_store::Error> {
         accounts::bind_old_blocking(db)
     }
 
+    /// Deletes a member with everything that is theirs; the ledger stays.
     pub fn remove_member_blocking(db: &Db, actor: Actor, who: &str) -> Result<StaffId, Error> {
         accounts::remove_blocking(db, actor, who)
     }

@@ -14,6 +14,7 @@ mod contained;
 mod doors;
 mod elsewhere;
 mod fake_shop;
+mod forged;
 mod heat;
 mod imported;
 mod json_shop;
