@@ -7,7 +7,7 @@ use storeward_seal::totp::TotpSecret;
 use storeward_store::both_engines;
 use storeward_store::testing::blocking;
 
-use super::bench::{Bench, MIGRATIONS, PASSWORD, enrol_form};
+use super::bench::{Bench, EMAIL, MIGRATIONS, PASSWORD, enrol_form};
 
 async fn members(bench: &Bench) -> Vec<storeward_console::Member> {
     let db = (*bench.db).clone();
@@ -106,8 +106,7 @@ both_engines!(an_account_that_somebody_changed_signs_in_no_more, MIGRATIONS, asy
     ] {
         bench.db.tamper(&format!("UPDATE staff_account SET {change}"));
         let code = bench.next_code(&secret);
-        let email = super::bench::EMAIL;
-        assert_eq!(bench.browser().sign_in(email, PASSWORD, &code).await.status, 403, "{change}");
+        assert_eq!(bench.browser().sign_in(EMAIL, PASSWORD, &code).await.status, 403, "{change}");
         assert_eq!(ada.get("/").await.status, 303, "{change}");
         // The operator takes it back.
         let (db, key) = ((*bench.db).clone(), bench.key.clone());
@@ -116,7 +115,7 @@ both_engines!(an_account_that_somebody_changed_signs_in_no_more, MIGRATIONS, asy
         let path = blocking(reset).await.unwrap().path.expose().clone();
         let page = ada.get(&path).await;
         let fresh = TotpSecret::from_base32(&page.attribute("data-copy=\"")).unwrap();
-        let form = enrol_form(&page.csrf(), email, PASSWORD, &bench.next_code(&fresh));
+        let form = enrol_form(&page.csrf(), EMAIL, PASSWORD, &bench.next_code(&fresh));
         assert_eq!(ada.post(&path, &form).await.status, 303, "{change}");
     }
 });
@@ -180,7 +179,7 @@ both_engines!(rows_of_an_earlier_version_are_bound_once, MIGRATIONS, async |db| 
     bench.db.tamper("UPDATE staff_account SET tag = NULL");
     let sign_in = async || {
         let code = bench.next_code(&secret);
-        bench.browser().sign_in(super::bench::EMAIL, PASSWORD, &code).await.status
+        bench.browser().sign_in(EMAIL, PASSWORD, &code).await.status
     };
     assert_eq!(sign_in().await, 403);
     assert_eq!(bind().await, 1);

@@ -52,9 +52,11 @@ both_engines!(a_session_of_whoever_writes_the_database_is_none, MIGRATIONS, asyn
     let mut thief = eve(&bench).await;
     let (stolen, thiefs) = (hash_of(&thief), thief.cookies.clone());
     let ours = bench.customer(EMAIL).await;
+    assert!(owner.is_signed_in().await);
     // The thief's own token, on a copy of the owner's row, with its tag.
     bench.db.tamper(&format!("DELETE FROM customer_session WHERE token_hash = '{stolen}'"));
     assert!(!thief.is_signed_in().await);
+    assert!(owner.is_signed_in().await);
     bench.db.tamper("CREATE TABLE forged AS SELECT * FROM customer_session");
     bench.db.tamper(&format!(
         "UPDATE forged SET id = 'csess_00000000000000000000000001', token_hash = '{stolen}'"
@@ -63,6 +65,7 @@ both_engines!(a_session_of_whoever_writes_the_database_is_none, MIGRATIONS, asyn
     thief.cookies = thiefs;
     let page = thief.get(ACCOUNT).await;
     assert_eq!(page.status, 303, "{}", page.body);
+    bench.db.tamper(&format!("DELETE FROM customer_session WHERE token_hash = '{stolen}'"));
     assert!(owner.is_signed_in().await);
     let jar = owner.cookies.clone();
     for change in
