@@ -37,6 +37,15 @@ impl Bound {
         Ok(reader.row_key(self.table)?.fits(tag.as_deref(), self.label, &columns))
     }
 
+    /// The same of several, in their order.
+    pub fn fitting(
+        &self,
+        reader: &mut Reader<'_>,
+        keys: impl IntoIterator<Item = Vec<Value>>,
+    ) -> Result<Vec<bool>, Error> {
+        keys.into_iter().map(|key| self.fits(reader, &key)).collect()
+    }
+
     /// Binds the row as it lies there now. Whoever calls it has written all of it, or seen before that it fits.
     pub fn bind(&self, tx: &mut Tx<'_>, key: &[Value]) -> Result<(), Error> {
         let Some((columns, _)) = self.found(tx, key)? else { return Ok(()) };

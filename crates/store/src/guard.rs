@@ -1,8 +1,9 @@
 //! What a reader holds the database's rows against: keys that are not in it.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
+use storeward_events::Record;
 use storeward_seal::{Hash, PseudonymKey, RowKey, VerifierKey};
 
 /// Entries of the ledger that are remembered as proven.
@@ -14,11 +15,20 @@ pub(crate) struct Guard {
     verifiers: Vec<VerifierKey>,
     /// By number, the leaf that was once under a signed head: it stays there for ever.
     proven: Mutex<HashMap<u64, Hash>>,
+    told: Mutex<HashMap<&'static str, Told>>,
+}
+
+/// The believed entries of one kind, the oldest first.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Told {
+    /// Up to this number the ledger was read for them, under a head whose signature counts.
+    pub(crate) upto: u64,
+    pub(crate) entries: Vec<(u64, Arc<Record>)>,
 }
 
 impl Guard {
     pub(crate) fn new(rows: PseudonymKey, verifiers: Vec<VerifierKey>) -> Self {
-        Guard { rows, verifiers, proven: Mutex::default() }
+        Guard { rows, verifiers, proven: Mutex::default(), told: Mutex::default() }
     }
 
     pub(crate) fn row_key(&self, table: &str) -> RowKey {
@@ -39,5 +49,20 @@ impl Guard {
             proven.clear();
         }
         proven.insert(seq, leaf);
+    }
+
+    /// What is known of a kind: nothing before the first look.
+    pub(crate) fn told(&self, kind: &str) -> Told {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).get(kind).cloned().unwrap_or_default()
+    }
+
+    /// Keeps what was found between `from` and `found.upto`, unless somebody else has looked meanwhile.
+    pub(crate) fn note_told(&self, kind: &'static str, from: u64, found: Told) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = told.entry(kind).or_default();
+        if known.upto == from && found.upto > from {
+            known.upto = found.upto;
+            known.entries.extend(found.entries);
+        }
     }
 }

@@ -3,45 +3,47 @@
 //! nobody else it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use storeward_base::{PageSize, StaffId};
+use storeward_base::StaffId;
 use storeward_events::{Event, Record};
-use storeward_store::ledger::{self, Filter};
-use storeward_store::{Error, Reader};
+use storeward_store::{Error, Reader, ledger};
 
-/// Every entry of a kind, the newest first.
-fn entries(reader: &mut Reader<'_>, kind: &str) -> Result<Vec<(u64, Record)>, Error> {
-    let mut filter = Filter { kind_prefix: Some(kind.to_owned()), ..Filter::default() };
-    let mut all = Vec::new();
-    loop {
-        let page = ledger::believed(reader, &filter, PageSize::new(PageSize::MAX))?;
-        all.extend(page.rows);
-        filter.before = page.next;
-        if filter.before.is_none() {
-            return Ok(all);
-        }
+/// What is remembered of the ledger while the program runs: few entries for ever.
+const KINDS: &[&str] =
+    &["staff.enrolled", "staff.groups_changed", "staff.locked", "staff.removed", "staff.unlocked"];
+
+/// What the ledger says of everybody, the oldest first.
+struct Said(Vec<(u64, Arc<Record>)>);
+
+impl Said {
+    fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
+        ledger::told(reader, KINDS).map(Said)
     }
-}
 
-fn removed(reader: &mut Reader<'_>) -> Result<BTreeSet<StaffId>, Error> {
-    let all = entries(reader, "staff.removed")?.into_iter();
-    Ok(all
-        .filter_map(|(_, record)| match record.event {
+    fn events(&self) -> impl DoubleEndedIterator<Item = &Event> {
+        self.0.iter().map(|(_, record)| &record.event)
+    }
+
+    fn removed(&self) -> BTreeSet<StaffId> {
+        let removed = self.events().filter_map(|event| match event {
             Event::StaffRemoved(fact) => Some(fact.staff),
             _ => None,
-        })
-        .collect())
+        });
+        removed.collect()
+    }
 }
 
 /// The groups of everybody who was put into any and was not removed, in order.
 pub fn groups(reader: &mut Reader<'_>) -> Result<BTreeMap<StaffId, Vec<String>>, Error> {
+    let said = Said::read(reader)?;
     let mut last: BTreeMap<StaffId, Vec<String>> = BTreeMap::new();
-    for (_, record) in entries(reader, "staff.groups_changed")? {
-        if let Event::StaffGroupsChanged(fact) = record.event {
-            last.entry(fact.staff).or_insert(fact.groups);
+    for event in said.events() {
+        if let Event::StaffGroupsChanged(fact) = event {
+            last.insert(fact.staff, fact.groups.clone());
         }
     }
-    let removed = removed(reader)?;
+    let removed = said.removed();
     last.retain(|staff, groups| !groups.is_empty() && !removed.contains(staff));
     Ok(last)
 }
@@ -53,29 +55,24 @@ pub fn groups_of(reader: &mut Reader<'_>, staff: StaffId) -> Result<Vec<String>,
 
 /// Whoever enrolled first and was not removed.
 pub fn first(reader: &mut Reader<'_>) -> Result<Option<StaffId>, Error> {
-    let removed = removed(reader)?;
-    let all = entries(reader, "staff.enrolled")?.into_iter().rev();
-    Ok(all
-        .filter_map(|(_, record)| match record.event {
-            Event::StaffEnrolled(fact) => Some(fact.staff),
-            _ => None,
-        })
-        .find(|staff| !removed.contains(staff)))
+    let said = Said::read(reader)?;
+    let removed = said.removed();
+    let mut enrolled = said.events().filter_map(|event| match event {
+        Event::StaffEnrolled(fact) => Some(fact.staff),
+        _ => None,
+    });
+    Ok(enrolled.find(|staff| !removed.contains(staff)))
 }
 
 /// Whether the ledger says that somebody was removed, or locked and not unlocked since: also where an old row was put back.
 pub fn is_out(reader: &mut Reader<'_>, staff: StaffId) -> Result<bool, Error> {
-    if removed(reader)?.contains(&staff) {
-        return Ok(true);
-    }
-    let last = |found: Vec<(u64, Record)>| {
-        let his = |event: &Event| match event {
-            Event::StaffLocked(fact) => fact.staff == staff,
-            Event::StaffUnlocked(fact) => fact.staff == staff,
-            _ => false,
-        };
-        found.into_iter().find(|(_, record)| his(&record.event)).map_or(0, |(seq, _)| seq)
-    };
-    let locked = last(entries(reader, "staff.locked")?);
-    Ok(locked > 0 && locked > last(entries(reader, "staff.unlocked")?))
+    let said = Said::read(reader)?;
+    // Whoever was removed never comes back under the same id.
+    let last = said.events().rev().find_map(|event| match event {
+        Event::StaffRemoved(fact) if fact.staff == staff => Some(true),
+        Event::StaffLocked(fact) if fact.staff == staff => Some(true),
+        Event::StaffUnlocked(fact) if fact.staff == staff => Some(false),
+        _ => None,
+    });
+    Ok(last == Some(true))
 }

@@ -155,7 +155,11 @@ pub fn of_customer(
     now: Timestamp,
     idle_since: Timestamp,
 ) -> Result<Vec<SessionRow>, Error> {
-    reader.query_many(OF_CUSTOMER, params![customer, now, idle_since], session)
+    let mut rows = reader.query_many(OF_CUSTOMER, params![customer, now, idle_since], session)?;
+    let fits = SESSION.fitting(reader, rows.iter().map(|row| params![row.id].to_vec()))?;
+    let mut fits = fits.into_iter();
+    rows.retain(|_| fits.next() == Some(true));
+    Ok(rows)
 }
 
 pub fn touch(tx: &mut Tx<'_>, id: SessionId, now: Timestamp) -> Result<(), Error> {

@@ -1,13 +1,17 @@
 //! Entries as they are acted on: only those that are in the signed tree. Whoever writes the database can add rows behind the head and
 //! change those before it; nobody who holds no key can make one of them fit.
 
+use std::sync::Arc;
+
 use storeward_base::{Page, PageSize};
 use storeward_events::Record;
 use storeward_seal::{Hash, merkle};
 
 use super::query::{Filter, Head, search_statement};
-use super::{head, prove_inclusion_in};
-use crate::{Error, Reader};
+use super::{head, prove_inclusion_in, to_column};
+use crate::guard::Told;
+use crate::statements::FIND_ENTRIES_OF_KIND;
+use crate::{Error, Reader, params};
 
 /// As [`super::search`], for whoever does something because the ledger says so: entries that the head does not count, that are not
 /// under its signature, or whose columns say something else than their words are left out. A page may be short and still have a
@@ -32,13 +36,46 @@ pub fn believed(
         if !proof.holds(reader, seq, &body)? {
             continue;
         }
-        let record = Record::from_bytes(&body)
-            .map_err(|_| Error::Ledger(format!("entry {seq} cannot be read; it was changed")))?;
+        let record = record_of(seq, &body)?;
         if filter.fits(&record) {
             kept.push((seq, record));
         }
     }
     Ok(Page { rows: kept, next })
+}
+
+fn record_of(seq: u64, body: &[u8]) -> Result<Record, Error> {
+    Record::from_bytes(body).map_err(|_| Error::Ledger(format!("entry {seq} cannot be read; it was changed")))
+}
+
+/// Entries read in one go.
+const AT_ONCE: u32 = 1000;
+
+/// Every believed entry of these kinds, the oldest first: for facts of which there are few for ever and which are asked for again and
+/// again. What was found is remembered for as long as the program runs, also where its row is taken away or changed afterwards, so
+/// that only what came since is read.
+pub fn told(reader: &mut Reader<'_>, kinds: &[&'static str]) -> Result<Vec<(u64, Arc<Record>)>, Error> {
+    let guard = reader.guard()?;
+    let mut proof = Proof { head: head(reader)?, is_checked: false };
+    let counted = proof.head.size.max(reader.counted());
+    let mut all = Vec::new();
+    for kind in kinds {
+        let known = guard.told(kind);
+        all.extend(known.entries);
+        if known.upto >= counted {
+            continue;
+        }
+        let fresh = proof.of_kind(reader, kind, (known.upto, counted))?;
+        // What a write reads may yet be taken back.
+        if reader.counted() == 0 {
+            proof.check(reader)?;
+            let found = Told { upto: counted, entries: fresh.clone() };
+            guard.note_told(kind, known.upto, found);
+        }
+        all.extend(fresh);
+    }
+    all.sort_by_key(|(seq, _)| *seq);
+    Ok(all)
 }
 
 /// What entries are held against.
@@ -58,15 +95,53 @@ impl Proof {
             // Written by this very transaction: whoever had put a row there would have stopped it.
             return Ok(seq <= reader.counted());
         }
-        if !self.is_checked {
-            self.head.check(guard.verifiers()).map_err(Error::Ledger)?;
-            self.is_checked = true;
-        }
+        self.check(reader)?;
         let holds = self.includes(reader, seq, &leaf)?;
         if holds {
             guard.note_proven(seq, leaf);
         }
         Ok(holds)
+    }
+
+    /// Whether the head's signature counts; once.
+    fn check(&mut self, reader: &Reader<'_>) -> Result<(), Error> {
+        if !self.is_checked {
+            self.head.check(reader.guard()?.verifiers()).map_err(Error::Ledger)?;
+            self.is_checked = true;
+        }
+        Ok(())
+    }
+
+    /// Those of one kind behind `after`, up to `last`.
+    fn of_kind(
+        &mut self,
+        reader: &mut Reader<'_>,
+        kind: &str,
+        (mut after, last): (u64, u64),
+    ) -> Result<Vec<(u64, Arc<Record>)>, Error> {
+        let mut kept = Vec::new();
+        loop {
+            let values = params![kind, to_column(after), AT_ONCE];
+            let rows: Vec<(u64, Vec<u8>)> =
+                reader.query_many(FIND_ENTRIES_OF_KIND, values, |row| Ok((row.get(0)?, row.get(1)?)))?;
+            let is_full = rows.len() == usize::try_from(AT_ONCE).unwrap_or(usize::MAX);
+            for (seq, body) in rows {
+                if seq > last {
+                    return Ok(kept);
+                }
+                after = seq;
+                if !self.holds(reader, seq, &body)? {
+                    continue;
+                }
+                let record = record_of(seq, &body)?;
+                if record.event.kind() == kind {
+                    kept.push((seq, Arc::new(record)));
+                }
+            }
+            if !is_full {
+                return Ok(kept);
+            }
+        }
     }
 
     fn includes(&self, reader: &mut Reader<'_>, seq: u64, leaf: &Hash) -> Result<bool, Error> {

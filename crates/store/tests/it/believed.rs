@@ -86,3 +86,61 @@ both_engines!(a_write_believes_what_it_wrote_itself, async |db| {
     });
     assert_eq!(seen.await, Ok(2));
 });
+
+const STARTED: &[&str] = &["system.started", "system.stopped"];
+
+async fn told(db: &TestDb) -> Result<Vec<u64>, Error> {
+    let rows = db.read(|reader| ledger::told(reader, STARTED)).await?;
+    Ok(rows.into_iter().map(|(seq, _)| seq).collect())
+}
+
+// Groups of the staff came back to what they were before, once the entries that changed them were deleted.
+both_engines!(what_was_told_once_stays_told_whatever_becomes_of_its_rows, async |db| {
+    append(&db, 3).await;
+    assert_eq!(told(&db).await, Ok(vec![1, 2, 3]));
+    db.drop_guards();
+    let forged = body(&db, ID, "forged");
+    db.tamper("DELETE FROM ledger_entry WHERE seq = 1");
+    db.tamper(&format!("UPDATE ledger_entry SET body = {forged} WHERE seq = 2"));
+    db.tamper("UPDATE ledger_entry SET kind = 'api.called' WHERE seq = 3");
+    assert_eq!(told(&db).await, Ok(vec![1, 2, 3]));
+    // What is new is read, and what somebody put behind the head or in the place of what was deleted is not.
+    append(&db, 1).await;
+    for seq in [1, 1_000_000_000] {
+        db.tamper(&format!(
+            "INSERT INTO ledger_entry (seq, id, at, kind, severity, actor, request, body, tree) SELECT {seq}, \
+             'evt_0000000000000000{seq:010}', at, kind, severity, actor, request, {forged}, tree FROM ledger_entry WHERE seq = 4"
+        ));
+    }
+    for _ in 0..2 {
+        assert_eq!(told(&db).await, Ok(vec![1, 2, 3, 4]));
+    }
+    append(&db, 1).await;
+    assert_eq!(told(&db).await, Ok(vec![1, 2, 3, 4, 5]));
+});
+
+both_engines!(under_a_head_that_nobody_signed_nothing_is_told_nor_passed_over, async |db| {
+    append(&db, 2).await;
+    assert_eq!(told(&db).await, Ok(vec![1, 2]));
+    // A head that says it goes further would have the next entries passed over for good.
+    db.drop_guards();
+    db.tamper("UPDATE ledger_head SET size = 90");
+    assert!(matches!(told(&db).await, Err(Error::Ledger(_))));
+    db.tamper("UPDATE ledger_head SET size = 2");
+    append(&db, 1).await;
+    assert_eq!(told(&db).await, Ok(vec![1, 2, 3]));
+});
+
+both_engines!(what_a_write_took_back_was_never_told, async |db| {
+    append(&db, 1).await;
+    assert_eq!(told(&db).await, Ok(vec![1]));
+    let write = db.write(|tx| -> Result<(), Error> {
+        tx.append(storeward_base::Actor::System, None, started("2"))?;
+        assert_eq!(ledger::told(tx, STARTED)?.len(), 2);
+        Err(Error::NoRow)
+    });
+    assert_eq!(write.await, Err(Error::NoRow));
+    assert_eq!(told(&db).await, Ok(vec![1]));
+    append(&db, 1).await;
+    assert_eq!(told(&db).await, Ok(vec![1, 2]));
+});
