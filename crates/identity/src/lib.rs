@@ -63,6 +63,15 @@ pub use verbs::standing::Standing;
 pub use verbs::{BackOffice, FirstFactor, Identity, IdentityParts};
 pub use visit::Visit;
 
+/// Gives rows of a version that bound none their tags; how many. The caller sees to it that this happens once: see
+/// [`sql::bound::bind_old`]. Panics inside of a runtime.
+pub fn bind_old_blocking(db: &storeward_store::Db) -> Result<u64, storeward_store::Error> {
+    db.write_blocking(|tx| {
+        tx.commit_silent("whoever has an account keeps it as it is");
+        sql::bound::bind_old(tx)
+    })
+}
+
 /// The tables of customers' accounts.
 pub const MIGRATIONS: &[storeward_store::Migration] = &[
     storeward_store::Migration {
@@ -119,5 +128,10 @@ pub const MIGRATIONS: &[storeward_store::Migration] = &[
         domain: "identity",
         number: 11,
         sql: include_str!("../migrations/0011_bound.sql"),
+    },
+    storeward_store::Migration {
+        domain: "identity",
+        number: 12,
+        sql: include_str!("../migrations/0012_bound_accounts.sql"),
     },
 ];

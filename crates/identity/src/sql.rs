@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod activity;
+pub mod bound;
 pub mod device;
 pub mod factor;
 pub mod flow;
@@ -19,6 +20,7 @@ pub mod wait;
 pub const STATEMENTS: &[&[&str]] = &[
     account::STATEMENTS,
     activity::STATEMENTS,
+    bound::STATEMENTS,
     device::STATEMENTS,
     factor::STATEMENTS,
     flow::STATEMENTS,

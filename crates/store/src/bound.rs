@@ -37,7 +37,29 @@ impl Bound {
         Ok(reader.row_key(self.table)?.fits(tag.as_deref(), self.label, &columns))
     }
 
-    /// The same of several, in their order.
+    /// The tag of a row that is about to be written: what `find` will answer of it, before the tag.
+    pub fn tag_of(&self, reader: &Reader<'_>, values: &[Value]) -> Result<Value, Error> {
+        let columns: Vec<Vec<u8>> = values.iter().map(bytes_of_value).collect();
+        let columns: Vec<&[u8]> = columns.iter().map(Vec::as_slice).collect();
+        Ok(reader.row_key(self.table)?.tag(self.label, &columns).to_vec().into())
+    }
+
+    /// Changes a row and binds it anew, if it was as it was bound; no other becomes good by it.
+    pub fn change<T>(
+        &self,
+        tx: &mut Tx<'_>,
+        key: &[Value],
+        change: impl FnOnce(&mut Tx<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let was_good = self.fits(tx, key)?;
+        let done = change(tx)?;
+        if was_good {
+            self.bind(tx, key)?;
+        }
+        Ok(done)
+    }
+
+    /// Whether rows fit, in the order of their keys.
     pub fn fitting(
         &self,
         reader: &mut Reader<'_>,
@@ -58,11 +80,26 @@ impl Bound {
 
     fn found(&self, reader: &mut Reader<'_>, key: &[Value]) -> Result<Option<Found>, Error> {
         reader.query_optional(self.find, key, |row| {
-            let columns =
-                self.columns.iter().enumerate().map(|(index, column)| bytes_of(row, index, *column));
-            Ok((columns.collect::<Result<_, _>>()?, row.get(self.columns.len())?))
+            Ok((columns_of(row, self.columns)?, row.get(self.columns.len())?))
         })
     }
+}
+
+/// The first columns of a row, as they are tagged.
+pub fn columns_of(row: &Row<'_>, columns: &[Column]) -> Result<Vec<Vec<u8>>, Error> {
+    columns.iter().enumerate().map(|(index, column)| bytes_of(row, index, *column)).collect()
+}
+
+/// As [`bytes_of`] has it once it is written.
+fn bytes_of_value(value: &Value) -> Vec<u8> {
+    let bytes = match value {
+        Value::Null => return Vec::new(),
+        Value::Integer(number) => number.to_be_bytes().to_vec(),
+        Value::Real(number) => number.to_be_bytes().to_vec(),
+        Value::Text(text) => text.clone().into_bytes(),
+        Value::Blob(bytes) => bytes.clone(),
+    };
+    [&[1], bytes.as_slice()].concat()
 }
 
 /// An empty column is another one than one of length 0.

@@ -23,8 +23,9 @@ pub fn bind_old(data: &DataDir, db: &Db) -> Done {
     let made = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&begun);
     let Ok(file) = made else { return Ok(()) };
     // On a thread of its own: a word may run inside of a runtime.
-    let bound = std::thread::scope(|scope| scope.spawn(|| Console::bind_old_blocking(db)).join());
-    bound.unwrap_or(Err(storeward_store::Error::Panicked)).context("the staff's rows")?;
+    let bind = || Console::bind_old_blocking(db).and_then(|_| storeward_identity::bind_old_blocking(db));
+    let bound = std::thread::scope(|scope| scope.spawn(bind).join());
+    bound.unwrap_or(Err(storeward_store::Error::Panicked)).context("rows of an earlier version")?;
     let keep = || -> io::Result<()> {
         file.sync_all()?;
         fs::rename(&begun, &mark)?;

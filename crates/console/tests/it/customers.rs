@@ -13,6 +13,19 @@ statements! {
                VALUES ($1, $2, 'totp', $3, 0, $4)";
 }
 
+/// An app that a customer added, as if it had always been theirs.
+async fn add_app(bench: &Bench, customer: storeward_base::CustomerId, at: i64) {
+    let id = storeward_identity::FactorId::at(Timestamp::from_seconds(at), &SystemEntropy);
+    let write = move |tx: &mut Tx<'_>| -> Result<(), storeward_store::Error> {
+        tx.commit_silent("of a test");
+        tx.execute(ADD_APP, params![id, customer, vec![0_u8; 8], Timestamp::from_seconds(at)]).map(drop)
+    };
+    bench.db.write(write).await.unwrap();
+    bench.db.tamper("UPDATE customer_account SET tag = NULL");
+    let db = (*bench.db).clone();
+    storeward_store::testing::blocking(move || storeward_identity::bind_old_blocking(&db)).await.unwrap();
+}
+
 async fn find(browser: &mut Browser<'_>, address: &str) -> Answer {
     let csrf = browser.get("/customers").await.csrf();
     browser.post("/customers/find", &format!("csrf={csrf}&address={}", address.replace('@', "%40"))).await
@@ -168,12 +181,7 @@ both_engines!(a_lost_factor_is_taken_away_at_the_console, MIGRATIONS, async |db|
     let (mut browser, secret) = bench.enrolled().await;
     let page = format!("/customers/{customer}");
     for at in [1, 2] {
-        let id = storeward_identity::FactorId::at(Timestamp::from_seconds(at), &SystemEntropy);
-        let write = move |tx: &mut Tx<'_>| -> Result<(), storeward_store::Error> {
-            tx.commit_silent("of a test");
-            tx.execute(ADD_APP, params![id, customer, vec![0_u8; 8], Timestamp::from_seconds(at)]).map(drop)
-        };
-        bench.db.write(write).await.unwrap();
+        add_app(&bench, customer, at).await;
     }
     let shown = browser.get(&page).await;
     assert_eq!(shown.body.matches("value=\"take_factor\"").count(), 2, "{}", shown.body);
@@ -220,12 +228,7 @@ both_engines!(a_member_of_the_shop_is_let_into_its_back_office, MIGRATIONS, asyn
     assert_eq!(answer.status, 422, "nothing was compared: {}", answer.body);
     // The member adds an app, and rings. While they talk, a thief adds another one.
     let add = async |at: i64| {
-        let id = storeward_identity::FactorId::at(Timestamp::from_seconds(at), &SystemEntropy);
-        let write = move |tx: &mut Tx<'_>| -> Result<(), storeward_store::Error> {
-            tx.commit_silent("of a test");
-            tx.execute(ADD_APP, params![id, customer, vec![0_u8; 8], Timestamp::from_seconds(at)]).map(drop)
-        };
-        bench.db.write(write).await.unwrap();
+        add_app(&bench, customer, at).await;
     };
     add(1).await;
     let compared = browser.get(&page).await;

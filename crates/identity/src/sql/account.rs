@@ -3,12 +3,13 @@
 use storeward_base::{CustomerId, Language, Timestamp};
 use storeward_store::{Error, Reader, Row, Tx, params, statements};
 
+use super::bound;
 use crate::model::{Doors, SessionId};
 
 statements! {
     INSERT = "INSERT INTO customer_account (id, email_mark, email_sealed, email_confirmed_at, shop_mark, \
               shop_subject_sealed, name_sealed, language, password_hash, password_set_at, password_failures, created_at, \
-              shop_email_mark) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, $11, $12)";
+              shop_email_mark, tag) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, $11, $12, $13)";
     BY_ID = "SELECT id, email_sealed, name_sealed, language, password_hash, password_set_at, password_disabled_at, \
              must_change_at, step_up_forced_at, created_at, locked_at FROM customer_account WHERE id = $1";
     DOORS = "SELECT password_set_at, must_change_at, step_up_forced_at, locked_at FROM customer_account WHERE id = $1";
@@ -25,6 +26,8 @@ statements! {
                     password_disabled_at = NULL, must_change_at = NULL WHERE id = $1";
     UPGRADE_PASSWORD = "UPDATE customer_account SET password_hash = $3 WHERE id = $1 AND password_hash = $2";
     COUNT_FAILURE = "UPDATE customer_account SET password_failures = password_failures + 1 WHERE id = $1";
+    // Whether there is anything to change: to bind an account anew takes a few statements.
+    MAY_CHANGE = "SELECT email_mark, shop_email_mark, shop_mark, step_up_forced_at FROM customer_account WHERE id = $1";
     FAILURES = "SELECT password_failures FROM customer_account WHERE id = $1";
     CLEAR_FAILURES = "UPDATE customer_account SET password_failures = 0, password_disabled_at = NULL \
                       WHERE id = $1 AND password_failures > 0";
@@ -90,6 +93,7 @@ pub struct Sealed {
 
 pub fn insert(tx: &mut Tx<'_>, account: &NewAccount) -> Result<(), Error> {
     let password_set_at = account.password_hash.as_ref().map(|_| account.created_at);
+    let tag = bound::tag_of_new(tx, account, password_set_at)?;
     let values = params![
         account.id,
         account.email_mark.clone(),
@@ -103,16 +107,21 @@ pub fn insert(tx: &mut Tx<'_>, account: &NewAccount) -> Result<(), Error> {
         password_set_at,
         account.created_at,
         account.shop_email_mark.clone(),
+        tag,
     ];
     tx.execute(INSERT, values).map(drop)
 }
 
 /// The shop's name for the account is another one now.
 pub fn move_shop(tx: &mut Tx<'_>, id: CustomerId, mark: &str, sealed: &[u8]) -> Result<(), Error> {
-    tx.execute(MOVE_SHOP, params![id, mark, sealed]).map(drop)
+    bound::changed(tx, id, |tx| tx.execute(MOVE_SHOP, params![id, mark, sealed])).map(drop)
 }
 
+/// An account as Storeward wrote it, with all that belongs to it; one that somebody changed is as none.
 pub fn by_id(reader: &mut Reader<'_>, id: CustomerId) -> Result<Option<Sealed>, Error> {
+    if !bound::fits(reader, id)? {
+        return Ok(None);
+    }
     reader.query_optional(BY_ID, params![id], sealed)
 }
 
@@ -166,12 +175,12 @@ pub fn id_by_shop(reader: &mut Reader<'_>, mark: &str) -> Result<Option<Customer
 }
 
 pub fn set_password(tx: &mut Tx<'_>, id: CustomerId, hash: &str, at: Timestamp) -> Result<(), Error> {
-    tx.execute(SET_PASSWORD, params![id, hash, at]).map(drop)
+    bound::changed(tx, id, |tx| tx.execute(SET_PASSWORD, params![id, hash, at])).map(drop)
 }
 
 /// Replaces a hash of an earlier kind, unless the password changed meanwhile.
 pub fn upgrade_password(tx: &mut Tx<'_>, id: CustomerId, old: &str, new: &str) -> Result<(), Error> {
-    tx.execute(UPGRADE_PASSWORD, params![id, old, new]).map(drop)
+    bound::changed(tx, id, |tx| tx.execute(UPGRADE_PASSWORD, params![id, old, new])).map(drop)
 }
 
 /// Counts a wrong password from a device that is not known; returns how many there are in a row.
@@ -186,43 +195,49 @@ pub fn failures(reader: &mut Reader<'_>, id: CustomerId) -> Result<u32, Error> {
 }
 
 pub fn clear_failures(tx: &mut Tx<'_>, id: CustomerId) -> Result<(), Error> {
-    tx.execute(CLEAR_FAILURES, params![id]).map(drop)
+    if failures(tx, id)? == 0 {
+        return Ok(());
+    }
+    bound::changed(tx, id, |tx| tx.execute(CLEAR_FAILURES, params![id])).map(drop)
 }
 
 /// Whether it counted until now.
 pub fn disable_password(tx: &mut Tx<'_>, id: CustomerId, at: Timestamp) -> Result<bool, Error> {
-    tx.execute(DISABLE_PASSWORD, params![id, at]).map(|rows| rows == 1)
+    Ok(bound::changed(tx, id, |tx| tx.execute(DISABLE_PASSWORD, params![id, at]))? == 1)
 }
 
 pub fn must_change(tx: &mut Tx<'_>, id: CustomerId, at: Timestamp) -> Result<(), Error> {
-    tx.execute(MUST_CHANGE, params![id, at]).map(drop)
+    bound::changed(tx, id, |tx| tx.execute(MUST_CHANGE, params![id, at])).map(drop)
 }
 
 /// The password is the shop's own and another one now. False where none had to be chosen.
 pub fn shop_password_changed(tx: &mut Tx<'_>, id: CustomerId) -> Result<bool, Error> {
-    tx.execute(SHOP_PASSWORD, params![id]).map(|rows| rows == 1)
+    Ok(bound::changed(tx, id, |tx| tx.execute(SHOP_PASSWORD, params![id]))? == 1)
 }
 
 /// The same of a form that was sent in this session. False, too, where the session was ended while the shop answered: by "this wasn't me"
 /// among others, which such an answer does not undo.
 pub fn shop_password_changed_in(tx: &mut Tx<'_>, id: CustomerId, session: SessionId) -> Result<bool, Error> {
-    tx.execute(SHOP_PASSWORD_IN, params![id, session]).map(|rows| rows == 1)
+    Ok(bound::changed(tx, id, |tx| tx.execute(SHOP_PASSWORD_IN, params![id, session]))? == 1)
 }
 
 pub fn force_step_up(tx: &mut Tx<'_>, id: CustomerId, at: Timestamp) -> Result<(), Error> {
-    tx.execute(FORCE_STEP_UP, params![id, at]).map(drop)
+    bound::changed(tx, id, |tx| tx.execute(FORCE_STEP_UP, params![id, at])).map(drop)
 }
 
 pub fn clear_step_up(tx: &mut Tx<'_>, id: CustomerId) -> Result<(), Error> {
-    tx.execute(CLEAR_STEP_UP, params![id]).map(drop)
+    if !may_change(tx, id)?.is_some_and(|known| known.has_step_up) {
+        return Ok(());
+    }
+    bound::changed(tx, id, |tx| tx.execute(CLEAR_STEP_UP, params![id])).map(drop)
 }
 
 pub fn lock(tx: &mut Tx<'_>, id: CustomerId, at: Timestamp) -> Result<bool, Error> {
-    tx.execute(LOCK, params![id, at]).map(|rows| rows == 1)
+    Ok(bound::changed(tx, id, |tx| tx.execute(LOCK, params![id, at]))? == 1)
 }
 
 pub fn unlock(tx: &mut Tx<'_>, id: CustomerId) -> Result<bool, Error> {
-    tx.execute(UNLOCK, params![id]).map(|rows| rows == 1)
+    Ok(bound::changed(tx, id, |tx| tx.execute(UNLOCK, params![id]))? == 1)
 }
 
 pub fn set_email(
@@ -232,22 +247,49 @@ pub fn set_email(
     sealed: &[u8],
     at: Timestamp,
 ) -> Result<(), Error> {
-    tx.execute(SET_EMAIL, params![id, mark, sealed, at]).map(drop)
+    bound::changed(tx, id, |tx| tx.execute(SET_EMAIL, params![id, mark, sealed, at])).map(drop)
 }
 
 /// The shop's own address on file, as it is now. Nobody has confirmed it.
 pub fn refresh_email(tx: &mut Tx<'_>, id: CustomerId, sealed: &[u8], shop_mark: &str) -> Result<(), Error> {
-    tx.execute(REFRESH_EMAIL, params![id, sealed, shop_mark]).map(drop)
+    bound::changed(tx, id, |tx| tx.execute(REFRESH_EMAIL, params![id, sealed, shop_mark])).map(drop)
 }
 
 /// The person has shown that they read mail at the address on file.
 pub fn confirm_email(tx: &mut Tx<'_>, id: CustomerId, mark: &str, at: Timestamp) -> Result<(), Error> {
-    tx.execute(CONFIRM_EMAIL, params![id, mark, at]).map(drop)
+    if !may_change(tx, id)?.is_some_and(|known| known.email_mark.is_none()) {
+        return Ok(());
+    }
+    bound::changed(tx, id, |tx| tx.execute(CONFIRM_EMAIL, params![id, mark, at])).map(drop)
 }
 
 /// What the shop tells is kept where nothing is yet.
 pub fn note_shop_email(tx: &mut Tx<'_>, id: CustomerId, shop_mark: &str) -> Result<(), Error> {
-    tx.execute(NOTE_SHOP_EMAIL, params![id, shop_mark]).map(drop)
+    let is_open = |known: MayChange| {
+        known.email_mark.is_none() && known.shop_email_mark.is_none() && known.shop_mark.is_some()
+    };
+    if !may_change(tx, id)?.is_some_and(is_open) {
+        return Ok(());
+    }
+    bound::changed(tx, id, |tx| tx.execute(NOTE_SHOP_EMAIL, params![id, shop_mark])).map(drop)
+}
+
+struct MayChange {
+    email_mark: Option<String>,
+    shop_email_mark: Option<String>,
+    shop_mark: Option<String>,
+    has_step_up: bool,
+}
+
+fn may_change(reader: &mut Reader<'_>, id: CustomerId) -> Result<Option<MayChange>, Error> {
+    reader.query_optional(MAY_CHANGE, params![id], |row| {
+        Ok(MayChange {
+            email_mark: row.get(0)?,
+            shop_email_mark: row.get(1)?,
+            shop_mark: row.get(2)?,
+            has_step_up: row.get::<Option<Timestamp>>(3)?.is_some(),
+        })
+    })
 }
 
 /// When the owner last showed that they read mail at the address on file.

@@ -3,11 +3,12 @@
 use storeward_base::{CustomerId, Timestamp};
 use storeward_store::{Error, Reader, Row, Tx, params, statements};
 
+use super::bound::DEVICE;
 use crate::model::DeviceId;
 
 statements! {
     INSERT = "INSERT INTO customer_device (id, customer, token_hash, label_sealed, created_at, seen_at, expires_at, \
-              trusted_until) VALUES ($1, $2, $3, $4, $5, $5, $6, $7)";
+              trusted_until, tag) VALUES ($1, $2, $3, $4, $5, $5, $6, $7, $8)";
     BY_ID = "SELECT id, customer, token_hash, label_sealed, created_at, seen_at, expires_at, trusted_until, previous_hash \
              FROM customer_device WHERE id = $1 AND expires_at > $2";
     OF_CUSTOMER = "SELECT id, customer, token_hash, label_sealed, created_at, seen_at, expires_at, trusted_until, previous_hash \
@@ -48,6 +49,16 @@ fn device(row: &Row<'_>) -> Result<DeviceRow, Error> {
 }
 
 pub fn insert(tx: &mut Tx<'_>, device: &DeviceRow) -> Result<(), Error> {
+    let bound = params![
+        device.id,
+        device.customer,
+        &device.token_hash,
+        None::<String>,
+        device.created_at,
+        device.expires_at,
+        device.trusted_until,
+    ];
+    let tag = DEVICE.tag_of(tx, bound)?;
     let values = params![
         device.id,
         device.customer,
@@ -56,12 +67,16 @@ pub fn insert(tx: &mut Tx<'_>, device: &DeviceRow) -> Result<(), Error> {
         device.created_at,
         device.expires_at,
         device.trusted_until,
+        tag,
     ];
     tx.execute(INSERT, values).map(drop)
 }
 
 pub fn by_id(reader: &mut Reader<'_>, id: DeviceId, now: Timestamp) -> Result<Option<DeviceRow>, Error> {
-    reader.query_optional(BY_ID, params![id, now], device)
+    match reader.query_optional(BY_ID, params![id, now], device)? {
+        Some(found) if DEVICE.fits(reader, params![found.id])? => Ok(Some(found)),
+        _ => Ok(None),
+    }
 }
 
 pub fn of_customer(
@@ -69,7 +84,11 @@ pub fn of_customer(
     customer: CustomerId,
     now: Timestamp,
 ) -> Result<Vec<DeviceRow>, Error> {
-    reader.query_many(OF_CUSTOMER, params![customer, now], device)
+    let mut rows = reader.query_many(OF_CUSTOMER, params![customer, now], device)?;
+    let fits = DEVICE.fitting(reader, rows.iter().map(|row| params![row.id].to_vec()))?;
+    let mut fits = fits.into_iter();
+    rows.retain(|_| fits.next() == Some(true));
+    Ok(rows)
 }
 
 /// Gives the device its next token; `known` is the row as it was read.
@@ -82,7 +101,7 @@ pub fn rotate(tx: &mut Tx<'_>, known: &DeviceRow, next: &DeviceRow) -> Result<bo
         next.expires_at,
         next.trusted_until
     ];
-    tx.execute(ROTATE, values).map(|rows| rows == 1)
+    Ok(DEVICE.change(tx, params![known.id], |tx| tx.execute(ROTATE, values))? == 1)
 }
 
 pub fn delete(tx: &mut Tx<'_>, id: DeviceId, customer: CustomerId) -> Result<bool, Error> {

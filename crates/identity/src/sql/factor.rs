@@ -3,6 +3,7 @@
 use storeward_base::{CustomerId, Timestamp};
 use storeward_store::{Error, Reader, Row, Tx, params, statements};
 
+use super::bound;
 use crate::model::{FactorId, FactorKind};
 
 /// Factors of one account at most.
@@ -69,7 +70,7 @@ pub fn insert(tx: &mut Tx<'_>, factor: &FactorRow, credential_mark: Option<&Stri
         factor.counter,
         factor.created_at,
     ];
-    tx.execute(INSERT, values).map(drop)
+    bound::changed(tx, factor.customer, |tx| tx.execute(INSERT, values)).map(drop)
 }
 
 pub fn count(reader: &mut Reader<'_>, customer: CustomerId) -> Result<i64, Error> {
@@ -80,8 +81,12 @@ pub fn of_customer(reader: &mut Reader<'_>, customer: CustomerId) -> Result<Vec<
     reader.query_many(OF_CUSTOMER, params![customer], factor)
 }
 
+/// One of an account that is as Storeward wrote it.
 pub fn by_credential(reader: &mut Reader<'_>, mark: &str) -> Result<Option<FactorRow>, Error> {
-    reader.query_optional(BY_CREDENTIAL, params![mark], factor)
+    match reader.query_optional(BY_CREDENTIAL, params![mark], factor)? {
+        Some(found) if bound::fits(reader, found.customer)? => Ok(Some(found)),
+        _ => Ok(None),
+    }
 }
 
 /// Compare and set: whether the step is later than every one accepted before.
@@ -101,11 +106,11 @@ pub fn take_count(
 }
 
 pub fn delete(tx: &mut Tx<'_>, id: FactorId, customer: CustomerId) -> Result<bool, Error> {
-    tx.execute(DELETE, params![id, customer]).map(|rows| rows == 1)
+    Ok(bound::changed(tx, customer, |tx| tx.execute(DELETE, params![id, customer]))? == 1)
 }
 
 pub fn delete_all(tx: &mut Tx<'_>, customer: CustomerId) -> Result<(), Error> {
-    tx.execute(DELETE_ALL, params![customer]).map(drop)
+    bound::changed(tx, customer, |tx| tx.execute(DELETE_ALL, params![customer])).map(drop)
 }
 
 pub fn replace_codes(
@@ -114,15 +119,14 @@ pub fn replace_codes(
     hashes: &[String],
     now: Timestamp,
 ) -> Result<(), Error> {
-    tx.execute(DELETE_CODES, params![customer])?;
-    for hash in hashes {
-        tx.execute(INSERT_CODE, params![hash, customer, now])?;
-    }
-    Ok(())
+    bound::changed(tx, customer, |tx| {
+        tx.execute(DELETE_CODES, params![customer])?;
+        hashes.iter().try_for_each(|hash| tx.execute(INSERT_CODE, params![hash, customer, now]).map(drop))
+    })
 }
 
 pub fn delete_codes(tx: &mut Tx<'_>, customer: CustomerId) -> Result<(), Error> {
-    tx.execute(DELETE_CODES, params![customer]).map(drop)
+    bound::changed(tx, customer, |tx| tx.execute(DELETE_CODES, params![customer])).map(drop)
 }
 
 /// Takes out what was added from that moment on; returns what it was.
@@ -132,18 +136,21 @@ pub fn delete_since(
     since: Timestamp,
 ) -> Result<Vec<FactorKind>, Error> {
     let added = tx.query_many(ADDED_SINCE, params![customer, since], |row| row.get(0))?;
-    tx.execute(DELETE_SINCE, params![customer, since])?;
+    bound::changed(tx, customer, |tx| tx.execute(DELETE_SINCE, params![customer, since]))?;
     Ok(added)
 }
 
 /// The same for recovery codes; returns how many there were.
 pub fn delete_codes_since(tx: &mut Tx<'_>, customer: CustomerId, since: Timestamp) -> Result<u64, Error> {
-    tx.execute(DELETE_CODES_SINCE, params![customer, since])
+    bound::changed(tx, customer, |tx| tx.execute(DELETE_CODES_SINCE, params![customer, since]))
 }
 
 /// Whether the code was the account's and not used until now.
 pub fn use_code(tx: &mut Tx<'_>, hash: &str, customer: CustomerId, now: Timestamp) -> Result<bool, Error> {
-    tx.execute(USE_CODE, params![hash, customer, now]).map(|rows| rows == 1)
+    if !bound::fits(tx, customer)? {
+        return Ok(false);
+    }
+    Ok(bound::changed(tx, customer, |tx| tx.execute(USE_CODE, params![hash, customer, now]))? == 1)
 }
 
 pub fn codes_left(reader: &mut Reader<'_>, customer: CustomerId) -> Result<i64, Error> {

@@ -3,6 +3,7 @@
 use storeward_base::{CustomerId, Timestamp};
 use storeward_store::{Error, Reader, Tx, params, statements};
 
+use super::bound::FLOW;
 use crate::state::Purpose;
 
 /// Tries of one challenge (ASVS 5.0 6.5.4 and NIST SP 800-63B-4 ask for a limit).
@@ -10,8 +11,8 @@ pub const MOST_ATTEMPTS: u32 = 5;
 
 statements! {
     INSERT = "INSERT INTO customer_challenge (token_hash, purpose, customer, state_sealed, version, code_mark, \
-              code_expires_at, codes_sent, attempts, created_at, expires_at) \
-              VALUES ($1, $2, $3, $4, 0, $5, $6, $7, 0, $8, $9)";
+              code_expires_at, codes_sent, attempts, created_at, expires_at, tag) \
+              VALUES ($1, $2, $3, $4, 0, $5, $6, $7, 0, $8, $9, $10)";
     BY_TOKEN = "SELECT purpose, customer, state_sealed, version, code_mark, codes_sent, attempts, expires_at, passed_at \
                 FROM customer_challenge WHERE token_hash = $1 AND expires_at > $2 AND used_at IS NULL";
     // Compare and set: of two requests with the same state, one goes on.
@@ -64,6 +65,10 @@ pub struct FlowRow {
 pub fn insert(tx: &mut Tx<'_>, flow: &NewFlow) -> Result<(), Error> {
     let (mark, expires_at) = flow.code.clone().unzip();
     let sent = i64::from(mark.is_some());
+    let none = None::<Timestamp>;
+    let bound =
+        params![&flow.hash, flow.purpose, flow.customer, sent, 0_i64, flow.now, flow.expires_at, none];
+    let tag = FLOW.tag_of(tx, bound)?;
     let values = params![
         &flow.hash,
         flow.purpose,
@@ -74,12 +79,16 @@ pub fn insert(tx: &mut Tx<'_>, flow: &NewFlow) -> Result<(), Error> {
         sent,
         flow.now,
         flow.expires_at,
+        tag,
     ];
     tx.execute(INSERT, values).map(drop)
 }
 
 /// One that is neither used nor too old.
 pub fn by_token(reader: &mut Reader<'_>, hash: &str, now: Timestamp) -> Result<Option<FlowRow>, Error> {
+    if !FLOW.fits(reader, params![hash])? {
+        return Ok(None);
+    }
     reader.query_optional(BY_TOKEN, params![hash, now], |row| {
         Ok(FlowRow {
             purpose: row.get(0)?,
@@ -108,7 +117,8 @@ pub fn save(
 
 /// Counts a try before it is looked at; `None` when there are none left.
 pub fn count_try(tx: &mut Tx<'_>, hash: &str, now: Timestamp) -> Result<Option<u32>, Error> {
-    if tx.execute(TRY, params![hash, MOST_ATTEMPTS, now])? != 1 {
+    let tried = FLOW.change(tx, params![hash], |tx| tx.execute(TRY, params![hash, MOST_ATTEMPTS, now]))?;
+    if tried != 1 {
         return Ok(None);
     }
     tx.query_one(ATTEMPTS, params![hash], |row| row.get(0)).map(Some)
@@ -125,7 +135,8 @@ pub fn set_code(
     code_expires_at: Timestamp,
     now: Timestamp,
 ) -> Result<bool, Error> {
-    tx.execute(SET_CODE, params![hash, mark, code_expires_at, MOST_CODES, now]).map(|rows| rows == 1)
+    let values = params![hash, mark, code_expires_at, MOST_CODES, now];
+    Ok(FLOW.change(tx, params![hash], |tx| tx.execute(SET_CODE, values))? == 1)
 }
 
 pub fn use_code(tx: &mut Tx<'_>, hash: &str, mark: &str, now: Timestamp) -> Result<bool, Error> {
@@ -133,7 +144,7 @@ pub fn use_code(tx: &mut Tx<'_>, hash: &str, mark: &str, now: Timestamp) -> Resu
 }
 
 pub fn pass(tx: &mut Tx<'_>, hash: &str, now: Timestamp) -> Result<bool, Error> {
-    tx.execute(PASS, params![hash, now]).map(|rows| rows == 1)
+    Ok(FLOW.change(tx, params![hash], |tx| tx.execute(PASS, params![hash, now]))? == 1)
 }
 
 /// Whether it was open until now: what it was begun for happens once.

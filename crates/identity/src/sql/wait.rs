@@ -3,6 +3,8 @@
 use storeward_base::{CustomerId, StaffId, Timestamp};
 use storeward_store::{Error, Reader, Tx, params, statements};
 
+use super::bound;
+
 statements! {
     BEGIN = "INSERT INTO customer_recovery_wait (customer, begun_at, ends_at, begun_by, told) VALUES ($1, $2, $3, $4, 1) \
              ON CONFLICT (customer) DO UPDATE SET begun_at = $2, ends_at = $3, begun_by = $4, told = 1, \
@@ -38,7 +40,7 @@ pub fn begin(
     ends_at: Timestamp,
     by: Option<StaffId>,
 ) -> Result<(), Error> {
-    tx.execute(BEGIN, params![customer, begun_at, ends_at, by]).map(drop)
+    bound::changed(tx, customer, |tx| tx.execute(BEGIN, params![customer, begun_at, ends_at, by])).map(drop)
 }
 
 pub fn of_customer(reader: &mut Reader<'_>, customer: CustomerId) -> Result<Option<WaitRow>, Error> {
@@ -56,7 +58,10 @@ pub fn of_customer(reader: &mut Reader<'_>, customer: CustomerId) -> Result<Opti
 
 /// Whether there was one to cancel.
 pub fn cancel(tx: &mut Tx<'_>, customer: CustomerId, now: Timestamp) -> Result<bool, Error> {
-    tx.execute(CANCEL, params![customer, now]).map(|rows| rows == 1)
+    if of_customer(tx, customer)?.is_none_or(|row| row.cancelled_at.is_some()) {
+        return Ok(false);
+    }
+    Ok(bound::changed(tx, customer, |tx| tx.execute(CANCEL, params![customer, now]))? == 1)
 }
 
 /// Whether this stage of this wait was not told before.
@@ -70,7 +75,7 @@ pub fn ask_shorter(
     staff: StaffId,
     now: Timestamp,
 ) -> Result<bool, Error> {
-    tx.execute(ASK_SHORTER, params![customer, staff, now]).map(|rows| rows == 1)
+    Ok(bound::changed(tx, customer, |tx| tx.execute(ASK_SHORTER, params![customer, staff, now]))? == 1)
 }
 
 pub fn shorten(
@@ -79,9 +84,9 @@ pub fn shorten(
     ends_at: Timestamp,
     asked_by: StaffId,
 ) -> Result<bool, Error> {
-    tx.execute(SHORTEN, params![customer, ends_at, asked_by]).map(|rows| rows == 1)
+    Ok(bound::changed(tx, customer, |tx| tx.execute(SHORTEN, params![customer, ends_at, asked_by]))? == 1)
 }
 
 pub fn delete(tx: &mut Tx<'_>, customer: CustomerId) -> Result<(), Error> {
-    tx.execute(DELETE, params![customer]).map(drop)
+    bound::changed(tx, customer, |tx| tx.execute(DELETE, params![customer])).map(drop)
 }

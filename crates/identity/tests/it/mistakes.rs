@@ -397,6 +397,14 @@ both_engines!(mistake_8_hashing_as_a_weapon, MIGRATIONS, async |db| {
         "UPDATE customer_account SET password_hash = \
          '$argon2id$v=19$m=4194304,t=99,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc'",
     );
+    // Not by whoever only writes the database: the account is as none then.
+    assert_eq!(bench.browser().sign_in(EMAIL, PASSWORD).await.status, 403);
+    bench.db.tamper("UPDATE customer_account SET tag = NULL");
+    let db = (*bench.db).clone();
+    assert!(
+        storeward_store::testing::blocking(move || storeward_identity::bind_old_blocking(&db)).await.unwrap()
+            > 0
+    );
     let answer = bench.browser().sign_in(EMAIL, PASSWORD).await;
     assert_eq!(answer.status, 500, "refused before it is computed");
     assert!(!answer.body.contains("argon2"));
