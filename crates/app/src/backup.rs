@@ -4,6 +4,7 @@ mod bars;
 mod newest;
 mod restore;
 mod schedule;
+mod since;
 mod sources;
 mod trial;
 mod words;

@@ -226,7 +226,7 @@ pub fn answer(
 }
 
 /// Where the one copy of the epochs' keys lies.
-fn epochs_copy(config: &Config) -> Option<PathBuf> {
+pub fn epochs_copy(config: &Config) -> Option<PathBuf> {
     config.backup.as_ref().and_then(|section| section.epochs_copy.clone())
 }
 

@@ -9,10 +9,10 @@ use storeward_events::backup::BackupRestored;
 use storeward_seal::LogKey;
 use storeward_store::Engine;
 
-use super::newest;
 use super::sources::OWN_DUMP;
 use super::told;
 use super::trial::take_keys;
+use super::{newest, since};
 use crate::Done;
 use crate::data::DataDir;
 use crate::failure::{Context, Failure};
@@ -69,6 +69,7 @@ pub fn restore(beside: &Beside<'_>, backups: &Backups, alone: &Alone, wanted: &W
         lines.push(format!("BAD   {words}. Whoever was erased since may be in this copy"));
     }
     keys(beside, &data, wanted, &restored, &mut lines)?;
+    since::tell(beside, &data, restored.manifest.made_at, &mut lines)?;
     advise(&data, wanted, &restored, &mut lines);
     if let Beside::Opened(opened) = beside {
         let fact = BackupRestored { run, files: restored.files + restored.shop_files };

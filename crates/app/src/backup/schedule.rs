@@ -10,19 +10,24 @@ use std::time::Duration;
 use storeward_backup::Target;
 use storeward_backup::desk::{Desk, tell};
 use storeward_backup::standing::{Due, Facts, Rhythm, due, troubles};
+use storeward_base::Timestamp;
 use storeward_console::BackupProblem;
 use storeward_seal::LogKey;
 use storeward_store::Db;
 use storeward_store::jobs::{Failed, Handler};
+use storeward_vault::Shelf;
 
 use super::{BackupSection, backups, section, told, trial};
 use crate::Done;
 use crate::failure::Context;
 use crate::open::{self, Opened};
 use crate::run::log;
+use crate::vault::{copies, epochs_copy};
 
 /// How often the clock is looked at.
 const TICK: Duration = Duration::from_secs(300);
+/// What did not replace the copy of the epochs' keys is tried again after it, not at once.
+const AGAIN: Duration = Duration::from_secs(3_600);
 /// No backup takes longer; one that does is ended, and what it put away so far is not put away again.
 const MOST: Duration = Duration::from_secs(12 * 3_600);
 /// How often it is looked whether the other program has ended.
@@ -72,6 +77,7 @@ pub fn handlers(opened: &Opened) -> Vec<Handler> {
         dir: opened.data.path().to_owned(),
         db: opened.db.clone(),
         rhythm: rhythm(section),
+        copy: Copies::of(opened),
         watched: opened.backup.clone(),
     };
     let handler = Handler::new("backup.tick", move |_| {
@@ -86,7 +92,39 @@ struct Ticker {
     dir: PathBuf,
     db: Db,
     rhythm: Rhythm,
+    copy: Option<Copies>,
     watched: Watched,
+}
+
+/// The file of the epochs' keys, and its one copy.
+#[derive(Clone)]
+struct Copies {
+    shelf: PathBuf,
+    copy: PathBuf,
+}
+
+impl Copies {
+    fn of(opened: &Opened) -> Option<Self> {
+        let copy = epochs_copy(&opened.loaded.config)?;
+        Some(Copies { shelf: opened.data.join(copies::SHELF_FILE), copy })
+    }
+
+    /// Whether the copy has a key of an epoch that ended, which holds back what an erasure promises.
+    fn is_behind(&self) -> bool {
+        self.shelf.is_file() && !Shelf::at(&self.shelf).with_copy(Some(self.copy.clone())).is_copy_of_now()
+    }
+}
+
+/// [`due`]; and a backup at once where an epoch ended since the last one began: it replaces the copy of the epochs' keys, which opens older
+/// backups. One that did not replace it is tried again after an hour.
+fn due_with(facts: &Facts, rhythm: Rhythm, copy: Option<&Copies>, now: Timestamp) -> Option<Due> {
+    let due = due(facts, rhythm, now);
+    let Some(copy) = copy.filter(|copy| copy.is_behind()) else { return due };
+    let tried = facts.last.as_ref().map(|run| run.begun_at).filter(|at| *at <= now);
+    let changed = std::fs::metadata(&copy.shelf).map(|facts| std::os::unix::fs::MetadataExt::mtime(&facts));
+    let is_new = changed.is_ok_and(|at| tried.is_some_and(|tried| tried.seconds() <= at));
+    let is_over = tried.is_none_or(|at| now.since(at) >= AGAIN);
+    if is_new || is_over { Some(Due::Backup) } else { due }
 }
 
 impl Ticker {
@@ -100,7 +138,7 @@ impl Ticker {
     async fn tick(&self) -> Result<(), Failed> {
         let facts = self.facts().await?;
         self.watched.set(&facts, self.rhythm, &self.db);
-        if due(&facts, self.rhythm, self.db.now()).is_none() {
+        if due_with(&facts, self.rhythm, self.copy.as_ref(), self.db.now()).is_none() {
             return Ok(());
         }
         let ends = EndsWithUs::default();
@@ -172,7 +210,8 @@ pub fn scheduled(dir: &Path) -> Done {
         let now = opened.clock.now();
         opened.db.read_blocking(move |reader| Facts::read(reader, now)).context("the database")
     };
-    let next = |facts: &Facts| due(facts, rhythm, opened.clock.now());
+    let copy = Copies::of(&opened);
+    let next = |facts: &Facts| due_with(facts, rhythm, copy.as_ref(), opened.clock.now());
     if next(&facts()?) == Some(Due::Backup) {
         super::now(&opened, &backups, &alone)?;
     }

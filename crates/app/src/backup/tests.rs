@@ -595,3 +595,4 @@ fn a_restore_follows_no_link_and_what_holds_the_backup_is_no_part_of_it() {
 }
 
 mod rows;
+mod since;

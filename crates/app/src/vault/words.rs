@@ -303,7 +303,14 @@ fn rotate(opened: &Opened) -> Done {
     let ended = finished(standing.vault.keys().rotate(std::time::Duration::ZERO))?.context("the rotation");
     standing.close();
     let ended = ended?;
-    say(&format!("Epoch {} holds now; {} ended.", standing.vault.keys().current_epoch().0, ended.len()))
+    say(&format!("Epoch {} holds now; {} ended.", standing.vault.keys().current_epoch().0, ended.len()))?;
+    if !standing.vault.keys().is_copy_of_now() {
+        say(
+            "backup.epochs_copy still has the key of one that ended, because the newest backup needs it; storeward backup now makes \
+             another and replaces it: until then who was erased is not beyond backups.",
+        )?;
+    }
+    Ok(())
 }
 
 fn say(text: &str) -> Done {

@@ -1,0 +1,109 @@
+//! What was said and erased after a backup was made.
+
+use storeward_policy::Purpose;
+use storeward_vault::{Use, Word};
+
+use super::*;
+
+/// The copy of the epochs' keys, outside of the data directory.
+fn with_copy(house: &House) -> PathBuf {
+    let folder = house.at("elsewhere");
+    std::fs::create_dir(&folder).unwrap();
+    let copy = folder.join("epochs.json");
+    let file = house.dir().join(crate::config::FILE);
+    let text = std::fs::read_to_string(&file).unwrap();
+    let with = text.replace("[backup]\n", &format!("[backup]\nepochs_copy = '{}'\n", copy.display()));
+    std::fs::write(&file, with).unwrap();
+    copy
+}
+
+fn is_beyond_backups(house: &House) -> bool {
+    house.vault(|standing| {
+        let erasure = finished(standing.vault.erasure(ada())).unwrap().unwrap();
+        erasure.unwrap().beyond_backups
+    })
+}
+
+// Whoever was erased came back whole from the newest backup and the copy of the epochs' keys, long after Storeward had said that no backup
+// of the keys opens anything.
+on_both!(nobody_is_beyond_backups_while_the_copy_of_the_epochs_opens_them, |house: House| {
+    let copy = with_copy(&house);
+    house.vault(|standing| {
+        keep(standing, ada(), "ada@shop.example");
+        keep(standing, bob(), "bob@shop.example");
+    });
+    house.backup();
+    house.vault(|standing| {
+        finished(standing.vault.erase(&own(ada()))).unwrap().unwrap();
+        assert_eq!(finished(standing.vault.keys().rotate(Duration::ZERO)).unwrap().unwrap().len(), 1);
+    });
+    // The attack: another machine, the target, keys/ and the copy.
+    let keys = house.at("elsewhere");
+    std::fs::create_dir(keys.join("keys")).unwrap();
+    for entry in std::fs::read_dir(house.dir().join("keys")).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), keys.join("keys").join(entry.file_name())).unwrap();
+    }
+    let restore_away = |to: &str| {
+        let wanted = Wanted { run: None, to: house.at(to), shop_to: None, keys_from: Some(keys.clone()) };
+        house.with(|opened| {
+            let backups =
+                backups(&opened.data, section(&opened.loaded.config).unwrap(), Bars::none()).unwrap();
+            let alone = backups.alone().unwrap();
+            restore(&Beside::Nothing, &backups, &alone, &wanted).unwrap()
+        })
+    };
+    let lines = restore_away("theirs");
+    assert!(
+        lines.iter().any(|line| line.starts_with("BAD") && line.contains("Erase them again")),
+        "{lines:?}"
+    );
+    open_restored(&house.at("theirs"), &house, |_, standing| {
+        assert_eq!(
+            email(standing, ada()).unwrap(),
+            "ada@shop.example",
+            "the copy is needed for the newest backup"
+        );
+    })
+    .unwrap();
+    assert!(!is_beyond_backups(&house), "it opens, and was called beyond backups");
+    // A disk that is away holds what it held.
+    let away = copy.with_extension("away");
+    std::fs::rename(&copy, &away).unwrap();
+    assert!(!is_beyond_backups(&house));
+    std::fs::write(&copy, "{}").unwrap();
+    assert!(!is_beyond_backups(&house));
+    std::fs::rename(&away, &copy).unwrap();
+    // An epoch that ended makes a backup due, whatever the clock says.
+    schedule::scheduled(&house.dir()).unwrap();
+    assert!(is_beyond_backups(&house));
+    restore_away("later");
+    open_restored(&house.at("later"), &house, |_, standing| {
+        assert_eq!(email(standing, bob()).unwrap(), "bob@shop.example");
+        assert!(email(standing, ada()).is_err());
+    })
+    .unwrap();
+});
+
+// A restriction, a withdrawal and an objection were gone without a word.
+on_both!(what_was_said_after_a_backup_is_named_by_its_restore, |house: House| {
+    house.vault(|standing| {
+        keep(standing, ada(), "ada@shop.example");
+        keep(standing, bob(), "bob@shop.example");
+    });
+    let run = house.backup();
+    house.vault(|standing| {
+        finished(standing.vault.restrict(&own(bob()), Use::Restricted)).unwrap().unwrap();
+        finished(standing.vault.say(&own(bob()), Purpose::Marketing, Word::Withdraw)).unwrap().unwrap();
+        finished(standing.vault.say(&own(ada()), Purpose::Support, Word::Object)).unwrap().unwrap();
+    });
+    let lines = house.restore(Some(run), "restored").unwrap();
+    let of = |who: CustomerId| lines.iter().find(|line| line.trim_start().starts_with(&who.to_string()));
+    let (hers, his) = (of(ada()).unwrap(), of(bob()).unwrap());
+    assert!(hers.contains("objected to support"), "{lines:?}");
+    assert!(his.contains("use restricted") && his.contains("withdrew marketing"), "{lines:?}");
+    assert!(!lines.iter().any(|line| line.contains("shop.example")));
+    let later = house.backup();
+    let lines = house.restore(Some(later), "again").unwrap();
+    assert!(!lines.iter().any(|line| line.contains("say it again there")), "{lines:?}");
+});
