@@ -119,7 +119,7 @@ impl Door {
                     [_] | [] => Err(Unreadable::Fields),
                 }
             }
-            BodyKind::Json => Tree::parse(body)?.credentials(self),
+            BodyKind::Json => self.credentials_in_json(asked, body),
             BodyKind::Graphql => self.graphql(&Tree::parse(body)?),
             BodyKind::XmlRpc => xml_rpc(body),
             BodyKind::Basic => basic(asked.authorization.ok_or(Unreadable::Fields)?),

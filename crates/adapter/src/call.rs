@@ -154,6 +154,30 @@ pub(crate) fn calls_operation(asked: &Asked<'_>, body: &[u8], operations: &[Stri
     calls(asked, body).iter().any(|call| call.is_garbled || call.documents.iter().any(|text| is_called(text)))
 }
 
+/// Whether what is plainly a GraphQL call, at whatever address, calls one of these fields.
+pub(crate) fn calls_field(asked: &Asked<'_>, body: &[u8], fields: &[String]) -> bool {
+    let is_called = |text: &str| {
+        let is_there = || fields.iter().any(|field| has_word(text, field));
+        text.contains('{') && is_there()
+    };
+    // A body that is no JSON is a document only where it begins as one. Some readers pass over what comes behind an object.
+    let whole = String::from_utf8_lossy(body);
+    let is_document = |text: &str| {
+        let says_so = asked.content_type.to_ascii_lowercase().contains("graphql");
+        let start = text.trim_start();
+        if start.strip_prefix('{').is_some_and(|rest| rest.trim_start().starts_with('"')) {
+            let first = Tree::first_of(body);
+            let documents = first.map(|tree| of_call(&tree).documents);
+            return documents.is_none_or(|all| all.iter().any(|text| is_called(text)));
+        }
+        let begins = ["{", "mutation", "query", "subscription", "fragment", "#"];
+        says_so || begins.iter().any(|word| start.starts_with(word))
+    };
+    let found = calls(asked, body);
+    let mut documents = found.iter().flat_map(|call| &call.documents);
+    documents.any(|text| is_called(text) && (**text != *whole || is_document(text)))
+}
+
 /// Whether it is one call of one of these fields in a body of JSON, under its own name: a second one, or another name, could hand out
 /// a token that is looked for in the first one's place.
 fn calls_once(asked: &Asked<'_>, body: &[u8], operations: &[String]) -> bool {

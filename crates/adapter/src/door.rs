@@ -51,8 +51,8 @@ impl Adapter {
         self.doors.iter().find(|door| door.is_at(asked) && door.takes(asked, body))
     }
 
-    /// A sign-in by a form where the file names no such door, and `known` is none: shops have more addresses than any file knows
-    /// (languages, store codes, `index.php`, a checkout), and some take the fields from the query.
+    /// A sign-in by a form, or such as scripts send, where the file names no such door, and `known` is none: shops have more addresses
+    /// than any file knows (languages, store codes, `index.php`, a checkout), and some take the fields from the query.
     pub fn elsewhere(
         &self,
         asked: &Asked<'_>,
@@ -66,7 +66,8 @@ impl Adapter {
             None => true,
         };
         let doors = self.doors.iter().filter(|door| door.is_form_to_sign_in()).filter(is_free);
-        doors.filter_map(|door| Some((door, door.credentials_elsewhere(asked, body)?))).next()
+        let by_form = doors.filter_map(|door| Some((door, door.credentials_elsewhere(asked, body)?))).next();
+        by_form.or_else(|| self.side_door(asked, body, known))
     }
 
     /// Whether a sign-in by a form can stand in whatever form the shop gets: then each has to be read to know.
@@ -120,7 +121,14 @@ impl Door {
         } else {
             place::takes_method(methods, asked.method)
         };
-        let is_here = |path: &str| self.place.paths.iter().any(|p| place::is(p, path));
+        // Servers of GraphQL are mounted on a prefix: what lies below it is theirs, too.
+        let is_mount = |p: &str| {
+            let last = p.trim_end_matches('/').rsplit('/').next().unwrap_or_default().to_lowercase();
+            let is_named = last.contains("graphql") || last.contains("gql");
+            self.body == BodyKind::Graphql && !self.only_here && is_named
+        };
+        let is_at = |p: &str, path: &str| place::is(p, path) || (is_mount(p) && place::below(p, path));
+        let is_here = |path: &str| self.place.paths.iter().any(|p| is_at(p, path));
         let is_there = || place::behind_scripts(asked.path).iter().any(|path| is_here(path));
         method
             && (is_here(asked.path) || is_there())

@@ -25,6 +25,11 @@ impl Tree {
         serde_json::from_slice(body).map_err(|_| Unreadable::Form)
     }
 
+    /// The document that a body begins with: some readers pass over what comes behind it.
+    pub(crate) fn first_of(body: &[u8]) -> Option<Self> {
+        serde_json::Deserializer::from_slice(body).into_iter().next()?.ok()
+    }
+
     /// Everything that any shop could find at this pointer (RFC 6901).
     pub(crate) fn all_at(&self, pointer: &str) -> Vec<&Tree> {
         let Some(path) = pointer.strip_prefix('/') else {

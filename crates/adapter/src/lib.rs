@@ -28,6 +28,7 @@ mod password;
 mod place;
 mod reading;
 mod rights;
+mod side;
 mod socket;
 mod text;
 
@@ -46,4 +47,5 @@ pub use model::{
 pub use password::{Password, PasswordForm};
 pub use reading::Reading;
 pub use rights::{Nonce, ToldRights};
+pub use side::{MaybeToken, Places};
 pub use socket::Said;

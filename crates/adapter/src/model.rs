@@ -134,6 +134,10 @@ pub struct Door {
     /// queries, numbers of documents that the shop's build laid down. Other names are refused at this address.
     #[serde(default)]
     pub harmless: Vec<String>,
+    /// What has the fields of this door elsewhere, below its path or by another method, is no sign-in: only for shops where those
+    /// fields mean something else in what scripts send.
+    #[serde(default)]
+    pub only_here: bool,
     /// The GraphQL document by which the canary signs in, the name and the password being its variables.
     #[serde(default)]
     pub document: Option<String>,
@@ -519,6 +523,9 @@ impl Door {
         }
         if !self.harmless.is_empty() && self.body != BodyKind::Graphql {
             return Err(AdapterError::new("harmless", "goes with `body = \"graphql\"`"));
+        }
+        if self.only_here && !pointers {
+            return Err(AdapterError::new("only_here", "goes with `body = \"json\"` or `\"graphql\"`"));
         }
         if self.document.is_some() && self.body != BodyKind::Graphql {
             return Err(AdapterError::new("document", "goes with `body = \"graphql\"`"));

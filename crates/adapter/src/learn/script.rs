@@ -168,18 +168,26 @@ pub(super) fn tokens(answer: &str, mark: fn(&str) -> String) -> Vec<Token> {
     let mut found = Vec::new();
     let Ok(tree) = Tree::parse(answer.as_bytes()) else { return found };
     walk(&tree, String::new(), DEPTH, &mut |pointer, text| {
-        let is_long = text.len() >= TOKEN_SIGNS && !text.contains(|sign: char| sign.is_whitespace());
-        if is_long && found.len() < MOST_TEXTS {
-            let name = pointer.rsplit('/').next().unwrap_or_default().to_lowercase();
-            let is_against_forgery = name.contains("csrf") || name.contains("xsrf");
-            let is_named = ["token", "jwt", "bearer"].iter().any(|word| name.contains(word));
-            let looks_so = (is_named && !is_against_forgery) || text.starts_with("eyJ") || pointer.is_empty();
+        if is_long(text) && found.len() < MOST_TEXTS {
+            let looks_so = looks_like_token(pointer.rsplit('/').next().unwrap_or_default(), text);
             // Magento's answer is nothing but the token: the file calls it `/`.
             let pointer = if pointer.is_empty() { "/".to_owned() } else { pointer };
             found.push(Token { pointer, mark: mark(text), looks_so });
         }
     });
     found
+}
+
+fn is_long(text: &str) -> bool {
+    text.len() >= TOKEN_SIGNS && !text.contains(|sign: char| sign.is_whitespace())
+}
+
+/// Whether the name of a text, or its look, says that it is a token; a text without a name is the whole answer.
+pub(crate) fn looks_like_token(name: &str, text: &str) -> bool {
+    let plain = name.to_lowercase();
+    let is_against_forgery = plain.contains("csrf") || plain.contains("xsrf");
+    let is_named = ["token", "jwt", "bearer"].iter().any(|word| plain.contains(word));
+    is_long(text) && ((is_named && !is_against_forgery) || text.starts_with("eyJ") || name.is_empty())
 }
 
 /// A document with one mutation of one field, in which no value stands.

@@ -26,6 +26,7 @@ use self::cookies::CameWith;
 use self::lines::Lines;
 use self::long::Room;
 use self::socket::{Ear, Socket};
+use self::token::Looks;
 use super::Guard;
 use super::answers::{Refusal, Wants, uncached};
 use super::decide::{Cause, Renamed, Verdict, no_flow};
@@ -92,6 +93,8 @@ pub struct Crossing {
     door: Option<DoorKind>,
     /// Place in the adapter of a door whose answer may hold a token.
     token_door: Option<usize>,
+    /// Where else a token is looked for.
+    looks: Looks,
     /// The name that was typed at a door.
     typed: Option<Secret<String>>,
     /// What the list of breached passwords says of the one that was typed.
@@ -151,7 +154,8 @@ impl Crossing {
         // Whoever comes without a session has none that a field could act with.
         let has_handle = HANDLE_COOKIE.read(head.headers).is_some_and(is_token);
         let guards_acts = is_risky && has_handle && guard.adapter.guards_unnamed_acts();
-        let reads_fields = !is_static && ((is_form && is_read) || guards_acts);
+        let has_sides = !is_lane && guard.adapter.has_side_doors();
+        let reads_fields = !is_static && ((is_form && is_read) || guards_acts || has_sides);
         let is_socket = head.headers.contains_key(header::UPGRADE);
         let parts = ["image", "style", "script", "font", "audio", "video", "manifest"];
         Crossing {
@@ -174,6 +178,7 @@ impl Crossing {
             is_act: false,
             is_socket,
             is_heard: is_socket && !is_lane && guard.adapter.hears_sockets(),
+            looks: Looks::of(&guard.adapter, is_static || is_lane),
             is_unread: false,
             is_cut_off: false,
             reading,
@@ -217,6 +222,9 @@ impl Crossing {
         let mut others = self.strip(headers);
         let authorization = headers.contains_key(header::AUTHORIZATION);
         self.came_with = CameWith { cookies: !others.is_empty(), authorization };
+        if let Some(refusal) = self.refuse_body(body) {
+            return Ok(self.instead(&refusal));
+        }
         if self.is_static {
             self.is_without = true;
             return Ok(Passage::On);
@@ -235,10 +243,7 @@ impl Crossing {
         {
             return Ok(self.instead(&refusal));
         }
-        if self.token_door.is_some() {
-            // It has to be read.
-            headers.remove(header::ACCEPT_ENCODING);
-        }
+        self.ask_plainly(headers);
         if let Some(token) = token {
             match guard.handles.find(&token).await? {
                 Held::Jar(entry) => {
@@ -528,8 +533,8 @@ impl SessionExchange for Crossing {
         })
     }
 
-    fn response_body_bytes(&self, _: StatusCode, _: &HeaderMap) -> Option<usize> {
-        self.token_door.map(|_| FORM_BYTES)
+    fn response_body_bytes(&self, _: StatusCode, headers: &HeaderMap) -> Option<usize> {
+        self.answer_bytes(headers)
     }
 
     fn response<'a>(

@@ -110,6 +110,27 @@ impl Guard {
         }
     }
 
+    /// Whose token a text is, if it is one. Nothing else goes along by which the shop could know anybody.
+    pub async fn bearer_alone(&self, asker: &Asker, probe: &Probe, token: &Secret<String>) -> Who {
+        let line = Secret::new(format!("Bearer {}", token.expose()));
+        // A text that no header can hold is no token.
+        if HeaderValue::from_str(line.expose()).is_err() {
+            return Who::Nobody;
+        }
+        let mut more = probe.questions();
+        more.push(("authorization", line.expose()));
+        let asked = question(asker, ("GET", &probe.path), String::new(), more, Bytes::new());
+        let Ok(question) = asked else { return Who::Unclear };
+        match self.shop.ask(question).await {
+            Ok(answer) => match probe.read(answer.status().as_u16(), answer.body()) {
+                ProbeAnswer::SignedIn { subject, email } => Who::Somebody { subject, email },
+                ProbeAnswer::SignedOut => Who::Nobody,
+                ProbeAnswer::Unclear => Who::Unclear,
+            },
+            Err(_) => Who::Unclear,
+        }
+    }
+
     /// Whose session these cookies are now, which may be older than the jar's. Nothing of the answer is kept.
     pub async fn who_has(&self, cookies: String, asker: &Asker) -> Who {
         let Some(probe) = &self.adapter.signed_in.probe else { return Who::Unclear };

@@ -311,7 +311,7 @@ impl Visitor<'_> {
         let mut exchange = self.shield.enter(&head).unwrap();
         let cap = exchange.request_body_bytes();
         let shown = cap.map_or(&b""[..], |cap| &body.as_bytes()[..body.len().min(cap)]);
-        let complete = cap.is_some_and(|cap| body.len() <= cap);
+        let complete = cap.map_or(body.is_empty(), |cap| body.len() <= cap);
         match exchange.request(&mut headers, Seen { bytes: shown, complete }).await {
             Passage::Instead(answer) => Err(self.taken(*answer)),
             Passage::On | Passage::Body(_) | Passage::Through(_) => {

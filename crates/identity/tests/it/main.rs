@@ -30,6 +30,7 @@ mod pitfalls;
 mod places;
 mod risk;
 mod shield;
+mod side_doors;
 mod sign_up;
 mod sms;
 mod staff;

@@ -17,9 +17,10 @@ impl Crossing {
     /// Looks for another method or path in the fields of a form.
     pub(super) fn read_form(&mut self, headers: &HeaderMap, body: Seen<'_>) {
         let is_file = !body.complete && self.guard.adapter.takes_files(&self.reading, &self.path);
-        if self.reads_fields && !is_file && self.guard.adapter.reads_forms() {
+        let Lines { content_type, is_encoded, .. } = Lines::of(headers);
+        let is_form = !self.method.is_safe() && storeward_adapter::is_form(&content_type);
+        if self.reads_fields && is_form && !is_file && self.guard.adapter.reads_forms() {
             self.is_cut_off = !body.complete;
-            let Lines { content_type, is_encoded, .. } = Lines::of(headers);
             let is_whole = body.complete && !is_encoded;
             self.guard.adapter.read_form(&mut self.reading, &content_type, body.bytes, is_whole);
         }

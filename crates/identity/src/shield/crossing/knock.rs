@@ -1,14 +1,25 @@
 //! Before a door of the shop: what it is, and whether somebody may try.
 
-use storeward_adapter::{DoorKind, Unreadable, is_doubtful};
+use storeward_adapter::{BodyKind, DoorKind, Unreadable, is_doubtful};
 use storeward_host::Seen;
 use storeward_web::http::{HeaderMap, StatusCode};
 
+use super::token::Looks;
 use super::{Crossing, Lines, closed};
 use crate::shield::Alarm;
 use crate::shield::answers::{Refusal, Wants};
 
 impl Crossing {
+    /// A body comes with no method that reads only (RFC 9110 section 9.3.1), and no browser sends one. Many shops look at it all the
+    /// same, and sign people in by it.
+    pub(super) fn refuse_body(&self, body: Seen<'_>) -> Option<Refusal> {
+        let is_lane = self.guard.section.lanes.contains(self.client.get());
+        let has_body = !body.bytes.is_empty() || !body.complete;
+        let title = "A request by this method has no body";
+        let refusal = || Refusal::of(StatusCode::BAD_REQUEST, "identity.body_unexpected", title);
+        (self.method.is_safe() && has_body && !is_lane).then(refusal)
+    }
+
     /// What is before the door, if there is one. The password is looked up in the list of breached ones, and kept nowhere.
     pub(super) async fn knock(&mut self, headers: &HeaderMap, body: Seen<'_>) -> Option<Refusal> {
         let reads = self.reads_body || self.reads_fields;
@@ -22,7 +33,9 @@ impl Crossing {
         let (bytes, is_cut) = if reads { (body.bytes, !body.complete) } else { (&b""[..], false) };
         // A sign-in could stand in it that the shop reads and we do not: nobody's name would be counted.
         let is_lane = guard.section.lanes.contains(self.client.get());
-        let is_doubtful = lines.is_encoded || is_doubtful(asked.content_type, bytes, !is_cut);
+        let is_doubtful = lines.is_encoded
+            || is_doubtful(asked.content_type, bytes, !is_cut)
+            || guard.adapter.is_strange_script(&asked, bytes);
         if reads && !is_lane && is_doubtful {
             return Some(unreadable());
         }
@@ -42,7 +55,7 @@ impl Crossing {
         }
         let Some(door) = found else {
             // The fields that sign in may come behind what was read.
-            self.is_unread = is_cut && !is_lane;
+            self.is_unread = is_cut && !is_lane && guard.adapter.may_go_on(&asked, bytes);
             return None;
         };
         self.door = Some(door.kind);
@@ -63,7 +76,11 @@ impl Crossing {
             let title = "One sign-in at a time, under its own name";
             return Some(Refusal::of(StatusCode::FORBIDDEN, "identity.door_closed", title));
         }
-        if door.bearer.is_some() && !is_lane {
+        // Beside a door the answer may be another one than the door's.
+        let is_beside = elsewhere.is_some() && door.body != BodyKind::Graphql;
+        if is_beside && self.looks == Looks::Named {
+            self.looks = Looks::Anywhere;
+        } else if door.bearer.is_some() && !is_lane {
             self.wants = Wants::Problem;
             self.token_door = guard.adapter.doors.iter().position(|known| known.name == door.name);
         }

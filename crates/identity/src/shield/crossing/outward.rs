@@ -22,9 +22,11 @@ impl Crossing {
     ) -> Result<Passage, Error> {
         self.see_new_password(status, headers).await?;
         let kept = self.take_lines(headers);
-        if let Some(door) = self.token_door()
-            && let Some(passage) = self.weigh_token(&door, status, body).await?
-        {
+        let held = match self.token_door() {
+            Some(door) => self.weigh_token(&door, status, body).await?,
+            None => self.weigh_answer(status, headers, body).await?,
+        };
+        if let Some(passage) = held {
             return Ok(passage);
         }
         if self.is_without {

@@ -3,20 +3,104 @@
 
 use std::sync::Arc;
 
-use storeward_adapter::{Door, TokenAnswer};
+use storeward_adapter::{Adapter, Door, MaybeToken, Places, Probe, TokenAnswer};
+use storeward_base::Secret;
 use storeward_host::{Passage, Seen};
-use storeward_web::http::StatusCode;
+use storeward_web::http::{HeaderMap, HeaderValue, StatusCode, header};
 
-use super::{Crossing, Handle};
+use super::{Crossing, FIELDS_BYTES, FORM_BYTES, Handle};
 use crate::error::Error;
-use crate::shield::answers::Refusal;
+use crate::shield::answers::{Refusal, Wants};
 use crate::shield::decide::Verdict;
 use crate::shield::handles::Entry;
 use crate::shield::jar::Phase;
-use crate::shield::shop::Who;
+use crate::shield::shop::{Asker, Who};
 use crate::verbs::shield::ShopAccount;
 
+/// How an answer is looked through for tokens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Looks {
+    /// Nobody signs in by a token, or it is the shop's own program that asks.
+    #[default]
+    Nowhere,
+    /// An answer in JSON to whatever was asked, where a door's has its token.
+    Named,
+    /// The request signs in as at a door, and is at none: wherever a token may stand.
+    Anywhere,
+}
+
+impl Looks {
+    pub(super) fn of(adapter: &Adapter, is_free: bool) -> Self {
+        if !is_free && adapter.hands_out_tokens() { Looks::Named } else { Looks::Nowhere }
+    }
+}
+
 impl Crossing {
+    /// How many bytes of an answer have to be seen.
+    pub(super) fn answer_bytes(&self, headers: &HeaderMap) -> Option<usize> {
+        if self.token_door.is_some() {
+            return Some(FORM_BYTES);
+        }
+        match self.looks {
+            Looks::Nowhere => None,
+            Looks::Named => is_json(headers).then_some(FIELDS_BYTES),
+            Looks::Anywhere => Some(FIELDS_BYTES),
+        }
+    }
+
+    /// So that an answer can be read: not packed, and in JSON where a script asks.
+    pub(super) fn ask_plainly(&self, headers: &mut HeaderMap) {
+        if self.token_door.is_some() || self.looks != Looks::Nowhere {
+            headers.remove(header::ACCEPT_ENCODING);
+        }
+        if self.looks == Looks::Anywhere && self.wants == Wants::Problem {
+            headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+        }
+    }
+
+    /// Looks for a token in the answer to whatever was asked: `Some` in the shop's place. What opens the page that says whose it is,
+    /// is one, wherever it came from.
+    pub(super) async fn weigh_answer(
+        &mut self,
+        status: StatusCode,
+        headers: &HeaderMap,
+        body: Seen<'_>,
+    ) -> Result<Option<Passage>, Error> {
+        let places = match self.looks {
+            Looks::Nowhere => return Ok(None),
+            Looks::Named => Places::Named,
+            Looks::Anywhere => Places::Any,
+        };
+        if !status.is_success() || body.bytes.is_empty() {
+            return Ok(None);
+        }
+        if !is_json(headers) {
+            // Whoever signs in by a script, and is answered in a language that is not read. A page is for people.
+            let is_page = headers
+                .get(header::CONTENT_TYPE)
+                .is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
+            return Ok((places == Places::Any && !is_page).then(|| self.unclear()));
+        }
+        let guard = self.guard.clone();
+        let Some(asker) = self.asker.clone() else { return Ok(None) };
+        let Some(found) = guard.adapter.tokens_in(body.bytes, body.complete, places) else {
+            return Ok(Some(self.unclear()));
+        };
+        for MaybeToken { door, token } in found {
+            let Some(probe) = &door.bearer else { continue };
+            match guard.bearer_alone(&asker, probe, &token).await {
+                Who::Nobody => {}
+                Who::Unclear => return Ok(Some(self.unclear())),
+                Who::Somebody { subject, email } => {
+                    if let Some(passage) = self.hold_token(subject, email).await? {
+                        return Ok(Some(passage));
+                    }
+                }
+            }
+        }
+        Ok(None)
+    }
+
     /// The door, where its answer has to be read.
     pub(super) fn token_door(&self) -> Option<Door> {
         self.token_door.and_then(|at| self.guard.adapter.doors.get(at)).cloned()
@@ -34,19 +118,34 @@ impl Crossing {
             TokenAnswer::HandsOut(token) => token,
             TokenAnswer::Unclear => return Ok(Some(self.unclear())),
         };
-        if self.held.is_none() {
-            let (token, entry) = self.guard.handles.open();
-            self.cookies.extend(self.guard.handle_cookie(&token));
-            self.held = Some(Handle { token, entry });
+        let (Some(probe), Some(asker)) = (&door.bearer, self.asker.clone()) else {
+            return Ok(Some(self.unclear()));
+        };
+        let Who::Somebody { subject, email } = self.whose(probe, &asker, &token).await else {
+            return Ok(Some(self.unclear()));
+        };
+        self.hold_token(subject, email).await
+    }
+
+    async fn whose(&mut self, probe: &Probe, asker: &Asker, token: &Secret<String>) -> Who {
+        let entry = self.open_jar();
+        self.guard.clone().bearer(&entry, asker, probe, token).await
+    }
+
+    fn open_jar(&mut self) -> Arc<Entry> {
+        if let Some(held) = &self.held {
+            return held.entry.clone();
         }
+        let (token, entry) = self.guard.handles.open();
+        self.cookies.extend(self.guard.handle_cookie(&token));
+        self.held = Some(Handle { token, entry: entry.clone() });
+        entry
+    }
+
+    /// Somebody has a token: it goes no further until they have shown what it takes.
+    async fn hold_token(&mut self, subject: String, email: Option<String>) -> Result<Option<Passage>, Error> {
         let guard = self.guard.clone();
-        let (Some(Handle { entry, .. }), Some(asker)) = (self.held.clone(), self.asker.clone()) else {
-            return Ok(Some(self.unclear()));
-        };
-        let Some(probe) = &door.bearer else { return Ok(Some(self.unclear())) };
-        let Who::Somebody { subject, email } = guard.bearer(&entry, &asker, probe, &token).await else {
-            return Ok(Some(self.unclear()));
-        };
+        let entry = self.open_jar();
         self.was_right();
         let _deciding = entry.deciding.lock().await;
         if self.has_moved(&entry) {
@@ -81,4 +180,10 @@ impl Crossing {
         let title = "The shop cannot sign you in at the moment";
         self.instead(&Refusal::of(StatusCode::SERVICE_UNAVAILABLE, "identity.unclear", title))
     }
+}
+
+/// An answer in JSON, or in what is not said.
+fn is_json(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).map(|line| line.as_bytes().to_ascii_lowercase());
+    kind.is_none_or(|kind| kind.windows(4).any(|part| part == b"json"))
 }
