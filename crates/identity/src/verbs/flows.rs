@@ -293,10 +293,16 @@ impl Means {
         }
     }
 
+    /// Whether the mail is a second factor beside the shop's password, which is chosen anew by mail: then the two are one, and no
+    /// more than what a letter's link alone has left. The way back waits, and ends with a factor.
+    pub(super) fn mail_signs_in_at_shop(&self) -> bool {
+        self.has_added() || !self.was_taken_out
+    }
+
     /// The same for a way back, which begins with the mail: where that is all there is, it is enough, unless something better was
     /// taken out by a letter alone.
     fn is_way_back(&self, proofs: &[Proof]) -> bool {
-        self.is_all(proofs) && (self.has_added() || !self.was_taken_out)
+        self.is_all(proofs) && self.mail_signs_in_at_shop()
     }
 
     /// What a sensitive act and a way back take: never less than the best that the account has.
@@ -400,6 +406,8 @@ fn need_of(flow: &Flow, means: Option<&Means>) -> Need {
             if Level::of(proofs) < enough {
                 let mut offers = means.offers();
                 offers.retain(|offer| !flow.state.passkey_only || *offer == Offer::Passkey);
+                let by_mail = flow.purpose == Purpose::SignIn || means.mail_signs_in_at_shop();
+                offers.retain(|offer| by_mail || *offer != Offer::Mail);
                 Need::Factor(offers)
             } else if means.account.must_choose_here() && flow.purpose == Purpose::SignIn {
                 Need::NewPassword

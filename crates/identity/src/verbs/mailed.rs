@@ -116,7 +116,9 @@ impl Shared {
         draft: &mut FlowDraft,
         means: &Means,
     ) -> Result<AtOnce, Error> {
-        let Some(email) = means.account.email.as_ref().filter(|_| means.offers() == [Offer::Mail]) else {
+        let is_enough = draft.row.purpose != Purpose::Shield || means.mail_signs_in_at_shop();
+        let by_mail = is_enough && means.offers() == [Offer::Mail];
+        let Some(email) = means.account.email.as_ref().filter(|_| by_mail) else {
             return Ok(AtOnce::NotByMail);
         };
         let asks = Asks::of(draft.row.purpose);

@@ -7,6 +7,7 @@ use storeward_identity::{LetterKind, MIGRATIONS, SecondFactor, ShieldFault, Shie
 use storeward_store::both_engines;
 
 use super::behind::{ADDRESS, Behind, Elevation, SECRET, SHOP_PASSWORD};
+use super::bench::ORIGIN;
 
 const PROBLEM: [(&str, &str); 1] = [("accept", "application/json")];
 const FORM: [(&str, &str); 2] =
@@ -516,4 +517,43 @@ both_engines!(whoever_lost_the_app_is_shown_the_way_back, MIGRATIONS, async |db|
     let page = lost.browser.get("/.storeward/challenge").await;
     assert!(page.body.contains("id=\"totp\"") && page.body.contains("href=\"/.storeward/recover\""));
     assert_eq!(lost.browser.get("/.storeward/recover").await.status, 200);
+});
+
+// The password is chosen anew at the shop by the shop's own mail, so beside a letter's link the mail alone was the account.
+both_engines!(a_letter_alone_takes_nobodys_app_and_then_the_account_at_the_shop, MIGRATIONS, async |db| {
+    let behind = Behind::new(db, Elevation::Fresh);
+    let mut owner = behind.browser();
+    owner.sign_in_with_code("").await;
+    assert!(owner.sees_account().await);
+    owner.browser.add_totp().await;
+    let mut reader = behind.bench.browser().elsewhere();
+    let link = behind.bench.letter(LetterKind::FactorAdded).parameter("link").to_owned();
+    let page = reader.get(link.strip_prefix(ORIGIN).unwrap()).await;
+    let token = page.attribute("name=\"t\" value=\"");
+    assert_eq!(reader.post("/.storeward/not-me", &page.csrf(), &[("t", &token)]).await.status, 303);
+    behind.shop.change_password("42", "chosen by the thief");
+    let codes = || behind.bench.kinds().iter().filter(|kind| **kind == LetterKind::SignInCode).count();
+    let before = codes();
+    let mut thief = behind.browser();
+    thief.browser = thief.browser.elsewhere();
+    thief.get("/").await;
+    let stolen = [("user", "ella"), ("password", "chosen by the thief")];
+    thief.post("/login.php", &stolen).await.leads_to("/.storeward/challenge");
+    let page = thief.browser.get("/.storeward/challenge").await;
+    assert!(
+        !page.body.contains("id=\"mail\"") && page.body.contains("href=\"/.storeward/recover\""),
+        "{}",
+        page.body
+    );
+    thief.browser.post("/.storeward/challenge/send", &page.csrf(), &[]).await;
+    assert_eq!(codes(), before, "no code is sent");
+    assert!(!thief.sees_account().await);
+    // The way back waits, is told, and ends with a factor.
+    let recover = "/.storeward/recover";
+    thief.browser.post_from(recover, recover, &[("email", ADDRESS)]).await.leads_to("/.storeward/challenge");
+    let code = behind.bench.code(LetterKind::RecoveryCode);
+    thief.browser.prove("mail", &code).await.leads_to("/.storeward/challenge");
+    let challenge = "/.storeward/challenge";
+    assert_eq!(thief.browser.post_from(challenge, "/.storeward/challenge/lost", &[]).await.status, 200);
+    assert_eq!(behind.bench.events("identity.recovery_wait_begun").await.len(), 1);
 });
