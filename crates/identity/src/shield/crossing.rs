@@ -221,7 +221,7 @@ impl Crossing {
         self.take_solved(headers);
         let mut others = self.strip(headers);
         let authorization = headers.contains_key(header::AUTHORIZATION);
-        self.came_with = CameWith { cookies: !others.is_empty(), authorization };
+        self.came_with = CameWith { cookies: !first::are_nobodys(&others), authorization };
         if let Some(refusal) = self.refuse_body(body) {
             return Ok(self.instead(&refusal));
         }

@@ -274,3 +274,14 @@ both_engines!(no_body_comes_with_a_method_that_reads, MIGRATIONS, async |db| {
     assert_eq!(behind.shop.asked().len(), before, "the shop heard of none");
     assert!(!thief.sees_account().await);
 });
+
+// The shop signed the same session in and showed a page: nothing in the answer told, and nobody asked.
+both_engines!(a_link_that_signs_in_is_weighed, MIGRATIONS, async |db| {
+    let behind = Behind::new(db, Elevation::Same);
+    let mut thief = behind.browser();
+    thief.get("/").await;
+    thief.get("/").await;
+    let shown = thief.send("GET", "/welcome?t=3f2a9c0b7d1e4f5a6b8c", &[("accept", "text/html")], "").await;
+    shown.leads_to("/.storeward/challenge");
+    assert!(!thief.sees_account().await);
+});

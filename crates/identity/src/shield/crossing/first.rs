@@ -94,6 +94,11 @@ impl Crossing {
     }
 }
 
+/// Whether none of these cookies opens anything.
+pub(super) fn are_nobodys(line: &[u8]) -> bool {
+    line.split(|byte| *byte == b';').map(<[u8]>::trim_ascii).all(is_nobodys)
+}
+
 fn is_nobodys(pair: &[u8]) -> bool {
     let name = pair.split(|byte| *byte == b'=').next().unwrap_or_default();
     let fits = |known: &&str| match known.strip_suffix('*') {
@@ -115,5 +120,6 @@ mod tests {
         for pair in ["REMEMBERME=a", "jwt=a", "_gaREMEMBERME=a", "ga=a", "_g=a", "=_ga"] {
             assert!(!is_nobodys(pair.as_bytes()), "{pair}");
         }
+        assert!(are_nobodys(b"") && are_nobodys(b"_ga=1; _fbp=2") && !are_nobodys(b"_ga=1; REMEMBERME=2"));
     }
 }

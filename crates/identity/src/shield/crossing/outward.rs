@@ -85,7 +85,17 @@ impl Crossing {
         }
         let redirects = status.is_redirection() && status != StatusCode::NOT_MODIFIED;
         let is_anonymous = matches!(entry.lock().jar.phase, Phase::Anonymous);
-        self.is_risky || has_changed || (redirects && is_anonymous)
+        self.is_risky || has_changed || (is_anonymous && (redirects || self.bears_secret()))
+    }
+
+    /// Whether something that nobody would type stands in the address: a link in a letter signs people in by it.
+    fn bears_secret(&self) -> bool {
+        let last = self.path.rsplit('/').next().filter(|last| !last.contains('.'));
+        let values =
+            self.query.iter().flat_map(|query| query.split('&').filter_map(|pair| pair.split_once('=')));
+        let is_free = |name: &str| OF_CAMPAIGNS.iter().any(|known| name.starts_with(known));
+        let values = values.filter(|(name, _)| !is_free(name)).map(|(_, value)| value);
+        last.into_iter().chain(values).any(is_secret)
     }
 
     /// Whether the shop may sign a session in without a new cookie: then every act that could do so is followed by the
@@ -159,6 +169,20 @@ impl Crossing {
     }
 }
 
+/// Parameters that advertisers put behind the addresses of pages (Google, Meta, Microsoft, TikTok; `utm_*`).
+const OF_CAMPAIGNS: [&str; 7] = ["utm_", "gclid", "gbraid", "wbraid", "fbclid", "msclkid", "ttclid"];
+/// So many letters and digits in a row, of both some, are no word. (80 bits as hexadecimal digits are 20 of them; a UUID has 32.)
+const SECRET_SIGNS: usize = 20;
+
+/// Whether a text has a secret in it. Hyphens are passed over where they stand in a UUID (RFC 9562).
+fn is_secret(text: &str) -> bool {
+    let is_uuid = text.len() == 36 && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+    let runs = text.split(|sign: char| !(sign.is_ascii_alphanumeric() || (is_uuid && sign == '-')));
+    runs.filter(|run| run.len() >= SECRET_SIGNS).any(|run| {
+        run.bytes().any(|byte| byte.is_ascii_digit()) && run.bytes().any(|byte| byte.is_ascii_alphabetic())
+    })
+}
+
 /// The sign-in that a jar holds.
 fn standing(entry: &Entry) -> Option<String> {
     match &entry.lock().jar.phase {
@@ -176,6 +200,29 @@ fn with_lines(passage: Passage, headers: &HeaderMap) -> Passage {
                 answer.headers_mut().append(header::SET_COOKIE, line.clone());
             }
             Passage::Instead(answer)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_no_word() {
+        for text in
+            ["3f2a9c0b7d1e4f5a6b8c", "f81d4fae-7dec-11d0-a765-00a0c91e6bf6", "eyJhbGciOiJFUzI1NiJ9.e30.x"]
+        {
+            assert!(is_secret(text), "{text}");
+        }
+        for text in [
+            "",
+            "blue-tin-mug-2026-edition-with-handle",
+            "donaudampfschifffahrtsgesellschaft",
+            "123456789012345678901",
+            "3f2a9c0b7d1e",
+        ] {
+            assert!(!is_secret(text), "{text}");
         }
     }
 }
