@@ -37,6 +37,9 @@ path = "/logout"
 "#;
 const ACT: &str = "[[sensitive]]\nmethods = [\"POST\"]\npath = \"/account/email\"\n";
 
+/// A cookie of somebody else, from elsewhere.
+const OTHERS: &str = "shop-session-carls";
+
 /// As Symfony, Laravel, Devise and Spring do it: a second cookie, which opens a session at the next request.
 #[derive(Default)]
 struct Heath {
@@ -84,6 +87,8 @@ impl Serves for Heath {
             is_in = true;
             fresh = Some(inside.open(true));
         }
+        let is_others = !is_in && of("REMEMBERME") == Some(OTHERS);
+        is_in |= is_others || headers.get("authorization").is_some_and(|line| line == "Bearer old-token");
         let body = String::from_utf8_lossy(body).into_owned();
         let mut answer = match (method.as_str(), target.split('?').next().unwrap()) {
             ("POST", "/login")
@@ -115,6 +120,7 @@ impl Serves for Heath {
                 inside.carts.push(of("cart").unwrap_or("none").to_owned());
                 say(200, "in the cart")
             }
+            (_, "/account") if is_others => say(200, "<dd>carl@people.example</dd> the orders"),
             (_, "/account") if is_in => say(200, &format!("<dd>{ADDRESS}</dd> the orders")),
             (_, "/account" | "/account/email" | "/login") => say(401, "sign in first"),
             _ => say(200, if is_in { "welcome back" } else { "welcome" }),
@@ -319,4 +325,36 @@ both_engines!(an_act_that_no_file_names_takes_a_fresh_factor, MIGRATIONS, async 
         let told = owner.send("POST", path, &[kind, ("accept", "application/json")], body).await;
         assert_eq!(told.status, 200, "{path} {body}: {}", told.body);
     }
+});
+
+// A fresh session of one's own lent itself to the cookie of somebody else; the fields of a sign-in, to a token from elsewhere.
+both_engines!(nobody_acts_in_another_ones_name, MIGRATIONS, async |db| {
+    let (behind, shop) = heath(db, SecondFactor::Required);
+    let mut thief = behind.browser();
+    sign_in(&mut thief).await.leads_to("/.storeward/challenge");
+    let code = behind.bench.code(LetterKind::SignInCode);
+    let path = "/.storeward/challenge";
+    let fields = [("method", "mail"), ("secret", code.as_str()), ("trust", "no")];
+    thief.browser.post_from(path, path, &fields).await.leads_to("/account");
+    assert!(thief.get("/account").await.body.contains("the orders"));
+    // Signed out at the shop by "sign out everywhere".
+    shop.inside.lock().unwrap().sessions.clear();
+    shop.inside.lock().unwrap().kept.clear();
+    let mut other = behind.browser();
+    other.browser.cookies = thief.browser.cookies.clone();
+    other.browser.cookies.push(("REMEMBERME".to_owned(), OTHERS.to_owned()));
+    other.post("/account/email", &[("email", "thief@people.example")]).await;
+    let lines = [
+        ("accept", "application/json"),
+        ("authorization", "Bearer old-token"),
+        ("content-type", "application/x-www-form-urlencoded"),
+    ];
+    for (target, body) in [
+        ("/account/email", "email=thief@people.example"),
+        ("/account/email", "email=thief@people.example&user=q&pass=x"),
+        ("/account/email?user=q&pass=x", "email=thief@people.example"),
+    ] {
+        behind.browser().send("POST", target, &lines, body).await;
+    }
+    assert!(shop.inside.lock().unwrap().changed.is_empty(), "{:?}", shop.inside.lock().unwrap().changed);
 });

@@ -2,7 +2,7 @@
 
 use storeward_adapter::Asked;
 use storeward_host::{ASSERTION, Passage, Seen};
-use storeward_web::http::{HeaderMap, StatusCode};
+use storeward_web::http::{HeaderMap, StatusCode, header};
 
 use super::{Crossing, Lines};
 use crate::error::Error;
@@ -123,6 +123,16 @@ impl Crossing {
         let mut refusal = Refusal::of(StatusCode::FORBIDDEN, "identity.sign_in_first", title);
         refusal.challenge = guard.adapter.sign_in_page();
         Some(self.instead(&refusal))
+    }
+
+    /// A sign-in that is such an act besides goes on, for it may be a form of a page, and takes nothing along by which the shop could
+    /// do the act in somebody else's name. (Cookies are weighed one by one.)
+    pub(super) fn drop_authorization(&self, headers: &mut HeaderMap) {
+        let is_lane = self.guard.section.lanes.contains(self.client.get());
+        let is_sign_in = self.door.is_some() && !self.is_active() && !self.is_by_gate && !is_lane;
+        if is_sign_in && self.guard.adapter.is_sensitive(&self.reading) {
+            headers.remove(header::AUTHORIZATION);
+        }
     }
 
     /// What takes a fresh second factor.

@@ -40,6 +40,7 @@ impl Crossing {
         headers: &mut HeaderMap,
         others: &mut Vec<u8>,
     ) -> Option<Passage> {
+        self.drop_authorization(headers);
         let guard = self.guard.clone();
         guard.adapter.signed_in.probe.as_ref()?;
         let is_lane = guard.section.lanes.contains(self.client.get());
