@@ -83,11 +83,11 @@ async function until(what, look, fits) {
 
 test('without protection every one of the twenty-three gets through', async () => {
   assert.equal(ways.length, 23);
-  assert.deepEqual(await through(browsers.old, `${shop.home}/checkout`, ways, { patience: 15_000 }), [...ways].sort());
+  assert.deepEqual(await through(browsers.old, `${shop.home}/checkout`, ways, { patience: 60_000 }), [...ways].sort());
 });
 
 test('behind a guard that only learns they get through as well, and the inventory names where to', async () => {
-  assert.deepEqual(await through(browsers.whole, guarded(), ways, { patience: 15_000 }), [...ways].sort());
+  assert.deepEqual(await through(browsers.whole, guarded(), ways, { patience: 60_000 }), [...ways].sort());
   const rows = await until('the inventory', () => listed('scripts', '--show', 'all'), (rows) => {
     const kinds = new Set(rows.filter(({ address }) => address.includes('.evil.test')).map(({ kind }) => kind));
     return ['script', 'connect', 'image', 'style', 'font', 'media', 'object', 'frame', 'form'].every((kind) => kinds.has(kind));
@@ -182,7 +182,7 @@ test('those would get through otherwise', async () => {
   // The policy refuses these by itself: frames with pages of nobody's, workers.
   const refused = ['nonce-of-the-policy', 'worker-of-text'];
   const some = tricks.filter((trick) => !refused.includes(trick));
-  const out = await through(browsers.bareOld, guarded(), some, { patience: 15_000, atOnce: 5 });
+  const out = await through(browsers.bareOld, guarded(), some, { patience: 60_000, atOnce: 5 });
   assert.deepEqual(out, some.sort(), 'some do not even work without the guard');
 });
 
@@ -232,5 +232,5 @@ test('a guard that learns again tells, and stops nothing', async () => {
   await until('the policy is gone', async () => (await page.goto(guarded())).headers(), (headers) => headers['content-security-policy'] === undefined);
   await page.close();
   const some = ['window-open', 'location', 'webrtc-in-a-frame', 'link-by-hand'];
-  assert.deepEqual(await through(browsers.old, guarded(), some, { patience: 15_000 }), [...some].sort());
+  assert.deepEqual(await through(browsers.old, guarded(), some, { patience: 60_000 }), [...some].sort());
 });

@@ -84,7 +84,13 @@ impl Shared {
     fn way(&self, written: &str) -> Result<Way, String> {
         let host = address::host(written);
         let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
-        if let Some(shop) = self.shop.as_ref().filter(|_| self.hosts.iter().any(|own| own == name)) {
+        let section = self.section.load();
+        let named: Vec<Destination> =
+            section.internal.iter().filter_map(|place| Destination::parse(place).ok()).collect();
+        let is_named = Destination::of_url(written).is_ok_and(|destination| named.contains(&destination));
+        // Another port of the shop's host may be another server: the config says so.
+        let is_own = !is_named && self.hosts.iter().any(|own| own == name);
+        if let Some(shop) = self.shop.as_ref().filter(|_| is_own) {
             return Ok(Way {
                 url: format!("{}{}", shop.url, address::path(written)),
                 host: Some(name.to_owned()),
@@ -93,9 +99,6 @@ impl Shared {
             });
         }
         let destination = Destination::of_url(written).map_err(|why| why.code().to_owned())?;
-        let section = self.section.load();
-        let named = section.internal.iter().filter_map(|place| Destination::parse(place).ok());
-        let is_named = named.into_iter().any(|own| own == destination);
         if !is_named && !destination.is_https() {
             return Err("not_https".to_owned());
         }

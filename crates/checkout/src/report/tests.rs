@@ -91,6 +91,27 @@ fn a_hash_is_read_in_both_spellings() {
     assert_eq!(of("47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU="), [expected]);
 }
 
+// Browsers report the guard's own hash with every page: nobody has to approve it. A file of that name elsewhere is somebody's.
+#[test]
+fn the_guard_itself_is_no_script_of_the_page() {
+    let of = |address: &str| {
+        let hash = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
+        let body =
+            format!(r#"{{"subresourceURL":"{address}","hash":"sha256-{hash}","destination":"script"}}"#);
+        heard(&format!(r#"[{{"type":"csp-hash","body":{body}}}]"#)).said.len()
+    };
+    assert_eq!(of("https://shop.example/.storeward/checkout/guard.js?v=0123456789abcdef"), 0);
+    for other in [
+        "https://evil.example/.storeward/checkout/guard.js",
+        "https://shop.example:8443/.storeward/checkout/guard.js",
+        "http://shop.example/.storeward/checkout/guard.js",
+        "https://shop.example/x/.storeward/checkout/guard.js",
+        "https://shop.example/guard.js",
+    ] {
+        assert_eq!(of(other), 1, "{other}");
+    }
+}
+
 #[test]
 fn the_guard_s_word_is_kept_without_what_is_anybody_s() {
     let text = r#"[{"kind":"blocked","channel":"webrtc","host":"EVIL.example:3478","path":"/c/ann@example.com/4111111111111111/step?x=1","sample_hash":"ab"},
