@@ -73,6 +73,8 @@ after(async () => {
 /** Signs in, orders a bowl, and gives the page, which stands on the shop's thanks, with the order's number. */
 async function ordered() {
   const { page, context, faults } = await browser.visitor();
+  // Its first pages compile templates and are the slowest.
+  context.setDefaultTimeout(60_000);
   const oscar = new OscarShop(page, stand.ready.shop);
   await oscar.signIn(CUSTOMER);
   await oscar.openHome();
@@ -97,7 +99,7 @@ const isOwn = (url) => url.origin === new URL(stand.ready.shop).origin;
 /** The order, once it stands as asked for. */
 async function until(number, status) {
   let found;
-  for (let tries = 0; tries < 60; tries += 1) {
+  for (let tries = 0; tries < 120; tries += 1) {
     found = await shop.order(number);
     if (found.status === status) return found;
     await sleep(500);
@@ -126,7 +128,7 @@ test('an order of django-oscar is paid through the signed link, and is paid in t
   await page.getByRole('button', { name: 'Pay by card' }).click();
   await page.waitForURL((url) => !isOwn(url));
   await fillCard(page, APPROVED);
-  await page.waitForURL((url) => isOwn(url) && url.pathname.startsWith(`/accounts/orders/${number}`), { timeout: 30_000 });
+  await page.waitForURL((url) => isOwn(url) && url.pathname.startsWith(`/accounts/orders/${number}`), { timeout: 60_000 });
   const paid = await until(number, 'Paid');
   assert.deepEqual(paid.sources, [{ type: 'Storeward', allocated: '12.00', debited: '12.00', refunded: '0.00' }]);
   await page.reload();
@@ -162,7 +164,7 @@ test('a declined card leaves the order open, and another card pays it', async ()
   await page.getByText(/declined/i).first().waitFor();
   assert.equal((await shop.order(number)).status, 'Pending');
   await fillCard(page, APPROVED);
-  await page.waitForURL(isOwn, { timeout: 30_000 });
+  await page.waitForURL(isOwn, { timeout: 60_000 });
   assert.equal((await until(number, 'Paid')).sources[0].debited, '12.00');
   await context.close();
 });
