@@ -122,7 +122,7 @@ test('an order of django-oscar is paid through the signed link, and is paid in t
   await page.getByRole('link', { name: 'Pay now' }).click();
   await page.getByRole('heading', { name: 'Payment', level: 1 }).waitFor();
   await page.getByText(number).first().waitFor();
-  await page.getByText(/£\s?12[.,]00/).first().waitFor();
+  await page.getByText(/12[.,]00/).first().waitFor();
   await picture(page, `oscar-pay-${database}`);
   const signed = page.url();
   await page.getByRole('button', { name: 'Pay by card' }).click();
@@ -139,7 +139,8 @@ test('an order of django-oscar is paid through the signed link, and is paid in t
   await page.getByText('Paid. Thank you!').waitFor();
   const taken = (await money.effects('capture')).filter((one) => one.provider === 'stripe');
   assert.equal(taken.length, 1, JSON.stringify(taken));
-  assert.deepEqual(faults.filter((fault) => !fault.includes('ajax.googleapis.com')), []);
+  // django-oscar asks a foreign host for jQuery first, and has no picture for the browser's tab.
+  assert.deepEqual(faults.filter((fault) => !/ajax\.googleapis\.com|\/favicon\.ico/.test(fault)), []);
   await context.close();
 });
 
