@@ -138,6 +138,23 @@ pub enum Funding {
     Prepaid,
 }
 
+/// How sure the buyer's bank was that it is them (3-D Secure), as the provider tells.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Secure {
+    /// Nobody asked, or nothing is told.
+    #[default]
+    Unknown,
+    /// The buyer proved it to their bank, or the bank was sure without asking.
+    Authenticated,
+    /// The bank, or the card's scheme in its place, took note; nobody proved anything.
+    Attempted,
+    /// Nobody was asked, by an exemption.
+    Exempted,
+    /// The buyer did not prove it.
+    Failed,
+}
+
 /// What the front door, the account and the provider say about an attempt. By default nothing is known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -166,6 +183,9 @@ pub struct Signals {
     /// The provider's check of both street and postcode failed.
     pub avs_failed: Known,
     pub funding: Funding,
+    pub secure: Secure,
+    /// Whether the bank, and not the shop, bears the loss if it was fraud.
+    pub liability_shifted: Known,
     /// The coupon is one for first orders.
     pub first_order_coupon: Known,
 }

@@ -242,6 +242,7 @@ fn counts_attempts(rule: RuleId) -> bool {
         | RuleId::NewAccountExpress
         | RuleId::ManyCardsOnePlace
         | RuleId::ManyCardsOneAccount
-        | RuleId::TakeoverBeforePaying => false,
+        | RuleId::TakeoverBeforePaying
+        | RuleId::SecureFailed => false,
     }
 }

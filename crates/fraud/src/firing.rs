@@ -1,6 +1,6 @@
 //! Which rules fire on an attempt that is not counted yet.
 
-use crate::attempt::{Attempt, Buyer, Funding, Kind, Known, Mark};
+use crate::attempt::{Attempt, Buyer, Funding, Kind, Known, Mark, Secure};
 use crate::card_testing::{Look, Sensitivity, Sign, is_anonymous};
 use crate::profile::{DAY_SECONDS, Profile, day_of, minute_of};
 use crate::ring::figure;
@@ -103,6 +103,9 @@ impl<'a> Case<'a> {
             }),
             RuleId::CvcFailed => fact(signals.cvc_failed),
             RuleId::AvsFailed => fact(signals.avs_failed),
+            RuleId::SecureFailed => {
+                fact(if signals.secure == Secure::Failed { Known::Yes } else { Known::No })
+            }
             RuleId::DisposableMail => fact(signals.disposable_mail),
             RuleId::CountryAndScore => {
                 fact(signals.country_differs).and_then(|_| self.above(rule, None, &[self.score?]))

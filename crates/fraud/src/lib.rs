@@ -40,7 +40,7 @@ mod train;
 mod trees;
 
 pub use attempt::{
-    Attempt, Buyer, Funding, Kind, Known, Label, Mark, Marks, Outcome, Signals, Source, Truth,
+    Attempt, Buyer, Funding, Kind, Known, Label, Mark, Marks, Outcome, Secure, Signals, Source, Truth,
 };
 pub use card_testing::{Sensitivity, Sign};
 pub use codec::Malformed;

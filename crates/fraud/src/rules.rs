@@ -66,6 +66,7 @@ pub enum RuleId {
     ManyCardsOnePlace,
     ManyCardsOneAccount,
     TakeoverBeforePaying,
+    SecureFailed,
 }
 
 /// What stands in the table of defaults about a rule.
@@ -95,7 +96,7 @@ const LOOK: (Answer, Category) = (Answer::Review, Category::LookedAt);
 const REFUSE: (Answer, Category) = (Answer::Block, Category::OtherMethod);
 const WINDOWS: &[(&str, f64)] = &[("an hour", 3.0), ("a day", 5.0), ("a week", 8.0)];
 
-const TABLE: [Entry; 20] = [
+const TABLE: [Entry; 21] = [
     rule(
         RuleId::PagesPerAddress,
         "pages_per_address",
@@ -218,6 +219,13 @@ const TABLE: [Entry; 20] = [
         LOOK,
         "Password or mail address changed lately, and the device and the place it goes to are new",
     ),
+    rule(
+        RuleId::SecureFailed,
+        "secure_failed",
+        &[],
+        LOOK,
+        "The buyer did not prove to their bank that the card is theirs (3-D Secure), and it was accepted all the same",
+    ),
 ];
 
 impl RuleId {
@@ -247,6 +255,34 @@ impl RuleId {
 
     pub fn category(self) -> Category {
         self.entry().category
+    }
+
+    /// Whether it is looked at once more when the provider has told the card, and may say then what it could not before: while it acts,
+    /// the money is only set aside until then.
+    pub fn goes_by_card(self) -> bool {
+        match self {
+            RuleId::CardsPerBuyer
+            | RuleId::RefusedPerKey
+            | RuleId::DebitPerAddress
+            | RuleId::CardAgain
+            | RuleId::CvcFailed
+            | RuleId::AvsFailed
+            | RuleId::CountryAndScore
+            | RuleId::ManyCardsOnePlace
+            | RuleId::ManyCardsOneAccount
+            | RuleId::SecureFailed => true,
+            RuleId::PagesPerAddress
+            | RuleId::AttemptsPerAddress
+            | RuleId::RefusedPerAddress
+            | RuleId::AttemptsOfShop
+            | RuleId::AttemptsPerEmail
+            | RuleId::CardTesting
+            | RuleId::DisposableMail
+            | RuleId::AmountUnusual
+            | RuleId::NewAccountExpress
+            | RuleId::FirstOrderCoupons
+            | RuleId::TakeoverBeforePaying => false,
+        }
     }
 }
 

@@ -17,7 +17,7 @@ pub use storeward_fraud::backtest::{BackTest, NotYet, Record};
 pub use storeward_fraud::{
     Answer, Category, Kind, Mode, Outcome, Rule, RuleHit, RuleId, Sign, Source, Truth,
 };
-pub use storeward_fraud::{Attempt, Buyer, Funding, Known};
+pub use storeward_fraud::{Attempt, Buyer, Funding, Known, Secure};
 
 impl Payments {
     /// The sum of each account in each currency.

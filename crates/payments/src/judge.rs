@@ -31,7 +31,7 @@ use crate::payments::{Payments, Shared};
 pub(crate) use decide::{Hold, Way};
 pub use front::{Account, Front, Witness};
 pub use gather::OrderFacts;
-pub(crate) use kept::{CardSeen, answer_word, permille};
+pub(crate) use kept::{CardSeen, answer_word, permille, secure_word};
 pub use kept::{Judgement, Weight};
 pub(crate) use owed::PaidOff;
 pub use review::{Review, Verdict};

@@ -179,7 +179,17 @@ async fn risk(payments: &Payments, payment: &Payment) -> Result<Option<RiskMessa
         fired.map(|hit| hit.rule.code().to_owned()).collect::<Vec<_>>()
     };
     let weighed = last.weighed.iter().filter(|one| one.points > 0.0);
+    let signals = last.facts.map(|facts| facts.signals);
+    let shifted = signals.map(|signals| signals.liability_shifted);
     Ok(Some(RiskMessage {
+        three_d_secure: signals
+            .and_then(|signals| crate::judge::secure_word(signals.secure))
+            .map(str::to_owned),
+        liability_shifted: shifted.and_then(|known| match known {
+            storeward_fraud::Known::Unknown => None,
+            storeward_fraud::Known::No => Some(false),
+            storeward_fraud::Known::Yes => Some(true),
+        }),
         answer: crate::judge::answer_word(last.answer).to_owned(),
         score_permille: crate::judge::permille(last.score),
         rules: rules(Mode::Active),

@@ -372,12 +372,14 @@ fn judged_line(judged: &Judgement) -> JudgedLine {
         Some(Truth::Good) => "; good, as is known now",
         Some(Truth::Fraud) => "; fraud, as is known now",
     };
+    let secure = judged.facts.and_then(|facts| super::review::secure_words(facts.signals.secure));
+    let secure = secure.map_or_else(String::new, |words| format!("; 3-D Secure: {words}"));
     JudgedLine {
         at: Moment(judged.at),
         badge: answer_badge(judged.answer),
         score: judged.score.map_or_else(|| "–".to_owned(), |score| format!("{score:.3}")),
         reasons: super::review::reasons(judged),
-        became: format!("{outcome}{label}"),
+        became: format!("{outcome}{secure}{label}"),
     }
 }
 

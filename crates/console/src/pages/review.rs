@@ -6,7 +6,8 @@ use serde::Deserialize;
 use storeward_base::{Actor, PaymentId};
 use storeward_events::words;
 use storeward_payments::desk::{
-    Attempt, Buyer, Error as PayError, Funding, Judgement, Known, Mode, Payments, Review, RuleHit, Verdict,
+    Attempt, Buyer, Error as PayError, Funding, Judgement, Known, Mode, Payments, Review, RuleHit, Secure,
+    Verdict,
 };
 use storeward_web::askama::Template;
 use storeward_web::axum::extract::{Path, State};
@@ -179,6 +180,10 @@ fn facts(attempt: &Attempt) -> Vec<(&'static str, String)> {
     told("Security code", signals.cvc_failed, "wrong", "right");
     told("Street and postcode", signals.avs_failed, "neither is the card’s", "at least one is the card’s");
     told("Delivery", signals.express, "express", "as usual");
+    told("If it was fraud", signals.liability_shifted, "the bank bears the loss", "the shop bears the loss");
+    if let Some(words) = secure_words(signals.secure) {
+        all.push(("3-D Secure", words.to_owned()));
+    }
     all.push((
         "Kind of card",
         match signals.funding {
@@ -191,6 +196,17 @@ fn facts(attempt: &Attempt) -> Vec<(&'static str, String)> {
     all.push(("Requests stopped today", signals.blocked_requests.to_string()));
     all.push(("Card numbers kept from the shop today", signals.card_entries.to_string()));
     all
+}
+
+/// What came of 3-D Secure; nothing where nobody asked.
+pub(super) const fn secure_words(secure: Secure) -> Option<&'static str> {
+    match secure {
+        Secure::Unknown => None,
+        Secure::Authenticated => Some("the buyer proved it to their bank"),
+        Secure::Attempted => Some("the bank took note, nobody proved anything"),
+        Secure::Exempted => Some("nobody was asked, by an exemption"),
+        Secure::Failed => Some("the buyer did not prove it"),
+    }
 }
 
 fn days(seconds: u64) -> String {

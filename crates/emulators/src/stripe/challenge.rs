@@ -16,6 +16,8 @@ use crate::shelf::{set, text, whole};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answered {
     Completed,
+    /// The bank takes note and asks for no proof.
+    Acknowledged,
     Failed,
 }
 
@@ -23,6 +25,7 @@ impl Answered {
     pub fn named(word: &str) -> Option<Answered> {
         match word {
             "complete" => Some(Answered::Completed),
+            "acknowledge" => Some(Answered::Acknowledged),
             "fail" => Some(Answered::Failed),
             _ => None,
         }
@@ -99,13 +102,17 @@ impl Desk<'_> {
         }
         self.change("challenge", id, |challenge| set(challenge, "answered", true));
         let is_paid = match answered {
-            Answered::Completed => {
+            Answered::Completed | Answered::Acknowledged => {
+                let authenticated = match answered {
+                    Answered::Acknowledged => Authenticated::Attempted,
+                    Answered::Completed | Answered::Failed => Authenticated::Yes,
+                };
                 let asked = Asked {
                     return_url: None,
                     is_off_session: false,
                     fails_on_action: false,
                     by_sdk: true,
-                    authenticated: Authenticated::Yes,
+                    authenticated,
                 };
                 self.attempt(&intent_id, &asked).is_ok()
             }

@@ -21,6 +21,8 @@ const SETTLES_S: i64 = 2;
 pub enum Authenticated {
     No,
     Yes,
+    /// The bank took note, and nobody proved anything.
+    Attempted,
 }
 
 /// An attempt on an intent.
@@ -149,6 +151,10 @@ impl Desk<'_> {
         let (card, method) = (attempt.card, attempt.method);
         let secure = match attempt.authenticated {
             Authenticated::No => Value::Null,
+            Authenticated::Attempted => json!({
+                "authentication_flow": null, "electronic_commerce_indicator": "06", "exemption_indicator": null,
+                "result": "attempt_acknowledged", "result_reason": null, "transaction_id": chance::word(36), "version": "2.2.0",
+            }),
             Authenticated::Yes => json!({
                 "authentication_flow": "challenge", "electronic_commerce_indicator": "05", "exemption_indicator": null,
                 "result": "authenticated", "result_reason": null, "transaction_id": chance::word(36), "version": "2.2.0",

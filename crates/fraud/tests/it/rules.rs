@@ -110,6 +110,7 @@ fn rules_about_the_attempt_itself_go_by_what_is_known() {
         (RuleId::PagesPerAddress, Answer::Block, |a| a.signals.pages_opened = 6),
         (RuleId::CvcFailed, Answer::Block, |a| a.signals.cvc_failed = Known::Yes),
         (RuleId::AvsFailed, Answer::Review, |a| a.signals.avs_failed = Known::Yes),
+        (RuleId::SecureFailed, Answer::Review, |a| a.signals.secure = storeward_fraud::Secure::Failed),
         (RuleId::DisposableMail, Answer::Challenge, |a| a.signals.disposable_mail = Known::Yes),
         (RuleId::TakeoverBeforePaying, Answer::Review, |a| {
             a.signals.device_new = Known::Yes;

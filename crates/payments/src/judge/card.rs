@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use storeward_base::Actor;
 use storeward_events::fraud as facts;
-use storeward_fraud::{Answer, Attempt, Funding, Kind, Known, Mode, Outcome};
+use storeward_fraud::{Answer, Attempt, Funding, Kind, Mode, Outcome};
 
 use super::Judge;
 use super::decide::judged;
+use super::gather::known;
 use super::kept::{CardSeen, StoredDecision};
 use super::sql::{self, NewRisk, RiskRow};
 use crate::error::Error;
@@ -32,14 +33,6 @@ fn outcome_of(seen: &Seen) -> Option<Outcome> {
     }
 }
 
-fn known(fact: Option<bool>) -> Known {
-    match fact {
-        None => Known::Unknown,
-        Some(false) => Known::No,
-        Some(true) => Known::Yes,
-    }
-}
-
 impl Judge {
     /// The attempt with what the provider told of the card.
     fn with_card(&self, before: &Attempt, country: Option<i64>, card: &CardSeen) -> Attempt {
@@ -54,6 +47,8 @@ impl Judge {
         after.signals.country_differs = known(country.zip(theirs).map(|(ours, theirs)| ours != theirs));
         after.signals.cvc_failed = known(card.cvc_failed);
         after.signals.avs_failed = known(card.avs_failed);
+        after.signals.secure = card.secure;
+        after.signals.liability_shifted = known(card.liability_shifted);
         after.signals.funding = card.funding.unwrap_or(Funding::Unknown);
         after
     }

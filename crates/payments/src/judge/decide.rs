@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use storeward_base::{Actor, PaymentId, Timestamp};
 use storeward_events::fraud as facts;
-use storeward_fraud::{Answer, Category, Decision, Engine, Mode, Outcome, RuleId, Sign};
+use storeward_fraud::{Answer, Category, Decision, Engine, Mode, Outcome, Sign};
 use storeward_store::Reader;
 
 use super::front::Front;
@@ -195,21 +195,7 @@ fn floor(case: &Case, decision: &Decision, now: Timestamp) -> (Answer, Option<Ca
 
 /// Whether something that acts has to know the card: then the money is only set aside until it is known.
 fn goes_by_cards(engine: &Engine) -> bool {
-    let is_of_cards = |rule: RuleId| {
-        matches!(
-            rule,
-            RuleId::CardsPerBuyer
-                | RuleId::RefusedPerKey
-                | RuleId::DebitPerAddress
-                | RuleId::CardAgain
-                | RuleId::CvcFailed
-                | RuleId::AvsFailed
-                | RuleId::CountryAndScore
-                | RuleId::ManyCardsOnePlace
-                | RuleId::ManyCardsOneAccount
-        )
-    };
-    engine.rules.iter().any(|rule| rule.mode == Mode::Active && is_of_cards(rule.id))
+    engine.rules.iter().any(|rule| rule.mode == Mode::Active && rule.id.goes_by_card())
         || engine.champion.as_ref().is_some_and(|placed| placed.mode == Mode::Active)
 }
 

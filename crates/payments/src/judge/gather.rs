@@ -36,7 +36,7 @@ pub(super) struct Around {
     pub was_sent_there: Option<bool>,
 }
 
-fn known(fact: Option<bool>) -> Known {
+pub(super) fn known(fact: Option<bool>) -> Known {
     match fact {
         None => Known::Unknown,
         Some(false) => Known::No,

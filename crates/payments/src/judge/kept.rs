@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use storeward_base::{PaymentId, Timestamp};
 use storeward_fraud::{
-    Answer, Attempt, Category, Decision, Funding, Label, Mode, Outcome, RuleHit, Sign, Source, Truth,
+    Answer, Attempt, Category, Decision, Funding, Label, Mode, Outcome, RuleHit, Secure, Sign, Source, Truth,
 };
 
 /// The version of both stored forms.
@@ -140,8 +140,27 @@ engine_words! {
     outcome_word, outcome_of, Outcome { Approved = "approved", Declined = "declined", Blocked = "blocked", }
     truth_word, truth_of, Truth { Good = "good", Fraud = "fraud", }
     source_word, source_of, Source { Dispute = "dispute", Refund = "refund", Review = "review", Silence = "silence", }
-    category_word, _category_of, Category { TooOften = "too_often", OtherMethod = "other_method", LookedAt = "looked_at", }
     mode_word, mode_of, Mode { Off = "off", Observe = "observe", Active = "active", }
+}
+
+/// What a refused person is told, in its stable word.
+pub(crate) const fn category_word(category: Category) -> &'static str {
+    match category {
+        Category::TooOften => "too_often",
+        Category::OtherMethod => "other_method",
+        Category::LookedAt => "looked_at",
+    }
+}
+
+/// What became of 3-D Secure, in its stable word; nothing where nobody asked or told.
+pub(crate) const fn secure_word(secure: Secure) -> Option<&'static str> {
+    match secure {
+        Secure::Unknown => None,
+        Secure::Authenticated => Some("authenticated"),
+        Secure::Attempted => Some("attempted"),
+        Secure::Exempted => Some("exempted"),
+        Secure::Failed => Some("failed"),
+    }
 }
 
 /// What a provider tells of the card or wallet that was used last.
@@ -157,6 +176,9 @@ pub(crate) struct CardSeen {
     pub funding: Option<Funding>,
     pub cvc_failed: Option<bool>,
     pub avs_failed: Option<bool>,
+    /// What came of 3-D Secure, and whether the bank bears the loss.
+    pub secure: Secure,
+    pub liability_shifted: Option<bool>,
     pub is_declined: bool,
 }
 

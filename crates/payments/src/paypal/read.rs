@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 use storeward_base::Secret;
+use storeward_fraud::Secure;
 
 use crate::judge::CardSeen;
 use crate::machine::{Seen, SeenCapture, SeenRefund, Stage};
@@ -47,14 +48,39 @@ pub(super) fn seen(order: &Value) -> Option<Seen> {
     })
 }
 
-/// Whose wallet it is, once they agreed. PayPal tells no card of it.
+/// Whose wallet it is, once they agreed: PayPal tells no card of it. Of a card that was typed at PayPal it tells what came of 3-D
+/// Secure (Orders v2, `payment_source.card.authentication_result`).
 fn wallet(order: &Value) -> Option<CardSeen> {
+    let payer = text(order, "/payer/payer_id").map(|payer| format!("paypal/{payer}"));
+    let result = order.pointer("/payment_source/card/authentication_result");
+    if payer.is_none() && result.is_none() {
+        return None;
+    }
+    let (secure, liability_shifted) = result.map_or((Secure::Unknown, None), secure);
     Some(CardSeen {
         charge: text(order, "/id")?.to_owned(),
-        fingerprint: Some(format!("paypal/{}", text(order, "/payer/payer_id")?)),
+        fingerprint: payer,
         country: text(order, "/payer/address/country_code").map(str::to_owned),
+        secure,
+        liability_shifted,
         ..CardSeen::default()
     })
+}
+
+/// `POSSIBLE` is what PayPal tells where it says that one may go on; what it does not know is nothing.
+fn secure(result: &Value) -> (Secure, Option<bool>) {
+    let secure = match text(result, "/three_d_secure/authentication_status") {
+        Some("Y") => Secure::Authenticated,
+        Some("A") => Secure::Attempted,
+        Some("N" | "R") => Secure::Failed,
+        _ => Secure::Unknown,
+    };
+    let shifted = match text(result, "/liability_shift") {
+        Some("POSSIBLE" | "YES") => Some(secure != Secure::Failed),
+        Some("NO") => Some(false),
+        _ => None,
+    };
+    (secure, shifted)
 }
 
 fn stage(status: &str, held: Option<&str>, captures: &[SeenCapture]) -> Option<Stage> {
@@ -146,4 +172,30 @@ pub(super) fn movement(one: &Value) -> Option<Movement> {
         fee,
         payment: text(info, "/custom_field").map(str::to_owned),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_came_of_three_d_secure_is_read_of_a_card_alone() {
+        let of = |status: &str, shift: &str| {
+            let result = json!({ "liability_shift": shift, "three_d_secure": { "authentication_status": status, "enrollment_status": "Y" } });
+            let order =
+                json!({ "id": "O-1", "payment_source": { "card": { "authentication_result": result } } });
+            let seen = wallet(&order).unwrap();
+            (seen.secure, seen.liability_shifted)
+        };
+        assert_eq!(of("Y", "POSSIBLE"), (Secure::Authenticated, Some(true)));
+        assert_eq!(of("A", "POSSIBLE"), (Secure::Attempted, Some(true)));
+        assert_eq!(of("N", "NO"), (Secure::Failed, Some(false)));
+        assert_eq!(of("R", "POSSIBLE"), (Secure::Failed, Some(false)));
+        assert_eq!(of("U", "UNKNOWN"), (Secure::Unknown, None));
+        assert_eq!(wallet(&json!({ "id": "O-1" })), None);
+        let paypal = json!({ "id": "O-1", "payer": { "payer_id": "P1" } });
+        assert_eq!(wallet(&paypal).map(|seen| seen.secure), Some(Secure::Unknown));
+    }
 }

@@ -116,6 +116,10 @@ message! {
         watched: Vec<String>,
         /// Figures that spoke most for fraud, where a scorer is in place.
         reasons: Vec<String>,
+        /// What came of 3-D Secure: `authenticated`, `attempted` (the bank took note), `exempted`, `failed`; null where nobody asked.
+        three_d_secure: Option<String>,
+        /// Whether the bank bears the loss if it was fraud, as the provider tells; null where it does not.
+        liability_shifted: Option<bool>,
         /// `passing`, `waiting`, `open` while nothing is taken; `passed`, `approved`, `declined`, `expired`, `withdrawn` afterwards.
         review: Option<String>,
         /// Until when somebody has to decide.

@@ -1,7 +1,7 @@
 //! What a charge says of its card. Pure.
 
 use serde_json::Value;
-use storeward_fraud::Funding;
+use storeward_fraud::{Funding, Secure};
 
 use crate::judge::CardSeen;
 use crate::provider::text;
@@ -22,6 +22,27 @@ fn check(charge: &Value, name: &str) -> Check {
     }
 }
 
+/// What came of 3-D Secure (Stripe, `Charge.payment_method_details.card.three_d_secure`: `result` and
+/// `electronic_commerce_indicator`). Stripe has no field for who bears the loss: the indicator of the card's scheme says it. 02 and 05
+/// are proved, 01 and 06 attempted, and the bank bears it; with 07 the shop does.
+fn secure(charge: &Value) -> (Secure, Option<bool>) {
+    let of = |name: &str| text(charge, &format!("/payment_method_details/card/three_d_secure/{name}"));
+    let secure = match of("result") {
+        Some("authenticated") => Secure::Authenticated,
+        Some("attempt_acknowledged") => Secure::Attempted,
+        Some("exempted") => Secure::Exempted,
+        Some("failed") => Secure::Failed,
+        // `not_supported`, `processing_error`: nothing is known of the buyer.
+        _ => Secure::Unknown,
+    };
+    let shifted = match (secure, of("electronic_commerce_indicator")) {
+        (Secure::Failed | Secure::Exempted, _) | (_, Some("07")) => Some(false),
+        (Secure::Authenticated | Secure::Attempted, Some("01" | "02" | "05" | "06")) => Some(true),
+        _ => None,
+    };
+    (secure, shifted)
+}
+
 /// `None` where nobody has used a card yet, or what came is no charge.
 pub(super) fn of_charge(charge: Option<&Value>) -> Option<CardSeen> {
     let charge = charge.filter(|charge| charge.is_object())?;
@@ -35,7 +56,10 @@ pub(super) fn of_charge(charge: Option<&Value>) -> Option<CardSeen> {
         (Check::Unknown, Check::Unknown) => None,
         _ => Some(false),
     };
+    let (secure, liability_shifted) = secure(charge);
     Some(CardSeen {
+        secure,
+        liability_shifted,
         charge: text(charge, "/id")?.to_owned(),
         fingerprint: of_card("fingerprint"),
         // Told to accounts for which Stripe has switched it on.
@@ -57,6 +81,28 @@ pub(super) fn of_charge(charge: Option<&Value>) -> Option<CardSeen> {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn what_came_of_three_d_secure_is_told_apart() {
+        let of = |three: Value| {
+            let charge =
+                json!({ "id": "ch_1", "payment_method_details": { "card": { "three_d_secure": three } } });
+            let seen = of_charge(Some(&charge)).unwrap();
+            (seen.secure, seen.liability_shifted)
+        };
+        let result =
+            |result: &str, eci: Value| of(json!({ "result": result, "electronic_commerce_indicator": eci }));
+        assert_eq!(result("authenticated", json!("05")), (Secure::Authenticated, Some(true)));
+        assert_eq!(result("attempt_acknowledged", json!("06")), (Secure::Attempted, Some(true)));
+        assert_eq!(result("attempt_acknowledged", json!("07")), (Secure::Attempted, Some(false)));
+        assert_eq!(result("authenticated", Value::Null), (Secure::Authenticated, None));
+        assert_eq!(result("exempted", json!("05")), (Secure::Exempted, Some(false)));
+        assert_eq!(result("failed", json!("05")), (Secure::Failed, Some(false)));
+        for nothing in ["processing_error", "not_supported", "else"] {
+            assert_eq!(result(nothing, Value::Null), (Secure::Unknown, None));
+        }
+        assert_eq!(of(Value::Null), (Secure::Unknown, None));
+    }
 
     #[test]
     fn checks_are_told_apart() {

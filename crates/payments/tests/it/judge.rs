@@ -357,6 +357,31 @@ both_engines!(a_rule_about_the_card_acts_before_the_money_is_taken, MIGRATIONS, 
     books(&db).await;
 });
 
+// What the bank found is read from the provider, stands with what was judged, and no address of the way back says it.
+both_engines!(what_came_of_three_d_secure_is_known, MIGRATIONS, async |db| {
+    use storeward_emulators::Answered;
+    use storeward_fraud::{Known, Secure};
+    let shop = Shop::new(&db).await;
+    let cases = [
+        ("4242424242424242", None, Secure::Unknown, Known::Unknown),
+        ("4000002760003184", Some(Answered::Completed), Secure::Authenticated, Known::Yes),
+        ("4000002760003184", Some(Answered::Acknowledged), Secure::Attempted, Known::Yes),
+    ];
+    for (number, (card, answered, secure, shifted)) in cases.into_iter().enumerate() {
+        let payment = create(&shop, guest(&format!("S-{number}"))).await;
+        let begun = begin(&shop, &payment, &far(7)).await.unwrap();
+        let bank = pay(&shop, &begun, card).await.unwrap();
+        if let Some(answered) = answered {
+            shop.emulators.control.answer_challenge(&bank, answered).unwrap();
+        }
+        shop.payments.look(payment.id).await.unwrap();
+        let judged = shop.payments.whole(payment.id).await.unwrap().unwrap().judgements;
+        let signals = judged[0].facts.unwrap().signals;
+        assert_eq!((signals.secure, signals.liability_shifted), (secure, shifted), "{number}");
+        assert_eq!(judged[0].outcome, Some(Outcome::Approved));
+    }
+});
+
 both_engines!(marks_of_a_customer_who_is_erased_go, MIGRATIONS, async |db| {
     let shop = Shop::new(&db).await;
     past(&db, &shop).await;
