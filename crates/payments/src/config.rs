@@ -10,6 +10,7 @@ use storeward_outbound::{AllowList, Client, Destination, Limits, Options, Reach,
 use storeward_seal::certificate::Roots;
 use storeward_seal::encoding::decode_base64;
 
+use crate::disposable::Disposable;
 use crate::model::CaptureMode;
 use crate::news::Hook;
 use crate::paypal::PayPal;
@@ -53,6 +54,8 @@ pub struct PaymentsSection {
     /// Secrets of signed links: none, one, or two while it is exchanged. 32 to 200 signs, mode 0600.
     #[serde(default)]
     pub link_secret_files: Vec<PathBuf>,
+    /// Domains of mail addresses to throw away, one in a line; what stands behind `#` is a remark. Nobody is looked up without it.
+    pub disposable_mail_file: Option<PathBuf>,
     pub stripe: Option<StripeSection>,
     pub paypal: Option<PayPalSection>,
     /// Whom in the shop to tell.
@@ -145,6 +148,7 @@ pub struct Settings {
     pub(crate) pay_within: Duration,
     pub(crate) refunds_per_day: Option<i64>,
     pub(crate) links: Vec<Secret<String>>,
+    pub(crate) disposable: Option<Disposable>,
     pub(crate) stripe: Option<Stripe>,
     pub(crate) paypal: Option<PayPal>,
     pub(crate) hooks: Vec<Hook>,
@@ -183,6 +187,11 @@ impl PaymentsSection {
             pay_within: Duration::from_secs(u64::from(minutes) * 60),
             refunds_per_day: self.refunds_per_day,
             links: self.links(folder)?,
+            disposable: self
+                .disposable_mail_file
+                .as_ref()
+                .map(|file| Disposable::read(&folder.join(file)).map_err(fault))
+                .transpose()?,
             stripe: self.stripe.as_ref().map(|stripe| stripe.client(self.mode, folder)).transpose()?,
             paypal: self.paypal.as_ref().map(|paypal| paypal.client(self.mode, folder)).transpose()?,
             hooks,

@@ -25,6 +25,7 @@ use storeward_store::{Reader, Tx};
 use storeward_web::http::HeaderMap;
 use tokio::sync::OnceCell;
 
+use crate::disposable::Disposable;
 use crate::error::Error;
 use crate::payments::{Payments, Shared};
 
@@ -49,6 +50,8 @@ pub(crate) struct Judge {
     marks: PseudonymKey,
     /// Tells our own scorers from others'.
     models: MarkKey,
+    /// Nothing where the owner gives no list.
+    disposable: Option<Disposable>,
     witness: OnceLock<Arc<dyn Witness>>,
     visits: Mutex<Visits>,
     /// One judgement at a time, from what is read to what is written.
@@ -71,8 +74,9 @@ pub(crate) struct Heart {
 }
 
 impl Judge {
-    pub fn new(key: &PseudonymKey) -> Self {
+    pub fn new(key: &PseudonymKey, disposable: Option<Disposable>) -> Self {
         Judge {
+            disposable,
             marks: key.clone(),
             models: key.mark_key("payments.scorer"),
             witness: OnceLock::new(),

@@ -17,6 +17,7 @@ mod believed;
 mod bound;
 mod config;
 pub mod desk;
+mod disposable;
 pub mod disputes;
 mod error;
 mod inbox;

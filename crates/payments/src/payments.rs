@@ -112,6 +112,7 @@ impl Payments {
         let mut gateways = Vec::new();
         gateways.extend(parts.settings.stripe.clone().map(Gateway::Stripe));
         gateways.extend(parts.settings.paypal.clone().map(Gateway::PayPal));
+        let disposable = parts.settings.disposable.clone();
         let merchant = parts.settings.merchant.clone().unwrap_or_else(|| parts.db.ledger_name().to_string());
         Payments(Arc::new(Shared {
             keys: crate::believed::Keys::new(&parts.data_key),
@@ -133,7 +134,7 @@ impl Payments {
             pace: parts.pace,
             gateways,
             refusals: Refusals::default(),
-            judge: Judge::new(&parts.pseudonym_key),
+            judge: Judge::new(&parts.pseudonym_key, disposable),
         }))
     }
 

@@ -121,8 +121,10 @@ impl Judge {
             }
         };
         put(Kind::Customer, around.customer.as_deref());
+        let mut is_disposable = None;
         if let Some(email) = &details.email {
             let (mail_box, domain) = box_of(email);
+            is_disposable = self.disposable.as_ref().map(|list| list.has(&domain));
             put(Kind::Email, Some(&mail_box));
             put(Kind::EmailDomain, Some(&domain));
         }
@@ -152,7 +154,7 @@ impl Judge {
             amount_minor: payment.amount.minor,
             marks,
             buyer: buyer(around, front),
-            signals: self.signals(around, front, now),
+            signals: Signals { disposable_mail: known(is_disposable), ..self.signals(around, front, now) },
         }
     }
 

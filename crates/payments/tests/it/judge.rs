@@ -357,6 +357,39 @@ both_engines!(a_rule_about_the_card_acts_before_the_money_is_taken, MIGRATIONS, 
     books(&db).await;
 });
 
+// From a list that the owner gives, in whatever way the address is written; and nothing is said of anybody without it.
+both_engines!(an_address_to_throw_away_is_a_fact, MIGRATIONS, async |db| {
+    use storeward_fraud::Known;
+    let list = |folder: &std::path::Path| std::fs::write(folder.join("away"), "brief.example\n").unwrap();
+    let shop = Shop::prepared(&db, "disposable_mail_file = 'away'", list).await;
+    past(&db, &shop).await;
+    let_act(&shop, RuleId::DisposableMail, &[]).await;
+    let cases = [
+        (Some("ada@brief.example"), Known::Yes, Answer::Challenge),
+        (Some("Ada+shop@Sub.BRIEF.example"), Known::Yes, Answer::Challenge),
+        (Some("ada@brief.example.org"), Known::No, Answer::Allow),
+        (None, Known::Unknown, Answer::Allow),
+    ];
+    for (number, (email, disposable, answer)) in cases.into_iter().enumerate() {
+        let new = NewPayment { email: email.map(str::to_owned), ..guest(&format!("D-{number}")) };
+        let payment = create(&shop, new).await;
+        begin(&shop, &payment, &far(u8::try_from(number).unwrap())).await.unwrap();
+        let judged = shop.payments.whole(payment.id).await.unwrap().unwrap().judgements.remove(0);
+        assert_eq!(
+            (judged.facts.unwrap().signals.disposable_mail, judged.answer),
+            (disposable, answer),
+            "{email:?}"
+        );
+    }
+    assert!(!kept(&db).await.contains("brief.example"));
+    let shop = Shop::new(&db).await;
+    let payment =
+        create(&shop, NewPayment { email: Some("ada@brief.example".to_owned()), ..guest("D-n") }).await;
+    begin(&shop, &payment, &far(99)).await.unwrap();
+    let judged = shop.payments.whole(payment.id).await.unwrap().unwrap().judgements.remove(0);
+    assert_eq!(judged.facts.unwrap().signals.disposable_mail, Known::Unknown);
+});
+
 // What the bank found is read from the provider, stands with what was judged, and no address of the way back says it.
 both_engines!(what_came_of_three_d_secure_is_known, MIGRATIONS, async |db| {
     use storeward_emulators::Answered;
