@@ -17,6 +17,13 @@ pub fn by_name(name: &str) -> Option<Adapter> {
     Some(Adapter::parse(text).expect("a test parses each of the files that come with the program"))
 }
 
+impl Adapter {
+    /// Whether it bears the name of a file that comes with the program.
+    pub fn comes_with_the_program(&self) -> bool {
+        KNOWN.iter().any(|(name, _)| *name == self.name)
+    }
+}
+
 /// The file that fits a platform, by the name under which `storeward init` recognises it.
 pub fn for_platform(platform: &str) -> Option<Adapter> {
     KNOWN

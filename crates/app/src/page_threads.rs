@@ -46,8 +46,10 @@ impl PageThreads {
     }
 }
 
-/// On Linux it is the thread's own priority; without leave to change it the work goes on as it is.
+/// A thread that serves wakes one of these with each request for a page of ours, and goes on itself. On Linux it is the thread's own priority; without leave to change it the work goes on as it is.
 fn go_second() {
     let own = rustix::process::getpriority_process(None).unwrap_or(0);
-    let _ = rustix::process::setpriority_process(None, (own + NICENESS).min(19));
+    let nice = (own + NICENESS).min(19);
+    let _ = rustix::process::setpriority_process(None, nice);
+    storeward_host::wake_behind_others(nice);
 }

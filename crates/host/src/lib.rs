@@ -13,6 +13,7 @@ mod chain;
 mod emit;
 mod pipeline;
 mod stop;
+mod threads;
 
 pub use ask::{AskShop, Asking, NoAnswer, Question};
 pub use chain::Chain;
@@ -22,3 +23,4 @@ pub use pipeline::{
     Passage, RequestHead, Rewrite, Seen, SessionExchange, SessionStage, Stages, rewritten,
 };
 pub use stop::{Stop, Stopper};
+pub use threads::wake_behind_others;

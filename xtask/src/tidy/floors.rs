@@ -218,7 +218,7 @@ const OWNERS: [(&str, &[&str]); 30] = [
     ("md-5", &["storeward-passwords"]),
     ("scrypt", &["storeward-passwords"]),
     ("xorf", &["storeward-passwords"]),
-    ("thread-priority", &["storeward-passwords"]),
+    ("thread-priority", &["storeward-passwords", "storeward-host"]),
     ("zxcvbn", &["storeward-passwords"]),
     // Patterns of the providers' published documents.
     ("regex", &["storeward-inspect", "storeward-emulators"]),

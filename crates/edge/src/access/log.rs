@@ -173,7 +173,11 @@ impl AccessLog {
         let worker = Worker::new(options, dir, Arc::clone(&shared), clock, detection);
         let thread = std::thread::Builder::new()
             .name("access".to_owned())
-            .spawn(move || worker.run(&records))
+            .spawn(move || {
+                // It is woken for every request, by the thread that serves it.
+                storeward_host::wake_behind_others(rustix::process::getpriority_process(None).unwrap_or(0));
+                worker.run(&records);
+            })
             .map_err(AccessError::Thread)?;
         Ok(AccessLog {
             writer: AccessWriter { queue, dropped },

@@ -40,13 +40,21 @@ impl<'a> Exchange<'a> {
     /// Room for the message while it is read and answered.
     pub(super) fn seat(&self, sender: Sender) -> Result<Seat<'a>, Stopped> {
         let core = self.core;
-        let wait = std::time::Duration::from_secs(5);
-        let rate = if sender.is_known { KNOWN } else { STRANGERS };
-        let full = || Stopped::Limited(Limited { code: "rate.inbox", rate, wait });
         let senders = &core.shared.rates.senders;
         let seat =
             if sender.is_known { senders.seat() } else { senders.stranger_s_seat(self.client.block()) };
-        seat.ok_or_else(full)
+        seat.ok_or_else(|| self.no_room(sender))
+    }
+
+    pub(super) fn no_room(&self, sender: Sender) -> Stopped {
+        let wait = std::time::Duration::from_secs(5);
+        let rate = if sender.is_known { KNOWN } else { STRANGERS };
+        Stopped::Limited(Limited { code: "rate.inbox", rate, wait })
+    }
+
+    /// How long a message may take to come, whole: a provider sends it in one go. Whoever sends a byte a second holds no stranger's seat.
+    pub(super) const fn time_for(sender: Sender) -> std::time::Duration {
+        std::time::Duration::from_secs(if sender.is_known { 60 } else { 5 })
     }
 
     /// It was taken: its signature was good.

@@ -24,7 +24,15 @@ impl Exchange<'_> {
     ) -> Result<Answer, Stopped> {
         self.ending.record.route = "own".into();
         let _seat = self.sender.map(|sender| self.seat(sender)).transpose()?;
-        let read = body.read_ahead(OWN_REQUEST_BYTES).await;
+        let reading = body.read_ahead(OWN_REQUEST_BYTES);
+        let read = match self.sender {
+            None => reading.await,
+            // Turned away as whoever finds no seat is.
+            Some(sender) => match tokio::time::timeout(Self::time_for(sender), reading).await {
+                Ok(read) => read,
+                Err(_) => return Err(self.no_room(sender)),
+            },
+        };
         let (bytes, complete) = read.map_err(|error| self.stopped_by_body(error))?;
         if !complete {
             return Err(Stopped::TooLarge);

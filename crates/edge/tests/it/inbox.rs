@@ -132,3 +132,31 @@ async fn those_who_never_finish_their_message_keep_no_provider_waiting() {
     assert_eq!(status, 200, "who leaves makes room");
     edge.stop();
 }
+
+// A byte now and then, above the pace at which a connection is closed: 32 of these held the room of strangers for minutes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_does_not_come_to_its_end_is_turned_away() {
+    let shop = FakeShop::start(|_| Reply::ok("x")).await;
+    let judged = Arc::new(AtomicU32::new(0));
+    let edge = TestEdge::built_with(stages(&judged), PROXIED, &[shop.url()], "");
+    let mut client = edge.connect().await;
+    let head = format!(
+        "POST {INBOX} HTTP/1.1\r\nHost: shop.test\r\nX-Forwarded-For: 10.0.0.1\r\nContent-Length: 60000\r\n\r\n"
+    );
+    client.send(head).await;
+    let (mut reading, mut writing) = tokio::io::split(client.stream);
+    let slow = tokio::spawn(async move {
+        loop {
+            if tokio::io::AsyncWriteExt::write_all(&mut writing, &[b'x'; 100]).await.is_err() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    });
+    let mut answer = [0; 12];
+    tokio::io::AsyncReadExt::read_exact(&mut reading, &mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 429");
+    slow.abort();
+    assert_eq!(judged.load(Ordering::SeqCst), 0);
+    edge.stop();
+}

@@ -69,8 +69,35 @@ fn number_at(bytes: &[u8], start: usize, digits_end: usize) -> Option<usize> {
     GROUPINGS.iter().find_map(|groups| {
         let end = grouped_end(bytes, start, run, groups)?;
         let card = ends_cleanly(bytes, end) && is_card(bytes.get(start..end)?);
-        (card && !iban::holds(bytes, start, end)).then_some(end)
+        (card && !iban::holds(bytes, start, end) && !in_row(bytes, start, end)).then_some(end)
     })
+}
+
+/// Whether the groups stand within a row of groups of four digits, such as the points of a drawing: one more before and one behind, and
+/// no other card's before.
+pub(super) fn in_row(bytes: &[u8], start: usize, end: usize) -> bool {
+    const GROUPS: [usize; 4] = [4; 4];
+    let Some(separator @ (b' ' | b'-')) = bytes.get(start + 4).copied() else { return false };
+    let is_group = |group: Option<&[u8]>| group.is_some_and(|group| group.iter().all(u8::is_ascii_digit));
+    let no_digit =
+        |at: Option<usize>| at.and_then(|at| bytes.get(at)).is_none_or(|byte| !byte.is_ascii_digit());
+    let before = start.checked_sub(5).is_some_and(|from| {
+        bytes.get(start - 1) == Some(&separator)
+            && is_group(bytes.get(from..start - 1))
+            && no_digit(from.checked_sub(1))
+    });
+    let behind = bytes.get(end) == Some(&separator)
+        && is_group(bytes.get(end + 1..end + 5))
+        && no_digit(Some(end + 5));
+    let follows_card = || {
+        let from = start.checked_sub(20)?;
+        let groups = bytes.get(from..start - 1)?;
+        // As it went out a moment ago.
+        let is_masked = groups.iter().take(15).all(|byte| *byte == b'*' || *byte == separator);
+        let is_whole = || grouped_end(bytes, from, 4, &GROUPS) == Some(start - 1) && is_card(groups);
+        Some(is_masked || is_whole())
+    };
+    before && behind && follows_card() != Some(true)
 }
 
 fn grouped_end(bytes: &[u8], start: usize, first_group: usize, groups: &[usize]) -> Option<usize> {

@@ -322,3 +322,36 @@ fn a_label_in_two_chunks_is_one() {
         assert_eq!(String::from_utf8(out).unwrap(), "x card_************1111 y", "cut at {cut}");
     }
 }
+
+// The points of a drawing, four digits each: one in some ten rows held four groups that pass for a card's, and came out with stars.
+#[test]
+fn a_row_of_groups_is_no_card_and_a_list_of_cards_is() {
+    let (card, other) = ("4111 1111 1111 1111", "5500 0000 0000 0004");
+    for row in [
+        format!("M 1024 2048 {card} 3000 2000 Z"),
+        format!("1024 {card} 3000"),
+        format!("1024-{}-3000", card.replace(' ', "-")),
+    ] {
+        assert_eq!(masked(&row), row);
+    }
+    let stars = |text: &str| {
+        text.replace("4111 1111 1111", "**** **** ****").replace("5500 0000 0000", "**** **** ****")
+    };
+    for list in [
+        format!("{card} {other} {card}"),
+        format!("{card} {other} {card} {other}"),
+        format!("order 1024 {card}"),
+        format!("{card} 1024"),
+        format!("7 {card} 12"),
+        format!("12345 {card} 1024"),
+    ] {
+        assert_eq!(masked(&list), stars(&list));
+        for step in [1, 7, 25, 60] {
+            let mut masker = StreamMasker::new();
+            let mut out = Vec::new();
+            list.as_bytes().chunks(step).for_each(|chunk| masker.push(chunk, &mut out));
+            masker.finish(&mut out);
+            assert_eq!(String::from_utf8(out).unwrap(), stars(&list), "{step}");
+        }
+    }
+}

@@ -177,6 +177,8 @@ struct Key {
     /// Bytes since the marker or the last line that belong to no line and no tag.
     others: usize,
     seen: usize,
+    /// Bytes since the last line end.
+    column: usize,
     within: Within,
     over: bool,
 }
@@ -199,6 +201,8 @@ enum Within {
     /// Bytes of `&#43;` so far.
     Reference(usize),
     Tag(usize),
+    /// A comment of an event stream, or a line of it that holds no data (HTML 9.2.6): passed over to its end.
+    Line,
 }
 
 impl Key {
@@ -236,8 +240,13 @@ impl Key {
                 self.escape(byte, out);
                 if byte == b'u' { Within::Digits(4) } else { Within::Text }
             }
+            Within::Line => {
+                out.push(byte);
+                if matches!(byte, b'\n' | b'\r') { Within::Text } else { Within::Line }
+            }
             Within::Text => self.text(byte, out),
         };
+        self.column = if matches!(byte, b'\n' | b'\r') { 0 } else { self.column + 1 };
     }
 
     fn text(&mut self, byte: u8, out: &mut Vec<u8>) -> Within {
@@ -259,6 +268,11 @@ impl Key {
                 out.push(byte);
                 Within::Tag(0)
             }
+            b':' if self.begins_other_line() => {
+                self.end_run(out);
+                out.push(byte);
+                Within::Line
+            }
             _ => {
                 let padding = byte == b'=' && (self.in_line || self.signs > 0 || self.others == 0);
                 // Each line of an event of a stream begins with it.
@@ -279,6 +293,13 @@ impl Key {
                 Within::Text
             }
         }
+    }
+
+    /// Whether a `:` here begins a comment, or ends the name of a field that is not `data`.
+    fn begins_other_line(&self) -> bool {
+        let run: Vec<u8> = self.run.iter().map(|(byte, _)| *byte).collect();
+        let is_other = [&b""[..], b"event", b"id", b"retry"].contains(&run.as_slice());
+        is_other && self.column == run.len() && !self.in_line
     }
 
     /// A byte of an escape: it stands as it is, and ends no line.
@@ -382,6 +403,30 @@ mod tests {
             assert_eq!(out, text.replace(LINE, &stars).replace("AbC9+w", "******"), "{step}");
             assert_eq!(count, 1);
         }
+    }
+
+    // A comment to keep the connection open, and the events' own lines, ended the mask between two lines of the key.
+    #[test]
+    fn what_is_no_data_of_an_event_stands_between_its_lines() {
+        let keep = format!(": keep-alive {}\n", "2026-11-27T05:00:00Z ".repeat(20));
+        for between in
+            [&keep, "event: key line 2\n", "id: 7f3A9c01BbCcDdEe1122\nretry: 3000\n\n", ":\n", ": \r\n\r\n"]
+        {
+            let text = format!(
+                "event: key\ndata: -----BEGIN PRIVATE KEY-----\n{between}data: {LINE}\n{between}data:{LINE}\n{between}data: -----END"
+            );
+            for step in [1, 5, 4096] {
+                let (out, count) = masked(&text, step);
+                assert_eq!(
+                    (out, count),
+                    (text.replace(LINE, &"*".repeat(LINE.len())), 1),
+                    "{between} {step}"
+                );
+            }
+        }
+        // Within a line of the key it is no comment.
+        let text = format!("-----BEGIN PRIVATE KEY-----\n{LINE}: and words\nGoOdByE0GoOdByE0 x");
+        assert!(masked(&text, 7).0.ends_with("GoOdByE0GoOdByE0 x"));
     }
 
     #[test]

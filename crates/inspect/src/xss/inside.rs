@@ -46,13 +46,27 @@ fn between_tags(value: &[u8], part: Range<usize>) -> Option<Range<usize>> {
     begins.into_iter().chain(quotes).find_map(|(start, left_string)| {
         let end = text.len().min(start + READ);
         let mut reader = Tag::at(text.get(..end)?, start);
+        let behind = text.get(start..end).unwrap_or_default();
         let start = part.start + start;
-        leads_away(&mut reader, left_string).then(|| start..value.len().min(start + 64))
+        leads_away(&mut reader, behind, left_string).then(|| start..value.len().min(start + 64))
     })
 }
 
+/// A field goes with a form of the page's, or its button sends it elsewhere (HTML 4.10.18.6). `form` is a word, too: an id stands behind it
+/// at once.
+fn joins_a_form(text: &[u8], name: &[u8], value: &[u8]) -> bool {
+    if is_in(&["formmethod", "formtarget", "formenctype"], name) {
+        return !value.is_empty();
+    }
+    let is_id =
+        !value.is_empty() && value.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(byte));
+    name.eq_ignore_ascii_case(b"form")
+        && is_id
+        && text.windows(5).any(|word| word.eq_ignore_ascii_case(b"form="))
+}
+
 /// `left_string`: a quote was closed first, so that an address alone tells.
-fn leads_away(reader: &mut Tag<'_>, left_string: bool) -> bool {
+fn leads_away(reader: &mut Tag<'_>, text: &[u8], left_string: bool) -> bool {
     reader.any_attribute(Names::OfBrowsers, |name, value, is_open| {
         let mut room = Vec::new();
         let value = decoded(value, &mut room);
@@ -63,7 +77,8 @@ fn leads_away(reader: &mut Tag<'_>, left_string: bool) -> bool {
         let style = name.eq_ignore_ascii_case(b"style") && style_runs_script(value);
         // What a page's address holds goes to whoever serves the picture (Referrer Policy, section 3.8).
         let tells = left_string && name.eq_ignore_ascii_case(b"referrerpolicy") && tells_the_address(value);
-        runs || leads || style || tells || (acts && !value.is_empty())
+        let joins = left_string && joins_a_form(text, name, value);
+        runs || leads || style || tells || joins || (acts && !value.is_empty())
     })
 }
 
@@ -105,6 +120,10 @@ mod tests {
             "<i><b>\" style=\"width:expression(x)",
             "Lovely. <a x='",
             "\" referrerpolicy=unsafe-url srcset=/x.png x=\"",
+            "\" form=basket x=\"",
+            "' form=basket name=qty value=99 x='",
+            "\" formmethod=get x=\"",
+            "\" FORMTARGET=_blank x=\"",
             "Lovely. <meta x='",
             "Lovely. <base x=\"and so on",
         ] {
@@ -118,6 +137,8 @@ mod tests {
             "<p>5\" tall</p><a title=\"a > b\" href=\"https://a.example/\">x</a>",
             "<p>\"Peat\" is <a href='https://a.example/'>here</a></p> and it's 5\" wide",
             "x <y and it's z",
+            "the \"A4\" form = good, and it's \"fine\"",
+            "It's the form that counts: 5\" and form",
         ] {
             assert_eq!(detect(text.as_bytes()), None, "{text}");
         }
