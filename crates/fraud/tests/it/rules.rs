@@ -106,7 +106,7 @@ fn rules_about_the_attempt_itself_go_by_what_is_known() {
     };
     assert_eq!(fired(&with(|_| {})), []);
     type Case = (RuleId, Answer, fn(&mut Attempt));
-    let cases: [Case; 5] = [
+    let cases: [Case; 6] = [
         (RuleId::PagesPerAddress, Answer::Block, |a| a.signals.pages_opened = 6),
         (RuleId::CvcFailed, Answer::Block, |a| a.signals.cvc_failed = Known::Yes),
         (RuleId::AvsFailed, Answer::Review, |a| a.signals.avs_failed = Known::Yes),
