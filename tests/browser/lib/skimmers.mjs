@@ -176,17 +176,29 @@ export async function withoutGuard(context, ca) {
   });
 }
 
-/** Runs skimmers in one page, as a buyer sets them off, and gives the names of those by which the card's marker arrived. */
-export async function run(context, address, names, { attacker, notes, patience }) {
+/**
+ * Runs skimmers in one page, as a buyer sets them off, and gives the names of those by which the card's marker arrived within `patience`
+ * after they ran; those of `least` are waited for, as what is expected may be late. Where none leads the page away (`stays`) they have to have run.
+ */
+export async function run(context, address, names, { attacker, notes, patience, least = [], stays = true }) {
   const card = marker();
   const ports = await Promise.all(names.map(async (name) => `${name}:${await attacker.ear(`${card} by ${name}`)}`));
   const page = await context.newPage();
   await page.goto(`${address}?run=${ports.join(',')}`);
   await page.locator('#card').fill(card);
+  const ran = page.locator('html[data-ran=yes]').waitFor({ state: 'attached', timeout: 60_000 });
+  const left = page.waitForEvent('framenavigated', { timeout: 60_000 });
+  for (const one of [ran, left]) one.catch(() => {});
   // A click returns late, or never, where the page leaves under it.
   page.locator('#pay').click({ noWaitAfter: true }).catch(() => {});
+  await (stays ? ran : Promise.race([ran, left, sleep(10_000)]).catch(() => {}));
   const got = () => names.filter((name) => attacker.arrived.some((line) => isOf(line, card, name)) || (name === 'same-origin' && notes.includes(card)));
-  for (const end = Date.now() + patience; Date.now() < end && got().length < names.length;) await sleep(50);
+  const isAwaited = (found) => least.some((name) => names.includes(name) && !found.includes(name));
+  for (const start = Date.now(); ;) {
+    const found = got();
+    if (found.length === names.length || Date.now() - start > (isAwaited(found) ? 60_000 : patience)) break;
+    await sleep(50);
+  }
   for (const open of context.pages().slice(1)) await open.close();
   return got();
 }
