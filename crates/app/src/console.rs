@@ -114,20 +114,8 @@ pub fn start(parts: Parts<'_>) -> Done<ConsoleServer> {
 }
 
 fn console_parts(parts: Parts<'_>, config: &Config, port: u16) -> Done<ConsoleParts> {
-    let Parts {
-        serving,
-        opened,
-        access,
-        bans,
-        shared,
-        emit,
-        ledger,
-        certificates,
-        passwords,
-        shield,
-        stop,
-        ..
-    } = parts;
+    let Parts { serving, opened, access, bans, shared, emit, ledger, certificates, passwords, .. } = parts;
+    let (shield, stop) = (parts.shield, parts.stop);
     let metrics_token = metrics_token(config)?;
     let started_at = opened.clock.now();
     let never_block: Vec<String> = config.bans.never_block.entries().collect();
@@ -142,10 +130,12 @@ fn console_parts(parts: Parts<'_>, config: &Config, port: u16) -> Done<ConsolePa
             status.started_at = started_at;
             status.never_block.clone_from(&never_block);
             status.events_dropped = emit.dropped();
-            status.concerns = crate::office::concerns(watch.as_ref());
-            status.concerns.extend(crate::anchor::concerns(anchors.as_ref()));
-            status.concerns.extend(crate::checkout::concerns(checkout.as_ref()));
-            status.concerns.extend(crate::run::not_looked_through(&folder, clock.now()));
+            status.concerns = crate::office::concerns(watch.as_ref())
+                .into_iter()
+                .chain(crate::anchor::concerns(anchors.as_ref()))
+                .chain(crate::checkout::concerns(checkout.as_ref()))
+                .chain(crate::run::not_looked_through(&folder, clock.now()))
+                .collect();
             status.shield_problem = shield.as_ref().and_then(crate::shield::problem);
             status.backup_problem = backup.problem();
             status.writes_problem = db.stuck().map(|why| why.what());
