@@ -257,7 +257,7 @@ pub fn refresh_email(tx: &mut Tx<'_>, id: CustomerId, sealed: &[u8], shop_mark: 
 
 /// The person has shown that they read mail at the address on file.
 pub fn confirm_email(tx: &mut Tx<'_>, id: CustomerId, mark: &str, at: Timestamp) -> Result<(), Error> {
-    if !may_change(tx, id)?.is_some_and(|known| known.email_mark.is_none()) {
+    if may_change(tx, id)?.is_none_or(|known| known.email_mark.is_some()) {
         return Ok(());
     }
     bound::changed(tx, id, |tx| tx.execute(CONFIRM_EMAIL, params![id, mark, at])).map(drop)

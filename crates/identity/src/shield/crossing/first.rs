@@ -107,7 +107,7 @@ fn is_nobodys(pair: &[u8]) -> bool {
         Some(start) => name.starts_with(start.as_bytes()),
         None => name == known.as_bytes(),
     };
-    pair.is_empty() || NOBODYS.iter().any(|known| fits(known))
+    pair.is_empty() || NOBODYS.iter().any(fits)
 }
 
 #[cfg(test)]
