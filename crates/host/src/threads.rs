@@ -23,7 +23,8 @@ pub fn wake_behind_others(nice: i32) {
     let _ = nice;
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     /// Nice value and policy of the thread that asks (proc(5): fields 19 and 41 of stat).
     fn own() -> (i32, u32) {
