@@ -13,7 +13,7 @@ use super::acts::{Act, Done};
 use super::{By, Customers};
 use crate::error::Error;
 use crate::letter::LetterKind;
-use crate::model::FactorId;
+use crate::model::{FactorId, FactorKind};
 use crate::sql;
 use crate::verbs::devices::end_everything;
 use crate::verbs::note_activity;
@@ -36,7 +36,7 @@ impl Customers {
             return Ok(Done::Already);
         };
         let (id, added_at, word, now) = (factor.id, factor.created_at, factor.kind.word(), shared.now());
-        let has_mail = means.account.email.is_some();
+        let (has_mail, sends_texts) = (means.account.email.is_some(), means.sends_texts);
         let notice = shared.notice(LetterKind::FactorTaken, &means.account, &[("factor", word)], now);
         let (row, asked) =
             (shared.act_row(by, Act::TakeFactor.word(), now), shared.act_row(by, ASKED_WORD, now));
@@ -49,7 +49,9 @@ impl Customers {
                 tx.commit_silent("it was taken away already");
                 return Ok(Done::Already);
             }
-            let is_last = left.len() == 1;
+            // A telephone to which nothing can be sent any more is nothing that could be shown.
+            let is_last =
+                !left.iter().any(|factor| factor.id != id && (factor.kind != FactorKind::Sms || sends_texts));
             if is_last && !has_mail {
                 tx.commit_silent("there would be nothing left to show");
                 return Ok(Done::NothingElse);

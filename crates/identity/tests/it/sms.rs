@@ -1,9 +1,10 @@
 //! Codes by short message: added by a code sent there, few of them, never in the place of something better.
 
+use storeward_identity::staff::Done;
 use storeward_identity::{MIGRATIONS, Policy, SecondFactor, SmsPolicy};
 use storeward_store::both_engines;
 
-use super::bench::{Answer, Bench, Browser, EMAIL, PASSWORD};
+use super::bench::{Answer, Bench, Browser, EMAIL, PASSWORD, STAFF};
 
 const NUMBER: &str = "+49 151 2345 6789";
 
@@ -210,4 +211,19 @@ both_engines!(who_asks_for_a_foreign_country_all_day_fills_no_ledger, MIGRATIONS
     let held = bench.reasons("identity.sms_held_back").await;
     assert_eq!(held, ["country"; 3], "told as often as it is free");
     assert!(bench.post.texts().is_empty());
+});
+
+// Of an app and a telephone without a gateway the app is the last one: one member of staff alone does not take it.
+both_engines!(a_telephone_without_a_gateway_is_no_factor_that_is_left, MIGRATIONS, async |db| {
+    let bench = Bench::with_policy(db, policy());
+    let mut owner = bench.signed_up().await;
+    add(&mut owner).await;
+    owner.add_totp().await;
+    let (desk, customer) = (bench.identity.customers(), bench.customer(EMAIL).await);
+    let view = desk.view(customer).await.unwrap().unwrap();
+    let app = view.factors.iter().find(|factor| factor.kind == "Authenticator app").unwrap().id.clone();
+    bench.identity.set_policy(Policy { sms: SmsPolicy::default(), ..policy() });
+    assert_eq!(desk.take_factor(&bench.by(STAFF), customer, &app).await.unwrap(), Done::WaitsForAnother);
+    bench.identity.set_policy(policy());
+    assert_eq!(desk.take_factor(&bench.by(STAFF), customer, &app).await.unwrap(), Done::Changed);
 });
