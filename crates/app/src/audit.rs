@@ -16,7 +16,7 @@ use storeward_seal::tlog::Trust;
 use storeward_store::ledger::{self, Standing, VerifyOptions};
 
 use crate::data::DataDir;
-use crate::failure::{Context, Failure};
+use crate::failure::{Context, Failure, say};
 use crate::ledger_head::{self, KeptHead};
 use crate::open::Opened;
 use crate::{Directory, Done, open};
@@ -108,8 +108,7 @@ pub fn audit(options: &Options) -> Done {
         Word::Verify { at, anchor, json, .. } => verify(at, anchor, *json),
         Word::Key { at } => {
             let opened = open::open(&at.dir)?;
-            println!("{}", own_key(&opened.data)?.verifier(opened.db.ledger_name()));
-            Ok(())
+            say(own_key(&opened.data)?.verifier(opened.db.ledger_name()))
         }
         Word::Export { at, folder } => export_to(at, folder),
         Word::Prove(wish) => prove_to(wish),
@@ -158,9 +157,9 @@ fn trust(dir: &Path, named: &[String]) -> Done<Trust> {
 fn elsewhere(paths: &[PathBuf], trust: &Trust, json: bool) -> Done {
     let found = offline::verify(paths, trust);
     if json {
-        println!("{}", serde_json::json!({"good": found.good, "bad": found.bad}));
+        say(serde_json::json!({"good": found.good, "bad": found.bad}))?;
     } else {
-        found.good.iter().for_each(|line| println!("{line}"));
+        found.good.iter().try_for_each(say)?;
     }
     if found.bad.is_empty() { Ok(()) } else { Err(Failure::new(found.bad.join("\n"))) }
 }

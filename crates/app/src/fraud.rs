@@ -5,7 +5,7 @@ use storeward_fraud::learning::{Course, Trial};
 use storeward_fraud::{Method, Mode};
 use storeward_payments::Payments;
 
-use crate::failure::{Context, Failure};
+use crate::failure::{Context, Failure, say};
 use crate::oidc::finished;
 use crate::open;
 use crate::{Directory, Done};
@@ -77,36 +77,37 @@ pub fn fraud(options: &Options) -> Done {
         Word::Train(train) => with(&train.at, async |payments| {
             let (scorer, trial) =
                 payments.train(train.course(), Actor::Operator).await.context("training")?;
-            println!(
+            say(format!(
                 "learned {} of {} attempts with {} frauds",
                 scorer.id, trial.model.trained_on.attempts, trial.model.trained_on.frauds
-            );
-            say(&trial);
-            println!(
-                "it scores beside the one in place; `storeward fraud promote` puts it there where it is better"
-            );
-            Ok(())
+            ))?;
+            tell(&trial)?;
+            say(
+                "it scores beside the one in place; `storeward fraud promote` puts it there where it is better",
+            )
         }),
         Word::Evaluate(train) => with(&train.at, async |payments| {
-            say(&payments.evaluate(train.course()).await.context("the trial")?);
-            Ok(())
+            tell(&payments.evaluate(train.course()).await.context("the trial")?)
         }),
         Word::Promote(train) => with(&train.at, async |payments| {
             let id = payments.place_scorer(train.course(), Actor::Operator).await.context("the trial")?;
-            println!("{id} is in place");
-            Ok(())
+            say(format!("{id} is in place"))
         }),
         Word::Act(at) => set(at, Mode::Active, "asks for more"),
         Word::Observe(at) => set(at, Mode::Observe, "is only watched"),
         Word::List(at) => with(at, async |payments| {
-            for scorer in payments.scorers().await.context("the scorers")? {
+            let scorers = payments.scorers().await.context("the scorers")?;
+            if scorers.is_empty() {
+                say("None yet; `storeward fraud train` makes one of the shop's own past.")?;
+            }
+            for scorer in scorers {
                 let place = if scorer.is_champion { "champion" } else { "challenger" };
                 let mode = match scorer.mode {
                     Mode::Off => "off",
                     Mode::Observe => "watched",
                     Mode::Active => "acts",
                 };
-                println!("{}  {place}  {mode}  {}", scorer.id, scorer.made_at);
+                say(format!("{}  {place}  {mode}  {}", scorer.id, scorer.made_at))?;
             }
             Ok(())
         }),
@@ -116,14 +117,13 @@ pub fn fraud(options: &Options) -> Done {
 fn set(at: &Directory, mode: Mode, says: &str) -> Done {
     with(at, async |payments| {
         payments.set_scorer(mode, Actor::Operator).await.context("the scorer")?;
-        println!("the scorer in place {says}");
-        Ok(())
+        say(format!("the scorer in place {says}"))
     })
 }
 
-fn say(trial: &Trial) {
+fn tell(trial: &Trial) -> Done {
     let figures = &trial.figures;
-    println!(
+    say(format!(
         "trial on {} attempts with {} frauds, {} to {}: AUC {:.3}, average precision {:.3}, card precision@100 {:.3}",
         figures.attempts,
         figures.frauds,
@@ -132,12 +132,13 @@ fn say(trial: &Trial) {
         figures.auc,
         figures.average_precision,
         figures.card_precision
-    );
+    ))?;
     if let Some(against) = &trial.against {
         let (low, high) = against.gain;
-        println!(
+        say(format!(
             "the one in place: average precision {:.3}; the gain is between {low:+.3} and {high:+.3} (95 %)",
             against.champion.average_precision
-        );
+        ))?;
     }
+    Ok(())
 }

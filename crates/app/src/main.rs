@@ -45,6 +45,7 @@ mod telemetry;
 mod vault;
 mod witness;
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -146,7 +147,8 @@ fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("storeward: {failure}");
+            // Nobody reads where standard error is closed; the code says it all the same.
+            let _ = writeln!(std::io::stderr(), "storeward: {failure}");
             ExitCode::FAILURE
         }
     }

@@ -1,6 +1,5 @@
 //! `storeward api-key` and `storeward api`: keys for programs, and what they may call.
 
-use std::io::Write as _;
 use std::time::Duration;
 
 use storeward_api::{Act, Draft, Key, Sort, document, own_operations, reference};
@@ -10,7 +9,7 @@ use storeward_policy::Purpose;
 use storeward_vault::rest;
 
 use super::keys;
-use crate::failure::{Context, Failure};
+use crate::failure::{Context, Failure, say};
 use crate::oidc::finished;
 use crate::open;
 use crate::{Directory, Done};
@@ -170,8 +169,4 @@ pub fn api(options: &Options) -> Done {
         }
         Word::Reference => say(reference(&document(&operations)).trim_end()),
     }
-}
-
-fn say(text: &str) -> Done {
-    writeln!(std::io::stdout(), "{text}").context("standard output")
 }

@@ -1,6 +1,5 @@
 //! `storeward backup`: now, list, verify, restore, drill.
 
-use std::io::Write as _;
 use std::path::PathBuf;
 
 use storeward_backup::{Reading, Run};
@@ -10,7 +9,7 @@ use super::bars::{bars, size};
 use super::restore::{self, Beside, Wanted};
 use super::{BackupSection, backups, section, told, trial};
 use crate::data::DataDir;
-use crate::failure::{Context, Failure};
+use crate::failure::{Context, Failure, say};
 use crate::open;
 use crate::{Directory, Done};
 
@@ -279,12 +278,4 @@ fn config_of(at: &Directory) -> Done<(BackupSection, DataDir)> {
     let loaded = crate::config::Config::load(&at.dir)?;
     super::check(&loaded.config)?;
     Ok((section(&loaded.config)?.clone(), DataDir::open(&at.dir)?))
-}
-
-/// A closed pipe is an end, not a failure.
-fn say(text: &str) -> Done {
-    match writeln!(std::io::stdout(), "{text}") {
-        Err(why) if why.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        done => done.context("standard output"),
-    }
 }

@@ -12,7 +12,7 @@ use storeward_checkout::desk::{
 use storeward_console::Console;
 
 use super::guard;
-use crate::failure::{Context, Failure, IoContext};
+use crate::failure::{Context, Failure, IoContext, say, say_bytes};
 use crate::oidc::finished;
 use crate::open::{self, Opened};
 use crate::{Directory, Done};
@@ -346,7 +346,7 @@ fn report(reporting: &Reporting) -> Done {
     }
     match &reporting.to {
         Some(file) => write_new(file, &json)?,
-        None => std::io::stdout().write_all(&json).context("standard output")?,
+        None => say_bytes(&json)?,
     }
     eprintln!("SHA-256 {sha256}, in the ledger: {event}");
     Ok(())
@@ -378,8 +378,4 @@ fn period(reporting: &Reporting, now: Timestamp) -> Done<Period> {
 fn names(opened: &Opened) -> Done<Names> {
     let members = Console::members_blocking(&opened.db).context("members of staff")?;
     Ok(members.into_iter().map(|member| (member.id.to_string(), member.name)).collect())
-}
-
-fn say(line: &str) -> Done {
-    writeln!(std::io::stdout(), "{line}").context("standard output")
 }

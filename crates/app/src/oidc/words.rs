@@ -1,7 +1,5 @@
 //! `storeward oidc`: who may let customers sign in here, and the keys that sign tokens.
 
-use std::io::Write;
-
 use storeward_base::{Actor, RelyingId, Secret};
 use storeward_oidc::registry::{
     Added, Algorithm, Answers, Client, Consent, Draft, IdToken, Kind, PRESETS, Pkce, Preset, Scope, Scopes,
@@ -9,7 +7,7 @@ use storeward_oidc::registry::{
 use storeward_oidc::{Haste, PREFIX};
 
 use super::{finished, registry};
-use crate::failure::{Context, Failure};
+use crate::failure::{Context, Failure, say};
 use crate::open::{self, Opened};
 use crate::{Directory, Done};
 
@@ -328,9 +326,4 @@ fn list_keys(opened: &Opened) -> Done {
         say("None yet: the first one is made when the provider starts.")?;
     }
     Ok(())
-}
-
-/// A pipe that was closed is a reason to stop, not to panic.
-fn say(line: &str) -> Done {
-    writeln!(std::io::stdout(), "{line}").context("standard output")
 }

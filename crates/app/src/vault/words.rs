@@ -1,7 +1,5 @@
 //! `storeward vault`: how it stands, a rotation at once, the rules.
 
-use std::io::Write as _;
-
 use storeward_policy::Grant;
 use storeward_store::jobs;
 use storeward_vault::{Request, Vault, rotate_now};
@@ -9,7 +7,7 @@ use storeward_vault::{Request, Vault, rotate_now};
 use super::import::{Run, import};
 use super::shops::{self, Wanted};
 use super::{Source, Standing, source};
-use crate::failure::{Context, Failure};
+use crate::failure::{Context, Failure, say};
 use crate::oidc::finished;
 use crate::open::{self, Opened};
 use crate::{Directory, Done};
@@ -311,8 +309,4 @@ fn rotate(opened: &Opened) -> Done {
         )?;
     }
     Ok(())
-}
-
-fn say(text: &str) -> Done {
-    writeln!(std::io::stdout(), "{text}").context("standard output")
 }
