@@ -1,5 +1,7 @@
-// Lets time pass for waiting times, from outside: what ends later ends so much sooner. The program has no such door; whoever can
-// write into its database could do this and more.
+// Lets time pass for waiting times, from outside: what ends later ends so much sooner. The program has no such door: whoever does this
+// can write into its database and holds the files of `keys/`, for rows of accounts are believed with a tag under a key only.
+import { createHmac } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import { database } from './paths.mjs';
@@ -7,11 +9,68 @@ import { output } from './processes.mjs';
 
 export async function pass(stand, seconds) {
   const micros = seconds * 1_000_000;
-  await written(
-    stand,
-    `UPDATE customer_recovery_wait SET ends_at = ends_at - ${micros}; ` +
-      `UPDATE job SET run_at = run_at - ${micros} WHERE kind = 'identity.recovery_wait';`,
-  );
+  await written(stand, `UPDATE customer_recovery_wait SET ends_at = ends_at - ${micros};`);
+  for (const [customer] of await read(stand, 'customer', 'customer_recovery_wait')) await bind(stand, customer);
+  await written(stand, `UPDATE job SET run_at = run_at - ${micros} WHERE kind = 'identity.recovery_wait';`);
+}
+
+const postgres = database === 'postgres';
+const bytes = (column) => (postgres ? `encode(${column}, 'hex')` : `CASE WHEN ${column} IS NULL THEN NULL ELSE hex(${column}) END`);
+
+/** Columns of an account as `identity` binds them (crates/identity/src/sql/bound.rs). */
+const ACCOUNT = [
+  'id', 'email_mark', 'email_sealed', 'email_confirmed_at', 'shop_mark', 'shop_subject_sealed', 'name_sealed', 'password_hash',
+  'password_set_at', 'created_at', 'shop_email_mark', 'password_disabled_at', 'must_change_at', 'step_up_forced_at', 'locked_at',
+  'office_allowed_at',
+];
+/** And of what belongs to it: each with its table, and the first word of its columns. */
+const PARTS = [
+  ['factor', ['id', 'kind', 'credential_mark', 'secret_sealed', 'created_at', 'NULL', 'NULL'], 'customer_factor'],
+  ['code', ['code_hash', 'NULL', 'NULL', 'NULL', 'created_at', 'used_at', 'NULL'], 'customer_recovery_code'],
+  ['wait', ['begun_by', 'shorten_asked_by', 'NULL', 'NULL', 'begun_at', 'ends_at', 'cancelled_at'], 'customer_recovery_wait'],
+];
+
+async function bind(stand, customer) {
+  const columns = (names) => names.map((name) => (name.endsWith('_sealed') ? bytes(name) : name)).join(', ');
+  const [account] = await read(stand, columns(ACCOUNT), 'customer_account', `id = '${customer}'`);
+  const parts = [];
+  for (const [word, names, table] of PARTS) {
+    const rows = await read(stand, columns(names), table, `customer = '${customer}'`);
+    parts.push(...rows.map((row) => [word, ...row].map((value, at) => told(value, at === 4))));
+  }
+  parts.sort((one, other) => one.map((value, at) => Buffer.compare(value, other[at])).find((order) => order !== 0) ?? 0);
+  const own = account.map((value, at) => told(value, ACCOUNT[at].endsWith('_sealed')));
+  const key = hmac(await readFile(path.join(stand.dir, 'data/keys/pseudonym')), 'row-key/1\ncustomer_account');
+  const tag = hmac(key, framed('customer_account/1', [...own, ...parts.flat()])).subarray(0, 16).toString('hex');
+  const literal = postgres ? `'\\x${tag}'::bytea` : `X'${tag}'`;
+  await written(stand, `UPDATE customer_account SET tag = ${literal} WHERE id = '${customer}';`);
+}
+
+/** An empty column is another one than one of length 0. */
+function told(value, isHex) {
+  if (value === null) return Buffer.alloc(0);
+  const number = Buffer.alloc(8);
+  if (typeof value === 'number') number.writeBigInt64BE(BigInt(value));
+  const said = typeof value === 'number' ? number : Buffer.from(value, isHex ? 'hex' : 'utf8');
+  return Buffer.concat([Buffer.from([1]), said]);
+}
+
+const hmac = (key, message) => createHmac('sha256', key).update(message).digest();
+
+function framed(label, parts) {
+  const lengths = parts.map((part) => {
+    const length = Buffer.alloc(8);
+    length.writeBigUInt64BE(BigInt(part.length));
+    return length;
+  });
+  return Buffer.concat([Buffer.from(`${label}\n`), ...parts.flatMap((part, at) => [lengths[at], part])]);
+}
+
+/** Rows of a table, each as a list of its columns. */
+async function read(stand, columns, table, where = 'TRUE') {
+  const made = postgres ? 'json_build_array' : 'json_array';
+  const text = await asked(stand, `SELECT ${made}(${columns}) FROM ${table} WHERE ${where};`);
+  return text.split('\n').filter(Boolean).map((line) => JSON.parse(line));
 }
 
 /** Scripts of paying pages were compared more than an hour ago, and the next round is due. */
@@ -29,12 +88,11 @@ export async function overSince(stand, script, seconds) {
   await written(stand, `UPDATE checkout_script SET approved_until = ${micros} WHERE id = '${script}';`);
 }
 
-async function written(stand, sql) {
+const written = (stand, sql) => asked(stand, sql);
+
+async function asked(stand, sql) {
   const log = path.join(stand.dir, 'clock.log');
-  if (database === 'postgres') {
-    await output('psql', ['-q', '-v', 'ON_ERROR_STOP=1', '-d', stand.url, '-c', sql], { log });
-  } else {
-    const file = path.join(stand.dir, 'data/storeward.sqlite');
-    await output('sqlite3', ['-cmd', '.timeout 20000', file, sql], { log });
-  }
+  if (postgres) return output('psql', ['-q', '-t', '-A', '-v', 'ON_ERROR_STOP=1', '-d', stand.url, '-c', sql], { log });
+  const file = path.join(stand.dir, 'data/storeward.sqlite');
+  return output('sqlite3', ['-cmd', '.timeout 20000', file, sql], { log });
 }
