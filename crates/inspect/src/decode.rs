@@ -6,7 +6,7 @@ mod form;
 mod html;
 mod json;
 mod multipart;
-mod open;
+pub(crate) mod open;
 mod parts;
 mod path;
 mod stretch;

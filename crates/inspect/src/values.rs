@@ -153,6 +153,10 @@ impl Values {
         self.list.iter()
     }
 
+    pub fn last(&self) -> Option<&Value> {
+        self.list.last()
+    }
+
     pub fn view<'v>(&'v self, value: &Value) -> View<'v> {
         View {
             collection: value.collection,

@@ -10,6 +10,7 @@ mod names;
 
 use std::ops::Range;
 
+use crate::decode::open::Open;
 use crate::transform::ByteMask;
 use names::{ELEMENTS, ELEMENTS_WITH, EVENTS, OF_FRAMEWORKS, OF_THE_PAGE, URL_ATTRIBUTES};
 pub(crate) use names::{HIDING, RAW_TEXT};
@@ -22,9 +23,18 @@ pub(crate) fn trigger() -> ByteMask {
 /// end may be closed behind it.
 pub(crate) fn detect(value: &[u8], goes_on: bool) -> Option<Range<usize>> {
     tags(value, goes_on)
+        .or_else(|| left_open(value, goes_on))
         .or_else(|| lone_event(value))
         .or_else(|| inside::attributes(value))
         .or_else(|| script_url(value).map(|end| 0..end))
+}
+
+/// What the whole of the value leaves open: an end that stands in a comment or in an attribute is none, and of two that began one ends.
+fn left_open(value: &[u8], goes_on: bool) -> Option<Range<usize>> {
+    let start = memchr::memchr(b'<', value).filter(|_| !goes_on)?;
+    let mut open = Open::default();
+    open.push(value.get(start..)?);
+    open.what().map(|_| start..value.len().min(start + 64))
 }
 
 fn tags(value: &[u8], goes_on: bool) -> Option<Range<usize>> {

@@ -205,7 +205,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> GuardedIo<S> {
     /// While a refusal waits for its turn: whether the client has left. Nothing of what it sends is of use any more.
     fn poll_left(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
         let Refusing::Write { wasted, .. } = &mut self.refusing else { return Poll::Pending };
-        while *wasted <= LINGER_BYTES {
+        loop {
             let mut waste = [0u8; 4096];
             let mut buffer = ReadBuf::new(&mut waste);
             match ready!(Pin::new(&mut self.inner).poll_read(cx, &mut buffer)) {
@@ -215,8 +215,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> GuardedIo<S> {
                 Ok(()) => *wasted += buffer.filled().len(),
                 Err(error) => return Poll::Ready(error),
             }
+            // Whoever goes on sending behind what is broken is no buyer who waits for an answer.
+            if *wasted > LINGER_BYTES {
+                return Poll::Ready(io::ErrorKind::InvalidData.into());
+            }
         }
-        Poll::Pending
     }
 
     /// Answers, shuts the writing side and reads on for a while; ends in an error, which ends the connection.

@@ -1,5 +1,6 @@
 //! Masking of a request's body, field by field: what a field is called says whether its number may be changed.
 
+use super::query::decode_with_places;
 use super::{CardSpan, find, mask_span};
 use crate::content_type::{BodyKind, body_kind};
 use crate::decode::{JsonNames, looks_like_form, looks_like_json, part_head, url_decode_into};
@@ -15,6 +16,9 @@ pub fn mask_fields(bytes: &mut [u8], content_type: &[u8], keeps: &dyn Fn(&[u8]) 
         BodyKind::Raw if looks_like_form(bytes) => BodyKind::Form,
         kind => kind,
     };
+    if matches!(kind, BodyKind::Form) {
+        return mask_form(bytes, keeps);
+    }
     let mut spans = find(bytes);
     // In order, and what was read for one number is not read again for the next.
     let mut fields = Fields {
@@ -26,15 +30,43 @@ pub fn mask_fields(bytes: &mut [u8], content_type: &[u8], keeps: &dyn Fn(&[u8]) 
         },
         kept: None,
     };
-    spans.retain_mut(|span| {
-        // In a form it is text, whatever stands around it.
-        span.json_number &= !matches!(kind, BodyKind::Form);
-        fields.may_change(&kind, *span, keeps)
-    });
+    spans.retain(|span| fields.may_change(&kind, *span, keeps));
     for span in &spans {
         mask_span(bytes, *span);
     }
     spans.len()
+}
+
+/// A form is read as what it says: a number may stand right behind an escape, and its digits may be written as escapes, which become
+/// those of a star.
+fn mask_form(bytes: &mut [u8], keeps: &dyn Fn(&[u8]) -> bool) -> usize {
+    let (decoded, places) = decode_with_places(bytes);
+    let mut masked = decoded.clone();
+    let mut fields = Fields {
+        form: Pairs { bytes, ..Pairs::default() },
+        json: JsonNames::of(b""),
+        parts: Parts::default(),
+        kept: None,
+    };
+    let mut count = 0;
+    for mut span in find(&decoded) {
+        // Text, whatever stands around it.
+        span.json_number = false;
+        let Some(start) = places.get(span.start).copied() else { continue };
+        if fields.may_change(&BodyKind::Form, CardSpan { start, ..span }, keeps) {
+            mask_span(&mut masked, span);
+            count += 1;
+        }
+    }
+    let changed = decoded.iter().zip(&masked).zip(&places).filter(|((before, after), _)| before != after);
+    for (_, place) in changed {
+        let is_escape = bytes.get(*place) == Some(&b'%');
+        let sign: &[u8] = if is_escape { b"%2A" } else { b"*" };
+        if let Some(digit) = bytes.get_mut(*place..place + sign.len()) {
+            digit.copy_from_slice(sign);
+        }
+    }
+    count
 }
 
 /// The fields of a body, asked for number by number from its start to its end.
@@ -224,6 +256,15 @@ mod tests {
                 format!("m&{0}.password={0}&password={ONE} {ONE}&m={0}", star(ONE)),
                 3,
             ),
+            // Behind a blank or a line's end that was written as an escape, and in escapes.
+            (
+                form,
+                format!("m=my+card%20{TWO}%0D%0A{ONE}&password=%0A{ONE}"),
+                format!("m=my+card%20{}%0D%0A{}&password=%0A{ONE}", star(TWO), star(ONE)),
+                2,
+            ),
+            (form, format!("m=%34{}", &TWO[1..]), format!("m=%2A{}", &star(TWO)[1..]), 1),
+            (json, format!("{{\"m\":\"a\\n{TWO}\"}}"), format!("{{\"m\":\"a\\n{}\"}}", star(TWO)), 1),
             (form, format!("pass%77ord={ONE}"), format!("pass%77ord={ONE}"), 0),
             (form, format!("--a=filename&m={TWO}"), format!("--a=filename&m={}", star(TWO)), 1),
             (

@@ -32,7 +32,8 @@ pub fn mask_query(query: &str) -> Cow<'_, str> {
     Cow::Owned(String::from_utf8_lossy(&out).into_owned())
 }
 
-fn decode_with_places(source: &[u8]) -> (Vec<u8>, Vec<usize>) {
+/// What the bytes say, and where each byte of that stands; behind the last one the end is not among them.
+pub(super) fn decode_with_places(source: &[u8]) -> (Vec<u8>, Vec<usize>) {
     let mut decoded = Vec::with_capacity(source.len());
     let mut places = Vec::with_capacity(source.len());
     let mut at = 0;

@@ -73,31 +73,36 @@ fn number_at(bytes: &[u8], start: usize, digits_end: usize) -> Option<usize> {
     })
 }
 
-/// Whether the groups stand within a row of groups of four digits, such as the points of a drawing: one more before and one behind, and
-/// no other card's before.
+/// Whether the groups stand within a row of groups of four digits, such as the points of a drawing: three more before and three behind,
+/// and no other card's beside them. An order's number before a card and its month behind it make no row.
 pub(super) fn in_row(bytes: &[u8], start: usize, end: usize) -> bool {
     const GROUPS: [usize; 4] = [4; 4];
+    const BEYOND: usize = 3;
     let Some(separator @ (b' ' | b'-')) = bytes.get(start + 4).copied() else { return false };
-    let is_group = |group: Option<&[u8]>| group.is_some_and(|group| group.iter().all(u8::is_ascii_digit));
+    if grouped_end(bytes, start, 4, &GROUPS) != Some(end) {
+        return false;
+    }
+    let is_group =
+        |from: usize| bytes.get(from..from + 4).is_some_and(|group| group.iter().all(u8::is_ascii_digit));
+    let is_separator = |at: usize| bytes.get(at) == Some(&separator);
     let no_digit =
         |at: Option<usize>| at.and_then(|at| bytes.get(at)).is_none_or(|byte| !byte.is_ascii_digit());
-    let before = start.checked_sub(5).is_some_and(|from| {
-        bytes.get(start - 1) == Some(&separator)
-            && is_group(bytes.get(from..start - 1))
-            && no_digit(from.checked_sub(1))
-    });
-    let behind = bytes.get(end) == Some(&separator)
-        && is_group(bytes.get(end + 1..end + 5))
-        && no_digit(Some(end + 5));
+    let before = (1..=BEYOND).all(|count| {
+        start.checked_sub(5 * count).is_some_and(|from| is_group(from) && is_separator(from + 4))
+    }) && no_digit(start.checked_sub(5 * BEYOND + 1));
+    let behind = (0..BEYOND).all(|count| is_separator(end + 5 * count) && is_group(end + 5 * count + 1))
+        && no_digit(Some(end + 5 * BEYOND));
+    let is_whole = |from: usize, end: usize| {
+        grouped_end(bytes, from, 4, &GROUPS) == Some(end) && bytes.get(from..end).is_some_and(is_card)
+    };
     let follows_card = || {
         let from = start.checked_sub(20)?;
         let groups = bytes.get(from..start - 1)?;
         // As it went out a moment ago.
         let is_masked = groups.iter().take(15).all(|byte| *byte == b'*' || *byte == separator);
-        let is_whole = || grouped_end(bytes, from, 4, &GROUPS) == Some(start - 1) && is_card(groups);
-        Some(is_masked || is_whole())
+        Some(is_masked || is_whole(from, start - 1))
     };
-    before && behind && follows_card() != Some(true)
+    before && behind && follows_card() != Some(true) && !is_whole(end + 1, end + 20)
 }
 
 fn grouped_end(bytes: &[u8], start: usize, first_group: usize, groups: &[usize]) -> Option<usize> {
@@ -130,6 +135,8 @@ pub(super) fn starts_cleanly(bytes: &[u8], start: usize) -> bool {
             !before(2).is_some_and(|byte| byte.is_ascii_alphanumeric())
                 || (sign == b'.' && follows_label(bytes, start))
         }
+        // The letter of an escape in JSON (RFC 8259 section 7).
+        Some(b'n' | b'r' | b't' | b'b' | b'f') if before(2) == Some(b'\\') => true,
         Some(b'+') => before(2).is_some_and(|byte| byte.is_ascii_alphanumeric()),
         Some(byte) if byte.is_ascii_alphabetic() || byte == b'_' => follows_label(bytes, start),
         Some(byte) => !byte.is_ascii_digit(),

@@ -328,9 +328,9 @@ fn a_label_in_two_chunks_is_one() {
 fn a_row_of_groups_is_no_card_and_a_list_of_cards_is() {
     let (card, other) = ("4111 1111 1111 1111", "5500 0000 0000 0004");
     for row in [
-        format!("M 1024 2048 {card} 3000 2000 Z"),
-        format!("1024 {card} 3000"),
-        format!("1024-{}-3000", card.replace(' ', "-")),
+        format!("M 1024 2048 1000 {card} 3000 2000 1000 Z"),
+        format!("1024 2048 1000 2000 {card} 3000 2000 1000 2000"),
+        format!("1024-2048-1000-{}-3000-2000-1000", card.replace(' ', "-")),
     ] {
         assert_eq!(masked(&row), row);
     }
@@ -341,6 +341,10 @@ fn a_row_of_groups_is_no_card_and_a_list_of_cards_is() {
         format!("{card} {other} {card}"),
         format!("{card} {other} {card} {other}"),
         format!("order 1024 {card}"),
+        // An order's number, a card, its month; years around it; a row of cards.
+        format!("order 1001 {card} 1227"),
+        format!("2024 2025 {card} 2027 2028"),
+        format!("1000 2000 3000 {card} {other} 1000 2000 3000"),
         format!("{card} 1024"),
         format!("7 {card} 12"),
         format!("12345 {card} 1024"),

@@ -28,12 +28,14 @@ pub(super) struct Json {
     state: State,
     clean: bool,
     full: bool,
+    /// What the string is called that goes on with the next piece.
+    held: Vec<u8>,
 }
 
 impl Default for Json {
     fn default() -> Self {
         let state = State { path: b"json".to_vec(), open: Vec::new(), key: None, after_value: false };
-        Json { state, clean: true, full: false }
+        Json { state, clean: true, full: false, held: Vec::new() }
     }
 }
 
@@ -41,12 +43,13 @@ impl Json {
     /// Reads a piece; `in_string` says that it begins inside of a string, `cut` that it may end inside of one.
     pub fn read(&mut self, source: &[u8], in_string: bool, cut: bool, values: &mut Values) {
         let state = std::mem::take(&mut self.state);
-        let mut reader = Reader { source, at: 0, state };
+        let mut reader = Reader { source, at: 0, state, in_string: false };
         let mut clean = true;
         if in_string {
             let mut text = Vec::new();
-            reader.read_string_inside(&mut text);
-            reader.value(&text, values);
+            let closed = reader.read_string_inside(&mut text);
+            values.push(Collection::ArgsPost, &self.held, &text);
+            (reader.in_string, reader.state.after_value) = (!closed, true);
         }
         while let Some(byte) = reader.peek() {
             if values.is_full() {
@@ -58,8 +61,18 @@ impl Json {
             }
             clean &= reader.step(byte, values);
         }
+        if let Some(last) =
+            values.last().filter(|last| reader.in_string && last.collection == Collection::ArgsPost)
+        {
+            self.held = values.name(last).to_vec();
+        }
         self.state = reader.state;
         self.clean &= clean || cut || in_string;
+    }
+
+    /// What the string is called that was cut at the end of the last piece.
+    pub fn held(&self) -> &[u8] {
+        &self.held
     }
 
     fn is_clean(&self) -> bool {
@@ -85,7 +98,7 @@ pub(crate) struct JsonNames<'s> {
 
 impl<'s> JsonNames<'s> {
     pub fn of(source: &'s [u8]) -> JsonNames<'s> {
-        let reader = Reader { source, at: 0, state: Json::default().state };
+        let reader = Reader { source, at: 0, state: Json::default().state, in_string: false };
         JsonNames { reader, read: Values::default(), begins: 0, name: Vec::new() }
     }
 
@@ -116,7 +129,7 @@ impl<'s> JsonNames<'s> {
 /// What a piece of a string says, up to the string's end; and whether that came. A cut escape at the piece's end is left to
 /// the caller.
 pub(super) fn string_piece(piece: &[u8], out: &mut Vec<u8>) -> bool {
-    let mut reader = Reader { source: piece, at: 0, state: State::default() };
+    let mut reader = Reader { source: piece, at: 0, state: State::default(), in_string: false };
     reader.read_string_inside(out)
 }
 
@@ -124,6 +137,8 @@ struct Reader<'s> {
     source: &'s [u8],
     at: usize,
     state: State,
+    /// The source ended in the string that was read last.
+    in_string: bool,
 }
 
 /// What is known between two tokens.
@@ -191,6 +206,7 @@ impl Reader<'_> {
     fn string(&mut self, values: &mut Values) -> bool {
         let mut text = Vec::new();
         let closed = self.read_string(&mut text);
+        self.in_string = !closed;
         if self.expects_key() && self.peek() == Some(b':') {
             self.at += 1;
             values.push(Collection::ArgsPostNames, &text, &text);

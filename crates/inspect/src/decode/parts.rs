@@ -1,6 +1,6 @@
 //! multipart/form-data that is too long to be read at once: batches of whole parts, files without their bytes.
 
-use super::multipart::{is_file_part, multipart};
+use super::multipart::{is_file_part, multipart, part_head};
 use super::stretch::Stretch;
 use super::windows::{OVERLAP, WINDOW};
 use crate::content_type::is_marked;
@@ -30,6 +30,7 @@ struct Long {
     front: Vec<u8>,
     /// How much of the next piece was read before.
     again: usize,
+    name: Vec<u8>,
     /// The field as a whole; not that of a file.
     whole: Option<Stretch>,
 }
@@ -135,12 +136,13 @@ impl Parts {
             whole.push(content);
             whole
         });
-        self.place = Place::Field(Long { front: again, again: OVERLAP, whole });
+        let (name, _) = part_head(inside.get(..head).unwrap_or_default());
+        self.place = Place::Field(Long { front: again, again: OVERLAP, name, whole });
         Step { passed: region.len() - OVERLAP, read: true }
     }
 
     fn field(&mut self, region: &[u8], last: bool, values: &mut Values) -> Step {
-        let Place::Field(Long { front, again, whole }) = &mut self.place else { return WAIT };
+        let Place::Field(Long { front, again, name, whole }) = &mut self.place else { return WAIT };
         // A delimiter that was cut stands in what is read again.
         let next = memchr::memmem::find(region, &self.delimiter);
         let here = region.get(..next.unwrap_or(region.len())).unwrap_or_default();
@@ -153,10 +155,10 @@ impl Parts {
         }
         if let Some(whole) = whole {
             whole.push(here.get(*again..).unwrap_or_default());
-            values.push(Collection::ArgsPost, b"", &whole.text());
+            values.push(Collection::ArgsPost, name, &whole.text());
             values.last_goes_on();
             if let Some(open) = whole.left_open().filter(|_| next.is_some() || last) {
-                values.push(Collection::ArgsPost, b"", &open);
+                values.push(Collection::ArgsPost, name, &open);
             }
         }
         let passed = match next {

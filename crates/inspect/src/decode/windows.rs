@@ -303,6 +303,7 @@ fn follow(
         element.push(&shape.decoded(piece, half));
         let name = match shape {
             Shape::Form(name) => name.strip_suffix(b"=").unwrap_or(name),
+            Shape::Json(json, _) => json.held(),
             _ => b"",
         };
         let collection = match shape {
@@ -312,7 +313,9 @@ fn follow(
         values.push(collection, name, &element.text());
         // What was taken out of its middle may have closed what it shows as open.
         values.last_goes_on();
-        if let Some(open) = element.left_open().filter(|_| pieces.ends) {
+        // Of XML a piece may end within an element that goes on.
+        let is_whole = pieces.ends && !matches!(shape, Shape::Xml { .. });
+        if let Some(open) = element.left_open().filter(|_| is_whole) {
             values.push(collection, name, &open);
         }
     }

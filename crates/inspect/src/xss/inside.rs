@@ -53,20 +53,20 @@ fn between_tags(value: &[u8], part: Range<usize>) -> Option<Range<usize>> {
 }
 
 /// A field goes with a form of the page's, or its button sends it elsewhere (HTML 4.10.18.6). `form` is a word, too: an id stands behind it
-/// at once.
-fn joins_a_form(text: &[u8], name: &[u8], value: &[u8]) -> bool {
+/// at once, as `at_once` says of the text.
+fn joins_a_form(at_once: bool, name: &[u8], value: &[u8]) -> bool {
     if is_in(&["formmethod", "formtarget", "formenctype"], name) {
         return !value.is_empty();
     }
     let is_id =
         !value.is_empty() && value.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(byte));
-    name.eq_ignore_ascii_case(b"form")
-        && is_id
-        && text.windows(5).any(|word| word.eq_ignore_ascii_case(b"form="))
+    at_once && is_id && name.eq_ignore_ascii_case(b"form")
 }
 
 /// `left_string`: a quote was closed first, so that an address alone tells.
 fn leads_away(reader: &mut Tag<'_>, text: &[u8], left_string: bool) -> bool {
+    // Once: a text may have as many of these words as it has room for.
+    let at_once = left_string && text.windows(5).any(|word| word.eq_ignore_ascii_case(b"form="));
     reader.any_attribute(Names::OfBrowsers, |name, value, is_open| {
         let mut room = Vec::new();
         let value = decoded(value, &mut room);
@@ -77,7 +77,7 @@ fn leads_away(reader: &mut Tag<'_>, text: &[u8], left_string: bool) -> bool {
         let style = name.eq_ignore_ascii_case(b"style") && style_runs_script(value);
         // What a page's address holds goes to whoever serves the picture (Referrer Policy, section 3.8).
         let tells = left_string && name.eq_ignore_ascii_case(b"referrerpolicy") && tells_the_address(value);
-        let joins = left_string && joins_a_form(text, name, value);
+        let joins = left_string && joins_a_form(at_once, name, value);
         runs || leads || style || tells || joins || (acts && !value.is_empty())
     })
 }
