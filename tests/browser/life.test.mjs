@@ -199,6 +199,7 @@ test('nor does it on another machine, with the keys that were kept apart', async
   assert.ok(!told.includes('BAD'), told);
   // Of that day's keys one would open them: it is the newest that are read out.
   assert.match(told, /customers' keys are those of \S+, the newest/);
+  assert.match(told, /knows nothing of restrictions, withdrawals and objections after \S+, nor of erasures after backup_\S+: say them again/);
   await asked(house);
 });
 

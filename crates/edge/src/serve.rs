@@ -488,7 +488,12 @@ impl<'a> Exchange<'a> {
                 }
                 Err((error, _)) => {
                     if speaks_against(&error, reused) {
-                        let change = server.health.failed_beside(began, std::time::Instant::now());
+                        // Where another server is up, it may be this one alone that fails, whatever it says of its health. The last one
+                        // is not taken out by a page.
+                        let change = match self.live.balancer.has_beside(&server) {
+                            true => server.health.failed(),
+                            false => server.health.failed_beside(began, std::time::Instant::now()),
+                        };
                         self.core.shared.note_health(&server, change, error.code());
                     }
                     return Err(error);

@@ -69,7 +69,8 @@ pub fn restore(beside: &Beside<'_>, backups: &Backups, alone: &Alone, wanted: &W
         lines.push(format!("BAD   {words}. Whoever was erased since may be in this copy"));
     }
     keys(beside, &data, wanted, &restored, &mut lines)?;
-    since::tell(beside, &data, restored.manifest.made_at, &mut lines)?;
+    let keys_of = restored.keys_of.filter(|run| *run != restored.manifest.run);
+    since::tell(beside, &data, restored.manifest.made_at, keys_of, &mut lines)?;
     advise(&data, wanted, &restored, &mut lines);
     if let Beside::Opened(opened) = beside {
         let fact = BackupRestored { run, files: restored.files + restored.shop_files };

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use storeward_base::{CustomerId, PageSize, Timestamp};
+use storeward_base::{BackupId, CustomerId, PageSize, Timestamp};
 use storeward_events::Event;
 use storeward_store::{Reader, ledger};
 use storeward_vault::Shelf;
@@ -19,13 +19,26 @@ use crate::vault::copies;
 /// Customers who are named one by one; the ledger has the others.
 const NAMED: usize = 50;
 
-/// Adds what is to be done before the copy serves.
-pub fn tell(beside: &Beside<'_>, data: &DataDir, made_at: Timestamp, lines: &mut Vec<String>) -> Done {
+/// Adds what is to be done before the copy serves. `keys_of`: the newer backup whose customers' keys it has.
+pub fn tell(
+    beside: &Beside<'_>,
+    data: &DataDir,
+    made_at: Timestamp,
+    keys_of: Option<BackupId>,
+    lines: &mut Vec<String>,
+) -> Done {
     let has_vault = data.join(copies::ROOT_FILE).exists() || data.join(copies::KEY_FILE).exists();
     if !has_vault {
         return Ok(());
     }
     let Beside::Opened(opened) = beside else {
+        if let Some(newest) = keys_of {
+            lines.push(format!(
+                "it knows nothing of restrictions, withdrawals and objections after {made_at}, nor of erasures after {newest}: say them again \
+                 there before it serves"
+            ));
+            return Ok(());
+        }
         lines.push(format!(
             "BAD   it knows nothing of what was asked after {made_at}: whoever was erased since then may open again here. Erase them again, \
              and say restrictions, withdrawals and objections of since then again, before it serves"

@@ -23,6 +23,11 @@ impl Balancer {
         &self.servers
     }
 
+    /// Whether another server than this one is up.
+    pub fn has_beside(&self, server: &Arc<Server>) -> bool {
+        self.servers.iter().any(|other| !Arc::ptr_eq(other, server) && other.health.is_up())
+    }
+
     /// The best server that is up and not in `tried`.
     pub fn choose(&self, tried: &[Arc<Server>]) -> Option<&Arc<Server>> {
         let fresh = |s: &&Arc<Server>| s.health.is_up() && !tried.iter().any(|t| Arc::ptr_eq(t, s));

@@ -175,6 +175,28 @@ async fn a_page_that_hangs_or_breaks_off_takes_no_other_out() {
     edge.stop();
 }
 
+/// One of two servers ends what it is asked and says that it is well: the other one has the buyers.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_breaks_off_is_passed_over_where_there_is_another() {
+    let broken = FakeShop::start(|asked| match asked.target() {
+        "/" => Reply::ok("health"),
+        _ => Reply::Close,
+    })
+    .await;
+    let good = FakeShop::start(|_| Reply::ok("good")).await;
+    let servers = format!("servers = ['{}', '{}']\nhealth_interval_seconds = 3600", broken.url(), good.url());
+    let edge = TestEdge::with_upstream(&servers, "");
+    // Least connections asks the first one first.
+    for _ in 0..40 {
+        edge.get("/a").await;
+    }
+    assert_eq!(edge.emitted.of_kind("edge.upstream_down").len(), 1);
+    for _ in 0..20 {
+        assert_eq!(edge.get("/a").await.text(), "good");
+    }
+    edge.stop();
+}
+
 /// Went wrong: the shop's time did not run while a request body was open, not even when it was the shop that had stopped
 /// reading it.
 #[tokio::test(flavor = "multi_thread")]

@@ -198,8 +198,9 @@ fn number_at(bytes: &[u8], start: usize) -> Option<CardSpan> {
             at += group.len();
         }
         let card = scan::ends_cleanly(bytes, at) && scan::is_card_number(digits.get(..count)?);
-        let is_part = iban::holds(bytes, start, at) || scan::in_row(bytes, start, at);
-        (card && !is_part).then_some(CardSpan { start, end: at, json_number: false })
+        // Looked at where there is something to look at only: rows of groups are tried at each of them.
+        let is_part = || iban::holds(bytes, start, at) || scan::in_row(bytes, start, at);
+        (card && !is_part()).then_some(CardSpan { start, end: at, json_number: false })
     })
 }
 
