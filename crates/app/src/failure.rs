@@ -92,6 +92,19 @@ impl<T, E: fmt::Display> Context<T> for Result<T, E> {
     }
 }
 
+/// A line on standard output. Whoever closed the pipe (`| head`) has read enough: that is an end, not a failure.
+pub fn say(line: impl fmt::Display) -> Result<(), Failure> {
+    say_bytes(format!("{line}\n").as_bytes())
+}
+
+/// The same of bytes as they are.
+pub fn say_bytes(bytes: &[u8]) -> Result<(), Failure> {
+    match io::stdout().write_all(bytes) {
+        Err(why) if why.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        done => done.context("standard output"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -107,18 +120,5 @@ mod tests {
         );
         let file = std::fs::create_dir_all("/dev/null/x").doing("cannot make it").unwrap_err().to_string();
         assert!(file.contains("→ a file stands"), "{file}");
-    }
-}
-
-/// A line on standard output. Whoever closed the pipe (`| head`) has read enough: that is an end, not a failure.
-pub fn say(line: impl fmt::Display) -> Result<(), Failure> {
-    say_bytes(format!("{line}\n").as_bytes())
-}
-
-/// The same of bytes as they are.
-pub fn say_bytes(bytes: &[u8]) -> Result<(), Failure> {
-    match io::stdout().write_all(bytes) {
-        Err(why) if why.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        done => done.context("standard output"),
     }
 }

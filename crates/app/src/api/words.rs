@@ -85,7 +85,7 @@ pub fn api_key(options: &KeyOptions) -> Done {
                 expires_at: expires_days.map(|days| opened.clock.now().plus(DAY * days)),
             };
             let made = finished(keys(&opened).make(draft, Actor::Operator))?.context("the key")?;
-            say(&format!(
+            say(format!(
                 "{}\n{}\n\nKeep it now: it is not shown again. Send it as `Authorization: Bearer`, never in an address.",
                 made.key.id,
                 made.text.expose()
@@ -98,7 +98,7 @@ pub fn api_key(options: &KeyOptions) -> Done {
             let lines: Vec<String> = all.iter().map(|key| line(key, opened.clock.now())).collect();
             match all.is_empty() {
                 true => say("There are no keys.")?,
-                false => say(&lines.join("\n"))?,
+                false => say(lines.join("\n"))?,
             }
             harmed(finished(keys(&opened).look())?.context("the keys")?)
         }

@@ -100,7 +100,7 @@ fn now(at: &Directory) -> Done {
     let backups = backups(&opened.data, section(&opened.loaded.config)?, bars())?;
     let alone = backups.alone().map_err(|error| told(&error))?;
     let (begin, made) = super::now(&opened, &backups, &alone)?;
-    say(&format!(
+    say(format!(
         "{} is at {}: {} files, {} read, {} new",
         begin.run,
         backups.plan().target,
@@ -123,7 +123,7 @@ fn list(at: &Directory, json: bool) -> Done {
     let runs = backups.list().map_err(|error| told(&error))?;
     if json {
         let rows: Vec<_> = runs.iter().map(as_json).collect();
-        return say(&serde_json::Value::Array(rows).to_string());
+        return say(serde_json::Value::Array(rows).to_string());
     }
     for run in &runs {
         let with = match (run.has_keys, run.has_shop) {
@@ -132,7 +132,7 @@ fn list(at: &Directory, json: bool) -> Done {
             (false, true) => "with the shop",
             (false, false) => "",
         };
-        say(&format!(
+        say(format!(
             "{}  {}  {:>7} files  {:>10}  {:>10} new  {with}",
             run.made_at,
             run.run,
@@ -153,7 +153,7 @@ fn list(at: &Directory, json: bool) -> Done {
 /// Says what is not as it was written, and ends with status 1 then.
 fn named(lines: &[String]) -> Done {
     for line in lines {
-        say(&format!("BAD   {line}"))?;
+        say(format!("BAD   {line}"))?;
     }
     match lines.len() {
         0 => Ok(()),
@@ -175,12 +175,12 @@ fn verify(at: &Directory, reading: Reading) -> Done {
     let _alone = backups.alone().map_err(|error| told(&error))?;
     let faults = backups.verify(reading).map_err(|error| told(&error))?;
     for fault in &faults {
-        say(&format!("BAD   {fault}"))?;
+        say(format!("BAD   {fault}"))?;
     }
     match (faults.len(), reading) {
-        (0, Reading::All) => say(&format!("Every byte at {} was read and holds.", backups.plan().target))?,
+        (0, Reading::All) => say(format!("Every byte at {} was read and holds.", backups.plan().target))?,
         (0, Reading::Structure) => {
-            say(&format!("Everything is there at {}; what is in it was not read.", backups.plan().target))?;
+            say(format!("Everything is there at {}; what is in it was not read.", backups.plan().target))?;
         }
         (count, _) => return Err(told(&storeward_backup::Error::Damaged(format!("{count} faults")))),
     }
@@ -223,7 +223,7 @@ fn read_out(options: &RestoreOptions) -> Done {
             restore::restore(&Beside::Opened(&opened), &backups, &alone, &wanted)?
         }
     };
-    lines.iter().try_for_each(|line| say(line))
+    lines.iter().try_for_each(say)
 }
 
 fn drill(at: &Directory, run: Option<&str>, json: bool) -> Done {
@@ -237,7 +237,7 @@ fn drill(at: &Directory, run: Option<&str>, json: bool) -> Done {
     } else {
         for finding in &report.findings {
             let mark = if finding.held { "ok  " } else { "BAD " };
-            say(&format!("{mark}  {:<18} {}", finding.what, finding.says))?;
+            say(format!("{mark}  {:<18} {}", finding.what, finding.says))?;
         }
     }
     let seconds = |ms: Option<u64>| {
@@ -251,7 +251,7 @@ fn drill(at: &Directory, run: Option<&str>, json: bool) -> Done {
     if json {
         return Ok(());
     }
-    say(&format!(
+    say(format!(
         "Passed. Until it was open and verified: {}. Age of what it holds: {}.",
         seconds(report.recovery_ms),
         seconds(report.age_ms)

@@ -139,7 +139,7 @@ pub fn checkout(options: &Options) -> Done {
         Word::Revoke { script, at } => {
             let (opened, id) = (open::open(&at.dir)?, id(script)?);
             finished(guard(&opened)?.revoke(&id, Actor::Operator))?.context("checkout revoke")?;
-            say(&format!("{id} does not run on pages that are held to approvals."))
+            say(format!("{id} does not run on pages that are held to approvals."))
         }
         Word::Alerts { close, listed } => alerts(close.as_deref(), listed),
         Word::Hold { page, how, yes, at } => hold(page, how, *yes, at),
@@ -147,7 +147,7 @@ pub fn checkout(options: &Options) -> Done {
             let opened = open::open(&at.dir)?;
             let guard = guard(&opened)?;
             finished(guard.approve_headers(page, Actor::Operator))?.context("checkout approve-headers")?;
-            say(&format!("The headers of {page} are approved as they are."))
+            say(format!("The headers of {page} are approved as they are."))
         }
         Word::Report(reporting) => report(reporting),
     }
@@ -166,14 +166,14 @@ fn pages(listed: &Listed) -> Done {
     let standings = finished(guard.standings())?.context("checkout pages")?;
     if listed.json {
         let all: Vec<Value> = standings.iter().map(page_json).collect();
-        return say(&Value::Array(all).to_string());
+        return say(Value::Array(all).to_string());
     }
     standings.iter().try_for_each(|own| {
         let held = own.held.as_ref().map_or_else(
             || "as the config says".to_owned(),
             |held| format!("{} said {}, {}", held.by, held.hold.word(), held.at),
         );
-        say(&format!("{}  {}  ({held})", own.page, own.acts_as.word()))
+        say(format!("{}  {}  ({held})", own.page, own.acts_as.word()))
     })
 }
 
@@ -212,12 +212,12 @@ fn scripts(show: &str, listed: &Listed) -> Done {
         }
     }
     if listed.json {
-        return say(&Value::Array(all.iter().map(script_json).collect()).to_string());
+        return say(Value::Array(all.iter().map(script_json).collect()).to_string());
     }
     if all.is_empty() {
         say("Nothing. What paying pages run and speak to is noted as they go out.")?;
     }
-    all.iter().try_for_each(|row| say(&script_line(row)))
+    all.iter().try_for_each(|row| say(script_line(row)))
 }
 
 fn script_line(row: &Script) -> String {
@@ -269,7 +269,7 @@ fn approve(approving: &Approving) -> Done {
     };
     let days = what.days;
     finished(guard.approve(&id, what, Actor::Operator))?.context("checkout approve")?;
-    say(&format!("{id} is approved for {days} days. A running program takes it up within half a minute."))
+    say(format!("{id} is approved for {days} days. A running program takes it up within half a minute."))
 }
 
 fn alerts(close: Option<&str>, listed: &Listed) -> Done {
@@ -277,18 +277,18 @@ fn alerts(close: Option<&str>, listed: &Listed) -> Done {
     let guard = guard(&opened)?;
     if let Some(alert) = close {
         finished(guard.close_alert(alert, Actor::Operator))?.context("checkout alerts")?;
-        return say(&format!("{alert} is closed."));
+        return say(format!("{alert} is closed."));
     }
     let alerts = finished(guard.alerts(500))?.context("checkout alerts")?;
     if listed.json {
-        return say(&Value::Array(alerts.iter().map(alert_json).collect()).to_string());
+        return say(Value::Array(alerts.iter().map(alert_json).collect()).to_string());
     }
     if alerts.is_empty() {
         say("None.")?;
     }
     alerts.iter().try_for_each(|alert| {
         let state = if alert.closed_at.is_some() { "closed" } else { "open" };
-        say(&format!("{}  {state:<6}  {}  {}: {}", alert.id, alert.last_at, alert.kind, alert.what))
+        say(format!("{}  {state:<6}  {}  {}: {}", alert.id, alert.last_at, alert.kind, alert.what))
     })
 }
 
@@ -316,14 +316,14 @@ fn hold(page: &str, how: &str, yes: bool, at: &Directory) -> Done {
     finished(guard.refresh())?.context("checkout hold")?;
     if hold != Hold::Learn {
         let stops = finished(guard.would_stop(page, hold))?.context("checkout hold")?;
-        stops.iter().try_for_each(|row| say(&script_line(row)))?;
+        stops.iter().try_for_each(|row| say(script_line(row)))?;
         if !stops.is_empty() && !yes {
             return Err(Failure::new(format!("{} things would not run any more", stops.len()))
                 .hint("approve what is yours, or say --yes"));
         }
     }
     finished(guard.hold(page, hold, Actor::Operator))?.context("checkout hold")?;
-    say(&format!("{page}: {how}. A running program takes it up within half a minute."))
+    say(format!("{page}: {how}. A running program takes it up within half a minute."))
 }
 
 fn report(reporting: &Reporting) -> Done {
@@ -332,7 +332,7 @@ fn report(reporting: &Reporting) -> Done {
     if let Some(file) = &reporting.check {
         let json = std::fs::read(file).doing(file.display())?;
         return match finished(guard.known_evidence(&json))?.context("checkout report")? {
-            Some(event) => say(&format!("The ledger knows it: {event}")),
+            Some(event) => say(format!("The ledger knows it: {event}")),
             None => Err(Failure::new(format!("{}: the ledger does not know it", file.display()))
                 .hint("these are not the bytes of a report that was made here; a JSON inside a page is not the file")),
         };

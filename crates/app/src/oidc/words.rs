@@ -153,15 +153,15 @@ pub fn oidc(options: &Options) -> Done {
             let registry = registry(&opened);
             finished(registry.set_scopes(set.one.client, scopes.clone(), Actor::Operator))?
                 .context("oidc client set-scopes")?;
-            say(&format!("{} may ask for {scopes}.", set.one.client))
+            say(format!("{} may ask for {scopes}.", set.one.client))
         }
         Word::Client(ClientWord::RotateSecret(rotate)) => {
             let opened = open::open(&rotate.one.at.dir)?;
             let registry = registry(&opened);
             let work = registry.rotate_secret(rotate.one.client, rotate.overlap_hours, Actor::Operator);
             let secret = finished(work)?.context("oidc client rotate-secret")?;
-            say(&format!("client_secret  {}", secret.expose()))?;
-            say(&format!(
+            say(format!("client_secret  {}", secret.expose()))?;
+            say(format!(
                 "It is not shown again. The one before is good for {} hours more.",
                 rotate.overlap_hours
             ))
@@ -169,7 +169,7 @@ pub fn oidc(options: &Options) -> Done {
         Word::Client(ClientWord::Remove(one)) => {
             let opened = open::open(&one.at.dir)?;
             finished(registry(&opened).remove(one.client, Actor::Operator))?.context("oidc client remove")?;
-            say(&format!("Removed {}.", one.client))
+            say(format!("Removed {}.", one.client))
         }
         Word::Keys(KeysWord::List(at)) => list_keys(&open::open(&at.dir)?),
         Word::Keys(KeysWord::Rotate(rotate)) => {
@@ -178,7 +178,7 @@ pub fn oidc(options: &Options) -> Done {
             let haste = if rotate.at_once { Haste::AtOnce } else { Haste::Planned };
             let registry = registry(&opened);
             let made = finished(registry.keys().rotate(algorithm, haste, Actor::Operator))?;
-            say(&format!("Made {} ({}).", made.context("oidc keys rotate")?, algorithm.name()))
+            say(format!("Made {} ({}).", made.context("oidc keys rotate")?, algorithm.name()))
         }
     }
 }
@@ -264,36 +264,36 @@ fn issuer(opened: &Opened) -> String {
 }
 
 fn show(opened: &Opened, client: &Client, secret: Option<&Secret<String>>) -> Done {
-    say(&format!("issuer         {}", issuer(opened)))?;
-    say(&format!("client_id      {}", client.id))?;
+    say(format!("issuer         {}", issuer(opened)))?;
+    say(format!("client_id      {}", client.id))?;
     match (secret, client.kind) {
-        (Some(secret), _) => say(&format!("client_secret  {}   (not shown again)", secret.expose()))?,
+        (Some(secret), _) => say(format!("client_secret  {}   (not shown again)", secret.expose()))?,
         (None, Kind::Confidential) => {
             say("client_secret  kept as a mark only; `rotate-secret` makes a new one")?
         }
         (None, Kind::Public) => say("client_secret  none: a public client")?,
     }
-    say(&format!("name           {} ({})", client.name, client.preset))?;
+    say(format!("name           {} ({})", client.name, client.preset))?;
     let (pkce, consent) = (client.pkce.word(), client.consent.word());
-    say(&format!(
+    say(format!(
         "settings       PKCE {pkce}, consent {consent}, {}, ID token {}, answers {}",
         client.algorithm.name(),
         client.id_token.word(),
         client.answers.word()
     ))?;
-    say(&format!("scope          {}", client.scopes))?;
+    say(format!("scope          {}", client.scopes))?;
     let lists =
         [("redirect", &client.redirect_uris), ("logout", &client.logout_uris), ("origin", &client.origins)];
     for (label, list) in lists {
         for one in list {
-            say(&format!("{label:<14} {one}"))?;
+            say(format!("{label:<14} {one}"))?;
         }
     }
     if let Some(uri) = &client.backchannel_uri {
-        say(&format!("{:<14} {uri}", "backchannel"))?;
+        say(format!("{:<14} {uri}", "backchannel"))?;
     }
     for warning in client.warnings() {
-        say(&format!("! {}", warning.words()))?;
+        say(format!("! {}", warning.words()))?;
     }
     Ok(())
 }
@@ -304,9 +304,9 @@ fn list_clients(opened: &Opened) -> Done {
         let (kind, pkce) = (client.kind.word(), client.pkce.word());
         let (id, name) = (client.id, &client.name);
         let algorithm = client.algorithm.name();
-        say(&format!("{id}  {name}  {kind}, PKCE {pkce}, {algorithm}, scope {}", client.scopes))?;
+        say(format!("{id}  {name}  {kind}, PKCE {pkce}, {algorithm}, scope {}", client.scopes))?;
         for warning in client.warnings() {
-            say(&format!("  ! {}", warning.words()))?;
+            say(format!("  ! {}", warning.words()))?;
         }
     }
     if clients.is_empty() {
@@ -320,7 +320,7 @@ fn list_keys(opened: &Opened) -> Done {
     for key in &keys {
         let now = if key.signs { "signs now" } else { "" };
         let until = key.ends_at.map_or_else(String::new, |at| format!(" until {at}"));
-        say(&format!("{}  {}  from {}{until}  {now}", key.kid, key.algorithm.name(), key.signs_from))?;
+        say(format!("{}  {}  from {}{until}  {now}", key.kid, key.algorithm.name(), key.signs_from))?;
     }
     if keys.is_empty() {
         say("None yet: the first one is made when the provider starts.")?;

@@ -178,7 +178,7 @@ pub fn vault(options: &Options) -> Done {
         Word::Policy { file: Some(path) } => {
             let text = std::fs::read_to_string(path).context(path.display())?;
             let rules = storeward_policy::Policies::parse(&text).context(path.display())?;
-            say(&format!("It fits: {} rules, the guards among them.", rules.rules().count()))
+            say(format!("It fits: {} rules, the guards among them.", rules.rules().count()))
         }
     }
 }
@@ -301,7 +301,7 @@ fn rotate(opened: &Opened) -> Done {
     let ended = finished(standing.vault.keys().rotate(std::time::Duration::ZERO))?.context("the rotation");
     standing.close();
     let ended = ended?;
-    say(&format!("Epoch {} holds now; {} ended.", standing.vault.keys().current_epoch().0, ended.len()))?;
+    say(format!("Epoch {} holds now; {} ended.", standing.vault.keys().current_epoch().0, ended.len()))?;
     if !standing.vault.keys().is_copy_of_now() {
         say(
             "backup.epochs_copy still has the key of one that ended, because the newest backup needs it; storeward backup now makes \

@@ -18,7 +18,7 @@ enum Place {
     /// At a delimiter.
     Batch,
     /// In a field longer than a window.
-    Field(Long),
+    Field(Box<Long>),
     /// In a file, beyond its head.
     File,
     /// The body has ended, or what follows is read by nobody.
@@ -137,12 +137,13 @@ impl Parts {
             whole
         });
         let (name, _) = part_head(inside.get(..head).unwrap_or_default());
-        self.place = Place::Field(Long { front: again, again: OVERLAP, name, whole });
+        self.place = Place::Field(Box::new(Long { front: again, again: OVERLAP, name, whole }));
         Step { passed: region.len() - OVERLAP, read: true }
     }
 
     fn field(&mut self, region: &[u8], last: bool, values: &mut Values) -> Step {
-        let Place::Field(Long { front, again, name, whole }) = &mut self.place else { return WAIT };
+        let Place::Field(long) = &mut self.place else { return WAIT };
+        let Long { front, again, name, whole } = long.as_mut();
         // A delimiter that was cut stands in what is read again.
         let next = memchr::memmem::find(region, &self.delimiter);
         let here = region.get(..next.unwrap_or(region.len())).unwrap_or_default();

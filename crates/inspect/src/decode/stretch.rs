@@ -24,7 +24,7 @@ pub(super) struct Stretch {
     blanks: usize,
     /// The last bytes of a run whose middle goes.
     end: Vec<u8>,
-    open: Open,
+    open: Box<Open>,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
