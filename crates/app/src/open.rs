@@ -151,6 +151,24 @@ mod tests {
         tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
     }
 
+    /// Whoever is of an earlier version gets a tag once, or is told why not: without one nobody of them is let in, and the next start
+    /// finds others with one.
+    #[test]
+    fn keys_that_cannot_be_written_are_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = DataDir::create(&folder.path().join("d")).unwrap();
+        data.ensure_keys(&SystemEntropy).unwrap();
+        std::fs::write(data.join(crate::config::FILE), shop("'localhost'")).unwrap();
+        // As root too, nothing is written where a folder lies.
+        let begun = data.join("keys/rows-bound.new");
+        std::fs::create_dir(&begun).unwrap();
+        let why = open(data.path()).err().expect("nothing is opened").to_string();
+        assert!(why.contains("rows-bound") && why.contains("make keys/ writable"), "{why}");
+        std::fs::remove_dir(&begun).unwrap();
+        open(data.path()).unwrap();
+        assert!(data.join("keys/rows-bound").is_file());
+    }
+
     /// The ledger's name was the first of the shop's: with another one in front no word opened the database any more.
     #[test]
     fn a_shop_that_is_renamed_keeps_its_ledger() {

@@ -14,14 +14,17 @@ use crate::failure::{Context, IoContext};
 
 const MARK: &str = "keys/rows-bound";
 
-/// Where `keys/` cannot be written, nothing is bound: it could not be said that it is over.
+/// Where `keys/` cannot be written, it could not be said that it is over: an error, since nobody of before would be let in, and of
+/// none of them it could be said later that they are of before.
 pub fn bind_old(data: &DataDir, db: &Db) -> Done {
     let (mark, begun) = (data.join(MARK), data.join(&format!("{MARK}.new")));
     if mark.exists() {
         return Ok(());
     }
     let made = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&begun);
-    let Ok(file) = made else { return Ok(()) };
+    let file = made.doing(begun.display()).map_err(|failure| {
+        failure.hint("make keys/ writable for one start: rows of an earlier version get their tags then, and rows-bound says so")
+    })?;
     // On a thread of its own: a word may run inside of a runtime.
     let bind = || Console::bind_old_blocking(db).and_then(|_| storeward_identity::bind_old_blocking(db));
     let bound = std::thread::scope(|scope| scope.spawn(bind).join());
