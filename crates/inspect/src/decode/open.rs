@@ -29,6 +29,8 @@ enum State {
     Equals,
     Unquoted,
     Quoted(u8),
+    /// `<!x`, `<?`, `</ `: a comment to the first `>`, whatever stands in it (13.2.5.41).
+    Bogus,
     /// Behind `<!--`, and behind `<!---`: a `>` closes both.
     CommentBegins,
     CommentBeginsDashed,
@@ -70,6 +72,8 @@ impl Open {
             State::Text if byte == b'<' => State::Opened(1),
             State::Text => State::Text,
             State::Opened(length) => self.opened(length, byte),
+            State::Bogus if byte == b'>' => State::Text,
+            State::Bogus => State::Bogus,
             State::Name if byte == b'>' => self.tag_ended(),
             State::Name if is_space || byte == b'/' => State::Attributes { named: false },
             State::Name => {
@@ -105,7 +109,7 @@ impl Open {
 
     fn opened(&mut self, length: usize, byte: u8) -> State {
         match (length, byte) {
-            (_, b'<') => State::Opened(1),
+            (1, b'<') => State::Opened(1),
             (1, b'!') => State::Opened(2),
             (2, b'-') => State::Opened(3),
             (3, b'-') => State::CommentBegins,
@@ -116,7 +120,9 @@ impl Open {
                 self.name.push(letter.to_ascii_lowercase());
                 State::Name
             }
-            _ => State::Text,
+            (1, b'?') => State::Bogus,
+            (1, _) | (_, b'>') => State::Text,
+            _ => State::Bogus,
         }
     }
 
@@ -176,6 +182,15 @@ mod tests {
                 ("a <!-- b --!x>", "<!--"),
                 ("a <!-- b -!>", "<!--"),
                 ("a <!--!>", "<!--"),
+                // A comment to its first `>`, in which no tag begins.
+                ("hi <!x <a x='><!-- '>", "<!--"),
+                ("<!DOCTYPE <a x='><!-- '>", "<!--"),
+                ("<!-x <a x='><!-- '>", "<!--"),
+                ("</ x <a x='><select '>", "<select>"),
+                ("<?x <a x='><textarea '>", "<textarea>"),
+                ("<!<a x='><!-- '>", "<!--"),
+                ("<!><!-- a", "<!--"),
+                ("</><!-- a", "<!--"),
                 ("a <!---!>", "<!--"),
                 ("a <!-- b --!!>", "<!--"),
                 ("<textarea></textareas>", "<textarea>"),
@@ -208,6 +223,9 @@ mod tests {
                 "<textarea>it's <a x='</TEXTAREA> b",
                 "<select><option>a</select>",
                 "</p x='y'> </ x='",
+                "<!x 'a> b",
+                "<?php <a x=' ?> b",
+                "</ <!-- > b",
                 "x <y and it's z",
             ] {
                 assert_eq!(left_open(text, size), None, "{size}: {text}");
