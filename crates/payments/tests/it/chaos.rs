@@ -93,8 +93,8 @@ fn check(engine: Engine) {
     let mut killed = 0;
     loop {
         let is_last = killed >= kills;
-        // Spread over the whole: a payment takes some three steps.
-        let span = (payments * 3 / (kills + 1)).max(20);
+        // Spread over the whole, with some room at the end.
+        let span = (payments / (kills + 1)).max(4);
         if run(&plan, (!is_last).then_some(span)) {
             break;
         }
@@ -147,15 +147,17 @@ fn run(plan: &Value, span: Option<u64>) -> bool {
         }
     });
     let mut ended = false;
-    let mut steps = 0;
+    let (mut orders, mut steps) = (0, 0);
     let entropy: &dyn Entropy = &SystemEntropy;
-    // After so many steps of buyers: each kill finds it at something else.
-    let random = u64::from_le_bytes(entropy.bytes::<8>());
-    let most = span.map_or(u64::MAX, |span| 5 + random % (2 * span));
+    // After so many orders, and some steps of other buyers more: each kill finds it at something else.
+    let random = || u64::from_le_bytes(entropy.bytes::<8>());
+    let most = span.map_or(u64::MAX, |span| span - random() % (span / 2));
+    let more = random() % AT_ONCE;
     while let Ok(line) = came.recv_timeout(Duration::from_secs(600)) {
         ended |= line == "all is done";
-        steps += u64::from(line == "step");
-        if ended || steps >= most {
+        orders += u64::from(line == "order");
+        steps += u64::from(orders >= most && line == "step");
+        if ended || (orders >= most && steps >= more) {
             break;
         }
     }
@@ -284,6 +286,7 @@ impl Buyer {
                 None => self.payments.create(Actor::System, wanted.clone()).await.unwrap(),
             };
             if is_done(order, &payment) {
+                eprintln!("order");
                 return;
             }
             self.step(order, &payment).await;
