@@ -1,5 +1,6 @@
 //! What the ledger says of backups, and where the tables say otherwise. The tables are for lists; what is due, what holds and
-//! whether anything may be deleted goes by the ledger: whoever is about to blackmail the shop writes the tables first.
+//! whether anything may be deleted goes by the ledger, by what its signed head counts: whoever is about to blackmail the shop
+//! writes the tables first, the ledger's own too.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -30,17 +31,17 @@ pub struct Told {
 impl Told {
     pub fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
         let mut told = Told::default();
-        if let Some((_, record)) = last(reader, "backup.made")? {
+        if let Some((_, record)) = ledger::last_believed(reader, "backup.made")? {
             told.made = made(reader, &record)?;
         }
-        if let Some((_, record)) = last(reader, "backup.drill_passed")? {
+        if let Some((_, record)) = ledger::last_believed(reader, "backup.drill_passed")? {
             told.passed = drilled(reader, &record)?;
         }
-        if let Some((_, record)) = last(reader, "backup.drill_failed")? {
+        if let Some((_, record)) = ledger::last_believed(reader, "backup.drill_failed")? {
             told.failed = drilled(reader, &record)?;
         }
-        let released = last(reader, "backup.retention_released")?.map_or(0, |(seq, _)| seq);
-        if let Some((seq, record)) = last(reader, "backup.retention_frozen")?
+        let released = ledger::last_believed(reader, "backup.retention_released")?.map_or(0, |(seq, _)| seq);
+        if let Some((seq, record)) = ledger::last_believed(reader, "backup.retention_frozen")?
             && let Event::RetentionFrozen(fact) = record.event
             && seq > released
         {
@@ -118,15 +119,10 @@ pub fn frozen(reader: &mut Reader<'_>) -> Result<Option<FreezeRow>, Error> {
     }
 }
 
-fn last(reader: &mut Reader<'_>, kind: &str) -> Result<Option<(u64, Record)>, Error> {
-    let filter = Filter { kind_prefix: Some(kind.to_owned()), ..Filter::default() };
-    Ok(ledger::search(reader, &filter, PageSize::new(1))?.rows.into_iter().next())
-}
-
 /// The runs that were made, as far back as one look goes, and since when these are all.
 fn all_made(reader: &mut Reader<'_>) -> Result<(BTreeSet<BackupId>, Timestamp), Error> {
     let filter = Filter { kind_prefix: Some("backup.made".to_owned()), ..Filter::default() };
-    let page = ledger::search(reader, &filter, PageSize::new(PageSize::MAX))?;
+    let page = ledger::believed(reader, &filter, PageSize::new(PageSize::MAX))?;
     let oldest = page.rows.last().filter(|_| page.next.is_some()).map(|(_, record)| record.at);
     let runs = page.rows.iter().filter_map(|(_, record)| match &record.event {
         Event::BackupMade(fact) => Some(fact.run),

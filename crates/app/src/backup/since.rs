@@ -84,7 +84,7 @@ fn since(reader: &mut Reader<'_>, made_at: Timestamp) -> Result<Said, storeward_
             ..ledger::Filter::default()
         };
         loop {
-            let page = ledger::search(reader, &filter, PageSize::new(PageSize::MAX))?;
+            let page = ledger::believed(reader, &filter, PageSize::new(PageSize::MAX))?;
             for (_, record) in page.rows {
                 let Some((customer, about, words)) = word(&record.event) else { continue };
                 // The newest come first.

@@ -44,6 +44,25 @@ pub fn believed(
     Ok(Page { rows: kept, next })
 }
 
+/// The newest believed entry of one kind, however many that are not stand before it; nothing where there is none.
+///
+/// # Errors
+/// [`Error::Ledger`] where the head bears no signature that counts.
+pub fn last_believed(reader: &mut Reader<'_>, kind: &str) -> Result<Option<(u64, Record)>, Error> {
+    let mut filter = Filter { kind_prefix: Some(kind.to_owned()), ..Filter::default() };
+    // One is enough, but for what somebody wrote between.
+    let mut size = PageSize::new(1);
+    loop {
+        let page = believed(reader, &filter, size)?;
+        if let Some(found) = page.rows.into_iter().find(|(_, record)| record.event.kind() == kind) {
+            return Ok(Some(found));
+        }
+        let Some(next) = page.next else { return Ok(None) };
+        filter.before = Some(next);
+        size = PageSize::new(PageSize::MAX);
+    }
+}
+
 fn record_of(seq: u64, body: &[u8]) -> Result<Record, Error> {
     Record::from_bytes(body).map_err(|_| Error::Ledger(format!("entry {seq} cannot be read; it was changed")))
 }

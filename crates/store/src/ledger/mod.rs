@@ -13,7 +13,7 @@ mod standing;
 mod verify;
 
 pub(crate) use append::{Appender, Signer, begin, begun_as, is_written};
-pub use believed::{believed, told};
+pub use believed::{believed, last_believed, told};
 pub use forget::{Runs, forget};
 pub use leaves::{Leaf, checkpoint_at, checkpoint_before, leaves_after, number_of};
 pub use prove::{Inclusion, prove_consistency, prove_inclusion, prove_inclusion_in};
