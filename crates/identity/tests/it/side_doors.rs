@@ -108,6 +108,45 @@ impl Serves for Wide {
             }
             return answer;
         }
+        if let Some(kind) = path.strip_prefix("/api/called/") {
+            // As PHP, Express and Go call what a program writes without saying what it is.
+            let typed = Self::merged(target, headers, body).to_string();
+            let answer = self.0.answer(&Method::POST, "/api/v2/enter", headers, typed.as_bytes());
+            let kind = kind.replace('-', "/");
+            let body = if path.contains("javascript") {
+                format!("/**/got({})", String::from_utf8_lossy(answer.body())).into()
+            } else {
+                answer.body().clone()
+            };
+            return Response::builder()
+                .status(answer.status())
+                .header("content-type", kind)
+                .body(body)
+                .unwrap();
+        }
+        if path == "/api/rpc" {
+            // JSON-RPC 2.0, in batches, too.
+            let sent: Value = serde_json::from_slice(body).unwrap_or_default();
+            let one = |call: &Value| {
+                let typed = json!({"login": call["login"]}).to_string();
+                let answer = self.0.answer(&Method::POST, "/api/v2/enter", headers, typed.as_bytes());
+                serde_json::from_slice::<Value>(answer.body()).unwrap_or_default()
+            };
+            let said = match &sent {
+                Value::Array(calls) => calls.iter().map(one).collect::<Value>(),
+                Value::Object(calls) => calls.iter().map(|(name, call)| (name.clone(), one(call))).collect(),
+                _ => Value::Null,
+            };
+            let answer = Response::builder().header("content-type", "application/json");
+            return answer.body(said.to_string().into()).unwrap();
+        }
+        if path == "/api/v2/register" {
+            return Response::builder()
+                .status(201)
+                .header("content-type", "text/plain")
+                .body("Created".into())
+                .unwrap();
+        }
         if path == "/api/v2/form-key" {
             let key = json!({"access": {"token": "a-key-of-this-form-0123456789"}}).to_string();
             return Response::builder().header("content-type", "application/json").body(key.into()).unwrap();
@@ -212,6 +251,49 @@ both_engines!(a_door_for_json_is_one_by_whatever_method_and_body, MIGRATIONS, as
     }
 });
 
+// PHP and Express call what a program writes a page, Go a text: the token went out by any method but the door's own.
+both_engines!(a_token_goes_out_under_no_other_name, MIGRATIONS, async |db| {
+    let (behind, shop) = wide(db, Speech::Token);
+    let own = shop.0.typed(PAUL, PAULS);
+    for kind in ["text-html", "text-plain", "application-javascript", "application-octet-stream", "image-png"]
+    {
+        for method in ["POST", "PUT"] {
+            let mut thief = behind.browser();
+            thief.browser = thief.browser.elsewhere();
+            let told = thief.send(method, &format!("/api/called/{kind}"), &[JSON], &own).await;
+            assert!(!told.body.contains("shop-session-token"), "{method} {kind}: {}", told.body);
+            assert_eq!(told.status, 403, "{method} {kind}: {}", told.body);
+        }
+    }
+});
+
+// Nobody looked into a batch: any number of guesses in one request, none of them counted, and the token in a list.
+both_engines!(a_batch_signs_nobody_in_and_is_no_way_to_guess, MIGRATIONS, async |db| {
+    let (behind, shop) = wide(db, Speech::Token);
+    let right = json!({"login": {"mail": PAUL, "passwort": PAULS}});
+    let wrong = json!({"login": {"mail": PAUL, "passwort": "wrong"}});
+    for body in
+        [json!([right]), json!([{"x": 1}, right]), json!({"0": right}), json!({"0": {"x": 1}, "1": right})]
+    {
+        for target in ["/api/rpc", "/api/v2/enter"] {
+            let mut thief = behind.browser();
+            thief.browser = thief.browser.elsewhere();
+            let told = thief.send("POST", target, &[JSON], &body.to_string()).await;
+            assert!(!told.body.contains("shop-session-token"), "{target} {body}: {}", told.body);
+        }
+    }
+    let before = shop.0.tries();
+    for body in [json!([wrong, right]), json!({"0": wrong, "1": right})] {
+        for target in ["/api/rpc", "/api/v2/enter"] {
+            let mut thief = behind.browser();
+            thief.browser = thief.browser.elsewhere();
+            let told = thief.send("POST", target, &[JSON], &body.to_string()).await;
+            assert_eq!(told.status, 400, "{target} {body}: {}", told.body);
+        }
+    }
+    assert_eq!(shop.0.tries(), before, "the shop heard of none");
+});
+
 both_engines!(guesses_are_counted_at_side_doors, MIGRATIONS, async |db| {
     let (behind, shop) = wide(db, Speech::Token);
     for n in 0..16 {
@@ -239,9 +321,11 @@ both_engines!(what_is_no_stolen_sign_in_goes_on, MIGRATIONS, async |db| {
         ("GET", "/api/v2/form-key", "", "a-key-of-this-form"),
         ("PUT", "/api/v2/basket", r#"{"login":{"mail":"a@people.example"}}"#, "a page"),
         ("POST", "/pictures", "\u{1}no text at all", "a page"),
+        // A registration with the fields of the sign-in, answered in a word.
+        ("POST", "/api/v2/register", r#"{"login":{"mail":"a@people.example","passwort":"x"}}"#, "Created"),
     ] {
         let told = owner.send(method, target, &[JSON], body).await;
-        assert!(told.status == 200 && told.body.contains(expected), "{target}: {}", told.body);
+        assert!(told.status.is_success() && told.body.contains(expected), "{target}: {}", told.body);
     }
     assert_eq!(owner.handle(), None, "nobody is given a handle by a key of a form");
     let own = shop.0.typed(PAUL, PAULS);
