@@ -198,6 +198,8 @@ pub struct NewPayment {
     /// Whether what the buyer pays with is kept. Needs a customer.
     pub saving: Saving,
     pub presentation: Presentation,
+    /// Of a signed link: until when it is good, in Unix seconds. Of two for one order the later one counts.
+    pub signed_until: Option<i64>,
 }
 
 /// What is sealed of a payment.
@@ -212,6 +214,9 @@ pub(crate) struct Details {
     /// `redirect` where it is not there.
     #[serde(default)]
     pub presentation: String,
+    /// Of the latest signed link by which it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed_until: Option<i64>,
 }
 
 /// A payment as it stands.

@@ -31,7 +31,7 @@ use crate::payments::Payments;
 use crate::webhooks::MOST_BODY_BYTES;
 
 use form::Agreed;
-use link::{Link, Made};
+use link::{Link, Made, Of};
 pub use look::Look;
 pub use own::{Numbers, OWN_MEANS, OwnMeans};
 use stopped::Buyer;
@@ -371,8 +371,10 @@ async fn link(
     let new = link.wanted(&pages.0.payments.0.settings.links, pages.0.payments.0.clock.now())?;
     pages.0.payments.check(&new)?;
     pages.opened(client, &new.order);
-    if let Some(known) = pages.of_link(&new).await? {
-        return Ok(redirect(&pages.0.payments.page_path(known.id)));
+    match pages.of_link(&new).await? {
+        Of::Payment(known) => return Ok(redirect(&pages.0.payments.page_path(known.id))),
+        Of::Later(other) => return pages.beside(&other, Text::Older, &headers),
+        Of::Nothing => {}
     }
     let shop = [("shop", pages.0.look.name.as_str())];
     let page = PayPage {
@@ -410,10 +412,11 @@ async fn begin_by_link(
 ) -> Result<Response, Failure> {
     let new = chosen.link.wanted(&pages.0.payments.0.settings.links, pages.0.payments.0.clock.now())?;
     let payment = match pages.of_link(&new).await? {
-        Some(known) => known,
-        None => match pages.made(new).await? {
+        Of::Payment(known) => known,
+        Of::Later(other) => return pages.beside(&other, Text::Older, &buyer.headers),
+        Of::Nothing => match pages.made(new).await? {
             Made::Payment(payment) => payment,
-            Made::Beside(other) => return pages.beside(&other, &buyer.headers),
+            Made::Beside(other) => return pages.beside(&other, Text::Changed, &buyer.headers),
         },
     };
     pages.lead(&payment, &chosen.way, false, &buyer).await

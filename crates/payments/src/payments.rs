@@ -291,6 +291,21 @@ impl Shared {
         self.unseal(id, &sealed)
     }
 
+    /// A payment was asked for by a link that is good until then: an older one for its order counts no more.
+    pub fn note_link(
+        &self,
+        tx: &mut storeward_store::Tx<'_>,
+        id: PaymentId,
+        until: Option<i64>,
+    ) -> Result<(), Error> {
+        let details = self.unseal(id, &sql::details(tx, id)?)?;
+        if until > details.signed_until {
+            let details = self.seal(id, &Details { signed_until: until, ..details });
+            sql::set_details(tx, id, details)?;
+        }
+        Ok(())
+    }
+
     pub fn unseal(&self, id: PaymentId, sealed: &[u8]) -> Result<Details, Error> {
         let plain = self.data_key.open(sealed, &format!("payment.details/{id}"))?;
         serde_json::from_slice(plain.expose()).map_err(|_| Error::Form("its details"))

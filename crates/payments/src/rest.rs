@@ -243,6 +243,7 @@ async fn create(payments: Payments, call: Call) -> Result<Answer, Problem> {
         lines: lines.collect(),
         saving,
         presentation,
+        signed_until: None,
     };
     if wanted.method.is_some() && new.customer.is_none() {
         return Err(problem(Error::Misfit { field: "customer", why: "whose means of payment is it?" }));

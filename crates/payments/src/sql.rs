@@ -52,6 +52,7 @@ statements! {
     LIST_OF_ORDER = payment_columns!("WHERE order_id = $1 ORDER BY id DESC LIMIT $2");
     FIND_DETAILS = "SELECT details FROM payment WHERE id = $1";
     WITH_EMAIL = "SELECT id, details FROM payment WHERE email IS NOT NULL AND updated_at < $1 ORDER BY updated_at LIMIT 500";
+    SET_DETAILS = "UPDATE payment SET details = $2 WHERE id = $1";
     WITHOUT_EMAIL = "UPDATE payment SET email = NULL, details = $2 WHERE id = $1";
     SAVE_PAYMENT = "UPDATE payment SET version = version + 1, is_open = CASE WHEN EXISTS (SELECT 1 FROM payment o WHERE \
         o.order_id = payment.order_id AND o.is_open = 1 AND o.id <> payment.id) THEN 0 ELSE $3 END, state = $4, authorized = $5, captured = $6, refunded = $7, \
@@ -292,6 +293,10 @@ pub(crate) fn with_email(
     before: Timestamp,
 ) -> Result<Vec<(PaymentId, Vec<u8>)>, StoreError> {
     reader.query_many(WITH_EMAIL, params![before], |row| Ok((row.get(0)?, row.get(1)?)))
+}
+
+pub(crate) fn set_details(tx: &mut Tx<'_>, id: PaymentId, details: Vec<u8>) -> Result<(), StoreError> {
+    tx.execute(SET_DETAILS, params![id, details]).map(drop)
 }
 
 pub(crate) fn without_email(tx: &mut Tx<'_>, id: PaymentId, details: Vec<u8>) -> Result<(), StoreError> {

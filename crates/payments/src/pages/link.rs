@@ -23,6 +23,16 @@ pub(super) enum Made {
     Beside(Payment),
 }
 
+/// What an order has when one of its links is opened.
+pub(super) enum Of {
+    /// A payment for this amount, unless nobody paid it in time, or another one took its place before anybody paid: what was paid,
+    /// given back or set free is not paid once more by an old link.
+    Payment(Payment),
+    /// Another amount, by a link that was signed later or is as old.
+    Later(Payment),
+    Nothing,
+}
+
 /// A link is good for no longer than this, whatever it says.
 const LONGEST_S: i64 = 7 * 24 * 3600;
 
@@ -114,16 +124,38 @@ impl Link {
             lines: Vec::new(),
             saving: Saving::No,
             presentation: Presentation::Redirect,
+            signed_until: Some(ends),
         })
     }
 }
 
 impl Pages {
-    /// The payment that the order has for this amount, unless nobody paid it in time: what was paid, given back or set free is not
-    /// paid once more by an old link.
-    pub(super) async fn of_link(&self, new: &NewPayment) -> Result<Option<Payment>, Failure> {
-        let known = self.0.payments.of_order(&new.order).await?;
-        Ok(known.into_iter().find(|payment| payment.amount == new.amount && payment.state != State::Failed))
+    /// What the order has for a link.
+    pub(super) async fn of_link(&self, new: &NewPayment) -> Result<Of, Failure> {
+        let payments = &self.0.payments;
+        // The newest first.
+        let known = payments.of_order(&new.order).await?;
+        let mut latest = None;
+        for payment in &known {
+            latest = latest.max(payments.0.details(payment.id).await?.signed_until);
+        }
+        let is_displaced = |at: usize, payment: &Payment| {
+            at > 0 && payment.state == State::Voided && payment.authorized == 0 && payment.captured == 0
+        };
+        let same = known.iter().enumerate().find(|(at, payment)| {
+            payment.amount == new.amount && payment.state != State::Failed && !is_displaced(*at, payment)
+        });
+        if let Some((_, payment)) = same {
+            if new.signed_until > latest {
+                payments.note_link(payment.id, new.signed_until).await?;
+            }
+            return Ok(Of::Payment(payment.clone()));
+        }
+        // Somebody kept a link of when the order cost less.
+        Ok(match known.into_iter().next() {
+            Some(newest) if latest >= new.signed_until => Of::Later(newest),
+            Some(_) | None => Of::Nothing,
+        })
     }
 
     /// The payment of a link. The order may have another one, of the amount that it cost when the buyer began: what nobody paid of
@@ -151,10 +183,15 @@ impl Pages {
     }
 
     /// The order has another payment: that is said, and where it stands.
-    pub(super) fn beside(&self, other: &Payment, headers: &HeaderMap) -> Result<Response, Failure> {
+    /// `unpaid` is what is said where nobody paid that one.
+    pub(super) fn beside(
+        &self,
+        other: &Payment,
+        unpaid: Text,
+        headers: &HeaderMap,
+    ) -> Result<Response, Failure> {
         let language = super::language(headers);
-        let words =
-            if other.captured > 0 || other.authorized > 0 { Text::PaidOtherwise } else { Text::Changed };
+        let words = if other.captured > 0 || other.authorized > 0 { Text::PaidOtherwise } else { unpaid };
         let link = self.0.payments.page_path(other.id);
         let label = super::say(language, Text::SeePayment, &[]);
         let page = self.stands(other, language, words, Some((link, label)));

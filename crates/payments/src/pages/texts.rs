@@ -31,6 +31,7 @@ text_keys! {
         LookedAt = "looked_at" { shop },
         Again = "again" {},
         Changed = "changed" {},
+        Older = "older" {},
         PaidOtherwise = "paid_otherwise" { shop },
         SeePayment = "see_payment" {},
         Leads = "leads" { provider },

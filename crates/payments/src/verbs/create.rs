@@ -29,6 +29,16 @@ impl Payments {
         self.create_with(actor, new, &OrderFacts::default()).await
     }
 
+    /// A payment is asked for by a link again, a later one.
+    pub(crate) async fn note_link(&self, id: PaymentId, until: Option<i64>) -> Result<(), Error> {
+        let shared = std::sync::Arc::clone(&self.0);
+        let write = self.0.write(move |tx| -> Result<(), Error> {
+            tx.commit_silent("which of the shop's links is the latest");
+            shared.note_link(tx, id, until)
+        });
+        write.await
+    }
+
     /// The same, with what the shop says of the order for those who judge it.
     pub async fn create_with(
         &self,
@@ -47,6 +57,7 @@ impl Payments {
             lines: new.lines.clone(),
             saving: new.saving.word().to_owned(),
             presentation: new.presentation.word().to_owned(),
+            signed_until: new.signed_until,
         };
         let sealed = shared.seal(id, &details);
         let (customer, email) = (
@@ -73,6 +84,7 @@ impl Payments {
                     let is_same_way = wanted == capture;
                     if is_unpaid && is_fresh && other.amount == new.amount && is_same_way {
                         tx.commit_silent("the order had this payment already");
+                        shared.note_link(tx, other.id, new.signed_until)?;
                         return Ok(other);
                     }
                     // Nobody has begun to pay it, so nobody can be half-way through.

@@ -140,7 +140,7 @@ fn run(plan: &Value, span: Option<u64>) -> bool {
     let reader = std::thread::spawn(move || {
         for line in lines.map_while(Result::ok) {
             // What went wrong in the child is what this test is about.
-            if line.starts_with("thread") || line.contains("panicked") {
+            if line.starts_with("thread") || line.contains("panicked") || line.contains("came to no end") {
                 eprintln!("{line}");
             }
             seen.send(line).ok();

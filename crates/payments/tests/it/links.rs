@@ -91,6 +91,7 @@ both_engines!(an_order_that_changed_after_the_click_is_paid_as_it_is_now, MIGRAT
     let stand = stand(&db).await;
     let first = stand.chooses(&link(&db, "L-1", 1999), "stripe").await;
     assert_eq!(first.status, 200, "{}", first.text);
+    db.clock.advance(std::time::Duration::from_secs(1));
     // The buyer comes back with more in the basket: what nobody paid is ended, what the shop signed now is asked for.
     let second = stand.chooses(&link(&db, "L-1", 2500), "paypal").await;
     assert_eq!(second.status, 200, "{}", second.text);
@@ -99,6 +100,55 @@ both_engines!(an_order_that_changed_after_the_click_is_paid_as_it_is_now, MIGRAT
     states.sort_unstable_by_key(|(minor, _)| *minor);
     assert_eq!(states[0], (1999, State::Voided));
     assert!(states[1].0 == 2500 && states.len() == 2, "{states:?}");
+});
+
+// A buyer kept the link of when the order cost little: it took the place of the later one, and was paid.
+both_engines!(a_link_of_before_takes_no_later_ones_place, MIGRATIONS, async |db| {
+    let stand = stand(&db).await;
+    let second = || db.clock.advance(std::time::Duration::from_secs(1));
+    let cheap = link(&db, "L-9", 100);
+    second();
+    let dear = link(&db, "L-9", 50_000);
+    let as_late = link(&db, "L-9", 200);
+    assert_eq!(stand.chooses(&dear, "stripe").await.status, 200);
+    for older in [&cheap, &as_late] {
+        let page = stand.ask("GET", &format!("/.storeward/pay/link?{older}"), "", None).await;
+        assert_eq!(page.status, 409, "{}", page.text);
+        assert!(page.text.contains("from before the order changed"), "{}", page.text);
+    }
+    // It is used again, by a link that was signed later still: one from between the two is too old as well.
+    second();
+    let between = link(&db, "L-9", 300);
+    second();
+    let again = link(&db, "L-9", 50_000);
+    let known = stand.ask("GET", &format!("/.storeward/pay/link?{again}"), "", None).await;
+    assert_eq!(known.status, 303);
+    let page = stand.ask("GET", &format!("/.storeward/pay/link?{between}"), "", None).await;
+    assert_eq!(page.status, 409, "{}", page.text);
+    let all = stand.shop.payments.of_order("L-9").await.unwrap();
+    assert!(all.len() == 1 && all[0].amount.minor == 50_000 && all[0].state != State::Voided, "{all:?}");
+    assert!(all[0].is_open());
+});
+
+// A coupon that is put in and taken out again: the order costs what it cost before, and the buyer read that it was over.
+both_engines!(an_order_that_costs_again_what_it_did_is_paid, MIGRATIONS, async |db| {
+    let stand = stand(&db).await;
+    for (at, amount) in [50_000, 45_000, 50_000, 45_000].into_iter().enumerate() {
+        db.clock.advance(std::time::Duration::from_secs(1));
+        let page = stand.chooses(&link(&db, "L-10", amount), "stripe").await;
+        assert_eq!(page.status, 200, "{}", page.text);
+        let all = stand.shop.payments.of_order("L-10").await.unwrap();
+        let open: Vec<_> = all.iter().filter(|one| one.is_open()).map(|one| one.amount.minor).collect();
+        assert_eq!((open, all.len()), (vec![amount], at + 1));
+    }
+    // What staff set free stays so.
+    let open = stand.shop.payments.of_order("L-10").await.unwrap().remove(0);
+    let wish = storeward_payments::Wish { actor: Actor::System, amount: None, name: None };
+    stand.shop.payments.void(open.id, wish).await.unwrap();
+    db.clock.advance(std::time::Duration::from_secs(1));
+    let page =
+        stand.ask("GET", &format!("/.storeward/pay/link?{}", link(&db, "L-10", 45_000)), "", None).await;
+    assert_eq!((page.status, page.location), (303, stand.shop.payments.page_path(open.id)));
 });
 
 both_engines!(an_order_that_is_paid_with_another_amount_is_a_page, MIGRATIONS, async |db| {
@@ -119,6 +169,7 @@ both_engines!(an_order_whose_payment_is_unknown_waits, MIGRATIONS, async |db| {
     stand.shop.emulators.control.fault(Fault::once(At::Stripe, What::DropAfter, "/v1/checkout/sessions"));
     stand.chooses(&link(&db, "L-3", 1999), "stripe").await;
     assert!(stand.shop.payments.of_order("L-3").await.unwrap()[0].is_unsure);
+    db.clock.advance(std::time::Duration::from_secs(1));
     let page = stand.chooses(&link(&db, "L-3", 2500), "stripe").await;
     assert_eq!(page.status, 409);
     assert!(page.text.contains("has changed since you began to pay"), "{}", page.text);

@@ -189,6 +189,7 @@ pub fn order_of(order: &str, minor: i64, currency: &str) -> NewPayment {
         lines: Vec::new(),
         saving: storeward_payments::Saving::No,
         presentation: storeward_payments::Presentation::Redirect,
+        signed_until: None,
     }
 }
 
