@@ -32,7 +32,7 @@ mod side;
 mod socket;
 mod text;
 
-pub use acts::UnnamedActs;
+pub use acts::{UnnamedActs, bears_password};
 pub use answer::{Answer, ProbeAnswer, Signal};
 pub use body::{Credentials, Unreadable, is_doubtful, outline};
 pub use cookie::{CookieLine, cookie_pairs};

@@ -9,6 +9,7 @@ mod long;
 mod outward;
 mod paced;
 mod password;
+mod secret;
 mod socket;
 mod token;
 
@@ -127,13 +128,15 @@ pub struct Crossing {
 
 impl Crossing {
     pub fn new(guard: Arc<Guard>, head: &RequestHead<'_>) -> Self {
-        let text = |name: &str| head.headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or("");
         let lines = Lines::of(head.headers);
         let asked = lines.asked(head.method, head.path, head.query);
         let overrides = OVERRIDES.iter().flat_map(|name| head.headers.get_all(*name));
         let overrides: Vec<_> = overrides.map(|value| value.to_str().unwrap_or("unreadable")).collect();
         let reading = guard.adapter.reading(&asked, &overrides);
-        let is_risky = !head.method.is_safe() || !overrides.is_empty() || reading.is_unsafe();
+        // Whoever comes without a session has none that a field could act with.
+        let has_handle = HANDLE_COOKIE.read(head.headers).is_some_and(is_token);
+        let is_act = has_handle && guard.adapter.is_act_by_query(head.query);
+        let is_risky = !head.method.is_safe() || !overrides.is_empty() || reading.is_unsafe() || is_act;
         // A path of pictures is one only as long as nothing else says where the request goes, or who sends it: a front
         // controller gets what is no file.
         let is_only_path = reading.is_plain()
@@ -151,16 +154,13 @@ impl Crossing {
         let is_form = !head.method.is_safe() && storeward_adapter::is_form(asked.content_type);
         let is_read = guard.adapter.reads_forms() || guard.adapter.has_doors_everywhere();
         let is_read = is_read || guard.adapter.is_password_form(&asked);
-        // Whoever comes without a session has none that a field could act with.
-        let has_handle = HANDLE_COOKIE.read(head.headers).is_some_and(is_token);
         let guards_acts = is_risky && has_handle && guard.adapter.guards_unnamed_acts();
         let has_sides = !is_lane && guard.adapter.has_side_doors();
         let reads_fields = !is_static && ((is_form && is_read) || guards_acts || has_sides);
         let is_socket = head.headers.contains_key(header::UPGRADE);
-        let parts = ["image", "style", "script", "font", "audio", "video", "manifest"];
         Crossing {
             is_risky,
-            is_part: parts.contains(&text("sec-fetch-dest")) && !is_risky,
+            is_part: is_part(head.headers) && !is_risky,
             client: head.client,
             id: head.id,
             method: head.method.clone(),
@@ -478,9 +478,9 @@ impl Crossing {
         })
     }
 
-    /// This page, where it is one that can be asked for again.
+    /// This page, where it is one that can be asked for again: without a query that holds a password, which is kept nowhere.
     fn own_place(&self) -> Option<ReturnTo> {
-        let target = match &self.query {
+        let target = match self.query.as_deref().filter(|query| !storeward_adapter::bears_password(query)) {
             Some(query) => format!("{}?{query}", self.path),
             None => self.path.clone(),
         };
@@ -581,6 +581,12 @@ impl Drop for Crossing {
 fn closed() -> Refusal {
     let title = "Signing in is closed for the moment";
     Refusal::of(StatusCode::SERVICE_UNAVAILABLE, "identity.adapter_broken", title)
+}
+
+/// Whether a browser says that it loads a part of a page (Fetch Metadata).
+fn is_part(headers: &HeaderMap) -> bool {
+    let parts = ["image", "style", "script", "font", "audio", "video", "manifest"];
+    headers.get("sec-fetch-dest").and_then(|v| v.to_str().ok()).is_some_and(|what| parts.contains(&what))
 }
 
 fn is_token(text: &str) -> bool {

@@ -169,7 +169,7 @@ impl Shop {
                 return self.sign_in(&mut inside, sid, &form(b"user=ella&password=grey+slate+roof"));
             }
             // The link of a letter, at which a page stands.
-            ("GET", "/welcome") => {
+            ("GET", path) if path == "/welcome" || path.starts_with("/welcome/") => {
                 let mut answer = self.sign_in(&mut inside, sid, &form(b"user=ella&password=grey+slate+roof"));
                 *answer.status_mut() = StatusCode::OK;
                 answer.headers_mut().remove("location");

@@ -369,3 +369,57 @@ both_engines!(a_link_that_signs_in_is_weighed, MIGRATIONS, async |db| {
     shown.leads_to("/.storeward/challenge");
     assert!(!thief.sees_account().await);
 });
+
+// Somebody else's link, opened by whoever is signed in already, and such links in other spellings: the shop's session was the victim's.
+both_engines!(a_link_is_weighed_whoever_opens_it_and_however_it_is_written, MIGRATIONS, async |db| {
+    let behind = Behind::new(db, Elevation::Same);
+    let page = [("accept", "text/html")];
+    for target in [
+        "/magic",
+        "/welcome?t=3f2a9c0b7d1e4f5a6b8c",
+        "/welcome?t=3f2a9c0b%37d1e4f5a6b8c",
+        "/welcome/3f2a9c0b7d1e4f5a6b8c/",
+        "/welcome/V1StGXR8_Z5jdHi6B-myT/confirm",
+        "/welcome/eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiI0MiJ9.x9_Qk-3vTz",
+        "/welcome/3f2a9c0b7d1e4f5a6b8c.js",
+    ] {
+        // Two nights, so that nobody waits for having asked for many codes.
+        behind.bench.advance(2 * 86_400);
+        let mut thief = behind.browser();
+        thief.browser = thief.browser.elsewhere();
+        thief.get("/").await;
+        thief.post("/login.php", &[("user", "mallory"), ("password", "another password")]).await;
+        thief.show_code("").await;
+        assert!(thief.get("/account").await.body.contains("the orders of 7"), "{target}");
+        thief.send("GET", target, &page, "").await.leads_to("/.storeward/challenge");
+        assert!(!thief.sees_account().await, "{target}");
+        // And in a session in which nobody was.
+        let mut thief = behind.browser();
+        thief.get("/").await;
+        thief.get("/").await;
+        thief.send("GET", target, &page, "").await.leads_to("/.storeward/challenge");
+        assert!(!thief.sees_account().await, "{target}");
+        // And as the very first page.
+        let mut thief = behind.browser();
+        thief.send("GET", target, &page, "").await.leads_to("/.storeward/challenge");
+        assert!(!thief.sees_account().await, "{target}");
+    }
+});
+
+// Each page of somebody who is in must not be a question at the shop.
+both_engines!(ordinary_pages_are_not_asked_about, MIGRATIONS, async |db| {
+    let behind = Behind::new(db, Elevation::Same);
+    let mut owner = behind.browser();
+    owner.sign_in_with_code("").await;
+    assert!(owner.sees_account().await);
+    let asked = || behind.shop.asked().iter().filter(|line| line.starts_with("GET /me")).count();
+    let before = asked();
+    for target in
+        ["/long-product-name-with-many-words-2024", "/?utm_id=9f86d081884c7d659a2feaa0c55ad015", "/cart"]
+    {
+        owner.get(target).await;
+    }
+    assert_eq!(asked(), before);
+    owner.get("/9f86d081884c7d659a2feaa0c55ad015").await;
+    assert_eq!(asked(), before + 1);
+});

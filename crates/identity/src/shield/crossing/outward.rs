@@ -6,7 +6,7 @@ use storeward_adapter::CookieLine;
 use storeward_host::{Passage, Seen};
 use storeward_web::http::{HeaderMap, StatusCode, header};
 
-use super::{Crossing, Handle, PATIENCE};
+use super::{Crossing, Handle, PATIENCE, secret};
 use crate::error::Error;
 use crate::shield::answers::Refusal;
 use crate::shield::decide::Verdict;
@@ -54,7 +54,7 @@ impl Crossing {
         if has_changed {
             self.guard.handles.note_change(&entry);
         }
-        let mut must_weigh = self.must_weigh(&entry, status, has_changed, was_empty);
+        let mut must_weigh = self.must_weigh(&entry, (status, headers), has_changed, was_empty);
         if !self.is_risky && self.is_attached && self.elevates() {
             must_weigh |= tokio::time::timeout(PATIENCE, entry.underway.read()).await.is_err();
         }
@@ -71,31 +71,38 @@ impl Crossing {
     }
 
     /// Whether it must be asked who is signed in now, before the answer goes on.
-    fn must_weigh(&self, entry: &Arc<Entry>, status: StatusCode, has_changed: bool, was_empty: bool) -> bool {
+    fn must_weigh(
+        &self,
+        entry: &Arc<Entry>,
+        (status, headers): (StatusCode, &HeaderMap),
+        has_changed: bool,
+        was_empty: bool,
+    ) -> bool {
         if !self.elevates() {
             return has_changed;
         }
-        let is_first =
-            has_changed && was_empty && !self.is_risky && !self.came_with.is_any() && status.is_success();
+        let bears_secret = self.bears_secret(status, headers);
+        let is_first = has_changed
+            && was_empty
+            && !self.is_risky
+            && !self.came_with.is_any()
+            && status.is_success()
+            && !bears_secret;
         if is_first {
             // A visitor's first session. Most of them never come back: whether it is a signed-in one is asked when it
-            // does, before it goes to the shop. Not where anything came along that may have opened it ("stay signed in").
+            // does, before it goes to the shop. Not where anything came along that may have opened it ("stay signed in", a letter's link).
             entry.lock().jar.is_known = false;
             return false;
         }
         let redirects = status.is_redirection() && status != StatusCode::NOT_MODIFIED;
-        let is_anonymous = matches!(entry.lock().jar.phase, Phase::Anonymous);
-        self.is_risky || has_changed || (is_anonymous && (redirects || self.bears_secret()))
+        // Also of whoever is in already: somebody else's link makes the session theirs at the shop.
+        self.is_risky || has_changed || redirects || bears_secret
     }
 
     /// Whether something that nobody would type stands in the address: a link in a letter signs people in by it.
-    fn bears_secret(&self) -> bool {
-        let last = self.path.rsplit('/').next().filter(|last| !last.contains('.'));
-        let values =
-            self.query.iter().flat_map(|query| query.split('&').filter_map(|pair| pair.split_once('=')));
-        let is_free = |name: &str| OF_CAMPAIGNS.iter().any(|known| name.starts_with(known));
-        let values = values.filter(|(name, _)| !is_free(name)).map(|(_, value)| value);
-        last.into_iter().chain(values).any(is_secret)
+    pub(super) fn bears_secret(&self, status: StatusCode, headers: &HeaderMap) -> bool {
+        let is_file = status.is_success() && secret::is_file(&self.path, headers);
+        self.query.as_deref().is_some_and(secret::in_query) || (!is_file && secret::in_path(&self.path))
     }
 
     /// Whether the shop may sign a session in without a new cookie: then every act that could do so is followed by the
@@ -169,20 +176,6 @@ impl Crossing {
     }
 }
 
-/// Parameters that advertisers put behind the addresses of pages (Google, Meta, Microsoft, TikTok; `utm_*`).
-const OF_CAMPAIGNS: [&str; 7] = ["utm_", "gclid", "gbraid", "wbraid", "fbclid", "msclkid", "ttclid"];
-/// So many letters and digits in a row, of both some, are no word. (80 bits as hexadecimal digits are 20 of them; a UUID has 32.)
-const SECRET_SIGNS: usize = 20;
-
-/// Whether a text has a secret in it. Hyphens are passed over where they stand in a UUID (RFC 9562).
-fn is_secret(text: &str) -> bool {
-    let is_uuid = text.len() == 36 && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
-    let runs = text.split(|sign: char| !(sign.is_ascii_alphanumeric() || (is_uuid && sign == '-')));
-    runs.filter(|run| run.len() >= SECRET_SIGNS).any(|run| {
-        run.bytes().any(|byte| byte.is_ascii_digit()) && run.bytes().any(|byte| byte.is_ascii_alphabetic())
-    })
-}
-
 /// The sign-in that a jar holds.
 fn standing(entry: &Entry) -> Option<String> {
     match &entry.lock().jar.phase {
@@ -200,29 +193,6 @@ fn with_lines(passage: Passage, headers: &HeaderMap) -> Passage {
                 answer.headers_mut().append(header::SET_COOKIE, line.clone());
             }
             Passage::Instead(answer)
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_secret_is_no_word() {
-        for text in
-            ["3f2a9c0b7d1e4f5a6b8c", "f81d4fae-7dec-11d0-a765-00a0c91e6bf6", "eyJhbGciOiJFUzI1NiJ9.e30.x"]
-        {
-            assert!(is_secret(text), "{text}");
-        }
-        for text in [
-            "",
-            "blue-tin-mug-2026-edition-with-handle",
-            "donaudampfschifffahrtsgesellschaft",
-            "123456789012345678901",
-            "3f2a9c0b7d1e",
-        ] {
-            assert!(!is_secret(text), "{text}");
         }
     }
 }
