@@ -99,6 +99,7 @@ mod tests {
         let cookies = Cookies {
             session: vec!["wordpress_*".into(), "sessionid".into()],
             except: vec!["wordpress_test_cookie".into()],
+            names_all: false,
         };
         for (name, kept) in [
             ("wordpress_logged_in_af", true),

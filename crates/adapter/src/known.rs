@@ -17,13 +17,6 @@ pub fn by_name(name: &str) -> Option<Adapter> {
     Some(Adapter::parse(text).expect("a test parses each of the files that come with the program"))
 }
 
-impl Adapter {
-    /// Whether it bears the name of a file that comes with the program.
-    pub fn comes_with_the_program(&self) -> bool {
-        KNOWN.iter().any(|(name, _)| *name == self.name)
-    }
-}
-
 /// The file that fits a platform, by the name under which `storeward init` recognises it.
 pub fn for_platform(platform: &str) -> Option<Adapter> {
     KNOWN
@@ -55,6 +48,7 @@ pub fn stand_in() -> Adapter {
     one.staff.sessions = StaffSessions::Shared;
     one.sign_out = None;
     one.staff.probe = None;
+    one.cookies.names_all = false;
     one.static_paths.clear();
     one.uploads.clear();
     one
@@ -250,6 +244,12 @@ mod tests {
             ("format = 2\nname = 'x'\ntitle = ''\n[cookies]\nsession = ['s']\n[signed_in]\n", "format"),
             ("format = 1\nname = 'X'\ntitle = ''\n[cookies]\nsession = ['s']\n[signed_in]\n", "name"),
             ("format = 1\nname = 'x'\ntitle = ''\n[cookies]\nsession = []\n[signed_in]\n", "cookies.session"),
+            (
+                "format = 1\nname = 'x'\ntitle = ''\n[cookies]\nsession = []\nnames_all = true\n[signed_in.probe]\npath = '/me'\nsubject = { json = '/id' }\n\
+                 [[door]]\nname = 'd'\nkind = 'sign-in'\npaths = ['/l']\nbody = 'json'\nuser = ['/u']\npassword = ['/p']\ntoken = ['/t']\n\
+                 [door.bearer]\npath = '/me'\nsubject = { json = '/id' }\n",
+                "cookies.names_all",
+            ),
             ("format = 1\nname = 'x'\ntitle = ''\n[cookies]\nsession = ['s']\n[signed_in]\n", "signed_in"),
             (
                 "format = 1\nname = 'x'\ntitle = ''\n[cookies]\nsession = ['s']\n[signed_in.cookie]\nname = 'a'\n",

@@ -68,6 +68,10 @@ pub struct Cookies {
     /// Names that `session` would take, but that the shop's scripts read.
     #[serde(default)]
     pub except: Vec<String>,
+    /// All that keeps people signed in has its name in `session`: the shop is not asked whose any other cookie is, before something
+    /// is done.
+    #[serde(default)]
+    pub names_all: bool,
 }
 
 /// What kind of entrance a door is.
@@ -398,6 +402,12 @@ impl Adapter {
             return Err(AdapterError::new(
                 "cookies.session",
                 "name the cookie that holds the shop's session",
+            ));
+        }
+        if self.cookies.session.is_empty() && self.cookies.names_all {
+            return Err(AdapterError::new(
+                "cookies.names_all",
+                "name the cookies that keep people signed in",
             ));
         }
         if self.signed_in.cookie.is_none() && self.signed_in.probe.is_none() {

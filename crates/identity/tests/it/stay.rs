@@ -372,3 +372,16 @@ both_engines!(nobody_acts_in_another_ones_name, MIGRATIONS, async |db| {
     }
     assert!(shop.inside.lock().unwrap().changed.is_empty(), "{:?}", shop.inside.lock().unwrap().changed);
 });
+
+// Whether the browser's other cookies were asked about went by the name of the file: an owner's own, called as one that comes with the
+// program is, escaped it.
+both_engines!(the_name_of_a_file_frees_nobody, MIGRATIONS, async |db| {
+    let bench = Bench::with_policy(db, Policy { customers: SecondFactor::Required, ..Policy::default() });
+    let shop = Arc::new(Heath::default());
+    let behind = Behind::taught(bench, shop.clone(), &FILE.replace("name = \"heath\"", "name = \"magento\""));
+    let mut thief = behind.browser();
+    thief.get("/").await;
+    thief.browser.cookies.push(("REMEMBERME".to_owned(), OTHERS.to_owned()));
+    let told = thief.post("/account/email", &[("email", "thief@people.example")]).await;
+    assert!(shop.inside.lock().unwrap().changed.is_empty(), "{} {}", told.status, told.body);
+});

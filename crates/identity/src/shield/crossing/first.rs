@@ -35,7 +35,7 @@ const NOBODYS: [&str; 15] = [
 impl Crossing {
     /// Asks the shop, before a request that may change something, whom it takes the cookies for that are none of the jar's. `others`
     /// is what goes along of them. Whoever has shown nothing here is refused, where the shop would know them by these. Not asked of shops whose
-    /// file comes with the program: all that keeps people signed in there is known, and their other cookies change with each request.
+    /// file says that it names all that keeps people signed in (`cookies.names_all`): their other cookies change with each request.
     pub(super) async fn weigh_first(
         &mut self,
         headers: &mut HeaderMap,
@@ -43,7 +43,7 @@ impl Crossing {
     ) -> Option<Passage> {
         self.drop_authorization(headers);
         let guard = self.guard.clone();
-        guard.adapter.signed_in.probe.as_ref().filter(|_| !guard.adapter.comes_with_the_program())?;
+        guard.adapter.signed_in.probe.as_ref().filter(|_| !guard.adapter.cookies.names_all)?;
         let is_lane = guard.section.lanes.contains(self.client.get());
         let (free, asked): (Vec<_>, Vec<_>) =
             others.split(|byte| *byte == b';').map(<[u8]>::trim_ascii).partition(|pair| is_nobodys(pair));
