@@ -48,4 +48,4 @@ pub use password::{Password, PasswordForm};
 pub use reading::Reading;
 pub use rights::{Nonce, ToldRights};
 pub use side::{MaybeToken, Places, is_written_as_json, may_hold_token};
-pub use socket::Said;
+pub use socket::{Said, Spoken};

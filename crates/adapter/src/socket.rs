@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use crate::call::{Call, NAMES, NUMBER, has_word, of_call};
 use crate::json::{Tree, folded};
 use crate::model::{Adapter, BodyKind};
+use crate::place;
 
 /// JSON within a text of JSON, so many times over. No envelope packs a call more than twice.
 const LEVELS: usize = 4;
@@ -14,6 +15,9 @@ const LEVELS: usize = 4;
 const COMMON: [&str; 2] = [NUMBER, "hash"];
 /// Keys that a message has when it is a call.
 const OF_CALLS: [&str; 3] = ["variables", "extensions", "operationname"];
+
+/// What a message has in it that speaks of GraphQL: channels and events (`GraphqlChannel`, Absinthe's `doc`).
+const OF_GRAPHQL: [&str; 4] = ["graphql", "gql", "absinthe", "\"doc\""];
 
 /// What a message may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +30,24 @@ pub enum Said {
     Unclear,
 }
 
+/// What is known of a connection's language.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spoken {
+    /// GraphQL, by the subprotocols that the client offers or the place that it asks for.
+    Graphql,
+    /// Nothing says.
+    Unsaid,
+}
+
 impl Adapter {
+    /// What is spoken on a connection at this place, by the client's `Sec-WebSocket-Protocol`.
+    pub fn spoken(&self, protocols: &str, path: &str) -> Spoken {
+        let is_named = |text: &str| ["graphql", "gql"].iter().any(|word| text.to_lowercase().contains(word));
+        let mut doors = self.doors.iter().filter(|door| door.body == BodyKind::Graphql);
+        let is_door = doors.any(|door| door.place.paths.iter().any(|known| place::below(known, path)));
+        if is_named(protocols) || is_named(path) || is_door { Spoken::Graphql } else { Spoken::Unsaid }
+    }
+
     /// Whether messages of open connections have to be heard: the file names GraphQL calls, and servers take them there, too.
     pub fn hears_sockets(&self) -> bool {
         self.guarded_calls().next().is_some()
@@ -37,14 +58,16 @@ impl Adapter {
         doors.flat_map(|door| &door.operation).chain(self.rules().flat_map(|rule| &rule.operation))
     }
 
-    /// Looks through one whole message, of text or of bytes: servers take both for text.
-    pub fn said(&self, message: &[u8]) -> Said {
+    /// Looks through one whole message, of text or of bytes: servers take both for text. A field that names a document (`documentId`)
+    /// counts where GraphQL is spoken, or the message speaks of it or looks like a call; elsewhere it may be anything.
+    pub fn said(&self, message: &[u8], spoken: Spoken) -> Said {
         let text = String::from_utf8_lossy(message);
         // What is left of UTF-16, where it is ASCII.
         let text = if text.contains('\0') { Cow::Owned(text.replace('\0', "")) } else { text };
         let operations: Vec<_> = self.guarded_calls().map(String::as_str).collect();
         let known: Vec<_> = self.doors.iter().flat_map(|door| &door.harmless).map(String::as_str).collect();
-        let mut hearing = Hearing { operations, known, is_called: false, is_unclear: false };
+        let is_graphql = spoken == Spoken::Graphql || OF_GRAPHQL.iter().any(|word| has_part(&text, word));
+        let mut hearing = Hearing { operations, known, is_graphql, is_called: false, is_unclear: false };
         hearing.text(&text, 0);
         match hearing {
             Hearing { is_called: true, .. } => Said::Call,
@@ -58,6 +81,8 @@ struct Hearing<'a> {
     operations: Vec<&'a str>,
     /// Documents that sign nobody in.
     known: Vec<&'a str>,
+    /// A field may name a document.
+    is_graphql: bool,
     is_called: bool,
     is_unclear: bool,
 }
@@ -137,11 +162,16 @@ impl Hearing<'_> {
             self.is_unclear |= is_unclear(&of_call(tree), &self.known);
             return;
         }
-        let named = NAMES.iter().filter(|name| !COMMON.contains(name));
+        let named = NAMES.iter().filter(|name| self.is_graphql && !COMMON.contains(name));
         let named = named.flat_map(|name| tree.all_at(&format!("/{name}"))).filter_map(Tree::text);
         let hashes = tree.all_at("/persistedQuery/sha256Hash").into_iter().filter_map(Tree::text);
         self.is_unclear |= named.chain(hashes).any(|name| !self.known.contains(&name));
     }
+}
+
+/// Whether a word stands in a text, in whatever case.
+fn has_part(text: &str, word: &str) -> bool {
+    text.as_bytes().windows(word.len()).any(|part| part.eq_ignore_ascii_case(word.as_bytes()))
 }
 
 fn has_call_keys(fields: &[(String, Tree)]) -> bool {
@@ -215,7 +245,40 @@ operation = ["changeAddress"]
 "#;
 
     fn said(message: &str) -> Said {
-        Adapter::parse(FILE).unwrap().said(message.as_bytes())
+        let adapter = Adapter::parse(FILE).unwrap();
+        let told = adapter.said(message.as_bytes(), Spoken::Unsaid);
+        let in_graphql = adapter.said(message.as_bytes(), Spoken::Graphql);
+        assert!(told == in_graphql, "{message}: {told:?}, and where GraphQL is spoken {in_graphql:?}");
+        told
+    }
+
+    // A shop's own messages closed the connection, as soon as one had a field of such a name.
+    #[test]
+    fn a_field_names_a_document_where_graphql_is_spoken() {
+        let adapter = Adapter::parse(FILE).unwrap();
+        for (message, unsaid) in [
+            (r#"{"event":"opened","documentId":"77"}"#, Said::Nothing),
+            (r#"["invoice",{"queryId":"77","docId":"x"}]"#, Said::Nothing),
+            (r#"{"event":"doc","payload":{"documentId":"77"}}"#, Said::Unclear),
+            (r#"["1","2","__absinthe__:control","x",{"documentId":"77"}]"#, Said::Unclear),
+            (
+                r#"{"identifier":"{\"channel\":\"GraphqlChannel\"}","data":{"documentId":"77"}}"#,
+                Said::Unclear,
+            ),
+            (r#"{"documentId":"77","variables":{}}"#, Said::Unclear),
+        ] {
+            assert_eq!(adapter.said(message.as_bytes(), Spoken::Unsaid), unsaid, "{message}");
+            assert_ne!(adapter.said(message.as_bytes(), Spoken::Graphql), Said::Nothing, "{message}");
+        }
+        for (protocols, path, spoken) in [
+            ("graphql-transport-ws", "/live", Spoken::Graphql),
+            ("chat, GraphQL-WS", "/live", Spoken::Graphql),
+            ("", "/graphql", Spoken::Graphql),
+            ("", "/api/gql/ws", Spoken::Graphql),
+            ("chat", "/live", Spoken::Unsaid),
+        ] {
+            assert_eq!(adapter.spoken(protocols, path), spoken, "{protocols} {path}");
+        }
     }
 
     // Each of these signs in, or changes the address, at a server that is told so on a WebSocket; none passed by where the shield

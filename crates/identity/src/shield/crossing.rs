@@ -16,7 +16,7 @@ mod token;
 use std::sync::Arc;
 use std::time::Duration;
 
-use storeward_adapter::{Asked, DoorKind, Login, Reading};
+use storeward_adapter::{Asked, DoorKind, Login, Reading, Spoken};
 use storeward_base::{ClientIp, RequestId, Secret};
 use storeward_detect::sign_in::Password as Standing;
 use storeward_host::{Later, Listener, Minder, Passage, RequestHead, Seen, SessionExchange};
@@ -81,8 +81,8 @@ pub struct Crossing {
     room: Option<Room>,
     /// The client asks for a connection that stays open (WebSocket).
     is_socket: bool,
-    /// What is said on it is heard.
-    is_heard: bool,
+    /// What is said on it is heard, and what is known of its language.
+    heard: Option<Spoken>,
     /// A form that may sign somebody in is longer than what is read of it.
     is_unread: bool,
     /// There is more of a form than what is read of it.
@@ -177,7 +177,7 @@ impl Crossing {
             guards_acts,
             is_act: false,
             is_socket,
-            is_heard: is_socket && !is_lane && guard.adapter.hears_sockets(),
+            heard: socket::language(&guard, head).filter(|_| !is_lane),
             looks: Looks::of(&guard.adapter, is_static || is_lane),
             is_unread: false,
             is_cut_off: false,
@@ -556,7 +556,8 @@ impl SessionExchange for Crossing {
     }
 
     fn listen(&mut self) -> Option<Box<dyn Listener>> {
-        self.is_heard.then(|| Box::new(Ear::new(self.guard.clone(), self.client)) as Box<dyn Listener>)
+        let spoken = self.heard?;
+        Some(Box::new(Ear::new(self.guard.clone(), self.client, spoken)) as Box<dyn Listener>)
     }
 }
 

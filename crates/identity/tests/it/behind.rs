@@ -357,6 +357,11 @@ impl Visitor<'_> {
         listener
     }
 
+    /// The same, asked for with these lines.
+    pub async fn heard(&mut self, path: &str, lines: &[(&str, &str)]) -> Option<Box<dyn Listener>> {
+        self.begin("GET", path, lines, "").await.ok()?.exchange.listen()
+    }
+
     fn taken(&mut self, answer: Response<Bytes>) -> Answer {
         let (head, body) = answer.into_parts();
         self.browser.keep_cookies(&head.headers);

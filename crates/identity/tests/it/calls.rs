@@ -213,3 +213,36 @@ both_engines!(a_request_is_one_guess, MIGRATIONS, async |db| {
     let told = behind.browser().send("POST", "/graphql", &[JSON], &one).await;
     assert!(told.status == 200 && shop.tries() == 1, "{}", told.body);
 });
+
+// Each message was read at once, however many came: the threads that read them serve everybody. Now the connection waits.
+both_engines!(a_connection_is_heard_at_its_pace, MIGRATIONS, async |db| {
+    let (behind, _) = reed(db);
+    let mut listener = behind.browser().listener("/subscriptions").await.unwrap();
+    let long = format!("{{\"text\":\"{}\"}}", "x".repeat(250_000));
+    // The test's clock stands still; what is let wait is given up here.
+    let mut is_ready = async |message: &str| {
+        let mut passing = std::pin::pin!(listener.may_pass(message.as_bytes()));
+        let mut once = std::task::Context::from_waker(std::task::Waker::noop());
+        passing.as_mut().poll(&mut once).is_ready()
+    };
+    assert!(is_ready(&long).await && is_ready(&long).await);
+    assert!(!is_ready(&long).await);
+    behind.bench.advance(30);
+    assert!(is_ready(&long).await);
+});
+
+// Messages of a shop's own closed the connection for a field that is called as names of documents are.
+both_engines!(a_message_of_a_shops_own_is_no_call, MIGRATIONS, async |db| {
+    let (behind, _) = reed(db);
+    let own = r#"{"event":"opened","documentId":"77"}"#;
+    let call = r#"{"id":"1","type":"subscribe","payload":{"documentId":"enter-1"}}"#;
+    for (path, message, passes) in
+        [("/live", own, true), ("/live", call, false), ("/graphql", own, false), ("/graphql", call, false)]
+    {
+        let mut listener = behind.browser().listener(path).await.unwrap();
+        assert_eq!(listener.may_pass(message.as_bytes()).await, passes, "{path} {message}");
+    }
+    let lines = [("upgrade", "websocket"), ("sec-websocket-protocol", "chat, graphql-transport-ws")];
+    let mut offered = behind.browser().heard("/live", &lines).await.unwrap();
+    assert!(!offered.may_pass(own.as_bytes()).await);
+});

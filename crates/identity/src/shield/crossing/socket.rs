@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use storeward_adapter::Said;
+use storeward_adapter::{Said, Spoken};
 use storeward_base::{ClientIp, Timestamp};
-use storeward_host::{Later, Listener, Minder};
+use storeward_host::{Later, Listener, Minder, RequestHead};
 use storeward_web::http::{HeaderMap, header};
 
 use super::super::answers::Refusal;
@@ -16,6 +16,12 @@ use super::{Crossing, closed};
 
 /// Of one message on a connection that is heard. Calls of GraphQL are some hundred bytes long.
 const MESSAGE_BYTES: usize = 256 * 1024;
+/// What one connection says at once is read at once. One message more than the longest.
+const BURST_BYTES: u64 = 512 * 1024;
+/// From then on so many bytes a second: the client's next message waits for it.
+const BYTES_PER_SECOND: u64 = 64 * 1024;
+/// What a message costs beside its bytes.
+const EACH_BYTES: u64 = 512;
 /// A sign-in in the same session is seen within this.
 const EVERY: Duration = Duration::from_secs(2);
 /// The account's own session is looked up this often, as for requests.
@@ -25,10 +31,10 @@ impl Crossing {
     /// What is packed (RFC 7692) cannot be heard, and every server can do without. While nobody knows which calls are to be heard, none
     /// is opened that would stay open beyond that.
     pub(super) fn open_socket(&self, headers: &mut HeaderMap) -> Option<Refusal> {
-        if self.is_heard {
+        if self.heard.is_some() {
             headers.remove(header::SEC_WEBSOCKET_EXTENSIONS);
         }
-        (!self.is_heard && self.guard.is_waiting()).then(closed)
+        (self.heard.is_none() && self.guard.is_waiting()).then(closed)
     }
 }
 
@@ -69,16 +75,28 @@ impl Minder for Socket {
     }
 }
 
+/// What is spoken on a connection, where it is one that is heard.
+pub(super) fn language(guard: &Guard, head: &RequestHead<'_>) -> Option<Spoken> {
+    let is_heard = head.headers.contains_key(header::UPGRADE) && guard.adapter.hears_sockets();
+    let offered = head.headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).into_iter();
+    let offered: Vec<_> = offered.map(|line| String::from_utf8_lossy(line.as_bytes())).collect();
+    is_heard.then(|| guard.adapter.spoken(&offered.join(","), head.path))
+}
+
 /// Hears what is said on a connection to a shop that takes GraphQL calls: whoever signs in there, or changes an account, would pass
 /// every door. That is refused, also to whoever has just shown a second factor, for nothing can be asked there and no guess counted.
+/// Reading costs time of the threads that serve everybody: a connection has as much of it as its [`Budget`] says.
 pub struct Ear {
     guard: Arc<Guard>,
     client: ClientIp,
+    spoken: Spoken,
+    budget: Budget,
 }
 
 impl Ear {
-    pub fn new(guard: Arc<Guard>, client: ClientIp) -> Self {
-        Ear { guard, client }
+    pub fn new(guard: Arc<Guard>, client: ClientIp, spoken: Spoken) -> Self {
+        let budget = Budget { spent_bytes: 0, at: guard.identity.0.now() };
+        Ear { guard, client, spoken, budget }
     }
 }
 
@@ -89,11 +107,65 @@ impl Listener for Ear {
 
     fn may_pass<'a>(&'a mut self, message: &'a [u8]) -> Later<'a, bool> {
         Box::pin(async move {
-            let is_free = self.guard.adapter.said(message) == Said::Nothing;
+            let wait = self.budget.take(message.len(), self.guard.identity.0.now());
+            if !wait.is_zero() {
+                tokio::time::sleep(wait).await;
+            }
+            let is_free = self.guard.adapter.said(message, self.spoken) == Said::Nothing;
             if !is_free {
                 self.guard.alarm(Alarm::CallInSocket, self.client).await;
             }
             is_free
         })
+    }
+}
+
+/// What one connection may have read of it.
+struct Budget {
+    /// Of the burst, as of `at`.
+    spent_bytes: u64,
+    at: Timestamp,
+}
+
+impl Budget {
+    /// How long the message has to wait. The wait is its own: the budget is what it was when it began.
+    fn take(&mut self, bytes: usize, now: Timestamp) -> Duration {
+        let millis = u64::try_from(now.since(self.at).as_millis()).unwrap_or(u64::MAX);
+        let back = millis.saturating_mul(BYTES_PER_SECOND) / 1_000;
+        let cost = u64::try_from(bytes).unwrap_or(u64::MAX).saturating_add(EACH_BYTES);
+        self.spent_bytes = self.spent_bytes.saturating_sub(back).saturating_add(cost);
+        self.at = now;
+        Duration::from_millis(
+            self.spent_bytes.saturating_sub(BURST_BYTES).saturating_mul(1_000) / BYTES_PER_SECOND,
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_is_read_at_its_pace() {
+        let start = Timestamp::from_micros(1_790_000_000_000_000);
+        let mut budget = Budget { spent_bytes: 0, at: start };
+        let (mut now, mut read) = (start, 0);
+        let long = u64::try_from(MESSAGE_BYTES).unwrap();
+        // Whoever sends the longest messages without a pause has a burst and a rate, however many they are.
+        while now.since(start) < Duration::from_secs(60) {
+            now = now.plus(budget.take(MESSAGE_BYTES, now)).plus(Duration::from_millis(1));
+            read += long;
+        }
+        let most = BURST_BYTES + 60 * BYTES_PER_SECOND + 2 * long;
+        assert!(read <= most, "{read} of {most}");
+        // So do many empty ones.
+        let mut budget = Budget { spent_bytes: 0, at: start };
+        assert!((0..2_000).any(|_| !budget.take(0, start).is_zero()));
+        // A storefront's messages never wait.
+        let mut budget = Budget { spent_bytes: 0, at: start };
+        assert!((0..600).all(|n| budget.take(400, start.plus(Duration::from_millis(n * 50))).is_zero()));
+        // An hour of silence gives the burst back, and no more.
+        let later = start.plus(Duration::from_secs(3_600));
+        assert!(budget.take(MESSAGE_BYTES, later).is_zero() && !budget.take(usize::MAX, later).is_zero());
     }
 }
