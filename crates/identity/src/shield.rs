@@ -16,6 +16,7 @@ mod crossing;
 mod decide;
 mod handles;
 mod jar;
+mod nobodys;
 mod section;
 mod shop;
 
@@ -37,6 +38,7 @@ use canary::Health;
 use crossing::Crossing;
 use handles::Handles;
 use jar::Phase;
+use nobodys::Nobodys;
 use shop::SignedOut;
 
 pub(crate) use canary::Fault;
@@ -79,6 +81,7 @@ pub(crate) struct Guard {
     pub canary: Option<CanaryAccount>,
     pub health: Mutex<Health>,
     pub is_blind: AtomicBool,
+    pub nobodys: Nobodys,
     refused_told_at: AtomicI64,
     socket_told_at: AtomicI64,
     unclear_told_at: AtomicI64,
@@ -116,6 +119,7 @@ impl Shield {
             canary,
             health: Mutex::default(),
             is_blind,
+            nobodys: Nobodys::default(),
             refused_told_at: AtomicI64::new(0),
             socket_told_at: AtomicI64::new(0),
             unclear_told_at: AtomicI64::new(0),
@@ -154,6 +158,7 @@ impl Shield {
             canary: before.canary.clone(),
             health: Mutex::new(health),
             is_blind,
+            nobodys: Nobodys::default(),
             refused_told_at: AtomicI64::new(0),
             socket_told_at: AtomicI64::new(0),
             unclear_told_at: AtomicI64::new(0),

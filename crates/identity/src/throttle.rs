@@ -47,6 +47,9 @@ pub enum Key {
     /// Passwords that are read while they are typed, from one address block.
     Typed(AddressBlock),
     TypedAround(WiderNetwork),
+    /// Questions at the shop whose token a text is that stands in an answer to one address block.
+    Token(AddressBlock),
+    TokenAround(WiderNetwork),
     /// Passwords from a network around the block: whoever has many blocks has not as many counts.
     NetworkAround(WiderNetwork),
     /// Challenges begun from a network around the block.
@@ -99,8 +102,9 @@ impl Paced for Key {
                 Pace { free: 4, longest: Duration::from_secs(30 * 60) }
             }
             Key::Begun(_) | Key::Unread(_) => BEGUN,
-            Key::Typed(_) => TYPED,
-            Key::TypedAround(network) => pace::around(*network, TYPED),
+            // A page has few texts that may be tokens, and what was nobody's is not asked about again.
+            Key::Typed(_) | Key::Token(_) => TYPED,
+            Key::TypedAround(network) | Key::TokenAround(network) => pace::around(*network, TYPED),
             Key::NetworkAround(network) => pace::around(*network, NETWORK),
             Key::BegunAround(network) => pace::around(*network, BEGUN),
             Key::Solved(key) | Key::SolvedAt(key, _) => key.pace(),
@@ -117,6 +121,7 @@ impl Paced for Key {
             Key::NewAddress(_) => OnSuccess::GiveBack,
             Key::Begun(_) | Key::Unread(_) | Key::Rewritten => OnSuccess::GiveBack,
             Key::SolvedFor(_) | Key::Typed(_) | Key::TypedAround(_) => OnSuccess::GiveBack,
+            Key::Token(_) | Key::TokenAround(_) => OnSuccess::GiveBack,
             Key::Solved(key) | Key::SolvedAt(key, _) => key.on_success(),
         }
     }
@@ -126,6 +131,7 @@ impl Paced for Key {
             Key::Network(block) => block.wider().into_iter().map(Key::NetworkAround).collect(),
             Key::Begun(block) => block.wider().into_iter().map(Key::BegunAround).collect(),
             Key::Typed(block) => block.wider().into_iter().map(Key::TypedAround).collect(),
+            Key::Token(block) => block.wider().into_iter().map(Key::TokenAround).collect(),
             Key::Solved(key) => key.wider().into_iter().map(|key| Key::Solved(Box::new(key))).collect(),
             _ => Vec::new(),
         }
@@ -134,7 +140,7 @@ impl Paced for Key {
     fn drain(&self) -> Drain {
         match self {
             Key::NetworkAround(_) | Key::BegunAround(_) | Key::Unread(_) => pace::AROUND_DRAINS,
-            Key::Typed(_) | Key::TypedAround(_) => TYPED_DRAINS,
+            Key::Typed(_) | Key::TypedAround(_) | Key::Token(_) | Key::TokenAround(_) => TYPED_DRAINS,
             Key::SolvedFor(key) if matches!(**key, Key::Factor(_)) => SOLVED_FOR_CODES_DRAINS,
             Key::SolvedFor(_) => SOLVED_DRAINS,
             Key::Rewritten => REWRITTEN_DRAINS,

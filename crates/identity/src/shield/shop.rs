@@ -13,6 +13,7 @@ use storeward_web::http::{HeaderMap, HeaderName, HeaderValue, Request, Response,
 use super::handles::Entry;
 use super::jar::Rights;
 use super::{Alarm, Guard, StaffPolicy, WhenUnsaid};
+use crate::throttle::{Key, Leave};
 
 /// In whose place a question is asked: the shop sees the browser's own words, in case it binds sessions to them.
 #[derive(Clone, Debug)]
@@ -44,6 +45,14 @@ pub enum Who {
     Nobody,
     Somebody { subject: String, email: Option<String> },
     Unclear,
+}
+
+/// When it is asked whose token a text is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// Somebody may sign in by the request whose answer it stands in: what was nobody's may be somebody's now.
+    SignIn,
+    Any,
 }
 
 /// What became of the wish to sign a session out.
@@ -110,24 +119,40 @@ impl Guard {
         }
     }
 
-    /// Whose token a text is, if it is one. Nothing else goes along by which the shop could know anybody.
-    pub async fn bearer_alone(&self, asker: &Asker, probe: &Probe, token: &Secret<String>) -> Who {
+    /// Whose token a text is, if it is one. Nothing else goes along by which the shop could know anybody. Remembered where it is
+    /// nobody's, unless somebody `signs in` with this request; one client has so many questions, and then it is unclear.
+    pub async fn bearer_alone(
+        &self,
+        asker: &Asker,
+        probe: &Probe,
+        token: &Secret<String>,
+        moment: Moment,
+    ) -> Who {
         let line = Secret::new(format!("Bearer {}", token.expose()));
         // A text that no header can hold is no token.
         if HeaderValue::from_str(line.expose()).is_err() {
             return Who::Nobody;
         }
+        let now = self.identity.0.now();
+        if moment == Moment::Any && self.nobodys.has(&probe.path, token, now) {
+            return Who::Nobody;
+        }
+        let key = [Key::Token(asker.client.block())];
+        if !matches!(self.identity.0.throttle.attempt(&key, now), Leave::Granted) {
+            return Who::Unclear;
+        }
         let mut more = probe.questions();
         more.push(("authorization", line.expose()));
         let asked = question(asker, ("GET", &probe.path), String::new(), more, Bytes::new());
         let Ok(question) = asked else { return Who::Unclear };
-        match self.shop.ask(question).await {
-            Ok(answer) => match probe.read(answer.status().as_u16(), answer.body()) {
-                ProbeAnswer::SignedIn { subject, email } => Who::Somebody { subject, email },
-                ProbeAnswer::SignedOut => Who::Nobody,
-                ProbeAnswer::Unclear => Who::Unclear,
-            },
-            Err(_) => Who::Unclear,
+        let Ok(answer) = self.shop.ask(question).await else { return Who::Unclear };
+        match probe.read(answer.status().as_u16(), answer.body()) {
+            ProbeAnswer::SignedIn { subject, email } => Who::Somebody { subject, email },
+            ProbeAnswer::SignedOut => {
+                self.nobodys.add(&probe.path, token, now);
+                Who::Nobody
+            }
+            ProbeAnswer::Unclear => Who::Unclear,
         }
     }
 

@@ -45,6 +45,8 @@ impl Speech {
 struct Inside {
     sessions: HashMap<String, Option<&'static str>>,
     made: u32,
+    /// How often it was asked who somebody is.
+    looked_up: usize,
     /// Names and passwords that reached it.
     tries: Vec<String>,
     /// Documents that somebody registered, by their hash.
@@ -84,6 +86,11 @@ impl Reed {
 
     pub fn tries(&self) -> usize {
         self.inside.lock().unwrap().tries.len()
+    }
+
+    /// How often it was asked who somebody is.
+    pub fn looked_up(&self) -> usize {
+        self.inside.lock().unwrap().looked_up
     }
 
     /// Sessions that are signed in.
@@ -195,6 +202,7 @@ impl Serves for Reed {
                 serde_json::from_slice(body).unwrap_or_default()
             }
         };
+        inside.looked_up += usize::from(path == "/api/v2/me");
         let mut answer = match (method.as_str(), path) {
             ("POST", "/graphql") | ("GET", "/graphql") => {
                 let query = body["query"].as_str().unwrap_or_default();

@@ -147,8 +147,9 @@ impl Serves for Wide {
                 .body("Created".into())
                 .unwrap();
         }
-        if path == "/api/v2/form-key" {
-            let key = json!({"access": {"token": "a-key-of-this-form-0123456789"}}).to_string();
+        if let Some(number) = path.strip_prefix("/api/v2/form-key") {
+            let key =
+                json!({"access": {"token": format!("a-key-of-this-form-0123456789{number}")}}).to_string();
             return Response::builder().header("content-type", "application/json").body(key.into()).unwrap();
         }
         self.0.answer(method, target, headers, body)
@@ -422,4 +423,29 @@ both_engines!(ordinary_pages_are_not_asked_about, MIGRATIONS, async |db| {
     assert_eq!(asked(), before);
     owner.get("/9f86d081884c7d659a2feaa0c55ad015").await;
     assert_eq!(asked(), before + 1);
+});
+
+// What stands where tokens do was asked about with each answer: one request was up to eight at the shop.
+both_engines!(what_is_nobodys_token_is_asked_about_once, MIGRATIONS, async |db| {
+    let (behind, shop) = wide(db, Speech::Token);
+    let mut visitor = behind.browser();
+    for _ in 0..20 {
+        let told = visitor.send("GET", "/api/v2/form-key", &[JSON], "").await;
+        assert!(told.status == 200 && told.body.contains("a-key-of-this-form"), "{}", told.body);
+    }
+    assert_eq!(shop.0.looked_up(), 1);
+    behind.bench.advance(301);
+    visitor.send("GET", "/api/v2/form-key", &[JSON], "").await;
+    assert_eq!(shop.0.looked_up(), 2, "not for ever");
+    // Whoever makes the shop hand out new ones all the time is slowed down, and the shop is asked no more.
+    let mut refused = 0;
+    for n in 0..200 {
+        let told = visitor.send("GET", &format!("/api/v2/form-key-{n}"), &[JSON], "").await;
+        refused += usize::from(told.status == 503);
+    }
+    assert!(refused >= 70 && shop.0.looked_up() <= 130, "{refused} refused, {} asked", shop.0.looked_up());
+    // Nobody else is.
+    let mut other = behind.browser();
+    other.browser.address = "203.0.113.9".parse().unwrap();
+    assert_eq!(other.send("GET", "/api/v2/form-key-x", &[JSON], "").await.status, 200);
 });

@@ -16,7 +16,7 @@ use crate::shield::answers::{Refusal, Wants};
 use crate::shield::decide::Verdict;
 use crate::shield::handles::Entry;
 use crate::shield::jar::Phase;
-use crate::shield::shop::{Asker, Who};
+use crate::shield::shop::{Asker, Moment, Who};
 use crate::verbs::shield::ShopAccount;
 
 /// What is seen of an answer that is said to be a page, where nothing says that somebody signs in: a token alone is shorter, and a page
@@ -104,7 +104,8 @@ impl Crossing {
         };
         for MaybeToken { door, token } in found {
             let Some(probe) = &door.bearer else { continue };
-            match guard.bearer_alone(&asker, probe, &token).await {
+            let moment = if self.door.is_some() { Moment::SignIn } else { Moment::Any };
+            match guard.bearer_alone(&asker, probe, &token, moment).await {
                 Who::Nobody => {}
                 Who::Unclear => return Ok(Some(self.unclear())),
                 Who::Somebody { subject, email } => {
