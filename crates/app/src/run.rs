@@ -20,6 +20,7 @@ use storeward_edge::certificates::{
     CertificateConfig, CertificateStore, HttpChallenges, Keeper, KeeperParts, Source, tls,
 };
 use storeward_edge::rates::Rates;
+use storeward_edge::senders::Senders;
 use storeward_edge::server::Connections;
 use storeward_edge::{Edge, Shared, Snapshot};
 use storeward_events::{Event, system};
@@ -124,7 +125,7 @@ impl Running {
             puzzles,
             challenges,
             connections: Connections::default(),
-            rates: Rates::default(),
+            rates: Rates::with_senders(Senders::kept_in(opened.data.path(), opened.clock.clone())),
             inspection_failures: std::sync::atomic::AtomicU64::new(0),
             ready: std::sync::atomic::AtomicBool::new(false),
             stages: Stages { own, session: serving.stage(shield.as_ref()) },

@@ -97,6 +97,11 @@ impl Default for Rates {
 }
 
 impl Rates {
+    /// With senders who were known before.
+    pub fn with_senders(senders: Senders) -> Self {
+        Rates { senders, ..Rates::default() }
+    }
+
     /// Takes the cost of one request out of a bucket; the error tells how long to wait until there is room.
     pub fn spend(&self, bucket: Bucket, rate: Rate, cost: Cost, now: Instant) -> Result<(), Duration> {
         let each = rate.units_each();

@@ -6,11 +6,14 @@
 //! none of those from whom a message was taken lately.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use storeward_base::AddressBlock;
+use storeward_base::{AddressBlock, Clock, Timestamp};
 
 use crate::rates::Rate;
 
@@ -29,13 +32,39 @@ const REMEMBERED: Duration = Duration::from_secs(7 * 24 * 3600);
 /// Networks that are remembered. Only a good signature leads in.
 const MOST: usize = 1024;
 
+/// In the data directory, a line for each network: its first address, and microseconds since 1970.
+const FILE: &str = "inbox.senders";
+/// What is longer than so many networks is not ours.
+const MOST_BYTES: u64 = 128 * 1024;
+/// A network that goes on sending is written down anew so often.
+const WRITTEN_EVERY: Duration = Duration::from_secs(24 * 3600);
+
 /// Senders of all inboxes.
 #[derive(Debug, Default)]
 pub struct Senders {
-    known: Mutex<HashMap<AddressBlock, Instant>>,
+    known: Mutex<HashMap<AddressBlock, Known>>,
+    /// Where they are kept over a restart.
+    kept: Option<Kept>,
     /// At most as many networks as there are seats.
     strangers_seated: Mutex<HashMap<AddressBlock, u32>>,
     known_seated: AtomicU32,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    at: Instant,
+    written_at: Instant,
+}
+
+struct Kept {
+    folder: PathBuf,
+    clock: Arc<dyn Clock>,
+}
+
+impl std::fmt::Debug for Kept {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Kept").field("folder", &self.folder).finish_non_exhaustive()
+    }
 }
 
 /// A message under way. Dropping it makes room.
@@ -61,20 +90,49 @@ impl Drop for Seat<'_> {
 }
 
 impl Senders {
+    /// Those whom a file of this directory remembers, which is written from now on. What cannot be read is forgotten, and what cannot be
+    /// written is known until the program ends: whoever sends begins as a stranger then, as before the first message.
+    pub fn kept_in(folder: &Path, clock: Arc<dyn Clock>) -> Self {
+        let (now, time) = (Instant::now(), clock.now());
+        let path = folder.join(FILE);
+        let is_ours = fs::metadata(&path).is_ok_and(|file| file.len() <= MOST_BYTES);
+        let text = if is_ours { fs::read_to_string(path).unwrap_or_default() } else { String::new() };
+        let known = text.lines().filter_map(|line| {
+            let (block, micros) = line.split_once(' ')?;
+            let at = Timestamp::from_micros(micros.parse().ok()?);
+            let age = Some(time.since(at)).filter(|age| at <= time && *age < REMEMBERED)?;
+            // A machine that started a moment ago has no earlier one.
+            let at = now.checked_sub(age).unwrap_or(now);
+            Some((block.parse().ok()?, Known { at, written_at: at }))
+        });
+        let known = known.take(MOST).collect();
+        let kept = Some(Kept { folder: folder.to_owned(), clock });
+        Senders { known: Mutex::new(known), kept, ..Senders::default() }
+    }
+
     /// Whether a message was taken from there lately.
     pub(crate) fn knows(&self, block: AddressBlock, now: Instant) -> bool {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.get(&block).is_some_and(|at| now.saturating_duration_since(*at) < REMEMBERED)
+        known.get(&block).is_some_and(|known| known.is_remembered(now))
     }
 
     /// A message from there was taken.
     pub(crate) fn took(&self, block: AddressBlock, now: Instant) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= MOST {
-            known.retain(|_, at| now.saturating_duration_since(*at) < REMEMBERED);
+            known.retain(|_, known| known.is_remembered(now));
         }
-        if known.len() < MOST || known.contains_key(&block) {
-            known.insert(block, now);
+        let before = known.get(&block).copied();
+        if known.len() >= MOST && before.is_none() {
+            return;
+        }
+        let written = before.map(|known| known.written_at);
+        let is_due = written.is_none_or(|at| now.saturating_duration_since(at) >= WRITTEN_EVERY);
+        let written_at = if is_due { now } else { written.unwrap_or(now) };
+        known.insert(block, Known { at: now, written_at });
+        if let (true, Some(kept)) = (is_due, &self.kept) {
+            // Once a day for each network: some dozens of lines. With the lock, so that no older list comes last.
+            let _ = kept.write(&known, now);
         }
     }
 
@@ -96,9 +154,30 @@ impl Senders {
     }
 }
 
+impl Known {
+    fn is_remembered(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.at) < REMEMBERED
+    }
+}
+
+impl Kept {
+    fn write(&self, known: &HashMap<AddressBlock, Known>, now: Instant) -> std::io::Result<()> {
+        let time = self.clock.now();
+        let mut text = String::new();
+        for (block, known) in known.iter().filter(|(_, known)| known.is_remembered(now)) {
+            let age = now.saturating_duration_since(known.at);
+            let age = i64::try_from(age.as_micros()).unwrap_or(i64::MAX);
+            let _ = writeln!(text, "{block} {}", time.micros().saturating_sub(age));
+        }
+        let (to, begun) = (self.folder.join(FILE), self.folder.join(format!("{FILE}.new")));
+        fs::write(&begun, text)?;
+        fs::rename(begun, to)
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use storeward_base::ClientIp;
+    use storeward_base::{ClientIp, FixedClock};
 
     use super::*;
 
@@ -135,5 +214,51 @@ mod tests {
         }
         assert!(senders.known.lock().unwrap().len() <= MOST);
         assert!(senders.knows(block("192.0.2.1"), now), "the first keep their place");
+    }
+
+    // After each restart, and each update, providers had the room of strangers, which a flood fills.
+    #[test]
+    fn who_is_known_is_known_after_a_restart() {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Arc::new(FixedClock::at(Timestamp::from_micros(1_790_000_000_000_000)));
+        let open = || Senders::kept_in(folder.path(), clock.clone());
+        let (one, six) = (block("192.0.2.1"), block("2001:db8:1:2::1"));
+        let (senders, now) = (open(), Instant::now());
+        senders.took(one, now);
+        senders.took(six, now);
+        let again = open();
+        assert!(again.knows(one, Instant::now()) && again.knows(six, Instant::now()));
+        assert!(!again.knows(block("192.0.2.2"), Instant::now()));
+        // It is no younger than it was.
+        clock.advance(REMEMBERED);
+        assert!(!open().knows(one, Instant::now()));
+        // Who goes on sending stays: written once a day, not with each message.
+        let later = now + WRITTEN_EVERY;
+        let file = folder.path().join(FILE);
+        fs::remove_file(&file).unwrap();
+        senders.took(one, now + Duration::from_secs(60));
+        assert!(!file.exists());
+        senders.took(one, later);
+        assert!(open().knows(one, Instant::now()));
+    }
+
+    #[test]
+    fn a_file_that_is_not_ours_lets_nobody_in_and_stops_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Arc::new(FixedClock::at(Timestamp::from_micros(1_790_000_000_000_000)));
+        let future = "192.0.2.1 1790000000000001";
+        for text in
+            ["", "x", "192.0.2.1", "192.0.2.1 soon", "192.0.2.0/24 1790000000000000", future, "\u{0} 1"]
+        {
+            fs::write(folder.path().join(FILE), text).unwrap();
+            let senders = Senders::kept_in(folder.path(), clock.clone());
+            assert!(senders.known.lock().unwrap().is_empty(), "{text:?}");
+        }
+        fs::write(folder.path().join(FILE), "192.0.2.1 1790000000000000\n".repeat(10_000)).unwrap();
+        assert!(!Senders::kept_in(folder.path(), clock.clone()).knows(block("192.0.2.1"), Instant::now()));
+        // A directory that is gone.
+        let lost = Senders::kept_in(&folder.path().join("none"), clock);
+        lost.took(block("192.0.2.1"), Instant::now());
+        assert!(lost.knows(block("192.0.2.1"), Instant::now()));
     }
 }
