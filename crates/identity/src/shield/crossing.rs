@@ -3,6 +3,7 @@
 mod acts;
 mod cookies;
 mod first;
+mod guest;
 mod knock;
 mod lines;
 mod long;
@@ -24,6 +25,7 @@ use storeward_seal::fingerprint::token_hash;
 use storeward_web::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 
 use self::cookies::CameWith;
+use self::guest::GUEST_COOKIE;
 use self::lines::Lines;
 use self::long::Room;
 use self::socket::{Ear, Socket};
@@ -31,7 +33,7 @@ use self::token::Looks;
 use super::Guard;
 use super::answers::{Refusal, Wants, uncached};
 use super::decide::{Cause, Renamed, Verdict, no_flow};
-use super::handles::{Entry, HANDLE_COOKIE, Held};
+use super::handles::{Entry, HANDLE_COOKIE};
 use super::jar::Phase;
 use super::shop::Asker;
 use crate::error::Error;
@@ -111,6 +113,8 @@ pub struct Crossing {
     held: Option<Handle>,
     /// A member of staff before a back office with sessions of its own, who showed a second factor at the gate.
     is_by_gate: bool,
+    /// The browser was led here to look as a guest.
+    is_guest: bool,
     /// The shop gets no session with it, and its answer changes none.
     is_without: bool,
     /// The shop's session went along.
@@ -195,6 +199,7 @@ impl Crossing {
             has_solved_cookie: false,
             held: None,
             is_by_gate: false,
+            is_guest: false,
             is_without: false,
             is_attached: false,
             came_with: CameWith::default(),
@@ -210,6 +215,7 @@ impl Crossing {
     async fn inward(&mut self, headers: &mut HeaderMap, body: Seen<'_>) -> Result<Passage, Error> {
         let guard = self.guard.clone();
         let token = HANDLE_COOKIE.read(headers).filter(|text| is_token(text)).map(str::to_owned);
+        self.is_guest = GUEST_COOKIE.read(headers).is_some();
         if self.is_socket
             && let Some(refusal) = self.open_socket(headers)
         {
@@ -243,17 +249,8 @@ impl Crossing {
             return Ok(self.instead(&refusal));
         }
         self.ask_plainly(headers);
-        if let Some(token) = token {
-            match guard.handles.find(&token).await? {
-                Held::Jar(entry) => {
-                    guard.handles.saw(&entry);
-                    self.held = Some(Handle { token, entry });
-                }
-                // Its answer could tell whether a password fits.
-                Held::Moved if self.is_risky => return Ok(self.again()),
-                Held::Moved => self.is_without = true,
-                Held::Nothing => {}
-            }
+        if let Some(passage) = self.find_jar(token, headers).await? {
+            return Ok(passage);
         }
         if self.is_unread
             && let Some(refusal) = self.try_unread().await

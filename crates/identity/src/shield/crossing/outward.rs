@@ -30,7 +30,8 @@ impl Crossing {
             return Ok(passage);
         }
         if self.is_without {
-            return Ok(self.leave(headers));
+            let held = self.hold_answer_back(status, headers, &kept);
+            return Ok(held.unwrap_or_else(|| self.leave(headers)));
         }
         let sets = kept.iter().any(|l| CookieLine::parse(l).is_some_and(|line| !line.is_removal));
         // By a door that the adapter does not know, past an adapter that sees nothing.
@@ -148,6 +149,9 @@ impl Crossing {
         let passage = self.obey(entry, verdict);
         if passage.is_none() && is_unclear {
             // The answer may show an account.
+            if let Some(passage) = self.lead_as_guest() {
+                return Ok(Some(passage));
+            }
             let title = "The shop cannot sign you in at the moment";
             let refusal = Refusal::of(StatusCode::SERVICE_UNAVAILABLE, "identity.unclear", title);
             return Ok(Some(self.instead(&refusal)));
