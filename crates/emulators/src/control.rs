@@ -184,6 +184,17 @@ impl Control {
         self.at_paypal(|counter| counter.settle_capture(capture, settled == Settled::Paid))
     }
 
+    /// Gives back of a capture at PayPal as the merchant does in PayPal's own pages, with no key of a call: what is left of it, or
+    /// `amount` minor units. Returns the refund's id.
+    ///
+    /// # Errors
+    /// In PayPal's word for it, such as `REFUND_AMOUNT_EXCEEDED`.
+    pub fn refund_capture(&self, capture: &str, amount: Option<i64>) -> Result<String, String> {
+        self.at_paypal(|counter| counter.refund_by_hand(capture, amount))
+            .map(|reply| text(&reply.body, "id").to_owned())
+            .map_err(|error| error.issue().to_owned())
+    }
+
     /// A buyer disputes a charge (Stripe) or a capture (PayPal): for all of it, or for `amount` minor units. Returns the dispute's
     /// id.
     ///

@@ -133,6 +133,10 @@ fn at_paypal(control: &Control, method: &str, rest: &[&str], body: &Value) -> Ou
             .approve_setup_token(text(body, "token"))
             .map(|to| json!({ "location": to }))
             .ok_or_else(|| refused("no open setup token".to_owned())),
+        ("POST", ["refund"]) => control
+            .refund_capture(text(body, "capture"), number(body, "amount")?)
+            .map(|id| json!({ "id": id }))
+            .map_err(refused),
         ("POST", ["settle"]) => {
             let settled = match text(body, "outcome") {
                 "paid" => Settled::Paid,

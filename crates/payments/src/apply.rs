@@ -225,7 +225,13 @@ fn apply_refund(
         Some(known) if known.payment != payment.id || known.amount != one.amount.minor => {
             return Err(Error::Form("a refund that is another payment's, or of another amount"));
         }
-        Some(known) => known,
+        Some(known) => {
+            // A row of before, or an older picture, did not say it.
+            if let (None, Some(capture)) = (&known.capture, &one.capture) {
+                sql::refund_capture(tx, &known, capture)?;
+            }
+            known
+        }
         None => {
             let fresh = Refund {
                 provider,
@@ -235,6 +241,7 @@ fn apply_refund(
                 amount: one.amount.minor,
                 state: Piece::Pending,
                 at: tx.now(),
+                capture: one.capture.clone(),
             };
             sql::insert_refund(tx, &fresh)?;
             fresh

@@ -16,6 +16,7 @@ use storeward_store::{Error as StoreError, Reader, Row, Tx, params, statements};
 
 use crate::error::Error;
 
+// A capture stands behind its refund's reference, and neither has a blank in it: rows that have none keep the seal that they have.
 statements! {
     SEAL_OF = "SELECT tag FROM payment_seal WHERE payment = $1";
     SEAL = "INSERT INTO payment_seal (payment, tag) VALUES ($1, $2) ON CONFLICT (payment) DO UPDATE SET tag = excluded.tag";
@@ -28,7 +29,7 @@ statements! {
         FROM payment_call WHERE payment = $1 LIMIT 10001";
     SEALED_CAPTURES = "SELECT provider, reference, state, attempt, amount, fee, is_extra, at FROM payment_capture WHERE payment = $1 \
         LIMIT 1001";
-    SEALED_REFUNDS = "SELECT provider, reference, state, attempt, amount, at FROM payment_refund WHERE payment = $1 LIMIT 10001";
+    SEALED_REFUNDS = "SELECT provider, reference || COALESCE(' ' || capture, ''), state, attempt, amount, at FROM payment_refund WHERE payment = $1 LIMIT 10001";
     SEALED_POSTINGS = "SELECT id, entry, account, currency, reference, amount, at FROM payment_posting WHERE payment = $1 LIMIT 50001";
     SOME_PAYMENTS = "SELECT id FROM payment WHERE id > $1 ORDER BY id LIMIT $2";
 }
@@ -111,7 +112,8 @@ impl Keys {
         Ok((done, left_out.unwrap_or_default()))
     }
 
-    fn seal(&self, tx: &mut Tx<'_>, id: PaymentId) -> Result<(), Error> {
+    /// Makes the seal of a payment anew. Of one that was not looked at before: see [`crate::bound`].
+    pub fn seal(&self, tx: &mut Tx<'_>, id: PaymentId) -> Result<(), Error> {
         let tag = self.tag(tx, id)?.ok_or(Error::NoPayment)?;
         tx.execute(SEAL, params![id, tag.to_vec()])?;
         Ok(())
@@ -148,11 +150,6 @@ impl Keys {
 
     pub fn fits_message(&self, tag: Option<&[u8]>, parts: &[&[u8]]) -> bool {
         self.inbox.fits(tag, "payment_inbox/1", parts)
-    }
-
-    /// Whether a payment that has no seal yet gets one: see [`crate::bound`].
-    pub fn bind(&self, tx: &mut Tx<'_>, id: PaymentId) -> Result<(), Error> {
-        self.seal(tx, id)
     }
 }
 

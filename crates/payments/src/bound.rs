@@ -1,6 +1,6 @@
 //! Rows that are not what Storeward wrote: how they are found, told, and, once for a database from before there were seals, sealed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -167,7 +167,7 @@ impl Payments {
                 after = last.text();
                 for id in page {
                     if agrees(tx, id, facts.get(&id))? {
-                        keys.bind(tx, id)?;
+                        keys.seal(tx, id)?;
                     }
                 }
             }
@@ -248,22 +248,18 @@ fn agrees(reader: &mut Reader<'_>, id: PaymentId, known: Option<&Known>) -> Resu
 
 /// Payments that were made, and whose rows are gone; and seals of payments that are not there.
 fn missing(reader: &mut Reader<'_>) -> Result<Vec<RowHarmed>, Error> {
-    let mut found = Vec::new();
+    let mut gone = BTreeSet::new();
     for id in facts_of(reader)?.into_keys() {
         if reader.query_optional(SUMS_OF, params![id], |_| Ok(()))?.is_none() {
-            found.push(fact("payment", &id.text(), "missing"));
+            gone.insert(id);
         }
     }
     let mut after = String::new();
     loop {
         let page: Vec<PaymentId> = reader.query_many(STRAY_SEALS, params![&after, PAGE], |row| row.get(0))?;
-        let Some(last) = page.last() else { return Ok(found) };
+        let Some(last) = page.last() else { break };
         after = last.text();
-        for id in page {
-            let one = fact("payment", &id.text(), "missing");
-            if !found.contains(&one) {
-                found.push(one);
-            }
-        }
+        gone.extend(page);
     }
+    Ok(gone.iter().map(|id| fact("payment", &id.text(), "missing")).collect())
 }

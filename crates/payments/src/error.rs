@@ -33,6 +33,11 @@ pub enum Error {
     Refused {
         code: String,
     },
+    /// Of several captures that were to give back, these did not: the provider's reference of each, and why. The others did.
+    RefusedInPart {
+        of: usize,
+        failed: Vec<(String, String)>,
+    },
     /// The provider cannot be reached, and nothing was sent.
     NotReached {
         code: String,
@@ -95,6 +100,13 @@ impl fmt::Display for Error {
             ),
             Error::NoProvider => f.write_str("this way to pay is not available for this payment"),
             Error::Refused { code } => write!(f, "the provider refused it ({code}); nothing was moved"),
+            Error::RefusedInPart { of, failed } => {
+                write!(f, "{} of {of} captures were given back; not so", of.saturating_sub(failed.len()))?;
+                for (at, (capture, code)) in failed.iter().enumerate() {
+                    write!(f, "{} {capture} ({code})", if at == 0 { "" } else { "," })?;
+                }
+                f.write_str(". Read the payment: it says what is left")
+            }
             Error::NotReached { code } => {
                 write!(f, "the provider cannot be reached ({code}); nothing was sent, try again later")
             }
@@ -164,6 +176,7 @@ impl Fault for Error {
             | Error::Unsure
             | Error::NoProvider
             | Error::Refused { .. }
+            | Error::RefusedInPart { .. }
             | Error::OtherWish
             | Error::Dispute(_)
             | Error::OtherPack
@@ -203,7 +216,10 @@ impl Fault for Error {
             | Error::NotBetter(_)
             | Error::NoScorer
             | Error::Raced => Blame::Caller,
-            Error::Unsure | Error::Refused { .. } | Error::NotReached { .. } => Blame::Upstream,
+            Error::Unsure
+            | Error::Refused { .. }
+            | Error::RefusedInPart { .. }
+            | Error::NotReached { .. } => Blame::Upstream,
             Error::Seal(_) | Error::Form(_) | Error::Unbalanced | Error::Harmed { .. } => Blame::Us,
         }
     }
@@ -221,6 +237,7 @@ impl Fault for Error {
             Error::Unsure => "payments.unsure",
             Error::NoProvider => "payments.no_provider",
             Error::Refused { .. } => "payments.refused",
+            Error::RefusedInPart { .. } => "payments.refused_in_part",
             Error::NotReached { .. } => "payments.not_reached",
             Error::Raced => "payments.raced",
             Error::OtherWish => "payments.other_wish",

@@ -109,4 +109,9 @@ pub const MIGRATIONS: &[storeward_store::Migration] = &[
         number: 9,
         sql: include_str!("../migrations/0009_asks.sql"),
     },
+    storeward_store::Migration {
+        domain: "payments",
+        number: 10,
+        sql: include_str!("../migrations/0010_refunds_of_captures.sql"),
+    },
 ];

@@ -63,6 +63,8 @@ pub(crate) struct SeenCapture {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SeenRefund {
     pub reference: String,
+    /// Of which capture it is, where the object says so.
+    pub capture: Option<String>,
     pub amount: Money,
     pub state: Piece,
     pub mark: Option<String>,

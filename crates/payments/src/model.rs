@@ -356,4 +356,6 @@ pub struct Refund {
     pub amount: i64,
     pub state: Piece,
     pub at: Timestamp,
+    /// The capture that it gave back ([`Capture::reference`]), where the provider said which.
+    pub capture: Option<String>,
 }

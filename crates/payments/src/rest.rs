@@ -140,6 +140,9 @@ fn problem(error: Error) -> Problem {
         Error::NoMethod => misfit("/method".to_owned(), error.to_string()),
         Error::TooMuch { left } => misfit("/amount".to_owned(), Error::TooMuch { left }.to_string()),
         Error::Refused { .. } => Problem::new(StatusCode::CONFLICT, "payments.refused", error.to_string()),
+        Error::RefusedInPart { .. } => {
+            Problem::new(StatusCode::CONFLICT, "payments.refused_in_part", error.to_string())
+        }
         other => other.into(),
     }
 }

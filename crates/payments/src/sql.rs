@@ -95,9 +95,10 @@ statements! {
         WHERE payment = $1 ORDER BY at, reference LIMIT 100";
     CAPTURE_STATE = "UPDATE payment_capture SET state = $3, at = $4 WHERE provider = $1 AND reference = $2";
     CAPTURE_FEE = "UPDATE payment_capture SET fee = $3 WHERE provider = $1 AND reference = $2 AND fee IS NULL";
-    INSERT_REFUND = "INSERT INTO payment_refund (provider, reference, payment, amount, state, at, attempt) VALUES ($1, $2, $3, $4, $5, $6, $7)";
-    FIND_REFUND = "SELECT provider, reference, payment, amount, state, at, attempt FROM payment_refund WHERE provider = $1 AND reference = $2";
-    REFUNDS_OF = "SELECT provider, reference, payment, amount, state, at, attempt FROM payment_refund WHERE payment = $1 ORDER BY at, reference LIMIT 500";
+    INSERT_REFUND = "INSERT INTO payment_refund (provider, reference, payment, amount, state, at, attempt, capture) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+    FIND_REFUND = "SELECT provider, reference, payment, amount, state, at, attempt, capture FROM payment_refund WHERE provider = $1 AND reference = $2";
+    REFUNDS_OF = "SELECT provider, reference, payment, amount, state, at, attempt, capture FROM payment_refund WHERE payment = $1 ORDER BY at, reference LIMIT 500";
+    REFUND_CAPTURE = "UPDATE payment_refund SET capture = $3 WHERE provider = $1 AND reference = $2 AND capture IS NULL";
     REFUND_STATE = "UPDATE payment_refund SET state = $3, at = $4 WHERE provider = $1 AND reference = $2";
 }
 
@@ -200,6 +201,7 @@ fn refund(row: &Row<'_>) -> Result<Refund, StoreError> {
         state: word(row, 4, Piece::of_word)?,
         at: row.get(5)?,
         attempt: row.get(6)?,
+        capture: row.get(7)?,
     })
 }
 
@@ -565,7 +567,8 @@ pub(crate) fn insert_refund(tx: &mut Tx<'_>, one: &Refund) -> Result<(), Error> 
         one.amount,
         one.state.word(),
         one.at,
-        one.attempt
+        one.attempt,
+        one.capture.clone()
     ];
     Ok(tx.execute(INSERT_REFUND, values).map(drop)?)
 }
@@ -582,6 +585,12 @@ pub(crate) fn find_refund(
 pub(crate) fn refunds_of(reader: &mut Reader<'_>, payment: PaymentId) -> Result<Vec<Refund>, Error> {
     seen(reader, payment)?;
     Ok(reader.query_many(REFUNDS_OF, params![payment], refund)?)
+}
+
+/// Of which capture it is, where that was not known.
+pub(crate) fn refund_capture(tx: &mut Tx<'_>, one: &Refund, capture: &str) -> Result<(), Error> {
+    touched(tx, one.payment)?;
+    Ok(tx.execute(REFUND_CAPTURE, params![one.provider.word(), &one.reference, capture]).map(drop)?)
 }
 
 pub(crate) fn refund_state(tx: &mut Tx<'_>, one: &Refund, state: Piece) -> Result<(), Error> {

@@ -442,6 +442,7 @@ fn refund(one: &Value) -> Option<SeenRefund> {
     let amount = one.pointer("/amount")?.as_i64()?;
     Some(SeenRefund {
         reference: text(one, "/id")?.to_owned(),
+        capture: id_of(one, "/charge").filter(|id| is_id(id)).map(str::to_owned),
         amount: Money::from_stripe(amount, text(one, "/currency")?).ok()?,
         state: match text(one, "/status").unwrap_or("pending") {
             "succeeded" => Piece::Done,

@@ -2,6 +2,7 @@
 
 mod begin;
 mod create;
+mod give;
 mod look;
 mod perform;
 mod take;

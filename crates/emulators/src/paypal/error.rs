@@ -97,6 +97,12 @@ impl PaypalError {
         self
     }
 
+    /// PayPal's word for it.
+    pub fn issue(&self) -> &str {
+        let first = self.details.first().and_then(|detail| detail["issue"].as_str());
+        first.unwrap_or(self.name)
+    }
+
     pub fn answer(&self) -> Answer {
         let mut body = json!({
             "name": self.name, "message": self.message, "debug_id": chance::word(13).to_ascii_lowercase(),

@@ -90,6 +90,45 @@ async fn a_capture_is_refunded_up_to_its_amount() {
 }
 
 #[tokio::test]
+async fn each_capture_gives_back_no_more_than_its_own_whoever_asks() {
+    let stand = Stand::start().await;
+    let path = approved(&stand, "AUTHORIZE", "k").await;
+    let (_, done) = post(&stand, &format!("{path}/authorize"), &json!({}), "a").await;
+    let id = done["purchase_units"][0]["payments"]["authorizations"][0]["id"].as_str().unwrap().to_owned();
+    let part = |value: &str| json!({ "amount": { "currency_code": "EUR", "value": value } });
+    let mut captures = Vec::new();
+    for (value, key) in [("7.00", "p1"), ("5.00", "p2")] {
+        let path = format!("/v2/payments/authorizations/{id}/capture");
+        let (status, made) = post(&stand, &path, &part(value), key).await;
+        assert_eq!(status, 201, "{made}");
+        captures.push(made["id"].as_str().unwrap().to_owned());
+    }
+    let control = &stand.emulators.control;
+    let over = |what: Result<String, String>| what.unwrap_err();
+    // What both have together is of neither.
+    assert_eq!(over(control.refund_capture(&captures[0], Some(1200))), "REFUND_AMOUNT_EXCEEDED");
+    let by_hand = control.refund_capture(&captures[0], Some(300)).unwrap();
+    assert_eq!(over(control.refund_capture(&captures[0], Some(401))), "REFUND_AMOUNT_EXCEEDED");
+    assert_eq!(over(control.refund_capture(&captures[0], Some(0))), "CANNOT_BE_ZERO_OR_NEGATIVE");
+    assert_eq!(over(control.refund_capture("NOBODY", None)), "INVALID_RESOURCE_ID");
+    // A call meets what was given back by hand, and the other way round.
+    let refund = |of: &str| format!("/v2/payments/captures/{of}/refund");
+    let (status, answer) = post(&stand, &refund(&captures[0]), &part("7.00"), "r1").await;
+    assert_eq!((status, issue(&answer)), (422, "REFUND_AMOUNT_EXCEEDED"));
+    assert_eq!(post(&stand, &refund(&captures[0]), &part("4.00"), "r2").await.0, 201);
+    assert_eq!(over(control.refund_capture(&captures[0], None)), "CAPTURE_FULLY_REFUNDED");
+    assert_eq!(post(&stand, &refund(&captures[1]), &part("5.00"), "r3").await.0, 201);
+    assert_eq!(over(control.refund_capture(&captures[1], Some(1))), "CAPTURE_FULLY_REFUNDED");
+    let effects = control.effects();
+    let refunded: i64 = effects.iter().filter(|one| one.kind == "refund").map(|one| one.amount).sum();
+    assert_eq!(refunded, 1200);
+    // It leads to its capture by its link.
+    let refund = control.object(storeward_emulators::Provider::Paypal, "refund", &by_hand).unwrap();
+    let up = refund["links"].as_array().unwrap().iter().find(|link| link["rel"] == "up").unwrap();
+    assert!(up["href"].as_str().unwrap().ends_with(&format!("/v2/payments/captures/{}", captures[0])));
+}
+
+#[tokio::test]
 async fn an_authorization_is_captured_in_parts_or_voided() {
     let stand = Stand::start().await;
     let path = approved(&stand, "AUTHORIZE", "k").await;

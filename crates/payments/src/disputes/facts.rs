@@ -31,8 +31,6 @@ macro_rules! kinds {
 
         impl FactKind {
             pub const ALL: &'static [FactKind] = &[$(FactKind::$variant),+];
-            /// The words, for a schema.
-            pub const WORDS: &'static [&'static str] = &[$($word),+];
 
             pub const fn word(self) -> &'static str {
                 match self { $(FactKind::$variant => $word,)+ }

@@ -9,7 +9,7 @@ use storeward_store::{Reader, params, statements};
 use super::review::{Review, find};
 use crate::error::Error;
 use crate::janitor::wait;
-use crate::model::{Call, CallState, Operation, Piece, Provider, State};
+use crate::model::{Call, CallState, Operation, Provider, State};
 use crate::payments::Payments;
 use crate::sql;
 use crate::verbs::Wish;
@@ -23,6 +23,8 @@ statements! {
 /// A call that never went out, or was not done, is made anew after this, then after twice as long.
 const AGAIN: Duration = Duration::from_secs(60);
 const AGAIN_AT_LEAST_EVERY: Duration = Duration::from_secs(3600);
+/// To give all back, one after the other, in one turn: somebody may give back by hand at the same time.
+const MOST_WISHES: u32 = 5;
 
 /// How far what is owed is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,31 +110,34 @@ impl Payments {
         Ok(if after.is_unsure { PaidOff::Later } else { PaidOff::Done })
     }
 
-    /// Everything that was taken goes back. PayPal gives back from one capture at a time, so each has a wish of its own.
+    /// Everything that was taken goes back. What went back meanwhile, by hand or in part, leaves another amount, and so another wish;
+    /// where a refusal changed nothing it stays at that.
     async fn give_back_all(&self, id: PaymentId) -> Result<PaidOff, Error> {
-        let payment = self.find(id).await?.ok_or(Error::NoPayment)?;
-        if payment.refundable() <= 0 {
-            return Ok(PaidOff::Done);
-        }
-        if payment.provider == Some(Provider::Stripe) {
-            return self.carry_out(id, Operation::Refund, ("", None)).await;
-        }
-        let captures = self.0.read(move |reader| sql::captures_of(reader, id)).await?;
-        for capture in captures.iter().filter(|one| !one.is_extra && one.state == Piece::Done) {
-            let reference = capture.reference.clone();
-            let given = self.0.read(move |reader| given_of(reader, id, &reference)).await?;
-            let left = self.find(id).await?.ok_or(Error::NoPayment)?.refundable();
-            let amount = (capture.amount - given).min(left);
-            if amount <= 0 {
-                continue;
+        for _ in 0..MOST_WISHES {
+            let read = move |reader: &mut Reader<'_>| {
+                Ok::<_, Error>((sql::get(reader, id)?, sql::unsettled_of(reader, id)?))
+            };
+            let (payment, calls) = self.0.read(read).await?;
+            // It counts as given back until it is known that it was not: what is left is not known either. What is done here looks
+            // at the payment itself, and so comes by here again while its own call is under way.
+            if calls.iter().any(|call| call.operation == Operation::Refund) {
+                return Ok(PaidOff::Later);
             }
-            let which = format!("/{}", capture.reference);
-            let done = self.carry_out(id, Operation::Refund, (&which, Some(amount))).await?;
-            if done == PaidOff::Later {
-                return Ok(done);
+            if payment.refundable() <= 0 {
+                return Ok(PaidOff::Done);
+            }
+            let which =
+                if payment.refunded == 0 { String::new() } else { format!("/at/{}", payment.refunded) };
+            let done = self.carry_out(id, Operation::Refund, (&which, None)).await;
+            if !matches!(done, Ok(PaidOff::Done) | Err(Error::Refused { .. } | Error::RefusedInPart { .. })) {
+                return done;
+            }
+            let after = self.find(id).await?.ok_or(Error::NoPayment)?;
+            if after.refunded == payment.refunded {
+                return done;
             }
         }
-        Ok(PaidOff::Done)
+        Ok(PaidOff::Later)
     }
 
     /// Payments of one provider of which something is owed, behind the one with this id.
@@ -158,15 +163,4 @@ impl Payments {
             None => Ok(PaidOff::Done),
         }
     }
-}
-
-/// What was given back of one capture, or is on its way.
-fn given_of(reader: &mut Reader<'_>, id: PaymentId, reference: &str) -> Result<i64, Error> {
-    let calls = sql::calls_of(reader, id)?;
-    let is_of = |call: &&Call| {
-        call.operation == Operation::Refund
-            && call.state != CallState::Refused
-            && call.target.as_deref() == Some(reference)
-    };
-    Ok(calls.iter().filter(is_of).filter_map(|call| call.amount).sum())
 }

@@ -291,6 +291,7 @@ fn soft(why: Error) -> Result<(), Error> {
         Error::Unsure
         | Error::NotReached { .. }
         | Error::Refused { .. }
+        | Error::RefusedInPart { .. }
         | Error::Raced
         | Error::State(_)
         | Error::RefundLimit => Ok(()),

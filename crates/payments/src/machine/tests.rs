@@ -161,6 +161,7 @@ mod fits {
 
     fn refund(minor: i64) -> SeenRefund {
         SeenRefund {
+            capture: None,
             reference: "re_1".to_owned(),
             amount: money(minor, "EUR"),
             state: Piece::Done,

@@ -129,9 +129,17 @@ fn capture(one: &Value, is_authorized: bool) -> Option<SeenCapture> {
     })
 }
 
+/// A refund names its capture in its link `up` alone (Payments v2, HATEOAS links of a refund).
+fn capture_of(refund: &Value) -> Option<String> {
+    let up = list(refund, "/links").iter().find(|link| text(link, "/rel") == Some("up"))?;
+    let (_, id) = text(up, "/href")?.rsplit_once("/v2/payments/captures/")?;
+    crate::stripe::is_id(id).then(|| id.to_owned())
+}
+
 fn refund(one: &Value) -> Option<SeenRefund> {
     Some(SeenRefund {
         reference: text(one, "/id")?.to_owned(),
+        capture: capture_of(one),
         amount: money(one, "/amount")?,
         state: match text(one, "/status")? {
             "COMPLETED" => Piece::Done,
@@ -179,6 +187,24 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_refund_is_of_the_capture_to_which_its_link_leads() {
+        let of = |rel: &str, href: &str| capture_of(&json!({ "links": [{ "rel": rel, "href": href }] }));
+        let there = "https://api-m.paypal.com/v2/payments/captures/2GG279541U471931P";
+        assert_eq!(of("up", there).as_deref(), Some("2GG279541U471931P"));
+        assert_eq!(of("self", there), None);
+        for other in [
+            "",
+            "https://api-m.paypal.com/v2/payments/captures/",
+            "https://api-m.paypal.com/v2/payments/captures/2GG2/refund",
+            "https://api-m.paypal.com/v2/payments/captures/2GG2 7",
+            "https://api-m.paypal.com/v2/payments/authorizations/2GG2",
+        ] {
+            assert_eq!(of("up", other), None, "{other}");
+        }
+        assert_eq!(capture_of(&json!({})), None);
+    }
 
     #[test]
     fn what_came_of_three_d_secure_is_read_of_a_card_alone() {

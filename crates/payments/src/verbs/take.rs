@@ -7,9 +7,10 @@ use storeward_base::{Actor, PaymentId};
 use storeward_events::payment as facts;
 use storeward_store::Tx;
 
+use super::give::{ended, left_of_captures, name_of_part, parts};
 use crate::apply::amount as counted;
 use crate::error::Error;
-use crate::model::{Attempt, Call, CallState, CaptureMode, Operation, Payment, Piece, Provider, State};
+use crate::model::{Attempt, Call, CaptureMode, Operation, Payment, Piece, Provider, State};
 use crate::payments::{Payments, Shared};
 use crate::sql;
 
@@ -26,8 +27,8 @@ pub struct Wish {
 }
 
 enum Plan {
-    /// It stands in the log, and goes out.
-    Send(Call),
+    /// They stand in the log, and go out.
+    Send(Vec<Call>),
     /// It was done before, or needs no call.
     Nothing,
     /// Pages that are to be closed first.
@@ -41,7 +42,8 @@ impl Payments {
         self.wish(id, wish, Operation::Capture).await
     }
 
-    /// Gives an amount back, held against what was taken in the same way.
+    /// Gives an amount back, held against what was taken in the same way. At PayPal what no capture has alone comes of several, each
+    /// by a call of its own: [`Error::RefusedInPart`] where some of them were not done.
     pub async fn refund(&self, id: PaymentId, wish: Wish) -> Result<Payment, Error> {
         self.wish(id, wish, Operation::Refund).await
     }
@@ -60,7 +62,7 @@ impl Payments {
                 _ => shared.plan_void(tx, id, &held),
             });
             match plan.await? {
-                Plan::Send(call) => return self.perform(&call).await,
+                Plan::Send(calls) => return self.perform_all(&calls).await,
                 Plan::Nothing => return self.find(id).await?.ok_or(Error::NoPayment),
                 Plan::Close(call) => {
                     let after = self.perform(&call).await?;
@@ -78,15 +80,10 @@ impl Shared {
     /// The call that this wish made before, and what came of it.
     fn before(&self, tx: &mut Tx<'_>, key: &str) -> Result<Option<Plan>, Error> {
         let Some(known) = sql::find_call(tx, key)? else { return Ok(None) };
-        match known.state {
-            CallState::Done => {
-                tx.commit_silent("the same wish was carried out before");
-                Ok(Some(Plan::Nothing))
-            }
-            CallState::Refused => Err(Error::Refused { code: known.code.unwrap_or_default() }),
-            // The program that sent it may have died: it is asked about in a moment.
-            CallState::Sent | CallState::Unsure => Err(Error::Unsure),
-        }
+        // The program that sent it may have died: it is asked about in a moment.
+        ended(&[known])?;
+        tx.commit_silent("the same wish was carried out before");
+        Ok(Some(Plan::Nothing))
     }
 
     /// The name of a wish: the caller's, or one behind those that were.
@@ -126,7 +123,7 @@ impl Shared {
         let attempt = self.paid_attempt(tx, &payment)?;
         let target = attempt.inner.clone().ok_or(Error::Form("what is set aside"))?;
         let call = self.call(&payment, &attempt, Operation::Capture, Some(amount), Some(target), &which);
-        self.send(tx, &payment, call, amount, left, wish)
+        self.send(tx, &payment, vec![call], (amount, left), wish)
     }
 
     fn plan_refund(&self, tx: &mut Tx<'_>, id: PaymentId, wish: &Wish) -> Result<Plan, Error> {
@@ -144,9 +141,16 @@ impl Shared {
         let left = payment.refundable();
         let amount = wish.amount.unwrap_or(left);
         let attempt = self.paid_attempt(tx, &payment)?;
-        let (target, left) = match attempt.provider {
-            Provider::Stripe => (attempt.inner.clone().ok_or(Error::Form("what was taken"))?, left),
-            Provider::PayPal => refundable_capture(tx, &payment, amount)?,
+        if amount <= 0 || amount > left {
+            return Err(Error::TooMuch { left: left.max(0) });
+        }
+        let parts = match attempt.provider {
+            Provider::Stripe => vec![(attempt.inner.clone().ok_or(Error::Form("what was taken"))?, amount)],
+            Provider::PayPal => {
+                let of_each = left_of_captures(tx, &payment)?;
+                let left = of_each.iter().map(|(_, left)| *left.max(&0)).sum();
+                parts(&of_each, amount).ok_or(Error::TooMuch { left })?
+            }
         };
         if let Some(most) = self.settings.refunds_per_day {
             let since = tx.now().minus(DAY);
@@ -155,8 +159,12 @@ impl Shared {
                 return Err(Error::RefundLimit);
             }
         }
-        let call = self.call(&payment, &attempt, Operation::Refund, Some(amount), Some(target), &which);
-        self.send(tx, &payment, call, amount, left, wish)
+        let calls = parts.into_iter().enumerate().map(|(at, (target, part))| {
+            let which = name_of_part(&which, at);
+            self.call(&payment, &attempt, Operation::Refund, Some(part), Some(target), &which)
+        });
+        let calls = calls.collect();
+        self.send(tx, &payment, calls, (amount, left), wish)
     }
 
     fn plan_void(&self, tx: &mut Tx<'_>, id: PaymentId, wish: &Wish) -> Result<Plan, Error> {
@@ -186,7 +194,7 @@ impl Shared {
                 if payment.capturing > 0 {
                     return Err(Error::Unsure);
                 }
-                self.send(tx, &payment, call, 0, 0, wish)
+                self.send(tx, &payment, vec![call], (0, 0), wish)
             }
             State::Created | State::Declined | State::RequiresAction => self.void_unpaid(tx, &payment, wish),
             other => Err(Error::State(other.word())),
@@ -227,38 +235,49 @@ impl Shared {
         which: &str,
         amount: Option<i64>,
     ) -> Result<Option<Plan>, Error> {
-        let key = self.call_key(payment, operation, which);
+        let mut known = Vec::new();
+        loop {
+            let key = self.call_key(payment, operation, &name_of_part(which, known.len()));
+            let Some(call) = sql::find_call(tx, &key)? else { break };
+            known.push(call);
+        }
+        if known.is_empty() {
+            return Ok(None);
+        }
         // Another amount under the same name is another wish: whoever has it must not read that it was done.
-        if let (Some(wished), Some(known)) = (amount, sql::find_call(tx, &key)?)
-            && known.amount != Some(wished)
-        {
+        let sum: i64 = known.iter().filter_map(|call| call.amount).sum();
+        if amount.is_some_and(|wished| wished != sum) {
             return Err(Error::OtherWish);
         }
-        self.before(tx, &key)
+        ended(&known)?;
+        tx.commit_silent("the same wish was carried out before");
+        Ok(Some(Plan::Nothing))
     }
 
-    /// Sets the amount aside and writes the call down; nothing goes out before this is durable.
+    /// Sets the amount aside and writes the calls down; nothing goes out before this is durable.
     fn send(
         &self,
         tx: &mut Tx<'_>,
         payment: &Payment,
-        call: Call,
-        amount: i64,
-        left: i64,
+        calls: Vec<Call>,
+        (amount, left): (i64, i64),
         wish: &Wish,
     ) -> Result<Plan, Error> {
-        let moves = call.operation != Operation::Void;
+        let operation = calls.first().ok_or(Error::Form("a wish without a call"))?.operation;
+        let moves = operation != Operation::Void;
         if moves && (amount <= 0 || amount > left) {
             return Err(Error::TooMuch { left: left.max(0) });
         }
-        if !sql::reserve(tx, payment, call.operation, amount)? {
+        if !sql::reserve(tx, payment, operation, amount)? {
             // The row is as it was read, so what does not fit is the sum.
             return Err(Error::TooMuch { left: left.max(0) });
         }
-        sql::insert_call(tx, &call)?;
+        for call in &calls {
+            sql::insert_call(tx, call)?;
+        }
         sql::look_no_later(tx, payment.id, tx.now().plus(self.pace.first_look))?;
-        tell_asked(tx, payment, call.operation, moves.then_some(amount), wish)?;
-        Ok(Plan::Send(call))
+        tell_asked(tx, payment, operation, moves.then_some(amount), wish)?;
+        Ok(Plan::Send(calls))
     }
 
     /// The attempt whose money it is.
@@ -285,29 +304,4 @@ fn tell_asked(
     };
     tx.append(wish.actor, None, fact)?;
     Ok(())
-}
-
-/// PayPal gives back from one capture: the first one that has so much left, or else how much the fullest one has.
-fn refundable_capture(tx: &mut Tx<'_>, payment: &Payment, amount: i64) -> Result<(String, i64), Error> {
-    let calls = sql::calls_of(tx, payment.id)?;
-    let mut fullest: Option<(String, i64)> = None;
-    for capture in sql::captures_of(tx, payment.id)? {
-        if capture.is_extra || capture.state != Piece::Done {
-            continue;
-        }
-        let is_of = |call: &&Call| {
-            call.operation == Operation::Refund
-                && call.state != CallState::Refused
-                && call.target.as_deref() == Some(capture.reference.as_str())
-        };
-        let given: i64 = calls.iter().filter(is_of).filter_map(|call| call.amount).sum();
-        let left = (capture.amount - given).min(payment.refundable());
-        if left >= amount {
-            return Ok((capture.reference, left));
-        }
-        if fullest.as_ref().is_none_or(|(_, most)| left > *most) {
-            fullest = Some((capture.reference, left));
-        }
-    }
-    fullest.ok_or(Error::TooMuch { left: 0 })
 }

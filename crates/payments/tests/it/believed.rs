@@ -72,6 +72,8 @@ both_engines!(what_somebody_writes_into_a_payment_is_not_believed, MIGRATIONS, a
         "UPDATE payment_capture SET payment = '{other}' WHERE payment = '{id}'",
         "UPDATE payment_attempt SET reference = 'cs_test_mine{n}' WHERE payment = '{id}'",
         "UPDATE payment_attempt SET inner_reference = 'pi_mine{n}' WHERE payment = '{id}'",
+        "UPDATE payment_refund SET capture = NULL WHERE payment = '{id}'",
+        "UPDATE payment_refund SET capture = 'ch_another' WHERE payment = '{id}'",
         "DELETE FROM payment_refund WHERE payment = '{id}'",
         "UPDATE payment_call SET amount = 1 WHERE payment = '{id}' AND operation = 'refund'",
         "UPDATE payment_call SET state = 'refused' WHERE payment = '{id}' AND operation = 'refund'",

@@ -16,6 +16,7 @@ mod mistakes;
 mod orders;
 mod owed;
 mod own;
+mod parts;
 mod programs;
 mod support;
 mod till;

@@ -61,6 +61,65 @@ both_engines!(what_is_declined_in_the_middle_leaves_nothing_to_take, MIGRATIONS,
     books(&db).await;
 });
 
+// What the provider refuses of one capture, since somebody gave it back by hand, keeps no other from going back; nor what is left of it.
+both_engines!(a_capture_that_was_given_back_by_hand_keeps_none_from_going_back, MIGRATIONS, async |db| {
+    let shop = Shop::new(&db).await;
+    for (turn, by_hand) in [Some(300), None].into_iter().enumerate() {
+        for capture in [0, 1] {
+            let order = format!("H-{turn}-{capture}");
+            let payment = set_aside(&shop, &order, Provider::PayPal).await;
+            for part in [700, 500] {
+                shop.payments.capture(payment.id, wish(Some(part))).await.unwrap();
+                db.clock.advance(Duration::from_secs(1));
+            }
+            let before: i64 = shop.effects("refund").iter().map(|one| one.amount).sum();
+            let whole = shop.payments.whole(payment.id).await.unwrap().unwrap();
+            shop.emulators.control.refund_capture(&whole.captures[capture].reference, by_hand).unwrap();
+            raise(&db, payment.id);
+            let after = shop.payments.decide(payment.id, Verdict::Decline, STAFF).await.unwrap();
+            assert_eq!(
+                (after.state, after.refunded, after.refundable()),
+                (State::Refunded, 1200, 0),
+                "{order}"
+            );
+            assert!(!is_owed(&shop, payment.id).await);
+            let back: i64 = shop.effects("refund").iter().map(|one| one.amount).sum();
+            assert_eq!(back - before, 1200, "{order}: {:?}", shop.effects("refund"));
+        }
+    }
+    shop.payments.round().await.unwrap();
+    let back: i64 = shop.effects("refund").iter().map(|one| one.amount).sum();
+    assert_eq!(back, 4 * 1200, "once");
+    books(&db).await;
+});
+
+// One that the provider cannot give back stays owed, is asked for no more often than something changes, and the others are back.
+both_engines!(a_capture_that_cannot_go_back_keeps_none_from_going_back, MIGRATIONS, async |db| {
+    let shop = Shop::new(&db).await;
+    let payment = set_aside(&shop, "D-1", Provider::PayPal).await;
+    for part in [700, 500] {
+        shop.payments.capture(payment.id, wish(Some(part))).await.unwrap();
+        db.clock.advance(Duration::from_secs(1));
+    }
+    let whole = shop.payments.whole(payment.id).await.unwrap().unwrap();
+    let at = storeward_emulators::Provider::Paypal;
+    shop.emulators.control.open_dispute(at, &whole.captures[0].reference, "UNAUTHORISED", None).unwrap();
+    raise(&db, payment.id);
+    shop.payments.decide(payment.id, Verdict::Decline, STAFF).await.unwrap();
+    for _ in 0..3 {
+        db.clock.advance(Duration::from_secs(3700));
+        shop.emulators.control.advance_s(3700);
+        shop.payments.round().await.unwrap();
+    }
+    let back: Vec<_> = shop.effects("refund").iter().map(|one| one.amount).collect();
+    let whole = shop.payments.whole(payment.id).await.unwrap().unwrap();
+    assert_eq!((back, whole.payment.refunded, whole.payment.refundable()), (vec![500], 500, 700));
+    assert!(is_owed(&shop, payment.id).await);
+    let refused = whole.calls.iter().filter(|call| call.state == storeward_payments::CallState::Refused);
+    assert!(refused.count() <= 2, "{:?}", whole.calls);
+    books(&db).await;
+});
+
 // What nobody decides in time is set free as far as it was not taken; what was taken stays.
 both_engines!(what_nobody_decides_of_a_part_is_set_free, MIGRATIONS, async |db| {
     let shop = Shop::new(&db).await;

@@ -19,7 +19,7 @@ use storeward_web::axum::body::Body;
 use storeward_web::http::Request;
 use tower::ServiceExt;
 
-use crate::support::{Shop, books};
+use crate::support::{Shop, books, wish};
 
 fn migrations() -> Vec<storeward_store::Migration> {
     [storeward_payments::MIGRATIONS, storeward_api::MIGRATIONS].concat()
@@ -287,4 +287,43 @@ both_engines!(a_shop_tells_its_orders_and_reads_what_does_not_agree, &migrations
         let body = (method == "POST").then(|| json!({ "orders": [one("A-1", "paid")] }));
         assert_eq!(stand.call(&other, method, path, "", body).await.status, 403, "{method} {path}");
     }
+});
+
+// Taken in parts at PayPal, given back in one request: sent twice it is done once, and what was refused of it is named.
+both_engines!(a_shop_gives_back_what_was_taken_in_parts, &migrations(), async |db| {
+    let stand = stand(&db).await;
+    let key = stand.key(&[Act::Pay, Act::Refund]).await;
+    let mut wanted = order("B-1");
+    wanted["capture"] = "later".into();
+    let made = stand.call(&key, "POST", "/payments", "b-1", Some(wanted)).await;
+    let id = made.body["id"].as_str().unwrap().to_owned();
+    let own: storeward_base::PaymentId = id.parse().unwrap();
+    let payment = stand.shop.payments.find(own).await.unwrap().unwrap();
+    let page = stand.shop.begin(&payment, Provider::PayPal).await;
+    stand.shop.pay(Provider::PayPal, &page).await;
+    stand.shop.payments.look(own).await.unwrap();
+    for part in [700, 500] {
+        stand.shop.payments.capture(own, wish(Some(part))).await.unwrap();
+        db.clock.advance(Duration::from_secs(1));
+    }
+    let captures = stand.shop.payments.whole(own).await.unwrap().unwrap().captures;
+    stand.shop.emulators.control.refund_capture(&captures[0].reference, None).unwrap();
+    let refund = format!("/payments/{id}/refund");
+    for _ in 0..2 {
+        let got = stand.call(&key, "POST", &refund, "b-2", Some(json!({}))).await;
+        assert_eq!(
+            (got.status, &got.body["code"]),
+            (409, &"payments.refused_in_part".into()),
+            "{}",
+            got.body
+        );
+        let detail = got.body["detail"].as_str().unwrap();
+        let refused = format!("{} (CAPTURE_FULLY_REFUNDED)", captures[0].reference);
+        assert!(detail.contains("1 of 2 captures") && detail.contains(&refused), "{detail}");
+    }
+    let got = stand.call(&key, "GET", &format!("/payments/{id}"), "", None).await;
+    assert_eq!((&got.body["refunded"], &got.body["refundable"]), (&1200.into(), &0.into()), "{}", got.body);
+    let back: i64 = stand.shop.effects("refund").iter().map(|one| one.amount).sum();
+    assert_eq!(back, 1200);
+    books(&db).await;
 });
