@@ -1,6 +1,8 @@
 //! Domains of mail addresses to throw away, from a file that the owner gives: no list of others' comes with the program.
 
 use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -29,13 +31,16 @@ impl Disposable {
     /// Reads the file. What is no domain is refused with its line: a list that is half read is worse than none.
     pub fn read(file: &Path) -> Result<Disposable, String> {
         let shown = file.display();
-        let size = std::fs::metadata(file).map_err(|why| format!("disposable_mail_file {shown}: {why}"))?;
-        if size.len() > MOST_BYTES {
-            return Err(format!("disposable_mail_file {shown} is larger than {MOST_BYTES} bytes"));
+        let wrong = |why: String| format!("disposable_mail_file {shown}: {why}");
+        let opened = File::open(file).map_err(|why| wrong(why.to_string()))?;
+        let mut text = String::new();
+        // Whatever it says of its size: a device has none, and a file may grow.
+        let read = opened.take(MOST_BYTES + 1).read_to_string(&mut text);
+        let bytes = read.map_err(|why| wrong(why.to_string()))?;
+        if u64::try_from(bytes).is_ok_and(|bytes| bytes > MOST_BYTES) {
+            return Err(wrong(format!("it is larger than {MOST_BYTES} bytes")));
         }
-        let text =
-            std::fs::read_to_string(file).map_err(|why| format!("disposable_mail_file {shown}: {why}"))?;
-        Disposable::parse(&text).map_err(|why| format!("disposable_mail_file {shown}: {why}"))
+        Disposable::parse(&text).map_err(wrong)
     }
 
     fn parse(text: &str) -> Result<Disposable, String> {
@@ -86,6 +91,13 @@ mod tests {
         for other in ["example", "away.example", "xthrow-away.example", "throw-away.example.org", "", "."] {
             assert!(!list.has(other), "{other}");
         }
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_file_without_an_end_is_refused() {
+        let why = Disposable::read(Path::new("/dev/zero")).unwrap_err();
+        assert!(why.contains("larger than"), "{why}");
     }
 
     #[test]

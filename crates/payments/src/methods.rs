@@ -31,7 +31,7 @@ statements! {
     INSERT_METHOD = "INSERT INTO payment_method (id, customer, provider, token, holder, mark, brand, last_four, expires, state, payment, created_at) \
                      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'kept', $10, $11) ON CONFLICT (provider, mark) DO NOTHING";
     FIND_METHOD = method_columns!("WHERE id = $1");
-    METHODS_OF = method_columns!("WHERE customer = $1 ORDER BY created_at, id LIMIT 100");
+    METHODS_OF = method_columns!("WHERE customer = $1 AND state = 'kept' ORDER BY created_at, id LIMIT 100");
     METHODS_REMOVING = method_columns!("WHERE state = 'removing' AND provider = $1 AND id > $2 ORDER BY id LIMIT $3");
     METHOD_OF_PAYMENT = method_columns!("WHERE payment = $1 AND provider = $2 LIMIT 1");
     METHOD_REMOVING = "UPDATE payment_method SET state = 'removing' WHERE id = $1 AND state = 'kept'";
@@ -91,10 +91,7 @@ impl Payments {
     /// Those of one customer, by the shop's number, the oldest first.
     pub async fn methods(&self, customer: &str) -> Result<Vec<Method>, Error> {
         let mark = self.0.customers.mark(customer);
-        let found = self
-            .0
-            .read(move |reader| Ok::<_, Error>(reader.query_many(METHODS_OF, params![&mark], method)?));
-        Ok(found.await?.into_iter().filter(|one| one.is_kept).collect())
+        self.0.read(move |reader| Ok(reader.query_many(METHODS_OF, params![&mark], method)?)).await
     }
 
     /// Takes one away from its customer. It cannot be used from this moment; the provider forgets it at once, or as soon as it
@@ -128,7 +125,7 @@ impl Payments {
         let held = self.0.write(move |tx| {
             tx.commit_silent("nothing was kept of a customer who is forgotten");
             let held = tx.query_many(METHODS_OF, params![&mark], method)?;
-            for one in held.iter().filter(|one| one.is_kept) {
+            for one in &held {
                 removing(tx, actor, one, "erased")?;
             }
             Ok::<_, Error>(held)

@@ -35,6 +35,8 @@ statements! {
         AND NOT EXISTS (SELECT 1 FROM payment_difference d WHERE d.provider = 'shop' AND d.what = 'order_missing' AND d.reference = p.order_id \
         AND d.settled_at IS NULL) \
         ORDER BY p.id LIMIT $4";
+    SETTLE_MISSED = "UPDATE payment_difference SET settled_at = $1 WHERE provider = 'shop' AND what = 'order_missing' AND settled_at IS NULL \
+        AND NOT EXISTS (SELECT 1 FROM payment p WHERE p.order_id = payment_difference.reference AND p.captured > p.refunded)";
     SOURCE_READ = "INSERT INTO payment_shop_source (source, read_at) VALUES ($1, $2) ON CONFLICT (source) DO UPDATE SET read_at = excluded.read_at";
     READ_AT = "SELECT read_at FROM payment_shop_source WHERE source = $1";
     LAST_READ = "SELECT MAX(read_at) FROM payment_shop_source";

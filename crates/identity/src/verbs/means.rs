@@ -24,6 +24,11 @@ pub struct MeansNotice {
 }
 
 impl MeansNotice {
+    /// Whether there is an address to which a letter goes.
+    pub fn is_written(&self) -> bool {
+        self.notice.is_some()
+    }
+
     /// To be called in the transaction of what it tells; again where that runs again.
     pub fn write(&self, tx: &mut Tx<'_>) -> Result<(), Error> {
         note_activity(tx, self.customer, &self.activity)?;

@@ -6,7 +6,7 @@ use storeward_base::{PaymentId, Timestamp};
 use storeward_store::{Reader, Tx, params};
 
 use super::{
-    CHECK_ORDER, DUE_ORDERS, FIRST_TOLD, GRACE, Kept, LAST_READ, OrderState, PROGRAM, READ_AT,
+    CHECK_ORDER, DUE_ORDERS, FIRST_TOLD, GRACE, Kept, LAST_READ, OrderState, PROGRAM, READ_AT, SETTLE_MISSED,
     UNKNOWN_ORDERS, kept,
 };
 use crate::error::Error;
@@ -141,6 +141,13 @@ impl Payments {
                 break;
             }
         }
+        // An order that nobody has told of is missed no more once all of its money went back.
+        let settled = self.0.write(|tx| {
+            tx.commit_silent("differences that are gone are settled");
+            let now = tx.now();
+            Ok::<_, Error>(tx.execute(SETTLE_MISSED, params![now])?)
+        });
+        settled.await?;
         let mut after = PaymentId::of(self.0.now().minus(MISSED_UNTIL), [0; 10]).text();
         for _ in 0..PAGES {
             let (shared, from) = (Arc::clone(&self.0), after);

@@ -201,7 +201,11 @@ async fn page(
         lead: say(Text::OwnLead, &[("shop", &shop)]),
         none: say(Text::OwnNone, &[("shop", &shop)]),
         hint: say(Text::OwnHint, &[]),
-        done: (asked.done == "removed").then(|| say(Text::OwnRemoved, &[])),
+        done: match asked.done.as_str() {
+            "removed" => Some(format!("{} {}", say(Text::OwnRemoved, &[]), say(Text::OwnWrote, &[]))),
+            "removed-unwritten" => Some(say(Text::OwnRemoved, &[])),
+            _ => None,
+        },
         remove: say(Text::OwnRemove, &[]),
         action: format!("{OWN_MEANS}/remove"),
         csrf: view.csrf.as_str().to_owned(),
@@ -229,6 +233,7 @@ async fn remove(
         return Ok(redirect(OWN_MEANS));
     };
     let notice = own.identity.means_removed(&visit, customer, &name_of(&one)).await?;
+    let done = if notice.is_written() { "removed" } else { "removed-unwritten" };
     let told = move |tx: &mut storeward_store::Tx<'_>| {
         notice.write(tx).map_err(|why| match why {
             storeward_identity::Error::Store(why) => Error::Store(why),
@@ -239,7 +244,7 @@ async fn remove(
     match own.payments.remove_method_and(actor, (&number, &one.id), told).await {
         // What the provider refuses now is told to it again; here it is gone.
         Ok(()) | Err(Error::Refused { .. } | Error::NoProvider) => {
-            Ok(redirect(&format!("{OWN_MEANS}?done=removed")))
+            Ok(redirect(&format!("{OWN_MEANS}?done={done}")))
         }
         Err(Error::NoMethod) => Ok(redirect(OWN_MEANS)),
         Err(other) => Err(other.into()),

@@ -50,6 +50,7 @@ text_keys! {
         OwnUntil = "own.until" { month },
         OwnRemove = "own.remove" {},
         OwnRemoved = "own.removed" {},
+        OwnWrote = "own.wrote" {},
         OwnHint = "own.hint" {},
     }
 }

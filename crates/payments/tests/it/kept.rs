@@ -222,6 +222,26 @@ both_engines!(what_is_taken_away_is_gone_at_the_provider, MIGRATIONS, async |db|
 });
 
 // A provider that is away was told nothing: nothing counts as taken away, the others have their turn, and then it goes.
+// However many wait for the provider to forget them: what is kept behind them is seen, and goes when its customer is forgotten.
+both_engines!(what_is_going_hides_nothing_that_is_kept, MIGRATIONS, async |db| {
+    let shop = Shop::new(&db).await;
+    let held = kept(&shop, "4711", "A-1", Provider::Stripe).await;
+    db.raw(&format!(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 150) \
+         INSERT INTO payment_method (id, customer, provider, token, holder, mark, brand, last_four, expires, state, payment, created_at) \
+         SELECT 'method_0' || n.i, customer, provider, token, holder, mark || n.i, brand, last_four, expires, 'removing', payment, \
+         created_at - 1 FROM payment_method, n WHERE id = '{}'",
+        held.id
+    ));
+    let seen = shop.payments.methods("4711").await.unwrap();
+    assert_eq!(seen.iter().map(|one| &one.id).collect::<Vec<_>>(), [&held.id]);
+    // Nor does it keep another one out.
+    kept(&shop, "4711", "A-2", Provider::PayPal).await;
+    assert_eq!(shop.payments.methods("4711").await.unwrap().len(), 2);
+    assert_eq!(shop.payments.forget_customer(Actor::System, "4711").await.unwrap(), 2);
+    assert!(shop.payments.methods("4711").await.unwrap().is_empty());
+});
+
 both_engines!(what_the_provider_was_not_told_is_told_again, MIGRATIONS, async |db| {
     let shop = Shop::new(&db).await;
     for number in 0..10 {

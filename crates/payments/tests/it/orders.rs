@@ -123,6 +123,18 @@ both_engines!(money_for_an_order_that_the_shop_does_not_know_is_told_after_a_day
     says(&shop, &db, &[("M-2", 1000, OrderState::Paid)]).await;
     db.clock.advance(HALF_AN_HOUR);
     assert_eq!(found(&shop.payments).await, []);
+    // One of which nobody ever tells is missed until all of its money went back.
+    shop.emulators.control.advance_s(26 * 3600);
+    let lost = shop.paid("M-3", 1000, Provider::Stripe).await;
+    db.clock.advance(DAY + HALF_AN_HOUR);
+    let missing = |left| ("order_missing".to_owned(), "M-3".to_owned(), Some(left), None);
+    assert_eq!(found(&shop.payments).await, [missing(1000)]);
+    shop.payments.refund(lost.id, wish(Some(400))).await.unwrap();
+    assert_eq!(found(&shop.payments).await, [missing(1000)]);
+    shop.payments.refund(lost.id, wish(None)).await.unwrap();
+    assert_eq!(found(&shop.payments).await, []);
+    db.clock.advance(DAY);
+    assert_eq!(found(&shop.payments).await, []);
 });
 
 // However many there are: what stands behind a long list comes to its turn.

@@ -208,6 +208,10 @@ both_engines!(customers_see_and_remove_what_is_kept_of_them, &MIGRATIONS, async 
     }
     let after = ada.get("/.storeward/means?done=removed").await;
     assert!(after.body.contains("It is removed") && after.body.contains("keeps nothing"), "{}", after.body);
+    // Whoever has no address is not told that they were written to.
+    assert!(after.body.contains("We wrote to your"), "{}", after.body);
+    let unwritten = ada.get("/.storeward/means?done=removed-unwritten").await.body;
+    assert!(unwritten.contains("It is removed") && !unwritten.contains("We wrote"), "{unwritten}");
     assert!(stand.shop.payments.methods("4711").await.unwrap().is_empty());
     // Each is told by letter, and in the account's own list; the ledger says who it was.
     let letters = stand.post.all();
