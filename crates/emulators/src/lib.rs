@@ -42,7 +42,7 @@ pub use effects::{Effect, Provider};
 pub use emulators::{Emulators, Options, PaypalSide, StripeSide};
 pub use error::Error;
 pub use faults::{Fault, What};
-pub use paypal::orders::Source;
+pub use paypal::orders::{Proof, Source};
 pub use stripe::cards::{CARDS, Card};
 pub use stripe::challenge::Answered;
 pub use stripe::{Mode, STRIPE_VERSION};

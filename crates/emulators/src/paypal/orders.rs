@@ -273,14 +273,7 @@ impl Counter<'_> {
         self.change("order", id, |order| {
             set(order, "status", "APPROVED");
             set(order, "payer", payer.clone());
-            set(
-                order,
-                "payment_source",
-                json!({ "paypal": {
-                    "email_address": "buyer@example.com", "account_id": payer_id, "account_status": "VERIFIED",
-                    "name": payer["name"], "address": payer["address"],
-                } }),
-            );
+            set(order, "payment_source", source.to_json(&payer));
             set(order, "_declines", source == Source::Declines);
         });
         let approved = self.find("order", id)?;
@@ -300,6 +293,45 @@ impl Counter<'_> {
 pub enum Source {
     Pays,
     Declines,
+    /// With a card, after 3-D Secure.
+    Card(Proof),
+}
+
+/// What came of 3-D Secure at PayPal (Orders v2, `authentication_result`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proof {
+    Proved,
+    Attempted,
+    NotProved,
+    /// The bank could not be asked.
+    Unavailable,
+}
+
+impl Source {
+    fn to_json(self, payer: &Value) -> Value {
+        let proof = match self {
+            Source::Pays | Source::Declines => {
+                return json!({ "paypal": {
+                    "email_address": payer["email_address"], "account_id": payer["payer_id"], "account_status": "VERIFIED",
+                    "name": payer["name"], "address": payer["address"],
+                } });
+            }
+            Source::Card(proof) => proof,
+        };
+        let (shift, status) = match proof {
+            Proof::Proved => ("POSSIBLE", "Y"),
+            Proof::Attempted => ("POSSIBLE", "A"),
+            Proof::NotProved => ("NO", "N"),
+            Proof::Unavailable => ("UNKNOWN", "U"),
+        };
+        json!({ "card": {
+            "name": "Test Buyer", "last_digits": "1111", "brand": "VISA", "type": "CREDIT",
+            "authentication_result": {
+                "liability_shift": shift,
+                "three_d_secure": { "authentication_status": status, "enrollment_status": "Y" },
+            },
+        } })
+    }
 }
 
 /// An address of the merchant with more in its query; our own last page where there is none.

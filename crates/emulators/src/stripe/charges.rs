@@ -149,14 +149,16 @@ impl Desk<'_> {
 
     fn details(&self, attempt: &Attempt<'_>, decline: Option<&str>) -> Value {
         let (card, method) = (attempt.card, attempt.method);
+        // Mastercard's own indicators; those of the other schemes.
+        let (attempted, proved) = if card.brand == "mastercard" { ("01", "02") } else { ("06", "05") };
         let secure = match attempt.authenticated {
             Authenticated::No => Value::Null,
             Authenticated::Attempted => json!({
-                "authentication_flow": null, "electronic_commerce_indicator": "06", "exemption_indicator": null,
+                "authentication_flow": null, "electronic_commerce_indicator": attempted, "exemption_indicator": null,
                 "result": "attempt_acknowledged", "result_reason": null, "transaction_id": chance::word(36), "version": "2.2.0",
             }),
             Authenticated::Yes => json!({
-                "authentication_flow": "challenge", "electronic_commerce_indicator": "05", "exemption_indicator": null,
+                "authentication_flow": "challenge", "electronic_commerce_indicator": proved, "exemption_indicator": null,
                 "result": "authenticated", "result_reason": null, "transaction_id": chance::word(36), "version": "2.2.0",
             }),
         };

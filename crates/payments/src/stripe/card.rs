@@ -23,8 +23,7 @@ fn check(charge: &Value, name: &str) -> Check {
 }
 
 /// What came of 3-D Secure (Stripe, `Charge.payment_method_details.card.three_d_secure`: `result` and
-/// `electronic_commerce_indicator`). Stripe has no field for who bears the loss: the indicator of the card's scheme says it. 02 and 05
-/// are proved, 01 and 06 attempted, and the bank bears it; with 07 the shop does.
+/// `electronic_commerce_indicator`), and who bears the loss of a fraud.
 fn secure(charge: &Value) -> (Secure, Option<bool>) {
     let of = |name: &str| text(charge, &format!("/payment_method_details/card/three_d_secure/{name}"));
     let secure = match of("result") {
@@ -36,11 +35,33 @@ fn secure(charge: &Value) -> (Secure, Option<bool>) {
         _ => Secure::Unknown,
     };
     let shifted = match (secure, of("electronic_commerce_indicator")) {
-        (Secure::Failed | Secure::Exempted, _) | (_, Some("07")) => Some(false),
-        (Secure::Authenticated | Secure::Attempted, Some("01" | "02" | "05" | "06")) => Some(true),
+        (Secure::Failed | Secure::Exempted, _) => Some(false),
+        (_, Some(indicator)) => shifted(charge, indicator)
+            .filter(|is_banks| !is_banks || matches!(secure, Secure::Authenticated | Secure::Attempted)),
         _ => None,
     };
     (secure, shifted)
+}
+
+/// Stripe has no field for who bears the loss: the indicator of the card's scheme says it, and the same number means other things at
+/// other schemes. Mastercard: 02 proved and 01 attempted, the bank bears it; 00 none, 04 data only, 06 exempted, the shop does. Visa,
+/// American Express, Discover, Diners Club, JCB, UnionPay: 05 proved and 06 attempted, the bank; 07, the shop. (EMV 3-D Secure leaves
+/// the values to the schemes; checkout.com, "ECI values"; tabapay.com, "3DS liability shift".) Nothing is said where the sources differ
+/// (07 at Mastercard, of recurring payments), of a prepaid Visa card with 06, which the scheme takes out where it cannot be loaded
+/// again, and of a number that the scheme does not have.
+fn shifted(charge: &Value, indicator: &str) -> Option<bool> {
+    let of = |name: &str| text(charge, &format!("/payment_method_details/card/{name}"));
+    match (of("brand")?, indicator) {
+        ("mastercard", "01" | "02") => Some(true),
+        ("mastercard", "00" | "04" | "06") => Some(false),
+        // Either scheme's card may be behind it.
+        ("cartes_bancaires", "02" | "05") => Some(true),
+        ("mastercard" | "cartes_bancaires", _) => None,
+        ("visa", "06") if of("funding") == Some("prepaid") => None,
+        (_, "05" | "06") => Some(true),
+        (_, "07") => Some(false),
+        _ => None,
+    }
 }
 
 /// `None` where nobody has used a card yet, or what came is no charge.
@@ -85,8 +106,8 @@ mod tests {
     #[test]
     fn what_came_of_three_d_secure_is_told_apart() {
         let of = |three: Value| {
-            let charge =
-                json!({ "id": "ch_1", "payment_method_details": { "card": { "three_d_secure": three } } });
+            let card = json!({ "brand": "visa", "three_d_secure": three });
+            let charge = json!({ "id": "ch_1", "payment_method_details": { "card": card } });
             let seen = of_charge(Some(&charge)).unwrap();
             (seen.secure, seen.liability_shifted)
         };
@@ -102,6 +123,42 @@ mod tests {
             assert_eq!(result(nothing, Value::Null), (Secure::Unknown, None));
         }
         assert_eq!(of(Value::Null), (Secure::Unknown, None));
+    }
+
+    #[test]
+    fn each_scheme_has_its_own_indicators() {
+        let of = |brand: Value, funding: &str, result: &str, eci: &str| {
+            let three = json!({ "result": result, "electronic_commerce_indicator": eci });
+            let card = json!({ "brand": brand, "funding": funding, "three_d_secure": three });
+            let charge = json!({ "id": "ch_1", "payment_method_details": { "card": card } });
+            of_charge(Some(&charge)).unwrap().liability_shifted
+        };
+        for (brand, eci, expected) in [
+            ("mastercard", "02", Some(true)),
+            ("mastercard", "01", Some(true)),
+            ("mastercard", "00", Some(false)),
+            ("mastercard", "04", Some(false)),
+            // Elsewhere this is an attempt that the bank answers for.
+            ("mastercard", "06", Some(false)),
+            ("mastercard", "07", None),
+            ("mastercard", "05", None),
+            ("amex", "05", Some(true)),
+            ("jcb", "06", Some(true)),
+            ("visa", "07", Some(false)),
+            ("visa", "02", None),
+            ("cartes_bancaires", "02", Some(true)),
+            ("cartes_bancaires", "06", None),
+        ] {
+            assert_eq!(of(json!(brand), "credit", "authenticated", eci), expected, "{brand} {eci}");
+        }
+        assert_eq!(of(json!("visa"), "prepaid", "attempt_acknowledged", "06"), None);
+        assert_eq!(of(json!("visa"), "prepaid", "authenticated", "05"), Some(true));
+        assert_eq!(of(Value::Null, "credit", "authenticated", "05"), None, "of no scheme");
+        // A good indicator beside a result that proves nothing.
+        for result in ["processing_error", "not_supported", "else"] {
+            assert_eq!(of(json!("visa"), "credit", result, "05"), None, "{result}");
+            assert_eq!(of(json!("visa"), "credit", result, "07"), Some(false), "{result}");
+        }
     }
 
     #[test]

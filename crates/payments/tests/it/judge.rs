@@ -23,7 +23,7 @@ fn from(last: u8) -> Front {
 }
 
 /// Of another network each.
-fn far(third: u8) -> Front {
+pub fn far(third: u8) -> Front {
     Front {
         client: Some(ClientIp::new(std::net::Ipv4Addr::new(198, 51, third, 9).into())),
         ..Front::default()
@@ -31,7 +31,7 @@ fn far(third: u8) -> Front {
 }
 
 /// Nobody's: each order has an address of its own and no customer.
-fn guest(order: &str) -> NewPayment {
+pub fn guest(order: &str) -> NewPayment {
     NewPayment {
         customer: None,
         email: Some(format!("{order}@mail.example")),
@@ -39,15 +39,15 @@ fn guest(order: &str) -> NewPayment {
     }
 }
 
-async fn create(shop: &Shop, new: NewPayment) -> Payment {
+pub async fn create(shop: &Shop, new: NewPayment) -> Payment {
     shop.payments.create(Actor::System, new).await.unwrap()
 }
 
-async fn begin(shop: &Shop, payment: &Payment, front: &Front) -> Result<Begun, Error> {
+pub async fn begin(shop: &Shop, payment: &Payment, front: &Front) -> Result<Begun, Error> {
     shop.payments.begin_as(payment.id, Terms::of(Provider::Stripe, Strength::Usual), front).await
 }
 
-async fn pay(shop: &Shop, begun: &Begun, card: &str) -> Result<String, String> {
+pub async fn pay(shop: &Shop, begun: &Begun, card: &str) -> Result<String, String> {
     shop.emulators.control.pay_session(&reference(Provider::Stripe, &begun.address), card)
 }
 
@@ -59,7 +59,7 @@ fn stopped(got: Result<Begun, Error>) -> &'static str {
 }
 
 /// Attempts of three weeks that nothing was wrong with, so that rules have been tried on something.
-async fn past(db: &TestDb, shop: &Shop) {
+pub async fn past(db: &TestDb, shop: &Shop) {
     let payment = create(shop, guest("past")).await.id;
     let now = db.clock.now();
     let written = db.write(move |tx| {
@@ -88,7 +88,7 @@ async fn past(db: &TestDb, shop: &Shop) {
     written.await.unwrap();
 }
 
-async fn let_act(shop: &Shop, rule: RuleId, limits: &[f64]) {
+pub async fn let_act(shop: &Shop, rule: RuleId, limits: &[f64]) {
     let wish = RuleWish { rule, mode: Mode::Active, limits: limits.to_vec() };
     shop.payments.change_rule(wish, Actor::Staff { id: StaffId::from_bits(7) }).await.unwrap();
 }
@@ -388,31 +388,6 @@ both_engines!(an_address_to_throw_away_is_a_fact, MIGRATIONS, async |db| {
     begin(&shop, &payment, &far(99)).await.unwrap();
     let judged = shop.payments.whole(payment.id).await.unwrap().unwrap().judgements.remove(0);
     assert_eq!(judged.facts.unwrap().signals.disposable_mail, Known::Unknown);
-});
-
-// What the bank found is read from the provider, stands with what was judged, and no address of the way back says it.
-both_engines!(what_came_of_three_d_secure_is_known, MIGRATIONS, async |db| {
-    use storeward_emulators::Answered;
-    use storeward_fraud::{Known, Secure};
-    let shop = Shop::new(&db).await;
-    let cases = [
-        ("4242424242424242", None, Secure::Unknown, Known::Unknown),
-        ("4000002760003184", Some(Answered::Completed), Secure::Authenticated, Known::Yes),
-        ("4000002760003184", Some(Answered::Acknowledged), Secure::Attempted, Known::Yes),
-    ];
-    for (number, (card, answered, secure, shifted)) in cases.into_iter().enumerate() {
-        let payment = create(&shop, guest(&format!("S-{number}"))).await;
-        let begun = begin(&shop, &payment, &far(7)).await.unwrap();
-        let bank = pay(&shop, &begun, card).await.unwrap();
-        if let Some(answered) = answered {
-            shop.emulators.control.answer_challenge(&bank, answered).unwrap();
-        }
-        shop.payments.look(payment.id).await.unwrap();
-        let judged = shop.payments.whole(payment.id).await.unwrap().unwrap().judgements;
-        let signals = judged[0].facts.unwrap().signals;
-        assert_eq!((signals.secure, signals.liability_shifted), (secure, shifted), "{number}");
-        assert_eq!(judged[0].outcome, Some(Outcome::Approved));
-    }
 });
 
 both_engines!(marks_of_a_customer_who_is_erased_go, MIGRATIONS, async |db| {

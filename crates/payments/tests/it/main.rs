@@ -18,5 +18,6 @@ mod owed;
 mod own;
 mod parts;
 mod programs;
+mod secure;
 mod support;
 mod till;
