@@ -25,7 +25,7 @@ pub use answer::Reply;
 pub use facts::{Fact, FactKind};
 pub use pack::Pack;
 pub use told::Checks;
-use told::Told;
+pub(crate) use told::Told;
 
 /// The columns of a dispute, in the order in which [`dispute`] reads them.
 macro_rules! dispute_columns {
@@ -48,6 +48,8 @@ statements! {
     LIST_DISPUTES = dispute_columns!("WHERE (opened_at, reference) < ($1, $2) ORDER BY opened_at DESC, reference DESC LIMIT $3");
     DISPUTE_STANDS = "UPDATE payment_dispute SET state = $3, status = $4, is_withdrawn = $5, withdrawn = $6, fee = $7, movements = $8, due_at = $9, \
                       closed_at = $10, look_at = $11 WHERE provider = $1 AND reference = $2";
+    BOOKED = "SELECT account, CAST(SUM(amount) AS BIGINT) FROM payment_posting WHERE payment = $1 AND reference = $2 \
+              AND account IN ('disputes', 'fees') GROUP BY account ORDER BY account";
     DISPUTE_CHECKS = "UPDATE payment_dispute SET checks = $3 WHERE provider = $1 AND reference = $2 AND checks IS NULL";
 }
 
@@ -192,17 +194,38 @@ impl Payments {
         reference: &str,
         payment: PaymentId,
     ) -> Result<(), Error> {
+        match self.read_dispute(provider, reference).await? {
+            Some(told) => self.take_dispute(provider, payment, &told).await,
+            // A message about something with another kind of id.
+            None => Ok(()),
+        }
+    }
+
+    /// A dispute as the provider has it; nothing where it has none of this id.
+    pub(crate) async fn read_dispute(
+        &self,
+        provider: Provider,
+        reference: &str,
+    ) -> Result<Option<Arc<Told>>, Error> {
         let read = match self.0.gateway(provider)? {
             Gateway::Stripe(stripe) => stripe.dispute(reference).await.map(|one| told::of_stripe(&one)),
             Gateway::PayPal(paypal) => paypal.dispute(reference).await.map(|one| told::of_paypal(&one)),
         };
-        let told = match read {
-            Ok(told) => told.ok_or(Error::Form("a dispute"))?,
-            // A message about something with another kind of id.
-            Err(Trouble::Refused(_)) => return Ok(()),
-            Err(why) => return Err(Error::NotReached { code: why.code().to_owned() }),
-        };
-        let (shared, told) = (Arc::clone(&self.0), Arc::new(told));
+        match read {
+            Ok(told) => told.map(Arc::new).map(Some).ok_or(Error::Form("a dispute")),
+            Err(Trouble::Refused(_)) => Ok(None),
+            Err(why) => Err(Error::NotReached { code: why.code().to_owned() }),
+        }
+    }
+
+    /// Writes down what was read of a dispute.
+    pub(crate) async fn take_dispute(
+        &self,
+        provider: Provider,
+        payment: PaymentId,
+        told: &Arc<Told>,
+    ) -> Result<(), Error> {
+        let (shared, told) = (Arc::clone(&self.0), Arc::clone(told));
         let known = self.0.write(move |tx| shared.dispute(tx, provider, payment, &told)).await?;
         self.judge_disputed(payment).await?;
         match known {
@@ -334,11 +357,30 @@ fn opened(tx: &mut Tx<'_>, provider: Provider, id: PaymentId, told: &Told) -> Re
     get(tx, provider, &told.reference)
 }
 
-/// Makes the books say what is held back, and what the provider takes for its trouble: the difference to what they said before.
+/// What the books say of a dispute, in minor units.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Booked {
+    pub withdrawn: i64,
+    pub fee: i64,
+}
+
+pub(crate) fn booked(reader: &mut Reader<'_>, payment: PaymentId, reference: &str) -> Result<Booked, Error> {
+    crate::believed::seen(reader, payment)?;
+    let sums = reader.query_many(BOOKED, params![payment, reference], |row| {
+        Ok((row.get::<String>(0)?, row.get::<i64>(1)?))
+    })?;
+    let of =
+        |account: Account| sums.iter().find(|(name, _)| name == account.name()).map_or(0, |(_, sum)| *sum);
+    Ok(Booked { withdrawn: of(Account::Disputes), fee: of(Account::Fees) })
+}
+
+/// Makes the books say what is held back, and what the provider takes for its trouble: the difference to what they say, not to what
+/// the dispute's row says, so that a row that somebody changes or takes away books nothing twice.
 fn book(tx: &mut Tx<'_>, known: &Dispute, told: &Told) -> Result<(), Error> {
     let currency: Currency = known.currency.parse()?;
     let clearing = Account::Clearing(known.provider);
-    let both = [(told.withdrawn, known.withdrawn, Account::Disputes), (told.fee, known.fee, Account::Fees)];
+    let said = booked(tx, known.payment, &known.reference)?;
+    let both = [(told.withdrawn, said.withdrawn, Account::Disputes), (told.fee, said.fee, Account::Fees)];
     for (now, before, account) in both {
         let difference = now.checked_sub(before).ok_or(Error::Unbalanced)?;
         let money = Money { minor: difference.checked_abs().ok_or(Error::Unbalanced)?, currency };

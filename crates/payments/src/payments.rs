@@ -242,6 +242,7 @@ impl Payments {
             crate::inbox::STATEMENTS,
             crate::news::STATEMENTS,
             crate::reconcile::STATEMENTS,
+            crate::reconcile::disputes::STATEMENTS,
             crate::methods::STATEMENTS,
             &crate::disputes::statements(),
             &crate::judge::statements(),

@@ -283,6 +283,12 @@ impl PayPal {
         self.get(&format!("/v1/customer/disputes?update_time_after={from}&page_size=50")).await
     }
 
+    /// Disputes about a capture.
+    pub(crate) async fn disputes_about(&self, capture: &str) -> Result<Value, Trouble> {
+        self.get(&format!("/v1/customer/disputes?disputed_transaction_id={}&page_size=50", safe(capture)?))
+            .await
+    }
+
     /// Hands evidence to PayPal (`POST /v1/customer/disputes/{id}/provide-evidence`, in parts: the evidence is the part `input`).
     pub(crate) async fn send_evidence(&self, id: &str, key: &str, evidence: &Value) -> Result<(), Trouble> {
         let path = format!("/v1/customer/disputes/{}/provide-evidence", safe(id)?);

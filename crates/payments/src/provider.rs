@@ -139,14 +139,25 @@ pub(crate) struct Movement {
     pub fee: Option<i64>,
     /// Our payment's id, where the list has it.
     pub payment: Option<String>,
+    /// Of a dispute: the provider's objects that are disputed.
+    pub about: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum MovementKind {
     Capture,
     Refund,
-    /// Neither: fees, payouts, disputes. Not compared.
+    /// Held back, taken or given back because of a dispute. It is compared by the dispute, which has several.
+    Dispute,
+    /// None of them: fees, payouts. Not compared.
     Other,
+}
+
+impl MovementKind {
+    /// Compared by itself.
+    pub(crate) const fn is_paid_or_refunded(self) -> bool {
+        matches!(self, MovementKind::Capture | MovementKind::Refund)
+    }
 }
 
 /// One of the two.

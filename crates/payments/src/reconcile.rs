@@ -1,5 +1,7 @@
 //! Once a day: the provider's own list of movements against the books, and the books against what the shop was told.
 
+pub(crate) mod disputes;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -53,7 +55,7 @@ pub struct Difference {
     /// `missing_here`, `missing_there`, `amount`, `not_in_the_books`, `row_harmed`, `shop_not_told`; of orders `order_missing`, `order_unpaid`,
     /// `order_cancelled`, `order_without_payment`, `order_amount`, `order_currency`, `order_not_refunded`, `payment_not_refunded`.
     pub what: String,
-    /// The provider's object, the piece of news, or the shop's order.
+    /// The provider's object (of a dispute the dispute), the piece of news, or the shop's order.
     pub reference: String,
     pub payment: Option<PaymentId>,
     /// Minor units, at the provider and here; of orders at the payment and in the shop.
@@ -146,12 +148,13 @@ impl Payments {
         let listed = gateway.movements(start.minus(MARGIN), end.plus(MARGIN)).await;
         let listed = listed.map_err(|why| Error::NotReached { code: why.code().to_owned() })?;
         // What a lost message kept from us is read before it is called a difference.
-        for movement in listed.iter().filter(|one| one.kind != MovementKind::Other) {
+        for movement in listed.iter().filter(|one| one.kind.is_paid_or_refunded()) {
             self.catch_up(provider, movement).await?;
         }
+        let moved = Arc::new(self.disputes_moved(gateway, &listed, (start, end)).await?);
         let shared = Arc::clone(&self.0);
         let listed = Arc::new(listed);
-        self.0.write(move |tx| shared.compare(tx, provider, (start, end), &listed)).await
+        self.0.write(move |tx| shared.compare(tx, provider, (start, end), &listed, &moved)).await
     }
 
     async fn catch_up(&self, provider: Provider, movement: &Movement) -> Result<(), Error> {
@@ -186,7 +189,7 @@ fn is_known(
         MovementKind::Refund => {
             sql::find_refund(reader, provider, reference)?.is_some_and(|one| one.state == Piece::Done)
         }
-        MovementKind::Other => true,
+        MovementKind::Dispute | MovementKind::Other => true,
     })
 }
 
@@ -197,10 +200,11 @@ impl Shared {
         provider: Provider,
         (start, end): (Timestamp, Timestamp),
         listed: &[Movement],
+        disputed: &[disputes::Moved],
     ) -> Result<Compared, Error> {
-        let mut found = Vec::new();
+        let mut found = disputes::compare(tx, provider, disputed)?;
         let mut there = BTreeSet::new();
-        for movement in listed.iter().filter(|one| one.kind != MovementKind::Other) {
+        for movement in listed.iter().filter(|one| one.kind.is_paid_or_refunded()) {
             there.insert(movement.reference.as_str());
             if let Some(difference) = against_or_harmed(tx, provider, movement)? {
                 found.push(difference);
@@ -208,7 +212,7 @@ impl Shared {
                 settle(tx, provider, &movement.reference)?;
             }
         }
-        let mut compared = u64::try_from(there.len()).unwrap_or(u64::MAX);
+        let mut compared = u64::try_from(there.len().saturating_add(disputed.len())).unwrap_or(u64::MAX);
         for statement in [CAPTURES_BETWEEN, REFUNDS_BETWEEN] {
             let rows = tx.query_many(statement, params![provider.word(), start, end], |row| {
                 Ok((row.get::<String>(0)?, row.get::<PaymentId>(1)?, row.get::<i64>(2)?))

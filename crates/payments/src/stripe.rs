@@ -303,18 +303,23 @@ fn movement(one: &Value) -> Option<Movement> {
     // Charges that others make on the same account are not ours to compare.
     let is_others = one.pointer("/source").is_some_and(serde_json::Value::is_object) && payment.is_none();
     let kind = match text(one, "/type")? {
+        // It bears no word of ours: whose it is its charge tells.
+        "adjustment" if text(one, "/source/object") == Some("dispute") => MovementKind::Dispute,
         _ if is_others => MovementKind::Other,
         "charge" | "payment" => MovementKind::Capture,
         "refund" | "payment_refund" => MovementKind::Refund,
         _ => MovementKind::Other,
     };
     let amount = one.pointer("/amount")?.as_i64()?;
+    let about = ["/source/charge", "/source/payment_intent"].into_iter().filter_map(|at| text(one, at));
+    let about = about.filter(|_| kind == MovementKind::Dispute).map(str::to_owned).collect();
     Some(Movement {
         reference: id_of(one, "/source").unwrap_or_default().to_owned(),
         kind,
         amount: Money::from_stripe(amount.checked_abs()?, text(one, "/currency")?).ok()?,
         fee: one.pointer("/fee").and_then(Value::as_i64),
         payment,
+        about,
     })
 }
 

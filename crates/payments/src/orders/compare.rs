@@ -40,14 +40,16 @@ pub struct Round {
 struct Paid {
     taken: i64,
     back: i64,
+    /// What providers hold back or took because of disputes.
+    disputed: i64,
     is_set_aside: bool,
     /// The payment that was meant to bring it, and of what amount that is.
     payment: Option<Payment>,
 }
 
 impl Paid {
-    fn of(payments: &[Payment]) -> Paid {
-        let mut paid = Paid::default();
+    fn of(payments: &[Payment], disputed: i64) -> Paid {
+        let mut paid = Paid { disputed, ..Paid::default() };
         for one in payments {
             paid.taken = paid.taken.saturating_add(one.captured);
             paid.back = paid.back.saturating_add(one.refunded);
@@ -84,7 +86,9 @@ fn differences(order: &Kept, paid: &Paid) -> Vec<Found> {
             return all;
         }
     }
-    let left = paid.taken - paid.back;
+    // Money that a buyer's bank took back is not with the shop, either: nobody is told to give it back once more.
+    let kept = paid.taken - paid.back;
+    let left = kept.saturating_sub(paid.disputed);
     match order.state {
         OrderState::Open if left > 0 => all.push(found("order_unpaid", Some(left), Some(0))),
         OrderState::Cancelled if left > 0 => all.push(found("order_cancelled", Some(left), Some(0))),
@@ -101,14 +105,14 @@ fn differences(order: &Kept, paid: &Paid) -> Vec<Found> {
             (OrderState::Refunded, _) => Some(paid.taken),
             (OrderState::Paid, Some(back)) => Some(back),
             // It does not say: only that all is gone cannot be right.
-            (OrderState::Paid, None) => Some(if left > 0 { paid.back } else { 0 }),
+            (OrderState::Paid, None) => Some(if kept > 0 { paid.back } else { 0 }),
             (OrderState::Open | OrderState::Cancelled, _) => None,
         };
         match said {
             Some(said) if said < paid.back => {
                 all.push(found("order_not_refunded", Some(paid.back), Some(said)));
             }
-            Some(said) if said > paid.back => {
+            Some(said) if said > paid.back.saturating_add(paid.disputed) => {
                 all.push(found("payment_not_refunded", Some(paid.back), Some(said)));
             }
             _ => {}
@@ -204,7 +208,13 @@ impl Shared {
         if !payments.iter().all(is_at_rest) {
             return Ok(None);
         }
-        let found = differences(order, &Paid::of(&payments));
+        let mut disputed: i64 = 0;
+        for payment in &payments {
+            for dispute in crate::disputes::of(tx, payment.id)? {
+                disputed = disputed.saturating_add(dispute.withdrawn);
+            }
+        }
+        let found = differences(order, &Paid::of(&payments, disputed));
         let whats: Vec<&str> = found.iter().map(|one| one.what).collect();
         settle_but(tx, &order.order.order, &whats)?;
         let mut fresh = 0;
@@ -298,7 +308,7 @@ mod tests {
     fn what_does_not_agree_has_one_word_each() {
         use OrderState::{Cancelled, Open, Paid as PaidFor, Refunded};
         let check = |order: &Kept, payments: &[Payment], expected: &[&str]| {
-            let found = differences(order, &Paid::of(payments));
+            let found = differences(order, &Paid::of(payments, 0));
             let whats: Vec<&str> = found.iter().map(|one| one.what).collect();
             assert_eq!(whats, expected, "{order:?} {payments:?}");
         };
@@ -330,6 +340,22 @@ mod tests {
         // One that nobody paid in time, and the one behind it that was: together they are what money did.
         let both = [payment(State::Captured, 1999, 1999, 0), payment(State::Failed, 1999, 0, 0)];
         check(&order(PaidFor, eur(1999), None), &both, &[]);
+        // Of a dispute that is open or lost: whatever the shop set the order to, nobody is told to give it back once more.
+        let disputed = |order: &Kept, disputed: i64| {
+            let found = differences(order, &Paid::of(&taken, disputed));
+            found.iter().map(|one| one.what).collect::<Vec<_>>()
+        };
+        for shop in [
+            order(Refunded, eur(1999), None),
+            order(PaidFor, eur(1999), Some(1999)),
+            order(Cancelled, eur(1999), None),
+        ] {
+            assert_eq!(disputed(&shop, 0).len(), 1, "{shop:?}");
+            assert_eq!(disputed(&shop, 1999), [""; 0], "{shop:?}");
+            assert_eq!(disputed(&shop, 500).len(), 1, "{shop:?}");
+        }
+        assert_eq!(disputed(&order(PaidFor, eur(1999), None), 1999), [""; 0]);
+        assert_eq!(disputed(&order(Open, eur(1999), None), 500), ["order_unpaid"]);
         let mut elsewhere = order(PaidFor, eur(1999), None);
         elsewhere.order.is_elsewhere = true;
         check(&elsewhere, &[], &[]);

@@ -161,13 +161,15 @@ pub(super) fn saved(order: &Value) -> Option<Saved> {
     Some(Saved { token, brand: "paypal".to_owned(), last_four: None, expires: None })
 }
 
-/// A line of the transaction search. Codes: T00xx are payments, T11xx reversals of which T1107 is a refund (PayPal,
-/// "Transaction event codes").
+/// A line of the transaction search. Codes: T00xx are payments, T11xx reversals of which T1107 is a refund; T1106 is a reversal by
+/// PayPal, T1110 and T1111 a hold for a dispute and its end, T1201 and T1202 a chargeback and its reversal (PayPal, "Transaction
+/// event codes").
 pub(super) fn movement(one: &Value) -> Option<Movement> {
     let info = one.pointer("/transaction_info")?;
     let code = text(info, "/transaction_event_code").unwrap_or_default();
     let kind = match code {
         "T1107" => MovementKind::Refund,
+        "T1106" | "T1110" | "T1111" | "T1201" | "T1202" => MovementKind::Dispute,
         _ if code.starts_with("T00") => MovementKind::Capture,
         _ => MovementKind::Other,
     };
@@ -179,6 +181,7 @@ pub(super) fn movement(one: &Value) -> Option<Movement> {
         amount: Money { minor: amount.minor.checked_abs()?, ..amount },
         fee,
         payment: text(info, "/custom_field").map(str::to_owned),
+        about: text(info, "/paypal_reference_id").map(str::to_owned).into_iter().collect(),
     })
 }
 

@@ -22,7 +22,7 @@ fn later(shop: &Shop, db: &TestDb, span: Duration) {
 }
 
 /// A paid payment whose buyer disputes it, read by the round that finds it in the provider's list.
-async fn disputed(shop: &Shop, db: &TestDb, order: &str, provider: Provider) -> (Dispute, String) {
+pub async fn disputed(shop: &Shop, db: &TestDb, order: &str, provider: Provider) -> (Dispute, String) {
     let paid = shop.paid(order, 1999, provider).await;
     let paid = shop.payments.look(paid.id).await.unwrap();
     let whole = shop.payments.whole(paid.id).await.unwrap().unwrap();
@@ -38,7 +38,7 @@ async fn disputed(shop: &Shop, db: &TestDb, order: &str, provider: Provider) -> 
 }
 
 /// As if each message had come: by the providers' own lists.
-async fn hear(shop: &Shop, db: &TestDb) {
+pub async fn hear(shop: &Shop, db: &TestDb) {
     let till = crate::till::Till::open(crate::till::free_address(), &shop.payments, db).await;
     shop.payments.fill_gaps().await.unwrap();
     for _ in 0..2400 {
@@ -56,7 +56,7 @@ fn account(books: &[(String, i64)], name: &str) -> i64 {
     books.iter().find(|(account, _)| account == name).map_or(0, |(_, sum)| *sum)
 }
 
-fn at_the_provider(shop: &Shop, dispute: &Dispute) -> Value {
+pub fn at_the_provider(shop: &Shop, dispute: &Dispute) -> Value {
     let at = match dispute.provider {
         Provider::Stripe => At::Stripe,
         Provider::PayPal => At::Paypal,
@@ -289,4 +289,60 @@ both_engines!(a_fact_is_plain_text_and_no_card, MIGRATIONS, async |db| {
     shop.payments.remove_fact(Actor::Operator, &id, &fact.id).await.unwrap();
     assert!(shop.payments.pack(&id).await.unwrap().facts.is_empty());
     shop.payments.refund(other.payment, wish(None)).await.unwrap_err();
+});
+
+// No message comes: what the day's lists say is booked, and what cannot be booked is told once, and settled.
+both_engines!(disputes_are_compared_every_day, MIGRATIONS, async |db| {
+    let shop = Shop::new(&db).await;
+    let compare =
+        async |provider| shop.payments.reconcile(provider, db.clock.now()).await.unwrap().differences;
+    let open = async |order: &str, provider: Provider, at, reason| {
+        let paid = shop.paid(order, 1999, provider).await;
+        let paid = shop.payments.look(paid.id).await.unwrap();
+        let whole = shop.payments.whole(paid.id).await.unwrap().unwrap();
+        (
+            paid.id,
+            shop.emulators.control.open_dispute(at, &whole.captures[0].reference, reason, None).unwrap(),
+        )
+    };
+    for (provider, at, reason, fee) in [
+        (Provider::Stripe, At::Stripe, "fraudulent", 1500),
+        (Provider::PayPal, At::Paypal, "UNAUTHORISED", 0),
+    ] {
+        let before = account(&books(&db).await, "disputes");
+        let (payment, id) = open(&format!("Y-{}", provider.word()), provider, at, reason).await;
+        assert_eq!(compare(provider).await, 0, "{:?}", shop.payments.differences().await.unwrap());
+        let known = shop.payments.dispute(&format!("{}.{id}", provider.word())).await.unwrap();
+        assert_eq!((known.payment, known.withdrawn, known.fee), (payment, 1999, fee));
+        assert_eq!(account(&books(&db).await, "disputes"), before + 1999);
+        // Somebody takes the row away: it is read anew, and the books say it once.
+        db.raw(&format!("DELETE FROM payment_dispute WHERE reference = '{id}'"));
+        assert_eq!(compare(provider).await, 0);
+        assert_eq!(account(&books(&db).await, "disputes"), before + 1999, "not twice");
+        // Somebody writes that it is won: the bank's decision is an older picture then, and the books keep what went.
+        let write = |to: &str| db.raw(&format!("UPDATE payment_dispute SET {to} WHERE reference = '{id}'"));
+        write("state = 'won', movements = 9");
+        shop.emulators.control.close_dispute(&id, Verdict::Won);
+        assert_eq!((compare(provider).await, compare(provider).await), (1, 0), "told once");
+        let told = shop.payments.differences().await.unwrap();
+        let told: Vec<_> = told.iter().map(|one| (one.what.as_str(), one.there, one.here)).collect();
+        assert_eq!(told, [("amount", Some(0), Some(1999))]);
+        write("state = 'open', movements = 0");
+        assert_eq!(compare(provider).await, 0);
+        assert!(shop.payments.differences().await.unwrap().is_empty(), "settled");
+        assert_eq!(account(&books(&db).await, "disputes"), before, "given back");
+    }
+    // One that the provider does not know, with an entry in the books: nothing of ours makes such a one, so it is a row that is harmed.
+    let paid = shop.paid("Y-9", 1999, Provider::Stripe).await;
+    for (line, account, amount) in [("l1", "provider_clearing:stripe", -5), ("l2", "disputes", 5)] {
+        db.raw(&format!(
+            "INSERT INTO payment_posting (id, entry, payment, account, amount, currency, reference, at) \
+             VALUES ('{line}', 'e', '{}', '{account}', {amount}, 'EUR', 'du_1invented', {})",
+            paid.id,
+            db.clock.now().micros()
+        ));
+    }
+    assert!(compare(Provider::Stripe).await > 0);
+    let told = shop.payments.differences().await.unwrap();
+    assert!(told.iter().any(|one| one.what == "row_harmed" && one.reference == "du_1invented"), "{told:?}");
 });

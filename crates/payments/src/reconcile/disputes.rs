@@ -1,0 +1,185 @@
+//! Disputes in the daily comparison: what the provider withdrew, took for its trouble and gave back, against the books.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use storeward_base::{PaymentId, Timestamp};
+use storeward_store::{Reader, Tx, params, statements};
+
+use super::{Found, settle};
+use crate::disputes::{self, Told};
+use crate::error::Error;
+use crate::ledger::Account;
+use crate::model::Provider;
+use crate::payments::Payments;
+use crate::paypal::PayPal;
+use crate::provider::{Gateway, Movement, MovementKind, list, text};
+use crate::sql;
+
+statements! {
+    BOOKED_BETWEEN = "SELECT DISTINCT l.reference, l.payment FROM payment_posting l JOIN payment_posting c ON c.entry = l.entry AND c.account = $1 \
+                      WHERE l.account = 'disputes' AND l.at >= $2 AND l.at < $3 ORDER BY l.reference LIMIT 10000";
+}
+
+/// A dispute of ours that moved money on a day, at the provider or in the books.
+pub(super) struct Moved {
+    /// The provider's dispute; its movement, where no dispute of the payment is known.
+    reference: String,
+    payment: PaymentId,
+    /// What the provider's dispute says now; nothing where there is none.
+    told: Option<Arc<Told>>,
+    /// The movement that the provider lists.
+    listed: Option<Movement>,
+}
+
+impl Payments {
+    /// The disputes that moved money on a day, read anew: what a lost message kept from us is booked before it is called a
+    /// difference. Movements about what others took on the same account are left out.
+    pub(super) async fn disputes_moved(
+        &self,
+        gateway: &Gateway,
+        listed: &[Movement],
+        between: (Timestamp, Timestamp),
+    ) -> Result<Vec<Moved>, Error> {
+        let provider = gateway.provider();
+        let listed: Arc<Vec<Movement>> =
+            Arc::new(listed.iter().filter(|one| one.kind == MovementKind::Dispute).cloned().collect());
+        let mut all = self.0.read(move |reader| named(reader, provider, &listed, between)).await?;
+        for one in &mut all {
+            if let (Gateway::PayPal(paypal), Some(listed)) = (gateway, &one.listed)
+                && listed.reference == one.reference
+            {
+                // Its dispute is known to nobody here: a message was lost.
+                one.reference =
+                    self.dispute_at(paypal, one.payment).await?.unwrap_or_else(|| one.reference.clone());
+            }
+            let Some(told) = self.read_dispute(provider, &one.reference).await? else { continue };
+            match self.take_dispute(provider, one.payment, &told).await {
+                // Whatever one payment has, the day's others are compared; what is not booked is told.
+                Ok(()) | Err(Error::Harmed { .. }) => {}
+                Err(why) => return Err(why),
+            }
+            one.told = Some(told);
+        }
+        Ok(all)
+    }
+}
+
+impl Payments {
+    /// The dispute of a payment, as PayPal lists it.
+    async fn dispute_at(&self, paypal: &PayPal, payment: PaymentId) -> Result<Option<String>, Error> {
+        let captures = match self.0.read(move |reader| sql::captures_of(reader, payment)).await {
+            Err(Error::Harmed { .. }) => return Ok(None),
+            other => other?,
+        };
+        for capture in captures.iter().filter(|one| one.provider == Provider::PayPal) {
+            let found = paypal.disputes_about(&capture.reference).await;
+            let found = found.map_err(|why| Error::NotReached { code: why.code().to_owned() })?;
+            if let Some(id) = list(&found, "/items").iter().find_map(|one| text(one, "/dispute_id")) {
+                return Ok(Some(id.to_owned()));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Whose they are.
+fn named(
+    reader: &mut Reader<'_>,
+    provider: Provider,
+    listed: &[Movement],
+    (from, to): (Timestamp, Timestamp),
+) -> Result<Vec<Moved>, Error> {
+    let mut found = BTreeMap::new();
+    for movement in listed {
+        let Some(payment) = payment_of(reader, provider, movement)? else { continue };
+        let known = disputes::of(reader, payment)?;
+        let mut known: Vec<String> =
+            known.into_iter().filter(|one| one.provider == provider).map(|one| one.reference).collect();
+        // Stripe's movement names its dispute, PayPal's does not.
+        if provider == Provider::Stripe || known.is_empty() {
+            known = vec![movement.reference.clone()];
+        }
+        for reference in known {
+            found.insert(reference, (payment, Some(movement.clone())));
+        }
+    }
+    let clearing = Account::Clearing(provider).name();
+    let booked = reader.query_many(BOOKED_BETWEEN, params![clearing, from, to], |row| {
+        Ok((row.get::<String>(0)?, row.get::<PaymentId>(1)?))
+    })?;
+    for (reference, payment) in booked {
+        found.entry(reference).or_insert((payment, None));
+    }
+    let moved = |(reference, (payment, listed))| Moved { reference, payment, told: None, listed };
+    Ok(found.into_iter().map(moved).collect())
+}
+
+fn payment_of(
+    reader: &mut Reader<'_>,
+    provider: Provider,
+    movement: &Movement,
+) -> Result<Option<PaymentId>, Error> {
+    if let Some(id) = movement.payment.as_deref().and_then(|id| id.parse::<PaymentId>().ok()) {
+        return match sql::find(reader, id) {
+            Ok(found) => Ok(found.map(|payment| payment.id)),
+            // It is told where it is compared.
+            Err(Error::Harmed { .. }) => Ok(Some(id)),
+            Err(why) => Err(why),
+        };
+    }
+    for about in &movement.about {
+        match sql::find_capture(reader, provider, about) {
+            Ok(None) => {}
+            Ok(Some(capture)) => return Ok(Some(capture.payment)),
+            Err(Error::Harmed { row, .. }) => return Ok(row.parse().ok()),
+            Err(why) => return Err(why),
+        }
+    }
+    Ok(None)
+}
+
+/// What of each does not agree: how many were compared, and the differences. What agrees is settled.
+pub(super) fn compare(tx: &mut Tx<'_>, provider: Provider, moved: &[Moved]) -> Result<Vec<Found>, Error> {
+    let mut all = Vec::new();
+    for one in moved {
+        let booked = disputes::booked(tx, one.payment, &one.reference);
+        let found =
+            |what: &'static str, there: Option<i64>, here: Option<i64>, currency: Option<String>| Found {
+                what,
+                reference: one.reference.clone(),
+                payment: Some(one.payment),
+                there,
+                here,
+                currency,
+            };
+        let booked = match booked {
+            Err(Error::Harmed { .. }) => {
+                all.push(found("row_harmed", one.told.as_ref().map(|told| told.withdrawn), None, None));
+                continue;
+            }
+            other => other?,
+        };
+        match (&one.told, &one.listed) {
+            (Some(told), _) => {
+                let currency = Some(told.amount.currency.to_string());
+                let pairs = [(told.withdrawn, booked.withdrawn), (told.fee, booked.fee)];
+                match pairs.into_iter().find(|(there, here)| there != here) {
+                    Some((there, here)) => all.push(found("amount", Some(there), Some(here), currency)),
+                    None => {
+                        settle(tx, provider, &one.reference)?;
+                        if let Some(listed) = &one.listed {
+                            settle(tx, provider, &listed.reference)?;
+                        }
+                    }
+                }
+            }
+            (None, Some(listed)) => {
+                let there = listed.amount;
+                all.push(found("missing_here", Some(there.minor), None, Some(there.currency.to_string())));
+            }
+            (None, None) => all.push(found("missing_there", None, Some(booked.withdrawn), None)),
+        }
+    }
+    Ok(all)
+}
