@@ -157,6 +157,7 @@ fn of_paying(routes: Routes<App, StaffGate>) -> Routes<App, StaffGate> {
         .get("/scripts/{id}", STAFF, scripts::show)
         .post("/scripts/{id}/act", FRESH, scripts::act)
         .get("/review", STAFF, review::page)
+        .get("/review/state", WATCHING, review::state)
         .post("/review/{id}", FRESH, review::decide)
         .get("/review/rules", STAFF, review::rules::page)
         .post("/review/rules/{rule}", FRESH, review::rules::change)

@@ -59,30 +59,55 @@
     if (link) { link.focus(); event.preventDefault(); }
   });
 
-  // Rows that are decided about: a key presses the row's own button, and ? shows which keys there are.
+  // Rows that are decided about: a key goes to the row's own button, and the same key again presses it, so that no single
+  // slip of a finger, nor a key that is held down, decides. Escape leaves the button; ? shows which keys there are.
   document.addEventListener('keydown', (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
     const list = event.target.closest('[data-keys]');
     if (!list || event.target.closest('input, select, textarea')) return;
     const help = document.querySelector('[data-keys-help]');
     if (event.key === '?' && help) { help.open = !help.open; event.preventDefault(); return; }
     const row = event.target.closest('[data-row]');
+    if (row && event.key === 'Escape' && event.target.closest('[data-key]')) { row.querySelector('a')?.focus(); return; }
     const button = row && event.key.length === 1 && row.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
-    if (button) { event.preventDefault(); button.click(); }
+    if (!button) return;
+    event.preventDefault();
+    if (document.activeElement === button) { button.click(); return; }
+    button.focus();
+    say('The same key again, or Enter, decides. Escape leaves it.');
   });
+
+  // Rows of a region that somebody is in: new ones come in where they belong and others go; the one under the focus stays as it is.
+  const merge = (region, fresh) => {
+    const old = [...region.querySelectorAll('[data-row][id]')];
+    const rows = [...fresh.querySelectorAll('[data-row][id]')];
+    const within = old[0]?.parentElement;
+    if (!within) return;
+    for (const row of old) {
+      const went = !rows.some((one) => one.id === row.id);
+      if (went && !row.contains(document.activeElement)) row.remove();
+    }
+    let next = null;
+    for (const row of rows.reverse()) {
+      const there = old.find((one) => one.id === row.id);
+      if (!there) { within.insertBefore(document.adoptNode(row), next); say('One more came'); }
+      next = there ?? row;
+    }
+  };
 
   // Regions that renew themselves. Not while hidden, and not under somebody's focus.
   for (const region of document.querySelectorAll('[data-refresh]')) {
     const every = Math.max(Number(region.dataset.every) || 15, 5) * 1000;
+    const isIn = () => region.contains(document.activeElement) || region.querySelector('details[open]');
     const renew = async () => {
-      if (document.hidden || region.contains(document.activeElement) || region.querySelector('details[open]')) return;
+      if (document.hidden || (isIn() && !region.querySelector('[data-row][id]'))) return;
       try {
         const answer = await fetch(region.dataset.refresh, { headers: { accept: 'text/html' }, redirect: 'error' });
         if (answer.status === 401) { location.reload(); return; }
         if (!answer.ok) return;
         const fresh = parse(await answer.text());
         tellTimes(fresh);
-        region.replaceChildren(...fresh.body.childNodes);
+        if (isIn()) merge(region, fresh); else region.replaceChildren(...fresh.body.childNodes);
       } catch { /* the next round tries again */ }
     };
     setInterval(renew, every);

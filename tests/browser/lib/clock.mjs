@@ -96,3 +96,27 @@ async function asked(stand, sql) {
   const file = path.join(stand.dir, 'data/storeward.sqlite');
   return output('sqlite3', ['-cmd', '.timeout 20000', file, sql], { log });
 }
+
+/**
+ * Three weeks in which nothing was wrong with any attempt to pay, so that a rule may be let act: 126 attempts, four hours apart, each as
+ * the newest that was judged. The program counts them when it tries a rule, and has not read them for what it remembers.
+ */
+export async function quietWeeks(stand) {
+  const [[payment, facts, decision]] = await read(
+    stand,
+    'payment, facts, decision',
+    'payment_risk',
+    "outcome = 'approved' ORDER BY judged_at DESC LIMIT 1",
+  );
+  const known = JSON.parse(facts);
+  const hour = 3_600_000_000;
+  const now = Date.now() * 1000;
+  const rows = [];
+  for (let number = 0; number < 126; number += 1) {
+    const at = now - 21 * 24 * hour + number * 4 * hour;
+    const then = JSON.stringify({ ...known, attempt: { ...known.attempt, at } });
+    rows.push(`('${payment}', ${1000 + number}, 0, 'past', '${then}', 'allow', 0, '${decision}', 'approved', ${at}, ${at})`);
+  }
+  const columns = 'payment, number, attempt, order_id, facts, answer, is_held, decision, outcome, outcome_at, judged_at';
+  await written(stand, `INSERT INTO payment_risk (${columns}) VALUES ${rows.join(', ')};`);
+}

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 /// Pages that may be gone to after signing in.
-const PAGES: [&str; 18] = [
+const PAGES: [&str; 25] = [
     "/adapter",
     "/adapter/",
     "/explore",
@@ -17,6 +17,13 @@ const PAGES: [&str; 18] = [
     "/data/",
     "/apps",
     "/apps/",
+    "/payments",
+    "/payments/",
+    "/review",
+    "/review/rules",
+    "/scripts",
+    "/scripts/",
+    "/backups",
     "/guidance",
     "/you",
     "/you/passkey",
@@ -75,6 +82,11 @@ mod tests {
             "/ledger?kind=edge.",
             "/blocked/lift?client=2001:db8::/64",
             "/apps/new/own",
+            "/payments/disputes/stripe.du_1",
+            "/review",
+            "/review/rules",
+            "/scripts/page?path=/checkout",
+            "/backups",
         ] {
             assert_eq!(safe(good), good);
         }
@@ -92,6 +104,7 @@ mod tests {
             "/sign-out",
             "/explorer",
             "/appsx",
+            "/review/state",
         ] {
             assert_eq!(safe(bad), "/", "{bad}");
         }

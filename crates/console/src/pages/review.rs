@@ -11,8 +11,8 @@ use storeward_payments::desk::{
 };
 use storeward_web::askama::Template;
 use storeward_web::axum::extract::{Path, State};
-use storeward_web::axum::response::Response;
-use storeward_web::{Failure, Form, Moment, Query, redirect};
+use storeward_web::axum::response::{Html, IntoResponse, Response};
+use storeward_web::{Failure, Form, Moment, Query, redirect, render};
 
 use super::next::confirm_link;
 use super::payments as till;
@@ -27,13 +27,23 @@ const MOST: u32 = 50;
 
 #[derive(Template)]
 #[template(path = "review.html", askama = storeward_web::askama)]
-struct ReviewPage<'a> {
-    csrf: &'a str,
+struct ReviewPage {
     done: Option<&'static str>,
     fault: Option<String>,
+    state: String,
+    icons: &'static str,
+}
+
+/// What renews itself.
+#[derive(Template)]
+#[template(path = "review_state.html", askama = storeward_web::askama)]
+struct StateOf<'a> {
+    csrf: &'a str,
     confirm: Option<String>,
     may: bool,
     waiting: Vec<Waiting>,
+    /// The first one has the focus: whoever decided by key goes on by key.
+    first: bool,
     past: Vec<Past>,
     icons: &'static str,
 }
@@ -71,29 +81,39 @@ pub async fn page(
     view.page(TITLE, NAV, &content)
 }
 
-async fn content<'a>(
+/// The queue as it stands, for a page that stays open.
+pub async fn state(State(app): State<App>, view: View) -> Result<Response, Failure> {
+    Ok(Html(render(&state_of(&app, &view, false).await?)?).into_response())
+}
+
+async fn content(
     app: &App,
-    view: &'a View,
+    view: &View,
     asked: &Asked,
     fault: Option<String>,
-) -> Result<ReviewPage<'a>, Failure> {
+) -> Result<ReviewPage, Failure> {
+    let done = match asked.done.as_str() {
+        "approve" => Some("It is approved."),
+        "decline" => Some("It is declined: nothing is taken, and what was taken goes back."),
+        _ => None,
+    };
+    let state = state_of(app, view, done.is_some()).await?;
+    Ok(ReviewPage { done, fault, state: render(&state)?, icons: icons() })
+}
+
+async fn state_of<'a>(app: &App, view: &'a View, first: bool) -> Result<StateOf<'a>, Failure> {
     let payments = till::payments(app)?;
     let mut waiting = Vec::new();
     for review in payments.reviews(MOST).await? {
         waiting.extend(entry(payments, &review).await?);
     }
     let past = payments.reviewed(MOST).await?;
-    Ok(ReviewPage {
+    Ok(StateOf {
         csrf: view.csrf(),
-        done: match asked.done.as_str() {
-            "approve" => Some("It is approved."),
-            "decline" => Some("It is declined: nothing is taken, and what was taken goes back."),
-            _ => None,
-        },
-        fault,
         confirm: (!view.visitor.is_fresh).then(|| confirm_link(HERE)),
         may: till::may(app, view).await?,
         waiting,
+        first,
         past: past.iter().filter_map(decided).collect(),
         icons: icons(),
     })
