@@ -279,6 +279,7 @@ fn verify(at: &Directory, anchors: &[PathBuf], json: bool) -> Done {
                 .hint("the events themselves are sound; take the addresses from a backup, and find out who wrote to the database"));
             }
             crate::payments::look_at_rows(&opened)?;
+            open::rows::look(&opened)?;
             crate::anchor::look_for_receipts(&opened)?;
             let fact = storeward_events::system::LedgerVerified { entries: report.entries, root };
             let told = opened.db.write_blocking(move |tx| tx.append(Actor::Operator, None, fact.clone()));

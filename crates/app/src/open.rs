@@ -1,6 +1,6 @@
 //! Opens what several words need: the config, the keys, the database.
 
-mod rows;
+pub mod rows;
 
 use std::path::Path;
 use std::sync::Arc;

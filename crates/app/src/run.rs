@@ -180,6 +180,13 @@ impl Running {
     /// Everything serves, and where is known.
     fn began(self) -> Self {
         let (db, clock) = (self.opened.db.clone(), self.opened.clock.clone());
+        let (told, stop) = (storeward_store::harmed::tell_as_found(db.clone()), self.stop.clone());
+        self.runtime.spawn(async move {
+            tokio::select! {
+                () = stop.stopping() => {}
+                () = told => {}
+            }
+        });
         self.runtime.spawn(writes::watch(db, clock, self.stop.clone(), writes::Line::write));
         let places = (self.edge.https.port(), self.console.origin());
         if let Some(payments) = &self.customers.payments {

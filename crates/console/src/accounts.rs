@@ -28,7 +28,7 @@ use storeward_passwords::{AccountKey, Gauge, Lane, Pool, Ticket};
 use storeward_seal::DataKey;
 use storeward_store::Db;
 
-pub use bound::bind_old_blocking;
+pub use bound::{are_old, bind_old_blocking, harmed};
 pub use changes::{ADMINS, Change, Changed, Groups, change_blocking, is_group_name};
 pub use enrol::{EnrolError, EnrolForm, Offer, OpenOffer, csrf_of_link, offer, offer_blocking};
 pub use hand_over::{HandOver, NotInGroup};

@@ -231,6 +231,16 @@ impl Console {
         accounts::bind_old_blocking(db)
     }
 
+    /// Whether there are members of staff and none has a tag ([`accounts::are_old`]).
+    pub fn are_old(reader: &mut Reader<'_>) -> Result<bool, storeward_store::Error> {
+        accounts::are_old(reader)
+    }
+
+    /// Rows by which staff are let in that are not as Storeward wrote them ([`accounts::harmed`]).
+    pub async fn harmed(db: &Db) -> Result<Vec<storeward_events::system::RowHarmed>, storeward_store::Error> {
+        accounts::harmed(db).await
+    }
+
     /// Deletes a member with everything that is theirs; the ledger stays.
     pub fn remove_member_blocking(db: &Db, actor: Actor, who: &str) -> Result<StaffId, Error> {
         accounts::remove_blocking(db, actor, who)

@@ -1,6 +1,10 @@
 //! The one sentence: is all well, and if not, what is wrong and what to do.
 
+use std::collections::BTreeMap;
+
 use storeward_base::Timestamp;
+
+use storeward_events::system::RowHarmed;
 
 use crate::level::Level;
 use crate::status::{ShieldProblem, SystemStatus};
@@ -23,6 +27,8 @@ pub struct Picture<'a> {
     pub stopped: u64,
     /// Answers of 500 and above from the shop in the last hour.
     pub errors: u64,
+    /// Rows that were found not to be what Storeward wrote, in the last two days.
+    pub harmed: &'a [RowHarmed],
 }
 
 /// The answer to "is my shop well?".
@@ -163,8 +169,32 @@ fn shield_problem(problem: &ShieldProblem) -> Problem {
     }
 }
 
+/// Whoever was at the database, and what to do. The rows count for nothing already.
+fn harmed_rows(harmed: &[RowHarmed]) -> Option<Problem> {
+    let mut tables: BTreeMap<&str, u64> = BTreeMap::new();
+    for row in harmed {
+        *tables.entry(&row.table).or_default() += 1;
+    }
+    let count = tables.values().sum();
+    let named: Vec<String> =
+        tables.iter().map(|(table, rows)| format!("{table} ({})", grouped(*rows))).collect();
+    (count > 0).then(|| Problem {
+        level: Level::Bad,
+        what: format!(
+            "{} not what Storeward wrote: {}.",
+            counted(count, "row of the database is", "rows of the database are"),
+            named.join(", ")
+        ),
+        todo: "Somebody was at the database. Such rows count for nothing: whoever is let in by one is not. Keep a copy, look for \
+               system.row_harmed in the ledger, find out who wrote there, and put the rows back from a backup. A member of staff is \
+               taken back with `storeward staff reset`."
+            .to_owned(),
+    })
+}
+
 fn own_problems(picture: &Picture<'_>, problems: &mut Vec<Problem>) {
     let status = picture.status;
+    problems.extend(harmed_rows(picture.harmed));
     if let Some(why) = &status.ledger_problem {
         problems.push(Problem {
             level: Level::Bad,
@@ -274,7 +304,7 @@ mod tests {
     }
 
     fn outlook(status: &SystemStatus) -> Outlook {
-        Outlook::of(&Picture { status, now: NOW, requests: 1_312, stopped: 4, errors: 0 })
+        Outlook::of(&Picture { status, now: NOW, requests: 1_312, stopped: 4, errors: 0, harmed: &[] })
     }
 
     #[test]
@@ -300,6 +330,29 @@ mod tests {
         assert_eq!(outlook.headline, "2 things need you", "a note needs nobody");
         assert!(outlook.problems[0].what.contains("127.0.0.1:8000 does not answer (connection refused)"));
         assert!(!outlook.sentence.contains("the shop answers"));
+    }
+
+    #[test]
+    fn harmed_rows_are_bad_and_named_by_table() {
+        let row = |table: &str, row: &str| RowHarmed {
+            table: table.to_owned(),
+            row: row.to_owned(),
+            harm: "changed".to_owned(),
+        };
+        let harmed = [row("staff_account", "a"), row("customer_device", "b"), row("customer_device", "c")];
+        let outlook = Outlook::of(&Picture {
+            status: &healthy(),
+            now: NOW,
+            requests: 1,
+            stopped: 0,
+            errors: 0,
+            harmed: &harmed,
+        });
+        assert_eq!((outlook.level, outlook.headline.as_str()), (Level::Bad, "One thing needs you"));
+        assert_eq!(
+            outlook.problems[0].what,
+            "3 rows of the database are not what Storeward wrote: customer_device (2), staff_account (1)."
+        );
     }
 
     #[test]
@@ -329,7 +382,7 @@ mod tests {
     #[test]
     fn an_hour_of_attacks_is_not_called_quiet() {
         let of = |requests, stopped, status: &SystemStatus| {
-            Outlook::of(&Picture { status, now: NOW, requests, stopped, errors: 0 })
+            Outlook::of(&Picture { status, now: NOW, requests, stopped, errors: 0, harmed: &[] })
         };
         for (requests, stopped, headline, level) in [
             (283, 237, "Under attack, and held", Level::Note),

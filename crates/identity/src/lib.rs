@@ -72,6 +72,19 @@ pub fn bind_old_blocking(db: &storeward_store::Db) -> Result<u64, storeward_stor
     })
 }
 
+/// Whether there are accounts and none has a tag: see [`sql::bound::are_old`].
+pub fn are_old(reader: &mut storeward_store::Reader<'_>) -> Result<bool, storeward_store::Error> {
+    sql::bound::are_old(reader)
+}
+
+/// Rows by which customers are let in that are not as Storeward wrote them: accounts with what belongs to them, sessions, devices,
+/// challenges; a hundred of each at most.
+pub async fn harmed(
+    db: &storeward_store::Db,
+) -> Result<Vec<storeward_events::system::RowHarmed>, storeward_store::Error> {
+    sql::bound::harmed(db).await
+}
+
 /// The tables of customers' accounts.
 pub const MIGRATIONS: &[storeward_store::Migration] = &[
     storeward_store::Migration {

@@ -54,6 +54,7 @@ struct Inner {
     stuck: Arc<watch::Sender<Option<Error>>>,
     signer: Signer,
     pseudonym_key: PseudonymKey,
+    guard: Arc<Guard>,
     /// The writer, then the readers.
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -117,6 +118,7 @@ impl Db {
             stuck,
             signer,
             pseudonym_key: options.pseudonym_key,
+            guard,
             threads: Mutex::new(threads),
         })))
     }
@@ -276,6 +278,10 @@ impl Db {
 
     pub(crate) fn signer(&self) -> &Signer {
         &self.0.signer
+    }
+
+    pub(crate) fn guard(&self) -> &Guard {
+        &self.0.guard
     }
 
     /// Tells this process's subscribers of entries that another process wrote.

@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use storeward_events::Record;
 use storeward_seal::{Hash, PseudonymKey, RowKey, VerifierKey};
 
+use crate::harmed::Noticed;
+
 /// Entries of the ledger that are remembered as proven.
 const MOST_PROVEN: usize = 20_000;
 
@@ -16,6 +18,7 @@ pub(crate) struct Guard {
     /// By number, the leaf that was once under a signed head: it stays there for ever.
     proven: Mutex<HashMap<u64, Hash>>,
     told: Mutex<HashMap<&'static str, Told>>,
+    pub(crate) harmed: Noticed,
 }
 
 /// The believed entries of one kind, the oldest first.
@@ -28,7 +31,13 @@ pub(crate) struct Told {
 
 impl Guard {
     pub(crate) fn new(rows: PseudonymKey, verifiers: Vec<VerifierKey>) -> Self {
-        Guard { rows, verifiers, proven: Mutex::default(), told: Mutex::default() }
+        Guard {
+            rows,
+            verifiers,
+            proven: Mutex::default(),
+            told: Mutex::default(),
+            harmed: Noticed::default(),
+        }
     }
 
     pub(crate) fn row_key(&self, table: &str) -> RowKey {

@@ -38,7 +38,7 @@ mod value;
 mod writer;
 
 pub use batch::{Ack, Emission, EventSink, SinkEnd};
-pub use bound::{Bound, Column, columns_of};
+pub use bound::{Bound, Column, Parts};
 pub use conn::Row;
 pub use db::{Db, OpenOptions};
 pub use dialect::Engine;

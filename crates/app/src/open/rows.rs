@@ -1,38 +1,79 @@
 //! Rows of a version that bound none get their tags once: a file beside the key files, where whoever writes the database cannot come,
 //! says that it is over with rows without one.
 
-use std::fs::{self, File, OpenOptions};
-use std::io;
-use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 
 use storeward_console::Console;
-use storeward_store::Db;
+use storeward_events::system::RowHarmed;
+use storeward_store::{Db, Error};
 
+use super::Opened;
 use crate::Done;
-use crate::data::DataDir;
-use crate::failure::{Context, IoContext};
+use crate::data::{DataDir, write_atomically};
+use crate::failure::{Context, Failure};
 
 const MARK: &str = "keys/rows-bound";
+
+/// Rows by which somebody is let in, staff or customer, that are not what Storeward wrote.
+pub async fn harmed(db: &Db) -> Result<Vec<RowHarmed>, Error> {
+    let mut harmed = Console::harmed(db).await?;
+    harmed.extend(storeward_identity::harmed(db).await?);
+    Ok(harmed)
+}
+
+/// For `storeward audit verify`: names such rows, and tells the ledger.
+pub fn look(opened: &Opened) -> Done {
+    let rows = crate::oidc::finished(harmed(&opened.db))?.context("the rows of staff and customers")?;
+    let Some(first) = rows.first() else { return Ok(()) };
+    let words = format!(
+        "the ledger holds, and {} rows by which people are let in are not what Storeward wrote; the first is {} of {} ({})",
+        rows.len(),
+        first.row,
+        first.table,
+        first.harm
+    );
+    let write = opened.db.write_blocking(move |tx| storeward_store::harmed::tell(tx, &rows));
+    write.context("it could not be written down")?;
+    Err(Failure::new(words).hint(
+        "somebody was at the database: nobody is let in by such a row; `storeward events --kind system.row_harmed` names each; take a \
+         member of staff back with `storeward staff reset`, and put other rows back from a backup",
+    ))
+}
+
+/// Nobody could sign in, and who is at fault only the owner knows.
+fn without_tags(mark: &Path) -> Failure {
+    Failure::new("no row of the staff, or of customers' accounts, in this database bears its tag, so nobody could be let in").hint(format!(
+        "if you have restored a backup of a version before tags yourself, delete {} and start once: its rows get their tags then, as they \
+         lie there; look through `storeward staff list` first. If you have not, somebody took the tags away: restore the database from \
+         a backup",
+        mark.display()
+    ))
+}
 
 /// Where `keys/` cannot be written, it could not be said that it is over: an error, since nobody of before would be let in, and of
 /// none of them it could be said later that they are of before.
 pub fn bind_old(data: &DataDir, db: &Db) -> Done {
-    let (mark, begun) = (data.join(MARK), data.join(&format!("{MARK}.new")));
-    if mark.exists() {
-        return Ok(());
-    }
-    let made = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&begun);
-    let file = made.doing(begun.display()).map_err(|failure| {
-        failure.hint("make keys/ writable for one start: rows of an earlier version get their tags then, and rows-bound says so")
-    })?;
-    // On a thread of its own: a word may run inside of a runtime.
-    let bind = || Console::bind_old_blocking(db).and_then(|_| storeward_identity::bind_old_blocking(db));
-    let bound = std::thread::scope(|scope| scope.spawn(bind).join());
-    bound.unwrap_or(Err(storeward_store::Error::Panicked)).context("rows of an earlier version")?;
-    let keep = || -> io::Result<()> {
-        file.sync_all()?;
-        fs::rename(&begun, &mark)?;
-        mark.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+    let mark = data.join(MARK);
+    let is_over = mark.exists();
+    let bind = || -> Result<bool, Error> {
+        if is_over {
+            return db.read_blocking(|reader| {
+                Ok(Console::are_old(reader)? || storeward_identity::are_old(reader)?)
+            });
+        }
+        Console::bind_old_blocking(db)?;
+        storeward_identity::bind_old_blocking(db).map(|_| false)
     };
-    keep().doing("keys/rows-bound")
+    // On a thread of its own: a word may run inside of a runtime.
+    let bound = std::thread::scope(|scope| scope.spawn(bind).join());
+    let are_left = bound.unwrap_or(Err(Error::Panicked)).context("rows of an earlier version")?;
+    match (is_over, are_left) {
+        (true, true) => return Err(without_tags(&mark)),
+        (true, false) => return Ok(()),
+        (false, _) => {}
+    }
+    // Where this fails the next start finds tags, and says it then.
+    write_atomically(&mark, b"").map_err(|failure| {
+        failure.hint("make keys/ writable for one start: rows of an earlier version get their tags then, and rows-bound says so")
+    })
 }

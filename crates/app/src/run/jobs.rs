@@ -13,7 +13,7 @@ use super::log;
 use super::looked::Looked;
 use crate::Done;
 use crate::failure::Context;
-use crate::open::Opened;
+use crate::open::{Opened, rows};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -93,13 +93,15 @@ async fn forget_events(db: Db, job: Job) -> Result<(), Failed> {
 }
 
 /// Looks through the whole ledger, as `storeward audit verify` does: whatever goes by an entry's column goes by one that says what the
-/// entry says.
+/// entry says. And through the rows by which people are let in: whoever is kept out by a changed one may not come by for weeks.
 async fn verify_ledger(db: Db, folder: PathBuf, job: Job) -> Result<(), Failed> {
-    let (harms, entries) = harms_of_the_ledger(&db).await?;
+    let (mut harms, entries) = harms_of_the_ledger(&db).await?;
     let faults = u64::try_from(harms.len()).unwrap_or(u64::MAX);
     if let Err(why) = (Looked { at: db.now(), entries, faults }).save(&folder) {
         log("error", "when the ledger was looked through cannot be kept", &[("reason", &why.to_string())]);
     }
+    // Behind the ledger's own: of one look a hundred are told.
+    harms.extend(rows::harmed(&db).await?);
     let claim = job.claim();
     let told = db.write(move |tx| {
         harmed::tell(tx, &harms)?;

@@ -8,6 +8,9 @@ use std::time::Duration;
 use storeward_base::Timestamp;
 use storeward_console::Concern;
 
+use crate::Done;
+use crate::data::write_atomically;
+
 /// In the data directory: microseconds since 1970, entries, faults.
 pub const FILE: &str = "ledger.verified";
 /// It is looked through each day; a job that somebody put off comes within two.
@@ -23,10 +26,9 @@ pub struct Looked {
 }
 
 impl Looked {
-    pub fn save(self, folder: &Path) -> std::io::Result<()> {
-        let (to, begun) = (folder.join(FILE), folder.join(format!("{FILE}.new")));
-        fs::write(&begun, format!("{} {} {}\n", self.at.micros(), self.entries, self.faults))?;
-        fs::rename(begun, to)
+    pub fn save(self, folder: &Path) -> Done {
+        let text = format!("{} {} {}\n", self.at.micros(), self.entries, self.faults);
+        write_atomically(&folder.join(FILE), text.as_bytes())
     }
 
     /// Nothing before the first look.

@@ -2,8 +2,9 @@
 //! fits is as none.
 
 use storeward_base::StaffId;
+use storeward_events::system::RowHarmed;
 use storeward_store::Column::{Bytes, Number, Text};
-use storeward_store::{Bound, Db, Error, Reader, Tx, Value, params, statements};
+use storeward_store::{Bound, Db, Error, Reader, Tx, params, statements};
 
 statements! {
     FIND_ACCOUNT = "SELECT id, email, password_hash, totp_sealed, enrolled_at, reset_at, locked_at, tag FROM staff_account \
@@ -20,10 +21,16 @@ statements! {
                       WHERE code_hash = $1";
     BIND_HAND_OVER = "UPDATE staff_hand_over SET tag = $2 WHERE code_hash = $1";
 
+    ANY_ACCOUNT = "SELECT CAST(COUNT(*) AS BIGINT) FROM staff_account";
     ANY_TAG = "SELECT CAST((SELECT COUNT(*) FROM staff_account WHERE tag IS NOT NULL) + \
                (SELECT COUNT(*) FROM staff_passkey WHERE tag IS NOT NULL) AS BIGINT)";
-    OLD_ACCOUNTS = "SELECT id FROM staff_account WHERE tag IS NULL ORDER BY id LIMIT 10000";
-    OLD_PASSKEYS = "SELECT id FROM staff_passkey WHERE tag IS NULL ORDER BY id LIMIT 100000";
+    PAGE_ACCOUNTS = "SELECT id FROM staff_account WHERE id > $1 ORDER BY id LIMIT 1000";
+    PAGE_SESSIONS = "SELECT token_hash FROM staff_session WHERE token_hash > $1 ORDER BY token_hash LIMIT 1000";
+    PAGE_PASSKEYS = "SELECT id FROM staff_passkey WHERE id > $1 ORDER BY id LIMIT 1000";
+    // One that was used leads nowhere, and may be of a version without tags.
+    PAGE_OFFERS = "SELECT token_hash FROM staff_enrolment WHERE token_hash > $1 AND used_at IS NULL \
+                   ORDER BY token_hash LIMIT 1000";
+    PAGE_HAND_OVERS = "SELECT code_hash FROM staff_hand_over WHERE code_hash > $1 ORDER BY code_hash LIMIT 1000";
 }
 
 /// By id. When somebody was last seen, and the last code, are not bound.
@@ -33,6 +40,8 @@ pub const ACCOUNT: Bound = Bound {
     columns: &[Text, Text, Text, Bytes, Number, Number, Number],
     find: FIND_ACCOUNT,
     bind: BIND_ACCOUNT,
+    page: PAGE_ACCOUNTS,
+    parts: None,
 };
 
 /// By the token's hash: whose it is, where, and when a second factor was last shown.
@@ -42,6 +51,8 @@ pub const SESSION: Bound = Bound {
     columns: &[Text, Text, Text, Number, Number, Number, Text, Text, Text],
     find: FIND_SESSION,
     bind: BIND_SESSION,
+    page: PAGE_SESSIONS,
+    parts: None,
 };
 
 /// By id.
@@ -51,6 +62,8 @@ pub const PASSKEY: Bound = Bound {
     columns: &[Text, Text, Text, Text, Bytes],
     find: FIND_PASSKEY,
     bind: BIND_PASSKEY,
+    page: PAGE_PASSKEYS,
+    parts: None,
 };
 
 /// A link, by its token's hash.
@@ -60,6 +73,8 @@ pub const OFFER: Bound = Bound {
     columns: &[Text, Text, Bytes, Number],
     find: FIND_OFFER,
     bind: BIND_OFFER,
+    page: PAGE_OFFERS,
+    parts: None,
 };
 
 /// By the code's hash.
@@ -69,6 +84,8 @@ pub const HAND_OVER: Bound = Bound {
     columns: &[Text, Text, Text, Text, Text, Number],
     find: FIND_HAND_OVER,
     bind: BIND_HAND_OVER,
+    page: PAGE_HAND_OVERS,
+    parts: None,
 };
 
 /// Whether somebody's account is as Storeward wrote it.
@@ -76,29 +93,29 @@ pub fn account_fits(reader: &mut Reader<'_>, staff: StaffId) -> Result<bool, Err
     ACCOUNT.fits(reader, params![staff])
 }
 
+/// Whether there are members of staff and none of them has a tag: rows of a version that bound none, or tags that somebody took away.
+pub fn are_old(reader: &mut Reader<'_>) -> Result<bool, Error> {
+    let mut any = |sql| reader.query_one(sql, &[], |row| Ok(row.get::<i64>(0)? > 0));
+    Ok(any(ANY_ACCOUNT)? && !any(ANY_TAG)?)
+}
+
 /// Gives accounts and passkeys of a version without tags theirs; how many. Nothing where any row has one: whoever takes tags away
 /// gains nothing by it. The caller sees to it that this happens once. Panics inside of a runtime.
 pub fn bind_old_blocking(db: &Db) -> Result<u64, Error> {
-    let old = |reader: &mut Reader<'_>| -> Result<(Vec<Value>, Vec<Value>), Error> {
-        if reader.query_one(ANY_TAG, &[], |row| row.get::<i64>(0))? > 0 {
-            return Ok((Vec::new(), Vec::new()));
-        }
-        let ids = |row: &storeward_store::Row<'_>| Ok(Value::from(row.get::<String>(0)?));
-        Ok((reader.query_many(OLD_ACCOUNTS, &[], ids)?, reader.query_many(OLD_PASSKEYS, &[], ids)?))
-    };
-    let (accounts, passkeys) = db.read_blocking(old)?;
-    if accounts.is_empty() && passkeys.is_empty() {
-        return Ok(0);
-    }
-    let count = accounts.len() + passkeys.len();
-    db.write_blocking(move |tx: &mut Tx<'_>| -> Result<(), Error> {
-        for (table, ids) in [(ACCOUNT, &accounts), (PASSKEY, &passkeys)] {
-            for id in ids {
-                table.bind(tx, std::slice::from_ref(id))?;
-            }
-        }
+    db.write_blocking(|tx: &mut Tx<'_>| {
         tx.commit_silent("who may sign in stays as it was");
-        Ok(())
-    })?;
-    Ok(u64::try_from(count).unwrap_or(u64::MAX))
+        if !are_old(tx)? {
+            return Ok(0);
+        }
+        Ok(ACCOUNT.bind_all(tx)? + PASSKEY.bind_all(tx)?)
+    })
+}
+
+/// Rows by which members of staff are let in that are not as Storeward wrote them, a hundred of each table at most.
+pub async fn harmed(db: &Db) -> Result<Vec<RowHarmed>, Error> {
+    let mut harmed = Vec::new();
+    for table in [ACCOUNT, PASSKEY, OFFER, SESSION, HAND_OVER] {
+        harmed.extend(table.look(db).await?);
+    }
+    Ok(harmed)
 }

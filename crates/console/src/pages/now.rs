@@ -1,9 +1,11 @@
 //! Now: is my shop well?
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use storeward_base::Timestamp;
 use storeward_edge::access::{AccessRecord, Filter, HeatMinute};
+use storeward_store::harmed;
 use storeward_web::askama::Template;
 use storeward_web::axum::extract::State;
 use storeward_web::axum::response::{Html, IntoResponse, Response};
@@ -21,6 +23,8 @@ use crate::outlook::{Outlook, Picture, day, grouped};
 use crate::rows::RequestRow;
 use crate::status::{CertificateStatus, SystemStatus, UpstreamStatus};
 
+/// A row that is harmed still is told of each day.
+const HARM_SHOWN: Duration = Duration::from_secs(2 * 86_400);
 /// Rows of a live list at first.
 const ROWS: usize = 15;
 /// What a browser that comes back is given of what it missed.
@@ -78,7 +82,7 @@ struct UpstreamLine {
 
 pub async fn page(State(app): State<App>, view: View) -> Result<Response, Failure> {
     let status = app.status();
-    let state = NowState::of(&app, &status)?;
+    let state = NowState::of(&app, &status).await?;
     let stopped = stopped_filter()?;
     let (requests, blocks) = app
         .ask(move |access| (access.query(&Filter::default(), None, ROWS), access.query(&stopped, None, ROWS)))
@@ -103,7 +107,7 @@ pub async fn page(State(app): State<App>, view: View) -> Result<Response, Failur
 
 /// The upper part again, for the page that renews itself.
 pub async fn state(State(app): State<App>) -> Result<Response, Failure> {
-    let state = NowState::of(&app, &app.status())?;
+    let state = NowState::of(&app, &app.status()).await?;
     Ok(Html(render(&state)?).into_response())
 }
 
@@ -151,12 +155,15 @@ pub fn stopped_filter() -> Result<Filter, Failure> {
 }
 
 impl NowState {
-    fn of(app: &Shared, status: &SystemStatus) -> Result<Self, Failure> {
+    async fn of(app: &Shared, status: &SystemStatus) -> Result<Self, Failure> {
         let now = app.clock.now();
+        // Where the ledger cannot be read, that is what the page says.
+        let told = app.db.read(move |reader| harmed::told_since(reader, now.minus(HARM_SHOWN))).await;
+        let harmed = told.unwrap_or_default();
         let heat = app.access.heat(now);
         let total = |value: fn(&HeatMinute) -> u64| heat.iter().map(value).sum::<u64>();
         let (requests, stopped, errors) = (total(|m| m.requests), total(|m| m.blocked), total(|m| m.errors));
-        let outlook = Outlook::of(&Picture { status, now, requests, stopped, errors });
+        let outlook = Outlook::of(&Picture { status, now, requests, stopped, errors, harmed: &harmed });
         let rate = app.access.rates(now).requests_per_second_minute;
         let figures = Figures { requests, stopped, errors, rate, bans: app.bans.stats().active, now };
         Ok(NowState {

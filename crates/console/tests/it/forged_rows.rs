@@ -4,8 +4,8 @@ use storeward_base::{Actor, Clock, StaffId, SystemEntropy};
 use storeward_console::{Change, Console, Groups};
 use storeward_seal::fingerprint::token_hash;
 use storeward_seal::totp::TotpSecret;
-use storeward_store::both_engines;
 use storeward_store::testing::blocking;
+use storeward_store::{both_engines, harmed};
 
 use super::bench::{Bench, EMAIL, MIGRATIONS, PASSWORD, enrol_form};
 
@@ -118,6 +118,53 @@ both_engines!(an_account_that_somebody_changed_signs_in_no_more, MIGRATIONS, asy
         let form = enrol_form(&page.csrf(), EMAIL, PASSWORD, &bench.next_code(&fresh));
         assert_eq!(ada.post(&path, &form).await.status, 303, "{change}");
     }
+});
+
+// It was "not found", for staff too: nobody heard that somebody was at the database.
+both_engines!(a_changed_row_is_told_to_staff_at_once, MIGRATIONS, async |db| {
+    let bench = Bench::new(db);
+    let (mut ada, _) = bench.enrolled().await;
+    let (mut browser, bob) = second(&bench).await;
+    let customer = bench.customer("ann@people.example").await;
+    let teller = tokio::spawn(harmed::tell_as_found((*bench.db).clone()));
+    assert!(!ada.get("/").await.body.contains("not what Storeward wrote"));
+    assert!(Console::harmed(&bench.db).await.unwrap().is_empty());
+    assert!(storeward_identity::harmed(&bench.db).await.unwrap().is_empty());
+    bench.db.tamper(&format!("UPDATE staff_account SET email = 'boc@staff.example' WHERE id = '{bob}'"));
+    assert_eq!(browser.get("/").await.status, 303, "whoever a changed row lets in is kept out");
+    bench
+        .db
+        .tamper(&format!("UPDATE customer_account SET created_at = created_at + 1 WHERE id = '{customer}'"));
+    assert!(bench.identity.person(customer).await.unwrap().is_none());
+    for _ in 0..2_000 {
+        if bench.events("system.row_harmed").await.len() == 2 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+    }
+    let told: Vec<String> =
+        bench.events("system.row_harmed").await.iter().map(|one| one.event.sentence()).collect();
+    assert_eq!(
+        told,
+        [
+            format!("Row {bob} of staff_account is not what Storeward wrote: changed"),
+            format!("Row {customer} of customer_account is not what Storeward wrote: changed"),
+        ]
+    );
+    let words =
+        "2 rows of the database are not what Storeward wrote: customer_account (1), staff_account (1).";
+    let page = ada.get("/").await;
+    assert!(page.body.replace('\u{202f}', " ").contains(words), "{}", page.body);
+    // The daily look finds them without anybody who comes by.
+    let rows = |found: Vec<storeward_events::system::RowHarmed>| {
+        found.into_iter().map(|one| (one.table, one.row)).collect::<Vec<_>>()
+    };
+    let staffs = rows(Console::harmed(&bench.db).await.unwrap());
+    assert_eq!(staffs, [("staff_account".to_owned(), bob.to_string())]);
+    let customers = rows(storeward_identity::harmed(&bench.db).await.unwrap());
+    assert_eq!(customers, [("customer_account".to_owned(), customer.to_string())]);
+    // Whoever is not told of for two days is not shown any more.
+    teller.abort();
 });
 
 // One INSERT into a table of groups made somebody the owner; so did taking the owner's row away.

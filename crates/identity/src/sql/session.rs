@@ -27,6 +27,7 @@ statements! {
     FIND_BOUND = "SELECT id, token_hash, customer, device, level, amr, door, created_at, authenticated_at, stepped_up_at, \
                   expires_at, tag FROM customer_session WHERE id = $1";
     BIND = "UPDATE customer_session SET tag = $2 WHERE id = $1";
+    PAGE = "SELECT id FROM customer_session WHERE id > $1 ORDER BY id LIMIT 1000";
     TOUCH = "UPDATE customer_session SET seen_at = $2 WHERE id = $1 AND seen_at < $2";
     // Compare and set on the token: it changes with every change of assurance, once.
     RAISE = "UPDATE customer_session SET token_hash = $3, level = $4, amr = $5, authenticated_at = $6, \
@@ -60,12 +61,14 @@ statements! {
 }
 
 /// By id: whose it is, by what browser it is held, and what was shown in it. A row that does not fit is as none.
-const SESSION: Bound = Bound {
+pub const SESSION: Bound = Bound {
     table: "customer_session",
     label: "customer_session/1",
     columns: &[Text, Text, Text, Text, Number, Text, Text, Number, Number, Number, Number],
     find: FIND_BOUND,
     bind: BIND,
+    page: PAGE,
+    parts: None,
 };
 
 #[derive(Clone, Debug)]

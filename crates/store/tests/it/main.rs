@@ -3,6 +3,7 @@
 
 mod batcher;
 mod believed;
+mod bound;
 mod crash;
 mod foreign;
 mod forgetting;
