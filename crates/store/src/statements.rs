@@ -41,6 +41,9 @@ statements! {
     // `|| ''` keeps the index of actors out of it: a program makes entries of many kinds.
     COUNT_OF_KIND = "SELECT CAST(COUNT(*) AS BIGINT) FROM ledger_entry WHERE kind = $1 AND seq >= $2 AND LENGTH(body) > 0 \
                      AND ($3 = '' OR actor || '' = $3)";
+    // The other way round: `|| ''` keeps the index of kinds out of it, by which everybody's are gone through.
+    COUNT_OF_ACTOR = "SELECT CAST(COUNT(*) AS BIGINT) FROM ledger_entry WHERE actor = $3 AND seq >= $2 AND LENGTH(body) > 0 \
+                      AND kind || '' = $1";
     FIND_WHOLE_ENTRIES = "SELECT seq, id, at, kind, severity, actor, request, body, tree FROM ledger_entry \
                           WHERE seq > $1 ORDER BY seq LIMIT $2";
 

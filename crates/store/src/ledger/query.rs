@@ -7,8 +7,8 @@ use storeward_seal::{Checkpoint, CompactRange, Hash, VerifierKey};
 use super::to_column;
 use crate::conn::Row;
 use crate::statements::{
-    COUNT_OF_KIND, FIND_CHECKPOINTS, FIND_ENTRIES_AFTER, FIND_ENTRIES_OF_REQUEST, FIND_ENTRY, FIND_HEAD,
-    FIRST_SINCE,
+    COUNT_OF_ACTOR, COUNT_OF_KIND, FIND_CHECKPOINTS, FIND_ENTRIES_AFTER, FIND_ENTRIES_OF_REQUEST, FIND_ENTRY,
+    FIND_HEAD, FIRST_SINCE,
 };
 use crate::{Error, Reader, Value, params};
 
@@ -118,8 +118,8 @@ pub fn search(
     Ok(Page { rows, next })
 }
 
-/// How many entries of one kind there are from a moment on, of somebody or of all. It goes by the index of kinds: whatever else they
-/// did costs nothing.
+/// How many entries of one kind there are from a moment on, of somebody or of all. Of a person it goes by what they did, so that it costs
+/// nothing that others do much of that kind; of programs, which do much of other kinds, by the index of kinds.
 pub fn count_of(
     reader: &mut Reader<'_>,
     kind: &str,
@@ -128,8 +128,12 @@ pub fn count_of(
 ) -> Result<u64, Error> {
     let first: Option<u64> = reader.query_optional(FIRST_SINCE, params![from], |row| row.get(0))?;
     let Some(first) = first else { return Ok(0) };
+    let sql = match actor {
+        Some(Actor::Customer { .. } | Actor::Staff { .. }) => COUNT_OF_ACTOR,
+        _ => COUNT_OF_KIND,
+    };
     let actor = actor.map_or_else(String::new, |actor| actor.to_string());
-    reader.query_one(COUNT_OF_KIND, params![kind, to_column(first), actor], |row| row.get(0))
+    reader.query_one(sql, params![kind, to_column(first), actor], |row| row.get(0))
 }
 
 /// One text for each combination of conditions: 64 in all, so that each can use its index.

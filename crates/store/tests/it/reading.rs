@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use storeward_base::{Actor, ClientIp, ClientRef, PageSize, RequestId, SystemEntropy, Timestamp};
+use storeward_base::{
+    Actor, ClientIp, ClientRef, CustomerId, PageSize, RequestId, StaffId, SystemEntropy, Timestamp,
+};
 use storeward_events::Severity;
 use storeward_events::edge::{InspectionFailed, RequestRefused};
 use storeward_store::addresses::Book;
@@ -130,4 +132,35 @@ both_engines!(addresses_are_found_and_forgotten, async |db| {
     assert_eq!(forget(60).await, Ok(0));
     assert_eq!(forget(61).await, Ok(1));
     assert_eq!(find().await, []);
+});
+
+// Each opening went through everybody's openings of the hour.
+both_engines!(entries_of_a_kind_are_counted_for_a_person_a_program_and_all, async |db| {
+    let [ada, bob] = [1, 2].map(|bits| Actor::Staff { id: StaffId::from_bits(bits) });
+    let customer = Actor::Customer { id: CustomerId::from_bits(1) };
+    let start = db.now();
+    for n in 0..6_u64 {
+        let write = db.write(move |tx| {
+            let at = start.plus(Duration::from_secs(n));
+            for actor in [ada, customer, Actor::System] {
+                tx.append_at(at, actor, None, started("1"))?;
+                tx.append_at(at, actor, None, InspectionFailed { path: "/".to_owned() })?;
+            }
+            tx.append_at(at, bob, None, started("1"))
+        });
+        write.await.unwrap();
+    }
+    let count = async |kind: &'static str, actor: Option<Actor>, after: u64| {
+        let from = start.plus(Duration::from_secs(after));
+        let counted = db.read(move |reader| ledger::count_of(reader, kind, actor, from)).await;
+        counted.unwrap_or_else(|why: Error| panic!("{why}"))
+    };
+    for actor in [ada, customer, Actor::System, bob] {
+        assert_eq!(count("system.started", Some(actor), 0).await, 6);
+        assert_eq!(count("system.started", Some(actor), 4).await, 2, "from that moment on");
+        assert_eq!(count("system.started", Some(actor), 6).await, 0);
+    }
+    assert_eq!(count("edge.inspection_failed", Some(bob), 0).await, 0, "not of that kind");
+    assert_eq!(count("edge.inspection_failed", None, 0).await, 18);
+    assert_eq!(count("system.started", None, 5).await, 4);
 });
