@@ -44,7 +44,7 @@ pub use letter::{Letter, LetterKind, Post, RecordedPost, Text};
 pub use model::{DeviceId, FactorId, FactorKind, Level, Proof, SessionId};
 pub use outbox::OutboxPost;
 pub use pace::{HoldBack, Quanta};
-pub use pages::{Around, CHANGE_PASSWORD, Logo, Standpoint};
+pub use pages::{Around, CHANGE_PASSWORD, Logo, OwnView, Standpoint};
 pub use shield::{
     CanaryAccount, CanarySection, HANDLE_COOKIE, OfficeGuard, Shield, ShieldFault, ShieldParts,
     ShieldSection, StaffPolicy, WhenUnclear, WhenUnsaid,

@@ -29,7 +29,7 @@ use storeward_web::{Access, HostNames, HostNamesError, Routes, Site};
 use crate::gate::{CustomerGate, Need};
 use crate::verbs::Identity;
 
-pub use around::{Around, Standpoint};
+pub use around::{Around, OwnView, Standpoint};
 pub use assets::Logo;
 pub(crate) use door::{StandIn, answer_of, too_often};
 

@@ -7,18 +7,17 @@ mod said;
 mod texts;
 
 use serde::Deserialize;
-use storeward_base::{Actor, CustomerId, Language, Secret};
-use storeward_identity::{Access as Need, Around, CurrentSession, CustomerGate, Identity, Standpoint, Tab};
+use storeward_base::{Actor, CustomerId, Secret};
+use storeward_identity::{
+    Access as Need, Around, CurrentSession, CustomerGate, Identity, OwnView, Standpoint, Tab,
+};
 use storeward_policy::Purpose;
 use storeward_web::askama::Template;
 use storeward_web::axum::Router;
-use storeward_web::axum::extract::{FromRequestParts, State};
+use storeward_web::axum::extract::State;
 use storeward_web::axum::response::{IntoResponse, Response};
 use storeward_web::http::header;
-use storeward_web::http::request::Parts;
-use storeward_web::{
-    Access, CsrfToken, Failure, Form, HostNamesError, Local, Nonce, Query, Routes, Woven, redirect,
-};
+use storeward_web::{Access, Failure, Form, HostNamesError, Local, Query, Routes, Woven, redirect};
 
 use crate::asking::{Ask, Asker};
 use crate::catalogue::{Class, FIELDS, Field};
@@ -44,6 +43,12 @@ const LOOKS: u32 = 20;
 pub struct OwnData {
     identity: Identity,
     vault: Vault,
+}
+
+impl AsRef<Identity> for OwnData {
+    fn as_ref(&self) -> &Identity {
+        &self.identity
+    }
 }
 
 impl OwnData {
@@ -89,30 +94,6 @@ enum Whose {
     Nobody,
     Several,
     Unconfirmed,
-}
-
-/// Who looks, and what their page needs around it.
-struct View {
-    session: CurrentSession,
-    language: Language,
-    csrf: CsrfToken,
-    nonce: Nonce,
-}
-
-impl FromRequestParts<OwnData> for View {
-    type Rejection = Failure;
-
-    async fn from_request_parts(parts: &mut Parts, own: &OwnData) -> Result<Self, Failure> {
-        let session = parts.extensions.get::<CurrentSession>().cloned();
-        // Only the gate puts it there: a route without it was given the wrong rule.
-        let session = session.ok_or_else(|| Failure::broken("vault.no_session"))?;
-        Ok(View {
-            language: own.identity.language(Some(session.language)),
-            csrf: CsrfToken::from_request_parts(parts, own).await?,
-            nonce: Nonce::from_request_parts(parts, own).await?,
-            session,
-        })
-    }
 }
 
 #[derive(Template)]
@@ -198,7 +179,7 @@ struct Asked {
 
 async fn page(
     State(own): State<OwnData>,
-    view: View,
+    view: OwnView,
     Query(asked): Query<Asked>,
 ) -> Result<Response, Failure> {
     let whose = own.record(&view.session).await?;
@@ -216,7 +197,7 @@ async fn page(
 
 async fn show(
     own: &OwnData,
-    view: &View,
+    view: &OwnView,
     whose: Whose,
     done: Option<String>,
     fault: Option<String>,
@@ -268,7 +249,7 @@ fn ask(customer: CustomerId) -> Ask {
     Ask::new(Asker::customer(customer), customer, Purpose::OwnData)
 }
 
-fn groups(view: &View, opening: Opening) -> Vec<Group> {
+fn groups(view: &OwnView, opening: Opening) -> Vec<Group> {
     let mut groups: Vec<(Class, String, Group)> = Vec::new();
     for value in opening.values {
         let class = value.field.class;
@@ -290,7 +271,7 @@ fn groups(view: &View, opening: Opening) -> Vec<Group> {
 }
 
 /// When and for what somebody looked; who of the staff it was is the shop's to say.
-async fn looks(own: &OwnData, view: &View, customer: CustomerId) -> Result<Vec<Woven>, Failure> {
+async fn looks(own: &OwnData, view: &OwnView, customer: CustomerId) -> Result<Vec<Woven>, Failure> {
     // Their own visits would push the others out of the list.
     let own_visits = Some(Actor::Customer { id: customer });
     let filter = Filter { customer: Some(customer), not_by: own_visits, ..Filter::default() };
@@ -333,7 +314,7 @@ struct Fields {
 /// Done, with what the page says then; or what does not fit.
 type Outcome = Result<&'static str, String>;
 
-async fn correct(own: &OwnData, view: &View, ask: &Ask, fields: &Fields) -> Result<Outcome, Failure> {
+async fn correct(own: &OwnData, view: &OwnView, ask: &Ask, fields: &Fields) -> Result<Outcome, Failure> {
     let unfit = || Failure::invalid("vault.act", "The form does not fit this page.");
     let field = Field::find(&fields.field).ok().filter(|field| is_theirs_to_correct(field));
     let field = field.ok_or_else(unfit)?;
@@ -358,7 +339,7 @@ async fn correct(own: &OwnData, view: &View, ask: &Ask, fields: &Fields) -> Resu
     }
 }
 
-async fn plead(own: &OwnData, view: &View, ask: &Ask, fields: &Fields) -> Result<Outcome, Failure> {
+async fn plead(own: &OwnData, view: &OwnView, ask: &Ask, fields: &Fields) -> Result<Outcome, Failure> {
     let right = Right::of_name(&fields.right)
         .ok_or_else(|| Failure::invalid("vault.act", "The form does not fit this page."))?;
     match own.vault.receive_plea(ask, right, &fields.text).await {
@@ -372,7 +353,7 @@ async fn plead(own: &OwnData, view: &View, ask: &Ask, fields: &Fields) -> Result
 
 async fn act(
     State(own): State<OwnData>,
-    view: View,
+    view: OwnView,
     Form(fields): Form<Fields>,
 ) -> Result<Response, Failure> {
     let whose = own.record(&view.session).await?;

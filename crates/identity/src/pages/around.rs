@@ -2,11 +2,14 @@
 
 use storeward_base::Language;
 use storeward_web::askama::Template;
+use storeward_web::axum::extract::FromRequestParts;
 use storeward_web::axum::response::Response;
+use storeward_web::http::request::Parts;
 use storeward_web::{CsrfToken, Failure, Nonce, render};
 
 use super::view::{Page, show};
 use crate::verbs::Identity;
+use crate::verbs::current::CurrentSession;
 
 /// What stands around a page's content.
 pub struct Around<'a> {
@@ -15,6 +18,30 @@ pub struct Around<'a> {
     pub nonce: &'a Nonce,
     /// Of the session; without it nobody is shown as signed in.
     pub csrf: Option<&'a CsrfToken>,
+}
+
+/// Who looks at a page of their own, and what it needs around it. Behind a rule of [`crate::CustomerGate`] only.
+pub struct OwnView {
+    pub session: CurrentSession,
+    pub language: Language,
+    pub csrf: CsrfToken,
+    pub nonce: Nonce,
+}
+
+impl<S: AsRef<Identity> + Sync> FromRequestParts<S> for OwnView {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        let session = parts.extensions.get::<CurrentSession>().cloned();
+        // Only the gate puts it there: a route without it was given the wrong rule.
+        let session = session.ok_or_else(|| Failure::broken("identity.no_session"))?;
+        Ok(OwnView {
+            language: state.as_ref().language(Some(session.language)),
+            csrf: CsrfToken::from_request_parts(parts, state).await?,
+            nonce: Nonce::from_request_parts(parts, state).await?,
+            session,
+        })
+    }
 }
 
 /// Where a page stands among the others.

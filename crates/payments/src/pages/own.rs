@@ -8,18 +8,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use serde::Deserialize;
-use storeward_base::{Actor, CustomerId, Language};
-use storeward_identity::{
-    Access as Need, Around, CurrentSession, CustomerGate, Identity, Standpoint, Tab, Visit,
-};
+use storeward_base::{Actor, CustomerId};
+use storeward_identity::{Access as Need, Around, CustomerGate, Identity, OwnView, Standpoint, Tab, Visit};
 use storeward_web::askama::Template;
 use storeward_web::axum::Router;
-use storeward_web::axum::extract::{FromRequestParts, State};
+use storeward_web::axum::extract::State;
 use storeward_web::axum::response::Response;
-use storeward_web::http::request::Parts;
-use storeward_web::{
-    Access, CsrfToken, Failure, Form, HostNamesError, Local, Nonce, Query, Routes, Woven, redirect,
-};
+use storeward_web::{Access, Failure, Form, HostNamesError, Local, Query, Routes, Woven, redirect};
 
 use super::say;
 use super::texts::Text;
@@ -46,6 +41,12 @@ pub trait Numbers: Send + Sync + 'static {
 pub struct OwnMeans {
     identity: Identity,
     payments: Payments,
+}
+
+impl AsRef<Identity> for OwnMeans {
+    fn as_ref(&self) -> &Identity {
+        &self.identity
+    }
 }
 
 impl OwnMeans {
@@ -88,30 +89,6 @@ impl Payments {
         }
         all.sort_by(|(_, a), (_, b)| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
         Ok(all)
-    }
-}
-
-/// Who looks, and what their page needs around it.
-struct View {
-    session: CurrentSession,
-    language: Language,
-    csrf: CsrfToken,
-    nonce: Nonce,
-}
-
-impl FromRequestParts<OwnMeans> for View {
-    type Rejection = Failure;
-
-    async fn from_request_parts(parts: &mut Parts, own: &OwnMeans) -> Result<Self, Failure> {
-        let session = parts.extensions.get::<CurrentSession>().cloned();
-        // Only the gate puts it there: a route without it was given the wrong rule.
-        let session = session.ok_or_else(|| Failure::broken("payments.no_session"))?;
-        Ok(View {
-            language: own.identity.language(Some(session.language)),
-            csrf: CsrfToken::from_request_parts(parts, own).await?,
-            nonce: Nonce::from_request_parts(parts, own).await?,
-            session,
-        })
     }
 }
 
@@ -179,7 +156,7 @@ struct Asked {
 
 async fn page(
     State(own): State<OwnMeans>,
-    view: View,
+    view: OwnView,
     Query(asked): Query<Asked>,
 ) -> Result<Response, Failure> {
     let shop = own.identity.shop_name();
@@ -224,7 +201,7 @@ struct Named {
 async fn remove(
     State(own): State<OwnMeans>,
     visit: Visit,
-    view: View,
+    view: OwnView,
     Form(named): Form<Named>,
 ) -> Result<Response, Failure> {
     let customer = view.session.customer;
