@@ -161,7 +161,7 @@ impl Door {
     /// Whether a JSON body has what tells this door from others of the same address. What cannot be read may have it.
     pub(crate) fn has_pointed(&self, body: &[u8]) -> bool {
         let Some(marker) = &self.marker else { return true };
-        Tree::parse(body).map_or(true, |tree| !tree.all_in_calls(marker).is_empty())
+        Tree::parse(body).map_or(true, |tree| !tree.all_at(marker).is_empty())
     }
 }
 

@@ -13,8 +13,7 @@ use crate::door::Asked;
 use crate::json::Tree;
 use crate::kind::{Kind, has_plain_charset};
 use crate::model::{Adapter, BodyKind, Door};
-use crate::side::looks_written;
-use crate::{place, text};
+use crate::text;
 
 pub(crate) use self::document::{Document, Given};
 
@@ -78,10 +77,8 @@ fn calls<'a>(asked: &'a Asked<'_>, body: &'a [u8]) -> Vec<Call<'a>> {
                 found.push(own);
             }
             // Nothing said of a body, or the wrong thing: some servers look at it.
-            match &tree {
-                Some(tree) => of_tree(tree, &mut found),
-                None if looks_written(body) => found.push(unread(body)),
-                None => {}
+            if let Some(tree) = &tree {
+                of_tree(tree, &mut found);
             }
         }
         Kind::Other => match &tree {
@@ -90,17 +87,14 @@ fn calls<'a>(asked: &'a Asked<'_>, body: &'a [u8]) -> Vec<Call<'a>> {
             }
             Some(tree) => of_tree(tree, &mut found),
             // The document is the body, or deeper than we read: then the words decide, and escapes count as any.
-            None => found.push(unread(body)),
+            None => {
+                let text = String::from_utf8_lossy(body);
+                let is_garbled = text.contains(['\0', '\u{fffd}']) || text.contains("\\u");
+                found.push(Call { documents: vec![text], is_garbled, ..Call::default() });
+            }
         },
     }
     found
-}
-
-/// A body that is no JSON as we read it.
-fn unread(body: &[u8]) -> Call<'_> {
-    let text = String::from_utf8_lossy(body);
-    let is_garbled = text.contains(['\0', '\u{fffd}']) || text.contains("\\u");
-    Call { documents: vec![text], is_garbled, ..Call::default() }
 }
 
 fn of_fields<'a>(typed: Vec<(String, String)>) -> Call<'a> {
@@ -180,14 +174,6 @@ pub(crate) fn calls_field(asked: &Asked<'_>, body: &[u8], fields: &[String]) -> 
         says_so || begins.iter().any(|word| start.starts_with(word))
     };
     let found = calls(asked, body);
-    // Its names may be written in escapes, too.
-    let is_hidden = |text: &str| {
-        let starts = text.trim_start().starts_with(['{', '[']);
-        starts && *text == *whole && (text.contains("\\u") || text.contains('\u{fffd}'))
-    };
-    if found.iter().any(|call| call.is_garbled && call.documents.iter().any(|text| is_hidden(text))) {
-        return true;
-    }
     let mut documents = found.iter().flat_map(|call| &call.documents);
     documents.any(|text| is_called(text) && (**text != *whole || is_document(text)))
 }
@@ -233,20 +219,6 @@ impl Adapter {
         }
         let known: Vec<_> = doors.flat_map(|door| door.harmless.iter().cloned()).collect();
         calls(asked, body).iter().any(|call| call.is_unclear(&known))
-    }
-}
-
-impl Adapter {
-    /// Whether answers to other requests may come on this one: a stream of events at an address of GraphQL calls by which people sign in
-    /// for a token, asked for without a call of its own (graphql-sse in single connection mode).
-    pub fn streams_answers(&self, asked: &Asked<'_>, answered: &str) -> bool {
-        let is_stream = answered.trim_start().to_ascii_lowercase().starts_with("text/event-stream");
-        let is_one = |door: &Door| door.body == BodyKind::Graphql && door.bearer.is_some() && !door.only_here;
-        let is_there =
-            |door: &Door| door.is_at(asked) || door.place.paths.iter().any(|p| place::below(p, asked.path));
-        is_stream
-            && self.doors.iter().any(|door| is_one(door) && is_there(door))
-            && calls(asked, b"").iter().all(|call| call.documents.is_empty())
     }
 }
 

@@ -1,7 +1,6 @@
 //! JSON bodies, read as strictly as forms: a name that comes twice, in whatever case, is in doubt. Of two the last counts to most
 //! shops, the first to some, and to those written in Go whichever comes last in any spelling.
 
-use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
@@ -53,27 +52,6 @@ impl Tree {
         here
     }
 
-    /// As [`Tree::all_at`], also in each call of a batch: an element of a list (JSON-RPC 2.0), or what stands under a number as a name
-    /// (tRPC). A pointer that begins with a number names the first call of one.
-    pub(crate) fn all_in_calls(&self, pointer: &str) -> Vec<&Tree> {
-        let inner = of_one_call(pointer);
-        let inside = self.calls().into_iter().flat_map(|call| call.all_at(inner));
-        let mut seen = BTreeSet::new();
-        let all = self.all_at(pointer).into_iter().chain(inside);
-        all.filter(|tree| seen.insert(std::ptr::from_ref::<Tree>(tree))).collect()
-    }
-
-    /// The calls of a batch; none of what is no batch.
-    pub(crate) fn calls(&self) -> Vec<&Tree> {
-        match self {
-            Tree::List(all) => all.iter().collect(),
-            Tree::Fields(fields) => {
-                fields.iter().filter(|(name, _)| is_number(name)).map(|(_, call)| call).collect()
-            }
-            Tree::Text(_) | Tree::Plain => Vec::new(),
-        }
-    }
-
     pub(crate) fn text(&self) -> Option<&str> {
         match self {
             Tree::Text(text) => Some(text),
@@ -104,17 +82,6 @@ impl Tree {
         };
         Ok(crate::body::Credentials { user, password })
     }
-}
-
-fn is_number(name: &str) -> bool {
-    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-/// A pointer within one call of a batch.
-pub(crate) fn of_one_call(pointer: &str) -> &str {
-    let Some(path) = pointer.strip_prefix('/') else { return pointer };
-    let first = path.split('/').next().unwrap_or_default();
-    if is_number(first) { path.get(first.len()..).unwrap_or_default() } else { pointer }
 }
 
 /// How Go compares names: by simple folding, in which `K` is the sign of Kelvin, too, and `s` a long one.
@@ -240,26 +207,6 @@ mod tests {
             (r#""a""#, "", &["a"]),
         ] {
             assert_eq!(texts_at(body, pointer), expected, "{body} {pointer}");
-        }
-    }
-
-    #[test]
-    fn batches_are_looked_through() {
-        for (body, pointer, expected) in [
-            (r#"[{"email":"a"},{"email":"b"}]"#, "/email", &["a", "b"][..]),
-            (r#"[{"x":1},{"p":{"email":"b"}}]"#, "/p/email", &["b"]),
-            // tRPC: the file names the first call of a batch.
-            (r#"{"0":{"email":"a"},"7":{"email":"b"}}"#, "/0/email", &["a", "b"]),
-            (r#"[{"email":"a"},{"email":"b"}]"#, "/0/email", &["a", "b"]),
-            (r#"{"email":"a","7":{"email":"b"}}"#, "/email", &["a", "b"]),
-            (r#"{"email":"a"}"#, "/email", &["a"]),
-            (r#"["a","b"]"#, "/0", &["a", "b"]),
-            (r#"{"x":[{"email":"a"}]}"#, "/email", &[]),
-            (r#""a""#, "", &["a"]),
-        ] {
-            let tree = Tree::parse(body.as_bytes()).unwrap_or(Tree::Plain);
-            let found: Vec<_> = tree.all_in_calls(pointer).into_iter().filter_map(Tree::text).collect();
-            assert_eq!(found, expected, "{body} {pointer}");
         }
     }
 

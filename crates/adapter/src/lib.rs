@@ -47,5 +47,5 @@ pub use model::{
 pub use password::{Password, PasswordForm};
 pub use reading::Reading;
 pub use rights::{Nonce, ToldRights};
-pub use side::{MaybeToken, Places, is_written_as_json, may_hold_token};
+pub use side::{MaybeToken, Places};
 pub use socket::{Said, Spoken};

@@ -10,7 +10,7 @@ use storeward_base::Secret;
 use crate::body::{Credentials, Unreadable, fields};
 use crate::call::{calls_field, has_word};
 use crate::door::Asked;
-use crate::json::{Tree, of_one_call};
+use crate::json::Tree;
 use crate::kind::{Kind, has_plain_charset};
 use crate::learn::script::looks_like_token;
 use crate::model::{Adapter, BodyKind, Door, DoorKind};
@@ -83,7 +83,7 @@ impl Adapter {
     /// The texts of an answer that may be tokens. `None` where there are more than are asked about.
     pub fn tokens_in(&self, body: &[u8], is_whole: bool, places: Places) -> Option<Vec<MaybeToken<'_>>> {
         let doors: Vec<_> = self.doors.iter().filter(|door| door.bearer.is_some()).collect();
-        let tree = Tree::parse(unguarded(body)).ok().filter(|_| is_whole);
+        let tree = Tree::parse(body).ok().filter(|_| is_whole);
         let mut found: BTreeSet<(usize, String)> = BTreeSet::new();
         for door in &doors {
             // A text is asked about once, however many doors have that question.
@@ -93,7 +93,7 @@ impl Adapter {
                 continue;
             };
             let pointers = door.token.iter().map(|pointer| if pointer == "/" { "" } else { pointer });
-            let named = pointers.flat_map(|pointer| tree.all_in_calls(pointer)).filter_map(Tree::text);
+            let named = pointers.flat_map(|pointer| tree.all_at(pointer)).filter_map(Tree::text);
             found.extend(named.map(|text| (at, text.to_owned())));
             if places == Places::Any {
                 walk(tree, "", &mut |name, text| {
@@ -121,24 +121,15 @@ impl Door {
         self.kind == DoorKind::SignIn && is_by_script && is_named && !self.only_here
     }
 
-    /// Whether the name and the password stand in the same call of a batch; where each has a place of its own in a list, it is none.
-    fn fits_one_call(&self) -> bool {
-        let mut firsts = self.user.iter().chain(&self.password).map(|pointer| {
-            let inner = of_one_call(pointer);
-            pointer.get(..pointer.len() - inner.len()).unwrap_or_default()
-        });
-        firsts.next().is_none_or(|one| firsts.all(|other| other == one))
-    }
-
     /// The credentials of a request that signs in as this door does. `None` where it does not.
     fn credentials_beside(&self, asked: &Asked<'_>, body: &[u8]) -> Option<Result<Credentials, Unreadable>> {
         if self.body == BodyKind::Graphql {
             return calls_field(asked, body, &self.operation).then(|| self.credentials(asked, body));
         }
         let sent = Sent::of(asked, body);
-        let (users, passwords) = sent.fields_of(self);
+        let (users, passwords) = (sent.at(&self.user), sent.at(&self.password));
         if !users.is_empty() && passwords.iter().any(is_given) {
-            return Some(if sent.is_many(self) { Err(Unreadable::Twice) } else { only(users, passwords) });
+            return Some(only(users, passwords));
         }
         let names = |pointers: &[String]| pointers.iter().any(|pointer| sent.has_word(last(pointer)));
         (names(&self.user) && names(&self.password)).then_some(Err(Unreadable::Form))
@@ -155,11 +146,7 @@ impl Door {
             return read;
         }
         let sent = Sent::of(asked, body);
-        if sent.is_many(self) {
-            return Err(Unreadable::Twice);
-        }
-        let (users, passwords) = sent.fields_of(self);
-        match only(users, passwords) {
+        match only(sent.at(&self.user), sent.at(&self.password)) {
             Err(Unreadable::Twice) => Err(Unreadable::Twice),
             beside => read.or(beside),
         }
@@ -184,7 +171,7 @@ impl Door {
 }
 
 /// What stands at a door's places: one name, and one password.
-fn only(users: Found, passwords: Found) -> Result<Credentials, Unreadable> {
+fn only(users: Vec<Option<String>>, passwords: Vec<Option<String>>) -> Result<Credentials, Unreadable> {
     if !passwords.iter().any(is_given) {
         return Err(Unreadable::Fields);
     }
@@ -206,9 +193,6 @@ fn is_given(value: &Option<String>) -> bool {
     value.as_ref().is_none_or(|text| !text.is_empty())
 }
 
-/// Values at a door's places; `None` for what is no text.
-type Found = Vec<Option<String>>;
-
 /// All that a shop may find in a request: the fields of the query, those of a form, and JSON, whatever the body is said to be.
 struct Sent<'a> {
     tree: Option<Tree>,
@@ -226,25 +210,15 @@ impl<'a> Sent<'a> {
         if is_form && !body.is_empty() {
             typed.extend(fields(asked.content_type, body).unwrap_or_default());
         }
-        // Whatever it is said to be: readers of JSON go by the bytes.
-        let rest = (tree.is_none() && looks_written(body)).then_some(body);
+        let rest = (tree.is_none() && !is_form && looks_written(body)).then_some(body);
         Sent { tree, typed, rest }
     }
 
-    /// What may be a name and what a password at this door.
-    fn fields_of(&self, door: &Door) -> (Found, Found) {
-        let in_calls = door.fits_one_call();
-        (self.at(&door.user, in_calls), self.at(&door.password, in_calls))
-    }
-
     /// What stands at these pointers, or in fields of their names (`login[mail]`, `login.mail`). `None` for what is no text.
-    fn at(&self, pointers: &[String], in_calls: bool) -> Found {
+    fn at(&self, pointers: &[String]) -> Vec<Option<String>> {
         let mut found = Vec::new();
         for pointer in pointers {
-            let inside = self.tree.iter().flat_map(|tree| match in_calls {
-                true => tree.all_in_calls(pointer),
-                false => tree.all_at(pointer),
-            });
+            let inside = self.tree.iter().flat_map(|tree| tree.all_at(pointer));
             found.extend(inside.map(|value| value.text().map(str::to_owned)));
             let mut parts = pointer.trim_start_matches('/').split('/');
             let first = parts.next().unwrap_or_default().to_owned();
@@ -260,15 +234,6 @@ impl<'a> Sent<'a> {
         found
     }
 
-    /// Whether more than one call of a batch has a password: as many guesses in one request.
-    fn is_many(&self, door: &Door) -> bool {
-        let guesses = |call: &&Tree| {
-            let mut found = door.password.iter().flat_map(|pointer| call.all_at(of_one_call(pointer)));
-            found.any(|value| value.text().is_none_or(|text| !text.is_empty()))
-        };
-        door.fits_one_call() && self.tree.iter().flat_map(Tree::calls).filter(guesses).count() > 1
-    }
-
     /// Whether a word stands in what cannot be read: JSON with comments or nested too deep, or XML.
     fn has_word(&self, word: &str) -> bool {
         let Some(rest) = self.rest else { return false };
@@ -277,33 +242,8 @@ impl<'a> Sent<'a> {
     }
 }
 
-/// An answer without what some shops put before JSON, so that no page can take it for a script of its own.
-fn unguarded(body: &[u8]) -> &[u8] {
-    let mut body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body).trim_ascii_start();
-    for guard in [&b")]}'"[..], b"for(;;);", b"for (;;);", b"while(1);", b"while (1);"] {
-        body = body.strip_prefix(guard).unwrap_or(body);
-    }
-    body.trim_ascii_start().strip_prefix(b",").unwrap_or(body).trim_ascii_start()
-}
-
-/// Whether an answer begins as JSON does, or is JSON in the call of a function (JSONP), whatever it is said to be.
-pub fn is_written_as_json(body: &[u8]) -> bool {
-    let body = unguarded(body);
-    let body = body.strip_prefix(b"/**/").unwrap_or(body);
-    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"_$.".contains(byte);
-    let behind = body.iter().position(|byte| !is_name(byte)).unwrap_or_default();
-    let called = body.get(behind..).and_then(|rest| rest.strip_prefix(b"(")).filter(|_| behind > 0);
-    called.unwrap_or(body).trim_ascii_start().first().is_some_and(|byte| b"{[\"".contains(byte))
-}
-
-/// Whether a text that is no JSON may hold a token: sixteen signs or more of those that tokens are written in, without a blank.
-pub fn may_hold_token(body: &[u8]) -> bool {
-    let is_sign = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.+/=~:".contains(byte);
-    body.split(|byte| !is_sign(byte)).any(|run| run.len() >= 16)
-}
-
 /// Whether a body begins as JSON or XML does.
-pub(crate) fn looks_written(body: &[u8]) -> bool {
+fn looks_written(body: &[u8]) -> bool {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     let first = body.iter().find(|byte| !byte.is_ascii_whitespace() && **byte != 0);
     first.is_some_and(|byte| b"{[\"</".contains(byte))

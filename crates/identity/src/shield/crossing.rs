@@ -226,7 +226,8 @@ impl Crossing {
         self.referer = headers.get(header::REFERER).and_then(|v| self.place(v.to_str().ok()?));
         self.take_solved(headers);
         let mut others = self.strip(headers);
-        self.came_with = CameWith::of(headers, &others, body);
+        let authorization = headers.contains_key(header::AUTHORIZATION);
+        self.came_with = CameWith { cookies: !first::are_nobodys(&others), authorization };
         if let Some(refusal) = self.refuse_body(body) {
             return Ok(self.instead(&refusal));
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use storeward_adapter::CookieLine;
-use storeward_host::{OWN_COOKIES, Passage, Seen};
+use storeward_host::{OWN_COOKIES, Passage};
 use storeward_web::http::{HeaderMap, HeaderValue, header};
 
 use super::Crossing;
@@ -127,20 +127,9 @@ impl Crossing {
 pub(super) struct CameWith {
     pub cookies: bool,
     pub authorization: bool,
-    pub body: bool,
 }
 
 impl CameWith {
-    /// `others` are the cookies that are none of the jar's.
-    pub(super) fn of(headers: &HeaderMap, others: &[u8], body: Seen<'_>) -> Self {
-        CameWith {
-            cookies: !super::first::are_nobodys(others),
-            authorization: headers.contains_key(header::AUTHORIZATION),
-            body: !body.bytes.is_empty() || !body.complete,
-        }
-    }
-
-    /// Whether something is among it that may be somebody's session.
     pub(super) const fn is_any(self) -> bool {
         self.cookies || self.authorization
     }

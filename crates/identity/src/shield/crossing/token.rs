@@ -3,9 +3,7 @@
 
 use std::sync::Arc;
 
-use storeward_adapter::{
-    Adapter, Asked, Door, MaybeToken, Places, Probe, TokenAnswer, is_written_as_json, may_hold_token,
-};
+use storeward_adapter::{Adapter, Door, MaybeToken, Places, Probe, TokenAnswer};
 use storeward_base::Secret;
 use storeward_host::{Passage, Seen};
 use storeward_web::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -18,10 +16,6 @@ use crate::shield::handles::Entry;
 use crate::shield::jar::Phase;
 use crate::shield::shop::{Asker, Moment, Who};
 use crate::verbs::shield::ShopAccount;
-
-/// What is seen of an answer that is said to be a page, where nothing says that somebody signs in: a token alone is shorter, and a page
-/// that is written bit by bit is not held up for long.
-const PAGE_BYTES: usize = 8 * 1024;
 
 /// How an answer is looked through for tokens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -49,9 +43,7 @@ impl Crossing {
         }
         match self.looks {
             Looks::Nowhere => None,
-            Looks::Named if is_json(headers) => Some(FIELDS_BYTES),
-            // What a program writes without saying what it is, most languages call a page or a text.
-            Looks::Named => is_text(headers).then_some(PAGE_BYTES),
+            Looks::Named => is_json(headers).then_some(FIELDS_BYTES),
             Looks::Anywhere => Some(FIELDS_BYTES),
         }
     }
@@ -79,23 +71,15 @@ impl Crossing {
             Looks::Named => Places::Named,
             Looks::Anywhere => Places::Any,
         };
-        if !status.is_success() {
+        if !status.is_success() || body.bytes.is_empty() {
             return Ok(None);
         }
-        if self.brings_other_answers(headers) {
-            return Ok(Some(self.unclear()));
-        }
-        if body.bytes.is_empty() {
-            return Ok(None);
-        }
-        // What it is said to be decides nothing: scripts read it whatever it is called.
-        if !is_json(headers) && !is_written_as_json(body.bytes) {
-            // Whoever signs in by a script, and is answered in a language that is not read. A page is for people, and a few words
-            // hold no token.
-            let is_packed = headers.contains_key(header::CONTENT_ENCODING);
-            let is_page = is_called(headers, &[b"text/html"]);
-            let is_harmless = !is_packed && (is_page || !may_hold_token(body.bytes));
-            return Ok((places == Places::Any && !is_harmless).then(|| self.unclear()));
+        if !is_json(headers) {
+            // Whoever signs in by a script, and is answered in a language that is not read. A page is for people.
+            let is_page = headers
+                .get(header::CONTENT_TYPE)
+                .is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
+            return Ok((places == Places::Any && !is_page).then(|| self.unclear()));
         }
         let guard = self.guard.clone();
         let Some(asker) = self.asker.clone() else { return Ok(None) };
@@ -116,14 +100,6 @@ impl Crossing {
             }
         }
         Ok(None)
-    }
-
-    /// Whether the answer is a stream that was asked for by itself, on which answers to sign-ins may come.
-    fn brings_other_answers(&self, headers: &HeaderMap) -> bool {
-        let kind = headers.get(header::CONTENT_TYPE).and_then(|line| line.to_str().ok()).unwrap_or_default();
-        let (method, path, query) = (self.method.as_str(), self.path.as_str(), self.query.as_deref());
-        let asked = Asked { method, path, query, content_type: "", authorization: None };
-        !self.came_with.body && self.guard.adapter.streams_answers(&asked, kind)
     }
 
     /// The door, where its answer has to be read.
@@ -211,18 +187,4 @@ impl Crossing {
 fn is_json(headers: &HeaderMap) -> bool {
     let kind = headers.get(header::CONTENT_TYPE).map(|line| line.as_bytes().to_ascii_lowercase());
     kind.is_none_or(|kind| kind.windows(4).any(|part| part == b"json"))
-}
-
-/// An answer that scripts would read as a text, whatever it holds.
-fn is_text(headers: &HeaderMap) -> bool {
-    let texts =
-        [&b"text/html"[..], b"text/plain", b"text/javascript", b"application/javascript", b"text/xml"];
-    is_called(headers, &texts)
-        || is_called(headers, &[b"application/octet-stream", b"application/x-javascript"])
-}
-
-fn is_called(headers: &HeaderMap, kinds: &[&[u8]]) -> bool {
-    let said =
-        headers.get(header::CONTENT_TYPE).map(|line| line.as_bytes().trim_ascii().to_ascii_lowercase());
-    said.is_some_and(|said| kinds.iter().any(|kind| said.starts_with(kind)))
 }
