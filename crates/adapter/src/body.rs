@@ -158,10 +158,11 @@ impl Door {
         has_field(content_type, body, |name| self.password.iter().any(|wanted| text::is_field(name, wanted)))
     }
 
-    /// Whether a JSON body has what tells this door from others of the same address. What cannot be read may have it.
+    /// Whether a JSON body, or a call of a batch in it, has what tells this door from others of the same address. What cannot be read
+    /// may have it.
     pub(crate) fn has_pointed(&self, body: &[u8]) -> bool {
         let Some(marker) = &self.marker else { return true };
-        Tree::parse(body).map_or(true, |tree| !tree.all_at(marker).is_empty())
+        Tree::parse(body).map_or(true, |tree| tree.calls().iter().any(|call| !call.all_at(marker).is_empty()))
     }
 }
 

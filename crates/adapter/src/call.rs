@@ -13,6 +13,7 @@ use crate::door::Asked;
 use crate::json::Tree;
 use crate::kind::{Kind, has_plain_charset};
 use crate::model::{Adapter, BodyKind, Door};
+use crate::side::looks_written;
 use crate::text;
 
 pub(crate) use self::document::{Document, Given};
@@ -77,8 +78,10 @@ fn calls<'a>(asked: &'a Asked<'_>, body: &'a [u8]) -> Vec<Call<'a>> {
                 found.push(own);
             }
             // Nothing said of a body, or the wrong thing: some servers look at it.
-            if let Some(tree) = &tree {
-                of_tree(tree, &mut found);
+            match &tree {
+                Some(tree) => of_tree(tree, &mut found),
+                None if looks_written(body) => found.push(unread(body)),
+                None => {}
             }
         }
         Kind::Other => match &tree {
@@ -87,14 +90,17 @@ fn calls<'a>(asked: &'a Asked<'_>, body: &'a [u8]) -> Vec<Call<'a>> {
             }
             Some(tree) => of_tree(tree, &mut found),
             // The document is the body, or deeper than we read: then the words decide, and escapes count as any.
-            None => {
-                let text = String::from_utf8_lossy(body);
-                let is_garbled = text.contains(['\0', '\u{fffd}']) || text.contains("\\u");
-                found.push(Call { documents: vec![text], is_garbled, ..Call::default() });
-            }
+            None => found.push(unread(body)),
         },
     }
     found
+}
+
+/// A body that is no JSON as we read it.
+fn unread(body: &[u8]) -> Call<'_> {
+    let text = String::from_utf8_lossy(body);
+    let is_garbled = text.contains(['\0', '\u{fffd}']) || text.contains("\\u");
+    Call { documents: vec![text], is_garbled, ..Call::default() }
 }
 
 fn of_fields<'a>(typed: Vec<(String, String)>) -> Call<'a> {
@@ -174,6 +180,14 @@ pub(crate) fn calls_field(asked: &Asked<'_>, body: &[u8], fields: &[String]) -> 
         says_so || begins.iter().any(|word| start.starts_with(word))
     };
     let found = calls(asked, body);
+    // Its names may be written in escapes, too.
+    let is_hidden = |text: &str| {
+        let starts = text.trim_start().starts_with(['{', '[']);
+        starts && *text == *whole && (text.contains("\\u") || text.contains('\u{fffd}'))
+    };
+    if found.iter().any(|call| call.is_garbled && call.documents.iter().any(|text| is_hidden(text))) {
+        return true;
+    }
     let mut documents = found.iter().flat_map(|call| &call.documents);
     documents.any(|text| is_called(text) && (**text != *whole || is_document(text)))
 }
@@ -181,9 +195,12 @@ pub(crate) fn calls_field(asked: &Asked<'_>, body: &[u8], fields: &[String]) -> 
 /// Whether it is one call of one of these fields in a body of JSON, under its own name: a second one, or another name, could hand out
 /// a token that is looked for in the first one's place.
 fn calls_once(asked: &Asked<'_>, body: &[u8], operations: &[String]) -> bool {
-    let (Ok(Tree::Fields(_)), Kind::Other) = (Tree::parse(body), Kind::of(asked.content_type)) else {
+    let (Ok(sent @ Tree::Fields(_)), Kind::Other) = (Tree::parse(body), Kind::of(asked.content_type)) else {
         return false;
     };
+    if is_answered_elsewhere(asked, &sent) {
+        return false;
+    }
     let all = calls(asked, body);
     let [call] = all.as_slice() else { return false };
     let [query] = call.documents.as_slice() else { return false };
@@ -191,6 +208,17 @@ fn calls_once(asked: &Asked<'_>, body: &[u8], operations: &[String]) -> bool {
     let is_there_once =
         operations.iter().map(|operation| words(query, operation).count()).sum::<usize>() == 1;
     !call.is_garbled && is_there_once && Document::read(query).is_some_and(|read| read.calls_once(operations))
+}
+
+/// Whether a server may send what a call has to say on another way than as its answer: on a stream that was opened before (graphql-sse,
+/// "single connection mode": `extensions.operationId`) or to an address that the client names (Apollo Router's callbacks:
+/// `extensions.subscription`).
+fn is_answered_elsewhere(asked: &Asked<'_>, sent: &Tree) -> bool {
+    let mut in_url = text::form_fields(asked.query.unwrap_or_default().as_bytes());
+    in_url.any(|(name, _)| text::is_field(&name, "extensions"))
+        || ["operationId", "subscription"]
+            .iter()
+            .any(|name| !sent.all_at(&format!("/extensions/{name}")).is_empty())
 }
 
 pub(crate) fn has_word(text: &str, word: &str) -> bool {

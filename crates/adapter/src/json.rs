@@ -30,6 +30,34 @@ impl Tree {
         serde_json::Deserializer::from_slice(body).into_iter().next()?.ok()
     }
 
+    /// The documents that a body holds behind each other (JSON lines), as a list where there are several, and what cannot be read
+    /// behind them.
+    pub(crate) fn documents(body: &[u8]) -> (Option<Self>, &[u8]) {
+        let mut stream = serde_json::Deserializer::from_slice(body).into_iter();
+        let mut all: Vec<Tree> = stream.by_ref().map_while(Result::ok).collect();
+        let rest = body.get(stream.byte_offset()..).unwrap_or_default();
+        let tree = if all.len() > 1 { Some(Tree::List(all)) } else { all.pop() };
+        (tree, rest)
+    }
+
+    /// The document, and the calls of a batch within it: what stands in lists (JSON-RPC 2.0 section 6) and under numbers (tRPC), and
+    /// in those again. It is no more than the document has values.
+    pub(crate) fn calls(&self) -> Vec<&Tree> {
+        let (mut all, mut at) = (vec![self], 0);
+        while let Some(tree) = all.get(at).copied() {
+            match tree {
+                Tree::List(inside) => all.extend(inside),
+                Tree::Fields(fields) => {
+                    let is_number = |name: &str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_digit());
+                    all.extend(fields.iter().filter(|(name, _)| is_number(name)).map(|(_, value)| value));
+                }
+                Tree::Text(_) | Tree::Plain => {}
+            }
+            at += 1;
+        }
+        all
+    }
+
     /// Everything that any shop could find at this pointer (RFC 6901).
     pub(crate) fn all_at(&self, pointer: &str) -> Vec<&Tree> {
         let Some(path) = pointer.strip_prefix('/') else {

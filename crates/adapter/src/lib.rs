@@ -31,6 +31,7 @@ mod rights;
 mod side;
 mod socket;
 mod text;
+mod told;
 
 pub use acts::{UnnamedActs, bears_password};
 pub use answer::{Answer, ProbeAnswer, Signal};
@@ -47,5 +48,5 @@ pub use model::{
 pub use password::{Password, PasswordForm};
 pub use reading::Reading;
 pub use rights::{Nonce, ToldRights};
-pub use side::{MaybeToken, Places};
 pub use socket::{Said, Spoken};
+pub use told::{MaybeToken, Places, Told};

@@ -1,50 +1,23 @@
 //! Side doors: sign-ins that scripts send, wherever they go and by whatever method. Shops mount what answers them on whole prefixes
 //! (`/graphql/x`), take any method, put a request's query and its body together, and have addresses that no file knows. What a
-//! request holds says that it signs in, and what an answer holds that somebody is.
+//! request holds says that it signs in, and what an answer holds ([`crate::told`]) that somebody is.
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
 use storeward_base::Secret;
 
 use crate::body::{Credentials, Unreadable, fields};
 use crate::call::{calls_field, has_word};
 use crate::door::Asked;
-use crate::json::Tree;
+use crate::json::{Tree, folded};
 use crate::kind::{Kind, has_plain_charset};
-use crate::learn::script::looks_like_token;
 use crate::model::{Adapter, BodyKind, Door, DoorKind};
 use crate::text;
-
-/// Texts of one answer that are asked about. An answer with more is nobody's sign-in, or hides one.
-const MOST_TOKENS: usize = 8;
-
-/// Where in an answer a token is looked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Places {
-    /// Where a door's `token` says.
-    Named,
-    /// Wherever a text stands that is called a token, or looks like one.
-    Any,
-}
-
-/// A text of an answer that may be a token.
-#[derive(Debug)]
-pub struct MaybeToken<'a> {
-    /// The door whose question says whose it is.
-    pub door: &'a Door,
-    pub token: Secret<String>,
-}
 
 impl Adapter {
     /// Whether whatever a client sends has to be read: people sign in here by what scripts send.
     pub fn has_side_doors(&self) -> bool {
         self.doors.iter().any(Door::has_sides)
-    }
-
-    /// Whether whatever the shop answers has to be read: a token in it signs somebody in.
-    pub fn hands_out_tokens(&self) -> bool {
-        self.doors.iter().any(|door| door.bearer.is_some())
     }
 
     /// A sign-in such as scripts send, where no door of the file takes it.
@@ -79,39 +52,6 @@ impl Adapter {
             && ((says_json && !has_plain_charset(asked.content_type))
                 || is_wide(body.get(..4).unwrap_or(body)))
     }
-
-    /// The texts of an answer that may be tokens. `None` where there are more than are asked about.
-    pub fn tokens_in(&self, body: &[u8], is_whole: bool, places: Places) -> Option<Vec<MaybeToken<'_>>> {
-        let doors: Vec<_> = self.doors.iter().filter(|door| door.bearer.is_some()).collect();
-        let tree = Tree::parse(body).ok().filter(|_| is_whole);
-        let mut found: BTreeSet<(usize, String)> = BTreeSet::new();
-        for door in &doors {
-            // A text is asked about once, however many doors have that question.
-            let at = doors.iter().position(|other| other.bearer == door.bearer).unwrap_or_default();
-            let Some(tree) = &tree else {
-                found.extend(door.tokens_within(body).into_iter().map(|text| (at, text)));
-                continue;
-            };
-            let pointers = door.token.iter().map(|pointer| if pointer == "/" { "" } else { pointer });
-            let named = pointers.flat_map(|pointer| tree.all_at(pointer)).filter_map(Tree::text);
-            found.extend(named.map(|text| (at, text.to_owned())));
-            if places == Places::Any {
-                walk(tree, "", &mut |name, text| {
-                    if looks_like_token(name, text) {
-                        found.insert((at, text.to_owned()));
-                    }
-                });
-            }
-        }
-        found.retain(|(_, text)| !text.is_empty());
-        if found.len() > MOST_TOKENS {
-            return None;
-        }
-        let tokens = found.into_iter().filter_map(|(at, text)| {
-            Some(MaybeToken { door: doors.get(at).copied()?, token: Secret::new(text) })
-        });
-        Some(tokens.collect())
-    }
 }
 
 impl Door {
@@ -127,12 +67,9 @@ impl Door {
             return calls_field(asked, body, &self.operation).then(|| self.credentials(asked, body));
         }
         let sent = Sent::of(asked, body);
-        let (users, passwords) = (sent.at(&self.user), sent.at(&self.password));
-        if !users.is_empty() && passwords.iter().any(is_given) {
-            return Some(only(users, passwords));
-        }
         let names = |pointers: &[String]| pointers.iter().any(|pointer| sent.has_word(last(pointer)));
-        (names(&self.user) && names(&self.password)).then_some(Err(Unreadable::Form))
+        let may_be_unread = || (names(&self.user) && names(&self.password)).then_some(Err(Unreadable::Form));
+        sent.sign_in(self).or_else(may_be_unread)
     }
 
     /// The credentials in JSON, at the door itself: shops put the fields of the query, or of a form, beside them.
@@ -146,27 +83,11 @@ impl Door {
             return read;
         }
         let sent = Sent::of(asked, body);
-        match only(sent.at(&self.user), sent.at(&self.password)) {
-            Err(Unreadable::Twice) => Err(Unreadable::Twice),
-            beside => read.or(beside),
+        match sent.sign_in(self) {
+            Some(Err(Unreadable::Twice)) => Err(Unreadable::Twice),
+            Some(beside) => read.or(beside),
+            None => read,
         }
-    }
-
-    /// Tokens in a text that is no whole document: what stands behind the last part of a pointer's name.
-    fn tokens_within(&self, body: &[u8]) -> Vec<String> {
-        let page = String::from_utf8_lossy(body);
-        let names = self.token.iter().map(|pointer| last(pointer)).filter(|name| !name.is_empty());
-        let behind = names.flat_map(|name| {
-            let key = format!("\"{name}\"");
-            let places: Vec<_> = page.match_indices(&key).map(|(at, key)| at + key.len()).collect();
-            places
-        });
-        let texts = behind.filter_map(|at| {
-            let rest = page.get(at..)?.trim_start().strip_prefix(':')?.trim_start();
-            let mut said = serde_json::Deserializer::from_str(rest).into_iter::<Value>();
-            said.next()?.ok()?.as_str().map(str::to_owned)
-        });
-        texts.take(MOST_TOKENS + 1).collect()
     }
 }
 
@@ -197,7 +118,7 @@ fn is_given(value: &Option<String>) -> bool {
 struct Sent<'a> {
     tree: Option<Tree>,
     typed: Vec<(String, String)>,
-    /// A body that is neither.
+    /// What is neither, and begins as JSON or XML does.
     rest: Option<&'a [u8]>,
 }
 
@@ -205,21 +126,30 @@ impl<'a> Sent<'a> {
     fn of(asked: &Asked<'_>, body: &'a [u8]) -> Self {
         let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
         let mut typed: Vec<_> = text::form_fields(asked.query.unwrap_or_default().as_bytes()).collect();
-        let tree = Tree::first_of(body);
+        let (tree, rest) = Tree::documents(body);
         let is_form = Kind::of(asked.content_type) != Kind::Other;
         if is_form && !body.is_empty() {
             typed.extend(fields(asked.content_type, body).unwrap_or_default());
         }
-        let rest = (tree.is_none() && !is_form && looks_written(body)).then_some(body);
-        Sent { tree, typed, rest }
+        // Whatever it is said to be: some shops do not look at the type, and read what our reader does not.
+        Sent { tree, typed, rest: looks_written(rest).then_some(rest) }
     }
 
-    /// What stands at these pointers, or in fields of their names (`login[mail]`, `login.mail`). `None` for what is no text.
-    fn at(&self, pointers: &[String]) -> Vec<Option<String>> {
+    /// The one sign-in by this door's fields, in whichever call of a batch. Several are none: one would be counted.
+    fn sign_in(&self, door: &Door) -> Option<Result<Credentials, Unreadable>> {
+        let calls = self.tree.as_ref().map_or_else(|| vec![&Tree::Plain], Tree::calls);
+        let typed = calls.into_iter().map(|call| (self.at(call, &door.user), self.at(call, &door.password)));
+        let mut found =
+            typed.filter(|(users, passwords)| !users.is_empty() && passwords.iter().any(is_given));
+        let (users, passwords) = found.next()?;
+        Some(if found.next().is_some() { Err(Unreadable::Twice) } else { only(users, passwords) })
+    }
+
+    /// What stands at these pointers in a call, or in fields of their names (`login[mail]`, `login.mail`). `None` for what is no text.
+    fn at(&self, call: &Tree, pointers: &[String]) -> Vec<Option<String>> {
         let mut found = Vec::new();
         for pointer in pointers {
-            let inside = self.tree.iter().flat_map(|tree| tree.all_at(pointer));
-            found.extend(inside.map(|value| value.text().map(str::to_owned)));
+            found.extend(call.all_at(pointer).into_iter().map(|value| value.text().map(str::to_owned)));
             let mut parts = pointer.trim_start_matches('/').split('/');
             let first = parts.next().unwrap_or_default().to_owned();
             let rest: Vec<_> = parts.collect();
@@ -234,19 +164,22 @@ impl<'a> Sent<'a> {
         found
     }
 
-    /// Whether a word stands in what cannot be read: JSON with comments or nested too deep, or XML.
+    /// Whether a word stands in what cannot be read: JSON with comments, nested too deep, with half a sign or a byte that is none, or
+    /// XML. Some readers (PHP's with `JSON_INVALID_UTF8_IGNORE`) pass over such a byte in the midst of a name.
     fn has_word(&self, word: &str) -> bool {
         let Some(rest) = self.rest else { return false };
-        let text = String::from_utf8_lossy(rest).to_lowercase();
-        !word.is_empty() && (text.contains("\\u") || has_word(&text, &word.to_lowercase()))
+        let text = folded(&String::from_utf8_lossy(rest));
+        let is_there = |text: &str| has_word(text, &folded(word));
+        let is_escaped = ["\\u", "\\x"].iter().any(|escape| text.contains(escape));
+        !word.is_empty() && (is_escaped || is_there(&text) || is_there(&text.replace('\u{fffd}', "")))
     }
 }
 
-/// Whether a body begins as JSON or XML does.
-fn looks_written(body: &[u8]) -> bool {
-    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-    let first = body.iter().find(|byte| !byte.is_ascii_whitespace() && **byte != 0);
-    first.is_some_and(|byte| b"{[\"</".contains(byte))
+/// Whether a body begins as JSON or XML does, behind whatever some reader takes for a blank.
+pub(crate) fn looks_written(body: &[u8]) -> bool {
+    let start = String::from_utf8_lossy(body.get(..256).unwrap_or(body));
+    let is_blank = |sign: char| sign.is_whitespace() || sign == '\u{feff}' || sign == '\0';
+    start.trim_start_matches(is_blank).starts_with(['{', '[', '"', '<', '/'])
 }
 
 /// UTF-16 or UTF-32, as Python's reader of JSON finds out from the first bytes.
@@ -256,18 +189,8 @@ fn is_wide(start: &[u8]) -> bool {
 }
 
 /// The last part of a pointer.
-fn last(pointer: &str) -> &str {
+pub(crate) fn last(pointer: &str) -> &str {
     pointer.rsplit('/').next().unwrap_or_default()
-}
-
-/// Each text of a document with the name that it stands under.
-fn walk(tree: &Tree, name: &str, take: &mut impl FnMut(&str, &str)) {
-    match tree {
-        Tree::Text(text) => take(name, text),
-        Tree::List(all) => all.iter().for_each(|one| walk(one, name, take)),
-        Tree::Fields(fields) => fields.iter().for_each(|(name, value)| walk(value, name, take)),
-        Tree::Plain => {}
-    }
 }
 
 #[cfg(test)]

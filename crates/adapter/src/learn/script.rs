@@ -10,7 +10,7 @@ const DEPTH: usize = 6;
 /// Of a GraphQL document.
 const DOCUMENT_BYTES: usize = 4096;
 /// No shop's token is shorter.
-const TOKEN_SIGNS: usize = 16;
+pub(crate) const TOKEN_SIGNS: usize = 16;
 
 /// Parts of the names that fields for passwords have.
 pub(crate) const SECRETS: [&str; 13] = [

@@ -40,6 +40,7 @@ mod takeover;
 mod teach;
 mod teach_scripts;
 mod timing;
+mod token_answers;
 mod told;
 mod under_way;
 mod ways;

@@ -22,10 +22,14 @@ impl Crossing {
     ) -> Result<Passage, Error> {
         self.see_new_password(status, headers).await?;
         let kept = self.take_lines(headers);
-        let held = match self.token_door() {
+        let mut held = match self.token_door() {
             Some(door) => self.weigh_token(&door, status, body).await?,
-            None => self.weigh_answer(status, headers, body).await?,
+            None => None,
         };
+        // Also at a door: its token may stand in a header as well.
+        if held.is_none() {
+            held = self.weigh_answer(status, headers, body).await?;
+        }
         if let Some(passage) = held {
             return Ok(passage);
         }

@@ -3,12 +3,12 @@
 
 use std::sync::Arc;
 
-use storeward_adapter::{Adapter, Door, MaybeToken, Places, Probe, TokenAnswer};
+use storeward_adapter::{Adapter, Door, MaybeToken, Places, Probe, TokenAnswer, Told};
 use storeward_base::Secret;
 use storeward_host::{Passage, Seen};
 use storeward_web::http::{HeaderMap, HeaderValue, StatusCode, header};
 
-use super::{Crossing, FIELDS_BYTES, FORM_BYTES, Handle};
+use super::{Crossing, FIELDS_BYTES, FORM_BYTES, Handle, Lines};
 use crate::error::Error;
 use crate::shield::answers::{Refusal, Wants};
 use crate::shield::decide::Verdict;
@@ -17,13 +17,17 @@ use crate::shield::jar::Phase;
 use crate::shield::shop::{Asker, Moment, Who};
 use crate::verbs::shield::ShopAccount;
 
+/// What is seen of an answer that is said to be a page, where nothing says that somebody signs in: a token alone is shorter, and a page
+/// that is written bit by bit is not held up for long.
+const PAGE_BYTES: usize = 8 * 1024;
+
 /// How an answer is looked through for tokens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Looks {
     /// Nobody signs in by a token, or it is the shop's own program that asks.
     #[default]
     Nowhere,
-    /// An answer in JSON to whatever was asked, where a door's has its token.
+    /// The answer to whatever was asked, where a door's has its token.
     Named,
     /// The request signs in as at a door, and is at none: wherever a token may stand.
     Anywhere,
@@ -43,15 +47,23 @@ impl Crossing {
         }
         match self.looks {
             Looks::Nowhere => None,
-            Looks::Named => is_json(headers).then_some(FIELDS_BYTES),
+            Looks::Named if is_called_page(headers) => Some(PAGE_BYTES),
+            Looks::Named => may_be_written(headers).then_some(FIELDS_BYTES),
             Looks::Anywhere => Some(FIELDS_BYTES),
         }
     }
 
-    /// So that an answer can be read: not packed, and in JSON where a script asks.
+    /// So that an answer can be read: not packed, in JSON where a script asks, and from its beginning: some servers cut whatever they
+    /// answer to the range that was asked for.
     pub(super) fn ask_plainly(&self, headers: &mut HeaderMap) {
-        if self.token_door.is_some() || self.looks != Looks::Nowhere {
-            headers.remove(header::ACCEPT_ENCODING);
+        let signs_in = self.token_door.is_some() || self.looks == Looks::Anywhere;
+        if signs_in || self.looks != Looks::Nowhere {
+            // Without the line any coding would do (RFC 9110 section 12.5.3).
+            headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        }
+        if signs_in || (self.looks != Looks::Nowhere && !self.method.is_safe()) {
+            headers.remove(header::RANGE);
+            headers.remove(header::IF_RANGE);
         }
         if self.looks == Looks::Anywhere && self.wants == Wants::Problem {
             headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
@@ -71,19 +83,21 @@ impl Crossing {
             Looks::Named => Places::Named,
             Looks::Anywhere => Places::Any,
         };
-        if !status.is_success() || body.bytes.is_empty() {
-            return Ok(None);
-        }
-        if !is_json(headers) {
-            // Whoever signs in by a script, and is answered in a language that is not read. A page is for people.
-            let is_page = headers
-                .get(header::CONTENT_TYPE)
-                .is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
-            return Ok((places == Places::Any && !is_page).then(|| self.unclear()));
+        let Some(places) = places_in(status, places) else { return Ok(None) };
+        let kind = Lines::of(headers);
+        // Packed although nobody asked for it, or held back: what it says nobody knows.
+        let is_packed = kind.is_encoded && !body.bytes.is_empty();
+        let is_held_back = body.bytes.is_empty() && !body.complete;
+        let may_sign_in = places == Places::Any || (!self.method.is_safe() && is_json(headers));
+        if (is_packed && may_sign_in) || (is_held_back && places == Places::Any) {
+            return Ok(Some(self.unclear()));
         }
         let guard = self.guard.clone();
         let Some(asker) = self.asker.clone() else { return Ok(None) };
-        let Some(found) = guard.adapter.tokens_in(body.bytes, body.complete, places) else {
+        let lines: Vec<_> =
+            headers.iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?))).collect();
+        let told = Told { lines: &lines, body: body.bytes, is_whole: body.complete };
+        let Some(found) = guard.adapter.tokens_in(&told, places) else {
             return Ok(Some(self.unclear()));
         };
         for MaybeToken { door, token } in found {
@@ -181,6 +195,37 @@ impl Crossing {
         let title = "The shop cannot sign you in at the moment";
         self.instead(&Refusal::of(StatusCode::SERVICE_UNAVAILABLE, "identity.unclear", title))
     }
+}
+
+/// Where in an answer of this status a token is looked for. A redirect holds a line for people, and its address.
+fn places_in(status: StatusCode, places: Places) -> Option<Places> {
+    match status {
+        _ if status.is_success() => Some(places),
+        _ if status.is_redirection() => Some(Places::Named),
+        _ => None,
+    }
+}
+
+/// Whether an answer may be text that scripts read. What else it is called nobody takes for a token.
+fn may_be_written(headers: &HeaderMap) -> bool {
+    const NEVER: [&[u8]; 8] = [
+        b"image/",
+        b"font/",
+        b"audio/",
+        b"video/",
+        b"text/css",
+        b"text/event-stream",
+        b"application/pdf",
+        b"application/zip",
+    ];
+    let kind = headers.get(header::CONTENT_TYPE).map(|line| line.as_bytes().to_ascii_lowercase());
+    kind.is_none_or(|kind| !NEVER.iter().any(|known| kind.starts_with(known)))
+}
+
+fn is_called_page(headers: &HeaderMap) -> bool {
+    let kind =
+        headers.get(header::CONTENT_TYPE).map(|line| line.as_bytes().trim_ascii().to_ascii_lowercase());
+    kind.is_some_and(|kind| kind.starts_with(b"text/html"))
 }
 
 /// An answer in JSON, or in what is not said.
