@@ -53,7 +53,7 @@ pub use sql::STATEMENTS;
 pub use state::{Door, Purpose, ReturnTo};
 pub use tokens::{DEVICE_COOKIE, FLOW_COOKIE, FlowToken, SESSION_COOKIE, SessionToken};
 pub use verbs::buyer::AtTheTill;
-pub use verbs::current::CurrentSession;
+pub use verbs::current::{CurrentSession, still_signed_in};
 pub use verbs::ended::{Ended, EndedWhat, SESSIONS_ENDED_JOB};
 pub use verbs::import;
 pub use verbs::means::MeansNotice;

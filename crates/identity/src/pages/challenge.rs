@@ -247,7 +247,7 @@ pub async fn send_sms(
     view: View,
     Extension(flow): Extension<FlowToken>,
 ) -> Result<Response, Failure> {
-    let sent = app.identity.send_sms(&flow).await;
+    let sent = app.identity.send_sms(&view.visit, &flow).await;
     said_sent(&app, &view, &flow, sent).await
 }
 

@@ -18,6 +18,7 @@ statements! {
               WHERE id = $1 AND token_hash = $2";
     DELETE = "DELETE FROM customer_device WHERE id = $1 AND customer = $2";
     DELETE_ALL = "DELETE FROM customer_device WHERE customer = $1";
+    DELETE_OTHERS = "DELETE FROM customer_device WHERE customer = $1 AND id <> $2";
     FORGET = "DELETE FROM customer_device WHERE expires_at <= $1";
 }
 
@@ -110,6 +111,14 @@ pub fn delete(tx: &mut Tx<'_>, id: DeviceId, customer: CustomerId) -> Result<boo
 
 pub fn delete_all(tx: &mut Tx<'_>, customer: CustomerId) -> Result<u64, Error> {
     tx.execute(DELETE_ALL, params![customer])
+}
+
+/// Every device but this one, if there is one.
+pub fn delete_others(tx: &mut Tx<'_>, customer: CustomerId, but: Option<DeviceId>) -> Result<u64, Error> {
+    match but {
+        Some(but) => tx.execute(DELETE_OTHERS, params![customer, but]),
+        None => delete_all(tx, customer),
+    }
 }
 
 pub fn forget(tx: &mut Tx<'_>, now: Timestamp) -> Result<(), Error> {

@@ -24,6 +24,7 @@ statements! {
     OF_CUSTOMER = "SELECT id, customer, device, level, amr, door, label_sealed, created_at, authenticated_at, \
                    stepped_up_at, seen_at, expires_at FROM customer_session \
                    WHERE customer = $1 AND expires_at > $2 AND seen_at > $3 ORDER BY seen_at DESC, id LIMIT 50";
+    BEGAN_AT = "SELECT id FROM customer_session WHERE customer = $1 AND device = $2 AND network_mark = $3 LIMIT 1";
     FIND_BOUND = "SELECT id, token_hash, customer, device, level, amr, door, created_at, authenticated_at, stepped_up_at, \
                   expires_at, tag FROM customer_session WHERE id = $1";
     BIND = "UPDATE customer_session SET tag = $2 WHERE id = $1";
@@ -143,6 +144,18 @@ pub fn by_id(
 ) -> Result<Option<SessionRow>, Error> {
     let found = reader.query_optional(BY_ID, params![id, now, idle_since], session)?;
     if_bound(reader, found)
+}
+
+/// Whether a session of this device began in this network.
+pub fn began_at(
+    reader: &mut Reader<'_>,
+    customer: CustomerId,
+    device: DeviceId,
+    network_mark: &str,
+) -> Result<bool, Error> {
+    let found = reader
+        .query_optional(BEGAN_AT, params![customer, device, network_mark], |row| row.get::<SessionId>(0))?;
+    Ok(found.is_some())
 }
 
 fn if_bound(reader: &mut Reader<'_>, found: Option<SessionRow>) -> Result<Option<SessionRow>, Error> {

@@ -87,6 +87,8 @@ impl Identity {
                 return Err(Error::FlowOver);
             }
             sql::account::set_email(tx, customer, &mark, &sealed, now)?;
+            // Ways back that were begun by the address that was.
+            sql::flow::end_recoveries(tx, customer)?;
             note_activity(tx, customer, &activity)?;
             if let Some(notice) = &notice {
                 notice.write(tx, &*post)?;

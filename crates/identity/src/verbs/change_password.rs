@@ -1,8 +1,9 @@
 //! A new password from inside: for a session that has just proved everything, and with the password that was (ASVS 5.0
-//! 6.2.3): a browser that was left open is not enough, nor is a passkey that somebody else holds. Other sessions end.
+//! 6.2.3): a browser that was left open is not enough, nor is a passkey that somebody else holds. Other sessions end, and other devices
+//! are known and trusted no more.
 
 use storeward_base::{Actor, Secret};
-use storeward_events::identity::{CustomerPasswordChanged, FactorFailed, SessionsRevoked};
+use storeward_events::identity::{CustomerPasswordChanged, DevicesRevoked, FactorFailed, SessionsRevoked};
 use storeward_passwords::{Lane, Ticket};
 
 use super::current::CurrentSession;
@@ -39,7 +40,7 @@ impl Identity {
             .await?;
         judged.map_err(EnrolFault::Misfit)?;
         let hash = shared.passwords.hash(ticket, password).await?;
-        let (customer, this, now) = (session.customer, session.id, shared.now());
+        let (customer, this, device, now) = (session.customer, session.id, session.device, shared.now());
         let old = visit.session.as_ref().ok_or(Error::FlowOver)?.hash();
         let token = SessionToken::generate(&*shared.entropy);
         let raise = sql::session::Raise {
@@ -59,6 +60,7 @@ impl Identity {
             }
             sql::account::set_password(tx, customer, &hash, now)?;
             let count = sql::session::delete_others(tx, customer, this)?;
+            let devices = sql::device::delete_others(tx, customer, device)?;
             sql::flow::end_all(tx, customer)?;
             note_activity(tx, customer, &activity)?;
             if let Some(notice) = &notice {
@@ -71,6 +73,10 @@ impl Identity {
                 None,
                 SessionsRevoked { customer, count, reason: "password_changed".to_owned() },
             )?;
+            if devices > 0 {
+                let reason = "password_changed".to_owned();
+                tx.append(actor, None, DevicesRevoked { customer, count: devices, reason })?;
+            }
             Ok(())
         });
         written.await?;
@@ -79,7 +85,8 @@ impl Identity {
 }
 
 impl Shared {
-    /// Refuses unless this is the account's password. Guesses count as those at a challenge do.
+    /// Refuses unless this is the account's password. Its guesses have a count of their own, for it takes a session that has just
+    /// proved everything: strangers' tries at the second factor do not keep the owner from choosing another password.
     async fn require_password(
         &self,
         ticket: Ticket,
@@ -87,11 +94,12 @@ impl Shared {
         given: Secret<String>,
     ) -> Result<(), EnrolFault> {
         let misfit = |key| EnrolFault::Misfit(Misfit { field: "current", key });
-        let (customer, key) = (account.id, Key::Factor(account.id.to_string()));
+        let (customer, key) = (account.id, Key::KnownDevice(format!("password {}", account.id)));
         if let Leave::Wait { .. } = self.throttle.attempt(std::slice::from_ref(&key), self.now()) {
             return Err(misfit("misfit.too_often"));
         }
         if self.passwords.check(ticket, account.password_hash.as_deref(), given).await? != Fit::No {
+            self.throttle.succeeded(&[key]);
             return Ok(());
         }
         let written = self.db.write(move |tx| -> Result<(), Error> {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use storeward_base::{CustomerId, Language, Timestamp};
 use storeward_host::OWN_PREFIX;
-use storeward_store::Reader;
+use storeward_store::{Reader, Tx};
 
 use super::Identity;
 use crate::error::Error;
@@ -46,6 +46,15 @@ impl CurrentSession {
     pub fn amr(&self) -> Vec<String> {
         amr_claim(&self.proofs)
     }
+}
+
+/// For a write that is done for a session: goes on where the session is still there and is that person's. What ended it a moment
+/// ago took back what it had led to, and knows nothing of what comes after. How long it was idle was looked at when it was found.
+pub fn still_signed_in(tx: &mut Tx<'_>, session: &CurrentSession) -> Result<(), Error> {
+    let now = tx.now();
+    let row = sql::session::by_id(tx, session.id, now, Timestamp::from_seconds(0))?;
+    let is_theirs = row.is_some_and(|row| row.customer == session.customer);
+    if is_theirs { Ok(()) } else { Err(Error::Overtaken) }
 }
 
 impl Identity {

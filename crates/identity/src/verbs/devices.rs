@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use storeward_base::{Actor, CustomerId, Timestamp};
 use storeward_events::identity::{DeviceTokenReused, DevicesRevoked, SessionsRevoked, StepUpForced};
+use storeward_store::Reader;
 
 use super::flows::Means;
 use super::{Shared, note_activity};
@@ -15,7 +16,7 @@ use crate::sql::{self, device::DeviceRow};
 use crate::tokens::DeviceToken;
 use crate::visit::Visit;
 
-/// A form that was sent twice comes with the earlier token; within this time that is no theft.
+/// A form that was sent twice comes with the earlier token; within this time and from the same network that is no theft.
 const TWICE: Duration = Duration::from_secs(60);
 
 /// What the browser's device token says.
@@ -113,7 +114,7 @@ impl Shared {
             return Ok(Seen::Known(Known::Yes(row)));
         }
         let is_previous = row.previous_hash.as_deref().is_some_and(same);
-        if is_previous && now.since(row.seen_at) < TWICE {
+        if is_previous && now.since(row.seen_at) < TWICE && self.is_signed_in_from(visit, &row).await? {
             return Ok(Seen::Known(Known::JustNow(row)));
         }
         // A secret that nobody was given proves no copy: whoever knows the name of a device could end its owner's sessions.
@@ -121,6 +122,13 @@ impl Shared {
             return Ok(Seen::Known(Known::No));
         }
         Ok(Seen::Copied(row))
+    }
+
+    /// Whether the device's session began in the network that asks: a form that was sent twice comes from where it came from before.
+    async fn is_signed_in_from(&self, visit: &Visit, row: &DeviceRow) -> Result<bool, Error> {
+        let (device, customer, mark) = (row.id, row.customer, self.marks.network(visit.client));
+        let read = move |reader: &mut Reader<'_>| sql::session::began_at(reader, customer, device, &mark);
+        Ok(self.db.read(read).await?)
     }
 
     /// Ends the device and every session, asks for a second factor next time, and tells the person.

@@ -5,7 +5,7 @@ use storeward_base::{Actor, CustomerId, Secret};
 use storeward_events::identity::{FactorAdded, RecoveryCodesMade};
 use storeward_seal::totp::{self, TotpSecret};
 
-use super::current::CurrentSession;
+use super::current::{CurrentSession, still_signed_in};
 use super::step_up::StepUpFault;
 use super::{Identity, Shared, note_activity};
 use crate::error::Error;
@@ -196,8 +196,9 @@ impl Identity {
         let account = shared.account(customer).await?.ok_or(Error::NoAccount)?;
         let notice = shared.notice(LetterKind::FactorAdded, &account, &[("factor", "recovery_codes")], now);
         let activity = shared.activity_of("recovery_codes_made", visit);
-        let post = shared.post.clone();
+        let (post, on_behalf) = (shared.post.clone(), session.clone());
         let written = shared.db.write(move |tx| -> Result<(), Error> {
+            still_signed_in(tx, &on_behalf)?;
             sql::factor::replace_codes(tx, customer, &hashes, now)?;
             note_activity(tx, customer, &activity)?;
             if let Some(notice) = &notice {

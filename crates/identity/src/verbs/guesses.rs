@@ -45,7 +45,12 @@ impl Shared {
     }
 
     /// A count that nobody who only knows the password can reach.
-    async fn own_guesses_key(&self, visit: &Visit, flow: &Flow, means: &Means) -> Result<Option<Key>, Error> {
+    pub(super) async fn own_guesses_key(
+        &self,
+        visit: &Visit,
+        flow: &Flow,
+        means: &Means,
+    ) -> Result<Option<Key>, Error> {
         let customer = means.account.id;
         if let Some(row) = self.seen_device(visit, &means.account).await?.row() {
             return Ok(Some(Key::KnownDevice(format!("factor {}", row.id))));

@@ -5,8 +5,8 @@
 //!
 //! From inside it does what the link of the first letter since that sign-in does. What was there before stays: whoever presses may be a
 //! thief with somebody's session, who must not get rid of the owner's factors. Whoever reads the account's mail could do the same by the
-//! links that lie there. So where something was taken out, and not on a device that the person used before, a way back by mail alone waits
-//! as it does where every factor is lost; the password with the mailed code opens the account at once, and what was added earlier
+//! links that lie there. So where something was taken out, and neither on a device that the person used before nor in a session that has
+//! just shown everything, a way back by mail alone waits as it does where every factor is lost; the password with the mailed code opens the account at once, and what was added earlier
 //! still has to be shown.
 
 use std::time::Duration;
@@ -46,7 +46,7 @@ struct Undo {
     link: Option<String>,
     since: Option<Timestamp>,
     back: Option<Back>,
-    /// On a device that had signed in before that.
+    /// On a device that had signed in before that, or in a session that has just shown all that the account has.
     is_on_known: bool,
 }
 
@@ -111,8 +111,10 @@ impl Identity {
                 break;
             }
         }
-        // Whoever is signed in has shown more than a letter.
-        self.contain(visit, customer, Undo { link: None, since: Some(since), back, is_on_known: true }).await
+        // A session of days ago says less than a letter: it may be a copy, and older than what is taken out. Nobody is asked for more
+        // before they may contain; what counts is what was shown just now, or a device of before.
+        let is_on_known = self.is_fresh(session) || self.is_on_known(visit, customer, Some(since)).await?;
+        self.contain(visit, customer, Undo { link: None, since: Some(since), back, is_on_known }).await
     }
 
     /// Whether the browser has signed in before that.

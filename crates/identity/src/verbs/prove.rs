@@ -381,6 +381,10 @@ impl Shared {
                 }
                 Err(why) => {
                     let left = sql::flow::MOST_ATTEMPTS.saturating_sub(count);
+                    // Whoever it is of, and if of nobody: what is left of it afterwards must look the same.
+                    if left == 0 {
+                        sql::flow::finish(tx, &hash, now)?;
+                    }
                     let Some(customer) = customer else {
                         tx.commit_silent("there is no account that this could be a fact of");
                         return Ok(if left == 0 { Tried::Spent } else { Tried::Wrong { left } });
@@ -393,7 +397,6 @@ impl Shared {
                     if left == 0 {
                         let (purpose, reason) = (purpose.word().to_owned(), "tries_spent".to_owned());
                         tx.append(stranger, None, StepUpFailed { customer, purpose, reason })?;
-                        sql::flow::finish(tx, &hash, now)?;
                         return Ok(Tried::Spent);
                     }
                     Ok(Tried::Wrong { left })

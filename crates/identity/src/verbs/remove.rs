@@ -3,7 +3,7 @@
 use storeward_base::Actor;
 use storeward_events::identity::FactorRemoved;
 
-use super::current::CurrentSession;
+use super::current::{CurrentSession, still_signed_in};
 use super::step_up::StepUpFault;
 use super::{Identity, note_activity};
 use crate::error::Error;
@@ -35,8 +35,9 @@ impl Identity {
             },
             &visit.label,
         );
-        let post = shared.post.clone();
+        let (post, on_behalf) = (shared.post.clone(), session.clone());
         let written = shared.db.write(move |tx| -> Result<(), Error> {
+            still_signed_in(tx, &on_behalf)?;
             if !sql::factor::delete(tx, id, customer)? {
                 tx.commit_silent("the factor was removed already");
                 return Ok(());

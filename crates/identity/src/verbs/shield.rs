@@ -313,6 +313,7 @@ impl Identity {
         let (mark, post) = (shared.marks.email(email), shared.post.clone());
         let written = shared.db.write(move |tx| -> Result<(), Error> {
             sql::account::refresh_email(tx, customer, &sealed, &mark)?;
+            sql::flow::end_recoveries(tx, customer)?;
             if let Some(notice) = &notice {
                 notice.write(tx, &*post)?;
             }

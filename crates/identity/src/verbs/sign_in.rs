@@ -98,7 +98,15 @@ impl Identity {
         // Where the password does not count, the work is done all the same.
         let stands = account.as_ref().and_then(|account| account.standing_hash(&device));
         let ticket = ticket(visit, &form.email, way.lane());
-        let fit = shared.passwords.check(ticket, stands, form.password.clone()).await?;
+        let fit = match shared.passwords.check(ticket, stands, form.password.clone()).await {
+            Ok(fit) => fit,
+            Err(error) => {
+                // A guess that was not looked at is none.
+                let counted = if is_known { vec![key] } else { vec![key, network] };
+                shared.throttle.withdraw(&counted);
+                return Err(error.into());
+            }
+        };
         let account = match (account, fit) {
             (None, _) => {
                 shared.note_pressure(visit, &form.email);

@@ -26,6 +26,10 @@ use crate::visit::Visit;
 /// Messages of a day to one number, and for one account.
 const NUMBER_DAY: u32 = 6;
 const ACCOUNT_DAY: u32 = 8;
+/// As many of them as whoever only knows the password, or adds a number, can have: the rest of the day's is for the devices and
+/// networks that signed in before.
+const NUMBER_DAY_OF_OTHERS: u32 = 4;
+const ACCOUNT_DAY_OF_OTHERS: u32 = 5;
 const DAY_SECONDS: i64 = 86_400;
 
 /// A message that is about to be promised, with what it is counted for.
@@ -37,6 +41,14 @@ struct Draft {
     day: i64,
     prefix: String,
     customer: CustomerId,
+}
+
+/// Who asks for a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asks {
+    /// A device, a network or a session that nobody has who only knows the password.
+    Known,
+    Other,
 }
 
 impl Draft {
@@ -72,7 +84,7 @@ impl Identity {
         }
         let number = PhoneNumber::parse(typed).map_err(|_| misfit("misfit.number"))?;
         // Counted before anything is told: whoever asks all day writes no more into the ledger than whoever waits.
-        if shared.may_text(session.customer, &number).is_err() {
+        if shared.may_text(&of_others(shared, session.customer, &number)).is_err() {
             return Err(misfit("misfit.too_often"));
         }
         if shared.prefix_of(&number).is_none() {
@@ -93,7 +105,8 @@ impl Identity {
         let code = shared.new_code();
         let mark = shared.marks.sms_code(&draft.row.hash, code.expose());
         draft.row.code = Some((mark, draft.row.now.plus(CODE_LIFE)));
-        let message = shared.draft_sms(session.customer, &number, session.language, &code, draft.row.now);
+        let (customer, now) = (session.customer, draft.row.now);
+        let message = shared.draft_sms(customer, &number, session.language, &code, now, Asks::Other);
         let (token, post) = (draft.token.clone(), shared.post.clone());
         let written = shared.db.write(move |tx| -> Result<bool, Error> {
             if !message.write(tx, &*post)? {
@@ -164,7 +177,7 @@ impl Identity {
     }
 
     /// Sends a code to the account's telephone, where one is asked for: three messages of one flow, and few of one number.
-    pub async fn send_sms(&self, token: &FlowToken) -> Result<Sent, Error> {
+    pub async fn send_sms(&self, visit: &Visit, token: &FlowToken) -> Result<Sent, Error> {
         let shared = &self.0;
         let flow = shared.flow(token).await?;
         let (need, means) = shared.need(&flow).await?;
@@ -174,12 +187,16 @@ impl Identity {
         let factor = factor.ok_or(Error::FlowOver)?;
         let number = shared.open_number(factor)?;
         let customer = means.account.id;
-        if let Err(seconds) = shared.may_text(customer, &number) {
+        let (asks, keys) = match shared.own_guesses_key(visit, &flow, &means).await? {
+            Some(Key::KnownDevice(name)) => (Asks::Known, vec![Key::Sms(format!("for {name}"))]),
+            _ => (Asks::Other, of_others(shared, customer, &number)),
+        };
+        if let Err(seconds) = shared.may_text(&keys) {
             return Ok(Sent::Wait { seconds });
         }
         let code = shared.new_code();
         let now = shared.now();
-        let message = shared.draft_sms(customer, &number, means.account.language, &code, now);
+        let message = shared.draft_sms(customer, &number, means.account.language, &code, now, asks);
         let (mark, post) = (shared.marks.sms_code(&flow.hash, code.expose()), shared.post.clone());
         let sent = shared.db.write(move |tx| -> Result<Sent, Error> {
             if !sql::flow::set_code(tx, &flow.hash, &mark, now.plus(CODE_LIFE), now)? {
@@ -187,7 +204,7 @@ impl Identity {
                 return Ok(Sent::Enough);
             }
             if !message.write(tx, &*post)? {
-                return Ok(Sent::Enough);
+                return Ok(Sent::Wait { seconds: left_of_day(now) });
             }
             tx.commit_silent("a message with a code is no fact; what is done with it is");
             Ok(Sent::Now)
@@ -210,9 +227,8 @@ impl Shared {
     }
 
     /// Counts a wish for a message; the seconds to wait when there were too many.
-    fn may_text(&self, customer: CustomerId, number: &PhoneNumber) -> Result<(), u64> {
-        let keys = [Key::Sms(self.marks.number(number)), Key::Sms(customer.to_string())];
-        match self.throttle.attempt(&keys, self.now()) {
+    fn may_text(&self, keys: &[Key]) -> Result<(), u64> {
+        match self.throttle.attempt(keys, self.now()) {
             Leave::Granted => Ok(()),
             Leave::Wait { seconds, .. } => Err(seconds),
         }
@@ -225,6 +241,7 @@ impl Shared {
         language: Language,
         code: &Secret<String>,
         now: Timestamp,
+        asks: Asks,
     ) -> Draft {
         let policy = self.policy();
         let prefix = self.prefix_of(number).unwrap_or_default();
@@ -237,14 +254,20 @@ impl Shared {
         let text = format!("{}\n@{host} #{}", said.replace("{code}", code.expose()), code.expose());
         // A country that is allowed no more has no messages left.
         let of_country = if prefix.is_empty() { 0 } else { policy.sms.per_country_per_day };
+        let mark = self.marks.number(number);
+        let mut scopes = vec![
+            (format!("number:{mark}"), NUMBER_DAY, "number"),
+            (format!("account:{customer}"), ACCOUNT_DAY, "account"),
+        ];
+        if asks == Asks::Other {
+            scopes.push((format!("number:{mark} of others"), NUMBER_DAY_OF_OTHERS, "number"));
+            scopes.push((format!("account:{customer} of others"), ACCOUNT_DAY_OF_OTHERS, "account"));
+        }
+        scopes.push((format!("country:{prefix}"), of_country, "country_day"));
+        scopes.push(("all".to_owned(), policy.sms.per_day, "day"));
         Draft {
             text: Text { customer, to: number.clone(), text: Secret::new(text), until: now.plus(CODE_LIFE) },
-            scopes: vec![
-                (format!("number:{}", self.marks.number(number)), NUMBER_DAY, "number"),
-                (format!("account:{customer}"), ACCOUNT_DAY, "account"),
-                (format!("country:{prefix}"), of_country, "country_day"),
-                ("all".to_owned(), policy.sms.per_day, "day"),
-            ],
+            scopes,
             day: now.micros().div_euclid(1_000_000).div_euclid(DAY_SECONDS),
             prefix,
             customer,
@@ -255,6 +278,16 @@ impl Shared {
         let bytes = self.vault.open_text(&factor.secret_sealed, &factor.id.to_string(), Field::Secret)?;
         PhoneNumber::parse(&bytes).map_err(|_| Error::Form("a kept number cannot be read"))
     }
+}
+
+/// The counts of whoever is not known: of the number, and of the account.
+fn of_others(shared: &Shared, customer: CustomerId, number: &PhoneNumber) -> Vec<Key> {
+    vec![Key::Sms(shared.marks.number(number)), Key::Sms(customer.to_string())]
+}
+
+/// Seconds until the day's counts begin anew.
+fn left_of_day(now: Timestamp) -> u64 {
+    (DAY_SECONDS - now.micros().div_euclid(1_000_000).rem_euclid(DAY_SECONDS)).unsigned_abs()
 }
 
 /// As people type it.

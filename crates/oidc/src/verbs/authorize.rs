@@ -168,9 +168,11 @@ impl Shared {
             code_used_at: None,
             ended_at: None,
         };
-        let actor = Actor::Customer { id: session.customer };
+        let (actor, on_behalf) = (Actor::Customer { id: session.customer }, session.clone());
         let written = self.db.write(move |tx| -> Result<(), Error> {
             let (client, customer) = (row.client, row.customer);
+            // What ended the session a moment ago has ended what it had led to, and would know nothing of this.
+            storeward_identity::still_signed_in(tx, &on_behalf).map_err(Error::Identity)?;
             let kept = sql::client::by_id(tx, client)?.ok_or(Error::NoClient)?;
             if !row.scopes.is_within(&kept.client.scopes) {
                 // It was limited while this was on its way.
