@@ -93,6 +93,38 @@ both_engines!(a_capture_that_was_given_back_by_hand_keeps_none_from_going_back, 
     books(&db).await;
 });
 
+// Nobody knows what became of one capture's call, or the program ends there: the decision stays owed, and each goes back once.
+both_engines!(a_decline_that_is_cut_off_between_two_captures_is_carried_out_once, MIGRATIONS, async |db| {
+    use storeward_emulators::{Fault, Provider as At, What};
+    let shop = Shop::new(&db).await;
+    for (order, what) in [("Z-1", What::DropAfter), ("Z-2", What::Unavailable)] {
+        let payment = set_aside(&shop, order, Provider::PayPal).await;
+        for part in [700, 500] {
+            shop.payments.capture(payment.id, wish(Some(part))).await.unwrap();
+            db.clock.advance(Duration::from_secs(1));
+        }
+        let before = shop.effects("refund").len();
+        let first = shop.payments.whole(payment.id).await.unwrap().unwrap().captures[0].reference.clone();
+        shop.emulators.control.fault(Fault::once(At::Paypal, what, &format!("/captures/{first}/refund")));
+        raise(&db, payment.id);
+        let unsure = shop.payments.decide(payment.id, Verdict::Decline, STAFF).await.unwrap();
+        assert!(unsure.is_unsure && is_owed(&shop, payment.id).await, "{order}: {unsure:?}");
+        assert!(shop.effects("refund").len() <= before + 1, "{order}: the other one waits");
+        for _ in 0..4 {
+            db.clock.advance(Duration::from_secs(3700));
+            shop.emulators.control.advance_s(3700);
+            shop.payments.round().await.unwrap();
+        }
+        let mut back: Vec<_> = shop.effects("refund").iter().skip(before).map(|one| one.amount).collect();
+        back.sort_unstable();
+        assert_eq!(back, [500, 700], "{order}");
+        let after = shop.payments.find(payment.id).await.unwrap().unwrap();
+        assert_eq!((after.state, after.refunded, after.is_unsure), (State::Refunded, 1200, false), "{order}");
+        assert!(!is_owed(&shop, payment.id).await);
+    }
+    books(&db).await;
+});
+
 // One that the provider cannot give back stays owed, is asked for no more often than something changes, and the others are back.
 both_engines!(a_capture_that_cannot_go_back_keeps_none_from_going_back, MIGRATIONS, async |db| {
     let shop = Shop::new(&db).await;
