@@ -366,6 +366,11 @@ mod tests {
         assert_eq!(name("/admin/customers").as_deref(), Some("customers"));
         let wordpress = ShopPages::built_in("wordpress").unwrap();
         assert!(wordpress.covers("/shop/wp-admin/users.php") && wordpress.covers("/wp-json/wc/v3/orders"));
+        assert!(wordpress.covers("/wc-api/v3/customers") && wordpress.covers("/shop/wc-api/v1/orders"));
+        assert!(
+            !wordpress.covers("/wc-api/vivawallet") && !wordpress.covers("/wc-api/wc_gateway_paypal"),
+            "where providers send their messages"
+        );
         assert!(!wordpress.covers("/wp-content/uploads/a.png"));
         for query in [
             "rest_route=/wc/v3/orders",
@@ -376,6 +381,7 @@ mod tests {
             "+rest%5broute=/wc/v3/orders",
             "rest_route%00x=/wc/v3/orders",
             "rest_route=/batch/v1",
+            "wc-api-version=3&wc-api-route=/customers",
         ] {
             assert!(wordpress.place("/", query).is_some(), "{query}");
         }

@@ -290,3 +290,23 @@ fn oscars_addresses_notes_and_reviewers_are_found() {
         ["contact.name Greta Gast"]
     );
 }
+
+// The address stands in the cell's link to a map as well, and WooCommerce before 9.0 has an interface of its own beside the REST one.
+#[test]
+fn woocommerces_other_places_of_an_address() {
+    let map = "https://maps.google.com/maps?&amp;q=12%20Kiln%20Lane%2C%20Ambleside%2C%20LA22%209AN&amp;z=16";
+    let row = format!(
+        "<table><tr><td class=\"shipping_address column-shipping_address\"><a target=\"_blank\" href=\"{map}\">Ada Quill, 12 Kiln Lane, \
+         Ambleside</a><span class=\"description\">via Flat rate</span></td></tr></table>"
+    );
+    for path in ["/wp-admin/admin.php", "/wp-admin/edit.php"] {
+        let masked = hidden("wordpress", path, Form::Html, &row);
+        assert!(!masked.contains("Kiln") && !masked.contains("LA22"), "{masked}");
+    }
+    let preview = r#"{"data":{"shipping_address_map_url":"https://maps.google.com/maps?&q=12%20Kiln%20Lane&z=16","order_number":"7"}}"#;
+    let masked = hidden("wordpress", "/wp-admin/admin-ajax.php", Form::Json, preview);
+    assert!(!masked.contains("Kiln") && masked.contains("order_number"), "{masked}");
+    let old = r#"{"customers":[{"id":7,"email":"zed@quill.example","first_name":"Zed","billing_address":{"address_1":"12 Kiln Lane"}}]}"#;
+    let masked = hidden("wordpress", "/wc-api/v3/customers", Form::Json, old);
+    assert!(!masked.contains("zed@") && !masked.contains("Zed") && !masked.contains("Kiln"), "{masked}");
+}
