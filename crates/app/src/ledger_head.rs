@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use storeward_base::{Actor, PageSize};
+use storeward_base::Actor;
 use storeward_events::system::LedgerCutBack;
 use storeward_host::{Emission, Emit, Stop};
-use storeward_store::ledger::{self, Filter, Standing};
+use storeward_store::ledger::{self, Standing};
 use storeward_store::{Db, Error};
 use tokio::runtime::Runtime;
 
@@ -91,9 +91,8 @@ impl KeptHead {
         if self.0.parent().is_some_and(|folder| folder.join(ACCESS).is_dir()) {
             return Ok(true);
         }
-        let started = Filter { kind_prefix: Some("system.started".to_owned()), ..Filter::default() };
-        let found = db.read(move |r| ledger::search(r, &started, PageSize::new(1))).await;
-        found.map_err(|e: Error| Failure::new(e.to_string())).map(|page| !page.rows.is_empty())
+        let found = db.read(move |r| ledger::last_believed(r, "system.started")).await;
+        found.map_err(|e: Error| Failure::new(e.to_string())).map(|found| found.is_some())
     }
 }
 

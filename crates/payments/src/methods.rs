@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use storeward_base::{Actor, PaymentId, Timestamp};
+use storeward_events::system::RowHarmed;
 use storeward_events::vault::{CustomerErased, ErasureBegun};
-use storeward_events::{Event, payment as facts};
-use storeward_store::{Reader, Row, Tx, params, statements};
+use storeward_events::{Event, Record, payment as facts};
+use storeward_store::{Reader, Row, Tx, harmed, ledger, params, statements};
 
 use crate::apply::tell;
 use crate::error::Error;
@@ -154,12 +155,15 @@ impl Payments {
             // Nothing new: the next minute looks again.
             let Ok(batch) = tokio::time::timeout(NOTHING_NEW, ledger.next_batch(1000)).await else { break };
             let batch = batch?;
-            for (_, record) in &batch {
+            for (seq, record) in &batch {
                 let (Event::ErasureBegun(ErasureBegun { customer })
                 | Event::CustomerErased(CustomerErased { customer, .. })) = &record.event
                 else {
                     continue;
                 };
+                if !self.is_said(*seq, record).await? {
+                    continue;
+                }
                 self.forget_customer(Actor::System, &customer.to_string()).await?;
                 count += 1;
             }
@@ -168,6 +172,19 @@ impl Payments {
             }
         }
         Ok(count)
+    }
+
+    /// Whether the ledger says so. What somebody made of an entry deletes nothing, and is told.
+    async fn is_said(&self, seq: u64, record: &Record) -> Result<bool, Error> {
+        let asked = record.clone();
+        let read = self.0.db.read(move |reader| ledger::is_believed(reader, seq, &asked));
+        let is_said = read.await?;
+        if !is_said {
+            let (table, harm) = ("ledger_entry".to_owned(), "changed".to_owned());
+            let fact = RowHarmed { table, row: seq.to_string(), harm };
+            self.0.db.write(move |tx| harmed::tell(tx, std::slice::from_ref(&fact))).await?;
+        }
+        Ok(is_said)
     }
 
     /// Those of one provider that it was not told of yet, behind the one with this id.

@@ -35,14 +35,16 @@ statements! {
     FIND_LAST_SEQ = "SELECT CAST(MAX(seq) AS BIGINT) FROM ledger_entry";
     FIND_TREE = "SELECT tree FROM ledger_entry WHERE seq = $1";
     FIND_ENTRY = "SELECT seq, body FROM ledger_entry WHERE id = $1 AND LENGTH(body) > 0";
-    FIND_ENTRIES_AFTER = "SELECT seq, body FROM ledger_entry WHERE seq > $1 AND LENGTH(body) > 0 ORDER BY seq LIMIT $2";
-    FIND_ENTRIES_OF_REQUEST = "SELECT seq, body FROM ledger_entry WHERE request = $1 ORDER BY seq LIMIT $2";
-    FIRST_SINCE = "SELECT seq FROM ledger_entry WHERE at >= $1 ORDER BY at LIMIT 1";
+    FIND_ENTRIES_AFTER = "SELECT seq, body FROM ledger_entry WHERE seq > $1 AND seq <= $3 AND LENGTH(body) > 0 ORDER BY seq LIMIT $2";
+    FIND_UNCOUNTED = "SELECT seq FROM ledger_entry WHERE seq > $1 ORDER BY seq LIMIT 1";
+    FIND_ENTRIES_OF_REQUEST = "SELECT seq, body FROM ledger_entry WHERE request = $1 AND seq <= $3 ORDER BY seq LIMIT $2";
+    // Not the one with the smallest `at`, which one changed column would make the last; `+ 0` has the index of moments used.
+    FIRST_SINCE = "SELECT CAST(MIN(seq + 0) AS BIGINT) FROM ledger_entry WHERE at >= $1 AND seq <= $2";
     // `|| ''` keeps the index of actors out of it: a program makes entries of many kinds.
-    COUNT_OF_KIND = "SELECT CAST(COUNT(*) AS BIGINT) FROM ledger_entry WHERE kind = $1 AND seq >= $2 AND LENGTH(body) > 0 \
+    COUNT_OF_KIND = "SELECT CAST(COUNT(*) AS BIGINT) FROM ledger_entry WHERE kind = $1 AND seq >= $2 AND seq <= $4 AND LENGTH(body) > 0 \
                      AND ($3 = '' OR actor || '' = $3)";
     // The other way round: `|| ''` keeps the index of kinds out of it, by which everybody's are gone through.
-    COUNT_OF_ACTOR = "SELECT CAST(COUNT(*) AS BIGINT) FROM ledger_entry WHERE actor = $3 AND seq >= $2 AND LENGTH(body) > 0 \
+    COUNT_OF_ACTOR = "SELECT CAST(COUNT(*) AS BIGINT) FROM ledger_entry WHERE actor = $3 AND seq >= $2 AND seq <= $4 AND LENGTH(body) > 0 \
                       AND kind || '' = $1";
     FIND_WHOLE_ENTRIES = "SELECT seq, id, at, kind, severity, actor, request, body, tree FROM ledger_entry \
                           WHERE seq > $1 ORDER BY seq LIMIT $2";
@@ -57,7 +59,7 @@ statements! {
 
     FIND_CURSOR = "SELECT seq FROM subscription_cursor WHERE name = $1";
     MOVE_CURSOR = "INSERT INTO subscription_cursor (name, seq) VALUES ($1, $2) ON CONFLICT (name) \
-                   DO UPDATE SET seq = excluded.seq WHERE subscription_cursor.seq < excluded.seq";
+                   DO UPDATE SET seq = excluded.seq WHERE subscription_cursor.seq < excluded.seq OR subscription_cursor.seq > $3";
 
     TRY_WRITING = "INSERT INTO subscription_cursor (name, seq) VALUES ('store.try_writing', 1) ON CONFLICT (name) \
                    DO UPDATE SET seq = subscription_cursor.seq + 1";

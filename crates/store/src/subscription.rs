@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use storeward_events::Record;
+use storeward_events::system::RowHarmed;
 use tokio::sync::watch;
 
 use crate::ledger::{self, to_column};
 use crate::statements::{FIND_CURSOR, MOVE_CURSOR};
-use crate::{Db, Error, params};
+use crate::{Db, Error, harmed, params};
 
 /// How often to look without having been woken: entries of other processes wake nobody here.
 const SWEEP: Duration = Duration::from_millis(500);
@@ -20,13 +21,21 @@ pub struct Subscription {
     wake: watch::Receiver<u64>,
     /// The last entry acknowledged; `None` before the cursor was read.
     cursor: Option<u64>,
+    /// A row that the ledger does not count.
+    uncounted: Option<u64>,
 }
 
 impl Db {
     /// Subscribes under a stable name, such as `detect` or `webhook.slack`; begins at the ledger's first entry, or
     /// behind the last that was acknowledged under that name.
     pub fn subscribe(&self, name: impl Into<String>) -> Subscription {
-        Subscription { db: self.clone(), name: name.into(), wake: self.ledger_watch(), cursor: None }
+        Subscription {
+            db: self.clone(),
+            name: name.into(),
+            wake: self.ledger_watch(),
+            cursor: None,
+            uncounted: None,
+        }
     }
 }
 
@@ -36,6 +45,7 @@ impl Subscription {
     pub async fn next_batch(&mut self, limit: u32) -> Result<Vec<(u64, Record)>, Error> {
         loop {
             self.wake.borrow_and_update();
+            ledger::tell_uncounted(&self.db, &mut self.uncounted).await?;
             let after = self.cursor().await?;
             let batch = self.db.read(move |reader| ledger::read_after(reader, after, limit)).await?;
             if let Some((last, _)) = batch.last() {
@@ -52,7 +62,8 @@ impl Subscription {
         let name = self.name.clone();
         self.db
             .write(move |tx| {
-                tx.execute(MOVE_CURSOR, params![&name, to_column(seq)])?;
+                let end = to_column(ledger::end(tx)?);
+                tx.execute(MOVE_CURSOR, params![&name, to_column(seq), end])?;
                 tx.commit_silent("a subscriber's cursor moved");
                 Ok::<_, Error>(())
             })
@@ -66,11 +77,23 @@ impl Subscription {
             return Ok(cursor);
         }
         let name = self.name.clone();
-        let stored = self
-            .db
-            .read(move |reader| reader.query_optional(FIND_CURSOR, params![&name], |row| row.get(0)))
-            .await?;
-        let cursor = stored.unwrap_or(0);
+        let read = self.db.read(move |reader| {
+            let end = ledger::end(reader)?;
+            let stored: Option<u64> = reader.query_optional(FIND_CURSOR, params![&name], |row| row.get(0))?;
+            Ok::<_, Error>((stored.unwrap_or(0), end))
+        });
+        let (stored, end) = read.await?;
+        // Nobody was ever handed what is not there: somebody set it.
+        if stored > end {
+            let harm = RowHarmed {
+                table: "subscription_cursor".to_owned(),
+                row: self.name.clone(),
+                harm: "future".to_owned(),
+            };
+            self.acknowledge(end).await?;
+            self.db.write(move |tx| harmed::tell(tx, std::slice::from_ref(&harm))).await?;
+        }
+        let cursor = stored.min(end);
         self.cursor = Some(cursor);
         Ok(cursor)
     }

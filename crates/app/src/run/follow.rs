@@ -26,7 +26,7 @@ impl Follower {
         let (finish, mut finishing) = oneshot::channel();
         let mut grown = db.ledger_watch();
         let task = runtime.spawn(async move {
-            let mut after = after;
+            let (mut after, mut uncounted) = (after, None);
             loop {
                 let ended = tokio::select! {
                     // What stands there already is printed before the first wait.
@@ -38,6 +38,8 @@ impl Follower {
                 if ended {
                     return;
                 }
+                // What it tells is printed with the next round. Where it cannot be told, reading the ledger fails as well, and says so.
+                let _ = ledger::tell_uncounted(&db, &mut uncounted).await;
             }
         });
         Follower { finish, task }

@@ -7,7 +7,7 @@ use storeward_payments::{
     CaptureMode, Error, Front, MIGRATIONS, NewPayment, Payment, Provider, Saving, State, Strength, Terms,
 };
 use storeward_store::testing::TestDb;
-use storeward_store::{both_engines, params};
+use storeward_store::{Engine, both_engines, params};
 
 use crate::support::{Shop, books, ledger_text, order_of, reference, told, wish};
 
@@ -362,4 +362,46 @@ both_engines!(an_attempt_on_other_terms_is_judged_again, MIGRATIONS, async |db| 
     let same = Terms { saves: true, ..Terms::of(Provider::Stripe, Strength::Usual) };
     shop.payments.begin_as(id, same, &Front::default()).await.unwrap();
     assert_eq!(judged().await, Some(6));
+});
+
+// They had any customer's means of payment deleted, here and at the provider; and whoever was erased afterwards kept theirs for ever.
+both_engines!(an_erasure_that_nobody_signed_takes_nothing_away, MIGRATIONS, async |db| {
+    let shop = Shop::new(&db).await;
+    let (forged, erased) = (CustomerId::from_bits(1), CustomerId::from_bits(2));
+    kept(&shop, &forged.to_string(), "V-1", Provider::Stripe).await;
+    kept(&shop, &erased.to_string(), "V-2", Provider::Stripe).await;
+    let body = |number: u64| {
+        let text = format!(
+            "{{\"v\":1,\"id\":\"evt_{number:026}\",\"at\":1795743783838362,\"actor\":{{\"type\":\"operator\"}},\
+             \"kind\":\"vault.customer_erased\",\"data\":{{\"customer\":\"{forged}\",\"fields\":1,\"epoch\":1}}}}"
+        );
+        let hex: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
+        match db.engine() {
+            Engine::Sqlite => format!("X'{hex}'"),
+            Engine::Postgres => format!("'\\x{hex}'::bytea"),
+        }
+    };
+    // One row behind the head, and one whose words were made others.
+    db.drop_guards();
+    let (behind, changed) = (body(1), body(2));
+    db.raw(&format!(
+        "INSERT INTO ledger_entry (seq, id, at, kind, severity, actor, request, body, tree) SELECT 1000000000, \
+         'evt_{:026}', at, kind, severity, actor, request, {behind}, tree FROM ledger_entry WHERE seq = 1",
+        1
+    ));
+    db.raw(&format!("UPDATE ledger_entry SET body = {changed} WHERE seq = 2"));
+    assert_eq!(shop.payments.follow_erasures().await.unwrap(), 0);
+    assert_eq!(shop.payments.methods(&forged.to_string()).await.unwrap().len(), 1);
+    let written = db.write(move |tx| {
+        let fact = storeward_events::vault::CustomerErased { customer: erased, fields: 1, epoch: 1 };
+        tx.append(Actor::Operator, None, fact).map(drop)
+    });
+    written.await.unwrap_or_else(|why: storeward_store::Error| panic!("{why}"));
+    for count in [1, 0] {
+        assert_eq!(shop.payments.follow_erasures().await.unwrap(), count);
+    }
+    assert!(shop.payments.methods(&erased.to_string()).await.unwrap().is_empty());
+    assert_eq!(shop.payments.methods(&forged.to_string()).await.unwrap().len(), 1);
+    // Told, and once.
+    assert_eq!(ledger_text(&db).await.matches("system.row_harmed").count(), 2);
 });

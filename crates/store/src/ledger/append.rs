@@ -73,12 +73,12 @@ impl Appender {
 
     /// Takes up the head, and holds it against the other nodes. A head that was written by others must bear a
     /// signature that counts: else whoever can write to the database could cut the ledger's end off, and our next
-    /// signature would cover that up. An old head of our own bears one too: so it must also continue the last one that
+    /// signature would cover that up. So would it rows behind the last entry, once the head counts them beside the note that it had. An old head of our own bears one too: so it must also continue the last one that
     /// we saw.
     pub(crate) fn load(&mut self, conn: &mut Conn) -> Result<(), Error> {
         let sql = format!("{FIND_HEAD}{}", conn.engine().for_update());
         let head = read_head(&mut Reader::new(conn), &sql)?;
-        if self.found.as_ref().map(|h| &h.note) != Some(&head.note) {
+        if self.found.as_ref() != Some(&head) {
             let signed = head.check(&self.signer.verifiers()).map_err(Error::Ledger)?;
             self.kept = match signed.kept {
                 Some(kept) => kept,

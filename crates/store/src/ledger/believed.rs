@@ -7,8 +7,8 @@ use storeward_base::{Page, PageSize};
 use storeward_events::Record;
 use storeward_seal::{Hash, merkle};
 
-use super::query::{Filter, Head, search_statement};
-use super::{head, prove_inclusion_in, to_column};
+use super::query::{Filter, Head, counted, search_statement};
+use super::{head, leaves_after, prove_inclusion_in, to_column};
 use crate::guard::Told;
 use crate::statements::FIND_ENTRIES_OF_KIND;
 use crate::{Error, Reader, params};
@@ -22,10 +22,7 @@ pub fn believed(
     size: PageSize,
 ) -> Result<Page<(u64, Record), u64>, Error> {
     let head = head(reader)?;
-    let counted = head.size.max(reader.counted());
-    let before = filter.before.unwrap_or(u64::MAX).min(counted.saturating_add(1));
-    let filter = Filter { before: Some(before), ..filter.clone() };
-    let (sql, values) = search_statement(&filter, size);
+    let (sql, values) = search_statement(&counted(filter, head.size.max(reader.counted())), size);
     let mut rows: Vec<(u64, Vec<u8>)> =
         reader.query_many(&sql, &values, |row| Ok((row.get(0)?, row.get(1)?)))?;
     let full = rows.len() > usize::from(size.get());
@@ -61,6 +58,19 @@ pub fn last_believed(reader: &mut Reader<'_>, kind: &str) -> Result<Option<(u64,
         filter.before = Some(next);
         size = PageSize::new(PageSize::MAX);
     }
+}
+
+/// Whether an entry that was read otherwise, such as by a subscriber, is in the signed tree with the words it was read with. To be
+/// asked before something is done because of it.
+///
+/// # Errors
+/// [`Error::Ledger`] where the head bears no signature that counts.
+pub fn is_believed(reader: &mut Reader<'_>, seq: u64, record: &Record) -> Result<bool, Error> {
+    let mut proof = Proof { head: head(reader)?, is_checked: false };
+    let found = leaves_after(reader, seq.saturating_sub(1), 1)?.into_iter().find(|leaf| leaf.seq == seq);
+    let Some(found) = found else { return Ok(false) };
+    Ok(Record::from_bytes(&found.body).is_ok_and(|read| read == *record)
+        && proof.holds(reader, seq, &found.body)?)
 }
 
 fn record_of(seq: u64, body: &[u8]) -> Result<Record, Error> {

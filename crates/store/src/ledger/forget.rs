@@ -14,7 +14,7 @@ use storeward_events::system::EntriesForgotten;
 use storeward_events::{Event, Record};
 use storeward_seal::merkle;
 
-use super::to_column;
+use super::{end, to_column};
 use crate::statements::{FIND_CURSOR, FIND_ENTRIES_OF_KIND, FORGET_ENTRIES, MOVE_CURSOR};
 use crate::{Error, Tx, params};
 
@@ -60,13 +60,16 @@ fn forget_kind(
     emptied: &mut Runs,
 ) -> Result<u32, Error> {
     let cursor = format!("forget.{kind}");
-    let after: i64 = tx.query_optional(FIND_CURSOR, params![&cursor], |row| row.get(0))?.unwrap_or(0);
+    let end = end(tx)?;
+    let after: u64 = tx.query_optional(FIND_CURSOR, params![&cursor], |row| row.get(0))?.unwrap_or(0);
+    // A cursor, or a row, behind the last entry that counts is nobody's.
+    let after = to_column(after.min(end));
     let found: Vec<(u64, Vec<u8>, Vec<u8>)> =
         tx.query_many(FIND_ENTRIES_OF_KIND, params![kind, after, most], |row| {
             Ok((row.get(0)?, row.get(1)?, row.get(2)?))
         })?;
     let (mut count, mut passed) = (0, None);
-    for (seq, body, tree) in found {
+    for (seq, body, tree) in found.into_iter().take_while(|(seq, ..)| *seq <= end) {
         match true_record(&body, &tree) {
             Some(record) if record.event.kind() == kind && record.at >= before => break,
             Some(record) if record.event.kind() == kind => {
@@ -79,7 +82,7 @@ fn forget_kind(
         passed = Some(seq);
     }
     if let Some(seq) = passed {
-        tx.execute(MOVE_CURSOR, params![&cursor, to_column(seq)])?;
+        tx.execute(MOVE_CURSOR, params![&cursor, to_column(seq), to_column(end)])?;
     }
     Ok(count)
 }

@@ -10,15 +10,18 @@ mod leaves;
 mod prove;
 mod query;
 mod standing;
+mod uncounted;
 mod verify;
 
 pub(crate) use append::{Appender, Signer, begin, begun_as, is_written};
-pub use believed::{believed, last_believed, told};
+pub use believed::{believed, is_believed, last_believed, told};
 pub use forget::{Runs, forget};
 pub use leaves::{Leaf, checkpoint_at, checkpoint_before, leaves_after, number_of};
 pub use prove::{Inclusion, prove_consistency, prove_inclusion, prove_inclusion_in};
+pub(crate) use query::end;
 pub use query::{Filter, Head, by_id, by_request, count_of, head, read_after, search};
 pub use standing::{Standing, head_after, standing};
+pub use uncounted::tell_uncounted;
 pub use verify::{LedgerFault, MOST_FAULTS, Report, VerifyOptions, What, verify};
 
 /// Largest entry, in bytes of its JSON form: what a bundle of C2SP tlog-tiles has room for.

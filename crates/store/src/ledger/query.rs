@@ -1,4 +1,5 @@
-//! Reading entries, paged by their number.
+//! Reading entries, paged by their number. None of these reads goes beyond what the signed head counts: whoever writes the database
+//! can put rows behind it.
 
 use storeward_base::{Actor, EventId, Page, PageSize, RequestId, Timestamp};
 use storeward_events::{Record, Severity};
@@ -63,19 +64,35 @@ pub(crate) fn read_head(reader: &mut Reader<'_>, sql: &str) -> Result<Head, Erro
     found.ok_or_else(|| Error::Ledger("its head is missing".to_owned()))
 }
 
-/// Up to `limit` entries (at most 1000) with numbers above `seq`, oldest first.
+/// The number of the last entry that counts: by the head and its signature or, within a write, by what that write found and wrote
+/// itself. Rows behind it are nobody's. [`Error::Ledger`] where the head bears no signature that counts.
+pub(crate) fn end(reader: &mut Reader<'_>) -> Result<u64, Error> {
+    // A write held the head against its signature before it began.
+    if reader.counted() > 0 {
+        return Ok(reader.counted());
+    }
+    let head = head(reader)?;
+    head.check(reader.guard()?.verifiers()).map_err(Error::Ledger)?;
+    Ok(head.size)
+}
+
+/// Up to `limit` entries (at most 1000) with numbers above `seq`, oldest first. A number behind the last entry counts as the last.
 pub fn read_after(reader: &mut Reader<'_>, seq: u64, limit: u32) -> Result<Vec<(u64, Record)>, Error> {
-    reader.query_many(FIND_ENTRIES_AFTER, params![to_column(seq), limit.clamp(1, 1000)], entry)
+    let end = end(reader)?;
+    let values = params![to_column(seq), limit.clamp(1, 1000), to_column(end)];
+    reader.query_many(FIND_ENTRIES_AFTER, values, entry)
 }
 
 /// One entry, with its number.
 pub fn by_id(reader: &mut Reader<'_>, id: EventId) -> Result<Option<(u64, Record)>, Error> {
-    reader.query_optional(FIND_ENTRY, params![id], entry)
+    let end = end(reader)?;
+    Ok(reader.query_optional(FIND_ENTRY, params![id], entry)?.filter(|(seq, _)| *seq <= end))
 }
 
 /// What happened during one request, oldest first; at most 200 entries.
 pub fn by_request(reader: &mut Reader<'_>, request: RequestId) -> Result<Vec<(u64, Record)>, Error> {
-    reader.query_many(FIND_ENTRIES_OF_REQUEST, params![request, MOST_OF_REQUEST], entry)
+    let end = end(reader)?;
+    reader.query_many(FIND_ENTRIES_OF_REQUEST, params![request, MOST_OF_REQUEST, to_column(end)], entry)
 }
 
 /// Which entries to list; what is `None` does not narrow.
@@ -104,13 +121,19 @@ impl Filter {
     }
 }
 
+/// The same filter, for nothing behind the last entry that counts.
+pub(crate) fn counted(filter: &Filter, end: u64) -> Filter {
+    let before = filter.before.unwrap_or(u64::MAX).min(end.saturating_add(1));
+    Filter { before: Some(before), ..filter.clone() }
+}
+
 /// Entries that fit, newest first; `next` of the page goes into [`Filter::before`] for the page behind it.
 pub fn search(
     reader: &mut Reader<'_>,
     filter: &Filter,
     size: PageSize,
 ) -> Result<Page<(u64, Record), u64>, Error> {
-    let (sql, values) = search_statement(filter, size);
+    let (sql, values) = search_statement(&counted(filter, end(reader)?), size);
     let mut rows = reader.query_many(&sql, &values, entry)?;
     let full = rows.len() > usize::from(size.get());
     rows.truncate(size.get().into());
@@ -126,14 +149,16 @@ pub fn count_of(
     actor: Option<Actor>,
     from: Timestamp,
 ) -> Result<u64, Error> {
-    let first: Option<u64> = reader.query_optional(FIRST_SINCE, params![from], |row| row.get(0))?;
+    let end = end(reader)?;
+    let first: Option<u64> =
+        reader.query_one(FIRST_SINCE, params![from, to_column(end)], |row| row.get(0))?;
     let Some(first) = first else { return Ok(0) };
     let sql = match actor {
         Some(Actor::Customer { .. } | Actor::Staff { .. }) => COUNT_OF_ACTOR,
         _ => COUNT_OF_KIND,
     };
     let actor = actor.map_or_else(String::new, |actor| actor.to_string());
-    reader.query_one(sql, params![kind, to_column(first), actor], |row| row.get(0))
+    reader.query_one(sql, params![kind, to_column(first), actor, to_column(end)], |row| row.get(0))
 }
 
 /// One text for each combination of conditions: 64 in all, so that each can use its index.

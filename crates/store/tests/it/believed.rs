@@ -144,3 +144,102 @@ both_engines!(what_a_write_took_back_was_never_told, async |db| {
     append(&db, 1).await;
     assert_eq!(told(&db).await, Ok(vec![1, 2]));
 });
+
+/// An entry of `system.started` behind all others, of this moment.
+fn behind_the_head(db: &TestDb) {
+    let (forged, at) = (body(db, ID, "forged"), db.now().micros());
+    db.tamper(&format!(
+        "INSERT INTO ledger_entry (seq, id, at, kind, severity, actor, request, body, tree) SELECT 1000000000, '{ID}', {at}, kind, \
+         severity, actor, 'req_00000000000000000000000009', {forged}, tree FROM ledger_entry WHERE seq = 1"
+    ));
+}
+
+// It stood in lists and in the log, subscribers went behind it and were handed nothing more for good, and "since when" began with it.
+both_engines!(a_row_behind_the_head_is_read_by_nobody, async |mut db| {
+    append(&db, 3).await;
+    let began = db.now().minus(std::time::Duration::from_secs(3_600));
+    behind_the_head(&db);
+    let read = db.read(move |reader| {
+        let all = ledger::read_after(reader, 0, 1_000)?.into_iter().map(|(seq, _)| seq).collect::<Vec<_>>();
+        assert_eq!((all, ledger::read_after(reader, 999_999_999, 10)?), (vec![1, 2, 3], Vec::new()));
+        let found = ledger::search(reader, &Filter::default(), PageSize::new(200))?.rows;
+        assert_eq!(found.iter().map(|(seq, _)| *seq).collect::<Vec<_>>(), [3, 2, 1]);
+        assert_eq!(ledger::by_id(reader, ID.parse().unwrap())?, None);
+        let request = "req_00000000000000000000000009".parse().unwrap();
+        assert_eq!(ledger::by_request(reader, request)?, Vec::new());
+        ledger::count_of(reader, "system.started", None, began)
+    });
+    assert_eq!(read.await, Ok::<_, Error>(3));
+    let mut subscription = db.subscribe("a");
+    // It is told: the one entry that came of it, once.
+    for _ in 0..2 {
+        assert_eq!(numbers(&mut subscription).await, [1, 2, 3, 4]);
+    }
+    subscription.acknowledge(4).await.unwrap();
+    append(&db, 1).await;
+    assert_eq!(numbers(&mut subscription).await, [5]);
+    assert_eq!(harms(&db).await, [("ledger_entry".to_owned(), "1000000000".to_owned())]);
+    // A write sees what it wrote, and no more.
+    let write = db.write(|tx| -> Result<Vec<u64>, Error> {
+        tx.append(storeward_base::Actor::System, None, started("2"))?;
+        Ok(ledger::read_after(tx, 4, 1_000)?.into_iter().map(|(seq, _)| seq).collect())
+    });
+    assert_eq!(write.await, Ok(vec![5, 6]));
+    // Nor does a cursor that was set behind the head hide anything: it counts as the head, and is told.
+    drop(subscription);
+    db.tamper("UPDATE subscription_cursor SET seq = 1000000000 WHERE name = 'a'");
+    db.reopen();
+    let mut subscription = db.subscribe("a");
+    assert_eq!(numbers(&mut subscription).await, [7], "that it was set");
+    append(&db, 1).await;
+    assert_eq!(numbers(&mut subscription).await, [7, 8]);
+    assert_eq!(harms(&db).await[0], ("subscription_cursor".to_owned(), "a".to_owned()));
+});
+
+async fn numbers(subscription: &mut storeward_store::Subscription) -> Vec<u64> {
+    let batch = tokio::time::timeout(std::time::Duration::from_secs(20), subscription.next_batch(100)).await;
+    batch.unwrap().unwrap().into_iter().map(|(seq, _)| seq).collect()
+}
+
+/// What was told as harmed, the newest first.
+async fn harms(db: &TestDb) -> Vec<(String, String)> {
+    let filter = Filter { kind_prefix: Some("system.row_harmed".to_owned()), ..Filter::default() };
+    let read = db.read(move |reader| ledger::believed(reader, &filter, PageSize::new(200)));
+    let page = read.await.unwrap_or_else(|why: Error| panic!("{why}"));
+    let harm = |record: storeward_events::Record| match record.event {
+        Event::RowHarmed(fact) => (fact.table, fact.row),
+        other => panic!("{other:?}"),
+    };
+    page.rows.into_iter().map(|(_, record)| harm(record)).collect()
+}
+
+// The nodes of a tree need no key. Rows behind the head, and a head that counts them beside the note that it had, were taken for a
+// head that was looked at before; the next entry's signature made them good.
+both_engines!(a_head_that_counts_more_than_its_note_is_never_signed_over, async |db| {
+    append(&db, 3).await;
+    let leaves = db.read(|reader| ledger::leaves_after(reader, 0, 100)).await;
+    let mut range = storeward_seal::CompactRange::new();
+    for leaf in leaves.unwrap_or_else(|why: Error| panic!("{why}")) {
+        range.append(storeward_seal::merkle::leaf_hash(&leaf.body));
+    }
+    let text = format!(
+        "{{\"v\":1,\"id\":\"{ID}\",\"at\":1795743783838362,\"actor\":{{\"type\":\"system\"}},\"kind\":\"system.started\",\
+         \"data\":{{\"version\":\"forged\"}}}}"
+    );
+    let blob = |bytes: &[u8]| {
+        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        match db.engine() {
+            Engine::Sqlite => format!("X'{hex}'"),
+            Engine::Postgres => format!("'\\x{hex}'::bytea"),
+        }
+    };
+    let nodes = blob(&range.append(storeward_seal::merkle::leaf_hash(text.as_bytes())).concat());
+    let (body, tree) = (blob(text.as_bytes()), blob(&range.to_bytes()));
+    db.tamper(&format!(
+        "INSERT INTO ledger_entry (seq, id, at, kind, severity, actor, request, body, tree) SELECT 4, '{ID}', at, kind, \
+         severity, actor, request, {body}, {nodes} FROM ledger_entry WHERE seq = 1"
+    ));
+    db.tamper(&format!("UPDATE ledger_head SET size = 4, tree = {tree}"));
+    let write = db.write(|tx| tx.append(storeward_base::Actor::System, None, started("2")).map(drop)).await;
+    assert!(matches!(write, Err(Error::Ledger(_))), "{write:?}");
+});

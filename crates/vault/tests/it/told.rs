@@ -179,6 +179,35 @@ both_engines!(the_limit_of_openings_holds_though_the_index_is_emptied, MIGRATION
     }
 });
 
+// Rows behind the head, of the first moments of the window, were "the first entry since": nothing had been opened behind them.
+both_engines!(the_limit_of_openings_holds_whatever_stands_behind_the_head, MIGRATIONS, async |db| {
+    let (_keys, vault) = both(&db).await;
+    let boss = somebody(21, "owner");
+    for number in 1..=201_u128 {
+        let who = storeward_base::CustomerId::from_bits(number);
+        vault.write(staff(), who, item("own", &[("contact.name", "Ada")])).await.unwrap();
+        let ask = Ask::new(boss.clone(), who, Purpose::Support);
+        if number == 201 {
+            db.drop_guards();
+            db.tamper("DELETE FROM vault_sight");
+            let from = db.now().minus(HOUR).micros();
+            for (row, at) in (0..40).map(|row| (row, from + row * 1_000_000)) {
+                db.tamper(&format!(
+                    "INSERT INTO ledger_entry (seq, id, at, kind, severity, actor, request, body, tree) SELECT 1000000000 + {row}, \
+                     'evt_{row:026}', {at}, kind, severity, actor, request, body, tree FROM ledger_entry WHERE seq = 1"
+                ));
+            }
+            // Nor is one of those that count the first, because somebody sets its moment.
+            db.tamper(&format!(
+                "UPDATE ledger_entry SET at = {from} + 1 WHERE seq = (SELECT size FROM ledger_head)"
+            ));
+        }
+        let opened = vault.open(&ask, &[field("contact.name")]).await.map(drop);
+        let wanted = if number == 201 { Err(Error::Denied("too_many")) } else { Ok(()) };
+        assert_eq!(opened, wanted, "{number}");
+    }
+});
+
 both_engines!(no_row_moves_a_customer_s_clock_or_hides_what_they_asked_for, MIGRATIONS, async |db| {
     let (_keys, vault) = both(&db).await;
     people(&vault).await;
