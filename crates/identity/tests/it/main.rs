@@ -36,6 +36,7 @@ mod sign_up;
 mod sms;
 mod staff;
 mod stay;
+mod strangers;
 mod takeover;
 mod teach;
 mod teach_scripts;

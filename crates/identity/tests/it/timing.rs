@@ -28,7 +28,7 @@ impl HoldBack for Door {
 
 /// Posts a form. The answer must not be there before it was held back, and is there once it is let go.
 async fn held(browser: &mut Browser<'_>, door: &Door, path: &str, fields: &[(&str, &str)]) -> Answer {
-    let csrf = browser.get(path).await.csrf();
+    let csrf = browser.get(path.trim_end_matches("/send")).await.csrf();
     let mut answer = std::pin::pin!(browser.post(path, &csrf, fields));
     tokio::select! {
         biased;
@@ -64,6 +64,7 @@ both_engines!(every_answer_that_could_tell_is_held_back, MIGRATIONS, async |db| 
         held(&mut browser, &door, recover, &[("email", email)]).await.leads_to(challenge);
         let wrong = [("method", "mail"), ("secret", "00000000")];
         assert_eq!(held(&mut browser, &door, challenge, &wrong).await.status, 403);
+        assert_eq!(held(&mut browser, &door, "/.storeward/challenge/send", &[]).await.status, 200);
     }
     // At the second factor: what fits and what does not, of each kind.
     let mut browser = bench.browser().elsewhere();

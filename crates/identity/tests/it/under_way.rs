@@ -113,3 +113,23 @@ both_engines!(an_answer_of_the_shop_does_not_undo_it, MIGRATIONS, async |db| {
     bench.advance(11);
     assert!(!thief.sees_account().await);
 });
+
+// The thief's session had just shown everything, and asked without pause: the codes that came a moment after the button stayed.
+both_engines!(nor_do_recovery_codes, MIGRATIONS, async |db| {
+    let bench = Bench::new(db);
+    let mut owner = bench.signed_up().await;
+    let mut thief = Browser { cookies: owner.cookies.clone(), ..owner.elsewhere() };
+    let asked = thief.get("/.storeward/account/codes").await.csrf();
+    let csrf = owner.get("/.storeward/account").await.csrf();
+    let (pressed, answer) = between(
+        &bench,
+        owner.post("/.storeward/account/not-me", &csrf, &[]),
+        thief.post("/.storeward/account/codes", &asked, &[]),
+    )
+    .await;
+    assert_eq!(pressed.status, 303, "{}", pressed.body);
+    assert_eq!(answer.status, 409, "{}", answer.body);
+    let customer = bench.customer(EMAIL).await;
+    let view = bench.identity.customers().view(customer).await.unwrap().unwrap();
+    assert_eq!(view.codes_left, 0);
+});
