@@ -11,3 +11,4 @@ mod logout;
 mod modules;
 mod pages;
 mod registry;
+mod under_way;
