@@ -227,3 +227,27 @@ both_engines!(a_telephone_without_a_gateway_is_no_factor_that_is_left, MIGRATION
     bench.identity.set_policy(policy());
     assert_eq!(desk.take_factor(&bench.by(STAFF), customer, &app).await.unwrap(), Done::Changed);
 });
+
+// Whoever only knew the password used up the day's messages, and the owner had no second factor until midnight.
+both_engines!(who_knows_the_password_uses_up_no_message_of_the_owners, MIGRATIONS, async |db| {
+    let bench = Bench::with_policy(db, policy());
+    let mut owner = bench.signed_up().await;
+    add(&mut owner).await;
+    for _ in 0..12 {
+        bench.advance(120);
+        let mut thief = bench.browser().elsewhere();
+        thief.sign_in(EMAIL, PASSWORD).await.leads_to("/.storeward/challenge");
+        send(&mut thief).await;
+    }
+    let of_thief = bench.post.texts().len();
+    assert!((2..=5).contains(&of_thief), "{of_thief}");
+    let mut thief = bench.browser().elsewhere();
+    thief.sign_in(EMAIL, PASSWORD).await.leads_to("/.storeward/challenge");
+    send(&mut thief).await;
+    assert_eq!(bench.post.texts().len(), of_thief, "the strangers' part is used up");
+    // On the own device.
+    owner.sign_in(EMAIL, PASSWORD).await.leads_to("/.storeward/challenge");
+    assert_eq!(send(&mut owner).await.status, 200);
+    assert_eq!(bench.post.texts().len(), of_thief + 1);
+    owner.prove("sms", &bench.text_code()).await.leads_to("/.storeward/account");
+});
