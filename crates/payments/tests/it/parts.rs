@@ -5,7 +5,7 @@ use std::time::Duration;
 use storeward_base::Actor;
 use storeward_emulators::{Emulators, Fault, Options, Provider as At, Weather, What};
 use storeward_payments::{
-    CallState, CaptureMode, Error, MIGRATIONS, NewPayment, Operation, Payment, Provider, Whole, Wish,
+    CallState, CaptureMode, Error, MIGRATIONS, NewPayment, Operation, Payment, Provider, State, Whole, Wish,
 };
 use storeward_store::both_engines;
 use storeward_store::testing::TestDb;
@@ -22,6 +22,13 @@ async fn taken(shop: &Shop, db: &TestDb, order: &str) -> Payment {
     let page = shop.begin(&payment, Provider::PayPal).await;
     shop.pay(Provider::PayPal, &page).await;
     shop.payments.look(payment.id).await.unwrap();
+    // Where messages come as well, one of them may be at it.
+    for _ in 0..1200 {
+        if shop.payments.find(payment.id).await.unwrap().unwrap().state == State::Authorized {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
     for part in PARTS {
         shop.payments.capture(payment.id, wish(Some(part))).await.unwrap();
         // So that the first one taken stands first.
