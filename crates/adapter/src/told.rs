@@ -60,7 +60,7 @@ impl Adapter {
             match &document {
                 Some((before, _)) if may_bear(before) => return None,
                 Some((_, tree)) => walk(tree, "", &mut |name, text| {
-                    if looks_like_token(name, text) {
+                    if looks_like_token(name, without_scheme(text)) {
                         anywhere.insert(text.to_owned());
                     }
                 }),
@@ -82,7 +82,9 @@ impl Adapter {
             };
             found.extend(named.into_iter().chain(anywhere.iter().cloned()).map(|text| (at, text)));
         }
-        found.retain(|(_, text)| !text.is_empty());
+        let found: BTreeSet<_> =
+            found.into_iter().map(|(at, text)| (at, without_scheme(&text).to_owned())).collect();
+        let found: BTreeSet<_> = found.into_iter().filter(|(_, text)| !text.is_empty()).collect();
         if found.len() > MOST_TOKENS {
             return None;
         }
@@ -168,6 +170,14 @@ fn of_line((name, value): &(&str, &str)) -> Vec<String> {
         looks_like_token(name, text).then(|| text.to_owned())
     });
     texts.collect()
+}
+
+/// A token without the scheme that some answers write before it, ready for a header (RFC 6750).
+fn without_scheme(text: &str) -> &str {
+    match text.get(..7) {
+        Some(word) if word.eq_ignore_ascii_case("bearer ") => text.get(7..).unwrap_or_default().trim(),
+        _ => text,
+    }
 }
 
 /// Whether something as long as a token stands in a text.

@@ -187,7 +187,9 @@ pub(crate) fn looks_like_token(name: &str, text: &str) -> bool {
     let plain = name.to_lowercase();
     let is_against_forgery = plain.contains("csrf") || plain.contains("xsrf");
     let is_named = ["token", "jwt", "bearer"].iter().any(|word| plain.contains(word));
-    is_long(text) && ((is_named && !is_against_forgery) || text.starts_with("eyJ") || name.is_empty())
+    // Laravel's token against forged forms is JSON in base64, too: only a whole JWT under such a name is one.
+    let is_jwt = text.starts_with("eyJ") && (!is_against_forgery || text.matches('.').count() > 1);
+    is_long(text) && ((is_named && !is_against_forgery) || is_jwt || name.is_empty())
 }
 
 /// A document with one mutation of one field, in which no value stands.

@@ -159,3 +159,15 @@ fn lists_of_texts_are_no_tokens_where_the_whole_answer_is_one() {
     let pictures: Vec<_> = (0..20).map(|n| format!("\"/media/picture-number-{n}.jpg\"")).collect();
     assert_eq!(named(&format!("[{}]", pictures.join(","))), some(&[]));
 }
+
+// Laravel's cookie against forged forms is new on every answer: each cost a question to the shop. And a token with its scheme before
+// it was asked about as nobody's.
+#[test]
+fn a_forms_key_is_no_token_and_a_scheme_hides_none() {
+    let key = "eyJpdiI6IjBhMWIyYzNkNGU1ZjY3ODkifQ0123456789";
+    assert!(!looks_like_token("XSRF-TOKEN", key) && looks_like_token("session", key));
+    assert!(looks_like_token("csrf", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiI3In0.c2lnbmF0dXJl"));
+    assert_eq!(without_scheme("Bearer abc"), "abc");
+    assert_eq!(without_scheme("bearer  abc "), "abc");
+    assert_eq!(without_scheme("Bear"), "Bear");
+}

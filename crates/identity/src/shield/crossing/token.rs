@@ -85,9 +85,9 @@ impl Crossing {
         };
         let Some(places) = places_in(status, places) else { return Ok(None) };
         let kind = Lines::of(headers);
-        // Packed although nobody asked for it, or held back: what it says nobody knows.
+        // Packed although nobody asked for it, or not whole: what it says nobody knows.
         let is_packed = kind.is_encoded && !body.bytes.is_empty();
-        let is_held_back = body.bytes.is_empty() && !body.complete;
+        let is_held_back = !body.complete;
         let may_sign_in = places == Places::Any || (!self.method.is_safe() && is_json(headers));
         if (is_packed && may_sign_in) || (is_held_back && places == Places::Any) {
             return Ok(Some(self.unclear()));
