@@ -180,16 +180,25 @@ pub(crate) fn calls_field(asked: &Asked<'_>, body: &[u8], fields: &[String]) -> 
         says_so || begins.iter().any(|word| start.starts_with(word))
     };
     let found = calls(asked, body);
-    // Its names may be written in escapes, too.
-    let is_hidden = |text: &str| {
-        let starts = text.trim_start().starts_with(['{', '[']);
-        starts && *text == *whole && (text.contains("\\u") || text.contains('\u{fffd}'))
-    };
-    if found.iter().any(|call| call.is_garbled && call.documents.iter().any(|text| is_hidden(text))) {
+    // What only other readers take has its names in escapes, perhaps, or with bytes in them that they pass over.
+    let (_, rest) = Tree::documents(body);
+    if looks_written(rest) && is_called(&plainly(&String::from_utf8_lossy(rest))) {
         return true;
     }
     let mut documents = found.iter().flat_map(|call| &call.documents);
     documents.any(|text| is_called(text) && (**text != *whole || is_document(text)))
+}
+
+/// A text without the escapes of JSON, however little of it is JSON, and without what is no sign.
+fn plainly(text: &str) -> String {
+    let mut parts = text.split("\\u");
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let sign = part.get(..4).and_then(|code| u32::from_str_radix(code, 16).ok()).and_then(char::from_u32);
+        plain.extend(sign);
+        plain.push_str(if sign.is_some() { part.get(4..).unwrap_or_default() } else { part });
+    }
+    plain.replace('\u{fffd}', "")
 }
 
 /// Whether it is one call of one of these fields in a body of JSON, under its own name: a second one, or another name, could hand out

@@ -147,6 +147,9 @@ fn a_call_that_signs_in_is_one_at_whatever_address() {
         ("/x", JSON, r#"{"text":"{ enter }"}"#),
         ("/x", "text/plain", "press enter {"),
         ("/x", "text/plain", "{\"a\":\"enter\"}\n{\"b\":1}"),
+        // Envelopes of measuring scripts: lines, the last one packed or cut.
+        ("/x", "text/plain", "{\"sent\":\"\\u00e4\"}\n{\"type\":\"replay\"}\nx\u{fffd}\u{1}{"),
+        ("/x", JSON, "[{\"text\":\"\\u00fc\u{fffd}\"},{\"cut"),
         ("/x", "application/pdf", "%PDF {\u{fffd} enter"),
     ] {
         let expected = target.contains("%7B").then_some(Err(Unreadable::Form));

@@ -534,6 +534,10 @@ impl SessionExchange for Crossing {
         self.answer_bytes(headers)
     }
 
+    fn patience(&self) -> Duration {
+        self.answer_patience()
+    }
+
     fn response<'a>(
         &'a mut self,
         status: StatusCode,

@@ -2,10 +2,11 @@
 //! sign in once more, and get it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use storeward_adapter::{Adapter, Door, MaybeToken, Places, Probe, TokenAnswer, Told};
 use storeward_base::Secret;
-use storeward_host::{Passage, Seen};
+use storeward_host::{PATIENCE, Passage, Seen};
 use storeward_web::http::{HeaderMap, HeaderValue, StatusCode, header};
 
 use super::{Crossing, FIELDS_BYTES, FORM_BYTES, Handle, Lines};
@@ -20,6 +21,9 @@ use crate::verbs::shield::ShopAccount;
 /// What is seen of an answer that is said to be a page, where nothing says that somebody signs in: a token alone is shorter, and a page
 /// that is written bit by bit is not held up for long.
 const PAGE_BYTES: usize = 8 * 1024;
+
+/// A shop that hashes passwords on a busy machine may write its head first and its answer seconds later.
+const SIGN_IN_PATIENCE: Duration = Duration::from_secs(10);
 
 /// How an answer is looked through for tokens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,6 +55,11 @@ impl Crossing {
             Looks::Named => may_be_written(headers).then_some(FIELDS_BYTES),
             Looks::Anywhere => Some(FIELDS_BYTES),
         }
+    }
+
+    /// How long the shop may pause within it: the answer to a sign-in is read whole, or goes no further.
+    pub(super) fn answer_patience(&self) -> Duration {
+        if self.token_door.is_some() || self.looks == Looks::Anywhere { SIGN_IN_PATIENCE } else { PATIENCE }
     }
 
     /// So that an answer can be read: not packed, in JSON where a script asks, and from its beginning: some servers cut whatever they
@@ -98,7 +107,9 @@ impl Crossing {
             headers.iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?))).collect();
         let told = Told { lines: &lines, body: body.bytes, is_whole: body.complete };
         let Some(found) = guard.adapter.tokens_in(&told, places) else {
-            return Ok(Some(self.unclear()));
+            // A list whose elements have such a name, to somebody who only looks, signs nobody in.
+            let only_looks = places == Places::Named && self.method.is_safe() && !self.is_risky;
+            return Ok((!only_looks).then(|| self.unclear()));
         };
         for MaybeToken { door, token } in found {
             let Some(probe) = &door.bearer else { continue };
