@@ -253,7 +253,7 @@ test('a payment appears at the console as it happens, and again after the connec
   }
 
   // Decided by somebody else: it goes from the list that is open, too.
-  await entry.getByRole('button', { name: /^Approve/ }).isVisible();
+  assert.ok(await entry.getByRole('button', { name: /^Approve/ }).isVisible());
   const other = await beside.context.newPage();
   await other.goto(desk('/review'));
   await other.locator(`#r-${id}`).getByRole('button', { name: /^Approve/ }).click();

@@ -82,9 +82,8 @@ impl Adapter {
             };
             found.extend(named.into_iter().chain(anywhere.iter().cloned()).map(|text| (at, text)));
         }
-        let found: BTreeSet<_> =
-            found.into_iter().map(|(at, text)| (at, without_scheme(&text).to_owned())).collect();
-        let found: BTreeSet<_> = found.into_iter().filter(|(_, text)| !text.is_empty()).collect();
+        let found = found.into_iter().map(|(at, text)| (at, without_scheme(&text).to_owned()));
+        let found: BTreeSet<_> = found.filter(|(_, text)| !text.is_empty()).collect();
         if found.len() > MOST_TOKENS {
             return None;
         }
@@ -165,8 +164,7 @@ fn of_line((name, value): &(&str, &str)) -> Vec<String> {
     };
     let texts = pairs.into_iter().filter_map(|(name, value)| {
         let text = text::decode(value.trim_matches(['"', ' ']).as_bytes(), b'+');
-        let scheme = text.get(..7).is_some_and(|word| word.eq_ignore_ascii_case("bearer "));
-        let text = text.get(if scheme { 7 } else { 0 }..)?.trim();
+        let text = without_scheme(&text).trim();
         looks_like_token(name, text).then(|| text.to_owned())
     });
     texts.collect()

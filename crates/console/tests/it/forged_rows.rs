@@ -163,7 +163,6 @@ both_engines!(a_changed_row_is_told_to_staff_at_once, MIGRATIONS, async |db| {
     assert_eq!(staffs, [("staff_account".to_owned(), bob.to_string())]);
     let customers = rows(storeward_identity::harmed(&bench.db).await.unwrap());
     assert_eq!(customers, [("customer_account".to_owned(), customer.to_string())]);
-    // Whoever is not told of for two days is not shown any more.
     teller.abort();
 });
 

@@ -124,22 +124,6 @@ impl Serves for Wide {
                 .body(body)
                 .unwrap();
         }
-        if path == "/api/rpc" {
-            // JSON-RPC 2.0, in batches, too.
-            let sent: Value = serde_json::from_slice(body).unwrap_or_default();
-            let one = |call: &Value| {
-                let typed = json!({"login": call["login"]}).to_string();
-                let answer = self.0.answer(&Method::POST, "/api/v2/enter", headers, typed.as_bytes());
-                serde_json::from_slice::<Value>(answer.body()).unwrap_or_default()
-            };
-            let said = match &sent {
-                Value::Array(calls) => calls.iter().map(one).collect::<Value>(),
-                Value::Object(calls) => calls.iter().map(|(name, call)| (name.clone(), one(call))).collect(),
-                _ => Value::Null,
-            };
-            let answer = Response::builder().header("content-type", "application/json");
-            return answer.body(said.to_string().into()).unwrap();
-        }
         if path == "/api/v2/register" {
             return Response::builder()
                 .status(201)
@@ -266,33 +250,6 @@ both_engines!(a_token_goes_out_under_no_other_name, MIGRATIONS, async |db| {
             assert_eq!(told.status, 403, "{method} {kind}: {}", told.body);
         }
     }
-});
-
-// Nobody looked into a batch: any number of guesses in one request, none of them counted, and the token in a list.
-both_engines!(a_batch_signs_nobody_in_and_is_no_way_to_guess, MIGRATIONS, async |db| {
-    let (behind, shop) = wide(db, Speech::Token);
-    let right = json!({"login": {"mail": PAUL, "passwort": PAULS}});
-    let wrong = json!({"login": {"mail": PAUL, "passwort": "wrong"}});
-    for body in
-        [json!([right]), json!([{"x": 1}, right]), json!({"0": right}), json!({"0": {"x": 1}, "1": right})]
-    {
-        for target in ["/api/rpc", "/api/v2/enter"] {
-            let mut thief = behind.browser();
-            thief.browser = thief.browser.elsewhere();
-            let told = thief.send("POST", target, &[JSON], &body.to_string()).await;
-            assert!(!told.body.contains("shop-session-token"), "{target} {body}: {}", told.body);
-        }
-    }
-    let before = shop.0.tries();
-    for body in [json!([wrong, right]), json!({"0": wrong, "1": right})] {
-        for target in ["/api/rpc", "/api/v2/enter"] {
-            let mut thief = behind.browser();
-            thief.browser = thief.browser.elsewhere();
-            let told = thief.send("POST", target, &[JSON], &body.to_string()).await;
-            assert_eq!(told.status, 400, "{target} {body}: {}", told.body);
-        }
-    }
-    assert_eq!(shop.0.tries(), before, "the shop heard of none");
 });
 
 both_engines!(guesses_are_counted_at_side_doors, MIGRATIONS, async |db| {

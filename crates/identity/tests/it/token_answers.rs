@@ -14,7 +14,7 @@ use storeward_web::http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use super::behind::Behind;
 use super::bench::Bench;
 use super::class::Serves;
-use super::json_shop::{DOCUMENT, MIRA, MIRAS, PAUL, PAULS, Reed, Speech};
+use super::json_shop::{DOCUMENT, MIRA, PAUL, PAULS, Reed, Speech};
 
 const FILE: &str = r#"
 format = 1
@@ -142,11 +142,6 @@ impl Serves for Loose {
                 // By itself, whatever was asked for.
                 let mut answer = typed(JSON.1, self.enter(headers, &sent).into_body());
                 answer.headers_mut().insert("content-encoding", HeaderValue::from_static("br"));
-                answer
-            }
-            "/register" => {
-                let mut answer = typed("text/plain; charset=utf-8", "Created");
-                *answer.status_mut() = StatusCode::CREATED;
                 answer
             }
             "/graphql/stream" if *method == Method::GET => {
@@ -339,11 +334,4 @@ both_engines!(a_token_does_not_come_on_another_stream, MIGRATIONS, async |db| {
     let plain = json!({"query": DOCUMENT, "variables": variables}).to_string();
     let told = behind.browser().send("POST", "/graphql", &[JSON], &plain).await;
     assert!(told.body.contains("/.storeward/challenge"), "{}", told.body);
-});
-
-// Somebody registered by a script at a shop that says "Created": the account was made, and they were told that it was not.
-both_engines!(a_word_is_no_token, MIGRATIONS, async |db| {
-    let (behind, _) = loose(db);
-    let told = behind.browser().send("POST", "/register", &[JSON], &sign_in(MIRA, MIRAS).to_string()).await;
-    assert!(told.status == 201 && told.body == "Created", "{} {}", told.status, told.body);
 });

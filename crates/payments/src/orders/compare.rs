@@ -211,7 +211,9 @@ impl Shared {
         let mut disputed: i64 = 0;
         for payment in &payments {
             for dispute in crate::disputes::of(tx, payment.id)? {
-                disputed = disputed.saturating_add(dispute.withdrawn);
+                // By the books: a dispute's row bears no seal.
+                let booked = crate::disputes::booked(tx, payment.id, &dispute.reference)?;
+                disputed = disputed.saturating_add(booked.withdrawn);
             }
         }
         let found = differences(order, &Paid::of(&payments, disputed));

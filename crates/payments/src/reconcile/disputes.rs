@@ -139,7 +139,7 @@ fn payment_of(
     Ok(None)
 }
 
-/// What of each does not agree: how many were compared, and the differences. What agrees is settled.
+/// What of each does not agree. What agrees is settled.
 pub(super) fn compare(tx: &mut Tx<'_>, provider: Provider, moved: &[Moved]) -> Result<Vec<Found>, Error> {
     let mut all = Vec::new();
     for one in moved {

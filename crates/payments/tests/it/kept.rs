@@ -221,7 +221,6 @@ both_engines!(what_is_taken_away_is_gone_at_the_provider, MIGRATIONS, async |db|
     assert_eq!(kinds.iter().filter(|kind| **kind == "payment.method_removed").count(), 5);
 });
 
-// A provider that is away was told nothing: nothing counts as taken away, the others have their turn, and then it goes.
 // However many wait for the provider to forget them: what is kept behind them is seen, and goes when its customer is forgotten.
 both_engines!(what_is_going_hides_nothing_that_is_kept, MIGRATIONS, async |db| {
     let shop = Shop::new(&db).await;
@@ -242,6 +241,7 @@ both_engines!(what_is_going_hides_nothing_that_is_kept, MIGRATIONS, async |db| {
     assert!(shop.payments.methods("4711").await.unwrap().is_empty());
 });
 
+// A provider that is away was told nothing: nothing counts as taken away, the others have their turn, and then it goes.
 both_engines!(what_the_provider_was_not_told_is_told_again, MIGRATIONS, async |db| {
     let shop = Shop::new(&db).await;
     for number in 0..10 {

@@ -59,13 +59,18 @@ impl Crossing {
 
     /// How long the shop may pause within it: the answer to a sign-in is read whole, or goes no further.
     pub(super) fn answer_patience(&self) -> Duration {
-        if self.token_door.is_some() || self.looks == Looks::Anywhere { SIGN_IN_PATIENCE } else { PATIENCE }
+        if self.is_sign_in() { SIGN_IN_PATIENCE } else { PATIENCE }
+    }
+
+    /// Whether the answer is one to a sign-in whose token is looked for.
+    fn is_sign_in(&self) -> bool {
+        self.token_door.is_some() || self.looks == Looks::Anywhere
     }
 
     /// So that an answer can be read: not packed, in JSON where a script asks, and from its beginning: some servers cut whatever they
     /// answer to the range that was asked for.
     pub(super) fn ask_plainly(&self, headers: &mut HeaderMap) {
-        let signs_in = self.token_door.is_some() || self.looks == Looks::Anywhere;
+        let signs_in = self.is_sign_in();
         if signs_in || self.looks != Looks::Nowhere {
             // Without the line any coding would do (RFC 9110 section 12.5.3).
             headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
