@@ -315,6 +315,11 @@ impl Shared {
         ];
         tx.execute(DISPUTE_STANDS, values)?;
         answer::settle(tx, known, told)?;
+        if known.state != told.state || known.withdrawn != told.withdrawn {
+            // Money that came back may be the buyer's now: the shop had given the order up.
+            let order = crate::sql::get(tx, id)?.order;
+            crate::orders::look_again(tx, &order)?;
+        }
         if known.state != told.state {
             let provider = provider.word().to_owned();
             tell(tx, told_facts::DisputeClosed { payment: id, provider, outcome: told.state.to_owned() })?;

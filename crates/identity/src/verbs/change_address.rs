@@ -5,7 +5,7 @@ use storeward_base::Actor;
 use storeward_events::identity::CustomerAddressChanged;
 use storeward_store::Constraint;
 
-use super::current::CurrentSession;
+use super::current::{CurrentSession, still_signed_in};
 use super::enrol::EnrolFault;
 use super::flows::{Means, Step};
 use super::{Identity, note_activity};
@@ -83,6 +83,7 @@ impl Identity {
         let activity = shared.activity_of("address_changed", visit);
         let post = shared.post.clone();
         let written = shared.db.write(move |tx| -> Result<(), Error> {
+            still_signed_in(tx, &session)?;
             if !sql::flow::finish(tx, &flow.hash, now)? {
                 return Err(Error::FlowOver);
             }

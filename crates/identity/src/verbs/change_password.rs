@@ -98,9 +98,17 @@ impl Shared {
         if let Leave::Wait { .. } = self.throttle.attempt(std::slice::from_ref(&key), self.now()) {
             return Err(misfit("misfit.too_often"));
         }
-        if self.passwords.check(ticket, account.password_hash.as_deref(), given).await? != Fit::No {
-            self.throttle.succeeded(&[key]);
-            return Ok(());
+        match self.passwords.check(ticket, account.password_hash.as_deref(), given).await {
+            Ok(Fit::No) => {}
+            Ok(_) => {
+                self.throttle.succeeded(&[key]);
+                return Ok(());
+            }
+            Err(error) => {
+                // A guess that was not looked at is none.
+                self.throttle.withdraw(&[key]);
+                return Err(error.into());
+            }
         }
         let written = self.db.write(move |tx| -> Result<(), Error> {
             let (factor, reason) = ("password".to_owned(), "wrong".to_owned());

@@ -161,8 +161,9 @@ impl Identity {
             },
             &visit.label,
         );
-        let post = shared.post.clone();
+        let (post, on_behalf) = (shared.post.clone(), session.clone());
         let written = shared.db.write(move |tx| -> Result<(), Error> {
+            still_signed_in(tx, &on_behalf)?;
             if !sql::flow::finish(tx, &hash, now)? {
                 return Err(Error::FlowOver);
             }

@@ -133,3 +133,28 @@ both_engines!(nor_do_recovery_codes, MIGRATIONS, async |db| {
     let view = bench.identity.customers().view(customer).await.unwrap().unwrap();
     assert_eq!(view.codes_left, 0);
 });
+
+// What was begun in a session went on after it had been ended: a passkey or an app was added to the account.
+both_engines!(nor_does_a_factor_of_a_session_that_was_ended, MIGRATIONS, async |db| {
+    let bench = Bench::new(db);
+    let mut owner = bench.signed_up().await;
+    let mut thief = bench.browser().elsewhere();
+    thief.sign_in(EMAIL, PASSWORD).await;
+    thief.step_up_by_mail().await;
+    let page = thief.post_from("/.storeward/account/totp", "/.storeward/account/totp", &[]).await;
+    let key = page.body.split("<code class=\"long\">").nth(1).unwrap().split('<').next().unwrap();
+    let code = bench.totp(&storeward_seal::totp::TotpSecret::from_base32(key).unwrap());
+    let asked = page.csrf();
+    let csrf = owner.get("/.storeward/account").await.csrf();
+    let (ended, added) = between(
+        &bench,
+        owner.post("/.storeward/account/sessions/end-others", &csrf, &[]),
+        thief.post("/.storeward/account/totp/confirm", &asked, &[("code", &code), ("label", "x")]),
+    )
+    .await;
+    ended.leads_to("/.storeward/account?done=sessions");
+    assert_ne!(added.status, 303, "{}", added.body);
+    let customer = bench.customer(EMAIL).await;
+    let view = bench.identity.customers().view(customer).await.unwrap().unwrap();
+    assert_eq!(view.factors.len(), 0);
+});

@@ -138,6 +138,20 @@ both_engines!(what_a_dispute_moves_stands_in_the_books, MIGRATIONS, async |db| {
     assert_eq!(account(&books(&db).await, "disputes"), 1999 * 2);
 });
 
+// The shop gave the order up when the bank took the money. The bank gave it back, and nobody looked at the order again.
+both_engines!(money_of_a_dispute_that_was_won_is_the_buyers_where_the_shop_gave_up, MIGRATIONS, async |db| {
+    use crate::orders::{HALF_AN_HOUR, found, one, says};
+    let shop = Shop::new(&db).await;
+    let (_, id) = disputed(&shop, &db, "W-1", Provider::Stripe).await;
+    says(&shop, &db, &[("W-1", 1999, storeward_payments::orders::OrderState::Refunded)]).await;
+    db.clock.advance(HALF_AN_HOUR);
+    assert_eq!(found(&shop.payments).await, []);
+    shop.emulators.control.close_dispute(&id, Verdict::Won);
+    hear(&shop, &db).await;
+    db.clock.advance(HALF_AN_HOUR);
+    assert_eq!(found(&shop.payments).await, [one("payment_not_refunded", "W-1", 0, 1999)]);
+});
+
 both_engines!(giving_in_loses_at_once_and_for_good, MIGRATIONS, async |db| {
     let shop = Shop::new(&db).await;
     for provider in [Provider::Stripe, Provider::PayPal] {

@@ -13,7 +13,7 @@ use storeward_store::testing::TestDb;
 
 use crate::support::{Shop, told, wish};
 
-const HALF_AN_HOUR: Duration = Duration::from_secs(31 * 60);
+pub const HALF_AN_HOUR: Duration = Duration::from_secs(31 * 60);
 const DAY: Duration = Duration::from_secs(25 * 3600);
 
 fn order(number: &str, minor: i64, state: OrderState, at: Timestamp) -> ShopOrder {
@@ -21,14 +21,14 @@ fn order(number: &str, minor: i64, state: OrderState, at: Timestamp) -> ShopOrde
     ShopOrder { order: number.to_owned(), amount, state, refunded: None, is_elsewhere: false, at }
 }
 
-async fn says(shop: &Shop, db: &TestDb, orders: &[(&str, i64, OrderState)]) -> OrdersTold {
+pub async fn says(shop: &Shop, db: &TestDb, orders: &[(&str, i64, OrderState)]) -> OrdersTold {
     let now = db.clock.now();
     let orders = orders.iter().map(|(number, minor, state)| order(number, *minor, *state, now)).collect();
     shop.payments.tell_orders(orders).await.unwrap()
 }
 
 /// What stands in the list now: word, order, at the payment, in the shop.
-async fn found(payments: &Payments) -> Vec<(String, String, Option<i64>, Option<i64>)> {
+pub async fn found(payments: &Payments) -> Vec<(String, String, Option<i64>, Option<i64>)> {
     payments.compare_orders().await.unwrap();
     let all = payments.differences().await.unwrap();
     let mut all: Vec<_> = all.into_iter().map(|one| (one.what, one.reference, one.there, one.here)).collect();
@@ -36,7 +36,7 @@ async fn found(payments: &Payments) -> Vec<(String, String, Option<i64>, Option<
     all
 }
 
-fn one(what: &str, order: &str, there: i64, here: i64) -> (String, String, Option<i64>, Option<i64>) {
+pub fn one(what: &str, order: &str, there: i64, here: i64) -> (String, String, Option<i64>, Option<i64>) {
     (what.to_owned(), order.to_owned(), Some(there), Some(here))
 }
 
