@@ -43,6 +43,8 @@ pub(crate) struct Seen {
     pub inner: Option<String>,
     pub authorized: i64,
     pub captures_ended: bool,
+    /// What was set aside, or its rest, was set free.
+    pub is_set_free: bool,
     pub captures: Vec<SeenCapture>,
     pub refunds: Vec<SeenRefund>,
     /// The card or wallet that was used last.
@@ -221,7 +223,8 @@ pub(crate) fn outcome_of(call: &Call, seen: &Seen) -> Option<String> {
         Operation::Close => (is_closed || !seen.captures.is_empty() || seen.authorized > 0).then(String::new),
         // The rest of what was taken in parts: nothing more can be taken.
         Operation::Void if call.amount.is_some() => seen.captures_ended.then(String::new),
-        Operation::Void => (seen.stage == Stage::Voided).then(String::new),
+        // Something may have been taken between the wish and the call, by hand at the provider: then it was the rest.
+        Operation::Void => (seen.stage == Stage::Voided || seen.is_set_free).then(String::new),
     }
 }
 

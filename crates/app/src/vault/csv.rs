@@ -9,17 +9,33 @@ const MOST_BYTES: u64 = 256 * 1024;
 pub struct Records<R> {
     source: R,
     separator: u8,
+    /// How many values the header has.
+    width: usize,
     /// Counted from 1, as editors count; the line that the record begins in.
     line: u64,
     pub bytes: u64,
 }
 
-/// A record that cannot be read: too long, a quote that does not end, no UTF-8.
+/// Why a record cannot be read.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Broken;
+pub enum Broken {
+    TooLong,
+    NoUtf8,
+    /// A value that begins with a quote has no other to end it in the rest of the file.
+    Unclosed,
+    /// Text behind the quote that ends a value: which of the two is wrong, nobody can tell.
+    BehindQuote,
+    /// It has so many values, which is not what the header has.
+    Values(usize),
+}
 
-/// The line that a record begins in, and its values.
-type Record = (u64, Result<Vec<String>, Broken>);
+/// What stands between two ends of lines that are no part of a value.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Record {
+    /// The line that it begins in, and the one that it ends in.
+    pub lines: (u64, u64),
+    pub values: Result<Vec<String>, Broken>,
+}
 
 impl<R: BufRead> Records<R> {
     /// Reads the header, and tells from it whether `,`, `;` or a tab separates.
@@ -29,82 +45,166 @@ impl<R: BufRead> Records<R> {
         let count = |separator: u8| first.iter().filter(|byte| **byte == separator).count();
         let separator = [b',', b';', b'\t'].into_iter().max_by_key(|one| count(*one)).unwrap_or(b',');
         let bytes = u64::try_from(first.len()).unwrap_or(0);
-        let text = first.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&first);
-        let header = split(text, separator).ok_or_else(|| {
-            io::Error::new(io::ErrorKind::InvalidData, "the first line is no header of CSV")
-        })?;
-        Ok((Records { source, separator, line: 2, bytes }, header))
+        let mut values = Values::new(separator);
+        values.take(first.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&first));
+        let header = match values.end() {
+            Ok(header) if first.len() < usize::try_from(MOST_BYTES).unwrap_or(usize::MAX) => header,
+            _ => {
+                let why = "the first line is no header of CSV";
+                return Err(io::Error::new(io::ErrorKind::InvalidData, why));
+            }
+        };
+        Ok((Records { source, separator, width: header.len(), line: 2, bytes }, header))
     }
 
-    /// The next record with the number of its first line.
+    /// How many values the header has.
+    pub const fn width(&self) -> usize {
+        self.width
+    }
+
+    /// The next record.
     pub fn next(&mut self) -> io::Result<Option<Record>> {
         loop {
-            let (mut record, line) = (Vec::new(), self.line);
-            let (mut is_whole, mut is_open) = (true, false);
+            let (mut values, begin) = (Values::new(self.separator), self.line);
+            let (mut part, mut end) = (Vec::new(), begin);
             loop {
-                let before = record.len();
-                let room = MOST_BYTES.saturating_sub(u64::try_from(record.len()).unwrap_or(MOST_BYTES));
-                let read = self.source.by_ref().take(room).read_until(b'\n', &mut record)?;
+                part.clear();
+                let read = self.source.by_ref().take(MOST_BYTES).read_until(b'\n', &mut part)?;
                 self.bytes += u64::try_from(read).unwrap_or(0);
-                let at_end = read == 0;
-                self.line += u64::from(record.ends_with(b"\n") && !at_end);
-                // What was read now: a quote that stays open over many lines is counted once.
-                let new = record.get(before..).unwrap_or_default();
-                is_open ^= new.iter().filter(|byte| **byte == b'"').count() % 2 == 1;
-                let is_full = u64::try_from(record.len()).unwrap_or(MOST_BYTES) >= MOST_BYTES;
-                if is_full && !record.ends_with(b"\n") {
-                    is_whole = false;
-                    self.skip_line()?;
+                // The last line may have no end.
+                if read == 0 {
+                    break;
                 }
-                if at_end || !is_open || !is_whole {
-                    is_whole = is_whole && !is_open;
+                end = self.line;
+                self.line += u64::from(part.ends_with(b"\n"));
+                if values.take(&part) {
                     break;
                 }
             }
-            if record.is_empty() {
-                return Ok(None);
+            match values.seen {
+                Seen::Nothing => return Ok(None),
+                Seen::Blanks => continue,
+                Seen::Something => {}
             }
-            if record.iter().all(u8::is_ascii_whitespace) {
-                continue;
+            let mut values = values.end();
+            if let Ok(cells) = &mut values {
+                // What ends each line with a separator has nothing behind it.
+                while cells.len() > self.width && cells.last().is_some_and(String::is_empty) {
+                    cells.pop();
+                }
+                if cells.len() != self.width {
+                    values = Err(Broken::Values(cells.len()));
+                }
             }
-            let cells = if is_whole { split(&record, self.separator).ok_or(Broken) } else { Err(Broken) };
-            return Ok(Some((line, cells)));
-        }
-    }
-
-    fn skip_line(&mut self) -> io::Result<()> {
-        loop {
-            let mut rest = Vec::new();
-            let read = self.source.by_ref().take(MOST_BYTES).read_until(b'\n', &mut rest)?;
-            self.bytes += u64::try_from(read).unwrap_or(0);
-            if read == 0 || rest.ends_with(b"\n") {
-                self.line += u64::from(read > 0);
-                return Ok(());
-            }
+            return Ok(Some(Record { lines: (begin, end), values }));
         }
     }
 }
 
-fn split(record: &[u8], separator: u8) -> Option<Vec<String>> {
-    let text = std::str::from_utf8(record).ok()?.trim_end_matches(['\r', '\n']);
-    let separator = char::from(separator);
-    let (mut cells, mut cell) = (Vec::new(), String::new());
-    let mut signs = text.chars().peekable();
-    let mut is_quoted = false;
-    while let Some(sign) = signs.next() {
-        match (sign, is_quoted) {
-            ('"', true) if signs.peek() == Some(&'"') => {
-                signs.next();
-                cell.push('"');
-            }
-            ('"', true) => is_quoted = false,
-            ('"', false) if cell.is_empty() => is_quoted = true,
-            (sign, false) if sign == separator => cells.push(std::mem::take(&mut cell)),
-            (sign, _) => cell.push(sign),
+/// Where in a value a byte is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum At {
+    Begin,
+    Plain,
+    /// Behind a quote that began the value: there alone a quote is more than a sign.
+    Quoted,
+    /// Behind a quote that ends the value, or is the first of two that stand for one.
+    Quote,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Seen {
+    Nothing,
+    Blanks,
+    Something,
+}
+
+/// The values of one record, byte by byte: what ends it and what separates them is told by the same reading.
+struct Values {
+    separator: u8,
+    cells: Vec<Vec<u8>>,
+    cell: Vec<u8>,
+    at: At,
+    seen: Seen,
+    /// Something stands behind the end of a quoted value.
+    is_loose: bool,
+    length: u64,
+}
+
+impl Values {
+    const fn new(separator: u8) -> Self {
+        Values {
+            separator,
+            cells: Vec::new(),
+            cell: Vec::new(),
+            at: At::Begin,
+            seen: Seen::Nothing,
+            is_loose: false,
+            length: 0,
         }
     }
-    cells.push(cell);
-    (!is_quoted).then_some(cells)
+
+    /// Whether the record ends with this part, which has an end of line at its end or none.
+    fn take(&mut self, part: &[u8]) -> bool {
+        self.length = self.length.saturating_add(u64::try_from(part.len()).unwrap_or(u64::MAX));
+        if self.seen != Seen::Something && !part.is_empty() {
+            let blank = part.iter().all(u8::is_ascii_whitespace);
+            self.seen = if blank { Seen::Blanks } else { Seen::Something };
+        }
+        if self.length > MOST_BYTES {
+            // Read to its end, so that nothing within it is taken for a record; but not kept.
+            self.cells.clear();
+            self.cell.clear();
+        }
+        for byte in part {
+            self.at = match (*byte, self.at) {
+                (b'\n', At::Begin | At::Plain | At::Quote) => {
+                    if self.at == At::Plain {
+                        while self.cell.last() == Some(&b'\r') {
+                            self.cell.pop();
+                        }
+                    }
+                    return true;
+                }
+                (b'"', At::Begin | At::Quote) => {
+                    if self.at == At::Quote {
+                        self.cell.push(b'"');
+                    }
+                    At::Quoted
+                }
+                (b'"', At::Quoted) => At::Quote,
+                (byte, At::Begin | At::Plain | At::Quote) if byte == self.separator => {
+                    self.cells.push(std::mem::take(&mut self.cell));
+                    At::Begin
+                }
+                (byte, At::Quoted) => {
+                    self.cell.push(byte);
+                    At::Quoted
+                }
+                (b'\r', At::Quote) => At::Quote,
+                (byte, at) => {
+                    self.is_loose |= at == At::Quote;
+                    self.cell.push(byte);
+                    At::Plain
+                }
+            };
+        }
+        false
+    }
+
+    fn end(mut self) -> Result<Vec<String>, Broken> {
+        if self.at == At::Quoted {
+            return Err(Broken::Unclosed);
+        }
+        if self.length > MOST_BYTES {
+            return Err(Broken::TooLong);
+        }
+        if self.is_loose {
+            return Err(Broken::BehindQuote);
+        }
+        self.cells.push(self.cell);
+        self.cells.into_iter().map(|cell| String::from_utf8(cell).map_err(|_| Broken::NoUtf8)).collect()
+    }
 }
 
 #[cfg(test)]
@@ -121,25 +221,77 @@ mod tests {
         (header, found)
     }
 
+    fn row(lines: (u64, u64), cells: [&str; 2]) -> Record {
+        Record { lines, values: Ok(cells.map(str::to_owned).to_vec()) }
+    }
+
+    fn broken(lines: (u64, u64), why: Broken) -> Record {
+        Record { lines, values: Err(why) }
+    }
+
     #[test]
     fn quotes_separators_and_line_ends_in_values_are_read() {
         let (header, rows) =
             all("\u{feff}id;name\r\n1;\"Ada; \"\"the\"\" first\"\r\n\r\n2;\"two\nlines\"\n3;x");
         assert_eq!(header, ["id", "name"]);
-        let row = |line, cells: [&str; 2]| (line, Ok(cells.map(str::to_owned).to_vec()));
-        assert_eq!(
-            rows,
-            [row(2, ["1", "Ada; \"the\" first"]), row(4, ["2", "two\nlines"]), row(6, ["3", "x"])]
-        );
-        assert_eq!(all("a\tb\n1\t2\n").1, [row(2, ["1", "2"])]);
+        let rows_wanted = [
+            row((2, 2), ["1", "Ada; \"the\" first"]),
+            row((4, 5), ["2", "two\nlines"]),
+            row((6, 6), ["3", "x"]),
+        ];
+        assert_eq!(rows, rows_wanted);
+        assert_eq!(all("a\tb\n1\t2\n").1, [row((2, 2), ["1", "2"])]);
+        // Line ends of a spreadsheet, a separator at the end of each line, an empty value in quotes.
+        let (header, rows) = all("a,b\r\n\"\",\"x\"\r\n1,\"\"\"\"\r\n");
+        assert_eq!((header.len(), rows), (2, vec![row((2, 2), ["", "x"]), row((3, 3), ["1", "\""])]));
+        assert_eq!(all("a,b\n1,2,\n").1, [row((2, 2), ["1", "2"])]);
+    }
+
+    /// RFC 4180, 2.5: a quote within a value that does not begin with one is a sign like others.
+    #[test]
+    fn inches_swallow_no_customers() {
+        let mut text = "id,note\n1,likes 12\" discs\n".to_owned();
+        for number in 2..1502 {
+            text.push_str(&format!("{number},x\n"));
+        }
+        text.push_str("1502,likes 7\" singles\n");
+        let (_, rows) = all(&text);
+        assert_eq!(rows.len(), 1502);
+        assert_eq!(rows[0], row((2, 2), ["1", "likes 12\" discs"]));
+        assert!(rows.iter().all(|one| one.values.is_ok()));
+    }
+
+    /// A separator too many would put each value into the next field: a telephone number for a street.
+    #[test]
+    fn a_row_with_other_than_the_headers_number_of_values_is_left_out() {
+        let (_, rows) = all("id,name\n1,Smith, John\n2\n3,x\n");
+        let wanted =
+            [broken((2, 2), Broken::Values(3)), broken((3, 3), Broken::Values(1)), row((4, 4), ["3", "x"])];
+        assert_eq!(rows, wanted);
     }
 
     #[test]
-    fn what_cannot_be_read_is_one_broken_record_and_the_next_is_read() {
+    fn rows_that_two_loose_quotes_glue_are_told_with_their_lines() {
+        let (_, rows) = all("id,name\n1,\"Ada\n2,x\n3,\"Bob\n4,y\n");
+        assert_eq!(rows, [broken((2, 4), Broken::BehindQuote), row((5, 5), ["4", "y"])]);
+        assert_eq!(all("id,name\n1,\"12\" discs\n").1, [broken((2, 2), Broken::BehindQuote)]);
+    }
+
+    #[test]
+    fn what_is_too_long_is_read_to_its_end_and_the_next_is_read() {
         let long = format!("a,b\n{},x\n1,2\n", "y".repeat(300_000));
-        let (_, rows) = all(&long);
-        assert!(rows == [(2, Err(Broken)), (3, Ok(vec!["1".to_owned(), "2".to_owned()]))]);
-        let (_, rows) = all("a,b\n1,\"never ends\n2,x\n");
-        assert_eq!(rows, [(2, Err(Broken))]);
+        assert!(all(&long).1 == [broken((2, 2), Broken::TooLong), row((3, 3), ["1", "2"])]);
+        // What somebody wrote into their own long value is no record of another customer.
+        let inner = "9,evil\n".repeat(60_000);
+        let (_, rows) = all(&format!("a,b\n1,\"{inner}\"\n2,x\n"));
+        assert!(rows == [broken((2, 60_002), Broken::TooLong), row((60_003, 60_003), ["2", "x"])]);
+    }
+
+    #[test]
+    fn a_quote_that_never_closes_is_told_with_all_its_lines() {
+        let (_, rows) = all("a,b\n0,z\n1,\"never ends\n2,x\n");
+        assert_eq!(rows, [row((2, 2), ["0", "z"]), broken((3, 4), Broken::Unclosed)]);
+        let (_, rows) = all(&format!("a,b\n1,\"never ends\n{}", "2,x\n".repeat(100_000)));
+        assert_eq!(rows, [broken((2, 100_002), Broken::Unclosed)]);
     }
 }

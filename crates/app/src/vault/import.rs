@@ -10,7 +10,7 @@ use storeward_vault::Vault;
 pub use storeward_vault::import::Run;
 use storeward_vault::import::{Mapping, Plan, Report, Taken};
 
-use super::csv::Records;
+use super::csv::{Broken, Records};
 use super::{FOLDER, shelf};
 use crate::Done;
 use crate::breach_list::Bar;
@@ -130,14 +130,19 @@ fn next_batch<R: std::io::BufRead>(
 ) -> std::io::Result<Batch> {
     let mut batch = Batch { rows: Vec::new(), last: None };
     while batch.rows.len() < AT_ONCE {
-        let Some((line, cells)) = records.next()? else { break };
+        let Some(record) = records.next()? else { break };
+        let (line, end) = record.lines;
         batch.last = Some(line);
         if line <= report.resumed_after {
             continue;
         }
-        let Ok(cells) = cells else {
-            report.leave_out("the line cannot be read".to_owned(), line);
-            continue;
+        let cells = match record.values {
+            Ok(cells) => cells,
+            Err(why) => {
+                report.leave_out(why_broken(&why, (line, end), records.width()), line);
+                report.cut_at = report.cut_at.or((why == Broken::Unclosed).then_some(line));
+                continue;
+            }
         };
         for (field, why) in plan.read(&cells).left_out {
             report.leave_out(format!("{field} {why}"), line);
@@ -145,6 +150,27 @@ fn next_batch<R: std::io::BufRead>(
         batch.rows.push((line, cells));
     }
     Ok(batch)
+}
+
+/// Never with a value.
+fn why_broken(why: &Broken, (begin, end): (u64, u64), width: usize) -> String {
+    let of_lines = if begin == end {
+        String::new()
+    } else {
+        format!("; this record goes from line {begin} to line {end}")
+    };
+    let what = match why {
+        Broken::TooLong => "longer than 256 KiB".to_owned(),
+        Broken::NoUtf8 => "no UTF-8".to_owned(),
+        Broken::BehindQuote => "text stands behind the quote that ends a value".to_owned(),
+        Broken::Values(found) => format!("{found} values where the header has {width}"),
+        Broken::Unclosed => {
+            return format!(
+                "a value begins with a quote that nothing closes: of line {begin} to the end of the file, line {end}, nothing is taken"
+            );
+        }
+    };
+    format!("{what}{of_lines}")
 }
 
 /// What a real run would make of rows; nothing is written.

@@ -196,7 +196,10 @@ fn a_shops_file_is_looked_at_taken_and_taken_once() {
     assert_eq!(size(folder.path()).customers, 0);
     let real = run(import::Run::Real);
     assert!(real.starts_with("301 customers new, 0 known before\n"), "{real}");
-    assert!(real.contains("1 left out: the line cannot be read (line 304)"), "{real}");
+    assert!(
+        real.contains("1 left out: a value begins with a quote that nothing closes: of line 304 to the end"),
+        "{real}"
+    );
     assert!(
         real.contains("1 left out: the line names no customer, or nothing of it fits (line 303)"),
         "{real}"
@@ -211,6 +214,60 @@ fn a_shops_file_is_looked_at_taken_and_taken_once() {
         size(folder.path()),
         storeward_vault::Size { customers: 301, fields: 902, erased: 0, unfinished_erasures: 0 }
     );
+}
+
+/// The words end with an error, whatever else was taken: nobody believes that the whole file was.
+#[test]
+fn a_file_that_cannot_be_read_to_its_end_is_an_error_that_names_the_line() {
+    let folder = directory("");
+    let (file, mapping) = (folder.path().join("customers.csv"), folder.path().join("mapping.toml"));
+    fs::write(&file, "id,mail,town\n1,a@shop.example,X\n2,b@shop.example,\"Y\n3,c@shop.example,Z\n").unwrap();
+    fs::write(&mapping, MAPPING).unwrap();
+    let word = |more: &[&str]| {
+        use clap::Parser as _;
+        #[derive(clap::Parser)]
+        struct Line {
+            #[command(flatten)]
+            options: super::words::Options,
+        }
+        let dir = folder.path().to_str().unwrap();
+        let (file, mapping) = (file.to_str().unwrap(), mapping.to_str().unwrap());
+        let line = [&["storeward", "import", file, "--mapping", mapping, "--dir", dir], more].concat();
+        super::words::vault(&Line::parse_from(line).options).map_err(|why| why.to_string())
+    };
+    for more in [&["--dry-run"][..], &[]] {
+        let told = word(more).unwrap_err();
+        assert!(
+            told.contains("of line 3 to the end of the file, line 4") && told.contains("in line 3 right"),
+            "{told}"
+        );
+    }
+    fs::write(&file, "id,mail,town\n1,a@shop.example,X\n2,b@shop.example,\"Y\"\n3,c@shop.example,Z\n")
+        .unwrap();
+    word(&[]).unwrap();
+    let size = with(folder.path(), |_, standing| standing.vault.size_blocking().unwrap()).unwrap();
+    assert_eq!(size.customers, 3);
+}
+
+#[test]
+fn a_row_of_other_length_than_the_header_puts_nothing_into_wrong_fields() {
+    let folder = directory("");
+    let (file, mapping) = (folder.path().join("customers.csv"), folder.path().join("mapping.toml"));
+    fs::write(
+        &file,
+        "id,name,mail,town\n1,Smith, John,a@shop.example,X\n2,Ada,b@shop.example\n3,Bob,c@shop.example,Z\n",
+    )
+    .unwrap();
+    fs::write(&mapping, MAPPING).unwrap();
+    let opened = open::open(folder.path()).unwrap();
+    let report = import::import(&opened, None, &file, &mapping, import::Run::Dry).unwrap();
+    let told = report.told(import::Run::Dry);
+    for expected in
+        ["1 rows fit", "5 values where the header has 4 (line 2)", "3 values where the header has 4 (line 3)"]
+    {
+        assert!(told.contains(expected), "{told}");
+    }
+    assert!(!told.contains("Smith"), "{told}");
 }
 
 #[test]

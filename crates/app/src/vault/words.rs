@@ -117,7 +117,17 @@ impl Import {
         let (Some(file), Some(mapping)) = (&self.file, &self.mapping) else {
             return Err(Failure::new("name a file with its --mapping, or a shop with --from"));
         };
-        Ok(import(opened, vault, file, mapping, run)?.told(run).trim_end().to_owned())
+        let report = import(opened, vault, file, mapping, run)?;
+        let told = report.told(run).trim_end().to_owned();
+        match report.cut_at {
+            None => Ok(told),
+            Some(line) => {
+                let todo = format!(
+                    "put the quote in line {line} right, and run the same words again: what was taken is not taken twice"
+                );
+                Err(Failure::new(told).hint(todo))
+            }
+        }
     }
 
     fn run(&self) -> Done {

@@ -153,6 +153,7 @@ mod fits {
             inner: None,
             authorized: 1999,
             captures_ended: true,
+            is_set_free: false,
             captures: vec![capture],
             refunds: Vec::new(),
             card: None,
@@ -195,5 +196,30 @@ mod fits {
         check(Some("amount"), |seen| seen.captures[0].amount = money(i64::MAX, "EUR"));
         check(Some("refunds"), |seen| seen.refunds = vec![refund(2000)]);
         check(Some("refunds"), |seen| seen.refunds = vec![refund(1000), refund(1000)]);
+    }
+
+    /// A capture by hand at the provider came between the wish and the call: what was set free then was the rest, and that is seen.
+    #[test]
+    fn setting_free_is_seen_beside_what_was_taken_meanwhile() {
+        let void = crate::model::Call {
+            key: "k".to_owned(),
+            payment: payment().id,
+            attempt: 1,
+            operation: Operation::Void,
+            provider: crate::model::Provider::PayPal,
+            amount: None,
+            target: Some("A-1".to_owned()),
+            state: crate::model::CallState::Unsure,
+            sends: 1,
+            code: None,
+            outcome: None,
+            first_sent_at: Timestamp::EPOCH,
+            last_sent_at: Timestamp::EPOCH,
+            settled_at: None,
+        };
+        let taken_whole = good();
+        assert_eq!(outcome_of(&void, &taken_whole), None, "nothing was left to be set free");
+        let rest_is_free = Seen { is_set_free: true, ..good() };
+        assert_eq!(outcome_of(&void, &rest_is_free), Some(String::new()));
     }
 }

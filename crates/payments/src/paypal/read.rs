@@ -42,6 +42,7 @@ pub(super) fn seen(order: &Value) -> Option<Seen> {
         inner: held.and_then(|one| text(one, "/id")).map(str::to_owned),
         authorized: set_aside,
         captures_ended: !is_authorized || matches!(held_status, Some("CAPTURED" | "VOIDED" | "EXPIRED")),
+        is_set_free: matches!(held_status, Some("VOIDED" | "EXPIRED")),
         captures,
         refunds,
         card: wallet(order),

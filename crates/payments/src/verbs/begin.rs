@@ -96,12 +96,13 @@ impl Shared {
                 tx.commit_silent("the buyer is led to the page that is there");
                 return Ok(Plan::Go(address));
             }
+            // Its page is still being made, or what the buyer agreed to is being taken: that is settled by its call.
+            let is_at_it = sql::unsettled_of(tx, id)?.iter().any(|call| call.attempt == attempt.number);
+            if is_at_it && (attempt.reference.is_none() || provider_closes_itself(attempt.provider)) {
+                tx.commit_silent("another request is at it");
+                return Ok(Plan::Wait);
+            }
             let Some(reference) = attempt.reference.clone() else {
-                // Its page was never made, or it is still being made: that is settled by its call.
-                if sql::unsettled_of(tx, id)?.iter().any(|call| call.attempt == attempt.number) {
-                    tx.commit_silent("another request is at it");
-                    return Ok(Plan::Wait);
-                }
                 sql::attempt_closed(tx, (id, attempt.number))?;
                 continue;
             };

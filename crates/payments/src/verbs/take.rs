@@ -118,6 +118,10 @@ impl Shared {
         if !matches!(payment.state, State::Authorized | State::PartiallyCaptured) {
             return Err(Error::State(payment.state.word()));
         }
+        // What is being set free is not taken at the same time: nobody could say what became of it.
+        if sql::unsettled_of(tx, id)?.iter().any(|call| call.operation == Operation::Void) {
+            return Err(Error::Unsure);
+        }
         let left = payment.capturable();
         let amount = wish.amount.unwrap_or(left);
         let attempt = self.paid_attempt(tx, &payment)?;

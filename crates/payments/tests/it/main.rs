@@ -18,6 +18,7 @@ mod owed;
 mod own;
 mod parts;
 mod programs;
+mod races;
 mod secure;
 mod support;
 mod till;

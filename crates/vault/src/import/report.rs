@@ -22,12 +22,14 @@ pub struct Report {
     pub known: u64,
     pub erased: u64,
     pub resumed_after: u64,
+    /// The row from which on nothing could be read.
+    pub cut_at: Option<u64>,
     left_out: BTreeMap<String, (u64, Vec<u64>)>,
 }
 
 impl Report {
     pub fn new(row: &'static str) -> Self {
-        Report { row, new: 0, known: 0, erased: 0, resumed_after: 0, left_out: BTreeMap::new() }
+        Report { row, new: 0, known: 0, erased: 0, resumed_after: 0, cut_at: None, left_out: BTreeMap::new() }
     }
 
     pub fn leave_out(&mut self, why: String, row: u64) {
