@@ -48,11 +48,26 @@ impl SessionStage for Checkout {
     }
 }
 
-/// Whether the browser shows the answer. One that does not say may.
+/// Whether the browser shows the answer. One that does not say may; and what is fetched ahead (`Sec-Purpose`, and `Purpose` of before) is
+/// shown later.
 fn is_document(headers: &HeaderMap) -> bool {
+    let is_ahead = |name: &str| {
+        let said = headers.get(name).map(HeaderValue::as_bytes).unwrap_or_default();
+        said.to_ascii_lowercase().windows(8).any(|part| part == b"prefetch")
+    };
+    if ["sec-purpose", "purpose", "x-purpose", "x-moz"].into_iter().any(is_ahead) {
+        return true;
+    }
     let shown = ["document", "iframe", "frame", "embed", "object"];
     let says = headers.get("sec-fetch-dest").and_then(|value| value.to_str().ok());
     says.is_none_or(|says| shown.contains(&says))
+}
+
+fn do_not_keep(headers: &mut HeaderMap) {
+    for name in NOT_OURS {
+        headers.remove(name);
+    }
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
 }
 
 /// A browser asks for a file that would run beside all pages of the shop and may answer for each of them, the paying ones too.
@@ -156,7 +171,13 @@ impl Crossing {
         let known = self.shared.known.load_full();
         // Browsers show the body of a redirect that leads nowhere; only what they have already comes without one.
         let is_shown = self.is_document && !status.is_informational() && status != StatusCode::NOT_MODIFIED;
-        let Some(own) = known.pages.get(self.number).filter(|_| is_shown) else { return Passage::On };
+        let Some(own) = known.pages.get(self.number).filter(|_| is_shown) else {
+            // What a script asked for goes by the policy of the page that asked; the browser must not keep it and show it as a page later.
+            if is_html(headers) {
+                do_not_keep(headers);
+            }
+            return Passage::On;
+        };
         let rules = Arc::clone(&own.rules);
         let is_page = is_html(headers);
         if is_page && status.is_success() && self.method == Method::GET {
@@ -169,10 +190,7 @@ impl Crossing {
         if !is_page {
             return Passage::On;
         }
-        for name in NOT_OURS {
-            headers.remove(name);
-        }
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
+        do_not_keep(headers);
         if self.method == Method::HEAD {
             headers.remove(header::CONTENT_LENGTH);
             return Passage::On;

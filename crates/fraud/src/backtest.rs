@@ -30,6 +30,8 @@ pub struct Record {
     pub fraud: u64,
     pub good: u64,
     pub unknown: u64,
+    /// Of those of whom neither is known: the bank approved them.
+    pub paid: u64,
     /// Frauds of all, known by now.
     pub of_frauds: u64,
     /// Good attempts of all.
@@ -96,7 +98,7 @@ pub fn back_test(engine: &Engine, past: &[Past], from: Timestamp, limits: Limits
         good += u64::from(truth == Some(Truth::Good));
         for hit in &decision.fired {
             if let Some(record) = records.iter_mut().find(|record| record.rule.id == hit.rule) {
-                record.add(truth);
+                record.add(truth, one.outcome.map(|(outcome, _)| outcome));
             }
         }
     }
@@ -143,15 +145,27 @@ pub(crate) fn later(past: &[Past]) -> Vec<(Timestamp, Later)> {
 
 impl Record {
     fn of(rule: &Rule) -> Self {
-        Record { rule: rule.clone(), fired: 0, fraud: 0, good: 0, unknown: 0, of_frauds: 0, of_good: 0 }
+        Record {
+            rule: rule.clone(),
+            fired: 0,
+            fraud: 0,
+            good: 0,
+            unknown: 0,
+            paid: 0,
+            of_frauds: 0,
+            of_good: 0,
+        }
     }
 
-    fn add(&mut self, truth: Option<Truth>) {
+    fn add(&mut self, truth: Option<Truth>, outcome: Option<Outcome>) {
         self.fired += 1;
         match truth {
             Some(Truth::Fraud) => self.fraud += 1,
             Some(Truth::Good) => self.good += 1,
-            None => self.unknown += 1,
+            None => {
+                self.unknown += 1;
+                self.paid += u64::from(outcome == Some(Outcome::Approved));
+            }
         }
     }
 }
@@ -171,7 +185,7 @@ impl BackTest {
     }
 
     fn days(&self) -> u64 {
-        self.until.since(self.from).as_secs().div_ceil(86_400)
+        self.until.since(self.from).as_secs() / 86_400
     }
 }
 
@@ -184,7 +198,7 @@ pub enum NotYet {
     OtherRule,
     /// The past is shorter than [`LEAST_DAYS`] or [`LEAST_ATTEMPTS`].
     TooLittle,
-    /// It would have blocked, and more than half of what is known of that was good.
+    /// It would have blocked, and of that more was good, or was paid with nothing known against it, than was fraud or refused by the bank.
     BlocksGood,
 }
 
@@ -200,7 +214,7 @@ impl fmt::Display for NotYet {
                 "the past that it was tried on has fewer than {LEAST_DAYS} days or {LEAST_ATTEMPTS} attempts"
             ),
             NotYet::BlocksGood => f.write_str(
-                "most of what it would have blocked was good; let it ask for 3-D Secure or a review, or move its limit",
+                "of what it would have blocked more was good, or paid with nothing known against it, than was fraud or refused by the bank; let it ask for 3-D Secure or a review, or move its limit",
             ),
         }
     }
@@ -218,7 +232,9 @@ pub fn promote(engine: &mut Engine, id: RuleId, seen: &BackTest) -> Result<(), N
     if seen.days() < LEAST_DAYS || seen.attempts < LEAST_ATTEMPTS {
         return Err(NotYet::TooLittle);
     }
-    if rule.answer == Answer::Block && record.good > record.fraud + record.unknown {
+    // Frauds are known weeks later: what the bank approved counts for the buyer until then, or a rule that nobody has labels of would be let.
+    let against = record.fraud + record.unknown.saturating_sub(record.paid);
+    if rule.answer == Answer::Block && record.good.max(record.paid) > against {
         return Err(NotYet::BlocksGood);
     }
     rule.mode = Mode::Active;

@@ -51,6 +51,38 @@ both_engines!(enforcing_is_a_second_policy, MIGRATIONS, async |db| {
     assert_ne!(bench.page(PAGE).await.nonce(), nonce);
 });
 
+// Chromium shows a page that was fetched ahead without asking anew: it must have come with the guard. What a script asked for is not kept, or
+// it would be shown as a page, without policy and guard.
+both_engines!(
+    what_is_fetched_ahead_is_guarded_and_what_a_script_fetched_is_not_kept,
+    MIGRATIONS,
+    async |db| {
+        let bench = Bench::new(db, "mode = 'enforce'").await;
+        let kept = [
+            ("content-type", "text/html"),
+            ("cache-control", "private, max-age=300"),
+            ("etag", "\"1\""),
+            ("last-modified", "Wed, 21 Oct 2015 07:28:00 GMT"),
+        ];
+        for ahead in [("sec-purpose", "prefetch;prerender"), ("purpose", "Prefetch"), ("x-moz", "prefetch")] {
+            let asked = &[("sec-fetch-dest", "empty"), ahead][..];
+            let went = bench.visit(Visit { asked, answered: &kept, ..Visit::page(PAGE) }).await.unwrap();
+            assert!(went.text().contains("guard.js"), "{ahead:?}");
+            assert!(went.headers.contains_key("content-security-policy"), "{ahead:?}");
+            assert_eq!(went.headers["cache-control"], "private, no-store", "{ahead:?}");
+        }
+        let asked = &[("sec-fetch-dest", "empty")][..];
+        let went = bench.visit(Visit { asked, answered: &kept, ..Visit::page(PAGE) }).await.unwrap();
+        assert_eq!(went.text(), PAGE);
+        assert_eq!(went.headers["cache-control"], "private, no-store");
+        assert!(!went.headers.contains_key("etag") && !went.headers.contains_key("last-modified"));
+        // An answer that is no page is the shop's own affair.
+        let json = [("content-type", "application/json"), ("cache-control", "private, max-age=300")];
+        let went = bench.visit(Visit { asked, answered: &json, ..Visit::page(PAGE) }).await.unwrap();
+        assert_eq!(went.headers["cache-control"], "private, max-age=300");
+    }
+);
+
 both_engines!(what_is_no_shown_page_stays_as_it_is, MIGRATIONS, async |db| {
     let bench = Bench::new(db, "mode = 'enforce'").await;
     let html = [("content-type", "text/html"), ("content-length", "3")];

@@ -220,6 +220,42 @@ fn shop_past(days: i64) -> Vec<Past> {
     past
 }
 
+/// Nobody labels buyers who were content: what they paid speaks for them.
+#[test]
+fn a_rule_that_would_have_blocked_paying_buyers_of_whom_nothing_is_known_is_not_let_act() {
+    let silent = |outcome: Outcome| {
+        let mut past = shop_past(60);
+        for one in &mut past {
+            one.label = None;
+            one.outcome = Some((outcome, one.attempt.at));
+        }
+        past
+    };
+    let from = Timestamp::from_seconds(START + 30 * DAY);
+    let promoted = |past: &[Past]| {
+        let mut engine = Engine::default();
+        engine.rules[RuleId::DisposableMail as usize].answer = Answer::Block;
+        let seen = back_test(&engine, past, from, Limits { keys_per_kind: 256 });
+        let record = seen.records().iter().find(|record| record.rule.id == RuleId::DisposableMail).unwrap();
+        assert!(record.fired >= 28 && record.unknown == record.fired, "{record:?}");
+        promote(&mut engine, RuleId::DisposableMail, &seen)
+    };
+    assert_eq!(promoted(&silent(Outcome::Approved)), Err(NotYet::BlocksGood));
+    // Card testing: the bank said no to them.
+    assert_eq!(promoted(&silent(Outcome::Declined)), Ok(()));
+}
+
+/// 13 days and an hour are not 14.
+#[test]
+fn a_past_counts_whole_days() {
+    let mut engine = Engine::default();
+    let past = shop_past(60);
+    let from = Timestamp::from_seconds(START + 60 * DAY - 13 * DAY - 3600);
+    let seen = back_test(&engine, &past, from, Limits { keys_per_kind: 256 });
+    assert!(seen.attempts() >= 100);
+    assert_eq!(promote(&mut engine, RuleId::CvcFailed, &seen), Err(NotYet::TooLittle));
+}
+
 #[test]
 fn a_rule_is_tried_on_the_past_before_it_acts() {
     let mut engine = Engine::default();

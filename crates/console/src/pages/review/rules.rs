@@ -137,8 +137,8 @@ fn in_words(record: &Record) -> String {
     match record.fired {
         0 => "It would have fired on none.".to_owned(),
         fired => format!(
-            "It would have fired on {fired}: {} known as fraud, {} known as good, {} not known.",
-            record.fraud, record.good, record.unknown
+            "It would have fired on {fired}: {} known as fraud, {} known as good, {} not known ({} of them paid).",
+            record.fraud, record.good, record.unknown, record.paid
         ),
     }
 }
