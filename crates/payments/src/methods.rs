@@ -11,6 +11,7 @@ use storeward_events::{Event, Record, payment as facts};
 use storeward_store::{Reader, Row, Tx, harmed, ledger, params, statements};
 
 use crate::apply::tell;
+use crate::believed::touched;
 use crate::error::Error;
 use crate::judge::{Front, Hold, Way};
 use crate::model::{Attempt, Operation, Payment, Provider, State, Strength, Terms};
@@ -38,11 +39,17 @@ statements! {
     METHOD_REMOVING = "UPDATE payment_method SET state = 'removing' WHERE id = $1 AND state = 'kept'";
     REMOVE_METHOD = "DELETE FROM payment_method WHERE id = $1";
     CUSTOMER_OF = "SELECT customer FROM payment WHERE id = $1";
+    PAYMENT_OF_METHOD = "SELECT payment FROM payment_method WHERE id = $1";
+    SAVES_NO_MORE = "UPDATE payment_attempt SET saves = 0 WHERE payment = $1 AND saves <> 0";
+    PAYMENTS_OF = "SELECT id FROM payment WHERE customer = $1 AND id > $2 ORDER BY id LIMIT $3";
+    NOBODYS = "UPDATE payment SET customer = NULL WHERE id = $1";
 }
 
 /// Of a thousand entries of the ledger each, in one round.
 const MOST_BATCHES: u32 = 50;
 const NOTHING_NEW: Duration = Duration::from_millis(200);
+/// Payments of a customer who is forgotten, in one write.
+const PAGE: u32 = 200;
 /// Kept means of payment of one customer at most.
 const MOST: usize = 50;
 
@@ -83,7 +90,8 @@ fn find(reader: &mut Reader<'_>, id: &str) -> Result<Option<Method>, Error> {
     Ok(reader.query_optional(FIND_METHOD, params![id], method)?)
 }
 
-fn customer_of(reader: &mut Reader<'_>, payment: PaymentId) -> Result<Option<String>, Error> {
+/// Whose it is, by a mark; nobody's is one without a customer, and one whose customer was erased.
+pub(crate) fn customer_of(reader: &mut Reader<'_>, payment: PaymentId) -> Result<Option<String>, Error> {
     crate::believed::seen(reader, payment)?;
     Ok(reader.query_optional(CUSTOMER_OF, params![payment], |row| row.get(0))?.flatten())
 }
@@ -120,9 +128,13 @@ impl Payments {
         self.forget_at_the_provider(&held.await?).await.map(drop)
     }
 
-    /// The customer is erased: whatever is kept of theirs goes, here and at the providers. How many there were.
+    /// The customer is erased: whatever is kept of theirs goes, here and at the providers, and their payments are nobody's, so that
+    /// nothing is kept of one that is under way. How many means of payment there were.
     pub async fn forget_customer(&self, actor: Actor, customer: &str) -> Result<u32, Error> {
         let mark = self.0.customers.mark(customer);
+        // What they were judged by goes as well: first, as it is found by whose the payments are.
+        self.forget_marks(customer).await?;
+        self.leave_payments_to_nobody(&mark).await?;
         let held = self.0.write(move |tx| {
             tx.commit_silent("nothing was kept of a customer who is forgotten");
             let held = tx.query_many(METHODS_OF, params![&mark], method)?;
@@ -141,9 +153,39 @@ impl Payments {
                 Err(other) => return Err(other),
             }
         }
-        // What they were judged by goes as well.
-        self.forget_marks(customer).await?;
         Ok(u32::try_from(held.len()).unwrap_or(u32::MAX))
+    }
+
+    async fn leave_payments_to_nobody(&self, mark: &str) -> Result<(), Error> {
+        let mut after = String::new();
+        loop {
+            let (mark, from) = (mark.to_owned(), after.clone());
+            let page = self.0.write(move |tx| {
+                tx.commit_silent(
+                    "payments of a customer who is erased; the erasure itself is told by whoever erases",
+                );
+                let page: Vec<PaymentId> =
+                    tx.query_many(PAYMENTS_OF, params![&mark, &from, PAGE], |row| row.get(0))?;
+                let mut harmed = Vec::new();
+                for id in &page {
+                    // One that somebody changed keeps no other from going, and nothing is kept of it either.
+                    match touched(tx, *id) {
+                        Err(Error::Harmed { row, .. }) => harmed.push(row),
+                        other => {
+                            other?;
+                            tx.execute(NOBODYS, params![*id])?;
+                        }
+                    }
+                }
+                Ok::<_, Error>((page, harmed))
+            });
+            let (page, harmed) = page.await?;
+            for row in harmed {
+                self.0.tell_harm("payment", &row).await;
+            }
+            let Some(last) = page.last() else { return Ok(()) };
+            after = last.text();
+        }
     }
 
     /// Forgets what is kept of customers whom the vault erased: those whom the shop names by the vault's own id. Goes on where it ended;
@@ -202,14 +244,8 @@ impl Payments {
 
     pub(crate) async fn forget_at_the_provider(&self, held: &Method) -> Result<Forgotten, Error> {
         let token = self.0.token_of(held)?;
-        let done = match self.0.gateway(held.provider)? {
-            Gateway::Stripe(stripe) => stripe.detach(token.token.expose()).await,
-            Gateway::PayPal(paypal) => paypal.delete_token(token.token.expose()).await,
-        };
-        match done {
-            Err(Trouble::Refused(code)) if !is_gone(&code) => Err(Error::Refused { code }),
-            // Or it has no such token any more.
-            Ok(()) | Err(Trouble::Refused(_)) => {
+        match self.forget_token(held.provider, &token).await? {
+            Forgotten::There => {
                 let id = held.id.clone();
                 self.0
                     .write(move |tx| {
@@ -219,6 +255,19 @@ impl Payments {
                     })
                     .await
             }
+            Forgotten::NotYet => Ok(Forgotten::NotYet),
+        }
+    }
+
+    async fn forget_token(&self, provider: Provider, token: &Token) -> Result<Forgotten, Error> {
+        let done = match self.0.gateway(provider)? {
+            Gateway::Stripe(stripe) => stripe.detach(token.token.expose()).await,
+            Gateway::PayPal(paypal) => paypal.delete_token(token.token.expose()).await,
+        };
+        match done {
+            Err(Trouble::Refused(code)) if !is_gone(&code) => Err(Error::Refused { code }),
+            // Or it has no such token any more.
+            Ok(()) | Err(Trouble::Refused(_)) => Ok(Forgotten::There),
             Err(Trouble::NotSent(_) | Trouble::Unsure(_)) => Ok(Forgotten::NotYet),
         }
     }
@@ -233,15 +282,23 @@ impl Payments {
             let known = reader.query_optional(METHOD_OF_PAYMENT, params![id, provider.word()], method)?;
             Ok::<_, Error>((known.is_some(), customer_of(reader, id)?))
         });
-        let (false, Some(customer)) = known.await? else { return Ok(()) };
+        let (false, customer) = known.await? else { return Ok(()) };
         let saved = match self.0.gateway(provider)? {
             Gateway::Stripe(stripe) => stripe.saved(attempt).await,
             Gateway::PayPal(paypal) => paypal.saved(attempt).await,
         };
         // Not there yet, or no answer: the next look finds it.
         let Ok(Some(saved)) = saved else { return Ok(()) };
+        let Some(customer) = customer else {
+            // Whose it was is erased: the provider is not to keep it either.
+            if self.forget_token(provider, &saved.token).await? == Forgotten::There {
+                self.0.write(move |tx| saves_no_more(tx, id)).await?;
+            }
+            return Ok(());
+        };
         let shared = Arc::clone(&self.0);
-        self.0.write(move |tx| shared.keep(tx, id, provider, &customer, &saved)).await
+        let number = attempt.number;
+        self.0.write(move |tx| shared.keep(tx, (id, number), provider, &customer, &saved)).await
     }
 
     /// Pays with a kept means of payment. The payment's customer is whose it has to be. Where the bank wants to hear from the buyer the
@@ -333,8 +390,24 @@ fn is_gone(code: &str) -> bool {
     )
 }
 
+fn saves_no_more(tx: &mut Tx<'_>, payment: PaymentId) -> Result<(), Error> {
+    tx.commit_silent("what a payment was paid with is kept, or is not to be");
+    touched(tx, payment)?;
+    tx.execute(SAVES_NO_MORE, params![payment])?;
+    Ok(())
+}
+
 fn removing(tx: &mut Tx<'_>, actor: Actor, held: &Method, why: &'static str) -> Result<(), Error> {
     tx.execute(METHOD_REMOVING, params![&held.id])?;
+    // The provider's order goes on saying that it keeps it (PayPal: `VAULTED`): the next look at the payment must not keep it anew.
+    if let Some(payment) = tx.query_optional(PAYMENT_OF_METHOD, params![&held.id], |row| row.get(0))? {
+        match customer_of(tx, payment) {
+            // Nothing is kept of a payment that somebody changed, or that is nobody's.
+            Err(Error::Harmed { .. }) | Ok(None) => {}
+            Err(other) => return Err(other),
+            Ok(Some(_)) => saves_no_more(tx, payment)?,
+        }
+    }
     let fact = facts::MethodRemoved {
         method: held.id.clone(),
         provider: held.provider.word().to_owned(),
@@ -353,12 +426,17 @@ impl Shared {
     fn keep(
         &self,
         tx: &mut Tx<'_>,
-        payment: PaymentId,
+        (payment, attempt): (PaymentId, u32),
         provider: Provider,
         customer: &str,
         saved: &Saved,
     ) -> Result<(), Error> {
         tx.commit_silent("what a buyer paid with was kept before");
+        // While the provider was asked it may have been taken away, or its customer erased.
+        let saves = sql::find_attempt(tx, payment, attempt)?.is_some_and(|attempt| attempt.saves);
+        if !saves || customer_of(tx, payment)?.as_deref() != Some(customer) {
+            return Ok(());
+        }
         let kept = tx.query_many(METHODS_OF, params![customer], method)?;
         if kept.len() >= MOST {
             return Ok(());
@@ -387,7 +465,7 @@ impl Shared {
             let provider = provider.word().to_owned();
             tell(tx, facts::MethodKept { method: id.clone(), payment, provider })?;
         }
-        Ok(())
+        saves_no_more(tx, payment)
     }
 
     fn token_of(&self, held: &Method) -> Result<Token, Error> {

@@ -83,6 +83,9 @@ impl Shared {
     fn plan(&self, tx: &mut Tx<'_>, id: PaymentId, terms: &Terms, hold: Hold) -> Result<Plan, Error> {
         let before = sql::get(tx, id)?;
         may_begin(&before, tx.now())?;
+        // Nothing is kept for nobody: the customer was erased meanwhile.
+        let terms =
+            &Terms { saves: terms.saves && crate::methods::customer_of(tx, id)?.is_some(), ..terms.clone() };
         for attempt in sql::attempts_of(tx, id)?.into_iter().filter(|attempt| attempt.is_open) {
             // Of one that was begun with what is kept, only the bank's question is left for the buyer.
             let is_asked = attempt.method.is_some() && before.state == State::RequiresAction;

@@ -65,6 +65,10 @@ async fn rows(db: &TestDb) -> String {
         .collect()
 }
 
+async fn payment_of(shop: &Shop, order: &str) -> storeward_base::PaymentId {
+    shop.payments.of_order(order).await.unwrap()[0].id
+}
+
 both_engines!(what_a_buyer_paid_with_pays_again, MIGRATIONS, async |db| {
     let shop = Shop::new(&db).await;
     for provider in [Provider::Stripe, Provider::PayPal] {
@@ -162,6 +166,7 @@ both_engines!(what_is_kept_of_others_is_nobodys, MIGRATIONS, async |db| {
         "UPDATE payment_method SET token = (SELECT token FROM payment_method WHERE id = '{}') WHERE id = '{}'",
         held.id, other.id
     ));
+    let payment = order(&shop, "4712", "O-7").await;
     let moved = shop.payments.pay_with(payment.id, &other.id, Attendance::Present).await;
     assert!(matches!(moved, Err(Error::Seal(_))), "{moved:?}");
     // Nor does the row's own token, once somebody writes another customer into it.
@@ -404,4 +409,47 @@ both_engines!(an_erasure_that_nobody_signed_takes_nothing_away, MIGRATIONS, asyn
     assert_eq!(shop.payments.methods(&forged.to_string()).await.unwrap().len(), 1);
     // Told, and once.
     assert_eq!(ledger_text(&db).await.matches("system.row_harmed").count(), 2);
+});
+
+// PayPal's order goes on saying that it keeps the buyer's account; at Stripe the same look finds nothing any more.
+both_engines!(what_was_taken_away_does_not_come_back_with_the_next_look, MIGRATIONS, async |db| {
+    let shop = Shop::new(&db).await;
+    for provider in [Provider::PayPal, Provider::Stripe] {
+        let held = kept(&shop, "4711", &format!("{}-back", provider.word()), provider).await;
+        shop.payments.remove_method(Actor::System, "4711", &held.id).await.unwrap();
+        let payment = payment_of(&shop, &format!("{}-back", provider.word())).await;
+        for _ in 0..3 {
+            shop.payments.look(payment).await.unwrap();
+        }
+        shop.payments.refund(payment, wish(Some(100))).await.unwrap();
+        shop.payments.look(payment).await.unwrap();
+        assert_eq!(shop.payments.methods("4711").await.unwrap(), [], "{provider:?}");
+    }
+    let kept = told(&db).await.iter().filter(|kind| **kind == "payment.method_kept").count();
+    assert_eq!(kept, 2, "each was kept once");
+});
+
+both_engines!(nothing_is_kept_of_a_customer_who_was_erased_while_they_paid, MIGRATIONS, async |db| {
+    let shop = Shop::new(&db).await;
+    for provider in [Provider::PayPal, Provider::Stripe] {
+        let name = provider.word();
+        // One was kept before, one is being paid while they are erased, and one is begun after it.
+        kept(&shop, "4712", &format!("{name}-e1"), provider).await;
+        let paying = shop.payments.create(Actor::System, of("4712", &format!("{name}-e2"))).await.unwrap();
+        let late = shop.payments.create(Actor::System, of("4712", &format!("{name}-e3"))).await.unwrap();
+        let terms = Terms { saves: true, ..Terms::of(provider, Strength::Usual) };
+        let begun = shop.payments.begin_on(paying.id, terms.clone()).await.unwrap();
+        shop.payments.forget_customer(Actor::System, "4712").await.unwrap();
+        shop.pay(provider, &reference(provider, &begun.address)).await;
+        let begun = shop.payments.begin_on(late.id, terms).await.unwrap();
+        shop.pay(provider, &reference(provider, &begun.address)).await;
+        for id in [paying.id, late.id, payment_of(&shop, &format!("{name}-e1")).await] {
+            for _ in 0..3 {
+                shop.payments.look(id).await.unwrap();
+            }
+            assert_eq!(shop.payments.find(id).await.unwrap().unwrap().state, State::Captured, "{name}");
+        }
+        assert_eq!(shop.payments.methods("4712").await.unwrap(), [], "{name}");
+    }
+    books(&db).await;
 });
