@@ -19,6 +19,9 @@ pub struct CustomersShown {
     /// Values that passed as they were, and those that were masked.
     pub shown: u64,
     pub masked: u64,
+    /// SHA-256, in hex, over the rows by which the people of this page are found again; empty of a version that had none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub rows: String,
 }
 
 /// A form would have written a mask into the shop in the place of what it stands for.

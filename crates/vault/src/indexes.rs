@@ -14,6 +14,7 @@ use storeward_store::Reader;
 
 use crate::Error;
 use crate::catalogue::{Field, Lookup};
+use crate::manifest::{Flaw, Harm};
 use crate::opening::open_row;
 use crate::records::Vault;
 use crate::values;
@@ -184,9 +185,53 @@ pub fn by_part(name: &str) -> Result<&'static Field, Error> {
 }
 
 impl Vault {
-    /// Customers who have this value in the field, as far as normal forms tell. They are found
-    /// without opening anything. Empty for a field that cannot be looked up.
+    /// Customers who have this value in the field, as far as normal forms tell. Empty for a field that cannot be looked up. The marks only
+    /// lead there: what is sealed is compared, and somebody to whom a changed mark leads is left out and told of.
     pub async fn find(&self, field: &'static Field, value: &str) -> Result<Vec<CustomerId>, Error> {
+        let wanted = field.take(value).ok().and_then(|kept| field.normal(&kept));
+        let mut found = Vec::new();
+        for customer in self.led_to(field, value).await? {
+            match self.has_value(customer, field, wanted.as_deref()).await? {
+                Some(true) => found.push(customer),
+                // What was written since the marks were read has other marks.
+                Some(false) if self.led_to(field, value).await?.contains(&customer) => {
+                    let flaw = Flaw { customer, place: field.full_name(), harm: Harm::Found };
+                    match self.alarm::<()>(Actor::System, Err(Error::Harmed(Box::new(flaw)))).await {
+                        Ok(()) | Err(Error::Harmed(_)) => {}
+                        Err(other) => return Err(other),
+                    }
+                }
+                Some(false) | None => {}
+            }
+        }
+        Ok(found)
+    }
+
+    /// Whether a field has this value, by what is sealed; nothing of somebody who is gone. Of a record that cannot be opened nothing can be
+    /// said: it counts as found, and whoever opens it is told why.
+    async fn has_value(
+        &self,
+        customer: CustomerId,
+        field: &'static Field,
+        wanted: Option<&str>,
+    ) -> Result<Option<bool>, Error> {
+        let (key, rows) = match self.rows(customer).await {
+            Ok(found) => found,
+            Err(Error::Store(why)) => return Err(Error::Store(why)),
+            Err(Error::NoCustomer) => return Ok(None),
+            Err(_) => return Ok(Some(true)),
+        };
+        let of_field =
+            |row: &&crate::sql::FieldRow| row.collection == field.class.name() && row.field == field.name;
+        let is_wanted = |row| match open_row(&key, customer, row) {
+            Ok(value) => field.normal(value.expose()).as_deref() == wanted,
+            Err(_) => true,
+        };
+        Ok(Some(rows.iter().filter(of_field).any(is_wanted)))
+    }
+
+    /// Customers to whom the marks of a value lead, without opening anything.
+    pub(crate) async fn led_to(&self, field: &'static Field, value: &str) -> Result<Vec<CustomerId>, Error> {
         let Ok(kept) = field.take(value) else { return Ok(Vec::new()) };
         if field.lookup != Lookup::Whole {
             return Ok(Vec::new());

@@ -206,11 +206,10 @@ impl KeyStore {
                 let epoch = epochs.current().ok_or(Error::NoEpoch(0))?;
                 (epoch.id(), epoch.wrap(&made, &customer.to_string(), store.0.entropy.as_ref()))
             };
-            if sql::insert(
-                tx,
-                &KeyRow { customer, version: made.version(), epoch, wrapped, revision: 0, noted: None },
-            )? {
-                tx.append(actor, None, CustomerKeyMade { customer })?;
+            let (version, created_at) = (made.version(), tx.now());
+            let row = KeyRow { customer, version, epoch, wrapped, created_at, revision: 0, noted: None };
+            if sql::insert(tx, &row)? {
+                tx.append_at(created_at, actor, None, CustomerKeyMade { customer })?;
             } else {
                 tx.commit_silent("another request made the customer's key first");
             }

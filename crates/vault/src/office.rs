@@ -12,6 +12,7 @@ mod find;
 mod guest;
 mod html;
 mod json;
+mod kept;
 mod kinds;
 mod pages;
 mod record;
@@ -30,6 +31,7 @@ use storeward_store::jobs::{Failed, Handler, Job};
 
 use crate::Vault;
 use crossing::Crossing;
+pub use kept::{STATEMENTS as KEPT_STATEMENTS, harmed};
 pub use pages::{PagesFault, ShopPages};
 pub use record::{STATEMENTS, Shown, ShownFilter, shown};
 pub use watch::{FLOOR_OPENED, FLOOR_SHOWN, Finding, STATEMENTS as WATCH_STATEMENTS, Watch};

@@ -72,7 +72,7 @@ impl Vault {
     pub async fn of_email(&self, email: &str) -> Result<Vec<CustomerId>, Error> {
         let field = self::email();
         let mut found = Vec::new();
-        for customer in self.find(field, email).await? {
+        for customer in self.led_to(field, email).await? {
             // The index only leads there: what is sealed says whose it is.
             if self.has_email(customer, email).await? {
                 found.push(customer);

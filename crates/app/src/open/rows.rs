@@ -14,19 +14,22 @@ use crate::failure::{Context, Failure};
 
 const MARK: &str = "keys/rows-bound";
 
-/// Rows by which somebody is let in, staff or customer, that are not what Storeward wrote.
+/// Rows that are not what Storeward wrote: of those by which somebody is let in, staff or customer, and of whose data the shop's pages
+/// showed to whom.
 pub async fn harmed(db: &Db) -> Result<Vec<RowHarmed>, Error> {
     let mut harmed = Console::harmed(db).await?;
     harmed.extend(storeward_identity::harmed(db).await?);
+    harmed.extend(storeward_vault::office::harmed(db).await?);
     Ok(harmed)
 }
 
 /// For `storeward audit verify`: names such rows, and tells the ledger.
 pub fn look(opened: &Opened) -> Done {
-    let rows = crate::oidc::finished(harmed(&opened.db))?.context("the rows of staff and customers")?;
+    let rows = crate::oidc::finished(harmed(&opened.db))?
+        .context("the rows that are held against keys and ledger")?;
     let Some(first) = rows.first() else { return Ok(()) };
     let words = format!(
-        "the ledger holds, and {} rows by which people are let in are not what Storeward wrote; the first is {} of {} ({})",
+        "the ledger holds, and {} rows beside it are not what Storeward wrote; the first is {} of {} ({})",
         rows.len(),
         first.row,
         first.table,
@@ -36,7 +39,8 @@ pub fn look(opened: &Opened) -> Done {
     write.context("it could not be written down")?;
     Err(Failure::new(words).hint(
         "somebody was at the database: nobody is let in by such a row; `storeward events --kind system.row_harmed` names each; take a \
-         member of staff back with `storeward staff reset`, and put other rows back from a backup",
+         member of staff back with `storeward staff reset`, and put other rows back from a backup; of office_shown the ledger says who \
+         saw whom, whatever became of the row",
     ))
 }
 

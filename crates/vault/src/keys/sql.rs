@@ -1,22 +1,22 @@
 //! All SQL of the key store.
 
-use storeward_base::CustomerId;
+use storeward_base::{CustomerId, Timestamp};
 use storeward_seal::envelope::EpochId;
 use storeward_store::{Error, Reader, Row, Tx, params, statements};
 
 statements! {
     COUNT = "SELECT CAST(COUNT(*) AS BIGINT) FROM vault_customer_key";
-    FIND = "SELECT customer, version, epoch, wrapped, revision, noted FROM vault_customer_key WHERE customer = $1";
+    FIND = "SELECT customer, version, epoch, wrapped, revision, noted, created_at FROM vault_customer_key WHERE customer = $1";
     INSERT = "INSERT INTO vault_customer_key (customer, version, epoch, wrapped, created_at) \
               VALUES ($1, $2, $3, $4, $5) ON CONFLICT (customer) DO NOTHING";
     DELETE = "DELETE FROM vault_customer_key WHERE customer = $1";
-    BEFORE = "SELECT customer, version, epoch, wrapped, revision, noted FROM vault_customer_key WHERE epoch < $1 \
+    BEFORE = "SELECT customer, version, epoch, wrapped, revision, noted, created_at FROM vault_customer_key WHERE epoch < $1 \
               ORDER BY epoch, customer LIMIT $2";
     COUNT_BEFORE = "SELECT CAST(COUNT(*) AS BIGINT) FROM vault_customer_key WHERE epoch < $1";
     NOTE = "UPDATE vault_customer_key SET revision = $2, noted = $3 WHERE customer = $1 AND revision < $2";
     HIGHEST = "SELECT CAST(COALESCE(MAX(revision), 0) AS BIGINT) FROM vault_customer_key";
     REWRAP = "UPDATE vault_customer_key SET epoch = $3, wrapped = $4 WHERE customer = $1 AND epoch = $2";
-    PAGE = "SELECT customer, version, epoch, wrapped, revision, noted FROM vault_customer_key WHERE customer > $1 \
+    PAGE = "SELECT customer, version, epoch, wrapped, revision, noted, created_at FROM vault_customer_key WHERE customer > $1 \
             ORDER BY customer LIMIT 500";
     IS_DESTROYED = "SELECT customer FROM vault_destroyed_key WHERE customer = $1";
     NOTE_DESTROYED = "INSERT INTO vault_destroyed_key (customer, destroyed_at) VALUES ($1, $2) \
@@ -43,6 +43,7 @@ pub struct KeyRow {
     pub version: u32,
     pub epoch: EpochId,
     pub wrapped: Vec<u8>,
+    pub created_at: Timestamp,
     /// How often the record had been changed when it was noted here, with its tag.
     pub revision: u64,
     pub noted: Option<Vec<u8>>,
@@ -56,6 +57,7 @@ fn key(row: &Row<'_>) -> Result<KeyRow, Error> {
         wrapped: row.get(3)?,
         revision: row.get(4)?,
         noted: row.get(5)?,
+        created_at: row.get(6)?,
     })
 }
 
@@ -69,8 +71,7 @@ pub fn find(reader: &mut Reader<'_>, customer: CustomerId) -> Result<Option<KeyR
 
 /// Whether it was the first.
 pub fn insert(tx: &mut Tx<'_>, row: &KeyRow) -> Result<bool, Error> {
-    let now = tx.now();
-    let values = params![row.customer, row.version, row.epoch.0, &row.wrapped, now];
+    let values = params![row.customer, row.version, row.epoch.0, &row.wrapped, row.created_at];
     tx.execute(INSERT, values).map(|rows| rows == 1)
 }
 

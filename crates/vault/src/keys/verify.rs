@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use storeward_base::CustomerId;
-use storeward_events::Event;
+use storeward_base::{CustomerId, Timestamp};
+use storeward_events::{Event, Record};
 use storeward_store::ledger;
 
 use super::{KeyStore, sql};
@@ -17,8 +17,10 @@ pub enum KeyFault {
     Missing(CustomerId),
     /// A key is there of which the ledger tells nothing, or that it says was destroyed.
     Unknown(CustomerId),
-    /// A key does not open: it was changed, or its epoch is gone.
+    /// A key does not open (it was changed, or its epoch is gone), or what stands beside it was changed.
     Damaged(CustomerId),
+    /// The ledger tells that a key was destroyed, and the store knows nothing of it any more: it would make another.
+    Undestroyed(CustomerId),
     /// The store says of a record that it had come less far than the ledger tells.
     Older(CustomerId),
     /// The shelf holds an epoch that the ledger says was destroyed, or lacks the one that began last: it is of another time.
@@ -34,6 +36,11 @@ impl KeyFault {
             KeyFault::Damaged(customer) => {
                 format!("{customer}: the key, or what is noted beside it, was changed")
             }
+            KeyFault::Undestroyed(customer) => {
+                format!(
+                    "{customer}: that the key was destroyed stands in the ledger only; the note of it is gone"
+                )
+            }
             KeyFault::Older(customer) => format!("{customer}: an older note of the record was put back"),
             KeyFault::Epoch(epoch) => format!("epoch {epoch}: the file of epoch keys is of another time"),
         }
@@ -43,16 +50,22 @@ impl KeyFault {
 /// What the key store's ledger says.
 #[derive(Default)]
 struct Told {
-    /// Whose keys must be there, and how far their records had come.
-    keys: BTreeMap<CustomerId, u64>,
+    /// Whose keys must be there, since when, and how far their records had come.
+    keys: BTreeMap<CustomerId, (Timestamp, u64)>,
+    destroyed_keys: BTreeSet<CustomerId>,
     destroyed: BTreeSet<u32>,
     last_epoch: u32,
+}
+
+/// Rows of earlier versions were written a little before their entry.
+fn is_moment(row: Timestamp, entry: Timestamp) -> bool {
+    row.micros().abs_diff(entry.micros()) <= 1_000_000
 }
 
 impl KeyStore {
     /// Compares all of it. The ledger itself is verified by [`storeward_store::ledger::verify`].
     pub async fn verify(&self) -> Result<Vec<KeyFault>, Error> {
-        let Told { keys: mut expected, destroyed, last_epoch } = self.told().await?;
+        let Told { keys: mut expected, mut destroyed_keys, destroyed, last_epoch } = self.told().await?;
         let mut faults = Vec::new();
         let live = self.0.shelf.read(self.0.root.as_ref())?;
         faults.extend(live.ids().filter(|id| destroyed.contains(&id.0)).map(|id| KeyFault::Epoch(id.0)));
@@ -70,12 +83,27 @@ impl KeyStore {
                 match expected.remove(&row.customer) {
                     None => faults.push(KeyFault::Unknown(row.customer)),
                     Some(_) if self.unwrap(row).is_err() => faults.push(KeyFault::Damaged(row.customer)),
-                    Some(revision) if row.revision < revision => faults.push(KeyFault::Older(row.customer)),
+                    Some((made, _)) if !is_moment(row.created_at, made) => {
+                        faults.push(KeyFault::Damaged(row.customer));
+                    }
+                    Some((_, revision)) if row.revision < revision => {
+                        faults.push(KeyFault::Older(row.customer))
+                    }
                     Some(_) => {}
                 }
             }
         }
         faults.extend(expected.into_keys().map(KeyFault::Missing));
+        let mut last = None;
+        loop {
+            let page = self.destroyed(last).await?;
+            destroyed_keys.retain(|customer| !page.contains(customer));
+            last = page.last().copied();
+            if last.is_none() {
+                break;
+            }
+        }
+        faults.extend(destroyed_keys.into_iter().map(KeyFault::Undestroyed));
         Ok(faults)
     }
 
@@ -99,24 +127,25 @@ impl KeyStore {
             let Some((last, _)) = page.last() else { return Ok(told) };
             after = *last;
             for (_, record) in &page {
-                told.take(&record.event);
+                told.take(record);
             }
         }
     }
 }
 
 impl Told {
-    fn take(&mut self, event: &Event) {
-        match event {
+    fn take(&mut self, record: &Record) {
+        match &record.event {
             Event::CustomerKeyMade(e) => {
-                self.keys.insert(e.customer, 0);
+                self.keys.insert(e.customer, (record.at, 0));
             }
             Event::CustomerKeyDestroyed(e) => {
                 self.keys.remove(&e.customer);
+                self.destroyed_keys.insert(e.customer);
             }
             Event::RevisionsNoted(e) => {
                 for note in &e.records {
-                    if let Some(revision) = self.keys.get_mut(&note.customer) {
+                    if let Some((_, revision)) = self.keys.get_mut(&note.customer) {
                         *revision = (*revision).max(note.revision);
                     }
                 }

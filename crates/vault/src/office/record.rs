@@ -1,6 +1,6 @@
 //! Whose data the shop's pages showed to whom: written down before a page goes, and found again.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use storeward_base::{Actor, CustomerId, EventId, RequestId, Timestamp};
 use storeward_events::Event;
@@ -9,6 +9,7 @@ use storeward_store::{Reader, Tx, params, statements};
 
 use super::Inner;
 use super::find::{Form, Found, plain};
+use super::kept;
 use crate::Error;
 use crate::catalogue::Field;
 use crate::values::Rule;
@@ -125,17 +126,11 @@ impl Inner {
             let others: Vec<String> = others.take(MOST_NAMED).cloned().collect();
             let all = subjects.customers.len() + subjects.others.len() + subjects.names.len();
             let more = u64::try_from(all - customers.len() - others.len()).unwrap_or(u64::MAX);
-            let fact = CustomersShown { page: page.clone(), customers, others, more, shown, masked };
+            let kept = rows_of(&subjects, shown);
+            let rows = kept::digest(&kept);
+            let fact = CustomersShown { page: page.clone(), customers, others, more, shown, masked, rows };
             let record = tx.append(actor, Some(request), fact)?;
-            let customers = subjects.customers.iter().map(ToString::to_string);
-            let by_address: Vec<String> = customers.chain(subjects.others.iter().cloned()).collect();
-            // Whoever counts readers counts the longer of the two lists, which may be the same people.
-            let unmasked = i64::try_from(shown).unwrap_or(i64::MAX);
-            let (by_address_counts, names_count) =
-                if subjects.names.len() > by_address.len() { (0, unmasked) } else { (unmasked, 0) };
-            let rows = by_address.into_iter().map(|subject| (subject, by_address_counts));
-            for (subject, counts) in rows.chain(subjects.names.iter().map(|name| (name.clone(), names_count)))
-            {
+            for (subject, counts) in kept {
                 tx.execute(INSERT, params![record.id, subject, record.at, actor.to_string(), &page, counts])?;
             }
             Ok(())
@@ -157,6 +152,18 @@ impl Inner {
     pub(crate) fn withheld(page: &str, reason: &str) -> Event {
         PageWithheld { page: page.to_owned(), reason: reason.to_owned() }.into()
     }
+}
+
+/// One row for each of them, with how many values passed as they were: whoever counts readers counts the longer of the two lists, by
+/// address and by name, which may be the same people.
+fn rows_of(subjects: &Subjects, shown: u64) -> BTreeMap<String, i64> {
+    let unmasked = i64::try_from(shown).unwrap_or(i64::MAX);
+    let customers = subjects.customers.iter().map(ToString::to_string);
+    let by_address: BTreeSet<String> = customers.chain(subjects.others.iter().cloned()).collect();
+    let (by_address_counts, names_count) =
+        if subjects.names.len() > by_address.len() { (0, unmasked) } else { (unmasked, 0) };
+    let names = subjects.names.iter().map(|name| (name.clone(), names_count));
+    names.chain(by_address.into_iter().map(|subject| (subject, by_address_counts))).collect()
 }
 
 impl crate::Vault {

@@ -244,3 +244,30 @@ impl TestDbAt<'_> {
         std::thread::spawn(work).join().unwrap().unwrap();
     }
 }
+
+// Whoever looked Ada up was shown Bob.
+both_engines!(a_changed_mark_leads_nobody_to_another_and_is_told, MIGRATIONS, async |db| {
+    let (_keys, vault) = both(&db).await;
+    for (who, address) in [(ada(), "ada@shop.example"), (bob(), "bob@shop.example")] {
+        vault.write(staff(), who, item("own", &[("contact.email", address)])).await.unwrap();
+    }
+    let email = field("contact.email");
+    assert_eq!(vault.find(email, "Ada@shop.example").await.unwrap(), [ada()]);
+    let told = async || {
+        let read =
+            |reader: &mut storeward_store::Reader<'_>| storeward_store::ledger::read_after(reader, 0, 1000);
+        let all = db.read(read).await.unwrap();
+        let harmed = all.into_iter().filter_map(|(_, record)| match record.event {
+            storeward_events::Event::RecordHarmed(fact) => Some((fact.customer, fact.place, fact.harm)),
+            _ => None,
+        });
+        harmed.collect::<Vec<_>>()
+    };
+    assert_eq!(told().await, []);
+    db.tamper(&format!("DELETE FROM vault_mark WHERE customer = '{}'", bob()));
+    db.tamper(&format!("UPDATE vault_mark SET customer = '{}'", bob()));
+    // Nor is the look over all of it led astray by a table that says the marks are only being made.
+    db.tamper("UPDATE vault_index SET state = 'making'");
+    assert_eq!(vault.find(email, "ada@shop.example").await.unwrap(), []);
+    assert_eq!(told().await, [(bob(), "contact.email".to_owned(), "found".to_owned())]);
+});

@@ -221,3 +221,23 @@ both_engines!(the_keys_go_to_another_root_key_as_a_whole_and_back, MIGRATIONS, a
     let again = vault(&db, keys.open().await);
     assert_eq!(shown(&again, ada(), &["contact.email"]).await, ["own email ada@shop.example"]);
 });
+
+// Neither decided anything, and nobody noticed; without the note of it, an erased customer could have been made a key again.
+both_engines!(when_a_key_was_made_and_that_one_was_destroyed_is_held, MIGRATIONS, async |db| {
+    let (keys, vault) = both(&db).await;
+    for who in [ada(), bob()] {
+        vault.write(staff(), who, item("home", &[("address.city", "London")])).await.unwrap();
+    }
+    assert!(vault.keys().destroy(bob(), staff()).await.unwrap());
+    assert_eq!(vault.keys().verify().await.unwrap(), []);
+    let key_db = storeward_store::testing::TestDb::at(
+        keys.place.clone(),
+        storeward_vault::KEY_MIGRATIONS,
+        db.clock.clone(),
+    );
+    key_db.tamper("UPDATE vault_customer_key SET created_at = created_at - 86400000000");
+    assert_eq!(vault.keys().verify().await.unwrap(), [KeyFault::Damaged(ada())]);
+    key_db.tamper("UPDATE vault_customer_key SET created_at = created_at + 86400000000");
+    key_db.tamper("DELETE FROM vault_destroyed_key");
+    assert_eq!(vault.keys().verify().await.unwrap(), [KeyFault::Undestroyed(bob())]);
+});

@@ -478,3 +478,73 @@ both_engines!(a_page_with_more_people_than_can_be_written_down_is_held_back, &ta
     assert!(!went.body.contains("@x.de"));
     assert!(matches!(&events(&db).await[0].1, Event::PageWithheld(fact) if fact.reason == "too_large"));
 });
+
+/// What the look over the rows names: without the entry's id, which comes by chance.
+async fn named(db: &TestDb) -> Vec<String> {
+    let found = office::harmed(db).await.unwrap();
+    assert!(found.iter().all(|one| one.table == "office_shown"), "{found:?}");
+    let mut named: Vec<String> = found
+        .into_iter()
+        .map(|one| format!("{} {}", one.row.split_once(' ').map_or("", |(_, whom)| whom), one.harm))
+        .collect();
+    named.sort();
+    named
+}
+
+// Who had looked took the row away, and nobody was the wiser.
+both_engines!(who_looked_takes_no_row_away_unseen, &tables(), async |db| {
+    let (_keys, vault) = both(&db).await;
+    ada_is_kept(&vault).await;
+    let office = office(&vault, &db);
+    Way::get("/admin/customers", Some(&["owner"]), CUSTOMERS).go(&office).await.unwrap();
+    db.clock.advance(std::time::Duration::from_secs(60));
+    Way::get("/admin/customers", Some(&["support"]), CUSTOMERS).go(&office).await.unwrap();
+    assert_eq!(named(&db).await, [""; 0]);
+    db.tamper("CREATE TABLE kept AS SELECT * FROM office_shown");
+    let (ada, first) = (ada().to_string(), "event = (SELECT MIN(event) FROM kept)");
+    let other = "staff_00000000000000000000000009";
+    for (harm, wanted) in [
+        (
+            format!("DELETE FROM office_shown WHERE {first} AND subject = '{ada}'"),
+            vec![format!("{ada} missing")],
+        ),
+        (format!("DELETE FROM office_shown WHERE {first}"), vec![" missing".to_owned()]),
+        ("DELETE FROM office_shown".to_owned(), vec![" missing".to_owned(); 2]),
+        (
+            format!("UPDATE office_shown SET actor = '{other}' WHERE {first} AND subject = '{ada}'"),
+            vec![format!("{ada} changed")],
+        ),
+        (
+            format!("UPDATE office_shown SET at = at - 34560000000000 WHERE {first} AND subject = '{ada}'"),
+            vec![format!("{ada} changed")],
+        ),
+        (
+            format!("UPDATE office_shown SET page = 'help' WHERE {first} AND subject = '{ada}'"),
+            vec![format!("{ada} changed")],
+        ),
+        // It would no longer count among what somebody read.
+        (format!("UPDATE office_shown SET shown = 0 WHERE {first}"), vec![" changed".to_owned()]),
+        (
+            format!("UPDATE office_shown SET subject = 'seen_0' WHERE {first} AND subject = '{ada}'"),
+            vec![format!("{ada} missing"), "seen_0 unknown".to_owned()],
+        ),
+        // A page that nobody looked at.
+        (
+            format!(
+                "INSERT INTO office_shown SELECT 'evt_00000000000000000000000009', subject, at, '{other}', page, shown FROM kept \
+                 WHERE {first} AND subject = '{ada}'"
+            ),
+            vec![" unknown".to_owned()],
+        ),
+    ] {
+        db.tamper(&harm);
+        assert_eq!(named(&db).await, wanted, "{harm}");
+        db.tamper("DELETE FROM office_shown");
+        db.tamper("INSERT INTO office_shown SELECT * FROM kept");
+    }
+    assert_eq!(named(&db).await, [""; 0]);
+    // What is about to be forgotten on both sides is not missed.
+    db.clock.advance(std::time::Duration::from_secs(391 * 24 * 3600));
+    db.tamper("DELETE FROM office_shown");
+    assert_eq!(named(&db).await, [""; 0]);
+});

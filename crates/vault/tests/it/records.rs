@@ -11,13 +11,17 @@ use crate::support::{ada, asks, bob, both, field, harmed, item, open, shown, sta
 #[test]
 fn every_statement_prepares_on_both_engines() {
     for engine in [storeward_store::Engine::Sqlite, storeward_store::Engine::Postgres] {
-        let all = [MIGRATIONS, storeward_vault::KEY_MIGRATIONS, storeward_vault::import::MIGRATIONS].concat();
+        let own = [storeward_vault::KEY_MIGRATIONS, storeward_vault::office::MIGRATIONS];
+        let all = [MIGRATIONS, own[0], own[1], storeward_vault::import::MIGRATIONS].concat();
         storeward_store::testing::run(engine, &all, async |db| {
             let statements = [
                 storeward_vault::STATEMENTS,
                 storeward_vault::INDEX_STATEMENTS,
                 storeward_vault::KEY_STATEMENTS,
                 storeward_vault::SIGHT_STATEMENTS,
+                storeward_vault::office::STATEMENTS,
+                storeward_vault::office::KEPT_STATEMENTS,
+                storeward_vault::office::WATCH_STATEMENTS,
                 storeward_vault::GRANT_STATEMENTS,
                 storeward_vault::RULE_STATEMENTS,
                 storeward_vault::PLEA_STATEMENTS,
