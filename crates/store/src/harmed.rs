@@ -1,6 +1,7 @@
 //! Rows that are not what was written: told to the ledger, once a day for each. A bound row that is read and does not fit is noticed
 //! there and then ([`crate::Bound::fits`]), and told of by [`tell_as_found`].
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -13,7 +14,8 @@ use crate::ledger::{self, Filter};
 use crate::{Db, Error, Reader, Tx};
 
 const TELL_AGAIN: Duration = Duration::from_secs(24 * 3_600);
-/// Facts of one look, and of an hour of rows that were read. Whoever harms more is found by the first of them.
+/// Facts of one look, and of an hour of rows that were read, of each table: whoever harms more of it is found by the first of them, and
+/// hides nothing of another.
 pub(crate) const MOST_AT_ONCE: usize = 100;
 const HOUR: Duration = Duration::from_secs(3_600);
 /// Where the ledger could not be written to.
@@ -36,7 +38,8 @@ struct Hour {
 impl Noticed {
     pub(crate) fn notice(&self, fact: RowHarmed) {
         let mut hour = self.hour.lock().unwrap_or_else(PoisonError::into_inner);
-        if hour.found.len() < MOST_AT_ONCE && !hour.found.contains(&fact) {
+        let of_table = hour.found.iter().filter(|known| known.table == fact.table).count();
+        if of_table < MOST_AT_ONCE && !hour.found.contains(&fact) {
             hour.found.push(fact);
             self.news.notify_one();
         }
@@ -59,7 +62,7 @@ impl Noticed {
     }
 }
 
-/// Tells of bound rows that do not fit, as they are read, until the database is closed: at most a hundred an hour.
+/// Tells of bound rows that do not fit, as they are read, until the database is closed: at most a hundred an hour of each table.
 pub async fn tell_as_found(db: Db) {
     let noticed = &db.guard().harmed;
     let mut hours = tokio::time::interval(HOUR);
@@ -98,7 +101,7 @@ pub fn told_since(reader: &mut Reader<'_>, since: Timestamp) -> Result<Vec<RowHa
     Ok(found)
 }
 
-/// Appends those of the facts that were not told within a day. The write needs no other event.
+/// Appends those of the facts that were not told within a day, a hundred of each table at most. The write needs no other event.
 pub fn tell(tx: &mut Tx<'_>, facts: &[RowHarmed]) -> Result<(), Error> {
     tx.commit_silent("what does not fit was told within the day");
     let mut told: Vec<RowHarmed> = Vec::new();
@@ -118,8 +121,13 @@ pub fn tell(tx: &mut Tx<'_>, facts: &[RowHarmed]) -> Result<(), Error> {
             break;
         }
     }
-    for fact in facts.iter().filter(|fact| !told.contains(fact)).take(MOST_AT_ONCE) {
-        tx.append(Actor::System, None, fact.clone())?;
+    let mut tables: BTreeMap<&str, usize> = BTreeMap::new();
+    for fact in facts.iter().filter(|fact| !told.contains(fact)) {
+        let count = tables.entry(&fact.table).or_default();
+        if *count < MOST_AT_ONCE {
+            tx.append(Actor::System, None, fact.clone())?;
+        }
+        *count += 1;
     }
     Ok(())
 }

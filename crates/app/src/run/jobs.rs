@@ -100,7 +100,6 @@ async fn verify_ledger(db: Db, folder: PathBuf, job: Job) -> Result<(), Failed> 
     if let Err(why) = (Looked { at: db.now(), entries, faults }).save(&folder) {
         log("error", "when the ledger was looked through cannot be kept", &[("reason", &why.to_string())]);
     }
-    // Behind the ledger's own: of one look a hundred are told.
     harms.extend(rows::harmed(&db).await?);
     let claim = job.claim();
     let told = db.write(move |tx| {

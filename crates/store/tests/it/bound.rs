@@ -147,3 +147,49 @@ both_engines!(a_value_of_another_kind_is_harm_too, THINGS, async |db| {
         [("a", "changed")]
     );
 });
+
+// A hundred changed entries of the ledger pushed the staff's rows out of that day's look.
+both_engines!(harm_to_one_table_hides_none_to_another, THINGS, async |db| {
+    let fact = |table: &str, row: usize| RowHarmed {
+        table: table.to_owned(),
+        row: row.to_string(),
+        harm: "changed".to_owned(),
+    };
+    let mut facts: Vec<RowHarmed> = (0..150).map(|row| fact("ledger_entry", row)).collect();
+    facts.extend((0..3).map(|row| fact("staff_account", row)));
+    let tell = facts.clone();
+    db.write(move |tx| harmed::tell(tx, &tell)).await.unwrap_or_else(|why: Error| panic!("{why}"));
+    let told = db.read(|reader| harmed::told_since(reader, storeward_base::Timestamp::EPOCH)).await;
+    let told = told.unwrap_or_else(|why: Error| panic!("{why}"));
+    assert_eq!(told, [&facts[..100], &facts[150..]].concat());
+});
+
+// Nor do rows that are read and do not fit.
+both_engines!(rows_that_are_read_are_told_of_by_table, THINGS, async |db| {
+    things(&db, (0..120).map(|n| format!("{n:03}"))).await;
+    db.tamper("CREATE TABLE another AS SELECT * FROM thing");
+    db.tamper("UPDATE thing SET words = 'bad'");
+    const OTHER: Bound = Bound {
+        table: "another",
+        find: "SELECT words, tag FROM another WHERE id = $1",
+        columns: &[Text],
+        parts: None,
+        ..THING
+    };
+    for n in 0..120 {
+        assert!(!fits(&db, &format!("{n:03}")).await);
+    }
+    let read = db.read(|reader| OTHER.fits(reader, storeward_store::params!["007"]));
+    assert_eq!(read.await, Ok(false));
+    let teller = tokio::spawn(harmed::tell_as_found((*db).clone()));
+    for _ in 0..20_000 {
+        let told = db.read(|reader| harmed::told_since(reader, storeward_base::Timestamp::EPOCH)).await;
+        let told: Vec<RowHarmed> = told.unwrap_or_else(|why: Error| panic!("{why}"));
+        if told.len() == 101 {
+            assert!(told.iter().any(|one| one.table == "another"));
+            return teller.abort();
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+    }
+    panic!("a hundred of one table and one of another should be told of");
+});
