@@ -15,15 +15,26 @@ struct Level {
     /// Of a pair (`"key": …, "value": …`): what its key says the value is, or where the value stands that came before its key.
     told: Option<&'static Field>,
     waiting: Option<Range<usize>>,
+    /// Within `meta_data` or the like, where extensions of a shop put what they like under names of their own.
+    is_meta: bool,
 }
 
 impl Level {
     fn named(&mut self, name: &str, shop: &ShopPages) {
-        self.field = field(name, shop);
+        self.field = self.said_by(name, shop);
         if matches!(name, "value" | "display_value") {
             self.field = self.field.or(self.told);
         }
         name.clone_into(&mut self.name);
+    }
+
+    fn said_by(&self, name: &str, shop: &ShopPages) -> Option<&'static Field> {
+        field(name, shop).or_else(|| if self.is_meta { by_words(name) } else { None })
+    }
+
+    /// What begins here, within what its name says.
+    fn within(&self, field: Option<&'static Field>) -> Level {
+        Level { field, is_meta: self.is_meta || self.name.contains("meta"), ..Level::default() }
     }
 
     /// A string or a number, without its quotes.
@@ -33,7 +44,7 @@ impl Level {
             return;
         }
         if self.name == "key" {
-            self.told = field(text, shop);
+            self.told = self.said_by(text, shop);
             if let (Some(field), Some(range)) = (self.told, self.waiting.take()) {
                 found.push(Found { range, field });
             }
@@ -56,6 +67,42 @@ pub(crate) fn field(name: &str, shop: &ShopPages) -> Option<&'static Field> {
     shop.json.get(name).or_else(|| shop.fields.get(name)).copied()
 }
 
+/// Words of names that nobody has listed, and the field that such a value is masked as; the first that fits counts.
+const BY_WORDS: [(&str, &[&str]); 9] = [
+    ("contact.phone", &["phone", "telephone", "tel", "telefon", "mobile", "fax", "whatsapp"]),
+    ("contact.birthday", &["birth", "birthday", "birthdate", "dob", "geburtsdatum"]),
+    ("identity_document.number", &["passport", "ssn", "iban", "vat", "nif", "cpf", "cnpj"]),
+    ("address.street", &["address", "addr", "street", "strasse", "house", "apartment"]),
+    ("address.city", &["city", "town", "ort"]),
+    ("address.postcode", &["postcode", "zip", "zipcode", "postal", "plz"]),
+    // No field of the catalogue; as little of it as of a company's name.
+    ("contact.company", &["company", "firma", "ip", "agent", "useragent"]),
+    (
+        "contact.name",
+        &["name", "firstname", "lastname", "surname", "fullname", "recipient", "receiver", "signature"],
+    ),
+    ("note.text", &["note", "notes", "comment", "message", "dedication", "greeting"]),
+];
+
+/// What the words of a name say, such as `_billing_vatName` or `gift-recipient`.
+fn by_words(name: &str) -> Option<&'static Field> {
+    let mut words = vec![String::new()];
+    let mut was_small = false;
+    for sign in name.chars() {
+        let begins = !sign.is_alphanumeric() || (sign.is_uppercase() && was_small);
+        if begins {
+            words.push(String::new());
+        }
+        if let (true, Some(word)) = (sign.is_alphanumeric(), words.last_mut()) {
+            word.extend(sign.to_lowercase());
+        }
+        was_small = sign.is_lowercase();
+    }
+    let is_one = |known: &&str| words.iter().any(|word| word == known);
+    let found = BY_WORDS.iter().find(|(_, known)| known.iter().any(|one| is_one(&one)));
+    found.and_then(|(field, _)| Field::find(field).ok())
+}
+
 /// Notes every string and number that stands behind a name that the file knows, in lists, too.
 pub(crate) fn values(json: &str, shop: &ShopPages, found: &mut Vec<Found>) {
     let bytes = json.as_bytes();
@@ -64,13 +111,12 @@ pub(crate) fn values(json: &str, shop: &ShopPages, found: &mut Vec<Found>) {
     while let Some(byte) = bytes.get(at) {
         match byte {
             b'{' => {
-                levels.push(Level::default());
+                levels.push(levels.last().map_or_else(Level::default, |level| level.within(None)));
                 is_name = true;
             }
             b'[' => {
                 // What a list holds is what its name says.
-                let field = levels.last().and_then(|level| level.field);
-                levels.push(Level { field, ..Level::default() });
+                levels.push(levels.last().map_or_else(Level::default, |level| level.within(level.field)));
                 is_name = false;
             }
             b'}' | b']' => {

@@ -78,6 +78,40 @@ fn woocommerce_lists_forms_and_its_api() {
     assert!(masked.ends_with("\"n\":1.10}"), "what is no value stays as it was");
 }
 
+// An order of the REST interface, and the same in the preview of the list, named the customer in what extensions keep beside it.
+#[test]
+fn what_extensions_keep_beside_an_order_is_masked() {
+    let order = "{\"id\":7,\"customer_ip_address\":\"203.0.113.9\",\"customer_user_agent\":\"Mozilla Analytical\",\
+         \"meta_data\":[{\"id\":1,\"key\":\"_vatHolderName\",\"value\":\"Ada Lovelace\"},\
+         {\"id\":2,\"value\":\"020 7946 0018\",\"key\":\"gift-recipient-tel\"},\
+         {\"id\":3,\"key\":\"_pickup\",\"value\":{\"contactName\":\"Ada Lovelace\",\"where\":{\"street_line\":\"12 Square\"},\"slot\":\"noon\"}},\
+         {\"id\":4,\"key\":\"recipients\",\"value\":\"Heavy\"},{\"id\":5,\"key\":\"recipient\",\"value\":[\"Ada\",\"Lovelace\"]},\
+         {\"id\":6,\"key\":\"_dob\",\"value\":\"1815-12-10\"},{\"id\":7,\"key\":\"dedication\",\"value\":\"For Ada\"}],\
+         \"line_items\":[{\"sku\":\"M-1\",\"meta_data\":[{\"key\":\"Engraving name\",\"value\":\"Ada\",\"display_value\":\"Ada\"}]}],\"total\":\"1.10\"}";
+    let preview = format!("{{\"success\":true,\"data\":{{\"data\":{order}}}}}");
+    for (path, body) in [
+        ("/wp-json/wc/v3/orders/7", order.to_owned()),
+        ("/wp-json/wc/v3/orders", format!("[{order}]")),
+        ("/wp-admin/admin-ajax.php", preview),
+    ] {
+        let masked = hidden("wordpress", path, Form::Json, &body);
+        serde_json::from_str::<serde_json::Value>(&masked).unwrap();
+        for gone in ["203.0", "Analytical", "Ada", "Lovelace", "7946", "Square", "1815-12-10"] {
+            assert!(!masked.contains(gone), "{path} {gone}: {masked}");
+        }
+        for stays in ["\"noon\"", "\"Heavy\"", "\"M-1\"", "\"total\":\"1.10\"", "\"id\":7"] {
+            assert!(masked.contains(stays), "{path} {stays}: {masked}");
+        }
+    }
+    // The same words mean nothing elsewhere.
+    let settings = "{\"key\":\"recipient\",\"value\":\"Heavy\"}";
+    assert_eq!(hidden("wordpress", "/wp-json/wc/v3/settings", Form::Json, settings), settings);
+    let page = "Customer IP: <span class=\"woocommerce-Order-customerIP\">203.0.113.9</span>";
+    for path in ["/wp-admin/post.php", "/wp-admin/admin.php"] {
+        assert!(!hidden("wordpress", path, Form::Html, page).contains("203.0"));
+    }
+}
+
 #[test]
 fn addresses_are_found_however_they_are_written() {
     for text in [
