@@ -77,7 +77,7 @@ impl Db {
             entropy: options.entropy,
         };
         let mut conn = connect(&options.url, Access::Write, &options.node)?;
-        migrations::run(&mut conn, &options.migrations, signer.clock.now())?;
+        migrations::run(&mut conn, &options.migrations, signer.clock.now(), &options.pseudonym_key)?;
         ledger::begin(&mut conn, &signer)?;
         signer.origin = ledger::begun_as(&mut conn, &signer)?;
         let mut appender = Appender::new(signer.clone());

@@ -7,6 +7,7 @@ use storeward_events::Record;
 use storeward_seal::{Hash, PseudonymKey, RowKey, VerifierKey};
 
 use crate::harmed::Noticed;
+use crate::ledger::Stretch;
 
 /// Entries of the ledger that are remembered as proven.
 const MOST_PROVEN: usize = 20_000;
@@ -18,6 +19,7 @@ pub(crate) struct Guard {
     /// By number, the leaf that was once under a signed head: it stays there for ever.
     proven: Mutex<HashMap<u64, Hash>>,
     told: Mutex<HashMap<&'static str, Told>>,
+    lately: Mutex<HashMap<&'static [&'static str], Arc<Mutex<Option<Stretch>>>>>,
     pub(crate) harmed: Noticed,
 }
 
@@ -36,6 +38,7 @@ impl Guard {
             verifiers,
             proven: Mutex::default(),
             told: Mutex::default(),
+            lately: Mutex::default(),
             harmed: Noticed::default(),
         }
     }
@@ -58,6 +61,11 @@ impl Guard {
             proven.clear();
         }
         proven.insert(seq, leaf);
+    }
+
+    /// What was read of late of some kinds; locked by whoever reads on.
+    pub(crate) fn stretch(&self, kinds: &'static [&'static str]) -> Arc<Mutex<Option<Stretch>>> {
+        Arc::clone(self.lately.lock().unwrap_or_else(PoisonError::into_inner).entry(kinds).or_default())
     }
 
     /// What is known of a kind: nothing before the first look.

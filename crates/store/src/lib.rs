@@ -15,6 +15,7 @@ pub mod batch;
 mod bound;
 mod conn;
 pub mod copies;
+mod cursor;
 mod db;
 mod dialect;
 mod error;

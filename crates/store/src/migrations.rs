@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, HashMap};
 
 use storeward_base::Timestamp;
+use storeward_seal::PseudonymKey;
 use storeward_seal::fingerprint::sha256_hex;
 
 use crate::conn::Conn;
 use crate::statements::{FIND_MIGRATIONS, NOTE_MIGRATION};
-use crate::{Error, Value, params};
+use crate::{Error, Value, cursor, params};
 
 /// One change of one domain's tables. Once released it is never edited: a further change has the next number.
 #[derive(Clone, Copy, Debug)]
@@ -23,14 +24,23 @@ const OWN: &[Migration] = &[
     Migration { domain: "store", number: 1, sql: include_str!("../migrations/0001_ledger.sql") },
     Migration { domain: "store", number: 2, sql: include_str!("../migrations/0002_jobs.sql") },
     Migration { domain: "store", number: 3, sql: include_str!("../migrations/0003_forgetting.sql") },
+    CURSOR_TAGS,
 ];
+
+const CURSOR_TAGS: Migration =
+    Migration { domain: "store", number: 4, sql: include_str!("../migrations/0004_cursor_tag.sql") };
 
 const CREATE_TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_migration (domain TEXT NOT NULL, \
                             number BIGINT NOT NULL, hash TEXT NOT NULL, applied_at BIGINT NOT NULL, \
                             PRIMARY KEY (domain, number))";
 
-/// Runs what has not run yet. Two processes that start at once wait for each other.
-pub(crate) fn run(conn: &mut Conn, domains: &[Migration], now: Timestamp) -> Result<(), Error> {
+/// Runs what has not run yet. Two processes that start at once wait for each other. `keys` binds rows of a version that bound none.
+pub(crate) fn run(
+    conn: &mut Conn,
+    domains: &[Migration],
+    now: Timestamp,
+    keys: &PseudonymKey,
+) -> Result<(), Error> {
     let all: Vec<Migration> = OWN.iter().chain(domains).copied().collect();
     check_numbers(&all)?;
     locked(conn, |conn| {
@@ -41,7 +51,12 @@ pub(crate) fn run(conn: &mut Conn, domains: &[Migration], now: Timestamp) -> Res
         locked(conn, |conn| {
             // Asked again under the lock: another process may have run it meanwhile.
             let done = recorded(conn)?.contains_key(&(migration.domain.to_owned(), migration.number));
-            if done { Ok(()) } else { apply(conn, migration, now) }
+            if done {
+                return Ok(());
+            }
+            apply(conn, migration, now)?;
+            let binds = (migration.domain, migration.number) == (CURSOR_TAGS.domain, CURSOR_TAGS.number);
+            if binds { cursor::bind_all(conn, &keys.row_key(cursor::TABLE)) } else { Ok(()) }
         })?;
     }
     Ok(())

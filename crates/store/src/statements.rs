@@ -57,9 +57,11 @@ statements! {
                             AND LENGTH(body) > 0 ORDER BY seq LIMIT $3";
     FORGET_ENTRIES = "UPDATE ledger_entry SET body = $3, actor = '', request = NULL WHERE seq >= $1 AND seq <= $2";
 
-    FIND_CURSOR = "SELECT seq FROM subscription_cursor WHERE name = $1";
-    MOVE_CURSOR = "INSERT INTO subscription_cursor (name, seq) VALUES ($1, $2) ON CONFLICT (name) \
-                   DO UPDATE SET seq = excluded.seq WHERE subscription_cursor.seq < excluded.seq OR subscription_cursor.seq > $3";
+    FIND_CURSOR = "SELECT seq, tag FROM subscription_cursor WHERE name = $1";
+    MOVE_CURSOR = "INSERT INTO subscription_cursor (name, seq, tag) VALUES ($1, $2, $3) ON CONFLICT (name) \
+                   DO UPDATE SET seq = excluded.seq, tag = excluded.tag";
+    FIND_CURSORS = "SELECT name, seq FROM subscription_cursor";
+    BIND_CURSOR = "UPDATE subscription_cursor SET tag = $2 WHERE name = $1";
 
     TRY_WRITING = "INSERT INTO subscription_cursor (name, seq) VALUES ('store.try_writing', 1) ON CONFLICT (name) \
                    DO UPDATE SET seq = subscription_cursor.seq + 1";

@@ -6,9 +6,8 @@ use storeward_events::Record;
 use storeward_events::system::RowHarmed;
 use tokio::sync::watch;
 
-use crate::ledger::{self, to_column};
-use crate::statements::{FIND_CURSOR, MOVE_CURSOR};
-use crate::{Db, Error, harmed, params};
+use crate::cursor::{self, Found};
+use crate::{Db, Error, harmed, ledger};
 
 /// How often to look without having been woken: entries of other processes wake nobody here.
 const SWEEP: Duration = Duration::from_millis(500);
@@ -21,39 +20,37 @@ pub struct Subscription {
     wake: watch::Receiver<u64>,
     /// The last entry acknowledged; `None` before the cursor was read.
     cursor: Option<u64>,
-    /// A row that the ledger does not count.
-    uncounted: Option<u64>,
 }
 
 impl Db {
     /// Subscribes under a stable name, such as `detect` or `webhook.slack`; begins at the ledger's first entry, or
     /// behind the last that was acknowledged under that name.
     pub fn subscribe(&self, name: impl Into<String>) -> Subscription {
-        Subscription {
-            db: self.clone(),
-            name: name.into(),
-            wake: self.ledger_watch(),
-            cursor: None,
-            uncounted: None,
-        }
+        Subscription { db: self.clone(), name: name.into(), wake: self.ledger_watch(), cursor: None }
     }
 }
 
 impl Subscription {
     /// Waits for entries behind the last acknowledged one; returns up to `limit` (at most 1000), oldest first, never
-    /// none. Returns the same ones again until they are acknowledged. Safe to drop at any time.
+    /// none. Returns the same ones again until they are acknowledged. Those that are not what was signed are left out, and told. Safe to
+    /// drop at any time.
     pub async fn next_batch(&mut self, limit: u32) -> Result<Vec<(u64, Record)>, Error> {
         loop {
             self.wake.borrow_and_update();
-            ledger::tell_uncounted(&self.db, &mut self.uncounted).await?;
             let after = self.cursor().await?;
-            let batch = self.db.read(move |reader| ledger::read_after(reader, after, limit)).await?;
-            if let Some((last, _)) = batch.last() {
-                self.db.saw(*last);
-                return Ok(batch);
+            let found = self.db.read(move |reader| ledger::believed_after(reader, after, limit)).await?;
+            if let Some(last) = found.last {
+                self.db.saw(last);
             }
-            // Woken or not, look again. The wake-up's sender lives in `self.db`.
-            drop(tokio::time::timeout(SWEEP, self.wake.changed()).await);
+            if !found.changed.is_empty() {
+                self.tell(found.changed.iter().map(|seq| ledger::changed(*seq)).collect()).await?;
+            }
+            match found.last {
+                Some(last) if found.rows.is_empty() => self.acknowledge(last).await?,
+                Some(_) => return Ok(found.rows),
+                // Woken or not, look again. The wake-up's sender lives in `self.db`.
+                None => drop(tokio::time::timeout(SWEEP, self.wake.changed()).await),
+            }
         }
     }
 
@@ -62,10 +59,8 @@ impl Subscription {
         let name = self.name.clone();
         self.db
             .write(move |tx| {
-                let end = to_column(ledger::end(tx)?);
-                tx.execute(MOVE_CURSOR, params![&name, to_column(seq), end])?;
                 tx.commit_silent("a subscriber's cursor moved");
-                Ok::<_, Error>(())
+                cursor::advance(tx, &name, seq)
             })
             .await?;
         self.cursor = self.cursor.max(Some(seq));
@@ -77,24 +72,19 @@ impl Subscription {
             return Ok(cursor);
         }
         let name = self.name.clone();
-        let read = self.db.read(move |reader| {
-            let end = ledger::end(reader)?;
-            let stored: Option<u64> = reader.query_optional(FIND_CURSOR, params![&name], |row| row.get(0))?;
-            Ok::<_, Error>((stored.unwrap_or(0), end))
-        });
-        let (stored, end) = read.await?;
-        // Nobody was ever handed what is not there: somebody set it.
-        if stored > end {
-            let harm = RowHarmed {
-                table: "subscription_cursor".to_owned(),
-                row: self.name.clone(),
-                harm: "future".to_owned(),
-            };
-            self.acknowledge(end).await?;
-            self.db.write(move |tx| harmed::tell(tx, std::slice::from_ref(&harm))).await?;
-        }
-        let cursor = stored.min(end);
-        self.cursor = Some(cursor);
-        Ok(cursor)
+        let at = match self.db.read(move |reader| cursor::find(reader, &name)).await? {
+            Found::At(seq) => seq,
+            Found::None => 0,
+            Found::Changed => {
+                self.tell(vec![cursor::harm(&self.name)]).await?;
+                0
+            }
+        };
+        self.cursor = Some(at);
+        Ok(at)
+    }
+
+    async fn tell(&self, harms: Vec<RowHarmed>) -> Result<(), Error> {
+        self.db.write(move |tx| harmed::tell(tx, &harms)).await
     }
 }

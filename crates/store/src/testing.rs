@@ -169,6 +169,35 @@ impl TestDb {
         self.raw(sql);
     }
 
+    /// Bytes as SQL writes them.
+    pub fn blob(&self, bytes: &[u8]) -> String {
+        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        match self.engine() {
+            Engine::Sqlite => format!("X'{hex}'"),
+            Engine::Postgres => format!("'\\x{hex}'::bytea"),
+        }
+    }
+
+    /// An operator's entry of this moment that nobody signed, as [`TestDb::blob`]; `data` is JSON.
+    pub fn forged(&self, id: &str, kind: &str, data: &str) -> String {
+        let at = self.db.now().micros();
+        let text = format!(
+            "{{\"v\":1,\"id\":\"{id}\",\"at\":{at},\"actor\":{{\"type\":\"operator\"}},\"kind\":\"{kind}\",\"data\":{data}}}"
+        );
+        self.blob(text.as_bytes())
+    }
+
+    /// Puts such an entry behind the head, at `1_000_000_000 + number`, with the nodes of a good one: what somebody can do who writes the
+    /// database and holds no key. Its id is `evt_` and the number.
+    pub fn forge(&self, number: u64, kind: &str, data: &str) {
+        let (id, at) = (format!("evt_{number:026}"), self.db.now().micros());
+        let body = self.forged(&id, kind, data);
+        self.tamper(&format!(
+            "INSERT INTO ledger_entry (seq, id, at, kind, severity, actor, request, body, tree) SELECT 1000000000 + {number}, '{id}', \
+             {at}, '{kind}', severity, 'operator', 'req_00000000000000000000000009', {body}, tree FROM ledger_entry WHERE seq = 1"
+        ));
+    }
+
     /// Takes the triggers away that keep the ledger from being changed.
     pub fn drop_guards(&self) {
         let tables = ["ledger_entry", "ledger_checkpoint", "ledger_head"];

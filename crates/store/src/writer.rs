@@ -180,7 +180,7 @@ impl Writer {
         match ran {
             Ok(Some(kept)) => {
                 self.conclude()?;
-                self.appender.committed();
+                self.appender.committed(&self.guard);
                 Ok(Some(kept))
             }
             Ok(None) => self.conn.batch("ROLLBACK").map(|()| None),

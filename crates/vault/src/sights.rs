@@ -8,16 +8,10 @@ use storeward_policy::Purpose;
 use storeward_store::{Reader, Tx, ledger, params, statements};
 
 use crate::Error;
-use crate::grants::told::entries;
 use crate::manifest::{Flaw, Harm};
 
 statements! {
     INSERT = "INSERT INTO vault_sight (event, at, actor, customer, purpose, opened) VALUES ($1, $2, $3, $4, $5, $6)";
-    OTHERS = "SELECT CAST(COUNT(DISTINCT customer) AS BIGINT) FROM vault_sight \
-              WHERE actor = $1 AND at > $2 AND opened = 1 AND customer <> $3";
-    OPENED = "SELECT CAST(COUNT(DISTINCT customer) AS BIGINT) FROM vault_sight \
-              WHERE actor = $1 AND at > $2 AND opened = 1";
-    ROWS_OF = "SELECT CAST(COUNT(*) AS BIGINT) FROM vault_sight WHERE actor = $1 AND at > $2 AND opened = 1";
     ROWS = "SELECT CAST(COUNT(*) AS BIGINT) FROM vault_sight WHERE at > $1 AND opened = 1";
     LIST = "SELECT event FROM vault_sight WHERE ($1 = '' OR customer = $1) AND ($2 = '' OR actor = $2) \
             AND ($3 = '' OR purpose = $3) AND ($4 = '' OR event < $4) AND actor <> $6 AND at >= $7 AND at < $8 \
@@ -79,8 +73,11 @@ pub(crate) fn insert(
     Ok(tx.execute(INSERT, values).map(drop)?)
 }
 
-/// What an opening is called in the ledger.
+/// What an opening, and a look-up, are called in the ledger.
 const OPENED_KIND: &str = "vault.fields_opened";
+const FOUND_KIND: &str = "vault.customers_found";
+/// By which it is decided whether somebody may go on: by the signed ledger alone, whatever its columns say or became of the index.
+const COUNTED: &[&str] = &[OPENED_KIND, FOUND_KIND];
 
 /// How many other customers' data somebody opened since then.
 pub(crate) fn others_opened(
@@ -89,52 +86,46 @@ pub(crate) fn others_opened(
     customer: CustomerId,
     since: Timestamp,
 ) -> Result<u64, Error> {
-    if !is_whole(reader, actor, since)? {
-        return by_the_ledger(reader, actor, since, |other| other != customer);
-    }
-    Ok(reader.query_one(OTHERS, params![actor.to_string(), since, customer], |row| row.get(0))?)
+    opened(reader, actor, since, |other| other != customer)
 }
 
 /// How many customers' data somebody opened since then.
 pub(crate) fn opened_since(reader: &mut Reader<'_>, actor: Actor, since: Timestamp) -> Result<u64, Error> {
-    if !is_whole(reader, actor, since)? {
-        return by_the_ledger(reader, actor, since, |_| true);
-    }
-    Ok(reader.query_one(OPENED, params![actor.to_string(), since], |row| row.get(0))?)
+    opened(reader, actor, since, |_| true)
 }
 
-/// How often somebody looked customers up since then.
-pub(crate) fn looked_since(reader: &mut Reader<'_>, actor: Actor, since: Timestamp) -> Result<u64, Error> {
-    Ok(ledger::count_of(reader, "vault.customers_found", Some(actor), behind(since))?)
-}
-
-/// Whether the index has at least as many openings of somebody as the ledger: one that was emptied lets nobody read on.
-fn is_whole(reader: &mut Reader<'_>, actor: Actor, since: Timestamp) -> Result<bool, Error> {
-    let rows: u64 = reader.query_one(ROWS_OF, params![actor.to_string(), since], |row| row.get(0))?;
-    Ok(rows >= ledger::count_of(reader, OPENED_KIND, Some(actor), behind(since))?)
-}
-
-/// The index leaves the moment itself out, the ledger does not.
-fn behind(since: Timestamp) -> Timestamp {
-    Timestamp::from_micros(since.micros().saturating_add(1))
-}
-
-fn by_the_ledger(
+fn opened(
     reader: &mut Reader<'_>,
     actor: Actor,
     since: Timestamp,
     counts: impl Fn(CustomerId) -> bool,
 ) -> Result<u64, Error> {
-    let all = entries(reader, OPENED_KIND, Some(behind(since)), Some(actor))?;
-    let customers: BTreeSet<CustomerId> = all
-        .into_iter()
-        .filter_map(|record| match record.event {
-            Event::FieldsOpened(fact) => Some(fact.customer),
-            _ => None,
-        })
-        .filter(|customer| counts(*customer))
-        .collect();
+    // Who sees themselves alone opens nobody else.
+    if matches!(actor, Actor::Customer { .. }) {
+        return Ok(0);
+    }
+    let mut customers: BTreeSet<CustomerId> = BTreeSet::new();
+    ledger::lately(reader, COUNTED, behind(since), |record| match &record.event {
+        Event::FieldsOpened(fact) if record.actor == actor && counts(fact.customer) => {
+            customers.insert(fact.customer);
+        }
+        _ => {}
+    })?;
     Ok(u64::try_from(customers.len()).unwrap_or(u64::MAX))
+}
+
+/// How often somebody looked customers up since then.
+pub(crate) fn looked_since(reader: &mut Reader<'_>, actor: Actor, since: Timestamp) -> Result<u64, Error> {
+    let mut count = 0;
+    ledger::lately(reader, COUNTED, behind(since), |record| {
+        count += u64::from(record.actor == actor && matches!(record.event, Event::CustomersFound(_)));
+    })?;
+    Ok(count)
+}
+
+/// The index leaves the moment itself out, the ledger does not.
+fn behind(since: Timestamp) -> Timestamp {
+    Timestamp::from_micros(since.micros().saturating_add(1))
 }
 
 /// Whether the index has as many openings as the ledger since then.

@@ -64,16 +64,27 @@ async fn print_behind(db: &Db, after: &mut u64, line: &impl Fn(&str)) {
     loop {
         // Before the read: what is committed after it must not be passed over.
         let (from, committed) = (*after, *db.ledger_watch().borrow());
-        match db.read(move |r| ledger::read_after(r, from, PAGE)).await {
+        match db.read(move |r| ledger::believed_after(r, from, PAGE)).await {
             Ok(page) => {
                 // Emptied entries are not listed: nothing more comes up to there.
-                let Some((last, _)) = page.last() else { return *after = from.max(committed) };
-                *after = *last;
-                for (_, record) in &page {
+                let Some(last) = page.last else { return *after = from.max(committed) };
+                *after = last;
+                for (_, record) in &page.rows {
                     line(&String::from_utf8_lossy(&record.to_bytes()));
                 }
+                // Somebody changed them: said here and in the ledger, and by `audit verify`. The log goes on behind them.
+                for seq in &page.changed {
+                    super::log("error", &format!("entry {seq} of the ledger is not what was signed"), &[]);
+                }
+                let harms: Vec<_> = page.changed.into_iter().map(ledger::changed).collect();
+                if !harms.is_empty() {
+                    let told = db.write(move |tx| storeward_store::harmed::tell(tx, &harms)).await;
+                    if let Err(error) = told {
+                        super::log("error", &error.to_string(), &[]);
+                    }
+                }
             }
-            // Somebody changed an entry: said here, and by `audit verify`. The log goes on behind it.
+            // The head bears no signature that counts.
             Err(error @ Error::Ledger(_)) => {
                 super::log("error", &error.to_string(), &[]);
                 return *after = from.max(committed);
@@ -142,4 +153,30 @@ mod tests {
         }
         db.close();
     }
+
+    // Words that somebody put in the place of an entry's were printed as the ledger's.
+    storeward_store::both_engines!(a_changed_entry_is_no_line_and_is_told, async |db| {
+        for version in 0..4 {
+            let fact = storeward_events::system::Started { version: version.to_string() };
+            let told: Result<_, Error> =
+                db.write(move |tx| tx.append(Actor::System, None, fact.clone()).map(drop)).await;
+            told.unwrap();
+        }
+        db.drop_guards();
+        let id = "evt_00000000000000000000000009";
+        let forged = db.forged(id, "system.started", "{\"version\":\"forged\"}");
+        db.tamper(&format!("UPDATE ledger_entry SET body = {forged} WHERE seq = 2"));
+        db.tamper(&format!("UPDATE ledger_entry SET body = {} WHERE seq = 3", db.blob(b"no entry")));
+        db.forge(1, "system.started", "{\"version\":\"forged\"}");
+        let (kept, mut after) = (Mutex::new(Vec::new()), 0);
+        // The second time prints what the first one told.
+        for _ in 0..2 {
+            print_behind(&db, &mut after, &|line: &str| kept.lock().unwrap().push(line.to_owned())).await;
+        }
+        let lines = kept.into_inner().unwrap();
+        assert!(lines.iter().all(|line| !line.contains("forged") && !line.contains("no entry")), "{lines:?}");
+        let of = |words: &str| lines.iter().filter(|line| line.contains(words)).count();
+        assert_eq!((of("\"version\""), of("system.row_harmed"), lines.len()), (2, 2, 4), "{lines:?}");
+        assert_eq!(after, 6, "it goes on behind them, and not behind what nobody signed");
+    });
 }

@@ -9,6 +9,7 @@ use storeward_seal::{Checkpoint, CompactRange, Hash, Kept, LogKey, Origin, Verif
 use super::query::{Head, read_checkpoints, read_head};
 use super::{MAX_EVENT_BYTES, prove_consistency, to_column};
 use crate::conn::Conn;
+use crate::guard::Guard;
 use crate::statements::{BEGIN_LEDGER, FIND_ENTRY, FIND_HEAD, KEEP_CHECKPOINT, MOVE_HEAD};
 use crate::{Error, Reader, Value, params};
 
@@ -58,6 +59,8 @@ pub(crate) struct Appender {
     /// Size and root of the last head that certainly stood in the database: the ledger never goes back behind it.
     seen: Option<(u64, Hash)>,
     last: Option<EventId>,
+    /// Numbers and leaves of this transaction's entries.
+    fresh: Vec<(u64, Hash)>,
 }
 
 /// A point to go back to when a closure fails.
@@ -68,7 +71,8 @@ type Execute<'f, 'a> = &'f mut dyn FnMut(&mut Reader<'a>, &str, &[Value]) -> Res
 
 impl Appender {
     pub(crate) fn new(signer: Signer) -> Self {
-        Appender { signer, range: CompactRange::new(), found: None, kept: Kept::NONE, seen: None, last: None }
+        let (range, fresh) = (CompactRange::new(), Vec::new());
+        Appender { signer, range, found: None, kept: Kept::NONE, seen: None, last: None, fresh }
     }
 
     /// Takes up the head, and holds it against the other nodes. A head that was written by others must bear a
@@ -93,6 +97,7 @@ impl Appender {
         self.seen = Some((head.size, head.root));
         self.found = Some(head);
         self.last = None;
+        self.fresh.clear();
         Ok(())
     }
 
@@ -116,9 +121,10 @@ impl Appender {
         })
     }
 
-    /// The transaction is durable: what it wrote is seen.
-    pub(crate) fn committed(&mut self) {
+    /// The transaction is durable: what it wrote is seen, and needs no proof.
+    pub(crate) fn committed(&mut self, guard: &Guard) {
         self.seen = self.found.as_ref().map(|head| (head.size, head.root));
+        self.fresh.drain(..).for_each(|(seq, leaf)| guard.note_proven(seq, leaf));
     }
 
     /// Entries so far, those of this transaction included.
@@ -154,6 +160,8 @@ impl Appender {
 
     pub(crate) fn take_back(&mut self, mark: Mark) {
         Mark(self.range, self.last) = mark;
+        let size = self.range.size();
+        self.fresh.retain(|(seq, _)| *seq <= size);
     }
 
     /// The last entry of this transaction, if it has any.
@@ -175,7 +183,9 @@ impl Appender {
         let before = self.mark();
         let mut values: Vec<Value> = Vec::with_capacity(records.len() * COLUMNS);
         for (record, body) in records.iter().zip(bodies) {
-            let tree = self.range.append(merkle::leaf_hash(&body)).concat();
+            let leaf = merkle::leaf_hash(&body);
+            let tree = self.range.append(leaf).concat();
+            self.fresh.push((self.range.size(), leaf));
             let severity = i64::from(record.event.severity() as u8);
             values.push(to_column(self.range.size()).into());
             values.extend_from_slice(params![record.id, record.at, record.event.kind(), severity]);

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use storeward_base::{Page, PageSize};
 use storeward_events::Record;
+use storeward_events::system::RowHarmed;
 use storeward_seal::{Hash, merkle};
 
 use super::query::{Filter, Head, counted, search_statement};
-use super::{head, leaves_after, prove_inclusion_in, to_column};
+use super::{end, head, leaves_after, prove_inclusion_in, to_column};
 use crate::guard::Told;
-use crate::statements::FIND_ENTRIES_OF_KIND;
+use crate::statements::{FIND_ENTRIES_AFTER, FIND_ENTRIES_OF_KIND};
 use crate::{Error, Reader, params};
 
 /// As [`super::search`], for whoever does something because the ledger says so: entries that the head does not count, that are not
@@ -39,6 +40,43 @@ pub fn believed(
         }
     }
     Ok(Page { rows: kept, next })
+}
+
+/// Entries behind one, for whoever follows the ledger.
+#[derive(Clone, Debug, Default)]
+pub struct After {
+    /// Those that are in the signed tree with these words, the oldest first.
+    pub rows: Vec<(u64, Record)>,
+    /// Those that are not: somebody changed them.
+    pub changed: Vec<u64>,
+    /// The last one that was looked at; nothing where there is none.
+    pub last: Option<u64>,
+}
+
+/// Up to `limit` entries (at most 1000) with numbers above `seq`, as [`super::read_after`], without what somebody changed. What this
+/// process wrote itself needs no proof.
+///
+/// # Errors
+/// [`Error::Ledger`] where the head bears no signature that counts.
+pub fn believed_after(reader: &mut Reader<'_>, seq: u64, limit: u32) -> Result<After, Error> {
+    let end = end(reader)?;
+    let values = params![to_column(seq), limit.clamp(1, 1000), to_column(end)];
+    let rows: Vec<(u64, Vec<u8>)> =
+        reader.query_many(FIND_ENTRIES_AFTER, values, |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let mut proof = Proof { head: head(reader)?, is_checked: false };
+    let mut after = After { last: rows.last().map(|(seq, _)| *seq), ..After::default() };
+    for (seq, body) in rows {
+        match record_of(seq, &body) {
+            Ok(record) if proof.holds(reader, seq, &body)? => after.rows.push((seq, record)),
+            _ => after.changed.push(seq),
+        }
+    }
+    Ok(after)
+}
+
+/// What is told of an entry that somebody changed.
+pub fn changed(seq: u64) -> RowHarmed {
+    RowHarmed { table: "ledger_entry".to_owned(), row: seq.to_string(), harm: "changed".to_owned() }
 }
 
 /// The newest believed entry of one kind, however many that are not stand before it; nothing where there is none.
@@ -73,7 +111,7 @@ pub fn is_believed(reader: &mut Reader<'_>, seq: u64, record: &Record) -> Result
         && proof.holds(reader, seq, &found.body)?)
 }
 
-fn record_of(seq: u64, body: &[u8]) -> Result<Record, Error> {
+pub(super) fn record_of(seq: u64, body: &[u8]) -> Result<Record, Error> {
     Record::from_bytes(body).map_err(|_| Error::Ledger(format!("entry {seq} cannot be read; it was changed")))
 }
 
@@ -108,13 +146,13 @@ pub fn told(reader: &mut Reader<'_>, kinds: &[&'static str]) -> Result<Vec<(u64,
 }
 
 /// What entries are held against.
-struct Proof {
-    head: Head,
-    is_checked: bool,
+pub(super) struct Proof {
+    pub(super) head: Head,
+    pub(super) is_checked: bool,
 }
 
 impl Proof {
-    fn holds(&mut self, reader: &mut Reader<'_>, seq: u64, body: &[u8]) -> Result<bool, Error> {
+    pub(super) fn holds(&mut self, reader: &mut Reader<'_>, seq: u64, body: &[u8]) -> Result<bool, Error> {
         let guard = reader.guard()?;
         let leaf = merkle::leaf_hash(body);
         if guard.is_proven(seq, &leaf) {

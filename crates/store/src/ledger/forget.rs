@@ -15,8 +15,8 @@ use storeward_events::{Event, Record};
 use storeward_seal::merkle;
 
 use super::{end, to_column};
-use crate::statements::{FIND_CURSOR, FIND_ENTRIES_OF_KIND, FORGET_ENTRIES, MOVE_CURSOR};
-use crate::{Error, Tx, params};
+use crate::statements::{FIND_ENTRIES_OF_KIND, FORGET_ENTRIES};
+use crate::{Error, Tx, cursor, params};
 
 /// Entries of one write at most. Each makes at most one run of 44 bytes (two numbers of 20 digits) in the fact, which has
 /// room for 64 KiB.
@@ -59,11 +59,17 @@ fn forget_kind(
     most: u32,
     emptied: &mut Runs,
 ) -> Result<u32, Error> {
-    let cursor = format!("forget.{kind}");
+    let name = format!("forget.{kind}");
     let end = end(tx)?;
-    let after: u64 = tx.query_optional(FIND_CURSOR, params![&cursor], |row| row.get(0))?.unwrap_or(0);
-    // A cursor, or a row, behind the last entry that counts is nobody's.
-    let after = to_column(after.min(end));
+    let after = match cursor::find(tx, &name)? {
+        cursor::Found::At(seq) => seq,
+        cursor::Found::None => 0,
+        cursor::Found::Changed => {
+            tx.guard()?.harmed.notice(cursor::harm(&name));
+            0
+        }
+    };
+    let after = to_column(after);
     let found: Vec<(u64, Vec<u8>, Vec<u8>)> =
         tx.query_many(FIND_ENTRIES_OF_KIND, params![kind, after, most], |row| {
             Ok((row.get(0)?, row.get(1)?, row.get(2)?))
@@ -82,7 +88,7 @@ fn forget_kind(
         passed = Some(seq);
     }
     if let Some(seq) = passed {
-        tx.execute(MOVE_CURSOR, params![&cursor, to_column(seq), to_column(end)])?;
+        cursor::advance(tx, &name, seq)?;
     }
     Ok(count)
 }

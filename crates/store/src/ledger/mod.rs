@@ -6,6 +6,7 @@
 mod append;
 mod believed;
 mod forget;
+mod lately;
 mod leaves;
 mod prove;
 mod query;
@@ -14,8 +15,10 @@ mod uncounted;
 mod verify;
 
 pub(crate) use append::{Appender, Signer, begin, begun_as, is_written};
-pub use believed::{believed, is_believed, last_believed, told};
+pub use believed::{After, believed, believed_after, changed, is_believed, last_believed, told};
 pub use forget::{Runs, forget};
+pub(crate) use lately::Stretch;
+pub use lately::lately;
 pub use leaves::{Leaf, checkpoint_at, checkpoint_before, leaves_after, number_of};
 pub use prove::{Inclusion, prove_consistency, prove_inclusion, prove_inclusion_in};
 pub(crate) use query::end;

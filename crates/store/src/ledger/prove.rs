@@ -51,7 +51,7 @@ pub fn prove_consistency(reader: &mut Reader<'_>, old: u64, new: u64) -> Result<
 }
 
 /// Looks one node up: entry `(index + 1) << level` completed it.
-fn node(reader: &mut Reader<'_>, node: merkle::Node) -> Result<Hash, Error> {
+pub(super) fn node(reader: &mut Reader<'_>, node: merkle::Node) -> Result<Hash, Error> {
     let missing = || Error::Ledger(format!("node {} of level {} is missing", node.index, node.level));
     let seq = node.index.checked_add(1).and_then(|n| n.checked_mul(1 << node.level)).ok_or_else(missing)?;
     let found = reader.query_optional(FIND_TREE, params![to_column(seq)], |row| row.get::<Vec<u8>>(0))?;

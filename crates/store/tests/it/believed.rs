@@ -4,7 +4,7 @@ use storeward_base::PageSize;
 use storeward_events::{Event, system::Started};
 use storeward_store::ledger::{self, Filter};
 use storeward_store::testing::TestDb;
-use storeward_store::{Engine, Error, both_engines};
+use storeward_store::{Error, both_engines};
 
 use crate::{append, started};
 
@@ -21,15 +21,7 @@ async fn believed(db: &TestDb) -> Vec<(u64, String)> {
 }
 
 fn body(db: &TestDb, id: &str, version: &str) -> String {
-    let text = format!(
-        "{{\"v\":1,\"id\":\"{id}\",\"at\":1795743783838362,\"actor\":{{\"type\":\"system\"}},\"kind\":\"system.started\",\
-         \"data\":{{\"version\":\"{version}\"}}}}"
-    );
-    let hex: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
-    match db.engine() {
-        Engine::Sqlite => format!("X'{hex}'"),
-        Engine::Postgres => format!("'\\x{hex}'::bytea"),
-    }
+    db.forged(id, "system.started", &format!("{{\"version\":\"{version}\"}}"))
 }
 
 const ID: &str = "evt_00000000000000000000000009";
@@ -145,20 +137,11 @@ both_engines!(what_a_write_took_back_was_never_told, async |db| {
     assert_eq!(told(&db).await, Ok(vec![1, 2]));
 });
 
-/// An entry of `system.started` behind all others, of this moment.
-fn behind_the_head(db: &TestDb) {
-    let (forged, at) = (body(db, ID, "forged"), db.now().micros());
-    db.tamper(&format!(
-        "INSERT INTO ledger_entry (seq, id, at, kind, severity, actor, request, body, tree) SELECT 1000000000, '{ID}', {at}, kind, \
-         severity, actor, 'req_00000000000000000000000009', {forged}, tree FROM ledger_entry WHERE seq = 1"
-    ));
-}
-
 // It stood in lists and in the log, subscribers went behind it and were handed nothing more for good, and "since when" began with it.
-both_engines!(a_row_behind_the_head_is_read_by_nobody, async |mut db| {
+both_engines!(a_row_behind_the_head_is_read_by_nobody, async |db| {
     append(&db, 3).await;
     let began = db.now().minus(std::time::Duration::from_secs(3_600));
-    behind_the_head(&db);
+    db.forge(9, "system.started", "{\"version\":\"forged\"}");
     let read = db.read(move |reader| {
         let all = ledger::read_after(reader, 0, 1_000)?.into_iter().map(|(seq, _)| seq).collect::<Vec<_>>();
         assert_eq!((all, ledger::read_after(reader, 999_999_999, 10)?), (vec![1, 2, 3], Vec::new()));
@@ -170,30 +153,87 @@ both_engines!(a_row_behind_the_head_is_read_by_nobody, async |mut db| {
         ledger::count_of(reader, "system.started", None, began)
     });
     assert_eq!(read.await, Ok::<_, Error>(3));
-    let mut subscription = db.subscribe("a");
     // It is told: the one entry that came of it, once.
+    let mut known = None;
     for _ in 0..2 {
-        assert_eq!(numbers(&mut subscription).await, [1, 2, 3, 4]);
+        ledger::tell_uncounted(&db, &mut known).await.unwrap();
     }
+    let mut subscription = db.subscribe("a");
+    assert_eq!(numbers(&mut subscription).await, [1, 2, 3, 4]);
     subscription.acknowledge(4).await.unwrap();
     append(&db, 1).await;
     assert_eq!(numbers(&mut subscription).await, [5]);
-    assert_eq!(harms(&db).await, [("ledger_entry".to_owned(), "1000000000".to_owned())]);
+    assert_eq!(harms(&db).await, [("ledger_entry".to_owned(), "1000000009".to_owned())]);
     // A write sees what it wrote, and no more.
     let write = db.write(|tx| -> Result<Vec<u64>, Error> {
         tx.append(storeward_base::Actor::System, None, started("2"))?;
         Ok(ledger::read_after(tx, 4, 1_000)?.into_iter().map(|(seq, _)| seq).collect())
     });
     assert_eq!(write.await, Ok(vec![5, 6]));
-    // Nor does a cursor that was set behind the head hide anything: it counts as the head, and is told.
-    drop(subscription);
-    db.tamper("UPDATE subscription_cursor SET seq = 1000000000 WHERE name = 'a'");
-    db.reopen();
+});
+
+// Somebody set it forward, and what lay between was never handed out.
+both_engines!(a_cursor_that_somebody_set_is_as_none_and_told, async |mut db| {
+    append(&db, 5).await;
+    let mut last = 5;
+    for (name, number) in [("a", 1), ("b", 4)] {
+        let mut subscription = db.subscribe(name);
+        numbers(&mut subscription).await;
+        subscription.acknowledge(number).await.unwrap();
+    }
+    for change in [
+        "UPDATE subscription_cursor SET seq = 4 WHERE name = 'a'",
+        "UPDATE subscription_cursor SET seq = 1000000000 WHERE name = 'a'",
+        "UPDATE subscription_cursor SET seq = 4, tag = (SELECT b.tag FROM subscription_cursor b WHERE b.name = 'b') WHERE name = 'a'",
+        "UPDATE subscription_cursor SET tag = NULL WHERE name = 'a'",
+    ] {
+        db.clock.advance(std::time::Duration::from_secs(25 * 3_600));
+        db.tamper(change);
+        db.reopen();
+        let mut subscription = db.subscribe("a");
+        last += 1;
+        assert_eq!(numbers(&mut subscription).await, (1..=last).collect::<Vec<_>>(), "{change}");
+        assert_eq!(harms(&db).await[0], ("subscription_cursor".to_owned(), "a".to_owned()), "{change}");
+        // From there on it is one again.
+        subscription.acknowledge(1).await.unwrap();
+        db.reopen();
+        assert_eq!(numbers(&mut db.subscribe("a")).await, (2..=last).collect::<Vec<_>>(), "{change}");
+    }
+});
+
+both_engines!(cursors_of_a_version_that_bound_none_go_on_where_they_were, async |mut db| {
+    append(&db, 5).await;
     let mut subscription = db.subscribe("a");
-    assert_eq!(numbers(&mut subscription).await, [7], "that it was set");
-    append(&db, 1).await;
-    assert_eq!(numbers(&mut subscription).await, [7, 8]);
-    assert_eq!(harms(&db).await[0], ("subscription_cursor".to_owned(), "a".to_owned()));
+    numbers(&mut subscription).await;
+    subscription.acknowledge(3).await.unwrap();
+    drop(subscription);
+    db.tamper("ALTER TABLE subscription_cursor DROP COLUMN tag");
+    db.tamper("DELETE FROM schema_migration WHERE domain = 'store' AND number = 4");
+    db.reopen();
+    assert_eq!(numbers(&mut db.subscribe("a")).await, [4, 5]);
+    assert_eq!(harms(&db).await, []);
+});
+
+// It was acted on as it lay there; one that could not be read at all held its reader up for good.
+both_engines!(an_entry_that_was_changed_is_handed_to_nobody_and_told, async |mut db| {
+    append(&db, 5).await;
+    db.drop_guards();
+    let (forged, nothing) = (body(&db, ID, "forged"), db.blob(b"no entry"));
+    db.tamper(&format!("UPDATE ledger_entry SET body = {forged} WHERE seq = 2"));
+    db.tamper(&format!("UPDATE ledger_entry SET body = {nothing} WHERE seq = 5"));
+    // Whatever this process remembers of its own, and when it remembers nothing.
+    for wanted in [&[1, 3, 4][..], &[1, 3, 4, 6, 7]] {
+        let mut subscription = db.subscribe("a");
+        assert_eq!(numbers(&mut subscription).await, wanted);
+        let mut told = harms(&db).await;
+        told.sort();
+        assert_eq!(told, ["2", "5"].map(|row| ("ledger_entry".to_owned(), row.to_owned())));
+        db.reopen();
+    }
+    // Where nothing good stands before the next one, it is gone behind.
+    let mut subscription = db.subscribe("a");
+    subscription.acknowledge(4).await.unwrap();
+    assert_eq!(numbers(&mut subscription).await, [6, 7]);
 });
 
 async fn numbers(subscription: &mut storeward_store::Subscription) -> Vec<u64> {
@@ -226,15 +266,8 @@ both_engines!(a_head_that_counts_more_than_its_note_is_never_signed_over, async 
         "{{\"v\":1,\"id\":\"{ID}\",\"at\":1795743783838362,\"actor\":{{\"type\":\"system\"}},\"kind\":\"system.started\",\
          \"data\":{{\"version\":\"forged\"}}}}"
     );
-    let blob = |bytes: &[u8]| {
-        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        match db.engine() {
-            Engine::Sqlite => format!("X'{hex}'"),
-            Engine::Postgres => format!("'\\x{hex}'::bytea"),
-        }
-    };
-    let nodes = blob(&range.append(storeward_seal::merkle::leaf_hash(text.as_bytes())).concat());
-    let (body, tree) = (blob(text.as_bytes()), blob(&range.to_bytes()));
+    let nodes = db.blob(&range.append(storeward_seal::merkle::leaf_hash(text.as_bytes())).concat());
+    let (body, tree) = (db.blob(text.as_bytes()), db.blob(&range.to_bytes()));
     db.tamper(&format!(
         "INSERT INTO ledger_entry (seq, id, at, kind, severity, actor, request, body, tree) SELECT 4, '{ID}', at, kind, \
          severity, actor, request, {body}, {nodes} FROM ledger_entry WHERE seq = 1"

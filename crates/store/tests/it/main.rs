@@ -10,6 +10,7 @@ mod forgetting;
 mod full;
 mod jobs;
 mod kept;
+mod lately;
 mod ledger;
 mod lost_server;
 mod migrations;

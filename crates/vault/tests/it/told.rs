@@ -208,6 +208,36 @@ both_engines!(the_limit_of_openings_holds_whatever_stands_behind_the_head, MIGRA
     }
 });
 
+// The count went by the columns: whoever gave their openings another kind, or to somebody else, read on.
+both_engines!(the_limit_of_openings_holds_whatever_the_ledger_s_columns_say, MIGRATIONS, async |db| {
+    let (_keys, vault) = both(&db).await;
+    let boss = somebody(21, "owner");
+    db.drop_guards();
+    for number in 1..=201_u128 {
+        let who = storeward_base::CustomerId::from_bits(number);
+        vault.write(staff(), who, item("own", &[("contact.name", "Ada")])).await.unwrap();
+        let ask = Ask::new(boss.clone(), who, Purpose::Support);
+        if number % 50 == 1 {
+            db.tamper("DELETE FROM vault_sight");
+            db.tamper(
+                "UPDATE ledger_entry SET actor = 'system' WHERE kind = 'vault.fields_opened' AND seq % 2 = 0",
+            );
+            db.tamper(
+                "UPDATE ledger_entry SET kind = 'api.called', at = 0 WHERE kind = 'vault.fields_opened'",
+            );
+        }
+        let opened = vault.open(&ask, &[field("contact.name")]).await.map(drop);
+        let wanted = if number == 201 { Err(Error::Denied("too_many")) } else { Ok(()) };
+        assert_eq!(opened, wanted, "{number}");
+    }
+    // Nor does a customer stand still for it, who sees themselves alone.
+    let first = storeward_base::CustomerId::from_bits(1);
+    db.tamper("UPDATE ledger_entry SET body = (SELECT e.body FROM ledger_entry e WHERE e.seq = 1) WHERE seq = (SELECT size FROM ledger_head)");
+    let refused = vault.open(&Ask::new(boss, first, Purpose::Support), &[field("contact.name")]).await;
+    assert!(matches!(refused, Err(Error::Store(_))), "how much was opened cannot be told: {refused:?}");
+    vault.open(&crate::support::own(first), &[field("contact.name")]).await.unwrap();
+});
+
 both_engines!(no_row_moves_a_customer_s_clock_or_hides_what_they_asked_for, MIGRATIONS, async |db| {
     let (_keys, vault) = both(&db).await;
     people(&vault).await;

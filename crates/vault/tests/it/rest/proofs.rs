@@ -14,7 +14,6 @@ use storeward_store::testing::TestDb;
 use storeward_vault::{Ask, Asker, Error, Item, Provenance};
 
 use super::{Stand, draft, migrations, stand, started_again, told};
-use crate::forged::behind_the_head;
 use crate::support::{field, item, staff};
 
 /// A key that the shop's own system writes with: it opens nothing.
@@ -229,9 +228,9 @@ both_engines!(
 both_engines!(revocations_that_nobody_signed_end_no_key, &migrations(), async |db| {
     let stand = stand(&db).await;
     let (id, key) = shops_own(&stand).await;
-    behind_the_head(&db, 1, "api.key_revoked", &format!("{{\"key\":\"{id}\"}}"));
+    db.forge(1, "api.key_revoked", &format!("{{\"key\":\"{id}\"}}"));
     for number in 2..50 {
-        behind_the_head(&db, number, "api.key_revoked", &format!("{{\"key\":\"key_{number:026}\"}}"));
+        db.forge(number, "api.key_revoked", &format!("{{\"key\":\"key_{number:026}\"}}"));
     }
     assert_eq!(stand.get(&key, "/key").await.status, 200);
     assert!(!stand.gone.exists() || std::fs::read_to_string(&stand.gone).unwrap().lines().count() < 2);
