@@ -375,6 +375,26 @@ mod tests {
         tokio::task::spawn_blocking(move || db.close()).await.unwrap();
     }
 
+    // Whoever writes the database and holds no key: what they write is no run, and no head to go on from.
+    storeward_store::both_engines!(what_nobody_signed_is_no_run_and_moves_no_file, async |db| {
+        let folder = tempfile::tempdir().unwrap();
+        let kept = KeptHead(folder.path().join(FILE));
+        let fact = storeward_events::system::LedgerAccepted { kept: 0, found: 0 };
+        let write = db.write(move |tx| tx.append(Actor::Operator, None, fact.clone()).map(drop));
+        write.await.unwrap_or_else(|why: Error| panic!("{why}"));
+        db.forge(1, "system.started", "{\"version\":\"1\"}");
+        assert!(!kept.is_missing(&db).await.unwrap(), "only words of the command line wrote here");
+        kept.save(&db).await.unwrap();
+        let note = kept.read().unwrap();
+        db.drop_guards();
+        db.tamper("UPDATE ledger_head SET size = size + 1");
+        assert!(kept.save(&db).await.is_err() && kept.standing(&db).await.is_err());
+        assert!(kept.accept(&db).await.is_err(), "nobody takes it for the ledger by mistake");
+        assert_eq!(kept.read().unwrap(), note);
+        db.tamper("UPDATE ledger_head SET size = size - 1");
+        assert_eq!(kept.save(&db).await.unwrap(), Standing::Continues);
+    });
+
     #[tokio::test]
     async fn a_file_that_ought_to_be_there_is_missed() {
         let folder = tempfile::tempdir().unwrap();

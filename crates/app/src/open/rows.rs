@@ -81,3 +81,24 @@ pub fn bind_old(data: &DataDir, db: &Db) -> Done {
         failure.hint("make keys/ writable for one start: rows of an earlier version get their tags then, and rows-bound says so")
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use storeward_store::both_engines;
+
+    use super::*;
+
+    both_engines!(
+        who_saw_whom_is_looked_through_with_the_rest,
+        &crate::open::MIGRATIONS.concat(),
+        async |db| {
+            assert_eq!(harmed(&db).await.unwrap(), []);
+            let (event, at) = ("evt_00000000000000000000000009", db.now().micros());
+            db.tamper(&format!(
+            "INSERT INTO office_shown (event, subject, at, actor, page, shown) VALUES ('{event}', 'seen_0', {at}, 'operator', 'orders', 1)"
+        ));
+            let fact = RowHarmed { table: "office_shown".into(), row: event.into(), harm: "unknown".into() };
+            assert_eq!(harmed(&db).await.unwrap(), [fact]);
+        }
+    );
+}
