@@ -60,4 +60,9 @@ pub const MIGRATIONS: &[storeward_store::Migration] = &[
         number: 4,
         sql: include_str!("../migrations/0004_ring.sql"),
     },
+    storeward_store::Migration {
+        domain: "oidc",
+        number: 5,
+        sql: include_str!("../migrations/0005_bound.sql"),
+    },
 ];

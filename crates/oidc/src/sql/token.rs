@@ -1,7 +1,8 @@
 //! The tables of access and refresh tokens.
 
 use storeward_base::{RelyingId, Timestamp};
-use storeward_store::{Error, Reader, Tx, params, statements};
+use storeward_store::Column::{Number, Text};
+use storeward_store::{Bound, Error, Reader, Tx, params, statements};
 
 use crate::model::GrantId;
 use crate::protocol::scope::Scopes;
@@ -21,9 +22,35 @@ statements! {
     REFRESH = "SELECT grant_id, created_at, expires_at, used_at FROM oidc_refresh_token WHERE mark = $1";
     USED_FROM = "SELECT used_from FROM oidc_refresh_token WHERE mark = $1 AND used_from IS NOT NULL";
     USE_REFRESH = "UPDATE oidc_refresh_token SET used_at = $2, used_from = $3 WHERE mark = $1 AND used_at IS NULL";
+    BOUND_ACCESS = "SELECT mark, grant_id, created_at, expires_at, tag FROM oidc_access_token WHERE mark = $1";
+    BIND_ACCESS = "UPDATE oidc_access_token SET tag = $2 WHERE mark = $1";
+    PAGE_ACCESS = "SELECT mark FROM oidc_access_token WHERE mark > $1 ORDER BY mark LIMIT 500";
+    BOUND_REFRESH = "SELECT mark, grant_id, created_at, expires_at, tag FROM oidc_refresh_token WHERE mark = $1";
+    BIND_REFRESH = "UPDATE oidc_refresh_token SET tag = $2 WHERE mark = $1";
+    PAGE_REFRESH = "SELECT mark FROM oidc_refresh_token WHERE mark > $1 ORDER BY mark LIMIT 500";
     FORGET_ACCESS = "DELETE FROM oidc_access_token WHERE expires_at <= $1";
     FORGET_REFRESH = "DELETE FROM oidc_refresh_token WHERE expires_at <= $1";
 }
+
+/// Of which grant a token is, and until when it is good: never what somebody wrote there.
+pub const ACCESS_TABLE: Bound = Bound {
+    table: "oidc_access_token",
+    label: "storeward.oidc_access_token/1",
+    columns: &[Text, Text, Number, Number],
+    find: BOUND_ACCESS,
+    bind: BIND_ACCESS,
+    page: PAGE_ACCESS,
+    parts: None,
+};
+pub const REFRESH_TABLE: Bound = Bound {
+    table: "oidc_refresh_token",
+    label: "storeward.oidc_refresh_token/1",
+    columns: &[Text, Text, Number, Number],
+    find: BOUND_REFRESH,
+    bind: BIND_REFRESH,
+    page: PAGE_REFRESH,
+    parts: None,
+};
 
 #[derive(Clone, Debug)]
 pub struct AccessRow {
@@ -52,11 +79,15 @@ pub fn cut(tx: &mut Tx<'_>, client: RelyingId, scopes: &Scopes) -> Result<(), Er
 
 pub fn insert_access(tx: &mut Tx<'_>, mark: &str, row: &AccessRow) -> Result<(), Error> {
     let values = params![mark, row.grant, row.scopes.to_string(), row.created_at, row.expires_at];
-    tx.execute(INSERT_ACCESS, values).map(drop)
+    tx.execute(INSERT_ACCESS, values)?;
+    ACCESS_TABLE.bind(tx, params![mark])
 }
 
 /// One that is good at `now`, as far as this table knows.
 pub fn access(reader: &mut Reader<'_>, mark: &str, now: Timestamp) -> Result<Option<AccessRow>, Error> {
+    if !ACCESS_TABLE.fits(reader, params![mark])? {
+        return Ok(None);
+    }
     reader.query_optional(ACCESS, params![mark, now], |row| {
         Ok(AccessRow {
             grant: row.get(0)?,
@@ -72,10 +103,14 @@ pub fn delete_access(tx: &mut Tx<'_>, mark: &str) -> Result<(), Error> {
 }
 
 pub fn insert_refresh(tx: &mut Tx<'_>, mark: &str, row: &RefreshRow) -> Result<(), Error> {
-    tx.execute(INSERT_REFRESH, params![mark, row.grant, row.created_at, row.expires_at]).map(drop)
+    let is_new = tx.execute(INSERT_REFRESH, params![mark, row.grant, row.created_at, row.expires_at])? == 1;
+    if is_new { REFRESH_TABLE.bind(tx, params![mark]) } else { Ok(()) }
 }
 
 pub fn refresh(reader: &mut Reader<'_>, mark: &str) -> Result<Option<RefreshRow>, Error> {
+    if !REFRESH_TABLE.fits(reader, params![mark])? {
+        return Ok(None);
+    }
     reader.query_optional(REFRESH, params![mark], |row| {
         Ok(RefreshRow {
             grant: row.get(0)?,

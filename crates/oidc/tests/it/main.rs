@@ -5,6 +5,7 @@ mod access;
 mod attacks;
 mod bench;
 mod conformance;
+mod held;
 mod keys;
 mod limits;
 mod logout;

@@ -1,0 +1,57 @@
+//! Whoever writes the database and holds no key file signs in as nobody else: grants and tokens are what was written.
+
+use storeward_store::both_engines;
+
+use super::bench::{Bench, MIGRATIONS, text};
+
+// A customer with a sign-in of their own made it another's in the database, and was that one at the shop.
+both_engines!(nobody_s_grant_or_token_is_made_another_s, &MIGRATIONS, async |db| {
+    let bench = Bench::new(db).await;
+    let party = bench.own().await;
+    let more = [("scope", "openid email offline_access")];
+    let mut ada = bench.customer().await;
+    let hers = ada.tokens(&party, &more).await;
+    let victim = bench.userinfo(text(&hers["access_token"])).await.json()["sub"].clone();
+    let mut eve = bench.browser();
+    eve.sign_up("eve@elsewhere.example").await;
+    bench.advance(1);
+    bench.db.tamper("CREATE TABLE of_ada AS SELECT * FROM oidc_grant");
+    let of_eve = "id NOT IN (SELECT id FROM of_ada)";
+    let columns =
+        ["customer", "session", "acr", "amr", "client", "offline_at", "authenticated_at", "redirect_uri"];
+    let copied: Vec<String> =
+        columns.iter().map(|name| format!("{name} = (SELECT {name} FROM of_ada)")).collect();
+    for (change, is_of_refresh) in [
+        (format!("UPDATE oidc_grant SET customer = (SELECT customer FROM of_ada) WHERE {of_eve}"), true),
+        (format!("UPDATE oidc_grant SET {} WHERE {of_eve}", copied.join(", ")), true),
+        (
+            format!(
+                "UPDATE oidc_grant SET {}, tag = (SELECT tag FROM of_ada) WHERE {of_eve}",
+                copied.join(", ")
+            ),
+            true,
+        ),
+        (format!("UPDATE oidc_grant SET {}, tag = NULL WHERE {of_eve}", copied.join(", ")), true),
+        ("UPDATE oidc_access_token SET grant_id = (SELECT id FROM of_ada)".to_owned(), false),
+        ("UPDATE oidc_refresh_token SET grant_id = (SELECT id FROM of_ada)".to_owned(), true),
+        ("UPDATE oidc_access_token SET expires_at = expires_at + 86400000000".to_owned(), false),
+    ] {
+        let own = eve.tokens(&party, &more).await;
+        let (access, refresh) =
+            (text(&own["access_token"]).to_owned(), text(&own["refresh_token"]).to_owned());
+        let seen = bench.userinfo(&access).await;
+        assert!(seen.status == 200 && seen.json()["sub"] != victim, "{}", seen.body);
+        bench.db.tamper(&change);
+        if is_of_refresh {
+            bench.refresh(&party, &refresh).await.refuses(400, "invalid_grant");
+        }
+        if !change.contains("oidc_refresh_token") {
+            assert_eq!(bench.userinfo(&access).await.status, 401, "{change}");
+        }
+    }
+    // A code as well, before it is used.
+    let code = eve.code(&party, &more).await;
+    bench.db.tamper(&format!("UPDATE oidc_grant SET {} WHERE {of_eve}", copied.join(", ")));
+    bench.exchange(&party, &code).await.refuses(400, "invalid_grant");
+    assert_eq!(bench.events("oidc.refresh_token_reused").await.len(), 0);
+});
