@@ -8,7 +8,7 @@ use storeward_backup::{MIGRATIONS, Made, desk, frozen as frozen_now};
 use storeward_base::{Actor, BackupId, DrillId, Timestamp};
 use storeward_events::backup::{BackupMade, DrillPassed, RetentionFrozen};
 use storeward_store::testing::TestDb;
-use storeward_store::{Db, Engine, Error, both_engines, ledger};
+use storeward_store::{Db, Error, both_engines, ledger};
 
 both_engines!(every_statement_is_understood, MIGRATIONS, async |db| {
     for sql in STATEMENTS {
@@ -93,23 +93,6 @@ async fn facts(db: &Db) -> Facts {
     db.read(move |reader| Facts::read(reader, now)).await.unwrap()
 }
 
-/// As somebody would who can write the database and has no key: an entry of this moment behind all others.
-fn forge(db: &TestDb, number: u64, kind: &str, data: &str) {
-    let (id, at) = (format!("evt_{number:026}"), db.now().micros());
-    let text = format!(
-        "{{\"v\":1,\"id\":\"{id}\",\"at\":{at},\"actor\":{{\"type\":\"operator\"}},\"kind\":\"{kind}\",\"data\":{data}}}"
-    );
-    let hex: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
-    let body = match db.engine() {
-        Engine::Sqlite => format!("X'{hex}'"),
-        Engine::Postgres => format!("'\\x{hex}'::bytea"),
-    };
-    db.tamper(&format!(
-        "INSERT INTO ledger_entry (seq, id, at, kind, severity, actor, request, body, tree) SELECT 1000000000 + {number}, '{id}', \
-         {at}, '{kind}', severity, 'operator', request, {body}, tree FROM ledger_entry WHERE seq = 1"
-    ));
-}
-
 const RHYTHM: Rhythm =
     Rhythm { backup: Duration::from_secs(24 * 3_600), drill: Duration::from_secs(7 * 24 * 3_600) };
 
@@ -173,11 +156,11 @@ async fn attacked(db: TestDb) {
     assert!(told.iter().any(|one| matches!(one, Trouble::Overdue { .. })), "{told:?}");
     // Nor does an entry that nobody signed say that somebody looked, that a drill passed, or that a backup was made.
     let drill = DrillId::from_bits(9);
-    forge(&db, 1, "backup.retention_released", &format!("{{\"run\":\"{run}\"}}"));
+    db.forge(1, "backup.retention_released", &format!("{{\"run\":\"{run}\"}}"));
     let data = format!("{{\"drill\":\"{drill}\",\"run\":\"{run}\",\"recovery_ms\":1,\"age_ms\":0}}");
-    forge(&db, 2, "backup.drill_passed", &data);
+    db.forge(2, "backup.drill_passed", &data);
     let data = format!("{{\"run\":\"{run}\",\"files\":3,\"read_bytes\":9,\"added_bytes\":7,\"unread\":0}}");
-    forge(&db, 3, "backup.made", &data);
+    db.forge(3, "backup.made", &data);
     assert_eq!(facts(&db).await, found);
     // Retention stands still until somebody says that they looked.
     assert!(db.read(frozen_now).await.unwrap().is_some());

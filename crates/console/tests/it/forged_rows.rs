@@ -174,25 +174,8 @@ both_engines!(groups_are_what_the_signed_ledger_says, MIGRATIONS, async |db| {
     let (_, bob) = second(&bench).await;
     assert!(is_owner(&bench, ada).await && !is_owner(&bench, bob).await);
     // An entry behind the head, and words put in the place of an entry that is there.
-    let forged = |id: &str| {
-        format!(
-            "{{\"v\":1,\"id\":\"{id}\",\"at\":1795743783838362,\"actor\":{{\"type\":\"operator\"}},\
-             \"kind\":\"staff.groups_changed\",\"data\":{{\"staff\":\"{bob}\",\"groups\":[\"owner\"]}}}}"
-        )
-    };
-    let blob = |text: &str| {
-        let hex: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
-        match bench.db.engine() {
-            storeward_store::Engine::Sqlite => format!("X'{hex}'"),
-            storeward_store::Engine::Postgres => format!("'\\x{hex}'::bytea"),
-        }
-    };
-    let id = "evt_00000000000000000000000009";
-    bench.db.tamper(&format!(
-        "INSERT INTO ledger_entry (seq, id, at, kind, severity, actor, request, body, tree) SELECT 1000000000, '{id}', at, \
-         'staff.groups_changed', severity, actor, request, {}, tree FROM ledger_entry WHERE seq = 1",
-        blob(&forged(id))
-    ));
+    let data = format!("{{\"staff\":\"{bob}\",\"groups\":[\"owner\"]}}");
+    bench.db.forge(9, "staff.groups_changed", &data);
     assert!(is_owner(&bench, ada).await && !is_owner(&bench, bob).await);
     // What is signed goes on to hold, with the forged one there.
     let (db, owner) = ((*bench.db).clone(), Groups::parse(["owner"]).unwrap());
@@ -207,9 +190,9 @@ both_engines!(groups_are_what_the_signed_ledger_says, MIGRATIONS, async |db| {
     bench.db.tamper(&format!("DELETE FROM staff_account WHERE id = '{ada}'"));
     assert!(!is_owner(&bench, bob).await);
     bench.db.drop_guards();
+    let forged = bench.db.forged("evt_00000000000000000000000009", "staff.groups_changed", &data);
     bench.db.tamper(&format!(
-        "UPDATE ledger_entry SET kind = 'staff.groups_changed', body = {} WHERE kind = 'staff.signed_in'",
-        blob(&forged(id))
+        "UPDATE ledger_entry SET kind = 'staff.groups_changed', body = {forged} WHERE kind = 'staff.signed_in'"
     ));
     assert!(!is_owner(&bench, bob).await);
 });
