@@ -12,6 +12,9 @@ use crate::ledger::Stretch;
 /// Entries of the ledger that are remembered as proven.
 const MOST_PROVEN: usize = 20_000;
 
+/// What was read of late; nothing after a read that failed.
+type Lately = Arc<Mutex<Option<Stretch>>>;
+
 /// The keys, and what was proven by them.
 pub(crate) struct Guard {
     rows: PseudonymKey,
@@ -19,7 +22,7 @@ pub(crate) struct Guard {
     /// By number, the leaf that was once under a signed head: it stays there for ever.
     proven: Mutex<HashMap<u64, Hash>>,
     told: Mutex<HashMap<&'static str, Told>>,
-    lately: Mutex<HashMap<&'static [&'static str], Arc<Mutex<Option<Stretch>>>>>,
+    lately: Mutex<HashMap<&'static [&'static str], Lately>>,
     pub(crate) harmed: Noticed,
 }
 
@@ -64,7 +67,7 @@ impl Guard {
     }
 
     /// What was read of late of some kinds; locked by whoever reads on.
-    pub(crate) fn stretch(&self, kinds: &'static [&'static str]) -> Arc<Mutex<Option<Stretch>>> {
+    pub(crate) fn stretch(&self, kinds: &'static [&'static str]) -> Lately {
         Arc::clone(self.lately.lock().unwrap_or_else(PoisonError::into_inner).entry(kinds).or_default())
     }
 
