@@ -2,6 +2,7 @@
 //! (`/graphql/x`), take any method, put a request's query and its body together, and have addresses that no file knows. What a
 //! request holds says that it signs in, and what an answer holds ([`crate::told`]) that somebody is.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use storeward_base::Secret;
@@ -119,37 +120,56 @@ struct Sent<'a> {
     tree: Option<Tree>,
     typed: Vec<(String, String)>,
     /// What is neither, and begins as JSON or XML does.
-    rest: Option<&'a [u8]>,
+    rest: Vec<Cow<'a, str>>,
 }
 
 impl<'a> Sent<'a> {
     fn of(asked: &Asked<'_>, body: &'a [u8]) -> Self {
         let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
         let mut typed: Vec<_> = text::form_fields(asked.query.unwrap_or_default().as_bytes()).collect();
-        let (tree, rest) = Tree::documents(body);
+        let (mut tree, rest) = Tree::documents(body);
         let is_form = Kind::of(asked.content_type) != Kind::Other;
         if is_form && !body.is_empty() {
             typed.extend(fields(asked.content_type, body).unwrap_or_default());
         }
+        // What scripts put into a field of a form, or of the query, is read by some shops as if it were the body.
+        let values = typed.iter().map(|(_, value)| value.trim_start()).filter(|value| may_be_json(value));
+        let (in_fields, rests): (Vec<_>, Vec<_>) =
+            values.map(|value| Tree::documents(value.as_bytes())).unzip();
         // Whatever it is said to be: some shops do not look at the type, and read what our reader does not.
-        Sent { tree, typed, rest: looks_written(rest).then_some(rest) }
+        let of_body = looks_written(rest).then(|| String::from_utf8_lossy(rest));
+        let of_fields = rests.into_iter().filter(|rest| !rest.trim_ascii().is_empty());
+        let of_fields = of_fields.map(|rest| Cow::Owned(String::from_utf8_lossy(rest).into_owned()));
+        let rest = of_body.into_iter().chain(of_fields).collect();
+        let in_fields: Vec<_> = in_fields.into_iter().flatten().collect();
+        if !in_fields.is_empty() {
+            tree = Some(Tree::List(tree.into_iter().chain(in_fields).collect()));
+        }
+        Sent { tree, typed, rest }
     }
 
     /// The one sign-in by this door's fields, in whichever call of a batch. Several are none: one would be counted.
     fn sign_in(&self, door: &Door) -> Option<Result<Credentials, Unreadable>> {
-        let calls = self.tree.as_ref().map_or_else(|| vec![&Tree::Plain], Tree::calls);
-        let typed = calls.into_iter().map(|call| (self.at(call, &door.user), self.at(call, &door.password)));
-        let mut found =
-            typed.filter(|(users, passwords)| !users.is_empty() && passwords.iter().any(is_given));
+        let calls = self.tree.as_ref().map(Tree::calls).unwrap_or_default();
+        let written = calls.into_iter().map(|call| (at(call, &door.user), at(call, &door.password)));
+        let mut written: Vec<_> =
+            written.filter(|(users, passwords)| !users.is_empty() || !passwords.is_empty()).collect();
+        if written.is_empty() {
+            written.push((Vec::new(), Vec::new()));
+        }
+        let (user, password) = (self.typed_at(&door.user), self.typed_at(&door.password));
+        let both = written.into_iter().map(|(users, passwords)| {
+            ([users, user.clone()].concat(), [passwords, password.clone()].concat())
+        });
+        let mut found = both.filter(|(users, passwords)| !users.is_empty() && passwords.iter().any(is_given));
         let (users, passwords) = found.next()?;
         Some(if found.next().is_some() { Err(Unreadable::Twice) } else { only(users, passwords) })
     }
 
-    /// What stands at these pointers in a call, or in fields of their names (`login[mail]`, `login.mail`). `None` for what is no text.
-    fn at(&self, call: &Tree, pointers: &[String]) -> Vec<Option<String>> {
+    /// What stands in fields that are called as these pointers are (`login[mail]`, `login.mail`).
+    fn typed_at(&self, pointers: &[String]) -> Vec<Option<String>> {
         let mut found = Vec::new();
         for pointer in pointers {
-            found.extend(call.all_at(pointer).into_iter().map(|value| value.text().map(str::to_owned)));
             let mut parts = pointer.trim_start_matches('/').split('/');
             let first = parts.next().unwrap_or_default().to_owned();
             let rest: Vec<_> = parts.collect();
@@ -167,12 +187,26 @@ impl<'a> Sent<'a> {
     /// Whether a word stands in what cannot be read: JSON with comments, nested too deep, with half a sign or a byte that is none, or
     /// XML. Some readers (PHP's with `JSON_INVALID_UTF8_IGNORE`) pass over such a byte in the midst of a name.
     fn has_word(&self, word: &str) -> bool {
-        let Some(rest) = self.rest else { return false };
-        let text = folded(&String::from_utf8_lossy(rest));
         let is_there = |text: &str| has_word(text, &folded(word));
-        let is_escaped = ["\\u", "\\x"].iter().any(|escape| text.contains(escape));
-        !word.is_empty() && (is_escaped || is_there(&text) || is_there(&text.replace('\u{fffd}', "")))
+        let may_be_in = |rest: &Cow<'_, str>| {
+            let text = folded(rest);
+            let is_escaped = ["\\u", "\\x"].iter().any(|escape| text.contains(escape));
+            is_escaped || is_there(&text) || is_there(&text.replace('\u{fffd}', ""))
+        };
+        !word.is_empty() && self.rest.iter().any(may_be_in)
     }
+}
+
+/// What stands at these pointers in a call. `None` for what is no text.
+fn at(call: &Tree, pointers: &[String]) -> Vec<Option<String>> {
+    let found = pointers.iter().flat_map(|pointer| call.all_at(pointer));
+    found.map(|value| value.text().map(str::to_owned)).collect()
+}
+
+/// Whether a field may hold JSON: not what people write in brackets.
+fn may_be_json(value: &str) -> bool {
+    let inside = value.strip_prefix(['{', '[']).map(str::trim_start);
+    inside.is_some_and(|inside| inside.starts_with(['"', '\'', '{', '[', '/']))
 }
 
 /// Whether a body begins as JSON or XML does, behind whatever some reader takes for a blank.

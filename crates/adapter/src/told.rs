@@ -78,6 +78,7 @@ impl Adapter {
                 Some((_, tree)) => door.tokens_at(tree),
                 // Pages are full of keys against forged forms.
                 None if places == Places::Named && told.is_page() => Vec::new(),
+                None if places == Places::Any => door.tokens_written(told.body),
                 None => door.tokens_within(told.body),
             };
             found.extend(named.into_iter().chain(anywhere.iter().cloned()).map(|text| (at, text)));
@@ -119,6 +120,24 @@ impl Door {
         bare.into_iter().chain(named.filter_map(Tree::text)).map(str::to_owned).collect()
     }
 
+    /// The same however scripts in a page write it: in an attribute, in a text of a script, without quotes around the name.
+    fn tokens_written(&self, body: &[u8]) -> Vec<String> {
+        let page = plainly_quoted(&String::from_utf8_lossy(body));
+        let names = self.token.iter().map(|pointer| last(pointer)).filter(|name| !name.is_empty());
+        let mut found: Vec<String> = Vec::new();
+        for name in names {
+            for text in page.match_indices(name).filter_map(|(at, _)| written_at(&page, at, name)) {
+                if !found.contains(&text) {
+                    found.push(text);
+                }
+                if found.len() > MOST_TOKENS {
+                    return found;
+                }
+            }
+        }
+        found
+    }
+
     /// Tokens in a text that is no whole document: what stands behind the last part of a pointer's name.
     fn tokens_within(&self, body: &[u8]) -> Vec<String> {
         let page = String::from_utf8_lossy(body);
@@ -135,6 +154,34 @@ impl Door {
         });
         texts.take(MOST_TOKENS + 1).collect()
     }
+}
+
+/// A page in which quotes are quotes: not `&quot;` (Inertia, data attributes), `\"` (Next.js), `\u0022`.
+fn plainly_quoted(page: &str) -> String {
+    let page = text::unescape(page).replace("\\u0022", "\"").replace("\\x22", "\"");
+    let mut out = String::with_capacity(page.len());
+    for sign in page.chars() {
+        if matches!(sign, '"' | '\'') {
+            out.truncate(out.trim_end_matches('\\').len());
+        }
+        out.push(sign);
+    }
+    out
+}
+
+/// The text that is given to this name at this place, in JSON or in a script.
+fn written_at(page: &str, at: usize, name: &str) -> Option<String> {
+    let is_word = |sign: char| sign.is_alphanumeric() || sign == '_' || sign == '-';
+    let (before, rest) = (page.get(..at)?, page.get(at..)?.strip_prefix(name)?);
+    if before.ends_with(is_word) {
+        return None;
+    }
+    let rest = rest.strip_prefix(['"', '\'']).unwrap_or(rest).trim_start();
+    let rest = rest.strip_prefix([':', '='])?.trim_start();
+    let quote = rest.chars().next().filter(|sign| matches!(sign, '"' | '\'' | '`'))?;
+    let text = rest.get(1..)?.split(quote).next()?;
+    let text = serde_json::from_str(&format!("\"{text}\"")).unwrap_or_else(|_| text.to_owned());
+    Some(text).filter(|text| !text.is_empty())
 }
 
 /// The documents of an answer in JSON, and what stands before them: what keeps the scripts of other sites from reading it (`)]}',`,
@@ -168,6 +215,11 @@ fn of_line((name, value): &(&str, &str)) -> Vec<String> {
         looks_like_token(name, text).then(|| text.to_owned())
     });
     texts.collect()
+}
+
+/// Whether a header holds this text as what may be a token.
+pub fn bears(line: (&str, &str), text: &Secret<String>) -> bool {
+    of_line(&line).contains(text.expose())
 }
 
 /// A token without the scheme that some answers write before it, ready for a header (RFC 6750).

@@ -250,3 +250,39 @@ fn only_what_may_be_written_goes_on_behind_its_beginning() {
             && !adapter.is_strange_script(&asked(JSON), b"{}")
     );
 }
+
+// Some shops read what a form's field, or one of the query, holds as if it were the body: nobody's name was counted.
+#[test]
+fn a_sign_in_in_a_field_of_a_form_is_one() {
+    let adapter = json("");
+    let name = || Some(Ok("e".to_owned()));
+    let in_field = |text: &str| format!("n=1&data={}", text::encode(text));
+    let one = r#"{"mail":"e","code":"p"}"#;
+    let parts = format!(
+        "--b\r\nContent-Disposition: form-data; name=\"data\"\r\n\r\n{one}\r\n--b\r\nContent-Disposition: form-data; \
+         name=\"n\"\r\n\r\n1\r\n--b--\r\n"
+    );
+    let deep = format!("{{\"mail\":\"e\",\"code\":\"p\",\"z\":{}1{}}}", "[".repeat(130), "]".repeat(130));
+    for (kind, body, expected) in [
+        (FORM, in_field(one), name()),
+        (FORM, in_field(&format!(" [{one}]")), name()),
+        (FORM, in_field(&format!("[{one},{one}]")), Some(Err(Unreadable::Twice))),
+        (
+            FORM,
+            format!("{}&more={}", in_field(one), text::encode(r#"{"mail":"f","code":"p"}"#)),
+            Some(Err(Unreadable::Twice)),
+        ),
+        (FORM, format!("{}&code=p", in_field(r#"{"mail":"e"}"#)), name()),
+        (FORM, in_field(&deep), Some(Err(Unreadable::Form))),
+        ("multipart/form-data; boundary=b", parts, name()),
+        // A sign-in with what its browser is beside it, and what people write.
+        (FORM, format!("mail=e&code=p&device={}", text::encode(r#"{"os":"x","tabs":[{"n":1}]}"#)), name()),
+        (FORM, in_field(r#"{"mail":"e","basket":[1,2]}"#), None),
+        (FORM, in_field("[b]your mail and my code[/b]"), None),
+        (FORM, in_field("{mail} and {code} are placeholders"), None),
+    ] {
+        assert_eq!(side(&adapter, "POST", "/elsewhere", kind, &body), expected, "{kind} {body}");
+    }
+    let query = format!("/elsewhere?data={}", text::encode(one));
+    assert_eq!(side(&adapter, "GET", &query, "", ""), name());
+}

@@ -171,3 +171,52 @@ fn a_forms_key_is_no_token_and_a_scheme_hides_none() {
     assert_eq!(without_scheme("bearer  abc "), "abc");
     assert_eq!(without_scheme("Bear"), "Bear");
 }
+
+// Behind a sign-in at a side door, what a page was rendered from held the token in quotes that were not seen as such.
+#[test]
+fn a_token_is_seen_in_whatever_a_page_was_rendered_from() {
+    let adapter = adapter("/access/token");
+    let any = |body: &str| {
+        let page = format!("<!doctype html><html><body>{body}</body></html>");
+        let told = Told { lines: &[], body: page.as_bytes(), is_whole: true };
+        tokens(&adapter, &told, Places::Any)
+    };
+    for body in [
+        // Inertia.
+        format!(
+            "<div id=app data-page=\"{{&quot;props&quot;:{{&quot;token&quot;:&quot;{LONG}&quot;}}}}\"></div>"
+        ),
+        format!("<div data-page='{{&#34;token&#34;:&#x22;{LONG}&#34;}}'></div>"),
+        // Next.js, once and twice within a text.
+        format!("<script>self.__next_f.push([1,\"a:{{\\\"token\\\":\\\"{LONG}\\\"}}\"])</script>"),
+        format!("<script>x(\"{{\\\\\\\"token\\\\\\\":\\\\\\\"{LONG}\\\\\\\"}}\")</script>"),
+        format!("<script>x('{{\\u0022token\\u0022:\\u0022{LONG}\\u0022}}')</script>"),
+        // Nuxt.
+        format!("<script>window.__NUXT__={{state:{{token:\"{LONG}\",id:7}}}}</script>"),
+        format!("<script>const token = '{LONG}'</script>"),
+        format!("<script>let s={{'token' : `{LONG}`}}</script>"),
+        format!("<input name=token data-token=\"{LONG}\"><script>a.token=\"{LONG}\"</script>"),
+    ] {
+        assert_eq!(any(&body), some(&[LONG]), "{body}");
+    }
+    for body in [
+        format!("<script>csrf_token=\"{LONG}\";tokens:[\"{LONG}\"]</script>"),
+        format!("<p>Your token: {LONG}</p><meta name=csrf-token content=\"{LONG}\">"),
+        "<script>token:\"\"</script>".to_owned(),
+    ] {
+        assert_eq!(any(&body), some(&[]), "{body}");
+    }
+    // As many as anybody likes: no more is read than says that it is too much.
+    let many: Vec<_> = (0..50_000).map(|n| format!("token:\"{n}\"")).collect();
+    assert_eq!(any(&many.join(",")), None);
+    let same = format!("token:\"{LONG}\",").repeat(9);
+    assert_eq!(any(&same), some(&[LONG]), "one text is one");
+}
+
+#[test]
+fn a_header_bears_what_was_found_in_it() {
+    let text = Secret::new(LONG.to_owned());
+    assert!(bears(("authorization", &format!("Bearer {LONG}")), &text));
+    assert!(bears(("set-cookie", &format!("cart_token={LONG}; Path=/")), &text));
+    assert!(!bears(("set-cookie", "cart_token=another-0123456789; Path=/"), &text));
+}
