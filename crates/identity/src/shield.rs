@@ -15,6 +15,7 @@ mod canary;
 mod crossing;
 mod decide;
 mod handles;
+mod harmless;
 mod jar;
 mod nobodys;
 mod section;

@@ -7,6 +7,9 @@ use storeward_web::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use crate::pages::StandIn;
 use crate::tokens::SOLVED_HEADER;
 
+/// Then the shop may say again who is signed in.
+const UNCLEAR_SECONDS: u64 = 30;
+
 /// How a refusal is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wants {
@@ -46,6 +49,18 @@ impl Refusal {
 
     pub const fn of(status: StatusCode, code: &'static str, title: &'static str) -> Self {
         Refusal { status, code, title, challenge: None, retry_seconds: None, puzzle: None, page: None }
+    }
+
+    /// The shop does not say who is signed in. Crawlers come back instead of taking the page for one that is gone.
+    pub fn unclear() -> Self {
+        let title = "The shop cannot sign you in at the moment";
+        let refusal = Refusal::of(StatusCode::SERVICE_UNAVAILABLE, "identity.unclear", title);
+        Refusal { retry_seconds: Some(UNCLEAR_SECONDS), ..refusal }
+    }
+
+    pub fn one_at_a_time() -> Self {
+        let title = "One moment: an earlier request is not done yet";
+        Refusal::of(StatusCode::SERVICE_UNAVAILABLE, "identity.one_at_a_time", title)
     }
 
     /// A page is led to where the person can go on; a program is told.

@@ -25,7 +25,7 @@ use storeward_seal::fingerprint::token_hash;
 use storeward_web::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 
 use self::cookies::CameWith;
-use self::guest::GUEST_COOKIE;
+use self::guest::Guest;
 use self::lines::Lines;
 use self::long::Room;
 use self::socket::{Ear, Socket};
@@ -113,8 +113,7 @@ pub struct Crossing {
     held: Option<Handle>,
     /// A member of staff before a back office with sessions of its own, who showed a second factor at the gate.
     is_by_gate: bool,
-    /// The browser was led here to look as a guest.
-    is_guest: bool,
+    guest: Guest,
     /// The shop gets no session with it, and its answer changes none.
     is_without: bool,
     /// The shop's session went along.
@@ -199,7 +198,7 @@ impl Crossing {
             has_solved_cookie: false,
             held: None,
             is_by_gate: false,
-            is_guest: false,
+            guest: Guest::default(),
             is_without: false,
             is_attached: false,
             came_with: CameWith::default(),
@@ -215,7 +214,7 @@ impl Crossing {
     async fn inward(&mut self, headers: &mut HeaderMap, body: Seen<'_>) -> Result<Passage, Error> {
         let guard = self.guard.clone();
         let token = HANDLE_COOKIE.read(headers).filter(|text| is_token(text)).map(str::to_owned);
-        self.is_guest = GUEST_COOKIE.read(headers).is_some();
+        self.read_guest(headers);
         if self.is_socket
             && let Some(refusal) = self.open_socket(headers)
         {
@@ -265,6 +264,9 @@ impl Crossing {
         {
             return Ok(passage);
         }
+        if let Some(passage) = self.lead_to_form_again(headers) {
+            return Ok(passage);
+        }
         if let Some(passage) = self.leads_from_acts() {
             return Ok(passage);
         }
@@ -293,16 +295,12 @@ impl Crossing {
             self.is_risky = true;
         }
         if !self.method.is_safe() && entry.is_barred(now) {
-            let title = "One moment: an earlier request is not done yet";
-            let refusal = Refusal::of(StatusCode::SERVICE_UNAVAILABLE, "identity.one_at_a_time", title);
-            return Ok(Some(self.instead(&refusal)));
+            return Ok(Some(self.instead(&Refusal::one_at_a_time())));
         }
         if self.is_risky && self.elevates() {
             let alone = tokio::time::timeout(2 * PATIENCE, entry.underway.clone().write_owned()).await;
             let Ok(alone) = alone else {
-                let title = "One moment: an earlier request is not done yet";
-                let refusal = Refusal::of(StatusCode::SERVICE_UNAVAILABLE, "identity.one_at_a_time", title);
-                return Ok(Some(self.instead(&refusal)));
+                return Ok(Some(self.instead(&Refusal::one_at_a_time())));
             };
             self.underway = Some(alone);
         }
@@ -310,9 +308,7 @@ impl Crossing {
             return Ok(Some(passage));
         }
         if self.is_without && self.is_risky {
-            let title = "The shop cannot sign you in at the moment";
-            let refusal = Refusal::of(StatusCode::SERVICE_UNAVAILABLE, "identity.unclear", title);
-            return Ok(Some(self.instead(&refusal)));
+            return Ok(Some(self.instead(&Refusal::unclear())));
         }
         if self.is_without || self.held.is_none() {
             return Ok(None);

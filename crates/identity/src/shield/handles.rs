@@ -1,7 +1,7 @@
 //! Handles: what browsers hold, and the jars behind them. In memory, with the database behind it.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use storeward_seal::fingerprint::token_hash;
 use storeward_store::Reader;
 use storeward_web::{Cookie, SameSite};
 
+use super::harmless::Harmless;
 use super::jar::Jar;
 use crate::error::Error;
 use crate::marks::Field;
@@ -45,6 +46,8 @@ pub struct Entry {
     /// The browser came back with it once: before that it is not worth a row.
     returned: AtomicBool,
     written_at: AtomicI64,
+    /// Answers of the shop that were there to be decided about.
+    answers: AtomicU64,
 }
 
 pub struct Inner {
@@ -52,12 +55,15 @@ pub struct Inner {
     pub jar: Jar,
     /// A mark of the browser's other cookies, by which the shop knew nobody when it was asked.
     pub harmless: Option<String>,
+    pub seen: Harmless,
+    /// Who is signed in was asked when so many answers were there, and whether the shop said it.
+    asked_at: Option<(u64, bool)>,
 }
 
 impl Entry {
     pub fn new(hash: String, jar: Jar) -> Arc<Self> {
         Arc::new(Entry {
-            inner: Mutex::new(Inner { hash, jar, harmless: None }),
+            inner: Mutex::new(Inner { hash, jar, harmless: None, seen: Harmless::default(), asked_at: None }),
             deciding: tokio::sync::Mutex::new(()),
             underway: Arc::default(),
             suspect_until: AtomicI64::new(0),
@@ -65,7 +71,29 @@ impl Entry {
             verified_at: AtomicI64::new(0),
             returned: AtomicBool::new(false),
             written_at: AtomicI64::new(0),
+            answers: AtomicU64::new(0),
         })
+    }
+
+    /// One more answer is there, and what it set is in the jar. Its number.
+    pub fn note_answer(&self) -> u64 {
+        self.answers.fetch_add(1, Ordering::SeqCst) + 1
+    }
+
+    /// The answers that are there now: a question that is asked from here on covers them.
+    pub fn answers(&self) -> u64 {
+        self.answers.load(Ordering::SeqCst)
+    }
+
+    /// Who is signed in was asked when so many answers were there. For whoever holds `deciding`.
+    pub fn note_question(&self, answers: u64) {
+        let mut inner = self.lock();
+        inner.asked_at = Some((answers, inner.jar.is_known));
+    }
+
+    /// Whether somebody asked since this answer was there, and whether the shop said who is signed in.
+    pub fn was_asked_since(&self, answer: u64) -> Option<bool> {
+        self.lock().asked_at.filter(|(covered, _)| *covered >= answer).map(|(_, is_clear)| is_clear)
     }
 
     pub fn lock(&self) -> MutexGuard<'_, Inner> {

@@ -1,5 +1,6 @@
 //! While the shop's page does not say who is signed in, on both engines.
 
+use storeward_base::Clock;
 use storeward_identity::MIGRATIONS;
 use storeward_store::both_engines;
 
@@ -11,6 +12,11 @@ fn newcomer(behind: &Behind) -> Visitor<'_> {
     visitor.browser = visitor.browser.elsewhere();
     visitor.browser.cookies = vec![("kept".to_owned(), "a1b2".to_owned())];
     visitor
+}
+
+/// Of a guest who was led here just now.
+fn young(behind: &Behind) -> (String, String) {
+    ("__Host-storeward-guest".to_owned(), behind.bench.clock.now().seconds().to_string())
 }
 
 // Every visitor with such a cookie had 503 in place of the shop's first page, as long as its account page failed.
@@ -46,7 +52,7 @@ both_engines!(nobody_who_is_in_is_made_a_guest, MIGRATIONS, async |db| {
     let mut owner = behind.browser();
     owner.sign_in_with_code("").await;
     assert!(owner.sees_account().await);
-    owner.browser.cookies.push(("__Host-storeward-guest".to_owned(), "1".to_owned()));
+    owner.browser.cookies.push(young(&behind));
     assert!(owner.sees_account().await, "the cookie says nothing of whoever is in");
     behind.shop.break_probe(true);
     let mut guest = newcomer(&behind);
@@ -65,7 +71,7 @@ both_engines!(a_guest_of_ones_own_making_sees_no_account, MIGRATIONS, async |db|
         ["/magic", "/welcome?t=3f2a9c0b7d1e4f5a6b8c", "/welcome/V1StGXR8_Z5jdHi6B-myT/confirm", "/account"]
     {
         let mut thief = behind.browser();
-        thief.browser.cookies.push(("__Host-storeward-guest".to_owned(), "1".to_owned()));
+        thief.browser.cookies.push(young(&behind));
         for _ in 0..2 {
             let shown = thief.get(target).await;
             assert!(!shown.body.contains("the orders"), "{target}: {}", shown.body);

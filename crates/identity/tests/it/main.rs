@@ -43,5 +43,6 @@ mod teach_scripts;
 mod timing;
 mod token_answers;
 mod told;
+mod traffic;
 mod under_way;
 mod ways;

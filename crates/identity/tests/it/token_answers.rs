@@ -12,7 +12,7 @@ use storeward_web::axum::body::Bytes;
 use storeward_web::http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 
 use super::behind::Behind;
-use super::bench::Bench;
+use super::bench::{Bench, encode};
 use super::class::Serves;
 use super::json_shop::{DOCUMENT, MIRA, PAUL, PAULS, Reed, Speech};
 
@@ -110,6 +110,12 @@ impl Serves for Loose {
             "/php" | "/express" => {
                 let said = self.enter(headers, &sent).into_body();
                 typed("text/html; charset=UTF-8", said)
+            }
+            "/field" => {
+                let text = String::from_utf8_lossy(body).into_owned();
+                let data = text.split('&').find_map(|pair| pair.strip_prefix("data=")).unwrap_or_default();
+                let data = storeward_base::percent_decode(data.as_bytes(), b' ');
+                self.enter(headers, &serde_json::from_slice(&data).unwrap_or_default())
             }
             "/guarded" => {
                 typed("text/html", [b")]}',\n", &self.enter(headers, &sent).into_body()[..]].concat())
@@ -334,4 +340,146 @@ both_engines!(a_token_does_not_come_on_another_stream, MIGRATIONS, async |db| {
     let plain = json!({"query": DOCUMENT, "variables": variables}).to_string();
     let told = behind.browser().send("POST", "/graphql", &[JSON], &plain).await;
     assert!(told.body.contains("/.storeward/challenge"), "{}", told.body);
+});
+
+// Some shops read a field of a form as JSON: any number of guesses at one name, and the token for the right one.
+both_engines!(json_in_a_field_of_a_form_is_a_sign_in, MIGRATIONS, async |db| {
+    let (behind, shop) = loose(db);
+    let typed = |mail: &str, code: &str| format!("n=1&data={}", encode(&sign_in(mail, code).to_string()));
+    let told = behind.browser().send("POST", "/field", &[FORM], &typed(PAUL, PAULS)).await;
+    assert!(!told.body.contains(TOKEN) && told.body.contains("/.storeward/challenge"), "{}", told.body);
+    let reached = shop.tries();
+    for n in 0..12 {
+        let mut thief = behind.browser();
+        thief.browser.address = format!("192.0.2.{n}").parse().unwrap();
+        thief.send("POST", "/field", &[FORM], &typed(MIRA, &format!("guess {n}"))).await;
+    }
+    assert_eq!(shop.tries() - reached, 5, "five guesses at one name");
+});
+
+/// [`Reed`], and pages that hand tokens out with whatever they answer.
+struct Mint {
+    reed: Reed,
+    inside: Mutex<u32>,
+    asked: Mutex<u32>,
+}
+
+impl Serves for Mint {
+    fn answer(&self, method: &Method, target: &str, headers: &HeaderMap, body: &[u8]) -> Response<Bytes> {
+        let pauls = format!("{TOKEN}-of-paul");
+        let in_body = || typed(JSON.1, json!({"access": {"token": pauls}}).to_string());
+        match target.split('?').next().unwrap() {
+            // New with each answer, and nobody's.
+            "/mint" => {
+                let mut made = self.inside.lock().unwrap();
+                *made += 1;
+                let mut answer = typed("text/html", "<p>the mugs</p>");
+                let line = format!("{made:0>20}");
+                answer.headers_mut().insert("x-auth-token", line.parse().unwrap());
+                answer.headers_mut().append("set-cookie", format!("cart_token={line}").parse().unwrap());
+                answer.headers_mut().append("set-cookie", HeaderValue::from_static("theme=blue"));
+                answer
+            }
+            "/given" => {
+                let mut answer = typed("text/html", "<p>the mugs</p>");
+                let line = format!("Bearer {pauls}");
+                answer.headers_mut().insert("authorization", line.parse().unwrap());
+                answer
+            }
+            "/led" => {
+                let to = format!("/app#access_token={pauls}");
+                Response::builder().status(302).header("location", to).body(Bytes::new()).unwrap()
+            }
+            "/session" => in_body(),
+            "/rpc" => self.reed.answer(method, "/api/v2/enter", headers, body),
+            "/refused" => {
+                let mut answer = in_body();
+                *answer.status_mut() = StatusCode::UNAUTHORIZED;
+                answer
+            }
+            _ => self.reed.answer(method, target, headers, body),
+        }
+    }
+}
+
+impl AskShop for Mint {
+    fn ask(&self, question: Question) -> Asking<'_> {
+        Box::pin(async move {
+            let (head, body) = question.request.into_parts();
+            *self.asked.lock().unwrap() += 1;
+            Ok(self.answer(&head.method, &head.uri.to_string(), &head.headers, &body))
+        })
+    }
+}
+
+fn mint(db: TestDb) -> (Behind, Arc<Mint>) {
+    let bench = Bench::with_policy(db, Policy { customers: SecondFactor::Required, ..Policy::default() });
+    let shop =
+        Arc::new(Mint { reed: Reed::new(Speech::Token), inside: Mutex::default(), asked: Mutex::default() });
+    (Behind::taught(bench, shop.clone(), FILE), shop)
+}
+
+// Every page was 503 for an office of many people behind one address. Whoever empties the budget gets no token by it.
+both_engines!(over_the_budget_a_page_goes_on_without_the_token, MIGRATIONS, async |db| {
+    let (behind, shop) = mint(db);
+    let page = [("accept", "text/html")];
+    let (mut with, mut without) = (0, 0);
+    for n in 0..200 {
+        let told = behind.browser().send("GET", "/mint", &page, "").await;
+        assert_eq!((told.status.as_u16(), told.body.as_str()), (200, "<p>the mugs</p>"), "{n}");
+        let lines: Vec<_> = told.headers.get_all("set-cookie").iter().map(|l| l.to_str().unwrap()).collect();
+        assert!(lines.contains(&"theme=blue"), "{lines:?}");
+        let bears = told.headers.contains_key("x-auth-token");
+        assert_eq!(lines.iter().any(|line| line.starts_with("cart_token=")), bears, "{lines:?}");
+        *(if bears { &mut with } else { &mut without }) += 1;
+    }
+    assert!(with == 120 && without == 80 && *shop.asked.lock().unwrap() == 120, "{with} {without}");
+    // Somebody's goes nowhere either, and where it cannot be taken out nothing does.
+    let told = behind.browser().send("GET", "/given", &page, "").await;
+    assert!(told.status == 200 && !format!("{:?}", told.headers).contains(TOKEN), "{:?}", told.headers);
+    for (method, path) in
+        [("GET", "/session"), ("GET", "/led"), ("POST", "/given"), ("POST", "/mint"), ("POST", "/session")]
+    {
+        let told = behind.browser().send(method, path, &[JSON], "").await;
+        assert_eq!(told.status, 503, "{method} {path}: {}", told.body);
+        assert!(told.headers.contains_key("retry-after"), "{method} {path}");
+        assert!(!format!("{:?} {}", told.headers, told.body).contains(TOKEN), "{method} {path}");
+    }
+    // With questions left, it is asked whose it is.
+    behind.bench.advance(60);
+    let told = behind.browser().send("GET", "/given", &[JSON], "").await;
+    assert!(told.body.contains("/.storeward/challenge"), "{}", told.body);
+});
+
+// A storefront that hands its customer's own token out with each answer used up the questions of everybody behind that address.
+both_engines!(ones_own_token_is_asked_about_once, MIGRATIONS, async |db| {
+    let (behind, shop) = mint(db);
+    let mut owner = behind.browser();
+    let told = owner.send("POST", "/rpc", &[JSON], &sign_in(PAUL, PAULS).to_string()).await;
+    assert!(told.body.contains("/.storeward/challenge"), "{}", told.body);
+    let code = behind.bench.code(LetterKind::SignInCode);
+    assert_eq!(owner.browser.prove("mail", &code).await.status, 303);
+    assert!(owner.send("GET", "/session", &[JSON], "").await.body.contains(TOKEN));
+    let before = *shop.asked.lock().unwrap();
+    for _ in 0..200 {
+        assert!(owner.send("GET", "/session", &[JSON], "").await.body.contains(TOKEN));
+    }
+    assert_eq!(*shop.asked.lock().unwrap(), before);
+    // It is nobody else's, and not theirs any more when they are out.
+    let told = behind.browser().send("GET", "/session", &[JSON], "").await;
+    assert!(!told.body.contains(TOKEN), "{}", told.body);
+    owner.browser.post_from("/.storeward/account", "/.storeward/sign-out", &[]).await;
+    behind.bench.advance(11);
+    let told = owner.send("GET", "/session", &[JSON], "").await;
+    assert!(!told.body.contains(TOKEN), "{}", told.body);
+});
+
+// Scripts read the body of a refusal as well as any other.
+both_engines!(a_token_in_a_refusal_is_held, MIGRATIONS, async |db| {
+    let (behind, _) = mint(db);
+    for method in ["GET", "POST"] {
+        let told = behind.browser().send(method, "/refused", &[JSON], "").await;
+        assert!(!told.body.contains(TOKEN), "{method}: {}", told.body);
+        assert!(told.body.contains("/.storeward/challenge"), "{method}: {}", told.body);
+    }
 });

@@ -148,9 +148,7 @@ impl Crossing {
         let leaves = self.reading.is_plain() && guard.adapter.is_sign_out(&asked);
         let is_sensitive = guard.adapter.is_sensitive(&self.reading) || self.is_act;
         let Some(rights) = self.rights().await else {
-            let title = "The shop cannot sign you in at the moment";
-            let refusal = Refusal::of(StatusCode::SERVICE_UNAVAILABLE, "identity.unclear", title);
-            return Ok(Some(self.instead(&refusal)));
+            return Ok(Some(self.instead(&Refusal::unclear())));
         };
         let is_of_staff = rights == Rights::Staff;
         let is_staffs =

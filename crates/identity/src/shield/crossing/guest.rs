@@ -6,18 +6,62 @@ use storeward_host::Passage;
 use storeward_web::http::{HeaderMap, Method, StatusCode, header};
 use storeward_web::{Cookie, SameSite};
 
-use super::{Crossing, Handle, secret};
+use super::{Crossing, Handle, Lines, secret};
 use crate::error::Error;
 use crate::shield::answers::{Refusal, Wants};
 use crate::shield::handles::Held;
 use crate::shield::jar::Phase;
 
-/// A browser that bears it is taken for nobody. It opens nothing, so whoever likes may have it.
-pub(super) const GUEST_COOKIE: Cookie = Cookie { name: "__Host-storeward-guest", same_site: SameSite::Lax };
+/// A browser that bears it is taken for nobody, while it is young: its value is when it was made, in seconds since 1970. It opens
+/// nothing, so whoever likes may have it.
+const GUEST_COOKIE: Cookie = Cookie { name: "__Host-storeward-guest", same_site: SameSite::Lax };
 /// Then the shop is asked again.
-const GUEST_SECONDS: u64 = 30;
+const GUEST_SECONDS: i64 = 10;
+/// So long a form that was fetched as a guest may lie open.
+const FORM_SECONDS: u64 = 1_800;
+
+/// What a browser's cookies say of it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Guest {
+    /// It was led here to look as a guest.
+    pub is_one: bool,
+    /// The same, or it was a while ago, and has opened no other page since.
+    pub was_one: bool,
+    /// It sends cookies, of whomever.
+    pub keeps_cookies: bool,
+}
 
 impl Crossing {
+    pub(super) fn read_guest(&mut self, headers: &HeaderMap) {
+        let since = GUEST_COOKIE.read(headers);
+        self.guest.was_one = since.is_some();
+        let age = since.and_then(|at| at.parse::<i64>().ok()).map(|at| self.now_seconds().saturating_sub(at));
+        self.guest.is_one = age.is_some_and(|age| (0..GUEST_SECONDS).contains(&age));
+        self.guest.keeps_cookies = headers.contains_key(header::COOKIE);
+    }
+
+    fn now_seconds(&self) -> i64 {
+        self.guard.identity.0.now().seconds()
+    }
+
+    /// A form on a page that was fetched as a guest belongs to no session, or to one that nobody kept: the shop would take it for a forged
+    /// one. The browser is led to the page once more, and gets its form anew.
+    pub(super) fn lead_to_form_again(&mut self, headers: &HeaderMap) -> Option<Passage> {
+        let is_page = self.wants == Wants::Page && !self.is_part;
+        if !self.guest.was_one || self.guest.is_one || !is_page || self.is_socket {
+            return None;
+        }
+        if self.method.is_safe() {
+            // The next form is one of the session.
+            self.cookies.extend(GUEST_COOKIE.clear().filter(|_| self.method == Method::GET));
+            return None;
+        }
+        let Lines { content_type, .. } = Lines::of(headers);
+        let page = self.referer.clone().filter(|_| storeward_adapter::is_form(&content_type))?;
+        self.cookies.extend(GUEST_COOKIE.clear());
+        Some(self.instead(&Refusal::held(page.into())))
+    }
+
     /// The jar behind the handle that a browser sent, but for a guest's. `Some` answers in the shop's place.
     pub(super) async fn find_jar(
         &mut self,
@@ -37,8 +81,8 @@ impl Crossing {
                 Held::Nothing => {}
             }
         }
-        self.is_guest &= self.only_looks();
-        if self.is_guest {
+        self.guest.is_one &= self.only_looks();
+        if self.guest.is_one {
             self.is_without = true;
             self.held = None;
             headers.remove(header::AUTHORIZATION);
@@ -48,11 +92,12 @@ impl Crossing {
 
     /// Leads whoever only looks to the same page, as a guest. Once: the answer to a guest is not weighed.
     pub(super) fn lead_as_guest(&mut self) -> Option<Passage> {
-        if self.is_guest || self.wants != Wants::Page || self.method != Method::GET || !self.only_looks() {
+        if self.guest.is_one || self.wants != Wants::Page || self.method != Method::GET || !self.only_looks()
+        {
             return None;
         }
         let place = self.own_place()?;
-        self.cookies.extend(GUEST_COOKIE.set("1", Some(GUEST_SECONDS)));
+        self.cookies.extend(GUEST_COOKIE.set(&self.now_seconds().to_string(), Some(FORM_SECONDS)));
         Some(self.instead(&Refusal::held(place.into())))
     }
 
@@ -71,16 +116,15 @@ impl Crossing {
             return None;
         }
         let place = headers.get(header::LOCATION).and_then(|line| self.place(line.to_str().ok()?));
-        let title = "The shop cannot sign you in at the moment";
         let refusal = match place.filter(|_| self.wants == Wants::Page) {
             Some(place) => Refusal::held(place.into()),
-            None => Refusal::of(StatusCode::SERVICE_UNAVAILABLE, "identity.unclear", title),
+            None => Refusal::unclear(),
         };
         Some(self.instead(&refusal))
     }
 
     /// Nobody who is signed in, or waits to be, and nothing that changes anything, or could sign somebody in.
-    fn only_looks(&self) -> bool {
+    pub(super) fn only_looks(&self) -> bool {
         let is_nobody = |phase: &Phase| matches!(phase, Phase::Anonymous);
         let is_open = self.held.as_ref().is_some_and(|held| !is_nobody(&held.entry.lock().jar.phase));
         let bears_secret = self.query.as_deref().is_some_and(secret::in_query) || secret::in_path(&self.path);

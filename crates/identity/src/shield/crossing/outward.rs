@@ -4,14 +4,26 @@ use std::sync::Arc;
 
 use storeward_adapter::CookieLine;
 use storeward_host::{Passage, Seen};
-use storeward_web::http::{HeaderMap, StatusCode, header};
+use storeward_web::axum::body::Bytes;
+use storeward_web::http::{HeaderMap, Response, StatusCode, header};
 
 use super::{Crossing, Handle, PATIENCE, secret};
 use crate::error::Error;
-use crate::shield::answers::Refusal;
+use crate::shield::answers::{Refusal, uncached};
 use crate::shield::decide::Verdict;
 use crate::shield::handles::Entry;
 use crate::shield::jar::Phase;
+use crate::shield::section::WhenUnclear;
+
+/// Why it has to be asked who is signed in before an answer goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Why {
+    Not,
+    /// It only leads somewhere, where it is asked again.
+    Leads,
+    /// It may show an account, or be a sign-in.
+    Shows,
+}
 
 impl Crossing {
     pub(super) async fn outward(
@@ -59,12 +71,16 @@ impl Crossing {
         if has_changed {
             self.guard.handles.note_change(&entry);
         }
-        let mut must_weigh = self.must_weigh(&entry, (status, headers), has_changed, was_empty);
-        if !self.is_risky && self.is_attached && self.elevates() {
-            must_weigh |= tokio::time::timeout(PATIENCE, entry.underway.read()).await.is_err();
+        let mut why = self.must_weigh(&entry, (status, headers), has_changed, was_empty);
+        if !self.is_risky
+            && self.is_attached
+            && self.elevates()
+            && tokio::time::timeout(PATIENCE, entry.underway.read()).await.is_err()
+        {
+            why = Why::Shows;
         }
-        if must_weigh {
-            if let Some(passage) = self.weigh(&entry, headers).await? {
+        if why != Why::Not {
+            if let Some(passage) = self.weigh(&entry, (status, headers), &kept, why).await? {
                 return Ok(passage);
             }
         } else if let Some(passage) = self.decided_meanwhile(&entry) {
@@ -75,18 +91,18 @@ impl Crossing {
         Ok(self.leave(headers))
     }
 
-    /// Whether it must be asked who is signed in now, before the answer goes on.
+    /// Why it must be asked who is signed in now, before the answer goes on.
     fn must_weigh(
         &self,
         entry: &Arc<Entry>,
         (status, headers): (StatusCode, &HeaderMap),
         has_changed: bool,
         was_empty: bool,
-    ) -> bool {
+    ) -> Why {
         if !self.elevates() {
-            return has_changed;
+            return if has_changed { Why::Shows } else { Why::Not };
         }
-        let bears_secret = self.bears_secret(status, headers);
+        let bears_secret = self.bears_secret(status, headers) && !self.is_seen_file(entry, (status, headers));
         let is_first = has_changed
             && was_empty
             && !self.is_risky
@@ -97,11 +113,25 @@ impl Crossing {
             // A visitor's first session. Most of them never come back: whether it is a signed-in one is asked when it
             // does, before it goes to the shop. Not where anything came along that may have opened it ("stay signed in", a letter's link).
             entry.lock().jar.is_known = false;
-            return false;
+            return Why::Not;
         }
-        let redirects = status.is_redirection() && status != StatusCode::NOT_MODIFIED;
+        let leads = status.is_redirection() && status != StatusCode::NOT_MODIFIED;
         // Also of whoever is in already: somebody else's link makes the session theirs at the shop.
-        self.is_risky || has_changed || redirects || bears_secret
+        match self.is_risky || has_changed || bears_secret {
+            true => Why::Shows,
+            false if leads => Why::Leads,
+            false => Why::Not,
+        }
+    }
+
+    /// Whether this very address was answered to this browser before, as a file, and nobody came in by it. What is only said to be
+    /// unchanged is not enough by its name: some shops take a link's secret with any ending, and the browser says what it has.
+    fn is_seen_file(&self, entry: &Entry, (status, headers): (StatusCode, &HeaderMap)) -> bool {
+        secret::is_answered_as_file(status, headers) && entry.lock().seen.has(&self.address())
+    }
+
+    fn address(&self) -> String {
+        format!("address\n{}?{}", self.path, self.query.as_deref().unwrap_or_default())
     }
 
     /// Whether something that nobody would type stands in the address: a link in a letter signs people in by it.
@@ -121,17 +151,35 @@ impl Crossing {
         matches!(phase, Some(Phase::Active { .. }))
     }
 
-    async fn weigh(&mut self, entry: &Arc<Entry>, headers: &mut HeaderMap) -> Result<Option<Passage>, Error> {
+    async fn weigh(
+        &mut self,
+        entry: &Arc<Entry>,
+        (status, headers): (StatusCode, &mut HeaderMap),
+        kept: &[String],
+        why: Why,
+    ) -> Result<Option<Passage>, Error> {
         let guard = self.guard.clone();
+        let (number, was) = (entry.note_answer(), standing(entry));
         let _deciding = entry.deciding.lock().await;
         if self.has_moved(entry) {
             return Ok(Some(self.again()));
         }
+        // Whoever waited for the lock beside this one asked when this answer was there, too.
+        let told = entry.was_asked_since(number).filter(|_| !self.is_risky && standing(entry) == was);
+        if told == Some(true) && matches!(entry.lock().jar.phase, Phase::Anonymous | Phase::Active { .. }) {
+            self.note_seen_file(entry, (status, headers));
+            return Ok(None);
+        }
+        if told == Some(false) && guard.section.when_unclear == WhenUnclear::Closed {
+            return Ok(Some(self.unsaid(entry, (status, headers), kept, why)));
+        }
+        let covered = entry.answers();
         let location = headers.get(header::LOCATION).and_then(|v| self.place(v.to_str().ok()?));
         let back = location.or_else(|| self.own_place()).or_else(|| self.referer.clone());
         let Some(cause) = self.cause(back) else { return Ok(None) };
         let before = standing(entry);
         let verdict = guard.weigh(entry, &cause).await?;
+        entry.note_question(covered);
         self.is_decided = true;
         let is_unclear = matches!(verdict, Verdict::Without);
         // Whoever was in before and is so still may have guessed at somebody else's password.
@@ -152,19 +200,49 @@ impl Crossing {
         self.is_part = false;
         let passage = self.obey(entry, verdict);
         if passage.is_none() && is_unclear {
-            // The answer may show an account.
-            if let Some(passage) = self.lead_as_guest() {
-                return Ok(Some(passage));
-            }
-            let title = "The shop cannot sign you in at the moment";
-            let refusal = Refusal::of(StatusCode::SERVICE_UNAVAILABLE, "identity.unclear", title);
-            return Ok(Some(self.instead(&refusal)));
+            return Ok(Some(self.unsaid(entry, (status, headers), kept, why)));
         }
         // A sign-in, and whatever is not shown.
         if passage.is_some() || (after.is_some() && after != before) {
             self.hold_lines_back(entry, headers, passage.is_some());
+        } else if entry.lock().jar.is_known {
+            self.note_seen_file(entry, (status, headers));
         }
         Ok(passage.map(|passage| with_lines(passage, headers)))
+    }
+
+    fn note_seen_file(&self, entry: &Entry, (status, headers): (StatusCode, &HeaderMap)) {
+        if self.elevates() && self.bears_secret(status, headers) && secret::stays_file(status, headers) {
+            entry.lock().seen.add(&self.address());
+        }
+    }
+
+    /// The shop does not say who is signed in, and the answer may show an account.
+    fn unsaid(
+        &mut self,
+        entry: &Entry,
+        (status, headers): (StatusCode, &mut HeaderMap),
+        kept: &[String],
+        why: Why,
+    ) -> Passage {
+        let place =
+            headers.get(header::LOCATION).filter(|_| why == Why::Leads && entry.lock().jar.is_active());
+        if let Some(place) = place {
+            // Where it leads to is no account; there it is asked again, before the session goes along.
+            let mut answer = Response::new(Bytes::new());
+            *answer.status_mut() = status;
+            answer.headers_mut().insert(header::LOCATION, place.clone());
+            uncached(answer.headers_mut());
+            return Passage::Instead(Box::new(answer));
+        }
+        // Who keeps no cookies would be led round for ever. Nothing came along, so the answer is the one that a guest gets.
+        if !self.guest.keeps_cookies && !self.came_with.is_any() && self.only_looks() {
+            self.cookies.clear();
+            self.held = None;
+            let held = self.hold_answer_back(status, headers, kept);
+            return held.unwrap_or_else(|| self.leave(headers));
+        }
+        self.lead_as_guest().unwrap_or_else(|| self.instead(&Refusal::unclear()))
     }
 
     /// Another request of the same browser was a sign-in: this answer may be one of the signed-in session.

@@ -1,7 +1,7 @@
 //! Addresses that nobody would type: a link in a letter signs people in by what stands in it.
 
 use storeward_base::percent_decode;
-use storeward_web::http::{HeaderMap, header};
+use storeward_web::http::{HeaderMap, StatusCode, header};
 
 /// Parameters that advertisers put behind the addresses of pages (Google, Meta, Microsoft, TikTok, X, Pinterest, LinkedIn; from their
 /// own documents); and `utm_*`.
@@ -28,15 +28,20 @@ const SECRET_SIGNS: usize = 20;
 /// and 0.3 of 16 bytes in base64url do so less often.
 const TURNS: usize = 5;
 /// Ends of files that pages are made of.
-const ENDS: [&str; 17] = [
-    "css", "js", "mjs", "png", "jpg", "jpeg", "gif", "webp", "avif", "svg", "ico", "woff", "woff2", "ttf",
-    "otf", "mp4", "webm",
+const ENDS: [&str; 24] = [
+    "css", "js", "mjs", "wasm", "png", "jpg", "jpeg", "gif", "webp", "avif", "svg", "ico", "woff", "woff2",
+    "ttf", "otf", "mp4", "webm", "mp3", "m4a", "ogg", "m3u8", "ts", "m4s",
 ];
 /// What such files are answered as.
-const OF_FILES: [&str; 7] = [
+const OF_FILES: [&str; 12] = [
     "image/",
     "font/",
     "video/",
+    "audio/",
+    "application/wasm",
+    "application/vnd.apple.mpegurl",
+    "application/x-mpegurl",
+    "application/x-javascript",
     "text/css",
     "text/javascript",
     "application/javascript",
@@ -48,20 +53,52 @@ pub(super) fn in_query(query: &str) -> bool {
     // Some frameworks part the pairs by `;`.
     let pairs = query.split(['&', ';']).map(|pair| pair.split_once('=').unwrap_or(("", pair)));
     let is_free = |name: &str| name.starts_with("utm_") || OF_CAMPAIGNS.contains(&name);
-    pairs.filter(|(name, _)| !is_free(name)).any(|(_, value)| is_one(value))
+    let pairs = pairs.filter(|(name, value)| !is_free(name) && !is_query_hash(name, value));
+    pairs.into_iter().any(|(_, value)| is_one(value))
 }
 
-/// Whether a part of the path is one.
+/// Whether a parameter names a GraphQL document by its hash, and says nothing else (Apollo's automatic persisted queries).
+fn is_query_hash(name: &str, value: &str) -> bool {
+    let text = percent_decode(value.as_bytes(), b' ');
+    let text: String = String::from_utf8_lossy(&text).split_whitespace().collect();
+    let hash = text
+        .strip_prefix("{\"persistedQuery\":{\"version\":1,\"sha256Hash\":\"")
+        .and_then(|rest| rest.strip_suffix("\"}}"));
+    name == "extensions"
+        && hash.is_some_and(|hash| hash.len() == 64 && hash.bytes().all(|b| b.is_ascii_hexdigit()))
+}
+
+/// Whether a part of the path is one. Next.js puts the name of its build before the data of its pages.
 pub(super) fn in_path(path: &str) -> bool {
-    path.split('/').any(is_one)
+    let after_build = path.strip_prefix("/_next/data/").and_then(|rest| rest.split_once('/'));
+    after_build.map_or(path, |(_, rest)| rest).split('/').any(is_one)
 }
 
 /// Whether a file of the shop's was asked for, by its name, and answered: their names hold a fingerprint of what is in them.
 pub(super) fn is_file(path: &str, headers: &HeaderMap) -> bool {
     let last = path.rsplit('/').next().unwrap_or_default();
     let is_named = last.rsplit_once('.').is_some_and(|(_, end)| ENDS.contains(&end));
+    is_named && is_typed(headers)
+}
+
+/// Whether an answer is a file of a page, or says that the one that the browser has is still the same.
+pub(super) fn is_answered_as_file(status: StatusCode, headers: &HeaderMap) -> bool {
+    status == StatusCode::NOT_MODIFIED || (status.is_success() && is_typed(headers))
+}
+
+/// Whether such an answer is one for good, so that the next one at its address signs nobody in either. Some pages ask again and again by a
+/// secret whether somebody has let them in on another device; what answers them is JSON or a script, says never when it was changed, and
+/// "not modified" to whoever asks so.
+pub(super) fn stays_file(status: StatusCode, headers: &HeaderMap) -> bool {
     let kind = headers.get(header::CONTENT_TYPE).map(|kind| kind.as_bytes().to_ascii_lowercase());
-    is_named && kind.is_some_and(|kind| OF_FILES.iter().any(|known| kind.starts_with(known.as_bytes())))
+    let is_script = kind.is_some_and(|kind| kind.windows(10).any(|part| part == b"javascript"));
+    let may_change = status == StatusCode::NOT_MODIFIED || is_script;
+    is_answered_as_file(status, headers) && (!may_change || headers.contains_key(header::LAST_MODIFIED))
+}
+
+fn is_typed(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).map(|kind| kind.as_bytes().to_ascii_lowercase());
+    kind.is_some_and(|kind| OF_FILES.iter().any(|known| kind.starts_with(known.as_bytes())))
 }
 
 fn is_one(written: &str) -> bool {
@@ -190,5 +227,28 @@ mod tests {
         assert!(in_path(path) && is_file(path, &headers("text/javascript; charset=utf-8")));
         assert!(!is_file(path, &headers("text/html")) && !is_file(path, &HeaderMap::new()));
         assert!(!is_file("/magic/3f2a9c0b7d1e4f5a6b8c", &headers("text/javascript")));
+        let (ok, same) = (StatusCode::OK, StatusCode::NOT_MODIFIED);
+        let mut script = headers("text/javascript");
+        assert!(is_answered_as_file(ok, &script) && !stays_file(ok, &script));
+        script.insert(header::LAST_MODIFIED, "Fri, 27 Nov 2026 20:00:00 GMT".parse().unwrap());
+        assert!(stays_file(ok, &script) && stays_file(same, &script) && !stays_file(same, &HeaderMap::new()));
+        assert!(stays_file(ok, &headers("image/webp")) && !stays_file(ok, &headers("application/json")));
+        assert!(!stays_file(StatusCode::FOUND, &headers("image/webp")));
+    }
+
+    // A storefront's calls by `GET` were each followed by a question.
+    #[test]
+    fn what_frameworks_put_into_addresses_is_none() {
+        let hash = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+        let by_hash = |more: &str| {
+            format!(
+                "/graphql?operationName=Cart&extensions=%7B%22persistedQuery%22:%7B%22version%22:1,%22sha256Hash%22:%22{hash}%22{more}%7D%7D"
+            )
+        };
+        assert!(!is_secret(&by_hash("")) && is_secret(&by_hash(",%22t%22:1")));
+        assert!(is_secret(&format!("{}&variables=%7B%22t%22:%22{hash}%22%7D", by_hash(""))));
+        assert!(!is_secret("/_next/data/V1StGXR8_Z5jdHi6B-myT/de/mugs.json?slug=mugs"));
+        assert!(is_secret("/_next/data/V1StGXR8_Z5jdHi6B-myT/magic/Drmhze6EPcv0fN_81Bj-nA.json"));
+        assert!(is_secret("/next/data/V1StGXR8_Z5jdHi6B-myT/mugs.json"));
     }
 }

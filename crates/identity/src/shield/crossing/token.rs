@@ -7,10 +7,11 @@ use std::time::Duration;
 use storeward_adapter::{Adapter, Door, MaybeToken, Places, Probe, TokenAnswer, Told};
 use storeward_base::Secret;
 use storeward_host::{PATIENCE, Passage, Seen};
-use storeward_web::http::{HeaderMap, HeaderValue, StatusCode, header};
+use storeward_web::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
 use super::{Crossing, FIELDS_BYTES, FORM_BYTES, Handle, Lines};
 use crate::error::Error;
+use crate::model::SessionId;
 use crate::shield::answers::{Refusal, Wants};
 use crate::shield::decide::Verdict;
 use crate::shield::handles::Entry;
@@ -89,7 +90,7 @@ impl Crossing {
     pub(super) async fn weigh_answer(
         &mut self,
         status: StatusCode,
-        headers: &HeaderMap,
+        headers: &mut HeaderMap,
         body: Seen<'_>,
     ) -> Result<Option<Passage>, Error> {
         let places = match self.looks {
@@ -108,28 +109,57 @@ impl Crossing {
         }
         let guard = self.guard.clone();
         let Some(asker) = self.asker.clone() else { return Ok(None) };
-        let lines: Vec<_> =
-            headers.iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?))).collect();
-        let told = Told { lines: &lines, body: body.bytes, is_whole: body.complete };
-        let Some(found) = guard.adapter.tokens_in(&told, places) else {
+        let only_looks = places == Places::Named && self.method.is_safe() && !self.is_risky;
+        let Some(found) = tokens_in(&guard.adapter, headers, body, places) else {
             // A list whose elements have such a name, to somebody who only looks, signs nobody in.
-            let only_looks = places == Places::Named && self.method.is_safe() && !self.is_risky;
             return Ok((!only_looks).then(|| self.unclear()));
         };
+        let mut unsaid = Vec::new();
         for MaybeToken { door, token } in found {
             let Some(probe) = &door.bearer else { continue };
             let moment = if self.door.is_some() { Moment::SignIn } else { Moment::Any };
+            if moment == Moment::Any && self.is_own_token(probe, &token) {
+                continue;
+            }
             match guard.bearer_alone(&asker, probe, &token, moment).await {
                 Who::Nobody => {}
+                Who::Unclear if only_looks => unsaid.push(token),
                 Who::Unclear => return Ok(Some(self.unclear())),
                 Who::Somebody { subject, email } => {
                     if let Some(passage) = self.hold_token(subject, email).await? {
                         return Ok(Some(passage));
                     }
+                    self.note_own_token(probe, &token);
                 }
             }
         }
-        Ok(None)
+        if unsaid.is_empty() {
+            return Ok(None);
+        }
+        // Whoever only looks gets the page, without what nobody can say whose it is.
+        drop_lines(headers, &unsaid);
+        let left = tokens_in(&guard.adapter, headers, body, places);
+        let is_left =
+            |maybe: &MaybeToken<'_>| unsaid.iter().any(|text| text.expose() == maybe.token.expose());
+        Ok(left.is_some_and(|left| left.iter().any(is_left)).then(|| self.unclear()))
+    }
+
+    /// Whether this browser got this very token before, in the session in which it is signed in now: the shop said whose it is. Storefronts
+    /// hand it out with each page.
+    fn is_own_token(&self, probe: &Probe, token: &Secret<String>) -> bool {
+        let entry = self.held.as_ref().map(|held| &held.entry);
+        entry.is_some_and(|entry| {
+            let inner = entry.lock();
+            inner.jar.session().is_some_and(|session| inner.seen.has(&own_token(session, probe, token)))
+        })
+    }
+
+    fn note_own_token(&self, probe: &Probe, token: &Secret<String>) {
+        let Some(held) = &self.held else { return };
+        let mut inner = held.entry.lock();
+        if let Some(session) = inner.jar.session() {
+            inner.seen.add(&own_token(session, probe, token));
+        }
     }
 
     /// The door, where its answer has to be read.
@@ -208,17 +238,45 @@ impl Crossing {
     }
 
     fn unclear(&mut self) -> Passage {
-        let title = "The shop cannot sign you in at the moment";
-        self.instead(&Refusal::of(StatusCode::SERVICE_UNAVAILABLE, "identity.unclear", title))
+        self.instead(&Refusal::unclear())
     }
 }
 
-/// Where in an answer of this status a token is looked for. A redirect holds a line for people, and its address.
+fn tokens_in<'a>(
+    adapter: &'a Adapter,
+    headers: &HeaderMap,
+    body: Seen<'_>,
+    places: Places,
+) -> Option<Vec<MaybeToken<'a>>> {
+    let lines: Vec<_> =
+        headers.iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?))).collect();
+    adapter.tokens_in(&Told { lines: &lines, body: body.bytes, is_whole: body.complete }, places)
+}
+
+/// Takes the headers out that bear one of these texts, but for where the browser is led.
+fn drop_lines(headers: &mut HeaderMap, texts: &[Secret<String>]) {
+    let bears = |name: &HeaderName, value: &HeaderValue| {
+        let line = (name.as_str(), value.to_str().unwrap_or_default());
+        *name != header::LOCATION && texts.iter().any(|text| storeward_adapter::bears(line, text))
+    };
+    let mut left = HeaderMap::with_capacity(headers.len());
+    for (name, value) in headers.iter().filter(|(name, value)| !bears(name, value)) {
+        left.append(name, value.clone());
+    }
+    *headers = left;
+}
+
+fn own_token(session: SessionId, probe: &Probe, token: &Secret<String>) -> String {
+    format!("token\n{session}\n{}\n{}", probe.path, token.expose())
+}
+
+/// Where in an answer of this status a token is looked for. A redirect holds a line for people, and its address; and a refusal words
+/// that are as long as a token.
 fn places_in(status: StatusCode, places: Places) -> Option<Places> {
     match status {
         _ if status.is_success() => Some(places),
-        _ if status.is_redirection() => Some(Places::Named),
-        _ => None,
+        _ if status.is_informational() => None,
+        _ => Some(Places::Named),
     }
 }
 
