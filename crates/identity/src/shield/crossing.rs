@@ -249,6 +249,9 @@ impl Crossing {
             return Ok(self.instead(&refusal));
         }
         self.ask_plainly(headers);
+        if self.is_beacon() {
+            return Ok(self.on_alone(headers));
+        }
         if let Some(passage) = self.find_jar(token, headers).await? {
             return Ok(passage);
         }

@@ -70,6 +70,8 @@ pub struct ShieldSection {
     pub staff_minutes: u32,
     /// Networks of the shop's own programs, which may sign in with a password alone at the doors for programs.
     pub lanes: AddressList,
+    /// Where scripts send what they measure, by way of the shop's host, such as `/ingest`: nobody's session goes along.
+    pub beacons: Vec<String>,
     pub when_unclear: WhenUnclear,
     /// What happens to customers while the canary says that the adapter does not fit.
     pub customers_when_broken: WhenUnclear,
@@ -105,6 +107,7 @@ impl Default for ShieldSection {
             staff_first_factor: FirstFactor::default(),
             staff_minutes: 480,
             lanes: AddressList::default(),
+            beacons: Vec::new(),
             when_unclear: WhenUnclear::default(),
             customers_when_broken: WhenUnclear::default(),
             canary: None,
@@ -159,6 +162,16 @@ impl ShieldSection {
         })
     }
 
+    /// Whether a path lies below one of a measuring service, in no other spelling than the plain one.
+    pub fn is_beacon(&self, path: &str) -> bool {
+        let is_plain = path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/-_.".contains(&byte));
+        let below = |known: &String| {
+            let rest = path.strip_prefix(known.trim_end_matches('/'));
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        is_plain && !path.contains("..") && !path.contains("//") && self.beacons.iter().any(below)
+    }
+
     /// What does not fit.
     pub fn fault(&self) -> Option<String> {
         if let Some(unknown) = self.unknown_adapter() {
@@ -166,6 +179,9 @@ impl ShieldSection {
         }
         if let Err(fault) = self.laid(storeward_adapter::stand_in(), None) {
             return Some(fault);
+        }
+        if let Some(path) = self.beacons.iter().find(|path| !path.starts_with('/') || path.len() < 2) {
+            return Some(format!("[shield] beacons: `{path}` is no path below `/`"));
         }
         let every = self.canary.as_ref().map(|canary| ("canary.every_minutes", canary.every_minutes, 1));
         let staff = Some(("staff_minutes", self.staff_minutes, 5));
@@ -200,9 +216,26 @@ mod tests {
             ("adapter = 'magneto'", "there is no `magneto`"),
             ("folder = 'shop'", "[shield] folder"),
             ("back_office = ['/']", "[shield] back_office"),
+            ("beacons = ['/']", "[shield] beacons"),
+            ("beacons = ['ingest']", "[shield] beacons"),
         ] {
             let fault = toml::from_str::<ShieldSection>(text).unwrap().fault().unwrap();
             assert!(fault.contains(word), "{fault}");
+        }
+        let section: ShieldSection = toml::from_str("beacons = ['/ingest/']").unwrap();
+        assert!(
+            section.fault().is_none() && section.is_beacon("/ingest") && section.is_beacon("/ingest/e/1.js")
+        );
+        for path in [
+            "/",
+            "/ingested",
+            "/ingest/../login",
+            "/ingest/%2e%2e/login",
+            "/ingest//login",
+            "/ingest/;x",
+            "/Ingest",
+        ] {
+            assert!(!section.is_beacon(path), "{path}");
         }
         let text = "adapter = 'wordpress'\nfolder = '/blog'\nback_office = ['/blog/office']";
         let section: ShieldSection = toml::from_str(text).unwrap();

@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
+use storeward_adapter::Adapter;
 use storeward_host::{AskShop, Asking, NoAnswer, Question};
-use storeward_identity::{MIGRATIONS, Policy, SecondFactor};
+use storeward_identity::{MIGRATIONS, Policy, SecondFactor, Shield, ShieldParts, ShieldSection};
 use storeward_store::both_engines;
 use storeward_store::testing::TestDb;
 use storeward_web::axum::body::Bytes;
@@ -48,6 +49,8 @@ struct Inside {
     made: u32,
     asked: u32,
     is_broken: bool,
+    /// What came to the measuring service, with its cookies.
+    measured: Vec<String>,
     /// Whoever asks by the secret is let in.
     is_approved: bool,
 }
@@ -85,6 +88,10 @@ impl Serves for Reeds {
             || (path == "/login" && typed.contains(SHOP_PASSWORD));
         let is_in = signs_in || inside.sessions.get(&sid).copied().unwrap_or(false);
         inside.sessions.insert(sid.clone(), is_in);
+        if path == "/ingest/e" && query.is_empty() {
+            inside.measured.push(line.to_owned());
+            return say(200, &[], "1");
+        }
         let is_same = headers.contains_key("if-none-match");
         let when = ("last-modified", "Fri, 27 Nov 2026 08:00:00 GMT");
         let mut answer = match (method.as_str(), path) {
@@ -346,4 +353,54 @@ both_engines!(a_form_that_was_fetched_as_a_guest_is_fetched_anew, MIGRATIONS, as
     let typed = format!("user={ADDRESS}&password={}", SHOP_PASSWORD.replace(' ', "+"));
     thief.send("POST", "/login", &lines, &typed).await.leads_to("/mugs");
     thief.send("POST", "/login", &lines, &typed).await.leads_to("/.storeward/challenge");
+});
+
+// What a script measures was sent with the session: the shop was asked who is signed in after each, and a service that did not answer
+// held up what the customer did, for ten seconds.
+both_engines!(what_scripts_measure_holds_nobody_up, MIGRATIONS, async |db| {
+    let (mut behind, shop) = reeds(db);
+    behind.shield = Shield::new(ShieldParts {
+        identity: behind.bench.identity.clone(),
+        adapter: Some(Adapter::parse(FILE).unwrap()),
+        section: ShieldSection { beacons: vec!["/ingest".to_owned()], ..ShieldSection::default() },
+        shop: shop.clone(),
+        canary: None,
+    });
+    let mut owner = owner(&behind).await;
+    let mut page = beside(&owner);
+    let line = [("content-type", "text/plain"), ("authorization", "Bearer somebodys")];
+    let hanging = page.begin("POST", "/ingest/e", &line, "{}").await.ok().unwrap();
+    let before = shop.asked();
+    for body in ["{}".to_owned(), format!("{{\"x\":\"{}\"}}", "x".repeat(300_000))] {
+        for _ in 0..40 {
+            assert_eq!(owner.send("POST", "/ingest/e", &line, &body).await.status, 200);
+        }
+    }
+    assert_eq!(shop.asked(), before);
+    assert_eq!(owner.post("/cart", &[("mug", "1")]).await.status, 200);
+    assert_eq!(page.finish(hanging).await.status, 200);
+    let measured = std::mem::take(&mut shop.0.lock().unwrap().measured);
+    assert!(measured.len() == 81 && measured.iter().all(String::is_empty), "{measured:?}");
+    assert!(owner.get("/account").await.body.contains("the orders"));
+    // Nobody signs in there: neither by a form, nor by what the shop signs in by that no file knows.
+    let typed = format!("user={ADDRESS}&password={}", SHOP_PASSWORD.replace(' ', "+"));
+    let form = [("content-type", "application/x-www-form-urlencoded"), ("accept", "text/html")];
+    for (method, target, body) in [
+        ("POST", "/ingest/login", typed.as_str()),
+        ("POST", &format!("/ingest/mugs?token={LINK}"), ""),
+        ("GET", &format!("/ingest/mugs?token={LINK}"), ""),
+        ("POST", &format!("/ingest/..%2fmugs?token={LINK}"), ""),
+    ] {
+        let mut thief = nobody(&behind).await;
+        let told = thief.send(method, target, &form, body).await;
+        assert!(!told.body.contains("back"), "{method} {target}: {}", told.body);
+        for target in ["/account", "/"] {
+            let shown = thief.get(target).await;
+            assert!(
+                !shown.body.contains("orders") && !shown.body.contains("back"),
+                "{target}: {}",
+                shown.body
+            );
+        }
+    }
 });

@@ -111,7 +111,8 @@ impl Crossing {
     ) -> Option<Passage> {
         let opens = kept.iter().any(|line| CookieLine::parse(line).is_some_and(|line| !line.is_removal));
         // Where any visitor gets a session with a page, it says nothing.
-        let is_anybodys = status.is_success() && self.elevates() && !self.bears_secret(status, headers);
+        let is_anybodys =
+            status.is_success() && self.elevates() && !self.is_risky && !self.bears_secret(status, headers);
         if self.is_static || is_anybodys || !opens {
             return None;
         }
@@ -121,6 +122,21 @@ impl Crossing {
             None => Refusal::unclear(),
         };
         Some(self.instead(&refusal))
+    }
+
+    /// Whether scripts send here what they measure, and nothing that signs in as far as is known: who is signed in need not be asked after
+    /// each, no other request has to wait for it, and what is too long to be read is no guess.
+    pub(super) fn is_beacon(&self) -> bool {
+        let is_only_path = self.reading.is_plain() && !self.reading.is_routed();
+        let is_other = self.door.is_some() || self.is_socket || self.is_by_gate;
+        is_only_path && !is_other && self.guard.section.is_beacon(&self.path)
+    }
+
+    /// On, as nobody's.
+    pub(super) fn on_alone(&mut self, headers: &mut HeaderMap) -> Passage {
+        self.is_without = true;
+        headers.remove(header::AUTHORIZATION);
+        Self::on_without(headers)
     }
 
     /// Nobody who is signed in, or waits to be, and nothing that changes anything, or could sign somebody in.
