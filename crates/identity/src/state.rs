@@ -5,7 +5,7 @@ use storeward_base::{CustomerId, Language, Timestamp};
 use storeward_store::{FromValue, Value};
 
 use crate::error::Error;
-use crate::model::{Proof, SessionId, words};
+use crate::model::{DeviceId, Proof, SessionId, words};
 
 words! {
     /// What was begun.
@@ -116,6 +116,8 @@ pub struct State {
     /// And the address that it was written to: the account's, before whatever happened.
     pub written_to: Option<String>,
     pub door: Option<Door>,
+    /// The device whose earlier token the browser showed when this began, from another network than its sign-in a moment before.
+    pub elsewhere: Option<DeviceId>,
 }
 
 impl State {

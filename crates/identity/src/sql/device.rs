@@ -16,6 +16,7 @@ statements! {
     // Compare and set: two sign-ins at once with one token cannot both change it.
     ROTATE = "UPDATE customer_device SET previous_hash = token_hash, token_hash = $3, seen_at = $4, expires_at = $5, trusted_until = $6 \
               WHERE id = $1 AND token_hash = $2";
+    DOUBT = "UPDATE customer_device SET token_hash = $3, trusted_until = NULL WHERE id = $1 AND token_hash = $2";
     DELETE = "DELETE FROM customer_device WHERE id = $1 AND customer = $2";
     DELETE_ALL = "DELETE FROM customer_device WHERE customer = $1";
     DELETE_OTHERS = "DELETE FROM customer_device WHERE customer = $1 AND id <> $2";
@@ -33,6 +34,16 @@ pub struct DeviceRow {
     pub expires_at: Timestamp,
     pub trusted_until: Option<Timestamp>,
     pub previous_hash: Option<String>,
+}
+
+/// Stands where a token's hash stood that counts no more; no token has it.
+const DOUBTED: &str = "doubted";
+
+impl DeviceRow {
+    /// Whether its last token counts no more, since the one before came from another network a moment later.
+    pub fn is_doubted(&self) -> bool {
+        self.token_hash == DOUBTED
+    }
 }
 
 fn device(row: &Row<'_>) -> Result<DeviceRow, Error> {
@@ -103,6 +114,12 @@ pub fn rotate(tx: &mut Tx<'_>, known: &DeviceRow, next: &DeviceRow) -> Result<bo
         next.trusted_until
     ];
     Ok(DEVICE.change(tx, params![known.id], |tx| tx.execute(ROTATE, values))? == 1)
+}
+
+/// Takes the device's token away, but not the one before, and the trust in it; nothing where it changed meanwhile.
+pub fn doubt(tx: &mut Tx<'_>, known: &DeviceRow) -> Result<(), Error> {
+    let values = params![known.id, &known.token_hash, DOUBTED];
+    DEVICE.change(tx, params![known.id], |tx| tx.execute(DOUBT, values)).map(drop)
 }
 
 pub fn delete(tx: &mut Tx<'_>, id: DeviceId, customer: CustomerId) -> Result<bool, Error> {

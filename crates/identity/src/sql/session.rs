@@ -24,7 +24,9 @@ statements! {
     OF_CUSTOMER = "SELECT id, customer, device, level, amr, door, label_sealed, created_at, authenticated_at, \
                    stepped_up_at, seen_at, expires_at FROM customer_session \
                    WHERE customer = $1 AND expires_at > $2 AND seen_at > $3 ORDER BY seen_at DESC, id LIMIT 50";
-    BEGAN_AT = "SELECT id FROM customer_session WHERE customer = $1 AND device = $2 AND network_mark = $3 LIMIT 1";
+    BEGAN_AT = "SELECT id FROM customer_session WHERE customer = $1 AND device = $2 AND network_mark = $3 \
+                AND created_at >= $4 LIMIT 1";
+    OF_DEVICE = "SELECT id FROM customer_session WHERE customer = $1 AND device = $2 LIMIT 50";
     FIND_BOUND = "SELECT id, token_hash, customer, device, level, amr, door, created_at, authenticated_at, stepped_up_at, \
                   expires_at, tag FROM customer_session WHERE id = $1";
     BIND = "UPDATE customer_session SET tag = $2 WHERE id = $1";
@@ -146,16 +148,16 @@ pub fn by_id(
     if_bound(reader, found)
 }
 
-/// Whether a session of this device began in this network.
+/// Whether a session of this device began in this network, at that moment or later.
 pub fn began_at(
     reader: &mut Reader<'_>,
     customer: CustomerId,
     device: DeviceId,
     network_mark: &str,
+    since: Timestamp,
 ) -> Result<bool, Error> {
-    let found = reader
-        .query_optional(BEGAN_AT, params![customer, device, network_mark], |row| row.get::<SessionId>(0))?;
-    Ok(found.is_some())
+    let values = params![customer, device, network_mark, since];
+    Ok(reader.query_optional(BEGAN_AT, values, |row| row.get::<SessionId>(0))?.is_some())
 }
 
 fn if_bound(reader: &mut Reader<'_>, found: Option<SessionRow>) -> Result<Option<SessionRow>, Error> {
@@ -206,6 +208,16 @@ pub fn delete(tx: &mut Tx<'_>, id: SessionId, customer: CustomerId) -> Result<bo
     tx.execute(NOTE_ONE, params![id, customer, tx.now()])?;
     told(tx)?;
     tx.execute(DELETE, params![id, customer]).map(|rows| rows == 1)
+}
+
+/// Ends the sessions of one device; how many there were.
+pub fn delete_of_device(tx: &mut Tx<'_>, customer: CustomerId, device: DeviceId) -> Result<u64, Error> {
+    let ids = tx.query_many(OF_DEVICE, params![customer, device], |row| row.get::<SessionId>(0))?;
+    let mut count = 0;
+    for id in ids {
+        count += u64::from(delete(tx, id, customer)?);
+    }
+    Ok(count)
 }
 
 pub fn delete_by_token(tx: &mut Tx<'_>, token_hash: &str) -> Result<bool, Error> {

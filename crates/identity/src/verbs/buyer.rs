@@ -60,7 +60,7 @@ impl Identity {
             credentials_changed: changed.max().map(since),
             device: match &device {
                 Known::Yes(device) | Known::JustNow(device) => Some(device.id.to_string()),
-                Known::Copied | Known::No => None,
+                Known::Elsewhere(_) | Known::Copied | Known::No => None,
             },
         }))
     }

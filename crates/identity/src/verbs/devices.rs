@@ -1,5 +1,11 @@
 //! Known and trusted devices: recognised by a token that changes with each sign-in. An old token that comes back means
 //! that two hold it, so one of them is a thief.
+//!
+//! For a minute after a sign-in the token of before may come back honestly, since the answer was lost. From the network that the
+//! sign-in came from it is known as ever. From another one it may be a telephone that left its Wi-Fi, or whoever copied it a moment
+//! ago: it stands for nothing, and nobody is alarmed yet. But the next token is good no more. If somebody shows that one, the
+//! answer was not lost, so two hold the device; if nobody does, nothing was copied. And who shows what the sign-in takes ends what
+//! the first answer had given out.
 
 use std::time::Duration;
 
@@ -11,12 +17,13 @@ use super::flows::Means;
 use super::{Shared, note_activity};
 use crate::error::Error;
 use crate::letter::LetterKind;
-use crate::model::{Account, Email};
+use crate::model::{Account, DeviceId, Email};
 use crate::sql::{self, device::DeviceRow};
+use crate::state::State;
 use crate::tokens::DeviceToken;
 use crate::visit::Visit;
 
-/// A form that was sent twice comes with the earlier token; within this time and from the same network that is no theft.
+/// A form that was sent twice comes with the earlier token; within this time that alone is no theft.
 const TWICE: Duration = Duration::from_secs(60);
 
 /// What the browser's device token says.
@@ -25,6 +32,8 @@ pub enum Known {
     Yes(DeviceRow),
     /// Its token changed a moment ago: a form that was sent twice.
     JustNow(DeviceRow),
+    /// The same from another network: it stands for nothing. What began with its next token ends when this sign-in leads in.
+    Elsewhere(DeviceId),
     /// It was given out once and replaced since: somebody holds a copy. Everything is ended already.
     Copied,
     No,
@@ -33,6 +42,8 @@ pub enum Known {
 /// The same, with what only counts behind a password.
 enum Seen {
     Known(Known),
+    /// What it held a moment ago, in another network.
+    Elsewhere(DeviceRow),
     /// What it held before: a copy, or an old one that somebody found.
     Copied(DeviceRow),
 }
@@ -41,7 +52,15 @@ impl Known {
     pub fn row(&self) -> Option<&DeviceRow> {
         match self {
             Known::Yes(row) | Known::JustNow(row) => Some(row),
-            Known::Copied | Known::No => None,
+            Known::Elsewhere(_) | Known::Copied | Known::No => None,
+        }
+    }
+
+    /// The device whose earlier token this was, in another network.
+    pub fn elsewhere(&self) -> Option<DeviceId> {
+        match self {
+            Known::Elsewhere(id) => Some(*id),
+            Known::Yes(_) | Known::JustNow(_) | Known::Copied | Known::No => None,
         }
     }
 
@@ -77,7 +96,7 @@ impl Shared {
     pub async fn seen_device(&self, visit: &Visit, account: &Account) -> Result<Known, Error> {
         Ok(match self.look_at_device(visit, account).await? {
             Seen::Known(known) => known,
-            Seen::Copied(_) => Known::No,
+            Seen::Elsewhere(_) | Seen::Copied(_) => Known::No,
         })
     }
 
@@ -85,6 +104,10 @@ impl Shared {
     pub async fn known_device(&self, visit: &Visit, account: &Account) -> Result<Known, Error> {
         Ok(match self.look_at_device(visit, account).await? {
             Seen::Known(known) => known,
+            Seen::Elsewhere(row) => {
+                self.doubt(&row).await?;
+                Known::Elsewhere(row.id)
+            }
             Seen::Copied(row) => {
                 self.contain_theft(visit, account, &row).await?;
                 Known::Copied
@@ -97,9 +120,23 @@ impl Shared {
         let device = self.known_device(visit, &means.account).await?;
         let means = match device {
             Known::Copied => self.means(means.account.id).await?,
-            Known::Yes(_) | Known::JustNow(_) | Known::No => means,
+            Known::Yes(_) | Known::JustNow(_) | Known::Elsewhere(_) | Known::No => means,
         };
         Ok((means, device))
+    }
+
+    /// The same at the end of a flow: a token that was a moment old when it began is so still, however long the way took.
+    pub async fn known_in(
+        &self,
+        visit: &Visit,
+        means: Means,
+        state: &State,
+    ) -> Result<(Means, Known), Error> {
+        let shown = |id: &DeviceId| visit.device.as_ref().is_none_or(|token| token.id == *id);
+        match state.elsewhere.filter(shown) {
+            Some(id) => Ok((means, Known::Elsewhere(id))),
+            None => self.known_now(visit, means).await,
+        }
     }
 
     async fn look_at_device(&self, visit: &Visit, account: &Account) -> Result<Seen, Error> {
@@ -114,8 +151,9 @@ impl Shared {
             return Ok(Seen::Known(Known::Yes(row)));
         }
         let is_previous = row.previous_hash.as_deref().is_some_and(same);
-        if is_previous && now.since(row.seen_at) < TWICE && self.is_signed_in_from(visit, &row).await? {
-            return Ok(Seen::Known(Known::JustNow(row)));
+        if is_previous && now.since(row.seen_at) < TWICE {
+            let is_sure = !row.is_doubted() && self.is_signed_in_from(visit, &row).await?;
+            return Ok(if is_sure { Seen::Known(Known::JustNow(row)) } else { Seen::Elsewhere(row) });
         }
         // A secret that nobody was given proves no copy: whoever knows the name of a device could end its owner's sessions.
         if !is_previous && !token.is_genuine(&self.marks) {
@@ -124,11 +162,29 @@ impl Shared {
         Ok(Seen::Copied(row))
     }
 
-    /// Whether the device's session began in the network that asks: a form that was sent twice comes from where it came from before.
+    /// Whether the sign-in that changed the token came from the network that asks: so does a form that was sent twice.
     async fn is_signed_in_from(&self, visit: &Visit, row: &DeviceRow) -> Result<bool, Error> {
-        let (device, customer, mark) = (row.id, row.customer, self.marks.network(visit.client));
-        let read = move |reader: &mut Reader<'_>| sql::session::began_at(reader, customer, device, &mark);
+        let (of, mark) = (row.clone(), self.marks.network(visit.client));
+        let read = move |reader: &mut Reader<'_>| {
+            sql::session::began_at(reader, of.customer, of.id, &mark, of.seen_at)
+        };
         Ok(self.db.read(read).await?)
+    }
+
+    /// The token that the device has now is good for nothing more: whoever comes with it tells that two hold the device.
+    async fn doubt(&self, row: &DeviceRow) -> Result<(), Error> {
+        if row.is_doubted() {
+            return Ok(());
+        }
+        let row = row.clone();
+        let written = self.db.write(move |tx| -> Result<(), Error> {
+            sql::device::doubt(tx, &row)?;
+            tx.commit_silent(
+                "an earlier token from another network: an answer was lost, or the next token tells",
+            );
+            Ok(())
+        });
+        written.await
     }
 
     /// Ends the device and every session, asks for a second factor next time, and tells the person.

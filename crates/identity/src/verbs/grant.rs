@@ -1,7 +1,7 @@
 //! Signing in, at last: the session, the device's next token, the notice, in one transaction or not at all.
 
 use storeward_base::{Actor, CustomerId, Timestamp};
-use storeward_events::identity::{CustomerSignedIn, DeviceTrusted};
+use storeward_events::identity::{CustomerSignedIn, DeviceTrusted, SessionsRevoked};
 
 use super::devices::Known;
 use super::letters::Notice;
@@ -66,6 +66,8 @@ struct Draft {
     place_sealed: Vec<u8>,
     previous_session: Option<String>,
     device: DeviceDraft,
+    /// What signed in with the same token a moment ago, from another network: an answer that was lost, or a thief's.
+    elsewhere: Option<DeviceId>,
     notice: Option<Notice>,
     /// Told once a day at most.
     guesses: Option<Notice>,
@@ -145,6 +147,7 @@ impl Shared {
             place_sealed: self.seal_label(&place.to_text(), &session_id.to_string()),
             previous_session: visit.session.as_ref().map(SessionToken::hash),
             device: device_draft,
+            elsewhere: grant.device.elsewhere(),
             notice,
             guesses,
             learnt,
@@ -192,7 +195,7 @@ impl Shared {
                 (DeviceDraft::Next { known: known.clone(), next }, Some(token), Some(known.id))
             }
             Known::JustNow(known) => (DeviceDraft::Keep, None, Some(known.id)),
-            Known::No | Known::Copied => {
+            Known::No | Known::Elsewhere(_) | Known::Copied => {
                 let id = DeviceId::at(now, &*self.entropy);
                 let token = DeviceToken::generate(id, &self.marks, &*self.entropy);
                 let row = DeviceRow {
@@ -252,6 +255,13 @@ impl Draft {
         sql::device::forget(tx, now)?;
         if let Some(previous) = &self.previous_session {
             sql::session::delete_by_token(tx, previous)?;
+        }
+        if let Some(device) = self.elsewhere {
+            let count = sql::session::delete_of_device(tx, customer, device)?;
+            if count > 0 {
+                let fact = SessionsRevoked { customer, count, reason: "one".to_owned() };
+                tx.append(Actor::Customer { id: customer }, None, fact)?;
+            }
         }
         let kept = self.write_device(tx)?;
         sql::session::insert(tx, &self.session, &self.session_hash, &self.network_mark)?;

@@ -176,7 +176,7 @@ impl Identity {
     }
 
     async fn finish_sign_in(&self, visit: &Visit, flow: Flow, means: Means) -> Result<Step, Error> {
-        let (means, device) = self.0.known_now(visit, means).await?;
+        let (means, device) = self.0.known_in(visit, means, &flow.state).await?;
         let trust = if flow.state.trust_device { Trust::FromNowOn } else { Trust::AsBefore };
         let granted = self.0.grant(
             visit,

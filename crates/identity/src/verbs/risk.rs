@@ -110,8 +110,10 @@ impl Shared {
             verdict.reasons.iter().filter(|weighed| weighed.points > 0.0).map(|w| w.reason.code().to_owned()),
         );
         // Risk-based: a device is asked once, however usual everything else looks. So a stolen password alone opens nothing,
-        // also for a thief next door with the same browser.
-        let is_new = self.policy().customers == SecondFactor::Risk && device.row().is_none();
+        // also for a thief next door with the same browser. And so is whoever may have copied a token a moment ago.
+        let customers = self.policy().customers;
+        let is_new = (customers == SecondFactor::Risk && device.row().is_none())
+            || (customers != SecondFactor::Off && device.elsewhere().is_some());
         if is_new {
             reasons.push(NEW_DEVICE.to_owned());
         }
@@ -199,7 +201,7 @@ impl Shared {
             device: match device {
                 Known::Yes(_) | Known::JustNow(_) => DeviceToken::Valid,
                 Known::Copied => DeviceToken::Stolen,
-                Known::No => DeviceToken::Absent,
+                Known::Elsewhere(_) | Known::No => DeviceToken::Absent,
             },
             passkey: if means.has(FactorKind::Passkey) { Passkey::PassedOver } else { Passkey::None },
             second_factor: if means.has_added() { Factor::Enrolled } else { Factor::None },

@@ -204,6 +204,7 @@ impl Identity {
             passkey_only,
             handle: Some(token_hash(handle)),
             door: Some(Door::Shield),
+            elsewhere: device.elsewhere(),
             ..State::default()
         };
         let mut draft = shared.draft_flow(Purpose::Shield, Some(customer), state);
@@ -359,7 +360,7 @@ impl Identity {
         else {
             return Ok(None);
         };
-        let (means, device) = shared.known_now(visit, shared.means(customer).await?).await?;
+        let (means, device) = shared.known_in(visit, shared.means(customer).await?, &flow.state).await?;
         let level = Level::of(&flow.state.proofs);
         let grant = Grant {
             account: &means.account,

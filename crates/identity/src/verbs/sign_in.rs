@@ -183,6 +183,7 @@ impl Identity {
             passkey_only,
             reasons: reasons.clone(),
             door: Some(Door::Pages),
+            elsewhere: device.elsewhere(),
             ..State::default()
         };
         let mut draft = shared.draft_flow(Purpose::SignIn, Some(customer), state);

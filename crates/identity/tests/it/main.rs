@@ -25,6 +25,7 @@ mod magento;
 mod mailed;
 mod meter;
 mod mistakes;
+mod moved;
 mod new_password;
 mod pages;
 mod pitfalls;

@@ -144,30 +144,6 @@ both_engines!(a_spent_way_back_is_over_for_nobody_too, MIGRATIONS, async |db| {
     assert_eq!(seen[0], seen[1]);
 });
 
-// Within a minute of the owner's sign-in the token of before opened the account without the app, unseen.
-both_engines!(the_token_of_before_is_theft_from_another_network_at_once, MIGRATIONS, async |db| {
-    let bench = Bench::new(db);
-    let (_, app) = bench.with_totp().await;
-    let mut owner = bench.browser();
-    owner.sign_in(EMAIL, PASSWORD).await.leads_to(CHALLENGE);
-    let code = bench.next_totp(&app);
-    let fields = [("method", "totp"), ("secret", code.as_str()), ("trust", "yes")];
-    owner.post_from(CHALLENGE, CHALLENGE, &fields).await.leads_to("/.storeward/account");
-    let copied = owner.cookie(DEVICE).unwrap();
-    bench.advance(3_600);
-    owner.sign_in(EMAIL, PASSWORD).await.leads_to("/.storeward/account");
-    bench.advance(10);
-    // The same form once more, from the same network: no theft.
-    let mut again = Browser { cookies: vec![(DEVICE.to_owned(), copied.clone())], ..bench.browser() };
-    again.sign_in(EMAIL, PASSWORD).await;
-    assert_eq!(bench.events("identity.device_token_reused").await.len(), 0);
-    assert!(owner.is_signed_in().await);
-    let mut thief = Browser { cookies: vec![(DEVICE.to_owned(), copied)], ..bench.browser().elsewhere() };
-    thief.sign_in(EMAIL, PASSWORD).await.leads_to(CHALLENGE);
-    assert!(!thief.is_signed_in().await && !owner.is_signed_in().await);
-    assert_eq!(bench.events("identity.device_token_reused").await.len(), 1);
-});
-
 // Begun before the address was changed, it went on: its codes went to the old mailbox, whose reader chose the password.
 both_engines!(a_way_back_by_the_old_address_ends_with_the_change, MIGRATIONS, async |db| {
     let bench = Bench::new(db);

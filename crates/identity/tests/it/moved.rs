@@ -1,0 +1,145 @@
+//! The device token of a moment before, from another network: a telephone whose answer was lost on its way out of the Wi-Fi, or a thief.
+
+use storeward_identity::{LetterKind, MIGRATIONS, SecondFactor};
+use storeward_seal::totp::TotpSecret;
+use storeward_store::both_engines;
+
+use super::behind::Behind;
+use super::bench::{Bench, Browser, EMAIL, PASSWORD};
+
+const ACCOUNT: &str = "/.storeward/account";
+const CHALLENGE: &str = "/.storeward/challenge";
+const DEVICE: &str = "__Host-storeward-device";
+
+/// An owner who need not show the app on this device, an hour ago.
+async fn trusted(bench: &Bench) -> (Browser<'_>, TotpSecret) {
+    let (_, app) = bench.with_totp().await;
+    let mut owner = bench.browser();
+    owner.sign_in(EMAIL, PASSWORD).await.leads_to(CHALLENGE);
+    let code = bench.next_totp(&app);
+    let fields = [("method", "totp"), ("secret", code.as_str()), ("trust", "yes")];
+    owner.post_from(CHALLENGE, CHALLENGE, &fields).await.leads_to(ACCOUNT);
+    bench.advance(3_600);
+    (owner, app)
+}
+
+/// A browser elsewhere with nothing but this device token.
+fn with_token<'a>(bench: &'a Bench, token: &str) -> Browser<'a> {
+    Browser { cookies: vec![(DEVICE.to_owned(), token.to_owned())], ..bench.browser().elsewhere() }
+}
+
+async fn thefts(bench: &Bench) -> usize {
+    bench.events("identity.device_token_reused").await.len()
+}
+
+// Whoever left their Wi-Fi in the middle of a sign-in was taken for a thief, and signed out everywhere.
+both_engines!(a_telephone_that_changes_networks_is_no_thief, MIGRATIONS, async |db| {
+    let bench = Bench::new(db);
+    let (mut owner, app) = trusted(&bench).await;
+    let mut other = bench.browser();
+    other.sign_in(EMAIL, PASSWORD).await.leads_to(CHALLENGE);
+    other.prove("totp", &bench.next_totp(&app)).await.leads_to(ACCOUNT);
+    let before = owner.cookies.clone();
+    owner.sign_in(EMAIL, PASSWORD).await.leads_to(ACCOUNT);
+    // The answer never arrived; the same form from the carrier's network, and the code after a while.
+    let mut lost = Browser { cookies: std::mem::replace(&mut owner.cookies, before), ..bench.browser() };
+    owner.address = "203.0.113.9".parse().unwrap();
+    bench.advance(10);
+    owner.sign_in(EMAIL, PASSWORD).await.leads_to(CHALLENGE);
+    assert!(!owner.is_signed_in().await, "it stands for no factor");
+    // Back in the Wi-Fi it does not either: nothing of this device is known until somebody has shown more.
+    let mut again = Browser { cookies: owner.cookies.clone(), ..bench.browser() };
+    again.sign_in(EMAIL, PASSWORD).await.leads_to(CHALLENGE);
+    bench.advance(90);
+    owner.prove("totp", &bench.next_totp(&app)).await.leads_to(ACCOUNT);
+    assert_eq!(thefts(&bench).await, 0);
+    assert!(!bench.kinds().contains(&LetterKind::DeviceCopied));
+    assert!(owner.is_signed_in().await && other.is_signed_in().await);
+    assert!(!lost.is_signed_in().await, "what the lost answer had given out");
+    // From now on it is a device as any other.
+    bench.advance(3_600);
+    owner.sign_in(EMAIL, PASSWORD).await.leads_to(CHALLENGE);
+    let code = bench.next_totp(&app);
+    let fields = [("method", "totp"), ("secret", code.as_str()), ("trust", "yes")];
+    owner.post_from(CHALLENGE, CHALLENGE, &fields).await.leads_to(ACCOUNT);
+    owner.sign_in(EMAIL, PASSWORD).await.leads_to(ACCOUNT);
+    assert_eq!(thefts(&bench).await, 0);
+});
+
+// It opens nothing to whoever copied it, and the owner's next sign-in tells: the answer had not been lost.
+both_engines!(a_token_that_was_copied_a_moment_ago_opens_nothing_and_is_found_out, MIGRATIONS, async |db| {
+    let bench = Bench::new(db);
+    let (mut owner, app) = trusted(&bench).await;
+    let copied = owner.cookie(DEVICE).unwrap();
+    owner.sign_in(EMAIL, PASSWORD).await.leads_to(ACCOUNT);
+    bench.advance(10);
+    // The same form once more from the same network, as ever.
+    let mut again = Browser { cookies: vec![(DEVICE.to_owned(), copied.clone())], ..bench.browser() };
+    again.sign_in(EMAIL, PASSWORD).await.leads_to(ACCOUNT);
+    let mut thief = with_token(&bench, &copied);
+    thief.sign_in(EMAIL, PASSWORD).await.leads_to(CHALLENGE);
+    assert!(!thief.is_signed_in().await && owner.is_signed_in().await);
+    assert_eq!(thefts(&bench).await, 0);
+    bench.advance(3_600);
+    owner.sign_in(EMAIL, PASSWORD).await.leads_to(CHALLENGE);
+    assert_eq!(thefts(&bench).await, 1);
+    assert_eq!(bench.letter(LetterKind::DeviceCopied).to.expose(), EMAIL);
+    owner.prove("totp", &bench.next_totp(&app)).await.leads_to(ACCOUNT);
+    assert!(!again.is_signed_in().await, "every earlier session is over");
+});
+
+// The thief was first, and has the session; the owner comes a moment later from home, where an older session is open.
+both_engines!(a_thief_who_was_first_loses_what_they_got, MIGRATIONS, async |db| {
+    let bench = Bench::new(db);
+    let (mut owner, app) = trusted(&bench).await;
+    let copied = owner.cookie(DEVICE).unwrap();
+    let mut thief = with_token(&bench, &copied);
+    thief.sign_in(EMAIL, PASSWORD).await.leads_to(ACCOUNT);
+    bench.advance(10);
+    owner.sign_in(EMAIL, PASSWORD).await.leads_to(CHALLENGE);
+    owner.prove("totp", &bench.next_totp(&app)).await.leads_to(ACCOUNT);
+    assert!(owner.is_signed_in().await && !thief.is_signed_in().await);
+    assert_eq!(thefts(&bench).await, 0);
+    // The token that the thief got in exchange tells of the theft, and opens nothing.
+    thief.sign_in(EMAIL, PASSWORD).await.leads_to(CHALLENGE);
+    assert_eq!(thefts(&bench).await, 1);
+    assert!(!thief.is_signed_in().await && !owner.is_signed_in().await);
+});
+
+// A minute later it is a copy as ever, also where it came in time once.
+both_engines!(after_a_minute_it_is_theft_from_everywhere, MIGRATIONS, async |db| {
+    let bench = Bench::new(db);
+    let (mut owner, _) = trusted(&bench).await;
+    let copied = owner.cookie(DEVICE).unwrap();
+    owner.sign_in(EMAIL, PASSWORD).await.leads_to(ACCOUNT);
+    bench.advance(10);
+    with_token(&bench, &copied).sign_in(EMAIL, PASSWORD).await.leads_to(CHALLENGE);
+    bench.advance(51);
+    assert!(owner.is_signed_in().await);
+    with_token(&bench, &copied).sign_in(EMAIL, PASSWORD).await.leads_to(CHALLENGE);
+    assert_eq!(thefts(&bench).await, 1);
+    assert!(!owner.is_signed_in().await);
+});
+
+// The same at the shop's own sign-in.
+both_engines!(behind_the_shield_it_is_no_thief_either, MIGRATIONS, async |db| {
+    let behind = Behind::with_file(db, SecondFactor::Offered, str::to_owned);
+    let mut owner = behind.browser();
+    owner.get("/").await;
+    owner.sign_in("ella").await.leads_to("/account");
+    behind.bench.advance(3_600);
+    owner.post("/logout", &[]).await;
+    let token = owner.browser.cookie(DEVICE).unwrap();
+    owner.sign_in("ella").await.leads_to("/account");
+    behind.bench.advance(10);
+    let mut moved = behind.browser();
+    moved.browser = with_token(&behind.bench, &token);
+    moved.get("/").await;
+    moved.sign_in("ella").await.leads_to(CHALLENGE);
+    behind.bench.advance(90);
+    moved.show_code("").await;
+    assert!(moved.sees_account().await);
+    assert_eq!(thefts(&behind.bench).await, 0);
+    behind.bench.advance(11);
+    assert!(!owner.sees_account().await, "what the lost answer had given out");
+});
