@@ -16,6 +16,7 @@
 #![forbid(unsafe_code)]
 
 mod api;
+mod browser;
 mod config;
 mod error;
 mod jobs;

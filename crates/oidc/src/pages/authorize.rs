@@ -41,7 +41,7 @@ pub async fn authorize(
     RawQuery(query): RawQuery,
 ) -> Result<Response, Failure> {
     let query = query.unwrap_or_default();
-    let outcome = provider.0.authorize(query.as_bytes(), view.session.as_ref()).await?;
+    let outcome = provider.0.authorize(query.as_bytes(), &view.browser, view.session.as_ref()).await?;
     follow(&provider, &mut view, outcome, Way::Straight).await
 }
 
@@ -70,7 +70,7 @@ pub async fn go_on(
     mut view: View,
     Query(resumed): Query<Resumed>,
 ) -> Result<Response, Failure> {
-    let outcome = provider.0.resume(&resumed.r, view.session.as_ref(), Agreed::No).await?;
+    let outcome = provider.0.resume(&resumed.r, &view.browser, view.session.as_ref(), Agreed::No).await?;
     follow(&provider, &mut view, outcome, Way::ByPage).await
 }
 
@@ -87,13 +87,13 @@ pub async fn consent(
 ) -> Result<Response, Failure> {
     let agreed = if agreement.answer == "allow" { Agreed::JustNow } else { Agreed::No };
     if agreed == Agreed::No {
-        let Some(carried) = provider.0.open_carried(&agreement.r) else {
+        let Some(carried) = provider.0.open_carried(&agreement.r, &view.browser) else {
             return here(&provider, &view, Here::Over);
         };
         let answer = Answer::refusal(&carried.request, &provider.issuer(), DENIED);
         return back(&provider, &view, answer, Way::Straight).await;
     }
-    let outcome = provider.0.resume(&agreement.r, view.session.as_ref(), agreed).await?;
+    let outcome = provider.0.resume(&agreement.r, &view.browser, view.session.as_ref(), agreed).await?;
     follow(&provider, &mut view, outcome, Way::Straight).await
 }
 
@@ -116,15 +116,18 @@ async fn follow(
     let to = ReturnTo::parse(&format!("{PREFIX}/continue?r={sealed}"));
     let to = to.ok_or_else(|| Failure::broken("oidc.return"))?;
     let identity = &provider.0.identity;
-    match decision {
-        Decision::StepUp => Ok(redirect(&identity.step_up_address(&to))),
-        Decision::AskConsent => ask(provider, view, &carried, &client, sealed, &to),
+    let mut response = match decision {
+        Decision::StepUp => redirect(&identity.step_up_address(&to)),
+        Decision::AskConsent => ask(provider, view, &carried, &client, sealed, &to)?,
         Decision::SignIn | Decision::Grant | Decision::Refuse(_) => {
             let hint = carried.request.login_hint.as_deref();
             let hint = hint.map_or_else(String::new, |hint| format!("&hint={}", encode(hint)));
-            Ok(redirect(&format!("{}{hint}", identity.sign_in_address(&to))))
+            redirect(&format!("{}{hint}", identity.sign_in_address(&to)))
         }
-    }
+    };
+    let line = view.browser.line().ok_or_else(|| Failure::broken("oidc.browser"))?;
+    response.headers_mut().append(header::SET_COOKIE, line);
+    Ok(response)
 }
 
 /// What a client learns by a scope.

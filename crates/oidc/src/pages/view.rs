@@ -11,6 +11,7 @@ use storeward_web::http::StatusCode;
 use storeward_web::http::request::Parts;
 use storeward_web::{CsrfToken, Failure, Nonce, explained};
 
+use crate::browser::BrowserToken;
 use crate::provider::Provider;
 use crate::texts::{Text, WORDS};
 
@@ -20,6 +21,7 @@ pub struct View {
     pub session: Option<CurrentSession>,
     pub token: Option<SessionToken>,
     pub nonce: Nonce,
+    pub browser: BrowserToken,
     csrf: Option<CsrfToken>,
 }
 
@@ -34,6 +36,7 @@ impl FromRequestParts<Provider> for View {
         Ok(View {
             language: provider.0.identity.language(own.or(visit.language)),
             nonce: Nonce::from_request_parts(parts, provider).await?,
+            browser: BrowserToken::of(&parts.headers, &*provider.0.entropy),
             csrf: parts.extensions.get::<CsrfToken>().cloned(),
             token: parts.extensions.get::<SessionToken>().cloned(),
             session,

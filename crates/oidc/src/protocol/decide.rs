@@ -1,6 +1,8 @@
 //! What a request that fits leads to: to a page of ours, back with a refusal, or back with a code (OpenID Connect Core sections
 //! 3.1.2.3 to 3.1.2.6).
 
+use std::time::Duration;
+
 use storeward_base::{CustomerId, Timestamp};
 use storeward_identity::Level;
 
@@ -53,6 +55,10 @@ pub enum Decision {
 const LOGIN_REQUIRED: Back = Back::new("login_required", "somebody has to sign in");
 const CONSENT_REQUIRED: Back = Back::new("consent_required", "the customer has to agree");
 
+/// A proof that a request asked for counts for so long, or for `max_age` where that is longer: the person reads on what they agree to.
+/// A request is carried for an hour, and what was shown at its beginning is none at its end.
+const PROVED_FOR: Duration = Duration::from_secs(600);
+
 pub fn decide(request: &Request, at: &Situation) -> Decision {
     let page = |page| if request.prompt.none { Decision::Refuse(LOGIN_REQUIRED) } else { page };
     let Some(standing) = at.standing else { return page(Decision::SignIn) };
@@ -62,11 +68,17 @@ pub fn decide(request: &Request, at: &Situation) -> Decision {
     if is_another {
         return if proved_since { Decision::Refuse(LOGIN_REQUIRED) } else { page(Decision::SignIn) };
     }
-    if !proved_since {
+    let age = at.now.since(standing.authenticated_at).as_secs();
+    if proved_since {
+        let most = u64::from(request.max_age.filter(|_| !request.prompt.login).unwrap_or(0));
+        let asks_anew = request.prompt.login || request.max_age.is_some();
+        if asks_anew && age > PROVED_FOR.as_secs().max(most) {
+            return page(Decision::StepUp);
+        }
+    } else {
         if request.prompt.select_account {
             return Decision::SignIn;
         }
-        let age = at.now.since(standing.authenticated_at).as_secs();
         if request.prompt.login || request.max_age.is_some_and(|most| age > u64::from(most)) {
             return page(Decision::StepUp);
         }
@@ -175,6 +187,26 @@ mod tests {
         fresh.prompt.none = false;
         let asked_at = Some(Timestamp::from_seconds(NOW - 100));
         check(&fresh, Situation { asked_at, ..at(Some((Level::One, NOW - 50))) }, Decision::Grant);
+    }
+
+    // Somebody signed in after the request came, and half an hour later whoever sat there went on with it.
+    #[test]
+    fn a_proof_that_was_asked_for_does_not_count_for_ever() {
+        let asked_at = Some(Timestamp::from_seconds(1));
+        let since = |seconds| Situation { asked_at, ..at(Some((Level::One, NOW - seconds))) };
+        let mut anew = request();
+        check(&anew, since(601), Decision::Grant);
+        anew.prompt.login = true;
+        check(&anew, since(600), Decision::Grant);
+        check(&anew, since(601), Decision::StepUp);
+        anew.max_age = Some(900);
+        check(&anew, since(601), Decision::StepUp);
+        anew.prompt.login = false;
+        check(&anew, since(900), Decision::Grant);
+        check(&anew, since(901), Decision::StepUp);
+        anew.max_age = Some(0);
+        check(&anew, since(1), Decision::Grant);
+        check(&anew, since(601), Decision::StepUp);
     }
 
     #[test]

@@ -7,8 +7,10 @@ use storeward_base::{Actor, Timestamp};
 use storeward_events::oidc::{ConsentGiven, SignedInTo};
 use storeward_identity::CurrentSession;
 use storeward_seal::encoding::{base64_url, decode_base64_url};
+use storeward_seal::fingerprint::equal;
 use storeward_store::Reader;
 
+use crate::browser::BrowserToken;
 use crate::error::Error;
 use crate::marks::fresh_code;
 use crate::model::{Client, GrantId};
@@ -23,7 +25,7 @@ use crate::sql::{self, grant::GrantRow};
 /// A code is good for so long (RFC 6749 section 4.1.2: ten minutes at most; a browser needs seconds).
 const CODE: Duration = Duration::from_secs(60);
 /// A person may take so long to sign in, or to open an account.
-const CARRIED: Duration = Duration::from_secs(3_600);
+pub const CARRIED: Duration = Duration::from_secs(3_600);
 /// Longest sealed request that fits into the address of a page ([`storeward_identity::ReturnTo`]).
 pub const MOST_CARRIED: usize = 3_900;
 
@@ -33,6 +35,10 @@ pub struct Carried {
     pub request: Request,
     /// When it came, in microseconds.
     pub asked_at: Timestamp,
+    /// The hash of the token of the browser that it came from. In another browser it leads nowhere: whoever sends somebody a
+    /// link to a request that they began would have them sign in and agree to it.
+    #[serde(default)]
+    pub browser: String,
 }
 
 /// Where a request leads.
@@ -48,7 +54,12 @@ pub enum Outcome {
 
 impl Shared {
     /// A request as it came from a client.
-    pub async fn authorize(&self, text: &[u8], session: Option<&CurrentSession>) -> Result<Outcome, Error> {
+    pub async fn authorize(
+        &self,
+        text: &[u8],
+        browser: &BrowserToken,
+        session: Option<&CurrentSession>,
+    ) -> Result<Outcome, Error> {
         let asked = match Asked::parse(text) {
             Ok(asked) => asked,
             Err(here) => return Ok(Outcome::Here(here)),
@@ -68,18 +79,20 @@ impl Shared {
         match asked.fit(&client, subject) {
             Err(here) => Ok(Outcome::Here(here)),
             Ok(Err(misfit)) => Ok(Outcome::Back(Answer::misfit(misfit, &self.issuer()))),
-            Ok(Ok(request)) => self.go_on(client, request, None, session, Agreed::No).await,
+            Ok(Ok(request)) => self.go_on(client, request, browser, None, session, Agreed::No).await,
         }
     }
 
-    /// The same request, after the person was on our pages. The client is asked for anew: it may be gone, or its address.
+    /// The same request in the same browser, after the person was on our pages. The client is asked for anew: it may be gone, or its
+    /// address.
     pub async fn resume(
         &self,
         sealed: &str,
+        browser: &BrowserToken,
         session: Option<&CurrentSession>,
         agreed: Agreed,
     ) -> Result<Outcome, Error> {
-        let Some(carried) = self.open_carried(sealed) else { return Ok(Outcome::Here(Here::Over)) };
+        let Some(carried) = self.open_carried(sealed, browser) else { return Ok(Outcome::Here(Here::Over)) };
         let Some(client) = self.client(carried.request.client).await? else {
             return Ok(Outcome::Here(Here::UnknownClient));
         };
@@ -88,13 +101,14 @@ impl Shared {
         }
         let mut carried = carried;
         carried.request.scopes = carried.request.scopes.common(&client.scopes);
-        self.go_on(client, carried.request, Some(carried.asked_at), session, agreed).await
+        self.go_on(client, carried.request, browser, Some(carried.asked_at), session, agreed).await
     }
 
     async fn go_on(
         &self,
         client: Client,
         request: Request,
+        browser: &BrowserToken,
         asked_at: Option<Timestamp>,
         session: Option<&CurrentSession>,
         agreed: Agreed,
@@ -122,7 +136,7 @@ impl Shared {
             }
             (Decision::Refuse(back), _) => Ok(Outcome::Back(Answer::refusal(&request, &self.issuer(), back))),
             (decision, _) => {
-                let carried = Carried { request, asked_at: asked_at.unwrap_or(now) };
+                let carried = Carried { request, asked_at: asked_at.unwrap_or(now), browser: browser.hash() };
                 Ok(Outcome::Page { decision, carried: Box::new(carried), client: Box::new(client) })
             }
         }
@@ -205,11 +219,13 @@ impl Shared {
         (sealed.len() <= MOST_CARRIED).then_some(sealed)
     }
 
-    pub fn open_carried(&self, sealed: &str) -> Option<Carried> {
+    /// What was carried, in the browser that it was carried in.
+    pub fn open_carried(&self, sealed: &str, browser: &BrowserToken) -> Option<Carried> {
         let sealed = decode_base64_url(sealed.get(..MOST_CARRIED).unwrap_or(sealed))?;
         let plain = self.data_key.open(&sealed, CARRIED_PLACE).ok()?;
         let carried: Carried = serde_json::from_slice(plain.expose()).ok()?;
-        (self.now().since(carried.asked_at) < CARRIED).then_some(carried)
+        let is_own = equal(carried.browser.as_bytes(), browser.hash().as_bytes());
+        (is_own && self.now().since(carried.asked_at) < CARRIED).then_some(carried)
     }
 }
 

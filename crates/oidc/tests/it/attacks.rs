@@ -8,7 +8,11 @@ use storeward_identity::staff::Act;
 use storeward_oidc::registry::{Algorithm, Kind};
 use storeward_store::both_engines;
 
-use super::bench::{Bench, CALLBACK, EMAIL, ISSUER, MIGRATIONS, Party, VERIFIER, encode, field, peek, text};
+use super::bench::{
+    Bench, Browser, CALLBACK, EMAIL, ISSUER, MIGRATIONS, Party, VERIFIER, encode, field, peek, text,
+};
+
+const COOKIE: &str = "__Host-storeward-oidc";
 
 // A code that somebody has caught is of no use to them: not another client's, not without the verifier, not at another address,
 // not later.
@@ -286,10 +290,11 @@ both_engines!(guessing_slows_the_guesser_down, &MIGRATIONS, async |db| {
 both_engines!(a_carried_request_cannot_be_changed, &MIGRATIONS, async |db| {
     let bench = Bench::new(db).await;
     let party = bench.own().await;
-    let mut browser = bench.browser();
-    let asked = browser.get(&party.request(&[])).await;
+    let mut owner = bench.browser();
+    let asked = owner.get(&party.request(&[])).await;
     let next = field(asked.location(), "next").unwrap();
-    let mut owner = bench.customer().await;
+    owner.sign_up(EMAIL).await;
+    bench.advance(1);
     let sealed = next.split("r=").nth(1).unwrap();
     let (head, tail) = sealed.split_at(sealed.len() / 2);
     let flipped = if tail.starts_with('A') { "B" } else { "A" };
@@ -301,6 +306,66 @@ both_engines!(a_carried_request_cannot_be_changed, &MIGRATIONS, async |db| {
     assert!(url.starts_with(CALLBACK));
     bench.advance(3_601);
     owner.get(&next).await.is_refused_here();
+});
+
+/// What leads on from a request that this browser began.
+async fn begun(browser: &mut Browser<'_>, request: &str) -> String {
+    let asked = browser.get(request).await;
+    field(asked.location(), "next").unwrap_or_else(|| panic!("{}", asked.location()))
+}
+
+// Whoever sent somebody a link to a request that they had begun had them sign in for it, or agree to it, and what it asked to be
+// shown anew had been shown before.
+both_engines!(a_begun_request_is_one_browsers, &MIGRATIONS, async |db| {
+    let bench = Bench::new(db).await;
+    let (own, stranger) = (bench.own().await, bench.add(bench.draft("browser")).await);
+    let mut attacker = bench.browser();
+    let request = own.request(&[("prompt", "login")]);
+    let login = begun(&mut attacker, &request).await;
+    let agrees = begun(&mut attacker, &stranger.request(&[])).await;
+    bench.advance(5);
+    let mut victim = bench.browser();
+    for next in [&login, &agrees] {
+        victim.get(next).await.is_refused_here();
+    }
+    victim.sign_up(EMAIL).await;
+    bench.advance(5);
+    // Signed in after the request came, though nobody was asked for it.
+    for next in [&login, &agrees] {
+        victim.get(next).await.is_refused_here();
+        // Nor by way of the sign-in's page.
+        let page = format!("/.storeward/sign-in?next={}", encode(next));
+        let signed_in = victim.sign_in_at(&page).await;
+        assert_eq!(signed_in.location(), next);
+        victim.get(signed_in.location()).await.is_refused_here();
+    }
+    let page = victim.get(&stranger.request(&[])).await;
+    assert!(victim.cookies.iter().any(|(name, _)| name == COOKIE), "it has one now");
+    let theirs = agrees.split("r=").nth(1).unwrap();
+    for answer in ["allow", "deny"] {
+        let csrf = page.csrf();
+        let fields = [("csrf", csrf.as_str()), ("r", theirs), ("answer", answer)];
+        victim.post("/.storeward/oidc/consent", &fields).await.is_refused_here();
+    }
+    for cookie in ["", "x", &"0".repeat(64), &"A".repeat(64)] {
+        victim.cookies.retain(|(name, _)| name != COOKIE);
+        victim.cookies.push((COOKIE.to_owned(), cookie.to_owned()));
+        victim.get(&login).await.is_refused_here();
+    }
+    assert!(bench.events("oidc.consent_given").await.is_empty());
+    assert!(bench.events("oidc.signed_in").await.is_empty());
+    // Their own leads on, with two requests at once, and keeps its cookie.
+    victim.cookies.retain(|(name, _)| name != COOKIE);
+    let asked = victim.get(&request).await;
+    let mut lines = asked.headers.get_all("set-cookie").iter().map(|line| line.to_str().unwrap());
+    let line = lines.find(|line| line.starts_with(COOKIE)).unwrap().to_owned();
+    for part in ["Path=/", "Secure", "HttpOnly", "SameSite=Lax", "Max-Age=3600"] {
+        assert!(line.contains(part), "{line}");
+    }
+    victim.get(&stranger.request(&[])).await;
+    bench.advance(5);
+    let proved = victim.step_up_at(asked.location()).await;
+    assert!(field(&victim.back(proved.location()).await, "code").is_some());
 });
 
 // What was registered when the request came has to be so when it ends.

@@ -222,6 +222,14 @@ both_engines!(oidcc_prompt_login, &MIGRATIONS, async |db| {
     let next = field(asked.location(), "next").unwrap();
     let again = browser.get(&next).await;
     assert!(again.location().starts_with("/.storeward/step-up?next="), "{}", again.location());
+    // Nor does a sign-in in another browser, and one that is some time ago is asked for once more.
+    let mut other = bench.browser();
+    other.sign_in_at("/.storeward/sign-in").await;
+    other.get(&next).await.is_refused_here();
+    let proved = browser.step_up_at(asked.location()).await;
+    bench.advance(601);
+    let late = browser.get(proved.location()).await;
+    assert!(late.location().starts_with("/.storeward/step-up?next="), "{}", late.location());
     let proved = browser.step_up_at(asked.location()).await;
     let url = browser.back(proved.location()).await;
     let second = bench.exchange(&party, &field(&url, "code").unwrap()).await.json();
@@ -257,6 +265,10 @@ both_engines!(oidcc_max_age_1, &MIGRATIONS, async |db| {
     let asked = browser.get(&party.request(&[("max_age", "1")])).await;
     assert!(asked.location().starts_with("/.storeward/step-up"), "{}", asked.location());
     let proved = browser.step_up_at(asked.location()).await;
+    bench.advance(601);
+    let late = browser.get(proved.location()).await;
+    assert!(late.location().starts_with("/.storeward/step-up"), "{}", late.location());
+    let proved = browser.step_up_at(late.location()).await;
     let url = browser.back(proved.location()).await;
     let second = bench.exchange(&party, &field(&url, "code").unwrap()).await.json();
     let (first, second) = (peek(text(&first["id_token"])), peek(text(&second["id_token"])));
