@@ -1,6 +1,8 @@
 //! Codes by short message: a number is confirmed by a code sent there, and counts as a second factor from then on. The
 //! weakest of them, since numbers are taken over and codes are read out: it never stands for a passkey or an app.
 
+use std::time::Duration;
+
 use storeward_base::{CustomerId, Language, Secret, Timestamp};
 use storeward_events::identity::SmsHeldBack;
 use storeward_outbound::sms::PhoneNumber;
@@ -26,18 +28,19 @@ use crate::visit::Visit;
 /// Messages of a day to one number, and for one account.
 const NUMBER_DAY: u32 = 6;
 const ACCOUNT_DAY: u32 = 8;
-/// As many of them as whoever only knows the password, or adds a number, can have: the rest of the day's is for the devices and
-/// networks that signed in before.
+/// As many of them as whoever only knows the password can have, and of a number's whoever adds it: the rest of the day's is for the
+/// devices and networks that signed in before.
 const NUMBER_DAY_OF_OTHERS: u32 = 4;
 const ACCOUNT_DAY_OF_OTHERS: u32 = 5;
+/// An account that came into being less than this ago is new: anybody has as many of them as they like.
+const NEW_ACCOUNT: Duration = Duration::from_secs(86_400);
 const DAY_SECONDS: i64 = 86_400;
 
 /// A message that is about to be promised, with what it is counted for.
 #[derive(Clone)]
 struct Draft {
     text: Text,
-    /// What is counted, how many there may be in a day, and the word for having had them.
-    scopes: Vec<(String, u32, &'static str)>,
+    scopes: Vec<sql::sms_count::Scope>,
     day: i64,
     prefix: String,
     customer: CustomerId,
@@ -48,23 +51,46 @@ struct Draft {
 enum Asks {
     /// A device, a network or a session that nobody has who only knows the password.
     Known,
+    /// Somebody who knows the password, and no more.
     Other,
+    /// A signed-in person who adds a number, which may be anybody's. This is how shops are made to send messages for money.
+    Adds,
+    /// The same with an account that was opened today.
+    AddsToNew,
+}
+
+impl Asks {
+    /// Of which parts of a country's and the shop's day it takes, and how small a part that is. What is left over is for those
+    /// who are known, so that no flood of others keeps them from their codes.
+    const fn parts(self) -> &'static [(&'static str, u32)] {
+        match self {
+            Asks::Known => &[],
+            Asks::Other => &[(" of others", 2)],
+            Asks::Adds => &[(" adding", 4)],
+            Asks::AddsToNew => &[(" adding", 4), (" adding to new", 8)],
+        }
+    }
 }
 
 impl Draft {
-    /// Promises it; false when it is held back, which is told.
-    fn write(&self, tx: &mut Tx<'_>, post: &dyn Post) -> Result<bool, Error> {
-        if let Some((_, _, reason)) = sql::sms_count::take(tx, self.day, &self.scopes)? {
-            let fact = SmsHeldBack {
-                customer: self.customer,
-                reason: (*reason).to_owned(),
-                prefix: self.prefix.clone(),
-            };
-            tx.append(storeward_base::Actor::Customer { id: self.customer }, None, fact)?;
-            return Ok(false);
-        }
-        post.text(tx, &self.text)?;
-        Ok(true)
+    /// Whether there are messages left for it; false when it is held back, which is told.
+    fn has_room(&self, tx: &mut Tx<'_>) -> Result<bool, Error> {
+        let Some((_, _, reason)) = sql::sms_count::used_up(tx, self.day, &self.scopes)? else {
+            return Ok(true);
+        };
+        let fact = SmsHeldBack {
+            customer: self.customer,
+            reason: (*reason).to_owned(),
+            prefix: self.prefix.clone(),
+        };
+        tx.append(storeward_base::Actor::Customer { id: self.customer }, None, fact)?;
+        Ok(false)
+    }
+
+    /// Counts and promises it, for which there is room.
+    fn write(&self, tx: &mut Tx<'_>, post: &dyn Post) -> Result<(), Error> {
+        sql::sms_count::add(tx, self.day, &self.scopes)?;
+        post.text(tx, &self.text)
     }
 }
 
@@ -84,7 +110,8 @@ impl Identity {
         }
         let number = PhoneNumber::parse(typed).map_err(|_| misfit("misfit.number"))?;
         // Counted before anything is told: whoever asks all day writes no more into the ledger than whoever waits.
-        if shared.may_text(&of_others(shared, session.customer, &number)).is_err() {
+        let keys = [Key::Sms(shared.marks.number(&number)), Key::Sms(format!("{} adds", session.customer))];
+        if shared.may_text(&keys).is_err() {
             return Err(misfit("misfit.too_often"));
         }
         if shared.prefix_of(&number).is_none() {
@@ -106,12 +133,16 @@ impl Identity {
         let mark = shared.marks.sms_code(&draft.row.hash, code.expose());
         draft.row.code = Some((mark, draft.row.now.plus(CODE_LIFE)));
         let (customer, now) = (session.customer, draft.row.now);
-        let message = shared.draft_sms(customer, &number, session.language, &code, now, Asks::Other);
+        let account = shared.account(customer).await?.ok_or(Error::NoAccount)?;
+        let is_new = now.since(account.created_at) < NEW_ACCOUNT;
+        let asks = if is_new { Asks::AddsToNew } else { Asks::Adds };
+        let message = shared.draft_sms(customer, &number, session.language, &code, now, asks);
         let (token, post) = (draft.token.clone(), shared.post.clone());
         let written = shared.db.write(move |tx| -> Result<bool, Error> {
-            if !message.write(tx, &*post)? {
+            if !message.has_room(tx)? {
                 return Ok(false);
             }
+            message.write(tx, &*post)?;
             draft.write(tx, &*post)?;
             tx.commit_silent("a number is nothing before its code");
             Ok(true)
@@ -199,13 +230,15 @@ impl Identity {
         let message = shared.draft_sms(customer, &number, means.account.language, &code, now, asks);
         let (mark, post) = (shared.marks.sms_code(&flow.hash, code.expose()), shared.post.clone());
         let sent = shared.db.write(move |tx| -> Result<Sent, Error> {
+            // First of all: a code that came before is good still where no other one is sent.
+            if !message.has_room(tx)? {
+                return Ok(Sent::Wait { seconds: left_of_day(now) });
+            }
             if !sql::flow::set_code(tx, &flow.hash, &mark, now.plus(CODE_LIFE), now)? {
                 tx.commit_silent("enough codes were sent for this");
                 return Ok(Sent::Enough);
             }
-            if !message.write(tx, &*post)? {
-                return Ok(Sent::Wait { seconds: left_of_day(now) });
-            }
+            message.write(tx, &*post)?;
             tx.commit_silent("a message with a code is no fact; what is done with it is");
             Ok(Sent::Now)
         });
@@ -259,12 +292,16 @@ impl Shared {
             (format!("number:{mark}"), NUMBER_DAY, "number"),
             (format!("account:{customer}"), ACCOUNT_DAY, "account"),
         ];
-        if asks == Asks::Other {
+        if asks != Asks::Known {
             scopes.push((format!("number:{mark} of others"), NUMBER_DAY_OF_OTHERS, "number"));
+        }
+        if asks == Asks::Other {
             scopes.push((format!("account:{customer} of others"), ACCOUNT_DAY_OF_OTHERS, "account"));
         }
-        scopes.push((format!("country:{prefix}"), of_country, "country_day"));
-        scopes.push(("all".to_owned(), policy.sms.per_day, "day"));
+        for (part, share) in [("", 1)].iter().chain(asks.parts()) {
+            scopes.push((format!("country:{prefix}{part}"), of_country.div_ceil(*share), "country_day"));
+            scopes.push((format!("all{part}"), policy.sms.per_day.div_ceil(*share), "day"));
+        }
         Draft {
             text: Text { customer, to: number.clone(), text: Secret::new(text), until: now.plus(CODE_LIFE) },
             scopes,

@@ -114,7 +114,7 @@ both_engines!(a_code_counts_once_for_its_flow_within_ten_minutes, MIGRATIONS, as
 
 // SMS pumping: numbers of other countries, many messages to one number, many numbers of one country, all together.
 both_engines!(messages_are_few, MIGRATIONS, async |db| {
-    let sms = SmsPolicy { countries: vec!["+49".to_owned()], per_day: 5, per_country_per_day: 4 };
+    let sms = SmsPolicy { countries: vec!["+49".to_owned()], per_day: 40, per_country_per_day: 32 };
     let bench = Bench::with_policy(db, Policy { sms, step_up_minutes: 60, ..policy() });
     let mut owner = bench.signed_up().await;
     for (number, key) in
@@ -143,10 +143,15 @@ both_engines!(messages_are_few, MIGRATIONS, async |db| {
         reasons.contains(&"country".to_owned()) && reasons.contains(&"country_day".to_owned()),
         "{reasons:?}"
     );
-    // A restart grants nothing: the counts are kept. Another day does.
+    // A restart grants nothing: the counts are kept. Another day does, and an account of before twice as many.
     bench.advance(86_400);
     owner.step_up_by_mail().await;
     assert_eq!(ask(&mut owner, NUMBER).await.status, 200);
+    for n in 0..10 {
+        bench.advance(300);
+        ask(&mut owner, &format!("+49 153 00000{n:02}")).await;
+    }
+    assert_eq!(bench.post.texts().len(), 4 + 8, "the account's own eight, a quarter of the country's");
 });
 
 // "Try another way" does not go below what is demanded.
@@ -250,4 +255,104 @@ both_engines!(who_knows_the_password_uses_up_no_message_of_the_owners, MIGRATION
     assert_eq!(send(&mut owner).await.status, 200);
     assert_eq!(bench.post.texts().len(), of_thief + 1);
     owner.prove("sms", &bench.text_code()).await.leads_to("/.storeward/account");
+});
+
+/// One more account; its browser has just proved everything.
+async fn another<'b>(bench: &'b Bench, email: &str) -> Browser<'b> {
+    let mut browser = bench.browser();
+    browser.sign_up(email, PASSWORD).await.leads_to("/.storeward/challenge");
+    let code = bench.code(storeward_identity::LetterKind::SignUpCode);
+    browser.prove("mail", &code).await.leads_to("/.storeward/account");
+    browser
+}
+
+fn of_a_day(per_day: u32) -> Policy {
+    let sms = SmsPolicy { per_day, per_country_per_day: per_day, ..policy().sms };
+    Policy { sms, ..policy() }
+}
+
+// Accounts that anybody opens, each with a number: the shop's messages were used up, and nobody with a telephone signed in any more.
+both_engines!(accounts_opened_for_messages_use_up_nobody_elses, MIGRATIONS, async |db| {
+    let bench = Bench::with_policy(db, of_a_day(16));
+    let mut owner = bench.signed_up().await;
+    add(&mut owner).await;
+    let mut later = another(&bench, "abe@people.example").await;
+    bench.advance(2 * 86_400);
+    let before = bench.post.texts().len();
+    for n in 0..20 {
+        let mut opened = another(&bench, &format!("pump{n}@people.example")).await;
+        ask(&mut opened, &format!("+49 152 00000{n:02}")).await;
+    }
+    assert_eq!(bench.post.texts().len() - before, 2, "an eighth of the day's");
+    assert!(bench.reasons("identity.sms_held_back").await.len() >= 18);
+    // A customer of before adds a telephone, and one who has one signs in, known or not.
+    later.step_up_by_mail().await;
+    assert_eq!(ask(&mut later, "+49 153 0000001").await.status, 200);
+    owner.sign_in(EMAIL, PASSWORD).await.leads_to("/.storeward/challenge");
+    send(&mut owner).await;
+    owner.prove("sms", &bench.text_code()).await.leads_to("/.storeward/account");
+    let mut travels = bench.browser().elsewhere();
+    travels.sign_in(EMAIL, PASSWORD).await.leads_to("/.storeward/challenge");
+    send(&mut travels).await;
+    travels.prove("sms", &bench.text_code()).await.leads_to("/.storeward/account");
+});
+
+// Whoever has a list of right passwords asks for codes wherever there is a telephone.
+both_engines!(stolen_passwords_use_up_half_of_the_days_messages, MIGRATIONS, async |db| {
+    let bench = Bench::with_policy(db, of_a_day(400));
+    let mut owner = bench.signed_up().await;
+    add(&mut owner).await;
+    let mut harmed = another(&bench, "abe@people.example").await;
+    let page = ask(&mut harmed, "+49 153 0000001").await;
+    let code = bench.text_code();
+    let done = harmed.post("/.storeward/account/sms/confirm", &page.csrf(), &[("code", &code)]).await;
+    done.leads_to("/.storeward/account?done=sms");
+    bench.advance(86_400);
+    bench.identity.set_policy(of_a_day(6));
+    let before = bench.post.texts().len();
+    for email in ["abe@people.example", EMAIL] {
+        for _ in 0..6 {
+            bench.advance(120);
+            let mut thief = bench.browser().elsewhere();
+            thief.sign_in(email, PASSWORD).await.leads_to("/.storeward/challenge");
+            send(&mut thief).await;
+        }
+    }
+    assert_eq!(bench.post.texts().len() - before, 3, "half of the day's");
+    owner.sign_in(EMAIL, PASSWORD).await.leads_to("/.storeward/challenge");
+    assert_eq!(send(&mut owner).await.status, 200);
+    owner.prove("sms", &bench.text_code()).await.leads_to("/.storeward/account");
+});
+
+// Who is signed in adds a telephone whatever strangers with the password have asked for.
+both_engines!(who_knows_the_password_keeps_nobody_from_adding_a_number, MIGRATIONS, async |db| {
+    let bench = Bench::with_policy(db, policy());
+    let mut owner = bench.signed_up().await;
+    add(&mut owner).await;
+    for _ in 0..12 {
+        bench.advance(120);
+        let mut thief = bench.browser().elsewhere();
+        thief.sign_in(EMAIL, PASSWORD).await.leads_to("/.storeward/challenge");
+        send(&mut thief).await;
+    }
+    owner.sign_in(EMAIL, PASSWORD).await.leads_to("/.storeward/challenge");
+    send(&mut owner).await;
+    owner.prove("sms", &bench.text_code()).await.leads_to("/.storeward/account");
+    assert_eq!(ask(&mut owner, "+49 154 0000001").await.status, 200);
+});
+
+// "Send again" put a code in the place of the one that had come, and sent none: the day's messages were used up.
+both_engines!(a_code_stays_good_where_no_other_is_sent, MIGRATIONS, async |db| {
+    let bench = Bench::with_policy(db, policy());
+    let mut owner = bench.signed_up().await;
+    add(&mut owner).await;
+    bench.identity.set_policy(of_a_day(2));
+    owner.sign_in(EMAIL, PASSWORD).await.leads_to("/.storeward/challenge");
+    send(&mut owner).await;
+    let (code, sent) = (bench.text_code(), bench.post.texts().len());
+    bench.advance(61);
+    let again = send(&mut owner).await;
+    assert_eq!(bench.post.texts().len(), sent, "{}", again.body);
+    assert!(bench.reasons("identity.sms_held_back").await.contains(&"country_day".to_owned()));
+    owner.prove("sms", &code).await.leads_to("/.storeward/account");
 });
