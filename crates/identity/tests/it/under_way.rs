@@ -1,12 +1,17 @@
 //! What is under way while "this wasn't me" is pressed does not undo it: neither a sign-in whose password was looked at before, nor the shop's
 //! answer to a form for a new password. On both engines; the order of the writes is held, not hoped for.
 
+use std::sync::{Mutex, mpsc};
+use std::time::Duration;
+
 use storeward_identity::staff::Act;
 use storeward_identity::{LetterKind, MIGRATIONS, SecondFactor};
 use storeward_store::both_engines;
 
 use super::behind::{ADDRESS, Behind, SHOP_PASSWORD};
 use super::bench::{Answer, Bench, Browser, EMAIL, ORIGIN, PASSWORD, STAFF};
+
+const CHALLENGE: &str = "/.storeward/challenge";
 
 /// Presses the button behind the newest letter about a new device.
 async fn press(bench: &Bench) -> Answer {
@@ -157,4 +162,126 @@ both_engines!(nor_does_a_factor_of_a_session_that_was_ended, MIGRATIONS, async |
     let customer = bench.customer(EMAIL).await;
     let view = bench.identity.customers().view(customer).await.unwrap().unwrap();
     assert_eq!(view.factors.len(), 0);
+});
+
+/// A thief with a session of their own that has just shown everything.
+async fn thief<'b>(bench: &'b Bench, app: &storeward_seal::totp::TotpSecret) -> Browser<'b> {
+    let mut thief = bench.browser().elsewhere();
+    thief.sign_in(EMAIL, PASSWORD).await.leads_to("/.storeward/challenge");
+    thief.prove("totp", &bench.next_totp(app)).await.leads_to("/.storeward/account");
+    thief
+}
+
+/// The owner ends all other sessions just before the thief's form is written.
+async fn ended_meanwhile(
+    bench: &Bench,
+    owner: &mut Browser<'_>,
+    thief: &mut Browser<'_>,
+    (path, csrf): (&str, &str),
+    fields: &[(&str, &str)],
+) -> Answer {
+    let own = owner.get("/.storeward/account").await.csrf();
+    let (ended, answer) = between(
+        bench,
+        owner.post("/.storeward/account/sessions/end-others", &own, &[]),
+        thief.post(path, csrf, fields),
+    )
+    .await;
+    ended.leads_to("/.storeward/account?done=sessions");
+    answer
+}
+
+both_engines!(nor_is_a_factor_taken_by_one, MIGRATIONS, async |db| {
+    let bench = Bench::new(db);
+    let (mut owner, app) = bench.with_totp().await;
+    let mut thief = thief(&bench, &app).await;
+    let customer = bench.customer(EMAIL).await;
+    let view = bench.identity.customers().view(customer).await.unwrap().unwrap();
+    let page = thief.get("/.storeward/account").await;
+    let fields = [("id", view.factors[0].id.as_str())];
+    let remove = ("/.storeward/account/factors/remove", page.csrf());
+    let answer = ended_meanwhile(&bench, &mut owner, &mut thief, (remove.0, &remove.1), &fields).await;
+    assert_eq!(answer.status, 409, "{} {}", answer.location(), answer.body);
+    let view = bench.identity.customers().view(customer).await.unwrap().unwrap();
+    assert_eq!(view.factors.len(), 1);
+    assert!(!bench.kinds().contains(&LetterKind::FactorRemoved));
+});
+
+/// A write that is at it until it is let go, and what comes in its group with it.
+struct Stop {
+    begun: mpsc::Receiver<()>,
+    release: mpsc::Sender<()>,
+}
+
+fn stop(bench: &Bench) -> (Stop, impl Future<Output = ()>) {
+    let ((begins, begun), (release, released)) = (mpsc::channel(), mpsc::channel::<()>());
+    let (db, released) = ((*bench.db).clone(), Mutex::new(released));
+    let writes = async move {
+        let written: Result<(), storeward_store::Error> = db
+            .write(move |tx| {
+                let _ = begins.send(());
+                let _ = released.lock().unwrap().recv();
+                tx.commit_silent("a test held the writes");
+                Ok(())
+            })
+            .await;
+        written.unwrap();
+    };
+    (Stop { begun, release }, writes)
+}
+
+impl Stop {
+    async fn is_at_it(&self) {
+        for _ in 0..20_000 {
+            if self.begun.try_recv().is_ok() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        panic!("the write did not begin");
+    }
+}
+
+// The address was the thief's from then on, though the session that had asked for it was over.
+both_engines!(nor_does_one_change_the_address, MIGRATIONS, async |db| {
+    let bench = Bench::new(db);
+    let (mut owner, app) = bench.with_totp().await;
+    let mut thief = thief(&bench, &app).await;
+    let path = "/.storeward/account/address";
+    thief.post_from(path, path, &[("email", "thief@people.example")]).await.leads_to(CHALLENGE);
+    let code = bench.code(LetterKind::AddressCode);
+    let csrf = thief.get(CHALLENGE).await.csrf();
+    let own = owner.get("/.storeward/account").await.csrf();
+    // The code is taken by a write of its own. After it the session is looked at and is there, and ends before the last write.
+    let held = bench.db.hold();
+    let ((first, first_writes), (second, second_writes)) = (stop(&bench), stop(&bench));
+    let fields = [("method", "mail"), ("secret", code.as_str())];
+    let changes = thief.post(CHALLENGE, &csrf, &fields);
+    let conducts = async {
+        held.waits_for(1).await;
+        tokio::join!(first_writes, async {
+            held.waits_for(2).await;
+            held.let_go();
+            first.is_at_it().await;
+            tokio::join!(
+                second_writes,
+                async {
+                    held.waits_for(1).await;
+                    owner.post("/.storeward/account/sessions/end-others", &own, &[]).await
+                },
+                async {
+                    held.waits_for(2).await;
+                    first.release.send(()).unwrap();
+                    second.is_at_it().await;
+                    held.waits_for(1).await;
+                    second.release.send(()).unwrap();
+                }
+            )
+        })
+    };
+    let (answer, ((), ((), ended, ()))) = tokio::join!(changes, conducts);
+    ended.leads_to("/.storeward/account?done=sessions");
+    assert_eq!(answer.status, 409, "{} {}", answer.location(), answer.body);
+    assert!(bench.events("identity.address_changed").await.is_empty());
+    assert!(owner.is_signed_in().await && !thief.is_signed_in().await);
 });
