@@ -121,7 +121,14 @@ impl Identity {
         {
             return Err(ProveFault::Throttled { seconds });
         }
-        let claim = shared.claim(visit, &flow, means.as_ref(), given).await?;
+        let claim = match shared.claim(visit, &flow, means.as_ref(), given).await {
+            Ok(claim) => claim,
+            Err(error) => {
+                // A guess that was not looked at is none.
+                shared.throttle.withdraw(key.as_slice());
+                return Err(error.into());
+            }
+        };
         flow.state.prove(proof);
         flow.state.webauthn = None;
         if proof == Proof::Mail {

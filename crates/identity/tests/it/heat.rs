@@ -194,6 +194,57 @@ both_engines!(a_full_pool_answers_busy_and_says_when_to_come, MIGRATIONS, async 
     assert_eq!(owner.get("/.storeward/account").await.status, 200);
 });
 
+/// The same for known devices, whose passwords are of an imported kind.
+async fn fill_with_known(bench: &Bench) -> Filled {
+    let pool = bench.pool.clone();
+    let filled = Filled(tokio::spawn(async move {
+        let dear = format!("$2y$12${}", "abcdefghijklmnopqrstuu0123456789abcdefghijklmnopqrstu");
+        for n in 0_u32.. {
+            let ticket = Ticket { lane: Lane::KnownDevice, ..ticket(n) };
+            let (pool, dear) = (pool.clone(), StoredHash::parse(&dear).unwrap());
+            tokio::spawn(
+                async move { pool.verify(ticket, Secret::new("x".to_owned()), dear).await.map(drop) },
+            );
+            if n >= 20 {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        }
+    }));
+    while bench.pool.has_room(&Ticket { lane: Lane::KnownDevice, ..ticket(1_000_000) }).is_ok() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    filled
+}
+
+// Nobody had looked at them, and all the same the password's tries were used up: its owner waited for ten minutes.
+both_engines!(what_a_full_pool_did_not_look_at_costs_no_try, MIGRATIONS, async |db| {
+    let bench = Bench::with_options(db, Options { threads: Some(1), ..Options::default() });
+    let mut owner = bench.signed_up().await;
+    bench.advance(3_600);
+    let begun = owner.post_from("/.storeward/step-up", "/.storeward/step-up", &[("next", "/")]).await;
+    begun.leads_to("/.storeward/challenge");
+    let csrf = owner.get("/.storeward/challenge").await.csrf();
+    let filled = fill_with_known(&bench).await;
+    let mut busy = 0;
+    for _ in 0..40 {
+        let answer = owner.post("/.storeward/challenge", &csrf, &[("method", "password"), ("secret", WRONG)]);
+        busy += u32::from(answer.await.status == 503);
+        if busy == 20 {
+            break;
+        }
+    }
+    assert_eq!(busy, 20);
+    // What waits is over its time; the next one is looked at, as soon as the thread is free.
+    drop(filled);
+    bench.advance(30);
+    while bench.pool.has_room(&Ticket { lane: Lane::KnownDevice, ..ticket(1_000) }).is_err() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let answer =
+        owner.post("/.storeward/challenge", &csrf, &[("method", "password"), ("secret", PASSWORD)]).await;
+    answer.leads_to("/.storeward/challenge");
+});
+
 // Risk-based is what shops have who chose nothing: a stolen password opens nothing, on no device but the owner's own.
 both_engines!(by_default_a_stolen_password_opens_nothing, MIGRATIONS, async |db| {
     let bench = Bench::with_policy(db, Policy::default());
