@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use storeward_base::{AddressBlock, Clock, Timestamp};
 
+use crate::bans::replace;
 use crate::rates::Rate;
 
 /// Messages under way at once, of each of the two kinds; each is [`storeward_host::OWN_REQUEST_BYTES`] long at most.
@@ -38,6 +39,8 @@ const FILE: &str = "inbox.senders";
 const MOST_BYTES: u64 = 128 * 1024;
 /// A network that goes on sending is written down anew so often.
 const WRITTEN_EVERY: Duration = Duration::from_secs(24 * 3600);
+/// After a write that failed, such as on a full disk, the next one is tried so much later.
+const AGAIN: Duration = Duration::from_secs(60);
 
 /// Senders of all inboxes.
 #[derive(Debug, Default)]
@@ -53,12 +56,15 @@ pub struct Senders {
 #[derive(Clone, Copy, Debug)]
 struct Known {
     at: Instant,
-    written_at: Instant,
+    /// When a line for it was last on the disk.
+    written_at: Option<Instant>,
 }
 
 struct Kept {
     folder: PathBuf,
     clock: Arc<dyn Clock>,
+    /// When writing last failed; held while somebody writes.
+    failed_at: Mutex<Option<Instant>>,
 }
 
 impl std::fmt::Debug for Kept {
@@ -103,10 +109,10 @@ impl Senders {
             let age = Some(time.since(at)).filter(|age| at <= time && *age < REMEMBERED)?;
             // A machine that started a moment ago has no earlier one.
             let at = now.checked_sub(age).unwrap_or(now);
-            Some((block.parse().ok()?, Known { at, written_at: at }))
+            Some((block.parse().ok()?, Known { at, written_at: Some(at) }))
         });
         let known = known.take(MOST).collect();
-        let kept = Some(Kept { folder: folder.to_owned(), clock });
+        let kept = Some(Kept { folder: folder.to_owned(), clock, failed_at: Mutex::default() });
         Senders { known: Mutex::new(known), kept, ..Senders::default() }
     }
 
@@ -126,13 +132,32 @@ impl Senders {
         if known.len() >= MOST && before.is_none() {
             return;
         }
-        let written = before.map(|known| known.written_at);
-        let is_due = written.is_none_or(|at| now.saturating_duration_since(at) >= WRITTEN_EVERY);
-        let written_at = if is_due { now } else { written.unwrap_or(now) };
+        let written_at = before.and_then(|known| known.written_at);
         known.insert(block, Known { at: now, written_at });
-        if let (true, Some(kept)) = (is_due, &self.kept) {
-            // Once a day for each network: some dozens of lines. With the lock, so that no older list comes last.
-            let _ = kept.write(&known, now);
+        drop(known);
+        if written_at.is_none_or(|at| now.saturating_duration_since(at) >= WRITTEN_EVERY) {
+            self.write_down(now);
+        }
+    }
+
+    /// Writes all of them down: once a day for each network, some dozens of lines. Nobody waits for the disk but whoever writes.
+    fn write_down(&self, now: Instant) {
+        let Some(kept) = &self.kept else { return };
+        // While somebody is at it there is nothing to wait for: what they do not write is written with its next message.
+        let Ok(mut failed_at) = kept.failed_at.try_lock() else { return };
+        if failed_at.is_some_and(|at| now.saturating_duration_since(at) < AGAIN) {
+            return;
+        }
+        let mut listed = self.known.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        listed.retain(|_, known| known.is_remembered(now));
+        *failed_at = kept.write(&listed, now).is_err().then_some(now);
+        if failed_at.is_none() {
+            let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+            for block in listed.keys() {
+                if let Some(known) = known.get_mut(block) {
+                    known.written_at = Some(now);
+                }
+            }
         }
     }
 
@@ -164,14 +189,12 @@ impl Kept {
     fn write(&self, known: &HashMap<AddressBlock, Known>, now: Instant) -> std::io::Result<()> {
         let time = self.clock.now();
         let mut text = String::new();
-        for (block, known) in known.iter().filter(|(_, known)| known.is_remembered(now)) {
+        for (block, known) in known {
             let age = now.saturating_duration_since(known.at);
             let age = i64::try_from(age.as_micros()).unwrap_or(i64::MAX);
             let _ = writeln!(text, "{block} {}", time.micros().saturating_sub(age));
         }
-        let (to, begun) = (self.folder.join(FILE), self.folder.join(format!("{FILE}.new")));
-        fs::write(&begun, text)?;
-        fs::rename(begun, to)
+        replace(&self.folder.join(FILE), text.as_bytes())
     }
 }
 
@@ -240,6 +263,33 @@ mod tests {
         assert!(!file.exists());
         senders.took(one, later);
         assert!(open().knows(one, Instant::now()));
+    }
+
+    // A disk that was full for a moment: whoever sent then was a stranger after the next restart, for a day.
+    #[test]
+    fn what_could_not_be_written_is_written_a_minute_later() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let gone = folder.path().join("gone");
+        let clock = Arc::new(FixedClock::at(Timestamp::from_micros(1_790_000_000_000_000)));
+        let (one, two) = (block("192.0.2.1"), block("192.0.2.2"));
+        let (senders, now) = (Senders::kept_in(&gone, clock.clone()), Instant::now());
+        senders.took(one, now);
+        fs::create_dir(&gone).unwrap();
+        senders.took(two, now + AGAIN / 2);
+        assert!(!gone.join(FILE).exists(), "a full disk is not asked with each message");
+        senders.took(two, now + AGAIN);
+        let again = Senders::kept_in(&gone, clock);
+        assert!(again.knows(one, Instant::now()) && again.knows(two, Instant::now()));
+        let mode = fs::metadata(gone.join(FILE)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "whom the shop is paid through is nobody's business");
+        // A file of before the update that others could read is replaced.
+        fs::set_permissions(gone.join(FILE), fs::Permissions::from_mode(0o644)).unwrap();
+        senders.took(one, now + WRITTEN_EVERY + AGAIN);
+        assert_eq!(fs::metadata(gone.join(FILE)).unwrap().permissions().mode() & 0o777, 0o600);
+        // While one writes, nobody waits for the disk.
+        let _writes = senders.kept.as_ref().unwrap().failed_at.lock().unwrap();
+        senders.took(one, now + WRITTEN_EVERY * 3);
     }
 
     #[test]

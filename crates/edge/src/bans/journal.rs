@@ -75,15 +75,20 @@ impl Journal {
     }
 
     pub fn save(&self, saved: &Saved) -> io::Result<()> {
-        let beside = self.path.with_extension("json.new");
-        let mut file =
-            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
-        file.write_all(&serde_json::to_vec(saved)?)?;
-        file.sync_all()?;
-        std::fs::rename(&beside, &self.path)?;
-        match self.path.parent() {
-            Some(dir) => File::open(dir)?.sync_all(),
-            None => Ok(()),
-        }
+        replace(&self.path, &serde_json::to_vec(saved)?)
+    }
+}
+
+/// Puts these bytes in the file's place, whole or not at all: written beside, fsync, rename, fsync of the directory. Nobody else reads it.
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".new");
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    std::fs::rename(&beside, path)?;
+    match path.parent() {
+        Some(dir) => File::open(dir)?.sync_all(),
+        None => Ok(()),
     }
 }
