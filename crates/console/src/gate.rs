@@ -148,6 +148,9 @@ fn ask_to_confirm(head: &Parts) -> Response {
         Method::GET => head.uri.path_and_query().map_or(path, |whole| whole.as_str()),
         _ if path.starts_with("/blocked/") => "/blocked",
         _ if path.starts_with("/staff/") => "/staff",
+        _ if path.starts_with("/payments/disputes/") => {
+            path.strip_suffix("/act").or(path.strip_suffix("/file")).unwrap_or("/payments/disputes")
+        }
         _ if path.starts_with("/review/rules/") => "/review/rules",
         _ if path.starts_with("/review/") => "/review",
         _ if path.starts_with("/scripts/") => path.strip_suffix("/act").unwrap_or("/scripts"),

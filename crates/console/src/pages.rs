@@ -147,6 +147,12 @@ fn of_paying(routes: Routes<App, StaffGate>) -> Routes<App, StaffGate> {
         .get("/payments/disputes/{id}", STAFF, payments::disputes::show)
         .get("/payments/disputes/{id}/evidence.json", FRESH, payments::disputes::file)
         .post("/payments/disputes/{id}/act", FRESH, payments::disputes::act)
+        .upload(
+            "/payments/disputes/{id}/file",
+            FRESH,
+            payments::disputes::UPLOAD_BYTES,
+            payments::disputes::add_file,
+        )
         .get("/payments/{id}", STAFF, payments::show)
         .post("/payments/{id}/act", FRESH, payments::act)
         .get("/scripts", STAFF, scripts::page)

@@ -225,6 +225,14 @@ impl Control {
         self.at_paypal(|counter| counter.resolve(dispute, outcome));
     }
 
+    /// What an object keeps to itself, such as the content of a file that was uploaded (`_hex`).
+    pub fn kept(&self, provider: Provider, kind: &str, id: &str) -> Option<Value> {
+        match provider {
+            Provider::Stripe => self.world.stripe().get(kind, id).cloned(),
+            Provider::Paypal => self.world.paypal().get(kind, id).cloned(),
+        }
+    }
+
     /// An object as the provider has it. Kinds at Stripe are the objects' names (`payment_intent`, `checkout.session`), at PayPal
     /// `order`, `capture`, `authorization`, `refund`.
     pub fn object(&self, provider: Provider, kind: &str, id: &str) -> Option<Value> {

@@ -112,6 +112,57 @@ fn with_lists(value: Value) -> Value {
     Value::Array(items)
 }
 
+/// A part of a body in parts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    pub name: String,
+    /// The file's, where it is one.
+    pub file: Option<String>,
+    pub content: Vec<u8>,
+}
+
+/// The parts of `multipart/form-data` (RFC 7578). Nothing where the body is not whole or a part has no name.
+pub fn parts(kind: &str, body: &[u8]) -> Option<Vec<Part>> {
+    let line = kind.strip_prefix("multipart/form-data; boundary=").map(|line| line.trim_matches('"'))?;
+    let next = format!("\r\n--{line}");
+    let mut rest = body.strip_prefix(format!("--{line}\r\n").as_bytes())?;
+    let mut all = Vec::new();
+    loop {
+        let (head, content) = split(rest, b"\r\n\r\n")?;
+        let (content, after) = split(content, next.as_bytes())?;
+        let head = std::str::from_utf8(head).ok()?;
+        let value = |name: &str| {
+            let (_, rest) = head.split_once(&format!("{name}=\""))?;
+            Some(rest.split_once('"')?.0.to_owned())
+        };
+        all.push(Part { name: value("; name")?, file: value("; filename"), content: content.to_vec() });
+        match after.strip_prefix(b"\r\n") {
+            Some(more) => rest = more,
+            None => return after.starts_with(b"--").then_some(all),
+        }
+    }
+}
+
+fn split<'a>(bytes: &'a [u8], mark: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
+    let at = bytes.windows(mark.len()).position(|window| window == mark)?;
+    Some((bytes.get(..at)?, bytes.get(at + mark.len()..)?))
+}
+
+/// What a file is, by how it begins, as both providers look at it: `pdf`, `png`, `jpg`.
+pub fn file_kind(content: &[u8]) -> Option<&'static str> {
+    let starts = [(&b"%PDF-"[..], "pdf"), (b"\x89PNG\r\n\x1a\n", "png"), (b"\xff\xd8\xff", "jpg")];
+    starts.into_iter().find(|(start, _)| content.starts_with(start)).map(|(_, kind)| kind)
+}
+
+/// Bytes in hexadecimal, as objects keep what was uploaded.
+pub fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut all, byte| {
+        let _infallible = write!(all, "{byte:02x}");
+        all
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;

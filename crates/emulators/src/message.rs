@@ -7,7 +7,7 @@ use http::{HeaderMap, Method};
 use serde_json::Value;
 
 /// The longest body that is read.
-pub const BODY_BYTES: usize = 1024 * 1024;
+pub const BODY_BYTES: usize = 6 * 1024 * 1024;
 
 /// A call, read whole.
 #[derive(Clone, Debug)]

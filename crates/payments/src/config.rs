@@ -18,6 +18,8 @@ use crate::stripe::{Framed, Stripe};
 use crate::webhooks::Certificates;
 
 const STRIPE: &str = "https://api.stripe.com";
+/// Where Stripe takes files (docs.stripe.com, "File upload guide"); a stand-in takes them where it takes everything.
+const STRIPE_FILES: &str = "https://files.stripe.com";
 /// Stripe's script for pages: the release of the pinned version, and whom it speaks to (docs.stripe.com/security/guide, "Content Security
 /// Policy": Checkout).
 const SCRIPT: &str = "https://js.stripe.com/endive/stripe.js";
@@ -290,8 +292,10 @@ impl StripeSection {
         }
         let form = self.form(mode, &at)?;
         let reach = if at.is_stand_in { Reach::Internal } else { Reach::Public };
-        let client = client(AllowList::new().with(at.destination, reach))?;
-        Ok(Stripe::new(client, at.base, key, secrets).with_form(form))
+        let files = if at.is_stand_in { at.base.clone() } else { STRIPE_FILES.to_owned() };
+        let to_files = Destination::parse(&files).map_err(|why| fault(why.to_string()))?;
+        let client = client(AllowList::new().with(at.destination, reach).with(to_files, reach))?;
+        Ok(Stripe::new(client, at.base, key, secrets).with_form(form).with_files_at(files))
     }
 }
 

@@ -1,7 +1,9 @@
 //! What the staff's console sees of payments: how each stands, what was called, booked and told, and the three acts. Keys, clients and
 //! the providers' words stay out of sight.
 
-pub use crate::disputes::{Checks, Dispute, Fact, FactKind, Pack, Reply};
+pub use crate::disputes::{
+    Checks, Dispute, EvidenceFile, Fact, FactKind, FileAbout, MOST_FILE_BYTES, Pack, Reply,
+};
 pub use crate::janitor::Unknown;
 pub use crate::judge::{Judgement, Review, RuleWish, Scorer, TrialFigures, Verdict, Weight};
 pub use crate::ledger::{Posting, balances};

@@ -2,6 +2,7 @@
 
 mod answer;
 mod facts;
+mod files;
 mod pack;
 mod told;
 mod watch;
@@ -23,6 +24,8 @@ use crate::sql;
 
 pub use answer::Reply;
 pub use facts::{Fact, FactKind};
+pub(crate) use files::SentFile;
+pub use files::{EvidenceFile, FileAbout, FileKind, MOST_BYTES as MOST_FILE_BYTES};
 pub use pack::Pack;
 pub use told::Checks;
 pub(crate) use told::Told;
@@ -55,7 +58,7 @@ statements! {
 
 /// The statements of disputes, for the tests that prepare them.
 pub(crate) fn statements() -> Vec<&'static str> {
-    [STATEMENTS, answer::STATEMENTS, facts::STATEMENTS, watch::STATEMENTS].concat()
+    [STATEMENTS, answer::STATEMENTS, facts::STATEMENTS, files::STATEMENTS, watch::STATEMENTS].concat()
 }
 
 /// A dispute as it stands.

@@ -114,4 +114,9 @@ pub const MIGRATIONS: &[storeward_store::Migration] = &[
         number: 10,
         sql: include_str!("../migrations/0010_refunds_of_captures.sql"),
     },
+    storeward_store::Migration {
+        domain: "payments",
+        number: 11,
+        sql: include_str!("../migrations/0011_dispute_files.sql"),
+    },
 ];

@@ -13,11 +13,13 @@ use storeward_seal::encoding::base64;
 use tokio::sync::Mutex;
 
 use crate::config::PayPalSection;
+use crate::disputes::SentFile;
 use crate::machine::{Seen, short};
 use crate::model::{Attempt, Call, Operation, Payment};
 use crate::money::Money;
 use crate::provider::{
-    Movement, Opened, Opening, Saved, Trouble, exchange, is_later, list, read as read_reply, text,
+    Movement, Opened, Opening, Saved, Trouble, WITH_FILES, exchange, is_later, list, parts,
+    read as read_reply, text,
 };
 use crate::webhooks::Certificates;
 
@@ -139,6 +141,18 @@ impl PayPal {
         key: Option<&str>,
         body: Option<&Value>,
     ) -> Result<Value, Trouble> {
+        self.call_with(method, path, key, body, &[]).await
+    }
+
+    /// The same, with files where the call has parts.
+    async fn call_with(
+        &self,
+        method: Method,
+        path: &str,
+        key: Option<&str>,
+        body: Option<&Value>,
+        files: &[SentFile],
+    ) -> Result<Value, Trouble> {
         let url = format!("{}{path}", self.0.base);
         for _ in 0..2 {
             let token = self.token().await?;
@@ -152,8 +166,11 @@ impl PayPal {
                         .header("prefer", "return=representation")?
                 }
                 Method::PostParts => {
-                    let (kind, body) = parts(&body.map_or_else(|| "{}".to_owned(), Value::to_string));
-                    Request::post(&url, &kind, body)?
+                    let input = body.map_or_else(|| "{}".to_owned(), Value::to_string);
+                    let named = |(number, file)| (format!("file{}", number + 1), file);
+                    let files: Vec<(String, &SentFile)> = files.iter().enumerate().map(named).collect();
+                    let (kind, body) = parts(&[("input", Some("application/json"), &input)], &files);
+                    Request::post(&url, &kind, body)?.limits(WITH_FILES)
                 }
             };
             let mut request = request.header("authorization", bearer.expose())?;
@@ -289,10 +306,17 @@ impl PayPal {
             .await
     }
 
-    /// Hands evidence to PayPal (`POST /v1/customer/disputes/{id}/provide-evidence`, in parts: the evidence is the part `input`).
-    pub(crate) async fn send_evidence(&self, id: &str, key: &str, evidence: &Value) -> Result<(), Trouble> {
+    /// Hands evidence to PayPal (`POST /v1/customer/disputes/{id}/provide-evidence`, in parts: the evidence is the part `input`, its
+    /// documents are `file1` and so on, under the names that it gives them).
+    pub(crate) async fn send_evidence(
+        &self,
+        id: &str,
+        key: &str,
+        evidence: &Value,
+        files: &[SentFile],
+    ) -> Result<(), Trouble> {
         let path = format!("/v1/customer/disputes/{}/provide-evidence", safe(id)?);
-        self.call(Method::PostParts, &path, Some(key), Some(evidence)).await.map(drop)
+        self.call_with(Method::PostParts, &path, Some(key), Some(evidence), files).await.map(drop)
     }
 
     /// Gives in (`POST /v1/customer/disputes/{id}/accept-claim`): PayPal gives the money back.
@@ -318,16 +342,6 @@ impl PayPal {
         let reference = attempt.reference.as_deref().ok_or_else(unreadable)?;
         self.get(&format!("/v2/checkout/orders/{}", safe(reference)?)).await
     }
-}
-
-/// A body in parts (RFC 7578) with one part, `input`, and its content type. The line between follows from the content, so that the
-/// same call is the same bytes; a digest of the content cannot stand in it.
-fn parts(input: &str) -> (String, String) {
-    let line: String = storeward_seal::fingerprint::sha256_hex(input.as_bytes());
-    let body = format!(
-        "--{line}\r\nContent-Disposition: form-data; name=\"input\"\r\nContent-Type: application/json\r\n\r\n{input}\r\n--{line}--\r\n"
-    );
-    (format!("multipart/form-data; boundary={line}"), body)
 }
 
 #[derive(Clone, Copy)]

@@ -1,9 +1,12 @@
 //! What both providers have in common: how a call ends, and what is opened at one.
 
+use std::time::Duration;
+
 use serde_json::Value;
 use storeward_base::{Secret, Timestamp};
-use storeward_outbound::{Client, OutboundError, Phase, Reply, Request};
+use storeward_outbound::{Client, Limits, OutboundError, Phase, Reply, Request};
 
+use crate::disputes::SentFile;
 use crate::machine::Seen;
 use crate::model::{Attempt, Call, CaptureMode, Details, Payment, Provider};
 use crate::paypal::PayPal;
@@ -237,6 +240,49 @@ impl Gateway {
         }
     }
 }
+
+/// A body in parts (`multipart/form-data`): texts, each with its type where it has one, then files. Gives its type, too. The line
+/// between the parts is a hash of all of them, so none of them holds it.
+pub(crate) fn parts(
+    texts: &[(&str, Option<&str>, &str)],
+    files: &[(String, &SentFile)],
+) -> (String, Vec<u8>) {
+    let mut all = Vec::new();
+    for (_, _, text) in texts {
+        all.extend_from_slice(text.as_bytes());
+    }
+    for (_, file) in files {
+        all.extend_from_slice(file.content.expose());
+    }
+    let line = storeward_seal::fingerprint::sha256_hex(&all);
+    let mut body = Vec::with_capacity(all.len().saturating_add(1024));
+    for (name, kind, text) in texts {
+        let kind = kind.map(|kind| format!("\r\nContent-Type: {kind}")).unwrap_or_default();
+        let head =
+            format!("--{line}\r\nContent-Disposition: form-data; name=\"{name}\"{kind}\r\n\r\n{text}\r\n");
+        body.extend_from_slice(head.as_bytes());
+    }
+    for (name, file) in files {
+        let head = format!(
+            "--{line}\r\nContent-Disposition: form-data; name=\"{name}\"; filename=\"{}\"\r\nContent-Type: {}\r\n\r\n",
+            file.name, file.media_type
+        );
+        body.extend_from_slice(head.as_bytes());
+        body.extend_from_slice(file.content.expose());
+        body.extend_from_slice(b"\r\n");
+    }
+    body.extend_from_slice(format!("--{line}--\r\n").as_bytes());
+    (format!("multipart/form-data; boundary={line}"), body)
+}
+
+/// For a call that carries files: a shop's line out may be slow. All of it is less than [`crate::Pace`]'s `settle_after`: an answer
+/// that is still on its way is never held to be lost.
+pub(crate) const WITH_FILES: Limits = Limits {
+    connect: Duration::from_secs(5),
+    head: Duration::from_secs(60),
+    body: Duration::from_secs(15),
+    body_bytes: 256 * 1024,
+};
 
 /// What a payment asks the provider to do with the buyer's agreement.
 pub(crate) fn is_later(payment: &Payment) -> bool {

@@ -13,10 +13,13 @@ use serde_json::Value;
 use storeward_base::{Secret, Timestamp};
 use storeward_outbound::{Client, Request};
 
+use crate::disputes::SentFile;
 use crate::machine::{Seen, SeenCapture, SeenRefund, Stage, short};
 use crate::model::{Attempt, Call, Operation, Payment, Piece, Strength};
 use crate::money::Money;
-use crate::provider::{Movement, MovementKind, Opened, Opening, Trouble, exchange, is_later, list, text};
+use crate::provider::{
+    Movement, MovementKind, Opened, Opening, Trouble, WITH_FILES, exchange, is_later, list, parts, text,
+};
 
 use form::Form;
 use kept::{confirming, is_confirming};
@@ -45,6 +48,8 @@ pub(crate) struct Framed {
 pub struct Stripe {
     client: Client,
     base: String,
+    /// Where files go.
+    files: String,
     key: Secret<String>,
     /// For forms in a frame.
     form: Option<Arc<Framed>>,
@@ -88,7 +93,11 @@ impl Stripe {
         key: Secret<String>,
         secrets: Vec<Secret<String>>,
     ) -> Self {
-        Stripe { client, base, key, form: None, secrets }
+        Stripe { client, files: base.clone(), base, key, form: None, secrets }
+    }
+
+    pub(crate) fn with_files_at(self, files: String) -> Self {
+        Stripe { files, ..self }
     }
 
     pub(crate) fn with_form(self, form: Option<Framed>) -> Self {
@@ -284,6 +293,15 @@ impl Stripe {
         }
         form.put("submit", "true");
         self.post(&format!("/v1/disputes/{}", safe(id)?), key, form).await.map(drop)
+    }
+
+    /// `POST /v1/files`, which Stripe takes at a host of its own. Gives the file's id. It bears no key: one that came twice is two files,
+    /// of which one is named by nothing.
+    pub(crate) async fn send_file(&self, file: &SentFile) -> Result<String, Trouble> {
+        let (kind, body) = parts(&[("purpose", None, "dispute_evidence")], &[("file".to_owned(), file)]);
+        let request = Request::post(&format!("{}/v1/files", self.files), &kind, body)?.limits(WITH_FILES);
+        let made = exchange(&self.client, self.signed(request)?, code_of).await?;
+        text(&made, "/id").filter(|id| is_id(id)).map(str::to_owned).ok_or_else(unreadable)
     }
 
     /// Gives in (`POST /v1/disputes/{id}/close`).

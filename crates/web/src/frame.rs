@@ -6,15 +6,15 @@ use std::time::Duration;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::HeaderMap;
-use http::StatusCode;
 use http::uri::Authority;
+use http::{HeaderMap, Method, StatusCode};
 use storeward_base::Entropy;
 
 use crate::csrf;
 use crate::failure::{Failure, WantsPage};
 use crate::headers::{self, Hosts, LeadsTo, Marks, Nonce};
 use crate::origin::HostNames;
+use crate::upload;
 
 /// A failure in the looks of the pages it happens among, for a person with such headers. `None`: the plain page.
 pub type Dress = Arc<dyn Fn(&Failure, &HeaderMap) -> Option<Response> + Send + Sync>;
@@ -31,7 +31,7 @@ pub struct Site {
     pub entropy: Arc<dyn Entropy>,
     /// Of a posted form.
     pub body_limit_bytes: usize,
-    /// How long a handler may take to begin its answer.
+    /// How long a handler may take to begin its answer; a form with a file, which comes over a slow line, six times as long.
     pub patience: Duration,
     /// How failures look, where not as the console's.
     pub dress: Option<Dress>,
@@ -65,7 +65,9 @@ pub(crate) async fn around(State(site): State<Arc<Site>>, mut request: Request, 
         Ok(()) => {
             request.extensions_mut().insert(nonce.clone());
             request.extensions_mut().insert(Arc::clone(&site));
-            let answer = tokio::time::timeout(site.patience, next.run(request)).await;
+            let is_upload = request.method() == Method::POST && upload::is_one(request.headers());
+            let patience = site.patience.saturating_mul(if is_upload { 6 } else { 1 });
+            let answer = tokio::time::timeout(patience, next.run(request)).await;
             answer.unwrap_or_else(|_| Failure::busy("web.too_slow").into_response())
         }
     };

@@ -25,6 +25,7 @@ pub mod qr;
 mod routes;
 mod shell;
 pub mod sse;
+mod upload;
 
 pub use access::{Access, Gate, NoGate, Nobody};
 pub use cookie::{Cookie, SameSite};
@@ -37,6 +38,7 @@ pub use moment::{Local, Moment, Woven};
 pub use origin::{HostNames, HostNamesError, host_of_request};
 pub use routes::{AccessRow, Routes};
 pub use shell::{NavItem, Shell, SignedIn, redirect, redirect_away, render};
+pub use upload::{Upload, UploadedFile};
 
 // The crates that build on this one name no HTTP or template library of their own.
 pub use {askama, axum, http};

@@ -19,6 +19,7 @@ use crate::cookie::Cookie;
 use crate::csrf::{self, CsrfToken, VISIT};
 use crate::failure::Failure;
 use crate::frame::{self, Site};
+use crate::upload;
 
 /// One line of the access table.
 #[derive(Clone, Debug)]
@@ -66,6 +67,23 @@ impl<S: Clone + Send + Sync + 'static, G: Gate> Routes<S, G> {
         self.add(Method::POST, path, access, post(handler))
     }
 
+    /// Answers POST of a form with a file that carries the visitor's token: `multipart/form-data` of `most_bytes` at most, which the
+    /// handler takes as an [`Upload`](crate::Upload).
+    #[must_use]
+    pub fn upload<H, T>(
+        self,
+        path: &'static str,
+        access: Access<G::Need>,
+        most_bytes: usize,
+        handler: H,
+    ) -> Self
+    where
+        H: Handler<T, S>,
+        T: 'static,
+    {
+        self.add_with(Method::POST, path, access, post(handler), Some(most_bytes))
+    }
+
     /// Answers OPTIONS: a browser asks on a program's behalf whether it may call from another site's page (Fetch section 3.2.2).
     #[must_use]
     pub fn preflight<H, T>(self, path: &'static str, access: Access<G::Need>, handler: H) -> Self
@@ -77,13 +95,24 @@ impl<S: Clone + Send + Sync + 'static, G: Gate> Routes<S, G> {
     }
 
     fn add(
-        mut self,
+        self,
         method: Method,
         path: &'static str,
         access: Access<G::Need>,
         handler: MethodRouter<S>,
     ) -> Self {
-        let guard = Arc::new(Guard { gate: Arc::clone(&self.gate), access: access.clone() });
+        self.add_with(method, path, access, handler, None)
+    }
+
+    fn add_with(
+        mut self,
+        method: Method,
+        path: &'static str,
+        access: Access<G::Need>,
+        handler: MethodRouter<S>,
+        upload_bytes: Option<usize>,
+    ) -> Self {
+        let guard = Arc::new(Guard { gate: Arc::clone(&self.gate), access: access.clone(), upload_bytes });
         let guarded = handler.route_layer(middleware::from_fn_with_state(guard, admit::<G>));
         self.rows.push(AccessRow { method, path, access });
         self.router = self.router.route(path, guarded);
@@ -122,6 +151,8 @@ impl<S: Clone + Send + Sync + 'static, G: Gate> Routes<S, G> {
 struct Guard<G: Gate> {
     gate: Arc<G>,
     access: Access<G::Need>,
+    /// The route takes a form with a file, of so many bytes.
+    upload_bytes: Option<usize>,
 }
 
 async fn admit<G: Gate>(
@@ -142,6 +173,8 @@ async fn admit<G: Gate>(
         Request::from_parts(head, body)
     } else if is_program {
         whole(head, body).await.map_err(IntoResponse::into_response)?
+    } else if let Some(most) = guard.upload_bytes {
+        check_upload(head, body, most).await.map_err(IntoResponse::into_response)?
     } else {
         check_form(head, body).await.map_err(IntoResponse::into_response)?
     };
@@ -175,6 +208,10 @@ async fn whole(head: http::request::Parts, body: Body) -> Result<Request, Failur
 
 async fn read(head: &http::request::Parts, body: Body) -> Result<bytes::Bytes, Failure> {
     let limit = head.extensions.get::<Arc<Site>>().map_or(0, |site| site.body_limit_bytes);
+    read_most(body, limit).await
+}
+
+async fn read_most(body: Body, limit: usize) -> Result<bytes::Bytes, Failure> {
     match Limited::new(body, limit).collect().await {
         Ok(whole) => Ok(whole.to_bytes()),
         Err(fault) if fault.is::<LengthLimitError>() => Err(Failure::too_large()),
@@ -196,13 +233,35 @@ async fn check_form(head: http::request::Parts, body: Body) -> Result<Request, F
     }
     let bytes = read(&head, body).await?;
     if !form_token(&bytes).is_some_and(|given| expected.matches(given)) {
-        return Err(Failure::denied(
-            "web.csrf",
-            "The page was open for too long, or the request did not come from it. Nothing was done: \
-             load the page again and repeat.",
-        ));
+        return Err(not_from_the_page());
     }
     Ok(Request::from_parts(head, Body::from(bytes)))
+}
+
+fn not_from_the_page() -> Failure {
+    Failure::denied(
+        "web.csrf",
+        "The page was open for too long, or the request did not come from it. Nothing was done: \
+         load the page again and repeat.",
+    )
+}
+
+/// The same for a form with a file, which stands in the request's extensions then.
+async fn check_upload(mut head: http::request::Parts, body: Body, most: usize) -> Result<Request, Failure> {
+    if !upload::is_one(&head.headers) {
+        return Err(Failure::invalid("web.not_a_form", "Only a form can be sent to this address."));
+    }
+    let bytes = read_most(body, most).await?;
+    let kind = head.headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or("");
+    let unreadable = || Failure::invalid("web.form", "A field of the form is missing or does not fit.");
+    let upload = upload::read(kind, &bytes).ok_or_else(unreadable)?;
+    let expected = head.extensions.get::<CsrfToken>();
+    let expected = expected.ok_or_else(|| Failure::broken("web.no_csrf_token"))?;
+    if !expected.matches(upload.field(csrf::FIELD)) {
+        return Err(not_from_the_page());
+    }
+    head.extensions.insert(upload);
+    Ok(Request::from_parts(head, Body::empty()))
 }
 
 /// The token field's value. Tokens are hexadecimal, so there is nothing to decode. Two such fields count as none.

@@ -216,18 +216,52 @@ impl Counter<'_> {
     }
 }
 
-/// The evidence in the part `input`, held against `evidence` of Disputes v1.
+/// Of one file, and of all in a call (developer.paypal.com, "Supported file types and sizes").
+const FILE_BYTES: usize = 10 * 1024 * 1024;
+const FILES_BYTES: usize = 50 * 1024 * 1024;
+
+/// The evidence in the part `input`, held against `evidence` of Disputes v1, with what its documents hold.
 fn evidences(call: &Call) -> Outcome<Vec<Value>> {
     let kind = call.header("content-type").unwrap_or("");
-    let line = kind.strip_prefix("multipart/form-data; boundary=").ok_or_else(PaypalError::media)?;
-    let body = call.body_text().ok_or_else(PaypalError::malformed)?;
-    let parts = body.strip_suffix(&format!("\r\n--{line}--\r\n")).ok_or_else(PaypalError::malformed)?;
-    let input = parts.split(&format!("--{line}\r\n")).find_map(|part| {
-        let (head, content) = part.split_once("\r\n\r\n")?;
-        head.contains("name=\"input\"").then(|| content.trim_end_matches("\r\n"))
-    });
+    if !kind.starts_with("multipart/form-data; boundary=") {
+        return Err(PaypalError::media());
+    }
+    let parts = form::parts(kind, &call.body).ok_or_else(PaypalError::malformed)?;
+    let (inputs, files): (Vec<_>, Vec<_>) = parts.into_iter().partition(|part| part.name == "input");
+    let [input] = inputs.as_slice() else { return Err(PaypalError::malformed()) };
     let input: Value =
-        input.and_then(|text| serde_json::from_str(text).ok()).ok_or_else(PaypalError::malformed)?;
+        serde_json::from_slice(&input.content).map_err(|_not_json| PaypalError::malformed())?;
+    let mut list = noted(&input)?;
+    documents(&mut list, &files)?;
+    Ok(list)
+}
+
+/// Each document that the evidence names is a file of the call, and each file is named.
+fn documents(list: &mut [Value], files: &[form::Part]) -> Outcome<()> {
+    let wrong = |what: &str| PaypalError::invalid(vec![fault("INVALID_PARAMETER_VALUE", what)]);
+    let total: usize = files.iter().map(|file| file.content.len()).sum();
+    let fits = |file: &form::Part| {
+        let name = file.file.as_deref().unwrap_or("");
+        let is_kind = form::file_kind(&file.content).is_some_and(|kind| name.ends_with(kind));
+        is_kind && file.content.len() < FILE_BYTES && file.name.starts_with("file")
+    };
+    if total > FILES_BYTES || !files.iter().all(fits) {
+        return Err(wrong("/files"));
+    }
+    let mut named = 0;
+    for one in list {
+        for document in one.get_mut("documents").and_then(Value::as_array_mut).into_iter().flatten() {
+            let name = text(document, "name").to_owned();
+            let file = files.iter().find(|file| file.file.as_deref() == Some(name.as_str()));
+            let file = file.ok_or_else(|| wrong("/evidences/documents"))?;
+            set(document, "_hex", form::hex(&file.content));
+            named += 1;
+        }
+    }
+    if named == files.len() { Ok(()) } else { Err(wrong("/files")) }
+}
+
+fn noted(input: &Value) -> Outcome<Vec<Value>> {
     let list = input.get("evidences").and_then(Value::as_array).cloned().unwrap_or_default();
     if list.is_empty() || list.len() > 100 {
         return Err(PaypalError::invalid(vec![fault("INVALID_ARRAY_MIN_ITEMS", "/evidences")]));

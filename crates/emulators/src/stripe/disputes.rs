@@ -50,6 +50,19 @@ const EVIDENCE: Kind = Kind::Object(&[
     may("appeal", Kind::Beyond),
 ]);
 
+/// Places that take a file's id and nothing else.
+const FILES: [&str; 9] = [
+    "cancellation_policy",
+    "customer_communication",
+    "customer_signature",
+    "duplicate_charge_documentation",
+    "receipt",
+    "refund_policy",
+    "service_documentation",
+    "shipping_documentation",
+    "uncategorized_file",
+];
+
 const UPDATE: [Field; 5] = [
     EXPAND,
     METADATA,
@@ -110,6 +123,12 @@ impl Desk<'_> {
         let old = self.fetch("dispute", id, "dispute")?;
         let metadata = params::merged_metadata(&old["metadata"], &wanted);
         let evidence = wanted.get("evidence").and_then(Value::as_object).cloned().unwrap_or_default();
+        for name in FILES {
+            let id = evidence.get(name).and_then(Value::as_str).unwrap_or("");
+            if !id.is_empty() && self.find("file", id).is_none() {
+                return Err(StripeError::missing("file", id, "evidence"));
+            }
+        }
         let is_late = whole(&old["evidence_details"], "due_by") < self.now_s();
         if !evidence.is_empty() && (text(&old, "status") != "needs_response" || is_late) {
             let message = "This dispute is already closed, or its evidence is already with the bank.";

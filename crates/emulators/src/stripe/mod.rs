@@ -11,6 +11,7 @@ pub mod endpoints;
 mod error;
 mod events;
 mod expand;
+mod files;
 mod hosted;
 mod intents;
 mod intents_change;
@@ -191,8 +192,8 @@ async fn keyed(
     }
     let key = call.header("idempotency-key").filter(|_| call.method == http::Method::POST).map(str::to_owned);
     if let Some(key) = &key {
-        let body = call.body_text().unwrap_or("");
-        let said = world.stripe().keys.begin(key, &call.path, body, request, world.clock.now_s());
+        let body = String::from_utf8_lossy(&call.body);
+        let said = world.stripe().keys.begin(key, &call.path, &body, request, world.clock.now_s());
         match said {
             Said::Fresh => {}
             Said::Refused(error) => return error.answer(),
@@ -268,6 +269,9 @@ fn admitted(state: &Stripe, call: &Call) -> Outcome<()> {
 impl Desk<'_> {
     /// Finds the operation by method and path.
     fn operation(&mut self, call: &Call) -> Outcome<Value> {
+        if call.method == http::Method::POST && call.path == "/v1/files" {
+            return self.create_file(call);
+        }
         let tree = self.parameters(call)?;
         let parts = call.parts();
         let path = parts.get(1..).unwrap_or(&[]);

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use serde_json::Value;
 use storeward_base::Actor;
 use storeward_events::payment as facts;
 use storeward_seal::fingerprint::sha256_hex;
@@ -12,9 +13,11 @@ use crate::apply::tell;
 use crate::error::Error;
 use crate::payments::{Payments, Shared};
 use crate::provider::{Gateway, Trouble, clean};
+use crate::stripe::Stripe;
 
+use super::facts::open_to_change;
 use super::told::Told;
-use super::{Dispute, get, of_id};
+use super::{Dispute, SentFile, get, of_id};
 
 statements! {
     ANSWER_DISPUTE = "UPDATE payment_dispute SET answer = $3, answered_at = $4, digest = $5, code = NULL, look_at = $6 \
@@ -65,18 +68,32 @@ impl Reply {
 impl Payments {
     /// Sends the evidence that a person has seen: `digest` is that of the pack they looked at. Where it is another by now nothing
     /// is sent ([`Error::OtherPack`]).
+    ///
+    /// Files may take longer than a page waits for its answer: it is done also where nobody waits for it any more.
     pub async fn send_evidence(&self, actor: Actor, id: &str, digest: &str) -> Result<Dispute, Error> {
+        let (payments, id, digest) = (self.clone(), id.to_owned(), digest.to_owned());
+        let sent = tokio::spawn(async move { payments.evidence_out(actor, &id, &digest).await });
+        sent.await.map_err(|_| Error::Unsure)?
+    }
+
+    async fn evidence_out(&self, actor: Actor, id: &str, digest: &str) -> Result<Dispute, Error> {
         let (provider, reference) = of_id(id)?;
         let pack = self.pack(id).await?;
         if !storeward_seal::fingerprint::equal(pack.digest().as_bytes(), digest.as_bytes()) {
             return Err(Error::OtherPack);
         }
+        open_to_change(&pack.dispute)?;
+        let files = self.sent_files(provider, &reference, &pack.files).await?;
+        let (gateway, mut sent) = (self.0.gateway(provider)?, pack.sent());
+        if let Gateway::Stripe(stripe) = gateway {
+            // Before anything is answered: where one does not arrive there is nothing to find out about.
+            laid_down(stripe, &files, &mut sent).await?;
+        }
         let held = self.answer(actor, pack.dispute.clone(), Reply::Sending, Some(pack.digest())).await?;
         let key = self.0.answer_key(&held);
-        let sent = pack.sent();
-        let done = match self.0.gateway(provider)? {
+        let done = match gateway {
             Gateway::Stripe(stripe) => stripe.send_evidence(&reference, &key, &sent).await,
-            Gateway::PayPal(paypal) => paypal.send_evidence(&reference, &key, &sent).await,
+            Gateway::PayPal(paypal) => paypal.send_evidence(&reference, &key, &sent, &files).await,
         };
         self.answered(&held, done).await
     }
@@ -183,6 +200,20 @@ impl Payments {
         let shared = Arc::clone(&self.0);
         self.0.write(move |tx| shared.undone(tx, &held, &code)).await
     }
+}
+
+/// Brings the files to Stripe, and their ids into the evidence.
+async fn laid_down(stripe: &Stripe, files: &[SentFile], evidence: &mut Value) -> Result<(), Error> {
+    for file in files {
+        let id = stripe.send_file(file).await.map_err(|why| match why {
+            Trouble::Refused(code) => Error::Refused { code },
+            other => Error::NotReached { code: other.code().to_owned() },
+        })?;
+        if let Some(evidence) = evidence.as_object_mut() {
+            evidence.insert(file.about.at_stripe().to_owned(), Value::String(id));
+        }
+    }
+    Ok(())
 }
 
 impl Shared {

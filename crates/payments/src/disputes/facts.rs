@@ -120,7 +120,7 @@ impl Payments {
     }
 }
 
-fn open_to_change(held: &Dispute) -> Result<(), Error> {
+pub(super) fn open_to_change(held: &Dispute) -> Result<(), Error> {
     if held.state != "open" {
         return Err(Error::Dispute("is over"));
     }

@@ -13,7 +13,7 @@ use crate::news::Delivery;
 use crate::payments::Payments;
 use crate::sql;
 
-use super::{Dispute, Fact, FactKind, get, of_id};
+use super::{Dispute, EvidenceFile, Fact, FactKind, FileAbout, get, of_id};
 
 /// Signs of one note at PayPal (Disputes v1, `evidence.notes`).
 const NOTE_SIGNS: usize = 2_000;
@@ -32,6 +32,7 @@ pub struct Pack {
     pub captures: Vec<Capture>,
     pub refunds: Vec<Refund>,
     pub facts: Vec<Fact>,
+    pub files: Vec<EvidenceFile>,
     /// What happened when, the oldest first.
     pub course: Vec<(Timestamp, String)>,
 }
@@ -45,6 +46,7 @@ struct Known {
     refunds: Vec<Refund>,
     news: Vec<Delivery>,
     facts: Vec<Fact>,
+    files: Vec<EvidenceFile>,
 }
 
 impl Payments {
@@ -63,6 +65,7 @@ impl Payments {
                 refunds: sql::refunds_of(reader, of)?,
                 news: crate::news::of(reader, of)?,
                 facts: shared.facts_of(reader, provider, &reference)?,
+                files: shared.files_of(reader, provider, &reference)?,
                 dispute,
             })
         });
@@ -82,6 +85,7 @@ fn gathered(known: Known, details: Details) -> Pack {
         captures: known.captures,
         refunds: known.refunds,
         facts: known.facts,
+        files: known.files,
         course,
     }
 }
@@ -128,6 +132,17 @@ const fn name(provider: Provider) -> &'static str {
     match provider {
         Provider::Stripe => "Stripe",
         Provider::PayPal => "PayPal",
+    }
+}
+
+/// What a file shows, for whoever reads it at the provider.
+fn about(file: &EvidenceFile) -> &'static str {
+    match file.about {
+        FileAbout::Receipt => "The receipt",
+        FileAbout::Shipping => "That it was sent, or arrived",
+        FileAbout::Communication => "What the buyer and the shop wrote to each other",
+        FileAbout::Terms => "The terms of giving back",
+        FileAbout::Other => "A document",
     }
 }
 
@@ -283,11 +298,25 @@ impl Pack {
         for part in signs.chunks(NOTE_SIGNS).take(MOST_NOTES) {
             all.push(json!({ "evidence_type": "OTHER", "notes": part.iter().collect::<String>() }));
         }
+        for file in &self.files {
+            let documents = json!([{ "name": file.sent_name() }]);
+            all.push(json!({ "evidence_type": "OTHER", "notes": about(file), "documents": documents }));
+        }
         json!({ "evidences": all })
     }
 
-    /// Each field that goes out, with its text.
+    /// Each field that goes out, with its text; files by name and size.
     pub fn goes_out(&self) -> Vec<(String, String)> {
+        let file = |file: &EvidenceFile| {
+            (
+                file.about.at_stripe().to_owned(),
+                format!("{} ({} KiB)", file.sent_name(), file.size_bytes.div_ceil(1024)),
+            )
+        };
+        self.texts().into_iter().chain(self.files.iter().map(file)).collect()
+    }
+
+    fn texts(&self) -> Vec<(String, String)> {
         let sent = self.sent();
         let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         if let Some(all) = sent.get("evidences").and_then(Value::as_array) {
@@ -296,7 +325,8 @@ impl Pack {
                 let told = one.get("notes").or_else(|| one.get("evidence_info"));
                 (name, told.map(text).unwrap_or_default())
             };
-            return all.iter().map(one).collect();
+            let is_text = |one: &&Value| one.get("documents").is_none();
+            return all.iter().filter(is_text).map(one).collect();
         }
         sent.as_object().into_iter().flatten().map(|(name, value)| (name.clone(), text(value))).collect()
     }
@@ -306,9 +336,11 @@ impl Pack {
         serde_json::to_string_pretty(&self.json()).unwrap_or_default()
     }
 
-    /// SHA-256 in hexadecimal of what goes out.
+    /// SHA-256 in hexadecimal of what goes out, the files' contents among it.
     pub fn digest(&self) -> String {
-        sha256_hex(format!("{}\n{}", self.dispute.id(), self.sent()).as_bytes())
+        let file = |file: &EvidenceFile| format!("\n{} {}", file.sent_name(), file.digest);
+        let files: String = self.files.iter().map(file).collect();
+        sha256_hex(format!("{}\n{}{files}", self.dispute.id(), self.sent()).as_bytes())
     }
 
     /// All of it, for whoever keeps it or reads it elsewhere.
@@ -319,6 +351,12 @@ impl Pack {
             .facts
             .iter()
             .map(|fact| json!({ "about": fact.kind.word(), "text": fact.text, "at": fact.at.rfc3339() }));
+        let files = self.files.iter().map(|file| {
+            json!({
+                "about": file.about.word(), "kind": file.kind.word(), "size_bytes": file.size_bytes, "sha256": file.digest,
+                "name": file.name, "at": file.at.rfc3339(),
+            })
+        });
         let pieces = |amount: i64, reference: &str, state: Piece, when: Timestamp| json!({ "amount": amount, "reference": reference, "state": state.word(), "at": when.rfc3339() });
         let captures = self.captures.iter().map(|one| pieces(one.amount, &one.reference, one.state, one.at));
         let refunds = self.refunds.iter().map(|one| pieces(one.amount, &one.reference, one.state, one.at));
@@ -338,6 +376,7 @@ impl Pack {
             },
             "lines": self.lines, "email": self.email, "checks": dispute.checks, "captures": captures.collect::<Vec<_>>(),
             "refunds": refunds.collect::<Vec<_>>(), "course": course.collect::<Vec<_>>(), "facts": facts.collect::<Vec<_>>(),
+            "files": files.collect::<Vec<_>>(),
             "goes_out": self.sent(), "digest": self.digest(),
         })
     }

@@ -6,6 +6,7 @@ mod beside;
 mod chaos;
 mod config;
 mod disputes;
+mod evidence;
 mod flows;
 mod janitor;
 mod judge;

@@ -1,6 +1,13 @@
 //! Headers, hosts, provenance, tokens, limits, failures.
 
-use super::site::{ORIGIN, app, call, routes};
+use std::time::Duration;
+
+use storeward_web::axum::body::Body;
+use storeward_web::http::{Request, StatusCode};
+use tokio_stream::StreamExt;
+use tower::ServiceExt;
+
+use super::site::{HOST, ORIGIN, app, call, routes};
 
 const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
 const HTML: (&str, &str) = ("accept", "text/html,*/*;q=0.8");
@@ -165,4 +172,69 @@ async fn assets_are_cached_for_ever_under_their_content() {
     }
     assert_eq!(call(&app, "GET", "/assets/storeward.css", &[], "").await.status, 404);
     assert_eq!(call(&app, "GET", "/assets/..%2fCargo.toml", &[], "").await.status, 404);
+}
+
+#[tokio::test]
+async fn a_file_comes_with_the_visitors_token_and_within_the_limit() {
+    let app = app();
+    let kind = ("content-type", "multipart/form-data; boundary=b");
+    let member = [("origin", ORIGIN), ("x-member", "yes"), kind];
+    let body = |token: &str, size: usize| {
+        let field = |name: &str, value: &str| {
+            format!("--b\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+        };
+        let file = format!(
+            "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.pdf\"\r\n\r\n{}\r\n",
+            "x".repeat(size)
+        );
+        format!("{}{}{file}--b--\r\n", field("csrf", token), field("about", "receipt"))
+    };
+    // More than any other form may have.
+    let good = call(&app, "POST", "/file", &member, &body("the-token", 90_000)).await;
+    assert_eq!((good.status, good.body.as_str()), (StatusCode::OK, "receipt: a.pdf of 90000"));
+    let form =
+        [("origin", ORIGIN), ("x-member", "yes"), ("content-type", "application/x-www-form-urlencoded")];
+    let foreign = [("origin", "https://evil.example"), ("x-member", "yes"), kind];
+    for (what, lines, body, status) in [
+        ("another token", &member[..], body("other", 9), StatusCode::FORBIDDEN),
+        ("none", &member[..], body("", 9), StatusCode::FORBIDDEN),
+        ("a plain form", &form[..], "csrf=the-token".to_owned(), StatusCode::BAD_REQUEST),
+        ("from elsewhere", &foreign[..], body("the-token", 9), StatusCode::FORBIDDEN),
+        ("nobody's", &member[..1], body("the-token", 9), StatusCode::UNAUTHORIZED),
+        ("too much", &member[..], body("the-token", 100_000), StatusCode::PAYLOAD_TOO_LARGE),
+        (
+            "cut off",
+            &member[..],
+            body("the-token", 9).trim_end_matches("--\r\n").to_owned(),
+            StatusCode::BAD_REQUEST,
+        ),
+    ] {
+        assert_eq!(call(&app, "POST", "/file", lines, &body).await.status, status, "{what}");
+    }
+    // Elsewhere a form with a file is none.
+    let other = call(&app, "POST", "/change", &member, &body("the-token", 9)).await;
+    assert_eq!(other.status, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_may_come_over_a_slow_line_and_no_other_form() {
+    let late = |wait_s: u64, path: &str, kind: &str| {
+        let body = "--b\r\nContent-Disposition: form-data; name=\"csrf\"\r\n\r\nthe-token\r\n--b--\r\n";
+        let comes = tokio_stream::once(Ok::<_, std::io::Error>(body)).then(move |part| async move {
+            tokio::time::sleep(Duration::from_secs(wait_s)).await;
+            part
+        });
+        let head = Request::builder().method("POST").uri(path).header("host", HOST).header("origin", ORIGIN);
+        let head = head.header("x-member", "yes").header("content-type", kind);
+        app().oneshot(head.body(Body::from_stream(comes)).unwrap())
+    };
+    let parts = "multipart/form-data; boundary=b";
+    let form = "application/x-www-form-urlencoded";
+    for (wait_s, path, kind, status) in [
+        (100, "/file", parts, StatusCode::OK),
+        (150, "/file", parts, StatusCode::SERVICE_UNAVAILABLE),
+        (60, "/change", form, StatusCode::SERVICE_UNAVAILABLE),
+    ] {
+        assert_eq!(late(wait_s, path, kind).await.unwrap().status(), status, "{path} after {wait_s} s");
+    }
 }

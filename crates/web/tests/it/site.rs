@@ -12,7 +12,7 @@ use storeward_web::axum::body::Body;
 use storeward_web::axum::response::{IntoResponse, Response};
 use storeward_web::http::request::Parts;
 use storeward_web::http::{HeaderMap, Request, StatusCode};
-use storeward_web::{Access, CsrfToken, Failure, Gate, HostNames, Nonce, Routes, Shell, Site};
+use storeward_web::{Access, CsrfToken, Failure, Gate, HostNames, Nonce, Routes, Shell, Site, Upload};
 use tower::ServiceExt;
 
 pub const HOST: &str = "console.shop.example";
@@ -57,6 +57,10 @@ pub fn routes() -> Routes<(), ByHeader> {
         })
         .post("/form", Access::PublicForm("answers"), async || "posted")
         .post("/change", Access::Only(Member), async || "changed")
+        .upload("/file", Access::Only(Member), 100_000, async |upload: Upload| {
+            let file = upload.file().map(|file| format!("{} of {}", file.name, file.bytes.len()));
+            format!("{}: {}", upload.field("about"), file.unwrap_or_default())
+        })
         .post("/program", Access::Program("shows a token"), async |body: String| body)
         .get("/program/set", Access::Program("shows nothing"), async |headers: HeaderMap| {
             if headers.contains_key("cookie") { "a cookie" } else { "no cookie" }

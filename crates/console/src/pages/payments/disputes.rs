@@ -3,12 +3,15 @@
 use serde::Deserialize;
 use storeward_base::{Actor, Timestamp};
 use storeward_events::words;
-use storeward_payments::desk::{Dispute, Error as PayError, Fact, FactKind, Money, Pack, Payments, Reply};
+use storeward_payments::desk::{
+    Dispute, Error as PayError, EvidenceFile, Fact, FactKind, FileAbout, MOST_FILE_BYTES, Money, Pack,
+    Payments, Reply,
+};
 use storeward_web::askama::Template;
 use storeward_web::axum::extract::{Path, State};
 use storeward_web::axum::response::{IntoResponse, Response};
 use storeward_web::http::header;
-use storeward_web::{Failure, Form, Moment, Query, redirect};
+use storeward_web::{Failure, Form, Moment, Query, Upload, redirect};
 
 use super::{TITLE, may, payments, sentence, way};
 use crate::app::App;
@@ -20,6 +23,8 @@ use crate::pages::view::{View, icons};
 const NAV: &str = "/payments";
 const HERE: &str = "/payments/disputes";
 const LINES: u32 = 100;
+/// A file and what goes with it in the form.
+pub const UPLOAD_BYTES: usize = MOST_FILE_BYTES + 16 * 1024;
 /// What is typed to give in, or to send: no click by mistake does.
 const SURE: &str = "yes";
 
@@ -95,6 +100,7 @@ struct DisputePage<'a> {
     may_answer: bool,
     shown: Option<Shown>,
     kinds: &'static [(FactKind, &'static str)],
+    abouts: &'static [(FileAbout, &'static str)],
     icons: &'static str,
 }
 
@@ -106,6 +112,7 @@ struct Shown {
     checked: Vec<String>,
     bought: String,
     facts: Vec<(String, &'static str, String)>,
+    files: Vec<(String, &'static str, String)>,
 }
 
 const KINDS: &[(FactKind, &str)] = &[
@@ -120,6 +127,20 @@ const KINDS: &[(FactKind, &str)] = &[
     (FactKind::Explanation, "Why the dispute is wrong"),
 ];
 
+const ABOUTS: &[(FileAbout, &str)] = &[
+    (FileAbout::Receipt, "Receipt or invoice"),
+    (FileAbout::Shipping, "That it was sent, or arrived"),
+    (FileAbout::Communication, "What was written"),
+    (FileAbout::Terms, "Terms of returns"),
+    (FileAbout::Other, "Something else"),
+];
+
+fn file_line(file: &EvidenceFile) -> (String, &'static str, String) {
+    let about = ABOUTS.iter().find(|(one, _)| *one == file.about).map_or("", |(_, words)| words);
+    let size = file.size_bytes.div_ceil(1024);
+    (file.id.clone(), about, format!("{} ({}, {size} KiB)", file.name, file.kind.word().to_uppercase()))
+}
+
 fn kind_words(kind: FactKind) -> &'static str {
     KINDS.iter().find(|(one, _)| *one == kind).map_or("", |(_, words)| words)
 }
@@ -133,6 +154,7 @@ fn shown(pack: &Pack) -> Shown {
         checked: pack.checked(),
         bought: pack.bought(),
         facts: pack.facts.iter().map(fact).collect(),
+        files: pack.files.iter().map(file_line).collect(),
     }
 }
 
@@ -192,6 +214,7 @@ async fn content<'a>(
         // It says who bought what: for those who answer, who have just shown a second factor.
         shown: (may && view.visitor.is_fresh).then(|| shown(&pack)),
         kinds: KINDS,
+        abouts: ABOUTS,
         line: line(dispute, now),
         icons: icons(),
     })
@@ -207,6 +230,8 @@ pub struct Ordered {
     text: String,
     #[serde(default)]
     fact: String,
+    #[serde(default)]
+    file: String,
     /// Of the evidence that was looked at.
     #[serde(default)]
     digest: String,
@@ -239,12 +264,43 @@ pub async fn act(
         return view.refused(TITLE, NAV, &content);
     }
     let actor = Actor::Staff { id: view.visitor.staff };
-    match carried_out(payments(&app)?, actor, &id, &ordered).await {
+    let done = carried_out(payments(&app)?, actor, &id, &ordered).await;
+    answered(&app, &view, &id, done).await
+}
+
+/// Adds a file.
+pub async fn add_file(
+    State(app): State<App>,
+    view: View,
+    Path(id): Path<String>,
+    upload: Upload,
+) -> Result<Response, Failure> {
+    must(&app, &view).await?;
+    let misfit = |field, why| PayError::Misfit { field, why };
+    let done = match (FileAbout::of_word(upload.field("about")), upload.file()) {
+        (None, _) => Err(misfit("about", "choose what it shows")),
+        (_, None) => Err(misfit("file", "choose a file")),
+        (Some(about), Some(file)) => {
+            let actor = Actor::Staff { id: view.visitor.staff };
+            let content = file.bytes.to_vec();
+            payments(&app)?.add_file(actor, &id, about, &file.name, content).await.map(|()| "add")
+        }
+    };
+    answered(&app, &view, &id, done).await
+}
+
+async fn answered(
+    app: &App,
+    view: &View,
+    id: &str,
+    done: Result<&'static str, PayError>,
+) -> Result<Response, Failure> {
+    match done {
         Ok(done) => Ok(redirect(&format!("{HERE}/{id}?done={done}"))),
         Err(PayError::Store(error)) => Err(error.into()),
         Err(PayError::NoDispute) => Err(PayError::NoDispute.into()),
         Err(why) => {
-            let content = content(&app, &view, &id, "", Some(sentence(&why.to_string()))).await?;
+            let content = content(app, view, id, "", Some(sentence(&why.to_string()))).await?;
             view.refused(TITLE, NAV, &content)
         }
     }
@@ -267,6 +323,7 @@ async fn carried_out(
             payments.add_fact(actor, id, kind, &ordered.text).await.map(|_| "add")
         }
         "remove" => payments.remove_fact(actor, id, &ordered.fact).await.map(|()| "remove"),
+        "remove_file" => payments.remove_file(actor, id, &ordered.file).await.map(|()| "remove"),
         "send" => payments.send_evidence(actor, id, &ordered.digest).await.map(|one| told(one, "send")),
         "concede" => payments.concede(actor, id).await.map(|one| told(one, "concede")),
         _ => Err(PayError::Misfit { field: "act", why: "there is no such act" }),
