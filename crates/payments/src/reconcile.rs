@@ -34,7 +34,7 @@ statements! {
                         WHERE settled_at IS NULL AND id < $1 ORDER BY id DESC LIMIT $2";
     COUNT_DIFFERENCES = "SELECT COUNT(*) FROM payment_difference WHERE settled_at IS NULL";
     OPEN_OF_ORDER = "SELECT what FROM payment_difference WHERE provider = 'shop' AND reference = $1 AND settled_at IS NULL LIMIT 20";
-    SETTLE_ONE = "UPDATE payment_difference SET settled_at = $3 WHERE provider = 'shop' AND reference = $1 AND what = $2";
+    SETTLE_ONE = "UPDATE payment_difference SET settled_at = $4 WHERE provider = $1 AND reference = $2 AND what = $3 AND settled_at IS NULL";
     SETTLE_DIFFERENCES = "UPDATE payment_difference SET settled_at = $3 WHERE provider = $1 AND reference = $2 AND settled_at IS NULL";
 }
 
@@ -52,7 +52,7 @@ pub struct Difference {
     pub provider: String,
     /// `YYYY-MM-DD`, UTC.
     pub day: String,
-    /// `missing_here`, `missing_there`, `amount`, `not_in_the_books`, `row_harmed`, `shop_not_told`; of orders `order_missing`, `order_unpaid`,
+    /// `missing_here`, `missing_there`, `amount`, `not_in_the_books`, `not_read`, `row_harmed`, `shop_not_told`; of orders `order_missing`, `order_unpaid`,
     /// `order_cancelled`, `order_without_payment`, `order_amount`, `order_currency`, `order_not_refunded`, `payment_not_refunded`.
     pub what: String,
     /// The provider's object (of a dispute the dispute), the piece of news, or the shop's order.
@@ -71,6 +71,8 @@ pub struct Compared {
     pub compared: u64,
     /// Those that were not known before.
     pub differences: u64,
+    /// Disputes of which the provider did not say how they stand: the day is not compared whole. Each is a difference (`not_read`).
+    pub unread: u64,
 }
 
 pub(crate) struct Found {
@@ -95,8 +97,13 @@ impl Payments {
         for gateway in &self.0.gateways {
             for days in [2, 1] {
                 let at = self.0.now().minus(DAY * days);
-                if let Err(why) = self.reconcile_one(gateway, at).await {
-                    trouble = Some(why);
+                match self.reconcile_one(gateway, at).await {
+                    Ok(day) if day.unread == 0 => {}
+                    // Whoever runs it tries again.
+                    Ok(_) => {
+                        trouble = Some(Error::NotReached { code: "payments.dispute_not_read".to_owned() })
+                    }
+                    Err(why) => trouble = Some(why),
                 }
             }
         }
@@ -212,7 +219,9 @@ impl Shared {
                 settle(tx, provider, &movement.reference)?;
             }
         }
-        let mut compared = u64::try_from(there.len().saturating_add(disputed.len())).unwrap_or(u64::MAX);
+        let unread = disputed.iter().filter(|one| one.is_unread()).count();
+        let read = disputed.len().saturating_sub(unread);
+        let mut compared = u64::try_from(there.len().saturating_add(read)).unwrap_or(u64::MAX);
         for statement in [CAPTURES_BETWEEN, REFUNDS_BETWEEN] {
             let rows = tx.query_many(statement, params![provider.word(), start, end], |row| {
                 Ok((row.get::<String>(0)?, row.get::<PaymentId>(1)?, row.get::<i64>(2)?))
@@ -262,7 +271,7 @@ impl Shared {
         }
         let provider = provider.word().to_owned();
         tx.append(Actor::System, None, facts::DayReconciled { provider, day, compared, differences })?;
-        Ok(Compared { compared, differences })
+        Ok(Compared { compared, differences, unread: u64::try_from(unread).unwrap_or(u64::MAX) })
     }
 }
 
@@ -364,10 +373,15 @@ fn write_down_at(tx: &mut Tx<'_>, provider: &str, day: &str, one: &Found) -> Res
 /// Of an order only these are left; whatever else was told of it is settled.
 pub(crate) fn settle_but(tx: &mut Tx<'_>, order: &str, left: &[&str]) -> Result<(), Error> {
     let open: Vec<String> = tx.query_many(OPEN_OF_ORDER, params![order], |row| row.get(0))?;
-    let now = tx.now();
     for what in open.into_iter().filter(|what| !left.contains(&what.as_str())) {
-        tx.execute(SETTLE_ONE, params![order, &what, now])?;
+        settle_one(tx, SHOP, order, &what)?;
     }
+    Ok(())
+}
+
+fn settle_one(tx: &mut Tx<'_>, provider: &str, reference: &str, what: &str) -> Result<(), Error> {
+    let now = tx.now();
+    tx.execute(SETTLE_ONE, params![provider, reference, what, now])?;
     Ok(())
 }
 

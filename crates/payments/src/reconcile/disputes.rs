@@ -6,7 +6,7 @@ use std::sync::Arc;
 use storeward_base::{PaymentId, Timestamp};
 use storeward_store::{Reader, Tx, params, statements};
 
-use super::{Found, settle};
+use super::{Found, settle, settle_one};
 use crate::disputes::{self, Told};
 use crate::error::Error;
 use crate::ledger::Account;
@@ -21,6 +21,9 @@ statements! {
                       WHERE l.account = 'disputes' AND l.at >= $2 AND l.at < $3 ORDER BY l.reference LIMIT 10000";
 }
 
+/// A provider that says nothing of so many in a row is asked about none of the others: each waits as long as a call may take.
+const GIVEN_UP_AFTER: u32 = 8;
+
 /// A dispute of ours that moved money on a day, at the provider or in the books.
 pub(super) struct Moved {
     /// The provider's dispute; its movement, where no dispute of the payment is known.
@@ -30,6 +33,14 @@ pub(super) struct Moved {
     told: Option<Arc<Told>>,
     /// The movement that the provider lists.
     listed: Option<Movement>,
+    /// Nobody knows what the provider says: it did not answer, or not with what can be read.
+    is_unread: bool,
+}
+
+impl Moved {
+    pub(super) fn is_unread(&self) -> bool {
+        self.is_unread
+    }
 }
 
 impl Payments {
@@ -45,27 +56,43 @@ impl Payments {
         let listed: Arc<Vec<Movement>> =
             Arc::new(listed.iter().filter(|one| one.kind == MovementKind::Dispute).cloned().collect());
         let mut all = self.0.read(move |reader| named(reader, provider, &listed, between)).await?;
+        let mut in_vain = 0;
         for one in &mut all {
-            if let (Gateway::PayPal(paypal), Some(listed)) = (gateway, &one.listed)
-                && listed.reference == one.reference
-            {
-                // Its dispute is known to nobody here: a message was lost.
-                one.reference =
-                    self.dispute_at(paypal, one.payment).await?.unwrap_or_else(|| one.reference.clone());
+            if in_vain < GIVEN_UP_AFTER {
+                match self.read_moved(gateway, one).await {
+                    Ok(()) => {
+                        in_vain = 0;
+                        continue;
+                    }
+                    Err(Error::Store(why)) => return Err(Error::Store(why)),
+                    // Whatever one of them has, the day's others are compared; that it was not is told.
+                    Err(_) => in_vain += 1,
+                }
             }
-            let Some(told) = self.read_dispute(provider, &one.reference).await? else { continue };
-            match self.take_dispute(provider, one.payment, &told).await {
-                // Whatever one payment has, the day's others are compared; what is not booked is told.
-                Ok(()) | Err(Error::Harmed { .. }) => {}
-                Err(why) => return Err(why),
-            }
-            one.told = Some(told);
+            one.is_unread = true;
         }
         Ok(all)
     }
-}
 
-impl Payments {
+    async fn read_moved(&self, gateway: &Gateway, one: &mut Moved) -> Result<(), Error> {
+        if let (Gateway::PayPal(paypal), Some(listed)) = (gateway, &one.listed)
+            && listed.reference == one.reference
+        {
+            // Its dispute is known to nobody here: a message was lost.
+            one.reference =
+                self.dispute_at(paypal, one.payment).await?.unwrap_or_else(|| one.reference.clone());
+        }
+        let provider = gateway.provider();
+        let Some(told) = self.read_dispute(provider, &one.reference).await? else { return Ok(()) };
+        match self.take_dispute(provider, one.payment, &told).await {
+            // What is not booked is told.
+            Ok(()) | Err(Error::Harmed { .. }) => {}
+            Err(why) => return Err(why),
+        }
+        one.told = Some(told);
+        Ok(())
+    }
+
     /// The dispute of a payment, as PayPal lists it.
     async fn dispute_at(&self, paypal: &PayPal, payment: PaymentId) -> Result<Option<String>, Error> {
         let captures = match self.0.read(move |reader| sql::captures_of(reader, payment)).await {
@@ -111,7 +138,8 @@ fn named(
     for (reference, payment) in booked {
         found.entry(reference).or_insert((payment, None));
     }
-    let moved = |(reference, (payment, listed))| Moved { reference, payment, told: None, listed };
+    let moved =
+        |(reference, (payment, listed))| Moved { reference, payment, told: None, listed, is_unread: false };
     Ok(found.into_iter().map(moved).collect())
 }
 
@@ -139,6 +167,15 @@ fn payment_of(
     Ok(None)
 }
 
+/// It was read now, whatever comes of it.
+fn settle_not_read(tx: &mut Tx<'_>, provider: Provider, one: &Moved) -> Result<(), Error> {
+    let listed = one.listed.as_ref().map(|listed| listed.reference.as_str());
+    for reference in [Some(one.reference.as_str()), listed].into_iter().flatten() {
+        settle_one(tx, provider.word(), reference, "not_read")?;
+    }
+    Ok(())
+}
+
 /// What of each does not agree. What agrees is settled.
 pub(super) fn compare(tx: &mut Tx<'_>, provider: Provider, moved: &[Moved]) -> Result<Vec<Found>, Error> {
     let mut all = Vec::new();
@@ -153,6 +190,11 @@ pub(super) fn compare(tx: &mut Tx<'_>, provider: Provider, moved: &[Moved]) -> R
                 here,
                 currency,
             };
+        if one.is_unread {
+            all.push(found("not_read", None, None, None));
+            continue;
+        }
+        settle_not_read(tx, provider, one)?;
         let booked = match booked {
             Err(Error::Harmed { .. }) => {
                 all.push(found("row_harmed", one.told.as_ref().map(|told| told.withdrawn), None, None));

@@ -361,3 +361,41 @@ both_engines!(disputes_are_compared_every_day, MIGRATIONS, async |db| {
     let told = shop.payments.differences().await.unwrap();
     assert!(told.iter().any(|one| one.what == "row_harmed" && one.reference == "du_1invented"), "{told:?}");
 });
+
+// One that the provider does not show holds none of the others up, and the day is not called compared.
+both_engines!(a_dispute_that_cannot_be_read_holds_no_other_up, MIGRATIONS, async |db| {
+    let shop = Shop::new(&db).await;
+    let control = &shop.emulators.control;
+    let mut all = Vec::new();
+    for order in ["U-1", "U-2", "U-3"] {
+        let paid = shop.paid(order, 1999, Provider::Stripe).await;
+        let whole = shop.payments.whole(paid.id).await.unwrap().unwrap();
+        let reference = &whole.captures[0].reference;
+        all.push(control.open_dispute(At::Stripe, reference, "fraudulent", None).unwrap());
+    }
+    all.sort();
+    // The first of them: whoever stops there has read none.
+    let fault = |what| {
+        let mut fault = Fault::once(At::Stripe, what, &format!("/v1/disputes/{}", all[0]));
+        fault.method = "GET".to_owned();
+        control.fault(fault);
+    };
+    let compare = async || shop.payments.reconcile(Provider::Stripe, db.clock.now()).await.unwrap();
+    let open = async || {
+        let told = shop.payments.differences().await.unwrap();
+        told.into_iter().map(|one| (one.what, one.reference)).collect::<Vec<_>>()
+    };
+    for (what, fresh) in [(What::DropBefore, 1), (What::ErrorBefore, 0)] {
+        fault(what);
+        let day = compare().await;
+        assert_eq!((day.differences, day.unread), (fresh, 1), "told once: {:?}", open().await);
+        assert_eq!(open().await, [("not_read".to_owned(), all[0].clone())]);
+        for id in &all[1..] {
+            assert_eq!(shop.payments.dispute(&format!("stripe.{id}")).await.unwrap().withdrawn, 1999);
+        }
+    }
+    let day = compare().await;
+    assert_eq!((day.differences, day.unread), (0, 0));
+    assert!(open().await.is_empty(), "it was read, and agrees");
+    assert_eq!(account(&books(&db).await, "disputes"), 3 * 1999);
+});

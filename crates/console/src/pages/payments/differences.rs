@@ -60,6 +60,10 @@ fn words(what: &str) -> (&'static str, &'static str) {
             "Money was taken, and the books have no entry of it",
             "Run storeward audit verify: somebody may have changed the database.",
         ),
+        "not_read" => (
+            "The provider did not say how a dispute stands: this day is not compared whole",
+            "It is asked again with the next comparison. If it stays, look the dispute up in the provider's dashboard.",
+        ),
         "row_harmed" => (
             "The database holds something of this payment that Storeward did not write",
             "Nothing is done with it. Run storeward audit verify, and find out who can write to the database.",
@@ -114,6 +118,7 @@ mod tests {
             "missing_there",
             "amount",
             "not_in_the_books",
+            "not_read",
             "row_harmed",
             "shop_not_told",
             "order_missing",
