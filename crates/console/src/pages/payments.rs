@@ -459,35 +459,26 @@ pub async fn act(
             let wish = Wish { actor: Actor::Staff { id: view.visitor.staff }, amount, name };
             match ordered.act.as_str() {
                 "capture" => payments.capture(payment, wish).await,
+                "refund" if ordered.fraud == "yes" => payments.refund_for_fraud(payment, wish).await,
                 "refund" => payments.refund(payment, wish).await,
                 "void" => payments.void(payment, wish).await,
-                "fraud" => Ok(held),
+                "fraud" => {
+                    payments.label(payment, (Truth::Fraud, Source::Refund), wish.actor).await.map(|()| held)
+                }
                 _ => return Err(Failure::invalid("console.payments_act", "There is no such act.")),
             }
         }
         Err(why) => return refused(&app, &view, &id, why.to_owned()).await,
     };
     match done {
-        Ok(after) if is_for_fraud(&ordered) => {
-            // Whatever became of the money: why it was given back is known. Said twice, it is noted once.
-            let actor = Actor::Staff { id: view.visitor.staff };
-            payments.label(payment, (Truth::Fraud, Source::Refund), actor).await?;
-            let done = match (after.is_unsure, ordered.act.as_str()) {
-                (true, _) => "unsure",
-                (false, "refund") => "refund-fraud",
-                (false, _) => "fraud",
-            };
-            Ok(redirect(&format!("{HERE}/{id}?done={done}")))
-        }
         Ok(after) if after.is_unsure => Ok(redirect(&format!("{HERE}/{id}?done=unsure"))),
+        Ok(_) if ordered.act == "refund" && ordered.fraud == "yes" => {
+            Ok(redirect(&format!("{HERE}/{id}?done=refund-fraud")))
+        }
         Ok(_) => Ok(redirect(&format!("{HERE}/{id}?done={}", ordered.act))),
         Err(PayError::Store(error)) => Err(error.into()),
         Err(why) => refused(&app, &view, &id, why.to_string()).await,
     }
-}
-
-fn is_for_fraud(ordered: &Ordered) -> bool {
-    ordered.act == "fraud" || (ordered.act == "refund" && ordered.fraud == "yes")
 }
 
 async fn refused(app: &App, view: &View, id: &str, why: String) -> Result<Response, Failure> {

@@ -243,6 +243,17 @@ impl Payments {
         self.0.read(move |reader| Ok(find(reader, id)?)).await
     }
 
+    /// Gives an amount back because it was fraud, which is a label for the scorer whatever became of the money, also where only a part
+    /// of it went back ([`Error::RefusedInPart`]).
+    pub async fn refund_for_fraud(&self, id: PaymentId, wish: crate::verbs::Wish) -> Result<Payment, Error> {
+        let actor = wish.actor;
+        let done = self.refund(id, wish).await;
+        if matches!(done, Ok(_) | Err(Error::RefusedInPart { .. })) {
+            self.label(id, (Truth::Fraud, Source::Refund), actor).await?;
+        }
+        done
+    }
+
     /// Says what a payment turned out to be, once for each truth.
     pub async fn label(
         &self,

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use storeward_base::Actor;
 use storeward_emulators::{Emulators, Fault, Options, Provider as At, Weather, What};
+use storeward_fraud::{Source, Truth};
 use storeward_payments::{
     CallState, CaptureMode, Error, MIGRATIONS, NewPayment, Operation, Payment, Provider, State, Whole, Wish,
 };
@@ -167,10 +168,13 @@ both_engines!(a_refund_by_hand_between_two_calls, MIGRATIONS, async |db| {
     let captures = whole(&shop, &payment).await.captures;
     shop.emulators.control.refund_capture(&captures[0].reference, Some(100)).unwrap();
     shop.emulators.control.refund_capture(&captures[1].reference, None).unwrap();
-    let failed = shop.payments.refund(payment.id, named(None, "click")).await.unwrap_err();
+    let failed = shop.payments.refund_for_fraud(payment.id, named(None, "click")).await.unwrap_err();
     let words = |at: usize, word: &str| (captures[at].reference.clone(), word.to_owned());
     let expected = vec![words(0, "REFUND_AMOUNT_EXCEEDED"), words(1, "CAPTURE_FULLY_REFUNDED")];
     assert_eq!(failed, Error::RefusedInPart { of: 3, failed: expected });
+    // Why it went back is known, though only a part of it did.
+    let label = whole(&shop, &payment).await.judgements.last().and_then(|one| one.label);
+    assert_eq!(label.map(|one| (one.truth, one.source)), Some((Truth::Fraud, Source::Refund)));
     // Whoever asks again hears the same, and nothing is done.
     assert_eq!(shop.payments.refund(payment.id, named(None, "click")).await.unwrap_err(), failed);
     let after = whole(&shop, &payment).await;
