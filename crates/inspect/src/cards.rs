@@ -44,6 +44,27 @@ pub fn find(bytes: &[u8]) -> Vec<CardSpan> {
     spans
 }
 
+/// First bytes of digits as other keyboards write them, in UTF-8.
+pub(crate) const FOREIGN_DIGITS_BEGIN: [u8; 3] = [0xef, 0xd9, 0xdb];
+
+/// Whether a number stands there whose digits are full width (U+FF10), Arabic (U+0660) or Persian (U+06F0), which many a program reads as
+/// digits. It cannot be masked where it stands: another length would be needed.
+pub(crate) fn has_foreign(bytes: &[u8]) -> bool {
+    let (mut folded, mut count, mut rest) = (Vec::new(), 0, bytes);
+    while let Some((first, after)) = rest.split_first() {
+        let (byte, behind) = match rest {
+            [0xef, 0xbc, last @ 0x90..=0x99, behind @ ..] => (last - 0x90 + b'0', behind),
+            [0xd9, last @ 0xa0..=0xa9, behind @ ..] => (last - 0xa0 + b'0', behind),
+            [0xdb, last @ 0xb0..=0xb9, behind @ ..] => (last - 0xb0 + b'0', behind),
+            _ => (*first, after),
+        };
+        count += usize::from(*first != byte);
+        folded.push(byte);
+        rest = behind;
+    }
+    count >= 4 && !find(&folded).is_empty()
+}
+
 /// Masks every card number but for its last four digits, keeping every length; returns how many were masked.
 ///
 /// Digits become `*`. A bare number of JSON or a script becomes 1, zeros and the last four digits, so that the document

@@ -272,7 +272,11 @@ fn mask_of(operator: &Operator) -> ByteMask {
             (0x80..=0xff).for_each(|byte| mask.insert(byte));
             mask
         }
-        Operator::CardNumber => ByteMask::from_bytes(b"0123456789"),
+        Operator::CardNumber => {
+            let mut mask = ByteMask::from_bytes(b"0123456789");
+            crate::cards::FOREIGN_DIGITS_BEGIN.iter().for_each(|byte| mask.insert(*byte));
+            mask
+        }
         _ => ByteMask::all(),
     }
 }
@@ -365,7 +369,9 @@ impl CompiledCondition {
                 std::str::from_utf8(value).err().map(|error| error.valid_up_to()..value.len())
             }
             CompiledOperator::CardNumber => {
-                crate::cards::find(value).first().map(|span| span.start..span.end)
+                let found = crate::cards::find(value).first().map(|span| span.start..span.end);
+                // Nothing of it is shown: what is written down masks digits of ASCII.
+                found.or_else(|| crate::cards::has_foreign(value).then_some(0..0))
             }
             CompiledOperator::Always => Some(0..value.len()),
         };

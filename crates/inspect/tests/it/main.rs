@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod bounds;
+mod cards;
 mod corpus;
 mod exchange;
 mod fields;

@@ -1,0 +1,85 @@
+//! A card's number on its way to the shop, where an order is taken: in which places and spellings it is seen.
+
+use storeward_inspect::{Category, Policy, Verdict};
+
+use crate::exchange::{ENGINE, Exchange};
+
+const NUMBER: &str = "4111111111111111";
+
+fn order(kind: &str, body: impl Into<Vec<u8>>) -> Exchange {
+    Exchange { path: "/checkout".to_owned(), ..Exchange::post(kind, body) }
+}
+
+/// `card`: refused for the number; the category of another rule; `-`: it goes through (docs/security.md says so).
+fn answer(exchange: &Exchange) -> String {
+    match exchange.run(&ENGINE, &Policy::default()).0 {
+        Verdict::Block(reason) if reason.category == Category::CardNumber => "card".to_owned(),
+        Verdict::Block(reason) => reason.category.as_str().to_owned(),
+        Verdict::Challenge => "challenge".to_owned(),
+        Verdict::Pass => "-".to_owned(),
+    }
+}
+
+#[test]
+fn where_a_number_is_seen() {
+    let form = "application/x-www-form-urlencoded";
+    let json = "application/json";
+    let parts = |head: &str, value: &[u8]| {
+        let mut body =
+            format!("--b\r\nContent-Disposition: form-data; name=\"card\"{head}\r\n\r\n").into_bytes();
+        body.extend_from_slice(value);
+        body.extend_from_slice(b"\r\n--b--\r\n");
+        order("multipart/form-data; boundary=b", body)
+    };
+    let wide: Vec<u8> = NUMBER.bytes().flat_map(|digit| [digit, 0]).collect();
+    let full_width: String =
+        NUMBER.chars().filter_map(|c| char::from_u32(0xff10 + c.to_digit(10)?)).collect();
+    let arabic: String = NUMBER.chars().filter_map(|c| char::from_u32(0x0660 + c.to_digit(10)?)).collect();
+    let get = || Exchange { path: "/checkout".to_owned(), ..Exchange::get("/") };
+    for (what, exchange, expected) in [
+        ("form", order(form, format!("card={NUMBER}")), "card"),
+        ("form, in groups", order(form, "card=4111+1111+1111+1111"), "card"),
+        ("form, percent-encoded", order(form, "card=%34%31%31%31111111111111"), "card"),
+        ("query", get().query(&format!("card={NUMBER}")), "card"),
+        ("JSON text", order(json, format!("{{\"card\":\"{NUMBER}\"}}")), "card"),
+        ("JSON number", order(json, format!("{{\"card\":{NUMBER}}}")), "card"),
+        ("JSON, escaped", order(json, format!("{{\"card\":\"\\u0034{}\"}}", &NUMBER[1..])), "card"),
+        ("JSON as text/plain", order("text/plain", format!("{{\"card\":\"{NUMBER}\"}}")), "card"),
+        ("XML", order("application/xml", format!("<pay><card>{NUMBER}</card></pay>")), "card"),
+        ("multipart", parts("", NUMBER.as_bytes()), "card"),
+        ("multipart, a charset", parts("\r\nContent-Type: text/plain; charset=x", NUMBER.as_bytes()), "card"),
+        ("multipart, UTF-16", parts("\r\nContent-Type: text/plain; charset=utf-16le", &wide), "protocol"),
+        ("a file", parts("; filename=\"a.txt\"", NUMBER.as_bytes()), "-"),
+        ("the name of a field", order(form, format!("{NUMBER}=1")), "-"),
+        ("digits in an array", order(json, "{\"card\":[\"4111\",\"1111\",\"1111\",\"1111\"]}"), "-"),
+        ("fields", order(form, "a=4111&b=1111&c=1111&d=1111"), "-"),
+        ("full width", order(json, format!("{{\"card\":\"{full_width}\"}}")), "card"),
+        ("Arabic digits", order(json, format!("{{\"card\":\"{arabic}\"}}")), "card"),
+        ("base 64", order(form, "card=NDExMTExMTExMTExMTExMQ%3D%3D"), "-"),
+        ("a cookie", get().header("Cookie", &format!("card={NUMBER}")), "-"),
+        ("a field of the head", get().header("X-Card", NUMBER), "-"),
+        ("the path", Exchange { path: format!("/checkout/{NUMBER}"), ..Exchange::get("/") }, "-"),
+        ("gzip", order(json, vec![0x1f, 0x8b, 8, 0]).header("Content-Encoding", "gzip"), "protocol"),
+        ("deflate", order(json, vec![0x78, 0x9c]).header("Content-Encoding", "deflate"), "protocol"),
+        ("br", order(json, vec![0x0b, 2]).header("Content-Encoding", "br"), "protocol"),
+    ] {
+        assert_eq!(answer(&exchange), expected, "{what}");
+    }
+}
+
+// What a shop sends itself: no buyer is kept from buying.
+#[test]
+fn what_is_no_card_goes_through() {
+    for (what, body) in [
+        ("a token of 40 signs", "csrf_token=4f11a1c09b7e4111e1111a1111f111111111c2d3&x=1"),
+        ("Laravel", "_token=Zk4111111111111111QpLmNoVbXcYsAaTtUuEeRrDd"),
+        ("Django", "csrfmiddlewaretoken=4111111111111111aBcDeFgHiJkLmNoPqRsTuVwXyZ0123456789AbCdEfGhIjKl"),
+        ("an order's number", "order=2026112710151234&note=PO-4111111111111111"),
+        ("a moment", "at=1764236100000000"),
+        ("a name in Arabic", "name=%D8%A7%D9%84%D8%A7%D8%B3%D9%85+%D9%A4%D9%A1"),
+        ("a telephone", "phone=%2B49+4111+111111"),
+    ] {
+        let sent = order("application/x-www-form-urlencoded", body);
+        assert_eq!(answer(&sent), "-", "{what}");
+    }
+}
