@@ -119,4 +119,9 @@ pub const MIGRATIONS: &[storeward_store::Migration] = &[
         number: 11,
         sql: include_str!("../migrations/0011_dispute_files.sql"),
     },
+    storeward_store::Migration {
+        domain: "payments",
+        number: 12,
+        sql: include_str!("../migrations/0012_open_differences.sql"),
+    },
 ];

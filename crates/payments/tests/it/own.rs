@@ -230,6 +230,26 @@ both_engines!(customers_see_and_remove_what_is_kept_of_them, &MIGRATIONS, async 
     assert_eq!(stand.post.all().len(), letters.len());
 });
 
+// Who has no address is told nothing by letter, and is not told that they were.
+both_engines!(who_has_no_address_is_not_said_to_be_written_to, &MIGRATIONS, async |db| {
+    let stand = stand_of(&db, Shop::new(&db).await);
+    let mut ada = Browser::new(&stand);
+    let id = ada.sign_up("ada@people.example").await;
+    stand.given.0.lock().unwrap().insert(id, "4711".to_owned());
+    let card = keeps(&stand.shop, "4711", "O-1", Provider::Stripe).await;
+    let csrf = ada.get(OWN_MEANS).await.hidden("csrf");
+    // As an account that came with a shop's number and no address.
+    db.raw("UPDATE customer_account SET email_mark = NULL, email_sealed = NULL, email_confirmed_at = NULL, tag = NULL");
+    let store = (*db).clone();
+    let bound = std::thread::spawn(move || storeward_identity::bind_old_blocking(&store)).join().unwrap();
+    assert!(bound.unwrap() > 0);
+    let before = stand.post.all().len();
+    let done = ada.remove(&csrf, &card).await;
+    assert_eq!((done.status, done.location()), (303, "/.storeward/means?done=removed-unwritten"));
+    assert_eq!(stand.post.all().len(), before);
+    assert!(stand.shop.payments.methods("4711").await.unwrap().is_empty());
+});
+
 // Signed out, signed in as another, long ago, from another site, with another's id: nothing is seen, and nothing is taken away.
 both_engines!(nobody_reaches_what_is_kept_of_another, &MIGRATIONS, async |db| {
     let stand = stand_of(&db, Shop::new(&db).await);
