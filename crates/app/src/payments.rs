@@ -25,6 +25,8 @@ use crate::open::Opened;
 
 /// Where it stands that payments without a seal are none of Storeward's: beside the keys, not in the database.
 const BOUND: &str = "keys/payments-bound";
+/// The same of reviews, which came under their payments' seals later.
+const REVIEWS_BOUND: &str = "keys/reviews-bound";
 
 const HINT: &str = "see docs/payments.md for what [payments] needs";
 
@@ -72,6 +74,7 @@ pub fn start(opened: &Opened, own: Option<OwnPages>) -> Done<(Option<Payments>, 
         pace: Pace::default(),
     });
     payments.bind_old_blocking(&opened.data.join(BOUND)).context("payments")?;
+    payments.bind_reviews_blocking(&opened.data.join(REVIEWS_BOUND)).context("payments")?;
     let first = hosts.first().map_or("the shop", String::as_str);
     let look = Look::new(config.look.name.as_deref().unwrap_or(first), config.look.colour.as_deref());
     let router = Pages::new(payments.clone(), look).router(&hosts).context("payments")?;
@@ -132,7 +135,7 @@ pub fn answer(
 
 /// For `storeward audit verify`: names rows of payments that are not what Storeward wrote.
 pub fn look_at_rows(opened: &Opened) -> Done {
-    let unsealed = match opened.data.join(BOUND).exists() {
+    let unsealed = match [BOUND, REVIEWS_BOUND].iter().all(|one| opened.data.join(one).exists()) {
         true => Unsealed::Harmed,
         false => Unsealed::Waiting,
     };

@@ -19,6 +19,7 @@ use crate::{inbox, news};
 
 statements! {
     UNSEALED = "SELECT p.id FROM payment p WHERE p.id > $1 AND NOT EXISTS (SELECT 1 FROM payment_seal s WHERE s.payment = p.id) ORDER BY p.id LIMIT $2";
+    REVIEWED = "SELECT payment FROM payment_review WHERE payment > $1 ORDER BY payment LIMIT $2";
     SUMS_OF = "SELECT currency, amount, captured, refunded FROM payment WHERE id = $1";
     STRAY_SEALS = "SELECT s.payment FROM payment_seal s WHERE s.payment > $1 AND NOT EXISTS (SELECT 1 FROM payment p WHERE p.id = s.payment) \
         ORDER BY s.payment LIMIT $2";
@@ -149,6 +150,43 @@ impl Payments {
         Ok(found)
     }
 
+    /// Takes what was decided in the review queue under the seal of its payment: once, after a version whose seals left it out.
+    /// `marker` is a file beside the keys, as in [`Payments::bind_old_blocking`], which comes first.
+    pub fn bind_reviews_blocking(&self, marker: &Path) -> Result<(), Error> {
+        if marker.exists() {
+            return Ok(());
+        }
+        // First: where it cannot be written no start may find reviews that it would believe.
+        let said = std::fs::write(marker, b"reviews that stand under no seal are not Storeward's\n");
+        let (keys, is_said) = (self.0.keys.clone(), said.is_ok());
+        let done = self.0.db.write_blocking(move |tx| -> Result<(), Error> {
+            tx.commit_silent("reviews of an earlier version stand under their payments' seals");
+            let mut after = String::new();
+            loop {
+                let page: Vec<PaymentId> =
+                    tx.query_many(REVIEWED, params![&after, PAGE], |row| row.get(0))?;
+                let Some(last) = page.last() else { break };
+                after = last.text();
+                for id in page {
+                    if keys.fits_without_review(tx, id)? {
+                        if !is_said {
+                            return Err(Error::Form(
+                                "reviews of an earlier version: make keys/ writable for one start",
+                            ));
+                        }
+                        keys.seal(tx, id)?;
+                    }
+                }
+            }
+            Ok(())
+        });
+        if done.is_err() && is_said {
+            // The next start looks again.
+            drop(std::fs::remove_file(marker));
+        }
+        done
+    }
+
     /// Seals payments of a version that had no seals: once, those that are what the ledger says. `marker` is a file beside the keys,
     /// not in the database: where it is there, what has no seal gets none, however it came to be there. Before anything is served.
     pub fn bind_old_blocking(&self, marker: &Path) -> Result<(), Error> {
@@ -189,7 +227,8 @@ fn judged(
 ) -> Result<Vec<(PaymentId, bool)>, Error> {
     let page = believed::some_payments(reader, after, PAGE)?;
     let judge = |id| {
-        let waits = unsealed == Unsealed::Waiting && believed::seal_of(reader, id)?.is_none();
+        let waits = unsealed == Unsealed::Waiting
+            && (believed::seal_of(reader, id)?.is_none() || keys.fits_without_review(reader, id)?);
         Ok((id, waits || keys.fits(reader, id)?))
     };
     page.into_iter().map(judge).collect()

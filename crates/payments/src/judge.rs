@@ -97,7 +97,7 @@ pub(crate) fn keep_told(tx: &mut Tx<'_>, payment: PaymentId, told: &sql::ToldRow
 }
 
 pub(crate) fn review_of(reader: &mut Reader<'_>, payment: PaymentId) -> Result<Option<Review>, Error> {
-    Ok(review::find(reader, payment)?)
+    review::find(reader, payment)
 }
 
 impl Payments {

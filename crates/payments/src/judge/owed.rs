@@ -86,6 +86,7 @@ impl Payments {
         if done == PaidOff::Done {
             let written = self.0.write(move |tx| {
                 tx.commit_silent("what follows from a decision is told by the payment's own facts");
+                crate::believed::touched(tx, id)?;
                 tx.execute(REVIEW_DONE, params![id])?;
                 Ok::<_, Error>(())
             });
@@ -157,7 +158,7 @@ impl Payments {
     /// One of them: as it stands at the provider now, which is asked first and so says whether it is there at all.
     pub(crate) async fn pay_off_now(&self, id: PaymentId) -> Result<PaidOff, Error> {
         self.look(id).await?;
-        let found = self.0.read(move |reader| Ok::<_, Error>(find(reader, id)?)).await?;
+        let found = self.0.read(move |reader| find(reader, id)).await?;
         match found.filter(|one| one.is_owed) {
             Some(owed) => self.pay_off(&owed).await,
             None => Ok(PaidOff::Done),

@@ -69,12 +69,27 @@ fn review(row: &Row<'_>) -> Result<Review, StoreError> {
     })
 }
 
-pub(super) fn find(reader: &mut Reader<'_>, payment: PaymentId) -> Result<Option<Review>, StoreError> {
-    reader.query_optional(FIND_REVIEW, params![payment], review)
+/// It stands under the payment's seal: what somebody wrote into the database decides nothing.
+pub(super) fn find(reader: &mut Reader<'_>, payment: PaymentId) -> Result<Option<Review>, Error> {
+    crate::believed::seen(reader, payment)?;
+    Ok(reader.query_optional(FIND_REVIEW, params![payment], review)?)
+}
+
+/// Those of a list whose payments are what Storeward wrote.
+fn believed(reader: &mut Reader<'_>, all: Vec<Review>) -> Result<Vec<Review>, Error> {
+    let mut sound = Vec::with_capacity(all.len());
+    for one in all {
+        match crate::believed::seen(reader, one.payment) {
+            Ok(()) => sound.push(one),
+            Err(Error::Harmed { row, .. }) => crate::believed::left_out(row),
+            Err(why) => return Err(why),
+        }
+    }
+    Ok(sound)
 }
 
 /// Whether nothing may be taken of it yet, whoever wants it.
-pub(crate) fn is_held_back(reader: &mut Reader<'_>, payment: PaymentId) -> Result<bool, StoreError> {
+pub(crate) fn is_held_back(reader: &mut Reader<'_>, payment: PaymentId) -> Result<bool, Error> {
     let found = find(reader, payment)?;
     let is_waiting = |one: &Review| matches!(one.state.as_str(), "passing" | "waiting" | "open");
     let is_to_be_freed = |one: &Review| one.is_owed && matches!(one.state.as_str(), "declined" | "expired");
@@ -82,7 +97,7 @@ pub(crate) fn is_held_back(reader: &mut Reader<'_>, payment: PaymentId) -> Resul
 }
 
 /// Whether the shop wanted it taken at once, and it is only set aside because of what was judged.
-pub(crate) fn opens_later(reader: &mut Reader<'_>, payment: PaymentId) -> Result<bool, StoreError> {
+pub(crate) fn opens_later(reader: &mut Reader<'_>, payment: PaymentId) -> Result<bool, Error> {
     Ok(find(reader, payment)?.is_some_and(|one| one.takes))
 }
 
@@ -96,12 +111,12 @@ impl Shared {
             Hold::Passing => "passing",
             Hold::Waiting => "waiting",
         };
+        crate::believed::touched(tx, payment.id)?;
         tx.execute(INSERT_REVIEW, params![payment.id, state, takes])?;
         if hold == Hold::Waiting {
             tx.execute(RAISE_REVIEW, params![payment.id])?;
         }
         if takes {
-            crate::believed::touched(tx, payment.id)?;
             tx.execute(SET_ASIDE_ONLY, params![payment.id])?;
             payment.capture = CaptureMode::Later;
         }
@@ -122,6 +137,7 @@ impl Shared {
         let Some(found) = found else {
             // Nothing was held back, and what the card tells is too bad to let it be.
             if has_money && answer >= Answer::Review {
+                crate::believed::touched(tx, id)?;
                 tx.execute(INSERT_REVIEW, params![id, "waiting", false])?;
                 return self.open_review(tx, &payment);
             }
@@ -137,6 +153,7 @@ impl Shared {
             ("passing", Answer::Block) => close(tx, (id, "passing"), "declined", Actor::System),
             ("passing", Answer::Allow | Answer::Challenge) => {
                 let now = tx.now();
+                crate::believed::touched(tx, id)?;
                 tx.execute(CLOSE_REVIEW, params![id, "passing", "passed", now, true])?;
                 Ok(())
             }
@@ -151,6 +168,7 @@ impl Shared {
             Some(Provider::PayPal) => PAYPAL_WAITS,
             Some(Provider::Stripe) | None => STRIPE_WAITS,
         });
+        crate::believed::touched(tx, payment.id)?;
         if tx.execute(OPEN_REVIEW, params![payment.id, now, due_at])? == 1 {
             tx.append(Actor::System, None, facts::ReviewOpened { payment: payment.id, due_at })?;
         }
@@ -166,6 +184,7 @@ fn close(
     actor: Actor,
 ) -> Result<(), Error> {
     let now = tx.now();
+    crate::believed::touched(tx, payment)?;
     let changed = tx.execute(CLOSE_REVIEW, params![payment, from, outcome, now, true])?;
     if changed == 0 {
         return Err(Error::State("not waiting"));
@@ -179,7 +198,7 @@ impl Payments {
     pub(crate) async fn act_on(&self, id: PaymentId) -> Result<(), Error> {
         let shared = Arc::clone(&self.0);
         self.0.write(move |tx| shared.move_on(tx, id)).await?;
-        let found = self.0.read(move |reader| Ok(find(reader, id)?)).await?;
+        let found = self.0.read(move |reader| find(reader, id)).await?;
         match found {
             // It is tried again by the janitor.
             // Boxed: what it does is looked at again, and judged.
@@ -205,7 +224,7 @@ impl Payments {
             })
             .await?;
         self.label(id, (truth, Source::Review), actor).await?;
-        let found = self.0.read(move |reader| Ok(find(reader, id)?)).await?.ok_or(Error::NoPayment)?;
+        let found = self.0.read(move |reader| find(reader, id)).await?.ok_or(Error::NoPayment)?;
         self.pay_off(&found).await.map(drop).or_else(soft)?;
         self.find(id).await?.ok_or(Error::NoPayment)
     }
@@ -230,17 +249,27 @@ impl Payments {
     /// What waits for a decision, the most urgent first.
     pub async fn reviews(&self, most: u32) -> Result<Vec<Review>, Error> {
         let most = most.min(500);
-        self.0.read(move |reader| Ok(reader.query_many(OPEN_REVIEWS, params![most], review)?)).await
+        self.0
+            .read(move |reader| {
+                let all = reader.query_many(OPEN_REVIEWS, params![most], review)?;
+                believed(reader, all)
+            })
+            .await
     }
 
     /// What was decided, the newest first.
     pub async fn reviewed(&self, most: u32) -> Result<Vec<Review>, Error> {
         let most = most.min(500);
-        self.0.read(move |reader| Ok(reader.query_many(CLOSED_REVIEWS, params![most], review)?)).await
+        self.0
+            .read(move |reader| {
+                let all = reader.query_many(CLOSED_REVIEWS, params![most], review)?;
+                believed(reader, all)
+            })
+            .await
     }
 
     pub async fn review_of(&self, id: PaymentId) -> Result<Option<Review>, Error> {
-        self.0.read(move |reader| Ok(find(reader, id)?)).await
+        self.0.read(move |reader| find(reader, id)).await
     }
 
     /// Gives an amount back because it was fraud, which is a label for the scorer whatever became of the money, also where only a part

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use storeward_base::Actor;
+use storeward_base::{Actor, Clock};
 use storeward_events::Event;
 use storeward_outbound::recorder::Recorder;
-use storeward_payments::{Error, MIGRATIONS, Payment, Provider, State, Strength, Unsealed, harmed_rows};
+use storeward_payments::{
+    CaptureMode, Error, MIGRATIONS, NewPayment, Payment, Provider, State, Strength, Unsealed, harmed_rows,
+};
 use storeward_seal::DataKey;
 use storeward_store::testing::TestDb;
 use storeward_store::{Engine, both_engines, ledger};
@@ -264,4 +266,79 @@ both_engines!(a_list_goes_on_behind_what_somebody_changed, MIGRATIONS, async |db
     };
     assert_eq!(ids(1).await, [made[1]]);
     assert_eq!(ids(2).await, [made[1], made[0]]);
+});
+
+/// A decision of the review queue that somebody wrote.
+fn decide(db: &TestDb, payment: &Payment, state: &str, is_owed: u8) {
+    let now = db.clock.now().micros();
+    db.raw(&format!(
+        "INSERT INTO payment_review (payment, state, takes, is_owed, opened_at, due_at, closed_at) \
+         VALUES ('{}', '{state}', 1, {is_owed}, {now}, {now}, {now})",
+        payment.id
+    ));
+}
+
+async fn set_aside(shop: &Shop, order: &str) -> Payment {
+    let wanted = NewPayment { capture: Some(CaptureMode::Later), ..order_of(order, 1999, "EUR") };
+    let payment = shop.payments.create(Actor::System, wanted).await.unwrap();
+    let page = shop.begin(&payment, Provider::PayPal).await;
+    shop.pay(Provider::PayPal, &page).await;
+    shop.payments.look(payment.id).await.unwrap()
+}
+
+// Declined gives back, approved takes: by itself, as soon as the janitor comes by.
+both_engines!(a_decision_that_somebody_wrote_moves_no_money, MIGRATIONS, async |db| {
+    let shop = Shop::new(&db).await;
+    let paid = shop.paid("D-1", 1999, Provider::Stripe).await;
+    let (aside, looked_at) = (set_aside(&shop, "D-2").await, set_aside(&shop, "D-3").await);
+    decide(&db, &looked_at, "open", 0);
+    shop.seal_anew(&db, looked_at.id);
+    assert_eq!(shop.payments.reviews(10).await.unwrap().len(), 1);
+    assert_eq!(shop.payments.capture(looked_at.id, wish(None)).await.unwrap_err(), Error::UnderReview);
+    let moved = || (shop.effects("capture").len(), shop.effects("refund").len());
+    let before = moved();
+    decide(&db, &paid, "declined", 1);
+    decide(&db, &aside, "approved", 1);
+    db.raw(&format!(
+        "UPDATE payment_review SET state = 'approved', is_owed = 1 WHERE payment = '{}'",
+        looked_at.id
+    ));
+    for _ in 0..2 {
+        db.clock.advance(Duration::from_secs(3700));
+        shop.emulators.control.advance_s(3700);
+        shop.payments.round().await.unwrap();
+    }
+    assert_eq!(moved(), before);
+    for payment in [&paid, &aside, &looked_at] {
+        is_refused(&shop, &db, payment, "a decision").await;
+    }
+    // Nor may anybody take it where the row that holds it back is gone.
+    db.raw(&format!("DELETE FROM payment_review WHERE payment = '{}'", looked_at.id));
+    assert!(matches!(shop.payments.capture(looked_at.id, wish(None)).await, Err(Error::Harmed { .. })));
+    assert!(shop.payments.reviews(10).await.unwrap().is_empty());
+    assert_eq!(moved(), before);
+});
+
+// Of a version that left them out; later there is no such way in.
+both_engines!(old_reviews_come_under_the_seal_once, MIGRATIONS, async |db| {
+    let shop = Shop::new(&db).await;
+    let (old, forged) =
+        (shop.paid("O-1", 1999, Provider::Stripe).await, shop.paid("O-2", 1999, Provider::Stripe).await);
+    decide(&db, &old, "approved", 0);
+    let key = DataKey::from_bytes(storeward_base::Secret::new([3; 32]));
+    assert_eq!(harmed_rows(&db, &key, Unsealed::Waiting).await.unwrap(), []);
+    let bind = |marker: std::path::PathBuf| {
+        let payments = shop.payments.clone();
+        std::thread::spawn(move || payments.bind_reviews_blocking(&marker)).join().unwrap()
+    };
+    // Where nobody can say that it is over, none is believed.
+    bind(shop.folder.path().join("nowhere/reviews-bound")).unwrap_err();
+    assert!(matches!(shop.payments.find(old.id).await, Err(Error::Harmed { .. })));
+    let marker = || shop.folder.path().join("reviews-bound");
+    bind(marker()).unwrap();
+    assert_eq!(shop.payments.review_of(old.id).await.unwrap().unwrap().state, "approved");
+    assert_eq!(shop.payments.find(old.id).await.unwrap().unwrap().captured, 1999);
+    decide(&db, &forged, "declined", 1);
+    bind(marker()).unwrap();
+    assert!(matches!(shop.payments.find(forged.id).await, Err(Error::Harmed { .. })));
 });

@@ -25,12 +25,13 @@ async fn set_aside(shop: &Shop, order: &str, provider: Provider) -> Payment {
 }
 
 /// Somebody has to look at it, for what was told later.
-fn raise(db: &TestDb, id: PaymentId) {
+fn raise(shop: &Shop, db: &TestDb, id: PaymentId) {
     let at = storeward_base::Clock::now(&*db.clock);
     let (opened, due) = (at.micros(), at.plus(Duration::from_secs(3600)).micros());
     db.raw(&format!(
         "INSERT INTO payment_review (payment, state, takes, is_owed, opened_at, due_at) VALUES ('{id}', 'open', 0, 0, {opened}, {due})"
     ));
+    shop.seal_anew(db, id);
 }
 
 async fn is_owed(shop: &Shop, id: PaymentId) -> bool {
@@ -46,7 +47,7 @@ both_engines!(what_is_declined_in_the_middle_leaves_nothing_to_take, MIGRATIONS,
     }
     let taken = shop.payments.find(payment.id).await.unwrap().unwrap();
     assert_eq!((taken.state, taken.captured, taken.capturable()), (State::PartiallyCaptured, 1200, 800));
-    raise(&db, payment.id);
+    raise(&shop, &db, payment.id);
     assert_eq!(shop.payments.capture(payment.id, wish(Some(1))).await.unwrap_err(), Error::UnderReview);
     let after = shop.payments.decide(payment.id, Verdict::Decline, STAFF).await.unwrap();
     assert_eq!((after.state, after.refunded, after.capturable()), (State::Refunded, 1200, 0), "{after:?}");
@@ -75,7 +76,7 @@ both_engines!(a_capture_that_was_given_back_by_hand_keeps_none_from_going_back, 
             let before: i64 = shop.effects("refund").iter().map(|one| one.amount).sum();
             let whole = shop.payments.whole(payment.id).await.unwrap().unwrap();
             shop.emulators.control.refund_capture(&whole.captures[capture].reference, by_hand).unwrap();
-            raise(&db, payment.id);
+            raise(&shop, &db, payment.id);
             let after = shop.payments.decide(payment.id, Verdict::Decline, STAFF).await.unwrap();
             assert_eq!(
                 (after.state, after.refunded, after.refundable()),
@@ -106,7 +107,7 @@ both_engines!(a_decline_that_is_cut_off_between_two_captures_is_carried_out_once
         let before = shop.effects("refund").len();
         let first = shop.payments.whole(payment.id).await.unwrap().unwrap().captures[0].reference.clone();
         shop.emulators.control.fault(Fault::once(At::Paypal, what, &format!("/captures/{first}/refund")));
-        raise(&db, payment.id);
+        raise(&shop, &db, payment.id);
         let unsure = shop.payments.decide(payment.id, Verdict::Decline, STAFF).await.unwrap();
         assert!(unsure.is_unsure && is_owed(&shop, payment.id).await, "{order}: {unsure:?}");
         assert!(shop.effects("refund").len() <= before + 1, "{order}: the other one waits");
@@ -136,7 +137,7 @@ both_engines!(a_capture_that_cannot_go_back_keeps_none_from_going_back, MIGRATIO
     let whole = shop.payments.whole(payment.id).await.unwrap().unwrap();
     let at = storeward_emulators::Provider::Paypal;
     shop.emulators.control.open_dispute(at, &whole.captures[0].reference, "UNAUTHORISED", None).unwrap();
-    raise(&db, payment.id);
+    raise(&shop, &db, payment.id);
     shop.payments.decide(payment.id, Verdict::Decline, STAFF).await.unwrap();
     for _ in 0..3 {
         db.clock.advance(Duration::from_secs(3700));
@@ -157,7 +158,7 @@ both_engines!(what_nobody_decides_of_a_part_is_set_free, MIGRATIONS, async |db| 
     let shop = Shop::new(&db).await;
     let payment = set_aside(&shop, "P-2", Provider::PayPal).await;
     shop.payments.capture(payment.id, wish(Some(700))).await.unwrap();
-    raise(&db, payment.id);
+    raise(&shop, &db, payment.id);
     db.clock.advance(Duration::from_secs(3601));
     shop.payments.round().await.unwrap();
     let after = shop.payments.find(payment.id).await.unwrap().unwrap();
@@ -186,7 +187,7 @@ both_engines!(a_decision_that_never_went_out_is_carried_out_later, MIGRATIONS, a
     let shop = Shop::new(&db).await;
     for provider in [Provider::Stripe, Provider::PayPal] {
         let payment = set_aside(&shop, provider.word(), provider).await;
-        raise(&db, payment.id);
+        raise(&shop, &db, payment.id);
         let cut = cut_off(&db, &shop);
         cut.decide(payment.id, Verdict::Decline, STAFF).await.unwrap();
         for _ in 0..30 {
@@ -214,7 +215,7 @@ both_engines!(a_decision_of_which_nobody_knows_stays_owed, MIGRATIONS, async |db
     use storeward_emulators::{Fault, Provider as At, What};
     let shop = Shop::new(&db).await;
     let payment = set_aside(&shop, "U-1", Provider::Stripe).await;
-    raise(&db, payment.id);
+    raise(&shop, &db, payment.id);
     shop.emulators
         .control
         .fault(Fault { times: None, ..Fault::once(At::Stripe, What::Unavailable, "/cancel") });
