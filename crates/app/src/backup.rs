@@ -179,6 +179,11 @@ pub fn check(config: &Config) -> Done {
 
 /// The backups of a data directory.
 pub fn backups(data: &DataDir, section: &BackupSection, bars: Bars) -> Done<Backups> {
+    Ok(Backups::new(plan(data, section)?, bars))
+}
+
+/// Where they lie, and what opens them. Own backups are those of the directory's ledger, where its key is there.
+pub fn plan(data: &DataDir, section: &BackupSection) -> Done<Plan> {
     let password = |file: &PathBuf| -> Done<Secret<String>> {
         let read = read_private("backup.password_file", &data.path().join(file), MOST_PASSWORD);
         let password = read.map_err(|why| {
@@ -195,26 +200,20 @@ pub fn backups(data: &DataDir, section: &BackupSection, bars: Bars) -> Done<Back
         Ok(password)
     };
     let keep = section.keep;
-    Ok(Backups::new(
-        Plan {
-            target: Target::parse(&section.target).context("storeward.toml")?,
-            password: password(&section.password_file)?,
-            keys_target: section
-                .keys_target
-                .as_deref()
-                .map(Target::parse)
-                .transpose()
-                .context("storeward.toml, keys_target")?,
-            keys_password: section.keys_password_file.as_ref().map(password).transpose()?,
-            ssh_key: section.ssh_key_file.as_ref().map(|file| data.path().join(file)),
-            s3: s3_account(data, section)?,
-            scratch: data.join(SCRATCH),
-            lock: data.join(LOCK),
-            keep: Keep { last: keep.last, days: keep.days, weeks: keep.weeks, months: keep.months },
-            keys_kept: Duration::from_secs(u64::from(section.keys_days) * 24 * 3_600),
-        },
-        bars,
-    ))
+    let keys_target = section.keys_target.as_deref().map(Target::parse).transpose();
+    Ok(Plan {
+        target: Target::parse(&section.target).context("storeward.toml")?,
+        password: password(&section.password_file)?,
+        keys_target: keys_target.context("storeward.toml, keys_target")?,
+        keys_password: section.keys_password_file.as_ref().map(password).transpose()?,
+        ssh_key: section.ssh_key_file.as_ref().map(|file| data.path().join(file)),
+        s3: s3_account(data, section)?,
+        scratch: data.join(SCRATCH),
+        lock: data.join(LOCK),
+        keep: Keep { last: keep.last, days: keep.days, weeks: keep.weeks, months: keep.months },
+        ledger: data.keys().ok().map(|keys| LogKey::from_seed(&keys.ledger)),
+        keys_kept: Duration::from_secs(u64::from(section.keys_days) * 24 * 3_600),
+    })
 }
 
 /// Who asks S3; nothing where nobody is named.
@@ -389,6 +388,9 @@ pub fn look(dir: &Path, config: &Config) -> Done<Looked> {
     let shown = backups.plan().target.to_string();
     if !backups.probe().map_err(|error| told(&error))? {
         return Ok(Err((format!("nothing lies at {shown} yet"), "make the first: storeward backup now")));
+    }
+    if let Some(Err(error)) = backups.plan().ledger.as_ref().map(|key| backups.claim(key)) {
+        return Ok(Err((error.to_string(), error.todo().unwrap_or_default())));
     }
     if config.vault.is_some() && section.epochs_copy.is_none() {
         return Ok(Err((

@@ -11,23 +11,22 @@ use storeward_base::{BackupId, Secret, SystemClock, Timestamp};
 use storeward_seal::LogKey;
 
 use crate::manifest::{self, Manifest};
+use crate::owner::{Mark, Whose};
 use crate::place::local::Local;
 use crate::place::s3::{S3, S3Account};
 use crate::place::sftp::Sftp;
 use crate::place::{Place, Within};
 use crate::progress::{Bars, Step};
-use crate::repository::{Missing, Part, Pruning, ReadOut, Reading, Repo, Snapshot};
-use crate::retention::{Keep, too_old};
+use crate::repository::{Missing, Moment, Part, ReadOut, Reading, Repo, Snapshot};
+use crate::retention::Keep;
 use crate::sources::{Sources, stage};
 use crate::staging::{ROOT, Staging};
 use crate::{Error, Target};
 
 /// The label of what is Storeward's own.
-const OWN: &str = "storeward";
+pub(crate) const OWN: &str = "storeward";
 /// The label of the shop's files.
 const SHOP: &str = "shop";
-/// What a run left that was cut off, and is no use to anybody, goes after so long.
-const CUT_OFF_AFTER: Duration = Duration::from_secs(24 * 3_600);
 
 /// Where backups lie, and what opens them.
 #[derive(Clone, Debug)]
@@ -47,8 +46,20 @@ pub struct Plan {
     /// Held by whoever is at it.
     pub lock: PathBuf,
     pub keep: Keep,
+    /// Whose backups are one's own: retention deletes no others, and without it none.
+    pub ledger: Option<LogKey>,
     /// Copies of customers' keys are kept for so long.
     pub keys_kept: Duration,
+}
+
+impl Plan {
+    /// Where a part lies.
+    pub(crate) fn target_of(&self, part: Part) -> &Target {
+        match part {
+            Part::Databases | Part::Files => &self.target,
+            Part::Keys => self.keys_target.as_ref().unwrap_or(&self.target),
+        }
+    }
 }
 
 /// What a run begins with.
@@ -83,6 +94,8 @@ pub struct Run {
     /// Whether customers' keys of the same moment are still there.
     pub has_keys: bool,
     pub has_shop: bool,
+    /// For the plan's ledger.
+    pub whose: Whose,
 }
 
 /// What was read out.
@@ -105,13 +118,19 @@ pub struct Alone(#[expect(dead_code, reason = "its end is the lock's")] File);
 pub struct Backups {
     plan: Plan,
     bars: Bars,
+    pub(crate) is_taking_over: bool,
     repos: Mutex<BTreeMap<Part, Arc<Repo>>>,
 }
 
 impl Backups {
     /// Nothing is asked of the target yet.
     pub fn new(plan: Plan, bars: Bars) -> Self {
-        Backups { plan, bars, repos: Mutex::default() }
+        Backups { plan, bars, is_taking_over: false, repos: Mutex::default() }
+    }
+
+    /// By the owner's word: runs are made though the newest at the target is another ledger's. Nothing of that is deleted.
+    pub fn taking_over(self) -> Self {
+        Backups { is_taking_over: true, ..self }
     }
 
     pub fn plan(&self) -> &Plan {
@@ -141,17 +160,15 @@ impl Backups {
         }
     }
 
-    fn repo(&self, part: Part, missing: Missing) -> Result<Arc<Repo>, Error> {
+    pub(crate) fn repo(&self, part: Part, missing: Missing) -> Result<Arc<Repo>, Error> {
         let mut repos = self.repos.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = repos.get(&part) {
             return Ok(Arc::clone(known));
         }
-        let (target, password) = match part {
-            Part::Databases | Part::Files => (&self.plan.target, &self.plan.password),
-            Part::Keys => (
-                self.plan.keys_target.as_ref().unwrap_or(&self.plan.target),
-                self.plan.keys_password.as_ref().unwrap_or(&self.plan.password),
-            ),
+        let target = self.plan.target_of(part);
+        let password = match part {
+            Part::Databases | Part::Files => &self.plan.password,
+            Part::Keys => self.plan.keys_password.as_ref().unwrap_or(&self.plan.password),
         };
         let place = Arc::new(Within::new(place(target, &self.plan)?, part.folder()));
         let repo = Arc::new(Repo::open(part, place, password, missing, self.bars.clone())?);
@@ -160,7 +177,7 @@ impl Backups {
     }
 
     /// A repository that only is there where there was something for it: no database is a file, or nothing is kept of customers.
-    fn perhaps(&self, part: Part) -> Result<Option<Arc<Repo>>, Error> {
+    pub(crate) fn perhaps(&self, part: Part) -> Result<Option<Arc<Repo>>, Error> {
         match self.repo(part, Missing::Refuse) {
             Ok(repo) => Ok(Some(repo)),
             Err(Error::NoRepository { .. }) if part != Part::Files => Ok(None),
@@ -168,31 +185,32 @@ impl Backups {
         }
     }
 
-    fn snapshots_of(&self, part: Part) -> Result<Vec<Snapshot>, Error> {
+    pub(crate) fn snapshots_of(&self, part: Part) -> Result<Vec<Snapshot>, Error> {
         self.perhaps(part)?.map_or_else(|| Ok(Vec::new()), |repo| repo.snapshots())
     }
 
     /// Puts everything away. What is there already takes no room again. The manifest comes last: a run without one is none.
     pub fn run(&self, _alone: &Alone, begin: &Begin, sources: &Sources) -> Result<Made, Error> {
         sources.check(&self.plan)?;
+        self.claim(&begin.key)?;
         self.bars.tell(Step::Began("copying"));
         let mut staged = Staging::new(&self.plan.scratch)?;
         stage(&mut staged, sources)?;
         self.bars.tell(Step::Ended);
 
-        let moment = (begin.run, begin.at);
+        let moment = Moment { run: begin.run, at: begin.at, ledger: Mark::of(&begin.key) };
         let mut kept: Vec<Snapshot> = Vec::new();
         for part in [Part::Databases, Part::Keys] {
             if staged.has(part) {
                 let repo = self.repo(part, Missing::Make)?;
-                kept.push(repo.keep(OWN, moment, &[staged.of(part)], Some(Path::new(ROOT)))?);
+                kept.push(repo.keep(OWN, &moment, &[staged.of(part)], Some(Path::new(ROOT)))?);
             }
         }
         let files = self.repo(Part::Files, Missing::Make)?;
         let mut unread = 0;
         if !sources.shop_paths.is_empty() {
             let there = sources.count_shop_files();
-            let made = files.keep(SHOP, moment, &sources.shop_paths, None)?;
+            let made = files.keep(SHOP, &moment, &sources.shop_paths, None)?;
             unread = there.saturating_sub(made.files);
             kept.push(made);
         }
@@ -204,7 +222,7 @@ impl Backups {
             kept.iter().map(|snapshot| format!("{}/{}", snapshot.part.folder(), snapshot.id)).collect();
         staged.bytes(Part::Files, &manifest.sign(&begin.key)?, manifest::NAME)?;
         let wanted = staged.files.iter().filter(|file| file.part == Part::Files.folder()).count();
-        let made = files.keep(OWN, moment, &[staged.of(Part::Files)], Some(Path::new(ROOT)))?;
+        let made = files.keep(OWN, &moment, &[staged.of(Part::Files)], Some(Path::new(ROOT)))?;
         kept.push(made);
         whole(&kept, &staged, wanted)?;
         Ok(Made {
@@ -219,6 +237,7 @@ impl Backups {
     pub fn list(&self) -> Result<Vec<Run>, Error> {
         let files = self.repo(Part::Files, Missing::Refuse)?.snapshots()?;
         let (databases, keys) = (self.snapshots_of(Part::Databases)?, self.snapshots_of(Part::Keys)?);
+        let owners = self.owners(&files, self.plan.ledger.as_ref())?;
         let mut runs = Vec::new();
         for own in files.iter().filter(|snapshot| snapshot.label == OWN) {
             let Some(run) = own.run else { continue };
@@ -232,6 +251,7 @@ impl Backups {
                 added_bytes: beside.iter().map(|snapshot| snapshot.added_bytes).sum(),
                 has_keys: keys.iter().any(|snapshot| snapshot.run == Some(run)),
                 has_shop: beside.iter().any(|snapshot| snapshot.label == SHOP),
+                whose: owners.whose(own),
             });
         }
         Ok(runs)
@@ -248,11 +268,14 @@ impl Backups {
         Ok(faults)
     }
 
-    /// The run that is meant: the newest where none is named.
+    /// The run that is meant: the newest of one's own where none is named.
     pub fn find(&self, run: Option<BackupId>) -> Result<Run, Error> {
         let runs = self.list()?;
         let found = match run {
-            None => runs.into_iter().max_by_key(|run| run.made_at),
+            None => {
+                let own = runs.into_iter().filter(|run| run.whose != Whose::Another);
+                own.max_by_key(|run| run.made_at)
+            }
             Some(run) => runs.into_iter().find(|known| known.run == run),
         };
         found.ok_or_else(|| Error::NoRun(run.map_or_else(|| "yet".to_owned(), |run| run.to_string())))
@@ -280,7 +303,7 @@ impl Backups {
             }
             out.compare(part, &manifest)?;
         }
-        let keys_of = self.restore_keys(&files, to, key)?;
+        let keys_of = self.restore_keys(&files, run, to, key)?;
         let mut shop_files = 0;
         if let Some(shop) = shop {
             for snapshot in of_run(&files, SHOP, run)? {
@@ -290,9 +313,24 @@ impl Backups {
         Ok(Restored { files: out.files, bytes: out.bytes, manifest, keys_of, shop_files })
     }
 
-    fn restore_keys(&self, files: &Repo, to: &Path, key: Option<&LogKey>) -> Result<Option<BackupId>, Error> {
+    /// The newest of the same ledger's: `run` is what they go with.
+    fn restore_keys(
+        &self,
+        files: &Repo,
+        run: BackupId,
+        to: &Path,
+        key: Option<&LogKey>,
+    ) -> Result<Option<BackupId>, Error> {
         let Some(keys) = self.perhaps(Part::Keys)? else { return Ok(None) };
-        let Some(newest) = keys.snapshots()?.into_iter().next_back() else { return Ok(None) };
+        let in_files = files.snapshots()?;
+        let owners = self.owners(&in_files, key)?;
+        let mark = in_files.iter().find(|one| one.label == OWN && one.run == Some(run));
+        let mark = mark.and_then(|own| own.ledger.clone());
+        let fits = |one: &Snapshot| {
+            let is_alike = mark.is_none() || one.ledger.is_none() || one.ledger == mark;
+            is_alike && owners.whose(one) != Whose::Another
+        };
+        let Some(newest) = keys.snapshots()?.into_iter().rfind(fits) else { return Ok(None) };
         let Some(run) = newest.run else { return Ok(None) };
         let mut out = Out::default();
         keys.read_out(&format!("{}:{ROOT}", newest.id), to, |file| out.note(Part::Keys, file))?;
@@ -319,44 +357,6 @@ impl Backups {
             return Err(Error::Damaged("a manifest stands in another run's place".to_owned()));
         }
         Ok(manifest)
-    }
-
-    /// Deletes what need not be kept any more; how many runs went. While `frozen` only customers' keys go, whose time is over.
-    pub fn thin_out(&self, _alone: &Alone, now: Timestamp, frozen: Frozen) -> Result<usize, Error> {
-        let mut gone = 0;
-        if frozen == Frozen::No {
-            let in_files = self.repo(Part::Files, Missing::Refuse)?.snapshots()?;
-            let in_databases = self.snapshots_of(Part::Databases)?;
-            let whole: Vec<(BackupId, Timestamp)> = in_files
-                .iter()
-                .filter(|snapshot| snapshot.label == OWN)
-                .filter_map(|snapshot| Some((snapshot.run?, snapshot.made_at)))
-                .collect();
-            let goes: BTreeSet<BackupId> = self.plan.keep.goes(&whole, now).into_iter().collect();
-            gone = goes.len();
-            let is_whole: BTreeSet<BackupId> = whole.iter().map(|(run, _)| *run).collect();
-            let is_over = |snapshot: &&Snapshot| match snapshot.run {
-                Some(run) if is_whole.contains(&run) => goes.contains(&run),
-                // Nobody's: what others keep in the same repository stays.
-                None => false,
-                Some(_) => now.since(snapshot.made_at) > CUT_OFF_AFTER,
-            };
-            for (part, snapshots) in [(Part::Files, &in_files), (Part::Databases, &in_databases)] {
-                let ids: Vec<String> = snapshots.iter().filter(is_over).map(|s| s.id.clone()).collect();
-                if !ids.is_empty() {
-                    self.repo(part, Missing::Refuse)?.forget(&ids, Pruning::Thrifty)?;
-                }
-            }
-        }
-        if let Some(keys) = self.perhaps(Part::Keys)? {
-            let made: Vec<(String, Timestamp)> =
-                keys.snapshots()?.into_iter().map(|snapshot| (snapshot.id, snapshot.made_at)).collect();
-            let ids = too_old(&made, self.plan.keys_kept, now);
-            if !ids.is_empty() {
-                keys.forget(&ids, Pruning::Strict)?;
-            }
-        }
-        Ok(gone)
     }
 
     /// Every snapshot there is, for whoever looks closely.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
-use storeward_base::{Blame, Fault, FaultKind};
+use storeward_base::{Blame, Fault, FaultKind, Timestamp};
 
 /// Why a backup, a restore or a drill did not succeed. Carries no password and nothing out of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +25,11 @@ pub enum Error {
     /// The password does not open the repository.
     Password {
         place: String,
+    },
+    /// The newest backup at the target is another ledger's.
+    AnotherLedger {
+        place: String,
+        made_at: Timestamp,
     },
     /// Another backup, restore or drill is under way.
     Busy,
@@ -71,6 +76,10 @@ impl Error {
             Error::Password { .. } => {
                 "give the password that the repository was made with, by backup.password_file"
             }
+            Error::AnotherLedger { .. } => {
+                "name another path in backup.target, or lay back the keys/ that go with it; is the other Storeward gone for good: \
+                 storeward backup now --take-over. See docs/backup.md, \"One target, one Storeward\""
+            }
             Error::Busy => "wait for it; `storeward backup list` tells when it is through",
             Error::Damaged(_) => {
                 "do not delete anything: make a new backup to another target, then see docs/backup.md, \"When a backup is damaged\""
@@ -95,6 +104,10 @@ impl fmt::Display for Error {
             Error::Target { place, why } => write!(f, "the target {place}: {why}"),
             Error::NoRepository { place } => write!(f, "there is no backup at {place}"),
             Error::Password { place } => write!(f, "the password does not open the backup at {place}"),
+            Error::AnotherLedger { place, made_at } => write!(
+                f,
+                "the newest backup at {place}, of {made_at}, is of another Storeward: another ledger's key signed it"
+            ),
             Error::Busy => f.write_str("another backup, restore or drill is under way"),
             Error::Damaged(what) => write!(f, "the backup is damaged: {what}"),
             Error::NoRun(which) => write!(f, "there is no backup {which}"),
@@ -120,7 +133,7 @@ impl Fault for Error {
         match self {
             Error::Setting { .. } => FaultKind::Invalid,
             Error::NoRepository { .. } | Error::NoRun(_) => FaultKind::Missing,
-            Error::Busy => FaultKind::Conflict,
+            Error::Busy | Error::AnotherLedger { .. } => FaultKind::Conflict,
             Error::Password { .. } => FaultKind::Denied,
             Error::Store(error) => error.kind(),
             Error::Target { .. }
@@ -138,6 +151,7 @@ impl Fault for Error {
             | Error::NoRepository { .. }
             | Error::NoRun(_)
             | Error::Busy
+            | Error::AnotherLedger { .. }
             | Error::Password { .. } => Blame::Caller,
             Error::Target { .. } => Blame::Upstream,
             Error::Store(error) => error.blame(),
@@ -155,6 +169,7 @@ impl Fault for Error {
             Error::Target { .. } => "backup.target",
             Error::NoRepository { .. } => "backup.no_repository",
             Error::Password { .. } => "backup.password",
+            Error::AnotherLedger { .. } => "backup.another_ledger",
             Error::Busy => "backup.busy",
             Error::Damaged(_) => "backup.damaged",
             Error::NoRun(_) => "backup.no_run",

@@ -17,6 +17,7 @@ mod engine;
 mod error;
 pub mod freeze;
 pub mod manifest;
+mod owner;
 mod place;
 pub mod postgres;
 mod progress;
@@ -27,12 +28,15 @@ pub mod sql;
 mod staging;
 pub mod standing;
 mod target;
+#[cfg(test)]
+mod tests;
 mod told;
 
 pub use dump::Server;
 pub use engine::{Alone, Backups, Begin, Frozen, Made, Plan, Restored, Run};
 pub use error::Error;
 pub use manifest::Manifest;
+pub use owner::{Mark, Whose};
 pub use place::s3::S3Account;
 pub use progress::{Bars, Step};
 pub use repository::{Part, Reading, Snapshot};

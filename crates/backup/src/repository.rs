@@ -19,6 +19,7 @@ use storeward_seal::Sha256;
 
 use crate::Error;
 use crate::backend::Backend;
+use crate::owner::Mark;
 use crate::place::Place;
 use crate::progress::Bars;
 
@@ -74,6 +75,15 @@ pub(crate) enum Pruning {
     Strict,
 }
 
+/// What a snapshot is of.
+#[derive(Clone, Debug)]
+pub(crate) struct Moment {
+    pub run: BackupId,
+    pub at: Timestamp,
+    /// Of the key that signs the run's manifest.
+    pub ledger: Mark,
+}
+
 /// A snapshot of one repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
@@ -81,6 +91,8 @@ pub struct Snapshot {
     pub part: Part,
     pub label: String,
     pub run: Option<BackupId>,
+    /// Of whose ledger it is; nothing where it was made before there were marks.
+    pub ledger: Option<Mark>,
     pub made_at: Timestamp,
     pub files: u64,
     pub bytes: u64,
@@ -140,13 +152,13 @@ impl Repo {
     pub(crate) fn keep(
         &self,
         label: &str,
-        (run, at): (BackupId, Timestamp),
+        moment: &Moment,
         paths: &[PathBuf],
         as_path: Option<&Path>,
     ) -> Result<Snapshot, Error> {
         let source: PathList = paths.iter().cloned().collect();
         let zoned = Zoned::new(
-            rustic_core::jiff::Timestamp::from_microsecond(at.micros())
+            rustic_core::jiff::Timestamp::from_microsecond(moment.at.micros())
                 .map_err(|why| Error::io("the time of the backup", &why))?,
             rustic_core::jiff::tz::TimeZone::UTC,
         );
@@ -156,7 +168,8 @@ impl Repo {
             .command("storeward backup now".to_owned())
             .time(zoned);
         let snapshot = options
-            .add_tags(&run.to_string())
+            .add_tags(&moment.run.to_string())
+            .and_then(|options| options.add_tags(&moment.ledger.tag()))
             .and_then(|options| options.to_snapshot())
             .map_err(|why| self.told(why))?;
         let parents = ParentOptions::default();
@@ -181,11 +194,28 @@ impl Repo {
             part: self.part,
             label: file.label.clone(),
             run: file.tags.iter().find_map(|tag| tag.parse().ok()),
+            ledger: file.tags.iter().find_map(|tag| Mark::read(tag)),
             made_at: Timestamp::from_micros(file.time.timestamp().as_microsecond()),
             files: summary.total_files_processed,
             bytes: summary.total_bytes_processed,
             added_bytes: summary.data_added_packed,
         })
+    }
+
+    /// As before there were marks.
+    #[cfg(test)]
+    pub(crate) fn unmark(&self) {
+        let repo = self.repository().unwrap();
+        let all = repo.get_all_snapshots().unwrap();
+        let ids: Vec<_> = all.iter().map(|snapshot| snapshot.id).collect();
+        let mut bare = all;
+        for snapshot in &mut bare {
+            let marks: Vec<String> =
+                snapshot.tags.iter().filter(|tag| Mark::read(tag).is_some()).cloned().collect();
+            assert!(!marks.is_empty() && snapshot.remove_tags(&[marks.join(",").parse().unwrap()]));
+        }
+        repo.save_snapshots(bare).unwrap();
+        repo.delete_snapshots(&ids).unwrap();
     }
 
     /// Every fault that is found, in words; empty where all is well.
@@ -262,12 +292,23 @@ impl Repo {
 
     /// One small file of a snapshot.
     pub(crate) fn read_file(&self, snapshot: &str, path: &str) -> Result<Vec<u8>, Error> {
+        self.read_files(&[snapshot], path)?.pop().unwrap_or_else(|| Err(Error::NoRun(snapshot.to_owned())))
+    }
+
+    /// The same small file of each snapshot, or why it cannot be read.
+    pub(crate) fn read_files(
+        &self,
+        snapshots: &[&str],
+        path: &str,
+    ) -> Result<Vec<Result<Vec<u8>, Error>>, Error> {
         let repo = self.repository()?.to_indexed().map_err(|why| self.told(why))?;
-        let node = repo.node_from_snapshot_path(&format!("{snapshot}:{path}"), |_| true);
-        let node = node.map_err(|why| self.told(why))?;
-        let mut bytes = Vec::new();
-        repo.dump(&node, &mut bytes).map_err(|why| self.told(why))?;
-        Ok(bytes)
+        let read = |snapshot: &&str| {
+            let mut bytes = Vec::new();
+            let node = repo.node_from_snapshot_path(&format!("{snapshot}:{path}"), |_| true);
+            node.and_then(|node| repo.dump(&node, &mut bytes)).map_err(|why| self.told(why))?;
+            Ok(bytes)
+        };
+        Ok(snapshots.iter().map(read).collect())
     }
 
     /// Takes snapshots away, and what only they needed.

@@ -86,9 +86,14 @@ impl LogKey {
 
     /// The public half, under the name of the log it signs for.
     pub fn verifier(&self, origin: &Origin) -> VerifierKey {
+        VerifierKey { name: origin.clone(), public: self.public() }
+    }
+
+    /// The public half (RFC 8032 section 5.1.5).
+    pub fn public(&self) -> [u8; 32] {
         let mut public = [0; 32];
         public.copy_from_slice(self.pair.public_key().as_ref());
-        VerifierKey { name: origin.clone(), public }
+        public
     }
 }
 

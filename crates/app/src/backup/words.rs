@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use storeward_backup::{Reading, Run};
+use storeward_backup::{Backups, Reading, Run, Whose};
 use storeward_base::{Actor, BackupId};
+use storeward_seal::LogKey;
 
 use super::bars::{bars, size};
 use super::restore::{self, Beside, Wanted};
@@ -22,7 +23,13 @@ pub struct Options {
 #[derive(Debug, clap::Subcommand)]
 enum Word {
     /// Make one now.
-    Now(Directory),
+    Now {
+        #[command(flatten)]
+        at: Directory,
+        /// Also where the newest backup at the target is of another Storeward, which is gone for good. Nothing of that is deleted.
+        #[arg(long)]
+        take_over: bool,
+    },
     /// Those there are, the newest last.
     List {
         #[command(flatten)]
@@ -85,7 +92,7 @@ struct RestoreOptions {
 
 pub fn backup(options: &Options) -> Done {
     match &options.word {
-        Word::Now(at) => now(at),
+        Word::Now { at, take_over } => now(at, *take_over),
         Word::List { at, json } => list(at, *json),
         Word::Verify { at, quick } => verify(at, if *quick { Reading::Structure } else { Reading::All }),
         Word::Restore(options) => read_out(options),
@@ -95,9 +102,10 @@ pub fn backup(options: &Options) -> Done {
     }
 }
 
-fn now(at: &Directory) -> Done {
+fn now(at: &Directory, takes_over: bool) -> Done {
     let opened = open::open(&at.dir)?;
     let backups = backups(&opened.data, section(&opened.loaded.config)?, bars())?;
+    let backups = if takes_over { backups.taking_over() } else { backups };
     let alone = backups.alone().map_err(|error| told(&error))?;
     let (begin, made) = super::now(&opened, &backups, &alone)?;
     say(format!(
@@ -132,8 +140,13 @@ fn list(at: &Directory, json: bool) -> Done {
             (false, true) => "with the shop",
             (false, false) => "",
         };
+        let whose = match run.whose {
+            Whose::Own => "",
+            Whose::Another => "  ANOTHER Storeward's: its ledger's key is not the one here",
+            Whose::Unknown => "  (whose it is cannot be told)",
+        };
         say(format!(
-            "{}  {}  {:>7} files  {:>10}  {:>10} new  {with}",
+            "{}  {}  {:>7} files  {:>10}  {:>10} new  {with}{whose}",
             run.made_at,
             run.run,
             run.files,
@@ -166,6 +179,7 @@ fn as_json(run: &Run) -> serde_json::Value {
     serde_json::json!({
         "run": run.run.to_string(), "made_at": run.made_at.to_string(), "files": run.files, "bytes": run.bytes,
         "added_bytes": run.added_bytes, "keys": run.has_keys, "shop": run.has_shop,
+        "own": run.whose == Whose::Own,
     })
 }
 
@@ -207,7 +221,11 @@ fn read_out(options: &RestoreOptions) -> Done {
             let password = std::path::absolute(password).context(password.display())?;
             let text = format!("target = {target:?}\npassword_file = {:?}\n", password.display().to_string());
             let section: BackupSection = toml::from_str(&text).context("--target")?;
-            let backups = backups(&data, &section, bars())?;
+            let mut plan = super::plan(&data, &section)?;
+            if let Some(from) = &options.keys_from {
+                plan.ledger = Some(LogKey::from_seed(&DataDir::open(from)?.keys()?.ledger));
+            }
+            let backups = Backups::new(plan, bars());
             let done = backups
                 .alone()
                 .map_err(|error| told(&error))

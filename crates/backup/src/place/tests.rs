@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use storeward_base::{BackupId, Secret, Timestamp};
+use storeward_base::{BackupId, Secret, SeededEntropy, Timestamp};
+use storeward_seal::LogKey;
 
 use super::{Place, local::Local};
+use crate::owner::Mark;
 use crate::progress::Bars;
-use crate::repository::{Missing, Part, Pruning, Reading, Repo};
+use crate::repository::{Missing, Moment, Part, Pruning, Reading, Repo};
 use crate::{Error, staging};
 
 pub(crate) fn keeps_files(place: &dyn Place) {
@@ -50,13 +52,16 @@ pub(crate) fn keeps_a_repository(place: Arc<dyn Place>) {
     let open = |missing| Repo::open(Part::Databases, Arc::clone(&place), &password, missing, Bars::none());
     assert!(matches!(open(Missing::Refuse), Err(Error::NoRepository { .. })));
     let repo = open(Missing::Make).unwrap();
-    let moment = (BackupId::from_bits(7), Timestamp::from_seconds(1_700_000_000));
+    let (run, at) = (BackupId::from_bits(7), Timestamp::from_seconds(1_700_000_000));
+    let ledger = Mark::of(&LogKey::generate(&SeededEntropy::new(7)));
+    let moment = Moment { run, at, ledger };
     let first =
-        repo.keep("storeward", moment, std::slice::from_ref(&from), Some(staging::ROOT.as_ref())).unwrap();
-    assert_eq!((first.files, first.run), (2, Some(moment.0)));
+        repo.keep("storeward", &moment, std::slice::from_ref(&from), Some(staging::ROOT.as_ref())).unwrap();
+    assert_eq!((first.files, first.run), (2, Some(moment.run)));
+    assert_eq!(first.ledger.as_ref(), Some(&moment.ledger));
     // Again, from another hand: nothing is added but the snapshot.
     let again = open(Missing::Refuse).unwrap();
-    let second = again.keep("storeward", moment, &[from], Some(staging::ROOT.as_ref())).unwrap();
+    let second = again.keep("storeward", &moment, &[from], Some(staging::ROOT.as_ref())).unwrap();
     assert!(second.added_bytes < 2_000, "{second:?}");
     assert_eq!(again.snapshots().unwrap().len(), 2);
     let to = folder.path().join("to");

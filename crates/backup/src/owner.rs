@@ -1,0 +1,169 @@
+//! Whose a backup is. Two installations may be led to the same target, by a copied section or by a machine that was set up anew:
+//! neither may push the other's backups out. Each snapshot bears the mark of the ledger's key; where it is of a time before marks, the
+//! signature of its manifest says whose it is.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use storeward_base::{BackupId, Timestamp};
+use storeward_seal::LogKey;
+use storeward_seal::fingerprint::sha256_hex;
+
+use crate::Error;
+use crate::engine::{Alone, Backups, Frozen, OWN};
+use crate::manifest::{self, Manifest};
+use crate::repository::{Missing, Part, Pruning, Snapshot};
+use crate::retention::too_old;
+use crate::staging::ROOT;
+
+/// What a run left that was cut off, and is no use to anybody, goes after so long.
+const CUT_OFF_AFTER: Duration = Duration::from_secs(24 * 3_600);
+const TAG: &str = "ledger-";
+/// Hexadecimal digits of a mark: enough that no two are alike by chance.
+const DIGITS: usize = 16;
+
+/// The beginning of the SHA-256 of the public half of a ledger's key, in hexadecimal digits.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Mark(String);
+
+impl Mark {
+    pub fn of(key: &LogKey) -> Self {
+        Mark(sha256_hex(&key.public()).chars().take(DIGITS).collect())
+    }
+
+    pub(crate) fn tag(&self) -> String {
+        format!("{TAG}{}", self.0)
+    }
+
+    pub(crate) fn read(tag: &str) -> Option<Self> {
+        let digits = tag.strip_prefix(TAG)?;
+        let fits = digits.len() == DIGITS && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+        fits.then(|| Mark(digits.to_owned()))
+    }
+}
+
+/// Whose a run is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose {
+    /// The ledger's key that is here signed it.
+    Own,
+    /// Another ledger's key did: nothing of it is deleted.
+    Another,
+    /// It bears no mark, and its manifest is not there or cannot be read; or there is no key here.
+    Unknown,
+}
+
+/// Whose the snapshots at a target are, for who has the key `mark` is of.
+pub(crate) struct Owners {
+    mark: Option<Mark>,
+    by_manifest: BTreeMap<BackupId, Whose>,
+}
+
+impl Owners {
+    pub(crate) fn whose(&self, snapshot: &Snapshot) -> Whose {
+        match (&self.mark, &snapshot.ledger, snapshot.run) {
+            (Some(own), Some(mark), _) if own == mark => Whose::Own,
+            (Some(_), Some(_), _) => Whose::Another,
+            (Some(_), None, Some(run)) => self.by_manifest.get(&run).copied().unwrap_or(Whose::Unknown),
+            (None, ..) | (_, None, None) => Whose::Unknown,
+        }
+    }
+}
+
+impl Backups {
+    /// `in_files`: every snapshot of the files. Only the manifests of runs without a mark are read.
+    pub(crate) fn owners(&self, in_files: &[Snapshot], key: Option<&LogKey>) -> Result<Owners, Error> {
+        let Some(key) = key else { return Ok(Owners { mark: None, by_manifest: BTreeMap::new() }) };
+        let is_unmarked = |one: &&Snapshot| one.label == OWN && one.ledger.is_none();
+        let unmarked: Vec<&Snapshot> = in_files.iter().filter(is_unmarked).collect();
+        let mut by_manifest = BTreeMap::new();
+        if !unmarked.is_empty() {
+            let ids: Vec<&str> = unmarked.iter().map(|snapshot| snapshot.id.as_str()).collect();
+            let files = self.repo(Part::Files, Missing::Refuse)?;
+            let manifests = files.read_files(&ids, &format!("{ROOT}/{}", manifest::NAME))?;
+            for (snapshot, bytes) in unmarked.into_iter().zip(manifests) {
+                let whose = bytes.map_or(Whose::Unknown, |bytes| signed_by(&bytes, key));
+                by_manifest.extend(snapshot.run.map(|run| (run, whose)));
+            }
+        }
+        Ok(Owners { mark: Some(Mark::of(key)), by_manifest })
+    }
+
+    /// Refuses a target whose newest backup another ledger signed, before anything is written there.
+    pub fn claim(&self, key: &LogKey) -> Result<(), Error> {
+        if self.is_taking_over {
+            return Ok(());
+        }
+        let in_files = self.there(Part::Files)?;
+        let owners = self.owners(&in_files, Some(key))?;
+        for snapshots in [in_files, self.there(Part::Keys)?] {
+            let newest = snapshots.into_iter().rfind(|one| one.label == OWN && one.run.is_some());
+            if let Some(newest) = newest.filter(|newest| owners.whose(newest) == Whose::Another) {
+                let place = self.plan().target_of(newest.part).to_string();
+                return Err(Error::AnotherLedger { place, made_at: newest.made_at });
+            }
+        }
+        Ok(())
+    }
+
+    /// The snapshots of a part; none where nothing was put away yet.
+    fn there(&self, part: Part) -> Result<Vec<Snapshot>, Error> {
+        match self.repo(part, Missing::Refuse) {
+            Ok(repo) => repo.snapshots(),
+            Err(Error::NoRepository { .. }) => Ok(Vec::new()),
+            Err(other) => Err(other),
+        }
+    }
+
+    /// Deletes what need not be kept any more of the plan's own ledger; how many runs went. Another's stay, whatever their age. While
+    /// `frozen` only customers' keys go, whose time is over.
+    pub fn thin_out(&self, _alone: &Alone, now: Timestamp, frozen: Frozen) -> Result<usize, Error> {
+        let in_files = self.there(Part::Files)?;
+        let owners = self.owners(&in_files, self.plan().ledger.as_ref())?;
+        // First: no key is kept longer because of a fault in what lies beside it.
+        if let Some(keys) = self.perhaps(Part::Keys)? {
+            let made = keys.snapshots()?;
+            let made = made.into_iter().filter(|one| owners.whose(one) != Whose::Another);
+            let made: Vec<(String, Timestamp)> = made.map(|one| (one.id, one.made_at)).collect();
+            let ids = too_old(&made, self.plan().keys_kept, now);
+            if !ids.is_empty() {
+                keys.forget(&ids, Pruning::Strict)?;
+            }
+        }
+        if frozen == Frozen::Yes {
+            return Ok(0);
+        }
+        let whole = || in_files.iter().filter(|snapshot| snapshot.label == OWN);
+        let own: Vec<(BackupId, Timestamp)> = whole()
+            .filter(|snapshot| owners.whose(snapshot) == Whose::Own)
+            .filter_map(|snapshot| Some((snapshot.run?, snapshot.made_at)))
+            .collect();
+        let goes: BTreeSet<BackupId> = self.plan().keep.goes(&own, now).into_iter().collect();
+        let is_whole: BTreeSet<BackupId> = whole().filter_map(|snapshot| snapshot.run).collect();
+        let is_over = |snapshot: &&Snapshot| match snapshot.run {
+            Some(run) if is_whole.contains(&run) => goes.contains(&run),
+            // Nobody's: what others keep in the same repository stays.
+            None => false,
+            Some(_) => {
+                owners.whose(snapshot) != Whose::Another && now.since(snapshot.made_at) > CUT_OFF_AFTER
+            }
+        };
+        for (part, snapshots) in
+            [(Part::Files, &in_files), (Part::Databases, &self.snapshots_of(Part::Databases)?)]
+        {
+            let ids: Vec<String> = snapshots.iter().filter(is_over).map(|s| s.id.clone()).collect();
+            if !ids.is_empty() {
+                self.repo(part, Missing::Refuse)?.forget(&ids, Pruning::Thrifty)?;
+            }
+        }
+        Ok(goes.len())
+    }
+}
+
+fn signed_by(manifest: &[u8], key: &LogKey) -> Whose {
+    match (Manifest::read(manifest, None), Manifest::read(manifest, Some(key))) {
+        (Err(_), _) => Whose::Unknown,
+        (Ok(_), Ok(_)) => Whose::Own,
+        (Ok(_), Err(_)) => Whose::Another,
+    }
+}

@@ -1,0 +1,80 @@
+//! Whole runs into a folder, and what becomes of them.
+
+mod owner;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use storeward_base::{BackupId, Secret, SeededEntropy, Timestamp};
+use storeward_seal::LogKey;
+
+use crate::{Backups, Bars, Begin, Error, Keep, Made, OwnFile, Plan, Sources, Target, Whose};
+
+/// An installation: a file of its own, one of customers' keys, a shop, and its ledger's key.
+struct House {
+    folder: tempfile::TempDir,
+    key: LogKey,
+}
+
+impl House {
+    fn new(number: u64) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        for below in ["data", "shop"] {
+            std::fs::create_dir(folder.path().join(below)).unwrap();
+        }
+        std::fs::write(folder.path().join("data/note"), format!("of house {number}")).unwrap();
+        std::fs::write(folder.path().join("data/wrapped"), format!("keys of house {number}")).unwrap();
+        House { folder, key: LogKey::generate(&SeededEntropy::new(number)) }
+    }
+
+    fn at(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn backups(&self, target: &Path) -> Backups {
+        let plan = Plan {
+            target: Target::Local(target.to_owned()),
+            password: Secret::new("six words that nobody guesses".to_owned()),
+            keys_target: None,
+            keys_password: None,
+            ssh_key: None,
+            s3: None,
+            scratch: self.at("data/scratch"),
+            lock: self.at("data/lock"),
+            keep: Keep { last: 1, days: 0, weeks: 0, months: 0 },
+            ledger: Some(self.key.clone()),
+            keys_kept: Duration::from_secs(30 * 24 * 3_600),
+        };
+        Backups::new(plan, Bars::none())
+    }
+
+    /// A run at the hour `hour`, which is its id, too.
+    fn run(&self, backups: &Backups, hour: u32) -> Result<Made, Error> {
+        let own = |name: &str| OwnFile { from: self.at("data").join(name), name: name.to_owned() };
+        let sources = Sources {
+            files: vec![own("note")],
+            key_files: vec![own("wrapped")],
+            shop_paths: vec![self.at("shop")],
+            ..Sources::default()
+        };
+        let begin = Begin {
+            run: run_of(hour),
+            at: at_hour(hour),
+            heartbeat: format!("beat {hour}"),
+            key: self.key.clone(),
+        };
+        backups.run(&backups.alone()?, &begin, &sources)
+    }
+}
+
+fn runs(backups: &Backups) -> Vec<(BackupId, Whose)> {
+    backups.list().unwrap().iter().map(|run| (run.run, run.whose)).collect()
+}
+
+fn run_of(hour: u32) -> BackupId {
+    BackupId::from_bits(u128::from(hour))
+}
+
+fn at_hour(hour: u32) -> Timestamp {
+    Timestamp::from_seconds(1_700_000_000 + i64::from(hour) * 3_600)
+}

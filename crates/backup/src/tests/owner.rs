@@ -1,0 +1,77 @@
+//! Two installations that were led to the same target.
+
+use super::*;
+use crate::Frozen;
+use crate::repository::{Missing, Part};
+
+fn thin_out(backups: &Backups, hour: u32) -> usize {
+    let alone = backups.alone().unwrap();
+    backups.thin_out(&alone, at_hour(hour), Frozen::No).unwrap()
+}
+
+/// Its newest, with its keys, from nothing but its ledger's key and the target.
+fn comes_back(house: &House, backups: &Backups) -> (BackupId, String, String) {
+    let run = backups.find(None).unwrap().run;
+    let to = house.at("back");
+    backups.restore(&backups.alone().unwrap(), run, &to, None, Some(&house.key)).unwrap();
+    let read = |name: &str| std::fs::read_to_string(to.join(name)).unwrap();
+    (run, read("note"), read("wrapped"))
+}
+
+/// A second installation with the same `[backup]` thinned out the first one's only backup, without a word.
+#[test]
+fn a_second_house_is_refused_and_where_it_takes_over_nothing_of_the_first_goes() {
+    let (first, second) = (House::new(1), House::new(2));
+    let target = first.at("target");
+    let (one, two) = (first.backups(&target), second.backups(&target));
+    first.run(&one, 1).unwrap();
+    let refused = second.run(&two, 2).unwrap_err();
+    assert!(matches!(refused, Error::AnotherLedger { made_at, .. } if made_at == at_hour(1)), "{refused:?}");
+    assert_eq!(thin_out(&two, 800), 0);
+    assert_eq!(runs(&one), [(run_of(1), Whose::Own)], "nothing was written, nothing deleted");
+    assert!(matches!(two.find(None), Err(Error::NoRun(_))), "another's is not restored");
+    // By the owner's word, and from then on without it.
+    second.run(&second.backups(&target).taking_over(), 3).unwrap();
+    for hour in [4, 5] {
+        second.run(&two, hour).unwrap();
+        assert_eq!(thin_out(&two, hour), 1);
+    }
+    // More than the days that customers' keys are kept: the first one's are not the second one's to delete.
+    assert_eq!(thin_out(&two, 900), 0);
+    let both = [(run_of(1), Whose::Another), (run_of(5), Whose::Own)];
+    assert_eq!(runs(&two), both);
+    let own = (run_of(1), "of house 1".to_owned(), "keys of house 1".to_owned());
+    assert_eq!(comes_back(&first, &one), own);
+    // The first hears of it, and deletes nothing either.
+    let refused = first.run(&one, 6).unwrap_err();
+    assert!(matches!(refused, Error::AnotherLedger { .. }), "{refused:?}");
+    assert_eq!(thin_out(&one, 7), 0);
+    assert_eq!(runs(&two), both);
+}
+
+/// A new machine with the old `keys/` is the same house; so is one whose target is of the time before marks.
+#[test]
+fn the_same_ledger_goes_on_anywhere_and_adopts_what_it_signed_before_there_were_marks() {
+    let (first, moved, second) = (House::new(1), House::new(1), House::new(2));
+    let target = first.at("target");
+    first.run(&first.backups(&target), 1).unwrap();
+    let (one, two) = (moved.backups(&target), second.backups(&target));
+    moved.run(&one, 2).unwrap();
+    assert_eq!(runs(&one), [(run_of(1), Whose::Own), (run_of(2), Whose::Own)]);
+    for part in [Part::Files, Part::Keys] {
+        one.repo(part, Missing::Refuse).unwrap().unmark();
+    }
+    assert_eq!(runs(&two), [(run_of(1), Whose::Another), (run_of(2), Whose::Another)]);
+    let refused = second.run(&two, 3).unwrap_err();
+    assert!(matches!(refused, Error::AnotherLedger { .. }), "{refused:?}");
+    second.run(&second.backups(&target).taking_over(), 3).unwrap();
+    assert_eq!(thin_out(&two, 4), 0, "another's, though it bears no mark");
+    let own = (run_of(2), "of house 1".to_owned(), "keys of house 1".to_owned());
+    assert_eq!(comes_back(&moved, &one), own);
+    let apart = moved.backups(&moved.at("apart"));
+    moved.run(&apart, 1).unwrap();
+    apart.repo(Part::Files, Missing::Refuse).unwrap().unmark();
+    moved.run(&apart, 2).unwrap();
+    assert_eq!(thin_out(&apart, 3), 1, "its own of before goes like any other");
+    assert_eq!(runs(&apart), [(run_of(2), Whose::Own)]);
+}
