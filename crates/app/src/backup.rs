@@ -20,6 +20,7 @@ use storeward_backup::sql::FreezeRow;
 use storeward_backup::{Alone, Backups, Bars, Begin, Frozen, Keep, Made, Plan, S3Account, Target, sql};
 use storeward_base::{Actor, BackupId, Fault as _, Id, Secret};
 use storeward_events::backup::{BackupFailed, BackupMade, BackupsThinnedOut, RetentionFrozen};
+use storeward_events::system::RowHarmed;
 use storeward_outbound::read_private;
 use storeward_seal::LogKey;
 use storeward_store::Tx;
@@ -275,8 +276,9 @@ pub fn now(opened: &Opened, backups: &Backups, alone: &Alone) -> Done<(Begin, Ma
             // A copy that cannot be made keeps nothing from being looked at, and no key longer than it may be kept.
             let copied = copy_epochs(opened, &begin);
             let looked = look_for_an_attack(opened, run);
-            thin_out(opened, backups, alone)?;
-            looked.and(copied)?;
+            let told = tell_of_lost_packs(opened, &made);
+            thin_out(opened, backups, alone, &made)?;
+            looked.and(copied).and(told)?;
             Ok((begin, made))
         }
         Err((code, failure)) => {
@@ -319,9 +321,21 @@ fn look_for_an_attack(opened: &Opened, run: BackupId) -> Done {
     write_atomically(&file, &sights)
 }
 
-fn thin_out(opened: &Opened, backups: &Backups, alone: &Alone) -> Done {
+/// What was at the target is not there any more: somebody deleted it, or the disk fails.
+fn tell_of_lost_packs(opened: &Opened, made: &Made) -> Done {
+    if made.lost_packs == 0 {
+        return Ok(());
+    }
+    let (table, row) = ("backup.target".to_owned(), "packs".to_owned());
+    let fact = RowHarmed { table, row, harm: "missing".to_owned() };
+    write(opened, move |tx| storeward_store::harmed::tell(tx, std::slice::from_ref(&fact)))
+}
+
+fn thin_out(opened: &Opened, backups: &Backups, alone: &Alone, made: &Made) -> Done {
     let frozen = opened.db.read_blocking(frozen).context("the database")?;
-    let frozen = if frozen.is_some() { Frozen::Yes } else { Frozen::No };
+    // Where the target lost something, nothing more goes in this run.
+    let stands_still = frozen.is_some() || made.lost_packs > 0;
+    let frozen = if stands_still { Frozen::Yes } else { Frozen::No };
     let gone = backups.thin_out(alone, opened.clock.now(), frozen).map_err(|error| told(&error))?;
     if gone == 0 {
         return Ok(());

@@ -49,7 +49,7 @@ impl Backend {
 }
 
 /// Where a file lies: restic's own layout (restic, "Repository Format").
-fn name(kind: FileType, id: &Id) -> String {
+pub(crate) fn name(kind: FileType, id: &Id) -> String {
     let hex = id.to_hex();
     let hex = hex.as_str();
     match kind {

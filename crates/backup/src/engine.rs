@@ -81,6 +81,8 @@ pub struct Made {
     pub files: u64,
     /// Files of the shop that could not be read.
     pub unread: u64,
+    /// Packs of earlier backups that were not at the target any more. What is still here of them was put away anew.
+    pub lost_packs: u64,
 }
 
 /// A whole backup, as the target has it.
@@ -108,6 +110,25 @@ pub struct Restored {
     /// The run that customers' keys are of; the newest there is, whatever the rest is of.
     pub keys_of: Option<BackupId>,
     pub shop_files: u64,
+    pub shop_lost: Lost,
+}
+
+/// Files and folders of the shop that the target does not give.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lost {
+    pub count: u64,
+    /// The first twenty, as they are called in the backup.
+    pub names: Vec<PathBuf>,
+}
+
+impl Lost {
+    fn note(&mut self, path: &Path) {
+        const NAMES: usize = 20;
+        self.count += 1;
+        if self.names.len() < NAMES {
+            self.names.push(path.to_owned());
+        }
+    }
 }
 
 /// One at a time holds this.
@@ -200,13 +221,16 @@ impl Backups {
 
         let moment = Moment { run: begin.run, at: begin.at, ledger: Mark::of(&begin.key) };
         let mut kept: Vec<Snapshot> = Vec::new();
+        let mut lost_packs = 0;
         for part in [Part::Databases, Part::Keys] {
             if staged.has(part) {
                 let repo = self.repo(part, Missing::Make)?;
+                lost_packs += repo.forget_missing_packs()?;
                 kept.push(repo.keep(OWN, &moment, &[staged.of(part)], Some(Path::new(ROOT)))?);
             }
         }
         let files = self.repo(Part::Files, Missing::Make)?;
+        lost_packs += files.forget_missing_packs()?;
         let mut unread = 0;
         if !sources.shop_paths.is_empty() {
             let there = sources.count_shop_files();
@@ -230,6 +254,7 @@ impl Backups {
             added_bytes: kept.iter().map(|snapshot| snapshot.added_bytes).sum(),
             files: kept.iter().map(|snapshot| snapshot.files).sum(),
             unread,
+            lost_packs,
         })
     }
 
@@ -283,7 +308,7 @@ impl Backups {
 
     /// Reads a run out into the new folders `to` (Storeward's own) and `shop` (the shop's), and holds every file of Storeward's own
     /// against the manifest; with `key`, that against its signature. Customers' keys are those of the newest run, whichever run is
-    /// asked for: what was erased since stays erased.
+    /// asked for: what was erased since stays erased. What the target does not give of the shop's files is named; the rest is read out.
     pub fn restore(
         &self,
         _alone: &Alone,
@@ -304,13 +329,17 @@ impl Backups {
             out.compare(part, &manifest)?;
         }
         let keys_of = self.restore_keys(&files, run, to, key)?;
-        let mut shop_files = 0;
+        let (mut shop_files, mut shop_lost) = (0, Lost::default());
         if let Some(shop) = shop {
-            for snapshot in of_run(&files, SHOP, run)? {
-                shop_files += files.read_out(&snapshot.id, shop, |_| {})?;
+            for snapshot in shop_of(&files, &manifest)? {
+                let go_on = |path: &Path, _| {
+                    shop_lost.note(path);
+                    Ok(())
+                };
+                shop_files += files.read_out_most(&snapshot.id, shop, |_| {}, go_on)?;
             }
         }
-        Ok(Restored { files: out.files, bytes: out.bytes, manifest, keys_of, shop_files })
+        Ok(Restored { files: out.files, bytes: out.bytes, manifest, keys_of, shop_files, shop_lost })
     }
 
     /// The newest of the same ledger's: `run` is what they go with.
@@ -389,6 +418,19 @@ fn place(target: &Target, plan: &Plan) -> Result<Arc<dyn Place>, Error> {
 fn of_run(repo: &Repo, label: &str, run: BackupId) -> Result<Vec<Snapshot>, Error> {
     let all = repo.snapshots()?;
     Ok(all.into_iter().filter(|snapshot| snapshot.label == label && snapshot.run == Some(run)).collect())
+}
+
+/// The shop's files of a run: the snapshots that its signed manifest names, and no others.
+pub(crate) fn shop_of(files: &Repo, manifest: &Manifest) -> Result<Vec<Snapshot>, Error> {
+    let folder = format!("{}/", Part::Files.folder());
+    let named: Vec<&str> =
+        manifest.snapshots.iter().filter_map(|name| name.strip_prefix(folder.as_str())).collect();
+    let mut there = of_run(files, SHOP, manifest.run)?;
+    there.retain(|snapshot| named.contains(&snapshot.id.as_str()));
+    if there.len() < named.len() {
+        return Err(Error::Damaged("the shop's files of this backup are gone, or are others".to_owned()));
+    }
+    Ok(there)
 }
 
 /// `rustic_core` passes over a file that it cannot read. Of our own none may be missing.

@@ -33,7 +33,7 @@ mod tests;
 mod told;
 
 pub use dump::Server;
-pub use engine::{Alone, Backups, Begin, Frozen, Made, Plan, Restored, Run};
+pub use engine::{Alone, Backups, Begin, Frozen, Lost, Made, Plan, Restored, Run};
 pub use error::Error;
 pub use manifest::Manifest;
 pub use owner::{Mark, Whose};

@@ -1,5 +1,6 @@
 //! One repository in restic's format: made, written into, read out of, checked, thinned out.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
@@ -8,17 +9,18 @@ use std::sync::Arc;
 
 use bytesize::ByteSize;
 use rustic_core::jiff::Zoned;
-use rustic_core::repofile::{Chunker, MasterKey, NodeType, SnapshotFile};
+use rustic_core::repofile::{Chunker, IndexFile, MasterKey, NodeType, SnapshotFile, SnapshotId};
 use rustic_core::{
-    BackupOptions, CheckOptions, ConfigOptions, Credentials, Id, KeyOptions, LimitOption, LsOptions,
-    OpenStatus, ParentOptions, PathList, ProgressBars, PruneOptions, ReadSubsetOption, Repository,
-    RepositoryBackends, RepositoryOptions, RusticError, SnapshotOptions,
+    BackupOptions, CheckOptions, CheckResults, ConfigOptions, Credentials, FileType, Id, KeyOptions,
+    LimitOption, LsOptions, OpenStatus, ParentOptions, PathList, ProgressBars, PruneOptions,
+    ReadSubsetOption, RepairIndexOptions, Repository, RepositoryBackends, RepositoryOptions, RusticError,
+    SnapshotOptions,
 };
 use storeward_base::{BackupId, Secret, Timestamp};
 use storeward_seal::Sha256;
 
 use crate::Error;
-use crate::backend::Backend;
+use crate::backend::{Backend, name};
 use crate::owner::Mark;
 use crate::place::Place;
 use crate::progress::Bars;
@@ -223,11 +225,49 @@ impl Repo {
         let options = CheckOptions::default()
             .read_data(reading == Reading::All)
             .read_data_subset(ReadSubsetOption::All);
-        let found = self.repository()?.check(options).map_err(|why| self.told(why))?;
-        // The level's type is not shown to us; what is a warning only, such as a pack that a killed backup left, is no fault. What is
-        // called otherwise one day is one.
-        let is_fault = |level: &dyn std::fmt::Debug| format!("{level:?}") != "Warn";
-        Ok(found.0.iter().filter(|(level, _)| is_fault(level)).map(|(_, fault)| fault.to_string()).collect())
+        self.repository()?.check(options).map(|found| faults(&found)).map_err(|why| self.told(why))
+    }
+
+    /// The faults of these snapshots alone, and of what packs are there: every folder is read and each piece looked up; of the pieces
+    /// so many bytes are read, of packs by lot. Whether that was all of them.
+    pub(crate) fn check_some(
+        &self,
+        snapshots: &[&str],
+        most_bytes: u64,
+    ) -> Result<(Vec<String>, bool), Error> {
+        let there: u64 = self.place.list("data")?.iter().map(|(_, length)| *length).sum();
+        let is_all = there <= most_bytes;
+        let subset = if is_all { ReadSubsetOption::All } else { ReadSubsetOption::Size(most_bytes) };
+        let options = CheckOptions::default().read_data(true).read_data_subset(subset);
+        let repo = self.repository()?;
+        let found = repo.get_snapshots(snapshots).and_then(|files| {
+            let trees = files.into_iter().map(|file| file.tree).collect();
+            repo.check_with_trees(options, trees)
+        });
+        found.map(|found| (faults(&found), is_all)).map_err(|why| self.told(why))
+    }
+
+    /// Packs that the index names and that are not at the target, or are not as long, are taken out of the index: what is still here
+    /// is put away anew then, instead of being taken for kept. How many there were.
+    pub(crate) fn forget_missing_packs(&self) -> Result<u64, Error> {
+        let repo = self.repository()?;
+        let there: BTreeMap<String, u64> = self.place.list("data")?.into_iter().collect();
+        let mut missing = 0;
+        for index in repo.stream_files::<IndexFile>().map_err(|why| self.told(why))? {
+            let (_, index) = index.map_err(|why| self.told(why))?;
+            for pack in index.packs {
+                let length = Some(u64::from(pack.pack_size()));
+                let listed = there.get(pack.id.to_hex().as_str()).copied();
+                // Asked for by its name, too: a list may be behind.
+                if listed != length && self.place.length(&name(FileType::Pack, &pack.id))? != length {
+                    missing += 1;
+                }
+            }
+        }
+        if missing > 0 {
+            repo.repair_index(&RepairIndexOptions::default(), false).map_err(|why| self.told(why))?;
+        }
+        Ok(missing)
     }
 
     /// Writes what a snapshot holds below `to`. Bounded memory: one file after the other, one piece after the other. Files are
@@ -236,56 +276,69 @@ impl Repo {
         &self,
         snapshot: &str,
         to: &Path,
+        each: impl FnMut(&ReadOut),
+    ) -> Result<u64, Error> {
+        self.read_out_most(snapshot, to, each, |_, why| Err(why))
+    }
+
+    /// The same. Files and folders that the target does not give are handed to `lost`, which says whether it goes on.
+    pub(crate) fn read_out_most(
+        &self,
+        snapshot: &str,
+        to: &Path,
         mut each: impl FnMut(&ReadOut),
+        mut lost: impl FnMut(&Path, Error) -> Result<(), Error>,
     ) -> Result<u64, Error> {
         let repo = self.repository()?.to_indexed().map_err(|why| self.told(why))?;
         let root = repo.node_from_snapshot_path(snapshot, |_| true).map_err(|why| self.told(why))?;
-        let all = LsOptions::default();
-        let nodes = repo.ls(&root, &all).map_err(|why| self.told(why))?;
+        let flat = LsOptions::default().recursive(false);
         let progress = self.bars.progress(rustic_core::ProgressType::Bytes, "reading out");
         let mut folders: Vec<(PathBuf, u32)> = Vec::new();
         let mut links: Vec<(PathBuf, PathBuf)> = Vec::new();
+        let mut open = vec![(PathBuf::new(), root)];
         let mut count = 0;
-        for node in nodes {
-            let (path, node) = node.map_err(|why| self.told(why))?;
-            let target = below(to, &path)?;
-            leads_nowhere_else(to, &target)?;
-            let mode = node.meta.mode.unwrap_or(0o600) & 0o777;
-            match &node.node_type {
-                NodeType::Dir => {
-                    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&target);
-                    made.map_err(|why| Error::at(&target, &why))?;
-                    folders.push((target, mode));
+        // Folder by folder: one that cannot be read hides no other.
+        while let Some((above, folder)) = open.pop() {
+            let nodes = match repo.ls(&folder, &flat) {
+                Ok(nodes) => nodes,
+                Err(why) => {
+                    lost(&above, self.told(why))?;
+                    continue;
                 }
-                NodeType::File => {
-                    let mut file = HashedFile::create(&target)?;
-                    repo.dump(&node, &mut file).map_err(|why| self.told(why))?;
-                    let (size, sha256) = file.finish(&target, mode)?;
-                    progress.inc(size);
-                    count += 1;
-                    each(&ReadOut { path: relative(&path), size, sha256 });
+            };
+            for node in nodes {
+                let (name, node) = node.map_err(|why| self.told(why))?;
+                let path = above.join(name);
+                let target = below(to, &path)?;
+                leads_nowhere_else(to, &target)?;
+                let mode = node.meta.mode.unwrap_or(0o600) & 0o777;
+                match &node.node_type {
+                    NodeType::Dir => {
+                        let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&target);
+                        made.map_err(|why| Error::at(&target, &why))?;
+                        folders.push((target, mode));
+                        open.push((path, node));
+                    }
+                    NodeType::File => {
+                        let mut file = HashedFile::create(&target)?;
+                        if let Err(why) = repo.dump(&node, &mut file).map_err(|why| self.told(why)) {
+                            file.given_up(&target, why).and_then(|why| lost(&path, why))?;
+                            continue;
+                        }
+                        let (size, sha256) = file.finish(&target, mode)?;
+                        progress.inc(size);
+                        count += 1;
+                        each(&ReadOut { path: relative(&path), size, sha256 });
+                    }
+                    NodeType::Symlink { .. } => {
+                        links.push((node.node_type.to_link().to_path_buf(), target));
+                    }
+                    // Devices, pipes and sockets are made by whoever uses them.
+                    NodeType::Dev { .. } | NodeType::Chardev { .. } | NodeType::Fifo | NodeType::Socket => {}
                 }
-                NodeType::Symlink { .. } => {
-                    links.push((node.node_type.to_link().to_path_buf(), target));
-                }
-                // Devices, pipes and sockets are made by whoever uses them.
-                NodeType::Dev { .. } | NodeType::Chardev { .. } | NodeType::Fifo | NodeType::Socket => {}
             }
         }
-        // Last, and the innermost first: a folder that may not be written into takes no file.
-        for (folder, mode) in folders.iter().rev() {
-            let set = fs::set_permissions(folder, fs::Permissions::from_mode(*mode | 0o700));
-            set.map_err(|why| Error::at(folder, &why))?;
-        }
-        // Behind all else: through a link that is there, whatever comes next would be written where it leads.
-        for (link, target) in links {
-            leads_nowhere_else(to, &target)?;
-            match std::os::unix::fs::symlink(link, &target) {
-                // A folder that the shop reaches by a link is there as a folder.
-                Err(why) if why.kind() == std::io::ErrorKind::AlreadyExists && target.is_dir() => {}
-                made => made.map_err(|why| Error::at(&target, &why))?,
-            }
-        }
+        finish(to, &folders, links)?;
         progress.finish();
         Ok(count)
     }
@@ -311,23 +364,21 @@ impl Repo {
         Ok(snapshots.iter().map(read).collect())
     }
 
-    /// Takes snapshots away, and what only they needed.
+    /// Takes snapshots away, and what only they needed. Nothing goes where what the others need is not all there.
     pub(crate) fn forget(&self, snapshots: &[String], pruning: Pruning) -> Result<(), Error> {
         let repo = self.repository()?;
-        if !snapshots.is_empty() {
-            let ids =
-                snapshots.iter().map(|id| id.parse::<Id>().map(rustic_core::repofile::SnapshotId::from));
-            let ids = ids.collect::<Result<Vec<_>, _>>().map_err(|why| self.told(why))?;
-            repo.delete_snapshots(&ids).map_err(|why| self.told(why))?;
-        }
-        let options = match pruning {
+        let ids = snapshots.iter().map(|id| id.parse::<Id>().map(SnapshotId::from));
+        let ids = ids.collect::<Result<Vec<_>, _>>().map_err(|why| self.told(why))?;
+        let mut options = match pruning {
             Pruning::Thrifty => PruneOptions::default(),
             Pruning::Strict => PruneOptions::default()
                 .instant_delete(true)
                 .max_unused(LimitOption::Percentage(0))
                 .max_repack(LimitOption::Unlimited),
         };
+        options.ignore_snaps.clone_from(&ids);
         let plan = repo.prune_plan(&options).map_err(|why| self.told(why))?;
+        repo.delete_snapshots(&ids).map_err(|why| self.told(why))?;
         repo.prune(&options, plan).map_err(|why| self.told(why))
     }
 }
@@ -366,6 +417,32 @@ fn told(place: &str, why: Box<RusticError>) -> Error {
     Error::Target { place: place.to_owned(), why: words.trim_start_matches("Error: ").to_owned() }
 }
 
+/// The level's type is not shown to us; what is a warning only, such as a pack that a killed backup left, is no fault. What is called
+/// otherwise one day is one.
+fn faults(found: &CheckResults) -> Vec<String> {
+    let is_fault = |level: &dyn std::fmt::Debug| format!("{level:?}") != "Warn";
+    found.0.iter().filter(|(level, _)| is_fault(level)).map(|(_, fault)| fault.to_string()).collect()
+}
+
+/// The modes of folders, and links.
+fn finish(to: &Path, folders: &[(PathBuf, u32)], links: Vec<(PathBuf, PathBuf)>) -> Result<(), Error> {
+    // Last, and the innermost first: a folder that may not be written into takes no file.
+    for (folder, mode) in folders.iter().rev() {
+        let set = fs::set_permissions(folder, fs::Permissions::from_mode(*mode | 0o700));
+        set.map_err(|why| Error::at(folder, &why))?;
+    }
+    // Behind all else: through a link that is there, whatever comes next would be written where it leads.
+    for (link, target) in links {
+        leads_nowhere_else(to, &target)?;
+        match std::os::unix::fs::symlink(link, &target) {
+            // A folder that the shop reaches by a link is there as a folder.
+            Err(why) if why.kind() == std::io::ErrorKind::AlreadyExists && target.is_dir() => {}
+            made => made.map_err(|why| Error::at(&target, &why))?,
+        }
+    }
+    Ok(())
+}
+
 /// The path without what it begins with.
 fn relative(path: &Path) -> PathBuf {
     path.components().filter(|part| matches!(part, Component::Normal(_))).collect()
@@ -396,6 +473,8 @@ struct HashedFile {
     file: fs::File,
     hash: Sha256,
     size: u64,
+    /// It could not be written: no fault of the backup.
+    is_unwritten: bool,
 }
 
 impl HashedFile {
@@ -406,7 +485,16 @@ impl HashedFile {
         }
         let made = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
         let file = made.map_err(|why| Error::at(path, &why))?;
-        Ok(HashedFile { file, hash: Sha256::default(), size: 0 })
+        Ok(HashedFile { file, hash: Sha256::default(), size: 0, is_unwritten: false })
+    }
+
+    /// Deletes what was written of it; the error comes back where it is the backup's.
+    fn given_up(self, path: &Path, why: Error) -> Result<Error, Error> {
+        if self.is_unwritten {
+            return Err(why);
+        }
+        fs::remove_file(path).map_err(|why| Error::at(path, &why))?;
+        Ok(why)
     }
 
     fn finish(self, path: &Path, mode: u32) -> Result<(u64, String), Error> {
@@ -418,7 +506,7 @@ impl HashedFile {
 
 impl Write for HashedFile {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        let written = self.file.write(bytes)?;
+        let written = self.file.write(bytes).inspect_err(|_| self.is_unwritten = true)?;
         self.hash.update(bytes.get(..written).unwrap_or_default());
         self.size = self.size.saturating_add(u64::try_from(written).unwrap_or(0));
         Ok(written)

@@ -1,6 +1,7 @@
 //! Whole runs into a folder, and what becomes of them.
 
 mod owner;
+mod shop;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

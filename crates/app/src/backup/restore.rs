@@ -68,6 +68,7 @@ pub fn restore(beside: &Beside<'_>, backups: &Backups, alone: &Alone, wanted: &W
     if let Some(words) = behind {
         lines.push(format!("BAD   {words}. Whoever was erased since may be in this copy"));
     }
+    lines.extend(lost(&restored));
     keys(beside, &data, wanted, &restored, &mut lines)?;
     let keys_of = restored.keys_of.filter(|run| *run != restored.manifest.run);
     since::tell(beside, &data, restored.manifest.made_at, keys_of, &mut lines)?;
@@ -77,6 +78,18 @@ pub fn restore(beside: &Beside<'_>, backups: &Backups, alone: &Alone, wanted: &W
         super::write(opened, move |tx| tx.append(Actor::Operator, None, fact.clone()).map(drop))?;
     }
     Ok(lines)
+}
+
+/// How the line begins that names what the target did not give.
+pub const LOST: &str = "BAD   not in the backup any more";
+
+fn lost(restored: &Restored) -> Option<String> {
+    let lost = &restored.shop_lost;
+    let names: Vec<String> = lost.names.iter().map(|name| name.display().to_string()).collect();
+    let more = if lost.count > u64::try_from(names.len()).unwrap_or(u64::MAX) { ", …" } else { "" };
+    let words =
+        format!("{} of the shop's files and folders ({} were read out)", lost.count, restored.shop_files);
+    (lost.count > 0).then(|| format!("{LOST}: {words}: {}{more}", names.join(", ")))
 }
 
 /// A restore never writes over anything.

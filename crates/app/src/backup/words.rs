@@ -116,6 +116,13 @@ fn now(at: &Directory, takes_over: bool) -> Done {
         size(made.read_bytes),
         size(made.added_bytes)
     ))?;
+    if made.lost_packs > 0 {
+        let words = "packs of earlier backups were not at the target any more; what is still here of them was put away anew";
+        return Err(Failure::new(format!("{} {words}", made.lost_packs)).hint(
+            "somebody deleted them, or the disk fails: storeward backup verify names what older backups lack; docs/backup.md, \
+             \"When a backup is damaged\"",
+        ));
+    }
     match made.unread {
         0 => Ok(()),
         unread => {
@@ -241,7 +248,12 @@ fn read_out(options: &RestoreOptions) -> Done {
             restore::restore(&Beside::Opened(&opened), &backups, &alone, &wanted)?
         }
     };
-    lines.iter().try_for_each(say)
+    lines.iter().try_for_each(say)?;
+    match lines.iter().any(|line| line.starts_with(restore::LOST)) {
+        true => Err(Failure::new("not all of the shop's files could be read out")
+            .hint("try an older backup, too: --run ID")),
+        false => Ok(()),
+    }
 }
 
 fn drill(at: &Directory, run: Option<&str>, json: bool) -> Done {

@@ -1,0 +1,138 @@
+//! The shop's files at a target that lost something.
+
+use storeward_base::{DrillId, Entropy};
+
+use super::*;
+use crate::drill::{Finding, Looked, Trial};
+use crate::repository::{Part, Reading};
+
+/// Files that no two are alike, and that are noise: each is a piece of its own.
+fn pictures(house: &House, folder: &str, count: u64) {
+    std::fs::create_dir_all(house.at("shop").join(folder)).unwrap();
+    for number in 0..count {
+        let entropy: &dyn Entropy = &SeededEntropy::new(number + u64::from(folder.as_bytes()[0]) * 1_000);
+        let bytes = entropy.bytes::<4_096>();
+        std::fs::write(house.at("shop").join(folder).join(format!("{number}.jpg")), bytes).unwrap();
+    }
+}
+
+/// The largest pack of the files: the shop's.
+fn shops_pack(target: &Path) -> PathBuf {
+    let folders = std::fs::read_dir(target.join("files/data")).unwrap();
+    let packs = folders.flat_map(|folder| std::fs::read_dir(folder.unwrap().path()).unwrap());
+    packs.map(|pack| pack.unwrap().path()).max_by_key(|pack| std::fs::metadata(pack).unwrap().len()).unwrap()
+}
+
+/// What the drill says of the shop's files, or why it did not come so far.
+fn drilled(backups: &Backups, house: &House) -> Finding {
+    let trial = Trial { drill: DrillId::from_bits(1), at: at_hour(100) };
+    let report = backups.drill(&backups.alone().unwrap(), trial, None, &house.key, |_, manifest| {
+        Ok(Looked { heartbeat: manifest.heartbeat.clone(), ..Looked::default() })
+    });
+    let of_shop = report.findings.iter().find(|finding| finding.what == "shop" || finding.what == "restore");
+    of_shop.unwrap_or_else(|| panic!("{report:?}")).clone()
+}
+
+fn shop_back(backups: &Backups, house: &House, hour: u32, to: &str) -> Result<(u64, crate::Lost), Error> {
+    let (to, shop) = (house.at(to), house.at(&format!("{to}-shop")));
+    let alone = backups.alone()?;
+    let restored = backups.restore(&alone, run_of(hour), &to, Some(&shop), Some(&house.key))?;
+    Ok((restored.shop_files, restored.shop_lost))
+}
+
+/// The drill said "byte for byte" of files that it had not looked at.
+#[test]
+fn a_drill_reads_the_shops_files_and_fails_on_a_flipped_byte_a_lost_pack_and_a_lost_snapshot() {
+    let house = House::new(1);
+    let target = house.at("target");
+    let backups = house.backups(&target);
+    pictures(&house, "a", 12);
+    house.run(&backups, 1).unwrap();
+    let found = drilled(&backups, &house);
+    assert!(found.held && found.says == "12 files of the shop, every byte was read", "{found:?}");
+    let pack = shops_pack(&target);
+    let whole = std::fs::read(&pack).unwrap();
+    let mut flipped = whole.clone();
+    flipped[20_000] ^= 1;
+    std::fs::write(&pack, &flipped).unwrap();
+    assert!(!drilled(&backups, &house).held, "a flipped byte");
+    std::fs::remove_file(&pack).unwrap();
+    assert!(!drilled(&backups, &house).held, "a lost pack");
+    std::fs::write(&pack, &whole).unwrap();
+    assert!(drilled(&backups, &house).held);
+    let of_shop = backups.snapshots(Part::Files).unwrap().into_iter().find(|one| one.label == "shop");
+    std::fs::remove_file(target.join("files/snapshots").join(of_shop.unwrap().id)).unwrap();
+    assert!(!drilled(&backups, &house).held, "a lost snapshot");
+    let refused = shop_back(&backups, &house, 1, "back").unwrap_err();
+    assert!(matches!(refused, Error::Damaged(_)), "{refused:?}");
+}
+
+/// However little is read of a large shop, what is not there is found.
+#[test]
+fn what_is_missing_is_found_without_reading_a_byte() {
+    let house = House::new(1);
+    let target = house.at("target");
+    let backups = house.backups(&target);
+    pictures(&house, "a", 12);
+    house.run(&backups, 1).unwrap();
+    let files = backups.repo(Part::Files, crate::repository::Missing::Refuse).unwrap();
+    let of_shop = files.snapshots().unwrap().into_iter().find(|one| one.label == "shop").unwrap();
+    assert_eq!(files.check_some(&[&of_shop.id], 0).unwrap(), (Vec::new(), false));
+    std::fs::remove_file(shops_pack(&target)).unwrap();
+    let (faults, _) = files.check_some(&[&of_shop.id], 0).unwrap();
+    assert!(!faults.is_empty());
+}
+
+/// Every backup after a pack was lost built on what was not there, and no more than the first file was restored.
+#[test]
+fn the_next_backup_puts_away_anew_what_was_lost_and_a_restore_gives_what_is_there() {
+    let house = House::new(1);
+    let target = house.at("target");
+    let backups = house.backups(&target);
+    pictures(&house, "a", 12);
+    house.run(&backups, 1).unwrap();
+    let lost = shops_pack(&target);
+    pictures(&house, "b", 6);
+    house.run(&backups, 2).unwrap();
+    std::fs::remove_file(&lost).unwrap();
+    // All of the second run's own, and the names of the others.
+    let (files, gone) = shop_back(&backups, &house, 2, "half").unwrap();
+    assert_eq!((files, gone.count, gone.names.len()), (6, 12, 12));
+    assert!(gone.names.iter().all(|name| name.to_string_lossy().contains("/a/")), "{gone:?}");
+    let there = house.at("half-shop").join(house.at("shop").strip_prefix("/").unwrap());
+    assert_eq!(std::fs::read_dir(there.join("a")).unwrap().count(), 0, "nothing half-written stays");
+    assert_eq!(std::fs::read_dir(there.join("b")).unwrap().count(), 6);
+    // What is still here comes back to the target, for the old runs, too.
+    let made = house.run(&backups, 3).unwrap();
+    assert_eq!(made.lost_packs, 1);
+    assert_eq!(backups.verify(Reading::All).unwrap(), Vec::<String>::new());
+    for hour in [1, 2, 3] {
+        let wanted = if hour == 1 { 12 } else { 18 };
+        let back = shop_back(&backups, &house, hour, &format!("whole{hour}")).unwrap();
+        assert_eq!(back, (wanted, crate::Lost::default()));
+    }
+    assert_eq!(house.run(&backups, 4).unwrap().lost_packs, 0);
+}
+
+/// A target that lost what a kept backup needs loses nothing more by us, not even what would go by its age.
+#[test]
+fn nothing_is_thinned_out_while_a_kept_backup_lacks_something() {
+    let house = House::new(1);
+    let target = house.at("target");
+    let keep = Keep { last: 2, days: 0, weeks: 0, months: 0 };
+    let backups = Backups::new(Plan { keep, ..house.backups(&target).plan().clone() }, Bars::none());
+    let thin_out = |hour| backups.thin_out(&backups.alone().unwrap(), at_hour(hour), crate::Frozen::No);
+    house.run(&backups, 1).unwrap();
+    pictures(&house, "a", 12);
+    house.run(&backups, 2).unwrap();
+    std::fs::remove_file(shops_pack(&target)).unwrap();
+    std::fs::remove_dir_all(house.at("shop/a")).unwrap();
+    assert_eq!(house.run(&backups, 3).unwrap().lost_packs, 1);
+    assert!(thin_out(4).is_err());
+    assert_eq!(runs(&backups).len(), 3, "the first one is gone");
+    // The one that lacks something goes by its age, and all is as it was.
+    house.run(&backups, 4).unwrap();
+    assert_eq!(thin_out(5).unwrap(), 2);
+    assert_eq!(runs(&backups), [(run_of(3), Whose::Own), (run_of(4), Whose::Own)]);
+    assert_eq!(backups.verify(Reading::All).unwrap(), Vec::<String>::new());
+}
