@@ -36,8 +36,8 @@ pub(super) fn digest(rows: &BTreeMap<String, i64>) -> String {
 /// Rows that are not what the ledger says, or of which it says nothing, and entries whose rows are gone: a hundred at most. Entries that
 /// were changed themselves are named by the look through the ledger.
 pub async fn harmed(db: &Db) -> Result<Vec<RowHarmed>, Error> {
-    let from = Some(db.now().minus(HELD));
-    let mut filter = Filter { kind_prefix: Some(KIND.to_owned()), from, ..Filter::default() };
+    let since = db.now().minus(HELD);
+    let mut filter = Filter { kind_prefix: Some(KIND.to_owned()), from: Some(since), ..Filter::default() };
     let mut harmed = Vec::new();
     while harmed.len() < MOST_NAMED {
         let page = filter.clone();
@@ -48,7 +48,7 @@ pub async fn harmed(db: &Db) -> Result<Vec<RowHarmed>, Error> {
             break;
         }
     }
-    let (since, mut after) = (from.unwrap_or(Timestamp::EPOCH), String::new());
+    let mut after = String::new();
     while harmed.len() < MOST_NAMED {
         let behind = after.clone();
         let (last, found) = db.read(move |reader| without_entry(reader, &behind, since)).await?;
