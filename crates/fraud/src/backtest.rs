@@ -30,8 +30,9 @@ pub struct Record {
     pub fraud: u64,
     pub good: u64,
     pub unknown: u64,
-    /// Of those of whom neither is known: the bank approved them.
+    /// Of those of whom neither is known: the bank approved them, or refused them. The rest came to no end.
     pub paid: u64,
+    pub declined: u64,
     /// Frauds of all, known by now.
     pub of_frauds: u64,
     /// Good attempts of all.
@@ -152,6 +153,7 @@ impl Record {
             good: 0,
             unknown: 0,
             paid: 0,
+            declined: 0,
             of_frauds: 0,
             of_good: 0,
         }
@@ -165,6 +167,7 @@ impl Record {
             None => {
                 self.unknown += 1;
                 self.paid += u64::from(outcome == Some(Outcome::Approved));
+                self.declined += u64::from(outcome == Some(Outcome::Declined));
             }
         }
     }
@@ -232,8 +235,9 @@ pub fn promote(engine: &mut Engine, id: RuleId, seen: &BackTest) -> Result<(), N
     if seen.days() < LEAST_DAYS || seen.attempts < LEAST_ATTEMPTS {
         return Err(NotYet::TooLittle);
     }
-    // Frauds are known weeks later: what the bank approved counts for the buyer until then, or a rule that nobody has labels of would be let.
-    let against = record.fraud + record.unknown.saturating_sub(record.paid);
+    // Frauds are known weeks later: what the bank approved counts for the buyer until then, or a rule that nobody has labels of would be let. A
+    // page that nobody paid says nothing of whoever opened it.
+    let against = record.fraud + record.declined;
     if rule.answer == Answer::Block && record.good.max(record.paid) > against {
         return Err(NotYet::BlocksGood);
     }

@@ -192,6 +192,16 @@ impl Plan {
         Ok(Plan { key: of(&mapping.key)?, also, columns, empty: mapping.empty })
     }
 
+    /// The last of the columns that are read, counted from 0: a row without it is no whole one.
+    pub fn last_column(&self) -> usize {
+        let of = |column: &Column| {
+            let item = if let ItemName::Of(at) = column.item { at } else { 0 };
+            let beside = column.form.and_then(|(_, other)| other).unwrap_or(0);
+            column.at.max(item).max(beside)
+        };
+        self.columns.iter().map(of).chain(self.also).fold(self.key, usize::max)
+    }
+
     /// Sorts the values of a row into items; what does not fit its field is left out and told.
     pub fn read(&self, cells: &[String]) -> Row {
         let mut row = Row::default();

@@ -137,10 +137,16 @@ fn next_batch<R: std::io::BufRead>(
             continue;
         }
         let cells = match record.values {
-            Ok(cells) => cells,
+            // A row that was cut in two is short, too, and its second half names nobody: what is mapped has to be there.
+            Ok(cells) if cells.len() > plan.last_column() => cells,
+            Ok(cells) => {
+                let why = Broken::Values(cells.len());
+                report.leave_out(why_broken(&why, (line, end), records.width()), line);
+                continue;
+            }
             Err(why) => {
                 report.leave_out(why_broken(&why, (line, end), records.width()), line);
-                report.cut_at = report.cut_at.or((why == Broken::Unclosed).then_some(line));
+                report.cut_at = report.cut_at.or((end > line || why == Broken::Unclosed).then_some(line));
                 continue;
             }
         };

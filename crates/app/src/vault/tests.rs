@@ -242,6 +242,14 @@ fn a_file_that_cannot_be_read_to_its_end_is_an_error_that_names_the_line() {
             "{told}"
         );
     }
+    // A later value in quotes closes it: what stands between is one record that nobody can read.
+    fs::write(&file, "id,mail,town\n1,\"a@shop.example,X\n2,b@shop.example,Y\n3,c@shop.example,\"Z\"\n")
+        .unwrap();
+    let told = word(&[]).unwrap_err();
+    assert!(
+        told.contains("this record goes from line 2 to line 4") && told.contains("in line 2 right"),
+        "{told}"
+    );
     fs::write(&file, "id,mail,town\n1,a@shop.example,X\n2,b@shop.example,\"Y\"\n3,c@shop.example,Z\n")
         .unwrap();
     word(&[]).unwrap();
@@ -255,7 +263,7 @@ fn a_row_of_other_length_than_the_header_puts_nothing_into_wrong_fields() {
     let (file, mapping) = (folder.path().join("customers.csv"), folder.path().join("mapping.toml"));
     fs::write(
         &file,
-        "id,name,mail,town\n1,Smith, John,a@shop.example,X\n2,Ada,b@shop.example\n3,Bob,c@shop.example,Z\n",
+        "id,name,mail,town,note\n1,Smith, John,a@shop.example,X,\n2,Ada,b@shop.example\n3,Bob,c@shop.example,Z\n",
     )
     .unwrap();
     fs::write(&mapping, MAPPING).unwrap();
@@ -263,7 +271,7 @@ fn a_row_of_other_length_than_the_header_puts_nothing_into_wrong_fields() {
     let report = import::import(&opened, None, &file, &mapping, import::Run::Dry).unwrap();
     let told = report.told(import::Run::Dry);
     for expected in
-        ["1 rows fit", "5 values where the header has 4 (line 2)", "3 values where the header has 4 (line 3)"]
+        ["1 rows fit", "6 values where the header has 5 (line 2)", "3 values where the header has 5 (line 3)"]
     {
         assert!(told.contains(expected), "{told}");
     }

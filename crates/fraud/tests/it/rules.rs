@@ -241,6 +241,14 @@ fn a_rule_that_would_have_blocked_paying_buyers_of_whom_nothing_is_known_is_not_
         promote(&mut engine, RuleId::DisposableMail, &seen)
     };
     assert_eq!(promoted(&silent(Outcome::Approved)), Err(NotYet::BlocksGood));
+    // Pages that were opened and left speak for nobody and against nobody, and are the most.
+    let mut left = silent(Outcome::Approved);
+    for (at, one) in left.iter_mut().enumerate() {
+        if at % 3 != 0 {
+            one.outcome = None;
+        }
+    }
+    assert_eq!(promoted(&left), Err(NotYet::BlocksGood));
     // Card testing: the bank said no to them.
     assert_eq!(promoted(&silent(Outcome::Declined)), Ok(()));
 }

@@ -22,7 +22,7 @@ pub struct Report {
     pub known: u64,
     pub erased: u64,
     pub resumed_after: u64,
-    /// The row from which on nothing could be read.
+    /// Where the first record begins that goes over several lines and cannot be read: how many customers are lost in it, nobody can tell.
     pub cut_at: Option<u64>,
     left_out: BTreeMap<String, (u64, Vec<u64>)>,
 }
