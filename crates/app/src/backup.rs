@@ -17,7 +17,9 @@ use serde::Deserialize;
 use storeward_backup::freeze::{self, Alarm};
 use storeward_backup::frozen;
 use storeward_backup::sql::FreezeRow;
-use storeward_backup::{Alone, Backups, Bars, Begin, Frozen, Keep, Made, Plan, S3Account, Target, sql};
+use storeward_backup::{
+    Alone, Backups, Bars, Begin, Frozen, Keep, Made, Plan, S3Account, Sources, Target, sql,
+};
 use storeward_base::{Actor, BackupId, Fault as _, Id, Secret};
 use storeward_events::backup::{BackupFailed, BackupMade, BackupsThinnedOut, RetentionFrozen};
 use storeward_events::system::RowHarmed;
@@ -402,6 +404,10 @@ pub fn look(dir: &Path, config: &Config) -> Done<Looked> {
     let shown = backups.plan().target.to_string();
     if !backups.probe().map_err(|error| told(&error))? {
         return Ok(Err((format!("nothing lies at {shown} yet"), "make the first: storeward backup now")));
+    }
+    let shop_paths = section.shop.as_ref().map(|shop| shop.paths.clone()).unwrap_or_default();
+    if let Err(error) = (Sources { shop_paths, ..Sources::default() }).check(backups.plan()) {
+        return Ok(Err((error.to_string(), error.todo().unwrap_or_default())));
     }
     if let Some(Err(error)) = backups.plan().ledger.as_ref().map(|key| backups.claim(key)) {
         return Ok(Err((error.to_string(), error.todo().unwrap_or_default())));

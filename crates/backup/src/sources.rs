@@ -46,8 +46,8 @@ pub struct Sources {
 const NEVER: [&str; 2] = ["epochs.json", "vault-passphrase"];
 
 impl Sources {
-    /// A backup that holds itself, or what erasures rest on, is refused.
-    pub(crate) fn check(&self, plan: &Plan) -> Result<(), Error> {
+    /// A backup that holds itself, or what erasures rest on, is refused, and so is a path of the shop that is not there.
+    pub fn check(&self, plan: &Plan) -> Result<(), Error> {
         let refused = |problem: String| Err(Error::Setting { key: "backup", problem });
         let named = self.files.iter().chain(&self.key_files).map(|file| file.from.as_path());
         for path in named {

@@ -38,6 +38,12 @@ pub enum Beside<'a> {
 pub fn restore(beside: &Beside<'_>, backups: &Backups, alone: &Alone, wanted: &Wanted) -> Done<Vec<String>> {
     for folder in [Some(&wanted.to), wanted.shop_to.as_ref()].into_iter().flatten() {
         empty(folder)?;
+        apart(beside, folder)?;
+    }
+    // Before hours of reading out, which would have to begin anew.
+    if let Some(from) = wanted.keys_from.as_ref().filter(|from| !from.join("keys").is_dir()) {
+        return Err(Failure::new(format!("--keys-from: {} has no folder keys/", from.display()))
+            .hint("name the data directory, or the folder with your copy of keys/ and epochs.json"));
     }
     let key = match (beside, &wanted.keys_from) {
         (Beside::Opened(opened), _) => Some(LogKey::from_seed(&opened.data.keys()?.ledger)),
@@ -102,6 +108,19 @@ fn empty(folder: &Path) -> Done {
             Some(_) => Err(Failure::new(format!("{} is not empty", folder.display()))
                 .hint("name a folder that is not there yet: a restore writes over nothing")),
         },
+    }
+}
+
+/// Nor into what the next backup takes.
+fn apart(beside: &Beside<'_>, folder: &Path) -> Done {
+    let Beside::Opened(opened) = beside else { return Ok(()) };
+    let data = opened.data.path().canonicalize().context(opened.data.path().display())?;
+    let whole = std::path::absolute(folder).context(folder.display())?;
+    let there = whole.ancestors().find_map(|above| above.canonicalize().ok());
+    match there.is_some_and(|there| there.starts_with(&data)) {
+        true => Err(Failure::new(format!("{} lies in the data directory", folder.display()))
+            .hint("name a folder beside it")),
+        false => Ok(()),
     }
 }
 

@@ -597,3 +597,4 @@ fn a_restore_follows_no_link_and_what_holds_the_backup_is_no_part_of_it() {
 mod old;
 mod rows;
 mod since;
+mod target;

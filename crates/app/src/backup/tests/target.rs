@@ -1,0 +1,94 @@
+//! Two installations at one target, and a target that lost something.
+
+use super::*;
+
+fn shop(files: u8) -> tempfile::TempDir {
+    let shop = tempfile::tempdir().unwrap();
+    for number in 0..files {
+        let entropy: &dyn storeward_base::Entropy = &SystemEntropy;
+        std::fs::write(shop.path().join(format!("{number}.jpg")), entropy.bytes::<6_000>()).unwrap();
+    }
+    shop
+}
+
+fn restored(house: &House, to: &str, shop_to: Option<&str>, keys_from: Option<PathBuf>) -> Done<Vec<String>> {
+    house.with(|opened| {
+        let backups = backups(&opened.data, section(&opened.loaded.config)?, Bars::none())?;
+        let alone = backups.alone().map_err(|error| told(&error))?;
+        let shop_to = shop_to.map(|name| house.at(name));
+        let wanted = Wanted { run: None, to: house.at(to), shop_to, keys_from };
+        restore(&Beside::Opened(opened), &backups, &alone, &wanted)
+    })
+}
+
+fn checked(house: &House) -> Looked {
+    let config = house.with(|opened| opened.loaded.config.clone());
+    look(&house.dir(), &config).unwrap()
+}
+
+// The second one deleted the first one's only backup, and nobody was told.
+on_both!(a_second_storeward_at_the_same_target_is_refused_with_what_to_do, |first: House| {
+    first.vault(|standing| keep(standing, ada(), "ada@shop.example"));
+    first.backup();
+    let second = House::new(Engine::Sqlite, "");
+    let config = second.dir().join(crate::config::FILE);
+    let text = std::fs::read_to_string(&config).unwrap();
+    let shared = text.replace(&second.target().display().to_string(), &first.target().display().to_string());
+    std::fs::write(&config, shared).unwrap();
+    second.vault(|_| ());
+    let refused = second.try_backup().unwrap_err().to_string();
+    assert!(refused.contains("another Storeward") && refused.contains("--take-over"), "{refused}");
+    assert_eq!(second.kinds(), ["backup.failed"]);
+    let told = checked(&second).unwrap_err();
+    assert!(told.0.contains("another Storeward"), "{told:?}");
+    assert!(first.drill().has_passed());
+    first.backup();
+});
+
+/// Drills passed, backups built on what was gone, and a restore gave up at the first file.
+#[test]
+fn a_lost_pack_of_the_shops_files_fails_the_drill_is_told_and_is_put_away_anew() {
+    let shop = shop(12);
+    let house =
+        House::new(Engine::Sqlite, &format!("[backup.shop]\npaths = ['{}']\n", shop.path().display()));
+    house.vault(|_| ());
+    house.backup();
+    assert!(house.drill().has_passed());
+    let packs = files_below(&house.target().join("files/data"));
+    let pack = packs.iter().max_by_key(|pack| std::fs::metadata(pack).unwrap().len()).unwrap();
+    std::fs::remove_file(pack).unwrap();
+    let report = house.drill();
+    assert_eq!(report.code, "backup.drill", "{report:?}");
+    let lines = restored(&house, "half", Some("half-shop"), None).unwrap();
+    let lost = lines.iter().find(|line| line.starts_with(super::super::restore::LOST));
+    assert!(lost.is_some_and(|line| line.contains("12 of the shop") && line.contains("7.jpg")), "{lines:?}");
+    house.backup();
+    let told = house.with(|opened| {
+        let read = |reader: &mut storeward_store::Reader<'_>| {
+            storeward_store::ledger::last_believed(reader, "system.row_harmed")
+        };
+        opened.db.read_blocking(read).unwrap().is_some()
+    });
+    assert!(told, "nobody hears of it");
+    assert!(house.drill().has_passed());
+    let lines = restored(&house, "whole", Some("whole-shop"), None).unwrap();
+    assert!(!lines.iter().any(|line| line.starts_with("BAD")), "{lines:?}");
+}
+
+/// A restore that could not end well read everything out first, and left the folder in the way of the next.
+#[test]
+fn a_restore_refuses_at_once_what_cannot_end_well_and_check_names_a_missing_folder_of_the_shop() {
+    let shop = shop(1);
+    let house =
+        House::new(Engine::Sqlite, &format!("[backup.shop]\npaths = ['{}']\n", shop.path().display()));
+    house.vault(|_| ());
+    house.backup();
+    let refused = restored(&house, "to", None, Some(house.at("nowhere"))).unwrap_err().to_string();
+    assert!(refused.contains("no folder keys/") && !house.at("to").exists(), "{refused}");
+    let refused = restored(&house, "data/vault/inside", None, None).unwrap_err().to_string();
+    assert!(refused.contains("lies in the data directory"), "{refused}");
+    let path = shop.path().display().to_string();
+    drop(shop);
+    let told = checked(&house).unwrap_err();
+    assert!(told.0.contains(&path) && told.0.contains("is not there"), "{told:?}");
+}
