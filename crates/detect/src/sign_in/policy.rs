@@ -42,7 +42,7 @@ pub enum Mode {
     Off,
     /// Of who set one up: always but on a trusted device. Of nobody else, as in `off`.
     Offered,
-    /// As the risk says.
+    /// Of who set one up: always but on a trusted device, and more where the risk says so. Of everybody else, as the risk says.
     #[default]
     RiskBased,
     /// Always but on a trusted device, and more where the risk says so.

@@ -221,8 +221,8 @@ fn by_policy(by_risk: Answer, evidence: &Evidence, policy: &Policy) -> Answer {
     let always = if trusted { by_risk } else { by_risk.max(Answer::StepUp) };
     match (policy.mode, evidence.second_factor) {
         (Mode::Off, _) | (Mode::Offered, SecondFactor::None) => unchallenged,
-        (Mode::Offered, SecondFactor::Enrolled) | (Mode::Required, _) => always,
-        (Mode::RiskBased, _) => by_risk,
+        (Mode::Offered | Mode::RiskBased, SecondFactor::Enrolled) | (Mode::Required, _) => always,
+        (Mode::RiskBased, SecondFactor::None) => by_risk,
     }
 }
 

@@ -45,5 +45,6 @@ mod timing;
 mod token_answers;
 mod told;
 mod traffic;
+mod trust;
 mod under_way;
 mod ways;
