@@ -418,10 +418,10 @@ fn act_forms(account: &AccountView) -> Vec<ActForm> {
     let lock = if account.state.locked_at.is_some() {
         form(Act::Unlock, "Unlock the account", "The person can sign in again and is told by mail.", false)
     } else {
-        let hint = "Nobody signs in, everybody is signed out; the person is told by mail.";
+        let hint = "Nobody signs in, everybody is signed out, no device is trusted any more; the person is told by mail.";
         form(Act::Lock, "Lock the account", hint, true)
     };
-    let end = "Everybody is signed out of the account; the person is told by mail.";
+    let end = "Everybody is signed out of the account, and no device is trusted any more; the person is told by mail.";
     let more = "Whoever signs in next shows a second factor, a mailed code at least.";
     let mut forms = vec![
         form(Act::ForceStepUp, "Ask for a second factor", more, false),

@@ -14,14 +14,16 @@ use crate::error::Error;
 use crate::letter::LetterKind;
 use crate::model::Email;
 use crate::sql;
+use crate::verbs::devices::forget_others;
 use crate::verbs::{note_activity, wait};
 
 /// What can be done to an account. There is no more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Act {
-    /// Nobody signs in, and every session ends.
+    /// Nobody signs in, every session ends, and no device is known or trusted any more.
     Lock,
     Unlock,
+    /// The same, and whoever shows what it takes signs in again.
     EndSessions,
     /// The next sign-in shows a second factor, whatever the policy says.
     ForceStepUp,
@@ -142,6 +144,7 @@ impl Act {
                 sql::flow::end_all(tx, customer)?;
                 tx.append(actor, None, AccountLocked { customer })?;
                 tx.append(actor, None, SessionsRevoked { customer, count, reason: reason() })?;
+                forget_others(tx, actor, customer, None, "staff")?;
             }
             Act::Unlock => {
                 if !sql::account::unlock(tx, customer)? {
@@ -152,6 +155,7 @@ impl Act {
             Act::EndSessions => {
                 let count = sql::session::delete_all(tx, customer)?;
                 tx.append(actor, None, SessionsRevoked { customer, count, reason: reason() })?;
+                forget_others(tx, actor, customer, None, "staff")?;
             }
             Act::ForceStepUp => {
                 sql::account::force_step_up(tx, customer, now)?;

@@ -215,6 +215,21 @@ impl Shared {
     }
 }
 
+/// Forgets every device but this one, if there is one, and tells why. Part of a larger change.
+pub fn forget_others(
+    tx: &mut storeward_store::Tx<'_>,
+    actor: Actor,
+    customer: CustomerId,
+    but: Option<DeviceId>,
+    reason: &'static str,
+) -> Result<(), storeward_store::Error> {
+    let count = sql::device::delete_others(tx, customer, but)?;
+    if count > 0 {
+        tx.append(actor, None, DevicesRevoked { customer, count, reason: reason.to_owned() })?;
+    }
+    Ok(())
+}
+
 /// Ends every session and every device, and tells why. Part of a larger change.
 pub fn end_everything(
     tx: &mut storeward_store::Tx<'_>,

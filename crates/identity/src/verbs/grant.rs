@@ -91,7 +91,7 @@ enum DeviceDraft {
         next: DeviceRow,
     },
     /// A form that was sent twice.
-    Keep,
+    Keep(DeviceRow),
 }
 
 impl Shared {
@@ -194,7 +194,7 @@ impl Shared {
                 };
                 (DeviceDraft::Next { known: known.clone(), next }, Some(token), Some(known.id))
             }
-            Known::JustNow(known) => (DeviceDraft::Keep, None, Some(known.id)),
+            Known::JustNow(known) => (DeviceDraft::Keep(known.clone()), None, Some(known.id)),
             Known::No | Known::Elsewhere(_) | Known::Copied => {
                 let id = DeviceId::at(now, &*self.entropy);
                 let token = DeviceToken::generate(id, &self.marks, &*self.entropy);
@@ -318,10 +318,19 @@ impl Draft {
                 if sql::device::rotate(tx, known, next)? {
                     Kept::Changed
                 } else {
-                    Kept::AsItWas
+                    still_known(tx, known)?
                 }
             }
-            DeviceDraft::Keep => Kept::AsItWas,
+            DeviceDraft::Keep(known) => still_known(tx, known)?,
         })
+    }
+}
+
+/// Goes on where the device is known as before: one that was forgotten meanwhile spares nobody a second factor.
+fn still_known(tx: &mut storeward_store::Tx<'_>, known: &DeviceRow) -> Result<Kept, Error> {
+    let now = tx.now();
+    match sql::device::by_id(tx, known.id, now)? {
+        Some(_) => Ok(Kept::AsItWas),
+        None => Err(Error::Overtaken),
     }
 }

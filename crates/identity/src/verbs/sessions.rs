@@ -7,6 +7,7 @@ use storeward_events::identity::{CustomerSignedOut, SessionsRevoked};
 use storeward_store::Reader;
 
 use super::current::CurrentSession;
+use super::devices::forget_others;
 use super::{Identity, note_activity};
 use crate::error::Error;
 use crate::marks::Field;
@@ -162,16 +163,17 @@ impl Identity {
         written.await
     }
 
-    /// Ends every session but the one that asks.
+    /// Ends every session but the one that asks, and forgets every device but its own: one that is trusted would need the password
+    /// alone to be back.
     pub async fn end_other_sessions(&self, visit: &Visit, session: &CurrentSession) -> Result<(), Error> {
-        let (customer, this) = (session.customer, session.id);
+        let (customer, this, device) = (session.customer, session.id, session.device);
         let activity = self.0.activity_of("sessions_ended", visit);
         let written = self.0.db.write(move |tx| -> Result<(), Error> {
             let count = sql::session::delete_others(tx, customer, this)?;
             note_activity(tx, customer, &activity)?;
-            let fact = SessionsRevoked { customer, count, reason: "all_others".to_owned() };
-            tx.append(Actor::Customer { id: customer }, None, fact)?;
-            Ok(())
+            let actor = Actor::Customer { id: customer };
+            tx.append(actor, None, SessionsRevoked { customer, count, reason: "all_others".to_owned() })?;
+            Ok(forget_others(tx, actor, customer, device, "all_others")?)
         });
         written.await
     }

@@ -1,15 +1,19 @@
-//! Devices that are known, and those that their owner trusts: only the latter spare the second factor. On both engines.
+//! Devices that are known, and those that their owner trusts: only the latter spare the second factor, and not after everybody was
+//! signed out. On both engines.
 
+use storeward_identity::staff::Act;
 use storeward_identity::{MIGRATIONS, SecondFactor};
 use storeward_seal::totp::TotpSecret;
 use storeward_store::both_engines;
 
-use super::behind::Behind;
-use super::bench::{Bench, Browser, EMAIL, PASSWORD};
+use super::behind::{ADDRESS, Behind};
+use super::bench::{Bench, Browser, EMAIL, PASSWORD, STAFF};
+use super::under_way::between;
 
 const ACCOUNT: &str = "/.storeward/account";
 const CHALLENGE: &str = "/.storeward/challenge";
 const DEVICE: &str = "__Host-storeward-device";
+const END_OTHERS: &str = "/.storeward/account/sessions/end-others";
 
 /// Signs in with the app; `trust` as the box has it.
 async fn with_app(browser: &mut Browser<'_>, app: &TotpSecret, trust: &str) {
@@ -62,4 +66,54 @@ both_engines!(nor_does_it_open_the_shop, MIGRATIONS, async |db| {
     }
     owner.post("/logout", &[]).await;
     owner.sign_in("ella").await.leads_to("/account");
+    // The shop's staff lock the account, and open it again: nothing is trusted any more.
+    let (desk, by) = (behind.bench.identity.customers(), behind.bench.by(STAFF));
+    let customer = behind.bench.customer(ADDRESS).await;
+    for act in [Act::Lock, Act::Unlock] {
+        desk.act(&by, customer, act).await.unwrap();
+    }
+    behind.bench.advance(11);
+    owner.get("/").await;
+    owner.sign_in("ella").await.leads_to(CHALLENGE);
+});
+
+// A thief with the password and a trusted device's token was back with both the moment after.
+both_engines!(whoever_is_signed_out_everywhere_is_on_no_trusted_device, MIGRATIONS, async |db| {
+    let bench = Bench::new(db);
+    let (_, app) = bench.with_totp().await;
+    let (mut owner, mut thief) = (bench.browser(), bench.browser().elsewhere());
+    with_app(&mut owner, &app, "yes").await;
+    let (desk, by) = (bench.identity.customers(), bench.by(STAFF));
+    let customer = bench.customer(EMAIL).await;
+    with_app(&mut thief, &app, "yes").await;
+    thief.sign_in(EMAIL, PASSWORD).await.leads_to(ACCOUNT);
+    owner.post_from(ACCOUNT, END_OTHERS, &[]).await.leads_to("/.storeward/account?done=sessions");
+    thief.sign_in(EMAIL, PASSWORD).await.leads_to(CHALLENGE);
+    owner.sign_in(EMAIL, PASSWORD).await.leads_to(ACCOUNT);
+    for acts in [&[Act::Lock, Act::Unlock][..], &[Act::EndSessions]] {
+        with_app(&mut thief, &app, "yes").await;
+        thief.sign_in(EMAIL, PASSWORD).await.leads_to(ACCOUNT);
+        for act in acts {
+            desk.act(&by, customer, *act).await.unwrap();
+        }
+        thief.sign_in(EMAIL, PASSWORD).await.leads_to(CHALLENGE);
+    }
+    let reasons = bench.reasons("identity.devices_revoked").await;
+    assert_eq!(reasons, ["all_others", "staff", "staff"]);
+});
+
+// The password was looked at while the device was still trusted: the session came a moment after, and stayed.
+both_engines!(a_sign_in_on_a_device_that_is_forgotten_meanwhile_opens_nothing, MIGRATIONS, async |db| {
+    let bench = Bench::new(db);
+    let (_, app) = bench.with_totp().await;
+    let (mut owner, mut thief) = (bench.browser(), bench.browser().elsewhere());
+    with_app(&mut owner, &app, "").await;
+    with_app(&mut thief, &app, "yes").await;
+    let csrf = owner.get(ACCOUNT).await.csrf();
+    let (ended, answer) =
+        between(&bench, owner.post(END_OTHERS, &csrf, &[]), thief.sign_in(EMAIL, PASSWORD)).await;
+    ended.leads_to("/.storeward/account?done=sessions");
+    assert_eq!(answer.status, 409, "{}", answer.body);
+    assert!(!thief.is_signed_in().await);
+    thief.sign_in(EMAIL, PASSWORD).await.leads_to(CHALLENGE);
 });

@@ -23,7 +23,7 @@ async fn press(bench: &Bench) -> Answer {
 }
 
 /// Whatever `closes` writes comes before what `opens` writes, which has read everything by then.
-async fn between<A, B>(
+pub async fn between<A, B>(
     bench: &Bench,
     closes: impl Future<Output = A>,
     opens: impl Future<Output = B>,
