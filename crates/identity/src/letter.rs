@@ -41,6 +41,9 @@ words! {
         FactorMissed = "factor_missed",
         /// Parameters: `count`, `device`, `when`, `link`.
         SignInAfterGuesses = "sign_in_after_guesses",
+        /// Somebody pressed "this wasn't me". Parameters: `device`, `factors` (what was taken out, with commas). No link: everything is
+        /// ended.
+        Contained = "contained",
         /// A device's token was used twice.
         DeviceCopied = "device_copied",
         /// By the shop's staff, as the two below; no link, since nothing that the person could do undoes it.

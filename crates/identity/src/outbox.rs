@@ -62,6 +62,9 @@ fn written(letter: &Letter) -> mail::Letter {
     let said = |part: &str| t.f(&format!("letter.{kind}.{part}"), "shop", shop);
     let line = |text: &str| Line::clean(text, "?");
     let mut out = mail::Letter::new(line(&said("subject"))).with(Block::Text(said("text")));
+    if !letter.parameter("factors").is_empty() {
+        out = out.with(Block::Text(said("taken_out")));
+    }
     let code = letter.parameter("code");
     if !code.is_empty() {
         let minutes = letter.parameter("minutes");
@@ -102,6 +105,11 @@ fn facts(letter: &Letter, t: Texts) -> Vec<(Line, Line)> {
         let factor = t.s(&format!("factor.{}", letter.parameter("factor")));
         facts.push((line(&t.s("letter.factor")), line(&factor)));
     }
+    let taken_out = letter.parameter("factors");
+    if !taken_out.is_empty() {
+        let names: Vec<String> = taken_out.split(',').map(|word| t.s(&format!("factor.{word}"))).collect();
+        facts.push((line(&t.s("letter.factor")), line(&names.join(", "))));
+    }
     for name in ["means", "count", "device", "place", "when", "ends"] {
         let value = letter.parameter(name);
         if !value.is_empty() {
@@ -120,7 +128,7 @@ mod tests {
     fn every_kind_is_written_in_every_language() {
         for language in Language::ALL {
             for kind in LetterKind::ALL {
-                let letter = Letter {
+                let mut letter = Letter {
                     kind: *kind,
                     customer: None,
                     to: Secret::new("ada@people.example".to_owned()),
@@ -139,8 +147,14 @@ mod tests {
                     .map(|(name, value)| (name, Secret::new(value.to_owned())))
                     .to_vec(),
                 };
+                if *kind == LetterKind::Contained {
+                    letter.parameters.push(("factors", Secret::new("totp,recovery_codes".to_owned())));
+                }
                 let said = format!("{:?}", written(&letter));
-                assert!(!said.contains("letter."), "{language} {kind:?}: {said}");
+                assert!(
+                    !said.contains("letter.") && !said.contains("factor.totp"),
+                    "{language} {kind:?}: {said}"
+                );
                 assert!(!said.contains("{shop}") && !said.contains("{minutes}"), "{said}");
                 assert!(said.contains("12345678") && said.contains("not-me?t=00"), "{said}");
             }

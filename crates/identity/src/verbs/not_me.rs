@@ -1,7 +1,8 @@
 //! "This wasn't me": from the link of a letter, without signing in, or from inside. It contains: sessions and devices
 //! end, the password must change, and the next sign-in shows a second factor. A letter's link takes out, too, what was added
 //! since that happened which the letter tells of: else the factor of whoever added it would be the one that is asked for. And it
-//! puts the address back that the letter was written to: else the mail of whoever changed it would decide.
+//! puts the address back that the letter was written to: else the mail of whoever changed it would decide. A letter tells of all of
+//! it, for whoever pressed may be somebody else.
 //!
 //! From inside it does what the link of the first letter since that sign-in does. What was there before stays: whoever presses may be a
 //! thief with somebody's session, who must not get rid of the owner's factors. Whoever reads the account's mail could do the same by the
@@ -11,18 +12,18 @@
 
 use std::time::Duration;
 
-use storeward_base::{Actor, CustomerId, Timestamp};
+use storeward_base::{Actor, CustomerId, Secret, Timestamp};
 use storeward_events::identity::{CustomerAddressChanged, FactorRemoved, StepUpForced, ThisWasNotMe};
 use storeward_store::{Reader, Tx};
 
 use super::current::CurrentSession;
 use super::devices::end_everything;
-use super::{Identity, note_activity};
+use super::{Identity, Shared, note_activity};
 use crate::error::Error;
 use crate::letter::{Letter, LetterKind, Post};
 use crate::marks::Field;
-use crate::model::{Email, FactorKind};
-use crate::sql;
+use crate::model::{Account, Email, FactorKind};
+use crate::sql::{self, activity::ActivityRow};
 use crate::state::{Purpose, State};
 use crate::tokens::FlowToken;
 use crate::visit::Visit;
@@ -57,6 +58,7 @@ struct Back {
     since: Timestamp,
     mark: String,
     sealed: Vec<u8>,
+    address: Email,
     /// The mark of the address that is on file until then.
     from: Option<String>,
     /// The address is the shop's word, and nobody has shown here to read its mail.
@@ -151,6 +153,7 @@ impl Identity {
             since,
             mark: shared.marks.email(&email),
             sealed: shared.vault.seal_of_account(email.as_str(), customer, Field::Email, &*shared.entropy),
+            address: email,
             from: account.email.as_ref().map(|email| shared.marks.email(email)),
             is_shops: account.password_hash.is_none(),
             letter: shared.plain_notice(LetterKind::AddressChanged, &account),
@@ -159,7 +162,9 @@ impl Identity {
 
     async fn contain(&self, visit: &Visit, customer: CustomerId, undo: Undo) -> Result<Contained, Error> {
         let now = self.0.now();
-        let (activity, post) = (self.0.activity_of("not_me", visit), self.0.post.clone());
+        let account = self.0.account(customer).await?.ok_or(Error::NoAccount)?;
+        let told = self.0.told(visit, &account);
+        let post = self.0.post.clone();
         let written = self.0.db.write(move |tx| -> Result<Contained, Error> {
             if let Some(hash) = &undo.link
                 && !sql::flow::finish(tx, hash, now)?
@@ -169,15 +174,82 @@ impl Identity {
             let actor = Actor::Customer { id: customer };
             tx.append(actor, None, ThisWasNotMe { customer })?;
             end_everything(tx, actor, customer, "not_me")?;
-            let contained = take_back(tx, &*post, customer, &undo)?;
+            let taken = take_back(tx, &*post, customer, &undo)?;
             sql::history::forget(tx, customer)?;
             sql::account::must_change(tx, customer, now)?;
             sql::account::force_step_up(tx, customer, now)?;
-            note_activity(tx, customer, &activity)?;
+            told.write(tx, &*post, customer, &taken)?;
             tx.append(actor, None, StepUpForced { customer, reason: "not_me".to_owned() })?;
-            Ok(contained)
+            Ok(taken.contained())
         });
         written.await
+    }
+}
+
+/// What was taken back.
+struct TakenBack {
+    /// Kinds of factors, and recovery codes.
+    factors: Vec<&'static str>,
+    /// The address that is on file again.
+    address: Option<Email>,
+}
+
+impl TakenBack {
+    fn contained(&self) -> Contained {
+        if self.factors.is_empty() && self.address.is_none() { Contained::Ended } else { Contained::TakenOut }
+    }
+}
+
+/// The letter, and the lines in the person's own list.
+#[derive(Clone)]
+struct Told {
+    letter: Option<Letter>,
+    pressed: ActivityRow,
+    removed: Vec<(&'static str, ActivityRow)>,
+}
+
+/// What can be taken out, and the line that says so.
+const REMOVED: [(&str, &str); 4] = [
+    ("totp", "totp_removed"),
+    ("passkey", "passkey_removed"),
+    ("sms", "sms_removed"),
+    ("recovery_codes", "recovery_codes_removed"),
+];
+
+impl Shared {
+    fn told(&self, visit: &Visit, account: &Account) -> Told {
+        let mut letter = self.plain_notice(LetterKind::Contained, account);
+        if let Some(letter) = &mut letter {
+            letter.parameters.push(("device", Secret::new(visit.label.clone())));
+        }
+        Told {
+            letter,
+            pressed: self.activity_of("not_me", visit),
+            removed: REMOVED.map(|(factor, line)| (factor, self.activity(line, &visit.label))).to_vec(),
+        }
+    }
+}
+
+impl Told {
+    fn write(
+        &self,
+        tx: &mut Tx<'_>,
+        post: &dyn Post,
+        customer: CustomerId,
+        taken: &TakenBack,
+    ) -> Result<(), Error> {
+        note_activity(tx, customer, &self.pressed)?;
+        for (factor, line) in &self.removed {
+            if taken.factors.contains(factor) {
+                note_activity(tx, customer, line)?;
+            }
+        }
+        let Some(mut letter) = self.letter.clone() else { return Ok(()) };
+        if let Some(address) = &taken.address {
+            letter.to = Secret::new(address.as_str().to_owned());
+        }
+        letter.parameters.push(("factors", Secret::new(taken.factors.join(","))));
+        post.post(tx, &letter)
     }
 }
 
@@ -187,18 +259,19 @@ fn take_back(
     post: &dyn Post,
     customer: CustomerId,
     undo: &Undo,
-) -> Result<Contained, Error> {
-    let Some(since) = undo.since else { return Ok(Contained::Ended) };
-    let taken_out = take_out(tx, customer, since)?;
+) -> Result<TakenBack, Error> {
+    let Some(since) = undo.since else { return Ok(TakenBack { factors: Vec::new(), address: None }) };
+    let factors = take_out(tx, customer, since)?;
     // What was taken out may be the owner's, and whoever reads their mail the thief: the mail alone is no way back then.
-    if taken_out == Contained::TakenOut && !undo.is_on_known {
+    if !factors.is_empty() && !undo.is_on_known {
         let now = tx.now();
         sql::told::took_out(tx, customer, now)?;
     }
-    match &undo.back {
-        Some(back) if put_back(tx, post, customer, back)? => Ok(Contained::TakenOut),
-        _ => Ok(taken_out),
-    }
+    let address = match &undo.back {
+        Some(back) if put_back(tx, post, customer, back)? => Some(back.address.clone()),
+        _ => None,
+    };
+    Ok(TakenBack { factors, address })
 }
 
 /// Puts the address back; false where it is the account's already.
@@ -226,15 +299,15 @@ fn put_back(tx: &mut Tx<'_>, post: &dyn Post, customer: CustomerId, back: &Back)
     Ok(true)
 }
 
-/// Takes out every factor and recovery code that was added from that moment on.
-fn take_out(tx: &mut Tx<'_>, customer: CustomerId, since: Timestamp) -> Result<Contained, Error> {
-    let mut taken: Vec<&str> =
+/// Takes out every factor and recovery code that was added from that moment on, and says which.
+fn take_out(tx: &mut Tx<'_>, customer: CustomerId, since: Timestamp) -> Result<Vec<&'static str>, Error> {
+    let mut taken: Vec<&'static str> =
         sql::factor::delete_since(tx, customer, since)?.into_iter().map(FactorKind::word).collect();
     if sql::factor::delete_codes_since(tx, customer, since)? > 0 {
         taken.push("recovery_codes");
     }
     if taken.is_empty() {
-        return Ok(Contained::Ended);
+        return Ok(taken);
     }
     // As where the last one is removed by hand: codes stand in for a factor, and there is none.
     if sql::factor::count(tx, customer)? == 0 {
@@ -242,9 +315,9 @@ fn take_out(tx: &mut Tx<'_>, customer: CustomerId, since: Timestamp) -> Result<C
     }
     // Whoever was let into the back office may have been let in with one of these.
     sql::office::forget(tx, customer)?;
-    for factor in taken {
-        let fact = FactorRemoved { customer, factor: factor.to_owned() };
+    for factor in &taken {
+        let fact = FactorRemoved { customer, factor: (*factor).to_owned() };
         tx.append(Actor::Customer { id: customer }, None, fact)?;
     }
-    Ok(Contained::TakenOut)
+    Ok(taken)
 }

@@ -257,6 +257,8 @@ both_engines!(an_address_that_a_thief_changed_is_put_back, MIGRATIONS, async |db
     bench.advance(29 * 86_400);
     press_in(&mut owner, &letter).await.leads_to("/.storeward/recover?done=not-me");
     assert!(!thief.is_signed_in().await);
+    let told = bench.letter(LetterKind::Contained);
+    assert_eq!((told.to.expose().as_str(), told.parameter("factors")), (EMAIL, "totp"));
     // Neither the thief's mailbox nor the thief's letters are worth anything.
     assert_eq!(bench.browser().elsewhere().sign_in(THIEF, THIEFS_PASSWORD).await.status, 403);
     assert!(!is_written_to(&bench, THIEF).await);
@@ -437,4 +439,30 @@ both_engines!(from_inside_nothing_older_than_a_week_is_taken_out, MIGRATIONS, as
     }
     press_inside(&mut owner).await.leads_to("/.storeward/sign-in?done=not-me");
     assert_eq!(bench.events("identity.factor_removed").await.len(), 0);
+});
+
+// With a session's cookie alone, from anywhere: the owner's app was gone and the password blocked, and no letter said so.
+both_engines!(whatever_is_taken_out_is_told, MIGRATIONS, async |db| {
+    let bench = Bench::new(db);
+    let (mut owner, _) = bench.with_totp().await;
+    owner.recovery_codes().await;
+    bench.advance(3_600);
+    let mut thief = copy_of(&owner);
+    thief.cookies.retain(|(name, _)| name == "__Host-storeward-customer");
+    let before = bench.kinds().len();
+    press_inside(&mut thief).await.leads_to("/.storeward/recover?done=not-me");
+    assert_eq!(bench.kinds()[before..], [LetterKind::Contained]);
+    let letter = bench.letter(LetterKind::Contained);
+    assert_eq!(letter.to.expose(), EMAIL);
+    assert_eq!(letter.parameter("factors"), "totp,recovery_codes");
+    assert_eq!(
+        letter.parameter("link"),
+        "",
+        "everything is ended, and a link would be one more for the thief"
+    );
+    let customer = bench.customer(EMAIL).await;
+    let lines = bench.identity.customers().view(customer).await.unwrap().unwrap().activity;
+    for line in ["Authenticator app removed", "Recovery codes taken out"] {
+        assert_eq!(lines.iter().filter(|told| told.what == line).count(), 1, "{line}");
+    }
 });
