@@ -42,8 +42,13 @@ pub enum Key {
     ByStaff(String),
     /// Short messages to one number, or for one account.
     Sms(String),
-    /// Challenges begun from one address block, such as passkey challenges and sign-ups.
+    /// What is begun from one address block, such as sign-ups and ways back.
     Begun(AddressBlock),
+    /// Passkey challenges from one address block: every sign-in page asks for one when it is opened.
+    Passkey(AddressBlock),
+    PasskeyAround(WiderNetwork),
+    /// The same of one device that signed in before, to whatever account.
+    PasskeyOn(String),
     /// Passwords that are read while they are typed, from one address block.
     Typed(AddressBlock),
     TypedAround(WiderNetwork),
@@ -86,6 +91,10 @@ const REWRITTEN_DRAINS: Drain = Drain::OneEvery(Duration::from_secs(5 * 60));
 const SOLVED_FOR_CODES: Pace = Pace { free: 30, longest: Duration::from_secs(5 * 60) };
 const SOLVED_FOR_CODES_DRAINS: Drain = Drain::OneEvery(Duration::from_secs(5 * 60));
 const BEGUN: Pace = Pace { free: 120, longest: Duration::from_secs(60) };
+/// As fast as they may come at the longest wait: an address that many share is not slower for what it did hours ago.
+const BEGUN_DRAINS: Drain = Drain::OneEvery(Duration::from_secs(60));
+/// A challenge costs a row for ten minutes, and nothing is guessed at by it.
+const PASSKEY_DRAINS: Drain = Drain::OneEvery(Duration::from_secs(1));
 /// A page asks some 20 times while one password is typed, and forgets one a second.
 const TYPED: Pace = Pace { free: 120, longest: Duration::from_secs(4) };
 const TYPED_DRAINS: Drain = Drain::OneEvery(Duration::from_secs(1));
@@ -101,12 +110,12 @@ impl Paced for Key {
             Key::Mail(_) | Key::MailKnown(_) | Key::NewAddress(_) | Key::ByStaff(_) => {
                 Pace { free: 4, longest: Duration::from_secs(30 * 60) }
             }
-            Key::Begun(_) | Key::Unread(_) => BEGUN,
+            Key::Begun(_) | Key::Unread(_) | Key::Passkey(_) | Key::PasskeyOn(_) => BEGUN,
             // A page has few texts that may be tokens, and what was nobody's is not asked about again.
             Key::Typed(_) | Key::Token(_) => TYPED,
             Key::TypedAround(network) | Key::TokenAround(network) => pace::around(*network, TYPED),
             Key::NetworkAround(network) => pace::around(*network, NETWORK),
-            Key::BegunAround(network) => pace::around(*network, BEGUN),
+            Key::BegunAround(network) | Key::PasskeyAround(network) => pace::around(*network, BEGUN),
             Key::Solved(key) | Key::SolvedAt(key, _) => key.pace(),
             Key::SolvedFor(key) if matches!(**key, Key::Factor(_)) => SOLVED_FOR_CODES,
             Key::SolvedFor(_) => Pace { free: 1_000, longest: Duration::ZERO },
@@ -120,6 +129,7 @@ impl Paced for Key {
             Key::Mail(_) | Key::MailKnown(_) | Key::ByStaff(_) | Key::Sms(_) => OnSuccess::GiveBack,
             Key::NewAddress(_) => OnSuccess::GiveBack,
             Key::Begun(_) | Key::Unread(_) | Key::Rewritten => OnSuccess::GiveBack,
+            Key::Passkey(_) | Key::PasskeyAround(_) | Key::PasskeyOn(_) => OnSuccess::GiveBack,
             Key::SolvedFor(_) | Key::Typed(_) | Key::TypedAround(_) => OnSuccess::GiveBack,
             Key::Token(_) | Key::TokenAround(_) => OnSuccess::GiveBack,
             Key::Solved(key) | Key::SolvedAt(key, _) => key.on_success(),
@@ -130,6 +140,7 @@ impl Paced for Key {
         match self {
             Key::Network(block) => block.wider().into_iter().map(Key::NetworkAround).collect(),
             Key::Begun(block) => block.wider().into_iter().map(Key::BegunAround).collect(),
+            Key::Passkey(block) => block.wider().into_iter().map(Key::PasskeyAround).collect(),
             Key::Typed(block) => block.wider().into_iter().map(Key::TypedAround).collect(),
             Key::Token(block) => block.wider().into_iter().map(Key::TokenAround).collect(),
             Key::Solved(key) => key.wider().into_iter().map(|key| Key::Solved(Box::new(key))).collect(),
@@ -140,6 +151,8 @@ impl Paced for Key {
     fn drain(&self) -> Drain {
         match self {
             Key::NetworkAround(_) | Key::BegunAround(_) | Key::Unread(_) => pace::AROUND_DRAINS,
+            Key::Begun(_) => BEGUN_DRAINS,
+            Key::Passkey(_) | Key::PasskeyAround(_) | Key::PasskeyOn(_) => PASSKEY_DRAINS,
             Key::Typed(_) | Key::TypedAround(_) | Key::Token(_) | Key::TokenAround(_) => TYPED_DRAINS,
             Key::SolvedFor(key) if matches!(**key, Key::Factor(_)) => SOLVED_FOR_CODES_DRAINS,
             Key::SolvedFor(_) => SOLVED_DRAINS,
@@ -152,7 +165,7 @@ impl Paced for Key {
     fn vouched(&self) -> Vouched {
         match self {
             // A device that signed in, a password that was right, a puzzle that was solved.
-            Key::KnownDevice(_) | Key::Factor(_) | Key::Sms(_) => Vouched::Yes,
+            Key::KnownDevice(_) | Key::PasskeyOn(_) | Key::Factor(_) | Key::Sms(_) => Vouched::Yes,
             Key::MailKnown(_) | Key::NewAddress(_) | Key::ByStaff(_) => Vouched::Yes,
             Key::Solved(_) | Key::SolvedAt(..) | Key::SolvedFor(_) => Vouched::Yes,
             _ => Vouched::No,
@@ -198,7 +211,11 @@ mod tests {
             (Key::Sms(String::new()), "short messages to one number, or for one account"),
             (
                 Key::Begun(block),
-                "sign-ups, ways back, changes of address and passkey challenges begun from one network",
+                "sign-ups, ways back and changes of address begun from one network; one is forgotten every minute",
+            ),
+            (
+                Key::Passkey(block),
+                "passkey challenges from one network, and apart from it from each device that signed in before; one is forgotten every second",
             ),
         ] {
             let pace = key.pace();

@@ -32,7 +32,7 @@ impl Identity {
         return_to: Option<ReturnTo>,
     ) -> Result<(FlowToken, Value), SignInFault> {
         let shared = &self.0;
-        let key = Key::Begun(visit.client.block());
+        let key = shared.passkey_key(visit);
         if let Leave::Wait { seconds, .. } = shared.throttle.attempt(std::slice::from_ref(&key), shared.now())
         {
             return Err(SignInFault::Throttled { seconds });
@@ -89,7 +89,9 @@ impl Identity {
             opens: None,
             read_at: None,
         };
-        Ok(Step::SignedIn(shared.grant(visit, grant).await?))
+        let granted = shared.grant(visit, grant).await?;
+        shared.throttle.succeeded(&[shared.passkey_key(visit)]);
+        Ok(Step::SignedIn(granted))
     }
 
     /// A challenge for the passkeys of the account whose flow this is. Only where a passkey is asked for: which ones an
@@ -185,6 +187,14 @@ impl Identity {
 }
 
 impl Shared {
+    /// Whose count a challenge for whoever it is uses up. Nobody uses up what a device has that Storeward gave its token to.
+    fn passkey_key(&self, visit: &Visit) -> Key {
+        match visit.device.as_ref().filter(|token| token.is_genuine(&self.marks)) {
+            Some(token) => Key::PasskeyOn(token.id.to_string()),
+            None => Key::Passkey(visit.client.block()),
+        }
+    }
+
     /// The ids of the account's passkeys.
     fn credentials_of(&self, means: &Means) -> Result<Vec<Vec<u8>>, Error> {
         let passkeys = means.factors.iter().filter(|factor| factor.kind == FactorKind::Passkey);

@@ -28,6 +28,7 @@ mod mistakes;
 mod moved;
 mod new_password;
 mod pages;
+mod passkey_pages;
 mod pitfalls;
 mod places;
 mod risk;
