@@ -35,6 +35,10 @@ statements! {
     // Compare and set on the token: it changes with every change of assurance, once.
     RAISE = "UPDATE customer_session SET token_hash = $3, level = $4, amr = $5, authenticated_at = $6, \
              stepped_up_at = $6, seen_at = $6 WHERE id = $1 AND token_hash = $2";
+    // The same where nothing more was shown: what counts as shown, and since when, stays.
+    ROTATE = "UPDATE customer_session SET token_hash = $3, seen_at = $4 WHERE id = $1 AND token_hash = $2";
+    FRESH_OTHERS = "SELECT id FROM customer_session WHERE customer = $1 AND id <> $2 AND stepped_up_at IS NOT NULL";
+    STALE = "UPDATE customer_session SET stepped_up_at = NULL WHERE id = $1";
     DELETE = "DELETE FROM customer_session WHERE id = $1 AND customer = $2";
     DELETE_BY_TOKEN = "DELETE FROM customer_session WHERE token_hash = $1";
     DELETE_ALL = "DELETE FROM customer_session WHERE customer = $1";
@@ -202,6 +206,25 @@ pub fn raise(tx: &mut Tx<'_>, raise: &Raise) -> Result<bool, Error> {
         SESSION.bind(tx, params![raise.id])?;
     }
     Ok(is_raised)
+}
+
+/// Gives the session another token and nothing more; false where its token is another one already.
+pub fn rotate(tx: &mut Tx<'_>, id: SessionId, old_hash: &str, new_hash: &str) -> Result<bool, Error> {
+    let values = params![id, old_hash, new_hash, tx.now()];
+    let is_rotated = SESSION.fits(tx, params![id])? && tx.execute(ROTATE, values)? == 1;
+    if is_rotated {
+        SESSION.bind(tx, params![id])?;
+    }
+    Ok(is_rotated)
+}
+
+/// What the customer's other sessions have shown is not all that the account has any more.
+pub fn others_are_stale(tx: &mut Tx<'_>, customer: CustomerId, but: SessionId) -> Result<(), Error> {
+    let fresh = tx.query_many(FRESH_OTHERS, params![customer, but], |row| row.get::<SessionId>(0))?;
+    for id in fresh {
+        SESSION.change(tx, params![id], |tx| tx.execute(STALE, params![id]))?;
+    }
+    Ok(())
 }
 
 pub fn delete(tx: &mut Tx<'_>, id: SessionId, customer: CustomerId) -> Result<bool, Error> {

@@ -72,7 +72,9 @@ impl Identity {
         let email = email.ok_or(Error::FlowOver)?;
         let token = visit.session.as_ref().ok_or(Error::FlowOver)?;
         let session = self.current(token).await?.ok_or(Error::FlowOver)?;
-        if Some(session.id) != flow.state.session {
+        // Another session has added something since, which this one has not shown.
+        let is_stale = session.stepped_up_at.is_none();
+        if Some(session.id) != flow.state.session || is_stale {
             return Err(Error::FlowOver);
         }
         let (customer, now) = (means.account.id, shared.now());

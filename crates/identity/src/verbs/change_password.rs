@@ -3,10 +3,11 @@
 //! are known and trusted no more.
 
 use storeward_base::{Actor, Secret};
-use storeward_events::identity::{CustomerPasswordChanged, DevicesRevoked, FactorFailed, SessionsRevoked};
+use storeward_events::identity::{CustomerPasswordChanged, FactorFailed, SessionsRevoked};
 use storeward_passwords::{Lane, Ticket};
 
 use super::current::CurrentSession;
+use super::devices::forget_others;
 use super::enrol::EnrolFault;
 use super::{Identity, Shared, note_activity};
 use crate::error::Error;
@@ -43,24 +44,17 @@ impl Identity {
         let (customer, this, device, now) = (session.customer, session.id, session.device, shared.now());
         let old = visit.session.as_ref().ok_or(Error::FlowOver)?.hash();
         let token = SessionToken::generate(&*shared.entropy);
-        let raise = sql::session::Raise {
-            id: this,
-            old_hash: old,
-            new_hash: token.hash(),
-            level: session.level,
-            amr: crate::model::amr_column(&session.proofs),
-            at: now,
-        };
+        let new = token.hash();
         let notice = shared.notice(LetterKind::PasswordChanged, &account, &[], now);
         let activity = shared.activity_of("password_changed", visit);
         let post = shared.post.clone();
         let written = shared.db.write(move |tx| -> Result<(), Error> {
-            if !sql::session::raise(tx, &raise)? {
+            // The password is not all that the account has: what was shown, and since when, stays.
+            if !sql::session::rotate(tx, this, &old, &new)? {
                 return Err(Error::FlowOver);
             }
             sql::account::set_password(tx, customer, &hash, now)?;
             let count = sql::session::delete_others(tx, customer, this)?;
-            let devices = sql::device::delete_others(tx, customer, device)?;
             sql::flow::end_all(tx, customer)?;
             note_activity(tx, customer, &activity)?;
             if let Some(notice) = &notice {
@@ -73,11 +67,7 @@ impl Identity {
                 None,
                 SessionsRevoked { customer, count, reason: "password_changed".to_owned() },
             )?;
-            if devices > 0 {
-                let reason = "password_changed".to_owned();
-                tx.append(actor, None, DevicesRevoked { customer, count: devices, reason })?;
-            }
-            Ok(())
+            Ok(forget_others(tx, actor, customer, device, "password_changed")?)
         });
         written.await?;
         Ok(token)

@@ -48,13 +48,15 @@ impl CurrentSession {
     }
 }
 
-/// For a write that is done for a session: goes on where the session is still there and is that person's. What ended it a moment
-/// ago took back what it had led to, and knows nothing of what comes after. How long it was idle was looked at when it was found.
+/// For a write that is done for a session: goes on where the session is still there and is that person's, and what it has shown is
+/// still all that the account has. What ended it a moment ago took back what it had led to, and knows nothing of what comes after.
+/// How long it was idle was looked at when it was found.
 pub fn still_signed_in(tx: &mut Tx<'_>, session: &CurrentSession) -> Result<(), Error> {
     let now = tx.now();
     let row = sql::session::by_id(tx, session.id, now, Timestamp::from_seconds(0))?;
-    let is_theirs = row.is_some_and(|row| row.customer == session.customer);
-    if is_theirs { Ok(()) } else { Err(Error::Overtaken) }
+    let is_as_it_was =
+        row.is_some_and(|row| row.customer == session.customer && row.stepped_up_at >= session.stepped_up_at);
+    if is_as_it_was { Ok(()) } else { Err(Error::Overtaken) }
 }
 
 impl Identity {

@@ -171,6 +171,8 @@ impl Identity {
                 return Err(Error::TooMany);
             }
             sql::factor::insert(tx, &row, credential_mark.as_ref())?;
+            // They have not shown it, so they take nothing out.
+            sql::session::others_are_stale(tx, customer, on_behalf.id)?;
             note_activity(tx, customer, &activity)?;
             if let Some(notice) = &notice {
                 notice.write(tx, &*post)?;
@@ -201,6 +203,7 @@ impl Identity {
         let written = shared.db.write(move |tx| -> Result<(), Error> {
             still_signed_in(tx, &on_behalf)?;
             sql::factor::replace_codes(tx, customer, &hashes, now)?;
+            sql::session::others_are_stale(tx, customer, on_behalf.id)?;
             note_activity(tx, customer, &activity)?;
             if let Some(notice) = &notice {
                 notice.write(tx, &*post)?;

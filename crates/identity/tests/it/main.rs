@@ -15,6 +15,7 @@ mod doors;
 mod elsewhere;
 mod fake_shop;
 mod forged;
+mod fresh;
 mod guests;
 mod heat;
 mod imported;
