@@ -144,14 +144,26 @@ impl Identity {
             }
             Tried::Spent => Err(ProveFault::Spent),
             Tried::Fits => {
-                // Who knows the password must not clear with it the count of the codes that they guess at.
-                if let Some(key) = key.filter(|_| proof != Proof::Password) {
-                    shared.throttle.succeeded(&[key]);
+                // Who knows the password must not clear with it the count of the codes that they guess at; nor is it a guess.
+                match key {
+                    Some(key) if proof == Proof::Password => shared.throttle.withdraw(&[key]),
+                    Some(key) => shared.throttle.succeeded(&[key]),
+                    None => {}
                 }
                 if proof == Proof::Mail {
                     shared.letter_was_read(visit, &flow, means.as_ref()).await?;
                 }
+                // Whose count the step-up used is looked up before it is over.
+                let counted = match &means {
+                    Some(means) if flow.purpose == Purpose::StepUp => {
+                        Some(shared.guesses_key(visit, &flow, means, "").await?)
+                    }
+                    _ => None,
+                };
                 let step = self.advance(visit, token).await?;
+                if let (Some(counted), Step::Raised { .. }) = (counted, &step) {
+                    shared.throttle.succeeded(&[counted]);
+                }
                 if proof == Proof::Password && matches!(step, Step::Challenge(None)) {
                     self.send_first(visit, token).await?;
                 }

@@ -90,3 +90,29 @@ both_engines!(nor_by_what_one_of_them_had_begun, MIGRATIONS, async |db| {
     let view = bench.identity.customers().view(customer).await.unwrap().unwrap();
     assert_eq!(view.codes_left, 0);
 });
+
+// The sixth of a day had to wait, and each one after it twice as long: the right password was counted as a guess.
+both_engines!(a_step_up_that_is_passed_costs_nothing, MIGRATIONS, async |db| {
+    let bench = Bench::new(db);
+    let mut owner = bench.signed_up().await;
+    for _ in 0..8 {
+        owner.step_up_by_mail().await;
+    }
+    // Nor does one that is left behind the right password.
+    for _ in 0..8 {
+        owner.post_from(STEP_UP, STEP_UP, &[("next", "/")]).await.leads_to(CHALLENGE);
+        assert_ne!(owner.prove("password", PASSWORD).await.status, 429);
+    }
+    // Wrong ones are counted, and forgotten with a step-up that is passed.
+    for _ in 0..2 {
+        bench.advance(3_600);
+        let mut last = 0;
+        for _ in 0..7 {
+            owner.post_from(STEP_UP, STEP_UP, &[("next", "/")]).await.leads_to(CHALLENGE);
+            last = owner.prove("password", OTHER_PASSWORD).await.status.as_u16();
+        }
+        assert_eq!(last, 429, "whoever guesses waits");
+        bench.advance(60);
+        owner.step_up_by_mail().await;
+    }
+});
