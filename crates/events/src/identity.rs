@@ -18,6 +18,9 @@ pub struct CustomerSignedIn {
     pub amr: Vec<String>,
     /// Where: `pages`, `shield` or `provider`.
     pub door: String,
+    /// Why its owner is told of it, though nothing more was asked: codes of docs/sign-in-risk.md.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub noticed: Vec<String>,
 }
 
 /// A sign-in failed. `customer` is missing where no such account is known.
@@ -71,6 +74,12 @@ pub struct FactorFailed {
 pub struct RecoveryCodesMade {
     pub customer: CustomerId,
     pub count: u32,
+}
+
+/// A recovery code was shown and counts no more: at a sign-in, at the shop's, for a sensitive act or on the way back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecoveryCodeUsed {
+    pub customer: CustomerId,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

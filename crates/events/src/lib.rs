@@ -155,6 +155,7 @@ vocabulary! {
     FactorRemoved(identity::FactorRemoved) = "identity.factor_removed", Medium, Security;
     FactorFailed(identity::FactorFailed) = "identity.factor_failed", Low, Security;
     RecoveryCodesMade(identity::RecoveryCodesMade) = "identity.recovery_codes_made", Low, Security;
+    RecoveryCodeUsed(identity::RecoveryCodeUsed) = "identity.recovery_code_used", Low, Security;
     CustomerPasswordChanged(identity::CustomerPasswordChanged) = "identity.password_changed", Low, Security;
     CustomerAddressChanged(identity::CustomerAddressChanged) = "identity.address_changed", Medium, Security;
     SessionsRevoked(identity::SessionsRevoked) = "identity.sessions_revoked", Low, Security;

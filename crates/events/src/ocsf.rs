@@ -74,6 +74,7 @@ fn class_of(event: &Event) -> Class {
         | Event::RecoveryWaitShortened(_)
         | Event::RecoveryWaitEnded(_)
         | Event::RecoveryCodesMade(_)
+        | Event::RecoveryCodeUsed(_)
         | Event::CustomerAddressChanged(_)
         | Event::DeviceTrusted(_)
         | Event::DevicesRevoked(_)
@@ -446,6 +447,7 @@ fn customer_of(event: &Event) -> Option<CustomerId> {
         Event::FactorRemoved(e) => Some(e.customer),
         Event::FactorFailed(e) => Some(e.customer),
         Event::RecoveryCodesMade(e) => Some(e.customer),
+        Event::RecoveryCodeUsed(e) => Some(e.customer),
         Event::CustomerPasswordChanged(e) => Some(e.customer),
         Event::CustomerAddressChanged(e) => Some(e.customer),
         Event::SessionsRevoked(e) => Some(e.customer),

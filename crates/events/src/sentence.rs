@@ -238,7 +238,11 @@ fn of_customers(event: &Event) -> Option<String> {
     Some(match event {
         Event::CustomerSignedUp(e) => format!("{} opened an account", e.customer),
         Event::CustomerSignedIn(e) => {
-            format!("{} signed in ({}, {}; {})", e.customer, e.acr, e.amr.join(" "), e.door)
+            let noticed = match e.noticed.as_slice() {
+                [] => String::new(),
+                reasons => format!(", and what spoke against it was noticed: {}", reasons.join(", ")),
+            };
+            format!("{} signed in ({}, {}; {}){noticed}", e.customer, e.acr, e.amr.join(" "), e.door)
         }
         Event::CustomerSignInFailed(e) => match e.customer {
             Some(customer) => format!("A sign-in of {customer} failed: {}", words::plain(&e.reason)),
@@ -253,6 +257,7 @@ fn of_customers(event: &Event) -> Option<String> {
         Event::FactorFailed(e) => {
             format!("A {} of {} did not fit: {}", e.factor, e.customer, words::plain(&e.reason))
         }
+        Event::RecoveryCodeUsed(e) => format!("{} showed a recovery code", e.customer),
         Event::RecoveryCodesMade(e) => format!("{} has {} new recovery codes", e.customer, e.count),
         Event::CustomerPasswordChanged(e) => {
             format!("{} has a new password ({})", e.customer, words::plain(&e.reason))

@@ -145,15 +145,22 @@ fn reaction(record: &Record, now: Timestamp) -> Option<Reaction> {
         Event::FactorAdded(fact) => followed(fact.customer, Act::FactorAdded),
         Event::RecoveryCodesMade(fact) => followed(fact.customer, Act::CodesMade),
         Event::CustomerPasswordChanged(fact) => followed(fact.customer, Act::PasswordChanged),
-        Event::CustomerSignedIn(fact) if fresh && fact.amr.iter().any(|proof| proof == "recovery") => {
+        Event::RecoveryCodeUsed(fact) if fresh => {
             Some(Reaction::Tell { customer: fact.customer, topic: Topic::CodesLow })
         }
-        // The password was right, and stands in a list of stolen ones.
-        Event::StepUpAsked(fact) if fresh && fact.reasons.iter().any(|why| why == "password_breached") => {
+        // The password was right, and stands in a list of stolen ones: whether more was asked for or not.
+        Event::StepUpAsked(fact) if fresh && is_breached(&fact.reasons) => {
+            Some(Reaction::Tell { customer: fact.customer, topic: Topic::BreachedPassword })
+        }
+        Event::CustomerSignedIn(fact) if fresh && is_breached(&fact.noticed) => {
             Some(Reaction::Tell { customer: fact.customer, topic: Topic::BreachedPassword })
         }
         _ => None,
     }
+}
+
+fn is_breached(reasons: &[String]) -> bool {
+    reasons.iter().any(|why| why == "password_breached")
 }
 
 /// Promises to tell, once for one person and kind at a time.

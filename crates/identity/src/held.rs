@@ -1,4 +1,4 @@
-//! What was held back and why, kept for staff: stable words beside an account's id, forgotten after a month.
+//! What was held back or noticed and why, kept for staff: stable words beside an account's id, forgotten after a month.
 
 use std::time::Duration;
 
@@ -15,6 +15,8 @@ words! {
     What, "what became of a sign-in" {
         /// More than a password was asked for.
         Asked = "asked",
+        /// Nothing more was asked for, and its owner is told.
+        Noticed = "noticed",
         Refused = "refused",
         /// Something that was shown did not fit.
         Failed = "failed",

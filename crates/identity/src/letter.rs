@@ -27,6 +27,8 @@ words! {
         AddressChanged = "address_changed",
         /// Parameters: `device`, `when`, `link`.
         NewDevice = "new_device",
+        /// A known device, and something spoke against it. Parameters: `device`, `when`, `link`.
+        SignInNoticed = "sign_in_noticed",
         /// Parameters: `factor`, `link`.
         FactorAdded = "factor_added",
         /// Parameters: `factor`, `link`.

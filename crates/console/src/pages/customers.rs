@@ -513,6 +513,7 @@ fn held_badge(held: &HeldView) -> Badge {
     match held.what {
         "refused" => Badge::new(Level::Bad, "refused"),
         "failed" => Badge::new(Level::Warn, "did not fit"),
+        "noticed" => Badge::new(Level::Note, "let in, noticed"),
         _ => Badge::new(Level::Note, "asked for more"),
     }
 }

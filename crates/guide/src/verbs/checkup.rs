@@ -60,8 +60,9 @@ pub fn checkup(standing: &Standing, lessons: &[Finished], now: Timestamp) -> Che
         lessons.iter().any(|done| done.lesson == lesson && done.is_learnt() && now.since(done.at) < FADES)
     };
     let learnt = fresh(Lesson::Phishing);
+    let another_password = standing.must_change_password || standing.password_breached;
     let mut facts = vec![
-        Fact { key: "password", holds: !standing.must_change_password },
+        Fact { key: "password", holds: !another_password },
         Fact { key: "address", holds: standing.address_confirmed },
         Fact { key: "devices", holds: stale == 0 },
         Fact { key: "lesson", holds: learnt },
@@ -81,7 +82,7 @@ pub fn checkup(standing: &Standing, lessons: &[Finished], now: Timestamp) -> Che
         }
     };
     let adds = standing.may_add_factors;
-    add(standing.must_change_password, "password", 0, "/account/password");
+    add(another_password, "password", 0, "/account/password");
     add(adds && !strong, "passkey", 0, "/account/passkey");
     add(adds && strong && !spare, "codes", standing.codes_left, "/account/codes");
     add(!standing.address_confirmed && standing.has_password, "address", 0, "/account/address");
@@ -106,6 +107,7 @@ mod tests {
             may_add_factors: true,
             has_password: true,
             must_change_password: false,
+            password_breached: false,
             address_confirmed: true,
             factors: vec![FactorKind::Passkey],
             codes_left: 8,
@@ -148,6 +150,8 @@ mod tests {
         let old = NOW.minus(Duration::from_secs(100 * 86_400));
         assert_eq!(keys(|s| s.devices_seen.push(old), &fresh).0, ["devices"]);
         assert_eq!(keys(|s| s.address_confirmed = false, &fresh).0, ["address"]);
+        let breached = |s: &mut Standing| s.password_breached = true;
+        assert_eq!(keys(breached, &fresh), (vec!["password"], vec!["password"]));
         let off = |s: &mut Standing| {
             s.may_add_factors = false;
             s.factors.clear();

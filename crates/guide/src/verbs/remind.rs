@@ -280,7 +280,7 @@ impl Guide {
         let holds = !told
             && standing.as_ref().is_some_and(|standing| match topic {
                 Topic::CodesLow => standing.codes_left < FEW_CODES && !standing.factors.is_empty(),
-                Topic::BreachedPassword => standing.has_password,
+                Topic::BreachedPassword => standing.password_breached,
                 Topic::Review | Topic::Orders | Topic::Lessons | Topic::OneDevice => false,
             });
         let (Some(standing), Some(owner), true) = (standing, owner, holds) else {
@@ -356,6 +356,7 @@ mod tests {
                 locked: false,
                 has_password: true,
                 must_change_password: false,
+                password_breached: false,
                 address_confirmed: true,
                 may_add_factors: true,
                 factors: vec![FactorKind::Passkey],

@@ -100,6 +100,10 @@ impl Bench {
     }
 
     pub fn with(db: TestDb, policy: Policy) -> Self {
+        Self::with_breaches(db, policy, Breaches::default())
+    }
+
+    pub fn with_breaches(db: TestDb, policy: Policy, breaches: Breaches) -> Self {
         let clock = Arc::clone(&db.clock);
         let postbox = Postbox::start(PostboxOptions::default()).unwrap();
         let section: MailSection = toml::from_str(&format!(
@@ -125,7 +129,7 @@ impl Bench {
             pseudonym_key: pseudonym_key.clone(),
             post: Arc::new(OutboxPost(outbox.clone())),
             passwords: Pool::start(PoolOptions::new(clock.clone(), Arc::new(SystemEntropy))).unwrap(),
-            breaches: Breaches::default(),
+            breaches,
             puzzles: Arc::new(Puzzles::new(
                 &Secret::new("puzzle".repeat(8)),
                 Difficulty::USUAL,

@@ -1,12 +1,17 @@
 //! Reminders: sent when due and wanted, ended by one click and by nothing else, and what they change.
 
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use storeward_base::Actor;
-use storeward_events::identity::{CustomerSignedIn, RecoveryCodesMade, StepUpAsked};
+use storeward_events::identity::{RecoveryCodeUsed, RecoveryCodesMade};
 use storeward_guide::Policy;
 use storeward_outbound::postbox::Received;
+use storeward_passwords::breach::{Breaches, Fetch, Ranges, Service};
 use storeward_store::both_engines;
 
-use super::bench::{Bench, EMAIL, MIGRATIONS, OTHER, PASSWORD, encode, on};
+use super::bench::{Bench, Browser, EMAIL, MIGRATIONS, OTHER, PASSWORD, encode, on};
 
 /// The address behind a mail's List-Unsubscribe.
 fn unsubscribe_path(mail: &Received) -> String {
@@ -14,6 +19,9 @@ fn unsubscribe_path(mail: &Received) -> String {
     let address = line.trim().trim_start_matches('<').trim_end_matches('>').to_owned();
     address.strip_prefix("https://shop.example").unwrap().to_owned()
 }
+
+/// What such a service says of [`PASSWORD`]: the rest of its SHA-1, which begins with 7EF23, and how often it was seen.
+const STOLEN: &str = "FFF9742479265B9228D41530AF142668C8B:9";
 
 const ONE_CLICK: &str = "List-Unsubscribe=One-Click";
 
@@ -241,32 +249,27 @@ both_engines!(mails_per_hour_and_hours_hold, &MIGRATIONS, async |db| {
     bench.stop().await;
 });
 
+// Only a sign-in was looked at, so whoever used theirs up in steps that ask again heard nothing.
 both_engines!(a_used_recovery_code_is_told_once_and_always, &MIGRATIONS, async |db| {
     // Also where reminders are off.
     let bench = Bench::with(db, Policy::default());
     let mut ada = bench.signed_up(EMAIL).await;
     let customer = bench.customer().await;
-    let signed_in = |proof: &str| CustomerSignedIn {
-        customer,
-        acr: "aal2".to_owned(),
-        amr: vec!["pwd".to_owned(), proof.to_owned()],
-        door: "pages".to_owned(),
-    };
-    let append = async |fact: CustomerSignedIn| {
+    let used = async || {
         let write = bench.db.write(move |tx| {
-            tx.append(Actor::Customer { id: customer }, None, fact.clone())?;
+            tx.append(Actor::Customer { id: customer }, None, RecoveryCodeUsed { customer })?;
             Ok::<_, storeward_store::Error>(())
         });
         write.await.unwrap();
     };
     // Without a second factor there is nothing to get back into.
-    append(signed_in("recovery")).await;
+    used().await;
     bench.react().await;
     bench.no_jobs().await;
     assert!(bench.events("guide.").await.is_empty());
     ada.add_totp().await;
     bench.clock.advance(std::time::Duration::from_secs(60));
-    append(signed_in("recovery")).await;
+    used().await;
     bench.react().await;
     bench.react().await;
     let mails = bench.mails(EMAIL, 3).await;
@@ -298,30 +301,54 @@ both_engines!(a_used_recovery_code_is_told_once_and_always, &MIGRATIONS, async |
     bench.stop().await;
 });
 
+/// A service that knows nothing until it is switched on, and then that one password was stolen.
+struct Switch(Arc<AtomicBool>);
+
+impl Fetch for Switch {
+    fn fetch(&self, path: String) -> Pin<Box<dyn Future<Output = Option<Vec<u8>>> + Send + '_>> {
+        let is_asked = path.ends_with("/7EF23");
+        let line = if is_asked { STOLEN } else { "0018A45C4D1DEF81644B54AB7F969B88D65:1" };
+        let answer = self.0.load(Ordering::SeqCst).then(|| format!("{line}\r\n").into_bytes());
+        Box::pin(std::future::ready(answer))
+    }
+
+    fn changed(&self, _: Service) {}
+}
+
+// A shop that asks for nothing more than a password told nobody that it is known to thieves, and called it in place.
 both_engines!(a_stolen_password_is_told_once_a_week, &MIGRATIONS, async |db| {
-    let bench = Bench::with(db, Policy::default());
-    drop(bench.signed_up(EMAIL).await);
-    let customer = bench.customer().await;
-    let asked = async |why: &str| {
-        let reasons = vec!["new_device".to_owned(), why.to_owned()];
-        let fact = StepUpAsked { customer, purpose: "sign_in".to_owned(), reasons };
-        let write = bench.db.write(move |tx| {
-            tx.append(Actor::System, None, fact.clone())?;
-            Ok::<_, storeward_store::Error>(())
-        });
-        write.await.unwrap();
+    let is_known = Arc::new(AtomicBool::new(false));
+    let ranges = Arc::new(Ranges::new(Switch(Arc::clone(&is_known))));
+    let breaches = Breaches::new(None, Some(ranges));
+    // Reminders are off, and the mode is the one that asks nobody who added nothing.
+    let bench = Bench::with_breaches(db, Policy::default(), breaches);
+    let mut ada = bench.signed_up(EMAIL).await;
+    let sign_in = async |browser: &mut Browser<'_>| {
+        let fields = [("email", EMAIL), ("password", PASSWORD), ("next", "")];
+        browser.post_from("/sign-in", "/sign-in", &fields).await.leads_to("/.storeward/account");
         bench.react().await;
         bench.no_jobs().await;
     };
-    asked("new_network").await;
+    let open = async |browser: &mut Browser<'_>| {
+        browser.get("/.storeward/account").await.body.contains(": Choose a new password")
+    };
+    sign_in(&mut ada).await;
     assert!(bench.events("guide.").await.is_empty());
+    assert!(!open(&mut ada).await);
+    is_known.store(true, Ordering::SeqCst);
     for _ in 0..3 {
-        asked("password_breached").await;
+        sign_in(&mut ada).await;
     }
     let mails = bench.mails(EMAIL, 2).await;
     assert!(mails[1].subject().contains("stolen") && mails[1].header("List-Unsubscribe").is_none());
+    assert_eq!(bench.postbox.mails().len(), 2, "no second letter for what one of them says");
+    assert!(open(&mut ada).await, "the check-up says what to do about it");
     bench.days_pass(8);
-    asked("password_breached").await;
+    sign_in(&mut ada).await;
     assert_eq!(bench.told("guide.reminder_sent", "topic").await, ["breached_password", "breached_password"]);
+    // What is told later than the change is told no more.
+    let fields = [("current", PASSWORD), ("password", "seven grey herons wade")];
+    ada.post_from("/account/password", "/account/password", &fields).await;
+    assert!(!open(&mut ada).await);
     bench.stop().await;
 });

@@ -175,6 +175,7 @@ pub fn id_by_shop(reader: &mut Reader<'_>, mark: &str) -> Result<Option<Customer
 }
 
 pub fn set_password(tx: &mut Tx<'_>, id: CustomerId, hash: &str, at: Timestamp) -> Result<(), Error> {
+    super::told::forget_breached(tx, id)?;
     bound::changed(tx, id, |tx| tx.execute(SET_PASSWORD, params![id, hash, at])).map(drop)
 }
 

@@ -10,7 +10,8 @@ statements! {
     INSERT = "INSERT INTO customer_held_back (id, customer, at, what, purpose, reasons) VALUES ($1, $2, $3, $4, $5, $6)";
     OF_CUSTOMER = "SELECT customer, at, what, purpose, reasons FROM customer_held_back WHERE customer = $1 \
                    ORDER BY at DESC, id DESC LIMIT $2";
-    LATELY = "SELECT customer, at, what, purpose, reasons FROM customer_held_back WHERE at > $1 \
+    // What was let in is no pressure on an account.
+    LATELY = "SELECT customer, at, what, purpose, reasons FROM customer_held_back WHERE at > $1 AND what <> 'noticed' \
               ORDER BY at DESC, id DESC LIMIT $2";
     FORGET = "DELETE FROM customer_held_back WHERE customer = $1 AND at < $2";
 }

@@ -76,6 +76,23 @@ pub fn forget_taken_out(tx: &mut Tx<'_>, customer: CustomerId) -> Result<(), Err
     tx.execute(UNNOTE, params![customer, TAKEN_OUT]).map(drop)
 }
 
+/// The kind under which it stands that the password was found in a list of breached ones.
+const BREACHED: &str = "password_breached";
+
+pub fn breached(tx: &mut Tx<'_>, customer: CustomerId, now: Timestamp) -> Result<(), Error> {
+    tx.execute(NOTE, params![customer, BREACHED, now]).map(drop)
+}
+
+pub fn is_breached(reader: &mut Reader<'_>, customer: CustomerId) -> Result<bool, Error> {
+    let noted = reader.query_optional(NOTED, params![customer, BREACHED], |row| row.get::<Timestamp>(0));
+    noted.map(|at| at.is_some())
+}
+
+/// There is another password now.
+pub fn forget_breached(tx: &mut Tx<'_>, customer: CustomerId) -> Result<(), Error> {
+    tx.execute(UNNOTE, params![customer, BREACHED]).map(drop)
+}
+
 pub fn insert_unmet(tx: &mut Tx<'_>, row: &UnmetRow) -> Result<(), Error> {
     let values = params![&row.flow_hash, row.customer, &row.network_mark, &row.label_sealed, row.at];
     tx.execute(INSERT_UNMET, values).map(drop)

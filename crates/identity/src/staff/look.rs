@@ -62,11 +62,11 @@ pub struct ActivityView {
     pub device: String,
 }
 
-/// A sign-in that was held back, and why, in words.
+/// A sign-in that was held back or noticed, and why, in words.
 #[derive(Clone, Debug)]
 pub struct HeldView {
     pub at: Timestamp,
-    /// `asked`, `refused` or `failed`.
+    /// `asked`, `noticed`, `refused` or `failed`.
     pub what: &'static str,
     pub purpose: String,
     pub why: Vec<String>,
@@ -266,6 +266,7 @@ impl HeldView {
     fn of(row: HeldRow) -> Self {
         let what = match row.what {
             What::Asked => "asked",
+            What::Noticed => "noticed",
             What::Refused => "refused",
             What::Failed => "failed",
         };

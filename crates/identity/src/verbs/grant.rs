@@ -1,6 +1,7 @@
 //! Signing in, at last: the session, the device's next token, the notice, in one transaction or not at all.
 
 use storeward_base::{Actor, CustomerId, Timestamp};
+use storeward_detect::sign_in::Reason;
 use storeward_events::identity::{CustomerSignedIn, DeviceTrusted, SessionsRevoked};
 
 use super::devices::Known;
@@ -9,10 +10,12 @@ use super::risk::Learnt;
 use super::told::may_tell;
 use super::{Shared, note_activity};
 use crate::error::Error;
+use crate::held::{Held, What};
 use crate::letter::LetterKind;
 use crate::model::{Account, DeviceId, Doors, Level, Proof, SessionId, amr_claim, amr_column};
+use crate::place::Place;
 use crate::sql::{self, account::NewAccount, device::DeviceRow, session::SessionRow};
-use crate::state::{Door, ReturnTo};
+use crate::state::{Door, Purpose, ReturnTo};
 use crate::tokens::{DeviceToken, SessionToken};
 use crate::visit::Visit;
 
@@ -53,6 +56,8 @@ pub struct Grant<'a> {
     pub opens: Option<NewAccount>,
     /// The mark of the address whose mail was shown to be read on the way.
     pub read_at: Option<String>,
+    /// What spoke against it, though nothing more was asked for: stable words.
+    pub noticed: Vec<String>,
 }
 
 /// The rows that a grant writes.
@@ -68,7 +73,10 @@ struct Draft {
     device: DeviceDraft,
     /// What signed in with the same token a moment ago, from another network: an answer that was lost, or a thief's.
     elsewhere: Option<DeviceId>,
+    /// A new device is told each time, another sign-in to be noticed once a day at most.
     notice: Option<Notice>,
+    held: Option<Held>,
+    noticed: Vec<String>,
     /// Told once a day at most.
     guesses: Option<Notice>,
     learnt: Option<Learnt>,
@@ -102,14 +110,7 @@ impl Shared {
         let (device_draft, device_token, device_id) = self.device_draft(visit, &grant, now);
         let place = self.place(visit.client);
         let is_new_device = matches!(device_draft, DeviceDraft::New(_)) && grant.opens.is_none();
-        let notice = is_new_device
-            .then(|| {
-                let when = now.in_words(grant.account.language);
-                let near = place.shown(grant.account.language).map_or_else(String::new, |shown| shown.words);
-                let more = [("device", visit.label.as_str()), ("when", &when), ("place", &near)];
-                self.notice(LetterKind::NewDevice, grant.account, &more, now)
-            })
-            .flatten();
+        let notice = self.sign_in_notice(visit, &grant, is_new_device, &place);
         let means = match grant.opens {
             Some(_) => super::risk::means_of(grant.account),
             None => self.means(grant.account.id).await?,
@@ -149,6 +150,8 @@ impl Shared {
             device: device_draft,
             elsewhere: grant.device.elsewhere(),
             notice,
+            held: self.held_notice(&grant),
+            noticed: grant.noticed,
             guesses,
             learnt,
             activity: self.activity_of(what, visit),
@@ -170,6 +173,35 @@ impl Shared {
             return_to: grant.return_to,
             session_seconds: policy.absolute().as_secs(),
         })
+    }
+
+    /// What the owner is told of this sign-in: that a new device made it, or else what spoke against it. That the password stands in
+    /// a list of breached ones is told by a letter of its own, where it can be acted on.
+    fn sign_in_notice(
+        &self,
+        visit: &Visit,
+        grant: &Grant<'_>,
+        is_new_device: bool,
+        place: &Place,
+    ) -> Option<Notice> {
+        let kind = if is_new_device {
+            LetterKind::NewDevice
+        } else if grant.noticed.iter().any(|reason| reason != Reason::PasswordBreached.code()) {
+            LetterKind::SignInNoticed
+        } else {
+            return None;
+        };
+        let now = self.now();
+        let when = now.in_words(grant.account.language);
+        let near = place.shown(grant.account.language).map_or_else(String::new, |shown| shown.words);
+        let more = [("device", visit.label.as_str()), ("when", &when), ("place", &near)];
+        self.notice(kind, grant.account, &more, now)
+    }
+
+    fn held_notice(&self, grant: &Grant<'_>) -> Option<Held> {
+        let purpose = if grant.door == Door::Shield { Purpose::Shield } else { Purpose::SignIn };
+        let held = || self.held(grant.account.id, What::Noticed, purpose.word(), &grant.noticed);
+        (!grant.noticed.is_empty()).then(held)
     }
 
     fn device_draft(
@@ -281,14 +313,7 @@ impl Draft {
             super::wait::cancel(tx, Actor::Customer { id: customer }, customer, "factor")?;
         }
         note_activity(tx, customer, &self.activity)?;
-        if let Some(notice) = &self.notice {
-            notice.write(tx, post)?;
-        }
-        if let Some(guesses) = &self.guesses
-            && may_tell(tx, customer, LetterKind::SignInAfterGuesses)?
-        {
-            guesses.write(tx, post)?;
-        }
+        self.write_letters(tx, post)?;
         if let Some(learnt) = &self.learnt {
             learnt.write(tx, customer, now)?;
         }
@@ -298,12 +323,35 @@ impl Draft {
             acr: self.session.level.acr().to_owned(),
             amr: amr_claim(&self.proofs),
             door: self.session.door.word().to_owned(),
+            noticed: self.noticed.clone(),
         };
         tx.append(actor, None, fact)?;
         if let Some(days) = self.trusted_days {
             tx.append(actor, None, DeviceTrusted { customer, days })?;
         }
         Ok(kept)
+    }
+
+    fn write_letters(
+        &self,
+        tx: &mut storeward_store::Tx<'_>,
+        post: &dyn crate::letter::Post,
+    ) -> Result<(), Error> {
+        let customer = self.session.customer;
+        if let Some(held) = &self.held {
+            held.write(tx)?;
+        }
+        if let Some(notice) = &self.notice
+            && (notice.letter.kind == LetterKind::NewDevice || may_tell(tx, customer, notice.letter.kind)?)
+        {
+            notice.write(tx, post)?;
+        }
+        if let Some(guesses) = &self.guesses
+            && may_tell(tx, customer, LetterKind::SignInAfterGuesses)?
+        {
+            guesses.write(tx, post)?;
+        }
+        Ok(())
     }
 
     /// The device's next token, or a new device.

@@ -88,6 +88,7 @@ impl Identity {
             flow_hash: Some(flow.hash),
             opens: None,
             read_at: None,
+            noticed: Vec::new(),
         };
         let granted = shared.grant(visit, grant).await?;
         shared.throttle.succeeded(&[shared.passkey_key(visit)]);

@@ -1,7 +1,7 @@
 //! Showing one more proof: each try is counted before it is looked at, and each code counts once.
 
 use storeward_base::{Actor, Secret};
-use storeward_events::identity::{FactorFailed, StepUpFailed, StepUpPassed};
+use storeward_events::identity::{FactorFailed, RecoveryCodeUsed, StepUpFailed, StepUpPassed};
 use storeward_passwords::Lane;
 use storeward_seal::totp::{self, TotpSecret};
 use storeward_seal::webauthn;
@@ -209,6 +209,7 @@ impl Identity {
                 flow_hash: Some(flow.hash),
                 opens: None,
                 read_at: flow.state.read_at.clone(),
+                noticed: Vec::new(),
             },
         );
         Ok(Step::SignedIn(granted.await?))
@@ -395,7 +396,13 @@ impl Shared {
                     if !sql::flow::save(tx, &hash, version, &state, now)? {
                         return Err(Error::Overtaken);
                     }
-                    tx.commit_silent("a proof is told by what it leads to");
+                    match (&claim, customer) {
+                        // There is one less: that is to be told whatever it leads to.
+                        (Claim::RecoveryCode(_), Some(customer)) => {
+                            tx.append(Actor::Customer { id: customer }, None, RecoveryCodeUsed { customer })?;
+                        }
+                        _ => tx.commit_silent("a proof is told by what it leads to"),
+                    }
                     Ok(Tried::Fits)
                 }
                 Err(why) => {

@@ -56,12 +56,10 @@ impl FeatureKey for Risk {
 /// What the policy and the risk want beside a password.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ask {
-    Nothing,
+    /// Nothing more. What spoke against it all the same is told to the owner, and kept for staff.
+    Nothing { noticed: Vec<String> },
     /// Why, in stable words; and whether only a passkey will do.
-    SecondFactor {
-        reasons: Vec<String>,
-        passkey_only: bool,
-    },
+    SecondFactor { reasons: Vec<String>, passkey_only: bool },
     /// Nothing will do: it looks like everything but the owner.
     Refuse,
 }
@@ -99,6 +97,7 @@ impl Shared {
         password: Password,
     ) -> Result<Ask, Error> {
         let account = &means.account;
+        self.note_breached(account, password).await?;
         let possible = !means.offers().is_empty();
         let mut reasons = Vec::new();
         if account.step_up_forced_at.is_some() || account.must_change_at.is_some() {
@@ -114,19 +113,45 @@ impl Shared {
         let customers = self.policy().customers;
         let is_new = (customers == SecondFactor::Risk && device.row().is_none())
             || (customers != SecondFactor::Off && device.elsewhere().is_some());
-        if is_new {
+        let is_noticed_anew = verdict.answer == Answer::Notice && device.row().is_none();
+        if is_new || is_noticed_anew {
             reasons.push(NEW_DEVICE.to_owned());
         }
         let forced = is_new || reasons.first().is_some_and(|reason| reason == "forced");
         let passkey = means.offers().contains(&Offer::Passkey);
         Ok(match verdict.answer {
             Answer::Refuse => Ask::Refuse,
-            _ if !possible => Ask::Nothing,
+            Answer::Allow if !forced => Ask::Nothing { noticed: Vec::new() },
+            Answer::Notice if !forced => Ask::Nothing { noticed: reasons },
+            _ if !possible => Ask::Nothing { noticed: reasons },
             Answer::PasskeyOnly => Ask::SecondFactor { reasons, passkey_only: passkey },
-            Answer::StepUp => Ask::SecondFactor { reasons, passkey_only: false },
-            Answer::Allow | Answer::Notice if forced => Ask::SecondFactor { reasons, passkey_only: false },
-            Answer::Allow | Answer::Notice => Ask::Nothing,
+            Answer::Allow | Answer::Notice | Answer::StepUp => {
+                Ask::SecondFactor { reasons, passkey_only: false }
+            }
         })
+    }
+
+    /// Keeps whether the password that was right stands in a list of breached ones: the check-up goes by it.
+    async fn note_breached(&self, account: &Account, password: Password) -> Result<(), Error> {
+        let (customer, is_breached) = (account.id, password == Password::Breached);
+        let read = move |reader: &mut Reader<'_>| sql::told::is_breached(reader, customer);
+        let known = self.db.read(read).await?;
+        // A list that does not answer finds nothing. So one of ours is forgotten when it is changed, and only a shop's, whose change
+        // may be made where we are not, by a sign-in that finds nothing.
+        if known == is_breached || (known && account.password_hash.is_some()) {
+            return Ok(());
+        }
+        let (doors, now) = (account.doors(), self.now());
+        let written = self.db.write(move |tx| -> Result<(), Error> {
+            tx.commit_silent("what was found is among the reasons of the sign-in, which are told");
+            if !is_breached {
+                sql::told::forget_breached(tx, customer)?;
+            } else if sql::account::is_as_open(tx, customer, &doors)? {
+                sql::told::breached(tx, customer, now)?;
+            }
+            Ok(())
+        });
+        written.await
     }
 
     /// Whether a sign-in from this very network led into the account before.

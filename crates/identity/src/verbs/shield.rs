@@ -172,7 +172,8 @@ impl Identity {
                 shared.tell_refused(visit, &means.account).await?;
                 return shared.refuse_shield(visit, customer, "refused_by_risk").await;
             }
-            Ask::Nothing if reasons.is_empty() || means.offers().is_empty() => {
+            Ask::Nothing { noticed } if reasons.is_empty() || means.offers().is_empty() => {
+                reasons.extend(noticed);
                 let mut proofs = vec![Proof::Password];
                 if device.is_trusted(shared.now()) {
                     proofs.push(Proof::Device);
@@ -187,11 +188,12 @@ impl Identity {
                     flow_hash: None,
                     opens: None,
                     read_at: None,
+                    noticed: reasons,
                 };
                 let granted = shared.grant(visit, grant).await?;
                 return Ok(Decision::Release(Passed::new(granted, Level::One)));
             }
-            Ask::Nothing => {}
+            Ask::Nothing { noticed } => reasons.extend(noticed),
             Ask::SecondFactor { reasons: more, passkey_only: only } => {
                 reasons.extend(more);
                 passkey_only = only;
@@ -372,6 +374,7 @@ impl Identity {
             flow_hash: Some(flow.hash),
             opens: None,
             read_at: flow.state.read_at.clone(),
+            noticed: Vec::new(),
         };
         match shared.grant(visit, grant).await {
             Ok(granted) => Ok(Some(Passed::new(granted, level))),

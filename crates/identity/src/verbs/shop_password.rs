@@ -78,6 +78,7 @@ impl Identity {
         let activity = self.0.activity_of("shop_password", visit);
         let written = self.0.db.write(move |tx| -> Result<(), Error> {
             sql::account::shop_password_changed_in(tx, customer, session)?;
+            sql::told::forget_breached(tx, customer)?;
             note_activity(tx, customer, &activity)?;
             let fact = CustomerPasswordChanged { customer, reason: "shop".to_owned() };
             tx.append(Actor::Customer { id: customer }, None, fact)?;

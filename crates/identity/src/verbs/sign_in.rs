@@ -158,7 +158,7 @@ impl Identity {
                 return Err(SignInFault::Refused);
             }
             Ask::SecondFactor { reasons, passkey_only } => (reasons, passkey_only),
-            Ask::Nothing => {
+            Ask::Nothing { noticed } => {
                 if device.is_trusted(shared.now()) {
                     proofs.push(Proof::Device);
                 }
@@ -172,6 +172,7 @@ impl Identity {
                     flow_hash: None,
                     opens: None,
                     read_at: None,
+                    noticed,
                 };
                 return Ok(Step::SignedIn(shared.grant(visit, grant).await?));
             }

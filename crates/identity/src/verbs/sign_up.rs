@@ -153,6 +153,7 @@ impl Identity {
             flow_hash: Some(flow.hash.clone()),
             opens: Some(opens),
             read_at: None,
+            noticed: Vec::new(),
         };
         match shared.grant(visit, grant).await {
             Ok(granted) => Ok(Step::SignedIn(granted)),

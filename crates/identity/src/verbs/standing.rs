@@ -16,6 +16,8 @@ pub struct Standing {
     pub has_password: bool,
     /// The next sign-in chooses a new password.
     pub must_change_password: bool,
+    /// The one that was used last stands in a list of breached ones.
+    pub password_breached: bool,
     pub address_confirmed: bool,
     /// Whether the shop lets people add factors.
     pub may_add_factors: bool,
@@ -41,9 +43,11 @@ impl Identity {
                 sql::factor::codes_left(reader, customer)?,
                 sql::device::of_customer(reader, customer, now)?,
                 sql::session::of_customer(reader, customer, now, idle_since)?,
+                sql::told::is_breached(reader, customer)?,
             )))
         });
-        let Some((account, confirmed_at, factors, codes_left, devices, sessions)) = found.await? else {
+        let Some((account, confirmed_at, factors, codes_left, devices, sessions, breached)) = found.await?
+        else {
             return Ok(None);
         };
         Ok(Some(Standing {
@@ -51,6 +55,7 @@ impl Identity {
             locked: account.locked_at.is_some(),
             has_password: account.password_hash.is_some(),
             must_change_password: account.must_change_at.is_some(),
+            password_breached: breached,
             address_confirmed: account.email_sealed.is_some() && confirmed_at.is_some(),
             may_add_factors: policy.customers != SecondFactor::Off,
             factors: factors.iter().map(|factor| factor.kind).collect(),

@@ -274,7 +274,10 @@ impl Browser<'_> {
         if !lines.iter().any(|(name, _)| *name == "host") {
             request = request.header("host", HOST);
         }
-        request = request.header("user-agent", FIREFOX).header("accept-language", self.language);
+        if !lines.iter().any(|(name, _)| *name == "user-agent") {
+            request = request.header("user-agent", FIREFOX);
+        }
+        request = request.header("accept-language", self.language);
         if form.is_some() {
             request = request.header("content-type", "application/x-www-form-urlencoded");
         }

@@ -28,6 +28,7 @@ mod meter;
 mod mistakes;
 mod moved;
 mod new_password;
+mod noticed;
 mod pages;
 mod passkey_pages;
 mod pitfalls;
