@@ -192,8 +192,12 @@ impl Shared {
                 // It was limited while this was on its way.
                 return Err(Error::Identity(storeward_identity::Error::Overtaken));
             }
+            let before = sql::consent::find(tx, customer, client)?.unwrap_or_default();
+            if agreed == Agreed::Before && !row.scopes.is_within(&before) {
+                // Its access was taken away meanwhile: what is given now would outlive that.
+                return Err(Error::Identity(storeward_identity::Error::Overtaken));
+            }
             if agreed == Agreed::JustNow {
-                let before = sql::consent::find(tx, customer, client)?.unwrap_or_default();
                 let scopes = before.union(&row.scopes);
                 sql::consent::put(tx, customer, client, &scopes, now)?;
                 tx.append(actor, None, ConsentGiven { client, customer, scopes: scopes.names() })?;
