@@ -194,13 +194,24 @@ pub async fn account(
     Query(asked): Query<Asked>,
 ) -> Result<Response, Failure> {
     let id = parse_id(&id).ok_or_else(no_such)?;
-    let found = customers(&app)?.view(id).await.map_err(Error::from)?.ok_or_else(no_such)?;
-    // Each look is told, by whatever way somebody came here.
-    customers(&app)?.looked_at(view.visitor.staff, id).await.map_err(Error::from)?;
-    let names = app.db.read(accounts::names).await.map_err(Error::from)?;
-    let mut content = account_page(&view, &found, &names, done_words(&asked.done), None);
-    content.means = means(&app, &view, id).await?;
+    let content = look(&app, &view, id, done_words(&asked.done), None).await?;
     view.page("A customer", HERE, &content)
+}
+
+/// The account's page, whatever way leads to it. Each look is told before anything of it is shown.
+async fn look<'a>(
+    app: &App,
+    view: &'a View,
+    id: CustomerId,
+    done: Option<&'static str>,
+    fault: Option<&'a str>,
+) -> Result<CustomerPage<'a>, Failure> {
+    let found = customers(app)?.view(id).await.map_err(Error::from)?.ok_or_else(no_such)?;
+    customers(app)?.looked_at(view.visitor.staff, id).await.map_err(Error::from)?;
+    let names = app.db.read(accounts::names).await.map_err(Error::from)?;
+    let mut content = account_page(view, &found, &names, done, fault);
+    content.means = means(app, view, id).await?;
+    Ok(content)
 }
 
 /// For those who see payments, of a shop that takes some.
@@ -268,10 +279,7 @@ pub async fn act(
 }
 
 async fn again(app: &App, view: &View, id: CustomerId, fault: &str) -> Result<Response, Failure> {
-    let found = customers(app)?.view(id).await.map_err(Error::from)?.ok_or_else(no_such)?;
-    let names = app.db.read(accounts::names).await.map_err(Error::from)?;
-    let mut content = account_page(view, &found, &names, None, Some(fault));
-    content.means = means(app, view, id).await?;
+    let content = look(app, view, id, None, Some(fault)).await?;
     view.refused("A customer", HERE, &content)
 }
 

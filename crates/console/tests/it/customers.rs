@@ -95,10 +95,15 @@ both_engines!(acts_ask_for_a_second_factor_and_a_reason, MIGRATIONS, async |db| 
     let act = format!("{page}/act");
     // Just enrolled with a code: fresh.
     let csrf = browser.get(&page).await.csrf();
+    let before = bench.events("identity.account_looked_up").await.len();
     for reason in ["", "x", &"x".repeat(301)] {
         let answer = browser.post(&act, &format!("csrf={csrf}&act=lock&reason={reason}")).await;
         assert_eq!(answer.status, 422, "{reason}");
+        assert!(answer.body.contains("b•••@people.example"));
     }
+    // A form that is refused shows the page, and that is a look like another.
+    let seen = bench.events("identity.account_looked_up").await.len();
+    assert_eq!(seen, before + 3);
     let answer = browser.post(&act, &format!("csrf={csrf}&act=impersonate&reason=they+rang")).await;
     assert_eq!(answer.status, 400);
     assert!(bench.events("identity.account_locked").await.is_empty());
