@@ -46,7 +46,8 @@ both_engines!(a_stolen_password_is_noticed_in_every_mode, MIGRATIONS, async |db|
     let is_known = Arc::new(AtomicBool::new(false));
     let ranges = Arc::new(Ranges::new(Switch(Arc::clone(&is_known))));
     let breaches = Breaches::new(None, Some(ranges));
-    let bench = Bench::with_options(db, Options { breaches, ..Options::default() });
+    let policy = Policy { customers: SecondFactor::Offered, ..Policy::default() };
+    let bench = Bench::with_options(db, Options { policy, breaches, ..Options::default() });
     let mut owner = bench.signed_up().await;
     let customer = bench.customer(EMAIL).await;
     let breached = async || bench.identity.standing(customer).await.unwrap().unwrap().password_breached;
@@ -75,6 +76,7 @@ both_engines!(a_stolen_password_is_noticed_in_every_mode, MIGRATIONS, async |db|
     is_known.store(false, Ordering::SeqCst);
     owner.sign_in(EMAIL, PASSWORD).await.leads_to(ACCOUNT);
     assert!(breached().await);
+    owner.step_up_by_mail().await;
     let path = "/.storeward/account/password";
     owner.post_from(path, path, &[("current", PASSWORD), ("password", OTHER_PASSWORD)]).await;
     assert!(!breached().await);
@@ -104,7 +106,8 @@ both_engines!(an_unusual_sign_in_of_a_known_device_is_told_once_a_day, MIGRATION
     let text = "198.51.100.0/24 asn=64500 country=NO at=59.91,10.75 within_km=30\n\
                 203.0.113.0/24 asn=64501 country=SG at=1.35,103.82 within_km=30 hosting\n";
     networks.read(text.as_bytes().to_vec()).unwrap();
-    let bench = Bench::with_options(db, Options { networks, ..Options::default() });
+    let policy = Policy { customers: SecondFactor::Offered, ..Policy::default() };
+    let bench = Bench::with_options(db, Options { policy, networks, ..Options::default() });
     let mut owner = bench.signed_up().await;
     for _ in 0..6 {
         owner.sign_in(EMAIL, PASSWORD).await.leads_to(ACCOUNT);
@@ -118,4 +121,14 @@ both_engines!(an_unusual_sign_in_of_a_known_device_is_told_once_a_day, MIGRATION
     let letter = bench.letter(LetterKind::SignInNoticed);
     assert!(letter.parameter("link").contains("/not-me?t=") && !letter.parameter("device").is_empty());
     assert_eq!(bench.kinds().len(), before + 1);
+    let mut counts = Vec::new();
+    for seconds in [3_600, 86_400] {
+        bench.advance(seconds);
+        let mut home = Browser { cookies: moved.cookies.clone(), ..bench.browser() };
+        home.sign_in(EMAIL, PASSWORD).await.leads_to(ACCOUNT);
+        moved.cookies = home.cookies;
+        by_program(&mut moved).await.leads_to(ACCOUNT);
+        counts.push(bench.count_of(LetterKind::SignInNoticed));
+    }
+    assert_eq!(counts[0], 1, "one a day");
 });
