@@ -109,6 +109,8 @@ pub struct State {
     pub read_at: Option<String>,
     /// Only a passkey will do.
     pub passkey_only: bool,
+    /// It looked like a stranger: the device is not trusted, whatever was shown.
+    pub never_trust: bool,
     /// The shield's handle that waits for this.
     pub handle: Option<String>,
     /// Of a letter's link: when that happened which the letter tells of.

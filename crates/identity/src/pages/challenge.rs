@@ -44,6 +44,8 @@ pub struct SendFields {
 struct ChallengePage {
     page: Page,
     heading: String,
+    /// Why a sign-in goes the way back.
+    way_back: Option<String>,
     ask_password: bool,
     ask_passkey: bool,
     ask_totp: bool,
@@ -118,10 +120,12 @@ async fn challenge_page(
         page.puzzle = Some(puzzle);
     }
     let mail_words = mail_words(t, pending.purpose, mailed, &masked);
+    let is_unusual = pending.purpose == Purpose::Recovery && !pending.state.reasons.is_empty();
     let has_better = !is_password && !offers.contains(&Offer::Mail);
     Ok(Ok(ChallengePage {
         page,
         heading,
+        way_back: is_unusual.then(|| t.s("challenge.way_back")),
         ask_password: is_password,
         ask_passkey,
         ask_totp: offers.contains(&Offer::Totp),
@@ -132,7 +136,9 @@ async fn challenge_page(
         may_leave: pending.purpose == Purpose::Shield,
         ask_mail: offers.contains(&Offer::Mail),
         ask_recovery: offers.contains(&Offer::Recovery),
-        may_trust: days > 0 && matches!(pending.purpose, Purpose::SignIn | Purpose::Shield),
+        may_trust: days > 0
+            && !pending.state.never_trust
+            && matches!(pending.purpose, Purpose::SignIn | Purpose::Shield),
         trust_days: days,
         mail_words,
         is_first: mailed != Mailed::Sent,

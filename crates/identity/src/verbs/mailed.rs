@@ -109,7 +109,7 @@ impl Shared {
         Ok(strangers)
     }
 
-    /// Where mail is all there is, the code goes out with the page that asks for it, unless the address had many of late.
+    /// Where mail is all there is, or the first thing, the code goes out with the page that asks for it, unless the address had many of late.
     pub async fn mail_at_once(
         &self,
         visit: &Visit,
@@ -117,7 +117,8 @@ impl Shared {
         means: &Means,
     ) -> Result<AtOnce, Error> {
         let is_enough = draft.row.purpose != Purpose::Shield || means.mail_signs_in_at_shop();
-        let by_mail = is_enough && means.offers() == [Offer::Mail];
+        let is_way_back = draft.row.purpose == Purpose::Recovery;
+        let by_mail = is_way_back || (is_enough && means.offers() == [Offer::Mail]);
         let Some(email) = means.account.email.as_ref().filter(|_| by_mail) else {
             return Ok(AtOnce::NotByMail);
         };
@@ -126,7 +127,8 @@ impl Shared {
         if self.throttle.attempt(&[key], self.now()) != Leave::Granted {
             return Ok(AtOnce::TooMany);
         }
-        self.with_code(draft, LetterKind::SignInCode, email, means.account.language);
+        let kind = if is_way_back { LetterKind::RecoveryCode } else { LetterKind::SignInCode };
+        self.with_code(draft, kind, email, means.account.language);
         Ok(AtOnce::Sent)
     }
 

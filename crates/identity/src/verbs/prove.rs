@@ -134,7 +134,8 @@ impl Identity {
         if proof == Proof::Mail {
             flow.state.read_at = flow.address(means.as_ref()).map(|email| shared.marks.email(&email));
         }
-        if trust == Trust::FromNowOn && shared.policy().trusted_device_days > 0 {
+        let may_trust = shared.policy().trusted_device_days > 0 && !flow.state.never_trust;
+        if trust == Trust::FromNowOn && may_trust {
             flow.state.trust_device = true;
         }
         match shared.take(visit, &flow, claim, factor).await? {

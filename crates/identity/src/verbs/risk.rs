@@ -24,6 +24,8 @@ use crate::visit::Visit;
 
 /// What all sign-ins together taught is written down this often.
 const SHOP_KEPT_EVERY: Duration = Duration::from_secs(10 * 60);
+/// Whoever chose a password within this time has just shown what the way back takes, or more.
+const JUST_CHOSEN: Duration = Duration::from_secs(3_600);
 /// Why a device that never signed in to the account is asked.
 const NEW_DEVICE: &str = "new_device";
 /// The row that the shop's history is sealed for.
@@ -58,8 +60,10 @@ impl FeatureKey for Risk {
 pub enum Ask {
     /// Nothing more. What spoke against it all the same is told to the owner, and kept for staff.
     Nothing { noticed: Vec<String> },
-    /// Why, in stable words; and whether only a passkey will do.
-    SecondFactor { reasons: Vec<String>, passkey_only: bool },
+    /// Why, in stable words; whether only a passkey will do; and whether the device may be trusted afterwards.
+    SecondFactor { reasons: Vec<String>, passkey_only: bool, may_trust: bool },
+    /// Only a passkey would do, and there is none: the way back, which ends with a new password.
+    WayBack { reasons: Vec<String> },
     /// Nothing will do: it looks like everything but the owner.
     Refuse,
 }
@@ -124,11 +128,23 @@ impl Shared {
             Answer::Allow if !forced => Ask::Nothing { noticed: Vec::new() },
             Answer::Notice if !forced => Ask::Nothing { noticed: reasons },
             _ if !possible => Ask::Nothing { noticed: reasons },
-            Answer::PasskeyOnly => Ask::SecondFactor { reasons, passkey_only: passkey },
+            Answer::PasskeyOnly if passkey || !self.has_way_back(account) => {
+                Ask::SecondFactor { reasons, passkey_only: passkey, may_trust: false }
+            }
+            Answer::PasskeyOnly => Ask::WayBack { reasons },
             Answer::Allow | Answer::Notice | Answer::StepUp => {
-                Ask::SecondFactor { reasons, passkey_only: false }
+                Ask::SecondFactor { reasons, passkey_only: false, may_trust: true }
             }
         })
+    }
+
+    /// Whether a sign-in that looks like a stranger's is sent the way back: not where the password is the shop's own, or there is no
+    /// address; nor when the password is so new that whoever knows it has just come that way.
+    fn has_way_back(&self, account: &Account) -> bool {
+        let is_new = |at: Timestamp| self.now().since(at) < JUST_CHOSEN;
+        account.password_hash.is_some()
+            && account.email.is_some()
+            && !account.password_set_at.is_some_and(is_new)
     }
 
     /// Keeps whether the password that was right stands in a list of breached ones: the check-up goes by it.

@@ -166,7 +166,7 @@ impl Identity {
         }
         let (means, device) = shared.known_now(visit, means).await?;
         let mut reasons = signals.reasons;
-        let mut passkey_only = false;
+        let (mut passkey_only, mut never_trust) = (false, false);
         match shared.ask(visit, &means, &device, signals.password).await? {
             Ask::Refuse => {
                 shared.tell_refused(visit, &means.account).await?;
@@ -194,9 +194,14 @@ impl Identity {
                 return Ok(Decision::Release(Passed::new(granted, Level::One)));
             }
             Ask::Nothing { noticed } => reasons.extend(noticed),
-            Ask::SecondFactor { reasons: more, passkey_only: only } => {
+            Ask::SecondFactor { reasons: more, passkey_only: only, may_trust } => {
                 reasons.extend(more);
-                passkey_only = only;
+                (passkey_only, never_trust) = (only, !may_trust);
+            }
+            // The shop's own door waits for a challenge: the best that there is.
+            Ask::WayBack { reasons: more } => {
+                reasons.extend(more);
+                never_trust = true;
             }
         }
         let state = State {
@@ -204,6 +209,7 @@ impl Identity {
             proofs: vec![Proof::Password],
             reasons: reasons.clone(),
             passkey_only,
+            never_trust,
             handle: Some(token_hash(handle)),
             door: Some(Door::Shield),
             elsewhere: device.elsewhere(),

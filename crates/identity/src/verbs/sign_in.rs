@@ -3,12 +3,14 @@
 
 use storeward_base::{CustomerId, Secret};
 use storeward_detect::sign_in::Password as Standing;
-use storeward_events::identity::{CustomerPasswordDisabled, CustomerSignInFailed, StepUpAsked};
+use storeward_events::identity::{
+    CustomerPasswordDisabled, CustomerSignInFailed, RecoveryBegun, StepUpAsked,
+};
 use storeward_passwords::{Lane, Ticket};
 use storeward_puzzle::Purpose as Puzzle;
 
 use super::devices::Known;
-use super::flows::Step;
+use super::flows::{FlowDraft, Means, Step};
 use super::grant::{Grant, Trust};
 use super::heat::Way;
 use super::mailed::AtOnce;
@@ -151,13 +153,16 @@ impl Identity {
         let Right { customer, device, standing } = right;
         let means = shared.means(customer).await?;
         let mut proofs = vec![Proof::Password];
-        let (reasons, passkey_only) = match shared.ask(visit, &means, &device, standing).await? {
+        let (reasons, passkey_only, may_trust) = match shared.ask(visit, &means, &device, standing).await? {
             Ask::Refuse => {
                 shared.note_failure(visit, Some(customer), "refused_by_risk").await?;
                 shared.tell_refused(visit, &means.account).await?;
                 return Err(SignInFault::Refused);
             }
-            Ask::SecondFactor { reasons, passkey_only } => (reasons, passkey_only),
+            Ask::WayBack { reasons } => {
+                return Ok(self.begin_way_back(visit, &means, &device, reasons).await?);
+            }
+            Ask::SecondFactor { reasons, passkey_only, may_trust } => (reasons, passkey_only, may_trust),
             Ask::Nothing { noticed } => {
                 if device.is_trusted(shared.now()) {
                     proofs.push(Proof::Device);
@@ -182,6 +187,7 @@ impl Identity {
             return_to,
             proofs,
             passkey_only,
+            never_trust: !may_trust,
             reasons: reasons.clone(),
             door: Some(Door::Pages),
             elsewhere: device.elsewhere(),
@@ -193,23 +199,28 @@ impl Identity {
         {
             return Ok(Step::ChallengeAsBefore(earlier));
         }
-        let unmet = shared.unmet(visit, &draft, &device);
-        let (token, post) = (draft.token.clone(), shared.post.clone());
-        let held = shared.held(customer, What::Asked, Purpose::SignIn.word(), &reasons);
-        let (actor, doors) = (shared.stranger(visit.client), means.account.doors());
-        let written = shared.db.write(move |tx| -> Result<(), Error> {
-            super::still_open(tx, customer, &doors)?;
-            draft.write(tx, &*post)?;
-            if let Some(unmet) = &unmet {
-                unmet.write(tx)?;
-            }
-            held.write(tx)?;
-            let purpose = Purpose::SignIn.word().to_owned();
-            tx.append(actor, None, StepUpAsked { customer, purpose, reasons: reasons.clone() })?;
-            Ok(())
-        });
-        written.await?;
-        Ok(Step::Challenge(Some(token)))
+        Ok(shared.begin_challenge(visit, &means.account, &device, draft, reasons).await?)
+    }
+
+    /// The sign-in looks like a stranger's, and there is no passkey: a code to the address, the second factor if there is one, and a new
+    /// password. So who knows the password, and no more, is no further with it; who is the owner is rid of the one that others know.
+    async fn begin_way_back(
+        &self,
+        visit: &Visit,
+        means: &Means,
+        device: &Known,
+        reasons: Vec<String>,
+    ) -> Result<Step, Error> {
+        let (shared, account) = (&self.0, &means.account);
+        let state = State {
+            address: account.email.as_ref().map(|email| email.as_str().to_owned()),
+            language: Some(account.language),
+            reasons: reasons.clone(),
+            ..State::default()
+        };
+        let mut draft = shared.draft_flow(Purpose::Recovery, Some(account.id), state);
+        shared.mail_at_once(visit, &mut draft, means).await?;
+        shared.begin_challenge(visit, account, device, draft, reasons).await
     }
 }
 
@@ -222,6 +233,38 @@ impl Account {
 }
 
 impl Shared {
+    /// Behind the right password: more is asked for, kept for staff, and told where nobody shows it.
+    async fn begin_challenge(
+        &self,
+        visit: &Visit,
+        account: &Account,
+        device: &Known,
+        draft: FlowDraft,
+        reasons: Vec<String>,
+    ) -> Result<Step, Error> {
+        let unmet = self.unmet(visit, &draft, device);
+        let (token, post, customer) = (draft.token.clone(), self.post.clone(), account.id);
+        let purpose = draft.row.purpose;
+        let held = self.held(customer, What::Asked, purpose.word(), &reasons);
+        let (actor, doors) = (self.stranger(visit.client), account.doors());
+        let written = self.db.write(move |tx| -> Result<(), Error> {
+            super::still_open(tx, customer, &doors)?;
+            draft.write(tx, &*post)?;
+            if let Some(unmet) = &unmet {
+                unmet.write(tx)?;
+            }
+            held.write(tx)?;
+            let word = purpose.word().to_owned();
+            tx.append(actor, None, StepUpAsked { customer, purpose: word, reasons: reasons.clone() })?;
+            if purpose == Purpose::Recovery {
+                tx.append(actor, None, RecoveryBegun { customer: Some(customer) })?;
+            }
+            Ok(())
+        });
+        written.await?;
+        Ok(Step::Challenge(Some(token)))
+    }
+
     /// A known device has a count of its own, so strangers cannot lock its owner out.
     fn key_of(&self, typed: &str, device: &Known) -> Key {
         match device.row() {

@@ -2,8 +2,9 @@
 
 use storeward_identity::{LetterKind, MIGRATIONS, Policy, SecondFactor};
 use storeward_store::both_engines;
+use storeward_store::testing::TestDb;
 
-use super::bench::{Bench, Browser, EMAIL, Options, PASSWORD};
+use super::bench::{Bench, Browser, EMAIL, OTHER_PASSWORD, Options, PASSWORD};
 
 /// Sign-ins with other people's names from the thief's network, by the next of its addresses each.
 async fn storm(bench: &Bench, from: u32, to: u32) {
@@ -21,12 +22,7 @@ fn from_abroad(bench: &Bench, n: u32) -> Browser<'_> {
 }
 
 both_engines!(the_stranger_a_sign_in_is_the_more_it_takes, MIGRATIONS, async |db| {
-    let mut networks = storeward_detect::sign_in::Networks::default();
-    let text = "198.51.100.0/24 asn=64500 country=NO at=59.91,10.75 within_km=30\n\
-                203.0.113.0/24 asn=64501 country=SG at=1.35,103.82 within_km=30 hosting\n";
-    networks.read(text.as_bytes().to_vec()).unwrap();
-    let policy = Policy { customers: SecondFactor::Risk, ..Policy::default() };
-    let bench = Bench::with_options(db, Options { policy, networks, ..Options::default() });
+    let bench = by_risk(db);
     let (mut owner, mut key) = bench.with_passkey().await;
     let app = owner.add_totp().await;
     bench.advance(600);
@@ -64,4 +60,49 @@ both_engines!(the_stranger_a_sign_in_is_the_more_it_takes, MIGRATIONS, async |db
         assert!(told.contains(reason), "{reason} is kept for staff: {told}");
     }
     bench.browser().sign_in_with(&mut key).await.leads_to("/.storeward/account");
+});
+
+/// A shop that asks by risk, whose thief's network is far away and among servers.
+fn by_risk(db: TestDb) -> Bench {
+    let mut networks = storeward_detect::sign_in::Networks::default();
+    let text = "198.51.100.0/24 asn=64500 country=NO at=59.91,10.75 within_km=30\n\
+                203.0.113.0/24 asn=64501 country=SG at=1.35,103.82 within_km=30 hosting\n";
+    networks.read(text.as_bytes().to_vec()).unwrap();
+    let policy = Policy { customers: SecondFactor::Risk, ..Policy::default() };
+    Bench::with_options(db, Options { policy, networks, ..Options::default() })
+}
+
+// A mailed code let in whoever looked like a list of stolen passwords, and the box beside it had the device trusted for a month.
+both_engines!(without_a_passkey_a_strangers_sign_in_goes_the_way_back, MIGRATIONS, async |db| {
+    let bench = by_risk(db);
+    let mut owner = bench.signed_up().await;
+    let app = owner.add_totp().await;
+    bench.advance(7_200);
+    let (challenge, new_password) = ("/.storeward/challenge", "/.storeward/new-password");
+    storm(&bench, 0, 55).await;
+    let mut far = from_abroad(&bench, 10);
+    far.sign_in(EMAIL, PASSWORD).await.leads_to(challenge);
+    let page = far.get(challenge).await.body;
+    assert!(page.contains("looked unusual") && page.contains("value=\"mail\""), "{page}");
+    for weaker in ["value=\"totp\"", "name=\"trust\""] {
+        assert!(!page.contains(weaker), "{weaker} is offered: {page}");
+    }
+    // The app alone, as ever, leads nowhere; the code and the app lead to a new password, and not in.
+    let answer = far.prove("totp", &bench.next_totp(&app)).await;
+    assert!(answer.location() != "/.storeward/account" && !far.is_signed_in().await, "{}", answer.location());
+    far.prove("mail", &bench.code(LetterKind::RecoveryCode)).await.leads_to(challenge);
+    far.prove("totp", &bench.next_totp(&app)).await.leads_to(new_password);
+    assert!(!far.is_signed_in().await);
+    far.post_from(new_password, new_password, &[("password", OTHER_PASSWORD)]).await;
+    assert!(!far.is_signed_in().await && !owner.is_signed_in().await, "nobody is in with the old one");
+    assert_eq!(far.sign_in(EMAIL, PASSWORD).await.status, 403);
+    // Whoever has just come that way is not sent it again and again; the device is not trusted, whatever the form says.
+    far.sign_in(EMAIL, OTHER_PASSWORD).await.leads_to(challenge);
+    let page = far.get(challenge).await.body;
+    assert!(page.contains("value=\"totp\"") && !page.contains("name=\"trust\""), "{page}");
+    let fields = [("method", "totp"), ("secret", &*bench.next_totp(&app)), ("trust", "yes")];
+    far.post_from(challenge, challenge, &fields).await.leads_to("/.storeward/account");
+    assert!(bench.events("identity.device_trusted").await.is_empty());
+    let asked = bench.events("identity.step_up_asked").await;
+    assert!(serde_json::to_string(&asked[0].event).unwrap().contains("hosting_network"));
 });
