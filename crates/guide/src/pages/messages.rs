@@ -4,10 +4,9 @@ use serde::Deserialize;
 use storeward_web::askama::Template;
 use storeward_web::axum::extract::State;
 use storeward_web::axum::response::Response;
-use storeward_web::http::StatusCode;
 use storeward_web::{Failure, Form, Local};
 
-use super::view::View;
+use super::view::{View, too_often};
 use crate::guide::Guide;
 use crate::texts::Texts;
 use crate::verbs::look_up::Found;
@@ -98,16 +97,16 @@ pub async fn look_up(
     let text: String = asked.text.chars().take(super::report::MOST_CHARS).collect();
     let found = guide.look_up(view.visit.client, view.session.as_ref(), &text, &asked.address).await?;
     let mut page = plain(&guide, &view).await?;
-    let status = match found {
-        Found::Wait { .. } => StatusCode::TOO_MANY_REQUESTS,
-        _ => StatusCode::OK,
+    let wait = match found {
+        Found::Wait { seconds } => Some(seconds),
+        _ => None,
     };
     say(&mut page, found);
     let head = ("/messages", view.texts().s("messages.title"));
-    if status == StatusCode::OK {
-        return view.show(&guide, head, &page);
+    match wait {
+        Some(seconds) => view.show_later(&guide, seconds, head, &page),
+        None => view.show(&guide, head, &page),
     }
-    view.show_again(&guide, status, head, &page)
 }
 
 fn say(page: &mut MessagesPage, found: Found) {
@@ -117,7 +116,7 @@ fn say(page: &mut MessagesPage, found: Found) {
     };
     let (mood, title, words) = match found {
         Found::NoCode => ("note", t.s("messages.no_code_title"), t.s("messages.no_code")),
-        Found::Wait { seconds } => ("note", t.s("page.problem"), t.f("messages.wait", "seconds", seconds)),
+        Found::Wait { seconds } => ("note", t.s("page.problem"), too_often(t, seconds)),
         Found::Unknown => {
             page.offers_change = true;
             ("bad", t.s("messages.unknown_title"), t.s("messages.unknown"))

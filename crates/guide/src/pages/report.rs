@@ -7,7 +7,7 @@ use storeward_web::axum::response::Response;
 use storeward_web::http::StatusCode;
 use storeward_web::{Failure, Form};
 
-use super::view::View;
+use super::view::{View, too_often};
 use crate::guide::Guide;
 use crate::texts::Texts;
 use crate::verbs::report::Reported;
@@ -63,18 +63,19 @@ pub async fn report(
     let reported = guide.report(view.visit.client, view.session.as_ref(), &form.said).await?;
     let mut page = ReportPage::new(&view);
     let t = page.t;
-    let (status, fault) = match reported {
+    let (wait, fault) = match reported {
         Reported::Taken { bears_our_code } => {
             page.done = Some(t.s(if bears_our_code { "report.done_ours" } else { "report.done" }));
             return view.show(&guide, head(&view), &page);
         }
-        Reported::Empty => (StatusCode::UNPROCESSABLE_ENTITY, t.s("report.empty")),
-        Reported::Long => (StatusCode::UNPROCESSABLE_ENTITY, t.f("report.long", "most", MOST_CHARS)),
-        Reported::Wait { seconds } => {
-            (StatusCode::TOO_MANY_REQUESTS, t.f("messages.wait", "seconds", seconds))
-        }
+        Reported::Empty => (None, t.s("report.empty")),
+        Reported::Long => (None, t.f("report.long", "most", MOST_CHARS)),
+        Reported::Wait { seconds } => (Some(seconds), too_often(t, seconds)),
     };
     page.fault = Some(fault);
     page.said = form.said.chars().take(MOST_CHARS).collect();
-    view.show_again(&guide, status, head(&view), &page)
+    match wait {
+        Some(seconds) => view.show_later(&guide, seconds, head(&view), &page),
+        None => view.show_again(&guide, StatusCode::UNPROCESSABLE_ENTITY, head(&view), &page),
+    }
 }

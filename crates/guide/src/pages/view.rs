@@ -5,8 +5,8 @@ use storeward_identity::{Around, CurrentSession, Standpoint, Visit};
 use storeward_web::askama::Template;
 use storeward_web::axum::extract::FromRequestParts;
 use storeward_web::axum::response::Response;
-use storeward_web::http::StatusCode;
 use storeward_web::http::request::Parts;
+use storeward_web::http::{HeaderValue, StatusCode, header};
 use storeward_web::{CsrfToken, Failure, Nonce, explained};
 
 use crate::guide::Guide;
@@ -80,4 +80,27 @@ impl View {
     ) -> Result<Response, Failure> {
         Ok(explained(status, self.show(guide, head, content)?))
     }
+
+    /// The same of a form that came too early: when it may come again stands in the head, too.
+    pub fn show_later(
+        &self,
+        guide: &Guide,
+        seconds: u64,
+        head: (&'static str, String),
+        content: &impl Template,
+    ) -> Result<Response, Failure> {
+        let mut response = self.show_again(guide, StatusCode::TOO_MANY_REQUESTS, head, content)?;
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        Ok(response)
+    }
+}
+
+/// That it was too often, and for how long: seconds, and from two minutes on whole minutes, rounded up.
+pub fn too_often(t: Texts, seconds: u64) -> String {
+    let wait = match seconds {
+        0..=1 => t.s("span.second"),
+        2..120 => t.f("span.seconds", "n", seconds),
+        _ => t.f("span.minutes", "n", seconds.div_ceil(60)),
+    };
+    t.f("messages.wait", "wait", wait)
 }

@@ -19,7 +19,7 @@ use crate::sql::report::{Origin, ReportRow};
 /// Longer ones are not taken.
 pub const MOST_CHARS: usize = 20_000;
 /// Whose words are kept in one day. Beyond a share every report still counts and is told; its words are kept no more, so that
-/// a flood cannot bury what people paste, and shuts the form for nobody.
+/// a flood cannot bury what people paste. Who shares an address with one waits a minute at most, and a customer who is signed in not at all.
 const OF_CUSTOMERS: u64 = 300;
 const OF_ONE_CUSTOMER: u64 = 10;
 const WITH_OUR_CODE: u64 = 300;
@@ -60,7 +60,10 @@ impl Guide {
         if said.chars().count() > MOST_CHARS {
             return Ok(Reported::Long);
         }
-        let key = [Key::Reported(client.block())];
+        let key = [match session {
+            Some(session) => Key::ReportedBy(session.customer),
+            None => Key::Reported(client.block()),
+        }];
         if let Leave::Wait { seconds, .. } = shared.throttle.attempt(&key, shared.now()) {
             return Ok(Reported::Wait { seconds });
         }
