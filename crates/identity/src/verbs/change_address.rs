@@ -28,6 +28,19 @@ impl Identity {
         typed: &str,
     ) -> Result<FlowToken, EnrolFault> {
         self.require_fresh(session)?;
+        let begun = tokio::time::Instant::now();
+        let answer = self.begin_change_address_now(visit, session, typed).await;
+        // A letter is written to an address that is nobody's yet, and to no other.
+        self.0.settle(begun).await;
+        answer
+    }
+
+    async fn begin_change_address_now(
+        &self,
+        visit: &Visit,
+        session: &CurrentSession,
+        typed: &str,
+    ) -> Result<FlowToken, EnrolFault> {
         let shared = &self.0;
         let email = Email::parse(typed).map_err(EnrolFault::Misfit)?;
         // The address alone would let one account write to as many people as it likes, in the shop's name.

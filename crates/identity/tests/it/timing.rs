@@ -76,5 +76,11 @@ both_engines!(every_answer_that_could_tell_is_held_back, MIGRATIONS, async |db| 
         held(&mut browser, &door, challenge, &[("method", method), ("secret", secret)]).await;
     }
     assert!(browser.is_signed_in().await);
+    // Another address: one that is nobody's yet, which is written to, and one that has an account, which is not.
+    bench.advance(60);
+    let path = "/.storeward/account/address";
+    for email in ["free@people.example", EMAIL, "x"] {
+        held(&mut browser, &door, path, &[("email", email)]).await;
+    }
     assert!(bench.kinds().contains(&LetterKind::RecoveryCode));
 });
