@@ -76,6 +76,13 @@ pub async fn page(
     view: View,
     Query(asked): Query<Asked>,
 ) -> Result<Response, Failure> {
+    // Of a form that was sent twice the first signed in, and the second finds that over.
+    if asked.done == "over"
+        && let Some(token) = &view.visit.session
+        && app.identity.current(token).await?.is_some()
+    {
+        return Ok(redirect(&own("/account")));
+    }
     let hint: String = asked.hint.chars().take(254).collect();
     let puzzle = app.identity.puzzle(Purpose::SignIn, &view.visit, &hint);
     let mut page = sign_in_page(&app, &view, &asked.next, &hint, puzzle);

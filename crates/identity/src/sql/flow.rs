@@ -20,6 +20,7 @@ statements! {
             WHERE token_hash = $1 AND version = $2 AND expires_at > $4 AND used_at IS NULL";
     TRY = "UPDATE customer_challenge SET attempts = attempts + 1 \
            WHERE token_hash = $1 AND attempts < $2 AND expires_at > $3 AND used_at IS NULL";
+    VERSION = "SELECT version FROM customer_challenge WHERE token_hash = $1";
     ATTEMPTS = "SELECT attempts FROM customer_challenge WHERE token_hash = $1";
     SET_CODE = "UPDATE customer_challenge SET code_mark = $2, code_expires_at = $3, codes_sent = codes_sent + 1 \
                 WHERE token_hash = $1 AND codes_sent < $4 AND expires_at > $5 AND used_at IS NULL";
@@ -113,6 +114,12 @@ pub fn save(
     now: Timestamp,
 ) -> Result<bool, Error> {
     tx.execute(SAVE, params![hash, version, state_sealed, now]).map(|rows| rows == 1)
+}
+
+/// Whether something was shown, or begun, in it since this version was read.
+pub fn has_moved_on(reader: &mut Reader<'_>, hash: &str, version: i64) -> Result<bool, Error> {
+    let now = reader.query_optional(VERSION, params![hash], |row| row.get::<i64>(0))?;
+    Ok(now.is_some_and(|now| now != version))
 }
 
 /// Counts a try before it is looked at; `None` when there are none left.

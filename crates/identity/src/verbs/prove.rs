@@ -76,6 +76,7 @@ enum Tried {
     Fits,
     Wrong { left: u32 },
     Spent,
+    Overtaken,
 }
 
 impl Identity {
@@ -144,6 +145,8 @@ impl Identity {
                 Err(ProveFault::Wrong { left })
             }
             Tried::Spent => Err(ProveFault::Spent),
+            // The page is shown again as it is now.
+            Tried::Overtaken => Ok(Step::Challenge(None)),
             Tried::Fits => {
                 // Who knows the password must not clear with it the count of the codes that they guess at; nor is it a guess.
                 match key {
@@ -351,6 +354,7 @@ impl Shared {
             Tried::Fits => Ok(()),
             Tried::Wrong { left } => Err(ProveFault::Wrong { left }),
             Tried::Spent => Err(ProveFault::Spent),
+            Tried::Overtaken => Err(ProveFault::Failed(Error::Overtaken)),
         }
     }
 
@@ -388,6 +392,11 @@ impl Shared {
         let (hash, version, customer, purpose) =
             (flow.hash.clone(), flow.version, flow.customer, flow.purpose);
         let tried = self.db.write(move |tx| -> Result<Tried, Error> {
+            if sql::flow::has_moved_on(tx, &hash, version)? {
+                // A form that was sent twice. Nothing of it is looked at or told, so it is no try: the others used up the flow's.
+                tx.commit_silent("another form of the same challenge came first");
+                return Ok(Tried::Overtaken);
+            }
             let Some(count) = sql::flow::count_try(tx, &hash, now)? else {
                 tx.commit_silent("the flow was over before; that was told when its tries were used up");
                 return Ok(Tried::Spent);

@@ -284,4 +284,34 @@ both_engines!(nor_does_one_change_the_address, MIGRATIONS, async |db| {
     assert_eq!(answer.status, 409, "{} {}", answer.location(), answer.body);
     assert!(bench.events("identity.address_changed").await.is_empty());
     assert!(owner.is_signed_in().await && !thief.is_signed_in().await);
+// A double press: the second answer said "over", and of six presses none signed in, since replays used up the challenge's tries.
+both_engines!(a_code_that_is_sent_twice_at_once_signs_in, MIGRATIONS, async |db| {
+    let bench = Bench::new(db);
+    let (_, app) = bench.with_totp().await;
+    let challenge = "/.storeward/challenge";
+    let mut browser = bench.browser().elsewhere();
+    browser.sign_in(EMAIL, PASSWORD).await.leads_to(challenge);
+    let csrf = browser.get(challenge).await.csrf();
+    let code = bench.next_totp(&app);
+    let fields = [("method", "totp"), ("secret", &*code)];
+    let press = async || {
+        let mut copy = Browser { cookies: browser.cookies.clone(), ..bench.browser().elsewhere() };
+        let answer = copy.post(challenge, &csrf, &fields).await;
+        (answer, copy)
+    };
+    let held = bench.db.hold();
+    let go = async {
+        held.waits_for(6).await;
+        held.let_go();
+    };
+    let (a, b, c, d, e, f, ()) = tokio::join!(press(), press(), press(), press(), press(), press(), go);
+    let pressed = [a, b, c, d, e, f];
+    let inside = pressed.iter().filter(|(answer, _)| answer.location() == "/.storeward/account");
+    assert_eq!(inside.count(), 1, "{:?}", pressed.each_ref().map(|(answer, _)| answer.location().to_owned()));
+    assert!(pressed.iter().all(|(answer, _)| answer.status == 303));
+    assert_eq!(bench.events("identity.factor_failed").await.len(), 0);
+    // A browser that keeps the second answer, with the cookies of the first, is led on.
+    let (_, mut first) = pressed.into_iter().find(|(_, copy)| copy.session().is_some()).unwrap();
+    first.get("/.storeward/sign-in?done=over").await.leads_to("/.storeward/account");
+    assert_eq!(bench.browser().get("/.storeward/sign-in?done=over").await.status, 200);
 });
