@@ -74,13 +74,12 @@ fn class_of(event: &Event) -> Class {
         | Event::RecoveryWaitShortened(_)
         | Event::RecoveryWaitEnded(_)
         | Event::RecoveryCodesMade(_)
-        | Event::RecoveryCodeUsed(_)
         | Event::CustomerAddressChanged(_)
         | Event::DeviceTrusted(_)
         | Event::DevicesRevoked(_)
         | Event::StepUpForced(_)
         | Event::RecoveryBegun(_) => account(99),
-        Event::StepUpAsked(_) => authentication(99, 1),
+        Event::StepUpAsked(_) | Event::RecoveryCodeUsed(_) => authentication(99, 1),
         Event::ReminderChoiceMade(_) => account(99),
         Event::MessageReported(_) | Event::MessageCodesGuessed(_) | Event::ShopSignInBroken(_) => finding(),
         Event::DeviceTokenReused(_) | Event::ThisWasNotMe(_) | Event::SmsHeldBack(_) => finding(),

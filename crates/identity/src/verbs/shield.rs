@@ -17,6 +17,7 @@ use storeward_seal::fingerprint::{equal, token_hash};
 use storeward_store::{Constraint, Reader};
 use storeward_web::http::HeaderValue;
 
+use super::devices::Known;
 use super::grant::{Grant, Granted, Trust};
 use super::letters::{ADDRESS_BACK_LIFE, Notice};
 use super::risk::Ask;
@@ -26,7 +27,7 @@ use crate::error::Error;
 use crate::held::What;
 use crate::letter::LetterKind;
 use crate::marks::Field;
-use crate::model::{Email, Level, Proof, SessionId};
+use crate::model::{Account, Email, Level, Proof, SessionId};
 use crate::sql::{self, account::NewAccount};
 use crate::state::{Door, Purpose, ReturnTo, State};
 use crate::tokens::FlowToken;
@@ -174,24 +175,7 @@ impl Identity {
             }
             Ask::Nothing { noticed } if reasons.is_empty() || means.offers().is_empty() => {
                 reasons.extend(noticed);
-                let mut proofs = vec![Proof::Password];
-                if device.is_trusted(shared.now()) {
-                    proofs.push(Proof::Device);
-                }
-                let grant = Grant {
-                    account: &means.account,
-                    proofs,
-                    door: Door::Shield,
-                    return_to: signals.return_to,
-                    trust: Trust::AsBefore,
-                    device,
-                    flow_hash: None,
-                    opens: None,
-                    read_at: None,
-                    noticed: reasons,
-                };
-                let granted = shared.grant(visit, grant).await?;
-                return Ok(Decision::Release(Passed::new(granted, Level::One)));
+                return shared.release(visit, &means.account, device, (signals.return_to, reasons)).await;
             }
             Ask::Nothing { noticed } => reasons.extend(noticed),
             Ask::SecondFactor { reasons: more, passkey_only: only, may_trust } => {
@@ -416,6 +400,33 @@ impl Identity {
 }
 
 impl Shared {
+    /// The password is enough, as the device is trusted or nothing speaks against it; what does is kept with it.
+    async fn release(
+        &self,
+        visit: &Visit,
+        account: &Account,
+        device: Known,
+        (return_to, noticed): (Option<ReturnTo>, Vec<String>),
+    ) -> Result<Decision, Error> {
+        let mut proofs = vec![Proof::Password];
+        if device.is_trusted(self.now()) {
+            proofs.push(Proof::Device);
+        }
+        let grant = Grant {
+            account,
+            proofs,
+            door: Door::Shield,
+            return_to,
+            trust: Trust::AsBefore,
+            device,
+            flow_hash: None,
+            opens: None,
+            read_at: None,
+            noticed,
+        };
+        Ok(Decision::Release(Passed::new(self.grant(visit, grant).await?, Level::One)))
+    }
+
     async fn refuse_shield(
         &self,
         visit: &Visit,

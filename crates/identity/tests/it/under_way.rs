@@ -284,6 +284,8 @@ both_engines!(nor_does_one_change_the_address, MIGRATIONS, async |db| {
     assert_eq!(answer.status, 409, "{} {}", answer.location(), answer.body);
     assert!(bench.events("identity.address_changed").await.is_empty());
     assert!(owner.is_signed_in().await && !thief.is_signed_in().await);
+});
+
 // A double press: the second answer said "over", and of six presses none signed in, since replays used up the challenge's tries.
 both_engines!(a_code_that_is_sent_twice_at_once_signs_in, MIGRATIONS, async |db| {
     let bench = Bench::new(db);

@@ -99,7 +99,7 @@ fn by_words(name: &str) -> Option<&'static Field> {
         was_small = sign.is_lowercase();
     }
     let is_one = |known: &&str| words.iter().any(|word| word == known);
-    let found = BY_WORDS.iter().find(|(_, known)| known.iter().any(|one| is_one(one)));
+    let found = BY_WORDS.iter().find(|(_, known)| known.iter().any(is_one));
     found.and_then(|(field, _)| Field::find(field).ok())
 }
 
