@@ -238,7 +238,7 @@ pub fn promote(engine: &mut Engine, id: RuleId, seen: &BackTest) -> Result<(), N
     // Frauds are known weeks later: what the bank approved counts for the buyer until then, or a rule that nobody has labels of would be let. A
     // page that nobody paid says nothing of whoever opened it.
     let against = record.fraud + record.declined;
-    if rule.answer == Answer::Block && record.good.max(record.paid) > against {
+    if rule.answer == Answer::Block && record.good + record.paid > against {
         return Err(NotYet::BlocksGood);
     }
     rule.mode = Mode::Active;
