@@ -2,8 +2,9 @@
 //! from a shop's database ([`ShopImport`]).
 //!
 //! Whose a row is follows from the shop's own number for the customer ([`Mapping::key`]): a second run of the same file writes
-//! what changed and nothing else.
+//! what the shop changed and nothing else, and takes back nothing of what was put right here ([`Told`]).
 
+mod cells;
 mod forms;
 mod report;
 mod run;
@@ -19,10 +20,11 @@ use storeward_seal::encoding::hex;
 
 use crate::Error;
 use crate::catalogue::{Class, Field};
-use crate::opening::open_row;
 use crate::records::{Item, Provenance, Vault};
-use crate::{sql, whose};
+use crate::sql;
+use crate::whose::is_own_word;
 
+pub(crate) use cells::Cells;
 pub use forms::Form;
 pub use report::{Report, Run};
 pub use run::{Ended, PartEnded, ShopImport, Step};
@@ -155,6 +157,28 @@ pub enum Taken {
     Erased,
     /// The row names no customer, or nothing of it fits.
     Nothing,
+}
+
+/// What is told of a value that was changed here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Told {
+    /// It stands: the shop says what it said before.
+    Stands,
+    /// The shop changed it since, and its newer word was taken.
+    Overtaken,
+}
+
+/// What was done with a row, and with which values that were changed here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RowTaken {
+    pub taken: Taken,
+    pub told: Vec<(&'static Field, Told)>,
+}
+
+impl From<Taken> for RowTaken {
+    fn from(taken: Taken) -> Self {
+        RowTaken { taken, told: Vec::new() }
+    }
 }
 
 impl Plan {
@@ -319,34 +343,40 @@ impl Vault {
         self.known(plan.key_of(cells)).await
     }
 
-    /// Takes one row. The same row again changes nothing, and what changed in the shop takes the place of what was there.
-    pub async fn take(&self, plan: &Plan, cells: &[String], row: Row) -> Result<Taken, Error> {
+    /// Takes one row. The same row again changes nothing; what changed in the shop takes the place of what was there, and what did not
+    /// leaves what was changed here since.
+    pub async fn take(&self, plan: &Plan, cells: &[String], row: Row) -> Result<RowTaken, Error> {
         let number = plan.key_of(cells).to_owned();
         if plan.is_nothing(cells, &row) {
-            return Ok(Taken::Nothing);
+            return Ok(Taken::Nothing.into());
         }
         let customer = self.customer_of_shop(&number);
         let taken = self.known_row(plan, cells).await?;
         if taken == Taken::Erased {
-            return Ok(taken);
+            return Ok(taken.into());
         }
+        let mut told = Vec::new();
         for Part { name, values } in row.parts {
             let id = self.item_name(name, values[0].0.class);
             let item = Item { id, values, provenance: Provenance::Import, keep_until: None };
-            if taken == Taken::Known && self.has(customer, &item).await? {
+            if taken == Taken::Known
+                && let Some(stands) = self.has(customer, &item).await?
+            {
+                told.extend(stands);
                 continue;
             }
-            match self.write(Actor::Operator, customer, item).await {
+            match self.write_telling(Actor::Operator, customer, item).await {
+                Ok(of_item) => told.extend(of_item),
                 // What the customer said here stands, whatever the shop's file says.
-                Ok(()) | Err(Error::Denied("own_word")) => {}
-                Err(Error::NoCustomer) => return Ok(Taken::Erased),
+                Err(Error::Denied("own_word")) => {}
+                Err(Error::NoCustomer) => return Ok(Taken::Erased.into()),
                 Err(other) => return Err(other),
             }
         }
         if taken == Taken::Known && !row.gone.is_empty() {
             self.take_gone(customer, row.gone).await?;
         }
-        Ok(taken)
+        Ok(RowTaken { taken, told })
     }
 
     /// Takes rows, as many at once as there are customers among them, so that they share commits; what became of each.
@@ -354,7 +384,7 @@ impl Vault {
         &self,
         plan: &Arc<Plan>,
         rows: Vec<(u64, Vec<String>)>,
-    ) -> Result<Vec<(u64, Taken)>, Error> {
+    ) -> Result<Vec<(u64, RowTaken)>, Error> {
         // Rows of one customer one after the other: two at once would each find the other's item missing.
         let mut by_customer: BTreeMap<String, Vec<(u64, Vec<String>)>> = BTreeMap::new();
         for (number, cells) in rows {
@@ -403,11 +433,23 @@ impl Vault {
                     && row.field == field.name
                     && row.provenance == Provenance::Import.name()
             };
+            // Without the purpose in it, an end that was said here would be the end of nothing.
+            let is_said_here = |row: &sql::FieldRow| {
+                field.class == Class::Consent
+                    && row.collection == field.class.name()
+                    && row.item == id
+                    && is_own_word(&row.provenance)
+            };
+            if rows.iter().any(is_said_here) {
+                continue;
+            }
             if rows.iter().any(|row| is_ours(&row)) {
                 by_item.entry((field.class.name(), id)).or_default().push(field);
             }
         }
-        for ((_, item), fields) in by_item {
+        for ((class, item), fields) in by_item {
+            // First: what the shop has again later is no old word then.
+            self.forget_cells(customer, (class, item.clone()), fields.clone()).await?;
             match self.remove(Actor::Operator, customer, &item, &fields).await {
                 Ok(_) | Err(Error::NoCustomer) => {}
                 Err(other) => return Err(other),
@@ -416,24 +458,45 @@ impl Vault {
         Ok(())
     }
 
-    /// Whether exactly these values are kept already. Nothing of them leaves the vault.
-    async fn has(&self, customer: CustomerId, item: &Item) -> Result<bool, Error> {
-        let Some(key) = self.0.keys.key(customer).await? else { return Ok(false) };
-        let rows = self.0.db.read(move |reader| -> Result<_, Error> { Ok(sql::fields(reader, customer)?) });
-        let rows = rows.await?;
-        for (field, value) in &item.values {
-            let of_field = |row: &&sql::FieldRow| {
-                row.collection == field.class.name() && row.item == item.id && row.field == field.name
-            };
-            let Some(row) = rows.iter().find(of_field) else { return Ok(false) };
-            // The shop's own accounts prove an address that a program wrote.
-            if whose::is_email(&row.collection, &row.field) && !whose::is_proven(&row.provenance) {
-                return Ok(false);
+    async fn forget_cells(
+        &self,
+        customer: CustomerId,
+        (class, item): (&'static str, String),
+        fields: Vec<&'static Field>,
+    ) -> Result<(), Error> {
+        let Some(key) = self.0.keys.key(customer).await? else { return Ok(()) };
+        let written = self.0.db.write(move |tx| -> Result<(), Error> {
+            tx.commit_silent("that the values go is told where they do");
+            let mut cells = Cells::read(tx, &key, customer, (class, &item))?;
+            cells.forget(&fields);
+            cells.save(tx)
+        });
+        written.await
+    }
+
+    /// What is told of the values, where nothing of them is to be written: they are kept already, or were changed here since the shop said
+    /// them. Nothing of them leaves the vault.
+    async fn has(
+        &self,
+        customer: CustomerId,
+        item: &Item,
+    ) -> Result<Option<Vec<(&'static Field, Told)>>, Error> {
+        let Some(key) = self.0.keys.key(customer).await? else { return Ok(None) };
+        let (id, values) = (item.id.clone(), item.values.clone());
+        let Some(class) = values.first().map(|(field, _)| field.class.name()) else { return Ok(None) };
+        let found = self.0.db.read(move |reader| -> Result<_, Error> {
+            let rows = sql::fields(reader, customer)?;
+            let mut cells = Cells::read(reader, &key, customer, (class, &id))?;
+            let mut told = Vec::new();
+            for (field, value) in &values {
+                let fate = cells.judge(field, value.expose(), &rows)?;
+                if fate.is_written() {
+                    return Ok(None);
+                }
+                told.extend(fate.told().map(|one| (*field, one)));
             }
-            if open_row(&key, customer, row)?.expose() != value.expose() {
-                return Ok(false);
-            }
-        }
-        Ok(true)
+            Ok((!cells.is_changed()).then_some(told))
+        });
+        found.await
     }
 }

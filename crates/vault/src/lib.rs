@@ -117,6 +117,11 @@ pub const MIGRATIONS: &[storeward_store::Migration] = &[
         sql: include_str!("../migrations/0006_pleas.sql"),
     },
     storeward_store::Migration {
+        domain: "vault",
+        number: 7,
+        sql: include_str!("../migrations/0007_imported.sql"),
+    },
+    storeward_store::Migration {
         domain: "vault_index",
         number: 1,
         sql: include_str!("../migrations/index_0001.sql"),

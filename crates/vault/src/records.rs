@@ -13,6 +13,7 @@ use storeward_store::{Db, Reader, Tx};
 use crate::Error;
 use crate::asking::Asker;
 use crate::catalogue::{Class, Field, Lookup};
+use crate::import::{Cells, Told};
 use crate::indexes::Plan;
 use crate::keys::{Held, KeyStore};
 use crate::manifest::{Manifest, refuse_cut};
@@ -157,9 +158,19 @@ impl Vault {
 
     /// Writes values of one item: all of them or, where one does not fit, none.
     pub async fn write(&self, actor: Actor, customer: CustomerId, item: Item) -> Result<(), Error> {
+        self.write_telling(actor, customer, item).await.map(drop)
+    }
+
+    /// [`Vault::write`]; of an import's values, which were changed here, and what became of those.
+    pub(crate) async fn write_telling(
+        &self,
+        actor: Actor,
+        customer: CustomerId,
+        item: Item,
+    ) -> Result<Vec<(&'static Field, Told)>, Error> {
         let taken = Arc::new(Taken::new(item, self.0.db.now())?);
         let written = self.write_taken(actor, customer, taken, None).await;
-        self.alarm(actor, written).await.map(drop)
+        self.alarm(actor, written).await.map(|written| written.told)
     }
 
     /// Writes where the item is in the state that is expected, looked at in the same transaction; its tag from then on.
@@ -172,7 +183,7 @@ impl Vault {
     ) -> Result<String, Error> {
         let taken = Arc::new(Taken::new(item, self.0.db.now())?);
         let written = self.write_taken(actor, customer, taken, Some(expected)).await;
-        self.alarm(actor, written).await
+        self.alarm(actor, written).await.map(|written| written.tag)
     }
 
     async fn write_taken(
@@ -181,7 +192,7 @@ impl Vault {
         customer: CustomerId,
         taken: Arc<Taken>,
         expected: Option<Expected>,
-    ) -> Result<String, Error> {
+    ) -> Result<Written, Error> {
         match self.write_once(actor, customer, Arc::clone(&taken), expected.clone()).await {
             // Another program began a root of the indexes since we looked.
             Err(Error::OtherRoots(_)) => {
@@ -198,12 +209,12 @@ impl Vault {
         customer: CustomerId,
         taken: Arc<Taken>,
         expected: Option<Expected>,
-    ) -> Result<String, Error> {
+    ) -> Result<Written, Error> {
         self.refuse_erased(customer).await?;
         let held = self.0.keys.held_or_new(customer, actor).await?;
         let (indexes, entropy) = (self.0.keys.indexes(), Arc::clone(&self.0.entropy));
         let key = held.key.clone();
-        let written = self.0.db.write(move |tx| -> Result<(u64, String), Error> {
+        let written = self.0.db.write(move |tx| -> Result<(u64, Written), Error> {
             sql::insert_customer(tx, customer)?;
             let mut manifest = manifest_for(tx, customer, &held)?;
             let key = &held.key;
@@ -215,8 +226,13 @@ impl Vault {
                 }
             }
             let plan = Plan::read(tx, &indexes)?;
-            let before = taken.looks_before(tx, customer)?;
-            for (field, value) in &taken.values {
+            let before = taken.looks_before(tx, actor, customer)?;
+            let (values, told) = taken.due(tx, customer, &manifest, key)?;
+            if values.is_empty() {
+                tx.commit_silent("what the shop says is kept already, or was put right here");
+                return Ok((manifest.revision, Written { tag: String::new(), told }));
+            }
+            for (field, value) in &values {
                 let kept_as = match (actor, taken.provenance) {
                     (Actor::Key { .. }, Provenance::Shop)
                         if whose::is_email(taken.collection, field.name) =>
@@ -244,15 +260,15 @@ impl Vault {
                 FieldsWritten {
                     customer,
                     collection: taken.collection.to_owned(),
-                    fields: taken.values.iter().map(|(field, _)| field.name.to_owned()).collect(),
+                    fields: values.iter().map(|(field, _)| field.name.to_owned()).collect(),
                     provenance: taken.provenance.name().to_owned(),
                 },
             )?;
-            Ok((revision, tag))
+            Ok((revision, Written { tag, told }))
         });
-        let (revision, tag) = written.await?;
+        let (revision, written) = written.await?;
         self.0.keys.note(customer, &key, revision).await?;
-        Ok(tag)
+        Ok(written)
     }
 
     /// Takes values of one item away, with what they are found by; how many there were.
@@ -426,6 +442,13 @@ impl Vault {
     }
 }
 
+/// What came of a write.
+struct Written {
+    /// Of the item, where a state of it was expected.
+    tag: String,
+    told: Vec<(&'static Field, Told)>,
+}
+
 /// An item whose values were checked.
 struct Taken {
     id: String,
@@ -454,15 +477,48 @@ impl Taken {
         Ok(Taken { id, collection: class.name(), values, provenance, keep_until })
     }
 
+    /// The values that are written: all but those of an import that are kept already, or were changed here since the shop said them.
+    #[expect(clippy::type_complexity, reason = "the values, and what is told of the others")]
+    fn due(
+        &self,
+        tx: &mut Tx<'_>,
+        customer: CustomerId,
+        manifest: &Manifest,
+        key: &CustomerKey,
+    ) -> Result<(Vec<(&'static Field, String)>, Vec<(&'static Field, Told)>), Error> {
+        if self.provenance != Provenance::Import {
+            return Ok((self.values.clone(), Vec::new()));
+        }
+        let is_there =
+            |(field, _): &(&Field, String)| manifest.version(self.collection, &self.id, field.name).is_some();
+        let rows = if self.values.iter().any(is_there) { sql::fields(tx, customer)? } else { Vec::new() };
+        let mut cells = Cells::read(tx, key, customer, (self.collection, &self.id))?;
+        let (mut due, mut told) = (Vec::new(), Vec::new());
+        for (field, value) in &self.values {
+            let fate = cells.judge(field, value, &rows)?;
+            told.extend(fate.told().map(|one| (*field, one)));
+            if fate.is_written() {
+                due.push((*field, value.clone()));
+            }
+        }
+        cells.save(tx)?;
+        Ok((due, told))
+    }
+
     /// What is there before the write, where something of it decides: refused where it would take the customer's own word away.
-    fn looks_before(&self, tx: &mut Tx<'_>, customer: CustomerId) -> Result<Vec<FieldRow>, Error> {
+    fn looks_before(
+        &self,
+        tx: &mut Tx<'_>,
+        actor: Actor,
+        customer: CustomerId,
+    ) -> Result<Vec<FieldRow>, Error> {
         let is_said = self.collection == Class::Consent.name();
         let is_address = self.values.iter().any(|(field, _)| whose::is_email(self.collection, field.name));
         if !is_said && !is_address {
             return Ok(Vec::new());
         }
         let rows = sql::fields(tx, customer)?;
-        whose::refuse_over_own_word(&rows, &self.id, self.provenance)?;
+        whose::refuse_over_own_word(&rows, &self.id, (actor, self.provenance))?;
         Ok(rows)
     }
 }

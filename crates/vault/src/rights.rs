@@ -18,6 +18,7 @@ use crate::grants::{self, Facts};
 use crate::manifest::{Flaw, Harm};
 use crate::opening::{Opening, decide_fields, decide_record};
 use crate::records::{Item, Provenance, Vault, manifest_for};
+use crate::whose::says_whose;
 use crate::{pleas, retention, sights, sql};
 
 /// The ledger forgets facts of this kind after thirteen months; the index over them before that is of no use to keep.
@@ -30,11 +31,6 @@ const AT_ONCE: u32 = 500;
 pub enum Use {
     Restricted,
     Allowed,
-}
-
-/// What an own page, or an import, tells by whose a record is.
-fn says_whose(field: &Field) -> bool {
-    field.class == Class::Contact && matches!(field.name, "email" | "shop_id")
 }
 
 fn is_said(fields: &[&'static Field]) -> bool {
@@ -94,8 +90,11 @@ impl Vault {
             let is_owners = fields.iter().any(|field| says_whose(field));
             item.provenance = if is_owners { Provenance::Owner } else { Provenance::Staff };
         } else if matches!(ask.asker.actor, Actor::Key { .. }) && is_said(&fields) {
-            // A program tells what the shop heard; the customer's own word stands beside it.
-            item.provenance = Provenance::Shop;
+            // A program tells what the shop heard; the customer's own word stands beside it. An end is the owner's, whose key it is: what
+            // proves less may close, never open.
+            let is_end = fields.iter().any(|field| matches!(field.name, "withdrawn_at" | "objected_at"));
+            let is_agreed = fields.iter().any(|field| field.name == "given_at");
+            item.provenance = if is_end && !is_agreed { Provenance::Staff } else { Provenance::Shop };
         }
         self.write(ask.asker.actor, ask.customer, item).await
     }

@@ -78,8 +78,8 @@ pub(crate) fn told(
         let Some(named) = rows.iter().find(of_item) else { continue };
         let purpose = open_row(key, customer, named)?.expose().to_lowercase();
         let at = Timestamp::parse_rfc3339(open_row(key, customer, row)?.expose());
-        // Of the two the one that proves less says whose word it is.
-        let is_own = is_own_word(&row.provenance) && is_own_word(&named.provenance);
+        // An end says by itself whose word it is, also of what the shop told; of an agreement the one of the two does that proves less.
+        let is_own = is_own_word(&row.provenance) && (word != Word::Agree || is_own_word(&named.provenance));
         let written_at = row.written_at;
         history.extend(at.map(|at| SaidOnce { at, written_at, is_own, word, purpose }));
     }
@@ -122,7 +122,8 @@ impl Vault {
             ],
             provenance: match ask.asker.actor {
                 Actor::Customer { .. } => Provenance::Customer,
-                Actor::Key { .. } => Provenance::Shop,
+                // As where a key puts right: an end is the owner's, an agreement what the shop heard.
+                Actor::Key { .. } if word == Word::Agree => Provenance::Shop,
                 _ => Provenance::Staff,
             },
             keep_until: None,

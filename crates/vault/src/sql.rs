@@ -32,6 +32,11 @@ statements! {
               FROM vault_field WHERE customer = $1 ORDER BY collection, item, field LIMIT 20001";
     DELETE_FIELDS = "DELETE FROM vault_field WHERE customer = $1";
 
+    IMPORTED = "SELECT tags FROM vault_imported WHERE customer = $1 AND collection = $2 AND item = $3";
+    PUT_IMPORTED = "INSERT INTO vault_imported (customer, collection, item, tags) VALUES ($1, $2, $3, $4) \
+                    ON CONFLICT (customer, collection, item) DO UPDATE SET tags = EXCLUDED.tags";
+    DELETE_IMPORTED = "DELETE FROM vault_imported WHERE customer = $1";
+
     INSERT_MARK = "INSERT INTO vault_mark (field, root, mark, customer, item) VALUES ($1, $2, $3, $4, $5) \
                    ON CONFLICT (field, root, mark, customer, item) DO NOTHING";
     DELETE_MARKS_OF_FIELD = "DELETE FROM vault_mark WHERE customer = $1 AND (field = $2 OR field = $4) AND item = $3";
@@ -150,6 +155,24 @@ pub fn put_manifest_part(
     tx.execute(PUT_MANIFEST, params![customer, part, revision, sealed]).map(drop)
 }
 
+/// What imports brought of an item, by its collection and name ([`crate::import`]).
+pub fn imported(
+    reader: &mut Reader<'_>,
+    customer: CustomerId,
+    (collection, item): (&str, &str),
+) -> Result<Option<String>, Error> {
+    reader.query_optional(IMPORTED, params![customer, collection, item], |row| row.get(0))
+}
+
+pub fn put_imported(
+    tx: &mut Tx<'_>,
+    customer: CustomerId,
+    (collection, item): (&str, &str),
+    tags: &str,
+) -> Result<(), Error> {
+    tx.execute(PUT_IMPORTED, params![customer, collection, item, tags]).map(drop)
+}
+
 /// By what a customer is found: field, version of the index's root, mark and item.
 pub type MarkRow = (String, u32, Vec<u8>, String);
 
@@ -190,6 +213,7 @@ pub fn fields(reader: &mut Reader<'_>, customer: CustomerId) -> Result<Vec<Field
 
 pub fn delete_fields(tx: &mut Tx<'_>, customer: CustomerId) -> Result<u64, Error> {
     tx.execute(DELETE_MARKS, params![customer])?;
+    tx.execute(DELETE_IMPORTED, params![customer])?;
     tx.execute(DELETE_MANIFEST, params![customer])?;
     tx.execute(DELETE_FIELDS, params![customer])
 }

@@ -24,6 +24,11 @@ pub(crate) fn is_email(class: &str, field: &str) -> bool {
     class == Class::Contact.name() && field == "email"
 }
 
+/// What an own page, or an import, tells by whose a record is.
+pub(crate) fn says_whose(field: &Field) -> bool {
+    field.class == Class::Contact && matches!(field.name, "email" | "shop_id")
+}
+
 fn emails(rows: &[FieldRow]) -> impl Iterator<Item = &FieldRow> {
     rows.iter().filter(|row| is_email(&row.collection, &row.field))
 }
@@ -39,8 +44,13 @@ pub(crate) fn is_own_word(kept: &str) -> bool {
 }
 
 /// Refuses a program's or a file's write over an item in which the customer's own word stands.
-pub(crate) fn refuse_over_own_word(rows: &[FieldRow], item: &str, by: Provenance) -> Result<(), Error> {
-    let is_hearsay = matches!(by, Provenance::Shop | Provenance::Import);
+pub(crate) fn refuse_over_own_word(
+    rows: &[FieldRow],
+    item: &str,
+    (actor, by): (Actor, Provenance),
+) -> Result<(), Error> {
+    let is_hearsay =
+        matches!(actor, Actor::Key { .. }) || matches!(by, Provenance::Shop | Provenance::Import);
     let is_own = |row: &FieldRow| {
         row.collection == Class::Consent.name() && row.item == item && is_own_word(&row.provenance)
     };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Taken;
+use super::{RowTaken, Taken, Told};
 
 /// Numbers of rows that are told of each reason.
 const SHOWN: usize = 10;
@@ -24,20 +24,29 @@ pub struct Report {
     pub resumed_after: u64,
     /// Where the first record begins that goes over several lines and cannot be read: how many customers are lost in it, nobody can tell.
     pub cut_at: Option<u64>,
-    left_out: BTreeMap<String, (u64, Vec<u64>)>,
+    left_out: Noted,
+    /// What was put right here and changed in the shop since, by field.
+    overtaken: Noted,
+}
+
+type Noted = BTreeMap<String, (u64, Vec<u64>)>;
+
+fn note(noted: &mut Noted, what: String, row: u64) {
+    let (count, rows) = noted.entry(what).or_default();
+    *count += 1;
+    if rows.len() < SHOWN {
+        rows.push(row);
+    }
 }
 
 impl Report {
     pub fn new(row: &'static str) -> Self {
-        Report { row, new: 0, known: 0, erased: 0, resumed_after: 0, cut_at: None, left_out: BTreeMap::new() }
+        let (left_out, overtaken) = (Noted::new(), Noted::new());
+        Report { row, new: 0, known: 0, erased: 0, resumed_after: 0, cut_at: None, left_out, overtaken }
     }
 
     pub fn leave_out(&mut self, why: String, row: u64) {
-        let (count, rows) = self.left_out.entry(why).or_default();
-        *count += 1;
-        if rows.len() < SHOWN {
-            rows.push(row);
-        }
+        note(&mut self.left_out, why, row);
     }
 
     /// How many values and rows were left out.
@@ -45,7 +54,18 @@ impl Report {
         self.left_out.values().map(|(count, _)| count).sum()
     }
 
-    pub fn take(&mut self, taken: Taken, row: u64) {
+    pub fn take(&mut self, of_row: impl Into<RowTaken>, row: u64) {
+        let RowTaken { taken, told } = of_row.into();
+        for (field, told) in told {
+            match told {
+                Told::Stands => {
+                    let why =
+                        "was changed here since the shop said so, and stands: put it right in the shop, too";
+                    self.leave_out(format!("{} {why}", field.full_name()), row);
+                }
+                Told::Overtaken => note(&mut self.overtaken, field.full_name(), row),
+            }
+        }
         match taken {
             Taken::New => self.new += 1,
             Taken::Known => self.known += 1,
@@ -75,11 +95,17 @@ impl Report {
         if self.erased > 0 {
             out.push_str(&format!("{} rows of customers who were erased were left out\n", self.erased));
         }
-        for (why, (count, rows)) in &self.left_out {
-            let shown: Vec<String> = rows.iter().map(u64::to_string).collect();
-            let more = if *count > u64::try_from(rows.len()).unwrap_or(u64::MAX) { ", …" } else { "" };
-            out.push_str(&format!("{count} left out: {why} ({} {}{more})\n", self.row, shown.join(", ")));
-        }
+        let noted = |word: &str, noted: &Noted, behind: &str| -> String {
+            let line = |(what, (count, rows)): (&String, &(u64, Vec<u64>))| {
+                let shown: Vec<String> = rows.iter().map(u64::to_string).collect();
+                let more = if *count > u64::try_from(rows.len()).unwrap_or(u64::MAX) { ", …" } else { "" };
+                format!("{count} {word}: {what}{behind} ({} {}{more})\n", self.row, shown.join(", "))
+            };
+            noted.iter().map(line).collect()
+        };
+        let since = " was changed here, and in the shop since: the shop's newer word counts";
+        out.push_str(&noted("taken over", &self.overtaken, since));
+        out.push_str(&noted("left out", &self.left_out, ""));
         out
     }
 }

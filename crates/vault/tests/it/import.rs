@@ -1,10 +1,12 @@
 //! Rows of a shop's file.
 
+use storeward_policy::Purpose;
 use storeward_store::both_engines;
-use storeward_vault::import::{Mapping, Plan, Taken};
-use storeward_vault::{Class, MIGRATIONS, Vault};
+use storeward_store::testing::TestDb;
+use storeward_vault::import::{Mapping, Plan, Report, Run, Taken};
+use storeward_vault::{Ask, Class, Error, MIGRATIONS, Vault};
 
-use crate::support::{both, field, own, shown};
+use crate::support::{asks, both, field, in_group, item, own, owner, shown};
 
 fn cells(line: &str) -> Vec<String> {
     line.split('|').map(str::to_owned).collect()
@@ -25,7 +27,7 @@ async fn take(vault: &Vault, line: &str) -> (Taken, Vec<String>) {
     let plan = Plan::new(&mapping(), &cells(HEADER)).unwrap();
     let row = plan.read(&cells(line));
     let left_out = row.left_out.iter().map(|(field, why)| format!("{field} {why}")).collect();
-    (vault.take(&plan, &cells(line), row).await.unwrap(), left_out)
+    (vault.take(&plan, &cells(line), row).await.unwrap().taken, left_out)
 }
 
 const ADA: &str = "17|ada@shop.example|+44 20 7946 0001|London|A-1001|1250|";
@@ -143,4 +145,184 @@ both_engines!(no_cell_of_a_file_stands_in_the_database, MIGRATIONS, async |db| {
             }
         }
     }
+});
+
+/// Takes lines of one file, as a night's run does; what the report says of them.
+async fn night(vault: &Vault, mapping: &str, header: &str, lines: &[&str]) -> String {
+    let plan = Plan::new(&serde_json::from_str(mapping).unwrap(), &cells(header)).unwrap();
+    let mut report = Report::new("line");
+    for (at, line) in (2..).zip(lines) {
+        let row = plan.read(&cells(line));
+        report.take(vault.take(&plan, &cells(line), row).await.unwrap(), at);
+    }
+    report.told(Run::Real)
+}
+
+const PEOPLE: &str = r#"{"key": "id", "items": {"consent": "consent"}, "empty": "removes", "fields": {
+    "contact.email": "mail", "contact.name": "name", "address.street": "street", "contact.phone": "tel",
+    "consent.purpose": "purpose", "consent.given_at": "given"}}"#;
+const PEOPLE_HEAD: &str = "id|mail|name|street|tel|consent|purpose|given";
+const PLACES: [&str; 4] = ["contact.email", "contact.name", "contact.phone", "address.street"];
+
+async fn head(db: &TestDb) -> u64 {
+    db.read(storeward_store::ledger::head).await.unwrap().size
+}
+
+// GDPR article 16: an import that ran every night put the wrong name back.
+both_engines!(an_unchanged_cell_takes_back_nothing_of_what_was_put_right, MIGRATIONS, async |db| {
+    let (_keys, vault) = both(&db).await;
+    let wrong = "17|wrong@shop.example|Wrong Name|1 Old Road|+44 20 7946 0001|||";
+    let run = async |line: &str| night(&vault, PEOPLE, PEOPLE_HEAD, &[line]).await;
+    run(wrong).await;
+    let ada = vault.customer_of_shop("17");
+    let by_owner = asks(ada, Purpose::RightsRequest);
+    for (id, of, value) in
+        [("own", "contact.email", "right@shop.example"), ("own", "contact.name", "Right Name")]
+    {
+        vault.correct(&by_owner, item(id, &[(of, value)])).await.unwrap();
+    }
+    vault.correct(&own(ada), item("own", &[("address.street", "2 New Road")])).await.unwrap();
+    vault.take_away(&by_owner, "own", &[field("contact.phone")]).await.unwrap();
+    let right = ["own email right@shop.example", "own name Right Name", "own street 2 New Road"];
+    let kept = async || {
+        let mut kept = shown(&vault, ada, &PLACES).await;
+        kept.sort();
+        kept
+    };
+    let before = head(&db).await;
+    let told = run(wrong).await;
+    assert_eq!(head(&db).await, before, "nothing is written");
+    assert_eq!(kept().await, right);
+    for name in ["contact.email", "contact.name", "contact.phone", "address.street"] {
+        assert!(
+            told.contains(&format!("1 left out: {name} was changed here since the shop said so")),
+            "{told}"
+        );
+    }
+    assert!(!told.contains("Wrong") && !told.contains("Right"), "{told}");
+    assert_eq!(vault.of_email("right@shop.example").await.unwrap(), [ada], "her own page stays where it is");
+    // The shop's newer word counts, and is told; what it did not touch stands.
+    let newer = wrong.replace("1 Old Road", "3 Newest Road");
+    let told = run(&newer).await;
+    assert!(told.contains("1 taken over: address.street was changed here, and in the shop since"), "{told}");
+    assert_eq!(
+        kept().await,
+        ["own email right@shop.example", "own name Right Name", "own street 3 Newest Road"]
+    );
+    // The old word again is no newer one once more.
+    vault.correct(&own(ada), item("own", &[("address.street", "2 New Road")])).await.unwrap();
+    run(wrong).await;
+    run(&newer).await;
+    assert_eq!(kept().await, right);
+    // What the shop puts right, too, is told no more, and the shop goes on from there.
+    let told = run(&newer.replace("Wrong Name", "Right Name")).await;
+    assert!(!told.contains("contact.name"), "{told}");
+    // A cell that is empty takes nothing of hers away.
+    run("17||||||").await;
+    assert_eq!(kept().await, right);
+});
+
+// Rows of one customer, one for each order, may bear different names: none of them is newer than what was put right.
+both_engines!(rows_of_one_customer_that_differ_take_nothing_back, MIGRATIONS, async |db| {
+    let (_keys, vault) = both(&db).await;
+    let lines = ["17|a@shop.example|A. Wrong|||||", "17|a@shop.example|Wrong, Ada|||||"];
+    night(&vault, PEOPLE, PEOPLE_HEAD, &lines).await;
+    let ada = vault.customer_of_shop("17");
+    vault
+        .correct(&asks(ada, Purpose::RightsRequest), item("own", &[("contact.name", "Right Name")]))
+        .await
+        .unwrap();
+    night(&vault, PEOPLE, PEOPLE_HEAD, &lines).await;
+    assert_eq!(shown(&vault, ada, &["contact.name"]).await, ["own name Right Name"]);
+    // Nor do the many that are more than are remembered.
+    let many: Vec<String> = (0..34).map(|at| format!("17|a@shop.example|Wrong {at}|||||")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    night(&vault, PEOPLE, PEOPLE_HEAD, &many).await;
+    vault
+        .correct(&asks(ada, Purpose::RightsRequest), item("own", &[("contact.name", "Right Name")]))
+        .await
+        .unwrap();
+    night(&vault, PEOPLE, PEOPLE_HEAD, &many).await;
+    assert_eq!(shown(&vault, ada, &["contact.name"]).await, ["own name Right Name"]);
+});
+
+// Of a record of the version before nobody knows what the shop said: what people wrote stands. A value of the shop's own follows it.
+both_engines!(what_is_not_remembered_takes_nothing_back, MIGRATIONS, async |db| {
+    let (_keys, vault) = both(&db).await;
+    let wrong = "17|wrong@shop.example|Wrong Name|1 Old Road|+44 20 7946 0001|||";
+    let run = async |line: &str| night(&vault, PEOPLE, PEOPLE_HEAD, &[line]).await;
+    run(wrong).await;
+    let ada = vault.customer_of_shop("17");
+    vault
+        .correct(&asks(ada, Purpose::RightsRequest), item("own", &[("contact.name", "Right Name")]))
+        .await
+        .unwrap();
+    for tamper in ["DELETE FROM vault_imported", "UPDATE vault_imported SET tags = 'no JSON'"] {
+        db.tamper(tamper);
+        run(&wrong.replace("1 Old Road", "2 New Road")).await;
+        assert_eq!(
+            shown(&vault, ada, &["contact.name", "address.street"]).await,
+            ["own street 2 New Road", "own name Right Name"]
+        );
+        run(wrong).await;
+    }
+    // No value stands there, and nothing is left of whoever is erased.
+    let rows = async || {
+        let read = db.read(|reader| -> Result<Vec<String>, storeward_store::Error> {
+            reader.query_many("SELECT tags FROM vault_imported", &[], |row| row.get(0))
+        });
+        read.await.unwrap()
+    };
+    let tags = rows().await;
+    assert_eq!(tags.len(), 2);
+    assert!(tags.iter().all(|tags| !tags.contains("Wrong") && !tags.contains("Road")), "{tags:?}");
+    vault.erase(&own(ada)).await.unwrap();
+    assert_eq!(rows().await, Vec::<String>::new());
+});
+
+// What the shop took away and has again is its word, not an old one.
+both_engines!(what_the_shop_has_again_is_taken_again, MIGRATIONS, async |db| {
+    let (_keys, vault) = both(&db).await;
+    let line = "17|a@shop.example|Ada|1 Old Road|+44 20 7946 0001|||";
+    let run = async |line: &str| night(&vault, PEOPLE, PEOPLE_HEAD, &[line]).await;
+    run(line).await;
+    let ada = vault.customer_of_shop("17");
+    run("17|a@shop.example|Ada|1 Old Road||||").await;
+    assert_eq!(shown(&vault, ada, &["contact.name", "contact.phone"]).await, ["own name Ada"]);
+    run(line).await;
+    assert_eq!(shown(&vault, ada, &["contact.phone"]).await, ["own phone +442079460001"]);
+});
+
+// Law and money: an end that the owner put into the shop's own item counted as the shop's word, which a later line opened again.
+both_engines!(an_end_that_the_owner_put_right_is_opened_by_no_import, MIGRATIONS, async |db| {
+    let (_keys, vault) = both(&db).await;
+    let given = |item: &str, at: &str| format!("17|a@shop.example|Ada|||{item}|marketing|{at}");
+    let run = async |line: &str| night(&vault, PEOPLE, PEOPLE_HEAD, &[line]).await;
+    run(&given("c1", &db.now().rfc3339())).await;
+    let ada = vault.customer_of_shop("17");
+    let look = async || {
+        let ask = Ask::new(in_group("marketing"), ada, Purpose::Marketing);
+        vault.open(&ask, &[field("contact.email")]).await.map(drop)
+    };
+    look().await.unwrap();
+    db.clock.advance(std::time::Duration::from_secs(600));
+    let first = vault.item_of_shop(Class::Consent, "c1");
+    let ask = Ask::new(owner(), ada, Purpose::RightsRequest).because("by telephone");
+    let end = item(&first, &[("consent.withdrawn_at", &db.now().rfc3339())]);
+    vault.correct(&ask, end).await.unwrap();
+    assert_eq!(look().await.unwrap_err(), Error::Denied("no_consent"));
+    db.clock.advance(std::time::Duration::from_secs(600));
+    for line in [
+        given("c2", &db.now().rfc3339()),
+        given("c1", &db.now().rfc3339()),
+        // Without its purpose it would be the end of nothing.
+        "17|a@shop.example|Ada|||c1||".to_owned(),
+        given("c3", &db.now().rfc3339()),
+    ] {
+        run(&line).await;
+        assert_eq!(look().await.unwrap_err(), Error::Denied("no_consent"), "{line}");
+    }
+    // The owner opens it again, where she says so.
+    vault.say(&ask, Purpose::Marketing, storeward_vault::Word::Agree).await.unwrap();
+    look().await.unwrap();
 });

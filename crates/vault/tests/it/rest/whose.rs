@@ -242,3 +242,47 @@ both_engines!(a_second_key_is_no_second_hour, &migrations(), async |db| {
     assert_eq!(other.status, 200, "another program goes on: {}", other.text);
     assert!(!master.is_empty());
 });
+
+// An owner's program takes down that somebody withdrew by telephone: the shop's program wrote over it, and it was as if nobody ever had.
+both_engines!(an_end_by_the_owners_program_is_opened_by_no_program, &migrations(), async |db| {
+    let stand = stand(&db).await;
+    let (honest, shop) = (stand.master().await, writer(&stand).await);
+    let id = stand.ada(&honest).await;
+    let customer: storeward_base::CustomerId = id.parse().unwrap();
+    let look = async || {
+        let ask = Ask::new(in_group("marketing"), customer, Purpose::Marketing);
+        stand.vault.open(&ask, &[field("contact.email")]).await.map(drop)
+    };
+    let consent = |item: &str| {
+        json!({ "shop_id": "4711", "items": [{ "collection": "consent", "item": item,
+        "values": { "purpose": "marketing", "given_at": db.now().rfc3339() } }] })
+    };
+    let corrected = |item: &str, values: Value| json!({ "purpose": "rights_request", "collection": "consent", "item": item, "values": values, "reason": "by telephone" });
+    let place = format!("/customers/{id}/corrections");
+    for (item, end) in [
+        ("c1", json!({ "withdrawn_at": db.now().plus(std::time::Duration::from_secs(60)).rfc3339() })),
+        (
+            "new",
+            json!({ "purpose": "marketing", "objected_at": db.now().plus(std::time::Duration::from_secs(60)).rfc3339() }),
+        ),
+    ] {
+        if item == "c1" {
+            assert_eq!(stand.post(&shop, "/customers", consent("c1")).await.status, 201);
+            look().await.unwrap();
+        }
+        db.clock.advance(std::time::Duration::from_secs(60));
+        let ended = stand.post(&honest, &place, corrected(item, end)).await;
+        assert_eq!(ended.status, 200, "{}", ended.text);
+        db.clock.advance(std::time::Duration::from_secs(60));
+        assert!(look().await.is_err());
+        // Over the same item nobody's program writes; beside it the shop's word opens nothing.
+        let over = stand.post(&shop, "/customers", consent(item)).await;
+        assert_eq!((over.status, over.json()["code"].as_str()), (403, Some("vault.denied")));
+        let moved = corrected(item, json!({ "withdrawn_at": "2001-01-01T00:00:00Z" }));
+        assert_eq!(stand.post(&honest, &place, moved).await.status, 403);
+        assert_eq!(stand.post(&shop, "/customers", consent("c9")).await.status, 201);
+        assert!(look().await.is_err());
+    }
+    stand.vault.say(&own(customer), Purpose::Marketing, Word::Agree).await.unwrap();
+    look().await.unwrap();
+});
