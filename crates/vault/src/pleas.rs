@@ -162,7 +162,8 @@ impl Vault {
         written.await?.map_err(Error::Denied)
     }
 
-    /// Extends the time by two months, once, with the reason that the customer is told.
+    /// Extends the time by two months, once, with the reason that the customer is told. Within the first month only (GDPR article 12(3)): what is
+    /// overdue stays so, and the reason is kept.
     pub async fn extend_plea(&self, ask: &Ask, id: PleaId, reason: &str) -> Result<Timestamp, Error> {
         const NONE: Error = Error::Value { field: "reason", why: "is missing" };
         let reason = text(reason)?.ok_or(NONE)?;
@@ -175,7 +176,7 @@ impl Vault {
                 return Ok(Err(why));
             }
             let (customer, now) = (plea.customer, tx.now());
-            let due_at = months_after(plea.due_at, 2);
+            let due_at = if now >= plea.due_at { plea.due_at } else { months_after(plea.due_at, 2) };
             let sealed = closed(&held.key, customer, id, "extended", &reason, entropy.as_ref());
             if tx.execute(EXTEND, params![id, due_at, now, sealed])? != 1 {
                 return Err(Error::Decided);

@@ -421,7 +421,11 @@ both_engines!(
         assert!(matches!(vault.extend_plea(&owner_, first, "  ").await.unwrap_err(), Error::Value { .. }));
         vault.extend_plea(&owner_, first, "Three archives are searched").await.unwrap();
         assert_eq!(vault.extend_plea(&owner_, first, "more").await.unwrap_err(), Error::Decided);
-        assert_eq!(vault.pleas_waiting().await.unwrap(), (2, 0));
+        // What is overdue stays so: the time is extended within the first month (GDPR article 12(3)).
+        assert_eq!(vault.pleas_waiting().await.unwrap(), (2, 1));
+        vault.extend_plea(&asks(bob(), Purpose::RightsRequest), second, "The lawyer is ill").await.unwrap();
+        db.clock.advance(day * 40);
+        assert_eq!(vault.pleas_waiting().await.unwrap(), (2, 1));
         vault.close_plea(&owner_, first, PleaOutcome::Done, "Handed over by post").await.unwrap();
         assert_eq!(
             vault.close_plea(&owner_, first, PleaOutcome::Refused, "x").await.unwrap_err(),
